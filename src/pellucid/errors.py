@@ -64,19 +64,7 @@ class NoSuchNameError(PellucidError, AttributeError):
 
 
 def near_miss(name: str, candidates: Iterable[str]) -> str:
-    """Return `` Did you mean 'x'?`` for the candidate nearest to a misspelt name.
-
-    Parameters
-    ----------
-    name : str
-        The misspelt name.
-    candidates : iterable of str
-        The valid names.
-
-    Returns
-    -------
-    str
-        A sentence that begins with a space, or ``""`` if no candidate is similar.
+    """Return a space and ``Did you mean 'x'?`` for the nearest candidate; an empty string if none is similar.
 
     Examples
     --------

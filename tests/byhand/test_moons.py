@@ -178,7 +178,7 @@ X, Y = np.zeros((4, 2)), np.zeros(4, int)
         (
             {"learning_rate": 1e9},
             FloatingPointError,
-            r"the loss is (inf|nan) after \d+ epochs with learning_rate=1000000000\.0; try a smaller",
+            r"the loss is (inf|nan) in epoch \d+; use a smaller learning rate than 1000000000\.0",
         ),
     ],
 )

@@ -25,7 +25,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 Output = pytest.CaptureFixture[str]
 
 
-def test_run_prints_the_result_beside_the_baseline_and_saves_everything(folder: Path, capsys: Output) -> None:
+def test_run_prints_the_result_with_the_baseline_and_saves_everything(folder: Path, capsys: Output) -> None:
     assert main(["run", "logistic"]) == 0
     output, errors = capsys.readouterr()
     assert "training accuracy 0.850" in output

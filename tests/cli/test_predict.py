@@ -38,6 +38,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write(place / "later.csv", ["way,a,b,kind", "up,2,0,u", "down,-2,0,d", "down,2,0,u"])
     np.savez(place / "line.npz", x=x, y=100 + 10 * x[:, 0])
     np.savez(place / "asked.npz", x=np.array([[0.0, 0.0], [1.0, 0.0]]))
+    np.savez(place / "two.npz", x=x, y=x)
+    np.savez(place / "scalar.npz", x=1.0)
     np.savez(place / "wide.npz", x=np.zeros((2, 3)), y=np.arange(2.0))
     with pytest.MonkeyPatch.context() as here:
         here.chdir(place)
@@ -67,10 +69,10 @@ def test_images_are_classified(capsys: Output) -> None:
     assert [line.rpartition("  ")[0] for line in lines] == [
         "others/light/0.png: light", "others/dark/0.png: dark", "others/dark/1.png: dark",
     ]  # fmt: skip
-    [said] = run_json(capsys, "predict", "on-images", "others/light/1.png")["predictions"]
-    assert (said["file"], said["class"]) == ("others/light/1.png", "light")
-    assert said["probability"] == said["probabilities"]["light"] > 0.5
-    assert sum(said["probabilities"].values()) == pytest.approx(1)
+    [predictions] = run_json(capsys, "predict", "on-images", "others/light/1.png")["predictions"]
+    assert (predictions["file"], predictions["class"]) == ("others/light/1.png", "light")
+    assert predictions["probability"] == predictions["probabilities"]["light"] > 0.5
+    assert sum(predictions["probabilities"].values()) == pytest.approx(1)
 
 
 def test_a_damaged_image_is_skipped_or_an_error(tmp_path: Path, capsys: Output) -> None:
@@ -94,10 +96,10 @@ def test_columns_are_found_by_name_with_missing_and_invalid_cells(capsys: Output
 
 
 def test_predictions_have_the_units_of_the_targets(capsys: Output) -> None:
-    said = run_json(capsys, "predict", "on-arrays", "asked.npz")["predictions"]
-    assert [each["row"] for each in said] == [0, 1]
-    assert said[0]["values"]["target"] == pytest.approx(100, abs=3)
-    assert said[1]["values"]["target"] == pytest.approx(110, abs=3)
+    predictions = run_json(capsys, "predict", "on-arrays", "asked.npz")["predictions"]
+    assert [each["row"] for each in predictions] == [0, 1]
+    assert predictions[0]["values"]["target"] == pytest.approx(100, abs=3)
+    assert predictions[1]["values"]["target"] == pytest.approx(110, abs=3)
     assert main(["predict", "on-arrays", "asked.npz"]) == 0
     assert capsys.readouterr().out.startswith("asked.npz, row 0: target ")
 
@@ -135,6 +137,12 @@ def test_networks_are_evaluated_on_other_data(capsys: Output) -> None:
             "wide.npz: expected samples of shape (2,), as in training",
         ),
         (["test", "on-arrays", "wide.npz"], 1, "wide.npz: expected samples of shape (2,)"),
+        (
+            ["test", "on-arrays", "two.npz"],
+            1,
+            "two.npz: expected 1 target per sample, like the training data",
+        ),
+        (["predict", "on-arrays", "scalar.npz"], 1, "scalar.npz: expected samples of shape (2,), as in training"),
         (["test", "on-rows", "line.npz"], 1, "line.npz: expected a CSV file, like the training data"),
         (
             ["test", "on-rows", "strange.csv"],

@@ -120,8 +120,8 @@ def test_a_regression_predicts_in_the_units_of_its_targets(folder: Path, capsys:
     assert "target: true values from " in record["pictures"][1]["reading"]
     model = pel.load_model("here/model.pel")
     assert model.evaluate(x, 1000 + 50 * x[:, 0])[1] == pytest.approx(result["test"]["mae"], rel=0.5)
-    said = model.predict(np.array([[5.0, 0.0]], "float32"))
-    assert said[0, 0] == pytest.approx(1250, abs=30)
+    predicted = model.predict(np.array([[5.0, 0.0]], "float32"))
+    assert predicted[0, 0] == pytest.approx(1250, abs=30)
 
 
 def test_a_csv_file_has_numbers_categories_and_missing_cells(folder: Path, capsys: Output) -> None:

@@ -57,8 +57,9 @@ WRONG = [
     (["train", "cut.npz"], 1, "cut.npz: expected an NPZ file"),
     (["train", "flats.csv", "--target", "prise"], 1, "flats.csv: no column 'prise'. Did you mean 'price'?"),
     (["train", "moons", "--target", "y"], 2, "target: only for a CSV file. Omit it for moons"),
+    (["train", "twice.npz"], 1, "twice.npz: expected one pair of arrays for the validation part, received two"),
     (["train", "thin.csv"], 1, "thin.csv: expected two or more columns, a target and features"),
-    (["train", "untold.csv"], 1, "untold.csv: expected values in the target column 'y', received none"),
+    (["train", "no-targets.csv"], 1, "no-targets.csv: expected values in the target column 'y', received none"),
     (["train", "always.csv"], 1, "'a': always 1; 'b': no values; 'c': always 'x'; expected at least one feature"),
     (["train", "names.csv"], 1, "names.csv: expected at least 3 samples of class 'n0' (training, v"),
     (["train", "names.csv", "--task", "regression"], 1, "names.csv, column 'who': expected numbers for a regression"),
@@ -84,7 +85,7 @@ def wrong_things(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tables = {
         "flats.csv": ["rooms,price", *(f"{i},{i}" for i in rows)],
         "thin.csv": ["y", *map(str, rows)],
-        "untold.csv": ["x,y", *(f"{i}," for i in rows)],
+        "no-targets.csv": ["x,y", *(f"{i}," for i in rows)],
         "always.csv": ["a,b,c,y", *(f"1,,x,{i % 2}" for i in rows)],
         "names.csv": ["a,who", *(f"{i},n{i}" for i in rows)],
         "head.csv": ["a,b"],
@@ -110,10 +111,13 @@ def wrong_things(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "lengths.npz": {"x": x, "y": y[:3]},
         "flat.npz": {"x": x[:, 0], "y": y},
         "nan.npz": {"x": holed, "y": y},
+        "twice.npz": {
+            f"{name}_{part}": values for name, values in (("x", x), ("y", y)) for part in ("train", "val", "dev")
+        },
         "same.npz": {"x": x, "y": np.array(["a"] * 4)},
     }
-    for name, held in arrays.items():
-        np.savez(place / name, **held)
+    for name, content in arrays.items():
+        np.savez(place / name, **content)
     (place / "cut.npz").write_bytes((place / "nan.npz").read_bytes()[:-30])
     return place
 

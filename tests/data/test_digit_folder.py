@@ -106,3 +106,11 @@ def test_arguments_out_of_range_are_refused(tmp_path: Path, arguments: dict, mes
     with pytest.raises(DataError, match=message):
         write_digit_folder(tmp_path / "digits", **arguments)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_digits_and_sizes_may_be_numpy_integers(tmp_path: Path) -> None:
+    folder = write_digit_folder(tmp_path / "digits", digits=np.array([1, 7]), per_class=np.int64(2))
+    assert sorted(file.name for file in folder.glob("*.png")) == [
+        f"digit{digit}.{i}.png" for digit in (1, 7) for i in (0, 1)
+    ]
+    assert write_digit_folder(folder, digits=(1, 7), per_class=2) == folder

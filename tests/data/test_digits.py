@@ -1,4 +1,4 @@
-"""MNIST from the package, and its colour version."""
+"""MNIST from the package, and its color version."""
 
 import gzip
 import shutil
@@ -64,9 +64,9 @@ def test_a_missing_file_is_named(damaged: Path) -> None:
         mnist("train")
 
 
-def test_digits32_are_padded_and_coloured() -> None:
+def test_digits32_are_padded_and_colored() -> None:
     images, labels = digits32("test", count=600)
-    grey, expected = mnist("test")
+    gray, expected = mnist("test")
     assert images.shape == (600, 32, 32, 3)
     assert images.dtype == np.uint8
     assert labels.dtype == np.int32
@@ -74,9 +74,9 @@ def test_digits32_are_padded_and_coloured() -> None:
     paper = images[:, :1, :1]
     assert (images[:, :2] == paper).all()
     assert (images[:, :, -2:] == paper).all()
-    assert (images[:, 2:-2, 2:-2][grey[:600] == 0] == np.broadcast_to(paper, (600, 28, 28, 3))[grey[:600] == 0]).all()
+    assert (images[:, 2:-2, 2:-2][gray[:600] == 0] == np.broadcast_to(paper, (600, 28, 28, 3))[gray[:600] == 0]).all()
     assert len(np.unique(paper.reshape(600, 3), axis=0)) > 590
-    ink = images[:, 2:-2, 2:-2][grey[:600] == 255]
+    ink = images[:, 2:-2, 2:-2][gray[:600] == 255]
     assert paper.max() < 96
     assert ink.min() >= 160
 

@@ -16,10 +16,10 @@ from pellucid.data import DataError, DataWarning, image_folder, image_parts, ima
 RED, GREEN = (200, 0, 0), (0, 200, 0)
 
 
-def encoded(
+def encode_image(
     color: tuple[int, ...] = RED, mode: str = "RGB", suffix: str = "PNG", size: tuple[int, int] = (8, 6)
 ) -> bytes:
-    """The bytes of an image file of one colour."""
+    """Return the bytes of an image file of one color."""
     stream = io.BytesIO()
     Image.new(mode, size, color).save(stream, suffix)
     return stream.getvalue()
@@ -27,7 +27,7 @@ def encoded(
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Callable[[dict[str, bytes]], Path]:
-    """A way to make a folder of files."""
+    """A function that makes a folder of files."""
 
     def make(files: dict[str, bytes]) -> Path:
         for name, content in files.items():
@@ -38,11 +38,11 @@ def folder(tmp_path: Path) -> Callable[[dict[str, bytes]], Path]:
     return make
 
 
-GOOD = {"cat.0.png": encoded(RED), "cat.1.png": encoded(RED), "dog.0.png": encoded(GREEN)}
+GOOD = {"cat.0.png": encode_image(RED), "cat.1.png": encode_image(RED), "dog.0.png": encode_image(GREEN)}
 
 
 @pytest.mark.parametrize("rename", [lambda name: name, lambda name: "a/b/" + name.replace(".", "/", 1)])
-def test_both_habits_are_read(folder, rename) -> None:
+def test_both_layouts_are_read(folder, rename) -> None:
     data = image_folder(folder({rename(name): content for name, content in GOOD.items()}), size=(4, 5))
     assert data.images.shape == (3, 4, 5, 3)
     assert data.images.dtype == np.uint8
@@ -56,14 +56,19 @@ def test_both_habits_are_read(folder, rename) -> None:
 
 
 def test_uppercase_endings_and_hidden_files(folder) -> None:
-    extra = {"bird.0.JPEG": encoded(suffix="JPEG"), ".DS_Store": b"x", "__MACOSX/cat.0.png": b"x", ".hidden/a.png": b""}
+    extra = {
+        "bird.0.JPEG": encode_image(suffix="JPEG"),
+        ".DS_Store": b"x",
+        "__MACOSX/cat.0.png": b"x",
+        ".hidden/a.png": b"",
+    }
     data = image_folder(folder({**GOOD, **extra}))
     assert data.class_names == ("bird", "cat", "dog")
     assert data.skipped == ()
 
 
-def with_orientation(orientation: int) -> bytes:
-    """A picture whose left half is red, stored turned, and a note of how to turn it back."""
+def make_rotated_photo(orientation: int) -> bytes:
+    """Return an image whose left half is red, stored rotated, with its EXIF orientation."""
     image = Image.new("RGB", (8, 8), GREEN)
     image.paste(RED, (0, 0, 4, 8))
     note = Image.Exif()
@@ -73,21 +78,21 @@ def with_orientation(orientation: int) -> bytes:
     return stream.getvalue()
 
 
-def test_exif_orientation_is_honoured(folder) -> None:
-    data = image_folder(folder({"a.0.png": with_orientation(1), "b.0.png": with_orientation(6)}), size=(8, 8))
+def test_exif_orientation_is_honored(folder) -> None:
+    data = image_folder(folder({"a.0.png": make_rotated_photo(1), "b.0.png": make_rotated_photo(6)}), size=(8, 8))
     assert (data.images[0][:, :4] == RED).all()
-    assert (data.images[1][:4, :] == RED).all()  # a quarter turn to the right brings the left side up
+    assert (data.images[1][:4, :] == RED).all()  # a clockwise quarter turn moves the left side to the top
 
 
-def png16() -> bytes:
-    """A grey image of 16 bits a pixel."""
+def make_png16() -> bytes:
+    """Return a gray image with 16 bits per pixel."""
     stream = io.BytesIO()
     Image.fromarray(np.full((6, 8), 200 * 256 + 17, np.uint16)).save(stream, "PNG")
     return stream.getvalue()
 
 
-def palette_with_transparency() -> bytes:
-    """A palette image whose only colour is transparent."""
+def make_transparent_palette() -> bytes:
+    """Return a palette image whose only color is transparent."""
     image = Image.new("P", (8, 6), 0)
     image.putpalette([10, 20, 30])
     stream = io.BytesIO()
@@ -98,33 +103,33 @@ def palette_with_transparency() -> bytes:
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (encoded((77,), "L"), (77, 77, 77)),
-        (encoded((1,), "1"), (255, 255, 255)),
-        (encoded((0, 0, 0, 0), "RGBA"), (255, 255, 255)),
-        (encoded((255, 0, 0, 255), "RGBA"), (255, 0, 0)),
-        (encoded((0, 0, 255, 51), "RGBA"), (204, 204, 255)),
-        (encoded((0, 255), "LA"), (0, 0, 0)),
-        (png16(), (200, 200, 200)),
-        (palette_with_transparency(), (255, 255, 255)),
-        (encoded(RED, suffix="GIF"), RED),
-        (encoded(RED, suffix="BMP"), RED),
-        (encoded((0, 0, 0, 0), "CMYK", "JPEG"), (255, 255, 255)),
-        (encoded((0, 255, 255, 0), "CMYK", "JPEG"), (255, 0, 0)),
+        (encode_image((77,), "L"), (77, 77, 77)),
+        (encode_image((1,), "1"), (255, 255, 255)),
+        (encode_image((0, 0, 0, 0), "RGBA"), (255, 255, 255)),
+        (encode_image((255, 0, 0, 255), "RGBA"), (255, 0, 0)),
+        (encode_image((0, 0, 255, 51), "RGBA"), (204, 204, 255)),
+        (encode_image((0, 255), "LA"), (0, 0, 0)),
+        (make_png16(), (200, 200, 200)),
+        (make_transparent_palette(), (255, 255, 255)),
+        (encode_image(RED, suffix="GIF"), RED),
+        (encode_image(RED, suffix="BMP"), RED),
+        (encode_image((0, 0, 0, 0), "CMYK", "JPEG"), (255, 255, 255)),
+        (encode_image((0, 255, 255, 0), "CMYK", "JPEG"), (255, 0, 0)),
     ],
 )
 def test_every_mode_becomes_red_green_and_blue(folder, content: bytes, expected: tuple[int, int, int]) -> None:
-    data = image_folder(folder({"a.0.png": content, "b.0.png": encoded()}), size=(3, 3))
+    data = image_folder(folder({"a.0.png": content, "b.0.png": encode_image()}), size=(3, 3))
     assert np.abs(data.images[0].astype(int) - expected).max() <= 1
 
 
 @pytest.mark.parametrize("suffix", ["JPEG", "PNG"])
 def test_large_images_read_in_threads_are_the_same(folder, monkeypatch, rng, suffix: str) -> None:
-    def noisy() -> bytes:
+    def make_noise() -> bytes:
         stream = io.BytesIO()
         Image.fromarray(rng.integers(0, 256, (120, 160, 3), dtype=np.uint8)).save(stream, suffix)
         return stream.getvalue()
 
-    path = folder({f"{kind}.{index}.jpg": noisy() for kind in "ab" for index in range(5)})
+    path = folder({f"{kind}.{index}.jpg": make_noise() for kind in "ab" for index in range(5)})
     assert min(file.stat().st_size for file in path.iterdir()) > images.MINIMUM_BYTES_FOR_THREADS / 2
     monkeypatch.setattr(images, "MINIMUM_BYTES_FOR_THREADS", 0)
     threaded = image_folder(path)
@@ -134,16 +139,16 @@ def test_large_images_read_in_threads_are_the_same(folder, monkeypatch, rng, suf
     assert threaded.files == serial.files == tuple(sorted(threaded.files))
 
 
-def claiming(side: int) -> bytes:
-    """A PNG of a few bytes that claims to be a square of many pixels."""
-    content = bytearray(encoded(size=(1, 1)))
+def make_png_with_false_size(side: int) -> bytes:
+    """Return a PNG of a few bytes whose header declares a large square."""
+    content = bytearray(encode_image(size=(1, 1)))
     content[16:24] = side.to_bytes(4, "big") * 2
     content[29:33] = zlib.crc32(content[12:29]).to_bytes(4, "big")
     return bytes(content)
 
 
-def floats() -> bytes:
-    """A TIFF of 32-bit numbers."""
+def make_float_tiff() -> bytes:
+    """Return a TIFF of 32-bit floats."""
     stream = io.BytesIO()
     Image.new("F", (4, 4), 0.5).save(stream, "TIFF")
     return stream.getvalue()
@@ -151,13 +156,16 @@ def floats() -> bytes:
 
 BAD = {
     "dog.1.jpg": (b"just a text", "not an image"),
-    "dog.2.jpg": (encoded(suffix="JPEG", size=(400, 400))[:-900], "a damaged image .OSError: image file is truncated"),
+    "dog.2.jpg": (
+        encode_image(suffix="JPEG", size=(400, 400))[:-900],
+        "a damaged image .OSError: image file is truncated",
+    ),
     "dog.3.png": (b"", "an empty file"),
-    "dog.4.png": (claiming(20_000), "more pixels than the 80000000 allowed"),
-    "dog.5.png": (claiming(9_000), "9000x9000 pixels, more than the 80000000 allowed"),
-    "dog.8.png": (claiming(9_500), "more pixels than the 80000000 allowed"),
-    "dog.6.tif": (floats(), "32 bits per pixel without a known range; save it with 8"),
-    "7.png": (encoded(), "no class in its name; expected names like 'cat.0.jpg'"),
+    "dog.4.png": (make_png_with_false_size(20_000), "more pixels than the 80000000 allowed"),
+    "dog.5.png": (make_png_with_false_size(9_000), "9000x9000 pixels, more than the 80000000 allowed"),
+    "dog.8.png": (make_png_with_false_size(9_500), "more pixels than the 80000000 allowed"),
+    "dog.6.tif": (make_float_tiff(), "32 bits per pixel without a known range; save it with 8"),
+    "7.png": (encode_image(), "no class in its name; expected names like 'cat.0.jpg'"),
     "notes.txt": (b"hello", "no image suffix"),
 }
 
@@ -189,15 +197,15 @@ def test_all_bad_files_are_reported(folder) -> None:
     [
         ({}, "expected a folder of images .* received an empty folder"),
         ({"a.txt": b"x"}, "expected a folder of images .* received only 'a.txt'"),
-        ({"cat.0.png": encoded(), "cat.1.png": encoded()}, "two or more classes, received only 'cat'"),
-        ({"cat/0.png": encoded(), "cat/1.png": encoded()}, "one folder of names without a class"),
-        ({"cat.0.png": encoded(), "dog/0.png": encoded()}, "received both: 'cat.0.png' and folders"),
+        ({"cat.0.png": encode_image(), "cat.1.png": encode_image()}, "two or more classes, received only 'cat'"),
+        ({"cat/0.png": encode_image(), "cat/1.png": encode_image()}, "one folder of names without a class"),
+        ({"cat.0.png": encode_image(), "dog/0.png": encode_image()}, "received both: 'cat.0.png' and folders"),
         (
-            {"cat.0.png": encoded(), "dog.0.png": b"x", "dog.1.png": b""},
+            {"cat.0.png": encode_image(), "dog.0.png": b"x", "dog.1.png": b""},
             "no usable image of class 'dog'; 'dog.0.png'",
         ),
         ({"cat.0.png": b"x", "dog.0.png": b"x"}, "no usable image of class 'cat'; .*Replace the images"),
-        ({"train/a/0.png": encoded(), "test/a/0.png": encoded()}, "has the parts test, train; choose one"),
+        ({"train/a/0.png": encode_image(), "test/a/0.png": encode_image()}, "has the parts test, train; choose one"),
     ],
 )
 def test_folders_that_cannot_be_used_are_refused(folder, files: dict[str, bytes], message: str) -> None:

@@ -20,12 +20,12 @@ def npy_content(path: Path) -> bytes:
 
 
 def test_arrays_round_trip_compressed_or_not(tmp_path):
-    held = {"x": np.arange(6.0).reshape(2, 3), "y": np.array(["a", "b"]), "z": np.asfortranarray(np.eye(2, 3))}
+    arrays = {"x": np.arange(6.0).reshape(2, 3), "y": np.array(["a", "b"]), "z": np.asfortranarray(np.eye(2, 3))}
     for save in (np.savez, np.savez_compressed):
-        save(tmp_path / "a.npz", **held)
+        save(tmp_path / "a.npz", **arrays)
         found = read_npz(tmp_path / "a.npz")
         assert {name: (a.dtype, a.tolist()) for name, a in found.items()} == {
-            name: (a.dtype, a.tolist()) for name, a in held.items()
+            name: (a.dtype, a.tolist()) for name, a in arrays.items()
         }
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from pellucid.experiments.runner import UsageError
-from pellucid.experiments.train.loaders import find_loader, get_built_in_names, get_loaders, get_options
+from pellucid.experiments.train.loaders import find_loader, get_built_in_names, get_loaders, get_options, load_dataset
+from pellucid.experiments.train.settings import Settings
 
 LOADER = '''
 """Loader of text files with one sample per line: numbers, and a target at the end."""
@@ -110,6 +111,12 @@ def test_loaders_have_different_kinds_options_and_names() -> None:
 )
 def test_data_are_recognized(data: str, kind: str) -> None:
     assert find_loader(data).kind == kind
+
+
+def test_an_unknown_option_is_an_error_only_if_it_has_a_value() -> None:
+    assert load_dataset(Settings("moons", options={"sise": None})).task == "classification"
+    with pytest.raises(UsageError, match=r"sise: no such option\. Omit it for moons"):
+        load_dataset(Settings("moons", options={"sise": 3}))
 
 
 def test_unknown_data_get_a_suggestion() -> None:

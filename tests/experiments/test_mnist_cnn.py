@@ -1,4 +1,4 @@
-"""Two convolutions read digits after a short training."""
+"""Two convolutions classify digits after a short training."""
 
 from pathlib import Path
 
@@ -17,8 +17,8 @@ def test_a_short_training_beats_the_baseline_by_far(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("steps", "least"), [(200, 0.88), (1000, 0.95)])
-def test_accuracy_after_so_many_steps(tmp_path: Path, steps: int, least: float) -> None:
+@pytest.mark.parametrize(("steps", "min_accuracy"), [(200, 0.88), (1000, 0.95)])
+def test_accuracy_after_more_steps(tmp_path: Path, steps: int, min_accuracy: float) -> None:
     record, error = run_experiment(mnist_cnn, {"steps": steps}, tmp_path)
     assert error is None
-    assert record.measures["test_accuracy"] >= least
+    assert record.measures["test_accuracy"] >= min_accuracy

@@ -2,10 +2,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.progress import Progress
 
 from pellucid.byhand import moons as by_hand
 from pellucid.data import moons as draw
-from pellucid.experiments.moons import COMPARED, MoonsNetwork, format_agreement, format_losses, moons
+from pellucid.experiments.moons import COMPARED, MoonsNetwork, format_agreement, format_losses, moons, train_by_graph
 from pellucid.experiments.runner import RunContext, run_experiment
 
 
@@ -47,17 +48,34 @@ def test_a_short_run_works_in_either_dtype(dtype: str, tmp_path: Path) -> None:
     assert "equal those of pel.grad" in derivation
 
 
+def test_progress_and_curve_go_on_after_the_pause_for_the_curvature(tmp_path: Path) -> None:
+    X, y = draw(30, dtype="float64")
+    display = Progress(disable=True)
+    run = RunContext(tmp_path, display=display)
+    done: list[float] = []
+    display.advance = lambda task, steps: done.append(steps)  # type: ignore[method-assign,misc,assignment]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pellucid.experiments.runner.context.SECONDS_BETWEEN_DRAWINGS", 0)
+        train_by_graph(run, MoonsNetwork(by_hand.initialize(), rate=0.01, strength=0.01), X, y, COMPARED + 199)
+    assert sum(done) == len(run.curves["by graph"].values) == COMPARED + 199
+
+
 def test_a_single_pass_is_a_run(tmp_path: Path) -> None:
     record, error = run_experiment(moons, {"passes": 1, "points": 20}, tmp_path)
     assert error is None
     assert list(record.measures["loss_by_graph"]) == ["1"]
 
 
-def test_too_large_a_rate_is_explained(tmp_path: Path) -> None:
+def test_too_large_a_rate_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pellucid.experiments.runner.child_process.is_supported", lambda: False)
     record, error = run_experiment(moons, {"rate": 1e200, "passes": 20}, tmp_path)
     assert isinstance(error, FloatingPointError)
     assert record.status == "failed"
-    assert str(record.reason).endswith(" after 20 passes; use a smaller rate")
+    assert str(record.reason).endswith(" in epoch 1; use a smaller learning rate than 1e+200")
+    X, y = draw(30, dtype="float64")
+    network = MoonsNetwork(by_hand.initialize(hidden=2), rate=1e200, strength=0.01)
+    with pytest.raises(FloatingPointError, match="the loss is nan after 20 passes; use a smaller rate"):
+        train_by_graph(RunContext(tmp_path), network, X, y, 20)
 
 
 def test_the_curvature_is_that_of_finite_differences() -> None:

@@ -55,7 +55,7 @@ def test_ctrl_c_in_a_loop_saves_the_curve_and_the_step_count(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(
-        "pellucid.experiments.runner.subprocess.is_supported", lambda: False
+        "pellucid.experiments.runner.child_process.is_supported", lambda: False
     )  # so that one part comes after the other
     display: Any = Presser(part)
     record, error = run_experiment(find_experiment(name), settings, tmp_path, display=display)

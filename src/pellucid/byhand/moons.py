@@ -240,7 +240,7 @@ def descend(
             value = loss(parameters, log_p, y, strength) / len(X)
         if not np.isfinite(value):
             raise FloatingPointError(
-                f"the loss is {value} after {epoch} epochs with learning_rate={learning_rate}; try a smaller one"
+                f"the loss is {value} in epoch {epoch}; use a smaller learning rate than {learning_rate}"
             )
         yield parameters, value
         if epoch < epochs:

@@ -9,17 +9,9 @@ INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return the exit status.
+    """Run a command, by default that of the process, and return its exit status.
 
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        The arguments after ``pellucid`` (default: those of the process).
-
-    Returns
-    -------
-    int
-        0 for success, 1 for a run or data error, 2 for a usage error, 130 if interrupted.
+    The status is 0 for success, 1 for a run or data error, 2 for a usage error, and 130 if interrupted.
 
     Examples
     --------

@@ -8,8 +8,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from cyclopts import Parameter
-
 from pellucid.atomic_write import atomic_write
 from pellucid.cli.output import Option
 from pellucid.experiments.runner import UsageError
@@ -25,7 +23,7 @@ PACKAGES = ("pellucid.graph.", "pellucid.run.", "pellucid.show.")
 
 def reference(
     *names: str,
-    out: Annotated[Path | None, Parameter(negative="")] = None,
+    out: Annotated[Path | None, Option] = None,
     json: Annotated[bool, Option] = False,
 ) -> int:
     """Look up an op or a function: formula, gradient, parameters and example; or write the reference as a page.
@@ -51,7 +49,11 @@ def reference(
     if out is not None:
         if names or json:
             raise UsageError("reference: --out writes the whole reference. Omit names and --json")
-        return _write_reference(out)
+        text = render_reference(out.suffix)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        atomic_write(out, text)
+        print(f"The reference is in {out}")
+        return 0
     known = {**_get_other_entries(), **collect_entries()}
     chosen = [_find_entry(name, known) for name in names]
     if json:
@@ -72,14 +74,6 @@ def render_reference(suffix: str) -> str:
     if suffix not in renderers:
         raise UsageError(f"--out: expected a file with the suffix .html or .md; received {suffix!r}")
     return renderers[suffix](collect_entries(), _get_other_entries())
-
-
-def _write_reference(out: Path) -> int:
-    text = render_reference(out.suffix)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    atomic_write(out, text)
-    print(f"The reference is in {out}")
-    return 0
 
 
 def _get_other_entries() -> "dict[str, Entry]":
@@ -117,7 +111,7 @@ def _wrap_names(names: Iterable[str]) -> list[str]:
 
 def format_entry(entry: "Entry") -> str:
     """Return an entry as text for a terminal."""
-    from pellucid.show.reference_facts import collect_facts
+    from pellucid.show.reference import collect_facts
 
     lines = [f"pel.{entry.name}{entry.signature}", ""]
     lines += [line for text in (entry.doc.sentence, *entry.doc.more) for line in (*_wrap(text), "")]

@@ -3,15 +3,13 @@
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import Parameter
-
 from pellucid.cli.output import Option, finish_run, format_result
-from pellucid.data.progress import create_progress_display
 from pellucid.experiments.runner import Experiment, ExperimentResult, Range, UsageError, run_experiment
 from pellucid.experiments.runner.parameters import parse_assignments
 from pellucid.experiments.runner.record import to_json
 from pellucid.experiments.runner.registry import NAMES, find_experiment
 from pellucid.experiments.runner.run_folder import open_run_folder
+from pellucid.progress import create_progress_display
 
 SEEDS = Range(0, 2**32 - 1)
 
@@ -22,9 +20,9 @@ def run(
     *,
     list: Annotated[bool, Option] = False,
     set: Annotated[tuple[str, ...], Option] = (),
-    data: Annotated[Path | None, Parameter(negative="")] = None,
+    data: Annotated[Path | None, Option] = None,
     seed: Annotated[int, Option] = 0,
-    out: Annotated[Path | None, Parameter(negative="")] = None,
+    out: Annotated[Path | None, Option] = None,
     json: Annotated[bool, Option] = False,
 ) -> int:
     """Run an experiment of the course, compare its result with a baseline, and save pictures and a record.

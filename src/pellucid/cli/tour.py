@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Annotated
 
 from pellucid.cli.output import Option
-from pellucid.data.progress import create_progress_display
 from pellucid.experiments.runner import Record
 from pellucid.experiments.runner.registry import NAMES, find_experiment
+from pellucid.progress import create_progress_display
 
 
 def tour(*names: str, out: Annotated[Path, Option] = Path("tour")) -> int:

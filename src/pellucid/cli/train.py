@@ -191,7 +191,6 @@ def check_output(command: str, json: bool, quiet: bool) -> None:
 def execute(
     settings: "Settings", out: Path | None, distributed: bool, *, json: bool, quiet: bool, resuming: bool = False
 ) -> int:
-    """Train or resume, and print the result."""
     if distributed:
         join_process_group(settings, out)
     from pellucid.experiments.train.fit import run_training

@@ -45,7 +45,6 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name on its first use."""
     if name not in _HOMES:
         raise NoSuchNameError(f"pel.data has no {name!r}.{near_miss(name, _HOMES)}")
     value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
@@ -54,5 +53,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """List the public names, imported or not."""
     return sorted({*globals(), *__all__})

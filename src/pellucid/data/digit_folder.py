@@ -1,13 +1,11 @@
-"""A folder of handwritten digits as small colour PNG images."""
+"""A folder of handwritten digits as small color PNG images."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
-import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,7 +14,7 @@ import numpy as np
 
 from pellucid.data.digits import Bytes, colorize, mnist
 from pellucid.data.errors import DataError, format_names
-from pellucid.data.progress import track
+from pellucid.progress import track
 
 Layout = Literal["one-folder", "folder-per-class"]
 SEPARATORS = {"one-folder": ".", "folder-per-class": "/"}
@@ -63,7 +61,7 @@ def write_digit_folder(
     size : int
         Height and width in pixels.
     seed : int
-        Seed of the selection and the colours.
+        Seed of the selection and the colors.
     layout : {"one-folder", "folder-per-class"}
         ``digit3.0.png`` in one folder, or ``0.png`` in a folder named ``digit3``.
     progress : bool or None
@@ -90,25 +88,16 @@ def write_digit_folder(
     images = _draw_images(config)
     if _is_up_to_date(path, config):
         return path
-    with _temporary_sibling(path) as folder:
-        new = folder / "new"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # On the same disk, so that a rename can move its content.
+    with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent, ignore_cleanup_errors=True) as folder:
+        new = Path(folder, "new")
         new.mkdir()
         _write_images(new, config, images, progress)
         if path.exists():
-            path.rename(folder / "old")
+            path.rename(Path(folder, "old"))
         new.rename(path)
     return path
-
-
-@contextlib.contextmanager
-def _temporary_sibling(target: Path) -> Iterator[Path]:
-    """Create a temporary folder next to ``target``, on the same disk, so that a rename can move its content there."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _draw_images(config: DigitFolderConfig) -> dict[int, Bytes]:
@@ -161,4 +150,4 @@ def _write_images(folder: Path, config: DigitFolderConfig, images: dict[int, Byt
         image = Image.fromarray(pixels).resize((config.size, config.size))
         (folder / name).parent.mkdir(exist_ok=True)
         image.save(folder / name)
-    (folder / CONFIG_FILE).write_text(json.dumps(asdict(config)), encoding="utf-8")
+    (folder / CONFIG_FILE).write_text(json.dumps(asdict(config), default=int), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The MNIST digits, stored in the package, and a colour version of them."""
+"""The MNIST digits, stored in the package, and a color version of them."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def mnist(split: str | None = None) -> tuple[Pair, Pair] | Pair:
 
 
 def digits32(split: str = "train", count: int | None = None, seed: int = 0) -> tuple[Bytes, Integers]:
-    """MNIST as colour images of 32x32 pixels: each digit in a random light colour on a random dark background.
+    """MNIST as color images of 32x32 pixels: each digit in a random light color on a random dark background.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def digits32(split: str = "train", count: int | None = None, seed: int = 0) -> t
     count : int or None
         Number of digits, starting with the first; None returns all.
     seed : int
-        Seed of the colours.
+        Seed of the colors.
 
     Returns
     -------
@@ -111,7 +111,7 @@ def digits32(split: str = "train", count: int | None = None, seed: int = 0) -> t
 
 
 def colorize(images: Bytes, rng: np.random.Generator) -> Bytes:
-    """Pad grey digits to 32x32 and blend two random colours: paper + (ink - paper) * grey / 255.
+    """Pad gray digits to 32x32 and blend two random colors: paper + (ink - paper) * gray / 255.
 
     Ink is always lighter than paper, so that every digit is legible.
 
@@ -122,15 +122,15 @@ def colorize(images: Bytes, rng: np.random.Generator) -> Bytes:
     """
     paper = rng.integers(0, BRIGHTEST_PAPER, (3, len(images), 1, 1)).astype(np.uint16)
     ink = rng.integers(DARKEST_INK, 256, (3, len(images), 1, 1)).astype(np.uint16)
-    grey = np.pad(images, ((0, 0), (2, 2), (2, 2))).astype(np.uint16)
-    grey += grey >> 7  # maps 255 to 256: the division becomes a shift, and the products still fit in 16 bits
-    mixed = np.empty((*grey.shape, 3), np.uint8)
+    gray = np.pad(images, ((0, 0), (2, 2), (2, 2))).astype(np.uint16)
+    gray += gray >> 7  # maps 255 to 256: the division becomes a shift, and the products still fit in 16 bits
+    mixed = np.empty((*gray.shape, 3), np.uint8)
     # One channel of one block at a time, so that the working set fits in the cache.
     for start in range(0, len(images), BLOCK):
         block = slice(start, start + BLOCK)
         for channel in range(3):
             low, high = paper[channel, block], ink[channel, block]
-            mixed[block, ..., channel] = low + ((high - low) * grey[block] >> 8)
+            mixed[block, ..., channel] = low + ((high - low) * gray[block] >> 8)
     return mixed
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pellucid.errors import PellucidError
 
 
@@ -13,7 +15,7 @@ class DataWarning(UserWarning):
     """Data that were used in part; the message names the skipped parts and the reasons."""
 
 
-def format_names(names: tuple[str, ...], limit: int = 3) -> str:
+def format_names(names: Sequence[str], limit: int = 3) -> str:
     """Format the first names of a list, quoted so that no control character in a name reaches a terminal.
 
     Examples
@@ -23,5 +25,16 @@ def format_names(names: tuple[str, ...], limit: int = 3) -> str:
     >>> format_names(("a.jpg", "b.jpg", "c.jpg"), limit=1)
     "'a.jpg' and 2 more"
     """
-    rest = len(names) - limit
-    return ", ".join(ascii(name) for name in names[:limit]) + (f" and {rest} more" if rest > 0 else "")
+    return join_first([ascii(name) for name in names], limit, ", ")
+
+
+def join_first(texts: Sequence[str], limit: int = 3, separator: str = "; ") -> str:
+    """Join the first texts and count the others.
+
+    Examples
+    --------
+    >>> join_first(["line 2", "line 3", "line 7"], limit=2)
+    'line 2; line 3 and 1 more'
+    """
+    rest = len(texts) - limit
+    return separator.join(texts[:limit]) + (f" and {rest} more" if rest > 0 else "")

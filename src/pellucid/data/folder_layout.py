@@ -12,7 +12,18 @@ from collections.abc import Sequence
 from pellucid.data.errors import DataError, format_names
 from pellucid.errors import near_miss
 
-PARTS = frozenset({"train", "training", "test", "testing", "val", "valid", "validation", "dev", "eval"})
+PART_NAMES = {
+    "train": "training",
+    "training": "training",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "dev": "validation",
+    "test": "test",
+    "testing": "test",
+    "eval": "test",
+}
+"""The parts of a data set by the names of folders and arrays."""
 LAYOUTS = "names like 'cat.0.jpg' in one folder, or one folder per class"
 
 
@@ -63,12 +74,10 @@ def infer_classes(names: Sequence[str], where: str) -> dict[str, str | None]:
     >>> infer_classes(["cat/0.jpg", "dog/old/0.jpg"], "pictures")
     {'cat/0.jpg': 'cat', 'dog/old/0.jpg': 'dog'}
     """
-    prefix = _get_common_prefix(names)
-    if find_parts(names):
-        prefix = _get_common_prefix(names, through_parts=True)
+    prefix = _get_common_prefix(names, through_parts=bool(find_parts(names)))
     relative = {name: name[len(prefix) :] for name in names}
-    nested = tuple(name for name in names if "/" in relative[name])
-    loose = tuple(name for name in names if "/" not in relative[name])
+    nested = [name for name in names if "/" in relative[name]]
+    loose = [name for name in names if "/" not in relative[name]]
     if nested and loose:
         raise DataError(
             f"{where}: expected {LAYOUTS}, received both: {format_names(loose, 1)} and folders such as that of "
@@ -77,7 +86,7 @@ def infer_classes(names: Sequence[str], where: str) -> dict[str, str | None]:
     classes = {
         name: rest.partition("/")[0] if nested else _get_class_from_name(rest) for name, rest in relative.items()
     }
-    class_names = tuple(sorted(set(filter(None, classes.values()))))
+    class_names = sorted(set(filter(None, classes.values())))
     if not class_names:
         raise DataError(
             f"{where}: expected {LAYOUTS}; received one folder of names without a class, such as "
@@ -98,7 +107,7 @@ def _get_class_from_name(name: str) -> str | None:
 
 
 def _are_part_names(tops: set[str]) -> bool:
-    return bool(tops) and all(top.lower() in PARTS for top in tops)
+    return bool(tops) and all(top.lower() in PART_NAMES for top in tops)
 
 
 def _get_common_prefix(names: Sequence[str], through_parts: bool = False) -> str:

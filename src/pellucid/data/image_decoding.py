@@ -28,7 +28,7 @@ class ImageDecodeError(ValueError):
 def decode_image(content: bytes, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
     """Decode an image file to RGB pixels of shape (height, width, 3), upright and resized to ``size``.
 
-    The EXIF orientation is applied, transparency is blended with white, and 16-bit grey is reduced to 8 bits. Raises
+    The EXIF orientation is applied, transparency is blended with white, and 16-bit gray is reduced to 8 bits. Raises
     `ImageDecodeError` if the bytes are no image, are truncated, or have more than `MAXIMUM_PIXELS` pixels.
 
     Examples

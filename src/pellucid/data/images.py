@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from pellucid.data.archive import ArchiveReadError, FileSource, Skipped, open_file_source
-from pellucid.data.errors import DataError, DataWarning, format_names
+from pellucid.data.errors import DataError, DataWarning, format_names, join_first
 from pellucid.data.folder_layout import LAYOUTS, find_part_folder, find_parts, infer_classes
 from pellucid.data.image_decoding import SUFFIXES, ImageDecodeError, decode_image, raise_on_decompression_bombs
-from pellucid.data.progress import track
+from pellucid.progress import track
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -107,17 +107,17 @@ def image_folder(
         names, skipped = _find_images(source, part, where)
         classes = infer_classes(names, where)
         skipped += [(name, f"no class in its name; expected {LAYOUTS}") for name in names if classes[name] is None]
-        labelled = [(name, kind) for name, kind in classes.items() if kind is not None]
+        labeled = [(name, kind) for name, kind in classes.items() if kind is not None]
         if strict:
             _raise_first(skipped, where)
-        images, bad = _decode_images(source, [name for name, _ in labelled], size, progress, where, strict)
-    class_names = _get_class_names(labelled, bad, where)
+        images, bad = _decode_images(source, [name for name, _ in labeled], size, progress, where, strict)
+    class_names = _get_class_names(labeled, bad, where)
     skipped = sorted([*skipped, *bad.items()])
     if skipped:
-        first = "; ".join(f"{name!a}: {reason}" for name, reason in skipped[:3])
+        reasons = join_first([f"{name!a}: {reason}" for name, reason in skipped])
         total = len(skipped) + len(images)
-        warnings.warn(f"{where}: skipped {len(skipped)} of {total} files: {first}", DataWarning, stacklevel=2)
-    used = [(name, kind) for name, kind in labelled if name not in bad]
+        warnings.warn(f"{where}: skipped {len(skipped)} of {total} files: {reasons}", DataWarning, stacklevel=2)
+    used = [(name, kind) for name, kind in labeled if name not in bad]
     return ImageFolder(
         images=images,
         labels=np.array([class_names.index(kind) for _, kind in used], np.int32),
@@ -167,7 +167,7 @@ def _find_images(source: FileSource, part: str | None, where: str) -> tuple[list
     others = [(name, "no image suffix") for name in source.sizes if not _is_image(name)]
     skipped = [*source.skipped, *others]
     if not names:
-        found = f"only {format_names(tuple(name for name, _ in skipped))}" if skipped else "an empty folder"
+        found = f"only {format_names([name for name, _ in skipped])}" if skipped else "an empty folder"
         raise DataError(f"{where}: expected a folder of images ({LAYOUTS}), received {found}.")
     folder = find_part_folder(names, part, where)
     return (
@@ -214,7 +214,7 @@ def _decode_images(
 
 @contextmanager
 def _map_in_order(function: Callable[[T], R], items: Iterable[T], threads: bool) -> Iterator[Iterator[R]]:
-    """Apply a function to items in order, in threads or not; pending calls are cancelled when the block exits early."""
+    """Apply a function to items in order, in threads or not; pending calls are canceled when the block exits early."""
     if not threads:
         yield map(function, items)
         return
@@ -231,10 +231,10 @@ def _raise_first(skipped: list[Skipped], where: str) -> None:
         raise DataError(f"{where}: {name!a}: {reason}; repair or remove it, or use strict=False.")
 
 
-def _get_class_names(labelled: list[tuple[str, str]], bad: dict[str, str], where: str) -> tuple[str, ...]:
+def _get_class_names(labeled: list[tuple[str, str]], bad: dict[str, str], where: str) -> tuple[str, ...]:
     """Return the classes, sorted; raise if no image of a class is usable, so that no class vanishes silently."""
-    used = {kind for name, kind in labelled if name not in bad}
-    for name, kind in labelled:
+    used = {kind for name, kind in labeled if name not in bad}
+    for name, kind in labeled:
         if kind not in used:
             raise DataError(
                 f"{where}: no usable image of class {kind!a}; {name!a}: {bad[name]}. "

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pellucid.data.errors import DataError, DataWarning
+from pellucid.data.errors import DataError, DataWarning, join_first
 from pellucid.errors import near_miss
 
 MAXIMUM_FILE_BYTES = 2**30
@@ -204,9 +204,7 @@ def read_csv(path: str | Path, strict: bool = False) -> Table:
     except csv.Error as error:
         raise DataError(f"{path}, line {reader.line_num}: the file is not valid CSV ({error}).") from error
     if skipped:
-        more = f" and {len(skipped) - 3} more" if len(skipped) > 3 else ""
-        total = len(skipped) + len(rows)
-        text = f"{path}: skipped {len(skipped)} of {total} lines: {'; '.join(skipped[:3])}{more}"
+        text = f"{path}: skipped {len(skipped)} of {len(skipped) + len(rows)} lines: {join_first(skipped)}"
         warnings.warn(text, DataWarning, stacklevel=2)
     if not rows:
         received = "only a header" if names else "an empty file"

@@ -32,19 +32,6 @@ class AdderNetwork:
         self.predict = pel.function([x], o[:, 0] > 0.5)
         self.states = pel.function([x], h)
 
-    def derivation(self, inputs: NDArray[Any], targets: NDArray[Any]) -> str:
-        """Return an HTML page that derives backpropagation through time, with the numbers of one sum."""
-        import pellucid as pel
-
-        derivation = pel.derive(self.error, self.parameters, {"x": inputs, "y": targets}, names=self.names)
-        page: str = derivation.html("Backpropagation through time, step by step")
-        return page
-
-    def get_weight_difference(self, other: by_hand.AdderParameters) -> float:
-        """Return the largest absolute difference from other weights."""
-        pairs = zip(self.parameters, other, strict=True)
-        return max(float(np.abs(mine.get_value() - theirs).max()) for mine, theirs in pairs)
-
 
 @experiment(
     "adder",
@@ -67,6 +54,7 @@ def adder(
     explicit loop, by graph as the gradient of a scan, which is a scan in reverse. Each sum is predicted before the
     network is trained on it, so the fraction of exact predictions is a held-out accuracy.
     """
+    import pellucid as pel
     from pellucid.data import binary_addition
 
     inputs, targets = binary_addition(sums, bits, run.seed, "float64")
@@ -85,10 +73,12 @@ def adder(
         weights, hand_predictions, _ = by_hand.train(inputs, targets, hidden, rate, run.seed, append)
 
     network = AdderNetwork(start, bits, rate)
+    first_sum = {"x": inputs[0], "y": targets[0]}
+    derivation = pel.derive(network.error, network.parameters, first_sum, names=network.names)
     run.save_page(
         "derivation",
         "Backpropagation through time, derived step by step, with the numbers of the first sum",
-        network.derivation(inputs[0], targets[0]),
+        derivation.html("Backpropagation through time, step by step"),
     )
     last = inputs[-min(sums, 1000) :]
     untrained = float(are_exact(np.array([network.predict(x) for x in last]), true[-len(last) :]).mean())
@@ -107,7 +97,8 @@ def adder(
     same = float((predictions == hand_predictions).all(axis=1).mean())
     states = np.array([network.states(x) for x in probes])
     after = find_carry_unit(states, carries)
-    difference = network.get_weight_difference(weights)
+    pairs = zip(network.parameters, weights, strict=True)
+    difference = max(float(np.abs(graph.get_value() - hand).max()) for graph, hand in pairs)
     shown = int(np.abs(np.diff(carries)).sum(axis=1).argmax())  # the sum whose carry changes most often
     draw_pictures(run, exact, probes[shown], states[shown], network.predict(probes[shown]), *after)
     return ExperimentResult(
@@ -158,7 +149,6 @@ def format_bits(bits: NDArray[Any]) -> str:
 
 
 def format_sums(inputs: NDArray[Any], predictions: NDArray[Any]) -> list[str]:
-    """Return one line for each sum and its prediction."""
     from pellucid.data import from_bits
 
     lines = []
@@ -181,8 +171,7 @@ def draw_pictures(
     correlation: float,
 ) -> None:
     """Save the accuracy during training, and the hidden states of one sum."""
-    from pellucid.show.hidden_state_plot import hidden_states
-    from pellucid.show.plots import learning_curves
+    from pellucid.show.plots import hidden_states, learning_curves
 
     window = max(1, min(200, len(exact) // 5))
     fraction = np.convolve(exact, np.full(window, 1 / window), mode="valid")
@@ -227,10 +216,10 @@ def find_carry_unit(states: NDArray[Any], carries: NDArray[Any]) -> tuple[int, f
     (1, 1.0)
     """
     rows = states.reshape(-1, states.shape[-1])
-    centred_carries = carries.ravel() - carries.mean()
-    centred = rows - rows.mean(axis=0)
-    norms = np.sqrt((centred**2).sum(axis=0) * (centred_carries**2).sum())
+    centered_carries = carries.ravel() - carries.mean()
+    centered = rows - rows.mean(axis=0)
+    norms = np.sqrt((centered**2).sum(axis=0) * (centered_carries**2).sum())
     # A unit or a carry that never changes has norm 0, and a correlation of 0 here.
-    correlation = np.abs(centred_carries @ centred) / np.where(norms > 0, norms, 1)
+    correlation = np.abs(centered_carries @ centered) / np.where(norms > 0, norms, 1)
     unit = int(correlation.argmax())
     return unit, round(float(correlation[unit]), 2)

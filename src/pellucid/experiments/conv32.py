@@ -1,15 +1,14 @@
-"""The Lasagne network: convolutions, pooling and dropout on 32x32 colour images."""
+"""The Lasagne network: convolutions, pooling and dropout on 32x32 color images."""
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pellucid.experiments.common.image_data import (
-    ImageData,
     load_colored_digits,
     load_image_folder,
     make_batch_indices,
     predict_in_batches,
+    save_loss_and_maps,
     save_predictions,
     train_network,
 )
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
 @experiment(
     "conv32",
-    "A small convolutional network on colour images",
+    "A small convolutional network on color images",
     r"y_{i,c} = \phi \left( b_c + \sum_{k,d} x_{i+k,d} \, w_{k,d,c} \right), \quad \phi(a) = \max(a, 0.01 \, a)",
     r"v \leftarrow \mu v - \eta \, \nabla L, \qquad w \leftarrow w + \mu v - \eta \, \nabla L",
 )
@@ -55,11 +54,12 @@ def conv32(
     loss = pel.losses.sparse_categorical_crossentropy(network.y, network.p).mean() + penalty
     optimizer = SGD(rate, momentum=momentum, nesterov=True)
     batches = make_batch_indices(len(samples.x_train), epochs * (len(samples.x_train) // batch), batch, run.seed)
-    losses = train_network(run, (network.x, network.y), (samples.x_train, samples.y_train), loss, optimizer, batches)
+    losses = train_network(run, network, samples, loss, optimizer, batches)
     with run.clock("testing"):
         predictions = predict_in_batches(network.predict, samples.x_test)
     accuracy = float((predictions == samples.y_test).mean())
-    draw_pictures(run, network, samples, losses, predictions)
+    save_loss_and_maps(run, network, samples, losses)
+    save_predictions(run, samples, predictions)
     milliseconds = 1000 * run.timings["training"] / len(losses)
     return ExperimentResult(
         Score("test accuracy", accuracy),
@@ -91,7 +91,7 @@ class Conv32Network:
         nn.set_random_seed(seed)
         self.x: Input = pel.tensor("x", ("n", 32, 32, 3), "uint8")
         self.y: Input = pel.ivector("y", shape=("n",))
-        scaled = pel.cast(self.x) / 127.5 - 1  # zero-centred inputs
+        scaled = pel.cast(self.x) / 127.5 - 1  # zero-centered inputs
         h = nn.Conv2D(64, 3, activation=leaky_relu)(scaled)
         self.maps: Expr = h
         h = nn.Conv2D(32, 3, activation=leaky_relu)(h)
@@ -106,26 +106,3 @@ def leaky_relu(x: Any) -> Any:
     import pellucid as pel
 
     return pel.leaky_relu(x, 0.01)
-
-
-def draw_pictures(run: RunContext, network: Conv32Network, samples: ImageData, losses: Any, predictions: Any) -> None:
-    import pellucid as pel
-    from pellucid.show.plots import feature_maps, learning_curves
-
-    classes = len(samples.class_names)
-    run.save_figure(
-        "loss",
-        "Training loss",
-        learning_curves({"loss": losses}, "step", "loss"),
-        reading=f"The loss of each batch: {losses[0]:.2f} at the first step, {losses[-20:].mean():.2f} on average over "
-        f"the last 20 steps. Guessing among {classes} classes has a loss of log {classes} = {math.log(classes):.2f}.",
-    )
-    maps = pel.function([network.x], pel.inference(network.maps))(samples.x_test[:1])[0]
-    run.save_figure(
-        "feature-maps",
-        "Feature maps of the first convolution for one image",
-        feature_maps(maps[..., :32]),
-        reading="Each tile is the output of one of the first 32 filters for the same image, bright where the filter "
-        "responds.",
-    )
-    save_predictions(run, samples, predictions)

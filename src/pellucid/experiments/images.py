@@ -27,7 +27,7 @@ def images(
     test_size: Annotated[float, Range(0.05, 0.95), "fraction of the images in the test set"] = 0.25,
 ) -> ExperimentResult:
     """Every image is resized to 32x32 pixels and read as a vector of 3,072 numbers, the input of three dense layers.
-    The network does not use which pixels are neighbours; the convolutional networks of the course do.
+    The network does not use which pixels are neighbors; the convolutional networks of the course do.
     """
     samples = load_images(run, data, test_size)
     classes = len(samples.class_names)
@@ -64,7 +64,6 @@ def images(
 
 
 def load_images(run: RunContext, data: Path | None, test_size: float) -> ImageData:
-    """Load the given folder, or write a folder of digits and load that."""
     if data is not None:
         return load_image_folder(data, None, None, run.seed, test_size)
     from pellucid.data import write_digit_folder

@@ -6,6 +6,7 @@ from pellucid.experiments.common.image_data import (
     ImageData,
     make_batch_indices,
     predict_in_batches,
+    save_loss_and_maps,
     save_predictions,
     train_network,
 )
@@ -37,19 +38,25 @@ def mnist_cnn(
     import pellucid as pel
     from pellucid.data import mnist
     from pellucid.nn.optimizers import Adam
+    from pellucid.show.plots import filters
 
     (x, y), (x_test, y_test) = mnist()
-    x_test, y_test = x_test[:test], y_test[:test]
+    data = ImageData(x, y, x_test[:test], y_test[:test], "0123456789")
     network = MnistCnnNetwork(drop, run.seed)
     loss = pel.losses.sparse_categorical_crossentropy(network.y, network.p).mean()
     batches = make_batch_indices(len(x), steps, batch, run.seed)
-    losses = train_network(run, (network.x, network.y), (x, y), loss, Adam(rate), batches)
+    losses = train_network(run, network, data, loss, Adam(rate), batches)
     with run.clock("testing"):
-        predictions = predict_in_batches(network.predict, x_test)
-    accuracy = float((predictions == y_test).mean())
-    data = ImageData(x, y, x_test, y_test, [str(digit) for digit in range(10)])
+        predictions = predict_in_batches(network.predict, data.x_test)
+    accuracy = float((predictions == data.y_test).mean())
     milliseconds = 1000 * run.timings["training"] / steps
-    draw_pictures(run, network, x_test, losses)
+    save_loss_and_maps(run, network, data, losses)
+    run.save_figure(
+        "filters",
+        "The 32 filters of the first convolution",
+        filters(network.first.kernel.get_value()),
+        reading="Each tile is one 5x5 filter, orange where its weights are positive and blue where they are negative.",
+    )
     save_predictions(run, data, predictions)
     return ExperimentResult(
         Score("test accuracy", accuracy),
@@ -62,7 +69,7 @@ def mnist_cnn(
             "milliseconds_per_step": milliseconds,
         },
         lines=[
-            f"test accuracy {accuracy:.4f} on {len(y_test)} digits after {pluralize(steps, 'step')} of {batch}",
+            f"test accuracy {accuracy:.4f} on {len(predictions)} digits after {pluralize(steps, 'step')} of {batch}",
             f"{milliseconds:.1f} ms per step, including compilation",
         ],
     )
@@ -88,31 +95,3 @@ class MnistCnnNetwork:
         h = nn.Dropout(drop)(nn.Dense(1024, **common)(nn.Flatten()(h)))
         self.p: Expr = nn.Dense(10, **{**common, "activation": "softmax"})(h)
         self.predict = pel.function([self.x], pel.inference(self.p).argmax(-1))
-
-
-def draw_pictures(run: RunContext, network: MnistCnnNetwork, x_test: Any, losses: Any) -> None:
-    """Save the loss, and the filters of the first convolution with their feature maps for one digit."""
-    import pellucid as pel
-    from pellucid.show.plots import feature_maps, filters, learning_curves
-
-    run.save_figure(
-        "loss",
-        "Training loss",
-        learning_curves({"loss": losses}, "step", "loss"),
-        reading=f"The loss of each batch: {losses[0]:.2f} at the first step, {losses[-20:].mean():.2f} on average over "
-        "the last 20 steps.",
-    )
-    kernel = network.first.kernel.get_value()
-    run.save_figure(
-        "filters",
-        "The 32 filters of the first convolution",
-        filters(kernel),
-        reading="Each tile is one 5x5 filter, orange where its weights are positive and blue where they are negative.",
-    )
-    maps = pel.function([network.x], network.maps)(x_test[:1])[0]
-    run.save_figure(
-        "feature-maps",
-        "Feature maps of the first convolution for one digit",
-        feature_maps(maps),
-        reading="Each tile is the output of one filter for the same digit, bright where the filter responds.",
-    )

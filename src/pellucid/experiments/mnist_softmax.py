@@ -66,7 +66,7 @@ def mnist_softmax(
     from threadpoolctl import threadpool_limits
 
     from pellucid.data import mnist
-    from pellucid.experiments.common.image_data import make_batch_indices
+    from pellucid.experiments.common.image_data import ImageData, make_batch_indices
 
     (images, labels), (test_images, test_labels) = mnist()
     flat, targets = images.reshape(len(images), -1), labels.astype("int32")
@@ -92,7 +92,7 @@ def mnist_softmax(
 
     predictions = network.predict(test)
     accuracy = float((predictions == test_labels).mean())
-    majority_accuracy = float((test_labels == np.bincount(labels).argmax()).mean())
+    majority_accuracy = ImageData(images, labels, test_images, test_labels, "0123456789").majority_accuracy
     difference = float(np.abs(network.W.get_value() - weights).max())
     draw_pictures(run, network, losses, test_images, test_labels, predictions)
     recall = {str(digit): (predictions == digit)[test_labels == digit].mean() for digit in range(10)}

@@ -36,14 +36,6 @@ class MoonsNetwork:
         self.loss = pel.function([self.X, self.y], loss, mode="numpy")
         self.probabilities = pel.function([self.X], p, mode="numpy")
 
-    def derivation(self, X: NDArray[Any], y: NDArray[Any]) -> str:
-        """Return an HTML page that derives the gradient, with the numbers of some points."""
-        import pellucid as pel
-
-        derivation = pel.derive(self.cost, self.parameters, {self.X: X, self.y: y}, names=self.names)
-        page: str = derivation.html("The gradient of the network, step by step")
-        return page
-
     def accuracy(self, X: NDArray[Any], y: NDArray[Any]) -> float:
         """Return the fraction of points whose class has the higher probability."""
         return float((self.probabilities(X).argmax(axis=1) == y).mean())
@@ -92,6 +84,7 @@ def moons(
     pass amplifies differences along the eigenvector, rounding errors too. The two runs are therefore compared up to
     pass 1,001 only, and the run reports the eigenvalue at pass 1,000.
     """
+    import pellucid as pel
     from pellucid.data import moons as draw
 
     X, y = draw(points, noise=noise, seed=run.seed, dtype=dtype)
@@ -104,10 +97,12 @@ def moons(
         lambda progress: by_hand.train(X, y, hidden, passes, rate, strength, run.seed, progress=progress)[1],
     ) as get_hand_losses:
         network = MoonsNetwork(start, rate, strength)
+        shown = {network.X: X[:4], network.y: y[:4]}
+        derivation = pel.derive(network.cost, network.parameters, shown, names=network.names)
         run.save_page(
             "derivation",
             "The gradient, derived step by step, with the numbers of four points before training",
-            network.derivation(X[:4], y[:4]),
+            derivation.html("The gradient of the network, step by step"),
         )
         graph, curvature, seconds = train_by_graph(run, network, X, y, passes)
         accuracy, held_out = network.accuracy(X, y), network.accuracy(X_new, y_new)
@@ -168,7 +163,8 @@ def train_by_graph(
         curve.extend(early * mean)
         seconds, curvature = clock.seconds, network.compute_curvature(X, y)
         with run.clock("by graph") as clock:
-            late = network.step.repeat(passes - first, X, y)
+            late = network.step.repeat(passes - first, X, y, progress=lambda done, *rest: progress(first + done, *rest))
+        curve.extend(late * mean)
     losses = np.concatenate([early, late, [network.loss(X, y)]]) / len(X)
     if not np.isfinite(losses[-1]):
         raise FloatingPointError(f"the loss is {losses[-1]} after {pluralize(passes, 'pass')}; use a smaller rate")

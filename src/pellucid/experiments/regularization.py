@@ -94,7 +94,7 @@ def regularization(
     noise: Annotated[float, Range(0.05, 1), "standard deviation of the noise"] = 0.3,
 ) -> ExperimentResult:
     """A network trained on few points depends on which points they are: its estimates have a variance. A penalty on
-    large weights reduces the variance and pulls all estimates towards a smooth function, which is a bias. The true
+    large weights reduces the variance and pulls all estimates toward a smooth function, which is a bias. The true
     probability is known here, because the densities of two moons with normal noise can be computed. So the same
     network is trained on many random subsamples at each of several strengths, and its estimates are compared with the
     true probability. The squared error is squared bias plus variance. All networks are one sweep, trained by one

@@ -1,9 +1,10 @@
 """Data, training loop and pictures of the image classification experiments."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -31,12 +32,12 @@ class ImageData:
 
 
 def load_colored_digits(train: int, test: int, seed: int) -> ImageData:
-    """Return MNIST digits as 32x32 colour images."""
+    """Return MNIST digits as 32x32 color images."""
     from pellucid.data import digits32
 
     x, y = digits32("train", train, seed)
     x_test, y_test = digits32("test", test, seed + 1)
-    return ImageData(x, y, x_test, y_test, [str(digit) for digit in range(10)])
+    return ImageData(x, y, x_test, y_test, "0123456789")
 
 
 def load_image_folder(path: Path, train: int | None, test: int | None, seed: int, test_size: float = 0.25) -> ImageData:
@@ -66,19 +67,30 @@ def make_batch_indices(samples: int, steps: int, batch: int, seed: int) -> Any:
     return order[: steps * batch].reshape(steps, batch).astype("int32")
 
 
+class ImageNetwork(Protocol):
+    """A network for images ``x`` and labels ``y``: feature maps, class probabilities, and predicted classes."""
+
+    x: "Input"
+    y: "Input"
+    maps: "Expr"
+    p: "Expr"
+    predict: Any
+
+
 def train_network(
-    run: RunContext, inputs: "tuple[Input, Input]", data: tuple[Any, Any], loss: "Expr", optimizer: Any, batches: Any
+    run: RunContext, network: ImageNetwork, data: ImageData, loss: "Expr", optimizer: Any, batches: Any
 ) -> Any:
     """Train as one compiled loop over batches of images that are stored on the device; return the loss of each batch.
 
-    ``inputs`` are the expressions for images and labels, ``data`` all of their values, and ``batches`` indices of shape
-    (steps, batch).
+    ``batches`` are indices of training images, shape (steps, batch).
     """
     import pellucid as pel
 
     indices = pel.ivector("indices", shape=("n",))
-    stored = [pel.shared(d, i.name, dtype=i.dtype, trainable=False) for i, d in zip(inputs, data, strict=True)]
-    givens = {i: pel.take(d, indices, axis=0) for i, d in zip(inputs, stored, strict=True)}
+    givens = {}
+    for variable, values in ((network.x, data.x_train), (network.y, data.y_train)):
+        stored = pel.shared(values, variable.name, dtype=variable.dtype, trainable=False)
+        givens[variable] = pel.take(stored, indices, axis=0)
     step = pel.function([indices], loss, updates=optimizer.updates(loss), givens=givens)
     with (
         run.learning_curve("training", "steps") as curve,
@@ -92,6 +104,29 @@ def train_network(
 
 def predict_in_batches(predict: Any, images: Any, batch: int = 100) -> Any:
     return np.concatenate([predict(images[i : i + batch]) for i in range(0, len(images), batch)])
+
+
+def save_loss_and_maps(run: RunContext, network: ImageNetwork, data: ImageData, losses: Any) -> None:
+    """Save pictures of the training loss, and of the feature maps of the first convolution for one test image."""
+    import pellucid as pel
+    from pellucid.show.plots import feature_maps, learning_curves
+
+    classes = len(data.class_names)
+    run.save_figure(
+        "loss",
+        "Training loss",
+        learning_curves({"loss": losses}, "step", "loss"),
+        reading=f"The loss of each batch: {losses[0]:.2f} at the first step, {losses[-20:].mean():.2f} on average over "
+        f"the last 20 steps. Guessing among {classes} classes has a loss of log {classes} = {math.log(classes):.2f}.",
+    )
+    maps = pel.function([network.x], pel.inference(network.maps))(data.x_test[:1])[0, ..., :32]
+    run.save_figure(
+        "feature-maps",
+        "Feature maps of the first convolution for one image",
+        feature_maps(maps),
+        reading=f"Each tile is the output of one of the first {maps.shape[-1]} filters for the same image, bright "
+        "where the filter responds.",
+    )
 
 
 def save_predictions(run: RunContext, data: ImageData, predictions: Any) -> None:
@@ -111,5 +146,5 @@ def save_predictions(run: RunContext, data: ImageData, predictions: Any) -> None
         "Test images and predicted classes",
         image_grid(data.x_test[shown], labels, columns=6, wrong=[bool(wrong[i]) for i in shown]),
         reading=f"{int(wrong.sum())} of {len(wrong)} test images are misclassified. The first {len(errors)} tiles are "
-        "errors, labelled with the predicted and the true class; the others are correct.",
+        "errors, labeled with the predicted and the true class; the others are correct.",
     )

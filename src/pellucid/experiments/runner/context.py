@@ -5,20 +5,20 @@ import math
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pellucid.atomic_write import atomic_write
-from pellucid.experiments.runner.partial_results import LearningCurve, extend_on_interrupt
+from pellucid.experiments.runner.partial_results import LearningCurve
 from pellucid.experiments.runner.result import SavedPicture, SavedText
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from rich.progress import Progress
 
-    from pellucid.experiments.runner.subprocess import StepCallback
+    from pellucid.experiments.runner.child_process import StepCallback
 
 Result = TypeVar("Result")
 SECONDS_BETWEEN_DRAWINGS = 0.05
@@ -137,20 +137,26 @@ class RunContext:
 
             yield update
 
+    @contextmanager
     def learning_curve(
         self,
         label: str,
         unit: str = "passes",
         quantity: str = "loss",
         get_values: Callable[[Any], Iterable[float]] = list,
-    ) -> AbstractContextManager[list[float]]:
+    ) -> Iterator[list[float]]:
         """Keep a learning curve even if Ctrl-C ends the run; yields a list to which losses are appended.
 
         An interrupted compiled loop provides the outputs of its finished steps. ``get_values`` converts them to losses,
         which are appended too. ``unit`` names the steps and ``quantity`` the values.
         """
         curve = self.curves[label] = LearningCurve(unit, quantity)
-        return extend_on_interrupt(curve, get_values)
+        try:
+            yield curve.values
+        except KeyboardInterrupt as interrupt:
+            if hasattr(interrupt, "history"):
+                curve.values.extend(get_values(interrupt.history))
+            raise
 
     @contextmanager
     def run_in_subprocess(
@@ -162,10 +168,10 @@ class RunContext:
         for the result and returns it with its duration, which is recorded like that of `clock`. The losses are kept as
         a `learning_curve`.
         """
-        from pellucid.experiments.runner import subprocess
+        from pellucid.experiments.runner import child_process
 
         with self.learning_curve(label) as losses:
-            if not subprocess.is_supported():
+            if not child_process.is_supported():
                 with self.progress(label, steps) as advance, self.clock(label) as clock:
 
                     def append(step: int, loss: float) -> None:
@@ -175,7 +181,7 @@ class RunContext:
                     result = work(append)
                 yield lambda: (result, clock.seconds)
                 return
-            with subprocess.start_task(work, steps) as task:
+            with closing(child_process.SubprocessTask(work, steps)) as task:
 
                 def wait() -> tuple[Result, float]:
                     with self.progress(label, steps) as advance:
@@ -191,7 +197,7 @@ class RunContext:
                 try:
                     yield wait
                 finally:
-                    losses.extend(task.losses.to_list())
+                    losses.extend(task.losses)
 
     @contextmanager
     def clock(self, label: str) -> Iterator[Clock]:

@@ -118,10 +118,11 @@ def record_run(
         error = failure
     if isinstance(error, KeyboardInterrupt) and result is None:
         measures, lines = save_partial_results(run)
+    status: Status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed" if error else "finished"
     record = Record(
         name=name,
         title=title,
-        status=_get_status(error),
+        status=status,
         reason=describe_error(error) if isinstance(error, Exception) else None,
         seed=run.seed,
         parameters=run.parameters,
@@ -149,9 +150,3 @@ def describe_error(error: BaseException) -> str:
     if isinstance(error, PellucidError | ValueError | OSError) and message:
         return message
     return f"{type(error).__name__}: {message}" if message else type(error).__name__
-
-
-def _get_status(error: BaseException | None) -> Status:
-    if error is None:
-        return "finished"
-    return "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"

@@ -102,7 +102,8 @@ class Parameter:
             return None
         for kind in self.kinds:
             converted = _convert(kind, value)
-            if _is_of_kind(kind, converted) and all(map(self._is_in_range, _to_items(converted))):
+            items = converted if isinstance(converted, tuple) else (converted,)
+            if _is_of_kind(kind, converted) and all(map(self._is_in_range, items)):
                 return converted
         raise self._make_error(value)
 
@@ -232,10 +233,6 @@ def _is_of_kind(kind: Any, value: Any) -> bool:
         return value in get_args(kind)
     # In Python bool is a subclass of int, but true is not a number of passes.
     return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
-
-
-def _to_items(value: Any) -> tuple[Any, ...]:
-    return value if isinstance(value, tuple) else (value,)
 
 
 def _is_number(value: Any) -> bool:

@@ -1,7 +1,5 @@
 """Partial results of an interrupted run: learning curves, step counts and last losses."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -18,17 +16,6 @@ class LearningCurve:
     unit: str
     quantity: str
     values: list[float] = field(default_factory=list)
-
-
-@contextmanager
-def extend_on_interrupt(curve: LearningCurve, get_values: Any) -> Iterator[list[float]]:
-    """Yield the values of a curve; on Ctrl-C, append ``get_values`` of the finished steps of an interrupted loop."""
-    try:
-        yield curve.values
-    except KeyboardInterrupt as interrupt:
-        if hasattr(interrupt, "history"):
-            curve.values.extend(get_values(interrupt.history))
-        raise
 
 
 def save_partial_results(run: "RunContext") -> tuple[dict[str, Any], list[str]]:

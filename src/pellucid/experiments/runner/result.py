@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Score:
-    """A labelled value.
+    """A labeled value.
 
     Examples
     --------

@@ -47,7 +47,6 @@ def create_run_folder(out: Path | None, name: str = "") -> Path:
 
 
 def make_write_error(folder: Path, error: OSError) -> UsageError:
-    """Return the error for a folder that cannot be written."""
     return UsageError(f"--out: cannot write to {folder} ({error.strerror}). Choose another folder")
 
 

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pellucid.errors import near_miss
-from pellucid.experiments.runner.errors import UsageError
+from pellucid.experiments.runner.errors import UsageError, suggest_name
 from pellucid.experiments.train.loaders import get_built_in_names, get_options
 from pellucid.experiments.train.settings import PARAMETERS, Settings
 
@@ -45,7 +44,9 @@ def read_settings(path: Path) -> dict[str, Any]:
             raise UsageError(
                 f"{name}: source: expected a file, a folder or a built-in name; received {data['source']!r}"
             )
-        settings["data"] = resolve_source(data["source"], path)
+        # A path is relative to the folder of the file.
+        is_built_in = data["source"] in get_built_in_names()
+        settings["data"] = data["source"] if is_built_in else str(path.parent / Path(data["source"]).expanduser())
     if isinstance(settings.get("loss"), dict) and set(settings["loss"]) == {"kind"}:
         settings["loss"] = settings["loss"]["kind"]
     return settings | {"layers_from": name} | read_network(table, name)
@@ -86,16 +87,9 @@ def get_table(table: Mapping[str, Any], key: str, name: str) -> dict[str, Any]:
 
 
 def check_keys(table: Iterable[str], known: Sequence[str], where: str) -> None:
-    """Raise for a key that is not used."""
     for key in table:
         if key not in known:
-            hint = near_miss(key, known) or f" The keys are {', '.join(known)}"
-            raise UsageError(f"{where}: unknown key {key!r}.{hint}")
-
-
-def resolve_source(source: str, file: Path) -> str:
-    """Return the path of data relative to the folder of a TOML file; a built-in name stays as it is."""
-    return source if source in get_built_in_names() else str(file.parent / Path(source).expanduser())
+            raise UsageError(f"{where}: unknown key {key!r}. {suggest_name(key, known, 'keys')}")
 
 
 def format_settings(

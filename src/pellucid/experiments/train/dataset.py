@@ -13,19 +13,6 @@ from pellucid.experiments.runner.result import pluralize
 
 Array = np.ndarray[Any, Any]
 
-PART_NAMES = {
-    "train": "training",
-    "training": "training",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "dev": "validation",
-    "test": "test",
-    "testing": "test",
-    "eval": "test",
-}
-"""The parts of a data set by the names of folders and arrays."""
-
 MAXIMUM_CLASSES = 20
 MINIMUM_SAMPLES_PER_CLASS = 3
 """Integer targets are class labels if they have few distinct values, and on average enough samples of each."""
@@ -40,7 +27,7 @@ class Dataset:
     where : str
         Name of the data, for messages.
     targets : array, shape (n,) or (n, k)
-        Class indices, int32, or regression targets, float32.
+        Class indices, int32, shape (n,), or k regression targets, float32, shape (n, k).
     class_names : tuple of str
         The classes; empty for regression.
     fit_inputs : function
@@ -93,7 +80,7 @@ def compute_checksum(*parts: Any) -> str:
 
 
 def encode_targets(values: Array, task: str | None, where: str) -> tuple[Array, tuple[str, ...]]:
-    """Return class indices, int32, with the class names; or regression targets, float32, with no names.
+    """Return class indices, int32, shape (n,), with the class names; or float32, shape (n, k), with no names.
 
     Without a task, strings, and integers with few distinct values, are class labels.
 
@@ -101,8 +88,9 @@ def encode_targets(values: Array, task: str | None, where: str) -> tuple[Array, 
     --------
     >>> encode_targets(np.array(["dog", "cat", "dog"]), None, "pets.csv")
     (array([1, 0, 1], dtype=int32), ('cat', 'dog'))
-    >>> encode_targets(np.array([1.5, 2.5, 1.0]), None, "prices.csv")
-    (array([1.5, 2.5, 1. ], dtype=float32), ())
+    >>> encode_targets(np.array([1.5, 2.5]), None, "prices.csv")
+    (array([[1.5],
+           [2.5]], dtype=float32), ())
     """
     are_strings = values.dtype.kind in "US"
     if values.dtype.kind not in "USbiuf":
@@ -110,7 +98,7 @@ def encode_targets(values: Array, task: str | None, where: str) -> tuple[Array, 
     if task == "regression" and are_strings:
         raise DataError(f"{where}: expected numbers for a regression, received strings such as {str(values[0])!r}.")
     if not (are_strings or task == "classification" or (task is None and are_class_labels(values))):
-        return values.astype(np.float32), ()
+        return values.astype(np.float32).reshape(len(values), -1), ()
     if values.ndim != 1:
         raise DataError(f"{where}: expected one class per sample, received targets of shape {values.shape}.")
     labels, indices = np.unique(values, return_inverse=True)
@@ -137,8 +125,8 @@ def format_label(value: Any) -> str:
 def split_dataset(dataset: Dataset, fractions: Mapping[str, float], seed: int) -> dict[str, Array]:
     """Return the indices of the training samples and of the parts in ``fractions``.
 
-    Parts in which the data came are kept. The others are random samples with the same fraction of every class, at least
-    one sample. Raises `DataError` if a class has too few samples.
+    Parts that the data already have are kept. The others are random samples with the same fraction of every class, at
+    least one sample. Raises `DataError` if a class has too few samples.
     """
     given = dataset.parts
     rest = given.get("training", np.arange(len(dataset.targets)))
@@ -195,13 +183,6 @@ def check_shape(x: Array, description: Mapping[str, Any], where: str) -> Array:
     if x.shape[1:] != shape:
         raise DataError(f"{where}: expected samples of shape {shape}, as in training, received {x.shape[1:]}.")
     return x
-
-
-def compute_scale(targets: Array) -> tuple[Array, Array]:
-    """Return mean and standard deviation of regression targets; 1 for a constant target."""
-    values = targets.astype(np.float64)
-    deviation = values.std(axis=0)
-    return values.mean(axis=0), np.where(deviation > 0, deviation, 1.0)
 
 
 def format_shape(shape: Sequence[int]) -> str:

@@ -25,8 +25,7 @@ def evaluate(run: RunContext, prepared: "PreparedRun", model: Any, history: Any)
     """Evaluate a trained network, which predicts in the units of the targets, on the test set."""
     dataset, rows = prepared.dataset, prepared.parts["test"]
     predictions = model.predict(prepared.x[rows])
-    truth = dataset.targets[rows] if dataset.class_names else dataset.targets[rows].reshape(predictions.shape)
-    metrics = compute_metrics(dataset.class_names, predictions, truth)
+    metrics = compute_metrics(dataset.task, predictions, dataset.targets[rows])
     baselines = compute_baselines(prepared)
     losses = history.history["val_loss"]
     best = int(np.nanargmin(losses)) if np.isfinite(losses).any() else 0
@@ -61,19 +60,22 @@ def evaluate(run: RunContext, prepared: "PreparedRun", model: Any, history: Any)
     )
 
 
-def compute_metrics(class_names: Sequence[str], predictions: Array, truth: Array) -> dict[str, float]:
-    """Return the metrics of a classification or a regression."""
-    return compute_class_metrics(predictions, truth) if class_names else compute_regression_metrics(predictions, truth)
+def compute_metrics(task: str, predictions: Array, truth: Array) -> dict[str, float]:
+    """Return the metrics of a task.
 
-
-def compute_class_metrics(predictions: Array, truth: Array) -> dict[str, float]:
-    """Return accuracy and cross-entropy of class probabilities, shape (n, k), or the accuracy of class indices.
+    For classification: accuracy and cross-entropy of class probabilities, shape (n, k), or the accuracy of class
+    indices. For regression: mean absolute error, root mean squared error, and R² unless the targets are constant.
 
     Examples
     --------
-    >>> compute_class_metrics(np.array([[0.5, 0.5], [0.25, 0.75]]), np.array([0, 1]))
+    >>> compute_metrics("classification", np.array([[0.5, 0.5], [0.25, 0.75]]), np.array([0, 1]))
     {'accuracy': 1.0, 'loss': 0.4904}
     """
+    if task == "regression":
+        error = predictions.astype(float) - truth
+        variance = ((truth - truth.mean(axis=0)) ** 2).mean()
+        metrics = {"mae": float(np.abs(error).mean()), "rmse": float(np.sqrt((error**2).mean()))}
+        return metrics | ({"r2": float(1 - (error**2).mean() / variance)} if variance > 0 else {})
     if predictions.ndim == 1:
         return {"accuracy": float((predictions == truth).mean())}
     probabilities = np.clip(predictions[np.arange(len(truth)), truth].astype(float), 1e-7, 1)  # log 0 is -inf
@@ -81,27 +83,18 @@ def compute_class_metrics(predictions: Array, truth: Array) -> dict[str, float]:
     return {"accuracy": accuracy, "loss": float(-np.log(probabilities).mean())}
 
 
-def compute_regression_metrics(predictions: Array, truth: Array) -> dict[str, float]:
-    """Return mean absolute error, root mean squared error, and R² unless the targets are constant."""
-    error = predictions.astype(float) - truth
-    variance = ((truth - truth.mean(axis=0)) ** 2).mean()
-    metrics = {"mae": float(np.abs(error).mean()), "rmse": float(np.sqrt((error**2).mean()))}
-    return metrics | ({"r2": float(1 - (error**2).mean() / variance)} if variance > 0 else {})
-
-
 def compute_baselines(prepared: "PreparedRun") -> dict[str, dict[str, float]]:
     """Return the test metrics of a constant prediction, and of a linear model unless the training set is large."""
     dataset, rows, training = prepared.dataset, prepared.parts["test"], prepared.parts["training"]
-    targets = dataset.targets if dataset.class_names else dataset.targets.reshape(len(dataset.targets), -1)
-    truth = targets[rows]
+    truth, targets = dataset.targets[rows], dataset.targets[training]
     if dataset.class_names:
-        name, constant = "most frequent class", np.full(len(rows), np.bincount(targets[training]).argmax())
+        name, constant = "most frequent class", np.full(len(rows), np.bincount(targets).argmax())
     else:
-        name, constant = "mean", np.broadcast_to(targets[training].mean(axis=0), truth.shape)
-    baselines = {name: compute_metrics(dataset.class_names, constant, truth)}
+        name, constant = "mean", np.broadcast_to(targets.mean(axis=0), truth.shape)
+    baselines = {name: compute_metrics(dataset.task, constant, truth)}
     if len(training) * int(np.prod(prepared.x.shape[1:])) <= MAXIMUM_LINEAR_INPUTS:
-        name, predictions = predict_linear(prepared, targets[training])
-        baselines[name] = compute_metrics(dataset.class_names, predictions.reshape(truth.shape), truth)
+        name, predictions = predict_linear(prepared, targets)
+        baselines[name] = compute_metrics(dataset.task, predictions.reshape(truth.shape), truth)
     return baselines
 
 
@@ -163,7 +156,7 @@ def format_metrics(rows: Mapping[str, Metrics]) -> list[str]:
 def draw_pictures(run: RunContext, prepared: "PreparedRun", model: Any, predictions: Array, history: Any) -> None:
     """Save the learning curves, and the confusion matrix or the predicted values."""
     from pellucid.inspect.pictures import confusion_matrix, learning_curves
-    from pellucid.show.regression_plot import describe_prediction_errors, prediction_errors
+    from pellucid.show.prediction_plots import describe_prediction_errors, prediction_errors
 
     dataset, rows = prepared.dataset, prepared.parts["test"]
     curves = truncate_at_nonfinite(history.history)
@@ -175,9 +168,8 @@ def draw_pictures(run: RunContext, prepared: "PreparedRun", model: Any, predicti
         picture = confusion_matrix(model, prepared.x[rows], dataset.targets[rows], dataset.class_names)
         run.save_figure("confusion", "Confusion matrix of the test set", picture.figure, reading=picture.reading)
         return
-    truth = dataset.targets[rows].reshape(predictions.shape)
-    figure = prediction_errors(truth, predictions, dataset.target_names)
-    reading = describe_prediction_errors(truth, predictions, dataset.target_names)
+    errors = dataset.targets[rows], predictions, dataset.target_names
+    figure, reading = prediction_errors(*errors), describe_prediction_errors(*errors)
     run.save_figure("predictions", "Predicted and true values of the test set", figure, reading=reading)
 
 

@@ -109,7 +109,7 @@ def run_training(
     if error is None:
         shutil.rmtree(folder / CHECKPOINT)
     elif isinstance(error, KeyboardInterrupt) and not str(error) and (folder / config_toml.FILE).exists():
-        error = KeyboardInterrupt(f"interrupted after training. To complete the run: pellucid resume {folder}")
+        error = KeyboardInterrupt(f"interrupted. To resume: pellucid resume {folder}")
     return record, error
 
 
@@ -189,7 +189,6 @@ def save_interrupted_run(prepared: PreparedRun, folder: Path, history: Any, stop
 
 
 def evaluate_and_save(run: RunContext, prepared: PreparedRun, history: Any) -> ExperimentResult:
-    """Save the model and the history, and evaluate the network."""
     from pellucid.experiments.train.evaluation import evaluate
 
     model = prepared.make_final_model()

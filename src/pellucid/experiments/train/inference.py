@@ -12,6 +12,7 @@ import numpy as np
 from pellucid.data.errors import DataError, DataWarning
 from pellucid.experiments.runner.errors import UsageError
 from pellucid.experiments.runner.record import FILE as RECORD
+from pellucid.experiments.runner.result import pluralize
 from pellucid.experiments.train.config_toml import FILE as CONFIG
 from pellucid.experiments.train.dataset import Array, is_list_of
 from pellucid.experiments.train.evaluation import compute_metrics
@@ -80,6 +81,9 @@ def evaluate_network(network: TrainedNetwork, data: str, strict: bool = False) -
         raise DataError(
             f"{data}: expected the classes of the training data ({', '.join(names)}), received {unknown[0]!a}."
         )
+    if not names and dataset.outputs != len(description["target_names"]):
+        expected = pluralize(len(description["target_names"]), "target")
+        raise DataError(f"{data}: expected {expected} per sample, like the training data, received {dataset.outputs}.")
     if "test" not in dataset.parts:
         warn_if_trained_on(network, dataset.checksum, data)
     rows = dataset.parts.get("test", np.arange(len(dataset.targets)))
@@ -87,9 +91,7 @@ def evaluate_network(network: TrainedNetwork, data: str, strict: bool = False) -
     truth = dataset.targets[rows]
     if names:
         truth = np.array([names.index(name) for name in dataset.class_names])[truth]
-    else:
-        truth = truth.reshape(predictions.shape)
-    metrics = compute_metrics(names, predictions, truth)
+    metrics = compute_metrics(description["task"], predictions, truth)
     return {"folder": str(network.folder), "data": data, "samples": len(rows), "test": metrics}
 
 

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pellucid.errors import near_miss
-from pellucid.experiments.runner.errors import UsageError
+from pellucid.experiments.runner.errors import UsageError, suggest_name
 from pellucid.experiments.train.dataset import Array, Dataset
 from pellucid.experiments.train.settings import Settings
 
@@ -46,7 +45,7 @@ def get_layers(settings: Settings, shape: Sequence[int], outputs: int, task: str
     last: dict[str, Any] = {"kind": "Dense", "units": outputs}
     if task == "classification":
         last["activation"] = "softmax"
-    return name, [*get_augmentation_layers(settings, shape), *get_hidden_layers(name, shape), last]
+    return name, [*get_hidden_layers(name, shape, settings.augment), last]
 
 
 def is_image(shape: Sequence[int]) -> bool:
@@ -55,19 +54,13 @@ def is_image(shape: Sequence[int]) -> bool:
     return has_channels and min(shape[:2]) >= MINIMUM_SIDE
 
 
-def get_augmentation_layers(settings: Settings, shape: Sequence[int]) -> Iterator[Table]:
-    if not settings.augment:
-        return
-    if len(shape) == 2:
+def get_hidden_layers(name: str, shape: Sequence[int], augment: bool) -> Iterator[Table]:
+    if len(shape) == 2 and (augment or name == "cnn"):
         yield {"kind": "Reshape", "target_shape": [*shape, 1]}
-    yield {"kind": "RandomFlip", "mode": "horizontal"}
-    yield {"kind": "RandomTranslation", "height_factor": 0.1, "width_factor": 0.1}
-
-
-def get_hidden_layers(name: str, shape: Sequence[int]) -> Iterator[Table]:
+    if augment:
+        yield {"kind": "RandomFlip", "mode": "horizontal"}
+        yield {"kind": "RandomTranslation", "height_factor": 0.1, "width_factor": 0.1}
     if name == "cnn":
-        if len(shape) == 2:
-            yield {"kind": "Reshape", "target_shape": [*shape, 1]}
         side, filters, poolings = min(shape[:2]), 32, 0
         while side >= MINIMUM_SIDE and poolings < MAXIMUM_POOLINGS:
             yield {"kind": "Conv2D", "filters": filters, "kernel_size": 3, "padding": "same", "activation": "relu"}
@@ -90,8 +83,8 @@ def get_optimizer(settings: Settings) -> Table:
     optimizer = settings.optimizer
     if isinstance(optimizer, str):
         if optimizer.lower() not in optimizers.NAMED:
-            hint = near_miss(optimizer.lower(), optimizers.NAMED) or f" Known: {', '.join(optimizers.NAMED)}"
-            raise UsageError(f"optimizer: no optimizer {optimizer!r}.{hint}")
+            hint = suggest_name(optimizer, optimizers.NAMED, "optimizers")
+            raise UsageError(f"optimizer: no optimizer {optimizer!r}. {hint}")
         kind = optimizers.NAMED[optimizer.lower()]
         default = inspect.signature(kind).parameters["learning_rate"].default
         optimizer = {"kind": kind.__name__, "learning_rate": default}

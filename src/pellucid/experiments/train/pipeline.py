@@ -10,7 +10,7 @@ import numpy as np
 
 from pellucid.data.errors import DataError, DataWarning
 from pellucid.experiments.runner.result import pluralize
-from pellucid.experiments.train.dataset import Array, Dataset, compute_scale, split_dataset
+from pellucid.experiments.train.dataset import Array, Dataset, split_dataset
 from pellucid.experiments.train.loaders import get_options, load_dataset
 from pellucid.experiments.train.networks import append_unscaling, build_model, get_layers
 from pellucid.experiments.train.settings import Settings
@@ -18,7 +18,7 @@ from pellucid.experiments.train.settings import Settings
 
 @dataclass
 class PreparedRun:
-    """A training run before its first step: checked data and a compiled network.
+    """A training run before its first step: validated data and a compiled network.
 
     ``parts`` are indices of the training, validation and test samples. ``x`` has all inputs and ``y`` the targets of
     training: regression targets have mean 0 and variance 1. ``description`` says how inputs are made from the data.
@@ -38,7 +38,6 @@ class PreparedRun:
     timings: dict[str, float] = field(default_factory=dict)
 
     def get_part(self, name: str) -> tuple[Array, Array]:
-        """Return inputs and targets of a part."""
         return self.x[self.parts[name]], self.y[self.parts[name]]
 
     def make_final_model(self) -> Any:
@@ -96,9 +95,9 @@ def prepare(settings: Settings, resuming: bool = False) -> PreparedRun:
     mean: Array = np.zeros(1)
     deviation: Array = np.ones(1)
     if not dataset.class_names:
-        mean, deviation = compute_scale(y[training])
-        y = ((y - mean) / deviation).astype(np.float32).reshape(len(y), -1)
-        mean, deviation = mean.reshape(-1), deviation.reshape(-1)
+        mean, deviation = y[training].mean(axis=0, dtype=np.float64), y[training].std(axis=0, dtype=np.float64)
+        deviation = np.where(deviation > 0, deviation, 1.0)  # a constant target
+        y = ((y - mean) / deviation).astype(np.float32)
     seconds = time.perf_counter() - start
     model = build_model(settings, dataset, x, training, layers, name)
     return PreparedRun(

@@ -61,7 +61,6 @@ class DataLoader:
 
 
 def get_loaders() -> list[DataLoader]:
-    """Return all data loaders."""
     return [importlib.import_module(f"{__name__}.{module}").LOADER for module in MODULES]
 
 
@@ -71,7 +70,6 @@ def get_options() -> dict[str, Parameter]:
 
 
 def get_built_in_names() -> list[str]:
-    """Return the names of all built-in data sets."""
     return [name for loader in get_loaders() for name in loader.built_in]
 
 
@@ -100,11 +98,13 @@ def load_dataset(settings: "Settings") -> "Dataset":
     Raises `UsageError` if they are not found or an option is for another kind of data, and `DataError` if they cannot
     be used.
     """
-    loader, known = find_loader(settings.data), get_options()
+    loader = find_loader(settings.data)
+    options = {option.name: option for option in loader.options}
     for name, value in settings.options.items():
-        if value is not None and name not in [option.name for option in loader.options]:
+        if name in options:
+            options[name].check(value)
+        elif value is not None:
             owners = [other.name for other in get_loaders() if name in [option.name for option in other.options]]
             only = f"only for {' or '.join(owners)}" if owners else "no such option"
             raise UsageError(f"{name}: {only}. Omit it for {settings.data}")
-        known[name].check(value)
     return loader.load(settings)

@@ -17,9 +17,7 @@ POINTS = 1_000
 
 
 def load(settings: "Settings") -> "Dataset":
-    if settings.data in BUILT_IN:
-        return load_built_in(settings)
-    return load_npz(settings)
+    return load_built_in(settings) if settings.data in BUILT_IN else load_npz(settings)
 
 
 def load_built_in(settings: "Settings") -> "Dataset":
@@ -40,7 +38,7 @@ def load_built_in(settings: "Settings") -> "Dataset":
         x, y = getattr(data, name)(POINTS)
         x_test, y_test = x[:0], y[:0]
     parts = {"training": np.arange(len(x)), "test": np.arange(len(x), len(x) + len(x_test))} if len(x_test) else {}
-    return make_dataset(np.concatenate([x, x_test]), np.concatenate([y, y_test]), parts, settings, name)
+    return make_dataset(np.concatenate([x, x_test]), np.concatenate([y, y_test]), parts, settings)
 
 
 def load_npz(settings: "Settings") -> "Dataset":
@@ -48,8 +46,8 @@ def load_npz(settings: "Settings") -> "Dataset":
     import numpy as np
 
     from pellucid.data.errors import DataError, format_names
+    from pellucid.data.folder_layout import PART_NAMES
     from pellucid.data.npz import read_npz
-    from pellucid.experiments.train.dataset import PART_NAMES
 
     where = settings.data
     arrays = read_npz(where)
@@ -61,19 +59,23 @@ def load_npz(settings: "Settings") -> "Dataset":
     if not found or (parts_found != [""] and "training" not in parts_found):
         raise DataError(
             f"{where}: expected the arrays x and y, or x_train and y_train (and x_test and y_test, x_val and y_val); "
-            f"received {format_names(tuple(arrays), 6) or 'none'}. Write the file with "
+            f"received {format_names(list(arrays), 6) or 'none'}. Write the file with "
             f"numpy.savez({Path(where).name!r}, x=x, y=y)."
         )
     parts, start = {}, 0
     for suffix, part in found:
         x, y = arrays[f"x{suffix}"], arrays[f"y{suffix}"]
         check_pair(x, y, f"x{suffix}", f"y{suffix}", arrays[f"x{found[0][0]}"], where)
+        if part in parts:
+            raise DataError(
+                f"{where}: expected one pair of arrays for the {part} part, received two, such as y{suffix}."
+            )
         if part:
             parts[part] = np.arange(start, start + len(x))
         start += len(x)
     x = np.concatenate([arrays[f"x{suffix}"] for suffix, _ in found])
     y = np.concatenate([arrays[f"y{suffix}"] for suffix, _ in found])
-    return make_dataset(x, y, parts, settings, where)
+    return make_dataset(x, y, parts, settings)
 
 
 def check_pair(x: "Array", y: "Array", x_name: str, y_name: str, first: "Array", where: str) -> None:
@@ -81,8 +83,7 @@ def check_pair(x: "Array", y: "Array", x_name: str, y_name: str, first: "Array",
     from pellucid.data.errors import DataError
     from pellucid.experiments.train.dataset import check_finite
 
-    if x.dtype.kind not in "biuf":
-        raise DataError(f"{where}: expected real numbers in {x_name}, received dtype {x.dtype}.")
+    check_numbers(x, x_name, where)
     if x.ndim < 2 or 0 in x.shape:
         raise DataError(
             f"{where}: expected {x_name} of shape (samples, ...), such as (1000, 7) or (1000, 32, 32, 3), received "
@@ -98,11 +99,20 @@ def check_pair(x: "Array", y: "Array", x_name: str, y_name: str, first: "Array",
             f"{where}: expected samples of shape {first.shape[1:]} in {x_name}, as in the other arrays, received "
             f"{x.shape[1:]}."
         )
-    check_finite(x, x_name, where)
     check_finite(y, y_name, where)
 
 
-def make_dataset(x: "Array", y: "Array", parts: "Mapping[str, Array]", settings: "Settings", where: str) -> "Dataset":
+def check_numbers(x: "Array", name: str, where: str) -> None:
+    """Raise if an array has anything but finite real numbers."""
+    from pellucid.data.errors import DataError
+    from pellucid.experiments.train.dataset import check_finite
+
+    if x.dtype.kind not in "biuf":
+        raise DataError(f"{where}: expected real numbers in {name}, received dtype {x.dtype}.")
+    check_finite(x, name, where)
+
+
+def make_dataset(x: "Array", y: "Array", parts: "Mapping[str, Array]", settings: "Settings") -> "Dataset":
     from pellucid.experiments.train.dataset import (
         Dataset,
         check_shape,
@@ -112,12 +122,13 @@ def make_dataset(x: "Array", y: "Array", parts: "Mapping[str, Array]", settings:
         to_network_dtype,
     )
 
+    where = settings.data
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
     targets, names = encode_targets(y, settings.task, where)
     inputs = to_network_dtype(x)
     description: dict[str, Any] = {"kind": KIND, "shape": list(x.shape[1:])}
-    count = 1 if targets.ndim == 1 else targets.shape[1]
+    count = 1 if names else targets.shape[1]
     return Dataset(
         where=where,
         targets=targets,
@@ -134,16 +145,14 @@ def make_dataset(x: "Array", y: "Array", parts: "Mapping[str, Array]", settings:
 def read_inputs(description: Mapping[str, Any], file: str, strict: bool) -> Iterator[Batch]:
     from pellucid.data.errors import DataError
     from pellucid.data.npz import read_npz
-    from pellucid.experiments.train.dataset import check_finite, check_shape, to_network_dtype
+    from pellucid.experiments.train.dataset import check_shape, to_network_dtype
 
     arrays = read_npz(file)
     if "x" not in arrays:
         raise DataError(f"{file}: expected an array x, received {', '.join(map(ascii, arrays)) or 'none'}.")
-    x = arrays["x"]
-    if x.dtype.kind not in "biuf":
-        raise DataError(f"{file}: expected real numbers in x, received dtype {x.dtype}.")
-    check_finite(x, "x", file)
-    yield [{"file": file, "row": row} for row in range(len(x))], check_shape(to_network_dtype(x), description, file)
+    check_numbers(arrays["x"], "x", file)
+    x = check_shape(to_network_dtype(arrays["x"]), description, file)
+    yield [{"file": file, "row": row} for row in range(len(x))], x
 
 
 def is_valid(description: Mapping[str, Any]) -> bool:

@@ -78,7 +78,7 @@ def describe_columns(table: "Table", training: "Array", target: str, strict: boo
     Missing numbers become the median. Strings are one-hot encoded; a missing or unknown category is all zeros. Constant
     and empty columns are skipped with a warning; an error is raised if no column is left.
     """
-    from pellucid.data.errors import DataError, DataWarning
+    from pellucid.data.errors import DataError, DataWarning, join_first
 
     columns: list[dict[str, Any]] = []
     skipped: dict[str, str] = {}
@@ -95,13 +95,12 @@ def describe_columns(table: "Table", training: "Array", target: str, strict: boo
         if reason:
             skipped[name] = reason
     if skipped:
-        reasons = "; ".join(f"{name!a}: {reason}" for name, reason in list(skipped.items())[:4])
-        more = f" and {len(skipped) - 4} more" if len(skipped) > 4 else ""
-        message = f"{table.path}: skipped {len(skipped)} of {len(table.names)} columns: {reasons}{more}"
+        reasons = join_first([f"{name!a}: {reason}" for name, reason in skipped.items()], limit=4)
+        message = f"{table.path}: skipped {len(skipped)} of {len(table.names)} columns: {reasons}"
         if not columns:
             raise DataError(f"{message}; expected at least one feature for {target!a}.")
         warnings.warn(message, DataWarning, stacklevel=3)
-    return {"kind": KIND, "target": target, "columns": columns, "left_out": skipped}
+    return {"kind": KIND, "target": target, "columns": columns, "skipped": skipped}
 
 
 def describe_numbers(name: str, values: "Array", columns: list[dict[str, Any]]) -> str:
@@ -137,14 +136,9 @@ def encode(table: "Table", columns: Sequence[Mapping[str, Any]], strict: bool) -
     --------
     >>> from pellucid.data import Table
     >>> table = Table("flats.csv", ("rooms", "place"), [["2", "town"], ["", "moon"]], [2, 3])
-    >>> encode(
-    ...     table,
-    ...     [
-    ...         {"name": "rooms", "kind": "number", "missing": 3.0},
-    ...         {"name": "place", "kind": "category", "values": ["land", "town"]},
-    ...     ],
-    ...     strict=True,
-    ... )
+    >>> rooms = {"name": "rooms", "kind": "number", "missing": 3.0}
+    >>> place = {"name": "place", "kind": "category", "values": ["land", "town"]}
+    >>> encode(table, [rooms, place], strict=True)
     array([[2., 0., 1.],
            [3., 0., 0.]], dtype=float32)
     """

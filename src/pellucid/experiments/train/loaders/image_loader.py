@@ -11,7 +11,6 @@ from pellucid.experiments.runner.parameters import Parameter, Range
 from pellucid.experiments.train.loaders import Batch, DataLoader
 
 if TYPE_CHECKING:
-    from pellucid.data.images import ImageFolder
     from pellucid.experiments.train.dataset import Array, Dataset
     from pellucid.experiments.train.settings import Settings
 
@@ -26,23 +25,14 @@ def load(settings: "Settings") -> "Dataset":
     """Read the images of a folder or zip archive, in its own parts (``train``, ``val``, ``test``) if it has any."""
     import numpy as np
 
-    from pellucid.data.errors import DataError, DataWarning
+    from pellucid.data.errors import DataError
     from pellucid.data.images import image_folder, image_parts
     from pellucid.experiments.train.dataset import Dataset, check_shape, compute_checksum
 
     where, size = settings.data, resolve_size(settings.options.get("size"))
 
-    def read_part(part: str | None) -> "ImageFolder":
-        # Emit the warnings again without a line of this file, which users cannot change.
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always", DataWarning)
-            images = image_folder(where, size, part, strict=settings.strict)
-        for warning in caught:
-            warnings.warn(str(warning.message), DataWarning, stacklevel=2)
-        return images
-
-    folders = find_parts(image_parts(Path(where)), where)
-    read = {part: read_part(folder) for part, folder in folders.items()} or {"": read_part(None)}
+    folders: Mapping[str, str | None] = find_parts(image_parts(Path(where)), where) or {"": None}
+    read = {part: image_folder(where, size, folder, strict=settings.strict) for part, folder in folders.items()}
     names = next(iter(read.values())).class_names
     parts: dict[str, Array] = {}
     start = 0
@@ -55,7 +45,7 @@ def load(settings: "Settings") -> "Dataset":
         if part:
             parts[part] = np.arange(start, start + len(found.images))
         start += len(found.images)
-    images = np.concatenate([found.images for found in read.values()]) if len(read) > 1 else read[part].images
+    images = np.concatenate([found.images for found in read.values()]) if len(read) > 1 else found.images
     labels = np.concatenate([found.labels for found in read.values()])
     description: dict[str, Any] = {"kind": KIND, "size": size, "shape": list(images.shape[1:])}
     return Dataset(
@@ -81,7 +71,7 @@ def resolve_size(size: int | tuple[int, ...] | None) -> tuple[int, int]:
 def find_parts(folders: tuple[str, ...], where: str) -> Mapping[str, str]:
     """Return the folders of the parts of a data set: training, validation and test."""
     from pellucid.data.errors import DataError
-    from pellucid.experiments.train.dataset import PART_NAMES
+    from pellucid.data.folder_layout import PART_NAMES
 
     found: dict[str, str] = {}
     for folder in folders:

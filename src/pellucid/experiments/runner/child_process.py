@@ -6,7 +6,6 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Any, Generic, TypeVar
@@ -32,8 +31,8 @@ class SharedLosses:
         self._memory[step] = loss
         self._memory[0] = step
 
-    def to_list(self) -> list[float]:
-        return [float(loss) for loss in self._memory[1 : len(self) + 1]]
+    def __iter__(self) -> Iterator[float]:
+        return iter(self._memory[1 : len(self) + 1].tolist())
 
     def __len__(self) -> int:
         return int(self._memory[0])
@@ -72,7 +71,7 @@ class SubprocessTask(Generic[Result]):
         result: Result = value
         return result
 
-    def stop(self) -> None:
+    def close(self) -> None:
         """Kill the process if it still runs."""
         self.process.kill()
         self.process.join()
@@ -88,13 +87,3 @@ def _run_task(work: Callable[[StepCallback], Any], losses: SharedLosses, sender:
     except Exception as failure:
         error = failure
     sender.send((time.perf_counter() - start, error, value))
-
-
-@contextmanager
-def start_task(work: Callable[[StepCallback], Result], steps: int) -> Iterator[SubprocessTask[Result]]:
-    """Run a function in another process, which is killed at the end of the block."""
-    task = SubprocessTask(work, steps)
-    try:
-        yield task
-    finally:
-        task.stop()

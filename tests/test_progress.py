@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from pellucid.data.progress import track
+from pellucid.progress import track
 
 
 def test_it_is_hidden_if_standard_error_is_not_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:

@@ -23,7 +23,8 @@ def run_program(program: str, folder: Path) -> list[str]:
 
 def test_losses_result_and_duration_are_received(tmp_path: Path) -> None:
     program = """
-    from pellucid.experiments.runner.subprocess import start_task
+    from contextlib import closing
+    from pellucid.experiments.runner.child_process import SubprocessTask
 
     def work(progress):
         for done in range(1, 4):
@@ -31,11 +32,11 @@ def test_losses_result_and_duration_are_received(tmp_path: Path) -> None:
         time.sleep(0.1)
         return {"by": os.getpid()}
 
-    with start_task(work, 3) as task:
+    with closing(SubprocessTask(work, 3)) as task:
         print(task.wait(0))
         while not task.wait(0.05):
             pass
-        print(task.get_result()["by"] != os.getpid(), task.losses.to_list(), 0.1 < task.seconds < 10)
+        print(task.get_result()["by"] != os.getpid(), list(task.losses), 0.1 < task.seconds < 10)
     print(task.process.is_alive(), "jax" in sys.modules)
     """
     assert run_program(program, tmp_path) == ["False", f"True {[1.0, 1 / 2, 1 / 3]} True", "False False"]
@@ -75,7 +76,7 @@ def test_errors_are_raised_here_and_ctrl_c_keeps_the_curve(tmp_path: Path) -> No
 
 
 def test_without_another_core_the_work_is_done_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pellucid.experiments.runner.subprocess.is_supported", lambda: False)
+    monkeypatch.setattr("pellucid.experiments.runner.child_process.is_supported", lambda: False)
     run, order = RunContext(tmp_path), []
     with run.run_in_subprocess(
         "by hand", 2, lambda progress: [progress(1, 0.5), progress(2, 0.25), order.append("there")]
