@@ -33,7 +33,7 @@ TOLERANCE = 0.005
 
 
 def moons() -> tuple[Trained, Trained]:
-    """A tanh layer of three units on the two moons, 20,000 passes over 200 points."""
+    """A tanh layer of three units on the two moons, 20,000 epochs of 200 points."""
     from pellucid.byhand import moons as by_hand
     from pellucid.data import moons as points
     from pellucid.experiments.moons import MoonsNetwork
@@ -239,7 +239,8 @@ def compare(name: str) -> dict[str, Any]:
         row[f"{side} accuracy"] = float(np.mean(correct))
         row[f"{side} loss"] = float(np.mean(losses[-200 if name == "adder" else -20 :]))
     pairs = list(zip(sides[0][2], sides[1][2], strict=True))
-    row["apart"] = max(float(np.abs(a - b).max()) for a, b in pairs) / max(float(np.abs(a).max()) for a, _ in pairs)
+    largest = max(float(np.abs(a).max()) for a, _ in pairs)
+    row["weight difference"] = max(float(np.abs(a - b).max()) for a, b in pairs) / largest
     return row
 
 
@@ -257,7 +258,7 @@ def main() -> None:
         if not args.json:
             print(
                 f"{name:<15}{row['function accuracy']:>22.4f}{row['fit accuracy']:>13.4f}{row['function loss']:>10.5f}"
-                f"{row['fit loss']:>10.5f}{row['apart']:>10.1e}",
+                f"{row['fit loss']:>10.5f}{row['weight difference']:>10.1e}",
                 flush=True,
             )
     if args.json:

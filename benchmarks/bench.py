@@ -29,8 +29,9 @@ from typing import Any
 
 import machine
 import report
+import start
 import targets
-from workloads import NAMES, workload
+from workloads import NAMES, load_workload
 
 PACKAGES = {"pellucid": "pellucid", "numpy": "numpy", "jax": "jax", "torch": "torch", "tensorflow": "tensorflow"}
 PACKAGES |= {"keras": "keras", "pytensor": "pytensor"}
@@ -42,7 +43,7 @@ OTHERS = {"graphs": "graphs.py", "start": "start.py", "sweep": "sweep.py", "scal
 def run_in_process(name: str, library: str, cache: str) -> dict[str, Any]:
     """Run one workload with one library in a separate process; return its measurements, or the error that ended it."""
     command = [sys.executable, str(Path(__file__).with_name("phases.py")), name, library]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment(cache), check=False)
+    done = subprocess.run(command, capture_output=True, text=True, env=make_environment(cache), check=False)
     if done.returncode:
         lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
         return {"error": lines[-1]}
@@ -50,11 +51,10 @@ def run_in_process(name: str, library: str, cache: str) -> dict[str, Any]:
     return found
 
 
-def environment(cache: str) -> dict[str, str]:
+def make_environment(cache: str) -> dict[str, str]:
     """Return the environment of a process whose compilation caches are in a folder of this run."""
-    own = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-    flags = ",".join(filter(None, [own.get("PYTENSOR_FLAGS"), f"base_compiledir={cache}/pytensor"]))
-    return {**own, "PELLUCID_CACHE": cache, "PYTENSOR_FLAGS": flags}
+    flags = ",".join(filter(None, [os.environ.get("PYTENSOR_FLAGS"), f"base_compiledir={cache}/pytensor"]))
+    return {**start.make_environment(cache), "PYTENSOR_FLAGS": flags}
 
 
 def run_other(name: str, out: Path | None) -> Any:
@@ -64,7 +64,7 @@ def run_other(name: str, out: Path | None) -> Any:
     if name == "scaling" and out:
         command += ["--out", str(out)]
     with tempfile.TemporaryDirectory() as cache:
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=environment(cache), check=True)
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=make_environment(cache), check=True)
     return json.loads(done.stdout)
 
 
@@ -79,9 +79,9 @@ def summarize(runs: list[dict[str, Any]]) -> dict[str, Any]:
         "build": median(r["seconds"]["build"] for r in runs),
         "first": runs[0]["seconds"]["import"] + runs[0]["seconds"]["build"],
         "train": median(train),
-        "least": min(train),
-        "most": max(train),
-        "share": runs[0]["share"],
+        "train_min": min(train),
+        "train_max": max(train),
+        "fraction": runs[0]["fraction"],
         "peak_bytes": max(r["peak_bytes"] for r in runs),
         **runs[-1]["results"],
     }
@@ -89,7 +89,7 @@ def summarize(runs: list[dict[str, Any]]) -> dict[str, Any]:
 
 def measure(name: str, libraries: list[str], repeats: int, cache: str) -> dict[str, Any]:
     """Run a workload with all libraries, in turn."""
-    module = workload(name)
+    module = load_workload(name)
     chosen = [library for library in module.LIBRARIES if library in libraries]
     runs: dict[str, list[dict[str, Any]]] = {library: [] for library in chosen}
     for repeat in range(repeats):
@@ -101,7 +101,7 @@ def measure(name: str, libraries: list[str], repeats: int, cache: str) -> dict[s
         "name": name,
         "title": module.TITLE,
         "steps": module.STEPS,
-        "floor": machine.floor_seconds(module.floor(), rates),
+        "floor": machine.compute_floor(module.count_work(), rates),
         "rates": rates,
         "libraries": {library: summarize(found) for library, found in runs.items()},
     }
@@ -115,7 +115,7 @@ def main() -> None:
         "--only", nargs="+", choices=everything, default=everything, help="workloads and benchmarks (default: all)"
     )
     parser.add_argument("--libraries", nargs="+", choices=PACKAGES, help="libraries (default: all that are installed)")
-    parser.add_argument("--repeats", type=int, default=3, help="runs of each library")
+    parser.add_argument("--repeats", type=int, default=3, help="runs of each library (default 3)")
     parser.add_argument("--out", type=Path, help="folder for bench.json, bench.md and pictures")
     parser.add_argument("--json", action="store_true", help="print the results as JSON")
     args = parser.parse_args()
@@ -129,16 +129,16 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as cache:
         for name in [name for name in NAMES if name in args.only]:
             found["workloads"].append(measure(name, libraries, args.repeats, cache))
-            report_text(report.table(found["workloads"][-1]))
+            report_text(report.format_table(found["workloads"][-1]))
     for name in [name for name in OTHERS if name in args.only]:
         found[name] = run_other(name, args.out)
-        report_text(report.other(name, found[name]))
-    found["verdicts"] = targets.verdicts(found)
-    report_text(report.verdicts(found["verdicts"]))
+        report_text(report.format_other(name, found[name]))
+    found["verdicts"] = targets.list_verdicts(found)
+    report_text(report.format_verdicts(found["verdicts"]))
     if args.json:
         print(json.dumps(found))
     if args.out:
-        report.write(found, args.out)
+        report.write_results(found, args.out)
 
 
 if __name__ == "__main__":

@@ -106,7 +106,7 @@ def measure(sizes: list[int], libraries: list[str], limit: float) -> list[dict[s
     return rows
 
 
-def table(rows: list[dict[str, Any]]) -> str:
+def format_table(rows: list[dict[str, Any]]) -> str:
     """Return the times as a table, with the ratio of each to pellucid's."""
     ours = {(r["graph"], r["size"], r["stage"]): r["seconds"] for r in rows if r["library"] == "pellucid"}
     lines = [f"{'graph':<8}{'size':>8}  {'stage':<10}{'library':<10}{'seconds':>14}{'µs per op':>12}{'ratio':>12}"]
@@ -124,19 +124,21 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 def main() -> None:
     """Run the stages and print a table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "--sizes", type=int, nargs="+", default=[1000, 10_000, 100_000], help="numbers of ops in a graph"
     )
     parser.add_argument(
         "--libraries", nargs="+", choices=list(LIBRARIES), help="libraries (default: all that are installed)"
     )
-    parser.add_argument("--limit", type=float, default=10.0, help="seconds after which larger sizes are skipped")
+    parser.add_argument(
+        "--limit", type=float, default=10.0, help="seconds after which larger sizes are skipped (default 10)"
+    )
     parser.add_argument("--json", action="store_true", help="print the results as JSON")
-    chosen = parser.parse_args()
-    libraries = chosen.libraries or [name for name in LIBRARIES if importlib.util.find_spec(name)]
-    rows = measure(sorted(chosen.sizes), libraries, chosen.limit)
-    print(json.dumps(rows, indent=1) if chosen.json else table(rows))
+    args = parser.parse_args()
+    libraries = args.libraries or [name for name in LIBRARIES if importlib.util.find_spec(name)]
+    rows = measure(sorted(args.sizes), libraries, args.limit)
+    print(json.dumps(rows, indent=1) if args.json else format_table(rows))
 
 
 if __name__ == "__main__":

@@ -73,6 +73,6 @@ def get_best_time(run: Callable[[], Any], times: int = 7) -> float:
     return min(found)
 
 
-def floor_seconds(work: dict[str, float], rates: dict[str, float]) -> float:
-    """Return a lower bound of the time: the longer of the times for the arithmetic and for the bytes."""
+def compute_floor(work: dict[str, float], rates: dict[str, float]) -> float:
+    """Return a lower bound of the time in seconds: the longer of the times for the arithmetic and for the bytes."""
     return max(work["operations"] / rates["operations"], work["bytes"] / rates["bytes"])

@@ -20,15 +20,15 @@ class Phases:
     ----------
     seconds : dict from str to float
         ``"import"``, ``"build"`` (graphs, compilation, a first step) and ``"train"``.
-    share : float
-        Fraction of the work that was done; the time of training is divided by it.
+    fraction : float
+        Fraction of the work that was done; the training time is divided by it.
     peak_bytes : int
         Peak memory of the process up to the end of the last phase, so that evaluation does not count.
     """
 
     def __init__(self) -> None:
         self.seconds = {"import": 0.0, "build": 0.0, "train": 0.0}
-        self.share = 1.0
+        self.fraction = 1.0
         self.peak_bytes = 0
 
     @contextlib.contextmanager
@@ -37,22 +37,27 @@ class Phases:
         start = time.perf_counter()
         yield
         self.seconds[name] += time.perf_counter() - start
-        self.peak_bytes = peak_bytes()
+        self.peak_bytes = get_peak_bytes()
 
-    def part(self, steps: int, share: float) -> int:
+    def shorten(self, steps: int, fraction: float) -> int:
         """Return the number of steps for a fraction of the work, and record the fraction."""
-        self.share = share
-        return max(1, int(steps * share))
+        self.fraction = fraction
+        return max(1, int(steps * fraction))
 
 
-def to_report(phases: Phases, results: Mapping[str, float]) -> dict[str, Any]:
+def collect_measurements(phases: Phases, results: Mapping[str, float]) -> dict[str, Any]:
     """Return the measurements for the parent process."""
     seconds = dict(phases.seconds)
-    seconds["train"] /= phases.share
-    return {"seconds": seconds, "share": phases.share, "results": dict(results), "peak_bytes": phases.peak_bytes}
+    seconds["train"] /= phases.fraction
+    return {
+        "seconds": seconds,
+        "fraction": phases.fraction,
+        "results": dict(results),
+        "peak_bytes": phases.peak_bytes,
+    }
 
 
-def peak_bytes() -> int:
+def get_peak_bytes() -> int:
     """Return the peak memory of this process.
 
     On Linux it is read from ``/proc``, because ``getrusage`` includes the memory of the parent before ``exec``.
@@ -68,11 +73,11 @@ def peak_bytes() -> int:
 def run(name: str, library: str) -> None:
     """Run one workload with one library in this process, and print the measurements as the last line."""
     sys.path.insert(0, str(Path(__file__).parent))
-    from workloads import workload
+    from workloads import load_workload
 
     phases = Phases()
-    results = getattr(workload(name), f"by_{library}")(phases)
-    print("\n" + json.dumps(to_report(phases, results)))
+    results = getattr(load_workload(name), f"by_{library}")(phases)
+    print("\n" + json.dumps(collect_measurements(phases, results)))
 
 
 if __name__ == "__main__":

@@ -1,15 +1,14 @@
-"""Formulas in which naive evaluation loses digits or overflows: pellucid beside PyTorch, JAX and PyTensor.
+"""Numerical stability of naive formulas in pellucid, PyTorch, JAX and PyTensor.
 
     python benchmarks/stability.py                       in float32, every library that is installed
     python benchmarks/stability.py --dtype float64 --json
     python benchmarks/stability.py --only "softmax" --libraries pellucid torch
 
-The rows are those of ``tests/graph/stability``, which were chosen because they are hard. Each library evaluates each
-formula as it is written, and its gradient, in the way it is usually run: pellucid, JAX and PyTensor compile, PyTorch
-does not. Both are held against mpmath's values to 50 digits at all points of the row. A cell holds the greatest
-relative error of the value and of the gradient, with what rounding the inputs could do forgiven; "nan" where a result
-is not finite and the true one is; "-" where the library lacks a function. A row is right if both errors are below the
-bound of the dtype.
+The formulas of ``tests/graph/stability`` are chosen because they are hard. Each library evaluates the formula as
+written, and its gradient, in its usual way: pellucid, JAX and PyTensor compile, PyTorch does not. The reference is
+mpmath with 50 digits. A cell has the largest relative errors of the value and of the gradient over all points; the
+effect of rounding the inputs does not count. It has "nan" if a result is not finite but should be, and "-" if the
+library lacks a function. A row is correct if both errors are within the tolerance of the dtype.
 """
 
 from __future__ import annotations
@@ -35,39 +34,37 @@ from stability.high_precision import TOLERANCE, compute_reference
 
 Results = Callable[[Sequence[Case], str], list[Any]]
 BATCH = 40
-"""How many rows are compiled as one program."""
+"""Number of rows that are compiled as one program."""
 
 
-def arrays(row: Case, dtype: str) -> tuple[list[np.ndarray[Any, Any]], list[np.ndarray[Any, Any]]]:
-    """Return the points of a row: of its variables, and of what else is given."""
+def get_arrays(row: Case, dtype: str) -> tuple[list[np.ndarray[Any, Any]], list[np.ndarray[Any, Any]]]:
+    """Return the values of a formula's variables and of its constants at all points."""
     return (
         [a.astype(dtype) for a in row.arrays(row.variables).values()],
         [a.astype(dtype) for a in row.arrays(row.given).values()],
     )
 
 
-def names(row: Case) -> list[str]:
-    """Return the names of a formula's variables and of what else is given."""
+def get_names(row: Case) -> list[str]:
+    """Return the names of a formula's variables and constants."""
     return [*row.variables, *row.given]
 
 
-def in_pellucid(rows: Sequence[Case], dtype: str) -> list[Any]:
-    """Evaluate rows in pellucid."""
+def evaluate_in_pellucid(rows: Sequence[Case], dtype: str) -> list[Any]:
     return compute_results(rows, dtype, run_compiled)
 
 
-def in_torch(rows: Sequence[Case], dtype: str) -> list[Any]:
-    """Evaluate rows in PyTorch."""
+def evaluate_in_torch(rows: Sequence[Case], dtype: str) -> list[Any]:
     import torch
 
     def reduction(function: Any) -> Any:
         return lambda x, axis=None, keepdims=False: function(x, dim=axis, keepdim=keepdims)
 
-    def of_tensors(function: Any) -> Any:
+    def with_tensors(function: Any) -> Any:
         return lambda x, y: function(x, torch.as_tensor(y, dtype=x.dtype))
 
     functions = {name: getattr(torch, name) for name in dir(torch) if callable(getattr(torch, name))}
-    functions |= {name: of_tensors(getattr(torch, name)) for name in ("maximum", "minimum", "hypot", "logaddexp")}
+    functions |= {name: with_tensors(getattr(torch, name)) for name in ("maximum", "minimum", "hypot", "logaddexp")}
     functions |= {"sum": reduction(torch.sum), "mean": reduction(torch.mean), "prod": reduction(torch.prod)}
     functions |= {"max": reduction(torch.amax), "min": reduction(torch.amin)}
     functions |= {
@@ -75,19 +72,18 @@ def in_torch(rows: Sequence[Case], dtype: str) -> list[Any]:
         "softmax": lambda x, axis=-1: torch.softmax(x, dim=axis),
         "expand_dims": torch.unsqueeze,
     }
-    found: list[Any] = []
+    results: list[Any] = []
     for row in rows:
-        variables, given = ([torch.tensor(a) for a in part] for part in arrays(row, dtype))
+        variables, given = ([torch.tensor(a) for a in part] for part in get_arrays(row, dtype))
         for v in variables:
             v.requires_grad_()
-        value = evaluate(row.code, functions, dict(zip(names(row), [*variables, *given], strict=True)))
+        value = evaluate(row.code, functions, dict(zip(get_names(row), [*variables, *given], strict=True)))
         (value * torch.tensor(weights(tuple(value.shape)).astype(dtype))).sum().backward()
-        found.append((value.detach().numpy(), stack_columns([v.grad.numpy() for v in variables])))
-    return found
+        results.append((value.detach().numpy(), stack_columns([v.grad.numpy() for v in variables])))
+    return results
 
 
-def in_jax(rows: Sequence[Case], dtype: str) -> list[Any]:
-    """Evaluate rows in JAX."""
+def evaluate_in_jax(rows: Sequence[Case], dtype: str) -> list[Any]:
     import jax
     import jax.numpy as jnp
 
@@ -95,23 +91,23 @@ def in_jax(rows: Sequence[Case], dtype: str) -> list[Any]:
     functions = {**vars(jnp), "sigmoid": jax.nn.sigmoid, "softmax": jax.nn.softmax}
     functions |= {"erf": jax.scipy.special.erf, "erfc": jax.scipy.special.erfc}
 
-    def value(row: Case, variables: Any, given: Any) -> Any:
-        return evaluate(row.code, functions, dict(zip(names(row), [*variables, *given], strict=True)))
+    def compute_value(row: Case, variables: Any, given: Any) -> Any:
+        return evaluate(row.code, functions, dict(zip(get_names(row), [*variables, *given], strict=True)))
 
-    def both(row: Case, variables: Any, given: Any) -> Any:
+    def compute_both(row: Case, variables: Any, given: Any) -> Any:
         def cost(variables: Any) -> Any:
-            result = value(row, variables, given)
+            result = compute_value(row, variables, given)
             return (result * weights(result.shape).astype(dtype)).sum()
 
-        return value(row, variables, given), jax.grad(cost)(variables)
+        return compute_value(row, variables, given), jax.grad(cost)(variables)
 
-    points = [arrays(row, dtype) for row in rows]
-    computed = jax.jit(lambda points: [both(row, *at) for row, at in zip(rows, points, strict=True)])(points)
-    return [(np.asarray(v), stack_columns(g)) for v, g in computed]
+    points = [get_arrays(row, dtype) for row in rows]
+    results = jax.jit(lambda points: [compute_both(row, *at) for row, at in zip(rows, points, strict=True)])(points)
+    return [(np.asarray(v), stack_columns(g)) for v, g in results]
 
 
-def in_pytensor(rows: Sequence[Case], dtype: str) -> list[Any]:
-    """Evaluate rows in PyTensor, with all of its rewriting."""
+def evaluate_in_pytensor(rows: Sequence[Case], dtype: str) -> list[Any]:
+    """Evaluate rows in PyTensor, with all its rewrites."""
     import pytensor
     import pytensor.tensor as pt
     from pytensor.tensor.special import softmax
@@ -121,56 +117,56 @@ def in_pytensor(rows: Sequence[Case], dtype: str) -> list[Any]:
     outputs: list[Any] = []
     points: list[Any] = []
     for row in rows:
-        variables, given = arrays(row, dtype)
-        symbols = [pt.tensor(name, dtype=dtype, shape=a.shape) for name, a in zip(names(row), [*variables, *given])]  # noqa: B905
-        result = evaluate(row.code, functions, dict(zip(names(row), symbols, strict=True)))
+        variables, given = get_arrays(row, dtype)
+        values = dict(zip(get_names(row), [*variables, *given], strict=True))
+        symbols = [pt.tensor(name, dtype=dtype, shape=a.shape) for name, a in values.items()]
+        result = evaluate(row.code, functions, dict(zip(get_names(row), symbols, strict=True)))
         shape = (len(variables[0]), 3)[: result.ndim]
         cost = (result * weights(shape).astype(dtype)).sum()
         outputs += [result, *pytensor.grad(cost, symbols[: len(variables)])]
         inputs += symbols
-        points += [*variables, *given]
-    found = iter(pytensor.function(inputs, outputs, on_unused_input="ignore")(*points))
-    return [(next(found), stack_columns([next(found) for _ in row.variables])) for row in rows]
+        points += values.values()
+    results = iter(pytensor.function(inputs, outputs, on_unused_input="ignore")(*points))
+    return [(next(results), stack_columns([next(results) for _ in row.variables])) for row in rows]
 
 
 LIBRARIES: dict[str, Results] = {
-    "pellucid": in_pellucid,
-    "torch": in_torch,
-    "jax": in_jax,
-    "pytensor": in_pytensor,
+    "pellucid": evaluate_in_pellucid,
+    "torch": evaluate_in_torch,
+    "jax": evaluate_in_jax,
+    "pytensor": evaluate_in_pytensor,
 }
 
 
-def errors(library: str, rows: Sequence[Case], dtype: str) -> list[tuple[float, float] | None]:
-    """Return the errors of value and gradient of each row; None where the library cannot write it."""
+def measure_errors(library: str, rows: Sequence[Case], dtype: str) -> list[tuple[float, float] | None]:
+    """Return the errors of value and gradient of each row; None if the library lacks a function."""
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
-            found = LIBRARIES[library](rows, dtype)
+            results = LIBRARIES[library](rows, dtype)
     except (NameError, AttributeError, NotImplementedError, TypeError) as error:
         if len(rows) == 1:
-            print(f"{library} cannot write {rows[0].formula}: {error}", file=sys.stderr)
+            print(f"{library} cannot evaluate {rows[0].formula}: {error}", file=sys.stderr)
             return [None]
-        # One of the rows is beyond it: which, shows when they are tried one by one.
-        return [e for row in rows for e in errors(library, [row], dtype)]
+        # At least one row fails. Evaluate each row separately, so that only that row is left out.
+        return [e for row in rows for e in measure_errors(library, [row], dtype)]
     exact = [compute_reference(row) for row in rows]
-    return [(t[0].error(v, dtype), t[1].error(g, dtype)) for t, (v, g) in zip(exact, found, strict=True)]
+    return [(t[0].error(v, dtype), t[1].error(g, dtype)) for t, (v, g) in zip(exact, results, strict=True)]
 
 
-def cell(pair: tuple[float, float] | None) -> str:
-    """Write the errors of value and gradient."""
+def format_cell(pair: tuple[float, float] | None) -> str:
     return "-" if pair is None else " / ".join("nan" if math.isinf(e) else f"{e:.0e}" if e else "0" for e in pair)
 
 
-def count(table: dict[str, list[Any]], dtype: str) -> dict[str, dict[str, int]]:
-    """Count for every library in how many rows value and gradient are right, and in how many they are not finite."""
-    bound = TOLERANCE[dtype]
+def count_rows(table: dict[str, list[Any]], dtype: str) -> dict[str, dict[str, int]]:
+    """Return the numbers of correct rows and of rows with NaN or infinity, for each library."""
+    tolerance = TOLERANCE[dtype]
     return {
         library: {
             "rows": sum(p is not None for p in pairs),
-            "right": sum(p is not None and max(p) <= bound for p in pairs),
-            "value right": sum(p is not None and p[0] <= bound for p in pairs),
-            "gradient right": sum(p is not None and p[1] <= bound for p in pairs),
+            "correct": sum(p is not None and max(p) <= tolerance for p in pairs),
+            "correct values": sum(p is not None and p[0] <= tolerance for p in pairs),
+            "correct gradients": sum(p is not None and p[1] <= tolerance for p in pairs),
             "nan or inf": sum(p is not None and math.isinf(max(p)) for p in pairs),
         }
         for library, pairs in table.items()
@@ -178,32 +174,36 @@ def count(table: dict[str, list[Any]], dtype: str) -> dict[str, dict[str, int]]:
 
 
 def main() -> None:
-    """Print the table, and the counts."""
+    """Evaluate the formulas and print the table and the counts."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--dtype", choices=list(TOLERANCE), default="float32")
-    parser.add_argument("--only", default="", help="rows whose formula contains this text")
-    parser.add_argument("--libraries", nargs="*", choices=list(LIBRARIES), default=list(LIBRARIES))
-    parser.add_argument("--json", action="store_true", help="print the errors as JSON")
-    options = parser.parse_args()
+    parser.add_argument("--dtype", choices=list(TOLERANCE), default="float32", help="dtype of all values")
+    parser.add_argument("--only", default="", metavar="TEXT", help="only formulas that contain this text")
+    parser.add_argument(
+        "--libraries", nargs="+", choices=list(LIBRARIES), help="libraries (default: all that are installed)"
+    )
+    parser.add_argument("--json", action="store_true", help="print the results as JSON")
+    args = parser.parse_args()
 
-    rows = [row for row in CASES if options.only in row.formula]
+    rows = [row for row in CASES if args.only in row.formula]
+    if not rows:
+        parser.error(f"no formula contains {args.only!r}")
     batches = [rows[i : i + BATCH] for i in range(0, len(rows), BATCH)]
-    present = [library for library in options.libraries if importlib.util.find_spec(library)]
+    libraries = args.libraries or [name for name in LIBRARIES if importlib.util.find_spec(name)]
     table = {
-        library: [pair for batch in batches for pair in errors(library, batch, options.dtype)] for library in present
+        name: [pair for batch in batches for pair in measure_errors(name, batch, args.dtype)] for name in libraries
     }
-    counts = count(table, options.dtype)
-    if options.json:
-        by_row = {row.formula: {lib: table[lib][i] for lib in present} for i, row in enumerate(rows)}
-        print(json.dumps({"dtype": options.dtype, "counts": counts, "errors": by_row}, indent=1))
+    counts = count_rows(table, args.dtype)
+    if args.json:
+        by_row = {row.formula: {name: table[name][i] for name in libraries} for i, row in enumerate(rows)}
+        print(json.dumps({"dtype": args.dtype, "counts": counts, "errors": by_row}, indent=1))
         return
     width = max(len(row.formula) for row in rows)
-    print(f"{'formula':<{width}}" + "".join(f"  {library:>15}" for library in present))
+    print(f"{'formula':<{width}}" + "".join(f"  {name:>15}" for name in libraries))
     for i, row in enumerate(rows):
-        print(f"{row.formula:<{width}}" + "".join(f"  {cell(table[library][i]):>15}" for library in present))
-    print(f"\n{options.dtype}: relative errors of value / gradient, right up to {TOLERANCE[options.dtype]}")
-    for library, numbers in counts.items():
-        print(f"{library:>10}: " + ", ".join(f"{n} {what}" for what, n in numbers.items()))
+        print(f"{row.formula:<{width}}" + "".join(f"  {format_cell(table[name][i]):>15}" for name in libraries))
+    print(f"\n{args.dtype}: relative errors of value / gradient, tolerance {TOLERANCE[args.dtype]}")
+    for name, numbers in counts.items():
+        print(f"{name:>10}: " + ", ".join(f"{number} {kind}" for kind, number in numbers.items()))
 
 
 if __name__ == "__main__":

@@ -1,16 +1,16 @@
-"""How much memory ``fit`` takes on rows that lie on disk, and how many rows it trains on a second.
+"""Memory and speed of ``fit`` on data on disk, read from a memory-mapped file and from a generator.
 
-    python benchmarks/stream.py                    one million rows and ten, from a mapped file and from a generator
+    python benchmarks/stream.py                    one and ten million rows, both sources
     python benchmarks/stream.py --rows 1e6 2e7 --bound 256
 
-Rows of 32 float32 numbers and a label, 1.3 GB for ten million, are written to a temporary folder. A process of its own
-fits a small network on them for one epoch, in batches of 256: once on ``np.load(path, mmap_mode="r")``, shuffled, and
-once on a generator that reads the same file in chunks of 8,192 rows and hands out batches.
+Rows of 32 float32 values and a label, 1.3 GB for ten million, are written to a temporary folder. A separate process
+fits a small network on them for one epoch, in batches of 256: on ``np.load(path, mmap_mode="r")``, shuffled, or on a
+generator that reads the same file in chunks of 8,192 rows and yields batches.
 
-Counted is what the process had in memory at most (``VmHWM`` of Linux) beyond what it had once a first small fit had
-imported and compiled everything. Pages of the mapped file that the process looks at are counted in it, pages that the
-system keeps of the file for itself are not. A case passes if that is within the bound; and the largest file may not
-take much more than the smallest, a quarter of the bound. If anything fails, so does the command.
+The peak is the maximum resident memory (``VmHWM`` of Linux) minus the resident memory after a small fit, when
+everything is imported and compiled. It includes the pages of the memory-mapped file that the process reads, but not the
+page cache of the system. The peak must be within the bound, and the peaks of the largest and the smallest file may
+differ by a quarter of the bound. Otherwise the command fails.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ import numpy as np
 COLUMNS = 32
 BATCH = 256
 CHUNK = 8192
-WAYS = ["mapped", "generator"]
+SOURCES = ["mapped", "generator"]
 
 
-def write(folder: Path, rows: int) -> None:
-    """Write samples and labels, piece by piece."""
+def write_data(folder: Path, rows: int) -> None:
+    """Write samples and labels in parts."""
     x = np.lib.format.open_memmap(folder / "x.npy", "w+", np.float32, (rows, COLUMNS))
     y = np.lib.format.open_memmap(folder / "y.npy", "w+", np.int32, (rows,))
     rng = np.random.default_rng(0)
@@ -47,8 +47,8 @@ def write(folder: Path, rows: int) -> None:
     y.flush()
 
 
-def batches(folder: Path) -> Iterator[tuple[Any, Any]]:
-    """Read the files in chunks, in order, and hand out batches."""
+def read_batches(folder: Path) -> Iterator[tuple[Any, Any]]:
+    """Read the files in chunks, in order, and yield batches."""
     rows = len(np.load(folder / "x.npy", mmap_mode="r"))
     with (folder / "x.npy").open("rb") as x, (folder / "y.npy").open("rb") as y:
         for file in (x, y):
@@ -58,18 +58,18 @@ def batches(folder: Path) -> Iterator[tuple[Any, Any]]:
             count = min(CHUNK, rows - start)
             samples = np.fromfile(x, np.float32, count * COLUMNS).reshape(count, COLUMNS)
             labels = np.fromfile(y, np.int32, count)
-            for at in range(0, count, BATCH):
-                yield samples[at : at + BATCH], labels[at : at + BATCH]
+            for first in range(0, count, BATCH):
+                yield samples[first : first + BATCH], labels[first : first + BATCH]
 
 
-def megabytes(what: str) -> float:
-    """Return a figure of this process from the kernel."""
-    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(f"{what}:"))
+def read_megabytes(field: str) -> float:
+    """Return a memory field of ``/proc/self/status`` in MB."""
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(f"{field}:"))
     return int(line.split()[1]) / 1024
 
 
-def child(folder: Path, way: str) -> dict[str, float]:
-    """Fit on what lies in a folder, and return what it took."""
+def measure_fit(folder: Path, source: str) -> dict[str, float]:
+    """Fit on the data in a folder, and return memory, time and accuracy."""
     import pellucid as pel
     from pellucid import nn
 
@@ -77,85 +77,88 @@ def child(folder: Path, way: str) -> dict[str, float]:
     model = pel.Sequential(layers)
     model.compile(pel.optimizers.SGD(0.05), "sparse_categorical_crossentropy", metrics=["accuracy"])
     model.fit(np.zeros((2 * BATCH, COLUMNS), "float32"), np.zeros(2 * BATCH, "int32"), batch_size=BATCH, verbose=0)
-    before = megabytes("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5")  # VmHWM begins anew
+    before = read_megabytes("VmRSS")
+    Path("/proc/self/clear_refs").write_text("5")  # resets VmHWM
     start = time.perf_counter()
-    if way == "mapped":
+    if source == "mapped":
         x, y = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in "xy")
         rows = len(x)
         history = model.fit(x, y, batch_size=BATCH, verbose=0)
     else:
         rows = len(np.load(folder / "x.npy", mmap_mode="r"))
-        history = model.fit(batches(folder), verbose=0)
+        history = model.fit(read_batches(folder), verbose=0)
     seconds = time.perf_counter() - start
     return {
         "before": before,
-        "peak": megabytes("VmHWM") - before,
+        "peak": read_megabytes("VmHWM") - before,
         "seconds": seconds,
-        "rows_a_second": rows / seconds,
+        "rows_per_second": rows / seconds,
         "steps": model.step - 2,
         "accuracy": history.history["accuracy"][-1],
     }
 
 
-def measure(rows: list[int], ways: list[str], where: Path | None) -> list[dict[str, Any]]:
-    """Run every case in a process of its own."""
-    found = []
+def measure(rows: list[int], sources: list[str], parent: Path | None) -> list[dict[str, Any]]:
+    """Run every case in a separate process."""
+    results = []
     for count in rows:
-        with tempfile.TemporaryDirectory(dir=where) as folder:
-            write(Path(folder), count)
-            for way in ways:
-                command = [sys.executable, __file__, "--child", folder, "--only", way]
-                # What was compiled before would spare the first small fit the imports that are not to be counted.
-                nothing_kept = {**os.environ, "PELLUCID_CACHE": "0"}
-                run = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=nothing_kept)
-                row = {"way": way, "rows": count, **json.loads(run.stdout)}
-                if row["steps"] != -(-count // BATCH):
-                    raise SystemExit(f"{way}: {count} rows make {-(-count // BATCH)} steps. Found: {row['steps']}")
-                found.append(row)
-    return found
+        steps = -(-count // BATCH)
+        with tempfile.TemporaryDirectory(dir=parent) as folder:
+            write_data(Path(folder), count)
+            for source in sources:
+                command = [sys.executable, __file__, "--child", folder, "--only", source]
+                # With a cached program, the compiler would be imported after the first fit and count as peak memory.
+                environment = {**os.environ, "PELLUCID_CACHE": "0"}
+                run = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment)
+                row = {"source": source, "rows": count, **json.loads(run.stdout)}
+                if row["steps"] != steps:
+                    raise SystemExit(f"{source}: expected {steps} steps for {count} rows. Found: {row['steps']}")
+                results.append(row)
+    return results
 
 
-def judged(rows: list[dict[str, Any]], bound: float) -> list[str]:
-    """Say what is not within the bound, and what grows."""
-    wrong = [
-        f"{row['way']}, {row['rows']:,} rows: {row['peak']:.0f} MB, more than {bound:.0f}"
+def find_failures(rows: list[dict[str, Any]], bound: float) -> list[str]:
+    """Return messages about peaks beyond the bound and peaks that grow with the file."""
+    failures = [
+        f"{row['source']}, {row['rows']:,} rows: the peak is {row['peak']:.0f} MB, more than {bound:.0f} MB"
         for row in rows
         if row["peak"] > bound
     ]
-    for way in dict.fromkeys(row["way"] for row in rows):
-        peaks = [row["peak"] for row in rows if row["way"] == way]
+    for source in dict.fromkeys(row["source"] for row in rows):
+        peaks = [row["peak"] for row in rows if row["source"] == source]
         if peaks[-1] - peaks[0] > bound / 4:
-            wrong.append(f"{way}: it grows with the rows, from {peaks[0]:.0f} MB to {peaks[-1]:.0f}")
-    return wrong
+            failures.append(f"{source}: memory grows with the rows, from {peaks[0]:.0f} to {peaks[-1]:.0f} MB")
+    return failures
 
 
 def main() -> None:
-    """Measure, print, and fail if it is more than is allowed."""
+    """Measure every case, print a table, and fail if a peak is too large."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=lambda n: int(float(n)), nargs="+", default=[10**6, 10**7], help="how many")
-    parser.add_argument("--only", choices=WAYS, action="append", help="one way, or both")
-    parser.add_argument("--bound", type=float, default=128, help="megabytes that training may take")
-    parser.add_argument("--folder", type=Path, help="where the temporary folder is made")
-    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    parser.add_argument(
+        "--rows", type=lambda n: int(float(n)), nargs="+", default=[10**6, 10**7], help="numbers of rows"
+    )
+    parser.add_argument("--only", choices=SOURCES, action="append", help="data source (default: both)")
+    parser.add_argument("--bound", type=float, default=128, help="allowed peak in MB (default 128)")
+    parser.add_argument("--folder", type=Path, help="parent of the temporary folder")
+    parser.add_argument("--json", action="store_true", help="print the results as JSON")
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
-    asked = parser.parse_args()
-    if asked.child:
-        print(json.dumps(child(asked.child, asked.only[0])))
+    args = parser.parse_args()
+    if args.child:
+        print(json.dumps(measure_fit(args.child, args.only[0])))
         return
-    rows = measure(sorted(asked.rows), asked.only or WAYS, asked.folder)
-    wrong = judged(rows, asked.bound)
-    if asked.json:
-        print(json.dumps({"bound": asked.bound, "rows": rows, "wrong": wrong}, indent=1))
+    rows = measure(sorted(args.rows), args.only or SOURCES, args.folder)
+    failures = find_failures(rows, args.bound)
+    if args.json:
+        print(json.dumps({"bound": args.bound, "rows": rows, "failures": failures}, indent=1))
     else:
-        print(f"{'way':<10}{'rows':>12}{'before':>10}{'peak':>10}{'seconds':>10}{'rows/s':>12}{'accuracy':>10}")
+        print(f"{'source':<10}{'rows':>12}{'before':>10}{'peak':>10}{'seconds':>10}{'rows/s':>12}{'accuracy':>10}")
         for r in rows:
             print(
-                f"{r['way']:<10}{r['rows']:>12,}{r['before']:>7.0f} MB{r['peak']:>7.0f} MB{r['seconds']:>10.1f}"
-                f"{r['rows_a_second']:>12,.0f}{r['accuracy']:>10.3f}"
+                f"{r['source']:<10}{r['rows']:>12,}{r['before']:>7.0f} MB{r['peak']:>7.0f} MB{r['seconds']:>10.1f}"
+                f"{r['rows_per_second']:>12,.0f}{r['accuracy']:>10.3f}"
             )
-        print("\n".join(wrong) or f"all within the bound of {asked.bound:.0f} MB, and none grows with the rows")
-    if wrong:
+        print("\n".join(failures) or f"All peaks are within {args.bound:.0f} MB and do not grow with the rows.")
+    if failures:
         raise SystemExit(1)
 
 

@@ -1,7 +1,7 @@
-"""What pellucid is held to, and whether one run of the benchmarks met it.
+"""Performance targets, and the verdicts on one run of the benchmarks.
 
-A target says what is measured and what is wanted of it; the verdict comes from the figures of the same run. Beside it
-stands what was tried and what bounds it, for a reader of a run that missed it.
+The verdict uses the measurements of the same run only. For a missed target, it also has the previous attempts and the
+limiting factor.
 """
 
 from __future__ import annotations
@@ -17,67 +17,67 @@ NO_FRAMEWORKS = ("pellucid", "numpy")
 
 @dataclass(frozen=True)
 class Target:
-    """Something that is measured, and what is wanted of it.
+    """A measurement and the value that it must reach.
 
     Attributes
     ----------
-    what : str
-        In words, with what it is compared to.
-    measured : function
-        From everything that was found to the figure; KeyError where that was not measured.
-    wanted : float
-        The least or the most that is wanted.
+    name : str
+        The measurement, and the reference of a ratio.
+    measure : function
+        Returns the measurement from the results of a run; raises KeyError or ValueError if it is missing.
+    required : float
+        The smallest or the largest allowed value.
     unit : str
-        What the figure counts.
-    least : bool
-        Whether less is missed; more is otherwise.
-    tried : str
-        What was tried and what bounds it.
+        Unit of the measurement.
+    at_least : bool
+        True if ``required`` is the smallest allowed value, False if it is the largest.
+    limits : str
+        Limiting factor and previous attempts.
     """
 
-    what: str
-    measured: Callable[[Found], float]
-    wanted: float
+    name: str
+    measure: Callable[[Found], float]
+    required: float
     unit: str
-    least: bool
-    tried: str
+    at_least: bool
+    limits: str
 
-    def verdict(self, found: Found) -> str:
-        """Say whether a run met it.
+    def decide(self, found: Found) -> str:
+        """Return the verdict on a run.
 
         Examples
         --------
-        >>> quick = Target("quick", lambda found: found["a"], 40, "times", True, "the rest is waiting")
-        >>> quick.verdict({"a": 53.2}), quick.verdict({})
-        ('met: 53.2 times, wanted 40 or more', 'not measured')
-        >>> quick.verdict({"a": 39.94})
-        'missed: 39.9 times, wanted 40 or more; the rest is waiting'
+        >>> fast = Target("speed", lambda found: found["a"], 40, "times", True, "the disk is slow")
+        >>> fast.decide({"a": 53.2}), fast.decide({})
+        ('met: 53.2 times, required 40 or more', 'not measured')
+        >>> fast.decide({"a": 39.94})
+        'missed: 39.9 times, required 40 or more; the disk is slow'
         """
         try:
-            figure = self.measured(found)
+            value = self.measure(found)
         except (KeyError, ValueError):
             return "not measured"
-        shown = f"{figure:.3g}"
-        met = float(shown) >= self.wanted if self.least else float(shown) <= self.wanted
-        told = f"{shown} {self.unit}, wanted {self.wanted:g} or {'more' if self.least else 'less'}"
-        return f"met: {told}" if met else f"missed: {told}; {self.tried}"
+        shown = f"{value:.3g}"
+        met = float(shown) >= self.required if self.at_least else float(shown) <= self.required
+        verdict = f"{shown} {self.unit}, required {self.required:g} or {'more' if self.at_least else 'less'}"
+        return f"met: {verdict}" if met else f"missed: {verdict}; {self.limits}"
 
 
-def workload_of(found: Found, name: str) -> dict[str, Any]:
-    """Return what the libraries took for a workload, those left out that failed; KeyError where it was not run."""
+def get_workload(found: Found, name: str) -> dict[str, Any]:
+    """Return the results of the libraries that finished a workload; raises KeyError if it was not run."""
     libraries = {workload["name"]: workload["libraries"] for workload in found["workloads"]}[name]
     return {library: one for library, one in libraries.items() if "error" not in one}
 
 
-def times_of(name: str, peers: Callable[[dict[str, Any]], list[str]]) -> Callable[[Found], float]:
-    """Return how many times as long as pellucid the fastest of some peers trains."""
+def compare_times(name: str, peers: Callable[[dict[str, Any]], list[str]]) -> Callable[[Found], float]:
+    """Measure the training time of the fastest of some peers, relative to pellucid's."""
 
-    def measured(found: Found) -> float:
-        libraries = workload_of(found, name)
+    def measure(found: Found) -> float:
+        libraries = get_workload(found, name)
         fastest: float = min(libraries[peer]["train"] for peer in peers(libraries))
         return fastest / float(libraries["pellucid"]["train"])
 
-    return measured
+    return measure
 
 
 def only(peer: str) -> Callable[[dict[str, Any]], list[str]]:
@@ -86,120 +86,141 @@ def only(peer: str) -> Callable[[dict[str, Any]], list[str]]:
 
 
 def frameworks(libraries: dict[str, Any]) -> list[str]:
-    """Choose all peers but the loop in NumPy."""
+    """Choose all peers except the NumPy loop."""
     return [name for name in libraries if name not in NO_FRAMEWORKS]
 
 
-def memory_of(name: str) -> Callable[[Found], float]:
-    """Return pellucid's peak memory as a multiple of the leanest framework's."""
+def compare_memory(name: str) -> Callable[[Found], float]:
+    """Measure pellucid's peak memory, relative to the smallest of any framework."""
 
-    def measured(found: Found) -> float:
-        libraries = workload_of(found, name)
-        leanest: float = min(libraries[peer]["peak_bytes"] for peer in frameworks(libraries))
-        return float(libraries["pellucid"]["peak_bytes"]) / leanest
+    def measure(found: Found) -> float:
+        libraries = get_workload(found, name)
+        smallest: float = min(libraries[peer]["peak_bytes"] for peer in frameworks(libraries))
+        return float(libraries["pellucid"]["peak_bytes"]) / smallest
 
-    return measured
+    return measure
 
 
-def command(name: str) -> Callable[[Found], float]:
-    """Return the median seconds of a command."""
+def get_command_time(name: str) -> Callable[[Found], float]:
+    """Measure the median seconds of a command."""
     return lambda found: float(found["start"]["commands"][name]["median"])
 
 
-def sweep(found: Found) -> float:
-    """Return the worst ratio of a whole sweep to one of its runs."""
+def get_sweep_ratio(found: Found) -> float:
+    """Return the largest ratio of a sweep to a single run."""
     return max(float(row["ratio"]) for row in found["sweep"])
 
 
-SMALL = (
-    "the whole loop is C in vector registers, and what is left of a pass are its exponentials and hyperbolic tangents"
-)
+SMALL = "the whole loop is vectorized C; exponentials and hyperbolic tangents are the rest of a step"
 BYTES = (
-    "a step takes its rows as bytes, and its two products are bound by memory, in NumPy's library as in ours; XLA's "
-    "products, products on one and on both cores, and rows asked for ahead were tried"
+    "a step reads its rows as bytes, and its two matrix products are limited by memory bandwidth, in NumPy's library "
+    "too; tried: XLA's products, products on one and on both cores, prefetching of rows"
 )
 PRODUCTS = (
-    "the products of a step are most of it; where the processor has units for matrices, float32 is multiplied by them "
-    "in three parts, and elsewhere products with matrices as they lie are XLA's, while a peer may have the processor's "
-    "own library; XLA's settings and other libraries were tried"
+    "matrix products are most of a step; with matrix units (AMX), a float32 product is three bfloat16 products; "
+    "otherwise XLA computes it, while a peer may use the processor vendor's library; tried: XLA flags, other libraries"
 )
 CONVOLUTIONS = (
-    "most of a step is the gradients of its convolutions with respect to kernels and inputs; XLA's own convolution, "
-    "windows laid out for one product, and kernels in C for the exact shapes, by vector units and by units for "
-    "matrices, were tried; each place has the quickest"
+    "the gradients of the convolutions by kernels and inputs are most of a step; tried: XLA's convolution, "
+    "im2col with one matrix product, C kernels for the exact shapes with vector and matrix units; the fastest is used"
 )
-MEMORY = (
-    "what is left is JAX and its compiler, which stay in memory once a program was compiled; a run that finds its "
-    "program on disk takes less"
-)
+MEMORY = "JAX and its compiler stay in memory after compilation; a run with a cached program needs less"
 STARTING = (
-    "the interpreter, NumPy and the library of commands are what is left before anything of pellucid's runs, and the "
-    "loop in NumPy, on the other core, is the rest"
+    "the imports of Python, NumPy and the command-line library take the first part; the NumPy loop, on the other core, "
+    "the rest"
 )
-NAMES = {
+TITLES = {
     "moons": "W1 two moons",
     "mnist_softmax": "W2 digits, softmax",
     "adder": "W3 adder",
-    "conv32": "W4 colour images, convolutions",
+    "conv32": "W4 color images, convolutions",
     "images": "W5 images, dense",
     "mnist_cnn": "W6 digits, convolutions",
 }
 
 TARGETS = (
-    Target("W1 two moons: the NumPy loop's time over ours", times_of("moons", only("numpy")), 40, "times", True, SMALL),
-    Target("W1 two moons: the fastest peer's time over ours", times_of("moons", frameworks), 10, "times", True, SMALL),
     Target(
-        "W2 digits, softmax: the NumPy loop's time over ours",
-        times_of("mnist_softmax", only("numpy")),
+        "W1 two moons: the NumPy loop's time over pellucid's",
+        compare_times("moons", only("numpy")),
+        40,
+        "times",
+        True,
+        SMALL,
+    ),
+    Target(
+        "W1 two moons: the fastest peer's time over pellucid's",
+        compare_times("moons", frameworks),
+        10,
+        "times",
+        True,
+        SMALL,
+    ),
+    Target(
+        "W2 digits, softmax: the NumPy loop's time over pellucid's",
+        compare_times("mnist_softmax", only("numpy")),
         1,
         "times",
         True,
         BYTES,
     ),
-    Target("W3 adder: the NumPy loop's time over ours", times_of("adder", only("numpy")), 60, "times", True, SMALL),
     Target(
-        "W4 colour images, convolutions: TensorFlow's time over ours",
-        times_of("conv32", only("tensorflow")),
+        "W3 adder: the NumPy loop's time over pellucid's",
+        compare_times("adder", only("numpy")),
+        60,
+        "times",
+        True,
+        SMALL,
+    ),
+    Target(
+        "W4 color images, convolutions: TensorFlow's time over pellucid's",
+        compare_times("conv32", only("tensorflow")),
         1,
         "times",
         True,
         CONVOLUTIONS,
     ),
     Target(
-        "W5 images, dense: the fastest peer's time over ours",
-        times_of("images", frameworks),
+        "W5 images, dense: the fastest peer's time over pellucid's",
+        compare_times("images", frameworks),
         1,
         "times",
         True,
         PRODUCTS,
     ),
     Target(
-        "W6 digits, convolutions: PyTorch's time over ours",
-        times_of("mnist_cnn", only("torch")),
+        "W6 digits, convolutions: PyTorch's time over pellucid's",
+        compare_times("mnist_cnn", only("torch")),
         1,
         "times",
         True,
         CONVOLUTIONS,
     ),
     *(
-        Target(f"{words}: peak memory over the leanest framework's", memory_of(name), 1, "times", False, MEMORY)
-        for name, words in NAMES.items()
+        Target(
+            f"{title}: peak memory over the smallest of the frameworks",
+            compare_memory(name),
+            1,
+            "times",
+            False,
+            MEMORY,
+        )
+        for name, title in TITLES.items()
     ),
-    Target("pellucid run moons, nothing compiled before", command("moons, cold"), 2, "s", False, STARTING),
-    Target("pellucid run moons, once more", command("moons, warm"), 1.2, "s", False, STARTING),
-    Target("pellucid --help", command("help"), 0.3, "s", False, STARTING),
+    Target("pellucid run moons, empty cache", get_command_time("moons, cold"), 2, "s", False, STARTING),
+    Target("pellucid run moons, filled cache", get_command_time("moons, warm"), 1.2, "s", False, STARTING),
+    Target("pellucid --help", get_command_time("help"), 0.3, "s", False, STARTING),
     Target(
-        "A sweep of seven sizes and twenty seeds over one run of the widest",
-        sweep,
+        "sweep over seven sizes and twenty seeds: time over one run of the widest network",
+        get_sweep_ratio,
         5,
         "times",
         False,
-        "with 20,000 passes over all points the arithmetic is what is left: on two cores the twenty widest networks "
-        "take ten times the loop of the one, and all others as much again; a program for each width takes as long",
+        "with 20,000 full-batch steps, arithmetic dominates: on two cores the twenty widest networks take ten times "
+        "as long as one, and all others as much again; tried: a separate program for each width, equally slow",
     ),
 )
 
 
-def verdicts(found: Found) -> list[tuple[str, str]]:
-    """Return every target in words, with its verdict."""
-    return [(target.what, target.verdict(found)) for target in TARGETS]
+def list_verdicts(found: Found) -> list[tuple[str, str]]:
+    """Return the name and the verdict of every target."""
+    return [(target.name, target.decide(found)) for target in TARGETS]

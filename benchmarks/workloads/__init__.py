@@ -1,12 +1,12 @@
-"""The course's networks, each written for pellucid and for every peer, on the same data from the same weights."""
+"""The course's networks, written for pellucid and for each peer, with the same data and initial weights."""
 
 import importlib
 from types import ModuleType
 
 NAMES = ("moons", "moons_sizes", "adder", "mnist_softmax", "conv32", "images", "mnist_cnn")
-"""In the order in which they are run: small networks first."""
+"""Modules of the workloads, in the order of the runs: small networks first."""
 
 
-def workload(name: str) -> ModuleType:
-    """Return the module of a workload: its title, sizes, floor, and one function a library."""
+def load_workload(name: str) -> ModuleType:
+    """Return the module of a workload, with its title, number of steps, `count_work`, and one function per library."""
     return importlib.import_module(f"workloads.{name}")

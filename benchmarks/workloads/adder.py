@@ -1,4 +1,4 @@
-"""A recurrent network that learns to add: 2-16-1, sigmoids, 8 steps through time, one sum after the other."""
+"""Recurrent network that adds binary numbers: 2-16-1, sigmoids, 8 time steps, batch size 1."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ LIBRARIES = ("pellucid", "numpy", "jax", "torch", "tensorflow")
 Array = np.ndarray[Any, Any]
 
 
-def floor() -> dict[str, float]:
-    """Operations of a sum: 8 steps forward, 8 back, and the update."""
+def count_work() -> dict[str, float]:
+    """Return the work of all sums: for each, 8 steps forward, 8 backward, and the update."""
     return {"operations": STEPS * 17_000, "bytes": 0}
 
 
-def data() -> tuple[Array, Array, list[Array]]:
-    """Return the bits of both numbers, those of the sums, and the weights to begin with, in float32."""
+def make_data() -> tuple[Array, Array, list[Array]]:
+    """Return the bits of both numbers, the bits of the sums, and the initial weights, in float32."""
     random = np.random.RandomState(0)
     start = [2 * random.random_sample(s) - 1 for s in ((2, HIDDEN), (HIDDEN, HIDDEN), (HIDDEN, 1))]
     terms = random.randint(2 ** (BITS - 1), size=(STEPS, 2))
@@ -28,9 +28,9 @@ def data() -> tuple[Array, Array, list[Array]]:
     return x, y, [a.astype("float32") for a in start]
 
 
-def scores(parameters: list[Any]) -> dict[str, float]:
-    """Return the error of the last thousand sums, and the share that is exact."""
-    x, y, _ = data()
+def evaluate(parameters: list[Any]) -> dict[str, float]:
+    """Return the loss on the last 1,000 sums, and the fraction that is exact."""
+    x, y, _ = make_data()
     Wx, Wh, Wo = (np.asarray(p, "float64") for p in parameters)
     h, error, exact = np.zeros((1000, HIDDEN)), 0.0, np.ones(1000, bool)
     for t in range(BITS):
@@ -42,10 +42,10 @@ def scores(parameters: list[Any]) -> dict[str, float]:
 
 
 def by_pellucid(phase: Any) -> dict[str, float]:
-    """A scan, its gradient, and all sums as one loop."""
+    """Train with pellucid: a scan over the bits, and one compiled loop over the sums."""
     with phase("import"):
         import pellucid as pel
-    X, Y, start = data()
+    X, Y, start = make_data()
     with phase("build"):
         x, y = pel.matrix("x", (BITS, 2)), pel.matrix("y", (BITS, 1))
         Wx, Wh, Wo = parameters = [pel.shared(v, n) for v, n in zip(start, ("Wx", "Wh", "Wo"), strict=True)]
@@ -57,12 +57,12 @@ def by_pellucid(phase: Any) -> dict[str, float]:
             parameter.set_value(value)
     with phase("train"):
         step.over(X, Y)
-    return scores([p.get_value() for p in parameters])
+    return evaluate([p.get_value() for p in parameters])
 
 
 def by_numpy(phase: Any) -> dict[str, float]:
-    """Backpropagation through time, written out."""
-    X, Y, parameters = data()
+    """Train with NumPy: backpropagation through time, written by hand."""
+    X, Y, parameters = make_data()
     Wx, Wh, Wo = parameters
     h, o = np.zeros((BITS + 1, HIDDEN), "float32"), np.zeros((BITS, 1), "float32")
     with phase("train"):
@@ -80,15 +80,15 @@ def by_numpy(phase: Any) -> dict[str, float]:
             Wx -= RATE * dWx
             Wh -= RATE * dWh
             Wo -= RATE * dWo
-    return scores(parameters)
+    return evaluate(parameters)
 
 
 def by_jax(phase: Any) -> dict[str, float]:
-    """A scan over the sums, with a scan over the bits in it."""
+    """Train with JAX: a scan over the sums of a scan over the bits."""
     with phase("import"):
         import jax
         import jax.numpy as jnp
-    X, Y, start = data()
+    X, Y, start = make_data()
 
     def error(parameters: Any, x: Any, y: Any) -> Any:
         Wx, Wh, Wo = parameters
@@ -102,8 +102,8 @@ def by_jax(phase: Any) -> dict[str, float]:
 
     def train(parameters: Any, X: Any, Y: Any) -> Any:
         def step(parameters: Any, batch: Any) -> tuple[Any, None]:
-            slopes = jax.grad(error)(parameters, *batch)
-            return [p - RATE * g for p, g in zip(parameters, slopes, strict=True)], None
+            gradients = jax.grad(error)(parameters, *batch)
+            return [p - RATE * g for p, g in zip(parameters, gradients, strict=True)], None
 
         return jax.lax.scan(step, parameters, (X, Y))[0]
 
@@ -112,14 +112,14 @@ def by_jax(phase: Any) -> dict[str, float]:
         compiled = jax.jit(train).lower(*given).compile()
     with phase("train"):
         parameters = jax.block_until_ready(compiled(*given))
-    return scores(parameters)
+    return evaluate(parameters)
 
 
 def by_torch(phase: Any) -> dict[str, float]:
-    """Eager, with autograd and an optimizer."""
+    """Train with PyTorch: eager, with autograd and an optimizer."""
     with phase("import"):
         import torch
-    X, Y, start = data()
+    X, Y, start = make_data()
     xs, ys = torch.from_numpy(X), torch.from_numpy(Y)
     parameters = [torch.from_numpy(v.copy()).requires_grad_() for v in start]
     optimizer = torch.optim.SGD(parameters, lr=RATE)
@@ -141,16 +141,16 @@ def by_torch(phase: Any) -> dict[str, float]:
         for p, v in zip(parameters, start, strict=True):
             p.copy_(torch.from_numpy(v))
     with phase("train"):
-        for k in range(phase.part(STEPS, 0.1)):
+        for k in range(phase.shorten(STEPS, 0.1)):
             step(xs[k], ys[k])
-    return scores([p.detach().numpy() for p in parameters])
+    return evaluate([p.detach().numpy() for p in parameters])
 
 
 def by_tensorflow(phase: Any) -> dict[str, float]:
-    """A step as a graph, the bits written out, called for every sum."""
+    """Train with TensorFlow: a compiled step with an unrolled loop over the bits, called for every sum."""
     with phase("import"):
         import tensorflow as tf
-    X, Y, start = data()
+    X, Y, start = make_data()
     variables = [tf.Variable(v) for v in start]
     xs, ys = tf.constant(X), tf.constant(Y)
 
@@ -164,14 +164,14 @@ def by_tensorflow(phase: Any) -> dict[str, float]:
                 h = tf.sigmoid(x[t : t + 1] @ Wx + h @ Wh)
                 outputs.append(tf.sigmoid(h @ Wo)[0])
             loss = tf.reduce_sum((y - tf.stack(outputs)) ** 2) / 2
-        for variable, slope in zip(variables, tape.gradient(loss, variables), strict=True):
-            variable.assign_sub(RATE * slope)
+        for variable, gradient in zip(variables, tape.gradient(loss, variables), strict=True):
+            variable.assign_sub(RATE * gradient)
 
     with phase("build"):
         step(tf.constant(0))
         for variable, v in zip(variables, start, strict=True):
             variable.assign(v)
     with phase("train"):
-        for k in range(phase.part(STEPS, 0.2)):
+        for k in range(phase.shorten(STEPS, 0.2)):
             step(tf.constant(k))
-    return scores([v.numpy() for v in variables])
+    return evaluate([v.numpy() for v in variables])

@@ -1,13 +1,13 @@
-"""A small convolutional network on colour images of 32 by 32, with dropout and Nesterov's momentum."""
+"""Small convolutional network on color images of 32 by 32 pixels, with dropout and Nesterov momentum."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from workloads import convolutions
-from workloads.samples import pictures
+from workloads.samples import make_images
 
-TITLE = "colour images 32x32, conv 64, conv 32, dense 128, batches of 128"
+TITLE = "color images 32x32, conv 64, conv 32, dense 128, batches of 128"
 STEPS, BATCH, COUNT = 20, 128, 512
 LIBRARIES = ("pellucid", "torch", "tensorflow", "keras", "jax")
 NETWORK = convolutions.Network(
@@ -27,31 +27,31 @@ NETWORK = convolutions.Network(
 )
 
 
-def floor() -> dict[str, float]:
-    """Return the operations and the bytes of a run."""
-    return NETWORK.floor()
+def count_work() -> dict[str, float]:
+    """Return the work of a run."""
+    return NETWORK.count_work()
 
 
 def by_pellucid(phase: Any) -> dict[str, float]:
-    """Train by pellucid."""
-    return convolutions.by_pellucid(NETWORK, *pictures(COUNT, NETWORK.shape, 10), phase)
+    """Train with pellucid."""
+    return convolutions.by_pellucid(NETWORK, *make_images(COUNT, NETWORK.shape, 10), phase)
 
 
 def by_torch(phase: Any) -> dict[str, float]:
-    """Train by PyTorch."""
-    return convolutions.by_torch(NETWORK, *pictures(COUNT, NETWORK.shape, 10), phase)
+    """Train with PyTorch."""
+    return convolutions.by_torch(NETWORK, *make_images(COUNT, NETWORK.shape, 10), phase)
 
 
 def by_tensorflow(phase: Any) -> dict[str, float]:
-    """Train by TensorFlow."""
-    return convolutions.by_tensorflow(NETWORK, *pictures(COUNT, NETWORK.shape, 10), phase)
+    """Train with TensorFlow."""
+    return convolutions.by_tensorflow(NETWORK, *make_images(COUNT, NETWORK.shape, 10), phase)
 
 
 def by_keras(phase: Any) -> dict[str, float]:
-    """Train by Keras on TensorFlow, the quickest of its backends here."""
-    return convolutions.by_keras(NETWORK, *pictures(COUNT, NETWORK.shape, 10), phase, "tensorflow")
+    """Train with Keras on TensorFlow, its fastest backend here."""
+    return convolutions.by_keras(NETWORK, *make_images(COUNT, NETWORK.shape, 10), phase, "tensorflow")
 
 
 def by_jax(phase: Any) -> dict[str, float]:
-    """Train by JAX."""
-    return convolutions.by_jax(NETWORK, *pictures(COUNT, NETWORK.shape, 10), phase)
+    """Train with JAX."""
+    return convolutions.by_jax(NETWORK, *make_images(COUNT, NETWORK.shape, 10), phase)

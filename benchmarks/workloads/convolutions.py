@@ -1,7 +1,7 @@
-"""Small convolutional networks, described once and written for every library: both workloads of images differ in data.
+"""Convolutional networks, described once and trained with each library.
 
-A network is a list of layers: ``("conv", channels, window, padding)``, ``("pool", window, stride)``,
-``("dense", units)``. Every convolution and every dense layer but the last is followed by an activation.
+A network is a sequence of layers: ``("conv", channels, window, padding)``, ``("pool", window, stride)``,
+``("dense", units)``. An activation follows each convolution and each dense layer except the last.
 """
 
 from __future__ import annotations
@@ -11,29 +11,29 @@ from typing import Any
 
 import numpy as np
 
-from workloads.samples import batches
+from workloads.samples import draw_batches
 
 Layers = tuple[tuple[Any, ...], ...]
 
 
 @dataclass(frozen=True)
 class Network:
-    """A network, and how it is trained.
+    """Architecture and training settings of a network.
 
     Attributes
     ----------
     shape : tuple of int
-        Of an image, channels last.
+        Shape of an image, channels last.
     layers : tuple
-        From the input on.
+        Layers, from input to output.
     slope : float
-        Of the rectifier for negative numbers.
+        Slope of the leaky ReLU for negative inputs.
     drop : tuple of int
-        Before which layers half of the units are dropped.
+        Indices of the layers with dropout of 0.5 on their input.
     adam : float or None
-        The rate of Adam; without it, momentum of 0.9 after Nesterov at a rate of 0.01.
+        Learning rate of Adam; None selects SGD with Nesterov momentum 0.9 and learning rate 0.01.
     steps, batch : int
-        How many steps, of how many images.
+        Number of steps, and batch size.
     """
 
     shape: tuple[int, ...]
@@ -44,124 +44,128 @@ class Network:
     steps: int
     batch: int
 
-    def shapes(self) -> list[tuple[int, ...]]:
-        """Return the shapes of the kernels, one for each layer that has one."""
-        return [kernel for kernel, _ in self.walk()]
+    def list_shapes(self) -> list[tuple[int, ...]]:
+        """Return the shapes of the kernels."""
+        return [kernel for kernel, _ in self.list_kernels()]
 
-    def walk(self) -> list[tuple[tuple[int, ...], int]]:
-        """Return the kernels, and at how many places of an image each is used."""
-        (h, w, c), found = self.shape, []
-        for kind, *how in self.layers:
+    def list_kernels(self) -> list[tuple[tuple[int, ...], int]]:
+        """Return the shape of each kernel, and the number of positions in an image to which it is applied."""
+        (h, w, c), kernels = self.shape, []
+        for kind, *options in self.layers:
             if kind == "conv":
-                made, window, padding = how
+                channels, window, padding = options
                 if padding == "valid":
                     h, w = h - window + 1, w - window + 1
-                found.append(((window, window, c, made), h * w))
-                c = made
+                kernels.append(((window, window, c, channels), h * w))
+                c = channels
             elif kind == "pool":
-                window, stride = how
+                window, stride = options
                 h, w = (h - window) // stride + 1, (w - window) // stride + 1
             else:
-                units = how[0]
+                units = options[0]
                 inputs = c if h == 0 else h * w * c
-                found.append(((inputs, units), 1))
+                kernels.append(((inputs, units), 1))
                 h, w, c = 0, 0, units
-        return found
+        return kernels
 
-    def floor(self) -> dict[str, float]:
-        """Each kernel is used forward, for its own gradient and, but in the first layer, for that of its input."""
+    def count_work(self) -> dict[str, float]:
+        """Return the work of a run.
+
+        Each kernel is applied forward, for its own gradient and, except in the first layer, for its input's gradient.
+        """
         operations = sum(
-            2 * (2 if k == 0 else 3) * int(np.prod(kernel)) * places for k, (kernel, places) in enumerate(self.walk())
+            2 * (2 if k == 0 else 3) * int(np.prod(kernel)) * positions
+            for k, (kernel, positions) in enumerate(self.list_kernels())
         )
-        weights = sum(4 * int(np.prod(kernel)) for kernel in self.shapes())
+        weights = sum(4 * int(np.prod(kernel)) for kernel in self.list_shapes())
         return {
             "operations": self.steps * self.batch * operations,
             "bytes": self.steps * weights * (7 if self.adam else 5),
         }
 
-    def start(self) -> list[Any]:
-        """Return the weights to begin with."""
-        rng, found = np.random.default_rng(1), []
-        for shape in self.shapes():
-            spread = (2 / np.prod(shape[:-1])) ** 0.5
-            found += [(spread * rng.standard_normal(shape)).astype("float32"), np.zeros(shape[-1], "float32")]
-        return found
+    def make_weights(self) -> list[Any]:
+        """Return the initial weights."""
+        rng, weights = np.random.default_rng(1), []
+        for shape in self.list_shapes():
+            std = (2 / np.prod(shape[:-1])) ** 0.5
+            weights += [(std * rng.standard_normal(shape)).astype("float32"), np.zeros(shape[-1], "float32")]
+        return weights
 
 
 def by_pellucid(net: Network, x: Any, y: Any, phase: Any) -> dict[str, float]:
-    """Layers; the images lie in a shared variable."""
+    """Train with pellucid: layers, with the images in a shared variable."""
     with phase("import"):
         import pellucid as pel
         from pellucid import nn
-    order = batches(net.steps, net.batch, len(x))
+    order = draw_batches(net.steps, net.batch, len(x))
     with phase("build"):
         nn.set_random_seed(0)
         images, labels = pel.shared(x, "images", trainable=False), pel.shared(y, "labels", trainable=False)
         batch = pel.ivector("batch", shape=("n",))
         h, weighted = images[batch], []
-        for k, (kind, *how) in enumerate(net.layers):
+        for k, (kind, *options) in enumerate(net.layers):
             last = k == len(net.layers) - 1
             act = "softmax" if last else lambda z: pel.leaky_relu(z, net.slope) if net.slope else pel.relu(z)
             if k in net.drop:
                 h = nn.Dropout(0.5)(h)
             if kind == "pool":
-                h = nn.MaxPooling2D(how[0], strides=how[1])(h)
+                h = nn.MaxPooling2D(options[0], strides=options[1])(h)
                 continue
             flat = h if kind == "conv" or h.ndim == 2 else nn.Flatten()(h)
-            made = nn.Conv2D(how[0], how[1], padding=how[2]) if kind == "conv" else nn.Dense(how[0])
-            h = nn.Activation(act)(made(flat))
-            weighted.append(made)
+            layer = nn.Conv2D(options[0], options[1], padding=options[2]) if kind == "conv" else nn.Dense(options[0])
+            h = nn.Activation(act)(layer(flat))
+            weighted.append(layer)
         loss = pel.losses.sparse_categorical_crossentropy(labels[batch], h).mean()
         sgd = pel.optimizers.SGD(0.01, momentum=0.9, nesterov=True)
         optimizer = sgd if net.adam is None else pel.optimizers.Adam(net.adam)
         step = pel.function([batch], loss, updates=optimizer.updates(loss))
-        kept = [(s, s.get_value()) for s in step.program.updates]
+        state = [(variable, variable.get_value()) for variable in step.program.updates]
         step.over(order[:1])
-        for shared, value in kept:
-            shared.set_value(value)
-        for k, made in enumerate(weighted):
-            made.set_weights(net.start()[2 * k : 2 * k + 2])
+        for variable, value in state:
+            variable.set_value(value)
+        for k, layer in enumerate(weighted):
+            layer.set_weights(net.make_weights()[2 * k : 2 * k + 2])
         predict = pel.function([batch], pel.inference(h))
     with phase("train"):
         step.over(order)
-    every = np.arange(len(x), dtype="int32")
-    return scores(np.concatenate([predict(every[i : i + 64]) for i in range(0, len(x), 64)]), y)
+    rows = np.arange(len(x), dtype="int32")
+    return evaluate(np.concatenate([predict(rows[i : i + 64]) for i in range(0, len(x), 64)]), y)
 
 
-def scores(p: Any, y: Any) -> dict[str, float]:
+def evaluate(p: Any, y: Any) -> dict[str, float]:
     """Return the loss and accuracy of predictions."""
     p = np.asarray(p, "float64")
     return {"loss": float(-np.log(p[np.arange(len(y)), y]).mean()), "accuracy": float((p.argmax(1) == y).mean())}
 
 
 def by_torch(net: Network, x: Any, y: Any, phase: Any) -> dict[str, float]:
-    """Modules with channels first, kept last in memory, which is what it is fastest with."""
+    """Train with PyTorch: eager modules with the memory format `channels_last`, the fastest."""
     with phase("import"):
         import torch
         from torch import nn
-    order = torch.from_numpy(batches(net.steps, net.batch, len(x)).astype("int64"))
+    order = torch.from_numpy(draw_batches(net.steps, net.batch, len(x)).astype("int64"))
     images = torch.from_numpy(np.ascontiguousarray(x.transpose(0, 3, 1, 2)))
     images, labels = images.to(memory_format=torch.channels_last), torch.from_numpy(y.astype("int64"))
     torch.manual_seed(0)
     modules: list[Any] = []
-    weights = iter(net.start())
+    weights = iter(net.make_weights())
     flat = False
 
     class ChannelsLast(nn.Flatten):  # type: ignore[misc]
-        """Rows of pixels as everybody else has them; the images lie so in memory already."""
+        """Flattens with channels last, as the other libraries do; the memory has this order already."""
 
         def forward(self, images: Any) -> Any:
             return super().forward(images.permute(0, 2, 3, 1))
 
-    for k, (kind, *how) in enumerate(net.layers):
+    for k, (kind, *options) in enumerate(net.layers):
         if k in net.drop:
             modules.append(nn.Dropout(0.5))
         if kind == "pool":
-            modules.append(nn.MaxPool2d(how[0], how[1]))
+            modules.append(nn.MaxPool2d(options[0], options[1]))
             continue
         kernel, bias = next(weights), next(weights)
         if kind == "conv":
-            layer: Any = nn.Conv2d(kernel.shape[2], how[0], how[1], padding=how[2])
+            layer: Any = nn.Conv2d(kernel.shape[2], options[0], options[1], padding=options[2])
             kernel = kernel.transpose(3, 2, 0, 1)
         else:
             if not flat:
@@ -195,24 +199,28 @@ def by_torch(net: Network, x: Any, y: Any, phase: Any) -> dict[str, float]:
             step(batch)
     model.eval()
     with torch.no_grad():
-        return scores(torch.softmax(model(images), 1).numpy(), y)
+        return evaluate(torch.softmax(model(images), 1).numpy(), y)
 
 
-def keras_model(net: Network, keras: Any) -> Any:
-    """Return the network as Keras writes it, compiled."""
+def build_keras_model(net: Network, keras: Any) -> Any:
+    """Return the compiled Keras model of a network."""
     layers: list[Any] = [keras.layers.Input(net.shape)]
     flat = False
-    for k, (kind, *how) in enumerate(net.layers):
+    for k, (kind, *options) in enumerate(net.layers):
         if k in net.drop:
             layers.append(keras.layers.Dropout(0.5))
         if kind == "pool":
-            layers.append(keras.layers.MaxPooling2D(how[0], strides=how[1]))
+            layers.append(keras.layers.MaxPooling2D(options[0], strides=options[1]))
             continue
         if kind == "dense" and not flat:
             layers.append(keras.layers.Flatten())
             flat = True
-        made = keras.layers.Conv2D(how[0], how[1], padding=how[2]) if kind == "conv" else keras.layers.Dense(how[0])
-        layers += [made, keras.layers.Softmax() if k == len(net.layers) - 1 else keras.layers.LeakyReLU(net.slope)]
+        layer = (
+            keras.layers.Conv2D(options[0], options[1], padding=options[2])
+            if kind == "conv"
+            else keras.layers.Dense(options[0])
+        )
+        layers += [layer, keras.layers.Softmax() if k == len(net.layers) - 1 else keras.layers.LeakyReLU(net.slope)]
     model = keras.Sequential(layers)
     sgd = keras.optimizers.SGD(0.01, momentum=0.9, nesterov=True)
     optimizer = sgd if net.adam is None else keras.optimizers.Adam(net.adam)
@@ -221,27 +229,27 @@ def keras_model(net: Network, keras: Any) -> Any:
 
 
 def by_keras(net: Network, x: Any, y: Any, phase: Any, backend: str) -> dict[str, float]:
-    """A model, fitted on the images in the order of the batches."""
+    """Train with Keras: `fit` on the images in the order of the batches."""
     import os
 
     os.environ["KERAS_BACKEND"] = backend
     with phase("import"):
         import keras
-    order = batches(net.steps, net.batch, len(x)).ravel()
+    order = draw_batches(net.steps, net.batch, len(x)).ravel()
     with phase("build"):
         keras.utils.set_random_seed(0)
-        model = keras_model(net, keras)
+        model = build_keras_model(net, keras)
         model.fit(x[: 2 * net.batch], y[: 2 * net.batch], batch_size=net.batch, verbose=0)
-        model.set_weights(net.start())
+        model.set_weights(net.make_weights())
         for variable in model.optimizer.variables[2:]:
             variable.assign(variable * 0)
     with phase("train"):
         model.fit(x[order], y[order], batch_size=net.batch, shuffle=False, verbose=0)
-    return scores(model.predict(x, verbose=0), y)
+    return evaluate(model.predict(x, verbose=0), y)
 
 
 def by_tensorflow(net: Network, x: Any, y: Any, phase: Any) -> dict[str, float]:
-    """A step as a graph over a model's layers, called for every batch."""
+    """Train with TensorFlow: a compiled step of a Keras model, called for every batch."""
     import os
 
     os.environ["KERAS_BACKEND"] = "tensorflow"
@@ -249,9 +257,9 @@ def by_tensorflow(net: Network, x: Any, y: Any, phase: Any) -> dict[str, float]:
         import keras
         import tensorflow as tf
     images, labels = tf.constant(x), tf.constant(y)
-    order = tf.constant(batches(net.steps, net.batch, len(x)))
+    order = tf.constant(draw_batches(net.steps, net.batch, len(x)))
     keras.utils.set_random_seed(0)
-    model = keras_model(net, keras)
+    model = build_keras_model(net, keras)
     optimizer = model.optimizer
 
     @tf.function
@@ -259,37 +267,37 @@ def by_tensorflow(net: Network, x: Any, y: Any, phase: Any) -> dict[str, float]:
         with tf.GradientTape() as tape:
             p = model(tf.gather(images, batch), training=True)
             loss = tf.reduce_mean(keras.losses.sparse_categorical_crossentropy(tf.gather(labels, batch), p))
-        slopes = tape.gradient(loss, model.trainable_variables)
-        optimizer.apply_gradients(zip(slopes, model.trainable_variables, strict=True))
+        gradients = tape.gradient(loss, model.trainable_variables)
+        optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
 
     with phase("build"):
         step(order[0])
-        model.set_weights(net.start())
+        model.set_weights(net.make_weights())
         for variable in optimizer.variables[2:]:
             variable.assign(variable * 0)
     with phase("train"):
         for batch in order:
             step(batch)
-    return scores(model.predict(x, verbose=0), y)
+    return evaluate(model.predict(x, verbose=0), y)
 
 
-def jax_forward(net: Network, parameters: Any, h: Any, key: Any) -> Any:
-    """Return the scores of images by JAX; with a key, units are dropped."""
+def apply_jax(net: Network, parameters: Any, h: Any, key: Any) -> Any:
+    """Return the logits of images in JAX, with dropout if there is a key."""
     import jax
     import jax.numpy as jnp
 
     weights = iter(parameters)
-    for k, (kind, *how) in enumerate(net.layers):
+    for k, (kind, *options) in enumerate(net.layers):
         if k in net.drop and key is not None:
             h = jnp.where(jax.random.bernoulli(jax.random.fold_in(key, k), 0.5, h.shape), 2 * h, 0)
         if kind == "pool":
-            window, strides = (1, how[0], how[0], 1), (1, how[1], how[1], 1)
+            window, strides = (1, options[0], options[0], 1), (1, options[1], options[1], 1)
             h = jax.lax.reduce_window(h, -jnp.inf, jax.lax.max, window, strides, "VALID")
             continue
         W, b = next(weights), next(weights)
         if kind == "conv":
             layout = ("NHWC", "HWIO", "NHWC")
-            h = jax.lax.conv_general_dilated(h, W, (1, 1), how[2].upper(), dimension_numbers=layout) + b
+            h = jax.lax.conv_general_dilated(h, W, (1, 1), options[2].upper(), dimension_numbers=layout) + b
         else:
             h = h.reshape(len(h), -1) @ W + b
         if k < len(net.layers) - 1:
@@ -298,34 +306,34 @@ def jax_forward(net: Network, parameters: Any, h: Any, key: Any) -> Any:
 
 
 def by_jax(net: Network, x: Any, y: Any, phase: Any) -> dict[str, float]:
-    """A compiled step, called for every batch: inside a loop, the gradient of its convolution is far slower."""
+    """Train with JAX: a compiled step, called for every batch, because XLA's convolutions are far slower in a loop."""
     with phase("import"):
         import jax
         import jax.numpy as jnp
-    order = batches(net.steps, net.batch, len(x))
+    order = draw_batches(net.steps, net.batch, len(x))
 
     def forward(parameters: Any, h: Any, key: Any) -> Any:
-        return jax_forward(net, parameters, h, key)
+        return apply_jax(net, parameters, h, key)
 
     def loss(parameters: Any, x: Any, y: Any, key: Any) -> Any:
         z = jax.nn.log_softmax(forward(parameters, x, key))
         return -jnp.take_along_axis(z, y[:, None], axis=1).mean()
 
     def step(parameters: Any, first: Any, second: Any, t: Any, x: Any, y: Any, batch: Any) -> Any:
-        slopes = jax.grad(loss)(parameters, x[batch], y[batch], jax.random.fold_in(jax.random.key(0), t))
+        gradients = jax.grad(loss)(parameters, x[batch], y[batch], jax.random.fold_in(jax.random.key(0), t))
         if net.adam is None:
-            first = [0.9 * m - 0.01 * g for m, g in zip(first, slopes, strict=True)]
-            moved = [p + 0.9 * m - 0.01 * g for p, m, g in zip(parameters, first, slopes, strict=True)]
-            return moved, first, second
-        first = [0.9 * m + 0.1 * g for m, g in zip(first, slopes, strict=True)]
-        second = [0.999 * v + 0.001 * g * g for v, g in zip(second, slopes, strict=True)]
+            first = [0.9 * m - 0.01 * g for m, g in zip(first, gradients, strict=True)]
+            updated = [p + 0.9 * m - 0.01 * g for p, m, g in zip(parameters, first, gradients, strict=True)]
+            return updated, first, second
+        first = [0.9 * m + 0.1 * g for m, g in zip(first, gradients, strict=True)]
+        second = [0.999 * v + 0.001 * g * g for v, g in zip(second, gradients, strict=True)]
         rate = net.adam * jnp.sqrt(1 - 0.999 ** (t + 1.0)) / (1 - 0.9 ** (t + 1.0))
-        moved = [p - rate * m / (jnp.sqrt(v) + 1e-7) for p, m, v in zip(parameters, first, second, strict=True)]
-        return moved, first, second
+        updated = [p - rate * m / (jnp.sqrt(v) + 1e-7) for p, m, v in zip(parameters, first, second, strict=True)]
+        return updated, first, second
 
     with phase("build"):
         images, labels = jnp.asarray(x), jnp.asarray(y)
-        parameters = [jnp.asarray(v) for v in net.start()]
+        parameters = [jnp.asarray(v) for v in net.make_weights()]
         first, second = [p * 0 for p in parameters], [p * 0 for p in parameters]
         compiled = jax.jit(step, donate_argnums=(0, 1, 2))
         compiled = compiled.lower(parameters, first, second, 0, images, labels, order[0]).compile()
@@ -333,4 +341,4 @@ def by_jax(net: Network, x: Any, y: Any, phase: Any) -> dict[str, float]:
         for t, batch in enumerate(order):
             parameters, first, second = compiled(parameters, first, second, t, images, labels, batch)
         jax.block_until_ready(parameters)
-    return scores(jax.nn.softmax(forward(parameters, images, None)), y)
+    return evaluate(jax.nn.softmax(forward(parameters, images, None)), y)

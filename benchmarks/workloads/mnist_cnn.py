@@ -1,11 +1,11 @@
-"""Handwritten digits with two convolutions, 1,024 dense units, dropout and Adam."""
+"""Convolutional network on MNIST digits: two convolutions, 1,024 dense units, dropout and Adam."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from workloads import convolutions
-from workloads.samples import digits
+from workloads.samples import load_digits
 
 TITLE = "digits, conv 32, conv 64, dense 1,024, Adam, batches of 50"
 STEPS, BATCH, COUNT = 60, 50, 3000
@@ -28,37 +28,37 @@ NETWORK = convolutions.Network(
 )
 
 
-def images() -> tuple[Any, Any]:
-    """Return digits from 0 to 1, and what they are."""
-    x, y, _, _ = digits()
+def load_images() -> tuple[Any, Any]:
+    """Return images with values from 0 to 1, and their labels."""
+    x, y, _, _ = load_digits()
     return (x[:COUNT] / 255).astype("float32").reshape(-1, 28, 28, 1), y[:COUNT]
 
 
-def floor() -> dict[str, float]:
-    """Return the operations and the bytes of a run."""
-    return NETWORK.floor()
+def count_work() -> dict[str, float]:
+    """Return the work of a run."""
+    return NETWORK.count_work()
 
 
 def by_pellucid(phase: Any) -> dict[str, float]:
-    """Train by pellucid."""
-    return convolutions.by_pellucid(NETWORK, *images(), phase)
+    """Train with pellucid."""
+    return convolutions.by_pellucid(NETWORK, *load_images(), phase)
 
 
 def by_torch(phase: Any) -> dict[str, float]:
-    """Train by PyTorch."""
-    return convolutions.by_torch(NETWORK, *images(), phase)
+    """Train with PyTorch."""
+    return convolutions.by_torch(NETWORK, *load_images(), phase)
 
 
 def by_tensorflow(phase: Any) -> dict[str, float]:
-    """Train by TensorFlow."""
-    return convolutions.by_tensorflow(NETWORK, *images(), phase)
+    """Train with TensorFlow."""
+    return convolutions.by_tensorflow(NETWORK, *load_images(), phase)
 
 
 def by_keras(phase: Any) -> dict[str, float]:
-    """Train by Keras on TensorFlow, the quickest of its backends here."""
-    return convolutions.by_keras(NETWORK, *images(), phase, "tensorflow")
+    """Train with Keras on TensorFlow, its fastest backend here."""
+    return convolutions.by_keras(NETWORK, *load_images(), phase, "tensorflow")
 
 
 def by_jax(phase: Any) -> dict[str, float]:
-    """Train by JAX."""
-    return convolutions.by_jax(NETWORK, *images(), phase)
+    """Train with JAX."""
+    return convolutions.by_jax(NETWORK, *load_images(), phase)

@@ -1,4 +1,4 @@
-"""Softmax regression on handwritten digits: 784-10, batches of 100 images that lie in memory as bytes."""
+"""Softmax regression on MNIST digits: 784-10, batches of 100 images stored as bytes."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from typing import Any
 
 import numpy as np
 
-from workloads.samples import batches, digits
+from workloads.samples import draw_batches, load_digits
 
 TITLE = "digits, softmax 784-10, 1,000 batches of 100"
 STEPS, BATCH, RATE = 1000, 100, 0.01
 LIBRARIES = ("pellucid", "numpy", "jax", "torch", "tensorflow", "keras", "pytensor")
 
 
-def floor() -> dict[str, float]:
-    """Two products of a batch with 7,840 weights, and one look at its bytes."""
+def count_work() -> dict[str, float]:
+    """Return the work of a run: for each batch, two products with 7,840 weights, and one read of its bytes."""
     return {"operations": STEPS * 2 * 2 * BATCH * 784 * 10, "bytes": STEPS * BATCH * 784}
 
 
-def scores(W: Any, b: Any) -> dict[str, float]:
-    """Return the loss and the accuracy that weights come to on the images to test on."""
-    _, _, x, y = digits()
+def evaluate(W: Any, b: Any) -> dict[str, float]:
+    """Return the loss and accuracy on the test images."""
+    _, _, x, y = load_digits()
     z = x / 255.0 @ np.asarray(W, "float64") + np.asarray(b, "float64")
     z -= z.max(1, keepdims=True)
     loss = (np.log(np.exp(z).sum(1)) - z[np.arange(len(y)), y]).mean()
@@ -28,11 +28,11 @@ def scores(W: Any, b: Any) -> dict[str, float]:
 
 
 def by_pellucid(phase: Any) -> dict[str, float]:
-    """All images in a shared variable as bytes; each step takes its batch inside the program."""
+    """Train with pellucid: all images in a shared variable as bytes, and batches gathered inside the program."""
     with phase("import"):
         import pellucid as pel
-    x, y, _, _ = digits()
-    order = batches(STEPS, BATCH, len(x))
+    x, y, _, _ = load_digits()
+    order = draw_batches(STEPS, BATCH, len(x))
     with phase("build"):
         images = pel.shared(x, "images", trainable=False)
         labels = pel.shared(y, "labels", trainable=False)
@@ -46,13 +46,13 @@ def by_pellucid(phase: Any) -> dict[str, float]:
         b.set_value(np.zeros(10, "float32"))
     with phase("train"):
         step.over(order)
-    return scores(W.get_value(), b.get_value())
+    return evaluate(W.get_value(), b.get_value())
 
 
 def by_numpy(phase: Any) -> dict[str, float]:
-    """The gradient written out."""
-    x, y, _, _ = digits()
-    order = batches(STEPS, BATCH, len(x))
+    """Train with NumPy: the gradient written by hand."""
+    x, y, _, _ = load_digits()
+    order = draw_batches(STEPS, BATCH, len(x))
     W, b, rows = np.zeros((784, 10), "float32"), np.zeros(10, "float32"), np.arange(BATCH)
     with phase("train"):
         for batch in order:
@@ -63,16 +63,16 @@ def by_numpy(phase: Any) -> dict[str, float]:
             delta[rows, y[batch]] -= 1
             W -= RATE * (pixels.T @ delta)
             b -= RATE * delta.sum(axis=0)
-    return scores(W, b)
+    return evaluate(W, b)
 
 
 def by_jax(phase: Any) -> dict[str, float]:
-    """A scan over the batches, all images on the device as bytes."""
+    """Train with JAX: a scan over the batches, with all images on the device as bytes."""
     with phase("import"):
         import jax
         import jax.numpy as jnp
-    x, y, _, _ = digits()
-    order = batches(STEPS, BATCH, len(x))
+    x, y, _, _ = load_digits()
+    order = draw_batches(STEPS, BATCH, len(x))
 
     def loss(parameters: Any, pixels: Any, labels: Any) -> Any:
         W, b = parameters
@@ -81,8 +81,8 @@ def by_jax(phase: Any) -> dict[str, float]:
 
     def train(parameters: Any, x: Any, y: Any, order: Any) -> Any:
         def step(parameters: Any, batch: Any) -> tuple[Any, None]:
-            slopes = jax.grad(loss)(parameters, x[batch], y[batch])
-            return [p - RATE * g for p, g in zip(parameters, slopes, strict=True)], None
+            gradients = jax.grad(loss)(parameters, x[batch], y[batch])
+            return [p - RATE * g for p, g in zip(parameters, gradients, strict=True)], None
 
         return jax.lax.scan(step, parameters, order)[0]
 
@@ -92,15 +92,15 @@ def by_jax(phase: Any) -> dict[str, float]:
         compiled = jax.jit(train).lower(*given).compile()
     with phase("train"):
         W, b = jax.block_until_ready(compiled(*given))
-    return scores(W, b)
+    return evaluate(W, b)
 
 
 def by_torch(phase: Any) -> dict[str, float]:
-    """Eager, with autograd and an optimizer."""
+    """Train with PyTorch: eager, with autograd and an optimizer."""
     with phase("import"):
         import torch
-    x, y, _, _ = digits()
-    order = torch.from_numpy(batches(STEPS, BATCH, len(x)).astype("int64"))
+    x, y, _, _ = load_digits()
+    order = torch.from_numpy(draw_batches(STEPS, BATCH, len(x)).astype("int64"))
     images, labels = torch.from_numpy(x.copy()), torch.from_numpy(y.astype("int64"))
     W, b = torch.zeros((784, 10), requires_grad=True), torch.zeros(10, requires_grad=True)
     optimizer = torch.optim.SGD([W, b], lr=RATE)
@@ -120,15 +120,15 @@ def by_torch(phase: Any) -> dict[str, float]:
     with phase("train"):
         for batch in order:
             step(batch)
-    return scores(W.detach().numpy(), b.detach().numpy())
+    return evaluate(W.detach().numpy(), b.detach().numpy())
 
 
 def by_tensorflow(phase: Any) -> dict[str, float]:
-    """A step as a graph, called for every batch."""
+    """Train with TensorFlow: a compiled step, called for every batch."""
     with phase("import"):
         import tensorflow as tf
-    x, y, _, _ = digits()
-    order = tf.constant(batches(STEPS, BATCH, len(x)))
+    x, y, _, _ = load_digits()
+    order = tf.constant(draw_batches(STEPS, BATCH, len(x)))
     images, labels = tf.constant(x), tf.constant(y)
     W, b = tf.Variable(tf.zeros((784, 10))), tf.Variable(tf.zeros(10))
 
@@ -138,8 +138,8 @@ def by_tensorflow(phase: Any) -> dict[str, float]:
             z = tf.cast(tf.gather(images, batch), tf.float32) / 255 @ W + b
             target = tf.gather(labels, batch)
             loss = tf.reduce_sum(tf.nn.sparse_softmax_cross_entropy_with_logits(target, z))
-        for variable, slope in zip((W, b), tape.gradient(loss, (W, b)), strict=True):
-            variable.assign_sub(RATE * slope)
+        for variable, gradient in zip((W, b), tape.gradient(loss, (W, b)), strict=True):
+            variable.assign_sub(RATE * gradient)
 
     with phase("build"):
         step(order[0])
@@ -148,18 +148,18 @@ def by_tensorflow(phase: Any) -> dict[str, float]:
     with phase("train"):
         for batch in order:
             step(batch)
-    return scores(W.numpy(), b.numpy())
+    return evaluate(W.numpy(), b.numpy())
 
 
 def by_keras(phase: Any) -> dict[str, float]:
-    """A model on JAX, fitted on the images in the order of the batches."""
+    """Train with Keras on JAX: `fit` on the images in the order of the batches."""
     import os
 
     os.environ["KERAS_BACKEND"] = "jax"
     with phase("import"):
         import keras
-    x, y, _, _ = digits()
-    order = batches(STEPS, BATCH, len(x)).ravel()
+    x, y, _, _ = load_digits()
+    order = draw_batches(STEPS, BATCH, len(x)).ravel()
     with phase("build"):
         dense = keras.layers.Dense(10, kernel_initializer="zeros")
         model = keras.Sequential([keras.layers.Input((784,)), keras.layers.Rescaling(1 / 255), dense])
@@ -169,27 +169,29 @@ def by_keras(phase: Any) -> dict[str, float]:
         dense.set_weights([np.zeros((784, 10), "float32"), np.zeros(10, "float32")])
     with phase("train"):
         model.fit(x[order], y[order], batch_size=BATCH, shuffle=False, verbose=0)
-    return scores(*dense.get_weights())
+    return evaluate(*dense.get_weights())
 
 
 def by_pytensor(phase: Any) -> dict[str, float]:
-    """A compiled step, called for every batch."""
+    """Train with PyTensor: a compiled step, called for every batch."""
     with phase("import"):
         import pytensor
         import pytensor.tensor as pt
-    x, y, _, _ = digits()
-    order = batches(STEPS, BATCH, len(x))
+    x, y, _, _ = load_digits()
+    order = draw_batches(STEPS, BATCH, len(x))
     with phase("build"):
         images, labels, batch = pytensor.shared(x), pytensor.shared(y), pt.ivector()
         W, b = pytensor.shared(np.zeros((784, 10), "float32")), pytensor.shared(np.zeros(10, "float32"))
         z = pt.cast(images[batch], "float32") / np.float32(255) @ W + b
         loss = -pt.special.log_softmax(z, axis=1)[np.arange(BATCH), labels[batch]].sum()
-        slopes, rate = pytensor.grad(loss, [W, b]), np.float32(RATE)
-        step = pytensor.function([batch], [], updates=[(p, p - rate * g) for p, g in zip((W, b), slopes, strict=True)])
+        gradients, rate = pytensor.grad(loss, [W, b]), np.float32(RATE)
+        step = pytensor.function(
+            [batch], [], updates=[(p, p - rate * g) for p, g in zip((W, b), gradients, strict=True)]
+        )
         step(order[0])
         W.set_value(np.zeros((784, 10), "float32"))
         b.set_value(np.zeros(10, "float32"))
     with phase("train"):
         for indices in order:
             step(indices)
-    return scores(W.get_value(), b.get_value())
+    return evaluate(W.get_value(), b.get_value())

@@ -1,4 +1,4 @@
-"""Two moons: 2-3-2, tanh, softmax, full-batch gradient descent on 200 points."""
+"""Dense network on the two moons: 2-3-2, tanh, softmax, full-batch gradient descent on 200 points."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from workloads.samples import moons
+from workloads.samples import make_moons
 
-TITLE = "two moons 2-3-2, 20,000 passes"
+TITLE = "two moons 2-3-2, 20,000 epochs"
 STEPS = 20_000
 LIBRARIES = ("pellucid", "numpy", "jax", "torch", "tensorflow", "keras", "pytensor")
 RATE, STRENGTH = 0.01, 0.01
@@ -17,23 +17,23 @@ RATE, STRENGTH = 0.01, 0.01
 Array = np.ndarray[Any, Any]
 
 
-def floor() -> dict[str, float]:
-    """Operations of a pass, for 200 points: products, 600 tanh and 200 softmaxes, the gradient, the update."""
+def count_work() -> dict[str, float]:
+    """Return the work of all epochs on 200 points: products, 600 tanh, 200 softmaxes, the gradient, the update."""
     return {"operations": STEPS * 31_000, "bytes": 0}
 
 
-def data(hidden: int = 3) -> tuple[Array, Array, list[Array]]:
-    """Return the points, their classes, and the weights to begin with, all in float32."""
-    X, y = moons(200, noise=0.20)
+def make_data(hidden: int = 3) -> tuple[Array, Array, list[Array]]:
+    """Return the points, their labels, and the initial weights; points and weights in float32."""
+    X, y = make_moons(200, noise=0.20)
     random = np.random.RandomState(0)
     W1, W2 = random.randn(2, hidden) / 2**0.5, random.randn(hidden, 2) / hidden**0.5
     start = [W1, np.zeros(hidden), W2, np.zeros(2)]
     return X.astype("float32"), y, [a.astype("float32") for a in start]
 
 
-def scores(parameters: list[Any]) -> dict[str, float]:
-    """Return the loss and the accuracy that weights come to."""
-    X, y, _ = data()
+def evaluate(parameters: list[Any]) -> dict[str, float]:
+    """Return the loss and accuracy."""
+    X, y, _ = make_data()
     W1, b1, W2, b2 = (np.asarray(p, "float64") for p in parameters)
     z = np.tanh(X @ W1 + b1) @ W2 + b2
     log_p = z - np.log(np.exp(z - z.max(1, keepdims=True)).sum(1, keepdims=True)) - z.max(1, keepdims=True)
@@ -41,19 +41,19 @@ def scores(parameters: list[Any]) -> dict[str, float]:
     return {"loss": float(loss), "accuracy": float((z.argmax(1) == y).mean())}
 
 
-def each(train: Callable[[int], list[Any]], sizes: Sequence[int]) -> dict[str, float]:
-    """Train networks of some hidden sizes one after the other; return their mean loss and accuracy."""
-    found = [scores(train(hidden)) for hidden in sizes]
-    return {name: float(np.mean([one[name] for one in found])) for name in ("loss", "accuracy")}
+def average(train: Callable[[int], list[Any]], sizes: Sequence[int]) -> dict[str, float]:
+    """Train a network of each hidden size, one after the other; return their mean loss and accuracy."""
+    results = [evaluate(train(hidden)) for hidden in sizes]
+    return {name: float(np.mean([result[name] for result in results])) for name in ("loss", "accuracy")}
 
 
 def by_pellucid(phase: Any, sizes: Sequence[int] = (3,)) -> dict[str, float]:
-    """As the README writes it; the loss of every pass is kept."""
+    """Train with pellucid: all steps in one compiled loop that keeps their losses."""
     with phase("import"):
         import pellucid as pel
 
     def train_one(hidden: int) -> list[Any]:
-        X, y, start = data(hidden)
+        X, y, start = make_data(hidden)
         with phase("build"):
             x, t = pel.matrix("x", shape=("n", 2)), pel.ivector("t", shape=("n",))
             W1, b1, W2, b2 = parameters = [
@@ -70,14 +70,14 @@ def by_pellucid(phase: Any, sizes: Sequence[int] = (3,)) -> dict[str, float]:
             step.repeat(STEPS, X, y)
         return [p.get_value() for p in parameters]
 
-    return each(train_one, sizes)
+    return average(train_one, sizes)
 
 
 def by_numpy(phase: Any, sizes: Sequence[int] = (3,)) -> dict[str, float]:
-    """Backpropagation written out."""
+    """Train with NumPy: backpropagation written by hand."""
 
     def train_one(hidden: int) -> list[Any]:
-        X, y, parameters = data(hidden)
+        X, y, parameters = make_data(hidden)
         W1, b1, W2, b2 = parameters
         rows = np.arange(len(y))
         with phase("train"):
@@ -93,17 +93,17 @@ def by_numpy(phase: Any, sizes: Sequence[int] = (3,)) -> dict[str, float]:
                 b1 -= RATE * back.sum(axis=0)
         return parameters
 
-    return each(train_one, sizes)
+    return average(train_one, sizes)
 
 
 def by_jax(phase: Any, sizes: Sequence[int] = (3,)) -> dict[str, float]:
-    """The whole run one compiled loop, the network written naturally."""
+    """Train with JAX: all steps in one compiled loop."""
     with phase("import"):
         import jax
         import jax.numpy as jnp
 
     def train_one(hidden: int) -> list[Any]:
-        X, y, start = data(hidden)
+        X, y, start = make_data(hidden)
 
         def loss(parameters: Any, X: Any, y: Any) -> Any:
             W1, b1, W2, b2 = parameters
@@ -113,8 +113,8 @@ def by_jax(phase: Any, sizes: Sequence[int] = (3,)) -> dict[str, float]:
 
         def train(parameters: Any, X: Any, y: Any) -> Any:
             def step(_: Any, parameters: Any) -> Any:
-                slopes = jax.grad(loss)(parameters, X, y)
-                return [p - RATE * g for p, g in zip(parameters, slopes, strict=True)]
+                gradients = jax.grad(loss)(parameters, X, y)
+                return [p - RATE * g for p, g in zip(parameters, gradients, strict=True)]
 
             return jax.lax.fori_loop(0, STEPS, step, parameters)
 
@@ -124,16 +124,16 @@ def by_jax(phase: Any, sizes: Sequence[int] = (3,)) -> dict[str, float]:
         with phase("train"):
             return list(jax.block_until_ready(compiled(*given)))
 
-    return each(train_one, sizes)
+    return average(train_one, sizes)
 
 
 def by_torch(phase: Any, sizes: Sequence[int] = (3,)) -> dict[str, float]:
-    """Eager, with autograd and an optimizer."""
+    """Train with PyTorch: eager, with autograd and an optimizer."""
     with phase("import"):
         import torch
 
     def train_one(hidden: int) -> list[Any]:
-        X, y, start = data(hidden)
+        X, y, start = make_data(hidden)
         x, t = torch.from_numpy(X), torch.from_numpy(y.astype("int64"))
         parameters = [torch.from_numpy(v.copy()).requires_grad_() for v in start]
         optimizer = torch.optim.SGD(parameters, lr=RATE)
@@ -153,18 +153,18 @@ def by_torch(phase: Any, sizes: Sequence[int] = (3,)) -> dict[str, float]:
             for p, v in zip(parameters, start, strict=True):
                 p.copy_(torch.from_numpy(v))
         with phase("train"):
-            for _ in range(phase.part(STEPS, 0.1)):
+            for _ in range(phase.shorten(STEPS, 0.1)):
                 step()
         return [p.detach().numpy() for p in parameters]
 
-    return each(train_one, sizes)
+    return average(train_one, sizes)
 
 
 def by_tensorflow(phase: Any) -> dict[str, float]:
-    """A whole run as one graph, with a loop in it."""
+    """Train with TensorFlow: all steps in one compiled loop."""
     with phase("import"):
         import tensorflow as tf
-    X, y, start = data()
+    X, y, start = make_data()
     variables = [tf.Variable(v) for v in start]
     x, t = tf.constant(X), tf.constant(y)
 
@@ -176,27 +176,28 @@ def by_tensorflow(phase: Any) -> dict[str, float]:
                 z = tf.tanh(x @ W1 + b1) @ W2 + b2
                 loss = tf.reduce_sum(tf.nn.sparse_softmax_cross_entropy_with_logits(t, z))
                 loss += STRENGTH / 2 * (tf.reduce_sum(W1**2) + tf.reduce_sum(W2**2))
-            for variable, slope in zip(variables, tape.gradient(loss, variables), strict=True):
-                variable.assign_sub(RATE * slope)
+            for variable, gradient in zip(variables, tape.gradient(loss, variables), strict=True):
+                variable.assign_sub(RATE * gradient)
 
     with phase("build"):
         train(tf.constant(1))
         for variable, v in zip(variables, start, strict=True):
             variable.assign(v)
     with phase("train"):
-        train(tf.constant(phase.part(STEPS, 0.25)))
-    return scores([v.numpy() for v in variables])
+        train(tf.constant(phase.shorten(STEPS, 0.25)))
+    return evaluate([v.numpy() for v in variables])
 
 
 def by_keras(phase: Any) -> dict[str, float]:
-    """A model on JAX, one batch after the other."""
+    """Train with Keras on JAX: `train_on_batch` for every step."""
     import os
 
     os.environ["KERAS_BACKEND"] = "jax"
     with phase("import"):
         import keras
-    X, y, start = data()
-    # The loss that is made small is the sum, so its mean is scaled, and so is what regularizes.
+    X, y, start = make_data()
+    # The other libraries minimize the sum of the losses. Keras minimizes the mean, so the penalty is divided by the
+    # number of points, and the learning rate is multiplied by it.
     penalty = keras.regularizers.L2(STRENGTH / 2 / len(y))
     with phase("build"):
         model = keras.Sequential(
@@ -211,19 +212,19 @@ def by_keras(phase: Any) -> dict[str, float]:
         model.train_on_batch(X, y)
         model.set_weights(start)
     with phase("train"):
-        for _ in range(phase.part(STEPS, 0.05)):
+        for _ in range(phase.shorten(STEPS, 0.05)):
             model.train_on_batch(X, y)
-    return scores(model.get_weights())
+    return evaluate(model.get_weights())
 
 
 def by_pytensor(phase: Any, sizes: Sequence[int] = (3,)) -> dict[str, float]:
-    """A compiled step, called again and again."""
+    """Train with PyTensor: a compiled step, called for every epoch."""
     with phase("import"):
         import pytensor
         import pytensor.tensor as pt
 
     def train_one(hidden: int) -> list[Any]:
-        X, y, start = data(hidden)
+        X, y, start = make_data(hidden)
         with phase("build"):
             x, t = pt.as_tensor_variable(X), pt.as_tensor_variable(y)
             W1, b1, W2, b2 = parameters = [pytensor.shared(v) for v in start]
@@ -231,9 +232,9 @@ def by_pytensor(phase: Any, sizes: Sequence[int] = (3,)) -> dict[str, float]:
             picked = pt.special.log_softmax(z, axis=1)[np.arange(len(y)), t]
             loss = -picked.sum() + np.float32(STRENGTH / 2) * ((W1**2).sum() + (W2**2).sum())
             rate = np.float32(RATE)
-            slopes = pytensor.grad(loss, parameters)
+            gradients = pytensor.grad(loss, parameters)
             step = pytensor.function(
-                [], [], updates=[(p, p - rate * g) for p, g in zip(parameters, slopes, strict=True)]
+                [], [], updates=[(p, p - rate * g) for p, g in zip(parameters, gradients, strict=True)]
             )
             step()
             for p, v in zip(parameters, start, strict=True):
@@ -243,4 +244,4 @@ def by_pytensor(phase: Any, sizes: Sequence[int] = (3,)) -> dict[str, float]:
                 step()
         return [p.get_value() for p in parameters]
 
-    return each(train_one, sizes)
+    return average(train_one, sizes)

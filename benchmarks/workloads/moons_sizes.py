@@ -1,4 +1,4 @@
-"""Two moons once more, by networks of 1 to 50 hidden units, one after the other."""
+"""Networks of 1 to 50 hidden units on the two moons, trained one after the other."""
 
 from __future__ import annotations
 
@@ -7,36 +7,36 @@ from typing import Any
 from workloads import moons
 
 SIZES = (1, 2, 3, 4, 5, 20, 50)
-TITLE = "two moons, 1 to 50 hidden units, 20,000 passes each"
+TITLE = "two moons, 1 to 50 hidden units, 20,000 epochs each"
 STEPS = moons.STEPS * len(SIZES)
 LIBRARIES = ("pellucid", "numpy", "jax", "torch", "pytensor")
 
 
-def floor() -> dict[str, float]:
-    """Operations of a pass, for 200 points: products with 4 weights a unit, tanh, the gradient, and softmaxes."""
+def count_work() -> dict[str, float]:
+    """Return the work of all epochs on 200 points: products with 4 weights per unit, tanh, softmaxes, the gradient."""
     return {"operations": moons.STEPS * sum(200 * (40 * hidden + 35) for hidden in SIZES), "bytes": 0}
 
 
 def by_pellucid(phase: Any) -> dict[str, float]:
-    """Train by pellucid."""
+    """Train with pellucid."""
     return moons.by_pellucid(phase, SIZES)
 
 
 def by_numpy(phase: Any) -> dict[str, float]:
-    """Train by NumPy."""
+    """Train with NumPy."""
     return moons.by_numpy(phase, SIZES)
 
 
 def by_jax(phase: Any) -> dict[str, float]:
-    """Train by JAX."""
+    """Train with JAX."""
     return moons.by_jax(phase, SIZES)
 
 
 def by_torch(phase: Any) -> dict[str, float]:
-    """Train by PyTorch."""
+    """Train with PyTorch."""
     return moons.by_torch(phase, SIZES)
 
 
 def by_pytensor(phase: Any) -> dict[str, float]:
-    """Train by PyTensor."""
+    """Train with PyTensor."""
     return moons.by_pytensor(phase, SIZES)
