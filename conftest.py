@@ -1,4 +1,4 @@
-"""What tests and docstring examples share: no window opens, no file is left behind."""
+"""Settings and fixtures of tests and docstring examples: no windows, no files left behind."""
 
 import gc
 import os
@@ -9,21 +9,21 @@ import numpy as np
 import pytest
 
 os.environ["MPLBACKEND"] = "Agg"
-os.environ["PELLUCID_CACHE"] = "0"  # programs are compiled anew, so that no test depends on what ran before it
-# XLA writes code as quickly as it can: unpolished, and by its older emitter of fused loops.
-# Tests that look at digits ask for the code that users get (tests/graph/stability/evaluation.py), and `make slow` does.
+os.environ["PELLUCID_CACHE"] = "0"  # no test depends on programs that an earlier test compiled
+# XLA compiles fast: without optimization, and with its older emitter of fused loops.
+# Tests of rounding errors use the default flags (tests/graph/stability/evaluation.py), as does `make slow`.
 os.environ.setdefault(
     "XLA_FLAGS",
     "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1",
 )
 
-# Second names of modules, which pytest would import as modules of their own.
+# Aliases of modules, which pytest would import a second time.
 collect_ignore = [f"src/pellucid/{name}.py" for name in ("losses", "optimizers", "schedules")]
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Iterator[None]:
-    """Look for no garbage among tests while they are collected, nor afterwards, and for other garbage less often."""
+    """Disable garbage collection while tests are collected, exclude the tests from it, and collect less often."""
     gc.disable()
     try:
         return (yield)
@@ -40,7 +40,7 @@ def _examples_see_pellucid(
     tmp_path_factory: pytest.TempPathFactory,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[None]:
-    """Give docstring examples `np` and `pel`, and an empty folder to write in; ops they make leave with them."""
+    """Run docstring examples with `np` and `pel`, in an empty folder; remove the ops that they define."""
     if not isinstance(request.node, pytest.DoctestItem):
         yield
         return

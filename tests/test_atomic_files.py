@@ -33,7 +33,7 @@ def network(version: int) -> Any:
 
 
 @experiment("tiny", "Something tiny", "x")
-def tiny(run: RunContext) -> ExperimentResult:
+def minimal(run: RunContext) -> ExperimentResult:
     """It computes nothing. It has a result."""
     return ExperimentResult(Score("result", run.seed), Score("baseline", 0.0))
 
@@ -46,7 +46,7 @@ def write_reference(path: Path) -> None:
 Writer = Callable[[Path, int], object]
 
 WRITERS: dict[str, Writer] = {
-    "record.json": lambda path, version: run_experiment(tiny, {}, path.parent, seed=version),
+    "record.json": lambda path, version: run_experiment(minimal, {}, path.parent, seed=version),
     "curve.png": lambda path, version: RunContext(path.parent).save_figure(
         "curve", "", figure(version), reading="It falls."
     ),
@@ -57,7 +57,7 @@ WRITERS: dict[str, Writer] = {
     "history.csv": lambda path, version: (
         network(0).fit(np.ones((4, 2)), np.ones((4, 2)), epochs=version, verbose=0).to_csv(path)
     ),
-    "index.html": lambda path, version: run_all([tiny] * version, path),
+    "index.html": lambda path, version: run_all([minimal] * version, path),
     "reference.md": lambda path, version: write_reference(path),
     "reference.html": lambda path, version: write_reference(path),
     "picture.png": lambda path, version: Picture(figure(version), "It falls.").save(path),
@@ -135,7 +135,7 @@ sys.addaudithook(LOG.hook)
 
 
 @pytest.fixture
-def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[set[str]]:
+def write_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[set[str]]:
     monkeypatch.chdir(tmp_path)
     LOG.names, LOG.folder = set(), tmp_path / "out"
     yield LOG.names
@@ -155,9 +155,9 @@ def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[set[str
     ],
 )
 def test_no_file_of_a_run_is_opened_for_writing_under_its_own_name(
-    words: list[str], files: set[str], written: set[str], tmp_path: Path
+    words: list[str], files: set[str], write_log: set[str], tmp_path: Path
 ) -> None:
     assert main([*words, "--out", "out"]) == 0
     assert files <= {file.name for file in (tmp_path / "out").iterdir()}
-    assert len(written) >= len(files)
-    assert [name for name in written if not name.endswith(".part")] == []
+    assert len(write_log) >= len(files)
+    assert [name for name in write_log if not name.endswith(".part")] == []

@@ -57,8 +57,8 @@ class Edit(NamedTuple):
         path.write_text("".join(lines), "utf-8")
 
 
-def sections() -> dict[str, str]:
-    """The text of every recipe by what it adds: `## Adding an op` is the recipe of an op."""
+def read_recipes() -> dict[str, str]:
+    """Return the text of every recipe by its subject: `## Adding an op` is the recipe of an op."""
     parts = re.split(r"^## Adding an? ", CONTRIBUTING.read_text("utf-8"), flags=re.MULTILINE)[1:]
     return {
         title.strip(): re.split(r"^## ", text, flags=re.MULTILINE)[0]
@@ -66,23 +66,23 @@ def sections() -> dict[str, str]:
     }
 
 
-def edits(section: str) -> list[Edit]:
+def parse_edits(section: str) -> list[Edit]:
     blocks = [Edit(m["verb"], m["path"], m["anchor"] or "", m["code"]) for m in EDIT.finditer(section)]
     return blocks + [Edit("replace", m["path"], m["old"], m["new"]) for m in REPLACE.finditer(section)]
 
 
 def test_every_recipe_has_steps_and_a_check() -> None:
-    found = sections()
+    found = read_recipes()
     assert [name for name in RECIPES if name not in found] == []
-    assert [name for name in RECIPES if not edits(found[name]) or not CHECK.search(found[name])] == []
+    assert [name for name in RECIPES if not parse_edits(found[name]) or not CHECK.search(found[name])] == []
     # Every block of code is an edit that the test below applies.
     assert [name for name in RECIPES if found[name].count("```python") != len(EDIT.findall(found[name]))] == []
 
 
 def test_an_optimizer_and_a_kind_of_data_touch_two_files() -> None:
-    found = sections()
-    assert len({edit.path for edit in edits(found["optimizer"])}) == 2
-    assert len({edit.path for edit in edits(found["kind of data"]) if edit.path.startswith("src/")}) == 2
+    found = read_recipes()
+    assert len({edit.path for edit in parse_edits(found["optimizer"])}) == 2
+    assert len({edit.path for edit in parse_edits(found["kind of data"]) if edit.path.startswith("src/")}) == 2
 
 
 @pytest.mark.timeout(600)
@@ -95,8 +95,8 @@ def test_recipes_work_as_written(tmp_path: Path) -> None:
     files: dict[str, None] = {}
     keywords = {}
     for name in RECIPES:
-        section = sections()[name]
-        for edit in edits(section):
+        section = read_recipes()[name]
+        for edit in parse_edits(section):
             edit.apply(tmp_path)
         *paths, option, keywords[name] = shlex.split(CHECK.search(section)["arguments"])
         assert option == "-k"

@@ -1,4 +1,4 @@
-"""The package as a whole: light to import, layered, documented."""
+"""The whole package: import time, layers of imports, docstrings and class names."""
 
 import ast
 import functools
@@ -23,22 +23,24 @@ HEAVY = {
     "tensorboard",
 }  # fmt: skip
 
-# Imports run downwards only: the packages each package may import.
+# The packages that each package may import; imports point to lower layers only.
 MODEL = {"graph", "saving", "show", "nn"}
-TRAINING = {"atomic_write", "graph", "run", "saving", "nn", "model"}
+TRAINING = {"atomic_write", "progress", "graph", "run", "saving", "nn", "model"}
 INSPECT = {"atomic_write", "extensions", "graph", "run", "show", "nn", "model", "training"}
 INTEROP = {"atomic_write", "graph", "run", "saving", "nn", "data", "model", "training"}
-EVERYTHING = {*INSPECT, *INTEROP, "inspect", "interop", "byhand", "experiments", "cli", "errors", "pellucid"}
+OTHERS = {"progress", "errors", "inspect", "interop", "byhand", "experiments", "cli", "pellucid"}
+EVERYTHING = INSPECT | INTEROP | OTHERS
 MAY_IMPORT: dict[str, set[str]] = {
     "atomic_write": set(),
     "extensions": set(),
     "errors": {"extensions"},
+    "progress": set(),
     "graph": {"errors", "extensions"},
     "run": {"atomic_write", "extensions", "graph"},
     "saving": {"atomic_write", "graph", "nn"},
     "show": {"atomic_write", "extensions", "graph"},
     "nn": {"extensions", "graph"},
-    "data": {"atomic_write", "errors", "graph"},
+    "data": {"atomic_write", "progress", "errors", "graph"},
     "byhand": set(),
     "model": MODEL,
     "training": TRAINING,
@@ -47,13 +49,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "experiments": EVERYTHING,
     "cli": EVERYTHING,
     "pellucid": EVERYTHING,
-    # Second names of files in nn.
+    # Aliases of modules in nn.
     "losses": {"nn"},
     "optimizers": {"nn"},
     "schedules": {"nn"},
 }
-# What a package may import only inside a function, when it is called, or for type checkers. `Model` has its methods
-# attached this way: `fit` calls training, `explain` calls inspect, `export` calls interop.
+# Packages that may be imported only inside functions or for type checkers. The methods of `Model` do so: `fit` calls
+# training, `explain` calls inspect, `export` calls interop.
 MAY_IMPORT_LATE = {
     "errors": {"graph"},
     "show": {"run"},
@@ -66,7 +68,7 @@ MAX_CIRCLE = 3
 
 
 class Import(NamedTuple):
-    """One import of a part of pellucid: who, whom, where, and whether only inside a function or for type checkers."""
+    """One import inside pellucid: importer, imported module, source location, and whether it is late."""
 
     importer: str
     imported: str
@@ -74,38 +76,38 @@ class Import(NamedTuple):
     late: bool
 
     @property
-    def allowed(self) -> bool:
+    def is_allowed(self) -> bool:
         permitted = MAY_IMPORT.get(self.importer, set())
         if self.late:
             permitted = permitted | MAY_IMPORT_LATE.get(self.importer, set())
         return self.imported == self.importer or self.imported in permitted
 
 
-def package_of(module: str) -> str:
-    """The part of pellucid a module belongs to: `graph` for `pellucid.graph.expr`, `pellucid` for itself."""
+def get_package(module: str) -> str:
+    """Return the package of a module: `graph` for `pellucid.graph.expr`, `pellucid` for itself."""
     _, _, inside = module.partition(".")
     return inside.partition(".")[0] or "pellucid"
 
 
-def module_name(path: Path, root: Path = ROOT) -> str:
+def get_module_name(path: Path, root: Path = ROOT) -> str:
     parts = ("pellucid", *path.relative_to(root).with_suffix("").parts)
     return ".".join(parts[:-1] if parts[-1] in {"__init__", "__main__"} else parts)
 
 
-def sources(root: Path = ROOT) -> list[Path]:
+def list_sources(root: Path = ROOT) -> list[Path]:
     return sorted(root.rglob("*.py"))
 
 
 def resolve_base(node: ast.ImportFrom, module: str, *, is_package: bool) -> str:
-    """The full name of the module after `from`, which may be relative."""
+    """Return the full name of the module after `from`, which may be relative."""
     if not node.level:
         return node.module or ""
     above = module.split(".")[: len(module.split(".")) - node.level + is_package]
     return ".".join([*above, *filter(None, [node.module])])
 
 
-def imported_modules(node: ast.AST, module: str, *, is_package: bool) -> list[str]:
-    """The full names an import statement asks for; `from pellucid import graph` asks for `pellucid.graph`."""
+def list_imported_modules(node: ast.AST, module: str, *, is_package: bool) -> list[str]:
+    """Return the full names that a statement imports, such as `pellucid.graph` for `from pellucid import graph`."""
     if isinstance(node, ast.Import):
         return [alias.name for alias in node.names]
     if not isinstance(node, ast.ImportFrom):
@@ -123,23 +125,23 @@ def is_late(node: ast.AST) -> bool:
     return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
 
 
-def imports_in(path: Path, root: Path) -> Iterator[Import]:
-    module, tree = module_name(path, root), ast.parse(path.read_text("utf-8"))
+def list_imports(path: Path, root: Path) -> Iterator[Import]:
+    module, tree = get_module_name(path, root), ast.parse(path.read_text("utf-8"))
     late = {id(inner) for outer in ast.walk(tree) if is_late(outer) for inner in ast.walk(outer)}
     for node in ast.walk(tree):
-        for name in imported_modules(node, module, is_package=path.name == "__init__.py"):
+        for name in list_imported_modules(node, module, is_package=path.name == "__init__.py"):
             if name.partition(".")[0] == "pellucid":
                 place = f"{path.relative_to(root.parent)}:{node.lineno} imports {name}"
-                yield Import(package_of(module), package_of(name), place, id(node) in late)
+                yield Import(get_package(module), get_package(name), place, id(node) in late)
 
 
 @functools.cache
-def all_imports(root: Path = ROOT) -> list[Import]:
-    return [found for path in sources(root) for found in imports_in(path, root)]
+def list_all_imports(root: Path = ROOT) -> list[Import]:
+    return [found for path in list_sources(root) for found in list_imports(path, root)]
 
 
-def fresh_import(module: str) -> dict[str, Any]:
-    """Seconds that importing a module takes in a new interpreter, and what it brought in."""
+def time_import(module: str) -> dict[str, Any]:
+    """Return the seconds of importing a module in a new interpreter, and the modules that it loads."""
     program = (
         f"import json, sys, time; start = time.perf_counter(); import {module}; "
         "print(json.dumps({'seconds': time.perf_counter() - start, 'modules': sorted(sys.modules)}))"
@@ -149,14 +151,14 @@ def fresh_import(module: str) -> dict[str, Any]:
     return json.loads(run.stdout)
 
 
-def test_import_brings_in_nothing_heavy():
-    assert HEAVY & set(fresh_import("pellucid")["modules"]) == set()
+def test_import_loads_no_heavy_packages():
+    assert HEAVY & set(time_import("pellucid")["modules"]) == set()
 
 
-def test_import_is_quick():
-    pairs = [(fresh_import("numpy")["seconds"], fresh_import("pellucid")["seconds"]) for _ in range(5)]
+def test_import_is_fast():
+    pairs = [(time_import("numpy")["seconds"], time_import("pellucid")["seconds"]) for _ in range(5)]
     numpy_seconds, pellucid_seconds = (min(column) for column in zip(*pairs, strict=True))
-    # On a crowded machine everything is slow, NumPy too: then no more than a few times as slow.
+    # On a busy machine everything is slow, so the limit is relative to NumPy.
     assert pellucid_seconds < max(0.4, 3 * numpy_seconds)
 
 
@@ -164,26 +166,26 @@ def test_version_is_the_installed_one():
     assert pellucid.__version__ == version("pellucid")
 
 
-def test_every_package_has_its_place_in_the_layers():
-    assert {package_of(module_name(path)) for path in sources()} <= set(MAY_IMPORT)
+def test_every_package_has_a_layer():
+    assert {get_package(get_module_name(path)) for path in list_sources()} <= set(MAY_IMPORT)
 
 
-def test_imports_run_downwards_only():
-    upward = [found.place for found in all_imports() if not found.allowed]
+def test_imports_point_to_lower_layers():
+    upward = [found.place for found in list_all_imports() if not found.is_allowed]
     assert not upward, "\n".join(upward)
 
 
-def test_packages_import_one_another_in_no_circle():
+def test_packages_have_no_import_cycle():
     below = defaultdict(set)
-    for found in all_imports():
+    for found in list_all_imports():
         if found.importer != found.imported and not found.late and found.importer != "pellucid":
             below[found.importer].add(found.imported)
-    TopologicalSorter(below).prepare()  # raises CycleError, naming the circle
+    TopologicalSorter(below).prepare()  # raises CycleError with the cycle
 
 
-def module_imports(root: Path = ROOT) -> dict[str, set[str]]:
-    """The modules that each module imports: at its top, inside functions, and for type checkers."""
-    modules = {module_name(path, root): path for path in sources(root)}
+def build_import_graph(root: Path = ROOT) -> dict[str, set[str]]:
+    """Return the modules that each module imports: at its top, inside functions, and for type checkers."""
+    modules = {get_module_name(path, root): path for path in list_sources(root)}
     found: dict[str, set[str]] = {}
     for module, path in modules.items():
         names: set[str] = set()
@@ -198,8 +200,8 @@ def module_imports(root: Path = ROOT) -> dict[str, set[str]]:
     return found
 
 
-def circles(imports: dict[str, set[str]]) -> list[list[str]]:
-    """Groups of modules of which each imports every other, directly or through others (Tarjan's algorithm)."""
+def find_cycles(imports: dict[str, set[str]]) -> list[list[str]]:
+    """Return the strongly connected components of the import graph with several modules (Tarjan's algorithm)."""
     index: dict[str, int] = {}
     lowest: dict[str, int] = {}
     stack: list[str] = []
@@ -225,9 +227,9 @@ def circles(imports: dict[str, set[str]]) -> list[list[str]]:
     return found
 
 
-def test_no_circle_of_imports_has_more_than_three_files():
-    imports = module_imports()
-    large = [circle for circle in circles(imports) if len(circle) > MAX_CIRCLE]
+def test_import_cycles_have_at_most_three_files():
+    imports = build_import_graph()
+    large = [circle for circle in find_cycles(imports) if len(circle) > MAX_CIRCLE]
     messages = [
         f"{len(circle)} files:\n"
         + "\n".join(f"  {module} imports {', '.join(sorted(imports[module] & set(circle)))}" for module in circle)
@@ -236,7 +238,7 @@ def test_no_circle_of_imports_has_more_than_three_files():
     assert not large, "\n".join(messages)
 
 
-def test_a_circle_of_imports_is_found_wherever_they_are(tmp_path):
+def test_import_cycles_are_detected_anywhere(tmp_path):
     package = tmp_path / "pellucid"
     package.mkdir()
     texts = {
@@ -249,7 +251,7 @@ def test_a_circle_of_imports_is_found_wherever_they_are(tmp_path):
     }
     for name, text in texts.items():
         (package / f"{name}.py").write_text(text, "utf-8")
-    assert circles(module_imports(package)) == [
+    assert find_cycles(build_import_graph(package)) == [
         ["pellucid.a", "pellucid.b", "pellucid.c"],
         ["pellucid.e", "pellucid.f"],
     ]
@@ -269,14 +271,14 @@ def test_a_circle_of_imports_is_found_wherever_they_are(tmp_path):
 )
 def test_an_upward_import_is_found_and_named(importer, line, place, tmp_path):
     module = write_module(tmp_path / "pellucid", importer, line)
-    (wrong,) = [found.place for found in all_imports(module.parents[1]) if not found.allowed]
+    (wrong,) = [found.place for found in list_all_imports(module.parents[1]) if not found.is_allowed]
     assert wrong.startswith(f"pellucid/{importer}/module.py:")
     assert wrong.endswith(place)
 
 
-def test_a_late_import_is_allowed_where_it_is_meant(tmp_path):
+def test_declared_late_imports_are_allowed(tmp_path):
     module = write_module(tmp_path / "pellucid", "show", "def late():\n    from pellucid.run import trace")
-    assert [found.allowed for found in all_imports(module.parents[1])] == [True]
+    assert [found.is_allowed for found in list_all_imports(module.parents[1])] == [True]
 
 
 def write_module(root: Path, package: str, text: str) -> Path:
@@ -286,14 +288,14 @@ def write_module(root: Path, package: str, text: str) -> Path:
     return path
 
 
-def test_every_public_module_says_what_it_is_for():
-    public = [path for path in sources() if not path.stem.startswith("_") or path.stem in {"__init__", "__main__"}]
-    silent = [module_name(path) for path in public if not ast.get_docstring(ast.parse(path.read_text("utf-8")))]
+def test_every_public_module_has_a_docstring():
+    public = [path for path in list_sources() if not path.stem.startswith("_") or path.stem in {"__init__", "__main__"}]
+    silent = [get_module_name(path) for path in public if not ast.get_docstring(ast.parse(path.read_text("utf-8")))]
     assert not silent, "\n".join(silent)
 
 
-def documentation(value: Any, owner: type | None) -> str | None:
-    """The docstring of a public object; a method may inherit it from the method that it overrides."""
+def get_docstring(value: Any, owner: type | None) -> str | None:
+    """Return the docstring of a public object; a method may inherit it from the method that it overrides."""
     name = getattr(value, "__name__", None) or getattr(getattr(value, "fget", None), "__name__", "")
     classes = owner.__mro__ if owner else ()
     return value.__doc__ or next(
@@ -301,8 +303,8 @@ def documentation(value: Any, owner: type | None) -> str | None:
     )
 
 
-def public_objects() -> Iterator[tuple[str, tuple[Any, type | None]]]:
-    """Everything that users reach by attribute access from `pellucid`: functions, classes and their public methods."""
+def list_public_objects() -> Iterator[tuple[str, tuple[Any, type | None]]]:
+    """Return all objects reachable by attribute access from `pellucid`: functions, classes and public methods."""
     seen, pending = set(), [("pellucid", pellucid)]
     while pending:
         name, found = pending.pop()
@@ -325,10 +327,10 @@ def public_objects() -> Iterator[tuple[str, tuple[Any, type | None]]]:
                             yield f"{name}.{attribute}.{method}", (member, value)
 
 
-def test_everything_that_users_reach_has_a_docstring():
-    found = dict(public_objects())
+def test_every_public_object_has_a_docstring():
+    found = dict(list_public_objects())
     assert len(found) > 800
-    silent = [name for name, (value, owner) in found.items() if not documentation(value, owner)]
+    silent = [name for name, (value, owner) in found.items() if not get_docstring(value, owner)]
     assert not silent, "\n".join(silent)
 
 
@@ -336,12 +338,12 @@ KERAS_NAMES = {"Constant", "Identity", "Input"}
 """Names of layers and initializers in Keras that expressions or other layers have too."""
 
 
-def test_a_class_name_means_one_thing():
+def test_class_names_are_unique():
     homes = defaultdict(set)
-    for path in sources():
+    for path in list_sources():
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.ClassDef):
-                homes[node.name].add(module_name(path))
+                homes[node.name].add(get_module_name(path))
     losses_and_metrics = ("pellucid.nn.losses.", "pellucid.nn.metrics.")
     repeated = {
         name: sorted(modules)

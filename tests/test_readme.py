@@ -1,4 +1,4 @@
-"""The examples of the README run, one after the other as they stand, and print what they say."""
+"""The examples of the README run in order and print the documented output."""
 
 import io
 import re
@@ -10,11 +10,11 @@ from pellucid import nn
 README = Path(__file__).parent.parent / "README.md"
 
 
-def test_the_examples_print_what_they_say() -> None:
+def test_examples_print_the_documented_output() -> None:
     text = README.read_text(encoding="utf-8")
     blocks = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
     promised = re.findall(r"^print\(.*\)\s+# (.+)$", text, flags=re.MULTILINE)
-    nn.set_random_seed(0)  # as a process begins
+    nn.set_random_seed(0)  # as at the start of a process
     printed = io.StringIO()
     names: dict[str, object] = {}
     with redirect_stdout(printed):
@@ -24,6 +24,6 @@ def test_the_examples_print_what_they_say() -> None:
     assert printed.getvalue().splitlines() == promised
 
 
-def test_every_link_leads_somewhere() -> None:
+def test_links_are_valid() -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", README.read_text(encoding="utf-8")):
         assert (README.parent / target).exists(), target

@@ -1,4 +1,4 @@
-"""Read this first: pellucid's two smallest programs, from a formula to a trained network, and the numbers they give.
+"""Read this first: pellucid's two smallest programs, from a formula to a trained network, and their results.
 
 Run it with ``python -m pytest -n0 tests/test_tiny.py``.
 """
@@ -26,7 +26,7 @@ def test_symbols_become_numbers_gradients_and_simpler_symbols():
     assert str(pel.simplify((x + y) + (x + y))) == "2 * (x + y)"
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32"])  # of the points; the weights are float64 in both
+@pytest.mark.parametrize("dtype", ["float64", "float32"])  # dtype of the points; the weights are float64 in both cases
 def test_a_network_from_formulas_learns_two_moons(dtype):
     X_train, y_train = moons(dtype=dtype)
     start = byhand.initialize()

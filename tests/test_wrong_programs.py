@@ -1,8 +1,8 @@
-"""Programs that a learner gets wrong, and everything that each is told: the table is `wrong_programs.md`, beside this.
+"""Wrong programs of beginners and the messages they get; the table is `wrong_programs.md` in this folder.
 
-A program runs as a file ``program.py`` of its own. What it raises is held against the table word for word, the places
-in that file included; a warning counts as raised. ``python tests/test_wrong_programs.py`` writes the table anew from
-what the programs say now: read the difference before it is committed.
+Each program runs as a separate file ``program.py``. Its error or warning, source locations included, is compared with
+the table word for word. ``python tests/test_wrong_programs.py`` writes the current messages into the table; read the
+diff before you commit it.
 """
 
 from __future__ import annotations
@@ -26,22 +26,24 @@ import pellucid as pel
 from pellucid.graph.ops import scan
 from pellucid.nn import registry
 
+pytestmark = pytest.mark.quotes_source
+
 TABLE = Path(__file__).with_name("wrong_programs.md")
 ROW = re.compile(
-    r"^### (?P<title>[^\n]+)\n\n```python\n(?P<program>.*?)```\n\n```text\n(?P<told>.*?)```\n", re.M | re.S
+    r"^### (?P<title>[^\n]+)\n\n```python\n(?P<program>.*?)```\n\n```text\n(?P<output>.*?)```\n", re.M | re.S
 )
-PROGRAMS = {row["title"]: (row["program"], row["told"]) for row in ROW.finditer(TABLE.read_text())}
+PROGRAMS = {row["title"]: (row["program"], row["output"]) for row in ROW.finditer(TABLE.read_text())}
 
 
-def told_by(program: str) -> str:
-    """Run a program in the current folder and return what its user is told: the error or warning with its notes."""
+def run_program(program: str) -> str:
+    """Run a program in the current folder and return its error or warning, with notes."""
     file = str(Path("program.py").absolute())
     Path(file).write_text(program)
     linecache.checkcache(file)
-    with warnings.catch_warnings(), first_names():
+    with warnings.catch_warnings(), reset_automatic_names():
         warnings.simplefilter("error")
         warnings.simplefilter("always", pel.PrecisionWarning)
-        warnings.showwarning = raised
+        warnings.showwarning = raise_warning
         try:
             exec(compile(program, file, "exec"), {"np": np, "pel": pel, "__name__": "__main__"})
         except Exception as error:
@@ -50,15 +52,15 @@ def told_by(program: str) -> str:
 
 
 @contextlib.contextmanager
-def first_names() -> Iterator[None]:
-    """Have layers and loops named as in a process of their own, whatever ran before."""
+def reset_automatic_names() -> Iterator[None]:
+    """Number automatic names of layers and loops from the start, as in a new process."""
     counters = mock.patch.object(registry, "_counters", defaultdict(itertools.count))
     with counters, mock.patch.object(scan, "_loop_numbers", itertools.count()):
         yield
 
 
-def raised(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object) -> None:
-    """Raise a warning with its place, as Python would print it."""
+def raise_warning(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object) -> None:
+    """Raise a warning with its source location, as Python prints it."""
     error = category(str(message))
     error.add_note(f"  at {Path(filename).name}:{lineno}")
     raise error
@@ -71,24 +73,24 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("title", PROGRAMS)
-def test_what_a_wrong_program_is_told(title: str, folder: Path) -> None:
+def test_messages_of_wrong_programs(title: str, folder: Path) -> None:
     program, expected = PROGRAMS[title]
-    assert told_by(program) == expected
+    assert run_program(program) == expected
 
 
-def test_the_table_is_long_and_each_row_names_a_place() -> None:
+def test_every_message_has_a_source_location() -> None:
     assert len(PROGRAMS) >= 160
     assert len(ROW.findall(TABLE.read_text())) == TABLE.read_text().count("\n### ")
-    for title, (_, told) in PROGRAMS.items():
-        assert re.search(r"program\.py:\d+", told), title
-        assert max(map(len, told.splitlines())) < 400, title
+    for title, (_, output) in PROGRAMS.items():
+        assert re.search(r"program\.py:\d+", output), title
+        assert max(map(len, output.splitlines())) < 400, title
 
 
-def renewed(row: re.Match[str]) -> str:
-    """Return a row of the table with what its program says now."""
-    return f"### {row['title']}\n\n```python\n{row['program']}```\n\n```text\n{told_by(row['program'])}```\n"
+def update_row(row: re.Match[str]) -> str:
+    """Return a row of the table with the current message of its program."""
+    return f"### {row['title']}\n\n```python\n{row['program']}```\n\n```text\n{run_program(row['program'])}```\n"
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as elsewhere, contextlib.chdir(elsewhere):
-        TABLE.write_text(ROW.sub(renewed, TABLE.read_text()))
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        TABLE.write_text(ROW.sub(update_row, TABLE.read_text()))

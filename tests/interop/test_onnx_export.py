@@ -138,7 +138,7 @@ def test_the_inference_form_is_exported():
 
 
 def test_composite_ops_are_expanded():
-    @pel.compound()
+    @pel.composite()
     def twice_of_this_test(x):
         return 2 * pel.tanh(x)
 

@@ -11,7 +11,7 @@ from pellucid.model.errors import ModelError
 from pellucid.nn.optimizers import SGD
 
 
-def two_by_two(rate: float = 0.0) -> pel.Model:
+def make_model(rate: float = 0.0) -> pel.Model:
     """Return a model with two inputs, a shared layer, a sum between layers, and two outputs."""
     nn.set_random_seed(5)
     left, right = nn.Input((3,), name="left"), nn.Input((3,), name="right")
@@ -31,8 +31,8 @@ def data(rng: np.random.Generator) -> tuple[list[np.ndarray], list[np.ndarray]]:
 Data = tuple[list[np.ndarray], list[np.ndarray]]
 
 
-def test_the_inside_is_found_by_walking_the_graph() -> None:
-    model = two_by_two()
+def test_layers_and_parameters_are_found_in_the_graph() -> None:
+    model = make_model()
     assert [layer.name for layer in model.layers] == ["shared", "drop", "kind", "size"]
     assert (model.input_names, model.output_names) == (["left", "right"], ["kind", "size"])
     assert [p.name for p in model.parameters] == [
@@ -44,8 +44,8 @@ def test_the_inside_is_found_by_walking_the_graph() -> None:
     assert list(model.paths()) == [str(p.name) for p in model.parameters]
 
 
-def test_several_outputs_are_measured_as_they_should(data: Data) -> None:
-    model, (x, y) = two_by_two(), data
+def test_losses_and_metrics_of_several_outputs(data: Data) -> None:
+    model, (x, y) = make_model(), data
     model.compile(
         SGD(0.0),
         loss={"kind": "sparse_categorical_crossentropy", "size": "mse"},
@@ -70,8 +70,8 @@ def test_several_outputs_are_measured_as_they_should(data: Data) -> None:
     assert [history[name][0] for name in wanted] == pytest.approx(list(wanted.values()), rel=1e-5)
 
 
-def test_an_output_may_be_left_alone(data: Data) -> None:
-    model, (x, y) = two_by_two(), data
+def test_an_output_may_have_no_loss(data: Data) -> None:
+    model, (x, y) = make_model(), data
     model.compile(SGD(0.1), loss=[None, "mse"])
     before = model.get_layer("kind").get_weights()[0]
     assert list(model.fit(x, [None, y[1]]).history) == ["loss", "size_loss"]
@@ -80,8 +80,8 @@ def test_an_output_may_be_left_alone(data: Data) -> None:
         model.fit(x, y)
 
 
-def test_fit_is_the_step_of_its_expressions(data: Data) -> None:
-    model, other, (x, y) = two_by_two(0.2), two_by_two(0.2), data
+def test_fit_equals_a_function_of_its_expressions(data: Data) -> None:
+    model, other, (x, y) = make_model(0.2), make_model(0.2), data
     model.compile(SGD(0.2), ["sparse_categorical_crossentropy", "mse"])
     model.fit(x, y, batch_size=8, epochs=2, shuffle=False)
     left, right = other.inputs
@@ -100,7 +100,7 @@ def test_fit_is_the_step_of_its_expressions(data: Data) -> None:
 
 
 def test_a_model_is_a_layer(data: Data) -> None:
-    inner, x = two_by_two(), data[0]
+    inner, x = make_model(), data[0]
     a, b = nn.Input((3,), name="a"), nn.Input((3,), name="b")
     kind, size = inner({"right": b, "left": a})
     outer = pel.Model({"one": a, "two": b}, {"both": nn.Concatenate()([kind, size]), "kind": kind})
@@ -112,7 +112,7 @@ def test_a_model_is_a_layer(data: Data) -> None:
     assert next(iter(outer.paths())) == "model/shared/kernel"
 
 
-def test_variables_of_ones_own_are_parameters(rng: np.random.Generator) -> None:
+def test_shared_variables_between_layers_are_parameters(rng: np.random.Generator) -> None:
     x = pel.matrix("x", shape=("n", 2))
     w = pel.shared(rng.normal(size=(2, 3)).astype("float32"), "w")
     layer = nn.Dense(2, use_bias=False, name="out")
@@ -129,8 +129,8 @@ def test_variables_of_ones_own_are_parameters(rng: np.random.Generator) -> None:
     assert not np.array_equal(clone.get_weights()[1], w.get_value())
 
 
-def test_clones_share_nothing_and_train_alike(data: Data) -> None:
-    model, (x, y) = two_by_two(0.3), data
+def test_clones_share_nothing_and_train_identically(data: Data) -> None:
+    model, (x, y) = make_model(0.3), data
     clone, fresh = model.clone(weights=True), pel.clone_model(model)
     assert not np.array_equal(fresh.get_weights()[0], model.get_weights()[0])
     assert list(clone.state()) == list(model.state())
@@ -141,7 +141,7 @@ def test_clones_share_nothing_and_train_alike(data: Data) -> None:
         np.testing.assert_array_equal(a, b)
 
 
-def test_freezing_after_compile_is_honoured(rng: np.random.Generator) -> None:
+def test_layers_can_be_frozen_after_compile(rng: np.random.Generator) -> None:
     x = rng.normal(size=(20, 2)).astype("float32")
     norm, first = nn.BatchNormalization(), nn.Dense(3)
     model = pel.Sequential([nn.Input((2,)), first, norm, nn.Dense(1)])
@@ -161,7 +161,7 @@ def test_freezing_after_compile_is_honoured(rng: np.random.Generator) -> None:
     assert not np.array_equal(after[1][2], norm.get_weights()[2])
 
 
-def test_layers_that_change_nothing_are_found() -> None:
+def test_identity_layers_are_found() -> None:
     x = pel.matrix("x", shape=("n", 2))
     h = nn.Dense(2, name="d")(x)
     model = pel.Model(x, nn.Activation("linear", name="last")(nn.Dropout(0.0, name="none")(h)))
@@ -182,7 +182,7 @@ def test_several_results_and_keywords_of_layers(rng: np.random.Generator) -> Non
     np.testing.assert_array_equal(other.predict(values), model.predict(values))
 
 
-def test_a_chain_of_many_layers_is_walked_without_recursion() -> None:
+def test_a_chain_of_many_layers_is_traversed_without_recursion() -> None:
     x = h = pel.matrix("x", shape=("n", 1))
     for _ in range(3000):
         h = h + 1
@@ -193,7 +193,7 @@ def test_a_chain_of_many_layers_is_walked_without_recursion() -> None:
 
 
 def test_summary_shows_connections(capsys: pytest.CaptureFixture[str]) -> None:
-    two_by_two().summary()
+    make_model().summary()
     lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
     assert "layer output parameters operations from" in lines
     assert "left float32 (n, 3)" in lines
@@ -209,16 +209,16 @@ def test_summary_shows_connections(capsys: pytest.CaptureFixture[str]) -> None:
         (lambda x, y: pel.Model([x, pel.scalar("s")], x), r"inputs whose first axis is the batch.*x \(n, 2\), s \(\)"),
         (lambda x, y: pel.Model(x, [x, 3]), r"expected outputs to be an expression, or a list or a dict.* Received: 3"),
         (lambda x, y: pel.Model([], x), r"expected inputs to be an expression, or a list.* Received: \[\]"),
-        (lambda x, y: two_by_two()(x), r"expected 2 inputs, left, right. Received: 1"),
-        (lambda x, y: two_by_two()([x, y]), r"expected left of shape \(n, 3\). Received: x, of shape \(n, 2\)"),
-        (lambda x, y: two_by_two()({"left": x, "rigth": y}), r"there is no input 'rigth'.* Did you mean 'right'"),
-        (lambda x, y: two_by_two()({"left": x}), r"the input right is missing"),
-        (lambda x, y: two_by_two().get_layer("knd"), r"has no layer 'knd'.* Did you mean 'kind'"),
-        (lambda x, y: two_by_two().get_layer(index=9), r"has 4 layers, counted from 0. Received: index=9"),
-        (lambda x, y: two_by_two().get_layer(), r"give either name or index"),
+        (lambda x, y: make_model()(x), r"expected 2 inputs, left, right. Received: 1"),
+        (lambda x, y: make_model()([x, y]), r"expected left of shape \(n, 3\). Received: x, of shape \(n, 2\)"),
+        (lambda x, y: make_model()({"left": x, "rigth": y}), r"there is no input 'rigth'.* Did you mean 'right'"),
+        (lambda x, y: make_model()({"left": x}), r"the input right is missing"),
+        (lambda x, y: make_model().get_layer("knd"), r"has no layer 'knd'.* Did you mean 'kind'"),
+        (lambda x, y: make_model().get_layer(index=9), r"has 4 layers, counted from 0. Received: index=9"),
+        (lambda x, y: make_model().get_layer(), r"give either name or index"),
     ],
 )
-def test_what_is_no_model(make: Any, message: str) -> None:
+def test_invalid_models_are_rejected(make: Any, message: str) -> None:
     x, y = (pel.matrix(name, shape=("n", 2)) for name in "xy")
     with pytest.raises((ValueError, TypeError), match=message):
         make(x, y)
@@ -237,13 +237,13 @@ def test_what_is_no_model(make: Any, message: str) -> None:
         ),
     ],
 )
-def test_what_compile_refuses(settings: dict[str, Any], message: str) -> None:
+def test_invalid_arguments_of_compile_are_rejected(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ModelError, match=message):
-        two_by_two().compile("sgd", **settings)
+        make_model().compile("sgd", **settings)
 
 
-def test_data_that_do_not_fit(data: Data) -> None:
-    model, (x, y) = two_by_two(), data
+def test_data_that_do_not_match_are_rejected(data: Data) -> None:
+    model, (x, y) = make_model(), data
     model.compile("sgd", ["sparse_categorical_crossentropy", "mse"])
     with pytest.raises(ModelError, match=r"Expected x to be a list or a dict with one array per input: left, right"):
         model.fit(x[0], y)

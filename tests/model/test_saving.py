@@ -21,7 +21,7 @@ Data = tuple[np.ndarray, np.ndarray]
 Make = Callable[..., pel.Sequential]
 
 
-def same_bits(a: Any, b: Any) -> bool:
+def has_same_bits(a: Any, b: Any) -> bool:
     """Whether two models have bit-identical parameters and optimizer slots."""
     pairs = zip(
         [*a.parameters, *a.compile_config.optimizer.state],
@@ -47,7 +47,7 @@ KINDS: dict[str, tuple[tuple[int, ...], list[Callable[[], Any]]]] = {
 
 
 @pytest.mark.parametrize("kind", ["dense", *(pytest.param(k, marks=pytest.mark.slow) for k in KINDS if k != "dense")])
-def test_a_loaded_model_predicts_and_trains_with_the_same_bits(kind: str, tmp_path: Path) -> None:
+def test_a_loaded_model_predicts_and_trains_bit_identically(kind: str, tmp_path: Path) -> None:
     shape, makers = KINDS[kind]
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(24, *shape)).astype("float32"), rng.integers(0, 2, 24)
@@ -56,34 +56,34 @@ def test_a_loaded_model_predicts_and_trains_with_the_same_bits(kind: str, tmp_pa
     model.fit(x, y, batch_size=8, epochs=2, seed=1, verbose=0)
 
     model.save(tmp_path / "model.pel")
-    again = pel.load_model(tmp_path / "model.pel")
-    assert type(again) is pel.Sequential
-    assert again.name == kind
-    assert [repr(layer) for layer in again.layers] == [repr(layer) for layer in model.layers]
-    assert again.history.history == model.history.history
-    assert str(again.outputs) == str(model.outputs)
-    assert again.predict(x).tobytes() == model.predict(x).tobytes()
-    assert again.evaluate(x, y) == model.evaluate(x, y)
-    assert same_bits(again, model)
+    loaded = pel.load_model(tmp_path / "model.pel")
+    assert type(loaded) is pel.Sequential
+    assert loaded.name == kind
+    assert [repr(layer) for layer in loaded.layers] == [repr(layer) for layer in model.layers]
+    assert loaded.history.history == model.history.history
+    assert str(loaded.outputs) == str(model.outputs)
+    assert loaded.predict(x).tobytes() == model.predict(x).tobytes()
+    assert loaded.evaluate(x, y) == model.evaluate(x, y)
+    assert has_same_bits(loaded, model)
     before = model.get_weights()
-    after = [m.fit(x, y, batch_size=8, epochs=2, seed=2, verbose=0).history for m in (model, again)]
+    after = [m.fit(x, y, batch_size=8, epochs=2, seed=2, verbose=0).history for m in (model, loaded)]
     assert after[0] == after[1]
-    assert same_bits(again, model)
+    assert has_same_bits(loaded, model)
     assert any((a != b).any() for a, b in zip(before, model.get_weights(), strict=True))
 
 
-def test_it_is_shown_as_before(make: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_loaded_model_has_the_same_summary(make: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model = make(dropout=0.2)
     model.save(tmp_path / "model.pel")
-    again = pel.load_model(tmp_path / "model.pel")
-    for shown in (model, again):
+    loaded = pel.load_model(tmp_path / "model.pel")
+    for shown in (model, loaded):
         shown.summary()
-    told = capsys.readouterr().out
-    assert told[: len(told) // 2] == told[len(told) // 2 :]
-    assert repr(again.compile_config.optimizer) == repr(model.compile_config.optimizer)
+    output = capsys.readouterr().out
+    assert output[: len(output) // 2] == output[len(output) // 2 :]
+    assert repr(loaded.compile_config.optimizer) == repr(model.compile_config.optimizer)
 
 
-def test_in_another_process_it_goes_on_with_the_same_bits(make: Make, data: Data, tmp_path: Path) -> None:
+def test_training_in_another_process_is_bit_identical(make: Make, data: Data, tmp_path: Path) -> None:
     x, y = data
     model = make(dropout=0.5, optimizer="adam")
     model.fit(x, y, epochs=1, seed=1, verbose=0)
@@ -95,7 +95,7 @@ def test_in_another_process_it_goes_on_with_the_same_bits(make: Make, data: Data
     )
     subprocess.run([sys.executable, "-c", program], check=True, cwd=tmp_path)
     model.fit(x, y, epochs=2, seed=5, verbose=0)
-    assert same_bits(pel.load_model(tmp_path / "after.pel"), model)
+    assert has_same_bits(pel.load_model(tmp_path / "after.pel"), model)
 
 
 class Scale(nn.Layer):
@@ -108,15 +108,15 @@ class Scale(nn.Layer):
         return self.factor * x
 
 
-def off(y_true: Any, y_pred: Any) -> Any:
+def cubed_error(y_true: Any, y_pred: Any) -> Any:
     """A custom loss."""
     return ((y_true - y_pred) ** 4).mean(axis=-1)
 
 
-def test_without_ones_own_code_it_predicts_and_says_what_it_lacks(tmp_path: Path) -> None:
+def test_without_custom_code_a_model_predicts_and_names_the_missing_objects(tmp_path: Path) -> None:
     x = np.random.default_rng(0).normal(size=(8, 2)).astype("float32")
     model = pel.Sequential([nn.Input((2,)), Scale(name="scale"), nn.Lambda(lambda e: e * 3, name="three"), nn.Dense(1)])
-    model.compile("sgd", off)
+    model.compile("sgd", cubed_error)
     model.fit(x, x[:, :1], verbose=0)
     path = tmp_path / "model.pel"
     model.save(path)
@@ -124,27 +124,29 @@ def test_without_ones_own_code_it_predicts_and_says_what_it_lacks(tmp_path: Path
     bare = pel.load_model(path)
     assert bare.predict(x).tobytes() == model.predict(x).tobytes()
     bare.summary()
-    with pytest.raises(pel.StorageError, match=r"off is custom code.*custom_objects=\{'off': off\}"):
+    with pytest.raises(
+        pel.StorageError, match=r"cubed_error is custom code.*custom_objects=\{'cubed_error': cubed_error\}"
+    ):
         bare.fit(x, x[:, :1], verbose=0)
     with pytest.raises(pel.StorageError, match="Scale is custom code"):
         bare(pel.matrix("x", ("n", 2)))
     bare.compile("sgd", "mse")
     bare.fit(x, x[:, :1], verbose=0)
 
-    whole = pel.load_model(path, custom_objects={"off": off, "Scale": Scale})
+    whole = pel.load_model(path, custom_objects={"cubed_error": cubed_error, "Scale": Scale})
     assert type(whole.layers[0]) is Scale
     for m in (model, whole):
         m.fit(x, x[:, :1], seed=3, verbose=0)
-    assert same_bits(model, whole)
+    assert has_same_bits(model, whole)
 
 
-def test_a_model_that_is_not_built_or_compiled_comes_back_so(tmp_path: Path) -> None:
+def test_models_that_are_not_built_or_compiled_round_trip(tmp_path: Path) -> None:
     pel.Sequential([nn.Dense(2)]).save(tmp_path / "bare.pel")
-    again = pel.load_model(tmp_path / "bare.pel")
+    loaded = pel.load_model(tmp_path / "bare.pel")
     with pytest.raises(pel.ModelError, match="is not built"):
-        again.get_weights()
+        loaded.get_weights()
     with pytest.raises(pel.ModelError, match="is not compiled"):
-        again.fit(np.ones((2, 2)), np.ones(2))
+        loaded.fit(np.ones((2, 2)), np.ones(2))
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +163,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(st.data())
-def test_flipped_or_cut_it_is_refused(saved: Path, data: Any) -> None:
+def test_damaged_files_are_refused(saved: Path, data: Any) -> None:
     content, other = bytearray(saved.read_bytes()), saved.with_name("damaged.pel")
     place = data.draw(st.integers(0, len(content) - 1))
     if data.draw(st.booleans()):
@@ -173,7 +175,7 @@ def test_flipped_or_cut_it_is_refused(saved: Path, data: Any) -> None:
         pel.load_model(other)
 
 
-def test_what_is_no_model_is_refused(saved: Path, tmp_path: Path) -> None:
+def test_other_files_are_refused(saved: Path, tmp_path: Path) -> None:
     pel.save(tmp_path / "e.pel", pel.vector("x"))
     with pytest.raises(pel.StorageError, match=r"expected a model. Received: expressions. Read it with pel.load"):
         pel.load_model(tmp_path / "e.pel")
@@ -191,7 +193,7 @@ def test_what_is_no_model_is_refused(saved: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["w.npz", "w.safetensors", "w.pel", "w.weights.h5", "w.keras"])
-def test_weights_alone_go_into_another_model_of_the_same_layers(name: str, make: Make, tmp_path: Path) -> None:
+def test_weights_are_loaded_into_another_model_with_the_same_layers(name: str, make: Make, tmp_path: Path) -> None:
     one, other = make(), make()
     one.set_weights([w + 1 for w in one.get_weights()])
     path = tmp_path / name
@@ -204,7 +206,7 @@ def test_weights_alone_go_into_another_model_of_the_same_layers(name: str, make:
 
 
 @pytest.mark.parametrize("name", ["w.npz", "w.safetensors"])
-def test_weights_that_do_not_fit_are_named(name: str, make: Make, tmp_path: Path) -> None:
+def test_weights_that_do_not_match_are_named(name: str, make: Make, tmp_path: Path) -> None:
     path, model = tmp_path / name, make()
     model.save_weights(path)
     for layers, message in (
@@ -230,12 +232,12 @@ def test_weights_that_do_not_fit_are_named(name: str, make: Make, tmp_path: Path
             model.load_weights(path)
 
 
-def test_no_pickle_is_read_and_no_other_ending_taken(make: Make, tmp_path: Path) -> None:
+def test_pickles_and_unknown_suffixes_are_refused(make: Make, tmp_path: Path) -> None:
     np.savez(tmp_path / "evil.npz", **{"dense/kernel": np.array([print], dtype=object)})
     np.save(tmp_path / "one.npy", np.ones(3))
     (tmp_path / "one.npy").rename(tmp_path / "one.npz")
     model = make()
-    with pytest.raises(pel.StorageError, match="it holds pickled objects"):
+    with pytest.raises(pel.StorageError, match="it contains pickled objects"):
         model.load_weights(tmp_path / "evil.npz")
     with pytest.raises(pel.StorageError, match="Received: a single array"):
         model.load_weights(tmp_path / "one.npz")
@@ -251,7 +253,7 @@ def test_no_pickle_is_read_and_no_other_ending_taken(make: Make, tmp_path: Path)
     assert half.get_weights()[0].dtype == "bfloat16"
 
 
-def test_a_graph_of_layers_comes_back_with_what_is_shared_and_what_stands_between(tmp_path: Path) -> None:
+def test_a_functional_model_with_shared_layers_and_expressions_round_trips(tmp_path: Path) -> None:
     a, b = nn.Input((6,), name="a"), nn.Input((3,), name="b")
     shared, scale = nn.Dense(4, "tanh", name="shared"), pel.shared(np.float32(2.0), "scale")
     h = nn.Dropout(0.5)(shared(a[:, :3]) + shared(b))
@@ -261,14 +263,14 @@ def test_a_graph_of_layers_comes_back_with_what_is_shared_and_what_stands_betwee
     x = {"a": rng.normal(size=(9, 6)).astype("float32"), "b": rng.normal(size=(9, 3)).astype("float32")}
     y = {"kind": rng.integers(0, 3, 9), "size": rng.normal(size=(9, 1)).astype("float32")}
     model.save(tmp_path / "graph.pel")
-    again = pel.load_model(tmp_path / "graph.pel")
-    for m in (model, again):
+    loaded = pel.load_model(tmp_path / "graph.pel")
+    for m in (model, loaded):
         m.fit(x, y, batch_size=3, epochs=2, seed=1, verbose=0)
-    assert same_bits(model, again)
-    assert model.history.history == again.history.history
-    assert again.layers.count(again.layers[0]) == 1
-    assert [p.name for p in again.parameters] == [p.name for p in model.parameters]
-    part = pel.Model(again.inputs, again.stages[-2])  # a part of a loaded model makes a model
-    assert [layer.name for layer in part.layers] == ["shared", again.layers[1].name, "kind"]
-    before, after = model.predict(x), again.predict(x)
+    assert has_same_bits(model, loaded)
+    assert model.history.history == loaded.history.history
+    assert loaded.layers.count(loaded.layers[0]) == 1
+    assert [p.name for p in loaded.parameters] == [p.name for p in model.parameters]
+    part = pel.Model(loaded.inputs, loaded.stages[-2])  # a part of a loaded model makes a model
+    assert [layer.name for layer in part.layers] == ["shared", loaded.layers[1].name, "kind"]
+    before, after = model.predict(x), loaded.predict(x)
     assert all(before[name].tobytes() == after[name].tobytes() for name in ("kind", "size"))

@@ -8,20 +8,20 @@ from pellucid import nn
 from pellucid.model.errors import ModelError
 
 
-def small() -> pel.Sequential:
+def make_small_model() -> pel.Sequential:
     return pel.Sequential([nn.Input((3,)), nn.Dense(4, activation="relu"), nn.Dense(2)])
 
 
-def test_a_model_is_built_from_its_input_on() -> None:
-    model = small()
+def test_a_model_with_an_input_is_built() -> None:
+    model = make_small_model()
     assert model.inputs[0].shape == ("n", 3)
     assert model.outputs[0].shape == ("n", 2)
     assert [p.shape for p in model.parameters] == [(3, 4), (4,), (4, 2), (2,)]
     assert len(model.layers) == 2
 
 
-def test_a_model_called_on_an_expression_shares_its_parameters() -> None:
-    model = small()
+def test_calls_share_the_parameters() -> None:
+    model = make_small_model()
     x = pel.matrix("x", shape=("m", 3))
     y = model(x)
     assert y.shape == ("m", 2)
@@ -30,14 +30,14 @@ def test_a_model_called_on_an_expression_shares_its_parameters() -> None:
     np.testing.assert_array_equal(pel.function([x], y)(values), model.predict(values))
 
 
-def test_a_model_is_built_by_the_first_expression() -> None:
+def test_the_first_call_builds_a_model() -> None:
     model = pel.Sequential([nn.Dense(4), nn.Dense(2)])
     assert model.parameters == []
     assert model(pel.matrix("x", shape=("m", 5))).shape == ("m", 2)
     assert model.inputs[0].shape == ("n", 5)
 
 
-def test_a_model_is_a_layer_of_another() -> None:
+def test_a_model_can_be_a_layer() -> None:
     inner = pel.Sequential([nn.Dense(4, activation="tanh", kernel_regularizer="l2"), nn.Dense(3)])
     outer = pel.Sequential([nn.Input((5,)), inner, nn.Dense(2, kernel_regularizer=nn.regularizers.L2(0.5))])
     assert len(outer.parameters) == 6
@@ -47,7 +47,7 @@ def test_a_model_is_a_layer_of_another() -> None:
     np.testing.assert_allclose(penalty, wanted, rtol=1e-6)
 
 
-def test_a_layer_that_stands_twice_has_its_parameters_once() -> None:
+def test_a_repeated_layer_has_its_parameters_once() -> None:
     layer = nn.Dense(3, kernel_regularizer="l2")
     model = pel.Sequential([nn.Input((3,)), layer, layer])
     assert len(model.parameters) == 2
@@ -56,22 +56,22 @@ def test_a_layer_that_stands_twice_has_its_parameters_once() -> None:
     )
 
 
-def test_a_layer_added_later_takes_part() -> None:
-    model = small()
+def test_layers_can_be_added_later() -> None:
+    model = make_small_model()
     x = np.ones((2, 3), "float32")
     before = model.predict(x)
     model.add(nn.Activation("softmax"))
     np.testing.assert_allclose(model.predict(x), np.exp(before) / np.exp(before).sum(1, keepdims=True), rtol=1e-5)
 
 
-def test_dropout_is_gone_from_predictions() -> None:
+def test_predictions_have_no_dropout() -> None:
     model = pel.Sequential([nn.Input((2,)), nn.Dropout(0.5)])
     x = np.ones((50, 2), "float32")
     np.testing.assert_array_equal(model.predict(x), x)
 
 
-def test_predictions_come_in_batches_of_any_size(rng: np.random.Generator) -> None:
-    model, x = small(), rng.normal(size=(70, 3)).astype("float32")
+def test_predictions_do_not_depend_on_the_batch_size(rng: np.random.Generator) -> None:
+    model, x = make_small_model(), rng.normal(size=(70, 3)).astype("float32")
     whole = model.predict(x, batch_size=70)
     assert whole.shape == (70, 2)
     assert whole.dtype == np.float32
@@ -79,21 +79,21 @@ def test_predictions_come_in_batches_of_any_size(rng: np.random.Generator) -> No
         np.testing.assert_allclose(model.predict(x, batch_size=size), whole, rtol=1e-5, atol=1e-6)
 
 
-def test_bytes_are_cast_in_the_program() -> None:
-    model = small()
+def test_integer_samples_are_cast_in_the_program() -> None:
+    model = make_small_model()
     x = np.arange(6, dtype=np.uint8).reshape(2, 3)
     np.testing.assert_array_equal(model.predict(x), model.predict(x.astype("float32")))
 
 
 def test_weights_are_read_and_set() -> None:
-    model, other = small(), small()
+    model, other = make_small_model(), make_small_model()
     other.set_weights(model.get_weights())
     x = np.ones((2, 3), "float32")
     np.testing.assert_array_equal(model.predict(x), other.predict(x))
 
 
-def test_weights_that_do_not_fit_change_nothing() -> None:
-    model = small()
+def test_weights_that_do_not_match_change_nothing() -> None:
+    model = make_small_model()
     before = model.get_weights()
     with pytest.raises(pel.ShapeError, match=r"has 4 parameters. Received: values for 3"):
         model.set_weights(before[:3])
@@ -119,26 +119,26 @@ def test_repr_names_the_layers() -> None:
 
 
 @pytest.mark.parametrize("use", ["inputs", "outputs"])
-def test_not_built(use: str) -> None:
+def test_use_before_build_is_rejected(use: str) -> None:
     with pytest.raises(ModelError, match=r"is not built.*nn.Input\(shape\)"):
         getattr(pel.Sequential([nn.Dense(2)]), use)
 
 
-def test_not_built_for_summary_and_weights() -> None:
+def test_summary_and_weights_before_build_are_rejected() -> None:
     model = pel.Sequential([nn.Dense(2)])
     for use in (model.summary, model.get_weights, lambda: model.set_weights([])):
         with pytest.raises(ModelError, match="is not built"):
             use()
 
 
-def test_what_is_no_layer() -> None:
+def test_values_that_are_not_layers_are_rejected() -> None:
     with pytest.raises(TypeError, match=r"expected a layer. Received: .*Dense.*; write Dense\(...\)"):
         pel.Sequential([nn.Dense])  # type: ignore[list-item]
     with pytest.raises(TypeError, match=r"Received: 'relu'; wrap a function in nn.Activation\(f\)"):
         pel.Sequential(["relu"])  # type: ignore[list-item]
 
 
-def test_an_input_stands_first_and_once() -> None:
+def test_an_input_must_be_the_first_layer() -> None:
     with pytest.raises(
         ModelError, match=r"nn.Input must come first, and only once. Received: input_layer.* after <Dense"
     ):
@@ -147,14 +147,14 @@ def test_an_input_stands_first_and_once() -> None:
         pel.Sequential([nn.Input((3,), name="one"), nn.Input((3,))])
 
 
-def test_a_layer_that_does_not_fit_leaves_the_model_as_it_was() -> None:
-    model = small()
+def test_a_layer_that_does_not_match_leaves_the_model_unchanged() -> None:
+    model = make_small_model()
     with pytest.raises(pel.ShapeError):
         model.add(nn.Conv2D(2, 3))
     assert len(model.layers) == 2
     assert model.outputs[0].shape == ("n", 2)
 
 
-def test_a_scalar_has_no_batch() -> None:
+def test_a_scalar_input_is_rejected() -> None:
     with pytest.raises(pel.ShapeError, match=r"an input with a batch axis. Received: x, a scalar"):
         pel.Sequential([nn.Dense(2)])(pel.scalar("x"))

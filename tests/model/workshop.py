@@ -1,4 +1,4 @@
-"""The workshop's networks as models, with little data, for comparisons of all ways to run a step."""
+"""The workshop's networks as models, with little data."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def two_moons() -> Made:
 
 
 def logistic() -> Made:
-    """Return one straight line, and points."""
+    """Return a logistic regression and points."""
     penalty = nn.regularizers.L2(0.01)
     line = nn.Dense(1, activation="sigmoid", kernel_regularizer=penalty, name="line")
     model = pel.Sequential([nn.Input((2,), name="point"), line], name="logistic")
@@ -59,7 +59,7 @@ def mnist_softmax() -> Made:
 
 
 def conv32() -> Made:
-    """Return two convolutions with pooling and dropout, and colour images."""
+    """Return two convolutions with pooling and dropout, and color images."""
     model = pel.Sequential(
         [
             nn.Input((12, 12, 3), name="image"),
@@ -142,7 +142,7 @@ def mnist_cnn() -> Made:
         [
             nn.Input((8, 8), name="image"),
             nn.Rescaling(1 / 255, name="scaled"),
-            nn.Reshape((8, 8, 1), name="grey"),
+            nn.Reshape((8, 8, 1), name="gray"),
             nn.Conv2D(3, 5, padding="same", **common, name="first"),
             nn.MaxPooling2D(2, name="pool1"),
             nn.Conv2D(4, 5, padding="same", **common, name="second"),

@@ -1,4 +1,4 @@
-"""What the tests of layers and losses share: a gradient held against finite differences."""
+"""Fixture of the tests of layers and losses: comparison of gradients with finite differences."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -20,16 +20,16 @@ def check_gradients() -> GradientCheck:
         for parameter, found in zip(parameters, pel.function(inputs, pel.grad(loss, parameters))(*values), strict=True):
             assert found.dtype == np.float64
             start = parameter.get_value()
-            wanted = np.zeros_like(start)
-            for place in np.ndindex(start.shape):
+            expected = np.zeros_like(start)
+            for index in np.ndindex(start.shape):
                 sides = []
                 for step in (1e-6, -1e-6):
-                    moved = start.copy()
-                    moved[place] += step
-                    parameter.set_value(moved)
+                    shifted = start.copy()
+                    shifted[index] += step
+                    parameter.set_value(shifted)
                     sides.append(cost(*values))
-                wanted[place] = (sides[0] - sides[1]) / 2e-6
+                expected[index] = (sides[0] - sides[1]) / 2e-6
             parameter.set_value(start)
-            np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-8)
+            np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-8)
 
     return check

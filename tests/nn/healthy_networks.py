@@ -54,7 +54,7 @@ def column(name: str = "t", count: int = 1) -> Expr:
     return pel.matrix(name, shape=("n", count))
 
 
-def classified(h: Expr, values: Any) -> Made:
+def classify(h: Expr, values: Any) -> Made:
     """Return the cross-entropy of three classes for the features h of the input x."""
     y = pel.ivector("y", shape=("n",))
     p = Dense(3, activation="softmax")(h)
@@ -69,13 +69,13 @@ def row(h: Any, *layers: Any) -> Any:
 
 @healthy
 def softmax_regression() -> Made:
-    return classified(features(), X)
+    return classify(features(), X)
 
 
 @healthy
 def perceptron() -> Made:
     h = row(features(), Dense(16, activation="relu"), nn.Dropout(0.3), Dense(16, activation="tanh"))
-    return classified(h, X)
+    return classify(h, X)
 
 
 @healthy
@@ -87,36 +87,36 @@ def scores() -> Made:
 
 @healthy
 def normalized() -> Made:
-    return classified(row(features(), Dense(8, use_bias=False), nn.BatchNormalization(), nn.ReLU()), X)
+    return classify(row(features(), Dense(8, use_bias=False), nn.BatchNormalization(), nn.ReLU()), X)
 
 
 @healthy
 def rows_normalized_after_a_bias() -> Made:
-    return classified(row(features(), Dense(8), nn.LayerNormalization(), nn.ReLU()), X)
+    return classify(row(features(), Dense(8), nn.LayerNormalization(), nn.ReLU()), X)
 
 
 @healthy
 def convolutional() -> Made:
     h = row(images(), Conv(4, 3, activation="relu"), nn.MaxPooling2D(2), nn.Flatten(), Dense(8, activation="relu"))
-    return classified(h, IMAGES)
+    return classify(h, IMAGES)
 
 
 @healthy
 def convolutions_in_a_row() -> Made:
     h = row(images(), Conv(4, 3, padding="same"), Conv(4, 3, activation="relu"), nn.Flatten())
-    return classified(h, IMAGES)
+    return classify(h, IMAGES)
 
 
 @healthy
 def separable() -> Made:
     h = row(images(), nn.SeparableConv2D(8, 3, activation="relu"), nn.DepthwiseConv2D(3), nn.LayerNormalization())
-    return classified(row(h, nn.ReLU(), nn.GlobalMaxPooling2D()), IMAGES)
+    return classify(row(h, nn.ReLU(), nn.GlobalMaxPooling2D()), IMAGES)
 
 
 @healthy
 def groups_normalized_after_a_bias() -> Made:
     h = row(images(), Conv(8, 3), nn.GroupNormalization(4), nn.ReLU(), nn.GlobalAveragePooling2D())
-    return classified(h, IMAGES)
+    return classify(h, IMAGES)
 
 
 @healthy
@@ -126,47 +126,47 @@ def residual() -> Made:
         r = row(h, Conv(8, 3, padding="same", use_bias=False), nn.BatchNormalization(), nn.ReLU())
         r = row(r, Conv(8, 3, padding="same", use_bias=False), nn.BatchNormalization())
         h = nn.ReLU()(nn.Add()([h, r]))
-    return classified(nn.GlobalAveragePooling2D()(h), IMAGES)
+    return classify(nn.GlobalAveragePooling2D()(h), IMAGES)
 
 
 @healthy
 def residual_normalized_first() -> Made:
     h = Conv(8, 3, padding="same")(images())  # its bias goes past the normalization, along the shortcut
     r = row(h, nn.BatchNormalization(), nn.ReLU(), Conv(8, 3, padding="same"))
-    return classified(row(h + r, nn.BatchNormalization(), nn.ReLU(), nn.GlobalAveragePooling2D()), IMAGES)
+    return classify(row(h + r, nn.BatchNormalization(), nn.ReLU(), nn.GlobalAveragePooling2D()), IMAGES)
 
 
 @healthy
 def squeeze_and_excite() -> Made:
     h = Conv(8, 3, activation="relu")(images())
     gate = row(h, nn.GlobalAveragePooling2D(), Dense(2, activation="relu"), Dense(8, activation="sigmoid"))
-    return classified(nn.GlobalAveragePooling2D()(h * gate.reshape((-1, 1, 1, 8))), IMAGES)
+    return classify(nn.GlobalAveragePooling2D()(h * gate.reshape((-1, 1, 1, 8))), IMAGES)
 
 
 @healthy
 def bytes_scaled_by_hand() -> Made:
     h = row(images("uint8") / 255, Conv(4, 3, activation="relu"), nn.Flatten())
-    return classified(h, (255 * IMAGES).astype("uint8"))
+    return classify(h, (255 * IMAGES).astype("uint8"))
 
 
 @healthy
 def bytes_scaled_by_a_layer() -> Made:
-    return classified(row(images(), nn.Rescaling(1 / 255), Conv(4, 3, activation="relu"), nn.Flatten()), 255 * IMAGES)
+    return classify(row(images(), nn.Rescaling(1 / 255), Conv(4, 3, activation="relu"), nn.Flatten()), 255 * IMAGES)
 
 
 @healthy
 def recurrent() -> Made:
-    return classified(nn.SimpleRNN(8)(sequences()), SEQUENCES)
+    return classify(nn.SimpleRNN(8)(sequences()), SEQUENCES)
 
 
 @healthy
 def two_lstms() -> Made:
-    return classified(row(sequences(), nn.LSTM(8, return_sequences=True), nn.LSTM(8)), SEQUENCES)
+    return classify(row(sequences(), nn.LSTM(8, return_sequences=True), nn.LSTM(8)), SEQUENCES)
 
 
 @healthy
 def both_directions() -> Made:
-    return classified(row(sequences(), nn.Masking(), nn.Bidirectional(nn.GRU(8))), SEQUENCES)
+    return classify(row(sequences(), nn.Masking(), nn.Bidirectional(nn.GRU(8))), SEQUENCES)
 
 
 @healthy
@@ -187,7 +187,7 @@ def translator() -> Made:
 
 @healthy
 def bag_of_words() -> Made:
-    return classified(row(words(), nn.Embedding(20, 8), nn.GlobalAveragePooling1D()), WORDS)
+    return classify(row(words(), nn.Embedding(20, 8), nn.GlobalAveragePooling1D()), WORDS)
 
 
 @healthy
@@ -195,14 +195,14 @@ def transformer() -> Made:
     h = nn.Embedding(20, 8)(words())
     h = nn.LayerNormalization()(h + nn.Dropout(0.1)(nn.MultiHeadAttention(2, 4)(h, h)))
     h = nn.LayerNormalization()(h + row(h, Dense(16, activation="gelu"), Dense(8)))
-    return classified(h.mean(1), WORDS)
+    return classify(h.mean(1), WORDS)
 
 
 @healthy
 def attention_by_hand() -> Made:
     x = sequences()
     q, k, v = (Dense(4, use_bias=False)(x) for _ in range(3))
-    return classified((pel.softmax(q @ pel.swapaxes(k, 1, 2) / 2) @ v).mean(1), SEQUENCES)
+    return classify((pel.softmax(q @ pel.swapaxes(k, 1, 2) / 2) @ v).mean(1), SEQUENCES)
 
 
 @healthy
@@ -233,8 +233,8 @@ def variational() -> Made:
     mean, log_variance = Dense(2)(h), Dense(2)(h)
     code = mean + pel.exp(log_variance / 2) * draws.normal(size=(N, 2))
     p = row(code, Dense(16, activation="relu"), Dense(64, activation="sigmoid"))
-    apart = (pel.exp(log_variance) + mean**2 - 1 - log_variance).sum(-1) / 2
-    return (64 * L.binary_crossentropy(x, p) + apart).mean(), {"x": IMAGES.reshape(N, 64)}
+    divergence = (pel.exp(log_variance) + mean**2 - 1 - log_variance).sum(-1) / 2
+    return (64 * L.binary_crossentropy(x, p) + divergence).mean(), {"x": IMAGES.reshape(N, 64)}
 
 
 @healthy
@@ -246,10 +246,10 @@ def siamese() -> Made:
 
 
 @healthy
-def adversaries() -> Made:
-    judge = [Dense(8, activation="leaky_relu"), Dense(1, activation="sigmoid")]
+def generative_adversarial() -> Made:
+    discriminator = [Dense(8, activation="leaky_relu"), Dense(1, activation="sigmoid")]
     made = row(pel.matrix("z", shape=("n", 2)), Dense(8, activation="relu"), Dense(4))
-    loss = -(pel.log(row(features(), *judge)) + pel.log(1 - row(made, *judge))).mean()
+    loss = -(pel.log(row(features(), *discriminator)) + pel.log(1 - row(made, *discriminator))).mean()
     return loss, {"x": X, "z": X[:, :2]}
 
 
@@ -259,7 +259,7 @@ def regression() -> Made:
     return L.huber(column(), y).mean(), {"x": X, "t": NUMBERS}
 
 
-def regression_of_shares() -> Made:
+def regression_of_fractions() -> Made:
     y = row(features(), Dense(8, activation="tanh"), Dense(1, activation="sigmoid"))
     return L.mean_squared_error(column(), y).mean(), {"x": X, "t": 1 / (1 + np.exp(-NUMBERS))}
 
@@ -271,7 +271,7 @@ def counts() -> Made:
 
 
 @healthy
-def spread() -> Made:
+def mean_and_deviation() -> Made:
     x, t = features(), column()
     mean, deviation = Dense(1)(x), Dense(1, activation="softplus")(x)
     return (pel.log(deviation) + (t - mean) ** 2 / (2 * deviation**2)).mean(), {"x": X, "t": NUMBERS}
@@ -303,12 +303,12 @@ def smoothed_labels() -> Made:
 @healthy
 def two_heads() -> Made:
     h = Dense(16, activation="relu")(features())
-    loss, values = classified(h, X)
+    loss, values = classify(h, X)
     return loss + L.mean_squared_error(column(), Dense(1)(h)).mean(), {**values, "t": NUMBERS}
 
 
 @healthy
-def neighbouring_words() -> Made:
+def neighboring_words() -> Made:
     a, b = pel.ivector("a", shape=("n",)), pel.ivector("b", shape=("n",))
     score = (nn.Embedding(20, 8)(a) * nn.Embedding(20, 8)(b)).sum(-1, keepdims=True)
     loss = L.binary_crossentropy(column(), score, from_logits=True).mean()
@@ -350,7 +350,7 @@ def reinforced() -> Made:
 @healthy
 def tied() -> Made:
     layer = Dense(4, activation="tanh")
-    return classified(row(features(), layer, layer), X)
+    return classify(row(features(), layer, layer), X)
 
 
 @healthy
@@ -362,5 +362,5 @@ def clipped() -> Made:
 @healthy
 def decaying_weights() -> Made:
     h = Dense(8, activation="relu", kernel_regularizer="l2")
-    loss, values = classified(h(features()), X)
+    loss, values = classify(h(features()), X)
     return loss + 0.01 * nn.regularizers.l2(pel.parameters(loss)), values

@@ -81,7 +81,7 @@ def call_layer(layer: Layer, x: list[Expr], row: Row) -> list[Expr]:
     """Call a layer and return the list of its results."""
     first, *others = x
     if row.masked:
-        first = pel.masked(first, first[:, :, 0] > -0.5)
+        first = pel.attach_mask(first, first[:, :, 0] > -0.5)
     result = layer([first, *others] if layer.merges else first, **row.kwargs)
     return list(result) if isinstance(result, (list, tuple)) else [result]
 

@@ -41,7 +41,7 @@ def run_numpy_attention(layer: Any, x: Any, allowed: Any) -> Any:
 @pytest.mark.parametrize("mode", ["numpy", "xla"])
 def test_multi_head_attention_agrees_with_its_formula(value: Any, mode: str) -> None:
     layer = nn.MultiHeadAttention(2, 3, bias_initializer="random_normal")
-    causal, padded = layer(X, X, use_causal_mask=True), layer(X, pel.masked(X, MASK))
+    causal, padded = layer(X, X, use_causal_mask=True), layer(X, pel.attach_mask(X, MASK))
     found = pel.function([X, MASK], [causal, padded], mode=mode)(value, COUNTS)
     after = np.tri(STEPS, dtype=bool)
     np.testing.assert_allclose(found[0], run_numpy_attention(layer, value, after), rtol=1e-4, atol=1e-5)
@@ -71,7 +71,7 @@ def test_causal_mask_excludes_later_steps(value: Any, name: str) -> None:
 
 @pytest.mark.parametrize("name", LAYERS)
 def test_masked_steps_are_excluded(value: Any, name: str) -> None:
-    y = LAYERS[name]()([X, pel.masked(X, MASK)])
+    y = LAYERS[name]()([X, pel.attach_mask(X, MASK)])
     other = value.copy()
     other[~COUNTS] = 100
     f = pel.function([X, MASK], y, mode="numpy")
@@ -83,7 +83,9 @@ def test_masks_are_combined(value: Any) -> None:
     pairs = np.random.default_rng(1).random((BATCH, STEPS, STEPS)) > 0.3
     pairs[:, :, 0] = True
     layer = nn.MultiHeadAttention(2, 3)
-    y, scores = layer(X, pel.masked(X, MASK), attention_mask=PAIRS, use_causal_mask=True, return_attention_scores=True)
+    y, scores = layer(
+        X, pel.attach_mask(X, MASK), attention_mask=PAIRS, use_causal_mask=True, return_attention_scores=True
+    )
     result, found = pel.function([X, MASK, PAIRS], [y, scores], mode="numpy")(value, COUNTS, pairs)
     allowed = pairs & COUNTS[:, None] & np.tri(STEPS, dtype=bool)
     np.testing.assert_allclose(result, run_numpy_attention(layer, value, allowed), rtol=1e-4, atol=1e-5)
@@ -93,7 +95,7 @@ def test_masks_are_combined(value: Any) -> None:
 
 @pytest.mark.parametrize(("name", "mode"), [*((name, "numpy") for name in LAYERS), ("MultiHeadAttention", "xla")])
 def test_results_are_finite_if_all_steps_are_masked(value: Any, name: str, mode: str) -> None:
-    y = LAYERS[name]()([X, pel.masked(X, MASK)])
+    y = LAYERS[name]()([X, pel.attach_mask(X, MASK)])
     found = pel.function([X, MASK], [y, pel.grad((y**2).sum(), X)], mode=mode)(value, np.zeros_like(COUNTS))
     assert all(np.isfinite(f).all() for f in found)
 
@@ -108,7 +110,7 @@ def test_additive_attention_names_the_size_of_its_parameters() -> None:
 
 
 def test_the_query_keeps_its_mask() -> None:
-    given = pel.masked(X, MASK)
+    given = pel.attach_mask(X, MASK)
     for layer in (nn.MultiHeadAttention(2, 3), nn.Attention(), nn.AdditiveAttention()):
         assert nn.find_mask(layer([given, X])) is MASK
 

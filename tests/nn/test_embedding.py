@@ -78,7 +78,7 @@ def test_layers_that_change_the_time_axis_drop_the_mask(layer: Any) -> None:
 
 
 def test_maxout_of_features_keeps_the_mask() -> None:
-    x = pel.masked(pel.tensor3("x", shape=("n", 6, 2)), pel.tensor("mask", ("n", 6), "bool"))
+    x = pel.attach_mask(pel.tensor3("x", shape=("n", 6, 2)), pel.tensor("mask", ("n", 6), "bool"))
     assert nn.find_mask(nn.Maxout(2)(x)) is nn.find_mask(x)
 
 

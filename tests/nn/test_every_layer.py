@@ -161,9 +161,9 @@ def test_the_inference_form_differs_if_expected(row: Row) -> None:
     assert any(a is not b for a, b in zip(trained, inferred, strict=True)) == row.two_forms
     assert [e.type for e in inferred] == [e.type for e in trained]
     assert random_states(inferred) == {}
-    assert pel.updates_of(inferred) == {}
+    assert pel.collect_updates(inferred) == {}
     assert all(a is b for a, b in zip(pel.inference(inferred), inferred, strict=True))
-    random, kept = random_states(trained), pel.updates_of(trained)
+    random, kept = random_states(trained), pel.collect_updates(trained)
     assert bool(random or kept) == row.two_forms
     assert set(kept) <= set(layer.parameters)
     assert not any(p.trainable_by_default for p in kept)

@@ -247,7 +247,7 @@ X = pel.matrix("x", shape=("n", 4))
         (lambda: nn.Flatten(name="f")(pel.tensor3("t", shape=("n", None, 3))), "f: expected .* known lengths"),
         (lambda: nn.Dense(0, name="a"), "a: expected units to be an integer of 1 or more. Received: units=0"),
         (lambda: nn.Conv2D(2.5, 3, name="c"), "c: expected filters to be an integer"),
-        (lambda: nn.Conv2D(2, (3, 3, 3)), "Expected kernel_size to be"),
+        (lambda: nn.Conv2D(2, (3, 3, 3)), "expected kernel_size to be"),
         (lambda: nn.Dropout(1.0, name="d"), "d: expected a rate of 0 or more and below 1. Received: rate=1.0"),
         (lambda: nn.Dropout(0.5, seed=-1), "Expected a seed that is an integer of 0 or more"),
         (lambda: nn.Dense(2, activation="sofmax"), "no activation named 'sofmax'. Did you mean 'softmax'?"),

@@ -18,20 +18,20 @@ KINDS = [nn.Add, nn.Subtract, nn.Multiply, nn.Average, nn.Maximum, nn.Minimum]
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_mask_is_kept(kind: Any) -> None:
-    assert nn.find_mask(kind()([pel.masked(S, SEEN), S])) is SEEN
+    assert nn.find_mask(kind()([pel.attach_mask(S, SEEN), S])) is SEEN
 
 
 def test_concatenate_concatenates_masks() -> None:
-    both = nn.Concatenate(axis=1)([pel.masked(S, SEEN), pel.masked(T, HEARD)])
+    both = nn.Concatenate(axis=1)([pel.attach_mask(S, SEEN), pel.attach_mask(T, HEARD)])
     mask = nn.find_mask(both)
     assert mask is not None
     values = np.ones((1, 5), bool), np.array([[True, False, True, False]])
     found = pel.function([SEEN, HEARD], mask, mode="numpy")(*values)
     np.testing.assert_array_equal(found, np.concatenate(values, axis=1))
-    one = nn.find_mask(nn.Concatenate(axis=1)([S, pel.masked(T, HEARD)]))
+    one = nn.find_mask(nn.Concatenate(axis=1)([S, pel.attach_mask(T, HEARD)]))
     assert one is not None
     assert one.shape == ("n", 9)
-    assert nn.find_mask(nn.Concatenate()([pel.masked(S, SEEN), S])) is SEEN
+    assert nn.find_mask(nn.Concatenate()([pel.attach_mask(S, SEEN), S])) is SEEN
 
 
 def test_integers_and_floats_are_merged() -> None:

@@ -23,7 +23,7 @@ def value(rng: np.random.Generator) -> Any:
 def test_moving_averages_are_explicit_updates() -> None:
     layer = nn.BatchNormalization(momentum=0.9, name="bn")
     y = layer(X)
-    assert str(pel.updates_of(y)) == (
+    assert str(pel.collect_updates(y)) == (
         "{bn/moving_mean: 0.9 * bn/moving_mean + 0.1 * x.mean(axis=0), "
         "bn/moving_variance: 0.9 * bn/moving_variance + 0.1 * x.var(axis=0)}"
     )
@@ -42,7 +42,7 @@ def test_moving_averages_change_in_training_only(value: Any, mode: str) -> None:
     y = layer(X)
     pel.function([X], y, mode=mode)(value)
     assert layer.moving_mean.get_value().tolist() == [0, 0, 0]
-    step = pel.function([X], y, updates=pel.updates_of(y), mode=mode)
+    step = pel.function([X], y, updates=pel.collect_updates(y), mode=mode)
     for _ in range(20):
         trained = step(value)
     np.testing.assert_allclose(layer.moving_mean.get_value(), value.mean(0), rtol=1e-3, atol=1e-4)
@@ -61,7 +61,7 @@ def test_a_frozen_layer_uses_the_inference_form() -> None:
     y = layer(X)
     layer.trainable = False
     assert layer(X).unlabeled is pel.inference(y)
-    assert pel.updates_of(layer(X)) == {}
+    assert pel.collect_updates(layer(X)) == {}
     layer.trainable = True
     assert layer(X) is y
 
@@ -69,7 +69,7 @@ def test_a_frozen_layer_uses_the_inference_form() -> None:
 def test_two_calls_update_the_averages_in_order(value: Any) -> None:
     layer, other = nn.BatchNormalization(momentum=0.5), pel.matrix("other", shape=("m", 3))
     both = [layer(X), layer(other)]
-    step = pel.function([X, other], both, updates=pel.updates_of(both), mode="numpy")
+    step = pel.function([X, other], both, updates=pel.collect_updates(both), mode="numpy")
     step(value, value[:7])
     wanted = 0.5 * (0.5 * value.mean(0)) + 0.5 * value[:7].mean(0)
     np.testing.assert_allclose(layer.moving_mean.get_value(), wanted, rtol=1e-4, atol=1e-6)
@@ -78,10 +78,10 @@ def test_two_calls_update_the_averages_in_order(value: Any) -> None:
 def test_masked_steps_are_ignored(rng: np.random.Generator) -> None:
     mask = pel.tensor("mask", ("n", 4), "bool")
     layer = nn.BatchNormalization(momentum=0.0)
-    y = layer(pel.masked(S, mask))
+    y = layer(pel.attach_mask(S, mask))
     value, counts = rng.normal(size=(5, 4, 3)).astype("float32"), rng.random((5, 4)) > 0.4
     assert nn.find_mask(y) is mask
-    pel.function([S, mask], y, updates=pel.updates_of(y), mode="numpy")(value, counts)
+    pel.function([S, mask], y, updates=pel.collect_updates(y), mode="numpy")(value, counts)
     np.testing.assert_allclose(layer.moving_mean.get_value(), value[counts].mean(0), rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(layer.moving_variance.get_value(), value[counts].var(0), rtol=1e-4)
 

@@ -29,7 +29,7 @@ def test_golden_values_are_those_of_keras(case: str) -> None:
 def test_masked_steps_are_ignored(kind: Any, expected: Any) -> None:
     x = pel.tensor3("x", shape=("n", 3, 1))
     mask = pel.tensor("m", shape=("n", 3), dtype=bool)
-    y = kind()(pel.masked(x, mask))
+    y = kind()(pel.attach_mask(x, mask))
     given = [[[1.0], [3.0], [9.0]], [[7.0], [6.0], [8.0]]], [[True, True, False], [False, True, False]]
     assert nn.find_mask(y) is None
     np.testing.assert_array_equal(pel.function([x, mask], y)(*given), np.array(expected, "float32"))

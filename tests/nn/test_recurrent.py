@@ -119,7 +119,7 @@ def test_the_result_is_the_last_output(rng: np.random.Generator, kind: Any) -> N
 def test_backpropagation_through_time(rng: np.random.Generator, check_gradients: Any, kind: Any) -> None:
     x = pel.tensor("x", ("n", 4, 2), "float64")
     layer = kind(2, recurrent_regularizer="l2", go_backwards=True, return_sequences=True)
-    h = layer(pel.masked(x, (x > -0.5).all(axis=2)))
+    h = layer(pel.attach_mask(x, (x > -0.5).all(axis=2)))
     loss = (h * rng.normal(size=h.shape[1:])).sum() + layer.regularization()
     check_gradients(loss, layer.parameters, [x], [rng.normal(size=(2, 4, 2))])
 
@@ -152,7 +152,7 @@ def test_compile_time_does_not_grow_with_the_number_of_steps(
 
     def seconds(steps: int) -> float:
         x = pel.tensor3("x", shape=("n", steps, 2))
-        loss = ((WALKS[name]()(pel.masked(x, x[:, :, 0] > -1)) - 0.5) ** 2).mean()
+        loss = ((WALKS[name]()(pel.attach_mask(x, x[:, :, 0] > -1)) - 0.5) ** 2).mean()
         values = rng.normal(size=(4, steps, 2)).astype("float32")
         start = time.process_time()
         train = pel.function([x], loss, updates=nn.optimizers.SGD(0.5).updates(loss))
@@ -311,7 +311,7 @@ def test_a_cell_with_one_state_may_return_it_alone(rng: np.random.Generator) -> 
 
 def test_the_mask_is_kept() -> None:
     x = pel.tensor3("x", shape=("n", 5, 2))
-    given = pel.masked(x, (x != 0).any(axis=2))
+    given = pel.attach_mask(x, (x != 0).any(axis=2))
     for settings in ({"return_sequences": True}, {"return_sequences": True, "return_state": True}):
         found = nn.LSTM(3, **settings)(given)
         assert nn.find_mask(found[0] if isinstance(found, tuple) else found) is nn.find_mask(given)

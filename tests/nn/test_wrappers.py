@@ -53,7 +53,7 @@ def test_bidirectional_states_are_forward_first(rng: np.random.Generator) -> Non
 
 
 def test_bidirectional_keeps_masks() -> None:
-    x = pel.masked(make_sequence(), (make_sequence() != 0).any(axis=2))
+    x = pel.attach_mask(make_sequence(), (make_sequence() != 0).any(axis=2))
     mask = nn.find_mask(x)
     for mode in ("concat", "sum", None):
         result = nn.Bidirectional(nn.GRU(3, return_sequences=True), merge_mode=mode)(x)

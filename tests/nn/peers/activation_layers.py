@@ -14,7 +14,7 @@ MASK = np.array([[True, True, False], [True, False, False], [True, True, True], 
 CASES: dict[str, Case] = {
     "relu": Case("ReLU", ROWS),
     "relu, all": Case("ReLU", LINE, {"max_value": 1.0, "negative_slope": 0.2, "threshold": 0.3}),
-    "relu, greatest": Case("ReLU", LINE, {"max_value": 0.5}),
+    "relu, max_value": Case("ReLU", LINE, {"max_value": 0.5}),
     "leaky": Case("LeakyReLU", ROWS),
     "leaky, slope": Case("LeakyReLU", ROWS, {"negative_slope": 0.7}),
     "learned": Case("PReLU", LINE),
@@ -36,10 +36,10 @@ CASES: dict[str, Case] = {
 
 
 def by_keras(key: str) -> Values:
-    """Compute a case by Keras."""
+    """Compute a case with Keras."""
     return several.by_keras(key, CASES[key])
 
 
 def by_pellucid(key: str) -> Values:
-    """Compute a case by pellucid."""
+    """Compute a case with pellucid."""
     return several.by_pellucid(key, CASES[key])

@@ -1,10 +1,10 @@
-"""Activations: values, and gradients of a random projection. Keras's sparsemax does not sum to 1, so it is left out."""
+"""Activations: values, and gradients of a random projection. Keras's sparsemax does not sum to 1 and is excluded."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from tests.nn.peers.store import Values, numbers
+from tests.nn.peers.store import Values, draw_normal
 
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "celu": ("celu", {}),
@@ -43,10 +43,10 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "leaky_relu with slope": ("leaky_relu", {"negative_slope": 0.01}),
     "log_softmax along axis 1": ("log_softmax", {"axis": 1}),
     "relu with slope": ("relu", {"negative_slope": 0.3}),
-    "relu with greatest value": ("relu", {"max_value": 1.0}),
+    "relu with max_value": ("relu", {"max_value": 1.0}),
     "relu with threshold": ("relu", {"threshold": 0.5}),
-    "relu with slope and greatest value": ("relu", {"negative_slope": 0.3, "max_value": 1.0}),
-    "relu with threshold and greatest value": ("relu", {"threshold": 0.5, "max_value": 1.0}),
+    "relu with slope and max_value": ("relu", {"negative_slope": 0.3, "max_value": 1.0}),
+    "relu with threshold and max_value": ("relu", {"threshold": 0.5, "max_value": 1.0}),
     "relu with all": ("relu", {"negative_slope": 0.3, "max_value": 1.0, "threshold": 0.5}),
     "soft_shrink with threshold": ("soft_shrink", {"threshold": 1.0}),
     "softmax along axis 1": ("softmax", {"axis": 1}),
@@ -55,13 +55,13 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-def given(case: str) -> Any:
-    """Return what a case is computed of."""
-    return numbers(f"{case} x", (3, 4, 6), 2.0)
+def make_input(case: str) -> Any:
+    """Return the input of a case."""
+    return draw_normal(f"{case} x", (3, 4, 6), 2.0)
 
 
 def by_keras(case: str) -> Values:
-    """Compute a case by Keras on JAX."""
+    """Compute a case with Keras on JAX."""
     import jax
     import keras
 
@@ -70,13 +70,13 @@ def by_keras(case: str) -> Values:
     def function(x: Any) -> Any:
         return getattr(keras.activations, name)(x, **settings)
 
-    value, pull = jax.vjp(function, given(case))
-    (gradient,) = pull(numbers(f"{case} w", value.shape))
+    value, pull = jax.vjp(function, make_input(case))
+    (gradient,) = pull(draw_normal(f"{case} w", value.shape))
     return {"value": value, "gradient": gradient}
 
 
 def by_pellucid(case: str) -> Values:
-    """Compute a case by pellucid."""
+    """Compute a case with pellucid."""
     import pellucid as pel
 
     name, settings = CASES[case]
@@ -84,6 +84,6 @@ def by_pellucid(case: str) -> Values:
     y = getattr(pel.nn.activations, name)(x, **settings)
     w = pel.tensor("w", y.shape)
     value, gradient = pel.function([x, w], [y, pel.grad((y * w).sum(), x)], mode="numpy")(
-        given(case), numbers(f"{case} w", (3, *y.shape[1:]))
+        make_input(case), draw_normal(f"{case} w", (3, *y.shape[1:]))
     )
     return {"value": value, "gradient": gradient}

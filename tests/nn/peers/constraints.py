@@ -1,10 +1,10 @@
-"""Constraints: the values that are allowed, and gradients of a random projection."""
+"""Constraints: projected values, and gradients of a random projection."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from tests.nn.peers.store import Values, numbers
+from tests.nn.peers.store import Values, draw_normal
 
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "NonNeg": ("NonNeg", {}),
@@ -17,27 +17,27 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-def given(case: str) -> Any:
-    """Return what a case is computed of."""
-    return numbers(f"{case} w", (3, 4, 5))
+def make_input(case: str) -> Any:
+    """Return the input of a case."""
+    return draw_normal(f"{case} w", (3, 4, 5))
 
 
 def by_keras(case: str) -> Values:
-    """Compute a case by Keras on JAX."""
+    """Compute a case with Keras on JAX."""
     import jax
     import keras
 
     name, settings = CASES[case]
-    value, pull = jax.vjp(getattr(keras.constraints, name)(**settings), given(case))
-    return {"value": value, "gradient": pull(numbers(f"{case} g", value.shape))[0]}
+    value, pull = jax.vjp(getattr(keras.constraints, name)(**settings), make_input(case))
+    return {"value": value, "gradient": pull(draw_normal(f"{case} g", value.shape))[0]}
 
 
 def by_pellucid(case: str) -> Values:
-    """Compute a case by pellucid."""
+    """Compute a case with pellucid."""
     import pellucid as pel
 
     name, settings = CASES[case]
-    w = pel.shared(given(case), "w")
+    w = pel.shared(make_input(case), "w")
     value = getattr(pel.nn.constraints, name)(**settings)(w)
-    gradient = pel.grad((value * numbers(f"{case} g", w.shape)).sum(), w)
+    gradient = pel.grad((value * draw_normal(f"{case} g", w.shape)).sum(), w)
     return dict(zip(("value", "gradient"), pel.function([], [value, gradient], mode="numpy")(), strict=True))

@@ -1,4 +1,4 @@
-"""Convolutions of every kind, over odd and even sizes."""
+"""Convolution layers of every kind, with odd and even sizes."""
 
 from __future__ import annotations
 
@@ -57,10 +57,10 @@ CASES: dict[str, Case] = {
 
 
 def by_keras(key: str) -> Values:
-    """Compute a case by Keras."""
+    """Compute a case with Keras."""
     return single.by_keras(key, CASES[key])
 
 
 def by_pellucid(key: str) -> Values:
-    """Compute a case by pellucid."""
+    """Compute a case with pellucid."""
     return single.by_pellucid(key, CASES[key])

@@ -1,7 +1,7 @@
-"""Write the golden values of families of cases, as Keras computes them: ``python tests/nn/peers/golden.py optimizers``.
+"""Write golden values, computed with Keras: ``python tests/nn/peers/golden.py optimizers``.
 
-A family is a file ``FAMILY.py`` beside this one with ``CASES``, a dict by name, and ``by_keras(name)``, which returns
-arrays by name.
+A family of cases is a file ``FAMILY.py`` in this folder with ``CASES``, a dict by name, and ``by_keras(name)``, which
+returns a dict of arrays.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parents[3]))
 
 
 def main(families: list[str]) -> None:
-    """Compute and write."""
+    """Compute and write the golden values of some families."""
     from tests.nn.peers import store
 
     for family in families:

@@ -1,8 +1,8 @@
-"""Images: random layers by given draws, rescaling, and normalization of data, with gradients.
+"""Image layers: augmentation with given random numbers, rescaling and normalization, with gradients.
 
-The draws are numbers from 0 to 1, a row for each time that a layer draws; both sides are handed the same. Left out is
-where Keras does other than it documents: flips in both directions, which it draws once for both; a contrast by one
-number, which it never lowers; and crops of images that are too small, or in inference.
+The random numbers are between 0 and 1, with a row for each draw of a layer, and are the same for both libraries. Cases
+in which Keras deviates from its documentation are excluded: flips in both directions, which it draws once for both; a
+scalar contrast factor, which never lowers the contrast; and crops of images that are too small, or in inference.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from unittest import mock
 
 import numpy as np
 
-from tests.nn.peers.store import Values, numbers
+from tests.nn.peers.store import Values, draw_normal
 
 SHAPE = (3, 7, 6, 2)
 
 
 @dataclass(frozen=True)
 class Case:
-    """A layer that draws, and what it is made with."""
+    """A layer and its arguments."""
 
     name: str
     settings: dict[str, Any] = field(default_factory=dict)
@@ -50,30 +50,30 @@ CASES: dict[str, Case] = {
 }
 
 
-def draws(key: str) -> np.ndarray:
+def make_draws(key: str) -> np.ndarray:
     """Return numbers from 0 to 1 for each draw and each image."""
-    return (np.abs(numbers(f"{key} u", (2, SHAPE[0]))) % 1).astype("float32")
+    return (np.abs(draw_normal(f"{key} u", (2, SHAPE[0]))) % 1).astype("float32")
 
 
-def adapts(case: Case) -> bool:
-    """Tell whether the layer is to see data first."""
+def needs_adapt(case: Case) -> bool:
+    """Return whether the layer must be adapted to data first."""
     return case.name == "Normalization" and "mean" not in case.settings
 
 
 def by_keras(key: str) -> Values:
-    """Compute by Keras, with its random numbers replaced."""
+    """Compute a case with Keras, with its random numbers replaced."""
     import jax
     import jax.numpy as jnp
     import keras
 
-    case, x = CASES[key], jnp.asarray(numbers(f"{key} x", SHAPE))
+    case, x = CASES[key], jnp.asarray(draw_normal(f"{key} x", SHAPE))
     layer = getattr(keras.layers, case.name)(**case.settings)
-    if adapts(case):
-        layer.adapt(numbers(f"{key} data", (5, *SHAPE[1:]), 3.0))
+    if needs_adapt(case):
+        layer.adapt(draw_normal(f"{key} data", (5, *SHAPE[1:]), 3.0))
     random = hasattr(layer, "generator")
 
     def result(x: Any) -> Any:
-        rows = list(draws(key))
+        rows = list(make_draws(key))
 
         def uniform(shape: Any, minval: float = 0.0, maxval: float = 1.0, **_: Any) -> Any:
             row = rows.pop(0)
@@ -85,26 +85,26 @@ def by_keras(key: str) -> Values:
             return layer(x, training=True)
 
     y = result(x)
-    slope = jax.grad(lambda x: (result(x) * numbers(f"{key} g", y.shape)).sum())(x)
-    return {"y": np.asarray(y), "d": np.asarray(slope)}
+    gradient = jax.grad(lambda x: (result(x) * draw_normal(f"{key} g", y.shape)).sum())(x)
+    return {"y": np.asarray(y), "d": np.asarray(gradient)}
 
 
 def by_pellucid(key: str) -> Values:
-    """Compute by pellucid, with its random numbers replaced."""
+    """Compute a case with pellucid, with its random numbers replaced."""
     import pellucid as pel
     from pellucid import nn
 
-    case, value, rows = CASES[key], numbers(f"{key} x", SHAPE), list(draws(key))
+    case, value, rows = CASES[key], draw_normal(f"{key} x", SHAPE), list(make_draws(key))
     x = pel.tensor("x", shape=(None, *SHAPE[1:]))
     layer = getattr(nn, case.name)(**case.settings)
-    if adapts(case):
-        layer.adapt(numbers(f"{key} data", (5, *SHAPE[1:]), 3.0))
+    if needs_adapt(case):
+        layer.adapt(draw_normal(f"{key} data", (5, *SHAPE[1:]), 3.0))
     if hasattr(layer, "generator"):
         layer.generator.uniform = lambda low, high, like, dtype: (
             low + (high - low) * rows.pop(0).reshape((-1,) + (1,) * (like.ndim - 1))
         )
         layer.generator.integers = lambda high: np.int64(rows.pop(0)[0] * high)
     y = layer(x)
-    slope = pel.grad((y * numbers(f"{key} g", (SHAPE[0], *y.shape[1:]))).sum(), x)
-    found = pel.function([x], [y, slope], mode="numpy")(value)
+    gradient = pel.grad((y * draw_normal(f"{key} g", (SHAPE[0], *y.shape[1:]))).sum(), x)
+    found = pel.function([x], [y, gradient], mode="numpy")(value)
     return {"y": found[0], "d": found[1]}

@@ -1,7 +1,7 @@
-"""Initializers: the scale of the draws, exactly, and how the draws are spread.
+"""Initializers: the exact scale of the samples, and their distribution.
 
-The scale is what an initializer makes of numbers of the same seed from a standard distribution: a factor and a shift,
-for several shapes. How draws are spread is told by quantiles of many.
+The scale is the factor and the shift between samples of a standard distribution and samples of the initializer with the
+same seed, for several shapes. The distribution is compared by quantiles of many samples.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from tests.nn.peers.store import Values
 
 
 class Case(NamedTuple):
-    """An initializer of Keras, its settings, and what it draws from: nothing, if that is empty."""
+    """An initializer, its arguments, and its standard distribution, empty if it draws nothing."""
 
     name: str
     settings: dict[str, Any]
     source: str = ""
 
 
-def scaling(scale: float, mode: str, distribution: str) -> Case:
-    """Return the case of a variance."""
+def variance_scaling(scale: float, mode: str, distribution: str) -> Case:
+    """Return a case of variance scaling."""
     source = {"untruncated_normal": "normal"}.get(distribution, distribution)
     return Case("VarianceScaling", {"scale": scale, "mode": mode, "distribution": distribution}, source)
 
@@ -45,9 +45,9 @@ CASES: dict[str, Case] = {
     "HeNormal": Case("HeNormal", {}, "truncated_normal"),
     "LecunUniform": Case("LecunUniform", {}, "uniform"),
     "LecunNormal": Case("LecunNormal", {}, "truncated_normal"),
-    "VarianceScaling": scaling(1.0, "fan_in", "truncated_normal"),
-    "VarianceScaling, out": scaling(0.5, "fan_out", "uniform"),
-    "VarianceScaling, mean": scaling(3.0, "fan_avg", "untruncated_normal"),
+    "VarianceScaling": variance_scaling(1.0, "fan_in", "truncated_normal"),
+    "VarianceScaling, out": variance_scaling(0.5, "fan_out", "uniform"),
+    "VarianceScaling, mean": variance_scaling(3.0, "fan_avg", "untruncated_normal"),
     "Orthogonal": Case("Orthogonal", {"gain": 1.3}, "orthogonal"),
 }
 
@@ -57,30 +57,31 @@ LEVELS = np.linspace(0.01, 0.99, 50)
 MATRIX, MATRICES = (5, 3), 800
 
 
-def shapes(case: Case) -> tuple[tuple[int, ...], ...]:
-    """Return the shapes that are drawn of a case."""
+def get_shapes(case: Case) -> tuple[tuple[int, ...], ...]:
+    """Return the shapes of the samples of a case."""
     return ((4, 4), (3, 5)) if case.name == "Identity" else SHAPES
 
 
-def line(standard: np.ndarray, drawn: np.ndarray) -> np.ndarray:
-    """Return the factor and the shift that make what was drawn of numbers from the standard distribution."""
+def fit_line(standard: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+    """Return the factor and the shift from standard samples to the samples of an initializer."""
     slope, shift = np.polyfit(standard.astype("float64").ravel(), drawn.astype("float64").ravel(), 1)
     np.testing.assert_allclose(slope * standard + shift, drawn, rtol=1e-4, atol=1e-5 * abs(slope))
     return np.array([slope, shift])
 
 
-def computed(case: Case, make: Callable[..., Any], standard: Callable[[tuple[int, ...]], Any]) -> Values:
-    """Compute a case: ``make`` returns an initializer, ``standard`` what the standard distribution draws of seed 5."""
+def compute_case(case: Case, make: Callable[..., Any], standard: Callable[[tuple[int, ...]], Any]) -> Values:
+    """Compute a case: ``make`` returns an initializer, ``standard`` the standard samples of seed 5."""
     if not case.source:
         return {
-            f"value {i}": np.asarray(make(**case.settings)(shape, "float32")) for i, shape in enumerate(shapes(case))
+            f"value {i}": np.asarray(make(**case.settings)(shape, "float32"))
+            for i, shape in enumerate(get_shapes(case))
         }
     if case.source == "orthogonal":
         drawn = [np.asarray(make(seed=i, **case.settings)(MATRIX, "float32")) for i in range(MATRICES)]
         grams = np.stack([w.T @ w for w in drawn[:20]])
         return {"grams": grams, "quantiles": np.quantile(np.stack(drawn), LEVELS, axis=0).astype("float32")}
     seeded = make(seed=5, **case.settings)
-    lines = [line(np.asarray(standard(shape)), np.asarray(seeded(shape, "float32"))) for shape in shapes(case)]
+    lines = [fit_line(np.asarray(standard(shape)), np.asarray(seeded(shape, "float32"))) for shape in get_shapes(case)]
     return {
         "scale": np.stack(lines).astype("float32"),
         "quantiles": np.quantile(np.asarray(seeded(MANY, "float32")), LEVELS).astype("float32"),
@@ -88,7 +89,7 @@ def computed(case: Case, make: Callable[..., Any], standard: Callable[[tuple[int
 
 
 def by_keras(name: str) -> Values:
-    """Compute a case by Keras on JAX."""
+    """Compute a case with Keras on JAX."""
     import keras
 
     case = CASES[name]
@@ -97,11 +98,11 @@ def by_keras(name: str) -> Values:
         "normal": keras.random.normal,
         "truncated_normal": keras.random.truncated_normal,
     }
-    return computed(case, getattr(keras.initializers, case.name), lambda shape: draws[case.source](shape, seed=5))
+    return compute_case(case, getattr(keras.initializers, case.name), lambda shape: draws[case.source](shape, seed=5))
 
 
 def by_pellucid(name: str) -> Values:
-    """Compute a case by pellucid."""
+    """Compute a case with pellucid."""
     from pellucid.nn import initializers
     from pellucid.nn.initializers.random import truncated_normal
 
@@ -112,4 +113,4 @@ def by_pellucid(name: str) -> Values:
         "truncated_normal": truncated_normal,
     }
     make = getattr(initializers, case.name)
-    return computed(case, make, lambda shape: draws[case.source](np.random.default_rng(5), shape))
+    return compute_case(case, make, lambda shape: draws[case.source](np.random.default_rng(5), shape))

@@ -1,4 +1,4 @@
-"""Losses: values, and gradients by the prediction, or by the scores where Keras divides probabilities by their sum."""
+"""Losses: values, and gradients with respect to the scores, because Keras normalizes probabilities to a sum of 1."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tests.nn.peers.store import Values, numbers
+from tests.nn.peers.store import Values, draw_normal
 
 
 class Case(NamedTuple):
-    """A class of Keras's losses, its settings, what targets and predictions are, and what it is called with."""
+    """A loss class, its arguments, the kinds of targets and predictions, their shape, the weights and the mask."""
 
     name: str
     settings: Mapping[str, Any] = MappingProxyType({})
@@ -90,16 +90,16 @@ CASES: dict[str, Case] = {
 }
 
 
-def targets(name: str) -> np.ndarray:
+def make_targets(name: str) -> np.ndarray:
     """Return the targets of a case."""
     case = CASES[name]
-    raw = numbers(f"{name} t", case.shape)
+    raw = draw_normal(f"{name} t", case.shape)
     if case.targets == "labels":
         return np.argmax(raw, axis=-1).astype("int32")
     if case.targets == "sequences":
-        found = np.argmax(raw, axis=-1)[:, :3].astype("int32") + 1
-        found[:, 1] = np.minimum(found[:, 0], case.shape[-1] - 1)  # what repeats needs a blank between
-        return np.minimum(found, case.shape[-1] - 1) * (np.arange(3) < [[3], [1], [2], [3]][: case.shape[0]])
+        labels = np.argmax(raw, axis=-1)[:, :3].astype("int32") + 1
+        labels[:, 1] = np.minimum(labels[:, 0], case.shape[-1] - 1)  # repeated labels need a blank between them
+        return np.minimum(labels, case.shape[-1] - 1) * (np.arange(3) < [[3], [1], [2], [3]][: case.shape[0]])
     kinds = {
         "numbers": raw,
         "counts": np.round(2 * np.abs(raw)),
@@ -111,22 +111,22 @@ def targets(name: str) -> np.ndarray:
     return kinds[case.targets]
 
 
-def given(name: str) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
-    """Return the scores of a case, the weights and the mask."""
+def make_inputs(name: str) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
+    """Return the scores, the sample weights and the mask of a case."""
     case = CASES[name]
-    weights = None if case.weights is None else np.abs(numbers(f"{name} w", case.weights))
-    mask = numbers(f"{name} m", case.shape[:2]) > -0.5 if case.mask else None
-    return numbers(f"{name} z", case.shape), weights, mask
+    weights = None if case.weights is None else np.abs(draw_normal(f"{name} w", case.weights))
+    mask = draw_normal(f"{name} m", case.shape[:2]) > -0.5 if case.mask else None
+    return draw_normal(f"{name} z", case.shape), weights, mask
 
 
 def by_keras(name: str) -> Values:
-    """Compute a case by Keras on JAX."""
+    """Compute a case with Keras on JAX."""
     import jax
     import keras
 
     case = CASES[name]
-    z, weights, mask = given(name)
-    makes = {
+    z, weights, mask = make_inputs(name)
+    transforms = {
         "numbers": lambda z: z,
         "positive": keras.ops.exp,
         "softmax": keras.ops.softmax,
@@ -136,10 +136,10 @@ def by_keras(name: str) -> Values:
     loss = getattr(keras.losses, case.name)(**case.settings)
 
     def function(z: Any) -> Any:
-        p = makes[case.predictions](z)
+        p = transforms[case.predictions](z)
         if mask is not None:
             keras.src.backend.set_keras_mask(p, mask)
-        return loss(targets(name), p, weights)
+        return loss(make_targets(name), p, weights)
 
     value, pull = jax.vjp(function, z)
     (gradient,) = pull(np.ones(value.shape, "float32"))
@@ -147,22 +147,22 @@ def by_keras(name: str) -> Values:
 
 
 def by_pellucid(name: str) -> Values:
-    """Compute a case by pellucid."""
+    """Compute a case with pellucid."""
     import pellucid as pel
 
     case = CASES[name]
-    makes = {
+    transforms = {
         "numbers": lambda z: z,
         "positive": pel.exp,
         "softmax": pel.softmax,
         "sigmoid": pel.sigmoid,
         "unit": pel.nn.UnitNormalization(),
     }
-    values = dict(zip(("t", "z", "w", "m"), (targets(name), *given(name)), strict=True))
+    values = dict(zip(("t", "z", "w", "m"), (make_targets(name), *make_inputs(name)), strict=True))
     inputs = {k: pel.tensor(k, ("n", *v.shape[1:]), v.dtype) for k, v in values.items() if v is not None}
-    p = makes[case.predictions](inputs["z"])
+    p = transforms[case.predictions](inputs["z"])
     if "m" in inputs:
-        p = pel.masked(p, inputs["m"])
+        p = pel.attach_mask(p, inputs["m"])
     loss = getattr(pel.nn.losses, case.name)(**case.settings)(inputs["t"], p, inputs.get("w"))
     results = [loss, pel.grad(loss.sum(), inputs["z"])]
     value, gradient = pel.function(list(inputs.values()), results, mode="numpy")(*(values[k] for k in inputs))

@@ -1,4 +1,4 @@
-"""Several inputs made one."""
+"""Layers that merge several inputs."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ CASES: dict[str, Case] = {
 
 
 def by_keras(key: str) -> Values:
-    """Compute a case by Keras."""
+    """Compute a case with Keras."""
     return several.by_keras(key, CASES[key])
 
 
 def by_pellucid(key: str) -> Values:
-    """Compute a case by pellucid."""
+    """Compute a case with pellucid."""
     return several.by_pellucid(key, CASES[key])

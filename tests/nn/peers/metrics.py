@@ -1,4 +1,4 @@
-"""Metrics: what they are after one batch and after two, with weights and without."""
+"""Metrics: values after one batch and after two, with and without sample weights."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tests.nn.peers.store import Values, numbers
+from tests.nn.peers.store import Values, draw_normal
 
 
 class Case(NamedTuple):
-    """A class of Keras's metrics, its settings, what targets and predictions are, and whether steps are masked."""
+    """A metric class, its arguments, the kinds of targets and predictions, the shape, and whether steps are masked."""
 
     name: str
     settings: Mapping[str, Any] = MappingProxyType({})
@@ -90,13 +90,13 @@ CASES: dict[str, Case] = {
     "one-hot iou": Case("OneHotIoU", {"num_classes": 3, "target_class_ids": [1]}, "one-hot", "fractions"),
     "one-hot mean iou": Case("OneHotMeanIoU", {"num_classes": 3}, "one-hot", "fractions"),
 }
-WHOLE = ("IoU", "MeanIoU", "BinaryIoU", "OneHotIoU", "OneHotMeanIoU")
-"""What counts in integers with Keras, so that weights are."""
+INTEGER_METRICS = ("IoU", "MeanIoU", "BinaryIoU", "OneHotIoU", "OneHotMeanIoU")
+"""Metrics for which Keras requires integer weights."""
 
 
-def drawn(key: str, kind: str, shape: tuple[int, ...]) -> np.ndarray:
-    """Return targets or predictions of a kind."""
-    raw = numbers(key, shape)
+def make_values(key: str, kind: str, shape: tuple[int, ...]) -> np.ndarray:
+    """Return random targets or predictions of one kind."""
+    raw = draw_normal(key, shape)
     kinds = {
         "numbers": raw,
         "fractions": 1 / (1 + np.exp(-raw)),
@@ -109,29 +109,29 @@ def drawn(key: str, kind: str, shape: tuple[int, ...]) -> np.ndarray:
     return kinds[kind]
 
 
-def batches(name: str) -> list[dict[str, np.ndarray]]:
+def make_batches(name: str) -> list[dict[str, np.ndarray]]:
     """Return targets, predictions, weights and masks of two batches."""
     case = CASES[name]
     found = []
     for i, count in enumerate((7, 4)):
         shape = (count, *case.shape)
-        weights = np.abs(numbers(f"{name} w{i}", shape[:2] if case.mask else shape[:1]))
-        if case.name in WHOLE:
+        weights = np.abs(draw_normal(f"{name} w{i}", shape[:2] if case.mask else shape[:1]))
+        if case.name in INTEGER_METRICS:
             weights = np.ceil(weights).astype("int32")
-        t, p = drawn(f"{name} t{i}", case.targets, shape), drawn(f"{name} p{i}", case.predictions, shape)
-        found.append({"t": t, "p": p, "w": weights, "m": numbers(f"{name} m{i}", shape[:2]) > -0.5})
+        t, p = make_values(f"{name} t{i}", case.targets, shape), make_values(f"{name} p{i}", case.predictions, shape)
+        found.append({"t": t, "p": p, "w": weights, "m": draw_normal(f"{name} m{i}", shape[:2]) > -0.5})
     return found
 
 
 def by_keras(name: str) -> Values:
-    """Compute a case by Keras on JAX."""
+    """Compute a case with Keras on JAX."""
     import keras
 
     case = CASES[name]
     found: Values = {}
     for kind in ("plain", "weighted"):
         metric = getattr(keras.metrics, case.name)(**case.settings)
-        for i, batch in enumerate(batches(name)):
+        for i, batch in enumerate(make_batches(name)):
             p = keras.ops.convert_to_tensor(batch["p"])
             if case.mask:
                 keras.src.backend.set_keras_mask(p, batch["m"])
@@ -141,18 +141,18 @@ def by_keras(name: str) -> Values:
 
 
 def by_pellucid(name: str) -> Values:
-    """Compute a case by pellucid."""
+    """Compute a case with pellucid."""
     import pellucid as pel
 
     case = CASES[name]
-    inputs = {k: pel.tensor(k, ("n", *v.shape[1:]), v.dtype) for k, v in batches(name)[0].items()}
-    p = pel.masked(inputs["p"], inputs["m"]) if case.mask else inputs["p"]
+    inputs = {k: pel.tensor(k, ("n", *v.shape[1:]), v.dtype) for k, v in make_batches(name)[0].items()}
+    p = pel.attach_mask(inputs["p"], inputs["m"]) if case.mask else inputs["p"]
     found: Values = {}
     for kind in ("plain", "weighted"):
         metric = getattr(pel.nn.metrics, case.name)(**case.settings)
-        running = metric.to_streaming(inputs["t"], p, inputs["w"] if kind == "weighted" else None)
+        streaming = metric.to_streaming(inputs["t"], p, inputs["w"] if kind == "weighted" else None)
         used = [k for k in inputs if k in "tp" or (k == "w" and kind == "weighted") or (k == "m" and case.mask)]
-        step = pel.function([inputs[k] for k in used], running.result, updates=running.updates, mode="numpy")
-        for i, batch in enumerate(batches(name)):
+        step = pel.function([inputs[k] for k in used], streaming.result, updates=streaming.updates, mode="numpy")
+        for i, batch in enumerate(make_batches(name)):
             found[f"{kind} {i}"] = step(*(batch[k] for k in used))
     return found

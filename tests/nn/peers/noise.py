@@ -1,7 +1,7 @@
-"""Layers that are random while training, by the same draws: results, and gradients of a random projection.
+"""Layers that are random in training, with the same random numbers: results, and gradients of a random projection.
 
-The draws are ours. What a layer makes of zeros and ones shows them; that they are drawn as they should be is a test of
-its own. Keras is handed the same.
+The random numbers are those of pellucid, read from the results of a layer on zeros and ones, and given to Keras. Their
+distribution has separate tests.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from unittest import mock
 
 import numpy as np
 
-from tests.nn.peers.store import Values, numbers
+from tests.nn.peers.store import Values, draw_normal
 
 
 @dataclass(frozen=True)
 class Case:
-    """A layer that draws, what it is made with, and the shape of what it is given."""
+    """A layer, its arguments, and the shape of its input."""
 
     name: str
     shape: tuple[int, ...]
@@ -39,62 +39,62 @@ CASES: dict[str, Case] = {
 }
 
 
-def ours(key: str, value: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Return what the layer makes of a value at its first step, and the gradient of its projection."""
+def run_layer(key: str, value: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return the result of the first step of pellucid's layer, and the gradient of a random projection."""
     import pellucid as pel
     from pellucid import nn
 
     case = CASES[key]
     x = pel.tensor("x", shape=(None, *case.shape[1:]))
     y = getattr(nn, case.name)(**case.settings, seed=3)(x)
-    slope = pel.grad((y * numbers(f"{key} g", case.shape)).sum(), x)
-    return pel.function([x], [y, slope], mode="numpy")(value)
+    gradient = pel.grad((y * draw_normal(f"{key} g", case.shape)).sum(), x)
+    return pel.function([x], [y, gradient], mode="numpy")(value)
 
 
-def draws(key: str) -> np.ndarray:
-    """Return what was drawn: which values are kept, or the noise itself."""
+def get_draws(key: str) -> np.ndarray:
+    """Return which values the layer keeps, or its noise."""
     shape = CASES[key].shape
-    at_zero, at_one = (ours(key, np.full(shape, v, "float32"))[0] for v in (0, 1))
+    at_zero, at_one = (run_layer(key, np.full(shape, v, "float32"))[0] for v in (0, 1))
     return {"GaussianNoise": at_zero, "GaussianDropout": at_one}.get(CASES[key].name, at_zero != at_one)
 
 
 @contextmanager
-def drawing(drawn: np.ndarray) -> Iterator[None]:
-    """Hand these draws to Keras."""
+def patch_draws(drawn: np.ndarray) -> Iterator[None]:
+    """Make Keras draw these random numbers."""
     import jax
     import jax.numpy as jnp
     from keras.src.backend import random
 
-    def given(*args: Any, **named: Any) -> Any:
+    def fixed(*args: Any, **named: Any) -> Any:
         return jnp.asarray(drawn)
 
     def uniform(*args: Any, **named: Any) -> Any:
         return jnp.asarray(drawn, "float32")
 
     with (
-        mock.patch.object(jax.random, "bernoulli", given),
-        mock.patch.object(random, "normal", given),
+        mock.patch.object(jax.random, "bernoulli", fixed),
+        mock.patch.object(random, "normal", fixed),
         mock.patch("keras.src.random.random.backend.random.uniform", uniform),
     ):
         yield
 
 
 def by_keras(key: str) -> Values:
-    """Compute a case by Keras, with its random numbers replaced."""
+    """Compute a case with Keras, with its random numbers replaced."""
     import jax
     import jax.numpy as jnp
     import keras
 
     case = CASES[key]
     layer = getattr(keras.layers, case.name)(**case.settings)
-    x, projection = jnp.asarray(numbers(f"{key} x", case.shape)), numbers(f"{key} g", case.shape)
-    with drawing(draws(key)):
+    x, projection = jnp.asarray(draw_normal(f"{key} x", case.shape)), draw_normal(f"{key} g", case.shape)
+    with patch_draws(get_draws(key)):
         y = layer(x, training=True)
-        slope = jax.grad(lambda x: (layer(x, training=True) * projection).sum())(x)
-    return {"y": np.asarray(y), "d0": np.asarray(slope)}
+        gradient = jax.grad(lambda x: (layer(x, training=True) * projection).sum())(x)
+    return {"y": np.asarray(y), "d0": np.asarray(gradient)}
 
 
 def by_pellucid(key: str) -> Values:
-    """Compute a case by pellucid."""
-    y, slope = ours(key, numbers(f"{key} x", CASES[key].shape))
-    return {"y": y, "d0": slope}
+    """Compute a case with pellucid."""
+    y, gradient = run_layer(key, draw_normal(f"{key} x", CASES[key].shape))
+    return {"y": y, "d0": gradient}

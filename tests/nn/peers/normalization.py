@@ -1,10 +1,10 @@
-"""Normalization, in training with the averages that follow, and after it; by PyTorch what Keras has not."""
+"""Normalization layers, in training, with updated averages, and in inference; PyTorch where Keras lacks a layer."""
 
 from __future__ import annotations
 
 from tests.nn.peers import several
 from tests.nn.peers.several import Case
-from tests.nn.peers.store import Values, numbers
+from tests.nn.peers.store import Values, draw_normal
 
 ROWS, LINE, IMAGE = ((5, 3),), ((3, 4, 3),), ((3, 4, 5, 6),)
 MASK = [[True, True, False, True], [False, True, True, True], [True, False, False, False]]
@@ -16,7 +16,7 @@ CASES: dict[str, Case] = {
     "batch, image, axis": Case("BatchNormalization", IMAGE, {"axis": 1, "center": False}, training=True),
     "batch, image, axis, after": Case("BatchNormalization", IMAGE, {"axis": 1, "scale": False}),
     "batch, masked": Case(
-        "BatchNormalization", LINE, masks={0: MASK}, told=lambda masks: {"mask": masks[0]}, training=True
+        "BatchNormalization", LINE, masks={0: MASK}, keras_masks=lambda masks: {"mask": masks[0]}, training=True
     ),
     "layer, rows": Case("LayerNormalization", ROWS),
     "layer, axis": Case("LayerNormalization", IMAGE, {"axis": 2, "epsilon": 0.2}),
@@ -37,24 +37,24 @@ CASES: dict[str, Case] = {
 
 
 def by_keras(key: str) -> Values:
-    """Compute a case by Keras, or by PyTorch what Keras has not."""
+    """Compute a case with Keras, or with PyTorch if Keras lacks it."""
     if CASES[key].name == "LocalResponseNormalization":
         return by_torch(key, **{"alpha": 1e-4, "beta": 0.75, "k": 2.0, "n": 5, **CASES[key].settings})
     return several.by_keras(key, CASES[key])
 
 
 def by_torch(key: str, alpha: float, beta: float, k: float, n: int) -> Values:
-    """Compute by PyTorch, which divides alpha by the number of channels that count."""
+    """Compute a case with PyTorch, which divides alpha by the window size."""
     import torch
 
-    [value] = several.given(key, CASES[key])
+    [value] = several.make_inputs(key, CASES[key])
     x = torch.tensor(value, requires_grad=True)
     y = torch.nn.functional.local_response_norm(x.movedim(-1, 1), n, alpha * n, beta, k).movedim(1, -1)
-    (y * torch.tensor(numbers(f"{key} g0", value.shape))).sum().backward()
+    (y * torch.tensor(draw_normal(f"{key} g0", value.shape))).sum().backward()
     assert x.grad is not None
     return {"y0": y.detach().numpy(), "d0": x.grad.numpy()}
 
 
 def by_pellucid(key: str) -> Values:
-    """Compute a case by pellucid."""
+    """Compute a case with pellucid."""
     return several.by_pellucid(key, CASES[key])

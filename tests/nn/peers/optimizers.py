@@ -1,4 +1,4 @@
-"""Optimizers: ten steps down a noisy bowl, in float32 and float64, from one setting to the next."""
+"""Optimizers: ten steps on a noisy quadratic function, in float32 and float64."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.nn.peers.store import Values, numbers
+from tests.nn.peers.store import Values, draw_normal
 
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "SGD": ("SGD", {}),
@@ -89,27 +89,29 @@ def sgd_with_momentum(w: Any, g: Any, t: int, state: dict[str, Any], learning_ra
 FORMULAS: dict[str, tuple[str, dict[str, Any], Callable[..., Any]]] = {
     "SGD, momentum": ("SGD", {"learning_rate": 0.1, "momentum": 0.5}, sgd_with_momentum),
 }
-"""Optimizers by their published formula, for those that Keras lacks: class, settings, and one step in NumPy.
+"""Cases of optimizers that Keras lacks, with their published formula: class, settings, and one step in NumPy.
 
-The step takes the parameter w, the gradient g, the number of the step t (from 1), a dict that it may keep values in,
-and the settings; it returns the new parameter.
+The step takes the parameter w, the gradient g, the step number t (from 1), a dict for its state, and the settings, and
+returns the new parameter.
 """
 
-STEPS, KEPT = 10, (0, 1, 2, 5, 9)
+STEPS, RECORDED = 10, (0, 1, 2, 5, 9)
 SHAPES = {"W": (3, 2), "b": (2,)}
 DTYPES = ("float32", "float64")
 
 
-def given(case: str, dtype: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    """Return where a case starts, how its bowl is curved, and the noise of every step."""
-    start = {name: numbers(f"{case} {name}", shape).astype(dtype) for name, shape in SHAPES.items()}
-    curve = {name: np.square(numbers(f"{case} c {name}", shape)).astype(dtype) for name, shape in SHAPES.items()}
-    noise = {name: numbers(f"{case} n {name}", (STEPS, *shape)).astype(dtype) for name, shape in SHAPES.items()}
-    return start, curve, noise
+def make_problem(case: str, dtype: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Return the initial parameters, the curvature, and the noise of every step."""
+    start = {name: draw_normal(f"{case} {name}", shape).astype(dtype) for name, shape in SHAPES.items()}
+    curvature = {
+        name: np.square(draw_normal(f"{case} c {name}", shape)).astype(dtype) for name, shape in SHAPES.items()
+    }
+    noise = {name: draw_normal(f"{case} n {name}", (STEPS, *shape)).astype(dtype) for name, shape in SHAPES.items()}
+    return start, curvature, noise
 
 
-def arguments(settings: dict[str, Any], schedules: Any) -> dict[str, Any]:
-    """Return the settings with the schedule that they describe."""
+def make_arguments(settings: dict[str, Any], schedules: Any) -> dict[str, Any]:
+    """Return the settings, with the learning rate as a schedule if they describe one."""
     rate = settings.get("learning_rate")
     if not isinstance(rate, tuple):
         return settings
@@ -117,72 +119,72 @@ def arguments(settings: dict[str, Any], schedules: Any) -> dict[str, Any]:
 
 
 def by_keras(case: str) -> Values:
-    """Compute a case by Keras on JAX."""
+    """Compute a case with Keras on JAX."""
     import jax
     import keras
 
     name, settings = CASES[case]
     result: Values = {}
-    usual = keras.config.floatx()
+    floatx = keras.config.floatx()
     try:
         for dtype in DTYPES:
             with jax.enable_x64(dtype == "float64"):
                 keras.config.set_floatx(dtype)
-                start, curve, noise = given(case, dtype)
-                bound = keras.constraints.NonNeg() if case == "constraint" else None
+                start, curvature, noise = make_problem(case, dtype)
+                constraint = keras.constraints.NonNeg() if case == "constraint" else None
                 variables = {k: keras.Variable(v, dtype=dtype, name=k) for k, v in start.items()}
-                variables["W"].constraint = bound
-                optimizer = getattr(keras.optimizers, name)(**arguments(settings, keras.optimizers.schedules))
+                variables["W"].constraint = constraint
+                optimizer = getattr(keras.optimizers, name)(**make_arguments(settings, keras.optimizers.schedules))
                 path, scale = [], np.asarray(settings.get("loss_scale_factor", 1.0), dtype)
                 for i in range(STEPS):
                     now = {k: np.asarray(v.value) for k, v in variables.items()}
-                    gradients = [scale * (curve[k] * now[k] + noise[k][i]) for k in now]
+                    gradients = [scale * (curvature[k] * now[k] + noise[k][i]) for k in now]
                     optimizer.apply(gradients, list(variables.values()))
                     path.append({k: np.asarray(v.value) for k, v in variables.items()})
                 for k in start:
-                    result[f"{dtype} {k}"] = np.stack([path[i][k] for i in KEPT])
+                    result[f"{dtype} {k}"] = np.stack([path[i][k] for i in RECORDED])
                 if settings.get("use_ema"):
                     averages = optimizer._model_variables_moving_average
                     result |= {f"{dtype} mean {k}": np.asarray(a.value) for k, a in zip(start, averages, strict=True)}
     finally:
-        keras.config.set_floatx(usual)
+        keras.config.set_floatx(floatx)
     return result
 
 
 class Descent:
-    """A case written by pellucid: its parameters, its noise, and the updates of a step."""
+    """A case in pellucid: parameters, noise, and the updates of a step."""
 
     def __init__(self, case: str, dtype: str) -> None:
         import pellucid as pel
 
         name, settings = CASES[case]
-        start, curve, self.noise = given(case, dtype)
+        start, curvature, self.noise = make_problem(case, dtype)
         self.weights = {k: pel.shared(v, k) for k, v in start.items()}
         if case == "constraint":
             self.weights["W"].constraint = pel.nn.constraints.NonNeg()
         self.inputs = {k: pel.tensor(f"noise of {k}", v.shape, dtype) for k, v in start.items()}
-        loss = sum((w * (curve[k] / 2 * w + self.inputs[k])).sum() for k, w in self.weights.items())
-        self.optimizer = getattr(pel.optimizers, name)(**arguments(settings, pel.schedules))
+        loss = sum((w * (curvature[k] / 2 * w + self.inputs[k])).sum() for k, w in self.weights.items())
+        self.optimizer = getattr(pel.optimizers, name)(**make_arguments(settings, pel.schedules))
         self.updates = self.optimizer.updates(loss, list(self.weights.values()))
         self.path: list[dict[str, Any]] = []
 
-    def noise_of(self, step: int) -> list[Any]:
-        """Return the values of the inputs in a step."""
+    def get_noise(self, step: int) -> list[Any]:
+        """Return the noise of a step."""
         return [values[step] for values in self.noise.values()]
 
-    def note(self) -> None:
-        """Remember where the parameters are."""
+    def record(self) -> None:
+        """Record the parameters."""
         self.path.append({k: w.get_value() for k, w in self.weights.items()})
 
-    def values(self) -> Values:
-        """Return the way that the parameters went, and where their averages are."""
-        result = {k: np.stack([self.path[i][k] for i in KEPT]) for k in self.weights}
+    def collect_values(self) -> Values:
+        """Return recorded parameters, and their averages."""
+        result = {k: np.stack([self.path[i][k] for i in RECORDED]) for k in self.weights}
         averages = self.optimizer.averages
         return result | {f"mean {k}": averages[w].get_value() for k, w in self.weights.items() if averages}
 
 
 def by_pellucid(case: str) -> Values:
-    """Compute a case by pellucid, interpreted."""
+    """Compute a case with pellucid, interpreted."""
     import pellucid as pel
 
     result: Values = {}
@@ -190,24 +192,24 @@ def by_pellucid(case: str) -> Values:
         descent = Descent(case, dtype)
         step = pel.function(list(descent.inputs.values()), updates=descent.updates, mode="numpy")
         for i in range(STEPS):
-            step(*descent.noise_of(i))
-            descent.note()
-        result |= {f"{dtype} {name}": value for name, value in descent.values().items()}
+            step(*descent.get_noise(i))
+            descent.record()
+        result |= {f"{dtype} {name}": value for name, value in descent.collect_values().items()}
     return result
 
 
-def all_compiled(dtype: str) -> dict[str, Values]:
-    """Compute all cases by pellucid, in one compiled program."""
+def compute_all_compiled(dtype: str) -> dict[str, Values]:
+    """Compute all cases with pellucid, in one compiled program."""
     import pellucid as pel
 
     descents = {case: Descent(case, dtype) for case in CASES}
     inputs = [i for descent in descents.values() for i in descent.inputs.values()]
     step = pel.function(inputs, updates=[u for descent in descents.values() for u in descent.updates.items()])
     for i in range(STEPS):
-        step(*[noise for descent in descents.values() for noise in descent.noise_of(i)])
+        step(*[noise for descent in descents.values() for noise in descent.get_noise(i)])
         for descent in descents.values():
-            descent.note()
+            descent.record()
     return {
-        case: {f"{dtype} {name}": value for name, value in descent.values().items()}
+        case: {f"{dtype} {name}": value for name, value in descent.collect_values().items()}
         for case, descent in descents.items()
     }

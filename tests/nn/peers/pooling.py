@@ -1,4 +1,4 @@
-"""Pooling over windows and over all there is, borders, and sizes."""
+"""Pooling, padding, cropping and resizing layers."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ LINE, IMAGE, VOLUME = (2, 9, 3), (2, 7, 6, 3), (2, 4, 5, 3, 2)
 MASK = [[True, True, False, True, False, True, True, False, False], [False, True] + [False] * 7]
 
 CASES: dict[str, Case] = {
-    "greatest of a line": Case("MaxPooling1D", LINE),
-    "greatest of a line, same": Case("MaxPooling1D", LINE, {"pool_size": 3, "strides": 2, "padding": "same"}),
-    "greatest of an image": Case("MaxPooling2D", IMAGE, {"pool_size": (3, 2), "strides": 1}),
-    "greatest of an image, same": Case("MaxPooling2D", IMAGE, {"pool_size": 3, "padding": "same"}),
-    "greatest of a volume": Case("MaxPooling3D", VOLUME, {"pool_size": (1, 2, 2), "padding": "same"}),
+    "maximum of a line": Case("MaxPooling1D", LINE),
+    "maximum of a line, same": Case("MaxPooling1D", LINE, {"pool_size": 3, "strides": 2, "padding": "same"}),
+    "maximum of an image": Case("MaxPooling2D", IMAGE, {"pool_size": (3, 2), "strides": 1}),
+    "maximum of an image, same": Case("MaxPooling2D", IMAGE, {"pool_size": 3, "padding": "same"}),
+    "maximum of a volume": Case("MaxPooling3D", VOLUME, {"pool_size": (1, 2, 2), "padding": "same"}),
     "mean of a line": Case("AveragePooling1D", LINE, {"pool_size": 2}),
     "mean of a line, same": Case("AveragePooling1D", LINE, {"pool_size": 4, "strides": 3, "padding": "same"}),
     "mean of an image": Case("AveragePooling2D", IMAGE, {"pool_size": (2, 3), "strides": (1, 2)}),
     "mean of an image, same": Case("AveragePooling2D", IMAGE, {"pool_size": 3, "strides": 2, "padding": "same"}),
     "mean of a volume": Case("AveragePooling3D", VOLUME, {"pool_size": 2, "strides": 1}),
-    "greatest of all of a line": Case("GlobalMaxPooling1D", LINE),
-    "greatest of all of an image": Case("GlobalMaxPooling2D", IMAGE, {"keepdims": True}),
-    "greatest of all of a volume": Case("GlobalMaxPooling3D", VOLUME),
+    "global maximum of a line": Case("GlobalMaxPooling1D", LINE),
+    "global maximum of an image": Case("GlobalMaxPooling2D", IMAGE, {"keepdims": True}),
+    "global maximum of a volume": Case("GlobalMaxPooling3D", VOLUME),
     "mean of all of a line": Case("GlobalAveragePooling1D", LINE, {"keepdims": True}),
     "mean of all of a line, masked": Case("GlobalAveragePooling1D", LINE, mask=MASK),
     "mean of all of an image": Case("GlobalAveragePooling2D", IMAGE),
@@ -52,10 +52,10 @@ CASES: dict[str, Case] = {
 
 
 def by_keras(key: str) -> Values:
-    """Compute a case by Keras."""
+    """Compute a case with Keras."""
     return single.by_keras(key, CASES[key])
 
 
 def by_pellucid(key: str) -> Values:
-    """Compute a case by pellucid."""
+    """Compute a case with pellucid."""
     return single.by_pellucid(key, CASES[key])

@@ -1,4 +1,4 @@
-"""Layers along sequences: results, and gradients of a random projection by input, first states and weights."""
+"""Layers on sequences: results, and gradients of a random projection with respect to input, states and weights."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.nn.peers.store import Values, numbers
+from tests.nn.peers.store import Values, draw_normal
 
 BATCH, TIME, FEATURES, UNITS = 3, 5, 2, 3
 MASK = np.array([[1, 1, 1, 1, 1], [0, 1, 0, 1, 1], [1, 1, 1, 0, 0]], bool)
@@ -16,20 +16,20 @@ MASK = np.array([[1, 1, 1, 1, 1], [0, 1, 0, 1, 1], [1, 1, 1, 0, 0]], bool)
 
 @dataclass(frozen=True)
 class Case:
-    """Layers one after another, of Keras or of ours, and what they are given.
+    """A chain of layers, of Keras or pellucid, and its inputs.
 
     Attributes
     ----------
     make : function
-        From the module of the layers to a list of them.
+        Takes the module of the layers and returns a list of layers.
     masked : bool
-        Whether the last layer is given a mask.
+        Whether the last layer gets a mask.
     states : int
-        How many first states the last layer is given.
+        Number of initial states of the last layer.
     words : int
-        How many words there are, if the input is of integers.
+        Vocabulary size of an integer input, 0 for a floating-point input.
     inner : tuple of int
-        What the input has instead of features.
+        Shape of a step.
     """
 
     make: Callable[[Any], list[Any]]
@@ -39,8 +39,8 @@ class Case:
     inner: tuple[int, ...] = (FEATURES,)
 
 
-def _walks() -> dict[str, Case]:
-    """Every recurrent layer with every way to walk."""
+def _make_layer_cases() -> dict[str, Case]:
+    """Return every recurrent layer with all kinds of settings."""
     found = {}
     kinds = {
         "SimpleRNN": ("SimpleRNN", {}, 1),
@@ -59,19 +59,19 @@ def _walks() -> dict[str, Case]:
         "other activations": ({"activation": "relu", "go_backwards": True}, False, False),
     }
     for kind, (name, settings, states) in kinds.items():
-        for way, (more, masked, begun) in ways.items():
+        for way, (more, masked, initial) in ways.items():
             gates = {"recurrent_activation": "softsign"} if way == "other activations" and name != "SimpleRNN" else {}
-            given = {**settings, **more, **gates}
+            arguments = {**settings, **more, **gates}
 
-            def make(layers: Any, name: str = name, given: dict[str, Any] = given) -> list[Any]:
-                return [getattr(layers, name)(UNITS, **given)]
+            def make(layers: Any, name: str = name, arguments: dict[str, Any] = arguments) -> list[Any]:
+                return [getattr(layers, name)(UNITS, **arguments)]
 
-            found[f"{kind}: {way}"] = Case(make, masked, states if begun else 0)
+            found[f"{kind}: {way}"] = Case(make, masked, states if initial else 0)
     return found
 
 
 CASES: dict[str, Case] = {
-    **_walks(),
+    **_make_layer_cases(),
     **{
         f"Bidirectional: {mode}": Case(
             lambda layers, mode=mode: [layers.Bidirectional(layers.GRU(UNITS, return_sequences=True), merge_mode=mode)],
@@ -106,90 +106,90 @@ CASES: dict[str, Case] = {
 VALUE_MASKED = {"Masking into GRU", "two layers, masked"}
 
 
-def given(name: str) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Return the input and the first states."""
+def make_inputs(name: str) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Return the input and the initial states."""
     case = CASES[name]
     if case.words:
         return np.random.default_rng(1).integers(0, case.words, (BATCH, TIME)).astype("int32"), []
-    x = numbers(f"{name} x", (BATCH, TIME, *case.inner))
+    x = draw_normal(f"{name} x", (BATCH, TIME, *case.inner))
     if name in VALUE_MASKED:
         x[~MASK] = 0.5
-    return x, [numbers(f"{name} s{i}", (BATCH, UNITS)) for i in range(case.states)]
+    return x, [draw_normal(f"{name} s{i}", (BATCH, UNITS)) for i in range(case.states)]
 
 
-def weights(name: str, shapes: list[tuple[int, ...]]) -> list[np.ndarray]:
-    """Return what stands in for the weights, which both sides have in the same order."""
-    return [numbers(f"{name} w{i}", shape, 0.7) for i, shape in enumerate(shapes)]
+def make_weights(name: str, shapes: list[tuple[int, ...]]) -> list[np.ndarray]:
+    """Return random weights; both libraries have them in the same order."""
+    return [draw_normal(f"{name} w{i}", shape, 0.7) for i, shape in enumerate(shapes)]
 
 
-def keywords(case: Case, mask: Any, states: Any) -> dict[str, Any]:
-    """Return what the last layer is called with."""
+def make_keywords(case: Case, mask: Any, states: Any) -> dict[str, Any]:
+    """Return the keyword arguments of the last layer."""
     return {**({"mask": mask} if case.masked else {}), **({"initial_state": states} if case.states else {})}
 
 
-def joined(arrays: Any) -> np.ndarray:
-    """Return arrays as one, one after another."""
+def concatenate(arrays: Any) -> np.ndarray:
+    """Return the elements of all arrays as one vector."""
     return np.concatenate([np.ravel(np.asarray(a)) for a in arrays])
 
 
 def by_keras(name: str) -> Values:
-    """Compute a case by Keras on JAX."""
+    """Compute a case with Keras on JAX."""
     import jax
     import jax.numpy as jnp
     import keras
 
-    case, (x, states) = CASES[name], given(name)
+    case, (x, states) = CASES[name], make_inputs(name)
     layers = case.make(keras.layers)
     y = x
     for layer in layers:
         y = layer(y)
-    w = weights(name, [v.shape for layer in layers for v in layer.trainable_variables])
+    w = make_weights(name, [v.shape for layer in layers for v in layer.trainable_variables])
 
     def results(x: Any, states: Any, w: Any) -> list[Any]:
         y, left, mask = x, list(w), None
         for layer in layers:
             own = [left.pop(0) for _ in layer.trainable_variables]
             fixed = [v.value for v in layer.non_trainable_variables]
-            more = keywords(case, MASK, states) if layer is layers[-1] else {}
-            told = {} if mask is None else {"mask": mask}
-            # A mask does not come through a stateless call by itself.
+            more = make_keywords(case, MASK, states) if layer is layers[-1] else {}
+            mask_keyword = {} if mask is None else {"mask": mask}
+            # A stateless call does not propagate the mask.
             mask = layer.compute_mask(y, mask)
-            y, _ = layer.stateless_call(own, fixed, y, **told, **more)
+            y, _ = layer.stateless_call(own, fixed, y, **mask_keyword, **more)
         return list(y) if isinstance(y, (list, tuple)) else [y]
 
     def projection(x: Any, states: Any, w: Any) -> Any:
-        return sum(jnp.sum(y * numbers(f"{name} p{i}", y.shape)) for i, y in enumerate(results(x, states, w)))
+        return sum(jnp.sum(y * draw_normal(f"{name} p{i}", y.shape)) for i, y in enumerate(results(x, states, w)))
 
     if case.words:
         gradients = jax.grad(projection, 2)(x, states, w)
     else:
         dx, ds, dw = jax.grad(projection, (0, 1, 2))(x, states, w)
         gradients = [dx, *ds, *dw]
-    return {"values": joined(results(x, states, w)), "gradients": joined(gradients)}
+    return {"values": concatenate(results(x, states, w)), "gradients": concatenate(gradients)}
 
 
 def by_pellucid(name: str, mode: str = "xla") -> Values:
-    """Compute a case by pellucid."""
+    """Compute a case with pellucid."""
     import pellucid as pel
 
-    case, (x, states) = CASES[name], given(name)
+    case, (x, states) = CASES[name], make_inputs(name)
     layers = case.make(pel.nn)
     start = pel.tensor("x", ("n", *x.shape[1:]), x.dtype)
-    begun = [pel.tensor(f"s{i}", ("n", UNITS)) for i in range(len(states))]
+    initial = [pel.tensor(f"s{i}", ("n", UNITS)) for i in range(len(states))]
     mask = pel.tensor("mask", ("n", TIME), "bool")
     y: Any = start
     for layer in layers:
-        y = layer(y, **(keywords(case, mask, begun) if layer is layers[-1] else {}))
+        y = layer(y, **(make_keywords(case, mask, initial) if layer is layers[-1] else {}))
     results = list(y) if isinstance(y, (list, tuple)) else [y]
     parameters = [p for layer in layers for p in layer.parameters]
-    w = weights(name, [p.shape for p in parameters])
+    w = make_weights(name, [p.shape for p in parameters])
     for p, value in zip(parameters, w, strict=True):
         p.set_value(value)
     weighted = [pel.tensor(f"p{i}", ("n", *y.shape[1:])) for i, y in enumerate(results)]
     projection = sum((y * p).sum() for y, p in zip(results, weighted, strict=True))
-    by = [*([] if case.words else [start]), *begun, *parameters]
-    inputs = [start, *begun, *([mask] if case.masked else []), *weighted]
+    by = [*([] if case.words else [start]), *initial, *parameters]
+    inputs = [start, *initial, *([mask] if case.masked else []), *weighted]
     f = pel.function(inputs, [*results, *pel.grad(projection, by)], mode=mode)
-    projections = [numbers(f"{name} p{i}", (BATCH, *y.shape[1:])) for i, y in enumerate(results)]
+    projections = [draw_normal(f"{name} p{i}", (BATCH, *y.shape[1:])) for i, y in enumerate(results)]
     found = f(x, *states, *([MASK] if case.masked else []), *projections)
-    return {"values": joined(found[: len(results)]), "gradients": joined(found[len(results) :])}
+    return {"values": concatenate(found[: len(results)]), "gradients": concatenate(found[len(results) :])}

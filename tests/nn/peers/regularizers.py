@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.nn.peers.store import Values, numbers
+from tests.nn.peers.store import Values, draw_normal
 
 CASES: dict[str, tuple[str, dict[str, Any], tuple[int, ...]]] = {
     "L1": ("L1", {}, (3, 4)),
@@ -16,22 +16,22 @@ CASES: dict[str, tuple[str, dict[str, Any], tuple[int, ...]]] = {
 
 
 def by_keras(case: str) -> Values:
-    """Compute a case by Keras on JAX."""
+    """Compute a case with Keras on JAX."""
     import jax
     import keras
 
     name, settings, shape = CASES[case]
     penalty = getattr(keras.regularizers, name)(**settings)
-    value, gradient = jax.value_and_grad(lambda w: penalty(w))(numbers(f"{case} w", shape))
+    value, gradient = jax.value_and_grad(lambda w: penalty(w))(draw_normal(f"{case} w", shape))
     return {"value": value, "gradient": gradient}
 
 
 def by_pellucid(case: str) -> Values:
-    """Compute a case by pellucid."""
+    """Compute a case with pellucid."""
     import pellucid as pel
 
     name, settings, shape = CASES[case]
-    w = pel.shared(numbers(f"{case} w", shape), "w")
+    w = pel.shared(draw_normal(f"{case} w", shape), "w")
     penalty = getattr(pel.nn.regularizers, name)(**settings)(w)
     value, gradient = pel.function([], [penalty, pel.grad(penalty, w)])()
     return {"value": value, "gradient": gradient}

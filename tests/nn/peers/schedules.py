@@ -1,4 +1,4 @@
-"""Learning-rate schedules: their rates at many steps, and one that PyTorch has."""
+"""Learning rate schedules: rates at many steps; one cycle is compared with PyTorch."""
 
 from __future__ import annotations
 
@@ -27,28 +27,28 @@ CASES: dict[str, tuple[str, tuple[Any, ...], dict[str, Any]]] = {
     "OneCycle, all": ("OneCycle", (0.1, 200, 0.4, 10.0, 100.0), {}),
 }
 
-# Where a wave ends and the next begins, rounding decides which it is: 40 and 120 are such steps.
+# Steps 40 and 120 are excluded: at a restart, rounding decides which cycle they belong to.
 STEPS = np.array([0, 1, 7, 10, 11, 29, 30, 31, 50, 51, 59, 60, 61, 77, 90, 99, 100, 101, 149, 151, 179, 199])
 
 
 def by_keras(case: str) -> Values:
-    """Compute a case by Keras, or by PyTorch what Keras has not."""
-    name, values, named = CASES[case]
+    """Compute a case with Keras, or with PyTorch if Keras lacks it."""
+    name, values, keywords = CASES[case]
     if name == "OneCycle":
         return {"rates": by_torch(*values)}
     import keras
 
-    schedule = getattr(keras.optimizers.schedules, name)(*values, **named)
+    schedule = getattr(keras.optimizers.schedules, name)(*values, **keywords)
     return {"rates": np.array([np.asarray(schedule(int(step))) for step in STEPS], "float32")}
 
 
-def by_torch(top: float, steps: int, share: float = 0.3, first: float = 25.0, last: float = 1e4) -> Any:
-    """Compute a cycle by PyTorch."""
+def by_torch(peak: float, steps: int, fraction: float = 0.3, first: float = 25.0, last: float = 1e4) -> Any:
+    """Compute one cycle with PyTorch."""
     import torch
 
     optimizer = torch.optim.SGD([torch.zeros(1)], lr=0.1, momentum=0.9)
     cycle = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, top, steps, pct_start=share, div_factor=first, final_div_factor=last
+        optimizer, peak, steps, pct_start=fraction, div_factor=first, final_div_factor=last
     )
     rates = []
     for _ in range(steps):
@@ -60,11 +60,11 @@ def by_torch(top: float, steps: int, share: float = 0.3, first: float = 25.0, la
 
 
 def by_pellucid(case: str) -> Values:
-    """Compute a case by pellucid."""
+    """Compute a case with pellucid."""
     import pellucid as pel
 
-    name, values, named = CASES[case]
-    schedule = getattr(pel.schedules, name)(*values, **named)
+    name, values, keywords = CASES[case]
+    schedule = getattr(pel.schedules, name)(*values, **keywords)
     step = pel.iscalar("step")
     rate = pel.function([step], schedule(step), mode="numpy")
     return {"rates": np.array([rate(s) for s in STEPS.astype("int32")])}

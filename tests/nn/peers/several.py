@@ -1,5 +1,7 @@
-"""A layer that is called on one input or several, in training or after it: its results, gradients of a random
-projection by the inputs and the weights, and what training makes of the weights that are not learned.
+"""Cases of layers with one or several inputs, in training and inference.
+
+Compared are the results, the gradients of a random projection with respect to inputs and weights, and the non-trainable
+weights after a training step.
 """
 
 from __future__ import annotations
@@ -9,31 +11,31 @@ from typing import Any
 
 import numpy as np
 
-from tests.nn.peers.store import Values, numbers
+from tests.nn.peers.store import Values, draw_normal
 
 
 @dataclass(frozen=True)
 class Case:
-    """A layer by its name, what it is made with, and what it is given.
+    """A layer, its arguments and its inputs.
 
     Attributes
     ----------
     name : str
-        Of the class.
+        Class of the layer.
     shapes : tuple of tuple of int
-        Of the inputs.
+        Shapes of the inputs.
     settings : dict
-        What the layer is made with.
+        Arguments of the class.
     keywords : dict
-        What both are called with, besides the inputs.
+        Keyword arguments of the call.
     masks : dict
-        The masks of some inputs, by the input's number.
-    told : function or None
-        How Keras is told the masks: from them to keywords.
-    spread : bool
-        Whether the inputs are arguments of their own, not one list.
+        Masks of inputs, by position.
+    keras_masks : function or None
+        Returns the keyword arguments by which Keras takes the masks.
+    separate : bool
+        Whether the inputs are separate arguments instead of one list.
     training : bool
-        Whether this is the formula of training.
+        Whether the layer is in training mode.
     """
 
     name: str
@@ -41,23 +43,23 @@ class Case:
     settings: dict[str, Any] = field(default_factory=dict)
     keywords: dict[str, Any] = field(default_factory=dict)
     masks: dict[int, Any] = field(default_factory=dict)
-    told: Any = None
-    spread: bool = False
+    keras_masks: Any = None
+    separate: bool = False
     training: bool = False
 
     def arguments(self, inputs: list[Any]) -> list[Any]:
-        """Return what the layer is called on."""
-        return inputs if self.spread or len(inputs) == 1 else [inputs]
+        """Return the positional arguments of the call."""
+        return inputs if self.separate or len(inputs) == 1 else [inputs]
 
 
-def given(key: str, case: Case) -> list[np.ndarray]:
-    """Return the inputs."""
-    return [numbers(f"{key} x{i}", shape) for i, shape in enumerate(case.shapes)]
+def make_inputs(key: str, case: Case) -> list[np.ndarray]:
+    """Return the values of the inputs."""
+    return [draw_normal(f"{key} x{i}", shape) for i, shape in enumerate(case.shapes)]
 
 
-def weight(key: str, number: int, name: str, shape: tuple[int, ...]) -> np.ndarray:
+def make_weight(key: str, number: int, name: str, shape: tuple[int, ...]) -> np.ndarray:
     """Return the value of a weight; a variance is positive."""
-    value = numbers(f"{key} w{number}", shape, 0.5)
+    value = draw_normal(f"{key} w{number}", shape, 0.5)
     return np.abs(value) + np.float32(0.5) if "variance" in name else value
 
 
@@ -67,54 +69,56 @@ def as_list(result: Any) -> list[Any]:
 
 
 def by_keras(key: str, case: Case) -> Values:
-    """Compute by Keras on its JAX backend."""
+    """Compute a case with Keras on JAX."""
     import jax
     import jax.numpy as jnp
     import keras
 
-    x = [jnp.asarray(e) for e in given(key, case)]
+    x = [jnp.asarray(e) for e in make_inputs(key, case)]
     layer = getattr(keras.layers, case.name)(**case.settings)
     keywords = {k: jnp.asarray(v) if isinstance(v, np.ndarray) else v for k, v in case.keywords.items()}
     if case.masks:
-        keywords |= case.told({i: jnp.asarray(m) for i, m in case.masks.items()})
+        keywords |= case.keras_masks({i: jnp.asarray(m) for i, m in case.masks.items()})
     layer(*case.arguments(x), **keywords)
     for i, w in enumerate(layer.weights):
-        w.assign(weight(key, i, w.name, w.shape))
+        w.assign(make_weight(key, i, w.name, w.shape))
     weights = [w.value for w in layer.trainable_variables]
     fixed = [w.value for w in layer.non_trainable_variables]
     named = keywords | ({"training": True} if case.training else {})
 
     def results(x: Any, weights: Any) -> tuple[list[Any], Any]:
-        y, kept = layer.stateless_call(weights, fixed, *case.arguments(x), **named)
-        return as_list(y), kept
+        y, state = layer.stateless_call(weights, fixed, *case.arguments(x), **named)
+        return as_list(y), state
 
-    def projected(x: Any, weights: Any) -> Any:
-        return sum((y * numbers(f"{key} g{i}", y.shape)).sum() for i, y in enumerate(results(x, weights)[0]))
+    def project(x: Any, weights: Any) -> Any:
+        return sum((y * draw_normal(f"{key} g{i}", y.shape)).sum() for i, y in enumerate(results(x, weights)[0]))
 
-    ys, kept = results(x, weights)
-    slopes = jax.grad(projected, (0, 1))(x, weights)
+    ys, state = results(x, weights)
+    gradients = jax.grad(project, (0, 1))(x, weights)
     found = {f"y{i}": y for i, y in enumerate(ys)}
-    found |= {f"d{i}": slope for i, slope in enumerate([*slopes[0], *slopes[1]])}
-    found |= {f"kept{i}": value for i, value in enumerate(kept)} if case.training else {}
+    found |= {f"d{i}": slope for i, slope in enumerate([*gradients[0], *gradients[1]])}
+    found |= {f"kept{i}": value for i, value in enumerate(state)} if case.training else {}
     return {name: np.asarray(value) for name, value in found.items()}
 
 
 def by_pellucid(key: str, case: Case) -> Values:
-    """Compute by pellucid."""
+    """Compute a case with pellucid."""
     import pellucid as pel
     from pellucid import nn
 
-    values = given(key, case)
+    values = make_inputs(key, case)
     x = [pel.tensor(f"x{i}", shape=(None, *shape[1:])) for i, shape in enumerate(case.shapes)]
-    seen = [pel.masked(e, np.asarray(case.masks[i])) if i in case.masks else e for i, e in enumerate(x)]
+    masked_inputs = [pel.attach_mask(e, np.asarray(case.masks[i])) if i in case.masks else e for i, e in enumerate(x)]
     layer = getattr(nn, case.name)(**case.settings)
-    ys = as_list(layer(*case.arguments(seen), **case.keywords))
+    ys = as_list(layer(*case.arguments(masked_inputs), **case.keywords))
     for i, p in enumerate(layer.parameters):
-        p.set_value(weight(key, i, str(p.name), p.shape))
+        p.set_value(make_weight(key, i, str(p.name), p.shape))
     ys = ys if case.training else pel.inference(ys)
-    projected = sum((y * numbers(f"{key} g{i}", (case.shapes[0][0], *y.shape[1:]))).sum() for i, y in enumerate(ys))
-    slopes = pel.grad(projected, [*x, *[p for p in layer.parameters if p.trainable_by_default]])
-    kept = list(pel.updates_of(ys).values())
-    found = pel.function(x, [*ys, *slopes, *kept], mode="numpy")(*values)
-    names = [f"{kind}{i}" for kind, some in (("y", ys), ("d", slopes), ("kept", kept)) for i in range(len(some))]
+    projection = sum(
+        (y * draw_normal(f"{key} g{i}", (case.shapes[0][0], *y.shape[1:]))).sum() for i, y in enumerate(ys)
+    )
+    gradients = pel.grad(projection, [*x, *[p for p in layer.parameters if p.trainable_by_default]])
+    state = list(pel.collect_updates(ys).values())
+    found = pel.function(x, [*ys, *gradients, *state], mode="numpy")(*values)
+    names = [f"{kind}{i}" for kind, some in (("y", ys), ("d", gradients), ("kept", state)) for i in range(len(some))]
     return dict(zip(names, found, strict=True))

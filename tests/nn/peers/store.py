@@ -1,4 +1,4 @@
-"""Where golden values lie, and the random numbers that both sides are given."""
+"""Files of golden values, and random numbers for both libraries."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ GOLDEN = Path(__file__).parent / "golden"
 Values = dict[str, np.ndarray]
 
 
-def numbers(key: str, shape: tuple[int, ...], scale: float = 1.0) -> np.ndarray:
-    """Return random numbers in float32 that depend on the key alone."""
+def draw_normal(key: str, shape: tuple[int, ...], scale: float = 1.0) -> np.ndarray:
+    """Return normal random numbers in float32 that depend only on the key."""
     seed = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "little")
     return (scale * np.random.default_rng(seed).standard_normal(shape)).astype("float32")
 
 
 def load(family: str) -> dict[str, Values]:
-    """Return the golden values of a family: for every case, arrays by name."""
+    """Return the golden values of a family: a dict of arrays for each case."""
     found: dict[str, Values] = {}
     with np.load(GOLDEN / f"{family}.npz") as stored:
         for key in stored.files:
@@ -36,7 +36,7 @@ def save(family: str, values: dict[str, Values]) -> None:
 
 
 def compare(found: Values, wanted: Values, tolerance: float = 1e-5) -> None:
-    """Hold the arrays of a case against those of the other side, relatively and absolutely."""
+    """Check that two results have equal names and dtypes, and values equal up to a relative and absolute tolerance."""
     assert set(found) == set(wanted)
     for name, value in wanted.items():
         assert np.asarray(found[name]).dtype == value.dtype, name
