@@ -36,7 +36,7 @@ class OpFormulas:
     formula: str = ""
     gradients: list[str] = field(default_factory=list)
     reason: str = ""  # why there are no gradients
-    definition: str = ""  # of a compound op, if it is short
+    definition: str = ""  # of a composite op, if it is short
     text: list[str] = field(default_factory=list)  # formula and gradients as text
     cost: str = ""
     result_kind: str = ""  # as in NumPy
@@ -55,7 +55,7 @@ def write_formulas(op: Op) -> OpFormulas:
         formula=formula,
         gradients=gradients if is_short else [],
         reason="" if gradients and is_short else explain_missing_gradient(op, rule),
-        definition=write_definition(rule) if op.compound else "",
+        definition=write_definition(rule) if op.composite else "",
         text=[text, *text_gradients] if is_short else [text],
         cost=describe_cost(op, node),
         result_kind=np.dtype(node.dtype).kind,
@@ -109,7 +109,7 @@ def make_inputs(operands: Any, is_symbolic: bool) -> list[Input]:
 
 def explain_missing_gradient(op: Op, rule: GradientRule) -> str:
     assert rule.result is not None
-    if rule.gradients and op.compound and op.grad is None:
+    if rule.gradients and op.composite and op.grad is None:
         return "through its definition; `grad` shows it."
     if rule.gradients:
         return "by a rule of several cases, too long for this page; `grad` shows it."
@@ -118,7 +118,7 @@ def explain_missing_gradient(op: Op, rule: GradientRule) -> str:
 
 
 def write_definition(rule: GradientRule) -> str:
-    """Return the definition of a compound op, or nothing if it is long."""
+    """Return the definition of a composite op, or nothing if it is long."""
     assert rule.result is not None
     names = {e: name for e, name in rule.names.items() if e is not rule.result}
     definition = latex(expand(rule.result), names)

@@ -56,7 +56,7 @@ class LatexNotation:
         own = get_own_name(node)
         return label if label is not None or own is None else name_to_latex(own)
 
-    def leaf(self, node: Any) -> tuple[str, int]:
+    def format_leaf(self, node: Any) -> tuple[str, int]:
         if isinstance(node, (Input, Shared, Pattern)):
             letter = name_to_latex(node.name or type(node).__name__.lower())
             below = shape_to_latex(node.shape) if self.shapes and not isinstance(node, Pattern) else ""
@@ -85,7 +85,7 @@ class LatexNotation:
     def precedence(self, node: Any) -> int:
         if self.label(node) is not None:
             return ATOM
-        return self.leaf(node)[1] if getattr(node, "op", None) is None else get_precedence(node.op)
+        return self.format_leaf(node)[1] if getattr(node, "op", None) is None else get_precedence(node.op)
 
     def separate_scripts(self, pieces: list[TemplatePiece]) -> list[TemplatePiece]:
         """Put braces around a name with an index or exponent before it gets another one, which LaTeX refuses."""
@@ -106,7 +106,7 @@ class LatexNotation:
         if label is not None:
             return label
         if getattr(node, "op", None) is None:
-            return self.leaf(node)[0]
+            return self.format_leaf(node)[0]
         pieces = write_op(node.op, get_operands(node), node.settings)
         return "".join(piece for piece in pieces if isinstance(piece, str))
 

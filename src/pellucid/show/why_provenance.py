@@ -3,7 +3,7 @@
 - An elementwise op uses the same element of each operand.
 - If an element was only moved, filling the operand with labels shows where it came from.
 - If it is a sum of products, the gradient of the op gives the factors, and labels identify them.
-- A compound op is expanded.
+- A composite op is expanded.
 - Otherwise elements are perturbed. Those that change the result are the ones it depends on.
 """
 
@@ -53,7 +53,7 @@ class Provenance:
 
     Kinds are ``"applied"`` (the op on one element of each operand), ``"moved"`` (an unchanged element), ``"sum"`` (of
     products), ``"function"`` (the op on several elements), ``"whole"`` (the op on whole operands), ``"given"`` (a leaf)
-    and ``"compound"`` (an op that must be expanded).
+    and ``"composite"`` (an op that must be expanded).
     """
 
     kind: str
@@ -80,8 +80,8 @@ def trace_element(node: Expr, index: ElementIndex, operands: Sequence[Array], va
     if terms is not None:
         places = tuple(p for t in terms for p in (t.factor_place, t.place) if p is not None)
         return Provenance("sum", places, tuple(terms))
-    if op.compound:
-        return Provenance("compound")
+    if op.composite:
+        return Provenance("composite")
     dependencies = Prober(node, index, operands).find_dependencies()
     return Provenance("whole") if dependencies is None else Provenance("function", dependencies)
 

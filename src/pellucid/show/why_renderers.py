@@ -46,8 +46,8 @@ ADDITIVE_OPS = frozenset(["add", "subtract", "negative"])
 class LeafNotation(NamedTuple):
     """How to write elements that are not expanded, and the omitted terms of a sum."""
 
-    leaf: Callable[[Why], Any]
-    rest: Callable[[int, float], Any]
+    format_leaf: Callable[[Why], Any]
+    format_rest: Callable[[int, float], Any]
 
 
 def write_leaf_name(w: Why, name: Callable[[Why], str]) -> Any:
@@ -95,7 +95,7 @@ LATEX_NUMBERS = LeafNotation(lambda w: shorten(w.value), lambda count, total: sh
 
 def write_arithmetic(w: Why, notation: LeafNotation) -> Any:
     if w.kind in ("given", "moved"):
-        return notation.leaf(w.operands[0] if w.operands else w)
+        return notation.format_leaf(w.operands[0] if w.operands else w)
     return write_element(w, notation, "top", 0)
 
 
@@ -108,7 +108,7 @@ def write_element(w: Why, notation: LeafNotation, context: str, level: int) -> A
     env, expr, _ = w.source
     kind = w.kind
     if context != "top" and is_leaf(w, context, level):
-        return notation.leaf(w)
+        return notation.format_leaf(w)
     assert expr.op is not None
     if kind == "sum":
         return write_sum(w, notation, context, level)
@@ -165,7 +165,7 @@ def write_sum(w: Why, notation: LeafNotation, context: str, level: int) -> Any:
         total = add_term(total, *write_term(w, terms[k], notation, inner, level))
     rest = [c for k, c in enumerate(contributions) if k not in set(kept)]
     if rest:
-        total = add_term(total, notation.rest(len(rest), float(sum(rest)) / (factor or 1.0)), False)
+        total = add_term(total, notation.format_rest(len(rest), float(sum(rest)) / (factor or 1.0)), False)
     if total is None:
         return constant(0.0)
     return total if factor is None else multiply_by_factor(total, factor)
@@ -241,9 +241,9 @@ def find_leaves(w: Why) -> list[Why]:
 
     def collect(w: Why) -> Any:
         found.append(w)
-        return TEXT_NAMES.leaf(w)
+        return TEXT_NAMES.format_leaf(w)
 
-    write_arithmetic(w, TEXT_NAMES._replace(leaf=collect))
+    write_arithmetic(w, TEXT_NAMES._replace(format_leaf=collect))
     return list({o.key: o for o in found if o.kind != "given"}.values())
 
 

@@ -132,10 +132,10 @@ def find_source(env: ValueEnv, expr: Expr, index: ElementIndex) -> Element:
 
 
 def expand_compound(env: ValueEnv, expr: Expr, index: ElementIndex) -> Element | None:
-    """Return the element of the definition of a compound op, or None."""
+    """Return the element of the definition of a composite op, or None."""
     if expr.op is None or expr.op is OUTPUT or expr.op.elementwise or len(expr.types) > 1:
         return None
-    return (env, expand(expr), index) if env.provenance(expr, index).kind == "compound" else None
+    return (env, expand(expr), index) if env.provenance(expr, index).kind == "composite" else None
 
 
 def enter_scan_step(env: ValueEnv, expr: Expr, index: ElementIndex) -> Element | None:

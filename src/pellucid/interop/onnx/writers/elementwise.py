@@ -299,6 +299,6 @@ def leaky_relu(w: OnnxWriter, e: Expr, x: str) -> Any:
     return w.node("LeakyRelu", x, alpha=float(e.settings["negative_slope"]))
 
 
-@writes("masked")
-def masked(w: OnnxWriter, e: Expr, x: str, mask: str) -> Any:
+@writes("attach_mask")
+def attach_mask(w: OnnxWriter, e: Expr, x: str, mask: str) -> Any:
     return x

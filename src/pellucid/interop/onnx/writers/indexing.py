@@ -113,8 +113,8 @@ def cast_indices(w: OnnxWriter, e: Expr, name: str) -> str:
     return name if e.dtype.name in ("int32", "int64") else w.cast(name, "int64")
 
 
-@writes("untake_along_axis")
-def untake_along_axis(w: OnnxWriter, e: Expr, g: str, indices: str, like: str) -> Any:
+@writes("take_along_axis_gradient")
+def take_along_axis_gradient(w: OnnxWriter, e: Expr, g: str, indices: str, like: str) -> Any:
     """Scatter-add into zeros."""
     axis, (given, places, target) = e.settings["axis"], e.inputs
     if any(a != b for i, (a, b) in enumerate(zip(given.shape, target.shape, strict=True)) if i != axis):
@@ -141,8 +141,8 @@ def scatter(w: OnnxWriter, e: Expr, x: str, values: str, *indices: str) -> Any:
     return w.node("Reshape", result, shape, allowzero=1)
 
 
-@writes("stays_at")
-def stays_at(w: OnnxWriter, e: Expr, like: str, *indices: str) -> Any:
+@writes("is_last_write")
+def is_last_write(w: OnnxWriter, e: Expr, like: str, *indices: str) -> Any:
     """Whether a value remains in the result: scatter the values' numbers like the values, then gather them back."""
     target, arrays = e.inputs[0], e.inputs[1:]
     names, shapes = cast_all_indices(w, indices, arrays), [i.shape for i in arrays]

@@ -93,8 +93,8 @@ def join(w: OnnxWriter, e: Expr, *parts: str) -> Any:
     return w.node("Concat", *parts, axis=e.settings["axis"])
 
 
-@writes("part_like")
-def part_like(w: OnnxWriter, e: Expr, x: str, *parts: str) -> Any:
+@writes("slice_like")
+def slice_like(w: OnnxWriter, e: Expr, x: str, *parts: str) -> Any:
     """Slice that starts at the sum of the sizes of the preceding parts."""
     axis, position = e.settings["axis"], e.settings["position"]
     sizes = [w.node("Shape", p, start=axis, end=axis + 1) for p in parts[: position + 1]]
