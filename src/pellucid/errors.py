@@ -66,12 +66,17 @@ class NoSuchNameError(PellucidError, AttributeError):
 def near_miss(name: str, candidates: Iterable[str]) -> str:
     """Return a space and ``Did you mean 'x'?`` for the nearest candidate; an empty string if none is similar.
 
+    A candidate is similar if few letters differ, or if it begins with the name.
+
     Examples
     --------
-    >>> near_miss("sofmax", ["softmax", "tanh"])
-    " Did you mean 'softmax'?"
+    >>> near_miss("sofmax", ["softmax", "tanh"]), near_miss("max", ["max_value", "axis"])
+    (" Did you mean 'softmax'?", " Did you mean 'max_value'?")
     """
-    close = difflib.get_close_matches(name, list(candidates), n=1)
+    names = list(candidates)
+    close = difflib.get_close_matches(name, names, n=1)
+    if not close and len(name) >= 3:
+        close = sorted((candidate for candidate in names if candidate.startswith(name)), key=len)
     return f" Did you mean {close[0]!r}?" if close else ""
 
 

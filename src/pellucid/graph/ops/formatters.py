@@ -2,6 +2,7 @@ r"""Factories of the functions that print ops in text and in LaTeX."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -65,10 +66,10 @@ def function_tex(symbol: str, *shown: str) -> Formatter:
 
 
 def settings_tex(symbol: str) -> Formatter:
-    r"""Print a function in LaTeX with settings in its symbol, such as ``Q_{{{q}}}``."""
+    r"""Print a function in LaTeX with settings in its symbol, such as ``Q_{{{q}}}``. Missing settings are empty."""
 
     def tex(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece]:
-        return [f"{symbol.format(**settings)}(", (operands[0], 0), ")"]
+        return [f"{symbol.format_map(defaultdict(str, settings))}(", (operands[0], 0), ")"]
 
     return tex
 
