@@ -60,6 +60,6 @@ def logistic(
             f"training accuracy {accuracy:.3f} on {points} points",
             f"held-out accuracy {held_out:.3f} on {len(y_new)} points",
             f"the line: {classifier.coef_[0, 0]:.3f} x + {classifier.coef_[0, 1]:.3f} y + "
-            f"{classifier.intercept_[0]:.3f} = 0, with C = {classifier.C_:.3g}",
+            f"{classifier.intercept_[0]:.3f} = 0, with C = {classifier.C_:.3g}".replace("+ -", "- "),
         ],
     )

@@ -229,7 +229,7 @@ def draw_pictures(
         learning_curves(
             {"difference": (passes[1:], np.where(differences > 0, differences, np.nan)[1:])},
             "passes",
-            "of the loss",
+            "relative difference",
             logarithmic=True,
         ),
         reading="The relative difference between the losses by hand and by graph; both axes are logarithmic. It is at "

@@ -1,5 +1,6 @@
 """Symbolic expressions: gradients, rewriting, and compiled programs."""
 
+from collections import Counter
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
@@ -84,17 +85,20 @@ def symbols(
 
 
 def draw_graphs(run: RunContext, pairs: "dict[str, tuple[Expr, Expr]]") -> None:
+    from pellucid.graph.traversal import topological
     from pellucid.show.graph_drawing import draw_graph
 
     for name, pair in pairs.items():
         for when, root in zip(WHEN, pair, strict=True):
+            uses = Counter(e for node in topological([root]) for e in node.inputs)
+            shared = " A node that is used twice is one box with two lines." if max(uses.values()) > 1 else ""
             file = f"{name.removeprefix('the ')}-{when}".replace(" ", "-")
             run.save_figure(
                 file,
                 f"The graph of {name}, {when}",
                 draw_graph(root, title=str(root)),
                 reading=f"The graph of {root}, from its inputs at the top to its value at the bottom: "
-                f"{format_steps(root).strip().replace(chr(10), ';')}. A shared node is one box with several lines.",
+                f"{format_steps(root).strip().replace(chr(10), ';')}.{shared}",
             )
 
 

@@ -20,7 +20,7 @@ from pellucid.experiments.train import config_toml
 from pellucid.experiments.train.pipeline import PreparedRun, prepare
 from pellucid.experiments.train.settings import Settings
 from pellucid.graph.errors import DistributionError, NonFiniteError
-from pellucid.training.callbacks.backup import BackupAndRestore
+from pellucid.training.callbacks.checkpoint import BackupAndRestore
 
 MODEL, DATA, HISTORY, CHECKPOINT = "model.pel", "data.json", "history.csv", "checkpoint"
 SECONDS_BETWEEN_CHECKPOINTS = 1.0
