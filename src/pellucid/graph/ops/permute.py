@@ -220,7 +220,7 @@ def fliplr(x: Any) -> Any:
 
 @register_function
 def rot90(x: Any, k: int = 1, axes: Sequence[int] = (0, 1)) -> Any:
-    r"""Rotate by ``k`` times 90 degrees in the plane of two axes, from the first axis towards the second.
+    r"""Rotate by ``k`` times 90 degrees in the plane of two axes, from the first axis toward the second.
 
     Examples
     --------
@@ -252,7 +252,7 @@ def _normalize_roll(x: Expr, shift: Any, axis: Any = None) -> dict[str, Any]:
     if axis is None:
         return {"shift": (sum(shifts),), "axis": None}
     axes = [normalize_axis(a, x.ndim, "roll", x) for a in (axis if isinstance(axis, (tuple, list)) else [axis])]
-    if len(shifts) != len(axes) and 1 not in (len(shifts), len(axes)):
+    if not shifts or not axes or (len(shifts) != len(axes) and 1 not in (len(shifts), len(axes))):
         raise ShapeError(f"roll of {x}: expected a shift for each axis. Received: shift={shift}, axis={axis}")
     count = max(len(shifts), len(axes))
     total: dict[int, int] = {}

@@ -112,7 +112,7 @@ class Generator:
         self.children = 0
         self.seed(seed)
 
-    if not TYPE_CHECKING:  # __getattr__ would hide misspelt names from a type checker
+    if not TYPE_CHECKING:  # __getattr__ would hide misspelled names from a type checker
 
         def __getattr__(self, name: str) -> Any:
             if name.startswith("_") or name in ("state", "draws", "children"):

@@ -69,7 +69,7 @@ def repeat_each(xp: Any, x: Any, repeats: Any = 1, axis: Any = 0) -> Any:
     behind="repeat",
 )
 def sum_repeated(xp: Any, x: Any, repeats: Any = 1, axis: Any = 0) -> Any:
-    r"""Sum of each group of ``repeats`` neighbours along an axis: the transpose of `repeat_each`.
+    r"""Sum of each group of ``repeats`` neighbors along an axis: the transpose of `repeat_each`.
 
     Examples
     --------

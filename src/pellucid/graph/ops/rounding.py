@@ -115,7 +115,7 @@ def ceil(xp: Any, x: Any) -> Any:
 @alias("fix")
 @op(tex=r"\operatorname{{trunc}}({0:_})", differentiable=False)
 def trunc(xp: Any, x: Any) -> Any:
-    r"""Integer part of every element, rounded towards 0, :math:`\operatorname{sign}(x) \lfloor |x| \rfloor`.
+    r"""Integer part of every element, rounded toward 0, :math:`\operatorname{sign}(x) \lfloor |x| \rfloor`.
 
     Examples
     --------

@@ -9,9 +9,8 @@ from typing import Any
 from pellucid.atomic_write import atomic_write
 from pellucid.graph.errors import UseError, brief
 from pellucid.graph.expr import Expr, Input, Shared
-from pellucid.graph.inference import inference
 from pellucid.graph.labels import strip_labels
-from pellucid.graph.passes import eliminate_dead_outputs, remove_markers
+from pellucid.graph.passes import eliminate_dead_outputs, inference, remove_markers
 from pellucid.graph.rewriter import simplify_all
 from pellucid.graph.traversal import collect_inputs
 from pellucid.interop.onnx.decompositions import decompose
@@ -188,7 +187,7 @@ def write_output(w: OnnxWriter, value: str, key: str, keys: Container[str]) -> N
 
 
 def remove_dead_nodes(nodes: Sequence[Any], outputs: Sequence[str]) -> list[Any]:
-    """Remove nodes whose outputs are unused, such as transposes that cancelled."""
+    """Remove nodes whose outputs are unused, such as transposes that cancel."""
     used, kept = set(outputs), []
     for node in reversed(nodes):
         if used.intersection(node.output):

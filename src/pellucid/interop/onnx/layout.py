@@ -1,4 +1,4 @@
-"""Layout optimization: move transposes towards the outputs until they cancel."""
+"""Layout optimization: move transposes toward the outputs until they cancel."""
 
 from __future__ import annotations
 

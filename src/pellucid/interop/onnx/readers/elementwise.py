@@ -51,7 +51,7 @@ def align_by_axis(n: OnnxNode, x: Expr, y: Expr) -> Any:
 
 @reads("Div")
 def div(n: OnnxNode, x: Expr, y: Expr) -> Any:
-    """Division; integers are rounded towards zero."""
+    """Division; integers are rounded toward zero."""
     y = align_by_axis(n, x, y) if n.opset < 7 else y
     if is_float(x.dtype):
         return x / y

@@ -178,7 +178,7 @@ def divide_no_nan(w: OnnxWriter, e: Expr, x: str, y: str) -> Any:
 
 @writes("floor_divide")
 def floor_divide(w: OnnxWriter, e: Expr, x: str, y: str) -> Any:
-    """Quotient rounded down; ONNX's integer division rounds towards zero."""
+    """Quotient rounded down; ONNX's integer division rounds toward zero."""
     if is_float(e.dtype):
         return w.node("Floor", w.node("Div", x, y))
     return w.node("Div", w.node("Sub", x, w.node("Mod", x, y)), y)
