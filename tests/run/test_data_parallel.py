@@ -140,7 +140,7 @@ def test_names_of_devices_and_copies_of_functions(on_four: dict[str, Any]) -> No
     assert on_four["repr"] == "function of (u: float32 (?,)) in mode 'auto' on 2 devices"
     assert on_four["guard"] == (
         "devices: expected mode='auto' or 'xla', because XLA runs programs on several devices. "
-        "Received: mode='guard'. Leave one of both out"
+        "Received: mode='guard'. Leave out devices or mode"
     )
 
 

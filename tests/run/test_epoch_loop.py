@@ -52,7 +52,10 @@ def test_epochs_equal_single_steps(mode: str) -> None:
     np.testing.assert_array_equal(step_once(again, last[0])["w"], w.get_value())
 
 
-@pytest.mark.parametrize("mode", MODES)
+NATIVE = pytest.param("native", marks=pytest.mark.skipif(find_compiler() is None, reason="there is no C compiler"))
+
+
+@pytest.mark.parametrize("mode", [*MODES, NATIVE])
 def test_epochs_of_all_members(mode: str) -> None:
     starts = np.random.default_rng(3).normal(size=(5, 2)).astype("f4")
     whole, last = make_batches(3, 5)

@@ -230,6 +230,15 @@ def test_state_that_a_failed_run_lost_is_named_and_can_be_set_again(run, caplog)
     assert w.get_value() == 1
 
 
+def test_state_may_be_lost_by_an_error_without_a_message():
+    w = pel.shared(0.0, "w")
+    f = pel.function([], updates={w: w + 1}, mode="xla")
+    f()
+    w.storage.delete()
+    with pytest.raises(pel.StateError, match="values of w, which are lost: MemoryError"):
+        f.backend.check_deleted(MemoryError())
+
+
 @pytest.mark.parametrize("run", [lambda f: [f() for _ in range(5)], lambda f: f.repeat(5)])
 def test_state_that_is_not_donated_survives_a_failed_run(run, caplog):
     w = pel.shared(0.0, "w")

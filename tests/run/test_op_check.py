@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,17 +9,6 @@ import pytest
 
 import pellucid as pel
 from pellucid.graph.errors import PellucidError, ShapeError, WrongGradientError, WrongOpError
-from pellucid.graph.op_def import OPS
-from pellucid.graph.operators import FUNCTIONS
-
-
-@pytest.fixture(autouse=True)
-def _remove_ops() -> Iterator[None]:
-    """Remove the ops of a test from the registry."""
-    original = set(OPS)
-    yield
-    for name in set(OPS) - original:
-        del OPS[name], FUNCTIONS[name]
 
 
 def test_builtin_ops_pass() -> None:

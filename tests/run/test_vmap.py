@@ -75,8 +75,29 @@ def test_leaves_that_do_not_match_are_refused():
         pel.vmap(f, {w: ws, b: pel.shared([1.0, 2.0, 3.0], "bs")})
     with pytest.raises(pel.InputError, match="Received: a batched function"):
         pel.vmap(pel.vmap(f, {w: ws}), {ws: ws})
-    with pytest.raises(pel.OptionError, match="guard"):
-        pel.vmap(f.copy(mode="guard"), {w: ws})
+    for make in (lambda: pel.vmap(f.copy(mode="guard"), {w: ws}), lambda: pel.vmap(f, {w: ws}).copy(mode="guard")):
+        with pytest.raises(pel.OptionError, match=r"guard the function that pel\.vmap received"):
+            make()
+
+
+@both
+def test_a_copy_without_updates_changes_nothing(mode):
+    x, w, b = pel.scalar("x"), pel.shared(1.0, "w"), pel.shared(0.5, "b")
+    f = pel.function([x], [x * b, x * w], updates={w: w + x}, mode=mode)
+    ws = pel.shared([1.0, 2.0], "ws")
+    g = pel.vmap(f, {w: ws}).copy(delete_updates=True)
+    for found in (g(3.0), [history[1] for history in g.repeat(2, 3.0)]):
+        np.testing.assert_array_equal(found, [[1.5, 1.5], [3.0, 6.0]])
+    assert ws.get_value().tolist() == [1.0, 2.0]
+    assert not g.program.updates
+
+
+def test_values_and_profiles_need_the_function_of_one_member():
+    x, w = pel.scalar("x"), pel.shared(1.0, "w")
+    g = pel.vmap(pel.function([x], w * x), {w: pel.shared([1.0, 2.0], "ws")})
+    for method in (g.values, g.profile):
+        with pytest.raises(pel.UseError, match=r"function of one member.*Received: a batched function"):
+            method(2.0)
 
 
 def test_chunks_continue_the_loop(monkeypatch):

@@ -1,1 +1,1 @@
-"""From expressions to programs: functions, compiled loops, and the two ways to run one meaning."""
+"""Compilation and execution of expressions: functions, loops, and the backends that run them."""

@@ -203,17 +203,16 @@ def prune(folder: Path) -> None:
     """Delete the least recently used files until the folder is small enough, and the leftovers of killed processes."""
     files = []
     for path in folder.iterdir():
-        try:
+        with suppress(OSError):  # deleted by another process, or owned by another user
             status = path.stat()
-        except FileNotFoundError:  # deleted by another process
-            continue
-        if path.suffix == ".part" and time.time() - status.st_mtime > 3600:
-            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
-        elif path.suffix in (XLA_SUFFIX, LIBRARY_SUFFIX, INDEX_SUFFIX):
-            files.append((status.st_mtime, status.st_size, path))
+            if path.suffix == ".part" and time.time() - status.st_mtime > 3600:
+                shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink()
+            elif path.suffix in (XLA_SUFFIX, LIBRARY_SUFFIX, INDEX_SUFFIX):
+                files.append((status.st_mtime, status.st_size, path))
     excess = sum(size for _, size, _ in files) - MAX_CACHE_BYTES
     for _, size, path in sorted(files):
         if excess <= 0:
             return
-        path.unlink(missing_ok=True)
-        excess -= size
+        with suppress(OSError):  # as above
+            path.unlink(missing_ok=True)
+            excess -= size

@@ -1,8 +1,8 @@
 """Data-parallel programs: several devices divide each batch, and sums run over all of them.
 
 The program is that of a single device. Sharding annotations divide the first axis of the inputs over the devices and
-replicate the state; XLA's partitioner infers which sums are all-reduced. So random numbers and batch
-normalization do not change.
+replicate the state; XLA's partitioner infers which sums are all-reduced. So random numbers and batch normalization do
+not change.
 """
 
 from __future__ import annotations
@@ -51,11 +51,9 @@ class DataParallelProgram(XlaProgram):
                 for v, s in zip(values, is_sharded, strict=True)
             ]
 
-        of_state, of_read, of_args, of_outputs = self.program.sharded
-        outputs, new = self.trace_without_kernels(
-            constrain_all(state, of_state), constrain_all(read, of_read), constrain_all(args, of_args)
-        )
-        return constrain_all(outputs, of_outputs), constrain_all(new, of_state)
+        leaves = zip((state, read, args), self.program.sharded[:3], strict=True)
+        outputs, new = self.trace_without_kernels(*(constrain_all(*pair) for pair in leaves))
+        return constrain_all(outputs, self.program.sharded[3]), constrain_all(new, self.program.sharded[0])
 
     def put_on_device(self, source: Shared | Constant) -> Any:
         """Return a value as an array that is replicated on all devices, copying it there the first time."""

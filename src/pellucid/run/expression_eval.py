@@ -53,6 +53,6 @@ def find_target(expr: Expr, key: Any) -> Expr:
 @functools.lru_cache(maxsize=MAX_FUNCTIONS)
 def compile_expression(expr: Expr, given: tuple[Expr, ...], mode: str) -> tuple[Function, dict[Expr, Input]]:
     """Return the function of an expression, and the inputs that replace expressions whose values are given."""
-    substitutes = {e: Input(e.name or str(e), e.shape, e.dtype) for e in given}
+    substitutes: dict[Expr, Input] = {e: Input(e.name or str(e), e.shape, e.dtype) for e in given}
     output = replace(expr, substitutes) if substitutes else expr
-    return function(collect_inputs([output]), output, mode=mode), dict(substitutes)
+    return function(collect_inputs([output]), output, mode=mode), substitutes

@@ -1,4 +1,4 @@
-r"""``pel.from_jax``: JAX functions as ops, differentiated by JAX to any order.
+"""``pel.from_jax``: JAX functions as ops, differentiated by JAX to any order.
 
 Shapes and dtypes come from ``jax.eval_shape``, with named dimensions as symbolic sizes. The gradient is ``jax.vjp`` of
 the function, wrapped as an op in the same way.
@@ -22,7 +22,7 @@ from pellucid.graph.op_def import Function, Op, get_output
 from pellucid.graph.operators import call_op
 from pellucid.graph.precedence import ATOM, Template
 from pellucid.graph.types import Dim, Type, Unknown, covers, format_shape, is_float
-from pellucid.run.jax_runtime import jax, x64
+from pellucid.run.jax_runtime import get_first_line, jax, x64
 
 
 def from_jax(
@@ -49,7 +49,7 @@ def from_jax(
 
     Raises
     ------
-    TypeError
+    UseError
         If it is not a function.
     ShapeError
         When it is called, if JAX cannot trace it for operands of these shapes and dtypes.
@@ -148,7 +148,7 @@ class JaxFunction:
             try:
                 results = jax().eval_shape(functools.partial(self.call, **settings), *operands)
             except trace_errors as error:
-                raise self.failure(self.explain_failure(inputs, str(error).split("\n")[0], names)) from error
+                raise self.failure(self.explain_failure(inputs, get_first_line(error), names)) from error
         if not results:
             raise self.failure(f"{self.name}: expected an array or a tree of arrays. The function returned none")
         return [self.convert_type(array, names) for array in results]

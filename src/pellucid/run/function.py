@@ -69,8 +69,13 @@ class Function:
             )
         if devices is not None and mode not in MULTI_DEVICE_MODES:
             raise OptionError(
-                f"devices: expected mode='auto' or 'xla', because XLA runs programs on several devices. "
-                f"Received: mode={mode!r}. Leave one of both out"
+                f"devices: expected mode='auto' or 'xla', because XLA runs programs on several devices. Received: "
+                f"mode={mode!r}. Leave out devices or mode"
+            )
+        if mode == "guard" and isinstance(program, BatchedProgram):
+            raise OptionError(
+                'mode="guard" checks one member only. Use mode="xla" or "numpy", or guard the function that pel.vmap '
+                "received"
             )
         self.program = program
         self.mode = mode
@@ -180,8 +185,7 @@ class Function:
         *batches, **kwargs : arrays
             The inputs, each with one more axis in front; a default is the same at every step.
         progress : function, optional
-            ``progress(done, steps, latest)`` is called several times per second with the latest outputs. An exception
-            that it raises ends the loop; shared variables keep the updates of the finished steps.
+            As in `repeat`.
 
         Returns
         -------
@@ -191,7 +195,7 @@ class Function:
         Raises
         ------
         Interrupted
-            On Ctrl-C. Shared variables keep the updates of the finished steps, and the exception has their outputs.
+            On Ctrl-C, as in `repeat`.
 
         Examples
         --------
@@ -311,7 +315,7 @@ class Function:
         >>> [str(row.expr) for row in table.sorted("order")], table.bytes
         (['X @ X', 'tanh(X @ X)', 'tanh(X @ X).sum()'], 80004)
         """
-        from pellucid.run.measurement import measure_program
+        from pellucid.run.profile import measure_program
 
         values = self.bind_arguments(args, kwargs)
         return measure_program(self.program, values, by, repeats, whole=self.mode in COMPILED_MODES)

@@ -65,8 +65,9 @@ def collect_bounds(outputs: Sequence[Expr]) -> dict[Input, Bound]:
     """Return the range of every input that indexes an axis of known length."""
     bounds: dict[Input, Bound] = {}
     for e in topological(outputs):
-        list_operands = INDEX_OPERANDS.get(e.op.name) if e.op is not None else None
-        for position, count, from_end in list_operands(e) if list_operands is not None else []:
+        if e.op is None or e.op.name not in INDEX_OPERANDS:
+            continue
+        for position, count, from_end in INDEX_OPERANDS[e.op.name](e):
             source = e.inputs[position]
             while source.op is not None and source.op.name in RESHAPING:
                 source = source.inputs[0]

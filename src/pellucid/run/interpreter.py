@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.evaluate import Watcher
+from pellucid.graph.errors import UseError
 from pellucid.graph.expr import Constant, Expr
 from pellucid.graph.traversal import topological
 from pellucid.run.interrupts import DeferSigint
-from pellucid.run.program import OutputHistory, Program, Shapes
+from pellucid.run.program import BatchedProgram, OutputHistory, Program, Shapes
 
 REPORT_SECONDS = 0.15
 """Time between progress reports of a loop."""
@@ -26,30 +26,27 @@ class NumpyProgram:
     def __init__(self, program: Program) -> None:
         self.program = program
 
-    def get_leaf_values(self, args: list[Any]) -> dict[Expr, Any]:
-        state: dict[Expr, Any] = {s: np.asarray(s.storage) for s in self.program.updates}
-        read: dict[Expr, Any] = {
-            s: s.value if isinstance(s, Constant) else np.asarray(s.storage) for s in self.program.read
-        }
-        return {**state, **read, **{i: np.asarray(a) for i, a in zip(self.program.inputs, args, strict=True)}}
-
-    def step(self, args: list[Any], watch: Watcher | None = None) -> tuple[list[Any], list[Any]]:
-        """Compute outputs and new state as new arrays, without keeping them."""
-        values = self.get_leaf_values(args)
-        outputs, new = self.program.step(
-            np,
-            [values[s] for s in self.program.updates],
-            [values[s] for s in self.program.read],
-            [values[i] for i in self.program.inputs],
-            watch,
-        )
+    def step(self, args: list[Any], values: dict[Expr, Any] | None = None) -> tuple[list[Any], list[Any]]:
+        """Compute outputs and new state as new arrays, without keeping them. Record all values in ``values``."""
+        program = self.program
+        state, read = [np.asarray(s.storage) for s in program.updates], program.get_read_values()
+        inputs = [np.asarray(a) for a in args]
+        if values is not None:
+            leaves = [*program.updates, *program.read, *program.inputs]
+            values.update(zip(leaves, [*state, *read, *inputs], strict=True))
+        outputs, new = program.step(np, state, read, inputs, None if values is None else values.__setitem__)
         return [np.array(o) for o in outputs], [np.array(n) for n in new]
 
     def compute_all(self, args: list[Any]) -> dict[Expr, Any]:
         """Return the value of every expression of one step, without keeping the new state."""
-        values = self.get_leaf_values(args)
+        if isinstance(self.program, BatchedProgram):
+            raise UseError(
+                "Expected the function of one member, which has one value for each expression. Received: a batched "
+                "function. Call values or profile on the function that pel.vmap received"
+            )
+        values: dict[Expr, Any] = {}
         with np.errstate(all="ignore"):
-            self.step(args, values.__setitem__)
+            self.step(args, values)
         return order_values(self.program.results, values)
 
     def call(self, args: list[Any]) -> list[Any]:

@@ -88,6 +88,11 @@ def without_jax_notes() -> Iterator[None]:
         raise
 
 
+def get_first_line(error: Exception) -> str:
+    """Return the first line of an error's message, or the name of its type if it has none."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
 @functools.cache
 def keeps_memory() -> bool:
     """Whether glibc keeps freed memory; not with ``PELLUCID_KEEP_MEMORY=0``, or if the user configured malloc."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.errors import NonFiniteError
-from pellucid.graph.expr import Constant, Shared
+from pellucid.graph.expr import Constant, Expr, Shared
 from pellucid.graph.source_location import format_location
 from pellucid.graph.types import Unknown
 from pellucid.run.interpreter import NumpyProgram, order_values
@@ -30,11 +30,11 @@ class GuardProgram(NumpyProgram):
         super().__init__(program)
         self.history: OutputHistory | None = None
 
-    def step(self, args: list[Any], watch: Any = None) -> tuple[list[Any], list[Any]]:
-        """Compute outputs and new state, without storing them. Raises `NonFiniteError` for NaN or infinity."""
-        values = self.get_leaf_values(args)
+    def step(self, args: list[Any], values: dict[Expr, Any] | None = None) -> tuple[list[Any], list[Any]]:
+        """Compute outputs and new state, without keeping them. Raises `NonFiniteError` for NaN or infinity."""
+        values = {} if values is None else values
         with np.errstate(all="ignore"):
-            results = super().step(args, values.__setitem__)
+            results = super().step(args, values)
             ordered = order_values(self.program.results, values)
             finding = NonFiniteTrace(self.program.results, ordered).find_origin()
         if finding is not None:

@@ -20,7 +20,7 @@ from pellucid.graph.types import is_float
 from pellucid.run.interpreter import order_values
 from pellucid.run.node_values import as_list
 
-NAN_TESTS = {"isnan", "isinf", "isfinite", "isposinf", "isneginf", "nan_to_num"}
+NAN_TESTS = {"isnan", "isinf", "isfinite", "nan_to_num"}
 """Ops that test for NaN, so a NaN operand is expected."""
 
 FIXES = {
@@ -84,13 +84,13 @@ def make_finding(
 class NonFiniteTrace:
     """Finds the origin of NaN and infinity in the values of a step, which are in topological order.
 
-    ``excused`` are leaves that may be infinite.
+    ``allowed`` are leaves that may be NaN or infinite.
     """
 
-    def __init__(self, results: Sequence[Expr], values: Mapping[Expr, Any], excused: Sequence[Expr] = ()) -> None:
+    def __init__(self, results: Sequence[Expr], values: Mapping[Expr, Any], allowed: Sequence[Expr] = ()) -> None:
         self.results = results
         self.values = values
-        self.excused = set(excused)
+        self.allowed = set(allowed)
         self.nonfinite = {e for e, value in values.items() if has_nonfinite(value)}
         self.findings_inside: dict[Expr, NonFiniteFinding] = {}
         """Findings in the graphs that some ops contain."""
@@ -144,7 +144,7 @@ class NonFiniteTrace:
 
     def is_origin(self, e: Expr) -> bool:
         if e.op is None:
-            return not isinstance(e, Constant) and e not in self.excused
+            return not isinstance(e, Constant) and e not in self.allowed
         if not self.find_new_nonfinite(e).any():
             return False
         bodies = [value for value in e.settings.values() if isinstance(value, Subgraph)]

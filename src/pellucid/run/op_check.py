@@ -1,4 +1,4 @@
-r"""``pel.check_op``: checks a custom op the way pellucid's own ops are tested."""
+"""``pel.check_op``: checks a custom op the way pellucid's own ops are tested."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ XLA's compile time grows faster than the program. The pieces run in order and pa
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pellucid.graph.evaluate import evaluate
@@ -22,14 +23,14 @@ PARTITION_SIZE = 500
 """Number of expressions of a partition."""
 
 
+@dataclass
 class Partition:
-    """A piece of a program: its inputs, its outputs, and the inputs that no later partition reads."""
+    """A piece of a program."""
 
-    def __init__(self, inputs: list[Expr], outputs: list[Expr], finished: list[Expr]) -> None:
-        self.inputs = inputs
-        self.outputs = outputs
-        self.finished = finished
-        self.compiled: Any = None
+    inputs: list[Expr]
+    outputs: list[Expr]
+    finished: list[Expr]  # the inputs that no later partition reads
+    compiled: Any = None
 
     def trace(self, values: list[Any]) -> list[Any]:
         return evaluate(jax().numpy, self.outputs, dict(zip(self.inputs, values, strict=True)))
@@ -65,9 +66,8 @@ class PartitionedStep:
 
     def __init__(self, program: Program, state: tuple[list[Any], list[Any]], args: list[Any]) -> None:
         self.program = program
-        self.results = [*program.outputs, *program.updates.values()]
         self.leaves: list[Expr] = [*program.updates, *program.read, *program.inputs]
-        self.partitions = partition_graph(self.results, self.leaves)
+        self.partitions = partition_graph(program.results, self.leaves)
         shapes: dict[Expr, Any] = dict(zip(self.leaves, [*state[0], *state[1], *args], strict=True))
         for partition in self.partitions:
             partition.compile(shapes)
@@ -81,5 +81,5 @@ class PartitionedStep:
             for e in partition.finished:
                 del values[e]
         # Copies, because a partition may return one of its inputs, and the new state must not share memory.
-        results = [jax().numpy.array(values[e]) for e in self.results]
+        results = [jax().numpy.array(values[e]) for e in self.program.results]
         return results[: len(self.program.outputs)], results[len(self.program.outputs) :]

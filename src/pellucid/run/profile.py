@@ -1,16 +1,31 @@
-"""Profile: a table of what each expression of a program costs, and the whole program."""
+"""Profile: measured time and memory of each expression of a program, and of the whole program."""
 
 from __future__ import annotations
 
 import html
+import statistics
+import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from pellucid.graph.errors import OptionError, near_miss
+from pellucid.graph.evaluate import compute_node, evaluate, use_lowerings
 from pellucid.graph.expr import Expr
-from pellucid.graph.printing import text
+from pellucid.graph.op_def import OUTPUT
+from pellucid.graph.printing import format_duration, text
+from pellucid.graph.validation import check_integer
+from pellucid.run.interpreter import NumpyProgram
+from pellucid.run.jax_runtime import jax, x64
+from pellucid.run.kernels.lowerings import get_lowerings
+from pellucid.run.node_values import as_list
+from pellucid.run.program import Program
+from pellucid.run.xla import XlaProgram
+
+Run = Callable[[], Any]
 
 MAX_PRINTED_ROWS = 25
 """How many rows are printed; `Profile.rows` has all."""
@@ -148,7 +163,7 @@ class Profile:
         method = {"numpy": "computed separately by NumPy", "xla": "compiled and run separately by XLA"}[self.by]
         return (
             f"{len(self)} expressions, each {method}; median of {self.repeats} runs. An empty call takes "
-            f"{format_seconds(self.overhead)}. XLA runs the whole program faster, because it fuses expressions"
+            f"{format_duration(self.overhead)}. XLA runs the whole program faster, because it fuses expressions"
         )
 
     @property
@@ -158,8 +173,8 @@ class Profile:
         lines = ["by family: " + ", ".join(f"{name} {100 * s / total:.0f}%" for name, s in self.families.items())]
         cost = self.whole
         if cost is not None:
-            compiled = f"compiled or loaded in {format_seconds(cost.compile_seconds)}"
-            lines.append(f"whole program by XLA: {format_seconds(cost.seconds)} per call, {compiled}")
+            compiled = f"compiled or loaded in {format_duration(cost.compile_seconds)}"
+            lines.append(f"whole program by XLA: {format_duration(cost.seconds)} per call, {compiled}")
             if cost.operations is not None and cost.bytes_moved is not None:
                 lines.append(f"XLA's count: {cost.operations:,.0f} operations, {cost.bytes_moved:,.0f} bytes moved")
             if cost.temporary_bytes is not None:
@@ -177,13 +192,13 @@ class Profile:
         for row in self.rows[:MAX_PRINTED_ROWS]:
             formula = text(row.expr, 30, {e: n for e, n in numbers.items() if e is not row.expr})
             share = f"{100 * row.share:.1f}%"
-            lines.append((numbers[row.expr], format_seconds(row.seconds), share, f"{row.bytes:,}", formula))
+            lines.append((numbers[row.expr], format_duration(row.seconds), share, f"{row.bytes:,}", formula))
         rest = self.rows[MAX_PRINTED_ROWS:]
         if rest:
             seconds, size = sum(r.seconds for r in rest), sum(r.bytes for r in rest)
             share = f"{100 * sum(r.share for r in rest):.1f}%"
-            lines.append(("", format_seconds(seconds), share, f"{size:,}", f"{len(rest)} more"))
-        return [*lines, ("", format_seconds(self.seconds), "100.0%", f"{self.bytes:,}", "total")]
+            lines.append(("", format_duration(seconds), share, f"{size:,}", f"{len(rest)} more"))
+        return [*lines, ("", format_duration(self.seconds), "100.0%", f"{self.bytes:,}", "total")]
 
     def __str__(self) -> str:
         cells = self.cells
@@ -192,13 +207,14 @@ class Profile:
         return "\n".join([self.heading, *table, *self.summary])
 
     def _repr_html_(self) -> str:
-        head, *body = [
-            "".join(
-                f"<{tag} style='text-align: {'left' if i == 4 else 'right'}'>{html.escape(c)}</{tag}>" for i, c in e
-            )
-            for tag, e in [("th" if n == 0 else "td", enumerate(line)) for n, line in enumerate(self.cells)]
-        ]
-        rows = "".join(f"<tr>{line}</tr>" for line in body)
+        sides = ["right"] * 4 + ["left"]
+
+        def format_row(cells: tuple[str, ...], tag: str) -> str:
+            pairs = zip(sides, cells, strict=True)
+            return "".join(f"<{tag} style='text-align: {side}'>{html.escape(c)}</{tag}>" for side, c in pairs)
+
+        header, *body = self.cells
+        head, rows = format_row(header, "th"), "".join(f"<tr>{format_row(line, 'td')}</tr>" for line in body)
         notes = "<br>".join(map(html.escape, self.summary))
         return (
             f"<table><caption>{html.escape(self.heading)}</caption><thead><tr>{head}</tr></thead>"
@@ -206,15 +222,79 @@ class Profile:
         )
 
 
-def format_seconds(seconds: float) -> str:
-    """Return a time with a suitable unit.
+def measure_program(program: Program, args: list[Any], by: str, repeats: int, whole: bool) -> Profile:
+    """Measure every expression separately, and optionally the whole program; see `Function.profile`."""
+    compilers: dict[str, Callable[[Expr, Mapping[Expr, Any]], Run]] = {"numpy": prepare_numpy, "xla": prepare_xla}
+    if by not in compilers:
+        raise OptionError(f"Expected by to be 'numpy' or 'xla'. Received: by={by!r}.{near_miss(by, compilers)}")
+    repeats = check_integer("repeats", repeats)
+    values = NumpyProgram(program).compute_all(args)
+    with np.errstate(all="ignore"), x64():
+        nodes = [e for e in values if e.op is not None and e.op is not OUTPUT]
+        seconds = [measure_median(compilers[by](e, values), repeats) for e in nodes]
+        total = sum(seconds) or 1.0
+        rows = [
+            ProfileRow(e, s, s / total, sum(np.asarray(v).nbytes for v in as_list(values[e])), number)
+            for number, (e, s) in enumerate(zip(nodes, seconds, strict=True), start=1)
+        ]
+        overhead = measure_median((lambda: None) if by == "numpy" else prepare_empty_xla(), repeats)
+    cost = measure_whole(program, args, repeats) if whole else None
+    return Profile(rows, by, repeats, cost, overhead).sorted("seconds")
 
-    Examples
-    --------
-    >>> format_seconds(0.0000123), format_seconds(0.25), format_seconds(3.0)
-    ('12.3 µs', '250 ms', '3 s')
-    """
-    for factor, unit in ((1e6, "µs"), (1e3, "ms")):
-        if seconds * factor < 1000:
-            return f"{seconds * factor:.3g} {unit}"
-    return f"{seconds:.3g} s"
+
+def measure_median(run: Run, repeats: int) -> float:
+    """Return the median time of some runs, after a first one that is not counted."""
+    run()
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def prepare_empty_xla() -> Run:
+    """Return a call of an XLA program that returns its argument."""
+    one = jax().device_put(np.float32(1))
+    program = jax().jit(lambda x: x).lower(one).compile()
+    return lambda: program(one).block_until_ready()
+
+
+def prepare_numpy(e: Expr, values: Mapping[Expr, Any]) -> Run:
+    operands = [values[i] for i in e.inputs]
+    return lambda: compute_node(np, e, operands)
+
+
+def prepare_xla(e: Expr, values: Mapping[Expr, Any]) -> Run:
+    """Return a call of an XLA program that computes one expression from operands on the device."""
+    j = jax()
+    operands = [j.device_put(values[i]) for i in e.inputs]
+
+    def step(*args: Any) -> Any:
+        with use_lowerings(get_lowerings()):
+            return evaluate(j.numpy, [e], dict(zip(e.inputs, args, strict=True)))[0]
+
+    program = j.jit(step).lower(*operands).compile()
+    return lambda: j.block_until_ready(program(*operands))
+
+
+def measure_whole(program: Program, args: Sequence[Any], repeats: int) -> ProgramCost:
+    """Compile and measure the whole program, on copies of its state."""
+    backend = XlaProgram(replace(program, donate=False))
+    with x64():
+        placed = [jax().device_put(a) for a in args]
+        compiled = backend.get_compiled("call", placed, backend.compile_step)
+        state = backend.get_state()
+        seconds = measure_median(lambda: jax().block_until_ready(compiled(*state, placed)), repeats)
+    if not hasattr(compiled, "cost_analysis"):  # a partitioned program
+        return ProgramCost(seconds, backend.compile_seconds)
+    cost, memory = compiled.cost_analysis() or {}, compiled.memory_analysis()
+    return ProgramCost(
+        seconds,
+        backend.compile_seconds,
+        cost.get("flops"),
+        cost.get("bytes accessed"),
+        getattr(memory, "argument_size_in_bytes", None),
+        getattr(memory, "output_size_in_bytes", None),
+        getattr(memory, "temp_size_in_bytes", None),
+    )

@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.graph.array_conversion import has_dtype
 from pellucid.graph.errors import DtypeError, InputError, ShapeError, brief
 from pellucid.graph.evaluate import Watcher, evaluate
 from pellucid.graph.expr import Constant, Expr, Input, Shared, as_expr, is_compatible_shape
 from pellucid.graph.labels import LabelStripper, find_expressions, restore_names
 from pellucid.graph.passes import eliminate_dead_outputs, remove_markers
 from pellucid.graph.rewriter import Journal, simplify_stripped
-from pellucid.graph.substitution import check_replacement, is_weakly_typed
+from pellucid.graph.substitution import check_replacement
 from pellucid.graph.traversal import collect_inputs, replace_all, topological
 from pellucid.graph.types import format_shape
 from pellucid.run.index_bounds import Bound, collect_bounds
@@ -73,6 +74,10 @@ class Program:
         outputs, new = results[: len(self.outputs)], results[len(self.outputs) :]
         self.check_updates([value.shape for value in new])
         return outputs, new
+
+    def get_read_values(self) -> list[Any]:
+        """Return the values of the leaves that are only read, as NumPy arrays."""
+        return [np.asarray(e.value if isinstance(e, Constant) else e.storage, order="C") for e in self.read]
 
     def keep(self, new: Sequence[Any]) -> None:
         """Store the new state in the shared variables."""
@@ -169,8 +174,7 @@ def make_program(
     check_used_inputs(input_list, results, on_unused_input)
     journal, original_outputs = Journal(), results[: len(outputs)]
     if rewrite is not False:
-        families = None if rewrite is True else rewrite
-        results = simplify_program(results, journal, families)
+        results = simplify_program(results, journal, None if rewrite is True else rewrite)
     new_state = dict(zip(new_values, results[len(outputs) :], strict=True))
     read = collect_read_leaves(results, new_state)
     return Program(input_list, results[: len(outputs)], original_outputs, new_state, read, journal, donate)
@@ -220,7 +224,7 @@ def explain_invalid_input(value: Any) -> str:
 def check_update(target: Any, value: Any) -> Expr:
     if not isinstance(target, Shared):
         raise InputError(f"Expected updates of shared variables, which pel.shared makes. Received: {target!r}")
-    new = as_expr(value, target.dtype if is_weakly_typed(value) else None)
+    new = as_expr(value, None if has_dtype(value) else target.dtype)
     if not is_compatible_shape(new.shape, target.shape):
         raise ShapeError(
             f"The update of {target} must have its shape {format_shape(target.shape)}. Received: shape "
@@ -273,7 +277,13 @@ def swap_shared(program: Program, swap: Mapping[Any, Any]) -> Program:
 
 
 def drop_updates(program: Program) -> Program:
-    return replace(program, updates={}, read=collect_read_leaves(program.outputs, {}))
+    if not isinstance(program, BatchedProgram):
+        return replace(program, updates={}, read=collect_read_leaves(program.outputs, {}))
+    # All leaves are kept, because the number of members may be known from one that no output reads.
+    one = replace(program.one, updates={}, read=[*program.one.updates, *program.one.read])
+    state, read, inputs = program.mapped
+    mapped = [[], [*state, *read], inputs]
+    return replace(program, updates={}, read=[*program.updates, *program.read], one=one, mapped=mapped)
 
 
 def check_swap(program: Program, swap: Mapping[Any, Any]) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pellucid.graph.errors import DtypeError, InputError, OptionError, ShapeError
+from pellucid.graph.errors import DtypeError, InputError, ShapeError
 from pellucid.graph.expr import Constant, Expr, Input, Shared, is_compatible_shape
 from pellucid.graph.types import format_shape
 from pellucid.run.function import Function
@@ -55,8 +55,6 @@ def vmap(f: Function, places: Mapping[Any, Any]) -> Function:
     """
     if isinstance(f.program, BatchedProgram):
         raise InputError("vmap: expected a function of one member. Received: a batched function")
-    if f.mode == "guard":
-        raise OptionError('vmap: mode="guard" checks one member only. Use f.copy(mode="xla") or mode="numpy"')
     one = f.program
     check_places(one, places)
     return Function(

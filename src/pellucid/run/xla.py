@@ -14,7 +14,7 @@ from pellucid.graph.expr import Constant, Shared
 from pellucid.run.allocator import TrimPolicy
 from pellucid.run.compilation_cache import compile_or_load
 from pellucid.run.interrupts import DeferSigint
-from pellucid.run.jax_runtime import jax, without_jax_notes, x64
+from pellucid.run.jax_runtime import get_first_line, jax, without_jax_notes, x64
 from pellucid.run.kernels.lowerings import get_lowerings
 from pellucid.run.partitioning import MAX_EXPRESSIONS, PartitionedStep
 from pellucid.run.program import OutputHistory, Program, Shapes
@@ -68,12 +68,21 @@ class XlaProgram:
         return [self.put_on_device(s) for s in self.program.updates], [self.put_on_device(s) for s in self.program.read]
 
     def put_on_device(self, source: Shared | Constant) -> Any:
-        """Return a value as a JAX array, moving it to the device the first time."""
-        if isinstance(source, Shared):
-            return put_shared_on_device(source)
-        if source not in self.constants:
-            self.constants[source] = jax().device_put(source.value)
-        return self.constants[source]
+        """Return a value as a JAX array, copied to the device the first time.
+
+        The value of a shared variable must be a copy: its buffer is donated to the next step, and the user may hold
+        NumPy's.
+        """
+        if isinstance(source, Constant):
+            if source not in self.constants:
+                self.constants[source] = jax().device_put(source.value)
+            return self.constants[source]
+        storage = source.storage
+        if isinstance(storage, jax().Array) and storage.committed:  # to the devices of a data-parallel program
+            storage = np.asarray(storage)
+        if isinstance(storage, np.ndarray):
+            source.storage = jax().device_put(storage, may_alias=False)
+        return source.storage
 
     def place_arguments(self, args: list[Any], walk: bool) -> list[Any]:
         return [jax().device_put(a) for a in args]
@@ -106,7 +115,7 @@ class XlaProgram:
             return
         placeholder = next((s.storage for s in deleted if isinstance(s.storage, DeletedBuffer)), None)
         if placeholder is None:
-            placeholder = DeletedBuffer(", ".join(map(str, deleted)), str(error).splitlines()[0])
+            placeholder = DeletedBuffer(", ".join(map(str, deleted)), get_first_line(error))
         for s in deleted:
             s.storage = placeholder
         raise StateError(placeholder.message) from error
@@ -188,14 +197,10 @@ class XlaProgram:
                 raise
 
     def infer_shapes(self, args: list[Any], walk: bool) -> Shapes:
-        with x64():
-            return [(s.shape, s.dtype) for s in self.trace_outputs(args, walk)]
-
-    def trace_outputs(self, args: list[Any], walk: bool) -> list[Any]:
         """Trace one step of a loop for the shapes of its outputs."""
-        one = [jax().ShapeDtypeStruct(a.shape[1:], a.dtype) for a in args] if walk else args
-        outputs: list[Any] = jax().eval_shape(self.trace, *self.get_state(), one)[0]
-        return outputs
+        with x64():
+            one = [jax().ShapeDtypeStruct(a.shape[1:], a.dtype) for a in args] if walk else args
+            return [(o.shape, o.dtype) for o in jax().eval_shape(self.trace, *self.get_state(), one)[0]]
 
     def get_compiled(self, kind: str, args: list[Any], compile_: Callable[[str, list[Any]], Any]) -> Any:
         key = self.make_key(kind, args)
@@ -227,8 +232,8 @@ class XlaProgram:
         j = jax()
         lax, xp = j.lax, j.numpy
         walk = kind == "over"
-        shapes = self.trace_outputs(args, walk)
-        step_bytes = sum(int(np.prod(s.shape)) * s.dtype.itemsize for s in shapes)
+        shapes = self.infer_shapes(args, walk)
+        step_bytes = sum(int(np.prod(shape)) * dtype.itemsize for shape, dtype in shapes)
         most = len(args[0]) if walk else MAX_CHUNK_STEPS
         capacity = int(np.clip(HISTORY_BYTES // max(step_bytes, 1), 1, most))
 
@@ -239,7 +244,7 @@ class XlaProgram:
                 outputs, new = self.trace(state, read, now)
                 return new, [lax.dynamic_update_index_in_dim(h, o, i, 0) for h, o in zip(history, outputs, strict=True)]
 
-            history = [xp.zeros((capacity, *s.shape), s.dtype) for s in shapes]
+            history = [xp.zeros((capacity, *shape), dtype) for shape, dtype in shapes]
             new, history = lax.fori_loop(0, count, body, (state, history))
             return history, new
 
@@ -260,19 +265,6 @@ def slice_window(args: list[Any], first: int, length: int) -> list[Any]:
         np.concatenate([a, np.zeros((length - len(a), *a.shape[1:]), a.dtype)]) if len(a) < length else a
         for a in windows
     ]
-
-
-def put_shared_on_device(shared: Shared) -> Any:
-    """Return a shared variable's value as a JAX array, copied to the device the first time.
-
-    It must be a copy: its buffer is donated to the next step, and the user may hold NumPy's.
-    """
-    storage = shared.storage
-    if isinstance(storage, jax().Array) and storage.committed:  # to the devices of a data-parallel program
-        storage = np.asarray(storage)
-    if isinstance(storage, np.ndarray):
-        shared.storage = jax().device_put(storage, may_alias=False)
-    return shared.storage
 
 
 class DeletedBuffer:

@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 from pellucid.graph.errors import ShapeError, near_miss
 from pellucid.graph.expr import Expr, Input, Shared
 from pellucid.graph.op_def import OUTPUT
-from pellucid.graph.printing import text
+from pellucid.graph.printing import format_duration, text
 from pellucid.graph.subgraph import Subgraph
 from pellucid.graph.traversal import topological
 from pellucid.graph.types import Dim, Shape, Unknown
 from pellucid.show.input_values import collect_outputs
-from pellucid.show.roofline import Machine, format_duration, this_machine
+from pellucid.show.roofline import Machine, this_machine
 
 Sizes = tuple[int, ...]
 

@@ -65,17 +65,3 @@ def measure_fastest(work: Callable[[], Any], rounds: int = 5) -> float:
         work()
         times.append(time.perf_counter() - start)
     return min(times)
-
-
-def format_duration(seconds: float) -> str:
-    """Return a time with a suitable unit.
-
-    Examples
-    --------
-    >>> format_duration(2.5), format_duration(0.0012), format_duration(3.4e-6)
-    ('2.5 s', '1.2 ms', '3.4 µs')
-    """
-    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
-        if seconds >= size:
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds / 1e-9:.3g} ns"

@@ -10,21 +10,14 @@ from pellucid.run.kernels.amx.detection import has_amx
 
 EMULATION = Path(__file__).with_name("amx_emulation.c")
 
-TARGETS = (
-    ffi.conv_forward_target,
-    ffi.conv_kernel_gradient_target,
-    ffi.max_pool_target,
-    ffi.max_pool_gradient_target,
-    ffi.matmul_target,
-)
+get_target = ffi.get_target
 
 
 @pytest.fixture(autouse=True)
 def _kernels_are_compiled_again() -> Iterator[None]:
-    """Clear the caches of kernels, which do not depend on the constants that tests replace."""
+    """Clear the cache of kernels, which does not depend on the constants that tests replace."""
     yield
-    for target in TARGETS:
-        target.cache_clear()
+    get_target.cache_clear()
 
 
 AMX = ["emulated amx", "amx"] if has_amx() else ["emulated amx"]
@@ -41,8 +34,7 @@ def choose_unit(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.setattr(module, "get_vector_bytes", lambda: 64)
         for module in (convolution_programs, matmul_program):
             monkeypatch.setattr(module, "count_vector_registers", lambda: 32)
-    for target in TARGETS:
-        target.cache_clear()
+    get_target.cache_clear()
 
 
 @pytest.fixture(params=AMX)

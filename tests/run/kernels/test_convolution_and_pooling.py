@@ -66,9 +66,7 @@ def kernels(monkeypatch):
     monkeypatch.setattr(lowerings, "MIN_POOLED_ELEMENTS", 0)
     programs, register = [], ffi.register_kernel
     monkeypatch.setattr(ffi, "register_kernel", lambda code: programs.append(code) or register(code))
-    for target in (ffi.conv_forward_target, ffi.conv_kernel_gradient_target, ffi.max_pool_target):
-        target.cache_clear()
-    ffi.max_pool_gradient_target.cache_clear()
+    ffi.get_target.cache_clear()
     return programs
 
 
@@ -245,7 +243,8 @@ def test_xla_computes_everything_if_the_compiler_fails(kernels, monkeypatch):
 
 
 def test_threads_may_register_one_kernel_at_the_same_time(monkeypatch):
-    spec = pooling_programs.PoolingSpec((4, 6), (2, 3), (2, 2), 3, (2, 3), (0, 0), "float64")
+    sizes = {"input_size": (4, 6), "window": (2, 3), "output_size": (2, 2), "strides": (2, 3), "padding": (0, 0)}
+    spec = pooling_programs.PoolingSpec(channels=3, dtype="float64", **sizes)
     monkeypatch.setenv("PELLUCID_CACHE", "0")  # so that each thread would compile its own
     with ThreadPoolExecutor(4) as pool:
         assert len(set(pool.map(ffi.register_kernel, [pooling_programs.emit_max_pool(spec)] * 4))) == 1
@@ -262,9 +261,9 @@ def test_a_length_is_divided_into_nearly_equal_parts():
 
 
 def test_large_kernels_have_fewer_partial_sums():
+    sizes = {"input_size": (9, 9), "window": (3, 3), "output_size": (7, 7), "strides": (1, 1), "padding": (0, 0)}
     small, large = (
-        convolution_programs.ConvolutionSpec((9, 9), (3, 3), (7, 7), n, n, (1, 1), (1, 1), (0, 0), "float32")
-        for n in (32, 1024)
+        convolution_programs.ConvolutionSpec(channels=n, filters=n, dtype="float32", **sizes) for n in (32, 1024)
     )
     programs = [convolution_programs.emit_conv_kernel_gradient(conv) for conv in (small, large)]
     assert [int(re.search(r"SHARES = (\d+)", code)[1]) for code in programs] == [16, 3]

@@ -14,8 +14,8 @@ pytestmark = pytest.mark.skipif(find_compiler() is None, reason="there is no C c
 @pytest.fixture
 def specs(monkeypatch):
     """Collect the products that kernels compute."""
-    collected, matmul_target = [], ffi.matmul_target
-    monkeypatch.setattr(ffi, "matmul_target", lambda spec: collected.append(spec) or matmul_target(spec))
+    collected, get_target = [], ffi.get_target
+    monkeypatch.setattr(ffi, "get_target", lambda emit, spec: collected.append(spec) or get_target(emit, spec))
     return collected
 
 
@@ -122,7 +122,7 @@ def test_a_tall_operand_is_packed_in_batches_with_the_same_bits(unit, rng, monke
     arguments = left, right, (True, False), unit != "vectors"
     at_once = np.asarray(ffi.matmul(*arguments))
     monkeypatch.setattr(matmul_program, "LEFT_BYTES", 1)
-    ffi.matmul_target.cache_clear()
+    ffi.get_target.cache_clear()
     np.testing.assert_array_equal(ffi.matmul(*arguments), at_once)
 
 

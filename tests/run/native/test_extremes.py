@@ -37,6 +37,12 @@ def test_an_axis_may_be_empty(rows: int) -> None:
     compare_with_interpreter(f, 2, np.ones((rows, 3), "float32"), np.ones((rows, 0), "float32"), tolerance=1e-6)
 
 
+@pytest.mark.parametrize("rows", [FEW, MANY])
+def test_ties_are_rounded_to_even(rows: int) -> None:
+    x = pel.matrix("x", shape=("n", 4))
+    compare_with_interpreter(pel.function([x], pel.round(x)), 1, np.tile(np.float32([0.5, 1.5, 2.5, -3.5]), (rows, 1)))
+
+
 @pytest.mark.parametrize("length", [0, 1, 2])
 def test_a_scan_may_have_no_steps(length: int) -> None:
     x, w = pel.matrix("x", shape=("n", 3)), pel.shared(np.ones(3, "float32"), "w")
@@ -90,6 +96,13 @@ def test_bitwise_and_reduction() -> None:
 
 def test_scatter_sub() -> None:
     assert run_jax_function(lambda x: x.at[x[1] - 5].subtract(5)) == [12, 1, -5, 14]
+
+
+def test_rounding_away_from_zero() -> None:
+    import jax
+
+    result = run_jax_function(lambda x: jax.lax.round(x / 4, jax.lax.RoundingMethod.AWAY_FROM_ZERO))
+    assert result == [3, 2, -1, 4]
 
 
 def test_shifts_by_too_many_or_negative_bits() -> None:

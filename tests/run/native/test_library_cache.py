@@ -90,6 +90,16 @@ def test_files_of_other_users_and_deleted_files_are_ignored(folder: Path, monkey
     assert run_loop() == [1, 0.5, 0.25]
 
 
+def test_old_files_that_cannot_be_deleted_do_no_harm(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        raise PermissionError(f"owned by another user: {path}")
+
+    monkeypatch.setattr(compilation_cache, "MAX_CACHE_BYTES", 0)
+    monkeypatch.setattr(Path, "unlink", refuse)
+    assert run_loop() == [1, 0.5, 0.25]
+    assert len([*folder.glob("*.so")]) == 1
+
+
 def test_the_key_depends_on_the_headers(folder: Path, tmp_path: Path) -> None:
     header = tmp_path / "number.h"
     results = []

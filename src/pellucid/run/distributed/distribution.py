@@ -24,14 +24,8 @@ from pellucid.graph.validation import check_integer, is_integer
 from pellucid.run.device_selection import list_devices
 from pellucid.run.distributed import process_group
 from pellucid.run.distributed.peer_failure import PeerMonitor, is_loopback
-from pellucid.run.distributed.process_group import (
-    get_first_line,
-    num_processes,
-    on_peer_lost,
-    process_id,
-    shutdown,
-)
-from pellucid.run.jax_runtime import before_devices, jax, start_jax
+from pellucid.run.distributed.process_group import num_processes, on_peer_lost, process_id, shutdown
+from pellucid.run.jax_runtime import before_devices, get_first_line, jax, start_jax
 
 __all__ = ["initialize", "list_devices", "num_processes", "process_id"]
 

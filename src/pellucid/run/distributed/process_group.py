@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from pellucid.graph.errors import DistributionError
-from pellucid.run.jax_runtime import jax
+from pellucid.run.jax_runtime import get_first_line, jax
 
 LOSS_STATUSES = (
     "UNKNOWN",
@@ -29,7 +29,7 @@ NOTICE_SECONDS = 0.5
 """How long a process may take to notice the loss of a peer in a collective, before this module reports it."""
 
 GRACE_SECONDS = 30.0
-"""How long rank 0 waits before it exits, so that the others can exit in order."""
+"""How long rank 0 waits before it exits, so that the others can exit by themselves."""
 
 _peer_failed = threading.Event()
 _recovery_hints: list[Callable[[], str]] = []
@@ -91,17 +91,15 @@ def explain_loss(error: Exception) -> DistributionError | None:
     if not isinstance(error, (RuntimeError, ValueError)) or not str(error).startswith(LOSS_STATUSES):
         return None
     if num_processes() == 1:
-        return DistributionError(append_recovery_hint(f"A program on several devices failed: {get_first_line(error)}"))
-    _peer_failed.set()
-    return DistributionError(
-        append_recovery_hint(
-            f"{format_rank()} lost contact with another process or its device: {get_first_line(error)}"
-        )
-    )
+        what = "A program on several devices failed"
+    else:
+        _peer_failed.set()
+        what = f"{format_rank()} lost contact with another process or its device"
+    return DistributionError(append_recovery_hint(f"{what}: {get_first_line(error)}"))
 
 
 def on_peer_lost(number: int) -> None:
-    """Exit after the loss of a peer, unless a collective reports it and the process exits in order.
+    """Exit after the loss of a peer, unless a collective raises an error for it first.
 
     ``number`` is the rank of the peer. JAX aborts all processes without an explanation soon after rank 0 ends, because
     its coordinator runs there.
@@ -118,10 +116,6 @@ def on_peer_lost(number: int) -> None:
 
 def format_rank() -> str:
     return f"Process {process_id()} of {num_processes()}"
-
-
-def get_first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def shutdown(close: Callable[[], None]) -> None:

@@ -1,1 +1,1 @@
-"""Convolutions, poolings and products of matrices as C, called from programs of XLA's."""
+"""CPU kernels in C for convolutions, max pooling and matrix products, called from XLA's programs."""

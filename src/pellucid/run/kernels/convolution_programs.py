@@ -9,13 +9,12 @@ from pellucid.run.kernels.amx.detection import has_amx
 from pellucid.run.kernels.microkernels import STORE_VECTOR, emit_loads, emit_products, name_accumulators
 from pellucid.run.kernels.source_assembly import (
     ITEM_SIZES,
-    Pair,
+    WindowSpec,
     assemble_kernel,
     count_vector_registers,
     get_vector_bytes,
     read_amx_sources,
     read_source,
-    window_constants,
 )
 
 GRADIENT_CACHE_BYTES = 16 * 2**10
@@ -35,37 +34,17 @@ MAX_IMAGES_PER_TASK, TASK_BYTES = 16, 2**19
 filters."""
 
 
-@dataclass(frozen=True)
-class ConvolutionSpec:
-    """Sizes of a two-dimensional convolution, for any number of images."""
+@dataclass(frozen=True, kw_only=True)
+class ConvolutionSpec(WindowSpec):
+    """Sizes of a two-dimensional convolution."""
 
-    input_size: Pair  # height and width, as in all pairs
-    window: Pair
-    output_size: Pair
-    channels: int  # of the input
     filters: int  # channels of the output
-    strides: Pair  # steps of the window
-    dilation: Pair  # steps inside the window
-    padding: Pair  # zeros above and left of an image; negative to crop
-    dtype: str
-
-    @property
-    def padded_size(self) -> Pair:
-        """Height and width of the area that the windows cover, padding included."""
-        h, w = (
-            (n - 1) * s + (k - 1) * d + 1
-            for n, s, k, d in zip(self.output_size, self.strides, self.window, self.dilation, strict=True)
-        )
-        return h, w
 
     @property
     def constants(self) -> dict[str, int]:
         """Constants of the C program."""
-        constants = window_constants(
-            self.input_size, self.output_size, self.padded_size, self.strides, self.padding, self.channels
-        )
         names = ("WINDOW_H", "WINDOW_W", "DILATION_Y", "DILATION_X")
-        constants |= zip(names, (*self.window, *self.dilation), strict=True)
+        constants = super().constants | dict(zip(names, (*self.window, *self.dilation), strict=True))
         return constants | {"FILTERS": self.filters, "FILTER_BLOCK": self.block, "PADDED_FILTERS": self.padded_filters}
 
     @property

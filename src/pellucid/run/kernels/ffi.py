@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from pellucid.run.jax_runtime import jax
@@ -32,28 +33,9 @@ def _register(code: str) -> str:
 
 
 @functools.cache
-def conv_forward_target(conv: ConvolutionSpec) -> str:
-    return register_kernel(emit_conv_forward(conv))
-
-
-@functools.cache
-def conv_kernel_gradient_target(conv: ConvolutionSpec) -> str:
-    return register_kernel(emit_conv_kernel_gradient(conv))
-
-
-@functools.cache
-def max_pool_target(pool: PoolingSpec) -> str:
-    return register_kernel(emit_max_pool(pool))
-
-
-@functools.cache
-def max_pool_gradient_target(pool: PoolingSpec) -> str:
-    return register_kernel(emit_max_pool_gradient(pool))
-
-
-@functools.cache
-def matmul_target(spec: MatmulSpec) -> str:
-    return register_kernel(emit_matmul(spec))
+def get_target(emit: Callable[[Any], str], spec: Any) -> str:
+    """Return the registered name of the kernel whose code ``emit`` returns for some sizes."""
+    return register_kernel(emit(spec))
 
 
 def call_kernel(target: str, shape: tuple[int, ...], *operands: Any, aliases: dict[int, int] | None = None) -> Any:
@@ -65,21 +47,22 @@ def call_kernel(target: str, shape: tuple[int, ...], *operands: Any, aliases: di
 
 
 def conv_forward(conv: ConvolutionSpec, x: Any, kernel: Any) -> Any:
-    return call_kernel(conv_forward_target(conv), (x.shape[0], *conv.output_size, conv.filters), x, kernel)
+    return call_kernel(get_target(emit_conv_forward, conv), (x.shape[0], *conv.output_size, conv.filters), x, kernel)
 
 
 def conv_kernel_gradient(conv: ConvolutionSpec, x: Any, g: Any) -> Any:
     """Return the gradient with respect to the kernel, given the gradient ``g`` of the output."""
-    return call_kernel(conv_kernel_gradient_target(conv), (*conv.window, conv.channels, conv.filters), x, g)
+    target = get_target(emit_conv_kernel_gradient, conv)
+    return call_kernel(target, (*conv.window, conv.channels, conv.filters), x, g)
 
 
 def max_pool(pool: PoolingSpec, x: Any) -> Any:
-    return call_kernel(max_pool_target(pool), (x.shape[0], *pool.output_size, pool.channels), x)
+    return call_kernel(get_target(emit_max_pool, pool), (x.shape[0], *pool.output_size, pool.channels), x)
 
 
 def max_pool_gradient(pool: PoolingSpec, g: Any, y: Any, x: Any) -> Any:
     """Return the gradient with respect to images, given the output ``y`` and its gradient ``g``."""
-    return call_kernel(max_pool_gradient_target(pool), x.shape, g, y, x)
+    return call_kernel(get_target(emit_max_pool_gradient, pool), x.shape, g, y, x)
 
 
 def matmul(left: Any, right: Any, transposed: tuple[bool, bool], use_amx: bool, *base_and_scale: Any) -> Any:
@@ -89,5 +72,6 @@ def matmul(left: Any, right: Any, transposed: tuple[bool, bool], use_amx: bool, 
     """
     shape = (left.shape[transposed[0]], right.shape[not transposed[1]])
     tile_rows = 0 if use_amx else choose_tile_rows(shape[0])
-    target = matmul_target(MatmulSpec(str(left.dtype), transposed, bool(base_and_scale), tile_rows))
-    return call_kernel(target, shape, left, right, *base_and_scale, aliases={2: 0} if base_and_scale else None)
+    spec = MatmulSpec(str(left.dtype), transposed, bool(base_and_scale), tile_rows)
+    aliases = {2: 0} if base_and_scale else None
+    return call_kernel(get_target(emit_matmul, spec), shape, left, right, *base_and_scale, aliases=aliases)

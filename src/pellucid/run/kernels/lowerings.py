@@ -16,7 +16,7 @@ from pellucid.run.jax_runtime import jax, runs_on_cpu
 from pellucid.run.kernels import ffi, matmul_dispatch
 from pellucid.run.kernels.convolution_programs import ConvolutionSpec, split_evenly
 from pellucid.run.kernels.pooling_programs import PoolingSpec
-from pellucid.run.kernels.source_assembly import ITEM_SIZES
+from pellucid.run.kernels.source_assembly import ITEM_SIZES, Pair
 from pellucid.run.native.compiler import find_compiler
 from pellucid.run.native.errors import NotNative
 
@@ -40,13 +40,10 @@ def get_lowerings() -> Mapping[str, Lowering]:
 
 
 def conv(x: Any, kernel: Any, strides: Any, padding: Any, dilation: Any, groups: int) -> Any:
-    if groups > 1 or not 3 <= x.ndim <= 4:
+    spec = make_conv_spec(x, kernel, strides, padding, dilation, groups)
+    if spec is None:
         return None
-    images, window = as_images(x), as_2d_kernel(kernel)
-    spec = make_conv_spec(images, window, as_pair(strides, 1), as_pair(padding, (0, 0)), as_pair(dilation, 1))
-    if not is_worthwhile(spec, x):
-        return None
-    output: Any = ffi.conv_forward(spec, images, window)
+    output: Any = ffi.conv_forward(spec, as_images(x), as_2d_kernel(kernel))
     return output.reshape(x.shape[0], *spec.output_size[4 - x.ndim :], spec.filters)
 
 
@@ -56,33 +53,25 @@ def conv_input_gradient(g: Any, kernel: Any, like: Any, strides: Any, padding: A
     With stride s, input places with the same remainder modulo s meet every s-th row of the kernel. Each remainder is a
     convolution with a correspondingly smaller kernel.
     """
-    steps, dilations = as_pair(strides, 1), as_pair(dilation, 1)
-    if groups > 1 or not 3 <= g.ndim <= 4 or any(s > 1 and d > 1 for s, d in zip(steps, dilations, strict=True)):
+    spec = make_conv_spec(like, kernel, strides, padding, dilation, groups)
+    if spec is None or any(s > 1 and d > 1 for s, d in zip(spec.strides, spec.dilation, strict=True)):
         return None
-    xp = jax().numpy
-    gradient, window, pads = as_images(g), as_2d_kernel(kernel), as_pair(padding, (0, 0))
-    h, w = as_images(like).shape[1:3]
-    if not is_worthwhile(make_conv_spec(as_images(like), window, steps, pads, dilations), g):
-        return None
-    sizes = -(-h // steps[0]), -(-w // steps[1])
+    xp, gradient, window = jax().numpy, as_images(g), as_2d_kernel(kernel)
+    (h, w), (step_y, step_x) = spec.input_size, spec.strides
+    sizes = -(-h // step_y), -(-w // step_x)
     rows = [
-        xp.stack(
-            [gradient_of_remainder(gradient, window, sizes, (y, x), steps, pads, dilations) for x in range(steps[1])],
-            axis=3,
-        )
-        for y in range(steps[0])
+        xp.stack([gradient_of_remainder(spec, gradient, window, sizes, (y, x)) for x in range(step_x)], axis=3)
+        for y in range(step_y)
     ]
-    whole = xp.stack(rows, axis=2).reshape(g.shape[0], sizes[0] * steps[0], sizes[1] * steps[1], -1)
-    return whole[:, :h, :w].reshape(like.shape)
+    whole = xp.stack(rows, axis=2).reshape(g.shape[0], sizes[0] * step_y, sizes[1] * step_x, -1)
+    return whole[:, :h, :w].reshape(g.shape[0], *like.shape[1:])
 
 
-def gradient_of_remainder(
-    gradient: Any, window: Any, sizes: Any, remainder: Any, strides: Any, padding: Any, dilation: Any
-) -> Any:
+def gradient_of_remainder(spec: ConvolutionSpec, gradient: Any, window: Any, sizes: Pair, remainder: Pair) -> Any:
     """Return the gradient of the input places with one remainder modulo the strides."""
     xp, taps, border = jax().numpy, [], []
-    for r, n, m, k, s, (low, _), d in zip(
-        remainder, sizes, gradient.shape[1:3], window.shape[:2], strides, padding, dilation, strict=True
+    for r, n, m, k, s, low, d in zip(
+        remainder, sizes, gradient.shape[1:3], spec.window, spec.strides, spec.padding, spec.dilation, strict=True
     ):
         first = (r + low) % s
         count = len(range(first, k, s))
@@ -92,18 +81,16 @@ def gradient_of_remainder(
     flipped = xp.swapaxes(xp.flip(window[tuple(taps)], axis=(0, 1)), -1, -2)
     if 0 in flipped.shape:
         return xp.zeros((gradient.shape[0], *sizes, flipped.shape[-1]), gradient.dtype)
-    return ffi.conv_forward(make_conv_spec(gradient, flipped, (1, 1), tuple(border), dilation), gradient, flipped)
+    inner = describe_windows(gradient, flipped.shape[:2], (1, 1), border, spec.dilation)
+    return ffi.conv_forward(ConvolutionSpec(filters=flipped.shape[3], **inner), gradient, flipped)
 
 
 def conv_kernel_gradient(x: Any, g: Any, like: Any, strides: Any, padding: Any, dilation: Any, groups: int) -> Any:
     """Return the gradient of a convolution with respect to its kernel, or None to leave it to XLA."""
-    if groups > 1 or not 3 <= x.ndim <= 4:
+    spec = make_conv_spec(x, like, strides, padding, dilation, groups)
+    if spec is None:
         return None
-    images, window = as_images(x), as_2d_kernel(like)
-    spec = make_conv_spec(images, window, as_pair(strides, 1), as_pair(padding, (0, 0)), as_pair(dilation, 1))
-    if not is_worthwhile(spec, x):
-        return None
-    gradient: Any = ffi.conv_kernel_gradient(spec, images, as_images(g))
+    gradient: Any = ffi.conv_kernel_gradient(spec, as_images(x), as_images(g))
     return gradient.reshape(like.shape)
 
 
@@ -174,38 +161,43 @@ def as_pair(setting: Any, row: Any) -> Any:
     return tuple(setting) if len(setting) == 2 else (row, *setting)
 
 
-def make_conv_spec(x: Any, kernel: Any, strides: Any, padding: Any, dilation: Any) -> ConvolutionSpec:
+def describe_windows(images: Any, window: Pair, strides: Pair, padding: Any, dilation: Pair = (1, 1)) -> dict[str, Any]:
+    """Return the fields of a `WindowSpec`."""
     output_size = tuple(
         (n + low + high - (k - 1) * d - 1) // s + 1
-        for n, (low, high), k, d, s in zip(x.shape[1:3], padding, kernel.shape[:2], dilation, strides, strict=True)
+        for n, (low, high), k, d, s in zip(images.shape[1:3], padding, window, dilation, strides, strict=True)
     )
-    return ConvolutionSpec(
-        input_size=x.shape[1:3],
-        window=kernel.shape[:2],
-        output_size=output_size,
-        channels=x.shape[3],
-        filters=kernel.shape[3],
-        strides=strides,
-        dilation=dilation,
-        padding=(padding[0][0], padding[1][0]),
-        dtype=str(x.dtype),
-    )
+    return {
+        "input_size": images.shape[1:3],
+        "window": window,
+        "output_size": output_size,
+        "channels": images.shape[3],
+        "strides": strides,
+        "dilation": dilation,
+        "padding": tuple(low for low, _ in padding),
+        "dtype": str(images.dtype),
+    }
+
+
+def make_conv_spec(
+    x: Any, kernel: Any, strides: Any, padding: Any, dilation: Any, groups: int
+) -> ConvolutionSpec | None:
+    """Return the sizes of a convolution, or None to leave it to XLA."""
+    if groups > 1 or not 3 <= x.ndim <= 4:
+        return None
+    images, window = as_images(x), as_2d_kernel(kernel)
+    pairs = as_pair(strides, 1), as_pair(padding, (0, 0)), as_pair(dilation, 1)
+    spec = ConvolutionSpec(filters=window.shape[3], **describe_windows(images, window.shape[:2], *pairs))
+    return spec if is_worthwhile(spec, x) else None
 
 
 def make_pooling_spec(x: Any, pool_size: Any, strides: Any, padding: Any) -> PoolingSpec | None:
     """Return the sizes of a max pooling, or None to leave it to XLA."""
     if not 3 <= x.ndim <= 4 or str(x.dtype) not in ITEM_SIZES or x.size < MIN_POOLED_ELEMENTS:
         return None
-    images, window, steps = as_images(x), as_pair(pool_size, 1), as_pair(strides, 1)
-    pads = as_pair(padding, (0, 0))
-    output_size = tuple(
-        (n + low + high - k) // s + 1
-        for n, (low, high), k, s in zip(images.shape[1:3], pads, window, steps, strict=True)
-    )
-    if math.prod(window) > MAX_POOL_WINDOW or min(output_size) < 1:
-        return None
-    top_left = (pads[0][0], pads[1][0])
-    return PoolingSpec(images.shape[1:3], window, output_size, images.shape[3], steps, top_left, str(x.dtype))
+    pairs = as_pair(pool_size, 1), as_pair(strides, 1), as_pair(padding, (0, 0))
+    spec = PoolingSpec(**describe_windows(as_images(x), *pairs))
+    return None if math.prod(spec.window) > MAX_POOL_WINDOW or min(spec.output_size) < 1 else spec
 
 
 def is_worthwhile(spec: ConvolutionSpec, x: Any) -> bool:

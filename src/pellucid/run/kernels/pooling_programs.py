@@ -2,41 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from pellucid.run.kernels.source_assembly import Pair, assemble_kernel, read_source, window_constants
+from pellucid.run.kernels.source_assembly import WindowSpec, assemble_kernel, read_source
 
 
-@dataclass(frozen=True)
-class PoolingSpec:
-    """Sizes of a two-dimensional max pooling, for any number of images."""
-
-    input_size: Pair  # height and width, as in all pairs
-    window: Pair
-    output_size: Pair
-    channels: int
-    strides: Pair  # steps of the window
-    padding: Pair  # above and left of an image
-    dtype: str
-
-    @property
-    def padded_size(self) -> Pair:
-        """Height and width of the area that the windows cover."""
-        h, w = ((n - 1) * s + k for n, s, k in zip(self.output_size, self.strides, self.window, strict=True))
-        return h, w
+class PoolingSpec(WindowSpec):
+    """Sizes of a two-dimensional max pooling."""
 
     @property
     def window_offsets(self) -> list[int]:
         """Offset in memory of each place of a window from its first place."""
         h, w = self.window
         return [(y * self.padded_size[1] + x) * self.channels for y in range(h) for x in range(w)]
-
-    @property
-    def constants(self) -> dict[str, int]:
-        """Constants of the C program."""
-        return window_constants(
-            self.input_size, self.output_size, self.padded_size, self.strides, self.padding, self.channels
-        )
 
 
 def emit_max_pool(pool: PoolingSpec) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from pellucid.run.compilation_cache import processor
@@ -15,6 +16,44 @@ ITEM_SIZES = {"float32": 4, "float64": 8}
 
 AMX_INSTRUCTIONS = "amx/instructions.c"
 """Definitions of the tile instructions. Tests put an emulation here."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WindowSpec:
+    """Sizes of an op that slides a window over two-dimensional images, for any number of images."""
+
+    input_size: Pair  # height and width, as in all pairs
+    window: Pair
+    output_size: Pair
+    channels: int  # of the input
+    strides: Pair  # steps of the window
+    dilation: Pair = (1, 1)  # steps inside the window
+    padding: Pair  # above and left of an image; negative to crop
+    dtype: str
+
+    @property
+    def padded_size(self) -> Pair:
+        """Height and width of the area that the windows cover, padding included."""
+        h, w = (
+            (n - 1) * s + (k - 1) * d + 1
+            for n, s, k, d in zip(self.output_size, self.strides, self.window, self.dilation, strict=True)
+        )
+        return h, w
+
+    @property
+    def constants(self) -> dict[str, int]:
+        """Constants of the C program."""
+        constants = {"CHANNELS": self.channels}
+        pairs = (
+            (("HEIGHT", "WIDTH"), self.input_size),
+            (("OUTPUT_H", "OUTPUT_W"), self.output_size),
+            (("PADDED_H", "PADDED_W"), self.padded_size),
+            (("STRIDE_Y", "STRIDE_X"), self.strides),
+            (("PAD_TOP", "PAD_LEFT"), self.padding),
+        )
+        for names, values in pairs:
+            constants |= zip(names, values, strict=True)
+        return constants
 
 
 def get_vector_bytes() -> int:
@@ -35,23 +74,6 @@ typedef {real} vec __attribute__((vector_size({get_vector_bytes()}), aligned({IT
 enum {{ {listed} }};
 """
     return "\n".join([read_source("runtime.c"), types, *sources])
-
-
-def window_constants(
-    input_size: Pair, output_size: Pair, padded_size: Pair, strides: Pair, padding: Pair, channels: int
-) -> dict[str, int]:
-    """Return the constants of kernels that slide windows over images."""
-    constants = {"CHANNELS": channels}
-    pairs = (
-        (("HEIGHT", "WIDTH"), input_size),
-        (("OUTPUT_H", "OUTPUT_W"), output_size),
-        (("PADDED_H", "PADDED_W"), padded_size),
-        (("STRIDE_Y", "STRIDE_X"), strides),
-        (("PAD_TOP", "PAD_LEFT"), padding),
-    )
-    for names, values in pairs:
-        constants |= zip(names, values, strict=True)
-    return constants
 
 
 def read_source(name: str) -> str:

@@ -13,7 +13,7 @@ from pellucid.run.native.c_writer import SIMD, Indices
 from pellucid.run.native.element_emitter import ElementEmitter
 from pellucid.run.native.elementwise import c_type
 from pellucid.run.native.equations import Equation, Value
-from pellucid.run.native.index_maps import STRIDED, linear_index
+from pellucid.run.native.index_maps import linear_index
 from pellucid.run.native.layout import BatchLastLayout
 from pellucid.run.native.matmul import DotGeneral
 from pellucid.run.native.simd_reductions import LANE_MASK, emit_lane_mask
@@ -118,11 +118,7 @@ class BatchTiler:
 
     def emit_spill(self, v: Value, t: str) -> None:
         tile = self.layout.get_tile(v)
-        to = f"({self.all_tiles[tile]} + {t} * {tile.size})"
-        if tile in self.emitter.arrays:
-            self.emitter.writer.add(f"memcpy({to}, {self.emitter.arrays[tile]}, {tile.nbytes});")
-        else:
-            self.emitter.store(to, tile)
+        self.emitter.store_or_copy(f"({self.all_tiles[tile]} + {t} * {tile.size})", tile)
 
     def emit_stores(self, v: Value, t: str) -> None:
         """Write the copy of a tile's samples to the row-major array of a value."""
@@ -136,19 +132,11 @@ class BatchTiler:
     def zero_padding(self, sums: Sequence[Equation], t: str) -> None:
         """Write zeros to the padding of the last tile, in the arrays that are summed."""
         writer, lanes, rest = self.emitter.writer, self.batch.lanes, self.batch.count % self.batch.lanes
-        for v in dict.fromkeys(self.find_stored(self.layout.get_tile(x)) for e in sums for x in e.inputs):
+        for v in dict.fromkeys(self.emitter.find_stored(self.layout.get_tile(x)) for e in sums for x in e.inputs):
             if rest and v is not None and v not in self.zero_padded:
                 with writer.loop(v.size // lanes, writer.make_name()) as row:
                     zero = f"{self.emitter.arrays[v]}[{row} * {lanes} + l] = 0;"
                     writer.add(f"if ({t} == {self.num_tiles - 1}) for (int l = {rest}; l < {lanes}; l++) {zero}")
-
-    def find_stored(self, v: Value) -> Value | None:
-        """Return the stored value behind strided movements, or None if elements are computed where they are read."""
-        while v not in self.emitter.arrays:
-            if v.producer is None or v.producer.name not in STRIDED:
-                return None
-            v = v.producer.inputs[0]
-        return v
 
     def emit_accumulation(self, e: Equation, t: str) -> None:
         """Write the addition of a tile to the sums of each lane. Padding adds 0."""
@@ -190,7 +178,7 @@ class BatchTiler:
         """Return the C expression of an element that is 0 in padding."""
         tile = self.layout.get_tile(x)
         element = self.emitter.emit_element(tile, [*indices, lane])
-        if self.find_stored(tile) is not None or self.batch.padded_count == self.batch.count:
+        if self.emitter.find_stored(tile) is not None or self.batch.padded_count == self.batch.count:
             return element
         return f"mask_lane_{x.dtype.name}({element}, {LANE_MASK}[{t} * {self.batch.lanes} + {lane}])"
 

@@ -122,7 +122,7 @@ class ProgramGenerator:
     def generate(self) -> str:
         writer = self.writer
         for k, v in enumerate(self.state):
-            writer.add(f"memcpy({self.emitter.allocate(v)}, state[{k}], {v.nbytes});")
+            self.emitter.emit_copy(self.emitter.allocate(v), f"state[{k}]", v)
         for k, v in enumerate(self.read):
             self.emit_pointer(v, f"read[{k}]")
         if not self.signature.walk:
@@ -141,7 +141,7 @@ class ProgramGenerator:
                 self.emit_output(v, f"({c_type(v.dtype)} *)history[{k}] + step * {v.size}")
             self.emit_state_update(self.block.outputs[num_outputs:])
         for k, v in enumerate(self.state):
-            writer.add(f"memcpy(state[{k}], {v.name}, {v.nbytes});")
+            self.emitter.emit_copy(f"state[{k}]", v.name, v)
         head = "void run(void **state, void **read, void **args, void **history, int64_t first, int64_t count) {"
         return "\n".join([get_preamble(), *self.emitter.tables, head, *writer.lines, "}", ""])
 
@@ -152,7 +152,7 @@ class ProgramGenerator:
 
     def emit_output(self, v: Value, target: str) -> None:
         if v in self.emitter.arrays:
-            self.writer.add(f"memcpy({target}, {self.emitter.arrays[v]}, {v.nbytes});")
+            self.emitter.emit_copy(target, self.emitter.arrays[v], v)
         else:
             name = self.writer.make_name("y")
             self.writer.add(f"{c_type(v.dtype)} *restrict {name} = {target};")
@@ -170,9 +170,9 @@ class ProgramGenerator:
         saved: dict[Value, str] = {}
         for v in (s for s in self.state if any(s is v for _, v in moved)):
             saved[v] = self.emitter.declare_array(self.writer.make_name("x"), v.dtype, v.size)
-            self.writer.add(f"memcpy({saved[v]}, {v.name}, {v.nbytes});")
+            self.emitter.emit_copy(saved[v], v.name, v)
         for s, v in moved:
-            self.writer.add(f"memcpy({s.name}, {saved.get(v, self.emitter.arrays[v])}, {v.nbytes});")
+            self.emitter.emit_copy(s.name, saved.get(v, self.emitter.arrays[v]), v)
 
     def emit_equations(self, invariant: bool) -> None:
         """Write the invariant equations, or those of a step, in the order of their levels."""
@@ -181,16 +181,16 @@ class ProgramGenerator:
             self.emitter.emit_block(equations, self.choose_buffers(equations, set()))
             return
         batch = self.batch
-        of_samples = set(batch.equations)
+        sample_equations = set(batch.equations)
         walk = self.signature.walk
         inputs = [*self.read, *([] if walk else self.args)] if invariant else [*self.args] if walk else []
         for v in inputs:
             if v in batch.axis:
                 self.vectorizer.load(v)
-        needed = {x for e in self.block.equations if e in of_samples for x in e.inputs if x not in batch.axis}
-        others = [e for e in equations if e not in of_samples]
+        needed = {x for e in self.block.equations if e in sample_equations for x in e.inputs if x not in batch.axis}
+        others = [e for e in equations if e not in sample_equations]
         buffers = self.choose_buffers(others, needed)
-        read_as_arrays = {x for e in self.block.equations if e not in of_samples for x in e.inputs}
+        read_as_arrays = {x for e in self.block.equations if e not in sample_equations for x in e.inputs}
         read_as_arrays |= set(self.block.outputs)
         for level in range(max(batch.levels.values(), default=0) + 1):
             now = [e for e in others if batch.levels[e.outputs[0]] == level]
@@ -202,10 +202,10 @@ class ProgramGenerator:
             body = [
                 e
                 for e in equations
-                if e in of_samples and batch.levels[e.result] - (e.result not in batch.axis) == level
+                if e in sample_equations and batch.levels[e.result] - (e.result not in batch.axis) == level
             ]
             if body:
-                later = [e for e in self.block.equations if e in of_samples and e not in body]
+                later = [e for e in self.block.equations if e in sample_equations and e not in body]
                 read_later = {x for e in later for x in e.inputs}
                 results = [e.result for e in body if e.result in batch.axis]
                 spilled, stored = ([v for v in results if v in read] for read in (read_later, read_as_arrays))

@@ -109,17 +109,13 @@ def compile_or_load_library(cc: str, code: str, options: tuple[str, ...], includ
                     path = compile_library(cc, code, Path(temporary), key, options)
                     loaded_libraries[key] = ctypes.CDLL(str(path))
             return loaded_libraries[key]
-        cached = find_library(folder, key)
+        cached = next((path for path in folder.glob(f"{key}-*{LIBRARY_SUFFIX}") if is_intact(path)), None)
         if cached is None:
             cached = compile_library(cc, code, folder, key, options)
             prune(folder)
         return ctypes.CDLL(str(cached))
     except OSError as error:  # the compiler or the library cannot be run, the disk is full, or a file was deleted
         raise NotNative(f"{cc} cannot be run, or its library cannot be saved or loaded: {error}") from error
-
-
-def find_library(folder: Path, key: str) -> Path | None:
-    return next((path for path in folder.glob(f"{key}-*{LIBRARY_SUFFIX}") if is_intact(path)), None)
 
 
 def is_intact(path: Path) -> bool:

@@ -10,10 +10,6 @@ from pellucid.run.native.elementwise import is_elementwise
 from pellucid.run.native.equations import Block, Equation, Value
 
 
-def _emit_copy(emitter: ElementEmitter, target: str, source: str, value: Value) -> None:
-    emitter.writer.add(f"memcpy({target}, {source}, {value.nbytes});")
-
-
 def emit_body(emitter: ElementEmitter, block: Block, arrays: list[str], skipped: Collection[Value] = ()) -> None:
     """Write the equations of a block whose inputs are stored in arrays, except those of skipped values."""
     for value, name in zip(block.inputs, arrays, strict=True):
@@ -45,24 +41,16 @@ def find_in_place_updates(body: Block, carry: range) -> dict[Value, Value]:
     return updates
 
 
-def store_output(emitter: ElementEmitter, value: Value, target: str) -> None:
-    if value in emitter.arrays:
-        _emit_copy(emitter, target, emitter.arrays[value], value)
-    else:
-        emitter.store(target, value)
-
-
 def store_operands(emitter: ElementEmitter, values: list[Value]) -> list[str]:
     """Return the arrays of some values, after storing those that have none."""
     names = []
     for value in values:
-        if value in emitter.arrays:
-            names.append(emitter.arrays[value])
-            continue
-        name = emitter.declare_array(emitter.writer.make_name("x"), value.dtype, value.size)
-        emitter.store(name, value)
-        if value.constant is None:
-            emitter.arrays[value] = name
+        name = emitter.arrays.get(value)
+        if name is None:
+            name = emitter.declare_array(emitter.writer.make_name("x"), value.dtype, value.size)
+            emitter.store(name, value)
+            if value.constant is None:
+                emitter.arrays[value] = name
         names.append(name)
     return names
 
@@ -74,7 +62,7 @@ def emit_scan(emitter: ElementEmitter, e: Equation) -> None:
     operands = store_operands(emitter, e.inputs)
     carry, sequences = e.outputs[:num_carry], e.outputs[num_carry:]
     for c, start in zip(carry, operands[num_consts:end_of_carry], strict=True):
-        _emit_copy(emitter, emitter.allocate(c), start, c)
+        emitter.emit_copy(emitter.allocate(c), start, c)
     for y in sequences:
         emitter.allocate(y)
     in_place = find_in_place_updates(body, range(num_consts, end_of_carry))
@@ -87,7 +75,7 @@ def emit_scan(emitter: ElementEmitter, e: Equation) -> None:
         carry_arrays = [emitter.arrays[c] for c in carry]
         emit_body(emitter, body, [*operands[:num_consts], *carry_arrays, *elements], in_place)
         for y, value in zip(sequences, body.outputs[num_carry:], strict=True):
-            store_output(emitter, value, f"({emitter.arrays[y]} + {t} * {y.size // max(length, 1)})")
+            emitter.store_or_copy(f"({emitter.arrays[y]} + {t} * {y.size // max(length, 1)})", value)
         for c, new in zip(carry, body.outputs[:num_carry], strict=True):
             if new in in_place:
                 emitter.store(emitter.arrays[c], new)
@@ -99,14 +87,13 @@ def update_carry(emitter: ElementEmitter, carry: list[Value], new: list[Value]) 
     """Copy new carries over the old ones, after all are computed."""
     names = []
     for value in new:
-        if value in emitter.arrays and value.producer is not None:
-            names.append(emitter.arrays[value])
-        else:
+        name = None if value.producer is None else emitter.arrays.get(value)
+        if name is None:
             name = emitter.declare_array(emitter.writer.make_name("x"), value.dtype, value.size)
-            store_output(emitter, value, name)
-            names.append(name)
+            emitter.store_or_copy(name, value)
+        names.append(name)
     for c, name in zip(carry, names, strict=True):
-        _emit_copy(emitter, emitter.arrays[c], name, c)
+        emitter.emit_copy(emitter.arrays[c], name, c)
 
 
 def emit_while(emitter: ElementEmitter, e: Equation) -> None:
@@ -116,7 +103,7 @@ def emit_while(emitter: ElementEmitter, e: Equation) -> None:
     cond_consts, body_consts = e.params["cond_nconsts"], e.params["body_nconsts"]
     operands = store_operands(emitter, e.inputs)
     for c, start in zip(e.outputs, operands[cond_consts + body_consts :], strict=True):
-        _emit_copy(emitter, emitter.allocate(c), start, c)
+        emitter.emit_copy(emitter.allocate(c), start, c)
     carry = [emitter.arrays[c] for c in e.outputs]
     with writer.block("for (;;)"):
         emit_body(emitter, condition, [*operands[:cond_consts], *carry])
@@ -137,4 +124,4 @@ def emit_cond(emitter: ElementEmitter, e: Equation) -> None:
         with writer.block(f"if ({chosen} == {number})"):
             emit_body(emitter, branch, operands)
             for y, value in zip(e.outputs, branch.outputs, strict=True):
-                store_output(emitter, value, emitter.arrays[y])
+                emitter.store_or_copy(emitter.arrays[y], value)

@@ -67,13 +67,27 @@ class ElementEmitter(ABC):
     def is_stored(self, value: Value) -> bool:
         return value in self.arrays
 
-    def find_array(self, value: Value) -> str | None:
-        """Return the array that holds the elements of a value, looking through strided movements."""
+    def find_stored(self, value: Value) -> Value | None:
+        """Return the stored value behind strided movements, or None if elements are computed where they are read."""
         while value not in self.arrays:
             if value.producer is None or value.producer.name not in STRIDED:
                 return None
             value = value.producer.inputs[0]
-        return self.arrays[value]
+        return value
+
+    def find_array(self, value: Value) -> str | None:
+        """Return the array that holds the elements of a value, looking through strided movements."""
+        stored = self.find_stored(value)
+        return None if stored is None else self.arrays[stored]
+
+    def emit_copy(self, target: str, source: str, value: Value) -> None:
+        self.writer.add(f"memcpy({target}, {source}, {value.nbytes});")
+
+    def store_or_copy(self, target: str, value: Value) -> None:
+        if value in self.arrays:
+            self.emit_copy(target, self.arrays[value], value)
+        else:
+            self.store(target, value)
 
     def allocate(self, value: Value) -> str:
         self.arrays[value] = value.name
@@ -132,9 +146,7 @@ class ElementEmitter(ABC):
             return f"{self.define_table(value)}[{offset}]"
         e = value.producer
         assert e is not None
-        if e.name in ("reshape", "squeeze"):
-            return self.emit_flat_element(e.inputs[0], size, offset)
-        if (
+        if e.name in ("reshape", "squeeze") or (
             e.name == "broadcast_in_dim"
             and e.inputs[0].size == size
             and sorted(e.params["broadcast_dimensions"]) == list(e.params["broadcast_dimensions"])

@@ -14,16 +14,9 @@ from pellucid.run.native.vector_math import INLINE_FUNCTIONS
 
 C_TYPES = {
     "bool": "uint8_t",
-    "int8": "int8_t",
-    "int16": "int16_t",
-    "int32": "int32_t",
-    "int64": "int64_t",
-    "uint8": "uint8_t",
-    "uint16": "uint16_t",
-    "uint32": "uint32_t",
-    "uint64": "uint64_t",
     "float32": "float",
     "float64": "double",
+    **{f"{sign}int{bits}": f"{sign}int{bits}_t" for sign in ("", "u") for bits in (8, 16, 32, 64)},
 }
 
 Emitter = Callable[..., str]
@@ -61,7 +54,7 @@ def c_literal(number: Any, dtype: Any) -> str:
 
 def _function(name: str) -> Emitter:
     """Call a function of the C library, or its inline version, in the precision of the result."""
-    name = INLINE_FUNCTIONS.get(name, name)
+    name = f"vector_{name}" if name in INLINE_FUNCTIONS else name
     return lambda e, *x: f"{name}{'f' if e.result.dtype.itemsize == 4 else ''}({', '.join(x)})"
 
 
@@ -89,22 +82,14 @@ def _if_in_range(is_in_range: Callable[[Value], bool], fast: str, general: str) 
     return lambda e, x: _function(fast if is_in_range(e.inputs[0]) else general)(e, x)
 
 
-def _divide(e: Equation, x: str, y: str) -> str:
-    return f"({x} / {y})" if e.result.dtype.kind == "f" else _typed("divide")(e, x, y)
-
-
-def _remainder(e: Equation, x: str, y: str) -> str:
-    return _function("fmod")(e, x, y) if e.result.dtype.kind == "f" else _typed("remainder")(e, x, y)
+def _by_kind(real: Emitter, integer: Emitter) -> Emitter:
+    return lambda e, *x: (real if e.result.dtype.kind == "f" else integer)(e, *x)
 
 
 def _power(e: Equation, x: str) -> str:
     n = int(e.params["y"])
     power = f"power_{e.result.dtype.name}({x}, {abs(n)})"
     return power if n >= 0 else f"({c_literal(1, e.result.dtype)} / {power})"
-
-
-def _absolute(e: Equation, x: str) -> str:
-    return _function("fabs")(e, x) if e.result.dtype.kind == "f" else _typed("absolute")(e, x)
 
 
 def _convert(e: Equation, x: str) -> str:
@@ -120,6 +105,10 @@ def _bitcast(e: Equation, x: str) -> str:
     if e.inputs[0].dtype.itemsize != e.result.dtype.itemsize:
         raise NotNative("it reinterprets bits between dtypes of different sizes")
     return f"bits_{e.inputs[0].dtype.name}_{e.result.dtype.name}({x})"
+
+
+def _round(e: Equation, x: str) -> str:
+    return _function("rint" if e.params["rounding_method"].name == "TO_NEAREST_EVEN" else "round")(e, x)
 
 
 def _not(e: Equation, x: str) -> str:
@@ -145,48 +134,37 @@ def _shift(form: str) -> Emitter:
     return emit
 
 
+FUNCTION_COSTS = {
+    1: ("floor", "ceil"),
+    6: ("sqrt",),
+    12: ("exp2",),
+    16: ("expm1", "log1p", "tanh", "sin", "cos"),
+    20: ("cbrt", "tan", "asin", "acos", "atan", "atan2", "sinh", "cosh", "asinh", "acosh", "atanh", "erf", "erfc"),
+    30: ("pow",),
+    40: ("lgamma",),
+}
+"""Functions of the C library with the names of primitives, by their approximate cost in additions."""
+
 ELEMENTWISE: dict[str, tuple[Emitter, int]] = {
+    **{name: (_function(name), cost) for cost, names in FUNCTION_COSTS.items() for name in names},
     "add": (_operator("({} + {})"), 1),
     "add_any": (_operator("({} + {})"), 1),
     "sub": (_operator("({} - {})"), 1),
     "mul": (_operator("({} * {})"), 1),
-    "div": (_divide, 4),
-    "rem": (_remainder, 8),
+    "div": (_by_kind(_operator("({} / {})"), _typed("divide")), 4),
+    "rem": (_by_kind(_function("fmod"), _typed("remainder")), 8),
     "neg": (_operator("(- {})"), 1),
-    "abs": (_absolute, 1),
+    "abs": (_by_kind(_function("fabs"), _typed("absolute")), 1),
     "sign": (_typed("sign"), 2),
     "max": (_typed("max"), 1),
     "min": (_typed("min"), 1),
     "square": (_typed("square"), 1),
     "integer_pow": (_power, 2),
-    "pow": (_function("pow"), 30),
-    "sqrt": (_function("sqrt"), 6),
     "rsqrt": (_real("({one} / sqrt{F}({0}))"), 10),
-    "cbrt": (_function("cbrt"), 20),
     "exp": (_if_in_range(is_nonpositive, "vector_exp_nonpositive", "exp"), 12),
-    "exp2": (_function("exp2"), 12),
     "log": (_if_in_range(is_at_least_one, "vector_log_at_least_one", "log"), 12),
-    "expm1": (_function("expm1"), 16),
-    "log1p": (_function("log1p"), 16),
-    "tanh": (_function("tanh"), 16),
     "logistic": (_real("logistic{F}({0})"), 16),
-    "sin": (_function("sin"), 16),
-    "cos": (_function("cos"), 16),
-    "tan": (_function("tan"), 20),
-    "asin": (_function("asin"), 20),
-    "acos": (_function("acos"), 20),
-    "atan": (_function("atan"), 20),
-    "atan2": (_function("atan2"), 20),
-    "sinh": (_function("sinh"), 20),
-    "cosh": (_function("cosh"), 20),
-    "asinh": (_function("asinh"), 20),
-    "acosh": (_function("acosh"), 20),
-    "atanh": (_function("atanh"), 20),
-    "erf": (_function("erf"), 20),
-    "erfc": (_function("erfc"), 20),
-    "lgamma": (_function("lgamma"), 40),
-    "floor": (_function("floor"), 1),
-    "ceil": (_function("ceil"), 1),
+    "round": (_round, 1),
     "is_finite": (_real("isfinite({0})"), 1),
     "eq": (_operator("({} == {})"), 1),
     "ne": (_operator("({} != {})"), 1),
@@ -213,16 +191,12 @@ ELEMENTWISE: dict[str, tuple[Emitter, int]] = {
 
 
 def is_elementwise(e: Equation) -> bool:
-    return e.name in ELEMENTWISE or e.name == "round"
+    return e.name in ELEMENTWISE
 
 
 def emit_elementwise(e: Equation, operands: list[str]) -> str:
     """Return the C expression of one element, given those of the operands."""
-    dtype = e.result.dtype
-    if e.name == "round":
-        even = str(e.params["rounding_method"]).endswith("TO_NEAREST_EVEN")
-        return _function("rint" if even else "round")(e, *operands)
-    text: str = ELEMENTWISE[e.name][0](e, *operands)
+    dtype, text = e.result.dtype, ELEMENTWISE[e.name][0](e, *operands)
     # C computes small integers as int; the cast wraps the result around.
     return f"(({c_type(dtype)}){text})" if dtype.kind in "iu" and dtype.itemsize < 4 else text
 

@@ -193,7 +193,7 @@ INDEX_MAPS: dict[str, Callable[[Equation, Indices, ElementOf], str]] = {
 """For each data-movement primitive, the C expression of an element of its result."""
 
 STRIDED = ("broadcast_in_dim", "reshape", "squeeze", "transpose", "slice")
-"""Primitives after which neighbours on an axis are still a constant stride apart in memory."""
+"""Primitives after which neighbors on an axis are still a constant stride apart in memory."""
 
 RESHAPES = ("reshape", "squeeze", "expand_dims")
 """Primitives that keep the order of elements in memory."""
@@ -213,7 +213,7 @@ def has_same_axes(x: Value, y: Value) -> bool:
 
 
 def get_stride(value: Value, axis: int, is_stored: Callable[[Value], bool]) -> int | None:
-    """Return the distance in memory between neighbours on an axis, or None if it is not constant."""
+    """Return the distance in memory between neighbors on an axis, or None if it is not constant."""
     if value.shape[axis] == 1:
         return 0
     if is_stored(value):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -40,18 +40,11 @@ class DotGeneral:
     @classmethod
     def from_equation(cls, e: Equation) -> DotGeneral:
         left, right = e.inputs
-        (left_sum, right_sum), (left_batch, right_batch) = e.params["dimension_numbers"]
-        free = [
-            [a for a in range(x.ndim) if a not in (*summed, *batch)]
-            for x, summed, batch in ((left, left_sum, left_batch), (right, right_sum, right_batch))
+        axes = [
+            {"batch": list(batch), "free": [a for a in range(x.ndim) if a not in (*sums, *batch)], "sum": list(sums)}
+            for x, sums, batch in zip(e.inputs, *e.params["dimension_numbers"], strict=True)
         ]
-        return cls(
-            e,
-            left,
-            right,
-            {"batch": list(left_batch), "free": free[0], "sum": list(left_sum)},
-            {"batch": list(right_batch), "free": free[1], "sum": list(right_sum)},
-        )
+        return cls(e, left, right, *axes)
 
     def swap_operands(self) -> DotGeneral:
         """Exchange the operands, which is valid if only one of them has free axes."""
@@ -62,7 +55,7 @@ class DotGeneral:
             {**axes, "free": [a for a in axes["free"] if x.shape[a] != 1]}
             for axes, x in ((self.left_axes, self.left), (self.right_axes, self.right))
         )
-        return DotGeneral(self.equation, self.left, self.right, left, right)
+        return replace(self, left_axes=left, right_axes=right)
 
     def get_left_sizes(self, kind: str) -> list[int]:
         return [self.left.shape[a] for a in self.left_axes[kind]]

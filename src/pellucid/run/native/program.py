@@ -1,4 +1,4 @@
-"""Programs whose loops are compiled from C, for steps so small that the overhead around the arithmetic dominates."""
+"""Programs whose loops are compiled as C, for steps so small that the overhead around the arithmetic dominates."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.errors import UseError
-from pellucid.graph.expr import Constant, Shared
+from pellucid.graph.expr import Shared
 from pellucid.run.environment import is_enabled
 from pellucid.run.interrupts import DeferSigint
 from pellucid.run.jax_runtime import configure_allocator, runs_on_cpu, without_jax_notes, x64
@@ -49,12 +49,8 @@ def prepare_loop(
     return compile_loop
 
 
-def copy_state(xla: XlaProgram) -> list[Any]:
-    return [np.array(s.storage, order="C") for s in xla.program.updates]
-
-
-def get_read_values(xla: XlaProgram) -> list[Any]:
-    return [np.asarray(s.value if isinstance(s, Constant) else s.storage, order="C") for s in xla.program.read]
+def copy_state(program: Program) -> list[Any]:
+    return [np.array(s.storage, order="C") for s in program.updates]
 
 
 def check_machine() -> None:
@@ -76,7 +72,7 @@ def check_size(program: Program, state: list[Any], args: list[Any]) -> None:
 
 
 class AutoProgram(XlaProgram):
-    """A program whose loops are compiled from C where that is possible and faster, and everything else by XLA."""
+    """A program whose loops are compiled as C where that is possible and faster. XLA compiles everything else."""
 
     def get_loop(self, args: list[Any], walk: bool) -> CompiledLoop | None:
         """Return the compiled loop for arguments of these shapes, or None to leave it to XLA."""
@@ -119,7 +115,7 @@ class AutoProgram(XlaProgram):
 
     def prepare(self, args: list[Any], walk: bool) -> Callable[[], CompiledLoop]:
         check_machine()
-        state, read, one = copy_state(self), get_read_values(self), [a[0] if walk else a for a in args]
+        state, read, one = copy_state(self.program), self.program.get_read_values(), [a[0] if walk else a for a in args]
         check_size(self.program, state, one)
         return prepare_loop(self, state, read, one, walk)
 
@@ -169,7 +165,7 @@ class AutoProgram(XlaProgram):
         steps, last_step = self.get_loop(args, True), self.get_loop(last_args, True)
         if steps is None or last_step is None:
             return None
-        mapped = self.program.mapped if isinstance(self.program, BatchedProgram) else None
+        mapped = self.program.mapped if isinstance(self, BatchedAutoProgram) else None
         try:
             driver = TrialDriver(steps, last_step, mapped, self.count_members(args))
         except NotNative:
@@ -182,8 +178,8 @@ class AutoProgram(XlaProgram):
         """Call a function that overwrites copies of the state, keep them, and return its outputs."""
         try:
             with DeferSigint():
-                state = copy_state(self)
-                outputs = run(state, get_read_values(self))
+                state = copy_state(self.program)
+                outputs = run(state, self.program.get_read_values())
                 self.program.keep(state)
         except Exception as error:
             self.check_deleted(error)
@@ -198,10 +194,10 @@ class BatchedAutoProgram(AutoProgram):
 
     def prepare(self, args: list[Any], walk: bool) -> Callable[[], CompiledLoop]:
         check_machine()
-        one = [a[0] if walk else a for a in args]
+        leaves = copy_state(self.program), self.program.get_read_values(), [a[0] if walk else a for a in args]
         state, read, member_args = (
             [v[0] if m else v for v, m in zip(values, mapped, strict=True)]
-            for values, mapped in zip((copy_state(self), get_read_values(self), one), self.program.mapped, strict=True)
+            for values, mapped in zip(leaves, self.program.mapped, strict=True)
         )
         check_size(self.program.one, state, member_args)
         trial_driver.load_driver()  # fails here rather than at the first step
@@ -228,7 +224,7 @@ class BatchedAutoProgram(AutoProgram):
 
 
 class NativeProgram(AutoProgram):
-    """A program of mode "native": calls and loops are compiled from C, or refused with the reason."""
+    """A program of mode "native": calls and loops are compiled as C, or refused with the reason."""
 
     def replace_loop(self, reason: NotNative) -> CompiledLoop | None:
         raise UseError(

@@ -132,9 +132,8 @@ class SimdEmitter:
 
     def read_array(self, value: Value, axis: int | None) -> Elements:
         """Return the elements of a stored value; on ``axis`` only the one of the current sample."""
-        shape = tuple(1 if a == axis else n for a, n in enumerate(value.shape))
-        elements = np.empty(shape, object)
-        for place in np.ndindex(shape):
+        elements = np.empty(get_sample_shape(value, axis), object)
+        for place in np.ndindex(elements.shape):
             indices = ["l" if a == axis else str(i) for a, i in enumerate(place)]
             elements[place] = self.emitter.emit_element(value, indices)
         return elements
@@ -168,7 +167,7 @@ class SimdEmitter:
     def emit_equation(self, e: Equation) -> None:
         if is_elementwise(e):
             axis = self.batch.axis[e.result]
-            shape = tuple(1 if a == axis else n for a, n in enumerate(e.result.shape))
+            shape = get_sample_shape(e.result, axis)
             operands = [np.broadcast_to(self.get_elements(x, axis - e.result.ndim + x.ndim), shape) for x in e.inputs]
             elements = np.empty(shape, object)
             for place in np.ndindex(shape):
@@ -264,8 +263,7 @@ class SimdEmitter:
             for k in range(len(row) - 1, -1, -1):
                 text = f"({index[place]} == {k} ? {row[k]} : {text})"
             found[place] = text
-        shape = tuple(1 if a == self.batch.axis[e.result] else n for a, n in enumerate(e.result.shape))
-        self.define(e, found.reshape(shape))
+        self.define(e, found.reshape(get_sample_shape(e.result, self.batch.axis[e.result])))
 
     def emit_arg_extremum(self, e: Equation) -> None:
         [axis] = e.params["axes"]
@@ -286,17 +284,19 @@ class SimdEmitter:
         self.define(e, positions)
 
 
+def get_sample_shape(v: Value, axis: int | None) -> tuple[int, ...]:
+    """Return the shape of a value with length one on the batch axis."""
+    return tuple(1 if a == axis else n for a, n in enumerate(v.shape))
+
+
 def move_elements(e: Equation, axis: int, get_elements: Callable[[Value, int | None], Elements]) -> Elements:
     """Return the elements of a result that only moves elements, with length one on the batch axis.
 
     ``get_elements`` returns those of an operand, given the batch axis of the result if the operand has the same axes.
     """
-    shape = tuple(1 if a == axis else n for a, n in enumerate(e.result.shape))
+    shape = get_sample_shape(e.result, axis)
     if e.name == "concatenate":
-        parts = []
-        for v in e.inputs:
-            part_shape = tuple(1 if a == axis else n for a, n in enumerate(v.shape))
-            parts.append(np.broadcast_to(get_elements(v, axis), part_shape))
+        parts = [np.broadcast_to(get_elements(v, axis), get_sample_shape(v, axis)) for v in e.inputs]
         return np.concatenate(parts, axis=e.params["dimension"])
     x = get_elements(e.inputs[0], None)
     if e.name == "broadcast_in_dim":
@@ -316,8 +316,7 @@ def move_elements(e: Equation, axis: int, get_elements: Callable[[Value, int | N
         return x[tuple(slice(0, 1) if a == axis else slice(*span) for a, span in enumerate(spans))]
     assert e.name == "pad", e.name
     padded = np.full(shape, get_elements(e.inputs[1], None).item(), object)
-    places = []
-    for n, (low, _, interior) in zip(x.shape, e.params["padding_config"], strict=True):
-        places.append(slice(low, low + (n - 1) * (interior + 1) + 1, interior + 1))
+    padding = zip(x.shape, e.params["padding_config"], strict=True)
+    places = (slice(low, low + (n - 1) * (interior + 1) + 1, interior + 1) for n, (low, _, interior) in padding)
     padded[tuple(places)] = x
     return padded

@@ -1,4 +1,4 @@
-"""Driver of compiled loops: many trials on all cores, and epochs with a smaller last batch, without Python between."""
+"""Driver of compiled loops: many trials on all cores, and epochs with a smaller last batch."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import itertools
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -44,21 +45,16 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=get_thread_pool.cache_clear)
 
 
+@dataclass
 class TrialDriver:
-    """Runs the steps of all trials.
+    """Runs the steps of all trials."""
 
-    ``last_step`` ends an epoch, with a batch of another size. ``mapped`` says which arrays of state, read and arguments
-    have an axis of trials; it is None for a single trial without that axis.
-    """
+    steps: CompiledLoop
+    last_step: CompiledLoop | None  # ends an epoch, with a batch of another size
+    mapped: Sequence[Sequence[bool]] | None  # which leaves have an axis of trials; None for a single trial
+    trials: int
 
-    def __init__(
-        self,
-        steps: CompiledLoop,
-        last_step: CompiledLoop | None,
-        mapped: Sequence[Sequence[bool]] | None,
-        trials: int,
-    ) -> None:
-        self.steps, self.last_step, self.mapped, self.trials = steps, last_step, mapped, trials
+    def __post_init__(self) -> None:
         self.driver = load_driver()
 
     def __call__(

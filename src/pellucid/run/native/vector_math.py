@@ -6,31 +6,14 @@ import functools
 from pathlib import Path
 
 MVEC_FUNCTIONS = (
-    "exp2",
-    "sin",
-    "cos",
-    "tan",
-    "asin",
-    "acos",
-    "atan",
-    "sinh",
-    "cosh",
-    "asinh",
-    "acosh",
-    "atanh",
-    "erf",
-    "erfc",
+    *("sin", "cos", "tan", "asin", "acos", "atan"),
+    *("sinh", "cosh", "asinh", "acosh", "atanh"),
+    *("exp2", "erf", "erfc"),
 )
 """Functions of one argument for which glibc's libmvec has vector versions."""
 
-INLINE_FUNCTIONS = {
-    "exp": "vector_exp",
-    "log": "vector_log",
-    "log1p": "vector_log1p",
-    "expm1": "vector_expm1",
-    "tanh": "vector_tanh",
-}
-"""Functions that ``vector_math.c`` defines, because a call would spill all vector registers."""
+INLINE_FUNCTIONS = ("exp", "log", "log1p", "expm1", "tanh")
+"""Functions that ``vector_math.c`` defines, as ``vector_exp`` and so on: a call would spill all vector registers."""
 
 POLYNOMIALS = {
     "float": {
@@ -244,6 +227,11 @@ def _define_conversions() -> str:
                 f"static inline {kind}_t to_{kind}(double x) {{ return x != x ? 0 : x <= (double){low} ? {low} : "
                 f"x >= (double){high} ? {high} : ({kind}_t)x; }}"
             )
+            lines += _define_arithmetic(f"{kind}_t", kind)
+        lines += [
+            f"static inline int{bits}_t bits_uint{bits}_int{bits}(uint{bits}_t x) {{ return (int{bits}_t)x; }}",
+            f"static inline uint{bits}_t bits_int{bits}_uint{bits}(int{bits}_t x) {{ return (uint{bits}_t)x; }}",
+        ]
     for real, integer in (("float", 32), ("double", 64)):
         name = f"float{integer}"
         for sign in ("", "u"):
@@ -254,20 +242,8 @@ def _define_conversions() -> str:
                 f"static inline {real} bits_{kind}_{name}({kind}_t x) "
                 f"{{ {real} y; memcpy(&y, &x, sizeof y); return y; }}"
             )
-    for bits in (8, 16, 32, 64):
-        lines += _define_arithmetic(f"int{bits}_t", f"int{bits}") + _define_arithmetic(f"uint{bits}_t", f"uint{bits}")
-    lines += (
-        _define_arithmetic("float", "float32")
-        + _define_arithmetic("double", "float64")
-        + _define_arithmetic("uint8_t", "bool")
-    )
-    for bits in (8, 16, 32, 64):
-        lines.append(
-            f"static inline int{bits}_t bits_uint{bits}_int{bits}(uint{bits}_t x) {{ return (int{bits}_t)x; }}"
-        )
-        lines.append(
-            f"static inline uint{bits}_t bits_int{bits}_uint{bits}(int{bits}_t x) {{ return (uint{bits}_t)x; }}"
-        )
+    for c, name in (("float", "float32"), ("double", "float64"), ("uint8_t", "bool")):
+        lines += _define_arithmetic(c, name)
     return "\n".join(lines)
 
 

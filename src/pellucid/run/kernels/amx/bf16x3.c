@@ -61,7 +61,7 @@ static void transpose_tile(__m512i r[16]) {
 /* Mask of the lanes that hold numbers, when count numbers are left. */
 static inline __mmask16 tail_mask(int64_t count) { return count >= 16 ? 0xffff : count > 0 ? (1 << count) - 1 : 0; }
 
-/* One row of three tiles, from two neighbours on the summed axis that are in different rows of the operand. */
+/* One row of three tiles, from two neighbors on the summed axis that are in different rows of the operand. */
 static inline __attribute__((always_inline)) void
 split_row_pair(const real *low, const real *high, __mmask16 low_mask, __mmask16 high_mask, __m512i rows[3], __m512i *max_bits) {
   const __m512i upper = _mm512_set1_epi32(0xffff0000);

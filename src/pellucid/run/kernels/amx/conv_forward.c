@@ -1,4 +1,4 @@
-/* Convolution with AMX. An image is split into three planes of bfloat16, in which 32 channels of 16 neighbouring places form a
+/* Convolution with AMX. An image is split into three planes of bfloat16, in which 32 channels of 16 neighboring places form a
    tile without any copying. Places are numbered across rows, so tiles also cover the places at the end of each row where the
    window would leave the image; those results are dropped. */
 
