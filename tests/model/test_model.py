@@ -1,6 +1,6 @@
 """Functional models: several inputs and outputs, tracing of layers, nested, shared, frozen and cloned layers."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -180,6 +180,36 @@ def test_several_results_and_keywords_of_layers(rng: np.random.Generator) -> Non
     other = model.clone(weights=True)
     values = rng.normal(size=(3, 4, 2)).astype("float32")
     np.testing.assert_array_equal(other.predict(values), model.predict(values))
+
+
+class Pair(NamedTuple):
+    """Two expressions."""
+
+    left: Any
+    right: Any
+
+
+class Split(nn.Layer):
+    """Returns a named tuple."""
+
+    def call(self, x: Any) -> Any:
+        return Pair(pel.tanh(x), 2 * x)
+
+
+class Join(nn.Layer):
+    """Takes a named tuple as a keyword."""
+
+    def call(self, x: Any, pair: Any = None) -> Any:
+        return x + pair.left - pair.right
+
+
+def test_named_tuples_are_arguments_of_layers() -> None:
+    x = nn.Input((3,), name="x")
+    model = pel.Model(x, Join()(x, pair=Split()(x)))
+    z = pel.matrix("z", shape=("m", 3))
+    assert str(model(z)) == str(z + pel.tanh(z) - 2 * z)
+    values = np.ones((2, 3), "float32")
+    np.testing.assert_array_equal(model.clone().predict(values), model.predict(values))
 
 
 def test_a_chain_of_many_layers_is_traversed_without_recursion() -> None:

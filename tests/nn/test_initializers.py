@@ -143,8 +143,8 @@ def test_the_same_seed_gives_the_same_values() -> None:
         (lambda: initializers.VarianceScaling(scale=0), r"Expected scale > 0\. Received: scale=0"),
         (lambda: initializers.VarianceScaling(mode="fan"), "Expected mode to be one of .* Received: mode='fan'"),
         (lambda: initializers.VarianceScaling(distribution="flat"), "Expected distribution to be one of"),
-        (lambda: initializers.RandomNormal(seed=-1)((2,)), "Expected a seed"),
-        (lambda: nn.set_random_seed(1.5), "Expected a seed that is an integer of 0 or more. Received: seed=1.5"),
+        (lambda: initializers.RandomNormal(seed=-1)((2,)), "Expected seed to be an integer"),
+        (lambda: nn.set_random_seed(1.5), "Expected seed to be an integer of 0 or more. Received: seed=1.5"),
     ],
 )
 def test_invalid_arguments_are_rejected(write: Any, message: str) -> None:

@@ -122,7 +122,7 @@ def test_a_function_reports_the_streams_that_it_advances() -> None:
             lambda: nn.GaussianNoise(-1, name="g"),
             "^g: expected stddev to be a number of 0 or more. Received: stddev=-1",
         ),
-        (lambda: nn.Dropout(0.5, seed=1.5), "^Expected a seed that is an integer of 0 or more. Received: seed=1.5"),
+        (lambda: nn.Dropout(0.5, seed=1.5), "^Expected seed to be an integer of 0 or more. Received: seed=1.5"),
         (
             lambda: nn.Dropout(0.5, noise_shape=(3, 1, 1), name="d")(X),
             "^d: expected a noise_shape with 1, None or the length for each axis of x",

@@ -191,6 +191,15 @@ def test_checkpoints_are_written_when_they_are_due(tmp_path: Path, capsys: pytes
     assert pel.load_model(tmp_path / "l.pel").history.epoch == [0, 1]
 
 
+def test_a_metric_that_an_epoch_does_not_have_is_nan_in_the_path(tmp_path: Path) -> None:
+    keep = callbacks.ModelCheckpoint(tmp_path / "{epoch}-{val_loss:.1f}.pel")
+    model = pel.Sequential([nn.Input((1,)), nn.Dense(1, use_bias=False, kernel_initializer="ones")])
+    model.compile(pel.optimizers.SGD(0.0), "mse")
+    settings = {"validation_split": 0.5, "validation_freq": 2, "verbose": 0}
+    model.fit(np.ones((8, 1)), np.zeros(8), epochs=2, callbacks=[keep], **settings)
+    assert list_files(tmp_path) == ["1-nan.pel", "2-1.0.pel"]
+
+
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
@@ -201,9 +210,10 @@ def test_checkpoints_are_written_when_they_are_due(tmp_path: Path, capsys: pytes
             "save_freq to be 'epoch' or a number of batches. Received: save_f",
         ),
         ({"filepath": "m.pel", "save_freq": 0}, "Expected save_freq to be an integer of 1 or more"),
-        ({"filepath": "m.pel", "mode": "most"}, "expected mode to be one of"),
+        ({"filepath": "m.pel", "mode": "most"}, "expected mode to be 'auto', 'min' or 'max'"),
         ({"filepath": "{epok}.pel"}, "there is no value for {epok} in '{epok}.pel'. Did you mean 'epoch'"),
-        ({"filepath": "{batch}.pel"}, "there is no value for {batch} in"),
+        ({"filepath": "{batch}.pel"}, r"there is no value for {batch} in '{batch}.pel'. Fields: epoch, loss"),
+        ({"filepath": "{best}.pel", "save_freq": 2}, r"Fields: epoch, batch, loss(\n|$)"),
         ({"filepath": "m.pel", "save_best_only": True}, "there is no metric 'val_loss'"),
     ],
 )

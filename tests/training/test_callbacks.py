@@ -269,9 +269,7 @@ def test_unknown_metrics_are_rejected(data: Data, make: Make, kind: Any) -> None
         model.fit(*data, callbacks=[kind("acuracy")])
     with pytest.raises(ModelError, match=r"no metric 'val_loss'. There is no validation: give fit validation_data"):
         model.fit(*data, callbacks=[kind()])
-    with pytest.raises(
-        ValueError, match=r"expected mode to be one of \('auto', 'min', 'max'\). Received: mode='smallest'"
-    ):
+    with pytest.raises(ValueError, match=r"expected mode to be 'auto', 'min' or 'max'. Received: mode='smallest'"):
         kind("loss", mode="smallest")
     np.testing.assert_array_equal(before, model.get_weights()[0])
 
@@ -296,7 +294,7 @@ def test_learning_rates_that_cannot_be_set_are_rejected(data: Data) -> None:
         ValueError, match=r"expected the schedule to return a number of 0 or more. Received: 'fast' in epoch 0"
     ):
         model.fit(x, y, callbacks=[callbacks.LearningRateScheduler(lambda epoch, rate: "fast")])
-    with pytest.raises(ValueError, match=r"expected a function of the epoch. Received: 3"):
+    with pytest.raises(ValueError, match=r"expected a function of the epoch and the learning rate. Received: 3"):
         callbacks.LearningRateScheduler(3)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"Expected factor to be a number in \[0, 1\). Received: factor=1"):
         callbacks.ReduceLROnPlateau(factor=1)

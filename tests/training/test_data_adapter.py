@@ -63,7 +63,7 @@ def test_invalid_verbose_is_rejected(data: Data, make: Make) -> None:
 
 
 def test_a_seed_is_an_integer(data: Data, make: Make) -> None:
-    with pytest.raises(ValueError, match="Expected a seed that is an integer of 0 or more"):
+    with pytest.raises(ValueError, match="Expected seed to be an integer of 0 or more"):
         make().fit(*data, seed=-1)
 
 
@@ -168,6 +168,12 @@ def test_targets_outside_0_and_1_are_rejected(data: Data, make: Make) -> None:
     model.compile("sgd", "binary_crossentropy")
     with pytest.raises(ModelError, match=r"takes targets in \[0, 1\]. Received: y with values from -1.0 to 1.0"):
         model.fit(data[0], 2 * np.eye(2)[data[1]] - 1)
+
+
+@pytest.mark.parametrize("weights", [{0: "heavy"}, {"cat": 1.0}, {0: -1.0}, {0: float("nan")}])
+def test_invalid_class_weights_are_rejected(data: Data, make: Make, weights: object) -> None:
+    with pytest.raises(pel.OptionError, match="class_weight: expected integer classes and weights of 0 or more"):
+        make().fit(*data, class_weight=weights)
 
 
 def test_labels_beyond_int32_are_rejected(data: Data, make: Make) -> None:

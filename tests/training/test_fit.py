@@ -1,6 +1,7 @@
 """`fit` computes the same numbers as a loop written by hand, and its means weight every sample equally."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -266,6 +267,14 @@ def test_both_kinds_of_validation(data: Data, make: Make) -> None:
         make().fit(*data, validation_data=data[0])  # type: ignore[arg-type]
     with pytest.raises(pel.ShapeError, match=r"Received: validation x of shape \(160, 1\)"):
         make().fit(*data, validation_data=(data[0][:, :1], data[1]))
+
+
+@pytest.mark.parametrize("epochs", [range(2, 5, 2), np.array([2, 4]), {2, 4}, 2])
+def test_the_epochs_of_validations_are_any_collection(data: Data, make: Make, epochs: Any) -> None:
+    history = make().fit(*data, batch_size=160, epochs=5, validation_split=0.2, validation_freq=epochs)
+    assert [epoch for epoch, row in enumerate(history.rows, 1) if "val_loss" in row] == [2, 4]
+    with pytest.raises(ValueError, match=r"validation_freq to be an integer of 1 or more. Received: .*'often'"):
+        make().fit(*data, validation_freq="often")
 
 
 @pytest.mark.parametrize("share", [-0.1, 1, 1.5, "half"])

@@ -79,6 +79,18 @@ def test_batches_give_the_same_steps_as_arrays(model: pel.Sequential, start: lis
     assert model.evaluate(source) == pytest.approx(model.evaluate(X, Y), rel=1e-5)
 
 
+def test_a_loader_of_unknown_length(model: pel.Sequential, start: list[np.ndarray]) -> None:
+    class Loader(Restarting):
+        """Like a torch DataLoader of an iterable data set: it defines a length and does not know it."""
+
+        def __len__(self) -> int:
+            raise TypeError("object of type 'Stream' has no len()")
+
+    model.set_weights(start)
+    assert model.fit(Loader(), epochs=2).epoch == [0, 1]
+    assert model.evaluate(Loader()) == pytest.approx(model.evaluate(X, Y), rel=1e-5)
+
+
 def make_list_loader(made: Iterator[Any]) -> Any:
     class Loader:
         def __init__(self) -> None:
@@ -141,10 +153,19 @@ def test_validation_may_be_streamed(model: pel.Sequential) -> None:
     assert np.isfinite(model.fit(X, Y, validation_data=Restarting(), validation_steps=2).history["val_loss"][0])
 
 
+def test_a_shorter_validation_begins_with_the_first_batch(model: pel.Sequential) -> None:
+    rate, model.optimizer.learning_rate = model.optimizer.learning_rate, 0.0
+    history = model.fit(X, Y, epochs=3, validation_data=Restarting(), validation_steps=2).history
+    model.optimizer.learning_rate = rate
+    assert history["val_loss"] == pytest.approx([model.evaluate(X[:16], Y[:16])[0]] * 3, rel=1e-5)
+
+
 def test_predictions_of_a_stream(model: pel.Sequential) -> None:
     whole = model.predict(X)
     np.testing.assert_allclose(model.predict(x for x, _ in iterate_batches()), whole, rtol=1e-6)
-    np.testing.assert_allclose(model.predict(iterate_batches(), steps=2), whole[:16], rtol=1e-6)
+    batches = iterate_batches()
+    np.testing.assert_allclose(model.predict(batches, steps=2), whole[:16], rtol=1e-6)
+    np.testing.assert_array_equal(next(batches)[0], X[16:24])  # no batch was fetched without being used
 
 
 def test_errors_in_the_background_thread_are_raised(model: pel.Sequential) -> None:

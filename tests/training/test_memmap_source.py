@@ -147,6 +147,14 @@ def test_several_inputs_by_name(file: Any) -> None:
     np.testing.assert_allclose(ends[0][0], ends[1][0], rtol=1e-5, atol=1e-6)
 
 
+def test_inputs_of_different_lengths_are_refused(file: Any) -> None:
+    a, b = nn.Input((4,), name="a"), nn.Input((4,), name="b")
+    made = pel.Model([a, b], nn.Dense(2, activation="softmax")(nn.Concatenate()([a, b])))
+    made.compile("sgd", "sparse_categorical_crossentropy")
+    with pytest.raises(pel.ModelError, match=r"for every sample. Received: 203 in x, 100 in x, 100 in y"):
+        made.fit({"a": file, "b": X[:100]}, Y[:100])
+
+
 def test_invalid_values_in_a_file_are_found(model: pel.Sequential, tmp_path: Path) -> None:
     bad = X.copy()
     bad[101, 2] = np.nan

@@ -109,6 +109,15 @@ def test_the_bar_shows_speed_and_remaining_time(monkeypatch: pytest.MonkeyPatch)
         assert task.fields["rate"].endswith("steps/s")
 
 
+def test_the_bar_of_a_sweep_counts_programs_and_epochs() -> None:
+    bar = progress_display.BarProgress(3, 4, ("Program", "epoch"))
+    for done in (2, 4):
+        bar.step(1, done, {})
+    (task,) = bar.progress.tasks
+    assert (task.description, task.completed, task.total) == ("Program 2/3", 8, 12)
+    assert task.fields["rate"].endswith("epochs/s")
+
+
 def test_a_history_with_missing_epochs_and_vector_metrics() -> None:
     history = History()
     for epoch, loss in ((4, 0.5), (5, 0.25), (6, 0.75)):

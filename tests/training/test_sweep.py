@@ -79,6 +79,17 @@ def test_subsamples():
     check_trials(found, [5, 7], rows=rows, epochs=3, batch_size=10)
 
 
+def test_subsamples_of_inputs_by_name():
+    def regression():
+        a, b = nn.Input((1,), name="a"), nn.Input((1,), name="b")
+        model = pel.Model([a, b], nn.Dense(1)(nn.Concatenate()([a, b])))
+        model.compile("sgd", "mse")
+        return model
+
+    x = {"a": [[1.0], [2.0], [3.0]], "b": [[0.0], [1.0], [0.0]]}
+    assert len(pel.sweep(regression, x, np.ones((3, 1)), rows=[[0, 1], [1, 2]], batch_size=2)) == 2
+
+
 def batch_numbers(builder, work=1.0, **settings):
     trials = make_trials(builder, settings, 0, None, X, Y)
     return [batch.numbers for batch in batch_trials(trials, work)]

@@ -22,25 +22,13 @@ class NamedMetric:
 
 @dataclass(frozen=True)
 class OutputConfig:
-    """Loss and metrics of one output.
-
-    Attributes
-    ----------
-    name : str
-        Name of the output.
-    loss : function, Loss or None
-        ``loss(y_true, y_pred)``, one value per sample; None for an output without a loss.
-    loss_weight : float
-        Factor of the loss in the sum over all outputs.
-    metrics, weighted_metrics : dict from str to function or Metric
-        Metrics by name, without and with sample weights.
-    """
+    """Loss and metrics of one output."""
 
     name: str
-    loss: Any
-    loss_weight: float
-    metrics: Mapping[str, Any]
-    weighted_metrics: Mapping[str, Any]
+    loss: Any  # `Loss` or function of (y_true, y_pred), one value per sample; None for an output without a loss
+    loss_weight: float  # factor of the loss in the sum over all outputs
+    metrics: Mapping[str, Any]  # `Metric` or function by name
+    weighted_metrics: Mapping[str, Any]  # the same, for metrics that use the sample weights
 
     @property
     def needs_targets(self) -> bool:
@@ -51,12 +39,7 @@ class OutputConfig:
 class CompileConfig:
     """Arguments of `Model.compile`, with names resolved to objects.
 
-    Attributes
-    ----------
-    optimizer : Optimizer
-        The optimizer.
-    loss, loss_weights, metrics, weighted_metrics
-        For one output, or for several by position or by name.
+    Losses and metrics are for one output, or for several by position or by name.
     """
 
     optimizer: optimizers.Optimizer

@@ -33,19 +33,7 @@ class CallNode:
 
 @dataclass(eq=False)
 class FunctionalGraph:
-    """The layer calls between inputs and outputs, and the operations between them.
-
-    Attributes
-    ----------
-    inputs, outputs : list of Expr
-        Both ends of the graph.
-    nodes : list of CallNode
-        The layer calls, in topological order.
-    free_variables : list of Shared
-        Variables outside of layers, without the states of random streams.
-    frozen_dependent : list of Layer or None
-        Layers at any depth that compute something else while frozen; None until `Model` collects them.
-    """
+    """The layer calls between inputs and outputs, and the operations between them."""
 
     unsaved: ClassVar[Mapping[str, Callable[[], Any]]] = {
         "cached_variables": lambda: None,
@@ -55,9 +43,10 @@ class FunctionalGraph:
 
     inputs: list[Expr]
     outputs: list[Expr]
-    nodes: list[CallNode]
-    free_variables: list[Shared]
+    nodes: list[CallNode]  # in topological order
+    free_variables: list[Shared]  # outside of layers, without the states of random streams
     cached_variables: list[Shared] | None = field(default=None, init=False)
+    # Layers at any depth that compute something else while frozen; None until `Model` collects them.
     frozen_dependent: list[Layer] | None = field(default=None, init=False)
 
     @property
@@ -95,13 +84,6 @@ class FunctionalGraph:
         results: dict[CallNode, Any] = {}
         replacements = dict(zip(self.inputs, inputs, strict=True))
 
-        def convert(value: Any) -> Any:
-            if isinstance(value, Expr):
-                return done[value]
-            if isinstance(value, dict):
-                return {key: convert(part) for key, part in value.items()}
-            return type(value)(map(convert, value)) if isinstance(value, (list, tuple)) else value
-
         def get_operands(e: Expr) -> list[Expr]:
             return [] if e in replacements else get_dependencies(e, producers.get(e, []))
 
@@ -114,7 +96,8 @@ class FunctionalGraph:
                 done[e] = copy_name(e, new)
             for node, index in calls:
                 if node not in results:
-                    results[node] = layer_for(node.layer)(convert(node.call.inputs), **convert(node.call.keywords))
+                    arguments, keywords = map_expressions((node.call.inputs, node.call.keywords), done.__getitem__)
+                    results[node] = layer_for(node.layer)(arguments, **keywords)
                 result = results[node]
                 done[e] = copy_name(e, result if isinstance(result, Expr) else result[index])
         return [done[output] for output in self.outputs]
@@ -175,6 +158,51 @@ def trace_functional_graph(inputs: Sequence[Expr], outputs: Sequence[Expr], name
         if isinstance(e, Shared) and e.default_update is None and not producers:
             free_variables.append(e)
     return FunctionalGraph(list(inputs), list(outputs), list(nodes), free_variables)
+
+
+def clone_functional(graph: FunctionalGraph, layer_for: Callable[[Layer], Layer]) -> tuple[list[Input], list[Expr]]:
+    """Return inputs and outputs of a copy of a graph, with copies of the variables outside of layers."""
+    variables: dict[Expr, Expr] = {p: clone_shared(p) for p in graph.free_variables}
+    owners: dict[Expr, tuple[Layer, int]] = {
+        p: (layer, i) for layer in graph.layers for i, p in enumerate(layer.parameters)
+    }
+    inputs = [clone_input(e) for e in graph.inputs]
+
+    def leaf_for(leaf: Expr) -> Expr:
+        if leaf in owners:  # a parameter that is also used outside of its layer
+            layer, index = owners[leaf]
+            parameters = layer_for(layer).parameters
+            return parameters[index] if parameters else leaf
+        return variables.get(leaf, leaf)
+
+    outputs = graph.rebuild_on(inputs, layer_for, leaf_for)
+    if any(p in owners for p in graph.free_variables):
+        # A parameter may be used before its layer is called; only now do all layers have their parameters.
+        outputs = graph.rebuild_on(inputs, layer_for, leaf_for)
+    return inputs, outputs
+
+
+def clone_input(e: Expr) -> Input:
+    return Input(e.name, e.shape, e.dtype)
+
+
+def clone_shared(p: Shared) -> Shared:
+    copy = Shared(p.get_value(), p.name, trainable=p.trainable, regularizable=p.regularizable)
+    copy.constraint = p.constraint
+    return copy
+
+
+def map_expressions(value: Any, function: Callable[[Expr], Expr]) -> Any:
+    """Apply a function to the expressions in nested lists, tuples and dictionaries."""
+    if isinstance(value, Expr):
+        return function(value)
+    if isinstance(value, dict):
+        return {map_expressions(key, function): map_expressions(part, function) for key, part in value.items()}
+    if not isinstance(value, (list, tuple)):
+        return value
+    parts = [map_expressions(part, function) for part in value]
+    kind = type(value)
+    return kind._make(parts) if hasattr(kind, "_make") else kind(parts)  # named tuples have _make
 
 
 def flatten_structure(value: Any, name: str, argument: str) -> tuple[list[Expr], Any]:

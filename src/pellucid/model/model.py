@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -10,11 +11,11 @@ import numpy as np
 from pellucid.graph.errors import ShapeError, brief, near_miss
 from pellucid.graph.expr import Expr, Shared, is_compatible_shape
 from pellucid.graph.types import Dim, format_shape, unify
-from pellucid.model.cloning import clone_functional, clone_layers
 from pellucid.model.compile_config import CompileConfig, make_compile_config
 from pellucid.model.errors import ModelError
 from pellucid.model.functional_graph import (
     FunctionalGraph,
+    clone_functional,
     flatten_structure,
     trace_functional_graph,
     unflatten_structure,
@@ -291,7 +292,8 @@ class Model(Layer):
         >>> bool((model.clone(weights=True).get_weights()[0] == model.get_weights()[0]).all())
         True
         """
-        copy = self.clone_structure(clone_layers(), **changes)
+        clone_once = functools.cache(lambda layer: layer.clone(name=layer.config.get("name")))
+        copy = self.clone_structure(clone_once, **changes)
         if weights:
             state = self.state()
             for path, shared in copy.state().items():
@@ -413,16 +415,10 @@ class Model(Layer):
         from pellucid.training.loop_progress import LoopProgress
 
         config = make_compile_config(optimizer, loss, loss_weights, metrics, weighted_metrics)
-        names = self.get_output_names_if_known()
-        if names is not None:
-            config.for_outputs(names)
+        config.for_outputs(self.output_names)  # raises for arguments that do not fit the outputs
         self._compile_config = config
         self.train_steps.clear()
         self.run = LoopProgress.at_start()
-
-    def get_output_names_if_known(self) -> list[str] | None:
-        """Return the output names, or None if they depend on layers that are not built."""
-        return self.output_names if self.built else None
 
     @property
     def is_compiled(self) -> bool:
@@ -509,7 +505,8 @@ class Model(Layer):
         steps_per_epoch : int, optional
             Batches per epoch, to use fewer than all, or for an infinite iterator.
         validation_steps : int, optional
-            Batches of the validation data.
+            Number of batches of the validation data, to use fewer than all: the first ones, unless they come from an
+            iterator.
         validation_batch_size : int, optional
             Samples per step of validation, by default ``batch_size``; it affects speed only.
         validation_freq : int or collection of int
@@ -618,15 +615,15 @@ class Model(Layer):
 
         Parameters are those of `fit`; nothing is shuffled, and no callbacks are called.
         """
-        from pellucid.training.fit import train_on_batch
+        from pellucid.training.fit import run_on_batch
 
-        return train_on_batch(self, x, y, sample_weight, class_weight, return_dict)
+        return run_on_batch(self, x, y, sample_weight, class_weight, return_dict, training=True)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """Return the loss and the metrics of one batch, in the inference form of the model; see `evaluate`."""
-        from pellucid.training.fit import test_on_batch
+        from pellucid.training.fit import run_on_batch
 
-        return test_on_batch(self, x, y, sample_weight, return_dict)
+        return run_on_batch(self, x, y, sample_weight, None, return_dict, training=False)
 
     # Prediction
 

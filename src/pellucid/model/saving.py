@@ -9,7 +9,7 @@ from pellucid.graph.errors import StorageError
 from pellucid.graph.expr import Expr
 from pellucid.graph.serialization import GraphReader, GraphWriter
 from pellucid.graph.traversal import copy_name, rebuild
-from pellucid.model.functional_graph import CallNode, FunctionalGraph, is_passthrough, iterate_in_order
+from pellucid.model.functional_graph import CallNode, FunctionalGraph, is_passthrough, iterate_in_order, map_expressions
 from pellucid.model.interfaces import ModelLike, is_model
 from pellucid.model.state import get_parameter_paths
 from pellucid.nn.layers import Layer
@@ -77,16 +77,9 @@ def attach_calls(objects: Sequence[Any]) -> None:
     done: dict[Expr, Expr] = {}
     complete: set[CallRecord] = set()
 
-    def convert(value: Any) -> Any:
-        if isinstance(value, Expr):
-            return done.get(value, value)
-        if isinstance(value, dict):
-            return {convert(key): convert(part) for key, part in value.items()}
-        return type(value)(map(convert, value)) if type(value) in (list, tuple) else value
-
     def convert_attributes(thing: Any) -> None:
         for key, value in vars(thing).items():
-            object.__setattr__(thing, key, convert(value))
+            object.__setattr__(thing, key, map_expressions(value, lambda e: done.get(e, e)))
 
     for e in iterate_in_order(list(producers), lambda e: [*e.inputs, *operands.get(e, [])]):
         done[e] = copy_name(e, rebuild(e, [done[i] for i in e.inputs]))

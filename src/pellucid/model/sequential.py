@@ -9,9 +9,8 @@ from pellucid.graph.errors import ShapeError, UseError
 from pellucid.graph.expr import Expr
 from pellucid.graph.expr import Input as GraphInput
 from pellucid.graph.types import Dim
-from pellucid.model.cloning import clone_input
 from pellucid.model.errors import ModelError
-from pellucid.model.functional_graph import CallNode, FunctionalGraph
+from pellucid.model.functional_graph import CallNode, FunctionalGraph, clone_input
 from pellucid.model.model import Model
 from pellucid.nn.layers import Input, Layer
 from pellucid.nn.layers.call_tracking import CallRecord
@@ -31,13 +30,8 @@ class Sequential(Model):
     Attributes
     ----------
     layers : list of Layer
-        The layers, without the input.
-    inputs, outputs : list of Expr
-        The input, and the output in the training form; `pellucid.inference` gives the inference form.
-    parameters : list of Shared
-        Parameters of all layers, in order; empty before the model is built.
-    history : History or None
-        Metrics of the last `fit`.
+        The layers, without the input. The other attributes are those of `Model`; ``inputs`` and ``outputs`` exist once
+        the model is built.
 
     Raises
     ------
@@ -77,12 +71,8 @@ class Sequential(Model):
 
     @property
     def output_names(self) -> list[str]:
-        """Name of the output: that of the last layer."""
+        """Name of the output: that of the last layer, known before the model is built."""
         return [self._layers[-1].name if self._layers else self.name]
-
-    def get_output_names_if_known(self) -> list[str]:
-        """Return the output name, which does not depend on the shape of a sample."""
-        return self.output_names
 
     def add(self, layer: Layer | Input) -> None:
         """Add a layer after the last one.
@@ -110,13 +100,11 @@ class Sequential(Model):
         if not isinstance(layer, Layer):
             fix = f"write {layer.__name__}(...)" if isinstance(layer, type) else "wrap a function in nn.Activation(f)"
             raise UseError(f"{self.name}: expected a layer. Received: {layer!r}; {fix}")
-        if self._stages:
-            stages = [*self._stages, layer(self._stages[-1])]
-            self._layers.append(layer)
-            self.set_stages(stages)
-        else:
-            self._layers.append(layer)
+        stages = [*self._stages, layer(self._stages[-1])] if self._stages else []  # an error leaves the model as it is
+        self._layers.append(layer)
         self.config["layers"].append(layer)
+        if stages:
+            self.set_stages(stages)
         self.reset_programs()
 
     def pop(self) -> Layer:

@@ -81,10 +81,10 @@ def get_stream_paths(model: Layer, variables: Collection[Shared]) -> dict[str, S
 def get_optimizer_paths(optimizer: Optimizer, parameters: dict[str, Shared]) -> dict[str, Shared]:
     """Return the optimizer's slots, under the parameters they belong to, and its learning rate."""
     names = UniqueNames()
-    path_of = {p: path for path, p in parameters.items()}
+    path_by_parameter = {p: path for path, p in parameters.items()}
     paths = {}
     for (parameter, name), slot in optimizer.slots.items():
-        owner = "" if parameter is None else f"{path_of.get(parameter) or parameter.name or 'parameter'}/"
+        owner = "" if parameter is None else f"{path_by_parameter.get(parameter) or parameter.name or 'parameter'}/"
         paths[names.add(f"optimizer/{owner}{name}")] = slot
     rate = optimizer.learning_rate
     if isinstance(rate, Shared):  # one that the user passed; any other is a slot

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.errors import OptionError
+from pellucid.graph.validation import check_integer
 
 SEED = 0
 
@@ -66,9 +66,7 @@ def temporary_seed(seed: int) -> Iterator[None]:
 
 
 def validate_seed(seed: Any) -> int:
-    if not isinstance(seed, (int, np.integer)) or isinstance(seed, bool) or seed < 0:
-        raise OptionError(f"Expected a seed that is an integer of 0 or more. Received: seed={seed!r}")
-    return int(seed)
+    return check_integer("seed", seed, minimum=0)
 
 
 def get_weight_generator(seed: int | None = None) -> np.random.Generator:

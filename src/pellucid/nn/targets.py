@@ -12,7 +12,7 @@ from pellucid.graph.types import format_shape, is_float
 from pellucid.nn.dtypes import to_dtype, to_float
 
 
-def align_columns(y_true: Any, y_pred: Any, who: str) -> tuple[Expr, Expr]:
+def align_columns(y_true: Any, y_pred: Any, owner: str) -> tuple[Expr, Expr]:
     """Return targets and predictions with one shape ``(..., columns)`` and the float dtype of the prediction.
 
     One value per sample may have shape ``(n,)`` or ``(n, 1)``.
@@ -29,15 +29,15 @@ def align_columns(y_true: Any, y_pred: Any, who: str) -> tuple[Expr, Expr]:
         y_true = expand_dims(y_true, -1)
     if not is_compatible_shape(y_true.shape, y_pred.shape):
         raise ShapeError(
-            f"{who}: expected y_true to have the shape of y_pred. Received: y_true={y_true} of shape "
+            f"{owner}: expected y_true to have the shape of y_pred. Received: y_true={y_true} of shape "
             f"{format_shape(y_true.shape)} and y_pred={y_pred} of shape {format_shape(y_pred.shape)}"
-            f"{_how_to_encode(y_true, y_pred)}"
+            f"{suggest_one_hot(y_true, y_pred)}"
         ).with_operands([y_true, y_pred])
     y_pred = to_float(y_pred)
     return to_dtype(y_true, y_pred.dtype), y_pred
 
 
-def align_labels(y_true: Any, y_pred: Any, who: str, axis: int = -1) -> tuple[Expr, Expr]:
+def align_labels(y_true: Any, y_pred: Any, owner: str, axis: int = -1) -> tuple[Expr, Expr]:
     """Return integer labels of shape ``(...)`` and predictions of shape ``(..., classes)``.
 
     Labels may also have shape ``(..., 1)``. The class axis of predictions is moved to the end.
@@ -56,19 +56,19 @@ def align_labels(y_true: Any, y_pred: Any, who: str, axis: int = -1) -> tuple[Ex
         y_pred = moveaxis(y_pred, axis, -1)
     if not y_pred.ndim or not is_compatible_shape(y_true.shape, y_pred.shape[:-1]):
         raise ShapeError(
-            f"{who}: expected y_pred to have one more axis than y_true, for the classes. Received: y_true={y_true} of "
-            f"shape {format_shape(y_true.shape)} and y_pred={y_pred} of shape {format_shape(y_pred.shape)}. "
+            f"{owner}: expected y_pred to have one more axis than y_true, for the classes. Received: y_true={y_true} "
+            f"of shape {format_shape(y_true.shape)} and y_pred={y_pred} of shape {format_shape(y_pred.shape)}. "
             "For one-hot labels use categorical_crossentropy or categorical_accuracy"
         ).with_operands([y_true, y_pred])
     if y_true.dtype.kind not in "iu":
         raise DtypeError(
-            f"{who}: expected integer labels. Received: y_true={y_true}, which is {y_true.dtype}. "
+            f"{owner}: expected integer labels. Received: y_true={y_true}, which is {y_true.dtype}. "
             "Declare it with dtype='int32', or cast it with .astype('int32')"
         ).with_operands([y_true])
     return y_true, y_pred
 
 
-def _how_to_encode(y_true: Expr, y_pred: Expr) -> str:
+def suggest_one_hot(y_true: Expr, y_pred: Expr) -> str:
     """Return a hint on one-hot encoding if the targets look like integer labels, else an empty string."""
     if is_float(y_true.dtype) or not is_compatible_shape(y_true.shape, y_pred.shape[:-1]):
         return ""

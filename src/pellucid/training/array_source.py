@@ -16,12 +16,12 @@ from pellucid.training.epoch_program import (
     UNLIMITED,
     ArrayEpochProgram,
     BatchEpochProgram,
+    BatchSource,
     Chunk,
     ChunkSizer,
     StepLimit,
     with_batch_sizes,
 )
-from pellucid.training.loop_progress import StepMetric
 from pellucid.training.train_step import SampleSpec, get_train_step
 
 Array = np.ndarray[Any, Any]
@@ -32,22 +32,12 @@ STEPS_PER_CALL = 1024
 
 @dataclass(frozen=True)
 class ArrayDataset:
-    """Validated arrays, in the order of the model's inputs and outputs.
-
-    Attributes
-    ----------
-    x : list of array
-        One for each input.
-    y, sample_weight : list of array or None
-        One for each output; None where there is none.
-    target_dtypes : list of dtype or None
-        The dtype in which the loss sees each target.
-    """
+    """Validated arrays, in the order of the model's inputs and outputs; None for an output without any."""
 
     x: list[Array]
     y: list[Array | None]
     sample_weight: list[Array | None]
-    target_dtypes: list[np.dtype[Any] | None]
+    target_dtypes: list[np.dtype[Any] | None]  # in which the loss sees the targets
 
     def __len__(self) -> int:
         return len(self.x[0])
@@ -79,10 +69,11 @@ class ArrayDataset:
         return ArrayDataset(cut(self.x), cut(self.y), cut(self.sample_weight), self.target_dtypes)
 
 
-class ArraySource:
+class ArraySource(BatchSource):
     """Batches of arrays on the device, with the compiled program over them."""
 
-    is_replayable = True
+    steps: int
+    batch_size: int
 
     def __init__(
         self,
@@ -97,15 +88,14 @@ class ArraySource:
         self.count, self.devices = len(dataset), devices
         self.batch_size = min(batch_size, self.count)
         self.dataset, self.training, self.shuffle = dataset, training, shuffle
-        self.steps: int = count_steps(self.count, self.batch_size, steps)
+        self.steps = count_steps(self.count, self.batch_size, steps)
         available = self.count // self.batch_size
         self.full_steps = min(available, self.steps)
         self.remainder = self.count - available * self.batch_size if self.steps > available else 0
         self.arrays = dataset.arrays
         step = get_train_step(model, dataset)
-        self.metrics: dict[str, StepMetric] = step.get_metrics(training)
+        self.metrics = step.get_metrics(training)
         self.program: ArrayEpochProgram | BatchEpochProgram
-        self.epochs_per_call = 1
         if self.batch_size == self.count:
             # A batch of all samples needs no order.
             self.program = step.get_batch_program([a.dtype for a in self.arrays], training, devices)

@@ -17,7 +17,7 @@ from pellucid.graph.errors import OptionError, ShapeError, near_miss
 from pellucid.graph.expr import Expr, is_compatible_shape
 from pellucid.graph.operators import Operators
 from pellucid.graph.types import format_shape, is_float
-from pellucid.graph.validation import check_number, is_integer
+from pellucid.graph.validation import check_number, is_integer, is_real
 from pellucid.model.compile_config import OutputConfig
 from pellucid.model.errors import ModelError
 from pellucid.model.interfaces import ModelLike
@@ -129,7 +129,7 @@ def make_dataset(
     """Validate arrays against a model, its losses and each other."""
     inputs = convert_inputs(model, x, prefix)
     configs, outputs = model.compile_config.for_outputs(model.output_names), model.outputs
-    targets, target_dtypes = convert_targets(configs, outputs, y, prefix)
+    targets = convert_targets(configs, outputs, y, prefix)
     weights = convert_weights(configs, outputs, targets, sample_weight, prefix)
     if class_weight is not None:
         weights = apply_class_weight(configs, targets, weights, class_weight)
@@ -140,7 +140,8 @@ def make_dataset(
                     f"Expected a {kind} for every sample. Received: {len(inputs[0])} in {prefix}x and {len(array)} "
                     f"in {name_data(prefix + argument, config.name, len(configs))}"
                 )
-    return ArrayDataset(inputs, targets, weights, target_dtypes)
+    dtypes = [None if a is None else get_target_dtype(a, e) for a, e in zip(targets, outputs, strict=True)]
+    return ArrayDataset(inputs, targets, weights, dtypes)
 
 
 def name_data(argument: str, name: str, count: int) -> str:
@@ -168,25 +169,18 @@ def convert_inputs(model: ModelLike, x: Any, prefix: str = "") -> list[Array]:
 
 def convert_targets(
     configs: Sequence[OutputConfig], outputs: Sequence[Expr], y: Any, prefix: str
-) -> tuple[list[Array | None], list[np.dtype[Any] | None]]:
-    """Validate the targets of each output; also return the dtype in which the loss sees them."""
+) -> list[Array | None]:
+    """Validate the targets of each output."""
     targets: list[Array | None] = []
-    dtypes: list[np.dtype[Any] | None] = []
     values = match_arrays(y, [config.name for config in configs], outputs, f"{prefix}y", "output")
     for value, config, output in zip(values, configs, outputs, strict=True):
         name = name_data(f"{prefix}y", config.name, len(configs))
-        if value is None:
-            if config.needs_targets:
-                raise ModelError(f"Expected {name} to hold a target for every sample. Received: None")
-            targets.append(None)
-            dtypes.append(None)
-            continue
-        if not config.needs_targets:
+        if value is None and config.needs_targets:
+            raise ModelError(f"Expected {name} to hold a target for every sample. Received: None")
+        if value is not None and not config.needs_targets:
             raise ModelError(f"{name}: the output {config.name} has neither a loss nor a metric. Leave its targets out")
-        array = convert_target(value, output, config.loss, name)
-        targets.append(array)
-        dtypes.append(get_target_dtype(array, output))
-    return targets, dtypes
+        targets.append(None if value is None else convert_target(value, output, config.loss, name))
+    return targets
 
 
 def convert_weights(
@@ -257,7 +251,7 @@ def get_class_factors(target: Array, factors: Mapping[Any, float]) -> Array:
             f"class_weight: expected labels or one-hot rows. Received: targets of shape {format_shape(target.shape)}"
         )
     for label, factor in factors.items():
-        if not is_integer(label) or not np.isfinite(factor) or factor < 0:
+        if not is_integer(label) or not is_real(factor) or not 0 <= factor < np.inf:
             raise OptionError(
                 f"class_weight: expected integer classes and weights of 0 or more. Received: {label!r}: {factor!r}"
             )

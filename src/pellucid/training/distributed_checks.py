@@ -10,8 +10,8 @@ import numpy as np
 
 from pellucid.model.interfaces import ModelLike
 from pellucid.run.distributed.process_group import agree
-from pellucid.training.callbacks.backup import BackupAndRestore
 from pellucid.training.callbacks.base import Callback
+from pellucid.training.callbacks.checkpoint import BackupAndRestore
 from pellucid.training.epoch_program import BatchSource
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from typing import Any, Protocol
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
 
 import numpy as np
 
@@ -29,47 +29,30 @@ CHUNK_SECONDS = 0.1
 """Target duration of a chunk of whole epochs."""
 
 
-class BatchSource(Protocol):
-    """Batches for the epoch program; implemented for arrays, memory maps and iterators.
+class BatchSource:
+    """Base class of the sources of batches: arrays, memory maps and iterators."""
 
-    Attributes
-    ----------
-    steps : int or None
-        Batches per epoch, None if unknown.
-    batch_size : int or None
-        Samples per batch, None where the iterator decides.
-    metrics : dict from str to StepMetric
-        Metrics of a step.
-    arrays : list of array
-        Data in memory; empty for other sources.
-    epochs_per_call : int
-        How many epochs one call of `run_steps` may cover.
-    is_replayable : bool
-        Whether an epoch can run again with the same batches.
-    """
-
+    steps: int | None  # batches per epoch, None if unknown
+    batch_size: int | None  # None where the iterator decides
     metrics: dict[str, StepMetric]
+    arrays: Sequence[Array] = ()  # data in memory
     devices: Any
-    is_replayable: bool
+    epochs_per_call: int = 1  # maximum number of epochs of one call of `run_steps`
+    is_replayable: bool = True  # whether an epoch can run again with the same batches
 
-    @property
-    def steps(self) -> int | None: ...
-    @property
-    def batch_size(self) -> int | None: ...
-    @property
-    def arrays(self) -> list[Array]: ...
-    @property
-    def epochs_per_call(self) -> int: ...
     def on_device(self) -> AbstractContextManager[Any]:
-        """Keep the data on the device inside a ``with`` block."""
+        """Keep the data in memory on the device inside a ``with`` block."""
+        return nullcontext()
 
     def run_steps(
         self, seed: int, epoch: int, first_step: int = 0, step_limit: StepLimit = None, epochs: int = 1
     ) -> Iterator[Chunk]:
         """Run one or more epochs from a step on, and yield the outputs of each chunk of steps."""
+        raise NotImplementedError
 
     def rebind(self, model: Any) -> BatchSource:
         """Return a source of the same data for another model."""
+        raise NotImplementedError
 
 
 class ChunkSizer:

@@ -13,7 +13,6 @@ from pellucid.model.interfaces import ModelLike
 from pellucid.nn.random_seed import draw_seed, validate_seed
 from pellucid.run.device_selection import choose_devices
 from pellucid.run.distributed.process_group import num_processes, process_id
-from pellucid.training.array_source import ArrayDataset
 from pellucid.training.callbacks.base import CallbackList, as_callback_list
 from pellucid.training.callbacks.history import History
 from pellucid.training.data_adapter import DEFAULT_BATCH_SIZE, is_batch_iterable, make_dataset, make_sources
@@ -87,7 +86,7 @@ def fit(
 
 def check_validation_freq(value: Any) -> int | frozenset[int]:
     """Return the interval of validations in epochs, or the epochs, counted from 1."""
-    if isinstance(value, (list, tuple, set, frozenset)):
+    if isinstance(value, Collection) and not isinstance(value, str):
         return frozenset(check_integer("validation_freq", each) for each in value)
     return check_integer("validation_freq", value)
 
@@ -104,24 +103,16 @@ def resolve_devices(devices: Any) -> Any:
 def make_validation_source(
     model: ModelLike, validation_data: Any, batch_size: int, steps: int | None, devices: Any
 ) -> BatchSource:
-    x, y, sample_weight = validation_data, None, None
+    data = validation_data, None, None
     if not is_batch_iterable(validation_data):
         if not isinstance(validation_data, (list, tuple)) or len(validation_data) not in (2, 3):
             raise ModelError(
                 "Expected validation_data to be a pair (x, y), or (x, y, sample_weight), or an iterable of batches. "
                 f"Received: {type(validation_data).__name__}"
             )
-        x, y, sample_weight = (*validation_data, None)[:3]
+        data = (*validation_data, None)[:3]
     source, _ = make_sources(
-        model,
-        x,
-        y,
-        sample_weight,
-        training=False,
-        batch_size=batch_size,
-        steps=steps,
-        devices=devices,
-        prefix="validation ",
+        model, *data, training=False, batch_size=batch_size, steps=steps, devices=devices, prefix="validation "
     )
     return source
 
@@ -154,25 +145,18 @@ def evaluate(
     return format_result(metrics, return_dict)
 
 
-def train_on_batch(model: ModelLike, x: Any, y: Any, sample_weight: Any, class_weight: Any, return_dict: bool) -> Any:
-    """Run one training step; see `Model.train_on_batch`."""
-    metrics = run_batch(model, make_dataset(model, x, y, sample_weight, class_weight=class_weight), training=True)
-    model.run.step += 1
-    return format_result(metrics, return_dict)
-
-
-def test_on_batch(model: ModelLike, x: Any, y: Any, sample_weight: Any, return_dict: bool) -> Any:
-    """Compute the loss and the metrics on one batch; see `Model.test_on_batch`."""
-    return format_result(run_batch(model, make_dataset(model, x, y, sample_weight), training=False), return_dict)
-
-
-def run_batch(model: ModelLike, batch: ArrayDataset, training: bool) -> dict[str, Any]:
+def run_on_batch(
+    model: ModelLike, x: Any, y: Any, sample_weight: Any, class_weight: Any, return_dict: bool, *, training: bool
+) -> Any:
+    """Train or evaluate on one batch; see `Model.train_on_batch` and `Model.test_on_batch`."""
+    batch = make_dataset(model, x, y, sample_weight, class_weight=class_weight)
     step = get_train_step(model, batch)
     program = step.get_batch_program([a.dtype for a in batch.arrays], training)
     accumulator = MetricAccumulator(step.get_metrics(training))
     for outputs in program.run_steps([a[None] for a in batch.arrays], 1):
         accumulator.add(outputs, np.array([len(batch)]))
-    return accumulator.compute()
+    model.run.step += int(training)
+    return format_result(accumulator.compute(), return_dict)
 
 
 def format_result(metrics: dict[str, Any], return_dict: bool) -> Any:

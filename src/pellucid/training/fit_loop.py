@@ -42,11 +42,10 @@ class FitConfig:
 class EpochHistory(Protocol):
     """Interface of the history, which is defined above the loop."""
 
+    seconds: list[float]
     snapshot_megabytes: float
     recorder: Any
 
-    @property
-    def latest_seconds(self) -> float: ...
     def extend(self, first: int, columns: Mapping[str, Sequence[Any]], count: int) -> None: ...
 
 
@@ -163,7 +162,7 @@ class FitLoop:
         """Display the epochs that have ended without callbacks, and report the batches so far."""
         if self.display is not None:
             for epoch, logs in self.undisplayed:
-                self.display.epoch(epoch, logs, self.history.latest_seconds)
+                self.display.epoch(epoch, logs, self.history.seconds[-1])
             self.undisplayed.clear()
         if self.reports_batches:
             progress = self.progress
@@ -223,7 +222,7 @@ class FitLoop:
         self.progress.epoch, self.progress.batch = epoch + 1, 0
         self.callbacks("on_epoch_end", epoch, logs)
         if self.display is not None:
-            self.display.epoch(epoch, logs, self.history.latest_seconds)
+            self.display.epoch(epoch, logs, self.history.seconds[-1])
         return logs
 
     def warn_if_not_finite(self, losses: Array, epoch: int, batch: int) -> None:

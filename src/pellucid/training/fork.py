@@ -10,22 +10,12 @@ from pellucid.graph.errors import StateError
 from pellucid.graph.validation import check_optional_integer
 from pellucid.model.interfaces import ModelLike
 from pellucid.model.saving import copy_model
-from pellucid.training.callbacks.base import Callback, Logs, as_callback_list
+from pellucid.training.callbacks.base import LambdaCallback, as_callback_list
 from pellucid.training.fit_loop import FitLoop
 from pellucid.training.snapshots import RunRecorder
 
 if TYPE_CHECKING:
     from pellucid.training.callbacks.history import History
-
-
-class RestoreProgress(Callback):
-    """Starts a run at the position of another."""
-
-    def __init__(self, state: dict[str, Any]) -> None:
-        self.state = state
-
-    def on_train_begin(self, logs: Logs | None = None) -> None:
-        self.model.run.set_state(self.state)
 
 
 def restore_model(recorder: RunRecorder, step: int) -> ModelLike:
@@ -71,6 +61,7 @@ def branch_run(
     for index, epoch in enumerate(history.epoch):
         if epoch < model.run.epoch:
             new.append(rows[index], history.seconds[index], epoch)
-    run_callbacks = [RestoreProgress(progress), *(c for c in given if c is not new), new]
+    restore = LambdaCallback(on_train_begin=lambda logs: model.run.set_state(progress))
+    run_callbacks = [restore, *(c for c in given if c is not new), new]
     FitLoop(model, config, recorder.source.rebind(model), validation, run_callbacks, new).run()
     return new

@@ -7,8 +7,6 @@ import itertools
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
@@ -17,8 +15,7 @@ from pellucid.model.errors import ModelError
 from pellucid.model.interfaces import ModelLike
 from pellucid.run.distributed.process_group import num_processes
 from pellucid.training.array_source import ArrayDataset
-from pellucid.training.epoch_program import UNLIMITED, Chunk, StepLimit, with_batch_sizes
-from pellucid.training.loop_progress import StepMetric
+from pellucid.training.epoch_program import UNLIMITED, BatchSource, Chunk, StepLimit, with_batch_sizes
 from pellucid.training.train_step import get_train_step
 
 Convert = Callable[..., ArrayDataset]
@@ -40,15 +37,16 @@ class BatchStream:
     """Batches of an iterable, epoch by epoch; an iterable restarts in every epoch, an iterator continues.
 
     An object with a length and items but no iterator, such as Keras's ``PyDataset``, yields its items, and its
-    ``on_epoch_end`` is called after each epoch.
+    ``on_epoch_end`` is called after each epoch. With ``restarts``, an epoch of fewer steps than there are batches
+    begins with the first batch, too.
     """
 
-    def __init__(self, batches: Any, steps: int | None) -> None:
+    def __init__(self, batches: Any, steps: int | None, restarts: bool = False) -> None:
         self.batches = batches
         self.is_iterator = isinstance(batches, Iterator)
-        if steps is None and not self.is_iterator and hasattr(batches, "__len__"):
-            steps = len(batches)
-        self.steps = steps
+        self.length = None if self.is_iterator else get_length(batches)
+        self.steps = self.length if steps is None else steps
+        self.restarts = not self.is_iterator and (restarts or self.length == self.steps)
         self.iterator: Iterator[Any] | None = batches if self.is_iterator else None
 
     def peek(self) -> Any:
@@ -85,16 +83,14 @@ class BatchStream:
                     break
                 if step >= first_step:
                     yield batch[0]
-            if not self.is_iterator and hasattr(self.batches, "__len__") and len(self.batches) == self.steps:
+            if self.restarts:
                 self.iterator = None
         if hasattr(self.batches, "on_epoch_end"):
             self.batches.on_epoch_end()
 
     def get_next(self) -> tuple[Any] | None:
         """Return the next batch in a tuple, or None at the end."""
-        for restarted in (False, True):
-            if restarted and self.is_iterator:
-                return None
+        for _ in range(1 if self.is_iterator else 2):  # an iterable restarts once
             self.iterator = self.get_iterator()
             for batch in self.iterator:
                 return (batch,)
@@ -102,11 +98,12 @@ class BatchStream:
         return None
 
 
-class PrefetchError:
-    """An exception of the prefetch thread, on its way to the consumer."""
-
-    def __init__(self, error: BaseException) -> None:
-        self.error = error
+def get_length(batches: Any) -> int | None:
+    """Return the number of batches, None if it is unknown."""
+    try:
+        return len(batches)
+    except TypeError:  # also raised by data sets and loaders that define `__len__` and do not know their length
+        return None
 
 
 END = object()
@@ -119,6 +116,7 @@ class Prefetcher:
         self.batches, self.prepare = batches, prepare
         self.queue: queue.Queue[Any] = queue.Queue(depth)
         self.stopped = threading.Event()
+        self.error: BaseException | None = None
         self.thread = threading.Thread(target=self.fetch, name="pellucid prefetch", daemon=True)
 
     def fetch(self) -> None:
@@ -127,9 +125,9 @@ class Prefetcher:
             for batch in self.batches:
                 if not self.put(self.prepare(batch)):
                     return
-            self.put(END)
-        except BaseException as error:  # any error is raised again in the thread that asks for the batch
-            self.put(PrefetchError(error))
+        except BaseException as error:  # `get` raises any error again, in the thread that asks for the batch
+            self.error = error
+        self.put(END)
 
     def put(self, item: Any) -> bool:
         """Queue an item; return False if the consumer has stopped."""
@@ -145,9 +143,7 @@ class Prefetcher:
         self.thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.stopped.set()
         self.thread.join(timeout=5)
 
@@ -157,15 +153,14 @@ class Prefetcher:
             item = self.queue.get(block=wait)
         except queue.Empty:
             return None
-        if isinstance(item, PrefetchError):
-            raise item.error
+        if item is END and self.error is not None:
+            raise self.error
         return item
 
 
-class IteratorSource:
+class IteratorSource(BatchSource):
     """Batches from an iterable, validated and stacked in the background."""
 
-    epochs_per_call = 1
     batch_size = None
     is_replayable = False
 
@@ -181,18 +176,11 @@ class IteratorSource:
     ) -> None:
         self.model, self.convert, self.training, self.prefix = model, convert, training, prefix
         self.devices = devices
-        self.arrays: list[np.ndarray[Any, Any]] = []
-        self.stream = BatchStream(batches, steps)
+        self.stream = BatchStream(batches, steps, restarts=not training)
+        self.steps = self.stream.steps
         self.first = self.prepare(self.stream.peek())
-        self.metrics: dict[str, StepMetric] = get_train_step(model, self.first).get_metrics(training)
+        self.metrics = get_train_step(model, self.first).get_metrics(training)
         self.depth = int(np.clip(MAX_QUEUED_BYTES // max(count_bytes(self.first), 1), 2, MAX_QUEUED))
-
-    @property
-    def steps(self) -> int | None:
-        return self.stream.steps
-
-    def on_device(self) -> AbstractContextManager[Any]:
-        return nullcontext()
 
     def prepare(self, batch: Any) -> ArrayDataset:
         """Validate a batch."""

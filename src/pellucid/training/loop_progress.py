@@ -15,18 +15,10 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True)
 class StepMetric:
-    """A metric as outputs of a step that batches can be combined from.
+    """A metric as outputs of a step that can be combined over batches."""
 
-    Attributes
-    ----------
-    outputs : dict from str to Expr
-        Either one mean over the batch, or the sums that a streaming metric keeps.
-    result : function or None
-        From the sums over all batches to the metric; None for a mean.
-    """
-
-    outputs: dict[str, Expr]
-    result: Callable[..., Any] | None = None
+    outputs: dict[str, Expr]  # one mean over the batch, or the sums that a streaming metric keeps
+    result: Callable[..., Any] | None = None  # from the sums over all batches to the metric; None for a mean
 
     def compute(self, totals: Mapping[str, Array], samples: float) -> Any:
         """Return the metric from the totals over all batches."""
@@ -41,16 +33,8 @@ class MetricAccumulator:
     """Totals of metrics over the batches so far.
 
     They are summed in float64, one batch after the other. The result therefore does not depend on how many batches are
-    added per call, and a resumed run has the same metrics as an uninterrupted one.
-
-    Attributes
-    ----------
-    metrics : dict from str to StepMetric
-        The metrics.
-    totals : dict from str to array
-        Sum of each output; means are multiplied by the batch size.
-    samples : float
-        Number of samples.
+    added per call, and a resumed run has the same metrics as an uninterrupted one. Means are multiplied by the batch
+    sizes.
 
     Examples
     --------
@@ -88,32 +72,31 @@ class MetricAccumulator:
                 weighted[key] = values * batch_sizes if metric.result is None else values
         return weighted
 
+    def sum_epochs(self, outputs: Mapping[str, Array], batch_sizes: Array, steps: int) -> dict[str, Array]:
+        """Return the totals of each of several whole epochs, added step by step as `add` does."""
+        return {
+            key: np.add.accumulate(values.reshape(-1, steps, *values.shape[1:]), axis=1)[:, -1]
+            for key, values in self.weight_by_size(outputs, batch_sizes).items()
+        }
+
     def compute(self) -> dict[str, Any]:
         return {name: metric.compute(self.totals, self.samples) for name, metric in self.metrics.items()}
 
     def compute_epochs(self, outputs: Mapping[str, Array], batch_sizes: Array, steps: int) -> dict[str, Any]:
         """Return the metrics of several whole epochs, equal to those of `add` and `compute` epoch by epoch."""
-        count = len(batch_sizes) // steps
         if steps == 1 and all(
             m.result is None and survives_scaling(outputs[k]) for m in self.metrics.values() for k in m.outputs
         ):
             return {name: outputs[name] for name in self.metrics}
-        totals = self.weight_by_size(outputs, batch_sizes)
-        samples = batch_sizes.astype(np.float64)
-        if steps > 1:
-            samples = batch_sizes.reshape(count, steps).sum(1).astype(np.float64)
-            totals = {
-                key: np.add.accumulate(values.reshape(count, steps, *values.shape[1:]), axis=1)[:, -1]
-                for key, values in totals.items()
-            }
+        samples = batch_sizes.reshape(-1, steps).sum(1).astype(np.float64)
+        totals = self.sum_epochs(outputs, batch_sizes, steps)
         results: dict[str, Any] = {}
         for name, metric in self.metrics.items():
             if metric.result is None:
                 results[name] = totals[name] / samples
             else:
-                results[name] = [
-                    metric.compute({key: totals[key][i] for key in metric.outputs}, samples[i]) for i in range(count)
-                ]
+                parts = [{key: totals[key][i] for key in metric.outputs} for i in range(len(samples))]
+                results[name] = [metric.compute(part, 1.0) for part in parts]
         return results
 
     def get_state(self) -> dict[str, Array]:

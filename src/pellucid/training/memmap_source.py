@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import mmap
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,9 +12,8 @@ import numpy as np
 from pellucid.model.errors import ModelError
 from pellucid.model.interfaces import ModelLike
 from pellucid.training.array_source import ArrayDataset, count_steps, list_arrays, map_arrays
-from pellucid.training.epoch_program import Chunk, StepLimit, with_batch_sizes
+from pellucid.training.epoch_program import BatchSource, Chunk, StepLimit, with_batch_sizes
 from pellucid.training.iterator_source import END, Convert, Prefetcher
-from pellucid.training.loop_progress import StepMetric
 from pellucid.training.train_step import get_train_step
 
 Array = np.ndarray[Any, Any]
@@ -35,16 +33,16 @@ class MemmapDataset:
 
     def __init__(self, x: Any, y: Any = None, sample_weight: Any = None, prefix: str = "") -> None:
         self.x, self.y, self.sample_weight = (map_arrays(value, np.asanyarray) for value in (x, y, sample_weight))
-        counts = {
-            f"{prefix}{name}": len(a)
+        counts = [
+            (len(a), name)
             for name, value in zip(("x", "y", "sample_weight"), self.parts, strict=True)
             for a in list_arrays(value)
             if a.ndim
-        }
-        if len(set(counts.values())) > 1:
-            received = ", ".join(f"{count} in {name}" for name, count in counts.items())
+        ]
+        if len({count for count, _ in counts}) > 1:
+            received = ", ".join(f"{count} in {prefix}{name}" for count, name in counts)
             raise ModelError(f"Expected a target and a weight for every sample. Received: {received}")
-        self.count = max(counts.values())
+        self.count = counts[0][0]
 
     def __len__(self) -> int:
         return self.count
@@ -119,11 +117,11 @@ class BlockShuffle:
             yield spans, order
 
 
-class MemmapSource:
+class MemmapSource(BatchSource):
     """Batches from files; pieces are read and validated in the background, and run as compiled loops."""
 
-    epochs_per_call = 1
-    is_replayable = True
+    steps: int
+    batch_size: int
 
     def __init__(
         self,
@@ -138,18 +136,14 @@ class MemmapSource:
     ) -> None:
         self.model, self.dataset, self.convert = model, dataset, convert
         self.training, self.shuffle, self.devices = training, shuffle, devices
-        self.arrays: list[Array] = []
         self.batch_size = min(batch_size, len(dataset))
-        self.steps: int = count_steps(len(dataset), self.batch_size, steps)
+        self.steps = count_steps(len(dataset), self.batch_size, steps)
         self.steps_per_piece = max(1, PIECE_BYTES // (dataset.bytes_per_row * self.batch_size))
         piece = self.steps_per_piece * self.batch_size
         block = min(piece, max(1, BLOCK_BYTES // dataset.bytes_per_row)) if shuffle else piece
         self.order = BlockShuffle(len(dataset), block, piece, shuffle)
         first = convert(model, *dataset.read([(0, 1)]).parts)
-        self.metrics: dict[str, StepMetric] = get_train_step(model, first).get_metrics(training)
-
-    def on_device(self) -> AbstractContextManager[Any]:
-        return nullcontext()
+        self.metrics = get_train_step(model, first).get_metrics(training)
 
     def run_steps(
         self, seed: int, epoch: int, first_step: int = 0, step_limit: StepLimit = None, epochs: int = 1

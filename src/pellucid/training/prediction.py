@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pellucid.graph.expr import Input
-from pellucid.graph.inference import inference
+from pellucid.graph.passes import inference
 from pellucid.graph.validation import check_optional_integer
 from pellucid.model.errors import ModelError
 from pellucid.model.interfaces import ModelLike
@@ -34,9 +35,7 @@ def predict(model: ModelLike, x: Any, batch_size: int | None, verbose: Any, step
     callback_list("on_predict_begin", {})
     parts: list[list[Array]] = []
     with make_prediction_display(verbose, steps) or nullcontext() as display:
-        for step, arrays in enumerate(iter_input_batches(model, x, batch_size)):
-            if step == steps:
-                break
+        for step, arrays in enumerate(itertools.islice(iter_input_batches(model, x, batch_size), steps)):
             callback_list("on_predict_batch_begin", step, {})
             parts.append(get_predictor(model, [a.dtype for a in arrays])(*arrays))
             callback_list("on_predict_batch_end", step, {"outputs": model.unflatten_outputs(parts[-1])})

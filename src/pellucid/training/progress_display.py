@@ -4,43 +4,28 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 from pellucid.graph.errors import OptionError
 from pellucid.progress import create_progress_display
 from pellucid.run.distributed.process_group import process_id
 from pellucid.training.loop_progress import format_metric
 
-VERBOSITIES = ("auto", 0, 1, 2)
 
-
-class ProgressDisplay(Protocol):
-    """Display of a run; a context manager around all of it."""
-
-    def __enter__(self) -> Self: ...
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
-    def step(self, epoch: int, done: int, latest: Mapping[str, Any]) -> None:
-        """Show the number of steps done in an epoch, and the latest metrics."""
-
-    def epoch(self, epoch: int, metrics: Mapping[str, Any], seconds: float) -> None:
-        """Show a finished epoch."""
-
-
-def make_display(verbose: Any, epochs: int, steps: int | None) -> ProgressDisplay | None:
+def make_display(
+    verbose: Any, epochs: int, steps: int | None, units: tuple[str, str] = ("Epoch", "step")
+) -> LineProgress | None:
     """Return the display of a training run; None for no display."""
     check_verbose(verbose)
     if not verbose or process_id():
         return None
     if verbose != 2 and is_interactive():
-        return BarProgress(epochs, steps)
+        return BarProgress(epochs, steps, units)
     return None if verbose == "auto" else LineProgress(epochs)
 
 
 def check_verbose(verbose: Any) -> None:
-    if verbose not in VERBOSITIES:
+    if verbose not in ("auto", 0, 1, 2):
         raise OptionError(f"Expected verbose to be 'auto', 0, 1 or 2. Received: verbose={verbose!r}")
 
 
@@ -49,10 +34,12 @@ def is_interactive() -> bool:
     return sys.stderr.isatty() or "ipykernel" in sys.modules
 
 
-def make_prediction_display(verbose: Any, steps: int | None) -> ProgressDisplay | None:
+def make_prediction_display(verbose: Any, steps: int | None) -> BarProgress | None:
     """Return a progress bar if it is requested and would be seen; None for no display."""
     check_verbose(verbose)
-    return BarProgress(1, steps) if verbose in (1, "auto") and is_interactive() and not process_id() else None
+    if verbose not in (1, "auto") or not is_interactive() or process_id():
+        return None
+    return BarProgress(1, steps, ("Prediction", "step"))
 
 
 def format_epoch(epoch: int, epochs: int, metrics: Mapping[str, Any], seconds: float) -> str:
@@ -63,8 +50,7 @@ def format_epoch(epoch: int, epochs: int, metrics: Mapping[str, Any], seconds: f
     >>> format_epoch(0, 10, {"loss": 0.69315, "accuracy": 0.5}, 0.25)
     'Epoch  1/10  0.25 s  loss 0.6931  accuracy 0.5000'
     """
-    head = f"Epoch {epoch + 1:>{len(str(epochs))}}/{epochs}  {seconds:.2f} s"
-    return "  ".join([head, format_metrics(metrics)])
+    return f"Epoch {epoch + 1:>{len(str(epochs))}}/{epochs}  {seconds:.2f} s  {format_metrics(metrics)}"
 
 
 def format_metrics(metrics: Mapping[str, Any]) -> str:
@@ -73,7 +59,7 @@ def format_metrics(metrics: Mapping[str, Any]) -> str:
 
 
 class LineProgress:
-    """One line per epoch on standard output."""
+    """One line per epoch on standard output; a context manager around the run."""
 
     def __init__(self, epochs: int) -> None:
         self.epochs = epochs
@@ -81,36 +67,38 @@ class LineProgress:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    def __exit__(self, *exception: object) -> None: ...
 
-    def step(self, epoch: int, done: int, latest: Mapping[str, Any]) -> None: ...
+    def step(self, epoch: int, done: int, latest: Mapping[str, Any]) -> None:
+        """Show the number of steps done in an epoch, and the latest metrics."""
 
     def epoch(self, epoch: int, metrics: Mapping[str, Any], seconds: float) -> None:
+        """Show a finished epoch."""
         print(format_epoch(epoch, self.epochs, metrics, seconds), flush=True)
 
 
-class BarProgress:
-    """A progress bar over all epochs with steps per second and remaining time, and a line above it per epoch."""
+class BarProgress(LineProgress):
+    """A progress bar over all epochs with steps per second and remaining time, and a line above it per epoch.
 
-    def __init__(self, epochs: int, steps: int | None) -> None:
-        self.epochs, self.steps = epochs, steps
+    ``units`` are the names of an epoch and a step.
+    """
+
+    def __init__(self, epochs: int, steps: int | None, units: tuple[str, str] = ("Epoch", "step")) -> None:
+        super().__init__(epochs)
+        self.steps, self.units = steps, units
         self.progress = create_progress_display(True, has_total=bool(steps), fields=("rate", "metrics"))
         total = epochs * steps if steps else None
         self.task = self.progress.add_task(self.format_title(0), total=total, rate="", metrics="compiling")
         self.steps_before = 0  # in earlier epochs, if their length is unknown
 
     def format_title(self, epoch: int) -> str:
-        return f"Epoch {epoch + 1}/{self.epochs}"
+        return f"{self.units[0]} {epoch + 1}/{self.epochs}"
 
     def __enter__(self) -> Self:
         self.progress.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.progress.stop()
 
     def step(self, epoch: int, done: int, latest: Mapping[str, Any]) -> None:
@@ -123,7 +111,7 @@ class BarProgress:
         title = self.format_title(min(epoch, self.epochs - 1))
         self.progress.update(self.task, completed=completed, description=title)
         speed = self.progress.tasks[self.task].speed
-        self.progress.update(self.task, rate=format_speed(speed) if speed else "")
+        self.progress.update(self.task, rate=format_speed(speed, self.units[1]) if speed else "")
 
     def epoch(self, epoch: int, metrics: Mapping[str, Any], seconds: float) -> None:
         if self.steps:
@@ -135,7 +123,7 @@ class BarProgress:
         )
 
 
-def format_speed(steps: float) -> str:
+def format_speed(steps: float, unit: str = "step") -> str:
     """Format steps per second, or seconds per step if a step takes longer than one.
 
     Examples
@@ -144,5 +132,5 @@ def format_speed(steps: float) -> str:
     ('12,346 steps/s', '3.2 steps/s', '4.0 s/step')
     """
     if steps < 1:
-        return f"{1 / steps:.1f} s/step"
-    return f"{steps:,.0f} steps/s" if steps >= 10 else f"{steps:.1f} steps/s"
+        return f"{1 / steps:.1f} s/{unit}"
+    return f"{steps:,.0f} {unit}s/s" if steps >= 10 else f"{steps:.1f} {unit}s/s"

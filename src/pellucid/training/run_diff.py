@@ -53,8 +53,11 @@ class RunComparison:
 
 def describe_difference(path: str, a: Array, b: Array) -> str:
     """Return the element at which two tensors differ most."""
-    distance = np.abs(a.astype("float64") - b.astype("float64"))
-    index = np.unravel_index(int(np.argmax(np.where(np.isnan(distance), np.inf, distance))), a.shape)
+    x, y = a.astype("float64"), b.astype("float64")
+    is_equal = (x == y) | (np.isnan(x) & np.isnan(y))  # the difference of two infinities is NaN
+    with np.errstate(invalid="ignore"):
+        distance = np.where(is_equal, 0, np.nan_to_num(np.abs(x - y), nan=np.inf))
+    index = np.unravel_index(int(np.argmax(distance)), a.shape)
     where = f"[{', '.join(map(str, index))}]" if a.ndim else ""
     return f"{path}{where} is {a[index]} in one and {b[index]} in the other"
 

@@ -36,22 +36,12 @@ MIN_TIME_RATIO = 200
 
 @dataclass(frozen=True)
 class Snapshot:
-    """State of a run between two steps.
-
-    Attributes
-    ----------
-    step : int
-        Number of steps.
-    changes : int
-        Number of external writes before it.
-    progress, values : dict from str to array
-        State of the loop progress, and values of the model's state.
-    """
+    """State of a run between two steps."""
 
     step: int
-    changes: int
-    progress: Values
-    values: Values
+    changes: int  # number of external writes before it
+    progress: Values  # state of the loop progress
+    values: Values  # state of the model
 
     @functools.cached_property
     def bytes(self) -> int:
@@ -59,37 +49,18 @@ class Snapshot:
 
 
 class RunRecorder:
-    """Records snapshots and external writes of a run of `Model.fit`.
-
-    Parameters
-    ----------
-    model, config, source, validation
-        Those of the `FitLoop`.
-    max_bytes : float
-        Memory limit.
-
-    Attributes
-    ----------
-    missing : str
-        Why the run cannot be repeated; empty if it can.
-    snapshots : list of Snapshot
-        In order of their steps.
-    changes : list of (int, dict from str to array)
-        External writes: the step, and the new values by path.
-    begin, end : int
-        First and last step.
-    """
+    """Records snapshots and external writes of a run of `Model.fit`, in at most ``max_bytes`` of memory."""
 
     def __init__(
         self, model: ModelLike, config: Any, source: BatchSource, validation: BatchSource | None, max_bytes: float
     ) -> None:
         self.model, self.config, self.source, self.validation = model, config, source, validation
         self.max_bytes = max_bytes
-        self.missing = ""
+        self.missing = ""  # why the run cannot be repeated
         self.state: dict[str, Shared] = {}
         self.set_count: dict[str, int] = {}
-        self.snapshots: list[Snapshot] = []
-        self.changes: list[tuple[int, Values]] = []
+        self.snapshots: list[Snapshot] = []  # in order of their steps
+        self.changes: list[tuple[int, Values]] = []  # external writes: the step, and the new values by path
         self.changed_bytes = 0
         self.spacing, self.earliest = 1, 0.0
         self.begin = self.end = 0

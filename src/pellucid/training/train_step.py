@@ -10,7 +10,7 @@ import numpy as np
 
 from pellucid.graph.errors import UseError
 from pellucid.graph.expr import Expr, Input, Shared, as_expr
-from pellucid.graph.inference import inference
+from pellucid.graph.passes import inference
 from pellucid.graph.traversal import collect_shared
 from pellucid.graph.types import Dim
 from pellucid.model.interfaces import ModelLike

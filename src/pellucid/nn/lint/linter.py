@@ -10,8 +10,8 @@ import numpy as np
 from pellucid.graph.errors import InputError, UseError, near_miss
 from pellucid.graph.expr import Expr, Input, Shared
 from pellucid.graph.finding import Finding, Findings
-from pellucid.graph.inference import inference
 from pellucid.graph.labels import strip_calls
+from pellucid.graph.passes import inference
 from pellucid.graph.traversal import topological
 from pellucid.graph.types import format_shape, is_float
 from pellucid.nn.lint.data_checks import MAX_SAMPLES, check_data

@@ -6,7 +6,9 @@ and :math:`t` the step number, from 1.
 
 from __future__ import annotations
 
+import functools
 import inspect
+import operator
 from collections.abc import Mapping, Sequence
 from typing import Any, Unpack
 
@@ -15,13 +17,15 @@ import numpy as np
 from pellucid.graph.errors import GradientError, UseError, near_miss
 from pellucid.graph.expr import Expr, Input, Shared
 from pellucid.graph.gradient import grad
+from pellucid.graph.ops.elementwise import clip as clip_elements
+from pellucid.graph.ops.elementwise import maximum, sqrt, square
+from pellucid.graph.ops.reductions import sum as reduce_sum
 from pellucid.graph.ops.where import where
-from pellucid.graph.state_updates import collect_updates
-from pellucid.graph.traversal import parameters as parameters_of
+from pellucid.graph.passes import collect_updates
+from pellucid.graph.traversal import parameters as find_parameters
 from pellucid.graph.traversal import replace_all
 from pellucid.graph.types import format_shape
 from pellucid.nn.dtypes import to_dtype
-from pellucid.nn.optimizers.clipping import clip_gradients
 from pellucid.nn.optimizers.options import DEFAULTS, LearningRate, Options, validate_learning_rate, validate_options
 from pellucid.nn.optimizers.printing import PrintableOptimizer
 from pellucid.nn.optimizers.slots import SlotMixin
@@ -91,17 +95,17 @@ class Optimizer(SlotMixin, PrintableOptimizer):
 
     def __init__(self, learning_rate: LearningRate, **options: Unpack[Options]) -> None:
         super().__init__()
-        taken = [*inspect.signature(type(self)).parameters, *DEFAULTS]
         for unknown in set(options) - set(DEFAULTS):
-            raise UseError(f"{type(self).__name__} takes no argument {unknown!r}.{near_miss(unknown, taken)}")
+            known = [*inspect.signature(type(self)).parameters, *DEFAULTS]
+            raise UseError(f"{type(self).__name__} takes no argument {unknown!r}.{near_miss(unknown, known)}")
         self._rate = validate_learning_rate(learning_rate)
         self.options = validate_options(options)
 
     @property
     def learning_rate(self) -> LearningRate:
         """The learning rate. Assigning a number to a shared one sets its value, also in compiled programs."""
-        held = self.slots.get((None, "learning_rate"))
-        return float(held.get_value()) if held is not None and held is self._rate else self._rate
+        shared = self.slots.get((None, "learning_rate"))
+        return float(shared.get_value()) if shared is not None and shared is self._rate else self._rate
 
     @learning_rate.setter
     def learning_rate(self, value: LearningRate) -> None:
@@ -164,7 +168,7 @@ class Optimizer(SlotMixin, PrintableOptimizer):
         {w: w - 0.5 * (2 * w)}
         """
         listed = [parameters] if isinstance(parameters, Expr) else parameters
-        chosen = parameters_of(loss) if listed is None else list(listed)
+        chosen = find_parameters(loss) if listed is None else list(listed)
         check_loss_and_parameters(loss, chosen)
         scale = self.options["loss_scale_factor"]
         gradients = grad(loss if scale is None else scale * loss, chosen)
@@ -279,6 +283,27 @@ class Optimizer(SlotMixin, PrintableOptimizer):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{key}={value!r}' for key, value in self.config.items())})"
+
+
+def clip_gradients(gradients: Sequence[Expr], options: Options) -> Sequence[Expr]:
+    if (bound := options["clipvalue"]) is not None:
+        return [clip_elements(g, -bound, bound) for g in gradients]
+    if (max_norm := options["clipnorm"]) is not None:
+        return [rescale(g, global_norm([g]), max_norm) for g in gradients]
+    if (max_norm := options["global_clipnorm"]) is not None:
+        norm = global_norm(gradients)
+        return [rescale(g, norm, max_norm) for g in gradients]
+    return gradients
+
+
+def global_norm(gradients: Sequence[Expr]) -> Expr:
+    r"""Return the norm of all gradients as one vector, :math:`\sqrt{\sum_i \lVert g_i \rVert^2}`."""
+    return sqrt(functools.reduce(operator.add, [reduce_sum(square(g)) for g in gradients]))  # type: ignore[no-any-return]
+
+
+def rescale(gradient: Expr, norm: Expr, max_norm: float) -> Expr:
+    r"""Return :math:`g c / \max(\lVert g \rVert, c)`."""
+    return gradient * to_dtype(max_norm / maximum(norm, max_norm), gradient.dtype)
 
 
 def get_step_dtype(parameter: Shared) -> Any:

@@ -14,15 +14,7 @@ Array = np.ndarray[Any, Any]
 
 
 class SlotMixin:
-    """Slot variables of an optimizer, by parameter and name.
-
-    Attributes
-    ----------
-    state : list of Shared
-        All slots, in the order of creation.
-    slots : dict from (Shared or None, str) to Shared
-        The slots by parameter (None for slots of the optimizer itself) and name.
-    """
+    """Slot variables of an optimizer, by parameter (None for slots of the optimizer itself) and name."""
 
     def __init__(self) -> None:
         self.slots: dict[tuple[Shared | None, str], Shared] = {}
@@ -66,9 +58,9 @@ class SlotMixin:
         key = (parameter, name)
         if key not in self.slots:
             label = name if parameter is None or parameter.name is None else f"{parameter.name}/{name}"
-            taken = {s.name for s in self.slots.values()}
-            if label in taken:  # several parameters may have the same name, or none
-                label = next(f"{label}_{i}" for i in range(1, len(taken) + 2) if f"{label}_{i}" not in taken)
+            used = {s.name for s in self.slots.values()}
+            if label in used:  # several parameters may have the same name, or none
+                label = next(f"{label}_{i}" for i in range(1, len(used) + 2) if f"{label}_{i}" not in used)
             value = np.full(tuple(shape), fill, dtype)
             self.slots[key] = Shared(value, label, trainable=False, regularizable=False)
         return self.slots[key]

@@ -1,13 +1,17 @@
-"""Base class of callbacks, and the list of a run's callbacks."""
+"""Base classes of callbacks, callbacks from functions, and the list of a run's callbacks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
-from pellucid.graph.errors import UseError
+import numpy as np
+
+from pellucid.graph.errors import OptionError, UseError, near_miss
+from pellucid.model.errors import ModelError
 from pellucid.model.interfaces import ModelLike
 from pellucid.run.distributed.process_group import process_id
+from pellucid.training.metric_mode import is_higher_better
 
 Logs = dict[str, Any]
 
@@ -127,6 +131,122 @@ HOOKS = tuple(name for name in vars(Callback) if name.startswith("on_"))
 
 def overrides_hook(callback: Callback, hook: str) -> bool:
     return getattr(getattr(callback, hook), "__func__", None) is not getattr(Callback, hook)
+
+
+class LambdaCallback(Callback):
+    """Call functions at hooks, without a class.
+
+    Parameters
+    ----------
+    on_train_begin, on_train_end : function, optional
+        ``f(logs)``.
+    on_epoch_begin, on_epoch_end : function, optional
+        ``f(epoch, logs)``.
+    on_train_batch_begin, on_train_batch_end : function, optional
+        ``f(batch, logs)``.
+    other_hooks : function
+        Any other hook of `Callback`, by name.
+
+    Raises
+    ------
+    UseError
+        For an unknown hook, or a value that is not a function.
+
+    Examples
+    --------
+    >>> model = pel.Sequential([pel.nn.Input((1,)), pel.nn.Dense(1)])
+    >>> model.compile("sgd", "mse")
+    >>> callback = pel.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: print(epoch, list(logs)))
+    >>> history = model.fit(np.ones((8, 1)), np.ones(8), callbacks=[callback])
+    0 ['loss']
+    """
+
+    def __init__(
+        self,
+        on_epoch_begin: Callable[..., Any] | None = None,
+        on_epoch_end: Callable[..., Any] | None = None,
+        on_train_begin: Callable[..., Any] | None = None,
+        on_train_end: Callable[..., Any] | None = None,
+        on_train_batch_begin: Callable[..., Any] | None = None,
+        on_train_batch_end: Callable[..., Any] | None = None,
+        **other_hooks: Callable[..., Any],
+    ) -> None:
+        hooks = {
+            "on_epoch_begin": on_epoch_begin,
+            "on_epoch_end": on_epoch_end,
+            "on_train_begin": on_train_begin,
+            "on_train_end": on_train_end,
+            "on_train_batch_begin": on_train_batch_begin,
+            "on_train_batch_end": on_train_batch_end,
+            **other_hooks,
+        }
+        for name, function in hooks.items():
+            if name not in HOOKS:
+                raise UseError(f"LambdaCallback: there is no hook {name!r}.{near_miss(name, HOOKS)}")
+            if function is None:
+                continue
+            if not callable(function):
+                raise UseError(f"LambdaCallback: expected {name} to be a function. Received: {function!r}")
+            setattr(self, name, function)
+
+
+class Monitor(Callback):
+    """Base class of callbacks that compare a metric with its best value so far."""
+
+    def __init__(self, monitor: str = "val_loss", mode: str = "auto", min_delta: float = 0.0) -> None:
+        if mode not in ("auto", "min", "max"):
+            raise OptionError(f"{self.class_name}: expected mode to be 'auto', 'min' or 'max'. Received: mode={mode!r}")
+        self.monitor, self.mode, self.min_delta = monitor, mode, abs(min_delta)
+        self.best: float | None = None
+        self.higher_is_better = mode == "max"
+
+    @property
+    def class_name(self) -> str:
+        """Name of the callback in messages."""
+        return type(self).__name__
+
+    def check_monitor(self) -> None:
+        """Check that the run has the metric, and find out whether higher is better."""
+        known = self.params["metrics"]
+        if self.monitor not in known:
+            hint = near_miss(self.monitor, known)
+            if self.monitor.startswith("val_") and not any(name.startswith("val_") for name in known):
+                hint = " There is no validation: give fit validation_data or validation_split."
+            raise ModelError(
+                f"{self.class_name}: there is no metric {self.monitor!r}.{hint} Metrics: {', '.join(known)}"
+            )
+        if self.mode == "auto":
+            higher = is_higher_better(self.monitor)
+            if higher is None:
+                raise ModelError(
+                    f"{self.class_name}: mode='auto' does not know whether higher {self.monitor!r} is better. "
+                    "Give mode='max' or mode='min'"
+                )
+            self.higher_is_better = higher
+
+    def get_value(self, logs: Logs | None) -> float | None:
+        """Return the monitored value, None in an epoch without validation."""
+        value = (logs or {}).get(self.monitor)
+        if value is None:
+            return None
+        if np.ndim(value):
+            raise ModelError(f"{self.class_name}: {self.monitor!r} is not a scalar. Received: shape {np.shape(value)}")
+        return float(value)
+
+    def is_better(self, value: float, reference: float | None) -> bool:
+        """Whether a value is better than another by `min_delta`; any value is better than none."""
+        if reference is None:
+            return True
+        if self.higher_is_better:
+            return value - self.min_delta > reference
+        return value + self.min_delta < reference
+
+    def get_state(self) -> dict[str, Any]:
+        return {"best": np.array(np.nan if self.best is None else self.best)}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        best = float(state["best"])
+        self.best = None if np.isnan(best) else best
 
 
 class CallbackList:

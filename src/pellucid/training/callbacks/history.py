@@ -96,20 +96,15 @@ class History(Callback):
         self.seconds.extend([seconds] * len(epochs))
 
     @property
-    def latest_seconds(self) -> float:
-        """Duration of the latest epoch."""
-        return self.seconds[-1]
-
-    @property
     def rows(self) -> list[dict[str, Any]]:
         """Metrics by epoch; an epoch without validation has no validation metrics."""
         rows: list[dict[str, Any]] = [{} for _ in self.epoch]
         for name, values in self.history.items():
-            for index, value in zip(self.iter_rows_of(name), values, strict=False):
+            for index, value in zip(self.iter_row_indices(name), values, strict=False):
                 rows[index][name] = value
         return rows
 
-    def iter_rows_of(self, name: str) -> Iterator[int]:
+    def iter_row_indices(self, name: str) -> Iterator[int]:
         """Yield the indices of the rows that have a metric."""
         return itertools.chain(*(range(*span) for span in self.spans.get(name, ())))
 
@@ -201,10 +196,10 @@ class History(Callback):
         return table
 
     def _repr_html_(self) -> str:
-        head, *lines = self.get_cells(20)
-        rows = [f"<tr>{''.join(f'<td>{html.escape(c)}</td>' for c in line)}</tr>" for line in lines]
-        heads = "".join(f"<th>{html.escape(c)}</th>" for c in head)
-        return f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+        from pellucid.show.renderers import html_table
+
+        head, *rows = ([html.escape(cell) for cell in row] for row in self.get_cells(20))
+        return html_table(head, rows)
 
     def get_recorder(self) -> RunRecorder:
         """Return the recorder of the run, or raise an error if there is none."""
@@ -311,7 +306,7 @@ class History(Callback):
         lines = [f"{count} epoch{'s' * (count != 1)} in {sum(self.seconds):.3g} s"]
         for name, values in self.history.items():
             first, last = (format_metric(v) if np.ndim(v) else f"{v:.4g}" for v in (values[0], values[-1]))
-            epochs = [self.epoch[index] for index in self.iter_rows_of(name)]
+            epochs = [self.epoch[index] for index in self.iter_row_indices(name)]
             lines.append(f"  {name:<{width}}  {first} -> {last}{describe_best(name, values, epochs)}")
         return "\n".join(lines)
 

@@ -12,8 +12,7 @@ from pellucid.graph.expr import Shared
 from pellucid.graph.validation import check_integer, check_number
 from pellucid.model.errors import ModelError
 from pellucid.model.interfaces import ModelLike
-from pellucid.training.callbacks.base import Callback, Logs, print_once
-from pellucid.training.callbacks.monitor import Monitor
+from pellucid.training.callbacks.base import Callback, Logs, Monitor, print_once
 
 
 def get_learning_rate(model: ModelLike, owner: str) -> float:
@@ -56,7 +55,9 @@ class LearningRateScheduler(Callback):
 
     def __init__(self, schedule: Callable[..., Any], verbose: int = 0) -> None:
         if not callable(schedule):
-            raise OptionError(f"LearningRateScheduler: expected a function of the epoch. Received: {schedule!r}")
+            raise OptionError(
+                f"LearningRateScheduler: expected a function of the epoch and the learning rate. Received: {schedule!r}"
+            )
         self.schedule, self.verbose = schedule, verbose
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:

@@ -19,7 +19,7 @@ from pellucid.run.jax_runtime import count_cores
 from pellucid.run.vmap import vmap
 from pellucid.training.array_source import ArrayDataset, get_epoch_order
 from pellucid.training.epoch_program import ArrayEpochProgram, BatchEpochProgram, ChunkSizer
-from pellucid.training.loop_progress import StepMetric
+from pellucid.training.loop_progress import MetricAccumulator, StepMetric
 from pellucid.training.sweeps.batching import TrialBatch
 
 Array = np.ndarray[Any, Any]
@@ -105,7 +105,7 @@ class BatchedTrainer:
             parts.append(self.compute_metrics(outputs, sizes, count, training=True))
             if self.evaluate is not None:
                 parts[-1] |= {f"val_{name}": values for name, values in self.evaluate().items()}
-        return concatenate_epochs(parts), time.perf_counter() - start
+        return concatenate(parts, axis=1), time.perf_counter() - start
 
     def add_curves(self, stop: Interrupted, sizes: Array, parts: list[Curves]) -> Interrupted:
         """Return the interruption with the curves of all complete epochs."""
@@ -113,7 +113,7 @@ class BatchedTrainer:
         if epochs:
             complete = {name: values[: epochs * len(sizes)] for name, values in stop.history.items()}
             parts.append(self.compute_metrics(complete, sizes, epochs, training=True))
-        return Interrupted(concatenate_epochs(parts) if parts else None, stop.steps)
+        return Interrupted(concatenate(parts, axis=1) if parts else None, stop.steps)
 
     @property
     def epochs_per_call(self) -> int:
@@ -186,8 +186,8 @@ class BatchedTrainer:
                 on_step(done * self.full_batches)
         except KeyboardInterrupt:
             steps = done * (self.full_batches + 1)
-            raise Interrupted(concatenate_steps(parts) if parts else None, steps) from None
-        return concatenate_steps(parts)
+            raise Interrupted(concatenate(parts, axis=0) if parts else None, steps) from None
+        return concatenate(parts, axis=0)
 
     def get_orders(self, first: int, epochs: int) -> Array:
         """Return the sample order of each trial in some epochs: shape (trials, epochs, samples)."""
@@ -228,16 +228,9 @@ class BatchedTrainer:
 
     def compute_metrics(self, outputs: Outputs, sizes: Array, epochs: int, training: bool) -> Curves:
         """Return the metrics of whole epochs from the outputs of their steps, as curves of shape (trials, epochs)."""
-        totals: Outputs = {}
         metrics: dict[str, StepMetric] = self.batch.graphs[0].train_step.get_metrics(training)
-        for metric in metrics.values():
-            for key in metric.outputs:
-                values = outputs[key].astype(np.float64)
-                values = values.reshape(epochs, len(sizes), *values.shape[1:])
-                if metric.result is None:
-                    values = values * sizes[:, None]
-                # Sum step by step, as fit does for one model: np.sum adds pairwise, and rounds differently.
-                totals[key] = np.add.accumulate(values, axis=1)[:, -1]
+        column = np.tile(sizes, epochs)[:, None]  # the outputs have an axis for the trials
+        totals = MetricAccumulator(metrics).sum_epochs(outputs, column, len(sizes))
         curves: Curves = {}
         for name, metric in metrics.items():
             if metric.result is None:
@@ -281,13 +274,9 @@ def get_batched_leaves(f: Function, values: Mapping[Shared, Shared]) -> dict[Exp
     return {leaf: each for leaf, each in values.items() if leaf in used}
 
 
-def concatenate_steps(parts: list[Outputs]) -> Outputs:
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-
-
-def concatenate_epochs(parts: list[Curves]) -> Curves:
-    """Concatenate curves; one that a part lacks ends with the last part that has it."""
-    return {name: np.concatenate([part[name] for part in parts if name in part], axis=1) for name in parts[0]}
+def concatenate(parts: list[Outputs], axis: int) -> Outputs:
+    """Concatenate arrays by name; one that a part lacks ends with the last part that has it."""
+    return {name: np.concatenate([part[name] for part in parts if name in part], axis) for name in parts[0]}
 
 
 def make_predictor(batch: TrialBatch, dtypes: Sequence[Any]) -> Function:

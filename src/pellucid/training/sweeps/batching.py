@@ -12,9 +12,8 @@ import numpy as np
 from pellucid.graph.expr import Expr, Input, Shared
 from pellucid.graph.gradient import grad
 from pellucid.graph.graph_batching import GraphBatcher, get_known_sizes, structural_hash
-from pellucid.graph.inference import inference
 from pellucid.graph.padded_sizes import PaddingError
-from pellucid.graph.state_updates import collect_updates
+from pellucid.graph.passes import collect_updates, inference
 from pellucid.graph.traversal import replace_all
 from pellucid.training.sweeps.trials import Trial
 from pellucid.training.train_step import get_train_step
@@ -149,9 +148,9 @@ def merge_trials(trials: Sequence[Trial], graphs: Sequence[TrialGraph], numbers:
     (loss,) = merge(lambda m: [m.train_step.loss], differentiated=True)
     scale = chosen[0].optimizer.options["loss_scale_factor"]
     gradients = grad(loss if scale is None else scale * loss, merge(lambda m: m.parameters))
-    gradient_of_input = dict(zip(merge(lambda m: m.gradients), gradients, strict=True))
+    gradient_by_input = dict(zip(merge(lambda m: m.gradients), gradients, strict=True))
     targets = [target for target in merge(lambda m: m.updates) if isinstance(target, Shared)]
-    new_values = replace_all(merge(lambda m: m.updates.values()), gradient_of_input)
+    new_values = replace_all(merge(lambda m: m.updates.values()), gradient_by_input)
     updates = collect_updates(loss)
     for target, value in zip(targets, new_values, strict=True):
         updates[target] = batcher.padded.mask_like(value, target)

@@ -49,9 +49,9 @@ def sweep(
 
     Each trial has the same result as its model alone, up to rounding:
     ``nn.set_random_seed(seed); model = build(...); model.fit(x[rows], y[rows], seed=seed, ...)``. Comparing the graphs
-    of the models shows what differs between trials. Numbers, such as learning rates or penalties, and initial weights
-    become an additional axis of one program. So do widths: narrow layers are padded, and masks keep the padding from
-    having any effect. Trials with different graphs, such as other activations, need another program.
+    of the models shows how trials differ. Numbers, such as learning rates or penalties, and initial weights become an
+    additional axis of one program. So do widths: narrow layers are padded, and masks keep the padding from having any
+    effect. Trials with different graphs, such as other activations, need another program.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ def sweep(
         BatchedTrainer(batch, validation[id(batch.trials[0].samples)], size, epochs, bool(shuffle), devices, get_order)
         for batch in batches
     ]
-    with make_display(verbose, len(batches), epochs) or nullcontext() as display:
+    with make_display(verbose, len(batches), epochs, ("Program", "epoch")) or nullcontext() as display:
         try:
             compile_trainers(trainers)
         except KeyboardInterrupt:
@@ -154,13 +154,7 @@ def sweep(
 
 
 def check_trials_consistent(trials: Sequence[Trial], *settings: Any) -> None:
-    """Refuse a sweep if the processes have different trials or data.
-
-    Raises
-    ------
-    DistributionError
-        In every process.
-    """
+    """Refuse a sweep if the processes have different trials or data."""
     if num_processes() == 1:
         return
     described = [(t.seed, t.subsample, len(t), sorted(describe_settings(t.settings).items())) for t in trials]
@@ -205,8 +199,11 @@ def resolve_monitor(name: str | None, batches: Sequence[TrialBatch], has_validat
 
 def validate_rows(rows: Any, x: Any) -> list[Array]:
     """Return the subsamples as arrays of sample indices."""
-    first = next(iter(x.values())) if isinstance(x, Mapping) else x[0] if isinstance(x, list) else x
-    count = len(to_array(first if isinstance(first, np.ndarray) else x, "x"))
+    if isinstance(x, Mapping):
+        x = next(iter(x.values()))
+    elif isinstance(x, list) and x and isinstance(x[0], np.ndarray):
+        x = x[0]
+    count = len(to_array(x, "x"))
     subsamples = [np.asarray(each) for each in rows]
     for number, each in enumerate(subsamples):
         if each.ndim != 1 or not len(each) or each.dtype.kind not in "iu":

@@ -22,30 +22,14 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True)
 class Trial:
-    """One trial of a sweep.
+    """One trial of a sweep."""
 
-    Attributes
-    ----------
-    settings : dict
-        Arguments that the model was built with.
-    seed : int
-        Seed of the initial weights and of the sample order.
-    subsample : int or None
-        Number of the subsample it trains on; None for all samples.
-    model : Model
-        The built and compiled model.
-    samples : ArrayDataset
-        All samples, converted for the model.
-    rows : array or None
-        Indices of the samples it trains on; None for all.
-    """
-
-    settings: dict[str, Any]
-    seed: int
-    subsample: int | None
+    settings: dict[str, Any]  # arguments that the model was built with
+    seed: int  # of the initial weights and of the sample order
+    subsample: int | None  # number of the subsample it trains on; None for all samples
     model: ModelLike
-    samples: ArrayDataset
-    rows: Array | None
+    samples: ArrayDataset  # all samples, converted for the model
+    rows: Array | None  # indices of the samples it trains on; None for all
 
     def __len__(self) -> int:
         return len(self.samples) if self.rows is None else len(self.rows)
@@ -95,7 +79,7 @@ def make_trials(
 
 
 def get_data_signature(model: ModelLike) -> Any:
-    """Return what the conversion of data depends on: types of inputs and outputs, and loss functions."""
+    """Return the parts of a model that its data are converted for: types of inputs and outputs, and loss functions."""
     configs = model.compile_config.for_outputs(model.output_names)
     types = [(str(e.type), e.name if len(configs) > 1 else None) for e in (*model.inputs, *model.outputs)]
     return tuple(types), tuple(id(get_loss_function(config.loss)) for config in configs)
