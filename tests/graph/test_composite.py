@@ -184,6 +184,8 @@ def test_invalid_definitions_and_arguments_raise_errors() -> None:
         outside_here(x)
     with pytest.raises(PellucidError, match=r"nothing_here: the definition must return an expression.* Received: None"):
         nothing_here(x)
+    with pytest.raises(PellucidError, match=r"empty_here: the definition must return an expression.* Received: \[\]"):
+        pel.composite(name="empty_here")(lambda x: [])(x)
     with pytest.raises(
         PellucidError, match=r"swish_here: beta is a setting and must be a plain value. Received: beta=x. .* no default"
     ):

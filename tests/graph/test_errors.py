@@ -64,6 +64,27 @@ SHAPES: dict[str, tuple[Any, str]] = {
         lambda: X.sum(axis=2),
         r"a reduction of X: expected an axis from -2 to 1, for 2 dimensions. Received: axis=2",
     ),
+    "axis of a vector": (
+        lambda: B.sum(axis=1),
+        r"a reduction of b: expected an axis from -1 to 0, for 1 dimension. Received: axis=1",
+    ),
+    "axis of a scalar": (
+        lambda: B.sum().sum(axis=0),
+        r"a reduction of b.sum\(\): a scalar has no axes. Received: axis=0",
+    ),
+    "axis of another type": (
+        lambda: X.sum(axis=1.5),
+        r"a reduction of X: expected an integer axis. Received: axis=1.5",
+    ),
+    "shape of another type": (lambda: pel.tensor("x", 5.0), r"A dimension is a size .* Received: 5.0"),  # type: ignore[arg-type]
+    "roll by nothing": (
+        lambda: pel.roll(B, (), axis=()),
+        r"roll of b: expected a shift for each axis. Received: shift=\(\)",
+    ),
+    "tensordot along axes of one array": (
+        lambda: pel.tensordot(X, X, axes=(1,)),
+        r"tensordot: expected a number of axes, or the axes of each array, .* Received: axes=\(1,\)",
+    ),
     "squeeze": (lambda: pel.squeeze(X, axis=1), r"squeeze: axis 1 of X must have length 1. Received: shape \(n, 3\)"),
     "broadcast": (lambda: pel.broadcast_to(X, (2, 4)), r"X, of shape \(n, 3\), does not broadcast to shape \(2, 4\)"),
     "concatenate": (
@@ -72,7 +93,7 @@ SHAPES: dict[str, tuple[Any, str]] = {
     ),
     "pad": (lambda: pel.pad(X, -1), r"pad of X: expected widths of 0 or more. Received: pad_width=-1"),
     "index": (lambda: B[5], r"b, of shape \(5,\): index 5 is out of bounds for axis 0"),
-    "index of too many": (lambda: B[0, 0], r"b has 1 axis. Received: an index for 2"),
+    "index of too many": (lambda: B[0, 0], r"b has 1 axis. Received: indices for 2"),
     "index by a number": (
         lambda: B[1.5],
         r"b: an index consists of integers, .* and integer arrays. Received: 1.5",
@@ -91,7 +112,10 @@ SHAPES: dict[str, tuple[Any, str]] = {
 DTYPES: dict[str, tuple[Any, str]] = {
     "condition": (lambda: pel.where(X, X, 0), r"where: expected a boolean condition. Received: X, which is float32"),
     "boolean index": (lambda: X[X > 0], r"X cannot be indexed by the condition X > 0: .* Use pel.where"),
-    "index by numbers": (lambda: X[B, Y], r"an index of X: expected integer indices. Received: b, which is float32"),
+    "index by numbers": (
+        lambda: X[B, Y],
+        r"an index of X: expected integer indices. Received: b, which is float32; cast it",
+    ),
     "float index": (lambda: pel.take(X, B), r"take: expected integer indices. Received: b, which is float32"),
     "one_hot": (lambda: pel.one_hot(B, 3), r"one_hot: expected integer indices. Received: b, which is float32"),
     "labels": (lambda: pel.sparse_crossentropy(B, X), r"sparse_crossentropy: expected integer indices. Received: b"),
@@ -99,7 +123,7 @@ DTYPES: dict[str, tuple[Any, str]] = {
     "complex": (lambda: pel.constant(1j), r"Expected real numbers. Received: 1j, of dtype complex128"),
     "a number out of range": (
         lambda: pel.ivector("i") * 2**40,
-        r"int32 cannot hold \[1099511627776\], in an expression of i",
+        r"int32 cannot hold \[1099511627776\], in an expression with i",
     ),
     "a fraction": (lambda: pel.constant(2.5, "int32"), r"int32 cannot hold \[2.5\]"),
     "an expression as a value": (lambda: pel.shared(X), r"Expected a value. Received: the expression X"),
@@ -118,6 +142,12 @@ def test_dtype_errors(name: str) -> None:
     build, message = DTYPES[name]
     with pytest.raises(DtypeError, match=message):
         build()
+
+
+@pytest.mark.parametrize("epsilon", ["small", -1.0, float("inf"), B])
+def test_an_epsilon_that_is_no_positive_number_is_rejected(epsilon: Any) -> None:
+    with pytest.raises(pel.OptionError, match="standardize: expected epsilon to be a number above 0"):
+        pel.standardize(X, epsilon=epsilon)
 
 
 def test_shape_errors_are_raised_where_the_expression_is_built() -> None:

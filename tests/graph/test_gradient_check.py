@@ -89,7 +89,9 @@ def test_invalid_arguments_raise_errors() -> None:
         pel.verify_grad(narrow.sum(), {narrow: [1.0]})
     with pytest.raises(GradientError, match=r"expected a value for each input, {input: value}. Received: \[1.0\]"):
         pel.verify_grad(x.sum(), [1.0])
-    with pytest.raises(GradientError, match=r"expected an expression and {input: value}, or a function"):
+    with pytest.raises(GradientError, match=r"expected a value for each input, {input: value}. Received: {'x': 1.0}"):
+        pel.verify_grad(x.sum(), {"x": 1.0})  # type: ignore[dict-item]
+    with pytest.raises(GradientError, match=r"an expression and .*, or a function .* Received: int and list"):
         pel.verify_grad(3, [1.0])  # type: ignore[arg-type]
     with pytest.raises(GradientError, match=r"expected an order of 1 or more. Received: order=0"):
         pel.verify_grad(x.sum(), {x: np.ones(3)}, order=0)

@@ -46,6 +46,7 @@ def test_ancestors():
         e = pel.sin(e)
     assert len(pel.ancestors(e)) == 10_001
     assert [str(a) for a in pel.ancestors([x + y, x])] == ["x", "y", "x + y"]
+    assert [str(a) for a in pel.ancestors(pel.exp(x + y), blockers=x + y)] == ["x + y", "exp(x + y)"]
     assert [str(a) for a in pel.ancestors(pel.exp(x + y) * y, blockers=[x + y])] == [
         "x + y",
         "exp(x + y)",

@@ -55,6 +55,13 @@ def test_gradient_of_crossentropy_with_an_unknown_number_of_classes() -> None:
         np.testing.assert_allclose(pel.function([y, z], g, mode=mode)([1], values), p - np.eye(3)[[1]], rtol=1e-5)
 
 
+def test_incompatible_sizes_are_reported_for_empty_data_too() -> None:
+    A, b = pel.matrix("A"), pel.vector("b")
+    for mode in ("numpy", "xla"):
+        with pytest.raises(ShapeError, match="the left operand has 3 columns and the right operand has 4 rows"):
+            pel.function([A, b], A @ b, mode=mode)(np.zeros((0, 3), "float32"), np.zeros(4, "float32"))
+
+
 def test_updates_cannot_change_a_shape() -> None:
     s, x = pel.shared(np.zeros(3, "float32"), "s"), pel.vector("x")
     for mode in ("numpy", "xla"):

@@ -230,7 +230,7 @@ def test_html_and_invalid_arguments() -> None:
     assert "<details>" in page
     with pytest.raises(pel.OptionError, match=r"Expected samples to be an integer of 1 or more\. Received: samples=0"):
         pel.diagnose(model, x, y, samples=0)
-    with pytest.raises(pel.OptionError, match="Expected a seed that is an integer of 0 or more"):
+    with pytest.raises(pel.OptionError, match="Expected seed to be an integer of 0 or more"):
         pel.diagnose(model, x, y, seed=-1)
     with pytest.raises(pel.ModelError, match="is not compiled"):
         pel.diagnose(pel.Sequential([nn.Input((2,)), nn.Dense(1)]), x, y)

@@ -155,7 +155,7 @@ def test_invalid_arguments() -> None:
     with pytest.raises(pel.OptionError, match=r"Expected epochs to be an integer of 1 or more\. Received: epochs=0"):
         model.to_source("numpy", epochs=0)
     for seed in (-1, 1.7, "3", True):
-        with pytest.raises(pel.OptionError, match="Expected a seed that is an integer of 0 or more"):
+        with pytest.raises(pel.OptionError, match="Expected seed to be an integer of 0 or more"):
             model.to_source("numpy", seed=seed)
     with pytest.raises(pel.ModelError, match=r"can be exported as 'expressions' or 'numpy'"):
         pel.to_source(model.outputs[0], "layers")

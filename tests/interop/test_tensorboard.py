@@ -215,6 +215,16 @@ def test_callback_writes_batches(tmp_path):
     assert not every.Tags()["graph"]
 
 
+def test_callback_writes_the_learning_rate_of_an_epoch_once(tmp_path):
+    model = pel.Sequential([nn.Input((2,)), nn.Dense(1)])
+    model.compile(pel.optimizers.SGD(0.25), "mse")
+    reduce = pel.callbacks.ReduceLROnPlateau("loss", factor=0.5, patience=1, min_delta=1e9)
+    board = pel.callbacks.TensorBoard(tmp_path, write_graph=False)
+    model.fit(np.ones((4, 2)), np.ones(4), epochs=4, callbacks=[reduce, board], verbose=0)
+    written = tensors(read(tmp_path / "train"), "epoch_learning_rate")
+    assert [(step, float(value)) for step, value in written] == [(0, 0.25), (1, 0.25), (2, 0.125), (3, 0.0625)]
+
+
 def test_callback_writes_evaluation_metrics(tmp_path):
     model, _ = fitted(tmp_path / "fit")
     model.evaluate(np.ones((4, 2)), np.ones((4, 1)), callbacks=[pel.callbacks.TensorBoard(tmp_path / "later")])

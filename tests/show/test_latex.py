@@ -237,6 +237,7 @@ def test_functions_and_signs_are_spaced_as_in_print(tex, written):
     [
         (pel.latex, "x", r"latex: expected an expression\. Received: 'x', of type str"),
         (pel.text, "x", r"text: expected an expression\. Received: 'x', of type str"),
+        (pel.text, [pel.vector("x")], r"text: expected an expression\. Received: \[x\], of type list"),
         (pel.latex, pel.formula(pel.vector("x") + 1), r"of type Formula; call its method latex\(\)"),
     ],
 )

@@ -13,30 +13,26 @@ from pellucid.graph.source_location import get_user_stacklevel
 from pellucid.graph.types import MAX_ITEMSIZE, as_dtype, is_float
 
 
-def is_symbolic(value: Any) -> bool:
-    return getattr(type(value), "is_symbolic", False) is True
+def has_dtype(value: Any) -> bool:
+    """Tell whether a value has a dtype. Python numbers and lists take that of their context."""
+    return hasattr(value, "__array__")
 
 
-def as_array(value: Any, dtype: Any = None, owner: str = "") -> np.ndarray[Any, Any]:
+def as_array(value: Any, dtype: Any = None) -> np.ndarray[Any, Any]:
     """Return a value as an array: NumPy arrays keep their dtype, Python numbers and lists get `config.floatx`."""
-    if is_symbolic(value):
-        raise DtypeError(
-            f"Expected a value. Received: the expression {brief(value)}, which has none until it runs. Run it first, "
-            "or substitute it for an input with pel.function(..., givens={input: expression})"
-        )
     array = to_native_array(value)
-    if (
-        dtype is None
-        and array.dtype.kind in "iuf"
-        and not isinstance(value, (np.ndarray, np.generic))
-        and not hasattr(value, "__array__")
-    ):
+    check_real(array, value)
+    if dtype is None and array.dtype.kind in "iuf" and not has_dtype(value):
         dtype = as_dtype(None)
+    return array if dtype is None else _cast(array, as_dtype(dtype))
+
+
+def check_real(array: np.ndarray[Any, Any], value: Any, owner: str = "") -> None:
+    """Raise an error unless the array of a value has real numbers, integers or booleans of up to 64 bits."""
     if (array.dtype.kind not in "biuf" and not is_float(array.dtype)) or array.dtype.itemsize > MAX_ITEMSIZE:
         expected = f"{owner}: expected real numbers" if owner else "Expected real numbers"
         fix = "; convert text to numbers with np.asarray(text, 'float32')" * is_numeric_text(array)
         raise DtypeError(f"{expected}. Received: {reprlib.repr(value)}, of dtype {array.dtype}{fix}")
-    return array if dtype is None else _cast(array, as_dtype(dtype))
 
 
 def _cast(array: np.ndarray[Any, Any], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
@@ -57,6 +53,11 @@ def is_numeric_text(array: np.ndarray[Any, Any]) -> bool:
 
 
 def to_native_array(value: Any) -> np.ndarray[Any, Any]:
+    if getattr(type(value), "is_symbolic", False):
+        raise DtypeError(
+            f"Expected a value. Received: the expression {brief(value)}, which has none until it runs. Run it first, "
+            "or substitute it for an input with pel.function(..., givens={input: expression})"
+        )
     try:
         array = np.asarray(value)
         return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
@@ -70,11 +71,10 @@ def cast_to_dtype(value: Any, dtype: np.dtype[Any], owner: str) -> np.ndarray[An
     Python numbers and lists have no dtype, so they are rounded silently. Raises a DtypeError for a number that the
     dtype cannot hold, such as 300 in uint8 or 0.5 in int32.
     """
-    is_array = isinstance(value, (np.ndarray, np.generic)) or hasattr(value, "__array__")
-    array = as_array(value) if is_symbolic(value) else to_native_array(value)
+    array = to_native_array(value)
     if array.dtype == dtype:
         return array
-    as_array(value, owner=owner)
+    check_real(array, value, owner)
     with np.errstate(all="ignore"):
         result = array.astype(dtype)
     if np.can_cast(array.dtype, dtype, "safe") or np.array_equal(result, array, equal_nan=is_float(array.dtype)):
@@ -85,7 +85,7 @@ def cast_to_dtype(value: Any, dtype: np.dtype[Any], owner: str) -> np.ndarray[An
             f"{owner} is {dtype}. Received: {array.dtype} values that {dtype} cannot hold, such as {wrong}; round them "
             f"with np.round, or declare {owner} with another dtype"
         )
-    if is_array:
+    if has_dtype(value):
         warnings.warn(
             f"{owner} is {dtype} and received {array.dtype} values, which were rounded. Give it {dtype} values, "
             f"or declare it with dtype={str(array.dtype)!r}",

@@ -17,11 +17,11 @@ import numpy as np
 
 from pellucid.graph.decomposition import symbolic
 from pellucid.graph.errors import PellucidError
-from pellucid.graph.evaluate import evaluate
+from pellucid.graph.evaluate import evaluate_subgraph
 from pellucid.graph.expr import Constant, Expr, Input, Settings, to_hashable
 from pellucid.graph.labels import strip_labels
-from pellucid.graph.op import OpFunction, register_op
-from pellucid.graph.op_def import Function, Op
+from pellucid.graph.op import OpFunction, op
+from pellucid.graph.op_def import Function
 from pellucid.graph.passes import remove_markers
 from pellucid.graph.precedence import ATOM, Template
 from pellucid.graph.rewriter import simplify_all
@@ -89,28 +89,20 @@ def composite(
 
     def make(definition: Function) -> OpFunction:
         composite = CompositeDefinition(definition, name or definition.__name__)
-        parameters = inspect.signature(definition).parameters.values()
-        return register_op(
-            Op(
-                name=composite.name,
-                value=composite.value(),
-                operands=tuple(p.name for p in parameters if p.default is p.empty),
-                variadic=any(p.kind is p.VAR_POSITIONAL for p in parameters),
-                defaults={p.name: p.default for p in parameters if p.default is not p.empty},
-                infer=composite.infer,
-                normalize=composite.normalize,
-                release=composite.apply,
-                grad=grad,
-                composite=True,
-                promotes=False,
-                folds=False,
-                tex=tex,
-                text=text,
-                precedence=precedence,
-                tex_precedence=tex_precedence,
-                cost=composite.cost,
-            )
-        )
+        return op(
+            name=composite.name,
+            infer=composite.infer,
+            normalize=composite.normalize,
+            release=composite.apply,
+            grad=grad,
+            composite=True,
+            folds=False,
+            tex=tex,
+            text=text,
+            precedence=precedence,
+            tex_precedence=tex_precedence,
+            cost=composite.cost,
+        )(composite.value())
 
     return make
 
@@ -124,20 +116,17 @@ class CompositeDefinition:
         self.cached_trace = functools.lru_cache(MAX_TRACES)(self.trace)
 
     def apply(self, *inputs: Expr, **settings: Any) -> Any:
-        """Return the definition on inputs: an expression, or a list of them."""
-        returned = self.definition(*inputs, **settings)
-        is_list = isinstance(returned, (list, tuple))
-        results = list(returned) if is_list else [returned]
-        for result in results:
-            if not isinstance(result, Expr):
-                raise PellucidError(
-                    f"{self.name}: the definition must return an expression, or a list of them. Received: {result!r}"
-                )
-        return results if is_list and len(results) > 1 else results[0]
+        results = self.apply_to_list(inputs, settings)
+        return results if len(results) > 1 else results[0]
 
     def apply_to_list(self, inputs: Sequence[Expr], settings: Mapping[str, Any]) -> list[Expr]:
-        results = self.apply(*inputs, **settings)
-        return results if isinstance(results, list) else [results]
+        returned = self.definition(*inputs, **settings)
+        results = list(returned) if isinstance(returned, (list, tuple)) else [returned]
+        if not results or not all(isinstance(result, Expr) for result in results):
+            raise PellucidError(
+                f"{self.name}: the definition must return an expression, or a list of them. Received: {returned!r}"
+            )
+        return results
 
     def normalize(self, *inputs: Expr, **settings: Any) -> dict[str, Any]:
         check_settings(self.name, settings)
@@ -163,7 +152,7 @@ class CompositeDefinition:
             if xp is symbolic:
                 return self.apply(*operands, **settings)
             graph = self.cached_trace(tuple(Type(np.shape(o), o.dtype) for o in operands), to_hashable(settings))
-            found = evaluate(xp, graph.outputs, dict(zip(graph.inputs, operands, strict=True)))
+            found = evaluate_subgraph(xp, graph, operands)
             return found if len(found) > 1 else found[0]
 
         return prepend_namespace_parameter(value, inspect.signature(self.definition))
@@ -175,7 +164,6 @@ class CompositeDefinition:
         return Subgraph(inputs, tuple(strip_labels(outputs)))
 
     def cost(self, node: Expr, size: Callable[..., int]) -> float:
-        """Return the arithmetic operations of the definition."""
         types = tuple(Type(tuple(size(i, axis) for axis in range(i.ndim)), i.dtype) for i in node.inputs)
         return sum(count_operations(e) for e in topological(self.cached_trace(types, node._settings).outputs))
 

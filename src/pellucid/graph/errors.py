@@ -6,30 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.errors import NoSuchNameError, OptionError, PellucidError, brief, near_miss
-
-__all__ = [
-    "DisconnectedError",
-    "DtypeError",
-    "GradientError",
-    "InputError",
-    "LinAlgError",
-    "NoSuchNameError",
-    "NonFiniteError",
-    "OptionError",
-    "PellucidError",
-    "PrecisionWarning",
-    "RewriteError",
-    "ShapeError",
-    "StateError",
-    "StorageError",
-    "UseError",
-    "WrongGradientError",
-    "WrongOpError",
-    "brief",
-    "near_miss",
-    "suggest_near_misses",
-]
+from pellucid.errors import NoSuchNameError as NoSuchNameError
+from pellucid.errors import OptionError as OptionError
+from pellucid.errors import PellucidError as PellucidError
+from pellucid.errors import brief as brief
+from pellucid.errors import near_miss as near_miss
 
 
 class UseError(PellucidError, TypeError):
@@ -93,25 +74,18 @@ class PrecisionWarning(UserWarning):
 
 
 def suggest_near_misses(module: dict[str, Any], known_as: str, instead: str = "") -> None:
-    """Give a module a ``__getattr__`` that suggests the nearest name for a misspelt one.
+    """Give a module a ``__getattr__`` that suggests the nearest name for a misspelled one.
 
-    It is set at run time, because a type checker that sees it would accept every name.
-
-    Parameters
-    ----------
-    module : dict from str to object
-        Its ``globals()``.
-    known_as : str
-        The public name of the module.
-    instead : str
-        The hint if no name is similar.
+    It is set at run time, because a type checker that sees it would accept every name. ``module`` is its ``globals()``,
+    ``known_as`` its public name, and ``instead`` the hint if no name is similar.
     """
 
     def suggest(name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
-        own = [n for n, v in module.items() if str(getattr(v, "__module__", "")).startswith(module["__name__"])]
-        hint = near_miss(name, [n for n in own if not n.startswith("_")])
+        prefix = module["__name__"]
+        own = [n for n, v in module.items() if str(getattr(v, "__module__", "")).startswith(prefix)]
+        hint = near_miss(name, module.get("__all__") or [n for n in own if not n.startswith("_")])
         raise NoSuchNameError(f"{known_as} has no {name!r}.{hint or instead}")
 
     module["__getattr__"] = suggest

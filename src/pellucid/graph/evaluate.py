@@ -133,8 +133,10 @@ def compute_node(xp: Any, node: Expr, operands: list[Any], context: LoweringCont
     settings = node.settings
     try:
         if xp is not np:
-            value = lower(xp, node, operands, settings, context)
-        elif xp is np and any(i.dtype.kind == "V" for i in node.inputs) and not takes_raw_values(node):
+            custom = _lowerings.get().get(op.name)
+            value = custom(node, context) if custom is not None and context is not None else None
+            value = value if value is not None else (op.xla or op.value)(xp, *operands, **settings)
+        elif any(i.dtype.kind == "V" for i in node.inputs) and not takes_raw_values(node):
             value = compute_in_float32(node, operands)
         else:
             value = op.value(xp, *operands, **settings)
@@ -142,7 +144,7 @@ def compute_node(xp: Any, node: Expr, operands: list[Any], context: LoweringCont
         raise
     except np.linalg.LinAlgError as error:
         raise LinAlgError(
-            f"{brief(node)}: {error}. Adding a small multiple of the identity makes a matrix regular: "
+            f"{brief(node)}: {error}. If the matrix is almost singular, add a small multiple of the identity: "
             "A + 1e-6 * pel.eye(n)"
         ).with_operands([node]) from error
     except (ValueError, TypeError, IndexError) as error:
@@ -159,14 +161,6 @@ def compute_node(xp: Any, node: Expr, operands: list[Any], context: LoweringCont
             "an unknown size is incompatible, or the op violates its own rule"
         ).with_operands([node, *node.inputs])
     return value
-
-
-def lower(xp: Any, node: Expr, operands: list[Any], settings: dict[str, Any], context: LoweringContext | None) -> Any:
-    op = node.op
-    assert op is not None
-    custom = _lowerings.get().get(op.name)
-    value = custom(node, context) if custom is not None and context is not None else None
-    return value if value is not None else (op.xla or op.value)(xp, *operands, **settings)
 
 
 def takes_raw_values(node: Expr) -> bool:
@@ -207,15 +201,15 @@ def check_unknown_sizes(node: Expr, operands: list[Any], core: int) -> None:
 
 
 def explain_shape_error(node: Expr, operands: list[Any]) -> str:
-    """Return the message of the shape rule for the actual sizes, empty if it accepts them."""
+    """Return the message for sizes that the shape rule rejects, or for empty data; an empty string otherwise."""
     op, shapes = node.op, [np.shape(o) for o in operands]
     assert op is not None
-    if any(0 in shape for shape in shapes):
-        empty = " and ".join(map(format_shape, shapes))
-        return f"{brief(node)}: expected data with elements. Received: empty data, of shape {empty}"
     inputs = [Input(brief(i), shape, i.dtype) for i, shape in zip(node.inputs, shapes, strict=True)]
     try:
         op.infer_types(tuple(inputs), node._settings)
     except ShapeError as error:
         return str(error)
+    if any(0 in shape for shape in shapes):
+        empty = " and ".join(map(format_shape, shapes))
+        return f"{brief(node)}: expected data with elements. Received: empty data, of shape {empty}"
     return ""

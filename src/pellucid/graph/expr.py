@@ -13,7 +13,7 @@ from pellucid.extensions import expression_html, expression_latex, expression_te
 from pellucid.graph.array_conversion import as_array, cast_to_dtype
 from pellucid.graph.errors import DtypeError, ShapeError, UseError, brief
 from pellucid.graph.operators import MAX_TEXT, ArrayMethods, call_op
-from pellucid.graph.source_location import Location, get_current_location, get_latest_location, record_location
+from pellucid.graph.source_location import Location, get_current_location, later_locations, record_location
 from pellucid.graph.types import Dim, Shape, Type, as_dtype, as_shape, common_dtype, format_shape, is_float, unify
 
 if TYPE_CHECKING:
@@ -34,18 +34,12 @@ class Expr(ArrayMethods):
         The op; None for a leaf (an input, a shared variable, a constant).
     inputs : tuple of Expr
         The operands of the op.
-    settings : dict
-        The op's settings, such as ``axis``.
-    type : Type
-        Shape and dtype (`shape`, `dtype` and `ndim` are shortcuts).
+    types : tuple of Type
+        Shape and dtype of each result. `type`, `shape`, `dtype` and `ndim` are those of the first.
     name : str or None
         The name of a leaf, or the name that `pellucid.named` attached.
     call : object or None
         The record of the layer call that returned this expression. This package only stores it.
-    unlabeled : Expr
-        The same op on the same inputs without name and call.
-    origin : tuple of (str, int) or None
-        The file and line of user code that built it, the latest if several did.
     """
 
     __slots__ = ("__weakref__", "_base", "_origin", "_settings", "call", "inputs", "is_labeled", "name", "op", "types")
@@ -75,11 +69,11 @@ class Expr(ArrayMethods):
     @property
     def origin(self) -> Location | None:
         """The file and line of user code that built it, the latest if several did."""
-        return get_latest_location(self, self._origin)
+        return later_locations.get(self, self._origin)
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The op's settings by name."""
+        """The op's settings by name, such as ``axis``."""
         return dict(self._settings)
 
     @property
@@ -199,19 +193,12 @@ class Constant(Expr):
 class Shared(Expr):
     """Variable that keeps its value between calls, such as a parameter. The only expression with mutable attributes.
 
-    Parameters
-    ----------
-    value : array, list or number
-        Initial value, which fixes shape and dtype. Python numbers and lists get `config.floatx`.
-    name : str, optional
-        Name in printed formulas.
-    trainable : bool
-        Whether optimizers update it.
-    regularizable : bool
-        Whether weight penalties include it (False for biases).
+    The parameters are those of `pellucid.shared`.
 
     Attributes
     ----------
+    trainable, regularizable : bool
+        Whether optimizers update it, and whether weight penalties include it (False for biases).
     trainable_by_default : bool
         Whether it was created as trainable. Freezing a layer and unfreezing it restores this.
     set_count : int
@@ -289,17 +276,6 @@ class _MutableExpr(Expr):
     __setattr__ = object.__setattr__  # type: ignore[assignment]
 
 
-class InnerGraph:
-    """Base class of graphs among the settings of an op; see `pellucid.graph.subgraph.Subgraph`."""
-
-    __slots__ = ()
-
-    @property
-    def is_labeled(self) -> bool:
-        """Whether an expression in the graph has a name or a call."""
-        raise NotImplementedError
-
-
 def set_leaf_attributes(leaf: Expr, type: Type, name: str | None = None) -> None:
     put = object.__setattr__
     put(leaf, "op", None)
@@ -342,7 +318,7 @@ def has_labels(inputs: tuple[Expr, ...], settings: Settings) -> bool:
     for i in inputs:  # runs for every node; `any` of a generator takes twice as long
         if i.is_labeled:
             return True
-    return bool(settings) and any(isinstance(value, InnerGraph) and value.is_labeled for _, value in settings)
+    return bool(settings) and any(getattr(value, "is_labeled", False) for _, value in settings)  # of a Subgraph
 
 
 class _Entry(weakref.ref[Expr]):
@@ -373,7 +349,7 @@ def _add(table: _Table, key: Any, e: Expr) -> Expr:
 
 
 def intern(op: Op, inputs: tuple[Expr, ...], settings: Settings, infer: Callable[[], tuple[Type, ...]]) -> Expr:
-    """Return the only expression that is this op on these inputs. Types are inferred if it is new."""
+    """Return the unique expression of this op on these inputs. Types are inferred if it is new."""
     key = (op, inputs, settings)
     entry = _nodes.get(key)
     found = None if entry is None else entry()
@@ -384,7 +360,7 @@ def intern(op: Op, inputs: tuple[Expr, ...], settings: Settings, infer: Callable
 
 
 def attach_label(e: Expr, *, name: str | None, call: Any = None) -> Expr:
-    """Return the only expression that is the same op on the same inputs with this name and this call."""
+    """Return the unique expression of the same op on the same inputs with this name and this call."""
     base = e.unlabeled
     if (name is None and call is None) or base.op is None:
         return base
@@ -407,7 +383,6 @@ FIXES = {
 
 
 def explain_immutability(e: Expr, attribute: str) -> str:
-    """Return the message for an assignment to an attribute."""
     fix = FIXES.get(attribute, "Store your own data in a dictionary, as in notes[x] = ...")
     return f"Expressions are immutable: {attribute} of {brief(e)} cannot be assigned. {fix}"
 
@@ -475,7 +450,7 @@ def promote_operands(operands: Sequence[Any], to_float: bool = False) -> list[Ex
         exprs = [as_expr(o, dtype if _is_weak(o) else None) for o in operands]
     except DtypeError as error:
         raise DtypeError(
-            f"{error}, in an expression of {', '.join(brief(e) for e in strong)}. Cast one to a wider dtype first"
+            f"{error}, in an expression with {', '.join(brief(e) for e in strong)}. Cast one to a wider dtype first"
         ).with_operands(strong) from error
     return [e if e.dtype == dtype else call_op("cast", e, dtype=dtype) for e in exprs]
 

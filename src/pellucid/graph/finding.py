@@ -1,4 +1,4 @@
-"""Findings of the linter, the diagnosis and the NaN guard: what is wrong, where, why it matters, how to fix it."""
+"""Findings of the linter, the diagnosis and the NaN guard: a problem, its place, its effect and its fix."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Finding:
     where : Expr or str
         The expression that shows the problem, or the name of a layer, class or sample.
     what, why, fix : str
-        What is wrong, why it matters for training, and how to fix it.
+        The problem, its effect on training, and its fix.
     """
 
     name: str
@@ -68,8 +68,6 @@ class Finding:
 
 class Findings(Sequence[Finding]):
     """Sequence of findings, empty (and false) if there is no problem. Prints as text, or as a table in a notebook."""
-
-    found: list[Finding]
 
     def __init__(self, found: Sequence[Finding]) -> None:
         self.found = list(found)

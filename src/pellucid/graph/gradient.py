@@ -12,8 +12,7 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, overload
 
-import numpy as np
-
+from pellucid.graph.array_conversion import has_dtype
 from pellucid.graph.errors import DisconnectedError, DtypeError, GradientError, OptionError, ShapeError, brief
 from pellucid.graph.expr import Expr, as_expr, constant, is_compatible_shape
 from pellucid.graph.labels import LabelStripper, find_expressions, restore_names
@@ -30,6 +29,9 @@ from pellucid.graph.source_location import attribute_to_caller
 from pellucid.graph.traversal import rebuild, replace_all, topological
 from pellucid.graph.types import covers, format_shape, is_float
 
+Exprs = Expr | Sequence[Expr]
+KnownGrads = Mapping[Expr, Any] | None
+
 _tags = itertools.count(1)
 
 
@@ -38,25 +40,25 @@ def grad(
     cost: Expr | None,
     wrt: Expr,
     *,
-    consider_constant: Expr | Sequence[Expr] = (),
-    known_grads: Mapping[Expr, Any] | None = None,
-    disconnected: str = "raise",
+    consider_constant: Exprs = ...,
+    known_grads: KnownGrads = ...,
+    disconnected: str = ...,
 ) -> Expr: ...
 @overload
 def grad(
     cost: Expr | None,
     wrt: Sequence[Expr],
     *,
-    consider_constant: Expr | Sequence[Expr] = (),
-    known_grads: Mapping[Expr, Any] | None = None,
-    disconnected: str = "raise",
+    consider_constant: Exprs = ...,
+    known_grads: KnownGrads = ...,
+    disconnected: str = ...,
 ) -> list[Expr]: ...
 def grad(
     cost: Expr | None,
-    wrt: Expr | Sequence[Expr],
+    wrt: Exprs,
     *,
-    consider_constant: Expr | Sequence[Expr] = (),
-    known_grads: Mapping[Expr, Any] | None = None,
+    consider_constant: Exprs = (),
+    known_grads: KnownGrads = None,
     disconnected: str = "raise",
 ) -> Expr | list[Expr]:
     r"""Return the gradient of a scalar, :math:`\partial c / \partial w`, as an expression.
@@ -124,7 +126,7 @@ def grad(
     check_connected([*costs, *known], variables, constants, disconnected, stripper)
     ones = [constant(1.0, c.dtype) for c in costs]
     found = differentiate([*costs, *known], [*ones, *known.values()], variables, constants, known, stripper)
-    return found[0] if isinstance(wrt, Expr) else found
+    return match_structure(found, wrt)
 
 
 @pause_gc()
@@ -150,7 +152,8 @@ def differentiate(
     opened = remove_markers([*starts, *composites], needs_decomposition) if composites else starts
     forward = Rewriter(select_rules())
     simple = forward.rewrite([*stripper.strip(opened), *composites])
-    ends, definitions, names = split_list(simple, len(starts), len(composites))
+    ends, rest = simple[: len(starts)], simple[len(starts) :]
+    definitions, names = rest[: len(composites)], rest[len(composites) :]
     tagged = {node.settings["tag"]: node for node in topological(ends) if node.op is grad_barrier.op} if barred else {}
 
     def locate(e: Expr) -> Expr:
@@ -165,10 +168,6 @@ def differentiate(
     by_definition = dict(zip(result[len(full) :], names, strict=True))
     restored = restore_composites(result[: len(full)], by_definition, originals)
     return restore_names(restored, backward.map_names(forward.map_names(stripper.names)))
-
-
-def split_list(values: list[Expr], first: int, second: int) -> tuple[list[Expr], list[Expr], list[Expr]]:
-    return values[:first], values[first : first + second], values[first + second :]
 
 
 @op(folds=False, precedence=ATOM, tex="{0:^}", text="{0:^}", grad=lambda g, y, x, tag: g, cost=0, behind="grad")
@@ -205,7 +204,6 @@ def needs_decomposition(op: Op) -> bool:
 
 
 def is_composite_result(node: Expr) -> bool:
-    """Tell whether an expression is a result of a composite op that is differentiated through its definition."""
     source = node.inputs[0] if node.op is OUTPUT else node
     return source.op is not None and needs_decomposition(source.op) and len(node.types) == 1
 
@@ -232,8 +230,12 @@ def to_list(values: Any) -> list[Any]:
     return list(values) if isinstance(values, (list, tuple)) else [values]
 
 
+def match_structure(found: list[Expr], like: Any) -> Expr | list[Expr]:
+    """Return one result if the argument was one expression, and a list otherwise."""
+    return found[0] if isinstance(like, Expr) else found
+
+
 def check_float(expressions: Sequence[Any], usage: str) -> None:
-    """Raise an error for values that are not floating-point expressions."""
     for e in expressions:
         if not isinstance(e, Expr):
             raise GradientError(f"Expected expressions: {usage}. Received: {e!r}, which has no gradient")
@@ -254,6 +256,8 @@ def check_connected(
     """Raise an error for variables that the cost does not depend on, unless zeros are wanted."""
     if disconnected not in ("raise", "zero"):
         raise OptionError(f"Expected disconnected to be 'raise' or 'zero'. Received: disconnected={disconnected!r}")
+    if not starts:
+        raise GradientError("Expected at least one expression to differentiate. Received: none")
     stripper = stripper or LabelStripper()
     outputs, variables = stripper.strip(list(starts)), stripper.strip(list(wrt))
     inside = set(topological(outputs))
@@ -297,17 +301,16 @@ def check_known_grads(known: Any) -> dict[Expr, Expr]:
 
 def check_cotangent(e: Expr, value: Any, what: str) -> Expr:
     """Return a gradient or tangent of an expression, which must have its type, as an expression."""
-    is_array = isinstance(value, (Expr, np.ndarray, np.generic))
-    cotangent = as_expr(value, None if is_array else e.dtype)
+    cotangent = as_expr(value, None if has_dtype(value) else e.dtype)
     if not is_compatible_shape(cotangent.shape, e.shape):
         raise ShapeError(
-            f"{what} {e} has the shape of {e}, {format_shape(e.shape)}. "
-            f"Received: {cotangent}, of shape {format_shape(cotangent.shape)}"
+            f"{what} {brief(e)} must have its shape, {format_shape(e.shape)}. "
+            f"Received: {brief(cotangent)}, of shape {format_shape(cotangent.shape)}"
         )
     if cotangent.dtype != e.dtype:
         raise DtypeError(
-            f"{what} {e} has the dtype of {e}, {e.dtype}. Received: {cotangent}, which is {cotangent.dtype}; "
-            f"cast it: pel.cast({cotangent}, '{e.dtype}')"
+            f"{what} {brief(e)} must have its dtype, {e.dtype}. Received: {brief(cotangent)}, which is "
+            f"{cotangent.dtype}; cast it: pel.cast({brief(cotangent)}, '{e.dtype}')"
         )
     return cotangent
 

@@ -17,7 +17,7 @@ import numpy as np
 from pellucid.graph.errors import GradientError, WrongGradientError
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Expr, Input
-from pellucid.graph.gradient import grad
+from pellucid.graph.gradient import grad, to_list
 from pellucid.graph.types import is_float
 
 Array = np.ndarray[Any, Any]
@@ -105,7 +105,7 @@ def verify_grad(
 def build_results(what: Any, values: Any) -> tuple[list[Expr], Values]:
     """Return the results to check and the values of all inputs, with floats in float64."""
     if isinstance(what, Expr):
-        if not isinstance(values, Mapping):
+        if not isinstance(values, Mapping) or not all(isinstance(e, Expr) for e in values):
             raise GradientError(f"verify_grad: expected a value for each input, {{input: value}}. Received: {values!r}")
         given = {e: np.asarray(value, e.dtype) for e, value in values.items()}
         narrow = next((e for e in given if is_float(e.dtype) and e.dtype != np.float64), None)
@@ -116,12 +116,14 @@ def build_results(what: Any, values: Any) -> tuple[list[Expr], Values]:
             )
         return [what], given
     if isinstance(values, Mapping) or not callable(what):
-        raise GradientError("verify_grad: expected an expression and {input: value}, or a function and its operands")
+        raise GradientError(
+            "verify_grad: expected an expression and {input: value}, or a function and the values of its operands. "
+            f"Received: {type(what).__name__} and {type(values).__name__}"
+        )
     operands = [np.asarray(v) for v in values]
     operands = [o.astype("float64") if is_float(o.dtype) else o for o in operands]
     inputs = [Input(f"x{i}", o.shape, o.dtype) for i, o in enumerate(operands)]
-    made = what(*inputs)
-    return list(made) if isinstance(made, (list, tuple)) else [made], dict(zip(inputs, operands, strict=True))
+    return to_list(what(*inputs)), dict(zip(inputs, operands, strict=True))
 
 
 def project_results(results: Sequence[Expr], given: Values, rng: np.random.Generator) -> Expr:
@@ -168,7 +170,7 @@ def explain_mismatch(cost: Expr, given: Values, gradients: Values, directions: V
 
 
 def find_worst_element(cost: Expr, given: Values, x: Expr, g: Array) -> str:
-    """Return the end of the message, with the element that differs most, for gradients that are not large."""
+    """Return the end of the message, with the element that differs most, unless the gradient is large."""
     if g.ndim == 0 or not 0 < g.size <= MAX_ELEMENTS:
         return ""
     units = np.eye(g.size).reshape(g.size, *g.shape)

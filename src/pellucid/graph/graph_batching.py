@@ -53,8 +53,6 @@ class GraphBatcher:
     ----------
     leaves : dict from Expr to tuple of Expr
         The leaves of the members by leaf of the merged graph. Constants that differ become shared variables.
-    sizes : dict from Shared to tuple of int
-        Variables with the sizes of the members along a padded axis.
     """
 
     def __init__(self, count: int) -> None:
@@ -89,7 +87,6 @@ class GraphBatcher:
         return [self.done[output] for output in outputs]
 
     def merge_node(self, nodes: NodeGroup, differentiated: bool) -> Expr:
-        """Merge corresponding expressions after their inputs."""
         first = nodes[0]
         shapes = [node.shape for node in nodes]
         if first.op is None:
@@ -109,15 +106,9 @@ class GraphBatcher:
         made: Expr
         if isinstance(first, Input):
             made = Input(first.name, shape, first.dtype)
-        elif isinstance(first, Shared):
-            made = Shared(
-                np.zeros(shape, first.dtype),
-                first.name,
-                trainable=first.trainable,
-                regularizable=first.regularizable,
-            )
         else:
-            made = Shared(np.zeros(shape, first.dtype), None, trainable=False, regularizable=False)
+            tags = {tag: getattr(first, tag, False) for tag in ("trainable", "regularizable")}  # a constant has none
+            made = Shared(np.zeros(shape, first.dtype), first.name, **tags)
         self.leaves[made] = nodes
         return made
 

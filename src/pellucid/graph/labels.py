@@ -94,7 +94,6 @@ class LabelStripper:
         return self.stripped.get(e, e)
 
     def strip(self, outputs: Sequence[Expr]) -> list[Expr]:
-        """Remove the labels of more expressions."""
         for node in iterate_labeled(outputs, self.stripped):
             if node.op is PASSTHROUGH:
                 new = self[node.inputs[0]]
@@ -122,7 +121,6 @@ def iterate_labeled(outputs: Sequence[Expr], done: Mapping[Expr, Any]) -> Iterat
 
 
 def strip_labels(outputs: Sequence[Expr]) -> list[Expr]:
-    """Return expressions without names and calls."""
     return LabelStripper(outputs).outputs if any(o.is_labeled for o in outputs) else list(outputs)
 
 

@@ -3,7 +3,7 @@
 The functions are those of `pellucid`, except that ``trace`` and ``diagonal`` use the last two axes, as in NumPy.
 """
 
-from pellucid.graph.errors import LinAlgError, NoSuchNameError, near_miss
+from pellucid.graph.errors import LinAlgError, suggest_near_misses
 from pellucid.graph.ops.determinants import det, slogdet
 from pellucid.graph.ops.einsum import tensordot
 from pellucid.graph.ops.linear_solve import cholesky, inv, solve, solve_triangular
@@ -36,9 +36,4 @@ __all__ = [
     "vector_norm",
 ]
 
-
-def __getattr__(name: str) -> object:
-    if name.startswith("_"):
-        raise AttributeError(name)
-    hint = near_miss(name, __all__) or " For other functions, wrap one of JAX with pel.from_jax."
-    raise NoSuchNameError(f"pel.linalg has no {name!r}.{hint}")
+suggest_near_misses(globals(), "pel.linalg", " For other functions, wrap one of JAX with pel.from_jax.")

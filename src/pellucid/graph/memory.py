@@ -27,7 +27,7 @@ class WeakIdentityMap(Generic[V]):
         self._entries: dict[int, tuple[weakref.ref[Any], V]] = {}
         self._purge_at = MIN_PURGE
 
-    def get(self, key: Any, default: Any = None) -> Any:
+    def get(self, key: Any, default: V | None = None) -> V | None:
         entry = self._entries.get(id(key))
         # A new object may have the id of a dead key.
         return entry[1] if entry is not None and entry[0]() is key else default
@@ -65,12 +65,6 @@ def pause_gc() -> Iterator[None]:
     """Pause the cyclic garbage collector while many expressions are built.
 
     Each collection visits every expression, and finds nothing: expressions form no reference cycles.
-
-    Examples
-    --------
-    >>> with pause_gc():
-    ...     gc.isenabled()
-    False
     """
     was_enabled = gc.isenabled()
     gc.disable()

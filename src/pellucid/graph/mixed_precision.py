@@ -11,7 +11,7 @@ from pellucid.graph.decomposition import expand
 from pellucid.graph.errors import DtypeError
 from pellucid.graph.expr import Constant, Expr, Shared
 from pellucid.graph.op_def import OUTPUT
-from pellucid.graph.operators import call_op
+from pellucid.graph.operators import build_expr
 from pellucid.graph.traversal import map_subgraphs, rebuild, to_expr_list, topological
 from pellucid.graph.types import as_dtype, is_float
 
@@ -25,22 +25,10 @@ DECOMPOSED = frozenset(["attention_weights", "attention_output"])
 
 FOLLOWERS = frozenset(
     [
-        *(
-            "add",
-            "subtract",
-            "multiply",
-            "negative",
-            "maximum",
-            "minimum",
-            "clip",
-            "where",
-            "relu",
-            "leaky_relu",
-            "tanh",
-        ),
-        *("sigmoid", "softsign", "attach_mask", "dropout", "abs", "square"),
+        *("add", "subtract", "multiply", "negative", "maximum", "minimum", "clip", "abs", "square", "where"),
+        *("relu", "leaky_relu", "tanh", "sigmoid", "softsign", "attach_mask", "dropout", "max_pool"),
         *("reshape", "reshape_like", "expand_dims", "squeeze", "transpose", "broadcast_to", "broadcast_like"),
-        *("slice", "join", "flip", "pad", "max_pool", "gather", "stop_gradient", "grad_barrier"),
+        *("slice", "join", "flip", "pad", "gather", "stop_gradient", "grad_barrier"),
     ]
 )
 """Ops that are computed in low precision if an operand is. They lose no more than the products did."""
@@ -109,16 +97,14 @@ def lower_precision(outputs: Sequence[Expr], low: np.dtype[Any]) -> list[Expr]:
         ):
             done[node] = node.op.make(tuple(cast_float(i, low) for i in new), node.settings)
         else:
-            high = [
-                cast_float(i, old.dtype) if len(old.types) == 1 else i for i, old in zip(new, node.inputs, strict=True)
-            ]
+            pairs = zip(new, node.inputs, strict=True)
+            high = [cast_float(i, old.dtype) if len(old.types) == 1 else i for i, old in pairs]
             rebuilt = node.op.make(tuple(high), node.settings)
             done[node] = map_subgraphs(rebuilt, lambda inner: lower_precision(inner, low))
     return [cast_float(done[output], output.dtype) for output in outputs]
 
 
 def decompose_products(outputs: Sequence[Expr]) -> list[Expr]:
-    """Decompose the composite ops that contain products."""
     done: dict[Expr, Expr] = {}
     for node in topological(outputs):
         new = rebuild(node, [done[i] for i in node.inputs])
@@ -137,7 +123,4 @@ def may_be_lowered(e: Expr, low: np.dtype[Any]) -> bool:
 
 def cast_float(e: Expr, dtype: np.dtype[Any]) -> Expr:
     """Cast a floating-point expression. Others are returned unchanged."""
-    if e.dtype == dtype or not is_float(e.dtype):
-        return e
-    made: Expr = call_op("cast", e, dtype=dtype)
-    return made
+    return e if e.dtype == dtype or not is_float(e.dtype) else build_expr("cast", e, dtype=dtype)

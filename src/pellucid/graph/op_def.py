@@ -35,8 +35,8 @@ class Op:
     name: str
     value: Function
     operands: tuple[str, ...]
-    variadic: bool
-    defaults: dict[str, Any]
+    variadic: bool = False
+    defaults: dict[str, Any] = field(default_factory=dict)
     infer: Function | None = None
     normalize: Function | None = None
     grad: Function | None = None
@@ -129,7 +129,6 @@ class Op:
         return op_text(self, inputs, dict(settings), 200, long)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Apply the op to expressions or patterns."""
         operands, settings = self.bind_arguments(args, kwargs)
         for o in operands:
             if isinstance(o, Operators) and o.is_pattern:
@@ -152,21 +151,25 @@ class Op:
         expected = " or ".join(KIND_NAMES[k] for k in "biuf" if k in self.accepts and k != "u")
         exprs = [as_expr(o, type(o) if type(o) in (bool, int, float) else None) for o in operands]
         received = next((e for e in exprs if get_kind(e.dtype) not in self.accepts), exprs[0])
-        fix = f"convert it to numbers first: pel.cast({received}, 'int32')"
+        fix = "convert it to numbers first"
         if is_float(received.dtype):
-            fix = f"compare it first, as in (x > 0) & (x < 1), or convert it to integers: pel.cast({received}, 'int32')"
-        return f"{self.name}: expected {expected}. Received: {received}, which is {received.dtype}; {fix}"
+            fix = "compare it first, as in (x > 0) & (x < 1), or convert it to integers"
+        described = brief(received)
+        return (
+            f"{self.name}: expected {expected}. Received: {described}, which is {received.dtype}; {fix}: "
+            f"pel.cast({described}, 'int32')"
+        )
 
     def bind_arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
-        """Split arguments into operands and settings."""
         if not kwargs and len(args) == len(self.operands) and not self.variadic:
             return list(args), {}
         count = len(args) if self.variadic else len(self.operands)
         operands, extra = list(args[:count]), args[count:]
         settings = dict(zip(self.defaults, extra, strict=False))
         if len(extra) > len(self.defaults):
-            allowed = ", ".join([*self.operands, *self.defaults])
-            raise UseError(f"{self.name} takes no more than ({allowed}). Received: {len(args)} arguments")
+            names = [*self.operands, *self.defaults]
+            limit = f"{len(names)} argument{'s' * (len(names) != 1)} ({', '.join(names)})"
+            raise UseError(f"{self.name} takes at most {limit}. Received: {len(args)}")
         open_operands = () if self.variadic else self.operands[len(operands) :]
         for key, value in kwargs.items():
             if key in self.defaults and key not in settings:
@@ -189,7 +192,6 @@ OUTPUT = Op(
     name="output",
     value=lambda xp, results, index=0: results[index],
     operands=("results",),
-    variadic=False,
     defaults={"index": 0},
     infer=lambda results, index: results.types[index],
     promotes=False,
@@ -203,8 +205,6 @@ PASSTHROUGH = Op(
     name="identity",
     value=lambda xp, x: x,
     operands=("x",),
-    variadic=False,
-    defaults={},
     grad=lambda g, y, x: g,
     release=lambda x: x,
     folds=False,

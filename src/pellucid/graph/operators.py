@@ -5,6 +5,7 @@ Each looks up its function by NumPy's name, so that this module does not import 
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,8 @@ from pellucid.graph.unsupported import (
 if TYPE_CHECKING:
     from pellucid.graph.expr import Expr
 
+BinaryMethod = Callable[[Any, Any], "Expr"]
+
 FUNCTIONS: dict[str, Callable[..., Any]] = {}
 """Public functions on expressions by name. The ops register themselves when they are defined."""
 
@@ -29,8 +32,12 @@ MAX_TEXT = 500
 # Functions that use the last two axes in np.linalg and the first two in np.
 _LINALG_NAMES = {"diagonal": "matrix_diagonal", "trace": "matrix_trace"}
 
-NUMPY_ONLY = ("out", "where", "dtype")
-"""Arguments of NumPy's functions that are dropped if they are None and rejected otherwise."""
+NUMPY_ONLY = {
+    "dtype": "Cast the result with pel.cast",
+    "out": "Expressions are immutable; use the expression that it returns",
+    "where": "Use pel.where",
+}
+"""Arguments of NumPy's functions that are dropped if they are None and rejected otherwise, with their replacements."""
 
 
 def call_op(name: str, *operands: Any, **settings: Any) -> Any:
@@ -53,6 +60,19 @@ def call_logical_or_bitwise(logical: str, bitwise: str, *operands: Any) -> Expr:
     return build_expr(logical, *operands)
 
 
+def _make_binary_methods(name: str, bitwise: str = "") -> tuple[BinaryMethod, BinaryMethod]:
+    """Return the methods of a binary operator, for ``x + y`` and for ``1 + x``, that call a public function."""
+    call = functools.partial(call_logical_or_bitwise, name, bitwise) if bitwise else functools.partial(build_expr, name)
+
+    def method(self: Any, other: Any) -> Expr:
+        return call(self, other)
+
+    def reflected_method(self: Any, other: Any) -> Expr:
+        return call(other, self)
+
+    return method, reflected_method
+
+
 def _is_number(value: Any) -> bool:
     return hasattr(value, "__array__") or isinstance(value, (bool, int, float, Operators, list, tuple))
 
@@ -66,59 +86,25 @@ class Operators:
     is_symbolic = True
     is_pattern = False
 
-    def __add__(self, other: Any) -> Expr:
-        return build_expr("add", self, other)
-
-    def __radd__(self, other: Any) -> Expr:
-        return build_expr("add", other, self)
-
-    def __sub__(self, other: Any) -> Expr:
-        return build_expr("subtract", self, other)
-
-    def __rsub__(self, other: Any) -> Expr:
-        return build_expr("subtract", other, self)
-
-    def __mul__(self, other: Any) -> Expr:
-        return build_expr("multiply", self, other)
-
-    def __rmul__(self, other: Any) -> Expr:
-        return build_expr("multiply", other, self)
-
-    def __truediv__(self, other: Any) -> Expr:
-        return build_expr("true_divide", self, other)
-
-    def __rtruediv__(self, other: Any) -> Expr:
-        return build_expr("true_divide", other, self)
-
-    def __floordiv__(self, other: Any) -> Expr:
-        return build_expr("floor_divide", self, other)
-
-    def __rfloordiv__(self, other: Any) -> Expr:
-        return build_expr("floor_divide", other, self)
-
-    def __mod__(self, other: Any) -> Expr:
-        return build_expr("remainder", self, other)
-
-    def __rmod__(self, other: Any) -> Expr:
-        return build_expr("remainder", other, self)
+    __add__, __radd__ = _make_binary_methods("add")
+    __sub__, __rsub__ = _make_binary_methods("subtract")
+    __mul__, __rmul__ = _make_binary_methods("multiply")
+    __truediv__, __rtruediv__ = _make_binary_methods("true_divide")
+    __floordiv__, __rfloordiv__ = _make_binary_methods("floor_divide")
+    __mod__, __rmod__ = _make_binary_methods("remainder")
+    __pow__, __rpow__ = _make_binary_methods("power")
+    __matmul__, __rmatmul__ = _make_binary_methods("matmul")
+    __lshift__, __rlshift__ = _make_binary_methods("left_shift")
+    __rshift__, __rrshift__ = _make_binary_methods("right_shift")
+    __and__, __rand__ = _make_binary_methods("logical_and", "bitwise_and")
+    __or__, __ror__ = _make_binary_methods("logical_or", "bitwise_or")
+    __xor__, __rxor__ = _make_binary_methods("logical_xor", "bitwise_xor")
 
     def __divmod__(self, other: Any) -> tuple[Expr, Expr]:
         return self // other, self % other
 
     def __rdivmod__(self, other: Any) -> tuple[Expr, Expr]:
         return other // self, other % self
-
-    def __pow__(self, other: Any) -> Expr:
-        return build_expr("power", self, other)
-
-    def __rpow__(self, other: Any) -> Expr:
-        return build_expr("power", other, self)
-
-    def __matmul__(self, other: Any) -> Expr:
-        return build_expr("matmul", self, other)
-
-    def __rmatmul__(self, other: Any) -> Expr:
-        return build_expr("matmul", other, self)
 
     def __neg__(self) -> Expr:
         return build_expr("negative", self)
@@ -132,38 +118,8 @@ class Operators:
     def __round__(self, ndigits: int | None = None) -> Expr:
         return build_expr("round", self, decimals=ndigits or 0)
 
-    def __and__(self, other: Any) -> Expr:
-        return call_logical_or_bitwise("logical_and", "bitwise_and", self, other)
-
-    def __rand__(self, other: Any) -> Expr:
-        return call_logical_or_bitwise("logical_and", "bitwise_and", other, self)
-
-    def __or__(self, other: Any) -> Expr:
-        return call_logical_or_bitwise("logical_or", "bitwise_or", self, other)
-
-    def __ror__(self, other: Any) -> Expr:
-        return call_logical_or_bitwise("logical_or", "bitwise_or", other, self)
-
-    def __xor__(self, other: Any) -> Expr:
-        return call_logical_or_bitwise("logical_xor", "bitwise_xor", self, other)
-
-    def __rxor__(self, other: Any) -> Expr:
-        return call_logical_or_bitwise("logical_xor", "bitwise_xor", other, self)
-
     def __invert__(self) -> Expr:
         return call_logical_or_bitwise("logical_not", "invert", self)
-
-    def __lshift__(self, other: Any) -> Expr:
-        return build_expr("left_shift", self, other)
-
-    def __rlshift__(self, other: Any) -> Expr:
-        return build_expr("left_shift", other, self)
-
-    def __rshift__(self, other: Any) -> Expr:
-        return build_expr("right_shift", self, other)
-
-    def __rrshift__(self, other: Any) -> Expr:
-        return build_expr("right_shift", other, self)
 
     def __eq__(self, other: object) -> Any:
         return call_op("equal", self, other) if _is_number(other) else NotImplemented
@@ -233,12 +189,9 @@ def dispatch_numpy(name: str, method: str, args: Sequence[Any], kwargs: dict[str
         )
     parameters = inspect.signature(FUNCTIONS[name]).parameters
     supported = {key: value for key, value in kwargs.items() if key in parameters or key not in NUMPY_ONLY}
-    unsupported = {key for key, value in kwargs.items() if value is not None and key not in supported}
-    if unsupported:
-        raise UseError(
-            f"np.{name} on an expression takes no {', '.join(sorted(unsupported))}: expressions are immutable. "
-            "Use pel.where or pel.cast."
-        )
+    for key, value in kwargs.items():
+        if value is not None and key not in supported:
+            raise UseError(f"np.{name} on an expression takes no argument {key!r}. {NUMPY_ONLY[key]}")
     return FUNCTIONS[name](*args, **supported)
 
 
@@ -267,7 +220,7 @@ class ArrayMethods(Operators):
             return str(self)
         raise UseError(explain_no_number(self, f"the format {form!r} does not apply"))
 
-    if not TYPE_CHECKING:  # so that type checkers report misspelt names
+    if not TYPE_CHECKING:  # so that type checkers report misspelled names
 
         def __getattr__(self, name: str) -> Any:
             if name.startswith("_") or name in type(self).__slots__:

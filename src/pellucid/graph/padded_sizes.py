@@ -49,7 +49,6 @@ class PaddedAxes:
         self.zeros: set[Expr] = set()
 
     def record(self, made: Expr, sizes: Sequence[MemberSizes | None], like: Expr) -> None:
-        """Record the padded axes of the merged form of an expression."""
         found = {axis: each for axis, each in enumerate(sizes) if each is not None}
         if any(made.shape[axis] != max(each) for axis, each in found.items()):
             raise PaddingError(f"{brief(like)}: the padded size differs from the largest size of a member")
@@ -63,27 +62,23 @@ class PaddedAxes:
         assert op is not None
         if op.name == "matmul":
             return all(
-                any(self.has_zero_padding(i) and self.comes_from(made, axis, i) for i in made.inputs)
-                for axis in self.axes[made]
+                any(i in self.zeros and self.comes_from(made, axis, i) for i in made.inputs) for axis in self.axes[made]
             )
         if op.name in AXIS_MOVES:
-            return self.has_zero_padding(made.inputs[0])
-        if not op.elementwise or not all(self.has_zero_padding(i) and self.has_axes_of(made, i) for i in made.inputs):
+            return made.inputs[0] in self.zeros
+        if not op.elementwise or not all(i in self.zeros and self.has_axes_of(made, i) for i in made.inputs):
             return False
         with np.errstate(all="ignore"):
             zeros = [np.zeros((), i.dtype) for i in made.inputs]
             return not np.any(op.value(np, *zeros, **made.settings))
 
-    def has_zero_padding(self, e: Expr) -> bool:
-        return e in self.zeros
-
     def has_axes_of(self, made: Expr, operand: Expr) -> bool:
         """Tell whether an operand has all padded axes of an elementwise result."""
         shift = made.ndim - operand.ndim
-        return {axis + shift for axis in self.axes.get(operand, {})} == set(self.get_axes(made))
+        return {axis + shift for axis in self.get_axes(operand)} == set(self.get_axes(made))
 
-    def get_axes(self, made: Expr) -> dict[int, MemberSizes]:
-        return self.axes.get(made, {})
+    def get_axes(self, e: Expr) -> dict[int, MemberSizes]:
+        return self.axes.get(e, {})
 
     def comes_from(self, made: Expr, axis: int, operand: Expr) -> bool:
         """Tell whether a padded axis of a product is an axis of this operand."""
@@ -110,9 +105,9 @@ class PaddedAxes:
 
     def mask_like(self, e: Expr, like: Expr) -> Expr:
         """Return an expression with zeros in the padding that another one has."""
-        axes = list(self.get_axes(like))
-        self.axes.setdefault(e, self.get_axes(like))
-        return self.mask(e, axes) if axes else e
+        axes = self.get_axes(like)
+        self.axes.setdefault(e, axes)
+        return self.mask(e, list(axes)) if axes else e
 
 
 def mask_inputs(like: Expr, inputs: Sequence[Expr], padded: PaddedAxes, differentiated: bool) -> list[Expr]:
@@ -141,10 +136,7 @@ def mask_contracted(inputs: Sequence[Expr], padded: PaddedAxes) -> list[Expr]:
     """Return the operands of a matrix product with zeros in the padding of the contracted axis."""
     x, w = inputs
     pairs = ((x, x.ndim - 1), (w, max(w.ndim - 2, 0)))
-    return [
-        padded.mask(e, [axis]) if axis in padded.get_axes(e) and not padded.has_zero_padding(e) else e
-        for e, axis in pairs
-    ]
+    return [padded.mask(e, [axis]) if axis in padded.get_axes(e) and e not in padded.zeros else e for e, axis in pairs]
 
 
 def get_reduced_axes(like: Expr, ndim: int) -> list[int]:

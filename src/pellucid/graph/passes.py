@@ -1,18 +1,20 @@
 """Passes over whole graphs, for changes that a rewrite rule cannot make because it sees a single expression.
 
 `eliminate_dead_outputs` removes unused results of ops that have several, such as loops. `remove_markers` removes ops
-that only gradients and readers need: stopped gradients, barriers and composite ops.
+that only gradients and readers need: stopped gradients, barriers and composite ops. `inference` replaces the ops that
+training and inference compute differently, and `collect_updates` collects the updates of state in the training form.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, overload
 
-from pellucid.graph.expr import Expr
+from pellucid.graph.expr import Expr, Shared
+from pellucid.graph.labels import strip_labels
 from pellucid.graph.op_def import OUTPUT, Op, PrunedOp, get_result
 from pellucid.graph.subgraph import Subgraph
-from pellucid.graph.traversal import copy_name, map_subgraphs, rebuild, topological
+from pellucid.graph.traversal import copy_name, map_subgraphs, rebuild, replace_all, to_expr_list, topological
 
 
 def eliminate_dead_outputs(outputs: Sequence[Expr]) -> list[Expr]:
@@ -93,12 +95,6 @@ def remove_markers(outputs: Sequence[Expr], which: OpPredicate = lambda op: True
     """Replace marker ops, or those that a predicate selects, by their ``release``, also in subgraphs.
 
     The simplifier keeps these ops, because its result may still be differentiated. Programs are compiled without them.
-
-    Examples
-    --------
-    >>> x = pel.vector("x")
-    >>> remove_markers([pel.tanh(pel.stop_gradient(x))])
-    [tanh(x)]
     """
     result = list(outputs)
     # A replacement may contain marker ops: one pass per level of nested composite ops.
@@ -136,3 +132,70 @@ def _remove_once(outputs: Sequence[Expr], order: Sequence[Expr], which: OpPredic
         if isinstance(done[node], Expr):
             done[node] = copy_name(node, done[node])
     return [done[output] for output in outputs]
+
+
+@overload
+def inference(expr: Expr) -> Expr: ...
+@overload
+def inference(expr: Sequence[Expr]) -> list[Expr]: ...
+def inference(expr: Expr | Sequence[Expr]) -> Expr | list[Expr]:
+    """Return the inference form of an expression: dropout becomes its input, batch normalization uses running means.
+
+    Parameters
+    ----------
+    expr : Expr or sequence of Expr
+        The training form.
+
+    Returns
+    -------
+    Expr or list of Expr
+        Of the same shapes and dtypes.
+
+    Examples
+    --------
+    >>> x, rng = pel.vector("x"), pel.random.Generator(0)
+    >>> pel.inference(pel.tanh(rng.dropout(x, 0.5)))
+    tanh(x)
+    """
+    outputs = to_expr_list(expr, "inference")
+    done: dict[Expr, Expr] = {}
+    for node in topological(outputs):
+        new = [done[i] for i in node.inputs]
+        if node.op is not None and node.op.inference is not None:
+            done[node] = node.op.inference(*new, **node.settings)
+        else:
+            done[node] = rebuild(node, new)
+    result = [done[output] for output in outputs]
+    return result[0] if isinstance(expr, Expr) else result
+
+
+def collect_updates(expr: Expr | Sequence[Expr]) -> dict[Shared, Expr]:
+    r"""Return the updates of state that ops in an expression define, such as
+    :math:`\mu \leftarrow m \mu + (1 - m) \bar x` of a batch normalization.
+
+    The ``updates`` of an optimizer include those of its loss. A function applies only the updates that it is given, so
+    that evaluating an expression in training mode changes nothing.
+
+    Parameters
+    ----------
+    expr : Expr or sequence of Expr
+        The training form.
+
+    Returns
+    -------
+    dict from Shared to Expr
+        For ``pel.function(..., updates=...)``. Two updates of one variable are applied one after the other.
+
+    Examples
+    --------
+    >>> pel.collect_updates(pel.tanh(pel.vector("x")))
+    {}
+    """
+    found: dict[Shared, Expr] = {}
+    # Without labels, so that an op that occurs with and without a label is applied once.
+    for node in topological(strip_labels(to_expr_list(expr, "collect_updates"))):
+        if node.op is not None and node.op.updates is not None:
+            for target, value in node.op.updates(*node.inputs, **node.settings):
+                if isinstance(target, Shared):
+                    found[target] = replace_all([value], {target: found[target]})[0] if target in found else value
+    return found

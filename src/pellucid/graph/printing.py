@@ -113,10 +113,24 @@ def fill_template(template: str, operands: tuple[Any, ...], precedence: int) -> 
 
 def format_number(value: Any, dtype: np.dtype[Any]) -> str:
     """Return the shortest text of a number in its dtype: 2, 0.1, 1e-08."""
-    if dtype.kind in "bi" or dtype.kind == "u":
+    if dtype.kind in "biu":
         return str(value)
     short = str(np.float32(value)) if dtype.itemsize <= 4 else str(float(value))
     return short[:-2] if short.endswith(".0") else short
+
+
+def format_duration(seconds: float) -> str:
+    """Return a time with a suitable unit.
+
+    Examples
+    --------
+    >>> format_duration(2.5), format_duration(0.0012), format_duration(3.4e-6)
+    ('2.5 s', '1.2 ms', '3.4 µs')
+    """
+    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+        if seconds >= size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds / 1e-9:.3g} ns"
 
 
 class PythonNotation:
@@ -125,18 +139,15 @@ class PythonNotation:
     def format_leaf(self, node: Any) -> tuple[str, int]:
         if isinstance(node, (Input, Shared, Pattern)):
             return node.name or type(node).__name__.lower(), ATOM
-        value = node.value if isinstance(node, Constant) else np.asarray(node)
-        return format_constant(value)
+        return format_constant(node.value if isinstance(node, Constant) else np.asarray(node))
 
     def pieces(self, node: Any) -> tuple[list[TemplatePiece], int]:
         op, operands, settings = node.op, get_operands(node), node.settings
-        if has_open_settings(node):
+        if op.text is None or has_open_settings(node):
             return format_call(op.name, operands, settings, op.defaults), ATOM
         if callable(op.text):
             return op.text(operands, settings), op.precedence
-        if op.text is not None:
-            return fill_template(op.text, operands, op.precedence), op.precedence
-        return format_call(op.name, operands, settings, op.defaults), ATOM
+        return fill_template(op.text, operands, op.precedence), op.precedence
 
     def parenthesize(self) -> tuple[str, str]:
         return "(", ")"
@@ -210,7 +221,9 @@ def format_op(
 
 def check_printable(node: Any, caller: str) -> Any:
     """Return an expression or numbers unchanged. The caller is named in the error for other values."""
-    if isinstance(node, (Expr, Pattern)) or np.asarray(node).dtype.kind in "biufV":
+    if isinstance(node, (Expr, Pattern)):
+        return node
+    if isinstance(node, (bool, int, float, np.ndarray, np.generic)) and np.asarray(node).dtype.kind in "biufV":
         return node
     fix = f"; call its method {caller}()" if hasattr(node, caller) else ""
     raise UseError(f"{caller}: expected an expression. Received: {node!r}, of type {type(node).__name__}{fix}")

@@ -111,7 +111,6 @@ def check_gradients(result: Any, node: Expr) -> list[Expr | None]:
 def differentiate_definition(
     op: Op, node: Expr, cotangents: list[Expr | None], reaches: set[Expr]
 ) -> list[Expr | None]:
-    """Differentiate the definition of a composite op."""
     definition = op.value(symbolic, *node.inputs, **dict(node._settings))
     results = list(definition) if isinstance(definition, (list, tuple)) else [definition]
     wanted = [i for i in dict.fromkeys(node.inputs) if i in reaches]

@@ -17,7 +17,6 @@ from pellucid.graph.expr import Constant, Expr, as_expr
 from pellucid.graph.op_def import Op
 from pellucid.graph.operators import call_op
 from pellucid.graph.pattern import Pattern, make_hole
-from pellucid.graph.printing import text
 from pellucid.graph.types import covers
 
 Bindings = dict[str, Any]
@@ -84,13 +83,10 @@ class Rule:
     def may_match(self, kinds: Sequence[Any], has_repeats: bool) -> bool:
         """Tell whether an expression may match, given the signature of its operands."""
         operands = self.pattern.operands
-        if self.has_repeated_hole and not has_repeats:
+        if len(operands) != len(kinds) or (self.has_repeated_hole and not has_repeats):
             return False
-        if len(operands) != len(kinds):
-            return False
-        if all(map(may_match_kind, operands, kinds)):
-            return True
-        return self.op.commutative and all(map(may_match_kind, operands, kinds[::-1]))
+        orders = [kinds, kinds[::-1]] if self.op.commutative else [kinds]
+        return any(all(map(may_match_kind, operands, order)) for order in orders)
 
     @functools.cached_property
     def has_repeated_hole(self) -> bool:
@@ -103,22 +99,14 @@ class Rule:
         return tuple(inspect.signature(self.replacement).parameters)
 
     def build_replacement(self, bindings: Bindings) -> Expr | None:
-        if callable(self.replacement):
-            found = self.replacement(**{name: bindings[name] for name in self.arguments})
-            return None if found is None else as_expr(found)
-        if isinstance(self.replacement, Pattern):
+        if not callable(self.replacement):
             return as_expr(fill_holes(self.replacement, bindings))
-        return as_expr(self.replacement)
+        found = self.replacement(**{name: bindings[name] for name in self.arguments})
+        return None if found is None else as_expr(found)
 
     def __str__(self) -> str:
-        right = (
-            "…"
-            if callable(self.replacement)
-            else text(self.replacement)
-            if isinstance(self.replacement, Pattern)
-            else str(self.replacement)
-        )
-        return f"{text(self.pattern)}  →  {right}" + (f"   (when {self.when})" if self.when else "")
+        right = "…" if callable(self.replacement) else str(self.replacement)
+        return f"{self.pattern}  →  {right}" + (f"   (when {self.when})" if self.when else "")
 
 
 # The rewriter folds constants itself; the journal lists it under this rule.
@@ -205,7 +193,7 @@ def may_match_operand(part: Any, operand: Expr) -> bool:
 def iterate_matches(pattern: Any, node: Any, bindings: Bindings) -> Iterable[Bindings]:
     """Yield the bindings of holes of every match."""
     if not isinstance(pattern, Pattern):
-        if isinstance(node, Constant) and node.value.ndim == 0 and node.value[()] == pattern:
+        if is_scalar_constant(node) and node.value[()] == pattern:
             yield bindings
     elif pattern.op is None:
         yield from match_hole(pattern, node, bindings)
@@ -240,15 +228,11 @@ def match_op(pattern: Pattern, node: Any, bindings: Bindings) -> Iterable[Bindin
 def match_settings(wanted: dict[str, Any], actual: dict[str, Any], bindings: Bindings) -> Bindings | None:
     result = dict(bindings)
     for key, value in wanted.items():
-        if not isinstance(value, Pattern):
-            if actual[key] != value:
-                return None
-        elif value.name in result:
-            if result[value.name] != actual[key]:
-                return None
-        else:
+        if isinstance(value, Pattern):
             assert value.name is not None
-            result[value.name] = actual[key]
+            value = result.setdefault(value.name, actual[key])
+        if value is not actual[key] and value != actual[key]:  # a NaN matches itself
+            return None
     return result
 
 

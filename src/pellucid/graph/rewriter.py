@@ -16,12 +16,12 @@ import numpy as np
 from pellucid.extensions import journal_check, journal_html, journal_text
 from pellucid.graph.errors import RewriteError, UseError
 from pellucid.graph.evaluate import evaluate
-from pellucid.graph.expr import Constant, Expr, constant
+from pellucid.graph.expr import Expr, constant
 from pellucid.graph.labels import LabelStripper, NameRestorer, iterate_labeled, make_name_restorer
 from pellucid.graph.memory import WeakIdentitySet
 from pellucid.graph.op_def import PASSTHROUGH, Op
 from pellucid.graph.printing import text
-from pellucid.graph.rewrite_rule import FOLD, Rule, get_operand_signature, select_rules
+from pellucid.graph.rewrite_rule import FOLD, Rule, get_operand_signature, is_scalar_constant, select_rules
 from pellucid.graph.source_location import inherited_location
 from pellucid.graph.traversal import copy_name, has_subgraphs, map_subgraphs, rebuild
 
@@ -238,14 +238,10 @@ class Rewriter:
 
     def fold_constants(self, node: Expr) -> Expr | None:
         """Evaluate an elementwise op on scalar constants, unless the result is not finite."""
-        if (
-            node.op is None
-            or not node.op.elementwise
-            or not node.op.folds
-            or not all(isinstance(i, Constant) for i in node.inputs)
-        ):
+        op = node.op
+        if op is None or not op.elementwise or not op.folds or not node.inputs:
             return None
-        if not node.inputs or any(i.types[0].ndim for i in node.inputs):
+        if not all(map(is_scalar_constant, node.inputs)):
             return None
         with np.errstate(all="ignore"):
             value = evaluate(np, [node], {})[0]

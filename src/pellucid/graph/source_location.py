@@ -31,12 +31,11 @@ _FOLDERS = (sysconfig.get_path(kind) for kind in ("stdlib", "platstdlib", "purel
 _LIBRARY_PREFIXES = ("<frozen", str(Path(__file__).resolve().parent.parent), *(folder for folder in _FOLDERS if folder))
 _is_user_file: dict[str, bool] = {}
 
-_later_locations: WeakIdentityMap[Location] = WeakIdentityMap()
+later_locations: WeakIdentityMap[Location] = WeakIdentityMap()
 """The latest location of the expressions that several lines built."""
 
 
 def get_current_location() -> Location | None:
-    """Return the location of expressions that are built now."""
     source = inherited_location.get()
     if source is None:
         return find_user_location()
@@ -57,13 +56,8 @@ def record_location(e: object, first: Location | None) -> None:
     """Record that user code built an existing expression again."""
     if inherited_location.get() is None:
         location = find_user_location()
-        if location is not None and (location != first or _later_locations.get(e) is not None):
-            _later_locations[e] = location
-
-
-def get_latest_location(e: object, first: Location | None) -> Location | None:
-    """Return the latest location of an expression, given its first one."""
-    return _later_locations.get(e, first)  # type: ignore[no-any-return]
+        if location is not None and (location != first or later_locations.get(e) is not None):
+            later_locations[e] = location
 
 
 def find_user_location() -> Location | None:
@@ -95,13 +89,7 @@ def is_user_file(filename: str) -> bool:
 
 
 def format_location(location: Location) -> str:
-    """Return file, line number and, if the source is available, the line itself.
-
-    Examples
-    --------
-    >>> format_location(("moons.py", 12))
-    'moons.py:12'
-    """
+    """Return file, line number and, if the source is available, the line itself."""
     filename, number = location
     code = linecache.getline(filename, number).strip()
     if len(code) > MAX_LINE:

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.expr import Expr, InnerGraph
+from pellucid.graph.expr import Expr
 
 
 @dataclass(frozen=True, eq=False)
-class Subgraph(InnerGraph):
+class Subgraph:
     """Graph inside an op, such as the step of a `scan`: placeholders, and outputs that depend on them.
 
     Two subgraphs are equal if they compute the same expressions of the same placeholders.
@@ -31,6 +31,7 @@ class Subgraph(InnerGraph):
 
     @property
     def is_labeled(self) -> bool:
+        """Whether an output, or any expression that it depends on, has a name or a call."""
         return any(e.is_labeled for e in self.outputs)
 
     @property

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
+from pellucid.graph.array_conversion import has_dtype
 from pellucid.graph.errors import DtypeError, InputError, ShapeError, UseError
 from pellucid.graph.expr import Expr, as_expr
 from pellucid.graph.labels import find_expressions
@@ -45,7 +44,7 @@ def replace(expr: Any, replacements: Mapping[Expr, Any]) -> Any:
     """
     outputs = to_expr_list(expr, "replace")
     if not isinstance(replacements, Mapping):
-        raise UseError(f"replace: expected a dict of replacements, as {{x: 2 * y}}. Received: {replacements!r}")
+        raise UseError(f"replace: expected a dict of replacements, as in {{x: 2 * y}}. Received: {replacements!r}")
     checked = {target: check_replacement(target, value, "replace") for target, value in replacements.items()}
     found = find_expressions(outputs, list(checked))
     reached = set(found.values())
@@ -62,13 +61,8 @@ def check_replacement(target: Any, value: Any, caller: str) -> Expr:
         raise UseError(
             f"{caller}: expected an expression to replace. Received: {target!r}, of type {type(target).__name__}"
         )
-    new = as_expr(value, target.dtype if is_weakly_typed(value) else None)
+    new = as_expr(value, None if has_dtype(value) else target.dtype)
     if not covers(new.shape, target.shape) or new.dtype != target.dtype:
         kind = DtypeError if new.dtype != target.dtype else ShapeError
         raise kind(f"{caller}: {new}, which is {new.type}, cannot replace {target}, which is {target.type}")
     return new
-
-
-def is_weakly_typed(value: Any) -> bool:
-    """Tell whether a value has no dtype, as Python numbers and lists do not."""
-    return isinstance(value, (bool, int, float, list, tuple)) and not isinstance(value, np.generic)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -47,10 +48,7 @@ def to_expr_list(value: Any, caller: str) -> list[Expr]:
 
 def rebuild(node: Expr, inputs: Sequence[Expr]) -> Expr:
     """Return the same op with the same settings on other inputs."""
-    for new, old in zip(inputs, node.inputs, strict=True):
-        if new is not old:
-            break
-    else:
+    if all(map(operator.is_, inputs, node.inputs)):
         return node
     assert node.op is not None
     if node.op is PASSTHROUGH:
@@ -64,10 +62,7 @@ def rebuild(node: Expr, inputs: Sequence[Expr]) -> Expr:
 
 def rebuild_relabeled(node: Expr, inputs: Sequence[Expr]) -> Expr:
     """Return the same op on inputs that differ only in labels, without inferring types again."""
-    for new, old in zip(inputs, node.inputs, strict=True):
-        if new is not old:
-            break
-    else:
+    if all(map(operator.is_, inputs, node.inputs)):
         return node
     assert node.op is not None
     token = inherited_location.set(node)
@@ -109,14 +104,14 @@ def replace_all(outputs: Sequence[Expr], replacements: Mapping[Expr, Expr], *, n
     return [done[output] for output in outputs]
 
 
-def ancestors(expr: Expr | Sequence[Expr], blockers: Iterable[Expr] = ()) -> list[Expr]:
+def ancestors(expr: Expr | Sequence[Expr], blockers: Expr | Iterable[Expr] = ()) -> list[Expr]:
     """Return all expressions that an expression depends on, including itself.
 
     Parameters
     ----------
     expr : Expr or sequence of Expr
         The expressions to start from.
-    blockers : iterable of Expr
+    blockers : Expr or iterable of Expr
         Expressions whose inputs are not visited.
 
     Returns
@@ -133,7 +128,7 @@ def ancestors(expr: Expr | Sequence[Expr], blockers: Iterable[Expr] = ()) -> lis
     >>> pel.ancestors(h.sum(), blockers=[h])
     [x * W, (x * W).sum()]
     """
-    outputs, blocked = to_expr_list(expr, "ancestors"), {e.unlabeled for e in blockers}
+    outputs, blocked = to_expr_list(expr, "ancestors"), {e.unlabeled for e in to_expr_list(blockers, "ancestors")}
     stop = [e for e in topological(outputs) if e.unlabeled in blocked] if blocked else []
     return [e for e in topological(outputs, stop=stop) if e.op is not PASSTHROUGH]
 
@@ -171,9 +166,4 @@ def parameters(
     ([W, b], [W])
     """
     found = collect_shared(to_expr_list(expr, "parameters"))
-    return [
-        p
-        for p in found
-        if (trainable is None or p.trainable == trainable)
-        and (regularizable is None or p.regularizable == regularizable)
-    ]
+    return [p for p in found if trainable in (None, p.trainable) and regularizable in (None, p.regularizable)]

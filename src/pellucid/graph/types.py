@@ -8,7 +8,7 @@ different sizes, and an expression that needs them equal raises an error when it
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy as np
 
 from pellucid.graph.config import config
 from pellucid.graph.errors import DtypeError, ShapeError, near_miss
+from pellucid.graph.validation import is_integer
 
 Dim = int | str
 Shape = tuple[Dim, ...]
@@ -34,13 +35,7 @@ class Unknown(str):
 
 @dataclass(frozen=True, slots=True)
 class Type:
-    """Shape and dtype.
-
-    Examples
-    --------
-    >>> print(Type(("n", 3), np.dtype("float32")))
-    float32 (n, 3)
-    """
+    """Shape and dtype."""
 
     shape: Shape
     dtype: np.dtype[Any]
@@ -67,7 +62,7 @@ def format_shape(shape: Shape) -> str:
 
 def as_shape(shape: Sequence[Dim | None] | Dim) -> Shape:
     """Convert a declared shape to a tuple of integers, names and unknown sizes (for ``None``)."""
-    dims: Sequence[Dim | None] = [shape] if isinstance(shape, (int, np.integer, str)) else shape
+    dims: Iterable[Dim | None] = [shape] if isinstance(shape, str) or not isinstance(shape, Iterable) else shape
     result: list[Dim] = []
     for dim in dims:
         if dim is None:
@@ -167,20 +162,10 @@ def is_float(dtype: np.dtype[Any]) -> bool:
     return dtype.kind == "f" or (dtype.kind == "V" and dtype.name.startswith(("bfloat", "float")))
 
 
-DTYPE_NAMES = (
-    "bool",
-    "int8",
-    "int16",
-    "int32",
-    "int64",
-    "uint8",
-    "uint32",
-    "float16",
-    "float32",
-    "float64",
-    "bfloat16",
-)
-"""Names that are suggested for a misspelt dtype."""
+_INTEGERS = tuple(f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64))
+
+DTYPE_NAMES = ("bool", *_INTEGERS, "float16", "float32", "float64", "bfloat16")
+"""Names that are suggested for a misspelled dtype."""
 
 MAX_ITEMSIZE = 8
 """Bytes of the largest numbers that XLA supports."""
@@ -190,13 +175,7 @@ KIND_NAMES = {"b": "booleans", "i": "integers", "u": "integers", "f": "real numb
 
 
 def get_kind(dtype: np.dtype[Any]) -> str:
-    """Return NumPy's letter for the kind of a dtype, "f" for every floating-point dtype.
-
-    Examples
-    --------
-    >>> get_kind(np.dtype("int8")), get_kind(np.dtype("float32"))
-    ('i', 'f')
-    """
+    """Return NumPy's letter for the kind of a dtype, "f" for every floating-point dtype."""
     return "f" if is_float(dtype) else dtype.kind
 
 
@@ -223,21 +202,20 @@ def as_dtype(dtype: Any) -> np.dtype[Any]:
 
 def normalize_axis(axis: Any, ndim: int, op: str, operand: object = None) -> int:
     """Return a nonnegative axis. The message prints the op and its operand."""
-    problem = ""
-    if not isinstance(axis, (int, np.integer)) or isinstance(axis, bool):
-        problem = "expected an integer axis"
-    elif not -ndim <= axis < ndim:
-        problem = f"expected an axis from {-ndim} to {ndim - 1}, for {ndim} dimensions"
-    if problem:
-        raise ShapeError(f"{describe_axis_use(op, operand)}: {problem}. Received: axis={axis!r}")
-    return int(axis) % ndim
+    if is_integer(axis) and -ndim <= axis < ndim:
+        return int(axis) % ndim
+    problem = "expected an integer axis"
+    if is_integer(axis):
+        limits = f"expected an axis from {-ndim} to {ndim - 1}, for {ndim} dimension{'s' * (ndim != 1)}"
+        problem = limits if ndim else "a scalar has no axes"
+    raise ShapeError(f"{describe_axis_use(op, operand)}: {problem}. Received: axis={axis!r}")
 
 
-def normalize_axes(axis: int | Sequence[int] | None, ndim: int, op: str, operand: object = None) -> tuple[int, ...]:
+def normalize_axes(axis: Any, ndim: int, op: str, operand: object = None) -> tuple[int, ...]:
     """Return sorted nonnegative axes; ``None`` means all."""
     if axis is None:
         return tuple(range(ndim))
-    axes = [axis] if isinstance(axis, (int, np.integer)) else list(axis)
+    axes = [axis] if isinstance(axis, str) or not isinstance(axis, Iterable) else list(axis)
     result = sorted(normalize_axis(a, ndim, op, operand) for a in axes)
     if len(set(result)) != len(result):
         raise ShapeError(f"{describe_axis_use(op, operand)}: an axis is repeated. Received: axis={axis!r}")

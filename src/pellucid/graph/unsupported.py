@@ -36,7 +36,7 @@ GET_VALUE = "For its value, use pel.function([...], expression), or expression.e
 USE_PEL_MATH = "Write pel.sin(x) for math.sin(x). "
 
 _BACKWARD = "The gradient is another expression: pel.grad(cost, wrt)."
-_KEEPS = "Only shared variables (pel.shared) keep a value. Write updates={w: w + 1} in pel.function, for w += 1."
+_KEEPS = "Only shared variables (pel.shared) keep a value. Instead of w += 1, pass updates={w: w + 1} to pel.function."
 _NO_VALUE = "An expression has no value until it runs. " + GET_VALUE
 
 MISSING_METHODS: dict[str, str] = {
@@ -71,7 +71,7 @@ def explain_no_number(e: Any, use: str) -> str:
     if kind == "Shared":
         return f"{brief(e)} is a shared variable and not a number, so {use}. {hint}Its value is {brief(e)}.get_value()"
     if kind == "Constant":
-        return f"{brief(e)} is an expression and not a number, so {use}. {hint}Its number is its attribute value"
+        return f"{brief(e)} is an expression and not a number, so {use}. {hint}Read its attribute value, as in c.value"
     return f"{brief(e)} is not a number until it runs, so {use}. {hint}{GET_VALUE}"
 
 

@@ -14,7 +14,7 @@ Default = TypeVar("Default", int, None)
 
 
 def is_integer(value: Any) -> bool:
-    """Whether a value is a whole number of Python or NumPy; booleans are not."""
+    """Tell whether a value is an integer of Python or NumPy; booleans are not."""
     if isinstance(value, (bool, np.bool_)):
         return False
     try:
@@ -25,85 +25,37 @@ def is_integer(value: Any) -> bool:
 
 
 def check_integer(name: str, value: Any, minimum: int = 1, *, owner: str = "") -> int:
-    """Return an argument as an `int`.
-
-    Parameters
-    ----------
-    name : str
-        Name of the argument.
-    value : object
-        Value of the argument.
-    minimum : int
-        Smallest allowed value.
-    owner : str, optional
-        Whose argument it is, such as the name of a layer; the message starts with it.
-
-    Raises
-    ------
-    OptionError
-        If the value is no integer, or is below the minimum.
-
-    Examples
-    --------
-    >>> check_integer("decay_steps", 1000)
-    1000
-    """
+    """Return an argument as an `int`, or raise an OptionError that names the argument and its owner."""
     if is_integer(value) and operator.index(value) >= minimum:
         return operator.index(value)
-    raise OptionError(
-        f"{f'{owner}: expected' if owner else 'Expected'} {name} to be an integer of {minimum} or more. "
-        f"Received: {name}={value!r}"
-    )
+    raise _make_error(name, f"an integer of {minimum} or more", value, owner)
 
 
 def check_optional_integer(name: str, value: Any, default: Default) -> int | Default:
-    """Return an argument as a positive `int`, or the default if it is None.
-
-    Examples
-    --------
-    >>> check_optional_integer("batch_size", None, 32), check_optional_integer("steps", 5, None)
-    (32, 5)
-    """
+    """Return an argument as a positive `int`, or the default if it is None."""
     return default if value is None else check_integer(name, value)
 
 
 def check_number(name: str, value: Any, minimum: float, below: float = math.inf) -> float:
-    """Return an argument as a `float` in ``[minimum, below)``.
-
-    Raises
-    ------
-    OptionError
-        If the value is no real number, or is out of range.
-
-    Examples
-    --------
-    >>> check_number("momentum", 0.9, minimum=0, below=1)
-    0.9
-    """
+    """Return an argument as a `float` in ``[minimum, below)``, or raise an OptionError."""
     if is_real(value) and minimum <= value < below:
         return float(value)
     limits = f"of {minimum:g} or more" if below == math.inf else f"in [{minimum:g}, {below:g})"
-    raise OptionError(f"Expected {name} to be a number {limits}. Received: {name}={value!r}")
+    raise _make_error(name, f"a number {limits}", value)
 
 
-def check_positive_number(name: str, value: Any) -> float:
-    """Return an argument as a `float` greater than 0.
-
-    Raises
-    ------
-    OptionError
-        If the value is no real number, or is not above 0 and finite.
-
-    Examples
-    --------
-    >>> check_positive_number("clipnorm", 1)
-    1.0
-    """
+def check_positive_number(name: str, value: Any, *, owner: str = "") -> float:
+    """Return an argument as a finite `float` above 0, or raise an OptionError."""
     if is_real(value) and 0 < value < math.inf:
         return float(value)
-    raise OptionError(f"Expected {name} to be a number above 0. Received: {name}={value!r}")
+    raise _make_error(name, "a number above 0", value, owner)
+
+
+def _make_error(name: str, expected: str, value: Any, owner: str = "") -> OptionError:
+    start = f"{owner}: expected" if owner else "Expected"
+    return OptionError(f"{start} {name} to be {expected}. Received: {name}={value!r}")
 
 
 def is_real(value: Any) -> bool:
-    """Whether a value is a real number of Python or NumPy; booleans are not."""
+    """Tell whether a value is a real number of Python or NumPy; booleans are not."""
     return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.expr import Expr, Input, Shared, as_expr
-from pellucid.graph.inference import inference
+from pellucid.graph.passes import inference
 from pellucid.graph.traversal import rebuild, topological
 from pellucid.model.interfaces import ModelLike
 from pellucid.nn.layers import Layer

@@ -10,7 +10,7 @@ import numpy as np
 from pellucid.graph.errors import OptionError, near_miss
 from pellucid.graph.expr import Expr, Input
 from pellucid.graph.gradient import grad
-from pellucid.graph.inference import inference
+from pellucid.graph.passes import inference
 from pellucid.graph.types import is_float
 from pellucid.inspect.layer_trace import LayerCall, trace_layers
 from pellucid.model.errors import ModelError

@@ -12,10 +12,11 @@ from pellucid.graph.errors import DtypeError, OptionError, ShapeError, brief
 from pellucid.graph.expr import Expr
 from pellucid.graph.op import op
 from pellucid.graph.ops.formatters import separate_operands
-from pellucid.graph.ops.normalization import check_positive, standardize_grad, standardize_with
+from pellucid.graph.ops.normalization import standardize_grad, standardize_with
 from pellucid.graph.ops.reductions import cost_per_input
 from pellucid.graph.precedence import TemplatePiece
 from pellucid.graph.types import format_shape, is_float, normalize_axis, unify
+from pellucid.graph.validation import check_positive_number
 
 
 def _get_reduced_axes(ndim: int, axis: int) -> tuple[int, ...]:
@@ -69,7 +70,8 @@ def _normalize_settings(
                 f"{name}: expected a boolean mask over the leading axes of {brief(x)}, of shape "
                 f"{format_shape(x.shape)}. Received: {brief(m)}, {m.dtype} of shape {format_shape(m.shape)}"
             )
-    return {"axis": axis, "momentum": float(momentum), "epsilon": check_positive(name, "epsilon", epsilon)}
+    epsilon = check_positive_number("epsilon", epsilon, owner=name)
+    return {"axis": axis, "momentum": float(momentum), "epsilon": epsilon}
 
 
 def _batch_normalization_grad(

@@ -11,7 +11,6 @@ import numpy as np
 from pellucid.graph.errors import DtypeError, ShapeError, UseError, brief
 from pellucid.graph.evaluate import evaluate_subgraph
 from pellucid.graph.expr import Expr, Input, as_expr, is_compatible_shape, record_new_nodes
-from pellucid.graph.inference import inference
 from pellucid.graph.op import op, register_function
 from pellucid.graph.op_def import PrunedOp, get_result
 from pellucid.graph.operators import call_op
@@ -19,6 +18,7 @@ from pellucid.graph.ops.closure_conversion import as_list, collect_captures, mak
 from pellucid.graph.ops.formatters import separate_operands
 from pellucid.graph.ops.scan_gradient import instantiate_gradient
 from pellucid.graph.ops.scan_primitive import unwrap_single
+from pellucid.graph.passes import inference
 from pellucid.graph.precedence import TemplatePiece
 from pellucid.graph.reverse_mode import pullback
 from pellucid.graph.subgraph import Subgraph

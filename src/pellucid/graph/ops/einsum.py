@@ -287,6 +287,11 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
         if not 0 <= axes <= min(a.ndim, b.ndim):
             raise ShapeError(f"tensordot: expected 0 to {min(a.ndim, b.ndim)} axes to sum over. Received: axes={axes}")
         axes = (range(a.ndim - axes, a.ndim), range(axes))
+    elif not isinstance(axes, (list, tuple, np.ndarray)) or len(axes) != 2:
+        raise ShapeError(
+            "tensordot: expected a number of axes, or the axes of each array, as in ((1, 2), (1, 0)). "
+            f"Received: axes={axes!r}"
+        )
     a_axes, b_axes = (
         [normalize_axis(i, x.ndim, "tensordot", x) for i in ([s] if isinstance(s, (int, np.integer)) else s)]
         for s, x in zip(axes, (a, b), strict=True)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pellucid.graph.errors import DtypeError, ShapeError
+from pellucid.graph.errors import DtypeError, ShapeError, brief
 from pellucid.graph.expr import Constant, Expr, as_expr
 from pellucid.graph.ops.formatters import format_operand
 from pellucid.graph.precedence import TemplatePiece
@@ -47,7 +47,7 @@ def normalize_index(x: Expr, index: Any) -> tuple[Index, list[Expr]]:
     used = sum(_count_axes(part) for part in parts)
     if used > x.ndim:
         axes = f"{x.ndim} {'axis' if x.ndim == 1 else 'axes'}"
-        raise ShapeError(f"{x} has {axes}. Received: an index for {used}").with_operands([x])
+        raise ShapeError(f"{x} has {axes}. Received: indices for {used} axes").with_operands([x])
     ellipses = [position for position, part in enumerate(parts) if part is Ellipsis] or [len(parts)]
     if len(ellipses) > 1:
         raise ShapeError(f"{x}: an index can contain only one '...'. Received: {len(ellipses)}")
@@ -151,7 +151,10 @@ def _mask_to_indices(x: Expr, mask: np.ndarray[Any, Any], axis: int) -> list[Exp
 
 def check_integer_indices(indices: Expr, context: str) -> None:
     if indices.dtype.kind not in "iu":
-        raise DtypeError(f"{context}: expected integer indices. Received: {indices}, which is {indices.dtype}")
+        raise DtypeError(
+            f"{context}: expected integer indices. Received: {brief(indices)}, which is {indices.dtype}; cast it: "
+            f"pel.cast({brief(indices)}, 'int32')"
+        ).with_operands([indices])
 
 
 def as_indices(indices: Any, context: str) -> Expr:

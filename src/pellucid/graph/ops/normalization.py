@@ -14,18 +14,13 @@ from pellucid.graph.op import op
 from pellucid.graph.ops.formatters import last_axis_text
 from pellucid.graph.ops.reductions import cost_per_input
 from pellucid.graph.types import format_shape, normalize_axes
-from pellucid.graph.validation import is_integer
-
-
-def check_positive(name: str, what: str, value: Any) -> float:
-    if not value > 0:
-        raise OptionError(f"{name}: expected {what} to be greater than 0. Received: {what}={value!r}")
-    return float(value)
+from pellucid.graph.validation import check_positive_number, is_integer
 
 
 def _make_settings_normalizer(name: str) -> Any:
     def normalize(x: Expr, axis: Any = -1, epsilon: Any = 1e-3) -> dict[str, Any]:
-        return {"axis": normalize_axes(axis, x.ndim, name, x), "epsilon": check_positive(name, "epsilon", epsilon)}
+        axes = normalize_axes(axis, x.ndim, name, x)
+        return {"axis": axes, "epsilon": check_positive_number("epsilon", epsilon, owner=name)}
 
     return normalize
 
@@ -129,7 +124,7 @@ def _normalize_lrn_settings(x: Expr, n: Any, k: Any, alpha: Any, beta: Any) -> d
         )
     if not is_integer(n) or n < 1 or n % 2 == 0:
         raise OptionError(f"{name}: expected n to be an odd number of channels. Received: n={n!r}")
-    return {"n": int(n), "k": check_positive(name, "k", k), "alpha": float(alpha), "beta": float(beta)}
+    return {"n": int(n), "k": check_positive_number("k", k, owner=name), "alpha": float(alpha), "beta": float(beta)}
 
 
 @op(

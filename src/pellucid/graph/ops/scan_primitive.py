@@ -10,12 +10,12 @@ import numpy as np
 from pellucid.graph.errors import ShapeError
 from pellucid.graph.evaluate import evaluate_subgraph
 from pellucid.graph.expr import Expr, Input
-from pellucid.graph.inference import inference
 from pellucid.graph.op import op
 from pellucid.graph.op_def import PrunedOp
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.formatters import separate_operands
 from pellucid.graph.ops.scan_gradient import scan_grad
+from pellucid.graph.passes import inference
 from pellucid.graph.precedence import TemplatePiece
 from pellucid.graph.subgraph import Subgraph
 from pellucid.graph.traversal import topological

@@ -158,11 +158,27 @@ def overlap_add(
     from jax import lax
 
     total = None
-    for position, part in zip(itertools.product(*map(range, window)), parts, strict=True):
-        widths = []  # (low, high, interior); negative widths of lax.pad crop the border that pad_spatial added
-        per_axis = zip(position, sizes, padding, part.shape[1:-1], strides, dilation, strict=True)
-        for p, n, (low, _), count, s, d in per_axis:
-            widths.append((p * d - low, n + low - p * d - (count - 1) * s - 1, s - 1))
+    for part, widths in iterate_part_widths(parts, sizes, window, strides, padding, dilation):
         spread = lax.pad(part, xp.zeros((), part.dtype), ((0, 0, 0), *widths, (0, 0, 0)))
         total = spread if total is None else total + spread
     return total
+
+
+def iterate_part_widths(
+    parts: Sequence[Any],
+    sizes: Sequence[int],
+    window: Sequence[int],
+    strides: Sequence[int],
+    padding: Pairs,
+    dilation: Sequence[int],
+) -> Iterator[tuple[Any, list[tuple[int, int, int]]]]:
+    """Yield each part of `overlap_add` with its padding along each axis, ``(low, high, interior)`` as in ``lax.pad``.
+
+    Negative widths crop the border that `pad_spatial` added.
+    """
+    for position, part in zip(itertools.product(*map(range, window)), parts, strict=True):
+        per_axis = zip(position, sizes, padding, part.shape[1:-1], strides, dilation, strict=True)
+        yield (
+            part,
+            [(p * d - low, n + low - p * d - (count - 1) * s - 1, s - 1) for p, n, (low, _), count, s, d in per_axis],
+        )

@@ -10,7 +10,6 @@ import numpy as np
 from pellucid.graph.errors import GradientError, ShapeError
 from pellucid.graph.evaluate import evaluate_subgraph
 from pellucid.graph.expr import Expr, Input, as_expr, constant
-from pellucid.graph.inference import inference
 from pellucid.graph.op import op, register_function
 from pellucid.graph.op_def import get_result
 from pellucid.graph.ops.closure_conversion import (
@@ -27,6 +26,7 @@ from pellucid.graph.ops.cond import check_condition, cond
 from pellucid.graph.ops.formatters import separate_operands
 from pellucid.graph.ops.scan import build_loop, check_states
 from pellucid.graph.ops.scan_primitive import unwrap_single
+from pellucid.graph.passes import inference
 from pellucid.graph.precedence import TemplatePiece
 from pellucid.graph.subgraph import Subgraph
 from pellucid.graph.traversal import replace_all, topological

@@ -34,28 +34,28 @@ def _draw_three_and_positive(rng: Any) -> Any:
 
 @rule("stabilize", examples=_draw_three_and_positive)
 def difference_of_roots(a: Number, x: Any) -> Any:
-    def over_sum(a: Expr, x: Expr) -> Any:
+    def divide_by_sum(a: Expr, x: Expr) -> Any:
         return as_number(a) / (sqrt(as_number(a) + x) + sqrt(x)) if is_positive(a) else None
 
-    return sqrt(a + x) - sqrt(x), over_sum
+    return sqrt(a + x) - sqrt(x), divide_by_sum
 
 
 @rule("stabilize", examples=_draw_three_and_positive)
 def negative_difference_of_roots(a: Number, x: Any) -> Any:
-    def over_sum(a: Expr, x: Expr) -> Any:
+    def divide_by_sum(a: Expr, x: Expr) -> Any:
         return -as_number(a) / (sqrt(x) + sqrt(as_number(a) + x)) if is_positive(a) else None
 
-    return sqrt(x) - sqrt(a + x), over_sum
+    return sqrt(x) - sqrt(a + x), divide_by_sum
 
 
 @rule("stabilize", examples=lambda rng: (3.0, 1.0, rng.uniform(2, 3, (3, 4))))
 def difference_of_roots_around(a: Number, b: Number, x: Any) -> Any:
-    def over_sum(a: Expr, b: Expr, x: Expr) -> Any:
+    def divide_by_sum(a: Expr, b: Expr, x: Expr) -> Any:
         if not (is_positive(a) and is_positive(b)):
             return None
         return (as_number(a) + as_number(b)) / (sqrt(as_number(a) + x) + sqrt(x - as_number(b)))
 
-    return sqrt(a + x) - sqrt(x - b), over_sum
+    return sqrt(a + x) - sqrt(x - b), divide_by_sum
 
 
 @rule("stabilize", examples=draw_fraction)
@@ -133,10 +133,10 @@ def difference_of_reciprocals(a: Number, x: Any) -> Any:
 
 @rule("stabilize", examples=lambda rng: (1.0, 3.0, rng.uniform(2, 3, (3, 4))))
 def difference_of_reciprocals_around(a: Number, b: Number, x: Any) -> Any:
-    def over_both(a: Expr, b: Expr, x: Expr) -> Any:
+    def divide_twice(a: Expr, b: Expr, x: Expr) -> Any:
         return (as_number(a) + as_number(b)) / (x - as_number(a)) / (as_number(b) + x)
 
-    return 1 / (x - a) - 1 / (b + x), over_both
+    return 1 / (x - a) - 1 / (b + x), divide_twice
 
 
 @rule("stabilize", examples=_draw_three_and_positive)
@@ -230,13 +230,13 @@ def mean_square_minus_square_mean(x: Any, axis: Any, keepdims: Any) -> Any:
 
 @rule("stabilize", examples=lambda rng: (draw_normal(rng), draw_normal(rng), (1,), True))
 def mean_product_minus_product_of_means(x: Any, y: Any, axis: Any, keepdims: Any) -> Any:
-    def covariance(x: Expr, y: Expr, axis: Any, keepdims: bool) -> Any:
+    def center_factors(x: Expr, y: Expr, axis: Any, keepdims: bool) -> Any:
         if x.shape != y.shape:
             return None
         return mean((x - mean(x, axis, True)) * (y - mean(y, axis, True)), axis, keepdims)
 
     means = mean(x, axis=axis, keepdims=keepdims) * mean(y, axis=axis, keepdims=keepdims)
-    return mean(x * y, axis=axis, keepdims=keepdims) - means, covariance
+    return mean(x * y, axis=axis, keepdims=keepdims) - means, center_factors
 
 
 @rule("stabilize", examples=lambda rng: (draw_normal(rng), (1,), True))

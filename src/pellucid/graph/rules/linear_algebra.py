@@ -92,10 +92,10 @@ def inverse_times(x: Any, b: Any) -> Any:
 
 @rule("matrices", when="x is not singular", examples=_draw_two_squares)
 def times_inverse(b: Any, x: Any) -> Any:
-    def solved(b: Expr, x: Expr) -> Any:
+    def solve_transposed(b: Expr, x: Expr) -> Any:
         return transpose(solve(transpose(x, SWAP), transpose(b, SWAP)), SWAP) if are_matrices(b, x) else None
 
-    return matmul(b, inv(x)), solved
+    return matmul(b, inv(x)), solve_transposed
 
 
 @rule("matrices", when="x is not singular", examples=_draw_two_squares)
@@ -139,11 +139,11 @@ def logabsdet_of_inverse(x: Any) -> Any:
 
 @rule("matrices", examples=_draw_two_squares)
 def logabsdet_of_product(x: Any, y: Any) -> Any:
-    def added(x: Expr, y: Expr) -> Any:
+    def add_logs(x: Expr, y: Expr) -> Any:
         squares = are_matrices(x, y) and x.shape[0] == x.shape[1]
         return logabsdet(x) + logabsdet(y) if squares else None
 
-    return logabsdet(matmul(x, y)), added
+    return logabsdet(matmul(x, y)), add_logs
 
 
 @rule("matrices", examples=lambda rng: (_draw_square(rng),))
@@ -155,7 +155,7 @@ def trace_of_transpose(x: Any) -> Any:
 def trace_of_product(x: Any, y: Any) -> Any:
     """The trace needs only the diagonal of the product, n^2 instead of n^3 multiplications."""
 
-    def summed(x: Expr, y: Expr) -> Any:
+    def sum_products(x: Expr, y: Expr) -> Any:
         return sum(x * transpose(y, SWAP)) if are_matrices(x, y) and x.dtype.kind == "f" else None
 
-    return trace(matmul(x, y), offset=0, axis1=0, axis2=1), summed
+    return trace(matmul(x, y), offset=0, axis1=0, axis2=1), sum_products

@@ -31,7 +31,7 @@ def windows_overlap_input(pool_size: Any, padding: Any) -> bool:
 
 
 def _add_rule(function: OpFunction, name: str) -> None:
-    def pool_of_function(x: Any, pool_size: Any, strides: Any, padding: Any) -> Any:
+    def match_pool(x: Any, pool_size: Any, strides: Any, padding: Any) -> Any:
         def pool_first(x: Expr, pool_size: Any, strides: Any, padding: Any) -> Any:
             if not windows_overlap_input(pool_size, padding):
                 return None
@@ -39,8 +39,8 @@ def _add_rule(function: OpFunction, name: str) -> None:
 
         return max_pool(function(x), pool_size=pool_size, strides=strides, padding=padding), pool_first
 
-    pool_of_function.__name__ = f"max_pool_of_{name}"
-    rule("pooling", examples=lambda rng: (_draw_images(rng), *WINDOWS))(pool_of_function)
+    match_pool.__name__ = f"max_pool_of_{name}"
+    rule("pooling", examples=lambda rng: (_draw_images(rng), *WINDOWS))(match_pool)
 
 
 _add_rule(relu, "relu")

@@ -25,14 +25,14 @@ def merge_axes(ndim: int, first: tuple[int, ...], then: tuple[int, ...]) -> tupl
 
 
 def _add_nested_rule(reduce: OpFunction, name: str) -> None:
-    def nested(x: Any, first: Any, then: Any) -> Any:
+    def match_nested(x: Any, first: Any, then: Any) -> Any:
         def merge(x: Expr, first: Any, then: Any) -> Any:
             return reduce(x, axis=merge_axes(x.ndim, first, then))
 
         return reduce(reduce(x, axis=first, keepdims=False), axis=then, keepdims=False), merge
 
-    nested.__name__ = name
-    rule("reductions", examples=lambda rng: (draw_tensor(rng), (0,), (1,)))(nested)
+    match_nested.__name__ = name
+    rule("reductions", examples=lambda rng: (draw_tensor(rng), (0,), (1,)))(match_nested)
 
 
 _add_nested_rule(sum, "sum_of_sum")
@@ -45,14 +45,14 @@ _add_nested_rule(prod, "prod_of_prod")
 def _add_transpose_rule(reduce: OpFunction, name: str) -> None:
     """Register the rule that drops a transpose inside a reduction of all axes."""
 
-    def of_transpose(x: Any, axes: Any, axis: Any) -> Any:
+    def match_transpose(x: Any, axes: Any, axis: Any) -> Any:
         def drop_transpose(x: Expr, axes: Any, axis: Any) -> Any:
             return reduce(x, axis=axis) if len(axis) == x.ndim else None
 
         return reduce(transpose(x, axes=axes), axis=axis, keepdims=False), drop_transpose
 
-    of_transpose.__name__ = name
-    rule("reductions", examples=lambda rng: (draw_tensor(rng), (1, 2, 0), (0, 1, 2)))(of_transpose)
+    match_transpose.__name__ = name
+    rule("reductions", examples=lambda rng: (draw_tensor(rng), (1, 2, 0), (0, 1, 2)))(match_transpose)
 
 
 _add_transpose_rule(sum, "sum_of_transpose")

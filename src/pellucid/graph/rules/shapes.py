@@ -26,11 +26,11 @@ from pellucid.graph.types import Unknown, covers
 
 @rule("shapes", examples=lambda rng: (draw_tensor(rng), (1, 2, 0), (2, 0, 1)))
 def transpose_transpose(x: Any, first: Any, then: Any) -> Any:
-    def both(x: Expr, first: Any, then: Any) -> Expr:
+    def merge(x: Expr, first: Any, then: Any) -> Expr:
         axes = tuple(first[a] for a in then)
         return x if axes == tuple(range(x.ndim)) else transpose(x, axes)
 
-    return transpose(transpose(x, axes=first), axes=then), both
+    return transpose(transpose(x, axes=first), axes=then), merge
 
 
 @rule("shapes", examples=lambda rng: (draw_tensor(rng), (0, 1, 2)))
@@ -55,23 +55,23 @@ def sum_keepdims(x: Any, axis: Any) -> Any:
 
 @rule("shapes", examples=lambda rng: (draw_tensor(rng), (FULL_SLICE, None)))
 def slice_as_expand_dims(x: Any, index: Any) -> Any:
-    def expanded(x: Expr, index: Any) -> Expr | None:
+    def insert_axes(x: Expr, index: Any) -> Expr | None:
         if not all(part is None or part == FULL_SLICE for part in index):
             return None
         new = tuple(axis for axis, part in enumerate(index) if part is None)
         return expand_dims(x, new) if new else x
 
-    return slice_(x, index=index), expanded
+    return slice_(x, index=index), insert_axes
 
 
 @rule("shapes", examples=lambda rng: (draw_tensor(rng)[:, :1], (FULL_SLICE, 0)))
 def slice_as_squeeze(x: Any, index: Any) -> Any:
-    def squeezed(x: Expr, index: Any) -> Expr | None:
+    def drop_axes(x: Expr, index: Any) -> Expr | None:
         taken = tuple(axis for axis, part in enumerate(index) if isinstance(part, int) and x.shape[axis] == 1)
         is_squeeze = all(axis in taken or part == FULL_SLICE for axis, part in enumerate(index))
         return build_expr("squeeze", x, axis=taken) if is_squeeze else None
 
-    return slice_(x, index=index), squeezed
+    return slice_(x, index=index), drop_axes
 
 
 @rule("shapes", examples=lambda rng: (draw_tensor(rng), (6, 4), (3, 8)))
@@ -94,34 +94,34 @@ def _without_ones(shape: Any) -> list[Any]:
 
 @rule("shapes", examples=lambda rng: (draw_tensor(rng), (2, 1, 3, 4, 1)))
 def reshape_as_expand_dims(x: Any, shape: Any) -> Any:
-    def expanded(x: Expr, shape: Any) -> Expr | None:
+    def insert_axes(x: Expr, shape: Any) -> Expr | None:
         if 1 in x.shape or len(shape) == x.ndim or _without_ones(shape) != list(x.shape):
             return None
         return build_expr("expand_dims", x, axis=tuple(axis for axis, d in enumerate(shape) if d == 1))
 
-    return reshape(x, shape=shape), expanded
+    return reshape(x, shape=shape), insert_axes
 
 
 @rule("shapes", examples=lambda rng: (draw_tensor(rng)[:, :1], (2, 4)))
 def reshape_as_squeeze(x: Any, shape: Any) -> Any:
-    def squeezed(x: Expr, shape: Any) -> Expr | None:
+    def drop_axes(x: Expr, shape: Any) -> Expr | None:
         if 1 in shape or len(shape) == x.ndim or _without_ones(x.shape) != list(shape):
             return None
         return build_expr("squeeze", x)
 
-    return reshape(x, shape=shape), squeezed
+    return reshape(x, shape=shape), drop_axes
 
 
 @rule("shapes", examples=lambda rng: (draw_tensor(rng), rng.uniform(1, 2, 3), (2, 0, 1), (1, 2, 0)))
 def divide_rows_by_transposes(x: Any, y: Any, there: Any, back: Any) -> Any:
     """Rewrite ``(x.T / y).T`` as ``x / y[:, None]``."""
 
-    def divided(x: Expr, y: Expr, there: Any, back: Any) -> Expr | None:
+    def divide_rows(x: Expr, y: Expr, there: Any, back: Any) -> Expr | None:
         if y.ndim != 1 or tuple(there[a] for a in back) != tuple(range(x.ndim)):
             return None
         return x / build_expr("expand_dims", y, axis=tuple(a for a in range(x.ndim) if a != there[-1]))
 
-    return transpose(transpose(x, axes=there) / y, axes=back), divided
+    return transpose(transpose(x, axes=there) / y, axes=back), divide_rows
 
 
 @rule("shapes", examples=lambda rng: (draw_tensor(rng), draw_tensor(rng)))
@@ -149,13 +149,13 @@ def _has_unchecked_size(operand: Expr, y: Expr) -> bool:
 def broadcast_like_operand(x: Any, y: Any) -> Any:
     """Take the shape from an operand of an elementwise op, so that the op need not be computed for its shape."""
 
-    def simpler(x: Expr, y: Expr) -> Expr | None:
+    def use_operand_shape(x: Expr, y: Expr) -> Expr | None:
         if y.op is None or not y.op.elementwise or any(_has_unchecked_size(i, y) for i in y.inputs):
             return None
         likes = [i for i in y.inputs if i.shape == y.shape and not isinstance(i, Constant)]
         return broadcast_like(x, likes[0]) if likes else None
 
-    return broadcast_like(x, y), simpler
+    return broadcast_like(x, y), use_operand_shape
 
 
 @rule("shapes", examples=lambda rng: (rng.uniform(1, 2, (4,)), rng.uniform(1, 2, (3, 4)), rng.uniform(1, 2, (2, 3, 4))))
@@ -263,10 +263,10 @@ def cast_to_same_dtype(x: Any, dtype: Any) -> Any:
 
 @rule("shapes", examples=lambda rng: (rng.uniform(1, 2, 4).astype("float32"), np.dtype("float64"), np.dtype("float32")))
 def cast_round_trip(x: Any, wide: Any, narrow: Any) -> Any:
-    def original(x: Expr, wide: Any, narrow: Any) -> Expr | None:
+    def drop_casts(x: Expr, wide: Any, narrow: Any) -> Expr | None:
         return x if x.dtype == narrow and np.can_cast(narrow, wide, "safe") else None
 
-    return cast(cast(x, dtype=wide), dtype=narrow), original
+    return cast(cast(x, dtype=wide), dtype=narrow), drop_casts
 
 
 # Last states of loops, read without stacking the states of all steps.

@@ -75,7 +75,7 @@ def decode_dtype(name: Any) -> np.dtype[Any]:
 
 def encode_setting(value: Any, dims: DimEncoder, encode_subgraph: Callable[[Subgraph], Any]) -> Any:
     """Return the data of a setting, or raise StorageError for a value such as a function."""
-    if value is None or (isinstance(value, (bool, int, str)) and type(value) in (bool, int, str)):
+    if value is None or type(value) in (bool, int, str):
         return value
     if type(value) is float:
         return value if math.isfinite(value) else {"float": str(value)}

@@ -136,7 +136,7 @@ class GraphReader:
         return node if name is None else attach_label(node, name=name)
 
     def check_types(self, node: Expr, types: list[Any]) -> None:
-        """Refuse an op whose types are not those that were written."""
+        """Raise an error if the types of an op differ from those in the data."""
         for data, actual in zip(types, node.types, strict=False):
             self.dims.learn_dims(data, actual.shape)
         written = tuple(self.dims.decode_type(data) for data in types)
@@ -155,7 +155,6 @@ class GraphReader:
         return Subgraph(inputs, outputs)
 
     def read_shared_state(self, entry: Any) -> None:
-        """Set the default update and the constraint of a shared variable."""
         if not isinstance(entry, dict):
             raise StorageError(
                 f"Expected the default update or constraint of a shared variable. Received: {entry!r:.100}"

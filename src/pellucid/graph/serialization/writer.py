@@ -148,7 +148,6 @@ class GraphWriter:
         return {"format": FORMAT, "nodes": self.nodes, "shared": self._shared_states}
 
     def encode_constraint(self, variable: Shared) -> dict[str, list[int]]:
-        """Return the constraint of a variable as a subgraph."""
         assert variable.constraint is not None
         value = Input("value", variable.shape, variable.dtype)
         subgraph = Subgraph((value,), (as_expr(variable.constraint(value)),))
@@ -158,7 +157,7 @@ class GraphWriter:
 
 
 def iterate_dependencies(node: Expr) -> Iterator[Expr]:
-    """Return the inputs of an expression and the expressions of its subgraphs."""
+    """Yield the inputs of an expression and the expressions of its subgraphs."""
     yield from node.inputs
     stack = [value for _, value in node._settings]
     while stack:

@@ -11,7 +11,7 @@ import numpy as np
 from pellucid.graph.derivatives import hessian_vector_product
 from pellucid.graph.expr import Expr, Input, Shared, as_expr
 from pellucid.graph.gradient import grad
-from pellucid.graph.inference import inference
+from pellucid.graph.passes import inference
 from pellucid.inspect.equivalence.runners import cast_batch
 from pellucid.inspect.layer_trace import LayerCall, SymbolicTraining, disable_randomness, trace_layers, trace_training
 from pellucid.model.interfaces import ModelLike

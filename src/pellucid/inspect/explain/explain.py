@@ -8,7 +8,7 @@ from typing import Any
 
 from pellucid.graph.errors import UseError
 from pellucid.graph.expr import Expr, Input, Shared, as_expr
-from pellucid.graph.inference import inference
+from pellucid.graph.passes import inference
 from pellucid.graph.rewriter import simplify
 from pellucid.graph.traversal import replace_all, topological
 from pellucid.graph.types import Unknown

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.expr import Expr, Input, Shared
-from pellucid.graph.state_updates import collect_updates
+from pellucid.graph.passes import collect_updates
 from pellucid.graph.traversal import topological
 from pellucid.graph.types import Unknown
 from pellucid.inspect.layer_trace import SymbolicTraining, trace_training

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import itertools
 import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -17,7 +16,7 @@ from pellucid.graph.op_def import OUTPUT
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.convolution import conv
 from pellucid.graph.ops.scan import scan
-from pellucid.graph.ops.sliding_windows import Pairs, iterate_window_slices, pad_spatial
+from pellucid.graph.ops.sliding_windows import Pairs, iterate_part_widths, iterate_window_slices, pad_spatial
 from pellucid.graph.traversal import rebuild, topological
 from pellucid.interop.onnx.approximations import APPROXIMATIONS
 from pellucid.interop.onnx.writer import REFUSED, WRITERS, unsupported_error
@@ -187,11 +186,9 @@ def overlap_add(
     if any(isinstance(n, str) for n in (*sizes, *parts[0].shape[1:-1])):
         raise ShapeError("expected known image sizes")
     total: Any = 0
-    for place, part in zip(itertools.product(*map(range, window)), parts, strict=True):
-        each = zip(place, sizes, padding, part.shape[1:-1], strides, dilation, strict=True)
-        for axis, (p, n, (low, _), count, s, d) in enumerate(each, 1):
-            before = p * d - low
-            part = pad_or_crop(dilate(part, s, axis), axis, before, n - before - ((count - 1) * s + 1))
+    for part, widths in iterate_part_widths(parts, sizes, window, strides, padding, dilation):
+        for axis, (low, high, interior) in enumerate(widths, 1):
+            part = pad_or_crop(dilate(part, interior + 1, axis), axis, low, high)
         total = total + part
     return total
 
