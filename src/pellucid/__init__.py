@@ -90,7 +90,7 @@ _NAMES_BY_MODULE = {
     "pellucid.show.costs": ["cost"],
     "pellucid.show.numpy_script": ["source"],
     "pellucid.show.tree": ["tree"],
-    "pellucid.graph.labels": ["named"],
+    "pellucid.graph.naming": ["named"],
     "pellucid.graph.printing": ["text"],
 }
 _SUBMODULES = {

@@ -13,7 +13,7 @@ import pytest
 import pellucid as pel
 from pellucid import nn
 from pellucid.graph.expr import Expr
-from pellucid.graph.labels import strip_labels
+from pellucid.graph.naming import strip_labels
 from pellucid.graph.traversal import topological
 
 ATTRIBUTES = ("name", "op", "inputs", "types", "shape", "dtype", "origin", "call", "unlabeled", "note", "_settings")

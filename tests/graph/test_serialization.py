@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 import pellucid as pel
 from pellucid import nn
 from pellucid.graph.expr import Expr, Shared
-from pellucid.graph.labels import strip_calls
+from pellucid.graph.naming import strip_calls
 from pellucid.graph.op import is_built_in
 from pellucid.graph.op_def import OPS, Op
 from pellucid.graph.operators import FUNCTIONS

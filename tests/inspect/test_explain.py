@@ -11,7 +11,7 @@ import pytest
 
 import pellucid as pel
 from pellucid import nn
-from pellucid.graph.labels import strip_labels
+from pellucid.graph.naming import strip_labels
 from pellucid.graph.traversal import replace_all
 from tests.model.workshop import branching
 

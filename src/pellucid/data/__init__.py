@@ -12,7 +12,7 @@ from pellucid.errors import NoSuchNameError, near_miss
 
 if TYPE_CHECKING:
     from pellucid.data.addition import binary_addition, from_bits, to_bits
-    from pellucid.data.digit_folder import write_digit_folder
+    from pellucid.data.digit_folder_writer import write_digit_folder
     from pellucid.data.digits import digits32, mnist
     from pellucid.data.errors import DataError, DataWarning
     from pellucid.data.idx import read_idx, write_idx
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # No module has the name of a function in it: importing the module would hide the function.
 _MODULES = {
     "addition": ("binary_addition", "from_bits", "to_bits"),
-    "digit_folder": ("write_digit_folder",),
+    "digit_folder_writer": ("write_digit_folder",),
     "digits": ("digits32", "mnist"),
     "errors": ("DataError", "DataWarning"),
     "idx": ("read_idx", "write_idx"),

@@ -130,8 +130,8 @@ def moons_sizes(
                 for size in sizes
             ),
             f"logistic regression: held-out accuracy {line:.3f}",
-            f"{pluralize(len(sizes), 'network')}, {pluralize(passes, 'pass')} each, trained as {sweep.programs_text}: "
-            f"{run.timings['training']:.1f} s",
+            f"{pluralize(len(sizes), 'network')}, {pluralize(passes, 'pass')} each, trained as "
+            f"{pluralize(sweep.programs, 'compiled program')}: {run.timings['training']:.1f} s",
         ],
     )
 

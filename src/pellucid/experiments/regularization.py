@@ -163,7 +163,7 @@ def regularization(
             ),
             f"means over {TEST_POINTS:,} new points; squared error of the constant 1/2: {constant_error:.4f}",
             f"{len(sweep)} networks of {pluralize(hidden, 'hidden unit')}, {pluralize(passes, 'pass')} each, as "
-            f"{sweep.programs_text}: {run.timings['training']:.1f} s",
+            f"{pluralize(sweep.programs, 'compiled program')}: {run.timings['training']:.1f} s",
         ],
     )
 

@@ -19,7 +19,7 @@ from pellucid.graph.decomposition import symbolic
 from pellucid.graph.errors import PellucidError
 from pellucid.graph.evaluate import evaluate_subgraph
 from pellucid.graph.expr import Constant, Expr, Input, Settings, to_hashable
-from pellucid.graph.labels import strip_labels
+from pellucid.graph.naming import strip_labels
 from pellucid.graph.op import OpFunction, op
 from pellucid.graph.op_def import Function
 from pellucid.graph.passes import remove_markers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -357,6 +358,21 @@ def intern(op: Op, inputs: tuple[Expr, ...], settings: Settings, infer: Callable
         return _add(_nodes, key, _build(op, inputs, settings, infer()))
     record_location(found, found._origin)
     return found
+
+
+@contextmanager
+def pause_gc() -> Iterator[None]:
+    """Pause the cyclic garbage collector while many expressions are built.
+
+    Each collection visits every expression, and finds nothing: expressions form no reference cycles.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def attach_label(e: Expr, *, name: str | None, call: Any = None) -> Expr:

@@ -14,9 +14,8 @@ from typing import Any, overload
 
 from pellucid.graph.array_conversion import has_dtype
 from pellucid.graph.errors import DisconnectedError, DtypeError, GradientError, OptionError, ShapeError, brief
-from pellucid.graph.expr import Expr, as_expr, constant, is_compatible_shape
-from pellucid.graph.labels import LabelStripper, find_expressions, restore_names
-from pellucid.graph.memory import pause_gc
+from pellucid.graph.expr import Expr, as_expr, constant, is_compatible_shape, pause_gc
+from pellucid.graph.naming import LabelStripper, find_expressions, restore_names
 from pellucid.graph.op import op
 from pellucid.graph.op_def import OUTPUT, Op
 from pellucid.graph.operators import call_op

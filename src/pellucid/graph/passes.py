@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, overload
 
 from pellucid.graph.expr import Expr, Shared
-from pellucid.graph.labels import strip_labels
+from pellucid.graph.naming import strip_labels
 from pellucid.graph.op_def import OUTPUT, Op, PrunedOp, get_result
 from pellucid.graph.subgraph import Subgraph
 from pellucid.graph.traversal import copy_name, map_subgraphs, rebuild, replace_all, to_expr_list, topological

@@ -17,13 +17,13 @@ from pellucid.extensions import journal_check, journal_html, journal_text
 from pellucid.graph.errors import RewriteError, UseError
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Expr, constant
-from pellucid.graph.labels import LabelStripper, NameRestorer, iterate_labeled, make_name_restorer
-from pellucid.graph.memory import WeakIdentitySet
+from pellucid.graph.naming import LabelStripper, NameRestorer, iterate_labeled, make_name_restorer
 from pellucid.graph.op_def import PASSTHROUGH, Op
 from pellucid.graph.printing import text
 from pellucid.graph.rewrite_rule import FOLD, Rule, get_operand_signature, is_scalar_constant, select_rules
 from pellucid.graph.source_location import inherited_location
 from pellucid.graph.traversal import copy_name, has_subgraphs, map_subgraphs, rebuild
+from pellucid.graph.weak_identity import WeakIdentitySet
 
 MAX_REWRITES = 200
 """Number of rewrites of one expression after which the rules are assumed to cycle."""

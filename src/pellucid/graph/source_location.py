@@ -17,7 +17,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
-from pellucid.graph.memory import WeakIdentityMap
+from pellucid.graph.weak_identity import WeakIdentityMap
 
 Location = tuple[str, int]
 

@@ -8,7 +8,7 @@ from typing import Any
 from pellucid.graph.array_conversion import has_dtype
 from pellucid.graph.errors import DtypeError, InputError, ShapeError, UseError
 from pellucid.graph.expr import Expr, as_expr
-from pellucid.graph.labels import find_expressions
+from pellucid.graph.naming import find_expressions
 from pellucid.graph.traversal import replace_all, to_expr_list
 from pellucid.graph.types import covers
 

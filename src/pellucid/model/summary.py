@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pellucid.graph.expr import Expr
-from pellucid.graph.labels import strip_calls
+from pellucid.graph.naming import strip_calls
 from pellucid.graph.passes import inference
 from pellucid.graph.traversal import topological
 from pellucid.graph.types import Unknown, format_shape

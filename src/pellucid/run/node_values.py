@@ -9,7 +9,7 @@ import numpy as np
 
 from pellucid.graph.errors import InputError
 from pellucid.graph.expr import Expr
-from pellucid.graph.labels import find_expressions
+from pellucid.graph.naming import find_expressions
 from pellucid.graph.printing import text
 from pellucid.graph.types import format_shape
 

@@ -13,7 +13,7 @@ from pellucid.graph.array_conversion import has_dtype
 from pellucid.graph.errors import DtypeError, InputError, ShapeError, brief
 from pellucid.graph.evaluate import Watcher, evaluate
 from pellucid.graph.expr import Constant, Expr, Input, Shared, as_expr, is_compatible_shape
-from pellucid.graph.labels import LabelStripper, find_expressions, restore_names
+from pellucid.graph.naming import LabelStripper, find_expressions, restore_names
 from pellucid.graph.passes import eliminate_dead_outputs, remove_markers
 from pellucid.graph.rewriter import Journal, simplify_stripped
 from pellucid.graph.substitution import check_replacement

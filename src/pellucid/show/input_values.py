@@ -10,7 +10,7 @@ import numpy as np
 from pellucid.graph.array_conversion import cast_to_dtype
 from pellucid.graph.errors import InputError, ShapeError, near_miss
 from pellucid.graph.expr import Constant, Expr, Shared, is_compatible_shape
-from pellucid.graph.labels import strip_calls
+from pellucid.graph.naming import strip_calls
 from pellucid.graph.traversal import to_expr_list, topological
 from pellucid.graph.types import format_shape
 from pellucid.show.latex_names import digits_to_latex, matrix_to_latex

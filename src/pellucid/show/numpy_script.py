@@ -10,7 +10,7 @@ import numpy as np
 
 from pellucid.graph.errors import InputError, UseError
 from pellucid.graph.expr import Expr, Input, Shared
-from pellucid.graph.labels import strip_calls
+from pellucid.graph.naming import strip_calls
 from pellucid.graph.passes import remove_markers
 from pellucid.graph.traversal import topological
 from pellucid.graph.types import is_float

@@ -36,7 +36,7 @@ CHAPTERS = {
     "Shapes and axes": "reshape permute concatenate split repeat padding",
     "Array creation": "creation ranges",
     "Indexing": "indexing indexed_update",
-    "Convolution, pooling and images": "convolution conv_transpose pooling patches resize affine",
+    "Convolution, pooling and images": "convolution conv_transpose pooling patches resize affine_transform",
     "Control flow": "scan while_loops cond",
 }
 """Chapters of the reference, each with its modules of `graph/ops` in order."""

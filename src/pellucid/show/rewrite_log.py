@@ -9,7 +9,7 @@ from typing import Any
 
 from pellucid import extensions
 from pellucid.graph.expr import Expr
-from pellucid.graph.labels import LabelStripper, find_expressions, restore_names
+from pellucid.graph.naming import LabelStripper, find_expressions, restore_names
 from pellucid.graph.printing import text
 from pellucid.graph.rewrite_rule import iterate_matches
 from pellucid.graph.rewriter import Journal, RewriteStep

@@ -10,7 +10,7 @@ import numpy as np
 
 from pellucid.graph.errors import InputError, ShapeError, UseError, near_miss
 from pellucid.graph.expr import Constant, Expr
-from pellucid.graph.labels import strip_calls
+from pellucid.graph.naming import strip_calls
 from pellucid.graph.printing import get_own_name, text
 from pellucid.graph.types import format_shape
 from pellucid.show.input_values import collect_values

@@ -3,7 +3,7 @@
 # ruff: noqa: F401
 from pellucid.graph.ops import (
     activations,
-    affine,
+    affine_transform,
     attention,
     batch_normalization,
     concatenate,

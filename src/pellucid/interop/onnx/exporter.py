@@ -9,7 +9,7 @@ from typing import Any
 from pellucid.atomic_write import atomic_write
 from pellucid.graph.errors import UseError, brief
 from pellucid.graph.expr import Expr, Input, Shared
-from pellucid.graph.labels import strip_labels
+from pellucid.graph.naming import strip_labels
 from pellucid.graph.passes import eliminate_dead_outputs, inference, remove_markers
 from pellucid.graph.rewriter import simplify_all
 from pellucid.graph.traversal import collect_inputs

@@ -1,6 +1,6 @@
 """Layer calls on the expressions that they return, from which `functional_graph` finds the layers of a model.
 
-A call is a label of an expression (`pellucid.graph.labels`), so formulas, rewriting and compiled programs do not
+A call is a label of an expression (`pellucid.graph.naming`), so formulas, rewriting and compiled programs do not
 depend on it.
 """
 

@@ -9,7 +9,7 @@ from pellucid.graph.ops.convolution import conv
 from pellucid.nn import activations
 from pellucid.nn.dtypes import to_float
 from pellucid.nn.layers.base import ActivationLike, ConstraintLike, InitializerLike, ParameterOptions, RegularizerLike
-from pellucid.nn.layers.spatial import Sizes, SpatialLayer
+from pellucid.nn.layers.spatial_base import Sizes, SpatialLayer
 from pellucid.nn.layers.validation import check_choice, check_size
 
 __all__ = ["Conv1D", "Conv2D", "Conv3D", "Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose"]

@@ -7,7 +7,7 @@ from pellucid.graph.ops.convolution import conv
 from pellucid.nn.dtypes import to_float
 from pellucid.nn.layers.base import ActivationLike, ConstraintLike, InitializerLike, RegularizerLike
 from pellucid.nn.layers.convolution import ConvBase
-from pellucid.nn.layers.spatial import Sizes
+from pellucid.nn.layers.spatial_base import Sizes
 from pellucid.nn.layers.validation import check_size
 
 __all__ = ["DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pellucid.graph.expr import Expr
-from pellucid.graph.labels import named
+from pellucid.graph.naming import named
 from pellucid.graph.ops.split import split
 from pellucid.nn import activations
 from pellucid.nn.layers.base import ActivationLike, ConstraintLike, InitializerLike, RegularizerLike

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.expr import Expr
-from pellucid.graph.labels import named
+from pellucid.graph.naming import named
 from pellucid.graph.ops.split import split
 from pellucid.nn import activations
 from pellucid.nn.layers.base import ActivationLike, ConstraintLike, InitializerLike, RegularizerLike

@@ -8,7 +8,7 @@ from pellucid.graph.errors import ShapeError, brief
 from pellucid.graph.expr import Expr
 from pellucid.graph.ops.padding import pad
 from pellucid.graph.types import format_shape
-from pellucid.nn.layers.spatial import SpatialLayer
+from pellucid.nn.layers.spatial_base import SpatialLayer
 
 __all__ = ["ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D", "Cropping1D", "Cropping2D", "Cropping3D"]
 

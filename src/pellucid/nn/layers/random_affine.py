@@ -7,7 +7,7 @@ from typing import Any
 
 from pellucid.graph.errors import OptionError
 from pellucid.graph.expr import Expr
-from pellucid.graph.ops.affine import FILL_MODES, INTERPOLATIONS, affine_transform
+from pellucid.graph.ops.affine_transform import FILL_MODES, INTERPOLATIONS, affine_transform
 from pellucid.graph.ops.concatenate import stack
 from pellucid.graph.ops.creation import ones_like, zeros_like
 from pellucid.graph.ops.trigonometry import cos, sin

@@ -18,7 +18,7 @@ from pellucid.graph.validation import is_real
 from pellucid.nn.dtypes import to_float
 from pellucid.nn.layers.dropout import RandomLayer, take_first
 from pellucid.nn.layers.resizing import ResizeBase
-from pellucid.nn.layers.spatial import SpatialLayer
+from pellucid.nn.layers.spatial_base import SpatialLayer
 from pellucid.nn.layers.validation import check_choice
 
 __all__ = ["RandomFlip", "RandomCrop", "RandomContrast", "RandomBrightness"]

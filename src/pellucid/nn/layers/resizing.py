@@ -15,7 +15,7 @@ from pellucid.graph.ops.resize import METHODS, resize
 from pellucid.graph.ops.rounding import round_
 from pellucid.graph.types import is_float
 from pellucid.nn.dtypes import to_dtype, to_float
-from pellucid.nn.layers.spatial import Sizes, SpatialLayer
+from pellucid.nn.layers.spatial_base import Sizes, SpatialLayer
 from pellucid.nn.layers.validation import check_choice, check_real, check_size
 
 __all__ = ["UpSampling1D", "UpSampling2D", "UpSampling3D", "Resizing", "CenterCrop"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pellucid.graph.expr import Expr
-from pellucid.graph.labels import named
+from pellucid.graph.naming import named
 from pellucid.graph.ops.creation import ones_like
 from pellucid.graph.ops.permute import swapaxes
 from pellucid.nn import activations

@@ -1,4 +1,4 @@
-"""Labels of expressions: names, and records of layer calls.
+"""Names of expressions, and other labels: records of layer calls.
 
 A labeled expression is another object than the same op on the same inputs without the label, so a label never shows up
 in unrelated code that builds the same formula. Rewriting, differentiation and compilation work on the graph without

@@ -1,14 +1,11 @@
-"""Memory management of large graphs: weak collections keyed by identity, and a pause of the garbage collector.
+"""Weak collections that compare objects by identity.
 
 `weakref.WeakKeyDictionary` and `weakref.WeakSet` compare by ``==``, which is elementwise for expressions.
 """
 
 from __future__ import annotations
 
-import gc
 import weakref
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 
 V = TypeVar("V")
@@ -58,18 +55,3 @@ class WeakIdentitySet:
             for key in [key for key, ref in self.refs.items() if ref() is None]:
                 del self.refs[key]
             self._purge_at = max(MIN_PURGE, 2 * len(self.refs))
-
-
-@contextmanager
-def pause_gc() -> Iterator[None]:
-    """Pause the cyclic garbage collector while many expressions are built.
-
-    Each collection visits every expression, and finds nothing: expressions form no reference cycles.
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()

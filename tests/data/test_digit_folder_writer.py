@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pellucid.data import DataError, digit_folder, image_folder, write_digit_folder
+from pellucid.data import DataError, digit_folder_writer, image_folder, write_digit_folder
 
 
 @pytest.mark.parametrize("layout", ["one-folder", "folder-per-class"])
-def test_image_folder_reads_it_back(tmp_path: Path, layout: digit_folder.Layout) -> None:
+def test_image_folder_reads_it_back(tmp_path: Path, layout: digit_folder_writer.Layout) -> None:
     folder = write_digit_folder(tmp_path / "deep" / "digits", digits=(8, 3, 5), per_class=4, layout=layout)
     data = image_folder(folder)
     assert data.class_names == ("digit3", "digit5", "digit8")
     assert data.labels.tolist() == [0] * 4 + [1] * 4 + [2] * 4
     assert data.skipped == ()
-    images = digit_folder._draw_images(digit_folder.DigitFolderConfig((8, 3, 5), 4, 32, 0, layout))
+    images = digit_folder_writer._draw_images(digit_folder_writer.DigitFolderConfig((8, 3, 5), 4, 32, 0, layout))
     assert (data.images == np.concatenate([images[3], images[5], images[8]])).all()
     assert [file.name for file in (tmp_path / "deep").iterdir()] == ["digits"]
 
@@ -83,7 +83,7 @@ def test_an_interrupted_write_leaves_the_old_folder(tmp_path: Path, monkeypatch:
         raise KeyboardInterrupt
 
     folder = write_digit_folder(tmp_path / "digits", per_class=2)
-    monkeypatch.setattr(digit_folder, "track", interrupted)
+    monkeypatch.setattr(digit_folder_writer, "track", interrupted)
     with pytest.raises(KeyboardInterrupt):
         write_digit_folder(folder, per_class=3)
     assert list(tmp_path.iterdir()) == [folder]
