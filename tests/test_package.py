@@ -26,20 +26,20 @@ HEAVY = {
 # The packages that each package may import; imports point to lower layers only.
 MODEL = {"graph", "saving", "show", "nn"}
 TRAINING = {"atomic_write", "progress", "graph", "run", "saving", "nn", "model"}
-INSPECT = {"atomic_write", "extensions", "graph", "run", "show", "nn", "model", "training"}
+INSPECT = {"atomic_write", "extension_points", "graph", "run", "show", "nn", "model", "training"}
 INTEROP = {"atomic_write", "graph", "run", "saving", "nn", "data", "model", "training"}
 OTHERS = {"progress", "errors", "inspect", "interop", "byhand", "experiments", "cli", "pellucid"}
 EVERYTHING = INSPECT | INTEROP | OTHERS
 MAY_IMPORT: dict[str, set[str]] = {
     "atomic_write": set(),
-    "extensions": set(),
-    "errors": {"extensions"},
+    "extension_points": set(),
+    "errors": {"extension_points"},
     "progress": set(),
-    "graph": {"errors", "extensions"},
-    "run": {"atomic_write", "extensions", "graph"},
+    "graph": {"errors", "extension_points"},
+    "run": {"atomic_write", "extension_points", "graph"},
     "saving": {"atomic_write", "graph", "nn"},
-    "show": {"atomic_write", "extensions", "graph"},
-    "nn": {"extensions", "graph"},
+    "show": {"atomic_write", "extension_points", "graph"},
+    "nn": {"extension_points", "graph"},
     "data": {"atomic_write", "progress", "errors", "graph"},
     "byhand": set(),
     "model": MODEL,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from pellucid import extensions
+from pellucid import extension_points
 
 __version__ = "0.1.0"
 
@@ -112,17 +112,17 @@ _SEARCHED = ("pellucid.nn", "pellucid.data", "pellucid.show", "pellucid.graph.li
 """Modules whose functions `_suggest_module` finds."""
 _MODULE_BY_NAME = {name: module for module, names in _NAMES_BY_MODULE.items() for name in names}
 
-_EXTENSIONS: dict[str, list[extensions.Extension[Any, Any]]] = {
-    "pellucid.graph.printing": [extensions.expression_text, extensions.op_text],
-    "pellucid.inspect.explain.renderers": [extensions.optimizer_html, extensions.optimizer_latex],
-    "pellucid.run.expression_eval": [extensions.expression_value],
+_EXTENSIONS: dict[str, list[extension_points.Extension[Any, Any]]] = {
+    "pellucid.graph.printing": [extension_points.expression_text, extension_points.op_text],
+    "pellucid.inspect.explain.renderers": [extension_points.optimizer_html, extension_points.optimizer_latex],
+    "pellucid.run.expression_eval": [extension_points.expression_value],
     "pellucid.show.notebook": [
-        extensions.expression_html,
-        extensions.expression_latex,
-        extensions.function_html,
+        extension_points.expression_html,
+        extension_points.expression_latex,
+        extension_points.function_html,
     ],
-    "pellucid.show.rewrite_log": [extensions.journal_html, extensions.journal_text],
-    "pellucid.show.rewrite_log_check": [extensions.journal_check],
+    "pellucid.show.rewrite_log": [extension_points.journal_html, extension_points.journal_text],
+    "pellucid.show.rewrite_log_check": [extension_points.journal_check],
 }
 for _module, _provided in _EXTENSIONS.items():
     for _extension in _provided:
@@ -149,7 +149,7 @@ def _get_function(name: str) -> Any:
     functions = import_module("pellucid.graph").FUNCTIONS
     if name in functions:
         return functions[name]
-    explain = import_module("pellucid.graph.unsupported").explain_missing_function
+    explain = import_module("pellucid.graph.unsupported_functions").explain_missing_function
     no_such_name = import_module("pellucid.graph.errors").NoSuchNameError
     hint = _suggest_module(name) or explain(name, [*functions, *_MODULE_BY_NAME, *_SUBMODULES])
     raise no_such_name(f"pellucid has no {name!r}.{hint}")

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable
 from typing import Any, Self
 
-from pellucid.extensions import expression_text
+from pellucid.extension_points import expression_text
 
 MAX_OPERANDS = 4
 """Number of operands that an error describes."""

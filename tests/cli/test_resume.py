@@ -117,7 +117,7 @@ def test_a_run_interrupted_after_training_is_completed(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as stopping:
-        stopping.setattr("pellucid.experiments.train.evaluation.draw_pictures", stop)
+        stopping.setattr("pellucid.experiments.user_data.evaluation.draw_pictures", stop)
         assert main([*WORDS, "--quiet"]) == 130
     assert capsys.readouterr().err == "interrupted. To resume: pellucid resume runs/1\n"
     assert main(["resume", "runs/1"]) == 0
@@ -135,7 +135,7 @@ def test_ctrl_c_while_a_resumed_run_reads_its_data_says_how_to_resume(
     def stop(*given: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("pellucid.experiments.train.pipeline.load_dataset", stop)
+    monkeypatch.setattr("pellucid.experiments.user_data.pipeline.load_dataset", stop)
     assert main(["resume", "run", "--quiet"]) == 130
     assert capsys.readouterr().err == "interrupted. To resume: pellucid resume run\n"
 

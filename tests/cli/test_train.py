@@ -16,7 +16,7 @@ import pellucid as pel
 from pellucid.cli import main
 from pellucid.data import DataError, DataWarning
 from pellucid.experiments.runner import UsageError
-from pellucid.experiments.train import Settings, train
+from pellucid.experiments.user_data import Settings, train
 from tests.cli.photos import draw_images
 
 Output = pytest.CaptureFixture[str]
@@ -218,8 +218,8 @@ DOCUMENTATION = Path(__file__).parents[2] / "docs" / "train.md"
 
 
 def test_the_experiment_files_of_the_documentation_are_valid(folder: Path) -> None:
-    from pellucid.experiments.train.config_toml import read_settings
-    from pellucid.experiments.train.fit import prepare
+    from pellucid.experiments.user_data.config_toml import read_settings
+    from pellucid.experiments.user_data.fit import prepare
 
     named, layers = re.findall(r"```toml\n(.*?)```", DOCUMENTATION.read_text("utf-8"), re.DOTALL)
     Path("flats.csv").write_text("\n".join(["rooms,price", *(f"{i},{10 * i}" for i in range(40))]))
@@ -247,7 +247,7 @@ def test_help_imports_neither_numpy_nor_the_graph() -> None:
 
 
 def test_parts_of_folders_and_arrays_are_kept(folder: Path) -> None:
-    from pellucid.experiments.train.fit import prepare
+    from pellucid.experiments.user_data.fit import prepare
 
     for part, count in (("train", 6), ("val", 2), ("test", 3)):
         draw_images(folder / "photos" / part, count)
@@ -272,8 +272,8 @@ def test_parts_of_folders_and_arrays_are_kept(folder: Path) -> None:
 
 
 def test_the_split_is_stratified_and_depends_on_the_seed(folder: Path) -> None:
-    from pellucid.experiments.train.dataset import split_dataset
-    from pellucid.experiments.train.loaders import load_dataset
+    from pellucid.experiments.user_data.dataset import split_dataset
+    from pellucid.experiments.user_data.loaders import load_dataset
 
     np.savez("uneven.npz", x=np.arange(103.0)[:, None], y=["a"] * 60 + ["b"] * 40 + ["c"] * 3)
     samples = load_dataset(Settings("uneven.npz"))

@@ -9,14 +9,20 @@ from pathlib import Path
 import pytest
 
 from pellucid.experiments.runner import UsageError
-from pellucid.experiments.train.loaders import find_loader, get_built_in_names, get_loaders, get_options, load_dataset
-from pellucid.experiments.train.settings import Settings
+from pellucid.experiments.user_data.loaders import (
+    find_loader,
+    get_built_in_names,
+    get_loaders,
+    get_options,
+    load_dataset,
+)
+from pellucid.experiments.user_data.settings import Settings
 
 LOADER = '''
 """Loader of text files with one sample per line: numbers, and a target at the end."""
 
 from pellucid.experiments.runner.parameters import Parameter, Range
-from pellucid.experiments.train.loaders import DataLoader
+from pellucid.experiments.user_data.loaders import DataLoader
 
 
 def read(path, scale):
@@ -27,7 +33,7 @@ def read(path, scale):
 
 
 def load(settings):
-    from pellucid.experiments.train.dataset import Dataset, compute_checksum, encode_targets
+    from pellucid.experiments.user_data.dataset import Dataset, compute_checksum, encode_targets
 
     scale = settings.options.get("scale") or 1.0
     x, y = read(settings.data, scale)
@@ -61,7 +67,7 @@ LOADER = DataLoader(
 
 PROGRAM = """
 import sys
-from pellucid.experiments.train import loaders
+from pellucid.experiments.user_data import loaders
 loaders.__path__.append(".")
 loaders.MODULES = (*loaders.MODULES, "dat_loader")
 from pellucid.cli import main

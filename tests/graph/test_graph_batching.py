@@ -5,7 +5,7 @@ import pytest
 
 import pellucid as pel
 from pellucid.graph.graph_batching import GraphBatcher, structural_hash, unpad
-from pellucid.graph.padded_sizes import PaddingError
+from pellucid.graph.graph_batching_padding import PaddingError
 
 
 def make_network(hidden, rate, activation=pel.sigmoid, reduce=None):

@@ -39,8 +39,8 @@ def evaluate(
     json
         Print only the metrics, as JSON.
     """
-    from pellucid.experiments.train.evaluation import format_metrics
-    from pellucid.experiments.train.inference import evaluate_network, load_network
+    from pellucid.experiments.user_data.evaluation import format_metrics
+    from pellucid.experiments.user_data.inference import evaluate_network, load_network
 
     result = evaluate_network(load_network(folder), data, strict)
     if json:
@@ -80,7 +80,7 @@ def predict(
     """
     if not files:
         raise UsageError("predict: expected files: pellucid predict RUN FILES")
-    from pellucid.experiments.train import inference
+    from pellucid.experiments.user_data import inference
 
     predictions = inference.predict(inference.load_network(folder), files, strict)
     if json:

@@ -15,11 +15,11 @@ from pellucid.cli.output import Option, finish_run, format_result
 from pellucid.experiments.runner.errors import UsageError
 from pellucid.experiments.runner.parameters import Parameter
 from pellucid.experiments.runner.run_folder import open_run_folder
-from pellucid.experiments.train.loaders import get_options
-from pellucid.experiments.train.settings import PARAMETERS
+from pellucid.experiments.user_data.loaders import get_options
+from pellucid.experiments.user_data.settings import PARAMETERS
 
 if TYPE_CHECKING:
-    from pellucid.experiments.train.settings import Settings
+    from pellucid.experiments.user_data.settings import Settings
 
 FILE_ONLY = ("loss", "metrics", "checksum")
 """Settings for which TOML files have a key, and the command has no option."""
@@ -80,7 +80,7 @@ def train(
             "train: expected data: a folder of images, a .csv, .npz or .toml file, or a built-in name such as moons"
         )
     check_output("train", json, quiet)
-    from pellucid.experiments.train.settings import Settings
+    from pellucid.experiments.user_data.settings import Settings
 
     values = {
         name: parse_option(OPTIONS[name], value)
@@ -120,7 +120,7 @@ def resume(
         Print only warnings and errors.
     """
     check_output("resume", json, quiet)
-    from pellucid.experiments.train.fit import read_interrupted_run
+    from pellucid.experiments.user_data.fit import read_interrupted_run
 
     settings = read_interrupted_run(folder)
     if devices is not None:
@@ -162,7 +162,7 @@ add_options()
 
 def merge_settings(data: str, model: str | None, values: dict[str, Any]) -> dict[str, Any]:
     """Return settings from the TOML files that the command line names, overridden by its options."""
-    from pellucid.experiments.train.config_toml import read_settings
+    from pellucid.experiments.user_data.config_toml import read_settings
 
     settings: dict[str, Any] = {"data": data}
     if data.endswith(".toml"):
@@ -193,7 +193,7 @@ def execute(
 ) -> int:
     if distributed:
         join_process_group(settings, out)
-    from pellucid.experiments.train.fit import run_training
+    from pellucid.experiments.user_data.fit import run_training
     from pellucid.run.distributed.process_group import process_id
 
     silent = json or quiet or bool(distributed and process_id())

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pellucid.extensions import expression_html, expression_latex, expression_text, expression_value
+from pellucid.extension_points import expression_html, expression_latex, expression_text, expression_value
 from pellucid.graph.array_conversion import as_array, cast_to_dtype
 from pellucid.graph.errors import DtypeError, ShapeError, UseError, brief
 from pellucid.graph.operators import MAX_TEXT, ArrayMethods, call_op

@@ -1,7 +1,7 @@
 """Batching of graphs with the same structure: one graph for several that differ in values of leaves and in sizes.
 
 Sweeps train many networks as one program this way. Constants that differ become shared variables, and axes that differ
-in size get the largest size. `pellucid.graph.padded_sizes` keeps the padding from affecting results.
+in size get the largest size. `pellucid.graph.graph_batching_padding` keeps the padding from affecting results.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.expr import Constant, Expr, Input, Shared
-from pellucid.graph.padded_sizes import MemberSizes, PaddedAxes, mask_inputs
+from pellucid.graph.graph_batching_padding import MemberSizes, PaddedAxes, mask_inputs
 from pellucid.graph.traversal import topological
 
 NodeGroup = tuple[Expr, ...]

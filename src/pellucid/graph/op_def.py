@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.extensions import op_text
+from pellucid.extension_points import op_text
 from pellucid.graph.errors import DtypeError, PellucidError, ShapeError, UseError, brief, near_miss
 from pellucid.graph.expr import Expr, Input, Settings, as_expr, intern, promote_operands, to_hashable
 from pellucid.graph.operators import Operators
 from pellucid.graph.precedence import ATOM, Template
 from pellucid.graph.types import KIND_NAMES, ShapeMismatch, Type, broadcast, format_shape, get_kind, is_float
-from pellucid.graph.unsupported import SYNONYMS
+from pellucid.graph.unsupported_functions import SYNONYMS
 
 OPS: dict[str, Op] = {}
 """All ops by name."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pellucid.graph.errors import NoSuchNameError, UseError, brief
-from pellucid.graph.unsupported import (
+from pellucid.graph.unsupported_functions import (
     explain_missing_function,
     explain_missing_method,
     explain_no_number,

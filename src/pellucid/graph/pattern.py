@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pellucid.extensions import expression_text
+from pellucid.extension_points import expression_text
 from pellucid.graph.operators import MAX_TEXT, Operators
 
 if TYPE_CHECKING:

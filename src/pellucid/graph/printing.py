@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from pellucid.extensions import expression_text, op_text
+from pellucid.extension_points import expression_text, op_text
 from pellucid.graph.errors import UseError
 from pellucid.graph.expr import Constant, Expr, Input, Shared
 from pellucid.graph.operators import MAX_TEXT

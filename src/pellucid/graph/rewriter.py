@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.extensions import journal_check, journal_html, journal_text
+from pellucid.extension_points import journal_check, journal_html, journal_text
 from pellucid.graph.errors import RewriteError, UseError
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Expr, constant

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
-from pellucid import extensions
+from pellucid import extension_points
 from pellucid.graph.errors import InputError, near_miss
 from pellucid.graph.expr import Expr, Input
 from pellucid.graph.substitution import replace
@@ -18,7 +18,7 @@ MAX_FUNCTIONS = 64
 """How many functions are kept, with their expressions."""
 
 
-@extensions.expression_value.register
+@extension_points.expression_value.register
 def eval_expression(expr: Expr, values: Mapping[Any, Any] | None = None, mode: str = "auto") -> Any:
     given = {find_target(expr, key): value for key, value in (values or {}).items()}
     f, substitutes = compile_expression(expr, tuple(e for e in given if not isinstance(e, Input)), mode)

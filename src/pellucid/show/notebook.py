@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-from pellucid import extensions
+from pellucid import extension_points
 from pellucid.graph.expr import Expr
 from pellucid.graph.printing import get_own_name, text
 from pellucid.graph.traversal import topological
@@ -20,13 +20,13 @@ MAX_FORMULA = 400
 """Larger graphs are shown as truncated text."""
 
 
-@extensions.expression_latex.register
+@extension_points.expression_latex.register
 def expression_latex(expr: Expr) -> str:
     """Return an expression and the definitions of its names as LaTeX between dollars."""
     return rf"$\displaystyle {Formula(expr).latex()}$"
 
 
-@extensions.expression_html.register
+@extension_points.expression_html.register
 def expression_html(expr: Expr) -> str:
     """Return an expression as a MathML formula with its type and a folded tree."""
     is_large = len(topological([expr])) > MAX_FORMULA
@@ -37,7 +37,7 @@ def expression_html(expr: Expr) -> str:
     return f"<div>{formula}<details><summary>{type_}</summary>{tree(expr)._repr_html_()}</details></div>"
 
 
-@extensions.function_html.register
+@extension_points.function_html.register
 def function_html(function: Any) -> str:
     r"""Return the inputs, outputs and updates of a function, :math:`w \leftarrow f(w)`, as HTML.
 

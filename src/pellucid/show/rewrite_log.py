@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from pellucid import extensions
+from pellucid import extension_points
 from pellucid.graph.expr import Expr
 from pellucid.graph.naming import LabelStripper, find_expressions, restore_names
 from pellucid.graph.printing import text
@@ -22,7 +22,7 @@ MAX_NODES, MAX_STEPS = 300, 60
 """For larger graphs and longer logs, the steps do not show the whole expression."""
 
 
-@extensions.journal_text.register
+@extension_points.journal_text.register
 def journal_to_text(journal: Journal) -> str:
     """Return the steps by phase, numbered in the order in which they were made."""
     wholes = find_whole_expressions(journal)
@@ -116,7 +116,7 @@ def replay(outputs: Sequence[Expr], replaced: Mapping[Expr, Expr]) -> list[Expr]
     return [done[output] for output in outputs]
 
 
-@extensions.journal_html.register
+@extension_points.journal_html.register
 def journal_to_html(journal: Journal) -> str:
     rows = []
     for number, step in enumerate(journal.steps, start=1):

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid import extensions
+from pellucid import extension_points
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Constant, Expr, Shared
 from pellucid.graph.rewriter import Journal, RewriteStep
@@ -121,7 +121,7 @@ class JournalCheck(Displayable):
         return html_table(header, rows, classes)
 
 
-@extensions.journal_check.register
+@extension_points.journal_check.register
 def check_journal(journal: Journal, values: Mapping[Any, Any] | None = None) -> JournalCheck:
     """Compute both sides of every rewrite on given values; see `Journal.check`."""
     roots = [e for _, outputs in journal.starts for e in outputs]

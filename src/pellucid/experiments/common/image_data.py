@@ -42,9 +42,9 @@ def load_colored_digits(train: int, test: int, seed: int) -> ImageData:
 
 def load_image_folder(path: Path, train: int | None, test: int | None, seed: int, test_size: float = 0.25) -> ImageData:
     """Return the training and test parts of a folder, or a random stratified split, at most of the given sizes."""
-    from pellucid.experiments.train.dataset import split_dataset
-    from pellucid.experiments.train.loaders.image_loader import load
-    from pellucid.experiments.train.settings import Settings
+    from pellucid.experiments.user_data.dataset import split_dataset
+    from pellucid.experiments.user_data.loaders.image_loader import load
+    from pellucid.experiments.user_data.settings import Settings
 
     dataset = load(Settings(str(path)))
     parts = split_dataset(dataset, {"test": test_size}, seed)

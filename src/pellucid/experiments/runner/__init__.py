@@ -14,7 +14,7 @@ An experiment is one module::
         )
 
 and one name in ``registry.NAMES``. It imports heavy libraries (JAX, scikit-learn, matplotlib) inside functions.
-Training on user data (``pellucid.experiments.train``) uses the same context, parameters, record and folder.
+Training on user data (``pellucid.experiments.user_data``) uses the same context, parameters, record and folder.
 """
 
 from pellucid.experiments.runner.context import RunContext as RunContext

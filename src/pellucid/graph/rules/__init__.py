@@ -14,6 +14,6 @@ from pellucid.graph.rules import (  # isort: skip
     logistic,
     exponentials,
     logarithms,
-    cancellation,
+    catastrophic_cancellation,
     norms,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pellucid import extensions
+from pellucid import extension_points
 from pellucid.graph.expr import Expr, Input
 from pellucid.graph.types import format_shape
 from pellucid.inspect.explain.explanation import Explanation, LayerExplanation
@@ -100,7 +100,7 @@ def add_prime(name: str, style: Style) -> str:
     return rf"{name_to_latex(name[:-1])}^{{\prime}}" if style.is_latex and name.endswith("′") else name
 
 
-@extensions.optimizer_latex.register
+@extension_points.optimizer_latex.register
 def optimizer_to_latex(optimizer: Any) -> str:
     r"""Return the update of an optimizer as LaTeX, for notebooks.
 
@@ -114,7 +114,7 @@ def optimizer_to_latex(optimizer: Any) -> str:
     return rf"$\displaystyle {align_update(optimizer)}$"
 
 
-@extensions.optimizer_html.register
+@extension_points.optimizer_html.register
 def optimizer_to_html(optimizer: Any) -> str:
     return latex_to_mathml(align_update(optimizer))
 

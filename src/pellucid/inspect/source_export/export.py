@@ -16,8 +16,8 @@ from pellucid.inspect.source_export.expression_source import (
     write_model_source,
 )
 from pellucid.inspect.source_export.layer_source import write_layer_source
+from pellucid.inspect.source_export.model_to_toml import write_toml
 from pellucid.inspect.source_export.numpy_script import write_numpy_script
-from pellucid.inspect.source_export.toml_writer import write_toml
 from pellucid.inspect.source_export.training_loop import ExportOptions
 from pellucid.model.errors import ModelError
 from pellucid.model.interfaces import ModelLike, is_model

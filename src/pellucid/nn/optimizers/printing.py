@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from pellucid.extensions import optimizer_html, optimizer_latex
+from pellucid.extension_points import optimizer_html, optimizer_latex
 from pellucid.graph.expr import Expr, Input, Shared
 from pellucid.graph.ops.where import where
 from pellucid.graph.printing import text

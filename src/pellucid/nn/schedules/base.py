@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.extensions import expression_html, expression_latex
+from pellucid.extension_points import expression_html, expression_latex
 from pellucid.graph.errors import UseError
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Expr, Input, as_expr

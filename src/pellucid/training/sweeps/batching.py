@@ -12,7 +12,7 @@ import numpy as np
 from pellucid.graph.expr import Expr, Input, Shared
 from pellucid.graph.gradient import grad
 from pellucid.graph.graph_batching import GraphBatcher, get_known_sizes, structural_hash
-from pellucid.graph.padded_sizes import PaddingError
+from pellucid.graph.graph_batching_padding import PaddingError
 from pellucid.graph.passes import collect_updates, inference
 from pellucid.graph.traversal import replace_all
 from pellucid.training.sweeps.trials import Trial

@@ -8,10 +8,10 @@ import numpy as np
 
 from pellucid.experiments.runner.context import RunContext
 from pellucid.experiments.runner.result import ExperimentResult, Score, pluralize
-from pellucid.experiments.train.dataset import Array
+from pellucid.experiments.user_data.dataset import Array
 
 if TYPE_CHECKING:
-    from pellucid.experiments.train.pipeline import PreparedRun
+    from pellucid.experiments.user_data.pipeline import PreparedRun
 
 MAXIMUM_LINEAR_INPUTS = 2_000_000
 """The linear baseline is skipped if the training set has more numbers."""

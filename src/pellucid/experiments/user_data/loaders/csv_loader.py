@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pellucid.experiments.runner.parameters import Parameter
-from pellucid.experiments.train.loaders import Batch, DataLoader
+from pellucid.experiments.user_data.loaders import Batch, DataLoader
 
 if TYPE_CHECKING:
     from pellucid.data.table import Table
-    from pellucid.experiments.train.dataset import Array, Dataset
-    from pellucid.experiments.train.settings import Settings
+    from pellucid.experiments.user_data.dataset import Array, Dataset
+    from pellucid.experiments.user_data.settings import Settings
 
 KIND = "row"
 SUFFIXES = (".csv", ".tsv")
@@ -26,7 +26,7 @@ def load(settings: "Settings") -> "Dataset":
 
     from pellucid.data.errors import DataError, DataWarning
     from pellucid.data.table import read_csv
-    from pellucid.experiments.train.dataset import Dataset, compute_checksum, encode_targets
+    from pellucid.experiments.user_data.dataset import Dataset, compute_checksum, encode_targets
 
     where, strict = settings.data, settings.strict
     table = read_csv(where, strict)
@@ -169,7 +169,7 @@ def is_valid(description: Mapping[str, Any]) -> bool:
 
 
 def is_valid_column(column: Mapping[str, Any]) -> bool:
-    from pellucid.experiments.train.dataset import is_list_of
+    from pellucid.experiments.user_data.dataset import is_list_of
 
     if not isinstance(column["name"], str):
         return False

@@ -13,12 +13,12 @@ from pellucid.data.errors import DataError, DataWarning
 from pellucid.experiments.runner.errors import UsageError
 from pellucid.experiments.runner.record import FILE as RECORD
 from pellucid.experiments.runner.result import pluralize
-from pellucid.experiments.train.config_toml import FILE as CONFIG
-from pellucid.experiments.train.dataset import Array, is_list_of
-from pellucid.experiments.train.evaluation import compute_metrics
-from pellucid.experiments.train.fit import DATA, MODEL
-from pellucid.experiments.train.loaders import DataLoader, find_loader, get_loaders, load_dataset
-from pellucid.experiments.train.settings import Settings
+from pellucid.experiments.user_data.config_toml import FILE as CONFIG
+from pellucid.experiments.user_data.dataset import Array, is_list_of
+from pellucid.experiments.user_data.evaluation import compute_metrics
+from pellucid.experiments.user_data.fit import DATA, MODEL
+from pellucid.experiments.user_data.loaders import DataLoader, find_loader, get_loaders, load_dataset
+from pellucid.experiments.user_data.settings import Settings
 
 TASKS = ("classification", "regression")
 

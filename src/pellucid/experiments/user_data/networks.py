@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pellucid.experiments.runner.errors import UsageError, suggest_name
-from pellucid.experiments.train.dataset import Array, Dataset
-from pellucid.experiments.train.settings import Settings
+from pellucid.experiments.user_data.dataset import Array, Dataset
+from pellucid.experiments.user_data.settings import Settings
 
 if TYPE_CHECKING:
     from pellucid.model.model import Model
@@ -107,7 +107,7 @@ def build_model(
 
     Raises `ModelError` if the layers are invalid or the output does not fit the targets.
     """
-    from pellucid.inspect.source_export.toml_reader import TomlModelReader
+    from pellucid.inspect.source_export.model_from_toml import TomlModelReader
     from pellucid.nn.random_seed import set_random_seed
 
     set_random_seed(settings.seed)
@@ -167,7 +167,7 @@ def check_model(model: "Model", dataset: Dataset, settings: Settings) -> None:
 def append_unscaling(model: Any, settings: Settings, mean: Array, deviation: Array) -> Any:
     """Return a network trained on standardized targets with a layer that converts predictions to the original units."""
     from pellucid import nn
-    from pellucid.inspect.source_export.toml_reader import TomlModelReader
+    from pellucid.inspect.source_export.model_from_toml import TomlModelReader
     from pellucid.model.sequential import Sequential
 
     unscaling = nn.Rescaling(deviation, mean, name="in_units")

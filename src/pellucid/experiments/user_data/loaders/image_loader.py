@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from pellucid.experiments.runner.errors import UsageError
 from pellucid.experiments.runner.parameters import Parameter, Range
-from pellucid.experiments.train.loaders import Batch, DataLoader
+from pellucid.experiments.user_data.loaders import Batch, DataLoader
 
 if TYPE_CHECKING:
-    from pellucid.experiments.train.dataset import Array, Dataset
-    from pellucid.experiments.train.settings import Settings
+    from pellucid.experiments.user_data.dataset import Array, Dataset
+    from pellucid.experiments.user_data.settings import Settings
 
 KIND = "image"
 DEFAULT_SIZE = (32, 32)
@@ -27,7 +27,7 @@ def load(settings: "Settings") -> "Dataset":
 
     from pellucid.data.errors import DataError
     from pellucid.data.images import image_folder, image_parts
-    from pellucid.experiments.train.dataset import Dataset, check_shape, compute_checksum
+    from pellucid.experiments.user_data.dataset import Dataset, check_shape, compute_checksum
 
     where, size = settings.data, resolve_size(settings.options.get("size"))
 
@@ -140,7 +140,7 @@ def recognizes(path: Path) -> bool:
 
 
 def is_valid(description: Mapping[str, Any]) -> bool:
-    from pellucid.experiments.train.dataset import is_list_of
+    from pellucid.experiments.user_data.dataset import is_list_of
 
     size = description["size"]
     return (

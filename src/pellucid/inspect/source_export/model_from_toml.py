@@ -12,7 +12,7 @@ from typing import Any
 
 from pellucid.graph.errors import PellucidError, near_miss
 from pellucid.graph.validation import check_integer
-from pellucid.inspect.source_export.toml_writer import FORMAT_VERSION
+from pellucid.inspect.source_export.model_to_toml import FORMAT_VERSION
 from pellucid.model.errors import ModelError
 from pellucid.model.model import Model
 from pellucid.model.object_config import UNKNOWN, get_classes, get_module, get_parameters

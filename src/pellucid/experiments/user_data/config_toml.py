@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.experiments.runner.errors import UsageError, suggest_name
-from pellucid.experiments.train.loaders import get_built_in_names, get_options
-from pellucid.experiments.train.settings import PARAMETERS, Settings
+from pellucid.experiments.user_data.loaders import get_built_in_names, get_options
+from pellucid.experiments.user_data.settings import PARAMETERS, Settings
 
 FILE = "experiment.toml"
 FORMAT = 1
@@ -21,7 +21,7 @@ TRAINING_KEYS = ("epochs", "batch_size", "seed", "patience", "devices", "augment
 
 def read_settings(path: Path) -> dict[str, Any]:
     """Return the settings in a TOML file, as keyword arguments of `Settings`; errors name the file and the key."""
-    from pellucid.inspect.source_export.toml_reader import read_toml
+    from pellucid.inspect.source_export.model_from_toml import read_toml
 
     name, table = read_toml(path)
     check_keys(table, SECTIONS, name)
@@ -96,8 +96,8 @@ def format_settings(
     settings: Settings, name: str, layers: Sequence[Mapping[str, Any]], shape: Sequence[int], task: str
 ) -> str:
     """Return the TOML file of a run with all values that determine the result, defaults and layers included."""
-    from pellucid.experiments.train.networks import get_loss_and_metrics, get_optimizer
-    from pellucid.inspect.source_export.toml_writer import format_section
+    from pellucid.experiments.user_data.networks import get_loss_and_metrics, get_optimizer
+    from pellucid.inspect.source_export.model_to_toml import format_section
 
     loss, metrics = get_loss_and_metrics(settings, task)
     built_in = settings.data in get_built_in_names()

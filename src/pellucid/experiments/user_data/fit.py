@@ -16,9 +16,9 @@ from pellucid.experiments.runner.experiment import record_run
 from pellucid.experiments.runner.record import FILE as RECORD
 from pellucid.experiments.runner.record import Record, is_finished, to_json
 from pellucid.experiments.runner.result import ExperimentResult
-from pellucid.experiments.train import config_toml
-from pellucid.experiments.train.pipeline import PreparedRun, prepare
-from pellucid.experiments.train.settings import Settings
+from pellucid.experiments.user_data import config_toml
+from pellucid.experiments.user_data.pipeline import PreparedRun, prepare
+from pellucid.experiments.user_data.settings import Settings
 from pellucid.graph.errors import DistributionError, NonFiniteError
 from pellucid.training.callbacks.checkpoint import BackupAndRestore
 
@@ -189,7 +189,7 @@ def save_interrupted_run(prepared: PreparedRun, folder: Path, history: Any, stop
 
 
 def evaluate_and_save(run: RunContext, prepared: PreparedRun, history: Any) -> ExperimentResult:
-    from pellucid.experiments.train.evaluation import evaluate
+    from pellucid.experiments.user_data.evaluation import evaluate
 
     model = prepared.make_final_model()
     model.save(run.folder / MODEL)

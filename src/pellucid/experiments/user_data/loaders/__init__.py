@@ -16,8 +16,8 @@ from pellucid.experiments.runner.errors import UsageError
 from pellucid.experiments.runner.parameters import Parameter
 
 if TYPE_CHECKING:
-    from pellucid.experiments.train.dataset import Array, Dataset
-    from pellucid.experiments.train.settings import Settings
+    from pellucid.experiments.user_data.dataset import Array, Dataset
+    from pellucid.experiments.user_data.settings import Settings
 
 MODULES = ("image_loader", "csv_loader", "array_loader")
 

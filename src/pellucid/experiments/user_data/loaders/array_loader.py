@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pellucid.experiments.train.loaders import Batch, DataLoader
+from pellucid.experiments.user_data.loaders import Batch, DataLoader
 
 if TYPE_CHECKING:
-    from pellucid.experiments.train.dataset import Array, Dataset
-    from pellucid.experiments.train.settings import Settings
+    from pellucid.experiments.user_data.dataset import Array, Dataset
+    from pellucid.experiments.user_data.settings import Settings
 
 KIND = "array"
 BUILT_IN = ("mnist", "digits32", "moons", "circles", "blobs")
@@ -81,7 +81,7 @@ def load_npz(settings: "Settings") -> "Dataset":
 def check_pair(x: "Array", y: "Array", x_name: str, y_name: str, first: "Array", where: str) -> None:
     """Raise if inputs and targets do not match, or have invalid values."""
     from pellucid.data.errors import DataError
-    from pellucid.experiments.train.dataset import check_finite
+    from pellucid.experiments.user_data.dataset import check_finite
 
     check_numbers(x, x_name, where)
     if x.ndim < 2 or 0 in x.shape:
@@ -105,7 +105,7 @@ def check_pair(x: "Array", y: "Array", x_name: str, y_name: str, first: "Array",
 def check_numbers(x: "Array", name: str, where: str) -> None:
     """Raise if an array has anything but finite real numbers."""
     from pellucid.data.errors import DataError
-    from pellucid.experiments.train.dataset import check_finite
+    from pellucid.experiments.user_data.dataset import check_finite
 
     if x.dtype.kind not in "biuf":
         raise DataError(f"{where}: expected real numbers in {name}, received dtype {x.dtype}.")
@@ -113,7 +113,7 @@ def check_numbers(x: "Array", name: str, where: str) -> None:
 
 
 def make_dataset(x: "Array", y: "Array", parts: "Mapping[str, Array]", settings: "Settings") -> "Dataset":
-    from pellucid.experiments.train.dataset import (
+    from pellucid.experiments.user_data.dataset import (
         Dataset,
         check_shape,
         compute_checksum,
@@ -145,7 +145,7 @@ def make_dataset(x: "Array", y: "Array", parts: "Mapping[str, Array]", settings:
 def read_inputs(description: Mapping[str, Any], file: str, strict: bool) -> Iterator[Batch]:
     from pellucid.data.errors import DataError
     from pellucid.data.npz import read_npz
-    from pellucid.experiments.train.dataset import check_shape, to_network_dtype
+    from pellucid.experiments.user_data.dataset import check_shape, to_network_dtype
 
     arrays = read_npz(file)
     if "x" not in arrays:
@@ -156,7 +156,7 @@ def read_inputs(description: Mapping[str, Any], file: str, strict: bool) -> Iter
 
 
 def is_valid(description: Mapping[str, Any]) -> bool:
-    from pellucid.experiments.train.dataset import is_list_of
+    from pellucid.experiments.user_data.dataset import is_list_of
 
     return is_list_of(int, description["shape"])
 

@@ -2,23 +2,23 @@
 
 From Python::
 
-    from pellucid.experiments.train import Settings, train
+    from pellucid.experiments.user_data import Settings, train
 
     record = train(Settings("photos/", model="cnn"), folder)
 """
 
 from typing import TYPE_CHECKING, Any
 
-from pellucid.experiments.train.settings import Settings as Settings
+from pellucid.experiments.user_data.settings import Settings as Settings
 
 if TYPE_CHECKING:
-    from pellucid.experiments.train.fit import train as train
+    from pellucid.experiments.user_data.fit import train as train
 
 
 def __getattr__(name: str) -> Any:
     """Import `train` on first use: it needs NumPy and the graph, and help pages do not."""
     if name != "train":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from pellucid.experiments.train.fit import train
+    from pellucid.experiments.user_data.fit import train
 
     return train
