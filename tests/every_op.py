@@ -8,7 +8,7 @@ import numpy as np
 
 import pellucid as pel
 from pellucid.graph.expr import Expr, Input
-from pellucid.graph.op_def import OPS, Op
+from pellucid.graph.op import OPS, Op
 from pellucid.graph.types import is_float
 
 SLOPES = {"tanh_slope": pel.tanh, "sigmoid_slope": pel.sigmoid}

@@ -50,7 +50,7 @@ _NAMES_BY_MODULE = {
         "tensor4",
         "vector",
     ],
-    "pellucid.graph.op": ["op"],
+    "pellucid.graph.op_decorator": ["op"],
     "pellucid.graph.passes": ["collect_updates", "inference"],
     "pellucid.graph.decomposition": ["expand"],
     "pellucid.graph.rewriter": ["Journal", "simplify"],

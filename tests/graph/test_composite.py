@@ -11,7 +11,7 @@ import pytest
 import pellucid as pel
 from pellucid.graph.errors import PellucidError
 from pellucid.graph.expr import Expr, Input
-from pellucid.graph.op_def import OPS
+from pellucid.graph.op import OPS
 from pellucid.graph.operators import FUNCTIONS
 from pellucid.graph.traversal import topological
 

@@ -13,8 +13,8 @@ from pellucid.graph.decomposition import symbolic
 from pellucid.graph.errors import DtypeError, InputError, PrecisionWarning, ShapeError, near_miss
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Expr, Input
-from pellucid.graph.op import op
-from pellucid.graph.op_def import OPS
+from pellucid.graph.op import OPS
+from pellucid.graph.op_decorator import op
 from pellucid.graph.operators import FUNCTIONS
 from pellucid.graph.types import Type
 

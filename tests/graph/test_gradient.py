@@ -12,8 +12,8 @@ import pytest
 import pellucid as pel
 from pellucid.graph.errors import DisconnectedError, DtypeError, GradientError, ShapeError
 from pellucid.graph.expr import Expr, Input, Shared
-from pellucid.graph.op import op
-from pellucid.graph.op_def import OPS
+from pellucid.graph.op import OPS
+from pellucid.graph.op_decorator import op
 from pellucid.graph.operators import FUNCTIONS
 from pellucid.graph.traversal import topological
 

@@ -11,7 +11,7 @@ import pytest
 import pellucid as pel
 from pellucid.graph.errors import GradientError, WrongGradientError
 from pellucid.graph.expr import Input
-from pellucid.graph.op_def import OPS
+from pellucid.graph.op import OPS
 from pellucid.graph.operators import FUNCTIONS
 
 

@@ -6,7 +6,7 @@ import pytest
 import pellucid as pel
 from pellucid import nn
 from pellucid.graph import mixed_precision
-from pellucid.graph.op import OPS
+from pellucid.graph.op_decorator import OPS
 from pellucid.graph.traversal import topological
 
 

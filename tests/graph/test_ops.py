@@ -16,7 +16,7 @@ from pellucid.graph.decomposition import expand
 from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr, Input
 from pellucid.graph.gradient import grad
-from pellucid.graph.op_def import OPS, Op
+from pellucid.graph.op import OPS, Op
 from pellucid.graph.precedence import ATOM
 from pellucid.graph.printing import PythonNotation, fill_template, get_operands, render, text
 from pellucid.graph.subgraph import Subgraph

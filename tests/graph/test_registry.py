@@ -15,8 +15,8 @@ from latex2mathml.converter import convert
 import pellucid as pel
 from pellucid.graph.errors import PellucidError
 from pellucid.graph.expr import Expr, Input
-from pellucid.graph.op import is_built_in
-from pellucid.graph.op_def import OPS, Op
+from pellucid.graph.op import OPS, Op
+from pellucid.graph.op_decorator import is_built_in
 from pellucid.graph.operators import FUNCTIONS
 from pellucid.graph.subgraph import Subgraph
 from pellucid.graph.types import Type, is_float

@@ -18,8 +18,8 @@ import pellucid as pel
 from pellucid import nn
 from pellucid.graph.expr import Expr, Shared
 from pellucid.graph.naming import strip_calls
-from pellucid.graph.op import is_built_in
-from pellucid.graph.op_def import OPS, Op
+from pellucid.graph.op import OPS, Op
+from pellucid.graph.op_decorator import is_built_in
 from pellucid.graph.operators import FUNCTIONS
 from pellucid.graph.serialization import GraphWriter, from_data, to_data
 from pellucid.graph.types import Unknown, is_float

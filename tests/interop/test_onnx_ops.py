@@ -7,7 +7,7 @@ from onnx_models import load_in_runtime
 import pellucid as pel
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Input
-from pellucid.graph.op_def import OPS, OUTPUT, get_result
+from pellucid.graph.op import OPS, OUTPUT, get_result
 from pellucid.interop.onnx import writers  # noqa: F401 - fills the table
 from pellucid.interop.onnx.approximations import APPROXIMATIONS
 from pellucid.interop.onnx.decompositions import DEFINITIONS

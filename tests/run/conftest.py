@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from pellucid.graph import FUNCTIONS
-from pellucid.graph.op_def import OPS
+from pellucid.graph.op import OPS
 
 
 def run_python(program: str, **environment: str) -> list[str]:

@@ -10,7 +10,7 @@ import pytest
 
 import pellucid as pel
 from pellucid.run.epoch_loop import put_on_device, run_epochs, start_compilation, step_once
-from pellucid.run.native import program, trial_driver
+from pellucid.run.native import program
 from pellucid.run.native.compile_cache import CompiledLoop
 from pellucid.run.native.compiler import find_compiler
 from pellucid.run.native.errors import NotNative
@@ -91,7 +91,7 @@ def test_xla_runs_epochs_and_members_without_a_driver(monkeypatch: pytest.Monkey
     def fail() -> None:
         raise NotNative("the disk is full")
 
-    monkeypatch.setattr(trial_driver, "load_driver", fail)
+    monkeypatch.setattr(program, "load_driver", fail)
     whole, last = make_batches(4)
     f, w = make_step("auto", [0.5, -0.3])
     g = make_step("numpy", [0.5, -0.3])[0]
@@ -105,7 +105,7 @@ def test_xla_runs_epochs_and_members_without_a_driver(monkeypatch: pytest.Monkey
 
 FORKED = """
 import os, signal, warnings
-from pellucid.run.native.trial_driver import get_thread_pool
+from pellucid.run.native.sweep_driver import get_thread_pool
 warnings.simplefilter("ignore")
 seven = lambda: get_thread_pool()[0].submit(int, "7").result()
 seven()

@@ -7,7 +7,7 @@ from latex2mathml.converter import convert
 import pellucid as pel
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Input
-from pellucid.graph.op_def import OPS, OUTPUT
+from pellucid.graph.op import OPS, OUTPUT
 from pellucid.graph.types import is_float
 from pellucid.show.derivation_renderers import describe_rule
 from pellucid.show.derivation_rules import derive_rule

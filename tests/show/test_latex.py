@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import pellucid as pel
-from pellucid.graph.op_def import OPS
+from pellucid.graph.op import OPS
 from pellucid.graph.pattern import make_hole
 from pellucid.show import latex, latex_definitions
 from pellucid.show.latex_names import name_to_latex

@@ -14,7 +14,7 @@ import pellucid as pel
 from pellucid.byhand import moons as by_hand
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Input
-from pellucid.graph.op_def import OPS
+from pellucid.graph.op import OPS
 from pellucid.show.numpy_script import source
 from pellucid.show.numpy_source import VariableNames
 from pellucid.show.pellucid_source import PelWriter

@@ -11,8 +11,8 @@ import pytest
 import pellucid as pel
 from pellucid.cli import main
 from pellucid.cli.reference import format_entry, latex_to_text
-from pellucid.graph.op import is_built_in
-from pellucid.graph.op_def import OPS
+from pellucid.graph.op import OPS
+from pellucid.graph.op_decorator import is_built_in
 from pellucid.graph.operators import FUNCTIONS
 from pellucid.show.mathml import latex_to_mathml
 from pellucid.show.reference import (

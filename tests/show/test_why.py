@@ -6,7 +6,7 @@ from latex2mathml.converter import convert
 
 import pellucid as pel
 from pellucid.graph.expr import Input
-from pellucid.graph.op_def import OPS, OUTPUT
+from pellucid.graph.op import OPS, OUTPUT
 from pellucid.graph.subgraph import Subgraph
 from pellucid.show.why import Why
 

@@ -14,8 +14,8 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from pellucid.data.archive import ArchiveReadError, FileSource, Skipped, open_file_source
 from pellucid.data.errors import DataError, DataWarning, format_names, join_first
+from pellucid.data.file_source import ArchiveReadError, FileSource, Skipped, open_file_source
 from pellucid.data.folder_layout import LAYOUTS, find_part_folder, find_parts, infer_classes
 from pellucid.data.image_decoding import SUFFIXES, ImageDecodeError, decode_image, raise_on_decompression_bombs
 from pellucid.progress import track

@@ -20,8 +20,8 @@ from pellucid.graph.errors import PellucidError
 from pellucid.graph.evaluate import evaluate_subgraph
 from pellucid.graph.expr import Constant, Expr, Input, Settings, to_hashable
 from pellucid.graph.naming import strip_labels
-from pellucid.graph.op import OpFunction, op
-from pellucid.graph.op_def import Function
+from pellucid.graph.op import Function
+from pellucid.graph.op_decorator import OpFunction, op
 from pellucid.graph.passes import remove_markers
 from pellucid.graph.precedence import ATOM, Template
 from pellucid.graph.rewriter import simplify_all

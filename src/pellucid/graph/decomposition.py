@@ -6,7 +6,7 @@ from typing import Any
 
 from pellucid.graph.errors import NoSuchNameError, UseError, near_miss
 from pellucid.graph.expr import Expr
-from pellucid.graph.op_def import OUTPUT, Function
+from pellucid.graph.op import OUTPUT, Function
 from pellucid.graph.operators import FUNCTIONS
 
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from pellucid.graph.errors import InputError, LinAlgError, PellucidError, ShapeError, brief
 from pellucid.graph.expr import Constant, Expr, Input, is_compatible_shape
-from pellucid.graph.op_def import OUTPUT
+from pellucid.graph.op import OUTPUT
 from pellucid.graph.subgraph import Subgraph
 from pellucid.graph.traversal import topological
 from pellucid.graph.types import Unknown, format_shape

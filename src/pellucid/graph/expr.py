@@ -18,7 +18,7 @@ from pellucid.graph.source_location import Location, get_current_location, later
 from pellucid.graph.types import Dim, Shape, Type, as_dtype, as_shape, common_dtype, format_shape, is_float, unify
 
 if TYPE_CHECKING:
-    from pellucid.graph.op_def import Op
+    from pellucid.graph.op import Op
 
 Settings = tuple[tuple[str, Any], ...]
 

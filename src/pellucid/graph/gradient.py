@@ -16,8 +16,8 @@ from pellucid.graph.array_conversion import has_dtype
 from pellucid.graph.errors import DisconnectedError, DtypeError, GradientError, OptionError, ShapeError, brief
 from pellucid.graph.expr import Expr, as_expr, constant, is_compatible_shape, pause_gc
 from pellucid.graph.naming import LabelStripper, find_expressions, restore_names
-from pellucid.graph.op import op
-from pellucid.graph.op_def import OUTPUT, Op
+from pellucid.graph.op import OUTPUT, Op
+from pellucid.graph.op_decorator import op
 from pellucid.graph.operators import call_op
 from pellucid.graph.passes import remove_markers
 from pellucid.graph.precedence import ATOM

@@ -10,7 +10,7 @@ import numpy as np
 from pellucid.graph.decomposition import expand
 from pellucid.graph.errors import DtypeError
 from pellucid.graph.expr import Constant, Expr, Shared
-from pellucid.graph.op_def import OUTPUT
+from pellucid.graph.op import OUTPUT
 from pellucid.graph.operators import build_expr
 from pellucid.graph.traversal import map_subgraphs, rebuild, to_expr_list, topological
 from pellucid.graph.types import as_dtype, is_float

@@ -13,7 +13,7 @@ from typing import Any
 
 from pellucid.graph.errors import UseError
 from pellucid.graph.expr import Constant, Expr, attach_label
-from pellucid.graph.op_def import PASSTHROUGH
+from pellucid.graph.op import PASSTHROUGH
 from pellucid.graph.source_location import attribute_to_caller
 from pellucid.graph.traversal import copy_name, map_subgraphs, rebuild_relabeled, topological
 

@@ -1,244 +1,225 @@
-"""The `op` decorator, which turns the value function of an op into a public function on expressions."""
+"""Definition of an op, and its application to expressions."""
 
 from __future__ import annotations
 
-import functools
-import inspect
-from collections.abc import Callable, Collection
-from typing import Any, Protocol, TypeVar, cast
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
-from pellucid.graph.errors import OptionError
-from pellucid.graph.expr import Expr
-from pellucid.graph.op_def import OPS, Example, Function, Op, PrunedOp
-from pellucid.graph.operators import FUNCTIONS
+from pellucid.extension_points import op_text
+from pellucid.graph.errors import DtypeError, PellucidError, ShapeError, UseError, brief, near_miss
+from pellucid.graph.expr import Expr, Input, Settings, as_expr, intern, promote_operands, to_hashable
+from pellucid.graph.operators import Operators
 from pellucid.graph.precedence import ATOM, Template
+from pellucid.graph.types import KIND_NAMES, ShapeMismatch, Type, broadcast, format_shape, get_kind, is_float
+from pellucid.graph.unsupported_functions import SYNONYMS
 
-Named = TypeVar("Named", bound=Callable[..., Any])
+OPS: dict[str, Op] = {}
+"""All ops by name."""
 
+MAX_MESSAGE = 400
+"""Longer messages are built again with abbreviated operands."""
 
-def op(
-    *,
-    name: str | None = None,
-    tex: Template | None = None,
-    text: Template | None = None,
-    precedence: int = ATOM,
-    tex_precedence: int | None = None,
-    grad: Function | None = None,
-    composite: bool = False,
-    differentiable: bool = True,
-    infer: Function | None = None,
-    normalize: Function | None = None,
-    xla: Function | None = None,
-    floats: bool = False,
-    result: Any = None,
-    conditions: int = 0,
-    accepts: str = "biuf",
-    promotes: bool | None = None,
-    core: int | None = None,
-    commutative: bool = False,
-    folds: bool = True,
-    inference: Function | None = None,
-    release: Function | None = None,
-    updates: Function | None = None,
-    narrow: Callable[[Expr, Collection[int]], PrunedOp] | None = None,
-    widen: Callable[[Expr], PrunedOp] | None = None,
-    behind: str = "",
-    cost: Any = 1,
-    domain: Any = (-3.0, 3.0),
-    edge: tuple[Any, ...] = (),
-    examples: Callable[[np.random.Generator], list[Example]] | None = None,
-) -> Callable[[Function], OpFunction]:
-    r"""Define an op by the function that computes its value.
-
-    A custom op needs a value, and a ``grad`` if it is differentiated. It replaces an earlier custom op of that name.
-    `check_op` runs the tests of built-in ops on it.
-
-    The function takes an array namespace ``xp`` (NumPy, ``jax.numpy``, or pellucid), the operands as positional
-    arguments, and the settings as arguments with defaults. The NumPy interpreter calls it, XLA unless ``xla`` is given,
-    and `expand` if the op is composite.
-
-    Parameters
-    ----------
-    name : str, optional
-        Name of the op, by default that of the function.
-    tex, text : str or function, optional
-        LaTeX and text of the op: a template such as ``r"\\frac{{{0}}}{{{1}}}"``, or a function of operands and settings
-        that returns pieces. The default text is ``name(a, b)``. See `pellucid.graph.printing`.
-    precedence : int
-        Precedence; operands of lower precedence are parenthesized. ``tex_precedence`` is that of the LaTeX.
-    grad : function, optional
-        ``grad(g, y, *inputs, **settings)`` returns the gradients with respect to the inputs as expressions, one or a
-        tuple, None for no gradient, given the gradient ``g`` with respect to the result ``y``. ``g`` may have a smaller
-        shape that broadcasts to that of ``y``. Sums over broadcast axes are added automatically. A composite op without
-        ``grad`` is differentiated through its definition.
-    composite : bool
-        Whether the value consists of functions of pellucid, so that `expand` can decompose it.
-    differentiable : bool
-        False for functions whose derivative is zero wherever it exists, such as comparisons.
-    infer : function, optional
-        ``infer(*inputs, **settings)`` returns the type of the result, or of several. Without it, the op is elementwise.
-    normalize : function, optional
-        ``normalize(*inputs, **settings)`` returns the canonical settings.
-    xla : function, optional
-        The value function for XLA, if it differs.
-    floats : bool
-        Whether integer operands are cast to `config.floatx`.
-    result : dtype or function of settings, optional
-        Dtype of an elementwise result, if it differs from that of the operands.
-    conditions : int
-        Number of leading operands that are boolean conditions. They are not promoted.
-    accepts : str
-        Allowed kinds of dtypes of the promoted operands, by NumPy's letters: booleans "b", integers "i" and "u", real
-        numbers "f".
-    promotes : bool, optional
-        Whether operands are promoted to a common dtype, by default only for elementwise ops.
-    core : int, optional
-        Number of trailing axes of each operand that do not broadcast, 0 for elementwise ops. The axes before them do.
-    commutative : bool
-        Whether the two operands can be swapped.
-    folds : bool
-        Whether constant folding applies.
-    inference : function, optional
-        ``inference(*inputs, **settings)`` returns the replacement in inference mode.
-    narrow : function, optional
-        ``narrow(node, used)`` returns an op that computes only the results with the used indices, and their new
-        indices. ``widen(node)``, also optional, undoes it as far as possible.
-    release : function, optional
-        ``release(*inputs, **settings)`` returns the replacement in a program, which is not differentiated any more:
-        the operand of a `stop_gradient`, the definition of a composite op.
-    updates : function, optional
-        ``updates(*inputs, **settings)`` returns pairs of an input and its new value, for variables that training
-        updates without gradients, such as running means; see `pellucid.collect_updates`.
-    behind : str
-        For internal ops, the public function that builds it or whose gradient contains it.
-    cost : number or function
-        Arithmetic operations per element of the result, or ``cost(node, size)`` in total, where ``size(e)`` is the
-        number of elements of an expression and ``size(e, axis)`` its length along an axis.
-    domain : (low, high), or one such pair per operand
-        Range of the operands of an elementwise op in generated tests.
-    edge : tuple
-        Values at which generated tests require a finite result and gradient.
-    examples : function, optional
-        ``examples(rng)`` returns operands and settings for generated tests of ops that are not elementwise.
-
-    Returns
-    -------
-    function
-        The public function. Its attribute ``op`` is the `Op`.
-
-    Examples
-    --------
-    >>> @pel.op(grad=lambda g, y, x: g * (1 - y * y), tex=r"\tanh({0:_})")
-    ... def tanh_of_this_page(xp, x):
-    ...     return xp.tanh(x)
-    >>> x = pel.vector("x")
-    >>> pel.grad(tanh_of_this_page(x).sum(), x)
-    1 - tanh_of_this_page(x) ** 2
-    >>> pel.check_op(tanh_of_this_page)
-    """
-
-    def make(value: Function) -> OpFunction:
-        parameters = list(inspect.signature(value).parameters.values())[1:]
-        variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
-        record = Op(
-            name=name or value.__name__,
-            value=value,
-            operands=tuple(p.name for p in parameters if p.default is p.empty),
-            variadic=variadic,
-            defaults={p.name: p.default for p in parameters if p.default is not p.empty},
-            infer=infer,
-            normalize=normalize,
-            grad=grad,
-            composite=composite,
-            differentiable=differentiable,
-            xla=xla,
-            floats=floats,
-            result=result,
-            conditions=conditions,
-            accepts=accepts,
-            promotes=(infer is None) if promotes is None else promotes,
-            core=0 if infer is None else core,
-            commutative=commutative,
-            folds=folds,
-            inference=inference,
-            release=release,
-            updates=updates,
-            narrow=narrow,
-            widen=widen,
-            behind=behind,
-            tex=tex,
-            text=text,
-            precedence=precedence,
-            tex_precedence=tex_precedence,
-            cost=cost,
-            domain=domain,
-            edge=edge,
-            examples=examples,
-        )
-        return register_op(record)
-
-    return make
+Function = Callable[..., Any]
+Example = tuple[Sequence[Any], dict[str, Any]]
+PrunedOp = tuple[Expr, dict[int, int]]
+"""An op with fewer results, and the new index of each result that is left by its old one."""
 
 
-class OpFunction(Protocol):
-    """The public function of an op."""
+@dataclass(frozen=True, eq=False)
+class Op:
+    """Definition of an op. See `op` for the fields."""
 
-    op: Op
+    name: str
+    value: Function
+    operands: tuple[str, ...]
+    variadic: bool = False
+    defaults: dict[str, Any] = field(default_factory=dict)
+    infer: Function | None = None
+    normalize: Function | None = None
+    grad: Function | None = None
+    composite: bool = False
+    differentiable: bool = True
+    xla: Function | None = None
+    floats: bool = False
+    result: Any = None
+    conditions: int = 0
+    accepts: str = "biuf"
+    promotes: bool = True
+    core: int | None = None
+    commutative: bool = False
+    folds: bool = True
+    inference: Function | None = None
+    release: Function | None = None
+    updates: Function | None = None
+    narrow: Callable[[Expr, Collection[int]], PrunedOp] | None = None
+    widen: Callable[[Expr], PrunedOp] | None = None
+    behind: str = ""
+    tex: Template | None = None
+    text: Template | None = None
+    precedence: int = ATOM
+    tex_precedence: int | None = None
+    cost: Any = 1
+    domain: Any = (-3.0, 3.0)
+    edge: tuple[Any, ...] = ()
+    examples: Callable[[np.random.Generator], list[Example]] | None = None
+    function: Function = field(default=lambda: None)
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}>"
+
+    @property
+    def elementwise(self) -> bool:
+        """Whether each element of the result depends on the same element of each operand only."""
+        return self.infer is None
+
+    def make(self, inputs: tuple[Expr, ...], settings: dict[str, Any]) -> Expr:
+        """Return this op on inputs, promoted to a common dtype, with normalized settings."""
+        if self.promotes:
+            inputs = (*inputs[: self.conditions], *promote_operands(inputs[self.conditions :], to_float=self.floats))
+        return self.make_promoted(inputs, settings)
+
+    def make_promoted(self, inputs: tuple[Expr, ...], settings: dict[str, Any]) -> Expr:
+        """Return this op on inputs that have a common dtype."""
+        try:
+            return self.intern_node(inputs, settings)
+        except PellucidError as error:
+            described = error.with_operands(inputs)
+            if len(str(error)) <= MAX_MESSAGE:
+                raise
+        try:
+            self.intern_node(tuple(Input(brief(i), i.shape, i.dtype) for i in inputs), settings)
+        except PellucidError as error:
+            described = error.with_operands(inputs)
+        raise described
+
+    def intern_node(self, inputs: tuple[Expr, ...], settings: dict[str, Any]) -> Expr:
+        if self.normalize is not None:
+            settings = self.normalize(*inputs, **settings)
+        hashable = to_hashable(settings)
+        return intern(self, inputs, hashable, lambda: self.infer_types(inputs, hashable))
+
+    def infer_types(self, inputs: tuple[Expr, ...], settings: Settings) -> tuple[Type, ...]:
+        if self.infer is None:
+            return (self.infer_elementwise_type(inputs, settings),)
+        result = self.infer(*inputs, **dict(settings))
+        return (result,) if isinstance(result, Type) else tuple(result)
+
+    def infer_elementwise_type(self, inputs: tuple[Expr, ...], settings: Settings) -> Type:
+        shape = broadcast([i.shape for i in inputs])
+        if isinstance(shape, ShapeMismatch):
+            shapes = " and ".join(format_shape(i.shape) for i in inputs)
+            raise ShapeError(
+                f"{self.format_application(inputs, settings)}: shapes {shapes} do not broadcast, because dimension "
+                f"{shape.axis} is {shape.left} in one and {shape.right} in another. Sizes must be equal, or 1"
+                + "; if they are equal, give both the same name"
+                * isinstance(shape.left, str)
+            )
+        dtype = self.result(dict(settings)) if callable(self.result) else self.result
+        if dtype is None and shape == inputs[-1].types[0].shape:
+            return inputs[-1].types[0]
+        return Type(shape, np.dtype(dtype) if dtype is not None else inputs[-1].dtype)
+
+    def format_application(self, inputs: Sequence[Any], settings: Settings | Mapping[str, Any] = ()) -> str:
+        """Return the text of this op on operands, for a message about an expression that cannot be built."""
+        texts = {i: brief(i) for i in inputs if isinstance(i, Expr) and i.op is not None}
+        long = {i: f"({text})" for i, text in texts.items() if text.endswith("…")}
+        return op_text(self, inputs, dict(settings), 200, long)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Apply the op to expressions or patterns."""
+        operands, settings = self.bind_arguments(args, kwargs)
+        for o in operands:
+            if isinstance(o, Operators) and o.is_pattern:
+                return o.apply(self, tuple(operands), settings)  # type: ignore[attr-defined]
+        head = [as_expr(o) for o in operands[: self.conditions]]
+        rest = operands[self.conditions :]
+        tail = promote_operands(rest, to_float=self.floats) if self.promotes else [as_expr(o) for o in rest]
+        for condition in head:
+            if condition.dtype != np.dtype(bool):
+                raise DtypeError(
+                    f"{self.name}: expected a boolean condition. Received: {brief(condition)}, which is "
+                    f"{condition.dtype}; compare it, as in x > 0"
+                ).with_operands([condition])
+        if len(self.accepts) < len(KIND_NAMES) and any(get_kind(e.dtype) not in self.accepts for e in tail):
+            raise DtypeError(self.explain_wrong_kind(rest)).with_operands(tail)
+        node = self.make_promoted((*head, *tail), {**self.defaults, **settings})
+        return node if len(node.types) == 1 else [get_output(node, i) for i in range(len(node.types))]
 
-
-def register_op(record: Op) -> OpFunction:
-    """Register an op and return its public function.
-
-    A custom op replaces an earlier one of the same name, so that a notebook cell can run again. Existing expressions
-    keep the op that they were built with.
-    """
-    known = FUNCTIONS.get(record.name)
-    if known is not None and (is_built_in(known) or is_built_in(record.value)):
-        raise OptionError(
-            f"pellucid already has a function named {record.name!r}. Choose another name for yours, with name='...'"
+    def explain_wrong_kind(self, operands: Sequence[Any]) -> str:
+        expected = " or ".join(KIND_NAMES[k] for k in "biuf" if k in self.accepts and k != "u")
+        exprs = [as_expr(o, type(o) if type(o) in (bool, int, float) else None) for o in operands]
+        received = next((e for e in exprs if get_kind(e.dtype) not in self.accepts), exprs[0])
+        fix = "convert it to numbers first"
+        if is_float(received.dtype):
+            fix = "compare it first, as in (x > 0) & (x < 1), or convert it to integers"
+        described = brief(received)
+        return (
+            f"{self.name}: expected {expected}. Received: {described}, which is {received.dtype}; {fix}: "
+            f"pel.cast({described}, 'int32')"
         )
-    made = make_op_function(record)
-    OPS[record.name] = record
-    FUNCTIONS[record.name] = made
-    return made
+
+    def bind_arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+        if not kwargs and len(args) == len(self.operands) and not self.variadic:
+            return list(args), {}
+        count = len(args) if self.variadic else len(self.operands)
+        operands, extra = list(args[:count]), args[count:]
+        settings = dict(zip(self.defaults, extra, strict=False))
+        if len(extra) > len(self.defaults):
+            names = [*self.operands, *self.defaults]
+            limit = f"{len(names)} argument{'s' * (len(names) != 1)} ({', '.join(names)})"
+            raise UseError(f"{self.name} takes at most {limit}. Received: {len(args)}")
+        open_operands = () if self.variadic else self.operands[len(operands) :]
+        for key, value in kwargs.items():
+            if key in self.defaults and key not in settings:
+                settings[key] = value
+            elif key not in open_operands:
+                names = [*self.operands, *self.defaults]
+                if key in names:
+                    raise UseError(f"{self.name} received its argument {key!r} twice")
+                hint = near_miss(SYNONYMS.get(key, key), names)
+                raise UseError(f"{self.name} takes no argument named {key!r}.{hint}")
+        operands += [kwargs[name] for name in open_operands if name in kwargs]
+        if len(operands) < count:
+            raise UseError(
+                f"{self.name} needs {', '.join(self.operands)}. Received: {len(operands)} of {count} operands"
+            )
+        return operands, settings
 
 
-def is_built_in(function: Function) -> bool:
-    """Tell whether a function is defined in pellucid."""
-    return (function.__module__ or "").partition(".")[0] == "pellucid"
+OUTPUT = Op(
+    name="output",
+    value=lambda xp, results, index=0: results[index],
+    operands=("results",),
+    defaults={"index": 0},
+    infer=lambda results, index: results.types[index],
+    promotes=False,
+    cost=0,
+    text=lambda operands, settings: [(operands[0], ATOM), f"[{settings['index']}]"],
+    tex=lambda operands, settings: [(operands[0], ATOM), f"_{{{settings['index']}}}"],
+)
+"""Selects one result of an op with several results."""
+
+PASSTHROUGH = Op(
+    name="identity",
+    value=lambda xp, x: x,
+    operands=("x",),
+    grad=lambda g, y, x: g,
+    release=lambda x: x,
+    folds=False,
+    cost=0,
+    text="{0}",
+    tex="{0}",
+)
+"""Identity that carries the record of a layer call that returned its input, such as a dropout of rate 0."""
 
 
-def make_op_function(record: Op) -> OpFunction:
-    @functools.wraps(record.value)
-    def function(*args: Any, **kwargs: Any) -> Any:
-        return record(*args, **kwargs)
-
-    signature = inspect.signature(record.value)
-    function.__signature__ = signature.replace(parameters=list(signature.parameters.values())[1:])  # type: ignore[attr-defined]
-    function.__name__ = record.name
-    made = cast(OpFunction, function)
-    made.op = record
-    object.__setattr__(record, "function", made)
-    return made
+def get_output(node: Expr, index: int) -> Expr:
+    """Return one result of an op with several results."""
+    return OUTPUT.make((node,), {"index": index})
 
 
-def register_function(function: Function) -> Function:
-    """Register a function that is built from ops, so that operators and NumPy's protocols find it."""
-    FUNCTIONS[function.__name__.rstrip("_")] = function
-    return function
-
-
-def alias(*names: str) -> Callable[[Named], Named]:
-    """Register a public function under more names, such as those of the Array API."""
-
-    def register(function: Named) -> Named:
-        for name in names:
-            FUNCTIONS[name] = function
-        return function
-
-    return register
+def get_result(node: Expr, index: int) -> Expr:
+    """Return one result of an op, whether it has one or several."""
+    return node if len(node.types) == 1 else get_output(node, index)

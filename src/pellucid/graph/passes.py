@@ -12,7 +12,7 @@ from typing import Any, overload
 
 from pellucid.graph.expr import Expr, Shared
 from pellucid.graph.naming import strip_labels
-from pellucid.graph.op_def import OUTPUT, Op, PrunedOp, get_result
+from pellucid.graph.op import OUTPUT, Op, PrunedOp, get_result
 from pellucid.graph.subgraph import Subgraph
 from pellucid.graph.traversal import copy_name, map_subgraphs, rebuild, replace_all, to_expr_list, topological
 

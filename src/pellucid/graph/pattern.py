@@ -8,7 +8,7 @@ from pellucid.extension_points import expression_text
 from pellucid.graph.operators import MAX_TEXT, Operators
 
 if TYPE_CHECKING:
-    from pellucid.graph.op_def import Op
+    from pellucid.graph.op import Op
 
 
 class Pattern(Operators):

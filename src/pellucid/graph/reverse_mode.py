@@ -15,7 +15,7 @@ from typing import Any
 from pellucid.graph.decomposition import symbolic
 from pellucid.graph.errors import GradientError
 from pellucid.graph.expr import Expr, as_expr
-from pellucid.graph.op_def import OUTPUT, Op
+from pellucid.graph.op import OUTPUT, Op
 from pellucid.graph.operators import call_op
 from pellucid.graph.traversal import topological
 from pellucid.graph.types import covers, is_float

@@ -14,7 +14,7 @@ from typing import Any
 
 from pellucid.graph.errors import OptionError, near_miss
 from pellucid.graph.expr import Constant, Expr, as_expr
-from pellucid.graph.op_def import Op
+from pellucid.graph.op import Op
 from pellucid.graph.operators import call_op
 from pellucid.graph.pattern import Pattern, make_hole
 from pellucid.graph.types import covers

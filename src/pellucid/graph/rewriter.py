@@ -18,7 +18,7 @@ from pellucid.graph.errors import RewriteError, UseError
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Expr, constant
 from pellucid.graph.naming import LabelStripper, NameRestorer, iterate_labeled, make_name_restorer
-from pellucid.graph.op_def import PASSTHROUGH, Op
+from pellucid.graph.op import PASSTHROUGH, Op
 from pellucid.graph.printing import text
 from pellucid.graph.rewrite_rule import FOLD, Rule, get_operand_signature, is_scalar_constant, select_rules
 from pellucid.graph.source_location import inherited_location

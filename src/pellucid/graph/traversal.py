@@ -8,7 +8,7 @@ from typing import Any
 
 from pellucid.graph.errors import UseError
 from pellucid.graph.expr import Expr, Input, Shared, attach_label, intern
-from pellucid.graph.op_def import PASSTHROUGH
+from pellucid.graph.op import PASSTHROUGH
 from pellucid.graph.source_location import inherited_location
 from pellucid.graph.subgraph import Subgraph
 

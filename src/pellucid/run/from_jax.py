@@ -17,8 +17,8 @@ import numpy as np
 from pellucid.graph.composite import check_settings, prepend_namespace_parameter
 from pellucid.graph.errors import DtypeError, GradientError, ShapeError, UseError
 from pellucid.graph.expr import Expr, to_hashable
-from pellucid.graph.op import OpFunction, make_op_function
-from pellucid.graph.op_def import Function, Op, get_output
+from pellucid.graph.op import Function, Op, get_output
+from pellucid.graph.op_decorator import OpFunction, make_op_function
 from pellucid.graph.operators import call_op
 from pellucid.graph.precedence import ATOM, Template
 from pellucid.graph.types import Dim, Type, Unknown, covers, format_shape, is_float

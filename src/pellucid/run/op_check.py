@@ -12,7 +12,7 @@ from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Expr, Input
 from pellucid.graph.gradient import grad
 from pellucid.graph.gradient_check import verify_grad
-from pellucid.graph.op_def import Op
+from pellucid.graph.op import Op
 from pellucid.graph.types import is_float
 from pellucid.run.jax_runtime import jax, x64
 

@@ -15,7 +15,7 @@ import numpy as np
 from pellucid.graph.errors import OptionError, near_miss
 from pellucid.graph.evaluate import compute_node, evaluate, use_lowerings
 from pellucid.graph.expr import Expr
-from pellucid.graph.op_def import OUTPUT
+from pellucid.graph.op import OUTPUT
 from pellucid.graph.printing import format_duration, text
 from pellucid.graph.validation import check_integer
 from pellucid.run.interpreter import NumpyProgram

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping
 
 from pellucid.graph.expr import Constant, Expr
-from pellucid.graph.op_def import OUTPUT
+from pellucid.graph.op import OUTPUT
 from pellucid.graph.printing import get_own_name
 from pellucid.graph.types import is_float
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from pellucid.graph.errors import ShapeError, near_miss
 from pellucid.graph.expr import Expr, Input, Shared
-from pellucid.graph.op_def import OUTPUT
+from pellucid.graph.op import OUTPUT
 from pellucid.graph.printing import format_duration, text
 from pellucid.graph.subgraph import Subgraph
 from pellucid.graph.traversal import topological

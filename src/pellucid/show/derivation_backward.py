@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pellucid.graph.expr import Constant, Expr, Input, constant
 from pellucid.graph.gradient import add_barriers, grad_barrier, needs_decomposition
 from pellucid.graph.naming import make_name_restorer
-from pellucid.graph.op_def import OUTPUT
+from pellucid.graph.op import OUTPUT
 from pellucid.graph.passes import remove_markers
 from pellucid.graph.printing import get_own_name
 from pellucid.graph.reverse_mode import apply_gradient_rule, find_differentiable

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pellucid.graph.expr import Constant, Expr, Input
-from pellucid.graph.op_def import OUTPUT, Op
+from pellucid.graph.op import OUTPUT, Op
 from pellucid.graph.reverse_mode import apply_gradient_rule
 from pellucid.graph.rewriter import simplify_all
 from pellucid.graph.subgraph import Subgraph

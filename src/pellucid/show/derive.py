@@ -13,7 +13,7 @@ from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Constant, Expr
 from pellucid.graph.gradient import grad, grad_barrier
 from pellucid.graph.naming import find_expressions, strip_calls
-from pellucid.graph.op_def import Op
+from pellucid.graph.op import Op
 from pellucid.graph.printing import get_own_name
 from pellucid.graph.rewriter import Journal, simplify_all
 from pellucid.graph.traversal import topological

@@ -16,7 +16,7 @@ from pellucid.graph.traversal import topological
 from pellucid.graph.types import is_float
 from pellucid.show.literals import array_to_source
 from pellucid.show.numpy_source import NumpyWriter, VariableNames
-from pellucid.show.source_extraction import SourceExtractor
+from pellucid.show.op_source_extraction import SourceExtractor
 
 MAX_TUPLE = 4
 """Maximum number of variables that one line assigns."""

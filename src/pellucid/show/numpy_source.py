@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.expr import Constant, Expr
-from pellucid.graph.op_def import Op
+from pellucid.graph.op import Op
 from pellucid.graph.printing import PythonNotation, render
 from pellucid.graph.subgraph import Subgraph
 from pellucid.graph.traversal import topological
 from pellucid.graph.types import format_shape
 from pellucid.show.auto_names import choose_symbol
 from pellucid.show.literals import array_to_source, make_attribute, make_literal, make_number, make_tuple, make_variable
-from pellucid.show.source_extraction import (
+from pellucid.show.op_source_extraction import (
     SourceExtractor,
     get_global_names,
     get_module_function,

@@ -15,11 +15,11 @@ import numpy as np
 from pellucid.graph import FUNCTIONS
 from pellucid.graph.errors import PellucidError, UseError
 from pellucid.graph.expr import Constant, Expr, constant
-from pellucid.graph.op_def import OUTPUT, Op
+from pellucid.graph.op import OUTPUT, Op
 from pellucid.graph.subgraph import Subgraph
 from pellucid.show.literals import make_attribute, make_literal, make_number, make_tuple, make_variable
 from pellucid.show.numpy_source import OPERAND_NAMES, NumpyWriter, Substitution, VariableNames, parse_text_form
-from pellucid.show.source_extraction import SourceExtractor
+from pellucid.show.op_source_extraction import SourceExtractor
 
 
 class PelWriter(NumpyWriter):

@@ -14,8 +14,8 @@ import numpy as np
 from pellucid.graph import linalg
 from pellucid.graph.errors import near_miss
 from pellucid.graph.expr import Expr
-from pellucid.graph.op import is_built_in
-from pellucid.graph.op_def import OPS, Op
+from pellucid.graph.op import OPS, Op
+from pellucid.graph.op_decorator import is_built_in
 from pellucid.graph.operators import FUNCTIONS
 from pellucid.graph.pattern import Pattern
 from pellucid.graph.printing import text

@@ -13,7 +13,7 @@ import numpy as np
 from pellucid.graph.decomposition import expand
 from pellucid.graph.errors import PellucidError
 from pellucid.graph.expr import Expr, Input
-from pellucid.graph.op_def import Op
+from pellucid.graph.op import Op
 from pellucid.graph.rewriter import simplify
 from pellucid.graph.types import KIND_NAMES, Unknown, is_float
 from pellucid.show.derivation_renderers import write_rule

@@ -6,7 +6,7 @@ from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 from pellucid.graph.expr import Constant, Expr
-from pellucid.graph.op_def import OUTPUT, get_result
+from pellucid.graph.op import OUTPUT, get_result
 from pellucid.graph.ops.index_spec import to_numpy_index
 from pellucid.graph.printing import get_own_name
 from pellucid.graph.traversal import topological

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.expr import Constant, Expr, Input, Shared
-from pellucid.graph.op_def import Op
+from pellucid.graph.op import Op
 from pellucid.graph.pattern import Pattern
 from pellucid.graph.precedence import ADD, ATOM, TemplatePiece
 from pellucid.graph.printing import check_printable, fill_template, get_given_name, get_operands, get_own_name, render

@@ -19,7 +19,7 @@ import numpy as np
 from pellucid.graph.errors import PellucidError
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Expr, Input
-from pellucid.graph.op_def import OUTPUT
+from pellucid.graph.op import OUTPUT
 from pellucid.graph.reverse_mode import apply_gradient_rule
 from pellucid.graph.types import is_float
 

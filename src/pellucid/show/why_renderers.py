@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pellucid.graph.expr import Constant, Expr, constant
-from pellucid.graph.op_def import OPS, Op
+from pellucid.graph.op import OPS, Op
 from pellucid.graph.pattern import Pattern, make_hole
 from pellucid.graph.precedence import ADD, ATOM
 from pellucid.graph.printing import text

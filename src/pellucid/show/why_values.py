@@ -10,7 +10,7 @@ import numpy as np
 
 from pellucid.graph.decomposition import expand
 from pellucid.graph.expr import Constant, Expr
-from pellucid.graph.op_def import OUTPUT, get_result
+from pellucid.graph.op import OUTPUT, get_result
 from pellucid.graph.printing import get_own_name, text
 from pellucid.graph.traversal import topological
 from pellucid.show.auto_names import choose_symbol

@@ -9,7 +9,7 @@ import pytest
 
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Expr, Input
-from pellucid.graph.op_def import OPS
+from pellucid.graph.op import OPS
 from pellucid.run.jax_runtime import jax, x64
 from pellucid.run.native.codegen import Signature, generate_program
 from pellucid.run.native.compile_cache import CompiledLoop

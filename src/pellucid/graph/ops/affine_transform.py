@@ -10,7 +10,7 @@ import numpy as np
 
 from pellucid.graph.errors import OptionError, ShapeError, near_miss
 from pellucid.graph.expr import Expr
-from pellucid.graph.op import op
+from pellucid.graph.op_decorator import op
 from pellucid.graph.ops.formatters import call_text, format_operand
 from pellucid.graph.ops.resize import get_spatial_sizes
 from pellucid.graph.types import Type, unify

@@ -11,7 +11,7 @@ import numpy as np
 from pellucid.graph.decomposition import symbolic
 from pellucid.graph.errors import ShapeError, brief
 from pellucid.graph.expr import Expr
-from pellucid.graph.op import op
+from pellucid.graph.op_decorator import op
 from pellucid.graph.ops.einsum import infer_einsum
 from pellucid.graph.ops.formatters import last_axis_text
 from pellucid.graph.ops.softmax import softmax

@@ -10,7 +10,7 @@ import numpy as np
 from pellucid.graph.decomposition import symbolic
 from pellucid.graph.errors import DtypeError, OptionError, ShapeError, brief
 from pellucid.graph.expr import Expr
-from pellucid.graph.op import op
+from pellucid.graph.op_decorator import op
 from pellucid.graph.ops.formatters import separate_operands
 from pellucid.graph.ops.normalization import standardize_grad, standardize_with
 from pellucid.graph.ops.reductions import cost_per_input

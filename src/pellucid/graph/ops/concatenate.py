@@ -9,7 +9,7 @@ import numpy as np
 
 from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr, as_expr, is_compatible_shape
-from pellucid.graph.op import alias, op, register_function
+from pellucid.graph.op_decorator import alias, op, register_function
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.reshape import draw_tensor, expand_dims, ravel
 from pellucid.graph.types import Type, Unknown, format_shape, normalize_axis, unify

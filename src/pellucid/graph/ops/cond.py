@@ -11,8 +11,8 @@ import numpy as np
 from pellucid.graph.errors import DtypeError, ShapeError, UseError, brief
 from pellucid.graph.evaluate import evaluate_subgraph
 from pellucid.graph.expr import Expr, Input, as_expr, is_compatible_shape, record_new_nodes
-from pellucid.graph.op import op, register_function
-from pellucid.graph.op_def import PrunedOp, get_result
+from pellucid.graph.op import PrunedOp, get_result
+from pellucid.graph.op_decorator import op, register_function
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.closure_conversion import as_list, collect_captures, make_body, to_operand
 from pellucid.graph.ops.formatters import separate_operands

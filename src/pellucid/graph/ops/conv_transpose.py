@@ -9,7 +9,7 @@ import numpy as np
 
 from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr
-from pellucid.graph.op import op
+from pellucid.graph.op_decorator import op
 from pellucid.graph.ops.convolution import conv, count_spatial_axes, get_window_size
 from pellucid.graph.ops.convolution_gradients import conv_kernel_gradient, transpose_conv
 from pellucid.graph.ops.formatters import call_text, format_operand

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.expr import as_expr
-from pellucid.graph.op import op
+from pellucid.graph.op_decorator import op
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.convolution import (
     compute_grouped_kernel_gradient,

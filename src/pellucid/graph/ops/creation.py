@@ -9,7 +9,7 @@ import numpy as np
 
 from pellucid.graph.errors import OptionError, ShapeError, UseError
 from pellucid.graph.expr import Constant, Expr, as_expr, constant
-from pellucid.graph.op import op, register_function
+from pellucid.graph.op_decorator import op, register_function
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.index_spec import check_integer_indices
 from pellucid.graph.types import Type, as_dtype, as_shape, format_shape

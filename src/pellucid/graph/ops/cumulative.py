@@ -8,7 +8,7 @@ import numpy as np
 
 from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr, as_expr
-from pellucid.graph.op import alias, op, register_function
+from pellucid.graph.op_decorator import alias, op, register_function
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.formatters import function_tex, method_text, settings_tex
 from pellucid.graph.ops.reductions import get_accumulator_dtype

@@ -6,7 +6,7 @@ import functools
 from typing import Any, NamedTuple
 
 from pellucid.graph.expr import Expr
-from pellucid.graph.op import op, register_function
+from pellucid.graph.op_decorator import op, register_function
 from pellucid.graph.ops.linear_solve import check_square, get_cubic_cost, inv, make_matrix_examples
 from pellucid.graph.ops.permute import matrix_transpose
 from pellucid.graph.ops.reshape import expand_dims

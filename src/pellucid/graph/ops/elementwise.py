@@ -9,7 +9,7 @@ import numpy as np
 
 from pellucid.graph.errors import DtypeError, brief
 from pellucid.graph.expr import Constant, as_expr
-from pellucid.graph.op import alias, op, register_function
+from pellucid.graph.op_decorator import alias, op, register_function
 from pellucid.graph.operators import call_op
 from pellucid.graph.precedence import ADD, MULTIPLY, NEGATE, POWER, TemplatePiece
 from pellucid.graph.types import as_dtype

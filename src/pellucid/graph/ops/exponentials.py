@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.op import op
+from pellucid.graph.op_decorator import op
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.elementwise import POSITIVE, evaluate_polynomial
 from pellucid.graph.precedence import POWER

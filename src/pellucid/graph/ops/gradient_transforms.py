@@ -12,7 +12,7 @@ import numpy as np
 
 from pellucid.graph.errors import GradientError
 from pellucid.graph.expr import Expr
-from pellucid.graph.op import op
+from pellucid.graph.op_decorator import op
 from pellucid.graph.operators import call_op
 from pellucid.graph.precedence import TemplatePiece
 

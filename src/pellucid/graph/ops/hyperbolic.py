@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.op import alias, op
+from pellucid.graph.op_decorator import alias, op
 from pellucid.graph.operators import call_op
 from pellucid.graph.precedence import ADD
 

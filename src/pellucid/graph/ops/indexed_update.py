@@ -9,7 +9,7 @@ import numpy as np
 
 from pellucid.graph.errors import DtypeError, NoSuchNameError, ShapeError, near_miss
 from pellucid.graph.expr import Constant, Expr, as_expr, constant
-from pellucid.graph.op import register_function
+from pellucid.graph.op_decorator import register_function
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.formatters import format_operand
 from pellucid.graph.ops.index_spec import as_indices, normalize_index

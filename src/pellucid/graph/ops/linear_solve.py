@@ -13,7 +13,7 @@ import numpy as np
 
 from pellucid.graph.errors import DtypeError, ShapeError
 from pellucid.graph.expr import Expr
-from pellucid.graph.op import op
+from pellucid.graph.op_decorator import op
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.formatters import format_operand
 from pellucid.graph.ops.matmul import broadcast_batch_axes

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.expr import as_expr, promote_operands
-from pellucid.graph.op import alias, op, register_function
+from pellucid.graph.op_decorator import alias, op, register_function
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.formatters import big_operator_tex, method_text
 from pellucid.graph.ops.reductions import cost_per_input, infer_reduced_type, normalize_reduction

@@ -10,7 +10,7 @@ import numpy as np
 from pellucid.graph.decomposition import symbolic
 from pellucid.graph.errors import OptionError, ShapeError, brief
 from pellucid.graph.expr import Expr
-from pellucid.graph.op import op
+from pellucid.graph.op_decorator import op
 from pellucid.graph.ops.formatters import last_axis_text
 from pellucid.graph.ops.reductions import cost_per_input
 from pellucid.graph.types import format_shape, normalize_axes

@@ -10,7 +10,7 @@ import numpy as np
 
 from pellucid.graph.errors import ShapeError, near_miss
 from pellucid.graph.expr import Expr, as_expr
-from pellucid.graph.op import op, register_function
+from pellucid.graph.op_decorator import op, register_function
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.formatters import axes_to_latex, format_operand, reduction_text
 from pellucid.graph.ops.reductions import infer_reduced_type, restore_axes

@@ -17,7 +17,7 @@ import numpy as np
 
 from pellucid.graph.errors import DtypeError, OptionError
 from pellucid.graph.expr import Expr
-from pellucid.graph.op import op
+from pellucid.graph.op_decorator import op
 from pellucid.graph.operators import call_op
 from pellucid.graph.precedence import Template, TemplatePiece
 from pellucid.graph.types import Type, as_dtype, format_shape, is_float

@@ -9,7 +9,7 @@ import numpy as np
 
 from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr
-from pellucid.graph.op import alias, op
+from pellucid.graph.op_decorator import alias, op
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.formatters import big_operator_tex, function_tex, method_text
 from pellucid.graph.precedence import BIG

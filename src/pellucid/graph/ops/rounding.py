@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pellucid.graph.op import alias, op, register_function
+from pellucid.graph.op_decorator import alias, op, register_function
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.elementwise import NUMERIC_KINDS, POSITIVE
 from pellucid.graph.precedence import ATOM, COMPARE, DIVIDE

@@ -10,8 +10,8 @@ from typing import Any
 
 from pellucid.graph.errors import DtypeError, OptionError, ShapeError
 from pellucid.graph.expr import Expr, Input, as_expr, is_compatible_shape
-from pellucid.graph.op import register_function
-from pellucid.graph.op_def import get_result
+from pellucid.graph.op import get_result
+from pellucid.graph.op_decorator import register_function
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.closure_conversion import (
     as_list,

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pellucid.graph.expr import Expr, Input
-from pellucid.graph.op_def import OPS, get_result
+from pellucid.graph.op import OPS, get_result
 from pellucid.graph.operators import build_expr, call_op
 from pellucid.graph.reverse_mode import pullback
 from pellucid.graph.subgraph import Subgraph

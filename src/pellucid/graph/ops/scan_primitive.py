@@ -10,8 +10,8 @@ import numpy as np
 from pellucid.graph.errors import ShapeError
 from pellucid.graph.evaluate import evaluate_subgraph
 from pellucid.graph.expr import Expr, Input
-from pellucid.graph.op import op
-from pellucid.graph.op_def import PrunedOp
+from pellucid.graph.op import PrunedOp
+from pellucid.graph.op_decorator import op
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.formatters import separate_operands
 from pellucid.graph.ops.scan_gradient import scan_grad

@@ -12,7 +12,7 @@ import numpy as np
 
 from pellucid.graph.errors import DtypeError, ShapeError
 from pellucid.graph.expr import Constant, Expr
-from pellucid.graph.op import OpFunction, op
+from pellucid.graph.op_decorator import OpFunction, op
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.formatters import format_operand
 from pellucid.graph.ops.index_spec import (

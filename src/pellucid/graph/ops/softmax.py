@@ -9,7 +9,7 @@ import numpy as np
 
 from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr, is_compatible_shape
-from pellucid.graph.op import op
+from pellucid.graph.op_decorator import op
 from pellucid.graph.operators import build_expr, call_op
 from pellucid.graph.ops.exponentials import exp
 from pellucid.graph.ops.formatters import axes_to_latex, format_operand, function_tex, last_axis_text, reduction_text

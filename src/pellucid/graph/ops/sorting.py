@@ -10,7 +10,7 @@ import numpy as np
 
 from pellucid.graph.errors import OptionError, ShapeError
 from pellucid.graph.expr import Constant, Expr, as_expr
-from pellucid.graph.op import op, register_function
+from pellucid.graph.op_decorator import op, register_function
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.formatters import format_operand, settings_tex
 from pellucid.graph.ops.index_spec import as_indices

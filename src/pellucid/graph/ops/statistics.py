@@ -11,7 +11,7 @@ import numpy as np
 
 from pellucid.graph.errors import OptionError, ShapeError
 from pellucid.graph.expr import Expr, as_expr
-from pellucid.graph.op import op, register_function
+from pellucid.graph.op_decorator import op, register_function
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.formatters import format_operand, function_tex, method_text, settings_tex
 from pellucid.graph.ops.reductions import (

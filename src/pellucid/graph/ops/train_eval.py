@@ -6,7 +6,7 @@ from typing import Any
 
 from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr
-from pellucid.graph.op import op
+from pellucid.graph.op_decorator import op
 from pellucid.graph.ops.formatters import format_operand
 from pellucid.graph.types import Type, unify
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from pellucid.graph.errors import DtypeError, ShapeError
 from pellucid.graph.expr import Constant, Expr
-from pellucid.graph.op import op, register_function
+from pellucid.graph.op_decorator import op, register_function
 from pellucid.graph.operators import call_op
 from pellucid.graph.precedence import ADD
 

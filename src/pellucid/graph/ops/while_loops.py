@@ -10,8 +10,8 @@ import numpy as np
 from pellucid.graph.errors import GradientError, ShapeError
 from pellucid.graph.evaluate import evaluate_subgraph
 from pellucid.graph.expr import Expr, Input, as_expr, constant
-from pellucid.graph.op import op, register_function
-from pellucid.graph.op_def import get_result
+from pellucid.graph.op import get_result
+from pellucid.graph.op_decorator import op, register_function
 from pellucid.graph.ops.closure_conversion import (
     as_list,
     collect_captures,

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.expr import Expr, Input
-from pellucid.graph.op import OpFunction
+from pellucid.graph.op_decorator import OpFunction
 from pellucid.graph.ops.activations import sigmoid
 from pellucid.graph.ops.concatenate import join
 from pellucid.graph.ops.elementwise import power

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.expr import Expr
-from pellucid.graph.op import OpFunction
+from pellucid.graph.op_decorator import OpFunction
 from pellucid.graph.ops.activations import leaky_relu, relu, sigmoid, softplus
 from pellucid.graph.ops.elementwise import add
 from pellucid.graph.ops.hyperbolic import tanh

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.expr import Expr, Input
-from pellucid.graph.op import OpFunction
+from pellucid.graph.op_decorator import OpFunction
 from pellucid.graph.ops.permute import transpose
 from pellucid.graph.ops.reductions import max_, mean, min_, prod, sum
 from pellucid.graph.ops.reshape import broadcast_like, size

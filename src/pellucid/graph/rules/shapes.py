@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.expr import Constant, Expr, Input, constant
-from pellucid.graph.op_def import OUTPUT, get_result
+from pellucid.graph.op import OUTPUT, get_result
 from pellucid.graph.operators import build_expr
 from pellucid.graph.ops.elementwise import add, cast, multiply, subtract, true_divide
 from pellucid.graph.ops.index_spec import FULL_SLICE

@@ -9,7 +9,7 @@ import numpy as np
 
 from pellucid.graph.errors import PellucidError, StorageError, near_miss
 from pellucid.graph.expr import Expr, Input, Shared, as_expr, attach_label, constant, is_compatible_shape, pause_gc
-from pellucid.graph.op_def import OPS, OUTPUT, PASSTHROUGH, Op
+from pellucid.graph.op import OPS, OUTPUT, PASSTHROUGH, Op
 from pellucid.graph.serialization.attributes import DimEncoder, decode_setting
 from pellucid.graph.serialization.writer import FORMAT, TAGS
 from pellucid.graph.subgraph import Subgraph

@@ -9,7 +9,7 @@ import numpy as np
 
 from pellucid.graph.errors import StorageError
 from pellucid.graph.expr import Constant, Expr, Input, Shared, as_expr
-from pellucid.graph.op_def import OPS, OUTPUT, PASSTHROUGH
+from pellucid.graph.op import OPS, OUTPUT, PASSTHROUGH
 from pellucid.graph.serialization.attributes import DimEncoder, encode_setting
 from pellucid.graph.subgraph import Subgraph
 

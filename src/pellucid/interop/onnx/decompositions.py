@@ -12,7 +12,7 @@ import numpy as np
 from pellucid.graph.decomposition import symbolic
 from pellucid.graph.errors import PellucidError, ShapeError
 from pellucid.graph.expr import Expr
-from pellucid.graph.op_def import OUTPUT
+from pellucid.graph.op import OUTPUT
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.convolution import conv
 from pellucid.graph.ops.scan import scan

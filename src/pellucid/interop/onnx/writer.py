@@ -9,7 +9,7 @@ import numpy as np
 
 from pellucid.graph.errors import brief
 from pellucid.graph.expr import Constant, Expr, Shared
-from pellucid.graph.op_def import OUTPUT
+from pellucid.graph.op import OUTPUT
 from pellucid.graph.source_location import format_location
 from pellucid.graph.subgraph import Subgraph
 from pellucid.graph.types import Dim, Shape, Unknown

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pellucid.graph.expr import Expr, attach_label
-from pellucid.graph.op_def import PASSTHROUGH
+from pellucid.graph.op import PASSTHROUGH
 
 _inside: ContextVar[bool] = ContextVar("inside a layer", default=False)
 

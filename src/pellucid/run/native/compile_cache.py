@@ -19,7 +19,7 @@ import numpy as np
 
 from pellucid.graph.errors import DtypeError, StorageError
 from pellucid.graph.expr import Constant
-from pellucid.graph.op_def import Op
+from pellucid.graph.op import Op
 from pellucid.graph.serialization import GraphWriter
 from pellucid.graph.types import as_dtype
 from pellucid.run.compilation_cache import (

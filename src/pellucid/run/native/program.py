@@ -13,13 +13,12 @@ from pellucid.graph.expr import Shared
 from pellucid.run.environment import is_enabled
 from pellucid.run.interrupts import DeferSigint
 from pellucid.run.jax_runtime import configure_allocator, runs_on_cpu, without_jax_notes, x64
-from pellucid.run.native import trial_driver
 from pellucid.run.native.codegen import MAX_SCRATCH_BYTES, Signature, generate_program
 from pellucid.run.native.compile_cache import CompiledLoop, get_entry_path, load_entry, save_entry
 from pellucid.run.native.compiler import find_compiler, load_library
 from pellucid.run.native.errors import NotNative
 from pellucid.run.native.jaxpr_reader import trace_step
-from pellucid.run.native.trial_driver import TrialDriver
+from pellucid.run.native.sweep_driver import SweepDriver, load_driver
 from pellucid.run.program import BatchedProgram, OutputHistory, Program
 from pellucid.run.xla import HISTORY_BYTES, MAX_CHUNK_STEPS, XlaProgram
 
@@ -167,7 +166,7 @@ class AutoProgram(XlaProgram):
             return None
         mapped = self.program.mapped if isinstance(self, BatchedAutoProgram) else None
         try:
-            driver = TrialDriver(steps, last_step, mapped, self.count_members(args))
+            driver = SweepDriver(steps, last_step, mapped, self.count_members(args))
         except NotNative:
             return None
         arranged, last_arranged = self.arrange_arguments(args, True), self.arrange_arguments(last_args, True)
@@ -200,7 +199,7 @@ class BatchedAutoProgram(AutoProgram):
             for values, mapped in zip(leaves, self.program.mapped, strict=True)
         )
         check_size(self.program.one, state, member_args)
-        trial_driver.load_driver()  # fails here rather than at the first step
+        load_driver()  # fails here rather than at the first step
         return prepare_loop(XlaProgram(self.program.one), state, read, member_args, walk)
 
     def count_members(self, args: list[Any]) -> int:
@@ -219,7 +218,7 @@ class BatchedAutoProgram(AutoProgram):
     def run_steps(
         self, loop: CompiledLoop, state: list[Any], read: list[Any], args: list[Any], first: int, count: int
     ) -> list[Any]:
-        driver = TrialDriver(loop, None, self.program.mapped, self.count_members(args))
+        driver = SweepDriver(loop, None, self.program.mapped, self.count_members(args))
         return driver(state, read, args, [], first, count, 1)
 
 

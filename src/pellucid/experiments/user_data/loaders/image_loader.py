@@ -88,8 +88,8 @@ def read_inputs(description: Mapping[str, Any], file: str, strict: bool) -> Iter
     """Yield an image, or those of a folder or zip archive, in batches."""
     import numpy as np
 
-    from pellucid.data.archive import ArchiveReadError
     from pellucid.data.errors import DataError, DataWarning
+    from pellucid.data.file_source import ArchiveReadError
     from pellucid.data.image_decoding import ImageDecodeError, decode_image, raise_on_decompression_bombs
 
     size = tuple(description["size"])
@@ -115,8 +115,8 @@ def read_inputs(description: Mapping[str, Any], file: str, strict: bool) -> Iter
 
 def open_images(file: str) -> Iterator[tuple[str, Callable[[], bytes]]]:
     """Yield the names of images, each with a function that reads it."""
-    from pellucid.data.archive import open_file_source, read_file
     from pellucid.data.errors import DataError
+    from pellucid.data.file_source import open_file_source, read_file
     from pellucid.data.image_decoding import SUFFIXES
 
     path = Path(file)

@@ -20,7 +20,7 @@ from pellucid.run.native.compiler import load_library
 
 
 class TrialArrays(ctypes.Structure):
-    """The struct of that name in ``trial_driver.c``."""
+    """The struct of that name in ``sweep_driver.c``."""
 
     _fields_ = [
         ("count", ctypes.c_int64),
@@ -31,7 +31,7 @@ class TrialArrays(ctypes.Structure):
 
 @functools.cache
 def load_driver() -> Any:
-    return load_library(Path(__file__).with_name("trial_driver.c").read_text("utf-8")).run_trials
+    return load_library(Path(__file__).with_name("sweep_driver.c").read_text("utf-8")).run_trials
 
 
 @functools.cache
@@ -46,7 +46,7 @@ if hasattr(os, "register_at_fork"):
 
 
 @dataclass
-class TrialDriver:
+class SweepDriver:
     """Runs the steps of all trials."""
 
     steps: CompiledLoop

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from pellucid.data import DataError, DataWarning, archive, image_folder, image_parts
+from pellucid.data import DataError, DataWarning, file_source, image_folder, image_parts
 
 
 def png(color: str = "red") -> bytes:
@@ -102,7 +102,7 @@ def test_a_damaged_member_is_skipped(tmp_path: Path) -> None:
 
 
 def test_a_too_large_file_is_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archive, "MAXIMUM_FILE_BYTES", 5000)
+    monkeypatch.setattr(file_source, "MAXIMUM_FILE_BYTES", 5000)
     members = {**GOOD, "pets/cat.1.png": bytes(1_000_000)}
     reason = {"pets/cat.1.png": "larger than the 5000 bytes allowed"}
     assert read_skipped(write_archive(tmp_path / "pets.zip", members, compression=zipfile.ZIP_DEFLATED)) == reason
@@ -113,7 +113,7 @@ def test_a_too_large_file_is_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_too_many_files_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archive, "MAXIMUM_FILES", 1)
+    monkeypatch.setattr(file_source, "MAXIMUM_FILES", 1)
     path = write_archive(tmp_path / "pets.zip", GOOD)
     with pytest.raises(DataError, match="has more than the 1 files allowed"):
         image_folder(path)
