@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import pellucid as pel
-from pellucid.run import partitioning, xla
+from pellucid.run import xla
 
 
 @pytest.fixture

@@ -13,10 +13,10 @@ from pellucid.graph.evaluate import use_lowerings
 from pellucid.graph.expr import Constant, Shared
 from pellucid.run.allocator import TrimPolicy
 from pellucid.run.compilation_cache import compile_or_load
+from pellucid.run.graph_partitioning import MAX_EXPRESSIONS, PartitionedStep
 from pellucid.run.interrupts import DeferSigint
 from pellucid.run.jax_runtime import get_first_line, jax, without_jax_notes, x64
 from pellucid.run.kernels.lowerings import get_lowerings
-from pellucid.run.partitioning import MAX_EXPRESSIONS, PartitionedStep
 from pellucid.run.program import OutputHistory, Program, Shapes
 
 HISTORY_BYTES = 4 * 2**20
