@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 import pellucid as pel
-from pellucid.run import xla
+from pellucid.run import graph_partitioning, xla
 
 
 @pytest.fixture
 def small_partitions(monkeypatch):
-    monkeypatch.setattr(partitioning, "PARTITION_SIZE", 7)
+    monkeypatch.setattr(graph_partitioning, "PARTITION_SIZE", 7)
     monkeypatch.setattr(xla, "MAX_EXPRESSIONS", 0)
 
 
@@ -63,5 +63,5 @@ def test_a_chain_of_thousands_compiles_and_runs():
     for i in range(5000):
         cost = pel.sin(cost) if i % 2 else cost * w[0]
     f = pel.function([x], cost)
-    assert f.program.size > partitioning.MAX_EXPRESSIONS
+    assert f.program.size > graph_partitioning.MAX_EXPRESSIONS
     np.testing.assert_allclose(f([0.1, 0.2, 0.3]), pel.function([x], cost, mode="numpy")([0.1, 0.2, 0.3]), rtol=1e-3)
