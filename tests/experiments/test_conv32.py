@@ -10,6 +10,7 @@ from pellucid.experiments.conv32 import conv32
 from pellucid.experiments.runner import run_experiment
 
 
+@pytest.mark.slow
 def test_it_learns_the_built_in_digits(tmp_path: Path) -> None:
     record, error = run_experiment(conv32, {"images": 1000, "test": 300, "epochs": 2, "batch": 25}, tmp_path)
     assert error is None

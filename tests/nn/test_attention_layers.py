@@ -125,6 +125,7 @@ def test_dropout_is_active_in_training_only(value: Any) -> None:
     np.testing.assert_allclose(first[3].sum(-1), 1, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_attention_learns_to_copy_the_previous_word() -> None:
     rng = np.random.default_rng(0)
     words = rng.integers(0, 6, (64, STEPS)).astype("int32")

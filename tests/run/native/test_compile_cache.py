@@ -72,7 +72,7 @@ def test_the_key_depends_on_the_source_files(folder: Path, monkeypatch: pytest.M
 
 def test_the_source_files_are_found() -> None:
     names = {Path(path).name for path, *_ in compile_cache.stamp_sources()}
-    assert {"equations.py", "vector_math.c", "hyperbolic.py", "affine.py", "evaluate.py"} <= names
+    assert {"equations.py", "vector_math.c", "hyperbolic.py", "evaluate.py"} <= names
     assert any("jax" in path for path, *_ in compile_cache.stamp_sources())
 
 
