@@ -356,7 +356,7 @@ def test_processes_that_differ_are_refused(tmp_path: Path) -> None:
     for found in run(tmp_path, 2, "collect_errors_of_differing_processes"):
         assert len(found) == 8
         for name in list(found)[2:-1]:
-            assert f"Expected the same {name} in every process. Received: another in process 1" in found[name]
+            assert f"Expected the same {name} in all processes. Received: process 1 differs" in found[name]
 
 
 @pytest.mark.slow
