@@ -6,6 +6,7 @@ from pellucid.graph.ops import (
     affine_transform,
     attention,
     batch_normalization,
+    cofactors,
     concatenate,
     cond,
     conv_transpose,

@@ -13,7 +13,7 @@ from pellucid.graph.operators import call_op
 from pellucid.graph.ops.formatters import function_tex, method_text, settings_tex
 from pellucid.graph.ops.reductions import get_accumulator_dtype
 from pellucid.graph.ops.reshape import infer_new_shape
-from pellucid.graph.types import Type, normalize_axis
+from pellucid.graph.types import Type, normalize_axis, unify_shapes
 from pellucid.graph.validation import check_integer
 
 
@@ -132,9 +132,16 @@ def shift(xp: Any, x: Any, axis: Any = 0, steps: Any = 1, fill: Any = 0) -> Any:
 
 
 def _infer_recurrence(a: Expr, b: Expr, axis: int, reverse: bool) -> Type:
-    if a.shape != b.shape:
+    shape = unify_shapes(a.shape, b.shape)
+    if shape is None:
         raise ShapeError(f"recurrence: expected equal shapes. Received: {a}, {a.type}, and {b}, {b.type}")
-    return b.type
+    return Type(shape, b.dtype)
+
+
+def _check_equal_shapes(a: Any, b: Any) -> None:
+    """Refuse sizes that were unknown when the graph was built and differ now."""
+    if a.shape != b.shape:
+        raise ValueError("operands of different shapes")
 
 
 def _recurrence_grad(g: Any, y: Any, a: Any, b: Any, axis: int, reverse: bool) -> Any:
@@ -145,6 +152,8 @@ def _recurrence_grad(g: Any, y: Any, a: Any, b: Any, axis: int, reverse: bool) -
 
 def _recurrence_xla(xp: Any, a: Any, b: Any, axis: int, reverse: bool) -> Any:
     from jax.lax import associative_scan
+
+    _check_equal_shapes(a, b)
 
     def compose(first: Any, second: Any) -> Any:
         return first[0] * second[0], first[1] * second[0] + second[1]
@@ -184,6 +193,7 @@ def recurrence(xp: Any, a: Any, b: Any, axis: Any = 0, reverse: Any = False) -> 
     ----------
     G. E. Blelloch, Prefix sums and their applications, CMU-CS-90-190 (1990), section 1.4.
     """
+    _check_equal_shapes(a, b)
     result = np.empty_like(b)
     factors, terms, states = (np.moveaxis(array, axis, 0) for array in (a, b, result))
     state = np.zeros_like(terms[:1]).sum(axis=0)

@@ -23,7 +23,7 @@ from pellucid.graph.ops.reductions import (
     restore_axes,
 )
 from pellucid.graph.precedence import ADD, BIG, TemplatePiece
-from pellucid.graph.types import Type, normalize_axes, unify
+from pellucid.graph.types import Type, normalize_axes
 
 
 def subtract_maximum(xp: Any, x: Any, maximum: Any) -> Any:
@@ -152,7 +152,7 @@ def log1m_softmax(xp: Any, x: Any, axis: Any = -1) -> Any:
 
 def _infer_crossentropy(y: Expr, z: Expr) -> Type:
     check_integer_indices(y, "sparse_crossentropy")
-    if z.ndim != y.ndim + 1 or any(unify(a, b) is None for a, b in zip(y.shape, z.shape, strict=False)):
+    if z.ndim != y.ndim + 1 or not is_compatible_shape(y.shape, z.shape[:-1]):
         raise ShapeError(
             "sparse_crossentropy: expected scores of the labels' shape and one more axis for the classes. Received: "
             f"labels {format_operand(y)}, and scores {format_operand(z)}"

@@ -8,13 +8,12 @@ from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr
 from pellucid.graph.op_decorator import op
 from pellucid.graph.ops.formatters import format_operand
-from pellucid.graph.types import Type, unify
+from pellucid.graph.types import Type, unify_shapes
 
 
 def _infer_type(training: Expr, inference: Expr) -> Type:
-    dims = [unify(a, b) for a, b in zip(training.shape, inference.shape, strict=False)]
-    shape = tuple(d for d in dims if d is not None)
-    if training.ndim != inference.ndim or len(shape) != training.ndim:
+    shape = unify_shapes(training.shape, inference.shape)
+    if shape is None:
         raise ShapeError(
             "training_only: expected expressions of one shape for training and inference. Received: "
             f"{format_operand(training)}, and {format_operand(inference)}"
