@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,6 +36,18 @@ def test_gradient_ignores_infinity_in_the_unselected_branch_of_where() -> None:
     x = pel.vector("x")
     with np.errstate(divide="ignore"):
         np.testing.assert_array_equal(gradient_at(pel.where(x > 0, pel.log(x), 0).sum(), x, [0, 2]), [0, 0.5])
+
+
+@pytest.mark.parametrize("select", [lambda c, y: pel.where(c, y, 1), lambda c, y: pel.where(~c, 1, y)])
+def test_second_derivative_ignores_nan_in_the_unselected_branch_of_where(select: Any) -> None:
+    x, v = pel.vector("x", dtype="float64"), pel.vector("v", dtype="float64")
+    y = select(x > 0, pel.sqrt(x))
+    product = pel.hessian_vector_product((pel.tanh(y) + y * y).sum(), x, v)
+    with np.errstate(invalid="ignore"):
+        found = pel.function([x, v], product, mode="numpy")([-2.0, 4.0], [1.0, 1.0])
+    t = np.tanh(2.0)
+    expected = (1 - t**2) * (-t / 8 - 1 / 32)  # the second derivative of tanh(sqrt(x)) at 4
+    np.testing.assert_allclose(found, [0, expected], rtol=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -9,17 +9,16 @@ from typing import Any
 import numpy as np
 
 import pellucid as pel
-from pellucid.graph.errors import PellucidError
+from pellucid.graph.errors import DtypeError, PellucidError
 from pellucid.graph.expr import Expr
 
 from .operations import OPERATIONS, Operation
-from .program import Array, InputData, Line, Program, find_names, run_line, widen
-from .reference import REFERENCE
+from .program import Array, InputData, Line, Program, find_names, run_line, run_reference, widen
 
 MAX_ELEMENTS = 150
 MAX_MAGNITUDE = 1e3
 MAX_ATTEMPTS = 30
-SPECIAL_VALUES = (0.0, -0.0, 0.5, -0.5, 1.5, 2.5, 1.0, -1.0, -2.0, np.inf, -np.inf, np.nan, 1e9, -1e-9)
+SPECIAL_VALUES = (0.0, -0.0, 0.5, -0.5, 1.5, 2.5, 1.0, -1.0, -2.0, np.inf, -np.inf, np.nan, 1e3, -1e-3)
 STYLES = ("smooth", "halves", "special")
 """Kinds of data: generic numbers, multiples of 1/2 with ties, or those with infinities, NaN and extremes."""
 
@@ -86,9 +85,9 @@ class Generator:
         self.variables[name] = Variable(name, widen(value), pel.Input(name, data.dims, data.dtype))
         return name
 
-    def draw_floats(self, shape: Sequence[int]) -> Array:
+    def draw_floats(self, shape: Sequence[int], style: str = "") -> Array:
         rng = self.rng
-        style = self.style if rng.random() < 0.8 else "smooth"
+        style = style or (self.style if rng.random() < 0.8 else "smooth")
         if style == "special":
             return rng.choice(SPECIAL_VALUES, shape).astype(self.dtype)
         if style == "halves":
@@ -99,6 +98,10 @@ class Generator:
     def make_float(self, shape: Sequence[int], literal: bool = False, like: str | None = None, drop: int = 0) -> str:
         del like, drop
         return self.add_input(self.draw_floats(shape), literal)
+
+    def make_finite(self, shape: Sequence[int]) -> str:
+        """Make an array of known sizes without infinities, which weights of 0 would turn into NaN."""
+        return self.add_input(self.draw_floats(shape, "smooth"), literal=True)
 
     def make_regular(self, shape: Sequence[int]) -> str:
         """Make matrices that are far from singular."""
@@ -276,8 +279,7 @@ class Generator:
             raise Unsuitable
         values = {v.name: v.value for v in self.variables.values()}
         try:
-            with np.errstate(all="ignore"):
-                value = np.asarray(run_line(code, REFERENCE, values))
+            value = run_reference(code, values)
         except (np.linalg.LinAlgError, ValueError, OverflowError) as error:
             raise Unsuitable from error  # a singular matrix, an integer to a negative power, an index of infinity
         if not self.is_acceptable(value, code):
@@ -285,8 +287,8 @@ class Generator:
         try:
             expr = run_line(code, pel, {v.name: v.expr for v in self.variables.values()})
         except PellucidError as error:
-            # A named or unknown size may not fit, or must be known.
-            if self.named or self.unknown:
+            # A named or unknown size may not fit, or must be known; updates keep the dtype.
+            if self.named or self.unknown or isinstance(error, DtypeError):
                 raise Unsuitable from error
             raise AssertionError(f"NumPy computes {code} and pellucid refuses it: {error}") from error
         if value.dtype.kind != "f" and expr.dtype.kind == value.dtype.kind:

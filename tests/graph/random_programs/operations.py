@@ -503,7 +503,8 @@ def pool(g: Generator) -> str:
     name = g.choose(["max_pool", "sum_pool", "average_pool"])
     x = g.make_float(g.choose([(2, 4, 3), (1, 4, 5, 2)]), literal=g.rng.random() < 0.5)
     settings = g.choose(["2", "2, strides=1", "3, strides=2", "2, padding='same'", "3, strides=1, padding='same'"])
-    return f"pel.{name}({x}, {settings})"
+    code = f"pel.{name}({x}, {settings})"
+    return g.choose([code, f"pel.tanh({code})"])
 
 
 @operation
@@ -514,14 +515,13 @@ def extract_patches(g: Generator) -> str:
 
 @operation
 def resize(g: Generator) -> str:
-    x = g.make_float((1, 3, 4, 2), literal=True)
+    x = g.make_finite((1, 3, 4, 2))
     return f"pel.resize({x}, {g.choose([(2, 2), (5, 3), (6, 8)])}, interpolation={g.choose(['bilinear', 'nearest'])!r})"
 
 
 @operation
 def affine_transform(g: Generator) -> str:
-    x = g.make_float((1, 3, 4, 2), literal=True)
-    return f"pel.affine_transform({x}, {g.make_float((2, 3), literal=True)} + 0.37)"
+    return f"pel.affine_transform({g.make_finite((1, 3, 4, 2))}, {g.make_finite((2, 3))} + 0.37)"
 
 
 SCAN_STEPS = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import CodeType
@@ -26,6 +27,13 @@ NAME = re.compile(r"\b[xv]\d+\b")
 @functools.lru_cache(4096)
 def compile_line(code: str) -> CodeType:
     return compile(code, code, "eval")
+
+
+def run_reference(code: str, variables: Mapping[str, Any]) -> Array:
+    """Evaluate a line with the reference, without warnings."""
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of a variance with ddof=1 of one element
+        return np.asarray(run_line(code, REFERENCE, variables))
 
 
 def run_line(code: str, library: Any, variables: Mapping[str, Any]) -> Any:
@@ -121,10 +129,9 @@ class Program:
         variables: Values = {i.name: widen(i.value) for i in self.inputs} | dict(values or {})
         if noise is not None:
             variables = {name: perturb(value, noise) for name, value in variables.items()}
-        with np.errstate(all="ignore"):
-            for line in self.lines:
-                value = widen(np.asarray(run_line(line.code, REFERENCE, variables)))
-                variables[line.target] = value if noise is None else perturb(value, noise)
+        for line in self.lines:
+            value = widen(run_reference(line.code, variables))
+            variables[line.target] = value if noise is None else perturb(value, noise)
         return variables
 
     def to_source(self, mode: str = "auto", rewrite: bool = True, over: bool = False, order: int = 2) -> str:
@@ -170,7 +177,9 @@ def perturb(value: Any, noise: Any, everywhere: bool = False) -> Any:
     errors = noise(value.shape)
     if everywhere:
         return (value + np.maximum(np.abs(value), 1e-3) * errors).astype(value.dtype)
-    return np.where(is_inexact(value), value * (1 + errors), value).astype(value.dtype)
+    cancelled = np.abs(value) < np.abs(errors)  # such as sinc(1), whose sign is a rounding error
+    size = np.where(cancelled, 1, value)
+    return np.where(is_inexact(value), value + size * errors, value).astype(value.dtype)
 
 
 def make_direction(i: InputData) -> Array:

@@ -41,7 +41,8 @@ def reduce_axes(function: Any) -> Any:
 
 
 def log_softmax(x: Array) -> Array:
-    return scipy.special.log_softmax(x, axis=-1) if x.size else x
+    shifted = x - np.max(x, axis=-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
 
 
 def log1m_softmax(x: Array) -> Array:
@@ -49,6 +50,7 @@ def log1m_softmax(x: Array) -> Array:
     others = np.stack(
         [scipy.special.logsumexp(c, axis=-1) if c.size else np.full(c.shape[:-1], -np.inf) for c in columns], -1
     )
+    others[np.isposinf(x).any(axis=-1)] = np.nan
     return others - scipy.special.logsumexp(x, axis=-1, keepdims=True)
 
 
@@ -266,13 +268,25 @@ def shift(x: Any, axis: int = 0, steps: int = 1, fill: float = 0) -> Array:
     return np.moveaxis(result, 0, axis)
 
 
+def quantile(x: Array, q: float = 0.5) -> Array:
+    """Interpolate between neighbors. NumPy's formula is NaN next to an infinity even without interpolation."""
+    ordered, place = np.sort(x, axis=-1), q * (x.shape[-1] - 1)
+    below, t = int(np.floor(place)), place - np.floor(place)
+    value = ordered[..., below]
+    value = (1 - t) * value + t * ordered[..., below + 1] if t else value
+    return np.where(np.isnan(x).any(axis=-1), np.nan, value)
+
+
 def sort(x: Any, axis: Any = -1, descending: bool = False) -> Array:
     found = np.sort(x, axis=axis)
     return np.flip(found, axis) if descending else found
 
 
 def argsort(x: Any, axis: Any = -1, descending: bool = False) -> Array:
-    return np.argsort(-x if descending else x, axis=axis, kind="stable")
+    """Sort stably, with NaN as the largest number."""
+    if not descending:
+        return np.argsort(x, axis=axis, kind="stable")
+    return np.lexsort((-x, ~np.isnan(x)), axis=axis)
 
 
 def top_k(x: Any, k: int, axis: int = -1) -> list[Array]:
@@ -343,7 +357,8 @@ class Reference:
     rms_normalize = staticmethod(at_axes(lambda x, epsilon=1e-6: x / np.sqrt((x**2).mean(-1, keepdims=True) + epsilon)))
     local_response_normalization = staticmethod(local_response_normalization)
     vector_norm = staticmethod(reduce_axes(lambda x, ord=2: np.linalg.norm(x, ord=ord, axis=-1)))
-    quantile = staticmethod(reduce_axes(lambda x, q=0.5: np.quantile(x, q, axis=-1)))
+    quantile = staticmethod(reduce_axes(quantile))
+    median = staticmethod(reduce_axes(quantile))
     logabsdet = staticmethod(lambda x: np.linalg.slogdet(x)[1])
     signdet = staticmethod(lambda x: np.linalg.slogdet(x)[0])
     solve_triangular = staticmethod(solve_triangular)

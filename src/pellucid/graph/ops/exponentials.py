@@ -227,7 +227,7 @@ def _exprel_grad(g: Any, y: Any, x: Any) -> Any:
     cost=14,
 )
 def exprel(xp: Any, x: Any) -> Any:
-    r"""Relative exponential, :math:`(e^x - 1) / x`, which is 1 at 0.
+    r"""Relative exponential, :math:`(e^x - 1) / x`, which is 1 at 0 and infinity at infinity.
 
     Examples
     --------
@@ -235,8 +235,8 @@ def exprel(xp: Any, x: Any) -> Any:
     >>> pel.simplify((pel.exp(x) - 1) / x)
     exprel(x)
     """
-    zero = xp.equal(x, 0)
-    return xp.where(zero, xp.ones_like(x), xp.expm1(x) / xp.where(zero, xp.ones_like(x), x))
+    limit = xp.logical_or(xp.equal(x, 0), xp.equal(x, np.inf))
+    return xp.where(limit, 1 + x, xp.expm1(x) / xp.where(limit, xp.ones_like(x), x))
 
 
 def _log1prel_grad(g: Any, y: Any, x: Any) -> Any:
@@ -254,7 +254,7 @@ def _log1prel_grad(g: Any, y: Any, x: Any) -> Any:
     cost=14,
 )
 def log1prel(xp: Any, x: Any) -> Any:
-    r"""Relative logarithm, :math:`\log(1 + x) / x`, which is 1 at 0.
+    r"""Relative logarithm, :math:`\log(1 + x) / x`, which is 1 at 0 and 0 at infinity.
 
     Examples
     --------
@@ -262,5 +262,5 @@ def log1prel(xp: Any, x: Any) -> Any:
     >>> pel.simplify(pel.log(1 + x) / x)
     log1prel(x)
     """
-    zero = xp.equal(x, 0)
-    return xp.where(zero, xp.ones_like(x), xp.log1p(x) / xp.where(zero, xp.ones_like(x), x))
+    limit = xp.logical_or(xp.equal(x, 0), xp.equal(x, np.inf))
+    return xp.where(limit, 1 / (1 + x), xp.log1p(x) / xp.where(limit, xp.ones_like(x), x))
