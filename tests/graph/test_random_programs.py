@@ -10,6 +10,7 @@ from random_programs.checking import check_programs
 from random_programs.generation import draw_program, draw_program_of
 from random_programs.minimization import describe, minimize
 from random_programs.modes import RUNNERS, build_results
+from random_programs.mutations import MUTATIONS
 from random_programs.operations import OPERATIONS
 from random_programs.program import Program
 
@@ -32,7 +33,9 @@ NOT_GENERATED = {
 }
 """Ops that no random program contains, with the reason."""
 
-SEEDS_OF_GRADIENTS = {"pool": 12, "update_at": 12}
+SEEDS_OF_GRADIENTS = dict.fromkeys(
+    ["tanh", "sigmoid", "gather", "sort", "pad", "concatenate", "repeat", "tile", "diagonal", "kron", "conv"], 2
+) | {"pool": 8, "update_at": 8, "set_rows": 4, "inverse": 12, "extract_patches": 2, "take_along_axis": 2}
 """Operations whose gradients contain ops of their own, and the number of programs that contain all of them."""
 
 
@@ -76,10 +79,25 @@ def test_many_programs_in_every_mode(first: int) -> None:
 def test_every_op_is_generated() -> None:
     found: set[str] = set()
     for name in OPERATIONS:
-        for seed in range(SEEDS_OF_GRADIENTS.get(name, 4)):
+        for seed in range(SEEDS_OF_GRADIENTS.get(name, 8)):
             program = draw_program_of(name, seed)
             if program is not None:
                 order = 2 if name in SEEDS_OF_GRADIENTS else 0
                 found |= {e.op.name for e in build_results(program, order).nodes if e.op is not None}
     built_in = {name for name, op in OPS.items() if op.function.__module__.partition(".")[0] == "pellucid"}
     assert built_in - found == set(NOT_GENERATED)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MUTATIONS)
+def test_planted_defects_are_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    mutation = MUTATIONS[name]
+    modes = ["interpreter", mutation.mode]
+    assert not check_programs([draw_program(1)], modes).failures
+    mutation.plant(monkeypatch)
+    for first in range(0, 1000, BATCH):
+        failures = check_programs(draw_programs(range(first, first + BATCH)), modes, mutation.order).failures
+        if failures:
+            print(f"\n{name}: found by program {failures[0].program.seed + 1}, {minimize(failures[0])}")
+            return
+    pytest.fail(f"1,000 programs do not find that {name}")

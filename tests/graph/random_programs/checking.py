@@ -185,6 +185,7 @@ def estimate_slope(program: Program, floats: Sequence[Any], h: float) -> Any:
     return (first, second), scale
 
 
+@np.errstate(all="ignore")
 def check_programs(programs: Sequence[Program], modes: Sequence[str] = tuple(RUNNERS), order: int = 2) -> Report:
     """Run programs together in some modes and compare all results."""
     report = Report()

@@ -95,8 +95,7 @@ class Generator:
         low, high = self.choose([(-2, 2), (-2, 2), (0.05, 0.95), (0.3, 2.5), (-0.9, 0.9), (-20, 20)])
         return np.round(rng.uniform(low, high, shape), 3).astype(self.dtype)
 
-    def make_float(self, shape: Sequence[int], literal: bool = False, like: str | None = None, drop: int = 0) -> str:
-        del like, drop
+    def make_float(self, shape: Sequence[int], literal: bool = False) -> str:
         return self.add_input(self.draw_floats(shape), literal)
 
     def make_finite(self, shape: Sequence[int]) -> str:
@@ -110,8 +109,7 @@ class Generator:
             value = np.round(value)
         return self.add_input(value.astype(self.dtype))
 
-    def make_integer(self, shape: Sequence[int], low: int, high: int, like: str = "", free: int = 0) -> str:
-        del like, free
+    def make_integer(self, shape: Sequence[int], low: int, high: int) -> str:
         return self.add_input(self.rng.integers(low, max(high, low + 1), shape).astype(self.choose(["int32", "int64"])))
 
     def make_boolean(self, shape: Sequence[int]) -> str:

@@ -122,7 +122,7 @@ def run_each(mode: str, built: Sequence[Results]) -> list[list[Any] | Exception 
         return []
     try:
         with np.errstate(all="ignore"), warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)
+            warnings.simplefilter("error", RuntimeWarning)  # a kernel that fails and is replaced warns
             values = iter(RUNNERS[mode](built))
         return [[np.asarray(next(values)) for _ in b.results] for b in built]
     except Exception as error:

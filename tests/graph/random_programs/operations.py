@@ -340,7 +340,7 @@ def take_along_axis(g: Generator) -> str:
     axis = g.axis(x)
     shape = list(g.shape(x))
     n, shape[axis] = shape[axis], 2
-    return f"pel.take_along_axis({x}, {g.make_integer(shape, 0, n, like=x, free=axis)}, {axis})"
+    return f"pel.take_along_axis({x}, {g.make_integer(shape, 0, n)}, {axis})"
 
 
 @operation
@@ -349,7 +349,7 @@ def put_along_axis(g: Generator) -> str:
     axis = g.axis(x)
     shape = list(g.shape(x))
     n, shape[axis] = shape[axis], 1
-    return f"pel.put_along_axis({x}, {g.make_integer(shape, 0, n, like=x, free=axis)}, {g.choose([1.5, -0.5])}, {axis})"
+    return f"pel.put_along_axis({x}, {g.make_integer(shape, 0, n)}, {g.choose([1.5, -0.5])}, {axis})"
 
 
 @operation
@@ -357,10 +357,18 @@ def update_at(g: Generator) -> str:
     x = g.pick_array()
     n = g.shape(x)[0]
     method = g.choose(["add", "set", "multiply", "max", "min"])
-    place = g.choose([f"{g.rng.integers(0, n)}", ":1", f"{g.make_integer((3,), 0, n)}"])
+    place = g.choose([f"{g.rng.integers(0, n)}", ":1", g.make_integer((3,), 0, n)])
     rows = {":1": (1,), "0": ()}.get(place, (3,) if place.startswith("x") else ())
-    values = g.choose(["0.5", g.make_float((*rows, *g.shape(x)[1:]), like=x)])
+    values = g.choose(["0.5", g.make_float((*rows, *g.shape(x)[1:]))])
     return f"pel.at({x})[{place}].{method}({values})"
+
+
+@operation
+def set_rows(g: Generator) -> str:
+    """Set rows, some of them twice; the last one stays."""
+    x = g.pick_array()
+    rows = g.make_float((3, *g.shape(x)[1:]))
+    return f"pel.at({x})[{g.make_integer((3,), 0, g.shape(x)[0])}].set({rows})"
 
 
 @operation
@@ -535,7 +543,7 @@ SCAN_STEPS = [
 @operation
 def scan(g: Generator) -> str:
     x = g.pick_array(ranks=(1, 2, 3))
-    step, init = g.choose(SCAN_STEPS), g.make_float(g.shape(x)[1:], like=x, drop=1)
+    step, init = g.choose(SCAN_STEPS), g.make_float(g.shape(x)[1:])
     reverse = g.choose(["", ", reverse=True"])
     return f"pel.{g.choose(['scan', 'scan', 'reduce'])}({step}, {x}, {init}{reverse})"
 

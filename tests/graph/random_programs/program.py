@@ -14,6 +14,7 @@ import numpy as np
 
 import pellucid as pel
 from pellucid.graph.expr import Expr, Input
+from pellucid.graph.op import OPS
 
 from .reference import REFERENCE
 
@@ -22,6 +23,9 @@ Values = dict[str, Any]
 
 NAME = re.compile(r"\b[xv]\d+\b")
 """Names of variables: inputs are x0, x1, ..., and results are v0, v1, ..."""
+
+
+FUNCTION = re.compile(r"pel\.(\w+)")
 
 
 @functools.lru_cache(4096)
@@ -131,7 +135,9 @@ class Program:
             variables = {name: perturb(value, noise) for name, value in variables.items()}
         for line in self.lines:
             value = widen(run_reference(line.code, variables))
-            variables[line.target] = value if noise is None else perturb(value, noise)
+            variables[line.target] = value
+            if noise is not None:
+                variables[line.target] = perturb(value, noise, scale=get_scale(line.code, variables))
         return variables
 
     def to_source(self, mode: str = "auto", rewrite: bool = True, over: bool = False, order: int = 2) -> str:
@@ -169,8 +175,11 @@ def widen(value: Array) -> Array:
     return value.astype("float64") if value.dtype.kind == "f" else value
 
 
-def perturb(value: Any, noise: Any, everywhere: bool = False) -> Any:
-    """Add relative errors to the inexact elements of a value, or errors to all elements."""
+def perturb(value: Any, noise: Any, everywhere: bool = False, scale: float = 0.0) -> Any:
+    """Add relative errors to the inexact elements of a value, or errors to all elements.
+
+    The errors of elements that are much smaller than the scale are relative to the scale.
+    """
     value = np.asarray(value)
     if value.dtype.kind != "f":
         return value
@@ -178,8 +187,19 @@ def perturb(value: Any, noise: Any, everywhere: bool = False) -> Any:
     if everywhere:
         return (value + np.maximum(np.abs(value), 1e-3) * errors).astype(value.dtype)
     cancelled = np.abs(value) < np.abs(errors)  # such as sinc(1), whose sign is a rounding error
-    size = np.where(cancelled, 1, value)
+    size = np.maximum(np.where(cancelled, 1, np.abs(value)), scale / 16)
     return np.where(is_inexact(value), value + size * errors, value).astype(value.dtype)
+
+
+def get_scale(code: str, variables: Mapping[str, Any]) -> float:
+    """Return the largest operand of a line, to which the rounding errors of sums are relative; 0 for elementwise ops."""
+    name = FUNCTION.match(code)
+    if name is not None and name[1] in OPS and OPS[name[1]].elementwise:
+        return 0.0
+    operands = [np.asarray(variables[n]) for n in find_names(code)]
+    return max(
+        (float(np.max(np.abs(o), where=np.isfinite(o), initial=0)) for o in operands if o.dtype.kind == "f"), default=0
+    )
 
 
 def make_direction(i: InputData) -> Array:

@@ -299,7 +299,8 @@ def exprel(x: Any) -> Any:
 
 
 def log1prel(x: Any) -> Any:
-    return np.where(x == 0, 1.0, np.log1p(x) / np.where(x == 0, 1, x))
+    limit = (x == 0) | (x == np.inf)
+    return np.where(limit, 1 / (1 + x), np.log1p(x) / np.where(limit, 1, x))
 
 
 def solve_triangular(a: Any, b: Any, lower: bool = False) -> Array:
@@ -357,8 +358,7 @@ class Reference:
     rms_normalize = staticmethod(at_axes(lambda x, epsilon=1e-6: x / np.sqrt((x**2).mean(-1, keepdims=True) + epsilon)))
     local_response_normalization = staticmethod(local_response_normalization)
     vector_norm = staticmethod(reduce_axes(lambda x, ord=2: np.linalg.norm(x, ord=ord, axis=-1)))
-    quantile = staticmethod(reduce_axes(quantile))
-    median = staticmethod(reduce_axes(quantile))
+    quantile = median = staticmethod(reduce_axes(quantile))
     logabsdet = staticmethod(lambda x: np.linalg.slogdet(x)[1])
     signdet = staticmethod(lambda x: np.linalg.slogdet(x)[0])
     solve_triangular = staticmethod(solve_triangular)
