@@ -3,14 +3,14 @@
     python benchmarks/stability.py                       in float32, every library that is installed
     python benchmarks/stability.py --dtype float64 --json
     python benchmarks/stability.py --only "softmax" --libraries pellucid torch
-    python benchmarks/stability.py --corpus heldout --failing        formulas that no rule was written for
+    python benchmarks/stability.py --corpus heldout --failing     list failing points
 
 The formulas of ``tests/graph/stability`` are chosen because they are hard; pellucid's rewrite rules are tested with
-them. Those of ``tests/graph/stability/heldout`` measure how well the rules generalize. Each library evaluates the formula as
-written, and its gradient, in its usual way: pellucid, JAX and PyTensor compile, PyTorch does not. The reference is
-mpmath with 50 digits. A cell has the largest relative errors of the value and of the gradient over all points; the
-effect of rounding the inputs does not count. It has "nan" if a result is not finite but should be, and "-" if the
-library lacks a function. A row is correct if both errors are within the tolerance of the dtype.
+them. Those of ``tests/graph/stability/heldout`` measure how well the rules generalize. Each library evaluates the
+formula as written, and its gradient, in its usual way: pellucid, JAX and PyTensor compile, PyTorch does not. The
+reference is mpmath with 50 digits. A cell has the largest relative errors of the value and of the gradient over all
+points; the effect of rounding the inputs does not count. It has "nan" if a result is not finite but should be, and "-"
+if the library lacks a function. A row is correct if both errors are within the tolerance of the dtype.
 """
 
 from __future__ import annotations

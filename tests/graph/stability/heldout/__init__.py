@@ -4,7 +4,8 @@ A formula here is written as in a textbook or a paper, without regard to what pe
 one because it fails, and do not copy one into the tables of the rules.
 """
 
-from ..case import Case
+from stability.case import Case
+
 from . import (
     activations,
     algebra,

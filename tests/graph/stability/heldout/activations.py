@@ -1,6 +1,6 @@
 """Activation functions, their derivatives and differences, written with exponentials."""
 
-from ..case import case
+from stability.case import case
 
 REAL = (-1000, -90, -20, -3, -0.5, 0, 1e-6, 0.5, 3, 20, 90, 1000)
 FAR = (-1000, -50, -3, -1e-4, 0, 1e-8, 0.5, 4, 50, 1000)
@@ -12,7 +12,8 @@ S = "(1 / (1 + exp(-x)))"
 GATED = [
     case(f"{S} + x * exp(-x) / (1 + exp(-x)) ** 2", x=REAL),
     case(f"{S} * (1 + x * (1 - {S}))", x=REAL),
-    case("0.5 * x * (1 + tanh(0.79788456 * (x + 0.044715 * x ** 3)))", x=(-1000, -5, -3, -1, 0, 1e-6, 0.5, 3, 1000, 1e15)),
+    case("0.5 * x * (1 + tanh(0.79788456 * (x + 0.044715 * x ** 3)))",
+         x=(-1000, -5, -3, -1, 0, 1e-6, 0.5, 3, 1000, 1e15)),
     case("x / (1 + exp(-1.702 * x))", x=REAL),
     case("0.5 * (1 + erf(x / 1.4142135)) + x * exp(-x ** 2 / 2) * 0.39894228", x=(-5, -3, -1, 0, 0.5, 3, 1e20)),
     case("x * ((1 + exp(x)) ** 2 - 1) / ((1 + exp(x)) ** 2 + 1)", x=REAL),
@@ -41,7 +42,7 @@ SOFTPLUS = [
     case("log(log(1 + exp(x)))", x=(-1000, -30, -3, 1, 30, 1000)),
     case("-log(1 - exp(-log(1 + exp(x))))", x=FAR),
     case("exp(-exp(x)) * exp(x)", x=(-80, -3, 0, 1, 4, 100)),
-]
+]  # fmt: skip
 
 LOGISTIC = [
     case("1 / (1 + exp(-k * (x - m)))", x=(0.5, 20, -20, 3), m=(1, 0, 5, 3), k=(2, 50, 100, 1e4)),
@@ -61,7 +62,7 @@ LOGISTIC = [
     case("1 / (2 + exp(x) + exp(-x))", x=REAL),
     case("exp(2 * x) / (1 + exp(x)) ** 2", x=REAL),
     case("1 / (1 + exp(-x)) / (1 - 1 / (1 + exp(-x)))", x=(-80, -20, -3, 0, 3, 20, 80)),
-]
+]  # fmt: skip
 
 HYPERBOLIC = [
     case("sinh(x) / sinh(y)", x=X[:6], y=Y[:6]),
@@ -80,6 +81,6 @@ HYPERBOLIC = [
     case("cosh(x) ** 2 - sinh(x) ** 2", x=(-40, -3, 0, 0.5, 20)),
     case("exp(x) - 2 + exp(-x)", x=(-3, 1e-4, 1e-8, 0.5, 20)),
     case("a * (cosh(x / a) - 1)", x=(0.5, 1e-3, 100, 1e10), a=(1, 10, 1e6, 1e12)),
-]
+]  # fmt: skip
 
 HELDOUT = [*GATED, *SOFTPLUS, *LOGISTIC, *HYPERBOLIC]

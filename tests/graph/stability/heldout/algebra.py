@@ -1,6 +1,6 @@
 """Quadratic roots, differences of roots, fractions and logarithms, and remainders of series."""
 
-from ..case import case
+from stability.case import case
 
 A = (1, 1e-3, 1, 2, 1e-20)
 B = (5, 1e4, 1e25, -7, 3)
@@ -18,7 +18,7 @@ QUADRATIC = [
     case("x * (sqrt(1 + y / x ** 2) - 1)", x=(3, 1e4, 1e15, -3), y=(2, 1e-3, 1e20, 2)),
     case("(sqrt(1 + 4 * x) - 1) / 2", x=(0.5, 1e-8, 1e-20, 1e10, 0)),
     case("(-1 + sqrt(1 + 8 * x * y)) / (4 * x)", x=(0.5, 1e-8, 1e-20, 10), y=(3, 1, 1e5, 1e10)),
-]
+]  # fmt: skip
 
 ROOTS = [
     case("sqrt(x + h) - sqrt(x)", x=(3, 1000, 1e20, 1), h=(1, 1e-3, 1e10, 1e-6)),
@@ -31,7 +31,7 @@ ROOTS = [
     case("(1 + x) ** 1.5 - 1", x=SMALL),
     case("sqrt(x ** 2 + x) - x", x=LARGE),
     case("sqrt(x ** 2 + 1e-6) - 1e-3", x=(0.5, 1e-3, 1e-5, -1e-7)),
-]
+]  # fmt: skip
 
 FRACTIONS = [
     case("1 / (x + 1) - 2 / x + 1 / (x - 1)", x=(3, 100, 1e4, 1e6)),
@@ -49,7 +49,7 @@ FRACTIONS = [
     case("1 / (1 - x) - 1 - x", x=SMALL),
     case("(1 + x) * (1 - x) - 1", x=SMALL),
     case("1 - 1 / (1 + exp(x)) - 1 / (1 + exp(-y))", x=(1, 2, 3), y=(0.5, 1.999, -3)),
-]
+]  # fmt: skip
 
 LOGARITHMS = [
     case("log(x + 1) - log(x - 1)", x=LARGE),
@@ -66,7 +66,7 @@ LOGARITHMS = [
     case("log(1 + x * y)", x=(0.5, 1e-10, 1e20, 1e25), y=(1, 1e-3, 1e15, 1e25)),
     case("log(x ** 2 + y ** 2 + 1)", x=(0.5, 1e-10, 1e25, 3), y=(1, 1e-3, 1e20, 4)),
     case("log(x + y) - log(x)", x=(3, 1, 1e30, 1e-30), y=(2, 1e-10, 1e20, 1)),
-]
+]  # fmt: skip
 
 EXPONENTIALS = [
     case("exp(x) - exp(y)", x=(1, 3, -50, 1e-8), y=(0.5, 2.9999, -51, -1e-8)),
@@ -81,6 +81,6 @@ EXPONENTIALS = [
     case("10 ** x - 1", x=SMALL),
     case("3 ** x / (1 + 3 ** x)", x=(-500, -3, 0, 2, 500)),
     case("exp(x) / x - 1 / x", x=SMALL),
-]
+]  # fmt: skip
 
 HELDOUT = [*QUADRATIC, *ROOTS, *FRACTIONS, *LOGARITHMS, *EXPONENTIALS]

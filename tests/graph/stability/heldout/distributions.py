@@ -1,6 +1,6 @@
 """Distribution functions, their differences and tails."""
 
-from ..case import case
+from stability.case import case
 
 LOW = (-0.5, 3, -8, 5, -1, 1, 0)
 HIGH = (0.5, 3.5, -7.5, 5.001, -0.999, 8, 1e-6)
@@ -12,7 +12,7 @@ NEGATIVE_TAIL = (-10, -5, -1, 0, 0.5, 3, 12)
 NORMAL = [
     case("(erf(b / 1.4142135) - erf(a / 1.4142135)) / 2", a=LOW, b=HIGH),
     case("0.5 * (1 + erf(b / 1.4142135)) - 0.5 * (1 + erf(a / 1.4142135))", a=LOW, b=HIGH),
-    case("erfc(a) - erfc(b)", a=LOW[:2] + (-3, 5, -1, 1, 0), b=HIGH[:2] + (-2.5, 5.001, -0.999, 8, 1e-6)),
+    case("erfc(a) - erfc(b)", a=(*LOW[:2], -3, 5, -1, 1, 0), b=(*HIGH[:2], -2.5, 5.001, -0.999, 8, 1e-6)),
     case("erf(x + h) - erf(x)", x=(0, 1, 3, -4, 5), h=(1e-6, 1e-3, 0.5, 0.5, 0.1)),
     case("log(erf(b) - erf(a))", a=(-0.5, 3, -6, 5, -1), b=(0.5, 3.5, -5.5, 5.1, 6)),
     case("-log(0.5 * (erf((x + 0.5) / s) - erf((x - 0.5) / s)))", x=(0, 3, -5, 20), s=(1, 0.7, 1.5, 4)),
@@ -46,7 +46,7 @@ LOGISTIC = [
     case(
         "log(1 / (1 + exp(-(t - x))) - 1 / (1 + exp(-(s - x))))", x=(0, 50, -100, 3), t=(1, 2, 5, 3.01), s=(-1, 1, 0, 3)
     ),
-]
+]  # fmt: skip
 
 EXPONENTIAL = [
     case("exp(-a) - exp(-b)", a=(0.5, 1e-8, 30, 5, 0), b=(1, 3e-8, 31, 5.0001, 1000)),
@@ -64,7 +64,7 @@ EXPONENTIAL = [
     case("1 - 0.5 * exp(-x)", x=(-0.6931, 0, 3, 1000)),
     case("-log(-log(x))", x=(0.5, 1e-30, 0.999, 0.37)),
     case("log(-log(1 - x))", x=(0.5, 1e-30, 0.999, 1e-8)),
-]
+]  # fmt: skip
 
 OTHERS = [
     case("(arctan(b) - arctan(a)) / 3.1415927", a=(-0.5, 1e8, -1e10, 3), b=(0.5, 2e8, -1e9, 3.0001)),
@@ -74,6 +74,6 @@ OTHERS = [
     case("1 - (1 - x ** a) ** b", x=(0.5, 1e-10, 0.9, 1e-3), a=(2, 1.5, 0.5, 3), b=(3, 0.5, 2, 10)),
     case("x ** -a - y ** -a", x=(2, 1e10, 3), y=(3, 1.001e10, 3.0003), a=(2, 0.5, 1e-3)),
     case("1 / (1 + (x / s) ** -3)", x=(2, 1e-15, 1e15, 1e30), s=(3, 1e-10, 1e20, 1e-5)),
-]
+]  # fmt: skip
 
 HELDOUT = [*NORMAL, *LOGISTIC, *EXPONENTIAL, *OTHERS]

@@ -1,6 +1,6 @@
 """Divergences and entropies of distributions that are close, far apart or concentrated."""
 
-from ..case import case
+from stability.case import case
 
 P = ((0.2, 0.3, 0.5), (0.25, 0.25, 0.5), (1e-20, 1e-10, 1), (0.3, 0.3, 0.4), (1e-30, 0.5, 0.5))
 Q = ((0.5, 0.25, 0.25), (0.2501, 0.2499, 0.5), (1e-25, 1e-12, 1), (0.30001, 0.29999, 0.4), (1e-35, 0.4, 0.6))
@@ -12,7 +12,7 @@ LOGITS = ((1, 2, 0.5), (100, 0, -3), (-300, -301, 0), (0.5, 0.25, 0))
 LOGITS_2 = ((0, 1, 2), (90, 1, 2), (-310, -290, 0), (0.501, 0.25, 0))
 A = (0.5, 1.0001, 1e-10, 1e20, 3)
 B = (2, 1, 1.001e-10, 2e20, 3.01)
-X, Y = ("exp({0}) / sum(exp({0}), axis=-1, keepdims=True)".format(name) for name in "xy")
+X, Y = (f"exp({name}) / sum(exp({name}), axis=-1, keepdims=True)" for name in "xy")
 
 KULLBACK_LEIBLER = [
     case("sum(p * log(p / q), axis=-1)", p=P, q=Q),
@@ -63,18 +63,21 @@ JENSEN_SHANNON = [
         q=DENSE,
     ),
     case("sqrt(0.5 * sum(p * log(2 * p / (p + q)) + q * log(2 * q / (p + q)), axis=-1))", p=P, q=Q),
-]
+]  # fmt: skip
 
 OTHERS = [
-    case("1 - sum(sqrt(p * q), axis=-1)", p=P[:4], q=((0.5, 0.25, 0.25), (0.2501, 0.2499, 0.5), (0.5, 0.5, 1e-30), (0.30001, 0.29999, 0.4))),
-    case("sqrt(sum((sqrt(p) - sqrt(q)) ** 2, axis=-1)) / 1.4142135", p=(*P, (0.5, 0.25, 0.25)), q=(*Q, (0.5, 0.25, 0.25))),
+    case("1 - sum(sqrt(p * q), axis=-1)",
+         p=P[:4], q=((0.5, 0.25, 0.25), (0.2501, 0.2499, 0.5), (0.5, 0.5, 1e-30), (0.30001, 0.29999, 0.4))),
+    case("sqrt(sum((sqrt(p) - sqrt(q)) ** 2, axis=-1)) / 1.4142135",
+         p=(*P, (0.5, 0.25, 0.25)), q=(*Q, (0.5, 0.25, 0.25))),
     case("1 - sqrt(2 * x * y / (x ** 2 + y ** 2)) * exp(-(a - b) ** 2 / (4 * (x ** 2 + y ** 2)))",
          x=(1, 1, 1e25, 1e-25), y=(2, 1.001, 1.5e25, 1e-24), a=(0, 1, 1e20, 1e-25), b=(1, 1.001, 1, 3e-25)),
     case("sum((p - q) ** 2 / q, axis=-1)", p=P, q=Q),
     case("sum(p ** 2 / q, axis=-1) - 1", p=((0.25, 0.25, 0.5), (0.375, 0.125, 0.5)),
          q=((0.250244140625, 0.249755859375, 0.5), (0.25, 0.5, 0.25))),
     case("exp(-sum(p * log(p), axis=-1))", "exp(-sum(xlogy(p, p), axis=-1))", p=SPARSE),
-    case("-sum(p * log(q) + (1 - p) * log(1 - q), axis=-1)", p=P[:2] + ((1e-20, 1e-10, 0.9),), q=((0.5, 0.25, 0.25), (1e-30, 1e-10, 0.5), (1e-20, 0.9999999, 0.25))),
+    case("-sum(p * log(q) + (1 - p) * log(1 - q), axis=-1)",
+         p=(*P[:2], (1e-20, 1e-10, 0.9)), q=((0.5, 0.25, 0.25), (1e-30, 1e-10, 0.5), (1e-20, 0.9999999, 0.25))),
     case("-(x * log(x) + (1 - x) * log(1 - x)) / 0.69314718", "-(xlogy(x, x) + xlogy(1 - x, 1 - x)) / 0.69314718",
          x=(0.3, 0, 1, 1e-10, 1e-30, 0.9999)),
     case("-0.5 * log(1 - r ** 2)", r=(0.5, -1e-6, 1e-15, 0.9999999, 0)),

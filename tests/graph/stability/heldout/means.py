@@ -1,6 +1,6 @@
 """Means, sums and norms of powers, whose products and powers overflow or underflow."""
 
-from ..case import case
+from stability.case import case
 
 ROWS = ((1, 2, 3), (1e15, 2e15, 3e14), (1e-15, 3e-15, 2e-16), (1e30, 1e-30, 1), (2e-25, 1e-25, 1e-26), (7, 7, 7))
 MILD = ((1, 2, 3), (1e10, 2e10, 3e9), (1e-10, 3e-10, 2e-11), (0.9999, 1, 1.0001))
@@ -39,7 +39,7 @@ GEOMETRIC_MEANS = [
     case("log(mean(x, axis=-1)) - mean(log(x), axis=-1)", x=(*MILD, (1e30, 1e31, 1e32))),
     case("(x - y) / (log(x) - log(y))", x=CLOSE, y=TO),
     case("(x - y) / log(x / y)", x=CLOSE, y=TO),
-]
+]  # fmt: skip
 
 HARMONIC_MEANS = [
     case("3 / sum(1 / x, axis=-1)", x=((1, 2, 3), (1e30, 2e30, 3e30), (1e-38, 2e-38, 1), (1e-30, 1e30, 1))),
@@ -49,7 +49,7 @@ HARMONIC_MEANS = [
     case("1 / (1 / x + 1 / y)", x=(3, 1e30, 1e-38, 2e38), y=(4, 1e-30, 1e-38, 2e38)),
     case("2 / (1 / x + 1 / y)", x=(3, 1e30, 1e-38, 2e38), y=(4, 1e-30, 1e-38, 2e38)),
     case("x * y * z / (x * y + y * z + x * z)", x=X, y=Y, z=Z),
-]
+]  # fmt: skip
 
 POWER_NORMS = [
     case("sum(abs(x) ** 8, axis=-1) ** (1 / 8)", x=SIGNED),
@@ -59,6 +59,6 @@ POWER_NORMS = [
     case("(abs(x) ** 3 + abs(y) ** 3) ** (1 / 3)", x=X, y=Y),
     case("log(sum(x ** 10, axis=-1)) / 10", x=ROWS),
     case("sum(sqrt(x), axis=-1) ** 2", x=ROWS),
-]
+]  # fmt: skip
 
 HELDOUT = [*POWER_MEANS, *GEOMETRIC_MEANS, *HARMONIC_MEANS, *POWER_NORMS]

@@ -1,6 +1,6 @@
 """Likelihoods and responsibilities of mixtures, whose components and weights underflow."""
 
-from ..case import case
+from stability.case import case
 
 X = (0.5, -30, 100, 1000, 0, 2)
 M = (1, 2, 3, 10, 50, 2.5)
@@ -17,7 +17,8 @@ LIKELIHOODS = [
     case(f"log({NEAR} + {FAR})", x=X, m=M, given={"w": W}),
     case("log(sum(w * exp(-(x - m) ** 2 / 2), axis=-1))", x=AT, m=CENTERS, given={"w": WEIGHTS}),
     case("-log(sum(w * exp(-(x - m) ** 2 / (2 * s ** 2)) / (2.5066283 * s), axis=-1))",
-         x=AT, m=CENTERS, s=((1, 2, 1), (0.1, 3, 0.5), (1, 1, 2), (1e-3, 1e-2, 1), (1e-5, 1, 1e5)), given={"w": WEIGHTS}),
+         x=AT, m=CENTERS, s=((1, 2, 1), (0.1, 3, 0.5), (1, 1, 2), (1e-3, 1e-2, 1), (1e-5, 1, 1e5)),
+         given={"w": WEIGHTS}),
     case(f"log(sum({SOFTMAX} * exp(x), axis=-1))", a=LOGITS, x=SCORES),
     case("log(sum(softmax(a, axis=-1) * exp(x), axis=-1))", a=LOGITS, x=SCORES),
     case("log(sum(softmax(a, axis=-1) * exp(-(x - m) ** 2 / 2), axis=-1))", a=LOGITS, x=AT, m=CENTERS),
@@ -46,7 +47,8 @@ RESPONSIBILITIES = [
     case("w * exp(-(x - m) ** 2 / 2) / sum(w * exp(-(x - m) ** 2 / 2), axis=-1, keepdims=True)",
          x=AT, m=CENTERS, given={"w": WEIGHTS}),
     case("exp(-(x - m) ** 2) / (exp(-(x - m) ** 2) + exp(-(x + m) ** 2))", x=X, m=M),
-    case("softmax(a, axis=-1) * exp(x) / sum(softmax(a, axis=-1) * exp(x), axis=-1, keepdims=True)", a=LOGITS, x=SCORES),
+    case("softmax(a, axis=-1) * exp(x) / sum(softmax(a, axis=-1) * exp(x), axis=-1, keepdims=True)",
+         a=LOGITS, x=SCORES),
     case("sum(exp(x - y) * v, axis=-1) / sum(exp(x - y), axis=-1)",
          x=SCORES, y=LOGITS, given={"v": ((1, 2, 3), (3, 4, 5), (-1, 0, 2), (5, 5, 6), (1, 0, 0))}),
 ]  # fmt: skip

@@ -1,6 +1,6 @@
 """Moments, correlations and normalization of data with a large mean or an extreme scale."""
 
-from ..case import case
+from stability.case import case
 
 DATA = ((1, 2, 4), (10001, 10002, 10004), (-4095, -4096, -4098), (1e-3, 2e-3, 5e-3))
 OTHER = ((2, 1, 3), (5003, 5001, 5002), (1e4, 10003, 10001), (101, 102, 100))
@@ -13,9 +13,11 @@ MOMENTS = [
     case("(sum(x ** 2, axis=-1) - 3 * mean(x, axis=-1) ** 2) / 2", x=DATA),
     case("sum(x * y, axis=-1) - sum(x, axis=-1) * sum(y, axis=-1) / 3", x=DATA, y=OTHER),
     case("(sum(x * y, axis=-1) - 3 * mean(x, axis=-1) * mean(y, axis=-1)) / 2", x=DATA, y=OTHER),
-    case("(mean(x * y, axis=-1) - mean(x, axis=-1) * mean(y, axis=-1)) / (mean(x ** 2, axis=-1) - mean(x, axis=-1) ** 2)",
+    case("(mean(x * y, axis=-1) - mean(x, axis=-1) * mean(y, axis=-1)) "
+         "/ (mean(x ** 2, axis=-1) - mean(x, axis=-1) ** 2)",
          x=DATA, y=OTHER),
-    case("(mean(x * y, axis=-1) - mean(x, axis=-1) * mean(y, axis=-1)) / sqrt((mean(x ** 2, axis=-1) - mean(x, axis=-1) ** 2) "
+    case("(mean(x * y, axis=-1) - mean(x, axis=-1) * mean(y, axis=-1)) "
+         "/ sqrt((mean(x ** 2, axis=-1) - mean(x, axis=-1) ** 2) "
          "* (mean(y ** 2, axis=-1) - mean(y, axis=-1) ** 2))", x=DATA, y=OTHER),
     case("sum(w * x ** 2, axis=-1) - sum(w * x, axis=-1) ** 2", x=DATA, given={"w": ((0.25, 0.25, 0.5),) * 4}),
     case("((x ** 2 + y ** 2) / 2 - ((x + y) / 2) ** 2)", x=(1, 10001, 1e-8, 1e6), y=(3, 10002, 2e-8, 1.00001e6)),

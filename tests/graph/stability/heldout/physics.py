@@ -1,6 +1,6 @@
 """Formulas of physics and chemistry: occupation numbers, relativity, potentials, kinetics."""
 
-from ..case import case
+from stability.case import case
 
 SMALL = (0.5, 1e-3, 1e-8, 3, 100, 1000)
 SPEED = (0.5, 1e-4, 1e-10, 0.9999, 0)
@@ -26,7 +26,7 @@ OCCUPATION = [
     case("exp(x / 0.025) - 1", x=(-1, 1e-6, 0.5, -1e-9)),
     case("1e-12 * (exp(x / 0.025) - 1)", x=(-1, 1e-6, 0.5, 2, -1e-9)),
     case("x * (2 - 3 * exp(-x)) / (1 - exp(-x))", x=(0.5, 1e-3, -1e-8, 100, -1000)),
-]
+]  # fmt: skip
 
 RELATIVITY = [
     case("1 / sqrt(1 - v ** 2) - 1", v=SPEED),
@@ -39,7 +39,7 @@ RELATIVITY = [
     case("0.5 * log((e + p) / (e - p))", e=(2, 1e25, 1, 1e4), p=(1, 1e20, 1e-6, 9.9999e3)),
     case("1 / (1 - b) - 1 / (1 + b)", b=SPEED),
     case("sqrt(1 + b) - sqrt(1 - b)", b=SPEED),
-]
+]  # fmt: skip
 
 POTENTIALS = [
     case("(1 - exp(-a * x)) ** 2", a=(1, 1e-4, 2, 3), x=(0.5, 1e-3, 1e-8, 1000)),
@@ -51,16 +51,19 @@ POTENTIALS = [
     case("exp(-r) / r - exp(-r)", r=(0.5, 1.001, 1e-5, 30)),
     case("m * n / (m + n) / 2", m=(1, 1e25, 1e-25, 2e38), n=(2, 1e20, 1e-30, 1e-10)),
     case("1 / (1 / f - 1 / d)", f=(1, 1e20, 1e-20, 1e-38), d=(3, 3e20, 2e-20, 1e-37)),
-]
+]  # fmt: skip
 
 KINETICS = [
     case("x ** n / (k ** n + x ** n)", x=(2, 1e10, 1e-10, 3e15), k=(3, 2e10, 1e-9, 1), n=(2, 8, 6, 4)),
     case("1 / (1 + (k / x) ** n)", x=(2, 1e10, 1e-10, 3e15), k=(3, 2e10, 1e10, 1), n=(2, 8, 6, 4)),
     case("k * p / (1 + k * p)", k=(0.5, 1e25, 1e-25, 1e20), p=(3, 1e20, 1e-10, 1e-20)),
-    case("c * p * exp(r * t) / (c + p * (exp(r * t) - 1))", c=(10, 100, 5, 3), p=(1, 1e-3, 4.999, 1e-30), r=(0.5, 1, 3, 2), t=(2, 200, 1e-8, 50)),
-    case("c / (1 + (c - p) / p * exp(-r * t))", c=(10, 100, 5, 3), p=(1, 1e-3, 4.999, 1e-30), r=(0.5, 1, 3, 2), t=(2, 200, 1e-8, 30)),
+    case("c * p * exp(r * t) / (c + p * (exp(r * t) - 1))",
+         c=(10, 100, 5, 3), p=(1, 1e-3, 4.999, 1e-30), r=(0.5, 1, 3, 2), t=(2, 200, 1e-8, 50)),
+    case("c / (1 + (c - p) / p * exp(-r * t))",
+         c=(10, 100, 5, 3), p=(1, 1e-3, 4.999, 1e-30), r=(0.5, 1, 3, 2), t=(2, 200, 1e-8, 30)),
     case("log(a / b)", a=(2, 1e30, 1e-30, 1), b=(3, 1e-30, 1e30, 1.0001)),
-    case("log(a * b / (c * d))", a=(2, 1e30, 1e-30, 1), b=(3, 1e20, 1e-20, 2), c=(4, 1e-30, 1e10, 1), d=(5, 1, 1e30, 3)),
+    case("log(a * b / (c * d))",
+         a=(2, 1e30, 1e-30, 1), b=(3, 1e20, 1e-20, 2), c=(4, 1e-30, 1e10, 1), d=(5, 1, 1e30, 3)),
     case("a * b / c", a=(2, 1e30, 1e-30, 1e20), b=(3, 1e20, 1e-20, 1e-10), c=(4, 1e25, 1e-20, 1e5)),
     case("exp(-a / t) * exp(b / t)", a=E, b=M, t=(0.025, 0.1, 10, 10, 3)),
     case("exp(-a / t) / exp(-b / t)", a=E, b=M, t=(0.025, 0.1, 10, 10, 3)),

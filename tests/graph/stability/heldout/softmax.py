@@ -1,6 +1,6 @@
 """Softmax probabilities, attention and contrastive losses, written as ratios of exponentials."""
 
-from ..case import case
+from stability.case import case
 
 ROWS = ((1, 2, 0.5), (1000, 0, -3), (-1000, -999, -1002), (90, 88, 89), (-120, 3, 2), (0, 0, 0))
 COSINES = ((0.9, 0.1, -0.2), (1, 0.99, -1), (-1, 0.5, 1), (0.3, 0.3, 0.3))
@@ -22,7 +22,8 @@ PROBABILITIES = [
     case("log(exp(a) + exp(b)) - log(exp(a) + exp(b) + exp(c))", a=A, b=B, c=C),
     case("exp(x) / (1 + sum(exp(x), axis=-1, keepdims=True))", x=ROWS),
     case("exp(x / t) / sum(exp(x / t), axis=-1, keepdims=True)",
-         x=((0.9, 0.1, -0.2), (1, 0.99, 0.5), (3, 2, 1), (-1, -3, 2)), given={"t": ((0.07,), (0.001,), (1000,), (0.01,))}),
+         x=((0.9, 0.1, -0.2), (1, 0.99, 0.5), (3, 2, 1), (-1, -3, 2)),
+         given={"t": ((0.07,), (0.001,), (1000,), (0.01,))}),
     case("m * exp(x) / sum(m * exp(x), axis=-1, keepdims=True)",
          x=ROWS[:5], given={"m": ((1, 1, 1), (0, 1, 1), (1, 0, 1), (1, 1, 0), (1, 0, 0))}),
     case(f"1 - sum(({P}) ** 2, axis=-1)", x=((1, 2, 0.5), (20, 0, -3), (-100, -999, -1002), (90, 60, 50))),
@@ -33,7 +34,8 @@ ATTENTION = [
     case("sum(exp(x) * v, axis=-1) / sum(exp(x), axis=-1)", x=ROWS, v=VALUES),
     case("sum(exp(x / 8) * v / sum(exp(x / 8), axis=-1, keepdims=True), axis=-1)",
          x=((1, 2, 0.5), (8000, 0, -3), (-8000, -7990, -8003)), v=VALUES[:3]),
-    case("(exp(a) * x + exp(b) * y) / (exp(a) + exp(b))", a=A, b=B, x=(1, 2, 3, 4, 5, 6, 7), y=(-1, 2.5, 1, 1, 0, 2, -3)),
+    case("(exp(a) * x + exp(b) * y) / (exp(a) + exp(b))",
+         a=A, b=B, x=(1, 2, 3, 4, 5, 6, 7), y=(-1, 2.5, 1, 1, 0, 2, -3)),
     case("sum(x * exp(x), axis=-1) / sum(exp(x), axis=-1)", x=ROWS[:5]),
     case("sum(x * exp(-5 * x), axis=-1) / sum(exp(-5 * x), axis=-1)", x=ROWS[:4]),
     case("sum(exp(x), axis=-1) ** 2 / sum(exp(x) ** 2, axis=-1)", x=ROWS),

@@ -1,6 +1,6 @@
 """Power transforms and deformed exponentials near the exponent at which they become a logarithm or an exponential."""
 
-from ..case import case
+from stability.case import case
 
 X = (2, 0.5, 1e10, 1e-10, 3, 1.0001, 7)
 L = (0.5, 1e-4, 1e-8, -1e-6, 2, 1e-3, -0.01)
@@ -39,7 +39,7 @@ INVERSES = [
     case("1 - (1 + k * x) ** (-1 / k)", x=(0.5, 3, 1e-10, 1e-8), k=(0.5, 1e-4, 1e-8, -1e-6)),
     case("-(v + 1) / 2 * log(1 + x ** 2 / v)", x=(0.5, 3, 1e10, 1e25), v=(3, 1e10, 1e4, 2)),
     case("(1 + x ** 2 / v) ** (-(v + 1) / 2)", x=(0.5, 3, 1e-3, 5), v=(3, 1e10, 1e6, 1e8)),
-]
+]  # fmt: skip
 
 EXPONENTIALS = [
     case("(1 - exp(-k * t)) / k", k=RATE, t=TIME),
@@ -48,6 +48,6 @@ EXPONENTIALS = [
     case("(exp(-a * t) - exp(-b * t)) / (b - a)", a=(0.5, 1, 1e-5, 2), b=(1.5, 1.0001, 2e-5, 2.01), t=(1, 2, 3, 100)),
     case("log(1 + k * x) / k", k=RATE, x=TIME),
     case("(exp(x) - 1 - x) / x ** 2", x=(0.5, 1e-3, -1e-5, 3, -1000)),
-]
+]  # fmt: skip
 
 HELDOUT = [*BOX_COX, *INVERSES, *EXPONENTIALS]
