@@ -221,12 +221,24 @@ def sparse_crossentropy(xp: Any, labels: Any, scores: Any) -> Any:
 
 
 def _sum_scaled_exponentials(xp: Any, x: Any, weights: Any, axis: Any, keepdims: bool) -> Any:
-    maximum = xp.max(x, axis=axis, keepdims=True)
+    maximum = xp.max(x, axis=axis, keepdims=True) if weights is None else get_largest_log_term(xp, x, weights, axis)
     # An infinite maximum is the result itself; subtracting it would give inf - inf.
     maximum = xp.where(xp.abs(maximum) < np.inf, maximum, xp.zeros_like(maximum))
-    terms = xp.exp(subtract_maximum(xp, x, maximum))
+    terms = xp.exp(subtract_maximum(xp, x, maximum) if weights is None else x - maximum)
     total = xp.sum(terms if weights is None else weights * terms, axis=axis, keepdims=keepdims)
     return xp.log(total) + (maximum if keepdims else xp.squeeze(maximum, axis=axis))
+
+
+def get_largest_log_term(xp: Any, x: Any, weights: Any, axis: Any) -> Any:
+    r"""Return the largest :math:`x_i + \log |w_i|`, near which the terms of a weighted sum do not underflow.
+
+    It is not much smaller than the largest ``x``, so that the exponential of the difference does not overflow.
+    """
+    zero = xp.equal(weights, 0)
+    logs = xp.log(xp.where(zero, xp.ones_like(weights), xp.abs(weights)))
+    counted = xp.where(zero, xp.full_like(x, -np.inf), x)
+    sizes = counted + xp.maximum(logs, -9 if x.dtype.itemsize == 2 else -80)
+    return xp.max(sizes, axis=axis, keepdims=True)
 
 
 @op(
@@ -290,7 +302,7 @@ def _infer_weighted(x: Expr, weights: Expr, axis: tuple[int, ...], keepdims: boo
 def _weighted_grad(g: Any, y: Any, x: Any, weights: Any, axis: tuple[int, ...], keepdims: bool) -> tuple[Any, Any]:
     # An element with weight 0 may be infinite and must not contribute.
     counted = call_op("where", call_op("equal", weights, 0), np.asarray(-np.inf, x.dtype), x)
-    part = weights * exp(counted - call_op("max", counted, axis=axis, keepdims=True))
+    part = weights * exp(counted - get_largest_log_term(symbolic, x, weights, axis))
     g, y = restore_axes(g, x, axis, keepdims), restore_axes(y, x, axis, keepdims)
     return g * (part / call_op("sum", part, axis=axis, keepdims=True)), g * exp(x - y)
 
