@@ -236,7 +236,8 @@ def exprel(xp: Any, x: Any) -> Any:
     exprel(x)
     """
     zero = xp.equal(x, 0)
-    return xp.where(zero, xp.ones_like(x), xp.expm1(x) / xp.where(zero, xp.ones_like(x), x))
+    undefined = xp.logical_or(zero, xp.equal(x, np.inf))
+    return xp.where(zero, xp.ones_like(x), xp.expm1(x) / xp.where(undefined, xp.ones_like(x), x))
 
 
 def _log1prel_grad(g: Any, y: Any, x: Any) -> Any:
