@@ -18,6 +18,7 @@ from pellucid.graph.ops import (
     einsum,
     elementwise,
     exponentials,
+    gamma,
     gradient_transforms,
     hyperbolic,
     index_spec,

@@ -24,6 +24,7 @@ from pellucid.graph.ops.index_spec import (
     is_constant,
     normalize_array_index,
     normalize_index,
+    parse_index,
     to_jax_index,
     to_numpy_index,
 )
@@ -134,7 +135,9 @@ def gather(xp: Any, x: Any, *indices: Any, index: Any = ()) -> Any:
 
 @register_function
 def getitem(x: Any, index: Any) -> Any:
-    r"""Index an array with integers, slices, ``None``, ``...`` and integer arrays: ``x[index]``.
+    r"""Index an array with integers, slices, ``None``, ``...``, integer arrays and constant masks: ``x[index]``.
+
+    The result is that of NumPy. A mask must be constant, because it determines the size of the result.
 
     Examples
     --------
@@ -143,8 +146,13 @@ def getitem(x: Any, index: Any) -> Any:
     """
     if isinstance(x, Pattern):
         return slice_(x, index)
-    parts, arrays = normalize_index(x, index)
-    return index_array(x, parts, arrays)
+    parts, arrays, is_separated = parse_index(x, index)
+    found = index_array(x, parts, arrays)
+    if not is_separated:
+        return found
+    count = found.ndim - sum(not (part is ARRAY or isinstance(part, int)) for part in parts)
+    start = parts.index(next(part for part in parts if part is ARRAY or isinstance(part, int)))
+    return call_op("moveaxis", found, tuple(range(start, start + count)), tuple(range(count)))
 
 
 OUT_OF_BOUNDS_MODES = ("raise", "clip", "wrap")

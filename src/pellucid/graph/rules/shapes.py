@@ -67,6 +67,8 @@ def slice_as_expand_dims(x: Any, index: Any) -> Any:
 @rule("shapes", examples=lambda rng: (draw_tensor(rng)[:, :1], (FULL_SLICE, 0)))
 def slice_as_squeeze(x: Any, index: Any) -> Any:
     def drop_axes(x: Expr, index: Any) -> Expr | None:
+        if None in index:
+            return None
         taken = tuple(axis for axis, part in enumerate(index) if isinstance(part, int) and x.shape[axis] == 1)
         is_squeeze = all(axis in taken or part == FULL_SLICE for axis, part in enumerate(index))
         return build_expr("squeeze", x, axis=taken) if is_squeeze else None
