@@ -38,6 +38,13 @@ def test_gradient_ignores_infinity_in_the_unselected_branch_of_where() -> None:
         np.testing.assert_array_equal(gradient_at(pel.where(x > 0, pel.log(x), 0).sum(), x, [0, 2]), [0, 0.5])
 
 
+@pytest.mark.parametrize("function", [pel.sqrt, pel.cbrt, pel.log])
+def test_gradient_through_an_inactive_relu_is_zero(function: Any) -> None:
+    x = pel.vector("x", dtype="float64")
+    with np.errstate(divide="ignore"):
+        np.testing.assert_array_equal(gradient_at(function(pel.relu(x)).sum(), x, [-1.0, -0.0]), [0, 0])
+
+
 @pytest.mark.parametrize("select", [lambda c, y: pel.where(c, y, 1), lambda c, y: pel.where(~c, 1, y)])
 def test_second_derivative_ignores_nan_in_the_unselected_branch_of_where(select: Any) -> None:
     x, v = pel.vector("x", dtype="float64"), pel.vector("v", dtype="float64")

@@ -127,7 +127,8 @@ def softsign(xp: Any, x: Any) -> Any:
     composite=True,
     domain=(0.2, 3.0),
     edge=(0.0, 1e30, -1e30),
-    grad=lambda g, y, x: g * call_op("cast", x > 0, dtype=x.dtype),
+    # A product with 0 would be NaN where g is infinite, as in the gradient of sqrt(relu(x)).
+    grad=lambda g, y, x: call_op("where", x > 0, g, np.zeros((), x.dtype)),
 )
 def relu(xp: Any, x: Any) -> Any:
     r"""Rectified linear unit of every element, :math:`\max(x, 0)`. The gradient at 0 is 0.
