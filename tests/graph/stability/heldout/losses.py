@@ -21,7 +21,7 @@ CLASSIFICATION = [
     case(f"-(1 - sum(t * {SOFTMAX}, axis=-1)) ** 2 * log(sum(t * {SOFTMAX}, axis=-1))", x=ROWS, given={"t": HOT}),
     case(f"-sum((0.9 * t + 0.1 / 3) * log{SOFTMAX}, axis=-1)", x=ROWS, given={"t": HOT}),
     case(f"-(0.9 * sum(t * log{SOFTMAX}, axis=-1) + 0.1 * mean(log{SOFTMAX}, axis=-1))", x=ROWS, given={"t": HOT}),
-    case(f"-((0.9 * t + 0.05) * log{S} + (0.95 - 0.9 * t) * log(1 - {S}))", x=LOGIT, given={"t": LABEL}),
+    case(f"-((0.9 * t + 0.05) * log{S} + (0.95 - 0.9 * t) * log(1 - {S}))", x=LOGIT, given={"t": (1, 0, 1, 0.25, 0.25, 0, 1, 0)}),
     case(f"-log(t * {S} + (1 - t) * (1 - {S}))", x=LOGIT, given={"t": (1, 0, 1, 0, 1, 0, 1, 0)}),
     case(f"-({S} * log{S} + (1 - {S}) * log(1 - {S}))", x=LOGIT),
     case("sigmoid(x) * log(sigmoid(x) / sigmoid(y)) + (1 - sigmoid(x)) * log((1 - sigmoid(x)) / (1 - sigmoid(y)))",
