@@ -74,7 +74,7 @@ def test_references_do_not_depend_on_precision_or_step(family: str) -> None:
         with mpmath.workdps(digits):
             formula = Formula(row, digits)
             compare(row.formula, value, formula.value(formula.at))
-            for exponent in (20, 45):
+            for exponent in (40, 65):
                 parts = formula.derivatives(formula.cost, formula.at, mpmath.mpf(10) ** -exponent)
                 compare(row.formula, gradient, np.stack([part for *_, part in parts], axis=-1))
 
@@ -82,4 +82,4 @@ def test_references_do_not_depend_on_precision_or_step(family: str) -> None:
 def compare(name: str, expected: Any, found: Any) -> None:
     """Compare numbers of mpmath to 12 digits."""
     a, b = expected.astype("float64"), found.astype("float64")
-    np.testing.assert_allclose(b, a, rtol=1e-12, atol=1e-45, err_msg=name)
+    np.testing.assert_allclose(b, a, rtol=1e-12, atol=1e-39, err_msg=name)
