@@ -49,6 +49,23 @@ def get_arrays(row: Case, dtype: str) -> tuple[list[np.ndarray[Any, Any]], list[
     )
 
 
+def select_points(row: Case, magnitude: float) -> Case | None:
+    """Return a case with the points whose inputs are zero or within a factor of one; None if there are none."""
+    sizes = [np.abs(np.asarray(list(values), float)).T for values in (row.variables | row.given).values()]
+    selected = [i for i in range(sizes[0].shape[-1]) if all(is_moderate(size[..., i], magnitude) for size in sizes)]
+    if len(selected) == sizes[0].shape[-1]:
+        return row
+    variables, given = (
+        {name: [values[i] for i in selected] for name, values in part.items()} for part in (row.variables, row.given)
+    )
+    return Case(row.formula, row.exact, variables, given) if selected else None
+
+
+def is_moderate(size: Array, magnitude: float) -> bool:
+    """Return whether all absolute values are zero or from 1 / magnitude to magnitude."""
+    return bool(np.all((size == 0) | ((size >= 1 / magnitude) & (size <= magnitude))))
+
+
 def get_names(row: Case) -> list[str]:
     """Return the names of a formula's variables and constants."""
     return [*row.variables, *row.given]
@@ -160,11 +177,11 @@ def measure_errors(library: str, rows: Sequence[Case], dtype: str) -> list[tuple
 
 def list_failing_points(rows: Sequence[Case], errors: Sequence[tuple[Array, Array] | None], dtype: str) -> list[str]:
     """Return lines with the points at which each formula fails, and its errors there, sorted by family."""
-    families = {row: family for family, members in (HELDOUT_FAMILIES | FAMILIES).items() for row in members}
+    families = {row.formula: name for name, members in (HELDOUT_FAMILIES | FAMILIES).items() for row in members}
     lines = []
     for row, pair in zip(rows, errors, strict=True):
         if pair is None:
-            lines.append(f"{families[row]}: {row.formula}\n    cannot be evaluated")
+            lines.append(f"{families[row.formula]}: {row.formula}\n    cannot be evaluated")
             continue
         points = []
         for i in range(len(pair[0])):
@@ -173,7 +190,7 @@ def list_failing_points(rows: Sequence[Case], errors: Sequence[tuple[Array, Arra
                 at = ", ".join(f"{name}={values[i]}" for name, values in (row.variables | row.given).items())
                 points.append(f"    {at}: value {format_error(worst[0])}, gradient {format_error(worst[1])}")
         if points:
-            lines.append("\n".join([f"{families[row]}: {row.formula}", *points]))
+            lines.append("\n".join([f"{families[row.formula]}: {row.formula}", *points]))
     return lines
 
 
@@ -207,6 +224,9 @@ def main() -> None:
     parser.add_argument("--dtype", choices=list(TOLERANCE), default="float32", help="dtype of all values")
     parser.add_argument("--corpus", choices=list(CORPORA), default="rules", help="set of formulas (default: rules)")
     parser.add_argument("--failing", action="store_true", help="list the failing points of each library instead")
+    parser.add_argument(
+        "--magnitude", type=float, default=math.inf, metavar="M", help="only points with all inputs from 1/M to M or 0"
+    )
     parser.add_argument("--only", default="", metavar="TEXT", help="only formulas that contain this text")
     parser.add_argument(
         "--libraries", nargs="+", choices=list(LIBRARIES), help="libraries (default: all that are installed)"
@@ -215,8 +235,9 @@ def main() -> None:
     args = parser.parse_args()
 
     rows = [row for row in CORPORA[args.corpus] if args.only in row.formula]
+    rows = [reduced for row in rows if (reduced := select_points(row, args.magnitude)) is not None]
     if not rows:
-        parser.error(f"no formula contains {args.only!r}")
+        parser.error(f"no formula contains {args.only!r} and has a point within the magnitude {args.magnitude:g}")
     batches = [rows[i : i + BATCH] for i in range(0, len(rows), BATCH)]
     libraries = args.libraries or [name for name in LIBRARIES if importlib.util.find_spec(name)]
     errors = {

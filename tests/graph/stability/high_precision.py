@@ -124,6 +124,7 @@ class Reference:
 
     value: Array
     compute_sensitivity: Callable[[], Array]
+    digits: int
 
     @functools.cached_property
     def sensitivity(self) -> Array:
@@ -219,12 +220,12 @@ def compute_reference(row: Case) -> tuple[Reference, Reference]:
                 value, gradient = formula.value(formula.at), formula.gradient(formula.at)
             except ZeroDivisionError:  # a difference that is zero at this precision
                 continue
-            # So does log(1 - sigmoid(1000)) with fewer than 435 digits: it is infinite.
+            # With fewer than 435 digits log(1 - sigmoid(1000)) is infinite at each precision.
             certain = digits == DIGITS[-1] or np.all(np.isfinite(value.astype("float64")))
             if last is not None and certain and all(map(agree, (value, gradient), last)):
                 return (
-                    Reference(value, functools.partial(formula.sensitivity, formula.value)),
-                    Reference(gradient, functools.partial(formula.sensitivity, formula.gradient)),
+                    Reference(value, functools.partial(formula.sensitivity, formula.value), digits),
+                    Reference(gradient, functools.partial(formula.sensitivity, formula.gradient), digits),
                 )
         last = value, gradient
     raise ArithmeticError(f"{row.formula} does not converge with {DIGITS[-1]} digits; give it an exact form")
