@@ -8,13 +8,30 @@ from typing import Any
 
 import numpy as np
 import pytest
+from special_values import find_differences, list_cases
 
 import pellucid as pel
 from pellucid.graph.errors import DtypeError, ShapeError
+from pellucid.run.native.compiler import find_compiler
+from tests.run.native.test_every_op import UNSUPPORTED
 
 
 def gradient_at(cost: pel.Expr, x: pel.Expr, value: list[float]) -> np.ndarray:
     return pel.function([x], pel.grad(cost, x), mode="numpy", on_unused_input="ignore")(value)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("mode", ["numpy", "xla", "native"])
+def test_elementwise_ops_equal_numpy_at_special_values(mode: str, dtype: str) -> None:
+    if mode == "native" and find_compiler() is None:
+        pytest.skip("there is no C compiler")
+    cases = [c for c in list_cases(dtype) if mode != "native" or c.op.name not in UNSUPPORTED]
+    inputs, operands = [i for c in cases for i in c.inputs], [o for c in cases for o in c.operands]
+    f = pel.function(inputs, [c.result for c in cases], mode=mode, rewrite=False)
+    with np.errstate(all="ignore"):
+        values = [h[0] for h in f.over(*(o[None] for o in operands))] if mode == "native" else f(*operands)
+    differences = [d for c, value in zip(cases, values, strict=True) for d in find_differences(c, value, mode)]
+    assert not differences, "\n".join(differences)
 
 
 def test_gradient_of_a_product_with_zeros() -> None:

@@ -252,6 +252,9 @@ class Generator:
     def is_acceptable(self, value: Array, code: str) -> bool:
         if value.ndim > 4 or value.size > MAX_ELEMENTS or not value.size:
             return False
+        if "signbit" in code or "copysign" in code:
+            # The sign of NaN is undefined.
+            return not any(np.isnan(self.variables[n].value).any() for n in find_names(code))
         if value.dtype.kind == "b":
             return True
         if self.style == "special" and self.rng.random() < 0.8:

@@ -46,14 +46,79 @@ def add_operation(name: str, draw: Draw) -> None:
     OPERATIONS[name] = Operation(name, draw)
 
 
-FLOAT_FUNCTIONS = """tanh sinh cosh arcsinh arccosh arctanh sqrt cbrt exp expm1 log log1p exp2 log2 log10 sin cos tan
-arcsin arccos arctan sinc sech log_cosh sigmoid softplus softsign leaky_relu log1mexp exprel log1prel gammaln digamma
-logit erf erfc erfcx erfinv ndtri ndtr log_ndtr reciprocal degrees radians nan_to_num""".split()
-REAL_FUNCTIONS = "square negative abs floor ceil trunc rint sign relu positive".split()
-TESTS = "isnan isfinite isinf signbit".split()
-BINARY_FUNCTIONS = """add subtract multiply true_divide power maximum minimum fmax fmin logaddexp logaddexp2 copysign
-heaviside xlogy xlog1py arctan2 hypot divide_no_nan floor_divide remainder fmod""".split()
-COMPARISONS = "equal not_equal less less_equal greater greater_equal isclose".split()
+FLOAT_FUNCTIONS = [
+    "tanh",
+    "sinh",
+    "cosh",
+    "arcsinh",
+    "arccosh",
+    "arctanh",
+    "sqrt",
+    "cbrt",
+    "exp",
+    "expm1",
+    "log",
+    "log1p",
+    "exp2",
+    "log2",
+    "log10",
+    "sin",
+    "cos",
+    "tan",
+    "arcsin",
+    "arccos",
+    "arctan",
+    "sinc",
+    "sech",
+    "log_cosh",
+    "sigmoid",
+    "softplus",
+    "softsign",
+    "leaky_relu",
+    "log1mexp",
+    "exprel",
+    "log1prel",
+    "gammaln",
+    "digamma",
+    "logit",
+    "erf",
+    "erfc",
+    "erfcx",
+    "erfinv",
+    "ndtri",
+    "ndtr",
+    "log_ndtr",
+    "reciprocal",
+    "degrees",
+    "radians",
+    "nan_to_num",
+]
+REAL_FUNCTIONS = ["square", "negative", "abs", "floor", "ceil", "trunc", "rint", "sign", "relu", "positive"]
+TESTS = ["isnan", "isfinite", "isinf", "signbit"]
+BINARY_FUNCTIONS = [
+    "add",
+    "subtract",
+    "multiply",
+    "true_divide",
+    "power",
+    "maximum",
+    "minimum",
+    "fmax",
+    "fmin",
+    "logaddexp",
+    "logaddexp2",
+    "copysign",
+    "heaviside",
+    "xlogy",
+    "xlog1py",
+    "arctan2",
+    "hypot",
+    "divide_no_nan",
+    "floor_divide",
+    "remainder",
+    "fmod",
+]
+COMPARISONS = ["equal", "not_equal", "less", "less_equal", "greater", "greater_equal", "isclose"]
 
 for _name in FLOAT_FUNCTIONS:
     add_operation(_name, lambda g, f=_name: f"pel.{f}({g.pick_float()})")
@@ -65,11 +130,11 @@ for _name in BINARY_FUNCTIONS:
     add_operation(_name, lambda g, f=_name: f"pel.{f}({g.pick_pair()})")
 for _name in COMPARISONS:
     add_operation(_name, lambda g, f=_name: f"pel.{f}({g.pick_pair()})")
-for _name in "logical_and logical_or logical_xor".split():
+for _name in ["logical_and", "logical_or", "logical_xor"]:
     add_operation(_name, lambda g, f=_name: f"pel.{f}({g.pick_pair(g.pick_boolean)})")
-for _name in "bitwise_and bitwise_or bitwise_xor".split():
+for _name in ["bitwise_and", "bitwise_or", "bitwise_xor"]:
     add_operation(_name, lambda g, f=_name: f"pel.{f}({g.pick_pair(g.pick_integer)})")
-for _name in "left_shift right_shift".split():
+for _name in ["left_shift", "right_shift"]:
     add_operation(_name, lambda g, f=_name: f"pel.{f}({g.pick_integer()}, {g.rng.integers(0, 4)})")
 add_operation("logical_not", lambda g: f"pel.logical_not({g.pick_boolean()})")
 add_operation("invert", lambda g: f"pel.invert({g.choose([g.pick_integer, g.pick_boolean])()})")
@@ -124,21 +189,32 @@ def guarded_function(g: Generator) -> str:
     return f"pel.where({x} > 0, pel.{name}({x}), {number})"
 
 
-for _name in "sum mean max min prod logsumexp ptp".split():
+for _name in ["sum", "mean", "max", "min", "prod", "logsumexp", "ptp"]:
     add_operation(
         _name, lambda g, f=_name: f"pel.{f}({g.reduce(g.pick_float if f in ('logsumexp', 'mean') else g.pick_real)})"
     )
-for _name in "var std".split():
+for _name in ["var", "std"]:
     add_operation(_name, lambda g, f=_name: f"pel.{f}({g.reduce(g.pick_array)}, ddof={g.choose([0, 0, 1])})")
-for _name in "any all".split():
+for _name in ["any", "all"]:
     add_operation(_name, lambda g, f=_name: f"pel.{f}({g.reduce(g.pick_boolean)})")
 add_operation("count_nonzero", lambda g: f"pel.count_nonzero({g.reduce(g.pick_real)})")
 add_operation("median", lambda g: f"pel.median({g.reduce(g.pick_array)})")
 add_operation("quantile", lambda g: f"pel.quantile({g.reduce(g.pick_array)}, q={g.choose([0.0, 0.25, 0.5, 0.9])})")
 add_operation("vector_norm", lambda g: f"pel.vector_norm({g.reduce(g.pick_array)}, ord={g.choose([1, 2, 3])})")
-for _name in "argmax argmin".split():
+for _name in ["argmax", "argmin"]:
     add_operation(_name, lambda g, f=_name: f"pel.{f}({g.with_axis(g.pick_array())})")
-for _name in "softmax log_softmax log1m_softmax standardize rms_normalize cumsum cumprod sort argsort flip".split():
+for _name in [
+    "softmax",
+    "log_softmax",
+    "log1m_softmax",
+    "standardize",
+    "rms_normalize",
+    "cumsum",
+    "cumprod",
+    "sort",
+    "argsort",
+    "flip",
+]:
     add_operation(_name, lambda g, f=_name: f"pel.{f}({g.with_axis(g.pick_array())})")
 add_operation("sort_descending", lambda g: f"pel.sort({g.with_axis(g.pick_array())}, descending=True)")
 add_operation("local_response_normalization", lambda g: f"pel.local_response_normalization({g.pick_known()}, n=3)")

@@ -294,8 +294,9 @@ def top_k(x: Any, k: int, axis: int = -1) -> list[Array]:
     return [np.take_along_axis(x, order, axis), order]
 
 
-def exprel(x: Any) -> Any:
-    return scipy.special.exprel(x)
+def log_cosh(x: Any) -> Any:
+    near = np.minimum(np.abs(x), 1)
+    return np.where(np.abs(x) < 1, np.log1p(2 * np.sinh(near / 2) ** 2), np.logaddexp(x, -x) - np.log(2.0))
 
 
 def log1prel(x: Any) -> Any:
@@ -326,18 +327,20 @@ class Reference:
 
     cast = staticmethod(lambda x, dtype: np.asarray(x).astype(dtype))
     sech = staticmethod(lambda x: 1 / np.cosh(x))
-    log_cosh = staticmethod(lambda x: np.logaddexp(x, -x) - np.log(2.0))
+    log_cosh = staticmethod(log_cosh)
     sigmoid = staticmethod(scipy.special.expit)
     softplus = staticmethod(lambda x: np.logaddexp(0, x))
     softsign = staticmethod(lambda x: x / (1 + np.abs(x)))
     relu = staticmethod(lambda x: np.maximum(x, 0))
     leaky_relu = staticmethod(lambda x, negative_slope=0.2: np.where(x >= 0, x, negative_slope * x))
-    log1mexp = staticmethod(lambda x: np.log(-np.expm1(x)))
-    exprel = staticmethod(exprel)
+    log1mexp = staticmethod(lambda x: np.where(x > -0.7, np.log(-np.expm1(x)), np.log1p(-np.exp(x))))
+    exprel = staticmethod(scipy.special.exprel)
     log1prel = staticmethod(log1prel)
+    reciprocal_expm1 = staticmethod(lambda x: 1 / np.expm1(x))
+    fraction_of_sum = staticmethod(lambda x, y: x / (x + y))
     polygamma = staticmethod(scipy.special.polygamma)
-    xlogy = staticmethod(scipy.special.xlogy)
-    xlog1py = staticmethod(scipy.special.xlog1py)
+    xlogy = staticmethod(lambda x, y: np.where(x == 0, 0.0, scipy.special.xlogy(x, y)))  # also for y = NaN
+    xlog1py = staticmethod(lambda x, y: np.where(x == 0, 0.0, scipy.special.xlog1py(x, y)))
     divide_no_nan = staticmethod(divide_no_nan)
     softmax = staticmethod(at_axes(lambda x: np.exp(log_softmax(x))))
     log_softmax = staticmethod(at_axes(log_softmax))
