@@ -18,6 +18,9 @@ from .program import Array, Program, make_direction, make_weights, perturb, wide
 NOISE = 64
 """Relative error of an intermediate result, in units of the last place, to which the sensitivity is measured."""
 
+EXACT_OPS = ("true_divide", "sqrt", "mean", "nan_to_num")
+"""Functions of real numbers whose exact results have no error; tanh(20) = 1 is rounded."""
+
 STEPS = (0.02, 0.002, 0.05)
 """Step sizes of finite differences, tried until the derivatives of two stencils agree."""
 
@@ -92,9 +95,9 @@ def spread_of_graph(built: Results, found: Sequence[Any], eps: float, everywhere
                     values[node] = node.value
                 elif node not in values:
                     value = compute_node(np, node, [values[i] for i in node.inputs])
-                    parts = [
-                        perturb(v, noise, everywhere) for v in (value if isinstance(value, tuple | list) else [value])
-                    ]
+                    inexact = everywhere or (node.op is not None and node.op.floats and node.op.name not in EXACT_OPS)
+                    parts = value if isinstance(value, tuple | list) else [value]
+                    parts = [perturb(v, noise, inexact) for v in parts]
                     values[node] = tuple(parts) if isinstance(value, tuple | list) else parts[0]
         trials.append([values[r] for r in built.results])
     return measure_spread(found, trials)
