@@ -27,10 +27,12 @@ DIGITS = 200
 TOLERANCE = {"float32": 1e-4, "float64": 1e-11}
 """Relative error up to which a value is right."""
 
-NUMPY_OPS = """add subtract multiply true_divide negative square abs maximum minimum fmax fmin where sum mean max min
-prod reshape expand_dims squeeze transpose flip broadcast_to concatenate slice take_along_axis roll repeat_each tile
-cumsum less less_equal greater greater_equal equal not_equal logical_and logical_or logical_not any all outer diagonal
-tril triu join""".split()
+NUMPY_OPS = """
+add subtract multiply true_divide negative square abs maximum minimum fmax fmin where sum mean max min prod
+reshape expand_dims squeeze transpose flip broadcast_to concatenate slice take_along_axis roll repeat_each
+tile cumsum less less_equal greater greater_equal equal not_equal logical_and logical_or logical_not any all
+outer diagonal tril triu join
+"""
 """Ops whose NumPy function also works on arrays of exact numbers."""
 
 REAL_FUNCTIONS = {
@@ -54,7 +56,9 @@ REAL_FUNCTIONS = {
 }
 
 NO_EXACT_VALUE = {
-    **dict.fromkeys(["inv", "solve", "det", "logabsdet"], "rounding errors of factorizations are bounded for the matrix only"),
+    **dict.fromkeys(
+        ["inv", "solve", "det", "logabsdet"], "rounding errors of factorizations are bounded for the matrix only"
+    ),
     **dict.fromkeys(["attach_mask", "stop_gradient", "size", "gather", "scan_loop", "max_pool"], "moves numbers"),
     "isinf": "has no exact counterpart",
 }
@@ -75,13 +79,17 @@ class NoExactValue(Exception):
 
 def compute_exactly(e: Expr, values: Mapping[Expr, Array]) -> Array:
     """Return the value of an expression in exact numbers."""
-    done: dict[Expr, Any] = {i: as_exact(v) if v.dtype.kind == "f" else v for i, v in values.items()}
+    return np.asarray(evaluate_exactly(e, {i: as_exact(v) if v.dtype.kind == "f" else v for i, v in values.items()}))
+
+
+def evaluate_exactly(e: Expr, values: Mapping[Expr, Any]) -> Any:
+    done = dict(values)
     for node in topological([e], stop=done):
         if isinstance(node, Constant):
             done[node] = as_exact(node.value) if node.dtype.kind == "f" else node.value
         elif node not in done:
             done[node] = compute_op_exactly(node, [done[i] for i in node.inputs])
-    return np.asarray(done[e])
+    return done[e]
 
 
 def compute_op_exactly(node: Expr, operands: Sequence[Any]) -> Any:
@@ -94,7 +102,7 @@ def compute_op_exactly(node: Expr, operands: Sequence[Any]) -> Any:
     try:
         if function is not None:
             return function(*operands, **settings)
-        if op.name in NUMPY_OPS:
+        if op.name in NUMPY_OPS.split():
             return op.value(np, *operands, **settings)
     except (TypeError, ValueError) as error:
         raise NoExactValue(op.name) from error
@@ -102,18 +110,8 @@ def compute_op_exactly(node: Expr, operands: Sequence[Any]) -> Any:
         inputs = [Input(f"o{k}", i.shape, i.dtype) for k, i in enumerate(node.inputs)]
         definition = op.value(symbolic, *inputs, **settings)
         if isinstance(definition, Expr):
-            return compute_exactly_from(definition, dict(zip(inputs, operands, strict=True)))
+            return evaluate_exactly(definition, dict(zip(inputs, operands, strict=True)))
     raise NoExactValue(op.name)
-
-
-def compute_exactly_from(e: Expr, values: dict[Expr, Any]) -> Any:
-    done = dict(values)
-    for node in topological([e], stop=done):
-        if isinstance(node, Constant):
-            done[node] = as_exact(node.value) if node.dtype.kind == "f" else node.value
-        elif node not in done:
-            done[node] = compute_op_exactly(node, [done[i] for i in node.inputs])
-    return done[e]
 
 
 def to_dtype(e: Expr, dtype: str) -> tuple[Expr, dict[Expr, Expr]]:
@@ -163,7 +161,11 @@ def list_sides(instantiate: Any, draw_operands: Any, dtype: str, draws: int) -> 
                 continue
             after = simplify(after)  # some rules prepare another one
             scaled = [
-                {inputs[i]: scale_magnitudes(np.asarray(v), rng, dtype, k % 2 == 0) for i, v in values.items() if i in inputs}
+                {
+                    inputs[i]: scale_magnitudes(np.asarray(v), rng, dtype, k % 2 == 0)
+                    for i, v in values.items()
+                    if i in inputs
+                }
                 for k in range(draws)
             ]
             yield Sides(rule, before, after, scaled)
@@ -186,7 +188,9 @@ def compute_exact(sides: Sides, values: Values, dtype: str) -> Exact:
         for i, v in values.items()
     }
     with mpmath.workdps(DIGITS), np.errstate(all="ignore"):
-        a, b, c = (compute_exactly(e, v) for e, v in ((sides.before, values), (sides.after, values), (sides.before, moved)))
+        a, b, c = (
+            compute_exactly(e, v) for e, v in ((sides.before, values), (sides.after, values), (sides.before, moved))
+        )
         a, b, c = np.broadcast_arrays(a, b, c)
         is_real = np.asarray(np.frompyfunc(lambda *n: all(map(mpmath.isfinite, n)), 3, 1)(a, b, c), bool)
         close = np.frompyfunc(lambda p, q: abs(p - q) <= mpmath.mpf(10) ** -20 * max(abs(p), abs(q)), 2, 1)

@@ -12,6 +12,7 @@ import pellucid as pel
 from pellucid.graph.errors import DtypeError, PellucidError
 from pellucid.graph.expr import Expr
 
+from . import array_operations, product_operations  # noqa: F401 - they add operations
 from .operations import OPERATIONS, Operation
 from .program import Array, InputData, Line, Program, find_names, run_line, run_reference, widen
 

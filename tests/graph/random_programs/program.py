@@ -192,7 +192,7 @@ def perturb(value: Any, noise: Any, everywhere: bool = False, scale: float = 0.0
 
 
 def get_scale(code: str, variables: Mapping[str, Any]) -> float:
-    """Return the largest operand of a line, to which the rounding errors of sums are relative; 0 for elementwise ops."""
+    """Return the largest operand of a line, to which rounding errors of sums are relative; 0 for elementwise ops."""
     name = FUNCTION.match(code)
     if name is not None and name[1] in OPS and OPS[name[1]].elementwise:
         return 0.0
