@@ -79,7 +79,7 @@ def measure_spread(found: Sequence[Any], trials: Sequence[Sequence[Any]]) -> lis
 
 def spread_of_reference(program: Program, expected: Sequence[Array], eps: float) -> list[Array]:
     """Return the sensitivity of the outputs to rounding errors."""
-    return measure_spread(expected, [program.compute(noise=make_noise(eps, t)) for t in range(4)])
+    return measure_spread(expected, [program.compute(noise=make_noise(eps, t)) for t in range(8)])
 
 
 def spread_of_graph(built: Results, found: Sequence[Any], eps: float, everywhere: bool = False) -> list[Array]:
@@ -88,7 +88,7 @@ def spread_of_graph(built: Results, found: Sequence[Any], eps: float, everywhere
     With ``everywhere``, exact values get errors too, which shows where a derivative is discontinuous.
     """
     trials = []
-    for trial in range(3):
+    for trial in range(6):
         noise = make_noise(eps, trial + everywhere)
         arguments = [perturb(a, noise, True) for a in built.arguments] if everywhere else built.arguments
         values: dict[Any, Any] = dict(zip(built.inputs, arguments, strict=True))

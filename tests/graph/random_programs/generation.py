@@ -256,7 +256,9 @@ class Generator:
         operands = [self.variables[n].value for n in find_names(code)]
         if "signbit" in code or "copysign" in code:  # the sign of NaN is undefined
             return not any(np.isnan(o).any() for o in operands)
-        if "einsum" in code:  # the order of its products is, too, so that some orders multiply 0 by infinity
+        # The order of the products of einsum is undefined, so that some orders multiply 0 by infinity, and so is the
+        # integer that NaN is cast to.
+        if "einsum" in code or ("cast" in code and "int" in code):
             return all(np.isfinite(o).all() for o in operands)
         if value.dtype.kind == "b":
             return True
