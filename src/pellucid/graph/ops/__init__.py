@@ -43,6 +43,7 @@ from pellucid.graph.ops import (
     reshape,
     resize,
     rounding,
+    scaling,
     scan,
     scatter,
     signs,
