@@ -57,6 +57,8 @@ _NAMES_BY_MODULE = {
     "pellucid.graph.rewrite_rule": ["phases", "rule"],
     "pellucid.graph.gradient_check": ["verify_grad"],
     "pellucid.graph.mixed_precision": ["mixed_precision"],
+    "pellucid.graph.range_checks": ["check_ranges"],
+    "pellucid.graph.value_ranges": ["infer_range"],
     "pellucid.graph.substitution": ["replace"],
     "pellucid.graph.traversal": ["ancestors", "parameters"],
     "pellucid.inspect.diagnostics": ["diagnose"],

@@ -12,6 +12,7 @@ from pellucid.graph.ops.linear_solve import check_square, get_cubic_cost, inv, m
 from pellucid.graph.ops.permute import matrix_transpose
 from pellucid.graph.ops.reshape import expand_dims
 from pellucid.graph.precedence import JUXTAPOSE
+from pellucid.graph.range_rules import fixed
 from pellucid.graph.types import Type
 
 
@@ -56,7 +57,11 @@ def det(xp: Any, x: Any) -> Any:
 
 
 @_determinant_op(
-    tex=r"\operatorname{{sgn}} \det({0:_})", tex_precedence=JUXTAPOSE, differentiable=False, behind="slogdet"
+    tex=r"\operatorname{{sgn}} \det({0:_})",
+    tex_precedence=JUXTAPOSE,
+    differentiable=False,
+    behind="slogdet",
+    value_range=fixed(-1, 1),
 )
 def signdet(xp: Any, x: Any) -> Any:
     r"""Sign of the determinant of square matrices, :math:`\operatorname{sgn} \det A`; part of `slogdet`.
