@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import doctest
 import math
 import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -133,6 +135,17 @@ def test_functions_and_lists_are_checked() -> None:
         pel.UseError, match=r"check_ranges expects expressions, or a function with outputs\. Received: 3"
     ):
         pel.check_ranges(3)
+
+
+def test_examples_of_the_documentation() -> None:
+    page = Path(__file__).parents[2] / "docs" / "range_checks.md"
+    # Blocks of a page end with a line that a doctest would take for output.
+    text = page.read_text("utf-8").replace("```python\n", "").replace("```", "")
+    test = doctest.DocTestParser().get_doctest(text, {}, page.name, None, 0)
+    assert len(test.examples) == 9
+    runner = doctest.DocTestRunner()
+    runner.run(test)
+    assert runner.failures == 0
 
 
 def test_composite_ops_are_opened() -> None:

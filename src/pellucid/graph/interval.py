@@ -104,11 +104,11 @@ def make_interval(low: float, high: float) -> Interval:
 
 
 def _multiply(a: float, b: float) -> float:
-    """Multiply bounds. An infinite bound stands for arbitrarily large numbers, so its product with 0 is 0."""
+    """Multiply bounds. An infinite bound means arbitrarily large numbers, whose product with 0 is 0."""
     return 0.0 if a == 0 or b == 0 else a * b
 
 
-def apply_to_bound(function: Callable[[Any], Any], *operands: float) -> float:
+def apply_to_bound(function: Callable[..., Any], *operands: float) -> float:
     """Apply a function to bounds. Outside of its domain the result is NaN."""
     with np.errstate(all="ignore"):
         return float(function(*map(np.float64, operands)))

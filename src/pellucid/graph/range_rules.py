@@ -20,7 +20,7 @@ RangeRule = Callable[..., Interval]
 
 
 def fixed(low: float, high: float) -> RangeRule:
-    """Return the rule of an op whose results lie in an interval whatever its operands are."""
+    """Return the rule of an op whose results are in an interval whatever its operands are."""
     interval = Interval(low, high)
     return lambda node, *operands: interval
 
@@ -168,7 +168,7 @@ def matmul_range(node: Expr, x: Interval, y: Interval) -> Interval:
 
 
 def get_dtype_range(dtype: np.dtype[Any]) -> Interval:
-    """Return the interval of all values of a dtype. Wide integers count as unbounded: nobody uses all their values."""
+    """Return the interval of all values of a dtype. Integers of 32 and 64 bits count as unbounded."""
     if dtype.kind == "b":
         return UNIT
     if is_float(dtype):

@@ -85,7 +85,7 @@ def get_array_range(array: np.ndarray[Any, Any]) -> Interval:
 
 
 def fit_dtype(interval: Interval, dtype: np.dtype[Any]) -> Interval:
-    """Return an interval whose bounds exceed no number of the dtype: floats overflow to infinity, integers wrap."""
+    """Limit an interval to the values of a dtype: floats overflow to infinity, and integers wrap."""
     if not is_float(dtype):
         limits = Interval(0, 1) if dtype.kind == "b" else Interval(*_get_integer_limits(dtype))
         inside = limits.low <= interval.low and interval.high <= limits.high
@@ -106,7 +106,7 @@ def get_largest(dtype: np.dtype[Any]) -> float:
         return float(np.finfo(dtype).max)
     import ml_dtypes
 
-    return float(ml_dtypes.finfo(dtype).max)
+    return float(ml_dtypes.finfo(dtype).max)  # type: ignore[no-untyped-call]
 
 
 def resolve_ranges(order: Sequence[Expr], ranges: Ranges) -> dict[Expr, Interval]:
