@@ -142,7 +142,7 @@ def test_examples_of_the_documentation() -> None:
     # Blocks of a page end with a line that a doctest would take for output.
     text = page.read_text("utf-8").replace("```python\n", "").replace("```", "")
     test = doctest.DocTestParser().get_doctest(text, {}, page.name, None, 0)
-    assert len(test.examples) == 9
+    assert len(test.examples) == 11
     runner = doctest.DocTestRunner()
     runner.run(test)
     assert runner.failures == 0
