@@ -126,6 +126,10 @@ def test_ranges_of_inputs_and_parameters() -> None:
     assert "x @ W is in [-120, 120]" in pel.check_ranges(pel.exp(x @ W), {"x": (0, 15), W: (-2, 2)})[0].what
 
 
+def test_a_range_of_an_input_that_simplification_removes() -> None:
+    assert not pel.check_ranges(A - A + pel.tanh(X), {"a": (0, 1)})
+
+
 def test_functions_and_lists_are_checked() -> None:
     f = pel.function([X], pel.exp(X))
     assert [found.name for found in pel.check_ranges(f)] == ["exp may overflow"]
@@ -168,7 +172,7 @@ def test_limits_are_where_ops_fail(name: str, by_numpy: Any) -> None:
     """Just inside of a limit the value is finite; just beyond it the value or the gradient is not."""
     inputs = [Input(f"x{i}", (), "float32") for i in range(2 if name.startswith("xlog") else 1)]
     node = getattr(pel, name)(*inputs)
-    [hazard] = get_hazards(node, infer_ranges([node]))
+    [hazard] = get_hazards(node, infer_ranges([node], {}))
     operand, gradient = inputs[hazard.operand], pel.grad(node, inputs[hazard.operand])
     for limit, outward in ((hazard.safe.low, -1), (hazard.safe.high, 1)):
         if not math.isfinite(limit):

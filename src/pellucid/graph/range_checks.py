@@ -20,7 +20,7 @@ from pellucid.graph.range_rules import count_reduced
 from pellucid.graph.rewriter import simplify_stripped
 from pellucid.graph.subgraph import Subgraph
 from pellucid.graph.types import is_float
-from pellucid.graph.value_ranges import Ranges, get_largest, infer_ranges
+from pellucid.graph.value_ranges import Ranges, get_largest, infer_ranges, resolve_ranges
 
 REACHABLE = 1e4
 """Limits above this are reported only for operands with known bounds: no network works with such numbers."""
@@ -129,17 +129,12 @@ def check_ranges(what: Any, ranges: Ranges | None = None) -> RangeFindings:
     >>> pel.check_ranges(pel.log(pel.exp(a).sum()))
     No problems found. Simplification repaired: exp(a), log(exp(a).sum()).
     """
-    written = remove_markers(get_expressions(what))
-    stripper = LabelStripper(written)
-    simplified, _ = simplify_stripped(stripper)
-    found = find_hazards(simplified, ranges)
-    lines = {(f.name, f.location) for f in found}
-    before = (
-        find_hazards(stripper.outputs, ranges)
-        if any(a is not b for a, b in zip(simplified, stripper.outputs, strict=True))
-        else []
-    )
-    return RangeFindings(found, [f for f in before if (f.name, f.location) not in lines])
+    stripper = LabelStripper(remove_markers(get_expressions(what)))
+    known = resolve_ranges(stripper.outputs, ranges or {})
+    found = find_hazards(simplify_stripped(stripper)[0], known)
+    remaining = {(f.name, f.location) for f in found}
+    written = find_hazards(stripper.outputs, known)
+    return RangeFindings(found, [f for f in written if (f.name, f.location) not in remaining])
 
 
 def get_expressions(what: Any) -> list[Expr]:
@@ -152,16 +147,16 @@ def get_expressions(what: Any) -> list[Expr]:
     raise UseError(f"check_ranges expects expressions, or a function with outputs. Received: {what!r}")
 
 
-def find_hazards(outputs: Sequence[Expr], ranges: Ranges | None = None) -> list[Finding]:
+def find_hazards(outputs: Sequence[Expr], known: Mapping[Expr, Interval]) -> list[Finding]:
     """Return a finding for each op whose operands may leave the range in which it is finite, also in subgraphs."""
-    intervals = infer_ranges(outputs, ranges)
+    intervals = infer_ranges(outputs, known)
     found: list[Finding] = []
     for node in intervals:
         if node.op is None:
             continue
         for setting in node.settings.values():
             if isinstance(setting, Subgraph):
-                found += find_hazards(setting.outputs)
+                found += find_hazards(setting.outputs, {})
         for hazard in get_hazards(node, intervals):
             operand = intervals[node.inputs[hazard.operand]]
             if leaves(operand, hazard.safe):

@@ -14,7 +14,7 @@ import numpy as np
 
 from pellucid.graph.expr import Expr
 from pellucid.graph.interval import NONNEGATIVE, REAL, UNIT, Interval, apply_to_bound, make_interval
-from pellucid.graph.types import is_float
+from pellucid.graph.types import is_float, unify
 
 RangeRule = Callable[..., Interval]
 
@@ -163,7 +163,8 @@ def logsumexp_range(node: Expr, x: Interval) -> Interval:
 
 
 def matmul_range(node: Expr, x: Interval, y: Interval) -> Interval:
-    inner = node.inputs[0].shape[-1]
+    a, b = node.inputs
+    inner = unify(a.shape[-1], b.shape[-1 if b.ndim == 1 else -2])
     return sum_of(x * y, inner if isinstance(inner, int) else None)
 
 

@@ -56,15 +56,14 @@ def infer_range(expr: Expr, ranges: Ranges | None = None) -> Interval:
     ----------
     R. E. Moore, Interval Analysis, Prentice-Hall 1966.
     """
-    return infer_ranges([expr], ranges)[strip_labels([expr])[0]]
+    [unlabeled] = strip_labels([expr])
+    return infer_ranges([unlabeled], resolve_ranges([unlabeled], ranges or {}))[unlabeled]
 
 
-def infer_ranges(outputs: Sequence[Expr], ranges: Ranges | None = None) -> dict[Expr, Interval]:
-    """Return the interval of each expression of a graph, without labels."""
-    order = topological(strip_labels(list(outputs)))
-    known = resolve_ranges(order, ranges or {})
+def infer_ranges(outputs: Sequence[Expr], known: Mapping[Expr, Interval]) -> dict[Expr, Interval]:
+    """Return the interval of each expression of a graph without labels, given those of some leaves."""
     found: dict[Expr, Interval] = {}
-    for node in order:
+    for node in topological(outputs):
         found[node] = known[node] if node in known else infer_node_range(node, [found[i] for i in node.inputs])
     return found
 
@@ -109,9 +108,9 @@ def get_largest(dtype: np.dtype[Any]) -> float:
     return float(ml_dtypes.finfo(dtype).max)  # type: ignore[no-untyped-call]
 
 
-def resolve_ranges(order: Sequence[Expr], ranges: Ranges) -> dict[Expr, Interval]:
+def resolve_ranges(outputs: Sequence[Expr], ranges: Ranges) -> dict[Expr, Interval]:
     """Return the given intervals by input or shared variable of the graph."""
-    leaves = [e for e in order if isinstance(e, (Input, Shared))]
+    leaves = [e for e in topological(outputs) if isinstance(e, (Input, Shared))]
     return {find_leaf(leaves, key): check_interval(bounds, key) for key, bounds in ranges.items()}
 
 
