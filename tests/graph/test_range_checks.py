@@ -136,7 +136,8 @@ def test_functions_and_lists_are_checked() -> None:
     assert len(pel.check_ranges([pel.exp(X), pel.log(X)])) == 2
     assert str(pel.check_ranges(pel.tanh(X))) == "No problems found."
     with pytest.raises(
-        pel.UseError, match=r"check_ranges expects expressions, or a function with outputs\. Received: 3"
+        pel.UseError,
+        match=r"check_ranges expects expressions, or a function with outputs\. Received: 3\. For a model, use pel",
     ):
         pel.check_ranges(3)
 

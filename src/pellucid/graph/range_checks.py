@@ -144,7 +144,10 @@ def get_expressions(what: Any) -> list[Expr]:
         return list(what.program.original_outputs)
     if isinstance(what, (list, tuple)) and what and all(isinstance(e, Expr) for e in what):
         return list(what)
-    raise UseError(f"check_ranges expects expressions, or a function with outputs. Received: {what!r}")
+    raise UseError(
+        f"check_ranges expects expressions, or a function with outputs. Received: {what!r}. For a model, use "
+        "pel.lint(model, ranges={})"
+    )
 
 
 def find_hazards(outputs: Sequence[Expr], known: Mapping[Expr, Interval]) -> list[Finding]:

@@ -71,7 +71,8 @@ def signdet(xp: Any, x: Any) -> Any:
     >>> pel.signdet(pel.matrix("A", shape=(2, 2)))
     signdet(A)
     """
-    return xp.linalg.slogdet(x)[0]
+    sign, log = xp.linalg.slogdet(x)
+    return xp.where(xp.isnan(log), log, sign)  # NumPy has a sign for NaN
 
 
 @_determinant_op(
@@ -103,7 +104,8 @@ class SlogdetResult(NamedTuple):
 def slogdet(x: Any) -> Any:
     r"""Sign :math:`s` and logarithm :math:`l` of a determinant, with :math:`\det A = s\, e^l`.
 
-    Unlike `det`, it neither overflows nor underflows.
+    Unlike `det`, it neither overflows nor underflows. The gradient of :math:`l` is :math:`A^{-\top}`: for a singular
+    matrix the NumPy interpreter raises a LinAlgError, and XLA returns NaN or infinity.
 
     Parameters
     ----------
