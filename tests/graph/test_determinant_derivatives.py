@@ -100,6 +100,7 @@ def test_third_derivative_of_det_at_a_regular_matrix(check_gradient: Any) -> Non
     check_gradient((pel.cofactors_derivative(a, g) * np.sin(np.arange(32.0)).reshape(x.shape)).sum(), {a: x}, [a])
 
 
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")  # of NumPy's det
 @pytest.mark.parametrize("mode", MODES)
 def test_a_matrix_that_is_not_finite_gives_nan(mode: str) -> None:
     x = np.stack([np.eye(4), np.eye(4)])
