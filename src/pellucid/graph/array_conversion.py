@@ -10,7 +10,7 @@ import numpy as np
 
 from pellucid.graph.errors import DtypeError, PrecisionWarning, brief
 from pellucid.graph.source_location import get_user_stacklevel
-from pellucid.graph.types import MAX_ITEMSIZE, as_dtype, is_float
+from pellucid.graph.types import MAX_ITEMSIZE, NamedDim, as_dtype, is_float
 
 
 def has_dtype(value: Any) -> bool:
@@ -58,6 +58,8 @@ def to_native_array(value: Any) -> np.ndarray[Any, Any]:
             f"Expected a value. Received: the expression {brief(value)}, which has none until it runs. Run it first, "
             "or substitute it for an input with pel.function(..., givens={input: expression})"
         )
+    if isinstance(value, NamedDim):
+        value.refuse_number()
     try:
         array = np.asarray(value)
         return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))

@@ -73,6 +73,10 @@ class PrecisionWarning(UserWarning):
     """A value was rounded to the dtype of the input that received it."""
 
 
+class TrainingWarning(UserWarning):
+    """Training continues but cannot succeed, because of a mistake in the network or its loss, or a loss that is NaN."""
+
+
 def suggest_near_misses(module: dict[str, Any], known_as: str, instead: str = "") -> None:
     """Give a module a ``__getattr__`` that suggests the nearest name for a misspelled one.
 
@@ -91,5 +95,5 @@ def suggest_near_misses(module: dict[str, Any], known_as: str, instead: str = ""
     module["__getattr__"] = suggest
 
 
-for _kind in (*PellucidError.__subclasses__(), *GradientError.__subclasses__(), PrecisionWarning):
+for _kind in (*PellucidError.__subclasses__(), *GradientError.__subclasses__(), PrecisionWarning, TrainingWarning):
     _kind.__module__ = "pellucid"  # the public name, which tracebacks print

@@ -202,6 +202,8 @@ class Shared(Expr):
         Whether optimizers update it, and whether weight penalties include it (False for biases).
     trainable_by_default : bool
         Whether it was created as trainable. Freezing a layer and unfreezing it restores this.
+    indexed_by : str or None
+        Name of the Embedding layer that selects its rows by indices from 0; None for other variables.
     set_count : int
         Number of calls of `set_value`. Updates by compiled programs do not count.
 
@@ -215,6 +217,7 @@ class Shared(Expr):
     __slots__ = (
         "constraint",
         "default_update",
+        "indexed_by",
         "regularizable",
         "set_count",
         "storage",
@@ -243,6 +246,7 @@ class Shared(Expr):
         self.trainable_by_default = trainable
         self.default_update: Expr | None = None
         self.constraint: Callable[[Any], Any] | None = None
+        self.indexed_by: str | None = None
 
     def get_value(self) -> np.ndarray[Any, Any]:
         """Return a copy of the value as a NumPy array."""

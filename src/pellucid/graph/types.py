@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.config import config
-from pellucid.graph.errors import DtypeError, ShapeError, near_miss
+from pellucid.graph.errors import DtypeError, ShapeError, UseError, near_miss
 from pellucid.graph.validation import is_integer
 
 Dim = int | str
@@ -24,7 +24,31 @@ Shape = tuple[Dim, ...]
 _counter = itertools.count(1)
 
 
-class Unknown(str):
+class NamedDim(str):
+    """Name of a size that is known when a program runs. It equals the string, and refuses to be used as a number."""
+
+    __slots__ = ()
+
+    def refuse_number(self, *_: object) -> Any:
+        """Raise an error that says how to compute with an unknown size."""
+        size = "?" if isinstance(self, Unknown) else repr(str(self))
+        raise UseError(
+            f"The size {size} of a shape is not known until the program runs, so Python cannot compute with it. Use "
+            "pel.size(x, 0) for the length of an axis in a formula, x.mean() for x.sum() / n, and pel.map or pel.scan "
+            "to go through the elements; or declare the size, as in shape=(3,)"
+        )
+
+    __index__ = __int__ = __float__ = refuse_number
+    __mul__ = __rmul__ = __sub__ = __rsub__ = __pow__ = __rpow__ = refuse_number
+    __truediv__ = __rtruediv__ = __floordiv__ = __rfloordiv__ = refuse_number
+
+    def __add__(self, other: Any) -> Any:
+        return str(self) + other if isinstance(other, str) else self.refuse_number()
+
+    __radd__ = refuse_number
+
+
+class Unknown(NamedDim):
     """Dimension of unknown size. Each one is distinct, and compatible with every other dimension."""
 
     __slots__ = ()
@@ -68,7 +92,7 @@ def as_shape(shape: Sequence[Dim | None] | Dim) -> Shape:
         if dim is None:
             result.append(Unknown())
         elif isinstance(dim, str) and dim:
-            result.append(dim)
+            result.append(dim if isinstance(dim, Unknown) else NamedDim(dim))
         elif isinstance(dim, (int, np.integer)) and not isinstance(dim, bool) and dim >= 0:
             result.append(int(dim))
         else:

@@ -11,6 +11,7 @@ from pellucid.graph.expr import Expr, Input, Shared
 from pellucid.graph.traversal import collect_shared, copy_name, rebuild
 from pellucid.nn.layers import Layer
 from pellucid.nn.layers.call_tracking import CallRecord
+from pellucid.run.index_bounds import IndexSearch
 
 
 @dataclass(eq=False)
@@ -38,6 +39,7 @@ class FunctionalGraph:
     unsaved: ClassVar[Mapping[str, Callable[[], Any]]] = {
         "cached_variables": lambda: None,
         "frozen_dependent": lambda: None,
+        "cached_index_search": lambda: None,
     }
     """Attributes that files leave out because they follow from the others."""
 
@@ -48,6 +50,7 @@ class FunctionalGraph:
     cached_variables: list[Shared] | None = field(default=None, init=False)
     # Layers at any depth that compute something else while frozen; None until `Model` collects them.
     frozen_dependent: list[Layer] | None = field(default=None, init=False)
+    cached_index_search: IndexSearch | None = field(default=None, init=False)
 
     @property
     def variables(self) -> list[Shared]:
@@ -55,6 +58,13 @@ class FunctionalGraph:
         if self.cached_variables is None:
             self.cached_variables = collect_shared(self.outputs)
         return self.cached_variables
+
+    @property
+    def index_search(self) -> IndexSearch:
+        """The ranges of the inputs that are indices, such as words."""
+        if self.cached_index_search is None:
+            self.cached_index_search = IndexSearch(self.outputs)
+        return self.cached_index_search
 
     @property
     def layers(self) -> list[Layer]:

@@ -16,7 +16,7 @@ from pellucid.graph.array_conversion import cast_to_dtype
 from pellucid.graph.errors import OptionError, ShapeError, near_miss
 from pellucid.graph.expr import Expr, is_compatible_shape
 from pellucid.graph.operators import Operators
-from pellucid.graph.types import format_shape, is_float
+from pellucid.graph.types import Dim, format_shape, is_float
 from pellucid.graph.validation import check_number, is_integer, is_real
 from pellucid.model.compile_config import OutputConfig
 from pellucid.model.errors import ModelError
@@ -156,10 +156,13 @@ def convert_inputs(model: ModelLike, x: Any, prefix: str = "") -> list[Array]:
     names, exprs = model.input_names, model.inputs
     first = model.layers[0].name if model.layers else model.name
     owner = f"{model.name} (first layer {first})" if len(names) == 1 else model.name
-    arrays = [
-        convert_input(value, e, owner, name_data(f"{prefix}x", name, len(names)))
-        for value, e, name in zip(match_arrays(x, names, exprs, f"{prefix}x", "input"), exprs, names, strict=True)
-    ]
+    bounds = model.functional_graph.index_search.bounds
+    arrays = []
+    for value, e, name in zip(match_arrays(x, names, exprs, f"{prefix}x", "input"), exprs, names, strict=True):
+        shown = name_data(f"{prefix}x", name, len(names))
+        arrays.append(convert_input(value, e, owner, shown))
+        for bound in bounds.get(e, ()):
+            bound.check(e, arrays[-1], shown)
     lengths = {name: len(array) for name, array in zip(names, arrays, strict=True)}
     if len(set(lengths.values())) > 1:
         received = ", ".join(f"{count} in {name}" for name, count in lengths.items())
@@ -327,14 +330,43 @@ def convert_input(value: Any, e: Expr, owner: str, name: str) -> Array:
 
 
 def suggest_reshape(array: Array, e: Expr, name: str) -> str:
-    """Return how to make samples fit, where their number of elements shows it."""
-    expected, name = e.shape[1:], name.split()[-1]
+    """Return how to make samples fit, where their shape shows it."""
+    expected, received, name = e.shape[1:], array.shape[1:], name.split()[-1]
     if is_compatible_shape(array.shape, expected):
         return f"; pass a single sample as {name}[None]"
+    order = find_axis_order(received, expected)
+    if order is not None:
+        axes = ", ".join(str(axis) for axis in (0, *(i + 1 for i in order)))
+        if len(order) > 2 and order[0] == len(order) - 1:
+            return (
+                "; the model was declared with its channels first, and layers take them last: begin it with "
+                f"nn.Input({format_shape(received)})"
+            )
+        moved = "axes are swapped" if order[:2] == (1, 0) else "channels are first, and the model takes them last"
+        return f"; the {moved}: {name}.transpose({axes}). A reshape would scramble the values"
     sizes = [size for size in expected if isinstance(size, int)]
-    if len(sizes) == len(expected) and np.prod(sizes, dtype=int) == np.prod(array.shape[1:], dtype=int):
-        return f"; reshape them with {name}.reshape({', '.join(map(str, (-1, *sizes)))})"
+    if len(sizes) == len(expected) and np.prod(sizes, dtype=int) == np.prod(received, dtype=int):
+        shape = ", ".join(map(str, (-1, *sizes)))
+        advice = f"; reshape them with {name}.reshape({shape})"
+        if len(received) == 1 and len(sizes) > 2 and sizes[-1] > 1:
+            planes = ", ".join(map(str, (-1, sizes[-1], *sizes[:-1])))
+            order_back = ", ".join(map(str, (0, *range(2, len(sizes) + 1), 1)))
+            advice += (
+                f"; if they hold one channel after the other, with {name}.reshape({planes}).transpose({order_back})"
+            )
+        return advice
     return ""
+
+
+def find_axis_order(received: Sequence[Dim], expected: Sequence[Dim]) -> tuple[int, ...] | None:
+    """Return the order in which axes of one shape give another: moved channels, or the first two swapped."""
+    count = len(received)
+    if count != len(expected) or count < 2:
+        return None
+    for order in ((*range(1, count), 0), (count - 1, *range(count - 1)), (1, 0, *range(2, count))):
+        if is_compatible_shape(tuple(received[i] for i in order), tuple(expected)):
+            return order
+    return None
 
 
 def limit_dtype(array: Array, dtype: np.dtype[Any], name: str) -> Array:
@@ -422,7 +454,11 @@ def check_labels(array: Array, output: Expr, loss: str, name: str) -> None:
         raise ModelError(
             f"The loss {loss} takes labels from 0 to {count - 1}, for the {count} columns of the model's output. "
             f"Received: {name} with labels from {low} to {high}"
-            + ("; renumber them with np.unique(y, return_inverse=True)[1]" if low > 0 else "")
+            + (
+                ". For a single sigmoid unit, use binary_crossentropy"
+                if count == 1
+                else "; renumber them with np.unique(y, return_inverse=True)[1]" * bool(low > 0)
+            )
         )
 
 

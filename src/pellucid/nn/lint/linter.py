@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from pellucid.graph.errors import InputError, UseError, near_miss
+from pellucid.graph.errors import InputError, TrainingWarning, UseError, near_miss
 from pellucid.graph.expr import Expr, Input, Shared
 from pellucid.graph.finding import Finding, Findings
 from pellucid.graph.naming import strip_calls
 from pellucid.graph.passes import inference
+from pellucid.graph.source_location import get_user_stacklevel
 from pellucid.graph.traversal import topological
 from pellucid.graph.types import format_shape, is_float
 from pellucid.nn.lint.data_checks import MAX_SAMPLES, check_data
 from pellucid.nn.lint.graph_queries import Array, LintGraph, is_op, skip_pass_through
-from pellucid.nn.lint.structure_checks import STRUCTURE_CHECKS
+from pellucid.nn.lint.initial_weights import check_symmetric_weights
+from pellucid.nn.lint.loss_checks import check_certain_probabilities, check_repeated_activation
+from pellucid.nn.lint.structure_checks import STRUCTURE_CHECKS, check_channels_first
 
 
 def lint(
@@ -79,6 +83,28 @@ def lint(
     if not training:
         found += check_training_ops(graph)
     return Findings(deduplicate([*found, *check_data(graph)]))
+
+
+Check = Callable[[LintGraph], Iterator[Finding]]
+
+CERTAIN_CHECKS: list[Check] = [
+    check_repeated_activation,
+    check_certain_probabilities,
+    check_channels_first,
+]
+"""Checks that run whenever the updates for a loss are built: training cannot succeed with what they find."""
+
+
+def find_certain_mistakes(loss: Expr, checks: Sequence[Check] = CERTAIN_CHECKS) -> list[Finding]:
+    """Return the mistakes of a network with which training cannot succeed."""
+    graph = LintGraph(strip_calls([loss])[0])
+    return deduplicate([f for check in checks for f in check(graph)])
+
+
+def warn_about_mistakes(loss: Expr, checks: Sequence[Check] = CERTAIN_CHECKS) -> None:
+    """Warn of mistakes with which training cannot succeed; `lint` explains them, and finds others."""
+    for f in find_certain_mistakes(loss, checks):
+        warnings.warn(str(f), TrainingWarning, stacklevel=get_user_stacklevel())
 
 
 def resolve_target(what: Any) -> tuple[list[Expr], Sequence[Shared]]:

@@ -14,6 +14,7 @@ from pellucid.nn.lint.graph_queries import (
     CrossEntropyCall,
     LintGraph,
     is_complement,
+    is_layer_output,
     is_op,
     is_probability,
     skip_clipping,
@@ -65,6 +66,16 @@ def check_binary_loss_on_softmax(graph: LintGraph) -> Iterator[Finding]:
             )
 
 
+def check_certain_probabilities(graph: LintGraph) -> Iterator[Finding]:
+    """Find cross-entropies of values that are certainly no probabilities, as `check_probabilities` may only suspect."""
+    found = {
+        call.log
+        for call in graph.cross_entropies
+        if graph.sums_over_classes(call) and (is_probability(call.p) or is_layer_output(call.p))
+    }
+    return (f for f in check_probabilities(graph) if f.where in found)
+
+
 def check_probabilities(graph: LintGraph) -> Iterator[Finding]:
     """Find a cross-entropy of values that may be outside [0, 1], or need not sum to 1 over the classes."""
     for call in graph.cross_entropies:
@@ -76,6 +87,15 @@ def check_probabilities(graph: LintGraph) -> Iterator[Finding]:
                 f"A cross-entropy takes {text(call.p, 40)} as probabilities, but it can be negative or above 1.",
                 "The logarithm of a negative number is NaN, and that of a number above 1 rewards wrong predictions.",
                 f"End the network with a {activation}, or pass from_logits=True to the loss.",
+            )
+        elif has_independent_columns(call, graph) and call.p.shape[-1] == 1:
+            yield Finding(
+                "cross-entropy of one column",
+                call.log,
+                "A categorical cross-entropy is applied to a single sigmoid unit.",
+                "It needs one column per class. With a single column, the loss of a sample with target 0 is 0 whatever "
+                "the network predicts, so the network learns to predict 1 always.",
+                "Use binary_crossentropy with the sigmoid unit, or end the network with a softmax over the classes.",
             )
         elif has_independent_columns(call, graph):
             yield Finding(

@@ -26,6 +26,7 @@ from pellucid.graph.traversal import parameters as find_parameters
 from pellucid.graph.traversal import replace_all
 from pellucid.graph.types import format_shape
 from pellucid.nn.dtypes import to_dtype
+from pellucid.nn.lint.linter import warn_about_mistakes
 from pellucid.nn.optimizers.options import DEFAULTS, LearningRate, Options, validate_learning_rate, validate_options
 from pellucid.nn.optimizers.printing import PrintableOptimizer
 from pellucid.nn.optimizers.slots import SlotMixin
@@ -161,6 +162,11 @@ class Optimizer(SlotMixin, PrintableOptimizer):
         GradientError
             If the loss is not a scalar, or there are no parameters.
 
+        Warns
+        -----
+        TrainingWarning
+            If training cannot succeed, for example because a softmax is applied twice; see `pellucid.lint`.
+
         Examples
         --------
         >>> w = pel.shared(3.0, "w")
@@ -170,6 +176,7 @@ class Optimizer(SlotMixin, PrintableOptimizer):
         listed = [parameters] if isinstance(parameters, Expr) else parameters
         chosen = find_parameters(loss) if listed is None else list(listed)
         check_loss_and_parameters(loss, chosen)
+        warn_about_mistakes(loss)
         scale = self.options["loss_scale_factor"]
         gradients = grad(loss if scale is None else scale * loss, chosen)
         return {**collect_updates(loss), **self.apply(gradients, chosen)}
