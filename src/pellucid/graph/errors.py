@@ -11,6 +11,7 @@ from pellucid.errors import OptionError as OptionError
 from pellucid.errors import PellucidError as PellucidError
 from pellucid.errors import brief as brief
 from pellucid.errors import near_miss as near_miss
+from pellucid.graph.foreign_names import FOREIGN_FUNCTIONS
 
 
 class UseError(PellucidError, TypeError):
@@ -89,7 +90,8 @@ def suggest_near_misses(module: dict[str, Any], known_as: str, instead: str = ""
             raise AttributeError(name)
         prefix = module["__name__"]
         own = [n for n, v in module.items() if str(getattr(v, "__module__", "")).startswith(prefix)]
-        hint = near_miss(name, module.get("__all__") or [n for n in own if not n.startswith("_")])
+        hint = f" {FOREIGN_FUNCTIONS[name]}" if name in FOREIGN_FUNCTIONS else ""
+        hint = hint or near_miss(name, module.get("__all__") or [n for n in own if not n.startswith("_")])
         raise NoSuchNameError(f"{known_as} has no {name!r}.{hint or instead}")
 
     module["__getattr__"] = suggest

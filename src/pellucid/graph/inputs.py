@@ -8,6 +8,7 @@ from typing import Any
 from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Input, Shared
 from pellucid.graph.types import Dim
+from pellucid.graph.unsupported_functions import hint_at_arguments
 
 DeclaredShape = Sequence[Dim | None] | None
 
@@ -134,6 +135,7 @@ def imatrix(name: str | None = None, shape: DeclaredShape = None) -> Input:
     return _make_input(name, shape, "int32", 2, "imatrix")
 
 
+@hint_at_arguments
 def shared(
     value: Any, name: str | None = None, *, dtype: Any = None, trainable: bool = True, regularizable: bool = True
 ) -> Shared:

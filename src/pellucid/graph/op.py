@@ -14,7 +14,7 @@ from pellucid.graph.expr import Expr, Input, Settings, as_expr, intern, promote_
 from pellucid.graph.operators import Operators
 from pellucid.graph.precedence import ATOM, Template
 from pellucid.graph.types import KIND_NAMES, ShapeMismatch, Type, broadcast, format_shape, get_kind, is_float
-from pellucid.graph.unsupported_functions import SYNONYMS
+from pellucid.graph.unsupported_functions import suggest_argument
 
 OPS: dict[str, Op] = {}
 """All ops by name."""
@@ -178,7 +178,7 @@ class Op:
                 names = [*self.operands, *self.defaults]
                 if key in names:
                     raise UseError(f"{self.name} received its argument {key!r} twice")
-                hint = near_miss(SYNONYMS.get(key, key), names)
+                hint = suggest_argument(key, names)
                 raise UseError(f"{self.name} takes no argument named {key!r}.{hint}")
         operands += [kwargs[name] for name in open_operands if name in kwargs]
         if len(operands) < count:

@@ -225,7 +225,7 @@ class ArrayMethods(Operators):
         def __getattr__(self, name: str) -> Any:
             if name.startswith("_") or name in type(self).__slots__:
                 raise AttributeError(name)
-            hint = explain_missing_method(name, FUNCTIONS, dir(type(self)))
+            hint = explain_missing_method(name, FUNCTIONS, dir(type(self)), hasattr(type(self), "set_value"))
             raise NoSuchNameError(f"{brief(self)} has no {name!r}.{hint}")
 
     @property

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from pellucid.graph.errors import OptionError, UseError, near_miss
+from pellucid.graph.foreign_names import FOREIGN_VALUES
 
 
 def get_by_name(kind: str, identifier: Any, known: Mapping[str, Callable[..., Any]]) -> Any:
@@ -29,7 +30,9 @@ def get_by_name(kind: str, identifier: Any, known: Mapping[str, Callable[..., An
         by_normalized = {normalize_name(name): name for name in known}
         name = identifier if identifier.islower() else by_normalized.get(normalize_name(identifier), identifier)
         if name not in known:
-            hint = near_miss(identifier, known) or f" Known: {', '.join(sorted(known))}"
+            ours, note = FOREIGN_VALUES.get(kind, {}).get(identifier.lower(), ("", ""))
+            hint = f" Use {ours!r}{'. ' * bool(note)}{note}." if ours in known else near_miss(identifier, known)
+            hint = hint or f" Known: {', '.join(sorted(known))}"
             raise OptionError(f"There is no {kind} named {identifier!r}.{hint}")
         found = known[name]
     if not callable(found):

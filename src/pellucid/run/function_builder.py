@@ -11,6 +11,7 @@ import numpy as np
 from pellucid.graph.array_conversion import cast_to_dtype
 from pellucid.graph.errors import InputError
 from pellucid.graph.expr import Expr, Input, Shared, as_expr
+from pellucid.graph.unsupported_functions import hint_at_arguments
 from pellucid.run.argument_binding import check_shape
 from pellucid.run.device_selection import choose_devices
 from pellucid.run.function import Function, Outputs
@@ -28,6 +29,7 @@ def list_pairs(given: Mapping[Any, Any] | Sequence[tuple[Any, Any]], argument: s
     return pairs
 
 
+@hint_at_arguments
 def function(
     inputs: Sequence[Input],
     outputs: Outputs = None,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import math
+import reprlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -280,8 +281,8 @@ def match_arrays(value: Any, names: Sequence[str], exprs: Sequence[Expr], argume
         return [value.get(name) for name in names]
     if len(names) == 1:
         # A list around the one array, which Keras allows too; a list of numbers is data itself.
-        wrapped = isinstance(value, (list, tuple)) and len(value) == 1 and np.ndim(value[0]) == max(exprs[0].ndim, 1)
-        return [value[0] if wrapped and isinstance(value[0], np.ndarray) else value]
+        is_single = isinstance(value, (list, tuple)) and len(value) == 1 and isinstance(value[0], np.ndarray)
+        return [value[0] if is_single and value[0].ndim == max(exprs[0].ndim, 1) else value]
     if value is None:
         return [None] * len(names)
     if not isinstance(value, (list, tuple)) or len(value) != len(names):
@@ -304,7 +305,12 @@ def to_array(value: Any, name: str) -> Array:
         raise ModelError(
             f"Expected {name} to be data. Received: the expression {value}; call the model on an expression, model(x)"
         )
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        is_pairs = isinstance(value, (list, tuple)) and all(isinstance(v, (list, tuple)) and len(v) == 2 for v in value)
+        fix = "; a list of batches (x, y) is passed as iter(batches)" if is_pairs else ""
+        raise ModelError(f"Expected {name} to hold samples of equal shapes. Received: {reprlib.repr(value)}{fix}") from error
     if not array.dtype.isnative:  # XLA takes native byte order only
         array = array.astype(array.dtype.newbyteorder("="))
     if array.dtype.kind in "OUS":

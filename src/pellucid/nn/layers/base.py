@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from pellucid.graph.errors import PellucidError, ShapeError, UseError, brief
+from pellucid.graph.errors import NoSuchNameError, PellucidError, ShapeError, UseError, brief, near_miss
 from pellucid.graph.expr import Expr, Shared, as_expr
+from pellucid.graph.foreign_names import FOREIGN_MODEL_METHODS
 from pellucid.graph.traversal import topological
 from pellucid.graph.types import as_float, format_shape, unify
 from pellucid.nn import constraints, initializers, regularizers
@@ -102,6 +104,22 @@ class Layer:
         self.features: int | None = None
         self._trainable = True
         self._penalties: list[tuple[Shared, Penalty]] = []
+
+    if not TYPE_CHECKING:  # so that type checkers report misspelled names
+
+        def __getattr__(self, name: str) -> Any:
+            if name.startswith("_") or hasattr(type(self), name) or "parts" not in vars(self):
+                return object.__getattribute__(self, name)  # raises its own error, also that of a property
+            raise NoSuchNameError(f"{self.name} ({type(self).__name__}) has no {name!r}.{self.suggest_name(name)}")
+
+    def suggest_name(self, name: str) -> str:
+        """Return what to write instead of a missing attribute, after a space."""
+        known = [n for n in dir(self) if not n.startswith("_")]
+        advice = FOREIGN_MODEL_METHODS.get(name)
+        place, _, attribute = advice.code.partition(".") if advice is not None else ("", "", "")
+        if advice is not None and (place != "model" or re.match(r"\w*", attribute)[0] in known):
+            return f" {advice}"
+        return near_miss(name, known)
 
     def __call__(self, inputs: Any, *more: Any, mask: Any = None, **named: Any) -> Any:
         """Apply the layer to an expression, or to a list of expressions if it merges.

@@ -1,4 +1,4 @@
-"""Capture and checks of constructor and call arguments of layers, with hints for arguments of other libraries."""
+"""Capture and checks of constructor and call arguments of layers."""
 
 from __future__ import annotations
 
@@ -6,29 +6,9 @@ import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pellucid.graph.errors import UseError, near_miss
-
-FOREIGN_ARGUMENTS: dict[str, str] = {
-    "activity_regularizer": "Add it to the loss: loss + nn.regularizers.L2(0.01)(layer(x)).",
-    "batch_input_shape": "Begin the model with nn.Input(shape).",
-    "data_format": "Channels are the last axis; x.transpose(0, 2, 3, 1) brings them there.",
-    "dtype": "A layer computes in the dtype of its input: nn.Input(shape, dtype), or x.astype(dtype).",
-    "input_dim": "Begin the model with nn.Input(shape).",
-    "input_length": "Begin the model with nn.Input(shape).",
-    "input_shape": "Begin the model with nn.Input(shape).",
-    "stateful": "Pass the states on: return_state=True, and initial_state= at the next call.",
-    "trainable": "Write layer.trainable = False.",
-    "unroll": "Loops are compiled without unrolling.",
-    "weights": "Write layer.set_weights(values) after the first call.",
-}
-"""Constructor arguments of layers in other libraries, and what to write instead."""
-
-FOREIGN_CALL_ARGUMENTS: dict[str, str] = {
-    "training": "Expressions are in training form; pel.inference(y) returns the inference form.",
-    "initial_states": "Use initial_state.",
-}
-"""Call arguments of layers in other libraries, and what to write instead."""
-
+from pellucid.graph.errors import UseError
+from pellucid.graph.foreign_names import FOREIGN_CALL_ARGUMENTS
+from pellucid.graph.unsupported_functions import suggest_argument
 
 class InitSignature:
     """Descriptor for ``__signature__``: that of `__init__` on the class, none on instances, which have `__call__`."""
@@ -94,12 +74,6 @@ def check_class(layer: Any) -> None:
         )
 
 
-def suggest_argument(key: str, known: Sequence[str], foreign: Mapping[str, str]) -> str:
-    """Return what to write instead of an unknown argument, the nearest known one, or all known ones."""
-    hint = f" {foreign[key]}" if key in foreign else near_miss(key, known)
-    return hint or f" It takes: {', '.join(known)}"
-
-
 def explain_mismatch(name: str, signature: inspect.Signature, args: Sequence[Any], named: Mapping[str, Any]) -> str:
     """Return an error message for arguments that do not match a signature."""
     parameters = signature.parameters
@@ -107,7 +81,7 @@ def explain_mismatch(name: str, signature: inspect.Signature, args: Sequence[Any
     positional = [key for key in known if parameters[key].kind is not inspect.Parameter.KEYWORD_ONLY]
     for key in named:
         if not accepts_keyword(signature, key):
-            return f"{name} takes no argument {key!r}.{suggest_argument(key, known, FOREIGN_ARGUMENTS)}"
+            return f"{name} takes no argument {key!r}.{suggest_argument(key, known)}"
     if len(args) > len(positional) and not any(p.kind is p.VAR_POSITIONAL for p in parameters.values()):
         most = f"{len(positional)} positional argument{'s' if len(positional) != 1 else ''}"
         return f"{name} takes at most {most}: {', '.join(positional)}. Received: {len(args)}"
