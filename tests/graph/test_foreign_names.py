@@ -46,12 +46,30 @@ def scope() -> dict[str, Any]:
     model.compile("sgd", "mse")
     square = pel.matrix("square", shape=(3, 3))
     return {
-        **{"np": np, "pel": pel, "nn": nn, "w": w, "value": 2.0, "loss": w**2, "labels": pel.ivector("labels", (3,))},
-        **{"x": pel.matrix("x", (3, 3)), "y": pel.matrix("y", (3, 3)), "v": pel.vector("v", (3,)), "square": square},
-        **{"images": pel.tensor4("images", ("n", 8, 8, 3)), "kernel": pel.shared(np.zeros((3, 3, 3, 8)))},
-        **{"table": pel.shared(np.zeros((5, 2))), "y_train": np.array([0, 2]), "optimizer": pel.optimizers.SGD(0.1)},
-        **{"inputs": inputs, "outputs": layer(inputs), "layer": layer, "model": model, "x_train": x_train},
-        **{"t_train": t_train, "batches": Batches((x_train, t_train)), "x_batches": Batches(x_train)},
+        "np": np,
+        "pel": pel,
+        "nn": nn,
+        "w": w,
+        "value": 2.0,
+        "loss": w**2,
+        "labels": pel.ivector("labels", (3,)),
+        "x": pel.matrix("x", (3, 3)),
+        "y": pel.matrix("y", (3, 3)),
+        "v": pel.vector("v", (3,)),
+        "square": square,
+        "images": pel.tensor4("images", ("n", 8, 8, 3)),
+        "kernel": pel.shared(np.zeros((3, 3, 3, 8))),
+        "table": pel.shared(np.zeros((5, 2))),
+        "y_train": np.array([0, 2]),
+        "optimizer": pel.optimizers.SGD(0.1),
+        "inputs": inputs,
+        "outputs": layer(inputs),
+        "layer": layer,
+        "model": model,
+        "x_train": x_train,
+        "t_train": t_train,
+        "batches": Batches((x_train, t_train)),
+        "x_batches": Batches(x_train),
     }
 
 
@@ -111,11 +129,11 @@ def test_expressions_and_objects_give_the_advice() -> None:
 def test_layers_get_only_advice_that_fits_them() -> None:
     layer = nn.Dense(2, name="mine")
     with pytest.raises(pel.NoSuchNameError, match=r"mine \(Dense\) has no 'weight'\. Write layer\.kernel\."):
-        layer.weight
+        print(layer.weight)
     with pytest.raises(pel.NoSuchNameError, match=r"has no 'fit_generator'\.\n"):
-        layer.fit_generator
+        print(layer.fit_generator)
     with pytest.raises(pel.NoSuchNameError, match=r"has no 'unit'\. Did you mean 'units'\?"):
-        layer.unit
+        print(layer.unit)
     assert not hasattr(layer, "nothing_of_the_kind")
 
 
@@ -126,11 +144,15 @@ def test_an_error_inside_a_property_keeps_its_message() -> None:
             return [].nothing
 
     with pytest.raises(AttributeError, match="'list' object has no attribute 'nothing'"):
-        Broken().width
+        print(Broken().width)
 
 
 SIGNATURES = [
-    *(getattr(nn, name) for name in nn.__all__ if inspect.isclass(getattr(nn, name)) and issubclass(getattr(nn, name), nn.Layer)),
+    *(
+        getattr(nn, name)
+        for name in nn.__all__
+        if inspect.isclass(getattr(nn, name)) and issubclass(getattr(nn, name), nn.Layer)
+    ),
     *(c for c in vars(pel.optimizers).values() if inspect.isclass(c) and issubclass(c, pel.optimizers.Optimizer)),
     *(pel.Model.fit, pel.Model.compile, pel.Model.evaluate, pel.Model.predict, pel.function, pel.shared, pel.grad),
     *(FUNCTIONS["sum"], FUNCTIONS["sort"]),
@@ -138,7 +160,9 @@ SIGNATURES = [
 
 
 def list_arguments(function: Any) -> set[str]:
-    options = set(nn.optimizers.options.DEFAULTS) if inspect.isclass(function) and hasattr(function, "apply_") else set()
+    options = (
+        set(nn.optimizers.options.DEFAULTS) if inspect.isclass(function) and hasattr(function, "apply_") else set()
+    )
     return set(inspect.signature(function).parameters) | options
 
 
@@ -163,7 +187,10 @@ def test_renamed_arguments_exist() -> None:
         (lambda: pel.optimizers.SGD(lr=0.1), "SGD takes no argument 'lr'. Use learning_rate instead."),
         (lambda: pel.optimizers.Adam(momentum=0.9), "Use beta_1 instead."),
         (lambda: pel.optimizers.SGD(0.1, decay=1e-4), "The learning rate may be a schedule"),
-        (lambda: pel.shared(1.0, borrow=True), "shared takes no argument 'borrow'. A shared variable copies its value."),
+        (
+            lambda: pel.shared(1.0, borrow=True),
+            "shared takes no argument 'borrow'. A shared variable copies its value.",
+        ),
         (lambda: pel.function([], pel.constant(1.0), allow_input_downcast=True), "Inputs are cast to the dtype"),
         (lambda: pel.function([], pel.constant(1.0))(feed_dict={}), "Call the function with its inputs: f(x_value)"),
         (lambda: pel.softmax(pel.matrix("x"), dim=1), "softmax takes no argument named 'dim'. Use axis instead."),
@@ -185,12 +212,8 @@ def test_named_values_exist(kind: str) -> None:
     get = nn.activations.get if kind == "activation" else NAMED[kind].get
     for name, (ours, _) in names.FOREIGN_VALUES[kind].items():
         assert get(ours) is not None
-        try:
+        with pytest.raises(ValueError, match=f"Use '{ours}'"):
             get(name)
-        except ValueError as error:
-            assert f"Use {ours!r}" in str(error)
-        else:
-            raise AssertionError(f"{name} exists")
 
 
 def test_explanations_of_arguments_name_what_exists() -> None:

@@ -52,7 +52,9 @@ FOREIGN_FUNCTIONS: dict[str, Advice] = {
     ),
     **repeat("empty empty_like", remark("Every expression has defined values. Use pel.zeros or pel.zeros_like")),
     **repeat("put place putmask copyto fill_diagonal scatter_nd_update index_copy", remark(_CHANGES)),
-    **repeat("array asarray as_tensor as_tensor_variable convert_to_tensor from_numpy Tensor", Advice("pel.constant(value)")),
+    **repeat(
+        "array asarray as_tensor as_tensor_variable convert_to_tensor from_numpy Tensor", Advice("pel.constant(value)")
+    ),
     "flatten": Advice("x.flatten()", "pel.ravel(x) does the same"),
     "newaxis": Advice("x[:, None]"),
     **repeat("float16 float32 float64 int32 int64 uint8 bool_", Advice("x.astype('float32')", "A dtype is a string")),
@@ -137,7 +139,10 @@ FOREIGN_FUNCTIONS: dict[str, Advice] = {
     **repeat("log_sigmoid logsigmoid", Advice("pel.log(pel.sigmoid(x))", "It is computed without overflow")),
     **repeat("relu6", Advice("pel.nn.activations.relu6(x)")),
     **repeat("conv2d", Advice("pel.conv(images, kernel)", "As a layer it is nn.Conv2D(8, 3)")),
-    **repeat("conv1d conv3d dnn_conv", remark("pel.conv takes sequences, images and volumes; the layers are nn.Conv1D to nn.Conv3D")),
+    **repeat(
+        "conv1d conv3d dnn_conv",
+        remark("pel.conv takes sequences, images and volumes; the layers are nn.Conv1D to nn.Conv3D"),
+    ),
     **repeat("max_pool2d pool2d pool_2d", Advice("nn.MaxPooling2D(2)(images)")),
     "avg_pool2d": Advice("nn.AveragePooling2D(2)(images)"),
     **repeat("batch_norm", Advice("nn.BatchNormalization()(x)")),
@@ -164,7 +169,7 @@ FOREIGN_FUNCTIONS: dict[str, Advice] = {
         "to_categorical get_dummies",
         Advice(
             "np.eye(3, dtype='float32')[y_train]",
-            "loss='sparse_categorical_crossentropy' takes the labels as they are; pel.one_hot(labels, 3) is for expressions",
+            "loss='sparse_categorical_crossentropy' takes labels; pel.one_hot(labels, 3) is for expressions",
         ),
     ),
     # Modules
@@ -180,7 +185,9 @@ FOREIGN_FUNCTIONS: dict[str, Advice] = {
     **repeat("optim train updates", Advice("pel.optimizers.Adam(0.001)")),
     **repeat("datasets", remark("Data sets are in pel.data")),
     **repeat("keras tf torch theano np numpy utils", remark("Layers are in pel.nn, functions on expressions in pel")),
-    "lr_scheduler": Advice("pel.schedules.StepDecay(0.1, 1000, 0.5)", "A schedule is the learning_rate of an optimizer"),
+    "lr_scheduler": Advice(
+        "pel.schedules.StepDecay(0.1, 1000, 0.5)", "A schedule is the learning_rate of an optimizer"
+    ),
     # Layers
     **repeat(
         "Linear DenseLayer FullyConnected InnerProduct TimeDistributedDense AutoEncoder",
@@ -213,7 +220,10 @@ FOREIGN_FUNCTIONS: dict[str, Advice] = {
     **repeat("LSTMLayer LSTMCell", Advice("nn.LSTM(8)")),
     **repeat("GRULayer GRUCell", Advice("nn.GRU(8)")),
     **repeat("RecurrentLayer RNNCell SimpleRNNCell", Advice("nn.SimpleRNN(8)")),
-    **repeat("Merge MergeLayer ConcatLayer", Advice("nn.Concatenate()([x, y])", "nn.Add, nn.Multiply and nn.Average merge otherwise")),
+    **repeat(
+        "Merge MergeLayer ConcatLayer",
+        Advice("nn.Concatenate()([x, y])", "nn.Add, nn.Multiply and nn.Average merge otherwise"),
+    ),
     "ElemwiseSumLayer": Advice("nn.Add()([x, y])"),
     **repeat("ReshapeLayer", Advice("nn.Reshape((3, 1))")),
     **repeat("FlattenLayer", Advice("nn.Flatten()")),
@@ -230,7 +240,9 @@ FOREIGN_FUNCTIONS: dict[str, Advice] = {
     "TransformerEncoderLayer": Advice("nn.MultiHeadAttention(num_heads=2, key_dim=4)"),
     "MultiheadAttention": Advice("nn.MultiHeadAttention(num_heads=2, key_dim=4)"),
     **repeat("Module", Advice("nn.Layer", "Subclass it, and define call(self, x)")),
-    **repeat("ModuleList ModuleDict ParameterList", remark("A list or dict of layers in an attribute of a layer is enough")),
+    **repeat(
+        "ModuleList ModuleDict ParameterList", remark("A list or dict of layers in an attribute of a layer is enough")
+    ),
     "Sequential": Advice("pel.Sequential([nn.Dense(3)])"),
     "Model": Advice("pel.Model(inputs, outputs)"),
     **repeat("get_output", Advice("layer(x)")),
@@ -340,13 +352,17 @@ FOREIGN_MODEL_METHODS: dict[str, Advice] = {
     "state_dict": Advice("model.get_weights()", "model.save_weights(path) writes them to a file"),
     "load_state_dict": Advice("model.set_weights(model.get_weights())", "model.load_weights(path) reads a file"),
     **repeat("named_parameters", Advice("model.state()")),
-    **repeat("weights trainable_weights trainable_variables variables non_trainable_weights", Advice("model.parameters")),
+    **repeat(
+        "weights trainable_weights trainable_variables variables non_trainable_weights", Advice("model.parameters")
+    ),
     **repeat("weight W", Advice("layer.kernel")),
     "b": Advice("layer.bias"),
     **repeat("children modules named_modules named_children", Advice("model.layers")),
     **repeat("to cuda cpu", remark(_DEVICE)),
     **repeat("append push add_module register_module", Advice("pel.Sequential([nn.Dense(3)]).add(nn.Dense(2))")),
-    **repeat("zero_grad backward", remark("Gradients are not accumulated: fit, or an optimizer's updates, computes them")),
+    **repeat(
+        "zero_grad backward", remark("Gradients are not accumulated: fit, or an optimizer's updates, computes them")
+    ),
     **repeat("requires_grad_ freeze", Advice("layer.trainable = False")),
     **repeat("output_shape", Advice("model.outputs[0].shape")),
     **repeat("input_shape", Advice("model.inputs[0].shape")),
@@ -529,8 +545,14 @@ FOREIGN_VALUES: dict[str, dict[str, tuple[str, str]]] = {
         "glorot": ("glorot_uniform", ""),
     },
     "loss": {
-        "cross_entropy": ("sparse_categorical_crossentropy", "It takes labels; categorical_crossentropy takes one-hot rows"),
-        "crossentropy": ("sparse_categorical_crossentropy", "It takes labels; categorical_crossentropy takes one-hot rows"),
+        "cross_entropy": (
+            "sparse_categorical_crossentropy",
+            "It takes labels; categorical_crossentropy takes one-hot rows",
+        ),
+        "crossentropy": (
+            "sparse_categorical_crossentropy",
+            "It takes labels; categorical_crossentropy takes one-hot rows",
+        ),
         "sparse_cross_entropy": ("sparse_categorical_crossentropy", ""),
         "nll": ("sparse_categorical_crossentropy", ""),
         "log_loss": ("binary_crossentropy", "For several classes, use categorical_crossentropy"),

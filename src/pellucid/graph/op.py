@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.extension_points import op_text
-from pellucid.graph.errors import DtypeError, PellucidError, ShapeError, UseError, brief, near_miss
+from pellucid.graph.errors import DtypeError, PellucidError, ShapeError, UseError, brief
 from pellucid.graph.expr import Expr, Input, Settings, as_expr, intern, promote_operands, to_hashable
 from pellucid.graph.operators import Operators
 from pellucid.graph.precedence import ATOM, Template

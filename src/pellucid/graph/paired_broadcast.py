@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 from pellucid.graph.errors import TrainingWarning, brief
 from pellucid.graph.expr import Expr
+from pellucid.graph.finding import Finding
 from pellucid.graph.op import PASSTHROUGH
-from pellucid.graph.source_location import format_location, get_user_stacklevel
+from pellucid.graph.source_location import get_user_stacklevel
 from pellucid.graph.traversal import topological
 from pellucid.graph.types import Unknown, format_shape
 
@@ -24,23 +25,20 @@ class PairedBroadcast(NamedTuple):
     column: Expr
     row: Expr
 
-    @property
-    def what(self) -> str:
-        """The problem as a sentence."""
-        column, row, e = self.column, self.row, self.expr
-        return (
-            f"The loss compares every sample with every other: {brief(column)}, of shape {format_shape(column.shape)}, "
-            f"and {brief(row)}, of shape {format_shape(row.shape)}, broadcast to {format_shape(e.shape)}."
+    def make_finding(self) -> Finding:
+        column, row = self.column, self.row
+        return Finding(
+            "loss of all pairs",
+            self.expr,
+            f"{brief(column)}, of shape {format_shape(column.shape)}, and {brief(row)}, of shape "
+            f"{format_shape(row.shape)}, broadcast to {format_shape(self.expr.shape)}.",
+            "The loss compares every sample with every other. Its minimum is the same prediction for all samples.",
+            "Give both one shape: t[:, None] makes a column of targets t, and y[:, 0] a vector of predictions y.",
         )
 
-    @property
-    def fix(self) -> str:
-        """How to compare each sample with its own target."""
-        return "Give both one shape: t[:, None] makes a column of targets t, and y[:, 0] a vector of predictions y."
 
-
-def find_paired_broadcasts(costs: Sequence[Expr], variables: Sequence[Expr]) -> list[PairedBroadcast]:
-    """Return the ops that broadcast predictions and targets to all pairs of samples, on the way to a scalar cost.
+def find_paired_broadcasts(costs: Sequence[Expr], variables: Sequence[Expr]) -> list[Finding]:
+    """Find the ops that broadcast predictions and targets to all pairs of samples, on the way to a scalar cost.
 
     One operand depends on the variables, the other does not, and the cost is a sum or mean of elementwise functions of
     the result. Pairwise distances by ``x[:, None] - x`` are none of them.
@@ -57,7 +55,7 @@ def find_paired_broadcasts(costs: Sequence[Expr], variables: Sequence[Expr]) -> 
         if any(i in dependent for i in e.inputs):
             dependent.add(e)
     return [
-        pair
+        pair.make_finding()
         for pair in candidates
         if (pair.column in dependent) != (pair.row in dependent) and is_only_averaged(pair.expr, users)
     ]
@@ -96,7 +94,5 @@ def is_only_averaged(e: Expr, users: dict[Expr, list[Expr]]) -> bool:
 
 def warn_about_paired_broadcasts(costs: Sequence[Expr], variables: Sequence[Expr]) -> None:
     """Warn if a cost compares every sample with every other by accident."""
-    for pair in find_paired_broadcasts(costs, variables):
-        location = pair.expr.origin
-        where = f"\n  at {format_location(location)}" if location is not None else ""
-        warnings.warn(f"{pair.what} {pair.fix}{where}", TrainingWarning, stacklevel=get_user_stacklevel())
+    for f in find_paired_broadcasts(costs, variables):
+        warnings.warn(str(f), TrainingWarning, stacklevel=get_user_stacklevel())

@@ -22,9 +22,8 @@ R = TypeVar("R")
 
 USE_PEL_MATH = "Write pel.sin(x) for math.sin(x). "
 
-def explain_missing_method(
-    name: str, functions: Iterable[str], methods: Iterable[str], is_shared: bool = False
-) -> str:
+
+def explain_missing_method(name: str, functions: Iterable[str], methods: Iterable[str], is_shared: bool = False) -> str:
     """Return the end of the message for a missing method or attribute. It begins with a space."""
     if is_shared and name in FOREIGN_SHARED_METHODS:
         return f" {FOREIGN_SHARED_METHODS[name]}"

@@ -10,4 +10,3 @@ class ModelError(PellucidError, ValueError):
 
 
 ModelError.__module__ = "pellucid"  # the public home, which tracebacks show
-

@@ -11,7 +11,6 @@ from pellucid.graph.expr import Expr, Input, Shared
 from pellucid.graph.traversal import collect_shared, copy_name, rebuild
 from pellucid.nn.layers import Layer
 from pellucid.nn.layers.call_tracking import CallRecord
-from pellucid.run.index_bounds import IndexSearch
 
 
 @dataclass(eq=False)
@@ -50,7 +49,7 @@ class FunctionalGraph:
     cached_variables: list[Shared] | None = field(default=None, init=False)
     # Layers at any depth that compute something else while frozen; None until `Model` collects them.
     frozen_dependent: list[Layer] | None = field(default=None, init=False)
-    cached_index_search: IndexSearch | None = field(default=None, init=False)
+    cached_index_search: Any = field(default=None, init=False)  # the index ranges of inputs, which training finds
 
     @property
     def variables(self) -> list[Shared]:
@@ -58,13 +57,6 @@ class FunctionalGraph:
         if self.cached_variables is None:
             self.cached_variables = collect_shared(self.outputs)
         return self.cached_variables
-
-    @property
-    def index_search(self) -> IndexSearch:
-        """The ranges of the inputs that are indices, such as words."""
-        if self.cached_index_search is None:
-            self.cached_index_search = IndexSearch(self.outputs)
-        return self.cached_index_search
 
     @property
     def layers(self) -> list[Layer]:

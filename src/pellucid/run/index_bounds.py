@@ -99,7 +99,7 @@ class IndexSearch:
     """
 
     def __init__(self, outputs: Sequence[Expr]) -> None:
-        self.bounds: dict[Input, list[Bound]] = {}
+        self.bounds: dict[Expr, list[Bound]] = {}
         self.unchecked: dict[Expr, Bound] = {}
         for e in topological(list(outputs)):
             if e.op is not None and e.op.name in INDEX_OPERANDS:
@@ -112,12 +112,13 @@ class IndexSearch:
         layer = get_layer_name(e)
         bound = Bound(-count if from_end and layer is None else 0, count - 1, e, layer=layer)
         while index.op is not None:
-            if index.op.name in RESHAPING or (index.op.name == "cast" and index.inputs[0].dtype.kind in "iu"):
+            name, shift = index.op.name, get_shift(index)
+            if name in RESHAPING or (name == "cast" and index.inputs[0].dtype.kind in "iu"):
                 index = index.inputs[0]
-            elif (shift := get_shift(index)) is not None:
+            elif shift is not None:
                 bound = replace(bound, low=bound.low - shift, high=bound.high - shift)
                 index = next(i for i in index.inputs if not isinstance(i, Constant))
-            elif index.op.name == "slice" and isinstance(index.inputs[0], Input):
+            elif name == "slice" and isinstance(index.inputs[0], Input):
                 bound = replace(bound, part=to_numpy_index(index.settings["index"]))
                 index = index.inputs[0]
             else:
@@ -164,11 +165,12 @@ def get_shift(e: Expr) -> int | None:
     if e.op is None or e.op.name not in ("add", "subtract") or e.dtype.kind not in "iu":
         return None
     constants = [i for i in e.inputs if isinstance(i, Constant) and i.value.size == 1]
-    if len(constants) != 1 or (e.op.name == "subtract" and constants[0] is e.inputs[0]):
+    others = [i for i in e.inputs if not isinstance(i, Constant)]
+    if len(constants) != 1 or len(others) != 1 or (e.op.name == "subtract" and constants[0] is e.inputs[0]):
         return None
     return int(constants[0].value.reshape(())) * (1 if e.op.name == "add" else -1)
 
 
-def collect_bounds(outputs: Sequence[Expr]) -> dict[Input, list[Bound]]:
+def collect_bounds(outputs: Sequence[Expr]) -> dict[Expr, list[Bound]]:
     """Return the ranges of every input that indexes an axis of known length."""
     return IndexSearch(outputs).bounds

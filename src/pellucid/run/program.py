@@ -85,7 +85,7 @@ class Program:
             target.storage = value
 
     @functools.cached_property
-    def bounds(self) -> dict[Input, list[Bound]]:
+    def bounds(self) -> dict[Expr, list[Bound]]:
         """The ranges of each input that holds indices."""
         return collect_bounds(self.results)
 
@@ -107,7 +107,7 @@ class BatchedProgram(Program):
     mapped: list[list[bool]]  # which leaves of state, read and inputs have an axis of members
 
     @functools.cached_property
-    def bounds(self) -> dict[Input, list[Bound]]:
+    def bounds(self) -> dict[Expr, list[Bound]]:
         """The ranges of each input that holds indices."""
         pairs = zip(self.inputs, self.one.inputs, strict=True)
         return {i: self.one.bounds[e] for i, e in pairs if e in self.one.bounds}

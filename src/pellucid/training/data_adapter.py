@@ -23,6 +23,7 @@ from pellucid.model.compile_config import OutputConfig
 from pellucid.model.errors import ModelError
 from pellucid.model.interfaces import ModelLike
 from pellucid.nn import losses
+from pellucid.run.index_bounds import IndexSearch
 from pellucid.training.array_source import ArrayDataset, ArraySource, list_arrays
 from pellucid.training.epoch_program import BatchSource
 from pellucid.training.iterator_source import IteratorSource
@@ -157,7 +158,7 @@ def convert_inputs(model: ModelLike, x: Any, prefix: str = "") -> list[Array]:
     names, exprs = model.input_names, model.inputs
     first = model.layers[0].name if model.layers else model.name
     owner = f"{model.name} (first layer {first})" if len(names) == 1 else model.name
-    bounds = model.functional_graph.index_search.bounds
+    bounds = get_index_search(model).bounds
     arrays = []
     for value, e, name in zip(match_arrays(x, names, exprs, f"{prefix}x", "input"), exprs, names, strict=True):
         shown = name_data(f"{prefix}x", name, len(names))
@@ -169,6 +170,15 @@ def convert_inputs(model: ModelLike, x: Any, prefix: str = "") -> list[Array]:
         received = ", ".join(f"{count} in {name}" for name, count in lengths.items())
         raise ModelError(f"{model.name}: expected the same number of samples for every input. Received: {received}")
     return arrays
+
+
+def get_index_search(model: ModelLike) -> IndexSearch:
+    """Return the ranges of the model's inputs that are indices, such as words."""
+    graph = model.functional_graph
+    if graph.cached_index_search is None:
+        graph.cached_index_search = IndexSearch(graph.outputs)
+    search: IndexSearch = graph.cached_index_search
+    return search
 
 
 def convert_targets(
@@ -310,7 +320,9 @@ def to_array(value: Any, name: str) -> Array:
     except ValueError as error:
         is_pairs = isinstance(value, (list, tuple)) and all(isinstance(v, (list, tuple)) and len(v) == 2 for v in value)
         fix = "; a list of batches (x, y) is passed as iter(batches)" if is_pairs else ""
-        raise ModelError(f"Expected {name} to hold samples of equal shapes. Received: {reprlib.repr(value)}{fix}") from error
+        raise ModelError(
+            f"Expected {name} to hold samples of equal shapes. Received: {reprlib.repr(value)}{fix}"
+        ) from error
     if not array.dtype.isnative:  # XLA takes native byte order only
         array = array.astype(array.dtype.newbyteorder("="))
     if array.dtype.kind in "OUS":

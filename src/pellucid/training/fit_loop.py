@@ -19,6 +19,7 @@ from pellucid.run.distributed.process_group import add_recovery_hint, num_proces
 from pellucid.run.index_bounds import find_computed_index_error
 from pellucid.run.interrupts import DeferSigint, Interrupted
 from pellucid.training.callbacks.base import Callback, CallbackList, Logs
+from pellucid.training.data_adapter import get_index_search
 from pellucid.training.epoch_program import UNLIMITED, BatchSource, Outputs
 from pellucid.training.loop_progress import LoopProgress, MetricAccumulator
 from pellucid.training.snapshots import RunRecorder
@@ -266,7 +267,7 @@ def suggest_nonfinite_fix(model: ModelLike, arrays: Sequence[Array]) -> str:
     mistakes = find_certain_mistakes(next(reversed(model.train_steps.values())).loss)
     if mistakes:
         return f"{mistakes[0].what} {mistakes[0].fix}"
-    search = model.functional_graph.index_search
+    search = get_index_search(model)
     if search.unchecked and arrays:
         inputs = [a[:MAX_DIAGNOSED_SAMPLES].astype(e.dtype) for a, e in zip(arrays, model.inputs, strict=False)]
         wrong = find_computed_index_error(search, model.inputs, inputs)

@@ -90,7 +90,8 @@ def count_spatial_axes(name: str, x: Expr, kernel: Expr, channels: str) -> int:
         raise ShapeError(
             f"{name}: expected an input (batch, ..., channels) and a kernel (..., {channels}) with the same number of "
             f"axes. Received: {format_operand(x)}, and {format_operand(kernel)}"
-            + f". Write {brief(x)}[..., None] for one channel" * (x.ndim == kernel.ndim - 1 >= 2)
+            + f". Write {brief(x)}[..., None] for one channel"
+            * (x.ndim == kernel.ndim - 1 >= 2)
         )
     return x.ndim - 2
 

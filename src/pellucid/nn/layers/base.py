@@ -117,7 +117,7 @@ class Layer:
         known = [n for n in dir(self) if not n.startswith("_")]
         advice = FOREIGN_MODEL_METHODS.get(name)
         place, _, attribute = advice.code.partition(".") if advice is not None else ("", "", "")
-        if advice is not None and (place != "model" or re.match(r"\w*", attribute)[0] in known):
+        if advice is not None and (place != "model" or re.split(r"\W", attribute)[0] in known):
             return f" {advice}"
         return near_miss(name, known)
 

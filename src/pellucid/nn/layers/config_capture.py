@@ -10,6 +10,7 @@ from pellucid.graph.errors import UseError
 from pellucid.graph.foreign_names import FOREIGN_CALL_ARGUMENTS
 from pellucid.graph.unsupported_functions import suggest_argument
 
+
 class InitSignature:
     """Descriptor for ``__signature__``: that of `__init__` on the class, none on instances, which have `__call__`."""
 

@@ -26,7 +26,7 @@ PASS_THROUGH_OPS = frozenset(
 )
 """Ops that return their first input with another shape, dtype or gradient."""
 
-LINEAR_OPS = PASS_THROUGH_OPS | {"dropout", "transpose", "slice"}
+LINEAR_OPS = PASS_THROUGH_OPS | {"dropout", "variable_dropout", "transpose", "slice"}
 """Linear ops without parameters."""
 
 Array = np.ndarray[Any, Any]

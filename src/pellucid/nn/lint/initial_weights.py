@@ -54,7 +54,7 @@ def find_constant_kernel_below(e: Expr) -> Shared | None:
         if kernel is not None:
             # A single unit has no symmetry to break.
             return kernel if kernel.shape[-1] != 1 else None
-        if is_op(e, "matmul", "conv", "join", "dropout", "training_only"):
+        if is_op(e, "matmul", "conv", "join", "dropout", "variable_dropout", "training_only"):
             return None
         data = [i for i in e.inputs if not is_parameter(i)]
         if len(data) != 1 or not all(has_equal_elements(p.storage) for p in list_parameters(e)):

@@ -18,7 +18,6 @@ from pellucid.graph.traversal import topological
 from pellucid.graph.types import format_shape, is_float
 from pellucid.nn.lint.data_checks import MAX_SAMPLES, check_data
 from pellucid.nn.lint.graph_queries import Array, LintGraph, is_op, skip_pass_through
-from pellucid.nn.lint.initial_weights import check_symmetric_weights
 from pellucid.nn.lint.loss_checks import check_certain_probabilities, check_repeated_activation
 from pellucid.nn.lint.structure_checks import STRUCTURE_CHECKS, check_channels_first
 

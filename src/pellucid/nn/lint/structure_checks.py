@@ -109,7 +109,7 @@ RESCALE_BYTES_FIX = "Divide it by 255, or put nn.Rescaling(1 / 255) first."
 
 SCALE_PRESERVING_OPS = (
     *("cast", "reshape", "reshape_like", "expand_dims", "squeeze", "transpose", "slice", "join", "pad", "flip"),
-    *("where", "attach_mask", "dropout", "training_only", "max_pool"),
+    *("where", "attach_mask", "dropout", "variable_dropout", "training_only", "max_pool"),
 )
 
 
@@ -126,14 +126,7 @@ def make_unscaled_finding(source: Expr, product: Expr, values: str, fix: str) ->
 
 def check_paired_broadcast(graph: LintGraph) -> Iterator[Finding]:
     variables = [e for e in graph.order if isinstance(e, Shared) and e.trainable]
-    for pair in find_paired_broadcasts(graph.outputs, variables):
-        yield Finding(
-            "loss of all pairs",
-            pair.expr,
-            pair.what,
-            "Its minimum is the same prediction for every sample: the mean of the targets.",
-            pair.fix,
-        )
+    yield from find_paired_broadcasts(graph.outputs, variables)
 
 
 def check_channels_first(graph: LintGraph) -> Iterator[Finding]:
