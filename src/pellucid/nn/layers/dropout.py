@@ -37,10 +37,17 @@ __all__ = [
 class RandomLayer(Layer):
     """Base of layers with a separate random stream, which advances at every training step."""
 
+    rate: Any
+
     def __init__(self, seed: int | None = None, name: str | None = None) -> None:
         super().__init__(name)
         self.generator = Generator(draw_seed() if seed is None else validate_seed(seed))
         self.generator.state.name = f"{self.name}/state"
+
+    @property
+    def is_active(self) -> bool:
+        """Whether the layer may drop anything: its rate is an expression, or above 0."""
+        return self.rate != 0 if isinstance(self.rate, float) else True
 
     def check_rate(self, rate: Any) -> Any:
         """Return the rate as a `float` in [0, 1), or as the scalar expression that it is."""
@@ -150,7 +157,7 @@ class Dropout(RandomLayer):
         self.noise_shape = noise_shape
 
     def call(self, x: Expr) -> Expr:
-        if isinstance(self.rate, float) and not self.rate:
+        if not self.is_active:
             return x
         x = to_float(x)
         like = self.get_noise_template(x, self.noise_shape)
@@ -264,7 +271,7 @@ class AlphaDropout(Dropout):
     """
 
     def call(self, x: Expr) -> Expr:
-        if isinstance(self.rate, float) and not self.rate:
+        if not self.is_active:
             return x
         x = to_float(x)
         floor, rate = -SELU_SCALE * SELU_ALPHA, clip_rate(self.rate)
@@ -307,7 +314,7 @@ class GaussianDropout(RandomLayer):
         self.rate = self.check_rate(rate)
 
     def call(self, x: Expr) -> Expr:
-        if isinstance(self.rate, float) and not self.rate:
+        if not self.is_active:
             return x
         x = to_float(x)
         noise = self.generator.normal(1.0, self.get_deviation(x), like=x, dtype=x.dtype)
