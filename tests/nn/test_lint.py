@@ -217,6 +217,11 @@ def loss_of_all_pairs() -> Made:
     return ((nn.Dense(1)(x) - pel.vector("t", shape=("n",))) ** 2).mean(), {}
 
 
+def swapped_arguments() -> Made:
+    x, _, t = table()
+    return L.categorical_crossentropy(nn.Dense(3, activation="softmax")(x), t).mean(), {}
+
+
 def channels_first() -> Made:
     x, y = pel.tensor4("x", shape=("n", 3, 16, 16)), pel.ivector("y", shape=("n",))
     p = nn.Dense(3, activation="softmax")(nn.Flatten()(nn.Conv2D(4, 3, activation="relu")(x / 255)))
@@ -248,6 +253,7 @@ MISTAKES: list[tuple[Callable[[], Made], str]] = [
     (rectified_output, "cross-entropy of non-probabilities"),
     (sigmoid_columns_of_classes, "cross-entropy of non-probabilities"),
     (one_column_of_classes, "cross-entropy of one column"),
+    (swapped_arguments, "swapped loss arguments"),
     (loss_of_all_pairs, "loss of all pairs"),
     (channels_first, "channels first"),
     (zero_weights, "symmetric weights"),
@@ -279,6 +285,7 @@ MISTAKES: list[tuple[Callable[[], Made], str]] = [
 WARNED = {
     *("softmax twice", "sigmoid twice", "softmax of a sigmoid", "cross-entropy of non-probabilities"),
     *("cross-entropy of one column", "channels first", "loss of all pairs"),
+    "swapped loss arguments",
 }
 """Mistakes of which optimizers warn: training cannot succeed."""
 

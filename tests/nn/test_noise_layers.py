@@ -211,5 +211,7 @@ def test_a_model_with_a_rate_expression_is_saved_and_described(tmp_path: Any) ->
 def test_invalid_rate_expressions() -> None:
     with pytest.raises(ValueError, match=r"drop: expected a scalar rate\. Received: r, which is float32 \(\?,\)"):
         nn.Dropout(pel.vector("r"), name="drop")
-    with pytest.raises(ValueError, match=r"no gradient reaches a dropout rate.*cannot train r\. Create it by pel\.shared"):
+    with pytest.raises(
+        ValueError, match=r"no gradient reaches a dropout rate.*cannot train r\. Create it by pel\.shared"
+    ):
         nn.Dropout(pel.shared(0.5, "r") / 2)

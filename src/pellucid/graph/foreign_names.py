@@ -277,7 +277,7 @@ FOREIGN_FUNCTIONS: dict[str, Advice] = {
 
 GET_VALUE = "For its value, use pel.function([...], expression), or expression.eval({input: value})"
 
-_NO_VALUE = remark("An expression has no value until it runs. " + GET_VALUE)
+_NO_VALUE = remark("An expression has no value until it runs. " + GET_VALUE + ". For a model, use model.predict(data)")
 _KEEPS = remark(
     "Only shared variables (pel.shared) keep a value. Instead of w += 1, pass updates={w: w + 1} to pel.function"
 )
@@ -514,6 +514,9 @@ FOREIGN_ARGUMENTS: dict[str, str] = {
     "broadcastable": "Shapes broadcast by NumPy's rules, without marks.",
     "profile": "Call f.profile(...) of the compiled function.",
     "no_default_updates": "Random streams always update; f.copy(delete_updates=True) drops all updates.",
+    "batch_shape": "nn.Input takes the shape of one sample, and batch_size=.",
+    "tensor": "Any expression is an input: pel.Model(inputs, outputs).",
+    "sparse": "Inputs are dense.",
     "feed_dict": "Call the function with its inputs: f(x_value), or f(x=x_value).",
     "create_graph": "Gradients are expressions and can be differentiated again.",
     "retain_graph": "Gradients are expressions and can be differentiated again.",

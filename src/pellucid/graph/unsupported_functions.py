@@ -78,12 +78,20 @@ def hint_at_arguments(function: Callable[P, R]) -> Callable[P, R]:
     """Let a function explain unknown keyword arguments, which Python only rejects."""
     parameters = inspect.signature(function).parameters
     known = [name for name in parameters if name != "self"]
+    title = function.__qualname__.removesuffix(".__init__")
+    positional = [name for name, p in parameters.items() if p.kind is p.POSITIONAL_OR_KEYWORD]
 
     @functools.wraps(function)
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        if len(args) > len(positional):
+            names, own = [n for n in positional if n != "self"], int("self" in positional)
+            raise UseError(
+                f"{title} takes at most {len(names)} positional arguments: {', '.join(names)}. "
+                f"Received: {len(args) - own}"
+            )
         for key in kwargs:
             if key not in parameters:
-                raise UseError(f"{function.__qualname__} takes no argument {key!r}.{suggest_argument(key, known)}")
+                raise UseError(f"{title} takes no argument {key!r}.{suggest_argument(key, known)}")
         return function(*args, **kwargs)
 
     return checked

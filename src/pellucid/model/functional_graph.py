@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+import numpy as np
+
 from pellucid.graph.errors import ShapeError, UseError, brief
 from pellucid.graph.expr import Expr, Input, Shared
 from pellucid.graph.traversal import collect_shared, copy_name, rebuild
@@ -217,9 +219,16 @@ def flatten_structure(value: Any, name: str, argument: str) -> tuple[list[Expr],
     if wrong is not None or not found:
         raise UseError(
             f"{name}: expected {argument} to be an expression, or a list or a dict of them. Received: "
-            f"{wrong if found else value!r}"
+            f"{wrong if found else value!r}{explain_no_expression(wrong)}"
         )
     return found, tuple(value) if isinstance(value, Mapping) else len(found)
+
+
+def explain_no_expression(value: Any) -> str:
+    """Return how to get an expression where a layer or data were given."""
+    if isinstance(value, Layer):
+        return "; call the layer, as in layer(x)"
+    return "; nn.Input(shape) makes an input, and fit takes the data" if isinstance(value, np.ndarray) else ""
 
 
 def unflatten_structure(values: Sequence[Any], structure: Any) -> Any:

@@ -88,8 +88,8 @@ def to_plain_value(value: Any, argument: str, owner: str) -> Any:
         return float(value.get_value())
     if isinstance(value, Expr):
         raise ModelError(
-            f"{owner}: {argument} is the expression {brief(value)}, which a config cannot hold. Use a number; the levels "
-            "'expressions' and 'numpy', and model.save, take any"
+            f"{owner}: {argument} is the expression {brief(value)}, which a config cannot hold. Use a number; the "
+            "levels 'expressions' and 'numpy', and model.save, take any"
         )
     if isinstance(value, (np.generic, np.dtype)):
         return value.item() if isinstance(value, np.generic) else value.name

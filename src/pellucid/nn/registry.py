@@ -36,7 +36,9 @@ def get_by_name(kind: str, identifier: Any, known: Mapping[str, Callable[..., An
             raise OptionError(f"There is no {kind} named {identifier!r}.{hint}")
         found = known[name]
     if not callable(found):
-        raise UseError(f"Expected a name or a function for the {kind}. Received: {identifier!r}")
+        is_size = kind == "activation" and isinstance(identifier, int)
+        hint = ". The size of the input is known at the first call: Dense(units) takes that of the output" * is_size
+        raise UseError(f"Expected a name or a function for the {kind}. Received: {identifier!r}{hint}")
     return found() if isinstance(found, type) else found
 
 

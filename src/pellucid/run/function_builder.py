@@ -20,7 +20,8 @@ from pellucid.run.program import make_program
 
 def list_pairs(given: Mapping[Any, Any] | Sequence[tuple[Any, Any]], argument: str) -> list[tuple[Any, Any]]:
     """Return the pairs of a dict or sequence, after checking that no target occurs twice."""
-    if not isinstance(given, (Mapping, list, tuple)):
+    is_pairs = isinstance(given, (list, tuple)) and all(isinstance(p, (list, tuple)) and len(p) == 2 for p in given)
+    if not isinstance(given, Mapping) and not is_pairs:
         raise InputError(f"{argument}: expected a dict such as {{w: w + 1}}, or a list of pairs. Received: {given!r}")
     pairs = list(given.items()) if isinstance(given, Mapping) else list(given)
     repeated = [target for target, count in Counter(target for target, _ in pairs).items() if count > 1]

@@ -8,21 +8,23 @@ from __future__ import annotations
 import functools
 import math
 import reprlib
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from pellucid.graph.array_conversion import cast_to_dtype
-from pellucid.graph.errors import OptionError, ShapeError, near_miss
+from pellucid.graph.errors import OptionError, ShapeError, TrainingWarning, near_miss
 from pellucid.graph.expr import Expr, is_compatible_shape
 from pellucid.graph.operators import Operators
+from pellucid.graph.source_location import get_user_stacklevel
 from pellucid.graph.types import Dim, format_shape, is_float
 from pellucid.graph.validation import check_number, is_integer, is_real
 from pellucid.model.compile_config import OutputConfig
 from pellucid.model.errors import ModelError
 from pellucid.model.interfaces import ModelLike
-from pellucid.nn import losses
+from pellucid.nn import losses, metrics
 from pellucid.run.index_bounds import IndexSearch
 from pellucid.training.array_source import ArrayDataset, ArraySource, list_arrays
 from pellucid.training.epoch_program import BatchSource
@@ -194,7 +196,31 @@ def convert_targets(
         if value is not None and not config.needs_targets:
             raise ModelError(f"{name}: the output {config.name} has neither a loss nor a metric. Leave its targets out")
         targets.append(None if value is None else convert_target(value, output, config.loss, name))
+        if targets[-1] is not None:
+            warn_about_accuracy(config, output, targets[-1], name)
     return targets
+
+
+def warn_about_accuracy(config: OutputConfig, output: Expr, target: Array, name: str) -> None:
+    """Warn of an accuracy of numbers: it compares one column with the labels 0 and 1."""
+    functions = [get_metric_function(m) for m in (*config.metrics.values(), *config.weighted_metrics.values())]
+    if not output.ndim or output.shape[-1] != 1 or not {metrics.accuracy, metrics.binary_accuracy} & set(functions):
+        return
+    has_fractions = is_float(target.dtype) and bool((target != np.round(target)).any())
+    is_regression = get_loss_function(config.loss) in REGRESSION_LOSSES
+    if target.min() < 0 or target.max() > 1 or (has_fractions and is_regression):
+        warnings.warn(
+            f"The metric accuracy compares a single column with the labels 0 and 1. Received: {name} with values from "
+            f"{target.min():g} to {target.max():g}. For numbers, use metrics=['mae']; for labels -1 and 1, map them to "
+            "0 and 1 by (y + 1) / 2",
+            TrainingWarning,
+            stacklevel=get_user_stacklevel(),
+        )
+
+
+def get_metric_function(metric: Any) -> Any:
+    """Return the function behind a metric."""
+    return getattr(metric, "function", metric)
 
 
 def convert_weights(
@@ -351,6 +377,10 @@ def suggest_reshape(array: Array, e: Expr, name: str) -> str:
     """Return how to make samples fit, where their shape shows it."""
     expected, received, name = e.shape[1:], array.shape[1:], name.split()[-1]
     if is_compatible_shape(array.shape, expected):
+        if len(expected) > 1 and not isinstance(expected[0], int):
+            return (
+                f"; nn.Input takes the shape of one sample, without the batch: nn.Input({format_shape(expected[1:])})"
+            )
         return f"; pass a single sample as {name}[None]"
     order = find_axis_order(received, expected)
     if order is not None:
@@ -483,7 +513,12 @@ def check_labels(array: Array, output: Expr, loss: str, name: str) -> None:
 def check_probabilities(array: Array, output: Expr, loss: str, name: str) -> None:
     low, high = array.min(), array.max()
     if not 0 <= low <= high <= 1:
-        raise ModelError(f"The loss {loss} takes targets in [0, 1]. Received: {name} with values from {low} to {high}")
+        hint = ""
+        if low == -1 and high == 1:
+            hint = "; map labels -1 and 1 to 0 and 1 by (y + 1) / 2, or use the loss hinge, which takes them"
+        raise ModelError(
+            f"The loss {loss} takes targets in [0, 1]. Received: {name} with values from {low} to {high}{hint}"
+        )
 
 
 COLUMN_LOSSES: set[Callable[..., Any]] = {
@@ -493,6 +528,12 @@ COLUMN_LOSSES: set[Callable[..., Any]] = {
     losses.mean_squared_error,
 }
 """Losses that compare columns with columns."""
+
+REGRESSION_LOSSES: set[Callable[..., Any]] = {
+    *(losses.mean_absolute_error, losses.mean_squared_error, losses.huber, losses.log_cosh),
+    *(losses.mean_absolute_percentage_error, losses.mean_squared_logarithmic_error),
+}
+"""Losses of numbers, of which an accuracy says nothing."""
 
 RANGE_CHECKS: dict[Callable[..., Any], Callable[[Array, Expr, str, str], None]] = {
     losses.binary_crossentropy: check_probabilities,

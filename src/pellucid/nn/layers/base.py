@@ -151,7 +151,11 @@ class Layer:
         if several and any(isinstance(i, Expr) for i in inputs):
             raise UseError(
                 f"{self.name}: expected one expression. Received: {', '.join(map(brief, inputs))}; "
-                "combine them with a merging layer, such as nn.Concatenate()([a, b])"
+                + (
+                    "the layer before has return_state=True, so it returns its states too; leave that out"
+                    if any(getattr(layer, "return_state", False) for layer in list_producers(inputs))
+                    else "combine them with a merging layer, such as nn.Concatenate()([a, b])"
+                )
             )
         return as_expr(inputs)
 
@@ -186,7 +190,8 @@ class Layer:
 
     def call(self, x: Any) -> Any:
         """Return the layer's formula on an expression."""
-        raise NotImplementedError(f"{type(self).__name__} does not implement call(x)")
+        hint = "; rename its method forward to call" if "forward" in dir(type(self)) else ""
+        raise NotImplementedError(f"{type(self).__name__} does not implement call(x){hint}")
 
     @property
     def parameters(self) -> list[Shared]:
@@ -221,6 +226,11 @@ class Layer:
             If the number, a shape or a dtype does not match. A wrong number or shape changes nothing.
         """
         parameters = self.parameters
+        if isinstance(weights, np.ndarray):
+            raise ShapeError(
+                f"{self.name}: expected a list with one array for each of its {len(parameters)} parameters. Received: "
+                f"an array of shape {format_shape(weights.shape)}"
+            )
         if len(weights) != len(parameters):
             raise ShapeError(
                 f"{self.name} has {len(parameters)} parameters. Received: values for {len(weights)}"
@@ -374,6 +384,11 @@ def find_last_step(x: Expr) -> Layer | None:
             return None
         [x] = operands
     return None
+
+
+def list_producers(inputs: Sequence[Any]) -> list[Any]:
+    """Return the layers that returned some expressions."""
+    return [e.call.call.layer for e in inputs if isinstance(e, Expr) and e.call is not None]
 
 
 def iterate_parts(layer: Layer) -> Iterator[tuple[str, Any]]:

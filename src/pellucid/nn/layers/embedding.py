@@ -90,7 +90,7 @@ class Embedding(Layer):
         if x.dtype.kind not in "iu":
             raise DtypeError(
                 f"{self.name}: expected integers from 0 to {self.input_dim - 1}. Received: {brief(x)}, "
-                f"which is {x.dtype}"
+                f"which is {x.dtype}. Declare nn.Input(shape, 'int32'), or cast it by x.astype('int32')"
             ).with_operands([x])
 
     def build(self, x: Expr) -> None:

@@ -18,7 +18,7 @@ from pellucid.graph.traversal import topological
 from pellucid.graph.types import format_shape, is_float
 from pellucid.nn.lint.data_checks import MAX_SAMPLES, check_data
 from pellucid.nn.lint.graph_queries import Array, LintGraph, is_op, skip_pass_through
-from pellucid.nn.lint.loss_checks import check_certain_probabilities, check_repeated_activation
+from pellucid.nn.lint.loss_checks import check_certain_probabilities, check_repeated_activation, check_swapped_arguments
 from pellucid.nn.lint.structure_checks import STRUCTURE_CHECKS, check_channels_first
 
 
@@ -89,6 +89,7 @@ Check = Callable[[LintGraph], Iterator[Finding]]
 CERTAIN_CHECKS: list[Check] = [
     check_repeated_activation,
     check_certain_probabilities,
+    check_swapped_arguments,
     check_channels_first,
 ]
 """Checks that run whenever the updates for a loss are built: training cannot succeed with what they find."""
@@ -147,7 +148,8 @@ def select_samples(graph: LintGraph, values: Mapping[Any, Any]) -> dict[Expr, Ar
         if len(matches) != 1:
             names = [i.name or "" for i in inputs]
             problem = f"{len(matches)} inputs are named {key!r}" if matches else f"there is no input {key!r}"
-            raise InputError(f"lint: {problem}.{near_miss(str(key), names)} Inputs: {', '.join(names)}")
+            hint = "" if matches else near_miss(str(key), names)
+            raise InputError(f"lint: {problem}.{hint} Inputs: {', '.join(names)}")
         [source], array = matches, np.asarray(value)[:MAX_SAMPLES] if np.ndim(value) else np.asarray(value)
         if source in labels and (array.ndim != source.ndim or array.dtype.kind == "f"):
             found[source] = array

@@ -155,6 +155,28 @@ def may_be_labels(target: Expr, prediction: Expr, graph: LintGraph) -> bool:
     return not has_fractions and (not isinstance(target, Input) or target not in set(topological([prediction])))
 
 
+def check_swapped_arguments(graph: LintGraph) -> Iterator[Finding]:
+    """Find a cross-entropy with the predictions as labels: the logarithm is of an input, the factor a softmax."""
+    if any(e in graph.trainable for e in graph.find_ops("log", "log_softmax")):
+        return
+    for log in graph.find_ops("log"):
+        labels = skip_clipping(log.inputs[0])
+        for product in graph.users.get(log, []):
+            factors = (
+                [skip_pass_through(i) for i in product.inputs if i is not log] if is_op(product, "multiply") else []
+            )
+            if isinstance(labels, Input) and any(
+                is_op(p, "softmax", "sigmoid") and p in graph.trainable for p in factors
+            ):
+                yield Finding(
+                    "swapped loss arguments",
+                    log,
+                    f"The loss takes the logarithm of the input {labels}, and the predictions as its weights.",
+                    "A label of 0 makes the loss infinite, and otherwise the network learns nothing.",
+                    "The arguments of a loss are (y_true, y_pred), in this order.",
+                )
+
+
 def check_relu_before_softmax(graph: LintGraph) -> Iterator[Finding]:
     for e in graph.find_ops("softmax", "log_softmax"):
         logits = skip_pass_through(e.inputs[0], LINEAR_OPS - {"transpose", "slice"})

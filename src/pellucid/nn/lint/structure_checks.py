@@ -16,6 +16,7 @@ from pellucid.nn.lint.loss_checks import (
     check_relu_before_softmax,
     check_repeated_activation,
     check_squared_error_on_sigmoid,
+    check_swapped_arguments,
 )
 
 
@@ -157,6 +158,7 @@ STRUCTURE_CHECKS: list[Callable[[LintGraph], Iterator[Finding]]] = [
     check_binary_loss_on_softmax,
     check_probabilities,
     check_squared_error_on_sigmoid,
+    check_swapped_arguments,
     check_stacked_linear_layers,
     check_bias_before_normalization,
     check_relu_before_softmax,
