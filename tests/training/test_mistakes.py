@@ -13,6 +13,7 @@ import pellucid as pel
 from pellucid import nn
 from pellucid.training.array_source import ArrayDataset
 from pellucid.training.data_adapter import get_index_search
+from pellucid.training.data_adapter import make_dataset as adapt
 from pellucid.training.fit_loop import suggest_nonfinite_fix
 from pellucid.training.train_step import get_train_step
 
@@ -196,8 +197,6 @@ def test_equal_weights_in_two_layers(value: float, activation: str | None) -> No
     ],
 )
 def test_the_accuracy_of_numbers(metric: str, loss: str, y: Any, warns: bool) -> None:
-    from pellucid.training.data_adapter import make_dataset as adapt
-
     model = pel.Sequential([nn.Input((2,)), nn.Dense(1, "sigmoid")])
     model.compile("sgd", loss, metrics=[metric])
     with warnings.catch_warnings(record=True) as caught:
@@ -216,3 +215,25 @@ def test_a_sequence_after_a_last_step(make: Any) -> None:
         )
         with pytest.raises(pel.ShapeError, match=re.escape(message)):
             layer(h)
+
+
+@pytest.mark.parametrize(
+    ("activation", "y", "warns"),
+    [
+        ("relu", [-1.0, 2.0], True),
+        ("relu", [0.0, 1000.0], False),
+        ("relu", [-0.05, 1.0], False),
+        ("sigmoid", [0.0, 300.0], True),
+        ("sigmoid", [-0.05, 1.05], False),
+        ("tanh", [-1.0, 1.0], False),
+        ("tanh", [-3.0, 1.0], True),
+        (None, [-1000.0, 1000.0], False),
+    ],
+)
+def test_targets_that_the_output_cannot_reach(activation: str | None, y: Any, warns: bool) -> None:
+    model = pel.Sequential([nn.Input((2,)), nn.Dense(1, activation)])
+    model.compile("sgd", "huber")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        adapt(model, np.zeros((2, 2)), np.array(y))
+    assert [w.category for w in caught] == [pel.TrainingWarning] * warns

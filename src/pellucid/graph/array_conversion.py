@@ -60,6 +60,11 @@ def to_native_array(value: Any) -> np.ndarray[Any, Any]:
         )
     if isinstance(value, NamedDim):
         value.refuse_number()
+    if isinstance(value, (list, tuple)) and any(getattr(type(v), "is_symbolic", False) for v in value):
+        raise DtypeError(
+            f"Expected one expression. Received: a {type(value).__name__} of {len(value)} with expressions in it; "
+            "pel.stack joins them along a new axis, and pel.concatenate along an existing one"
+        )
     try:
         array = np.asarray(value)
         return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))

@@ -175,7 +175,10 @@ class Input(Expr):
 
     def __init__(self, name: str | None = None, shape: Sequence[Dim | None] = (), dtype: Any = None) -> None:
         if name is not None and not isinstance(name, str):
-            raise UseError(f"Expected the name of an input first, as in pel.vector('x'). Received: {name!r}")
+            raise UseError(
+                f"Expected the name of an input first, as in pel.vector('x'). Received: {name!r}. "
+                "Values are made by pel.constant(value), and variables by pel.shared(value, name)"
+            )
         set_leaf_attributes(self, Type(as_shape(shape), as_dtype(dtype)), name)
 
 

@@ -55,7 +55,7 @@ FOREIGN_FUNCTIONS: dict[str, Advice] = {
     **repeat(
         "array asarray as_tensor as_tensor_variable convert_to_tensor from_numpy Tensor", Advice("pel.constant(value)")
     ),
-    "flatten": Advice("x.flatten()", "pel.ravel(x) does the same"),
+    "flatten": Advice("nn.Flatten()(x)", "It keeps the batch; x.flatten() and pel.ravel(x) join all axes"),
     "newaxis": Advice("x[:, None]"),
     **repeat("float16 float32 float64 int32 int64 uint8 bool_", Advice("x.astype('float32')", "A dtype is a string")),
     **repeat("pi inf nan e euler_gamma", remark("Constants are in NumPy, such as np.pi; expressions take them")),

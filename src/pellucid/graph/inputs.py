@@ -42,7 +42,7 @@ def _make_input(name: str | None, shape: DeclaredShape, dtype: Any, ndim: int, k
     if shape is not None and (not hasattr(shape, "__len__") or len(shape) != ndim):
         raise ShapeError(
             f"pel.{kind} has {ndim} dimension{'s' * (ndim != 1)}. Received: shape={shape!r}. "
-            "pel.tensor takes a shape of any length"
+            f"Write pel.{kind}(name, shape=(...)); pel.tensor takes a shape of any length"
         )
     return Input(name, [None] * ndim if shape is None else shape, dtype)
 

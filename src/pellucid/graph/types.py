@@ -216,6 +216,7 @@ def as_dtype(dtype: Any) -> np.dtype[Any]:
         result = np.dtype(config.floatx if dtype is None else dtype)
     except TypeError as error:
         hint = near_miss(dtype, DTYPE_NAMES) if isinstance(dtype, str) else ""
+        hint = " A shape is one tuple, as in (3, 4)." if isinstance(dtype, int) else hint
         raise DtypeError(f"Expected a dtype such as 'float32' or 'int32'. Received: dtype={dtype!r}.{hint}") from error
     if (result.kind not in "biuf" and not is_float(result)) or result.itemsize > MAX_ITEMSIZE:
         raise DtypeError(
@@ -229,6 +230,8 @@ def normalize_axis(axis: Any, ndim: int, op: str, operand: object = None) -> int
     if is_integer(axis) and -ndim <= axis < ndim:
         return int(axis) % ndim
     problem = "expected an integer axis"
+    if getattr(type(axis), "is_symbolic", False):
+        problem += ". Elementwise functions of two operands are pel.maximum, pel.minimum and x + y"
     if is_integer(axis):
         limits = f"expected an axis from {-ndim} to {ndim - 1}, for {ndim} dimension{'s' * (ndim != 1)}"
         problem = limits if ndim else "a scalar has no axes"
@@ -239,7 +242,8 @@ def normalize_axes(axis: Any, ndim: int, op: str, operand: object = None) -> tup
     """Return sorted nonnegative axes; ``None`` means all."""
     if axis is None:
         return tuple(range(ndim))
-    axes = [axis] if isinstance(axis, str) or not isinstance(axis, Iterable) else list(axis)
+    is_single = isinstance(axis, str) or not isinstance(axis, Iterable) or getattr(type(axis), "is_symbolic", False)
+    axes = [axis] if is_single else list(axis)
     result = sorted(normalize_axis(a, ndim, op, operand) for a in axes)
     if len(set(result)) != len(result):
         raise ShapeError(f"{describe_axis_use(op, operand)}: an axis is repeated. Received: axis={axis!r}")

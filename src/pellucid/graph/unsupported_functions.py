@@ -79,6 +79,8 @@ def hint_at_arguments(function: Callable[P, R]) -> Callable[P, R]:
     parameters = inspect.signature(function).parameters
     known = [name for name in parameters if name != "self"]
     title = function.__qualname__.removesuffix(".__init__")
+    rest = next((name for name, p in parameters.items() if p.kind is p.KEYWORD_ONLY), None)
+    naming = f". Name the others, as in {rest}=..." if rest else ""
     positional = [name for name, p in parameters.items() if p.kind is p.POSITIONAL_OR_KEYWORD]
 
     @functools.wraps(function)
@@ -87,7 +89,7 @@ def hint_at_arguments(function: Callable[P, R]) -> Callable[P, R]:
             names, own = [n for n in positional if n != "self"], int("self" in positional)
             raise UseError(
                 f"{title} takes at most {len(names)} positional arguments: {', '.join(names)}. "
-                f"Received: {len(args) - own}"
+                f"Received: {len(args) - own}{naming}"
             )
         for key in kwargs:
             if key not in parameters:

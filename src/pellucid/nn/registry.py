@@ -12,6 +12,13 @@ from typing import Any
 from pellucid.graph.errors import OptionError, UseError, near_miss
 from pellucid.graph.foreign_names import FOREIGN_VALUES
 
+WRONG_VALUE_HINTS = {
+    "activation": ". The size of the input is known at the first call: Dense(units) takes that of the output",
+    "regularizer": ". Write nn.regularizers.L2(strength)",
+    "constraint": ". Write nn.constraints.MaxNorm(max_value)",
+}
+"""Fixes for a number where an object is expected, by kind."""
+
 
 def get_by_name(kind: str, identifier: Any, known: Mapping[str, Callable[..., Any]]) -> Any:
     """Return the function with a name, or the given one; a class is called without arguments.
@@ -36,8 +43,7 @@ def get_by_name(kind: str, identifier: Any, known: Mapping[str, Callable[..., An
             raise OptionError(f"There is no {kind} named {identifier!r}.{hint}")
         found = known[name]
     if not callable(found):
-        is_size = kind == "activation" and isinstance(identifier, int)
-        hint = ". The size of the input is known at the first call: Dense(units) takes that of the output" * is_size
+        hint = WRONG_VALUE_HINTS.get(kind, "") if isinstance(identifier, (int, float)) else ""
         raise UseError(f"Expected a name or a function for the {kind}. Received: {identifier!r}{hint}")
     return found() if isinstance(found, type) else found
 

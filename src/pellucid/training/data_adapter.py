@@ -25,6 +25,7 @@ from pellucid.model.compile_config import OutputConfig
 from pellucid.model.errors import ModelError
 from pellucid.model.interfaces import ModelLike
 from pellucid.nn import losses, metrics
+from pellucid.nn.lint.graph_queries import skip_pass_through
 from pellucid.run.index_bounds import IndexSearch
 from pellucid.training.array_source import ArrayDataset, ArraySource, list_arrays
 from pellucid.training.epoch_program import BatchSource
@@ -198,6 +199,7 @@ def convert_targets(
         targets.append(None if value is None else convert_target(value, output, config.loss, name))
         if targets[-1] is not None:
             warn_about_accuracy(config, output, targets[-1], name)
+            warn_about_unreachable_targets(config.loss, output, targets[-1], name)
     return targets
 
 
@@ -213,6 +215,25 @@ def warn_about_accuracy(config: OutputConfig, output: Expr, target: Array, name:
             f"The metric accuracy compares a single column with the labels 0 and 1. Received: {name} with values from "
             f"{target.min():g} to {target.max():g}. For numbers, use metrics=['mae']; for labels -1 and 1, map them to "
             "0 and 1 by (y + 1) / 2",
+            TrainingWarning,
+            stacklevel=get_user_stacklevel(),
+        )
+
+
+def warn_about_unreachable_targets(loss: Any, output: Expr, target: Array, name: str) -> None:
+    """Warn of numbers that the activation of the last layer cannot return."""
+    activation = skip_pass_through(output)
+    low, high = OUTPUT_RANGES.get(activation.op.name if activation.op is not None else "", (-np.inf, np.inf))
+    if get_loss_function(loss) not in REGRESSION_LOSSES or (low, high) == (-np.inf, np.inf):
+        return
+    margin = OUTPUT_MARGIN if high == np.inf else OUTPUT_MARGIN * (high - low)
+    share = ((target < low - margin) | (target > high + margin)).mean()
+    if share > MAX_UNREACHABLE_SHARE:
+        assert activation.op is not None
+        warnings.warn(
+            f"The model ends with a {activation.op.name}, whose values are from {low:g} to {high:g}, and {share:.0%} "
+            f"of the targets are beyond: {name} has values from {target.min():g} to {target.max():g}. Leave out the "
+            "activation of the last layer, or scale the targets",
             TrainingWarning,
             stacklevel=get_user_stacklevel(),
         )
@@ -458,6 +479,11 @@ def convert_target(value: Any, output: Expr, loss: Any, name: str) -> Array:
     loss_name = getattr(function, "__name__", "the loss")
     if function in COLUMN_LOSSES:
         check_columns(array, output, loss_name, name)
+    is_labels = function is losses.sparse_categorical_crossentropy and is_float(array.dtype)
+    if is_labels and (array.ndim < output.ndim or array.shape[-1] == 1):
+        are_integers = bool((array == np.round(array)).all())
+        fix = f"{name.split()[-1]}.astype('int32') converts them" if are_integers else "for numbers, use loss='mse'"
+        raise ModelError(f"The loss {loss_name} takes integer labels. Received: {name} of {array.dtype}; {fix}")
     has_range = not isinstance(loss, losses.Loss) or loss.settings.get("ignore_class") is None
     if function in RANGE_CHECKS and has_range:
         RANGE_CHECKS[function](array, output, loss_name, name)
@@ -528,6 +554,12 @@ COLUMN_LOSSES: set[Callable[..., Any]] = {
     losses.mean_squared_error,
 }
 """Losses that compare columns with columns."""
+
+OUTPUT_RANGES = {"relu": (0.0, np.inf), "sigmoid": (0.0, 1.0), "softmax": (0.0, 1.0), "tanh": (-1.0, 1.0)}
+"""Ranges of activations that a last layer may have, by op."""
+
+OUTPUT_MARGIN, MAX_UNREACHABLE_SHARE = 0.1, 0.1
+"""Share of the range by which targets may be beyond it, and share of the targets that may be."""
 
 REGRESSION_LOSSES: set[Callable[..., Any]] = {
     *(losses.mean_absolute_error, losses.mean_squared_error, losses.huber, losses.log_cosh),

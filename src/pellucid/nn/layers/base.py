@@ -98,6 +98,8 @@ class Layer:
         return to_call_arguments(type(self).__signature__, self.config)
 
     def __init__(self, name: str | None = None) -> None:
+        if name is not None and not isinstance(name, str):
+            raise UseError(f"{type(self).__name__}: expected its name to be a string. Received: name={name!r}")
         self.name = automatic_name(type(self).__name__) if name is None else name
         self.parts: list[Shared | Layer] = []
         self.built = False

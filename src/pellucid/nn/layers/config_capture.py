@@ -6,7 +6,8 @@ import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pellucid.graph.errors import UseError
+from pellucid.graph.errors import UseError, brief
+from pellucid.graph.expr import Expr, Shared
 from pellucid.graph.foreign_names import FOREIGN_CALL_ARGUMENTS
 from pellucid.graph.unsupported_functions import suggest_argument
 
@@ -29,6 +30,8 @@ def bind_arguments(
         bound = signature.bind(*args, **named)
     except TypeError:
         raise UseError(explain_mismatch(cls.__name__, signature, args, named)) from None
+    if args and cls.__module__.startswith("pellucid.nn.layers"):
+        check_no_input(cls.__name__, args)
     bound.apply_defaults()
     arguments = dict(bound.arguments)
     for key, parameter in signature.parameters.items():
@@ -37,6 +40,15 @@ def bind_arguments(
         if parameter.kind is parameter.VAR_KEYWORD:
             arguments |= arguments.pop(key)
     return arguments
+
+
+def check_no_input(layer: str, args: Sequence[Any]) -> None:
+    """Raise an error for expressions among the arguments of a constructor, as in ``Flatten(x)``."""
+    for value in args:
+        parts = value if isinstance(value, (list, tuple)) and value else [value]
+        if all(isinstance(e, Expr) and e.ndim >= 2 and not isinstance(e, Shared) for e in parts):
+            call = f"[{', '.join(map(brief, parts))}]" if parts is value else brief(value)
+            raise UseError(f"{layer}: create the layer first, then call it: {layer}(...)({call})")
 
 
 def to_call_arguments(

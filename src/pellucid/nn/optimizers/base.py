@@ -332,6 +332,10 @@ def get_step_dtype(parameter: Shared) -> Any:
 
 
 def check_loss_and_parameters(loss: Any, parameters: Sequence[Any]) -> None:
+    if isinstance(loss, (list, tuple)):
+        raise UseError(
+            "updates: expected the loss first, and then the parameters, as in optimizer.updates(loss, [w, b])"
+        )
     if not parameters:
         raise GradientError(f"Nothing to train: the loss {loss} depends on no trainable shared variable")
     for parameter in parameters:

@@ -55,6 +55,11 @@ def validate_learning_rate(rate: Any) -> LearningRate:
             f"Expected a learning rate first, a number of 0 or more. Received: {len(rate)} shared variables. "
             "Parameters are found in the loss: optimizer.updates(loss), or optimizer.updates(loss, parameters)"
         )
+    if isinstance(rate, str):
+        raise OptionError(
+            f"Expected a learning rate, a number of 0 or more. Received: learning_rate={rate!r}. Schedules are "
+            "objects, such as pel.schedules.CosineDecay(0.1, 1000)"
+        )
     return check_number("learning_rate", rate, minimum=0.0)
 
 
