@@ -184,7 +184,10 @@ def compute_loss(loss: Any, y_true: Expr, y_pred: Expr, weight: Expr | None) -> 
     if isinstance(loss, Loss):
         value = loss(y_true, y_pred, sample_weight=weight)
     else:
-        value = as_expr(loss(y_true, y_pred))
+        value = loss(y_true, y_pred)
+        if value is None:
+            raise UseError(f"The loss {getattr(loss, '__name__', loss)} returned None. End the function with return")
+        value = as_expr(value)
         if value.ndim:
             value = reduce_values(value, weight, find_mask(y_pred))
         elif weight is not None:

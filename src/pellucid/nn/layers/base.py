@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from pellucid.graph.errors import NoSuchNameError, PellucidError, ShapeError, UseError, brief, near_miss
+from pellucid.graph.errors import NoSuchNameError, OptionError, PellucidError, ShapeError, UseError, brief, near_miss
 from pellucid.graph.expr import Expr, Shared, as_expr
 from pellucid.graph.foreign_names import FOREIGN_MODEL_METHODS
 from pellucid.graph.traversal import topological
@@ -209,6 +209,8 @@ class Layer:
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
+        if not isinstance(value, (bool, np.bool_)):
+            raise OptionError(f"{self.name}: expected trainable to be True or False. Received: trainable={value!r}")
         self._trainable = bool(value)
         for part in self.parts:
             if isinstance(part, Layer):
@@ -307,6 +309,11 @@ class Layer:
         ``constraint`` after each update. An expression as ``initializer``, such as the parameter of another layer, is
         used as the parameter itself.
         """
+        if any(isinstance(n, Expr) for n in shape) or not isinstance(like, Expr):
+            raise UseError(
+                f"{self.name}: expected the shape of its {name} in integers, and an expression that gives its dtype. "
+                f"Received: shape={shape} and {like!r}. build(self, x) receives an expression, whose shape is x.shape"
+            )
         dtype = as_float(like.dtype)
         value = initializer if isinstance(initializer, Expr) else np.asarray(initializer(shape, dtype=dtype))
         if value.shape != shape:

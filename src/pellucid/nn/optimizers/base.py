@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
-from pellucid.graph.errors import GradientError, NoSuchNameError, UseError, near_miss
+from pellucid.graph.errors import GradientError, NoSuchNameError, UseError, brief, near_miss
 from pellucid.graph.expr import Expr, Input, Shared
 from pellucid.graph.foreign_names import FOREIGN_OPTIMIZER_METHODS
 from pellucid.graph.gradient import grad
@@ -24,7 +24,7 @@ from pellucid.graph.ops.reductions import sum as reduce_sum
 from pellucid.graph.ops.where import where
 from pellucid.graph.passes import collect_updates
 from pellucid.graph.traversal import parameters as find_parameters
-from pellucid.graph.traversal import replace_all
+from pellucid.graph.traversal import replace_all, topological
 from pellucid.graph.types import format_shape
 from pellucid.graph.unsupported_functions import suggest_argument
 from pellucid.nn.dtypes import to_dtype
@@ -337,7 +337,9 @@ def check_loss_and_parameters(loss: Any, parameters: Sequence[Any]) -> None:
             "updates: expected the loss first, and then the parameters, as in optimizer.updates(loss, [w, b])"
         )
     if not parameters:
-        raise GradientError(f"Nothing to train: the loss {loss} depends on no trainable shared variable")
+        frozen = [e for e in topological([loss]) if isinstance(e, Shared)] if isinstance(loss, Expr) else []
+        hint = f". {brief(frozen[0])} is not trainable: set trainable = True of it, or of its layer" if frozen else ""
+        raise GradientError(f"Nothing to train: the loss {loss} depends on no trainable shared variable{hint}")
     for parameter in parameters:
         if not isinstance(parameter, Shared):
             raise GradientError(
