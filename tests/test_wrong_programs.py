@@ -42,7 +42,8 @@ def run_program(program: str) -> str:
     linecache.checkcache(file)
     with warnings.catch_warnings(), reset_automatic_names():
         warnings.simplefilter("error")
-        warnings.simplefilter("always", pel.PrecisionWarning)
+        for kind in (pel.PrecisionWarning, pel.TrainingWarning):
+            warnings.simplefilter("always", kind)
         warnings.showwarning = raise_warning
         try:
             exec(compile(program, file, "exec"), {"np": np, "pel": pel, "__name__": "__main__"})
