@@ -193,8 +193,9 @@ class Layer:
 
     def call(self, x: Any) -> Any:
         """Return the layer's formula on an expression."""
-        hint = "; rename its method forward to call" if "forward" in dir(type(self)) else ""
-        raise NotImplementedError(f"{type(self).__name__} does not implement call(x){hint}")
+        if hasattr(type(self), "forward"):
+            raise UseError(f"{type(self).__name__} does not implement call(x); rename its method forward to call")
+        raise NotImplementedError(f"{type(self).__name__} does not implement call(x)")
 
     @property
     def parameters(self) -> list[Shared]:
