@@ -212,6 +212,6 @@ def test_invalid_rate_expressions() -> None:
     with pytest.raises(ValueError, match=r"drop: expected a scalar rate\. Received: r, which is float32 \(\?,\)"):
         nn.Dropout(pel.vector("r"), name="drop")
     with pytest.raises(
-        ValueError, match=r"no gradient reaches a dropout rate.*cannot train r\. Create it by pel\.shared"
+        ValueError, match=r"the mask has no gradient.*cannot train the rate r\. Create it by pel\.shared"
     ):
         nn.Dropout(pel.shared(0.5, "r") / 2)

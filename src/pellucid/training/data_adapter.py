@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.array_conversion import cast_to_dtype
-from pellucid.graph.errors import OptionError, ShapeError, near_miss
+from pellucid.graph.errors import DtypeError, OptionError, ShapeError, near_miss
 from pellucid.graph.expr import Expr, is_compatible_shape
 from pellucid.graph.operators import Operators
 from pellucid.graph.types import Dim, format_shape, is_float
@@ -448,7 +448,7 @@ def convert_target(value: Any, output: Expr, loss: Any, name: str) -> Array:
     if is_labels and (array.ndim < output.ndim or array.shape[-1] == 1):
         are_integers = bool((array == np.round(array)).all())
         fix = f"{name.split()[-1]}.astype('int32') converts them" if are_integers else "for numbers, use loss='mse'"
-        raise ModelError(f"The loss {loss_name} takes integer labels. Received: {name} of {array.dtype}; {fix}")
+        raise DtypeError(f"{loss_name}: expected integer labels. Received: {name} of {array.dtype}; {fix}")
     has_range = not isinstance(loss, losses.Loss) or loss.settings.get("ignore_class") is None
     if function in RANGE_CHECKS and has_range:
         RANGE_CHECKS[function](array, output, loss_name, name)

@@ -231,8 +231,8 @@ def dropout(xp: Any, x: Any, state: Any, rate: Any = 0.5, stream: Any = 0) -> An
 
 
 def _normalize_variable_dropout(x: Expr, state: Expr, rate: Expr, stream: int) -> dict[str, Any]:
-    if rate.ndim or rate.dtype != "float64":
-        raise OptionError(f"dropout: expected a scalar rate of float64. Received: {rate}, which is {rate.type}")
+    if rate.ndim or not is_float(rate.dtype):
+        raise OptionError(f"dropout: expected a scalar rate. Received: {rate}, which is {rate.type}")
     return {"stream": _normalize_dropout(x, state, 0.0, stream)["stream"]}
 
 
@@ -240,7 +240,11 @@ def _normalize_variable_dropout(x: Expr, state: Expr, rate: Expr, stream: int) -
     tex=r"\operatorname{{dropout}}_{{{2:_}}}({0:_})",
     infer=lambda x, state, rate, stream: x.type,
     normalize=_normalize_variable_dropout,
-    grad=lambda g, y, x, state, rate, stream: (call_op("variable_dropout", g, state, rate, stream=stream), None, None),
+    grad=lambda g, y, x, state, rate, stream: (
+        call_op("variable_dropout", g, state, rate, stream=stream),
+        None,
+        call_op("cast", call_op("sum", g * y), dtype=rate.dtype) / (1 - rate),
+    ),
     inference=lambda x, state, rate, stream: x,
     examples=lambda rng: [((rng.normal(size=(4, 5)), np.array([1, 2, 3], np.uint32), np.asarray(0.5)), {})],
     cost=lambda node, size: 102 * size(node),
@@ -249,7 +253,8 @@ def _normalize_variable_dropout(x: Expr, state: Expr, rate: Expr, stream: int) -
 def variable_dropout(xp: Any, x: Any, state: Any, rate: Any, stream: Any = 0) -> Any:
     r"""Dropout with a computed rate, :math:`x \, m / (1 - r)` with :math:`m = [u \ge r]`.
 
-    It draws the bits of `dropout`.
+    It draws the bits of `dropout`. The gradient with respect to the rate is that of the scale :math:`1 / (1 - r)`; the
+    mask has none.
 
     Parameters
     ----------
@@ -257,7 +262,7 @@ def variable_dropout(xp: Any, x: Any, state: Any, rate: Any, stream: Any = 0) ->
         Real input of any shape.
     state : Expr of uint32, shape (3,)
         Seed and step of a `pellucid.random.Generator`.
-    rate : Expr of float64, shape ()
+    rate : Expr, shape ()
         Fraction of elements that are set to zero. Values outside [0, 1) are clipped.
     stream : int
         Stream number of the draw.
@@ -281,6 +286,6 @@ def variable_dropout(xp: Any, x: Any, state: Any, rate: Any, stream: Any = 0) ->
     x
     """
     high, _ = draw_words(xp, state, stream, math.prod(x.shape))
-    rate = xp.clip(rate, 0.0, 1 - 2.0**-32)
+    rate = xp.clip(xp.asarray(rate).astype(np.float64), 0.0, 1 - 2.0**-32)
     keep = high >= xp.minimum(xp.round(rate * 2.0**32), 2.0**32 - 1).astype(np.uint32)
     return xp.where(keep.reshape(x.shape), x * (1 / (1 - rate)).astype(x.dtype), np.zeros((), x.dtype))

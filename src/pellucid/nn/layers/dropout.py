@@ -67,7 +67,7 @@ class RandomLayer(Layer):
         trainable = [p for p in variables if p.trainable]
         if trainable:
             raise OptionError(
-                f"{self.name}: no gradient reaches a dropout rate, so an optimizer cannot train {brief(trainable[0])}. "
+                f"{self.name}: the mask has no gradient, so an optimizer cannot train the rate {brief(trainable[0])}. "
                 "Create it by pel.shared(value, name, trainable=False), and change it by set_value or updates"
             )
         self.parts += variables
