@@ -74,7 +74,8 @@ def near_miss(name: str, candidates: Iterable[str]) -> str:
     (" Did you mean 'softmax'?", " Did you mean 'max_value'?")
     """
     names = list(candidates)
-    close = difflib.get_close_matches(name, names, n=1)
+    same = [candidate for candidate in names if candidate.lower() == name.lower() and candidate != name]
+    close = same or difflib.get_close_matches(name, names, n=1)
     if not close and len(name) >= 3:
         close = sorted((candidate for candidate in names if candidate.startswith(name)), key=len)
     return f" Did you mean {close[0]!r}?" if close else ""

@@ -19,6 +19,7 @@ from pellucid.graph.naming import LabelStripper, find_expressions, restore_names
 from pellucid.graph.op import OUTPUT, Op
 from pellucid.graph.op_decorator import op
 from pellucid.graph.operators import call_op
+from pellucid.graph.paired_broadcast import warn_about_paired_broadcasts
 from pellucid.graph.passes import remove_markers
 from pellucid.graph.precedence import ATOM
 from pellucid.graph.range_rules import elements_of
@@ -124,6 +125,7 @@ def grad(
     costs = [] if cost is None or (known and cost in find_expressions([cost], list(known))) else [cost]
     stripper = LabelStripper()
     check_connected([*costs, *known], variables, constants, disconnected, stripper)
+    warn_about_paired_broadcasts(costs, variables)
     ones = [constant(1.0, c.dtype) for c in costs]
     found = differentiate([*costs, *known], [*ones, *known.values()], variables, constants, known, stripper)
     return match_structure(found, wrt)

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+import numpy as np
+
 from pellucid.graph.errors import ShapeError, UseError, brief
 from pellucid.graph.expr import Expr, Input, Shared
 from pellucid.graph.traversal import collect_shared, copy_name, rebuild
@@ -38,6 +40,7 @@ class FunctionalGraph:
     unsaved: ClassVar[Mapping[str, Callable[[], Any]]] = {
         "cached_variables": lambda: None,
         "frozen_dependent": lambda: None,
+        "cached_index_search": lambda: None,
     }
     """Attributes that files leave out because they follow from the others."""
 
@@ -48,6 +51,7 @@ class FunctionalGraph:
     cached_variables: list[Shared] | None = field(default=None, init=False)
     # Layers at any depth that compute something else while frozen; None until `Model` collects them.
     frozen_dependent: list[Layer] | None = field(default=None, init=False)
+    cached_index_search: Any = field(default=None, init=False)  # the index ranges of inputs, which training finds
 
     @property
     def variables(self) -> list[Shared]:
@@ -215,9 +219,16 @@ def flatten_structure(value: Any, name: str, argument: str) -> tuple[list[Expr],
     if wrong is not None or not found:
         raise UseError(
             f"{name}: expected {argument} to be an expression, or a list or a dict of them. Received: "
-            f"{wrong if found else value!r}"
+            f"{wrong if found else value!r}{explain_no_expression(wrong)}"
         )
     return found, tuple(value) if isinstance(value, Mapping) else len(found)
+
+
+def explain_no_expression(value: Any) -> str:
+    """Return how to get an expression where a layer or data were given."""
+    if isinstance(value, Layer):
+        return "; call the layer, as in layer(x)"
+    return "; nn.Input(shape) makes an input, and fit takes the data" if isinstance(value, np.ndarray) else ""
 
 
 def unflatten_structure(values: Sequence[Any], structure: Any) -> Any:

@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.expr import Shared
+from pellucid.graph.errors import brief
+from pellucid.graph.expr import Expr, Shared
 from pellucid.graph.types import Unknown
 from pellucid.model.errors import ModelError
 from pellucid.nn import (
@@ -83,8 +84,13 @@ def to_plain_value(value: Any, argument: str, owner: str) -> Any:
     """
     if isinstance(value, (bool, int, float, str)) or value is None:
         return value
-    if isinstance(value, Shared) and not value.ndim:
+    if isinstance(value, Shared) and argument == "learning_rate":
         return float(value.get_value())
+    if isinstance(value, Expr):
+        raise ModelError(
+            f"{owner}: {argument} is the expression {brief(value)}, which a config cannot hold. Use a number; the "
+            "levels 'expressions' and 'numpy', and model.save, take any"
+        )
     if isinstance(value, (np.generic, np.dtype)):
         return value.item() if isinstance(value, np.generic) else value.name
     if isinstance(value, Unknown):

@@ -10,17 +10,24 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from pellucid.graph.errors import TrainingWarning
 from pellucid.graph.source_location import get_user_stacklevel
-from pellucid.model.errors import ModelError, TrainingWarning
+from pellucid.model.errors import ModelError
 from pellucid.model.interfaces import ModelLike
+from pellucid.nn.lint.linter import find_certain_mistakes
 from pellucid.run.distributed.process_group import add_recovery_hint, num_processes
+from pellucid.run.index_bounds import find_computed_index_error
 from pellucid.run.interrupts import DeferSigint, Interrupted
 from pellucid.training.callbacks.base import Callback, CallbackList, Logs
+from pellucid.training.data_adapter import get_index_search
 from pellucid.training.epoch_program import UNLIMITED, BatchSource, Outputs
 from pellucid.training.loop_progress import LoopProgress, MetricAccumulator
 from pellucid.training.snapshots import RunRecorder
 
 Array = np.ndarray[Any, Any]
+
+MAX_DIAGNOSED_SAMPLES = 2**16
+"""Number of samples whose indices are checked after the loss became NaN."""
 
 
 @dataclass(frozen=True)
@@ -236,7 +243,7 @@ class FitLoop:
         epoch, step = (epoch + step // steps, step % steps) if steps else (epoch, step)
         warnings.warn(
             f"The loss became {losses[first]} in step {step + 1}{f' of {steps}' if steps else ''} of epoch "
-            f"{epoch + 1}; training cannot recover. Try a smaller learning rate, or scale the inputs to about [-1, 1]",
+            f"{epoch + 1}; training cannot recover. {suggest_nonfinite_fix(self.model, self.source.arrays)}",
             TrainingWarning,
             stacklevel=get_user_stacklevel(),
         )
@@ -253,6 +260,20 @@ class FitLoop:
             TrainingWarning,
             stacklevel=get_user_stacklevel(),
         )
+
+
+def suggest_nonfinite_fix(model: ModelLike, arrays: Sequence[Array]) -> str:
+    """Return the probable reason for a loss that is NaN or infinite, and its fix; ``arrays`` are the data in memory."""
+    mistakes = find_certain_mistakes(next(reversed(model.train_steps.values())).loss)
+    if mistakes:
+        return f"{mistakes[0].what} {mistakes[0].fix}"
+    search = get_index_search(model)
+    if search.unchecked and arrays:
+        inputs = [a[:MAX_DIAGNOSED_SAMPLES].astype(e.dtype) for a, e in zip(arrays, model.inputs, strict=False)]
+        wrong = find_computed_index_error(search, model.inputs, inputs)
+        if wrong:
+            return f"An index out of range gives nan. {wrong}"
+    return "Try a smaller learning rate, or scale the inputs to about [-1, 1]"
 
 
 def to_python(value: Any) -> Any:

@@ -39,6 +39,8 @@ def infer_product_shape(x: Expr, y: Expr) -> Shape:
         raise ShapeError(
             f"{x} @ {y}: the left operand has {inner_x} columns and the right operand has {inner_y} rows. They must be "
             f"equal. Received: {describe()}"
+            + f". {y}.T has {inner_x} rows"
+            * (y.ndim == 2 and y.op is None and y.shape[-1] == inner_x)
         )
     batch = broadcast_batch_axes(x, y)
     rows = (x.shape[-2],) if x.ndim > 1 else ()

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from pellucid.graph.errors import InputError, UseError, near_miss
+from pellucid.graph.errors import InputError, TrainingWarning, UseError, near_miss
 from pellucid.graph.expr import Expr, Input, Shared
 from pellucid.graph.finding import Finding, Findings
 from pellucid.graph.naming import strip_calls
 from pellucid.graph.passes import inference
 from pellucid.graph.range_checks import check_ranges
+from pellucid.graph.source_location import get_user_stacklevel
 from pellucid.graph.traversal import topological
 from pellucid.graph.types import format_shape, is_float
 from pellucid.graph.value_ranges import Ranges
 from pellucid.nn.lint.data_checks import MAX_SAMPLES, check_data
 from pellucid.nn.lint.graph_queries import Array, LintGraph, is_op, skip_pass_through
-from pellucid.nn.lint.structure_checks import STRUCTURE_CHECKS
+from pellucid.nn.lint.loss_checks import check_certain_probabilities, check_repeated_activation, check_swapped_arguments
+from pellucid.nn.lint.structure_checks import STRUCTURE_CHECKS, check_channels_first
 
 
 def lint(
@@ -89,6 +92,29 @@ def lint(
     return Findings(deduplicate([*found, *check_data(graph)]))
 
 
+Check = Callable[[LintGraph], Iterator[Finding]]
+
+CERTAIN_CHECKS: list[Check] = [
+    check_repeated_activation,
+    check_certain_probabilities,
+    check_swapped_arguments,
+    check_channels_first,
+]
+"""Checks that run whenever the updates for a loss are built: training cannot succeed with what they find."""
+
+
+def find_certain_mistakes(loss: Expr, checks: Sequence[Check] = CERTAIN_CHECKS) -> list[Finding]:
+    """Return the mistakes of a network with which training cannot succeed."""
+    graph = LintGraph(strip_calls([loss])[0])
+    return deduplicate([f for check in checks for f in check(graph)])
+
+
+def warn_about_mistakes(loss: Expr, checks: Sequence[Check] = CERTAIN_CHECKS) -> None:
+    """Warn of mistakes with which training cannot succeed; `lint` explains them, and finds others."""
+    for f in find_certain_mistakes(loss, checks):
+        warnings.warn(str(f), TrainingWarning, stacklevel=get_user_stacklevel())
+
+
 def resolve_target(what: Any) -> tuple[list[Expr], Sequence[Shared]]:
     """Return the expressions to check, and the parameters that should be trained."""
     if isinstance(what, Expr):
@@ -130,7 +156,8 @@ def select_samples(graph: LintGraph, values: Mapping[Any, Any]) -> dict[Expr, Ar
         if len(matches) != 1:
             names = [i.name or "" for i in inputs]
             problem = f"{len(matches)} inputs are named {key!r}" if matches else f"there is no input {key!r}"
-            raise InputError(f"lint: {problem}.{near_miss(str(key), names)} Inputs: {', '.join(names)}")
+            hint = "" if matches else near_miss(str(key), names)
+            raise InputError(f"lint: {problem}.{hint} Inputs: {', '.join(names)}")
         [source], array = matches, np.asarray(value)[:MAX_SAMPLES] if np.ndim(value) else np.asarray(value)
         if source in labels and (array.ndim != source.ndim or array.dtype.kind == "f"):
             found[source] = array

@@ -307,6 +307,8 @@ def as_callback_list(callbacks: Any) -> list[Callback]:
     found = list(given)
     for callback in found:
         if not isinstance(callback, Callback):
+            is_function = callable(callback) and not isinstance(callback, type)
             hint = f"; write {callback.__name__}()" if isinstance(callback, type) else ""
+            hint = "; write LambdaCallback(on_epoch_end=function)" if is_function else hint
             raise UseError(f"Expected a pel.callbacks.Callback. Received: {callback!r}{hint}")
     return found
