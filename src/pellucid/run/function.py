@@ -255,7 +255,7 @@ class Function:
             self.devices if (mode or self.mode) in MULTI_DEVICE_MODES else None,
         )
         if copy.mode == self.mode in COMPILED_MODES and not delete_updates:
-            copy.backend.compiled = self.backend.compiled
+            copy.backend.compiled, copy.backend.backends = self.backend.compiled, self.backend.backends
         return copy
 
     def values(self, *args: Any, **kwargs: Any) -> NodeValues:

@@ -13,6 +13,7 @@ import numpy as np
 from pellucid.graph.source_location import get_user_stacklevel
 from pellucid.model.errors import ModelError, TrainingWarning
 from pellucid.model.interfaces import ModelLike
+from pellucid.run.backends import record_backends
 from pellucid.run.distributed.process_group import add_recovery_hint, num_processes
 from pellucid.run.interrupts import DeferSigint, Interrupted
 from pellucid.training.callbacks.base import Callback, CallbackList, Logs
@@ -43,6 +44,7 @@ class EpochHistory(Protocol):
     """Interface of the history, which is defined above the loop."""
 
     seconds: list[float]
+    backends: Sequence[str]
     snapshot_megabytes: float
     recorder: Any
 
@@ -66,6 +68,8 @@ class FitLoop:
         names = [*source.metrics, *(f"val_{name}" for name in (validation.metrics if validation else ()))]
         params = {"epochs": config.epochs, "steps": source.steps, "verbose": config.verbose, "metrics": names}
         model.history, model.stop_training = history, False
+        self.backends: list[str] = []
+        history.backends = self.backends
         metrics = MetricAccumulator(source.metrics)
         self.progress = model.run = LoopProgress(config.seed, config.initial_epoch, 0, model.run.step, metrics)
         self.display = None
@@ -140,16 +144,17 @@ class FitLoop:
         self.callbacks("on_epoch_begin", progress.epoch, {})
         self.recorder.after_steps()
         steps = self.source.run_steps(progress.seed, progress.epoch, progress.batch, self.step_limit, count)
-        for outputs, batch_sizes in steps:
-            epoch, batch = progress.epoch, progress.batch
-            with DeferSigint():
-                progress.step += len(batch_sizes)
-                self.add_steps(outputs, batch_sizes, last_epoch)
-            self.warn_if_not_finite(outputs["loss"], epoch, batch)
-            self.report_batch()
-            self.recorder.after_steps()
-            if self.model.stop_training:
-                break
+        with record_backends(self.backends):
+            for outputs, batch_sizes in steps:
+                epoch, batch = progress.epoch, progress.batch
+                with DeferSigint():
+                    progress.step += len(batch_sizes)
+                    self.add_steps(outputs, batch_sizes, last_epoch)
+                self.warn_if_not_finite(outputs["loss"], epoch, batch)
+                self.report_batch()
+                self.recorder.after_steps()
+                if self.model.stop_training:
+                    break
         if not progress.batch:
             raise ModelError(
                 f"Epoch {progress.epoch + 1} had no batches: the iterator is exhausted. Give steps_per_epoch, or an "

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,20 +21,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache folder that does not exist yet."""
     monkeypatch.setenv("PELLUCID_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
-
-
-@pytest.fixture
-def broken_compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A file in place of the compiler that cannot be run."""
-    path = tmp_path / "cc"
-    path.write_text("not a program")
-    path.chmod(0o700)
-    monkeypatch.setenv("CC", str(path))
-    for cached in (compilers.find_compiler, compilers.get_compiler_version):
-        cached.cache_clear()
-    yield path
-    for cached in (compilers.find_compiler, compilers.get_compiler_version):
-        cached.cache_clear()
 
 
 def run_loop(rate: float = 0.5, mode: str = "native") -> list[float]:
@@ -108,12 +93,6 @@ def test_the_key_depends_on_the_headers(folder: Path, tmp_path: Path) -> None:
         code = '#include "number.h"\nint number(void) { return NUMBER; }'
         results.append(load_library(code, includes=(str(tmp_path),)).number())
     assert results == [3, 4]
-
-
-def test_xla_computes_everything_if_the_compiler_cannot_run(broken_compiler: Path) -> None:
-    assert run_loop(mode="auto") == [1, 0.5, 0.25]
-    with pytest.raises(pel.UseError, match=r"cc cannot be run, or its library cannot be saved or loaded: .*format"):
-        run_loop()
 
 
 def test_a_failed_write_leaves_no_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
