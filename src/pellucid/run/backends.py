@@ -33,8 +33,9 @@ def record_backends(record: list[str]) -> Iterator[list[str]]:
 
 def note_backends(descriptions: Iterable[str]) -> None:
     """Add backends that are about to run to the surrounding records."""
+    names = list(dict.fromkeys(descriptions)) if ACTIVE.get() else ()
     for record in ACTIVE.get():
-        record.extend(each for each in descriptions if each not in record)
+        record.extend(name for name in names if name not in record)
 
 
 @functools.cache
@@ -58,11 +59,11 @@ def describe_xla() -> str:
     return ", ".join(filter(None, [f"XLA: JAX {jax.__version__}, {version}", flags, target]))
 
 
-def compare_backends(ours: Iterable[str], theirs: Iterable[str]) -> str | None:
+def compare_backends(ours: Iterable[str], theirs: Iterable[str], names: tuple[str, str] = ("A", "B")) -> str | None:
     """Return a sentence about the backends of two runs, or None if they are equal or not recorded."""
     first, second = list(ours), list(theirs)
     if not first or not second or set(first) == set(second):
         return None
     only = [[each for each in one if each not in other] for one, other in ((first, second), (second, first))]
-    named = ["; ".join(each) or "nothing else" for each in only]
-    return f"The backends of the runs differ, so their last bits may too: {named[0]} in one, {named[1]} in the other"
+    named = [f"{name}: {'; '.join(each) or 'nothing else'}" for name, each in zip(names, only, strict=True)]
+    return f"The backends of the runs differ, so their last bits may differ too. {'. '.join(named)}"

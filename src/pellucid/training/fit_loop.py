@@ -15,11 +15,12 @@ from pellucid.model.errors import ModelError, TrainingWarning
 from pellucid.model.interfaces import ModelLike
 from pellucid.run.backends import record_backends
 from pellucid.run.distributed.process_group import add_recovery_hint, num_processes
-from pellucid.run.interrupts import DeferSigint, Interrupted
+from pellucid.run.interrupts import DeferSigint, Interrupted, SigtermHandler, interrupt_on_sigterm
 from pellucid.training.callbacks.base import Callback, CallbackList, Logs
 from pellucid.training.epoch_program import UNLIMITED, BatchSource, Outputs
 from pellucid.training.loop_progress import LoopProgress, MetricAccumulator
 from pellucid.training.snapshots import RunRecorder
+from pellucid.training.training_lock import lock_for_training
 
 Array = np.ndarray[Any, Any]
 
@@ -88,6 +89,7 @@ class FitLoop:
         self.runs_single_epochs = bool(intervals) or self.callbacks.any_overrides(
             "on_epoch_begin", "on_epoch_end", ignoring=history
         )
+        self.sigterm = SigtermHandler()
         self.has_warned = False
         self.latest: Logs = {}
         self.undisplayed: list[tuple[int, Logs]] = []
@@ -95,6 +97,13 @@ class FitLoop:
     def run(self) -> None:
         """Run all epochs."""
         first_step = self.progress.step
+        saves = any(type(c).save_interrupted is not Callback.save_interrupted for c in self.callbacks.callbacks)
+        with lock_for_training(self.model), interrupt_on_sigterm(enabled=saves) as self.sigterm:
+            self.run_interruptible(first_step)
+
+    def run_interruptible(self, first_step: int) -> None:
+        """Run all epochs; on Ctrl-C, save the run and raise `Interrupted`."""
+        has_begun = False
         try:
             with (
                 add_recovery_hint(self.get_resume_hint),
@@ -103,6 +112,7 @@ class FitLoop:
                 self.validation.on_device() if self.validation else nullcontext(),
             ):
                 self.callbacks("on_train_begin", {})
+                has_begun = True
                 if num_processes() > 1:
                     from pellucid.training.distributed_checks import check_ranks_consistent
 
@@ -115,6 +125,9 @@ class FitLoop:
                 self.callbacks("on_train_end", logs)
                 self.recorder.after_steps()
         except KeyboardInterrupt:
+            if has_begun and self.callbacks.is_complete:
+                for callback in self.callbacks.callbacks:
+                    callback.save_interrupted()
             if self.progress.batch and self.progress.batch == self.source.steps:
                 self.record_epochs({name: [value] for name, value in self.progress.metrics.compute().items()}, 1)
             raise Interrupted(self.history, self.progress.step - first_step) from None
@@ -153,6 +166,7 @@ class FitLoop:
                 self.warn_if_not_finite(outputs["loss"], epoch, batch)
                 self.report_batch()
                 self.recorder.after_steps()
+                self.sigterm.raise_if_received()
                 if self.model.stop_training:
                     break
         if not progress.batch:
@@ -224,8 +238,9 @@ class FitLoop:
         if self.validation is not None and self.config.validates_after(epoch):
             metrics = evaluate_source(self.validation, self.callbacks)
             logs |= {f"val_{name}": value for name, value in metrics.items()}
-        self.progress.epoch, self.progress.batch = epoch + 1, 0
-        self.callbacks("on_epoch_end", epoch, logs)
+        with self.callbacks.called_together():
+            self.progress.epoch, self.progress.batch = epoch + 1, 0
+            self.callbacks("on_epoch_end", epoch, logs)
         if self.display is not None:
             self.display.epoch(epoch, logs, self.history.seconds[-1])
         return logs

@@ -154,7 +154,9 @@ def test_fit_goes_on_with_xla_and_says_so(fake_compiler: FakeCompiler, monkeypat
     assert expected.backends == [xla]
     comparison = pel.compare(by_c, by_xla)
     assert comparison.backends is not None
-    assert comparison.backends.startswith("The backends of the runs differ, so their last bits may too: C loops: ")
+    assert comparison.backends.startswith(
+        "The backends of the runs differ, so their last bits may differ too. A: C loops: "
+    )
     assert str(comparison).endswith(comparison.backends)
     assert pel.compare(by_xla, expected).backends is None
     assert str(pel.compare(by_xla, expected)) == "The runs are bit-identical from step 0 to step 8"

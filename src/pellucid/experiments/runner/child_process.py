@@ -79,8 +79,9 @@ class SubprocessTask(Generic[Result]):
 
 
 def _run_task(work: Callable[[StepCallback], Any], losses: SharedLosses, sender: Connection) -> None:
-    # Ctrl-C reaches both processes; the parent stops this one.
+    # Ctrl-C reaches both processes; the parent stops this one. SIGTERM may be meant for this one alone.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     value, error, start = None, None, time.perf_counter()
     try:
         value = work(losses.append)

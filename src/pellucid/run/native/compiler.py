@@ -52,6 +52,9 @@ FLAGS = (
 )
 """Flags of every program. None of them lets the compiler ignore NaN, infinity or the sign of zero."""
 
+NEUTRAL_FLAGS = ("-shared", "-fPIC", "-w", "-Werror=implicit-function-declaration")
+"""Flags that do not change results."""
+
 RETRY_SECONDS = (0.5, 2.0)
 """Delays before a compiler runs again that was killed or ran out of memory or disk space."""
 
@@ -94,7 +97,8 @@ def get_compiler_version() -> str:
 def describe_compiler() -> str:
     """Return compiler, version, flags and processor, which determine the bits of a compiled program."""
     version = (get_compiler_version().splitlines() or ["unknown version"])[0]
-    return f"{Path(find_compiler() or '').name}: {version}, {' '.join(get_flags())}, {describe_processor()}"
+    flags = " ".join(flag for flag in get_flags() if flag not in NEUTRAL_FLAGS)
+    return f"{Path(find_compiler() or '').name}, {version}, {flags}, {describe_processor()}"
 
 
 @functools.cache

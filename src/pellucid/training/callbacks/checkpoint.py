@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.atomic_write import explain_write_errors, remove_leftovers
 from pellucid.graph.errors import OptionError, StorageError, near_miss
 from pellucid.graph.source_location import get_user_stacklevel
 from pellucid.graph.types import format_shape
@@ -134,7 +135,8 @@ class ModelCheckpoint(Monitor):
             return
         counters = {"epoch": epoch + 1, "batch": None if batch is None else batch + 1}
         path = Path(self.filepath.format(**dict.fromkeys(self.params["metrics"], np.nan) | (logs or {}) | counters))
-        path.parent.mkdir(parents=True, exist_ok=True)
+        with explain_write_errors(path.parent):
+            path.parent.mkdir(parents=True, exist_ok=True)
         if self.save_weights_only:
             self.model.save_weights(path)
         else:
@@ -148,7 +150,8 @@ class BackupAndRestore(Callback):
     """Back up the training state to a file, and resume from it when the same program is started again.
 
     The result is bit-identical to an uninterrupted run: weights, optimizer, random streams, sample order, metrics of an
-    unfinished epoch, history, and the state of other callbacks. The file is written atomically, and is deleted
+    unfinished epoch, history, and the state of other callbacks. The file is written atomically, also on Ctrl-C and on
+    SIGTERM, which ends the process with status 143 after a last backup (at once, if it is sent twice). It is deleted
     when training ends. With several processes, the first writes it and all read it; the number of devices may change,
     with results equal up to rounding.
 
@@ -199,7 +202,9 @@ class BackupAndRestore(Callback):
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self.earlier_backends = []
-        self.folder.mkdir(parents=True, exist_ok=True)
+        with explain_write_errors(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(self.folder)
         if self.path.exists() or self.previous_path.exists():
             self.restore(*self.read_backup())
 
@@ -209,6 +214,9 @@ class BackupAndRestore(Callback):
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         if self.save_freq is None:
             self.write_backup()
+
+    def save_interrupted(self) -> None:
+        self.write_backup()
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         self.warn_if_backends_differ()
