@@ -79,17 +79,18 @@ class Interrupted(KeyboardInterrupt):
 class SigtermHandler:
     """Handler of SIGTERM that interrupts like Ctrl-C; a second SIGTERM ends the process at once.
 
-    Python drops exceptions that are raised in callbacks of the garbage collector. Loops therefore call
-    `raise_if_received` between two steps.
+    Loops call `raise_if_received` between two steps: Python drops exceptions that are raised in callbacks of the
+    garbage collector, and while ``is_deferred`` returns true, the handler raises none.
     """
 
-    def __init__(self) -> None:
-        self.received = False
+    def __init__(self, is_deferred: Callable[[], bool] = lambda: False) -> None:
+        self.received, self.is_deferred = False, is_deferred
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         self.received = True
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        raise KeyboardInterrupt
+        if not self.is_deferred():
+            raise KeyboardInterrupt
 
     def raise_if_received(self) -> None:
         if self.received:
@@ -97,22 +98,22 @@ class SigtermHandler:
 
 
 @contextmanager
-def interrupt_on_sigterm(enabled: bool) -> Iterator[SigtermHandler]:
+def interrupt_on_sigterm(handler: SigtermHandler, enabled: bool) -> Iterator[None]:
     """Turn SIGTERM into `KeyboardInterrupt` inside a ``with`` block, and then into the exit status `TERMINATED`.
 
     Only in the main thread, and only if nothing else handles SIGTERM.
     """
-    handler = SigtermHandler()
     is_main = threading.current_thread() is threading.main_thread()
     if not enabled or not is_main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
-        yield handler
+        yield
         return
     signal.signal(signal.SIGTERM, handler)
     try:
-        yield handler
+        yield
         handler.raise_if_received()
     except KeyboardInterrupt as interrupt:
         if handler.received:
+            exec("")  # an interrupt inside of exec() makes CPython exit by SIGINT, until another exec() runs
             raise SystemExit(TERMINATED) from interrupt
         raise
     finally:

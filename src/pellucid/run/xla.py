@@ -117,6 +117,12 @@ class XlaProgram:
         if not deleted:
             return
         placeholder = next((s.storage for s in deleted if isinstance(s.storage, DeletedBuffer)), None)
+        if placeholder is None and not any(s in self.program.updates for s in deleted):
+            # This program only reads them, so another one has replaced them, and will store the new values.
+            raise StateError(
+                f"The values of {', '.join(map(str, deleted))} were replaced while they were read: another thread is "
+                "training them. Wait for it, or use a copy, such as model.clone(weights=True), made before"
+            ) from error
         if placeholder is None:
             placeholder = DeletedBuffer(", ".join(map(str, deleted)), get_first_line(error))
         for s in deleted:

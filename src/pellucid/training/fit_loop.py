@@ -89,7 +89,8 @@ class FitLoop:
         self.runs_single_epochs = bool(intervals) or self.callbacks.any_overrides(
             "on_epoch_begin", "on_epoch_end", ignoring=history
         )
-        self.sigterm = SigtermHandler()
+        # Callbacks that a signal interrupts may have done a part of their work, which cannot be saved.
+        self.sigterm = SigtermHandler(is_deferred=lambda: not self.callbacks.is_complete)
         self.has_warned = False
         self.latest: Logs = {}
         self.undisplayed: list[tuple[int, Logs]] = []
@@ -98,7 +99,7 @@ class FitLoop:
         """Run all epochs."""
         first_step = self.progress.step
         saves = any(type(c).save_interrupted is not Callback.save_interrupted for c in self.callbacks.callbacks)
-        with lock_for_training(self.model), interrupt_on_sigterm(enabled=saves) as self.sigterm:
+        with lock_for_training(self.model), interrupt_on_sigterm(self.sigterm, enabled=saves):
             self.run_interruptible(first_step)
 
     def run_interruptible(self, first_step: int) -> None:
@@ -122,6 +123,7 @@ class FitLoop:
                 while self.progress.epoch < self.config.epochs and not self.model.stop_training:
                     logs = self.run_epochs(self.get_epochs_per_call())
                     self.recorder.after_steps()
+                    self.sigterm.raise_if_received()
                 self.callbacks("on_train_end", logs)
                 self.recorder.after_steps()
         except KeyboardInterrupt:

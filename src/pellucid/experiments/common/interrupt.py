@@ -113,5 +113,7 @@ def repeat_interrupts() -> Iterator[RepeatedInterrupt]:
 
 def acknowledge_interrupt() -> None:
     """Stop repeating a signal: it has reached the code that handles it."""
+    # An interrupt inside of exec() makes CPython exit by SIGINT, whatever the status, until another exec() runs.
+    exec("")
     if RepeatedInterrupt.current is not None:
         RepeatedInterrupt.current.stop()
