@@ -200,7 +200,7 @@ class XlaProgram:
                     # Copies, because the buffers are as long as the longest chunk.
                     history.append(count, [np.array(np.asarray(o)[:count]) for o in outputs])
                     jax().block_until_ready([s.storage for s in self.program.updates])
-                self.trim_policy.check_growth()
+                    self.trim_policy.check_growth()
             except Exception as error:
                 self.check_deleted(error)
                 raise
