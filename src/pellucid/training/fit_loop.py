@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from pellucid.graph.expr import Shared
 from pellucid.graph.source_location import get_user_stacklevel
 from pellucid.model.errors import ModelError, TrainingWarning
 from pellucid.model.interfaces import ModelLike
@@ -92,6 +93,9 @@ class FitLoop:
         # Callbacks that a signal interrupts may have done a part of their work, which cannot be saved.
         self.sigterm = SigtermHandler(is_deferred=lambda: not self.callbacks.is_complete)
         self.has_warned = False
+        self.variables: list[Shared] = []
+        self.counted: list[Any] = []
+        """The values of the variables after the last step that the progress counts."""
         self.latest: Logs = {}
         self.undisplayed: list[tuple[int, Logs]] = []
 
@@ -104,7 +108,6 @@ class FitLoop:
 
     def run_interruptible(self, first_step: int) -> None:
         """Run all epochs; on Ctrl-C, save the run and raise `Interrupted`."""
-        has_begun = False
         try:
             with (
                 add_recovery_hint(self.get_resume_hint),
@@ -113,7 +116,8 @@ class FitLoop:
                 self.validation.on_device() if self.validation else nullcontext(),
             ):
                 self.callbacks("on_train_begin", {})
-                has_begun = True
+                self.variables = list(self.model.state().values())
+                self.mark_counted()
                 if num_processes() > 1:
                     from pellucid.training.distributed_checks import check_ranks_consistent
 
@@ -127,12 +131,21 @@ class FitLoop:
                 self.callbacks("on_train_end", logs)
                 self.recorder.after_steps()
         except KeyboardInterrupt:
-            if has_begun and self.callbacks.is_complete:
+            if self.is_consistent():
                 for callback in self.callbacks.callbacks:
                     callback.save_interrupted()
             if self.progress.batch and self.progress.batch == self.source.steps:
                 self.record_epochs({name: [value] for name, value in self.progress.metrics.compute().items()}, 1)
             raise Interrupted(self.history, self.progress.step - first_step) from None
+
+    def mark_counted(self) -> None:
+        """Remember the values of the variables, whose steps the progress counts."""
+        self.counted = [p.storage for p in self.variables]
+
+    def is_consistent(self) -> bool:
+        """Whether an interrupted run can be saved: its progress counts all steps, and no callback was interrupted."""
+        pairs = zip(self.variables, self.counted, strict=True)
+        return bool(self.variables) and self.callbacks.is_complete and all(p.storage is value for p, value in pairs)
 
     def get_resume_hint(self) -> str:
         from pellucid.training.distributed_checks import format_resume_hint
@@ -157,6 +170,7 @@ class FitLoop:
         if not progress.batch:
             progress.metrics.reset()
         self.callbacks("on_epoch_begin", progress.epoch, {})
+        self.mark_counted()
         self.recorder.after_steps()
         steps = self.source.run_steps(progress.seed, progress.epoch, progress.batch, self.step_limit, count)
         with record_backends(self.backends):
@@ -165,8 +179,10 @@ class FitLoop:
                 with DeferSigint():
                     progress.step += len(batch_sizes)
                     self.add_steps(outputs, batch_sizes, last_epoch)
+                    self.mark_counted()
                 self.warn_if_not_finite(outputs["loss"], epoch, batch)
                 self.report_batch()
+                self.mark_counted()
                 self.recorder.after_steps()
                 self.sigterm.raise_if_received()
                 if self.model.stop_training:
@@ -230,6 +246,7 @@ class FitLoop:
     def begin_batch(self) -> int:
         """Call the callbacks of a batch's begin, and return how many steps may run before the next call."""
         self.callbacks.batch_begin(self.progress.batch)
+        self.mark_counted()
         self.recorder.after_steps()
         return self.callbacks.count_steps_until_due(self.progress.step) or UNLIMITED
 
@@ -243,6 +260,7 @@ class FitLoop:
         with self.callbacks.called_together():
             self.progress.epoch, self.progress.batch = epoch + 1, 0
             self.callbacks("on_epoch_end", epoch, logs)
+            self.mark_counted()
         if self.display is not None:
             self.display.epoch(epoch, logs, self.history.seconds[-1])
         return logs

@@ -144,8 +144,9 @@ class AutoProgram(XlaProgram):
         note_loops(loop)
 
         def run_chunk(count: int) -> None:
-            outputs = self.update_state(lambda s, r: self.run_steps(loop, s, r, arranged, history.steps, count))
-            history.append(count, outputs)
+            with DeferSigint():  # a new state without its outputs would be a step that nobody counts
+                outputs = self.update_state(lambda s, r: self.run_steps(loop, s, r, arranged, history.steps, count))
+                history.append(count, outputs)
 
         yield from self.run_paced(self.loop_key(args, walk), steps, history, capacity, limit, run_chunk)
 
