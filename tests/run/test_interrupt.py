@@ -14,6 +14,7 @@ import pytest
 import pellucid as pel
 from pellucid.run import interpreter, xla
 from pellucid.run.interrupts import DeferSigint
+from pellucid.run.native.compiler import find_compiler
 
 both = pytest.mark.parametrize("mode", ["xla", "numpy"])
 
@@ -86,7 +87,10 @@ def no_garbage():
     gc.enable()
 
 
-@both
+without_compiler = pytest.mark.skipif(find_compiler() is None, reason="there is no C compiler")
+
+
+@pytest.mark.parametrize("mode", ["numpy", "xla", pytest.param("native", marks=without_compiler)])
 @pytest.mark.usefixtures("no_garbage")
 def test_state_survives_ctrl_c_at_any_moment(mode):
     """Press Ctrl-C at many moments of loops and calls: the state is always that of a finished step."""
