@@ -73,7 +73,7 @@ def measure_rates() -> dict[str, float]:
 
 
 def time_product(a: Any, b: Any) -> float:
-    """Return the shortest time of pellucid's matrix product, from the call until the result is there."""
+    """Return the shortest time of pellucid's matrix product, from the call until its result is computed."""
     import jax
 
     import pellucid as pel
@@ -109,7 +109,7 @@ def time_exponentials() -> tuple[float, float]:
 
 
 def check_equal(name: str, found: Any, expected: Any) -> None:
-    """Raise if a measured program did not compute what was timed."""
+    """Raise if a measured program did not compute the expected result."""
     error = float(np.abs(found - expected).max() / np.abs(expected).max())
     if not error < 1e-4:
         raise RuntimeError(f"The {name} that is timed is wrong by {error:.2g} of its largest element")
@@ -131,7 +131,7 @@ def compute_floor(work: dict[str, float], rates: dict[str, float]) -> float:
 
 
 def check_floor(found: dict[str, Any]) -> list[str]:
-    """Return what is wrong with the floor of a workload.
+    """Return the problems of the floor of a workload.
 
     It must not exceed any measured time, nor be less than 1/`MAX_LOOP_RATIO` of a hand-written C loop, which must
     compute the result of the libraries.

@@ -110,7 +110,7 @@ def load_library(code: str, flags: tuple[str, ...] | None = None, includes: tupl
     """Compile a C program, or find it in the cache, and load it.
 
     ``flags`` replaces the default flags. Raises `NotNative` if there is no compiler, and its subclasses if the compiler
-    rejects the program or cannot be used. Warns if the compiler hangs, crashes or writes what is no library.
+    rejects the program or cannot be used. Warns if the compiler hangs, crashes or writes an invalid library.
     """
     cc = find_compiler()
     if cc is None:
