@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Collection, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -24,8 +25,10 @@ from pellucid.training.epoch_program import BatchSource
 from pellucid.training.fit_loop import FitConfig, FitLoop, evaluate_source
 from pellucid.training.loop_progress import MetricAccumulator
 from pellucid.training.train_step import get_train_step
+from pellucid.training.training_lock import lock_for_training, with_model_reserved
 
 
+@with_model_reserved
 def fit(
     model: ModelLike,
     x: Any,
@@ -173,8 +176,9 @@ def run_on_batch(
     step = get_train_step(model, batch)
     program = step.get_batch_program([a.dtype for a in batch.arrays], training)
     accumulator = MetricAccumulator(step.get_metrics(training))
-    for outputs in program.run_steps([a[None] for a in batch.arrays], 1):
-        accumulator.add(outputs, np.array([len(batch)]))
+    with lock_for_training(model) if training else nullcontext():
+        for outputs in program.run_steps([a[None] for a in batch.arrays], 1):
+            accumulator.add(outputs, np.array([len(batch)]))
     model.run.step += int(training)
     return format_result(accumulator.compute(), return_dict)
 

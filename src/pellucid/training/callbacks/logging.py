@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar, TextIO
 
 import numpy as np
 
+from pellucid.atomic_write import explain_write_errors
 from pellucid.graph.errors import OptionError
 from pellucid.graph.validation import check_integer
 from pellucid.run.distributed.process_group import process_id
@@ -59,18 +61,20 @@ class CSVLogger(Callback):
             with self.filename.open(newline="", encoding="utf-8") as file:
                 header = next(csv.reader(file, delimiter=self.separator), None)
             self.columns = header[1:] if header else None
-        self.file = self.filename.open("a" if self.append else "w", newline="", encoding="utf-8")
+        with explain_write_errors(self.filename):
+            self.file = self.filename.open("a" if self.append else "w", newline="", encoding="utf-8")
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         if self.file is None:
             return
         writer = csv.writer(self.file, delimiter=self.separator, lineterminator="\n")
         values = dict(logs or {})
-        if self.columns is None:
-            self.columns = list(dict.fromkeys([*values, *self.params["metrics"]]))
-            writer.writerow(["epoch", *self.columns])
-        writer.writerow([epoch, *(format_csv_value(values.get(name)) for name in self.columns)])
-        self.file.flush()
+        with explain_write_errors(self.filename):
+            if self.columns is None:
+                self.columns = list(dict.fromkeys([*values, *self.params["metrics"]]))
+                writer.writerow(["epoch", *self.columns])
+            writer.writerow([epoch, *(format_csv_value(values.get(name)) for name in self.columns)])
+            self.file.flush()
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         self.close()
@@ -78,12 +82,14 @@ class CSVLogger(Callback):
     def close(self) -> None:
         """Close the file if it is open."""
         if self.file is not None:
-            self.file.close()
-            self.file = None
+            file, self.file = self.file, None
+            with explain_write_errors(self.filename):
+                file.close()
 
     def __del__(self) -> None:
         if getattr(self, "file", None) is not None:
-            self.close()
+            with suppress(OSError):  # a row that could not be written was reported
+                self.close()
 
 
 def format_csv_value(value: Any) -> Any:
