@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import copy
 import functools
 import inspect
 import itertools
 import keyword
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -19,9 +21,17 @@ from pellucid.graph.op import Op
 from pellucid.graph.printing import PythonNotation, render
 from pellucid.graph.subgraph import Subgraph
 from pellucid.graph.traversal import topological
-from pellucid.graph.types import format_shape
+from pellucid.graph.types import Unknown, format_shape
 from pellucid.show.auto_names import choose_symbol
-from pellucid.show.literals import array_to_source, make_attribute, make_literal, make_number, make_tuple, make_variable
+from pellucid.show.literals import (
+    array_to_source,
+    comment_to_source,
+    make_attribute,
+    make_literal,
+    make_number,
+    make_tuple,
+    make_variable,
+)
 from pellucid.show.op_source_extraction import (
     SourceExtractor,
     get_global_names,
@@ -33,20 +43,27 @@ from pellucid.show.op_source_extraction import (
 MAX_INLINE_WIDTH = 88
 """A longer expression gets a variable."""
 
+MAX_NAME = 100
+"""Longer names are cut in identifiers."""
+
 OPERAND_NAMES = [f"operand_{i}_" for i in range(1024)]
 """Placeholders of operands while an operator is written."""
+
+OPERANDS = frozenset(OPERAND_NAMES)
 
 
 class VariableNames:
     """Unique variable names of a script."""
 
     def __init__(self, reserved: Iterable[str]) -> None:
-        self.taken = {*reserved, *keyword.kwlist, "np"}
+        self.taken = {*reserved, *keyword.kwlist, *dir(builtins), "__builtins__", "__file__", "np", "inf", "nan"}
 
     def new_name(self, wanted: str) -> str:
         """Return an unused identifier similar to a name."""
-        letters = "".join(c if c.isalnum() or c == "_" else "_" for c in wanted) or "x"
-        base = f"_{letters}" if letters[0].isdigit() else letters
+        # Python reads identifiers in normal form NFKC, in which different names may be equal.
+        normal = unicodedata.normalize("NFKC", wanted[:MAX_NAME])
+        letters = "".join(c if f"x{c}".isidentifier() else "_" for c in normal) or "x"
+        base = letters if letters.isidentifier() else f"_{letters}"
         name, number = base, 1
         while name in self.taken:
             number += 1
@@ -101,7 +118,8 @@ class NumpyWriter:
                 continue
             assert node.op is not None
             target = self.names.new_name(name) if name else self.names.new_numbered_name(choose_symbol(node))
-            comment = f"  # {format_shape(node.shape)}" if len(node.types) == 1 and node.ndim else ""
+            has_shape = len(node.types) == 1 and node.ndim
+            comment = f"  # {comment_to_source(format_shape(node.shape))}" if has_shape else ""
             self.lines.append(f"{target} = {shown}{comment}")
             self.known[node] = make_variable(target)
         return [ast.unparse(self.known[output]) for output in outputs]
@@ -202,14 +220,26 @@ def unwrap_axis(keywords: list[ast.keyword]) -> list[ast.keyword]:
 
 
 def parse_text_form(node: Expr) -> ast.expr | None:
-    """Return the text form of an op on placeholders, or None if it is not Python."""
-    if len(node.inputs) > len(OPERAND_NAMES):
+    """Return the text form of an op on placeholders, or None if it is not Python.
+
+    Settings such as names of dimensions may come from a file. Only those that are identifiers are parsed.
+    """
+    if len(node.inputs) > len(OPERAND_NAMES) or not all(map(is_plain_setting, node.settings.values())):
         return None
     try:
         names = dict(zip(node.inputs, OPERAND_NAMES, strict=False))
         return ast.parse(render(node, PythonNotation(), 10_000, names), mode="eval").body
     except SyntaxError:
         return None
+
+
+def is_plain_setting(value: Any) -> bool:
+    """Tell whether the text of a setting is a number or an identifier, and so is that of each of its parts."""
+    if isinstance(value, str) and not isinstance(value, Unknown):
+        return value.isidentifier() and not keyword.iskeyword(value) and value not in OPERANDS
+    if isinstance(value, tuple):
+        return all(map(is_plain_setting, value))
+    return not isinstance(value, Subgraph)
 
 
 def write_operator(node: Expr, operands: list[ast.expr]) -> ast.expr | None:

@@ -156,7 +156,7 @@ def reproduces(form: ast.expr, node: Expr, given: Mapping[str, Any]) -> bool:
     pel = SimpleNamespace(**FUNCTIONS, constant=constant)
     try:
         code = compile(ast.fix_missing_locations(ast.Expression(form)), "form", "eval")
-        made = eval(code, {"pel": pel, "np": np, **given})
+        made = eval(code, {"__builtins__": {}, "pel": pel, "np": np, **given})
     except (PellucidError, NameError, TypeError, AttributeError, ValueError, IndexError):
         return False
     first = made[0].inputs[0] if isinstance(made, list) and made and isinstance(made[0], Expr) else made
