@@ -137,7 +137,7 @@ class Script:
         outputs, new = results[: len(self.outputs)], results[len(self.outputs) :]
         targets = [state[s] for s in self.updates]
         changed = ", ".join(targets)
-        lines = [f"global {line.rstrip(',')}" for line in wrap(changed, 100)]
+        lines = [f"global {line.rstrip(',')}" for line in wrap(changed, 100, break_long_words=False)]
         lines += self.writer.lines
         returned = self.write_return_value(outputs) if outputs else "None"
         if changed and outputs and returned not in self.names.taken - set(state.values()):

@@ -18,6 +18,7 @@ import numpy as np
 
 from pellucid.graph.expr import Constant, Expr
 from pellucid.graph.op import Op
+from pellucid.graph.pattern import Pattern
 from pellucid.graph.printing import PythonNotation, render
 from pellucid.graph.subgraph import Subgraph
 from pellucid.graph.traversal import topological
@@ -43,13 +44,32 @@ from pellucid.show.op_source_extraction import (
 MAX_INLINE_WIDTH = 88
 """A longer expression gets a variable."""
 
-MAX_NAME = 100
-"""Longer names are cut in identifiers."""
+MAX_NAME = 60
+"""Maximum number of characters of a name in an identifier."""
 
 OPERAND_NAMES = [f"operand_{i}_" for i in range(1024)]
 """Placeholders of operands while an operator is written."""
 
 OPERANDS = frozenset(OPERAND_NAMES)
+
+HIDDEN = "setting_0x"
+"""Beginning of a placeholder of a string that is not an identifier."""
+
+
+def to_identifier(name: str) -> str:
+    """Return an identifier similar to a name. The middle of a long name is left out.
+
+    Examples
+    --------
+    >>> to_identifier("dense_1/kernel"), to_identifier("2nd"), to_identifier("x²"), len(to_identifier("W" * 1000))
+    ('dense_1_kernel', '_2nd', 'x2', 61)
+    """
+    if len(name) > MAX_NAME:
+        name = f"{name[: MAX_NAME // 2]}_{name[-MAX_NAME // 2 :]}"
+    # Python reads identifiers in normal form NFKC, in which different names may be equal.
+    normal = unicodedata.normalize("NFKC", name)
+    letters = "".join(c if f"x{c}".isidentifier() else "_" for c in normal) or "x"
+    return letters if letters.isidentifier() else f"_{letters}"
 
 
 class VariableNames:
@@ -60,10 +80,7 @@ class VariableNames:
 
     def new_name(self, wanted: str) -> str:
         """Return an unused identifier similar to a name."""
-        # Python reads identifiers in normal form NFKC, in which different names may be equal.
-        normal = unicodedata.normalize("NFKC", wanted[:MAX_NAME])
-        letters = "".join(c if f"x{c}".isidentifier() else "_" for c in normal) or "x"
-        base = letters if letters.isidentifier() else f"_{letters}"
+        base = to_identifier(wanted)
         name, number = base, 1
         while name in self.taken:
             number += 1
@@ -222,24 +239,35 @@ def unwrap_axis(keywords: list[ast.keyword]) -> list[ast.keyword]:
 def parse_text_form(node: Expr) -> ast.expr | None:
     """Return the text form of an op on placeholders, or None if it is not Python.
 
-    Settings such as names of dimensions may come from a file. Only those that are identifiers are parsed.
+    Names of dimensions may come from a file. Those that are not identifiers are hidden.
     """
-    if len(node.inputs) > len(OPERAND_NAMES) or not all(map(is_plain_setting, node.settings.values())):
+    op, settings = node.op, node.settings
+    if op is None or len(node.inputs) > len(OPERAND_NAMES) or any(isinstance(v, Subgraph) for v in settings.values()):
         return None
     try:
         names = dict(zip(node.inputs, OPERAND_NAMES, strict=False))
-        return ast.parse(render(node, PythonNotation(), 10_000, names), mode="eval").body
+        pattern = Pattern(op, node.inputs, {key: hide_texts(value) for key, value in settings.items()})
+        return ast.parse(render(pattern, PythonNotation(), 10_000, names), mode="eval").body
     except SyntaxError:
         return None
 
 
-def is_plain_setting(value: Any) -> bool:
-    """Tell whether the text of a setting is a number or an identifier, and so is that of each of its parts."""
-    if isinstance(value, str) and not isinstance(value, Unknown):
-        return value.isidentifier() and not keyword.iskeyword(value) and value not in OPERANDS
-    if isinstance(value, tuple):
-        return all(map(is_plain_setting, value))
-    return not isinstance(value, Subgraph)
+def hide_texts(value: Any) -> Any:
+    """Replace strings that are not identifiers in a setting."""
+    if type(value) is tuple:
+        return tuple(map(hide_texts, value))
+    is_text = isinstance(value, str) and not isinstance(value, Unknown)
+    if not is_text or (
+        value.isidentifier() and value.isascii() and not keyword.iskeyword(value) and value not in OPERANDS
+    ):
+        return value
+    return f"{HIDDEN}{value.encode('utf-8', 'surrogatepass').hex()}"
+
+
+def reveal_text(name: str) -> str:
+    """Return the string that a name of a setting stands for, the inverse of `hide_texts`."""
+    hidden = name.removeprefix(HIDDEN)
+    return name if hidden == name else bytes.fromhex(hidden).decode("utf-8", "surrogatepass")
 
 
 def write_operator(node: Expr, operands: list[ast.expr]) -> ast.expr | None:
