@@ -17,7 +17,15 @@ from pellucid.nn.layers.call_tracking import CallRecord, attach_call
 from pellucid.saving.container import read_container, write_container
 from pellucid.saving.keras_weights import read_keras, write_keras
 from pellucid.saving.objects import ObjectReader, ObjectWriter
-from pellucid.saving.weights import SUFFIXES, assign_weights, check_suffix, read_arrays, write_arrays
+from pellucid.saving.weights import (
+    SUFFIXES,
+    assign_weights,
+    check_suffix,
+    get_max_weight_bytes,
+    read_arrays,
+    write_arrays,
+)
+from pellucid.untrusted_files.reading import report_damage
 
 FILE_KIND = "a model"
 
@@ -34,17 +42,13 @@ def save_model(model: ModelLike, path: Any) -> None:
 def read_model(path: Any, custom_objects: Mapping[str, Any] | None = None) -> ModelLike:
     """Read a model from a file; see `pellucid.load_model`."""
     data, arrays = read_container(path, FILE_KIND)
-    try:
+    with report_damage(StorageError, f"Cannot read {path}"):
         reader = GraphReader(data.get("graph"), arrays)
         objects = ObjectReader(data.get("objects"), reader, custom_objects)
         model = objects.decode(data.get("model"))
         if not is_model(model):
             raise StorageError(f"Expected a model. Received: {type(model).__name__}")
         attach_calls(objects.objects)
-    except StorageError as error:
-        raise StorageError(f"Cannot read {path}: {error}") from error
-    except RecursionError as error:
-        raise StorageError(f"Cannot read {path}: its metadata is nested too deeply") from error
     return model
 
 
@@ -115,4 +119,5 @@ def load_weights(model: Layer, path: Any) -> None:
         values = {path: p.get_value() for path, p in read_model(file).paths().items()}
         assign_weights(get_parameter_paths(model), values, file)
     else:
-        assign_weights(get_parameter_paths(model), read_arrays(file), file)
+        parameters = get_parameter_paths(model)
+        assign_weights(parameters, read_arrays(file, get_max_weight_bytes(parameters.values())), file)

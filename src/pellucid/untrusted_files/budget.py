@@ -1,0 +1,60 @@
+"""Budget of memory for what a file decodes to, which may be far larger than the file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pellucid.errors import OptionError, PellucidError
+
+DEFAULT_MAX_BYTES = 4 * 2**30
+"""Default budget of a reader: 4 GiB."""
+
+
+REMEDY = "If the file is from a source that you trust, pass a larger max_bytes"
+"""What to do if the file is not an attack."""
+
+
+class MemoryBudget:
+    """Number of bytes that a reader may still allocate.
+
+    Parameters
+    ----------
+    max_bytes : int
+        The budget; the argument ``max_bytes`` of the reader.
+    error : class
+        Error of the reader.
+    file : str or path
+        For the message.
+    remedy : str
+        What to do if the file is not an attack.
+
+    Examples
+    --------
+    >>> budget = MemoryBudget(100, pel.StorageError, "a.npz", "Pass max_bytes")
+    >>> budget.spend(60, "the array 'x'")
+    >>> budget.spend(60, "the array 'y'")
+    Traceback (most recent call last):
+    ...
+    pellucid.StorageError: a.npz: the array 'y' takes 60 bytes, and 40 of the budget of 100 are left. Pass max_bytes
+    """
+
+    def __init__(
+        self,
+        max_bytes: Any,
+        error: type[PellucidError],
+        file: Any,
+        remedy: str = REMEDY,
+    ) -> None:
+        if not isinstance(max_bytes, int) or isinstance(max_bytes, bool) or max_bytes < 1:
+            raise OptionError(f"Expected max_bytes to be a whole number of bytes above 0. Received: {max_bytes!r}")
+        self.max_bytes = self.left = max_bytes
+        self.error, self.file, self.remedy = error, file, remedy
+
+    def spend(self, number: int, what: str) -> None:
+        """Take bytes from the budget, or raise the error of the reader if fewer are left."""
+        if number > self.left:
+            raise self.error(
+                f"{self.file}: {what} takes {number:,} bytes, and {self.left:,} of the budget of {self.max_bytes:,} "
+                f"are left. {self.remedy}"
+            )
+        self.left -= number
