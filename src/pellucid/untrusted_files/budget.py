@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from pellucid.errors import OptionError, PellucidError
+from pellucid.errors import OptionError
 
 DEFAULT_MAX_BYTES = 4 * 2**30
 """Default budget of a reader: 4 GiB."""
+
+DEFAULT_WORKING_BYTES = 2**30
+"""Default budget of images that are decoded at one time, and of folded constants: 1 GiB."""
 
 
 REMEDY = "If the file is from a source that you trust, pass a larger max_bytes"
@@ -15,7 +21,7 @@ REMEDY = "If the file is from a source that you trust, pass a larger max_bytes"
 
 
 class MemoryBudget:
-    """Number of bytes that a reader may still allocate.
+    """Number of bytes that a reader may still allocate. Several threads may share it.
 
     Parameters
     ----------
@@ -32,16 +38,14 @@ class MemoryBudget:
     --------
     >>> budget = MemoryBudget(100, pel.StorageError, "a.npz", "Pass max_bytes")
     >>> budget.spend(60, "the array 'x'")
-    >>> budget.spend(60, "the array 'y'")
-    Traceback (most recent call last):
-    ...
-    pellucid.StorageError: a.npz: the array 'y' takes 60 bytes, and 40 of the budget of 100 are left. Pass max_bytes
+    >>> budget.left
+    40
     """
 
     def __init__(
         self,
         max_bytes: Any,
-        error: type[PellucidError],
+        error: type[Exception],
         file: Any,
         remedy: str = REMEDY,
     ) -> None:
@@ -49,6 +53,7 @@ class MemoryBudget:
             raise OptionError(f"Expected max_bytes to be a whole number of bytes above 0. Received: {max_bytes!r}")
         self.max_bytes = self.left = max_bytes
         self.error, self.file, self.remedy = error, file, remedy
+        self.released = threading.Condition()
 
     def spend(self, number: int, what: str) -> None:
         """Take bytes from the budget, or raise the error of the reader if fewer are left."""
@@ -58,3 +63,20 @@ class MemoryBudget:
                 f"are left. {self.remedy}"
             )
         self.left -= number
+
+    @contextmanager
+    def reserve(self, number: int, what: str) -> Iterator[None]:
+        """Take bytes from the budget for a while, after waiting for other threads to release theirs."""
+        if number > self.max_bytes:
+            raise self.error(
+                f"{what} takes {number:,} bytes, more than the budget of {self.max_bytes:,}. {self.remedy}"
+            )
+        with self.released:
+            self.released.wait_for(lambda: number <= self.left)
+            self.left -= number
+        try:
+            yield
+        finally:
+            with self.released:
+                self.left += number
+                self.released.notify_all()

@@ -81,8 +81,12 @@ def read_regular_file(path: Path, error: ErrorClass) -> bytes:
 
 
 @contextmanager
-def report_damage(error: ErrorClass, file: Any, place: str = "") -> Iterator[None]:
+def report_damage(
+    error: ErrorClass, file: Any, place: str = "", passing: tuple[ErrorClass, ...] = ()
+) -> Iterator[None]:
     """Turn every exception into an error of this class, whose message begins with the file and the place in it.
+
+    Exceptions of the classes ``passing`` are about other arguments than the file, and stay as they are.
 
     Code that reads damaged content can fail in any way: a number is too large, a key is missing, lists are nested too
     deeply. The original exception is the cause of the new one.
@@ -90,7 +94,7 @@ def report_damage(error: ErrorClass, file: Any, place: str = "") -> Iterator[Non
     where = ": ".join(str(part) for part in (file, place) if str(part))
     try:
         yield
-    except Warning:  # which the user turned into an error
+    except (Warning, *passing):  # a warning that the user turned into an error
         raise
     except error as found:
         raise_own_error(error, found, str(file), where)
