@@ -36,7 +36,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "errors": {"extension_points"},
     "untrusted_files": {"errors"},
     "progress": set(),
-    "graph": {"errors", "extension_points"},
+    "graph": {"errors", "extension_points", "untrusted_files"},
     "run": {"atomic_write", "extension_points", "graph"},
     "saving": {"atomic_write", "untrusted_files", "graph", "nn"},
     "show": {"atomic_write", "extension_points", "graph"},

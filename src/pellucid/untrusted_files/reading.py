@@ -82,7 +82,7 @@ def read_regular_file(path: Path, error: ErrorClass) -> bytes:
 
 @contextmanager
 def report_damage(
-    error: ErrorClass, file: Any, place: str = "", passing: tuple[ErrorClass, ...] = ()
+    error: ErrorClass, file: Any, place: str = "", passing: tuple[type[Exception], ...] = ()
 ) -> Iterator[None]:
     """Turn every exception into an error of this class, whose message begins with the file and the place in it.
 

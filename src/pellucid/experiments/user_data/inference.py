@@ -19,6 +19,7 @@ from pellucid.experiments.user_data.evaluation import compute_metrics
 from pellucid.experiments.user_data.fit import DATA, MODEL
 from pellucid.experiments.user_data.loaders import DataLoader, find_loader, get_loaders, load_dataset
 from pellucid.experiments.user_data.settings import Settings
+from pellucid.untrusted_files.reading import read_regular_file, report_damage
 
 TASKS = ("classification", "regression")
 
@@ -54,15 +55,12 @@ def load_network(folder: Path) -> TrainedNetwork:
 
 def read_description(file: Path) -> tuple[Mapping[str, Any], DataLoader]:
     """Read ``data.json``; raise `DataError` if it is not as pellucid wrote it."""
-    error = DataError(f"{file}: expected the description that pellucid train wrote; train again.")
-    try:
-        description = json.loads(file.read_text("utf-8"))
+    with report_damage(DataError, f"{file}: expected the description that pellucid train wrote; train again"):
+        description = json.loads(read_regular_file(file, DataError))
         loader = next((each for each in get_loaders() if each.kind == description["kind"]), None)
         names = is_list_of(str, description["class_names"]) and is_list_of(str, description["target_names"])
         if loader is None or not (names and description["task"] in TASKS and loader.is_valid(description)):
-            raise error
-    except (ValueError, KeyError, TypeError):  # no JSON, or a value is missing or has another type
-        raise error from None
+            raise DataError(f"{file}: expected the description that pellucid train wrote; train again.")
     return description, loader
 
 

@@ -21,6 +21,7 @@ from pellucid.graph.config import config
 from pellucid.inspect.equivalence import program_worker
 from pellucid.inspect.equivalence.program_worker import Array, MessageError, Tensors, read_message, write_message
 from pellucid.model.errors import ModelError
+from pellucid.untrusted_files.reading import report_damage
 
 START = "import json, runpy, sys; sys.path[:] = json.loads(sys.argv[1]); runpy.run_path(sys.argv[2], {}, '__main__')"
 """Code of the new interpreter, which ignores environment variables and the folder it is started in."""
@@ -30,6 +31,15 @@ MAX_ANSWER_BYTES = 16 * 2**30
 
 MAX_STDERR = 200
 """Number of characters of the standard error of a process that ended, in a message."""
+
+
+def read_answer(stream: IO[bytes], title: str) -> tuple[dict[str, Any], dict[str, Tensors]]:
+    """Return the data and the arrays of an answer, which the program may have forged."""
+    with report_damage(ModelError, f"The answer of {title}", passing=(EOFError,)):
+        answer, found = read_message(stream, MAX_ANSWER_BYTES)
+        if not isinstance(answer, dict) or not all(isinstance(value, str) for value in answer.values()):
+            raise MessageError("expected texts")
+        return answer, found
 
 
 class ProgramRunner:
@@ -88,7 +98,7 @@ class ProgramRunner:
         timer.start()
         try:
             write_message(self.process.stdin, data, **arrays)
-            answer, found = read_message(self.process.stdout, MAX_ANSWER_BYTES)
+            answer, found = read_answer(self.process.stdout, self.title)
         except (EOFError, BrokenPipeError, ConnectionError) as error:
             if is_late.is_set():
                 raise ModelError(
@@ -96,13 +106,14 @@ class ProgramRunner:
                     "each step. Pass a larger time_limit if it needs longer"
                 ) from error
             raise ModelError(f"The process of {self.title} ended {self.describe_end()}") from error
-        except (MessageError, ValueError, KeyError, TypeError, OverflowError) as error:
-            raise ModelError(f"{self.title} sent an answer that cannot be read: {error}") from error
+        except MessageError as error:
+            raise ModelError(f"{self.title} cannot be trained on these data: {error}") from error
         finally:
             timer.cancel()
         if "error" in answer:
             own = answer["error"] in ("ModelError", "UseError")
-            raise ModelError(answer["text"] if own else f"{self.title} raises {answer['error']}: {answer['text']}")
+            text = answer.get("text", "")
+            raise ModelError(text if own else f"{self.title} raises {answer['error']}: {text}")
         return answer, found
 
     def describe_end(self) -> str:

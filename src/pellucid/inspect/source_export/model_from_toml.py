@@ -20,6 +20,7 @@ from pellucid.model.sequential import Sequential
 from pellucid.nn import layers
 from pellucid.nn.layers import Input
 from pellucid.nn.random_seed import validate_seed
+from pellucid.untrusted_files.reading import open_regular_file, quote, report_damage, shorten
 
 MAX_BYTES = 1_000_000
 """A larger file cannot be the description of a network."""
@@ -75,7 +76,8 @@ def from_toml(source: str | Path) -> Model:
     (('n', 1), {'epochs': 5})
     """
     file, table = read_toml(source)
-    return TomlModelReader(file).build_model(table)
+    with report_damage(ModelError, file):
+        return TomlModelReader(file).build_model(table)
 
 
 def read_toml(source: str | Path) -> tuple[str, dict[str, Any]]:
@@ -86,18 +88,24 @@ def read_toml(source: str | Path) -> tuple[str, dict[str, Any]]:
         path = Path(source)
         name = path.name
         try:
-            if path.stat().st_size > MAX_BYTES:
-                raise ModelError(f"{name}: expected at most {MAX_BYTES:,} bytes. Received: {path.stat().st_size:,}")
-            content = path.read_bytes()
+            with open_regular_file(path, ModelError) as (file, size):
+                if size > MAX_BYTES:
+                    raise ModelError(f"{name}: expected at most {MAX_BYTES:,} bytes. Received: {size:,}")
+                content = file.read()
         except OSError as error:
             raise ModelError(f"{path} cannot be read: {error.strerror or error}") from error
+    with report_damage(ModelError, name):
+        return name, parse_toml(content, name)
+
+
+def parse_toml(content: bytes, name: str) -> dict[str, Any]:
     try:
-        return name, tomllib.loads(content.decode())
+        return tomllib.loads(content.decode())
     except UnicodeDecodeError as error:
         byte = content[error.start]
         raise ModelError(f"{name} is not UTF-8 text: byte {error.start} is {byte:#04x}") from error
     except tomllib.TOMLDecodeError as error:
-        raise ModelError(f"{name} is not valid TOML: {error}") from error
+        raise ModelError(f"{name} is not valid TOML: {shorten(str(error))}") from error
     except RecursionError:
         raise ModelError(f"{name} does not describe a network: its values are nested too deeply") from None
 
@@ -235,7 +243,7 @@ class TomlModelReader:
             raise self.error(place, f"expected a kind of {what}, such as kind = {next(iter(classes))!r}", kind)
         if kind not in classes:
             hint = near_miss(kind, classes) or f" Known: {', '.join(sorted(classes))}"
-            raise ModelError(f"{self.format_place(place)}: unknown kind of {what} {kind!r}.{hint}")
+            raise ModelError(f"{self.format_place(place)}: unknown kind of {what} {quote(kind)}.{hint}")
         return classes[kind]
 
     def parse_value(self, value: Any, argument: str, place: str, depth: int = 0) -> Any:
@@ -282,7 +290,7 @@ class TomlModelReader:
         for key in table:
             if key not in known:
                 hint = near_miss(key, known) or f" Known: {', '.join(known)}"
-                raise ModelError(f"{self.format_place(place)}: unknown key {key!r}.{hint}")
+                raise ModelError(f"{self.format_place(place)}: unknown key {quote(key)}.{hint}")
 
     def run(self, place: str, make: Callable[..., Any]) -> Any:
         """Return ``make()``; its errors become errors that name the place in the file."""
