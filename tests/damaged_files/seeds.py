@@ -131,9 +131,8 @@ def written(folder: Path, name: str, write: Callable[[Path], Any]) -> bytes:
 
 def make_seeds(folder: Path) -> list[Seed]:
     """Return the seeds of all readers; ``folder`` is for temporary files."""
-    return [*make_pel_seeds(folder), *make_weight_seeds(folder), *make_onnx_seeds(folder), *make_data_seeds(folder)] + [
-        *make_text_seeds(folder)
-    ]
+    makers = (make_pel_seeds, make_weight_seeds, make_onnx_seeds, make_data_seeds, make_text_seeds)
+    return [seed for make in makers for seed in make(folder)]
 
 
 def make_pel_seeds(folder: Path) -> list[Seed]:
@@ -194,11 +193,18 @@ def make_onnx_seeds(folder: Path) -> list[Seed]:
     external = {"x.bin": (folder / "x.bin").read_bytes()}
     constants = make_constant_model()
     return [
-        Seed("from_onnx, convolution", "a.onnx", written(folder, "a.onnx", lambda p: onnx.save(first, p)), pel.from_onnx, own, {}),
+        Seed(
+            "from_onnx, convolution",
+            "a.onnx",
+            written(folder, "a.onnx", lambda p: onnx.save(first, p)),
+            pel.from_onnx,
+            own,
+            {},
+        ),
         Seed("from_onnx, loop", "b.onnx", second.SerializeToString(), pel.from_onnx, own, {}),
         Seed("from_onnx, constants", "c.onnx", constants, pel.from_onnx, own, {}),
         Seed("from_onnx, external data", "x.onnx", (folder / "x.onnx").read_bytes(), pel.from_onnx, own, external),
-    ]  # fmt: skip
+    ]
 
 
 def make_constant_model() -> bytes:
