@@ -347,6 +347,15 @@ def test_arrays_inflate_within_a_budget(tmp_path: Path) -> None:
         model.load_weights(tmp_path / "w.npz")
 
 
+def test_parameters_of_a_toml_file_fit_a_budget() -> None:
+    text = "pellucid = 1\nloss = 'mse'\n[input]\nshape = [4]\n[[layers]]\nkind = 'Dense'\nunits = {}\n"
+    assert [w.size for w in pel.from_toml(text.format(100)).get_weights()] == [400, 100]
+    with pytest.raises(pel.ModelError, match=r"dense.*/kernel takes 1,600 bytes, .* pass a larger max_bytes"):
+        pel.from_toml(text.format(100), max_bytes=1000)
+    with pytest.raises(pel.ModelError, match=r"dense.*/kernel takes 16,000,000,000 bytes, .* pass a larger max_bytes"):
+        pel.from_toml(text.format(10**9))
+
+
 # Regular files
 
 

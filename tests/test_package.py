@@ -40,7 +40,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "run": {"atomic_write", "extension_points", "graph"},
     "saving": {"atomic_write", "untrusted_files", "graph", "nn"},
     "show": {"atomic_write", "extension_points", "graph"},
-    "nn": {"extension_points", "graph"},
+    "nn": {"extension_points", "untrusted_files", "graph"},
     "data": {"atomic_write", "untrusted_files", "progress", "errors", "graph"},
     "byhand": set(),
     "model": MODEL,

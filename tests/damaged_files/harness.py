@@ -95,6 +95,8 @@ class Reader:
         except seed.errors as error:
             signal.setitimer(signal.ITIMER_REAL, 0)
             found, problem = "refused", check_message(str(error), str(path))
+            if is_out_of_memory(error):
+                problem += f"the memory was exhausted\n{traceback.format_exc(limit=-6)}"
         except BaseException:
             found, problem = "failed", traceback.format_exc(limit=-6)
         finally:
@@ -105,6 +107,13 @@ class Reader:
         if problem:
             problem = f"{describe(number, seed, damage, content)}{problem}"
         return found, problem
+
+
+def is_out_of_memory(error: BaseException | None) -> bool:
+    """Whether a reader failed only because of the limit of the worker."""
+    while error is not None and not isinstance(error, MemoryError):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def check_message(message: str, path: str) -> str:

@@ -174,8 +174,16 @@ def replace_all(content: bytes, rng: random.Random) -> Mutation:
     return f"other content of {len(chosen)} bytes", chosen
 
 
-BYTE_KINDS = (flip_bit, flip_bit, set_byte, set_byte, truncate, delete_range, duplicate_range, overwrite_range, set_length, set_length,
-              set_length, append_bytes, replace_all)  # fmt: skip
+BYTE_KINDS = (
+    *(flip_bit, set_byte, set_length) * 2,
+    set_length,
+    truncate,
+    delete_range,
+    duplicate_range,
+    overwrite_range,
+    append_bytes,
+    replace_all,
+)
 
 
 def change_directory(content: bytes, rng: random.Random) -> Mutation:

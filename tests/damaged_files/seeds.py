@@ -189,18 +189,12 @@ def make_onnx_seeds(folder: Path) -> list[Seed]:
     second = pel.to_onnx(
         {"y": pel.cond(c > 0, lambda: c * 2, lambda: pel.while_loop(lambda h: h < 9, lambda h: h + 1, c))}
     )
+    content = first.SerializeToString()
     onnx.save(first, folder / "x.onnx", save_as_external_data=True, location="x.bin", size_threshold=0)
     external = {"x.bin": (folder / "x.bin").read_bytes()}
     constants = make_constant_model()
     return [
-        Seed(
-            "from_onnx, convolution",
-            "a.onnx",
-            written(folder, "a.onnx", lambda p: onnx.save(first, p)),
-            pel.from_onnx,
-            own,
-            {},
-        ),
+        Seed("from_onnx, convolution", "a.onnx", content, pel.from_onnx, own, {}),
         Seed("from_onnx, loop", "b.onnx", second.SerializeToString(), pel.from_onnx, own, {}),
         Seed("from_onnx, constants", "c.onnx", constants, pel.from_onnx, own, {}),
         Seed("from_onnx, external data", "x.onnx", (folder / "x.onnx").read_bytes(), pel.from_onnx, own, external),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from pellucid.errors import OptionError
@@ -80,3 +81,23 @@ class MemoryBudget:
             with self.released:
                 self.left += number
                 self.released.notify_all()
+
+
+_parameter_budget: ContextVar[MemoryBudget | None] = ContextVar("parameter_budget", default=None)
+
+
+@contextmanager
+def limit_parameters(budget: MemoryBudget) -> Iterator[None]:
+    """Take the parameters that layers create from a budget, while a reader builds them."""
+    token = _parameter_budget.set(budget)
+    try:
+        yield
+    finally:
+        _parameter_budget.reset(token)
+
+
+def spend_parameter(number: int, name: str) -> None:
+    """Take a parameter from the budget of the reader that builds its layer, if there is one."""
+    budget = _parameter_budget.get()
+    if budget is not None:
+        budget.spend(number, f"the parameter {name}")

@@ -20,6 +20,7 @@ from pellucid.model.sequential import Sequential
 from pellucid.nn import layers
 from pellucid.nn.layers import Input
 from pellucid.nn.random_seed import validate_seed
+from pellucid.untrusted_files.budget import DEFAULT_MAX_BYTES, MemoryBudget, limit_parameters
 from pellucid.untrusted_files.reading import open_regular_file, quote, report_damage, shorten
 
 MAX_BYTES = 1_000_000
@@ -36,7 +37,7 @@ CALL_KEYS = ("again", "as", "of", "with")
 """Keys of a layer table that describe its call; see `GraphConfig`."""
 
 
-def from_toml(source: str | Path) -> Model:
+def from_toml(source: str | Path, *, max_bytes: int = DEFAULT_MAX_BYTES) -> Model:
     """Build and compile the model that a TOML file describes, the inverse of ``model.to_source("toml")``.
 
     The file holds no weights; they are initialized from `pellucid.nn.set_random_seed`. To train with the settings of
@@ -46,6 +47,8 @@ def from_toml(source: str | Path) -> Model:
     ----------
     source : path or str
         A file, or a string of several lines with its content.
+    max_bytes : int
+        Memory for the parameters: a few lines can describe gigabytes of them.
 
     Returns
     -------
@@ -57,7 +60,8 @@ def from_toml(source: str | Path) -> Model:
     ------
     ModelError
         If the file cannot be read, is not TOML, or does not describe a network: an unknown key or class (with the
-        nearest known name), a value out of range, layers that do not fit. The message names the place in the file.
+        nearest known name), a value out of range, layers that do not fit, parameters that take more than
+        ``max_bytes``. The message names the place in the file.
 
     Examples
     --------
@@ -77,7 +81,7 @@ def from_toml(source: str | Path) -> Model:
     """
     file, table = read_toml(source)
     with report_damage(ModelError, file):
-        return TomlModelReader(file).build_model(table)
+        return TomlModelReader(file, max_bytes).build_model(table)
 
 
 def read_toml(source: str | Path) -> tuple[str, dict[str, Any]]:
@@ -113,8 +117,9 @@ def parse_toml(content: bytes, name: str) -> dict[str, Any]:
 class TomlModelReader:
     """Builds models, losses and optimizers from TOML tables; ``file`` is the name of the file in messages."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, max_bytes: int = DEFAULT_MAX_BYTES) -> None:
         self.file = file
+        self.budget = MemoryBudget(max_bytes, ModelError, file)
 
     def build_model(self, table: Mapping[str, Any], first_layers: Sequence[Any] = ()) -> Model:
         """Build and compile the model; a Sequential starts with ``first_layers``, such as an input and built layers."""
@@ -295,7 +300,8 @@ class TomlModelReader:
     def run(self, place: str, make: Callable[..., Any]) -> Any:
         """Return ``make()``; its errors become errors that name the place in the file."""
         try:
-            return make()
+            with limit_parameters(self.budget):
+                return make()
         except ModelError as error:
             if str(error).startswith(self.file):
                 raise

@@ -256,6 +256,7 @@ class BackupAndRestore(Callback):
         state: Mapping[str, Any],
         values: Mapping[str, Array],
     ) -> None:
+        """Set the model, the position of the run and the state of the callbacks."""
         for path, value in values.items():
             state[path].set_value(value)
         self.model.run.set_state(select_prefix(arrays, "run/"))
