@@ -24,14 +24,16 @@ from pellucid.experiments.runner.errors import UsageError
 from pellucid.experiments.runner.record import FILE as RECORD
 from pellucid.experiments.runner.record import is_finished
 from pellucid.experiments.user_data.config_toml import read_settings
-from pellucid.experiments.user_data.inference import read_description
-from pellucid.experiments.user_data.loaders import load_dataset
+from pellucid.experiments.user_data.fit import DATA, MODEL
+from pellucid.experiments.user_data.inference import TrainedNetwork, load_network, read_description, read_inputs
+from pellucid.experiments.user_data.loaders import get_loaders, load_dataset
 from pellucid.experiments.user_data.settings import Settings
 from pellucid.inspect.equivalence.program_process import read_answer
 from pellucid.inspect.equivalence.program_worker import write_message
 from pellucid.saving.container import read_container
 from pellucid.training.callbacks.checkpoint import FILE_KIND
 
+RUN = {"kind": "array", "shape": [4], "task": "classification", "class_names": ["a", "b", "c"], "target_names": []}
 DIGITS = DigitFolderConfig((3, 8), 1, 32, 0, "one-folder")
 FORMATS = {"png": "PNG", "jpg": "JPEG", "gif": "GIF", "bmp": "BMP", "ppm": "PPM", "tif": "TIFF", "webp": "WEBP"}
 
@@ -143,11 +145,18 @@ def make_pel_seeds(folder: Path) -> list[Seed]:
     small = make_small_model()
     weights = written(folder, "w.pel", lambda path: small.save(path))
     state = write_state(folder)
+
+    def read_run(path: Path) -> Any:
+        return load_network(path.parent)
+
     return [
         Seed("pel.load", "e.pel", expressions, pel.load, own, {}),
         Seed("pel.load_model", "m.pel", model, pel.load_model, own, {}),
         Seed("pel.load_model, functional", "f.pel", functional, pel.load_model, own, {}),
         Seed("load_weights of a model", "w.pel", weights, small.load_weights, own, {}),
+        Seed(
+            "folder of a run", MODEL, weights, read_run, (DataError, pel.StorageError), {DATA: json.dumps(RUN).encode()}
+        ),
         Seed("training state", "training.pel", state, lambda path: read_container(path, FILE_KIND), own, {}),
     ]
 
@@ -259,6 +268,16 @@ def make_data_seeds(folder: Path) -> list[Seed]:
     def load(path: Path) -> Any:
         return load_dataset(Settings(str(path)))
 
+    def predict(**description: Any) -> Callable[[Path], Any]:
+        loader = next(each for each in get_loaders() if each.kind == description["kind"])
+        network = TrainedNetwork(folder, None, loader, description)
+        return lambda path: list(read_inputs(network, str(path), strict=True))
+
+    rooms = {"name": "rooms", "kind": "number", "missing": 3.0}
+    place = {"name": "place", "kind": "category", "values": ["town", "village"]}
+    samples = predict(kind="array", shape=[2])
+    rows = predict(kind="row", target="price", columns=[rooms, place])
+    pictures = predict(kind="image", size=[4, 4], shape=[4, 4, 3])
     members = {**good, "cat/2.jpg": make_image("jpg", 5), "dog/ü.gif": make_image("gif", 7)}
     table = b'rooms,place,price\n2,town,90\n3,,120\n1,village,70.5\n4,town,200\n5,town,1e3\n"6","a\nb",7\n'
     return [
@@ -269,6 +288,9 @@ def make_data_seeds(folder: Path) -> list[Seed]:
         Seed("read_idx, gzip", "d.idx.gz", packed, read_idx, own, {}),
         Seed("read_csv", "d.csv", table, lambda path: read_csv(path).strings("place"), own, {}),
         Seed("data set of a CSV file", "e.csv", table, load, own, {}),
+        Seed("inputs in an NPZ file", "f.npz", npz, samples, own, {}),
+        Seed("inputs in a CSV file", "f.csv", table, rows, own, {}),
+        Seed("inputs in an archive", "f.zip", make_archive(members, zipfile.ZIP_DEFLATED), pictures, own, {}),
         Seed("image archive", "a.zip", make_archive(members, zipfile.ZIP_STORED), read_archive, own, {}),
         Seed("image archive, compressed", "b.zip", make_archive(members, zipfile.ZIP_DEFLATED), read_archive, own, {}),
         *(Seed(f"image_folder, {s}", f"cat/x.{s}", make_image(s, 5), read_images, own, good) for s in FORMATS),
@@ -314,13 +336,6 @@ batch_size = 8
 
 
 def make_text_seeds(folder: Path) -> list[Seed]:
-    description = {
-        "kind": "array",
-        "shape": [4],
-        "task": "classification",
-        "class_names": ["a", "b"],
-        "target_names": [],
-    }
     record = {"status": "finished", "metrics": {"loss": 0.5}}
     digits = {**DIGITS.__dict__, "digits": [3, 8]}
     message = io.BytesIO()
@@ -338,7 +353,7 @@ def make_text_seeds(folder: Path) -> list[Seed]:
     return [
         Seed("from_toml", "net.toml", TOML.encode(), pel.from_toml, (pel.ModelError,), {}),
         Seed("experiment", "experiment.toml", EXPERIMENT.encode(), read_settings, (UsageError, pel.ModelError), {}),
-        Seed("description of a run", "data.json", encode(description), read_description, (DataError,), {}),
+        Seed("description of a run", "data.json", encode(RUN), read_description, (DataError,), {}),
         Seed("record of a run", RECORD, encode(record), lambda path: is_finished(path.parent), (), {}),
         Seed("CSVLogger", "log.csv", b"epoch,loss,acc\n0,0.5,0.25\n", read_log, (pel.StorageError,), {}),
         Seed("digit folder", CONFIG_FILE, encode(digits), read_digits, (DataError,), {}),

@@ -57,7 +57,7 @@ def check_equivalence(
     a, b : Model, Function, str, Path, module or mapping
         A compiled model; a function with updates; or a program, as `to_source` writes it or in NumPy by hand: its text,
         a file, a module or its namespace, with ``step(x, y)`` and arrays as global variables. A text or a file is
-        executed in a process of its own, which protects the values of this one but is no sandbox: it can do what you
+        executed in a separate process, which protects the values of this one but is no sandbox: it can do what you
         can. Both keep their values.
     *data : arrays
         One array for each input, such as x and y. Without data, a model gets random samples.

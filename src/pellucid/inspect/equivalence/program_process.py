@@ -1,6 +1,6 @@
-"""Runner of a program in a process of its own: a fresh interpreter with a time limit.
+"""Runner of a program in a separate process: a fresh interpreter with a time limit.
 
-A program may be generated from a model that somebody else made, so it does not run in the user's process.
+A program may be generated from a model from another source, so it does not run in the user's process.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def read_answer(stream: IO[bytes], title: str) -> tuple[dict[str, Any], dict[str
 
 
 class ProgramRunner:
-    """A program that runs in a process of its own. Its tensors are those of its model, function or namespace.
+    """A program that runs in a separate process. Its tensors are those of its model, function or namespace.
 
     Parameters
     ----------

@@ -79,7 +79,7 @@ def make_runner(what: Any, y: Any = None, time_limit: float = TIME_LIMIT) -> Run
 
 
 def start_program(source: str | Path, y: Any, time_limit: float) -> ProgramRunner:
-    """Start a program, given as text or as a file, in a process of its own."""
+    """Start a program, given as text or as a file, in a separate process."""
     path = None if isinstance(source, str) and "\n" in source else Path(source)
     try:
         code = str(source) if path is None else path.read_text("utf-8")
