@@ -92,9 +92,10 @@ def report_damage(
     deeply. The original exception is the cause of the new one.
     """
     where = ": ".join(str(part) for part in (file, place) if str(part))
+    stay: tuple[type[Exception], ...] = (Warning, *passing)  # a warning that the user turned into an error
     try:
         yield
-    except (Warning, *passing):  # a warning that the user turned into an error
+    except stay:
         raise
     except error as found:
         raise_own_error(error, found, str(file), where)

@@ -14,7 +14,7 @@ from pellucid.graph.types import format_shape, is_float
 from pellucid.graph.validation import check_integer, check_number
 from pellucid.inspect.equivalence.program_worker import Array, Tensors
 from pellucid.inspect.equivalence.report import EquivalenceReport
-from pellucid.inspect.equivalence.runners import TIME_LIMIT, Runner, make_runner
+from pellucid.inspect.equivalence.runners import TIME_LIMIT, Runner, open_runner
 from pellucid.inspect.layer_trace import trace_training
 from pellucid.model.errors import ModelError
 from pellucid.model.interfaces import ModelLike, is_model
@@ -108,12 +108,9 @@ def check_equivalence(
     target = arrays[1] if len(arrays) == 2 else None
     limit = check_number("time_limit", time_limit, minimum=0.0)
     with ExitStack() as processes:
-        runners = []
-        for what in (a, b):
-            runners.append(make_runner(what, target, limit))
-            processes.callback(getattr(runners[-1], "close", lambda: None))
+        first, second = (processes.enter_context(open_runner(what, target, limit)) for what in (a, b))
         batches = make_batches(arrays, steps, batch_size, stacked_batches, seed)
-        return LockstepComparison(*runners, seed, tolerance).run(list(batches))
+        return LockstepComparison(first, second, seed, tolerance).run(list(batches))
 
 
 class LockstepComparison:

@@ -73,7 +73,7 @@ def write_message(stream: IO[bytes], data: Mapping[str, Any], **arrays: Tensors)
     stream.flush()
 
 
-def read_message(stream: IO[bytes], max_bytes: int) -> tuple[dict[str, Any], dict[str, Tensors]]:
+def read_message(stream: IO[bytes], max_bytes: int) -> tuple[Any, dict[str, Tensors]]:
     """Read a message, and return its data and its arrays by group; raise EOFError at the end of the stream."""
     size = int.from_bytes(read_exactly(stream, 8), "little")
     if size > MAX_HEADER:

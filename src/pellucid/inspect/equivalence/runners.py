@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -57,6 +58,17 @@ class FunctionRunner:
             s.set_value(tensors[name].astype(s.dtype))
         outputs = self.step(*cast_batch(batch, self.dtypes, self.title))
         return name_outputs(outputs), self.get_tensors()
+
+
+@contextmanager
+def open_runner(what: Any, y: Any, time_limit: float) -> Iterator[Runner]:
+    """Yield a runner, and end its process afterwards if it has one."""
+    runner = make_runner(what, y, time_limit)
+    try:
+        yield runner
+    finally:
+        if isinstance(runner, ProgramRunner):
+            runner.close()
 
 
 def make_runner(what: Any, y: Any = None, time_limit: float = TIME_LIMIT) -> Runner:
