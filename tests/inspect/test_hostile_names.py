@@ -12,6 +12,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -266,6 +267,17 @@ def test_names_add_no_lines_to_flowcharts(name: str) -> None:
 @pytest.mark.parametrize("name", [r"$\frac{$", "a$b$c", "$"])
 def test_names_are_no_formulas_in_plots(name: str) -> None:
     pel.show.draw_graph(pel.tanh(pel.vector(name)), title=name).savefig(io.BytesIO())
+
+
+@pytest.mark.parametrize("name", ["softmax", "get_scipy_function", "erf", "np", "compute", "x"])
+def test_variables_hide_no_function_of_a_script(name: str) -> None:
+    x, w = pel.tensor("x", ("n", 3)), pel.shared(np.ones((3, 3), "float32"), name)
+    outputs = pel.softmax(x @ w, axis=-1) + pel.named(f"{name}_2", pel.erf(x)) + pel.named(name, x * 2)
+    computed = pel.function([x], outputs, mode="numpy")
+    namespace: dict[str, Any] = {"__name__": "exported"}
+    exec(pel.to_source(computed, "numpy"), namespace)
+    given = np.ones((2, 3), "float32")
+    np.testing.assert_allclose(namespace["compute"](given), computed(given), rtol=1e-6)
 
 
 # Files

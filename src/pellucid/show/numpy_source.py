@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.expr import Constant, Expr
-from pellucid.graph.op import Op
+from pellucid.graph.op import OUTPUT, Op
 from pellucid.graph.pattern import Pattern
 from pellucid.graph.printing import PythonNotation, render
 from pellucid.graph.subgraph import Subgraph
@@ -284,6 +284,38 @@ def write_operator(node: Expr, operands: list[ast.expr]) -> ast.expr | None:
     if {n.id for n in parts if isinstance(n, ast.Name)} - set(OPERAND_NAMES):
         return None
     return Substitution(dict(zip(OPERAND_NAMES, operands, strict=False)), node).visit(tree)  # type: ignore[no-any-return]
+
+
+def collect_definition_names(roots: Iterable[Expr]) -> set[str]:
+    """Return the names of the functions that the source of expressions defines, which no variable may have."""
+    found: set[str] = set()
+    done: set[Expr] = set()
+    pending = [*roots]
+    while pending:
+        nodes = [node for node in topological(pending) if node not in done and node.op is not None]
+        pending = [e for node in nodes for body in get_bodies(node) for e in body.outputs]
+        done.update(nodes)
+        found.update(name for node in nodes for name in get_definition_names(node.op))
+    return found
+
+
+def get_bodies(node: Expr) -> list[Subgraph]:
+    return [value for value in node.settings.values() if isinstance(value, Subgraph)]
+
+
+@functools.cache
+def get_definition_names(op: Op) -> frozenset[str]:
+    """Return the names that the function of an op and the functions called by it have in a script."""
+    extractor = SourceExtractor()
+    if op is OUTPUT:  # written as an index
+        return frozenset()
+    tree = get_single_expression(op)
+    if tree is None:
+        extractor.add(op.name, op.value)
+    else:
+        extractor.adapt(copy.deepcopy(tree), op.value)
+    modules = [line.split(" ")[-1].partition(".")[0] for line in extractor.imports]
+    return frozenset([*extractor.parts, *modules])
 
 
 @functools.cache

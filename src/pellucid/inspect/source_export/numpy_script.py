@@ -20,7 +20,7 @@ from pellucid.model.interfaces import ModelLike
 from pellucid.run.function_builder import function
 from pellucid.show.literals import array_to_source, docstring_to_source
 from pellucid.show.numpy_script import Script
-from pellucid.show.numpy_source import NumpyWriter, VariableNames
+from pellucid.show.numpy_source import NumpyWriter, VariableNames, collect_definition_names
 
 
 def write_numpy_script(model: ModelLike, options: ExportOptions) -> str:
@@ -37,7 +37,7 @@ class ModelScript(Script):
 
     def __init__(self, step: Any, predict: Any, model: ModelLike, options: ExportOptions) -> None:
         super().__init__(step)
-        self.names.taken |= TRAINING_LOOP_NAMES
+        self.names.taken |= TRAINING_LOOP_NAMES | collect_definition_names(predict.program.outputs)
         self.predict, self.model, self.options = predict.program, model, options
 
     def write(self) -> str:
