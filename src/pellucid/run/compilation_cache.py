@@ -24,6 +24,7 @@ from typing import Any
 from pellucid.atomic_write import atomic_write
 from pellucid.run.allocator import trim_memory
 from pellucid.run.jax_runtime import jax, start_jax
+from pellucid.run.reassociation_barriers import insert_reassociation_barriers
 
 MIN_COMPILE_SECONDS = 0.1
 """Programs that compile faster are not stored."""
@@ -65,7 +66,7 @@ def get_default_directory() -> Path:
 def compile_or_load(lowered: Any) -> Any:
     """Compile a lowered program (`jax.stages.Lowered`), or load it from the cache."""
     try:
-        return _compile_or_load(lowered)
+        return _compile_or_load(insert_reassociation_barriers(lowered))
     finally:
         trim_memory()
 

@@ -18,6 +18,7 @@ from pellucid.graph.expr import Constant, Shared
 from pellucid.run.distributed.process_group import explain_loss, translate_losses
 from pellucid.run.jax_runtime import jax, x64
 from pellucid.run.program import Program
+from pellucid.run.reassociation_barriers import insert_reassociation_barriers
 from pellucid.run.xla import Compiled, XlaProgram
 
 Devices = tuple[Any, ...] | None
@@ -92,7 +93,7 @@ class DataParallelProgram(XlaProgram):
 
     def compile_lowered(self, lowered: Any) -> Compiled:
         """Compile without the on-disk cache, whose programs run on one device."""
-        compiled: Compiled = lowered.compile()
+        compiled: Compiled = insert_reassociation_barriers(lowered).compile()
         return compiled
 
     def agree_on_steps(self, count: int) -> int:

@@ -133,3 +133,25 @@ def test_amx_computes_large_products(amx, specs, rng):
     for found, expected in zip(f(argument), f.copy(mode="numpy")(argument), strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-3)
     assert [spec.transposed for spec in specs] == [(False, False), (False, True)]
+
+
+def test_kernels_leave_products_of_stacks_and_vectors_to_xla(all_sizes, rng):
+    """The product of a stack of matrices and a vector is a matrix, but not a product of two matrices."""
+    a, v = pel.tensor3("a"), pel.vector("v")
+    products = [a @ v, v @ a, pel.matvec(a, v), pel.tensordot(a, v, 1)]
+    outputs = [g for y in products for g in (y, *pel.grad((y**2).sum(), [a, v]))]
+    arguments = rng.normal(size=(2, 3, 3)).astype("float32"), rng.normal(size=3).astype("float32")
+    found, expected = (pel.function([a, v], outputs, mode=mode)(*arguments) for mode in ("xla", "numpy"))
+    assert_close(found, expected)
+
+
+def test_xla_computes_an_expression_if_its_lowering_fails(monkeypatch, rng):
+    def fail(node, context):
+        raise IndexError("tuple index out of range")
+
+    monkeypatch.setattr(matmul_dispatch, "match_matmul", fail)
+    x = rng.normal(size=(3, 3)).astype("float32")
+    a = pel.matrix("a")
+    message = r"selecting a CPU kernel failed, so XLA computes it.* defect of pellucid.*IndexError: tuple index"
+    with pytest.warns(RuntimeWarning, match=message):
+        assert_close([pel.function([a], a @ a, mode="xla")(x)], [x @ x])

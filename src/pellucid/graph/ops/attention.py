@@ -14,7 +14,7 @@ from pellucid.graph.expr import Expr
 from pellucid.graph.op_decorator import op
 from pellucid.graph.ops.einsum import infer_einsum
 from pellucid.graph.ops.formatters import last_axis_text
-from pellucid.graph.ops.softmax import softmax
+from pellucid.graph.ops.softmax import softmax, subtract_maximum
 from pellucid.graph.precedence import JUXTAPOSE, TemplatePiece
 from pellucid.graph.types import Type, broadcast, format_shape, normalize_axes
 
@@ -22,7 +22,7 @@ from pellucid.graph.types import Type, broadcast, format_shape, normalize_axes
 def _masked_softmax_value(xp: Any, x: Any, mask: Any, axis: Any) -> Any:
     low = xp.min(x, axis=axis, keepdims=True)
     top = xp.max(xp.where(mask, x, low), axis=axis, keepdims=True)
-    e = xp.where(mask, xp.exp(xp.where(mask, x, top) - top), xp.zeros_like(x))
+    e = xp.where(mask, xp.exp(subtract_maximum(xp, xp.where(mask, x, top), top)), xp.zeros_like(x))
     # The largest exponential is 1, so the sum is below 1 only if everything is masked; then 0 / 1 avoids 0 / 0.
     return e / xp.maximum(xp.sum(e, axis=axis, keepdims=True), 1)
 

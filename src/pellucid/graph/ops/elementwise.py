@@ -92,6 +92,31 @@ def true_divide(xp: Any, x: Any, y: Any) -> Any:
     return xp.true_divide(x, y)
 
 
+@op(
+    tex=r"\frac{{{0:_}}}{{{0} + {1:>}}}",
+    text="{0:^} / ({0} + {1:>})",
+    precedence=MULTIPLY,
+    floats=True,
+    composite=True,
+    domain=(POSITIVE, POSITIVE),
+    grad=lambda g, z, x, y: (g * (y / (x + y)) / (x + y), -(g * z / (x + y))),
+    cost=2,
+    behind="true_divide",
+)
+def fraction_of_sum(xp: Any, x: Any, y: Any) -> Any:
+    r"""Fraction of a sum, :math:`x / (x + y)`.
+
+    The gradient :math:`y / (x + y)^2` with respect to :math:`x` does not cancel where :math:`y` is small.
+
+    Examples
+    --------
+    >>> x, y = pel.vector("x"), pel.vector("y")
+    >>> pel.grad((x / (x + y)).sum(), x)
+    y / (x + y) / (x + y)
+    """
+    return x / (x + y)
+
+
 def _power_grad(g: Any, z: Any, x: Any, y: Any) -> Any:
     one, zero = np.ones((), x.dtype), np.zeros((), x.dtype)
     safe = call_op("where", x > 0, x, one)

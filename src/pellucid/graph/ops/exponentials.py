@@ -12,7 +12,7 @@ import numpy as np
 from pellucid.graph.op_decorator import op
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.elementwise import POSITIVE, evaluate_polynomial
-from pellucid.graph.precedence import POWER
+from pellucid.graph.precedence import MULTIPLY, POWER
 
 LOG_2, LOG_10 = math.log(2), math.log(10)
 
@@ -237,6 +237,32 @@ def exprel(xp: Any, x: Any) -> Any:
     """
     zero = xp.equal(x, 0)
     return xp.where(zero, xp.ones_like(x), xp.expm1(x) / xp.where(zero, xp.ones_like(x), x))
+
+
+@op(
+    tex=r"\frac{{1}}{{e^{{{0:_}}} - 1}}",
+    text="1 / (exp({0}) - 1)",
+    precedence=MULTIPLY,
+    floats=True,
+    composite=True,
+    domain=(0.2, 3.0),
+    edge=(1e-20, 1e-3, 1000.0, -1000.0),
+    grad=lambda g, y, x: g * y * reciprocal_expm1(-x),
+    cost=12,
+    behind="expm1",
+)
+def reciprocal_expm1(xp: Any, x: Any) -> Any:
+    r"""Reciprocal of an exponential minus 1, :math:`y(x) = 1 / (e^x - 1)`, the Bose-Einstein distribution.
+
+    The derivative :math:`-e^x / (e^x - 1)^2 = y(x) \, y(-x)` does not overflow.
+
+    Examples
+    --------
+    >>> x = pel.scalar("x")
+    >>> pel.simplify(1 / (pel.exp(x) - 1)).eval({x: 100.0})
+    np.float32(3.78e-44)
+    """
+    return 1 / xp.expm1(x)
 
 
 def _log1prel_grad(g: Any, y: Any, x: Any) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.graph.decomposition import symbolic
 from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr, is_compatible_shape
 from pellucid.graph.op_decorator import op
@@ -23,6 +24,18 @@ from pellucid.graph.ops.reductions import (
 )
 from pellucid.graph.precedence import ADD, BIG, TemplatePiece
 from pellucid.graph.types import Type, normalize_axes, unify
+
+
+def subtract_maximum(xp: Any, x: Any, maximum: Any) -> Any:
+    """Return ``x - maximum``; in compiled programs 0 for the maximum and not positive elsewhere, whatever the rounding.
+
+    If ``x`` is a product, compilers fuse the product and the subtraction, or take the maximum before they multiply.
+    Near 7e9, a rounding error is larger than 88, and the exponential of the difference overflows.
+    """
+    difference = x - maximum
+    if xp is np or xp is symbolic:
+        return difference
+    return xp.where(x >= maximum, x - x, difference)  # of infinities, NaN as in NumPy
 
 
 def _draw_scores(rng: np.random.Generator) -> list[Any]:
@@ -74,7 +87,7 @@ def softmax(xp: Any, x: Any, axis: Any = -1) -> Any:
     ----------
     C. M. Bishop, Pattern Recognition and Machine Learning, Springer 2006, section 4.3.4.
     """
-    e = xp.exp(x - xp.max(x, axis=axis, keepdims=True))
+    e = xp.exp(subtract_maximum(xp, x, xp.max(x, axis=axis, keepdims=True)))
     return e / xp.sum(e, axis=axis, keepdims=True)
 
 
@@ -92,7 +105,7 @@ def log_softmax(xp: Any, x: Any, axis: Any = -1) -> Any:
     >>> pel.simplify(pel.log(pel.softmax(pel.matrix("z"))))
     log_softmax(z)
     """
-    shifted = x - xp.max(x, axis=axis, keepdims=True)
+    shifted = subtract_maximum(xp, x, xp.max(x, axis=axis, keepdims=True))
     return shifted - xp.log(xp.sum(xp.exp(shifted), axis=axis, keepdims=True))
 
 
@@ -132,7 +145,7 @@ def log1m_softmax(xp: Any, x: Any, axis: Any = -1) -> Any:
     second = xp.max(xp.where(unique, x - 1e30, x), axis=axis, keepdims=True)
     others = xp.where(unique, xp.zeros_like(x), xp.exp(xp.where(unique, second, x) - second))
     log_others = xp.log(xp.sum(others, axis=axis, keepdims=True)) + (second - maximum)
-    e = xp.exp(x - maximum)
+    e = xp.exp(subtract_maximum(xp, x, maximum))
     total = xp.sum(e, axis=axis, keepdims=True)
     return xp.where(unique, log_others - xp.log(total), xp.log1p(-xp.where(unique, xp.zeros_like(x), e) / total))
 
@@ -203,17 +216,29 @@ def sparse_crossentropy(xp: Any, labels: Any, scores: Any) -> Any:
     """
     maximum = xp.max(scores, axis=-1, keepdims=True)
     target = xp.take_along_axis(scores, xp.expand_dims(labels, -1), axis=-1)
-    total = xp.sum(xp.exp(scores - maximum), axis=-1, keepdims=True)
+    total = xp.sum(xp.exp(subtract_maximum(xp, scores, maximum)), axis=-1, keepdims=True)
     return xp.squeeze(xp.log(total) - (target - maximum), axis=-1)
 
 
 def _sum_scaled_exponentials(xp: Any, x: Any, weights: Any, axis: Any, keepdims: bool) -> Any:
-    maximum = xp.max(x, axis=axis, keepdims=True)
+    maximum = xp.max(x, axis=axis, keepdims=True) if weights is None else get_largest_log_term(xp, x, weights, axis)
     # An infinite maximum is the result itself; subtracting it would give inf - inf.
     maximum = xp.where(xp.abs(maximum) < np.inf, maximum, xp.zeros_like(maximum))
-    terms = xp.exp(x - maximum)
+    terms = xp.exp(subtract_maximum(xp, x, maximum) if weights is None else x - maximum)
     total = xp.sum(terms if weights is None else weights * terms, axis=axis, keepdims=keepdims)
     return xp.log(total) + (maximum if keepdims else xp.squeeze(maximum, axis=axis))
+
+
+def get_largest_log_term(xp: Any, x: Any, weights: Any, axis: Any) -> Any:
+    r"""Return the largest :math:`x_i + \log |w_i|`, near which the terms of a weighted sum do not underflow.
+
+    It is not much smaller than the largest ``x``, so that the exponential of the difference does not overflow.
+    """
+    zero = xp.equal(weights, 0)
+    logs = xp.log(xp.where(zero, xp.ones_like(weights), xp.abs(weights)))
+    counted = xp.where(zero, xp.full_like(x, -np.inf), x)
+    sizes = counted + xp.maximum(logs, -9 if x.dtype.itemsize == 2 else -80)
+    return xp.max(sizes, axis=axis, keepdims=True)
 
 
 @op(
@@ -277,7 +302,7 @@ def _infer_weighted(x: Expr, weights: Expr, axis: tuple[int, ...], keepdims: boo
 def _weighted_grad(g: Any, y: Any, x: Any, weights: Any, axis: tuple[int, ...], keepdims: bool) -> tuple[Any, Any]:
     # An element with weight 0 may be infinite and must not contribute.
     counted = call_op("where", call_op("equal", weights, 0), np.asarray(-np.inf, x.dtype), x)
-    part = weights * exp(counted - call_op("max", counted, axis=axis, keepdims=True))
+    part = weights * exp(counted - get_largest_log_term(symbolic, x, weights, axis))
     g, y = restore_axes(g, x, axis, keepdims), restore_axes(y, x, axis, keepdims)
     return g * (part / call_op("sum", part, axis=axis, keepdims=True)), g * exp(x - y)
 

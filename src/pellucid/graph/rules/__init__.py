@@ -11,9 +11,11 @@ from pellucid.graph.rules import (  # isort: skip
     where,
     stability,
     log_through_indexing,
+    fractions,
     logistic,
     exponentials,
     logarithms,
     catastrophic_cancellation,
     norms,
+    exponential_sums,
 )

@@ -14,7 +14,7 @@ from pellucid.graph.ops.reshape import broadcast_like
 from pellucid.graph.pattern import Number
 from pellucid.graph.rewrite_rule import rule
 from pellucid.graph.rules.example_operands import draw_positive, make_input
-from pellucid.graph.rules.predicates import is_nonnegative
+from pellucid.graph.rules.predicates import are_opposite, is_nonnegative
 from pellucid.graph.types import broadcast
 
 
@@ -61,6 +61,11 @@ def add_negative(x: Any, y: Any) -> Any:
 @rule("algebra")
 def subtract_negative(x: Any, y: Any) -> Any:
     return x - (-y), x + y
+
+
+@rule("algebra", examples=lambda rng: (2 * (z := make_input()), -2 * z))
+def subtract_opposite(x: Any, y: Any) -> Any:
+    return x - y, lambda x, y: 2 * x if are_opposite(x, y) else None
 
 
 @rule("algebra")

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from pellucid.graph.expr import Expr
-from pellucid.graph.ops.elementwise import absolute, multiply, sqrt, square
+from pellucid.graph.ops.elementwise import absolute, fraction_of_sum, multiply, sqrt, square
 from pellucid.graph.ops.reductions import mean
 from pellucid.graph.ops.special import erf, erfc
 from pellucid.graph.ops.statistics import var
@@ -141,12 +141,12 @@ def difference_of_reciprocals_around(a: Number, b: Number, x: Any) -> Any:
 
 @rule("stabilize", examples=_draw_three_and_positive)
 def fraction_minus_one(a: Number, x: Any) -> Any:
-    return x / (a + x) - 1, lambda a, x: -as_number(a) / (as_number(a) + x)
+    return fraction_of_sum(x, a) - 1, lambda a, x: -as_number(a) / (as_number(a) + x)
 
 
 @rule("stabilize", examples=_draw_three_and_positive)
 def one_minus_fraction(a: Number, x: Any) -> Any:
-    return 1 - x / (a + x), lambda a, x: as_number(a) / (as_number(a) + x)
+    return 1 - fraction_of_sum(x, a), lambda a, x: as_number(a) / (as_number(a) + x)
 
 
 # Differences of squares.

@@ -241,11 +241,6 @@ def expm1_over(x: Any) -> Any:
     return expm1(x) / x, exprel(x)
 
 
-@rule("stabilize", when="1 where x = 0", examples=draw_one)
-def over_expm1(x: Any) -> Any:
-    return x / expm1(x), 1 / exprel(x)
-
-
 @rule("stabilize", when="1 where x = 0", examples=draw_fraction)
 def log1p_over(x: Any) -> Any:
     return log1p(x) / x, log1prel(x)

@@ -7,9 +7,10 @@ from typing import Any
 
 from pellucid.graph.expr import Expr
 from pellucid.graph.ops.activations import sigmoid, sigmoid_slope, softplus, softsign
-from pellucid.graph.ops.elementwise import square
-from pellucid.graph.ops.exponentials import exp, expm1, logaddexp
+from pellucid.graph.ops.elementwise import power, square
+from pellucid.graph.ops.exponentials import exp, expm1, exprel, logaddexp, reciprocal_expm1
 from pellucid.graph.ops.hyperbolic import cosh, log_cosh, sech, sinh, tanh, tanh_slope
+from pellucid.graph.ops.where import where
 from pellucid.graph.pattern import Number
 from pellucid.graph.rewrite_rule import rule
 from pellucid.graph.rules.example_operands import draw_normal, draw_one, draw_two, draw_with_number, make_opposites
@@ -21,11 +22,6 @@ from pellucid.graph.rules.predicates import are_opposite, as_number
 @rule("stabilize", examples=draw_one)
 def logistic(x: Any) -> Any:
     return 1 / (1 + exp(-x)), sigmoid(x)
-
-
-@rule("stabilize", examples=draw_one)
-def logistic_of_exp(x: Any) -> Any:
-    return exp(x) / (1 + exp(x)), sigmoid(x)
 
 
 @rule("stabilize", examples=draw_one)
@@ -41,11 +37,6 @@ def over_one_plus_exp(x: Any, y: Any) -> Any:
 @rule("stabilize", examples=draw_two)
 def over_square_of_one_plus_exp(x: Any, y: Any) -> Any:
     return y / square(1 + exp(x)), y * square(sigmoid(-x))
-
-
-@rule("stabilize", examples=draw_two)
-def exp_over_two_exps(x: Any, y: Any) -> Any:
-    return exp(x) / (exp(x) + exp(y)), sigmoid(x - y)
 
 
 @rule("stabilize", examples=draw_one)
@@ -172,6 +163,80 @@ def exp_plus_exp(x: Any, y: Any) -> Any:
 @rule("stabilize", examples=draw_two)
 def over_cosh(x: Any, y: Any) -> Any:
     return y / cosh(x), y * sech(x)
+
+
+@rule("stabilize", examples=lambda rng: (3.0, draw_normal(rng), draw_normal(rng)))
+def over_multiple_of_cosh(a: Number, x: Any, y: Any) -> Any:
+    return y / (a * cosh(x)), lambda a, x, y: y / as_number(a) * sech(x) if 1e-6 < abs(as_number(a)) < 1e6 else None
+
+
+@rule("stabilize", examples=draw_one)
+def exp_times_sech(x: Any) -> Any:
+    return exp(x) * sech(x), 2 * sigmoid(2 * x)
+
+
+@rule("stabilize", examples=make_opposites)
+def exp_times_sech_of_opposite(x: Any, y: Any) -> Any:
+    return exp(x) * sech(y), lambda x, y: 2 * sigmoid(2 * x) if are_opposite(x, y) else None
+
+
+@rule("stabilize", examples=make_opposites)
+def exp_times_cosh_of_opposite(x: Any, y: Any) -> Any:
+    return exp(x) * cosh(y), lambda x, y: (1 + exp(2 * x)) / 2 if are_opposite(x, y) else None
+
+
+@rule("stabilize", examples=make_opposites)
+def exp_times_sinh_of_opposite(x: Any, y: Any) -> Any:
+    return exp(x) * sinh(y), lambda x, y: expm1(2 * x) / -2 if are_opposite(x, y) else None
+
+
+# Differences of exponential and 1 in denominators.
+
+
+@rule("stabilize", examples=draw_two)
+def over_expm1(x: Any, y: Any) -> Any:
+    return y / expm1(x), y * reciprocal_expm1(x)
+
+
+@rule("stabilize", examples=draw_two)
+def over_square_of_expm1(x: Any, y: Any) -> Any:
+    return y / square(expm1(x)), y * square(reciprocal_expm1(x))
+
+
+@rule("stabilize", examples=lambda rng: (draw_normal(rng), 3.0, draw_normal(rng)))
+def over_power_of_expm1(x: Any, a: Number, y: Any) -> Any:
+    return y / power(expm1(x), a), lambda x, a, y: y * power(reciprocal_expm1(x), as_number(a))
+
+
+@rule("stabilize", examples=draw_one)
+def exp_times_reciprocal_expm1(x: Any) -> Any:
+    return exp(x) * reciprocal_expm1(x), -reciprocal_expm1(-x)
+
+
+@rule("stabilize", examples=draw_one)
+def exp_times_square_of_reciprocal_expm1(x: Any) -> Any:
+    return exp(x) * square(reciprocal_expm1(x)), -reciprocal_expm1(x) * reciprocal_expm1(-x)
+
+
+@rule("stabilize", examples=draw_one)
+def one_plus_reciprocal_expm1(x: Any) -> Any:
+    return 1 + reciprocal_expm1(x), -reciprocal_expm1(-x)
+
+
+@rule("stabilize", when="1 where x = 0", examples=draw_one)
+def times_reciprocal_expm1(x: Any) -> Any:
+    r"""For x > 0, :math:`e^{-x}` is a factor, so that neither side of the quotient overflows."""
+
+    def split(x: Expr) -> Any:
+        above = where(x > 0, x, 0)
+        return where(x > 0, exp(-above), 1) / exprel(where(x > 0, -above, x))
+
+    return x * reciprocal_expm1(x), split
+
+
+@rule("stabilize", examples=draw_one)
+def tanh_times_reciprocal(x: Any) -> Any:
+    return 1 + 2 * reciprocal_expm1(x), 1 / tanh(x / 2)
 
 
 @rule("stabilize", examples=draw_two)

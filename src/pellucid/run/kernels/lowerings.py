@@ -121,18 +121,20 @@ def lower_operands(lowering: Callable[..., Any]) -> Lowering:
 
 
 def with_fallback(lowering: Lowering) -> Lowering:
-    """Make a lowering that warns and leaves an expression to XLA if the C compiler fails."""
+    """Make a lowering that warns and leaves an expression to XLA if the C compiler or the lowering itself fails."""
 
     def lowered(node: Expr, context: LoweringContext) -> Any:
         try:
             return lowering(node, context)
         except NotNative as error:
-            warnings.warn(
-                f"{brief(node)}: compiling the CPU kernel failed, so XLA computes it, more slowly: {error}",
-                RuntimeWarning,
-                stacklevel=2,
+            reason = f"compiling the CPU kernel failed, so XLA computes it, more slowly: {error}"
+        except Exception as error:  # a defect of a lowering must not keep a correct program from running
+            reason = (
+                "selecting a CPU kernel failed, so XLA computes it, more slowly. This is a defect of pellucid; "
+                f"please report it: {type(error).__name__}: {error}"
             )
-            return None
+        warnings.warn(f"{brief(node)}: {reason}", RuntimeWarning, stacklevel=2)
+        return None
 
     return lowered
 

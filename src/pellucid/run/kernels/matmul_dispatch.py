@@ -46,7 +46,9 @@ def subtract(node: Expr, context: LoweringContext) -> Any:
 
 def match_matmul(product: Expr, context: LoweringContext) -> tuple[Any, Any, tuple[bool, bool], bool] | None:
     """Return the operands as stored, whether each is stored transposed, and whether to use AMX; None for XLA."""
-    if product.op is None or product.op.name != "matmul" or product.ndim != 2 or str(product.dtype) not in ITEM_SIZES:
+    if product.op is None or product.op.name != "matmul" or str(product.dtype) not in ITEM_SIZES:
+        return None
+    if any(operand.ndim != 2 for operand in product.inputs):  # also a stack times a vector has a matrix as result
         return None
     operands = [get_stored_operand(operand, context) for operand in product.inputs]
     if any(operand is None or operand.dtype != product.dtype for operand, _ in operands):

@@ -1,0 +1,82 @@
+r"""Quotients, products and logarithms of sums of exponentials that may overflow.
+
+For example, :math:`y / (a e^x + b e^z) = y e^{-m} / (a e^{x - m} + b e^{z - m})` with :math:`m = \max(x, z)`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pellucid.graph.expr import Expr
+from pellucid.graph.ops.elementwise import (
+    maximum,
+    multiply,
+)
+from pellucid.graph.ops.exponentials import exp, expm1, log, log1p
+from pellucid.graph.ops.gradient_transforms import stop_gradient
+from pellucid.graph.ops.permute import transpose
+from pellucid.graph.rewrite_rule import rule
+from pellucid.graph.rules.example_operands import draw_positive, make_input
+from pellucid.graph.rules.scaled_exponentials import (
+    GROWING,
+    HANDLERS,
+    Scaled,
+    combine,
+    divide_scaled,
+    find_ops,
+    get_log_size,
+    has_exponential_sum,
+    join,
+    multiply_scaled,
+    split_scale,
+)
+
+
+def _make_weighted_sum(rng: Any) -> Any:
+    x, y = make_input("x"), make_input("y")
+    return draw_positive(rng), exp(x) * draw_positive(rng) + draw_positive(rng) * exp(y)
+
+
+@rule("stabilize", examples=_make_weighted_sum)
+def over_exponential_sum(n: Any, d: Any) -> Any:
+    def divide_scales(n: Expr, d: Expr) -> Any:
+        if n.op is transpose.op:  # `divide_rows_by_transposes` matches quotients of transposes
+            return None
+        return join(divide_scaled(split_scale(n), split_scale(d))) if has_exponential_sum(d) else None
+
+    return n / d, divide_scales
+
+
+@rule("stabilize", examples=lambda rng: (make_input(), _make_weighted_sum(rng)[1]))
+def exp_times_exponential_sum(x: Any, y: Any) -> Any:
+    def multiply_scales(x: Expr, y: Expr) -> Any:
+        return join(multiply_scaled(Scaled(None, x), split_scale(y))) if has_exponential_sum(y) else None
+
+    return exp(x) * y, multiply_scales
+
+
+@rule("stabilize", examples=lambda rng: _make_weighted_sum(rng)[1:])
+def log_of_exponential_sum(x: Any) -> Any:
+    def add_exponent(x: Expr) -> Any:
+        if not has_exponential_sum(x):
+            return None
+        scaled = split_scale(x)
+        return None if scaled.mantissa is None or scaled.exponent is None else scaled.exponent + log(scaled.mantissa)
+
+    return log(x), add_exponent
+
+
+@rule("stabilize", examples=lambda rng: _make_weighted_sum(rng)[1:])
+def log1p_of_exponential(x: Any) -> Any:
+    r"""Write :math:`\log(1 + s e^m) = t + \log(1 + s e^{m - t} + (e^{-t} - 1))` with :math:`t \ge 0`."""
+
+    def add_exponent(x: Expr) -> Any:
+        if not find_ops(x, HANDLERS) & GROWING or stop_gradient.op in find_ops(x, None):
+            return None
+        mantissa, exponent = scaled = split_scale(x)
+        if exponent is None:
+            return None
+        top = stop_gradient(maximum(get_log_size(scaled), 0))
+        return top + log1p(combine(mantissa, exp(exponent - top), multiply) + expm1(-top))
+
+    return log1p(x), add_exponent

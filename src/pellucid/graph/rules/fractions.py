@@ -1,0 +1,157 @@
+r"""Quotients of a term and a sum that contains it, :math:`x / (x + y)`.
+
+A quotient of exponentials is a sigmoid, :math:`e^x / (e^x + e^y) = \sigma(x - y)`. Others are `fraction_of_sum`, whose
+gradient does not cancel either.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pellucid.graph.expr import Expr
+from pellucid.graph.ops.activations import sigmoid
+from pellucid.graph.ops.elementwise import (
+    add,
+    fraction_of_sum,
+    maximum,
+    multiply,
+    negative,
+    power,
+    subtract,
+)
+from pellucid.graph.ops.exponentials import exp, log, log1p
+from pellucid.graph.ops.gradient_transforms import stop_gradient
+from pellucid.graph.ops.hyperbolic import cosh, tanh
+from pellucid.graph.ops.softmax import softmax
+from pellucid.graph.rewrite_rule import is_scalar_constant, rule
+from pellucid.graph.rules.example_operands import draw_positive, make_input
+from pellucid.graph.rules.predicates import as_number, negate
+from pellucid.graph.rules.scaled_exponentials import (
+    GROWING,
+    HANDLERS,
+    MAX_DEPTH,
+    combine,
+    find_ops,
+    get_log_size,
+    has_exponential_sum,
+    join,
+    list_factors,
+    list_terms,
+    split_scale,
+)
+
+POSITIVE = {f.op for f in (exp, sigmoid, softmax)}
+"""Positive ops whose logarithm has a stable form."""
+
+
+def is_positive_product(e: Expr, depth: int = MAX_DEPTH) -> bool:
+    """Whether an expression is a product or sum of exponentials, probabilities and positive numbers."""
+    if is_scalar_constant(e):
+        return bool(as_number(e) > 0)
+    if e.op in POSITIVE:
+        return True
+    operands = e.inputs[:1] if e.op is power.op else e.inputs
+    combines = e.op in HANDLERS and e.op not in (subtract.op, negative.op)
+    return bool(depth and combines) and all(is_positive_product(i, depth - 1) for i in operands)
+
+
+def list_positive_terms(e: Expr) -> list[Expr]:
+    """Return the terms of a sum, with hyperbolic cosines as sums of exponentials."""
+    terms = []
+    for term in list_terms(e):
+        number, factors = list_factors(term)
+        if [f.op for f in factors] == [cosh.op]:
+            x = factors[0].inputs[0]
+            terms += [exp(x) * (number / 2), exp(negate(x)) * (number / 2)]
+        else:
+            terms.append(term)
+    return terms
+
+
+def divide_by_own_sum(n: Expr, d: Expr) -> Any:
+    """Return the quotient of a multiple of a term and a sum with the term; None if the sum does not have it."""
+    terms = list_positive_terms(d)
+    if len(terms) < 2:
+        return None
+    number, factors = list_factors(n)
+    for position, term in enumerate(terms):
+        term_number, term_factors = list_factors(term)
+        if not term_factors or not set(term_factors) <= set(factors):
+            continue
+        others = [*terms[:position], *terms[position + 1 :]]
+        rest = others[0]
+        for other in others[1:]:
+            rest = rest + other
+        weight: Any = None
+        for factor in factors:
+            weight = weight if factor in set(term_factors) else combine(weight, factor, multiply)
+        number = number / term_number
+        weight = weight if number == 1 else combine(weight, number, multiply)
+        return combine(weight, get_fraction(term, rest), multiply)
+    return None
+
+
+def get_fraction(term: Expr, rest: Expr) -> Any:
+    """Return ``term / (term + rest)``: a sigmoid of the difference of their logarithms if both are positive."""
+    if find_ops(rest, HANDLERS) & GROWING or find_ops(term, HANDLERS) & GROWING:
+        if is_positive_product(term) and is_positive_product(rest):
+            return sigmoid(log(term) - log(rest))
+        a, b = split_scale(term), split_scale(rest)
+        top = stop_gradient(maximum(get_log_size(a), get_log_size(b)))
+        term, rest = (join(s._replace(exponent=-top if s.exponent is None else s.exponent - top)) for s in (a, b))
+    return fraction_of_sum(term, rest)
+
+
+def distribute(n: Expr, d: Expr) -> Any:
+    """Return the quotient of a sum of multiples of terms and the sum of the terms, such as a weighted mean."""
+    quotients = [divide_by_own_sum(term, d) for term in list_terms(n)]
+    if len(quotients) < 2 or any(q is None for q in quotients):
+        return None
+    total = quotients[0]
+    for quotient in quotients[1:]:
+        total = total + quotient
+    return total
+
+
+def divide_difference_by_sum(n: Expr, d: Expr) -> Any:
+    """Return ``(x - y) / (x + y)`` of positive terms as a hyperbolic tangent."""
+    if n.op is not subtract.op or d.op is not add.op or set(n.inputs) != set(d.inputs):
+        return None
+    x, y = n.inputs
+    return tanh((log(x) - log(y)) / 2) if is_positive_product(x) and is_positive_product(y) else None
+
+
+def _make_sum() -> Any:
+    x, y = make_input("x"), make_input("y")
+    return exp(x), exp(x) + 2 * exp(y)
+
+
+@rule("stabilize", examples=lambda rng: _make_sum())
+def over_own_exponential_sum(n: Any, d: Any) -> Any:
+    def find_fractions(n: Expr, d: Expr) -> Any:
+        if not has_exponential_sum(d):
+            return None
+        forms = (form(n, d) for form in (divide_difference_by_sum, divide_by_own_sum, distribute))
+        return next((found for found in forms if found is not None), None)
+
+    return n / d, find_fractions
+
+
+@rule("stabilize", examples=lambda rng: (draw_positive(rng), draw_positive(rng)))
+def over_own_sum(x: Any, y: Any) -> Any:
+    return x / (x + y), lambda x, y: None if is_scalar_constant(x) else fraction_of_sum(x, y)
+
+
+def _make_multiple(rng: Any) -> Any:
+    x = make_input()
+    return x * draw_positive(rng), x, draw_positive(rng)
+
+
+@rule("stabilize", examples=_make_multiple)
+def multiple_over_own_sum(n: Any, x: Any, y: Any) -> Any:
+    return n / (x + y), lambda n, x, y: divide_by_own_sum(n, x + y) if n.op is multiply.op else None
+
+
+@rule("stabilize", examples=lambda rng: (draw_positive(rng), draw_positive(rng)))
+def log_of_fraction(x: Any, y: Any) -> Any:
+    return log(fraction_of_sum(x, y)), -log1p(y / x)

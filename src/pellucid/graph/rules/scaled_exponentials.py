@@ -1,0 +1,224 @@
+r"""Expressions as a mantissa times the exponential of an exponent.
+
+A sum of exponentials is written as :math:`s e^m`, where :math:`m` is its largest exponent, so that :math:`s` neither
+overflows nor underflows. The value does not depend on :math:`m`, so the gradient treats it as a constant.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection
+from typing import Any, NamedTuple
+
+from pellucid.graph.expr import Expr
+from pellucid.graph.op import Op
+from pellucid.graph.ops.elementwise import (
+    absolute,
+    add,
+    maximum,
+    multiply,
+    negative,
+    power,
+    sqrt,
+    square,
+    subtract,
+    true_divide,
+)
+from pellucid.graph.ops.exponentials import exp, expm1, log
+from pellucid.graph.ops.gradient_transforms import stop_gradient
+from pellucid.graph.ops.hyperbolic import cosh, sinh, tanh
+from pellucid.graph.ops.indexing import slice_
+from pellucid.graph.ops.reductions import max_, mean, restore_axes, sum
+from pellucid.graph.ops.reshape import expand_dims, reshape, squeeze
+from pellucid.graph.rewrite_rule import is_scalar_constant
+from pellucid.graph.rules.predicates import as_number, negate
+from pellucid.graph.traversal import rebuild
+
+MAX_DEPTH = 12
+"""How deep products, quotients and sums are searched for exponentials."""
+
+MAX_VISITS = 64
+"""How many expressions are searched."""
+
+GROWING = {f.op for f in (exp, cosh, sinh, expm1)}
+"""Exponentials, which overflow."""
+
+
+class Scaled(NamedTuple):
+    """A mantissa times the exponential of an exponent. A mantissa of None is 1, an exponent of None is 0."""
+
+    mantissa: Any
+    exponent: Any
+
+
+def split_scale(e: Expr, depth: int = MAX_DEPTH) -> Scaled:
+    """Separate the exponentials of an expression from its other factors."""
+    op, inputs = e.op, e.inputs
+    if op is exp.op:
+        return Scaled(None, inputs[0])
+    if op is cosh.op:
+        return add_scaled([Scaled(0.5, inputs[0]), Scaled(0.5, negate(inputs[0]))], absolute(inputs[0]))
+    if op is sinh.op:
+        return multiply_scaled(Scaled(tanh(inputs[0]), None), split_scale(cosh(inputs[0])))
+    if op is expm1.op:  # near 0, the difference of exp(x) and 1 would cancel
+        total = add_scaled([Scaled(None, inputs[0]), Scaled(None, None)])
+        return multiply_scaled(Scaled(tanh(inputs[0] / 2), None), total)
+    if not depth or op not in HANDLERS:
+        return Scaled(e, None)
+    if op in (add.op, subtract.op):
+        terms = [split_scale(term, depth - 1) for term in list_terms(e)]
+        return Scaled(e, None) if all(term.exponent is None for term in terms) else add_scaled(terms)
+    parts = [split_scale(i, depth - 1) for i in inputs]
+    if all(part.exponent is None for part in parts):
+        return Scaled(e, None)
+    found: Scaled = HANDLERS[op](e, *parts)
+    return found
+
+
+def list_terms(e: Expr) -> list[Expr]:
+    """Return the terms of nested sums and differences, with their signs."""
+    terms: list[Expr] = []
+    stack = [e]
+    while stack:
+        term = stack.pop()
+        if len(terms) + len(stack) > MAX_VISITS or term.op not in (add.op, subtract.op):
+            terms.append(term)
+            continue
+        left, right = term.inputs
+        stack += [negate(right) if term.op is subtract.op else right, left]
+    return terms
+
+
+def add_scaled(terms: list[Scaled], top: Any = None) -> Scaled:
+    """Return a sum. The exponent is that of its largest term."""
+    for term in terms if top is None else ():
+        top = combine(top, get_log_size(term), maximum)
+    top = stop_gradient(top)
+    total: Any = None
+    for mantissa, exponent in terms:
+        factor = exp(-top if exponent is None else exponent - top)
+        total = combine(total, combine(mantissa, factor, multiply), add)
+    return Scaled(total, top)
+
+
+def get_log_size(term: Scaled) -> Any:
+    """Return the logarithm of the size of a term. It is bounded from below, because a mantissa may be 0."""
+    if isinstance(term.mantissa, float):
+        moderate = 1e-3 < abs(term.mantissa) < 1e3  # the exponent alone is a good bound then, and easier to read
+        size: Any = 0.0 if moderate else math.log(abs(term.mantissa)) if term.mantissa else -80.0
+        size = None if moderate and term.exponent is not None else size
+    elif term.mantissa is None:
+        size = 0.0 if term.exponent is None else None
+    else:
+        number, factors = list_factors(term.mantissa)
+        if not factors:
+            return get_log_size(term._replace(mantissa=number))
+        size = log(absolute(term.mantissa))
+        size = maximum(size, -9.0 if size.dtype.itemsize == 2 else -80.0)
+    return combine(term.exponent, size, add)
+
+
+def combine(a: Any, b: Any, function: Callable[[Any, Any], Any]) -> Any:
+    """Apply a function to two operands, or return the one that is not None."""
+    return b if a is None else a if b is None else function(a, b)
+
+
+def multiply_scaled(a: Scaled, b: Scaled) -> Scaled:
+    return Scaled(combine(a.mantissa, b.mantissa, multiply), combine(a.exponent, b.exponent, add))
+
+
+def divide_scaled(a: Scaled, b: Scaled) -> Scaled:
+    mantissa = a.mantissa if b.mantissa is None else (1.0 if a.mantissa is None else a.mantissa) / b.mantissa
+    exponent = a.exponent if b.exponent is None else combine(a.exponent, -b.exponent, add)
+    return Scaled(mantissa, exponent)
+
+
+def negate_scaled(a: Scaled) -> Scaled:
+    return a._replace(mantissa=-1.0 if a.mantissa is None else -a.mantissa)
+
+
+def raise_scaled(a: Scaled, number: float, function: Callable[[Any], Any]) -> Scaled:
+    return Scaled(None if a.mantissa is None else function(a.mantissa), number * a.exponent)
+
+
+def raise_to_number(e: Expr, base: Scaled, exponent: Scaled) -> Scaled:
+    if not is_scalar_constant(e.inputs[1]):
+        return Scaled(e, None)
+    number = as_number(e.inputs[1])
+    return raise_scaled(base, number, lambda x: power(x, number))
+
+
+def reduce_scaled(e: Expr, terms: Scaled) -> Scaled:
+    """Return a sum or mean along axes."""
+    x, axis, keepdims = e.inputs[0], e.settings["axis"], e.settings["keepdims"]
+    size = get_log_size(terms)
+    if size.shape != x.shape:
+        return Scaled(e, None)
+    top = stop_gradient(max_(size, axis=axis, keepdims=keepdims))
+    factors = exp(terms.exponent - restore_axes(top, x, axis, keepdims))
+    reduce = sum if e.op is sum.op else mean
+    return Scaled(reduce(combine(terms.mantissa, factors, multiply), axis=axis, keepdims=keepdims), top)
+
+
+def reshape_scaled(e: Expr, a: Scaled) -> Scaled:
+    """Apply an op that rearranges elements to mantissa and exponent."""
+    mantissa = a.mantissa if isinstance(a.mantissa, Expr) and a.mantissa.shape == e.inputs[0].shape else None
+    if mantissa is None and a.mantissa is not None:
+        return Scaled(e, None)
+    return Scaled(None if mantissa is None else rebuild(e, [mantissa]), rebuild(e, [a.exponent]))
+
+
+HANDLERS: dict[Op | None, Callable[..., Scaled]] = {
+    add.op: lambda e, a, b: add_scaled([a, b]),
+    subtract.op: lambda e, a, b: add_scaled([a, negate_scaled(b)]),
+    negative.op: lambda e, a: negate_scaled(a),
+    multiply.op: lambda e, a, b: multiply_scaled(a, b),
+    true_divide.op: lambda e, a, b: divide_scaled(a, b),
+    square.op: lambda e, a: raise_scaled(a, 2, square),
+    sqrt.op: lambda e, a: raise_scaled(a, 0.5, sqrt),
+    power.op: raise_to_number,
+    sum.op: reduce_scaled,
+    mean.op: reduce_scaled,
+    **dict.fromkeys((f.op for f in (expand_dims, squeeze, reshape, slice_)), reshape_scaled),
+}
+"""By op, its value for scaled operands of which at least one has an exponent."""
+
+SUMS = {f.op for f in (add, subtract, sum, mean, cosh, sinh, expm1)}
+
+
+def has_exponential_sum(e: Expr) -> bool:
+    """Whether an expression has a sum of exponentials, which no rule of this file has rewritten."""
+    reached = find_ops(e, HANDLERS)
+    return bool(reached & SUMS and reached & GROWING) and stop_gradient.op not in find_ops(e, None)
+
+
+def find_ops(e: Expr, through: Collection[Op | None] | None) -> set[Op | None]:
+    """Return the ops that are reached from an expression through some ops, or through all."""
+    queue, seen = [e], {e}
+    for node in queue:  # which grows
+        if len(queue) < MAX_VISITS and (through is None or node.op in through):
+            new = [i for i in node.inputs if i not in seen]
+            queue += new
+            seen.update(new)
+    return {node.op for node in queue}
+
+
+def join(scaled: Scaled) -> Any:
+    return combine(scaled.mantissa, None if scaled.exponent is None else exp(scaled.exponent), multiply)
+
+
+def list_factors(e: Expr) -> tuple[float, list[Expr]]:
+    """Return the number and the other factors of a product."""
+    number, factors, stack = 1.0, [], [e]
+    while stack:
+        factor = stack.pop()
+        if is_scalar_constant(factor):
+            number *= as_number(factor)
+        elif factor.op is multiply.op and len(factors) + len(stack) < MAX_VISITS:
+            stack += factor.inputs
+        elif factor.op is true_divide.op and is_scalar_constant(factor.inputs[1]):
+            number /= as_number(factor.inputs[1])
+            stack.append(factor.inputs[0])
+        else:
+            factors.append(factor)
+    return number, factors
