@@ -23,8 +23,8 @@ from pellucid import nn
 from pellucid.data import DataError, DataWarning, image_folder, read_csv, read_idx, read_npz, write_idx
 from pellucid.graph.expr import Constant
 from pellucid.untrusted_files.reading import MAX_QUOTE, quote, report_damage
-from tests.damaged_files import harness
-from tests.damaged_files.seeds import make_image, make_small_model
+from tests.damaged_files import harness, mutations
+from tests.damaged_files.seeds import make_functional_model, make_image, make_small_model
 
 
 def check_inputs(first: int, count: int) -> None:
@@ -178,6 +178,13 @@ def test_nested_header_of_safetensors(tmp_path: Path) -> None:
             make_small_model().load_weights(path)
 
 
+def change_file(path: Path, change: Callable[[Any], None]) -> None:
+    """Change the metadata of a file, and compute its checksum again."""
+    header, data, arrays = mutations.split_pel(path.read_bytes())
+    change(data)
+    path.write_bytes(mutations.join_pel(header, data, arrays))
+
+
 @pytest.mark.parametrize(
     ("place", "value"),
     [
@@ -191,28 +198,32 @@ def test_nested_header_of_safetensors(tmp_path: Path) -> None:
     ],
 )
 def test_wrong_types_with_a_right_checksum(place: tuple[Any, ...], value: Any, tmp_path: Path) -> None:
-    from tests.damaged_files import mutations
-
     path = tmp_path / "m.pel"
     make_small_model().save(path)
 
-    def change(data: Any, rng: Any) -> str:
+    def change(data: Any) -> None:
         for key in place[:-1]:
             data = data[key]
         data[place[-1]] = value
-        return ""
 
-    class Never:
-        def random(self) -> float:
-            return 1.0
-
-        def choice(self, values: Any) -> Any:
-            return values[0]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(mutations, "change_document", change)
-        path.write_bytes(mutations.change_metadata(path.read_bytes(), Never())[1])  # type: ignore[arg-type]
+    change_file(path, change)
     with suppress(pel.StorageError):  # some changes do no harm
+        pel.load_model(path)
+
+
+@pytest.mark.timeout(20)
+def test_layer_calls_in_a_cycle(tmp_path: Path) -> None:
+    """The first layer reads the result of the last one."""
+    path = tmp_path / "m.pel"
+    make_functional_model().save(path)
+
+    def make_cycle(data: Any) -> None:
+        calls = [each["state"] for each in data["objects"] if each["class"].endswith(":CallNode")]
+        records = [each["state"] for each in data["objects"] if each["class"].endswith(":CallRecord")]
+        records[0]["inputs"] = calls[-1]["results"]["dict"][0][1]
+
+    change_file(path, make_cycle)
+    with pytest.raises(pel.StorageError, match=r"m\.pel: The layer calls form a cycle through"):
         pel.load_model(path)
 
 

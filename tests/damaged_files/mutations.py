@@ -9,6 +9,8 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+from pellucid.saving.container import BLANK_CHECKSUM
+
 Mutation = tuple[str, bytes]
 
 EXTREMES = (
@@ -275,23 +277,31 @@ def change_header(content: bytes, rng: random.Random) -> Mutation:
 
 def change_metadata(content: bytes, rng: random.Random) -> Mutation:
     """Change the metadata of a .pel file, or its header, and compute the checksum again."""
-    from pellucid.saving.container import BLANK_CHECKSUM
+    header, data, arrays = split_pel(content)
+    parts = [header if rng.random() < 0.1 else data for _ in range(rng.choice((1, 1, 1, 2)))]
+    described = "; ".join(change_document(part, rng) for part in parts)
+    return f"with a right checksum: {described}", join_pel(header, data, arrays)
 
+
+def split_pel(content: bytes) -> tuple[Any, Any, bytes]:
+    """Return the header of a .pel file without its metadata, the metadata, and the bytes of the arrays."""
     size = int.from_bytes(content[:8], "little")
-    header, rest = json.loads(content[8 : 8 + size]), content[8 + size :]
-    text = header["__metadata__"].pop("pellucid")
-    data = json.loads(text)
-    described = [change_document(header if rng.random() < 0.1 else data, rng) for _ in range(rng.choice((1, 1, 1, 2)))]
+    header = json.loads(content[8 : 8 + size])
+    return header, json.loads(header["__metadata__"].pop("pellucid")), content[8 + size :]
+
+
+def join_pel(header: Any, data: Any, arrays: bytes) -> bytes:
+    """Return a .pel file with a right checksum, the inverse of `split_pel`."""
     data = {"checksum": BLANK_CHECKSUM, **{key: value for key, value in data.items() if key != "checksum"}}
     metadata = header.setdefault("__metadata__", {})
     if isinstance(metadata, dict):
         metadata["pellucid"] = json.dumps(data, separators=(",", ":"))
     start = json.dumps(header, separators=(",", ":")).encode()
-    whole = len(start).to_bytes(8, "little") + start + rest
+    whole = len(start).to_bytes(8, "little") + start + arrays
     place = whole.find(BLANK_CHECKSUM.encode())
-    if place >= 0:
-        whole = whole[:place] + hashlib.sha256(whole).hexdigest().encode() + whole[place + len(BLANK_CHECKSUM) :]
-    return f"with a right checksum: {'; '.join(described)}", whole
+    if place < 0:
+        return whole
+    return whole[:place] + hashlib.sha256(whole).hexdigest().encode() + whole[place + len(BLANK_CHECKSUM) :]
 
 
 def change_text(content: bytes, rng: random.Random) -> Mutation:
