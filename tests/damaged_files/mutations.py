@@ -102,9 +102,12 @@ def mutate(content: bytes, file: str, rng: random.Random) -> Mutation:
         description, damaged = kind(content, rng)
     except RecursionError:  # JSON that is nested too deeply to be written
         description, damaged = flip_bit(content, rng)
-    if rng.random() < 0.15 and kind in BYTE_KINDS:
-        more, damaged = rng.choice(BYTE_KINDS)(damaged, rng)
-        description = f"{description}; {more}"
+    for _ in range(rng.choice((0, 0, 0, 0, 0, 1, 2))):
+        try:
+            more, damaged = (rng.choice(BYTE_KINDS) if kind in BYTE_KINDS else kind)(damaged, rng)
+            description = f"{description}; {more}"
+        except Exception:  # the structure is damaged already
+            break
     return description, damaged
 
 

@@ -30,8 +30,6 @@ from pellucid.experiments.user_data.loaders import get_loaders, load_dataset
 from pellucid.experiments.user_data.settings import Settings
 from pellucid.inspect.equivalence.program_process import read_answer
 from pellucid.inspect.equivalence.program_worker import write_message
-from pellucid.saving.container import read_container
-from pellucid.training.callbacks.checkpoint import FILE_KIND
 
 RUN = {"kind": "array", "shape": [4], "task": "classification", "class_names": ["a", "b", "c"], "target_names": []}
 DIGITS = DigitFolderConfig((3, 8), 1, 32, 0, "one-folder")
@@ -144,7 +142,13 @@ def make_pel_seeds(folder: Path) -> list[Seed]:
     functional = written(folder, "f.pel", lambda path: make_functional_model().save(path))
     small = make_small_model()
     weights = written(folder, "w.pel", lambda path: small.save(path))
-    state = write_state(folder)
+    backup = make_backup(folder)
+    backup.write_backup()
+    state = (folder / "training.pel").read_bytes()
+
+    def restore(path: Path) -> None:
+        backup.folder, backup.path = path.parent, path
+        backup.on_train_begin()
 
     def read_run(path: Path) -> Any:
         return load_network(path.parent)
@@ -157,16 +161,18 @@ def make_pel_seeds(folder: Path) -> list[Seed]:
         Seed(
             "folder of a run", MODEL, weights, read_run, (DataError, pel.StorageError), {DATA: json.dumps(RUN).encode()}
         ),
-        Seed("training state", "training.pel", state, lambda path: read_container(path, FILE_KIND), own, {}),
+        Seed("training state", "training.pel", state, restore, own, {}),
     ]
 
 
-def write_state(folder: Path) -> bytes:
-    from pellucid.saving.container import write_container
-
-    arrays = {"state/out/kernel": np.zeros((4, 3), "float32"), "run/step": np.array(3, np.uint64)}
-    header = {"steps": 4, "stop_training": False}
-    return written(folder, "training.pel", lambda path: write_container(path, FILE_KIND, header, arrays))
+def make_backup(folder: Path) -> Any:
+    """Return a callback that writes and reads ``training.pel`` in a folder."""
+    model = make_small_model()
+    model.compile("adam", "mse")
+    backup = pel.callbacks.BackupAndRestore(folder)
+    backup.model, backup.params = model, {"steps": 4}
+    backup.other_callbacks = [pel.callbacks.EarlyStopping(), pel.callbacks.ReduceLROnPlateau()]
+    return backup
 
 
 def make_weight_seeds(folder: Path) -> list[Seed]:
