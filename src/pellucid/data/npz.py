@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ def read_npz(path: str | Path, *, max_bytes: int = DEFAULT_MAX_BYTES) -> dict[st
         raise DataError(f"{path}: no such file; expected an NPZ file, as numpy.savez writes it.")
     try:
         with open_regular_file(path, DataError) as (file, size):
-            if file.read(2) != b"PK":
+            if not zipfile.is_zipfile(file):
                 raise DataError(
                     f"{path}: expected an NPZ file, as numpy.savez writes it, received another kind of file."
                 )
