@@ -70,6 +70,9 @@ def test_the_harness_finds_faults(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     def quote_all(path: Path) -> None:
         raise pel.StorageError(f"{path}: {'x' * 5000}")
 
+    def quote_part(path: Path) -> None:
+        raise pel.StorageError(f"{path}: {path.read_bytes()[100:400].decode('ascii', 'replace')}")
+
     def hang(path: Path) -> None:
         while True:
             pass
@@ -82,6 +85,7 @@ def test_the_harness_finds_faults(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         cases: list[tuple[Callable[[Path], Any], str]] = [
             (fail, "KeyError: 'oh'"),
             (quote_all, "its message has"),
+            (quote_part, "its message quotes more than 200 characters"),
             (hang, "took more than 0.2 seconds"),
             (take_memory, "MB of memory"),
         ]

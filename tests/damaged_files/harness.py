@@ -24,6 +24,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from pellucid.untrusted_files.reading import MAX_QUOTE
 from tests.damaged_files.mutations import mutate
 
 ROOT = Path(__file__).parents[2]
@@ -94,7 +95,7 @@ class Reader:
             found, problem = "failed", f"took more than {MAX_SECONDS:g} seconds\n{traceback.format_exc(limit=-6)}"
         except seed.errors as error:
             signal.setitimer(signal.ITIMER_REAL, 0)
-            found, problem = "refused", check_message(str(error), str(path))
+            found, problem = "refused", check_message(str(error), str(path), content)
             if is_out_of_memory(error):
                 problem += f"the memory was exhausted\n{traceback.format_exc(limit=-6)}"
         except BaseException:
@@ -116,8 +117,12 @@ def is_out_of_memory(error: BaseException | None) -> bool:
     return error is not None
 
 
-def check_message(message: str, path: str) -> str:
-    """Return what is wrong with the message of an error."""
+def check_message(message: str, path: str, content: bytes) -> str:
+    """Return what is wrong with the message of an error, or an empty string."""
+    text = content.decode("utf-8", "replace")
+    starts = range(0, len(message) - MAX_QUOTE, 20)
+    if any(message[start : start + MAX_QUOTE + 1] in text for start in starts):
+        return f"its message quotes more than {MAX_QUOTE} characters: {message[:500]}"
     name = Path(path).name
     if len(message.replace(path, "")) > MAX_MESSAGE:
         return f"its message has {len(message)} characters: {message[:300]}"

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pellucid.data.errors import DataError, DataWarning, join_first
+from pellucid.data.errors import DataError, DataWarning, format_names, join_first
 from pellucid.errors import near_miss
 from pellucid.untrusted_files.reading import read_regular_file, report_damage, shorten
 
@@ -50,7 +50,7 @@ class Table:
     def column_index(self, name: str) -> int:
         """Return the index of a column, or raise `DataError`."""
         if name not in self.names:
-            hint = near_miss(name, self.names) or f" The columns are {', '.join(map(repr, self.names[:20]))}."
+            hint = near_miss(name, self.names) or f" The columns are {format_names(self.names, 20)}."
             raise DataError(f"{self.path}: no column {name!a}.{hint}")
         return self.names.index(name)
 

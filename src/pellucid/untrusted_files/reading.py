@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,8 @@ MAX_QUOTE = 200
 
 MAX_MESSAGE = 1000
 """Maximum number of characters of a message about a file, without its path."""
+
+LONG_WORD = rf"\S{{{MAX_QUOTE + 1},}}"
 
 KINDS = {
     stat.S_IFDIR: "a folder",
@@ -108,7 +111,7 @@ def report_damage(
     except MemoryError as found:
         raise error(f"{where}: its content does not fit in memory") from found
     except PellucidError as found:
-        raise error(f"{where}: {shorten(str(found), MAX_MESSAGE)}") from found
+        raise error(f"{where}: {abbreviate(str(found))}") from found
     except Exception as found:
         reason = shorten(" ".join(str(found).split()))
         raise error(
@@ -117,9 +120,17 @@ def report_damage(
 
 
 def raise_own_error(error: ErrorClass, found: PellucidError, file: str, where: str) -> None:
-    """Raise an error of the reader again, with the file in its message."""
+    """Raise an error of the reader again, with the file in its message and without long quotes."""
     text = str(found)
-    if file in text and len(text) <= MAX_MESSAGE + len(where):
+    parts = [abbreviate(part) for part in (text.split(file) if file else [text])]
+    shown = file.join(parts)
+    if len(parts) < 2:
+        shown = f"{where}: {shown}"
+    if shown == text:
         raise found
-    new = error(shorten(text, MAX_MESSAGE + len(where)) if file in text else f"{where}: {shorten(text, MAX_MESSAGE)}")
-    raise new from found
+    raise error(shown) from found
+
+
+def abbreviate(text: str) -> str:
+    """Return a message of limited length, in which no word has more than `MAX_QUOTE` characters."""
+    return shorten(re.sub(LONG_WORD, lambda word: shorten(word[0]), text), MAX_MESSAGE)
