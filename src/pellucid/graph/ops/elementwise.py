@@ -100,6 +100,7 @@ def true_divide(xp: Any, x: Any, y: Any) -> Any:
     composite=True,
     domain=(POSITIVE, POSITIVE),
     grad=lambda g, z, x, y: (g * (y / (x + y)) / (x + y), -(g * z / (x + y))),
+    edge=(1e-30, 1.0, 1e30),
     cost=2,
     behind="true_divide",
 )
@@ -117,7 +118,7 @@ def fraction_of_sum(xp: Any, x: Any, y: Any) -> Any:
     return x / (x + y)
 
 
-def _power_grad(g: Any, z: Any, x: Any, y: Any) -> Any:
+def differentiate_power(g: Any, z: Any, x: Any, y: Any) -> Any:
     one, zero = np.ones((), x.dtype), np.zeros((), x.dtype)
     safe = call_op("where", x > 0, x, one)
     # At y = 0 the slope is 0 for every x, also for x = 0, where 0 ** -1 is infinite.
@@ -142,7 +143,7 @@ def _check_integer_power(x: Any, y: Any) -> dict[str, Any]:
     precedence=POWER,
     accepts=NUMERIC_KINDS,
     domain=(POSITIVE, (-3, 3)),
-    grad=_power_grad,
+    grad=differentiate_power,
     normalize=_check_integer_power,
 )
 def power(xp: Any, x: Any, y: Any) -> Any:

@@ -246,7 +246,7 @@ def exprel(xp: Any, x: Any) -> Any:
     floats=True,
     composite=True,
     domain=(0.2, 3.0),
-    edge=(1e-20, 1e-3, 1000.0, -1000.0),
+    edge=(1e-10, 1e-3, 1000.0, -1000.0),
     grad=lambda g, y, x: g * y * reciprocal_expm1(-x),
     cost=12,
     behind="expm1",
@@ -262,7 +262,8 @@ def reciprocal_expm1(xp: Any, x: Any) -> Any:
     >>> pel.simplify(1 / (pel.exp(x) - 1)).eval({x: 100.0})
     np.float32(3.78e-44)
     """
-    return 1 / xp.expm1(x)
+    small = xp.exp(-xp.abs(x))
+    return xp.where(x > 0, small, -xp.ones_like(x)) / -xp.expm1(-xp.abs(x))
 
 
 def _log1prel_grad(g: Any, y: Any, x: Any) -> Any:

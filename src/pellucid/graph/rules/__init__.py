@@ -17,5 +17,7 @@ from pellucid.graph.rules import (  # isort: skip
     logarithms,
     catastrophic_cancellation,
     norms,
+    powers_near_one,
+    differences,
     exponential_sums,
 )

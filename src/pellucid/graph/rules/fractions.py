@@ -10,6 +10,7 @@ from typing import Any
 
 from pellucid.graph.expr import Expr
 from pellucid.graph.ops.activations import sigmoid
+from pellucid.graph.ops.differences import exp_difference
 from pellucid.graph.ops.elementwise import (
     add,
     fraction_of_sum,
@@ -115,9 +116,10 @@ def distribute(n: Expr, d: Expr) -> Any:
 
 def divide_difference_by_sum(n: Expr, d: Expr) -> Any:
     """Return ``(x - y) / (x + y)`` of positive terms as a hyperbolic tangent."""
-    if n.op is not subtract.op or d.op is not add.op or set(n.inputs) != set(d.inputs):
+    terms = [exp(i) for i in n.inputs] if n.op is exp_difference.op else n.inputs
+    if n.op not in (subtract.op, exp_difference.op) or d.op is not add.op or set(terms) != set(d.inputs):
         return None
-    x, y = n.inputs
+    x, y = terms
     return tanh((log(x) - log(y)) / 2) if is_positive_product(x) and is_positive_product(y) else None
 
 

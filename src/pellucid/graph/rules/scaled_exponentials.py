@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from pellucid.graph.expr import Expr
 from pellucid.graph.op import Op
+from pellucid.graph.ops.differences import exp_difference
 from pellucid.graph.ops.elementwise import (
     absolute,
     add,
@@ -40,7 +41,7 @@ MAX_DEPTH = 12
 MAX_VISITS = 64
 """How many expressions are searched."""
 
-GROWING = {f.op for f in (exp, cosh, sinh, expm1)}
+GROWING = {f.op for f in (exp, cosh, sinh, expm1, exp_difference)}
 """Exponentials, which overflow."""
 
 
@@ -63,6 +64,9 @@ def split_scale(e: Expr, depth: int = MAX_DEPTH) -> Scaled:
     if op is expm1.op:  # near 0, the difference of exp(x) and 1 would cancel
         total = add_scaled([Scaled(None, inputs[0]), Scaled(None, None)])
         return multiply_scaled(Scaled(tanh(inputs[0] / 2), None), total)
+    if op is exp_difference.op:
+        top = stop_gradient(maximum(*inputs))
+        return Scaled(exp_difference(inputs[0] - top, inputs[1] - top), top)
     if not depth or op not in HANDLERS:
         return Scaled(e, None)
     if op in (add.op, subtract.op):
@@ -183,7 +187,7 @@ HANDLERS: dict[Op | None, Callable[..., Scaled]] = {
 }
 """By op, its value for scaled operands of which at least one has an exponent."""
 
-SUMS = {f.op for f in (add, subtract, sum, mean, cosh, sinh, expm1)}
+SUMS = {f.op for f in (add, subtract, sum, mean, cosh, sinh, expm1, exp_difference)}
 
 
 def has_exponential_sum(e: Expr) -> bool:
@@ -214,6 +218,9 @@ def list_factors(e: Expr) -> tuple[float, list[Expr]]:
         factor = stack.pop()
         if is_scalar_constant(factor):
             number *= as_number(factor)
+        elif factor.op is negative.op:
+            number = -number
+            stack.append(factor.inputs[0])
         elif factor.op is multiply.op and len(factors) + len(stack) < MAX_VISITS:
             stack += factor.inputs
         elif factor.op is true_divide.op and is_scalar_constant(factor.inputs[1]):
@@ -222,3 +229,11 @@ def list_factors(e: Expr) -> tuple[float, list[Expr]]:
         else:
             factors.append(factor)
     return number, factors
+
+
+def multiply_all(number: float, factors: list[Expr]) -> Any:
+    """Return the product of a number and factors."""
+    product: Any = None if number == 1 and factors else number
+    for factor in factors:
+        product = combine(product, factor, multiply)
+    return product
