@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from pellucid.atomic_write import atomic_write
 from pellucid.data.errors import DataError
-from pellucid.untrusted_files.budget import DEFAULT_MAX_BYTES, MemoryBudget
+from pellucid.untrusted_files.budget import DEFAULT_MAX_BYTES, UNCOMPRESSED_REMEDY, MemoryBudget
 from pellucid.untrusted_files.reading import read_regular_file, report_damage
 
 DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
@@ -98,7 +98,8 @@ def parse_idx(content: bytes, name: str, max_bytes: int = DEFAULT_MAX_BYTES) -> 
             f"{name}: expected at most {MAXIMUM_ELEMENTS} elements, received shape {header.shape} at byte 4; "
             "the header is damaged."
         )
-    MemoryBudget(max(max_bytes, len(content)), DataError, name).spend(header.end, f"the array of shape {header.shape}")
+    budget = MemoryBudget(max(max_bytes, len(content)), DataError, name, UNCOMPRESSED_REMEDY)
+    budget.spend(header.end, f"the array of shape {header.shape}")
     whole = _decompress(content, header.end + 1, name)  # one extra byte reveals trailing data
     if len(whole) != header.end:
         received = f"only {len(whole)}" if len(whole) < header.end else "more"

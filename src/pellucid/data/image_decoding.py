@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from pellucid.untrusted_files.budget import DEFAULT_WORKING_BYTES, MemoryBudget
+from pellucid.untrusted_files.budget import DEFAULT_WORKING_BYTES, REMEDY, MemoryBudget
 from pellucid.untrusted_files.reading import shorten
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class ImageDecodeError(ValueError):
 
 def make_image_budget(max_bytes: int) -> MemoryBudget:
     """Return the budget of the images that are decoded at one time."""
-    return MemoryBudget(max_bytes, ImageDecodeError, "")
+    return MemoryBudget(max_bytes, ImageDecodeError, "", f"{REMEDY} or make the image smaller")
 
 
 def decode_image(content: bytes, size: tuple[int, int], budget: MemoryBudget | None = None) -> npt.NDArray[np.uint8]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy.typing as npt
 
 from pellucid.data.errors import DataError
-from pellucid.untrusted_files.budget import DEFAULT_MAX_BYTES, MemoryBudget
+from pellucid.untrusted_files.budget import DEFAULT_MAX_BYTES, UNCOMPRESSED_REMEDY, MemoryBudget
 from pellucid.untrusted_files.npz import parse_npz
 from pellucid.untrusted_files.reading import open_regular_file
 
@@ -53,6 +53,8 @@ def read_npz(path: str | Path, *, max_bytes: int = DEFAULT_MAX_BYTES) -> dict[st
                 raise DataError(
                     f"{path}: expected an NPZ file, as numpy.savez writes it, received another kind of file."
                 )
-            return parse_npz(file, DataError, path, MemoryBudget(max(max_bytes, size), DataError, path))
+            return parse_npz(
+                file, DataError, path, MemoryBudget(max(max_bytes, size), DataError, path, UNCOMPRESSED_REMEDY)
+            )
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error}).") from error

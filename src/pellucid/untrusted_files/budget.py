@@ -17,8 +17,12 @@ DEFAULT_WORKING_BYTES = 2**30
 """Default budget of images that are decoded at one time, and of folded constants: 1 GiB."""
 
 
-REMEDY = "If the file is from a source that you trust, pass a larger max_bytes"
+TRUSTED = "If the file is from a source that you trust,"
+REMEDY = f"{TRUSTED} pass a larger max_bytes"
 """What to do if the file is not an attack."""
+
+UNCOMPRESSED_REMEDY = f"{TRUSTED} pass a larger max_bytes or store it uncompressed"
+"""For files that may always take as much memory as they have bytes."""
 
 
 class MemoryBudget:

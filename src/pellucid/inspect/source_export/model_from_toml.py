@@ -20,8 +20,10 @@ from pellucid.model.sequential import Sequential
 from pellucid.nn import layers
 from pellucid.nn.layers import Input
 from pellucid.nn.random_seed import validate_seed
-from pellucid.untrusted_files.budget import DEFAULT_MAX_BYTES, MemoryBudget, limit_parameters
+from pellucid.untrusted_files.budget import DEFAULT_MAX_BYTES, TRUSTED, MemoryBudget, limit_parameters
 from pellucid.untrusted_files.reading import open_regular_file, quote, report_damage, shorten
+
+REMEDY = f"{TRUSTED} read it by pel.from_toml(file, max_bytes=...), with a larger number"
 
 MAX_BYTES = 1_000_000
 """A larger file cannot be the description of a network."""
@@ -119,7 +121,7 @@ class TomlModelReader:
 
     def __init__(self, file: str, max_bytes: int = DEFAULT_MAX_BYTES) -> None:
         self.file = file
-        self.budget = MemoryBudget(max_bytes, ModelError, file)
+        self.budget = MemoryBudget(max_bytes, ModelError, file, REMEDY)
 
     def build_model(self, table: Mapping[str, Any], first_layers: Sequence[Any] = ()) -> Model:
         """Build and compile the model; a Sequential starts with ``first_layers``, such as an input and built layers."""
