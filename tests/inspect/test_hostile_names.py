@@ -24,6 +24,7 @@ from pellucid.model.object_config import layer_to_config, to_code
 from pellucid.saving.objects import ObjectReader, ObjectWriter
 from pellucid.show.latex_names import COMMANDS, name_to_latex
 from pellucid.show.literals import docstring_to_source, keyword_to_source, string_to_source
+from pellucid.show.mathml import latex_to_mathml
 from pellucid.show.numpy_source import VariableNames
 
 PLAIN = "plain"
@@ -238,9 +239,14 @@ def test_names_add_no_tags_to_html(name: str) -> None:
         assert not any(a.startswith("on") or a in ("href", "src") for a in attributes)
 
 
+@example(r"\right")
+@example("4^a^b")
+@example(r"\frac")
+@example(r"\sqrt[")
 @given(NAMES)
 def test_names_add_no_commands_to_latex(name: str) -> None:
     latex = name_to_latex(name)
+    assert latex_to_mathml(f"{latex} = 1")
     assert set(re.findall(r"\\([A-Za-z]+)", latex)) <= COMMANDS
     bare = re.sub(r"\\[^A-Za-z]", "", latex)
     assert not set(bare) & set("$%#&~\n\0")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -104,7 +105,19 @@ def is_latex(name: str) -> bool:
         depth += 1 if brace == "{" else -1
         if depth < 0:
             return False
-    return depth == 0 and not name.endswith(("\\", "^", "_"))
+    return depth == 0 and not name.endswith(("\\", "^", "_")) and is_convertible(name)
+
+
+@functools.lru_cache(1000)
+def is_convertible(name: str) -> bool:
+    """Check that a name is complete, by converting it: the formula around it could not be shown otherwise."""
+    from latex2mathml.converter import convert_to_element
+
+    try:
+        convert_to_element(f"{name} = 1")
+    except Exception:  # the converter has many exceptions without a common base class
+        return False
+    return True
 
 
 def spell_out(name: str) -> str:
