@@ -286,6 +286,16 @@ def test_variables_hide_no_function_of_a_script(name: str) -> None:
     np.testing.assert_allclose(namespace["compute"](given), computed(given), rtol=1e-6)
 
 
+def test_names_are_not_in_generated_c() -> None:
+    def write_c(name: str) -> str:
+        x, w = pel.tensor(name, (4,), "float64"), pel.shared(np.ones(4), name)
+        step = pel.function([x], pel.named(name, (w * x).sum()), updates={w: w - 0.1 * x}, mode="native")
+        step.repeat(3, np.ones(4))
+        return "".join(loop.code for loop in step.backend.compiled.values())
+
+    assert write_c(f"*/ {CALL} /*") == write_c(PLAIN) != ""
+
+
 # Files
 
 
