@@ -78,6 +78,8 @@ _NAMES_BY_MODULE = {
     "pellucid.run.function_builder": ["function"],
     "pellucid.run.op_check": ["check_op"],
     "pellucid.nn.lint": ["lint"],
+    "pellucid.graph.range_checks": ["check_ranges"],
+    "pellucid.graph.value_ranges": ["infer_range"],
     "pellucid.run.function": ["Function"],
     "pellucid.run.interrupts": ["Interrupted"],
     "pellucid.saving.expressions": ["load", "save"],

@@ -299,7 +299,11 @@ REFUSED = {
         ShapeError,
         r"b: the bounds of a slice must be integers.*x\[start \+ np.arange",
     ),
-    "an ellipsis for nothing": (lambda: M[0, ..., WHICH], ShapeError, r"'...' between its indices covers none"),
+    "an update behind an ellipsis for nothing": (
+        lambda: pel.tensor3("T").at[:, 0, ..., WHICH].set(0),
+        ShapeError,
+        r"'...' between its indices covers none",
+    ),
     "two ellipses": (lambda: X[..., ...], ShapeError, r"only one '...'. Received: 2"),
     "arrays that do not broadcast": (
         lambda: M[WHICH, np.arange(3)],

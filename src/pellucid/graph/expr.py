@@ -15,7 +15,17 @@ from pellucid.graph.array_conversion import as_array, cast_to_dtype
 from pellucid.graph.errors import DtypeError, ShapeError, UseError, brief
 from pellucid.graph.operators import MAX_TEXT, ArrayMethods, call_op
 from pellucid.graph.source_location import Location, get_current_location, later_locations, record_location
-from pellucid.graph.types import Dim, Shape, Type, as_dtype, as_shape, common_dtype, format_shape, is_float, unify
+from pellucid.graph.types import (
+    Dim,
+    Shape,
+    Type,
+    as_dtype,
+    as_shape,
+    common_dtype,
+    format_shape,
+    is_float,
+    unify_shapes,
+)
 
 if TYPE_CHECKING:
     from pellucid.graph.op import Op
@@ -476,7 +486,7 @@ def _is_weak(value: Any) -> bool:
 
 
 def is_compatible_shape(actual: Shape, declared: Shape) -> bool:
-    return len(actual) == len(declared) and all(unify(a, b) is not None for a, b in zip(actual, declared, strict=True))
+    return unify_shapes(actual, declared) is not None
 
 
 def to_hashable(settings: Mapping[str, Any]) -> Settings:

@@ -21,6 +21,7 @@ from pellucid.graph.op_decorator import op
 from pellucid.graph.operators import call_op
 from pellucid.graph.passes import remove_markers
 from pellucid.graph.precedence import ATOM
+from pellucid.graph.range_rules import elements_of
 from pellucid.graph.reverse_mode import pullback
 from pellucid.graph.rewrite_rule import select_rules
 from pellucid.graph.rewriter import Rewriter
@@ -169,7 +170,16 @@ def differentiate(
     return restore_names(restored, backward.map_names(forward.map_names(stripper.names)))
 
 
-@op(folds=False, precedence=ATOM, tex="{0:^}", text="{0:^}", grad=lambda g, y, x, tag: g, cost=0, behind="grad")
+@op(
+    folds=False,
+    precedence=ATOM,
+    tex="{0:^}",
+    text="{0:^}",
+    grad=lambda g, y, x, tag: g,
+    cost=0,
+    behind="grad",
+    value_range=elements_of(0),
+)
 def grad_barrier(xp: Any, x: Any, tag: int = 0) -> Any:
     """Identity that keeps the simplifier from rewriting an expression that a gradient is taken with respect to.
 

@@ -64,6 +64,7 @@ class Op:
     cost: Any = 1
     domain: Any = (-3.0, 3.0)
     edge: tuple[Any, ...] = ()
+    value_range: Function | None = None
     examples: Callable[[np.random.Generator], list[Example]] | None = None
     function: Function = field(default=lambda: None)
 

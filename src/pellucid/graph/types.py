@@ -91,6 +91,25 @@ def unify(a: Dim, b: Dim) -> Dim | None:
     return b if isinstance(a, Unknown) else None
 
 
+def unify_shapes(*shapes: Shape) -> Shape | None:
+    """Return the most specific common shape, or None if the shapes cannot be equal.
+
+    Examples
+    --------
+    >>> unify_shapes((Unknown(), 3), ("n", 3)), unify_shapes((2,), (3,))
+    (('n', 3), None)
+    """
+    result = shapes[0]
+    for shape in shapes[1:]:
+        if len(shape) != len(result):
+            return None
+        dims = [unify(a, b) for a, b in zip(result, shape, strict=True)]
+        result = tuple(d for d in dims if d is not None)
+        if len(result) != len(dims):
+            return None
+    return result
+
+
 def covers(shape: Shape, target: Shape) -> bool:
     """Tell whether a value of this shape has the target shape without broadcasting.
 

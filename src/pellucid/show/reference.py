@@ -30,7 +30,7 @@ CHAPTERS = {
     "Elementwise functions": "elementwise exponentials trigonometry hyperbolic rounding signs where logic",
     "Activations and gradient control": "activations softmax gradient_transforms masking train_eval",
     "Normalization and attention": "normalization batch_normalization attention",
-    "Special functions": "special",
+    "Special functions": "gamma special",
     "Reductions, cumulative sums and sorting": "reductions statistics cumulative sorting",
     "Linear algebra": "matmul outer_products einsum linear_solve determinants norms triangular",
     "Shapes and axes": "reshape permute concatenate split repeat padding",

@@ -15,7 +15,7 @@ from pellucid.graph.ops.formatters import separate_operands
 from pellucid.graph.ops.normalization import standardize_grad, standardize_with
 from pellucid.graph.ops.reductions import cost_per_input
 from pellucid.graph.precedence import TemplatePiece
-from pellucid.graph.types import format_shape, is_float, normalize_axis, unify
+from pellucid.graph.types import format_shape, is_float, normalize_axis, unify, unify_shapes
 from pellucid.graph.validation import check_positive_number
 
 
@@ -61,11 +61,7 @@ def _normalize_settings(
                 f"{format_shape(moving.shape)}"
             )
     for m in mask:
-        if (
-            m.dtype != bool
-            or m.ndim > x.ndim
-            or any(unify(a, b) is None for a, b in zip(m.shape, x.shape, strict=False))
-        ):
+        if m.dtype != bool or unify_shapes(m.shape, x.shape[: m.ndim]) is None:
             raise ShapeError(
                 f"{name}: expected a boolean mask over the leading axes of {brief(x)}, of shape "
                 f"{format_shape(x.shape)}. Received: {brief(m)}, {m.dtype} of shape {format_shape(m.shape)}"

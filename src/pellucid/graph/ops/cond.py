@@ -23,12 +23,12 @@ from pellucid.graph.precedence import TemplatePiece
 from pellucid.graph.reverse_mode import pullback
 from pellucid.graph.subgraph import Subgraph
 from pellucid.graph.traversal import replace_all, topological
-from pellucid.graph.types import Type, is_float, unify
+from pellucid.graph.types import Type, is_float, unify_shapes
 
 
 def _infer_types(*operands: Expr, then: Subgraph, otherwise: Subgraph) -> list[Type]:
     return [
-        Type(tuple(unify(m, n) or m for m, n in zip(a.shape, b.shape, strict=True)), a.dtype)
+        Type(unify_shapes(a.shape, b.shape) or a.shape, a.dtype)
         for a, b in zip(then.outputs, otherwise.outputs, strict=True)
     ]
 

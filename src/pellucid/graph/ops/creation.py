@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.errors import OptionError, ShapeError, UseError
+from pellucid.graph.errors import OptionError, ShapeError, UseError, brief
 from pellucid.graph.expr import Constant, Expr, as_expr, constant
 from pellucid.graph.op_decorator import op, register_function
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.index_spec import check_integer_indices
+from pellucid.graph.range_rules import fixed
 from pellucid.graph.types import Type, as_dtype, as_shape, format_shape
 from pellucid.graph.validation import check_integer
 
@@ -225,16 +226,27 @@ def _one_hot_text(operands: tuple[Any, ...], settings: Any) -> list[Any]:
     return ["one_hot(", (operands[0], 0), f", {settings.get('num_classes')}{shown})"]
 
 
+def _check_num_classes(num_classes: Any) -> int:
+    if num_classes is None or isinstance(num_classes, Expr):
+        received = "none" if num_classes is None else f"the expression {brief(num_classes)}"
+        raise OptionError(
+            "one_hot: expected the number of classes as an integer, because it is the length of the new axis. "
+            f"Received: {received}. Write, for example, pel.one_hot(t, num_classes=10)"
+        )
+    return check_integer("num_classes", num_classes, 0, owner="one_hot")
+
+
 @op(
     tex=r"\operatorname{{onehot}}({0:_})",
     text=_one_hot_text,
     infer=_infer_one_hot,
     normalize=lambda x, num_classes, dtype=None: {
-        "num_classes": check_integer("num_classes", num_classes, 0, owner="one_hot"),
+        "num_classes": _check_num_classes(num_classes),
         "dtype": as_dtype(dtype),
     },
     differentiable=False,
     examples=lambda rng: [((np.array([[2, 0], [1, 1]]),), {"num_classes": 4})],
+    value_range=fixed(0, 1),
 )
 def one_hot(xp: Any, x: Any, num_classes: Any = None, dtype: Any = None) -> Any:
     r"""One-hot encoding of integers along a new last axis, :math:`t_{k} = [x = k]`.

@@ -13,7 +13,8 @@ from pellucid.graph.operators import call_op
 from pellucid.graph.ops.formatters import function_tex, method_text, settings_tex
 from pellucid.graph.ops.reductions import get_accumulator_dtype
 from pellucid.graph.ops.reshape import infer_new_shape
-from pellucid.graph.types import Type, normalize_axis
+from pellucid.graph.range_rules import product_of, sum_of
+from pellucid.graph.types import Type, normalize_axis, unify_shapes
 from pellucid.graph.validation import check_integer
 
 
@@ -46,6 +47,7 @@ def _cumsum_grad(g: Any, y: Any, x: Any, axis: int | None) -> Any:
     normalize=_normalize_settings,
     grad=_cumsum_grad,
     examples=_examples,
+    value_range=lambda node, x: sum_of(x, None),
 )
 def cumsum(xp: Any, x: Any, axis: Any = None) -> Any:
     r"""Cumulative sum along an axis, :math:`y_i = \sum_{j \le i} x_j`.
@@ -86,6 +88,7 @@ def _cumprod_grad(g: Any, y: Any, x: Any, axis: int | None) -> Any:
     normalize=_normalize_settings,
     grad=_cumprod_grad,
     examples=lambda rng: [*_examples(rng), ((np.array([2.0, 0.0, 3.0, 0.0, 0.5]),), {})],
+    value_range=lambda node, x: product_of(x, None),
 )
 def cumprod(xp: Any, x: Any, axis: Any = None) -> Any:
     r"""Cumulative product along an axis, :math:`y_i = \prod_{j \le i} x_j`. The parameters are those of `cumsum`.
@@ -132,9 +135,16 @@ def shift(xp: Any, x: Any, axis: Any = 0, steps: Any = 1, fill: Any = 0) -> Any:
 
 
 def _infer_recurrence(a: Expr, b: Expr, axis: int, reverse: bool) -> Type:
-    if a.shape != b.shape:
+    shape = unify_shapes(a.shape, b.shape)
+    if shape is None:
         raise ShapeError(f"recurrence: expected equal shapes. Received: {a}, {a.type}, and {b}, {b.type}")
-    return b.type
+    return Type(shape, b.dtype)
+
+
+def _check_equal_shapes(a: Any, b: Any) -> None:
+    """Refuse sizes that were unknown when the graph was built and differ now."""
+    if a.shape != b.shape:
+        raise ValueError("operands of different shapes")
 
 
 def _recurrence_grad(g: Any, y: Any, a: Any, b: Any, axis: int, reverse: bool) -> Any:
@@ -145,6 +155,8 @@ def _recurrence_grad(g: Any, y: Any, a: Any, b: Any, axis: int, reverse: bool) -
 
 def _recurrence_xla(xp: Any, a: Any, b: Any, axis: int, reverse: bool) -> Any:
     from jax.lax import associative_scan
+
+    _check_equal_shapes(a, b)
 
     def compose(first: Any, second: Any) -> Any:
         return first[0] * second[0], first[1] * second[0] + second[1]
@@ -184,6 +196,7 @@ def recurrence(xp: Any, a: Any, b: Any, axis: Any = 0, reverse: Any = False) -> 
     ----------
     G. E. Blelloch, Prefix sums and their applications, CMU-CS-90-190 (1990), section 1.4.
     """
+    _check_equal_shapes(a, b)
     result = np.empty_like(b)
     factors, terms, states = (np.moveaxis(array, axis, 0) for array in (a, b, result))
     state = np.zeros_like(terms[:1]).sum(axis=0)

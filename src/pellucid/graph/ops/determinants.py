@@ -7,15 +7,17 @@ from typing import Any, NamedTuple
 
 from pellucid.graph.expr import Expr
 from pellucid.graph.op_decorator import op, register_function
+from pellucid.graph.ops.cofactors import cofactors
 from pellucid.graph.ops.linear_solve import check_square, get_cubic_cost, inv, make_matrix_examples
 from pellucid.graph.ops.permute import matrix_transpose
 from pellucid.graph.ops.reshape import expand_dims
 from pellucid.graph.precedence import JUXTAPOSE
+from pellucid.graph.range_rules import fixed
 from pellucid.graph.types import Type
 
 
-def _scale_inverse_transpose(g: Any, x: Any) -> Any:
-    return (expand_dims(g, (-2, -1)) if g.ndim else g) * matrix_transpose(inv(x))
+def _scale_matrices(g: Any, matrices: Any) -> Any:
+    return (expand_dims(g, (-2, -1)) if g.ndim else g) * matrices
 
 
 _determinant_op = functools.partial(
@@ -31,19 +33,20 @@ _determinant_op = functools.partial(
 @_determinant_op(
     tex=r"\det({0:_})",
     infer=lambda x: Type(check_square(x, "det")[:-2], x.dtype),
-    grad=lambda g, y, x: _scale_inverse_transpose(g * y, x),
+    grad=lambda g, y, x: _scale_matrices(g, cofactors(x)),
 )
 def det(xp: Any, x: Any) -> Any:
     r"""Determinant of square matrices, :math:`\det A`.
 
-    The gradient :math:`\det(A) A^{-\top}` needs an invertible matrix. The determinant of a large matrix can overflow
-    or underflow; use `slogdet` for its logarithm.
+    The gradient is the matrix of cofactors, :math:`\det(A) A^{-\top}` for an invertible matrix. First and second
+    derivatives are finite for singular matrices too; the third derivative needs an invertible matrix. The determinant
+    of a large matrix can overflow or underflow; use `slogdet` for its logarithm.
 
     Examples
     --------
     >>> A = pel.matrix("A", shape=(2, 2))
     >>> pel.grad(pel.det(A), A)
-    det(A) * inv(A).T
+    cofactors(A)
 
     References
     ----------
@@ -54,7 +57,11 @@ def det(xp: Any, x: Any) -> Any:
 
 
 @_determinant_op(
-    tex=r"\operatorname{{sgn}} \det({0:_})", tex_precedence=JUXTAPOSE, differentiable=False, behind="slogdet"
+    tex=r"\operatorname{{sgn}} \det({0:_})",
+    tex_precedence=JUXTAPOSE,
+    differentiable=False,
+    behind="slogdet",
+    value_range=fixed(-1, 1),
 )
 def signdet(xp: Any, x: Any) -> Any:
     r"""Sign of the determinant of square matrices, :math:`\operatorname{sgn} \det A`; part of `slogdet`.
@@ -64,13 +71,14 @@ def signdet(xp: Any, x: Any) -> Any:
     >>> pel.signdet(pel.matrix("A", shape=(2, 2)))
     signdet(A)
     """
-    return xp.linalg.slogdet(x)[0]
+    sign, log = xp.linalg.slogdet(x)
+    return xp.where(xp.isnan(log), log, sign)  # NumPy has a sign for NaN
 
 
 @_determinant_op(
     tex=r"\log \left|\det({0:_})\right|",
     tex_precedence=JUXTAPOSE,
-    grad=lambda g, y, x: _scale_inverse_transpose(g, x),
+    grad=lambda g, y, x: _scale_matrices(g, matrix_transpose(inv(x))),
     behind="slogdet",
 )
 def logabsdet(xp: Any, x: Any) -> Any:
@@ -96,7 +104,8 @@ class SlogdetResult(NamedTuple):
 def slogdet(x: Any) -> Any:
     r"""Sign :math:`s` and logarithm :math:`l` of a determinant, with :math:`\det A = s\, e^l`.
 
-    Unlike `det`, it neither overflows nor underflows.
+    Unlike `det`, it neither overflows nor underflows. The gradient of :math:`l` is :math:`A^{-\top}`: for a singular
+    matrix the NumPy interpreter raises a LinAlgError, and XLA returns NaN or infinity.
 
     Parameters
     ----------

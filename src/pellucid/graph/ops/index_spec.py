@@ -40,8 +40,22 @@ Index = tuple[int | Slice | IndexArrayMarker | None, ...]
 
 def normalize_index(x: Expr, index: Any) -> tuple[Index, list[Expr]]:
     """Return an index with one part per axis, and the index arrays."""
+    parts, arrays, is_separated = parse_index(x, index)
+    if is_separated:
+        raise ShapeError(
+            f"{x} has {x.ndim} axes, so the '...' between its indices covers none, and moves their axes to the front. "
+            "Remove it"
+        )
+    return parts, arrays
+
+
+def parse_index(x: Expr, index: Any) -> tuple[Index, list[Expr], bool]:
+    """Return an index with one part per axis, the index arrays, and whether a ``...`` separates adjacent ones.
+
+    In NumPy a ``...`` that covers no axis still separates index arrays, so that their axes come first in the result.
+    """
     if type(index) is tuple and _is_normalized(x, index):
-        return index, []
+        return index, [], False
     given = list(index) if isinstance(index, tuple) and not isinstance(index, Slice) else [index]
     parts = [_normalize_part(x, part) for part in given]
     used = sum(_count_axes(part) for part in parts)
@@ -52,7 +66,7 @@ def normalize_index(x: Expr, index: Any) -> tuple[Index, list[Expr]]:
     if len(ellipses) > 1:
         raise ShapeError(f"{x}: an index can contain only one '...'. Received: {len(ellipses)}")
     position = ellipses[0]
-    _check_empty_ellipsis(x, parts, position, x.ndim - used)
+    is_separated = used == x.ndim and _separates(parts, position)
     parts[position : position + 1] = [FULL_SLICE] * (x.ndim - used)
     result: list[int | Slice | IndexArrayMarker | None] = []
     arrays: list[Expr] = []
@@ -67,7 +81,7 @@ def normalize_index(x: Expr, index: Any) -> tuple[Index, list[Expr]]:
         result += [ARRAY] * len(part_arrays) or [part]
         arrays += part_arrays
         axis += _count_axes(part)
-    return tuple(result), arrays
+    return tuple(result), arrays, is_separated
 
 
 def _is_normalized(x: Expr, index: tuple[Any, ...]) -> bool:
@@ -76,14 +90,12 @@ def _is_normalized(x: Expr, index: tuple[Any, ...]) -> bool:
     )
 
 
-def _check_empty_ellipsis(x: Expr, parts: Sequence[Any], position: int, width: int) -> None:
-    """Reject a ``...`` for no axis between index arrays: in NumPy it still moves their axes to the front."""
-    sides = [
-        [p for p in side if p is not None and not isinstance(p, Slice)]
-        for side in (parts[:position], parts[position + 1 :])
-    ]
-    if not width and all(sides) and not all(isinstance(p, int) for p in (*sides[0], *sides[1])):
-        raise ShapeError(f"{x} has {x.ndim} axes, so the '...' between its indices covers none. Remove it")
+def _separates(parts: Sequence[Any], position: int) -> bool:
+    """Tell whether index arrays on both sides of a position would be adjacent without it, behind another axis."""
+    indexed = [p for p, part in enumerate(parts) if not (part is None or isinstance(part, Slice) or p == position)]
+    adjacent = bool(indexed) and indexed[-1] - indexed[0] == len(indexed)
+    only_integers = all(isinstance(parts[p], int) for p in indexed)
+    return adjacent and indexed[0] < position < indexed[-1] and indexed[0] > 0 and not only_integers
 
 
 def _count_axes(part: Any) -> int:
@@ -104,8 +116,8 @@ def _normalize_part(x: Expr, part: Any) -> Any:
         part = part.value
     if isinstance(part, Expr):
         return _check_index_array(x, part)
-    if isinstance(part, list):
-        part = np.asarray(part) if part else np.zeros(0, int)
+    if isinstance(part, (list, tuple, range)):
+        part = np.asarray(part) if len(part) else np.zeros(0, int)
     if isinstance(part, np.ndarray) and part.ndim and part.dtype.kind in "biu":
         return part
     try:

@@ -15,7 +15,7 @@ from pellucid.graph.ops.formatters import format_operand
 from pellucid.graph.ops.index_spec import as_indices, normalize_index
 from pellucid.graph.ops.indexing import index_array
 from pellucid.graph.ops.scatter import add_at, max_at, min_at, multiply_at, set_at
-from pellucid.graph.types import format_shape, is_float, normalize_axis, unify
+from pellucid.graph.types import format_shape, is_float, normalize_axis, unify, unify_shapes
 
 
 def cast_values(x: Expr, values: Any) -> Expr:
@@ -131,8 +131,7 @@ class MaskedIndexUpdate(IndexUpdate):
     __slots__ = ("condition",)
 
     def __init__(self, x: Expr, condition: Expr) -> None:
-        dims = zip(x.shape, condition.shape, strict=False)
-        if condition.ndim > x.ndim or any(unify(a, b) is None for a, b in dims):
+        if unify_shapes(x.shape[: condition.ndim], condition.shape) is None:
             raise ShapeError(
                 f"The condition {format_operand(condition)}, does not match the leading axes of {format_operand(x)}"
             )

@@ -24,11 +24,13 @@ from pellucid.graph.ops.index_spec import (
     is_constant,
     normalize_array_index,
     normalize_index,
+    parse_index,
     to_jax_index,
     to_numpy_index,
 )
 from pellucid.graph.pattern import Pattern
 from pellucid.graph.precedence import ATOM, TemplatePiece
+from pellucid.graph.range_rules import elements_of
 from pellucid.graph.types import Type, broadcast_dim, normalize_axis
 
 
@@ -69,6 +71,7 @@ def strip_broadcast(g: Expr, y: Expr) -> Expr:
     ],
     cost=0,
     behind="getitem",
+    value_range=elements_of(0),
 )
 def slice_(xp: Any, x: Any, index: Any = ()) -> Any:
     r"""Index an array with integers, slices, ``None`` and ``...``; the op of ``x[1:, 0]``.
@@ -113,6 +116,7 @@ def _gather_xla(xp: Any, x: Any, *indices: Any, index: Index) -> Any:
     ],
     cost=0,
     behind="getitem",
+    value_range=elements_of(0),
 )
 def gather(xp: Any, x: Any, *indices: Any, index: Any = ()) -> Any:
     r"""Index an array with index arrays, :math:`y_k = x_{i_k, j_k}`; the op of ``x[i, j]`` and ``x[:, i]``.
@@ -134,7 +138,9 @@ def gather(xp: Any, x: Any, *indices: Any, index: Any = ()) -> Any:
 
 @register_function
 def getitem(x: Any, index: Any) -> Any:
-    r"""Index an array with integers, slices, ``None``, ``...`` and integer arrays: ``x[index]``.
+    r"""Index an array with integers, slices, ``None``, ``...``, integer arrays and constant masks: ``x[index]``.
+
+    The result is that of NumPy. A mask must be constant, because it determines the size of the result.
 
     Examples
     --------
@@ -143,8 +149,13 @@ def getitem(x: Any, index: Any) -> Any:
     """
     if isinstance(x, Pattern):
         return slice_(x, index)
-    parts, arrays = normalize_index(x, index)
-    return index_array(x, parts, arrays)
+    parts, arrays, is_separated = parse_index(x, index)
+    found = index_array(x, parts, arrays)
+    if not is_separated:
+        return found
+    count = found.ndim - sum(not (part is ARRAY or isinstance(part, int)) for part in parts)
+    start = parts.index(next(part for part in parts if part is ARRAY or isinstance(part, int)))
+    return call_op("moveaxis", found, tuple(range(start, start + count)), tuple(range(count)))
 
 
 OUT_OF_BOUNDS_MODES = ("raise", "clip", "wrap")
@@ -220,6 +231,7 @@ def _infer_take_along_axis(x: Expr, indices: Expr, axis: int) -> Type:
         ((rng.normal(size=(1, 4)), np.array([[2, 0], [1, 1]])), {}),
     ],
     cost=0,
+    value_range=elements_of(0),
 )
 def take_along_axis(xp: Any, x: Any, indices: Any, axis: Any = -1) -> Any:
     r"""Take elements at indices along an axis, paired with the positions along the other axes, :math:`x_{k, i_k}`.

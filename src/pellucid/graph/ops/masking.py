@@ -8,13 +8,12 @@ from pellucid.graph.errors import DtypeError, ShapeError
 from pellucid.graph.expr import Expr
 from pellucid.graph.op_decorator import op
 from pellucid.graph.ops.formatters import format_operand
-from pellucid.graph.types import unify
+from pellucid.graph.range_rules import elements_of
+from pellucid.graph.types import unify_shapes
 
 
 def _infer_type(x: Expr, mask: Expr) -> Any:
-    dims = zip(x.shape, mask.shape, strict=False)
-    fits = x.ndim >= 2 and mask.ndim == 2 and all(unify(a, b) is not None for a, b in dims)
-    if not fits:
+    if x.ndim < 2 or unify_shapes(x.shape[:2], mask.shape) is None:
         raise ShapeError(
             f"Expected a mask of shape (batch, time). Received: {format_operand(mask)}, for {format_operand(x)}"
         )
@@ -30,6 +29,7 @@ def _infer_type(x: Expr, mask: Expr) -> Any:
     grad=lambda g, y, x, mask: (g, None),
     examples=lambda rng: [((rng.normal(size=(2, 3)), rng.random((2, 3)) > 0.5), {})],
     cost=0,
+    value_range=elements_of(0),
 )
 def attach_mask(xp: Any, x: Any, mask: Any) -> Any:
     r"""Identity, :math:`x`, that attaches a mask of valid time steps.

@@ -20,6 +20,7 @@ from pellucid.graph.expr import Expr
 from pellucid.graph.op_decorator import op
 from pellucid.graph.operators import call_op
 from pellucid.graph.precedence import Template, TemplatePiece
+from pellucid.graph.range_rules import fixed
 from pellucid.graph.types import Type, as_dtype, format_shape, is_float
 
 ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
@@ -97,7 +98,12 @@ _random_op = functools.partial(
 )
 
 
-@_random_op(tex=r"\mathcal{{U}}(0, 1)", text=_draw_text("uniform"), cost=lambda node, size: 100 * size(node))
+@_random_op(
+    tex=r"\mathcal{{U}}(0, 1)",
+    text=_draw_text("uniform"),
+    cost=lambda node, size: 100 * size(node),
+    value_range=fixed(0, 1),
+)
 def random_uniform(xp: Any, state: Any, like: Any, stream: Any = 0, dtype: Any = None) -> Any:
     r"""Random numbers from the uniform distribution on :math:`[0, 1)`.
 

@@ -45,8 +45,13 @@ def _infer_types(
     return [Type((steps, *e.shape), e.dtype) for e in outputs] + last
 
 
-def _normalize_settings(*operands: Expr, body: Subgraph, kept: Any, **settings: Any) -> dict[str, Any]:
-    return {"body": body, "kept": tuple(range(len(body.outputs))) if kept is None else tuple(kept), **settings}
+def _normalize_settings(
+    *operands: Expr, body: Subgraph, sequences: int, length: int | None, kept: Any, checkpoint: Any, **settings: Any
+) -> dict[str, Any]:
+    if (checkpoint or 1) > 1 and not isinstance(_infer_length(operands[:sequences], length), int):
+        checkpoint = 1  # `scan` refuses this; a substitution of operands may make a known number of steps unknown
+    kept = tuple(range(len(body.outputs))) if kept is None else tuple(kept)
+    return {"body": body, "sequences": sequences, "length": length, "kept": kept, "checkpoint": checkpoint, **settings}
 
 
 def _scan_xla(

@@ -1,4 +1,4 @@
-r"""Special functions: log-gamma, error functions, the normal distribution function, products with logarithms."""
+r"""Special functions: error functions, the normal distribution function, products with logarithms."""
 
 from __future__ import annotations
 
@@ -8,17 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.op_decorator import alias, op, register_function
+from pellucid.graph.op_decorator import op, register_function
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.elementwise import POSITIVE, evaluate_polynomial
 from pellucid.graph.ops.exponentials import exp, log, log1p
-from pellucid.graph.ops.formatters import settings_tex
-from pellucid.graph.precedence import MULTIPLY, TemplatePiece
-from pellucid.graph.validation import check_integer
-
-
-def _polygamma_text(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece]:
-    return [f"polygamma({settings['n']}, ", (operands[0], 0), ")"]
+from pellucid.graph.precedence import MULTIPLY
+from pellucid.graph.range_rules import fixed
 
 
 def get_scipy_function(name: str) -> Callable[..., Any]:
@@ -41,104 +36,6 @@ def get_jax_function(name: str) -> Callable[..., Any]:
         return getattr(jax.scipy.special, name)(*operands)
 
     return value
-
-
-@alias("lgamma")
-@op(
-    tex=r"\log \Gamma({0:_})",
-    tex_precedence=MULTIPLY,
-    floats=True,
-    domain=POSITIVE,
-    edge=(1e-20, 1.0, 1e20),
-    xla=get_jax_function("gammaln"),
-    grad=lambda g, y, x: g * call_op("digamma", x),
-    cost=30,
-)
-def gammaln(xp: Any, x: Any) -> Any:
-    r"""Logarithm of the absolute value of the gamma function, :math:`\log |\Gamma(x)|`, where
-    :math:`\Gamma(n) = (n - 1)!`.
-
-    Examples
-    --------
-    >>> x = pel.scalar("x")
-    >>> pel.grad(pel.gammaln(x), x)
-    digamma(x)
-    """
-    return get_scipy_function("gammaln")(xp, x)
-
-
-@op(
-    tex=r"\psi({0:_})",
-    floats=True,
-    domain=POSITIVE,
-    edge=(1.0, 1e20),
-    xla=get_jax_function("digamma"),
-    grad=lambda g, y, x: g * call_op("polygamma", 1, x),
-    cost=30,
-)
-def digamma(xp: Any, x: Any) -> Any:
-    r"""Derivative of the logarithm of the gamma function, :math:`\psi(x) = \Gamma'(x) / \Gamma(x)`.
-
-    Examples
-    --------
-    >>> x = pel.scalar("x")
-    >>> pel.grad(pel.digamma(x), x)
-    polygamma(1, x)
-    """
-    return get_scipy_function("digamma")(xp, x)
-
-
-@op(
-    tex=settings_tex(r"\psi^{{({n})}}"),
-    text=_polygamma_text,
-    floats=True,
-    normalize=lambda x, n=1: {"n": int(n)},
-    domain=POSITIVE,
-    edge=(1.0, 1e5),
-    xla=lambda xp, x, n: get_jax_function("polygamma")(xp, n, x),
-    grad=lambda g, y, x, n: g * call_op("polygamma", n + 1, x),
-    cost=50,
-    behind="polygamma",
-)
-def digamma_derivative(xp: Any, x: Any, n: Any = 1) -> Any:
-    r"""Derivative of order ``n`` of `digamma`, :math:`\psi^{(n)}(x)` with :math:`n \ge 1`.
-
-    Examples
-    --------
-    >>> pel.digamma_derivative(pel.vector("x"), n=2)
-    polygamma(2, x)
-    """
-    return get_scipy_function("polygamma")(xp, n, x)
-
-
-@register_function
-def polygamma(n: int, x: Any) -> Any:
-    r"""Derivative of order ``n`` of `digamma`, :math:`\psi^{(n)}(x)`.
-
-    Parameters
-    ----------
-    n : int
-        Order of the derivative; 0 gives `digamma`.
-    x : Expr, array or number
-        Input of any shape.
-
-    Returns
-    -------
-    Expr
-        Same shape as ``x``.
-
-    Raises
-    ------
-    ValueError
-        If ``n`` is not an integer of 0 or more.
-
-    Examples
-    --------
-    >>> pel.function([], pel.polygamma(1, 1.0))()
-    np.float32(1.644934)
-    """
-    n = check_integer("n", n, 0, owner="polygamma")
-    return digamma(x) if n == 0 else digamma_derivative(x, n=n)
 
 
 def _make_times_log_grad(log: Callable[[Any], Any], get_divisor: Callable[[Any], Any]) -> Any:
@@ -230,6 +127,7 @@ SLOPE_AT_ZERO = 2 / math.sqrt(math.pi)
     xla=get_jax_function("erf"),
     grad=lambda g, y, x: g * SLOPE_AT_ZERO * exp(-x * x),
     cost=20,
+    value_range=fixed(-1, 1),
 )
 def erf(xp: Any, x: Any) -> Any:
     r"""Elementwise error function, :math:`\frac{2}{\sqrt{\pi}} \int_0^x e^{-t^2} dt`.
@@ -249,6 +147,7 @@ def erf(xp: Any, x: Any) -> Any:
     xla=get_jax_function("erfc"),
     grad=lambda g, y, x: -g * SLOPE_AT_ZERO * exp(-x * x),
     cost=20,
+    value_range=fixed(0, 2),
 )
 def erfc(xp: Any, x: Any) -> Any:
     r"""Complementary error function, :math:`1 - \operatorname{erf}(x)`, accurate for large :math:`x`.
@@ -281,6 +180,7 @@ def _erfcx_grad(g: Any, y: Any, x: Any) -> Any:
     xla=get_jax_function("erfcx"),
     grad=_erfcx_grad,
     cost=25,
+    value_range=fixed(0, math.inf),
 )
 def erfcx(xp: Any, x: Any) -> Any:
     r"""Scaled complementary error function, :math:`e^{x^2} \operatorname{erfc}(x)`.
@@ -369,6 +269,7 @@ def _log_ndtr_grad(g: Any, y: Any, x: Any) -> Any:
     xla=_log_ndtr_xla,
     grad=_log_ndtr_grad,
     cost=30,
+    value_range=fixed(-math.inf, 0),
 )
 def log_ndtr(xp: Any, x: Any) -> Any:
     r"""Logarithm of the standard normal distribution function, :math:`\log \Phi(x)`, finite where the probability

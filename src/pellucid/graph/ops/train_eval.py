@@ -8,13 +8,13 @@ from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr
 from pellucid.graph.op_decorator import op
 from pellucid.graph.ops.formatters import format_operand
-from pellucid.graph.types import Type, unify
+from pellucid.graph.range_rules import elements_of
+from pellucid.graph.types import Type, unify_shapes
 
 
 def _infer_type(training: Expr, inference: Expr) -> Type:
-    dims = [unify(a, b) for a, b in zip(training.shape, inference.shape, strict=False)]
-    shape = tuple(d for d in dims if d is not None)
-    if training.ndim != inference.ndim or len(shape) != training.ndim:
+    shape = unify_shapes(training.shape, inference.shape)
+    if shape is None:
         raise ShapeError(
             "training_only: expected expressions of one shape for training and inference. Received: "
             f"{format_operand(training)}, and {format_operand(inference)}"
@@ -32,6 +32,7 @@ def _infer_type(training: Expr, inference: Expr) -> Type:
     folds=False,
     examples=lambda rng: [((rng.normal(size=(2, 3)), rng.normal(size=(2, 3))), {})],
     cost=0,
+    value_range=elements_of(0, 1),
 )
 def training_only(xp: Any, training: Any, inference: Any) -> Any:
     r"""Expression with separate values for training, :math:`t`, and for inference.

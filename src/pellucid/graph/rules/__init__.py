@@ -19,5 +19,6 @@ from pellucid.graph.rules import (  # isort: skip
     norms,
     powers_near_one,
     differences,
+    homogeneous_scaling,
     exponential_sums,
 )

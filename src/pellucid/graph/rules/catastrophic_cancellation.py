@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from pellucid.graph.expr import Expr
+from pellucid.graph.expr import Expr, is_compatible_shape
 from pellucid.graph.ops.elementwise import absolute, fraction_of_sum, multiply, sqrt, square
 from pellucid.graph.ops.reductions import mean
 from pellucid.graph.ops.special import erf, erfc
@@ -231,7 +231,7 @@ def mean_square_minus_square_mean(x: Any, axis: Any, keepdims: Any) -> Any:
 @rule("stabilize", examples=lambda rng: (draw_normal(rng), draw_normal(rng), (1,), True))
 def mean_product_minus_product_of_means(x: Any, y: Any, axis: Any, keepdims: Any) -> Any:
     def center_factors(x: Expr, y: Expr, axis: Any, keepdims: bool) -> Any:
-        if x.shape != y.shape:
+        if not is_compatible_shape(x.shape, y.shape):
             return None
         return mean((x - mean(x, axis, True)) * (y - mean(y, axis, True)), axis, keepdims)
 

@@ -23,6 +23,7 @@ from pellucid.graph.ops.elementwise import (
 from pellucid.graph.ops.exponentials import exp, log, log1p
 from pellucid.graph.ops.gradient_transforms import stop_gradient
 from pellucid.graph.ops.hyperbolic import cosh, tanh
+from pellucid.graph.ops.reductions import sum
 from pellucid.graph.ops.softmax import softmax
 from pellucid.graph.rewrite_rule import is_scalar_constant, rule
 from pellucid.graph.rules.example_operands import draw_positive, make_input
@@ -157,3 +158,11 @@ def multiple_over_own_sum(n: Any, x: Any, y: Any) -> Any:
 @rule("stabilize", examples=lambda rng: (draw_positive(rng), draw_positive(rng)))
 def log_of_fraction(x: Any, y: Any) -> Any:
     return log(fraction_of_sum(x, y)), -log1p(y / x)
+
+
+@rule("stabilize", examples=lambda rng: (sigmoid(make_input("x")) * exp(make_input("y")), (1,)))
+def normalized_positive_product(x: Any, axis: Any) -> Any:
+    def to_softmax(x: Expr, axis: Any) -> Any:
+        return softmax(log(x), axis) if is_positive_product(x) and find_ops(x, HANDLERS) & GROWING else None
+
+    return x / sum(x, axis=axis, keepdims=True), to_softmax

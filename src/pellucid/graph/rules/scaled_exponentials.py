@@ -17,6 +17,7 @@ from pellucid.graph.ops.elementwise import (
     absolute,
     add,
     maximum,
+    minimum,
     multiply,
     negative,
     power,
@@ -31,8 +32,9 @@ from pellucid.graph.ops.hyperbolic import cosh, sinh, tanh
 from pellucid.graph.ops.indexing import slice_
 from pellucid.graph.ops.reductions import max_, mean, restore_axes, sum
 from pellucid.graph.ops.reshape import expand_dims, reshape, squeeze
+from pellucid.graph.ops.where import where
 from pellucid.graph.rewrite_rule import is_scalar_constant
-from pellucid.graph.rules.predicates import as_number, negate
+from pellucid.graph.rules.predicates import PROBABILITIES, as_number, negate
 from pellucid.graph.traversal import rebuild
 
 MAX_DEPTH = 12
@@ -64,6 +66,8 @@ def split_scale(e: Expr, depth: int = MAX_DEPTH) -> Scaled:
     if op is expm1.op:  # near 0, the difference of exp(x) and 1 would cancel
         total = add_scaled([Scaled(None, inputs[0]), Scaled(None, None)])
         return multiply_scaled(Scaled(tanh(inputs[0] / 2), None), total)
+    if op in PROBABILITIES:  # whose logarithm is stable
+        return Scaled(None, log(e))
     if op is exp_difference.op:
         top = stop_gradient(maximum(*inputs))
         return Scaled(exp_difference(inputs[0] - top, inputs[1] - top), top)
@@ -100,13 +104,13 @@ def add_scaled(terms: list[Scaled], top: Any = None) -> Scaled:
     top = stop_gradient(top)
     total: Any = None
     for mantissa, exponent in terms:
-        factor = exp(-top if exponent is None else exponent - top)
+        factor = exp(-top if exponent is None else limit_exponent(mantissa, exponent - top))
         total = combine(total, combine(mantissa, factor, multiply), add)
     return Scaled(total, top)
 
 
 def get_log_size(term: Scaled) -> Any:
-    """Return the logarithm of the size of a term. It is bounded from below, because a mantissa may be 0."""
+    """Return the logarithm of the size of a term."""
     if isinstance(term.mantissa, float):
         moderate = 1e-3 < abs(term.mantissa) < 1e3  # the exponent alone is a good bound then, and easier to read
         size: Any = 0.0 if moderate else math.log(abs(term.mantissa)) if term.mantissa else -80.0
@@ -117,9 +121,15 @@ def get_log_size(term: Scaled) -> Any:
         number, factors = list_factors(term.mantissa)
         if not factors:
             return get_log_size(term._replace(mantissa=number))
-        size = log(absolute(term.mantissa))
-        size = maximum(size, -9.0 if size.dtype.itemsize == 2 else -80.0)
+        size = log(absolute(term.mantissa))  # -inf for a mantissa of 0
     return combine(term.exponent, size, add)
+
+
+def limit_exponent(mantissa: Any, exponent: Any) -> Any:
+    """Bound the exponent of a term whose mantissa may be 0, because 0 times infinity is not a number."""
+    if mantissa is None or isinstance(mantissa, float):
+        return exponent
+    return minimum(exponent, {2: 10.0, 4: 88.0}.get(exponent.dtype.itemsize, 700.0))
 
 
 def combine(a: Any, b: Any, function: Callable[[Any, Any], Any]) -> Any:
@@ -159,7 +169,7 @@ def reduce_scaled(e: Expr, terms: Scaled) -> Scaled:
     if size.shape != x.shape:
         return Scaled(e, None)
     top = stop_gradient(max_(size, axis=axis, keepdims=keepdims))
-    factors = exp(terms.exponent - restore_axes(top, x, axis, keepdims))
+    factors = exp(limit_exponent(terms.mantissa, terms.exponent - restore_axes(top, x, axis, keepdims)))
     reduce = sum if e.op is sum.op else mean
     return Scaled(reduce(combine(terms.mantissa, factors, multiply), axis=axis, keepdims=keepdims), top)
 
@@ -208,7 +218,12 @@ def find_ops(e: Expr, through: Collection[Op | None] | None) -> set[Op | None]:
 
 
 def join(scaled: Scaled) -> Any:
-    return combine(scaled.mantissa, None if scaled.exponent is None else exp(scaled.exponent), multiply)
+    mantissa, exponent = scaled
+    if exponent is None:
+        return mantissa
+    if mantissa is not None and not isinstance(mantissa, float):
+        exponent = where(mantissa == 0, limit_exponent(mantissa, exponent), exponent)
+    return combine(mantissa, exp(exponent), multiply)
 
 
 def list_factors(e: Expr) -> tuple[float, list[Expr]]:

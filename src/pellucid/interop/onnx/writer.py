@@ -356,6 +356,9 @@ FACTORIZATION = "ONNX has no matrix factorizations. Compute it before the export
 
 REFUSED = {
     **dict.fromkeys(("random_uniform", "random_normal", "fold_in", "dropout"), RANDOM),
-    **dict.fromkeys(("inv", "solve", "solve_triangular", "cholesky", "signdet", "logabsdet"), FACTORIZATION),
+    **dict.fromkeys(
+        ("inv", "solve", "solve_triangular", "cholesky", "signdet", "logabsdet", "cofactors", "cofactors_derivative"),
+        FACTORIZATION,
+    ),
 }
 """Ops that are not exported, with the reason."""

@@ -12,8 +12,10 @@ from pellucid.graph.expr import Expr, Input, Shared
 from pellucid.graph.finding import Finding, Findings
 from pellucid.graph.naming import strip_calls
 from pellucid.graph.passes import inference
+from pellucid.graph.range_checks import check_ranges
 from pellucid.graph.traversal import topological
 from pellucid.graph.types import format_shape, is_float
+from pellucid.graph.value_ranges import Ranges
 from pellucid.nn.lint.data_checks import MAX_SAMPLES, check_data
 from pellucid.nn.lint.graph_queries import Array, LintGraph, is_op, skip_pass_through
 from pellucid.nn.lint.structure_checks import STRUCTURE_CHECKS
@@ -25,6 +27,7 @@ def lint(
     *,
     parameters: Sequence[Shared] | None = None,
     training: bool = True,
+    ranges: Ranges | None = None,
 ) -> Findings:
     """Check the graph of a network for mistakes before training.
 
@@ -43,6 +46,9 @@ def lint(
         parameters of a model.
     training : bool
         Whether the graph is for training. If False, ops in training mode are reported.
+    ranges : mapping from Expr or name to (low, high), optional
+        Intervals of inputs and shared variables, at times empty. With it, ops that may overflow, divide by 0 or take
+        the logarithm of 0 are reported too; see `check_ranges`. Networks that train well may have such ops.
 
     Returns
     -------
@@ -53,7 +59,7 @@ def lint(
     Raises
     ------
     InputError
-        If a value does not belong to exactly one input, or has the wrong shape.
+        If a value or range does not belong to exactly one input, or a value has the wrong shape.
     UseError
         If ``what`` cannot be checked.
 
@@ -78,6 +84,8 @@ def lint(
     found += check_unused_parameters(graph, own_parameters if parameters is None else parameters)
     if not training:
         found += check_training_ops(graph)
+    if ranges is not None:
+        found += check_ranges(outputs, ranges)
     return Findings(deduplicate([*found, *check_data(graph)]))
 
 
