@@ -159,7 +159,7 @@ def test_reasons_to_refuse_a_file(saved: Path, tmp_path: Path) -> None:
     container.write_container(tmp_path / "m.pel", "a model", {}, {})
     with pytest.raises(pel.StorageError, match=r"expected expressions. Received: a model. Read it with pel.load_model"):
         pel.load(tmp_path / "m.pel")
-    with pytest.raises(pel.StorageError, match="it is not a file"):
+    with pytest.raises(pel.StorageError, match=r"expected a regular file\. Received: a folder"):
         pel.load(tmp_path)
     with pytest.raises(FileNotFoundError):
         pel.load(tmp_path / "nowhere.pel")

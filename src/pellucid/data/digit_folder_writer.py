@@ -139,7 +139,7 @@ def _is_up_to_date(path: Path, config: DigitFolderConfig) -> bool:
         return False
     try:
         written = json.loads((path / CONFIG_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path}: has files that pellucid did not write, so it is not replaced; {advice}") from error
     if foreign := tuple(sorted(name for name in found - {CONFIG_FILE} if not GENERATED_NAME.fullmatch(name))):
         raise DataError(

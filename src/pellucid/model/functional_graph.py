@@ -11,6 +11,7 @@ import numpy as np
 from pellucid.graph.errors import ShapeError, UseError, brief
 from pellucid.graph.expr import Expr, Input, Shared
 from pellucid.graph.traversal import collect_shared, copy_name, rebuild
+from pellucid.model.errors import ModelError
 from pellucid.nn.layers import Layer
 from pellucid.nn.layers.call_tracking import CallRecord
 
@@ -120,13 +121,23 @@ def get_dependencies(e: Expr, producers: Sequence[tuple[CallNode, int]]) -> list
 
 
 def iterate_in_order(outputs: Sequence[Expr], get_operands: Callable[[Expr], list[Expr]]) -> Iterator[Expr]:
-    """Yield expressions in topological order, without recursion."""
+    """Yield expressions in topological order, without recursion.
+
+    Raises
+    ------
+    ModelError
+        For a cycle, which layer calls in a damaged file may form.
+    """
     done: set[Expr] = set()
+    entered: set[Expr] = set()
     stack = list(outputs)[::-1]
     while stack:
         e = stack[-1]
         pending = [] if e in done else [i for i in get_operands(e) if i not in done]
         if pending:
+            if e in entered:
+                raise ModelError(f"The layer calls form a cycle through {brief(e)}")
+            entered.add(e)
             stack.extend(pending[::-1])
             continue
         stack.pop()

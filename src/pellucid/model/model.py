@@ -767,6 +767,8 @@ class Model(Layer):
 
         Raises
         ------
+        OptionError
+            If the name ends in the suffix of another format, such as ``.keras``, which `export` writes.
         StorageError
             For an object that cannot be saved, such as an op that is not registered. Then no file is written.
         """

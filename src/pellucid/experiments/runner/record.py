@@ -51,7 +51,7 @@ def is_finished(folder: Path) -> bool:
     """Tell whether a folder has the record of a finished run."""
     try:
         return bool(json.loads((folder / FILE).read_text("utf-8"))["status"] == "finished")
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return False
 
 

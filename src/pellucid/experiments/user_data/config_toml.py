@@ -10,6 +10,7 @@ from typing import Any
 from pellucid.experiments.runner.errors import UsageError, suggest_name
 from pellucid.experiments.user_data.loaders import get_built_in_names, get_options
 from pellucid.experiments.user_data.settings import PARAMETERS, Settings
+from pellucid.untrusted_files.reading import report_damage
 
 FILE = "experiment.toml"
 FORMAT = 1
@@ -24,6 +25,11 @@ def read_settings(path: Path) -> dict[str, Any]:
     from pellucid.inspect.source_export.model_from_toml import read_toml
 
     name, table = read_toml(path)
+    with report_damage(UsageError, name):
+        return parse_settings(path, name, table)
+
+
+def parse_settings(path: Path, name: str, table: Mapping[str, Any]) -> dict[str, Any]:
     check_keys(table, SECTIONS, name)
     if table.get("pellucid") != FORMAT:
         raise UsageError(f"{name}: expected pellucid = {FORMAT}, the format version, in the first line")

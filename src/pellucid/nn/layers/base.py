@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Self
@@ -27,6 +28,7 @@ from pellucid.nn.layers.input_hints import list_producers, suggest_rank
 from pellucid.nn.masks import attach_mask, find_mask
 from pellucid.nn.registry import automatic_name
 from pellucid.nn.regularizers import Penalty
+from pellucid.untrusted_files.budget import spend_parameter
 
 __all__ = ["Layer"]
 
@@ -316,7 +318,11 @@ class Layer:
                 f"Received: shape={shape} and {like!r}. build(self, x) receives an expression, whose shape is x.shape"
             )
         dtype = as_float(like.dtype)
-        value = initializer if isinstance(initializer, Expr) else np.asarray(initializer(shape, dtype=dtype))
+        if isinstance(initializer, Expr):
+            value: Any = initializer
+        else:
+            spend_parameter(math.prod(shape) * dtype.itemsize, f"{self.name}/{name}")
+            value = np.asarray(initializer(shape, dtype=dtype))
         if value.shape != shape:
             raise ShapeError(
                 f"{self.name}: its {name} has shape {format_shape(shape)}. Received: a value of shape "

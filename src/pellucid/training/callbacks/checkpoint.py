@@ -21,6 +21,7 @@ from pellucid.run.distributed.process_group import process_id
 from pellucid.saving.container import read_container, write_container
 from pellucid.saving.weights import SUFFIXES, check_suffix
 from pellucid.training.callbacks.base import Callback, Logs, Monitor
+from pellucid.untrusted_files.reading import report_damage
 
 Array = np.ndarray[Any, Any]
 
@@ -262,7 +263,18 @@ class BackupAndRestore(Callback):
     def restore(self, header: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
         """Continue from the content of a file, if it belongs to this run."""
         state, values = self.model.state(), select_prefix(arrays, "state/")
-        self.check_matches(header, values)
+        with report_damage(StorageError, f"{self.path} cannot be restored. Delete {self.folder} to start from scratch"):
+            self.check_matches(header, values)
+            self.restore_values(header, arrays, state, values)
+
+    def restore_values(
+        self,
+        header: Mapping[str, Any],
+        arrays: Mapping[str, Array],
+        state: Mapping[str, Any],
+        values: Mapping[str, Array],
+    ) -> None:
+        """Set the model, the position of the run and the state of the callbacks."""
         for path, value in values.items():
             state[path].set_value(value)
         self.model.run.set_state(select_prefix(arrays, "run/"))

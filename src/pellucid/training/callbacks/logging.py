@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -12,10 +13,11 @@ from typing import Any, ClassVar, TextIO
 import numpy as np
 
 from pellucid.atomic_write import explain_write_errors
-from pellucid.graph.errors import OptionError
+from pellucid.graph.errors import OptionError, StorageError
 from pellucid.graph.validation import check_integer
 from pellucid.run.distributed.process_group import process_id
 from pellucid.training.callbacks.base import Callback, Logs
+from pellucid.untrusted_files.reading import open_regular_file, report_damage
 
 Array = np.ndarray[Any, Any]
 
@@ -58,11 +60,19 @@ class CSVLogger(Callback):
         if process_id():
             return
         if self.append and self.filename.exists():
-            with self.filename.open(newline="", encoding="utf-8") as file:
-                header = next(csv.reader(file, delimiter=self.separator), None)
-            self.columns = header[1:] if header else None
+            self.columns = self.read_columns()
         with explain_write_errors(self.filename):
             self.file = self.filename.open("a" if self.append else "w", newline="", encoding="utf-8")
+
+    def read_columns(self) -> list[str] | None:
+        """Return the names of the columns of an existing file, or None if it is empty."""
+        with (
+            report_damage(StorageError, self.filename),
+            open_regular_file(self.filename, StorageError) as (file, _),
+            io.TextIOWrapper(file, encoding="utf-8", newline="") as text,
+        ):
+            header = next(csv.reader(text, delimiter=self.separator), None)
+        return header[1:] if header else None
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         if self.file is None:

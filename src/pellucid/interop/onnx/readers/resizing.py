@@ -135,6 +135,7 @@ def resize(n: OnnxNode, x: Expr, *others: Any) -> Any:
         old, new = n.require_known([old, new], f"the size of axis {axis}, which is resized,")
         if not 0 <= new * old <= MAX_FOLDED_ELEMENTS:
             raise n.error(f"axis {axis} is resized from {old} to {new}, which is too large")
+        n.spend(4 * new + new * old, "the interpolation matrix")
         at = get_source_coordinates(transform, old, new, scale, begin, end, length)
         x = resize_axis(n, x, axis, at, scale, mode, transform)
     return x
