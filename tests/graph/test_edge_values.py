@@ -4,16 +4,34 @@ from __future__ import annotations
 
 import copy
 import pickle
+from typing import Any
 
 import numpy as np
 import pytest
+from special_values import find_differences, list_cases
 
 import pellucid as pel
 from pellucid.graph.errors import DtypeError, ShapeError
+from pellucid.run.native.compiler import find_compiler
+from tests.run.native.test_every_op import UNSUPPORTED
 
 
 def gradient_at(cost: pel.Expr, x: pel.Expr, value: list[float]) -> np.ndarray:
     return pel.function([x], pel.grad(cost, x), mode="numpy", on_unused_input="ignore")(value)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("mode", ["numpy", "xla", "native"])
+def test_elementwise_ops_equal_numpy_at_special_values(mode: str, dtype: str) -> None:
+    if mode == "native" and find_compiler() is None:
+        pytest.skip("there is no C compiler")
+    cases = [c for c in list_cases(dtype) if mode != "native" or c.op.name not in UNSUPPORTED]
+    inputs, operands = [i for c in cases for i in c.inputs], [o for c in cases for o in c.operands]
+    f = pel.function(inputs, [c.result for c in cases], mode=mode, rewrite=False)
+    with np.errstate(all="ignore"):
+        values = [h[0] for h in f.over(*(o[None] for o in operands))] if mode == "native" else f(*operands)
+    differences = [d for c, value in zip(cases, values, strict=True) for d in find_differences(c, value, mode)]
+    assert not differences, "\n".join(differences)
 
 
 def test_gradient_of_a_product_with_zeros() -> None:
@@ -35,6 +53,25 @@ def test_gradient_ignores_infinity_in_the_unselected_branch_of_where() -> None:
     x = pel.vector("x")
     with np.errstate(divide="ignore"):
         np.testing.assert_array_equal(gradient_at(pel.where(x > 0, pel.log(x), 0).sum(), x, [0, 2]), [0, 0.5])
+
+
+@pytest.mark.parametrize("function", [pel.sqrt, pel.cbrt, pel.log])
+def test_gradient_through_an_inactive_relu_is_zero(function: Any) -> None:
+    x = pel.vector("x", dtype="float64")
+    with np.errstate(divide="ignore"):
+        np.testing.assert_array_equal(gradient_at(function(pel.relu(x)).sum(), x, [-1.0, -0.0]), [0, 0])
+
+
+@pytest.mark.parametrize("select", [lambda c, y: pel.where(c, y, 1), lambda c, y: pel.where(~c, 1, y)])
+def test_second_derivative_ignores_nan_in_the_unselected_branch_of_where(select: Any) -> None:
+    x, v = pel.vector("x", dtype="float64"), pel.vector("v", dtype="float64")
+    y = select(x > 0, pel.sqrt(x))
+    product = pel.hessian_vector_product((pel.tanh(y) + y * y).sum(), x, v)
+    with np.errstate(invalid="ignore"):
+        found = pel.function([x, v], product, mode="numpy")([-2.0, 4.0], [1.0, 1.0])
+    t = np.tanh(2.0)
+    expected = (1 - t**2) * (-t / 8 - 1 / 32)  # the second derivative of tanh(sqrt(x)) at 4
+    np.testing.assert_allclose(found, [0, expected], rtol=1e-12)
 
 
 @pytest.mark.parametrize(

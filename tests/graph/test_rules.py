@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import functools
 import re
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rule_extremes import (
+    NO_EXACT_VALUE,
+    NOT_COMPARED,
+    Exact,
+    NoExactValue,
+    Sides,
+    compute_exact,
+    find_worse,
+    list_sides,
+)
 
 import pellucid as pel
 from pellucid.graph.errors import RewriteError
@@ -20,6 +32,8 @@ from pellucid.graph.reverse_mode import pullback
 from pellucid.graph.rewrite_rule import FOLD, PHASES, RULES, Rule, fill_holes
 from pellucid.graph.rewriter import Journal, Rewriter, simplify, simplify_all
 from pellucid.graph.traversal import topological
+from pellucid.run.native.compiler import find_compiler
+from tests.run.native.test_every_op import UNSUPPORTED
 
 NAMES = [name for name in RULES if name != FOLD.name]
 
@@ -72,6 +86,51 @@ def test_rule_fires_is_sound_and_keeps_the_type(name: str, rng: np.random.Genera
         with np.errstate(invalid="ignore"):
             a, b = by_numpy([before, after], values)
         np.testing.assert_allclose(b, a, rtol=1e-12, atol=1e-14)
+
+
+DRAWS = 2
+"""Sets of values of each rule at extreme magnitudes."""
+
+
+@functools.cache
+def list_exact_sides(dtype: str) -> tuple[list[tuple[Sides, list[Exact]]], set[str]]:
+    """Return the sides of rules with their exact values, and the ops that have none."""
+    found, unknown = [], set()
+    for sides in list_sides(instantiate, draw_operands, dtype, DRAWS):
+        try:
+            found.append((sides, [compute_exact(sides, values, dtype) for values in sides.draws]))
+        except NoExactValue as error:
+            unknown.add(str(error))
+    return found, unknown
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("mode", ["numpy", "xla", "native"])
+def test_rules_are_no_worse_at_extreme_magnitudes(mode: str, dtype: str) -> None:
+    """Where the pattern is finite, so is the replacement; where the pattern is right, so is the replacement."""
+    if mode == "native" and find_compiler() is None:
+        pytest.skip("there is no C compiler")
+    found, unknown = list_exact_sides(dtype)
+    assert unknown <= set(NO_EXACT_VALUE)
+    assert len(found) > 0.7 * len(RULES)
+    chosen = [(s, exact) for s, exact in found if mode != "native" or not uses_ops(s, {*UNSUPPORTED, "trace"})]
+    inputs = [i for s, _ in chosen for i in s.draws[0]]
+    outputs = [e for s, _ in chosen for e in (s.before, s.after)]
+    f = pel.function(inputs, outputs, mode=mode, rewrite=False, on_unused_input="ignore")
+    worse = []
+    for draw in range(DRAWS):
+        arguments = [s.draws[draw][i] for s, _ in chosen for i in s.draws[draw]]
+        with np.errstate(all="ignore"):
+            results = [h[0] for h in f.over(*(a[None] for a in arguments))] if mode == "native" else f(*arguments)
+        for k, (s, exact) in enumerate(chosen):
+            before, after = results[2 * k : 2 * k + 2]
+            if s.rule.name not in NOT_COMPARED and find_worse(before, after, exact[draw], dtype).any():
+                worse.append(f"{s.rule.name}: {s.before} is {before}, {s.after} is {after}, exact {exact[draw].value}")
+    assert not worse, "\n".join(worse)
+
+
+def uses_ops(sides: Sides, names: Collection[str]) -> bool:
+    return any(e.op is not None and e.op.name in names for e in topological([sides.before, sides.after]))
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -157,3 +157,11 @@ def test_checkpoints_are_dropped_where_a_substitution_makes_the_number_of_steps_
     expected = pel.function([known], pel.grad(last, known))(X)
     replaced = pel.replace(last, {known: x})
     np.testing.assert_allclose(pel.function([x], pel.grad(replaced, x))(X), expected, rtol=1e-6)
+
+
+def test_gradient_through_an_unknown_size_that_is_a_name_before_and_a_number_after() -> None:
+    x = pel.vector("x", shape=("n",), dtype="float64")
+    padded = pel.broadcast_to(pel.pad(x, (0, 1)), (2, 5))  # a padded axis has an unknown size
+    weights = np.arange(10.0).reshape(2, 5)
+    g = pel.function([x], pel.grad((padded * weights).sum(), x), mode="numpy")(np.ones(4))
+    np.testing.assert_array_equal(g, weights.sum(axis=0)[:4])

@@ -18,7 +18,7 @@ from pellucid.graph.expr import Expr, as_expr
 from pellucid.graph.op import OUTPUT, Op
 from pellucid.graph.operators import call_op
 from pellucid.graph.traversal import topological
-from pellucid.graph.types import covers, is_float
+from pellucid.graph.types import Shape, covers, is_float, unify
 
 Cotangents = dict[Expr, list[Expr | None]]
 
@@ -131,4 +131,19 @@ def unbroadcast(g: Expr, node: Expr, operand: Expr) -> Expr:
             g = g if covers(g.shape, node.shape) else call_op("broadcast_like", g, node)
             g = call_op("sum", g, axis=axes)
             g = call_op("expand_dims", g, axis=tuple(a - lead for a in repeated)) if repeated else g
+    if is_declared_differently(g.shape, operand.shape):
+        g = call_op("reshape_like", g, operand)
     return g if g.dtype == operand.dtype else call_op("cast", g, dtype=operand.dtype)
+
+
+def is_declared_differently(shape: Shape, target: Shape) -> bool:
+    """Tell whether equal sizes are declared differently, as a number and a name, for which only the run is proof.
+
+    An unknown size between the operand and the result, such as that of a padded axis, fits both.
+    """
+    pairs = list(zip(shape, target, strict=False))
+    return (
+        len(shape) == len(target)
+        and any(unify(a, b) is None for a, b in pairs)
+        and all(a == b or 1 not in (a, b) for a, b in pairs)
+    )

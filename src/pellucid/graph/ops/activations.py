@@ -133,7 +133,8 @@ def softsign(xp: Any, x: Any) -> Any:
     composite=True,
     domain=(0.2, 3.0),
     edge=(0.0, 1e30, -1e30),
-    grad=lambda g, y, x: g * call_op("cast", x > 0, dtype=x.dtype),
+    # A product with 0 would be NaN where g is infinite, as in the gradient of sqrt(relu(x)).
+    grad=lambda g, y, x: call_op("where", x > 0, g, np.zeros((), x.dtype)),
     value_range=lambda node, x: x.clip(0, math.inf),
 )
 def relu(xp: Any, x: Any) -> Any:

@@ -21,7 +21,7 @@ from pellucid.graph.types import Type, broadcast, format_shape, normalize_axes
 
 
 def _masked_softmax_value(xp: Any, x: Any, mask: Any, axis: Any) -> Any:
-    low = xp.min(x, axis=axis, keepdims=True)
+    low = xp.min(xp.where(mask, x, xp.zeros_like(x)), axis=axis, keepdims=True)  # masked elements may be NaN
     top = xp.max(xp.where(mask, x, low), axis=axis, keepdims=True)
     e = xp.where(mask, xp.exp(subtract_maximum(xp, xp.where(mask, x, top), top)), xp.zeros_like(x))
     # The largest exponential is 1, so the sum is below 1 only if everything is masked; then 0 / 1 avoids 0 / 0.

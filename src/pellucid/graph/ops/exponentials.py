@@ -140,10 +140,10 @@ def log10(xp: Any, x: Any) -> Any:
 
 def _logaddexp_grad(unit: float) -> Any:
     def grad(g: Any, z: Any, x: Any, y: Any) -> Any:
-        # Equal operands get half the gradient each. Infinities are replaced, because inf - inf is NaN.
+        # Equal operands get half the gradient each. Infinities are replaced by 1, because inf - inf is NaN.
         same = call_op("equal", x, y)
-        zero = np.zeros((), z.dtype)
-        difference = unit * (call_op("where", same, zero, x) - call_op("where", same, zero, y))
+        one = np.ones((), z.dtype)
+        difference = unit * (call_op("where", same, one, x) - call_op("where", same, one, y))
         return g * call_op("sigmoid", difference), g * call_op("sigmoid", -difference)
 
     return grad
@@ -234,6 +234,11 @@ def _series_near_zero(x: Any, radius: float, coefficients: Sequence[float], far:
     return call_op("where", small, evaluate_polynomial(coefficients, near), far(away))
 
 
+def _is_limit(xp: Any, x: Any) -> Any:
+    """Tell where a quotient by x is 0 / 0 or infinity / infinity. XLA divides by subnormal numbers as by 0."""
+    return xp.logical_or(xp.abs(x) <= 1e-30, xp.equal(x, np.inf))
+
+
 def _exprel_grad(g: Any, y: Any, x: Any) -> Any:
     series = [(k + 1) / math.factorial(k + 2) for k in range(14)]
     return g * _series_near_zero(x, 0.5, series, lambda a: (exp(a) - exprel(a)) / a)
@@ -249,7 +254,7 @@ def _exprel_grad(g: Any, y: Any, x: Any) -> Any:
     value_range=fixed(0, math.inf),
 )
 def exprel(xp: Any, x: Any) -> Any:
-    r"""Relative exponential, :math:`(e^x - 1) / x`, which is 1 at 0.
+    r"""Relative exponential, :math:`(e^x - 1) / x`, which is 1 at 0 and infinity at infinity.
 
     Examples
     --------
@@ -257,9 +262,8 @@ def exprel(xp: Any, x: Any) -> Any:
     >>> pel.simplify((pel.exp(x) - 1) / x)
     exprel(x)
     """
-    zero = xp.equal(x, 0)
-    undefined = xp.logical_or(zero, xp.equal(x, np.inf))
-    return xp.where(zero, xp.ones_like(x), xp.expm1(x) / xp.where(undefined, xp.ones_like(x), x))
+    limit = _is_limit(xp, x)
+    return xp.where(limit, 1 + x, xp.expm1(x) / xp.where(limit, xp.ones_like(x), x))
 
 
 @op(
@@ -305,7 +309,7 @@ def _log1prel_grad(g: Any, y: Any, x: Any) -> Any:
     value_range=fixed(0, math.inf),
 )
 def log1prel(xp: Any, x: Any) -> Any:
-    r"""Relative logarithm, :math:`\log(1 + x) / x`, which is 1 at 0.
+    r"""Relative logarithm, :math:`\log(1 + x) / x`, which is 1 at 0 and 0 at infinity.
 
     Examples
     --------
@@ -313,5 +317,5 @@ def log1prel(xp: Any, x: Any) -> Any:
     >>> pel.simplify(pel.log(1 + x) / x)
     log1prel(x)
     """
-    zero = xp.equal(x, 0)
-    return xp.where(zero, xp.ones_like(x), xp.log1p(x) / xp.where(zero, xp.ones_like(x), x))
+    limit = _is_limit(xp, x)
+    return xp.where(limit, 1 / (1 + x), xp.log1p(x) / xp.where(limit, xp.ones_like(x), x))

@@ -16,8 +16,17 @@ from pellucid.graph.types import is_float
 
 def _floor_divide_xla(xp: Any, x: Any, y: Any) -> Any:
     quotient = xp.floor_divide(x, y)
+    if is_float(quotient.dtype):
+        return xp.where(quotient == 0, xp.copysign(xp.zeros((), quotient.dtype), x / y), quotient)
     # NumPy defines integer division by 0 as 0; XLA leaves it undefined.
-    return quotient if is_float(quotient.dtype) else xp.where(y == 0, xp.zeros((), quotient.dtype), quotient)
+    return xp.where(y == 0, xp.zeros((), quotient.dtype), quotient)
+
+
+def _remainder_xla(xp: Any, x: Any, y: Any) -> Any:
+    remainder = xp.remainder(x, y)
+    if not is_float(remainder.dtype):
+        return remainder
+    return xp.where(remainder == 0, xp.copysign(remainder, y), remainder)  # zero has the sign of the divisor, too
 
 
 @op(
@@ -49,6 +58,7 @@ def floor_divide(xp: Any, x: Any, y: Any) -> Any:
     precedence=DIVIDE,
     accepts=NUMERIC_KINDS,
     domain=((-3, 3), (3.1, 4.0)),
+    xla=_remainder_xla,
     grad=lambda g, z, x, y: (g, -g * call_op("floor_divide", x, y)),
 )
 def remainder(xp: Any, x: Any, y: Any) -> Any:

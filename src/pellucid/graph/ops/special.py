@@ -119,6 +119,9 @@ def logit(xp: Any, x: Any) -> Any:
 SLOPE_AT_ZERO = 2 / math.sqrt(math.pi)
 """Derivative of the error function at 0."""
 
+ERFCX_COEFFICIENTS = [(-1) ** k * math.prod(range(1, 2 * k, 2)) for k in range(13)]
+"""Coefficients of the asymptotic series of sqrt(pi) x erfcx(x) in 1 / (2 x ** 2): 1, -1, 3, -15, 105, ..."""
+
 
 @op(
     tex=r"\operatorname{{erf}}({0:_})",
@@ -160,15 +163,20 @@ def erfc(xp: Any, x: Any) -> Any:
     return get_scipy_function("erfc")(xp, x)
 
 
+def _erfcx_xla(xp: Any, x: Any) -> Any:
+    # JAX returns 0 in an interval below the point from which it uses a continued fraction.
+    far = x > (26 if x.dtype.itemsize > 4 else 9)
+    inverse = 0.5 * xp.square(1 / xp.where(far, x, 1))
+    series = 0.5 * SLOPE_AT_ZERO / xp.where(far, x, 1) * evaluate_polynomial(ERFCX_COEFFICIENTS[:7], inverse)
+    return xp.where(far, series, get_jax_function("erfcx")(xp, xp.where(far, 0, x))).astype(x.dtype)
+
+
 def _erfcx_grad(g: Any, y: Any, x: Any) -> Any:
     # 2 x y - 2 / sqrt(pi) cancels for large x, where the asymptotic series is used instead.
     far = call_op("greater", x, 10 if x.dtype.itemsize > 4 else 5)
     inverse = 0.5 * call_op("square", 1 / call_op("where", far, x, 1))
-    # The coefficients of 2 x y without the first: -1, 3, -15, 105, ...
-    coefficients = [(-1) ** k * math.prod(range(1, 2 * k, 2)) for k in range(1, 13)]
-    slope = call_op(
-        "where", far, SLOPE_AT_ZERO * inverse * evaluate_polynomial(coefficients, inverse), 2 * x * y - SLOPE_AT_ZERO
-    )
+    tail = evaluate_polynomial(ERFCX_COEFFICIENTS[1:], inverse)  # of 2 x y, without the first
+    slope = call_op("where", far, SLOPE_AT_ZERO * inverse * tail, 2 * x * y - SLOPE_AT_ZERO)
     return g * slope
 
 
@@ -177,7 +185,7 @@ def _erfcx_grad(g: Any, y: Any, x: Any) -> Any:
     floats=True,
     domain=(-1.5, 3.0),
     edge=(0.0, 1e4),
-    xla=get_jax_function("erfcx"),
+    xla=_erfcx_xla,
     grad=_erfcx_grad,
     cost=25,
     value_range=fixed(0, math.inf),

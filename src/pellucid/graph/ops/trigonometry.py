@@ -68,9 +68,16 @@ def _cos_of_arcsin(x: Any) -> Any:
 _inverse_op = functools.partial(op, floats=True, domain=(-0.9, 0.9), edge=(0.0, 0.99), cost=12)
 
 
+def _arcsin_xla(xp: Any, x: Any) -> Any:
+    return xp.where(xp.abs(x) <= 1e-30, x, xp.arcsin(x))  # XLA's arcsin of a subnormal number is NaN
+
+
 @alias("asin")
 @_inverse_op(
-    tex=r"\arcsin({0:_})", grad=lambda g, y, x: g / _cos_of_arcsin(x), value_range=increasing(np.arcsin, -1, 1)
+    tex=r"\arcsin({0:_})",
+    xla=_arcsin_xla,
+    grad=lambda g, y, x: g / _cos_of_arcsin(x),
+    value_range=increasing(np.arcsin, -1, 1),
 )
 def arcsin(xp: Any, x: Any) -> Any:
     r"""Inverse sine of every element, :math:`\arcsin x`, from :math:`-\pi/2` to :math:`\pi/2`.
@@ -130,8 +137,15 @@ def _arctan2_grad(g: Any, z: Any, y: Any, x: Any) -> Any:
     return g * (x / radius / radius), -g * (y / radius / radius)
 
 
+def _arctan2_xla(xp: Any, y: Any, x: Any) -> Any:
+    # XLA's result for a subnormal y is NaN, or on the wrong side of the cut.
+    is_subnormal = xp.abs(y) < xp.finfo(y.dtype).tiny
+    return xp.arctan2(xp.where(is_subnormal, xp.copysign(xp.zeros((), y.dtype), y), y), x)
+
+
 @alias("atan2")
 @op(
+    xla=_arctan2_xla,
     tex=r"\operatorname{{atan2}}({0:_}, {1:_})",
     floats=True,
     domain=(POSITIVE, (-3, 3)),

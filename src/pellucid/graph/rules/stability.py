@@ -219,6 +219,7 @@ def log_of_weighted_sum_of_softmax(w: Any, x: Any, axis: Any, keepdims: Any, alo
         weights = _broadcast_weights(w, x)
         if axis != along or weights is None:
             return None
-        return logsumexp_weighted(x, weights, axis, keepdims) - logsumexp(x, axis, keepdims)
+        # The difference of two logsumexp of x would cancel where x is large.
+        return logsumexp_weighted(log_softmax(x, axis=along), weights, axis, keepdims)
 
     return log(sum(w * softmax(x, axis=along), axis=axis, keepdims=keepdims)), shift

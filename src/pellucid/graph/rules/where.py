@@ -1,4 +1,4 @@
-"""`where` moved outside products and quotients, so that elements that it drops cannot produce NaN."""
+"""`where` moved outside sums, products and quotients, so that elements that it drops cannot produce NaN."""
 
 from __future__ import annotations
 
@@ -33,6 +33,29 @@ def divide_where(c: Any, x: Any, y: Any) -> Any:
 @rule("stabilize", when="y != 0 where c holds", examples=_draw_where)
 def divide_where_not(c: Any, x: Any, y: Any) -> Any:
     return where(c, 0, x) / y, lambda c, x, y: where(c, np.zeros((), y.dtype), x / y)
+
+
+# Second derivatives divide such sums by functions that are NaN where c fails.
+
+
+@rule("algebra", examples=_draw_where)
+def add_where(c: Any, x: Any, y: Any) -> Any:
+    return where(c, x, 0) + where(c, y, 0), where(c, x + y, 0)
+
+
+@rule("algebra", examples=_draw_where)
+def subtract_where(c: Any, x: Any, y: Any) -> Any:
+    return where(c, x, 0) - where(c, y, 0), where(c, x - y, 0)
+
+
+@rule("algebra", examples=_draw_where)
+def add_where_not(c: Any, x: Any, y: Any) -> Any:
+    return where(c, 0, x) + where(c, 0, y), where(c, 0, x + y)
+
+
+@rule("algebra", examples=_draw_where)
+def subtract_where_not(c: Any, x: Any, y: Any) -> Any:
+    return where(c, 0, x) - where(c, 0, y), where(c, 0, x - y)
 
 
 @rule("algebra", examples=lambda rng: (draw_normal(rng) > 0, draw_normal(rng)))

@@ -30,10 +30,10 @@ static inline REAL F(vector_exp_nonpositive)(REAL x) {
   return half + half;
 }
 
-/* e^x - 1 = 2 (w q + w - 1/2), exact near 0, where w is 1/2. */
+/* e^x - 1 = 2 (w q + w - 1/2), exact near 0, where w is 1/2, but for the sign of 0. */
 static inline REAL F(vector_expm1)(REAL x) {
   REAL w, q = F(reduce_exp)(x, MAX_BITS, &w), half = F(fma)(q, w, w - (REAL)0.5);
-  return half + half;
+  return F(copysign)(half + half, x);
 }
 
 /* tanh x = (1 - e) / (1 + e) with e = e^(-2 |x|). */
