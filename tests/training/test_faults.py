@@ -18,7 +18,7 @@ import pytest
 
 import pellucid as pel
 from pellucid import callbacks, nn
-from pellucid.model.errors import TrainingWarning
+from pellucid.graph.errors import TrainingWarning
 from pellucid.run.native.compiler import find_compiler
 from pellucid.saving.container import read_container
 

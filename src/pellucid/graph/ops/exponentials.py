@@ -274,7 +274,7 @@ def exprel(xp: Any, x: Any) -> Any:
     composite=True,
     domain=(0.2, 3.0),
     edge=(1e-10, 1e-3, 1000.0, -1000.0),
-    grad=lambda g, y, x: g * y * reciprocal_expm1(-x),
+    grad=lambda g, y, x: g * y * call_op("reciprocal_expm1", -x),
     cost=12,
     behind="expm1",
 )

@@ -196,11 +196,12 @@ class Scaling:
         return scale if reduced or self.keepdims or self.axes is None else squeeze(scale, self.axes)
 
     def substitute(self, replaced: dict[Expr, Any]) -> Expr:
-        done = dict(replaced)
+        done: dict[Expr, Any] = dict(replaced)
         for e in self.degrees:  # in the order in which they were finished, operands first
             if e not in done:
                 done[e] = rebuild(e, [done.get(i, i) for i in e.inputs])
-        return done[self.root]
+        root: Expr = done[self.root]
+        return root
 
 
 def get_scaling(e: Expr) -> Scaling | None:

@@ -12,11 +12,10 @@ from typing import Any
 import numpy as np
 
 from pellucid.atomic_write import explain_write_errors, remove_leftovers
-from pellucid.graph.errors import OptionError, StorageError, near_miss
+from pellucid.graph.errors import OptionError, StorageError, TrainingWarning, near_miss
 from pellucid.graph.source_location import get_user_stacklevel
 from pellucid.graph.types import format_shape
 from pellucid.graph.validation import check_integer
-from pellucid.model.errors import TrainingWarning
 from pellucid.run.distributed.process_group import process_id
 from pellucid.saving.container import read_container, write_container
 from pellucid.saving.weights import SUFFIXES, check_suffix
