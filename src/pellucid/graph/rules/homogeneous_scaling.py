@@ -37,7 +37,7 @@ from pellucid.graph.pattern import Number
 from pellucid.graph.rewrite_rule import is_scalar_constant, rule
 from pellucid.graph.rules.example_operands import make_input
 from pellucid.graph.rules.predicates import as_number, is_nonnegative
-from pellucid.graph.rules.scaled_exponentials import list_terms
+from pellucid.graph.rules.scaled_exponentials import GROWING, list_terms
 from pellucid.graph.traversal import rebuild
 
 COMMON_DEGREE = {f.op for f in (add, subtract, hypot, maximum, minimum, fraction_of_sum)}
@@ -112,7 +112,8 @@ class Scaling:
         if op is squeeze.op:
             return self.find_degrees(inputs[0], True)
         if op is multiply.op or op is true_divide.op:
-            a, b = (self.find_degrees(i, reduced) for i in inputs)
+            # The divisor, often a norm, shows which variables have one scale.
+            b, a = (self.find_degrees(i, reduced) for i in reversed(inputs))
             sign = 1 if op is multiply.op else -1
             return {v: d for v in {**a, **b} if (d := a.get(v, 0) + sign * b.get(v, 0))}
         if op in (square.op, sqrt.op) or (op is power.op and is_scalar_constant(inputs[1])):
@@ -122,7 +123,7 @@ class Scaling:
             return {v: exponent * d for v, d in found.items() if exponent}
         if op in REDUCTIONS and (op is not vector_norm.op or e.settings["ord"] == 2):
             return self.reduce(e, reduced)
-        if e.ndim and e.dtype.kind != "f":
+        if e.dtype.kind != "f" or op in GROWING:
             raise NotHomogeneous
         self.inner[e] = self.inner.get(e, False) or reduced
         return {e: 1.0}
@@ -145,9 +146,12 @@ class Scaling:
     def unify(self, *terms: Degrees, sums: bool) -> Degrees:
         """Return the common degree of the terms of a sum. Variables of different terms get one scale."""
         grouped = [self.sum_by_group(term) for term in terms]
-        variables = {v for term in grouped for v in term}
-        if any(term != grouped[0] for term in grouped):
-            first, *rest = sorted(variables, key=id)
+        different = {v for term in grouped for v in term if any(other.get(v) != term[v] for other in grouped)}
+        if different:
+            # The product of a large and a small variable would be lost if both had the scale of the large one.
+            if any(len(different & term.keys()) > 1 for term in grouped):
+                raise NotHomogeneous
+            first, *rest = sorted(different, key=id)
             for variable in rest:
                 self.group[self.find_group(variable)] = self.find_group(first)
             grouped = [self.sum_by_group(term) for term in terms]
@@ -256,6 +260,11 @@ def root_of_nonnegative_product(x: Any, y: Any) -> Any:
 def is_nonnegative_sum(e: Expr) -> bool:
     terms = list_terms(e) if e.op is add.op else e.inputs if e.op in (sum.op, mean.op) else [e]
     return all(is_nonnegative(term) for term in terms)
+
+
+@rule("stabilize", examples=lambda rng: (2 * square(make_input("x")) + square(make_input("y")) * 3,))
+def homogeneous_root(x: Any) -> Any:
+    return sqrt(x), lambda x: scale_result(sqrt(x)) if x.op in HANDLED else None
 
 
 def _make_power() -> Any:

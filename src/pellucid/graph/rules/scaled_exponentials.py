@@ -151,14 +151,14 @@ def negate_scaled(a: Scaled) -> Scaled:
     return a._replace(mantissa=-1.0 if a.mantissa is None else -a.mantissa)
 
 
-def raise_scaled(a: Scaled, number: float, function: Callable[[Any], Any]) -> Scaled:
-    return Scaled(None if a.mantissa is None else function(a.mantissa), number * a.exponent)
+def raise_scaled(a: Scaled, power_of: Any, function: Callable[[Any], Any]) -> Scaled:
+    return Scaled(None if a.mantissa is None else function(a.mantissa), power_of * a.exponent)
 
 
-def raise_to_number(e: Expr, base: Scaled, exponent: Scaled) -> Scaled:
-    if not is_scalar_constant(e.inputs[1]):
+def raise_to_power(e: Expr, base: Scaled, exponent: Scaled) -> Scaled:
+    if base.exponent is None or exponent.exponent is not None:
         return Scaled(e, None)
-    number = as_number(e.inputs[1])
+    number = as_number(e.inputs[1]) if is_scalar_constant(e.inputs[1]) else e.inputs[1]
     return raise_scaled(base, number, lambda x: power(x, number))
 
 
@@ -190,7 +190,7 @@ HANDLERS: dict[Op | None, Callable[..., Scaled]] = {
     true_divide.op: lambda e, a, b: divide_scaled(a, b),
     square.op: lambda e, a: raise_scaled(a, 2, square),
     sqrt.op: lambda e, a: raise_scaled(a, 0.5, sqrt),
-    power.op: raise_to_number,
+    power.op: raise_to_power,
     sum.op: reduce_scaled,
     mean.op: reduce_scaled,
     **dict.fromkeys((f.op for f in (expand_dims, squeeze, reshape, slice_)), reshape_scaled),
