@@ -26,16 +26,17 @@ from pellucid.graph.ops.elementwise import (
     subtract,
     true_divide,
 )
-from pellucid.graph.ops.exponentials import log
+from pellucid.graph.ops.exponentials import exp, log
 from pellucid.graph.ops.norms import vector_norm
-from pellucid.graph.ops.reductions import max_, mean, min_, sum
-from pellucid.graph.ops.reshape import squeeze
+from pellucid.graph.ops.reductions import max_, mean, min_, prod, sum
+from pellucid.graph.ops.reshape import size, squeeze
 from pellucid.graph.ops.scaling import power_of_two
+from pellucid.graph.ops.signs import sign
 from pellucid.graph.ops.statistics import std, var
 from pellucid.graph.ops.trigonometry import hypot
 from pellucid.graph.pattern import Number
 from pellucid.graph.rewrite_rule import is_scalar_constant, rule
-from pellucid.graph.rules.example_operands import make_input
+from pellucid.graph.rules.example_operands import draw_positive, make_input
 from pellucid.graph.rules.predicates import as_number, is_nonnegative
 from pellucid.graph.rules.scaled_exponentials import GROWING, list_terms
 from pellucid.graph.traversal import rebuild
@@ -292,3 +293,26 @@ def log_of_homogeneous(x: Any) -> Any:
         return total
 
     return log(x), add_logs
+
+
+# Products along axes, whose variables are scaled by their geometric mean.
+
+
+@rule("stabilize", examples=lambda rng: (draw_positive(rng), 0.25, (1,), True))
+def root_of_prod(x: Any, a: Number, axis: Any, keepdims: Any) -> Any:
+    def scale(x: Expr, a: Expr, axis: Any, keepdims: bool) -> Any:
+        if not 0 < abs(as_number(a)) < 1 or x.op is true_divide.op:
+            return None
+        scale = power_of_two(exp(mean(log(absolute(x)), axis=axis, keepdims=True)))
+        outside = scale if keepdims else squeeze(scale, axis)
+        count = size(x, axis=axis, dtype=x.dtype)
+        return power(prod(x / scale, axis=axis, keepdims=keepdims), as_number(a)) * power(outside, as_number(a) * count)
+
+    return power(prod(x, axis=axis, keepdims=keepdims), a), scale
+
+
+@rule("stabilize", examples=lambda rng: (draw_positive(rng), (1,), True))
+def log_of_any_prod(x: Any, axis: Any, keepdims: Any) -> Any:
+    """The logarithm of the product of signs is 0, or NaN for an odd number of negative factors."""
+    signs = prod(sign(x), axis=axis, keepdims=keepdims)
+    return log(prod(x, axis=axis, keepdims=keepdims)), sum(log(absolute(x)), axis=axis, keepdims=keepdims) + log(signs)
