@@ -17,5 +17,6 @@ from pellucid.graph.rules import (  # isort: skip
     logarithms,
     catastrophic_cancellation,
     norms,
+    differences,
     exponential_sums,
 )
