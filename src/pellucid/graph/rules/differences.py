@@ -9,7 +9,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from pellucid.graph.expr import Expr
+import numpy as np
+
+from pellucid.graph.expr import Expr, constant
 from pellucid.graph.ops.elementwise import (
     absolute,
     add,
@@ -39,7 +41,13 @@ MAX_TERMS = 6
 
 
 def _make_shifted(rng: Any) -> Any:
-    return 2 + make_input() + draw_positive(rng), 2 + make_input()
+    x = 2 + make_input()
+    return x + 3, x
+
+
+def _make_square(rng: Any) -> Any:
+    x = make_input()
+    return square(x) + absolute(make_input("h")), x
 
 
 # Square roots.
@@ -61,7 +69,7 @@ def difference_of_similar_reciprocal_roots(x: Any, y: Any) -> Any:
     return 1 / sqrt(x) - 1 / sqrt(y), divide_by_sum
 
 
-@rule("stabilize", examples=lambda rng: (1 - square(make_input()) / 2, 1.0))
+@rule("stabilize", examples=lambda rng: (1 - square(make_input()) / 2, constant(np.float64(1.0))))
 def reciprocal_root_minus_number(x: Any, a: Number) -> Any:
     def divide_by_sum(x: Expr, a: Expr) -> Any:
         if as_number(a) != 1:
@@ -97,12 +105,12 @@ def subtract_from_root(root: Expr, x: Expr, is_sum: bool = False) -> Any:
     return where(cancels, join_factors(number, factors, [where(cancels, total, 1), *divisors]), total)
 
 
-@rule("stabilize", examples=lambda rng: (square(make_input()) + draw_positive(rng), make_input()))
+@rule("stabilize", examples=_make_square)
 def root_minus_similar(x: Any, y: Any) -> Any:
     return sqrt(x) - y, lambda x, y: subtract_from_root(sqrt(x), y)
 
 
-@rule("stabilize", examples=lambda rng: (square(make_input()) + draw_positive(rng), make_input()))
+@rule("stabilize", examples=_make_square)
 def similar_minus_root(x: Any, y: Any) -> Any:
     def negate_difference(x: Expr, y: Expr) -> Any:
         found = subtract_from_root(sqrt(x), y)
@@ -111,7 +119,7 @@ def similar_minus_root(x: Any, y: Any) -> Any:
     return y - sqrt(x), negate_difference
 
 
-@rule("stabilize", examples=lambda rng: (square(make_input()) + draw_positive(rng), make_input()))
+@rule("stabilize", examples=_make_square)
 def root_plus_similar(x: Any, y: Any) -> Any:
     def subtract_opposite(x: Expr, y: Expr) -> Any:
         return None if is_nonnegative(y) else subtract_from_root(sqrt(x), negate(y), True)
@@ -132,11 +140,7 @@ def hypot_plus_leg(x: Any, y: Any) -> Any:
     return hypot(x, y) + y, subtract_opposite
 
 
-def _make_leg(rng: Any) -> Any:
-    return 2 + absolute(make_input()), absolute(make_input())
-
-
-@rule("stabilize", examples=lambda rng: (2 + make_input(), draw_positive(rng) / 2))
+@rule("stabilize", examples=lambda rng: (2 + make_input(), make_input("h")))
 def leg_minus_root_of_difference(x: Any, y: Any) -> Any:
     root = sqrt(absolute(x) - absolute(y)) * sqrt(absolute(x) + absolute(y))
 
@@ -149,7 +153,7 @@ def leg_minus_root_of_difference(x: Any, y: Any) -> Any:
 # Powers.
 
 
-@rule("stabilize", examples=lambda rng: (*_make_shifted(rng), 0.3))
+@rule("stabilize", examples=lambda rng: (*_make_shifted(rng), constant(np.float64(0.3))))
 def difference_of_similar_powers(x: Any, y: Any, p: Number) -> Any:
     def factor_out(x: Expr, y: Expr, p: Expr) -> Any:
         n = as_number(p)
@@ -176,7 +180,7 @@ def subtract_linear(x: Expr, y: Expr) -> Any:
     return x - y if found is None else found
 
 
-@rule("stabilize", examples=lambda rng: (1 + make_input() / 2, 1.5))
+@rule("stabilize", examples=lambda rng: (1 + make_input() / 2, constant(np.float64(1.5))))
 def power_of_near_one_minus_one(x: Any, p: Number) -> Any:
     def through_logarithm(x: Expr, p: Expr) -> Any:
         n = as_number(p)
@@ -246,7 +250,12 @@ def difference_of_similar_cosines(x: Any, y: Any) -> Any:
     return cos(x) - cos(y), to_product
 
 
-@rule("stabilize", examples=lambda rng: (make_input() / 4 + draw_positive(rng) / 8, make_input() / 4))
+def _make_angles(rng: Any) -> Any:
+    x = make_input() / 4
+    return x + 0.5, x
+
+
+@rule("stabilize", examples=_make_angles)
 def difference_of_similar_tangents(x: Any, y: Any) -> Any:
     def to_sine(x: Expr, y: Expr) -> Any:
         found = subtract_exactly(x, y)
@@ -296,11 +305,21 @@ def has_many_terms(e: Expr) -> bool:
     return count > MAX_TERMS
 
 
-@rule("stabilize", examples=lambda rng: (1 / (2 + make_input()), 1 / (3 + make_input())))
+def _make_fractions(rng: Any) -> Any:
+    x = 2 + make_input()
+    return 1 / x, 1 / (x + 1)
+
+
+@rule("stabilize", examples=_make_fractions)
 def difference_with_equal_terms(x: Any, y: Any) -> Any:
     return x - y, lambda x, y: cancel_terms(subtract(x, y))
 
 
-@rule("stabilize", examples=lambda rng: (1 / (2 + make_input()), -1 / (3 + make_input())))
+def _make_opposite_fractions(rng: Any) -> Any:
+    x = 4 + make_input()
+    return 1 / (x + 1) - 2 / x, 1 / (x - 1)
+
+
+@rule("stabilize", examples=_make_opposite_fractions)
 def sum_with_opposite_terms(x: Any, y: Any) -> Any:
     return x + y, lambda x, y: cancel_terms(add(x, y))

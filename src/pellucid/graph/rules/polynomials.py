@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pellucid.graph.expr import Expr
-from pellucid.graph.ops.elementwise import absolute, add, fraction_of_sum, multiply, negative, power, square, subtract
+from pellucid.graph.expr import Expr, constant
+from pellucid.graph.ops.elementwise import absolute, add, fraction_of_sum, multiply, negative, power, sqrt, square, subtract
 from pellucid.graph.ops.elementwise import true_divide
 from pellucid.graph.rewrite_rule import is_scalar_constant
 from pellucid.graph.rules.predicates import as_number, negate
@@ -149,19 +149,21 @@ class Expansion:
         result: Polynomial = {}
         for m, c in a.items():
             for n, d in b.items():
-                result = self.add_polynomials(result, {self.multiply_monomials(m, n): c * d})
+                result = self.add_polynomials(result, self.multiply_monomials(m, n, c * d))
         return result
 
-    def multiply_monomials(self, a: Monomial, b: Monomial) -> Monomial:
+    def multiply_monomials(self, a: Monomial, b: Monomial, number: Fraction) -> Polynomial:
+        """Return a product, in which squares of absolute values and of square roots are replaced."""
         powers = dict(a)
         for e, n in b:
             powers[e] = powers.get(e, 0) + n
+        squares: list[Expr] = []
         for e, n in list(powers.items()):
-            if e.op is absolute.op and n % 2 == 0:  # the square of an absolute value is the square
-                x = e.inputs[0]
-                self.order.setdefault(x, len(self.order))
-                powers[x] = powers.get(x, 0) + powers.pop(e)
-        return tuple(sorted(powers.items(), key=lambda item: self.order[item[0]]))
+            if n > 1 and e.op in (absolute.op, sqrt.op):
+                squares += [e.inputs[0]] * (n // 2 if e.op is sqrt.op else n - n % 2)
+                powers[e] = n % 2
+        rest = sorted((item for item in powers.items() if item[1]), key=lambda item: self.order[item[0]])
+        return self.multiply_by({tuple(rest): number}, squares)
 
 
 def subtract_lists(a: Iterable[Expr], b: Iterable[Expr]) -> list[Expr]:
@@ -278,4 +280,5 @@ def subtract_exactly(a: Expr, b: Any, divisors: Iterable[Any] = ()) -> Any:
     if found is None:
         return None
     number, factors, denominator = found
-    return join_factors(number, factors, [*divisors, *denominator])
+    result = join_factors(number, factors, [*divisors, *denominator])
+    return result if isinstance(result, Expr) else constant(np.asarray(result, a.dtype))
