@@ -17,6 +17,7 @@ from pellucid.graph.rules import (  # isort: skip
     logarithms,
     catastrophic_cancellation,
     norms,
+    remainders,
     differences,
     exponential_sums,
 )
