@@ -18,6 +18,7 @@ from pellucid.graph.rules import (  # isort: skip
     catastrophic_cancellation,
     norms,
     remainders,
+    angles,
     differences,
     exponential_sums,
 )

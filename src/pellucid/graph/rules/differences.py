@@ -197,7 +197,7 @@ def power_of_near_one_minus_one(x: Any, p: Number) -> Any:
 
 def take_close_log(x: Expr, y: Expr, size: Any) -> tuple[Any, Any, Any, Any] | None:
     """Return where x and y are close, ``log(x / y)`` there, and operands without these elements for the rest."""
-    found = subtract_exactly(x, y)
+    found = None if x.shape != y.shape else subtract_exactly(x, y)
     if found is None:
         return None
     close = 2 * absolute(found) < size
@@ -212,6 +212,24 @@ def difference_of_similar_logs(x: Any, y: Any) -> Any:
         return None if parts is None else where(parts[0], parts[1], log(parts[2]) - log(parts[3]))
 
     return log(x) - log(y), split
+
+
+@rule("stabilize", examples=_make_shifted)
+def difference_of_log1p_and_similar_log(x: Any, y: Any) -> Any:
+    def split(x: Expr, y: Expr) -> Any:
+        parts = take_close_log(1 + x, y, y)
+        return None if parts is None else where(parts[0], parts[1], log1p(where(parts[0], 0, x)) - log(parts[3]))
+
+    return log1p(x) - log(y), split
+
+
+@rule("stabilize", examples=_make_shifted)
+def difference_of_log_and_similar_log1p(x: Any, y: Any) -> Any:
+    def split(x: Expr, y: Expr) -> Any:
+        parts = take_close_log(x, 1 + y, 1 + y)
+        return None if parts is None else where(parts[0], parts[1], log(parts[2]) - log1p(where(parts[0], 0, y)))
+
+    return log(x) - log1p(y), split
 
 
 @rule("stabilize", examples=_make_shifted)
@@ -323,3 +341,63 @@ def _make_opposite_fractions(rng: Any) -> Any:
 @rule("stabilize", examples=_make_opposite_fractions)
 def sum_with_opposite_terms(x: Any, y: Any) -> Any:
     return x + y, lambda x, y: cancel_terms(add(x, y))
+
+
+# Factors of a quotient of a quotient.
+
+
+def divide_factors(n: Expr, d: Expr) -> Any:
+    """Return ``n / d`` without the factors that both have, which the gradient would subtract; None without any."""
+    number, factors, divisors = list_quotient_factors(n)
+    other, wanted, below = list_quotient_factors(d)
+    if below or not any(f in set(wanted) for f in factors):
+        return None
+    return join_factors(number / other, factors, [*wanted, *divisors])
+
+
+def list_quotient_factors(e: Expr) -> tuple[float, list[Expr], list[Expr]]:
+    """Return the number, the other factors and the divisors of a product of quotients."""
+    number, factors, divisors = 1.0, [], []
+    stack = [(e, True)]
+    while stack:
+        factor, is_above = stack.pop()
+        if is_scalar_constant(factor) and as_number(factor):
+            number = number * as_number(factor) if is_above else number / as_number(factor)
+        elif factor.op is multiply.op and len(stack) < MAX_TERMS:
+            stack += [(i, is_above) for i in factor.inputs[::-1]]
+        elif factor.op is true_divide.op and len(stack) < MAX_TERMS:
+            stack += [(factor.inputs[1], not is_above), (factor.inputs[0], is_above)]
+        elif factor.op is negative.op:
+            number *= -1
+            stack.append((factor.inputs[0], is_above))
+        else:
+            (factors if is_above else divisors).append(factor)
+    return number, factors, divisors
+
+
+def _make_repeated_factor(rng: Any) -> Any:
+    x = 2 + make_input()
+    return x / (3 + make_input("y")) * 2, x
+
+
+@rule("stabilize", when="x ≠ 0", examples=_make_repeated_factor)
+def product_over_own_factor(n: Any, x: Any) -> Any:
+    def divide(n: Expr, x: Expr) -> Any:
+        is_product = n.op is multiply.op and any(i.op is true_divide.op for i in n.inputs)
+        return divide_factors(n, x) if is_product else None
+
+    return n / x, divide
+
+
+def _make_selected_factor(rng: Any) -> Any:
+    x = 2 + make_input()
+    return make_input("c") > 0, x / (3 + make_input("y")) * 2, make_input("q"), x
+
+
+@rule("stabilize", when="x ≠ 0", examples=_make_selected_factor)
+def selected_product_over_own_factor(c: Any, n: Any, q: Any, x: Any) -> Any:
+    def divide(c: Expr, n: Expr, q: Expr, x: Expr) -> Any:
+        found = divide_factors(n, x)
+        return None if found is None else where(c, found, q / x)
+
+    return where(c, n, q) / x, divide
