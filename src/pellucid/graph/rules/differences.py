@@ -6,7 +6,6 @@ For example, :math:`\sqrt{x + h} - \sqrt{x} = h / (\sqrt{x + h} + \sqrt{x})`. Th
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -30,8 +29,14 @@ from pellucid.graph.ops.where import where
 from pellucid.graph.pattern import Number
 from pellucid.graph.rewrite_rule import is_scalar_constant, rule
 from pellucid.graph.rules.example_operands import draw_positive, make_input
-from pellucid.graph.rules.polynomials import Expansion, TooLargeError, expand_difference, join_factors, write_factors
-from pellucid.graph.rules.polynomials import subtract_exactly
+from pellucid.graph.rules.polynomials import (
+    Expansion,
+    TooLargeError,
+    expand_difference,
+    join_factors,
+    subtract_exactly,
+    write_factors,
+)
 from pellucid.graph.rules.predicates import as_number, is_nonnegative, negate
 
 PRODUCTS = {f.op for f in (multiply, square, power, true_divide, fraction_of_sum)}
@@ -383,7 +388,7 @@ def _make_repeated_factor(rng: Any) -> Any:
 @rule("stabilize", when="x ≠ 0", examples=_make_repeated_factor)
 def product_over_own_factor(n: Any, x: Any) -> Any:
     def divide(n: Expr, x: Expr) -> Any:
-        is_product = n.op is multiply.op and any(i.op is true_divide.op for i in n.inputs)
+        is_product = n.op is true_divide.op or (n.op is multiply.op and any(i.op is true_divide.op for i in n.inputs))
         return divide_factors(n, x) if is_product else None
 
     return n / x, divide

@@ -15,8 +15,18 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pellucid.graph.expr import Expr, constant
-from pellucid.graph.ops.elementwise import absolute, add, fraction_of_sum, multiply, negative, power, sqrt, square, subtract
-from pellucid.graph.ops.elementwise import true_divide
+from pellucid.graph.ops.elementwise import (
+    absolute,
+    add,
+    fraction_of_sum,
+    multiply,
+    negative,
+    power,
+    sqrt,
+    square,
+    subtract,
+    true_divide,
+)
 from pellucid.graph.rewrite_rule import is_scalar_constant
 from pellucid.graph.rules.predicates import as_number, negate
 
@@ -219,10 +229,7 @@ def write_sum(a: Polynomial) -> tuple[float, Any]:
     total: Any = None
     for monomial, c in items:
         term = write_monomial(monomial, abs(float(c / first)))
-        if total is None:
-            total = term
-        else:
-            total = total + term if c / first > 0 else total - term
+        total = term if total is None else total + term if c / first > 0 else total - term
     return float(first), total
 
 
@@ -268,7 +275,9 @@ def join_factors(number: float, factors: Iterable[Expr], divisors: Iterable[Any]
         if waiting:
             factor = factor / waiting.pop(0)
         result = factor if result is None else result * factor
-    result = number if result is None else negate(result) if number == -1 else result if number == 1 else number * result
+    result = (
+        number if result is None else negate(result) if number == -1 else result if number == 1 else number * result
+    )
     for divisor in waiting:
         result = result / divisor
     return result
