@@ -42,7 +42,11 @@ from pellucid.graph.rules.predicates import as_number, is_nonnegative, negate
 PRODUCTS = {f.op for f in (multiply, square, power, true_divide, fraction_of_sum)}
 """Nonlinear ops that polynomials are made of."""
 
+SUMS = {f.op for f in (add, subtract, negative)}
+
 MAX_TERMS = 6
+
+MAX_VISITS = 16
 
 
 def _make_shifted(rng: Any) -> Any:
@@ -297,7 +301,7 @@ def tan_minus_sin(x: Any) -> Any:
 
 def cancel_terms(e: Expr) -> Any:
     """Return a sum over a common denominator if terms cancel, else None."""
-    if e.dtype.kind != "f" or not any(is_product(i) for i in e.inputs) or has_many_terms(e):
+    if e.dtype.kind != "f" or not any(is_product(i) for i in e.inputs) or not may_cancel(e):
         return None
     expansion = Expansion(e.dtype)
     try:
@@ -317,15 +321,18 @@ def is_product(e: Expr) -> bool:
     return e.op in PRODUCTS or (e.op in (add.op, subtract.op, negative.op) and any(i.op in PRODUCTS for i in e.inputs))
 
 
-def has_many_terms(e: Expr) -> bool:
-    count, stack = 0, [e]
-    while stack and count <= MAX_TERMS:
-        term = stack.pop()
-        if term.op in (add.op, subtract.op):
-            stack += term.inputs
-        else:
-            count += 1
-    return count > MAX_TERMS
+def may_cancel(e: Expr) -> bool:
+    """Tell quickly whether an expression is short and contains an operand twice, or no operand but numbers."""
+    leaves, stack = [], [e]
+    for _ in range(MAX_VISITS):
+        if not stack:
+            break
+        node = stack.pop()
+        if node.op in SUMS or node.op in PRODUCTS:
+            stack += node.inputs
+        elif not is_scalar_constant(node):
+            leaves.append(node.inputs[0] if node.op is sqrt.op else node)
+    return not stack and len(set(leaves)) < len(leaves)
 
 
 def _make_fractions(rng: Any) -> Any:

@@ -64,7 +64,7 @@ class Expansion:
         self.order: dict[Expr, int] = {}
         self.cancelled = 0
 
-    def expand(self, e: Expr, depth: int = MAX_DEPTH) -> Quotient:
+    def expand(self, e: Expr, depth: int = MAX_DEPTH) -> Quotient:  # noqa: C901 - one branch for each op
         """Return an expression as a quotient of polynomials of other expressions."""
         op, inputs = e.op, e.inputs
         if is_scalar_constant(e) and math.isfinite(number := as_number(e)):
@@ -265,19 +265,16 @@ def find_square_root(a: Polynomial) -> tuple[float, Any] | None:
 
 def join_factors(number: float, factors: Iterable[Expr], divisors: Iterable[Any]) -> Any:
     """Return a product divided by others. Divisions come between multiplications, which might overflow."""
-    waiting = list(divisors)
+    above, below = list(factors), list(divisors)
+    waiting = subtract_lists(below, above)
     result: Any = None
-    for factor in factors:
-        same = next((i for i, divisor in enumerate(waiting) if divisor is factor), None)
-        if same is not None:
-            del waiting[same]
-            continue
-        if waiting:
-            factor = factor / waiting.pop(0)
-        result = factor if result is None else result * factor
-    result = (
-        number if result is None else negate(result) if number == -1 else result if number == 1 else number * result
-    )
+    for factor in subtract_lists(above, below):
+        quotient = factor / waiting.pop(0) if waiting else factor
+        result = quotient if result is None else result * quotient
+    if result is None:
+        result = number
+    elif number != 1:
+        result = negate(result) if number == -1 else number * result
     for divisor in waiting:
         result = result / divisor
     return result
