@@ -46,7 +46,7 @@ SUMS = {f.op for f in (add, subtract, negative)}
 
 MAX_TERMS = 6
 
-MAX_VISITS = 16
+MAX_VISITS = 24
 
 
 def _make_shifted(rng: Any) -> Any:
