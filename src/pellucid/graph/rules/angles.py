@@ -7,9 +7,7 @@ from typing import Any
 
 from pellucid.graph.expr import Expr
 from pellucid.graph.ops.elementwise import absolute, square
-from pellucid.graph.ops.logic import equal
 from pellucid.graph.ops.trigonometry import arccos, arcsin, arctan, arctan2, cos, hypot, sin
-from pellucid.graph.ops.where import where
 from pellucid.graph.pattern import Number
 from pellucid.graph.rewrite_rule import rule
 from pellucid.graph.rules.example_operands import draw_positive, draw_two, make_input
@@ -45,21 +43,6 @@ def one_minus_cosine_of_difference(x: Any, y: Any) -> Any:
 
 
 # The angle of a point.
-
-
-def get_radius(x: Any, y: Any) -> Any:
-    """Return the distance from the origin, and 1 at the origin."""
-    return where(equal(hypot(x, y), 0), 1, hypot(x, y))
-
-
-@rule("stabilize", examples=draw_two)
-def sine_of_angle(y: Any, x: Any) -> Any:
-    return sin(arctan2(y, x)), y / get_radius(x, y)
-
-
-@rule("stabilize", examples=draw_two)
-def cosine_of_angle(y: Any, x: Any) -> Any:
-    return cos(arctan2(y, x)), where(equal(hypot(x, y), 0), 1, x) / get_radius(x, y)
 
 
 @rule("stabilize", examples=draw_two)

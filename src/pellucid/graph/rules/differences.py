@@ -369,7 +369,9 @@ def divide_factors(n: Expr, d: Expr) -> Any:
 
 def list_quotient_factors(e: Expr) -> tuple[float, list[Expr], list[Expr]]:
     """Return the number, the other factors and the divisors of a product of quotients."""
-    number, factors, divisors = 1.0, [], []
+    number = 1.0
+    factors: list[Expr] = []
+    divisors: list[Expr] = []
     stack = [(e, True)]
     while stack:
         factor, is_above = stack.pop()

@@ -66,7 +66,8 @@ def root_of_even_power(x: Any, a: Number) -> Any:
 
 def get_norm_of_squares(e: Expr) -> Any:
     """Return the root of a sum of squares and positive numbers as nested `hypot`; None for another expression."""
-    terms, stack = [], [e]
+    terms: list[Any] = []
+    stack = [e]
     while stack:
         term = stack.pop()
         if term.op is add.op:

@@ -38,6 +38,9 @@ Monomial = tuple[tuple[Expr, int], ...]
 Polynomial = dict[Monomial, Fraction]
 ONE: Monomial = ()
 
+Factors = tuple[float, list[Expr], list[Expr]]
+"""A number, the other factors of a numerator, and those of its denominator."""
+
 
 class Quotient(NamedTuple):
     """A polynomial divided by a product of expressions."""
@@ -183,7 +186,7 @@ def subtract_lists(a: Iterable[Expr], b: Iterable[Expr]) -> list[Expr]:
     return [e for e, n in rest.items() for _ in range(n)]
 
 
-def expand_difference(a: Expr, b: Expr | float) -> list[Expr] | None:
+def expand_difference(a: Expr, b: Expr | float) -> Factors | None:
     """Return numerator and denominator factors of ``a - b`` if terms cancel and the rest is accurate, else None."""
     expansion = Expansion(a.dtype)
     try:
@@ -194,7 +197,7 @@ def expand_difference(a: Expr, b: Expr | float) -> list[Expr] | None:
     return write_factors(difference) if expansion.cancelled and difference.numerator else None
 
 
-def write_factors(a: Quotient) -> Any:
+def write_factors(a: Quotient) -> Factors | None:
     """Return the factors of a numerator and of its denominator as a pair; None if a factor has three terms or more."""
     common, rest = split_common_factor(a.numerator)
     factors = [e for e, n in common for _ in range(n)]

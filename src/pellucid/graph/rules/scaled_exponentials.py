@@ -209,7 +209,8 @@ def join(scaled: Scaled) -> Any:
 
 def list_factors(e: Expr) -> tuple[float, list[Expr]]:
     """Return the number and the other factors of a product."""
-    number, factors, stack = 1.0, [], [e]
+    number, stack = 1.0, [e]
+    factors: list[Expr] = []
     while stack:
         factor = stack.pop()
         if is_scalar_constant(factor):
