@@ -19,6 +19,6 @@ from pellucid.graph.rules import (  # isort: skip
     norms,
     remainders,
     angles,
-    differences,
+    algebraic_differences,
     exponential_sums,
 )
