@@ -41,6 +41,7 @@ from pellucid.graph.ops import (
     random_ops,
     ranges,
     reductions,
+    remainders,
     repeat,
     reshape,
     resize,

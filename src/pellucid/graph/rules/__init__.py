@@ -19,6 +19,9 @@ from pellucid.graph.rules import (  # isort: skip
     norms,
     powers_near_one,
     differences,
+    remainders,
+    angles,
+    algebraic_differences,
     homogeneous_scaling,
     exponential_sums,
 )
