@@ -17,6 +17,7 @@ from pellucid.graph.ops import (
     einsum,
     elementwise,
     exponentials,
+    gamma_ratios,
     gradient_transforms,
     hyperbolic,
     index_spec,

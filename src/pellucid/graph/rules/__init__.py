@@ -18,4 +18,5 @@ from pellucid.graph.rules import (  # isort: skip
     catastrophic_cancellation,
     norms,
     exponential_sums,
+    gamma_differences,
 )
