@@ -51,6 +51,7 @@ from pellucid.graph.ops import (
     special,
     split,
     statistics,
+    stirling_remainders,
     train_eval,
     triangular,
     trigonometry,

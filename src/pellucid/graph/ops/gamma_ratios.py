@@ -1,7 +1,7 @@
 r"""Logarithms of ratios of gamma functions, which do not cancel for large arguments.
 
-A difference such as :math:`\log \Gamma(x + d) - \log \Gamma(x)` loses all digits where :math:`x` is large. These ops take
-:math:`d` apart from :math:`x`, and compute differences of Stirling's series term by term. Recurrences shift small
+A difference such as :math:`\log \Gamma(x + d) - \log \Gamma(x)` loses all digits where :math:`x` is large. These ops
+take :math:`d` apart from :math:`x`, and compute differences of Stirling's series term by term. Recurrences shift small
 arguments to where the series is accurate.
 """
 
@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from pellucid.graph.op_decorator import op
-from pellucid.graph.operators import call_op
 from pellucid.graph.ops.elementwise import POSITIVE, evaluate_polynomial
 from pellucid.graph.ops.special import digamma, digamma_derivative, gammaln, polygamma
 from pellucid.graph.precedence import MULTIPLY, TemplatePiece

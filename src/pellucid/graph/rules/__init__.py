@@ -19,4 +19,5 @@ from pellucid.graph.rules import (  # isort: skip
     norms,
     exponential_sums,
     gamma_differences,
+    count_likelihoods,
 )

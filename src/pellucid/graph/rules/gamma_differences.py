@@ -279,6 +279,15 @@ def list_weighted_terms(total: Expr) -> list[tuple[float, Expr]]:
     return terms
 
 
+def add_weighted(terms: Iterable[tuple[float, Any]]) -> Any:
+    """Return the sum of weighted terms."""
+    result: Any = None
+    for weight, e in terms:
+        term = e if abs(weight) == 1 else abs(weight) * e
+        result = combine(result, term, add) if weight > 0 else (-term if result is None else result - term)
+    return result
+
+
 def regroup(total: Expr) -> Any:
     """Return a sum with its gamma functions grouped, or None if that does not help."""
     terms, others, cost = [], [], 0
@@ -292,10 +301,7 @@ def regroup(total: Expr) -> Any:
     if not terms or sum(group.cost for group in groups) >= cost:
         return None
     parts = [(group.weight, group.value) for group in groups]
-    result: Any = None
-    for weight, e in [*sorted(parts, key=lambda part: part[0] < 0), *others]:
-        term = e if abs(weight) == 1 else abs(weight) * e
-        result = combine(result, term, add) if weight > 0 else (-term if result is None else result - term)
+    result = add_weighted([*sorted(parts, key=lambda part: part[0] < 0), *others])
     return 0.0 * total if result is None else result
 
 
@@ -309,7 +315,12 @@ def difference_of_gammaln(x: Any, y: Any) -> Any:
     return x - y, lambda x, y: regroup(x - y) if has_gamma(x) and has_gamma(y) else None
 
 
-@rule("stabilize", examples=lambda rng: (_make_gammas()[0], -2 * _make_gammas()[1]))
+def _make_multiples() -> tuple[Expr, Expr]:
+    above, below = _make_gammas()
+    return above, -2 * below
+
+
+@rule("stabilize", examples=lambda rng: _make_multiples())
 def sum_of_gammaln(x: Any, y: Any) -> Any:
     return x + y, lambda x, y: regroup(x + y) if has_gamma(x) and has_gamma(y) else None
 

@@ -1,0 +1,242 @@
+r"""Likelihoods of counts and rates, in which the leading terms of Stirling's formula cancel.
+
+For example, the Poisson distribution is :math:`k \log m - m - \log k! = -D(k, m) - R(k)` with the divergence
+:math:`D(k, m) = k \log \frac{k}{m} - k + m` and the remainder :math:`R(k) = \log k! - k \log k + k`: C. Loader, Fast
+and Accurate Computation of Binomial Probabilities, 2000. Binomial, negative binomial and beta distributions are sums of two
+such divergences.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import Counter
+from typing import Any, NamedTuple
+
+from pellucid.graph.expr import Expr
+from pellucid.graph.ops.activations import sigmoid
+from pellucid.graph.ops.cumulative import cumsum
+from pellucid.graph.ops.elementwise import negative, true_divide
+from pellucid.graph.ops.exponentials import exp, log, log1p
+from pellucid.graph.ops.gamma_ratios import betaln, log_binomial, log_gamma_ratio
+from pellucid.graph.ops.padding import pad
+from pellucid.graph.ops.reductions import sum
+from pellucid.graph.ops.special import gammaln
+from pellucid.graph.ops.stirling_remainders import (
+    binomial_log_probability,
+    kl_div,
+    log_factorial_remainder,
+    stirling_remainder,
+)
+from pellucid.graph.rewrite_rule import is_scalar_constant, rule
+from pellucid.graph.rules.example_operands import draw_positive, make_input
+from pellucid.graph.rules.gamma_differences import (
+    Form,
+    add_forms,
+    add_weighted,
+    get_form,
+    has_gamma,
+    is_number,
+    list_weighted_terms,
+)
+from pellucid.graph.rules.predicates import as_number
+from pellucid.graph.rules.scaled_exponentials import list_factors
+
+
+class LogTerm(NamedTuple):
+    """A linear form times the logarithm of an expression, as a term of a sum."""
+
+    coefficient: Form
+    operand: Expr
+    position: int
+
+
+def list_log_terms(terms: list[tuple[float, Expr]]) -> list[LogTerm]:
+    found = []
+    for position, (weight, e) in enumerate(terms):
+        number, factors = list_factors(e)
+        logs = [f for f in factors if f.op in (log.op, log1p.op)]
+        rest = [f for f in factors if f not in set(logs)]
+        if len(logs) == 1 and len(rest) <= 1:
+            form = get_form(rest[0], weight * number) if rest else {None: weight * number}
+            x = logs[0].inputs[0]
+            found.append(LogTerm(form, x if logs[0].op is log.op else get_one_plus(x), position))
+    return found
+
+
+def get_one_plus(x: Expr) -> Expr:
+    """Return the operand of the logarithm that log1p computes."""
+    return 1.0 - x.inputs[0] if x.op is negative.op else 1.0 + x
+
+
+def get_singles(terms: list[tuple[float, Expr]]) -> list[tuple[int, float, Expr, bool]]:
+    """Return position, weight, k and whether it is log k!, for each log k! or log gamma(k) in a sum."""
+    found = []
+    for position, (weight, e) in enumerate(terms):
+        if e.op is gammaln.op:
+            found.append((position, weight, e.inputs[0], False))
+        elif e.op is log_gamma_ratio.op and is_scalar_constant(e.inputs[0]) and as_number(e.inputs[0]) == 1:
+            found.append((position, weight, e.inputs[1], True))
+    return found
+
+
+def complete_rate(terms: list[tuple[float, Expr]]) -> list[tuple[float, Expr]] | None:
+    """Return a sum with log k! - k log m + m as a divergence and a remainder; None if it has no such terms."""
+    singles = get_singles(terms)
+    logs = list_log_terms(terms) if singles else []
+    for position, weight, k, is_factorial in singles if logs else ():
+        used = {position}
+        factors: Counter[Expr] = Counter()
+        rest, number = [], 1.0
+        for term in logs:
+            left = add_forms(term.coefficient, get_form(k, weight))
+            if not is_number(left):
+                continue
+            used.add(term.position)
+            scale, parts = list_factors(term.operand)
+            number *= scale
+            factors.update(parts)
+            rest += [(left[None], log(term.operand))] if left else []
+        if len(used) == 1:
+            continue
+        linear = find_multiple(terms, weight * number, factors, used)
+        if linear is None:
+            continue
+        others = [term for i, term in enumerate(terms) if i not in used | {linear}]
+        multiple, e = terms[linear]
+        rate = e if multiple == weight else (multiple / weight) * e
+        rest += [] if is_factorial else [(-weight, log(k))]
+        if rate is not k:
+            return [(weight, log_factorial_remainder(k)), (weight, kl_div(k, rate)), *rest, *others]
+        power = math.fsum(c for c, term in rest if term is log(k))
+        rest = [(c, term) for c, term in rest if term is not log(k)]
+        if power == -weight / 2:
+            return [(weight, stirling_remainder(k)), *rest, *others]
+        rest += [(power, log(k))] if power else []
+        return [(weight, log_factorial_remainder(k)), *rest, *others]
+    return None
+
+
+def find_multiple(terms: list[tuple[float, Expr]], number: float, factors: Counter[Expr], used: set[int]) -> int | None:
+    """Return the position of the term that is a number times a product of factors."""
+    for position, (weight, e) in enumerate(terms):
+        scale, parts = list_factors(e)
+        if position not in used and weight * scale == number and Counter(parts) == factors:
+            return position
+    return None
+
+
+def complete_binomial(terms: list[tuple[float, Expr]]) -> list[tuple[float, Expr]] | None:
+    """Return a sum with a binomial coefficient and its two powers as a log-probability; None if it has none."""
+    coefficients = [(i, w, e) for i, (w, e) in enumerate(terms) if e.op in (log_binomial.op, betaln.op)]
+    logs = list_log_terms(terms) if coefficients else []
+    for position, weight, e in coefficients if len(logs) > 1 else ():
+        is_beta = e.op is betaln.op
+        scale = -weight if is_beta else weight
+        for first, second in itertools.permutations(logs, 2):
+            lefts = []
+            for term, count in zip((first, second), e.inputs, strict=True):
+                forms = [(add_forms(term.coefficient, get_form(count, scale), -s), s) for s in (1, -1)]
+                lefts += [(form, s) for form, s in forms if is_number(form)][:1]
+            if len(lefts) < 2:
+                continue
+            (left, s), (right, t) = lefts
+            logit = get_logit(first.operand, s, second.operand, t)
+            if logit is None:
+                continue
+            a, b = e.inputs
+            used = {position, first.position, second.position}
+            rest = [
+                (form[None], log(term.operand)) for form, term in ((left, first), (right, second)) if form.get(None)
+            ]
+            # gamma(a) gamma(b) / gamma(a + b) is (1 / a + 1 / b) / binomial(a + b, a)
+            rest += [(-scale, log(1 / a + 1 / b))] if is_beta else []
+            others = [term for i, term in enumerate(terms) if i not in used]
+            return [(scale, binomial_log_probability(a, b, logit)), *rest, *others]
+    return None
+
+
+def get_logit(p: Expr, s: int, q: Expr, t: int) -> Any:
+    """Return ``log(p / q)`` if ``p ** s + q ** t`` is 1; otherwise None."""
+    if s == t == 1 and add_forms(get_form(p), get_form(q)) == {None: 1.0}:
+        return log(p) - log(q)
+    if s == t == -1:  # p is 1 + y / x, and q is 1 + x / y
+        parts = [add_forms(get_form(e), {None: 1.0}, -1) for e in (p, q)]
+        if all(len(form) == 1 and set(form.values()) == {1.0} for form in parts):
+            (u,), (v,) = parts
+            if u is not None and v is not None and u.op is v.op is true_divide.op and u.inputs == v.inputs[::-1]:
+                return log(u.inputs[1]) - log(u.inputs[0])
+    return None
+
+
+def complete(total: Expr) -> Any:
+    """Return a sum whose leading terms are cancelled, or None if it has none."""
+    terms = list_weighted_terms(total)
+    if len(terms) < 3 or any(e.dtype != total.dtype for _, e in terms):
+        return None
+    found = complete_rate(terms) or complete_binomial(terms)
+    return None if found is None else add_weighted(sorted(found, key=lambda term: term[0] < 0))
+
+
+def _make_poisson() -> tuple[Expr, Expr]:
+    k, m = exp(make_input("k")), exp(make_input("m"))
+    return k * log(m) - m, log_gamma_ratio(1.0, k)
+
+
+@rule("stabilize", when="counts and rates are nonnegative", examples=lambda rng: _make_poisson())
+def difference_of_count_terms(x: Any, y: Any) -> Any:
+    return x - y, lambda x, y: complete(x - y) if has_gamma(x) or has_gamma(y) else None
+
+
+def _make_binomial() -> tuple[Expr, Expr]:
+    a, b, p = exp(make_input("a")), exp(make_input("b")), sigmoid(make_input("p"))
+    return log_binomial(a, b) + a * log(p), b * log(1 - p)
+
+
+@rule("stabilize", when="counts and rates are nonnegative", examples=lambda rng: _make_binomial())
+def sum_of_count_terms(x: Any, y: Any) -> Any:
+    return x + y, lambda x, y: complete(x + y) if has_gamma(x) or has_gamma(y) else None
+
+
+def sum_binomials(x: Expr, axis: Any, keepdims: bool) -> Any:
+    """Return the logarithm of a multinomial coefficient as a sum of binomial coefficients, which are positive."""
+    if len(axis) != 1:
+        return None
+    widths = [(1, 0) if i == axis[0] else (0, 0) for i in range(x.ndim)]
+    before = pad(x, pad_width=widths)[tuple(slice(None, -1) if i == axis[0] else slice(None) for i in range(x.ndim))]
+    return sum(log_binomial(x, cumsum(before, axis=axis[0])), axis=axis, keepdims=keepdims)
+
+
+def _draw_counts(rng: Any) -> Any:
+    return draw_positive(rng), (1,), False
+
+
+@rule("stabilize", examples=_draw_counts)
+def multinomial_coefficient(x: Any, axis: Any, keepdims: Any) -> Any:
+    total = sum(x, axis=axis, keepdims=keepdims)
+    parts = sum(log_gamma_ratio(1, x), axis=axis, keepdims=keepdims)
+    return log_gamma_ratio(1, total) - parts, sum_binomials
+
+
+def divide_by_counts(x: Expr, axis: Any, keepdims: bool) -> Any:
+    coefficient = sum_binomials(x, axis, keepdims)
+    if coefficient is None:
+        return None
+    reciprocals = sum(log(x), axis=axis, keepdims=keepdims)
+    return coefficient + (reciprocals - log(sum(x, axis=axis, keepdims=keepdims)))
+
+
+@rule("stabilize", when="x > 0", examples=_draw_counts)
+def multivariate_beta(x: Any, axis: Any, keepdims: Any) -> Any:
+    total = sum(x, axis=axis, keepdims=keepdims)
+    return gammaln(total) - sum(gammaln(x), axis=axis, keepdims=keepdims), divide_by_counts
+
+
+@rule("stabilize", when="x > 0", examples=_draw_counts)
+def inverse_multivariate_beta(x: Any, axis: Any, keepdims: Any) -> Any:
+    def negate_quotient(x: Expr, axis: Any, keepdims: bool) -> Any:
+        found = divide_by_counts(x, axis, keepdims)
+        return None if found is None else -found
+
+    total = sum(x, axis=axis, keepdims=keepdims)
+    return sum(gammaln(x), axis=axis, keepdims=keepdims) - gammaln(total), negate_quotient
