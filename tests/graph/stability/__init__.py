@@ -1,6 +1,6 @@
 """Expressions in which naive evaluation loses digits or overflows, with their values and gradients to 50 digits."""
 
-from . import cancellation, hyperbolic, logistic, ranges, sums
+from . import cancellation, gamma, hyperbolic, logistic, ranges, sums
 from .case import Case
 
 FAMILIES: dict[str, list[Case]] = {
@@ -9,6 +9,7 @@ FAMILIES: dict[str, list[Case]] = {
     "hyperbolic": hyperbolic.CASES,
     "cancellation": cancellation.CASES,
     "ranges": ranges.CASES,
+    "gamma": gamma.CASES,
 }
 CASES = [row for rows in FAMILIES.values() for row in rows]
 

@@ -15,10 +15,11 @@ from pellucid.graph.ops.gamma_ratios import (
     STIRLING,
     apply,
     digamma_difference,
+    divide_difference,
     get_digamma_series,
     log_gamma_ratio,
 )
-from pellucid.graph.ops.special import digamma, digamma_derivative, gammaln
+from pellucid.graph.ops.special import digamma, digamma_derivative, gammaln, polygamma
 from pellucid.graph.precedence import ADD, TemplatePiece
 
 HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
@@ -27,6 +28,18 @@ HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
 def get_series_start(x: Any) -> float:
     """Return the argument from which the series is exact in the precision of a dtype."""
     return SHIFT if x.dtype.itemsize > 4 else 3
+
+
+ATANH = [2 / (2 * k + 3) for k in range(14)]
+r"""Coefficients of :math:`2 (\operatorname{artanh} r - r) / r^3` at even powers of :math:`r`."""
+
+
+def subtract_log1p(xp: Any, t: Any) -> Any:
+    r"""Return :math:`t - \log(1 + t)` without cancellation."""
+    near = xp.abs(t) < 0.4
+    s, far = xp.where(near, t, 0 * t), xp.where(near, 0 * t, t)
+    r = s / (2 + s)
+    return xp.where(near, r * (s - r * r * evaluate_polynomial(ATANH, r * r)), far - xp.log1p(far))
 
 
 def compute_stirling_series(xp: Any, x: Any) -> Any:
@@ -142,10 +155,6 @@ def log_factorial_remainder(xp: Any, x: Any) -> Any:
     return xp.where(x < start, near, compute_stirling_series(xp, large) + 0.5 * xp.log(large))
 
 
-ATANH = [2 / (2 * k + 3) for k in range(14)]
-r"""Coefficients of :math:`2 (\operatorname{artanh} r - r) / r^3` at even powers of :math:`r`."""
-
-
 def _kl_div_grad(g: Any, y: Any, k: Any, m: Any) -> Any:
     near = call_op("abs", k - m) < 0.5 * m
     far = 2 * log(call_op("sqrt", call_op("where", near, 1, k)) / call_op("sqrt", call_op("where", near, 1, m)))
@@ -183,15 +192,12 @@ def kl_div(xp: Any, x: Any, y: Any) -> Any:
     positive = x > 0
     base = xp.where(positive, x, xp.ones_like(x))
     t = xp.where(positive, (y - base) / base, xp.ones_like(x))
-    near, far = xp.abs(t) < 0.4, xp.logical_or(t > 1e30, xp.equal(x, 0))
-    s = xp.where(near, t, 0 * t)
-    r = s / (2 + s)
-    series = r * (s - r * r * evaluate_polynomial(ATANH, r * r))
+    far = xp.logical_or(t > 1e30, xp.equal(x, 0))
     # log1p(t) is log(y / x). The quotient of roots does not underflow.
     low = t < -0.5
     moderate = xp.where(xp.logical_or(far, low), 0 * t, t)
-    logarithm = xp.where(low, 2 * xp.log(xp.sqrt(xp.where(low, y, base)) / xp.sqrt(base)), xp.log1p(moderate))
-    found = xp.where(far, y, base * xp.where(near, series, xp.where(low, t, moderate) - logarithm))
+    logarithm = 2 * xp.log(xp.sqrt(xp.where(low, y, base)) / xp.sqrt(base))
+    found = xp.where(far, y, base * xp.where(low, t - logarithm, subtract_log1p(xp, moderate)))
     return xp.where(xp.logical_or(x < 0, y < 0), 0 * x * y + math.nan, found)
 
 
@@ -238,3 +244,81 @@ def binomial_log_probability(xp: Any, successes: Any, failures: Any, logit: Any)
     remainders = [apply(xp, log_factorial_remainder, x) for x in (n, a, b)]
     smooth = remainders[0] - remainders[1] - remainders[2]
     return smooth - apply(xp, kl_div, a, n * p) - apply(xp, kl_div, b, n * q)
+
+
+@op(
+    tex=r"\log \frac{{\Gamma({0:_} + {1:>})}}{{\Gamma({0:_}) {0:^}^{{{1:_}}}}}",
+    floats=True,
+    composite=True,
+    domain=(POSITIVE, POSITIVE),
+    edge=(1e-8, 1.0, 20.0, 1e8),
+    grad=lambda g, y, x, d: (g * digamma_difference_remainder(x, d), g * (digamma(x + d) - log(x))),
+    cost=150,
+)
+def log_gamma_ratio_remainder(xp: Any, x: Any, d: Any) -> Any:
+    r"""Remainder of the ratio of gamma functions, :math:`\log \frac{\Gamma(x + d)}{\Gamma(x) \, x^d}`.
+
+    It tends to 0 for large :math:`x`, as :math:`d (d - 1) / (2 x)`.
+
+    Parameters
+    ----------
+    x : Expr, array or number
+        Positive numbers.
+    d : Expr, array or number
+        Difference of the arguments. It broadcasts with ``x``.
+
+    Returns
+    -------
+    Expr
+        The broadcast shape.
+
+    Examples
+    --------
+    >>> pel.function([], pel.log_gamma_ratio_remainder(1e4, 0.5))()
+    np.float32(-1.2500001e-05)
+    """
+    start = get_series_start(x)
+    is_large = xp.minimum(x, x + d) >= start
+    one = xp.ones_like(x + d)
+    base, step = xp.where(is_large, x, start * one), xp.where(is_large, d, 0 * one)
+    small, rest = xp.where(is_large, one, x), xp.where(is_large, 0 * one, d)
+    near = apply(xp, log_gamma_ratio, small, rest) - rest * xp.log(small)
+    u = step / base
+    y, z = 1 / base, 1 / (base + step)
+    squares = (z + y) * divide_difference(STIRLING, z * z, y * y)
+    remainder = -(u * z) * (evaluate_polynomial(STIRLING, z * z) + y * squares)
+    far = (step - 0.5) * xp.log1p(u) - base * subtract_log1p(xp, u) + remainder
+    return xp.where(is_large, far, near)
+
+
+@op(
+    tex=r"\left(\psi({0:_} + {1:>}) - \psi({0:_}) - \frac{{{1:_}}}{{{0:_}}}\right)",
+    floats=True,
+    composite=True,
+    domain=(POSITIVE, POSITIVE),
+    edge=(1e-3, 1.0, 20.0, 1e8),
+    grad=lambda g, y, x, d: (
+        g * (digamma_difference(x, d, n=1) + d / x / x),
+        g * (polygamma(1, x + d) - 1 / x),
+    ),
+    cost=120,
+    behind="log_gamma_ratio_remainder",
+)
+def digamma_difference_remainder(xp: Any, x: Any, d: Any) -> Any:
+    r"""Remainder of a difference of digamma functions, :math:`\psi(x + d) - \psi(x) - d / x`.
+
+    Examples
+    --------
+    >>> x = pel.scalar("x")
+    >>> pel.grad(pel.log_gamma_ratio_remainder(x, 0.5), x)
+    digamma_difference_remainder(x, 0.5)
+    """
+    start = get_series_start(x)
+    is_large = xp.minimum(x, x + d) >= start
+    one = xp.ones_like(x + d)
+    base, step = xp.where(is_large, x, start * one), xp.where(is_large, d, 0 * one)
+    small, rest = xp.where(is_large, one, x), xp.where(is_large, 0 * one, d)
+    u = step / base
+    y, z = 1 / base, 1 / (base + step)
+    far = -(u * z) * divide_difference(get_digamma_series(0), z, y) - subtract_log1p(xp, u)
+    return xp.where(is_large, far, apply(xp, digamma_difference, small, rest) - rest / small)

@@ -2,8 +2,8 @@ r"""Likelihoods of counts and rates, in which the leading terms of Stirling's fo
 
 For example, the Poisson distribution is :math:`k \log m - m - \log k! = -D(k, m) - R(k)` with the divergence
 :math:`D(k, m) = k \log \frac{k}{m} - k + m` and the remainder :math:`R(k) = \log k! - k \log k + k`: C. Loader, Fast
-and Accurate Computation of Binomial Probabilities, 2000. Binomial, negative binomial and beta distributions are sums of two
-such divergences.
+and Accurate Computation of Binomial Probabilities, 2000. Binomial, negative binomial and beta distributions are sums of
+two such divergences.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ import math
 from collections import Counter
 from typing import Any, NamedTuple
 
-from pellucid.graph.expr import Expr
-from pellucid.graph.ops.activations import sigmoid
+import numpy as np
+
+from pellucid.graph.expr import Expr, constant
+from pellucid.graph.ops.activations import softplus
 from pellucid.graph.ops.cumulative import cumsum
-from pellucid.graph.ops.elementwise import negative, true_divide
+from pellucid.graph.ops.elementwise import negative, sqrt, true_divide
 from pellucid.graph.ops.exponentials import exp, log, log1p
 from pellucid.graph.ops.gamma_ratios import betaln, log_binomial, log_gamma_ratio
 from pellucid.graph.ops.padding import pad
@@ -26,8 +28,10 @@ from pellucid.graph.ops.stirling_remainders import (
     binomial_log_probability,
     kl_div,
     log_factorial_remainder,
+    log_gamma_ratio_remainder,
     stirling_remainder,
 )
+from pellucid.graph.ops.trigonometry import sin
 from pellucid.graph.rewrite_rule import is_scalar_constant, rule
 from pellucid.graph.rules.example_operands import draw_positive, make_input
 from pellucid.graph.rules.gamma_differences import (
@@ -169,17 +173,49 @@ def get_logit(p: Expr, s: int, q: Expr, t: int) -> Any:
     return None
 
 
+def get_multiple(e: Expr) -> tuple[float, Counter[Expr], int]:
+    """Return a number, factors and the power 1 or -1 of the factors, whose product is an expression."""
+    power = 1
+    if e.op is true_divide.op and is_scalar_constant(e.inputs[0]):
+        number, factors = list_factors(e.inputs[1])
+        return (as_number(e.inputs[0]) / number if number else 0.0), Counter(factors), -power
+    number, factors = list_factors(e)
+    return number, Counter(factors), power
+
+
+def complete_ratio(terms: list[tuple[float, Expr]]) -> list[tuple[float, Expr]] | None:
+    """Return a sum with the logarithm of gamma(x + d) / gamma(x) / x ** d as a remainder; None if it has none."""
+    ratios = [(i, w, e) for i, (w, e) in enumerate(terms) if e.op is log_gamma_ratio.op]
+    logs = list_log_terms(terms) if ratios else []
+    for position, weight, e in ratios if logs else ():
+        x, d = e.inputs
+        if is_scalar_constant(x) or not is_scalar_constant(d):
+            continue
+        number, factors, _ = get_multiple(x)
+        for term in logs:
+            scale, parts, power = get_multiple(term.operand)
+            if term.coefficient != {None: -weight * as_number(d) * power} or parts != factors or scale * number <= 0:
+                continue
+            # log(scale * (x / number) ** power) is log(x) * power and a number.
+            number = term.coefficient[None] * (math.log(scale) - power * math.log(number))
+            others = [t for i, t in enumerate(terms) if i not in (position, term.position)]
+            if number:
+                others.append((math.copysign(1, number), constant(np.asarray(abs(number)).astype(e.dtype))))
+            return [(weight, log_gamma_ratio_remainder(x, d)), *others]
+    return None
+
+
 def complete(total: Expr) -> Any:
     """Return a sum whose leading terms are cancelled, or None if it has none."""
     terms = list_weighted_terms(total)
     if len(terms) < 3 or any(e.dtype != total.dtype for _, e in terms):
         return None
-    found = complete_rate(terms) or complete_binomial(terms)
+    found = complete_ratio(terms) or complete_rate(terms) or complete_binomial(terms)
     return None if found is None else add_weighted(sorted(found, key=lambda term: term[0] < 0))
 
 
 def _make_poisson() -> tuple[Expr, Expr]:
-    k, m = exp(make_input("k")), exp(make_input("m"))
+    k, m = softplus(make_input("k")), softplus(make_input("m"))
     return k * log(m) - m, log_gamma_ratio(1.0, k)
 
 
@@ -189,7 +225,7 @@ def difference_of_count_terms(x: Any, y: Any) -> Any:
 
 
 def _make_binomial() -> tuple[Expr, Expr]:
-    a, b, p = exp(make_input("a")), exp(make_input("b")), sigmoid(make_input("p"))
+    a, b, p = exp(make_input("a")), exp(make_input("b")), sin(softplus(make_input("p")))
     return log_binomial(a, b) + a * log(p), b * log(1 - p)
 
 
@@ -240,3 +276,12 @@ def inverse_multivariate_beta(x: Any, axis: Any, keepdims: Any) -> Any:
 
     total = sum(x, axis=axis, keepdims=keepdims)
     return sum(gammaln(x), axis=axis, keepdims=keepdims) - gammaln(total), negate_quotient
+
+
+def _make_scaled_ratio() -> tuple[Expr, Expr]:
+    return log_gamma_ratio(exp(make_input("x")), 0.5), softplus(make_input("y"))
+
+
+@rule("stabilize", when="y > 0", examples=lambda rng: _make_scaled_ratio())
+def exp_of_gamma_ratio_times_root(x: Any, y: Any) -> Any:
+    return exp(x) * sqrt(y), lambda x, y: exp(x + 0.5 * log(y)) if has_gamma(x) else None
