@@ -20,7 +20,7 @@ from pellucid.graph.ops.gamma_ratios import (
     log_gamma_ratio,
 )
 from pellucid.graph.ops.special import digamma, digamma_derivative, gammaln, polygamma
-from pellucid.graph.precedence import ADD, TemplatePiece
+from pellucid.graph.precedence import ADD, MULTIPLY, TemplatePiece
 
 HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
 
@@ -322,3 +322,49 @@ def digamma_difference_remainder(xp: Any, x: Any, d: Any) -> Any:
     y, z = 1 / base, 1 / (base + step)
     far = -(u * z) * divide_difference(get_digamma_series(0), z, y) - subtract_log1p(xp, u)
     return xp.where(is_large, far, apply(xp, digamma_difference, small, rest) - rest / small)
+
+
+@op(
+    tex=r"{0} \log\left(1 + \frac{{{1:_}}}{{{0:_}}}\right)",
+    tex_precedence=MULTIPLY,
+    floats=True,
+    composite=True,
+    domain=(POSITIVE, POSITIVE),
+    edge=(1e-8, 1.0, 1e8),
+    grad=lambda g, y, x, s: (g * log1p_minus_fraction(x, s), g * (x / (x + s))),
+    cost=20,
+)
+def scaled_log1p(xp: Any, x: Any, s: Any) -> Any:
+    r"""Product :math:`x \log(1 + s / x)`, which tends to :math:`s` for large :math:`x`.
+
+    Its gradient with respect to :math:`x` does not cancel there.
+
+    Examples
+    --------
+    >>> pel.function([], pel.scaled_log1p(1e8, 2.0))()
+    np.float32(2.0)
+    """
+    return x * xp.log1p(s / x)
+
+
+@op(
+    tex=r"\left(\log\left(1 + \frac{{{1:_}}}{{{0:_}}}\right) - \frac{{{1:_}}}{{{0:_} + {1:>}}}\right)",
+    floats=True,
+    composite=True,
+    domain=(POSITIVE, POSITIVE),
+    edge=(1e-8, 1.0, 1e8),
+    grad=lambda g, y, x, s: (-g * (s / x) * (s / (x + s)) / (x + s), g * (s / (x + s)) / (x + s)),
+    cost=40,
+    behind="scaled_log1p",
+)
+def log1p_minus_fraction(xp: Any, x: Any, s: Any) -> Any:
+    r"""Derivative of `scaled_log1p`, :math:`\log(1 + s / x) - s / (x + s)`.
+
+    Examples
+    --------
+    >>> x = pel.scalar("x")
+    >>> pel.grad(pel.scaled_log1p(x, 2.0), x)
+    log1p_minus_fraction(x, 2)
+    """
+    # log(1 + s / x) is -log(1 - s / (x + s)).
+    return subtract_log1p(xp, -s / (x + s))

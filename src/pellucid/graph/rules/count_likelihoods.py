@@ -23,12 +23,13 @@ from pellucid.graph.ops.exponentials import exp, log, log1p
 from pellucid.graph.ops.gamma_ratios import betaln, log_binomial, log_gamma_ratio
 from pellucid.graph.ops.padding import pad
 from pellucid.graph.ops.reductions import sum
-from pellucid.graph.ops.special import gammaln
+from pellucid.graph.ops.special import gammaln, xlog1py, xlogy
 from pellucid.graph.ops.stirling_remainders import (
     binomial_log_probability,
     kl_div,
     log_factorial_remainder,
     log_gamma_ratio_remainder,
+    scaled_log1p,
     stirling_remainder,
 )
 from pellucid.graph.ops.trigonometry import sin
@@ -38,6 +39,7 @@ from pellucid.graph.rules.gamma_differences import (
     Form,
     add_forms,
     add_weighted,
+    build_form,
     get_form,
     has_gamma,
     is_number,
@@ -45,6 +47,8 @@ from pellucid.graph.rules.gamma_differences import (
 )
 from pellucid.graph.rules.predicates import as_number
 from pellucid.graph.rules.scaled_exponentials import list_factors
+
+LOGARITHMS = {f.op for f in (log, log1p, xlogy, xlog1py)}
 
 
 class LogTerm(NamedTuple):
@@ -59,12 +63,14 @@ def list_log_terms(terms: list[tuple[float, Expr]]) -> list[LogTerm]:
     found = []
     for position, (weight, e) in enumerate(terms):
         number, factors = list_factors(e)
-        logs = [f for f in factors if f.op in (log.op, log1p.op)]
-        rest = [f for f in factors if f not in set(logs)]
+        logs = [f for f in factors if f.op in LOGARITHMS]
+        rest = [f for f in factors if f.op not in LOGARITHMS]
+        if len(logs) == 1 and logs[0].op in (xlogy.op, xlog1py.op):
+            rest.append(logs[0].inputs[0])
         if len(logs) == 1 and len(rest) <= 1:
             form = get_form(rest[0], weight * number) if rest else {None: weight * number}
-            x = logs[0].inputs[0]
-            found.append(LogTerm(form, x if logs[0].op is log.op else get_one_plus(x), position))
+            x = logs[0].inputs[-1]
+            found.append(LogTerm(form, get_one_plus(x) if logs[0].op in (log1p.op, xlog1py.op) else x, position))
     return found
 
 
@@ -164,12 +170,6 @@ def get_logit(p: Expr, s: int, q: Expr, t: int) -> Any:
     """Return ``log(p / q)`` if ``p ** s + q ** t`` is 1; otherwise None."""
     if s == t == 1 and add_forms(get_form(p), get_form(q)) == {None: 1.0}:
         return log(p) - log(q)
-    if s == t == -1:  # p is 1 + y / x, and q is 1 + x / y
-        parts = [add_forms(get_form(e), {None: 1.0}, -1) for e in (p, q)]
-        if all(len(form) == 1 and set(form.values()) == {1.0} for form in parts):
-            (u,), (v,) = parts
-            if u is not None and v is not None and u.op is v.op is true_divide.op and u.inputs == v.inputs[::-1]:
-                return log(u.inputs[1]) - log(u.inputs[0])
     return None
 
 
@@ -207,8 +207,8 @@ def complete_ratio(terms: list[tuple[float, Expr]]) -> list[tuple[float, Expr]] 
 
 def complete(total: Expr) -> Any:
     """Return a sum whose leading terms are cancelled, or None if it has none."""
-    terms = list_weighted_terms(total)
-    if len(terms) < 3 or any(e.dtype != total.dtype for _, e in terms):
+    terms = list_weighted_terms(total, lambda e: has_gamma(e) or any(i.op is log.op for i in e.inputs))
+    if len(terms) < 2 or any(e.dtype != total.dtype for _, e in terms):
         return None
     found = complete_ratio(terms) or complete_rate(terms) or complete_binomial(terms)
     return None if found is None else add_weighted(sorted(found, key=lambda term: term[0] < 0))
@@ -278,6 +278,25 @@ def inverse_multivariate_beta(x: Any, axis: Any, keepdims: Any) -> Any:
     return sum(gammaln(x), axis=axis, keepdims=keepdims) - gammaln(total), negate_quotient
 
 
+def _make_multiple() -> tuple[Expr, Expr, Expr]:
+    x = 3 + make_input("x")
+    return (x + 1) / 2, make_input("s"), x
+
+
+@rule("stabilize", examples=lambda rng: _make_multiple())
+def multiple_of_log1p_of_quotient(n: Any, s: Any, x: Any) -> Any:
+    def split(n: Expr, s: Expr, x: Expr) -> Any:
+        form = get_form(n)
+        weight = form.pop(x, 0.0)
+        if not weight or is_scalar_constant(s):
+            return None
+        product = scaled_log1p(x, s)
+        product = product if weight == 1 else weight * product
+        return product + build_form(form) * log1p(s / x) if form else product
+
+    return n * log1p(s / x), split
+
+
 def _make_scaled_ratio() -> tuple[Expr, Expr]:
     return log_gamma_ratio(exp(make_input("x")), 0.5), softplus(make_input("y"))
 
@@ -285,3 +304,8 @@ def _make_scaled_ratio() -> tuple[Expr, Expr]:
 @rule("stabilize", when="y > 0", examples=lambda rng: _make_scaled_ratio())
 def exp_of_gamma_ratio_times_root(x: Any, y: Any) -> Any:
     return exp(x) * sqrt(y), lambda x, y: exp(x + 0.5 * log(y)) if has_gamma(x) else None
+
+
+@rule("stabilize", when="y > 0", examples=lambda rng: _make_scaled_ratio())
+def exp_of_gamma_ratio_over_root(x: Any, y: Any) -> Any:
+    return exp(x) / sqrt(y), lambda x, y: exp(x - 0.5 * log(y)) if has_gamma(x) else None

@@ -7,7 +7,7 @@ arguments add up become `log_binomial` or `betaln`.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -261,18 +261,18 @@ def has_gamma(e: Expr) -> bool:
     return False
 
 
-def list_weighted_terms(total: Expr) -> list[tuple[float, Expr]]:
-    """Return the terms of a sum with their numeric factors. Multiples of sums with gamma functions are opened."""
+def list_weighted_terms(total: Expr, opens: Callable[[Expr], bool] = has_gamma) -> list[tuple[float, Expr]]:
+    """Return the terms of a sum with their numeric factors. A test selects the multiples of sums that are opened."""
     terms, stack = [], [(1.0, total)]
     while stack:
         weight, e = stack.pop()
-        if e.op in (add.op, subtract.op) and len(terms) + len(stack) <= MAX_TERMS and (weight == 1 or has_gamma(e)):
+        if e.op in (add.op, subtract.op) and len(terms) + len(stack) <= MAX_TERMS and (weight == 1 or opens(e)):
             stack += [(-weight if e.op is subtract.op else weight, e.inputs[1]), (weight, e.inputs[0])]
         elif e.op is negative.op:
             stack.append((-weight, e.inputs[0]))
         else:
             number, factors = list_factors(e)
-            if len(factors) == 1 and number and has_gamma(factors[0]) and factors[0] is not e:
+            if len(factors) == 1 and number and opens(factors[0]) and factors[0] is not e:
                 stack.append((weight * number, factors[0]))
             else:
                 terms.append((weight, e))
