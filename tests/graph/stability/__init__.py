@@ -1,6 +1,6 @@
 """Expressions in which naive evaluation loses digits or overflows, with their values and gradients to 50 digits."""
 
-from . import cancellation, gamma, hyperbolic, logistic, ranges, sums
+from . import cancellation, hyperbolic, log_gamma, logistic, ranges, sums
 from .case import Case
 
 FAMILIES: dict[str, list[Case]] = {
@@ -9,7 +9,7 @@ FAMILIES: dict[str, list[Case]] = {
     "hyperbolic": hyperbolic.CASES,
     "cancellation": cancellation.CASES,
     "ranges": ranges.CASES,
-    "gamma": gamma.CASES,
+    "log_gamma": log_gamma.CASES,
 }
 CASES = [row for rows in FAMILIES.values() for row in rows]
 

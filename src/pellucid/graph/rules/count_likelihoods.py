@@ -8,6 +8,7 @@ two such divergences.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections import Counter
@@ -21,7 +22,6 @@ from pellucid.graph.ops.cumulative import cumsum
 from pellucid.graph.ops.elementwise import negative, sqrt, true_divide
 from pellucid.graph.ops.exponentials import exp, log, log1p
 from pellucid.graph.ops.gamma_ratios import betaln, log_binomial, log_gamma_ratio
-from pellucid.graph.ops.padding import pad
 from pellucid.graph.ops.reductions import sum
 from pellucid.graph.ops.special import gammaln, xlog1py, xlogy
 from pellucid.graph.ops.stirling_remainders import (
@@ -234,13 +234,13 @@ def sum_of_count_terms(x: Any, y: Any) -> Any:
     return x + y, lambda x, y: complete(x + y) if has_gamma(x) or has_gamma(y) else None
 
 
-def sum_binomials(x: Expr, axis: Any, keepdims: bool) -> Any:
-    """Return the logarithm of a multinomial coefficient as a sum of binomial coefficients, which are positive."""
+def sum_along(function: Any, x: Expr, axis: Any, keepdims: bool) -> Any:
+    """Return the sum of a function of each element but the first and the sum of those before it."""
     if len(axis) != 1:
         return None
-    widths = [(1, 0) if i == axis[0] else (0, 0) for i in range(x.ndim)]
-    before = pad(x, pad_width=widths)[tuple(slice(None, -1) if i == axis[0] else slice(None) for i in range(x.ndim))]
-    return sum(log_binomial(x, cumsum(before, axis=axis[0])), axis=axis, keepdims=keepdims)
+    before, after = ((slice(None),) * n for n in (axis[0], x.ndim - axis[0] - 1))
+    later, earlier = ((*before, part, *after) for part in (slice(1, None), slice(None, -1)))
+    return sum(function(x[later], cumsum(x, axis=axis[0])[earlier]), axis=axis, keepdims=keepdims)
 
 
 def _draw_counts(rng: Any) -> Any:
@@ -251,35 +251,28 @@ def _draw_counts(rng: Any) -> Any:
 def multinomial_coefficient(x: Any, axis: Any, keepdims: Any) -> Any:
     total = sum(x, axis=axis, keepdims=keepdims)
     parts = sum(log_gamma_ratio(1, x), axis=axis, keepdims=keepdims)
-    return log_gamma_ratio(1, total) - parts, sum_binomials
+    return log_gamma_ratio(1, total) - parts, functools.partial(sum_along, log_binomial)
 
 
-def divide_by_counts(x: Expr, axis: Any, keepdims: bool) -> Any:
-    coefficient = sum_binomials(x, axis, keepdims)
-    if coefficient is None:
-        return None
-    reciprocals = sum(log(x), axis=axis, keepdims=keepdims)
-    return coefficient + (reciprocals - log(sum(x, axis=axis, keepdims=keepdims)))
-
-
-@rule("stabilize", when="x > 0", examples=_draw_counts)
+@rule("stabilize", examples=_draw_counts)
 def multivariate_beta(x: Any, axis: Any, keepdims: Any) -> Any:
     total = sum(x, axis=axis, keepdims=keepdims)
-    return gammaln(total) - sum(gammaln(x), axis=axis, keepdims=keepdims), divide_by_counts
+    parts = sum(gammaln(x), axis=axis, keepdims=keepdims)
+    return parts - gammaln(total), functools.partial(sum_along, betaln)
 
 
-@rule("stabilize", when="x > 0", examples=_draw_counts)
+@rule("stabilize", examples=_draw_counts)
 def inverse_multivariate_beta(x: Any, axis: Any, keepdims: Any) -> Any:
-    def negate_quotient(x: Expr, axis: Any, keepdims: bool) -> Any:
-        found = divide_by_counts(x, axis, keepdims)
+    def negate_sum(x: Expr, axis: Any, keepdims: bool) -> Any:
+        found = sum_along(betaln, x, axis, keepdims)
         return None if found is None else -found
 
     total = sum(x, axis=axis, keepdims=keepdims)
-    return sum(gammaln(x), axis=axis, keepdims=keepdims) - gammaln(total), negate_quotient
+    return gammaln(total) - sum(gammaln(x), axis=axis, keepdims=keepdims), negate_sum
 
 
 def _make_multiple() -> tuple[Expr, Expr, Expr]:
-    x = 3 + make_input("x")
+    x = softplus(make_input("x"))
     return (x + 1) / 2, make_input("s"), x
 
 
