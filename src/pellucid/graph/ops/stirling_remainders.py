@@ -366,5 +366,7 @@ def log1p_minus_fraction(xp: Any, x: Any, s: Any) -> Any:
     >>> pel.grad(pel.scaled_log1p(x, 2.0), x)
     log1p_minus_fraction(x, 2)
     """
-    # log(1 + s / x) is -log(1 - s / (x + s)).
-    return subtract_log1p(xp, -s / (x + s))
+    # log(1 + s / x) is -log(1 - s / (x + s)), whose terms cancel only for small s / x.
+    fraction, is_large = s / (x + s), s > x
+    series = subtract_log1p(xp, -xp.where(is_large, 0 * fraction, fraction))
+    return xp.where(is_large, xp.log1p(s / x) - fraction, series)
