@@ -25,6 +25,9 @@ from pellucid.graph.rules.scaled_exponentials import combine, list_factors
 MAX_TERMS = 24
 """Longer sums, and longer linear forms, are left unchanged."""
 
+MAX_DEPTH = 8
+"""Number of terms of a sum among which gamma functions are searched."""
+
 MAX_PAIRS = 5
 """Number of pairs up to which all ways to pair gamma functions are tried."""
 
@@ -249,7 +252,7 @@ def group_terms(terms: list[GammaTerm]) -> list[Group]:
 
 def has_gamma(e: Expr) -> bool:
     """Whether a term of a sum may be a multiple of the logarithm of a gamma function. Fast, for other sums."""
-    for _ in range(MAX_TERMS):
+    for _ in range(MAX_DEPTH):
         if e.op in GAMMA_OPS:
             return True
         if e.op not in SUMS:
@@ -312,7 +315,7 @@ def _make_gammas() -> tuple[Expr, Expr]:
 
 @rule("stabilize", examples=lambda rng: _make_gammas())
 def difference_of_gammaln(x: Any, y: Any) -> Any:
-    return x - y, lambda x, y: regroup(x - y) if has_gamma(x) and has_gamma(y) else None
+    return x - y, lambda x, y: regroup(x - y) if has_gamma(y) and has_gamma(x) else None
 
 
 def _make_multiples() -> tuple[Expr, Expr]:
@@ -322,7 +325,7 @@ def _make_multiples() -> tuple[Expr, Expr]:
 
 @rule("stabilize", examples=lambda rng: _make_multiples())
 def sum_of_gammaln(x: Any, y: Any) -> Any:
-    return x + y, lambda x, y: regroup(x + y) if has_gamma(x) and has_gamma(y) else None
+    return x + y, lambda x, y: regroup(x + y) if has_gamma(y) and has_gamma(x) else None
 
 
 @rule("stabilize")
