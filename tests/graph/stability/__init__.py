@@ -1,6 +1,6 @@
 """Expressions in which naive evaluation loses digits or overflows, with their values and gradients to 50 digits."""
 
-from . import cancellation, differences, hyperbolic, logistic, ranges, sums
+from . import cancellation, differences, hyperbolic, log_gamma, logistic, ranges, sums
 from .case import Case
 
 FAMILIES: dict[str, list[Case]] = {
@@ -10,6 +10,7 @@ FAMILIES: dict[str, list[Case]] = {
     "cancellation": cancellation.CASES,
     "differences": differences.CASES,
     "ranges": ranges.CASES,
+    "log_gamma": log_gamma.CASES,
 }
 CASES = [row for rows in FAMILIES.values() for row in rows]
 

@@ -24,4 +24,6 @@ from pellucid.graph.rules import (  # isort: skip
     algebraic_differences,
     homogeneous_scaling,
     exponential_sums,
+    gamma_differences,
+    count_likelihoods,
 )
