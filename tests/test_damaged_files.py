@@ -6,6 +6,7 @@ import io
 import json
 import os
 import struct
+import time
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -292,6 +293,20 @@ def test_onnx_folds_constants_within_a_budget(tmp_path: Path) -> None:
     pel.from_onnx(path)
     with pytest.raises(pel.OnnxError, match="the tensor 'W10' takes 12 bytes, and 2 of the budget of 110 are left"):
         pel.from_onnx(path, max_bytes=110)
+
+
+def test_onnx_computes_large_resizing_weights_at_once(tmp_path: Path) -> None:
+    """A loop over two million rows would take half a minute."""
+    scales = numpy_helper.from_array(np.array([1e6], np.float32), "scales")
+    image = numpy_helper.from_array(np.ones(2, np.float32), "image")
+    nodes = [
+        helper.make_node("Resize", ["image", "", "scales"], ["large"], mode="linear"),
+        helper.make_node("ReduceMax", ["large"], ["largest"], keepdims=0),
+        helper.make_node("Add", ["x", "largest"], ["y"]),
+    ]
+    start = time.process_time()
+    assert pel.from_onnx(write_onnx(tmp_path, nodes, [scales, image]))["large"].shape == (2_000_000,)
+    assert time.process_time() - start < 10
 
 
 def white_png(side: int) -> bytes:

@@ -41,7 +41,7 @@ MAX_GROWTH = 600 * 2**20
 MAX_ADDRESS_SPACE = 16 * 2**30
 
 MAX_MESSAGE = 1300
-"""Maximum number of characters of a message without the path: what it explains, and a few quotes of the file."""
+"""Maximum number of characters of a message without the path: an explanation, and a few quotes of the file."""
 
 
 class TimeIsUpError(BaseException):
@@ -121,7 +121,7 @@ def is_out_of_memory(error: BaseException | None) -> bool:
 
 
 def check_message(message: str, path: str, content: bytes) -> str:
-    """Return what is wrong with the message of an error, or an empty string."""
+    """Return the problem of an error message, or an empty string."""
     text = content.decode("utf-8", "replace")
     starts = range(0, len(message) - MAX_QUOTE, 20)
     if any(message[start : start + MAX_QUOTE + 1] in text for start in starts):

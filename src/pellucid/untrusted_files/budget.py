@@ -1,4 +1,4 @@
-"""Budget of memory for what a file decodes to, which may be far larger than the file."""
+"""Memory budget of a reader: decoded content may be far larger than the file."""
 
 from __future__ import annotations
 

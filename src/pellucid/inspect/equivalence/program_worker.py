@@ -1,7 +1,7 @@
 """Interpreter that runs one program of `check_equivalence` in a separate process, and trains it on request.
 
 It is started as a script, and imports only NumPy unless the program imports pellucid. Messages are JSON and the bytes
-of arrays, so that neither side unpickles what the other one sends.
+of arrays, so that neither side unpickles data of the other.
 """
 
 from __future__ import annotations
