@@ -165,3 +165,10 @@ def test_gradient_through_an_unknown_size_that_is_a_name_before_and_a_number_aft
     weights = np.arange(10.0).reshape(2, 5)
     g = pel.function([x], pel.grad((padded * weights).sum(), x), mode="numpy")(np.ones(4))
     np.testing.assert_array_equal(g, weights.sum(axis=0)[:4])
+
+
+def test_gradient_of_an_unknown_size_that_is_a_name_in_one_use_and_a_number_in_another() -> None:
+    x, y = pel.vector("x", dtype="float64"), pel.vector("y", shape=("n",), dtype="float64")
+    cost = (x * np.array([1.0, 2.0, 3.0])).sum() + (x * y).sum()
+    g = pel.function([x, y], pel.grad(cost, x), mode="numpy")([1.0, 1.0, 1.0], [4.0, 5.0, 6.0])
+    np.testing.assert_array_equal(g, [5, 7, 9])

@@ -15,7 +15,7 @@ from typing import Any
 from pellucid.graph.decomposition import symbolic
 from pellucid.graph.errors import GradientError
 from pellucid.graph.expr import Expr, as_expr
-from pellucid.graph.op import OUTPUT, Op
+from pellucid.graph.op import OUTPUT, Op, get_result
 from pellucid.graph.operators import call_op
 from pellucid.graph.traversal import topological
 from pellucid.graph.types import Shape, covers, is_float, unify
@@ -69,6 +69,8 @@ def add_cotangent(arrived: Cotangents, node: Expr, index: int, g: Expr) -> None:
     if slots is None:
         slots = arrived[node] = [None] * len(node.types)
     before = slots[index]
+    if before is not None and is_declared_differently(g.shape, before.shape):
+        g = call_op("reshape_like", g, get_result(node, index))
     slots[index] = g if before is None else call_op("add", before, g)
 
 

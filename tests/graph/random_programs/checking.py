@@ -21,6 +21,9 @@ NOISE = 64
 EXACT_OPS = ("true_divide", "sqrt", "mean", "nan_to_num")
 """Functions of real numbers whose exact results have no error; tanh(20) = 1 is rounded."""
 
+LOOPS = ("scan_loop", "while_steps", "branch")
+"""Ops that contain other ops, with errors of their own."""
+
 STEPS = (0.02, 0.002, 0.05)
 """Step sizes of finite differences, tried until the derivatives of two stencils agree."""
 
@@ -95,9 +98,10 @@ def spread_of_graph(built: Results, found: Sequence[Any], eps: float, everywhere
                     values[node] = node.value
                 elif node not in values:
                     value = compute_node(np, node, [values[i] for i in node.inputs])
-                    inexact = everywhere or (node.op is not None and node.op.floats and node.op.name not in EXACT_OPS)
+                    assert node.op is not None
+                    rounded = node.op.name in LOOPS or (node.op.floats and node.op.name not in EXACT_OPS)
                     parts = value if isinstance(value, tuple | list) else [value]
-                    parts = [perturb(v, noise, inexact) for v in parts]
+                    parts = [perturb(v, noise, everywhere, rounded=rounded) for v in parts]
                     values[node] = tuple(parts) if isinstance(value, tuple | list) else parts[0]
         trials.append([values[r] for r in built.results])
     return measure_spread(found, trials)
@@ -231,9 +235,8 @@ def compare_values(b: Results, found: dict[str, Any], counts: Counter[str]) -> I
     """Yield the modes in which outputs differ from the reference."""
     eps, variables = get_precision(b), b.program.compute_all()
     expected = [variables[name] for name in b.program.outputs]
-    magnitude = max(
-        np.max(np.abs(v), where=np.isfinite(v), initial=0) for v in variables.values() if v.dtype.kind != "b"
-    )
+    numbers = [v[np.isfinite(v)] for v in variables.values() if v.dtype.kind != "b"]
+    magnitude = max((float(np.max(np.abs(v), initial=0)) for v in numbers), default=0.0)
     spreads: list[Array] = []
     for mode, results in found.items():
         for position, wanted in enumerate(expected if results is not None else ()):
@@ -255,7 +258,7 @@ def compare_derivatives(b: Results, found: dict[str, Any], counts: Counter[str])
         for kind, value, error in slope:
             counts[kind] += kind in b.kinds
             message = compare_slope(b, reference, kind, value, error) if kind in b.kinds else None
-            if message:
+            if message and not is_at_edge_of_domain(b):
                 yield mode, kind, message
     eps, spreads = get_precision(b), []
     for mode, results in others:
@@ -267,6 +270,12 @@ def compare_derivatives(b: Results, found: dict[str, Any], counts: Counter[str])
                 message = find_mismatch(value, wanted, spreads[position], eps, False)
                 if message:
                     yield mode, b.kinds[position], message
+
+
+def is_at_edge_of_domain(b: Results) -> bool:
+    """Tell whether rounding errors make outputs NaN, as in arcsin(tanh(20))."""
+    expected = b.program.compute()
+    return any(np.isinf(s).any() for s in spread_of_reference(b.program, expected, get_precision(b)))
 
 
 def compare_slope(b: Results, reference: Sequence[Any], kind: str, value: float, error: float) -> str | None:

@@ -99,9 +99,9 @@ class Generator:
     def make_float(self, shape: Sequence[int], literal: bool = False) -> str:
         return self.add_input(self.draw_floats(shape), literal)
 
-    def make_finite(self, shape: Sequence[int]) -> str:
-        """Make an array of known sizes without infinities, which weights of 0 would turn into NaN."""
-        return self.add_input(self.draw_floats(shape, "smooth"), literal=True)
+    def make_finite(self, shape: Sequence[int], literal: bool = True) -> str:
+        """Make an array without infinities, which weights of 0 would turn into NaN."""
+        return self.add_input(self.draw_floats(shape, "smooth"), literal)
 
     def make_regular(self, shape: Sequence[int]) -> str:
         """Make matrices that are far from singular."""

@@ -123,6 +123,7 @@ def run_each(mode: str, built: Sequence[Results]) -> list[list[Any] | Exception 
     try:
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("error", RuntimeWarning)  # a kernel that fails and is replaced warns
+            warnings.filterwarnings("ignore", "Degrees of freedom")  # of NumPy's variance with ddof=1 of one element
             values = iter(RUNNERS[mode](built))
         return [[np.asarray(next(values)) for _ in b.results] for b in built]
     except Exception as error:

@@ -18,11 +18,24 @@ from pellucid.run.native import elementwise
 
 @dataclass(frozen=True)
 class Mutation:
-    """A planted defect, and the mode that has it besides the interpreter."""
+    """A planted defect.
+
+    Attributes
+    ----------
+    plant : function
+        Plants it, with a monkeypatch that removes it.
+    mode : str
+        The mode that has it besides the interpreter.
+    order : int
+        Highest derivative that is compared.
+    code : str
+        Part of the lines that may have it. Other programs are not run, which saves time.
+    """
 
     plant: Callable[[pytest.MonkeyPatch], None]
     mode: str = "numpy"
     order: int = 2
+    code: str = ""
 
 
 def replace_field(op: str, field: str, change: Callable[[Any], Any]) -> Callable[[pytest.MonkeyPatch], None]:
@@ -94,5 +107,5 @@ MUTATIONS: dict[str, Mutation] = {
     "fmod has the sign of the divisor in XLA": Mutation(
         replace_field("fmod", "xla", lambda old: lambda xp, x, y: xp.remainder(x, y)), "xla", 0
     ),
-    "round in C rounds halves away from zero": Mutation(round_halves_away, "native", 0),
+    "round in C rounds halves away from zero": Mutation(round_halves_away, "native", 0, "pel.r"),
 }

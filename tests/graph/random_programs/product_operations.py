@@ -114,8 +114,8 @@ def conv(g: Generator) -> str:
     groups = int(g.choose([1, 1, 2]))
     size = tuple(int(g.choose([3, 4, 5])) for _ in range(spatial))
     window = tuple(int(g.choose([1, 2, 3])) for _ in range(spatial))
-    x = g.make_float((2, *size, 2), literal=g.rng.random() < 0.5)
-    kernel = g.make_float((*window, 2 // groups, 2), literal=True)
+    x = g.make_finite((2, *size, 2), literal=g.rng.random() < 0.5)
+    kernel = g.make_finite((*window, 2 // groups, 2))
     settings = f"strides={g.choose([1, 1, 2])}, padding={g.choose(['valid', 'same'])!r}, groups={groups}"
     if g.rng.random() < 0.2 and max(window) < 3:
         settings += ", dilation=2"
@@ -124,7 +124,7 @@ def conv(g: Generator) -> str:
 
 @operation
 def conv_transpose(g: Generator) -> str:
-    x, kernel = g.make_float((2, 3, 2), literal=g.rng.random() < 0.5), g.make_float((2, 3, 2), literal=True)
+    x, kernel = g.make_finite((2, 3, 2), literal=g.rng.random() < 0.5), g.make_finite((2, 3, 2))
     return f"pel.conv_transpose({x}, {kernel}, strides={g.choose([1, 2, 3])})"
 
 

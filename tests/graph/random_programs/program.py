@@ -25,6 +25,12 @@ NAME = re.compile(r"\b[xv]\d+\b")
 """Names of variables: inputs are x0, x1, ..., and results are v0, v1, ..."""
 
 
+ROUNDED = re.compile(
+    r"tan|sin|cos|exp|log|pow|softmax|soft|standardize|normalize|std|var|norm|sigmoid|erf|gamma|ndtr|cbrt|arc|solve|inv"
+    r"|det|cholesky|attention|affine|resize|reciprocal|/|mean|median|quantile"
+)
+"""Lines whose results have rounding errors even if they look exact."""
+
 FUNCTION = re.compile(r"pel\.(\w+)")
 
 
@@ -137,7 +143,9 @@ class Program:
             value = widen(run_reference(line.code, variables))
             variables[line.target] = value
             if noise is not None:
-                variables[line.target] = perturb(value, noise, scale=get_scale(line.code, variables))
+                rounded = ROUNDED.search(line.code) is not None
+                scale = get_scale(line.code, variables)
+                variables[line.target] = perturb(value, noise, scale=scale, rounded=rounded)
         return variables
 
     def to_source(self, mode: str = "auto", rewrite: bool = True, over: bool = False, order: int = 2) -> str:
@@ -175,10 +183,11 @@ def widen(value: Array) -> Array:
     return value.astype("float64") if value.dtype.kind == "f" else value
 
 
-def perturb(value: Any, noise: Any, everywhere: bool = False, scale: float = 0.0) -> Any:
+def perturb(value: Any, noise: Any, everywhere: bool = False, scale: float = 0.0, rounded: bool = False) -> Any:
     """Add relative errors to the inexact elements of a value, or errors to all elements.
 
-    The errors of elements that are much smaller than the scale are relative to the scale.
+    The errors of elements that are much smaller than the scale are relative to the scale. With ``rounded``, even
+    elements that look exact have errors, as tanh(20) = 1 does.
     """
     value = np.asarray(value)
     if value.dtype.kind != "f":
@@ -188,7 +197,8 @@ def perturb(value: Any, noise: Any, everywhere: bool = False, scale: float = 0.0
         return (value + np.maximum(np.abs(value), 1e-3) * errors).astype(value.dtype)
     cancelled = np.abs(value) < np.abs(errors)  # such as sinc(1), whose sign is a rounding error
     size = np.maximum(np.where(cancelled, 1, np.abs(value)), scale / 16)
-    return np.where(is_inexact(value), value + size * errors, value).astype(value.dtype)
+    inexact = np.isfinite(value) if rounded else is_inexact(value)
+    return np.where(inexact, value + size * errors, value).astype(value.dtype)
 
 
 def get_scale(code: str, variables: Mapping[str, Any]) -> float:

@@ -130,8 +130,10 @@ def divide_rows_by_transposes(x: Any, y: Any, there: Any, back: Any) -> Any:
 def reshape_like_same_shape(x: Any, y: Any) -> Any:
     def keep(x: Expr, y: Expr) -> Expr | None:
         # Numbers of elements are equal, so one size may be unknown. With more, (?, ?) may be (2, 3) and become (1, 6).
-        different = [a for a, b in zip(x.shape, y.shape, strict=False) if a != b]
-        return x if len(different) < 2 and is_compatible_shape(x.shape, y.shape) else None
+        # A known size that becomes unknown stays unknown: (?,) + (3,) is a sum, and (n,) + (3,) is refused.
+        different = [(a, b) for a, b in zip(x.shape, y.shape, strict=False) if a != b]
+        forgets = any(isinstance(b, Unknown) and not isinstance(a, Unknown) for a, b in different)
+        return x if len(different) < 2 and not forgets and is_compatible_shape(x.shape, y.shape) else None
 
     return reshape_like(x, y), keep
 
