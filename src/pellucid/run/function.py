@@ -335,10 +335,11 @@ class Function:
     def _infer_shapes_after_interrupt(self, values: list[Any], walk: bool) -> Shapes:
         """Return the shapes of outputs; those of unknown sizes are 0 if JAX was interrupted during its import."""
         try:
-            return self.backend.infer_shapes(values, walk)
+            shapes: Shapes = self.backend.infer_shapes(values, walk)
         except Exception:
             outputs = self.program.outputs
             return [(tuple(d if isinstance(d, int) else 0 for d in e.shape), e.dtype) for e in outputs]
+        return shapes
 
     def run_chunks(
         self, values: list[Any], steps: int, walk: bool, first: int = 0, limit: Callable[[], int] | None = None

@@ -11,7 +11,8 @@ from typing import Concatenate, ParamSpec, TypeVar
 from pellucid.graph.errors import StateError
 from pellucid.model.interfaces import ModelLike
 
-Arguments, Result = ParamSpec("Arguments"), TypeVar("Result")
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 
 LOCK = threading.Lock()
 owners: dict[Hashable, tuple[str, threading.Thread]] = {}
