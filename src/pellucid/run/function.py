@@ -135,8 +135,8 @@ class Function:
         inputs = self.program.inputs
         values = convert_arguments(inputs, order_arguments(inputs, args, kwargs, self.defaults, walk), lead=int(walk))
         for i, value in zip(inputs, values, strict=True):
-            for bound in self.program.bounds.get(i, ()):
-                bound.check(i, value)
+            if i in self.program.bounds:
+                self.program.bounds[i].check(i, value)
         return values
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -336,10 +336,10 @@ class Function:
         """Return the shapes of outputs; those of unknown sizes are 0 if JAX was interrupted during its import."""
         try:
             shapes: Shapes = self.backend.infer_shapes(values, walk)
-            return shapes
         except Exception:
             outputs = self.program.outputs
             return [(tuple(d if isinstance(d, int) else 0 for d in e.shape), e.dtype) for e in outputs]
+        return shapes
 
     def run_chunks(
         self, values: list[Any], steps: int, walk: bool, first: int = 0, limit: Callable[[], int] | None = None

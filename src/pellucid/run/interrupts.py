@@ -117,4 +117,5 @@ def interrupt_on_sigterm(handler: SigtermHandler, enabled: bool) -> Iterator[Non
             raise SystemExit(TERMINATED) from interrupt
         raise
     finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        if signal.getsignal(signal.SIGTERM) is handler:  # not one that the user has set meanwhile
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -84,8 +84,8 @@ def repeat_interrupts() -> Iterator[RepeatedInterrupt]:
     background may ignore Ctrl-C.
     """
     interrupt, report = RepeatedInterrupt(), sys.unraisablehook
-    first: dict[signal.Signals, Any] = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
-    ours = {signal.SIGINT: interrupt.on_interrupt, signal.SIGTERM: interrupt.on_terminate}
+    first: dict[int, Any] = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+    ours: dict[int, Any] = {signal.SIGINT: interrupt.on_interrupt, signal.SIGTERM: interrupt.on_terminate}
     is_main = threading.current_thread() is threading.main_thread()
     numbers = [number for number in first if is_main and signal.getsignal(number) is first[number]]
     if not numbers:
