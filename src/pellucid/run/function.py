@@ -135,8 +135,8 @@ class Function:
         inputs = self.program.inputs
         values = convert_arguments(inputs, order_arguments(inputs, args, kwargs, self.defaults, walk), lead=int(walk))
         for i, value in zip(inputs, values, strict=True):
-            if i in self.program.bounds:
-                self.program.bounds[i].check(i, value)
+            for bound in self.program.bounds.get(i, ()):
+                bound.check(i, value)
         return values
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

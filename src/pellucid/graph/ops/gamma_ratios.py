@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pellucid.graph.op_decorator import op
+from pellucid.graph.operators import call_op
 from pellucid.graph.ops.elementwise import POSITIVE, evaluate_polynomial
 from pellucid.graph.ops.gamma import digamma, digamma_derivative, gammaln, polygamma
 from pellucid.graph.precedence import MULTIPLY, TemplatePiece
@@ -75,8 +76,9 @@ def compute_stirling_ratio(xp: Any, x: Any, d: Any) -> Any:
     composite=True,
     domain=(POSITIVE, POSITIVE),
     edge=(1e-8, 1.0, 20.0, 1e20),
-    grad=lambda g, z, x, d: (g * digamma_difference(x, d), g * digamma(x + d)),
+    grad=lambda g, z, x, d: (g * call_op("digamma_difference", x, d), g * digamma(x + d)),
     cost=120,
+    behind="gammaln",
 )
 def log_gamma_ratio(xp: Any, x: Any, d: Any) -> Any:
     r"""Logarithm of a ratio of gamma functions, :math:`\log |\Gamma(x + d) / \Gamma(x)|`.
@@ -139,9 +141,12 @@ def _digamma_difference_tex(operands: tuple[Any, ...], settings: Any) -> list[Te
     normalize=lambda x, d, n=0: {"n": int(n)},
     domain=(POSITIVE, POSITIVE),
     edge=(1e-8, 1.0, 20.0, 1e15),
-    grad=lambda g, z, x, d, n: (g * digamma_difference(x, d, n=n + 1), g * polygamma(n + 1, x + d)),
+    grad=lambda g, z, x, d, n: (
+        g * call_op("digamma_difference", x, d, n=n + 1),
+        g * polygamma(n + 1, x + d),
+    ),
     cost=100,
-    behind="log_gamma_ratio",
+    behind="digamma",
 )
 def digamma_difference(xp: Any, x: Any, d: Any, n: Any = 0) -> Any:
     r"""Difference of digamma functions, :math:`\psi^{(n)}(x + d) - \psi^{(n)}(x)`.
@@ -220,6 +225,7 @@ def compute_stirling_binomial(xp: Any, u: Any, v: Any) -> Any:
     edge=(0.0, 1e-8, 1.0, 20.0, 1e20),
     grad=lambda g, z, a, b: (g * digamma_difference(1 + a, b), g * digamma_difference(1 + b, a)),
     cost=250,
+    behind="gammaln",
 )
 def log_binomial(xp: Any, a: Any, b: Any) -> Any:
     r"""Logarithm of a binomial coefficient, :math:`\log \binom{a + b}{a} = \log \frac{(a + b)!}{a! \, b!}`.

@@ -54,8 +54,9 @@ def compute_stirling_series(xp: Any, x: Any) -> Any:
     composite=True,
     domain=POSITIVE,
     edge=(1e-8, 1.0, 20.0, 1e15),
-    grad=lambda g, y, x: g * digamma_remainder(x),
+    grad=lambda g, y, x: g * call_op("digamma_remainder", x),
     cost=60,
+    behind="gammaln",
 )
 def stirling_remainder(xp: Any, x: Any) -> Any:
     r"""Remainder of Stirling's formula, :math:`\log \Gamma(x) - (x - \frac{1}{2}) \log x + x`.
@@ -97,9 +98,9 @@ def _digamma_remainder_tex(operands: tuple[Any, ...], settings: Any) -> list[Tem
     normalize=lambda x, n=0: {"n": int(n)},
     domain=POSITIVE,
     edge=(1.0, 20.0, 1e8),
-    grad=lambda g, y, x, n: g * digamma_remainder(x, n=n + 1),
+    grad=lambda g, y, x, n: g * call_op("digamma_remainder", x, n=n + 1),
     cost=60,
-    behind="stirling_remainder",
+    behind="digamma",
 )
 def digamma_remainder(xp: Any, x: Any, n: Any = 0) -> Any:
     r"""Derivative of order ``n`` of :math:`\psi(x) - \log x + \frac{1}{2 x}`, whose terms cancel for large :math:`x`.
@@ -137,6 +138,7 @@ def _log_factorial_remainder_grad(g: Any, y: Any, x: Any) -> Any:
     edge=(1e-8, 1.0, 20.0, 1e15),
     grad=_log_factorial_remainder_grad,
     cost=80,
+    behind="gammaln",
 )
 def log_factorial_remainder(xp: Any, x: Any) -> Any:
     r"""Remainder of Stirling's formula for factorials, :math:`\log \Gamma(1 + x) - x \log x + x`, and 0 at 0.
@@ -214,6 +216,7 @@ def kl_div(xp: Any, x: Any, y: Any) -> Any:
         g * (a * sigmoid(-z) - b * sigmoid(z)),
     ),
     cost=400,
+    behind="gammaln",
 )
 def binomial_log_probability(xp: Any, successes: Any, failures: Any, logit: Any) -> Any:
     r"""Logarithm of the binomial distribution, :math:`\log \binom{a + b}{a} + a \log p + b \log (1 - p)`.
@@ -252,8 +255,9 @@ def binomial_log_probability(xp: Any, successes: Any, failures: Any, logit: Any)
     composite=True,
     domain=(POSITIVE, POSITIVE),
     edge=(1e-8, 1.0, 20.0, 1e8),
-    grad=lambda g, y, x, d: (g * digamma_difference_remainder(x, d), g * (digamma(x + d) - log(x))),
+    grad=lambda g, y, x, d: (g * call_op("digamma_difference_remainder", x, d), g * (digamma(x + d) - log(x))),
     cost=150,
+    behind="gammaln",
 )
 def log_gamma_ratio_remainder(xp: Any, x: Any, d: Any) -> Any:
     r"""Remainder of the ratio of gamma functions, :math:`\log \frac{\Gamma(x + d)}{\Gamma(x) \, x^d}`.
@@ -302,7 +306,7 @@ def log_gamma_ratio_remainder(xp: Any, x: Any, d: Any) -> Any:
         g * (polygamma(1, x + d) - 1 / x),
     ),
     cost=120,
-    behind="log_gamma_ratio_remainder",
+    behind="digamma",
 )
 def digamma_difference_remainder(xp: Any, x: Any, d: Any) -> Any:
     r"""Remainder of a difference of digamma functions, :math:`\psi(x + d) - \psi(x) - d / x`.
@@ -331,8 +335,9 @@ def digamma_difference_remainder(xp: Any, x: Any, d: Any) -> Any:
     composite=True,
     domain=(POSITIVE, POSITIVE),
     edge=(1e-8, 1.0, 1e8),
-    grad=lambda g, y, x, s: (g * log1p_minus_fraction(x, s), g * (x / (x + s))),
+    grad=lambda g, y, x, s: (g * call_op("log1p_minus_fraction", x, s), g * (x / (x + s))),
     cost=20,
+    behind="log1p",
 )
 def scaled_log1p(xp: Any, x: Any, s: Any) -> Any:
     r"""Product :math:`x \log(1 + s / x)`, which tends to :math:`s` for large :math:`x`.
@@ -355,7 +360,7 @@ def scaled_log1p(xp: Any, x: Any, s: Any) -> Any:
     edge=(1e-8, 1.0, 1e8),
     grad=lambda g, y, x, s: (-g * (s / x) * (s / (x + s)) / (x + s), g * (s / (x + s)) / (x + s)),
     cost=40,
-    behind="scaled_log1p",
+    behind="log1p",
 )
 def log1p_minus_fraction(xp: Any, x: Any, s: Any) -> Any:
     r"""Derivative of `scaled_log1p`, :math:`\log(1 + s / x) - s / (x + s)`.

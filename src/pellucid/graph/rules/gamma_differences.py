@@ -101,6 +101,7 @@ def build_form(form: Form) -> Any:
 
 def list_gamma_terms(weight: float, e: Expr) -> list[GammaTerm]:
     """Return the gamma functions of an op on them."""
+    found: list[tuple[float, Form, Expr | None]]
     if e.op is gammaln.op:
         found = [(1.0, get_form(e.inputs[0]), e.inputs[0])]
     else:
@@ -198,7 +199,7 @@ def find_triple(terms: list[GammaTerm]) -> tuple[Group, list[tuple[GammaTerm, fl
 
     Binomial coefficients come first.
     """
-    found = []
+    found: list[Any] = []
     for whole in terms:
         parts = [t for t in terms if t.weight * whole.weight < 0]
         for i, a in enumerate(parts):
@@ -228,7 +229,7 @@ def find_triple(terms: list[GammaTerm]) -> tuple[Group, list[tuple[GammaTerm, fl
 
 def group_terms(terms: list[GammaTerm]) -> list[Group]:
     """Group gamma functions so that those of nearly equal arguments cancel."""
-    groups = []
+    groups: list[Group] = []
     while terms:
         pairs = pair_all(terms)
         if pairs is not None:
@@ -266,7 +267,8 @@ def has_gamma(e: Expr) -> bool:
 
 def list_weighted_terms(total: Expr, opens: Callable[[Expr], bool] = has_gamma) -> list[tuple[float, Expr]]:
     """Return the terms of a sum with their numeric factors. A test selects the multiples of sums that are opened."""
-    terms, stack = [], [(1.0, total)]
+    terms: list[tuple[float, Expr]] = []
+    stack = [(1.0, total)]
     while stack:
         weight, e = stack.pop()
         if e.op in (add.op, subtract.op) and len(terms) + len(stack) <= MAX_TERMS and (weight == 1 or opens(e)):
