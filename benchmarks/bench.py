@@ -11,7 +11,8 @@ medians from the same call are compared. A library that would need minutes for a
 time is scaled, and the table shows the fraction. Import and build (graphs, compilation, a first step) are timed
 separately from training; *first* is their sum in the first process, with an empty compilation cache. Memory is the peak
 of the process until the end of training. The floor is a lower bound: the arithmetic and the bytes of a workload at the
-rates measured after its runs. The targets and their verdicts follow at the end.
+rates measured after its runs. The command fails if a run is faster than the floor, or a hand-written C loop of a small
+network takes more than 20 times as long. The targets and their verdicts follow at the end.
 """
 
 from __future__ import annotations
@@ -97,7 +98,7 @@ def measure(name: str, libraries: list[str], repeats: int, cache: str) -> dict[s
             print(f"  {name}: {library}, run {repeat + 1} of {repeats}   ", end="\r", file=sys.stderr, flush=True)
             runs[library].append(run_in_process(name, library, cache))
     rates = machine.measure_rates()
-    return {
+    found = {
         "name": name,
         "title": module.TITLE,
         "steps": module.STEPS,
@@ -105,6 +106,13 @@ def measure(name: str, libraries: list[str], repeats: int, cache: str) -> dict[s
         "rates": rates,
         "libraries": {library: summarize(found) for library, found in runs.items()},
     }
+    if hasattr(module, "time_c_loop"):
+        try:
+            seconds, results = module.time_c_loop()
+            found["c_loop"] = {"train": seconds, **results}
+        except (RuntimeError, OSError, subprocess.TimeoutExpired) as error:
+            found["c_loop"] = {"error": str(error)}
+    return found | {"problems": machine.check_floor(found)}
 
 
 def main() -> None:
@@ -139,6 +147,9 @@ def main() -> None:
         print(json.dumps(found))
     if args.out:
         report.write_results(found, args.out)
+    problems = [problem for workload in found["workloads"] for problem in workload["problems"]]
+    if problems:
+        sys.exit("\n".join(["The floors are wrong:", *problems]))
 
 
 if __name__ == "__main__":

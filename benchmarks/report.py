@@ -27,7 +27,7 @@ COLORS = ("#d55e00", "#000000", "#0072b2", "#cc79a7", "#e69f00", "#009e73", "#56
 
 
 def make_rows(found: dict[str, Any]) -> list[tuple[str, ...]]:
-    """Return a row for each library, the fastest first, and one for the floor; ratios are to pellucid's time."""
+    """Return a row for each library, the fastest first, for the C loop and the floor; ratios are to pellucid's time."""
     finished = {name: one for name, one in found["libraries"].items() if "error" not in one}
     ours = finished.get("pellucid", {}).get("train")
     rows = []
@@ -44,8 +44,11 @@ def make_rows(found: dict[str, Any]) -> list[tuple[str, ...]]:
             "" if one["fraction"] == 1 else f"1/{1 / one['fraction']:.0f}",
         ]
         rows.append(tuple(row))
-    floor = f"{found['floor'] / ours:.2f}" if ours else ""
-    rows.append(("(floor)", format_seconds(found["floor"]), "", "", floor, *[""] * (len(HEAD) - 5)))
+    bounds = {"(C loop)": found.get("c_loop", {}).get("train"), "(floor)": found["floor"]}
+    for name, seconds in bounds.items():
+        if seconds is not None:
+            ratio = f"{seconds / ours:.2f}" if ours else ""
+            rows.append((name, format_seconds(seconds), "", "", ratio, *[""] * (len(HEAD) - 5)))
     return rows
 
 
@@ -67,7 +70,8 @@ def format_table(found: dict[str, Any]) -> str:
 
 
 def format_errors(found: dict[str, Any]) -> list[str]:
-    return [f"{name} failed: {one['error']}" for name, one in found["libraries"].items() if "error" in one]
+    runs = found["libraries"] | ({"C loop": found["c_loop"]} if "c_loop" in found else {})
+    return [*(f"{name} failed: {one['error']}" for name, one in runs.items() if "error" in one), *found["problems"]]
 
 
 def format_other(name: str, found: Any) -> str:
@@ -95,7 +99,7 @@ def format_markdown(found: dict[str, Any]) -> str:
         f"{m['processor']}, {m['cores']} cores, {m['memory_bytes'] / 2**30:.0f} GiB; {m['system']}; Python "
         f"{m['python']}. Medians of {found['repeats']} processes in turn. *ratio*: training time relative to "
         "pellucid's. *fraction*: fraction of the work that was done; the time is scaled. *floor*: lower bound, the "
-        "arithmetic and the bytes at the best rates measured.",
+        "arithmetic and the bytes at the best rates measured. *C loop*: a hand-written loop on one core.",
     ]
     for one in found["workloads"]:
         lines += ["", f"## {one['title']}", "", "| " + " | ".join(HEAD) + " |", "|---" * len(HEAD) + "|"]

@@ -2,12 +2,16 @@
 
 import errno
 import os
+import signal
 import stat
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from pellucid.atomic_write import atomic_write
+from pellucid.atomic_write import atomic_write, get_process_start, name_machine, remove_leftovers
 
 
 @pytest.fixture
@@ -64,6 +68,7 @@ def test_the_file_is_on_disk_before_it_is_renamed_and_its_folder_after(
     ("number", "kind", "message"),
     [
         (errno.ENOSPC, OSError, "cannot be written: the disk is full. Free some space and try again: '.*record.json'"),
+        (errno.EDQUOT, OSError, "cannot be written: the disk quota is used up. Free some space and try again"),
         (errno.EACCES, PermissionError, "cannot be written: no permission to write in this folder. Choose another"),
         (errno.EROFS, OSError, "cannot be written: the file system is read-only. Choose another folder"),
     ],
@@ -105,3 +110,79 @@ def test_devices_are_written_to_and_folders_refused(tmp_path: Path) -> None:
     assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
     with pytest.raises(IsADirectoryError):
         atomic_write(tmp_path, "new")
+
+
+def leave_behind(folder: Path, name: str, age: float = 0.0) -> Path:
+    """Make a file as a killed process leaves it, modified some seconds ago."""
+    path = folder / name
+    path.write_text("half")
+    os.utime(path, (time.time() - age, time.time() - age))
+    return path
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are examined through /proc")
+def test_the_first_write_removes_what_killed_processes_left(tmp_path: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    here, parent = name_machine(), os.getppid()
+    start, day = get_process_start(parent), 24 * 3600
+    abandoned = [
+        leave_behind(tmp_path, f".{here}-{ended.pid}-123-0123456789abcdef.part"),
+        leave_behind(tmp_path, f".{here}-{parent}-{start - 1}-0123456789abcdef.part"),  # the number is in use again
+        leave_behind(tmp_path, f".{'0' * 8}-{ended.pid}-123-0123456789abcdef.part", day + 60),  # another machine
+        leave_behind(tmp_path, ".0123456789abcdef.part", day + 60),  # of an older version
+    ]
+    kept = [
+        leave_behind(tmp_path, f".{here}-{parent}-{start}-0123456789abcdef.part"),  # a process that is writing
+        leave_behind(tmp_path, f".{'0' * 8}-{ended.pid}-124-0123456789abcdef.part", day - 60),
+        leave_behind(tmp_path, ".1123456789abcdef.part", day - 60),
+        leave_behind(tmp_path, "movie.part", day + 60),  # of another program
+        leave_behind(tmp_path, ".model.pel.part", day + 60),
+    ]
+    atomic_write(tmp_path / "new", "content")
+    assert sorted(tmp_path.iterdir()) == sorted([*kept, tmp_path / "new"])
+    later = leave_behind(tmp_path, abandoned[0].name)
+    atomic_write(tmp_path / "new", "content")  # looks into each folder once
+    assert later.exists()
+    remove_leftovers(tmp_path)
+    assert not later.exists()
+
+
+def test_a_killed_write_is_cleaned_up_by_the_next(tmp_path: Path) -> None:
+    program = (
+        "import os, signal, sys; from pathlib import Path; from pellucid.atomic_write import atomic_write\n"
+        "Path.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "atomic_write(sys.argv[1], 'new')"
+    )
+    file = tmp_path / "model.pel"
+    file.write_text("old")
+    done = subprocess.run([sys.executable, "-c", program, str(file)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert len([*tmp_path.iterdir()]) == 2
+    assert file.read_text() == "old"
+    atomic_write(tmp_path / "other", "next")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model.pel", "other"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of file sizes")
+def test_a_file_that_does_not_fit_leaves_the_old_one(tmp_path: Path) -> None:
+    """A real failure in the middle of a write, by a limit on the size of files."""
+    program = (
+        "import resource, sys; from pellucid.atomic_write import atomic_write\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))\n"
+        "atomic_write(sys.argv[1], b'x' * 20_000)"
+    )
+    file = tmp_path / "model.pel"
+    file.write_text("old")
+    done = subprocess.run([sys.executable, "-c", program, str(file)], check=False, capture_output=True, text=True)
+    assert "cannot be written: the file would be larger than the limit" in done.stderr.splitlines()[-1]
+    assert str(file) in done.stderr.splitlines()[-1]
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_a_full_device_is_named() -> None:
+    with pytest.raises(
+        OSError, match=r"cannot be written: the disk is full. Free some space and try again: '/dev/full'"
+    ):
+        atomic_write("/dev/full", "content")

@@ -24,23 +24,24 @@ HEAVY = {
 }  # fmt: skip
 
 # The packages that each package may import; imports point to lower layers only.
-MODEL = {"graph", "saving", "show", "nn"}
-TRAINING = {"atomic_write", "progress", "graph", "run", "saving", "nn", "model"}
-INSPECT = {"atomic_write", "extension_points", "graph", "run", "show", "nn", "model", "training"}
-INTEROP = {"atomic_write", "graph", "run", "saving", "nn", "data", "model", "training"}
+MODEL = {"untrusted_files", "graph", "saving", "show", "nn"}
+TRAINING = {"atomic_write", "untrusted_files", "progress", "graph", "run", "saving", "nn", "model"}
+INSPECT = {"atomic_write", "untrusted_files", "extension_points", "graph", "run", "show", "nn", "model", "training"}
+INTEROP = {"atomic_write", "untrusted_files", "graph", "run", "saving", "nn", "data", "model", "training"}
 OTHERS = {"progress", "errors", "inspect", "interop", "byhand", "experiments", "cli", "pellucid"}
 EVERYTHING = INSPECT | INTEROP | OTHERS
 MAY_IMPORT: dict[str, set[str]] = {
     "atomic_write": set(),
     "extension_points": set(),
     "errors": {"extension_points"},
+    "untrusted_files": {"errors"},
     "progress": set(),
-    "graph": {"errors", "extension_points"},
+    "graph": {"errors", "extension_points", "untrusted_files"},
     "run": {"atomic_write", "extension_points", "graph"},
-    "saving": {"atomic_write", "graph", "nn"},
+    "saving": {"atomic_write", "untrusted_files", "graph", "nn"},
     "show": {"atomic_write", "extension_points", "graph"},
-    "nn": {"extension_points", "graph"},
-    "data": {"atomic_write", "progress", "errors", "graph"},
+    "nn": {"extension_points", "untrusted_files", "graph"},
+    "data": {"atomic_write", "untrusted_files", "progress", "errors", "graph"},
     "byhand": set(),
     "model": MODEL,
     "training": TRAINING,

@@ -42,7 +42,8 @@ def run_program(program: str) -> str:
     linecache.checkcache(file)
     with warnings.catch_warnings(), reset_automatic_names():
         warnings.simplefilter("error")
-        warnings.simplefilter("always", pel.PrecisionWarning)
+        for kind in (pel.PrecisionWarning, pel.TrainingWarning):
+            warnings.simplefilter("always", kind)
         warnings.showwarning = raise_warning
         try:
             exec(compile(program, file, "exec"), {"np": np, "pel": pel, "__name__": "__main__"})
@@ -79,7 +80,7 @@ def test_messages_of_wrong_programs(title: str, folder: Path) -> None:
 
 
 def test_every_message_has_a_source_location() -> None:
-    assert len(PROGRAMS) >= 160
+    assert len(PROGRAMS) >= 270
     assert len(ROW.findall(TABLE.read_text())) == TABLE.read_text().count("\n### ")
     for title, (_, output) in PROGRAMS.items():
         assert re.search(r"program\.py:\d+", output), title

@@ -8,5 +8,8 @@ NAMES = ("moons", "moons_sizes", "adder", "mnist_softmax", "conv32", "images", "
 
 
 def load_workload(name: str) -> ModuleType:
-    """Return the module of a workload, with its title, number of steps, `count_work`, and one function per library."""
+    """Return the module of a workload, with its title, number of steps, `count_work`, and one function per library.
+
+    Small networks have `time_c_loop` too.
+    """
     return importlib.import_module(f"workloads.{name}")

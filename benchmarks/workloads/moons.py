@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import c_loop
 import numpy as np
 
 from workloads.samples import make_moons
@@ -19,7 +20,22 @@ Array = np.ndarray[Any, Any]
 
 def count_work() -> dict[str, float]:
     """Return the work of all epochs on 200 points: products, 600 tanh, 200 softmaxes, the gradient, the update."""
-    return {"operations": STEPS * 31_000, "bytes": 0}
+    return {"loop_operations": STEPS * 31_000, "functions": STEPS * 200 * (3 + 1)}
+
+
+def time_c_loop(sizes: Sequence[int] = (3,)) -> tuple[float, dict[str, float]]:
+    """Return the time of a hand-written C loop, and its mean loss and accuracy."""
+    seconds = []
+
+    def train_one(hidden: int) -> list[Any]:
+        X, y, start = make_data(hidden)
+        arrays = [X, y.astype("int32"), *start]
+        time, (_, _, *parameters) = c_loop.time_c_loop("moons.c", STEPS, arrays, {"HIDDEN": hidden})
+        seconds.append(time)
+        return parameters
+
+    results = average(train_one, sizes)
+    return sum(seconds), results
 
 
 def make_data(hidden: int = 3) -> tuple[Array, Array, list[Array]]:

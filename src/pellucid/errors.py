@@ -11,6 +11,9 @@ from pellucid.extension_points import expression_text
 MAX_OPERANDS = 4
 """Number of operands that an error describes."""
 
+MAX_COMPARED = 100
+"""Number of characters of the longest names that are compared for a hint; the time is quadratic in it."""
+
 MAX_BRIEF = 60
 """Number of characters of an expression in a message."""
 
@@ -73,8 +76,11 @@ def near_miss(name: str, candidates: Iterable[str]) -> str:
     >>> near_miss("sofmax", ["softmax", "tanh"]), near_miss("max", ["max_value", "axis"])
     (" Did you mean 'softmax'?", " Did you mean 'max_value'?")
     """
-    names = list(candidates)
-    close = difflib.get_close_matches(name, names, n=1)
+    if len(name) > MAX_COMPARED:
+        return ""
+    names = [candidate for candidate in candidates if len(candidate) <= MAX_COMPARED]
+    same = [candidate for candidate in names if candidate.lower() == name.lower() and candidate != name]
+    close = same or difflib.get_close_matches(name, names, n=1)
     if not close and len(name) >= 3:
         close = sorted((candidate for candidate in names if candidate.startswith(name)), key=len)
     return f" Did you mean {close[0]!r}?" if close else ""

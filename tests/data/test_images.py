@@ -239,7 +239,7 @@ def test_a_size_that_fills_the_memory_is_refused(folder) -> None:
 def test_an_interrupt_ends_at_once(folder, monkeypatch, threads: bool) -> None:
     decoded = []
 
-    def slow(content: bytes, size: tuple[int, int]) -> np.ndarray:
+    def slow(content: bytes, size: tuple[int, int], budget: object) -> np.ndarray:
         decoded.append(content)
         time.sleep(0.01)
         if len(decoded) >= 3:  # threads may both have counted

@@ -1,5 +1,6 @@
 """Training in a subprocess: losses, result, errors, and termination."""
 
+import signal
 import subprocess
 import sys
 import textwrap
@@ -85,3 +86,15 @@ def test_without_another_core_the_work_is_done_at_once(tmp_path: Path, monkeypat
         assert wait()[1] == run.timings["by hand"]
     assert order == ["there", "here"]
     assert run.curves["by hand"].values == [0.5, 0.25]
+
+
+def test_the_process_ends_with_a_killed_parent(tmp_path: Path) -> None:
+    """It holds standard output open, so this test would otherwise wait for it."""
+    program = (
+        "import os, signal, time\nfrom pellucid.experiments.runner.child_process import SubprocessTask\n"
+        "def work(progress):\n    progress(1, 0.5)\n    time.sleep(60)\n"
+        "task = SubprocessTask(work, 1)\nwhile not len(task.losses):\n    time.sleep(0.01)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, timeout=40, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr

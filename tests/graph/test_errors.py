@@ -233,7 +233,7 @@ def test_errors_of_numpy_and_python_are_explained(wrong: Any, kind: type[Excepti
         ("Adam", "It is pel.optimizers.Adam."),
         ("mean_squared_error", "It is pel.losses.mean_squared_error."),
         ("moons", "It is pel.data.moons."),
-        ("flatten", "Write x.flatten() or pel.ravel(x)."),
+        ("flatten", "Write nn.Flatten()(x). It keeps the batch; x.flatten() and pel.ravel(x) join all axes."),
         ("nanmean", "Replace NaNs first, with pel.nan_to_num(x)"),
         ("near_miss", ""),
     ],

@@ -280,7 +280,7 @@ def test_every_public_function_has_a_docstring() -> None:
 def test_arguments_by_name_and_wrong_arguments() -> None:
     assert pel.take(x=X, indices=np.array([0]), axis=1).shape == (2, 1)
     assert pel.where(X > 2, x=X, y=Y) is pel.where(X > 2, X, Y)
-    with pytest.raises(TypeError, match=r"softmax takes no argument named 'axes'. Did you mean 'axis'\?"):
+    with pytest.raises(TypeError, match=r"softmax takes no argument named 'axes'. Use axis instead"):
         pel.softmax(X, axes=1)
     assert pel.maximum(y=1.0, x=X) is pel.maximum(X, 1.0)
     with pytest.raises(TypeError, match=r"softmax received its argument 'axis' twice"):

@@ -364,3 +364,134 @@ def decaying_weights() -> Made:
     h = Dense(8, activation="relu", kernel_regularizer="l2")
     loss, values = classify(h(features()), X)
     return loss + 0.01 * nn.regularizers.l2(pel.parameters(loss)), values
+
+
+@healthy
+def pairwise_distances() -> Made:
+    z = Dense(1)(features())[:, 0]
+    return ((z[:, None] - z) ** 2 + (z[:, None] - pel.vector("t", shape=("n",))) ** 2).mean(), {"x": X}
+
+
+@healthy
+def radial_basis() -> Made:
+    centers = pel.shared(np.linspace(-1, 1, 8, dtype="float32"), "centers")
+    h = pel.exp(-((Dense(1, activation="tanh")(features()) - centers) ** 2))
+    return classify(h, X)
+
+
+@healthy
+def quantiles() -> Made:
+    off = pel.vector("t", shape=("n",))[:, None] - Dense(3)(features())
+    return pel.maximum(off * [0.1, 0.5, 0.9], off * [-0.9, -0.5, -0.1]).mean(), {"x": X, "t": NUMBERS[:, 0]}
+
+
+@healthy
+def vector_of_predictions() -> Made:
+    w = pel.shared(np.zeros(4, "float32"), "w")
+    return ((features() @ w - pel.vector("t", shape=("n",))) ** 2).mean(), {"x": X, "t": NUMBERS[:, 0]}
+
+
+@healthy
+def column_of_predictions_with_a_grid() -> Made:
+    grid = pel.vector("grid")  # not the samples: every prediction is compared with every threshold
+    above = pel.sigmoid(Dense(1)(pel.matrix("x", shape=(None, 4))) - grid)
+    return (pel.softmax(above @ pel.shared(X[:3, :3], "w")) ** 2).mean(), {}
+
+
+@healthy
+def low_rank_adaptation() -> Made:
+    frozen = pel.shared(X[:4, :4], "frozen", trainable=False)
+    down, up = pel.shared(X[:4, :2], "down"), pel.shared(np.zeros((2, 4), "float32"), "up")
+    x = features()
+    return classify(pel.relu(x @ frozen + (x @ down) @ up), X)
+
+
+@healthy
+def residual_blocks_that_begin_as_the_identity() -> Made:
+    h = Conv(8, 3, padding="same", activation="relu")(images())
+    for _ in range(2):
+        r = Conv(8, 3, padding="same", activation="relu")(h)
+        h = h + Conv(8, 3, padding="same", kernel_initializer="zeros")(r)
+    return classify(nn.GlobalAveragePooling2D()(h), IMAGES)
+
+
+@healthy
+def last_layer_of_zeros() -> Made:
+    y = pel.ivector("y", shape=("n",))
+    p = Dense(3, activation="softmax", kernel_initializer="zeros")(Dense(8, activation="relu")(features()))
+    return L.sparse_categorical_crossentropy(y, p).mean(), {"x": X, "y": Y}
+
+
+@healthy
+def chain_of_single_units_of_ones() -> Made:
+    first = Dense(1, activation="tanh", kernel_initializer="ones")(features())
+    return L.mean_squared_error(column(), Dense(1, kernel_initializer="ones")(first)).mean(), {"x": X, "t": NUMBERS}
+
+
+@healthy
+def frozen_layers_of_ones() -> Made:
+    totals = pel.shared(np.ones((4, 2), "float32"), "totals", trainable=False)
+    return classify(pel.tanh(features() @ totals), X)
+
+
+@healthy
+def channels_moved_to_the_end() -> Made:
+    x = pel.tensor4("x", shape=("n", 3, 16, 16)).transpose(0, 2, 3, 1)
+    y = pel.ivector("y", shape=("n",))
+    p = row(x, Conv(4, 3, activation="relu"), nn.GlobalAveragePooling2D(), Dense(3, activation="softmax"))
+    return L.sparse_categorical_crossentropy(y, p).mean(), {}
+
+
+@healthy
+def spectrograms_of_three_rows() -> Made:
+    x, y = pel.tensor4("x", shape=("n", 3, 40, 8)), pel.ivector("y", shape=("n",))
+    p = row(x, Conv(4, (1, 3), activation="relu"), nn.GlobalAveragePooling2D(), Dense(3, activation="softmax"))
+    return L.sparse_categorical_crossentropy(y, p).mean(), {}
+
+
+@healthy
+def negative_sampling() -> Made:
+    a, b = pel.ivector("a", shape=("n",)), pel.ivector("b", shape=("n",))
+    score = (nn.Embedding(20, 8)(a) * nn.Embedding(20, 8)(b)).sum(-1)
+    return -(pel.vector("sign", shape=("n",)) * pel.log_softmax(score)).mean(), {}
+
+
+@healthy
+def gate_of_a_gate() -> Made:
+    x = features()
+    gate = row(x, Dense(8, activation="sigmoid"), Dense(8, activation="sigmoid"))
+    return classify(gate * Dense(8, activation="tanh")(x), X)
+
+
+@healthy
+def attention_before_a_softmax() -> Made:
+    x = sequences()
+    weights = pel.softmax(Dense(1)(x), axis=1)
+    return classify((weights * x).sum(1), SEQUENCES)
+
+
+@healthy
+def distillation() -> Made:
+    p, t = Dense(3, activation="softmax")(features()), column("t", 3)
+    return (p * (pel.log(p) - pel.log(t))).sum(-1).mean(), {"x": X}
+
+
+@healthy
+def categories_in_columns() -> Made:
+    x = pel.tensor("x", ("n", 2), "int32")
+    h = nn.Concatenate()([nn.Embedding(20, 4)(x[:, 0]), nn.Embedding(30, 4)(x[:, 1] + 1)])
+    return classify(Dense(8, activation="relu")(h), WORDS[:, :2])
+
+
+@healthy
+def growing_dropout() -> Made:
+    rate = pel.shared(0.1, "rate", trainable=False)
+    return classify(nn.Dropout(rate)(Dense(8, activation="relu")(features())), X)
+
+
+@healthy
+def masked_deviation() -> Made:
+    x = features()
+    mean, deviation = Dense(3)(x), Dense(3, activation="softplus")(x)
+    mask, t = column("mask", 3), column("t", 3)
+    return (mask * (pel.log(deviation) + ((t - mean) / deviation) ** 2)).sum(-1).mean(), {"x": X}

@@ -31,7 +31,7 @@ def test_unknown_arguments_are_rejected(kind: type) -> None:
         (lambda: losses.CategoricalCrossentropy(label_smothing=0.1), "Did you mean 'label_smoothing'"),
         (lambda: losses.MeanSquaredError(reducton="sum"), "Did you mean 'reduction'"),
         (lambda: metrics.Precision(threshold=0.1), "Did you mean 'thresholds'"),
-        (lambda: initializers.RandomNormal(std=0.1), "Did you mean 'stddev'"),
+        (lambda: initializers.RandomNormal(std=0.1), "Use stddev instead"),
         (lambda: schedules.CosineDecay(0.1, 10, alfa=0.1), "Did you mean 'alpha'"),
         (lambda: regularizers.L2(strength=0.1), "L2 takes no argument 'strength'. It takes: l2"),
         (lambda: initializers.Zeros(seed=0), "Zeros takes no argument 'seed'. It takes none"),

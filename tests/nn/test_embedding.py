@@ -24,12 +24,22 @@ def test_embedding_gathers_rows_and_its_gradient_scatters(mode: str, dtype: str)
     assert value.dtype == np.float32
 
 
-@pytest.mark.parametrize("mode", ["numpy", "xla"])
-def test_an_index_out_of_range_is_rejected(mode: str) -> None:
+@pytest.mark.parametrize("mode", ["numpy", "xla", "native"])
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (4, "Received: 4 at [1, 1]. The layer e has 4 rows; it needs input_dim=5 or more, the largest index plus 1"),
+        (-1, "Received: -1 at [1, 1]. The layer e has no rows for negative indices; number its words from 0"),
+    ],
+)
+def test_an_index_out_of_range_is_rejected(mode: str, wrong: int, message: str) -> None:
     words = pel.tensor("words", ("n", 3), "int32")
     f = pel.function([words], nn.Embedding(4, 2, name="e")(words), mode=mode)
-    with pytest.raises(ValueError, match="Expected words to be from -4 to 3, because it is an index in e/embeddings"):
-        f(WORDS + 1)
+    value = WORDS.copy()
+    value[1, 1] = wrong
+    expected = f"Expected words to be from 0 to 3, because it is an index in e/embeddings[words]. {message}"
+    with pytest.raises(ValueError, match=re.escape(expected)):
+        f(value)
 
 
 def test_mask_zero() -> None:

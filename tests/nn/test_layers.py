@@ -251,7 +251,7 @@ X = pel.matrix("x", shape=("n", 4))
         (lambda: nn.Dropout(1.0, name="d"), "d: expected a rate of 0 or more and below 1. Received: rate=1.0"),
         (lambda: nn.Dropout(0.5, seed=-1), "Expected seed to be an integer of 0 or more"),
         (lambda: nn.Dense(2, activation="sofmax"), "no activation named 'sofmax'. Did you mean 'softmax'?"),
-        (lambda: nn.Dense(2, kernel_initializer="glorot"), "no initializer named 'glorot'. Did you mean 'glorot_"),
+        (lambda: nn.Dense(2, kernel_initializer="glorot"), "no initializer named 'glorot'. Use 'glorot_uniform'"),
         (lambda: nn.Dense(2, kernel_regularizer="l3"), "no regularizer named 'l3'. Known: l1, l1_l2, l2"),
         (
             lambda: nn.Dense(2, name="a", kernel_initializer=lambda shape, dtype: np.zeros(3))(X),

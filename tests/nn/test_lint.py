@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -211,6 +212,36 @@ def bias_before_normalization() -> Made:
     return L.sparse_categorical_crossentropy(y, nn.Dense(3, activation="softmax")(h)).mean(), {}
 
 
+def loss_of_all_pairs() -> Made:
+    x, _, _ = table()
+    return ((nn.Dense(1)(x) - pel.vector("t", shape=("n",))) ** 2).mean(), {}
+
+
+def swapped_arguments() -> Made:
+    x, _, t = table()
+    return L.categorical_crossentropy(nn.Dense(3, activation="softmax")(x), t).mean(), {}
+
+
+def channels_first() -> Made:
+    x, y = pel.tensor4("x", shape=("n", 3, 16, 16)), pel.ivector("y", shape=("n",))
+    p = nn.Dense(3, activation="softmax")(nn.Flatten()(nn.Conv2D(4, 3, activation="relu")(x / 255)))
+    return L.sparse_categorical_crossentropy(y, p).mean(), {}
+
+
+def zero_weights() -> Made:
+    x, y, _ = table()
+    h = nn.Dropout(0.0)(nn.Dense(8, activation="tanh", kernel_initializer="zeros")(x))
+    p = nn.Dense(3, activation="softmax", kernel_initializer="zeros")(h)
+    return L.sparse_categorical_crossentropy(y, p).mean(), {}
+
+
+def equal_weights_of_convolutions() -> Made:
+    x, y = pel.tensor4("x", shape=("n", 8, 8, 1)), pel.ivector("y", shape=("n",))
+    options = {"activation": "relu", "kernel_initializer": nn.initializers.Constant(0.1)}
+    h = nn.Conv2D(4, 3, **options)(nn.MaxPooling2D(2)(nn.Conv2D(4, 3, **options)(x)))
+    return L.sparse_categorical_crossentropy(y, nn.Dense(3, activation="softmax")(nn.Flatten()(h))).mean(), {}
+
+
 MISTAKES: list[tuple[Callable[[], Made], str]] = [
     (softmax_twice, "softmax twice"),
     (softmax_from_logits, "softmax twice"),
@@ -221,7 +252,12 @@ MISTAKES: list[tuple[Callable[[], Made], str]] = [
     (tanh_output, "cross-entropy of non-probabilities"),
     (rectified_output, "cross-entropy of non-probabilities"),
     (sigmoid_columns_of_classes, "cross-entropy of non-probabilities"),
-    (one_column_of_classes, "cross-entropy of non-probabilities"),
+    (one_column_of_classes, "cross-entropy of one column"),
+    (swapped_arguments, "swapped loss arguments"),
+    (loss_of_all_pairs, "loss of all pairs"),
+    (channels_first, "channels first"),
+    (zero_weights, "symmetric weights"),
+    (equal_weights_of_convolutions, "symmetric weights"),
     (squared_error_of_sigmoid, "squared error of a sigmoid"),
     (squared_error_by_hand, "squared error of a sigmoid"),
     (linear_after_linear, "stacked linear layers"),
@@ -246,6 +282,14 @@ MISTAKES: list[tuple[Callable[[], Made], str]] = [
 ]
 
 
+WARNED = {
+    *("softmax twice", "sigmoid twice", "softmax of a sigmoid", "cross-entropy of non-probabilities"),
+    *("cross-entropy of one column", "channels first", "loss of all pairs"),
+    "swapped loss arguments",
+}
+"""Mistakes of which optimizers warn: training cannot succeed."""
+
+
 @pytest.mark.parametrize(("make", "name"), MISTAKES, ids=lambda v: getattr(v, "__name__", ""))
 def test_planted_mistake_is_found(make: Callable[[], Made], name: str) -> None:
     nn.set_random_seed(0)
@@ -258,7 +302,11 @@ def test_planted_mistake_is_found(make: Callable[[], Made], name: str) -> None:
         assert "test_lint.py" in f.location
         assert all(len(part) > 20 for part in (f.what, f.why, f.fix))
     inputs = [e for e in topological([what]) if isinstance(e, Input)]
-    step = pel.function(inputs, what, updates=pel.optimizers.SGD().updates(what))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        updates = pel.optimizers.SGD().updates(what)
+    assert [str(w.message).partition(":")[0] for w in caught] == ([name] if name in WARNED else [])
+    step = pel.function(inputs, what, updates=updates)
     assert {f.name for f in pel.lint(step, values or None)} == {f.name for f in found}
 
 

@@ -107,4 +107,31 @@ COURSE: list[tuple[Callable[[], Any], list[str]]] = [
 
 @pytest.mark.parametrize(("make", "known"), COURSE, ids=lambda v: getattr(v, "__name__", ""))
 def test_networks_of_the_course(make: Callable[[], Any], known: list[str]) -> None:
-    assert [f.name for f in pel.lint(make())] == known
+    assert [f.name for f in pel.lint(make(), ranges={})] == known  # with range checks, which find nothing
+
+
+RANGES: dict[str, set[str]] = {
+    "variational": {"exp may overflow"},  # exp of an unbounded log-variance
+    "counts": {"exp may overflow"},  # the rate of a Poisson distribution
+    "mean_and_deviation": {"log outside of its domain", "division by 0"},  # a softplus underflows to 0
+    "segmentation": {"division by 0"},  # targets are unbounded without ranges
+    "experts": {"log outside of its domain", "division by 0"},  # a mixture of softmaxes underflows to 0
+    "ensemble": {"log outside of its domain", "division by 0"},
+}
+"""What range checks report about healthy networks. All of it can happen, for extreme parameters."""
+
+
+@pytest.mark.parametrize("make", HEALTHY, ids=lambda make: make.__name__)
+def test_range_checks_of_healthy_networks_report_what_can_happen(make: Callable[[], Made]) -> None:
+    nn.set_random_seed(0)
+    loss, _ = make()
+    gradients = pel.grad(loss, pel.parameters(loss))
+    found = {f.name for outputs in ([loss], gradients) for f in pel.check_ranges(outputs)}
+    assert found == RANGES.get(make.__name__, set())
+
+
+def test_range_checks_with_the_range_of_the_targets() -> None:
+    loss, _ = next(make for make in HEALTHY if make.__name__ == "segmentation")()
+    assert not pel.check_ranges(loss, {"t": (0, 1)})
+    assert [f.name for f in pel.lint(loss, ranges={})] == ["division by 0"]
+    assert not pel.lint(loss, ranges={"t": (0, 1)})

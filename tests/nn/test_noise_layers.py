@@ -137,3 +137,81 @@ def test_a_function_reports_the_streams_that_it_advances() -> None:
 def test_invalid_arguments_and_inputs_are_rejected(write: Any, message: str) -> None:
     with pytest.raises((ValueError, TypeError), match=message):
         write()
+
+
+def variable_rate(value: float) -> pel.Shared:
+    return pel.shared(np.float64(value), "rate", trainable=False)
+
+
+@pytest.mark.parametrize(("mode", "rate"), [("numpy", 0.0), ("numpy", 0.3), ("xla", 0.3), ("native", 0.3)])
+def test_a_dropout_rate_may_be_an_expression(mode: str, rate: float) -> None:
+    variable = variable_rate(rate)
+    f = pel.function([X], nn.Dropout(variable, seed=3)(X), mode=mode)
+    fixed = pel.function([X], nn.Dropout(rate, seed=3)(X), mode="numpy")
+    value = np.random.default_rng(0).normal(size=(3, 20, 50)).astype("float32")
+    np.testing.assert_array_equal(f.over(value), fixed.over(value))
+    variable.set_value(0.9)
+    assert (f.over(value) == 0).mean() == pytest.approx(0.9, abs=0.05)
+
+
+@pytest.mark.parametrize("kind", [nn.AlphaDropout, nn.GaussianDropout, nn.SpatialDropout1D])
+def test_all_dropout_layers_take_an_expression(kind: Any) -> None:
+    x = pel.tensor3("x", ("n", 5, 8)) if kind is nn.SpatialDropout1D else X
+    value = np.random.default_rng(0).normal(size=(20, *x.shape[1:])).astype("float32")
+    results = [pel.function([x], kind(r, seed=3)(x), mode="numpy") for r in (variable_rate(0.3), 0.3)]
+    found, expected = (f(value) for f in results)
+    assert found.dtype == expected.dtype
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    rate = variable_rate(0.3)
+    assert pel.inference(kind(rate)(x)) is x
+    outside = pel.function([x], kind(rate + 1)(x), mode="numpy")(value)
+    assert np.isfinite(outside).all()
+
+
+def test_recurrent_and_attention_layers_take_a_rate_expression() -> None:
+    x = pel.tensor3("x", ("n", 5, 8))
+    value = np.random.default_rng(0).normal(size=(4, 5, 8)).astype("float32")
+    for make in (
+        lambda rate: nn.SimpleRNN(3, "tanh", dropout=rate, recurrent_dropout=rate, seed=1)(x),
+        lambda rate: nn.MultiHeadAttention(2, 4, dropout=rate, seed=1)(x, x),
+    ):
+        results = []
+        for rate in (variable_rate(0.5), 0.5):
+            nn.set_random_seed(0)
+            results.append(pel.function([x], make(rate), mode="numpy")(value))
+        np.testing.assert_array_equal(*results)
+
+
+def test_a_schedule_of_the_dropout_rate() -> None:
+    step = pel.shared(0.0, "step", trainable=False)
+    layer = nn.Dropout(pel.schedules.PiecewiseConstantDecay([1], [0.9, 0.1])(step), seed=1)
+    f = pel.function([X], layer(X), updates={step: step + 1}, mode="numpy")
+    rates = [(f(np.ones(MANY, "float32")) == 0).mean() for _ in range(4)]
+    assert rates == pytest.approx([0.9, 0.9, 0.1, 0.1], abs=0.02)
+    assert layer.parts == [step]
+
+
+def test_a_model_with_a_rate_expression_is_saved_and_described(tmp_path: Any) -> None:
+    rate = variable_rate(0.25)
+    model = pel.Sequential([nn.Input((4,)), nn.Dense(3), nn.Dropout(rate, name="drop"), nn.Dropout(rate), nn.Dense(1)])
+    assert list(model.state())[2] == "drop/rate"
+    model.save(tmp_path / "model.pel")
+    again = pel.load_model(tmp_path / "model.pel")
+    assert isinstance(again.layers[1].rate, pel.Shared)
+    assert again.layers[1].rate is again.layers[2].rate
+    assert float(again.layers[1].rate.get_value()) == 0.25
+    assert "drop (Dropout)" in str(model.explain())
+    model.compile("sgd", "mse")
+    assert "def variable_dropout" in model.to_source("numpy")
+    with pytest.raises(pel.ModelError, match="drop: rate is the expression rate, which a config cannot hold"):
+        model.to_source("layers")
+    assert nn.Dropout(pel.constant(0.25)).rate == 0.25
+
+
+def test_invalid_rate_expressions() -> None:
+    with pytest.raises(ValueError, match=r"drop: expected a scalar rate\. Received: r, which is float32 \(\?,\)"):
+        nn.Dropout(pel.vector("r"), name="drop")
+    with pytest.raises(
+        ValueError, match=r"the mask has no gradient.*cannot train the rate r\. Create it by pel\.shared"
+    ):
+        nn.Dropout(pel.shared(0.5, "r") / 2)

@@ -83,6 +83,23 @@ def test_a_damaged_file_is_compiled_again_and_replaced(folder, damage):
         assert len(path.read_bytes()) > 1000
 
 
+def test_a_program_is_bound_to_its_key(folder):
+    """The intact file of another program, under the name of this one, is a miss."""
+    w = pel.shared(1.0, "w")
+
+    def double_and_triple():
+        return [float(pel.function([], factor * w, mode="xla")()) for factor in (2, 3)]
+
+    assert double_and_triple() == [2, 3]
+    first, second = list_programs(folder)
+    contents = first.read_bytes(), second.read_bytes()
+    first.write_bytes(contents[1])
+    second.write_bytes(contents[0])
+    assert double_and_triple() == [2, 3]
+    assert first.read_bytes().startswith(f"pellucid-entry-2 {first.stem} ".encode())
+    assert second.read_bytes().startswith(f"pellucid-entry-2 {second.stem} ".encode())
+
+
 def test_fast_compilations_are_not_stored(folder, monkeypatch):
     monkeypatch.setattr(compilation_cache, "MIN_COMPILE_SECONDS", 60.0)
     run()

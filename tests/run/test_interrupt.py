@@ -14,6 +14,7 @@ import pytest
 import pellucid as pel
 from pellucid.run import interpreter, xla
 from pellucid.run.interrupts import DeferSigint
+from pellucid.run.native.compiler import find_compiler
 
 both = pytest.mark.parametrize("mode", ["xla", "numpy"])
 
@@ -86,7 +87,10 @@ def no_garbage():
     gc.enable()
 
 
-@both
+without_compiler = pytest.mark.skipif(find_compiler() is None, reason="there is no C compiler")
+
+
+@pytest.mark.parametrize("mode", ["numpy", "xla", pytest.param("native", marks=without_compiler)])
 @pytest.mark.usefixtures("no_garbage")
 def test_state_survives_ctrl_c_at_any_moment(mode):
     """Press Ctrl-C at many moments of loops and calls: the state is always that of a finished step."""
@@ -142,3 +146,21 @@ def test_functions_run_in_other_threads():
     thread.start()
     thread.join()
     assert w.get_value() == 5
+
+
+def test_an_interrupt_during_the_import_of_jax_is_no_other_error(monkeypatch):
+    """The outputs of no step are made without JAX, which is half imported."""
+    x, w = pel.vector("x"), pel.shared(1.0, "w")
+    f = pel.function([x], [w, 2 * x], updates={w: 2 * w}, mode="xla")
+
+    def press(*args):
+        raise KeyboardInterrupt
+
+    def fail(*args):
+        raise AttributeError("partially initialized module 'jax' has no attribute 'version'")
+
+    monkeypatch.setattr(type(f.backend), "run", press)
+    monkeypatch.setattr(type(f.backend), "infer_shapes", fail)
+    with pytest.raises(pel.Interrupted, match="stopped after 0 steps") as stop:
+        f.repeat(3, [1.0, 2.0])
+    assert [h.shape for h in stop.value.history] == [(0,), (0, 0)]

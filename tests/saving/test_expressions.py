@@ -17,6 +17,8 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
 import pellucid as pel
+from pellucid.graph.expr import Shared
+from pellucid.graph.traversal import topological
 from pellucid.saving import container
 
 
@@ -159,7 +161,7 @@ def test_reasons_to_refuse_a_file(saved: Path, tmp_path: Path) -> None:
     container.write_container(tmp_path / "m.pel", "a model", {}, {})
     with pytest.raises(pel.StorageError, match=r"expected expressions. Received: a model. Read it with pel.load_model"):
         pel.load(tmp_path / "m.pel")
-    with pytest.raises(pel.StorageError, match="it is not a file"):
+    with pytest.raises(pel.StorageError, match=r"expected a regular file\. Received: a folder"):
         pel.load(tmp_path)
     with pytest.raises(FileNotFoundError):
         pel.load(tmp_path / "nowhere.pel")
@@ -190,3 +192,12 @@ def test_the_same_graph_is_the_same_file(saved: Path) -> None:
     again = saved.with_name("again.pel")
     pel.save(again, pel.load(saved))
     assert again.read_bytes() == saved.read_bytes()
+
+
+def test_an_update_of_unknown_size_is_loaded(tmp_path: Path) -> None:
+    s, x = pel.shared(np.zeros(3, "float32"), "s"), pel.vector("x")
+    s.default_update = 2 * x
+    pel.save(tmp_path / "e.pel", s + 1)
+    loaded = pel.load(tmp_path / "e.pel")
+    [variable] = [e for e in topological([loaded]) if isinstance(e, Shared)]
+    assert str(variable.default_update) == "2 * x"

@@ -96,6 +96,28 @@ def test_the_adder_reads_as_backpropagation_through_time(rng):
     np.testing.assert_allclose(derivation.results[1].gradient_value, total)
 
 
+def test_the_results_name_every_variable(rng):
+    error, parameters, values = adder(rng)
+    derivation = pel.derive(error, parameters, values)
+    result = str(derivation).split("Result of pel.grad:\n")[1].split("\n\n")[0].splitlines()
+    assert [line.split()[0] for line in result] == ["Wo_bar", "Wh_bar", "Wx_bar"]
+    for name, line in zip(("Wh", "Wx"), result[1:], strict=True):
+        number = [step.name for step in derivation.steps].index(name) + 1
+        assert line == (
+            f"  {name}_bar is in step {number}: pel.grad computes a sum over t in one scan, from the last step to the "
+            "first"
+        )
+    assert derivation.html().count("in one scan, from the last step to the first") == 2
+    # Without a variable outside of the scan, and with one whose step is the result already.
+    inside = str(pel.derive(error, parameters[:2], values)).split("Result of pel.grad:\n")[1].splitlines()
+    assert [line.split()[0] for line in inside[:2]] == ["Wh_bar", "Wx_bar"]
+    x, w = pel.vector("x", shape=("n",)), pel.scalar("w")
+    chain = pel.tanh(x) ** 2
+    both = str(pel.derive((chain * w).sum(), [x, w])).split("Result of pel.grad:\n")[1].splitlines()
+    assert [line.split()[0] for line in both] == ["x_bar", "w_bar"]
+    assert both[1].endswith(": it uses no other gradient")
+
+
 def test_steps_are_numbered_and_show_their_values(rng):
     loss, parameters, values = moons(rng)
     written = str(pel.derive(loss, parameters[0], values))

@@ -8,7 +8,8 @@ import pytest
 
 import pellucid as pel
 from pellucid import nn
-from pellucid.model.errors import ModelError, TrainingWarning
+from pellucid.graph.errors import TrainingWarning
+from pellucid.model.errors import ModelError
 from pellucid.nn.optimizers import SGD, Adam
 from pellucid.training import train_step
 

@@ -10,7 +10,7 @@ import pytest
 
 import pellucid as pel
 from pellucid import callbacks, nn
-from pellucid.model.errors import TrainingWarning
+from pellucid.graph.errors import TrainingWarning
 from pellucid.nn.optimizers import SGD
 from pellucid.training.data_adapter import is_batch_iterable
 from pellucid.training.iterator_source import BatchStream, get_stack_capacity

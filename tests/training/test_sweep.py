@@ -51,6 +51,8 @@ def test_one_program_for_widths_rates_strengths_and_seeds():
     found = pel.sweep(build, X, Y, hidden=[1, 4], rate=[0.1, 0.5], strength=[0.01, 0.02], seed=[0, 5], **how)
     assert len(found) == 16
     assert found.programs == 1
+    assert {each.partition(":")[0] for each in found.backends} <= {"C loops", "XLA"}
+    assert found.backends
     check_trials(found, [1, 14], **how)
 
 

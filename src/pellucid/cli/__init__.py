@@ -5,13 +5,14 @@ from collections.abc import Sequence
 
 from pellucid.experiments.common.interrupt import acknowledge_interrupt, repeat_interrupts
 
-INTERRUPTED = 130
+INTERRUPTED, TERMINATED = 130, 143
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command, by default that of the process, and return its exit status.
 
-    The status is 0 for success, 1 for a run or data error, 2 for a usage error, and 130 if interrupted.
+    The status is 0 for success, 1 for a run or data error, 2 for a usage error, 130 if Ctrl-C interrupted the command,
+    and 143 if SIGTERM did.
 
     Examples
     --------
@@ -20,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ...
     0
     """
-    with repeat_interrupts():
+    with repeat_interrupts() as repeated:
         try:
             # Imported here, so that Ctrl-C during the import, which takes a second, is handled too.
             from pellucid.cli.app import run_command
@@ -28,5 +29,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return run_command(list(sys.argv[1:] if arguments is None else arguments))
         except KeyboardInterrupt as interrupt:
             acknowledge_interrupt()
-            print(str(interrupt) or "interrupted", file=sys.stderr)
-            return INTERRUPTED
+            print(str(interrupt) or ("terminated" if repeated.terminated else "interrupted"), file=sys.stderr)
+            return TERMINATED if repeated.terminated else INTERRUPTED

@@ -34,7 +34,8 @@ For example:
     pellucid predict runs/1 photo.jpg      predict with a trained network
     pellucid reference softmax             look up an op
 
-Exit status: 0 success, 1 run or data error, 2 usage error, 130 interrupted.
+Exit status: 0 success, 1 run or data error, 2 usage error, 130 interrupted, 143 terminated.
+Ctrl-C and SIGTERM save what is done so far; a second SIGTERM does not.
 With --debug (or PELLUCID_DEBUG=1), errors are shown with a traceback.
 """
 

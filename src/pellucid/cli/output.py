@@ -43,6 +43,7 @@ def finish_run(
         return 0
     saved = f"{record.status}; the results so far are in {folder}"
     if isinstance(error, KeyboardInterrupt):
-        raise KeyboardInterrupt(str(error) or saved) from error
+        # The message of an interrupted loop counts its steps.
+        raise KeyboardInterrupt(saved if hasattr(error, "history") else str(error) or saved) from error
     print(saved, file=sys.stderr)
     raise error

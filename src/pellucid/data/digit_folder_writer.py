@@ -12,6 +12,7 @@ from typing import Literal
 
 import numpy as np
 
+from pellucid.atomic_write import explain_write_errors
 from pellucid.data.digits import Bytes, colorize, mnist
 from pellucid.data.errors import DataError, format_names
 from pellucid.progress import track
@@ -88,8 +89,15 @@ def write_digit_folder(
     images = _draw_images(config)
     if _is_up_to_date(path, config):
         return path
-    path.parent.mkdir(parents=True, exist_ok=True)
     # On the same disk, so that a rename can move its content.
+    with explain_write_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_new(path, config, images, progress)
+    return path
+
+
+def write_new(path: Path, config: DigitFolderConfig, images: dict[int, Bytes], progress: bool | None) -> None:
+    """Write the folder beside its place, and move it there when it is complete."""
     with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent, ignore_cleanup_errors=True) as folder:
         new = Path(folder, "new")
         new.mkdir()
@@ -97,7 +105,6 @@ def write_digit_folder(
         if path.exists():
             path.rename(Path(folder, "old"))
         new.rename(path)
-    return path
 
 
 def _draw_images(config: DigitFolderConfig) -> dict[int, Bytes]:
@@ -132,7 +139,7 @@ def _is_up_to_date(path: Path, config: DigitFolderConfig) -> bool:
         return False
     try:
         written = json.loads((path / CONFIG_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path}: has files that pellucid did not write, so it is not replaced; {advice}") from error
     if foreign := tuple(sorted(name for name in found - {CONFIG_FILE} if not GENERATED_NAME.fullmatch(name))):
         raise DataError(

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pellucid.errors import PellucidError
+from pellucid.untrusted_files.reading import shorten
+
+MAX_NAME = 60
+"""Maximum number of characters of a file's name in a message that lists several."""
 
 
 class DataError(PellucidError, ValueError):
@@ -25,7 +29,7 @@ def format_names(names: Sequence[str], limit: int = 3) -> str:
     >>> format_names(("a.jpg", "b.jpg", "c.jpg"), limit=1)
     "'a.jpg' and 2 more"
     """
-    return join_first([ascii(name) for name in names], limit, ", ")
+    return join_first([shorten(ascii(name), MAX_NAME) for name in names], limit, ", ")
 
 
 def join_first(texts: Sequence[str], limit: int = 3, separator: str = "; ") -> str:

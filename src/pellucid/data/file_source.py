@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from pellucid.data.errors import DataError
+from pellucid.untrusted_files.reading import open_regular_file, shorten
 
 MAXIMUM_FILE_BYTES = 128 * 2**20
 MAXIMUM_FILES = 5_000_000
@@ -51,8 +51,10 @@ def open_file_source(path: Path) -> Iterator[FileSource]:
     else:
         try:
             archive = zipfile.ZipFile(path)
-        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-            raise DataError(f"{path}: the zip archive is damaged ({error}); download it again.") from error
+        except Exception as error:  # names that are no text, extra fields that are too short
+            raise DataError(
+                f"{path}: the zip archive is damaged ({shorten(str(error))}); download it again."
+            ) from error
         with archive:
             yield _list_archive(archive, path)
 
@@ -100,10 +102,12 @@ def _get_file_size(file: Path) -> int:
 def read_file(file: Path) -> bytes:
     """Read a file of at most `MAXIMUM_FILE_BYTES`."""
     try:
-        with file.open("rb") as stream:
+        with open_regular_file(file, DataError) as (stream, _):
             return _read_bounded(stream)
     except OSError as error:
         raise ArchiveReadError(f"a file that cannot be read ({error.strerror})") from error
+    except DataError as error:
+        raise ArchiveReadError("neither a file nor a folder") from error
 
 
 def _has_zip_signature(path: Path) -> bool:
@@ -118,6 +122,9 @@ def _list_archive(archive: zipfile.ZipFile, path: Path) -> FileSource:
     _check_file_count(path, len(archive.infolist()))
     for member in archive.infolist():
         name = member.filename
+        if not name:  # which `is_dir` does not expect
+            skipped.append((name, "an empty name in the archive"))
+            continue
         if member.is_dir() or any(map(_is_hidden, PurePosixPath(name).parts)):
             continue
         reason = "a duplicate name in the archive" if name in members else _get_rejection_reason(member)
@@ -130,8 +137,10 @@ def _list_archive(archive: zipfile.ZipFile, path: Path) -> FileSource:
         try:
             with archive.open(members[name]) as stream:
                 return _read_bounded(stream)
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError) as error:
-            raise ArchiveReadError(f"damaged in the archive ({error})") from error
+        except ArchiveReadError:
+            raise
+        except Exception as error:  # such as a name that is no text, in the second copy of the header
+            raise ArchiveReadError(f"damaged in the archive ({shorten(str(error) or type(error).__name__)})") from error
 
     sizes = {name: members[name].file_size for name in sorted(members)}
     return FileSource(sizes, tuple(sorted(skipped)), read)

@@ -17,6 +17,8 @@ import numpy.typing as npt
 
 from pellucid.atomic_write import atomic_write
 from pellucid.data.errors import DataError
+from pellucid.untrusted_files.budget import DEFAULT_MAX_BYTES, UNCOMPRESSED_REMEDY, MemoryBudget
+from pellucid.untrusted_files.reading import read_regular_file, report_damage
 
 DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 CODES = {np.dtype(spelling).newbyteorder("="): code for code, spelling in DTYPES.items()}
@@ -37,7 +39,7 @@ class Header(NamedTuple):
         return self.size + math.prod(self.shape) * self.dtype.itemsize
 
 
-def read_idx(path: str | Path) -> npt.NDArray[Any]:
+def read_idx(path: str | Path, *, max_bytes: int = DEFAULT_MAX_BYTES) -> npt.NDArray[Any]:
     """Read the array of an IDX file, compressed with gzip or not.
 
     Untrusted files are safe to read: the header is checked first and bounds the memory that is allocated.
@@ -46,6 +48,8 @@ def read_idx(path: str | Path) -> npt.NDArray[Any]:
     ----------
     path : str or Path
         The file.
+    max_bytes : int
+        Maximum number of bytes of the array, or the size of the file if that is larger.
 
     Returns
     -------
@@ -55,7 +59,8 @@ def read_idx(path: str | Path) -> npt.NDArray[Any]:
     Raises
     ------
     DataError
-        If the file does not exist, is damaged or is no IDX file; the message names the file and the byte.
+        If the file does not exist, is damaged or is no IDX file, or the array takes more than ``max_bytes``; the
+        message names the file and the byte.
 
     Examples
     --------
@@ -69,13 +74,14 @@ def read_idx(path: str | Path) -> npt.NDArray[Any]:
     """
     path = Path(path)
     try:
-        content = path.read_bytes()
+        content = read_regular_file(path, DataError)
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}); expected an IDX file there.") from error
-    return parse_idx(content, str(path))
+    with report_damage(DataError, path):
+        return parse_idx(content, str(path), max_bytes)
 
 
-def parse_idx(content: bytes, name: str) -> npt.NDArray[Any]:
+def parse_idx(content: bytes, name: str, max_bytes: int = DEFAULT_MAX_BYTES) -> npt.NDArray[Any]:
     """Parse the content of an IDX file; ``name`` is for messages.
 
     The array is read-only, and a view of ``content`` if the bytes need no swapping.
@@ -92,6 +98,8 @@ def parse_idx(content: bytes, name: str) -> npt.NDArray[Any]:
             f"{name}: expected at most {MAXIMUM_ELEMENTS} elements, received shape {header.shape} at byte 4; "
             "the header is damaged."
         )
+    budget = MemoryBudget(max(max_bytes, len(content)), DataError, name, UNCOMPRESSED_REMEDY)
+    budget.spend(header.end, f"the array of shape {header.shape}")
     whole = _decompress(content, header.end + 1, name)  # one extra byte reveals trailing data
     if len(whole) != header.end:
         received = f"only {len(whole)}" if len(whole) < header.end else "more"

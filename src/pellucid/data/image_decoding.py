@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from pellucid.untrusted_files.budget import DEFAULT_WORKING_BYTES, REMEDY, MemoryBudget
+from pellucid.untrusted_files.reading import shorten
+
 if TYPE_CHECKING:
     from PIL import Image
 
@@ -25,11 +28,17 @@ class ImageDecodeError(ValueError):
     """Bytes that are no usable image; the message is the reason."""
 
 
-def decode_image(content: bytes, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
+def make_image_budget(max_bytes: int) -> MemoryBudget:
+    """Return the budget of the images that are decoded at one time."""
+    return MemoryBudget(max_bytes, ImageDecodeError, "", f"{REMEDY} or make the image smaller")
+
+
+def decode_image(content: bytes, size: tuple[int, int], budget: MemoryBudget | None = None) -> npt.NDArray[np.uint8]:
     """Decode an image file to RGB pixels of shape (height, width, 3), upright and resized to ``size``.
 
     The EXIF orientation is applied, transparency is blended with white, and 16-bit gray is reduced to 8 bits. Raises
-    `ImageDecodeError` if the bytes are no image, are truncated, or have more than `MAXIMUM_PIXELS` pixels.
+    `ImageDecodeError` if the bytes are no image, are truncated, have more than `MAXIMUM_PIXELS` pixels, or take more
+    memory than the budget.
 
     Examples
     --------
@@ -45,9 +54,11 @@ def decode_image(content: bytes, size: tuple[int, int]) -> npt.NDArray[np.uint8]
             # A JPEG decodes faster at a fraction of its size; twice the requested size keeps the quality.
             # Both sides get the larger one, because the image may be rotated.
             image.draft("", (2 * max(size), 2 * max(size)))
-            upright = ImageOps.exif_transpose(image)
-            small = _convert_to_rgb(upright).resize(size[::-1], Image.Resampling.BILINEAR, reducing_gap=2.0)
-            return np.asarray(small)
+            budget = budget or make_image_budget(DEFAULT_WORKING_BYTES)
+            with budget.reserve(_count_bytes(image), f"the image of {image.width}x{image.height} pixels"):
+                upright = ImageOps.exif_transpose(image)
+                small = _convert_to_rgb(upright).resize(size[::-1], Image.Resampling.BILINEAR, reducing_gap=2.0)
+                return np.asarray(small)
     except ImageDecodeError:
         raise
     except UnidentifiedImageError as error:
@@ -55,7 +66,7 @@ def decode_image(content: bytes, size: tuple[int, int]) -> npt.NDArray[np.uint8]
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageDecodeError(f"more pixels than the {MAXIMUM_PIXELS} allowed") from error
     except Exception as error:  # decoders raise any kind of error for malformed bytes
-        raise ImageDecodeError(f"a damaged image ({type(error).__name__}: {error})") from error
+        raise ImageDecodeError(f"a damaged image ({type(error).__name__}: {shorten(str(error))})") from error
 
 
 @contextmanager
@@ -70,6 +81,12 @@ def raise_on_decompression_bombs() -> Iterator[None]:
         warnings.filterwarnings("ignore", module=r"PIL\.")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         yield
+
+
+def _count_bytes(image: Image.Image) -> int:
+    """Return the memory that decoding takes: pixels, a rotated copy, RGB, and three copies for transparency."""
+    stored = {"1": 1, "L": 1, "P": 1}.get(image.mode, 2 if image.mode.startswith("I;16") else 4)
+    return image.width * image.height * (2 * stored + 4 + 12 * image.has_transparency_data)
 
 
 def _convert_to_rgb(image: Image.Image) -> Image.Image:

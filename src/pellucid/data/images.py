@@ -17,8 +17,16 @@ import numpy.typing as npt
 from pellucid.data.errors import DataError, DataWarning, format_names, join_first
 from pellucid.data.file_source import ArchiveReadError, FileSource, Skipped, open_file_source
 from pellucid.data.folder_layout import LAYOUTS, find_part_folder, find_parts, infer_classes
-from pellucid.data.image_decoding import SUFFIXES, ImageDecodeError, decode_image, raise_on_decompression_bombs
+from pellucid.data.image_decoding import (
+    SUFFIXES,
+    ImageDecodeError,
+    decode_image,
+    make_image_budget,
+    raise_on_decompression_bombs,
+)
 from pellucid.progress import track
+from pellucid.untrusted_files.budget import DEFAULT_WORKING_BYTES, MemoryBudget
+from pellucid.untrusted_files.reading import report_damage
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -59,6 +67,8 @@ def image_folder(
     part: str | None = None,
     progress: bool | None = None,
     strict: bool = False,
+    *,
+    max_bytes: int = DEFAULT_WORKING_BYTES,
 ) -> ImageFolder:
     """Read a folder of images, or a zip archive without unpacking it.
 
@@ -77,6 +87,9 @@ def image_folder(
         Whether to show a progress bar; None shows it if standard error is a terminal.
     strict : bool
         Whether an unusable file is an error; otherwise it is skipped with a warning.
+    max_bytes : int
+        Memory for the images that are decoded at one time. A small file can decode to gigabytes of pixels; an image
+        that takes more is unusable.
 
     Returns
     -------
@@ -103,14 +116,15 @@ def image_folder(
     """
     path, where = Path(path), str(path)
     _check_size(size)
-    with open_file_source(path) as source:
+    budget = make_image_budget(max_bytes)
+    with report_damage(DataError, where), open_file_source(path) as source:
         names, skipped = _find_images(source, part, where)
         classes = infer_classes(names, where)
         skipped += [(name, f"no class in its name; expected {LAYOUTS}") for name in names if classes[name] is None]
         labeled = [(name, kind) for name, kind in classes.items() if kind is not None]
         if strict:
             _raise_first(skipped, where)
-        images, bad = _decode_images(source, [name for name, _ in labeled], size, progress, where, strict)
+        images, bad = _decode_images(source, [name for name, _ in labeled], size, progress, where, strict, budget)
     class_names = _get_class_names(labeled, bad, where)
     skipped = sorted([*skipped, *bad.items()])
     if skipped:
@@ -151,7 +165,7 @@ def image_parts(path: str | Path) -> tuple[str, ...]:
     >>> image_parts(write_digit_folder("digits", per_class=1))
     ()
     """
-    with open_file_source(Path(path)) as source:
+    with report_damage(DataError, path), open_file_source(Path(path)) as source:
         names = [name for name in source.sizes if _is_image(name)]
         return tuple(folder.rpartition("/")[2] for folder in find_parts(names))
 
@@ -181,7 +195,13 @@ def _is_image(name: str) -> bool:
 
 
 def _decode_images(
-    source: FileSource, names: list[str], size: tuple[int, int], progress: bool | None, where: str, strict: bool
+    source: FileSource,
+    names: list[str],
+    size: tuple[int, int],
+    progress: bool | None,
+    where: str,
+    strict: bool,
+    budget: MemoryBudget,
 ) -> tuple[npt.NDArray[np.uint8], dict[str, str]]:
     """Decode all usable images; return them and, by name, the reasons against the others."""
     if len(names) * size[0] * size[1] * 3 > MAXIMUM_ARRAY_BYTES:
@@ -189,7 +209,7 @@ def _decode_images(
 
     def decode_or_reason(name: str) -> npt.NDArray[np.uint8] | str:
         try:
-            return decode_image(source.read(name), size)
+            return decode_image(source.read(name), size, budget)
         except (ArchiveReadError, ImageDecodeError) as error:
             return str(error)
 

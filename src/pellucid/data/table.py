@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pellucid.data.errors import DataError, DataWarning, join_first
+from pellucid.data.errors import DataError, DataWarning, format_names, join_first
 from pellucid.errors import near_miss
+from pellucid.untrusted_files.reading import read_regular_file, report_damage, shorten
 
 MAXIMUM_FILE_BYTES = 2**30
 MAXIMUM_COLUMNS = 10_000
@@ -49,7 +50,7 @@ class Table:
     def column_index(self, name: str) -> int:
         """Return the index of a column, or raise `DataError`."""
         if name not in self.names:
-            hint = near_miss(name, self.names) or f" The columns are {', '.join(map(repr, self.names[:20]))}."
+            hint = near_miss(name, self.names) or f" The columns are {format_names(self.names, 20)}."
             raise DataError(f"{self.path}: no column {name!a}.{hint}")
         return self.names.index(name)
 
@@ -175,6 +176,11 @@ def read_csv(path: str | Path, strict: bool = False) -> Table:
     (('rooms', 'place', 'price'), array([2., 3.]), ['town', ''], False)
     """
     path = Path(path)
+    with report_damage(DataError, path):
+        return _read_table(path, strict)
+
+
+def _read_table(path: Path, strict: bool) -> Table:
     lines = list(io.StringIO(_read_text(path), newline=""))
     first = next((line for line in lines if line.strip()), "")
     separator = max(SEPARATORS, key=first.count)
@@ -205,7 +211,7 @@ def read_csv(path: str | Path, strict: bool = False) -> Table:
         raise DataError(f"{path}, line {reader.line_num}: the file is not valid CSV ({error}).") from error
     if skipped:
         text = f"{path}: skipped {len(skipped)} of {len(skipped) + len(rows)} lines: {join_first(skipped)}"
-        warnings.warn(text, DataWarning, stacklevel=2)
+        warnings.warn(text, DataWarning, stacklevel=3)
     if not rows:
         received = "only a header" if names else "an empty file"
         raise DataError(f"{path}: expected a header and rows, received {received}.")
@@ -221,7 +227,7 @@ def _read_text(path: Path) -> str:
             f"{path}: expected at most {MAXIMUM_FILE_BYTES:,} bytes, received {size:,}; use a part of the file."
         )
     try:
-        content = path.read_bytes()
+        content = read_regular_file(path, DataError)
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}.") from error
     try:
@@ -238,7 +244,8 @@ def _parse_header(cells: list[str], path: Path, line: int) -> tuple[str, ...]:
     """Return the column names; an empty name becomes the number of the column."""
     if all(parse_number(cell) is not None for cell in cells):
         raise DataError(
-            f"{path}, line {line}: expected a header with the column names, received numbers, such as {cells[0]!a}. "
+            f"{path}, line {line}: expected a header with the column names, received numbers, such as "
+            f"{shorten(ascii(cells[0]))}. "
             "Write the names into the first line."
         )
     if len(cells) > MAXIMUM_COLUMNS:
@@ -246,5 +253,7 @@ def _parse_header(cells: list[str], path: Path, line: int) -> tuple[str, ...]:
     names = tuple(cell or f"column {number}" for number, cell in enumerate(cells, 1))
     duplicate = next((name for index, name in enumerate(names) if name in names[:index]), None)
     if duplicate is not None:
-        raise DataError(f"{path}, line {line}: expected unique column names, received {duplicate!a} twice.")
+        raise DataError(
+            f"{path}, line {line}: expected unique column names, received {shorten(ascii(duplicate))} twice."
+        )
     return names

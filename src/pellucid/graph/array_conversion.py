@@ -10,7 +10,7 @@ import numpy as np
 
 from pellucid.graph.errors import DtypeError, PrecisionWarning, brief
 from pellucid.graph.source_location import get_user_stacklevel
-from pellucid.graph.types import MAX_ITEMSIZE, as_dtype, is_float
+from pellucid.graph.types import MAX_ITEMSIZE, NamedDim, as_dtype, is_float
 
 
 def has_dtype(value: Any) -> bool:
@@ -57,6 +57,13 @@ def to_native_array(value: Any) -> np.ndarray[Any, Any]:
         raise DtypeError(
             f"Expected a value. Received: the expression {brief(value)}, which has none until it runs. Run it first, "
             "or substitute it for an input with pel.function(..., givens={input: expression})"
+        )
+    if isinstance(value, NamedDim):
+        value.refuse_number()
+    if isinstance(value, (list, tuple)) and any(getattr(type(v), "is_symbolic", False) for v in value):
+        raise DtypeError(
+            f"Expected one expression. Received: a {type(value).__name__} of {len(value)} with expressions in it; "
+            "pel.stack joins them along a new axis, and pel.concatenate along an existing one"
         )
     try:
         array = np.asarray(value)

@@ -11,6 +11,7 @@ from pellucid.errors import OptionError as OptionError
 from pellucid.errors import PellucidError as PellucidError
 from pellucid.errors import brief as brief
 from pellucid.errors import near_miss as near_miss
+from pellucid.graph.foreign_names import FOREIGN_FUNCTIONS
 
 
 class UseError(PellucidError, TypeError):
@@ -73,6 +74,10 @@ class PrecisionWarning(UserWarning):
     """A value was rounded to the dtype of the input that received it."""
 
 
+class TrainingWarning(UserWarning):
+    """Training continues but cannot succeed, because of a mistake in the network or its loss, or a loss that is NaN."""
+
+
 def suggest_near_misses(module: dict[str, Any], known_as: str, instead: str = "") -> None:
     """Give a module a ``__getattr__`` that suggests the nearest name for a misspelled one.
 
@@ -85,11 +90,12 @@ def suggest_near_misses(module: dict[str, Any], known_as: str, instead: str = ""
             raise AttributeError(name)
         prefix = module["__name__"]
         own = [n for n, v in module.items() if str(getattr(v, "__module__", "")).startswith(prefix)]
-        hint = near_miss(name, module.get("__all__") or [n for n in own if not n.startswith("_")])
+        hint = f" {FOREIGN_FUNCTIONS[name]}" if name in FOREIGN_FUNCTIONS else ""
+        hint = hint or near_miss(name, module.get("__all__") or [n for n in own if not n.startswith("_")])
         raise NoSuchNameError(f"{known_as} has no {name!r}.{hint or instead}")
 
     module["__getattr__"] = suggest
 
 
-for _kind in (*PellucidError.__subclasses__(), *GradientError.__subclasses__(), PrecisionWarning):
+for _kind in (*PellucidError.__subclasses__(), *GradientError.__subclasses__(), PrecisionWarning, TrainingWarning):
     _kind.__module__ = "pellucid"  # the public name, which tracebacks print

@@ -185,7 +185,10 @@ class Input(Expr):
 
     def __init__(self, name: str | None = None, shape: Sequence[Dim | None] = (), dtype: Any = None) -> None:
         if name is not None and not isinstance(name, str):
-            raise UseError(f"Expected the name of an input first, as in pel.vector('x'). Received: {name!r}")
+            raise UseError(
+                f"Expected the name of an input first, as in pel.vector('x'). Received: {name!r}. "
+                "Values are made by pel.constant(value), and variables by pel.shared(value, name)"
+            )
         set_leaf_attributes(self, Type(as_shape(shape), as_dtype(dtype)), name)
 
 
@@ -212,6 +215,8 @@ class Shared(Expr):
         Whether optimizers update it, and whether weight penalties include it (False for biases).
     trainable_by_default : bool
         Whether it was created as trainable. Freezing a layer and unfreezing it restores this.
+    indexed_by : str or None
+        Name of the Embedding layer that selects its rows by indices from 0; None for other variables.
     set_count : int
         Number of calls of `set_value`. Updates by compiled programs do not count.
 
@@ -225,6 +230,7 @@ class Shared(Expr):
     __slots__ = (
         "constraint",
         "default_update",
+        "indexed_by",
         "regularizable",
         "set_count",
         "storage",
@@ -253,6 +259,7 @@ class Shared(Expr):
         self.trainable_by_default = trainable
         self.default_update: Expr | None = None
         self.constraint: Callable[[Any], Any] | None = None
+        self.indexed_by: str | None = None
 
     def get_value(self) -> np.ndarray[Any, Any]:
         """Return a copy of the value as a NumPy array."""

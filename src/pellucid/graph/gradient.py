@@ -19,8 +19,10 @@ from pellucid.graph.naming import LabelStripper, find_expressions, restore_names
 from pellucid.graph.op import OUTPUT, Op
 from pellucid.graph.op_decorator import op
 from pellucid.graph.operators import call_op
+from pellucid.graph.paired_broadcast import warn_about_paired_broadcasts
 from pellucid.graph.passes import remove_markers
 from pellucid.graph.precedence import ATOM
+from pellucid.graph.range_rules import elements_of
 from pellucid.graph.reverse_mode import pullback
 from pellucid.graph.rewrite_rule import select_rules
 from pellucid.graph.rewriter import Rewriter
@@ -123,6 +125,7 @@ def grad(
     costs = [] if cost is None or (known and cost in find_expressions([cost], list(known))) else [cost]
     stripper = LabelStripper()
     check_connected([*costs, *known], variables, constants, disconnected, stripper)
+    warn_about_paired_broadcasts(costs, variables)
     ones = [constant(1.0, c.dtype) for c in costs]
     found = differentiate([*costs, *known], [*ones, *known.values()], variables, constants, known, stripper)
     return match_structure(found, wrt)
@@ -169,7 +172,16 @@ def differentiate(
     return restore_names(restored, backward.map_names(forward.map_names(stripper.names)))
 
 
-@op(folds=False, precedence=ATOM, tex="{0:^}", text="{0:^}", grad=lambda g, y, x, tag: g, cost=0, behind="grad")
+@op(
+    folds=False,
+    precedence=ATOM,
+    tex="{0:^}",
+    text="{0:^}",
+    grad=lambda g, y, x, tag: g,
+    cost=0,
+    behind="grad",
+    value_range=elements_of(0),
+)
 def grad_barrier(xp: Any, x: Any, tag: int = 0) -> Any:
     """Identity that keeps the simplifier from rewriting an expression that a gradient is taken with respect to.
 

@@ -8,6 +8,7 @@ from typing import Any
 from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Input, Shared
 from pellucid.graph.types import Dim
+from pellucid.graph.unsupported_functions import hint_at_arguments
 
 DeclaredShape = Sequence[Dim | None] | None
 
@@ -41,7 +42,7 @@ def _make_input(name: str | None, shape: DeclaredShape, dtype: Any, ndim: int, k
     if shape is not None and (not hasattr(shape, "__len__") or len(shape) != ndim):
         raise ShapeError(
             f"pel.{kind} has {ndim} dimension{'s' * (ndim != 1)}. Received: shape={shape!r}. "
-            "pel.tensor takes a shape of any length"
+            f"Write pel.{kind}(name, shape=(...)); pel.tensor takes a shape of any length"
         )
     return Input(name, [None] * ndim if shape is None else shape, dtype)
 
@@ -134,6 +135,7 @@ def imatrix(name: str | None = None, shape: DeclaredShape = None) -> Input:
     return _make_input(name, shape, "int32", 2, "imatrix")
 
 
+@hint_at_arguments
 def shared(
     value: Any, name: str | None = None, *, dtype: Any = None, trainable: bool = True, regularizable: bool = True
 ) -> Shared:

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from pellucid.extension_points import op_text
-from pellucid.graph.errors import DtypeError, PellucidError, ShapeError, UseError, brief, near_miss
+from pellucid.graph.errors import DtypeError, PellucidError, ShapeError, UseError, brief
 from pellucid.graph.expr import Expr, Input, Settings, as_expr, intern, promote_operands, to_hashable
 from pellucid.graph.operators import Operators
 from pellucid.graph.precedence import ATOM, Template
 from pellucid.graph.types import KIND_NAMES, ShapeMismatch, Type, broadcast, format_shape, get_kind, is_float
-from pellucid.graph.unsupported_functions import SYNONYMS
+from pellucid.graph.unsupported_functions import suggest_argument
 
 OPS: dict[str, Op] = {}
 """All ops by name."""
@@ -64,6 +64,7 @@ class Op:
     cost: Any = 1
     domain: Any = (-3.0, 3.0)
     edge: tuple[Any, ...] = ()
+    value_range: Function | None = None
     examples: Callable[[np.random.Generator], list[Example]] | None = None
     function: Function = field(default=lambda: None)
 
@@ -178,7 +179,7 @@ class Op:
                 names = [*self.operands, *self.defaults]
                 if key in names:
                     raise UseError(f"{self.name} received its argument {key!r} twice")
-                hint = near_miss(SYNONYMS.get(key, key), names)
+                hint = suggest_argument(key, names)
                 raise UseError(f"{self.name} takes no argument named {key!r}.{hint}")
         operands += [kwargs[name] for name in open_operands if name in kwargs]
         if len(operands) < count:

@@ -48,6 +48,7 @@ def op(
     cost: Any = 1,
     domain: Any = (-3.0, 3.0),
     edge: tuple[Any, ...] = (),
+    value_range: Function | None = None,
     examples: Callable[[np.random.Generator], list[Example]] | None = None,
 ) -> Callable[[Function], OpFunction]:
     r"""Define an op by the function that computes its value.
@@ -120,6 +121,9 @@ def op(
         Range of the operands of an elementwise op in generated tests.
     edge : tuple
         Values at which generated tests require a finite result and gradient.
+    value_range : function, optional
+        ``value_range(node, *intervals)`` returns the `Interval` of the result from those of the operands, for
+        `check_ranges`; see `pellucid.graph.range_rules`. Without it, the result is unbounded.
     examples : function, optional
         ``examples(rng)`` returns operands and settings for generated tests of ops that are not elementwise.
 
@@ -175,6 +179,7 @@ def op(
             cost=cost,
             domain=domain,
             edge=edge,
+            value_range=value_range,
             examples=examples,
         )
         return register_op(record)

@@ -146,10 +146,10 @@ class Operators:
         return build_expr("getitem", self, index)
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        raise UseError(
-            f"Elements of {self} cannot be assigned, because expressions are immutable. Write "
-            "x = x.at[index].set(value), or .add(value) for +="
-        )
+        fix = "x = x.at[index].set(value), or .add(value) for +="
+        if hasattr(type(self), "set_value"):
+            fix = f"{self}.set_value(array), or in a program updates={{{self}: {self}.at[index].set(value)}}"
+        raise UseError(f"Elements of {self} cannot be assigned, because expressions are immutable. Write {fix}")
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         return dispatch_numpy(ufunc.__name__, method, inputs, kwargs)
@@ -225,7 +225,7 @@ class ArrayMethods(Operators):
         def __getattr__(self, name: str) -> Any:
             if name.startswith("_") or name in type(self).__slots__:
                 raise AttributeError(name)
-            hint = explain_missing_method(name, FUNCTIONS, dir(type(self)))
+            hint = explain_missing_method(name, FUNCTIONS, dir(type(self)), hasattr(type(self), "set_value"))
             raise NoSuchNameError(f"{brief(self)} has no {name!r}.{hint}")
 
     @property

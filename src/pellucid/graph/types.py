@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.config import config
-from pellucid.graph.errors import DtypeError, ShapeError, near_miss
+from pellucid.graph.errors import DtypeError, ShapeError, UseError, near_miss
 from pellucid.graph.validation import is_integer
 
 Dim = int | str
@@ -24,7 +24,31 @@ Shape = tuple[Dim, ...]
 _counter = itertools.count(1)
 
 
-class Unknown(str):
+class NamedDim(str):
+    """Name of a size that is known when a program runs. It equals the string, and refuses to be used as a number."""
+
+    __slots__ = ()
+
+    def refuse_number(self, *_: object) -> Any:
+        """Raise an error that says how to compute with an unknown size."""
+        size = "?" if isinstance(self, Unknown) else repr(str(self))
+        raise UseError(
+            f"The size {size} of a shape is not known until the program runs, so Python cannot compute with it. Use "
+            "pel.size(x, 0) for the length of an axis in a formula, x.mean() for x.sum() / n, and pel.map or pel.scan "
+            "to go through the elements; or declare the size, as in shape=(3,)"
+        )
+
+    __index__ = __int__ = __float__ = refuse_number
+    __mul__ = __rmul__ = __sub__ = __rsub__ = __pow__ = __rpow__ = refuse_number
+    __truediv__ = __rtruediv__ = __floordiv__ = __rfloordiv__ = refuse_number
+
+    def __add__(self, other: Any) -> Any:
+        return str(self) + other if isinstance(other, str) else self.refuse_number()
+
+    __radd__ = refuse_number
+
+
+class Unknown(NamedDim):
     """Dimension of unknown size. Each one is distinct, and compatible with every other dimension."""
 
     __slots__ = ()
@@ -68,7 +92,7 @@ def as_shape(shape: Sequence[Dim | None] | Dim) -> Shape:
         if dim is None:
             result.append(Unknown())
         elif isinstance(dim, str) and dim:
-            result.append(dim)
+            result.append(dim if isinstance(dim, Unknown) else NamedDim(dim))
         elif isinstance(dim, (int, np.integer)) and not isinstance(dim, bool) and dim >= 0:
             result.append(int(dim))
         else:
@@ -211,6 +235,7 @@ def as_dtype(dtype: Any) -> np.dtype[Any]:
         result = np.dtype(config.floatx if dtype is None else dtype)
     except TypeError as error:
         hint = near_miss(dtype, DTYPE_NAMES) if isinstance(dtype, str) else ""
+        hint = " A shape is one tuple, as in (3, 4)." if isinstance(dtype, int) else hint
         raise DtypeError(f"Expected a dtype such as 'float32' or 'int32'. Received: dtype={dtype!r}.{hint}") from error
     if (result.kind not in "biuf" and not is_float(result)) or result.itemsize > MAX_ITEMSIZE:
         raise DtypeError(
@@ -224,6 +249,8 @@ def normalize_axis(axis: Any, ndim: int, op: str, operand: object = None) -> int
     if is_integer(axis) and -ndim <= axis < ndim:
         return int(axis) % ndim
     problem = "expected an integer axis"
+    if getattr(type(axis), "is_symbolic", False):
+        problem += ". Elementwise functions of two operands are pel.maximum, pel.minimum and x + y"
     if is_integer(axis):
         limits = f"expected an axis from {-ndim} to {ndim - 1}, for {ndim} dimension{'s' * (ndim != 1)}"
         problem = limits if ndim else "a scalar has no axes"
@@ -234,7 +261,8 @@ def normalize_axes(axis: Any, ndim: int, op: str, operand: object = None) -> tup
     """Return sorted nonnegative axes; ``None`` means all."""
     if axis is None:
         return tuple(range(ndim))
-    axes = [axis] if isinstance(axis, str) or not isinstance(axis, Iterable) else list(axis)
+    is_single = isinstance(axis, str) or not isinstance(axis, Iterable) or getattr(type(axis), "is_symbolic", False)
+    axes = [axis] if is_single else list(axis)
     result = sorted(normalize_axis(a, ndim, op, operand) for a in axes)
     if len(set(result)) != len(result):
         raise ShapeError(f"{describe_axis_use(op, operand)}: an axis is repeated. Received: axis={axis!r}")

@@ -1,64 +1,34 @@
-"""Explanations for NumPy and PyTorch features that expressions do not have, with replacements."""
+"""Messages for functions, methods, arguments and uses that expressions do not have, with replacements."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, ParamSpec, TypeVar
 
-from pellucid.graph.errors import brief, near_miss
+from pellucid.graph.errors import UseError, brief, near_miss
+from pellucid.graph.foreign_names import (
+    FOREIGN_ARGUMENTS,
+    FOREIGN_FUNCTIONS,
+    FOREIGN_METHODS,
+    FOREIGN_SHARED_METHODS,
+    GET_VALUE,
+    RENAMED_ARGUMENTS,
+)
 
-_SIZE = "The number of results depends on the data, and shapes must be known before the program runs. "
-_CHOOSE = "Use pel.where(condition, x, other) to choose, or x.at[condition].set(value) to replace."
-_SORTED = "Use pel.sort and pel.diff, which is nonzero where a new value begins, or pel.bincount(x, length=n)."
-_CHANGES = "Expressions are immutable. Use x = x.at[index].set(value) or pel.put_along_axis, which return a new one."
-
-MISSING_FUNCTIONS: dict[str, str] = {
-    **dict.fromkeys(("nonzero", "flatnonzero", "argwhere", "extract"), _SIZE + _CHOOSE),
-    **dict.fromkeys(
-        ("unique", "unique_all", "unique_counts", "unique_inverse", "unique_values", "intersect1d", "setdiff1d"),
-        _SIZE + _SORTED,
-    ),
-    **dict.fromkeys(
-        ("nansum", "nanmean", "nanprod", "nanmax", "nanmin", "nanvar", "nanstd"),
-        "Replace NaNs first, with pel.nan_to_num(x) or pel.where(pel.isnan(x), other, x).",
-    ),
-    **dict.fromkeys(("empty", "empty_like"), "Every expression has defined values. Use pel.zeros or pel.zeros_like."),
-    "flatten": "Write x.flatten() or pel.ravel(x).",
-    "switch": "Write pel.where(condition, a, b), or pel.cond, which computes only one branch.",
-    "placeholder": "Make inputs with pel.scalar, pel.vector, pel.matrix or pel.tensor.",
-    "variable": "Make variables with pel.shared(value, name).",
-    **dict.fromkeys(("put", "place", "putmask", "copyto", "fill_diagonal"), _CHANGES),
-}
-"""Explanations by the name of a missing function."""
-
-GET_VALUE = "For its value, use pel.function([...], expression), or expression.eval({input: value})."
+P = ParamSpec("P")
+R = TypeVar("R")
 
 USE_PEL_MATH = "Write pel.sin(x) for math.sin(x). "
 
-_BACKWARD = "The gradient is another expression: pel.grad(cost, wrt)."
-_KEEPS = "Only shared variables (pel.shared) keep a value. Instead of w += 1, pass updates={w: w + 1} to pel.function."
-_NO_VALUE = "An expression has no value until it runs. " + GET_VALUE
 
-MISSING_METHODS: dict[str, str] = {
-    **dict.fromkeys(("item", "numpy", "tolist", "data", "value", "cpu"), _NO_VALUE),
-    **dict.fromkeys(("get_value", "set_value"), _KEEPS),
-    **dict.fromkeys(("backward", "grad"), _BACKWARD),
-    "detach": "Write pel.stop_gradient(x).",
-    "dim": "The number of axes is x.ndim.",
-    "permute": "Write x.transpose(axes), as in x.transpose(1, 0).",
-    "unsqueeze": "Write pel.expand_dims(x, axis).",
-    "view": "Write x.reshape(shape).",
-}
-"""Explanations by the name of a missing method or attribute."""
-
-SYNONYMS = {"dim": "axis", "axes": "axis", "keepdim": "keepdims", "descend": "descending", "size": "shape"}
-"""NumPy's names of arguments, by their names in other libraries."""
-
-
-def explain_missing_method(name: str, functions: Iterable[str], methods: Iterable[str]) -> str:
+def explain_missing_method(name: str, functions: Iterable[str], methods: Iterable[str], is_shared: bool = False) -> str:
     """Return the end of the message for a missing method or attribute. It begins with a space."""
-    if name in MISSING_METHODS:
-        return f" {MISSING_METHODS[name]}"
+    if is_shared and name in FOREIGN_SHARED_METHODS:
+        return f" {FOREIGN_SHARED_METHODS[name]}"
+    if name in FOREIGN_METHODS:
+        return f" {FOREIGN_METHODS[name]}"
     if name in functions:
         return f" It is a function: pel.{name}(x)."
     return near_miss(name, (m for m in methods if not m.startswith("_"))) or explain_missing_function(name, functions)
@@ -72,7 +42,7 @@ def explain_no_number(e: Any, use: str) -> str:
         return f"{brief(e)} is a shared variable and not a number, so {use}. {hint}Its value is {brief(e)}.get_value()"
     if kind == "Constant":
         return f"{brief(e)} is an expression and not a number, so {use}. {hint}Read its attribute value, as in c.value"
-    return f"{brief(e)} is not a number until it runs, so {use}. {hint}{GET_VALUE}"
+    return f"{brief(e)} is not a number until it runs, so {use}. {hint}{GET_VALUE}."
 
 
 def explain_no_truth(e: Any) -> str:
@@ -90,4 +60,40 @@ def explain_no_truth(e: Any) -> str:
 
 def explain_missing_function(name: str, known: Iterable[str]) -> str:
     """Return the end of the message for a missing function. It begins with a space."""
-    return f" {MISSING_FUNCTIONS[name]}" if name in MISSING_FUNCTIONS else near_miss(name, known)
+    return f" {FOREIGN_FUNCTIONS[name]}" if name in FOREIGN_FUNCTIONS else near_miss(name, known)
+
+
+def suggest_argument(
+    key: str, known: Sequence[str], foreign: Mapping[str, str] = FOREIGN_ARGUMENTS, all_known: bool = True
+) -> str:
+    """Return what to write instead of an unknown argument: our name for it, the nearest one, or all that are known."""
+    ours = next((name for name in RENAMED_ARGUMENTS.get(key, ()) if name in known), None)
+    if ours is not None:
+        return f" Use {ours} instead."
+    hint = f" {foreign[key]}" if key in foreign else near_miss(key, known)
+    return hint or (f" It takes: {', '.join(known)}" * all_known if known else " It takes none")
+
+
+def hint_at_arguments(function: Callable[P, R]) -> Callable[P, R]:
+    """Let a function explain unknown keyword arguments, which Python only rejects."""
+    parameters = inspect.signature(function).parameters
+    known = [name for name in parameters if name != "self"]
+    title = function.__qualname__.removesuffix(".__init__")
+    rest = next((name for name, p in parameters.items() if p.kind is p.KEYWORD_ONLY), None)
+    naming = f". Name the others, as in {rest}=..." if rest else ""
+    positional = [name for name, p in parameters.items() if p.kind is p.POSITIONAL_OR_KEYWORD]
+
+    @functools.wraps(function)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        if len(args) > len(positional):
+            names, own = [n for n in positional if n != "self"], int("self" in positional)
+            raise UseError(
+                f"{title} takes at most {len(names)} positional arguments: {', '.join(names)}. "
+                f"Received: {len(args) - own}{naming}"
+            )
+        for key in kwargs:
+            if key not in parameters:
+                raise UseError(f"{title} takes no argument {key!r}.{suggest_argument(key, known)}")
+        return function(*args, **kwargs)
+
+    return checked

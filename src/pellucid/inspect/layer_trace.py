@@ -14,7 +14,8 @@ from pellucid.graph.traversal import rebuild, topological
 from pellucid.model.interfaces import ModelLike
 from pellucid.nn.layers import Layer
 from pellucid.nn.optimizers import Optimizer
-from pellucid.training.data_adapter import convert_target, get_target_dtype, takes_labels
+from pellucid.training.data_adapter import convert_target
+from pellucid.training.target_checks import get_target_dtype, takes_labels
 from pellucid.training.train_step import SampleSpec, TrainStep
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -147,15 +148,30 @@ def map_nested(value: Any, function: Callable[[Any], Any]) -> Any:
 
 def resolve_loss(value: Any) -> Any:
     loss = losses.get(value)
+    check_takes_two("loss", loss)
     return loss() if isinstance(loss, type) else loss
 
 
 def resolve_metric(value: Any) -> NamedMetric:
     metric = metrics.get(value)
+    check_takes_two("metric", metric)
     if isinstance(value, str):
         return NamedMetric(value, metric)
     name = metric.name if isinstance(metric, Metric) else getattr(metric, "__name__", type(metric).__name__)
     return NamedMetric(str(name), metric)
+
+
+def check_takes_two(kind: str, function: Any) -> None:
+    """Refuse a function that does not take (y_true, y_pred)."""
+    if not inspect.isfunction(function):
+        return
+    try:
+        inspect.signature(function).bind(None, None)
+    except TypeError:
+        raise ModelError(
+            f"Expected the {kind} to be a function of (y_true, y_pred). Received: {function.__name__}"
+            f"{inspect.signature(function)}"
+        ) from None
 
 
 def check_unique_names(own: Sequence[NamedMetric]) -> None:

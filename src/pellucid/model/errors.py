@@ -1,4 +1,4 @@
-"""Errors and warnings of models."""
+"""Errors of models."""
 
 from __future__ import annotations
 
@@ -10,7 +10,3 @@ class ModelError(PellucidError, ValueError):
 
 
 ModelError.__module__ = "pellucid"  # the public home, which tracebacks show
-
-
-class TrainingWarning(UserWarning):
-    """Training continues but cannot succeed, for example because the loss is NaN."""

@@ -6,9 +6,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+import numpy as np
+
 from pellucid.graph.errors import ShapeError, UseError, brief
 from pellucid.graph.expr import Expr, Input, Shared
 from pellucid.graph.traversal import collect_shared, copy_name, rebuild
+from pellucid.model.errors import ModelError
 from pellucid.nn.layers import Layer
 from pellucid.nn.layers.call_tracking import CallRecord
 
@@ -38,6 +41,7 @@ class FunctionalGraph:
     unsaved: ClassVar[Mapping[str, Callable[[], Any]]] = {
         "cached_variables": lambda: None,
         "frozen_dependent": lambda: None,
+        "cached_index_search": lambda: None,
     }
     """Attributes that files leave out because they follow from the others."""
 
@@ -48,6 +52,7 @@ class FunctionalGraph:
     cached_variables: list[Shared] | None = field(default=None, init=False)
     # Layers at any depth that compute something else while frozen; None until `Model` collects them.
     frozen_dependent: list[Layer] | None = field(default=None, init=False)
+    cached_index_search: Any = field(default=None, init=False)  # the index ranges of inputs, which training finds
 
     @property
     def variables(self) -> list[Shared]:
@@ -116,13 +121,23 @@ def get_dependencies(e: Expr, producers: Sequence[tuple[CallNode, int]]) -> list
 
 
 def iterate_in_order(outputs: Sequence[Expr], get_operands: Callable[[Expr], list[Expr]]) -> Iterator[Expr]:
-    """Yield expressions in topological order, without recursion."""
+    """Yield expressions in topological order, without recursion.
+
+    Raises
+    ------
+    ModelError
+        For a cycle, which layer calls in a damaged file may form.
+    """
     done: set[Expr] = set()
+    entered: set[Expr] = set()
     stack = list(outputs)[::-1]
     while stack:
         e = stack[-1]
         pending = [] if e in done else [i for i in get_operands(e) if i not in done]
         if pending:
+            if e in entered:
+                raise ModelError(f"The layer calls form a cycle through {brief(e)}")
+            entered.add(e)
             stack.extend(pending[::-1])
             continue
         stack.pop()
@@ -215,9 +230,16 @@ def flatten_structure(value: Any, name: str, argument: str) -> tuple[list[Expr],
     if wrong is not None or not found:
         raise UseError(
             f"{name}: expected {argument} to be an expression, or a list or a dict of them. Received: "
-            f"{wrong if found else value!r}"
+            f"{wrong if found else value!r}{explain_no_expression(wrong)}"
         )
     return found, tuple(value) if isinstance(value, Mapping) else len(found)
+
+
+def explain_no_expression(value: Any) -> str:
+    """Return how to get an expression where a layer or data were given."""
+    if isinstance(value, Layer):
+        return "; call the layer, as in layer(x)"
+    return "; nn.Input(shape) makes an input, and fit takes the data" if isinstance(value, np.ndarray) else ""
 
 
 def unflatten_structure(values: Sequence[Any], structure: Any) -> Any:

@@ -11,6 +11,7 @@ import numpy as np
 from pellucid.graph.errors import ShapeError, brief, near_miss
 from pellucid.graph.expr import Expr, Shared, is_compatible_shape
 from pellucid.graph.types import Dim, format_shape, unify
+from pellucid.graph.unsupported_functions import hint_at_arguments
 from pellucid.model.compile_config import CompileConfig, make_compile_config
 from pellucid.model.errors import ModelError
 from pellucid.model.functional_graph import (
@@ -380,6 +381,7 @@ class Model(Layer):
 
     # Training
 
+    @hint_at_arguments
     def compile(
         self,
         optimizer: Any = "rmsprop",
@@ -442,6 +444,7 @@ class Model(Layer):
         """Number of training steps since the model was compiled."""
         return int(self.run.step)
 
+    @hint_at_arguments
     def fit(
         self,
         x: Any = None,
@@ -562,6 +565,7 @@ class Model(Layer):
             devices,
         )
 
+    @hint_at_arguments
     def evaluate(
         self,
         x: Any = None,
@@ -627,6 +631,7 @@ class Model(Layer):
 
     # Prediction
 
+    @hint_at_arguments
     def predict(
         self,
         x: Any,
@@ -762,6 +767,8 @@ class Model(Layer):
 
         Raises
         ------
+        OptionError
+            If the name ends in the suffix of another format, such as ``.keras``, which `export` writes.
         StorageError
             For an object that cannot be saved, such as an op that is not registered. Then no file is written.
         """

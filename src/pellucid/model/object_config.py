@@ -7,7 +7,7 @@ their defaults. Values are numbers, strings, lists and configs.
 from __future__ import annotations
 
 import inspect
-import json
+import math
 from collections.abc import Mapping
 from functools import cache
 from types import ModuleType
@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.expr import Shared
+from pellucid.graph.errors import brief
+from pellucid.graph.expr import Expr, Shared
 from pellucid.graph.types import Unknown
 from pellucid.model.errors import ModelError
 from pellucid.nn import (
@@ -30,6 +31,7 @@ from pellucid.nn import (
     schedules,
 )
 from pellucid.nn.layers import Lambda, Layer
+from pellucid.show.literals import keyword_to_source, string_to_source
 
 MODULES: dict[str, ModuleType] = {
     "initializer": initializers,
@@ -83,8 +85,13 @@ def to_plain_value(value: Any, argument: str, owner: str) -> Any:
     """
     if isinstance(value, (bool, int, float, str)) or value is None:
         return value
-    if isinstance(value, Shared) and not value.ndim:
+    if isinstance(value, Shared) and argument == "learning_rate":
         return float(value.get_value())
+    if isinstance(value, Expr):
+        raise ModelError(
+            f"{owner}: {argument} is the expression {brief(value)}, which a config cannot hold. Use a number; the "
+            "levels 'expressions' and 'numpy', and model.save, take any"
+        )
     if isinstance(value, (np.generic, np.dtype)):
         return value.item() if isinstance(value, np.generic) else value.name
     if isinstance(value, Unknown):
@@ -124,6 +131,13 @@ def object_to_config(value: Any, owner: str) -> dict[str, Any] | None:
         if name in arguments and name != "name" and not is_default(arguments[name], parameter.default):
             config[name] = to_plain_value(arguments[name], name, getattr(value, "name", owner))
     keyword_options = sorted(set(arguments) - set(parameters))
+    if "kind" in keyword_options or not all(map(str.isidentifier, keyword_options)):  # from a file
+        raise ModelError(
+            f"{getattr(value, 'name', owner)!r:.100}: {cls.__name__} has no argument "
+            f"{next(n for n in keyword_options if n == 'kind' or not n.isidentifier())!r:.100}, so it cannot be "
+            "written to a config. The file that it was read from was not written by pellucid; the levels "
+            "'expressions' and 'numpy' take any layer"
+        )
     config.update({name: to_plain_value(arguments[name], name, owner) for name in keyword_options})
     return config
 
@@ -192,16 +206,18 @@ def to_code(value: Any, argument: str) -> str:
     ('nn.regularizers.L2(l2=0.1)', '(2, None)', '0.5')
     """
     if isinstance(value, PerOutput):
-        return "{" + ", ".join(f"{json.dumps(name)}: {to_code(v, argument)}" for name, v in value.items()) + "}"
+        return "{" + ", ".join(f"{string_to_source(name)}: {to_code(v, argument)}" for name, v in value.items()) + "}"
     if isinstance(value, dict):
         module = get_module(argument)
         prefix = "nn" if module is layers else module.__name__.removeprefix("pellucid.")
-        arguments = ", ".join(f"{name}={to_code(v, name)}" for name, v in value.items() if name != "kind")
+        arguments = ", ".join(keyword_to_source(name, to_code(v, name)) for name, v in value.items() if name != "kind")
         return f"{prefix}.{value['kind']}({arguments})"
     if isinstance(value, list):
         inner = ", ".join("None" if v == UNKNOWN else to_code(v, argument) for v in value)
         return f"[{inner}]" if argument == "metrics" else f"({inner}{',' * (len(value) == 1)})"
-    return json.dumps(value) if isinstance(value, str) else repr(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return f'float("{value}")'
+    return string_to_source(value) if isinstance(value, str) else repr(value)
 
 
 def input_to_code(source: Any) -> str:

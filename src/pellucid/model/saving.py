@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from pellucid.graph.errors import StorageError
+from pellucid.graph.errors import OptionError, StorageError
 from pellucid.graph.expr import Expr
 from pellucid.graph.serialization import GraphReader, GraphWriter
 from pellucid.graph.traversal import copy_name, rebuild
@@ -17,13 +18,46 @@ from pellucid.nn.layers.call_tracking import CallRecord, attach_call
 from pellucid.saving.container import read_container, write_container
 from pellucid.saving.keras_weights import read_keras, write_keras
 from pellucid.saving.objects import ObjectReader, ObjectWriter
-from pellucid.saving.weights import SUFFIXES, assign_weights, check_suffix, read_arrays, write_arrays
+from pellucid.saving.weights import (
+    SUFFIXES,
+    assign_weights,
+    check_suffix,
+    get_max_weight_bytes,
+    read_arrays,
+    write_arrays,
+)
+from pellucid.untrusted_files.reading import report_damage
 
 FILE_KIND = "a model"
 
 
+OTHER_FORMATS = {
+    ".keras": "Keras's format. Use model.export({0!r}, 'keras') for a model that Keras opens",
+    ".h5": "Keras's format. Use model.export({1!r}, 'keras') for a model that Keras opens",
+    ".hdf5": "Keras's format. Use model.export({1!r}, 'keras') for a model that Keras opens",
+    ".onnx": "the format of ONNX. Use model.export({0!r})",
+    ".npz": "a format of weights. Use model.save_weights({0!r})",
+    ".safetensors": "a format of weights. Use model.save_weights({0!r})",
+    ".toml": "the format of model.to_source('toml'), which returns the text of such a file",
+}
+"""Suffixes of other formats, and how to write them."""
+
+
+def check_model_suffix(path: Any) -> None:
+    """Refuse the suffix of another format: its programs could not read the file."""
+    file = Path(path)
+    name, keras_name = str(path), str(file.with_suffix(".keras")) if file.name else ""
+    advice = OTHER_FORMATS.get(file.suffix.lower())
+    if advice is not None:
+        raise OptionError(
+            f"model.save writes pellucid's own format, and {file.suffix} is {advice.format(name, keras_name)}; to save "
+            f"it for pel.load_model, choose a name such as {str(file.with_suffix('.pel'))!r}"
+        )
+
+
 def save_model(model: ModelLike, path: Any) -> None:
     """Write a model to a file; see `Model.save`."""
+    check_model_suffix(path)
     writer = GraphWriter(passthrough=True)
     objects = ObjectWriter(writer)
     root = objects.add(model)
@@ -34,17 +68,13 @@ def save_model(model: ModelLike, path: Any) -> None:
 def read_model(path: Any, custom_objects: Mapping[str, Any] | None = None) -> ModelLike:
     """Read a model from a file; see `pellucid.load_model`."""
     data, arrays = read_container(path, FILE_KIND)
-    try:
+    with report_damage(StorageError, f"Cannot read {path}"):
         reader = GraphReader(data.get("graph"), arrays)
         objects = ObjectReader(data.get("objects"), reader, custom_objects)
         model = objects.decode(data.get("model"))
         if not is_model(model):
             raise StorageError(f"Expected a model. Received: {type(model).__name__}")
         attach_calls(objects.objects)
-    except StorageError as error:
-        raise StorageError(f"Cannot read {path}: {error}") from error
-    except RecursionError as error:
-        raise StorageError(f"Cannot read {path}: its metadata is nested too deeply") from error
     return model
 
 
@@ -112,7 +142,9 @@ def load_weights(model: Layer, path: Any) -> None:
     if file.suffix in (".keras", ".h5"):
         read_keras(file, model)
     elif file.suffix == ".pel":
-        values = {path: p.get_value() for path, p in read_model(file).paths().items()}
+        with report_damage(StorageError, f"Cannot read {file}"):
+            values = {path: p.get_value() for path, p in read_model(file).paths().items()}
         assign_weights(get_parameter_paths(model), values, file)
     else:
-        assign_weights(get_parameter_paths(model), read_arrays(file), file)
+        parameters = get_parameter_paths(model)
+        assign_weights(parameters, read_arrays(file, get_max_weight_bytes(parameters.values())), file)

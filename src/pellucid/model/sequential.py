@@ -61,6 +61,10 @@ class Sequential(Model):
         self._layers: list[Layer] = []
         self._stages: list[Expr] = []
         self.config["layers"] = []
+        if isinstance(layers, (Layer, GraphInput)):
+            raise UseError(
+                f"{self.name}: expected a list of layers, as in pel.Sequential([layer]). Received: {layers!r}"
+            )
         for layer in layers:
             self.add(layer)
 

@@ -71,7 +71,7 @@ def get_stream_paths(model: Layer, variables: Collection[Shared]) -> dict[str, S
     streams = [s for s in variables if s.default_update is not None]
     owners: dict[Shared, str] = {}
     for path, part in iter_parts(model) if streams else ():
-        generator = getattr(part, "generator", None) if isinstance(part, Layer) else None
+        generator = vars(part).get("generator") if isinstance(part, Layer) else None
         if generator is not None:
             owners.setdefault(generator.state, f"{path}/random")
     names = UniqueNames()

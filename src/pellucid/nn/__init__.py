@@ -1,6 +1,8 @@
 """Level 2: layers, and what trains them. A layer is an expression with parameters; it knows only the graph."""
 
 from pellucid.graph.errors import NoSuchNameError, near_miss
+from pellucid.graph.foreign_names import FOREIGN_FUNCTIONS
+from pellucid.graph.operators import FUNCTIONS
 from pellucid.nn import (
     activations,
     constraints,
@@ -35,4 +37,17 @@ __all__ = [
 def __getattr__(name: str) -> object:
     if name.startswith("_"):
         raise AttributeError(name)
-    raise NoSuchNameError(f"pellucid.nn has no {name!r}.{near_miss(name, __all__)}")
+    raise NoSuchNameError(f"pellucid.nn has no {name!r}.{_suggest(name)}")
+
+
+def _suggest(name: str) -> str:
+    """Return where a name exists, or what to write instead of it, after a space."""
+    if name in FOREIGN_FUNCTIONS:
+        return f" {FOREIGN_FUNCTIONS[name]}"
+    if name in FUNCTIONS:
+        layer = next((n for n in layers.NAMED if n.lower() == name.replace("_", "")), None)
+        return f" It is the function pel.{name}(x)" + f"; as a layer, nn.{layer}()" * (layer is not None) + "."
+    for part in (activations, initializers, losses, metrics, optimizers, regularizers, constraints, schedules):
+        if name in getattr(part, "__all__", ()) or (name in vars(part) and callable(vars(part)[name])):
+            return f" It is {part.__name__.replace('pellucid.', 'pel.')}.{name}."
+    return near_miss(name, __all__)

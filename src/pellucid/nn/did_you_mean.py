@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 from typing import Any, Self
 
-from pellucid.graph.errors import UseError, near_miss
+from pellucid.graph.errors import UseError
+from pellucid.graph.unsupported_functions import suggest_argument
 
 
 class StrictArguments:
@@ -21,8 +22,7 @@ class StrictArguments:
         known = cls.get_argument_names() if named else None
         for key in named:
             if known is not None and key not in known:
-                hint = near_miss(key, known) or (f" It takes: {', '.join(known)}" if known else " It takes none")
-                raise UseError(f"{cls.__name__} takes no argument {key!r}.{hint}")
+                raise UseError(f"{cls.__name__} takes no argument {key!r}.{suggest_argument(key, known)}")
         return super().__new__(cls)
 
     @classmethod

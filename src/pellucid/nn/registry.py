@@ -10,6 +10,14 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from pellucid.graph.errors import OptionError, UseError, near_miss
+from pellucid.graph.foreign_names import FOREIGN_VALUES
+
+WRONG_VALUE_HINTS = {
+    "activation": ". The size of the input is known at the first call: Dense(units) takes that of the output",
+    "regularizer": ". Write nn.regularizers.L2(strength)",
+    "constraint": ". Write nn.constraints.MaxNorm(max_value)",
+}
+"""Fixes for a number where an object is expected, by kind."""
 
 
 def get_by_name(kind: str, identifier: Any, known: Mapping[str, Callable[..., Any]]) -> Any:
@@ -29,11 +37,14 @@ def get_by_name(kind: str, identifier: Any, known: Mapping[str, Callable[..., An
         by_normalized = {normalize_name(name): name for name in known}
         name = identifier if identifier.islower() else by_normalized.get(normalize_name(identifier), identifier)
         if name not in known:
-            hint = near_miss(identifier, known) or f" Known: {', '.join(sorted(known))}"
+            ours, note = FOREIGN_VALUES.get(kind, {}).get(identifier.lower(), ("", ""))
+            hint = f" Use {ours!r}{'. ' * bool(note)}{note}." if ours in known else near_miss(identifier, known)
+            hint = hint or f" Known: {', '.join(sorted(known))}"
             raise OptionError(f"There is no {kind} named {identifier!r}.{hint}")
         found = known[name]
     if not callable(found):
-        raise UseError(f"Expected a name or a function for the {kind}. Received: {identifier!r}")
+        hint = WRONG_VALUE_HINTS.get(kind, "") if isinstance(identifier, (int, float)) else ""
+        raise UseError(f"Expected a name or a function for the {kind}. Received: {identifier!r}{hint}")
     return found() if isinstance(found, type) else found
 
 

@@ -58,7 +58,7 @@ def align_labels(y_true: Any, y_pred: Any, owner: str, axis: int = -1) -> tuple[
         raise ShapeError(
             f"{owner}: expected y_pred to have one more axis than y_true, for the classes. Received: y_true={y_true} "
             f"of shape {format_shape(y_true.shape)} and y_pred={y_pred} of shape {format_shape(y_pred.shape)}. "
-            "For one-hot labels use categorical_crossentropy or categorical_accuracy"
+            + explain_label_axes(y_true, y_pred)
         ).with_operands([y_true, y_pred])
     if y_true.dtype.kind not in "iu":
         raise DtypeError(
@@ -76,3 +76,12 @@ def suggest_one_hot(y_true: Expr, y_pred: Expr) -> str:
         f". Convert integer labels with pel.one_hot({y_true}, {y_pred.shape[-1]}), "
         "or use sparse_categorical_crossentropy or sparse_categorical_accuracy"
     )
+
+
+def explain_label_axes(y_true: Expr, y_pred: Expr) -> str:
+    """Return why labels may not fit predictions: swapped, one-hot, or predictions with too many axes."""
+    if y_true.ndim == y_pred.ndim + 1:
+        return "The arguments are (y_true, y_pred), in this order"
+    if y_true.ndim == 1 and y_pred.ndim > 2:
+        return "nn.Flatten() before the last layer, or a global pooling, gives one row per sample"
+    return "For one-hot labels use categorical_crossentropy or categorical_accuracy"

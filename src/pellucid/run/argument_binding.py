@@ -10,6 +10,7 @@ import numpy as np
 from pellucid.graph.array_conversion import cast_to_dtype
 from pellucid.graph.errors import InputError, ShapeError, near_miss
 from pellucid.graph.expr import Input
+from pellucid.graph.foreign_names import FOREIGN_ARGUMENTS
 from pellucid.graph.types import format_shape
 
 
@@ -54,7 +55,8 @@ def find_position(name: str, names: Sequence[str | None]) -> int:
         raise InputError(f"The function has several inputs named {name!r}. Pass their values by position")
     if name not in names:
         known = [n for n in names if n]
-        hint = near_miss(name, known) or f" It has: {', '.join(known) or 'none with a name'}"
+        hint = f" {FOREIGN_ARGUMENTS[name]}" if name in FOREIGN_ARGUMENTS else near_miss(name, known)
+        hint = hint or f" It has: {', '.join(known) or 'none with a name'}"
         raise InputError(f"The function has no input named {name!r}.{hint}")
     return names.index(name)
 

@@ -35,6 +35,9 @@ MAX_CACHE_BYTES = 2**29
 XLA_SUFFIX, LIBRARY_SUFFIX, INDEX_SUFFIX = ".xla", ".so", ".json"
 """Suffixes of XLA programs, of compiled C libraries, and of the index that maps graphs to libraries."""
 
+ENTRY_MAGIC = "pellucid-entry-2"
+"""First word of XLA programs and index files."""
+
 
 def cache_directory() -> Path | None:
     """Return the folder of compiled programs, which may not exist yet, or None if the cache is off.
@@ -158,11 +161,8 @@ def load_program(path: Path, lowered: Any) -> Any:
     from jax.experimental.serialize_executable import deserialize_and_load
 
     try:
-        content = path.read_bytes()
-    except OSError:
-        return None
-    digest, packed = content[:32], content[32:]
-    if hashlib.sha256(packed).digest() != digest:
+        packed = unpack_entry(path.read_bytes(), path.stem)
+    except (OSError, ValueError):  # missing, damaged, or of another program
         return None
     try:
         devices = jax().devices()[:1]
@@ -188,13 +188,30 @@ def save_program(path: Path, compiled: Any) -> None:
         packed = zlib.compress(serialize(compiled)[0], 1)
     except (ValueError, NotImplementedError, RuntimeError):  # JAX raises these for programs that it cannot serialize
         return
-    write_entry(path, hashlib.sha256(packed).digest() + packed)
+    write_entry(path, packed)
+
+
+def pack_entry(content: bytes, key: str) -> bytes:
+    """Return the file of an entry: a line with its key and the hash of key and content, and then the content."""
+    return f"{ENTRY_MAGIC} {key} {hash_entry(content, key)}\n".encode() + content
+
+
+def unpack_entry(file: bytes, key: str) -> bytes:
+    """Return the content of an entry; raise ValueError if the file is damaged or the entry has another key."""
+    header, _, content = file.partition(b"\n")
+    if header != f"{ENTRY_MAGIC} {key} {hash_entry(content, key)}".encode():
+        raise ValueError(f"not the entry {key}")
+    return content
+
+
+def hash_entry(content: bytes, key: str) -> str:
+    return hashlib.sha256(key.encode() + b"\n" + content).hexdigest()
 
 
 def write_entry(path: Path, content: bytes) -> None:
-    """Write a file of the cache atomically, and delete old ones if there are too many."""
+    """Write an entry of the cache atomically, under its key, and delete old files if there are too many."""
     try:
-        atomic_write(path, content, durable=False)
+        atomic_write(path, pack_entry(content, path.stem), durable=False)
         prune(path.parent)
     except OSError as error:
         warn_unwritable(path.parent, error)

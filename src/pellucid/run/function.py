@@ -18,7 +18,7 @@ from pellucid.run.interrupts import Interrupted
 from pellucid.run.nan_guard import GuardProgram
 from pellucid.run.native.program import AutoProgram, BatchedAutoProgram, NativeProgram
 from pellucid.run.node_values import NodeValues
-from pellucid.run.program import BatchedProgram, OutputHistory, Program, drop_updates, swap_shared
+from pellucid.run.program import BatchedProgram, OutputHistory, Program, Shapes, drop_updates, swap_shared
 from pellucid.run.xla import XlaProgram
 
 if TYPE_CHECKING:
@@ -135,8 +135,8 @@ class Function:
         inputs = self.program.inputs
         values = convert_arguments(inputs, order_arguments(inputs, args, kwargs, self.defaults, walk), lead=int(walk))
         for i, value in zip(inputs, values, strict=True):
-            if i in self.program.bounds:
-                self.program.bounds[i].check(i, value)
+            for bound in self.program.bounds.get(i, ()):
+                bound.check(i, value)
         return values
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -255,7 +255,7 @@ class Function:
             self.devices if (mode or self.mode) in MULTI_DEVICE_MODES else None,
         )
         if copy.mode == self.mode in COMPILED_MODES and not delete_updates:
-            copy.backend.compiled = self.backend.compiled
+            copy.backend.compiled, copy.backend.backends = self.backend.compiled, self.backend.backends
         return copy
 
     def values(self, *args: Any, **kwargs: Any) -> NodeValues:
@@ -323,16 +323,23 @@ class Function:
     def _run_loop(self, values: list[Any], steps: int, walk: bool, progress: Progress | None) -> Any:
         history = OutputHistory(len(self.program.outputs))
 
-        def get_outputs() -> Any:
-            return self.shape_outputs(history.stack(lambda: self.backend.infer_shapes(values, walk)))
-
         try:
             for _ in self.backend.run(values, steps, walk, history):
                 if progress is not None:
                     progress(history.steps, steps, self.shape_outputs(history.get_latest()))
-            return get_outputs()
+            return self.shape_outputs(history.stack(lambda: self.backend.infer_shapes(values, walk)))
         except KeyboardInterrupt:
-            raise Interrupted(get_outputs(), history.steps) from None
+            outputs = self.shape_outputs(history.stack(lambda: self._infer_shapes_after_interrupt(values, walk)))
+            raise Interrupted(outputs, history.steps) from None
+
+    def _infer_shapes_after_interrupt(self, values: list[Any], walk: bool) -> Shapes:
+        """Return the shapes of outputs; those of unknown sizes are 0 if JAX was interrupted during its import."""
+        try:
+            shapes: Shapes = self.backend.infer_shapes(values, walk)
+        except Exception:
+            outputs = self.program.outputs
+            return [(tuple(d if isinstance(d, int) else 0 for d in e.shape), e.dtype) for e in outputs]
+        return shapes
 
     def run_chunks(
         self, values: list[Any], steps: int, walk: bool, first: int = 0, limit: Callable[[], int] | None = None

@@ -11,6 +11,7 @@ import numpy as np
 from pellucid.graph.array_conversion import cast_to_dtype
 from pellucid.graph.errors import InputError
 from pellucid.graph.expr import Expr, Input, Shared, as_expr
+from pellucid.graph.unsupported_functions import hint_at_arguments
 from pellucid.run.argument_binding import check_shape
 from pellucid.run.device_selection import choose_devices
 from pellucid.run.function import Function, Outputs
@@ -19,7 +20,8 @@ from pellucid.run.program import make_program
 
 def list_pairs(given: Mapping[Any, Any] | Sequence[tuple[Any, Any]], argument: str) -> list[tuple[Any, Any]]:
     """Return the pairs of a dict or sequence, after checking that no target occurs twice."""
-    if not isinstance(given, (Mapping, list, tuple)):
+    is_pairs = isinstance(given, (list, tuple)) and all(isinstance(p, (list, tuple)) and len(p) == 2 for p in given)
+    if not isinstance(given, Mapping) and not is_pairs:
         raise InputError(f"{argument}: expected a dict such as {{w: w + 1}}, or a list of pairs. Received: {given!r}")
     pairs = list(given.items()) if isinstance(given, Mapping) else list(given)
     repeated = [target for target, count in Counter(target for target, _ in pairs).items() if count > 1]
@@ -28,6 +30,7 @@ def list_pairs(given: Mapping[Any, Any] | Sequence[tuple[Any, Any]], argument: s
     return pairs
 
 
+@hint_at_arguments
 def function(
     inputs: Sequence[Input],
     outputs: Outputs = None,

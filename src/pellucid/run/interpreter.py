@@ -11,8 +11,12 @@ import numpy as np
 from pellucid.graph.errors import UseError
 from pellucid.graph.expr import Constant, Expr
 from pellucid.graph.traversal import topological
+from pellucid.run.backends import note_backends
 from pellucid.run.interrupts import DeferSigint
 from pellucid.run.program import BatchedProgram, OutputHistory, Program, Shapes
+
+NUMPY = f"NumPy: NumPy {np.__version__}"
+"""Name of this backend in the records of runs."""
 
 REPORT_SECONDS = 0.15
 """Time between progress reports of a loop."""
@@ -50,6 +54,7 @@ class NumpyProgram:
         return order_values(self.program.results, values)
 
     def call(self, args: list[Any]) -> list[Any]:
+        note_backends([NUMPY])
         outputs, new = self.step(args)
         with DeferSigint():
             self.program.keep(new)
@@ -59,6 +64,7 @@ class NumpyProgram:
         self, args: list[Any], steps: int, walk: bool, history: OutputHistory, limit: Callable[[], int] | None = None
     ) -> Iterator[None]:
         """Run many steps, and yield from time to time and after as many steps as ``limit`` allows."""
+        note_backends([NUMPY])
         start = time.perf_counter()
         pause = history.steps + limit() if limit else steps
         for i in range(history.steps, steps):

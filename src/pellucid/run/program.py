@@ -85,8 +85,8 @@ class Program:
             target.storage = value
 
     @functools.cached_property
-    def bounds(self) -> dict[Input, Bound]:
-        """The range of each input that holds indices."""
+    def bounds(self) -> dict[Expr, list[Bound]]:
+        """The ranges of each input that holds indices."""
         return collect_bounds(self.results)
 
     def check_updates(self, shapes: Sequence[tuple[int, ...]]) -> None:
@@ -107,8 +107,8 @@ class BatchedProgram(Program):
     mapped: list[list[bool]]  # which leaves of state, read and inputs have an axis of members
 
     @functools.cached_property
-    def bounds(self) -> dict[Input, Bound]:
-        """The range of each input that holds indices."""
+    def bounds(self) -> dict[Expr, list[Bound]]:
+        """The ranges of each input that holds indices."""
         pairs = zip(self.inputs, self.one.inputs, strict=True)
         return {i: self.one.bounds[e] for i, e in pairs if e in self.one.bounds}
 

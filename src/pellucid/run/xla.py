@@ -12,6 +12,7 @@ from pellucid.graph.errors import StateError
 from pellucid.graph.evaluate import use_lowerings
 from pellucid.graph.expr import Constant, Shared
 from pellucid.run.allocator import TrimPolicy
+from pellucid.run.backends import describe_xla, note_backends, record_backends
 from pellucid.run.compilation_cache import compile_or_load
 from pellucid.run.graph_partitioning import MAX_EXPRESSIONS, PartitionedStep
 from pellucid.run.interrupts import DeferSigint
@@ -42,6 +43,8 @@ class XlaProgram:
         self.compile_seconds = 0.0
         self.jit_options: dict[str, Any] = {"donate_argnums": (0,) if program.donate else ()}
         self.compiled: dict[Any, Any] = {}
+        self.backends: dict[Any, list[str]] = {}
+        """For each compiled program, what computes it: XLA, and C kernels."""
         self.constants: dict[Constant, Any] = {}
         self.paces: dict[Any, int] = {}
         """For each loop, how many steps take about `CHUNK_SECONDS`."""
@@ -114,6 +117,12 @@ class XlaProgram:
         if not deleted:
             return
         placeholder = next((s.storage for s in deleted if isinstance(s.storage, DeletedBuffer)), None)
+        if placeholder is None and not any(s in self.program.updates for s in deleted):
+            # This program only reads them, so another one has replaced them, and will store the new values.
+            raise StateError(
+                f"The values of {', '.join(map(str, deleted))} were replaced while they were read: another thread is "
+                "training them. Wait for it, or use a copy, such as model.clone(weights=True), made before"
+            ) from error
         if placeholder is None:
             placeholder = DeletedBuffer(", ".join(map(str, deleted)), get_first_line(error))
         for s in deleted:
@@ -191,7 +200,7 @@ class XlaProgram:
                     # Copies, because the buffers are as long as the longest chunk.
                     history.append(count, [np.array(np.asarray(o)[:count]) for o in outputs])
                     jax().block_until_ready([s.storage for s in self.program.updates])
-                self.trim_policy.check_growth()
+                    self.trim_policy.check_growth()
             except Exception as error:
                 self.check_deleted(error)
                 raise
@@ -206,9 +215,11 @@ class XlaProgram:
         key = self.make_key(kind, args)
         if key not in self.compiled:
             start = time.perf_counter()
-            with without_jax_notes():
+            with without_jax_notes(), record_backends([]) as backends:
                 self.compiled[key] = compile_(kind, args)
+            self.backends[key] = [*backends, describe_xla()]
             self.compile_seconds += time.perf_counter() - start
+        note_backends(self.backends.get(key, ()))
         return self.compiled[key]
 
     def make_key(self, kind: str, args: list[Any]) -> Any:

@@ -18,6 +18,7 @@ import numpy as np
 from pellucid.atomic_write import atomic_write
 from pellucid.graph.errors import StorageError
 from pellucid.graph.types import as_dtype
+from pellucid.untrusted_files.reading import open_regular_file, quote, report_damage, shorten
 
 Array = np.ndarray[Any, Any]
 
@@ -35,6 +36,9 @@ DTYPES = {
     "U32": "uint32", "U64": "uint64", "F16": "float16", "F32": "float32", "F64": "float64", "BF16": "bfloat16",
 }  # fmt: skip
 """Dtypes by their safetensors names."""
+
+LONE_SURROGATE = r"\\u[dD][89a-fA-F]"
+"""Half of a character in JSON. Text with only one half cannot be written again."""
 
 OTHER_FORMATS = {
     b"PK\x03\x04": "a zip archive, such as a .keras or .npz file. Read it with model.load_weights",
@@ -106,7 +110,7 @@ def read_container(path: Any, kind: str) -> tuple[dict[str, Any], dict[str, Arra
         If the file cannot be opened or read.
     """
     path = Path(path)
-    try:
+    with report_damage(StorageError, f"Cannot read {path}"):
         content = read_exact(path)
         data = read_metadata(content)
         start = find_checksum_offset(content)
@@ -117,10 +121,9 @@ def read_container(path: Any, kind: str) -> tuple[dict[str, Any], dict[str, Arra
         if not isinstance(names, list) or not all(isinstance(n, str) for n in names) or set(names) != set(arrays):
             raise StorageError("its metadata is damaged. It does not list the arrays of the file")
         arrays = {name: arrays[name] for name in names}  # safetensors does not keep the order
-    except StorageError as error:
-        raise StorageError(f"Cannot read {path}: {error}") from error
     if data["kind"] != kind:
-        raise StorageError(f"{path}: expected {kind}. Received: {data['kind']}. {READERS.get(data['kind'], '')}")
+        received = shorten(data["kind"])
+        raise StorageError(f"{path}: expected {kind}. Received: {received}. {READERS.get(received, '')}")
     return data, arrays
 
 
@@ -132,10 +135,7 @@ def read_exact(path: Path) -> bytes:
     StorageError
         If the file is longer or shorter than announced.
     """
-    if path.exists() and not path.is_file():
-        raise StorageError("it is not a file")
-    size = path.stat().st_size
-    with path.open("rb") as file:
+    with open_regular_file(path, StorageError) as (file, size):
         start = file.read(8)
         length = min(int.from_bytes(start, "little"), MAX_HEADER)
         start += file.read(min(length, size))
@@ -162,18 +162,24 @@ def parse_header(content: bytes) -> dict[str, Any]:
 
 def parse_json(text: str | bytes, what: str) -> Any:
     try:
-        return json.loads(text)
+        data = json.loads(text)
+        if re.search(LONE_SURROGATE, text if isinstance(text, str) else text.decode("ascii", "replace")):
+            json.dumps(data, ensure_ascii=False).encode()
     except ValueError as error:
-        raise StorageError(f"its {what} is damaged: {error}") from error
+        raise StorageError(f"its {what} is damaged: {shorten(str(error))}") from error
     except RecursionError as error:
         raise StorageError(f"its {what} is nested too deeply") from error
+    return data
 
 
 def get_data_size(header: Mapping[str, Any]) -> int:
     """Return the number of bytes of all arrays."""
     entries = [entry for key, entry in header.items() if key != "__metadata__"]
     try:
-        return max((0 + entry["data_offsets"][1] for entry in entries), default=0)
+        ends = [entry["data_offsets"][1] for entry in entries]
+        if not all(type(end) is int and end >= 0 for end in ends):
+            raise TypeError("not a size")
+        return max(ends, default=0)
     except (KeyError, IndexError, TypeError) as error:
         raise StorageError("its header is damaged. The offsets of the arrays are missing") from error
 
@@ -190,8 +196,8 @@ def read_metadata(content: bytes) -> dict[str, Any]:
         raise StorageError("its metadata is damaged. The format or the kind is missing")
     if data["format"] != FORMAT:
         raise StorageError(
-            f"expected format {FORMAT}, which pellucid {get_version()} reads. Received: format {data['format']}, "
-            f"written by pellucid {data.get('version')}. Update pellucid"
+            f"expected format {FORMAT}, which pellucid {get_version()} reads. Received: format "
+            f"{quote(data['format'], 20)}, written by pellucid {shorten(str(data.get('version')), 20)}. Update pellucid"
         )
     return data
 
@@ -211,7 +217,7 @@ def parse_arrays(content: bytes) -> dict[str, Array]:
     try:
         entries = safetensors.deserialize(content)  # type: ignore[no-untyped-call]
     except safetensors.SafetensorError as error:
-        raise StorageError(f"its arrays are damaged: {error}") from error
+        raise StorageError(f"its arrays are damaged: {shorten(str(error))}") from error
     arrays = {}
     for name, entry in entries:
         if entry["dtype"] not in DTYPES:

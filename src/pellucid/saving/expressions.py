@@ -7,6 +7,7 @@ from typing import Any
 from pellucid.graph.errors import StorageError
 from pellucid.graph.serialization import from_data, to_data
 from pellucid.saving.container import read_container, write_container
+from pellucid.untrusted_files.reading import report_damage
 
 KIND = "expressions"
 
@@ -69,7 +70,5 @@ def load(path: Any) -> Any:
     tanh(x) + 1
     """
     data, arrays = read_container(path, KIND)
-    try:
+    with report_damage(StorageError, f"Cannot read {path}"):
         return from_data(data.get("graph"), arrays)
-    except StorageError as error:
-        raise StorageError(f"Cannot read {path}: {error}") from error

@@ -9,10 +9,8 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-import zlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +32,8 @@ from pellucid.nn.layers import (
     TimeDistributed,
 )
 from pellucid.nn.registry import snake_case
-from pellucid.saving.weights import join_names
+from pellucid.saving.weights import get_max_weight_bytes, join_names
+from pellucid.untrusted_files.reading import open_regular_file, quote, report_damage, shorten
 
 Array = np.ndarray[Any, Any]
 
@@ -165,17 +164,6 @@ def walk_attention(layer: Layer, path: str) -> Iterator[tuple[str, Shared]]:
         counts[projection] += 1
 
 
-@contextmanager
-def hdf5_errors() -> Iterator[None]:
-    """Report the exceptions that h5py raises on damaged files as `StorageError`."""
-    try:
-        yield
-    except StorageError:
-        raise
-    except (OSError, RuntimeError, ValueError, KeyError) as error:
-        raise StorageError(f"it is damaged, or not a Keras file. {error}") from error
-
-
 def read_keras(path: Path, model: Layer) -> None:
     """Set all weights of a model from a Keras file, or none if something does not fit.
 
@@ -184,42 +172,46 @@ def read_keras(path: Path, model: Layer) -> None:
     StorageError
         If the file is damaged or of another format, or if a shape in it differs from the model's.
     """
-    try:
+    where = f"Cannot read {path}"
+    with report_damage(StorageError, where):
         content = read_content(path, model)
-        with hdf5_errors():
-            file = import_h5py().File(io.BytesIO(content), "r")
-        with file:
-            with hdf5_errors():
-                datasets, names = collect_datasets(file)
-            parameters = dict(walk_model(model, names))
+        file = import_h5py().File(io.BytesIO(content), "r")
+    with file:
+        with report_damage(StorageError, where):
+            datasets, names = collect_datasets(file)
+        parameters = dict(walk_model(model, names))
+        with report_damage(StorageError, where):
             values = {key: read_value(p, datasets.get(key), key, names) for key, p in parameters.items()}
             check_no_extra_weights(datasets, parameters, names)
-    except StorageError as error:
-        raise StorageError(f"Cannot read {path}: {error}") from error
     for key, p in parameters.items():
         p.set_value(values[key])
 
 
 def read_content(path: Path, model: Layer) -> bytes:
     """Return the HDF5 file. One that is larger than the weights and optimizer state of the model can be is refused."""
-    limit = 100_000_000 + 20 * sum(p.get_value().nbytes for p in model.parameters)
-    if path.suffix == ".h5":
-        size = path.stat().st_size
-        content = b"" if size > limit else path.read_bytes()
-    else:
-        try:
-            with zipfile.ZipFile(path) as archive:
-                if WEIGHTS_FILE not in archive.namelist():
-                    raise StorageError(f"it is not a Keras 3 file. It does not contain {WEIGHTS_FILE}")
-                size = archive.getinfo(WEIGHTS_FILE).file_size
-                content = b"" if size > limit else archive.read(WEIGHTS_FILE)
-        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
-            raise StorageError(f"it is damaged, or not a Keras 3 file. {error}") from error
+    limit = get_max_weight_bytes(model.parameters)
+    with open_regular_file(path, StorageError) as (file, size):
+        if path.suffix == ".h5":
+            check_weight_size(size, limit, model)
+            return file.read()
+        with zipfile.ZipFile(file) as archive:
+            if WEIGHTS_FILE not in archive.namelist():
+                raise StorageError(f"it is not a Keras 3 file. It does not contain {WEIGHTS_FILE}")
+            member = archive.getinfo(WEIGHTS_FILE)
+            if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise StorageError(f"its {WEIGHTS_FILE} is compressed by another method than deflate")
+            check_weight_size(member.file_size, limit, model)
+            with archive.open(member) as stream:
+                content = stream.read(limit + 1)
+            check_weight_size(len(content), limit, model)
+            return content
+
+
+def check_weight_size(size: int, limit: int, model: Layer) -> None:
     if size > limit:
         raise StorageError(
             f"its weights take {size} bytes, more than {model.name} and any optimizer state of it can take"
         )
-    return content
 
 
 def collect_datasets(file: Any) -> tuple[dict[str, Any], dict[str, str]]:
@@ -230,7 +222,7 @@ def collect_datasets(file: Any) -> tuple[dict[str, Any], dict[str, str]]:
         path, group = pending.pop()
         for key in group:
             if group.get(key, getclass=True, getlink=True) is not h5py.HardLink:
-                raise StorageError(f"{path}{key} is a link to another file, which Keras never writes")
+                raise StorageError(f"{shorten(f'{path}{key}')} is a link to another file, which Keras never writes")
             member = group[key]
             if isinstance(member, h5py.Dataset):
                 datasets[f"{path}{key}"] = member
@@ -246,21 +238,19 @@ def read_value(p: Shared, dataset: Any, path: str, names: Mapping[str, str]) -> 
     place = f"{path}{describe_keras_layer(path, names)}"
     if dataset is None:
         raise StorageError(f"{p}, of shape {format_shape(p.shape)}, has no value in the file. Expected one at {place}")
-    with hdf5_errors():
-        shape, is_external, kind = dataset.shape, dataset.external or dataset.is_virtual, dataset.dtype.kind
+    shape, is_external, kind = dataset.shape, dataset.external or dataset.is_virtual, dataset.dtype.kind
     if shape != p.shape:
         raise StorageError(
             f"{p} has shape {format_shape(p.shape)}. Received: a value of shape {format_shape(shape)}, at {place}"
         )
     if is_external or kind not in "fiub":
         raise StorageError(f"{place} is not an array of numbers inside the file")
-    with hdf5_errors():
-        return np.asarray(dataset[()]).astype(p.dtype)
+    return np.asarray(dataset[()]).astype(p.dtype)
 
 
 def describe_keras_layer(path: str, names: Mapping[str, str]) -> str:
     name = names.get(path.rpartition("vars/")[0])
-    return "" if name is None else f", of Keras layer {name!r}"
+    return "" if name is None else f", of Keras layer {quote(name)}"
 
 
 def check_no_extra_weights(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -15,9 +15,17 @@ from pellucid.graph.errors import OptionError, StorageError, near_miss
 from pellucid.graph.expr import Shared
 from pellucid.graph.types import format_shape
 from pellucid.saving.container import parse_arrays, read_exact
+from pellucid.untrusted_files.budget import MemoryBudget
+from pellucid.untrusted_files.npz import parse_npz
+from pellucid.untrusted_files.reading import open_regular_file, report_damage, shorten
 
 Array = np.ndarray[Any, Any]
 SUFFIXES = (".npz", ".safetensors", ".keras", ".weights.h5")
+
+
+def get_max_weight_bytes(parameters: Iterable[Shared]) -> int:
+    """Return the number of bytes that weights and optimizer state of a model can take, with a margin."""
+    return 100_000_000 + 20 * sum(p.get_value().nbytes for p in parameters)
 
 
 def check_suffix(path: Any, suffixes: Sequence[str] = SUFFIXES) -> Path:
@@ -49,32 +57,29 @@ def write_arrays(path: Path, parameters: Mapping[str, Shared]) -> None:
         atomic_write(path, save({key: np.array(value, order="C") for key, value in values.items()}))
 
 
-def read_arrays(path: Path) -> dict[str, Array]:
+def read_arrays(path: Path, max_bytes: int) -> dict[str, Array]:
     """Return the arrays in an NPZ or safetensors file.
+
+    ``max_bytes`` limits the arrays of an NPZ file that is smaller than they are.
 
     Raises
     ------
     StorageError
         If the file is damaged or of another format. Pickled objects are refused.
     """
-    try:
-        return read_npz(path.read_bytes()) if path.suffix == ".npz" else parse_arrays(read_exact(path))
-    except StorageError as error:
-        raise StorageError(f"Cannot read {path}: {error}") from error
+    where = f"Cannot read {path}"
+    with report_damage(StorageError, where):
+        if path.suffix != ".npz":
+            return parse_arrays(read_exact(path))
+        with open_regular_file(path, StorageError) as (file, size):
+            remedy = "The model that reads them has fewer weights"
+            return read_npz(file, where, MemoryBudget(max(max_bytes, size), StorageError, where, remedy))
 
 
-def read_npz(content: bytes) -> dict[str, Array]:
-    try:
-        archive = np.load(io.BytesIO(content), allow_pickle=False)
-        if not isinstance(archive, np.lib.npyio.NpzFile):
-            raise StorageError("expected named arrays. Received: a single array")
-        with archive:
-            return {key: archive[key] for key in archive.files}
-    except Exception as error:  # NumPy evaluates headers as Python literals, which raise any kind of error
-        reason = str(error) or type(error).__name__
-        if "pickle" in reason.lower():
-            reason = "it contains pickled objects, which pellucid refuses, or it is not an NPZ file"
-        raise StorageError(reason) from error
+def read_npz(file: IO[bytes], where: str, budget: MemoryBudget) -> dict[str, Array]:
+    if file.read(6) == b"\x93NUMPY":
+        raise StorageError(f"{where}: expected named arrays. Received: a single array")
+    return parse_npz(file, StorageError, where, budget)
 
 
 def assign_weights(parameters: Mapping[str, Shared], arrays: Mapping[str, Array], path: Path) -> None:
@@ -109,4 +114,4 @@ def assign_weights(parameters: Mapping[str, Shared], arrays: Mapping[str, Array]
 
 
 def join_names(names: Sequence[str], limit: int = 3) -> str:
-    return ", ".join(names[:limit]) + (f" and {len(names) - limit} more" if len(names) > limit else "")
+    return ", ".join(map(shorten, names[:limit])) + (f" and {len(names) - limit} more" if len(names) > limit else "")

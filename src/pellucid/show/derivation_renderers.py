@@ -77,17 +77,30 @@ class DerivationWriter:
             page.values([(page.name(step.name), step.value), (page.bar(step.name), step.gradient_value)], INDENT)
 
     def write_results(self) -> None:
-        """Write the results of `grad` that differ from the last step. Gradients of scans are clearer as steps."""
+        """Write the results of `grad` that differ from the last step, and in which step the others are."""
         symbols = {s.symbol for s in self.derivation.steps}
-        pairs = zip(self.derivation.results, self.derivation.gradients, strict=True)
-        lines = [
-            Line(self.page.bar(step.name), self.page.write(gradient, self.names))
-            for step, gradient in pairs
-            if symbols & set(topological([step.gradient])) and not find_scan_results(gradient, self.names)
-        ]
+        lines: list[Line] = []
+        complete, recurrent = list[DerivationStep](), list[DerivationStep]()
+        for step, gradient in zip(self.derivation.results, self.derivation.gradients, strict=True):
+            if not symbols & set(topological([step.gradient])):
+                complete.append(step)
+            elif find_scan_results(gradient, self.names):
+                recurrent.append(step)
+            else:
+                lines.append(Line(self.page.bar(step.name), self.page.write(gradient, self.names)))
+        if not lines and not recurrent:
+            return
+        self.page.heading("Result of pel.grad")
         if lines:
-            self.page.heading("Result of pel.grad")
             self.page.equations(lines, is_extra=True)
+        self.write_omitted(complete, "it uses no other gradient")
+        self.write_omitted(recurrent, "pel.grad computes a sum over t in one scan, from the last step to the first")
+
+    def write_omitted(self, steps: list[DerivationStep], reason: str) -> None:
+        """Write where the gradients are that the results do not repeat, and why."""
+        for number, step in enumerate(self.derivation.steps, start=1):
+            if any(step is each for each in steps):
+                self.page.note(Math(self.page.bar(step.name)), f" is in step {number}: {reason}", indent=2)
 
 
 def describe_rule(rule: GradientRule, style: Style) -> list[str]:

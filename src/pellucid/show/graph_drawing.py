@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pellucid.show.graph_layout import GraphLayout, NodePosition, compute_layout
 from pellucid.show.graph_nodes import COLORS, GraphNode, annotate, collect_nodes
 from pellucid.show.input_values import collect_outputs
-from pellucid.show.plot_style import FAINT, INK, new_figure
+from pellucid.show.plot_style import FAINT, INK, PLAIN, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -83,7 +83,7 @@ def draw_graph(
     axes.set_xlim(-0.05, max(width, 3.6) + 0.05)
     axes.set_ylim(-height + BOX_HEIGHT / 2 - 0.1, BOX_HEIGHT / 2 + 0.1)
     axes.set_aspect("equal")
-    axes.set_title(title, loc="left", color=INK, fontsize=11.5)
+    axes.set_title(title, loc="left", fontsize=11.5, **PLAIN)
     for edge, offset in zip(layout.edges, compute_edge_offsets(layout.edges), strict=True):
         draw_edge(axes, edge, offset)
     for node in nodes:
@@ -110,7 +110,7 @@ def draw_box(axes: Axes, node: GraphNode, layout: GraphLayout) -> None:
         )
     )
     middle = bottom + BOX_HEIGHT / 2
-    look: dict[str, Any] = {"ha": "center", "va": "center", "color": INK, "zorder": 3}
+    look: dict[str, Any] = {"ha": "center", "va": "center", "zorder": 3, **PLAIN}
     axes.text(position.x, middle + (0.08 if node.type else 0), node.label, fontsize=9.5, **look)
     axes.text(position.x, middle - 0.1, node.type, fontsize=6.5, **{**look, "color": "#666666"})
 
@@ -232,4 +232,4 @@ def mermaid(
 
 def escape_label(node: GraphNode) -> str:
     entities = str.maketrans({"#": "#35;", '"': "#quot;", "<": "#lt;", ">": "#gt;", "`": "#96;"})
-    return "<br/>".join(line.translate(entities) for line in (node.label, node.type) if line)
+    return "<br/>".join(" ".join(line.translate(entities).split("\n")) for line in (node.label, node.type) if line)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pellucid.show.plot_style import INK, PALETTE, compute_grid, new_figure, style_axes
+from pellucid.show.plot_style import INK, PALETTE, PLAIN, compute_grid, new_figure, style_axes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -37,13 +37,13 @@ def histograms(parts: Mapping[str, ArrayLike], x_label: str = "value", columns: 
     """
     columns, rows = compute_grid(len(parts), columns)
     figure = new_figure(2.7 * columns + 0.3, 1.95 * rows + 0.45 * bool(title))
-    figure.suptitle(title, fontsize=11, color=INK)
+    figure.suptitle(title, fontsize=11, **PLAIN)
     for index, (name, value) in enumerate(parts.items()):
         numbers = np.asarray(value, dtype=float).ravel()
         finite = numbers[np.isfinite(numbers)]
         is_last_row = index >= len(parts) - columns
         axes = style_axes(figure.add_subplot(rows, columns, index + 1), x_label if is_last_row else "", "", "", 9)
-        axes.set_title(shorten_name(name), loc="left", color=INK, fontsize=9)
+        axes.set_title(shorten_name(name), loc="left", fontsize=9, **PLAIN)
         axes.tick_params(labelsize=7.5)
         axes.yaxis.set_visible(False)
         axes.spines["left"].set_visible(False)

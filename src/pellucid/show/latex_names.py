@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -21,6 +22,20 @@ GREEK = frozenset(
     ]
 )
 ACCENTS = frozenset(["hat", "bar", "tilde", "dot"])
+COMMANDS = frozenset(
+    [
+        *GREEK, *ACCENTS, *("ddot", "vec", "check", "breve", "acute", "grave", "mathring", "widehat", "widetilde"),
+        *("overline", "underline", "underbrace", "overbrace", "overset", "underset", "frac", "sqrt", "binom"),
+        *("mathrm", "mathit", "mathbf", "mathbb", "mathcal", "mathfrak", "mathscr", "mathsf", "mathtt", "boldsymbol"),
+        *("text", "textbf", "textit", "operatorname", "left", "right", "ell", "hbar", "imath", "jmath", "partial"),
+        *("nabla", "infty", "prime", "star", "ast", "dagger", "top", "bot", "perp", "circ", "bullet", "cdot", "cdots"),
+        *("ldots", "dots", "times", "pm", "mp", "odot", "otimes", "oplus", "varepsilon", "vartheta", "varphi"),
+        *("varrho", "varsigma", "to", "mapsto", "leftarrow", "rightarrow", "in", "mid", "parallel", "langle"),
+        *("rangle", "lVert", "rVert", "lvert", "rvert", "sum", "prod", "int", "max", "min", "log", "exp", "sim"),
+        *("backslash", "wedge", "vee", "quad"),
+    ]
+)  # fmt: skip
+"""Commands that a name may contain. Others, such as ``\\input`` and ``\\href``, can read files and run scripts."""
 SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 ESCAPES = {c: "\\" + c for c in "_%&#${}"} | {"\\": r"\backslash ", "^": r"\wedge ", "~": r"\sim ", " ": r"\ "}
 MAX_ELEMENTS, MAX_COLUMNS = 16, 8
@@ -28,7 +43,7 @@ MAX_ELEMENTS, MAX_COLUMNS = 16, 8
 
 
 def escape_latex(text: str) -> str:
-    return "".join(ESCAPES.get(c, c) for c in text)
+    return "".join(ESCAPES.get(c, c) if c.isprintable() else "?" for c in text)
 
 
 def name_to_latex(name: str) -> str:
@@ -74,13 +89,35 @@ def bar_to_latex(name: str) -> str:
 
 
 def is_latex(name: str) -> bool:
-    """Check that the braces of a name are balanced and that it does not end in an operator."""
+    r"""Check that a name is a formula: known commands, balanced braces, and no operator at the end.
+
+    Examples
+    --------
+    >>> is_latex(r"\hat{W}_1"), is_latex("W}"), is_latex(r"\input{secret}"), is_latex(r"W^2$ \alpha")
+    (True, False, False, False)
+    """
+    without_commands = re.sub(r"\\(?:([A-Za-z]+)|[ ,:;!{}_|%#&$])", lambda m: "" if m[1] is None else m[1], name)
+    commands = re.findall(r"\\([A-Za-z]+)", name)
+    if not COMMANDS.issuperset(commands) or not name.isprintable() or set(without_commands) & set("\\$%#&~"):
+        return False
     depth = 0
     for brace in re.findall(r"(?<!\\)[{}]", name):
         depth += 1 if brace == "{" else -1
         if depth < 0:
             return False
-    return depth == 0 and not name.endswith(("\\", "^", "_"))
+    return depth == 0 and not name.endswith(("\\", "^", "_")) and is_convertible(name)
+
+
+@functools.lru_cache(1000)
+def is_convertible(name: str) -> bool:
+    """Check that a name is complete, by converting it: the formula around it could not be shown otherwise."""
+    from latex2mathml.converter import convert_to_element
+
+    try:
+        convert_to_element(f"{name} = 1")
+    except Exception:  # the converter has many exceptions without a common base class
+        return False
+    return True
 
 
 def spell_out(name: str) -> str:

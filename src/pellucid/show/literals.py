@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import base64
+import keyword
 import sys
 import zlib
 from typing import Any
@@ -14,6 +15,43 @@ from pellucid.graph.types import Unknown
 
 MAX_LITERAL_SIZE = 2000
 """Number of elements above which an array is written compressed."""
+
+MAX_COMMENT = 200
+"""Maximum number of characters of a comment in generated source."""
+
+
+def string_to_source(text: str) -> str:
+    r"""Return a string literal, in double quotes unless the text has some.
+
+    Examples
+    --------
+    >>> print(string_to_source("dense"), string_to_source('a"b'), string_to_source("a\nb"))
+    "dense" 'a"b' "a\nb"
+    """
+    # With an apostrophe in front, repr chooses double quotes.
+    return repr(text) if '"' in text else '"' + repr("'" + text)[2:]
+
+
+def docstring_to_source(text: str) -> str:
+    """Return a docstring. A text that triple quotes do not hold on one line is written with escapes."""
+    return f'"""{text}"""' if text.isprintable() and not set(text) & {'"', "\\"} else string_to_source(text)
+
+
+def comment_to_source(text: str) -> str:
+    """Return the content of a comment: one line of printable characters."""
+    return "".join(c if c.isprintable() else "?" for c in text[:MAX_COMMENT])
+
+
+def keyword_to_source(name: str, code: str) -> str:
+    """Return an argument of a call, given its name and the code of its value.
+
+    Examples
+    --------
+    >>> print(keyword_to_source("units", "3"), keyword_to_source("not a name", "3"))
+    units=3 **{"not a name": 3}
+    """
+    is_name = name.isidentifier() and not keyword.iskeyword(name)
+    return f"{name}={code}" if is_name else f"**{{{string_to_source(name)}: {code}}}"
 
 
 def make_literal(value: Any) -> ast.expr:

@@ -15,7 +15,7 @@ from pellucid.graph.passes import remove_markers
 from pellucid.graph.traversal import topological
 from pellucid.graph.types import is_float
 from pellucid.show.literals import array_to_source
-from pellucid.show.numpy_source import NumpyWriter, VariableNames
+from pellucid.show.numpy_source import NumpyWriter, VariableNames, collect_definition_names
 from pellucid.show.op_source_extraction import SourceExtractor
 
 MAX_TUPLE = 4
@@ -98,7 +98,8 @@ class Script:
         else:
             raise UseError(f"source: expected an expression, a list of expressions or a function. Received: {what!r}")
         self.extractor = SourceExtractor()
-        self.names = VariableNames([self.name, "i"])
+        defined = collect_definition_names([*self.outputs, *self.updates.values()])
+        self.names = VariableNames([self.name, "i", "base64", "zlib", *defined])
         self.writer = NumpyWriter(self.extractor, self.names)
 
     def bind_values(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[np.ndarray[Any, Any]]:
@@ -137,7 +138,7 @@ class Script:
         outputs, new = results[: len(self.outputs)], results[len(self.outputs) :]
         targets = [state[s] for s in self.updates]
         changed = ", ".join(targets)
-        lines = [f"global {line.rstrip(',')}" for line in wrap(changed, 100)]
+        lines = [f"global {line.rstrip(',')}" for line in wrap(changed, 100, break_long_words=False)]
         lines += self.writer.lines
         returned = self.write_return_value(outputs) if outputs else "None"
         if changed and outputs and returned not in self.names.taken - set(state.values()):

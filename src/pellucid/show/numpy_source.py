@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import copy
 import functools
 import inspect
 import itertools
 import keyword
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -15,13 +17,22 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.expr import Constant, Expr
-from pellucid.graph.op import Op
+from pellucid.graph.op import OUTPUT, Op
+from pellucid.graph.pattern import Pattern
 from pellucid.graph.printing import PythonNotation, render
 from pellucid.graph.subgraph import Subgraph
 from pellucid.graph.traversal import topological
-from pellucid.graph.types import format_shape
+from pellucid.graph.types import Unknown, format_shape
 from pellucid.show.auto_names import choose_symbol
-from pellucid.show.literals import array_to_source, make_attribute, make_literal, make_number, make_tuple, make_variable
+from pellucid.show.literals import (
+    array_to_source,
+    comment_to_source,
+    make_attribute,
+    make_literal,
+    make_number,
+    make_tuple,
+    make_variable,
+)
 from pellucid.show.op_source_extraction import (
     SourceExtractor,
     get_global_names,
@@ -33,20 +44,43 @@ from pellucid.show.op_source_extraction import (
 MAX_INLINE_WIDTH = 88
 """A longer expression gets a variable."""
 
+MAX_NAME = 60
+"""Maximum number of characters of a name in an identifier."""
+
 OPERAND_NAMES = [f"operand_{i}_" for i in range(1024)]
 """Placeholders of operands while an operator is written."""
+
+OPERANDS = frozenset(OPERAND_NAMES)
+
+HIDDEN = "setting_0x"
+"""Beginning of a placeholder of a string that is not an identifier."""
+
+
+def to_identifier(name: str) -> str:
+    """Return an identifier similar to a name. The middle of a long name is left out.
+
+    Examples
+    --------
+    >>> to_identifier("dense_1/kernel"), to_identifier("2nd"), to_identifier("x²"), len(to_identifier("W" * 1000))
+    ('dense_1_kernel', '_2nd', 'x2', 61)
+    """
+    if len(name) > MAX_NAME:
+        name = f"{name[: MAX_NAME // 2]}_{name[-MAX_NAME // 2 :]}"
+    # Python reads identifiers in normal form NFKC, in which different names may be equal.
+    normal = unicodedata.normalize("NFKC", name)
+    letters = "".join(c if f"x{c}".isidentifier() else "_" for c in normal) or "x"
+    return letters if letters.isidentifier() else f"_{letters}"
 
 
 class VariableNames:
     """Unique variable names of a script."""
 
     def __init__(self, reserved: Iterable[str]) -> None:
-        self.taken = {*reserved, *keyword.kwlist, "np"}
+        self.taken = {*reserved, *keyword.kwlist, *dir(builtins), "__builtins__", "__file__", "np", "inf", "nan"}
 
     def new_name(self, wanted: str) -> str:
         """Return an unused identifier similar to a name."""
-        letters = "".join(c if c.isalnum() or c == "_" else "_" for c in wanted) or "x"
-        base = f"_{letters}" if letters[0].isdigit() else letters
+        base = to_identifier(wanted)
         name, number = base, 1
         while name in self.taken:
             number += 1
@@ -101,7 +135,8 @@ class NumpyWriter:
                 continue
             assert node.op is not None
             target = self.names.new_name(name) if name else self.names.new_numbered_name(choose_symbol(node))
-            comment = f"  # {format_shape(node.shape)}" if len(node.types) == 1 and node.ndim else ""
+            has_shape = len(node.types) == 1 and node.ndim
+            comment = f"  # {comment_to_source(format_shape(node.shape))}" if has_shape else ""
             self.lines.append(f"{target} = {shown}{comment}")
             self.known[node] = make_variable(target)
         return [ast.unparse(self.known[output]) for output in outputs]
@@ -202,14 +237,37 @@ def unwrap_axis(keywords: list[ast.keyword]) -> list[ast.keyword]:
 
 
 def parse_text_form(node: Expr) -> ast.expr | None:
-    """Return the text form of an op on placeholders, or None if it is not Python."""
-    if len(node.inputs) > len(OPERAND_NAMES):
+    """Return the text form of an op on placeholders, or None if it is not Python.
+
+    Names of dimensions may come from a file. Those that are not identifiers are hidden.
+    """
+    op, settings = node.op, node.settings
+    if op is None or len(node.inputs) > len(OPERAND_NAMES) or any(isinstance(v, Subgraph) for v in settings.values()):
         return None
     try:
         names = dict(zip(node.inputs, OPERAND_NAMES, strict=False))
-        return ast.parse(render(node, PythonNotation(), 10_000, names), mode="eval").body
+        pattern = Pattern(op, node.inputs, {key: hide_texts(value) for key, value in settings.items()})
+        return ast.parse(render(pattern, PythonNotation(), 10_000, names), mode="eval").body
     except SyntaxError:
         return None
+
+
+def hide_texts(value: Any) -> Any:
+    """Replace strings that are not identifiers in a setting."""
+    if type(value) is tuple:
+        return tuple(map(hide_texts, value))
+    is_text = isinstance(value, str) and not isinstance(value, Unknown)
+    if not is_text or (
+        value.isidentifier() and value.isascii() and not keyword.iskeyword(value) and value not in OPERANDS
+    ):
+        return value
+    return f"{HIDDEN}{value.encode('utf-8', 'surrogatepass').hex()}"
+
+
+def reveal_text(name: str) -> str:
+    """Return the string that a name of a setting stands for, the inverse of `hide_texts`."""
+    hidden = name.removeprefix(HIDDEN)
+    return name if hidden == name else bytes.fromhex(hidden).decode("utf-8", "surrogatepass")
 
 
 def write_operator(node: Expr, operands: list[ast.expr]) -> ast.expr | None:
@@ -226,6 +284,38 @@ def write_operator(node: Expr, operands: list[ast.expr]) -> ast.expr | None:
     if {n.id for n in parts if isinstance(n, ast.Name)} - set(OPERAND_NAMES):
         return None
     return Substitution(dict(zip(OPERAND_NAMES, operands, strict=False)), node).visit(tree)  # type: ignore[no-any-return]
+
+
+def collect_definition_names(roots: Iterable[Expr]) -> set[str]:
+    """Return the names of the functions that the source of expressions defines, which no variable may have."""
+    found: set[str] = set()
+    done: set[Expr] = set()
+    pending = [*roots]
+    while pending:
+        nodes = [node for node in topological(pending) if node not in done and node.op is not None]
+        pending = [e for node in nodes for body in get_bodies(node) for e in body.outputs]
+        done.update(nodes)
+        found.update(name for node in nodes for name in get_definition_names(node.op))
+    return found
+
+
+def get_bodies(node: Expr) -> list[Subgraph]:
+    return [value for value in node.settings.values() if isinstance(value, Subgraph)]
+
+
+@functools.cache
+def get_definition_names(op: Op) -> frozenset[str]:
+    """Return the names that the function of an op and the functions called by it have in a script."""
+    extractor = SourceExtractor()
+    if op is OUTPUT:  # written as an index
+        return frozenset()
+    tree = get_single_expression(op)
+    if tree is None:
+        extractor.add(op.name, op.value)
+    else:
+        extractor.adapt(copy.deepcopy(tree), op.value)
+    modules = [line.split(" ")[-1].partition(".")[0] for line in extractor.imports]
+    return frozenset([*extractor.parts, *modules])
 
 
 @functools.cache

@@ -18,7 +18,14 @@ from pellucid.graph.expr import Constant, Expr, constant
 from pellucid.graph.op import OUTPUT, Op
 from pellucid.graph.subgraph import Subgraph
 from pellucid.show.literals import make_attribute, make_literal, make_number, make_tuple, make_variable
-from pellucid.show.numpy_source import OPERAND_NAMES, NumpyWriter, Substitution, VariableNames, parse_text_form
+from pellucid.show.numpy_source import (
+    OPERAND_NAMES,
+    NumpyWriter,
+    Substitution,
+    VariableNames,
+    parse_text_form,
+    reveal_text,
+)
 from pellucid.show.op_source_extraction import SourceExtractor
 
 
@@ -137,7 +144,7 @@ class PelTransformer(ast.NodeTransformer):
         return node
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
-        return node if node.id in OPERAND_NAMES else ast.Constant(node.id)
+        return node if node.id in OPERAND_NAMES else ast.Constant(reveal_text(node.id))
 
 
 def is_default(op: Op, name: str, value: Any) -> bool:
@@ -156,7 +163,7 @@ def reproduces(form: ast.expr, node: Expr, given: Mapping[str, Any]) -> bool:
     pel = SimpleNamespace(**FUNCTIONS, constant=constant)
     try:
         code = compile(ast.fix_missing_locations(ast.Expression(form)), "form", "eval")
-        made = eval(code, {"pel": pel, "np": np, **given})
+        made = eval(code, {"__builtins__": {}, "pel": pel, "np": np, **given})
     except (PellucidError, NameError, TypeError, AttributeError, ValueError, IndexError):
         return False
     first = made[0].inputs[0] if isinstance(made, list) and made and isinstance(made[0], Expr) else made

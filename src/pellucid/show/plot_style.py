@@ -21,6 +21,8 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#4
 DIVERGING = (PALETTE[0], "#f7f7f7", PALETTE[1])
 MARKERS = ("o", "^", "s", "D", "v", "P", "X")
 INK, FAINT = "#333333", "#d9d9d9"
+PLAIN: "dict[str, Any]" = {"color": INK, "parse_math": False}
+"""Style of texts with names, in which Matplotlib would read what is between two dollar signs as mathematics."""
 DOTS_PER_INCH = 144
 
 
@@ -38,9 +40,9 @@ def style_axes(axes: "Axes", x_label: str, y_label: str, title: str = "", size: 
     axes.grid(color=FAINT, linewidth=0.6)
     axes.set_axisbelow(True)
     axes.tick_params(colors=INK, labelsize=8.5, length=3)
-    axes.set_xlabel(x_label, color=INK, fontsize=9.5)
-    axes.set_ylabel(y_label, color=INK, fontsize=9.5)
-    axes.set_title(title, loc="left", color=INK, fontsize=size)
+    axes.set_xlabel(x_label, fontsize=9.5, **PLAIN)
+    axes.set_ylabel(y_label, fontsize=9.5, **PLAIN)
+    axes.set_title(title, loc="left", fontsize=size, **PLAIN)
     return axes
 
 
@@ -107,4 +109,4 @@ def label_curve_ends(axes: "Axes", ends: Sequence[tuple[float, str, str]]) -> No
     height = -gap  # so that a zero on a logarithmic axis is labeled at the bottom
     for y, name, color in sorted(ends):
         height = max(float(to_height.transform((1, y))[1]), height + gap)
-        axes.text(1.015, height, name, transform=axes.transAxes, color=color, fontsize=9, va="center")
+        axes.text(1.015, height, name, transform=axes.transAxes, fontsize=9, va="center", **PLAIN | {"color": color})

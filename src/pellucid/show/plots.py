@@ -17,6 +17,7 @@ from pellucid.show.plot_style import (
     INK,
     MARKERS,
     PALETTE,
+    PLAIN,
     add_color_bar,
     add_image_axes,
     compute_grid,
@@ -185,13 +186,13 @@ def image_grid(
     columns, rows = compute_grid(len(pixels), columns)
     lines = max((text.count("\n") + 1 for text in titles), default=0)
     figure = new_figure(1.05 * columns, (1.05 + 0.05 * bool(titles) + 0.2 * lines) * rows + 0.4 * bool(title))
-    figure.suptitle(title, fontsize=11, color=INK)
+    figure.suptitle(title, fontsize=11, **PLAIN)
     for index, image in enumerate(pixels):
         axes = add_image_axes(figure, rows, columns, index)
         draw_image(axes, image, 0, 1)
         if titles:
             color, weight = (PALETTE[1], "bold") if wrong and wrong[index] else (INK, "normal")
-            axes.set_title(titles[index], fontsize=8.5, color=color, fontweight=weight, pad=3)
+            axes.set_title(titles[index], fontsize=8.5, fontweight=weight, pad=3, **PLAIN | {"color": color})
     return figure
 
 
@@ -350,7 +351,7 @@ def draw_tiles(
 ) -> "Figure":
     columns, rows = compute_grid(len(tiles), columns)
     figure = new_figure(0.95 * columns + 0.6, 0.95 * rows + 0.4 * bool(title))
-    figure.suptitle(title, fontsize=11, color=INK)
+    figure.suptitle(title, fontsize=11, **PLAIN)
     panels = [add_image_axes(figure, rows, columns, index) for index in range(len(tiles))]
     for axes, tile in zip(panels, tiles, strict=True):
         image = axes.imshow(tile, cmap=color_map, vmin=low, vmax=high, interpolation="nearest")

@@ -12,6 +12,7 @@ from pellucid.graph.errors import OptionError
 from pellucid.show.plot_style import (
     INK,
     PALETTE,
+    PLAIN,
     add_image_axes,
     compute_grid,
     draw_image,
@@ -137,7 +138,7 @@ def draw_images(figure: Any, images: NDArray[Any], title: str, height: float) ->
     rows = max(1, int(height / 1.05))
     shown = images[: min(rows * columns, MAX_IMAGES)]
     more = f"\n{len(shown)} of {len(images)}" if len(images) > len(shown) else ""
-    figure.suptitle(title + more, fontsize=9.5, color=INK)
+    figure.suptitle(title + more, fontsize=9.5, **PLAIN)
     for number in range(rows * columns):
         axes = add_image_axes(figure, rows, columns, number)
         if number < len(shown):

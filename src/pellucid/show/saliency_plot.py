@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pellucid.graph.errors import OptionError
-from pellucid.show.plot_style import INK, add_color_bar, add_image_axes, compute_grid, draw_image, new_figure
+from pellucid.show.plot_style import PLAIN, add_color_bar, add_image_axes, compute_grid, draw_image, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -53,14 +53,14 @@ def saliency_map(
     columns, bands = compute_grid(len(pixels), columns)
     lines = max((text.count("\n") + 1 for text in titles), default=0)
     figure = new_figure(1.6 * columns + 0.6, (3.1 + 0.22 * lines) * bands + 0.4 * bool(title))
-    figure.suptitle(title, fontsize=11, color=INK)
+    figure.suptitle(title, fontsize=11, **PLAIN)
     maps = []
     for number, (image, gradient) in enumerate(zip(pixels, gradients, strict=True)):
         band, column = divmod(number, columns)
         upper = add_image_axes(figure, 2 * bands, columns, 2 * band * columns + column)
         draw_image(upper, image, float(image.min()), float(image.max()))
         if titles:
-            upper.set_title(titles[number], fontsize=8.5, color=INK, pad=3)
+            upper.set_title(titles[number], fontsize=8.5, pad=3, **PLAIN)
         lower = add_image_axes(figure, 2 * bands, columns, (2 * band + 1) * columns + column)
         size = gradient_magnitude(gradient)
         drawn = lower.imshow(size / (size.max() or 1.0), cmap="viridis", vmin=0, vmax=1, interpolation="nearest")

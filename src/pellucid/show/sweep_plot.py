@@ -91,7 +91,8 @@ def draw_final_metrics(
             label=name,
         )
     if len(final) > 1:
-        axes.legend(frameon=False, fontsize=8.5, labelcolor=INK)
+        for text in axes.legend(frameon=False, fontsize=8.5, labelcolor=INK).get_texts():
+            text.set_parse_math(False)
 
 
 def draw_mean_curves(axes: "Axes", column: NDArray[Any], levels: NDArray[Any], curves: NDArray[Any]) -> None:

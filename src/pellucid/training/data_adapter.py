@@ -7,25 +7,36 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Mapping, Sequence
+import reprlib
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from pellucid.graph.array_conversion import cast_to_dtype
-from pellucid.graph.errors import OptionError, ShapeError, near_miss
+from pellucid.graph.errors import DtypeError, OptionError, ShapeError, near_miss
 from pellucid.graph.expr import Expr, is_compatible_shape
 from pellucid.graph.operators import Operators
-from pellucid.graph.types import format_shape, is_float
+from pellucid.graph.types import Dim, format_shape, is_float
 from pellucid.graph.validation import check_number, is_integer, is_real
 from pellucid.model.compile_config import OutputConfig
 from pellucid.model.errors import ModelError
 from pellucid.model.interfaces import ModelLike
 from pellucid.nn import losses
+from pellucid.run.index_bounds import IndexSearch
 from pellucid.training.array_source import ArrayDataset, ArraySource, list_arrays
 from pellucid.training.epoch_program import BatchSource
 from pellucid.training.iterator_source import IteratorSource
 from pellucid.training.memmap_source import MemmapDataset, MemmapSource
+from pellucid.training.target_checks import (
+    COLUMN_LOSSES,
+    RANGE_CHECKS,
+    check_columns,
+    get_loss_function,
+    get_target_dtype,
+    warn_about_accuracy,
+    warn_about_unreachable_targets,
+)
 
 Array = np.ndarray[Any, Any]
 Dataset = ArrayDataset | MemmapDataset
@@ -156,15 +167,27 @@ def convert_inputs(model: ModelLike, x: Any, prefix: str = "") -> list[Array]:
     names, exprs = model.input_names, model.inputs
     first = model.layers[0].name if model.layers else model.name
     owner = f"{model.name} (first layer {first})" if len(names) == 1 else model.name
-    arrays = [
-        convert_input(value, e, owner, name_data(f"{prefix}x", name, len(names)))
-        for value, e, name in zip(match_arrays(x, names, exprs, f"{prefix}x", "input"), exprs, names, strict=True)
-    ]
+    bounds = get_index_search(model).bounds
+    arrays = []
+    for value, e, name in zip(match_arrays(x, names, exprs, f"{prefix}x", "input"), exprs, names, strict=True):
+        shown = name_data(f"{prefix}x", name, len(names))
+        arrays.append(convert_input(value, e, owner, shown))
+        for bound in bounds.get(e, ()):
+            bound.check(e, arrays[-1], shown)
     lengths = {name: len(array) for name, array in zip(names, arrays, strict=True)}
     if len(set(lengths.values())) > 1:
         received = ", ".join(f"{count} in {name}" for name, count in lengths.items())
         raise ModelError(f"{model.name}: expected the same number of samples for every input. Received: {received}")
     return arrays
+
+
+def get_index_search(model: ModelLike) -> IndexSearch:
+    """Return the ranges of the model's inputs that are indices, such as words."""
+    graph = model.functional_graph
+    if graph.cached_index_search is None:
+        graph.cached_index_search = IndexSearch(graph.outputs)
+    search: IndexSearch = graph.cached_index_search
+    return search
 
 
 def convert_targets(
@@ -180,6 +203,9 @@ def convert_targets(
         if value is not None and not config.needs_targets:
             raise ModelError(f"{name}: the output {config.name} has neither a loss nor a metric. Leave its targets out")
         targets.append(None if value is None else convert_target(value, output, config.loss, name))
+        if targets[-1] is not None:
+            warn_about_accuracy(config, output, targets[-1], name)
+            warn_about_unreachable_targets(config.loss, output, targets[-1], name)
     return targets
 
 
@@ -277,8 +303,8 @@ def match_arrays(value: Any, names: Sequence[str], exprs: Sequence[Expr], argume
         return [value.get(name) for name in names]
     if len(names) == 1:
         # A list around the one array, which Keras allows too; a list of numbers is data itself.
-        wrapped = isinstance(value, (list, tuple)) and len(value) == 1 and np.ndim(value[0]) == max(exprs[0].ndim, 1)
-        return [value[0] if wrapped and isinstance(value[0], np.ndarray) else value]
+        is_single = isinstance(value, (list, tuple)) and len(value) == 1 and isinstance(value[0], np.ndarray)
+        return [value[0] if is_single and value[0].ndim == max(exprs[0].ndim, 1) else value]
     if value is None:
         return [None] * len(names)
     if not isinstance(value, (list, tuple)) or len(value) != len(names):
@@ -301,7 +327,14 @@ def to_array(value: Any, name: str) -> Array:
         raise ModelError(
             f"Expected {name} to be data. Received: the expression {value}; call the model on an expression, model(x)"
         )
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        is_pairs = isinstance(value, (list, tuple)) and all(isinstance(v, (list, tuple)) and len(v) == 2 for v in value)
+        fix = "; a list of batches (x, y) is passed as iter(batches)" if is_pairs else ""
+        raise ModelError(
+            f"Expected {name} to hold samples of equal shapes. Received: {reprlib.repr(value)}{fix}"
+        ) from error
     if not array.dtype.isnative:  # XLA takes native byte order only
         array = array.astype(array.dtype.newbyteorder("="))
     if array.dtype.kind in "OUS":
@@ -327,14 +360,47 @@ def convert_input(value: Any, e: Expr, owner: str, name: str) -> Array:
 
 
 def suggest_reshape(array: Array, e: Expr, name: str) -> str:
-    """Return how to make samples fit, where their number of elements shows it."""
-    expected, name = e.shape[1:], name.split()[-1]
+    """Return how to make samples fit, where their shape shows it."""
+    expected, received, name = e.shape[1:], array.shape[1:], name.split()[-1]
     if is_compatible_shape(array.shape, expected):
+        if len(expected) > 1 and not isinstance(expected[0], int):
+            return (
+                f"; nn.Input takes the shape of one sample, without the batch: nn.Input({format_shape(expected[1:])})"
+            )
         return f"; pass a single sample as {name}[None]"
+    order = find_axis_order(received, expected)
+    if order is not None:
+        axes = ", ".join(str(axis) for axis in (0, *(i + 1 for i in order)))
+        if len(order) > 2 and order[0] == len(order) - 1:
+            return (
+                "; the model was declared with its channels first, and layers take them last: begin it with "
+                f"nn.Input({format_shape(received)})"
+            )
+        moved = "axes are swapped" if order[:2] == (1, 0) else "channels are first, and the model takes them last"
+        return f"; the {moved}: {name}.transpose({axes}). A reshape would scramble the values"
     sizes = [size for size in expected if isinstance(size, int)]
-    if len(sizes) == len(expected) and np.prod(sizes, dtype=int) == np.prod(array.shape[1:], dtype=int):
-        return f"; reshape them with {name}.reshape({', '.join(map(str, (-1, *sizes)))})"
+    if len(sizes) == len(expected) and np.prod(sizes, dtype=int) == np.prod(received, dtype=int):
+        shape = ", ".join(map(str, (-1, *sizes)))
+        advice = f"; reshape them with {name}.reshape({shape})"
+        if len(received) == 1 and len(sizes) > 2 and sizes[-1] > 1:
+            planes = ", ".join(map(str, (-1, sizes[-1], *sizes[:-1])))
+            order_back = ", ".join(map(str, (0, *range(2, len(sizes) + 1), 1)))
+            advice += (
+                f"; if they hold one channel after the other, with {name}.reshape({planes}).transpose({order_back})"
+            )
+        return advice
     return ""
+
+
+def find_axis_order(received: Sequence[Dim], expected: Sequence[Dim]) -> tuple[int, ...] | None:
+    """Return the order in which axes of one shape give another: moved channels, or the first two swapped."""
+    count = len(received)
+    if count != len(expected) or count < 2:
+        return None
+    for order in ((*range(1, count), 0), (count - 1, *range(count - 1)), (1, 0, *range(2, count))):
+        if is_compatible_shape(tuple(received[i] for i in order), tuple(expected)):
+            return order
+    return None
 
 
 def limit_dtype(array: Array, dtype: np.dtype[Any], name: str) -> Array:
@@ -378,71 +444,12 @@ def convert_target(value: Any, output: Expr, loss: Any, name: str) -> Array:
     loss_name = getattr(function, "__name__", "the loss")
     if function in COLUMN_LOSSES:
         check_columns(array, output, loss_name, name)
+    is_labels = function is losses.sparse_categorical_crossentropy and is_float(array.dtype)
+    if is_labels and (array.ndim < output.ndim or array.shape[-1] == 1):
+        are_integers = bool((array == np.round(array)).all())
+        fix = f"{name.split()[-1]}.astype('int32') converts them" if are_integers else "for numbers, use loss='mse'"
+        raise DtypeError(f"{loss_name}: expected integer labels. Received: {name} of {array.dtype}; {fix}")
     has_range = not isinstance(loss, losses.Loss) or loss.settings.get("ignore_class") is None
     if function in RANGE_CHECKS and has_range:
         RANGE_CHECKS[function](array, output, loss_name, name)
     return array
-
-
-def get_target_dtype(array: Array, output: Expr) -> np.dtype[Any]:
-    """Return the dtype in which the loss sees the targets."""
-    return output.dtype if is_float(array.dtype) else np.dtype(np.int32)
-
-
-def get_loss_function(loss: Any) -> Any:
-    """Return the function behind a loss, whatever its settings."""
-    if isinstance(loss, losses.Loss):
-        return type(loss).function or loss
-    return loss.func if isinstance(loss, functools.partial) else loss
-
-
-def takes_labels(loss: Any) -> bool:
-    """Whether the loss compares integer labels with columns of the output."""
-    return RANGE_CHECKS.get(get_loss_function(loss)) is check_labels
-
-
-def check_columns(array: Array, output: Expr, loss: str, name: str) -> None:
-    """Refuse labels where the loss needs columns."""
-    count = output.shape[-1]
-    is_label = array.ndim == output.ndim - 1 or (array.ndim == output.ndim and array.shape[-1] == 1)
-    if count != 1 and is_label and not is_float(array.dtype):
-        raise ModelError(
-            f"The loss {loss} needs targets with {count} columns, like the output of the model. Received: "
-            f"{name} of shape {format_shape(array.shape)}, integer labels. One-hot encode them with "
-            f"np.eye({count}, dtype='float32')[{name.split()[-1]}], or compile with "
-            "loss='sparse_categorical_crossentropy', which takes labels"
-        )
-
-
-def check_labels(array: Array, output: Expr, loss: str, name: str) -> None:
-    """Refuse labels without a column in the output, for which a compiled program would silently take the nearest."""
-    count = output.shape[-1] if output.ndim else None
-    low, high = array.min(), array.max()
-    if isinstance(count, int) and not is_float(array.dtype) and not 0 <= low <= high < count:
-        raise ModelError(
-            f"The loss {loss} takes labels from 0 to {count - 1}, for the {count} columns of the model's output. "
-            f"Received: {name} with labels from {low} to {high}"
-            + ("; renumber them with np.unique(y, return_inverse=True)[1]" if low > 0 else "")
-        )
-
-
-def check_probabilities(array: Array, output: Expr, loss: str, name: str) -> None:
-    low, high = array.min(), array.max()
-    if not 0 <= low <= high <= 1:
-        raise ModelError(f"The loss {loss} takes targets in [0, 1]. Received: {name} with values from {low} to {high}")
-
-
-COLUMN_LOSSES: set[Callable[..., Any]] = {
-    losses.binary_crossentropy,
-    losses.categorical_crossentropy,
-    losses.mean_absolute_error,
-    losses.mean_squared_error,
-}
-"""Losses that compare columns with columns."""
-
-RANGE_CHECKS: dict[Callable[..., Any], Callable[[Array, Expr, str, str], None]] = {
-    losses.binary_crossentropy: check_probabilities,
-    losses.categorical_crossentropy: check_probabilities,
-    losses.sparse_categorical_crossentropy: check_labels,
-}
-"""Checks of the values of targets, by loss."""

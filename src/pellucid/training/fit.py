@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Collection, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 
+from pellucid.graph.errors import TrainingWarning
+from pellucid.graph.source_location import get_user_stacklevel
+from pellucid.graph.traversal import topological
 from pellucid.graph.validation import check_integer, check_optional_integer
 from pellucid.model.errors import ModelError
 from pellucid.model.interfaces import ModelLike
@@ -20,8 +25,10 @@ from pellucid.training.epoch_program import BatchSource
 from pellucid.training.fit_loop import FitConfig, FitLoop, evaluate_source
 from pellucid.training.loop_progress import MetricAccumulator
 from pellucid.training.train_step import get_train_step
+from pellucid.training.training_lock import lock_for_training, with_model_reserved
 
 
+@with_model_reserved
 def fit(
     model: ModelLike,
     x: Any,
@@ -75,6 +82,7 @@ def fit(
         if validation is not None:
             raise ModelError("Give either validation_split or validation_data. Received: both")
         validation = make_validation_source(model, validation_data, validation_batch_size, validation_steps, devices)
+    warn_about_single_samples(model, source)
     callback_list = as_callback_list(callbacks)
     history = next((c for c in callback_list if isinstance(c, History)), None)
     if history is None:
@@ -82,6 +90,21 @@ def fit(
         callback_list.append(history)
     FitLoop(model, config, source, validation, callback_list, history).run()
     return history
+
+
+def warn_about_single_samples(model: ModelLike, source: BatchSource) -> None:
+    """Warn of batch normalization over batches of one sample, which returns the same for every sample."""
+    if source.batch_size != 1:
+        return
+    for e in topological(model.outputs):
+        if e.op is not None and e.op.name == "batch_normalization" and e.inputs[0].ndim == 2:
+            warnings.warn(
+                "Batch normalization subtracts the mean of the batch, and with batches of one sample that leaves 0 for "
+                "every sample. Use a larger batch_size, or nn.LayerNormalization()",
+                TrainingWarning,
+                stacklevel=get_user_stacklevel(),
+            )
+            return
 
 
 def check_validation_freq(value: Any) -> int | frozenset[int]:
@@ -153,8 +176,9 @@ def run_on_batch(
     step = get_train_step(model, batch)
     program = step.get_batch_program([a.dtype for a in batch.arrays], training)
     accumulator = MetricAccumulator(step.get_metrics(training))
-    for outputs in program.run_steps([a[None] for a in batch.arrays], 1):
-        accumulator.add(outputs, np.array([len(batch)]))
+    with lock_for_training(model) if training else nullcontext():
+        for outputs in program.run_steps([a[None] for a in batch.arrays], 1):
+            accumulator.add(outputs, np.array([len(batch)]))
     model.run.step += int(training)
     return format_result(accumulator.compute(), return_dict)
 

@@ -10,17 +10,27 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from pellucid.graph.errors import TrainingWarning
+from pellucid.graph.expr import Shared
 from pellucid.graph.source_location import get_user_stacklevel
-from pellucid.model.errors import ModelError, TrainingWarning
+from pellucid.model.errors import ModelError
 from pellucid.model.interfaces import ModelLike
+from pellucid.nn.lint.linter import find_certain_mistakes
+from pellucid.run.backends import record_backends
 from pellucid.run.distributed.process_group import add_recovery_hint, num_processes
-from pellucid.run.interrupts import DeferSigint, Interrupted
+from pellucid.run.index_bounds import find_computed_index_error
+from pellucid.run.interrupts import DeferSigint, Interrupted, SigtermHandler, interrupt_on_sigterm
 from pellucid.training.callbacks.base import Callback, CallbackList, Logs
+from pellucid.training.data_adapter import get_index_search
 from pellucid.training.epoch_program import UNLIMITED, BatchSource, Outputs
 from pellucid.training.loop_progress import LoopProgress, MetricAccumulator
 from pellucid.training.snapshots import RunRecorder
+from pellucid.training.training_lock import lock_for_training
 
 Array = np.ndarray[Any, Any]
+
+MAX_DIAGNOSED_SAMPLES = 2**16
+"""Number of samples whose indices are checked after the loss became NaN."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +53,7 @@ class EpochHistory(Protocol):
     """Interface of the history, which is defined above the loop."""
 
     seconds: list[float]
+    backends: Sequence[str]
     snapshot_megabytes: float
     recorder: Any
 
@@ -66,6 +77,8 @@ class FitLoop:
         names = [*source.metrics, *(f"val_{name}" for name in (validation.metrics if validation else ()))]
         params = {"epochs": config.epochs, "steps": source.steps, "verbose": config.verbose, "metrics": names}
         model.history, model.stop_training = history, False
+        self.backends: list[str] = []
+        history.backends = self.backends
         metrics = MetricAccumulator(source.metrics)
         self.progress = model.run = LoopProgress(config.seed, config.initial_epoch, 0, model.run.step, metrics)
         self.display = None
@@ -84,13 +97,24 @@ class FitLoop:
         self.runs_single_epochs = bool(intervals) or self.callbacks.any_overrides(
             "on_epoch_begin", "on_epoch_end", ignoring=history
         )
+        # Callbacks that a signal interrupts may have done a part of their work, which cannot be saved.
+        self.sigterm = SigtermHandler(is_deferred=lambda: not self.callbacks.is_complete)
         self.has_warned = False
+        self.variables: list[Shared] = []
+        self.counted: list[Any] = []
+        """The values of the variables after the last step that the progress counts."""
         self.latest: Logs = {}
         self.undisplayed: list[tuple[int, Logs]] = []
 
     def run(self) -> None:
         """Run all epochs."""
         first_step = self.progress.step
+        saves = any(type(c).save_interrupted is not Callback.save_interrupted for c in self.callbacks.callbacks)
+        with lock_for_training(self.model), interrupt_on_sigterm(self.sigterm, enabled=saves):
+            self.run_interruptible(first_step)
+
+    def run_interruptible(self, first_step: int) -> None:
+        """Run all epochs; on Ctrl-C, save the run and raise `Interrupted`."""
         try:
             with (
                 add_recovery_hint(self.get_resume_hint),
@@ -99,6 +123,8 @@ class FitLoop:
                 self.validation.on_device() if self.validation else nullcontext(),
             ):
                 self.callbacks("on_train_begin", {})
+                self.variables = list(self.model.state().values())
+                self.mark_counted()
                 if num_processes() > 1:
                     from pellucid.training.distributed_checks import check_ranks_consistent
 
@@ -108,12 +134,25 @@ class FitLoop:
                 while self.progress.epoch < self.config.epochs and not self.model.stop_training:
                     logs = self.run_epochs(self.get_epochs_per_call())
                     self.recorder.after_steps()
+                    self.sigterm.raise_if_received()
                 self.callbacks("on_train_end", logs)
                 self.recorder.after_steps()
         except KeyboardInterrupt:
+            if self.is_consistent():
+                for callback in self.callbacks.callbacks:
+                    callback.save_interrupted()
             if self.progress.batch and self.progress.batch == self.source.steps:
                 self.record_epochs({name: [value] for name, value in self.progress.metrics.compute().items()}, 1)
             raise Interrupted(self.history, self.progress.step - first_step) from None
+
+    def mark_counted(self) -> None:
+        """Remember the values of the variables, whose steps the progress counts."""
+        self.counted = [p.storage for p in self.variables]
+
+    def is_consistent(self) -> bool:
+        """Whether an interrupted run can be saved: its progress counts all steps, and no callback was interrupted."""
+        pairs = zip(self.variables, self.counted, strict=True)
+        return bool(self.variables) and self.callbacks.is_complete and all(p.storage is value for p, value in pairs)
 
     def get_resume_hint(self) -> str:
         from pellucid.training.distributed_checks import format_resume_hint
@@ -138,18 +177,23 @@ class FitLoop:
         if not progress.batch:
             progress.metrics.reset()
         self.callbacks("on_epoch_begin", progress.epoch, {})
+        self.mark_counted()
         self.recorder.after_steps()
         steps = self.source.run_steps(progress.seed, progress.epoch, progress.batch, self.step_limit, count)
-        for outputs, batch_sizes in steps:
-            epoch, batch = progress.epoch, progress.batch
-            with DeferSigint():
-                progress.step += len(batch_sizes)
-                self.add_steps(outputs, batch_sizes, last_epoch)
-            self.warn_if_not_finite(outputs["loss"], epoch, batch)
-            self.report_batch()
-            self.recorder.after_steps()
-            if self.model.stop_training:
-                break
+        with record_backends(self.backends):
+            for outputs, batch_sizes in steps:
+                epoch, batch = progress.epoch, progress.batch
+                with DeferSigint():
+                    progress.step += len(batch_sizes)
+                    self.add_steps(outputs, batch_sizes, last_epoch)
+                    self.mark_counted()
+                self.warn_if_not_finite(outputs["loss"], epoch, batch)
+                self.report_batch()
+                self.mark_counted()
+                self.recorder.after_steps()
+                self.sigterm.raise_if_received()
+                if self.model.stop_training:
+                    break
         if not progress.batch:
             raise ModelError(
                 f"Epoch {progress.epoch + 1} had no batches: the iterator is exhausted. Give steps_per_epoch, or an "
@@ -209,6 +253,7 @@ class FitLoop:
     def begin_batch(self) -> int:
         """Call the callbacks of a batch's begin, and return how many steps may run before the next call."""
         self.callbacks.batch_begin(self.progress.batch)
+        self.mark_counted()
         self.recorder.after_steps()
         return self.callbacks.count_steps_until_due(self.progress.step) or UNLIMITED
 
@@ -219,8 +264,10 @@ class FitLoop:
         if self.validation is not None and self.config.validates_after(epoch):
             metrics = evaluate_source(self.validation, self.callbacks)
             logs |= {f"val_{name}": value for name, value in metrics.items()}
-        self.progress.epoch, self.progress.batch = epoch + 1, 0
-        self.callbacks("on_epoch_end", epoch, logs)
+        with self.callbacks.called_together():
+            self.progress.epoch, self.progress.batch = epoch + 1, 0
+            self.callbacks("on_epoch_end", epoch, logs)
+            self.mark_counted()
         if self.display is not None:
             self.display.epoch(epoch, logs, self.history.seconds[-1])
         return logs
@@ -236,7 +283,7 @@ class FitLoop:
         epoch, step = (epoch + step // steps, step % steps) if steps else (epoch, step)
         warnings.warn(
             f"The loss became {losses[first]} in step {step + 1}{f' of {steps}' if steps else ''} of epoch "
-            f"{epoch + 1}; training cannot recover. Try a smaller learning rate, or scale the inputs to about [-1, 1]",
+            f"{epoch + 1}; training cannot recover. {suggest_nonfinite_fix(self.model, self.source.arrays)}",
             TrainingWarning,
             stacklevel=get_user_stacklevel(),
         )
@@ -253,6 +300,20 @@ class FitLoop:
             TrainingWarning,
             stacklevel=get_user_stacklevel(),
         )
+
+
+def suggest_nonfinite_fix(model: ModelLike, arrays: Sequence[Array]) -> str:
+    """Return the probable reason for a loss that is NaN or infinite, and its fix; ``arrays`` are the data in memory."""
+    mistakes = find_certain_mistakes(next(reversed(model.train_steps.values())).loss)
+    if mistakes:
+        return f"{mistakes[0].what} {mistakes[0].fix}"
+    search = get_index_search(model)
+    if search.unchecked and arrays:
+        inputs = [a[:MAX_DIAGNOSED_SAMPLES].astype(e.dtype) for a, e in zip(arrays, model.inputs, strict=False)]
+        wrong = find_computed_index_error(search, model.inputs, inputs)
+        if wrong:
+            return f"An index out of range gives nan. {wrong}"
+    return "Try a smaller learning rate, or scale the inputs to about [-1, 1]"
 
 
 def to_python(value: Any) -> Any:

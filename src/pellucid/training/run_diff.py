@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.errors import StateError, UseError
+from pellucid.run.backends import compare_backends
 from pellucid.training.callbacks.history import History
 from pellucid.training.snapshots import RunRecorder, Values
 
@@ -27,12 +28,15 @@ class RunComparison:
         Number of steps after which they first differ; None if they never do.
     tensors : dict from str to (array, array)
         The tensors that differ after that step, by their paths in ``model.state()``.
+    backends : str or None
+        How the backends of the runs differ, such as XLA and the C compiler; None if they are the same.
     """
 
     first: int
     last: int
     step: int | None = None
     tensors: dict[str, tuple[Array, Array]] = field(default_factory=dict, repr=False)
+    backends: str | None = None
 
     def __bool__(self) -> bool:
         return self.step is not None
@@ -43,6 +47,10 @@ class RunComparison:
         return next(iter(self.tensors), None)
 
     def __str__(self) -> str:
+        return ". ".join(filter(None, [self.describe(), self.backends]))
+
+    def describe(self) -> str:
+        """Return where the runs diverge, in a sentence."""
         if self.tensor is None:
             return f"The runs are bit-identical from step {self.first} to step {self.last}"
         others = list(self.tensors)[1:]
@@ -102,6 +110,7 @@ def compare(a: History, b: History) -> RunComparison:
         raise StateError(
             f"The models of the runs have different tensors: {', '.join(unmatched[:5])} is only in one of them"
         )
+    backends = compare_backends(a.backends, b.backends)
     first, last = max(one.begin, other.begin), min(one.end, other.end)
     if first > last:
         raise StateError(f"The runs have no step in common: one ends at step {last}, the other begins at {first}")
@@ -112,9 +121,9 @@ def compare(a: History, b: History) -> RunComparison:
             for (now, left), (_, right) in states:
                 different = find_differences(left, right)
                 if different:
-                    return RunComparison(first, last, now, different)
+                    return RunComparison(first, last, now, different, backends)
         equal = step
-    return RunComparison(first, last)
+    return RunComparison(first, last, backends=backends)
 
 
 def get_recorder(run: Any) -> RunRecorder:

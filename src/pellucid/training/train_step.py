@@ -14,6 +14,8 @@ from pellucid.graph.passes import inference
 from pellucid.graph.traversal import collect_shared
 from pellucid.graph.types import Dim
 from pellucid.model.interfaces import ModelLike
+from pellucid.nn.lint.initial_weights import check_symmetric_weights
+from pellucid.nn.lint.linter import warn_about_mistakes
 from pellucid.nn.losses import Loss
 from pellucid.nn.losses.reduction import reduce_values
 from pellucid.nn.masks import find_mask
@@ -66,6 +68,7 @@ class TrainStep:
     def updates(self) -> dict[Shared, Expr]:
         """Updates of the trainable parameters that the loss depends on."""
         trainable = set(self.parameters)
+        warn_about_mistakes(self.loss, [check_symmetric_weights])
         return self.optimizer.updates(self.loss, [p for p in self.variables if p in trainable])
 
     @functools.cached_property
@@ -181,7 +184,10 @@ def compute_loss(loss: Any, y_true: Expr, y_pred: Expr, weight: Expr | None) -> 
     if isinstance(loss, Loss):
         value = loss(y_true, y_pred, sample_weight=weight)
     else:
-        value = as_expr(loss(y_true, y_pred))
+        value = loss(y_true, y_pred)
+        if value is None:
+            raise UseError(f"The loss {getattr(loss, '__name__', loss)} returned None. End the function with return")
+        value = as_expr(value)
         if value.ndim:
             value = reduce_values(value, weight, find_mask(y_pred))
         elif weight is not None:

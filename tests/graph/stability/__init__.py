@@ -1,6 +1,6 @@
 """Expressions in which naive evaluation loses digits or overflows, with their values and gradients to 50 digits."""
 
-from . import cancellation, hyperbolic, logistic, ranges, sums
+from . import cancellation, differences, hyperbolic, log_gamma, logistic, ranges, sums
 from .case import Case
 
 FAMILIES: dict[str, list[Case]] = {
@@ -8,7 +8,9 @@ FAMILIES: dict[str, list[Case]] = {
     "sums": sums.CASES,
     "hyperbolic": hyperbolic.CASES,
     "cancellation": cancellation.CASES,
+    "differences": differences.CASES,
     "ranges": ranges.CASES,
+    "log_gamma": log_gamma.CASES,
 }
 CASES = [row for rows in FAMILIES.values() for row in rows]
 

@@ -86,6 +86,25 @@ def test_loops_with_custom_ops_are_not_cached(folder: Path) -> None:
     assert get_path(pel.from_jax(lambda x: 2 * x, name="twice_by_jax")) is None
 
 
+def test_an_entry_is_bound_to_its_key(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The intact file of another loop, under the name of this one, is a miss."""
+
+    def run(rate: float) -> float:
+        w = pel.shared(1.0, "w")
+        return float(pel.function([], w, updates={w: rate * w}, mode="native").repeat(3)[-1])
+
+    assert run(3.0) == 9
+    [first] = folder.glob("*.json")
+    assert run(2.0) == 4
+    [second] = set(folder.glob("*.json")) - {first}
+    second.write_bytes(first.read_bytes())
+    assert compile_cache.load_entry(second) is None
+    assert run(2.0) == 4
+    entry = compile_cache.load_entry(second)
+    assert entry is not None
+    assert "gcc" in entry.compiler or "-O3" in entry.compiler
+
+
 @pytest.mark.parametrize("damage", ["", "{}", '{"library": 3}', None])
 def test_a_damaged_entry_or_library_is_compiled_again(
     folder: Path, damage: str | None, monkeypatch: pytest.MonkeyPatch
@@ -97,7 +116,7 @@ def test_a_damaged_entry_or_library_is_compiled_again(
     assert run() == 9
     [entry] = folder.glob("*.json")
     if damage is None:
-        library = folder / json.loads(entry.read_text())["library"]
+        library = folder / json.loads(entry.read_text().partition("\n")[2])["library"]
         library.unlink()  # a loaded library must not be overwritten
         library.write_bytes(b"not a library")
     else:

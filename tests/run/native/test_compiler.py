@@ -26,6 +26,7 @@ def fail_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FailTimes:
 
     def install(times: int, failure: str) -> Path:
         log, script = tmp_path / "log", tmp_path / "cc"
+        monkeypatch.setattr(module, "checked_compilers", {str(script)})  # its check would be the first call
         script.write_text(
             f'#!/bin/sh\necho called >> "{log}"\n'
             f'if [ "$(wc -l < "{log}")" -le {times} ]; then {failure}; fi\nexec "{find_compiler()}" "$@"\n'

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +15,8 @@ import pellucid as pel
 from pellucid.run import compilation_cache
 from pellucid.run.native import compiler as compilers
 from pellucid.run.native.compiler import find_compiler, load_library
+
+PIPES: Any = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
 
 pytestmark = pytest.mark.skipif(find_compiler() is None, reason="there is no C compiler")
 
@@ -22,20 +26,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache folder that does not exist yet."""
     monkeypatch.setenv("PELLUCID_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
-
-
-@pytest.fixture
-def broken_compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A file in place of the compiler that cannot be run."""
-    path = tmp_path / "cc"
-    path.write_text("not a program")
-    path.chmod(0o700)
-    monkeypatch.setenv("CC", str(path))
-    for cached in (compilers.find_compiler, compilers.get_compiler_version):
-        cached.cache_clear()
-    yield path
-    for cached in (compilers.find_compiler, compilers.get_compiler_version):
-        cached.cache_clear()
 
 
 def run_loop(rate: float = 0.5, mode: str = "native") -> list[float]:
@@ -110,12 +100,6 @@ def test_the_key_depends_on_the_headers(folder: Path, tmp_path: Path) -> None:
     assert results == [3, 4]
 
 
-def test_xla_computes_everything_if_the_compiler_cannot_run(broken_compiler: Path) -> None:
-    assert run_loop(mode="auto") == [1, 0.5, 0.25]
-    with pytest.raises(pel.UseError, match=r"cc cannot be run, or its library cannot be saved or loaded: .*format"):
-        run_loop()
-
-
 def test_a_failed_write_leaves_no_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(self: Path, target: Path) -> None:
         raise OSError("No space left on device")
@@ -138,3 +122,23 @@ def test_xla_computes_everything_without_a_compiler(monkeypatch: pytest.MonkeyPa
             pel.function([], w, mode="native")()
     finally:
         compilers.find_compiler.cache_clear()
+
+
+def test_two_processes_fill_one_cold_cache(folder: Path) -> None:
+    """They compile the same programs at the same time, and neither reads a half-written file of the other."""
+    program = (
+        "import sys, pellucid as pel\nw = pel.shared(1.0, 'w')\n"
+        "print(sys.stdin.readline().strip(), flush=True)\n"
+        "print(pel.function([], w, updates={w: 0.5 * w}, mode='native').repeat(3).tolist())\n"
+    )
+    processes = [subprocess.Popen([sys.executable, "-W", "error", "-c", program], text=True, **PIPES) for _ in range(2)]
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    outputs = [process.communicate(timeout=100) for process in processes]
+    assert outputs == [("go\n[1.0, 0.5, 0.25]\n", "")] * 2
+    assert len([*folder.glob("*.so")]) <= 4  # a program and the check of the compiler, whose bytes may differ
+    assert len([*folder.glob("*.json")]) == 1
+    assert not [*folder.glob("*.part")]
+    assert run_loop() == [1, 0.5, 0.25]

@@ -1,7 +1,7 @@
-"""Ctrl-C that is repeated until the code that handles it has received it.
+"""Ctrl-C and SIGTERM that are repeated until the code that handles them has received them.
 
 Python drops exceptions that are raised in a callback of the garbage collector or of a weak reference, and JAX has
-both. A Ctrl-C that arrives there would be lost, and the run would go on.
+both. A signal that arrives there would be lost, and the run would go on.
 """
 
 import signal
@@ -10,18 +10,33 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any
+from typing import Any, ClassVar
+
+from pellucid.run.interrupts import DeferSigint
 
 SECONDS_BETWEEN = 0.2
 """Delay before an unhandled Ctrl-C is raised again."""
 
 
 class RepeatedInterrupt:
-    """Handler of SIGINT while a command runs; it uses the alarm timer only between a Ctrl-C and its handling."""
+    """Handler of SIGINT and SIGTERM while a command runs.
+
+    It uses the alarm timer only between a signal and its handling. ``terminated`` says whether there was a SIGTERM. A
+    second one ends the process at once.
+    """
+
+    current: "ClassVar[RepeatedInterrupt | None]" = None
 
     def __init__(self) -> None:
         self._previous: Any = None
         self._active = False
+        self.terminated = False
+
+    def on_terminate(self, number: int, frame: FrameType | None) -> None:
+        """Interrupt as Ctrl-C does, and leave the next SIGTERM to the system."""
+        self.terminated = True
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        self.on_interrupt(number, frame)
 
     def on_interrupt(self, number: int, frame: FrameType | None) -> None:
         """Raise `KeyboardInterrupt`, and schedule its repetition."""
@@ -32,10 +47,15 @@ class RepeatedInterrupt:
         raise KeyboardInterrupt
 
     def _on_alarm(self, number: int, frame: FrameType | None) -> None:
-        """Send SIGINT again, unless the last one is being handled: cleanup code must not be interrupted."""
-        if not is_handling_interrupt():
-            # As a signal, because a loop may have blocked SIGINT for a moment.
-            signal.raise_signal(signal.SIGINT)
+        """Interrupt again, after a step that may not be interrupted.
+
+        Not while the last interrupt is being handled: cleanup code must not be interrupted.
+        """
+        if is_handling_interrupt():
+            return
+        if DeferSigint.current is None:
+            raise KeyboardInterrupt
+        DeferSigint.current.interrupts_at_exit = True
 
     def stop(self) -> None:
         """Stop repeating, and restore the alarm timer."""
@@ -57,13 +77,20 @@ def is_handling_interrupt() -> bool:
 
 
 @contextmanager
-def repeat_interrupts() -> Iterator[None]:
-    """Repeat Ctrl-C until `acknowledge_interrupt` is called; only in the main thread, under Python's own handler."""
-    is_main = threading.current_thread() is threading.main_thread()
-    if not is_main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-        yield
-        return
+def repeat_interrupts() -> Iterator[RepeatedInterrupt]:
+    """Repeat Ctrl-C and SIGTERM until `acknowledge_interrupt` is called.
+
+    Only in the main thread, and only for signals that have their first handler: a command that was started in the
+    background may ignore Ctrl-C.
+    """
     interrupt, report = RepeatedInterrupt(), sys.unraisablehook
+    first: dict[int, Any] = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+    ours: dict[int, Any] = {signal.SIGINT: interrupt.on_interrupt, signal.SIGTERM: interrupt.on_terminate}
+    is_main = threading.current_thread() is threading.main_thread()
+    numbers = [number for number in first if is_main and signal.getsignal(number) is first[number]]
+    if not numbers:
+        yield interrupt
+        return
 
     def report_others(dropped: "sys.UnraisableHookArgs") -> None:
         # A dropped Ctrl-C is repeated, so it needs no report.
@@ -71,17 +98,22 @@ def repeat_interrupts() -> Iterator[None]:
             report(dropped)
 
     sys.unraisablehook = report_others
-    signal.signal(signal.SIGINT, interrupt.on_interrupt)
+    for number in numbers:
+        signal.signal(number, ours[number])
+    RepeatedInterrupt.current = interrupt
     try:
-        yield
+        yield interrupt
     finally:
+        RepeatedInterrupt.current = None
         interrupt.stop()
         sys.unraisablehook = report
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        for number in numbers:
+            signal.signal(number, first[number])
 
 
 def acknowledge_interrupt() -> None:
-    """Stop repeating Ctrl-C: it has reached the code that handles it."""
-    interrupt = getattr(signal.getsignal(signal.SIGINT), "__self__", None)
-    if isinstance(interrupt, RepeatedInterrupt):
-        interrupt.stop()
+    """Stop repeating a signal: it has reached the code that handles it."""
+    # An interrupt inside of exec() makes CPython exit by SIGINT, whatever the status, until another exec() runs.
+    exec("")
+    if RepeatedInterrupt.current is not None:
+        RepeatedInterrupt.current.stop()

@@ -1,5 +1,6 @@
 """Training in a forked process, on another core, while the run continues."""
 
+import ctypes
 import mmap
 import os
 import signal
@@ -9,6 +10,9 @@ from collections.abc import Callable, Iterator
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Any, Generic, TypeVar
+
+PR_SET_PDEATHSIG = 1
+"""Option of prctl(2)."""
 
 Result = TypeVar("Result")
 StepCallback = Callable[[int, float], None]
@@ -47,7 +51,7 @@ class SubprocessTask(Generic[Result]):
         self._message: Any = None
         context = get_context("fork")
         self._receiver, sender = context.Pipe(duplex=False)
-        self.process = context.Process(target=_run_task, args=(work, self.losses, sender), daemon=True)
+        self.process = context.Process(target=_run_task, args=(work, self.losses, sender, os.getpid()), daemon=True)
         self.process.start()
         sender.close()
 
@@ -78,9 +82,18 @@ class SubprocessTask(Generic[Result]):
         self._receiver.close()
 
 
-def _run_task(work: Callable[[StepCallback], Any], losses: SharedLosses, sender: Connection) -> None:
-    # Ctrl-C reaches both processes; the parent stops this one.
+def _end_with_parent(parent: int) -> None:
+    """Make the system kill this process when its parent ends, also by a signal that no code can handle."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it has ended already
+        os._exit(1)
+
+
+def _run_task(work: Callable[[StepCallback], Any], losses: SharedLosses, sender: Connection, parent: int) -> None:
+    _end_with_parent(parent)
+    # Ctrl-C reaches both processes; the parent stops this one. SIGTERM may be meant for this one alone.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     value, error, start = None, None, time.perf_counter()
     try:
         value = work(losses.append)

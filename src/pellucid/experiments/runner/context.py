@@ -63,6 +63,7 @@ class RunContext:
         self.pictures: list[SavedPicture] = []
         self.texts: list[SavedText] = []
         self.timings: dict[str, float] = {}
+        self.backends: list[str] = []
         self.curves: dict[str, LearningCurve] = {}
         self._display = display
         self._config_files: set[str] = set()

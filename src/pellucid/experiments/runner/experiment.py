@@ -101,13 +101,16 @@ def record_run(
     Ctrl-C is returned too, so that callers can report partial results. A run that fails with a `PellucidError`, such as
     unusable data, before it has saved results leaves no files.
     """
+    from pellucid.run.backends import record_backends  # imports the graph, which help pages must not
+
     result: ExperimentResult | None = None
     error: BaseException | None = None
     measures: Mapping[str, Any] = {}
     lines: Sequence[str] = ()
     start = time.perf_counter()
     try:
-        result = work()
+        with record_backends(run.backends):
+            result = work()
         measures, lines = result.measures, result.lines
         if on_result is not None:
             on_result(result)
@@ -136,9 +139,13 @@ def record_run(
         texts=run.texts,
         versions=get_versions(),
         machine=get_machine(),
+        backends=run.backends,
     )
     if not (isinstance(error, PellucidError) and run.discard_if_empty()):
-        atomic_write(run.folder / FILE, record.to_json() + "\n")
+        try:
+            atomic_write(run.folder / FILE, record.to_json() + "\n")
+        except OSError as failure:
+            error = error or failure  # the first error is the one to repair
     return record, error
 
 

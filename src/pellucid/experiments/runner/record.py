@@ -20,7 +20,8 @@ class Record:
     """Everything needed to understand and repeat a run.
 
     ``seconds`` is the duration of the whole run and ``timings`` that of its named parts. ``reason`` says why a run
-    failed. ``pictures`` and ``texts`` name files in the folder of the record.
+    failed. ``pictures`` and ``texts`` name files in the folder of the record. ``backends`` say what computed the run:
+    C compiled by a compiler, XLA or NumPy, with versions, flags and processor.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Record:
     texts: Sequence[SavedText]
     versions: Mapping[str, str]
     machine: Mapping[str, str | int]
+    backends: Sequence[str] = ()
 
     def to_json(self) -> str:
         """Return the content of ``record.json``."""
@@ -49,7 +51,7 @@ def is_finished(folder: Path) -> bool:
     """Tell whether a folder has the record of a finished run."""
     try:
         return bool(json.loads((folder / FILE).read_text("utf-8"))["status"] == "finished")
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return False
 
 

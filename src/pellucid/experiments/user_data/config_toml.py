@@ -10,11 +10,12 @@ from typing import Any
 from pellucid.experiments.runner.errors import UsageError, suggest_name
 from pellucid.experiments.user_data.loaders import get_built_in_names, get_options
 from pellucid.experiments.user_data.settings import PARAMETERS, Settings
+from pellucid.untrusted_files.reading import report_damage
 
 FILE = "experiment.toml"
 FORMAT = 1
 
-SECTIONS = ("pellucid", "model", "input", "layers", "optimizer", "loss", "data", "training")
+SECTIONS = ("pellucid", "model", "input", "layers", "optimizer", "loss", "data", "training", "computed")
 DATA_KEYS = ("task", "validation_split", "test_split", "strict", "checksum")
 TRAINING_KEYS = ("epochs", "batch_size", "seed", "patience", "devices", "augment", "metrics")
 
@@ -24,6 +25,11 @@ def read_settings(path: Path) -> dict[str, Any]:
     from pellucid.inspect.source_export.model_from_toml import read_toml
 
     name, table = read_toml(path)
+    with report_damage(UsageError, name):
+        return parse_settings(path, name, table)
+
+
+def parse_settings(path: Path, name: str, table: Mapping[str, Any]) -> dict[str, Any]:
     check_keys(table, SECTIONS, name)
     if table.get("pellucid") != FORMAT:
         raise UsageError(f"{name}: expected pellucid = {FORMAT}, the format version, in the first line")
@@ -31,6 +37,11 @@ def read_settings(path: Path) -> dict[str, Any]:
     data, training = get_table(table, "data", name), get_table(table, "training", name)
     check_keys(data, ("source", *options, *DATA_KEYS), f"{name}, [data]")
     check_keys(training, TRAINING_KEYS, f"{name}, [training]")
+    computed = get_table(table, "computed", name)
+    check_keys(computed, ("backends",), f"{name}, [computed]")
+    backends = computed.get("backends", [])
+    if not isinstance(backends, list) or not all(isinstance(each, str) for each in backends):
+        raise UsageError(f"{name}, [computed]: backends: expected a list of strings; received {backends!r:.100}")
     given = {key: value for key, value in (data | training).items() if key in (*DATA_KEYS, *TRAINING_KEYS)}
     given |= {key: table[key] for key in ("optimizer", "loss") if key in table}
     given_options = {key: value for key, value in data.items() if key in options}
@@ -47,6 +58,7 @@ def read_settings(path: Path) -> dict[str, Any]:
         # A path is relative to the folder of the file.
         is_built_in = data["source"] in get_built_in_names()
         settings["data"] = data["source"] if is_built_in else str(path.parent / Path(data["source"]).expanduser())
+    settings["backends"] = tuple(backends)
     if isinstance(settings.get("loss"), dict) and set(settings["loss"]) == {"kind"}:
         settings["loss"] = settings["loss"]["kind"]
     return settings | {"layers_from": name} | read_network(table, name)
@@ -114,4 +126,6 @@ def format_settings(
     lines += format_section("[optimizer]", get_optimizer(settings))
     lines += format_section("[loss]", loss if isinstance(loss, Mapping) else {"kind": loss})
     lines += format_section("[training]", training)
+    if settings.backends:
+        lines += format_section("[computed]", {"backends": list(settings.backends)})
     return "\n".join(lines) + "\n"

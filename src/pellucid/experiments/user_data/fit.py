@@ -2,12 +2,15 @@
 
 import shutil
 import time
+import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from pellucid.data.errors import DataWarning
 from pellucid.errors import PellucidError
 from pellucid.experiments.common.interrupt import acknowledge_interrupt
 from pellucid.experiments.runner.context import RunContext
@@ -20,6 +23,7 @@ from pellucid.experiments.user_data import config_toml
 from pellucid.experiments.user_data.pipeline import PreparedRun, prepare
 from pellucid.experiments.user_data.settings import Settings
 from pellucid.graph.errors import DistributionError, NonFiniteError
+from pellucid.run.backends import compare_backends
 from pellucid.training.callbacks.checkpoint import BackupAndRestore
 
 MODEL, DATA, HISTORY, CHECKPOINT = "model.pel", "data.json", "history.csv", "checkpoint"
@@ -108,6 +112,9 @@ def run_training(
     record, error = record_run(run, "train", f"A network trained on {settings.data}", work, on_result)
     if error is None:
         shutil.rmtree(folder / CHECKPOINT)
+    elif isinstance(error, OSError) and error.filename and has_checkpoint(folder):
+        hint = f"{str(error.strerror).rstrip('.')}. To resume: pellucid resume {folder}"
+        error = OSError(error.errno, hint, error.filename).with_traceback(error.__traceback__)
     elif isinstance(error, KeyboardInterrupt) and not str(error) and (folder / config_toml.FILE).exists():
         error = KeyboardInterrupt(f"interrupted. To resume: pellucid resume {folder}")
     return record, error
@@ -119,9 +126,8 @@ def has_checkpoint(folder: Path) -> bool:
 
 def fit_and_save(run: RunContext, prepared: PreparedRun, verbose: Any, resuming: bool) -> Any:
     """Write the configuration, train, and return the history; a run that fails before a checkpoint leaves nothing."""
-    folder, dataset, shape = run.folder, prepared.dataset, prepared.x.shape[1:]
-    config = config_toml.format_settings(prepared.settings, prepared.name, prepared.layers, shape, dataset.task)
-    run.save_config(config_toml.FILE, config)
+    folder, dataset = run.folder, prepared.dataset
+    save_settings(run, prepared, ())
     targets = {"task": dataset.task, "class_names": dataset.class_names, "target_names": dataset.target_names}
     run.save_config(DATA, to_json({**prepared.description, **targets}) + "\n")
     try:
@@ -130,6 +136,22 @@ def fit_and_save(run: RunContext, prepared: PreparedRun, verbose: Any, resuming:
         if not resuming and (isinstance(error, NonFiniteError) or not has_checkpoint(folder)):
             shutil.rmtree(folder / CHECKPOINT, ignore_errors=True)
         raise
+
+
+def save_settings(run: RunContext, prepared: PreparedRun, backends: Sequence[str]) -> None:
+    """Write the configuration, with what computed the run as far as that is known."""
+    settings, shape = replace(prepared.settings, backends=backends), prepared.x.shape[1:]
+    task = prepared.dataset.task
+    run.save_config(
+        config_toml.FILE, config_toml.format_settings(settings, prepared.name, prepared.layers, shape, task)
+    )
+
+
+def warn_if_backends_differ(settings: Settings, backends: Sequence[str]) -> None:
+    """Warn if the run that is repeated was computed by other backends."""
+    difference = compare_backends(settings.backends, backends, (settings.layers_from, "This run"))
+    if difference is not None:
+        warnings.warn(difference, DataWarning, stacklevel=2)
 
 
 def fit_model(prepared: PreparedRun, folder: Path, verbose: Any) -> Any:
@@ -156,7 +178,7 @@ def fit_model(prepared: PreparedRun, folder: Path, verbose: Any) -> Any:
         )
     except KeyboardInterrupt:
         acknowledge_interrupt()
-        raise KeyboardInterrupt(save_interrupted_run(prepared, folder, history, stopping, backup)) from None
+        raise KeyboardInterrupt(save_interrupted_run(prepared, folder, history, stopping)) from None
     except DistributionError as error:
         raise DistributionError(f"{error}. On the command line: pellucid resume {folder}") from error
     prepared.timings["training"] = time.perf_counter() - start
@@ -165,8 +187,8 @@ def fit_model(prepared: PreparedRun, folder: Path, verbose: Any) -> Any:
     return history
 
 
-def save_interrupted_run(prepared: PreparedRun, folder: Path, history: Any, stopping: Any, backup: Any) -> str:
-    """Save a checkpoint and the best weights so far; return how to resume the run."""
+def save_interrupted_run(prepared: PreparedRun, folder: Path, history: Any, stopping: Any) -> str:
+    """Save the best weights so far; return how to resume the run, whose checkpoint is written already."""
     from pellucid.run.distributed.process_group import process_id
 
     progress, model = prepared.model.run, prepared.model
@@ -174,8 +196,6 @@ def save_interrupted_run(prepared: PreparedRun, folder: Path, history: Any, stop
     message = f"interrupted in epoch {min(progress.epoch + 1, epochs)} of {epochs}"
     if process_id():
         return message
-    if progress.batch:
-        backup.write_backup()
     if stopping.best_weights is not None:
         model.set_weights(stopping.best_weights)
         prepared.make_final_model().save(folder / MODEL)
@@ -194,6 +214,8 @@ def evaluate_and_save(run: RunContext, prepared: PreparedRun, history: Any) -> E
     model = prepared.make_final_model()
     model.save(run.folder / MODEL)
     history.to_csv(run.folder / HISTORY)
+    save_settings(run, prepared, history.backends)
+    warn_if_backends_differ(prepared.settings, history.backends)
     return evaluate(run, prepared, model, history)
 
 

@@ -2,7 +2,7 @@
 
 import json
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,9 @@ from pellucid.experiments.user_data.config_toml import FILE as CONFIG
 from pellucid.experiments.user_data.dataset import Array, is_list_of
 from pellucid.experiments.user_data.evaluation import compute_metrics
 from pellucid.experiments.user_data.fit import DATA, MODEL
-from pellucid.experiments.user_data.loaders import DataLoader, find_loader, get_loaders, load_dataset
+from pellucid.experiments.user_data.loaders import Batch, DataLoader, find_loader, get_loaders, load_dataset
 from pellucid.experiments.user_data.settings import Settings
+from pellucid.untrusted_files.reading import read_regular_file, report_damage
 
 TASKS = ("classification", "regression")
 
@@ -47,22 +48,21 @@ def load_network(folder: Path) -> TrainedNetwork:
     description, loader = read_description(folder / DATA)
     model = load_model(folder / MODEL)
     outputs = len(description["class_names"] or description["target_names"])
-    if not model.built or len(model.outputs) != 1 or model.outputs[0].shape[1:] != (outputs,):
+    with report_damage(DataError, folder / MODEL):
+        fits = model.built and len(model.outputs) == 1 and model.outputs[0].shape[1:] == (outputs,)
+    if not fits:
         raise DataError(f"{folder / MODEL}: expected a network with {outputs} outputs, as in {DATA}; train again.")
     return TrainedNetwork(folder, model, loader, description)
 
 
 def read_description(file: Path) -> tuple[Mapping[str, Any], DataLoader]:
     """Read ``data.json``; raise `DataError` if it is not as pellucid wrote it."""
-    error = DataError(f"{file}: expected the description that pellucid train wrote; train again.")
-    try:
-        description = json.loads(file.read_text("utf-8"))
+    with report_damage(DataError, f"{file}: expected the description that pellucid train wrote; train again"):
+        description = json.loads(read_regular_file(file, DataError))
         loader = next((each for each in get_loaders() if each.kind == description["kind"]), None)
         names = is_list_of(str, description["class_names"]) and is_list_of(str, description["target_names"])
         if loader is None or not (names and description["task"] in TASKS and loader.is_valid(description)):
-            raise error
-    except (ValueError, KeyError, TypeError):  # no JSON, or a value is missing or has another type
-        raise error from None
+            raise DataError(f"{file}: expected the description that pellucid train wrote; train again.")
     return description, loader
 
 
@@ -114,7 +114,7 @@ def predict(network: TrainedNetwork, files: Sequence[str], strict: bool = False)
     """
     found: list[dict[str, Any]] = []
     for file in files:
-        for positions, x in network.loader.read_inputs(network.description, file, strict):
+        for positions, x in read_inputs(network, file, strict):
             if len(positions):
                 outputs = network.model.predict(x)
                 found += [
@@ -122,6 +122,12 @@ def predict(network: TrainedNetwork, files: Sequence[str], strict: bool = False)
                     for position, output in zip(positions, outputs, strict=True)
                 ]
     return found
+
+
+def read_inputs(network: TrainedNetwork, file: str, strict: bool) -> Iterator[Batch]:
+    """Yield the samples of a file in batches, with their positions."""
+    with report_damage(DataError, file, passing=(UsageError,)):
+        yield from network.loader.read_inputs(network.description, file, strict)
 
 
 def describe_prediction(network: TrainedNetwork, output: Array) -> dict[str, Any]:

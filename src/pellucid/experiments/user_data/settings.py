@@ -36,6 +36,8 @@ class Settings:
         The file that has the layers, for error messages.
     input_shape : tuple of int, optional
         The shape of one sample for which the layers were written, to be checked against the data.
+    backends : sequence of str
+        What computed the run that wrote the settings; other backends cause a warning.
 
     Raises
     ------
@@ -92,6 +94,7 @@ class Settings:
     layers: Sequence[Mapping[str, Any]] | None = None
     layers_from: str = "layers"
     input_shape: Any = None
+    backends: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         if not self.data:

@@ -2,6 +2,7 @@ r"""Activation functions: sigmoid, softplus, softsign, ReLU and leaky ReLU."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from pellucid.graph.op_decorator import op
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.hyperbolic import tanh
 from pellucid.graph.precedence import MULTIPLY
+from pellucid.graph.range_rules import fixed, increasing
 
 
 def _sigmoid_xla(xp: Any, x: Any) -> Any:
@@ -26,6 +28,7 @@ def _sigmoid_xla(xp: Any, x: Any) -> Any:
     edge=(0.0, 500.0, -500.0),
     grad=lambda g, y, x: g * (y * (1 - y)),
     cost=12,
+    value_range=fixed(0, 1),
 )
 def sigmoid(xp: Any, x: Any) -> Any:
     r"""Logistic sigmoid of every element, :math:`\sigma(x) = 1 / (1 + e^{-x})`.
@@ -61,6 +64,7 @@ def sigmoid(xp: Any, x: Any) -> Any:
     grad=lambda g, z, y, x: (None, -g * (z * tanh(x / 2))),
     cost=16,
     behind="sigmoid",
+    value_range=fixed(0, 0.25),
 )
 def sigmoid_slope(xp: Any, y: Any, x: Any) -> Any:
     r"""Derivative of the sigmoid, :math:`y (1 - y)` where :math:`y = \sigma(x)`.
@@ -88,6 +92,7 @@ def sigmoid_slope(xp: Any, y: Any, x: Any) -> Any:
     edge=(0.0, 500.0, -500.0),
     grad=lambda g, y, x: g * sigmoid(x),
     cost=24,
+    value_range=increasing(lambda x: np.logaddexp(x, 0)),
 )
 def softplus(xp: Any, x: Any) -> Any:
     r"""Smooth ReLU of every element, :math:`\log(1 + e^x)`, computed as :math:`\max(x, 0) + \log(1 + e^{-|x|})`.
@@ -108,6 +113,7 @@ def softplus(xp: Any, x: Any) -> Any:
     edge=(0.0, 1e30, -1e30),
     grad=lambda g, y, x: g * call_op("square", 1 / (1 + call_op("abs", x))),
     cost=3,
+    value_range=increasing(lambda x: x / (1 + np.abs(x)) if np.isfinite(x) else np.sign(x)),
 )
 def softsign(xp: Any, x: Any) -> Any:
     r"""Softsign of every element, :math:`x / (1 + |x|)`, with the derivative :math:`1 / (1 + |x|)^2`.
@@ -129,6 +135,7 @@ def softsign(xp: Any, x: Any) -> Any:
     edge=(0.0, 1e30, -1e30),
     # A product with 0 would be NaN where g is infinite, as in the gradient of sqrt(relu(x)).
     grad=lambda g, y, x: call_op("where", x > 0, g, np.zeros((), x.dtype)),
+    value_range=lambda node, x: x.clip(0, math.inf),
 )
 def relu(xp: Any, x: Any) -> Any:
     r"""Rectified linear unit of every element, :math:`\max(x, 0)`. The gradient at 0 is 0.
@@ -156,6 +163,7 @@ def relu(xp: Any, x: Any) -> Any:
         ((rng.uniform(0.1, 2, (2, 3)),), {}),
         ((-rng.uniform(0.1, 2, (2, 3)),), {"negative_slope": 0.01}),
     ],
+    value_range=lambda node, x: x.union(x.scale(node.settings["negative_slope"])),
 )
 def leaky_relu(xp: Any, x: Any, negative_slope: Any = 0.2) -> Any:
     r"""Leaky rectified linear unit of every element, :math:`x` where :math:`x \ge 0` and :math:`a x` below, with

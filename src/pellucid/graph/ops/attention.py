@@ -16,6 +16,7 @@ from pellucid.graph.ops.einsum import infer_einsum
 from pellucid.graph.ops.formatters import last_axis_text
 from pellucid.graph.ops.softmax import softmax, subtract_maximum
 from pellucid.graph.precedence import JUXTAPOSE, TemplatePiece
+from pellucid.graph.range_rules import fixed
 from pellucid.graph.types import Type, broadcast, format_shape, normalize_axes
 
 
@@ -61,6 +62,7 @@ def _check_mask(name: str, mask: Expr, shape: Any) -> None:
         ((rng.random((3, 1)) > 0.3, np.array([[1000.0, 0.0], [0.0, -1000.0], [1.0, 2.0]])), {"axis": 0}),
     ],
     cost=lambda node, size: 16 * size(node.inputs[1]),
+    value_range=fixed(0, 1),
 )
 def masked_softmax(xp: Any, mask: Any, x: Any, axis: Any = -1) -> Any:
     r"""Softmax over the unmasked elements, :math:`m_i e^{x_i} / \sum_j m_j e^{x_j}`; masked elements become 0.
@@ -151,6 +153,7 @@ def _weights_examples(rng: np.random.Generator) -> list[Any]:
     normalize=_normalize_weights_settings,
     examples=_weights_examples,
     cost=lambda node, size: (2 * size(node.inputs[0], -1) + 14) * size(node),
+    value_range=fixed(0, 1),
 )
 def attention_weights(xp: Any, query: Any, key: Any, *mask: Any, axes: Any = (1,)) -> Any:
     r"""Attention weights of each head, :math:`\operatorname{softmax}(Q K^\top / \sqrt d)`.

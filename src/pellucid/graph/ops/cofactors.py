@@ -135,7 +135,7 @@ def _get_cofactors_2x2(xp: Any, x: Any) -> Any:
     promotes=True,
     floats=True,
     infer=lambda x: Type(check_square(x, "cofactors"), x.dtype),
-    grad=lambda g, y, x: cofactors_derivative(x, g),
+    grad=lambda g, y, x: call_op("cofactors_derivative", x, g),
     examples=_draw_matrices,
     cost=get_cubic_cost(3),
     behind="det",
@@ -190,7 +190,7 @@ def _derivative_grad(h: Any, y: Any, x: Any, g: Any) -> tuple[Any, Any]:
     along_g, along_h = _sum_product(inverse, g), _sum_product(inverse, h)
     third = (along_g * along_h - _sum_product(by_h, g)) * inverse - along_g * by_h - along_h * by_g
     third += by_g @ matrix_transpose(h) @ inverse + by_h @ matrix_transpose(g) @ inverse
-    return call_op("multiply", expand_dims(call_op("det", x), (-2, -1)), third), cofactors_derivative(x, h)
+    return call_op("multiply", expand_dims(call_op("det", x), (-2, -1)), third), call_op("cofactors_derivative", x, h)
 
 
 def _draw_matrix_pairs(rng: np.random.Generator) -> list[Any]:

@@ -12,6 +12,7 @@ from pellucid.graph.expr import Expr, as_expr, is_compatible_shape
 from pellucid.graph.op_decorator import alias, op, register_function
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.reshape import draw_tensor, expand_dims, ravel
+from pellucid.graph.range_rules import elements_of
 from pellucid.graph.types import Type, Unknown, format_shape, normalize_axis, unify
 
 
@@ -48,6 +49,7 @@ def infer_concatenated(axis: int, parts: Sequence[Expr]) -> Type:
     cost=0,
     tex=lambda operands, settings: [r"\left[", *[p for o in operands for p in ((o, 0), r";\, ")][:-1], r"\right]"],
     behind="concatenate",
+    value_range=elements_of(),
 )
 def join(xp: Any, *parts: Any, axis: Any = 0) -> Any:
     r"""Concatenate arrays along an axis; the op behind `concatenate`, which takes a sequence.
@@ -72,6 +74,7 @@ def _part_grad(u: Any, y: Any, g: Any, *parts: Any, position: int, axis: int) ->
     examples=lambda rng: [((rng.normal(size=(2, 5)), np.zeros((2, 3)), np.zeros((2, 2))), {"position": 1, "axis": 1})],
     cost=0,
     behind="concatenate",
+    value_range=elements_of(0),
 )
 def slice_like(xp: Any, x: Any, *parts: Any, position: Any = 0, axis: Any = 0) -> Any:
     r"""Slice of a concatenation that corresponds to one of its parts, of which only the shapes are used.

@@ -29,14 +29,14 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.errors import ShapeError
+from pellucid.graph.errors import ShapeError, brief
 from pellucid.graph.expr import Expr
 from pellucid.graph.op_decorator import op
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.formatters import call_text, format_operand
 from pellucid.graph.ops.sliding_windows import as_tuple, infer_window_count, iterate_padded_slices, resolve_padding
 from pellucid.graph.precedence import MULTIPLY
-from pellucid.graph.types import Type, unify
+from pellucid.graph.types import Dim, Type, unify
 
 
 def _split_groups(kernel: Any, groups: int) -> Any:
@@ -90,6 +90,8 @@ def count_spatial_axes(name: str, x: Expr, kernel: Expr, channels: str) -> int:
         raise ShapeError(
             f"{name}: expected an input (batch, ..., channels) and a kernel (..., {channels}) with the same number of "
             f"axes. Received: {format_operand(x)}, and {format_operand(kernel)}"
+            + f". Write {brief(x)}[..., None] for one channel"
+            * (x.ndim == kernel.ndim - 1 >= 2)
         )
     return x.ndim - 2
 
@@ -131,8 +133,16 @@ def _check_channels(x: Expr, kernel: Expr, groups: Any) -> None:
         of_each = f" in each of {groups} groups" if groups > 1 else ""
         raise ShapeError(
             f"conv: the kernel {format_operand(kernel)}, expects {channels_in} input channels{of_each}. Received: "
-            f"{format_operand(x)}, which has {channels}"
+            f"{format_operand(x)}, which has {channels}{suggest_channels_last(x, expected)}"
         )
+
+
+def suggest_channels_last(x: Expr, channels: Dim) -> str:
+    """Return how to move the channels of an image to the last axis, if they are the first one."""
+    if channels == 1 or x.shape[1] != channels:
+        return ""
+    axes = ", ".join(map(str, (0, *range(2, x.ndim), 1)))
+    return f". Its axis 1 has {channels}: if those are its channels, write {brief(x)}.transpose({axes})"
 
 
 def make_conv_examples(rng: np.random.Generator) -> list[Any]:

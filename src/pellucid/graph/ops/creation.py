@@ -12,6 +12,7 @@ from pellucid.graph.expr import Constant, Expr, as_expr, constant
 from pellucid.graph.op_decorator import op, register_function
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.index_spec import check_integer_indices
+from pellucid.graph.range_rules import fixed
 from pellucid.graph.types import Type, as_dtype, as_shape, format_shape
 from pellucid.graph.validation import check_integer
 
@@ -245,6 +246,7 @@ def _check_num_classes(num_classes: Any) -> int:
     },
     differentiable=False,
     examples=lambda rng: [((np.array([[2, 0], [1, 1]]),), {"num_classes": 4})],
+    value_range=fixed(0, 1),
 )
 def one_hot(xp: Any, x: Any, num_classes: Any = None, dtype: Any = None) -> Any:
     r"""One-hot encoding of integers along a new last axis, :math:`t_{k} = [x = k]`.

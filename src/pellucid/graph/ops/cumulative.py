@@ -13,6 +13,7 @@ from pellucid.graph.operators import call_op
 from pellucid.graph.ops.formatters import function_tex, method_text, settings_tex
 from pellucid.graph.ops.reductions import get_accumulator_dtype
 from pellucid.graph.ops.reshape import infer_new_shape
+from pellucid.graph.range_rules import product_of, sum_of
 from pellucid.graph.types import Type, normalize_axis, unify_shapes
 from pellucid.graph.validation import check_integer
 
@@ -46,6 +47,7 @@ def _cumsum_grad(g: Any, y: Any, x: Any, axis: int | None) -> Any:
     normalize=_normalize_settings,
     grad=_cumsum_grad,
     examples=_examples,
+    value_range=lambda node, x: sum_of(x, None),
 )
 def cumsum(xp: Any, x: Any, axis: Any = None) -> Any:
     r"""Cumulative sum along an axis, :math:`y_i = \sum_{j \le i} x_j`.
@@ -86,6 +88,7 @@ def _cumprod_grad(g: Any, y: Any, x: Any, axis: int | None) -> Any:
     normalize=_normalize_settings,
     grad=_cumprod_grad,
     examples=lambda rng: [*_examples(rng), ((np.array([2.0, 0.0, 3.0, 0.0, 0.5]),), {})],
+    value_range=lambda node, x: product_of(x, None),
 )
 def cumprod(xp: Any, x: Any, axis: Any = None) -> Any:
     r"""Cumulative product along an axis, :math:`y_i = \prod_{j \le i} x_j`. The parameters are those of `cumsum`.

@@ -12,6 +12,7 @@ from pellucid.graph.ops.linear_solve import check_square, get_cubic_cost, inv, m
 from pellucid.graph.ops.permute import matrix_transpose
 from pellucid.graph.ops.reshape import expand_dims
 from pellucid.graph.precedence import JUXTAPOSE
+from pellucid.graph.range_rules import fixed
 from pellucid.graph.types import Type
 
 
@@ -56,7 +57,11 @@ def det(xp: Any, x: Any) -> Any:
 
 
 @_determinant_op(
-    tex=r"\operatorname{{sgn}} \det({0:_})", tex_precedence=JUXTAPOSE, differentiable=False, behind="slogdet"
+    tex=r"\operatorname{{sgn}} \det({0:_})",
+    tex_precedence=JUXTAPOSE,
+    differentiable=False,
+    behind="slogdet",
+    value_range=fixed(-1, 1),
 )
 def signdet(xp: Any, x: Any) -> Any:
     r"""Sign of the determinant of square matrices, :math:`\operatorname{sgn} \det A`; part of `slogdet`.
@@ -66,7 +71,8 @@ def signdet(xp: Any, x: Any) -> Any:
     >>> pel.signdet(pel.matrix("A", shape=(2, 2)))
     signdet(A)
     """
-    return xp.linalg.slogdet(x)[0]
+    sign, log = xp.linalg.slogdet(x)
+    return xp.where(xp.isnan(log), log, sign)  # NumPy has a sign for NaN
 
 
 @_determinant_op(
@@ -98,7 +104,8 @@ class SlogdetResult(NamedTuple):
 def slogdet(x: Any) -> Any:
     r"""Sign :math:`s` and logarithm :math:`l` of a determinant, with :math:`\det A = s\, e^l`.
 
-    Unlike `det`, it neither overflows nor underflows.
+    Unlike `det`, it neither overflows nor underflows. The gradient of :math:`l` is :math:`A^{-\top}`: for a singular
+    matrix the NumPy interpreter raises a LinAlgError, and XLA returns NaN or infinity.
 
     Parameters
     ----------

@@ -9,16 +9,34 @@ import numpy as np
 
 from pellucid.graph.errors import DtypeError, brief
 from pellucid.graph.expr import Constant, as_expr
+from pellucid.graph.interval import Interval
 from pellucid.graph.op_decorator import alias, op, register_function
 from pellucid.graph.operators import call_op
 from pellucid.graph.precedence import ADD, MULTIPLY, NEGATE, POWER, TemplatePiece
+from pellucid.graph.range_rules import (
+    cast_range,
+    clip_range,
+    elements_of,
+    even,
+    increasing,
+    multiply_range,
+    power_range,
+    subtract_range,
+)
 from pellucid.graph.types import as_dtype
 
 POSITIVE = (0.2, 3.0)
 NUMERIC_KINDS = "iuf"
 
 
-@op(tex="{0} + {1:>}", text="{0} + {1:>}", precedence=ADD, commutative=True, grad=lambda g, z, x, y: (g, g))
+@op(
+    tex="{0} + {1:>}",
+    text="{0} + {1:>}",
+    precedence=ADD,
+    commutative=True,
+    grad=lambda g, z, x, y: (g, g),
+    value_range=lambda node, x, y: x + y,
+)
 def add(xp: Any, x: Any, y: Any) -> Any:
     r"""Elementwise sum, :math:`x + y`.
 
@@ -40,7 +58,14 @@ def add(xp: Any, x: Any, y: Any) -> Any:
     return xp.add(x, y)
 
 
-@op(tex="{0} - {1:>}", text="{0} - {1:>}", precedence=ADD, accepts=NUMERIC_KINDS, grad=lambda g, z, x, y: (g, -g))
+@op(
+    tex="{0} - {1:>}",
+    text="{0} - {1:>}",
+    precedence=ADD,
+    accepts=NUMERIC_KINDS,
+    grad=lambda g, z, x, y: (g, -g),
+    value_range=subtract_range,
+)
 def subtract(xp: Any, x: Any, y: Any) -> Any:
     r"""Elementwise difference, :math:`x - y`.
 
@@ -60,7 +85,14 @@ def _product_tex(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece
     return [(left, MULTIPLY), sign, (right, MULTIPLY)]
 
 
-@op(tex=_product_tex, text="{0} * {1:>}", precedence=MULTIPLY, commutative=True, grad=lambda g, z, x, y: (g * y, g * x))
+@op(
+    tex=_product_tex,
+    text="{0} * {1:>}",
+    precedence=MULTIPLY,
+    commutative=True,
+    grad=lambda g, z, x, y: (g * y, g * x),
+    value_range=multiply_range,
+)
 def multiply(xp: Any, x: Any, y: Any) -> Any:
     r"""Elementwise product, :math:`x \, y`.
 
@@ -80,6 +112,7 @@ def multiply(xp: Any, x: Any, y: Any) -> Any:
     floats=True,
     domain=((-3, 3), POSITIVE),
     grad=lambda g, z, x, y: (g / y, -g * z / y),
+    value_range=lambda node, x, y: x / y,
 )
 def true_divide(xp: Any, x: Any, y: Any) -> Any:
     r"""Elementwise quotient, :math:`x / y`. Integers are cast to `config.floatx`.
@@ -100,6 +133,7 @@ def true_divide(xp: Any, x: Any, y: Any) -> Any:
     composite=True,
     domain=(POSITIVE, POSITIVE),
     grad=lambda g, z, x, y: (g * (y / (x + y)) / (x + y), -(g * z / (x + y))),
+    edge=(1e-30, 1.0, 1e30),
     cost=2,
     behind="true_divide",
 )
@@ -117,7 +151,7 @@ def fraction_of_sum(xp: Any, x: Any, y: Any) -> Any:
     return x / (x + y)
 
 
-def _power_grad(g: Any, z: Any, x: Any, y: Any) -> Any:
+def differentiate_power(g: Any, z: Any, x: Any, y: Any) -> Any:
     one, zero = np.ones((), x.dtype), np.zeros((), x.dtype)
     safe = call_op("where", x > 0, x, one)
     # At y = 0 the slope is 0 for every x, also for x = 0, where 0 ** -1 is infinite.
@@ -142,8 +176,9 @@ def _check_integer_power(x: Any, y: Any) -> dict[str, Any]:
     precedence=POWER,
     accepts=NUMERIC_KINDS,
     domain=(POSITIVE, (-3, 3)),
-    grad=_power_grad,
+    grad=differentiate_power,
     normalize=_check_integer_power,
+    value_range=power_range,
 )
 def power(xp: Any, x: Any, y: Any) -> Any:
     r"""Elementwise power, :math:`x^y`.
@@ -156,7 +191,14 @@ def power(xp: Any, x: Any, y: Any) -> Any:
     return xp.power(x, y)
 
 
-@op(tex=r"{0:^}^2", text="{0:>} ** 2", precedence=POWER, accepts=NUMERIC_KINDS, grad=lambda g, y, x: g * (2 * x))
+@op(
+    tex=r"{0:^}^2",
+    text="{0:>} ** 2",
+    precedence=POWER,
+    accepts=NUMERIC_KINDS,
+    grad=lambda g, y, x: g * (2 * x),
+    value_range=even(np.square),
+)
 def square(xp: Any, x: Any) -> Any:
     r"""Elementwise square, :math:`x^2`.
 
@@ -168,7 +210,15 @@ def square(xp: Any, x: Any) -> Any:
     return xp.square(x)
 
 
-@op(tex="-{0:>}", text="-{0}", precedence=NEGATE, tex_precedence=ADD, accepts=NUMERIC_KINDS, grad=lambda g, y, x: -g)
+@op(
+    tex="-{0:>}",
+    text="-{0}",
+    precedence=NEGATE,
+    tex_precedence=ADD,
+    accepts=NUMERIC_KINDS,
+    grad=lambda g, y, x: -g,
+    value_range=lambda node, x: -x,
+)
 def negative(xp: Any, x: Any) -> Any:
     r"""Elementwise negation, :math:`-x`.
 
@@ -193,7 +243,14 @@ def positive(x: Any) -> Any:
 
 
 @alias("absolute")
-@op(name="abs", tex=r"\left|{0:_}\right|", domain=POSITIVE, edge=(0.0,), grad=lambda g, y, x: g * call_op("sign", x))
+@op(
+    name="abs",
+    tex=r"\left|{0:_}\right|",
+    domain=POSITIVE,
+    edge=(0.0,),
+    grad=lambda g, y, x: g * call_op("sign", x),
+    value_range=even(np.abs),
+)
 def absolute(xp: Any, x: Any) -> Any:
     r"""Elementwise absolute value, :math:`|x|`. The gradient at 0 is 0.
 
@@ -217,7 +274,15 @@ def reciprocal(x: Any) -> Any:
     return true_divide(1, x)
 
 
-@op(tex=r"\sqrt{{{0:_}}}", floats=True, domain=POSITIVE, edge=(1e-12, 1e12), grad=lambda g, y, x: g / (2 * y), cost=4)
+@op(
+    tex=r"\sqrt{{{0:_}}}",
+    floats=True,
+    domain=POSITIVE,
+    edge=(1e-12, 1e12),
+    grad=lambda g, y, x: g / (2 * y),
+    cost=4,
+    value_range=increasing(np.sqrt, 0),
+)
 def sqrt(xp: Any, x: Any) -> Any:
     r"""Elementwise square root, :math:`\sqrt{x}`.
 
@@ -236,6 +301,7 @@ def sqrt(xp: Any, x: Any) -> Any:
     edge=(1e-12, -1e12),
     grad=lambda g, y, x: g / (3 * square(y)),
     cost=10,
+    value_range=increasing(np.cbrt),
 )
 def cbrt(xp: Any, x: Any) -> Any:
     r"""Elementwise cube root, :math:`\sqrt[3]{x}`, with the sign of the input.
@@ -263,6 +329,7 @@ def evaluate_polynomial(coefficients: Sequence[float], x: Any) -> Any:
     normalize=lambda x, dtype: {"dtype": as_dtype(dtype)},
     grad=lambda g, y, x, dtype: call_op("cast", g, dtype=x.dtype),
     cost=0,
+    value_range=cast_range,
 )
 def cast(xp: Any, x: Any, dtype: Any = None) -> Any:
     r"""Cast to another dtype (default `config.floatx`), :math:`y = x`. Casts to integers truncate.
@@ -292,7 +359,13 @@ def _extremum_grad(comparison: str, ignore_nan: bool = False) -> Any:
     return grad
 
 
-@op(tex=r"\max({0:_}, {1:_})", commutative=True, edge=(0.0,), grad=_extremum_grad("greater_equal"))
+@op(
+    tex=r"\max({0:_}, {1:_})",
+    commutative=True,
+    edge=(0.0,),
+    grad=_extremum_grad("greater_equal"),
+    value_range=lambda node, x, y: Interval(max(x.low, y.low), max(x.high, y.high)),
+)
 def maximum(xp: Any, x: Any, y: Any) -> Any:
     r"""Elementwise maximum, :math:`\max(x, y)`. For equal elements the gradient flows to the first.
 
@@ -304,7 +377,13 @@ def maximum(xp: Any, x: Any, y: Any) -> Any:
     return xp.maximum(x, y)
 
 
-@op(tex=r"\min({0:_}, {1:_})", commutative=True, edge=(0.0,), grad=_extremum_grad("less_equal"))
+@op(
+    tex=r"\min({0:_}, {1:_})",
+    commutative=True,
+    edge=(0.0,),
+    grad=_extremum_grad("less_equal"),
+    value_range=lambda node, x, y: Interval(min(x.low, y.low), min(x.high, y.high)),
+)
 def minimum(xp: Any, x: Any, y: Any) -> Any:
     r"""Elementwise minimum, :math:`\min(x, y)`. For equal elements the gradient flows to the first.
 
@@ -321,6 +400,7 @@ def minimum(xp: Any, x: Any, y: Any) -> Any:
     commutative=True,
     edge=(0.0,),
     grad=_extremum_grad("greater_equal", ignore_nan=True),
+    value_range=elements_of(),
 )
 def fmax(xp: Any, x: Any, y: Any) -> Any:
     r"""Elementwise maximum that ignores NaN, :math:`\max(x, y)`.
@@ -338,6 +418,7 @@ def fmax(xp: Any, x: Any, y: Any) -> Any:
     commutative=True,
     edge=(0.0,),
     grad=_extremum_grad("less_equal", ignore_nan=True),
+    value_range=elements_of(),
 )
 def fmin(xp: Any, x: Any, y: Any) -> Any:
     r"""Elementwise minimum that ignores NaN, :math:`\min(x, y)`.
@@ -365,6 +446,7 @@ def _clip_grad(g: Any, z: Any, x: Any, low: Any, high: Any) -> Any:
     tex=r"\operatorname{{clip}}({0:_}, {1:_}, {2:_})",
     domain=((-3, 3), (-2.0, -1.0), (1.0, 2.0)),
     grad=_clip_grad,
+    value_range=clip_range,
 )
 def clip_between(xp: Any, x: Any, low: Any, high: Any) -> Any:
     r"""Clip elements between two bounds, :math:`\min(\max(x, a), b)`; the op behind `clip`.

@@ -9,17 +9,27 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.graph.interval import Interval
 from pellucid.graph.op_decorator import op
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.elementwise import POSITIVE, evaluate_polynomial
 from pellucid.graph.precedence import MULTIPLY, POWER
+from pellucid.graph.range_rules import fixed, increasing
 
 LOG_2, LOG_10 = math.log(2), math.log(10)
 
 _logarithm = functools.partial(op, floats=True, domain=POSITIVE, edge=(1e-30, 1e30), cost=10)
 
 
-@op(tex="e^{{{0:_}}}", tex_precedence=POWER, floats=True, edge=(0.0, -200.0), grad=lambda g, y, x: g * y, cost=10)
+@op(
+    tex="e^{{{0:_}}}",
+    tex_precedence=POWER,
+    floats=True,
+    edge=(0.0, -200.0),
+    grad=lambda g, y, x: g * y,
+    cost=10,
+    value_range=increasing(np.exp),
+)
 def exp(xp: Any, x: Any) -> Any:
     r"""Elementwise exponential, :math:`e^x`.
 
@@ -31,7 +41,14 @@ def exp(xp: Any, x: Any) -> Any:
     return xp.exp(x)
 
 
-@op(tex=r"\left(e^{{{0:_}}} - 1\right)", floats=True, edge=(0.0, -200.0), grad=lambda g, y, x: g * exp(x), cost=12)
+@op(
+    tex=r"\left(e^{{{0:_}}} - 1\right)",
+    floats=True,
+    edge=(0.0, -200.0),
+    grad=lambda g, y, x: g * exp(x),
+    cost=12,
+    value_range=increasing(np.expm1),
+)
 def expm1(xp: Any, x: Any) -> Any:
     r"""Elementwise :math:`e^x - 1`, accurate for small :math:`x`.
 
@@ -43,7 +60,7 @@ def expm1(xp: Any, x: Any) -> Any:
     return xp.expm1(x)
 
 
-@_logarithm(tex=r"\log({0:_})", grad=lambda g, y, x: g / x)
+@_logarithm(tex=r"\log({0:_})", grad=lambda g, y, x: g / x, value_range=increasing(np.log, 0))
 def log(xp: Any, x: Any) -> Any:
     r"""Elementwise natural logarithm, :math:`\log x`.
 
@@ -64,6 +81,7 @@ def log(xp: Any, x: Any) -> Any:
     text="log1p({0})",
     grad=lambda g, y, x: g / (1 + x),
     cost=12,
+    value_range=increasing(np.log1p, -1),
 )
 def log1p(xp: Any, x: Any) -> Any:
     r"""Elementwise :math:`\log(1 + x)`, accurate for small :math:`x`.
@@ -83,6 +101,7 @@ def log1p(xp: Any, x: Any) -> Any:
     edge=(0.0, -200.0),
     grad=lambda g, y, x: g * y * LOG_2,
     cost=10,
+    value_range=increasing(np.exp2),
 )
 def exp2(xp: Any, x: Any) -> Any:
     r"""Elementwise power of two, :math:`2^x`.
@@ -95,7 +114,7 @@ def exp2(xp: Any, x: Any) -> Any:
     return xp.exp2(x)
 
 
-@_logarithm(tex=r"\log_2({0:_})", grad=lambda g, y, x: g / x * (1 / LOG_2))
+@_logarithm(tex=r"\log_2({0:_})", grad=lambda g, y, x: g / x * (1 / LOG_2), value_range=increasing(np.log2, 0))
 def log2(xp: Any, x: Any) -> Any:
     r"""Elementwise base-2 logarithm, :math:`\log_2 x`.
 
@@ -107,7 +126,7 @@ def log2(xp: Any, x: Any) -> Any:
     return xp.log2(x)
 
 
-@_logarithm(tex=r"\log_{{10}}({0:_})", grad=lambda g, y, x: g / x * (1 / LOG_10))
+@_logarithm(tex=r"\log_{{10}}({0:_})", grad=lambda g, y, x: g / x * (1 / LOG_10), value_range=increasing(np.log10, 0))
 def log10(xp: Any, x: Any) -> Any:
     r"""Elementwise base-10 logarithm, :math:`\log_{10} x`.
 
@@ -137,6 +156,7 @@ def _logaddexp_grad(unit: float) -> Any:
     edge=(0.0, 1e4, -1e4),
     grad=_logaddexp_grad(1.0),
     cost=25,
+    value_range=lambda node, x, y: Interval(float(np.logaddexp(x.low, y.low)), float(np.logaddexp(x.high, y.high))),
 )
 def logaddexp(xp: Any, x: Any, y: Any) -> Any:
     r"""Logarithm of the sum of two exponentials, :math:`\log(e^x + e^y)`, without overflow or underflow.
@@ -186,6 +206,7 @@ def logaddexp2(xp: Any, x: Any, y: Any) -> Any:
     edge=(-1e-30, -1000.0),
     grad=lambda g, y, x: g * (exp(x) / expm1(x)),
     cost=25,
+    value_range=fixed(-math.inf, 0),
 )
 def log1mexp(xp: Any, x: Any) -> Any:
     r"""Logarithm of one minus an exponential, :math:`\log(1 - e^x)` for :math:`x < 0`, accurate near 0 and far from it.
@@ -230,6 +251,7 @@ def _exprel_grad(g: Any, y: Any, x: Any) -> Any:
     edge=(0.0, 1e-20, 1e-3, -1000.0),
     grad=_exprel_grad,
     cost=14,
+    value_range=fixed(0, math.inf),
 )
 def exprel(xp: Any, x: Any) -> Any:
     r"""Relative exponential, :math:`(e^x - 1) / x`, which is 1 at 0 and infinity at infinity.
@@ -251,8 +273,8 @@ def exprel(xp: Any, x: Any) -> Any:
     floats=True,
     composite=True,
     domain=(0.2, 3.0),
-    edge=(1e-20, 1e-3, 1000.0, -1000.0),
-    grad=lambda g, y, x: g * y * reciprocal_expm1(-x),
+    edge=(1e-10, 1e-3, 1000.0, -1000.0),
+    grad=lambda g, y, x: g * y * call_op("reciprocal_expm1", -x),
     cost=12,
     behind="expm1",
 )
@@ -267,7 +289,8 @@ def reciprocal_expm1(xp: Any, x: Any) -> Any:
     >>> pel.simplify(1 / (pel.exp(x) - 1)).eval({x: 100.0})
     np.float32(3.78e-44)
     """
-    return 1 / xp.expm1(x)
+    small = xp.exp(-xp.abs(x))
+    return xp.where(x > 0, small, -xp.ones_like(x)) / -xp.expm1(-xp.abs(x))
 
 
 def _log1prel_grad(g: Any, y: Any, x: Any) -> Any:
@@ -283,6 +306,7 @@ def _log1prel_grad(g: Any, y: Any, x: Any) -> Any:
     edge=(0.0, 1e-20, 1e-3, 1e30),
     grad=_log1prel_grad,
     cost=14,
+    value_range=fixed(0, math.inf),
 )
 def log1prel(xp: Any, x: Any) -> Any:
     r"""Relative logarithm, :math:`\log(1 + x) / x`, which is 1 at 0 and 0 at infinity.

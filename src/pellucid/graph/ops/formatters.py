@@ -2,6 +2,7 @@ r"""Factories of the functions that print ops in text and in LaTeX."""
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -32,14 +33,26 @@ def axes_to_latex(x: Any, axis: Any) -> str:
     axes = (axis,) if isinstance(axis, int) else axis
     if len(axes) == x.ndim:
         return ""
-    named = [str(x.shape[a]) for a in axes if isinstance(x.shape[a], str) and not isinstance(x.shape[a], Unknown)]
+    sizes = [x.shape[a] for a in axes]
+    named = [setting_to_latex(d) for d in sizes if isinstance(d, str) and not isinstance(d, Unknown)]
     if len(named) == len(axes):
         return f"_{{{', '.join(named)}}}"
     return rf"_{{\text{{axis {', '.join(map(str, axes))}}}}}"
 
 
+def setting_to_latex(value: Any) -> str:
+    r"""Return the LaTeX of a setting or the name of a dimension, which may come from a file.
+
+    Examples
+    --------
+    >>> setting_to_latex("n_steps"), setting_to_latex(0.5), setting_to_latex(r"$\input{x}")
+    ('n\\_steps', '0.5', '??input?x?')
+    """
+    return re.sub(r"[^\w .,:;+*/()=<>-]", "?", str(value)).replace("\n", " ").replace("_", r"\_")
+
+
 def _shape_to_latex(shape: tuple[Any, ...]) -> str:
-    dims = [r"\cdot" if isinstance(d, Unknown) else str(d).replace("_", r"\_") for d in shape]
+    dims = [r"\cdot" if isinstance(d, Unknown) else setting_to_latex(d) for d in shape]
     return r" \times ".join(dims) if dims else "()"
 
 
@@ -59,7 +72,7 @@ def function_tex(symbol: str, *shown: str) -> Formatter:
         pieces: list[TemplatePiece] = [f"{symbol}{axes_to_latex(operands[0], settings.get('axis'))}(", (operands[0], 0)]
         for value in (settings[name] for name in shown if name in settings):
             flat = value[0] if isinstance(value, tuple) and len(value) == 1 else value
-            pieces.append(rf",\, {flat}")
+            pieces.append(rf",\, {setting_to_latex(flat)}")
         return [*pieces, ")"]
 
     return tex
@@ -69,7 +82,8 @@ def settings_tex(symbol: str) -> Formatter:
     r"""Print a function in LaTeX with settings in its symbol, such as ``Q_{{{q}}}``. Missing settings are empty."""
 
     def tex(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece]:
-        return [f"{symbol.format_map(defaultdict(str, settings))}(", (operands[0], 0), ")"]
+        shown = {key: setting_to_latex(v) if isinstance(v, str) else v for key, v in settings.items()}
+        return [f"{symbol.format_map(defaultdict(str, shown))}(", (operands[0], 0), ")"]
 
     return tex
 

@@ -15,6 +15,7 @@ from pellucid.graph.expr import Expr
 from pellucid.graph.op_decorator import op
 from pellucid.graph.operators import call_op
 from pellucid.graph.precedence import TemplatePiece
+from pellucid.graph.range_rules import elements_of
 
 
 def _get_operand(x: Any, **settings: Any) -> Any:
@@ -31,7 +32,14 @@ def _call_text(name: str, *keys: str) -> Any:
     return text
 
 
-@op(tex=r"\operatorname{{stop}}({0:_})", differentiable=False, folds=False, release=_get_operand, cost=0)
+@op(
+    tex=r"\operatorname{{stop}}({0:_})",
+    differentiable=False,
+    folds=False,
+    release=_get_operand,
+    cost=0,
+    value_range=elements_of(0),
+)
 def stop_gradient(xp: Any, x: Any) -> Any:
     r"""Identity with zero gradient: :math:`f(x) = x`, :math:`f'(x) = 0`.
 
@@ -84,6 +92,7 @@ def _clip_gradient_grad(g: Any, y: Any, x: Any, low: float | None, high: float |
     grad=_clip_gradient_grad,
     text=_call_text("clip_gradient", "low", "high"),
     cost=0,
+    value_range=elements_of(0),
 )
 def clip_gradient(xp: Any, x: Any, low: Any = None, high: Any = None) -> Any:
     r"""Identity that clips the gradient elementwise: :math:`g \mapsto \min(\max(g, a), b)`.
@@ -131,6 +140,7 @@ def _normalize_factor(x: Expr, factor: Any = 1.0) -> dict[str, Any]:
     grad=lambda g, y, x, factor: g * factor,
     text=_call_text("scale_gradient", "factor"),
     cost=0,
+    value_range=elements_of(0),
 )
 def scale_gradient(xp: Any, x: Any, factor: Any = 1.0) -> Any:
     r"""Identity that multiplies the gradient by a number, :math:`g \mapsto k g`.

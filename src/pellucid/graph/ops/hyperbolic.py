@@ -10,9 +10,17 @@ import numpy as np
 from pellucid.graph.op_decorator import alias, op
 from pellucid.graph.operators import call_op
 from pellucid.graph.precedence import ADD
+from pellucid.graph.range_rules import even, fixed, increasing
 
 
-@op(tex=r"\tanh({0:_})", floats=True, edge=(0.0, 50.0, -50.0), grad=lambda g, y, x: g * (1 - y * y), cost=10)
+@op(
+    tex=r"\tanh({0:_})",
+    floats=True,
+    edge=(0.0, 50.0, -50.0),
+    grad=lambda g, y, x: g * (1 - y * y),
+    cost=10,
+    value_range=increasing(np.tanh),
+)
 def tanh(xp: Any, x: Any) -> Any:
     r"""Elementwise hyperbolic tangent, :math:`\tanh x = (e^x - e^{-x}) / (e^x + e^{-x})`.
 
@@ -35,7 +43,14 @@ def tanh(xp: Any, x: Any) -> Any:
     return xp.tanh(x)
 
 
-@op(tex=r"\sinh({0:_})", floats=True, edge=(0.0, 80.0, -80.0), grad=lambda g, y, x: g * call_op("cosh", x), cost=12)
+@op(
+    tex=r"\sinh({0:_})",
+    floats=True,
+    edge=(0.0, 80.0, -80.0),
+    grad=lambda g, y, x: g * call_op("cosh", x),
+    cost=12,
+    value_range=increasing(np.sinh),
+)
 def sinh(xp: Any, x: Any) -> Any:
     r"""Elementwise hyperbolic sine, :math:`\sinh x = (e^x - e^{-x}) / 2`.
 
@@ -48,7 +63,14 @@ def sinh(xp: Any, x: Any) -> Any:
     return xp.sinh(x)
 
 
-@op(tex=r"\cosh({0:_})", floats=True, edge=(0.0, 80.0, -80.0), grad=lambda g, y, x: g * sinh(x), cost=12)
+@op(
+    tex=r"\cosh({0:_})",
+    floats=True,
+    edge=(0.0, 80.0, -80.0),
+    grad=lambda g, y, x: g * sinh(x),
+    cost=12,
+    value_range=even(np.cosh),
+)
 def cosh(xp: Any, x: Any) -> Any:
     r"""Elementwise hyperbolic cosine, :math:`\cosh x = (e^x + e^{-x}) / 2`.
 
@@ -68,6 +90,7 @@ def cosh(xp: Any, x: Any) -> Any:
     edge=(0.0, 1e30, -1e30),
     grad=lambda g, y, x: g / call_op("hypot", x, 1),
     cost=12,
+    value_range=increasing(np.arcsinh),
 )
 def arcsinh(xp: Any, x: Any) -> Any:
     r"""Elementwise inverse hyperbolic sine, :math:`\log(x + \sqrt{x^2 + 1})`.
@@ -89,6 +112,7 @@ def arcsinh(xp: Any, x: Any) -> Any:
     # Two square roots, because (x - 1) * (x + 1) overflows for large x.
     grad=lambda g, y, x: g / (call_op("sqrt", x - 1) * call_op("sqrt", x + 1)),
     cost=12,
+    value_range=increasing(np.arccosh, 1),
 )
 def arccosh(xp: Any, x: Any) -> Any:
     r"""Elementwise inverse hyperbolic cosine, :math:`\log(x + \sqrt{x^2 - 1})`, for :math:`x \ge 1`.
@@ -109,6 +133,7 @@ def arccosh(xp: Any, x: Any) -> Any:
     edge=(0.0, 0.99),
     grad=lambda g, y, x: g / ((1 - x) * (1 + x)),
     cost=12,
+    value_range=increasing(np.arctanh, -1, 1),
 )
 def arctanh(xp: Any, x: Any) -> Any:
     r"""Elementwise inverse hyperbolic tangent, :math:`\frac{1}{2} \log \frac{1 + x}{1 - x}`.
@@ -131,6 +156,7 @@ def arctanh(xp: Any, x: Any) -> Any:
     grad=lambda g, z, y, x: (None, g * (-2 * (z * tanh(x)))),
     cost=16,
     behind="tanh",
+    value_range=fixed(0, 1),
 )
 def tanh_slope(xp: Any, y: Any, x: Any) -> Any:
     r"""Derivative of the hyperbolic tangent, :math:`1 - y^2` where :math:`y = \tanh x`.
@@ -160,6 +186,7 @@ def tanh_slope(xp: Any, y: Any, x: Any) -> Any:
     edge=(0.0, 100.0, -100.0, 1e5),
     grad=lambda g, y, x: -g * (y * tanh(x)),
     cost=16,
+    value_range=fixed(0, 1),
 )
 def sech(xp: Any, x: Any) -> Any:
     r"""Elementwise hyperbolic secant, :math:`1 / \cosh x = 2 / (e^x + e^{-x})`.
@@ -181,6 +208,7 @@ def sech(xp: Any, x: Any) -> Any:
     edge=(0.0, 1000.0, -1000.0),
     grad=lambda g, y, x: g * tanh(x),
     cost=40,
+    value_range=even(lambda x: x + np.log1p(np.exp(-2 * x)) - np.log(2)),
 )
 def log_cosh(xp: Any, x: Any) -> Any:
     r"""Logarithm of the hyperbolic cosine, :math:`\log \cosh x`, which does not overflow for large :math:`|x|`.

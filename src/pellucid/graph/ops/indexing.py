@@ -30,6 +30,7 @@ from pellucid.graph.ops.index_spec import (
 )
 from pellucid.graph.pattern import Pattern
 from pellucid.graph.precedence import ATOM, TemplatePiece
+from pellucid.graph.range_rules import elements_of
 from pellucid.graph.types import Type, broadcast_dim, normalize_axis
 
 
@@ -70,6 +71,7 @@ def strip_broadcast(g: Expr, y: Expr) -> Expr:
     ],
     cost=0,
     behind="getitem",
+    value_range=elements_of(0),
 )
 def slice_(xp: Any, x: Any, index: Any = ()) -> Any:
     r"""Index an array with integers, slices, ``None`` and ``...``; the op of ``x[1:, 0]``.
@@ -114,6 +116,7 @@ def _gather_xla(xp: Any, x: Any, *indices: Any, index: Index) -> Any:
     ],
     cost=0,
     behind="getitem",
+    value_range=elements_of(0),
 )
 def gather(xp: Any, x: Any, *indices: Any, index: Any = ()) -> Any:
     r"""Index an array with index arrays, :math:`y_k = x_{i_k, j_k}`; the op of ``x[i, j]`` and ``x[:, i]``.
@@ -228,6 +231,7 @@ def _infer_take_along_axis(x: Expr, indices: Expr, axis: int) -> Type:
         ((rng.normal(size=(1, 4)), np.array([[2, 0], [1, 1]])), {}),
     ],
     cost=0,
+    value_range=elements_of(0),
 )
 def take_along_axis(xp: Any, x: Any, indices: Any, axis: Any = -1) -> Any:
     r"""Take elements at indices along an axis, paired with the positions along the other axes, :math:`x_{k, i_k}`.

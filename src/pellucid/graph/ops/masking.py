@@ -8,6 +8,7 @@ from pellucid.graph.errors import DtypeError, ShapeError
 from pellucid.graph.expr import Expr
 from pellucid.graph.op_decorator import op
 from pellucid.graph.ops.formatters import format_operand
+from pellucid.graph.range_rules import elements_of
 from pellucid.graph.types import unify_shapes
 
 
@@ -28,6 +29,7 @@ def _infer_type(x: Expr, mask: Expr) -> Any:
     grad=lambda g, y, x, mask: (g, None),
     examples=lambda rng: [((rng.normal(size=(2, 3)), rng.random((2, 3)) > 0.5), {})],
     cost=0,
+    value_range=elements_of(0),
 )
 def attach_mask(xp: Any, x: Any, mask: Any) -> Any:
     r"""Identity, :math:`x`, that attaches a mask of valid time steps.

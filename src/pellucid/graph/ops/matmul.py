@@ -14,6 +14,7 @@ from pellucid.graph.ops.formatters import format_operand
 from pellucid.graph.ops.permute import swapaxes
 from pellucid.graph.ops.reshape import sum_broadcast_axes
 from pellucid.graph.precedence import DIVIDE, JUXTAPOSE
+from pellucid.graph.range_rules import matmul_range
 from pellucid.graph.types import Shape, ShapeMismatch, Type, broadcast, unify
 
 
@@ -38,6 +39,8 @@ def infer_product_shape(x: Expr, y: Expr) -> Shape:
         raise ShapeError(
             f"{x} @ {y}: the left operand has {inner_x} columns and the right operand has {inner_y} rows. They must be "
             f"equal. Received: {describe()}"
+            + f". {y}.T has {inner_x} rows"
+            * (y.ndim == 2 and y.op is None and y.shape[-1] == inner_x)
         )
     batch = broadcast_batch_axes(x, y)
     rows = (x.shape[-2],) if x.ndim > 1 else ()
@@ -93,6 +96,7 @@ def _examples(rng: np.random.Generator) -> list[Any]:
     grad=_matmul_grad,
     examples=_examples,
     cost=_cost,
+    value_range=matmul_range,
 )
 def matmul(xp: Any, x: Any, y: Any) -> Any:
     r"""Matrix product, :math:`(x y)_{ij} = \sum_k x_{ik} y_{kj}`, with NumPy's rules for vectors and stacks.

@@ -10,11 +10,13 @@ import numpy as np
 
 from pellucid.graph.errors import ShapeError, near_miss
 from pellucid.graph.expr import Expr, as_expr
+from pellucid.graph.interval import Interval
 from pellucid.graph.op_decorator import op, register_function
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.formatters import axes_to_latex, format_operand, reduction_text
 from pellucid.graph.ops.reductions import infer_reduced_type, restore_axes
 from pellucid.graph.precedence import MULTIPLY, TemplatePiece
+from pellucid.graph.range_rules import fixed
 from pellucid.graph.types import normalize_axes, normalize_axis
 
 
@@ -36,6 +38,7 @@ def _normalize_settings(x: Expr, axis: Any = None, ord: Any = 2, keepdims: Any =
     grad=lambda g, z, x, y: (call_op("divide_no_nan", g, y), -g * call_op("divide_no_nan", z, y)),
     domain=((-3, 3), (0.5, 3)),
     edge=(0.0,),
+    value_range=lambda node, x, y: (x / y).union(Interval(0, 0)),
 )
 def divide_no_nan(xp: Any, x: Any, y: Any) -> Any:
     r"""Quotient, :math:`\frac{x}{y}`, and 0 where :math:`y` is 0.
@@ -99,6 +102,7 @@ def _draw_examples(rng: np.random.Generator) -> list[Any]:
     grad=_grad,
     examples=_draw_examples,
     cost=lambda node, size: 4 * size(node.inputs[0]),
+    value_range=fixed(0, math.inf),
 )
 def vector_norm(xp: Any, x: Any, axis: Any = None, ord: Any = 2, keepdims: Any = False) -> Any:
     r"""Vector norm along axes, :math:`\left\| x \right\|_p = \left(\sum_i |x_i|^p\right)^{1/p}`.

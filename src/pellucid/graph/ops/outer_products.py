@@ -32,6 +32,7 @@ def _outer_grad(g: Any, z: Any, x: Any, y: Any) -> tuple[Any, Any]:
         ((rng.normal(size=3), rng.normal(size=4)), {}),
         ((rng.normal(size=(2, 3)), rng.normal(size=2)), {}),
     ],
+    value_range=lambda node, x, y: x * y,
 )
 def outer(xp: Any, x: Any, y: Any) -> Any:
     r"""Outer product of two vectors, :math:`(x \otimes y)_{ij} = x_i y_j`. Other arrays are flattened first.

@@ -20,6 +20,7 @@ from pellucid.graph.ops.sliding_windows import (
     overlap_add,
     resolve_padding,
 )
+from pellucid.graph.range_rules import elements_or_zero
 from pellucid.graph.types import Dim, Type, Unknown, normalize_axes
 
 
@@ -60,6 +61,7 @@ def _draw_examples(rng: np.random.Generator) -> list[Any]:
     grad=lambda g, y, x, **settings: call_op("overlap_patches", g, x, **settings),
     examples=_draw_examples,
     cost=0,
+    value_range=elements_or_zero,
 )
 def extract_patches(
     xp: Any, images: Any, size: Any = 3, strides: Any = None, dilation: Any = 1, padding: Any = "valid"

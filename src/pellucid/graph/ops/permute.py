@@ -15,6 +15,7 @@ from pellucid.graph.operators import call_op
 from pellucid.graph.ops.formatters import format_operand, function_tex
 from pellucid.graph.ops.reshape import draw_tensor
 from pellucid.graph.precedence import ATOM, POWER
+from pellucid.graph.range_rules import elements_of
 from pellucid.graph.types import Type, normalize_axes, normalize_axis
 
 
@@ -56,6 +57,7 @@ def _transpose_tex(operands: tuple[Any, ...], settings: Any) -> list[Any]:
     grad=lambda g, y, x, axes: call_op("transpose", g, tuple(int(a) for a in np.argsort(axes))),
     examples=lambda rng: [((draw_tensor(rng),), {}), ((draw_tensor(rng),), {"axes": (1, 2, 0)})],
     cost=0,
+    value_range=elements_of(0),
 )
 def transpose(xp: Any, x: Any, axes: Any = None) -> Any:
     r"""Permutation of the axes, :math:`x^\top`.
@@ -182,6 +184,7 @@ def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
     grad=lambda g, y, x, axis: call_op("flip", g, axis),
     examples=lambda rng: [((draw_tensor(rng),), {}), ((draw_tensor(rng),), {"axis": 1})],
     cost=0,
+    value_range=elements_of(0),
 )
 def flip(xp: Any, x: Any, axis: Any = None) -> Any:
     r"""Reverse the order of the elements along axes (by default all), :math:`y_i = x_{n - 1 - i}`.
@@ -272,6 +275,7 @@ def _normalize_roll(x: Expr, shift: Any, axis: Any = None) -> dict[str, Any]:
         ((draw_tensor(rng),), {"shift": (1, 2), "axis": (0, -1)}),
     ],
     cost=0,
+    value_range=elements_of(0),
 )
 def roll(xp: Any, x: Any, shift: Any = 0, axis: Any = None) -> Any:
     r"""Shift the elements along axes, with wrap-around, :math:`y_i = x_{(i - s) \bmod n}`.

@@ -25,6 +25,7 @@ from pellucid.graph.ops.sliding_windows import (
     overlap_add,
     resolve_padding,
 )
+from pellucid.graph.range_rules import elements_of
 from pellucid.graph.types import Type, is_float
 
 
@@ -71,6 +72,7 @@ def _get_lowest(x: Any) -> Any:
     grad=lambda g, y, x, **settings: call_op("max_pool_gradient", g, y, x, **settings),
     examples=_draw_examples,
     cost=lambda node, size: size(node) * math.prod(node.settings["pool_size"]),
+    value_range=elements_of(0),
 )
 def max_pool(xp: Any, x: Any, pool_size: Any = 2, strides: Any = None, padding: Any = "valid") -> Any:
     r"""Max pooling, :math:`y_{n,i,c} = \max_k x_{n,\, s i + k,\, c}`. The first of several equal maxima receives the

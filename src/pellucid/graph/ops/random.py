@@ -21,7 +21,7 @@ from pellucid.graph.errors import (
 from pellucid.graph.expr import Expr, Shared, as_expr, constant
 from pellucid.graph.ops.closure_conversion import get_loop_counters
 from pellucid.graph.ops.formatters import format_operand
-from pellucid.graph.ops.random_ops import SPAWN, count_random_bits, derive_key, dropout, fold_in
+from pellucid.graph.ops.random_ops import SPAWN, count_random_bits, derive_key, dropout, fold_in, variable_dropout
 from pellucid.graph.types import as_dtype, common_dtype, is_float
 from pellucid.graph.validation import is_integer
 
@@ -357,8 +357,14 @@ class Generator:
             indices = xp.reshape(order[:wanted], shape)
         return indices if from_range else xp.take(a, indices, axis=axis)
 
-    def dropout(self, x: Any, rate: float) -> Any:
-        r"""Set elements to zero at random during training. See `pellucid.dropout`."""
+    def dropout(self, x: Any, rate: Any) -> Any:
+        r"""Set elements to zero at random during training. See `pellucid.dropout`.
+
+        The rate is a number in [0, 1), or a scalar expression, whose values outside [0, 1) are clipped.
+        """
+        if isinstance(rate, Expr):
+            rate = xp.cast(rate, "float64")
+            return variable_dropout(x, self.current_state(), rate, stream=self.next_stream())
         return dropout(x, self.current_state(), rate=rate, stream=self.next_stream())
 
     def _keys(self, x: Any, axis: int) -> Any:

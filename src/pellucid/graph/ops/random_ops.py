@@ -20,6 +20,7 @@ from pellucid.graph.expr import Expr
 from pellucid.graph.op_decorator import op
 from pellucid.graph.operators import call_op
 from pellucid.graph.precedence import Template, TemplatePiece
+from pellucid.graph.range_rules import fixed
 from pellucid.graph.types import Type, as_dtype, format_shape, is_float
 
 ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
@@ -97,7 +98,12 @@ _random_op = functools.partial(
 )
 
 
-@_random_op(tex=r"\mathcal{{U}}(0, 1)", text=_draw_text("uniform"), cost=lambda node, size: 100 * size(node))
+@_random_op(
+    tex=r"\mathcal{{U}}(0, 1)",
+    text=_draw_text("uniform"),
+    cost=lambda node, size: 100 * size(node),
+    value_range=fixed(0, 1),
+)
 def random_uniform(xp: Any, state: Any, like: Any, stream: Any = 0, dtype: Any = None) -> Any:
     r"""Random numbers from the uniform distribution on :math:`[0, 1)`.
 
@@ -228,3 +234,64 @@ def dropout(xp: Any, x: Any, state: Any, rate: Any = 0.5, stream: Any = 0) -> An
     # An element is kept if its random word is at least rate * 2^32: one integer comparison, no conversion to floats.
     keep = (high >= np.uint32(min(round(rate * 2**32), 2**32 - 1))).reshape(x.shape)
     return xp.where(keep, x * np.asarray(1 / (1 - rate), x.dtype), np.zeros((), x.dtype))
+
+
+def _normalize_variable_dropout(x: Expr, state: Expr, rate: Expr, stream: int) -> dict[str, Any]:
+    if rate.ndim or not is_float(rate.dtype):
+        raise OptionError(f"dropout: expected a scalar rate. Received: {rate}, which is {rate.type}")
+    return {"stream": _normalize_dropout(x, state, 0.0, stream)["stream"]}
+
+
+@op(
+    tex=r"\operatorname{{dropout}}_{{{2:_}}}({0:_})",
+    infer=lambda x, state, rate, stream: x.type,
+    normalize=_normalize_variable_dropout,
+    grad=lambda g, y, x, state, rate, stream: (
+        call_op("variable_dropout", g, state, rate, stream=stream),
+        None,
+        call_op("cast", call_op("sum", g * y), dtype=rate.dtype) / (1 - rate),
+    ),
+    inference=lambda x, state, rate, stream: x,
+    examples=lambda rng: [((rng.normal(size=(4, 5)), np.array([1, 2, 3], np.uint32), np.asarray(0.5)), {})],
+    cost=lambda node, size: 102 * size(node),
+    behind="random.Generator",
+)
+def variable_dropout(xp: Any, x: Any, state: Any, rate: Any, stream: Any = 0) -> Any:
+    r"""Dropout with a computed rate, :math:`x \, m / (1 - r)` with :math:`m = [u \ge r]`.
+
+    It draws the bits of `dropout`. The gradient with respect to the rate is that of the scale :math:`1 / (1 - r)`; the
+    mask has none.
+
+    Parameters
+    ----------
+    x : Expr
+        Real input of any shape.
+    state : Expr of uint32, shape (3,)
+        Seed and step of a `pellucid.random.Generator`.
+    rate : Expr, shape ()
+        Fraction of elements that are set to zero. Values outside [0, 1) are clipped.
+    stream : int
+        Stream number of the draw.
+
+    Returns
+    -------
+    Expr
+        Same shape as ``x``.
+
+    Raises
+    ------
+    ValueError
+        If the rate is not a scalar.
+    DtypeError
+        If ``x`` is not real.
+
+    Examples
+    --------
+    >>> x, rate, rng = pel.vector("x"), pel.shared(0.5, "rate", trainable=False), pel.random.Generator(0)
+    >>> pel.inference(rng.dropout(x, rate))
+    x
+    """
+    high, _ = draw_words(xp, state, stream, math.prod(x.shape))
+    rate = xp.clip(xp.asarray(rate).astype(np.float64), 0.0, 1 - 2.0**-32)
+    keep = high >= xp.minimum(xp.round(rate * 2.0**32), 2.0**32 - 1).astype(np.uint32)
+    return xp.where(keep.reshape(x.shape), x * (1 / (1 - rate)).astype(x.dtype), np.zeros((), x.dtype))

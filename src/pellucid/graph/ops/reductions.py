@@ -13,6 +13,7 @@ from pellucid.graph.op_decorator import alias, op
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.formatters import big_operator_tex, function_tex, method_text
 from pellucid.graph.precedence import BIG
+from pellucid.graph.range_rules import count_reduced, elements_of, fixed, product_of, sum_of, sum_range
 from pellucid.graph.types import Type, as_float, format_shape, normalize_axes, normalize_axis
 
 
@@ -65,6 +66,7 @@ _reduction = functools.partial(
     text=method_text("sum"),
     infer=lambda x, axis, keepdims: infer_reduced_type(x, axis, keepdims, get_accumulator_dtype(x.dtype)),
     grad=lambda g, y, x, axis, keepdims: restore_axes(g, x, axis, keepdims),
+    value_range=sum_range,
 )
 def sum(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     r"""Sum of the elements along axes, :math:`\sum_i x_i`.
@@ -98,6 +100,7 @@ def sum(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     promotes=True,
     floats=True,
     grad=lambda g, y, x, axis, keepdims: restore_axes(g, x, axis, keepdims) / count_elements(x, axis),
+    value_range=elements_of(0),
 )
 def mean(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     r"""Arithmetic mean of the elements along axes, :math:`\frac{1}{n} \sum_i x_i`.
@@ -120,7 +123,9 @@ def _extreme_grad(g: Any, y: Any, x: Any, axis: tuple[int, ...], keepdims: bool)
 
 
 @alias("amax")
-@_reduction(name="max", tex=function_tex(r"\max"), text=method_text("max"), grad=_extreme_grad)
+@_reduction(
+    name="max", tex=function_tex(r"\max"), text=method_text("max"), grad=_extreme_grad, value_range=elements_of(0)
+)
 def max_(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     r"""Maximum of the elements along axes, :math:`\max_i x_i`. Equal maxima share the gradient equally.
 
@@ -133,7 +138,9 @@ def max_(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
 
 
 @alias("amin")
-@_reduction(name="min", tex=function_tex(r"\min"), text=method_text("min"), grad=_extreme_grad)
+@_reduction(
+    name="min", tex=function_tex(r"\min"), text=method_text("min"), grad=_extreme_grad, value_range=elements_of(0)
+)
 def min_(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     r"""Minimum of the elements along axes, :math:`\min_i x_i`. Equal minima share the gradient equally.
 
@@ -170,6 +177,7 @@ def _prod_grad(g: Any, y: Any, x: Any, axis: tuple[int, ...], keepdims: bool) ->
         ((np.array([[0.0, 2.0, -0.5], [0.0, 0.0, 3.0]]),), {"axis": 1}),
         ((np.array([[0.0, 2.0, -0.5], [1.5, 0.0, 3.0]]),), {}),
     ],
+    value_range=lambda node, x: product_of(x, count_reduced(node)),
 )
 def prod(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     r"""Product of the elements along axes, :math:`\prod_i x_i`.
@@ -206,7 +214,7 @@ _index_op = functools.partial(
 )
 
 
-@_index_op(tex=function_tex(r"\operatorname{argmax}"), text=method_text("argmax"))
+@_index_op(tex=function_tex(r"\operatorname{argmax}"), text=method_text("argmax"), value_range=fixed(0, 2**31 - 1))
 def argmax(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     r"""Index of the first maximum along an axis, :math:`\operatorname{argmax}_i x_i`, as int64.
 
@@ -218,7 +226,7 @@ def argmax(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     return xp.argmax(x, axis=axis, keepdims=keepdims)
 
 
-@_index_op(tex=function_tex(r"\operatorname{argmin}"), text=method_text("argmin"))
+@_index_op(tex=function_tex(r"\operatorname{argmin}"), text=method_text("argmin"), value_range=fixed(0, 2**31 - 1))
 def argmin(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     r"""Index of the first minimum along an axis, :math:`\operatorname{argmin}_i x_i`, as int64.
 
@@ -248,6 +256,7 @@ def _infer_sum_like(x: Expr, like: Expr) -> Type:
     ],
     cost=lambda node, size: size(node.inputs[0]),
     behind="broadcast_to",
+    value_range=lambda node, x, like: sum_of(x, None),
 )
 def sum_like(xp: Any, x: Any, like: Any) -> Any:
     r"""Sum an array over the axes along which another is broadcast to it: the transpose of `broadcast_like`, for sizes

@@ -14,6 +14,7 @@ from pellucid.graph.operators import call_op
 from pellucid.graph.ops.formatters import format_operand, function_tex
 from pellucid.graph.ops.reshape import ravel
 from pellucid.graph.precedence import TemplatePiece
+from pellucid.graph.range_rules import elements_of
 from pellucid.graph.types import Dim, Type, Unknown, normalize_axis
 
 
@@ -49,6 +50,7 @@ def _repeat_text(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece
     ],
     cost=0,
     behind="repeat",
+    value_range=elements_of(0),
 )
 def repeat_each(xp: Any, x: Any, repeats: Any = 1, axis: Any = 0) -> Any:
     r"""Repeat each element a fixed number of times along an axis. `repeat` also takes a number for each element.
@@ -154,6 +156,7 @@ def _tile_grad(g: Any, y: Any, x: Any, reps: tuple[int, ...]) -> Any:
     grad=_tile_grad,
     examples=lambda rng: [((rng.normal(size=(2, 3)),), {"reps": 2}), ((rng.normal(size=(2, 3)),), {"reps": (2, 1, 3)})],
     cost=0,
+    value_range=elements_of(0),
 )
 def tile(xp: Any, x: Any, reps: Any = 1) -> Any:
     r"""Repeat the whole array along its axes: :math:`a, b, a, b` from :math:`a, b`.

@@ -15,6 +15,7 @@ from pellucid.graph.op_decorator import op, register_function
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.formatters import format_operand, shape_function_tex
 from pellucid.graph.precedence import ATOM, TemplatePiece
+from pellucid.graph.range_rules import elements_of, fixed
 from pellucid.graph.types import Dim, Shape, Type, Unknown, as_shape, covers, format_shape, normalize_axes, unify
 
 
@@ -111,6 +112,7 @@ def _reshape_text(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiec
     grad=lambda g, y, x, shape: call_op("reshape_like", g, x),
     examples=lambda rng: [((draw_tensor(rng),), {"shape": (6, 4)}), ((draw_tensor(rng),), {"shape": (-1, 2)})],
     cost=0,
+    value_range=elements_of(0),
 )
 def reshape(xp: Any, x: Any, shape: Any = ()) -> Any:
     r"""Change the shape and keep the order of the elements, as in :math:`y_{i n + j} = x_{ij}` for :math:`n` columns.
@@ -147,6 +149,7 @@ def reshape(xp: Any, x: Any, shape: Any = ()) -> Any:
     examples=lambda rng: [((draw_tensor(rng), np.zeros((6, 4))), {})],
     cost=0,
     behind="reshape",
+    value_range=elements_of(0),
 )
 def reshape_like(xp: Any, x: Any, like: Any) -> Any:
     r"""Reshape an array to the shape of another.
@@ -191,6 +194,7 @@ def _infer_expand_dims(x: Expr, axis: tuple[int, ...]) -> Type:
     grad=lambda g, y, x, axis: call_op("squeeze", g, axis=axis),
     examples=lambda rng: [((draw_tensor(rng),), {"axis": 1}), ((draw_tensor(rng),), {"axis": (0, -1)})],
     cost=0,
+    value_range=elements_of(0),
 )
 def expand_dims(xp: Any, x: Any, axis: Any = 0) -> Any:
     r"""Insert axes of length 1 at the given positions of the new shape, :math:`y_{i1j} = x_{ij}`.
@@ -220,6 +224,7 @@ def _normalize_squeeze(x: Expr, axis: Any = None) -> dict[str, Any]:
     grad=lambda g, y, x, axis: expand_dims(g, axis) if axis else g,
     examples=lambda rng: [((rng.normal(size=(1, 3, 1)),), {}), ((rng.normal(size=(1, 3, 1)),), {"axis": 0})],
     cost=0,
+    value_range=elements_of(0),
 )
 def squeeze(xp: Any, x: Any, axis: Any = None) -> Any:
     r"""Remove axes of length 1, by default all axes known to have length 1, :math:`y_{ij} = x_{i1j}`.
@@ -242,6 +247,7 @@ def squeeze(xp: Any, x: Any, axis: Any = None) -> Any:
     ],
     cost=0,
     behind="broadcast_to",
+    value_range=elements_of(0),
 )
 def broadcast_like(xp: Any, x: Any, like: Any) -> Any:
     r"""Broadcast an array to the shape of another.
@@ -292,6 +298,7 @@ def _normalize_broadcast_to(x: Expr, shape: Any) -> dict[str, Any]:
     grad=lambda g, y, x, shape: sum_broadcast_axes(g, x),
     examples=lambda rng: [((rng.normal(size=(3, 1)),), {"shape": (2, 3, 4)})],
     cost=0,
+    value_range=elements_of(0),
 )
 def broadcast_to(xp: Any, x: Any, shape: Any = ()) -> Any:
     r"""Broadcast an array to a shape, :math:`y_{ij} = x_j` or :math:`y_{ij} = x_{i1}`.
@@ -337,6 +344,7 @@ def _size_text(operands: tuple[Any, ...], settings: Any) -> list[Any]:
     differentiable=False,
     examples=lambda rng: [((draw_tensor(rng),), {}), ((draw_tensor(rng),), {"axis": (0, 1), "dtype": "float32"})],
     cost=0,
+    value_range=fixed(1, 2**31 - 1),
 )
 def size(xp: Any, x: Any, axis: Any = None, dtype: Any = None) -> Any:
     r"""Number of elements along axes, :math:`n_1 n_2 \cdots`, as int64 by default.

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from pellucid.graph.op_decorator import alias, op, register_function
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.elementwise import NUMERIC_KINDS, POSITIVE
 from pellucid.graph.precedence import ATOM, COMPARE, DIVIDE
+from pellucid.graph.range_rules import increasing
 from pellucid.graph.types import is_float
 
 
@@ -98,7 +101,7 @@ def divmod_(x: Any, y: Any) -> tuple[Any, Any]:
     return floor_divide(x, y), remainder(x, y)
 
 
-@op(tex=r"\left\lfloor {0:_} \right\rfloor", differentiable=False)
+@op(tex=r"\left\lfloor {0:_} \right\rfloor", differentiable=False, value_range=increasing(np.floor))
 def floor(xp: Any, x: Any) -> Any:
     r"""Floor of every element, :math:`\lfloor x \rfloor`, the largest integer not above it.
 
@@ -110,7 +113,7 @@ def floor(xp: Any, x: Any) -> Any:
     return xp.floor(x)
 
 
-@op(tex=r"\left\lceil {0:_} \right\rceil", differentiable=False)
+@op(tex=r"\left\lceil {0:_} \right\rceil", differentiable=False, value_range=increasing(np.ceil))
 def ceil(xp: Any, x: Any) -> Any:
     r"""Ceiling of every element, :math:`\lceil x \rceil`, the smallest integer not below it.
 
@@ -123,7 +126,7 @@ def ceil(xp: Any, x: Any) -> Any:
 
 
 @alias("fix")
-@op(tex=r"\operatorname{{trunc}}({0:_})", differentiable=False)
+@op(tex=r"\operatorname{{trunc}}({0:_})", differentiable=False, value_range=increasing(np.trunc))
 def trunc(xp: Any, x: Any) -> Any:
     r"""Integer part of every element, rounded toward 0, :math:`\operatorname{sign}(x) \lfloor |x| \rfloor`.
 
@@ -135,7 +138,7 @@ def trunc(xp: Any, x: Any) -> Any:
     return xp.trunc(x)
 
 
-@op(tex=r"\operatorname{{rint}}({0:_})", floats=True, differentiable=False)
+@op(tex=r"\operatorname{{rint}}({0:_})", floats=True, differentiable=False, value_range=increasing(np.rint))
 def rint(xp: Any, x: Any) -> Any:
     r"""Nearest integer to every element, :math:`|y - x| \le \frac{1}{2}`, as a float. Halves are rounded to even.
 

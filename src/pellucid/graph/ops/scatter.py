@@ -29,6 +29,7 @@ from pellucid.graph.ops.index_spec import (
 )
 from pellucid.graph.ops.indexing import index_array
 from pellucid.graph.precedence import ATOM, Template, TemplatePiece
+from pellucid.graph.range_rules import elements_of
 from pellucid.graph.types import Type, Unknown, format_shape, unify
 
 
@@ -97,7 +98,11 @@ def _draw_examples(rng: np.random.Generator) -> list[Any]:
 
 
 def _scatter_op(
-    method: str, sign: str, grad: Callable[..., Any], xla: Callable[..., Any] | None = None
+    method: str,
+    sign: str,
+    grad: Callable[..., Any],
+    xla: Callable[..., Any] | None = None,
+    value_range: Callable[..., Any] | None = None,
 ) -> Callable[[Callable[..., Any]], OpFunction]:
     """Decorate the NumPy value of a scatter op."""
 
@@ -111,6 +116,7 @@ def _scatter_op(
         normalize=lambda x, values, *indices, index: normalize_array_index(x, indices, index),
         xla=xla or scatter_xla,
         grad=lambda g, y, x, values, *indices, index: [*grad(g, y, x, values, indices, index), *[None] * len(indices)],
+        value_range=value_range,
         examples=_draw_examples,
         cost=lambda node, size: size(node.inputs[1]),
         behind="at",
@@ -165,7 +171,7 @@ def _set_xla(xp: Any, x: Any, values: Any, *indices: Any, index: Index) -> Any:
     return _scatter_xla(xp, cleared, chosen, indices, index, "max" if x.dtype == bool else "add")
 
 
-@_scatter_op("set", r"\gets", _set_grad, _set_xla)
+@_scatter_op("set", r"\gets", _set_grad, _set_xla, value_range=elements_of(0, 1))
 def set_at(xp: Any, x: Any, values: Any, *indices: Any, index: Any = ()) -> Any:
     r"""Set values at indices, :math:`y_{i_j} = v_j`, as ``x.at[i].set(v)``. The last value of a duplicate index wins.
 
@@ -266,7 +272,7 @@ def _extremum_grad(g: Any, y: Any, x: Any, values: Any, indices: Any, index: Ind
     return share * x_share, _unbroadcast(index_array(share, index, indices) * values_share, values)
 
 
-@_scatter_op("max", r"\overset{\max}{\gets}", _extremum_grad)
+@_scatter_op("max", r"\overset{\max}{\gets}", _extremum_grad, value_range=elements_of(0, 1))
 def max_at(xp: Any, x: Any, values: Any, *indices: Any, index: Any = ()) -> Any:
     r"""Maximum with values at indices, :math:`y_k = \max(x_k, \max_{j : i_j = k} v_j)`, as ``x.at[i].max(v)``. Equal
     maxima share the gradient equally.
@@ -280,7 +286,7 @@ def max_at(xp: Any, x: Any, values: Any, *indices: Any, index: Any = ()) -> Any:
     return _apply_ufunc_at(np.maximum, x, values, indices, index)
 
 
-@_scatter_op("min", r"\overset{\min}{\gets}", _extremum_grad)
+@_scatter_op("min", r"\overset{\min}{\gets}", _extremum_grad, value_range=elements_of(0, 1))
 def min_at(xp: Any, x: Any, values: Any, *indices: Any, index: Any = ()) -> Any:
     r"""Minimum with values at indices, :math:`y_k = \min(x_k, \min_{j : i_j = k} v_j)`, as ``x.at[i].min(v)``. Equal
     minima share the gradient equally.

@@ -10,9 +10,16 @@ from pellucid.graph.op_decorator import op
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.elementwise import NUMERIC_KINDS, POSITIVE
 from pellucid.graph.precedence import MULTIPLY
+from pellucid.graph.range_rules import increasing
 
 
-@op(tex=r"\operatorname{{sign}}({0:_})", accepts=NUMERIC_KINDS, differentiable=False, edge=(0.0,))
+@op(
+    tex=r"\operatorname{{sign}}({0:_})",
+    accepts=NUMERIC_KINDS,
+    differentiable=False,
+    edge=(0.0,),
+    value_range=increasing(np.sign),
+)
 def sign(xp: Any, x: Any) -> Any:
     r"""Sign of every element: :math:`-1`, :math:`0` or :math:`1`.
 
@@ -43,6 +50,7 @@ def signbit(xp: Any, x: Any) -> Any:
     domain=(POSITIVE, POSITIVE),
     edge=(0.0,),
     grad=lambda g, z, x, y: (g * call_op("sign", x) * call_op("copysign", np.ones((), y.dtype), y), None),
+    value_range=lambda node, x, y: x.absolute().union(-x.absolute()),
 )
 def copysign(xp: Any, x: Any, y: Any) -> Any:
     r"""Magnitude of the first with the sign of the second operand, :math:`|x| \operatorname{sign}(y)`. The sign of

@@ -3,6 +3,7 @@ r"""Softmax, log-sum-exp and the cross-entropy of integer labels."""
 from __future__ import annotations
 
 import functools
+import math
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from pellucid.graph.ops.reductions import (
     restore_axes,
 )
 from pellucid.graph.precedence import ADD, BIG, TemplatePiece
+from pellucid.graph.range_rules import fixed, logsumexp_range
 from pellucid.graph.types import Type, normalize_axes
 
 
@@ -59,6 +61,7 @@ _softmax_op = functools.partial(
     text=last_axis_text("softmax"),
     grad=lambda g, y, x, axis: y * (g - call_op("sum", g * y, axis=axis, keepdims=True)),
     cost=cost_per_input(14),
+    value_range=fixed(0, 1),
 )
 def softmax(xp: Any, x: Any, axis: Any = -1) -> Any:
     r"""Softmax along an axis, :math:`\operatorname{softmax}(x)_i = e^{x_i} / \sum_j e^{x_j}`.
@@ -96,6 +99,7 @@ def softmax(xp: Any, x: Any, axis: Any = -1) -> Any:
     text=last_axis_text("log_softmax"),
     grad=lambda g, y, x, axis: g - softmax(x, axis) * call_op("sum", g, axis=axis, keepdims=True),
     cost=cost_per_input(14),
+    value_range=fixed(-math.inf, 0),
 )
 def log_softmax(xp: Any, x: Any, axis: Any = -1) -> Any:
     r"""Logarithm of the softmax, :math:`x_i - \log \sum_j e^{x_j}`, finite wherever :math:`x` is.
@@ -125,6 +129,7 @@ def _log1m_softmax_grad(g: Any, y: Any, x: Any, axis: tuple[int, ...]) -> Any:
     text=last_axis_text("log1m_softmax"),
     grad=_log1m_softmax_grad,
     cost=cost_per_input(40),
+    value_range=fixed(-math.inf, 0),
 )
 def log1m_softmax(xp: Any, x: Any, axis: Any = -1) -> Any:
     r"""Logarithm of one minus the softmax, :math:`\log(1 - p_i) = \log \sum_{j \ne i} e^{x_j} - \log \sum_j e^{x_j}`.
@@ -179,6 +184,7 @@ def _crossentropy_grad(g: Any, loss: Any, y: Any, z: Any) -> Any:
         ((np.array([1]), np.array([[1000.0, 0.0, 0.0]])), {}),
     ],
     cost=lambda node, size: 14 * size(node.inputs[1]),
+    value_range=fixed(0, math.inf),
 )
 def sparse_crossentropy(xp: Any, labels: Any, scores: Any) -> Any:
     r"""Cross-entropy of integer labels and logits,
@@ -256,6 +262,7 @@ def get_largest_log_term(xp: Any, x: Any, weights: Any, axis: Any) -> Any:
         ((np.array([[-1000.0, -1000.0]]),), {"axis": 1}),
     ],
     cost=cost_per_input(13),
+    value_range=logsumexp_range,
 )
 def logsumexp(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     r"""Logarithm of the sum of exponentials along axes, :math:`\log \sum_i e^{x_i}`.

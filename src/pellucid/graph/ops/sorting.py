@@ -15,6 +15,7 @@ from pellucid.graph.operators import call_op
 from pellucid.graph.ops.formatters import format_operand, settings_tex
 from pellucid.graph.ops.index_spec import as_indices
 from pellucid.graph.ops.indexing import take_along_axis
+from pellucid.graph.range_rules import elements_of, fixed
 from pellucid.graph.types import Shape, Type, Unknown, normalize_axis
 
 
@@ -60,6 +61,7 @@ def _flatten_for_none(x: Any, axis: int | None) -> tuple[Any, int]:
     differentiable=False,
     examples=_draw_examples,
     cost=_count_comparisons,
+    value_range=fixed(0, 2**31 - 1),
 )
 def argsort(xp: Any, x: Any, axis: Any = -1, descending: Any = False, stable: Any = True) -> Any:
     r"""Indices that sort an array, :math:`x_{i_1} \le x_{i_2} \le \dots`, as int64. The parameters are those of `sort`.
@@ -93,6 +95,7 @@ def _sort_grad(g: Any, y: Any, x: Any, axis: int | None, descending: bool) -> An
     grad=_sort_grad,
     examples=_draw_examples,
     cost=_count_comparisons,
+    value_range=elements_of(0),
 )
 def sort(xp: Any, x: Any, axis: Any = -1, descending: Any = False, stable: Any = True) -> Any:
     r"""Sort the elements along an axis, :math:`x_{(1)} \le x_{(2)} \le \dots`.

@@ -13,6 +13,7 @@ from pellucid.graph.operators import call_op
 from pellucid.graph.ops.elementwise import POSITIVE, evaluate_polynomial
 from pellucid.graph.ops.exponentials import exp, log, log1p
 from pellucid.graph.precedence import MULTIPLY
+from pellucid.graph.range_rules import fixed
 
 
 def get_scipy_function(name: str) -> Callable[..., Any]:
@@ -129,6 +130,7 @@ ERFCX_COEFFICIENTS = [(-1) ** k * math.prod(range(1, 2 * k, 2)) for k in range(1
     xla=get_jax_function("erf"),
     grad=lambda g, y, x: g * SLOPE_AT_ZERO * exp(-x * x),
     cost=20,
+    value_range=fixed(-1, 1),
 )
 def erf(xp: Any, x: Any) -> Any:
     r"""Elementwise error function, :math:`\frac{2}{\sqrt{\pi}} \int_0^x e^{-t^2} dt`.
@@ -148,6 +150,7 @@ def erf(xp: Any, x: Any) -> Any:
     xla=get_jax_function("erfc"),
     grad=lambda g, y, x: -g * SLOPE_AT_ZERO * exp(-x * x),
     cost=20,
+    value_range=fixed(0, 2),
 )
 def erfc(xp: Any, x: Any) -> Any:
     r"""Complementary error function, :math:`1 - \operatorname{erf}(x)`, accurate for large :math:`x`.
@@ -185,6 +188,7 @@ def _erfcx_grad(g: Any, y: Any, x: Any) -> Any:
     xla=_erfcx_xla,
     grad=_erfcx_grad,
     cost=25,
+    value_range=fixed(0, math.inf),
 )
 def erfcx(xp: Any, x: Any) -> Any:
     r"""Scaled complementary error function, :math:`e^{x^2} \operatorname{erfc}(x)`.
@@ -273,6 +277,7 @@ def _log_ndtr_grad(g: Any, y: Any, x: Any) -> Any:
     xla=_log_ndtr_xla,
     grad=_log_ndtr_grad,
     cost=30,
+    value_range=fixed(-math.inf, 0),
 )
 def log_ndtr(xp: Any, x: Any) -> Any:
     r"""Logarithm of the standard normal distribution function, :math:`\log \Phi(x)`, finite where the probability

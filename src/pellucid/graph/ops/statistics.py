@@ -22,6 +22,7 @@ from pellucid.graph.ops.reductions import (
     normalize_reduction,
     restore_axes,
 )
+from pellucid.graph.range_rules import elements_of, fixed
 from pellucid.graph.types import Type, format_shape, normalize_axes, normalize_axis
 
 
@@ -52,6 +53,7 @@ _deviation_op = functools.partial(
     tex=function_tex(r"\operatorname{var}"),
     text=method_text("var"),
     grad=lambda g, y, x, axis, ddof, keepdims: _scale_deviations(2 * g, x, axis, ddof, keepdims),
+    value_range=fixed(0, math.inf),
 )
 def var(xp: Any, x: Any, axis: Any = None, ddof: Any = 0, keepdims: Any = False) -> Any:
     r"""Variance of the elements along axes, :math:`\frac{1}{n - d} \sum_i (x_i - \bar{x})^2` with :math:`d` = ``ddof``.
@@ -92,7 +94,9 @@ def _std_grad(g: Any, y: Any, x: Any, axis: tuple[int, ...], ddof: Any, keepdims
     return _scale_deviations(g / safe_y, x, axis, ddof, keepdims)
 
 
-@_deviation_op(tex=function_tex(r"\operatorname{std}"), text=method_text("std"), grad=_std_grad)
+@_deviation_op(
+    tex=function_tex(r"\operatorname{std}"), text=method_text("std"), grad=_std_grad, value_range=fixed(0, math.inf)
+)
 def std(xp: Any, x: Any, axis: Any = None, ddof: Any = 0, keepdims: Any = False) -> Any:
     r"""Standard deviation of the elements along axes, :math:`\sqrt{\operatorname{var}(x)}`.
 
@@ -211,6 +215,7 @@ def _draw_quantile_examples(rng: np.random.Generator) -> list[Any]:
     normalize=_normalize_quantile,
     examples=_draw_quantile_examples,
     cost=lambda node, size: size(node.inputs[0]) * math.log2(2 + size(node.inputs[0])),
+    value_range=elements_of(0),
 )
 def quantile(xp: Any, x: Any, q: Any = 0.5, axis: Any = None, keepdims: Any = False) -> Any:
     r"""Quantile of the elements along axes, linearly interpolated between neighbors:

@@ -8,6 +8,7 @@ from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr
 from pellucid.graph.op_decorator import op
 from pellucid.graph.ops.formatters import format_operand
+from pellucid.graph.range_rules import elements_of
 from pellucid.graph.types import Type, unify_shapes
 
 
@@ -31,6 +32,7 @@ def _infer_type(training: Expr, inference: Expr) -> Type:
     folds=False,
     examples=lambda rng: [((rng.normal(size=(2, 3)), rng.normal(size=(2, 3))), {})],
     cost=0,
+    value_range=elements_of(0, 1),
 )
 def training_only(xp: Any, training: Any, inference: Any) -> Any:
     r"""Expression with separate values for training, :math:`t`, and for inference.

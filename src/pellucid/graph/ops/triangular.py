@@ -17,6 +17,7 @@ from pellucid.graph.ops.formatters import format_operand
 from pellucid.graph.ops.reductions import get_accumulator_dtype
 from pellucid.graph.ops.reshape import draw_tensor, ravel
 from pellucid.graph.precedence import TemplatePiece
+from pellucid.graph.range_rules import elements_of, elements_or_zero
 from pellucid.graph.types import Dim, Type, Unknown, normalize_axis
 
 
@@ -64,6 +65,7 @@ def _infer_diagonal(x: Expr, offset: int, axis1: int, axis2: int) -> Type:
         ((draw_tensor(rng),), {"offset": 1, "axis1": 0, "axis2": 2}),
     ],
     cost=0,
+    value_range=elements_of(0),
 )
 def diagonal(xp: Any, x: Any, offset: Any = 0, axis1: Any = 0, axis2: Any = 1) -> Any:
     r"""Diagonal of matrices along a new last axis, :math:`y_i = x_{i,\,i+k}` for the offset :math:`k`.
@@ -142,6 +144,7 @@ def _infer_diagonal_matrix(x: Expr, offset: int) -> Type:
     examples=lambda rng: [((rng.normal(size=3),), {}), ((rng.normal(size=(2, 3)),), {"offset": -2})],
     cost=0,
     behind="diag",
+    value_range=elements_or_zero,
 )
 def diagonal_matrix(xp: Any, x: Any, offset: Any = 0) -> Any:
     r"""Square matrices with the last axis on a diagonal, :math:`\operatorname{diag}(x)_{ij} = x_i \delta_{ij}`.
@@ -276,7 +279,11 @@ _triangle_op = functools.partial(
 )
 
 
-@_triangle_op(tex=_diagonal_tex(r"\operatorname{tril}", "k"), grad=lambda g, y, x, k: call_op("tril", g, k))
+@_triangle_op(
+    tex=_diagonal_tex(r"\operatorname{tril}", "k"),
+    grad=lambda g, y, x, k: call_op("tril", g, k),
+    value_range=elements_or_zero,
+)
 def tril(xp: Any, x: Any, k: Any = 0) -> Any:
     r"""Lower triangle of matrices, :math:`x_{ij}` where :math:`j \le i + k`, with zeros above.
 
@@ -288,7 +295,11 @@ def tril(xp: Any, x: Any, k: Any = 0) -> Any:
     return xp.tril(x, k)
 
 
-@_triangle_op(tex=_diagonal_tex(r"\operatorname{triu}", "k"), grad=lambda g, y, x, k: call_op("triu", g, k))
+@_triangle_op(
+    tex=_diagonal_tex(r"\operatorname{triu}", "k"),
+    grad=lambda g, y, x, k: call_op("triu", g, k),
+    value_range=elements_or_zero,
+)
 def triu(xp: Any, x: Any, k: Any = 0) -> Any:
     r"""Upper triangle of matrices, :math:`x_{ij}` where :math:`j \ge i + k`, with zeros below.
 

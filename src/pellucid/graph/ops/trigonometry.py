@@ -11,9 +11,17 @@ import numpy as np
 from pellucid.graph.op_decorator import alias, op, register_function
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.elementwise import POSITIVE, evaluate_polynomial
+from pellucid.graph.range_rules import decreasing, fixed, increasing
 
 
-@op(tex=r"\sin({0:_})", floats=True, edge=(0.0,), grad=lambda g, y, x: g * call_op("cos", x), cost=10)
+@op(
+    tex=r"\sin({0:_})",
+    floats=True,
+    edge=(0.0,),
+    grad=lambda g, y, x: g * call_op("cos", x),
+    cost=10,
+    value_range=fixed(-1, 1),
+)
 def sin(xp: Any, x: Any) -> Any:
     r"""Sine of every element, in radians, :math:`\sin x`.
 
@@ -26,7 +34,7 @@ def sin(xp: Any, x: Any) -> Any:
     return xp.sin(x)
 
 
-@op(tex=r"\cos({0:_})", floats=True, edge=(0.0,), grad=lambda g, y, x: -g * sin(x), cost=10)
+@op(tex=r"\cos({0:_})", floats=True, edge=(0.0,), grad=lambda g, y, x: -g * sin(x), cost=10, value_range=fixed(-1, 1))
 def cos(xp: Any, x: Any) -> Any:
     r"""Cosine of every element, in radians, :math:`\cos x`.
 
@@ -65,7 +73,12 @@ def _arcsin_xla(xp: Any, x: Any) -> Any:
 
 
 @alias("asin")
-@_inverse_op(tex=r"\arcsin({0:_})", xla=_arcsin_xla, grad=lambda g, y, x: g / _cos_of_arcsin(x))
+@_inverse_op(
+    tex=r"\arcsin({0:_})",
+    xla=_arcsin_xla,
+    grad=lambda g, y, x: g / _cos_of_arcsin(x),
+    value_range=increasing(np.arcsin, -1, 1),
+)
 def arcsin(xp: Any, x: Any) -> Any:
     r"""Inverse sine of every element, :math:`\arcsin x`, from :math:`-\pi/2` to :math:`\pi/2`.
 
@@ -78,7 +91,9 @@ def arcsin(xp: Any, x: Any) -> Any:
 
 
 @alias("acos")
-@_inverse_op(tex=r"\arccos({0:_})", grad=lambda g, y, x: -g / _cos_of_arcsin(x))
+@_inverse_op(
+    tex=r"\arccos({0:_})", grad=lambda g, y, x: -g / _cos_of_arcsin(x), value_range=decreasing(np.arccos, -1, 1)
+)
 def arccos(xp: Any, x: Any) -> Any:
     r"""Inverse cosine of every element, :math:`\arccos x`, from :math:`0` to :math:`\pi`.
 
@@ -91,7 +106,14 @@ def arccos(xp: Any, x: Any) -> Any:
 
 
 @alias("atan")
-@op(tex=r"\arctan({0:_})", floats=True, edge=(0.0, 1e15), grad=lambda g, y, x: g / (1 + x * x), cost=12)
+@op(
+    tex=r"\arctan({0:_})",
+    floats=True,
+    edge=(0.0, 1e15),
+    grad=lambda g, y, x: g / (1 + x * x),
+    cost=12,
+    value_range=increasing(np.arctan),
+)
 def arctan(xp: Any, x: Any) -> Any:
     r"""Inverse tangent of every element, :math:`\arctan x`, from :math:`-\pi/2` to :math:`\pi/2`.
 
@@ -130,6 +152,7 @@ def _arctan2_xla(xp: Any, y: Any, x: Any) -> Any:
     edge=(0.0, 1e25),
     grad=_arctan2_grad,
     cost=15,
+    value_range=fixed(-math.pi, math.pi),
 )
 def arctan2(xp: Any, y: Any, x: Any) -> Any:
     r"""Angle of the point :math:`(x, y)`, from :math:`-\pi` to :math:`\pi`. The first operand is :math:`y`.
@@ -155,6 +178,7 @@ def _hypot_grad(g: Any, z: Any, x: Any, y: Any) -> Any:
     edge=(0.0, 1e25),
     grad=_hypot_grad,
     cost=6,
+    value_range=fixed(0, math.inf),
 )
 def hypot(xp: Any, x: Any, y: Any) -> Any:
     r"""Length of the vector :math:`(x, y)`, :math:`\sqrt{x^2 + y^2}`, without overflow of the squares. The gradient at
@@ -178,7 +202,14 @@ def _sinc_grad(g: Any, y: Any, x: Any) -> Any:
     return g * call_op("where", small, by_series, (cos(np.pi * far) - sinc(far)) / far)
 
 
-@op(tex=r"\operatorname{{sinc}}({0:_})", floats=True, edge=(0.0, 1e-3), grad=_sinc_grad, cost=12)
+@op(
+    tex=r"\operatorname{{sinc}}({0:_})",
+    floats=True,
+    edge=(0.0, 1e-3),
+    grad=_sinc_grad,
+    cost=12,
+    value_range=fixed(-0.2173, 1),
+)
 def sinc(xp: Any, x: Any) -> Any:
     r"""Normalized sinc function of every element, :math:`\sin(\pi x) / (\pi x)`, which is 1 at 0.
 

@@ -12,6 +12,7 @@ from pellucid.graph.expr import Constant, Expr
 from pellucid.graph.op_decorator import op, register_function
 from pellucid.graph.operators import call_op
 from pellucid.graph.precedence import ADD
+from pellucid.graph.range_rules import elements_of
 
 
 def _where_grad(g: Any, z: Any, condition: Any, x: Any, y: Any) -> Any:
@@ -24,6 +25,7 @@ def _where_grad(g: Any, z: Any, condition: Any, x: Any, y: Any) -> Any:
     tex=r"\begin{{cases}} {1:_} & {0:_} \\ {2:_} & \text{{otherwise}} \end{{cases}}",
     tex_precedence=ADD,
     grad=_where_grad,
+    value_range=elements_of(1, 2),
 )
 def where(xp: Any, condition: Any, x: Any, y: Any) -> Any:
     r"""Elementwise selection by a condition: :math:`x` where it is true, :math:`y` elsewhere.

@@ -17,5 +17,13 @@ from pellucid.graph.rules import (  # isort: skip
     logarithms,
     catastrophic_cancellation,
     norms,
+    powers_near_one,
+    differences,
+    remainders,
+    angles,
+    algebraic_differences,
+    homogeneous_scaling,
     exponential_sums,
+    gamma_differences,
+    count_likelihoods,
 )

@@ -42,7 +42,10 @@ def over_exponential_sum(n: Any, d: Any) -> Any:
     def divide_scales(n: Expr, d: Expr) -> Any:
         if n.op is transpose.op:  # `divide_rows_by_transposes` matches quotients of transposes
             return None
-        return join(divide_scaled(split_scale(n), split_scale(d))) if has_exponential_sum(d) else None
+        if not has_exponential_sum(d):
+            return None
+        scaled = split_scale(d)
+        return None if scaled.exponent is None else join(divide_scaled(split_scale(n), scaled))
 
     return n / d, divide_scales
 
@@ -50,7 +53,10 @@ def over_exponential_sum(n: Any, d: Any) -> Any:
 @rule("stabilize", examples=lambda rng: (make_input(), _make_weighted_sum(rng)[1]))
 def exp_times_exponential_sum(x: Any, y: Any) -> Any:
     def multiply_scales(x: Expr, y: Expr) -> Any:
-        return join(multiply_scaled(Scaled(None, x), split_scale(y))) if has_exponential_sum(y) else None
+        if not has_exponential_sum(y):
+            return None
+        scaled = split_scale(y)
+        return None if scaled.exponent is None else join(multiply_scaled(Scaled(None, x), scaled))
 
     return exp(x) * y, multiply_scales
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from pellucid.graph.expr import Expr
 from pellucid.graph.ops.activations import sigmoid
+from pellucid.graph.ops.differences import exp_difference
 from pellucid.graph.ops.elementwise import (
     add,
     fraction_of_sum,
@@ -22,6 +23,7 @@ from pellucid.graph.ops.elementwise import (
 from pellucid.graph.ops.exponentials import exp, log, log1p
 from pellucid.graph.ops.gradient_transforms import stop_gradient
 from pellucid.graph.ops.hyperbolic import cosh, tanh
+from pellucid.graph.ops.reductions import sum
 from pellucid.graph.ops.softmax import softmax
 from pellucid.graph.rewrite_rule import is_scalar_constant, rule
 from pellucid.graph.rules.example_operands import draw_positive, make_input
@@ -115,9 +117,10 @@ def distribute(n: Expr, d: Expr) -> Any:
 
 def divide_difference_by_sum(n: Expr, d: Expr) -> Any:
     """Return ``(x - y) / (x + y)`` of positive terms as a hyperbolic tangent."""
-    if n.op is not subtract.op or d.op is not add.op or set(n.inputs) != set(d.inputs):
+    terms = [exp(i) for i in n.inputs] if n.op is exp_difference.op else n.inputs
+    if n.op not in (subtract.op, exp_difference.op) or d.op is not add.op or set(terms) != set(d.inputs):
         return None
-    x, y = n.inputs
+    x, y = terms
     return tanh((log(x) - log(y)) / 2) if is_positive_product(x) and is_positive_product(y) else None
 
 
@@ -155,3 +158,11 @@ def multiple_over_own_sum(n: Any, x: Any, y: Any) -> Any:
 @rule("stabilize", examples=lambda rng: (draw_positive(rng), draw_positive(rng)))
 def log_of_fraction(x: Any, y: Any) -> Any:
     return log(fraction_of_sum(x, y)), -log1p(y / x)
+
+
+@rule("stabilize", examples=lambda rng: (sigmoid(make_input("x")) * exp(make_input("y")), (1,)))
+def normalized_positive_product(x: Any, axis: Any) -> Any:
+    def to_softmax(x: Expr, axis: Any) -> Any:
+        return softmax(log(x), axis) if is_positive_product(x) and find_ops(x, HANDLERS) & GROWING else None
+
+    return x / sum(x, axis=axis, keepdims=True), to_softmax

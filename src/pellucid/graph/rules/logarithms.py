@@ -168,11 +168,6 @@ def logaddexp_of_opposites(x: Any, y: Any) -> Any:
     return logaddexp(x, y), lambda x, y: log_cosh(x) + LOG_2 if are_opposite(x, y) else None
 
 
-@rule("stabilize", examples=lambda rng: (np.full((3, 4), 3.0), draw_normal(rng)))
-def log_of_difference(x: Any, y: Any) -> Any:
-    return log(exp(x) - exp(y)), x + log1mexp(y - x)
-
-
 # Logarithms near 1 and exponentials near 0.
 
 

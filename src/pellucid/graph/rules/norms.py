@@ -5,17 +5,22 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from pellucid.graph.expr import Expr
-from pellucid.graph.ops.elementwise import absolute, power, sqrt, square
+import numpy as np
+
+from pellucid.graph.expr import Expr, constant
+from pellucid.graph.ops.elementwise import absolute, add, power, sqrt, square
+from pellucid.graph.ops.exponentials import log
 from pellucid.graph.ops.norms import vector_norm
 from pellucid.graph.ops.reductions import mean, sum
 from pellucid.graph.ops.reshape import size
 from pellucid.graph.ops.statistics import std, var
 from pellucid.graph.ops.trigonometry import hypot
 from pellucid.graph.pattern import Number
-from pellucid.graph.rewrite_rule import rule
-from pellucid.graph.rules.example_operands import draw_normal, draw_two
+from pellucid.graph.rewrite_rule import is_scalar_constant, rule
+from pellucid.graph.rules.example_operands import draw_normal, draw_two, make_input
+from pellucid.graph.rules.polynomials import join_factors
 from pellucid.graph.rules.predicates import as_number, is_positive
+from pellucid.graph.rules.scaled_exponentials import list_factors
 
 
 @rule("stabilize", examples=lambda rng: (draw_normal(rng), (1,), True))
@@ -54,3 +59,77 @@ def root_of_even_power(x: Any, a: Number) -> Any:
         return power(x if n % 2 == 0 else absolute(x), n) if n.is_integer() and x.dtype.kind == "f" else None
 
     return sqrt(power(x, a)), halve_exponent
+
+
+# More than two squares, and other functions of sums of squares.
+
+
+def get_norm_of_squares(e: Expr) -> Any:
+    """Return the root of a sum of squares and positive numbers as nested `hypot`; None for another expression."""
+    terms: list[Any] = []
+    stack = [e]
+    while stack:
+        term = stack.pop()
+        if term.op is add.op:
+            stack += term.inputs[::-1]
+        elif term.op is square.op:
+            terms.append(term.inputs[0])
+        elif term.op is sum.op and term.inputs[0].op is square.op:
+            terms.append(vector_norm(term.inputs[0].inputs[0], term.settings["axis"], 2, term.settings["keepdims"]))
+        elif is_positive(term):
+            terms.append(math.sqrt(as_number(term)))
+        else:
+            return None
+        if len(terms) > 4:
+            return None
+    if len(terms) < 2:
+        return None
+    norm = terms[0]
+    for term in terms[1:]:
+        norm = hypot(norm, term)
+    return norm
+
+
+def _make_squares(rng: Any) -> Any:
+    return square(make_input("x")) + square(make_input("y")), square(make_input("z"))
+
+
+@rule("stabilize", examples=_make_squares)
+def root_of_more_squares(x: Any, y: Any) -> Any:
+    return sqrt(x + y), lambda x, y: get_norm_of_squares(add(x, y))
+
+
+@rule("stabilize", examples=lambda rng: (*_make_squares(rng), constant(np.float64(1.5))))
+def power_of_squares(x: Any, y: Any, p: Number) -> Any:
+    def raise_norm(x: Expr, y: Expr, p: Expr) -> Any:
+        norm = None if has_number(x, y) else get_norm_of_squares(add(x, y))
+        return None if norm is None else power(norm, 2 * as_number(p))
+
+    return power(x + y, p), raise_norm
+
+
+def has_number(*operands: Expr) -> bool:
+    return any(map(is_scalar_constant, operands))
+
+
+@rule("stabilize", examples=_make_squares)
+def log_of_squares(x: Any, y: Any) -> Any:
+    def double_log(x: Expr, y: Expr) -> Any:
+        norm = None if has_number(x, y) else get_norm_of_squares(add(x, y))
+        return None if norm is None else 2 * log(norm)
+
+    return log(x + y), double_log
+
+
+@rule("stabilize", examples=lambda rng: (make_input("w"), *_make_squares(rng)))
+def over_squares(n: Any, x: Any, y: Any) -> Any:
+    def divide_twice(n: Expr, x: Expr, y: Expr) -> Any:
+        norm = None if has_number(x, y) else get_norm_of_squares(add(x, y))
+        if norm is None:
+            return None
+        number, factors = list_factors(n)
+        if len(factors) == 1 and factors[0].op is square.op:
+            factors = [factors[0].inputs[0]] * 2
+        return join_factors(number, factors, [norm, norm])
+
+    return n / (x + y), divide_twice

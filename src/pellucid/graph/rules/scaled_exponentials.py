@@ -12,10 +12,12 @@ from typing import Any, NamedTuple
 
 from pellucid.graph.expr import Expr
 from pellucid.graph.op import Op
+from pellucid.graph.ops.differences import exp_difference
 from pellucid.graph.ops.elementwise import (
     absolute,
     add,
     maximum,
+    minimum,
     multiply,
     negative,
     power,
@@ -30,8 +32,9 @@ from pellucid.graph.ops.hyperbolic import cosh, sinh, tanh
 from pellucid.graph.ops.indexing import slice_
 from pellucid.graph.ops.reductions import max_, mean, restore_axes, sum
 from pellucid.graph.ops.reshape import expand_dims, reshape, squeeze
+from pellucid.graph.ops.where import where
 from pellucid.graph.rewrite_rule import is_scalar_constant
-from pellucid.graph.rules.predicates import as_number, negate
+from pellucid.graph.rules.predicates import PROBABILITIES, as_number, negate
 from pellucid.graph.traversal import rebuild
 
 MAX_DEPTH = 12
@@ -40,7 +43,7 @@ MAX_DEPTH = 12
 MAX_VISITS = 64
 """How many expressions are searched."""
 
-GROWING = {f.op for f in (exp, cosh, sinh, expm1)}
+GROWING = {f.op for f in (exp, cosh, sinh, expm1, exp_difference)}
 """Exponentials, which overflow."""
 
 
@@ -63,6 +66,11 @@ def split_scale(e: Expr, depth: int = MAX_DEPTH) -> Scaled:
     if op is expm1.op:  # near 0, the difference of exp(x) and 1 would cancel
         total = add_scaled([Scaled(None, inputs[0]), Scaled(None, None)])
         return multiply_scaled(Scaled(tanh(inputs[0] / 2), None), total)
+    if op in PROBABILITIES:  # whose logarithm is stable
+        return Scaled(None, log(e))
+    if op is exp_difference.op:
+        top = stop_gradient(maximum(*inputs))
+        return Scaled(exp_difference(inputs[0] - top, inputs[1] - top), top)
     if not depth or op not in HANDLERS:
         return Scaled(e, None)
     if op in (add.op, subtract.op):
@@ -96,13 +104,13 @@ def add_scaled(terms: list[Scaled], top: Any = None) -> Scaled:
     top = stop_gradient(top)
     total: Any = None
     for mantissa, exponent in terms:
-        factor = exp(-top if exponent is None else exponent - top)
+        factor = exp(-top if exponent is None else limit_exponent(mantissa, exponent - top))
         total = combine(total, combine(mantissa, factor, multiply), add)
     return Scaled(total, top)
 
 
 def get_log_size(term: Scaled) -> Any:
-    """Return the logarithm of the size of a term. It is bounded from below, because a mantissa may be 0."""
+    """Return the logarithm of the size of a term."""
     if isinstance(term.mantissa, float):
         moderate = 1e-3 < abs(term.mantissa) < 1e3  # the exponent alone is a good bound then, and easier to read
         size: Any = 0.0 if moderate else math.log(abs(term.mantissa)) if term.mantissa else -80.0
@@ -113,9 +121,15 @@ def get_log_size(term: Scaled) -> Any:
         number, factors = list_factors(term.mantissa)
         if not factors:
             return get_log_size(term._replace(mantissa=number))
-        size = log(absolute(term.mantissa))
-        size = maximum(size, -9.0 if size.dtype.itemsize == 2 else -80.0)
+        size = log(absolute(term.mantissa))  # -inf for a mantissa of 0
     return combine(term.exponent, size, add)
+
+
+def limit_exponent(mantissa: Any, exponent: Any) -> Any:
+    """Bound the exponent of a term whose mantissa may be 0, because 0 times infinity is not a number."""
+    if mantissa is None or isinstance(mantissa, float):
+        return exponent
+    return minimum(exponent, {2: 10.0, 4: 88.0}.get(exponent.dtype.itemsize, 700.0))
 
 
 def combine(a: Any, b: Any, function: Callable[[Any, Any], Any]) -> Any:
@@ -137,14 +151,14 @@ def negate_scaled(a: Scaled) -> Scaled:
     return a._replace(mantissa=-1.0 if a.mantissa is None else -a.mantissa)
 
 
-def raise_scaled(a: Scaled, number: float, function: Callable[[Any], Any]) -> Scaled:
-    return Scaled(None if a.mantissa is None else function(a.mantissa), number * a.exponent)
+def raise_scaled(a: Scaled, power_of: Any, function: Callable[[Any], Any]) -> Scaled:
+    return Scaled(None if a.mantissa is None else function(a.mantissa), power_of * a.exponent)
 
 
-def raise_to_number(e: Expr, base: Scaled, exponent: Scaled) -> Scaled:
-    if not is_scalar_constant(e.inputs[1]):
+def raise_to_power(e: Expr, base: Scaled, exponent: Scaled) -> Scaled:
+    if base.exponent is None or exponent.exponent is not None:
         return Scaled(e, None)
-    number = as_number(e.inputs[1])
+    number = as_number(e.inputs[1]) if is_scalar_constant(e.inputs[1]) else e.inputs[1]
     return raise_scaled(base, number, lambda x: power(x, number))
 
 
@@ -155,7 +169,7 @@ def reduce_scaled(e: Expr, terms: Scaled) -> Scaled:
     if size.shape != x.shape:
         return Scaled(e, None)
     top = stop_gradient(max_(size, axis=axis, keepdims=keepdims))
-    factors = exp(terms.exponent - restore_axes(top, x, axis, keepdims))
+    factors = exp(limit_exponent(terms.mantissa, terms.exponent - restore_axes(top, x, axis, keepdims)))
     reduce = sum if e.op is sum.op else mean
     return Scaled(reduce(combine(terms.mantissa, factors, multiply), axis=axis, keepdims=keepdims), top)
 
@@ -176,14 +190,14 @@ HANDLERS: dict[Op | None, Callable[..., Scaled]] = {
     true_divide.op: lambda e, a, b: divide_scaled(a, b),
     square.op: lambda e, a: raise_scaled(a, 2, square),
     sqrt.op: lambda e, a: raise_scaled(a, 0.5, sqrt),
-    power.op: raise_to_number,
+    power.op: raise_to_power,
     sum.op: reduce_scaled,
     mean.op: reduce_scaled,
     **dict.fromkeys((f.op for f in (expand_dims, squeeze, reshape, slice_)), reshape_scaled),
 }
 """By op, its value for scaled operands of which at least one has an exponent."""
 
-SUMS = {f.op for f in (add, subtract, sum, mean, cosh, sinh, expm1)}
+SUMS = {f.op for f in (add, subtract, sum, mean, cosh, sinh, expm1, exp_difference)}
 
 
 def has_exponential_sum(e: Expr) -> bool:
@@ -204,16 +218,25 @@ def find_ops(e: Expr, through: Collection[Op | None] | None) -> set[Op | None]:
 
 
 def join(scaled: Scaled) -> Any:
-    return combine(scaled.mantissa, None if scaled.exponent is None else exp(scaled.exponent), multiply)
+    mantissa, exponent = scaled
+    if exponent is None:
+        return mantissa
+    if mantissa is not None and not isinstance(mantissa, float):
+        exponent = where(mantissa == 0, limit_exponent(mantissa, exponent), exponent)
+    return combine(mantissa, exp(exponent), multiply)
 
 
 def list_factors(e: Expr) -> tuple[float, list[Expr]]:
     """Return the number and the other factors of a product."""
-    number, factors, stack = 1.0, [], [e]
+    factors: list[Expr] = []
+    number, stack = 1.0, [e]
     while stack:
         factor = stack.pop()
         if is_scalar_constant(factor):
             number *= as_number(factor)
+        elif factor.op is negative.op:
+            number = -number
+            stack.append(factor.inputs[0])
         elif factor.op is multiply.op and len(factors) + len(stack) < MAX_VISITS:
             stack += factor.inputs
         elif factor.op is true_divide.op and is_scalar_constant(factor.inputs[1]):
@@ -222,3 +245,11 @@ def list_factors(e: Expr) -> tuple[float, list[Expr]]:
         else:
             factors.append(factor)
     return number, factors
+
+
+def multiply_all(number: float, factors: list[Expr]) -> Any:
+    """Return the product of a number and factors."""
+    product: Any = None if number == 1 and factors else number
+    for factor in factors:
+        product = combine(product, factor, multiply)
+    return product

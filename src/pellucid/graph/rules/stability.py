@@ -27,7 +27,7 @@ from pellucid.graph.ops.softmax import (
 from pellucid.graph.pattern import Number
 from pellucid.graph.rewrite_rule import rule
 from pellucid.graph.rules.example_operands import draw_normal, draw_one, draw_positive
-from pellucid.graph.rules.predicates import as_number, is_positive
+from pellucid.graph.rules.predicates import as_number, has_stable_log, is_positive
 from pellucid.graph.types import ShapeMismatch, broadcast
 
 
@@ -202,7 +202,13 @@ def _broadcast_weights(w: Expr, x: Expr) -> Expr | None:
 def log_of_weighted_sum_of_exp(w: Any, x: Any, axis: Any, keepdims: Any) -> Any:
     def shift(w: Expr, x: Expr, axis: Any, keepdims: bool) -> Any:
         weights = _broadcast_weights(w, x)
-        return None if weights is None else logsumexp_weighted(x, weights, axis, keepdims)
+        if weights is None:
+            return None
+        return (
+            logsumexp(log(w) + x, axis, keepdims)
+            if has_stable_log(w)
+            else logsumexp_weighted(x, weights, axis, keepdims)
+        )
 
     return log(sum(w * exp(x), axis=axis, keepdims=keepdims)), shift
 

@@ -18,6 +18,7 @@ from pellucid.graph.errors import DtypeError, StorageError
 from pellucid.graph.ops.index_spec import ARRAY, IndexArrayMarker, Slice
 from pellucid.graph.subgraph import Subgraph
 from pellucid.graph.types import Dim, Shape, Type, Unknown, as_dtype
+from pellucid.untrusted_files.reading import quote
 
 MAX_AXIS = 2**62
 """Larger sizes in a file are refused."""
@@ -44,14 +45,14 @@ class DimEncoder:
             return self.dims.setdefault(data["unknown"], Unknown())
         if (isinstance(data, str) and data) or (type(data) is int and 0 <= data <= MAX_AXIS):
             return data
-        raise StorageError(f"Expected a dimension, a size or a name. Received: {data!r}")
+        raise StorageError(f"Expected a dimension, a size or a name. Received: {quote(data)}")
 
     def encode_type(self, type: Type) -> list[Any]:
         return [type.dtype.name, [self.encode(dim) for dim in type.shape]]
 
     def decode_type(self, data: Any) -> Type:
         if not isinstance(data, list) or len(data) != 2 or not isinstance(data[1], list):
-            raise StorageError(f"Expected a type, [dtype, [dimensions]]. Received: {data!r}")
+            raise StorageError(f"Expected a type, [dtype, [dimensions]]. Received: {quote(data)}")
         return Type(tuple(self.decode(dim) for dim in data[1]), decode_dtype(data[0]))
 
     def learn_dims(self, type_data: Any, shape: Shape) -> None:
@@ -66,7 +67,7 @@ class DimEncoder:
 def decode_dtype(name: Any) -> np.dtype[Any]:
     """Return the dtype with this name; only numeric ones are accepted."""
     if not isinstance(name, str) or not re.fullmatch(r"b?[a-z]+[0-9]{0,2}(_[a-z0-9]{1,8})?", name):
-        raise StorageError(f"Expected the name of a dtype. Received: {name!r}")
+        raise StorageError(f"Expected the name of a dtype. Received: {quote(name)}")
     try:
         return as_dtype(name)
     except DtypeError as error:
@@ -106,7 +107,7 @@ def decode_setting(data: Any, dims: DimEncoder, decode_subgraph: Callable[[Any],
     if isinstance(data, list):
         return tuple(decode_setting(part, dims, decode_subgraph) for part in data)
     if not isinstance(data, dict) or len(data) != 1:
-        raise StorageError(f"Expected a setting. Received: {data!r}")
+        raise StorageError(f"Expected a setting. Received: {quote(data)}")
     [(kind, content)] = data.items()
     return decode_kind(kind, content, dims, decode_subgraph)
 
@@ -129,7 +130,7 @@ def decode_kind(kind: Any, content: Any, dims: DimEncoder, decode_subgraph: Call
         return decode_dtype(content)
     if kind == "number" and isinstance(content, list) and len(content) == 2:
         return decode_number(decode_dtype(content[0]), decode_setting(content[1], dims, decode_subgraph))
-    raise StorageError(f"Expected a setting. Received: { ({kind: content})!r}")
+    raise StorageError(f"Expected a setting. Received: {quote({kind: content})}")
 
 
 def decode_number(dtype: np.dtype[Any], number: Any) -> Any:

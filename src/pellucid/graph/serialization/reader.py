@@ -166,14 +166,19 @@ class GraphReader:
             return
         if "default_update" in entry:
             update = self.get_expr(entry["default_update"])
-            if update.type != variable.type:
+            if not have_compatible_types(update, variable):
                 raise StorageError(f"Expected a default update of {variable}, {variable.type}. Received: {update.type}")
             variable.default_update = update
         if "constraint" in entry:
             constraint = self.read_subgraph(entry["constraint"])
-            if [e.type for e in (*constraint.inputs, *constraint.outputs)] != [variable.type] * 2:
+            ends = (*constraint.inputs, *constraint.outputs)
+            if len(ends) != 2 or not all(have_compatible_types(e, variable) for e in ends):
                 raise StorageError(f"Expected a constraint from {variable.type} to {variable.type}, for {variable}")
             variable.constraint = make_function(constraint)
+
+
+def have_compatible_types(e: Expr, variable: Shared) -> bool:
+    return len(e.types) == 1 and e.dtype == variable.dtype and is_compatible_shape(e.shape, variable.shape)
 
 
 def make_function(subgraph: Subgraph) -> Callable[[Any], Any]:

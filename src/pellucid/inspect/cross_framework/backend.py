@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from pellucid.inspect.equivalence.runners import Array
+from pellucid.inspect.equivalence.program_worker import Array
 from pellucid.model.errors import ModelError
 from pellucid.model.object_config import get_parameters
 from pellucid.nn.optimizers import SGD, Adam, Optimizer

@@ -10,7 +10,8 @@ import numpy as np
 from pellucid.inspect.cross_framework.backend import Backend, check_optimizer, get_loss
 from pellucid.inspect.cross_framework.layer_formulas import FORMULAS
 from pellucid.inspect.cross_framework.unsupported import UnsupportedFeatures, is_random
-from pellucid.inspect.equivalence.runners import Tensors, cast_batch
+from pellucid.inspect.equivalence.program_worker import Tensors
+from pellucid.inspect.equivalence.runners import cast_batch
 from pellucid.inspect.layer_trace import apply_layers, trace_training
 from pellucid.model.errors import ModelError
 from pellucid.model.interfaces import ModelLike

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.inspect.cross_framework.backend import Backend, Optimize
-from pellucid.inspect.equivalence.runners import Array
+from pellucid.inspect.equivalence.program_worker import Array
 from pellucid.nn.optimizers import SGD, Adam
 
 

@@ -22,7 +22,10 @@ from pellucid.inspect.diagnostics.data_checks import (
 from pellucid.inspect.diagnostics.layer_checks import check_layers, compute_layer_statistics
 from pellucid.inspect.diagnostics.measurements import compute_largest_eigenvalue, measure_model
 from pellucid.inspect.diagnostics.report import Diagnosis
+from pellucid.inspect.layer_trace import get_symbolic_loss
 from pellucid.model.interfaces import ModelLike
+from pellucid.nn.lint.initial_weights import check_symmetric_weights
+from pellucid.nn.lint.linter import CERTAIN_CHECKS, find_certain_mistakes
 from pellucid.nn.optimizers import SGD, Optimizer
 from pellucid.nn.random_seed import validate_seed
 from pellucid.training.data_adapter import make_dataset
@@ -31,6 +34,9 @@ INSTABILITY_FACTOR = 1.5
 """The curvature is reported above this multiple of the stability limit: full-batch descent hovers around the limit."""
 
 HARDEST_SAMPLES = 5
+
+SYMMETRY_EFFECTS = ("dead units", "vanishing gradient", "updates too small")
+"""Findings that equal weights explain."""
 
 
 def diagnose(
@@ -92,7 +98,11 @@ def diagnose(
     batch = [part[chosen] for part in data]
     measured = measure_model(model, batch)
     statistics = compute_layer_statistics(measured)
-    found = [*check_weights(model), *check_layers(statistics)]
+    mistakes = find_certain_mistakes(get_symbolic_loss(model), [*CERTAIN_CHECKS, check_symmetric_weights])
+    found = [*check_weights(model), *mistakes]
+    # Equal weights also make units dead and gradients 0, whose fixes would not help.
+    is_symmetric = any(f.name == "symmetric weights" for f in mistakes)
+    found += [f for f in check_layers(statistics) if not is_symmetric or f.name not in SYMMETRY_EFFECTS]
     eigenvalue, stability_limit = None, get_stability_limit(model.compile_config.optimizer)
     if curvature and not any(f.name.startswith("non-finite") for f in found):
         eigenvalue = compute_largest_eigenvalue(model, batch, seed)

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any, TypeVar
 
 import numpy as np
 
 from pellucid.graph.errors import OptionError
 from pellucid.graph.types import format_shape, is_float
-from pellucid.graph.validation import check_integer
+from pellucid.graph.validation import check_integer, check_number
+from pellucid.inspect.equivalence.program_worker import Array, Tensors
 from pellucid.inspect.equivalence.report import EquivalenceReport
-from pellucid.inspect.equivalence.runners import Array, Runner, Tensors, make_runner
+from pellucid.inspect.equivalence.runners import TIME_LIMIT, Runner, open_runner
 from pellucid.inspect.layer_trace import trace_training
 from pellucid.model.errors import ModelError
 from pellucid.model.interfaces import ModelLike, is_model
 from pellucid.nn.random_seed import validate_seed
+from pellucid.show.numpy_source import to_identifier
 from pellucid.training.data_adapter import make_dataset
 
 TOLERANCE_FACTOR = 100
@@ -42,6 +46,7 @@ def check_equivalence(
     stacked_batches: bool = False,
     seed: int = 0,
     tolerance: float | None = None,
+    time_limit: float = TIME_LIMIT,
 ) -> EquivalenceReport:
     r"""Train two implementations of a network from the same weights on the same batches, and compare them at each step.
 
@@ -51,8 +56,9 @@ def check_equivalence(
     ----------
     a, b : Model, Function, str, Path, module or mapping
         A compiled model; a function with updates; or a program, as `to_source` writes it or in NumPy by hand: its text,
-        a file, a module or its namespace, with ``step(x, y)`` and arrays as global variables. A program is executed, so
-        only pass programs you trust. Both keep their values.
+        a file, a module or its namespace, with ``step(x, y)`` and arrays as global variables. A text or a file is
+        executed in a separate process, which protects the values of this one but is no sandbox: it can do what you
+        can. Both keep their values.
     *data : arrays
         One array for each input, such as x and y. Without data, a model gets random samples.
     steps : int
@@ -65,6 +71,8 @@ def check_equivalence(
         Seed of the sample order and of random samples.
     tolerance : float, optional
         Allowed relative difference. By default it is measured, from the effect of rounding on this network.
+    time_limit : float
+        Seconds that the process of a program may take for its start, and for each step.
 
     Returns
     -------
@@ -74,7 +82,8 @@ def check_equivalence(
     Raises
     ------
     ModelError
-        If a tensor of one has no counterpart in the other, or if the data do not fit.
+        If a tensor of one has no counterpart in the other, if the data do not fit, or if a program fails or takes too
+        long.
     TypeError
         If one of the two cannot be trained.
 
@@ -97,9 +106,11 @@ def check_equivalence(
         raise OptionError(f"Expected a tolerance of 0 or more. Received: tolerance={tolerance!r}")
     arrays = prepare_data(a, data, validate_seed(seed))
     target = arrays[1] if len(arrays) == 2 else None
-    first, second = make_runner(a, target), make_runner(b, target)
-    batches = make_batches(arrays, steps, batch_size, stacked_batches, seed)
-    return LockstepComparison(first, second, seed, tolerance).run(list(batches))
+    limit = check_number("time_limit", time_limit, minimum=0.0)
+    with ExitStack() as processes:
+        first, second = (processes.enter_context(open_runner(what, target, limit)) for what in (a, b))
+        batches = make_batches(arrays, steps, batch_size, stacked_batches, seed)
+        return LockstepComparison(first, second, seed, tolerance).run(list(batches))
 
 
 class LockstepComparison:
@@ -211,8 +222,13 @@ def match_tensors(
     >>> match_tensors({"dense/kernel": w}, {"dense_2/kernel": w}, ("a", "b"))
     ({'dense/kernel': 'dense_2/kernel'}, [])
     """
-    by_normalized = {to_identifier(name): name for name in b}
-    pairs = {name: by_normalized[to_identifier(name)] for name in a if to_identifier(name) in by_normalized}
+    by_identifier = {to_identifier(name): name for name in b}
+    counts = Counter(map(to_identifier, (*a, *b)))  # 2 if the identifier is unique in both
+    pairs = {
+        name: by_identifier[identifier]
+        for name in a
+        if (identifier := to_identifier(name)) in by_identifier and (counts[identifier] == 2 or name in b)
+    }
     rest_a = [name for name in a if name not in pairs]
     rest_b = [name for name in b if name not in set(pairs.values())]
     if [a[name].shape for name in rest_a] == [b[name].shape for name in rest_b]:
@@ -231,11 +247,6 @@ def match_tensors(
                 f"{titles[1]} {format_shape(b[other].shape)}"
             )
     return pairs, rest_b
-
-
-def to_identifier(name: str) -> str:
-    """Replace all characters that a Python identifier cannot have."""
-    return "".join(c if c.isalnum() else "_" for c in name)
 
 
 def relative_difference(a: Array, b: Array) -> float:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,14 +13,16 @@ import numpy as np
 from pellucid.graph.errors import UseError
 from pellucid.graph.expr import Shared
 from pellucid.graph.traversal import topological
+from pellucid.inspect.equivalence.program_process import ProgramRunner
+from pellucid.inspect.equivalence.program_worker import Array, ScriptRunner, Tensors, name_outputs
 from pellucid.inspect.layer_trace import trace_training
 from pellucid.model.errors import ModelError
 from pellucid.model.interfaces import is_model
 from pellucid.run.function import Function
 from pellucid.run.function_builder import function
 
-Array = np.ndarray[Any, Any]
-Tensors = dict[str, Array]
+TIME_LIMIT = 300.0
+"""Seconds that a program may take for its start, and for each step."""
 
 
 class Runner(Protocol):
@@ -57,22 +60,18 @@ class FunctionRunner:
         return name_outputs(outputs), self.get_tensors()
 
 
-class ScriptRunner:
-    """A NumPy program with a function ``step``. Its tensors are the arrays among its global variables."""
-
-    def __init__(self, step: Callable[..., Any], namespace: dict[str, Any], title: str) -> None:
-        self.step, self.namespace, self.title = step, namespace, title
-        self.names = [name for name, value in namespace.items() if isinstance(value, (np.ndarray, np.generic))]
-
-    def get_tensors(self) -> Tensors:
-        return {name: np.array(self.namespace[name]) for name in self.names}
-
-    def run_step(self, tensors: Tensors, batch: Sequence[Array]) -> tuple[Tensors, Tensors]:
-        self.namespace |= {name: np.array(value) for name, value in tensors.items()}
-        return name_outputs(self.step(*batch)), self.get_tensors()
+@contextmanager
+def open_runner(what: Any, y: Any, time_limit: float) -> Iterator[Runner]:
+    """Yield a runner, and end its process afterwards if it has one."""
+    runner = make_runner(what, y, time_limit)
+    try:
+        yield runner
+    finally:
+        if isinstance(runner, ProgramRunner):
+            runner.close()
 
 
-def make_runner(what: Any, y: Any = None) -> Runner:
+def make_runner(what: Any, y: Any = None, time_limit: float = TIME_LIMIT) -> Runner:
     if is_model(what):
         training = trace_training(what, y)
         updates = training.optimizer.updates(training.loss)
@@ -81,7 +80,7 @@ def make_runner(what: Any, y: Any = None) -> Runner:
     if isinstance(what, Function):
         return FunctionRunner(what, "the function")
     if isinstance(what, (str, Path)):
-        return load_script(what, y)
+        return start_program(what, y, time_limit)
     if isinstance(what, (types.ModuleType, Mapping)):
         namespace = dict(what if isinstance(what, Mapping) else vars(what))
         return runner_from_namespace(namespace, getattr(what, "__name__", "the program"), y)
@@ -91,20 +90,15 @@ def make_runner(what: Any, y: Any = None) -> Runner:
     )
 
 
-def load_script(source: str | Path, y: Any) -> Runner:
-    """Execute a program, without its ``__main__`` block, and return a runner for its model or its step."""
+def start_program(source: str | Path, y: Any, time_limit: float) -> ProgramRunner:
+    """Start a program, given as text or as a file, in a separate process."""
     path = None if isinstance(source, str) and "\n" in source else Path(source)
     try:
         code = str(source) if path is None else path.read_text("utf-8")
-    except OSError as error:
-        raise ModelError(f"{source} cannot be read: {error.strerror or error}") from error
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{source} cannot be read: {getattr(error, 'strerror', None) or error}") from error
     title = "the program" if path is None else path.name
-    namespace: dict[str, Any] = {"__name__": "exported", "__file__": str(path or title)}
-    try:
-        exec(compile(code, title, "exec"), namespace)
-    except Exception as error:
-        raise ModelError(f"{title} raises {type(error).__name__}: {error}") from error
-    return runner_from_namespace(namespace, title, y)
+    return ProgramRunner(code, title, str(path or title), y, time_limit)
 
 
 def runner_from_namespace(namespace: dict[str, Any], title: str, y: Any) -> Runner:
@@ -125,21 +119,3 @@ def cast_batch(batch: Sequence[Array], dtypes: Sequence[Any], title: str) -> lis
     if len(batch) != len(dtypes):
         raise ModelError(f"{title} takes {len(dtypes)} arrays per step. Received: {len(batch)}")
     return [np.asarray(part).astype(dtype) for part, dtype in zip(batch, dtypes, strict=True)]
-
-
-def name_outputs(outputs: Any) -> Tensors:
-    """Return the outputs of a step by name; a single number is the loss.
-
-    Examples
-    --------
-    >>> name_outputs(0.5), sorted(name_outputs([np.zeros(2), np.ones(2)]))
-    ({'loss': array(0.5)}, ['output 1', 'output 2'])
-    """
-    if isinstance(outputs, Mapping):
-        return {str(name): np.array(value) for name, value in outputs.items()}
-    if isinstance(outputs, (list, tuple)):
-        return {f"output {i}": np.array(value) for i, value in enumerate(outputs, start=1)}
-    if outputs is None:
-        return {}
-    value = np.array(outputs)
-    return {"loss" if value.ndim == 0 else "output": value}

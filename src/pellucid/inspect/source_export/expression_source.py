@@ -21,7 +21,7 @@ from pellucid.inspect.source_export.training_loop import (
 )
 from pellucid.model.interfaces import ModelLike
 from pellucid.model.object_config import to_code
-from pellucid.show.literals import array_to_source
+from pellucid.show.literals import array_to_source, docstring_to_source
 from pellucid.show.numpy_source import VariableNames
 from pellucid.show.pellucid_source import PelWriter
 
@@ -73,7 +73,7 @@ class ExpressionSource:
 
     def text(self, after: Sequence[str], docstring: str) -> str:
         """Return the program, with further lines at the end."""
-        head = [f'"""{docstring}"""', "", *sorted(self.imports), "", "import pellucid as pel", ""]
+        head = [docstring_to_source(docstring), "", *sorted(self.imports), "", "import pellucid as pel", ""]
         return "\n".join([*head, *self.declared, *self.writer.constants, "", *self.writer.lines, *after]) + "\n"
 
 

@@ -16,7 +16,7 @@ from pellucid.model.functional_graph import CallNode
 from pellucid.model.interfaces import ModelLike
 from pellucid.model.object_config import compile_to_config, input_to_code, layer_to_config, to_code
 from pellucid.nn.layers import Layer
-from pellucid.show.literals import array_to_source, make_variable
+from pellucid.show.literals import array_to_source, keyword_to_source, make_variable
 
 
 def write_layer_source(model: ModelLike, options: ExportOptions) -> str:
@@ -81,7 +81,7 @@ def write_call(source: ExpressionSource, node: CallNode, is_shared: bool, shared
         shared_layers[layer] = source.names.new_name(f"{layer.name}_layer")
         source.writer.lines.append(f"{shared_layers[layer]} = {construction}")
     arguments = [write_argument(source, node.call.inputs)]
-    arguments += [f"{name}={write_argument(source, value)}" for name, value in node.call.keywords.items()]
+    arguments += [keyword_to_source(name, write_argument(source, value)) for name, value in node.call.keywords.items()]
     name = source.names.new_name(layer.name)
     source.writer.lines.append(f"{name} = {shared_layers.get(layer, construction)}({', '.join(arguments)})")
     result: ast.expr = make_variable(name)

@@ -20,6 +20,10 @@ from pellucid.model.sequential import Sequential
 from pellucid.nn import layers
 from pellucid.nn.layers import Input
 from pellucid.nn.random_seed import validate_seed
+from pellucid.untrusted_files.budget import DEFAULT_MAX_BYTES, TRUSTED, MemoryBudget, limit_parameters
+from pellucid.untrusted_files.reading import open_regular_file, quote, report_damage, shorten
+
+REMEDY = f"{TRUSTED} read it by pel.from_toml(file, max_bytes=...), with a larger number"
 
 MAX_BYTES = 1_000_000
 """A larger file cannot be the description of a network."""
@@ -35,7 +39,7 @@ CALL_KEYS = ("again", "as", "of", "with")
 """Keys of a layer table that describe its call; see `GraphConfig`."""
 
 
-def from_toml(source: str | Path) -> Model:
+def from_toml(source: str | Path, *, max_bytes: int = DEFAULT_MAX_BYTES) -> Model:
     """Build and compile the model that a TOML file describes, the inverse of ``model.to_source("toml")``.
 
     The file holds no weights; they are initialized from `pellucid.nn.set_random_seed`. To train with the settings of
@@ -45,6 +49,8 @@ def from_toml(source: str | Path) -> Model:
     ----------
     source : path or str
         A file, or a string of several lines with its content.
+    max_bytes : int
+        Memory for the parameters: a few lines can describe gigabytes of them.
 
     Returns
     -------
@@ -56,7 +62,8 @@ def from_toml(source: str | Path) -> Model:
     ------
     ModelError
         If the file cannot be read, is not TOML, or does not describe a network: an unknown key or class (with the
-        nearest known name), a value out of range, layers that do not fit. The message names the place in the file.
+        nearest known name), a value out of range, layers that do not fit, parameters that take more than
+        ``max_bytes``. The message names the place in the file.
 
     Examples
     --------
@@ -75,7 +82,8 @@ def from_toml(source: str | Path) -> Model:
     (('n', 1), {'epochs': 5})
     """
     file, table = read_toml(source)
-    return TomlModelReader(file).build_model(table)
+    with report_damage(ModelError, file):
+        return TomlModelReader(file, max_bytes).build_model(table)
 
 
 def read_toml(source: str | Path) -> tuple[str, dict[str, Any]]:
@@ -86,18 +94,24 @@ def read_toml(source: str | Path) -> tuple[str, dict[str, Any]]:
         path = Path(source)
         name = path.name
         try:
-            if path.stat().st_size > MAX_BYTES:
-                raise ModelError(f"{name}: expected at most {MAX_BYTES:,} bytes. Received: {path.stat().st_size:,}")
-            content = path.read_bytes()
+            with open_regular_file(path, ModelError) as (file, size):
+                if size > MAX_BYTES:
+                    raise ModelError(f"{name}: expected at most {MAX_BYTES:,} bytes. Received: {size:,}")
+                content = file.read()
         except OSError as error:
             raise ModelError(f"{path} cannot be read: {error.strerror or error}") from error
+    with report_damage(ModelError, name):
+        return name, parse_toml(content, name)
+
+
+def parse_toml(content: bytes, name: str) -> dict[str, Any]:
     try:
-        return name, tomllib.loads(content.decode())
+        return tomllib.loads(content.decode())
     except UnicodeDecodeError as error:
         byte = content[error.start]
         raise ModelError(f"{name} is not UTF-8 text: byte {error.start} is {byte:#04x}") from error
     except tomllib.TOMLDecodeError as error:
-        raise ModelError(f"{name} is not valid TOML: {error}") from error
+        raise ModelError(f"{name} is not valid TOML: {shorten(str(error))}") from error
     except RecursionError:
         raise ModelError(f"{name} does not describe a network: its values are nested too deeply") from None
 
@@ -105,8 +119,9 @@ def read_toml(source: str | Path) -> tuple[str, dict[str, Any]]:
 class TomlModelReader:
     """Builds models, losses and optimizers from TOML tables; ``file`` is the name of the file in messages."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, max_bytes: int = DEFAULT_MAX_BYTES) -> None:
         self.file = file
+        self.budget = MemoryBudget(max_bytes, ModelError, file, REMEDY)
 
     def build_model(self, table: Mapping[str, Any], first_layers: Sequence[Any] = ()) -> Model:
         """Build and compile the model; a Sequential starts with ``first_layers``, such as an input and built layers."""
@@ -235,7 +250,7 @@ class TomlModelReader:
             raise self.error(place, f"expected a kind of {what}, such as kind = {next(iter(classes))!r}", kind)
         if kind not in classes:
             hint = near_miss(kind, classes) or f" Known: {', '.join(sorted(classes))}"
-            raise ModelError(f"{self.format_place(place)}: unknown kind of {what} {kind!r}.{hint}")
+            raise ModelError(f"{self.format_place(place)}: unknown kind of {what} {quote(kind)}.{hint}")
         return classes[kind]
 
     def parse_value(self, value: Any, argument: str, place: str, depth: int = 0) -> Any:
@@ -282,12 +297,13 @@ class TomlModelReader:
         for key in table:
             if key not in known:
                 hint = near_miss(key, known) or f" Known: {', '.join(known)}"
-                raise ModelError(f"{self.format_place(place)}: unknown key {key!r}.{hint}")
+                raise ModelError(f"{self.format_place(place)}: unknown key {quote(key)}.{hint}")
 
     def run(self, place: str, make: Callable[..., Any]) -> Any:
         """Return ``make()``; its errors become errors that name the place in the file."""
         try:
-            return make()
+            with limit_parameters(self.budget):
+                return make()
         except ModelError as error:
             if str(error).startswith(self.file):
                 raise

@@ -114,7 +114,8 @@ def loss_to_table(config: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def format_section(title: str, table: Mapping[str, Any]) -> list[str]:
-    return ["", title, *(f"{key} = {format_value(value)}" for key, value in table.items() if value is not None)]
+    entries = [f"{format_key(key)} = {format_value(value)}" for key, value in table.items() if value is not None]
+    return ["", title, *entries]
 
 
 def format_key(text: str) -> str:
@@ -135,8 +136,9 @@ def format_value(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(map(format_value, value))}]"
     if isinstance(value, str):
-        # JSON strings are TOML strings, except that TOML does not allow an unescaped DEL.
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+        # JSON strings are TOML strings, except that TOML does not allow an unescaped DEL or a lone surrogate.
+        valid = value.encode("utf-8", "replace").decode()
+        return json.dumps(valid, ensure_ascii=False).replace("\x7f", "\\u007f")
     if isinstance(value, float) and not math.isfinite(value):
         return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
     return json.dumps(value) if isinstance(value, bool) else repr(value)

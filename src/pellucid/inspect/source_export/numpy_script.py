@@ -18,9 +18,9 @@ from pellucid.inspect.source_export.training_loop import (
 )
 from pellucid.model.interfaces import ModelLike
 from pellucid.run.function_builder import function
-from pellucid.show.literals import array_to_source
+from pellucid.show.literals import array_to_source, docstring_to_source
 from pellucid.show.numpy_script import Script
-from pellucid.show.numpy_source import NumpyWriter, VariableNames
+from pellucid.show.numpy_source import NumpyWriter, VariableNames, collect_definition_names
 
 
 def write_numpy_script(model: ModelLike, options: ExportOptions) -> str:
@@ -37,7 +37,7 @@ class ModelScript(Script):
 
     def __init__(self, step: Any, predict: Any, model: ModelLike, options: ExportOptions) -> None:
         super().__init__(step)
-        self.names.taken |= TRAINING_LOOP_NAMES
+        self.names.taken |= TRAINING_LOOP_NAMES | collect_definition_names(predict.program.outputs)
         self.predict, self.model, self.options = predict.program, model, options
 
     def write(self) -> str:
@@ -58,7 +58,9 @@ class ModelScript(Script):
         ]
         main = write_main_lines(parameters, self.options, imports)
         fit = write_fit_lines(parameters, [i.dtype for i in self.inputs], self.options)
-        docstring = f'"""{self.model.name}: a {type(self.model).__name__} exported from pellucid as plain NumPy."""'
+        docstring = docstring_to_source(
+            f"{self.model.name}: a {type(self.model).__name__} exported from pellucid as plain NumPy."
+        )
         predict_parameters = ", ".join(parameters[: len(self.predict.inputs)])
         blocks = [
             [docstring, "", *imports, "", *assignments],

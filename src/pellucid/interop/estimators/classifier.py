@@ -14,7 +14,7 @@ from pellucid.graph.errors import OptionError
 from pellucid.interop.estimators.base import NetworkEstimator
 from pellucid.model.errors import ModelError
 from pellucid.model.model import Model
-from pellucid.training.data_adapter import COLUMN_LOSSES, get_loss_function
+from pellucid.training.target_checks import COLUMN_LOSSES, get_loss_function
 
 Array = np.ndarray[Any, Any]
 

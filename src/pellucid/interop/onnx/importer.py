@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.array_conversion import cast_to_dtype
-from pellucid.graph.errors import InputError, PellucidError, UseError, near_miss
+from pellucid.graph.errors import InputError, UseError, near_miss
 from pellucid.graph.expr import Expr, Input, Shared, as_expr, constant
 from pellucid.graph.traversal import collect_shared, replace_all
 from pellucid.graph.types import Dim
@@ -18,6 +18,8 @@ from pellucid.interop.onnx.errors import OnnxError
 from pellucid.interop.onnx.functions import get_opset
 from pellucid.interop.onnx.reader import OnnxReader
 from pellucid.interop.onnx.tensors import load_external, to_dtype
+from pellucid.untrusted_files.budget import DEFAULT_WORKING_BYTES, MemoryBudget
+from pellucid.untrusted_files.reading import read_regular_file, report_damage, shorten
 
 
 class OnnxGraph:
@@ -87,6 +89,7 @@ def from_onnx(
     values: Mapping[str, Any] | None = None,
     sizes: Mapping[str, int] | None = None,
     trainable: bool = True,
+    max_bytes: int = DEFAULT_WORKING_BYTES,
 ) -> OnnxGraph:
     """Import an ONNX file as expressions, which can be printed, differentiated, trained and exported again.
 
@@ -104,6 +107,8 @@ def from_onnx(
         Values of named sizes.
     trainable : bool
         Whether initializers become parameters; otherwise they become constants.
+    max_bytes : int
+        Memory for constants that the reader computes from others: a small file can describe gigabytes of them.
 
     Returns
     -------
@@ -113,7 +118,8 @@ def from_onnx(
     Raises
     ------
     OnnxError
-        If the file is damaged, uses an unsupported operator, or has a shape that depends on the value of an input.
+        If the file is damaged, uses an unsupported operator, has a shape that depends on the value of an input, or
+        needs more than ``max_bytes``.
 
     Examples
     --------
@@ -128,11 +134,12 @@ def from_onnx(
     ----------
     Open Neural Network Exchange, operator schemas, https://onnx.ai/onnx/operators/.
     """
-    model, name = load_model_proto(file)
-    check_model(model, name)
-    graph = model.graph
-    reader = OnnxReader(name, get_opset(model, 1))
+    model, name = load_model_proto(file, max_bytes)
     with report_reading_errors(name):
+        check_model(model, name)
+        graph = model.graph
+        reader = OnnxReader(name, get_opset(model, 1))
+        reader.budget = MemoryBudget(max_bytes, OnnxError, name)
         reader.functions = {(f.domain, f.name): f for f in model.functions}
         reader.read_initializers(graph, trainable)
         inputs = declare_inputs(graph, reader, dict(values or {}), dict(sizes or {}))
@@ -166,33 +173,28 @@ def build_graph(
 
 @contextmanager
 def report_reading_errors(name: str) -> Iterator[None]:
-    """Silence NumPy's warnings about infinities in the file, and report Python errors as errors of the file."""
-    try:
-        with np.errstate(all="ignore"):
-            yield
-    except PellucidError:
-        raise
-    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, MemoryError) as error:
-        raise OnnxError(f"{name} cannot be read; is it damaged? {type(error).__name__}: {error}") from error
+    """Silence NumPy's warnings about infinities in the file, and report every error as one of the file."""
+    with np.errstate(all="ignore"), report_damage(OnnxError, name, passing=(InputError, UseError)):
+        yield
 
 
-def load_model_proto(file: Any) -> tuple[Any, str]:
+def load_model_proto(file: Any, max_bytes: int) -> tuple[Any, str]:
     """Parse a model proto; return it with a name for messages."""
     import onnx
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
     if isinstance(file, onnx.ModelProto):
         name = repr(file.graph.name) if file.graph.name else "the model"
-        load_external(file, None, name)
+        load_external(file, None, name, max_bytes)
         return file, name
     if isinstance(file, (bytes, bytearray, memoryview)):
         data, name = bytes(file), "the model"
     elif isinstance(file, (str, Path)):
         path = Path(file)
         name = path.name
-        if not path.is_file():
+        if not path.exists():
             raise OnnxError(f"from_onnx: there is no file {str(path)!r}")
-        data = path.read_bytes()
+        data = read_regular_file(path, OnnxError)
     else:
         raise UseError(f"from_onnx: expected a path, bytes or an onnx.ModelProto. Received: {file!r}")
     model = onnx.ModelProto()
@@ -202,7 +204,9 @@ def load_model_proto(file: Any) -> tuple[Any, str]:
         raise OnnxError(f"{name} is not an ONNX file or is damaged: {error}") from error
     if not model.HasField("graph") or not model.opset_import:
         raise OnnxError(f"{name} is not an ONNX file: it has no graph or no opset")
-    load_external(model, Path(file).parent if isinstance(file, (str, Path)) else None, name)
+    folder = Path(file).parent if isinstance(file, (str, Path)) else None
+    with report_reading_errors(name):
+        load_external(model, folder, name, max_bytes)
     return model, name
 
 
@@ -212,9 +216,9 @@ def check_model(model: Any, name: str) -> None:
     try:
         onnx.checker.check_model(model)
     except onnx.checker.ValidationError as error:
-        raise OnnxError(f"{name} does not pass ONNX's checker: {str(error).strip()}") from error
+        raise OnnxError(f"{name} does not pass ONNX's checker: {shorten(str(error).strip(), 500)}") from error
     except (ValueError, RuntimeError) as error:  # such as an error message that is not valid text
-        raise OnnxError(f"{name} does not pass ONNX's checker, and is damaged: {error}") from error
+        raise OnnxError(f"{name} does not pass ONNX's checker, and is damaged: {shorten(str(error))}") from error
 
 
 def declare_inputs(graph: Any, reader: OnnxReader, values: dict[str, Any], sizes: dict[str, int]) -> list[Input]:

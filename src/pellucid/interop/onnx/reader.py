@@ -15,6 +15,8 @@ from pellucid.graph.traversal import collect_inputs
 from pellucid.graph.types import Dim, Unknown, format_shape
 from pellucid.interop.onnx.errors import OnnxError, UnknownValueError
 from pellucid.interop.onnx.tensors import to_leaf
+from pellucid.untrusted_files.budget import DEFAULT_WORKING_BYTES, MemoryBudget
+from pellucid.untrusted_files.reading import quote, shorten
 
 Read = Callable[..., Any]
 
@@ -65,17 +67,22 @@ class OnnxNode:
         self.proto = proto
         self.kind: str = proto.op_type
         self.opset = reader.opset
-        self.name = repr(proto.name) if proto.name else f"number {position} ({', '.join(map(repr, proto.output))})"
+        outputs = shorten(", ".join(map(repr, proto.output[:4])))
+        self.name = quote(proto.name) if proto.name else f"number {position} ({outputs})"
         self.inputs = [reader.get_value(i, f"a node {self.kind}") if i else None for i in proto.input]
         self.outputs: list[str] = list(proto.output)
         attributes = {a.name: reader.read_attribute(a) for a in proto.attribute}
         self.attributes = {key: value for key, value in attributes.items() if value is not None}
 
     def __str__(self) -> str:
-        return f"node {self.name}, {self.kind}"
+        return f"node {self.name}, {shorten(self.kind, 60)}"
 
     def error(self, text: str) -> OnnxError:
         return OnnxError(f"{self.reader.file}: {self}: {text}")
+
+    def spend(self, count: int, what: str, itemsize: int = 8) -> None:
+        """Take the memory of a number of elements from the budget, before they are allocated."""
+        self.reader.root.budget.spend(int(count) * itemsize, f"{self}: {what}")
 
     def get(self, key: str, default: Any = None) -> Any:
         return self.attributes.get(key, default)
@@ -164,6 +171,7 @@ class OnnxReader:
         self.arguments: dict[str, Any] = {}
         self.depth: int = 0 if outer is None else outer.depth
         if self.root is self:
+            self.budget = MemoryBudget(DEFAULT_WORKING_BYTES, OnnxError, file)
             self.graph_inputs: set[Expr] = set()
             self.shape_values: dict[Expr, np.ndarray[Any, Any]] = {}
             self.functions: dict[tuple[str, str], Any] = {}
@@ -177,8 +185,8 @@ class OnnxReader:
             reader = reader.outer
         known = [*self.values, *(self.outer.values if self.outer else ())]
         raise OnnxError(
-            f"{self.file}: {user} reads {name!r}, which no earlier node computes: the nodes form a cycle or are in "
-            f"the wrong order.{near_miss(name, known)}"
+            f"{self.file}: {user} reads {quote(name)}, which no earlier node computes: the nodes form a cycle or are "
+            f"in the wrong order.{near_miss(name, known)}"
         )
 
     def get_contents(self, e: Expr) -> np.ndarray[Any, Any] | None:
@@ -220,18 +228,22 @@ class OnnxReader:
             raise
         except PellucidError as error:
             raise node.error(str(error)) from error
-        except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, MemoryError) as error:
-            raise node.error(f"it cannot be read; is the file damaged? {type(error).__name__}: {error}") from error
+        except Exception as error:
+            reason = f"{type(error).__name__}: {shorten(str(error))}"
+            raise node.error(f"it cannot be read; is the file damaged? {reason}") from error
         return results
 
     def fold(self, e: Expr) -> Expr:
         """Compute an expression that depends on constants only, unless it is very large."""
         if isinstance(e, (Constant, TensorSequence)) or e.op is None or len(e.types) > 1:
             return e
-        if not all(isinstance(d, int) for d in e.shape) or not is_constant(e):
+        size = count_elements(e)
+        if size is None or size > MAX_FOLDED_ELEMENTS:
             return e
-        if math.prod(int(d) for d in e.shape) > MAX_FOLDED_ELEMENTS:
+        nodes = collect_constant_nodes(e)
+        if nodes is None or any((count_elements(node) or 0) > MAX_FOLDED_ELEMENTS for node in nodes):
             return e
+        self.root.budget.spend(size * e.dtype.itemsize, "a constant that is computed from others")
         with np.errstate(all="ignore"):
             return constant(np.asarray(evaluate(np, [e], {})[0]))
 
@@ -258,8 +270,16 @@ def decode_text(value: Any) -> Any:
     return list(map(decode_text, value)) if isinstance(value, list) else value
 
 
-def is_constant(e: Expr) -> bool:
-    """Return whether an expression depends on constants only, searching a bounded number of nodes."""
+def count_elements(e: Expr) -> int | None:
+    """Return the number of elements of all results of an expression, or None if it is unknown."""
+    shapes = [t.shape for t in e.types]
+    if not all(isinstance(d, int) for shape in shapes for d in shape):
+        return None
+    return sum(math.prod(int(d) for d in shape) for shape in shapes)
+
+
+def collect_constant_nodes(e: Expr) -> set[Expr] | None:
+    """Return all expressions that one depends on, or None if it is not constant; the search is bounded."""
     done: set[Expr] = set()
     pending = [e]
     while pending:
@@ -268,8 +288,8 @@ def is_constant(e: Expr) -> bool:
             continue
         done.add(node)
         if isinstance(node, (Input, Shared)) or len(done) > MAX_SEARCHED:
-            return False
+            return None
         if node.op is not None and node.op.name.startswith("random"):
-            return False
+            return None
         pending.extend(node.inputs)
-    return True
+    return done

@@ -12,6 +12,8 @@ import numpy as np
 from pellucid.graph.expr import Expr, Shared, constant
 from pellucid.graph.types import as_dtype, is_float
 from pellucid.interop.onnx.errors import OnnxError
+from pellucid.untrusted_files.budget import MemoryBudget
+from pellucid.untrusted_files.reading import open_regular_file, quote, shorten
 
 DTYPE_NAMES = {
     "float32": "FLOAT",
@@ -60,7 +62,7 @@ def to_array(tensor: Any, file: str) -> np.ndarray[Any, Any]:
     """Convert a tensor proto to an array, after checking its size against its data."""
     from onnx import numpy_helper
 
-    what = f"{file}: the tensor {tensor.name!r}"
+    what = f"{file}: the tensor {quote(tensor.name)}"
     if tensor.data_location == tensor.EXTERNAL:  # onnx would read it from the working directory
         raise OnnxError(f"{what} is stored in another file and is not read from there")
     dtype = to_dtype(tensor.data_type, what)
@@ -72,7 +74,7 @@ def to_array(tensor: Any, file: str) -> np.ndarray[Any, Any]:
     try:
         array = numpy_helper.to_array(tensor)
     except (ValueError, TypeError) as error:
-        raise OnnxError(f"{what} is declared as {dtype} {shape} and cannot be read: {error}") from error
+        raise OnnxError(f"{what} is declared as {dtype} {shape} and cannot be read: {shorten(str(error))}") from error
     return np.asarray(array, dtype)
 
 
@@ -107,8 +109,12 @@ def iterate_graphs(graph: Any) -> Iterator[Any]:
                 pending += attribute.graphs
 
 
-def load_external(model: Any, folder: Path | None, file: str) -> None:
-    """Read external tensors; their files must be in the folder of the model."""
+def load_external(model: Any, folder: Path | None, file: str, max_bytes: int) -> None:
+    """Read external tensors; their files must be in the folder of the model.
+
+    Many tensors may name the same bytes. They may take ``max_bytes`` in addition to the size of each file.
+    """
+    budget, known = MemoryBudget(max_bytes, OnnxError, file), set[Path]()
     for graph in (g for part in (model.graph, *model.functions) for g in iterate_graphs(part)):
         tensors = [a.t for node in graph.node for a in node.attribute if a.HasField("t")]
         for tensor in (*getattr(graph, "initializer", ()), *tensors):
@@ -116,36 +122,50 @@ def load_external(model: Any, folder: Path | None, file: str) -> None:
                 continue
             if folder is None:
                 raise OnnxError(
-                    f"{file}: the tensor {tensor.name!r} is stored in another file. "
+                    f"{file}: the tensor {quote(tensor.name)} is stored in another file. "
                     "Pass from_onnx the path of the model, not its bytes"
                 )
-            read_external(tensor, folder, file)
+            read_external(tensor, folder, file, budget, known)
 
 
-def read_external(tensor: Any, folder: Path, file: str) -> None:
+def read_external(tensor: Any, folder: Path, file: str, budget: MemoryBudget, known: set[Path]) -> None:
     fields = {entry.key: entry.value for entry in tensor.external_data}
-    what = f"{file}: the tensor {tensor.name!r}"
+    what = f"{file}: the tensor {quote(tensor.name)}"
     location = fields.get("location", "")
-    path = (folder / location).resolve()
-    if not location or not path.is_relative_to(folder.resolve()) or path == folder.resolve():
-        raise OnnxError(f"{what} is stored in {location!r}, outside of the model's folder; it was not read")
-    if not path.is_file():
-        raise OnnxError(
-            f"{what} is stored in {location!r}, which does not exist. Put that file into the folder of the model"
-        )
-    size = path.stat().st_size
-    try:
-        offset = int(fields.get("offset", 0))
-        length = int(fields.get("length", size - offset))
-    except ValueError as error:
-        raise OnnxError(f"{what} has an invalid position in {location!r}: {fields}") from error
-    needed = math.prod(tensor.dims) * to_dtype(tensor.data_type, what).itemsize
-    if offset < 0 or length < 0 or offset + length > size or length != needed:
-        raise OnnxError(
-            f"{what} needs {needed} bytes; declared are {length} at offset {offset} of {location!r}, which has {size}"
-        )
-    with path.open("rb") as opened:
+    path = find_external(location, folder, what)
+    with open_regular_file(path, OnnxError) as (opened, size):
+        try:
+            offset = int(fields.get("offset", 0))
+            length = int(fields.get("length", size - offset))
+        except ValueError as error:
+            raise OnnxError(f"{what} has an invalid position in {quote(location)}: {quote(fields)}") from error
+        needed = math.prod(tensor.dims) * to_dtype(tensor.data_type, what).itemsize
+        if offset < 0 or length < 0 or offset + length > size or length != needed:
+            raise OnnxError(
+                f"{what} needs {needed} bytes; declared are {shorten(str(length), 30)} at offset "
+                f"{shorten(str(offset), 30)} of {quote(location)}, which has {size}"
+            )
+        budget.left += 0 if path in known else size
+        known.add(path)
+        budget.spend(length, f"the tensor {quote(tensor.name)}")
         opened.seek(offset)
         tensor.raw_data = opened.read(length)
     tensor.data_location = tensor.DEFAULT
     del tensor.external_data[:]
+
+
+def find_external(location: str, folder: Path, what: str) -> Path:
+    """Return the path of a file in the folder of the model."""
+    try:
+        path = (folder / location).resolve()
+        is_inside = bool(location) and path.is_relative_to(folder.resolve()) and path != folder.resolve()
+        exists = is_inside and path.exists()
+    except (OSError, ValueError, RuntimeError) as error:  # a null character, a name too long, links in a circle
+        raise OnnxError(f"{what} is stored in {quote(location)}, which is not the path of a file ({error})") from error
+    if not is_inside:
+        raise OnnxError(f"{what} is stored in {quote(location)}, outside of the model's folder; it was not read")
+    if not exists:
+        raise OnnxError(
+            f"{what} is stored in {quote(location)}, which does not exist. Put that file into the folder of the model"
+        )
+    return path

@@ -355,7 +355,7 @@ RANDOM = "ONNX cannot reproduce pellucid's random numbers. Export the inference 
 FACTORIZATION = "ONNX has no matrix factorizations. Compute it before the export, or exclude it"
 
 REFUSED = {
-    **dict.fromkeys(("random_uniform", "random_normal", "fold_in", "dropout"), RANDOM),
+    **dict.fromkeys(("random_uniform", "random_normal", "fold_in", "dropout", "variable_dropout"), RANDOM),
     **dict.fromkeys(
         ("inv", "solve", "solve_triangular", "cholesky", "signdet", "logabsdet", "cofactors", "cofactors_derivative"),
         FACTORIZATION,

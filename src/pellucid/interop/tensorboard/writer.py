@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from pellucid.atomic_write import explain_write_errors
 from pellucid.graph.errors import OptionError, ShapeError, UseError
 from pellucid.graph.expr import Constant, Expr, Input, Shared
 from pellucid.graph.traversal import topological
@@ -253,11 +254,13 @@ class EventWriter:
         if self.closed:
             raise UseError(f"The event file in {self.folder} is closed. Create another EventWriter to write more")
         event.wall_time = time.time()
-        self.file.add_event(event)
+        with explain_write_errors(self.folder):
+            self.file.add_event(event)
 
     def flush(self) -> None:
         """Flush everything written so far to disk."""
-        self.file.flush()
+        with explain_write_errors(self.folder):
+            self.file.flush()
 
     def close(self, failed: bool = False) -> None:
         """Close the file; mark a run with hyperparameters as finished or failed."""

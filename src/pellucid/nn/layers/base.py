@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from pellucid.graph.errors import PellucidError, ShapeError, UseError, brief
+from pellucid.graph.errors import NoSuchNameError, OptionError, PellucidError, ShapeError, UseError, brief, near_miss
 from pellucid.graph.expr import Expr, Shared, as_expr
+from pellucid.graph.foreign_names import FOREIGN_MODEL_METHODS
 from pellucid.graph.traversal import topological
 from pellucid.graph.types import as_float, format_shape, unify
 from pellucid.nn import constraints, initializers, regularizers
@@ -21,9 +24,11 @@ from pellucid.nn.layers.config_capture import (
     check_class,
     to_call_arguments,
 )
+from pellucid.nn.layers.input_hints import list_producers, suggest_rank
 from pellucid.nn.masks import attach_mask, find_mask
 from pellucid.nn.registry import automatic_name
 from pellucid.nn.regularizers import Penalty
+from pellucid.untrusted_files.budget import spend_parameter
 
 __all__ = ["Layer"]
 
@@ -96,12 +101,30 @@ class Layer:
         return to_call_arguments(type(self).__signature__, self.config)
 
     def __init__(self, name: str | None = None) -> None:
+        if name is not None and not isinstance(name, str):
+            raise UseError(f"{type(self).__name__}: expected its name to be a string. Received: name={name!r}")
         self.name = automatic_name(type(self).__name__) if name is None else name
         self.parts: list[Shared | Layer] = []
         self.built = False
         self.features: int | None = None
         self._trainable = True
         self._penalties: list[tuple[Shared, Penalty]] = []
+
+    if not TYPE_CHECKING:  # so that type checkers report misspelled names
+
+        def __getattr__(self, name: str) -> Any:
+            if name.startswith("_") or hasattr(type(self), name) or "parts" not in vars(self):
+                return object.__getattribute__(self, name)  # raises its own error, also that of a property
+            raise NoSuchNameError(f"{self.name} ({type(self).__name__}) has no {name!r}.{self.suggest_name(name)}")
+
+    def suggest_name(self, name: str) -> str:
+        """Return what to write instead of a missing attribute, after a space."""
+        known = [n for n in dir(self) if not n.startswith("_")]
+        advice = FOREIGN_MODEL_METHODS.get(name)
+        place, _, attribute = advice.code.partition(".") if advice is not None else ("", "", "")
+        if advice is not None and (place != "model" or re.split(r"\W", attribute)[0] in known):
+            return f" {advice}"
+        return near_miss(name, known)
 
     def __call__(self, inputs: Any, *more: Any, mask: Any = None, **named: Any) -> Any:
         """Apply the layer to an expression, or to a list of expressions if it merges.
@@ -133,7 +156,11 @@ class Layer:
         if several and any(isinstance(i, Expr) for i in inputs):
             raise UseError(
                 f"{self.name}: expected one expression. Received: {', '.join(map(brief, inputs))}; "
-                "combine them with a merging layer, such as nn.Concatenate()([a, b])"
+                + (
+                    "the layer before has return_state=True, so it returns its states too; leave that out"
+                    if any(getattr(layer, "return_state", False) for layer in list_producers(inputs))
+                    else "combine them with a merging layer, such as nn.Concatenate()([a, b])"
+                )
             )
         return as_expr(inputs)
 
@@ -168,6 +195,8 @@ class Layer:
 
     def call(self, x: Any) -> Any:
         """Return the layer's formula on an expression."""
+        if hasattr(type(self), "forward"):
+            raise UseError(f"{type(self).__name__} does not implement call(x); rename its method forward to call")
         raise NotImplementedError(f"{type(self).__name__} does not implement call(x)")
 
     @property
@@ -183,6 +212,8 @@ class Layer:
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
+        if not isinstance(value, (bool, np.bool_)):
+            raise OptionError(f"{self.name}: expected trainable to be True or False. Received: trainable={value!r}")
         self._trainable = bool(value)
         for part in self.parts:
             if isinstance(part, Layer):
@@ -203,6 +234,11 @@ class Layer:
             If the number, a shape or a dtype does not match. A wrong number or shape changes nothing.
         """
         parameters = self.parameters
+        if isinstance(weights, np.ndarray):
+            raise ShapeError(
+                f"{self.name}: expected a list with one array for each of its {len(parameters)} parameters. Received: "
+                f"an array of shape {format_shape(weights.shape)}"
+            )
         if len(weights) != len(parameters):
             raise ShapeError(
                 f"{self.name} has {len(parameters)} parameters. Received: values for {len(weights)}"
@@ -233,7 +269,7 @@ class Layer:
         if self.ndim is not None and x.ndim != self.ndim:
             raise ShapeError(
                 f"{self.name}: expected an input of {self.ndim} axes. Received: {brief(x)}, of shape "
-                f"{format_shape(x.shape)}; reshape it, such as with nn.Reshape or x.reshape(shape)"
+                f"{format_shape(x.shape)}{suggest_rank(x, self.ndim)}"
             ).with_operands([x])
         if self.features is not None and (not x.ndim or unify(x.shape[-1], self.features) is None):
             raise ShapeError(
@@ -276,8 +312,17 @@ class Layer:
         ``constraint`` after each update. An expression as ``initializer``, such as the parameter of another layer, is
         used as the parameter itself.
         """
+        if any(isinstance(n, Expr) for n in shape) or not isinstance(like, Expr):
+            raise UseError(
+                f"{self.name}: expected the shape of its {name} in integers, and an expression that gives its dtype. "
+                f"Received: shape={shape} and {like!r}. build(self, x) receives an expression, whose shape is x.shape"
+            )
         dtype = as_float(like.dtype)
-        value = initializer if isinstance(initializer, Expr) else np.asarray(initializer(shape, dtype=dtype))
+        if isinstance(initializer, Expr):
+            value: Any = initializer
+        else:
+            spend_parameter(math.prod(shape) * dtype.itemsize, f"{self.name}/{name}")
+            value = np.asarray(initializer(shape, dtype=dtype))
         if value.shape != shape:
             raise ShapeError(
                 f"{self.name}: its {name} has shape {format_shape(shape)}. Received: a value of shape "

@@ -1,4 +1,4 @@
-"""Capture and checks of constructor and call arguments of layers, with hints for arguments of other libraries."""
+"""Capture and checks of constructor and call arguments of layers."""
 
 from __future__ import annotations
 
@@ -6,28 +6,10 @@ import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pellucid.graph.errors import UseError, near_miss
-
-FOREIGN_ARGUMENTS: dict[str, str] = {
-    "activity_regularizer": "Add it to the loss: loss + nn.regularizers.L2(0.01)(layer(x)).",
-    "batch_input_shape": "Begin the model with nn.Input(shape).",
-    "data_format": "Channels are the last axis; x.transpose(0, 2, 3, 1) brings them there.",
-    "dtype": "A layer computes in the dtype of its input: nn.Input(shape, dtype), or x.astype(dtype).",
-    "input_dim": "Begin the model with nn.Input(shape).",
-    "input_length": "Begin the model with nn.Input(shape).",
-    "input_shape": "Begin the model with nn.Input(shape).",
-    "stateful": "Pass the states on: return_state=True, and initial_state= at the next call.",
-    "trainable": "Write layer.trainable = False.",
-    "unroll": "Loops are compiled without unrolling.",
-    "weights": "Write layer.set_weights(values) after the first call.",
-}
-"""Constructor arguments of layers in other libraries, and what to write instead."""
-
-FOREIGN_CALL_ARGUMENTS: dict[str, str] = {
-    "training": "Expressions are in training form; pel.inference(y) returns the inference form.",
-    "initial_states": "Use initial_state.",
-}
-"""Call arguments of layers in other libraries, and what to write instead."""
+from pellucid.graph.errors import UseError, brief
+from pellucid.graph.expr import Expr, Shared
+from pellucid.graph.foreign_names import FOREIGN_CALL_ARGUMENTS
+from pellucid.graph.unsupported_functions import suggest_argument
 
 
 class InitSignature:
@@ -48,6 +30,8 @@ def bind_arguments(
         bound = signature.bind(*args, **named)
     except TypeError:
         raise UseError(explain_mismatch(cls.__name__, signature, args, named)) from None
+    if args and cls.__module__.startswith("pellucid.nn.layers"):
+        check_no_input(cls.__name__, args)
     bound.apply_defaults()
     arguments = dict(bound.arguments)
     for key, parameter in signature.parameters.items():
@@ -56,6 +40,15 @@ def bind_arguments(
         if parameter.kind is parameter.VAR_KEYWORD:
             arguments |= arguments.pop(key)
     return arguments
+
+
+def check_no_input(layer: str, args: Sequence[Any]) -> None:
+    """Raise an error for expressions among the arguments of a constructor, as in ``Flatten(x)``."""
+    for value in args:
+        parts = value if isinstance(value, (list, tuple)) and value else [value]
+        if all(isinstance(e, Expr) and e.ndim >= 2 and not isinstance(e, Shared) for e in parts):
+            call = f"[{', '.join(map(brief, parts))}]" if parts is value else brief(value)
+            raise UseError(f"{layer}: create the layer first, then call it: {layer}(...)({call})")
 
 
 def to_call_arguments(
@@ -94,12 +87,6 @@ def check_class(layer: Any) -> None:
         )
 
 
-def suggest_argument(key: str, known: Sequence[str], foreign: Mapping[str, str]) -> str:
-    """Return what to write instead of an unknown argument, the nearest known one, or all known ones."""
-    hint = f" {foreign[key]}" if key in foreign else near_miss(key, known)
-    return hint or f" It takes: {', '.join(known)}"
-
-
 def explain_mismatch(name: str, signature: inspect.Signature, args: Sequence[Any], named: Mapping[str, Any]) -> str:
     """Return an error message for arguments that do not match a signature."""
     parameters = signature.parameters
@@ -107,7 +94,7 @@ def explain_mismatch(name: str, signature: inspect.Signature, args: Sequence[Any
     positional = [key for key in known if parameters[key].kind is not inspect.Parameter.KEYWORD_ONLY]
     for key in named:
         if not accepts_keyword(signature, key):
-            return f"{name} takes no argument {key!r}.{suggest_argument(key, known, FOREIGN_ARGUMENTS)}"
+            return f"{name} takes no argument {key!r}.{suggest_argument(key, known)}"
     if len(args) > len(positional) and not any(p.kind is p.VAR_POSITIONAL for p in parameters.values()):
         most = f"{len(positional)} positional argument{'s' if len(positional) != 1 else ''}"
         return f"{name} takes at most {most}: {', '.join(positional)}. Received: {len(args)}"

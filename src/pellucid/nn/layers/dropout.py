@@ -7,16 +7,18 @@ from collections.abc import Sequence
 from typing import Any
 
 from pellucid.graph.errors import OptionError, ShapeError, brief
-from pellucid.graph.expr import Expr
+from pellucid.graph.expr import Constant, Expr, Shared
 from pellucid.graph.ops.creation import ones_like
+from pellucid.graph.ops.elementwise import clip, sqrt
 from pellucid.graph.ops.random import Generator
 from pellucid.graph.ops.reshape import expand_dims
 from pellucid.graph.ops.train_eval import training_only
 from pellucid.graph.ops.where import where
-from pellucid.graph.types import format_shape
+from pellucid.graph.traversal import topological
+from pellucid.graph.types import format_shape, is_float
 from pellucid.graph.validation import is_real
 from pellucid.nn.activations.smooth import SELU_ALPHA, SELU_SCALE
-from pellucid.nn.dtypes import to_float
+from pellucid.nn.dtypes import to_dtype, to_float
 from pellucid.nn.layers.base import Layer
 from pellucid.nn.layers.validation import check_real
 from pellucid.nn.random_seed import draw_seed, validate_seed
@@ -35,15 +37,41 @@ __all__ = [
 class RandomLayer(Layer):
     """Base of layers with a separate random stream, which advances at every training step."""
 
+    rate: Any
+
     def __init__(self, seed: int | None = None, name: str | None = None) -> None:
         super().__init__(name)
         self.generator = Generator(draw_seed() if seed is None else validate_seed(seed))
         self.generator.state.name = f"{self.name}/state"
 
-    def check_rate(self, rate: Any) -> float:
+    @property
+    def is_active(self) -> bool:
+        """Whether the layer may drop anything: its rate is an expression, or above 0."""
+        return self.rate != 0 if isinstance(self.rate, float) else True
+
+    def check_rate(self, rate: Any) -> Any:
+        """Return the rate as a `float` in [0, 1), or as the scalar expression that it is."""
+        if isinstance(rate, Constant) and not rate.ndim:
+            rate = rate.value.item()
+        if isinstance(rate, Expr):
+            return self.check_variable_rate(rate)
         if not is_real(rate) or not 0 <= rate < 1:
             raise OptionError(f"{self.name}: expected a rate of 0 or more and below 1. Received: rate={rate!r}")
         return float(rate)
+
+    def check_variable_rate(self, rate: Expr) -> Expr:
+        """Return a scalar rate; the variables that it depends on become parts of the layer."""
+        if rate.ndim or not is_float(rate.dtype):
+            raise OptionError(f"{self.name}: expected a scalar rate. Received: {brief(rate)}, which is {rate.type}")
+        variables = [e for e in topological([rate]) if isinstance(e, Shared) and e.default_update is None]
+        trainable = [p for p in variables if p.trainable]
+        if trainable:
+            raise OptionError(
+                f"{self.name}: the mask has no gradient, so an optimizer cannot train the rate {brief(trainable[0])}. "
+                "Create it by pel.shared(value, name, trainable=False), and change it by set_value or updates"
+            )
+        self.parts += variables
+        return rate
 
     def get_noise_template(self, x: Expr, noise_shape: Sequence[int | None] | None) -> Expr:
         """Return an expression with the shape of the noise: that of the input, with length 1 along shared axes."""
@@ -59,6 +87,11 @@ class RandomLayer(Layer):
                 f"{format_shape(x.shape)}. Received: noise_shape={noise_shape!r}"
             ).with_operands([x])
         return take_first(x, [axis for axis, n in enumerate(noise_shape) if n == 1])
+
+
+def clip_rate(rate: Any) -> Any:
+    """Return a rate in [0, 1), in float64 if it is an expression."""
+    return rate if isinstance(rate, float) else clip(to_dtype(rate, "float64"), 0.0, 1 - 2.0**-32)
 
 
 def take_first(x: Expr, axes: Sequence[int]) -> Expr:
@@ -77,8 +110,9 @@ class Dropout(RandomLayer):
 
     Parameters
     ----------
-    rate : float
-        Fraction :math:`r` of the values to drop, in [0, 1).
+    rate : float or Expr
+        Fraction :math:`r` of the values to drop, in [0, 1). A scalar expression, such as a shared variable or a
+        schedule of a step count, changes it without compiling again; its values are clipped to [0, 1).
     noise_shape : sequence of int or None, optional
         Shape of :math:`m`, with 1 for axes along which values are dropped together, and None for the length of the
         input.
@@ -113,7 +147,7 @@ class Dropout(RandomLayer):
 
     def __init__(
         self,
-        rate: float,
+        rate: float | Expr,
         noise_shape: Sequence[int | None] | None = None,
         seed: int | None = None,
         name: str | None = None,
@@ -123,7 +157,7 @@ class Dropout(RandomLayer):
         self.noise_shape = noise_shape
 
     def call(self, x: Expr) -> Expr:
-        if not self.rate:
+        if not self.is_active:
             return x
         x = to_float(x)
         like = self.get_noise_template(x, self.noise_shape)
@@ -136,7 +170,7 @@ class Dropout(RandomLayer):
 
 
 class _SpatialDropout(Dropout):
-    def __init__(self, rate: float, seed: int | None = None, name: str | None = None) -> None:
+    def __init__(self, rate: float | Expr, seed: int | None = None, name: str | None = None) -> None:
         super().__init__(rate, None, seed, name)
 
     def get_noise_template(self, x: Expr, noise_shape: Sequence[int | None] | None) -> Expr:
@@ -148,7 +182,7 @@ class SpatialDropout1D(_SpatialDropout):
 
     Parameters
     ----------
-    rate : float
+    rate : float or Expr
         Fraction of the channels to drop, in [0, 1).
     seed, name
         As in `Dropout`.
@@ -216,8 +250,8 @@ class AlphaDropout(Dropout):
 
     Parameters
     ----------
-    rate : float
-        Fraction :math:`r` of the values to drop, in [0, 1).
+    rate : float or Expr
+        Fraction :math:`r` of the values to drop, in [0, 1), as in `Dropout`.
     noise_shape, seed, name
         As in `Dropout`.
 
@@ -237,13 +271,14 @@ class AlphaDropout(Dropout):
     """
 
     def call(self, x: Expr) -> Expr:
-        if not self.rate:
+        if not self.is_active:
             return x
         x = to_float(x)
-        floor = -SELU_SCALE * SELU_ALPHA
-        scale = ((1 - self.rate) * (1 + self.rate * floor**2)) ** -0.5
-        kept = self.generator.bernoulli(1 - self.rate, like=self.get_noise_template(x, self.noise_shape))
-        dropped: Expr = training_only(scale * where(kept, x, floor) - scale * floor * self.rate, x)
+        floor, rate = -SELU_SCALE * SELU_ALPHA, clip_rate(self.rate)
+        scale = ((1 - rate) * (1 + rate * floor**2)) ** -0.5
+        kept = self.generator.bernoulli(1 - rate, like=self.get_noise_template(x, self.noise_shape))
+        scale, shift = (v if isinstance(v, float) else to_dtype(v, x.dtype) for v in (scale, scale * floor * rate))
+        dropped: Expr = training_only(scale * where(kept, x, floor) - shift, x)
         return dropped
 
 
@@ -253,7 +288,7 @@ class GaussianDropout(RandomLayer):
 
     Parameters
     ----------
-    rate : float
+    rate : float or Expr
         Dropout rate :math:`r`, in [0, 1).
     seed, name
         As in `Dropout`.
@@ -274,17 +309,23 @@ class GaussianDropout(RandomLayer):
     Neural Networks from Overfitting, JMLR 15 (2014), section 10.
     """
 
-    def __init__(self, rate: float, seed: int | None = None, name: str | None = None) -> None:
+    def __init__(self, rate: float | Expr, seed: int | None = None, name: str | None = None) -> None:
         super().__init__(seed, name)
         self.rate = self.check_rate(rate)
 
     def call(self, x: Expr) -> Expr:
-        if not self.rate:
+        if not self.is_active:
             return x
         x = to_float(x)
-        noise = self.generator.normal(1.0, math.sqrt(self.rate / (1 - self.rate)), like=x, dtype=x.dtype)
+        noise = self.generator.normal(1.0, self.get_deviation(x), like=x, dtype=x.dtype)
         noisy: Expr = training_only(x * noise, x)
         return noisy
+
+    def get_deviation(self, x: Expr) -> Any:
+        """Return the standard deviation of the noise, a number or a scalar of the dtype of ``x``."""
+        rate = clip_rate(self.rate)
+        variance = rate / (1 - rate)
+        return math.sqrt(variance) if isinstance(variance, float) else to_dtype(sqrt(variance), x.dtype)
 
 
 class GaussianNoise(RandomLayer):

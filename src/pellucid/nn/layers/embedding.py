@@ -5,12 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 from pellucid.graph.errors import DtypeError, brief
-from pellucid.graph.expr import Expr
+from pellucid.graph.expr import Expr, Shared
 from pellucid.nn.layers.base import ConstraintLike, InitializerLike, Layer, RegularizerLike
 from pellucid.nn.layers.validation import check_size
 from pellucid.nn.masks import attach_mask
 
 __all__ = ["Embedding"]
+
+
+class RowTable:
+    """Attribute for the matrix of an embedding; the range of indices into it is checked before programs run."""
+
+    def __get__(self, layer: Any, kind: type) -> Any:
+        if layer is None or "embeddings" not in vars(layer):
+            raise AttributeError("embeddings")
+        return vars(layer)["embeddings"]
+
+    def __set__(self, layer: Any, value: Any) -> None:
+        vars(layer)["embeddings"] = value
+        if isinstance(value, Shared):
+            value.indexed_by = vars(layer).get("name", "embedding")
 
 
 class Embedding(Layer):
@@ -21,7 +35,7 @@ class Embedding(Layer):
     Parameters
     ----------
     input_dim : int
-        Number of words. Larger indices are an error.
+        Number of words. Indices below 0 and from this number on are errors.
     output_dim : int
         Size of the vectors.
     embeddings_initializer : str or function
@@ -53,6 +67,8 @@ class Embedding(Layer):
     Y. Bengio, R. Ducharme, P. Vincent and C. Jauvin, A Neural Probabilistic Language Model, JMLR 3 (2003).
     """
 
+    embeddings = RowTable()
+
     def __init__(
         self,
         input_dim: int,
@@ -74,7 +90,7 @@ class Embedding(Layer):
         if x.dtype.kind not in "iu":
             raise DtypeError(
                 f"{self.name}: expected integers from 0 to {self.input_dim - 1}. Received: {brief(x)}, "
-                f"which is {x.dtype}"
+                f"which is {x.dtype}. Declare nn.Input(shape, 'int32'), or cast it by x.astype('int32')"
             ).with_operands([x])
 
     def build(self, x: Expr) -> None:

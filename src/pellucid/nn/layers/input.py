@@ -7,6 +7,7 @@ from typing import Any
 
 from pellucid.graph.expr import Input as GraphInput
 from pellucid.graph.types import Dim
+from pellucid.graph.unsupported_functions import hint_at_arguments
 from pellucid.nn.registry import automatic_name
 
 __all__ = ["Input"]
@@ -42,6 +43,7 @@ class Input(GraphInput):
 
     __slots__ = ()
 
+    @hint_at_arguments
     def __init__(
         self, shape: Sequence[Dim | None], dtype: Any = None, name: str | None = None, batch_size: Dim | None = "n"
     ) -> None:

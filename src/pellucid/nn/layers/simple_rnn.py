@@ -69,7 +69,7 @@ class RecurrentCell(Recurrent):
     def prepare_sequence(self, x: Expr) -> Expr:
         """Return :math:`x W + b` of all steps, as one matrix product outside the loop."""
         steps = swapaxes(x, 0, 1)
-        if self.dropout.rate:
+        if self.dropout.is_active:
             steps = steps * self.dropout(ones_like(steps[0]))
         z: Expr = steps @ self.kernel
         return z + self.get_input_bias() if self.use_bias else z
@@ -80,7 +80,7 @@ class RecurrentCell(Recurrent):
 
     def make_step(self, states: States) -> Step:
         """Return the step function. All steps share one dropout mask of the previous output."""
-        if not self.recurrent_dropout.rate:
+        if not self.recurrent_dropout.is_active:
             return lambda x_t, previous: self.step(x_t, previous, previous[0])
         mask = self.recurrent_dropout(ones_like(states[0]))
         return lambda x_t, previous: self.step(x_t, previous, mask * previous[0])

@@ -26,6 +26,11 @@ MERGE_MODES: dict[str, Callable[[Expr, Expr], Any]] = {
 }
 
 
+def suggest_instance(layer: Any) -> str:
+    """Return how to create a layer where its class was given."""
+    return f"; write {layer.__name__}(...)" if isinstance(layer, type) else ""
+
+
 class Bidirectional(Layer):
     r"""Bidirectional recurrent layer, :math:`y_t = [\overrightarrow{h}_t, \overleftarrow{h}_t]`.
 
@@ -84,7 +89,10 @@ class Bidirectional(Layer):
     def add_direction(self, argument: str, layer: Any, name: str) -> Recurrent:
         """Add a clone of a layer. Its masked steps output zeros, as in Keras."""
         if not isinstance(layer, Recurrent):
-            raise UseError(f"{self.name}: expected a recurrent layer, such as LSTM. Received: {argument}={layer!r}")
+            fix = suggest_instance(layer)
+            raise UseError(
+                f"{self.name}: expected a recurrent layer, such as LSTM. Received: {argument}={layer!r}{fix}"
+            )
         clone: Recurrent = self.add_sublayer(layer.clone(name=f"{self.name}/{name}"))
         clone.zero_output_for_mask = clone.return_sequences
         return clone
@@ -161,7 +169,9 @@ class TimeDistributed(Layer):
     def __init__(self, layer: Any, name: str | None = None) -> None:
         super().__init__(name)
         if not isinstance(layer, Layer) or layer.merges:
-            raise UseError(f"{self.name}: expected a layer of one expression. Received: layer={layer!r}")
+            raise UseError(
+                f"{self.name}: expected a layer of one expression. Received: layer={layer!r}{suggest_instance(layer)}"
+            )
         self.layer = self.add_sublayer(layer)
 
     def check_input(self, x: Any) -> None:

@@ -26,7 +26,7 @@ PASS_THROUGH_OPS = frozenset(
 )
 """Ops that return their first input with another shape, dtype or gradient."""
 
-LINEAR_OPS = PASS_THROUGH_OPS | {"dropout", "transpose", "slice"}
+LINEAR_OPS = PASS_THROUGH_OPS | {"dropout", "variable_dropout", "transpose", "slice"}
 """Linear ops without parameters."""
 
 Array = np.ndarray[Any, Any]
@@ -106,6 +106,14 @@ class LintGraph:
             elif not self.is_poisson_rate(p, log):
                 yield CrossEntropyCall("categorical", log, p, labels)
 
+    def sums_over_classes(self, call: CrossEntropyCall) -> bool:
+        """Return whether a cross-entropy is certainly one: it selects a class, or adds the classes of a sample up."""
+        if call.kind != "categorical":
+            return True
+        products = [e for e in self.users.get(call.log, []) if is_op(e, "multiply")]
+        sums = [e for product in products for e in self.users.get(product, []) if is_op(e, "sum")]
+        return any(e.settings["axis"] in (-1, e.inputs[0].ndim - 1, (e.inputs[0].ndim - 1,)) for e in sums)
+
     def is_poisson_rate(self, p: Expr, log: Expr) -> bool:
         """Return whether the operand of a logarithm is also a term of a sum, as in the Poisson loss p - y log(p)."""
         return is_op(skip_pass_through(p), "exp", "softplus") or any(
@@ -176,6 +184,25 @@ def is_normalized_by_sum(e: Expr) -> bool:
     if is_op(total, "add"):
         return any(skip_pass_through(i) is skip_pass_through(part) for i in total.inputs)
     return is_op(total, "sum") and skip_pass_through(total.inputs[0]) is skip_pass_through(part)
+
+
+UNBOUNDED_ACTIVATIONS = frozenset(["relu", "leaky_relu", "tanh", "elu", "selu", "gelu", "silu", "softplus"])
+"""Activations whose values may be negative or above 1."""
+
+
+def is_layer_output(e: Expr) -> bool:
+    """Return whether an expression is a product or convolution with a parameter, plus biases, in some activation."""
+    while e.op is not None:
+        if is_op(e, "matmul", "conv"):
+            return isinstance(skip_pass_through(e.inputs[1]), Shared)
+        if is_op(e, "add"):
+            data = [i for i in e.inputs if not isinstance(skip_pass_through(i), (Shared, Constant))]
+        else:
+            data = [e.inputs[0]] if e.op.name in LINEAR_OPS | UNBOUNDED_ACTIVATIONS else []
+        if len(data) != 1:
+            return False
+        [e] = data
+    return False
 
 
 def get_kernel(e: Expr) -> Shared | None:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from pellucid.graph.errors import InputError, UseError, near_miss
+from pellucid.graph.errors import InputError, TrainingWarning, UseError, near_miss
 from pellucid.graph.expr import Expr, Input, Shared
 from pellucid.graph.finding import Finding, Findings
 from pellucid.graph.naming import strip_calls
 from pellucid.graph.passes import inference
+from pellucid.graph.range_checks import check_ranges
+from pellucid.graph.source_location import get_user_stacklevel
 from pellucid.graph.traversal import topological
 from pellucid.graph.types import format_shape, is_float
+from pellucid.graph.value_ranges import Ranges
 from pellucid.nn.lint.data_checks import MAX_SAMPLES, check_data
 from pellucid.nn.lint.graph_queries import Array, LintGraph, is_op, skip_pass_through
-from pellucid.nn.lint.structure_checks import STRUCTURE_CHECKS
+from pellucid.nn.lint.loss_checks import check_certain_probabilities, check_repeated_activation, check_swapped_arguments
+from pellucid.nn.lint.structure_checks import STRUCTURE_CHECKS, check_channels_first
 
 
 def lint(
@@ -25,6 +30,7 @@ def lint(
     *,
     parameters: Sequence[Shared] | None = None,
     training: bool = True,
+    ranges: Ranges | None = None,
 ) -> Findings:
     """Check the graph of a network for mistakes before training.
 
@@ -43,6 +49,9 @@ def lint(
         parameters of a model.
     training : bool
         Whether the graph is for training. If False, ops in training mode are reported.
+    ranges : mapping from Expr or name to (low, high), optional
+        Intervals of inputs and shared variables, at times empty. With it, ops that may overflow, divide by 0 or take
+        the logarithm of 0 are reported too; see `check_ranges`. Networks that train well may have such ops.
 
     Returns
     -------
@@ -53,7 +62,7 @@ def lint(
     Raises
     ------
     InputError
-        If a value does not belong to exactly one input, or has the wrong shape.
+        If a value or range does not belong to exactly one input, or a value has the wrong shape.
     UseError
         If ``what`` cannot be checked.
 
@@ -78,7 +87,32 @@ def lint(
     found += check_unused_parameters(graph, own_parameters if parameters is None else parameters)
     if not training:
         found += check_training_ops(graph)
+    if ranges is not None:
+        found += check_ranges(outputs, ranges)
     return Findings(deduplicate([*found, *check_data(graph)]))
+
+
+Check = Callable[[LintGraph], Iterator[Finding]]
+
+CERTAIN_CHECKS: list[Check] = [
+    check_repeated_activation,
+    check_certain_probabilities,
+    check_swapped_arguments,
+    check_channels_first,
+]
+"""Checks that run whenever the updates for a loss are built: training cannot succeed with what they find."""
+
+
+def find_certain_mistakes(loss: Expr, checks: Sequence[Check] = CERTAIN_CHECKS) -> list[Finding]:
+    """Return the mistakes of a network with which training cannot succeed."""
+    graph = LintGraph(strip_calls([loss])[0])
+    return deduplicate([f for check in checks for f in check(graph)])
+
+
+def warn_about_mistakes(loss: Expr, checks: Sequence[Check] = CERTAIN_CHECKS) -> None:
+    """Warn of mistakes with which training cannot succeed; `lint` explains them, and finds others."""
+    for f in find_certain_mistakes(loss, checks):
+        warnings.warn(str(f), TrainingWarning, stacklevel=get_user_stacklevel())
 
 
 def resolve_target(what: Any) -> tuple[list[Expr], Sequence[Shared]]:
@@ -122,7 +156,8 @@ def select_samples(graph: LintGraph, values: Mapping[Any, Any]) -> dict[Expr, Ar
         if len(matches) != 1:
             names = [i.name or "" for i in inputs]
             problem = f"{len(matches)} inputs are named {key!r}" if matches else f"there is no input {key!r}"
-            raise InputError(f"lint: {problem}.{near_miss(str(key), names)} Inputs: {', '.join(names)}")
+            hint = "" if matches else near_miss(str(key), names)
+            raise InputError(f"lint: {problem}.{hint} Inputs: {', '.join(names)}")
         [source], array = matches, np.asarray(value)[:MAX_SAMPLES] if np.ndim(value) else np.asarray(value)
         if source in labels and (array.ndim != source.ndim or array.dtype.kind == "f"):
             found[source] = array

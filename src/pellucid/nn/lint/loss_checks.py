@@ -14,6 +14,7 @@ from pellucid.nn.lint.graph_queries import (
     CrossEntropyCall,
     LintGraph,
     is_complement,
+    is_layer_output,
     is_op,
     is_probability,
     skip_clipping,
@@ -65,6 +66,16 @@ def check_binary_loss_on_softmax(graph: LintGraph) -> Iterator[Finding]:
             )
 
 
+def check_certain_probabilities(graph: LintGraph) -> Iterator[Finding]:
+    """Find cross-entropies of values that are certainly no probabilities, as `check_probabilities` may only suspect."""
+    found = {
+        call.log
+        for call in graph.cross_entropies
+        if graph.sums_over_classes(call) and (is_probability(call.p) or is_layer_output(call.p))
+    }
+    return (f for f in check_probabilities(graph) if f.where in found)
+
+
 def check_probabilities(graph: LintGraph) -> Iterator[Finding]:
     """Find a cross-entropy of values that may be outside [0, 1], or need not sum to 1 over the classes."""
     for call in graph.cross_entropies:
@@ -76,6 +87,15 @@ def check_probabilities(graph: LintGraph) -> Iterator[Finding]:
                 f"A cross-entropy takes {text(call.p, 40)} as probabilities, but it can be negative or above 1.",
                 "The logarithm of a negative number is NaN, and that of a number above 1 rewards wrong predictions.",
                 f"End the network with a {activation}, or pass from_logits=True to the loss.",
+            )
+        elif has_independent_columns(call, graph) and call.p.shape[-1] == 1:
+            yield Finding(
+                "cross-entropy of one column",
+                call.log,
+                "A categorical cross-entropy is applied to a single sigmoid unit.",
+                "It needs one column per class. With a single column, the loss of a sample with target 0 is 0 whatever "
+                "the network predicts, so the network learns to predict 1 always.",
+                "Use binary_crossentropy with the sigmoid unit, or end the network with a softmax over the classes.",
             )
         elif has_independent_columns(call, graph):
             yield Finding(
@@ -133,6 +153,28 @@ def may_be_labels(target: Expr, prediction: Expr, graph: LintGraph) -> bool:
     value = graph.values.get(target)
     has_fractions = value is not None and bool(((value > 0) & (value < 1)).any())
     return not has_fractions and (not isinstance(target, Input) or target not in set(topological([prediction])))
+
+
+def check_swapped_arguments(graph: LintGraph) -> Iterator[Finding]:
+    """Find a cross-entropy with the predictions as labels: the logarithm is of an input, the factor a softmax."""
+    if any(e in graph.trainable for e in graph.find_ops("log", "log_softmax")):
+        return
+    for log in graph.find_ops("log"):
+        labels = skip_clipping(log.inputs[0])
+        for product in graph.users.get(log, []):
+            factors = (
+                [skip_pass_through(i) for i in product.inputs if i is not log] if is_op(product, "multiply") else []
+            )
+            if isinstance(labels, Input) and any(
+                is_op(p, "softmax", "sigmoid") and p in graph.trainable for p in factors
+            ):
+                yield Finding(
+                    "swapped loss arguments",
+                    log,
+                    f"The loss takes the logarithm of the input {labels}, and the predictions as its weights.",
+                    "A label of 0 makes the loss infinite, and otherwise the network learns nothing.",
+                    "The arguments of a loss are (y_true, y_pred), in this order.",
+                )
 
 
 def check_relu_before_softmax(graph: LintGraph) -> Iterator[Finding]:

@@ -6,13 +6,17 @@ from collections.abc import Callable, Iterator, Sequence
 
 from pellucid.graph.expr import Constant, Expr, Input, Shared
 from pellucid.graph.finding import Finding
+from pellucid.graph.paired_broadcast import find_paired_broadcasts
+from pellucid.graph.types import format_shape
 from pellucid.nn.lint.graph_queries import LintGraph, find_linear_chain, get_kernel, is_op, skip_pass_through
+from pellucid.nn.lint.initial_weights import check_symmetric_weights
 from pellucid.nn.lint.loss_checks import (
     check_binary_loss_on_softmax,
     check_probabilities,
     check_relu_before_softmax,
     check_repeated_activation,
     check_squared_error_on_sigmoid,
+    check_swapped_arguments,
 )
 
 
@@ -106,7 +110,7 @@ RESCALE_BYTES_FIX = "Divide it by 255, or put nn.Rescaling(1 / 255) first."
 
 SCALE_PRESERVING_OPS = (
     *("cast", "reshape", "reshape_like", "expand_dims", "squeeze", "transpose", "slice", "join", "pad", "flip"),
-    *("where", "attach_mask", "dropout", "training_only", "max_pool"),
+    *("where", "attach_mask", "dropout", "variable_dropout", "training_only", "max_pool"),
 )
 
 
@@ -121,14 +125,46 @@ def make_unscaled_finding(source: Expr, product: Expr, values: str, fix: str) ->
     )
 
 
+def check_paired_broadcast(graph: LintGraph) -> Iterator[Finding]:
+    variables = [e for e in graph.order if isinstance(e, Shared) and e.trainable]
+    yield from find_paired_broadcasts(graph.outputs, variables)
+
+
+def check_channels_first(graph: LintGraph) -> Iterator[Finding]:
+    """Find square images whose first axis has the length of color channels, in a convolution over the last axis."""
+    for e in graph.find_ops("conv"):
+        image = skip_pass_through(e.inputs[0], frozenset(["cast", "multiply", "subtract", "true_divide"]))
+        if not isinstance(image, Input) or image.ndim != 4:
+            continue
+        _, first, height, width = image.shape
+        if first in (1, 3) and height == width and isinstance(height, int) and height >= MIN_IMAGE_SIZE:
+            yield Finding(
+                "channels first",
+                e,
+                f"{image}, of shape {format_shape(image.shape)}, has its channels first.",
+                f"A convolution takes the last axis as channels: it sees images of {first} x {height} pixels with "
+                f"{width} channels.",
+                f"Declare ({height}, {width}, {first}), and bring the data into this order by "
+                "x.transpose(0, 2, 3, 1). A reshape would scramble the pixels.",
+            )
+
+
+MIN_IMAGE_SIZE = 8
+"""Smallest height and width of images that count as channels first."""
+
+
 STRUCTURE_CHECKS: list[Callable[[LintGraph], Iterator[Finding]]] = [
     check_repeated_activation,
     check_binary_loss_on_softmax,
     check_probabilities,
     check_squared_error_on_sigmoid,
+    check_swapped_arguments,
     check_stacked_linear_layers,
     check_bias_before_normalization,
     check_relu_before_softmax,
     check_unscaled_bytes,
+    check_paired_broadcast,
+    check_channels_first,
+    check_symmetric_weights,
 ]
 """Checks that need no data."""

@@ -55,7 +55,8 @@ def get(identifier: Any) -> Optimizer:
     if isinstance(identifier, Optimizer):
         return identifier
     if not isinstance(identifier, str):
-        raise UseError(f"Expected the name of an optimizer, or one such as SGD(0.01). Received: {identifier!r}")
+        fix = f"; write {identifier.__name__}()" if isinstance(identifier, type) else ""
+        raise UseError(f"Expected the name of an optimizer, or one such as SGD(0.01). Received: {identifier!r}{fix}")
     found: Optimizer = get_by_name("optimizer", identifier.lower(), NAMED)
     return found
 

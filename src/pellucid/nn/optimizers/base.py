@@ -10,12 +10,13 @@ import functools
 import inspect
 import operator
 from collections.abc import Mapping, Sequence
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
-from pellucid.graph.errors import GradientError, UseError, near_miss
+from pellucid.graph.errors import GradientError, NoSuchNameError, UseError, brief, near_miss
 from pellucid.graph.expr import Expr, Input, Shared
+from pellucid.graph.foreign_names import FOREIGN_OPTIMIZER_METHODS
 from pellucid.graph.gradient import grad
 from pellucid.graph.ops.elementwise import clip as clip_elements
 from pellucid.graph.ops.elementwise import maximum, sqrt, square
@@ -23,9 +24,11 @@ from pellucid.graph.ops.reductions import sum as reduce_sum
 from pellucid.graph.ops.where import where
 from pellucid.graph.passes import collect_updates
 from pellucid.graph.traversal import parameters as find_parameters
-from pellucid.graph.traversal import replace_all
+from pellucid.graph.traversal import replace_all, topological
 from pellucid.graph.types import format_shape
+from pellucid.graph.unsupported_functions import suggest_argument
 from pellucid.nn.dtypes import to_dtype
+from pellucid.nn.lint.linter import warn_about_mistakes
 from pellucid.nn.optimizers.options import DEFAULTS, LearningRate, Options, validate_learning_rate, validate_options
 from pellucid.nn.optimizers.printing import PrintableOptimizer
 from pellucid.nn.optimizers.slots import SlotMixin
@@ -96,10 +99,21 @@ class Optimizer(SlotMixin, PrintableOptimizer):
     def __init__(self, learning_rate: LearningRate, **options: Unpack[Options]) -> None:
         super().__init__()
         for unknown in set(options) - set(DEFAULTS):
-            known = [*inspect.signature(type(self)).parameters, *DEFAULTS]
-            raise UseError(f"{type(self).__name__} takes no argument {unknown!r}.{near_miss(unknown, known)}")
+            known = [name for name in inspect.signature(type(self)).parameters if name != "options"]
+            known += [name for name in DEFAULTS if name not in known]
+            raise UseError(f"{type(self).__name__} takes no argument {unknown!r}.{suggest_argument(unknown, known)}")
         self._rate = validate_learning_rate(learning_rate)
         self.options = validate_options(options)
+
+    if not TYPE_CHECKING:  # so that type checkers report misspelled names
+
+        def __getattr__(self, name: str) -> Any:
+            if name.startswith("_") or hasattr(type(self), name) or "_rate" not in vars(self):
+                return object.__getattribute__(self, name)  # raises its own error, also that of a property
+            known = [n for n in dir(self) if not n.startswith("_")]
+            advice = FOREIGN_OPTIMIZER_METHODS.get(name)
+            hint = near_miss(name, known) if advice is None else f" {advice}"
+            raise NoSuchNameError(f"{type(self).__name__} has no {name!r}.{hint}")
 
     @property
     def learning_rate(self) -> LearningRate:
@@ -161,6 +175,11 @@ class Optimizer(SlotMixin, PrintableOptimizer):
         GradientError
             If the loss is not a scalar, or there are no parameters.
 
+        Warns
+        -----
+        TrainingWarning
+            If training cannot succeed, for example because a softmax is applied twice; see `pellucid.lint`.
+
         Examples
         --------
         >>> w = pel.shared(3.0, "w")
@@ -170,6 +189,7 @@ class Optimizer(SlotMixin, PrintableOptimizer):
         listed = [parameters] if isinstance(parameters, Expr) else parameters
         chosen = find_parameters(loss) if listed is None else list(listed)
         check_loss_and_parameters(loss, chosen)
+        warn_about_mistakes(loss)
         scale = self.options["loss_scale_factor"]
         gradients = grad(loss if scale is None else scale * loss, chosen)
         return {**collect_updates(loss), **self.apply(gradients, chosen)}
@@ -312,8 +332,14 @@ def get_step_dtype(parameter: Shared) -> Any:
 
 
 def check_loss_and_parameters(loss: Any, parameters: Sequence[Any]) -> None:
+    if isinstance(loss, (list, tuple)):
+        raise UseError(
+            "updates: expected the loss first, and then the parameters, as in optimizer.updates(loss, [w, b])"
+        )
     if not parameters:
-        raise GradientError(f"Nothing to train: the loss {loss} depends on no trainable shared variable")
+        frozen = [e for e in topological([loss]) if isinstance(e, Shared)] if isinstance(loss, Expr) else []
+        hint = f". {brief(frozen[0])} is not trainable: set trainable = True of it, or of its layer" if frozen else ""
+        raise GradientError(f"Nothing to train: the loss {loss} depends on no trainable shared variable{hint}")
     for parameter in parameters:
         if not isinstance(parameter, Shared):
             raise GradientError(

@@ -50,6 +50,16 @@ def validate_learning_rate(rate: Any) -> LearningRate:
         return rate
     if callable(rate):
         return rate  # type: ignore[no-any-return]
+    if isinstance(rate, (list, tuple)) and any(isinstance(p, Shared) for p in rate):
+        raise OptionError(
+            f"Expected a learning rate first, a number of 0 or more. Received: {len(rate)} shared variables. "
+            "Parameters are found in the loss: optimizer.updates(loss), or optimizer.updates(loss, parameters)"
+        )
+    if isinstance(rate, str):
+        raise OptionError(
+            f"Expected a learning rate, a number of 0 or more. Received: learning_rate={rate!r}. Schedules are "
+            "objects, such as pel.schedules.CosineDecay(0.1, 1000)"
+        )
     return check_number("learning_rate", rate, minimum=0.0)
 
 

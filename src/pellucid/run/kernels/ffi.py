@@ -8,11 +8,12 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from pellucid.run.backends import note_backends
 from pellucid.run.jax_runtime import jax
 from pellucid.run.kernels.convolution_programs import ConvolutionSpec, emit_conv_forward, emit_conv_kernel_gradient
 from pellucid.run.kernels.matmul_program import MatmulSpec, choose_tile_rows, emit_matmul
 from pellucid.run.kernels.pooling_programs import PoolingSpec, emit_max_pool, emit_max_pool_gradient
-from pellucid.run.native.compiler import load_library
+from pellucid.run.native.compiler import describe_compiler, load_library
 
 LOCK = threading.Lock()
 
@@ -41,6 +42,7 @@ def get_target(emit: Callable[[Any], str], spec: Any) -> str:
 def call_kernel(target: str, shape: tuple[int, ...], *operands: Any, aliases: dict[int, int] | None = None) -> Any:
     """Call a registered kernel, whose result has this shape and the dtype of the first operand."""
     j = jax()
+    note_backends([f"C kernels: {describe_compiler()}"])  # of the program that is traced
     result = j.ShapeDtypeStruct(shape, operands[0].dtype)
     call = j.ffi.ffi_call(target, result, vmap_method="sequential", input_output_aliases=aliases or {})
     return call(*operands)

@@ -18,7 +18,7 @@ from pellucid.run.kernels.convolution_programs import ConvolutionSpec, split_eve
 from pellucid.run.kernels.pooling_programs import PoolingSpec
 from pellucid.run.kernels.source_assembly import ITEM_SIZES, Pair
 from pellucid.run.native.compiler import find_compiler
-from pellucid.run.native.errors import NotNative
+from pellucid.run.native.errors import CompilerFailure, NotNative
 
 MIN_CONV_MULTIPLICATIONS = 2**20
 """XLA computes smaller convolutions: compiling a kernel would take longer than it saves."""
@@ -126,6 +126,8 @@ def with_fallback(lowering: Lowering) -> Lowering:
     def lowered(node: Expr, context: LoweringContext) -> Any:
         try:
             return lowering(node, context)
+        except CompilerFailure:  # its warning was given
+            return None
         except NotNative as error:
             reason = f"compiling the CPU kernel failed, so XLA computes it, more slowly: {error}"
         except Exception as error:  # a defect of a lowering must not keep a correct program from running

@@ -28,6 +28,7 @@ from pellucid.run.compilation_cache import (
     ensure_writable,
     mark_used,
     processor,
+    unpack_entry,
     write_entry,
 )
 from pellucid.run.native.compiler import find_compiler, get_flags, is_intact
@@ -37,10 +38,11 @@ Outputs = list[tuple[tuple[int, ...], np.dtype[Any]]]
 
 
 class CompiledLoop:
-    """A compiled loop of steps for arguments of certain shapes."""
+    """A compiled loop of steps for arguments of certain shapes; ``compiler`` describes what compiled it."""
 
-    def __init__(self, library: Any, code: str, outputs: Outputs) -> None:
+    def __init__(self, library: Any, code: str, outputs: Outputs, compiler: str) -> None:
         self.library, self.code, self.outputs, self.function = library, code, outputs, library.run
+        self.compiler = compiler
         self.output_bytes = [math.prod(shape) * dtype.itemsize for shape, dtype in outputs]
 
     def __call__(self, state: list[Any], read: list[Any], args: list[Any], first: int, count: int) -> list[Any]:
@@ -101,18 +103,23 @@ def stamp_sources() -> list[Any]:
 def load_entry(path: Path) -> CompiledLoop | None:
     """Return the loop of an entry, or None if there is none that can be used."""
     try:
-        entry = json.loads(path.read_text("utf-8"))
+        entry = json.loads(unpack_entry(path.read_bytes(), path.stem))
         library = path.with_name(Path(entry["library"]).name)
         outputs = [(tuple(map(int, shape)), as_dtype(dtype)) for shape, dtype in entry["outputs"]]
         if not is_intact(library):
             return None
         mark_used(path)
-        return CompiledLoop(ctypes.CDLL(str(library)), str(entry["code"]), outputs)
+        return CompiledLoop(ctypes.CDLL(str(library)), str(entry["code"]), outputs, str(entry["compiler"]))
     except (OSError, ValueError, KeyError, TypeError, DtypeError):  # missing, damaged, or deleted by another process
         return None
 
 
 def save_entry(path: Path, loop: CompiledLoop) -> None:
     outputs = [[list(shape), dtype.name] for shape, dtype in loop.outputs]
-    entry = {"library": Path(loop.library._name).name, "outputs": outputs, "code": loop.code}
+    entry = {
+        "library": Path(loop.library._name).name,
+        "outputs": outputs,
+        "code": loop.code,
+        "compiler": loop.compiler,
+    }
     write_entry(path, json.dumps(entry).encode())

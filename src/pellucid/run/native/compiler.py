@@ -1,4 +1,4 @@
-"""The machine's C compiler: finding it, compiling and loading libraries, and keeping them on disk."""
+"""The machine's C compiler: finding and checking it, compiling and loading libraries, and keeping them on disk."""
 
 from __future__ import annotations
 
@@ -8,15 +8,33 @@ import hashlib
 import os
 import re
 import shutil
-import subprocess
 import tempfile
+import threading
 import time
-import warnings
 from pathlib import Path
 from typing import Any
 
-from pellucid.run.compilation_cache import LIBRARY_SUFFIX, cache_directory, ensure_writable, mark_used, processor, prune
-from pellucid.run.native.errors import NotNative
+from pellucid.run.backends import describe_processor
+from pellucid.run.compilation_cache import (
+    LIBRARY_SUFFIX,
+    cache_directory,
+    ensure_writable,
+    mark_used,
+    processor,
+    prune,
+    warn_unwritable,
+)
+from pellucid.run.native.compiler_check import find_wrong_result, get_check_program
+from pellucid.run.native.compiler_process import (
+    SHORT_TIMEOUT,
+    failures,
+    get_timeout,
+    report_failure,
+    run_compiler,
+    warn_once,
+)
+from pellucid.run.native.errors import CompilerFailure, KilledCompiler, NotNative, RejectedProgram
+from pellucid.run.native.library_file import is_complete, mark_program
 
 FLAGS = (
     "-O3",
@@ -34,6 +52,9 @@ FLAGS = (
 )
 """Flags of every program. None of them lets the compiler ignore NaN, infinity or the sign of zero."""
 
+NEUTRAL_FLAGS = ("-shared", "-fPIC", "-w", "-Werror=implicit-function-declaration")
+"""Flags that do not change results."""
+
 RETRY_SECONDS = (0.5, 2.0)
 """Delays before a compiler runs again that was killed or ran out of memory or disk space."""
 
@@ -47,13 +68,22 @@ TEMPORARY_FAILURE = re.compile(
 loaded_libraries: dict[str, Any] = {}
 """Libraries of this process by cache key, for when none are kept on disk."""
 
+checked_compilers: set[str] = set()
+CHECK_LOCK = threading.Lock()
+
 
 @functools.cache
 def find_compiler() -> str | None:
     """Return the C compiler: ``CC`` from the environment, ``gcc``, ``cc`` or ``clang``; None if there is none."""
-    for name in (os.environ.get("CC"), "gcc", "cc", "clang"):
+    chosen = os.environ.get("CC")
+    for name in (chosen, "gcc", "cc", "clang"):
         if name and (path := shutil.which(name)):
             return path
+        if name and name is chosen:
+            warn_once(
+                f"Environment variable CC: there is no program {name!r}, so another C compiler is used if there is "
+                "one. Set CC to the path of a compiler, without options"
+            )
     return None
 
 
@@ -61,7 +91,14 @@ def find_compiler() -> str | None:
 def get_compiler_version() -> str:
     cc = find_compiler()
     assert cc is not None
-    return subprocess.run([cc, "--version"], capture_output=True, text=True, check=False).stdout
+    return run_compiler([cc, "--version"], min(SHORT_TIMEOUT, get_timeout())).stdout
+
+
+def describe_compiler() -> str:
+    """Return compiler, version, flags and processor, which determine the bits of a compiled program."""
+    version = (get_compiler_version().splitlines() or ["unknown version"])[0]
+    flags = " ".join(flag for flag in get_flags() if flag not in NEUTRAL_FLAGS)
+    return f"{Path(find_compiler() or '').name}, {version}, {flags}, {describe_processor()}"
 
 
 @functools.cache
@@ -72,56 +109,96 @@ def get_flags() -> tuple[str, ...]:
 def load_library(code: str, flags: tuple[str, ...] | None = None, includes: tuple[str, ...] = ()) -> Any:
     """Compile a C program, or find it in the cache, and load it.
 
-    ``flags`` replaces the default flags. Raises `NotNative` if there is no compiler, it rejects the program, or the
-    library cannot be loaded. Warns if the compiler was killed or ran out of memory or disk space at every try.
+    ``flags`` replaces the default flags. Raises `NotNative` if there is no compiler, and its subclasses if the compiler
+    rejects the program or cannot be used. Warns if the compiler hangs, crashes or writes an invalid library.
     """
     cc = find_compiler()
     if cc is None:
         raise NotNative("there is no C compiler on this machine")
-    options = (*(get_flags() if flags is None else flags), *(f"-I{folder}" for folder in includes))
-    delays = list(RETRY_SECONDS)
-    while True:
+    try:
+        check_compiler(cc)
+        return load_with_retries(cc, code, get_flags() if flags is None else flags, includes, get_timeout())
+    except (CompilerFailure, RejectedProgram):
+        raise
+    except NotNative as error:
+        warn_once(
+            f"{error}. XLA computes the program this time, and its results differ in the last bits. To get the "
+            "usual bits, run it again when the compiler is not interrupted"
+        )
+        raise
+
+
+def check_compiler(cc: str) -> None:
+    """Compile and run a small program before the first other one; raise `CompilerFailure` if its results are wrong."""
+    with CHECK_LOCK:
+        if cc in failures:
+            raise CompilerFailure(failures[cc])
+        if cc in checked_compilers:
+            return
         try:
-            return compile_or_load_library(cc, code, options, includes)
-        except NotNative as error:
-            if not TEMPORARY_FAILURE.search(str(error)):
-                raise
-            if not delays:
-                warnings.warn(
-                    f"{error}. XLA computes the program this time, and its results differ in the last bits. To get the "
-                    "usual bits, run it again when the compiler is not interrupted",
-                    RuntimeWarning,
-                    stacklevel=2,
-                )
-                raise
-            time.sleep(delays.pop(0))
+            timeout = min(SHORT_TIMEOUT, get_timeout())
+            library = load_with_retries(cc, get_check_program(), get_flags(), (), timeout)
+        except RejectedProgram as error:
+            raise report_failure(cc, f"rejects a correct program: {error}") from error
+        except KilledCompiler as error:
+            raise report_failure(cc, f"crashes: {error}") from error
+        wrong = find_wrong_result(library)
+        if wrong is not None:
+            Path(library._name).unlink(missing_ok=True)  # so that a repaired compiler is checked again
+            raise report_failure(cc, f"computes wrong numbers: {wrong}")
+        checked_compilers.add(cc)
 
 
-def compile_or_load_library(cc: str, code: str, options: tuple[str, ...], includes: tuple[str, ...]) -> Any:
+def load_with_retries(cc: str, code: str, flags: tuple[str, ...], includes: tuple[str, ...], timeout: float) -> Any:
+    options = (*flags, *(f"-I{folder}" for folder in includes))
+    for delay in (*RETRY_SECONDS, None):
+        try:
+            return compile_or_load_library(cc, code, options, includes, timeout)
+        except (CompilerFailure, RejectedProgram):
+            raise
+        except NotNative:
+            if delay is None:
+                raise
+            time.sleep(delay)
+    raise AssertionError
+
+
+def compile_or_load_library(
+    cc: str, code: str, options: tuple[str, ...], includes: tuple[str, ...], timeout: float
+) -> Any:
     folder = ensure_writable(cache_directory())
     try:
         headers = [path.read_text("utf-8") for include in includes for path in sorted(Path(include).rglob("*.h"))]
         parts = [code, cc, get_compiler_version(), processor(), *options, *headers]
         key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
-        if folder is None:
+        cached = None if folder is None else find_library(folder, key)
+        if cached is None and folder is not None:
+            try:
+                cached = compile_library(cc, code, folder, key, options, timeout)
+                prune(folder)
+            except OSError as error:
+                warn_unwritable(folder, error)
+        if cached is None:
             if key not in loaded_libraries:
                 with tempfile.TemporaryDirectory() as temporary:
-                    path = compile_library(cc, code, Path(temporary), key, options)
-                    loaded_libraries[key] = ctypes.CDLL(str(path))
+                    path = compile_library(cc, code, Path(temporary), key, options, timeout)
+                    loaded_libraries[key] = open_library(cc, path)
             return loaded_libraries[key]
-        cached = next((path for path in folder.glob(f"{key}-*{LIBRARY_SUFFIX}") if is_intact(path)), None)
-        if cached is None:
-            cached = compile_library(cc, code, folder, key, options)
-            prune(folder)
-        return ctypes.CDLL(str(cached))
-    except OSError as error:  # the compiler or the library cannot be run, the disk is full, or a file was deleted
-        raise NotNative(f"{cc} cannot be run, or its library cannot be saved or loaded: {error}") from error
+        return open_library(cc, cached)
+    except OSError as error:  # the disk is full, or a file was deleted
+        raise NotNative(f"The library of {cc} cannot be saved or loaded: {error}") from error
+
+
+def find_library(folder: Path, key: str) -> Path | None:
+    """Return the intact library of a program in the cache, or None."""
+    return next((path for path in folder.glob(f"{key}-*{LIBRARY_SUFFIX}") if is_intact(path)), None)
 
 
 def is_intact(path: Path) -> bool:
-    """Whether the name of a library ends with the hash of its content. A damaged file is deleted."""
+    """Whether a library has the content and the program that its name says. Other files are deleted."""
     try:
-        if path.stem.rpartition("-")[2] == hash_file(path):
+        content, (key, _, digest) = path.read_bytes(), path.stem.rpartition("-")
+        if hash_content(content) == digest and is_complete(content, key):
             mark_used(path)
             return True
         path.unlink()
@@ -130,19 +207,34 @@ def is_intact(path: Path) -> bool:
     return False
 
 
-def hash_file(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:32]
+def hash_content(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:32]
 
 
-def compile_library(cc: str, code: str, folder: Path, key: str, options: tuple[str, ...]) -> Path:
+def open_library(cc: str, path: Path) -> Any:
+    try:
+        return ctypes.CDLL(str(path))
+    except OSError as error:
+        if not path.exists():
+            raise
+        path.unlink()
+        raise report_failure(cc, f"wrote a library that cannot be loaded: {error}") from error
+
+
+def compile_library(cc: str, code: str, folder: Path, key: str, options: tuple[str, ...], timeout: float) -> Path:
     """Compile a program, and move the library into the folder atomically."""
     with tempfile.TemporaryDirectory(dir=folder, suffix=".part") as work:
         source, library = Path(work) / "program.c", Path(work) / "program.so"
-        source.write_text(code, "utf-8")
+        source.write_text(mark_program(code, key), "utf-8")
         links = ["-lmvec", "-lm"] if "USE_MVEC" in code else ["-lm"]
-        command = [cc, *options, str(source), "-o", str(library), *links]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "LC_ALL": "C"})
-        if done.returncode:
-            reason = f"killed by signal {-done.returncode}" if done.returncode < 0 else done.stderr.strip()[:2000]
-            raise NotNative(f"{cc} cannot compile it: {reason}")
-        return library.replace(folder / f"{key}-{hash_file(library)}{LIBRARY_SUFFIX}")
+        done = run_compiler([cc, *options, str(source), "-o", str(library), *links], timeout)
+        if done.status:
+            reason = f"killed by signal {-done.status}" if done.status < 0 else done.stderr.strip()[:2000]
+            error = KilledCompiler if TEMPORARY_FAILURE.search(reason) else RejectedProgram
+            raise error(f"{cc} cannot compile it: {reason}")
+        if not library.is_file() and source.is_file():
+            raise report_failure(cc, "reports success and writes no library")
+        content = library.read_bytes()
+        if not is_complete(content, key):
+            raise report_failure(cc, f"wrote {len(content):,} bytes that are not the library of the program")
+        return library.replace(folder / f"{key}-{hash_content(content)}{LIBRARY_SUFFIX}")

@@ -10,13 +10,15 @@ import numpy as np
 
 from pellucid.graph.errors import UseError
 from pellucid.graph.expr import Shared
+from pellucid.run.backends import note_backends
 from pellucid.run.environment import is_enabled
 from pellucid.run.interrupts import DeferSigint
 from pellucid.run.jax_runtime import configure_allocator, runs_on_cpu, without_jax_notes, x64
 from pellucid.run.native.codegen import MAX_SCRATCH_BYTES, Signature, generate_program
 from pellucid.run.native.compile_cache import CompiledLoop, get_entry_path, load_entry, save_entry
-from pellucid.run.native.compiler import find_compiler, load_library
-from pellucid.run.native.errors import NotNative
+from pellucid.run.native.compiler import describe_compiler, find_compiler, load_library
+from pellucid.run.native.compiler_process import warn_once
+from pellucid.run.native.errors import NotNative, RejectedProgram
 from pellucid.run.native.jaxpr_reader import trace_step
 from pellucid.run.native.sweep_driver import SweepDriver, load_driver
 from pellucid.run.program import BatchedProgram, OutputHistory, Program
@@ -40,12 +42,17 @@ def prepare_loop(
     outputs = [(v.shape, v.dtype) for v in block.outputs[: len(xla.program.outputs)]]
 
     def compile_loop() -> CompiledLoop:
-        loop = CompiledLoop(load_library(code), code, outputs)
+        loop = CompiledLoop(load_library(code), code, outputs, describe_compiler())
         if path is not None:
             save_entry(path, loop)
         return loop
 
     return compile_loop
+
+
+def note_loops(*loops: CompiledLoop) -> None:
+    """Record what compiled the loops that are about to run."""
+    note_backends(f"C loops: {loop.compiler}" for loop in loops)
 
 
 def copy_state(program: Program) -> list[Any]:
@@ -119,7 +126,9 @@ class AutoProgram(XlaProgram):
         return prepare_loop(self, state, read, one, walk)
 
     def replace_loop(self, reason: NotNative) -> CompiledLoop | None:
-        """Return the replacement of a loop that cannot be C: None, for XLA."""
+        """Return the replacement of a loop that cannot be C: None, for XLA. Warn if the generated C is wrong."""
+        if isinstance(reason, RejectedProgram):
+            warn_once(f"XLA computes a program that the C compiler rejects; please report it: {reason}")
         return None
 
     def run(
@@ -132,10 +141,12 @@ class AutoProgram(XlaProgram):
             return
         arranged, size = self.arrange_arguments(args, walk), sum(loop.output_bytes) * self.count_members(args)
         capacity = min(max(HISTORY_BYTES // max(size, 1), 1), MAX_CHUNK_STEPS)
+        note_loops(loop)
 
         def run_chunk(count: int) -> None:
-            outputs = self.update_state(lambda s, r: self.run_steps(loop, s, r, arranged, history.steps, count))
-            history.append(count, outputs)
+            with DeferSigint():  # a new state without its outputs would be a step that nobody counts
+                outputs = self.update_state(lambda s, r: self.run_steps(loop, s, r, arranged, history.steps, count))
+                history.append(count, outputs)
 
         yield from self.run_paced(self.loop_key(args, walk), steps, history, capacity, limit, run_chunk)
 
@@ -156,6 +167,7 @@ class AutoProgram(XlaProgram):
         loop = self.get_loop(batch, True)
         if loop is None:
             return self.call(args)
+        note_loops(loop)
         arranged = self.arrange_arguments(batch, True)
         return [h[0] for h in self.update_state(lambda s, r: self.run_steps(loop, s, r, arranged, 0, 1))]
 
@@ -169,6 +181,7 @@ class AutoProgram(XlaProgram):
             driver = SweepDriver(steps, last_step, mapped, self.count_members(args))
         except NotNative:
             return None
+        note_loops(steps, last_step)
         arranged, last_arranged = self.arrange_arguments(args, True), self.arrange_arguments(last_args, True)
         steps_per_epoch = len(args[0]) // epochs
         return self.update_state(lambda s, r: driver(s, r, arranged, last_arranged, 0, steps_per_epoch, epochs))
@@ -235,4 +248,5 @@ class NativeProgram(AutoProgram):
         args = [np.asarray(a, order="C") for a in args]
         loop = self.get_loop(args, False)
         assert loop is not None
+        note_loops(loop)
         return [np.array(h[0]) for h in self.update_state(lambda s, r: loop(s, r, args, 0, 1))]

@@ -1,17 +1,62 @@
-"""Value-range analysis: proofs that all elements of a value are nonnegative, nonpositive, or at least one.
+"""Value-range analysis of C loops: intervals with the bounds -inf, 0, 1 and inf, from those of the operands.
 
-NaN satisfies every range.
+NaN satisfies every range. Finer bounds would have to account for rounding. The arithmetic is that of
+`pellucid.graph.interval`.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
+from pellucid.graph.interval import NONNEGATIVE, REAL, Interval
+from pellucid.graph.range_rules import sum_of
+from pellucid.graph.value_ranges import get_array_range
 from pellucid.run.native.equations import Equation, Value
 
 MAX_DEPTH = 8
 """How many equations back a proof looks."""
 
-MOVEMENTS = ("broadcast_in_dim", "reshape", "squeeze", "transpose")
-"""Primitives whose results have the elements of their operands."""
+RULES: dict[str, Callable[..., Interval]] = {
+    **dict.fromkeys(("broadcast_in_dim", "reshape", "squeeze", "transpose", "reduce_max", "reduce_min"), lambda x: x),
+    **dict.fromkeys(("exp", "logistic"), lambda x: NONNEGATIVE),
+    "abs": Interval.absolute,
+    "square": lambda x: x**2,
+    "sqrt": lambda x: x**0.5,
+    "neg": lambda x: -x,
+    "add": lambda x, y: x + y,
+    "mul": lambda x, y: x * y,
+    "reduce_sum": lambda x: sum_of(x, None),
+}
+"""Intervals of the results of primitives."""
+
+
+def infer_range(v: Value, depth: int = MAX_DEPTH) -> Interval:
+    """Return an interval that contains all elements of a value."""
+    if v.constant is not None:
+        return coarsen(get_array_range(v.constant))
+    e = get_producer(v, depth)
+    if e is None:
+        return REAL
+    if find_subtracted_max(v) is not None:
+        return Interval(-math.inf, 0)
+    if e.name not in RULES:
+        return REAL
+    found = RULES[e.name](*[infer_range(x, depth - 1) for x in e.inputs])
+    return Interval(1, math.inf) if sums_exponential_of_zero(e) else coarsen(found)
+
+
+def coarsen(interval: Interval) -> Interval:
+    """Return the smallest interval with the bounds -inf, 0, 1 or inf that contains another."""
+    low = max((bound for bound in (-math.inf, 0, 1) if bound <= interval.low), default=-math.inf)
+    return Interval(low, min(bound for bound in (0, 1, math.inf) if bound >= interval.high))
+
+
+def sums_exponential_of_zero(e: Equation) -> bool:
+    """Tell whether an equation is sum(exp(x - max(x))) over the same axes, which has a term exp(0)."""
+    exp = e.inputs[0].producer if e.name == "reduce_sum" else None
+    maximum = find_subtracted_max(exp.inputs[0]) if exp is not None and exp.name == "exp" else None
+    return maximum is not None and maximum.params["axes"] == e.params["axes"]
 
 
 def get_producer(v: Value, depth: int) -> Equation | None:
@@ -20,53 +65,12 @@ def get_producer(v: Value, depth: int) -> Equation | None:
     return e if e is not None and depth and all(x.size for x in e.inputs) else None
 
 
-def is_at_least_one(v: Value, depth: int = MAX_DEPTH) -> bool:
-    if v.constant is not None:
-        return bool((v.constant >= 1).all())
-    e = get_producer(v, depth)
-    if e is None:
-        return False
-    if e.name in (*MOVEMENTS, "square", "sqrt", "reduce_max", "reduce_min"):
-        return is_at_least_one(e.inputs[0], depth - 1)
-    if e.name == "add":
-        a, b = e.inputs
-        return any(is_at_least_one(p, depth - 1) and is_nonnegative(q, depth - 1) for p, q in ((a, b), (b, a)))
-    if e.name != "reduce_sum":
-        return False
-    # sum(exp(x - max(x))) has a term exp(0), over the same axes.
-    exp = e.inputs[0].producer
-    maximum = find_subtracted_max(exp.inputs[0]) if exp is not None and exp.name == "exp" else None
-    has_one = maximum is not None and maximum.params["axes"] == e.params["axes"]
-    return has_one or is_at_least_one(e.inputs[0], depth - 1)
+def is_at_least_one(v: Value) -> bool:
+    return infer_range(v).low >= 1
 
 
-def is_nonnegative(v: Value, depth: int = MAX_DEPTH) -> bool:
-    if v.constant is not None:
-        return bool((v.constant >= 0).all())
-    e = get_producer(v, depth)
-    if e is None:
-        return False
-    if e.name in ("exp", "abs", "square", "logistic"):
-        return True
-    return e.name in (*MOVEMENTS, "add", "mul", "reduce_sum", "reduce_max") and all(
-        is_nonnegative(x, depth - 1) for x in e.inputs
-    )
-
-
-def is_nonpositive(v: Value, depth: int = MAX_DEPTH) -> bool:
-    if v.constant is not None:
-        return bool((v.constant <= 0).all())
-    e = get_producer(v, depth)
-    if e is None:
-        return False
-    if e.name == "neg":
-        return is_nonnegative(e.inputs[0], depth - 1)
-    if e.name == "mul":
-        a, b = e.inputs
-        return any(is_nonpositive(p, depth - 1) and is_nonnegative(q, depth - 1) for p, q in ((a, b), (b, a)))
-    if e.name in MOVEMENTS:
-        return is_nonpositive(e.inputs[0], depth - 1)
-    return find_subtracted_max(v) is not None
+def is_nonpositive(v: Value) -> bool:
+    return infer_range(v).high <= 0
 
 
 def find_subtracted_max(v: Value) -> Equation | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import numpy as np
@@ -82,6 +83,9 @@ class Callback:
 
     def set_state(self, state: Mapping[str, Any]) -> None:
         """Continue from the result of `get_state`; called after `on_train_begin`."""
+
+    def save_interrupted(self) -> None:
+        """Save the run where Ctrl-C or SIGTERM interrupted it, between two steps."""
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Called before the first epoch."""
@@ -258,6 +262,8 @@ class CallbackList:
             callback.other_callbacks = [other for other in self.callbacks if other is not callback]
             callback.set_params(params)
             callback.set_model(model)
+        self.is_complete = True
+        """Whether the latest hook was called for all callbacks; false if one of them was interrupted."""
         # Hooks are looked up when the run begins, because a callback may assign functions to its attributes until then.
         self.hooks: dict[str, list[Callable[..., None]]] = {}
 
@@ -265,8 +271,16 @@ class CallbackList:
         """Call a hook of all callbacks that override it."""
         if hook not in self.hooks:
             self.hooks[hook] = [getattr(c, hook) for c in self.callbacks if overrides_hook(c, hook)]
-        for function in self.hooks[hook]:
-            function(*args)
+        with self.called_together():
+            for function in self.hooks[hook]:
+                function(*args)
+
+    @contextmanager
+    def called_together(self) -> Iterator[None]:
+        """Record whether the calls in a ``with`` block were interrupted, after which the callbacks' states differ."""
+        self.is_complete = False
+        yield
+        self.is_complete = True
 
     def any_overrides(self, *hooks: str, ignoring: object = None) -> bool:
         """Whether a callback, other than the ignored one, overrides one of the hooks."""
@@ -279,16 +293,18 @@ class CallbackList:
 
     def batch_begin(self, batch: int) -> None:
         """Call the begin hook of the callbacks that are called at every batch."""
-        for callback in self.callbacks:
-            if callback.batch_interval == 1:
-                callback.on_train_batch_begin(batch, {})
+        with self.called_together():
+            for callback in self.callbacks:
+                if callback.batch_interval == 1:
+                    callback.on_train_batch_begin(batch, {})
 
     def batch_end(self, batch: int, step: int, logs: Logs) -> None:
         """Call the end hook of the callbacks that are due after ``step`` steps."""
-        for callback in self.callbacks:
-            interval = callback.batch_interval
-            if interval is not None and (interval == 0 or step % interval == 0):
-                callback.on_train_batch_end(batch, logs)
+        with self.called_together():
+            for callback in self.callbacks:
+                interval = callback.batch_interval
+                if interval is not None and (interval == 0 or step % interval == 0):
+                    callback.on_train_batch_end(batch, logs)
 
 
 def print_once(text: str) -> None:
@@ -307,6 +323,8 @@ def as_callback_list(callbacks: Any) -> list[Callback]:
     found = list(given)
     for callback in found:
         if not isinstance(callback, Callback):
+            is_function = callable(callback) and not isinstance(callback, type)
             hint = f"; write {callback.__name__}()" if isinstance(callback, type) else ""
+            hint = "; write LambdaCallback(on_epoch_end=function)" if is_function else hint
             raise UseError(f"Expected a pel.callbacks.Callback. Received: {callback!r}{hint}")
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -10,13 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.errors import OptionError, StorageError, near_miss
+from pellucid.atomic_write import explain_write_errors, remove_leftovers
+from pellucid.graph.errors import OptionError, StorageError, TrainingWarning, near_miss
+from pellucid.graph.source_location import get_user_stacklevel
 from pellucid.graph.types import format_shape
 from pellucid.graph.validation import check_integer
 from pellucid.run.distributed.process_group import process_id
 from pellucid.saving.container import read_container, write_container
 from pellucid.saving.weights import SUFFIXES, check_suffix
 from pellucid.training.callbacks.base import Callback, Logs, Monitor
+from pellucid.untrusted_files.reading import report_damage
 
 Array = np.ndarray[Any, Any]
 
@@ -131,7 +135,8 @@ class ModelCheckpoint(Monitor):
             return
         counters = {"epoch": epoch + 1, "batch": None if batch is None else batch + 1}
         path = Path(self.filepath.format(**dict.fromkeys(self.params["metrics"], np.nan) | (logs or {}) | counters))
-        path.parent.mkdir(parents=True, exist_ok=True)
+        with explain_write_errors(path.parent):
+            path.parent.mkdir(parents=True, exist_ok=True)
         if self.save_weights_only:
             self.model.save_weights(path)
         else:
@@ -145,7 +150,8 @@ class BackupAndRestore(Callback):
     """Back up the training state to a file, and resume from it when the same program is started again.
 
     The result is bit-identical to an uninterrupted run: weights, optimizer, random streams, sample order, metrics of an
-    unfinished epoch, history, and the state of other callbacks. The file is written atomically, and is deleted
+    unfinished epoch, history, and the state of other callbacks. The file is written atomically, also on Ctrl-C and on
+    SIGTERM, which ends the process with status 143 after a last backup (at once, if it is sent twice). It is deleted
     when training ends. With several processes, the first writes it and all read it; the number of devices may change,
     with results equal up to rounding.
 
@@ -188,13 +194,17 @@ class BackupAndRestore(Callback):
         self.path, self.previous_path = self.folder / "training.pel", self.folder / "training-before.pel"
         self.save_freq = check_save_freq(save_freq)
         self.double_checkpoint, self.delete_checkpoint = bool(double_checkpoint), bool(delete_checkpoint)
+        self.earlier_backends: list[str] = []
 
     @property
     def batch_interval(self) -> int | None:
         return self.save_freq
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.earlier_backends = []
+        with explain_write_errors(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(self.folder)
         if self.path.exists() or self.previous_path.exists():
             self.restore(*self.read_backup())
 
@@ -205,7 +215,11 @@ class BackupAndRestore(Callback):
         if self.save_freq is None:
             self.write_backup()
 
+    def save_interrupted(self) -> None:
+        self.write_backup()
+
     def on_train_end(self, logs: Logs | None = None) -> None:
+        self.warn_if_backends_differ()
         if self.delete_checkpoint and not process_id():
             self.path.unlink(missing_ok=True)
             self.previous_path.unlink(missing_ok=True)
@@ -220,7 +234,11 @@ class BackupAndRestore(Callback):
             arrays |= {f"callbacks/{name}/{key}": np.asarray(v) for key, v in callback.get_state().items()}
         if self.double_checkpoint and self.path.exists():
             self.path.replace(self.previous_path)
-        header = {"steps": self.params["steps"], "stop_training": bool(self.model.stop_training)}
+        header = {
+            "steps": self.params["steps"],
+            "stop_training": bool(self.model.stop_training),
+            "backends": list(dict.fromkeys([*self.earlier_backends, *self.model.history.backends])),
+        }
         write_container(self.path, FILE_KIND, header, arrays)
 
     def iter_named_callbacks(self) -> Iterator[tuple[str, Callback]]:
@@ -244,7 +262,18 @@ class BackupAndRestore(Callback):
     def restore(self, header: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
         """Continue from the content of a file, if it belongs to this run."""
         state, values = self.model.state(), select_prefix(arrays, "state/")
-        self.check_matches(header, values)
+        with report_damage(StorageError, f"{self.path} cannot be restored. Delete {self.folder} to start from scratch"):
+            self.check_matches(header, values)
+            self.restore_values(header, arrays, state, values)
+
+    def restore_values(
+        self,
+        header: Mapping[str, Any],
+        arrays: Mapping[str, Array],
+        state: Mapping[str, Any],
+        values: Mapping[str, Array],
+    ) -> None:
+        """Set the model, the position of the run and the state of the callbacks."""
         for path, value in values.items():
             state[path].set_value(value)
         self.model.run.set_state(select_prefix(arrays, "run/"))
@@ -253,6 +282,20 @@ class BackupAndRestore(Callback):
             if callback_state:
                 callback.set_state(callback_state)
         self.model.stop_training = bool(header["stop_training"])
+        self.earlier_backends = [str(each) for each in header.get("backends", ())]
+
+    def warn_if_backends_differ(self) -> None:
+        """Warn if the run was resumed on another machine, or with another compiler, and keep both in the history."""
+        history = self.model.history
+        unused = [each for each in self.earlier_backends if each not in history.backends]
+        if unused and history.backends:
+            warnings.warn(
+                "This run was resumed with other backends, so its last bits differ from those of an uninterrupted "
+                f"run. Before: {'; '.join(self.earlier_backends)}. Since then: {'; '.join(history.backends)}",
+                TrainingWarning,
+                stacklevel=get_user_stacklevel(),
+            )
+        history.backends = [*unused, *history.backends]
 
     def check_matches(self, header: Mapping[str, Any], values: Mapping[str, Array]) -> None:
         """Refuse the state of another model, or of a run on other data."""

@@ -44,6 +44,9 @@ class History(Callback):
         Numbers of the finished epochs; the first is 0, or ``initial_epoch``.
     seconds : list of float
         Duration of each epoch, including compilation.
+    backends : list of str
+        What computed the training steps: C loops, C kernels or XLA, with version, flags and processor. Runs with
+        different backends differ in the last bits.
 
     Examples
     --------
@@ -59,9 +62,12 @@ class History(Callback):
 
     unsaved: ClassVar[Mapping[str, Callable[[], Any]]] = {**Callback.unsaved, "recorder": lambda: None}
 
+    backends: Sequence[str] = ()  # of histories in old files
+
     def __init__(self, snapshot_megabytes: float = 128.0) -> None:
         self.snapshot_megabytes = check_number("snapshot_megabytes", snapshot_megabytes, minimum=0.0)
         self.recorder: RunRecorder | None = None
+        self.backends = []
         self.reset()
 
     def reset(self) -> None:

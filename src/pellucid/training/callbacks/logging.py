@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import csv
+import io
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar, TextIO
 
 import numpy as np
 
-from pellucid.graph.errors import OptionError
+from pellucid.atomic_write import explain_write_errors
+from pellucid.graph.errors import OptionError, StorageError
 from pellucid.graph.validation import check_integer
 from pellucid.run.distributed.process_group import process_id
 from pellucid.training.callbacks.base import Callback, Logs
+from pellucid.untrusted_files.reading import open_regular_file, report_damage
 
 Array = np.ndarray[Any, Any]
 
@@ -56,21 +60,31 @@ class CSVLogger(Callback):
         if process_id():
             return
         if self.append and self.filename.exists():
-            with self.filename.open(newline="", encoding="utf-8") as file:
-                header = next(csv.reader(file, delimiter=self.separator), None)
-            self.columns = header[1:] if header else None
-        self.file = self.filename.open("a" if self.append else "w", newline="", encoding="utf-8")
+            self.columns = self.read_columns()
+        with explain_write_errors(self.filename):
+            self.file = self.filename.open("a" if self.append else "w", newline="", encoding="utf-8")
+
+    def read_columns(self) -> list[str] | None:
+        """Return the names of the columns of an existing file, or None if it is empty."""
+        with (
+            report_damage(StorageError, self.filename),
+            open_regular_file(self.filename, StorageError) as (file, _),
+            io.TextIOWrapper(file, encoding="utf-8", newline="") as text,
+        ):
+            header = next(csv.reader(text, delimiter=self.separator), None)
+        return header[1:] if header else None
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         if self.file is None:
             return
         writer = csv.writer(self.file, delimiter=self.separator, lineterminator="\n")
         values = dict(logs or {})
-        if self.columns is None:
-            self.columns = list(dict.fromkeys([*values, *self.params["metrics"]]))
-            writer.writerow(["epoch", *self.columns])
-        writer.writerow([epoch, *(format_csv_value(values.get(name)) for name in self.columns)])
-        self.file.flush()
+        with explain_write_errors(self.filename):
+            if self.columns is None:
+                self.columns = list(dict.fromkeys([*values, *self.params["metrics"]]))
+                writer.writerow(["epoch", *self.columns])
+            writer.writerow([epoch, *(format_csv_value(values.get(name)) for name in self.columns)])
+            self.file.flush()
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         self.close()
@@ -78,12 +92,14 @@ class CSVLogger(Callback):
     def close(self) -> None:
         """Close the file if it is open."""
         if self.file is not None:
-            self.file.close()
-            self.file = None
+            file, self.file = self.file, None
+            with explain_write_errors(self.filename):
+                file.close()
 
     def __del__(self) -> None:
         if getattr(self, "file", None) is not None:
-            self.close()
+            with suppress(OSError):  # a row that could not be written was reported
+                self.close()
 
 
 def format_csv_value(value: Any) -> Any:

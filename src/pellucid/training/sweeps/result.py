@@ -40,6 +40,8 @@ class Sweep:
         Number of compiled programs that train them.
     monitor : str
         The metric that ranks the trials.
+    backends : list of str
+        What computed the trials, as in `History`.
     """
 
     def __init__(self, trials: Sequence[Trial], batches: Sequence[TrialBatch], monitor: str) -> None:
@@ -48,6 +50,7 @@ class Sweep:
         self.seconds = np.empty(0)
         self.programs = len(batches)
         self.monitor = monitor
+        self.backends: list[str] = []
         self._all, self._batches = list(trials), list(batches)
         self._finished: dict[int, tuple[dict[str, Array], float]] = {}
 

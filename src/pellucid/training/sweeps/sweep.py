@@ -13,6 +13,7 @@ from pellucid.graph.errors import NoSuchNameError, OptionError, near_miss
 from pellucid.graph.types import format_shape
 from pellucid.graph.validation import check_integer, check_optional_integer
 from pellucid.model.errors import ModelError
+from pellucid.run.backends import record_backends
 from pellucid.run.distributed.process_group import agree, num_processes
 from pellucid.run.interrupts import Interrupted
 from pellucid.training.array_source import ArrayDataset
@@ -142,7 +143,8 @@ def sweep(
                     progress((number * epochs + epoch) // len(batches), epochs, batch.trials)
 
             try:
-                curves, seconds = trainer.train(on_epoch)
+                with record_backends(result.backends):
+                    curves, seconds = trainer.train(on_epoch)
             except KeyboardInterrupt as stop:
                 if isinstance(stop, Interrupted) and stop.history is not None:
                     result.add_batch(batch.numbers, stop.history, epochs)

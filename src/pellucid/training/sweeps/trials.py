@@ -15,7 +15,8 @@ from pellucid.model.errors import ModelError
 from pellucid.model.interfaces import ModelLike, is_model
 from pellucid.nn.random_seed import temporary_seed, validate_seed
 from pellucid.training.array_source import ArrayDataset
-from pellucid.training.data_adapter import get_loss_function, make_dataset
+from pellucid.training.data_adapter import make_dataset
+from pellucid.training.target_checks import get_loss_function
 
 Array = np.ndarray[Any, Any]
 

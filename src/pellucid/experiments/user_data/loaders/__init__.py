@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pellucid.errors import near_miss
 from pellucid.experiments.runner.errors import UsageError
 from pellucid.experiments.runner.parameters import Parameter
+from pellucid.untrusted_files.reading import report_damage
 
 if TYPE_CHECKING:
     from pellucid.experiments.user_data.dataset import Array, Dataset
@@ -107,4 +108,7 @@ def load_dataset(settings: "Settings") -> "Dataset":
             owners = [other.name for other in get_loaders() if name in [option.name for option in other.options]]
             only = f"only for {' or '.join(owners)}" if owners else "no such option"
             raise UsageError(f"{name}: {only}. Omit it for {settings.data}")
-    return loader.load(settings)
+    from pellucid.data.errors import DataError
+
+    with report_damage(DataError, settings.data, passing=(UsageError,)):
+        return loader.load(settings)

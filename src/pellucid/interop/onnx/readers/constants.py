@@ -48,6 +48,7 @@ def range_(n: OnnxNode, start: Expr, limit: Expr, delta: Expr) -> Any:
     count = max(0, int(np.ceil((np.float64(last) - np.float64(first)) / np.float64(step))))
     if count > MAX_FOLDED_ELEMENTS:
         raise n.error(f"a range of {count} elements is too long (maximum {MAX_FOLDED_ELEMENTS})")
+    n.spend(2 * count, "the range")
     return constant((np.arange(count) * np.asarray(step, "float64") + np.float64(first)).astype(start.dtype))
 
 

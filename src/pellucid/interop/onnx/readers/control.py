@@ -155,6 +155,7 @@ def run_for_loop(n: OnnxNode, count: int, body: Any, states: Any) -> list[Any]:
     """Run a loop with a known trip count."""
     if count < 1 and len(states) == len(n.outputs):
         return list(states)
+    n.spend(max(count, 0), "the numbers of the iterations")
     numbers, yes = constant(np.arange(count)), constant(np.array(True))
     try:
         made: Any = scan(lambda i, *h: body(i, yes, h)[1:], [numbers], list(states))

@@ -22,11 +22,12 @@ def multiply_axis(x: Any, axis: int, matrix: Any) -> Any:
     return P.moveaxis(P.moveaxis(x, axis, -1) @ matrix, -1, axis)
 
 
-def transform_axis(x: Expr, axis: int, length: int, inverse: bool, onesided: bool) -> Any:
+def transform_axis(n: OnnxNode, x: Expr, axis: int, length: int, inverse: bool, onesided: bool) -> Any:
     """Transform an axis. The last axis holds the real part and, if it has size 2, the imaginary part."""
     size = x.shape[axis]
     assert isinstance(size, int)
     x = x[(*(slice(None),) * axis, slice(0, min(size, length)))]
+    n.spend(2 * min(size, length) * max(length, 1), "the matrices of the transform")
     cosines, sines = make_waves(min(size, length), length, x.dtype, 1.0 if inverse else -1.0)
     real, imaginary = x[..., 0], x[..., 1] if x.shape[-1] == 2 else None
     parts = [multiply_axis(real, axis, cosines), multiply_axis(real, axis, sines)]
@@ -46,17 +47,17 @@ def dft(n: OnnxNode, x: Expr, *others: Any) -> Any:
     (size,) = n.require_known([x.shape[axis]], f"the size of axis {axis}")
     length = size if n.input(1) is None else int(n.get_constant(1).ravel()[0])
     if inverse and onesided:
-        return invert_onesided(x, axis, length if n.input(1) is not None else 2 * (size - 1))
-    return transform_axis(x, axis, length, inverse, onesided)
+        return invert_onesided(n, x, axis, length if n.input(1) is not None else 2 * (size - 1))
+    return transform_axis(n, x, axis, length, inverse, onesided)
 
 
-def invert_onesided(x: Expr, axis: int, length: int) -> Any:
+def invert_onesided(n: OnnxNode, x: Expr, axis: int, length: int) -> Any:
     """Return the real signal of a one-sided transform, whose other half is the mirrored conjugate."""
     size = x.shape[axis]
     assert isinstance(size, int)
     mirrored = P.flip(x[(*(slice(None),) * axis, slice(1, length - size + 1))], axis=axis)
     conjugate = P.stack([mirrored[..., 0], -mirrored[..., 1]], axis=-1)
-    return transform_axis(P.concatenate([x, conjugate], axis=axis), axis, length, True, False)[..., :1]
+    return transform_axis(n, P.concatenate([x, conjugate], axis=axis), axis, length, True, False)[..., :1]
 
 
 @reads("STFT")
@@ -69,10 +70,11 @@ def stft(n: OnnxNode, signal: Expr, step: Expr, window: Expr | None = None, leng
     else:
         raise n.error("the frame length must be known: pass frame_length, or a window of known size")
     (total,) = n.require_known(signal.shape[1:2], "the length of the signal")
+    n.spend(total * size, "the frames")
     starts = np.arange(0, total - size + 1, hop)
     frames = signal[:, starts[:, None] + np.arange(size)[None]]
     frames = frames if window is None else frames * window[:, None]
-    return transform_axis(frames, 2, size, False, bool(n.get("onesided", 1)))
+    return transform_axis(n, frames, 2, size, False, bool(n.get("onesided", 1)))
 
 
 @reads("MelWeightMatrix")
@@ -80,6 +82,7 @@ def mel_weight_matrix(n: OnnxNode, *inputs: Expr) -> Any:
     """Triangular filters with equal widths on the mel scale."""
     bins, size, rate = (int(n.get_constant(i).ravel()[0]) for i in range(3))
     low, high = (float(n.get_constant(i).ravel()[0]) for i in (3, 4))
+    n.spend((max(bins, 0) + 2) * (max(size, 0) // 2 + 1), "the matrix")
     edges = np.arange(bins + 2, dtype=np.float64)
     lowest, highest = (2595 * np.log10(1 + f / 700) for f in (low, high))
     pitches = edges * ((highest - lowest) / (bins + 2)) + lowest

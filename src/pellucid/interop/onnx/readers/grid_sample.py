@@ -141,6 +141,8 @@ def deform_conv(n: OnnxNode, x: Expr, w: Expr, offset: Expr, bias: Expr | None =
     rows, columns = n.require_known(offset.shape[2:], "the spatial sizes")
     n.require_known(x.shape[2:], "the spatial sizes")
     taps = window[0] * window[1]
+    n.spend(rows + columns, "the positions")
+    n.spend(taps, "the taps", 100_000)
     pieces = P.split(P.moveaxis(x, 1, -1), parts, axis=-1)
     base_y = constant((np.arange(rows) * strides[0] - top)[:, None].astype(x.dtype))
     base_x = constant((np.arange(columns) * strides[1] - left)[None].astype(x.dtype))
@@ -177,6 +179,7 @@ def roi_align(n: OnnxNode, x: Expr, rois: Expr, batch_indices: Expr) -> Any:
         start, end = (rois[:, k] * like(x, scale) - like(x, shift) for k in (1 - axis, 3 - axis))
         length = end - start
         length = length if shift else P.maximum(length, like(x, 1))
+        n.spend(count * ratio, "the sampling points")
         steps = constant(((np.arange(count * ratio) + 0.5) / ratio).astype(x.dtype))
         places.append(start[:, None] + (length / like(x, count))[:, None] * steps[None])
     y, c = places[0][:, :, None], places[1][:, None, :]

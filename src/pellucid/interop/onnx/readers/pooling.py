@@ -20,6 +20,9 @@ from pellucid.interop.onnx.readers.elementwise import like
 
 Pads = list[tuple[int, int]]
 
+BYTES_PER_NODE = 2000
+"""Memory of an expression, about."""
+
 
 class Windows:
     """Window sizes, strides, dilations and padding of a pooling operator.
@@ -33,6 +36,7 @@ class Windows:
         if axes != x.ndim - 2:
             raise n.error(f"expected {x.ndim - 2} sizes in kernel_shape. Received: {self.window}")
         self.strides, self.dilations = get_ints(n, "strides", axes), get_ints(n, "dilations", axes)
+        self.node = n
         self.pads: Pads = get_pads(n, x, self.window, self.strides, self.dilations)
         self.is_dilated = any(d != 1 for d in self.dilations)
         self.padding = self.pads if not n.get("ceil_mode", 0) else [self.get_ceil_padding(n, x, a) for a in range(axes)]
@@ -51,6 +55,7 @@ class Windows:
 
     def slices(self, x: Expr, fill: Any) -> list[Any]:
         """Return, for each position in the window, the elements of all windows, channels last."""
+        self.node.spend(math.prod(self.window), "the positions in the window", BYTES_PER_NODE)
         counts = count_windows(x, self.window, self.strides, tuple(self.padding), self.dilations)
         padded = P.pad(x, [(0, 0), *self.padding, (0, 0)], constant_values=fill)
         return list(iterate_window_slices(np, padded, self.window, self.strides, self.dilations, counts))
@@ -73,6 +78,7 @@ def max_pool(n: OnnxNode, x: Expr) -> Any:
 def argmax_indices(n: OnnxNode, x: Expr, w: Windows, result: Expr) -> Any:
     """Return the flat index of the first maximum of each window."""
     sizes = n.require_known(x.shape, "the sizes of a result with Indices")
+    n.spend(3 * math.prod(sizes), "the numbers of the elements")
     numbers = np.arange(math.prod(sizes)).reshape(sizes)
     if n.get("storage_order", 0):
         lead = np.arange(sizes[0] * sizes[1]).reshape(*sizes[:2], *[1] * len(w.window))
@@ -101,10 +107,14 @@ def make_counts(n: OnnxNode, x: Expr, w: Windows) -> Any:
     if not n.get("count_include_pad", 0):
         spatial = last.shape[1:-1]
         if all(isinstance(d, int) for d in spatial):
+            n.spend(math.prod(int(d) for d in spatial), "the counts of the elements")
             return constant(np.ones((1, *(int(d) for d in spatial), 1), x.dtype))
         return P.ones_like(last)
     # Explicit padding counts; padding added by ceil_mode does not.
-    ones = np.ones((1, *n.require_known(last.shape[1:-1], "spatial sizes with ceil_mode"), 1), x.dtype)
+    spatial_sizes = n.require_known(last.shape[1:-1], "spatial sizes with ceil_mode")
+    padded = [size + before + after for size, (before, after) in zip(spatial_sizes, w.pads, strict=True)]
+    n.spend(math.prod(spatial_sizes) + math.prod(padded), "the counts of the elements")
+    ones = np.ones((1, *spatial_sizes, 1), x.dtype)
     whole = np.pad(ones, [(0, 0), *w.pads, (0, 0)], constant_values=1)
     w.padding = [(0, total[1] - explicit[1]) for total, explicit in zip(w.padding, w.pads, strict=True)]
     cut = tuple(slice(0, min(0, b) or None) for _, b in w.padding)

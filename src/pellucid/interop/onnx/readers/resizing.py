@@ -63,21 +63,20 @@ def cubic(a: float) -> Callable[[Array], Array]:
 
 
 def get_weights(
-    at: Array, old: int, kernel: Callable[[Array], Array], reach: int, scale: float, outside: bool
+    n: OnnxNode, at: Array, old: int, kernel: Callable[[Array], Array], reach: int, scale: float, outside: bool
 ) -> Array:
     """Return the interpolation matrix: a kernel around each source coordinate, wider when downsampling."""
     stretch = min(scale, 1.0)
     wide = int(np.ceil(reach / stretch))
+    n.spend(8 * len(at) * 2 * wide, "the weights of the interpolation")
     first = np.floor(at).astype(int) - wide + 1
+    near = first[:, None] + np.arange(2 * wide)
+    found = kernel((near - at[:, None]) * stretch)
+    if outside:
+        found = np.where((near >= 0) & (near < old), found, 0)
+    total = found.sum(axis=1, keepdims=True)
     matrix = np.zeros((len(at), old))
-    for row, (place, start) in enumerate(zip(at, first, strict=True)):
-        near = np.arange(start, start + 2 * wide)
-        found = kernel((near - place) * stretch)
-        inside = (near >= 0) & (near < old)
-        if outside:
-            found = np.where(inside, found, 0)
-        total = found.sum()
-        np.add.at(matrix[row], np.clip(near, 0, old - 1), found / total if total else found)
+    np.add.at(matrix, (np.arange(len(at))[:, None], np.clip(near, 0, old - 1)), found / np.where(total == 0, 1, total))
     return matrix
 
 
@@ -135,6 +134,7 @@ def resize(n: OnnxNode, x: Expr, *others: Any) -> Any:
         old, new = n.require_known([old, new], f"the size of axis {axis}, which is resized,")
         if not 0 <= new * old <= MAX_FOLDED_ELEMENTS:
             raise n.error(f"axis {axis} is resized from {old} to {new}, which is too large")
+        n.spend(4 * new + new * old, "the interpolation matrix")
         at = get_source_coordinates(transform, old, new, scale, begin, end, length)
         x = resize_axis(n, x, axis, at, scale, mode, transform)
     return x
@@ -152,7 +152,7 @@ def resize_axis(n: OnnxNode, x: Expr, axis: int, at: Array, scale: float, mode: 
         smaller = scale if n.get("antialias", 0) else 1.0
         kernel = cubic(float(n.get("cubic_coeff_a", -0.75))) if mode == "cubic" else linear
         outside = bool(n.get("exclude_outside", 0))
-        matrix = get_weights(at, old, kernel, 2 if mode == "cubic" else 1, smaller, outside)
+        matrix = get_weights(n, at, old, kernel, 2 if mode == "cubic" else 1, smaller, outside)
         dtype = x.dtype if x.dtype.kind == "f" else np.dtype("float32")
         number = x if x.dtype == dtype else P.cast(x, dtype)
         result = P.moveaxis(P.moveaxis(number, axis, -1) @ constant(matrix.T.astype(dtype)), -1, axis)

@@ -1,0 +1,42 @@
+r"""Powers of two, by which numbers are scaled without rounding."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pellucid.graph.op_decorator import op
+
+
+def _power_of_two_xla(xp: Any, x: Any) -> Any:
+    from jax import lax
+
+    info = xp.finfo(x.dtype)
+    integer = xp.dtype(f"int{info.bits}")
+    mask = np.asarray(np.inf, x.dtype).view(integer)  # the bits of the exponent
+    bits = lax.bitcast_convert_type(x, integer) & mask
+    return xp.where((bits == 0) | (bits == mask), xp.ones_like(x), lax.bitcast_convert_type(bits, x.dtype))
+
+
+@op(
+    tex=r"2^{{\lfloor \log_2 |{0}| \rfloor}}",
+    floats=True,
+    edge=(0.0, 1e30, 1e-30),
+    differentiable=False,
+    xla=_power_of_two_xla,
+    cost=3,
+    behind="floor",
+)
+def power_of_two(xp: Any, x: Any) -> Any:
+    r"""Largest power of two that is not larger than :math:`|x|`; 1 for 0, infinities and NaN. The gradient is 0.
+
+    Examples
+    --------
+    >>> from pellucid.graph.ops.scaling import power_of_two
+    >>> power_of_two(pel.constant([5.0, -0.3, 0.0])).eval()
+    array([4.  , 0.25, 1.  ], dtype=float32)
+    """
+    exponent = np.frexp(x)[1]
+    regular = np.isfinite(x) & (np.abs(x) >= np.finfo(x.dtype).tiny)
+    return np.where(regular, np.ldexp(np.ones_like(x), np.where(regular, exponent - 1, 0)), np.ones_like(x))

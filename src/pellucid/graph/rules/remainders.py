@@ -1,0 +1,81 @@
+r"""Functions less the first terms of their Taylor series, which cancel near 0."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pellucid.graph.ops.exponentials import log1p, log1prel
+from pellucid.graph.ops.remainders import sin_minus_x_cos, x_minus_log1p, x_minus_sin
+from pellucid.graph.ops.trigonometry import cos, sin, tan
+from pellucid.graph.rewrite_rule import rule
+from pellucid.graph.rules.example_operands import draw_fraction
+
+
+@rule("stabilize", examples=draw_fraction)
+def difference_from_sine(x: Any) -> Any:
+    return x - sin(x), x_minus_sin(x)
+
+
+@rule("stabilize", examples=draw_fraction)
+def difference_from_argument_of_sine(x: Any) -> Any:
+    return sin(x) - x, -x_minus_sin(x)
+
+
+@rule("stabilize", examples=draw_fraction)
+def sine_minus_product_with_cosine(x: Any) -> Any:
+    return sin(x) - x * cos(x), sin_minus_x_cos(x)
+
+
+@rule("stabilize", examples=draw_fraction)
+def product_with_cosine_minus_sine(x: Any) -> Any:
+    return x * cos(x) - sin(x), -sin_minus_x_cos(x)
+
+
+@rule("stabilize", examples=draw_fraction)
+def tangent_minus_argument(x: Any) -> Any:
+    return tan(x) - x, sin_minus_x_cos(x) / cos(x)
+
+
+@rule("stabilize", examples=draw_fraction)
+def argument_minus_tangent(x: Any) -> Any:
+    return x - tan(x), -(sin_minus_x_cos(x) / cos(x))
+
+
+@rule("stabilize", examples=draw_fraction)
+def reciprocal_minus_cotangent(x: Any) -> Any:
+    return 1 / x - 1 / tan(x), sin_minus_x_cos(x) / x / sin(x)
+
+
+@rule("stabilize", examples=draw_fraction)
+def cotangent_minus_reciprocal(x: Any) -> Any:
+    return 1 / tan(x) - 1 / x, -(sin_minus_x_cos(x) / x / sin(x))
+
+
+@rule("stabilize", examples=draw_fraction)
+def cosecant_minus_reciprocal(x: Any) -> Any:
+    return 1 / sin(x) - 1 / x, x_minus_sin(x) / x / sin(x)
+
+
+@rule("stabilize", examples=draw_fraction)
+def reciprocal_minus_cosecant(x: Any) -> Any:
+    return 1 / x - 1 / sin(x), -(x_minus_sin(x) / x / sin(x))
+
+
+@rule("stabilize", examples=draw_fraction)
+def difference_from_log1p(x: Any) -> Any:
+    return x - log1p(x), x_minus_log1p(x)
+
+
+@rule("stabilize", examples=draw_fraction)
+def log1p_minus_argument(x: Any) -> Any:
+    return log1p(x) - x, -x_minus_log1p(x)
+
+
+@rule("stabilize", when="-1 where x = 0", examples=draw_fraction)
+def quotient_of_opposite_logs(x: Any) -> Any:
+    return log1p(-x) / log1p(x), -(log1prel(-x) / log1prel(x))
+
+
+@rule("stabilize", when="-1 where x = 0", examples=draw_fraction)
+def quotient_of_logs_of_opposites(x: Any) -> Any:
+    return log1p(x) / log1p(-x), -(log1prel(x) / log1prel(-x))

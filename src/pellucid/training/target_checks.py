@@ -1,0 +1,147 @@
+"""Checks of targets against the loss, the metrics and the last layer of a model."""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from pellucid.graph.errors import TrainingWarning
+from pellucid.graph.expr import Expr
+from pellucid.graph.source_location import get_user_stacklevel
+from pellucid.graph.types import format_shape, is_float
+from pellucid.model.compile_config import OutputConfig
+from pellucid.model.errors import ModelError
+from pellucid.nn import losses, metrics
+from pellucid.nn.lint.graph_queries import skip_pass_through
+
+Array = np.ndarray[Any, Any]
+
+
+def get_target_dtype(array: Array, output: Expr) -> np.dtype[Any]:
+    """Return the dtype in which the loss sees the targets."""
+    return output.dtype if is_float(array.dtype) else np.dtype(np.int32)
+
+
+def get_loss_function(loss: Any) -> Any:
+    """Return the function behind a loss, whatever its settings."""
+    if isinstance(loss, losses.Loss):
+        return type(loss).function or loss
+    return loss.func if isinstance(loss, functools.partial) else loss
+
+
+def takes_labels(loss: Any) -> bool:
+    """Whether the loss compares integer labels with columns of the output."""
+    return RANGE_CHECKS.get(get_loss_function(loss)) is check_labels
+
+
+def check_columns(array: Array, output: Expr, loss: str, name: str) -> None:
+    """Refuse labels where the loss needs columns."""
+    count = output.shape[-1]
+    is_label = array.ndim == output.ndim - 1 or (array.ndim == output.ndim and array.shape[-1] == 1)
+    if count != 1 and is_label and not is_float(array.dtype):
+        raise ModelError(
+            f"The loss {loss} needs targets with {count} columns, like the output of the model. Received: "
+            f"{name} of shape {format_shape(array.shape)}, integer labels. One-hot encode them with "
+            f"np.eye({count}, dtype='float32')[{name.split()[-1]}], or compile with "
+            "loss='sparse_categorical_crossentropy', which takes labels"
+        )
+
+
+def check_labels(array: Array, output: Expr, loss: str, name: str) -> None:
+    """Refuse labels without a column in the output, for which a compiled program would silently take the nearest."""
+    count = output.shape[-1] if output.ndim else None
+    low, high = array.min(), array.max()
+    if isinstance(count, int) and not is_float(array.dtype) and not 0 <= low <= high < count:
+        raise ModelError(
+            f"The loss {loss} takes labels from 0 to {count - 1}, for the {count} columns of the model's output. "
+            f"Received: {name} with labels from {low} to {high}"
+            + (
+                ". For a single sigmoid unit, use binary_crossentropy"
+                if count == 1
+                else "; renumber them with np.unique(y, return_inverse=True)[1]" * bool(low > 0)
+            )
+        )
+
+
+def check_probabilities(array: Array, output: Expr, loss: str, name: str) -> None:
+    low, high = array.min(), array.max()
+    if not 0 <= low <= high <= 1:
+        hint = ""
+        if low == -1 and high == 1:
+            hint = "; map labels -1 and 1 to 0 and 1 by (y + 1) / 2, or use the loss hinge, which takes them"
+        raise ModelError(
+            f"The loss {loss} takes targets in [0, 1]. Received: {name} with values from {low} to {high}{hint}"
+        )
+
+
+def warn_about_accuracy(config: OutputConfig, output: Expr, target: Array, name: str) -> None:
+    """Warn of an accuracy of numbers: it compares one column with the labels 0 and 1."""
+    functions = [get_metric_function(m) for m in (*config.metrics.values(), *config.weighted_metrics.values())]
+    if not output.ndim or output.shape[-1] != 1 or not {metrics.accuracy, metrics.binary_accuracy} & set(functions):
+        return
+    has_fractions = is_float(target.dtype) and bool((target != np.round(target)).any())
+    is_regression = get_loss_function(config.loss) in REGRESSION_LOSSES
+    if target.min() < 0 or target.max() > 1 or (has_fractions and is_regression):
+        warnings.warn(
+            f"The metric accuracy compares a single column with the labels 0 and 1. Received: {name} with values from "
+            f"{target.min():g} to {target.max():g}. For numbers, use metrics=['mae']; for labels -1 and 1, map them to "
+            "0 and 1 by (y + 1) / 2",
+            TrainingWarning,
+            stacklevel=get_user_stacklevel(),
+        )
+
+
+def warn_about_unreachable_targets(loss: Any, output: Expr, target: Array, name: str) -> None:
+    """Warn of numbers that the activation of the last layer cannot return."""
+    activation = skip_pass_through(output)
+    low, high = OUTPUT_RANGES.get(activation.op.name if activation.op is not None else "", (-np.inf, np.inf))
+    if get_loss_function(loss) not in REGRESSION_LOSSES or (low, high) == (-np.inf, np.inf):
+        return
+    margin = OUTPUT_MARGIN if high == np.inf else OUTPUT_MARGIN * (high - low)
+    share = ((target < low - margin) | (target > high + margin)).mean()
+    if share > MAX_UNREACHABLE_SHARE:
+        assert activation.op is not None
+        warnings.warn(
+            f"The model ends with a {activation.op.name}, whose values are from {low:g} to {high:g}, and {share:.0%} "
+            f"of the targets are beyond: {name} has values from {target.min():g} to {target.max():g}. Leave out the "
+            "activation of the last layer, or scale the targets",
+            TrainingWarning,
+            stacklevel=get_user_stacklevel(),
+        )
+
+
+def get_metric_function(metric: Any) -> Any:
+    """Return the function behind a metric."""
+    return getattr(metric, "function", metric)
+
+
+COLUMN_LOSSES: set[Callable[..., Any]] = {
+    losses.binary_crossentropy,
+    losses.categorical_crossentropy,
+    losses.mean_absolute_error,
+    losses.mean_squared_error,
+}
+"""Losses that compare columns with columns."""
+
+OUTPUT_RANGES = {"relu": (0.0, np.inf), "sigmoid": (0.0, 1.0), "softmax": (0.0, 1.0), "tanh": (-1.0, 1.0)}
+"""Ranges of activations that a last layer may have, by op."""
+
+OUTPUT_MARGIN, MAX_UNREACHABLE_SHARE = 0.1, 0.1
+"""Share of the range by which targets may be beyond it, and share of the targets that may be."""
+
+REGRESSION_LOSSES: set[Callable[..., Any]] = {
+    *(losses.mean_absolute_error, losses.mean_squared_error, losses.huber, losses.log_cosh),
+    *(losses.mean_absolute_percentage_error, losses.mean_squared_logarithmic_error),
+}
+"""Losses of numbers, of which an accuracy says nothing."""
+
+RANGE_CHECKS: dict[Callable[..., Any], Callable[[Array, Expr, str, str], None]] = {
+    losses.binary_crossentropy: check_probabilities,
+    losses.categorical_crossentropy: check_probabilities,
+    losses.sparse_categorical_crossentropy: check_labels,
+}
+"""Checks of the values of targets, by loss."""

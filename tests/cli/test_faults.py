@@ -1,0 +1,195 @@
+"""Commands under SIGTERM, kills, full disks, and with other backends than before."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pellucid as pel
+from pellucid.cli import main
+from pellucid.data.errors import DataWarning
+from pellucid.experiments.runner.errors import UsageError
+from pellucid.experiments.user_data.config_toml import read_settings
+from pellucid.experiments.user_data.fit import warn_if_backends_differ
+from pellucid.experiments.user_data.settings import Settings
+from pellucid.run.native.compiler import find_compiler
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals")
+
+Output = pytest.CaptureFixture[str]
+
+WORDS = ["train", "moons", "--epochs", "60", "--patience", "0", "--quiet"]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def start(*words: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "pellucid", *words]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
+    while not path.exists() and process.poll() is None:
+        time.sleep(0.01)
+    assert process.poll() is None, process.communicate()
+
+
+def read_weights(run: Path) -> list[bytes]:
+    return [value.tobytes() for value in pel.load_model(run / "model.pel").get_weights()]
+
+
+def test_sigterm_saves_the_results_of_an_experiment_so_far(folder: Path) -> None:
+    process = start("run", "moons", "--set", "passes=100000000", "--out", "out")
+    wait_for(folder / "out" / "derivation.html", process)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGTERM)
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 143, errors
+    assert errors == "interrupted; the results so far are in out\n"
+    assert "by graph: stopped; passes finished: " in output or "by hand: stopped; passes finished: " in output
+    assert json.loads((folder / "out" / "record.json").read_text())["status"] == "interrupted"
+
+
+def test_a_run_resumed_after_sigterm_is_bit_identical(folder: Path, capsys: Output) -> None:
+    process = start(*WORDS, "--out", "run")
+    wait_for(folder / "run" / "checkpoint" / "training.pel", process)
+    process.send_signal(signal.SIGTERM)
+    errors = process.communicate(timeout=60)[1]
+    assert process.returncode == 143, errors
+    assert errors.startswith("interrupted in epoch ")
+    assert errors.endswith("To resume: pellucid resume run\n")
+    assert main(["resume", "run", "--quiet"]) == 0
+    assert main([*WORDS, "--out", "through"]) == 0
+    assert read_weights(folder / "run") == read_weights(folder / "through")
+    for name in ("run", "through"):
+        [backend, *_] = json.loads((folder / name / "record.json").read_text())["backends"]
+        assert backend in (folder / name / "experiment.toml").read_text()
+
+
+@pytest.mark.slow
+def test_sigterm_works_where_ctrl_c_is_ignored(folder: Path) -> None:
+    """As in a job that a shell has started in the background."""
+    program = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+        "from pellucid.cli import main\nimport pellucid.data\n"
+        "pellucid.data.moons = lambda *a, **k: signal.raise_signal(signal.SIGTERM)\n"
+        "sys.exit(main(['run', 'logistic', '--out', 'out']))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (143, "interrupted; the results so far are in out\n")
+
+
+def test_help_names_the_exit_statuses(capsys: Output) -> None:
+    assert main(["--help"]) == 0
+    assert "130 interrupted, 143 terminated." in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.slow
+def test_a_full_disk_keeps_the_checkpoint_and_says_how_to_resume(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    words = ["train", "moons", "--epochs", "6", "--quiet"]
+    fsync = os.fsync
+    monkeypatch.setattr("pellucid.experiments.user_data.fit.SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+
+    def fill(descriptor: int) -> None:
+        files = [path for path in folder.rglob("*.part") if path.parent.name == "checkpoint"]
+        if files and len(written) >= 2:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        written.extend(files)
+        fsync(descriptor)
+
+    written: list[Path] = []
+    with monkeypatch.context() as full:
+        full.setattr(os, "fsync", fill)
+        assert main([*words, "--out", "run"]) == 1
+    errors = capsys.readouterr().err
+    assert "run/checkpoint/training.pel: cannot be written: the disk is full. Free some space and try again" in errors
+    assert errors.endswith("To resume: pellucid resume run\n")
+    assert [path.name for path in (folder / "run" / "checkpoint").iterdir()] == ["training.pel"]
+    assert main(["resume", "run", "--quiet"]) == 0
+    assert main([*words, "--out", "through"]) == 0
+    assert read_weights(folder / "run") == read_weights(folder / "through")
+
+
+def test_a_file_with_other_backends_warns(folder: Path) -> None:
+    text = '[pellucid]\n[computed]\nbackends = ["C loops: gcc", "XLA: JAX"]\n[data]\nsource = "moons"\n'
+    Path("experiment.toml").write_text(text.replace("[pellucid]", "pellucid = 1"))
+    settings = Settings(**read_settings(Path("experiment.toml")))
+    warn_if_backends_differ(settings, ["XLA: JAX", "C loops: gcc"])
+    warn_if_backends_differ(Settings("moons"), ["XLA: JAX"])
+    message = r"may differ too. experiment.toml: C loops: gcc. This run: nothing else$"
+    with pytest.warns(DataWarning, match=message):
+        warn_if_backends_differ(settings, ["XLA: JAX"])
+    Path("wrong.toml").write_text("pellucid = 1\n[computed]\nbackends = 3\n")
+    with pytest.raises(UsageError, match=r"wrong.toml, \[computed\]: backends: expected a list of strings; received 3"):
+        read_settings(Path("wrong.toml"))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_compiler() is None, reason="there is no C compiler")
+def test_a_run_repeated_with_another_backend_warns(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    words = ["--quiet", "--out"]
+    assert main(["train", "moons", "--epochs", "1", *words, "first"]) == 0
+    text = Path("first/experiment.toml").read_text()
+    assert '[computed]\nbackends = ["C loops: ' in text
+    assert main(["train", "first/experiment.toml", *words, "same"]) == 0
+    assert capsys.readouterr().err == ""
+    assert Path("same/experiment.toml").read_text() == text
+    monkeypatch.setenv("PELLUCID_NATIVE", "0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        assert main(["train", "first/experiment.toml", *words, "other"]) == 0
+    errors = capsys.readouterr().err
+    start = "warning: The backends of the runs differ, so their last bits may differ too. experiment.toml: C loops: "
+    assert errors.startswith(start)
+    assert ". This run: XLA: JAX " in errors
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("kind", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_trainings_ended_at_random_moments_are_bit_identical(kind: signal.Signals, folder: Path) -> None:
+    """Ten times, also before the first checkpoint and during evaluation; no temporary file is left."""
+    rng = np.random.default_rng(int(kind))
+    x = rng.normal(size=(600, 5))
+    np.savez("data.npz", x=x, y=(x[:, 0] * x[:, 1] > 0).astype(int))
+    words = ["train", "data.npz", "--epochs", "600", "--patience", "0", "--quiet"]
+    through = start(*words, "--out", "through")
+    assert through.communicate()[1] == ""
+    ended, status = 0, None
+    while status != 0 and ended < 10:
+        resumable = (folder / "run" / "experiment.toml").exists()
+        if not resumable and (folder / "run").exists():
+            for path in (folder / "run").iterdir():
+                path.unlink()
+        process = start("resume", "run", "--quiet") if resumable else start(*words, "--out", "run")
+        time.sleep(float(rng.uniform(1, 6)))
+        process.send_signal(kind)
+        errors = process.communicate()[1]
+        status = process.returncode
+        assert status in (0, -int(kind), 128 + int(kind)), errors
+        ended += status != 0
+    if status != 0:
+        done: Any = start("resume", "run", "--quiet")
+        assert done.communicate()[1] == ""
+        assert done.returncode == 0
+    assert read_weights(folder / "run") == read_weights(folder / "through")
+    assert not [*folder.rglob("*.part")]

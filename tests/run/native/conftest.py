@@ -1,0 +1,41 @@
+"""Fixtures of the tests of the C compiler."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from pellucid.run.native import compile_cache, compiler, compiler_process
+
+
+def forget_compiler() -> None:
+    """Forget what this process knows about the compiler: which one it is, and whether it works."""
+    for cached in (compiler.find_compiler, compiler.get_compiler_version, compile_cache.stamp_sources):
+        cached.cache_clear()
+    compiler.checked_compilers.clear()
+    compiler.loaded_libraries.clear()
+    compiler_process.failures.clear()
+    compiler_process.warned.clear()
+
+
+@pytest.fixture
+def fake_compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Path]]:
+    """A function that makes a shell script the compiler; in it, ``$REAL`` is the real one and ``$OUT`` the library."""
+    real = compiler.find_compiler()
+
+    def install(script: str) -> Path:
+        path = tmp_path / "fake-cc"
+        path.write_text(
+            f'#!/bin/sh\nREAL="{real}"; [ "$1" = --version ] || for word; do\n'
+            f'  [ "$last" = -o ] && OUT="$word"; last="$word"\ndone\n{script}\n'
+        )
+        path.chmod(0o700)
+        monkeypatch.setenv("CC", str(path))
+        forget_compiler()
+        return path
+
+    yield install
+    monkeypatch.undo()
+    forget_compiler()
