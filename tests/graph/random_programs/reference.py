@@ -412,4 +412,4 @@ digamma_remainder erf_difference exp_difference kl_div log1p_minus_fraction log_
 log_gamma_ratio log_gamma_ratio_remainder power_minus_one power_of_two scaled_log1p sigmoid_difference sin_minus_x_cos
 stirling_remainder x_minus_log1p x_minus_sin
 """
-"""Ops that rules produce from naive formulas. NumPy and SciPy do not have them; `stability` compares them with mpmath."""
+"""Ops that rules produce from naive formulas. SciPy does not have them; `stability` compares them with mpmath."""
