@@ -290,7 +290,7 @@ def reciprocal_expm1(xp: Any, x: Any) -> Any:
     np.float32(3.78e-44)
     """
     small = xp.exp(-xp.abs(x))
-    return xp.where(x > 0, small, -xp.ones_like(x)) / -xp.expm1(-xp.abs(x))
+    return xp.where(x > 0, small, xp.copysign(xp.ones_like(x), x)) / -xp.expm1(-xp.abs(x))
 
 
 def _log1prel_grad(g: Any, y: Any, x: Any) -> Any:
