@@ -57,7 +57,7 @@ def with_model_reserved(
     """Decorate a function that trains its first argument, which need not be built yet."""
 
     @functools.wraps(train)
-    def reserve_and_train(model: ModelLike, *args: Arguments.args, **options: Arguments.kwargs) -> Result:
+    def reserve_and_train(model: ModelLike, /, *args: Arguments.args, **options: Arguments.kwargs) -> Result:
         with lock_for_training(model, parameters=False):
             return train(model, *args, **options)
 
