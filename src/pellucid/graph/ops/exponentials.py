@@ -293,6 +293,34 @@ def reciprocal_expm1(xp: Any, x: Any) -> Any:
     return xp.where(x > 0, small, xp.copysign(xp.ones_like(x), x)) / -xp.expm1(-xp.abs(x))
 
 
+@op(
+    tex=r"e^{{{0:_} - {1:>}}}",
+    tex_precedence=POWER,
+    text="exp({0} - {1:>})",
+    floats=True,
+    composite=True,
+    edge=(0.0, 1000.0, -1000.0),
+    grad=lambda g, y, x, m: (g * y, None),
+    cost=12,
+    behind="exp",
+    value_range=fixed(0, math.inf),
+)
+def shifted_exp(xp: Any, x: Any, m: Any) -> Any:
+    r"""Exponential divided by a constant, :math:`e^{x - m}`, of which the gradient does not see :math:`m`.
+
+    Rules use it for terms of a sum that is multiplied by :math:`e^m` afterwards. The result is bounded, because a term
+    that is far larger than all others may have the weight 0.
+
+    Examples
+    --------
+    >>> x = pel.scalar("x")
+    >>> pel.simplify(1 / (pel.exp(x) + 3 * pel.exp(-x))).eval({x: 100.0})
+    np.float32(3.78e-44)
+    """
+    limit = {2: 10.0, 4: 88.0}.get(x.dtype.itemsize, 700.0)
+    return xp.exp(xp.minimum(x - m, limit))
+
+
 def _log1prel_grad(g: Any, y: Any, x: Any) -> Any:
     series = [(-1.0) ** (k + 1) * (k + 1) / (k + 2) for k in range(16)]
     return g * _series_near_zero(x, 0.1, series, lambda a: (1 / (1 + a) - log1prel(a)) / a)

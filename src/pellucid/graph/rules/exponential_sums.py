@@ -12,14 +12,13 @@ from pellucid.graph.ops.elementwise import (
     maximum,
     multiply,
 )
-from pellucid.graph.ops.exponentials import exp, expm1, log, log1p
+from pellucid.graph.ops.exponentials import exp, expm1, log, log1p, shifted_exp
 from pellucid.graph.ops.gradient_transforms import stop_gradient
 from pellucid.graph.ops.permute import transpose
 from pellucid.graph.rewrite_rule import rule
-from pellucid.graph.rules.example_operands import draw_positive, make_input
+from pellucid.graph.rules.example_operands import draw_positive, draw_two, make_input
 from pellucid.graph.rules.scaled_exponentials import (
     GROWING,
-    HANDLERS,
     Scaled,
     combine,
     divide_scaled,
@@ -28,6 +27,7 @@ from pellucid.graph.rules.scaled_exponentials import (
     has_exponential_sum,
     join,
     multiply_scaled,
+    shift_exponent,
     split_scale,
 )
 
@@ -77,12 +77,18 @@ def log1p_of_exponential(x: Any) -> Any:
     r"""Write :math:`\log(1 + s e^m) = t + \log(1 + s e^{m - t} + (e^{-t} - 1))` with :math:`t \ge 0`."""
 
     def add_exponent(x: Expr) -> Any:
-        if not find_ops(x, HANDLERS) & GROWING or stop_gradient.op in find_ops(x, None):
+        reached = find_ops(x)
+        if not reached & GROWING or shifted_exp.op in reached:
             return None
         mantissa, exponent = scaled = split_scale(x)
         if exponent is None:
             return None
         top = stop_gradient(maximum(get_log_size(scaled), 0))
-        return top + log1p(combine(mantissa, exp(exponent - top), multiply) + expm1(-top))
+        return top + log1p(combine(mantissa, shift_exponent(exponent, top), multiply) + expm1(-top))
 
     return log1p(x), add_exponent
+
+
+@rule("stabilize", examples=draw_two)
+def log_of_shifted_exp(x: Any, m: Any) -> Any:
+    return log(shifted_exp(x, m)), x - stop_gradient(m)

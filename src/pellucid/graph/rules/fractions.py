@@ -21,7 +21,6 @@ from pellucid.graph.ops.elementwise import (
     subtract,
 )
 from pellucid.graph.ops.exponentials import exp, log, log1p
-from pellucid.graph.ops.gradient_transforms import stop_gradient
 from pellucid.graph.ops.hyperbolic import cosh, tanh
 from pellucid.graph.ops.reductions import sum
 from pellucid.graph.ops.softmax import softmax
@@ -31,14 +30,14 @@ from pellucid.graph.rules.predicates import as_number, negate
 from pellucid.graph.rules.scaled_exponentials import (
     GROWING,
     HANDLERS,
-    MAX_DEPTH,
+    MAX_VISITS,
     combine,
     find_ops,
     get_log_size,
     has_exponential_sum,
-    join,
     list_factors,
     list_terms,
+    shift_exponent,
     split_scale,
 )
 
@@ -46,15 +45,20 @@ POSITIVE = {f.op for f in (exp, sigmoid, softmax)}
 """Positive ops whose logarithm has a stable form."""
 
 
-def is_positive_product(e: Expr, depth: int = MAX_DEPTH) -> bool:
+def is_positive_product(e: Expr) -> bool:
     """Whether an expression is a product or sum of exponentials, probabilities and positive numbers."""
-    if is_scalar_constant(e):
-        return bool(as_number(e) > 0)
-    if e.op in POSITIVE:
-        return True
-    operands = e.inputs[:1] if e.op is power.op else e.inputs
-    combines = e.op in HANDLERS and e.op not in (subtract.op, negative.op)
-    return bool(depth and combines) and all(is_positive_product(i, depth - 1) for i in operands)
+    queue, seen = [e], {e}
+    for node in queue:  # which grows
+        if is_scalar_constant(node):
+            if as_number(node) <= 0:
+                return False
+        elif node.op not in POSITIVE:
+            if node.op not in HANDLERS or node.op in (subtract.op, negative.op) or len(queue) > MAX_VISITS:
+                return False
+            operands = node.inputs[:1] if node.op is power.op else node.inputs
+            queue += [operand for operand in operands if operand not in seen]
+            seen.update(operands)
+    return True
 
 
 def list_positive_terms(e: Expr) -> list[Expr]:
@@ -95,12 +99,12 @@ def divide_by_own_sum(n: Expr, d: Expr) -> Any:
 
 def get_fraction(term: Expr, rest: Expr) -> Any:
     """Return ``term / (term + rest)``: a sigmoid of the difference of their logarithms if both are positive."""
-    if find_ops(rest, HANDLERS) & GROWING or find_ops(term, HANDLERS) & GROWING:
+    if find_ops(rest) & GROWING or find_ops(term) & GROWING:
         if is_positive_product(term) and is_positive_product(rest):
             return sigmoid(log(term) - log(rest))
         a, b = split_scale(term), split_scale(rest)
-        top = stop_gradient(maximum(get_log_size(a), get_log_size(b)))
-        term, rest = (join(s._replace(exponent=-top if s.exponent is None else s.exponent - top)) for s in (a, b))
+        top = maximum(get_log_size(a), get_log_size(b))
+        term, rest = (combine(s.mantissa, shift_exponent(s.exponent, top), multiply) for s in (a, b))
     return fraction_of_sum(term, rest)
 
 
@@ -163,6 +167,6 @@ def log_of_fraction(x: Any, y: Any) -> Any:
 @rule("stabilize", examples=lambda rng: (sigmoid(make_input("x")) * exp(make_input("y")), (1,)))
 def normalized_positive_product(x: Any, axis: Any) -> Any:
     def to_softmax(x: Expr, axis: Any) -> Any:
-        return softmax(log(x), axis) if is_positive_product(x) and find_ops(x, HANDLERS) & GROWING else None
+        return softmax(log(x), axis) if is_positive_product(x) and find_ops(x) & GROWING else None
 
     return x / sum(x, axis=axis, keepdims=True), to_softmax

@@ -48,7 +48,7 @@ REDUCTIONS = {f.op for f in (sum, mean, max_, min_, vector_norm, var, std)}
 
 HANDLED = {*COMMON_DEGREE, *REDUCTIONS, *(f.op for f in (multiply, true_divide, square, sqrt, power, negative))}
 
-MAX_NODES = 60
+MAX_NODES = 40
 """Larger expressions are left as they are."""
 
 Degrees = dict[Expr, float]
@@ -70,6 +70,7 @@ class Scaling:
         self.group: dict[Expr, Expr] = {}
         self.degrees: dict[Expr, Degrees] = {}
         self.visited: set[tuple[Expr, bool]] = set()
+        self.entered = 0
         self.axes: tuple[int, ...] | None = None
         self.ndim = 0
         self.keepdims: bool | None = None
@@ -92,7 +93,8 @@ class Scaling:
     def find_degrees(self, e: Expr, reduced: bool) -> Degrees:
         if (e, reduced) in self.visited:
             return self.degrees[e]
-        if len(self.visited) >= MAX_NODES:
+        self.entered += 1
+        if self.entered > MAX_NODES:  # counted on the way down, because a graph may be deep
             raise NotHomogeneous
         found = self.compute_degrees(e, reduced)
         self.visited.add((e, reduced))
@@ -104,6 +106,8 @@ class Scaling:
         if is_scalar_constant(e):
             return {}
         if op in COMMON_DEGREE:
+            if any(map(is_scalar_constant, inputs)):
+                raise NotHomogeneous
             found = self.unify(
                 *(self.find_degrees(i, reduced) for i in inputs), sums=op in (add.op, subtract.op, fraction_of_sum.op)
             )

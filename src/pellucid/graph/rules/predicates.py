@@ -9,7 +9,7 @@ import numpy as np
 from pellucid.graph.expr import Constant, Expr
 from pellucid.graph.ops.activations import sigmoid, softplus
 from pellucid.graph.ops.elementwise import absolute, add, multiply, negative, power, sqrt, square, subtract
-from pellucid.graph.ops.exponentials import exp
+from pellucid.graph.ops.exponentials import exp, shifted_exp
 from pellucid.graph.ops.hyperbolic import cosh, sech, tanh_slope
 from pellucid.graph.ops.indexing import gather, slice_, take_along_axis
 from pellucid.graph.ops.norms import vector_norm
@@ -21,7 +21,22 @@ from pellucid.graph.ops.special import erfc
 from pellucid.graph.rewrite_rule import is_scalar_constant
 
 NONNEGATIVE = {
-    f.op for f in (absolute, cosh, erfc, exp, sech, sigmoid, softmax, softplus, sqrt, square, tanh_slope, vector_norm)
+    f.op
+    for f in (
+        absolute,
+        cosh,
+        erfc,
+        exp,
+        shifted_exp,
+        sech,
+        sigmoid,
+        softmax,
+        softplus,
+        sqrt,
+        square,
+        tanh_slope,
+        vector_norm,
+    )
 }
 WITH_STABLE_LOG = {f.op for f in (cosh, erfc, exp, sech, sigmoid, softmax, square, tanh_slope)}
 

@@ -7,8 +7,10 @@ overflows nor underflows. The value does not depend on :math:`m`, so the gradien
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from pellucid.graph.expr import Expr
 from pellucid.graph.op import Op
@@ -26,7 +28,7 @@ from pellucid.graph.ops.elementwise import (
     subtract,
     true_divide,
 )
-from pellucid.graph.ops.exponentials import exp, expm1, log
+from pellucid.graph.ops.exponentials import exp, expm1, log, shifted_exp
 from pellucid.graph.ops.gradient_transforms import stop_gradient
 from pellucid.graph.ops.hyperbolic import cosh, sinh, tanh
 from pellucid.graph.ops.indexing import slice_
@@ -37,13 +39,10 @@ from pellucid.graph.rewrite_rule import is_scalar_constant
 from pellucid.graph.rules.predicates import PROBABILITIES, as_number, negate
 from pellucid.graph.traversal import rebuild
 
-MAX_DEPTH = 12
-"""How deep products, quotients and sums are searched for exponentials."""
-
-MAX_VISITS = 64
+MAX_VISITS = 24
 """How many expressions are searched."""
 
-GROWING = {f.op for f in (exp, cosh, sinh, expm1, exp_difference)}
+GROWING = {f.op for f in (exp, cosh, sinh, expm1)}
 """Exponentials, which overflow."""
 
 
@@ -54,8 +53,13 @@ class Scaled(NamedTuple):
     exponent: Any
 
 
-def split_scale(e: Expr, depth: int = MAX_DEPTH) -> Scaled:
-    """Separate the exponentials of an expression from its other factors."""
+def split_scale(e: Expr, visited: list[Expr] | None = None) -> Scaled:
+    """Separate the exponentials of an expression from its other factors.
+
+    Only the first expressions of a large graph are visited; the others are factors without exponentials.
+    """
+    visited = [] if visited is None else visited
+    visited.append(e)
     op, inputs = e.op, e.inputs
     if op is exp.op:
         return Scaled(None, inputs[0])
@@ -71,12 +75,12 @@ def split_scale(e: Expr, depth: int = MAX_DEPTH) -> Scaled:
     if op is exp_difference.op:
         top = stop_gradient(maximum(*inputs))
         return Scaled(exp_difference(inputs[0] - top, inputs[1] - top), top)
-    if not depth or op not in HANDLERS:
+    if len(visited) > MAX_VISITS or op not in HANDLERS:
         return Scaled(e, None)
     if op in (add.op, subtract.op):
-        terms = [split_scale(term, depth - 1) for term in list_terms(e)]
+        terms = [split_scale(term, visited) for term in list_terms(e)]
         return Scaled(e, None) if all(term.exponent is None for term in terms) else add_scaled(terms)
-    parts = [split_scale(i, depth - 1) for i in inputs]
+    parts = [split_scale(i, visited) for i in inputs]
     if all(part.exponent is None for part in parts):
         return Scaled(e, None)
     found: Scaled = HANDLERS[op](e, *parts)
@@ -101,12 +105,15 @@ def add_scaled(terms: list[Scaled], top: Any = None) -> Scaled:
     """Return a sum. The exponent is that of its largest term."""
     for term in terms if top is None else ():
         top = combine(top, get_log_size(term), maximum)
-    top = stop_gradient(top)
     total: Any = None
     for mantissa, exponent in terms:
-        factor = exp(-top if exponent is None else limit_exponent(mantissa, exponent - top))
-        total = combine(total, combine(mantissa, factor, multiply), add)
-    return Scaled(total, top)
+        total = combine(total, combine(mantissa, shift_exponent(exponent, top), multiply), add)
+    return Scaled(total, stop_gradient(top))
+
+
+def shift_exponent(exponent: Any, top: Any) -> Any:
+    """Return the exponential of an exponent, divided by that of the largest one."""
+    return shifted_exp(np.zeros((), top.dtype) if exponent is None else exponent, top)
 
 
 def get_log_size(term: Scaled) -> Any:
@@ -168,10 +175,11 @@ def reduce_scaled(e: Expr, terms: Scaled) -> Scaled:
     size = get_log_size(terms)
     if size.shape != x.shape:
         return Scaled(e, None)
-    top = stop_gradient(max_(size, axis=axis, keepdims=keepdims))
-    factors = exp(limit_exponent(terms.mantissa, terms.exponent - restore_axes(top, x, axis, keepdims)))
+    top = max_(size, axis=axis, keepdims=keepdims)
+    factors = shift_exponent(terms.exponent, restore_axes(top, x, axis, keepdims))
     reduce = sum if e.op is sum.op else mean
-    return Scaled(reduce(combine(terms.mantissa, factors, multiply), axis=axis, keepdims=keepdims), top)
+    total = reduce(combine(terms.mantissa, factors, multiply), axis=axis, keepdims=keepdims)
+    return Scaled(total, stop_gradient(top))
 
 
 def reshape_scaled(e: Expr, a: Scaled) -> Scaled:
@@ -201,16 +209,16 @@ SUMS = {f.op for f in (add, subtract, sum, mean, cosh, sinh, expm1, exp_differen
 
 
 def has_exponential_sum(e: Expr) -> bool:
-    """Whether an expression has a sum of exponentials, which no rule of this file has rewritten."""
-    reached = find_ops(e, HANDLERS)
-    return bool(reached & SUMS and reached & GROWING) and stop_gradient.op not in find_ops(e, None)
+    """Whether an expression has a sum of exponentials. The terms of scaled sums are `shifted_exp`."""
+    reached = find_ops(e)
+    return bool(reached & SUMS and reached & GROWING)
 
 
-def find_ops(e: Expr, through: Collection[Op | None] | None) -> set[Op | None]:
-    """Return the ops that are reached from an expression through some ops, or through all."""
+def find_ops(e: Expr) -> set[Op | None]:
+    """Return the ops that are reached from an expression through those that can be scaled."""
     queue, seen = [e], {e}
     for node in queue:  # which grows
-        if len(queue) < MAX_VISITS and (through is None or node.op in through):
+        if len(queue) < MAX_VISITS and node.op in HANDLERS:
             new = [i for i in node.inputs if i not in seen]
             queue += new
             seen.update(new)
