@@ -309,7 +309,8 @@ def _infer_weighted(x: Expr, weights: Expr, axis: tuple[int, ...], keepdims: boo
 def _weighted_grad(g: Any, y: Any, x: Any, weights: Any, axis: tuple[int, ...], keepdims: bool) -> tuple[Any, Any]:
     # An element with weight 0 may be infinite and must not contribute.
     counted = call_op("where", call_op("equal", weights, 0), np.asarray(-np.inf, x.dtype), x)
-    part = weights * exp(counted - get_largest_log_term(symbolic, x, weights, axis))
+    # The quotient does not depend on the shift.
+    part = weights * exp(counted - call_op("stop_gradient", get_largest_log_term(symbolic, x, weights, axis)))
     g, y = restore_axes(g, x, axis, keepdims), restore_axes(y, x, axis, keepdims)
     return g * (part / call_op("sum", part, axis=axis, keepdims=True)), g * exp(x - y)
 

@@ -241,7 +241,7 @@ def scale_result(e: Expr) -> Any:
 
 def _make_ratio() -> Any:
     x, y = make_input("x"), make_input("y")
-    return x * y, square(x) + square(y)
+    return x * y, power(x, 4) + power(y, 4)
 
 
 @rule("stabilize", examples=lambda rng: _make_ratio())
@@ -273,7 +273,7 @@ def homogeneous_root(x: Any) -> Any:
 
 
 def _make_power() -> Any:
-    return square(make_input("x")) + square(make_input("y")), constant(np.float64(0.25))
+    return power(make_input("x"), 4) + power(make_input("y"), 4), constant(np.float64(0.25))
 
 
 @rule("stabilize", examples=lambda rng: _make_power())
@@ -318,5 +318,10 @@ def root_of_prod(x: Any, a: Number, axis: Any, keepdims: Any) -> Any:
 @rule("stabilize", examples=lambda rng: (draw_positive(rng), (1,), True))
 def log_of_any_prod(x: Any, axis: Any, keepdims: Any) -> Any:
     """The logarithm of the product of signs is 0, or NaN for an odd number of negative factors."""
-    signs = prod(sign(x), axis=axis, keepdims=keepdims)
-    return log(prod(x, axis=axis, keepdims=keepdims)), sum(log(absolute(x)), axis=axis, keepdims=keepdims) + log(signs)
+
+    def add_logs(x: Expr, axis: Any, keepdims: bool) -> Any:
+        if x.op is sign.op:
+            return None
+        return sum(log(absolute(x)), axis, keepdims) + log(prod(sign(x), axis, keepdims))
+
+    return log(prod(x, axis=axis, keepdims=keepdims)), add_logs
