@@ -114,6 +114,8 @@ RANGES: dict[str, set[str]] = {
     "variational": {"exp may overflow"},  # exp of an unbounded log-variance
     "counts": {"exp may overflow"},  # the rate of a Poisson distribution
     "mean_and_deviation": {"log outside of its domain", "division by 0"},  # a softplus underflows to 0
+    "distillation": {"log outside of its domain"},  # the same
+    "masked_deviation": {"log outside of its domain", "division by 0"},  # a softplus underflows to 0
     "segmentation": {"division by 0"},  # targets are unbounded without ranges
     "experts": {"log outside of its domain", "division by 0"},  # a mixture of softmaxes underflows to 0
     "ensemble": {"log outside of its domain", "division by 0"},

@@ -57,7 +57,7 @@ def test_arguments_with_a_default_are_settings() -> None:
     assert str(softmax(x, 0)) == "softmax(x, axis=0)"
     with pytest.raises(PellucidError, match=r"softmax: axis is a setting and must be a plain value. Received: axis=x"):
         softmax(x, axis=x)
-    with pytest.raises(TypeError, match=r"softmax takes no argument named 'axes'. Did you mean 'axis'"):
+    with pytest.raises(TypeError, match=r"softmax takes no argument named 'axes'. Use axis instead"):
         softmax(x, axes=0)
 
 

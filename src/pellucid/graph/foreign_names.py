@@ -164,7 +164,6 @@ FOREIGN_FUNCTIONS: dict[str, Advice] = {
     **repeat("mse_loss squared_error squared_difference", Advice("pel.losses.mean_squared_error(y, x)")),
     **repeat("l1_loss absolute_difference", Advice("pel.losses.mean_absolute_error(y, x)")),
     "smooth_l1_loss": Advice("pel.losses.huber(y, x)"),
-    "kl_div": Advice("pel.losses.kl_divergence(y, x)"),
     **repeat(
         "to_categorical get_dummies",
         Advice(

@@ -145,6 +145,10 @@ class SourceExtractor:
             base = next(c for c in value.__mro__ if c.__module__ == "builtins" and c is not Exception)
             self.parts.setdefault(name, f"class {name}({base.__name__}):\n    pass")
         elif isinstance(value, type) and value.__module__.startswith("pellucid"):
+            for base in value.__bases__:  # whose methods are for expressions
+                if base.__module__.startswith("pellucid"):
+                    builtin = next(c for c in base.__mro__ if c.__module__ == "builtins")
+                    self.parts.setdefault(base.__name__, f"class {base.__name__}({builtin.__name__}):\n    pass")
             self.parts.setdefault(name, textwrap.dedent(inspect.getsource(value)))
             self.imports["from typing import Any, NamedTuple"] = None
         elif callable(value) and getattr(value, "__module__", "").startswith("pellucid"):

@@ -317,8 +317,9 @@ def shifted_exp(xp: Any, x: Any, m: Any) -> Any:
     >>> pel.simplify(1 / (pel.exp(x) + 3 * pel.exp(-x))).eval({x: 100.0})
     np.float32(3.78e-44)
     """
-    limit = {2: 10.0, 4: 88.0}.get(x.dtype.itemsize, 700.0)
-    return xp.exp(xp.minimum(x - m, limit))
+    shifted = x - m
+    limit = {2: 10.0, 4: 88.0}.get(shifted.dtype.itemsize, 700.0)
+    return xp.exp(xp.minimum(shifted, limit))
 
 
 def _log1prel_grad(g: Any, y: Any, x: Any) -> Any:

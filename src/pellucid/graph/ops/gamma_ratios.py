@@ -32,10 +32,11 @@ Jet = tuple[Any, Any, Any, Any]
 
 def apply(xp: Any, function: Any, *operands: Any, **settings: Any) -> Any:
     """Apply an op in an array namespace, which may lack it."""
-    if xp.__name__ == "pellucid":
+    record = getattr(function, "op", None)
+    if record is None or type(xp).__name__ != "module":  # in an exported script, or on expressions
         return function(*operands, **settings)
-    record = function.op
-    return (record.value if xp.__name__ == "numpy" or record.xla is None else record.xla)(xp, *operands, **settings)
+    compute = record.value if xp.__name__ == "numpy" or record.xla is None else record.xla
+    return compute(xp, *operands, **settings)
 
 
 def get_digamma_series(n: int) -> list[float]:

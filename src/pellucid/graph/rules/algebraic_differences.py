@@ -394,7 +394,7 @@ def _make_repeated_factor(rng: Any) -> Any:
     return x / (3 + make_input("y")) * 2, x
 
 
-@rule("stabilize", when="x ≠ 0", examples=_make_repeated_factor)
+@rule("stabilize", when="x != 0", examples=_make_repeated_factor)
 def product_over_own_factor(n: Any, x: Any) -> Any:
     def divide(n: Expr, x: Expr) -> Any:
         is_product = n.op is true_divide.op or (n.op is multiply.op and any(i.op is true_divide.op for i in n.inputs))
@@ -408,7 +408,7 @@ def _make_selected_factor(rng: Any) -> Any:
     return make_input("c") > 0, x / (3 + make_input("y")) * 2, make_input("q"), x
 
 
-@rule("stabilize", when="x ≠ 0", examples=_make_selected_factor)
+@rule("stabilize", when="x != 0", examples=_make_selected_factor)
 def selected_product_over_own_factor(c: Any, n: Any, q: Any, x: Any) -> Any:
     def divide(c: Expr, n: Expr, q: Expr, x: Expr) -> Any:
         found = divide_factors(n, x)

@@ -220,7 +220,7 @@ def _make_poisson() -> tuple[Expr, Expr]:
     return k * log(m) - m, log_gamma_ratio(1.0, k)
 
 
-@rule("stabilize", when="counts and rates are nonnegative", examples=lambda rng: _make_poisson())
+@rule("stabilize", when="x > 0", examples=lambda rng: _make_poisson())
 def difference_of_count_terms(x: Any, y: Any) -> Any:
     return x - y, lambda x, y: complete(x - y) if has_gamma(x) or has_gamma(y) else None
 
@@ -230,7 +230,7 @@ def _make_binomial() -> tuple[Expr, Expr]:
     return log_binomial(a, b) + a * log(p), b * log(1 - p)
 
 
-@rule("stabilize", when="counts and rates are nonnegative", examples=lambda rng: _make_binomial())
+@rule("stabilize", when="x > 0", examples=lambda rng: _make_binomial())
 def sum_of_count_terms(x: Any, y: Any) -> Any:
     return x + y, lambda x, y: complete(x + y) if has_gamma(x) or has_gamma(y) else None
 

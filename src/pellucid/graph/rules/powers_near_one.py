@@ -113,7 +113,7 @@ def _make_product_and_factor(rng: Any) -> Any:
     return z * draw_positive(rng), z
 
 
-@rule("stabilize", when="limit where y = 0", examples=_make_product_and_factor)
+@rule("stabilize", when="y != 0", examples=_make_product_and_factor)
 def expm1_of_product_over_factor(x: Any, y: Any) -> Any:
     def cancel(x: Expr, y: Expr) -> Any:
         rest = divide_factor(x, y)
@@ -122,7 +122,7 @@ def expm1_of_product_over_factor(x: Any, y: Any) -> Any:
     return expm1(x) / y, cancel
 
 
-@rule("stabilize", when="limit where y = 0", examples=_make_product_and_factor)
+@rule("stabilize", when="y != 0", examples=_make_product_and_factor)
 def log1p_of_product_over_factor(x: Any, y: Any) -> Any:
     def cancel(x: Expr, y: Expr) -> Any:
         rest = divide_factor(x, y)
@@ -131,7 +131,7 @@ def log1p_of_product_over_factor(x: Any, y: Any) -> Any:
     return log1p(x) / y, cancel
 
 
-@rule("stabilize", when="x > 0; limit where y = 0", examples=lambda rng: (draw_positive(rng), draw_positive(rng)))
+@rule("stabilize", when="x > 0", examples=lambda rng: (draw_positive(rng), draw_positive(rng)))
 def box_cox(x: Any, y: Any) -> Any:
     def to_logarithm(x: Expr, y: Expr) -> Any:
         positive = x > 0
@@ -141,22 +141,22 @@ def box_cox(x: Any, y: Any) -> Any:
     return power_minus_one(x, y) / y, to_logarithm
 
 
-@rule("stabilize", when="x > -1; limit where y = 0", examples=_draw_fraction_and_power)
+@rule("stabilize", when="x > -1", examples=_draw_fraction_and_power)
 def box_cox_of_one_plus(x: Any, y: Any) -> Any:
     return compound_minus_one(x, y) / y, lambda x, y: log1p(x) * exprel(y * log1p(x))
 
 
-@rule("stabilize", when="x > -1; limit where x = 0", examples=_draw_fraction_and_power)
+@rule("stabilize", when="x != 0", examples=_draw_fraction_and_power)
 def compound_minus_one_over(x: Any, n: Any) -> Any:
     return compound_minus_one(x, n) / x, lambda x, n: n * log1prel(x) * exprel(n * log1p(x))
 
 
-@rule("stabilize", when="x > -1; limit where x = 0", examples=_draw_fraction_and_power)
+@rule("stabilize", when="x != 0", examples=_draw_fraction_and_power)
 def compound_minus_one_of_negative_over(x: Any, n: Any) -> Any:
     return compound_minus_one(-x, n) / x, lambda x, n: -n * log1prel(-x) * exprel(n * log1p(-x))
 
 
-@rule("stabilize", when="x > -1; limit where x = 0", examples=_draw_fraction_and_power)
+@rule("stabilize", when="x != 0", examples=_draw_fraction_and_power)
 def over_compound_minus_one(x: Any, n: Any) -> Any:
     return x / compound_minus_one(x, n), lambda x, n: 1 / (n * log1prel(x) * exprel(n * log1p(x)))
 

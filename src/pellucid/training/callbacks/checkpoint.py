@@ -234,10 +234,11 @@ class BackupAndRestore(Callback):
             arrays |= {f"callbacks/{name}/{key}": np.asarray(v) for key, v in callback.get_state().items()}
         if self.double_checkpoint and self.path.exists():
             self.path.replace(self.previous_path)
+        backends = [] if self.model.history is None else self.model.history.backends
         header = {
             "steps": self.params["steps"],
             "stop_training": bool(self.model.stop_training),
-            "backends": list(dict.fromkeys([*self.earlier_backends, *self.model.history.backends])),
+            "backends": list(dict.fromkeys([*self.earlier_backends, *backends])),
         }
         write_container(self.path, FILE_KIND, header, arrays)
 
