@@ -65,6 +65,7 @@ def test_sigterm_saves_the_results_of_an_experiment_so_far(folder: Path) -> None
     assert json.loads((folder / "out" / "record.json").read_text())["status"] == "interrupted"
 
 
+@pytest.mark.slow
 def test_a_run_resumed_after_sigterm_is_bit_identical(folder: Path, capsys: Output) -> None:
     process = start(*WORDS, "--out", "run")
     wait_for(folder / "run" / "checkpoint" / "training.pel", process)

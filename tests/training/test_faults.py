@@ -24,6 +24,13 @@ from pellucid.saving.container import read_container
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals")
 
+
+@pytest.fixture(autouse=True)
+def default_sigterm():
+    """Start with the default handler: after a test of several processes, JAX's handler is in place."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
 PROGRAM = """
 import sys
 sys.path.insert(0, sys.argv[1])

@@ -28,6 +28,7 @@ def string_to_source(text: str) -> str:
     >>> print(string_to_source("dense"), string_to_source('a"b'), string_to_source("a\nb"))
     "dense" 'a"b' "a\nb"
     """
+    text = str(text)  # of a subclass, such as the name of a dimension
     # With an apostrophe in front, repr chooses double quotes.
     return repr(text) if '"' in text else '"' + repr("'" + text)[2:]
 

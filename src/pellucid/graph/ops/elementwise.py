@@ -146,7 +146,7 @@ def fraction_of_sum(xp: Any, x: Any, y: Any) -> Any:
     --------
     >>> x, y = pel.vector("x"), pel.vector("y")
     >>> pel.grad((x / (x + y)).sum(), x)
-    y / (x + y) / (x + y)
+    y / (y + x) / (x + y)
     """
     return x / (x + y)
 

@@ -74,7 +74,7 @@ def sin_minus_x_cos(xp: Any, x: Any) -> Any:
     --------
     >>> x = pel.scalar("x")
     >>> pel.function([x], pel.sin(x) - x * pel.cos(x))(1e-6)
-    np.float32(3.3333333e-19)
+    np.float32(3.3333e-19)
     """
     return use_series_near_zero(
         xp, x, 1, lambda x: cube_times_series(SIN_COS_COEFFICIENTS, x), lambda x: xp.sin(x) - x * xp.cos(x)

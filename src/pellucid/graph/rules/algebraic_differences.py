@@ -189,18 +189,6 @@ def subtract_linear(x: Expr, y: Expr) -> Any:
     return x - y if found is None else found
 
 
-@rule("stabilize", examples=lambda rng: (1 + make_input() / 2, constant(np.float64(1.5))))
-def power_of_near_one_minus_one(x: Any, p: Number) -> Any:
-    def through_logarithm(x: Expr, p: Expr) -> Any:
-        n = as_number(p)
-        if n == int(n):
-            return None
-        found = subtract_exactly(x, 1.0)
-        return None if found is None else expm1(n * log1p(found))
-
-    return power(x, p) - 1, through_logarithm
-
-
 # Logarithms.
 
 

@@ -1,4 +1,4 @@
-r"""Sums of products of sines and cosines, and functions of the angle of a point."""
+r"""Functions of the angle of a point, and differences of angles."""
 
 from __future__ import annotations
 
@@ -13,36 +13,6 @@ from pellucid.graph.rewrite_rule import rule
 from pellucid.graph.rules.example_operands import draw_positive, draw_two, make_input
 from pellucid.graph.rules.predicates import as_number
 from pellucid.graph.rules.scaled_exponentials import list_factors
-
-# Addition theorems.
-
-
-@rule("stabilize", examples=draw_two)
-def cosine_of_difference(x: Any, y: Any) -> Any:
-    return cos(x) * cos(y) + sin(x) * sin(y), cos(x - y)
-
-
-@rule("stabilize", examples=draw_two)
-def cosine_of_sum(x: Any, y: Any) -> Any:
-    return cos(x) * cos(y) - sin(x) * sin(y), cos(x + y)
-
-
-@rule("stabilize", examples=draw_two)
-def sine_of_sum(x: Any, y: Any) -> Any:
-    return sin(x) * cos(y) + cos(x) * sin(y), sin(x + y)
-
-
-@rule("stabilize", examples=draw_two)
-def sine_of_difference(x: Any, y: Any) -> Any:
-    return sin(x) * cos(y) - cos(x) * sin(y), sin(x - y)
-
-
-@rule("stabilize", examples=draw_two)
-def one_minus_cosine_of_difference(x: Any, y: Any) -> Any:
-    return 1 - cos(x) * cos(y) - sin(x) * sin(y), 2 * square(sin((x - y) / 2))
-
-
-# The angle of a point.
 
 
 @rule("stabilize", examples=draw_two)

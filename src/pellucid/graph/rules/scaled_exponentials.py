@@ -32,6 +32,7 @@ from pellucid.graph.ops.exponentials import exp, expm1, log, shifted_exp
 from pellucid.graph.ops.gradient_transforms import stop_gradient
 from pellucid.graph.ops.hyperbolic import cosh, sinh, tanh
 from pellucid.graph.ops.indexing import slice_
+from pellucid.graph.ops.logic import equal
 from pellucid.graph.ops.reductions import max_, mean, restore_axes, sum
 from pellucid.graph.ops.reshape import expand_dims, reshape, squeeze
 from pellucid.graph.ops.where import where
@@ -113,7 +114,7 @@ def add_scaled(terms: list[Scaled], top: Any = None) -> Scaled:
 
 def shift_exponent(exponent: Any, top: Any) -> Any:
     """Return the exponential of an exponent, divided by that of the largest one."""
-    return shifted_exp(np.zeros((), top.dtype) if exponent is None else exponent, top)
+    return shifted_exp(np.zeros((), top.dtype) if exponent is None else exponent, stop_gradient(top))
 
 
 def get_log_size(term: Scaled) -> Any:
@@ -128,7 +129,8 @@ def get_log_size(term: Scaled) -> Any:
         number, factors = list_factors(term.mantissa)
         if not factors:
             return get_log_size(term._replace(mantissa=number))
-        size = log(absolute(term.mantissa))  # -inf for a mantissa of 0
+        zero = equal(term.mantissa, 0)
+        size = where(zero, -math.inf, log(where(zero, 1, absolute(term.mantissa))))
     return combine(term.exponent, size, add)
 
 
@@ -230,7 +232,7 @@ def join(scaled: Scaled) -> Any:
     if exponent is None:
         return mantissa
     if mantissa is not None and not isinstance(mantissa, float):
-        exponent = where(mantissa == 0, limit_exponent(mantissa, exponent), exponent)
+        exponent = where(equal(mantissa, 0), limit_exponent(mantissa, exponent), exponent)
     return combine(mantissa, exp(exponent), multiply)
 
 
