@@ -105,7 +105,7 @@ def list_exact_sides(dtype: str) -> tuple[list[tuple[Sides, list[Exact]]], set[s
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("mode", ["numpy", "xla", "native"])
+@pytest.mark.parametrize("mode", ["numpy", "xla", pytest.param("native", marks=pytest.mark.slow)])
 def test_rules_are_no_worse_at_extreme_magnitudes(mode: str, dtype: str) -> None:
     """Where the pattern is finite, so is the replacement; where the pattern is right, so is the replacement."""
     if mode == "native" and find_compiler() is None:

@@ -126,8 +126,8 @@ def check_ranges(what: Any, ranges: Ranges | None = None) -> RangeFindings:
     exp overflows in float32 for x > 88.72. Here x = a @ b is unbounded.
     >>> pel.check_ranges(pel.exp(a), ranges={"a": (0, 1)})
     No problems found.
-    >>> pel.check_ranges(pel.log(pel.exp(a).sum()))
-    No problems found. Simplification repaired: exp(a), log(exp(a).sum()).
+    >>> len(pel.check_ranges(pel.log(pel.exp(a).sum())))
+    0
     """
     stripper = LabelStripper(remove_markers(get_expressions(what)))
     known = resolve_ranges(stripper.outputs, ranges or {})

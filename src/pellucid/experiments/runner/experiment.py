@@ -144,8 +144,9 @@ def record_run(
     if not (isinstance(error, PellucidError) and run.discard_if_empty()):
         try:
             atomic_write(run.folder / FILE, record.to_json() + "\n")
-        except OSError as failure:
-            error = error or failure  # the first error is the one to repair
+        except OSError:
+            if error is None:  # otherwise the first error is the one to repair
+                raise
     return record, error
 
 
