@@ -82,6 +82,19 @@ def decompose_once(node: Expr) -> Any:
 
 
 @defines
+def power_of_two(x: Expr) -> Any:
+    """A neighboring power of two would do as well: it scales a formula and is divided out."""
+    size = symbolic.abs(x)
+    size = symbolic.where((size > 0) & (size < math.inf), size, np.ones((), x.dtype))
+    return symbolic.exp2(symbolic.floor(symbolic.log2(size) + 1e-5))
+
+
+@defines
+def erf_difference(x: Expr, y: Expr) -> Any:
+    return symbolic.erf(x) - symbolic.erf(y)
+
+
+@defines
 def roll(x: Expr, shift: Any, axis: Any) -> Any:
     if axis is None:
         return call_op("reshape_like", roll(call_op("ravel", x), shift, (0,)), x)

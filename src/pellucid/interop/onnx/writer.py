@@ -354,10 +354,7 @@ def unsupported_error(e: Expr, why: str = "") -> OnnxError:
 RANDOM = "ONNX cannot reproduce pellucid's random numbers. Export the inference form (pel.inference)"
 FACTORIZATION = "ONNX has no matrix factorizations. Compute it before the export, or exclude it"
 
-SIMPLIFIED = "The simplifier made it. Export the expression before it is simplified"
-
 REFUSED = {
-    **dict.fromkeys(("power_of_two", "erf_difference"), SIMPLIFIED),
     **dict.fromkeys(("random_uniform", "random_normal", "fold_in", "dropout", "variable_dropout"), RANDOM),
     **dict.fromkeys(
         ("inv", "solve", "solve_triangular", "cholesky", "signdet", "logabsdet", "cofactors", "cofactors_derivative"),
