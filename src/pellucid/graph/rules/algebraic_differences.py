@@ -243,10 +243,6 @@ def log_of_similar_quotient(x: Any, y: Any) -> Any:
 # Trigonometric functions.
 
 
-def halve_sum(x: Expr, y: Expr) -> Any:
-    return (x + y) / 2
-
-
 @rule("stabilize", examples=_make_shifted)
 def difference_of_similar_sines(x: Any, y: Any) -> Any:
     def to_product(x: Expr, y: Expr) -> Any:

@@ -160,8 +160,8 @@ def negate_scaled(a: Scaled) -> Scaled:
     return a._replace(mantissa=-1.0 if a.mantissa is None else -a.mantissa)
 
 
-def raise_scaled(a: Scaled, power_of: Any, function: Callable[[Any], Any]) -> Scaled:
-    return Scaled(None if a.mantissa is None else function(a.mantissa), power_of * a.exponent)
+def raise_scaled(a: Scaled, exponent: Any, function: Callable[[Any], Any]) -> Scaled:
+    return Scaled(None if a.mantissa is None else function(a.mantissa), exponent * a.exponent)
 
 
 def raise_to_power(e: Expr, base: Scaled, exponent: Scaled) -> Scaled:
