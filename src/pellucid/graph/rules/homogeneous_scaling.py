@@ -151,12 +151,12 @@ class Scaling:
     def unify(self, *terms: Degrees, sums: bool) -> Degrees:
         """Return the common degree of the terms of a sum. Variables of different terms get one scale."""
         grouped = [self.sum_by_group(term) for term in terms]
-        different = {v for term in grouped for v in term if any(other.get(v) != term[v] for other in grouped)}
+        different = dict.fromkeys(v for term in grouped for v in term if any(o.get(v) != term[v] for o in grouped))
         if different:
             # The product of a large and a small variable would be lost if both had the scale of the large one.
-            if any(len(different & term.keys()) > 1 for term in grouped):
+            if any(len(different.keys() & term.keys()) > 1 for term in grouped):
                 raise NotHomogeneous
-            first, *rest = sorted(different, key=id)
+            first, *rest = different
             for variable in rest:
                 self.group[self.find_group(variable)] = self.find_group(first)
             grouped = [self.sum_by_group(term) for term in terms]
