@@ -457,3 +457,17 @@ def test_stable_forms_are_left_out_where_operands_broadcast(rng: np.random.Gener
         needed = {e: np.asarray(v, e.dtype) for e, v in values.items()}
         found, expected = evaluate(np, [simplify(naive), naive], needed)
         np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("formula", "expected"),
+    [
+        (lambda x, n: ((1 + x) ** n - 1) / x, -1.0),
+        (lambda x, n: x / ((1 + x) ** n - 1), -1.0),
+        (lambda x, n: ((1 + x) ** n - 1) / n, 1.5),
+        (lambda x, n: ((1 - x) ** n - 1) / x, -5.0),
+    ],
+)
+def test_whole_powers_of_negative_numbers_are_kept_by_rules_of_powers_near_one(formula, expected):
+    x, n = pel.scalar("x"), pel.scalar("n")
+    assert formula(x, n).eval({x: -3.0, n: 2.0}) == expected

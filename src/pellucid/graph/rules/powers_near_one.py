@@ -2,6 +2,7 @@ r"""Powers of numbers near 1, products of such numbers, and their differences fr
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from pellucid.graph.expr import Expr
@@ -141,24 +142,39 @@ def box_cox(x: Any, y: Any) -> Any:
     return power_minus_one(x, y) / y, to_logarithm
 
 
-@rule("stabilize", when="x > -1", examples=_draw_fraction_and_power)
+def choose_above_minus_one(x: Any, n: Any, above: Callable[[Any], Any], below: Callable[[Any], Any]) -> Any:
+    """Compute a formula of log1p(x) where x > -1, and one of (1 + x)**n - 1 elsewhere (n may be a whole number)."""
+    inside = x > -1
+    numerator = where(inside, 1, compound_minus_one(where(inside, 0, x), n))
+    return where(inside, above(where(inside, x, 0)), below(numerator))
+
+
+@rule("stabilize", examples=_draw_fraction_and_power)
 def box_cox_of_one_plus(x: Any, y: Any) -> Any:
-    return compound_minus_one(x, y) / y, lambda x, y: log1p(x) * exprel(y * log1p(x))
+    return compound_minus_one(x, y) / y, lambda x, y: choose_above_minus_one(
+        x, y, lambda a: log1p(a) * exprel(y * log1p(a)), lambda p: p / y
+    )
 
 
 @rule("stabilize", when="x != 0", examples=_draw_fraction_and_power)
 def compound_minus_one_over(x: Any, n: Any) -> Any:
-    return compound_minus_one(x, n) / x, lambda x, n: n * log1prel(x) * exprel(n * log1p(x))
+    return compound_minus_one(x, n) / x, lambda x, n: choose_above_minus_one(
+        x, n, lambda a: n * log1prel(a) * exprel(n * log1p(a)), lambda p: p / x
+    )
 
 
 @rule("stabilize", when="x != 0", examples=_draw_fraction_and_power)
 def compound_minus_one_of_negative_over(x: Any, n: Any) -> Any:
-    return compound_minus_one(-x, n) / x, lambda x, n: -n * log1prel(-x) * exprel(n * log1p(-x))
+    return compound_minus_one(-x, n) / x, lambda x, n: choose_above_minus_one(
+        -x, n, lambda a: -n * log1prel(a) * exprel(n * log1p(a)), lambda p: p / x
+    )
 
 
 @rule("stabilize", when="x != 0", examples=_draw_fraction_and_power)
 def over_compound_minus_one(x: Any, n: Any) -> Any:
-    return x / compound_minus_one(x, n), lambda x, n: 1 / (n * log1prel(x) * exprel(n * log1p(x)))
+    return x / compound_minus_one(x, n), lambda x, n: choose_above_minus_one(
+        x, n, lambda a: 1 / (n * log1prel(a) * exprel(n * log1p(a))), lambda p: x / p
+    )
 
 
 @rule("stabilize", when="x > -1", examples=lambda rng: ((z := make_input()) / 2, 3.0 / z))
