@@ -293,6 +293,11 @@ def reciprocal_expm1(xp: Any, x: Any) -> Any:
     return xp.where(x > 0, small, xp.copysign(xp.ones_like(x), x)) / -xp.expm1(-xp.abs(x))
 
 
+def get_exp_limit(dtype: Any) -> float:
+    """Return a number of which the exponential is finite in a dtype, and near the largest one."""
+    return {2: 10.0, 4: 88.0}.get(dtype.itemsize, 700.0)
+
+
 @op(
     tex=r"e^{{{0:_} - {1:>}}}",
     tex_precedence=POWER,
@@ -318,8 +323,7 @@ def shifted_exp(xp: Any, x: Any, m: Any) -> Any:
     np.float32(1.9287e-22)
     """
     shifted = x - m
-    limit = {2: 10.0, 4: 88.0}.get(shifted.dtype.itemsize, 700.0)
-    return xp.exp(xp.minimum(shifted, limit))
+    return xp.exp(xp.minimum(shifted, get_exp_limit(shifted.dtype)))
 
 
 def _log1prel_grad(g: Any, y: Any, x: Any) -> Any:

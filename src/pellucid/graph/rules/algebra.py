@@ -99,6 +99,11 @@ def multiply_same(x: Any) -> Any:
 
 
 @rule("algebra")
+def multiply_opposite_differences(x: Any, y: Any) -> Any:
+    return (x - y) * (y - x), -square(y - x)
+
+
+@rule("algebra")
 def power_two(x: Any) -> Any:
     return power(x, 2), square(x)
 

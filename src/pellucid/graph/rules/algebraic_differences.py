@@ -283,10 +283,11 @@ def tan_minus_sin(x: Any) -> Any:
 # Fractions and polynomials.
 
 
-def cancel_terms(e: Expr) -> Any:
-    """Return a sum over a common denominator if terms cancel, else None."""
-    if e.dtype.kind != "f" or not any(is_product(i) for i in e.inputs) or not may_cancel(e):
+def cancel_terms(combine: Any, x: Expr, y: Expr) -> Any:
+    """Return the sum or difference of two expressions over a common denominator if terms cancel, else None."""
+    if x.dtype.kind != "f" or not (is_product(x) or is_product(y)) or not may_cancel(x, y):
         return None
+    e = combine(x, y)
     expansion = Expansion(e.dtype)
     try:
         total = expansion.expand(e)
@@ -305,9 +306,9 @@ def is_product(e: Expr) -> bool:
     return e.op in PRODUCTS or (e.op in (add.op, subtract.op, negative.op) and any(i.op in PRODUCTS for i in e.inputs))
 
 
-def may_cancel(e: Expr) -> bool:
-    """Tell quickly whether an expression is short and contains an operand twice, or no operand but numbers."""
-    leaves, stack = [], [e]
+def may_cancel(x: Expr, y: Expr) -> bool:
+    """Tell quickly whether a sum is short and contains an operand twice."""
+    leaves, stack = [], [x, y]
     for _ in range(MAX_VISITS):
         if not stack:
             break
@@ -326,7 +327,7 @@ def _make_fractions(rng: Any) -> Any:
 
 @rule("stabilize", examples=_make_fractions)
 def difference_with_equal_terms(x: Any, y: Any) -> Any:
-    return x - y, lambda x, y: cancel_terms(subtract(x, y))
+    return x - y, lambda x, y: cancel_terms(subtract, x, y)
 
 
 def _make_opposite_fractions(rng: Any) -> Any:
@@ -336,7 +337,7 @@ def _make_opposite_fractions(rng: Any) -> Any:
 
 @rule("stabilize", examples=_make_opposite_fractions)
 def sum_with_opposite_terms(x: Any, y: Any) -> Any:
-    return x + y, lambda x, y: cancel_terms(add(x, y))
+    return x + y, lambda x, y: cancel_terms(add, x, y)
 
 
 # Factors of a quotient of a quotient.

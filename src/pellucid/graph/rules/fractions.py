@@ -29,8 +29,8 @@ from pellucid.graph.rules.example_operands import draw_positive, make_input
 from pellucid.graph.rules.predicates import as_number, negate
 from pellucid.graph.rules.scaled_exponentials import (
     GROWING,
-    HANDLERS,
     MAX_VISITS,
+    SCALED_OPS,
     combine,
     find_ops,
     get_log_size,
@@ -53,7 +53,7 @@ def is_positive_product(e: Expr) -> bool:
             if as_number(node) <= 0:
                 return False
         elif node.op not in POSITIVE:
-            if node.op not in HANDLERS or node.op in (subtract.op, negative.op) or len(queue) > MAX_VISITS:
+            if node.op not in SCALED_OPS or node.op in (subtract.op, negative.op) or len(queue) > MAX_VISITS:
                 return False
             operands = node.inputs[:1] if node.op is power.op else node.inputs
             queue += [operand for operand in operands if operand not in seen]

@@ -213,24 +213,24 @@ class Scaling:
         return root
 
 
-def get_scaling(e: Expr) -> Scaling | None:
-    """Return how an expression is scaled, or None if it is not homogeneous or cannot overflow."""
+def scale_variables(e: Expr) -> tuple[Expr, list[tuple[Any, float]]] | None:
+    """Return a homogeneous expression of scaled variables, and the scales with their degrees.
+
+    Return None if the expression is not homogeneous or cannot overflow.
+    """
     try:
         scaling = Scaling(e)
         over_product = e.op is true_divide.op and e.inputs[1].op is multiply.op
-        return scaling if scaling.has_risk or (scaling.has_product and over_product) else None
+        return scaling.scale() if scaling.has_risk or (scaling.has_product and over_product) else None
     except NotHomogeneous:
         return None
 
 
 def scale_result(e: Expr) -> Any:
-    try:
-        scaling = get_scaling(e)
-        if scaling is None:
-            return None
-        result, scales = scaling.scale()
-    except NotHomogeneous:
+    scaled = scale_variables(e)
+    if scaled is None:
         return None
+    result, scales = scaled
     for scale, degree in scales:
         result = result * scale if degree == 1 else result / scale if degree == -1 else result * power(scale, degree)
     return result
@@ -284,13 +284,10 @@ def homogeneous_power(x: Any, a: Number) -> Any:
 @rule("stabilize", examples=lambda rng: (2 * square(make_input("x")) + 3 * square(make_input("y")),))
 def log_of_homogeneous(x: Any) -> Any:
     def add_logs(x: Expr) -> Any:
-        scaling = get_scaling(x) if x.op in HANDLED else None
-        if scaling is None:
+        scaled = scale_variables(x) if x.op in HANDLED else None
+        if scaled is None:
             return None
-        try:
-            result, scales = scaling.scale()
-        except NotHomogeneous:
-            return None
+        result, scales = scaled
         total = log(result)
         for scale, degree in scales:
             total = total + degree * log(scale)

@@ -8,7 +8,7 @@ import numpy as np
 
 from pellucid.graph.expr import Constant, Expr
 from pellucid.graph.ops.activations import sigmoid, softplus
-from pellucid.graph.ops.elementwise import absolute, add, multiply, negative, power, sqrt, square, subtract
+from pellucid.graph.ops.elementwise import absolute, add, multiply, negative, power, sqrt, square, subtract, true_divide
 from pellucid.graph.ops.exponentials import exp, shifted_exp
 from pellucid.graph.ops.hyperbolic import cosh, sech, tanh_slope
 from pellucid.graph.ops.indexing import gather, slice_, take_along_axis
@@ -59,6 +59,18 @@ def is_positive(e: Expr) -> bool:
 
 def is_nonnegative(e: Expr) -> bool:
     return is_positive(e) or e.op in NONNEGATIVE or is_probability(e) or is_power_of_probability(e)
+
+
+def is_nonpositive(e: Expr) -> bool:
+    if is_scalar_constant(e):
+        return bool(as_number(e) <= 0)
+    if e.op is negative.op:
+        return is_nonnegative(e.inputs[0])
+    if e.op is multiply.op and is_scalar_constant(e.inputs[0]):
+        return as_number(e.inputs[0]) < 0 and is_nonnegative(e.inputs[1])
+    if e.op is true_divide.op:
+        return is_nonpositive(e.inputs[0]) and is_nonnegative(e.inputs[1])
+    return e.op is add.op and all(map(is_nonpositive, e.inputs))
 
 
 def is_probability(e: Expr) -> bool:

@@ -28,7 +28,7 @@ from pellucid.graph.ops.elementwise import (
     subtract,
     true_divide,
 )
-from pellucid.graph.ops.exponentials import exp, expm1, log, shifted_exp
+from pellucid.graph.ops.exponentials import exp, expm1, get_exp_limit, log, shifted_exp
 from pellucid.graph.ops.gradient_transforms import stop_gradient
 from pellucid.graph.ops.hyperbolic import cosh, sinh, tanh
 from pellucid.graph.ops.indexing import slice_
@@ -37,7 +37,7 @@ from pellucid.graph.ops.reductions import max_, mean, restore_axes, sum
 from pellucid.graph.ops.reshape import expand_dims, reshape, squeeze
 from pellucid.graph.ops.where import where
 from pellucid.graph.rewrite_rule import is_scalar_constant
-from pellucid.graph.rules.predicates import PROBABILITIES, as_number, negate
+from pellucid.graph.rules.predicates import PROBABILITIES, as_number, is_nonpositive, negate
 from pellucid.graph.traversal import rebuild
 
 MAX_VISITS = 24
@@ -76,11 +76,10 @@ def split_scale(e: Expr, visited: list[Expr] | None = None) -> Scaled:
     if op is exp_difference.op:
         top = stop_gradient(maximum(*inputs))
         return Scaled(exp_difference(inputs[0] - top, inputs[1] - top), top)
-    if len(visited) > MAX_VISITS or op not in HANDLERS:
+    if len(visited) > MAX_VISITS or op not in SCALED_OPS:
         return Scaled(e, None)
     if op in (add.op, subtract.op):
-        terms = [split_scale(term, visited) for term in list_terms(e)]
-        return Scaled(e, None) if all(term.exponent is None for term in terms) else add_scaled(terms)
+        return split_sum(e, visited)
     parts = [split_scale(i, visited) for i in inputs]
     if all(part.exponent is None for part in parts):
         return Scaled(e, None)
@@ -88,17 +87,32 @@ def split_scale(e: Expr, visited: list[Expr] | None = None) -> Scaled:
     return found
 
 
+def split_sum(e: Expr, visited: list[Expr]) -> Scaled:
+    terms = [(sign, split_scale(term, visited)) for sign, term in list_signed_terms(e)]
+    exponents = [term.exponent for _, term in terms]
+    has_plain = any(exponent is None for exponent in exponents)
+    # Exponentials of negative numbers do not overflow. If they underflow, a term without an exponential remains.
+    if has_plain and all(exponent is None or is_nonpositive(exponent) for exponent in exponents):
+        return Scaled(e, None)
+    return add_scaled([term if sign > 0 else negate_scaled(term) for sign, term in terms])
+
+
 def list_terms(e: Expr) -> list[Expr]:
-    """Return the terms of nested sums and differences, with their signs."""
-    terms: list[Expr] = []
-    stack = [e]
+    """Return the terms of nested sums and differences, some of them negated."""
+    return [term if sign > 0 else negate(term) for sign, term in list_signed_terms(e)]
+
+
+def list_signed_terms(e: Expr) -> list[tuple[int, Expr]]:
+    """Return the terms of nested sums and differences after their signs, 1 or -1."""
+    terms: list[tuple[int, Expr]] = []
+    stack = [(1, e)]
     while stack:
-        term = stack.pop()
+        sign, term = stack.pop()
         if len(terms) + len(stack) > MAX_VISITS or term.op not in (add.op, subtract.op):
-            terms.append(term)
+            terms.append((sign, term))
             continue
         left, right = term.inputs
-        stack += [negate(right) if term.op is subtract.op else right, left]
+        stack += [(-sign if term.op is subtract.op else sign, right), (sign, left)]
     return terms
 
 
@@ -138,7 +152,7 @@ def limit_exponent(mantissa: Any, exponent: Any) -> Any:
     """Bound the exponent of a term whose mantissa may be 0, because 0 times infinity is not a number."""
     if mantissa is None or isinstance(mantissa, float):
         return exponent
-    return minimum(exponent, {2: 10.0, 4: 88.0}.get(exponent.dtype.itemsize, 700.0))
+    return minimum(exponent, get_exp_limit(exponent.dtype))
 
 
 def combine(a: Any, b: Any, function: Callable[[Any, Any], Any]) -> Any:
@@ -193,8 +207,6 @@ def reshape_scaled(e: Expr, a: Scaled) -> Scaled:
 
 
 HANDLERS: dict[Op | None, Callable[..., Scaled]] = {
-    add.op: lambda e, a, b: add_scaled([a, b]),
-    subtract.op: lambda e, a, b: add_scaled([a, negate_scaled(b)]),
     negative.op: lambda e, a: negate_scaled(a),
     multiply.op: lambda e, a, b: multiply_scaled(a, b),
     true_divide.op: lambda e, a, b: divide_scaled(a, b),
@@ -206,6 +218,9 @@ HANDLERS: dict[Op | None, Callable[..., Scaled]] = {
     **dict.fromkeys((f.op for f in (expand_dims, squeeze, reshape, slice_)), reshape_scaled),
 }
 """By op, its value for scaled operands of which at least one has an exponent."""
+
+SCALED_OPS = {add.op, subtract.op, *HANDLERS}
+"""Ops through which exponentials are found. The terms of nested sums are scaled together."""
 
 SUMS = {f.op for f in (add, subtract, sum, mean, cosh, sinh, expm1, exp_difference)}
 
@@ -220,7 +235,7 @@ def find_ops(e: Expr) -> set[Op | None]:
     """Return the ops that are reached from an expression through those that can be scaled."""
     queue, seen = [e], {e}
     for node in queue:  # which grows
-        if len(queue) < MAX_VISITS and node.op in HANDLERS:
+        if len(queue) < MAX_VISITS and node.op in SCALED_OPS:
             new = [i for i in node.inputs if i not in seen]
             queue += new
             seen.update(new)
