@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Sequence
 
 import pytest
+from jax.stages import Lowered
 from random_programs.checking import check_programs
 from random_programs.generation import draw_program, draw_program_of
 from random_programs.minimization import describe, minimize
@@ -20,6 +22,8 @@ from pellucid.run.native.compiler import find_compiler
 
 BATCH = 25
 """Number of programs that are compiled as one."""
+
+FAST_COMPILATION = {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False}
 
 QUICK, MANY = 300, 10_000
 """Numbers of programs of `make test` and `make slow`."""
@@ -74,8 +78,15 @@ def test_programs_in_c() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("first", range(QUICK, QUICK + MANY, 100))
-def test_many_programs_in_every_mode(first: int) -> None:
-    """Run all with NumPy and XLA, and a tenth of them in all modes, because compiling takes half a second each."""
+def test_many_programs_in_every_mode(first: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run all with NumPy and XLA, and a tenth of them in all modes, because compiling takes half a second each.
+
+    A third of them are optimized as users' programs are. The others compile three times as fast.
+    """
+    if first % 300:
+        monkeypatch.setattr(
+            Lowered, "compile", functools.partialmethod(Lowered.compile, compiler_options=FAST_COMPILATION)
+        )
     for start in range(first, first + 100, BATCH):
         check(draw_programs(range(start, start + BATCH)), ["interpreter", "numpy", "xla"])
     check(draw_programs(range(first, first + 100, 10)), list(RUNNERS))
