@@ -78,8 +78,9 @@ def measure_spread(found: Sequence[Any], trials: Sequence[Sequence[Any]]) -> lis
 
 
 def spread_of_reference(program: Program, expected: Sequence[Array], eps: float) -> list[Array]:
-    """Return the sensitivity of the outputs to rounding errors."""
-    return measure_spread(expected, [program.compute(noise=make_noise(eps, t)) for t in range(8)])
+    """Return the sensitivity of the outputs to rounding errors, and to underflow in the precision of the inputs."""
+    trials = [program.compute(noise=make_noise(eps, t)) for t in range(8)]
+    return measure_spread(expected, [*trials, program.compute(double=False)])
 
 
 def spread_of_graph(built: Results, found: Sequence[Any], eps: float, everywhere: bool = False) -> list[Array]:

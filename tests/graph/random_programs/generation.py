@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -296,12 +297,26 @@ class Generator:
             if self.named or self.unknown or isinstance(error, DtypeError):
                 raise Unsuitable from error
             raise AssertionError(f"NumPy computes {code} and pellucid refuses it: {error}") from error
+        if self.broadcasts_undeclared_size(expr):
+            raise Unsuitable
         if value.dtype.kind != "f" and expr.dtype.kind == value.dtype.kind:
             value = value.astype(expr.dtype)
         target = f"v{len(self.lines)}"
         self.lines.append(Line(target, code))
         self.variables[target] = Variable(target, widen(value), expr)
         self.differentiable &= chosen.differentiable
+
+    def broadcasts_undeclared_size(self, expr: Expr) -> bool:
+        """Whether a size that is 1 when the program runs, and not declared as 1, meets another one: an error."""
+        if expr.op is None or not expr.op.elementwise:
+            return False
+        values = {v.expr: v.value for v in self.variables.values()}
+        operands = [zip(i.shape[::-1], values[i].shape[::-1], strict=True) for i in expr.inputs if i in values]
+        axes = itertools.zip_longest(*operands, fillvalue=(1, 1))
+        return any(
+            max(n for _, n in sizes) > 1 and any(n == 1 and not isinstance(declared, int) for declared, n in sizes)
+            for sizes in axes
+        )
 
     def draw_program(self, length: int | None = None) -> Program:
         """Draw lines, and return the results that no line reads as the outputs."""

@@ -126,21 +126,22 @@ class Program:
             variables[line.target] = run_line(line.code, pel, variables)
         return inputs, [variables[name] for name in self.outputs]
 
-    def compute(self, values: Mapping[str, Any] | None = None, noise: Any = None) -> list[Array]:
-        """Return the values of the outputs by the reference, in double precision.
+    def compute(self, values: Mapping[str, Any] | None = None, noise: Any = None, double: bool = True) -> list[Array]:
+        """Return the values of the outputs by the reference, in double precision or that of the inputs.
 
         ``noise(shape)`` returns relative errors of the intermediate results. Elements that are exact get none, so that
         halves stay halves.
         """
-        return [self.compute_all(values, noise)[name] for name in self.outputs]
+        return [self.compute_all(values, noise, double)[name] for name in self.outputs]
 
-    def compute_all(self, values: Mapping[str, Any] | None = None, noise: Any = None) -> Values:
+    def compute_all(self, values: Mapping[str, Any] | None = None, noise: Any = None, double: bool = True) -> Values:
         """Return the values of all variables by the reference."""
-        variables: Values = {i.name: widen(i.value) for i in self.inputs} | dict(values or {})
+        convert = widen if double else np.asarray
+        variables: Values = {i.name: convert(i.value) for i in self.inputs} | dict(values or {})
         if noise is not None:
             variables = {name: perturb(value, noise) for name, value in variables.items()}
         for line in self.lines:
-            value = widen(run_reference(line.code, variables))
+            value = convert(run_reference(line.code, variables))
             variables[line.target] = value
             if noise is not None:
                 rounded = ROUNDED.search(line.code) is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from typing import Any
 
 import numpy as np
@@ -64,7 +65,7 @@ def masked_softmax(mask: Any, x: Any, axis: Any = -1) -> Array:
 
 
 def attention_weights(query: Any, key: Any, mask: Any = True) -> Array:
-    scores = np.einsum("bqhd,bkhd->bhqk", query, key) / np.sqrt(np.shape(query)[-1])
+    scores = np.einsum("bqhd,bkhd->bhqk", query, key) / math.sqrt(np.shape(query)[-1])
     return masked_softmax(np.broadcast_to(mask, scores.shape), scores)
 
 
