@@ -59,7 +59,6 @@ WRITERS: dict[str, Writer] = {
     ),
     "index.html": lambda path, version: run_all([minimal] * version, path),
     "reference.md": lambda path, version: write_reference(path),
-    "reference.html": lambda path, version: write_reference(path),
     "picture.png": lambda path, version: Picture(figure(version), "It falls.").save(path),
     "picture.svg": lambda path, version: Picture(figure(version), "It falls.").save(path),
     "picture.html": lambda path, version: Picture(figure(version), "It falls.").save(path),

@@ -210,18 +210,19 @@ def test_the_table_has_many_rows_without_duplicates() -> None:
 
 
 @pytest.mark.parametrize(
-    ("dtype", "run"),
+    ("dtype", "run", "step"),
     [
-        ("float32", run_compiled),
-        ("float32", interpret),
-        pytest.param("float64", run_compiled, marks=pytest.mark.slow),
-        ("float64", interpret),
+        ("float32", run_compiled, 3),
+        pytest.param("float32", run_compiled, 1, marks=pytest.mark.slow),
+        ("float32", interpret, 1),
+        pytest.param("float64", run_compiled, 1, marks=pytest.mark.slow),
+        ("float64", interpret, 1),
     ],
 )
 @pytest.mark.parametrize("family", FAMILIES)
-def test_naive_formulas_have_accurate_values_and_gradients(family: str, run: Any, dtype: str) -> None:
+def test_naive_formulas_have_accurate_values_and_gradients(family: str, run: Any, dtype: str, step: int) -> None:
     """Compare with mpmath: results are finite where the exact ones are, and accurate where well conditioned."""
-    rows = FAMILIES[family]
+    rows = FAMILIES[family][::step]
     wrong = []
     for row, (value, gradient) in zip(rows, compute_results(rows, dtype, run), strict=True):
         exact_value, exact_gradient = compute_reference(row)
