@@ -60,10 +60,6 @@ def is_subnormal(*operands: Array) -> Array:
     return np.any([(o != 0) & (np.abs(o) < np.finfo(o.dtype).tiny) for o in operands if o.dtype.kind == "f"], axis=0)
 
 
-def is_small(*operands: Array) -> Array:
-    return is_zero(*operands) | is_subnormal(*operands)
-
-
 @dataclass(frozen=True)
 class Exemption:
     """Points at which an op may differ from NumPy in some modes, and why."""
@@ -75,7 +71,6 @@ class Exemption:
 
 
 EXEMPTIONS = [
-    Exemption("sign", COMPILED, is_small, "keeps the sign of zero, which NumPy drops"),
     Exemption("power cbrt", COMPILED, is_subnormal, "takes a subnormal number for the smallest normal one"),
     Exemption("arctan", ("xla",), is_subnormal, "is NaN with XLA's older emitter of loops, which only tests use"),
     Exemption("sinc", ALL, is_huge, "pi x overflows, as in NumPy's own sinc in float32"),

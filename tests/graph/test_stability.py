@@ -17,6 +17,7 @@ import pellucid as pel
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Expr, Input
 from pellucid.graph.rewriter import simplify, simplify_all
+from pellucid.graph.traversal import topological
 
 Z = Input("z", (3,))
 ROWS_AT_THE_EDGE = [[1000, 0], [0, 1000], [-1000, 0], [0, -1000], [500, -500], [0, 0]]
@@ -254,3 +255,20 @@ def test_most_formulas_fail_without_simplification() -> None:
     results = compute_results(rows, "float32", interpret_unsimplified)
     errors = [compute_reference(row)[0].error(value, "float32") for row, (value, _) in zip(rows, results, strict=True)]
     assert sum(error > TOLERANCE["float32"] for error in errors) > len(rows) / 2
+
+
+def test_a_sum_of_exponentials_that_all_vanish_is_zero(run: Any) -> None:
+    a, b, x, y = (Input(name, (2,)) for name in "abxy")
+    total = a * pel.exp(x) + b * pel.exp(y)
+    values = {a: [0, 3], b: [0, 2], x: [5, -np.inf], y: [7, -np.inf]}
+    given = {i: np.asarray(v, "float32") for i, v in values.items()}
+    with np.errstate(divide="ignore", over="ignore"):
+        logarithm, quotient = run([simplify(pel.log(total)), simplify(1 / total)], given)
+    np.testing.assert_array_equal(logarithm, [-np.inf, -np.inf])
+    np.testing.assert_array_equal(quotient, [np.inf, np.inf])
+
+
+def test_second_derivatives_of_exponentials_stay_short() -> None:
+    x = Input("x", (3,))
+    product = pel.hessian_vector_product((pel.tan(pel.ndtri(x)) * x).sum(), x, Input("v", (3,)))
+    assert len(topological([product])) < 60

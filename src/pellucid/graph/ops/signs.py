@@ -13,9 +13,14 @@ from pellucid.graph.precedence import MULTIPLY
 from pellucid.graph.range_rules import increasing
 
 
+def _sign_xla(xp: Any, x: Any) -> Any:
+    return xp.where(x == 0, xp.zeros_like(x), xp.sign(x))  # NumPy's sign of -0 is 0
+
+
 @op(
     tex=r"\operatorname{{sign}}({0:_})",
     accepts=NUMERIC_KINDS,
+    xla=_sign_xla,
     differentiable=False,
     edge=(0.0,),
     value_range=increasing(np.sign),

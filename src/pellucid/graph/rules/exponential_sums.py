@@ -8,14 +8,12 @@ from __future__ import annotations
 from typing import Any
 
 from pellucid.graph.expr import Expr
-from pellucid.graph.ops.elementwise import (
-    maximum,
-    multiply,
-)
+from pellucid.graph.ops.elementwise import maximum, multiply
 from pellucid.graph.ops.exponentials import exp, expm1, log, log1p, shifted_exp
 from pellucid.graph.ops.gradient_transforms import stop_gradient
 from pellucid.graph.ops.permute import transpose
-from pellucid.graph.rewrite_rule import rule
+from pellucid.graph.ops.reductions import mean, sum
+from pellucid.graph.rewrite_rule import is_scalar_constant, rule
 from pellucid.graph.rules.example_operands import draw_positive, draw_two, make_input
 from pellucid.graph.rules.scaled_exponentials import (
     GROWING,
@@ -26,6 +24,7 @@ from pellucid.graph.rules.scaled_exponentials import (
     get_log_size,
     has_exponential_sum,
     join,
+    list_terms,
     multiply_scaled,
     shift_exponent,
     split_scale,
@@ -50,10 +49,20 @@ def over_exponential_sum(n: Any, d: Any) -> Any:
     return n / d, divide_scales
 
 
-@rule("stabilize", examples=lambda rng: (make_input(), _make_weighted_sum(rng)[1]))
+def has_weights(total: Expr) -> bool:
+    """Whether terms of a sum have factors without exponentials: the gradients of most products of exponentials.
+
+    Their scaled form is long, because the logarithms of the factors are parts of the exponents.
+    """
+    terms = total.inputs[:1] if total.op in (sum.op, mean.op) else list_terms(total)
+    mantissas = [split_scale(term).mantissa for term in terms]
+    return any(isinstance(mantissa, Expr) and not is_scalar_constant(mantissa) for mantissa in mantissas)
+
+
+@rule("stabilize", examples=lambda rng: (make_input("x"), 2 * exp(make_input("y")) + exp(make_input("z"))))
 def exp_times_exponential_sum(x: Any, y: Any) -> Any:
     def multiply_scales(x: Expr, y: Expr) -> Any:
-        if not has_exponential_sum(y):
+        if not has_exponential_sum(y) or has_weights(y):
             return None
         scaled = split_scale(y)
         return None if scaled.exponent is None else join(multiply_scaled(Scaled(None, x), scaled))

@@ -6,6 +6,7 @@ overflows nor underflows. The value does not depend on :math:`m`, so the gradien
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -118,12 +119,19 @@ def list_signed_terms(e: Expr) -> list[tuple[int, Expr]]:
 
 def add_scaled(terms: list[Scaled], top: Any = None) -> Scaled:
     """Return a sum. The exponent is that of its largest term."""
-    for term in terms if top is None else ():
-        top = combine(top, get_log_size(term), maximum)
+    if top is None:
+        sizes = [get_log_size(term) for term in terms]
+        top = functools.reduce(maximum, sizes)
+        top = top if any(isinstance(size, float) for size in sizes) else limit_below(top)
     total: Any = None
     for mantissa, exponent in terms:
         total = combine(total, combine(mantissa, shift_exponent(exponent, top), multiply), add)
     return Scaled(total, stop_gradient(top))
+
+
+def limit_below(top: Any) -> Any:
+    """Return the largest exponent, or a finite one if all terms are 0: infinities have no difference."""
+    return maximum(top, {2: -6e4}.get(top.dtype.itemsize, -1e30))
 
 
 def shift_exponent(exponent: Any, top: Any) -> Any:
@@ -191,7 +199,7 @@ def reduce_scaled(e: Expr, terms: Scaled) -> Scaled:
     size = get_log_size(terms)
     if size.shape != x.shape:
         return Scaled(e, None)
-    top = max_(size, axis=axis, keepdims=keepdims)
+    top = limit_below(max_(size, axis=axis, keepdims=keepdims))
     factors = shift_exponent(terms.exponent, restore_axes(top, x, axis, keepdims))
     reduce = sum if e.op is sum.op else mean
     total = reduce(combine(terms.mantissa, factors, multiply), axis=axis, keepdims=keepdims)
