@@ -85,7 +85,8 @@ def test_most_elementwise_ops_have_a_rule() -> None:
         "fraction_of_sum", "kl_div", "log1p_minus_fraction", "log_binomial", "log_factorial_remainder",
         "log_gamma_ratio", "log_gamma_ratio_remainder", "power_minus_one", "power_of_two",
         "reciprocal_expm1", "scaled_log1p", "sigmoid_difference", "sin_minus_x_cos", "stirling_remainder",
-        "x_minus_log1p", "x_minus_sin", "log_ndtr", "logaddexp2", "logit", "nan_to_num", "ndtri",
+        "x_minus_log1p", "x_minus_sin", "x_minus_tanh", "expm1_minus_x", "arctan_difference", "log_ndtr", "logaddexp2",
+        "logit", "nan_to_num", "ndtri",
         "remainder", "round", "tan", "xlog1py", "xlogy",
     }  # fmt: skip
 

@@ -408,9 +408,9 @@ class Reference:
 REFERENCE = Reference()
 
 RULE_FORMS = """
-betaln binomial_log_probability compound compound_minus_one digamma_difference digamma_difference_remainder
-digamma_remainder erf_difference exp_difference kl_div log1p_minus_fraction log_binomial log_factorial_remainder
-log_gamma_ratio log_gamma_ratio_remainder power_minus_one power_of_two scaled_log1p shifted_exp sigmoid_difference
-sin_minus_x_cos stirling_remainder x_minus_log1p x_minus_sin
+arctan_difference betaln binomial_log_probability compound compound_minus_one digamma_difference
+digamma_difference_remainder digamma_remainder expm1_minus_x erf_difference exp_difference kl_div log1p_minus_fraction
+log_binomial log_factorial_remainder log_gamma_ratio log_gamma_ratio_remainder power_minus_one power_of_two
+scaled_log1p shifted_exp sigmoid_difference sin_minus_x_cos stirling_remainder x_minus_log1p x_minus_sin x_minus_tanh
 """
 """Ops that rules produce from naive formulas. SciPy does not have them; `stability` compares them with mpmath."""

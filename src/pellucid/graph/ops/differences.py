@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from pellucid.graph.op_decorator import op
 from pellucid.graph.ops.activations import sigmoid, sigmoid_slope
 from pellucid.graph.ops.exponentials import exp
@@ -68,6 +70,35 @@ def sigmoid_difference(xp: Any, x: Any, y: Any) -> Any:
     larger, smaller = xp.maximum(x, y), xp.minimum(x, y)
     size = _sigmoid(xp, larger) * _sigmoid(xp, -smaller) * -xp.expm1(smaller - larger)
     return xp.where(x > y, size, -size)
+
+
+@op(
+    tex=r"\arctan({0:_}) - \arctan({1:_})",
+    text="arctan({0}) - arctan({1})",
+    precedence=ADD,
+    tex_precedence=ADD,
+    floats=True,
+    composite=True,
+    grad=lambda g, z, x, y: (g / (1 + x * x), -(g / (1 + y * y))),
+    edge=(0.0, 1e10, -1e10),
+    cost=60,
+    behind="arctan",
+)
+def arctan_difference(xp: Any, x: Any, y: Any) -> Any:
+    r"""Difference of inverse tangents, computed as the angle of the point :math:`(1 + x y, x - y)`.
+
+    Examples
+    --------
+    >>> x, y = pel.scalar("x"), pel.scalar("y")
+    >>> pel.simplify(pel.arctan(x) - pel.arctan(y)).eval({x: 2e8, y: 1e8})
+    np.float32(5.0e-09)
+    """
+    # Both sides are divided by y where the product of large numbers would overflow.
+    is_large = xp.logical_and(xp.abs(x) > 1, xp.abs(y) > 1)
+    divisor = xp.where(is_large, xp.abs(y), xp.ones_like(y))
+    near = xp.arctan2((x - y) / divisor, 1 / divisor + x * (y / divisor))
+    is_finite = xp.logical_and(xp.abs(x) < np.inf, xp.abs(y) < np.inf)
+    return xp.where(is_finite, near, xp.arctan(x) - xp.arctan(y))
 
 
 def _erf_difference(get_function: Any) -> Any:

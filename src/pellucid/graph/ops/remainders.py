@@ -9,6 +9,8 @@ from typing import Any
 from pellucid.graph.op_decorator import op
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.elementwise import evaluate_polynomial
+from pellucid.graph.ops.exponentials import expm1
+from pellucid.graph.ops.hyperbolic import tanh
 from pellucid.graph.ops.trigonometry import sin
 from pellucid.graph.precedence import ADD
 
@@ -17,6 +19,8 @@ TERMS = range(9)
 
 SIN_COEFFICIENTS = [(-1) ** k / math.factorial(2 * k + 3) for k in TERMS]
 SIN_COS_COEFFICIENTS = [(-1) ** k * (2 * k + 2) / math.factorial(2 * k + 3) for k in TERMS]
+TANH_COEFFICIENTS = [(2 * k + 2) / math.factorial(2 * k + 3) for k in TERMS]
+EXP_COEFFICIENTS = [1 / math.factorial(k + 2) for k in range(17)]
 LOG_COEFFICIENTS = [2 / (2 * k + 3) for k in range(17)]
 
 
@@ -109,3 +113,55 @@ def x_minus_log1p(xp: Any, x: Any) -> Any:
     np.float32(4.9999967e-13)
     """
     return use_series_near_zero(xp, x, 0.5, _log_series, lambda x: x - xp.log1p(x))
+
+
+@op(
+    tex=r"e^{{{0:_}}} - 1 - {0:>}",
+    text="expm1({0}) - {0:>}",
+    precedence=ADD,
+    floats=True,
+    composite=True,
+    edge=(0.0, 1e-3, -1000.0),
+    grad=lambda g, y, x: g * expm1(x),
+    cost=14,
+    behind="expm1",
+)
+def expm1_minus_x(xp: Any, x: Any) -> Any:
+    r"""Exponential without the first terms of its series, :math:`e^x - 1 - x`, which is about :math:`x^2 / 2` near 0.
+
+    Examples
+    --------
+    >>> x = pel.scalar("x")
+    >>> pel.function([x], pel.exp(x) - 1 - x)(1e-6)
+    np.float32(5.0000014e-13)
+    """
+    return use_series_near_zero(
+        xp, x, 1, lambda x: x * x * evaluate_polynomial(EXP_COEFFICIENTS, x), lambda x: xp.expm1(x) - x
+    )
+
+
+@op(
+    tex=r"{0:_} - \tanh({0:_})",
+    text="{0} - tanh({0})",
+    precedence=ADD,
+    floats=True,
+    composite=True,
+    edge=(0.0, 1e-3, 1000.0),
+    grad=lambda g, y, x: g * call_op("square", tanh(x)),
+    cost=22,
+    behind="tanh",
+)
+def x_minus_tanh(xp: Any, x: Any) -> Any:
+    r"""Difference of a number and its hyperbolic tangent, :math:`x - \tanh x`, which is about :math:`x^3 / 3` near 0.
+
+    Computed as :math:`(x \cosh x - \sinh x) / \cosh x` near 0.
+
+    Examples
+    --------
+    >>> x = pel.scalar("x")
+    >>> pel.function([x], x - pel.tanh(x))(1e-6)
+    np.float32(3.3333333e-19)
+    """
+    return use_series_near_zero(
+        xp, x, 1, lambda x: cube_times_series(TANH_COEFFICIENTS, x) / xp.cosh(x), lambda x: x - xp.tanh(x)
+    )

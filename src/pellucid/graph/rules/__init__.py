@@ -20,6 +20,7 @@ from pellucid.graph.rules import (  # isort: skip
     powers_near_one,
     differences,
     remainders,
+    divergences,
     angles,
     algebraic_differences,
     homogeneous_scaling,

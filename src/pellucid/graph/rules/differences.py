@@ -2,21 +2,24 @@ r"""Differences of two values of the same function."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from pellucid.graph.expr import Expr
 from pellucid.graph.ops.activations import sigmoid
-from pellucid.graph.ops.differences import erf_difference, exp_difference, sigmoid_difference
+from pellucid.graph.ops.differences import arctan_difference, erf_difference, exp_difference, sigmoid_difference
 from pellucid.graph.ops.elementwise import square
 from pellucid.graph.ops.exponentials import exp, expm1, log, log1mexp
 from pellucid.graph.ops.hyperbolic import tanh
 from pellucid.graph.ops.special import erf, erfc, erfcx
+from pellucid.graph.ops.trigonometry import arctan, arctan2
 from pellucid.graph.ops.where import where
+from pellucid.graph.pattern import Number
 from pellucid.graph.rewrite_rule import rule
 from pellucid.graph.rules.example_operands import draw_normal, draw_one, draw_positive, draw_two, make_input
-from pellucid.graph.rules.predicates import are_opposite, negate
+from pellucid.graph.rules.predicates import are_opposite, as_number, negate
 from pellucid.graph.rules.scaled_exponentials import list_factors
 
 
@@ -72,6 +75,49 @@ def difference_of_tanh(x: Any, y: Any) -> Any:
 @rule("stabilize", examples=_draw_ordered)
 def log_of_sigmoid_difference(x: Any, y: Any) -> Any:
     return log(sigmoid_difference(x, y)), log(sigmoid(x)) + log(sigmoid(-y)) + log1mexp(y - x)
+
+
+@rule("stabilize", examples=draw_two)
+def difference_of_arctan(x: Any, y: Any) -> Any:
+    return arctan(x) - arctan(y), arctan_difference(x, y)
+
+
+@rule("stabilize", examples=lambda rng: (0.5, 1 / math.pi, draw_normal(rng)))
+def cauchy_distribution(a: Number, b: Number, x: Any) -> Any:
+    def to_angle(a: Expr, b: Expr, x: Expr) -> Any:
+        scale = as_number(b)
+        return scale * arctan2(1.0, -x) if is_half_turn(as_number(a), scale) else None
+
+    return a + b * arctan(x), to_angle
+
+
+@rule("stabilize", examples=lambda rng: (0.5, math.pi, draw_normal(rng)))
+def cauchy_distribution_over_pi(a: Number, b: Number, x: Any) -> Any:
+    def to_angle(a: Expr, b: Expr, x: Expr) -> Any:
+        return arctan2(1.0, -x) / as_number(b) if is_half_turn(as_number(a) * as_number(b), 1) else None
+
+    return a + arctan(x) / b, to_angle
+
+
+@rule("stabilize", examples=lambda rng: (0.5, math.pi, draw_normal(rng)))
+def cauchy_survival_over_pi(a: Number, b: Number, x: Any) -> Any:
+    def to_angle(a: Expr, b: Expr, x: Expr) -> Any:
+        return arctan2(1.0, x) / as_number(b) if is_half_turn(as_number(a) * as_number(b), 1) else None
+
+    return a - arctan(x) / b, to_angle
+
+
+@rule("stabilize", examples=lambda rng: (0.5, 1 / math.pi, draw_normal(rng)))
+def cauchy_survival(a: Number, b: Number, x: Any) -> Any:
+    def to_angle(a: Expr, b: Expr, x: Expr) -> Any:
+        return as_number(b) * arctan2(1.0, x) if is_half_turn(as_number(a), as_number(b)) else None
+
+    return a - b * arctan(x), to_angle
+
+
+def is_half_turn(a: float, b: float) -> bool:
+    """Whether ``a`` is ``b * pi / 2`` in single precision, so that ``a + b * arctan(x)`` is 0 at minus infinity."""
+    return math.isclose(a, b * math.pi / 2, rel_tol=1e-7)
 
 
 @rule("stabilize", examples=draw_two)

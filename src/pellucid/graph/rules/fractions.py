@@ -22,10 +22,11 @@ from pellucid.graph.ops.elementwise import (
 )
 from pellucid.graph.ops.exponentials import exp, log, log1p
 from pellucid.graph.ops.hyperbolic import cosh, tanh
+from pellucid.graph.ops.powers_near_one import compound
 from pellucid.graph.ops.reductions import sum
 from pellucid.graph.ops.softmax import softmax
 from pellucid.graph.rewrite_rule import is_scalar_constant, rule
-from pellucid.graph.rules.example_operands import draw_positive, make_input
+from pellucid.graph.rules.example_operands import draw_fraction, draw_positive, make_input
 from pellucid.graph.rules.predicates import as_number, negate
 from pellucid.graph.rules.scaled_exponentials import (
     GROWING,
@@ -157,6 +158,21 @@ def _make_multiple(rng: Any) -> Any:
 @rule("stabilize", examples=_make_multiple)
 def multiple_over_own_sum(n: Any, x: Any, y: Any) -> Any:
     return n / (x + y), lambda n, x, y: divide_by_own_sum(n, x + y) if n.op is multiply.op else None
+
+
+@rule("stabilize", examples=lambda rng: (draw_positive(rng), draw_positive(rng), draw_positive(rng)))
+def fraction_of_powers(x: Any, y: Any, n: Any) -> Any:
+    return fraction_of_sum(power(x, n), power(y, n)), fraction_of_sum(1.0, power(y / x, n))
+
+
+@rule("stabilize", examples=lambda rng: (draw_positive(rng), *draw_fraction(rng), draw_positive(rng)))
+def fraction_of_power_and_compound(x: Any, y: Any, n: Any) -> Any:
+    return fraction_of_sum(power(x, n), compound(y, n)), fraction_of_sum(1.0, power((1 + y) / x, n))
+
+
+@rule("stabilize", examples=lambda rng: (draw_positive(rng), *draw_fraction(rng), draw_positive(rng)))
+def fraction_of_compound_and_power(x: Any, y: Any, n: Any) -> Any:
+    return fraction_of_sum(compound(y, n), power(x, n)), fraction_of_sum(1.0, power(x / (1 + y), n))
 
 
 @rule("stabilize", examples=lambda rng: (draw_positive(rng), draw_positive(rng)))

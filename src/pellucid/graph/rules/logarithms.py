@@ -9,7 +9,7 @@ import numpy as np
 
 from pellucid.graph.expr import Expr, Input
 from pellucid.graph.ops.activations import sigmoid, softplus
-from pellucid.graph.ops.elementwise import absolute, power, sqrt, square
+from pellucid.graph.ops.elementwise import absolute, fraction_of_sum, multiply, power, sqrt, square, true_divide
 from pellucid.graph.ops.exponentials import (
     exp,
     exp2,
@@ -30,7 +30,7 @@ from pellucid.graph.ops.softmax import softmax
 from pellucid.graph.ops.special import erfc, log_ndtr, xlog1py, xlogy
 from pellucid.graph.ops.trigonometry import hypot
 from pellucid.graph.pattern import Number
-from pellucid.graph.rewrite_rule import rule
+from pellucid.graph.rewrite_rule import is_scalar_constant, rule
 from pellucid.graph.rules.example_operands import (
     draw_above_one,
     draw_fraction,
@@ -244,6 +244,25 @@ def log1p_over(x: Any) -> Any:
 @rule("stabilize", when="0 where x = 0")
 def times_own_log(x: Any) -> Any:
     return x * log(x), xlogy(x, x)
+
+
+@rule(
+    "stabilize",
+    when="0 where x = 0",
+    examples=lambda rng: (x := 2 + Input("x", (3, 4), "float64"), x / draw_positive(rng)),
+)
+def times_log_of_own_multiple(x: Any, y: Any) -> Any:
+    def is_own_multiple(x: Expr, y: Expr) -> bool:
+        if y.op is multiply.op and is_scalar_constant(y.inputs[0]):
+            y = y.inputs[1]
+        return y.op in (true_divide.op, fraction_of_sum.op) and y.inputs[0] is x
+
+    return x * log(y), lambda x, y: xlogy(x, y) if is_own_multiple(x, y) else None
+
+
+@rule("stabilize", when="0 where x = 0", examples=lambda rng: (draw_positive(rng), draw_positive(rng)))
+def times_difference_of_logs(x: Any, y: Any) -> Any:
+    return x * (log(x) - log(y)), lambda x, y: None if is_scalar_constant(x) else xlogy(x, x) - xlogy(x, y)
 
 
 @rule("stabilize", examples=lambda rng: (draw_normal(rng), sigmoid(Input("z", (3, 4), "float64"))))

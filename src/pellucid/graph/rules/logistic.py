@@ -7,14 +7,15 @@ from typing import Any
 
 from pellucid.graph.expr import Expr
 from pellucid.graph.ops.activations import sigmoid, sigmoid_slope, softplus, softsign
-from pellucid.graph.ops.elementwise import power, square
+from pellucid.graph.ops.elementwise import multiply, power, square
 from pellucid.graph.ops.exponentials import exp, expm1, exprel, logaddexp, reciprocal_expm1
 from pellucid.graph.ops.hyperbolic import cosh, log_cosh, sech, sinh, tanh, tanh_slope
 from pellucid.graph.ops.where import where
 from pellucid.graph.pattern import Number
-from pellucid.graph.rewrite_rule import rule
+from pellucid.graph.rewrite_rule import is_scalar_constant, rule
 from pellucid.graph.rules.example_operands import draw_normal, draw_one, draw_two, draw_with_number, make_opposites
 from pellucid.graph.rules.predicates import are_opposite, as_number
+from pellucid.graph.rules.scaled_exponentials import GROWING, find_ops, list_factors, multiply_all
 
 # Sigmoid.
 
@@ -36,7 +37,19 @@ def over_one_plus_exp(x: Any, y: Any) -> Any:
 
 @rule("stabilize", examples=draw_two)
 def over_square_of_one_plus_exp(x: Any, y: Any) -> Any:
-    return y / square(1 + exp(x)), y * square(sigmoid(-x))
+    def multiply_sigmoids(x: Expr, y: Expr) -> Any:
+        number, factors = list_factors(y)
+        exponent = next((f.inputs[0] for f in factors if f.op is exp.op), None)
+        if exponent is None:
+            return y * square(sigmoid(-x))
+        rest = multiply_all(number, [f for f in factors if f.op is not exp.op or f.inputs[0] is not exponent])
+        if exponent is x:
+            return rest * sigmoid(x) * sigmoid(-x)
+        if exponent.op is multiply.op and is_scalar_constant(exponent.inputs[0]) and exponent.inputs[1] is x:
+            return rest * square(sigmoid(x)) if as_number(exponent.inputs[0]) == 2 else None
+        return None
+
+    return y / square(1 + exp(x)), multiply_sigmoids
 
 
 @rule("stabilize", examples=draw_one)
@@ -128,6 +141,21 @@ def sinh_over_cosh(x: Any) -> Any:
 
 
 @rule("stabilize", examples=draw_one)
+def cosh_over_sinh(x: Any) -> Any:
+    return cosh(x) / sinh(x), 1 / tanh(x)
+
+
+@rule("stabilize", examples=draw_one)
+def cosh_minus_sinh(x: Any) -> Any:
+    return cosh(x) - sinh(x), exp(-x)
+
+
+@rule("stabilize", examples=draw_one)
+def cosh_plus_sinh(x: Any) -> Any:
+    return cosh(x) + sinh(x), exp(x)
+
+
+@rule("stabilize", examples=draw_one)
 def twice_sigmoid_minus_one(x: Any) -> Any:
     return 2 * sigmoid(x) - 1, tanh(x / 2)
 
@@ -162,7 +190,7 @@ def exp_plus_exp(x: Any, y: Any) -> Any:
 
 @rule("stabilize", examples=draw_two)
 def over_cosh(x: Any, y: Any) -> Any:
-    return y / cosh(x), y * sech(x)
+    return y / cosh(x), lambda x, y: None if find_ops(y) & GROWING else y * sech(x)
 
 
 @rule("stabilize", examples=lambda rng: (3.0, draw_normal(rng), draw_normal(rng)))

@@ -8,7 +8,7 @@ from typing import Any
 from pellucid.graph.expr import Expr
 from pellucid.graph.ops.activations import sigmoid
 from pellucid.graph.ops.elementwise import absolute, negative, power, square, true_divide
-from pellucid.graph.ops.exponentials import exp, expm1, exprel, log, log1p, log1prel
+from pellucid.graph.ops.exponentials import exp, expm1, exprel, log, log1mexp, log1p, log1prel
 from pellucid.graph.ops.gradient_transforms import stop_gradient
 from pellucid.graph.ops.powers_near_one import compound, compound_minus_one, power_minus_one
 from pellucid.graph.ops.reductions import max_, prod, sum
@@ -75,6 +75,27 @@ def power_minus_1(x: Any, y: Any) -> Any:
 @rule("stabilize", examples=lambda rng: (draw_positive(rng), draw_positive(rng)))
 def one_minus_power(x: Any, y: Any) -> Any:
     return 1 - power(x, y), -power_minus_one(x, y)
+
+
+@rule("stabilize", examples=lambda rng: (draw_positive(rng), draw_positive(rng)))
+def one_plus_power_minus_one(x: Any, y: Any) -> Any:
+    return 1 + power_minus_one(x, y), power(x, y)
+
+
+@rule("stabilize", examples=lambda rng: (rng.uniform(0.1, 0.9, (3, 4)), draw_positive(rng), draw_positive(rng)))
+def power_of_one_minus_power(x: Any, y: Any, n: Any) -> Any:
+    base = -power_minus_one(x, y)
+    return power(base, n), lambda x, y, n: None if is_small_integer(n) else compound(-power(x, y), n)
+
+
+@rule("stabilize", when="x > -1", examples=lambda rng: (rng.uniform(0.1, 0.9, (3, 4)), draw_positive(rng)))
+def log_of_one_minus_compound(x: Any, n: Any) -> Any:
+    return log(-compound_minus_one(-x, n)), log1mexp(n * log1p(-x))
+
+
+@rule("stabilize", when="x > 0", examples=lambda rng: (rng.uniform(0.1, 0.9, (3, 4)), draw_positive(rng)))
+def log_of_one_minus_power(x: Any, y: Any) -> Any:
+    return log(-power_minus_one(x, y)), log1mexp(y * log(x))
 
 
 @rule("stabilize", when="x > -1", examples=_draw_fraction_and_power)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from pellucid.graph.ops.exponentials import log1p, log1prel
-from pellucid.graph.ops.remainders import sin_minus_x_cos, x_minus_log1p, x_minus_sin
+from pellucid.graph.ops.exponentials import exp, expm1, log1p, log1prel
+from pellucid.graph.ops.hyperbolic import tanh
+from pellucid.graph.ops.remainders import expm1_minus_x, sin_minus_x_cos, x_minus_log1p, x_minus_sin, x_minus_tanh
 from pellucid.graph.ops.trigonometry import cos, sin, tan
 from pellucid.graph.rewrite_rule import rule
 from pellucid.graph.rules.example_operands import draw_fraction
@@ -69,6 +70,31 @@ def difference_from_log1p(x: Any) -> Any:
 @rule("stabilize", examples=draw_fraction)
 def log1p_minus_argument(x: Any) -> Any:
     return log1p(x) - x, -x_minus_log1p(x)
+
+
+@rule("stabilize", examples=draw_fraction)
+def one_minus_truncated_exponential(x: Any) -> Any:
+    return 1 - exp(-x) * (1 + x), exp(-x) * expm1_minus_x(x)
+
+
+@rule("stabilize", examples=draw_fraction)
+def terms_of_exponential_minus_one(x: Any) -> Any:
+    return expm1(-x) + x * exp(-x), -(exp(-x) * expm1_minus_x(x))
+
+
+@rule("stabilize", examples=draw_fraction)
+def difference_from_tanh(x: Any) -> Any:
+    return x - tanh(x), x_minus_tanh(x)
+
+
+@rule("stabilize", examples=draw_fraction)
+def difference_from_argument_of_tanh(x: Any) -> Any:
+    return tanh(x) - x, -x_minus_tanh(x)
+
+
+@rule("stabilize", examples=draw_fraction)
+def hyperbolic_cotangent_minus_reciprocal(x: Any) -> Any:
+    return 1 / tanh(x) - 1 / x, x_minus_tanh(x) / x / tanh(x)
 
 
 @rule("stabilize", when="-1 where x = 0", examples=draw_fraction)
