@@ -7,7 +7,8 @@ from typing import Any
 
 from pellucid.graph.expr import Expr, is_compatible_shape
 from pellucid.graph.ops.elementwise import absolute, fraction_of_sum, multiply, sqrt, square
-from pellucid.graph.ops.reductions import mean
+from pellucid.graph.ops.exponentials import log, log1prel
+from pellucid.graph.ops.reductions import mean, sum
 from pellucid.graph.ops.special import erf, erfc
 from pellucid.graph.ops.statistics import var
 from pellucid.graph.ops.trigonometry import cos, hypot, sin, sinc, tan
@@ -149,6 +150,31 @@ def one_minus_fraction(a: Number, x: Any) -> Any:
     return 1 - fraction_of_sum(x, a), lambda a, x: as_number(a) / (as_number(a) + x)
 
 
+@rule("stabilize", examples=lambda rng: (*draw_fraction(rng), *draw_fraction(rng)))
+def ratio_of_growth_minus_one(x: Any, y: Any) -> Any:
+    return (1 + x) / (1 + y) - 1, (x - y) / (1 + y)
+
+
+def get_logarithmic_mean(x: Expr, y: Expr) -> Any:
+    r"""Return :math:`(x - y) / (\log x - \log y)`, which is :math:`y t / \log(1 + t)` with :math:`t = (x - y) / y`."""
+    if x.op is where.op:  # this rule has been applied
+        return None
+    near = absolute(x - y) < absolute(y) / 2
+    t = where(near, x - y, 0) / where(near, y, 1)
+    a, b = where(near, 2, x), where(near, 1, y)
+    return where(near, y / log1prel(t), (a - b) / (log(a) - log(b)))
+
+
+@rule("stabilize", examples=lambda rng: (draw_positive(rng), draw_positive(rng)))
+def difference_over_log_of_ratio(x: Any, y: Any) -> Any:
+    return (x - y) / log(x / y), get_logarithmic_mean
+
+
+@rule("stabilize", examples=lambda rng: (draw_positive(rng), draw_positive(rng)))
+def difference_over_difference_of_logs(x: Any, y: Any) -> Any:
+    return (x - y) / (log(x) - log(y)), get_logarithmic_mean
+
+
 # Differences of squares.
 
 
@@ -237,6 +263,41 @@ def mean_product_minus_product_of_means(x: Any, y: Any, axis: Any, keepdims: Any
 
     means = mean(x, axis=axis, keepdims=keepdims) * mean(y, axis=axis, keepdims=keepdims)
     return mean(x * y, axis=axis, keepdims=keepdims) - means, center_factors
+
+
+def is_size(n: Expr, x: Expr, axis: Any) -> bool:
+    """Whether a number is the number of elements along axes of known size."""
+    sizes = [x.shape[i] for i in axis]
+    return all(isinstance(size, int) for size in sizes) and math.prod(sizes) == as_number(n)
+
+
+@rule("stabilize", examples=lambda rng: (draw_normal(rng), draw_normal(rng), 4.0, (1,), True))
+def sum_product_minus_product_of_sums(x: Any, y: Any, n: Number, axis: Any, keepdims: Any) -> Any:
+    def center_factors(x: Expr, y: Expr, n: Expr, axis: Any, keepdims: bool) -> Any:
+        if not is_compatible_shape(x.shape, y.shape) or not is_size(n, x, axis):
+            return None
+        return sum((x - mean(x, axis, True)) * (y - mean(y, axis, True)), axis, keepdims)
+
+    sums = sum(x, axis=axis, keepdims=keepdims) * sum(y, axis=axis, keepdims=keepdims)
+    return sum(x * y, axis=axis, keepdims=keepdims) - sums / n, center_factors
+
+
+@rule("stabilize", examples=lambda rng: (draw_normal(rng), 4.0, (1,), True))
+def sum_square_minus_square_of_sum(x: Any, n: Number, axis: Any, keepdims: Any) -> Any:
+    def center(x: Expr, n: Expr, axis: Any, keepdims: bool) -> Any:
+        return sum(square(x - mean(x, axis, True)), axis, keepdims) if is_size(n, x, axis) else None
+
+    squares = square(sum(x, axis=axis, keepdims=keepdims))
+    return sum(square(x), axis=axis, keepdims=keepdims) - squares / n, center
+
+
+@rule("stabilize", examples=lambda rng: (draw_normal(rng), 4.0, (1,), True))
+def sum_square_minus_square_of_mean(x: Any, n: Number, axis: Any, keepdims: Any) -> Any:
+    def center(x: Expr, n: Expr, axis: Any, keepdims: bool) -> Any:
+        return sum(square(x - mean(x, axis, True)), axis, keepdims) if is_size(n, x, axis) else None
+
+    squares = square(mean(x, axis=axis, keepdims=keepdims))
+    return sum(square(x), axis=axis, keepdims=keepdims) - n * squares, center
 
 
 @rule("stabilize", examples=lambda rng: (draw_normal(rng), (1,), True))

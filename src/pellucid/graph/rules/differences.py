@@ -11,7 +11,7 @@ from pellucid.graph.expr import Expr
 from pellucid.graph.ops.activations import sigmoid
 from pellucid.graph.ops.differences import arctan_difference, erf_difference, exp_difference, sigmoid_difference
 from pellucid.graph.ops.elementwise import square
-from pellucid.graph.ops.exponentials import exp, expm1, log, log1mexp
+from pellucid.graph.ops.exponentials import exp, expm1, exprel, log, log1mexp
 from pellucid.graph.ops.hyperbolic import tanh
 from pellucid.graph.ops.special import erf, erfc, erfcx
 from pellucid.graph.ops.trigonometry import arctan, arctan2
@@ -40,6 +40,11 @@ def difference_of_multiples(a: Any, x: Any, y: Any) -> Any:
 @rule("stabilize", examples=draw_two)
 def difference_of_exponentials(x: Any, y: Any) -> Any:
     return exp(x) - exp(y), lambda x, y: None if are_opposite(x, y) else exp_difference(x, y)
+
+
+@rule("stabilize", when="e^x where x = y", examples=draw_two)
+def divided_difference_of_exponentials(x: Any, y: Any) -> Any:
+    return exp_difference(x, y) / (x - y), where(x > y, exp(x) * exprel(y - x), exp(y) * exprel(x - y))
 
 
 @rule("stabilize", examples=draw_two)

@@ -10,7 +10,7 @@ from typing import Any
 
 from pellucid.graph.expr import Expr
 from pellucid.graph.ops.activations import softplus
-from pellucid.graph.ops.elementwise import add, multiply, negative, square, subtract, true_divide
+from pellucid.graph.ops.elementwise import add, fraction_of_sum, multiply, negative, square, subtract, true_divide
 from pellucid.graph.ops.exponentials import exp, expm1, log
 from pellucid.graph.ops.hyperbolic import sinh
 from pellucid.graph.ops.reductions import mean, sum
@@ -105,6 +105,33 @@ def complete_logarithm(form: Form, e: Expr, weight: float) -> Iterator[Candidate
     yield -weight, add_forms({e: -1.0, None: -1.0}, get_form(x)), kl_div(1.0, x)
 
 
+def complete_mixture(form: Form, e: Expr, weight: float) -> Iterator[Candidate]:
+    r"""Find :math:`p \log \frac{p}{m} + q \log \frac{q}{m}` with :math:`m = \frac{p + q}{2}`, or their sums."""
+    p, middle = split_entropy(e)
+    for other, w in form.items() if middle is not None else ():
+        q, same = split_entropy(other) if w == weight and isinstance(other, Expr) else (None, None)
+        if same != middle or q is p or (e.op in TOTALS and e.settings != other.settings):
+            continue
+        if middle == add_forms(get_form(p, 0.5), get_form(q, 0.5)):
+            m = (p + q) / 2
+            total = kl_div(p, m) + kl_div(q, m)
+            yield weight, {e: 1.0, other: 1.0}, rebuild(e, [total]) if e.op in TOTALS else total
+
+
+def split_entropy(e: Expr) -> tuple[Any, Form | None]:
+    r"""Return p and the linear form m of :math:`p \log \frac{p}{m}`, or of a sum of such terms."""
+    e = e.inputs[0] if e.op in TOTALS else e
+    if e.op is not xlogy.op:
+        return None, None
+    p, quotient = e.inputs
+    number, factors = list_factors(quotient)
+    if len(factors) == 1 and factors[0].op is fraction_of_sum.op and factors[0].inputs[0] is p and number:
+        return p, add_forms(get_form(p, 1 / number), get_form(factors[0].inputs[1], 1 / number))
+    if quotient.op is true_divide.op and quotient.inputs[0] is p:
+        return p, get_form(quotient.inputs[1])
+    return None, None
+
+
 def complete_square(form: Form, e: Expr, weight: float) -> Iterator[Candidate]:
     if e.op in TOTALS and e.inputs[0].op is multiply.op:
         x, y = e.inputs[0].inputs
@@ -117,7 +144,13 @@ def complete_sum(total: Expr) -> Any:
     """Return a sum without cancellation, or None if no terms cancel."""
     form = get_form(total)
     for e, weight in form.items():
-        for find in (complete_exponential, complete_product_with_logarithm, complete_logarithm, complete_square):
+        for find in (
+            complete_exponential,
+            complete_product_with_logarithm,
+            complete_logarithm,
+            complete_mixture,
+            complete_square,
+        ):
             for scale, part, value in find(form, e, weight) if isinstance(e, Expr) else ():
                 rest = add_forms(form, part, -scale)
                 if rest.keys() & part.keys() or len(part) < 2:
@@ -134,7 +167,7 @@ def has_candidate(e: Expr) -> bool:
     stack = [e]
     for _ in range(MAX_VISITS):
         e = stack.pop()
-        if e.op in FUNCTIONS or (e.op in TOTALS and e.inputs[0].op is multiply.op):
+        if e.op in FUNCTIONS or (e.op in TOTALS and e.inputs[0].op in (multiply.op, xlogy.op)):
             return True
         if e.op is multiply.op and any(i.op is log.op or i.op is subtract.op for i in e.inputs):
             return True

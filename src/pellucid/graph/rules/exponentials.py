@@ -6,8 +6,9 @@ from typing import Any
 
 from pellucid.graph.ops.activations import sigmoid, softplus
 from pellucid.graph.ops.elementwise import power, sqrt, square
-from pellucid.graph.ops.exponentials import exp, log
+from pellucid.graph.ops.exponentials import exp, expm1, log
 from pellucid.graph.ops.reductions import prod, sum
+from pellucid.graph.ops.where import where
 from pellucid.graph.pattern import Number
 from pellucid.graph.rewrite_rule import rule
 from pellucid.graph.rules.example_operands import (
@@ -16,6 +17,7 @@ from pellucid.graph.rules.example_operands import (
     draw_positive,
     draw_two,
     draw_with_number,
+    make_input,
     make_opposites,
 )
 from pellucid.graph.rules.predicates import as_number
@@ -89,3 +91,20 @@ def exp_of_log_difference(x: Any, y: Any) -> Any:
 @rule("stabilize", examples=make_opposites)
 def exp_minus_softplus(x: Any, y: Any) -> Any:
     return exp(-softplus(x)), lambda x: sigmoid(-x)
+
+
+# Selected exponentials.
+
+
+def _make_selected_exp(rng: Any) -> Any:
+    return make_input("c") > 0, draw_normal(rng), draw_normal(rng)
+
+
+@rule("stabilize", examples=_make_selected_exp)
+def selected_exp_minus_one(c: Any, x: Any, y: Any) -> Any:
+    return where(c, exp(x), y) - 1, where(c, expm1(x), y - 1)
+
+
+@rule("stabilize", examples=_make_selected_exp)
+def one_minus_selected_exp(c: Any, x: Any, y: Any) -> Any:
+    return 1 - where(c, exp(x), y), where(c, -expm1(x), 1 - y)

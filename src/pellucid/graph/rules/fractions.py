@@ -6,6 +6,7 @@ gradient does not cancel either.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from pellucid.graph.expr import Expr
@@ -25,8 +26,10 @@ from pellucid.graph.ops.hyperbolic import cosh, tanh
 from pellucid.graph.ops.powers_near_one import compound
 from pellucid.graph.ops.reductions import sum
 from pellucid.graph.ops.softmax import softmax
+from pellucid.graph.ops.where import where
+from pellucid.graph.pattern import Number
 from pellucid.graph.rewrite_rule import is_scalar_constant, rule
-from pellucid.graph.rules.example_operands import draw_fraction, draw_positive, make_input
+from pellucid.graph.rules.example_operands import draw_positive, make_input
 from pellucid.graph.rules.predicates import as_number, negate
 from pellucid.graph.rules.scaled_exponentials import (
     GROWING,
@@ -160,19 +163,53 @@ def multiple_over_own_sum(n: Any, x: Any, y: Any) -> Any:
     return n / (x + y), lambda n, x, y: divide_by_own_sum(n, x + y) if n.op is multiply.op else None
 
 
-@rule("stabilize", examples=lambda rng: (draw_positive(rng), draw_positive(rng), draw_positive(rng)))
+def get_fraction_of_powers(x: Any, y: Any, n: Any) -> Any:
+    r"""Return :math:`x^n / (x^n + y^n)`, the sigmoid of :math:`n \log(x / y)` for positive numbers."""
+    if any(isinstance(e, Expr) and e.op is where.op for e in (x, y)) or is_scalar_constant(n):
+        return None
+    positive = (x > 0) & (y > 0)
+    a, b = (where(positive, e, 1) for e in (x, y))
+    c, d = (where(positive, 1, e) for e in (x, y))
+    return where(positive, sigmoid(n * (log(a) - log(b))), fraction_of_sum(power(c, n), power(d, n)))
+
+
+def _draw_three(rng: Any) -> Any:
+    return draw_positive(rng), draw_positive(rng), draw_positive(rng)
+
+
+@rule("stabilize", examples=_draw_three)
 def fraction_of_powers(x: Any, y: Any, n: Any) -> Any:
-    return fraction_of_sum(power(x, n), power(y, n)), fraction_of_sum(1.0, power(y / x, n))
+    return fraction_of_sum(power(x, n), power(y, n)), get_fraction_of_powers
 
 
-@rule("stabilize", examples=lambda rng: (draw_positive(rng), *draw_fraction(rng), draw_positive(rng)))
+@rule("stabilize", examples=_draw_three)
 def fraction_of_power_and_compound(x: Any, y: Any, n: Any) -> Any:
-    return fraction_of_sum(power(x, n), compound(y, n)), fraction_of_sum(1.0, power((1 + y) / x, n))
+    return fraction_of_sum(power(x, n), compound(y, n)), lambda x, y, n: get_fraction_of_powers(x, 1 + y, n)
 
 
-@rule("stabilize", examples=lambda rng: (draw_positive(rng), *draw_fraction(rng), draw_positive(rng)))
+@rule("stabilize", examples=_draw_three)
 def fraction_of_compound_and_power(x: Any, y: Any, n: Any) -> Any:
-    return fraction_of_sum(compound(y, n), power(x, n)), fraction_of_sum(1.0, power(x / (1 + y), n))
+    return fraction_of_sum(compound(y, n), power(x, n)), lambda x, y, n: get_fraction_of_powers(1 + y, x, n)
+
+
+@rule("stabilize", examples=lambda rng: (draw_positive(rng), draw_positive(rng)))
+def reciprocal_of_one_plus_power(x: Any, n: Any) -> Any:
+    def to_sigmoid(x: Expr, n: Expr) -> Any:
+        if x.op is where.op or is_scalar_constant(n):
+            return None
+        positive = x > 0
+        one_plus = 1 + power(where(positive, 1, x), n)
+        return where(positive, sigmoid(-n * log(where(positive, x, 1))), 1 / one_plus)
+
+    return 1 / (1 + power(x, n)), to_sigmoid
+
+
+@rule("stabilize", examples=lambda rng: (3.0, draw_positive(rng)))
+def fraction_of_power_and_one(a: Number, n: Any) -> Any:
+    def to_sigmoid(a: Expr, n: Expr) -> Any:
+        return sigmoid(n * math.log(as_number(a))) if as_number(a) > 0 else None
+
+    return fraction_of_sum(power(a, n), 1), to_sigmoid
 
 
 @rule("stabilize", examples=lambda rng: (draw_positive(rng), draw_positive(rng)))

@@ -26,7 +26,7 @@ from pellucid.graph.ops.elementwise import (
     subtract,
     true_divide,
 )
-from pellucid.graph.ops.exponentials import exp, log
+from pellucid.graph.ops.exponentials import exp, log, log1p
 from pellucid.graph.ops.norms import vector_norm
 from pellucid.graph.ops.reductions import max_, mean, min_, prod, sum
 from pellucid.graph.ops.reshape import size, squeeze
@@ -34,6 +34,7 @@ from pellucid.graph.ops.scaling import power_of_two
 from pellucid.graph.ops.signs import sign
 from pellucid.graph.ops.statistics import std, var
 from pellucid.graph.ops.trigonometry import hypot
+from pellucid.graph.ops.where import where
 from pellucid.graph.pattern import Number
 from pellucid.graph.rewrite_rule import is_scalar_constant, rule
 from pellucid.graph.rules.example_operands import draw_positive, make_input
@@ -296,6 +297,14 @@ def log_of_homogeneous(x: Any) -> Any:
     return log(x), add_logs
 
 
+# Quotients of powers.
+
+
+@rule("stabilize", examples=lambda rng: (draw_positive(rng), draw_positive(rng), 3.5))
+def quotient_of_powers(x: Any, y: Any, a: Number) -> Any:
+    return power(x, a) / power(y, a), lambda x, y, a: power(x / y, as_number(a))
+
+
 # Products along axes, whose variables are scaled by their geometric mean.
 
 
@@ -312,6 +321,14 @@ def root_of_prod(x: Any, a: Number, axis: Any, keepdims: Any) -> Any:
     return power(prod(x, axis=axis, keepdims=keepdims), a), scale
 
 
+def get_log_of_size(x: Expr) -> Any:
+    """Return the logarithm of the absolute value, accurate for numbers that are 1 and a small number."""
+    if x.op is not add.op or not (is_scalar_constant(x.inputs[0]) and as_number(x.inputs[0]) == 1):
+        return log(absolute(x))
+    above = x.inputs[1] > -1
+    return where(above, log1p(where(above, x.inputs[1], 0)), log(absolute(where(above, 1, x))))
+
+
 @rule("stabilize", examples=lambda rng: (draw_positive(rng), (1,), True))
 def log_of_any_prod(x: Any, axis: Any, keepdims: Any) -> Any:
     """The logarithm of the product of signs is 0, or NaN for an odd number of negative factors."""
@@ -319,6 +336,6 @@ def log_of_any_prod(x: Any, axis: Any, keepdims: Any) -> Any:
     def add_logs(x: Expr, axis: Any, keepdims: bool) -> Any:
         if x.op is sign.op:
             return None
-        return sum(log(absolute(x)), axis, keepdims) + log(prod(sign(x), axis, keepdims))
+        return sum(get_log_of_size(x), axis, keepdims) + log(prod(sign(x), axis, keepdims))
 
     return log(prod(x, axis=axis, keepdims=keepdims)), add_logs

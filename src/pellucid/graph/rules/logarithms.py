@@ -25,6 +25,7 @@ from pellucid.graph.ops.exponentials import (
 )
 from pellucid.graph.ops.hyperbolic import arccosh, arcsinh, arctanh, cosh, log_cosh, sech, sinh, tanh, tanh_slope
 from pellucid.graph.ops.norms import vector_norm
+from pellucid.graph.ops.powers_near_one import compound
 from pellucid.graph.ops.reductions import prod, sum
 from pellucid.graph.ops.softmax import softmax
 from pellucid.graph.ops.special import erfc, log_ndtr, xlog1py, xlogy
@@ -239,6 +240,19 @@ def expm1_over(x: Any) -> Any:
 @rule("stabilize", when="1 where x = 0", examples=draw_fraction)
 def log1p_over(x: Any) -> Any:
     return log1p(x) / x, log1prel(x)
+
+
+def _draw_powers(rng: Any) -> Any:
+    x, y = (Input(name, (3, 4), "float64") for name in "xy")
+    return power(2 + x, y), power(2 + y, x)
+
+
+@rule("stabilize", when="the factors are positive", examples=_draw_powers)
+def log_of_product_of_powers(x: Any, y: Any) -> Any:
+    def is_power(e: Expr) -> bool:
+        return e.op is compound.op or (e.op is power.op and not is_scalar_constant(e.inputs[1]))
+
+    return log(x * y), lambda x, y: log(x) + log(y) if is_power(x) and is_power(y) else None
 
 
 @rule("stabilize", when="0 where x = 0")

@@ -2,6 +2,7 @@ r"""Powers of numbers near 1, products of such numbers, and their differences fr
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +17,7 @@ from pellucid.graph.ops.reshape import squeeze
 from pellucid.graph.ops.where import where
 from pellucid.graph.pattern import Number
 from pellucid.graph.rewrite_rule import is_scalar_constant, rule
-from pellucid.graph.rules.example_operands import draw_fraction, draw_positive, make_input
+from pellucid.graph.rules.example_operands import draw_fraction, draw_normal, draw_positive, make_input
 from pellucid.graph.rules.predicates import as_number, is_probability
 from pellucid.graph.rules.scaled_exponentials import list_factors, multiply_all
 
@@ -83,9 +84,15 @@ def one_plus_power_minus_one(x: Any, y: Any) -> Any:
 
 
 @rule("stabilize", examples=lambda rng: (rng.uniform(0.1, 0.9, (3, 4)), draw_positive(rng), draw_positive(rng)))
-def power_of_one_minus_power(x: Any, y: Any, n: Any) -> Any:
+def power_of_one_minus_power_minus_one(x: Any, y: Any, n: Any) -> Any:
     base = -power_minus_one(x, y)
-    return power(base, n), lambda x, y, n: None if is_small_integer(n) else compound(-power(x, y), n)
+
+    def choose(x: Expr, y: Expr, n: Expr) -> Any:
+        small = power(x, y) < 0.5
+        near = compound_minus_one(-where(small, power(x, y), 0), n)
+        return where(small, near, power_minus_one(where(small, 1, -power_minus_one(x, y)), n))
+
+    return power_minus_one(base, n), choose
 
 
 @rule("stabilize", when="x > -1", examples=lambda rng: (rng.uniform(0.1, 0.9, (3, 4)), draw_positive(rng)))
@@ -112,7 +119,7 @@ def log_of_variable_power(x: Any, y: Any) -> Any:
 
 
 def divide_factor(product: Expr, divisor: Expr) -> Any:
-    """Return the quotient of a product and one of its factors; None if it has no such factor."""
+    """Return the quotient of a product and some of its factors; None if it has no such factors."""
     if is_scalar_constant(divisor):
         return None
     if product is divisor:
@@ -124,10 +131,12 @@ def divide_factor(product: Expr, divisor: Expr) -> Any:
         rest = divide_factor(product.inputs[0], divisor)
         return None if rest is None else rest / product.inputs[1]
     number, factors = list_factors(product)
-    if divisor not in set(factors):
+    scale, wanted = list_factors(divisor)
+    rest = Counter(factors)
+    rest.subtract(wanted)
+    if not scale or min(rest.values()) < 0:
         return None
-    position = next(i for i, factor in enumerate(factors) if factor is divisor)
-    return multiply_all(number, [*factors[:position], *factors[position + 1 :]])
+    return multiply_all(number / scale, list(rest.elements()))
 
 
 def _make_product_and_factor(rng: Any) -> Any:
@@ -191,11 +200,39 @@ def compound_minus_one_of_negative_over(x: Any, n: Any) -> Any:
     )
 
 
-@rule("stabilize", when="x != 0", examples=_draw_fraction_and_power)
-def over_compound_minus_one(x: Any, n: Any) -> Any:
-    return x / compound_minus_one(x, n), lambda x, n: choose_above_minus_one(
-        x, n, lambda a: 1 / (n * log1prel(a) * exprel(n * log1p(a))), lambda p: x / p
-    )
+@rule(
+    "stabilize", when="x != 0", examples=lambda rng: ((z := make_input()) * draw_positive(rng), z, draw_positive(rng))
+)
+def multiple_over_compound_minus_one(y: Any, x: Any, n: Any) -> Any:
+    def cancel(y: Expr, x: Expr, n: Expr) -> Any:
+        rest = divide_factor(y, x)
+        return (
+            None
+            if rest is None
+            else rest
+            * choose_above_minus_one(x, n, lambda a: 1 / (n * log1prel(a) * exprel(n * log1p(a))), lambda p: x / p)
+        )
+
+    return y / compound_minus_one(x, n), cancel
+
+
+@rule("stabilize", examples=lambda rng: (draw_normal(rng), *_draw_fraction_and_power(rng)))
+def over_compound(y: Any, x: Any, n: Any) -> Any:
+    return y / compound(x, n), y * compound(x, -n)
+
+
+def _make_annuity(rng: Any) -> Any:
+    x, n = 2 + make_input("x"), 2 + make_input("n")
+    return draw_positive(rng) * compound(x, n), x, n
+
+
+@rule("stabilize", when="x > -1", examples=_make_annuity)
+def compound_over_compound_minus_one(y: Any, x: Any, n: Any) -> Any:
+    def cancel(y: Expr, x: Expr, n: Expr) -> Any:
+        rest = divide_factor(y, compound(x, n))
+        return None if rest is None else -rest / compound_minus_one(x, -n)
+
+    return y / compound_minus_one(x, n), cancel
 
 
 @rule("stabilize", when="x > -1", examples=lambda rng: ((z := make_input()) / 2, 3.0 / z))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from pellucid.graph.expr import Expr
 from pellucid.graph.ops.exponentials import exp, expm1, log1p, log1prel
 from pellucid.graph.ops.hyperbolic import tanh
 from pellucid.graph.ops.remainders import expm1_minus_x, sin_minus_x_cos, x_minus_log1p, x_minus_sin, x_minus_tanh
 from pellucid.graph.ops.trigonometry import cos, sin, tan
+from pellucid.graph.ops.where import where
 from pellucid.graph.rewrite_rule import rule
 from pellucid.graph.rules.example_operands import draw_fraction
 
@@ -72,14 +74,27 @@ def log1p_minus_argument(x: Any) -> Any:
     return log1p(x) - x, -x_minus_log1p(x)
 
 
+def get_truncated_exponential(x: Expr) -> Any:
+    r"""Return :math:`1 - e^{-x} (1 + x)`, which cancels near 0."""
+    if x.op is where.op:  # this rule has been applied
+        return None
+    near = x < 1
+    small, large = where(near, x, 0), where(near, 1, x)
+    return where(near, exp(-small) * expm1_minus_x(small), 1 - exp(-large) * (1 + large))
+
+
 @rule("stabilize", examples=draw_fraction)
 def one_minus_truncated_exponential(x: Any) -> Any:
-    return 1 - exp(-x) * (1 + x), exp(-x) * expm1_minus_x(x)
+    return 1 - exp(-x) * (1 + x), get_truncated_exponential
 
 
 @rule("stabilize", examples=draw_fraction)
 def terms_of_exponential_minus_one(x: Any) -> Any:
-    return expm1(-x) + x * exp(-x), -(exp(-x) * expm1_minus_x(x))
+    def negate_truncated(x: Expr) -> Any:
+        found = get_truncated_exponential(x)
+        return None if found is None else -found
+
+    return expm1(-x) + x * exp(-x), negate_truncated
 
 
 @rule("stabilize", examples=draw_fraction)

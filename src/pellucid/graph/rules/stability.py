@@ -37,6 +37,11 @@ def log_one_plus(x: Any) -> Any:
 
 
 @rule("stabilize")
+def log_one_plus_two_terms(x: Any, y: Any) -> Any:
+    return log((1 + x) + y), log1p(x + y)
+
+
+@rule("stabilize")
 def exp_minus_one(x: Any) -> Any:
     return exp(x) - 1, expm1(x)
 
