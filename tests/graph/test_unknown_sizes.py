@@ -71,3 +71,11 @@ def test_updates_cannot_change_a_shape() -> None:
         ):
             f([1.0, 2.0, 3.0, 4.0, 5.0])
         assert s.get_value().shape == (3,)
+
+
+def test_an_unknown_size_of_1_is_not_broadcast_to_another() -> None:
+    x = pel.vector("x", shape=(None,))
+    f = pel.function([x], pel.broadcast_to(x, (2, 3)), mode="numpy")
+    assert f(np.ones(3, "float32")).shape == (2, 3)
+    with pytest.raises(ShapeError, match="dimension -1 of x was unknown and is 1 here, where the result has 3"):
+        f(np.ones(1, "float32"))

@@ -129,7 +129,7 @@ def compute_node(xp: Any, node: Expr, operands: list[Any], context: LoweringCont
     op = node.op
     assert op is not None
     if op.core is not None and len(operands) > 1:
-        check_unknown_sizes(node, operands, op.core)
+        check_unknown_sizes(node, operands, op.core, operands, "another operand")
     settings = node.settings
     try:
         if xp is not np:
@@ -155,12 +155,18 @@ def compute_node(xp: Any, node: Expr, operands: list[Any], context: LoweringCont
         return value
     if xp is np:
         value = np.asarray(value)
+    check_result(node, operands, value)
+    return value
+
+
+def check_result(node: Expr, operands: list[Any], value: Any) -> None:
+    if node.op is not None and node.op.name == "broadcast_to":
+        check_unknown_sizes(node, operands, 0, [value], "the result")
     if value.dtype != node.dtype or not is_compatible_shape(value.shape, bind_named_dims(node, value)):
         raise ShapeError(
             f"{brief(node)} should be {node.type} and is {value.dtype} {format_shape(value.shape)}: "
             "an unknown size is incompatible, or the op violates its own rule"
         ).with_operands([node, *node.inputs])
-    return value
 
 
 def takes_raw_values(node: Expr) -> bool:
@@ -185,18 +191,18 @@ def bind_named_dims(node: Expr, value: Any) -> tuple[Any, ...]:
     return tuple(size if isinstance(dim, str) else dim for dim, size in zip(node.shape, value.shape, strict=True))
 
 
-def check_unknown_sizes(node: Expr, operands: list[Any], core: int) -> None:
+def check_unknown_sizes(node: Expr, operands: list[Any], core: int, others: list[Any], which: str) -> None:
     """Raise an error if an unknown dimension broadcasts, because the gradient assumes that it does not."""
     for operand, value in zip(node.inputs, operands, strict=True):
         for axis, dim in enumerate(reversed(operand.shape[: max(0, operand.ndim - core)]), start=core + 1):
             size = np.shape(value)[-axis]
             if not isinstance(dim, Unknown) or size != 1:
                 continue
-            others = {np.shape(v)[-axis] for v in operands if np.ndim(v) >= axis}
-            if others != {1}:
+            sizes = {np.shape(v)[-axis] for v in others if np.ndim(v) >= axis}
+            if sizes != {1}:
                 raise ShapeError(
-                    f"{brief(node)}: dimension {-axis} of {brief(operand)} was unknown and is 1 here, where another "
-                    f"operand has {max(others)}. If it is meant to broadcast, declare it: shape=(..., 1, ...)"
+                    f"{brief(node)}: dimension {-axis} of {brief(operand)} was unknown and is 1 here, where {which} "
+                    f"has {max(sizes)}. If it is meant to broadcast, declare it: shape=(..., 1, ...)"
                 ).with_operands([node, *node.inputs])
 
 

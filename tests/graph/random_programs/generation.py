@@ -297,7 +297,7 @@ class Generator:
             if self.named or self.unknown or isinstance(error, DtypeError):
                 raise Unsuitable from error
             raise AssertionError(f"NumPy computes {code} and pellucid refuses it: {error}") from error
-        if self.broadcasts_undeclared_size(expr):
+        if self.broadcasts_undeclared_size(expr, value):
             raise Unsuitable
         if value.dtype.kind != "f" and expr.dtype.kind == value.dtype.kind:
             value = value.astype(expr.dtype)
@@ -306,12 +306,14 @@ class Generator:
         self.variables[target] = Variable(target, widen(value), expr)
         self.differentiable &= chosen.differentiable
 
-    def broadcasts_undeclared_size(self, expr: Expr) -> bool:
+    def broadcasts_undeclared_size(self, expr: Expr, value: Array) -> bool:
         """Whether a size that is 1 when the program runs, and not declared as 1, meets another one: an error."""
-        if expr.op is None or not expr.op.elementwise:
+        if expr.op is None or not (expr.op.elementwise or expr.op.name == "broadcast_to"):
             return False
         values = {v.expr: v.value for v in self.variables.values()}
         operands = [zip(i.shape[::-1], values[i].shape[::-1], strict=True) for i in expr.inputs if i in values]
+        if expr.op.name == "broadcast_to":
+            operands.append(zip(expr.shape[::-1], value.shape[::-1], strict=True))
         axes = itertools.zip_longest(*operands, fillvalue=(1, 1))
         return any(
             max(n for _, n in sizes) > 1 and any(n == 1 and not isinstance(declared, int) for declared, n in sizes)
