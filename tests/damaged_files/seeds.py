@@ -30,6 +30,7 @@ from pellucid.experiments.user_data.loaders import get_loaders, load_dataset
 from pellucid.experiments.user_data.settings import Settings
 from pellucid.inspect.equivalence.program_process import read_answer
 from pellucid.inspect.equivalence.program_worker import write_message
+from pellucid.run.compilation_cache import pack_entry, unpack_entry
 
 RUN = {"kind": "array", "shape": [4], "task": "classification", "class_names": ["a", "b", "c"], "target_names": []}
 DIGITS = DigitFolderConfig((3, 8), 1, 32, 0, "one-folder")
@@ -353,6 +354,10 @@ def make_text_seeds(folder: Path) -> list[Seed]:
     def read_digits(path: Path) -> Any:
         return _is_up_to_date(path.parent, DIGITS)
 
+    def read_entry(path: Path) -> Any:
+        found = unpack_entry(path.read_bytes(), path.stem)
+        assert found == bytes(range(64)), "no damaged program may be loaded"
+
     def encode(value: Any) -> bytes:
         return json.dumps(value).encode()
 
@@ -363,6 +368,7 @@ def make_text_seeds(folder: Path) -> list[Seed]:
         Seed("record of a run", RECORD, encode(record), lambda path: is_finished(path.parent), (), {}),
         Seed("CSVLogger", "log.csv", b"epoch,loss,acc\n0,0.5,0.25\n", read_log, (pel.StorageError,), {}),
         Seed("digit folder", CONFIG_FILE, encode(digits), read_digits, (DataError,), {}),
+        Seed("compiled program", "key.xla", pack_entry(bytes(range(64)), "key"), read_entry, (ValueError,), {}),
         Seed(
             "answer of a program",
             "answer",

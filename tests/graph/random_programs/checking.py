@@ -274,7 +274,7 @@ def compare_derivatives(b: Results, found: dict[str, Any], counts: Counter[str])
 
 
 def is_at_edge_of_domain(b: Results, reference: Sequence[Any]) -> bool:
-    """Tell whether rounding errors make outputs NaN, as in arcsin(tanh(20)), or those of exact values, as in sqrt(0)."""
+    """Tell whether errors make outputs NaN: rounding errors, as in arcsin(tanh(20)), or any, as in sqrt(0)."""
     eps = get_precision(b)
     spreads = [
         *spread_of_reference(b.program, b.program.compute(), eps),

@@ -1,7 +1,7 @@
-"""Naive formulas that no rewrite rule is written for: they measure how well the rules generalize.
+"""Naive formulas that were written before most of the rules, without regard to what pellucid can do.
 
-A formula here is written as in a textbook or a paper, without regard to what pellucid can do. Do not change or remove
-one because it fails, and do not copy one into the tables of the rules.
+Rules have since been added for forms that failed here, so new formulas measure better how well the rules generalize. Do
+not change or remove a formula because it fails, and do not copy one into the tables of the rules.
 """
 
 from stability.case import Case
