@@ -34,18 +34,19 @@ Candidate = tuple[float, Form, Any]
 """A weight, a linear form, and the expression that equals the form without cancellation."""
 
 
+def find_partners(form: Form, e: Expr, weight: float) -> Iterator[Expr]:
+    """Yield the other terms of an op with a weight."""
+    return (other for other, w in form.items() if w == weight and other is not None and other.op is e.op is not None)
+
+
 def complete_exponential(form: Form, e: Expr, weight: float) -> Iterator[Candidate]:
     if e.op not in (exp.op, expm1.op):
         return
     exponent = get_form(e.inputs[0])
     constant = {None: -1.0} if e.op is exp.op else {}
     yield weight, add_forms({e: 1.0, **constant}, exponent, -1), expm1_minus_x(e.inputs[0])
-    for other, w in form.items():
-        if (
-            w == weight
-            and e.op is exp.op is getattr(other, "op", None)
-            and not add_forms(exponent, get_form(other.inputs[0]))
-        ):
+    for other in find_partners(form, e, weight) if e.op is exp.op else ():
+        if not add_forms(exponent, get_form(other.inputs[0])):
             yield weight, {e: 1.0, other: 1.0, None: -2.0}, 4 * square(sinh(e.inputs[0] / 2))
 
 
@@ -53,21 +54,17 @@ def complete_product_with_logarithm(form: Form, e: Expr, weight: float) -> Itera
     r"""Find :math:`x \log \frac{x}{y} - x + y`."""
     x, quotient, part = None, None, {e: 1.0}
     if e.op is xlogy.op:
-        x, logarithm = e.inputs
-        quotient = logarithm.inputs if logarithm.op is true_divide.op else None
-        other = next((o for o, w in form.items() if o is not e and w == -weight and is_product_with_log(o, x)), None)
-        if logarithm is x and other is not None:
-            quotient, part = (x, other.inputs[1]), {e: 1.0, other: -1.0}
+        x, y = e.inputs
+        quotient = y.inputs if y.op is true_divide.op else None
+        for other in find_partners(form, e, -weight) if y is x else ():
+            if other.inputs[0] is x:
+                quotient, part = (x, other.inputs[1]), {e: 1.0, other: -1.0}
     elif e.op is multiply.op:
         x, quotient = split_product_with_logarithm(e)
     for (numerator, denominator), sign in ((quotient, 1), (quotient[::-1], -1)) if quotient else ():
         if numerator is x:
             difference = add_forms(get_form(denominator), get_form(x), -1)
             yield sign * weight, add_forms(difference, part, sign), kl_div(x, denominator)
-
-
-def is_product_with_log(e: Any, x: Expr) -> bool:
-    return getattr(e, "op", None) is xlogy.op and e.inputs[0] is x
 
 
 def split_product_with_logarithm(e: Expr) -> Any:
@@ -108,9 +105,9 @@ def complete_logarithm(form: Form, e: Expr, weight: float) -> Iterator[Candidate
 def complete_mixture(form: Form, e: Expr, weight: float) -> Iterator[Candidate]:
     r"""Find :math:`p \log \frac{p}{m} + q \log \frac{q}{m}` with :math:`m = \frac{p + q}{2}`, or their sums."""
     p, middle = split_entropy(e)
-    for other, w in form.items() if middle is not None else ():
-        q, same = split_entropy(other) if w == weight and isinstance(other, Expr) else (None, None)
-        if same != middle or q is p or (e.op in TOTALS and e.settings != other.settings):
+    for other in find_partners(form, e, weight) if middle is not None else ():
+        q, same = split_entropy(other)
+        if same != middle or q is p or e.settings != other.settings:
             continue
         if middle == add_forms(get_form(p, 0.5), get_form(q, 0.5)):
             m = (p + q) / 2
@@ -140,25 +137,28 @@ def complete_square(form: Form, e: Expr, weight: float) -> Iterator[Candidate]:
             yield -weight / 2, {**squares, e: -2.0}, rebuild(e, [square(x - y)])
 
 
+FORMS = (
+    complete_exponential,
+    complete_product_with_logarithm,
+    complete_logarithm,
+    complete_mixture,
+    complete_square,
+)
+"""Functions that find forms with one term of a sum: ``find(form, term, weight)``."""
+
+
 def complete_sum(total: Expr) -> Any:
     """Return a sum without cancellation, or None if no terms cancel."""
     form = get_form(total)
-    for e, weight in form.items():
-        for find in (
-            complete_exponential,
-            complete_product_with_logarithm,
-            complete_logarithm,
-            complete_mixture,
-            complete_square,
-        ):
-            for scale, part, value in find(form, e, weight) if isinstance(e, Expr) else ():
-                rest = add_forms(form, part, -scale)
-                if rest.keys() & part.keys() or len(part) < 2:
-                    continue
-                term = value if abs(scale) == 1 else abs(scale) * value
-                if not rest:
-                    return term if scale > 0 else -term
-                return build_form(rest) + term if scale > 0 else build_form(rest) - term
+    terms = [(e, weight) for e, weight in form.items() if isinstance(e, Expr)]
+    for scale, part, value in (found for e, weight in terms for find in FORMS for found in find(form, e, weight)):
+        rest = add_forms(form, part, -scale)
+        if rest.keys() & part.keys() or len(part) < 2:  # not all terms of the form are in the sum
+            continue
+        term = value if abs(scale) == 1 else abs(scale) * value
+        if not rest:
+            return term if scale > 0 else -term
+        return build_form(rest) + term if scale > 0 else build_form(rest) - term
     return None
 
 
@@ -169,7 +169,7 @@ def has_candidate(e: Expr) -> bool:
         e = stack.pop()
         if e.op in FUNCTIONS or (e.op in TOTALS and e.inputs[0].op in (multiply.op, xlogy.op)):
             return True
-        if e.op is multiply.op and any(i.op is log.op or i.op is subtract.op for i in e.inputs):
+        if e.op is multiply.op and any(is_logarithm(i) for i in e.inputs):
             return True
         if e.op in SUMS:
             stack += e.inputs
@@ -180,12 +180,16 @@ def has_candidate(e: Expr) -> bool:
     return False
 
 
+def is_logarithm(e: Expr) -> bool:
+    return e.op is log.op or (e.op is subtract.op and e.inputs[0].op is log.op)
+
+
 def _make_divergence(rng: Any) -> Any:
     x, y = softplus(make_input("x")), softplus(make_input("y"))
     return x * log(x / y) - x, y
 
 
-@rule("stabilize", examples=_make_divergence)
+@rule("stabilize", when="operands of logarithms are positive", examples=_make_divergence)
 def sum_of_cancelling_terms(x: Any, y: Any) -> Any:
     return x + y, lambda x, y: complete_sum(x + y) if has_candidate(x) or has_candidate(y) else None
 
@@ -195,6 +199,6 @@ def _make_exponential(rng: Any) -> Any:
     return expm1(x), x
 
 
-@rule("stabilize", examples=_make_exponential)
+@rule("stabilize", when="operands of logarithms are positive", examples=_make_exponential)
 def difference_of_cancelling_terms(x: Any, y: Any) -> Any:
     return x - y, lambda x, y: complete_sum(x - y) if has_candidate(x) or has_candidate(y) else None
