@@ -1,6 +1,6 @@
 """Expressions in which naive evaluation loses digits or overflows, with their values and gradients to 50 digits."""
 
-from . import cancellation, differences, hyperbolic, log_gamma, logistic, ranges, sums
+from . import cancellation, differences, divergences, hyperbolic, log_gamma, logistic, ranges, sums
 from .case import Case
 
 FAMILIES: dict[str, list[Case]] = {
@@ -9,6 +9,7 @@ FAMILIES: dict[str, list[Case]] = {
     "hyperbolic": hyperbolic.CASES,
     "cancellation": cancellation.CASES,
     "differences": differences.CASES,
+    "divergences": divergences.CASES,
     "ranges": ranges.CASES,
     "log_gamma": log_gamma.CASES,
 }

@@ -91,7 +91,7 @@ def difference_of_arctan(x: Any, y: Any) -> Any:
 def cauchy_distribution(a: Number, b: Number, x: Any) -> Any:
     def to_angle(a: Expr, b: Expr, x: Expr) -> Any:
         scale = as_number(b)
-        return scale * arctan2(1.0, -x) if is_half_turn(as_number(a), scale) else None
+        return scale * arctan2(1.0, -x) if is_half_turn(as_number(a), scale, x) else None
 
     return a + b * arctan(x), to_angle
 
@@ -99,7 +99,7 @@ def cauchy_distribution(a: Number, b: Number, x: Any) -> Any:
 @rule("stabilize", examples=lambda rng: (0.5, math.pi, draw_normal(rng)))
 def cauchy_distribution_over_pi(a: Number, b: Number, x: Any) -> Any:
     def to_angle(a: Expr, b: Expr, x: Expr) -> Any:
-        return arctan2(1.0, -x) / as_number(b) if is_half_turn(as_number(a) * as_number(b), 1) else None
+        return arctan2(1.0, -x) / as_number(b) if is_half_turn(as_number(a) * as_number(b), 1, x) else None
 
     return a + arctan(x) / b, to_angle
 
@@ -107,7 +107,7 @@ def cauchy_distribution_over_pi(a: Number, b: Number, x: Any) -> Any:
 @rule("stabilize", examples=lambda rng: (0.5, math.pi, draw_normal(rng)))
 def cauchy_survival_over_pi(a: Number, b: Number, x: Any) -> Any:
     def to_angle(a: Expr, b: Expr, x: Expr) -> Any:
-        return arctan2(1.0, x) / as_number(b) if is_half_turn(as_number(a) * as_number(b), 1) else None
+        return arctan2(1.0, x) / as_number(b) if is_half_turn(as_number(a) * as_number(b), 1, x) else None
 
     return a - arctan(x) / b, to_angle
 
@@ -115,14 +115,14 @@ def cauchy_survival_over_pi(a: Number, b: Number, x: Any) -> Any:
 @rule("stabilize", examples=lambda rng: (0.5, 1 / math.pi, draw_normal(rng)))
 def cauchy_survival(a: Number, b: Number, x: Any) -> Any:
     def to_angle(a: Expr, b: Expr, x: Expr) -> Any:
-        return as_number(b) * arctan2(1.0, x) if is_half_turn(as_number(a), as_number(b)) else None
+        return as_number(b) * arctan2(1.0, x) if is_half_turn(as_number(a), as_number(b), x) else None
 
     return a - b * arctan(x), to_angle
 
 
-def is_half_turn(a: float, b: float) -> bool:
-    """Whether ``a`` is ``b * pi / 2`` in single precision, so that ``a + b * arctan(x)`` is 0 at minus infinity."""
-    return math.isclose(a, b * math.pi / 2, rel_tol=1e-7)
+def is_half_turn(a: float, b: float, x: Expr) -> bool:
+    """Whether ``a`` is ``b * pi / 2`` but for rounding, so that ``a + b * arctan(x)`` is 0 at minus infinity."""
+    return math.isclose(a, b * math.pi / 2, rel_tol=2 * float(np.finfo(x.dtype).eps))
 
 
 @rule("stabilize", examples=draw_two)

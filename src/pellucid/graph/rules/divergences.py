@@ -12,7 +12,7 @@ from pellucid.graph.expr import Expr
 from pellucid.graph.ops.activations import softplus
 from pellucid.graph.ops.elementwise import add, fraction_of_sum, multiply, negative, square, subtract, true_divide
 from pellucid.graph.ops.exponentials import exp, expm1, log
-from pellucid.graph.ops.hyperbolic import sinh
+from pellucid.graph.ops.hyperbolic import cosh, sinh
 from pellucid.graph.ops.reductions import mean, sum
 from pellucid.graph.ops.remainders import expm1_minus_x
 from pellucid.graph.ops.special import xlogy
@@ -27,7 +27,7 @@ MAX_VISITS = 8
 """Number of terms of a sum among which logarithms and exponentials are searched."""
 
 SUMS = {f.op for f in (add, subtract, negative)}
-FUNCTIONS = {f.op for f in (exp, expm1, log, xlogy)}
+FUNCTIONS = {f.op for f in (cosh, exp, expm1, log, xlogy)}
 TOTALS = {f.op for f in (sum, mean)}
 
 Candidate = tuple[float, Form, Any]
@@ -48,6 +48,11 @@ def complete_exponential(form: Form, e: Expr, weight: float) -> Iterator[Candida
     for other in find_partners(form, e, weight) if e.op is exp.op else ():
         if not add_forms(exponent, get_form(other.inputs[0])):
             yield weight, {e: 1.0, other: 1.0, None: -2.0}, 4 * square(sinh(e.inputs[0] / 2))
+
+
+def complete_hyperbolic_cosine(form: Form, e: Expr, weight: float) -> Iterator[Candidate]:
+    if e.op is cosh.op:
+        yield weight, {e: 1.0, None: -1.0}, 2 * square(sinh(e.inputs[0] / 2))
 
 
 def complete_product_with_logarithm(form: Form, e: Expr, weight: float) -> Iterator[Candidate]:
@@ -139,6 +144,7 @@ def complete_square(form: Form, e: Expr, weight: float) -> Iterator[Candidate]:
 
 FORMS = (
     complete_exponential,
+    complete_hyperbolic_cosine,
     complete_product_with_logarithm,
     complete_logarithm,
     complete_mixture,
