@@ -18,6 +18,7 @@ from pellucid.graph.rules import (  # isort: skip
     catastrophic_cancellation,
     norms,
     powers_near_one,
+    removable_singularities,
     differences,
     remainders,
     divergences,

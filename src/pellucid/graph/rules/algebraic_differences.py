@@ -23,7 +23,7 @@ from pellucid.graph.ops.elementwise import (
     subtract,
     true_divide,
 )
-from pellucid.graph.ops.exponentials import expm1, log, log1p
+from pellucid.graph.ops.exponentials import exp, expm1, log, log1p
 from pellucid.graph.ops.trigonometry import cos, hypot, sin, tan
 from pellucid.graph.ops.where import where
 from pellucid.graph.pattern import Number
@@ -37,7 +37,7 @@ from pellucid.graph.rules.polynomials import (
     subtract_exactly,
     write_factors,
 )
-from pellucid.graph.rules.predicates import as_number, is_nonnegative, negate
+from pellucid.graph.rules.predicates import PROBABILITIES, as_number, is_nonnegative, negate
 
 PRODUCTS = {f.op for f in (multiply, square, power, true_divide, fraction_of_sum)}
 """Nonlinear ops that polynomials are made of."""
@@ -383,7 +383,8 @@ def _make_repeated_factor(rng: Any) -> Any:
 def product_over_own_factor(n: Any, x: Any) -> Any:
     def divide(n: Expr, x: Expr) -> Any:
         is_product = n.op is true_divide.op or (n.op is multiply.op and any(i.op is true_divide.op for i in n.inputs))
-        return divide_factors(n, x) if is_product else None
+        may_vanish = x.op in PROBABILITIES or x.op is exp.op  # and the quotient would be 0 / 0
+        return divide_factors(n, x) if is_product or may_vanish else None
 
     return n / x, divide
 

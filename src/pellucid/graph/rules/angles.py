@@ -5,14 +5,25 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from pellucid.graph.expr import Expr
 from pellucid.graph.ops.elementwise import absolute, square
+from pellucid.graph.ops.norms import vector_norm
+from pellucid.graph.ops.reductions import sum
+from pellucid.graph.ops.signs import copysign
 from pellucid.graph.ops.trigonometry import arccos, arcsin, arctan, arctan2, cos, hypot, sin
 from pellucid.graph.pattern import Number
-from pellucid.graph.rewrite_rule import rule
-from pellucid.graph.rules.example_operands import draw_positive, draw_two, make_input
+from pellucid.graph.rewrite_rule import is_scalar_constant, rule
+from pellucid.graph.rules.example_operands import draw_normal, draw_positive, draw_two, make_input
 from pellucid.graph.rules.predicates import as_number
 from pellucid.graph.rules.scaled_exponentials import list_factors
+
+
+def get_cosine(x: Any, y: Any, a: Any, b: Any, axis: Any, keepdims: Any) -> Any:
+    """Return the pattern of the cosine of two vectors."""
+    norms = vector_norm(a, axis=axis, keepdims=keepdims) * vector_norm(b, axis=axis, keepdims=keepdims)
+    return sum(x * y, axis=axis, keepdims=keepdims) / norms
 
 
 @rule("stabilize", examples=draw_two)
@@ -28,9 +39,59 @@ def arcsin_of_leg(x: Any, y: Any) -> Any:
 @rule("stabilize", examples=lambda rng: (math.pi / 2, draw_positive(rng)))
 def right_angle_minus_arctan(a: Number, x: Any) -> Any:
     def to_arctan2(a: Expr, x: Expr) -> Any:
-        return arctan2(1, x) if abs(as_number(a) - math.pi / 2) < 1e-7 else None
+        return (
+            arctan2(1, x) if math.isclose(as_number(a), math.pi / 2, rel_tol=2 * float(np.finfo(x.dtype).eps)) else None
+        )
 
     return a - arctan(x), to_arctan2
+
+
+@rule("stabilize", when="x != 0 or y != 0", examples=lambda rng: (draw_normal(rng), draw_positive(rng)))
+def arctan_of_quotient(y: Any, x: Any) -> Any:
+    def to_arctan2(y: Expr, x: Expr) -> Any:
+        if is_scalar_constant(x) or is_scalar_constant(y):
+            return None
+        return arctan2(y * copysign(np.ones((), x.dtype), x), absolute(x))
+
+    return arctan(y / x), to_arctan2
+
+
+# Angles of vectors: W. Kahan, How Futile are Mindless Assessments of Roundoff in Floating-Point Computation?, 2006.
+
+
+def _make_vectors(rng: Any) -> Any:
+    x, y = make_input("x"), 2 - make_input("y")
+    return x, y, x, y, (1,), True
+
+
+def normalize_pair(x: Expr, y: Expr, a: Expr, b: Expr, axis: Any, keepdims: bool) -> Any:
+    """Return two vectors divided by their norms, or None if they are not those of the norms."""
+    if {x, y} != {a, b} or x.shape != y.shape:
+        return None
+    return x / vector_norm(x, axis=axis, keepdims=True), y / vector_norm(y, axis=axis, keepdims=True)
+
+
+@rule("stabilize", examples=_make_vectors)
+def one_minus_cosine(x: Any, y: Any, a: Any, b: Any, axis: Any, keepdims: Any) -> Any:
+    def to_distance(x: Expr, y: Expr, a: Expr, b: Expr, axis: Any, keepdims: bool) -> Any:
+        pair = normalize_pair(x, y, a, b, axis, keepdims)
+        return None if pair is None else sum(square(pair[0] - pair[1]), axis, keepdims) / 2
+
+    return 1 - get_cosine(x, y, a, b, axis, keepdims), to_distance
+
+
+@rule("stabilize", examples=_make_vectors)
+def arccos_of_cosine(x: Any, y: Any, a: Any, b: Any, axis: Any, keepdims: Any) -> Any:
+    def to_arctan2(x: Expr, y: Expr, a: Expr, b: Expr, axis: Any, keepdims: bool) -> Any:
+        pair = normalize_pair(x, y, a, b, axis, keepdims)
+        if pair is None:
+            return None
+        difference, total = pair[0] - pair[1], pair[0] + pair[1]
+        return 2 * arctan2(
+            vector_norm(difference, axis=axis, keepdims=keepdims), vector_norm(total, axis=axis, keepdims=keepdims)
+        )
+
+    return arccos(get_cosine(x, y, a, b, axis, keepdims)), to_arctan2
 
 
 # The law of cosines, with the sine of half of the angle.

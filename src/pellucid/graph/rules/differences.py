@@ -3,14 +3,15 @@ r"""Differences of two values of the same function."""
 from __future__ import annotations
 
 import math
+from collections import Counter
 from typing import Any
 
 import numpy as np
 
-from pellucid.graph.expr import Expr
+from pellucid.graph.expr import Expr, constant
 from pellucid.graph.ops.activations import sigmoid
 from pellucid.graph.ops.differences import arctan_difference, erf_difference, exp_difference, sigmoid_difference
-from pellucid.graph.ops.elementwise import square
+from pellucid.graph.ops.elementwise import absolute, square
 from pellucid.graph.ops.exponentials import exp, expm1, exprel, log, log1mexp
 from pellucid.graph.ops.hyperbolic import tanh
 from pellucid.graph.ops.special import erf, erfc, erfcx
@@ -18,7 +19,9 @@ from pellucid.graph.ops.trigonometry import arctan, arctan2
 from pellucid.graph.ops.where import where
 from pellucid.graph.pattern import Number
 from pellucid.graph.rewrite_rule import rule
+from pellucid.graph.rules.algebraic_differences import list_quotient_factors
 from pellucid.graph.rules.example_operands import draw_normal, draw_one, draw_positive, draw_two, make_input
+from pellucid.graph.rules.polynomials import join_factors
 from pellucid.graph.rules.predicates import are_opposite, as_number, negate
 from pellucid.graph.rules.scaled_exponentials import list_factors
 
@@ -62,6 +65,18 @@ def log_of_exp_difference(x: Any, y: Any) -> Any:
     return log(exp_difference(x, y)), x + log1mexp(y - x)
 
 
+@rule(
+    "stabilize", examples=lambda rng: (constant(np.float64(0.5)), exp_difference(2 + make_input("x"), make_input("y")))
+)
+def log_of_multiple_of_difference(a: Number, x: Any) -> Any:
+    differences = {f.op for f in (exp_difference, sigmoid_difference, erf_difference)}
+
+    def add_logs(a: Expr, x: Expr) -> Any:
+        return log(x) + math.log(as_number(a)) if x.op in differences and as_number(a) > 0 else None
+
+    return log(a * x), add_logs
+
+
 @rule("stabilize", examples=draw_two)
 def difference_of_sigmoids(x: Any, y: Any) -> Any:
     return sigmoid(x) - sigmoid(y), sigmoid_difference(x, y)
@@ -87,42 +102,59 @@ def difference_of_arctan(x: Any, y: Any) -> Any:
     return arctan(x) - arctan(y), arctan_difference(x, y)
 
 
-@rule("stabilize", examples=lambda rng: (0.5, 1 / math.pi, draw_normal(rng)))
-def cauchy_distribution(a: Number, b: Number, x: Any) -> Any:
-    def to_angle(a: Expr, b: Expr, x: Expr) -> Any:
-        scale = as_number(b)
-        return scale * arctan2(1.0, -x) if is_half_turn(as_number(a), scale, x) else None
-
-    return a + b * arctan(x), to_angle
-
-
-@rule("stabilize", examples=lambda rng: (0.5, math.pi, draw_normal(rng)))
-def cauchy_distribution_over_pi(a: Number, b: Number, x: Any) -> Any:
-    def to_angle(a: Expr, b: Expr, x: Expr) -> Any:
-        return arctan2(1.0, -x) / as_number(b) if is_half_turn(as_number(a) * as_number(b), 1, x) else None
-
-    return a + arctan(x) / b, to_angle
-
-
-@rule("stabilize", examples=lambda rng: (0.5, math.pi, draw_normal(rng)))
-def cauchy_survival_over_pi(a: Number, b: Number, x: Any) -> Any:
-    def to_angle(a: Expr, b: Expr, x: Expr) -> Any:
-        return arctan2(1.0, x) / as_number(b) if is_half_turn(as_number(a) * as_number(b), 1, x) else None
-
-    return a - arctan(x) / b, to_angle
-
-
-@rule("stabilize", examples=lambda rng: (0.5, 1 / math.pi, draw_normal(rng)))
-def cauchy_survival(a: Number, b: Number, x: Any) -> Any:
-    def to_angle(a: Expr, b: Expr, x: Expr) -> Any:
-        return as_number(b) * arctan2(1.0, x) if is_half_turn(as_number(a), as_number(b), x) else None
-
-    return a - b * arctan(x), to_angle
-
-
 def is_half_turn(a: float, b: float, x: Expr) -> bool:
     """Whether ``a`` is ``b * pi / 2`` but for rounding, so that ``a + b * arctan(x)`` is 0 at minus infinity."""
     return math.isclose(a, b * math.pi / 2, rel_tol=2 * float(np.finfo(x.dtype).eps))
+
+
+def get_complement(angle: Expr, sign: int) -> Any:
+    """Return pi / 2 plus or minus an angle from -pi / 2 to pi / 2, or None for other expressions."""
+    if angle.op is arctan.op:
+        return arctan2(1.0, -sign * angle.inputs[0])
+    if angle.op is arctan2.op and angle.inputs[1].op is absolute.op:
+        y, x = angle.inputs
+        return arctan2(x, -sign * y)
+    return None
+
+
+def _make_angle(b: float) -> Any:
+    return lambda rng: (constant(np.float64(0.5)), constant(np.float64(b)), arctan(make_input()))
+
+
+@rule("stabilize", examples=_make_angle(1 / math.pi))
+def cauchy_distribution(a: Number, b: Number, x: Any) -> Any:
+    def add_angle(a: Expr, b: Expr, x: Expr) -> Any:
+        found = get_complement(x, 1) if is_half_turn(as_number(a), as_number(b), x) else None
+        return None if found is None else as_number(b) * found
+
+    return a + b * x, add_angle
+
+
+@rule("stabilize", examples=_make_angle(1 / math.pi))
+def cauchy_survival(a: Number, b: Number, x: Any) -> Any:
+    def subtract_angle(a: Expr, b: Expr, x: Expr) -> Any:
+        found = get_complement(x, -1) if is_half_turn(as_number(a), as_number(b), x) else None
+        return None if found is None else as_number(b) * found
+
+    return a - b * x, subtract_angle
+
+
+@rule("stabilize", examples=_make_angle(math.pi))
+def cauchy_distribution_over_pi(a: Number, b: Number, x: Any) -> Any:
+    def add_angle(a: Expr, b: Expr, x: Expr) -> Any:
+        found = get_complement(x, 1) if is_half_turn(as_number(a) * as_number(b), 1, x) else None
+        return None if found is None else found / as_number(b)
+
+    return a + x / b, add_angle
+
+
+@rule("stabilize", examples=_make_angle(math.pi))
+def cauchy_survival_over_pi(a: Number, b: Number, x: Any) -> Any:
+    def subtract_angle(a: Expr, b: Expr, x: Expr) -> Any:
+        found = get_complement(x, -1) if is_half_turn(as_number(a) * as_number(b), 1, x) else None
+        return None if found is None else found / as_number(b)
+
+    return a - x / b, subtract_angle
 
 
 @rule("stabilize", examples=draw_two)
@@ -157,46 +189,62 @@ def one_minus_half_erfc(x: Any) -> Any:
 # Products of complementary error functions and exponentials.
 
 
-def get_exponent_of_erfcx(u: Expr, v: Expr) -> Any:
+def get_exponent_of_erfcx(u: Expr, v: Expr) -> Expr | None:
     """Return u + v ** 2 if u is a negative multiple of v ** 2 up to rounding, otherwise None."""
-    number, factors = list_factors(u)
-    scale, root = list_factors(v)
-    if len(factors) != 1 or len(root) != 1 or factors[0].op is not square.op or factors[0].inputs[0] is not root[0]:
+    scale, above, below = list_quotient_factors(v)
+    number, squares_above, squares_below = list_squared_factors(u)
+    if not above or Counter(squares_above) != Counter(above) or Counter(squares_below) != Counter(below):
         return None
     rest = number + scale**2
-    return rest * factors[0] if abs(rest) < 1e-6 * scale**2 else None
+    return rest / number * u if abs(rest) < 1e-6 * scale**2 else None
 
 
-def _make_gaussian() -> Any:
+def list_squared_factors(e: Expr) -> tuple[float, list[Expr], list[Expr]]:
+    """Return a number, and the factors and divisors of a product of squares; none if one is not a square."""
+    number, *sides = list_quotient_factors(e)
+    squared: tuple[list[Expr], list[Expr]] = ([], [])
+    for position, side in enumerate(sides):
+        for factor in side:
+            if factor.op is not square.op:
+                return number, [], []
+            scale, above, below = list_quotient_factors(factor.inputs[0])
+            number *= scale ** (2 if position == 0 else -2)
+            squared[position].extend(above)
+            squared[1 - position].extend(below)
+    return number, *squared
+
+
+def _make_gaussian(rng: Any) -> Any:
     z = make_input()
-    return -square(z), z
+    return draw_positive(rng) * exp(-square(z)), 0.5 * erfc(z)
 
 
-@rule("stabilize", examples=lambda rng: _make_gaussian())
-def exp_over_erfc(u: Any, v: Any) -> Any:
-    def scale(u: Expr, v: Expr) -> Any:
-        rest = get_exponent_of_erfcx(u, v)
-        return None if rest is None else exp(rest) / erfcx(v)
+@rule("stabilize", examples=_make_gaussian)
+def exp_over_erfc(n: Any, d: Any) -> Any:
+    def divide_scaled(n: Expr, d: Expr) -> Any:
+        scale, below = list_factors(d)
+        v = next((f.inputs[0] for f in below if f.op is erfc.op), None)
+        if v is None or not scale:
+            return None
+        number, above, divisors = list_quotient_factors(n)
+        for position, factor in enumerate(above):
+            rest = get_exponent_of_erfcx(factor.inputs[0], v) if factor.op is exp.op else None
+            if rest is not None:
+                others = [*above[:position], *above[position + 1 :], exp(rest)]
+                below = [erfcx(v) if f.op is erfc.op and f.inputs[0] is v else f for f in below]
+                return join_factors(number / scale, others, [*divisors, *below])
+        return None
 
-    return exp(u) / erfc(v), scale
+    return n / d, divide_scaled
 
 
-@rule("stabilize", examples=lambda rng: (*_make_gaussian(), draw_positive(rng)))
-def multiple_of_exp_over_erfc(u: Any, v: Any, w: Any) -> Any:
-    def scale(u: Expr, v: Expr, w: Expr) -> Any:
-        rest = get_exponent_of_erfcx(u, v)
-        return None if rest is None else w * exp(rest) / erfcx(v)
+@rule("stabilize", examples=lambda rng: (erfc(z := make_input()), -square(z)))
+def erfc_over_exp(e: Any, u: Any) -> Any:
+    def scale(e: Expr, u: Expr) -> Any:
+        rest = get_exponent_of_erfcx(u, e.inputs[0]) if e.op is erfc.op else None
+        return None if rest is None else exp(-rest) * erfcx(e.inputs[0])
 
-    return (w * exp(u)) / erfc(v), scale
-
-
-@rule("stabilize", examples=lambda rng: _make_gaussian())
-def erfc_over_exp(u: Any, v: Any) -> Any:
-    def scale(u: Expr, v: Expr) -> Any:
-        rest = get_exponent_of_erfcx(u, v)
-        return None if rest is None else exp(-rest) * erfcx(v)
-
-    return erfc(v) / exp(u), scale
+    return e / exp(u), scale
 
 
 @rule("stabilize", examples=lambda rng: (square(z := make_input()), z))

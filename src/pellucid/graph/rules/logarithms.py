@@ -44,6 +44,7 @@ from pellucid.graph.rules.example_operands import (
     make_opposites,
 )
 from pellucid.graph.rules.predicates import are_opposite, as_number, has_stable_log, is_nonnegative, is_positive
+from pellucid.graph.rules.scaled_exponentials import list_factors, multiply_all
 
 LOG_2 = math.log(2)
 
@@ -252,7 +253,17 @@ def log_of_product_of_powers(x: Any, y: Any) -> Any:
     def is_power(e: Expr) -> bool:
         return e.op is compound.op or (e.op is power.op and not is_scalar_constant(e.inputs[1]))
 
-    return log(x * y), lambda x, y: log(x) + log(y) if is_power(x) and is_power(y) else None
+    def add_logs(x: Expr, y: Expr) -> Any:
+        number, factors = list_factors(x * y)
+        powers, others = [f for f in factors if is_power(f)], [f for f in factors if not is_power(f)]
+        if not powers:
+            return None
+        total: Any = log(multiply_all(number, others)) if others or number != 1 else None
+        for factor in powers:
+            total = log(factor) if total is None else total + log(factor)
+        return total
+
+    return log(x * y), add_logs
 
 
 @rule("stabilize", when="0 where x = 0")

@@ -139,29 +139,6 @@ def divide_factor(product: Expr, divisor: Expr) -> Any:
     return multiply_all(number / scale, list(rest.elements()))
 
 
-def _make_product_and_factor(rng: Any) -> Any:
-    z = make_input()
-    return z * draw_positive(rng), z
-
-
-@rule("stabilize", when="y != 0", examples=_make_product_and_factor)
-def expm1_of_product_over_factor(x: Any, y: Any) -> Any:
-    def cancel(x: Expr, y: Expr) -> Any:
-        rest = divide_factor(x, y)
-        return None if rest is None or x is y else rest * exprel(x)
-
-    return expm1(x) / y, cancel
-
-
-@rule("stabilize", when="y != 0", examples=_make_product_and_factor)
-def log1p_of_product_over_factor(x: Any, y: Any) -> Any:
-    def cancel(x: Expr, y: Expr) -> Any:
-        rest = divide_factor(x, y)
-        return None if rest is None or x is y else rest * log1prel(x)
-
-    return log1p(x) / y, cancel
-
-
 @rule("stabilize", when="x > 0", examples=lambda rng: (draw_positive(rng), draw_positive(rng)))
 def box_cox(x: Any, y: Any) -> Any:
     def to_logarithm(x: Expr, y: Expr) -> Any:
@@ -184,36 +161,6 @@ def box_cox_of_one_plus(x: Any, y: Any) -> Any:
     return compound_minus_one(x, y) / y, lambda x, y: choose_above_minus_one(
         x, y, lambda a: log1p(a) * exprel(y * log1p(a)), lambda p: p / y
     )
-
-
-@rule("stabilize", when="x != 0", examples=_draw_fraction_and_power)
-def compound_minus_one_over(x: Any, n: Any) -> Any:
-    return compound_minus_one(x, n) / x, lambda x, n: choose_above_minus_one(
-        x, n, lambda a: n * log1prel(a) * exprel(n * log1p(a)), lambda p: p / x
-    )
-
-
-@rule("stabilize", when="x != 0", examples=_draw_fraction_and_power)
-def compound_minus_one_of_negative_over(x: Any, n: Any) -> Any:
-    return compound_minus_one(-x, n) / x, lambda x, n: choose_above_minus_one(
-        -x, n, lambda a: -n * log1prel(a) * exprel(n * log1p(a)), lambda p: p / x
-    )
-
-
-@rule(
-    "stabilize", when="x != 0", examples=lambda rng: ((z := make_input()) * draw_positive(rng), z, draw_positive(rng))
-)
-def multiple_over_compound_minus_one(y: Any, x: Any, n: Any) -> Any:
-    def cancel(y: Expr, x: Expr, n: Expr) -> Any:
-        rest = divide_factor(y, x)
-        return (
-            None
-            if rest is None
-            else rest
-            * choose_above_minus_one(x, n, lambda a: 1 / (n * log1prel(a) * exprel(n * log1p(a))), lambda p: x / p)
-        )
-
-    return y / compound_minus_one(x, n), cancel
 
 
 @rule("stabilize", examples=lambda rng: (draw_normal(rng), *_draw_fraction_and_power(rng)))
