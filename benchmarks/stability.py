@@ -177,7 +177,8 @@ def measure_errors(library: str, rows: Sequence[Case], dtype: str) -> list[tuple
 
 def list_failing_points(rows: Sequence[Case], errors: Sequence[tuple[Array, Array] | None], dtype: str) -> list[str]:
     """Return lines with the points at which each formula fails, and its errors there, sorted by family."""
-    families = {row.formula: name for name, members in (HELDOUT_FAMILIES | FAMILIES).items() for row in members}
+    tables = [*HELDOUT_FAMILIES.items(), *FAMILIES.items()]
+    families = {row.formula: name for name, members in tables for row in members}
     lines = []
     for row, pair in zip(rows, errors, strict=True):
         if pair is None:
