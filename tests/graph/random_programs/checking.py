@@ -122,7 +122,7 @@ def find_mismatch(found: Array, expected: Array, spread: Any, eps: float, exact_
         with np.errstate(all="ignore"):
             scale = np.max(np.abs(expected[finite]), initial=1e-300)
             tolerance = 8 * spread + 4 * NOISE * eps * np.abs(expected) + eps * scale
-            wrong = finite & ~(np.abs(found.astype("float64") - expected) <= tolerance)
+            wrong = finite & np.isfinite(spread) & ~(np.abs(found.astype("float64") - expected) <= tolerance)
             if exact_specials:
                 same = (found == expected) | (np.isnan(found) & np.isnan(expected))
                 wrong |= ~finite & ~same & np.isfinite(spread)

@@ -84,7 +84,8 @@ def cut_lines(program: Program) -> Iterator[Program]:
             continue
         dtype = "float32" if any(i.dtype == "float32" for i in program.inputs) else "float64"
         value = np.asarray(values[line.target])
-        value = value.astype(dtype) if value.dtype.kind == "f" else value
+        with np.errstate(over="ignore"):
+            value = value.astype(dtype) if value.dtype.kind == "f" else value
         new = InputData(f"x{number}", tuple(value.shape), value)
         lines = tuple(
             Line(other.target, rename(other.code, line.target, new.name))
