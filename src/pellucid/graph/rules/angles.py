@@ -36,12 +36,15 @@ def arcsin_of_leg(x: Any, y: Any) -> Any:
     return arcsin(y / hypot(x, y)), arctan2(y, absolute(x))
 
 
+def is_quarter_turn(a: Expr, scale: float = 1.0) -> bool:
+    """Whether a number times a scale is pi / 2 but for rounding in the dtype of the number."""
+    return math.isclose(as_number(a) * scale, math.pi / 2, rel_tol=4e-16 if a.dtype == np.float64 else 1e-7)
+
+
 @rule("stabilize", examples=lambda rng: (math.pi / 2, draw_positive(rng)))
 def right_angle_minus_arctan(a: Number, x: Any) -> Any:
     def to_arctan2(a: Expr, x: Expr) -> Any:
-        return (
-            arctan2(1, x) if math.isclose(as_number(a), math.pi / 2, rel_tol=2 * float(np.finfo(x.dtype).eps)) else None
-        )
+        return arctan2(1, x) if is_quarter_turn(a) else None
 
     return a - arctan(x), to_arctan2
 
@@ -49,7 +52,7 @@ def right_angle_minus_arctan(a: Number, x: Any) -> Any:
 @rule("stabilize", when="x != 0 or y != 0", examples=lambda rng: (draw_normal(rng), draw_positive(rng)))
 def arctan_of_quotient(y: Any, x: Any) -> Any:
     def to_arctan2(y: Expr, x: Expr) -> Any:
-        if is_scalar_constant(x) or is_scalar_constant(y):
+        if is_scalar_constant(x) or is_scalar_constant(y) or x.dtype.kind != "f" or y.dtype.kind != "f":
             return None
         return arctan2(y * copysign(np.ones((), x.dtype), x), absolute(x))
 

@@ -20,6 +20,7 @@ from pellucid.graph.ops.where import where
 from pellucid.graph.pattern import Number
 from pellucid.graph.rewrite_rule import rule
 from pellucid.graph.rules.algebraic_differences import list_quotient_factors
+from pellucid.graph.rules.angles import is_quarter_turn
 from pellucid.graph.rules.example_operands import draw_normal, draw_one, draw_positive, draw_two, make_input
 from pellucid.graph.rules.polynomials import join_factors
 from pellucid.graph.rules.predicates import are_opposite, as_number, negate
@@ -102,11 +103,6 @@ def difference_of_arctan(x: Any, y: Any) -> Any:
     return arctan(x) - arctan(y), arctan_difference(x, y)
 
 
-def is_half_turn(a: float, b: float, x: Expr) -> bool:
-    """Whether ``a`` is ``b * pi / 2`` but for rounding, so that ``a + b * arctan(x)`` is 0 at minus infinity."""
-    return math.isclose(a, b * math.pi / 2, rel_tol=2 * float(np.finfo(x.dtype).eps))
-
-
 def get_complement(angle: Expr, sign: int) -> Any:
     """Return pi / 2 plus or minus an angle from -pi / 2 to pi / 2, or None for other expressions."""
     if angle.op is arctan.op:
@@ -124,8 +120,8 @@ def _make_angle(b: float) -> Any:
 @rule("stabilize", examples=_make_angle(1 / math.pi))
 def cauchy_distribution(a: Number, b: Number, x: Any) -> Any:
     def add_angle(a: Expr, b: Expr, x: Expr) -> Any:
-        found = get_complement(x, 1) if is_half_turn(as_number(a), as_number(b), x) else None
-        return None if found is None else as_number(b) * found
+        found = get_complement(x, 1)
+        return as_number(b) * found if found is not None and is_quarter_turn(a, 1 / as_number(b)) else None
 
     return a + b * x, add_angle
 
@@ -133,8 +129,8 @@ def cauchy_distribution(a: Number, b: Number, x: Any) -> Any:
 @rule("stabilize", examples=_make_angle(1 / math.pi))
 def cauchy_survival(a: Number, b: Number, x: Any) -> Any:
     def subtract_angle(a: Expr, b: Expr, x: Expr) -> Any:
-        found = get_complement(x, -1) if is_half_turn(as_number(a), as_number(b), x) else None
-        return None if found is None else as_number(b) * found
+        found = get_complement(x, -1)
+        return as_number(b) * found if found is not None and is_quarter_turn(a, 1 / as_number(b)) else None
 
     return a - b * x, subtract_angle
 
@@ -142,8 +138,8 @@ def cauchy_survival(a: Number, b: Number, x: Any) -> Any:
 @rule("stabilize", examples=_make_angle(math.pi))
 def cauchy_distribution_over_pi(a: Number, b: Number, x: Any) -> Any:
     def add_angle(a: Expr, b: Expr, x: Expr) -> Any:
-        found = get_complement(x, 1) if is_half_turn(as_number(a) * as_number(b), 1, x) else None
-        return None if found is None else found / as_number(b)
+        found = get_complement(x, 1)
+        return found / as_number(b) if found is not None and is_quarter_turn(a, as_number(b)) else None
 
     return a + x / b, add_angle
 
@@ -151,8 +147,8 @@ def cauchy_distribution_over_pi(a: Number, b: Number, x: Any) -> Any:
 @rule("stabilize", examples=_make_angle(math.pi))
 def cauchy_survival_over_pi(a: Number, b: Number, x: Any) -> Any:
     def subtract_angle(a: Expr, b: Expr, x: Expr) -> Any:
-        found = get_complement(x, -1) if is_half_turn(as_number(a) * as_number(b), 1, x) else None
-        return None if found is None else found / as_number(b)
+        found = get_complement(x, -1)
+        return found / as_number(b) if found is not None and is_quarter_turn(a, as_number(b)) else None
 
     return a - x / b, subtract_angle
 
