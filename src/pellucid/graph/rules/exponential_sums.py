@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from pellucid.graph.expr import Expr
-from pellucid.graph.ops.elementwise import add, maximum, multiply
+from pellucid.graph.ops.elementwise import maximum, multiply
 from pellucid.graph.ops.exponentials import exp, expm1, log, log1p, shifted_exp
 from pellucid.graph.ops.gradient_transforms import stop_gradient
 from pellucid.graph.ops.permute import transpose
@@ -24,6 +24,7 @@ from pellucid.graph.rules.scaled_exponentials import (
     get_log_size,
     has_exponential_sum,
     join,
+    list_factors,
     list_terms,
     multiply_scaled,
     shift_exponent,
@@ -86,8 +87,9 @@ def log1p_of_exponential(x: Any) -> Any:
     r"""Write :math:`\log(1 + s e^m) = t + \log(1 + s e^{m - t} + (e^{-t} - 1))` with :math:`t \ge 0`."""
 
     def add_exponent(x: Expr) -> Any:
-        is_own_result = x.op is add.op and any(term.op is expm1.op for term in x.inputs)
-        if not find_ops(x) & GROWING or is_own_result:
+        reached = find_ops(x)
+        is_multiple_of_exp = any(factor.op is exp.op for factor in list_factors(x)[1])
+        if not reached & GROWING or (shifted_exp.op in reached and not is_multiple_of_exp):
             return None
         mantissa, exponent = scaled = split_scale(x)
         if exponent is None:
