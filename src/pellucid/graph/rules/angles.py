@@ -49,7 +49,7 @@ def right_angle_minus_arctan(a: Number, x: Any) -> Any:
     return a - arctan(x), to_arctan2
 
 
-@rule("stabilize", when="x != 0 or y != 0", examples=lambda rng: (draw_normal(rng), draw_positive(rng)))
+@rule("stabilize", when="x != 0", examples=lambda rng: (draw_normal(rng), draw_positive(rng)))
 def arctan_of_quotient(y: Any, x: Any) -> Any:
     def to_arctan2(y: Expr, x: Expr) -> Any:
         if is_scalar_constant(x) or is_scalar_constant(y) or x.dtype.kind != "f" or y.dtype.kind != "f":

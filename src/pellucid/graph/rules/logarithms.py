@@ -248,7 +248,7 @@ def _draw_powers(rng: Any) -> Any:
     return power(2 + x, y), power(2 + y, x)
 
 
-@rule("stabilize", when="the factors are positive", examples=_draw_powers)
+@rule("stabilize", when="x, y > 0", examples=_draw_powers)
 def log_of_product_of_powers(x: Any, y: Any) -> Any:
     def is_power(e: Expr) -> bool:
         return e.op is compound.op or (e.op is power.op and not is_scalar_constant(e.inputs[1]))
