@@ -1,7 +1,7 @@
 r"""Sums in which the first terms of a logarithm or exponential cancel, such as :math:`p \log \frac{p}{q} - p + q`.
 
-They are the terms of Kullback-Leibler, Itakura-Saito and Poisson divergences, and of squared distances. The rules assume
-that both sides of a logarithm of a quotient are positive, as probabilities and spectra are.
+They are the terms of Kullback-Leibler, Itakura-Saito and Poisson divergences, and of squared distances. The rules
+assume that both sides of a logarithm of a quotient are positive, as probabilities and spectra are.
 """
 
 from __future__ import annotations
