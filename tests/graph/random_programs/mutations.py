@@ -101,7 +101,9 @@ MUTATIONS: dict[str, Mutation] = {
         replace_field("maximum", "grad", lambda old: lambda g, z, x, y: (g, g))
     ),
     "gradient takes one element of a broadcast axis": Mutation(forget_broadcast_axes),
-    "log(sigmoid(x)) becomes -softplus(x)": Mutation(replace_rule("log_sigmoid", lambda x: -pel.softplus(x))),
+    "tanh(x) - x becomes x - tanh(x)": Mutation(
+        replace_rule("difference_from_argument_of_tanh", lambda x: x - pel.tanh(x))
+    ),
     "x + x becomes 3 * x": Mutation(replace_rule("add_same", lambda x: 3 * x)),
     "max reduces the first axis in XLA": Mutation(replace_field("max", "xla", lambda old: max_of_first_axis), "xla", 0),
     "fmod has the sign of the divisor in XLA": Mutation(
