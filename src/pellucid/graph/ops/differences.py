@@ -93,7 +93,7 @@ def arctan_difference(xp: Any, x: Any, y: Any) -> Any:
     >>> pel.simplify(pel.arctan(x) - pel.arctan(y)).eval({x: 2e8, y: 1e8})
     np.float32(5.0e-09)
     """
-    # Both sides are divided by y where the product of large numbers would overflow.
+    # Both coordinates are divided by |y| where the product of large numbers would overflow.
     is_large = xp.logical_and(xp.abs(x) > 1, xp.abs(y) > 1)
     divisor = xp.where(is_large, xp.abs(y), xp.ones_like(y))
     near = xp.arctan2((x - y) / divisor, 1 / divisor + x * (y / divisor))

@@ -36,9 +36,10 @@ def arcsin_of_leg(x: Any, y: Any) -> Any:
     return arcsin(y / hypot(x, y)), arctan2(y, absolute(x))
 
 
-def is_quarter_turn(a: Expr, scale: float = 1.0) -> bool:
-    """Whether a number times a scale is pi / 2 but for rounding in the dtype of the number."""
-    return math.isclose(as_number(a) * scale, math.pi / 2, rel_tol=4e-16 if a.dtype == np.float64 else 1e-7)
+def is_quarter_turn(a: Expr, multiple: float = 1.0, divisor: float = 1.0) -> bool:
+    """Whether a number is ``multiple / divisor * pi / 2`` but for rounding in its dtype."""
+    tolerance = 4e-16 if a.dtype == np.float64 else 1e-7
+    return multiple != 0 and math.isclose(as_number(a) * divisor, multiple * math.pi / 2, rel_tol=tolerance)
 
 
 @rule("stabilize", examples=lambda rng: (math.pi / 2, draw_positive(rng)))

@@ -282,22 +282,20 @@ def sum_product_minus_product_of_sums(x: Any, y: Any, n: Number, axis: Any, keep
     return sum(x * y, axis=axis, keepdims=keepdims) - sums / n, center_factors
 
 
+def sum_squared_deviations(x: Expr, n: Expr, axis: Any, keepdims: bool) -> Any:
+    return sum(square(x - mean(x, axis, True)), axis, keepdims) if is_size(n, x, axis) else None
+
+
 @rule("stabilize", examples=lambda rng: (draw_normal(rng), 4.0, (1,), True))
 def sum_square_minus_square_of_sum(x: Any, n: Number, axis: Any, keepdims: Any) -> Any:
-    def center(x: Expr, n: Expr, axis: Any, keepdims: bool) -> Any:
-        return sum(square(x - mean(x, axis, True)), axis, keepdims) if is_size(n, x, axis) else None
-
     squares = square(sum(x, axis=axis, keepdims=keepdims))
-    return sum(square(x), axis=axis, keepdims=keepdims) - squares / n, center
+    return sum(square(x), axis=axis, keepdims=keepdims) - squares / n, sum_squared_deviations
 
 
 @rule("stabilize", examples=lambda rng: (draw_normal(rng), 4.0, (1,), True))
 def sum_square_minus_square_of_mean(x: Any, n: Number, axis: Any, keepdims: Any) -> Any:
-    def center(x: Expr, n: Expr, axis: Any, keepdims: bool) -> Any:
-        return sum(square(x - mean(x, axis, True)), axis, keepdims) if is_size(n, x, axis) else None
-
     squares = square(mean(x, axis=axis, keepdims=keepdims))
-    return sum(square(x), axis=axis, keepdims=keepdims) - n * squares, center
+    return sum(square(x), axis=axis, keepdims=keepdims) - n * squares, sum_squared_deviations
 
 
 @rule("stabilize", examples=lambda rng: (draw_normal(rng), (1,), True))

@@ -121,7 +121,7 @@ def _make_angle(b: float) -> Any:
 def cauchy_distribution(a: Number, b: Number, x: Any) -> Any:
     def add_angle(a: Expr, b: Expr, x: Expr) -> Any:
         found = get_complement(x, 1)
-        return as_number(b) * found if found is not None and is_quarter_turn(a, 1 / as_number(b)) else None
+        return as_number(b) * found if found is not None and is_quarter_turn(a, as_number(b)) else None
 
     return a + b * x, add_angle
 
@@ -130,7 +130,7 @@ def cauchy_distribution(a: Number, b: Number, x: Any) -> Any:
 def cauchy_survival(a: Number, b: Number, x: Any) -> Any:
     def subtract_angle(a: Expr, b: Expr, x: Expr) -> Any:
         found = get_complement(x, -1)
-        return as_number(b) * found if found is not None and is_quarter_turn(a, 1 / as_number(b)) else None
+        return as_number(b) * found if found is not None and is_quarter_turn(a, as_number(b)) else None
 
     return a - b * x, subtract_angle
 
@@ -139,7 +139,7 @@ def cauchy_survival(a: Number, b: Number, x: Any) -> Any:
 def cauchy_distribution_over_pi(a: Number, b: Number, x: Any) -> Any:
     def add_angle(a: Expr, b: Expr, x: Expr) -> Any:
         found = get_complement(x, 1)
-        return found / as_number(b) if found is not None and is_quarter_turn(a, as_number(b)) else None
+        return found / as_number(b) if found is not None and is_quarter_turn(a, 1.0, as_number(b)) else None
 
     return a + x / b, add_angle
 
@@ -148,7 +148,7 @@ def cauchy_distribution_over_pi(a: Number, b: Number, x: Any) -> Any:
 def cauchy_survival_over_pi(a: Number, b: Number, x: Any) -> Any:
     def subtract_angle(a: Expr, b: Expr, x: Expr) -> Any:
         found = get_complement(x, -1)
-        return found / as_number(b) if found is not None and is_quarter_turn(a, as_number(b)) else None
+        return found / as_number(b) if found is not None and is_quarter_turn(a, 1.0, as_number(b)) else None
 
     return a - x / b, subtract_angle
 
