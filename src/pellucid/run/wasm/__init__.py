@@ -1,0 +1,1 @@
+"""Functions as WebAssembly: the C of the native backend, compiled for web pages."""

@@ -1,0 +1,199 @@
+/** The figure file: what Python writes into a page and the runtime reads. `pellucid/live/spec.py` is its other half. */
+
+export const FORMAT = 1;
+
+export type Dtype = "float32" | "float64" | "int8" | "uint8" | "int16" | "uint16" | "int32" | "uint32" | "bool" | "int64" | "uint64";
+
+/** An array in WebAssembly memory. `data` is base64 of little-endian bytes, or absent for zeros. */
+export interface ArraySpec {
+  dtype: Dtype;
+  shape: number[];
+  data?: string;
+  /** What the array is: a variable that training changes or reads, an input of a function, or a constant. */
+  role: "parameter" | "variable" | "input" | "constant";
+}
+
+/** A WebAssembly module as base64, compiled twice: with and without relaxed SIMD (fused multiply-add). */
+export interface ModuleSpec {
+  simd: string;
+  relaxed: string | null;
+  /** SHA-256 of the C sources. */
+  source: string;
+}
+
+export interface OutputSpec {
+  name: string;
+  dtype: Dtype;
+  shape: number[];
+}
+
+/**
+ * A compiled function: `symbol(state**, read**, args**, history**, int64 first, int64 count)`. All lists name arrays of the
+ * variant. It runs `count` steps, overwrites the state, and writes the outputs of each step to the history. With `walk`, each
+ * step has its own arguments: an argument has `count` times the elements of its array, and step k reads those of `first + k`.
+ */
+export interface FunctionSpec {
+  module: number;
+  symbol: string;
+  state: string[];
+  read: string[];
+  args: string[];
+  outputs: OutputSpec[];
+  walk: boolean;
+}
+
+export interface Evaluation {
+  function: string;
+  /** Arguments that differ from the arrays of these names: data under other names, such as the held-out set. */
+  args: Record<string, string>;
+  output: number;
+}
+
+export interface TrainingSpec {
+  /** The function of one step with outputs, and the same without outputs, which is faster. */
+  function: string;
+  quiet: string | null;
+  steps: number;
+  /** With `walk`, the number of batches that the arguments hold; steps beyond it begin again with the first. */
+  batches: number | null;
+  /** Name of the output that is the loss, in `FunctionSpec.outputs`. */
+  loss: number;
+  /**
+   * Draws initial values: a function without state whose single argument is the state of a random generator, uint32 of shape
+   * (3,): [0, seed, 0]. Its outputs are named like the parameters. With the initial value of the seed control,
+   * parameters have the values of this file instead. Null if there is no seed control.
+   */
+  initialize: { function: string; argument: string } | null;
+}
+
+/** One set of compiled functions. A figure has one for each combination of the controls that choose an architecture. */
+export interface VariantSpec {
+  /** Values of the controls with `target: "variant"`, by their id. */
+  when: Record<string, number | string>;
+  arrays: Record<string, ArraySpec>;
+  functions: Record<string, FunctionSpec>;
+  training: TrainingSpec | null;
+  /** Functions and arrays of each view, in the order of `FigureSpec.views`. Its type depends on the kind of view. */
+  views: unknown[];
+}
+
+interface BaseControl {
+  /** Unique key, used by `retrain({id: value})` and in the address of the page. */
+  id: string;
+  label: string;
+  /** The control sets an input of the training function, chooses a variant, or sets the seed. */
+  target: "input" | "variant" | "seed";
+}
+
+export interface SliderSpec extends BaseControl {
+  kind: "slider";
+  minimum: number;
+  maximum: number;
+  /** Distance of the values; null for a continuous slider. */
+  step: number | null;
+  scale: "linear" | "log";
+  value: number;
+  unit: string;
+}
+
+export interface ChoiceSpec extends BaseControl {
+  kind: "choice";
+  options: { label: string; value: number | string }[];
+  value: number | string;
+}
+
+export interface SeedSpec extends BaseControl {
+  kind: "seed";
+  value: number;
+  maximum: number;
+}
+
+export type ControlSpec = SliderSpec | ChoiceSpec | SeedSpec;
+
+/** What all variants share about a view; kinds add fields of their own. */
+export interface ViewSpec {
+  kind: string;
+  title: string;
+  [field: string]: unknown;
+}
+
+/** The data points of a figure, which may be dragged, added, relabeled and deleted. */
+export interface DataSpec {
+  /** Names of the input arrays of features, shape (n, d), and of targets, shape (n,) or (n, k), or null. */
+  features: string;
+  targets: string | null;
+  feature_names: string[];
+  class_names: string[] | null;
+  /** Whether points may be changed. Their number is then at most the size of the arrays; `weights` masks the others. */
+  editable: boolean;
+  /** Name of the input with a weight for each point, 0 for an absent one, or null: then the number of points is fixed. */
+  weights: string | null;
+}
+
+export interface FigureSpec {
+  format: number;
+  title: string;
+  /** What the figure shows, in one or two sentences, for people who cannot see it. */
+  description: string;
+  modules: ModuleSpec[];
+  variants: VariantSpec[];
+  controls: ControlSpec[];
+  views: ViewSpec[];
+  data: DataSpec | null;
+  /** A PNG as base64 for places where no script runs, or null. */
+  still: string | null;
+}
+
+// Views -----------------------------------------------------------------------------------------------------------------------
+
+/** Predictions over the plane of two features, with the data points. */
+export interface DecisionBoundarySpec extends ViewSpec {
+  kind: "decision_boundary";
+  /** Meaning of the scores: logit of class 1; one logit per class; probabilities; or a number to show as it is. */
+  scores: "logit" | "logits" | "probability" | "probabilities" | "number";
+  x_range: [number, number];
+  y_range: [number, number];
+}
+
+export interface DecisionBoundaryParts {
+  /** A function with `walk` from batches of points, shape (batch, 2), to scores, shape (batch,) or (batch, k). */
+  function: string;
+  points: string;
+  /** The same for each hidden layer: outputs of shape (batch, units), whose zero lines are drawn on demand. */
+  units: { function: string; points: string; layers: string[] } | null;
+}
+
+/** Losses or metrics over the steps. */
+export interface LossCurveSpec extends ViewSpec {
+  kind: "loss_curve";
+  scale: "linear" | "log";
+  /** "training" curves are solid, "held_out" curves of the same hue dashed. */
+  series: { label: string; set: "training" | "held_out"; metric: string }[];
+}
+
+export interface LossCurveParts {
+  /** For each series, null for the loss of the training step, or what to evaluate at every recorded step. */
+  series: (Evaluation | null)[];
+}
+
+/** The network drawn as units and weighted edges. */
+export interface NetworkSpec extends ViewSpec {
+  kind: "network";
+}
+
+export interface NetworkParts {
+  layers: { name: string; units: number; labels: string[] | null; activation: string | null }[];
+  /** Connections between consecutive layers: weights of shape (inputs, units). */
+  connections: { weights: string; bias: string | null }[];
+  /** A function of one sample whose outputs are the values of the layers, from the input on; null if there is none. */
+  activations: { function: string; argument: string; outputs: number[] } | null;
+}
+
+/** Matrices and vectors as colored cells, and their gradients. */
+export interface HeatMapSpec extends ViewSpec {
+  kind: "heat_map";
+}
+
+export interface HeatMapParts {
+  panels: { label: string; array: string; gradient: Evaluation | null }[];
+}
