@@ -1,0 +1,3 @@
+import { VIEWS } from "./views/registry";
+
+console.log(Object.keys(VIEWS));

@@ -1,0 +1,23 @@
+import type { Frame, Host, Request, View, ViewSpec } from "../view";
+
+export class LossCurve implements View {
+  readonly element = document.createElement("div");
+
+  constructor(
+    readonly host: Host,
+    readonly spec: ViewSpec,
+    readonly index: number,
+  ) {}
+
+  requests(_finished: boolean): Request[] {
+    return [];
+  }
+
+  draw(_frame: Frame): void {}
+
+  reset(): void {}
+
+  describe(): string {
+    return "";
+  }
+}
