@@ -1,4 +1,5 @@
-import type { Frame, Host, Request, View, ViewSpec } from "../view";
+import type { ViewSpec } from "../spec";
+import type { Frame, Host, Request, View } from "../view";
 
 export class DecisionBoundary implements View {
   readonly element = document.createElement("div");
