@@ -102,6 +102,7 @@ _SUBMODULES = {
     "data": "pellucid.data",
     "distribution": "pellucid.run.distributed.distribution",
     "linalg": "pellucid.graph.linalg",
+    "live": "pellucid.live",
     "losses": "pellucid.nn.losses",
     "nn": "pellucid.nn",
     "optimizers": "pellucid.nn.optimizers",

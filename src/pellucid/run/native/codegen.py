@@ -37,14 +37,13 @@ class Signature:
     walk: bool
 
 
-def generate_program(block: Block, signature: Signature) -> str:
-    """Return the C program of a loop of steps, vectorized over the batch if there is one."""
-    check_products(block)
+def generate_program(block: Block, signature: Signature, symbol: str = "run") -> str:
+    """Return the C program of a loop of steps, vectorized over the batch if there is one: one function, ``symbol``."""
     strategies: tuple[type[SimdEmitter | BatchTiler], ...] = (SimdEmitter, BatchTiler)
     for strategy, seeds in itertools.product(strategies, find_batch_candidates(block, signature)):
         with contextlib.suppress(NotVectorizable):
-            return ProgramGenerator(block, signature, seeds, strategy).code
-    return ProgramGenerator(block, signature, [], None).code
+            return ProgramGenerator(block, signature, seeds, strategy, symbol).code
+    return ProgramGenerator(block, signature, [], None, symbol).code
 
 
 def check_products(block: Block) -> None:
@@ -90,8 +89,10 @@ class ProgramGenerator:
         signature: Signature,
         seeds: Sequence[Value],
         strategy: type[SimdEmitter | BatchTiler] | None,
+        symbol: str,
     ) -> None:
         self.block = block
+        self.symbol = symbol
         self.signature = signature
         self.writer = CWriter()
         self.emitter = LoopNestEmitter(self.writer)
@@ -142,7 +143,8 @@ class ProgramGenerator:
             self.emit_state_update(self.block.outputs[num_outputs:])
         for k, v in enumerate(self.state):
             self.emitter.emit_copy(f"state[{k}]", v.name, v)
-        head = "void run(void **state, void **read, void **args, void **history, int64_t first, int64_t count) {"
+        arrays = "void **state, void **read, void **args, void **history"
+        head = f"void {self.symbol}({arrays}, int64_t first, int64_t count) {{"
         return "\n".join([get_preamble(), *self.emitter.tables, head, *writer.lines, "}", ""])
 
     def emit_pointer(self, v: Value, source: str, offset: str = "") -> None:

@@ -14,7 +14,7 @@ from pellucid.run.backends import note_backends
 from pellucid.run.environment import is_enabled
 from pellucid.run.interrupts import DeferSigint
 from pellucid.run.jax_runtime import configure_allocator, runs_on_cpu, without_jax_notes, x64
-from pellucid.run.native.codegen import MAX_SCRATCH_BYTES, Signature, generate_program
+from pellucid.run.native.codegen import MAX_SCRATCH_BYTES, Signature, check_products, generate_program
 from pellucid.run.native.compile_cache import CompiledLoop, get_entry_path, load_entry, save_entry
 from pellucid.run.native.compiler import describe_compiler, find_compiler, load_library
 from pellucid.run.native.compiler_process import warn_once
@@ -38,6 +38,7 @@ def prepare_loop(
         return lambda: cached
     with x64(), without_jax_notes():
         block = trace_step(xla.trace_without_kernels, state, read, args)
+    check_products(block)
     code = generate_program(block, Signature(len(state), len(read), len(args), walk))
     outputs = [(v.shape, v.dtype) for v in block.outputs[: len(xla.program.outputs)]]
 

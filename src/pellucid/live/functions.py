@@ -1,0 +1,139 @@
+"""Functions and arrays of a figure: what a page computes with, collected and compiled to one WebAssembly module."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from pellucid.graph.errors import InputError
+from pellucid.graph.expr import Constant, Expr, Input, Shared
+from pellucid.run.function import Function
+from pellucid.run.function_builder import function
+from pellucid.run.wasm.module import WasmFunction, WasmModule, build_module, write_functions
+
+DTYPES = frozenset(
+    f"{kind}{bits}" for kind, sizes in (("float", (32, 64)), ("int", (8, 16, 32, 64)), ("uint", (8, 16, 32, 64)))
+    for bits in sizes
+) | {"bool"}  # fmt: skip
+"""Dtypes of arrays in WebAssembly memory."""
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass
+class PageArray:
+    """An array in the memory of a page. ``role`` is ``"parameter"``, ``"variable"``, ``"input"`` or ``"constant"``."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    role: str
+    value: Array | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        entry: dict[str, Any] = {"dtype": self.dtype, "shape": list(self.shape), "role": self.role}
+        if self.value is not None and self.value.any():
+            entry["data"] = encode_array(self.value)
+        return entry
+
+
+def encode_array(value: Array) -> str:
+    """Return the bytes of an array as base64, little-endian and in C order."""
+    return base64.b64encode(value.astype(value.dtype.newbyteorder("<"), order="C").tobytes()).decode()
+
+
+@dataclass
+class PageFunctions:
+    """The functions of one set of shapes, and the arrays that they read and write, by name."""
+
+    arrays: dict[str, PageArray] = field(default_factory=dict)
+    functions: dict[str, dict[str, Any]] = field(default_factory=dict)
+    compiled: list[WasmFunction] = field(default_factory=list)
+    names: dict[Any, str] = field(default_factory=dict)
+    """Names of shared variables, large constants and inputs."""
+
+    def add_array(self, name: str, value: Any = None, *, shape: Any = None, dtype: Any = None, role: str) -> str:
+        """Add an array, with a value or with a shape and a dtype, and return its name, made unique."""
+        array = None if value is None else np.asarray(value)
+        kind = str(np.dtype(dtype) if array is None else array.dtype)
+        if kind not in DTYPES:
+            raise InputError(
+                f"A web page cannot hold {name} of dtype {kind}. Expected one of {', '.join(sorted(DTYPES))}"
+            )
+        unique, number = name, 2
+        while unique in self.arrays:
+            unique, number = f"{name}_{number}", number + 1
+        self.arrays[unique] = PageArray(kind, tuple(shape if array is None else array.shape), role, array)
+        return unique
+
+    def add_leaf(self, leaf: Shared | Constant) -> str:
+        """Return the name of the array of a shared variable or a large constant."""
+        if leaf not in self.names:
+            if isinstance(leaf, Constant):
+                self.names[leaf] = self.add_array("constant", leaf.value, role="constant")
+            else:
+                role = "parameter" if leaf.trainable else "variable"
+                self.names[leaf] = self.add_array(leaf.name or str(leaf), leaf.get_value(), role=role)
+        return self.names[leaf]
+
+    def add_function(
+        self, name: str, f: Function, args: Mapping[Input, str], *, walk: bool = False, quiet: str | None = None
+    ) -> str:
+        """Compile a function on arrays of the page, and return its name.
+
+        ``args`` has the name of the array of each input; inputs without one have the array of their default. With
+        ``walk``, an array holds the argument of one step. ``quiet`` also compiles the function without its outputs.
+        """
+        names = [args.get(i) or self.add_default(f, i) for i in f.program.inputs]
+        arrays = [self.arrays[n] for n in names]
+        prototypes = [np.zeros(a.shape, a.dtype) for a in arrays]
+        symbols = [f"f{len(self.functions) + k}" for k in range(1 + (quiet is not None))]
+        for key, written in zip([name, quiet], write_functions(f, symbols, prototypes, walk=walk), strict=False):
+            assert key is not None
+            self.compiled.append(written)
+            self.functions[key] = self.describe_function(written, names)
+        return name
+
+    def add_default(self, f: Function, i: Input) -> str:
+        if i not in self.names:
+            if i not in f.defaults:
+                raise InputError(
+                    f"The input {i} of the figure has no value. Give it in data={{...}}, with a control such as "
+                    f"pel.live.slider({i}, 0, 1), or as a default of the function"
+                )
+            self.names[i] = self.add_array(str(i), f.defaults[i], role="input")
+        return self.names[i]
+
+    def add_outputs(self, name: str, outputs: Sequence[Expr], args: Mapping[Input, str], *, walk: bool = False) -> str:
+        """Compile a function of expressions, which changes nothing."""
+        f = function(list(args), list(outputs), on_unused_input="ignore").copy(delete_updates=True)
+        return self.add_function(name, f, args, walk=walk)
+
+    def describe_function(self, written: WasmFunction, args: Sequence[str]) -> dict[str, Any]:
+        program = written.program
+        shown = program.original_outputs[: len(written.outputs)]
+        return {
+            "module": 0,
+            "symbol": written.symbol,
+            "state": [self.add_leaf(s) for s in program.updates],
+            "read": [self.add_leaf(e) for e in program.read],
+            "args": list(args),
+            "outputs": [
+                {"name": str(e), "dtype": str(dtype), "shape": list(shape)}
+                for e, (shape, dtype) in zip(shown, written.outputs, strict=True)
+            ],
+            "walk": written.walk,
+        }
+
+    def compile(self) -> WasmModule:
+        return build_module(self.compiled)
+
+    def to_json(self, module: int) -> dict[str, Any]:
+        """Return arrays and functions as data of a page; ``module`` is the index of their module."""
+        return {
+            "arrays": {name: array.to_json() for name, array in self.arrays.items()},
+            "functions": {name: {**entry, "module": module} for name, entry in self.functions.items()},
+        }

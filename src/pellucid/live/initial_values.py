@@ -1,0 +1,62 @@
+"""Initial values of parameters for a new seed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from pellucid.graph.errors import InputError, ShapeError
+from pellucid.graph.expr import Expr, Input, Shared, constant
+from pellucid.graph.ops.random import Generator
+from pellucid.graph.substitution import replace
+from pellucid.graph.traversal import topological
+from pellucid.graph.types import format_shape, is_float
+from pellucid.live.functions import PageFunctions
+from pellucid.run.function import Function
+
+
+def add_initializer(functions: PageFunctions, train: Function, initial: Mapping[Shared, Expr]) -> dict[str, Any]:
+    """Compile the function that draws initial values from the state of a random generator."""
+    drawn = dict(initial) or draw_like_present_values(train)
+    for variable, value in drawn.items():
+        if variable not in train.program.updates:
+            raise InputError(f"initial: the training step does not update {variable}")
+        if value.shape != variable.shape:
+            raise ShapeError(
+                f"initial: expected an expression of shape {format_shape(variable.shape)} for {variable}. Received: "
+                f"shape {format_shape(value.shape)}"
+            )
+    states = [e for e in topological(list(drawn.values())) if isinstance(e, Shared)]
+    if any(s.dtype != np.uint32 or s.shape != (3,) for s in states) or len(states) != 1:
+        received = ", ".join(map(str, states)) or "no random numbers"
+        raise InputError(
+            "initial: expected expressions that draw from one pel.random.Generator and read no other shared variable. "
+            f"Received: {received}"
+        )
+    state = Input("random state", (3,), "uint32")
+    outputs = [replace(value, {states[0]: state}) for value in drawn.values()]
+    argument = functions.add_array("random state", shape=(3,), dtype="uint32", role="input")
+    name = functions.add_outputs("initialize", outputs, {state: argument})
+    for entry, variable in zip(functions.functions[name]["outputs"], drawn, strict=True):
+        entry["name"] = functions.add_leaf(variable)
+    return {"function": name, "argument": argument}
+
+
+def draw_like_present_values(train: Function) -> dict[Shared, Expr]:
+    """Return normal draws with the standard deviations of the present values, for parameters that are not constant."""
+    generator = Generator()
+    drawn: dict[Shared, Expr] = {}
+    for s in train.program.updates:
+        if s.trainable and is_float(s.dtype):
+            deviation = float(np.std(s.get_value()))
+            if deviation > 0:
+                scale = constant(np.asarray(deviation, s.dtype))
+                drawn[s] = scale * generator.standard_normal(s.shape, dtype=s.dtype)
+    if not drawn:
+        raise InputError(
+            "pel.live.seed: the parameters are constant, so there is no distribution to draw them from. Give the figure "
+            "initial={W: generator.normal(...)} or leave out the seed"
+        )
+    return drawn

@@ -1,0 +1,82 @@
+"""Layers of a network, found in its expressions: products with weight matrices, biases and activations."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pellucid.graph.expr import Expr, Shared
+from pellucid.graph.naming import strip_labels
+from pellucid.graph.traversal import topological
+
+
+@dataclass(frozen=True)
+class DenseLayer:
+    """A fully connected layer: a = activation(x @ W + b)."""
+
+    x: Expr
+    weights: Shared
+    bias: Shared | None
+    preactivation: Expr
+    output: Expr
+    activation: str | None
+    """Name of the op from the preactivation to the output; None for a linear layer."""
+
+    @property
+    def name(self) -> str:
+        return str(self.weights)
+
+    @property
+    def units(self) -> int:
+        return int(self.weights.storage.shape[1])
+
+    def depends_on(self, leaf: Expr) -> bool:
+        return leaf in set(topological([self.x]))
+
+
+def find_dense_layers(output: Expr) -> list[DenseLayer]:
+    """Return the fully connected layers that an expression is computed from, the first one first.
+
+    The output of a layer is the expression that the next layer multiplies, and that of the last one is the expression.
+    """
+    [output] = strip_labels([output])
+    order = topological([output])
+    products = [e for e in order if is_product_with_weights(e)]
+    ends = [*(e.inputs[0] for e in products[1:]), output]
+    layers = []
+    for product, end in zip(products, ends, strict=True):
+        sums = [e for e in order if e.op is not None and e.op.name == "add" and uses(e, product)]
+        bias = next((i for e in sums[:1] for i in e.inputs if isinstance(i, Shared)), None)
+        before = product if bias is None else sums[0]
+        assert isinstance(product.inputs[1], Shared)
+        layers.append(DenseLayer(product.inputs[0], product.inputs[1], bias, before, end, find_activation(before, end)))
+    return layers
+
+
+def is_product_with_weights(e: Expr) -> bool:
+    if e.op is None or e.op.name != "matmul":
+        return False
+    x, weights = e.inputs
+    return isinstance(weights, Shared) and weights.ndim == 2 and x.ndim == 2
+
+
+def uses(e: Expr, operand: Expr) -> bool:
+    return any(i is operand for i in e.inputs)  # `in` would build comparisons
+
+
+def find_activation(before: Expr, end: Expr) -> str | None:
+    """Return the name of the function between two expressions: an op, or ``"activation"`` for several."""
+    if before is end:
+        return None
+    return end.op.name if end.op is not None and uses(end, before) else "activation"
+
+
+def find_hidden_layers(output: Expr) -> list[DenseLayer]:
+    """Return the fully connected layers of an expression but for the last one."""
+    return find_dense_layers(output)[:-1]
+
+
+def is_chain(layers: Sequence[DenseLayer]) -> bool:
+    """Whether each layer is computed from the one before."""
+    return all(a.preactivation in set(topological([b.x])) for a, b in itertools.pairwise(layers))

@@ -1,0 +1,7 @@
+"""Views of a figure: pictures and tables that a page draws from the present state of the training."""
+
+from pellucid.live.views.base import View as View
+from pellucid.live.views.decision_boundary import decision_boundary as decision_boundary
+from pellucid.live.views.heat_map import heat_map as heat_map
+from pellucid.live.views.loss_curve import loss_curve as loss_curve
+from pellucid.live.views.network import network as network

@@ -1,0 +1,121 @@
+"""Decision boundary: predictions over the plane of two features."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pellucid.graph.errors import ShapeError, UseError
+from pellucid.graph.expr import Expr
+from pellucid.graph.naming import strip_labels
+from pellucid.graph.types import format_shape
+from pellucid.live.network_structure import find_hidden_layers
+from pellucid.live.views.base import FigureContext, View, check_function, describe_range, get_output
+from pellucid.run.function import Function
+
+__all__ = ["DecisionBoundary", "decision_boundary"]
+
+BATCH = 256
+"""Number of points that a page evaluates at a time."""
+
+
+class DecisionBoundary(View):
+    kind = "decision_boundary"
+
+    def __init__(self, predict: Function, title: str) -> None:
+        super().__init__(title)
+        self.predict = check_function("decision_boundary", predict)
+
+    def build(self, context: FigureContext) -> tuple[dict[str, Any], dict[str, Any]]:
+        [X, *others] = self.predict.program.inputs or [None]
+        if X is None or others or X.ndim != 2 or (X.shape[1] not in (2, None) and not isinstance(X.shape[1], str)):
+            received = ", ".join(f"{i} of shape {format_shape(i.shape)}" for i in self.predict.program.inputs)
+            raise ShapeError(
+                "pel.live.decision_boundary: expected a function of one matrix with two features, shape ('n', 2). "
+                f"Received: a function of ({received})"
+            )
+        if context.features is None:
+            raise UseError(
+                "pel.live.decision_boundary needs data points: give the figure data={X: points, y: targets} with "
+                "points of shape (n, 2)"
+            )
+        points = context.data[context.features]
+        if points.ndim != 2 or points.shape[1] != 2:
+            raise ShapeError(
+                f"pel.live.decision_boundary: expected data of shape (n, 2) for {context.features}. Received: shape "
+                f"{format_shape(points.shape)}"
+            )
+        scores, meaning = find_scores(get_output(self.predict))
+        array = context.functions.add_array(context.name("points"), shape=(BATCH, 2), dtype=X.dtype, role="input")
+        function = context.functions.add_outputs(context.name("scores"), [scores], {X: array}, walk=True)
+        hidden = [layer for layer in find_hidden_layers(scores) if layer.depends_on(X)]
+        units = None
+        if hidden:
+            outputs = [layer.preactivation for layer in hidden]
+            name = context.functions.add_outputs(context.name("units"), outputs, {X: array}, walk=True)
+            units = {"function": name, "points": array, "layers": [layer.name for layer in hidden]}
+        x, y = np.asarray(points, float).T
+        shared = {
+            "kind": self.kind,
+            "title": self.title,
+            "scores": meaning,
+            "x_range": describe_range(x),
+            "y_range": describe_range(y),
+        }
+        return shared, {"function": function, "points": array, "units": units}
+
+
+def find_scores(output: Expr) -> tuple[Expr, str]:
+    """Return the scores from which an output is computed, and their meaning, as the page names it.
+
+    Scores are interpolated between points better than probabilities, so a final softmax, sigmoid or argmax is removed.
+    """
+    [e] = strip_labels([output])
+    while e.op is not None:
+        name = e.op.name
+        if name in ("argmax", "cast"):
+            e = e.inputs[0]
+        elif name == "softmax" and e.ndim == 2:
+            return e.inputs[0], "logits"
+        elif name == "sigmoid":
+            return e.inputs[0], "logit"
+        else:
+            break
+    is_argmax = e is not strip_labels([output])[0]
+    if is_argmax and e.ndim == 2:
+        return e, "logits"
+    return e, "number"
+
+
+def decision_boundary(predict: Function, *, title: str = "Decision boundary") -> DecisionBoundary:
+    """Predictions over the plane of two features, with the data points.
+
+    The color tells the predicted class and the shade its probability. A prediction that is a number is drawn with a
+    scale of its own.
+
+    Parameters
+    ----------
+    predict : Function
+        A function of a matrix with two columns. If its output is a softmax, a sigmoid or the argmax of one, the page
+        computes its operand, the scores, and derives the probabilities.
+    title : str
+        Title of the view.
+
+    Returns
+    -------
+    DecisionBoundary
+
+    Raises
+    ------
+    UseError, ShapeError
+        If it is not such a function, or the figure has no data points.
+
+    Examples
+    --------
+    >>> X = pel.matrix("X", shape=("n", 2))
+    >>> w = pel.shared([[1.0], [2.0]], "w")
+    >>> pel.live.decision_boundary(pel.function([X], pel.sigmoid(X @ w))).title
+    'Decision boundary'
+    """
+    return DecisionBoundary(predict, title)

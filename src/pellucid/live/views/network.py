@@ -1,0 +1,98 @@
+"""Network: units and weighted connections."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pellucid.graph.errors import UseError
+from pellucid.graph.expr import Input
+from pellucid.live.network_structure import DenseLayer, find_dense_layers, is_chain
+from pellucid.live.views.base import FigureContext, View, check_function, get_output
+from pellucid.run.function import Function
+
+__all__ = ["Network", "network"]
+
+
+class Network(View):
+    kind = "network"
+
+    def __init__(self, predict: Function | None, title: str) -> None:
+        super().__init__(title)
+        self.predict = None if predict is None else check_function("network", predict)
+
+    def build(self, context: FigureContext) -> tuple[dict[str, Any], dict[str, Any]]:
+        output = context.loss if self.predict is None else get_output(self.predict)
+        if output is None:
+            raise UseError("pel.live.network: expected a function, or a figure with train=step. Received: neither")
+        layers = find_dense_layers(output)
+        if not layers or not is_chain(layers) or not isinstance(layers[0].x, Input):
+            raise UseError(
+                "pel.live.network draws chains of fully connected layers: x @ W + b with shared matrices W and an "
+                f"input x. Received: {output}, in which it finds {len(layers)} products with shared matrices"
+            )
+        shown = [x for x in layers if x.weights in context.functions.names] or layers
+        parts = {
+            "layers": [describe_input(layers[0], context), *(describe_layer(x, context) for x in shown)],
+            "connections": [describe_connection(x, context) for x in shown],
+            "activations": self.add_activations(layers, context),
+        }
+        return {"kind": self.kind, "title": self.title}, parts
+
+    def add_activations(self, layers: list[DenseLayer], context: FigureContext) -> dict[str, Any]:
+        """Compile the values of all layers for one sample."""
+        x = layers[0].x
+        assert isinstance(x, Input)
+        width = layers[0].weights.storage.shape[0]
+        argument = context.functions.add_array(context.name("sample"), shape=(1, width), dtype=x.dtype, role="input")
+        last = layers[-1] if self.predict is None else None
+        outputs = [x, *(layer.preactivation if layer is last else layer.output for layer in layers)]
+        name = context.functions.add_outputs(context.name("activations"), outputs, {x: argument})
+        return {"function": name, "argument": argument, "outputs": list(range(len(outputs)))}
+
+
+def describe_input(first: DenseLayer, context: FigureContext) -> dict[str, Any]:
+    width = int(first.weights.storage.shape[0])
+    names = context.feature_names
+    labels = names if names is not None and len(names) == width else None
+    return {"name": str(first.x), "units": width, "labels": labels, "activation": None}
+
+
+def describe_layer(layer: DenseLayer, context: FigureContext) -> dict[str, Any]:
+    names = context.class_names
+    labels = names if names is not None and len(names) == layer.units else None
+    return {"name": layer.name, "units": layer.units, "labels": labels, "activation": layer.activation}
+
+
+def describe_connection(layer: DenseLayer, context: FigureContext) -> dict[str, Any]:
+    bias = None if layer.bias is None else context.functions.add_leaf(layer.bias)
+    return {"weights": context.functions.add_leaf(layer.weights), "bias": bias}
+
+
+def network(predict: Function | None = None, *, title: str = "Network") -> Network:
+    """Network of fully connected layers as units and connections.
+
+    The width of a connection is the size of its weight, and its color and dashes tell the sign. Units show their values
+    for the selected data point.
+
+    Parameters
+    ----------
+    predict : Function, optional
+        The function of the network; by default the network in the loss of the training step, up to its scores.
+    title : str
+        Title of the view.
+
+    Returns
+    -------
+    Network
+
+    Raises
+    ------
+    UseError
+        If the expression is not a chain of fully connected layers, ``x @ W + b`` with an activation.
+
+    Examples
+    --------
+    >>> pel.live.network(title="Two layers").title
+    'Two layers'
+    """
+    return Network(predict, title)
