@@ -15,12 +15,13 @@ from pellucid.graph.expr import Input, Shared, as_expr
 from pellucid.graph.types import is_float
 from pellucid.graph.validation import check_integer
 from pellucid.live.controls import Control, Seed, check_controls
-from pellucid.live.functions import PageFunctions, encode_array
+from pellucid.live.functions import PageFunctions
 from pellucid.live.initial_values import add_initializer
 from pellucid.live.page import render_element, render_page
 from pellucid.live.views.base import FigureContext, View
 from pellucid.run.argument_binding import convert_arguments
 from pellucid.run.function import Function
+from pellucid.run.wasm.module import WasmModule, to_json
 
 __all__ = ["Figure"]
 
@@ -141,7 +142,7 @@ class Figure:
         if self.weights is not None and self.weights not in self.data:
             raise InputError(f"Figure: expected data for the weights {self.weights}. Received: none")
 
-    def build(self, module: int = 0) -> tuple[dict[str, Any], dict[str, Any], Any]:
+    def build(self, module: int = 0) -> tuple[dict[str, Any], dict[str, Any], WasmModule]:
         """Return the data of the figure, those of its only variant, and its compiled module."""
         functions = PageFunctions()
         inputs: dict[Input, str] = {}
@@ -171,7 +172,7 @@ class Figure:
         pairs = []
         for context.view, view in enumerate(self.views):
             pairs.append(view.build(context))
-        module_bytes = functions.compile()
+        compiled = functions.compile()
         shared = {
             "format": FORMAT,
             "title": self.title,
@@ -181,8 +182,8 @@ class Figure:
             "data": self.describe_data(context),
             "still": None,
         }
-        own = {"when": {}, **functions.to_json(module), "training": training, "views": [v for _, v in pairs]}
-        return shared, own, module_bytes
+        own = {"when": {}, **functions.to_json(compiled, module), "training": training, "views": [v for _, v in pairs]}
+        return shared, own, compiled
 
     def add_training(self, functions: PageFunctions, inputs: Mapping[Input, str]) -> dict[str, Any] | None:
         if self.train is None:
@@ -246,13 +247,7 @@ class Figure:
             shared, own, module = figure.build(number)
             spec = spec or {**shared, "controls": [c.to_json() for c in self.controls]}
             variants.append({**own, "when": when})
-            modules.append(
-                {
-                    "simd": encode_array(np.frombuffer(module.simd, np.uint8)),
-                    "relaxed": encode_array(np.frombuffer(module.relaxed, np.uint8)),
-                    "source": module.source,
-                }
-            )
+            modules.append({key: value for key, value in to_json(module).items() if key != "outputs"})
         return {**spec, "title": self.title, "description": self.description, "modules": modules, "variants": variants}
 
     def to_html(self) -> str:

@@ -13,7 +13,8 @@ from pellucid.graph.errors import InputError
 from pellucid.graph.expr import Constant, Expr, Input, Shared
 from pellucid.run.function import Function
 from pellucid.run.function_builder import function
-from pellucid.run.wasm.module import WasmFunction, WasmModule, build_module, write_functions
+from pellucid.run.wasm.module import FunctionSource, WasmModule
+from pellucid.run.wasm.module_store import get_module
 
 DTYPES = frozenset(
     f"{kind}{bits}" for kind, sizes in (("float", (32, 64)), ("int", (8, 16, 32, 64)), ("uint", (8, 16, 32, 64)))
@@ -51,21 +52,21 @@ class PageFunctions:
 
     arrays: dict[str, PageArray] = field(default_factory=dict)
     functions: dict[str, dict[str, Any]] = field(default_factory=dict)
-    compiled: list[WasmFunction] = field(default_factory=list)
+    """For each function, its entry in the page without the types of its outputs."""
+    sources: list[FunctionSource] = field(default_factory=list)
+    output_names: dict[str, list[str]] = field(default_factory=dict)
     names: dict[Any, str] = field(default_factory=dict)
-    """Names of shared variables, large constants and inputs."""
+    """Names of the arrays of shared variables, large constants and inputs."""
 
     def add_array(self, name: str, value: Any = None, *, shape: Any = None, dtype: Any = None, role: str) -> str:
         """Add an array, with a value or with a shape and a dtype, and return its name, made unique."""
         array = None if value is None else np.asarray(value)
         kind = str(np.dtype(dtype) if array is None else array.dtype)
         if kind not in DTYPES:
-            raise InputError(
-                f"A web page cannot hold {name} of dtype {kind}. Expected one of {', '.join(sorted(DTYPES))}"
-            )
+            raise InputError(f"{name}: expected a dtype among {', '.join(sorted(DTYPES))} in a page. Received: {kind}")
         unique, number = name, 2
         while unique in self.arrays:
-            unique, number = f"{name}_{number}", number + 1
+            unique, number = f"{name} {number}", number + 1
         self.arrays[unique] = PageArray(kind, tuple(shape if array is None else array.shape), role, array)
         return unique
 
@@ -80,21 +81,36 @@ class PageFunctions:
         return self.names[leaf]
 
     def add_function(
-        self, name: str, f: Function, args: Mapping[Input, str], *, walk: bool = False, quiet: str | None = None
+        self,
+        name: str,
+        f: Function,
+        args: Mapping[Input, str],
+        *,
+        walk: bool = False,
+        quiet: str | None = None,
+        output_names: Sequence[str] | None = None,
     ) -> str:
-        """Compile a function on arrays of the page, and return its name.
+        """Add a function on arrays of the page, and return its name.
 
         ``args`` has the name of the array of each input; inputs without one have the array of their default. With
-        ``walk``, an array holds the argument of one step. ``quiet`` also compiles the function without its outputs.
+        ``walk``, an array holds the argument of one step. ``quiet`` names the same function without outputs.
         """
-        names = [args.get(i) or self.add_default(f, i) for i in f.program.inputs]
-        arrays = [self.arrays[n] for n in names]
-        prototypes = [np.zeros(a.shape, a.dtype) for a in arrays]
-        symbols = [f"f{len(self.functions) + k}" for k in range(1 + (quiet is not None))]
-        for key, written in zip([name, quiet], write_functions(f, symbols, prototypes, walk=walk), strict=False):
-            assert key is not None
-            self.compiled.append(written)
-            self.functions[key] = self.describe_function(written, names)
+        program = f.program
+        names = [args.get(i) or self.add_default(f, i) for i in program.inputs]
+        types = tuple((self.arrays[n].shape, self.arrays[n].dtype) for n in names)
+        symbol = f"f{len(self.functions)}"
+        quiet_symbol = None if quiet is None else f"{symbol}q"
+        self.sources.append(FunctionSource(program, symbol, types, walk, quiet_symbol))
+        entry = {
+            "state": [self.add_leaf(s) for s in program.updates],
+            "read": [self.add_leaf(e) for e in program.read],
+            "args": names,
+            "walk": walk,
+        }
+        self.functions[name] = {"symbol": symbol, **entry}
+        self.output_names[symbol] = list(output_names or map(str, program.original_outputs))
+        if quiet is not None:
+            self.functions[quiet] = {"symbol": quiet_symbol, **entry}
         return name
 
     def add_default(self, f: Function, i: Input) -> str:
@@ -107,33 +123,34 @@ class PageFunctions:
             self.names[i] = self.add_array(str(i), f.defaults[i], role="input")
         return self.names[i]
 
-    def add_outputs(self, name: str, outputs: Sequence[Expr], args: Mapping[Input, str], *, walk: bool = False) -> str:
-        """Compile a function of expressions, which changes nothing."""
+    def add_outputs(
+        self,
+        name: str,
+        outputs: Sequence[Expr],
+        args: Mapping[Input, str],
+        *,
+        walk: bool = False,
+        output_names: Sequence[str] | None = None,
+    ) -> str:
+        """Add a function of expressions, which changes nothing, and return its name."""
         f = function(list(args), list(outputs), on_unused_input="ignore").copy(delete_updates=True)
-        return self.add_function(name, f, args, walk=walk)
-
-    def describe_function(self, written: WasmFunction, args: Sequence[str]) -> dict[str, Any]:
-        program = written.program
-        shown = program.original_outputs[: len(written.outputs)]
-        return {
-            "module": 0,
-            "symbol": written.symbol,
-            "state": [self.add_leaf(s) for s in program.updates],
-            "read": [self.add_leaf(e) for e in program.read],
-            "args": list(args),
-            "outputs": [
-                {"name": str(e), "dtype": str(dtype), "shape": list(shape)}
-                for e, (shape, dtype) in zip(shown, written.outputs, strict=True)
-            ],
-            "walk": written.walk,
-        }
+        return self.add_function(name, f, args, walk=walk, output_names=output_names)
 
     def compile(self) -> WasmModule:
-        return build_module(self.compiled)
+        return get_module(self.sources)
 
-    def to_json(self, module: int) -> dict[str, Any]:
-        """Return arrays and functions as data of a page; ``module`` is the index of their module."""
+    def to_json(self, module: WasmModule, number: int) -> dict[str, Any]:
+        """Return arrays and functions as data of a page; ``number`` is the index of their module."""
         return {
             "arrays": {name: array.to_json() for name, array in self.arrays.items()},
-            "functions": {name: {**entry, "module": module} for name, entry in self.functions.items()},
+            "functions": {
+                name: {"module": number, **entry, "outputs": self.describe_outputs(entry["symbol"], module)}
+                for name, entry in self.functions.items()
+            },
         }
+
+    def describe_outputs(self, symbol: str, module: WasmModule) -> list[dict[str, Any]]:
+        types, names = module.outputs[symbol], self.output_names.get(symbol, [])
+        return [
+            {"name": n, "dtype": dtype, "shape": list(shape)} for n, (shape, dtype) in zip(names, types, strict=False)
+        ]

@@ -38,9 +38,8 @@ def add_initializer(functions: PageFunctions, train: Function, initial: Mapping[
     state = Input("random state", (3,), "uint32")
     outputs = [replace(value, {states[0]: state}) for value in drawn.values()]
     argument = functions.add_array("random state", shape=(3,), dtype="uint32", role="input")
-    name = functions.add_outputs("initialize", outputs, {state: argument})
-    for entry, variable in zip(functions.functions[name]["outputs"], drawn, strict=True):
-        entry["name"] = functions.add_leaf(variable)
+    names = [functions.add_leaf(variable) for variable in drawn]
+    name = functions.add_outputs("initialize", outputs, {state: argument}, output_names=names)
     return {"function": name, "argument": argument}
 
 
@@ -56,7 +55,7 @@ def draw_like_present_values(train: Function) -> dict[Shared, Expr]:
                 drawn[s] = scale * generator.standard_normal(s.shape, dtype=s.dtype)
     if not drawn:
         raise InputError(
-            "pel.live.seed: the parameters are constant, so there is no distribution to draw them from. Give the figure "
-            "initial={W: generator.normal(...)} or leave out the seed"
+            "pel.live.seed: all parameters are constant arrays, so they have no distribution to draw from. Give the "
+            "figure initial={W: generator.normal(...)} or leave out the seed"
         )
     return drawn

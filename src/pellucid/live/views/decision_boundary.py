@@ -28,13 +28,14 @@ class DecisionBoundary(View):
         self.predict = check_function("decision_boundary", predict)
 
     def build(self, context: FigureContext) -> tuple[dict[str, Any], dict[str, Any]]:
-        [X, *others] = self.predict.program.inputs or [None]
-        if X is None or others or X.ndim != 2 or (X.shape[1] not in (2, None) and not isinstance(X.shape[1], str)):
-            received = ", ".join(f"{i} of shape {format_shape(i.shape)}" for i in self.predict.program.inputs)
+        inputs = self.predict.program.inputs
+        if len(inputs) != 1 or inputs[0].ndim != 2 or (isinstance(inputs[0].shape[1], int) and inputs[0].shape[1] != 2):
+            received = ", ".join(f"{i} of shape {format_shape(i.shape)}" for i in inputs)
             raise ShapeError(
                 "pel.live.decision_boundary: expected a function of one matrix with two features, shape ('n', 2). "
                 f"Received: a function of ({received})"
             )
+        X = inputs[0]
         if context.features is None:
             raise UseError(
                 "pel.live.decision_boundary needs data points: give the figure data={X: points, y: targets} with "

@@ -1,7 +1,8 @@
-"""Functions of expressions as C for WebAssembly, and several of them as one module."""
+"""Functions of expressions as one WebAssembly module."""
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.errors import UseError
-from pellucid.run.function import Function
 from pellucid.run.jax_runtime import without_jax_notes, x64
 from pellucid.run.native.codegen import Signature, generate_program
 from pellucid.run.native.equations import Block
@@ -21,90 +21,133 @@ from pellucid.run.program import Program
 from pellucid.run.wasm.toolchain import compile_module
 from pellucid.run.xla import XlaProgram
 
-OutputType = tuple[tuple[int, ...], np.dtype[Any]]
+ArrayType = tuple[tuple[int, ...], str]
+"""Shape and dtype."""
 
 
 @dataclass(frozen=True)
-class WasmFunction:
-    """The C of a loop of steps for arguments of certain shapes.
+class FunctionSource:
+    """A program to compile for arguments of certain types.
 
-    ``symbol(state, read, args, history, first, count)`` takes arrays of addresses: of ``program.updates``, which it
-    overwrites, of ``program.read``, of ``program.inputs``, and of the outputs of all steps. ``first`` and ``count`` are
-    64-bit integers: the first step and the number of steps. With ``walk``, step k reads part k of each argument.
+    The compiled function is ``symbol(state, read, args, history, first, count)``. The first four are arrays of
+    addresses: of ``program.updates``, which it overwrites, of ``program.read``, of ``program.inputs``, and of the
+    outputs of all steps. ``first`` and ``count`` are 64-bit integers: the first step and the number of steps. With
+    ``walk``, each step has its own arguments: step k reads part k of each. ``quiet_symbol`` names the same function
+    without outputs, which is faster.
     """
 
-    symbol: str
-    code: str
     program: Program
-    outputs: tuple[OutputType, ...]
-    walk: bool
+    symbol: str
+    args: tuple[ArrayType, ...]
+    walk: bool = False
+    quiet_symbol: str | None = None
 
 
 @dataclass(frozen=True)
 class WasmModule:
-    """A compiled module, with and without the fused multiply-add of relaxed SIMD; ``source`` is the hash of its C."""
+    """A compiled module.
+
+    Attributes
+    ----------
+    simd, relaxed : bytes
+        The module without and with the fused multiply-add of relaxed SIMD.
+    source : str
+        SHA-256 hash of its C.
+    outputs : dict from str to list of (shape, dtype)
+        Types of the outputs of each function.
+    """
 
     simd: bytes
     relaxed: bytes
     source: str
+    outputs: dict[str, list[ArrayType]]
 
 
-def write_functions(
-    function: Function, symbols: Sequence[str], args: Sequence[Any], *, walk: bool = False
-) -> list[WasmFunction]:
-    """Return the C of a function for arguments shaped like ``args``: with its outputs, and without them.
+@dataclass(frozen=True)
+class GeneratedCode:
+    """The C of functions by symbol, and the types of their outputs."""
 
-    Parameters
-    ----------
-    function : Function
-        The function. Its updates are those of the C.
-    symbols : sequence of str
-        One or two names in C. The second is that of the function that only updates the shared variables.
-    args : sequence of arrays
-        Arguments of one step, in the order of the inputs. Their values do not matter.
-    walk : bool
-        Whether each step has its own arguments.
+    sources: dict[str, str]
+    outputs: dict[str, list[ArrayType]]
+
+    @property
+    def source_hash(self) -> str:
+        parts = [part for item in sorted(self.sources.items()) for part in item]
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def generate_code(functions: Sequence[FunctionSource]) -> GeneratedCode:
+    """Generate the C of functions.
 
     Raises
     ------
     UseError
-        If the function uses operations that the C backend does not support.
+        If a function uses operations that the C backend does not support, or is too large for it.
     """
-    program = function.program
-    state = [np.asarray(s.storage) for s in program.updates]
-    read = program.get_read_values()
-    signature = Signature(len(state), len(read), len(args), walk)
-    try:
-        with x64(), without_jax_notes():
-            block = trace_step(XlaProgram(program).trace_without_kernels, state, read, list(args))
-        count = len(program.outputs)
-        blocks = [block, eliminate_dead_code(Block(block.inputs, block.equations, block.outputs[count:]))]
-        written = []
-        for symbol, part in zip(symbols, blocks, strict=False):
-            outputs = tuple((v.shape, v.dtype) for v in part.outputs[: len(part.outputs) - len(state)])
-            written.append(WasmFunction(symbol, generate_program(part, signature, symbol), program, outputs, walk))
-    except NotNative as reason:
-        raise UseError(
-            f"WebAssembly: {describe(program)} cannot be compiled for a web page: {reason}. Use a smaller network or "
-            "batch, or operations that mode='native' supports"
-        ) from reason
-    return written
+    sources: dict[str, str] = {}
+    outputs: dict[str, list[ArrayType]] = {}
+    for f in functions:
+        try:
+            block, signature = trace_function(f)
+            count = len(f.program.outputs)
+            sources[f.symbol] = generate_program(block, signature, f.symbol)
+            outputs[f.symbol] = [(tuple(v.shape), str(v.dtype)) for v in block.outputs[:count]]
+            if f.quiet_symbol is not None:
+                quiet = eliminate_dead_code(Block(block.inputs, block.equations, block.outputs[count:]))
+                sources[f.quiet_symbol] = generate_program(quiet, signature, f.quiet_symbol)
+                outputs[f.quiet_symbol] = []
+        except NotNative as reason:
+            raise UseError(
+                f"{describe(f.program)} cannot be compiled to WebAssembly: {reason}. Use a smaller network or batch, "
+                "or operations that mode='native' supports"
+            ) from reason
+    return GeneratedCode(sources, outputs)
+
+
+def trace_function(f: FunctionSource) -> tuple[Block, Signature]:
+    program = f.program
+    state, read = [np.asarray(s.storage) for s in program.updates], program.get_read_values()
+    args = [np.zeros(shape, dtype) for shape, dtype in f.args]
+    with x64(), without_jax_notes():
+        block = trace_step(XlaProgram(program).trace_without_kernels, state, read, args)
+    return block, Signature(len(state), len(read), len(args), f.walk)
 
 
 def describe(program: Program) -> str:
     targets = ", ".join(str(s) for s in program.updates)
-    return f"the function that updates {targets}" if targets else f"the function of {program.outputs[0]}"
+    return f"The function that updates {targets}" if targets else f"The function of {program.outputs[0]}"
 
 
-def build_module(functions: Sequence[WasmFunction]) -> WasmModule:
-    """Compile functions to one module, in two variants."""
-    sources = {f.symbol: f.code for f in functions}
-    exports = list(sources)
+def compile_code(code: GeneratedCode) -> WasmModule:
+    """Compile C to a module, with and without relaxed SIMD."""
+
+    def compile_variant(relaxed: bool) -> bytes:
+        return compile_module(code.sources, list(code.sources), relaxed=relaxed)
+
     with ThreadPoolExecutor(2) as pool:
-        simd, relaxed = pool.map(lambda flag: compile_module(sources, exports, relaxed=flag), (False, True))
-    return WasmModule(simd, relaxed, hash_sources(sources))
+        simd, relaxed = pool.map(compile_variant, (False, True))
+    return WasmModule(simd, relaxed, code.source_hash, code.outputs)
 
 
-def hash_sources(sources: dict[str, str]) -> str:
-    """Return the SHA-256 hash of C sources and their names."""
-    return hashlib.sha256("\0".join(part for item in sorted(sources.items()) for part in item).encode()).hexdigest()
+def to_json(module: WasmModule) -> dict[str, Any]:
+    """Return a module as JSON data, with its bytes as base64."""
+    return {
+        "source": module.source,
+        "outputs": module.outputs,
+        "simd": encode_bytes(module.simd),
+        "relaxed": encode_bytes(module.relaxed),
+    }
+
+
+def from_json(data: dict[str, Any]) -> WasmModule:
+    """Return the module of JSON data. Raises KeyError, ValueError or TypeError for other data."""
+    outputs = {
+        str(symbol): [(tuple(map(int, shape)), str(dtype)) for shape, dtype in types]
+        for symbol, types in data["outputs"].items()
+    }
+    simd, relaxed = (base64.b64decode(data[name], validate=True) for name in ("simd", "relaxed"))
+    return WasmModule(simd, relaxed, str(data["source"]), outputs)
+
+
+def encode_bytes(content: bytes) -> str:
+    return base64.b64encode(content).decode()
