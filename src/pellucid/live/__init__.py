@@ -4,6 +4,7 @@ from pellucid.live.controls import choice as choice
 from pellucid.live.controls import seed as seed
 from pellucid.live.controls import slider as slider
 from pellucid.live.figure import Figure as Figure
+from pellucid.live.figure import vary as vary
 from pellucid.live.views import decision_boundary as decision_boundary
 from pellucid.live.views import heat_map as heat_map
 from pellucid.live.views import loss_curve as loss_curve

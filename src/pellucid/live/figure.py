@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import copy
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +16,18 @@ from pellucid.graph.errors import InputError, OptionError, ShapeError, UseError
 from pellucid.graph.expr import Input, Shared, as_expr
 from pellucid.graph.types import is_float
 from pellucid.graph.validation import check_integer
-from pellucid.live.controls import Control, Seed, check_controls
+from pellucid.live.controls import Choice, Control, Seed, check_controls
 from pellucid.live.functions import PageFunctions
 from pellucid.live.initial_values import add_initializer
+from pellucid.live.notebook import render_frame
 from pellucid.live.page import render_element, render_page
+from pellucid.live.still import draw_still_pictures
 from pellucid.live.views.base import FigureContext, View
 from pellucid.run.argument_binding import convert_arguments
 from pellucid.run.function import Function
 from pellucid.run.wasm.module import WasmModule, to_json
 
-__all__ = ["Figure"]
+__all__ = ["Figure", "vary"]
 
 FORMAT = 1
 """Version of the figure file, as in ``web/src/spec.ts``."""
@@ -272,6 +276,76 @@ class Figure:
             raise OptionError(f"Figure.save: expected a path that ends in .html. Received: {path}")
         atomic_write(target, render_page(self.title, [self.to_spec()]))
 
+    def _repr_html_(self) -> str:
+        """Return the figure for a notebook: the page in a frame, above a still picture."""
+        page = render_page(self.title, [self.to_spec()])
+        return render_frame(page, draw_still_pictures(self), self.title)
+
     def __repr__(self) -> str:
         views = ", ".join(view.kind for view in self.views)
         return f"<Figure {self.title!r} with {len(self.controls)} controls and views: {views}>"
+
+
+def vary(build: Callable[..., Figure], *choices: Choice) -> Figure:
+    """Combine figures of several architectures into one, with controls that choose among them.
+
+    Parameters
+    ----------
+    build : function
+        Returns the figure of one architecture. Its arguments have the names of the choices. The figures have the same
+        controls and the same kinds of views.
+    *choices : Choice
+        Such as ``pel.live.choice("hidden", [1, 2, 3])``. Each combination of their options is one architecture,
+        compiled to a module of its own.
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    UseError
+        If a choice is for an input, or the figures differ in their controls or kinds of views.
+
+    Examples
+    --------
+    >>> def build(power):
+    ...     w = pel.shared(1.0, "w")
+    ...     step = pel.function([], w**power, updates={w: 0.9 * w})
+    ...     return pel.live.Figure(train=step, steps=10, views=[pel.live.loss_curve()])
+    >>> len(pel.live.vary(build, pel.live.choice("power", [2, 4])).variants)
+    2
+    """
+    for choice in choices:
+        if getattr(choice, "target", None) != "variant":
+            raise UseError(
+                "pel.live.vary: expected choices with the name of an argument of the function, such as "
+                f"pel.live.choice('hidden', [1, 2, 3]). Received: {choice!r}"
+            )
+    names = [choice.id for choice in choices]
+    variants = []
+    for values in itertools.product(*([value for _, value in choice.options] for choice in choices)):
+        when = dict(zip(names, values, strict=True))
+        figure = build(**when)
+        if not isinstance(figure, Figure):
+            raise UseError(f"pel.live.vary: expected build to return a pel.live.Figure. Received: {figure!r}")
+        variants.append((when, figure))
+    initial = {choice.id: choice.value for choice in choices}
+    first = next(figure for when, figure in variants if when == initial)
+    for when, figure in variants:
+        differing = find_difference(first, figure)
+        if differing:
+            raise UseError(f"pel.live.vary: expected the same {differing} in all figures. {when} and {initial} differ")
+    combined = copy.copy(first)
+    combined.controls = check_controls([*choices, *first.controls])
+    combined.variants = variants
+    return combined
+
+
+def find_difference(first: Figure, other: Figure) -> str | None:
+    """Return the part in which two figures must not differ and do, or None."""
+    if [c.to_json() for c in first.controls] != [c.to_json() for c in other.controls]:
+        return "controls"
+    if [(v.kind, v.title) for v in first.views] != [(v.kind, v.title) for v in other.views]:
+        return "views"
+    return None

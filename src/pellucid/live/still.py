@@ -1,0 +1,72 @@
+"""Still pictures of a figure, for places where no script runs: the trained network, drawn in Python."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pellucid.graph.expr import Input, Shared
+from pellucid.live.views.decision_boundary import DecisionBoundary
+from pellucid.run.function import Function
+from pellucid.show.figure import Picture
+
+if TYPE_CHECKING:
+    from pellucid.live.figure import Figure
+
+Array = np.ndarray[Any, Any]
+
+CURVE_POINTS = 200
+"""Number of losses in the picture of a training."""
+
+
+def draw_still_pictures(figure: Figure) -> list[Picture]:
+    """Train with the initial values of the controls, on copies of the variables, and draw the result."""
+    from pellucid.show.plots import decision_boundary, learning_curves
+
+    train = figure.train
+    if train is None or figure.steps is None:
+        return []
+    copies = {s: Shared(s.get_value(), s.name) for s in train.program.updates}
+    losses = run_training(figure, train.copy(swap=copies))
+    pictures = []
+    features, targets = figure.find_points()
+    boundary = next((v for v in figure.views if isinstance(v, DecisionBoundary)), None)
+    if boundary is not None and features is not None and targets is not None and targets.dtype.kind in "iub":
+        predict = copy_with_values(boundary.predict, copies)
+        X, y = figure.data[features], figure.data[targets]
+        correct = float((classify(predict(X)) == y).mean())
+        text = f"Decision boundary after {figure.steps:,} steps: {correct:.1%} of {len(y):,} points are on their side."
+        pictures.append(Picture(decision_boundary(predict, X, y, boundary.title), text, boundary.title))
+    kept = np.unique(np.linspace(0, len(losses) - 1, CURVE_POINTS).astype(int))
+    text = f"Training loss: {losses[0]:.4g} at the first step, {losses[-1]:.4g} at step {len(losses):,}."
+    pictures.append(Picture(learning_curves({"training loss": losses[kept]}), text, "training loss"))
+    return pictures
+
+
+def run_training(figure: Figure, train: Function) -> Array:
+    """Return the loss of every step."""
+    assert figure.steps is not None
+    values: dict[Input, Any] = {**train.defaults, **figure.data}
+    values |= {c.input: np.asarray(c.initial_value, c.input.dtype) for c in figure.controls if c.input is not None}
+    if figure.batches is None:
+        outputs = train.repeat(figure.steps, *(values[i] for i in train.program.inputs))
+    else:
+        steps = np.arange(figure.steps)
+        batches = {i: v[steps % figure.batches] for i, v in figure.data.items()}
+        repeated = {i: np.repeat(np.asarray(v)[None], figure.steps, axis=0) for i, v in values.items()}
+        outputs = train.over(*({**repeated, **batches}[i] for i in train.program.inputs))
+    return np.asarray(outputs[0] if isinstance(outputs, list) else outputs)
+
+
+def copy_with_values(f: Function, copies: dict[Shared, Shared]) -> Function:
+    used = {*f.program.updates, *f.program.read}
+    return f.copy(swap={old: new for old, new in copies.items() if old in used}) if used & set(copies) else f
+
+
+def classify(predictions: Array) -> Array:
+    """Return classes from classes, from probabilities of class 1, or from one score per class."""
+    if predictions.ndim == 2 and predictions.shape[1] > 1:
+        return np.asarray(predictions.argmax(axis=1))
+    flat = predictions.reshape(len(predictions))
+    return flat.astype(int) if flat.dtype.kind in "iub" else (flat > 0.5).astype(int)
