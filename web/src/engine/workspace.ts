@@ -1,0 +1,191 @@
+/** The arrays of a variant in WebAssembly memory, and calls of its functions. */
+
+import { DTYPES, decodeArray, product, toDtype } from "../arrays";
+import type { ArraySpec, FunctionSpec, OutputSpec, VariantSpec } from "../spec";
+import type { TypedArray } from "../view";
+import { type Instance, instantiate } from "./instance";
+
+interface Copy {
+  pointer: number;
+  bytes: number;
+  version: number;
+}
+
+/** An array with a version number. Each instance that uses it has a copy; `home` has the newest values if a function wrote them. */
+export class StoredArray {
+  version = 0;
+  home: Instance | null = null;
+  readonly copies = new Map<Instance, Copy>();
+
+  constructor(
+    readonly spec: ArraySpec,
+    private readonly initial: TypedArray,
+    private values = initial,
+  ) {}
+
+  reset(): void {
+    if (this.home || this.values !== this.initial) this.set(this.initial);
+  }
+
+  set(values: TypedArray): void {
+    this.values = values;
+    this.home = null;
+    this.version++;
+  }
+
+  /** A copy of the newest values. */
+  get(): TypedArray {
+    if (!this.home) return this.values.slice() as TypedArray;
+    return view(this.home, this.copies.get(this.home)!.pointer, this.spec.dtype, product(this.spec.shape)).slice() as TypedArray;
+  }
+
+  /** Address of the newest values in an instance. Values of one step are repeated if `length` elements are needed. */
+  locate(instance: Instance, length: number): number {
+    const bytes = length * DTYPES[this.spec.dtype].BYTES_PER_ELEMENT;
+    let copy = this.copies.get(instance);
+    if (copy?.version === this.version && copy.bytes >= bytes) return copy.pointer;
+    const values = this.get();
+    if (!copy || copy.bytes < bytes) {
+      if (copy) instance.free(copy.pointer);
+      copy = { pointer: instance.allocate(bytes), bytes, version: -1 };
+      this.copies.set(instance, copy);
+    }
+    fill(view(instance, copy.pointer, this.spec.dtype, copy.bytes / DTYPES[this.spec.dtype].BYTES_PER_ELEMENT), values);
+    copy.version = this.version;
+    return copy.pointer;
+  }
+
+  written(instance: Instance): void {
+    this.version++;
+    this.home = instance;
+    this.copies.get(instance)!.version = this.version;
+  }
+
+  free(): void {
+    for (const [instance, copy] of this.copies) instance.free(copy.pointer);
+    this.copies.clear();
+  }
+}
+
+function view(instance: Instance, pointer: number, dtype: ArraySpec["dtype"], length: number): TypedArray {
+  return new DTYPES[dtype](instance.memory.buffer, pointer, length);
+}
+
+function fill(target: TypedArray, values: TypedArray): void {
+  const part = values.length > target.length ? values.subarray(0, target.length) : values;
+  if (part.length === 0) return;
+  for (let k = 0; k < target.length; k += part.length) {
+    target.set((k + part.length > target.length ? part.subarray(0, target.length - k) : part) as never, k);
+  }
+}
+
+export type Overrides = Map<string, StoredArray>;
+
+export class Workspace {
+  private readonly instances = new Map<number, Instance>();
+  private readonly arrays = new Map<string, StoredArray>();
+  private readonly histories = new Map<FunctionSpec, { instance: Instance; count: number; pointers: number[] }>();
+  private readonly tables = new Map<FunctionSpec, number>();
+
+  constructor(
+    readonly variant: VariantSpec,
+    private readonly modules: WebAssembly.Module[],
+  ) {
+    for (const [name, spec] of Object.entries(variant.arrays)) this.arrays.set(name, new StoredArray(spec, decodeArray(spec)));
+  }
+
+  array(name: string): StoredArray {
+    const array = this.arrays.get(name);
+    if (!array) throw new Error(`The figure file has no array ${name}.`);
+    return array;
+  }
+
+  function(name: string): FunctionSpec {
+    const f = this.variant.functions[name];
+    if (!f) throw new Error(`The figure file has no function ${name}.`);
+    return f;
+  }
+
+  set(name: string, values: TypedArray): void {
+    this.array(name).set(convert(values, this.array(name).spec));
+  }
+
+  /** All arrays as in the figure file. */
+  reset(): void {
+    for (const array of this.arrays.values()) array.reset();
+  }
+
+  get(names: Iterable<string>): Record<string, TypedArray> {
+    return Object.fromEntries(Array.from(names, (name) => [name, this.array(name).get()]));
+  }
+
+  /** Values for an array of a function, stored apart from the array of this name. */
+  override(name: string, values: TypedArray): StoredArray {
+    const { spec } = this.array(name);
+    return new StoredArray(spec, convert(values, spec));
+  }
+
+  /**
+   * Runs `count` steps of a function and returns its outputs of all steps. With `walk`, step k reads part `first + k` of
+   * arguments that have `parts` parts.
+   */
+  run(f: FunctionSpec, count: number, { first = 0, parts = 1, overrides }: { first?: number; parts?: number; overrides?: Overrides } = {}): TypedArray[] {
+    const instance = this.instance(f.module);
+    const call = instance.exports[f.symbol];
+    if (typeof call !== "function") throw new Error(`The compiled module has no function ${f.symbol}.`);
+    const find = (name: string): StoredArray => overrides?.get(name) ?? this.array(name);
+    const place = (name: string, factor: number): number => find(name).locate(instance, product(find(name).spec.shape) * factor);
+    const lists = [
+      f.state.map((name) => place(name, 1)),
+      f.read.map((name) => place(name, 1)),
+      f.args.map((name) => place(name, f.walk ? parts : 1)),
+      this.locateHistory(f, instance, count),
+    ];
+    const table = this.locateTable(f, instance);
+    new Uint32Array(instance.memory.buffer, table, lists.reduce((n, list) => n + list.length, 0)).set(lists.flat());
+    let address = table;
+    const addresses = lists.map((list) => (address += 4 * list.length) - 4 * list.length);
+    call(...addresses, BigInt(first), BigInt(count));
+    for (const name of f.state) find(name).written(instance);
+    return f.outputs.map((output, k) => view(instance, lists[3][k], output.dtype, size(output) * count).slice() as TypedArray);
+  }
+
+  private instance(module: number): Instance {
+    let instance = this.instances.get(module);
+    if (!instance) {
+      if (!this.modules[module]) throw new Error(`The figure file has no module ${module}.`);
+      this.instances.set(module, (instance = instantiate(this.modules[module])));
+    }
+    return instance;
+  }
+
+  private locateHistory(f: FunctionSpec, instance: Instance, count: number): number[] {
+    let history = this.histories.get(f);
+    if (!history || history.count < count) {
+      history?.pointers.forEach(instance.free);
+      const pointers = f.outputs.map((output) => instance.allocate(size(output) * DTYPES[output.dtype].BYTES_PER_ELEMENT * count));
+      this.histories.set(f, (history = { instance, count, pointers }));
+    }
+    return history.pointers;
+  }
+
+  private locateTable(f: FunctionSpec, instance: Instance): number {
+    let table = this.tables.get(f);
+    if (table === undefined) {
+      table = instance.allocate(4 * (f.state.length + f.read.length + f.args.length + f.outputs.length));
+      this.tables.set(f, table);
+    }
+    return table;
+  }
+}
+
+const size = (output: OutputSpec): number => product(output.shape);
+
+function convert(values: TypedArray, spec: ArraySpec): TypedArray {
+  const converted = values instanceof DTYPES[spec.dtype] ? values : toDtype(values as ArrayLike<number>, spec.dtype);
+  const expected = product(spec.shape);
+  if (expected && (converted.length === 0 || converted.length % expected)) {
+    throw new Error(`An array of shape (${spec.shape.join(", ")}) received ${converted.length} values; expected ${expected} or a multiple.`);
+  }
+  return converted;
+}
