@@ -1,5 +1,6 @@
 """Live figures: training loops that run inside web pages and notebooks."""
 
+from pellucid.live import examples as examples
 from pellucid.live.controls import choice as choice
 from pellucid.live.controls import seed as seed
 from pellucid.live.controls import slider as slider

@@ -220,8 +220,8 @@ def seed(value: int = 0, *, label: str = "seed") -> Seed:
     """Seed of the initial values, with a button that draws a new one.
 
     With the initial seed, the shared variables begin with their present values. Every other seed draws them anew: from
-    ``initial`` of the figure if it is given, else from normal distributions with the standard deviations of the present
-    values.
+    ``initial`` of the figure if it is given, else from uniform distributions around 0 with the standard deviations of
+    the present values.
 
     Parameters
     ----------

@@ -59,7 +59,7 @@ class Figure:
         What the figure shows, in one or two sentences, for people who cannot see it.
     initial : dict from Shared to Expr, optional
         Initial values for a new seed: expressions that draw from one `pel.random.Generator`. By default, variables are
-        drawn from normal distributions with the standard deviations of their present values.
+        drawn from uniform distributions around 0 with the standard deviations of their present values.
     features, classes : sequence of str, optional
         Names of the features and of the classes.
     weights : Input, optional

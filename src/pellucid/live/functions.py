@@ -100,7 +100,8 @@ class PageFunctions:
         types = tuple((self.arrays[n].shape, self.arrays[n].dtype) for n in names)
         symbol = f"f{len(self.functions)}"
         quiet_symbol = None if quiet is None else f"{symbol}q"
-        self.sources.append(FunctionSource(program, symbol, types, walk, quiet_symbol))
+        hot = quiet is not None  # a training step
+        self.sources.append(FunctionSource(program, symbol, types, walk, quiet_symbol, hot))
         entry = {
             "state": [self.add_leaf(s) for s in program.updates],
             "read": [self.add_leaf(e) for e in program.read],

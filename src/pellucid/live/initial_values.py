@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.errors import InputError, ShapeError
-from pellucid.graph.expr import Expr, Input, Shared, constant
+from pellucid.graph.expr import Expr, Input, Shared
 from pellucid.graph.ops.random import Generator
 from pellucid.graph.substitution import replace
 from pellucid.graph.traversal import topological
@@ -44,15 +44,18 @@ def add_initializer(functions: PageFunctions, train: Function, initial: Mapping[
 
 
 def draw_like_present_values(train: Function) -> dict[Shared, Expr]:
-    """Return normal draws with the standard deviations of the present values, for parameters that are not constant."""
+    """Return uniform draws with the standard deviations of the present values, for parameters that are not constant.
+
+    A uniform distribution on [-a, a] has the standard deviation a / sqrt(3).
+    """
     generator = Generator()
     drawn: dict[Shared, Expr] = {}
     for s in train.program.updates:
         if s.trainable and is_float(s.dtype):
             deviation = float(np.std(s.get_value()))
             if deviation > 0:
-                scale = constant(np.asarray(deviation, s.dtype))
-                drawn[s] = scale * generator.standard_normal(s.shape, dtype=s.dtype)
+                bound = deviation * 3**0.5
+                drawn[s] = generator.uniform(-bound, bound, s.shape, dtype=s.dtype)
     if not drawn:
         raise InputError(
             "pel.live.seed: all parameters are constant arrays, so they have no distribution to draw from. Give the "

@@ -13,6 +13,7 @@ import numpy as np
 
 from pellucid.graph.errors import UseError
 from pellucid.run.jax_runtime import without_jax_notes, x64
+from pellucid.run.native.c_writer import SIMD
 from pellucid.run.native.codegen import Signature, generate_program
 from pellucid.run.native.equations import Block
 from pellucid.run.native.errors import NotNative
@@ -33,7 +34,7 @@ class FunctionSource:
     addresses: of ``program.updates``, which it overwrites, of ``program.read``, of ``program.inputs``, and of the
     outputs of all steps. ``first`` and ``count`` are 64-bit integers: the first step and the number of steps. With
     ``walk``, each step has its own arguments: step k reads part k of each. ``quiet_symbol`` names the same function
-    without outputs, which is faster.
+    without outputs, which is faster. Functions that are not ``hot`` are compiled to small code instead of fast code.
     """
 
     program: Program
@@ -41,6 +42,7 @@ class FunctionSource:
     args: tuple[ArrayType, ...]
     walk: bool = False
     quiet_symbol: str | None = None
+    hot: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,8 @@ def generate_code(functions: Sequence[FunctionSource]) -> GeneratedCode:
         try:
             block, signature = trace_function(f)
             count = len(f.program.outputs)
-            sources[f.symbol] = generate_program(block, signature, f.symbol)
+            code = generate_program(block, signature, f.symbol)
+            sources[f.symbol] = code if f.hot else favor_size(code, f.symbol)
             outputs[f.symbol] = [(tuple(v.shape), str(v.dtype)) for v in block.outputs[:count]]
             if f.quiet_symbol is not None:
                 quiet = eliminate_dead_code(Block(block.inputs, block.equations, block.outputs[count:]))
@@ -102,6 +105,12 @@ def generate_code(functions: Sequence[FunctionSource]) -> GeneratedCode:
                 "or operations that mode='native' supports"
             ) from reason
     return GeneratedCode(sources, outputs)
+
+
+def favor_size(code: str, symbol: str) -> str:
+    """Return C that is compiled to small code: loops are neither vectorized nor unrolled."""
+    lines = [line for line in code.splitlines() if not line.lstrip().startswith(SIMD)]
+    return "\n".join(lines).replace(f"void {symbol}(", f"__attribute__((minsize)) void {symbol}(")
 
 
 def trace_function(f: FunctionSource) -> tuple[Block, Signature]:

@@ -53,7 +53,7 @@ def make_key(functions: Sequence[FunctionSource]) -> str | None:
         if graph is None:
             return None
         nodes, *rest = graph
-        parts.append([[drop_names(node) for node in nodes], rest, f.symbol, f.args, f.walk, f.quiet_symbol])
+        parts.append([[drop_names(node) for node in nodes], rest, f.symbol, f.args, f.walk, f.quiet_symbol, f.hot])
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
