@@ -100,9 +100,7 @@ class TestVary:
         def build(flag):
             return make(line, controls=[pel.live.slider(line[2][2], 0, 1 + flag)])
 
-        with pytest.raises(
-            pel.UseError, match=r"the same controls in all figures\. {'flag': 1} and {'flag': 0} differ"
-        ):
+        with pytest.raises(pel.UseError, match=r"the same controls in all figures\. {'flag': 1} and"):
             pel.live.vary(build, pel.live.choice("flag", [0, 1]))
 
     def test_figures_must_have_the_same_views(self, line) -> None:

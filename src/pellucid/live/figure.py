@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import copy
 import itertools
+import os
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +28,21 @@ from pellucid.live.still import draw_still_pictures
 from pellucid.live.views.base import FigureContext, View
 from pellucid.run.argument_binding import convert_arguments
 from pellucid.run.function import Function
-from pellucid.run.wasm.module import WasmModule, to_json
+from pellucid.run.wasm.module import to_json
 
 __all__ = ["Figure", "vary"]
 
 FORMAT = 1
 """Version of the figure file, as in ``web/src/spec.ts``."""
+
+
+@dataclass(frozen=True)
+class FigureParts:
+    """The functions of one architecture, and data of the page: what all architectures share, and what this one has."""
+
+    functions: PageFunctions
+    shared: dict[str, Any]
+    own: dict[str, Any]
 
 
 class Figure:
@@ -146,24 +158,36 @@ class Figure:
         if self.weights is not None and self.weights not in self.data:
             raise InputError(f"Figure: expected data for the weights {self.weights}. Received: none")
 
-    def build(self, module: int = 0) -> tuple[dict[str, Any], dict[str, Any], WasmModule]:
-        """Return the data of the figure, those of its only variant, and its compiled module."""
+    def assemble(self) -> FigureParts:
+        """Return the functions of the figure, not compiled yet, and the data of its controls and views."""
         functions = PageFunctions()
         inputs: dict[Input, str] = {}
         for i, value in self.data.items():
-            one = value[0] if self.batches is not None else value
-            name = functions.add_array(str(i), one, role="input")
-            if self.batches is not None:
-                functions.arrays[name].value = value
-            inputs[i] = name
+            inputs[i] = functions.add_array(str(i), value, shape=value.shape[value.ndim - i.ndim :], role="input")
         for control in self.controls:
             if control.input is not None:
                 value = np.asarray(control.initial_value, control.input.dtype)
                 inputs[control.input] = functions.add_array(control.id, value, role="input")
         functions.names |= inputs
         training = self.add_training(functions, inputs)
+        context = self.make_context(functions, inputs)
+        pairs = []
+        for context.view, view in enumerate(self.views):
+            pairs.append(view.build(context))
+        shared = {
+            "format": FORMAT,
+            "title": self.title,
+            "description": self.description,
+            "controls": [c.to_json() for c in self.controls],
+            "views": [shared for shared, _ in pairs],
+            "data": self.describe_data(context),
+            "still": None,
+        }
+        return FigureParts(functions, shared, {"training": training, "views": [own for _, own in pairs]})
+
+    def make_context(self, functions: PageFunctions, inputs: dict[Input, str]) -> FigureContext:
         features, targets = self.find_points()
-        context = FigureContext(
+        return FigureContext(
             functions,
             self.train,
             inputs,
@@ -173,21 +197,6 @@ class Figure:
             self.list_classes(targets),
             None if self.features is None else list(self.features),
         )
-        pairs = []
-        for context.view, view in enumerate(self.views):
-            pairs.append(view.build(context))
-        compiled = functions.compile()
-        shared = {
-            "format": FORMAT,
-            "title": self.title,
-            "description": self.description,
-            "controls": [c.to_json() for c in self.controls],
-            "views": [s for s, _ in pairs],
-            "data": self.describe_data(context),
-            "still": None,
-        }
-        own = {"when": {}, **functions.to_json(compiled, module), "training": training, "views": [v for _, v in pairs]}
-        return shared, own, compiled
 
     def add_training(self, functions: PageFunctions, inputs: Mapping[Input, str]) -> dict[str, Any] | None:
         if self.train is None:
@@ -245,14 +254,22 @@ class Figure:
 
     def to_spec(self) -> dict[str, Any]:
         """Return the figure as data: arrays, modules as base64, controls and views."""
-        spec: dict[str, Any] = {}
-        variants, modules = [], []
-        for number, (when, figure) in enumerate(self.variants):
-            shared, own, module = figure.build(number)
-            spec = spec or {**shared, "controls": [c.to_json() for c in self.controls]}
-            variants.append({**own, "when": when})
-            modules.append({key: value for key, value in to_json(module).items() if key != "outputs"})
-        return {**spec, "title": self.title, "description": self.description, "modules": modules, "variants": variants}
+        parts = [figure.assemble() for _, figure in self.variants]
+        compilations = [p.functions.prepare_module() for p in parts]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            modules = list(pool.map(lambda compile_module: compile_module(), compilations))
+        variants = [
+            {"when": when, **p.functions.to_json(module, number), **p.own}
+            for number, ((when, _), p, module) in enumerate(zip(self.variants, parts, modules, strict=True))
+        ]
+        return {
+            **parts[0].shared,
+            "title": self.title,
+            "description": self.description,
+            "controls": [c.to_json() for c in self.controls],
+            "modules": [{k: v for k, v in to_json(module).items() if k != "outputs"} for module in modules],
+            "variants": variants,
+        }
 
     def to_html(self) -> str:
         """Return the figure as an element for a page that contains the runtime; `save` writes a whole page."""

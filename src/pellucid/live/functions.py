@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,7 @@ from pellucid.graph.expr import Constant, Expr, Input, Shared
 from pellucid.run.function import Function
 from pellucid.run.function_builder import function
 from pellucid.run.wasm.module import FunctionSource, WasmModule
-from pellucid.run.wasm.module_store import get_module
+from pellucid.run.wasm.module_store import prepare_module
 
 DTYPES = frozenset(
     f"{kind}{bits}" for kind, sizes in (("float", (32, 64)), ("int", (8, 16, 32, 64)), ("uint", (8, 16, 32, 64)))
@@ -59,7 +59,10 @@ class PageFunctions:
     """Names of the arrays of shared variables, large constants and inputs."""
 
     def add_array(self, name: str, value: Any = None, *, shape: Any = None, dtype: Any = None, role: str) -> str:
-        """Add an array, with a value or with a shape and a dtype, and return its name, made unique."""
+        """Add an array, with a value or with a shape and a dtype, and return its name, made unique.
+
+        A value has the shape, or more axes in front for the batches of the steps.
+        """
         array = None if value is None else np.asarray(value)
         kind = str(np.dtype(dtype) if array is None else array.dtype)
         if kind not in DTYPES:
@@ -67,7 +70,8 @@ class PageFunctions:
         unique, number = name, 2
         while unique in self.arrays:
             unique, number = f"{name} {number}", number + 1
-        self.arrays[unique] = PageArray(kind, tuple(shape if array is None else array.shape), role, array)
+        shape = array.shape if shape is None and array is not None else shape
+        self.arrays[unique] = PageArray(kind, tuple(shape), role, array)
         return unique
 
     def add_leaf(self, leaf: Shared | Constant) -> str:
@@ -137,8 +141,9 @@ class PageFunctions:
         f = function(list(args), list(outputs), on_unused_input="ignore").copy(delete_updates=True)
         return self.add_function(name, f, args, walk=walk, output_names=output_names)
 
-    def compile(self) -> WasmModule:
-        return get_module(self.sources)
+    def prepare_module(self) -> Callable[[], WasmModule]:
+        """Generate the code of all functions, and return a function that compiles it, in any thread."""
+        return prepare_module(self.sources)
 
     def to_json(self, module: WasmModule, number: int) -> dict[str, Any]:
         """Return arrays and functions as data of a page; ``number`` is the index of their module."""

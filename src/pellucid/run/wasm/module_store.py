@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,25 +28,29 @@ SHIPPED = Path(__file__).with_name("shipped")
 """Folder of the modules in the package: one JSON file each, named by its key."""
 
 
-def get_module(functions: Sequence[FunctionSource]) -> WasmModule:
-    """Return the module of some functions: a shipped one, one from the cache, or a new one."""
+def prepare_module(functions: Sequence[FunctionSource]) -> Callable[[], WasmModule]:
+    """Find the module of some functions, or generate their code; return a function that returns the compiled module."""
     key = make_key(functions)
-    if key is None:  # a custom op is not determined by its graph
-        return compile_code(generate_code(functions))
-    shipped = load_shipped(key)
-    if shipped is not None:
-        return shipped
-    path = get_cache_path(key)
-    module = None if path is None else load_cached(path)
-    if module is None:
-        module = compile_code(generate_code(functions))
+    path = None if key is None else get_cache_path(key)
+    module = (key and load_shipped(key)) or (path and load_cached(path))
+    if module:
+        return lambda: module
+    code = generate_code(functions)
+
+    def compile_and_save() -> WasmModule:
+        compiled = compile_code(code)
         if path is not None:
-            write_entry(path, json.dumps(to_json(module)).encode())
-    return module
+            write_entry(path, json.dumps(to_json(compiled)).encode())
+        return compiled
+
+    return compile_and_save
 
 
 def make_key(functions: Sequence[FunctionSource]) -> str | None:
-    """Return a hash of graphs, argument types and symbols, without names; None if an op is not defined in pellucid."""
+    """Return a hash of graphs, argument types and symbols, without names; None if an op is not defined in pellucid.
+
+    The graph of a custom op does not determine its code.
+    """
     parts = []
     for f in functions:
         graph = describe_program(f.program)
