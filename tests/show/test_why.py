@@ -95,6 +95,32 @@ def test_every_kind_of_op_shows_its_operands(made, index, expected):
     assert any(line.strip().startswith(expected) for line in written.splitlines()), written
 
 
+@pytest.mark.parametrize("select", [lambda x: x.max(axis=1), lambda x: pel.sort(x, axis=1)[:, 1]])
+def test_a_selected_element_depends_on_all_that_it_is_selected_from(select):
+    x = pel.matrix("x", (40, 3), "float64")
+    values = {"x": np.random.default_rng(0).normal(size=(40, 3))}
+    assert [len(pel.why(select(x), i, values).where("x")) for i in range(40)] == [3] * 40
+
+
+def test_a_one_hot_element_depends_on_the_class():
+    y = pel.ivector("y", (2,))
+    assert lines(pel.one_hot(y, 5), (0, 4), {"y": [0, 4]})[1:3] == ["= one_hot(y[0], 5)", "= one_hot(0, 5)"]
+
+
+def test_an_element_that_no_operand_reaches_is_zero():
+    p, y = pel.matrix("p", (2, 3)), pel.ivector("y", (2,))
+    gradient = pel.grad(pel.take_along_axis(p, y[:, None]).sum() * 2, p)
+    values = {"p": np.ones((2, 3)), "y": [2, 0]}
+    assert lines(gradient, (0, 1), values)[1] == "= 0"
+
+
+def test_a_long_sum_of_computed_elements_is_traced_at_once():
+    x = pel.matrix("x", ("n", 50), "float64")
+    w = pel.why((2 * x).T @ x, (0, 1), {"x": np.random.default_rng(0).normal(size=(1000, 50))})
+    assert len(w.operands) == 2000
+    assert len(w.env.moves) <= 3  # the transposition is not traced for each of its elements
+
+
 def test_a_window_of_an_image_is_shown():
     image, kernel = pel.tensor4("image", (1, 4, 4, 1)), pel.tensor4("kernel", (2, 2, 1, 1))
     values = {"image": np.arange(16.0, dtype="float32").reshape(1, 4, 4, 1), "kernel": np.ones((2, 2, 1, 1), "float32")}

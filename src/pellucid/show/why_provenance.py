@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,15 +67,18 @@ def broadcast_index(index: ElementIndex, shape: Sequence[int]) -> ElementIndex:
     return tuple(0 if size == 1 else i for i, size in zip(own, shape, strict=True))
 
 
-def trace_element(node: Expr, index: ElementIndex, operands: Sequence[Array], value: Any) -> Provenance:
-    """Find the provenance of an element of an op's result."""
+def trace_element(
+    node: Expr, index: ElementIndex, operands: Sequence[Array], value: Any, moves: Mapping[int, Array]
+) -> Provenance:
+    """Find the provenance of an element of an op's result, whose `find_moves` are given."""
     op = node.op
     assert op is not None
     if op.elementwise:
         return Provenance("applied", tuple((p, broadcast_index(index, np.shape(o))) for p, o in enumerate(operands)))
-    place = find_moved_element(node, index, operands)
-    if place is not None:
-        return Provenance("moved", (place,))
+    for position, sources in moves.items():
+        if sources[index] >= 0:
+            place = np.unravel_index(sources[index], np.shape(operands[position]))
+            return Provenance("moved", ((position, tuple(map(int, place))),))
     terms = find_sum_terms(node, index, operands, value)
     if terms is not None:
         places = tuple(p for t in terms for p in (t.factor_place, t.place) if p is not None)
@@ -86,10 +89,14 @@ def trace_element(node: Expr, index: ElementIndex, operands: Sequence[Array], va
     return Provenance("whole") if dependencies is None else Provenance("function", dependencies)
 
 
-def evaluate_element(node: Expr, operands: Sequence[Any], index: ElementIndex) -> Any:
+def evaluate_op(node: Expr, operands: Sequence[Any]) -> Any:
     assert node.op is not None
     with np.errstate(all="ignore"):
-        return np.asarray(node.op.value(np, *operands, **node.settings))[index]
+        return node.op.value(np, *operands, **node.settings)
+
+
+def evaluate_element(node: Expr, operands: Sequence[Any], index: ElementIndex) -> Any:
+    return np.asarray(evaluate_op(node, operands))[index]
 
 
 def make_labels(shape: Sequence[int], seed: int) -> Array:
@@ -98,27 +105,49 @@ def make_labels(shape: Sequence[int], seed: int) -> Array:
     return np.random.default_rng(seed).permutation(size).reshape(tuple(shape)) + FIRST_LABEL
 
 
-def find_moved_element(node: Expr, index: ElementIndex, operands: Sequence[Array]) -> ElementRef | None:
-    """Find the element that an op moves unchanged: its label must come out under two labelings."""
-    for position, operand in enumerate(operands):
-        found = []
-        for seed in (1, 2):
-            labels = make_labels(np.shape(operand), seed)
-            labeled = [
-                labels.astype("float64" if is_float(i.dtype) else "int64") if p == position else o
-                for p, (i, o) in enumerate(zip(node.inputs, operands, strict=True))
-            ]
-            try:
-                label = evaluate_element(node, labeled, index)
-            except OP_ERRORS:
-                break
-            where = np.argwhere(labels == label)
-            if len(where) != 1:
-                break
-            found.append(tuple(map(int, where[0])))
-        if len(found) == 2 and found[0] == found[1]:
-            return position, found[0]
-    return None
+def find_positions(labels: Array, values: Array) -> Array:
+    """Return the flat positions of values among the labels, -1 for values that are no label."""
+    order, numbers = np.argsort(labels, axis=None), values - FIRST_LABEL
+    with np.errstate(invalid="ignore"):
+        is_label = (numbers >= 0) & (numbers < order.size) & (numbers == np.floor(numbers))
+    return np.where(is_label, order[np.where(is_label, numbers, 0).astype(int)], -1)
+
+
+def find_moves(node: Expr, operands: Sequence[Array]) -> dict[int, Array]:
+    """Return, by operand, the flat position of the element that an op moves to each place unchanged, or -1.
+
+    An element is moved if its label comes out under all labelings.
+    """
+    assert node.op is not None
+    moves: dict[int, Array] = {}
+    for position, operand in enumerate([] if node.op.elementwise else operands):
+        try:
+            for labels in make_labelings(np.shape(operand)):
+                found = find_positions(labels, label_operand(node, position, labels, operands))
+                before = moves.setdefault(position, found)
+                moves[position] = np.where(before == found, found, -1)
+                if (moves[position] < 0).all():
+                    break
+        except OP_ERRORS:
+            moves.pop(position, None)
+    return moves
+
+
+def make_labelings(shape: Sequence[int]) -> Iterator[Array]:
+    """Yield labels in several orders, under which an op that selects one of some elements selects different ones."""
+    for seed in range(8):
+        yield (labels := make_labels(shape, seed))
+        if seed == 0:
+            yield 2 * FIRST_LABEL + labels.size - 1 - labels
+
+
+def label_operand(node: Expr, position: int, labels: Array, operands: Sequence[Array]) -> Array:
+    """Return the result of an op with labels in place of one operand."""
+    labeled = [
+        labels.astype("float64" if is_float(i.dtype) else "int64") if p == position else o
+        for p, (i, o) in enumerate(zip(node.inputs, operands, strict=True))
+    ]
+    return np.asarray(evaluate_op(node, labeled))
 
 
 def find_sum_terms(node: Expr, index: ElementIndex, operands: Sequence[Array], value: Any) -> list[SumTerm] | None:
@@ -151,6 +180,8 @@ def find_sum_terms(node: Expr, index: ElementIndex, operands: Sequence[Array], v
         if terms:
             found.append(terms)
     target = float(value)
+    if pairs and not found and target == 0:
+        return []
     # A product of operands appears in the gradient of each; the first alone or all together must add up to the value.
     for terms in [found[0], list(itertools.chain(*found))] if found else []:
         total = sum(t.factor * float(operands[t.place[0]][t.place[1]]) for t in terms)
@@ -172,8 +203,9 @@ def pair_with_factors(
     try:
         factors = evaluate_factors({})
         labels = make_labels(factors.shape, 3).astype("float64")
-        # Reversing the order of the labels makes an op that selects an element select another one.
-        for other in (labels, -labels):
+        # An op that selects an element selects another one if the selected one becomes the largest or the smallest.
+        for extreme in (1e3 * labels, -1e3 * labels):
+            other = np.where(factors != 0, extreme, labels)
             if not np.array_equal(factors, evaluate_factors({inputs[position]: other}), equal_nan=True):
                 return None
         support = factors != 0
@@ -185,10 +217,10 @@ def pair_with_factors(
             marks = [make_labels(given[other_input].shape, seed).astype("float64") for seed in (4, 5)]
             seen = [evaluate_factors({other_input: m}) for m in marks]
             support |= seen[0] != 0
-            for where in map(tuple, np.argwhere(seen[0] != factors)):
-                places = [np.argwhere(m == s[where]) for m, s in zip(marks, seen, strict=True)]
-                if all(len(p) == 1 for p in places) and (places[0] == places[1]).all():
-                    factor_places[tuple(map(int, where))] = (other_position, tuple(map(int, places[0][0])))
+            places, again = (find_positions(m, s) for m, s in zip(marks, seen, strict=True))
+            for where in map(tuple, np.argwhere((seen[0] != factors) & (places >= 0) & (places == again))):
+                place = np.unravel_index(places[where], marks[0].shape)
+                factor_places[tuple(map(int, where))] = (other_position, tuple(map(int, place)))
     except OP_ERRORS:
         return None
     indices = [tuple(map(int, where)) for where in np.argwhere(support)]
@@ -212,13 +244,13 @@ class Prober:
             if not operand.ndim:
                 places += [(position, ())] if self.matters(position, ()) else []
                 continue
-            axes = [self.find_positions(position, axis) for axis in range(operand.ndim)]
+            axes = [self.find_axis_positions(position, axis) for axis in range(operand.ndim)]
             if self.probes_left < 0 or np.prod([len(a) for a in axes], dtype=float) > MAX_PROBES:
                 return None
             places += [(position, where) for where in itertools.product(*axes) if self.matters(position, where)]
         return tuple(places) if self.probes_left >= 0 else None
 
-    def find_positions(self, position: int, axis: int) -> list[int]:
+    def find_axis_positions(self, position: int, axis: int) -> list[int]:
         """Find by bisection the positions along an axis that matter."""
         found, stack = [], [(0, self.operands[position].shape[axis])]
         while stack:
@@ -234,28 +266,33 @@ class Prober:
 
     def matters(self, position: int, part: Any) -> bool:
         """Check whether perturbing a part of an operand changes the result."""
-        return any(not is_same(self.before, self.probe(position, part, change)) for change in (np.nan, 1e6, -1e6))
+        changes = perturb(self.operands[position], part, self.index)
+        return any(not is_same(self.before, self.probe(position, changed)) for changed in changes)
 
-    def probe(self, position: int, part: Any, change: float) -> Any:
+    def probe(self, position: int, changed: Array) -> Any:
         self.probes_left -= 1
         try:
-            changed = perturb(self.operands[position], part, change)
             operands = [changed if p == position else o for p, o in enumerate(self.operands)]
             return evaluate_element(self.node, operands, self.index)
         except OP_ERRORS:
             return None
 
 
-def perturb(operand: Array, part: Any, change: float) -> Array:
-    """Change a part of an operand; floats become distinct large values, so that no two are equal."""
-    changed = operand.astype("float64") if is_float(operand.dtype) else operand.copy()
+def perturb(operand: Array, part: Any, index: ElementIndex) -> Iterator[Array]:
+    """Yield an operand with changes of a part; floats become distinct large values, so that no two are equal."""
     if operand.dtype.kind == "b":
-        changed[part] = ~changed[part]
+        yield replace_part(operand, part, ~operand[part])
     elif operand.dtype.kind in "iu":
-        changed[part] = changed[part] + (1 if change > 0 else -1)
+        # An op may compare a class with the index of the element, as one_hot does.
+        yield from (replace_part(operand, part, value) for value in (operand[part] - 1, operand[part] + 1, *index))
     else:
-        shape = np.shape(changed[part])
-        changed[part] = change * (1 + np.arange(np.prod(shape, dtype=int)).reshape(shape))
+        numbers = 1 + np.arange(np.size(operand[part])).reshape(np.shape(operand[part]))
+        yield from (replace_part(operand.astype("float64"), part, c * numbers) for c in (np.nan, 1e6, -1e6))
+
+
+def replace_part(operand: Array, part: Any, value: Any) -> Array:
+    changed = operand.copy()
+    changed[part] = value
     return changed
 
 

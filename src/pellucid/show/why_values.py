@@ -15,7 +15,7 @@ from pellucid.graph.printing import get_own_name, text
 from pellucid.graph.traversal import topological
 from pellucid.show.auto_names import choose_symbol
 from pellucid.show.scan_recurrences import find_scan_result, get_step_output
-from pellucid.show.why_provenance import ElementIndex, Provenance, trace_element
+from pellucid.show.why_provenance import ElementIndex, Provenance, find_moves, trace_element
 
 IDENTITY_OPS = frozenset(["cast", "grad_barrier", "stop_gradient"])
 
@@ -35,6 +35,7 @@ class ValueEnv:
         self.user_exprs = set(topological(roots))
         self.outer: dict[Expr, tuple[ValueEnv, Expr, ElementIndex]] = {}
         self.provenances: dict[tuple[Expr, ElementIndex], Provenance] = {}
+        self.moves: dict[Expr, dict[int, np.ndarray[Any, Any]]] = {}
 
     def value(self, expr: Expr) -> np.ndarray[Any, Any]:
         """Return the value of an expression, computing it if necessary."""
@@ -58,7 +59,9 @@ class ValueEnv:
             else:
                 operands = [np.asarray(self.value(i)) for i in expr.inputs]
                 value = np.asarray(self.value(expr))[index]
-                self.provenances[key] = trace_element(expr, index, operands, value)
+                if expr not in self.moves:
+                    self.moves[expr] = find_moves(expr, operands)
+                self.provenances[key] = trace_element(expr, index, operands, value, self.moves[expr])
         return self.provenances[key]
 
     def name(self, expr: Expr) -> str:
