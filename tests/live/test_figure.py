@@ -82,7 +82,7 @@ def test_untrainable_operations_are_named() -> None:
 def test_batches_follow_from_one_more_axis(line) -> None:
     data = {i: np.stack([v, 2 * v]) for i, v in line[3].items()}
     figure = make(line, data=data)
-    assert figure.batches == 2
+    assert figure.data.batches == 2
     [variant] = figure.to_spec()["variants"]
     assert variant["training"]["batches"] == 2
     assert variant["functions"]["train"]["walk"]

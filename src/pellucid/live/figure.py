@@ -4,45 +4,24 @@ from __future__ import annotations
 
 import copy
 import itertools
-import os
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from pellucid.atomic_write import atomic_write
-from pellucid.graph.array_conversion import cast_to_dtype
-from pellucid.graph.errors import InputError, OptionError, ShapeError, UseError
+from pellucid.graph.errors import InputError, OptionError, UseError
 from pellucid.graph.expr import Input, Shared, as_expr
-from pellucid.graph.types import is_float
 from pellucid.graph.validation import check_integer
-from pellucid.live.controls import Choice, Control, Seed, check_controls
-from pellucid.live.functions import PageFunctions
-from pellucid.live.initial_values import add_initializer
+from pellucid.live.controls import Choice, Control, check_controls
+from pellucid.live.data import make_figure_data
 from pellucid.live.notebook import render_frame
 from pellucid.live.page import render_element, render_page
+from pellucid.live.spec import write_spec
 from pellucid.live.still import draw_still_pictures
-from pellucid.live.views.base import FigureContext, View
-from pellucid.run.argument_binding import convert_arguments
+from pellucid.live.views.base import View
 from pellucid.run.function import Function
-from pellucid.run.wasm.module import to_json
 
 __all__ = ["Figure", "vary"]
-
-FORMAT = 1
-"""Version of the figure file, as in ``web/src/spec.ts``."""
-
-
-@dataclass(frozen=True)
-class FigureParts:
-    """The functions of one architecture, and data of the page: what all architectures share, and what this one has."""
-
-    functions: PageFunctions
-    shared: dict[str, Any]
-    own: dict[str, Any]
 
 
 class Figure:
@@ -125,151 +104,14 @@ class Figure:
             if not isinstance(view, View):
                 raise UseError(f"Figure: expected views such as pel.live.loss_curve(). Received: {view!r}")
         self.title, self.description = title, description
-        self.features, self.classes = features, classes
-        self.weights = weights
         self.initial = {s: as_expr(value) for s, value in (initial or {}).items()}
-        self.data, self.batches = self.convert_data(data or {})
-        self.check_inputs()
+        self.data = make_figure_data(data or {}, weights, features, classes)
+        check_targets(self)
         self.variants: list[tuple[dict[str, Any], Figure]] = [({}, self)]
 
-    def convert_data(self, data: Mapping[Input, Any]) -> tuple[dict[Input, np.ndarray[Any, Any]], int | None]:
-        """Return the data in the dtypes of their inputs, and the number of batches if each step has its own."""
-        for i in data:
-            if not isinstance(i, Input):
-                raise UseError(f"Figure: expected data={{X: array}} with inputs as keys. Received: {i!r}")
-        inputs = list(data)
-        arrays = [cast_to_dtype(data[i], i.dtype, f"the data of {i}") for i in inputs]
-        walk = {a.ndim - i.ndim for i, a in zip(inputs, arrays, strict=True)} == {1}
-        arrays = convert_arguments(inputs, arrays, lead=int(walk))
-        lengths = {len(a) for a in arrays} if walk else set()
-        if len(lengths) > 1:
-            raise ShapeError(
-                f"Figure: expected the same number of batches for every input. Received: {sorted(lengths)}"
-            )
-        return dict(zip(inputs, arrays, strict=True)), lengths.pop() if lengths else None
-
-    def check_inputs(self) -> None:
-        known = set() if self.train is None else set(self.train.program.inputs)
-        for control in self.controls:
-            if control.input is not None and control.input in self.data:
-                raise InputError(f"Figure: expected data or a control for {control.input}. Received: both")
-            if control.input is not None and self.train is not None and control.input not in known:
-                raise InputError(f"Figure: the training step does not use {control.input}, which a control sets")
-        if self.weights is not None and self.weights not in self.data:
-            raise InputError(f"Figure: expected data for the weights {self.weights}. Received: none")
-
-    def assemble(self) -> FigureParts:
-        """Return the functions of the figure, not compiled yet, and the data of its controls and views."""
-        functions = PageFunctions()
-        inputs: dict[Input, str] = {}
-        for i, value in self.data.items():
-            inputs[i] = functions.add_array(str(i), value, shape=value.shape[value.ndim - i.ndim :], role="input")
-        for control in self.controls:
-            if control.input is not None:
-                value = np.asarray(control.initial_value, control.input.dtype)
-                inputs[control.input] = functions.add_array(control.id, value, role="input")
-        functions.names |= inputs
-        training = self.add_training(functions, inputs)
-        context = self.make_context(functions, inputs)
-        pairs = []
-        for context.view, view in enumerate(self.views):
-            pairs.append(view.build(context))
-        shared = {
-            "format": FORMAT,
-            "title": self.title,
-            "description": self.description,
-            "controls": [c.to_json() for c in self.controls],
-            "views": [shared for shared, _ in pairs],
-            "data": self.describe_data(context),
-            "still": None,
-        }
-        return FigureParts(functions, shared, {"training": training, "views": [own for _, own in pairs]})
-
-    def make_context(self, functions: PageFunctions, inputs: dict[Input, str]) -> FigureContext:
-        features, targets = self.find_points()
-        return FigureContext(
-            functions,
-            self.train,
-            inputs,
-            {i: v[0] if self.batches is not None else v for i, v in self.data.items()},
-            features,
-            targets,
-            self.list_classes(targets),
-            None if self.features is None else list(self.features),
-        )
-
-    def add_training(self, functions: PageFunctions, inputs: Mapping[Input, str]) -> dict[str, Any] | None:
-        if self.train is None:
-            return None
-        if not self.train.program.outputs or self.train.program.outputs[0].ndim:
-            raise UseError(
-                "Figure: expected a training step whose first output is the loss, a scalar. Received: "
-                f"{self.train!r}".partition("\n")[0]
-            )
-        functions.add_function("train", self.train, inputs, walk=self.batches is not None, quiet="train_quiet")
-        seeds = [c for c in self.controls if isinstance(c, Seed)]
-        initialize = add_initializer(functions, self.train, self.initial) if seeds else None
-        return {
-            "function": "train",
-            "quiet": "train_quiet",
-            "steps": self.steps,
-            "batches": self.batches,
-            "loss": 0,
-            "initialize": initialize,
-        }
-
-    def find_points(self) -> tuple[Input | None, Input | None]:
-        """Return the inputs that hold the data points and their targets: a matrix of floats, and a column as long."""
-        if self.batches is not None:
-            return None, None
-        features = next((i for i, v in self.data.items() if v.ndim == 2 and is_float(i.dtype)), None)
-        if features is None:
-            return None, None
-        others = [i for i in self.data if i is not features and i is not self.weights]
-        count = len(self.data[features])
-        return features, next((i for i in others if self.data[i].ndim and len(self.data[i]) == count), None)
-
-    def list_classes(self, targets: Input | None) -> list[str] | None:
-        if self.classes is not None:
-            return list(self.classes)
-        if targets is None or targets.dtype.kind not in "iub" or self.data[targets].ndim != 1:
-            return None
-        return [f"class {k}" for k in range(int(self.data[targets].max(initial=0)) + 1)]
-
-    def describe_data(self, context: FigureContext) -> dict[str, Any] | None:
-        if context.features is None:
-            return None
-        width = self.data[context.features].shape[1]
-        names = context.feature_names
-        if names is not None and len(names) != width:
-            raise ShapeError(f"Figure: expected {width} names in features. Received: {len(names)}")
-        return {
-            "features": context.inputs[context.features],
-            "targets": None if context.targets is None else context.inputs[context.targets],
-            "feature_names": names or [f"x{k + 1}" for k in range(width)],
-            "class_names": context.class_names,
-            "editable": True,
-            "weights": None if self.weights is None else context.inputs[self.weights],
-        }
-
     def to_spec(self) -> dict[str, Any]:
-        """Return the figure as data: arrays, modules as base64, controls and views."""
-        parts = [figure.assemble() for _, figure in self.variants]
-        compilations = [p.functions.prepare_module() for p in parts]
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            modules = list(pool.map(lambda compile_module: compile_module(), compilations))
-        variants = [
-            {"when": when, **p.functions.to_json(module, number), **p.own}
-            for number, ((when, _), p, module) in enumerate(zip(self.variants, parts, modules, strict=True))
-        ]
-        return {
-            **parts[0].shared,
-            "title": self.title,
-            "description": self.description,
-            "controls": [c.to_json() for c in self.controls],
-            "modules": [{k: v for k, v in to_json(module).items() if k != "outputs"} for module in modules],
-            "variants": variants,
-        }
+        """Return the figure as JSON data: arrays, compiled modules as base64, controls and views."""
+        return write_spec(self)
 
     def to_html(self) -> str:
         """Return the figure as an element for a page that contains the runtime; `save` writes a whole page."""
@@ -301,6 +143,17 @@ class Figure:
     def __repr__(self) -> str:
         views = ", ".join(view.kind for view in self.views)
         return f"<Figure {self.title!r} with {len(self.controls)} controls and views: {views}>"
+
+
+def check_targets(figure: Figure) -> None:
+    """Check that controls set inputs of the training step that have no data."""
+    for control in figure.controls:
+        if control.input is None:
+            continue
+        if control.input in figure.data.values:
+            raise InputError(f"Figure: expected data or a control for {control.input}. Received: both")
+        if figure.train is not None and control.input not in set(figure.train.program.inputs):
+            raise InputError(f"Figure: the training step does not use {control.input}, which a control sets")
 
 
 def vary(build: Callable[..., Figure], *choices: Choice) -> Figure:

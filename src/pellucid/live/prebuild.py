@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pellucid.atomic_write import atomic_write
 from pellucid.live import examples
 from pellucid.live.figure import Figure
+from pellucid.live.spec import assemble_figure
 from pellucid.run.wasm.module import FunctionSource, compile_code, generate_code, to_json
 from pellucid.run.wasm.module_store import SHIPPED, make_key
 
@@ -17,7 +18,7 @@ def list_modules() -> Iterator[tuple[str, list[FunctionSource]]]:
     for name in examples.__all__:
         figure: Figure = getattr(examples, name)()
         for _, variant in figure.variants:
-            sources = variant.assemble().functions.sources
+            sources = assemble_figure(variant).functions.sources
             key = make_key(sources)
             assert key is not None
             yield key, sources

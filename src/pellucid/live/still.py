@@ -30,11 +30,11 @@ def draw_still_pictures(figure: Figure) -> list[Picture]:
     copies = {s: Shared(s.get_value(), s.name) for s in train.program.updates}
     losses = run_training(figure, train.copy(swap=copies))
     pictures = []
-    features, targets = figure.find_points()
+    features, targets = figure.data.features, figure.data.targets
     boundary = next((v for v in figure.views if isinstance(v, DecisionBoundary)), None)
     if boundary is not None and features is not None and targets is not None and targets.dtype.kind in "iub":
         predict = copy_with_values(boundary.predict, copies)
-        X, y = figure.data[features], figure.data[targets]
+        X, y = figure.data.values[features], figure.data.values[targets]
         correct = float((classify(predict(X)) == y).mean())
         text = f"Decision boundary after {figure.steps:,} steps: {correct:.1%} of {len(y):,} points are on their side."
         pictures.append(Picture(decision_boundary(predict, X, y, boundary.title), text, boundary.title))
@@ -47,13 +47,13 @@ def draw_still_pictures(figure: Figure) -> list[Picture]:
 def run_training(figure: Figure, train: Function) -> Array:
     """Return the loss of every step."""
     assert figure.steps is not None
-    values: dict[Input, Any] = {**train.defaults, **figure.data}
+    values: dict[Input, Any] = {**train.defaults, **figure.data.values}
     values |= {c.input: np.asarray(c.initial_value, c.input.dtype) for c in figure.controls if c.input is not None}
-    if figure.batches is None:
+    if figure.data.batches is None:
         outputs = train.repeat(figure.steps, *(values[i] for i in train.program.inputs))
     else:
         steps = np.arange(figure.steps)
-        batches = {i: v[steps % figure.batches] for i, v in figure.data.items()}
+        batches = {i: v[steps % figure.data.batches] for i, v in figure.data.values.items()}
         repeated = {i: np.repeat(np.asarray(v)[None], figure.steps, axis=0) for i, v in values.items()}
         outputs = train.over(*({**repeated, **batches}[i] for i in train.program.inputs))
     return np.asarray(outputs[0] if isinstance(outputs, list) else outputs)

@@ -1,0 +1,109 @@
+"""The figure file: arrays, compiled functions, controls and views as JSON. ``web/src/spec.ts`` is its other half."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pellucid.graph.errors import UseError
+from pellucid.graph.expr import Input
+from pellucid.live.controls import Seed
+from pellucid.live.functions import PageFunctions
+from pellucid.live.initial_values import add_initializer
+from pellucid.live.views.base import FigureContext
+from pellucid.run.wasm.module import to_json
+
+if TYPE_CHECKING:
+    from pellucid.live.figure import Figure
+
+FORMAT = 1
+"""Version of the figure file, as in ``web/src/spec.ts``."""
+
+
+@dataclass(frozen=True)
+class FigureParts:
+    """The functions of one architecture, and data of the page: what all architectures share, and what this one has."""
+
+    functions: PageFunctions
+    shared: dict[str, Any]
+    own: dict[str, Any]
+
+
+def write_spec(figure: Figure) -> dict[str, Any]:
+    """Compile a figure and return it as JSON data."""
+    parts = [assemble_figure(variant) for _, variant in figure.variants]
+    compilations = [p.functions.prepare_module() for p in parts]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        modules = list(pool.map(lambda compile_module: compile_module(), compilations))
+    variants = [
+        {"when": when, **p.functions.to_json(module, number), **p.own}
+        for number, ((when, _), p, module) in enumerate(zip(figure.variants, parts, modules, strict=True))
+    ]
+    return {
+        "format": FORMAT,
+        "title": figure.title,
+        "description": figure.description,
+        "controls": [c.to_json() for c in figure.controls],
+        **parts[0].shared,
+        "modules": [{k: v for k, v in to_json(module).items() if k != "outputs"} for module in modules],
+        "variants": variants,
+        "still": None,
+    }
+
+
+def assemble_figure(figure: Figure) -> FigureParts:
+    """Return the functions of a figure, not compiled yet, and the data of its views."""
+    functions = PageFunctions()
+    names: dict[Input, str] = {}
+    for i, value in figure.data.values.items():
+        names[i] = functions.add_array(str(i), value, shape=value.shape[value.ndim - i.ndim :], role="input")
+    for control in figure.controls:
+        if control.input is not None:
+            value = np.asarray(control.initial_value, control.input.dtype)
+            names[control.input] = functions.add_array(control.id, value, role="input")
+    functions.names |= names
+    training = add_training(figure, functions, names)
+    data = figure.data
+    context = FigureContext(
+        functions,
+        figure.train,
+        names,
+        data.get_step_values(),
+        data.features,
+        data.targets,
+        data.class_names,
+        data.feature_names,
+    )
+    shared, own = [], []
+    for context.view, view in enumerate(figure.views):
+        of_all, of_this = view.build(context)
+        shared.append(of_all)
+        own.append(of_this)
+    return FigureParts(functions, {"views": shared, "data": data.to_json(names)}, {"training": training, "views": own})
+
+
+def add_training(figure: Figure, functions: PageFunctions, names: Mapping[Input, str]) -> dict[str, Any] | None:
+    """Add the training step and the function of initial values; return how a page trains."""
+    if figure.train is None:
+        return None
+    outputs, batches = figure.train.program.outputs, figure.data.batches
+    if not outputs or outputs[0].ndim:
+        received = f"the output {outputs[0]}, with {outputs[0].ndim} axes" if outputs else "no output"
+        raise UseError(
+            f"Figure: expected a training step whose first output is the loss, a scalar. Received: {received}"
+        )
+    functions.add_function("train", figure.train, names, walk=batches is not None, quiet="train_quiet")
+    has_seed = any(isinstance(c, Seed) for c in figure.controls)
+    return {
+        "function": "train",
+        "quiet": "train_quiet",
+        "steps": figure.steps,
+        "batches": batches,
+        "loss": 0,
+        "initialize": add_initializer(functions, figure.train, figure.initial) if has_seed else None,
+    }
