@@ -1,3 +1,12 @@
-import { VIEWS } from "./views/registry";
+/** Entry of the page's bundle. */
 
-console.log(Object.keys(VIEWS));
+import "./figure_styles";
+import { PellucidFigure } from "./element";
+
+if (!customElements.get("pellucid-figure")) customElements.define("pellucid-figure", PellucidFigure);
+
+/** A frame in a notebook has the height of its content. */
+if (window.parent !== window) {
+  const report = (): void => window.parent.postMessage({ pellucidHeight: document.documentElement.offsetHeight }, "*");
+  new ResizeObserver(report).observe(document.documentElement);
+}

@@ -32,3 +32,29 @@ export const DARK: Theme = {
   positive: "#7fc97f",
   curves: ["#c9d3e0", "#d9a441", "#4fb3c4", "#e08bb4"],
 };
+
+const prefersDark = matchMedia("(prefers-color-scheme: dark)");
+export const prefersReducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
+
+/** The theme of an element: `data-theme` of the closest ancestor that has it, else that of the system. */
+export function findTheme(element: Element): Theme {
+  const chosen = element.closest("[data-theme]")?.getAttribute("data-theme");
+  return (chosen === "dark" || chosen === "light" ? chosen === "dark" : prefersDark.matches) ? DARK : LIGHT;
+}
+
+/** Calls back when the theme may have changed; the result stops that. */
+export function watchTheme(element: Element, changed: () => void): () => void {
+  const observer = new MutationObserver(changed);
+  for (let e: Element | null = element; e; e = e.parentElement) observer.observe(e, { attributeFilter: ["data-theme"] });
+  prefersDark.addEventListener("change", changed);
+  return () => {
+    observer.disconnect();
+    prefersDark.removeEventListener("change", changed);
+  };
+}
+
+/** Custom properties for style sheets: `--ink`, `--faint` and so on. */
+export function applyTheme(element: HTMLElement, theme: Theme): void {
+  for (const name of ["background", "surface", "ink", "faint", "accent"] as const) element.style.setProperty(`--${name}`, theme[name]);
+  element.style.colorScheme = theme.dark ? "dark" : "light";
+}

@@ -26,6 +26,7 @@ export class Dataset {
   readonly dimensions: number;
   private readonly original: State;
   private state: State;
+  private collected: { state: State; features: Float64Array; targets: Float64Array } | null = null;
   private past: State[] = [];
   private future: State[] = [];
   private lastMove = { row: -1, time: 0 };
@@ -79,11 +80,21 @@ export class Dataset {
   }
 
   features(): Float64Array {
-    return Float64Array.from(this.state.rows.flatMap((row) => row.features));
+    return this.collect().features;
   }
 
   targets(): Float64Array {
-    return Float64Array.from(this.state.rows, (row) => row.target);
+    return this.collect().targets;
+  }
+
+  /** Arrays of the present state, made once. */
+  private collect(): { state: State; features: Float64Array; targets: Float64Array } {
+    const { state } = this;
+    if (this.collected?.state !== state) {
+      const features = Float64Array.from(state.rows.flatMap((row) => row.features));
+      this.collected = { state, features, targets: Float64Array.from(state.rows, (row) => row.target) };
+    }
+    return this.collected;
   }
 
   edit(edit: DataEdit, names?: { classNames: string[] | null; featureNames: string[] }): void {

@@ -71,6 +71,7 @@ export class Engine {
       for (const [name, values] of Object.entries(message.arrays)) space.set(name, values);
     }
     this.setRequests(message.requests);
+    this.shown = message.show;
     if (message.seed !== null) drawInitialValues(workspace, message.seed);
     this.started = performance.now();
     this.training = new Training(workspace, {

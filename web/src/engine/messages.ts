@@ -45,6 +45,7 @@ export interface TrainMessage {
   recordAll: boolean;
   evaluations: Record<string, Evaluation>;
   requests: Requests;
+  show: Show;
 }
 
 export type ToEngine =

@@ -1,24 +1,433 @@
-import type { ViewSpec } from "../spec";
-import type { Frame, Host, Request, View } from "../view";
+/** Decision boundary: predictions over the plane of two features, with the data points. */
+
+import { product } from "../arrays";
+import { uniqueId } from "../controls/control_panel";
+import { traceContour } from "../contour";
+import { html, svg } from "../dom";
+import { type Color, formatColor, mixColors, numberRamp, packColor, parseColor } from "../drawing/colors";
+import { type ColorTable, type Grid, makeGrid, makeTable, paintClasses, paintValues } from "../drawing/field";
+import { markerPath, traceMarker } from "../drawing/markers";
+import { Plane } from "../drawing/plane";
+import { PointEditor } from "../drawing/point_editor";
+import { formatNumber, formatPercent, plural } from "../numbers";
+import { makeTicks } from "../scales";
+import type { DecisionBoundaryParts, DecisionBoundarySpec, ViewSpec } from "../spec";
+import { addStyles } from "../styles";
+import type { Frame, Host, Request, TypedArray, View } from "../view";
+
+/** Distance of the points of the grid in pixels, while training runs and at rest. */
+const COARSE = 8;
+const FINE = 4;
+/** Largest part of a class color in the field, so that points of the class stay visible on it. */
+const SHADE = 0.72;
+/** Logits beyond which a probability has its full color. */
+const LARGEST_LOGIT = 8;
+/** Probabilities are kept this far from 0 and 1, where logits are infinite. */
+const SMALLEST = 1e-9;
+
+addStyles(`
+.plane { position: relative; }
+.plane canvas { position: absolute; left: 0; top: 0; }
+.plane canvas:last-child { touch-action: pan-y pinch-zoom; border-radius: 4px; }
+.boundary-legend { display: flex; flex-wrap: wrap; gap: 4px 16px; align-items: center; font-size: .9em; }
+.boundary-legend span { display: inline-flex; gap: 5px; align-items: center; }
+.boundary-ramp { width: 120px; height: 12px; border: 1px solid var(--faint); }
+.boundary-point { font-size: .9em; min-height: 32px; }
+`);
+
+/** A field to paint: one logit, a logit for each class, or a number. */
+type Field = { kind: "logit"; values: Float64Array } | { kind: "number"; values: Float64Array } | { kind: "logits"; values: Float64Array[] };
 
 export class DecisionBoundary implements View {
-  readonly element = document.createElement("div");
+  readonly element = html("div");
+  private readonly spec: DecisionBoundarySpec;
+  private readonly plane: Plane;
+  private readonly editor: PointEditor;
+  private readonly legend = html("div", { className: "boundary-legend" });
+  private readonly toolbar = html("div", { className: "row boundary-point" });
+  private readonly unitLines = html("input", { type: "checkbox" });
+  private readonly newTarget = html("select", { id: uniqueId() });
+  private readonly help = html("p", { id: uniqueId(), className: "words-only" });
+  private readonly grids = new Map<string, { grid: Grid; points: Float64Array }>();
+  private words = "";
+  private wrong: boolean[] = [];
 
   constructor(
-    readonly host: Host,
-    readonly spec: ViewSpec,
-    readonly index: number,
-  ) {}
-
-  requests(_finished: boolean): Request[] {
-    return [];
+    private readonly host: Host,
+    spec: ViewSpec,
+    private readonly index: number,
+  ) {
+    this.spec = spec as DecisionBoundarySpec;
+    this.plane = new Plane(this.spec.x_range, this.spec.y_range);
+    this.editor = new PointEditor(host, this.plane, {
+      choose: (row) => this.choose(row),
+      newTarget: () => (this.classes ? this.newTarget.selectedIndex : this.middleTarget()),
+      nextTarget: (target) => (this.classes ? (target + 1) % this.classes.length : target),
+    });
+    const { points } = this.plane;
+    points.tabIndex = 0;
+    points.setAttribute("role", "application");
+    points.setAttribute("aria-label", `${spec.title}: data points`);
+    points.setAttribute("aria-describedby", this.help.id);
+    points.addEventListener("focus", () => this.drawPoints());
+    points.addEventListener("blur", () => this.drawPoints());
+    this.unitLines.onchange = () => host.refresh();
+    this.element.append(this.plane.element, this.legend, this.toolbar, this.help);
+    this.help.textContent = this.describeKeys();
   }
 
-  draw(_frame: Frame): void {}
+  reset(): void {
+    if (this.plane.fit()) this.grids.clear();
+    this.editor.update();
+    this.buildLegend();
+    this.showChosen(this.editor.chosen);
+    this.drawPoints();
+  }
 
-  reset(): void {}
+  requests(finished: boolean): Request[] {
+    const { function: name, points, units } = this.parts();
+    const grid = makeGrid(this.plane.width, this.plane.height, finished ? FINE : COARSE);
+    const requests = [this.makeRequest("scores", name, points, grid)];
+    if (units && this.unitLines.checked) requests.push(this.makeRequest("units", units.function, units.points, grid));
+    const data = this.host.data();
+    if (finished && data?.dimensions === 2) {
+      requests.push({ id: `${this.index}.data`, function: name, ...this.toBatches(data.features, points) });
+    }
+    return requests;
+  }
+
+  draw(frame: Frame): void {
+    const found = this.find(frame, "scores");
+    if (found) {
+      const field = this.readField(found.results[0], found.grid);
+      this.paint(field, found.grid);
+      this.drawLines(field, found.grid, frame);
+      if (frame.finished) this.words = this.describeArea(field);
+    }
+    const scores = frame.results[`${this.index}.data`];
+    if (scores) this.compare(scores[0]);
+    if (frame.finished || !this.host.data()) this.drawPoints();
+  }
 
   describe(): string {
-    return "";
+    return this.words;
   }
+
+  // Requests and results ---------------------------------------------------------------------------------------------------
+
+  private parts(): DecisionBoundaryParts {
+    return this.host.variant().views[this.index] as DecisionBoundaryParts;
+  }
+
+  private get classes(): string[] | null {
+    if (this.spec.scores === "number") return null;
+    return this.host.spec.data?.class_names ?? ["class 0", "class 1"];
+  }
+
+  /** The id of a request names its grid, because a frame may have been computed before the size changed. */
+  private makeRequest(what: string, name: string, array: string, grid: Grid): Request {
+    const id = `${this.index}.${what}.${grid.cell}.${grid.width}.${grid.height}`;
+    let entry = this.grids.get(id);
+    if (!entry) this.grids.set(id, (entry = { grid, points: this.gridPoints(grid) }));
+    return { id, function: name, ...this.toBatches(entry.points, array) };
+  }
+
+  private gridPoints({ cell, columns, rows, width, height }: Grid): Float64Array {
+    const [[x0, x1], [y0, y1]] = [this.spec.x_range, this.spec.y_range];
+    const points = new Float64Array(2 * columns * rows);
+    for (let j = 0, k = 0; j < rows; j++) {
+      for (let i = 0; i < columns; i++) {
+        points[k++] = x0 + ((x1 - x0) * i * cell) / width;
+        points[k++] = y1 - ((y1 - y0) * j * cell) / height;
+      }
+    }
+    return points;
+  }
+
+  /** Points as whole batches of a function; the last batch is filled with zeros. */
+  private toBatches(points: Float64Array, array: string): { args: Record<string, TypedArray>; batches: number } {
+    const size = product(this.host.variant().arrays[array].shape);
+    const batches = Math.ceil(points.length / size);
+    const padded = new Float64Array(batches * size);
+    padded.set(points);
+    return { args: { [array]: padded }, batches };
+  }
+
+  private find(frame: Frame, what: string): { results: TypedArray[]; grid: Grid } | null {
+    for (const [id, { grid }] of this.grids) {
+      if (id.startsWith(`${this.index}.${what}.`) && frame.results[id]) return { results: frame.results[id], grid };
+    }
+    return null;
+  }
+
+  private readField(scores: TypedArray, { columns, rows }: Grid): Field {
+    return this.toField(scores, columns * rows);
+  }
+
+  /** Scores as logits, or as the numbers that they are. */
+  private toField(scores: TypedArray, count: number): Field {
+    const { parts, spec } = { parts: this.parts(), spec: this.spec };
+    const width = product(this.host.variant().functions[parts.function].outputs[0].shape) / this.host.variant().arrays[parts.points].shape[0];
+    const column = (c: number): Float64Array => Float64Array.from({ length: count }, (_, k) => Number(scores[k * width + c]));
+    if (spec.scores === "number") return { kind: "number", values: column(0) };
+    if (spec.scores === "probability") return { kind: "logit", values: column(0).map(toLogit) };
+    if (width === 1) return { kind: "logit", values: column(0) };
+    const columns = Array.from({ length: width }, (_, c) => column(c));
+    const logits = spec.scores === "probabilities" ? columns.map((values) => values.map((p) => Math.log(Math.max(p, SMALLEST)))) : columns;
+    return width === 2 ? { kind: "logit", values: logits[1].map((v, k) => v - logits[0][k]) } : { kind: "logits", values: logits };
+  }
+
+  // Field and lines --------------------------------------------------------------------------------------------------------
+
+  private paint(field: Field, grid: Grid): void {
+    const canvas = this.plane.field;
+    const [width, height] = [grid.width, grid.height];
+    if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+    const context = canvas.getContext("2d")!;
+    const image = context.createImageData(width, height);
+    const pixels = new Uint32Array(image.data.buffer);
+    if (field.kind === "logits") paintClasses(pixels, grid, field.values, this.classTables(field.values.length));
+    else paintValues(pixels, grid, field.values, field.kind === "logit" ? this.logitTable() : this.numberTable());
+    context.putImageData(image, 0, 0);
+  }
+
+  /** Neutral at probability 1/2, and towards the color of class 0 or 1 on both sides. */
+  private logitTable(): ColorTable {
+    const theme = this.host.theme();
+    const [neutral, zero, one] = [theme.zero, theme.classes[0], theme.classes[1]].map(parseColor);
+    return makeTable(-LARGEST_LOGIT, LARGEST_LOGIT, (logit) => {
+      const t = 2 / (1 + Math.exp(-logit)) - 1;
+      return packColor(mixColors(neutral, t < 0 ? zero : one, SHADE * Math.abs(t)));
+    });
+  }
+
+  private classTables(count: number): ColorTable[] {
+    const theme = this.host.theme();
+    const neutral = parseColor(theme.zero);
+    return Array.from({ length: count }, (_, c) => {
+      const color = parseColor(theme.classes[c % theme.classes.length]);
+      return makeTable(0, 1, (t) => packColor(mixColors(neutral, color, SHADE * t)));
+    });
+  }
+
+  private numberTable(): ColorTable {
+    const [low, high] = this.numberRange();
+    const [first, last] = numberRamp(this.host.theme().dark);
+    return makeTable(low, high, (value) => packColor(mixColors(first, last, (value - low) / (high - low))));
+  }
+
+  /** Range of the targets: it does not depend on the step, so that colors mean the same during a training. */
+  private numberRange(): [number, number] {
+    const data = this.host.data();
+    const targets = data ? Array.from(data.targets) : [];
+    const [low, high] = targets.length ? [targets.reduce((a, b) => Math.min(a, b)), targets.reduce((a, b) => Math.max(a, b))] : [0, 1];
+    return high > low ? [low, high] : [low - 0.5, low + 0.5];
+  }
+
+  private drawLines(field: Field, grid: Grid, frame: Frame): void {
+    const context = this.plane.begin(this.plane.lines);
+    const theme = this.host.theme();
+    context.save();
+    this.plane.clip(context);
+    context.strokeStyle = theme.ink;
+    context.lineCap = "round";
+    this.drawUnits(context, frame);
+    if (field.kind === "logit") this.drawContour(context, grid, field.values, 0, 2);
+    else if (field.kind === "number") for (const level of makeTicks("linear", ...this.numberRange(), 6)) this.drawContour(context, grid, field.values, level, 1);
+    else for (const margins of classMargins(field.values)) this.drawContour(context, grid, margins, 0, 2);
+    context.restore();
+  }
+
+  private drawContour(context: CanvasRenderingContext2D, grid: Grid, values: ArrayLike<number>, level: number, width: number): void {
+    const { cell, columns, rows } = grid;
+    const left = this.plane.x.toPosition(this.spec.x_range[0]);
+    const top = this.plane.y.toPosition(this.spec.y_range[1]);
+    context.beginPath();
+    traceContour(values, columns, rows, level, (x0, y0, x1, y1) => {
+      context.moveTo(left + x0 * cell, top + y0 * cell);
+      context.lineTo(left + x1 * cell, top + y1 * cell);
+    });
+    context.lineWidth = width;
+    context.stroke();
+  }
+
+  /** Where each hidden unit is zero; units of later layers are dashed more finely. */
+  private drawUnits(context: CanvasRenderingContext2D, frame: Frame): void {
+    const found = this.unitLines.checked && this.find(frame, "units");
+    if (!found) return;
+    const count = found.grid.columns * found.grid.rows;
+    const batch = this.host.variant().arrays[this.parts().units!.points].shape[0];
+    const outputs = this.host.variant().functions[this.parts().units!.function].outputs;
+    context.globalAlpha = 0.6;
+    found.results.forEach((values, layer) => {
+      const units = product(outputs[layer].shape) / batch;
+      context.setLineDash(layer ? [6 / layer, 3] : []);
+      for (let u = 0; u < units; u++) {
+        const own = Float64Array.from({ length: count }, (_, k) => Number(values[k * units + u]));
+        this.drawContour(context, found.grid, own, 0, 1);
+      }
+    });
+    context.globalAlpha = 1;
+    context.setLineDash([]);
+  }
+
+  // Points -----------------------------------------------------------------------------------------------------------------
+
+  private drawPoints(): void {
+    const context = this.plane.begin(this.plane.points);
+    const theme = this.host.theme();
+    this.plane.drawAxes(context, theme, this.host.spec.data?.feature_names ?? []);
+    const data = this.host.data();
+    if (data?.dimensions !== 2) return;
+    const radius = data.count > 500 ? 3 : 4.5;
+    this.plane.clip(context);
+    for (let row = 0; row < data.count; row++) {
+      const [x, y] = [this.plane.x.toPosition(data.features[2 * row]), this.plane.y.toPosition(data.features[2 * row + 1])];
+      context.beginPath();
+      traceMarker(context, this.classes ? data.targets[row] : 0, x, y, radius);
+      context.lineWidth = this.wrong[row] ? 4 : 2.5;
+      context.strokeStyle = this.wrong[row] ? theme.ink : theme.background;
+      context.stroke();
+      context.fillStyle = this.pointColor(data.targets[row]);
+      context.fill();
+    }
+    if (this.editor.chosen !== null) this.drawChosen(context, data.features, this.editor.chosen);
+  }
+
+  private drawChosen(context: CanvasRenderingContext2D, features: Float64Array, row: number): void {
+    const theme = this.host.theme();
+    const [x, y] = [this.plane.x.toPosition(features[2 * row]), this.plane.y.toPosition(features[2 * row + 1])];
+    for (const [color, width] of [[theme.background, 5], [theme.ink, 2.5]] as const) {
+      context.beginPath();
+      context.arc(x, y, 11, 0, 2 * Math.PI);
+      context.strokeStyle = color;
+      context.lineWidth = width;
+      context.stroke();
+    }
+  }
+
+  private pointColor(target: number): string {
+    const theme = this.host.theme();
+    if (this.classes) return theme.classes[target % theme.classes.length];
+    const [low, high] = this.numberRange();
+    const [first, last] = numberRamp(theme.dark);
+    return formatColor(mixColors(first, last, Math.min(Math.max((target - low) / (high - low), 0), 1)));
+  }
+
+  private middleTarget(): number {
+    const [low, high] = this.numberRange();
+    return (low + high) / 2;
+  }
+
+  private choose(row: number | null): void {
+    this.showChosen(row);
+    this.drawPoints();
+    if (row !== null) this.host.announce(this, this.describePoint(row));
+  }
+
+  private showChosen(row: number | null): void {
+    const data = this.host.data();
+    if (row === null || data?.dimensions !== 2) {
+      this.toolbar.replaceChildren(data && this.editor.editable ? this.describeEditing() : "");
+    } else {
+      const { editable, resizable } = this.editor;
+      this.toolbar.replaceChildren(html("span", {}, this.describePoint(row)));
+      if (editable && this.host.spec.data?.targets !== null) this.toolbar.append(this.classes ? button("Relabel", () => this.editor.relabel()) : this.makeTargetBox(row));
+      if (resizable) this.toolbar.append(button("Delete", () => this.editor.delete()));
+    }
+  }
+
+  private makeTargetBox(row: number): HTMLElement {
+    const box = html("input", { type: "number", step: "any", value: String(this.host.data()!.targets[row]), "aria-label": "Target of the point" });
+    box.onchange = () => Number.isFinite(box.valueAsNumber) && this.host.changeData({ kind: "relabel", row, target: box.valueAsNumber });
+    return box;
+  }
+
+  // Legend and words -------------------------------------------------------------------------------------------------------
+
+  private buildLegend(): void {
+    const entries: HTMLElement[] = this.classes ? this.classes.map((name, c) => this.makeClassEntry(name, c)) : [this.makeRampEntry()];
+    if (this.parts().units) entries.push(html("label", {}, this.unitLines, "Lines of hidden units"));
+    if (this.classes && this.editor.resizable) {
+      const chosen = this.newTarget.selectedIndex;
+      this.newTarget.replaceChildren(...this.classes.map((name) => html("option", {}, name)));
+      this.newTarget.selectedIndex = Math.max(chosen, 0);
+      entries.push(html("span", {}, html("label", { htmlFor: this.newTarget.id }, "New points:"), this.newTarget));
+    }
+    this.legend.replaceChildren(...entries);
+  }
+
+  private makeClassEntry(name: string, c: number): HTMLElement {
+    const path = svg("path", { d: markerPath(c, 8, 8, 5.5), fill: this.pointColor(c) });
+    return html("span", {}, svg("svg", { width: 16, height: 16, "aria-hidden": "true" }, path), name);
+  }
+
+  private makeRampEntry(): HTMLElement {
+    const [low, high] = this.numberRange();
+    const colors: Color[] = numberRamp(this.host.theme().dark);
+    const ramp = html("span", { className: "boundary-ramp" });
+    ramp.style.background = `linear-gradient(90deg, ${colors.map(formatColor).join(", ")})`;
+    return html("span", {}, formatNumber(low, 3), ramp, formatNumber(high, 3));
+  }
+
+  private describeEditing(): string {
+    return this.editor.resizable ? "Drag points; click to add one." : "Drag points.";
+  }
+
+  private describeKeys(): string {
+    const { editable, resizable } = this.editor;
+    const words = ["Arrow keys choose a point."];
+    if (editable) words.push("Shift and arrow keys move it, Enter changes its class.");
+    if (resizable) words.push("Delete removes it, Insert adds a point.");
+    return words.join(" ");
+  }
+
+  private describePoint(row: number): string {
+    const data = this.host.data()!;
+    const names = this.host.spec.data!.feature_names;
+    const place = [0, 1].map((k) => `${names[k]} = ${formatNumber(data.features[2 * row + k], 3)}`).join(", ");
+    const target = this.classes ? this.classes[data.targets[row]] : `target ${formatNumber(data.targets[row])}`;
+    return `Point ${row + 1} of ${data.count}: ${place}, ${target}.`;
+  }
+
+  private describeArea(field: Field): string {
+    if (field.kind === "number") {
+      const [low, high] = [field.values.reduce((a, b) => Math.min(a, b)), field.values.reduce((a, b) => Math.max(a, b))];
+      return `In the picture, predictions go from ${formatNumber(low, 3)} to ${formatNumber(high, 3)}.`;
+    }
+    const counts = (this.classes ?? []).map(() => 0);
+    for (const c of predictClasses(field)) counts[c] = (counts[c] ?? 0) + 1;
+    const total = counts.reduce((a, b) => a + b, 0);
+    return `${counts.map((n, c) => `${formatPercent(n / total)} ${this.classes?.[c] ?? `class ${c}`}`).join(", ")} of the picture.`;
+  }
+
+  /** Compares predictions at the data points with their targets. */
+  private compare(scores: TypedArray): void {
+    const data = this.host.data();
+    if (!data) return;
+    const field = this.toField(scores, data.count);
+    if (field.kind === "number") {
+      const squares = field.values.reduce((sum, value, k) => sum + (value - data.targets[k]) ** 2, 0);
+      this.words += ` At the points, the root mean squared error is ${formatNumber(Math.sqrt(squares / data.count), 3)}.`;
+      return;
+    }
+    const predicted = predictClasses(field);
+    this.wrong = Array.from(predicted, (c, k) => c !== data.targets[k]);
+    const right = this.wrong.filter((w) => !w).length;
+    this.words = `${formatNumber(right)} of ${plural(data.count, "point")} (${formatPercent(right / data.count)}) ${right === 1 ? "is" : "are"} classified correctly. ${this.words}`;
+  }
+}
+
+const toLogit = (p: number): number => Math.log(Math.max(p, SMALLEST) / Math.max(1 - p, SMALLEST));
+
+const button = (label: string, onclick: () => void): HTMLElement => html("button", { type: "button", onclick }, label);
+
+function predictClasses(field: Field): Float64Array {
+  if (field.kind !== "logits") return field.values.map((logit) => Number(logit > 0));
+  return field.values[0].map((_, k) => field.values.reduce((best, values, c) => (values[k] > field.values[best][k] ? c : best), 0));
+}
+
+/** For each class, its logit minus the largest of the others: zero where it begins to be predicted. */
+function classMargins(logits: Float64Array[]): Float64Array[] {
+  return logits.map((own, c) => own.map((value, k) => value - logits.reduce((top, other, d) => (d === c ? top : Math.max(top, other[k])), -Infinity)));
 }
