@@ -31,7 +31,6 @@ UNSUPPORTED = {
     for primitive, names in {
         "sort": "argsort argtop_k quantile sort",
         "cholesky": "cholesky",
-        "conv_general_dilated": "conv conv_input_gradient conv_kernel_gradient conv_transpose",
         "lu": "cofactors cofactors_derivative inv logabsdet signdet solve",
         "triangular_solve": "solve_triangular",
         "platform_index": "diagonal_matrix",

@@ -8,7 +8,7 @@ from pellucid.run.native.elementwise import get_cost, is_elementwise
 from pellucid.run.native.equations import Equation, Value
 from pellucid.run.native.index_maps import INDEX_MAPS, RESHAPES, STRIDED, has_same_axes
 
-BRANCHING = ("gather", "concatenate", "pad", "dynamic_slice", "dynamic_update_slice")
+BRANCHING = ("gather", "concatenate", "stack", "pad", "dynamic_slice", "dynamic_update_slice")
 """Movements whose index map has conditions. Nested in each other, their expressions grow exponentially."""
 
 

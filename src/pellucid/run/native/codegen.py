@@ -17,11 +17,10 @@ from pellucid.run.native.errors import NotNative
 from pellucid.run.native.index_maps import is_row_gather
 from pellucid.run.native.loop_nests import LoopNestEmitter
 from pellucid.run.native.matmul import DotGeneral
+from pellucid.run.native.padding import get_uniform_element
 from pellucid.run.native.simd_batch import SimdEmitter
+from pellucid.run.native.target import NATIVE, Target
 from pellucid.run.native.vector_math import get_preamble
-
-MAX_SCRATCH_BYTES = 1 << 20
-"""Maximum memory of a program's arrays, which should stay in the caches."""
 
 MAX_PRODUCT_OPERATIONS = 1 << 22
 """Maximum operations of the matrix products of a step. XLA computes larger ones faster, on all cores."""
@@ -37,13 +36,13 @@ class Signature:
     walk: bool
 
 
-def generate_program(block: Block, signature: Signature, symbol: str = "run") -> str:
+def generate_program(block: Block, signature: Signature, symbol: str = "run", target: Target = NATIVE) -> str:
     """Return the C program of a loop of steps, vectorized over the batch if there is one: one function, ``symbol``."""
     strategies: tuple[type[SimdEmitter | BatchTiler], ...] = (SimdEmitter, BatchTiler)
     for strategy, seeds in itertools.product(strategies, find_batch_candidates(block, signature)):
         with contextlib.suppress(NotVectorizable):
-            return ProgramGenerator(block, signature, seeds, strategy, symbol).code
-    return ProgramGenerator(block, signature, [], None, symbol).code
+            return ProgramGenerator(block, signature, seeds, strategy, symbol, target).code
+    return ProgramGenerator(block, signature, [], None, symbol, target).code
 
 
 def check_products(block: Block) -> None:
@@ -90,12 +89,13 @@ class ProgramGenerator:
         seeds: Sequence[Value],
         strategy: type[SimdEmitter | BatchTiler] | None,
         symbol: str,
+        target: Target,
     ) -> None:
         self.block = block
         self.symbol = symbol
         self.signature = signature
         self.writer = CWriter()
-        self.emitter = LoopNestEmitter(self.writer)
+        self.emitter = LoopNestEmitter(self.writer, target)
         self.batch: BatchAxes | None = None
         self.vectorizer: SimdEmitter | BatchTiler | None = None
         if strategy is not None:
@@ -107,8 +107,8 @@ class ProgramGenerator:
         self.read, self.args = rest[: signature.read], rest[signature.read :]
         self.invariant = self.find_invariant_equations()
         self.code = self.generate()
-        if self.emitter.scratch_bytes > MAX_SCRATCH_BYTES:
-            raise NotNative(f"its arrays take {self.emitter.scratch_bytes:,} bytes, more than {MAX_SCRATCH_BYTES:,}")
+        if self.emitter.scratch_bytes > target.max_bytes:
+            raise NotNative(f"its arrays take {self.emitter.scratch_bytes:,} bytes, more than {target.max_bytes:,}")
 
     def find_invariant_equations(self) -> set[Equation]:
         varying = {*self.state, *(self.args if self.signature.walk else [])}
@@ -218,4 +218,12 @@ class ProgramGenerator:
         used_elsewhere = {x for e in self.block.equations if e not in set(equations) for x in e.inputs}
         if self.batch is not None:  # gathered rows are copied where they are read
             used_elsewhere.difference_update(self.batch.axis)
-        return choose_buffers(equations, [v for v in used_elsewhere | needed | set(self.block.outputs) if v in outputs])
+        stored = {find_source(v) for v in used_elsewhere | needed} | set(self.block.outputs)
+        return choose_buffers(equations, [v for v in stored if v in outputs])
+
+
+def find_source(v: Value) -> Value:
+    """Return what is stored for a value: what patches are taken from, and the constant of a filled array."""
+    while v.producer is not None and (v.producer.name == "patches" or get_uniform_element(v) is not None):
+        v = v.producer.inputs[0]
+    return v

@@ -14,6 +14,7 @@ from pellucid.run.native.elementwise import c_literal, c_type, emit_elementwise,
 from pellucid.run.native.equations import Equation, Value
 from pellucid.run.native.errors import NotNative
 from pellucid.run.native.index_maps import INDEX_MAPS, STRIDED, affine_index, linear_index
+from pellucid.run.native.target import Target
 
 MAX_STACK_BYTES = 8192
 """Larger arrays are thread-local instead, because the stack of a thread may be small."""
@@ -25,8 +26,8 @@ MAX_EXPRESSION_LENGTH = 20_000
 class ElementEmitter(ABC):
     """Writes elements of values. Subclasses write the loops."""
 
-    def __init__(self, writer: CWriter) -> None:
-        self.writer = writer
+    def __init__(self, writer: CWriter, target: Target) -> None:
+        self.writer, self.target = writer, target
         self.arrays: dict[Value, str] = {}  # C expressions of stored values
         self.tables: list[str] = []  # constant arrays, which precede the function
         self.scratch_bytes = 0  # of all declared arrays

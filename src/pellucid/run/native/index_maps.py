@@ -47,6 +47,10 @@ def affine_index(index: str, start: Any, stride: int = 1) -> str:
     return scaled if start == 0 else f"({scaled} + {start})"
 
 
+def add_indices(i: str, k: str) -> str:
+    return k if i == "0" else i if k == "0" else f"({i} + {k})"
+
+
 def _broadcast(e: Equation, idx: Indices, at: ElementOf) -> str:
     x = e.inputs[0]
     return at(x, ["0" if n == 1 else idx[d] for n, d in zip(x.shape, e.params["broadcast_dimensions"], strict=True)])
@@ -93,6 +97,14 @@ def _concatenate(e: Equation, idx: Indices, at: ElementOf) -> str:
         part = at(x, [affine_index(i, -start) if a == axis else i for a, i in enumerate(idx)])
         text = f"({idx[axis]} < {end} ? {part} : {text})" if text else part
         end = start
+    return text
+
+
+def _stack(e: Equation, idx: Indices, at: ElementOf) -> str:
+    axis = e.params["axis"]
+    text, *parts = (at(x, [*idx[:axis], *idx[axis + 1 :]]) for x in reversed(e.inputs))
+    for k, part in zip(range(len(parts) - 1, -1, -1), parts, strict=True):
+        text = f"({idx[axis]} == {k} ? {part} : {text})"
     return text
 
 
@@ -174,6 +186,13 @@ def _tile(e: Equation, idx: Indices, at: ElementOf) -> str:
     return at(x, [i if n == m else f"(({i}) % {n})" for i, n, m in sizes])
 
 
+def _patches(e: Equation, idx: Indices, at: ElementOf) -> str:
+    x, count = e.inputs[0], len(e.params["strides"])
+    settings = zip(idx[1:], idx[x.ndim :], e.params["strides"], e.params["dilation"], strict=False)
+    spatial = [add_indices(affine_index(i, 0, s), affine_index(k, 0, d)) for i, k, s, d in settings]
+    return at(x, [idx[0], *spatial, *idx[1 + count : x.ndim]])
+
+
 INDEX_MAPS: dict[str, Callable[[Equation, Indices, ElementOf], str]] = {
     "broadcast_in_dim": _broadcast,
     "reshape": _reshape,
@@ -185,14 +204,16 @@ INDEX_MAPS: dict[str, Callable[[Equation, Indices, ElementOf], str]] = {
     "slice": _slice,
     "iota": _iota,
     "concatenate": _concatenate,
+    "stack": _stack,
     "pad": _pad,
     "dynamic_slice": _dynamic_slice,
     "dynamic_update_slice": _dynamic_update,
     "gather": _gather,
+    "patches": _patches,
 }
 """For each data-movement primitive, the C expression of an element of its result."""
 
-STRIDED = ("broadcast_in_dim", "reshape", "squeeze", "transpose", "slice")
+STRIDED = ("broadcast_in_dim", "reshape", "squeeze", "transpose", "slice", "patches")
 """Primitives after which neighbors on an axis are still a constant stride apart in memory."""
 
 RESHAPES = ("reshape", "squeeze", "expand_dims")
@@ -230,6 +251,12 @@ def get_stride(value: Value, axis: int, is_stored: Callable[[Value], bool]) -> i
     if e.name == "slice":
         stride = get_stride(x, axis, is_stored)
         return None if stride is None else stride * (e.params["strides"] or (1,) * x.ndim)[axis]
+    if e.name == "patches":
+        window = axis >= x.ndim
+        source, steps = (axis - x.ndim + 1, "dilation") if window else (axis, "strides")
+        stride = get_stride(x, source, is_stored)
+        is_spatial = window or 1 <= axis <= len(e.params["strides"])
+        return stride if stride is None or not is_spatial else stride * e.params[steps][source - 1]
     if not has_same_axes(value, x):
         return None
     number = sum(n != 1 for n in value.shape[:axis])

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from pellucid.graph.evaluate import use_lowerings
+from pellucid.run.native.convolution import LOWERINGS, convert_convolution
 from pellucid.run.native.equations import Block, EquationBuilder, Value, ValueTable
 from pellucid.run.native.errors import NotNative
 from pellucid.run.native.padding import convert_scatter_to_pad
@@ -21,7 +23,8 @@ def trace_step(step: Callable[..., Any], *args: Any) -> Block:
     """Trace a function of arrays with JAX. Raises `NotNative` for dtypes that C lacks, and for side effects."""
     from pellucid.run.jax_runtime import jax
 
-    traced = jax().make_jaxpr(step)(*args)
+    with use_lowerings(LOWERINGS):
+        traced = jax().make_jaxpr(step)(*args)
     if traced.effects:
         raise NotNative("it has side effects")
     return read_block(traced, ValueTable())
@@ -63,6 +66,8 @@ class BlockReader:
             is_closed = hasattr(inner, "jaxpr")
             return self.read(inner.jaxpr if is_closed else inner, inner.consts if is_closed else [], inputs)
         simpler = reduce_division(self.builder, *inputs) if name == "div" else None
+        if name == "conv_general_dilated":
+            simpler = convert_convolution(self.builder, e.params, *inputs)
         if name.startswith("scatter"):
             simpler = convert_scatter_to_pad(self.builder, name, e.params, *inputs)
         if simpler is not None:

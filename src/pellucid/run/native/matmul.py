@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pellucid.run.native.c_writer import SIMD, Indices
+from pellucid.run.native.c_writer import SIMD, CWriter, Indices
 from pellucid.run.native.element_emitter import ElementEmitter
 from pellucid.run.native.elementwise import c_type
 from pellucid.run.native.equations import Equation, Value
 from pellucid.run.native.index_maps import get_stride, linear_index
 
-TILE_ROWS = 8
-"""Maximum rows of a tile."""
-
-TILE_VECTORS = 24
-"""Maximum accumulators of a tile, which must fit into the vector registers with the operands."""
-
 CHAINS = 4
 """Independent accumulation chains for small results, because each addition waits for the one before it."""
-
-VECTOR_BYTES = 64
 
 MIN_VECTOR_WIDTH = 4
 """Shorter rows are not vectorized."""
@@ -83,7 +76,7 @@ def emit_matmul(emitter: ElementEmitter, e: Equation) -> None:
     width = int(np.prod(columns, dtype=int))
     is_real = e.result.dtype.kind == "f"
     with writer.loops(p.get_left_sizes("batch")) as batch:
-        if width >= MIN_VECTOR_WIDTH and len(columns) == 1 and len(rows) <= 1 and is_real:
+        if width >= MIN_VECTOR_WIDTH and len(columns) == 1 and is_real:
             emit_tiled(emitter, p, name, batch, rows, columns[0], depth)
             return
         with writer.loops([*rows, *columns]) as place:
@@ -118,28 +111,45 @@ def emit_tiled(
     emitter: ElementEmitter, p: DotGeneral, name: str, batch: Indices, rows: list[int], width: int, depth: list[int]
 ) -> None:
     """Write a product in tiles of several rows, so that each vector of the right operand is loaded once for all."""
-    lanes = VECTOR_BYTES // p.equation.result.dtype.itemsize
-    count = (rows or [1])[0]
+    target = emitter.target
+    lanes = min(target.vector_bytes // p.equation.result.dtype.itemsize, 1 << (width - 1).bit_length())
     contiguous = get_stride(p.right, p.right_axes["free"][0], emitter.is_stored) == 1
     contiguous = contiguous and p.right.dtype == p.equation.result.dtype
-    if not contiguous or (width % lanes and count >= TILE_ROWS):
+    if not contiguous or (width % lanes and np.prod(rows) >= target.tile_rows):
         packed = pack_right(emitter, p, batch, width, depth, lanes)
         vectors = [(start, lanes) for start in range(0, width, lanes)]
     else:
         packed, vectors = "", split_into_vectors(width, lanes)
-    step = max(1, min(TILE_ROWS, TILE_VECTORS // max(len(vectors), 1)))
-    for start in range(0, len(vectors), TILE_VECTORS):
-        some = vectors[start : start + TILE_VECTORS]
-        if not rows:
-            RowTile(emitter, p, name, batch, [], some, depth, packed).emit()
-            continue
-        whole_tiles = count // step
-        with emitter.writer.loop(whole_tiles) as tile:
-            first = "0" if tile == "0" else f"{tile} * {step}"
-            RowTile(emitter, p, name, batch, [f"{first} + {j}" for j in range(step)], some, depth, packed).emit()
-        if count > whole_tiles * step:
-            rest = [str(j) for j in range(whole_tiles * step, count)]
-            RowTile(emitter, p, name, batch, rest, some, depth, packed).emit()
+    step = max(1, min(target.tile_rows, target.tile_vectors // len(vectors)))
+    for start in range(0, len(vectors), target.tile_vectors):
+        some = vectors[start : start + target.tile_vectors]
+        for tile in iterate_row_tiles(emitter.writer, rows, step):
+            RowTile(emitter, p, name, batch, tile, some, depth, packed).emit()
+
+
+def iterate_row_tiles(writer: CWriter, rows: list[int], step: int) -> Iterator[list[Indices]]:
+    """Write loops over tiles of at most ``step`` rows, and yield the indices of the rows of each tile.
+
+    If the last axis is shorter than a tile, a tile takes several places of the axis before it.
+    """
+    if not rows:
+        yield [[]]
+    if not rows or 0 in rows:
+        return
+    *outer, before, last = (1, *rows)
+    size = min(step, last)
+    depth = next(n for n in range(step // size, 0, -1) if before % n == 0)
+    with writer.loops([*outer, before // depth]) as (*first, place):
+        lead = [[*first, add_offset(place, depth, j)][1:] for j in range(depth)]
+        with writer.loop(last // size) as tile:
+            yield [[*indices, add_offset(tile, size, j)] for indices in lead for j in range(size)]
+        if rest := range(last // size * size, last):
+            yield [[*indices, str(j)] for indices in lead for j in rest]
+
+
+def add_offset(tile: str, size: int, j: int) -> str:
+    """Return the index of element ``j`` of a tile."""
+    return str(j) if tile == "0" else f"{tile} * {size} + {j}"
 
 
 def split_into_vectors(width: int, lanes: int) -> list[tuple[int, int]]:
@@ -210,7 +220,7 @@ class RowTile:
     product: DotGeneral
     array: str  # the array of the result
     batch: Indices  # indices of the matrix
-    rows: Indices  # empty for a vector
+    rows: list[Indices]  # indices of each; one without indices for a vector
     vectors: list[tuple[int, int]]  # start and length of each vector of a row
     depth: list[int]  # lengths of the summed axes
     packed: str  # the packed copy of the right operand, or ""
@@ -218,7 +228,7 @@ class RowTile:
     def emit(self) -> None:
         """Write the sums, in several chains if there are few of them, and store the rows."""
         writer, depth, kind = self.emitter.writer, self.depth, c_type(self.product.equation.result.dtype)
-        places = [(j, start, n) for j in range(max(len(self.rows), 1)) for start, n in self.vectors]
+        places = [(j, start, n) for j in range(len(self.rows)) for start, n in self.vectors]
         num_chains = CHAINS if len(places) < CHAINS and depth and depth[-1] >= 2 * CHAINS else 1
         chains: list[dict[tuple[int, int], str]] = [{} for _ in range(num_chains)]
         for sums in chains:
@@ -236,7 +246,7 @@ class RowTile:
             for place, c in sums.items():
                 writer.add(f"{chains[0][place]} += {c};")
         for j, start, n in places:
-            self.emit_store(chains[0][j, start], self.rows[j : j + 1], start, n)
+            self.emit_store(chains[0][j, start], self.rows[j], start, n)
 
     def emit_products(self, k: Indices, sums: dict[tuple[int, int], str]) -> None:
         """Write the products of one element of the summed axis, for all vectors of the tile."""
@@ -251,9 +261,9 @@ class RowTile:
                 any_row = ["0"] * len(p.left_axes["free"])
                 element = emit_factors(self.emitter, p, self.batch, any_row, [str(start)], k)[1]
             writer.add(f"{kind}_x{n} {loaded[start]} = *(const {kind}_x{n} *)&{element};")
-        for j, m in enumerate(self.rows or [""]):
+        for j, m in enumerate(self.rows):
             factor = writer.make_name("a")
-            left = emit_factors(self.emitter, p, self.batch, [m] if self.rows else [], ["0"], k)[0]
+            left = emit_factors(self.emitter, p, self.batch, m, ["0"], k)[0]
             writer.add(f"const {kind} {factor} = {left};")
             for start, _ in self.vectors:
                 writer.add(f"{sums[j, start]} += {factor} * {loaded[start]};")

@@ -45,7 +45,9 @@ def convert_scatter_to_pad(
 
 def pad(builder: EquationBuilder, x: Value, fill: np.ndarray[Any, Any], spans: Sequence[tuple[int, int, int]]) -> Value:
     """Add the padding of an array, or a broadcast if all its elements equal the fill value."""
-    shape = tuple(low + n + high for n, (low, high, _) in zip(x.shape, spans, strict=True))
+    shape = tuple(
+        low + n + max(n - 1, 0) * interior + high for n, (low, high, interior) in zip(x.shape, spans, strict=True)
+    )
     fill_value, element = builder.values.make_constant(fill), get_uniform_element(x)
     if element is not None and element.tobytes() == fill.tobytes():
         return builder.add_simple("broadcast_in_dim", [fill_value], shape, broadcast_dimensions=())

@@ -14,13 +14,14 @@ from pellucid.run.backends import note_backends
 from pellucid.run.environment import is_enabled
 from pellucid.run.interrupts import DeferSigint
 from pellucid.run.jax_runtime import configure_allocator, runs_on_cpu, without_jax_notes, x64
-from pellucid.run.native.codegen import MAX_SCRATCH_BYTES, Signature, check_products, generate_program
+from pellucid.run.native.codegen import Signature, check_products, generate_program
 from pellucid.run.native.compile_cache import CompiledLoop, get_entry_path, load_entry, save_entry
-from pellucid.run.native.compiler import describe_compiler, find_compiler, load_library
+from pellucid.run.native.compiler import describe_compiler, load_library, require_compiler
 from pellucid.run.native.compiler_process import warn_once
 from pellucid.run.native.errors import NotNative, RejectedProgram
 from pellucid.run.native.jaxpr_reader import trace_step
 from pellucid.run.native.sweep_driver import SweepDriver, load_driver
+from pellucid.run.native.target import MAX_SCRATCH_BYTES
 from pellucid.run.program import BatchedProgram, OutputHistory, Program
 from pellucid.run.xla import HISTORY_BYTES, MAX_CHUNK_STEPS, XlaProgram
 
@@ -63,8 +64,7 @@ def copy_state(program: Program) -> list[Any]:
 def check_machine() -> None:
     if not is_enabled("PELLUCID_NATIVE"):
         raise NotNative("the environment variable PELLUCID_NATIVE=0 switches the compilation of loops as C off")
-    if find_compiler() is None:
-        raise NotNative("there is no C compiler on this machine")
+    require_compiler()
     if not runs_on_cpu():
         raise NotNative("JAX runs on an accelerator")
 

@@ -18,6 +18,7 @@ from pellucid.run.native.codegen import Signature, generate_program
 from pellucid.run.native.equations import Block
 from pellucid.run.native.errors import NotNative
 from pellucid.run.native.jaxpr_reader import eliminate_dead_code, trace_step
+from pellucid.run.native.target import WEB
 from pellucid.run.program import Program
 from pellucid.run.wasm.toolchain import compile_module
 from pellucid.run.xla import XlaProgram
@@ -92,12 +93,12 @@ def generate_code(functions: Sequence[FunctionSource]) -> GeneratedCode:
         try:
             block, signature = trace_function(f)
             count = len(f.program.outputs)
-            code = generate_program(block, signature, f.symbol)
+            code = generate_program(block, signature, f.symbol, WEB)
             sources[f.symbol] = code if f.hot else favor_size(code, f.symbol)
             outputs[f.symbol] = [(tuple(v.shape), str(v.dtype)) for v in block.outputs[:count]]
             if f.quiet_symbol is not None:
                 quiet = eliminate_dead_code(Block(block.inputs, block.equations, block.outputs[count:]))
-                sources[f.quiet_symbol] = generate_program(quiet, signature, f.quiet_symbol)
+                sources[f.quiet_symbol] = generate_program(quiet, signature, f.quiet_symbol, WEB)
                 outputs[f.quiet_symbol] = []
         except NotNative as reason:
             raise UseError(

@@ -1,0 +1,37 @@
+"""Targets of the generated C: this machine, and web pages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MAX_SCRATCH_BYTES = 1 << 20
+"""Maximum memory of the arrays of a loop on this machine, which should stay in the caches. XLA runs larger ones."""
+
+MAX_PAGE_BYTES = 1 << 28
+"""Maximum memory of the arrays of a function in a web page, where nothing else can run it."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """Limits and tile sizes.
+
+    Attributes
+    ----------
+    max_bytes : int
+        Maximum memory of arrays.
+    vector_bytes : int
+        Size of the vectors of matrix products.
+    tile_rows, tile_vectors : int
+        Maximum rows and accumulators of a tile of a product, which must fit into the vector registers.
+    """
+
+    max_bytes: int
+    vector_bytes: int
+    tile_rows: int
+    tile_vectors: int
+
+
+NATIVE = Target(MAX_SCRATCH_BYTES, vector_bytes=64, tile_rows=8, tile_vectors=24)
+
+WEB = Target(MAX_PAGE_BYTES, vector_bytes=16, tile_rows=4, tile_vectors=8)
+"""Browsers have 16 registers of 16 bytes, and spill what does not fit."""
