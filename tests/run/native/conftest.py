@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -22,8 +23,8 @@ def forget_compiler() -> None:
 
 @pytest.fixture
 def fake_compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Path]]:
-    """A function that makes a shell script the compiler; in it, ``$REAL`` is the real one and ``$OUT`` the library."""
-    real = compiler.find_compiler()
+    """A function that makes a shell script the compiler; in it, ``$REAL`` runs the real one and ``$OUT`` the library."""
+    real = shlex.join(compiler.find_compiler() or ())
 
     def install(script: str) -> Path:
         path = tmp_path / "fake-cc"

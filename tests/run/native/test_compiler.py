@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,13 +27,13 @@ def fail_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FailTimes:
 
     def install(times: int, failure: str) -> Path:
         log, script = tmp_path / "log", tmp_path / "cc"
-        monkeypatch.setattr(module, "checked_compilers", {str(script)})  # its check would be the first call
+        monkeypatch.setattr(module, "checked_compilers", {(str(script),)})  # its check would be the first call
         script.write_text(
             f'#!/bin/sh\necho called >> "{log}"\n'
-            f'if [ "$(wc -l < "{log}")" -le {times} ]; then {failure}; fi\nexec "{find_compiler()}" "$@"\n'
+            f'if [ "$(wc -l < "{log}")" -le {times} ]; then {failure}; fi\nexec {shlex.join(find_compiler() or ())} "$@"\n'
         )
         script.chmod(0o700)
-        monkeypatch.setattr(module, "find_compiler", lambda: str(script))
+        monkeypatch.setattr(module, "find_compiler", lambda: (str(script),))
         monkeypatch.setattr(module, "get_compiler_version", lambda: str(times) + failure)
         monkeypatch.setattr(module, "RETRY_SECONDS", (0.0, 0.0))
         return log

@@ -30,24 +30,24 @@ FAULTS = {
     "ignores signals": (VERSION + "trap '' INT TERM HUP; sleep 300; sleep 300", "did not finish within 0.4 s"),
     "writes garbage": (VERSION + 'echo garbage > "$OUT"', "wrote 8 bytes that are not the library of the program"),
     "writes another library": (
-        VERSION + 'echo "int f(void) { return 1; }" | "$REAL" -shared -fPIC -x c - -o "$OUT"',
+        VERSION + 'echo "int f(void) { return 1; }" | $REAL -shared -fPIC -x c - -o "$OUT"',
         "wrote .* bytes that are not the library of the program",
     ),
     "writes a part": (
-        VERSION + '"$REAL" "$@" && head -c 5000 "$OUT" > "$OUT.2" && mv "$OUT.2" "$OUT"',
+        VERSION + '$REAL "$@" && head -c 5000 "$OUT" > "$OUT.2" && mv "$OUT.2" "$OUT"',
         "wrote 5,000 bytes that are not the library of the program",
     ),
     "cannot be loaded": (
         VERSION + 'for word; do case "$word" in *.c)\n'
-        'echo "int g(void); int f = 0; int (*h)(void) = g;" >> "$word";; esac; done; exec "$REAL" "$@"',
+        'echo "int g(void); int f = 0; int (*h)(void) = g;" >> "$word";; esac; done; exec $REAL "$@"',
         "wrote a library that cannot be loaded: .*undefined symbol: g",
     ),
     "writes nothing": (VERSION + "exit 0", "reports success and writes no library"),
     "rejects everything": (VERSION + 'echo "license expired" >&2; exit 1', "rejects a correct program: .*license exp"),
-    "ignores NaN": (VERSION + 'exec "$REAL" "$@" -ffast-math', "computes wrong numbers: "),
-    "computes a wrong root": (VERSION + 'exec "$REAL" "$@" -Dsqrt=cbrt', "computes wrong numbers: a float64 formula"),
+    "ignores NaN": (VERSION + 'exec $REAL "$@" -ffast-math', "computes wrong numbers: "),
+    "computes a wrong root": (VERSION + 'exec $REAL "$@" -Dsqrt=cbrt', "computes wrong numbers: a float64 formula"),
     "miscompiles integers": (
-        VERSION + 'for word; do case "$word" in *.c) sed -i s/2147483647/7/ "$word";; esac; done; exec "$REAL" "$@"',
+        VERSION + 'for word; do case "$word" in *.c) sed -i s/2147483647/7/ "$word";; esac; done; exec $REAL "$@"',
         "computes wrong numbers: an integer formula",
     ),
 }
@@ -87,7 +87,7 @@ def test_xla_takes_over_with_one_warning(
     assert [first, second] == [run_loop(0.5, mode="xla"), run_loop(0.25, mode="xla")]
     assert not [*(tmp_path / "cache").glob("*.so")]
     if fault == "ignores NaN":  # the next process, with a repaired compiler, uses it again
-        fake_compiler('exec "$REAL" "$@"')
+        fake_compiler('exec $REAL "$@"')
         assert run_loop(0.5, mode="native") == pytest.approx(first)
 
 
@@ -103,7 +103,7 @@ def test_a_crash_is_retried_and_then_left_to_xla(fake_compiler: FakeCompiler, mo
 def test_the_time_limit_holds_for_every_program(fake_compiler: FakeCompiler, monkeypatch: pytest.MonkeyPatch) -> None:
     """A compiler that passes its check, and hangs on a later program, is not waited for twice."""
     fake_compiler(
-        VERSION + 'for word; do case "$word" in *.c) grep -q COUNT "$word" || sleep 300;; esac; done\nexec "$REAL" "$@"'
+        VERSION + 'for word; do case "$word" in *.c) grep -q COUNT "$word" || sleep 300;; esac; done\nexec $REAL "$@"'
     )
     monkeypatch.setenv("PELLUCID_COMPILER_TIMEOUT", "20")
     load_library("enum { COUNT = 1 };")

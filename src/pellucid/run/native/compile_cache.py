@@ -31,7 +31,7 @@ from pellucid.run.compilation_cache import (
     unpack_entry,
     write_entry,
 )
-from pellucid.run.native.compiler import find_compiler, get_flags, is_intact
+from pellucid.run.native.compiler import find_compiler, is_intact
 from pellucid.run.program import Program
 
 Outputs = list[tuple[tuple[int, ...], np.dtype[Any]]]
@@ -66,7 +66,7 @@ def get_entry_path(program: Program, args: list[Any], walk: bool) -> Path | None
     if folder is None or graph is None:
         return None
     shapes = [[str(a.dtype), *a.shape] for a in args]
-    key = json.dumps([graph, walk, shapes, stamp_sources(), processor(), get_flags()])
+    key = json.dumps([graph, walk, shapes, stamp_sources(), processor()])
     return folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}{INDEX_SUFFIX}"
 
 
@@ -96,7 +96,7 @@ def stamp_sources() -> list[Any]:
     """Return path, size and modification time of every file that C generation depends on, and of the compiler."""
     package, jax_spec = Path(__file__).parents[2], find_spec("jax")
     ours = [path for part in ("graph", "run") for path in (package / part).rglob("*") if path.suffix in (".py", ".c")]
-    others = [Path(path) for path in (jax_spec.origin if jax_spec else None, find_compiler()) if path]
+    others = [Path(path) for path in (jax_spec.origin if jax_spec else None, *(find_compiler() or ())[:1]) if path]
     return [[str(path), path.stat().st_size, path.stat().st_mtime_ns] for path in sorted(ours) + others]
 
 

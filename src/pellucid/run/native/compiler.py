@@ -6,7 +6,6 @@ import ctypes
 import functools
 import hashlib
 import os
-import re
 import shutil
 import tempfile
 import threading
@@ -26,15 +25,21 @@ from pellucid.run.compilation_cache import (
 )
 from pellucid.run.native.compiler_check import find_wrong_result, get_check_program
 from pellucid.run.native.compiler_process import (
-    SHORT_TIMEOUT,
+    RETRY_SECONDS,
+    TEMPORARY_FAILURE,
+    Command,
+    describe_command,
     failures,
+    get_check_timeout,
     get_timeout,
+    read_version,
     report_failure,
     run_compiler,
     warn_once,
 )
 from pellucid.run.native.errors import CompilerFailure, KilledCompiler, NotNative, RejectedProgram
 from pellucid.run.native.library_file import is_complete, mark_program
+from pellucid.run.zig import explain_first_build, find_zig
 
 FLAGS = (
     "-O3",
@@ -55,55 +60,60 @@ FLAGS = (
 NEUTRAL_FLAGS = ("-shared", "-fPIC", "-w", "-Werror=implicit-function-declaration")
 """Flags that do not change results."""
 
-RETRY_SECONDS = (0.5, 2.0)
-"""Delays before a compiler runs again that was killed or ran out of memory or disk space."""
-
-TEMPORARY_FAILURE = re.compile(
-    r"signal|out of memory|memory exhausted|cannot allocate|no space left|temporarily|"
-    r"(loaded|program\.\w+): .*no such file",
-    re.I,
-)
-"""Messages of failures that may not repeat. They are retried, because XLA's results differ in the last bits."""
+CLANG_FLAGS = ("-mllvm", "-force-vector-interleave=2")
+"""Clang computes two vectors at a time, as GCC does for these loops: one waits while the other computes."""
 
 loaded_libraries: dict[str, Any] = {}
 """Libraries of this process by cache key, for when none are kept on disk."""
 
-checked_compilers: set[str] = set()
+checked_compilers: set[Command] = set()
 CHECK_LOCK = threading.Lock()
 
 
 @functools.cache
-def find_compiler() -> str | None:
-    """Return the C compiler: ``CC`` from the environment, ``gcc``, ``cc`` or ``clang``; None if there is none."""
+def find_compiler() -> Command | None:
+    """Return the C compiler: ``CC``, ``gcc``, ``cc``, ``clang`` or that of ``ziglang``; None if there is none."""
     chosen = os.environ.get("CC")
     for name in (chosen, "gcc", "cc", "clang"):
         if name and (path := shutil.which(name)):
-            return path
+            return (str(Path(path).absolute()),)
         if name and name is chosen:
             warn_once(
                 f"Environment variable CC: there is no program {name!r}, so another C compiler is used if there is "
                 "one. Set CC to the path of a compiler, without options"
             )
-    return None
+    return find_zig()
+
+
+def require_compiler() -> Command:
+    cc = find_compiler()
+    if cc is None:
+        raise NotNative(
+            "there is no C compiler on this machine. Install gcc or clang, or run pip install 'pellucid[compiler]'"
+        )
+    return cc
 
 
 @functools.cache
 def get_compiler_version() -> str:
-    cc = find_compiler()
-    assert cc is not None
-    return run_compiler([cc, "--version"], min(SHORT_TIMEOUT, get_timeout())).stdout
+    return read_version(require_compiler())
+
+
+def is_clang() -> bool:
+    return "clang" in get_compiler_version()
 
 
 def describe_compiler() -> str:
     """Return compiler, version, flags and processor, which determine the bits of a compiled program."""
     version = (get_compiler_version().splitlines() or ["unknown version"])[0]
     flags = " ".join(flag for flag in get_flags() if flag not in NEUTRAL_FLAGS)
-    return f"{Path(find_compiler() or '').name}, {version}, {flags}, {describe_processor()}"
+    program, *arguments = require_compiler()
+    return f"{' '.join([Path(program).name, *arguments])}, {version}, {flags}, {describe_processor()}"
 
 
-@functools.cache
 def get_flags() -> tuple[str, ...]:
-    return (*FLAGS, "-mprefer-vector-width=512") if "avx512f" in processor().split() else FLAGS
+    wide = ("-mprefer-vector-width=512",) if "avx512f" in processor().split() else ()
+    return (*FLAGS, *wide, *(CLANG_FLAGS if is_clang() else ()))
 
 
 def load_library(code: str, flags: tuple[str, ...] | None = None, includes: tuple[str, ...] = ()) -> Any:
@@ -112,9 +122,7 @@ def load_library(code: str, flags: tuple[str, ...] | None = None, includes: tupl
     ``flags`` replaces the default flags. Raises `NotNative` if there is no compiler, and its subclasses if the compiler
     rejects the program or cannot be used. Warns if the compiler hangs, crashes or writes an invalid library.
     """
-    cc = find_compiler()
-    if cc is None:
-        raise NotNative("there is no C compiler on this machine")
+    cc = require_compiler()
     try:
         check_compiler(cc)
         return load_with_retries(cc, code, get_flags() if flags is None else flags, includes, get_timeout())
@@ -128,7 +136,7 @@ def load_library(code: str, flags: tuple[str, ...] | None = None, includes: tupl
         raise
 
 
-def check_compiler(cc: str) -> None:
+def check_compiler(cc: Command) -> None:
     """Compile and run a small program before the first other one; raise `CompilerFailure` if its results are wrong."""
     with CHECK_LOCK:
         if cc in failures:
@@ -136,8 +144,8 @@ def check_compiler(cc: str) -> None:
         if cc in checked_compilers:
             return
         try:
-            timeout = min(SHORT_TIMEOUT, get_timeout())
-            library = load_with_retries(cc, get_check_program(), get_flags(), (), timeout)
+            with explain_first_build(cc):
+                library = load_with_retries(cc, get_check_program(), get_flags(), (), get_check_timeout(cc))
         except RejectedProgram as error:
             raise report_failure(cc, f"rejects a correct program: {error}") from error
         except KilledCompiler as error:
@@ -149,7 +157,7 @@ def check_compiler(cc: str) -> None:
         checked_compilers.add(cc)
 
 
-def load_with_retries(cc: str, code: str, flags: tuple[str, ...], includes: tuple[str, ...], timeout: float) -> Any:
+def load_with_retries(cc: Command, code: str, flags: tuple[str, ...], includes: tuple[str, ...], timeout: float) -> Any:
     options = (*flags, *(f"-I{folder}" for folder in includes))
     for delay in (*RETRY_SECONDS, None):
         try:
@@ -164,12 +172,12 @@ def load_with_retries(cc: str, code: str, flags: tuple[str, ...], includes: tupl
 
 
 def compile_or_load_library(
-    cc: str, code: str, options: tuple[str, ...], includes: tuple[str, ...], timeout: float
+    cc: Command, code: str, options: tuple[str, ...], includes: tuple[str, ...], timeout: float
 ) -> Any:
     folder = ensure_writable(cache_directory())
     try:
         headers = [path.read_text("utf-8") for include in includes for path in sorted(Path(include).rglob("*.h"))]
-        parts = [code, cc, get_compiler_version(), processor(), *options, *headers]
+        parts = [code, *cc, get_compiler_version(), processor(), *options, *headers]
         key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
         cached = None if folder is None else find_library(folder, key)
         if cached is None and folder is not None:
@@ -186,7 +194,7 @@ def compile_or_load_library(
             return loaded_libraries[key]
         return open_library(cc, cached)
     except OSError as error:  # the disk is full, or a file was deleted
-        raise NotNative(f"The library of {cc} cannot be saved or loaded: {error}") from error
+        raise NotNative(f"The library of {describe_command(cc)} cannot be saved or loaded: {error}") from error
 
 
 def find_library(folder: Path, key: str) -> Path | None:
@@ -211,7 +219,7 @@ def hash_content(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:32]
 
 
-def open_library(cc: str, path: Path) -> Any:
+def open_library(cc: Command, path: Path) -> Any:
     try:
         return ctypes.CDLL(str(path))
     except OSError as error:
@@ -221,17 +229,16 @@ def open_library(cc: str, path: Path) -> Any:
         raise report_failure(cc, f"wrote a library that cannot be loaded: {error}") from error
 
 
-def compile_library(cc: str, code: str, folder: Path, key: str, options: tuple[str, ...], timeout: float) -> Path:
+def compile_library(cc: Command, code: str, folder: Path, key: str, options: tuple[str, ...], timeout: float) -> Path:
     """Compile a program, and move the library into the folder atomically."""
     with tempfile.TemporaryDirectory(dir=folder, suffix=".part") as work:
         source, library = Path(work) / "program.c", Path(work) / "program.so"
         source.write_text(mark_program(code, key), "utf-8")
-        links = ["-lmvec", "-lm"] if "USE_MVEC" in code else ["-lm"]
-        done = run_compiler([cc, *options, str(source), "-o", str(library), *links], timeout)
+        links = ["-lmvec", "-lm"] if "USE_MVEC" in code and not is_clang() else ["-lm"]
+        done = run_compiler(cc, [*options, source.name, "-o", library.name, *links], timeout, Path(work))
         if done.status:
-            reason = f"killed by signal {-done.status}" if done.status < 0 else done.stderr.strip()[:2000]
-            error = KilledCompiler if TEMPORARY_FAILURE.search(reason) else RejectedProgram
-            raise error(f"{cc} cannot compile it: {reason}")
+            error = KilledCompiler if TEMPORARY_FAILURE.search(done.reason) else RejectedProgram
+            raise error(f"{describe_command(cc)} cannot compile it: {done.reason}")
         if not library.is_file() and source.is_file():
             raise report_failure(cc, "reports success and writes no library")
         content = library.read_bytes()

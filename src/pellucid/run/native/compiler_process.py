@@ -1,20 +1,27 @@
-"""Runs of the C compiler with a time limit, and its failures."""
+"""Runs of C compilers with a time limit, and their failures."""
 
 from __future__ import annotations
 
 import math
 import os
+import re
+import shlex
 import signal
 import subprocess
 import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from pellucid.graph.errors import OptionError
 from pellucid.graph.source_location import get_user_stacklevel
 from pellucid.run.native.errors import CompilerFailure
+from pellucid.run.zig import is_zig
+
+Command = tuple[str, ...]
+"""Program and first arguments that run a C compiler: ``("/usr/bin/gcc",)``, or ``(".../ziglang/zig", "cc")``."""
 
 TIMEOUT_VARIABLE = "PELLUCID_COMPILER_TIMEOUT"
 
@@ -24,7 +31,17 @@ DEFAULT_TIMEOUT = 120.0
 SHORT_TIMEOUT = 30.0
 """Seconds for the version and the check of the compiler, which take a fraction of a second."""
 
-failures: dict[str, str] = {}
+RETRY_SECONDS = (0.5, 2.0)
+"""Delays before a compiler runs again that was killed or ran out of memory or disk space."""
+
+TEMPORARY_FAILURE = re.compile(
+    r"signal|out of memory|memory exhausted|cannot allocate|no space left|temporarily|"
+    r"(loaded|program\.\w+): .*no such file",
+    re.I,
+)
+"""Messages of failures that may not repeat. They are retried, because XLA's results differ in the last bits."""
+
+failures: dict[Command, str] = {}
 """Compilers that cannot be used in this process, and why."""
 
 warned: set[str] = set()
@@ -37,6 +54,11 @@ class Finished(NamedTuple):
     status: int
     stdout: str
     stderr: str
+
+    @property
+    def reason(self) -> str:
+        """Why the compiler failed."""
+        return f"killed by signal {-self.status}" if self.status < 0 else self.stderr.strip()[:2000]
 
 
 def get_timeout() -> float:
@@ -53,34 +75,64 @@ def get_timeout() -> float:
     return seconds
 
 
-def run_compiler(command: Sequence[str], timeout: float) -> Finished:
-    """Run a compiler and return its exit status and output.
+def describe_command(command: Command) -> str:
+    return shlex.join(command)
 
-    Raises `CompilerFailure`, after a warning, if it cannot be started or does not finish in time.
+
+def run_compiler(
+    command: Command,
+    options: Sequence[str],
+    timeout: float,
+    folder: Path | None = None,
+    report: Callable[[Command, str, str], Exception] | None = None,
+) -> Finished:
+    """Run a compiler, in a folder, and return its exit status and output.
+
+    If it cannot be started or does not finish in time, raises what ``report`` returns for the command, the problem and
+    a remedy. The default is `report_failure`.
     """
+    report = report_failure if report is None else report
+    environment = {**os.environ, "LC_ALL": "C"}
+    if folder is not None:  # otherwise zig keeps every program in its global cache
+        environment["ZIG_LOCAL_CACHE_DIR"] = str(folder / "zig")
     # Files, not pipes: a process of the compiler that hangs would keep a pipe open.
     with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
         try:
             process = subprocess.Popen(
-                command,
+                [*command, *options],
                 stdin=subprocess.DEVNULL,
                 stdout=stdout,
                 stderr=stderr,
-                env={**os.environ, "LC_ALL": "C"},
+                env=environment,
+                cwd=folder,
                 start_new_session=True,
             )
         except OSError as error:
-            raise report_failure(command[0], f"cannot be run: {error.strerror or error}") from error
+            raise report(command, f"cannot be run: {error.strerror or error}", "") from error
         try:
             status = process.wait(timeout)
         except subprocess.TimeoutExpired:
             kill_group(process)
             limit = f"{TIMEOUT_VARIABLE}={timeout:g}" if timeout == get_timeout() else "the limit of its check"
-            raise report_failure(command[0], f"did not finish within {timeout:g} s ({limit})", "time") from None
+            raise report(command, f"did not finish within {timeout:g} s ({limit})", "time") from None
         except BaseException:
             kill_group(process)
             raise
         return Finished(status, read_text(stdout), read_text(stderr))
+
+
+def read_version(command: Command, report: Callable[[Command, str, str], Exception] | None = None) -> str:
+    """Return the version that a compiler prints; for zig, both that of zig and that of its clang."""
+    timeout = min(SHORT_TIMEOUT, get_timeout())
+    text = run_compiler(command, ["--version"], timeout, report=report).stdout
+    if not is_zig(command):
+        return text
+    return f"zig {run_compiler(command[:1], ['version'], timeout, report=report).stdout.strip()}, {text}"
+
+
+def get_check_timeout(command: Command) -> float:
+    """Return the time limit in seconds of a compiler's first program; zig may have to build its C library first."""
+    return get_timeout() if is_zig(command) else min(SHORT_TIMEOUT, get_timeout())
 
 
 def kill_group(process: subprocess.Popen[bytes]) -> None:
@@ -99,10 +151,10 @@ def read_text(file: Any) -> str:
     return text
 
 
-def report_failure(cc: str, problem: str, remedy: str = "") -> CompilerFailure:
+def report_failure(cc: Command, problem: str, remedy: str = "") -> CompilerFailure:
     """Remember that a compiler cannot be used, warn once, and return the error to raise."""
     raised = f", or a larger {TIMEOUT_VARIABLE}" if remedy else ""
-    reason = f"the C compiler {cc} {problem}"
+    reason = f"the C compiler {describe_command(cc)} {problem}"
     failures[cc] = reason
     warn_once(
         f"T{reason[1:]}. XLA computes all programs of this process instead, some of them more slowly, and its results "
