@@ -39,8 +39,10 @@ export class ViewPanel {
   }
 
   draw(frame: Frame): void {
+    const { view } = this;
+    if (!view) return;
     this.guard(() => {
-      this.view?.draw(frame);
+      view.draw(frame);
       this.message.hidden = true;
     });
   }
