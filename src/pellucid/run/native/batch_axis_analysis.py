@@ -12,7 +12,7 @@ from pellucid.run.native.equations import Equation, Value
 from pellucid.run.native.matmul import DotGeneral
 
 MIN_SAMPLES = 16
-"""Smaller batches are not vectorized. Also the number of lanes of one vector of samples."""
+"""Smaller batches are not vectorized."""
 
 Elements = np.ndarray[Any, Any]
 """C expressions, one for each element of a sample."""
@@ -25,13 +25,20 @@ class NotVectorizable(Exception):
 class BatchAxes:
     """The batch axis of each value, and the level of each value: the number of sums over the batch before it.
 
-    ``seeds`` are the values with one sample per row; ``vectors`` of samples are computed together.
+    ``seeds`` are the values with one sample per row. ``count_lanes`` returns the number of samples that are computed
+    together, given the number of samples and how many of their numbers fit into one of the vectors.
     """
 
-    def __init__(self, equations: Sequence[Equation], seeds: Sequence[Value], vectors: int) -> None:
+    def __init__(
+        self,
+        equations: Sequence[Equation],
+        seeds: Sequence[Value],
+        vector_bytes: int,
+        count_lanes: Callable[[int, int], int],
+    ) -> None:
         self.count = seeds[0].shape[0]
         has_doubles = any(v.dtype == np.float64 for e in equations for v in e.outputs)
-        self.lanes = MIN_SAMPLES if has_doubles or self.count <= MIN_SAMPLES else vectors * MIN_SAMPLES
+        self.lanes = count_lanes(self.count, vector_bytes // (8 if has_doubles else 4))
         self.padded_count = -(-self.count // self.lanes) * self.lanes  # a multiple of the samples per group
         self.axis: dict[Value, int] = dict.fromkeys(seeds, 0)
         self.levels: dict[Value, int] = {}

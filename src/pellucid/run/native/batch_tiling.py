@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pellucid.run.native.batch_axis_analysis import BatchAxes, NotVectorizable
+from pellucid.run.native.batch_axis_analysis import MIN_SAMPLES, BatchAxes, NotVectorizable
 from pellucid.run.native.buffer_assignment import choose_buffers, get_computed_operand
 from pellucid.run.native.c_writer import SIMD, Indices
 from pellucid.run.native.element_emitter import ElementEmitter
@@ -28,8 +28,10 @@ MAX_SUMS = 512
 class BatchTiler:
     """Writes equations as loops over tiles of samples, with loops over arrays inside a tile."""
 
-    VECTORS = 1
-    """Vectors of samples per tile."""
+    @staticmethod
+    def count_lanes(count: int, width: int) -> int:
+        """Return the number of samples per tile."""
+        return MIN_SAMPLES
 
     def __init__(self, emitter: ElementEmitter, batch: BatchAxes) -> None:
         self.emitter = emitter

@@ -99,7 +99,7 @@ class ProgramGenerator:
         self.batch: BatchAxes | None = None
         self.vectorizer: SimdEmitter | BatchTiler | None = None
         if strategy is not None:
-            self.batch = BatchAxes(block.equations, seeds, strategy.VECTORS)
+            self.batch = BatchAxes(block.equations, seeds, target.vector_bytes, strategy.count_lanes)
             self.vectorizer = strategy(self.emitter, self.batch)
             if not self.batch.equations:
                 raise NotVectorizable("nothing is computed for samples")
@@ -145,7 +145,9 @@ class ProgramGenerator:
             self.emitter.emit_copy(f"state[{k}]", v.name, v)
         arrays = "void **state, void **read, void **args, void **history"
         head = f"void {self.symbol}({arrays}, int64_t first, int64_t count) {{"
-        return "\n".join([get_preamble(), *self.emitter.tables, head, *writer.lines, "}", ""])
+        return "\n".join(
+            [get_preamble(self.emitter.target.vector_bytes), *self.emitter.tables, head, *writer.lines, "}", ""]
+        )
 
     def emit_pointer(self, v: Value, source: str, offset: str = "") -> None:
         c = c_type(v.dtype)

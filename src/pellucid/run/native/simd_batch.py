@@ -28,9 +28,10 @@ MAX_ELEMENTS = 180
 class SimdEmitter:
     """Writes equations as loops over vectors of samples, with the elements of a sample as local variables."""
 
-    VECTORS = 2
-    """Vectors of samples per iteration: two are independent, so that one computes while the other waits for its
-    results."""
+    @staticmethod
+    def count_lanes(count: int, width: int) -> int:
+        """Return the number of samples per iteration: two vectors, so that one computes while the other waits."""
+        return width if count <= width else 2 * width
 
     def __init__(self, emitter: ElementEmitter, batch: BatchAxes) -> None:
         if batch.num_elements > MAX_ELEMENTS:

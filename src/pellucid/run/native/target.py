@@ -20,7 +20,7 @@ class Target:
     max_bytes : int
         Maximum memory of arrays.
     vector_bytes : int
-        Size of the vectors of matrix products.
+        Size of the vectors of samples and of matrix products.
     tile_rows, tile_vectors : int
         Maximum rows and accumulators of a tile of a product, which must fit into the vector registers.
     """

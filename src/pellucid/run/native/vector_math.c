@@ -49,15 +49,18 @@ static inline REAL F(logistic)(REAL x) {
 }
 
 /* log x = k log 2 + log (1 + f) with x = 2^k (1 + f) and sqrt(1/2) <= 1 + f < sqrt 2. In double precision the polynomial in f
-   would be long, so log (1 + f) is 2 s + s^3 Q(s^2) with s = f / (2 + f). */
-static inline REAL F(log_of_normal)(REAL x, INTEGER scaled_by) {
-  INTEGER bits;
+   would be long, so log (1 + f) is 2 s + s^3 Q(s^2) with s = f / (2 + f). The sum of k and the exponent bias is positive, and
+   becomes a number as the last bits of a power of 2: few processors convert vectors of 64-bit integers. */
+static inline REAL F(log_of_normal)(REAL x, REAL scaled_by) {
+  UNSIGNED bits;
   memcpy(&bits, &x, sizeof bits);
-  INTEGER k = (bits - SQRT_HALF_BITS) >> FRACTION_BITS;
-  bits -= (INTEGER)((UNSIGNED)k << FRACTION_BITS);
-  REAL m;
+  UNSIGNED biased = (bits + (ONE_BITS - SQRT_HALF_BITS)) >> FRACTION_BITS;
+  bits += ONE_BITS - (biased << FRACTION_BITS);
+  biased += POWER_BITS;
+  REAL m, k;
   memcpy(&m, &bits, sizeof m);
-  REAL f = m - 1, shift = (REAL)(k - scaled_by), y = shift * LOG2_LOW;
+  memcpy(&k, &biased, sizeof k);
+  REAL f = m - 1, shift = k - BIASED_POWER - scaled_by, y = shift * LOG2_LOW;
 #if LOG_BY_QUOTIENT
   REAL s = f / (2 + f), z = s * s;
   y = F(fma)(s * z, LOG_POLYNOMIAL(z), y) + 2 * s;
@@ -71,7 +74,7 @@ static inline REAL F(log_of_normal)(REAL x, INTEGER scaled_by) {
 
 /* Numbers below the normal ones are scaled up first. */
 static inline REAL F(vector_log)(REAL x) {
-  REAL y = F(log_of_normal)(x < MIN_NORMAL ? x * SCALE : x, x < MIN_NORMAL ? SCALE_EXPONENT : 0);
+  REAL y = F(log_of_normal)(x < MIN_NORMAL ? x * SCALE : x, x < MIN_NORMAL ? (REAL)SCALE_EXPONENT : 0);
   y = x > MAX_FINITE ? x : y;
   y = x == 0 ? -(REAL)INFINITY : y;
   return x >= 0 ? y : (REAL)NAN;

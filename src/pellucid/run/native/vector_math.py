@@ -71,7 +71,10 @@ MACROS = {
         "F(name)": "name##f",
         "SHIFT": "(0x1.8p23f + 126)",
         "FRACTION_BITS": "23",
-        "SQRT_HALF_BITS": "0x3f3504f3",
+        "SQRT_HALF_BITS": "0x3f3504f3u",
+        "ONE_BITS": "0x3f800000u",
+        "POWER_BITS": "0x4b000000u",
+        "BIASED_POWER": "(0x1p23f + 127)",
         "MIN_EXPONENT": "-87.5f",
         "MAX_BITS": "0x4b4000fe",
         "NO_LIMIT": "INT32_MAX",
@@ -90,7 +93,10 @@ MACROS = {
         "F(name)": "name",
         "SHIFT": "(0x1.8p52 + 1022)",
         "FRACTION_BITS": "52",
-        "SQRT_HALF_BITS": "0x3fe6a09e667f3bcd",
+        "SQRT_HALF_BITS": "0x3fe6a09e667f3bcdu",
+        "ONE_BITS": "0x3ff0000000000000u",
+        "POWER_BITS": "0x4330000000000000u",
+        "BIASED_POWER": "(0x1p52 + 1023)",
         "MIN_EXPONENT": "-708.5",
         "MAX_BITS": "0x43380000000007fe",
         "NO_LIMIT": "INT64_MAX",
@@ -145,10 +151,10 @@ def _define_vector_types() -> str:
     )
 
 
-def _define_horizontal_sums() -> str:
+def _define_horizontal_sums(vector_bytes: int) -> str:
     """Return functions that add n elements: whole vectors first, then halves of a vector."""
     lines = []
-    for kind, width in (("float", 16), ("double", 8)):
+    for kind, width in (("float", vector_bytes // 4), ("double", vector_bytes // 8)):
         sums = [f"{kind}_x{width} x{width} = ((const {kind}_x{width} *)s)[0];"]
         sums += [f"for (int k = 1; k < n / {width}; k++) x{width} += ((const {kind}_x{width} *)s)[k];"]
         while width > 2:
@@ -248,7 +254,7 @@ def _define_conversions() -> str:
 
 
 @functools.cache
-def get_preamble() -> str:
+def get_preamble(vector_bytes: int) -> str:
     return f"""
 #include <math.h>
 #include <stdint.h>
@@ -264,7 +270,7 @@ def get_preamble() -> str:
 {_declare_mvec()}
 #endif
 {_define_vector_types()}
-{_define_horizontal_sums()}
+{_define_horizontal_sums(vector_bytes)}
 {_define_transposes()}
 {_define_conversions()}
 static inline int64_t clamp_index(int64_t x, int64_t last) {{ return x < 0 ? 0 : x > last ? last : x; }}
