@@ -1,6 +1,7 @@
 # Everything starts from a bare machine with python3 and make:
 #   make tour                    install, then run every experiment of the course
 #   make test                    install, then format check, lint, types and tests
+#   make runtime                 build the runtime of live figures, with npm, and the modules that the package ships
 #   make PYTHON=python3.13 test  the same with another Python
 PYTHON ?= python3
 VENV ?= .venv
@@ -12,7 +13,7 @@ INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
 
-.PHONY: tour test slow peers bench lint format clean
+.PHONY: tour test slow peers bench lint format runtime check-runtime clean
 
 tour: $(INSTALLED)
 	$(BIN)/pellucid tour
@@ -41,8 +42,22 @@ format: $(INSTALLED_DEV)
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
+runtime: $(INSTALLED_DEV) web/node_modules/.installed
+	npm --prefix web run build
+	$(BIN)/python -m pellucid.live.prebuild
+
+# Types and unit tests of the runtime, and whether the built file in the package is that of the sources.
+check-runtime: web/node_modules/.installed
+	npm --prefix web run check
+	npm --prefix web test
+	cd web && node build.mjs --out=build/runtime.js && cmp build/runtime.js ../src/pellucid/live/runtime.js
+
+web/node_modules/.installed: web/package-lock.json
+	npm --prefix web ci --silent
+	touch $@
+
 clean:
-	rm -rf $(VENV) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) build dist web/build web/node_modules .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(CREATED):

@@ -17,7 +17,7 @@ SIZES = (1, 2, 3, 4, 5, 20, 50)
 POINTS = 200
 
 
-def moons(hidden: int = 3, *, steps: int = 20_000, dtype: str = "float32") -> Figure:
+def moons(hidden: int = 3, *, steps: int = 20_000, rate: float = 0.01, dtype: str = "float32") -> Figure:
     r"""Two moons and a network with one hidden layer, :math:`p = \mathrm{softmax}(\tanh(X W_1 + b_1) W_2 + b_2)`.
 
     Parameters
@@ -26,6 +26,8 @@ def moons(hidden: int = 3, *, steps: int = 20_000, dtype: str = "float32") -> Fi
         Number of hidden units.
     steps : int
         Number of steps of gradient descent on all points.
+    rate : float
+        Learning rate at the start, from 0.0001 to 0.02.
     dtype : {"float32", "float64"}
         Precision of data and parameters.
 
@@ -46,19 +48,19 @@ def moons(hidden: int = 3, *, steps: int = 20_000, dtype: str = "float32") -> Fi
     W1, W2 = pel.shared(start.W1, "W1"), pel.shared(start.W2, "W2")
     b1, b2 = pel.shared(start.b1[0], "b1"), pel.shared(start.b2[0], "b2")
     X, y = pel.matrix("X", shape=("n", 2), dtype=dtype), pel.ivector("y", shape=("n",))
-    rate, strength = pel.scalar("rate", dtype=dtype), pel.scalar("strength", dtype=dtype)
+    eta, strength = pel.scalar("rate", dtype=dtype), pel.scalar("strength", dtype=dtype)
     h = pel.named("h", pel.tanh(X @ W1 + b1))
     p = pel.named("p", pel.softmax(h @ W2 + b2))
     penalty = strength / 2 * ((W1**2).sum() + (W2**2).sum())
     loss = pel.losses.sparse_categorical_crossentropy(y, p).sum() + penalty
-    updates = pel.optimizers.SGD(rate).updates(loss, [W1, b1, W2, b2])
-    step = pel.function([X, y, rate, strength], loss / POINTS, updates=updates)
+    updates = pel.optimizers.SGD(eta).updates(loss, [W1, b1, W2, b2])
+    step = pel.function([X, y, eta, strength], loss / POINTS, updates=updates)
     return Figure(
         train=step,
         steps=steps,
         data={X: points, y: classes},
         controls=[
-            slider(rate, 0.0001, 0.02, 0.01, scale="log", label="learning rate"),
+            slider(eta, 0.0001, 0.02, rate, scale="log", label="learning rate"),
             slider(strength, 0.0, 1.0, 0.01, step=0.01, label="L2 regularization"),
             seed(),
         ],
@@ -75,13 +77,15 @@ def moons(hidden: int = 3, *, steps: int = 20_000, dtype: str = "float32") -> Fi
     )
 
 
-def moons_sizes(*, steps: int = 20_000, dtype: str = "float32") -> Figure:
+def moons_sizes(*, steps: int = 20_000, rate: float = 0.01, dtype: str = "float32") -> Figure:
     """Two moons with 1 to 50 hidden units.
 
     Parameters
     ----------
     steps : int
         Number of steps of gradient descent.
+    rate : float
+        Learning rate at the start, from 0.0001 to 0.02.
     dtype : {"float32", "float64"}
         Precision of data and parameters.
 
@@ -96,7 +100,7 @@ def moons_sizes(*, steps: int = 20_000, dtype: str = "float32") -> Figure:
     """
 
     def build(hidden: int) -> Figure:
-        return moons(hidden, steps=steps, dtype=dtype)
+        return moons(hidden, steps=steps, rate=rate, dtype=dtype)
 
     return vary(build, choice("hidden", SIZES, 3, label="hidden units"))
 
@@ -168,7 +172,7 @@ def digits_convolution(images: int = 250, *, steps: int = 100, dtype: str = "flo
         return pel.named("p", pel.softmax(dense(nn.Flatten()(maps))))
 
     title = "A convolutional network on digits"
-    return make_digits_figure(predict, halved, labels, steps, dtype, 0.005, title, [])
+    return make_digits_figure(predict, halved, labels, steps, dtype, 0.002, title, [])
 
 
 def make_digits_figure(

@@ -27,7 +27,7 @@ def draw_still_pictures(figure: Figure) -> list[Picture]:
     train = figure.train
     if train is None or figure.steps is None:
         return []
-    copies = {s: Shared(s.get_value(), s.name) for s in train.program.updates}
+    copies = copy_variables(train)
     losses = run_training(figure, train.copy(swap=copies))
     pictures = []
     features, targets = figure.data.features, figure.data.targets
@@ -42,6 +42,10 @@ def draw_still_pictures(figure: Figure) -> list[Picture]:
     text = f"Training loss: {losses[0]:.4g} at the first step, {losses[-1]:.4g} at step {len(losses):,}."
     pictures.append(Picture(learning_curves({"training loss": losses[kept]}), text, "training loss"))
     return pictures
+
+
+def copy_variables(train: Function) -> dict[Shared, Shared]:
+    return {s: Shared(s.get_value(), s.name) for s in train.program.updates}
 
 
 def run_training(figure: Figure, train: Function) -> Array:

@@ -1,0 +1,52 @@
+"""Training in a page gives the losses of training in Python."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+
+import pellucid as pel
+from pellucid.live.page import render_page
+from pellucid.live.still import copy_variables, run_training
+
+STEPS = 1000
+FIGURES = {
+    "moons": partial(pel.live.examples.moons, steps=STEPS),
+    # At larger rates the smallest networks are at the edge of stability, where rounding errors grow exponentially.
+    "sizes": partial(pel.live.examples.moons_sizes, steps=STEPS, rate=0.002),
+    "digits": partial(pel.live.examples.digits, 200, steps=100),
+    "adder": partial(pel.live.examples.adder, STEPS),
+    "convolution": partial(pel.live.examples.digits_convolution, 250, steps=100),
+}
+RETRAIN = """
+async ({ number, changes }) => {
+  const figure = document.querySelectorAll("pellucid-figure")[number];
+  return await figure.retrain(changes, { record: "all" });
+}
+"""
+
+
+def write_page(path, figures):
+    path.write_text(render_page("figures", [figure.to_spec() for figure in figures]), "utf-8")
+    return path
+
+
+def compare(found, figure, tolerance):
+    """Compare losses and final values with those of the training step in Python."""
+    copies = copy_variables(figure.train)
+    losses = run_training(figure, figure.train.copy(swap=copies))
+    np.testing.assert_allclose(found["losses"], losses, rtol=tolerance)
+    for variable, copy in copies.items():
+        if variable.trainable:
+            value = found["values"][str(variable)]
+            np.testing.assert_allclose(value, copy.get_value(), rtol=0, atol=1000 * tolerance)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-12), ("float32", 1e-5)])
+def test_losses_are_those_of_python(pages, tmp_path, dtype, tolerance) -> None:
+    figures = {name: make(dtype=dtype) for name, make in FIGURES.items()}
+    page = pages.open(write_page(tmp_path / "figures.html", figures.values()))
+    for number, figure in enumerate(figures.values()):
+        for when, variant in figure.variants:
+            found = page.evaluate(RETRAIN, {"number": number, "changes": when})
+            compare(found, variant, tolerance)
