@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,8 @@ def add_initializer(functions: PageFunctions, train: Function, initial: Mapping[
                 f"initial: expected an expression of shape {format_shape(variable.shape)} for {variable}. Received: "
                 f"shape {format_shape(value.shape)}"
             )
-    states = [e for e in topological(list(drawn.values())) if isinstance(e, Shared)]
+    order = topological(list(drawn.values()))
+    states = [e for e in order if isinstance(e, Shared)]
     if any(s.dtype != np.uint32 or s.shape != (3,) for s in states) or len(states) != 1:
         received = ", ".join(map(str, states)) or "no random numbers"
         raise InputError(
@@ -39,8 +40,18 @@ def add_initializer(functions: PageFunctions, train: Function, initial: Mapping[
     outputs = [replace(value, {states[0]: state}) for value in drawn.values()]
     argument = functions.add_array("random state", shape=(3,), dtype="uint32", role="input")
     names = [functions.add_leaf(variable) for variable in drawn]
-    name = functions.add_outputs("initialize", outputs, {state: argument}, output_names=names)
+    args = {state: argument, **find_control_arrays(functions, order)}
+    name = functions.add_outputs("initialize", outputs, args, output_names=names)
     return {"function": name, "argument": argument}
+
+
+def find_control_arrays(functions: PageFunctions, order: Sequence[Expr]) -> dict[Input, str]:
+    """Return the arrays of the inputs among expressions: controls on which initial values depend, such as a width."""
+    inputs = [e for e in order if isinstance(e, Input)]
+    unknown = next((i for i in inputs if i not in functions.names), None)
+    if unknown is not None:
+        raise InputError(f"initial: expected only inputs that controls of the figure set. Received: {unknown}")
+    return {i: functions.names[i] for i in inputs}
 
 
 def draw_like_present_values(train: Function) -> dict[Shared, Expr]:

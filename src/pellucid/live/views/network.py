@@ -6,6 +6,7 @@ from typing import Any
 
 from pellucid.graph.errors import UseError
 from pellucid.graph.expr import Input
+from pellucid.graph.traversal import topological
 from pellucid.live.network_structure import DenseLayer, find_dense_layers, is_chain
 from pellucid.live.views.base import FigureContext, View, check_function, get_output
 from pellucid.run.function import Function
@@ -25,7 +26,8 @@ class Network(View):
         if output is None:
             raise UseError("pel.live.network: expected a function, or a figure with train=step. Received: neither")
         layers = find_dense_layers(output)
-        if not layers or not is_chain(layers) or not isinstance(layers[0].x, Input):
+        x = find_input(layers[0]) if layers else None
+        if x is None or not is_chain(layers):
             raise UseError(
                 "pel.live.network draws chains of fully connected layers: x @ W + b with shared matrices W and an "
                 f"input x. Received: {output}, in which it finds {len(layers)} products with shared matrices"
@@ -34,20 +36,24 @@ class Network(View):
         parts = {
             "layers": [describe_input(layers[0], context), *(describe_layer(x, context) for x in shown)],
             "connections": [describe_connection(x, context) for x in shown],
-            "activations": self.add_activations(layers, context),
+            "activations": self.add_activations(x, layers, context),
         }
         return {"kind": self.kind, "title": self.title}, parts
 
-    def add_activations(self, layers: list[DenseLayer], context: FigureContext) -> dict[str, Any]:
+    def add_activations(self, x: Input, layers: list[DenseLayer], context: FigureContext) -> dict[str, Any]:
         """Compile the values of all layers for one sample."""
-        x = layers[0].x
-        assert isinstance(x, Input)
         width = layers[0].weights.storage.shape[0]
         argument = context.functions.add_array(context.name("sample"), shape=(1, width), dtype=x.dtype, role="input")
         last = layers[-1] if self.predict is None else None
-        outputs = [x, *(layer.preactivation if layer is last else layer.output for layer in layers)]
+        outputs = [layers[0].x, *(layer.preactivation if layer is last else layer.output for layer in layers)]
         name = context.functions.add_outputs(context.name("activations"), outputs, {x: argument})
         return {"function": name, "argument": argument, "outputs": list(range(len(outputs)))}
+
+
+def find_input(first: DenseLayer) -> Input | None:
+    """Return the matrix of samples that the first layer receives, perhaps standardized; None if there are several."""
+    inputs = [e for e in topological([first.x]) if isinstance(e, Input)]
+    return inputs[0] if len(inputs) == 1 and inputs[0].ndim == 2 else None
 
 
 def describe_input(first: DenseLayer, context: FigureContext) -> dict[str, Any]:
