@@ -32,11 +32,11 @@ MIN_COMPILE_SECONDS = 0.1
 MAX_CACHE_BYTES = 2**29
 """When the folder is larger, the least recently used files are deleted."""
 
-XLA_SUFFIX, LIBRARY_SUFFIX, INDEX_SUFFIX = ".xla", ".so", ".json"
-"""Suffixes of XLA programs, of compiled C libraries, and of the index that maps graphs to libraries."""
+XLA_SUFFIX, LIBRARY_SUFFIX, WASM_SUFFIX, INDEX_SUFFIX = ".xla", ".so", ".wasm", ".json"
+"""Suffixes of XLA programs, compiled C libraries, WebAssembly modules, and indices that map graphs to the last two."""
 
 ENTRY_MAGIC = "pellucid-entry-2"
-"""First word of XLA programs and index files."""
+"""First word of XLA programs, modules and index files."""
 
 
 def cache_directory() -> Path | None:
@@ -225,7 +225,7 @@ def prune(folder: Path) -> None:
             status = path.stat()
             if path.suffix == ".part" and time.time() - status.st_mtime > 3600:
                 shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink()
-            elif path.suffix in (XLA_SUFFIX, LIBRARY_SUFFIX, INDEX_SUFFIX):
+            elif path.suffix in (XLA_SUFFIX, LIBRARY_SUFFIX, WASM_SUFFIX, INDEX_SUFFIX):
                 files.append((status.st_mtime, status.st_size, path))
     excess = sum(size for _, size, _ in files) - MAX_CACHE_BYTES
     for _, size, path in sorted(files):

@@ -1,0 +1,17 @@
+"""Errors of compiling to WebAssembly."""
+
+from __future__ import annotations
+
+from pellucid.graph.errors import PellucidError
+
+
+class WasmCompilerError(PellucidError, RuntimeError):
+    """A WebAssembly compiler that fails, hangs or writes an invalid module."""
+
+    def __init__(self, problem: str, remedy: str = "") -> None:
+        super().__init__(f"{problem}. {remedy}" if remedy else problem)
+        self.problem = problem
+
+
+class MissingCompilerError(WasmCompilerError):
+    """A machine without a compiler that works for WebAssembly."""
