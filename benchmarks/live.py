@@ -5,9 +5,9 @@
     python benchmarks/live.py --playground nn.ts   the original engine, from a file
 
 Each move changes the learning rate of the moons figure, which trains 20,000 steps from the start and draws the result. The
-first coarse picture and the complete one are timed from the event of the slider. The other engine trains a network of the
-same size on the same points for as many steps, without drawing anything; its output unit and loss (tanh, squared error) are
-Playground's own.
+first coarse picture and the complete one are timed from the event of the slider. The other engine trains a network of
+the same size on the same points for as many steps, without drawing anything; its output unit and loss (tanh, squared
+error) are Playground's own.
 """
 
 from __future__ import annotations
@@ -42,16 +42,20 @@ def measure_figure(browser: Any, moves: int) -> dict[str, Any]:
         rates = np.geomspace(0.002, 0.02, moves)
         np.random.default_rng(0).shuffle(rates)
         times = [page.evaluate(MOVE, float(rate)) for rate in rates]
-    return {name: [t[name] for t in times] for name in ("training", "coarse", "complete")}
+    return {name: [t[name] for t in times] for name in ("coarse", "final")}
 
 
 MOVE = """
-async (rate) => {
+(rate) => new Promise((drawn) => {
   const figure = document.querySelector("pellucid-figure");
-  await figure.set({ rate });
-  const { training, coarse, complete } = await figure.timings;
-  return { training, coarse, complete };
-}
+  const slider = figure.shadowRoot.querySelector("input[type=range]");
+  const before = figure.timings.length;
+  const [low, high] = [slider.min, slider.max].map(Number);
+  slider.value = low + ((high - low) * Math.log(rate / 0.0001)) / Math.log(0.02 / 0.0001);
+  slider.dispatchEvent(new Event("input", { bubbles: true }));
+  const wait = () => (figure.timings.length > before ? drawn(figure.timings.at(-1)) : requestAnimationFrame(wait));
+  wait();
+})
 """
 
 
@@ -104,14 +108,13 @@ def main() -> None:
         other = measure_playground(browser, read_engine(options.playground), options.repeats)
         browser.close()
     engine = [t["milliseconds"] for t in other]
-    ratio = float(np.median(engine) / np.median(figure["complete"]))
+    ratio = float(np.median(engine) / np.median(figure["final"]))
     if options.json:
         print(json.dumps({"figure": figure, "playground": other, "ratio": ratio}))
         return
     print(f"moons, 200 points, {STEPS:,} steps, {options.moves} moves of the slider")
-    print(f"  training             {describe(figure['training'])}")
     print(f"  first coarse picture {describe(figure['coarse'])}")
-    print(f"  complete picture     {describe(figure['complete'])}")
+    print(f"  complete picture     {describe(figure['final'])}")
     name = "TensorFlow Playground's engine" if options.playground else "engine like TensorFlow Playground's"
     print(f"{name}, the same steps without drawing: {np.median(engine):.0f} ms, {ratio:.1f} times as long")
 

@@ -14,7 +14,7 @@ from pellucid.graph.expr import Input, Shared, as_expr
 from pellucid.graph.validation import check_integer
 from pellucid.live.controls import Choice, Control, check_controls
 from pellucid.live.data import make_figure_data
-from pellucid.live.notebook import render_frame
+from pellucid.live.notebook import estimate_height, render_frame, render_output
 from pellucid.live.page import render_element, render_page
 from pellucid.live.spec import write_spec
 from pellucid.live.still import draw_still_pictures
@@ -136,9 +136,15 @@ class Figure:
         atomic_write(target, render_page(self.title, [self.to_spec()]))
 
     def _repr_html_(self) -> str:
-        """Return the figure for a notebook: the page in a frame, above a still picture."""
+        """Return the output of a Jupyter cell."""
         page = render_page(self.title, [self.to_spec()])
-        return render_frame(page, draw_still_pictures(self), self.title)
+        return render_output(page, draw_still_pictures(self), self.title, estimate_height(len(self.views)))
+
+    def _mime_(self) -> tuple[str, str]:
+        """Return the output of a marimo cell. marimo would put a second frame around outputs with scripts."""
+        page = render_page(self.title, [self.to_spec()])
+        style = f"height: {estimate_height(len(self.views))}px; resize: vertical"
+        return "text/html", render_frame(page, self.title, style)
 
     def __repr__(self) -> str:
         views = ", ".join(view.kind for view in self.views)
