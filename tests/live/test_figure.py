@@ -1,6 +1,8 @@
 """Figures in Python: what is compiled and written, and messages for parts that do not fit together."""
 
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -156,3 +158,11 @@ class TestModules:
         [entry] = [p for p in tmp_path.glob("*.json") if b"simd" in p.read_bytes()]
         entry.write_bytes(entry.read_bytes()[:-20])
         assert make(line).to_spec()["modules"] == first
+
+
+def test_code_of_the_documentation_runs(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    page = Path(__file__).parents[2] / "docs" / "live.md"
+    code = re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+    exec("".join(code), {})
+    assert (tmp_path / "moons.html").stat().st_size > 100_000

@@ -219,7 +219,7 @@ def choice(
 def seed(value: int = 0, *, label: str = "seed") -> Seed:
     """Seed of the initial values, with a button that draws a new one.
 
-    With the initial seed, the shared variables begin with their present values. Every other seed draws them anew: from
+    With the initial seed, the shared variables begin with their present values. Every other seed draws new values: from
     ``initial`` of the figure if it is given, else from uniform distributions around 0 with the standard deviations of
     the present values.
 

@@ -47,7 +47,7 @@ class Figure:
     title : str
         Heading of the figure.
     description : str
-        What the figure shows, in one or two sentences, for people who cannot see it.
+        One or two sentences about the figure, for people who cannot see it.
     initial : dict from Shared to Expr, optional
         Initial values for a new seed: expressions that draw from one `pel.random.Generator`. By default, variables are
         drawn from uniform distributions around 0 with the standard deviations of their present values.
@@ -76,6 +76,9 @@ class Figure:
     >>> figure.title
     'Descent in a parabola'
     """
+
+    has_quiet_step = True
+    """Whether the step is also compiled without its loss: faster for small networks, and more code."""
 
     def __init__(
         self,
@@ -172,7 +175,7 @@ def vary(build: Callable[..., Figure], *choices: Choice) -> Figure:
         controls and the same kinds of views.
     *choices : Choice
         Such as ``pel.live.choice("hidden", [1, 2, 3])``. Each combination of their options is one architecture,
-        compiled to a module of its own.
+        compiled to a separate module.
 
     Returns
     -------

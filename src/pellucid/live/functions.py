@@ -1,4 +1,4 @@
-"""Functions and arrays of a figure: what a page computes with, collected and compiled to one WebAssembly module."""
+"""Functions and arrays of a page, compiled to one WebAssembly module."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import numpy as np
 
 from pellucid.graph.errors import InputError
 from pellucid.graph.expr import Constant, Expr, Input, Shared
+from pellucid.live.module_plan import Place
 from pellucid.run.function import Function
 from pellucid.run.function_builder import function
 from pellucid.run.wasm.module import FunctionSource, WasmModule
-from pellucid.run.wasm.module_store import prepare_module
 
 DTYPES = frozenset(
     f"{kind}{bits}" for kind, sizes in (("float", (32, 64)), ("int", (8, 16, 32, 64)), ("uint", (8, 16, 32, 64)))
@@ -92,19 +92,20 @@ class PageFunctions:
         *,
         walk: bool = False,
         quiet: str | None = None,
+        hot: bool = False,
         output_names: Sequence[str] | None = None,
     ) -> str:
         """Add a function on arrays of the page, and return its name.
 
         ``args`` has the name of the array of each input; inputs without one have the array of their default. With
-        ``walk``, an array holds the argument of one step. ``quiet`` names the same function without outputs.
+        ``walk``, an array holds the argument of one step. ``quiet`` names the same function without outputs. ``hot`` asks
+        for fast code instead of small code; a quiet function is always fast.
         """
         program = f.program
         names = [args.get(i) or self.add_default(f, i) for i in program.inputs]
         types = tuple((self.arrays[n].shape, self.arrays[n].dtype) for n in names)
         symbol = f"f{len(self.functions)}"
         quiet_symbol = None if quiet is None else f"{symbol}q"
-        hot = quiet is not None  # a training step
         self.sources.append(FunctionSource(program, symbol, types, walk, quiet_symbol, hot))
         entry = {
             "state": [self.add_leaf(s) for s in program.updates],
@@ -141,22 +142,19 @@ class PageFunctions:
         f = function(list(args), list(outputs), on_unused_input="ignore").copy(delete_updates=True)
         return self.add_function(name, f, args, walk=walk, output_names=output_names)
 
-    def prepare_module(self) -> Callable[[], WasmModule]:
-        """Generate the code of all functions, and return a function that compiles it, in any thread."""
-        return prepare_module(self.sources)
-
-    def to_json(self, module: WasmModule, number: int) -> dict[str, Any]:
-        """Return arrays and functions as data of a page; ``number`` is the index of their module."""
+    def to_json(self, places: Mapping[str, Place], modules: Sequence[WasmModule]) -> dict[str, Any]:
+        """Return arrays and functions as data of a page, given the module and the symbol of each function."""
         return {
             "arrays": {name: array.to_json() for name, array in self.arrays.items()},
-            "functions": {
-                name: {"module": number, **entry, "outputs": self.describe_outputs(entry["symbol"], module)}
-                for name, entry in self.functions.items()
-            },
+            "functions": {name: self.describe(entry, places, modules) for name, entry in self.functions.items()},
         }
 
-    def describe_outputs(self, symbol: str, module: WasmModule) -> list[dict[str, Any]]:
-        types, names = module.outputs[symbol], self.output_names.get(symbol, [])
-        return [
+    def describe(
+        self, entry: Mapping[str, Any], places: Mapping[str, Place], modules: Sequence[WasmModule]
+    ) -> dict[str, Any]:
+        number, symbol = places[entry["symbol"]]
+        types, names = modules[number].outputs[symbol], self.output_names.get(entry["symbol"], [])
+        outputs = [
             {"name": n, "dtype": dtype, "shape": list(shape)} for n, (shape, dtype) in zip(names, types, strict=False)
         ]
+        return {"module": number, **entry, "symbol": symbol, "outputs": outputs}

@@ -17,7 +17,7 @@ def estimate_height(views: int) -> int:
 
 
 def render_frame(page: str, title: str, style: str, name: str = "") -> str:
-    """Return a frame that shows a page. It has an origin of its own, and no access to the notebook."""
+    """Return a frame that shows a page. It has a separate origin, and no access to the notebook."""
     identity = f' id="{name}"' if name else ""
     return (
         f'<iframe{identity} title="{escape(title or "Figure", quote=True)}" sandbox="allow-scripts allow-downloads" '

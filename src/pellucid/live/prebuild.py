@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pellucid.atomic_write import atomic_write
 from pellucid.live import examples
 from pellucid.live.figure import Figure
+from pellucid.live.module_plan import plan_modules
 from pellucid.live.spec import assemble_figure
 from pellucid.run.wasm.module import FunctionSource, compile_code, generate_code, to_json
 from pellucid.run.wasm.module_store import SHIPPED, make_key
@@ -17,8 +18,8 @@ def list_modules() -> Iterator[tuple[str, list[FunctionSource]]]:
     """Yield the key and the functions of every module of the figures in `pellucid.live.examples`."""
     for name in examples.__all__:
         figure: Figure = getattr(examples, name)()
-        for _, variant in figure.variants:
-            sources = assemble_figure(variant).functions.sources
+        parts = [assemble_figure(variant) for _, variant in figure.variants]
+        for sources in plan_modules([p.functions.sources for p in parts]).modules:
             key = make_key(sources)
             assert key is not None
             yield key, sources

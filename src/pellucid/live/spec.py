@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +13,7 @@ from pellucid.graph.expr import Input
 from pellucid.live.controls import Seed
 from pellucid.live.functions import PageFunctions
 from pellucid.live.initial_values import add_initializer
+from pellucid.live.module_plan import plan_modules
 from pellucid.live.views.base import FigureContext
 from pellucid.run.wasm.module import to_json
 
@@ -37,12 +36,11 @@ class FigureParts:
 def write_spec(figure: Figure) -> dict[str, Any]:
     """Compile a figure and return it as JSON data."""
     parts = [assemble_figure(variant) for _, variant in figure.variants]
-    compilations = [p.functions.prepare_module() for p in parts]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        modules = list(pool.map(lambda compile_module: compile_module(), compilations))
+    plan = plan_modules([p.functions.sources for p in parts])
+    modules = plan.compile()
     variants = [
-        {"when": when, **p.functions.to_json(module, number), **p.own}
-        for number, ((when, _), p, module) in enumerate(zip(figure.variants, parts, modules, strict=True))
+        {"when": when, **p.functions.to_json(places, modules), **p.own}
+        for (when, _), p, places in zip(figure.variants, parts, plan.places, strict=True)
     ]
     return {
         "format": FORMAT,
@@ -50,10 +48,21 @@ def write_spec(figure: Figure) -> dict[str, Any]:
         "description": figure.description,
         "controls": [c.to_json() for c in figure.controls],
         **parts[0].shared,
+        "arrays": share_arrays(variants),
         "modules": [{k: v for k, v in to_json(module).items() if k != "outputs"} for module in modules],
         "variants": variants,
         "still": None,
     }
+
+
+def share_arrays(variants: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Remove the arrays that all of several architectures have from each of them, and return them."""
+    first, *others = [variant["arrays"] for variant in variants]
+    shared = {n: array for n, array in first.items() if others and all(arrays.get(n) == array for arrays in others)}
+    for variant in variants:
+        for name in shared:
+            del variant["arrays"][name]
+    return shared
 
 
 def assemble_figure(figure: Figure) -> FigureParts:
@@ -97,11 +106,12 @@ def add_training(figure: Figure, functions: PageFunctions, names: Mapping[Input,
         raise UseError(
             f"Figure: expected a training step whose first output is the loss, a scalar. Received: {received}"
         )
-    functions.add_function("train", figure.train, names, walk=batches is not None, quiet="train_quiet")
+    quiet = "train_quiet" if figure.has_quiet_step else None
+    functions.add_function("train", figure.train, names, walk=batches is not None, quiet=quiet, hot=quiet is None)
     has_seed = any(isinstance(c, Seed) for c in figure.controls)
     return {
         "function": "train",
-        "quiet": "train_quiet",
+        "quiet": quiet,
         "steps": figure.steps,
         "batches": batches,
         "loss": 0,

@@ -1,4 +1,4 @@
-"""Base class of views, and what they may use of their figure."""
+"""Base class of views, and the context in which they are built."""
 
 from __future__ import annotations
 

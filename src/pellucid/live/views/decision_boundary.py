@@ -93,7 +93,7 @@ def decision_boundary(predict: Function, *, title: str = "Decision boundary") ->
     """Predictions over the plane of two features, with the data points.
 
     The color tells the predicted class and the shade its probability. A prediction that is a number is drawn with a
-    scale of its own.
+    separate scale.
 
     Parameters
     ----------

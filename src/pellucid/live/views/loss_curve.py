@@ -46,7 +46,7 @@ class LossCurve(View):
 
 
 def add_evaluation(context: FigureContext, label: str, f: Function, data: Data) -> dict[str, Any]:
-    """Compile a function on data of its own; inputs without data keep those of the figure."""
+    """Compile a function on other data; inputs without data keep those of the figure."""
     given = [i for i in f.program.inputs if i in data]
     names = dict(context.inputs)
     for i, value in zip(given, convert_arguments(given, [data[i] for i in given], lead=0), strict=True):
