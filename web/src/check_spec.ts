@@ -16,6 +16,7 @@ export function parseSpec(text: string): FigureSpec {
     if (!Array.isArray(spec[field])) throw new Error(`The figure file has no list of ${field}. Build the page again.`);
   }
   if (spec.variants.length === 0) throw new Error("The figure file has no variant. Build the page again.");
+  for (const variant of spec.variants) variant.arrays = { ...spec.arrays, ...variant.arrays };
   for (const control of spec.controls) {
     if (control.target !== "input") continue;
     if (spec.variants.some((variant) => !variant.arrays[control.id])) throw new Error(`The figure file has no array for the control ${control.id}.`);

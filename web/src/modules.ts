@@ -10,13 +10,23 @@ export async function compileModule(spec: ModuleSpec): Promise<WebAssembly.Modul
   if (typeof WebAssembly !== "object" || !WebAssembly.validate(SIMD)) {
     throw new Error("This figure needs a browser with WebAssembly SIMD: Chrome or Edge 105, Firefox 121, Safari 16.4, or newer.");
   }
-  const relaxed = spec.relaxed === null ? null : decodeBase64(spec.relaxed);
-  const bytes = relaxed && WebAssembly.validate(relaxed) ? relaxed : decodeBase64(spec.simd);
+  const relaxed = spec.relaxed === null ? null : await inflate(decodeBase64(spec.relaxed));
+  const bytes = relaxed && WebAssembly.validate(relaxed) ? relaxed : await inflate(decodeBase64(spec.simd));
   try {
     return await WebAssembly.compile(bytes);
   } catch (error) {
     const policy = /unsafe-eval|Content Security Policy/i.test(String(error));
     const reason = policy ? "the page's content security policy lacks 'wasm-unsafe-eval'" : "its module is damaged";
     throw new Error(`The figure cannot compute: ${reason}. ${error instanceof Error ? error.message : error}`);
+  }
+}
+
+/** Bytes that raw deflate compressed. */
+async function inflate(compressed: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
+  const stream = new Blob([compressed]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
+  try {
+    return new Uint8Array(await new Response(stream).arrayBuffer());
+  } catch (error) {
+    throw new Error(`The figure cannot compute: its module is damaged. ${error instanceof Error ? error.message : error}`);
   }
 }

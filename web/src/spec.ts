@@ -11,9 +11,14 @@ export interface ArraySpec {
   data?: string;
   /** What the array is: a variable that training changes or reads, an input of a function, or a constant. */
   role: "parameter" | "variable" | "input" | "constant";
+  /** For each axis that may be longer than needed, the control whose value is the number of elements that are used. */
+  used?: (string | null)[];
 }
 
-/** A WebAssembly module as base64, compiled twice: with and without relaxed SIMD (fused multiply-add). */
+/**
+ * A WebAssembly module, compressed with raw deflate, as base64. It is compiled twice: with and without relaxed SIMD (fused
+ * multiply-add).
+ */
 export interface ModuleSpec {
   simd: string;
   relaxed: string | null;
@@ -61,7 +66,8 @@ export interface TrainingSpec {
   /**
    * Draws initial values: a function without state whose single argument is the state of a random generator, uint32 of shape
    * (3,): [0, seed, 0]. Its outputs are named like the parameters. With the initial value of the seed control,
-   * parameters have the values of this file instead. Null if there is no seed control.
+   * parameters have the values of this file instead, unless the function has other arguments, which controls set. Null if
+   * there is no seed control.
    */
   initialize: { function: string; argument: string } | null;
 }
@@ -136,6 +142,8 @@ export interface FigureSpec {
   /** What the figure shows, in one or two sentences, for people who cannot see it. */
   description: string;
   modules: ModuleSpec[];
+  /** Arrays that all variants have, besides their own. */
+  arrays: Record<string, ArraySpec>;
   variants: VariantSpec[];
   controls: ControlSpec[];
   views: ViewSpec[];
@@ -161,6 +169,11 @@ export interface DecisionBoundaryParts {
   points: string;
   /** The same for each hidden layer: outputs of shape (batch, units), whose zero lines are drawn on demand. */
   units: { function: string; points: string; layers: string[] } | null;
+  /**
+   * Where the data points are drawn, and which are held out: outputs of a function of the data and the controls, of shapes
+   * (n, 2) and (n,). Without it, points are drawn where the data are.
+   */
+  division?: { function: string; features: number; held_out: number };
 }
 
 /** Losses or metrics over the steps. */
@@ -196,4 +209,106 @@ export interface HeatMapSpec extends ViewSpec {
 
 export interface HeatMapParts {
   panels: { label: string; array: string; gradient: Evaluation | null }[];
+}
+
+/** Scores of the network on training and held-out data, beside those of baselines. */
+export interface ScoreTableSpec extends ViewSpec {
+  kind: "score_table";
+  score: "accuracy" | "mean absolute error";
+  /** Names of the baselines. */
+  baselines: string[];
+  /** Sentences about the data. */
+  facts: string[];
+}
+
+export interface ScoreTableParts {
+  /** A function whose outputs are the held-out loss and the scores of the network on training and held-out data. */
+  network: string;
+  /** A function whose outputs are the numbers of training and held-out rows, and the two scores of each baseline. */
+  baselines: string;
+}
+
+/** Values of the network as tables, and the arithmetic behind each number. */
+export interface NumbersSpec extends ViewSpec {
+  kind: "numbers";
+}
+
+export interface NumbersParts {
+  /** Expressions by number. Those without a name only give values. */
+  expressions: ExpressionSpec[];
+  /** Functions whose outputs are the values: of the first expressions, and of the others, for gradients. */
+  values: string;
+  gradients: string | null;
+  /** The expressions that the view is about, and those that are tables, in the order of computation. */
+  roots: number[];
+  tables: number[];
+  /** Name of the loss, null without training. */
+  loss: string | null;
+  /** Derivations of the gradients as HTML: base64 of a JSON list, compressed with zlib. */
+  derivations: string | null;
+}
+
+export interface ExpressionSpec {
+  shape: number[];
+  /** Whether it is a constant, whose elements have no names. */
+  constant?: true;
+  name?: string;
+  /** Whether its first axis counts the data points. */
+  rows?: boolean;
+  /** Its formula; none for inputs and variables. */
+  definition?: string;
+  /** Whether its name is automatic, and explained where it occurs. */
+  automatic?: boolean;
+  arithmetic?: ArithmeticSpec;
+  /** The expression of the gradient with the number of its derivation, or why there is none. */
+  gradient?: { of: number; derivation: number } | { reason: string };
+}
+
+/** Arithmetic of all elements, or of each element of a row of data (of each element, if there are no rows). */
+export type ArithmeticSpec = TemplateSpec | TemplateSpec[];
+export type TemplateSpec = Template | ChoiceTemplate;
+
+/** Arithmetic that depends on whether an integer of the data equals a position. */
+export interface ChoiceTemplate {
+  kind: "choice";
+  by: NumberRef;
+  equals: number[];
+  then: Template;
+  else: Template;
+}
+
+/** Arithmetic of an element; see `Provenance` in pellucid/show/why_provenance.py for the kinds, "closed" for irregular elements. */
+export interface Template {
+  kind: "given" | "applied" | "moved" | "sum" | "function" | "whole" | "closed";
+  /** The formula in names and in numbers; `numbers` only if it differs. */
+  pieces?: Piece[];
+  numbers?: Piece[];
+  /** The formula of an op on whole arrays. */
+  text?: string;
+}
+
+export type Piece = string | NumberPiece | LongSum;
+
+/**
+ * A number at position `at` of an expression, in C order: `[start, ...steps]` is start + Σ step · index. Inside of a long sum, the
+ * number of the term is the last index, or `at` has a list for each term. Positions along some axes are `chosen` by integers.
+ */
+export interface NumberRef {
+  of: number;
+  at: number[] | number[][];
+  chosen?: { step: number; size: number; by: NumberRef }[];
+}
+
+/** With `sign`, negative numbers have parentheses. */
+export interface NumberPiece extends NumberRef {
+  sign?: true;
+}
+
+/** A sum of products of a value and a factor, and how to write its first term and the following ones. */
+export interface LongSum {
+  count: number;
+  value: NumberRef;
+  factor: NumberRef | number;
+  first: Piece[];
+  next: Piece[];
 }

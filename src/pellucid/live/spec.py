@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from pellucid.live.functions import PageFunctions
 from pellucid.live.initial_values import add_initializer
 from pellucid.live.module_plan import plan_modules
 from pellucid.live.views.base import FigureContext
-from pellucid.run.wasm.module import to_json
+from pellucid.run.wasm.module import WasmModule, encode_bytes
 
 if TYPE_CHECKING:
     from pellucid.live.figure import Figure
@@ -49,10 +50,24 @@ def write_spec(figure: Figure) -> dict[str, Any]:
         "controls": [c.to_json() for c in figure.controls],
         **parts[0].shared,
         "arrays": share_arrays(variants),
-        "modules": [{k: v for k, v in to_json(module).items() if k != "outputs"} for module in modules],
+        "modules": [describe_module(module) for module in modules],
         "variants": variants,
         "still": None,
     }
+
+
+def describe_module(module: WasmModule) -> dict[str, Any]:
+    return {
+        "source": module.source,
+        "simd": encode_bytes(deflate(module.simd)),
+        "relaxed": encode_bytes(deflate(module.relaxed)),
+    }
+
+
+def deflate(content: bytes) -> bytes:
+    """Compress bytes as browsers decompress them: raw deflate, to about a third for modules."""
+    compressor = zlib.compressobj(9, wbits=-15)
+    return compressor.compress(content) + compressor.flush()
 
 
 def share_arrays(variants: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
