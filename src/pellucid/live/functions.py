@@ -98,8 +98,8 @@ class PageFunctions:
         """Add a function on arrays of the page, and return its name.
 
         ``args`` has the name of the array of each input; inputs without one have the array of their default. With
-        ``walk``, an array holds the argument of one step. ``quiet`` names the same function without outputs, compiled to
-        fast code. ``hot`` asks for fast code instead of small code.
+        ``walk``, an array holds the argument of one step. ``quiet`` names the same function without outputs, which
+        is compiled to fast code. ``hot`` asks for fast code, too.
         """
         program = f.program
         names = [args.get(i) or self.add_default(f, i) for i in program.inputs]
