@@ -2,11 +2,27 @@
 
 import type { FromEngine, ToEngine } from "./engine/messages";
 
+interface Port {
+  postMessage(message: unknown): void;
+  onmessage: ((event: MessageEvent) => void) | null;
+}
+
 /** The engine as a function of its port. The build defines it: its text is the source of the worker. */
-declare const pellucidEngine: (port: unknown) => void;
+declare const pellucidEngine: (port: Port) => void;
+
+/** Two ports on one thread. A `MessageChannel` would not do: Chrome refuses to send compiled modules through it. */
+function connectPorts(): [Port, Port] {
+  const make = (other: () => Port): Port => ({
+    onmessage: null,
+    postMessage: (data) => queueMicrotask(() => other().onmessage?.({ data } as MessageEvent)),
+  });
+  const first: Port = make(() => second);
+  const second: Port = make(() => first);
+  return [first, second];
+}
 
 export class EngineClient {
-  private port: Worker | MessagePort | null = null;
+  private port: Worker | Port | null = null;
   private waiting: ToEngine[] = [];
   private ready = false;
 
@@ -22,13 +38,9 @@ export class EngineClient {
     else this.waiting.push(message);
   }
 
-  get onMainThread(): boolean {
-    return this.port instanceof MessagePort;
-  }
-
   close(): void {
-    if (this.port instanceof MessagePort) this.port.close();
-    else this.port?.terminate();
+    if (this.port instanceof Worker) this.port.terminate();
+    else if (this.port) this.port.onmessage = null;
     this.waiting = [];
   }
 
@@ -49,12 +61,12 @@ export class EngineClient {
   }
 
   private startOnMainThread(): void {
-    const { port1, port2 } = new MessageChannel();
-    this.listen(port1);
-    pellucidEngine(port2);
+    const [own, engine] = connectPorts();
+    this.listen(own);
+    pellucidEngine(engine);
   }
 
-  private listen(port: Worker | MessagePort): void {
+  private listen(port: Worker | Port): void {
     this.port = port;
     port.onmessage = (event: MessageEvent<FromEngine>) => {
       if (event.data.type !== "ready") return this.receive(event.data);

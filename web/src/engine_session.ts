@@ -36,10 +36,6 @@ export class EngineSession {
     this.client = new EngineClient((message) => this.receive(message), fail);
   }
 
-  get onMainThread(): boolean {
-    return this.client.onMainThread;
-  }
-
   close(): void {
     this.client.close();
   }

@@ -237,15 +237,15 @@ export class Figure implements Host {
   }
 
   private undo(): void {
-    this.editData(() => this.dataset?.undo());
+    if (this.dataset?.canUndo) this.editData(() => this.dataset?.undo());
   }
 
   private redo(): void {
-    this.editData(() => this.dataset?.redo());
+    if (this.dataset?.canRedo) this.editData(() => this.dataset?.redo());
   }
 
   private resetData(): void {
-    this.editData(() => this.dataset?.reset());
+    if (this.dataset?.edited) this.editData(() => this.dataset?.reset());
   }
 
   private resetControls(): void {
@@ -317,9 +317,13 @@ export class Figure implements Host {
     return { ...Object.fromEntries(entries), ...this.dataset?.toArrays(arrays) };
   }
 
+  /** Null for the initial values of the figure file: those of the initial seed, unless controls change them. */
   private findSeed(): number | null {
     const control = this.spec.controls.find((c) => c.target === "seed");
-    return control && this.values[control.id] !== control.value ? Number(this.values[control.id]) : null;
+    if (!control) return null;
+    const { functions, training } = this.variant();
+    const dependsOnControls = functions[training?.initialize?.function ?? ""]?.args.length > 1;
+    return dependsOnControls || this.values[control.id] !== control.value ? Number(this.values[control.id]) : null;
   }
 
   private collectEvaluations(): Record<string, Evaluation> {
@@ -483,9 +487,10 @@ export class Figure implements Host {
     const { dataset } = this;
     const editable = dataset?.spec.editable ?? false;
     for (const button of [this.undoButton, this.redoButton, this.dataButton]) button.hidden = !editable;
-    this.undoButton.disabled = !dataset?.canUndo;
-    this.redoButton.disabled = !dataset?.canRedo;
-    this.dataButton.disabled = !dataset?.edited;
+    // A disabled button would lose the focus of the keyboard.
+    this.undoButton.ariaDisabled = String(!dataset?.canUndo);
+    this.redoButton.ariaDisabled = String(!dataset?.canRedo);
+    this.dataButton.ariaDisabled = String(!dataset?.edited);
   }
 
   private handleKey(event: KeyboardEvent): void {

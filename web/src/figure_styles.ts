@@ -26,7 +26,7 @@ input[type=number] { width: 7em; flex: none; }
 input[type=number], select, textarea, button { background: var(--surface); border: 1px solid var(--faint); border-radius: 5px; padding: 3px 8px; min-height: 30px; }
 textarea { width: 100%; font-family: ui-monospace, monospace; font-size: .85em; }
 button { cursor: pointer; }
-button:disabled { opacity: .45; cursor: default; }
+button[aria-disabled=true] { opacity: .45; cursor: default; }
 .unit:empty { display: none; }
 :focus-visible { outline: 3px solid var(--ink); outline-offset: 2px; }
 .views { display: grid; gap: 18px; grid-template-columns: repeat(auto-fit, minmax(min(100%, 380px), 1fr)); }

@@ -30,6 +30,7 @@ addStyles(`
 .plane canvas { position: absolute; left: 0; top: 0; }
 .plane canvas:last-child { touch-action: pan-y pinch-zoom; border-radius: 4px; }
 .boundary-legend { display: flex; flex-wrap: wrap; gap: 4px 16px; align-items: center; font-size: .9em; }
+.boundary-legend label { font-size: 1em; }
 .boundary-legend span { display: inline-flex; gap: 5px; align-items: center; }
 .boundary-ramp { width: 120px; height: 12px; border: 1px solid var(--faint); }
 .boundary-point { font-size: .9em; min-height: 32px; }
@@ -47,9 +48,10 @@ export class DecisionBoundary implements View {
   private readonly toolbar = html("div", { className: "row boundary-point" });
   private readonly unitLines = html("input", { type: "checkbox" });
   private readonly newTarget = html("select", { id: uniqueId() });
+  private readonly wrongEntry = html("span");
   private readonly help = html("p", { id: uniqueId(), className: "words-only" });
   private readonly grids = new Map<string, { grid: Grid; points: Float64Array }>();
-  private words = "";
+  private words = { points: "", area: "" };
   private wrong: boolean[] = [];
 
   constructor(
@@ -102,7 +104,7 @@ export class DecisionBoundary implements View {
       const field = this.readField(found.results[0], found.grid);
       this.paint(field, found.grid);
       this.drawLines(field, found.grid, frame);
-      if (frame.finished) this.words = this.describeArea(field);
+      if (frame.finished) this.words.area = this.describeArea(field);
     }
     const scores = frame.results[`${this.index}.data`];
     if (scores) this.compare(scores[0]);
@@ -110,7 +112,7 @@ export class DecisionBoundary implements View {
   }
 
   describe(): string {
-    return this.words;
+    return `${this.words.points} ${this.words.area}`.trim();
   }
 
   // Requests and results ---------------------------------------------------------------------------------------------------
@@ -286,7 +288,7 @@ export class DecisionBoundary implements View {
       context.beginPath();
       traceMarker(context, this.classes ? data.targets[row] : 0, x, y, radius);
       context.lineWidth = this.wrong[row] ? 4 : 2.5;
-      context.strokeStyle = this.wrong[row] ? theme.ink : theme.background;
+      context.strokeStyle = this.wrong[row] || !this.classes ? theme.ink : theme.background;
       context.stroke();
       context.fillStyle = this.pointColor(data.targets[row]);
       context.fill();
@@ -347,6 +349,7 @@ export class DecisionBoundary implements View {
 
   private buildLegend(): void {
     const entries: HTMLElement[] = this.classes ? this.classes.map((name, c) => this.makeClassEntry(name, c)) : [this.makeRampEntry()];
+    if (this.classes) entries.push(this.wrongEntry);
     if (this.parts().units) entries.push(html("label", {}, this.unitLines, "Lines of hidden units"));
     if (this.classes && this.editor.resizable) {
       const chosen = this.newTarget.selectedIndex;
@@ -398,7 +401,8 @@ export class DecisionBoundary implements View {
     const counts = (this.classes ?? []).map(() => 0);
     for (const c of predictClasses(field)) counts[c] = (counts[c] ?? 0) + 1;
     const total = counts.reduce((a, b) => a + b, 0);
-    return `${counts.map((n, c) => `${formatPercent(n / total)} ${this.classes?.[c] ?? `class ${c}`}`).join(", ")} of the picture.`;
+    const areas = counts.map((n, c) => `${this.classes?.[c] ?? `class ${c}`} ${formatPercent(n / total)}`);
+    return `Areas in the picture: ${areas.join(", ")}.`;
   }
 
   /** Compares predictions at the data points with their targets. */
@@ -408,13 +412,14 @@ export class DecisionBoundary implements View {
     const field = this.toField(scores, data.count);
     if (field.kind === "number") {
       const squares = field.values.reduce((sum, value, k) => sum + (value - data.targets[k]) ** 2, 0);
-      this.words += ` At the points, the root mean squared error is ${formatNumber(Math.sqrt(squares / data.count), 3)}.`;
+      this.words.points = `At the points, the root mean squared error is ${formatNumber(Math.sqrt(squares / data.count), 3)}.`;
       return;
     }
     const predicted = predictClasses(field);
     this.wrong = Array.from(predicted, (c, k) => c !== data.targets[k]);
     const right = this.wrong.filter((w) => !w).length;
-    this.words = `${formatNumber(right)} of ${plural(data.count, "point")} (${formatPercent(right / data.count)}) ${right === 1 ? "is" : "are"} classified correctly. ${this.words}`;
+    this.wrongEntry.textContent = right < data.count ? `${formatNumber(data.count - right)} misclassified: dark outline` : "";
+    this.words.points = `${formatNumber(right)} of ${plural(data.count, "point")} (${formatPercent(right / data.count)}) ${right === 1 ? "is" : "are"} classified correctly.`;
   }
 }
 
