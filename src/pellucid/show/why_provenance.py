@@ -86,7 +86,8 @@ def trace_element(
     if op.composite:
         return Provenance("composite")
     dependencies = Prober(node, index, operands).find_dependencies()
-    return Provenance("whole") if dependencies is None else Provenance("function", dependencies)
+    # An element that depends on no other, such as a size, depends on the shapes of the operands.
+    return Provenance("function", dependencies) if dependencies else Provenance("whole")
 
 
 def evaluate_op(node: Expr, operands: Sequence[Any]) -> Any:

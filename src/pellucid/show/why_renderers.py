@@ -37,6 +37,9 @@ MAX_INLINE = 3
 MAX_NESTING = 6
 """Number of nested ops after which an element is written by its name."""
 
+MAX_PIECES = 400
+"""Length of the arithmetic of an element, after which it ends with an ellipsis."""
+
 DIGITS = 6
 """Significant digits of the explained element; other numbers have fewer."""
 
@@ -44,10 +47,11 @@ ADDITIVE_OPS = frozenset(["add", "subtract", "negative"])
 
 
 class LeafNotation(NamedTuple):
-    """How to write elements that are not expanded, and the omitted terms of a sum."""
+    """How to write elements that are not expanded, and the omitted terms of a sum or the whole sum."""
 
     format_leaf: Callable[[Why], Any]
     format_rest: Callable[[int, float], Any]
+    format_long_sum: Callable[[Why, int], Any] | None = None
 
 
 def write_leaf_name(w: Why, name: Callable[[Why], str]) -> Any:
@@ -153,6 +157,8 @@ def write_call(op: Op, parts: list[Any]) -> Any:
 def write_sum(w: Why, notation: LeafNotation, context: str, level: int) -> Any:
     """Write a sum of products, or its largest terms and the number of the others."""
     terms = list(w.provenance.terms)
+    if len(terms) > MAX_TERMS and notation.format_long_sum is not None:
+        return notation.format_long_sum(w, level)
     contributions = [t.factor * float(w.operand(t.place).value) for t in terms]
     kept = range(len(terms))
     if len(terms) > MAX_TERMS:
@@ -210,8 +216,8 @@ def element_lines(w: Why) -> list[str]:
     lines = [f"{w.name} = {format_number(w.value, DIGITS)}"]
     if w.kind == "given":
         return lines
-    by_name = text(write_arithmetic(w, TEXT_NAMES), 400)
-    by_number = text(write_arithmetic(w, TEXT_NUMBERS), 400)
+    by_name = text(write_arithmetic(w, TEXT_NAMES), MAX_PIECES)
+    by_number = text(write_arithmetic(w, TEXT_NUMBERS), MAX_PIECES)
     lines.append(f"  = {by_name}")
     if by_number != by_name and w.kind not in ("moved", "whole"):
         lines.append(f"  = {by_number}")
