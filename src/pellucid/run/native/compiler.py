@@ -52,12 +52,13 @@ FLAGS = (
     "-fno-math-errno",
     "-fno-trapping-math",
     "-ffp-contract=fast",
+    "-g0",
     "-w",
     "-Werror=implicit-function-declaration",
 )
 """Flags of every program. None of them lets the compiler ignore NaN, infinity or the sign of zero."""
 
-NEUTRAL_FLAGS = ("-shared", "-fPIC", "-w", "-Werror=implicit-function-declaration")
+NEUTRAL_FLAGS = ("-shared", "-fPIC", "-g0", "-w", "-Werror=implicit-function-declaration")
 """Flags that do not change results."""
 
 CLANG_FLAGS = ("-mllvm", "-force-vector-interleave=2")
