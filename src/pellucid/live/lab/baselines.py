@@ -1,0 +1,87 @@
+"""Baselines of the lab as expressions of the data and the split, so that the page computes them for every split."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pellucid.graph.expr import Expr, constant
+from pellucid.graph.ops.concatenate import concatenate
+from pellucid.graph.ops.elementwise import cast
+from pellucid.graph.ops.scan import scan
+from pellucid.graph.ops.softmax import softmax
+from pellucid.live.lab.division import Division
+from pellucid.live.lab.inputs import LabInputs
+from pellucid.live.lab.training_step import average
+
+ITERATIONS = 500
+RIDGE = 1e-6
+"""Added to the variances of linear regression, in units of them, so that equal columns have a solution."""
+
+
+def score_baselines(inputs: LabInputs, division: Division) -> dict[str, list[Expr]]:
+    """Return, for each baseline, the mean scores of the training rows and of the held-out rows."""
+    z = (inputs.noisy_X - inputs.mean) / inputs.scale
+    training, _ = division.weights
+    if inputs.classes:
+        scores = {
+            "most frequent class": predict_most_frequent_class(inputs, training),
+            "logistic regression": fit_logistic_regression(inputs, z, training).argmax(axis=1),
+        }
+        rows = {name: cast(predicted == inputs.y, inputs.X.dtype) for name, predicted in scores.items()}
+    else:
+        predictions = {
+            "mean": average(inputs.y, training),
+            "linear regression": fit_linear_regression(inputs, z, training),
+        }
+        rows = {name: abs(predicted - inputs.y) for name, predicted in predictions.items()}
+    return {name: [average(row, weights) for weights in division.weights] for name, row in rows.items()}
+
+
+def predict_most_frequent_class(inputs: LabInputs, weights: Any) -> Any:
+    return (weights[:, None] * one_hot(inputs)).sum(axis=0).argmax()
+
+
+def one_hot(inputs: LabInputs) -> Any:
+    labels = constant(np.arange(inputs.classes, dtype=np.int32))
+    return cast(inputs.y[:, None] == labels, inputs.X.dtype)
+
+
+def fit_logistic_regression(inputs: LabInputs, z: Any, weights: Any) -> Any:
+    r"""Return scores of the classes, with the loss of scikit-learn's default: :math:`\sum L_i + \|W\|^2 / 2`.
+
+    Gradient descent with Nesterov's momentum. The curvature is at most half the mean of :math:`|z|^2 + 1`, plus that of
+    the penalty.
+    """
+    dtype, count = inputs.X.dtype, weights.sum()
+    features = concatenate([z, inputs.present[:, None]], axis=1)
+    truth = one_hot(inputs)
+    penalty = constant(np.array([[1.0], [1.0], [0.0]], dtype)) / count  # not of the biases
+    curvature = 0.5 * average((features**2).sum(axis=1), weights) + 1 / count
+    ratio = (1 / (count * curvature)) ** 0.5
+    momentum = (1 - ratio) / (1 + ratio)
+
+    def step(theta: Any, previous: Any) -> list[Any]:
+        ahead = theta + momentum * (theta - previous)
+        errors = weights[:, None] * (softmax(features @ ahead) - truth)
+        gradient = features.T @ errors / count + penalty * ahead
+        return [ahead - gradient / curvature, theta]
+
+    start = constant(np.zeros((3, inputs.classes), dtype))
+    states: Any = scan(step, init=[start, start], length=ITERATIONS)
+    return features @ states[0][-1]
+
+
+def fit_linear_regression(inputs: LabInputs, z: Any, weights: Any) -> Any:
+    """Return the predictions of least squares, from the normal equations of two centered features."""
+    means = [average(z[:, k], weights) for k in range(2)]
+    a, b = (z[:, k] - means[k] for k in range(2))
+    center = average(inputs.y, weights)
+    y = (inputs.y - center) / inputs.target_scale
+    aa, bb, ab = average(a * a, weights), average(b * b, weights), average(a * b, weights)
+    ay, by = average(a * y, weights), average(b * y, weights)
+    aa, bb = aa * (1 + RIDGE) + RIDGE, bb * (1 + RIDGE) + RIDGE
+    determinant = aa * bb - ab * ab
+    slopes = (bb * ay - ab * by) / determinant, (aa * by - ab * ay) / determinant
+    return center + inputs.target_scale * (slopes[0] * a + slopes[1] * b)

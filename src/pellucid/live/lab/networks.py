@@ -1,0 +1,115 @@
+"""Networks of the lab: fully connected layers that the controls choose, or a trained model."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pellucid.graph.expr import Expr, Shared, constant
+from pellucid.graph.inputs import shared
+from pellucid.graph.naming import named
+from pellucid.graph.ops.activations import relu, sigmoid
+from pellucid.graph.ops.elementwise import cast
+from pellucid.graph.ops.hyperbolic import tanh
+from pellucid.graph.ops.random import Generator
+from pellucid.graph.ops.softmax import softmax
+from pellucid.graph.passes import inference
+from pellucid.live.lab.inputs import WIDTH, LabInputs
+
+if TYPE_CHECKING:
+    from pellucid.model.model import Model
+
+FUNCTIONS: dict[str, Callable[[Any], Any]] = {"tanh": tanh, "relu": relu, "sigmoid": sigmoid, "linear": lambda x: x}
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A network on two features.
+
+    Attributes
+    ----------
+    predict : function
+        From features, shape (m, 2), to probabilities of the classes, shape (m, k), or of class 1, shape (m, 1), or to
+        numbers, shape (m, 1).
+    parameters : list of Shared
+        What training changes.
+    initial : dict from Shared to Expr
+        Initial values for a seed; empty to draw them like the present values.
+    used : dict from Shared to Expr
+        For each parameter with unused elements, 1 for those that training changes and 0 for the others.
+    has_units : bool
+        Whether the control of the number of units sets an input of the network.
+    """
+
+    predict: Callable[[Expr], Expr]
+    parameters: list[Shared]
+    initial: Mapping[Shared, Expr] = field(default_factory=dict)
+    used: Mapping[Shared, Expr] = field(default_factory=dict)
+    has_units: bool = False
+
+
+def make_dense_network(inputs: LabInputs, layers: int, activation: str) -> Network:
+    r"""Return a network with fully connected hidden layers, :math:`h_l = a(h_{l-1} W_l + b_l)`.
+
+    One compiled module serves all widths. A layer has `WIDTH` units; those beyond ``units`` have weights of 0, which
+    training leaves at 0, so they do not matter.
+    """
+    dtype = inputs.X.dtype
+    widths = [2, *[WIDTH] * layers, inputs.classes or 1]
+    weights = [shared(np.zeros(shape, dtype), f"W{k}") for k, shape in enumerate(itertools.pairwise(widths), 1)]
+    biases = [shared(np.zeros(width, dtype), f"b{k}") for k, width in enumerate(widths[1:], 1)]
+
+    def predict(X: Expr) -> Expr:
+        h: Any = named("z", (X - inputs.mean) / inputs.scale)
+        for k in range(layers):
+            h = named(f"h{k + 1}", FUNCTIONS[activation](h @ weights[k] + biases[k]))
+        scores: Any = h @ weights[-1] + biases[-1]
+        output: Any = softmax(scores) if inputs.classes else inputs.target_mean + inputs.target_scale * scores
+        return named("p" if inputs.classes else "prediction", output)  # type: ignore[no-any-return]
+
+    used = find_used_elements(inputs, weights, biases)
+    initial = draw_weights(inputs, weights, used, activation)
+    parameters = [p for pair in zip(weights, biases, strict=True) for p in pair]
+    return Network(predict, parameters, initial, used, has_units=True)
+
+
+def make_model_network(model: Model) -> Network:
+    """Return a trained model as it predicts, without dropout; its parameters begin with the present values."""
+    parameters = model.trainable_parameters
+    return Network(lambda X: inference(model(X)), parameters)
+
+
+def find_used_elements(inputs: LabInputs, weights: list[Shared], biases: list[Shared]) -> dict[Shared, Expr]:
+    """Return, for each parameter of a hidden layer, 1 for elements of used units and 0 for the others."""
+    unit: Any = cast(constant(np.arange(WIDTH, dtype=np.int32)) < inputs.units, inputs.X.dtype)
+    used = dict.fromkeys(biases[:-1], unit)
+    for k, W in enumerate(weights):
+        from_used, to_used = k > 0, k < len(weights) - 1
+        if from_used and to_used:
+            used[W] = unit[:, None] * unit
+        elif from_used or to_used:
+            used[W] = unit[:, None] if from_used else unit[None, :]
+    return used
+
+
+def draw_weights(
+    inputs: LabInputs, weights: list[Shared], used: Mapping[Shared, Expr], activation: str
+) -> dict[Shared, Expr]:
+    """Return initial weights: uniform draws with the variances of Glorot and Bengio, or for relu of He et al."""
+    dtype = inputs.X.dtype
+    sizes = [W.storage.size for W in weights]
+    draws: Any = Generator().uniform(-(3**0.5), 3**0.5, sum(sizes), dtype=dtype)  # of variance 1
+    units = cast(inputs.units, dtype)
+    initial: dict[Shared, Expr] = {}
+    for k, (W, size) in enumerate(zip(weights, sizes, strict=True)):
+        start = sum(sizes[:k])
+        fan_in: Any = units if k > 0 else W.shape[0]
+        fan_out: Any = units if k < len(weights) - 1 else W.shape[1]
+        variance = 2 / fan_in if activation == "relu" else 2 / (fan_in + fan_out)
+        drawn = variance**0.5 * draws[start : start + size].reshape(W.shape)
+        initial[W] = used[W] * drawn if W in used else drawn
+    return initial

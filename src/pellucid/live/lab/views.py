@@ -1,0 +1,88 @@
+"""Views of the lab: the data points with their split, losses of both parts, and scores beside baselines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pellucid.graph.expr import Expr, Input
+from pellucid.graph.traversal import topological
+from pellucid.live.lab.baselines import score_baselines
+from pellucid.live.lab.division import divide_rows
+from pellucid.live.lab.inputs import LabInputs
+from pellucid.live.lab.networks import Network
+from pellucid.live.lab.training_step import evaluate
+from pellucid.live.views.base import FigureContext, View
+from pellucid.live.views.decision_boundary import DecisionBoundary
+from pellucid.run.function import Function
+
+PARTS = ("training", "held-out")
+
+
+def add_expressions(context: FigureContext, name: str, outputs: Mapping[str, Expr]) -> str:
+    """Add a function of the inputs of the training step, unless another view has added it, and return its name."""
+    if name not in context.functions.functions:
+        found = topological(list(outputs.values()))
+        used = {i: context.inputs[i] for i in found if isinstance(i, Input)}
+        context.functions.add_outputs(name, list(outputs.values()), used, output_names=list(outputs))
+    return name
+
+
+class DividedBoundary(DecisionBoundary):
+    """Decision boundary with noise on the points, and held-out points drawn hollow."""
+
+    def __init__(self, inputs: LabInputs, predict: Function, title: str) -> None:
+        super().__init__(predict, title)
+        self.inputs = inputs
+
+    def build(self, context: FigureContext) -> tuple[dict[str, Any], dict[str, Any]]:
+        shared, own = super().build(context)
+        _, is_held_out = divide_rows(self.inputs).weights
+        outputs = {"features": self.inputs.noisy_X, "held out": is_held_out}
+        name = add_expressions(context, "division", outputs)
+        return shared, {**own, "division": {"function": name, "features": 0, "held_out": 1}}
+
+
+class DividedLossCurve(View):
+    """Losses of the mini-batches and of the held-out rows."""
+
+    kind = "loss_curve"
+
+    def __init__(self, inputs: LabInputs, network: Network, title: str = "Loss") -> None:
+        super().__init__(title)
+        self.inputs, self.network = inputs, network
+
+    def build(self, context: FigureContext) -> tuple[dict[str, Any], dict[str, Any]]:
+        name = add_expressions(context, "evaluation", evaluate(self.inputs, self.network))
+        series = [
+            {"label": "training loss", "set": "training", "metric": "loss"},
+            {"label": "held-out loss", "set": "held_out", "metric": "loss"},
+        ]
+        shared = {"kind": self.kind, "title": self.title, "scale": "linear", "series": series}
+        return shared, {"series": [None, {"function": name, "args": {}, "output": 0}]}
+
+
+class ScoreTable(View):
+    """Scores of the network and of baselines on training and held-out rows, with facts about the data."""
+
+    kind = "score_table"
+
+    def __init__(self, inputs: LabInputs, network: Network, facts: Sequence[str], title: str = "Score") -> None:
+        super().__init__(title)
+        self.inputs, self.network, self.facts = inputs, network, list(facts)
+
+    def build(self, context: FigureContext) -> tuple[dict[str, Any], dict[str, Any]]:
+        division = divide_rows(self.inputs)
+        baselines = score_baselines(self.inputs, division)
+        network = add_expressions(context, "evaluation", evaluate(self.inputs, self.network))
+        counts = {f"{part} rows": weights.sum() for part, weights in zip(PARTS, division.weights, strict=True)}
+        scores = {f"{name}, {part}": e for name, pair in baselines.items() for part, e in zip(PARTS, pair, strict=True)}
+        others = add_expressions(context, "baselines", counts | scores)
+        shared = {
+            "kind": self.kind,
+            "title": self.title,
+            "score": "accuracy" if self.inputs.classes else "mean absolute error",
+            "baselines": list(baselines),
+            "facts": self.facts,
+        }
+        return shared, {"network": network, "baselines": others}
