@@ -3,8 +3,10 @@
 import { build } from "esbuild";
 import { readdir, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
 
-const BUDGET = 120 * 1024;
+/** Largest size of the runtime, compressed as web servers send it. */
+const BUDGET = 60 * 1024;
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const common = { bundle: true, target: "es2022", charset: "utf8", absWorkingDir: here("."), logLevel: "warning" };
 
@@ -19,9 +21,9 @@ async function buildRuntime(target) {
   const page = await bundle("src/main.ts");
   const text = `(()=>{const pellucidEngine=port=>{${engine}};${page}})();\n`;
   if (/<\/script|<!--/i.test(text)) throw new Error("The runtime contains </script or <!--, which would end an inline script.");
-  const bytes = Buffer.byteLength(text);
-  console.log(`${target}: ${bytes} bytes of ${BUDGET}`);
-  if (bytes > BUDGET) throw new Error(`The runtime has ${bytes} bytes; the budget is ${BUDGET}.`);
+  const compressed = gzipSync(text, { level: 9 }).length;
+  console.log(`${target}: ${Buffer.byteLength(text)} bytes, compressed ${compressed} of ${BUDGET}`);
+  if (compressed > BUDGET) throw new Error(`The runtime has ${compressed} bytes compressed; the budget is ${BUDGET}.`);
   await writeFile(target, text);
 }
 

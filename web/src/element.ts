@@ -86,6 +86,7 @@ export class PellucidFigure extends HTMLElement {
       this.root.replaceChildren();
       this.figure = new Figure(this, this.root, spec, this.findPrefix());
       await this.figure.retrain();
+      this.figure.prepareRest();
     } catch (error) {
       if (!(error instanceof DOMException && error.name === "AbortError")) {
         this.showFailure(error, spec);

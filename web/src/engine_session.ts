@@ -58,7 +58,7 @@ export class EngineSession {
   }
 
   /** Compiles the modules of a variant and hands them to the engine, once. */
-  prepare(index: number): Promise<void> {
+  private prepare(index: number): Promise<void> {
     let promise = this.prepared.get(index);
     if (!promise) this.prepared.set(index, (promise = this.compileVariant(index)));
     return promise;
@@ -83,6 +83,14 @@ export class EngineSession {
     const id = ++this.ids;
     this.client.post({ type: "evaluate", id, requests });
     return new Promise((resolve, reject) => this.evaluations.set(id, { resolve, reject }));
+  }
+
+  /** Compiles the modules of all variants while the page has nothing else to do. */
+  async compileRest(): Promise<void> {
+    for (let k = 0; k < this.spec.modules.length; k++) {
+      await new Promise<unknown>((idle) => ("requestIdleCallback" in window ? requestIdleCallback(idle) : setTimeout(idle, 50)));
+      await this.compile(k);
+    }
   }
 
   private async compileVariant(index: number): Promise<void> {

@@ -140,6 +140,11 @@ export class Figure implements Host {
     await this.waitForDrawing(this.session.requestFrame(step, true));
   }
 
+  /** Prepares what later changes of the controls need. Failures show when they do. */
+  prepareRest(): void {
+    this.session.compileRest().catch(() => undefined);
+  }
+
   play(): void {
     this.timeline.play();
   }

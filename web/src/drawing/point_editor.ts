@@ -11,6 +11,8 @@ const NUDGE = 0.01;
 const ARROWS: Record<string, [number, number]> = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 export interface PointActions {
+  /** Where points are drawn, as pairs of features. */
+  positions(): ArrayLike<number>;
   /** The chosen point changed, or null: none is chosen. */
   choose(row: number | null): void;
   /** Target of points that are added, and the target that follows when a point is relabeled. */
@@ -93,8 +95,7 @@ export class PointEditor {
       const [x0, y0] = this.position(dragged.row);
       if (!dragged.moved && Math.hypot(x - x0, y - y0) < 2) return;
       dragged.moved = true;
-      this.host.changeData({ kind: "move", row: dragged.row, features: this.plane.toFeatures(x, y) });
-      this.actions.choose(dragged.row);
+      this.moveTo(dragged.row, x, y);
     }
   }
 
@@ -144,8 +145,16 @@ export class PointEditor {
     if (this.chosen === null || !this.editable) return;
     const [x, y] = this.position(this.chosen);
     const { width, height } = this.plane;
-    this.host.changeData({ kind: "move", row: this.chosen, features: this.plane.toFeatures(x + dx * NUDGE * width, y + dy * NUDGE * height) });
-    this.choose(this.chosen);
+    this.moveTo(this.chosen, x + dx * NUDGE * width, y + dy * NUDGE * height);
+  }
+
+  /** Moves a point by as much as the place where it is drawn. */
+  private moveTo(row: number, x: number, y: number): void {
+    const { features } = this.host.data()!;
+    const drawn = this.actions.positions();
+    const target = this.plane.toFeatures(x, y);
+    this.host.changeData({ kind: "move", row, features: target.map((value, k) => features[2 * row + k] + value - drawn[2 * row + k]) });
+    this.choose(row);
   }
 
   private addNearby(): void {
@@ -156,8 +165,8 @@ export class PointEditor {
   }
 
   private position(row: number): [number, number] {
-    const { features } = this.host.data()!;
-    return [this.plane.x.toPosition(features[2 * row]), this.plane.y.toPosition(features[2 * row + 1])];
+    const drawn = this.actions.positions();
+    return [this.plane.x.toPosition(drawn[2 * row]), this.plane.y.toPosition(drawn[2 * row + 1])];
   }
 
   private findPoint(x: number, y: number, reach: number): number | null {

@@ -48,11 +48,14 @@ export class DecisionBoundary implements View {
   private readonly toolbar = html("div", { className: "row boundary-point" });
   private readonly unitLines = html("input", { type: "checkbox" });
   private readonly newTarget = html("select", { id: uniqueId() });
-  private readonly wrongEntry = html("span");
+  /** How points that are wrong or held out are drawn. */
+  private readonly partEntry = html("span");
   private readonly help = html("p", { id: uniqueId(), className: "words-only" });
   private readonly grids = new Map<string, { grid: Grid; points: Float64Array }>();
   private words = { points: "", area: "" };
   private wrong: boolean[] = [];
+  /** Where points are drawn, and which are held out, if that depends on controls. */
+  private drawn: { features: Float64Array; heldOut: boolean[] } | null = null;
 
   constructor(
     private readonly host: Host,
@@ -62,6 +65,7 @@ export class DecisionBoundary implements View {
     this.spec = spec as DecisionBoundarySpec;
     this.plane = new Plane(this.spec.x_range, this.spec.y_range);
     this.editor = new PointEditor(host, this.plane, {
+      positions: () => this.positions(),
       choose: (row) => this.choose(row),
       newTarget: () => (this.classes ? this.newTarget.selectedIndex : this.middleTarget()),
       nextTarget: (target) => (this.classes ? (target + 1) % this.classes.length : target),
@@ -87,12 +91,13 @@ export class DecisionBoundary implements View {
   }
 
   requests(finished: boolean): Request[] {
-    const { function: name, points, units } = this.parts();
+    const { function: name, points, units, division } = this.parts();
     const grid = makeGrid(this.plane.width, this.plane.height, finished ? FINE : COARSE);
     const requests = [this.makeRequest("scores", name, points, grid)];
     if (units && this.unitLines.checked) requests.push(this.makeRequest("units", units.function, units.points, grid));
     const data = this.host.data();
-    if (finished && data?.dimensions === 2) {
+    if (division) requests.push({ id: `${this.index}.division`, function: division.function, args: {} });
+    else if (finished && data?.dimensions === 2) {
       requests.push({ id: `${this.index}.data`, function: name, ...this.toBatches(data.features, points) });
     }
     return requests;
@@ -108,7 +113,8 @@ export class DecisionBoundary implements View {
     }
     const scores = frame.results[`${this.index}.data`];
     if (scores) this.compare(scores[0]);
-    if (frame.finished || !this.host.data()) this.drawPoints();
+    this.readDivision(frame);
+    if (frame.finished || this.drawn) this.drawPoints();
   }
 
   describe(): string {
@@ -273,6 +279,23 @@ export class DecisionBoundary implements View {
     context.setLineDash([]);
   }
 
+  private readDivision(frame: Frame): void {
+    const { division } = this.parts();
+    const results = frame.results[`${this.index}.division`];
+    if (!division || !results) return;
+    const count = this.host.data()?.count ?? 0;
+    const heldOut = Array.from({ length: count }, (_, k) => Number(results[division.held_out][k]) > 0);
+    this.drawn = { features: Float64Array.from({ length: 2 * count }, (_, k) => Number(results[division.features][k])), heldOut };
+    const hollow = heldOut.filter(Boolean).length;
+    this.words.points = `${plural(count - hollow, "point")} ${count - hollow === 1 ? "is" : "are"} training data, ${formatNumber(hollow)} held out.`;
+    this.partEntry.textContent = hollow ? "hollow: held out" : "";
+  }
+
+  private positions(): Float64Array {
+    const data = this.host.data()!;
+    return this.drawn?.heldOut.length === data.count ? this.drawn.features : data.features;
+  }
+
   // Points -----------------------------------------------------------------------------------------------------------------
 
   private drawPoints(): void {
@@ -282,18 +305,24 @@ export class DecisionBoundary implements View {
     const data = this.host.data();
     if (data?.dimensions !== 2) return;
     const radius = data.count > 500 ? 3 : 4.5;
+    const positions = this.positions();
     this.plane.clip(context);
     for (let row = 0; row < data.count; row++) {
-      const [x, y] = [this.plane.x.toPosition(data.features[2 * row]), this.plane.y.toPosition(data.features[2 * row + 1])];
+      const [x, y] = [this.plane.x.toPosition(positions[2 * row]), this.plane.y.toPosition(positions[2 * row + 1])];
+      const color = this.pointColor(data.targets[row]);
       context.beginPath();
       traceMarker(context, this.classes ? data.targets[row] : 0, x, y, radius);
       context.lineWidth = this.wrong[row] ? 4 : 2.5;
       context.strokeStyle = this.wrong[row] || !this.classes ? theme.ink : theme.background;
       context.stroke();
-      context.fillStyle = this.pointColor(data.targets[row]);
+      context.fillStyle = this.drawn?.heldOut[row] ? theme.background : color;
       context.fill();
+      if (!this.drawn?.heldOut[row]) continue;
+      context.lineWidth = 1.5;
+      context.strokeStyle = color;
+      context.stroke();
     }
-    if (this.editor.chosen !== null) this.drawChosen(context, data.features, this.editor.chosen);
+    if (this.editor.chosen !== null) this.drawChosen(context, positions, this.editor.chosen);
   }
 
   private drawChosen(context: CanvasRenderingContext2D, features: Float64Array, row: number): void {
@@ -349,7 +378,7 @@ export class DecisionBoundary implements View {
 
   private buildLegend(): void {
     const entries: HTMLElement[] = this.classes ? this.classes.map((name, c) => this.makeClassEntry(name, c)) : [this.makeRampEntry()];
-    if (this.classes) entries.push(this.wrongEntry);
+    if (this.classes) entries.push(this.partEntry);
     if (this.parts().units) entries.push(html("label", {}, this.unitLines, "Lines of hidden units"));
     if (this.classes && this.editor.resizable) {
       const chosen = this.newTarget.selectedIndex;
@@ -418,7 +447,7 @@ export class DecisionBoundary implements View {
     const predicted = predictClasses(field);
     this.wrong = Array.from(predicted, (c, k) => c !== data.targets[k]);
     const right = this.wrong.filter((w) => !w).length;
-    this.wrongEntry.textContent = right < data.count ? `${formatNumber(data.count - right)} misclassified: dark outline` : "";
+    this.partEntry.textContent = right < data.count ? `${formatNumber(data.count - right)} misclassified: dark outline` : "";
     this.words.points = `${formatNumber(right)} of ${plural(data.count, "point")} (${formatPercent(right / data.count)}) ${right === 1 ? "is" : "are"} classified correctly.`;
   }
 }
