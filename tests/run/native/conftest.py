@@ -23,7 +23,7 @@ def forget_compiler() -> None:
 
 @pytest.fixture
 def fake_compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Path]]:
-    """A function that makes a shell script the compiler; in it, ``$REAL`` runs the real one and ``$OUT`` the library."""
+    """A function that makes a shell script the compiler; ``$REAL`` runs the real one, and ``$OUT`` is the library."""
     real = shlex.join(compiler.find_compiler() or ())
 
     def install(script: str) -> Path:
@@ -40,3 +40,19 @@ def fake_compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[C
     yield install
     monkeypatch.undo()
     forget_compiler()
+
+
+@pytest.fixture
+def only_ziglang(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No C compiler but that of the package ``ziglang``, if it is installed."""
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("CC", raising=False)
+    forget_compiler()
+    yield
+    monkeypatch.undo()
+    forget_compiler()
+
+
+@pytest.fixture
+def no_compiler(only_ziglang: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiler, "find_zig", lambda: None)

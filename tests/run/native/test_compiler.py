@@ -28,9 +28,10 @@ def fail_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FailTimes:
     def install(times: int, failure: str) -> Path:
         log, script = tmp_path / "log", tmp_path / "cc"
         monkeypatch.setattr(module, "checked_compilers", {(str(script),)})  # its check would be the first call
+        real = shlex.join(find_compiler() or ())
         script.write_text(
             f'#!/bin/sh\necho called >> "{log}"\n'
-            f'if [ "$(wc -l < "{log}")" -le {times} ]; then {failure}; fi\nexec {shlex.join(find_compiler() or ())} "$@"\n'
+            f'if [ "$(wc -l < "{log}")" -le {times} ]; then {failure}; fi\nexec {real} "$@"\n'
         )
         script.chmod(0o700)
         monkeypatch.setattr(module, "find_compiler", lambda: (str(script),))
