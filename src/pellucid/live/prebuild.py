@@ -18,19 +18,19 @@ def list_modules() -> Iterator[tuple[str, list[FunctionSource]]]:
     """Yield the key and the functions of every module of the figures in `pellucid.live.examples`."""
     for name in examples.__all__:
         figure: Figure = getattr(examples, name)()
-        parts = [assemble_figure(variant) for _, variant in figure.variants]
-        for sources in plan_modules([p.functions.sources for p in parts]).modules:
-            key = make_key(sources)
+        architectures = [assemble_figure(variant).functions.sources for _, variant in figure.variants]
+        for functions in plan_modules(architectures).modules:
+            key = make_key(functions)
             assert key is not None
-            yield key, sources
+            yield key, functions
 
 
 def build_shipped_modules() -> None:
     """Write the modules whose C has changed, and delete those that no figure uses."""
     SHIPPED.mkdir(exist_ok=True)
     kept = set()
-    for key, sources in list_modules():
-        path, code = SHIPPED / f"{key}.json", generate_code(sources)
+    for key, functions in list_modules():
+        path, code = SHIPPED / f"{key}.json", generate_code(functions)
         if key not in kept and not (path.is_file() and json.loads(path.read_text())["source"] == code.source_hash):
             atomic_write(path, json.dumps(to_json(compile_code(code))))
             print(f"compiled {path.name}")
