@@ -95,8 +95,9 @@ export class Training {
 
   private record(): void {
     const { step } = this;
-    const values = this.values();
-    const state = this.workspace.get(this.workspace.function(this.spec!.function).state);
+    const { observed } = this.options;
+    const state = this.workspace.get(new Set([...this.workspace.function(this.spec!.function).state, ...observed]));
+    const values = Object.fromEntries(observed.map((name) => [name, state[name]]));
     const [loss] = this.run(1, true);
     if (step < this.steps) this.losses?.push(loss);
     if (!Number.isFinite(loss)) {

@@ -15,13 +15,17 @@ interface Copy {
 export class StoredArray {
   version = 0;
   home: Instance | null = null;
+  /** Number of elements of one step. */
+  readonly size: number;
   readonly copies = new Map<Instance, Copy>();
 
   constructor(
     readonly spec: ArraySpec,
     private readonly initial: TypedArray,
     private values = initial,
-  ) {}
+  ) {
+    this.size = product(spec.shape);
+  }
 
   reset(): void {
     if (this.home || this.values !== this.initial) this.set(this.initial);
@@ -36,7 +40,7 @@ export class StoredArray {
   /** A copy of the newest values. */
   get(): TypedArray {
     if (!this.home) return this.values.slice() as TypedArray;
-    return view(this.home, this.copies.get(this.home)!.pointer, this.spec.dtype, product(this.spec.shape)).slice() as TypedArray;
+    return view(this.home, this.copies.get(this.home)!.pointer, this.spec.dtype, this.size).slice() as TypedArray;
   }
 
   /** Address of the newest values in an instance. Values of one step are repeated if `length` elements are needed. */
@@ -81,11 +85,26 @@ function fill(target: TypedArray, values: TypedArray): void {
 
 export type Overrides = Map<string, StoredArray>;
 
+/** A function with what its calls need: arrays, and the table of their addresses in WebAssembly memory. */
+interface Binding {
+  instance: Instance;
+  call: (...words: (number | bigint)[]) => void;
+  /** Names of the state, the read arrays and the arguments, one after the other. */
+  names: string[];
+  arrays: StoredArray[];
+  /** Addresses in the table: those of arrays, then those of histories. */
+  pointers: Uint32Array;
+  table: number;
+  /** Addresses of the four parts of the table. */
+  parts: number[];
+  /** Number of steps that the histories have room for. */
+  capacity: number;
+}
+
 export class Workspace {
   private readonly instances = new Map<number, Instance>();
   private readonly arrays = new Map<string, StoredArray>();
-  private readonly histories = new Map<FunctionSpec, { instance: Instance; count: number; pointers: number[] }>();
-  private readonly tables = new Map<FunctionSpec, number>();
+  private readonly bindings = new Map<FunctionSpec, Binding>();
 
   constructor(
     readonly variant: VariantSpec,
@@ -130,24 +149,47 @@ export class Workspace {
    * arguments that have `parts` parts.
    */
   run(f: FunctionSpec, count: number, { first = 0, parts = 1, overrides }: { first?: number; parts?: number; overrides?: Overrides } = {}): TypedArray[] {
+    const binding = this.bind(f);
+    const { instance, arrays, names, pointers, call } = binding;
+    const fixed = f.state.length + f.read.length;
+    this.makeRoom(f, binding, count);
+    arrays.forEach((array, k) => {
+      const used = overrides?.get(names[k]) ?? array;
+      pointers[k] = used.locate(instance, f.walk && k >= fixed ? used.size * parts : used.size);
+    });
+    new Uint32Array(instance.memory.buffer, binding.table, pointers.length).set(pointers);
+    call(binding.parts[0], binding.parts[1], binding.parts[2], binding.parts[3], BigInt(first), BigInt(count));
+    for (let k = 0; k < f.state.length; k++) (overrides?.get(names[k]) ?? arrays[k]).written(instance);
+    return f.outputs.map((output, k) => view(instance, pointers[arrays.length + k], output.dtype, size(output) * count).slice() as TypedArray);
+  }
+
+  private bind(f: FunctionSpec): Binding {
+    let binding = this.bindings.get(f);
+    if (!binding) this.bindings.set(f, (binding = this.makeBinding(f)));
+    return binding;
+  }
+
+  private makeBinding(f: FunctionSpec): Binding {
     const instance = this.instance(f.module);
     const call = instance.exports[f.symbol];
     if (typeof call !== "function") throw new Error(`The compiled module has no function ${f.symbol}.`);
-    const find = (name: string): StoredArray => overrides?.get(name) ?? this.array(name);
-    const place = (name: string, factor: number): number => find(name).locate(instance, product(find(name).spec.shape) * factor);
-    const lists = [
-      f.state.map((name) => place(name, 1)),
-      f.read.map((name) => place(name, 1)),
-      f.args.map((name) => place(name, f.walk ? parts : 1)),
-      this.locateHistory(f, instance, count),
-    ];
-    const table = this.locateTable(f, instance);
-    new Uint32Array(instance.memory.buffer, table, lists.reduce((n, list) => n + list.length, 0)).set(lists.flat());
-    let address = table;
-    const addresses = lists.map((list) => (address += 4 * list.length) - 4 * list.length);
-    call(...addresses, BigInt(first), BigInt(count));
-    for (const name of f.state) find(name).written(instance);
-    return f.outputs.map((output, k) => view(instance, lists[3][k], output.dtype, size(output) * count).slice() as TypedArray);
+    const names = [...f.state, ...f.read, ...f.args];
+    const pointers = new Uint32Array(names.length + f.outputs.length);
+    const table = instance.allocate(pointers.byteLength);
+    const starts = [0, f.state.length, f.state.length + f.read.length, names.length];
+    const parts = starts.map((start) => table + 4 * start);
+    return { instance, call: call as Binding["call"], names, arrays: names.map((name) => this.array(name)), pointers, table, parts, capacity: 0 };
+  }
+
+  private makeRoom({ outputs }: FunctionSpec, binding: Binding, count: number): void {
+    if (count <= binding.capacity) return;
+    const { instance, pointers, arrays } = binding;
+    outputs.forEach((output, k) => {
+      const place = arrays.length + k;
+      if (pointers[place]) instance.free(pointers[place]);
+      pointers[place] = instance.allocate(size(output) * DTYPES[output.dtype].BYTES_PER_ELEMENT * count);
+    });
+    binding.capacity = count;
   }
 
   private instance(module: number): Instance {
@@ -157,25 +199,6 @@ export class Workspace {
       this.instances.set(module, (instance = instantiate(this.modules[module])));
     }
     return instance;
-  }
-
-  private locateHistory(f: FunctionSpec, instance: Instance, count: number): number[] {
-    let history = this.histories.get(f);
-    if (!history || history.count < count) {
-      history?.pointers.forEach(instance.free);
-      const pointers = f.outputs.map((output) => instance.allocate(size(output) * DTYPES[output.dtype].BYTES_PER_ELEMENT * count));
-      this.histories.set(f, (history = { instance, count, pointers }));
-    }
-    return history.pointers;
-  }
-
-  private locateTable(f: FunctionSpec, instance: Instance): number {
-    let table = this.tables.get(f);
-    if (table === undefined) {
-      table = instance.allocate(4 * (f.state.length + f.read.length + f.args.length + f.outputs.length));
-      this.tables.set(f, table);
-    }
-    return table;
   }
 }
 
