@@ -10,7 +10,8 @@ from pellucid import nn
 README = Path(__file__).parent.parent / "README.md"
 
 
-def test_examples_print_the_documented_output() -> None:
+def test_examples_print_the_documented_output(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)  # one example writes a page
     text = README.read_text(encoding="utf-8")
     blocks = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
     promised = re.findall(r"^print\(.*\)\s+# (.+)$", text, flags=re.MULTILINE)
@@ -20,7 +21,7 @@ def test_examples_print_the_documented_output() -> None:
     with redirect_stdout(printed):
         for block in blocks:
             exec(compile(block, str(README), "exec"), names)
-    assert len(blocks) == 5
+    assert len(blocks) == 6
     assert printed.getvalue().splitlines() == promised
 
 
