@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from cyclopts import App
 from cyclopts.exceptions import CycloptsError
 
+from pellucid.cli.lab import lab
 from pellucid.cli.predict import evaluate, predict
 from pellucid.cli.reference import reference
 from pellucid.cli.run import run
@@ -30,6 +31,7 @@ For example:
     pellucid run moons --list              list its parameters
     pellucid run moons --set passes=1000   set a parameter
     pellucid tour                          run all, and write a page
+    pellucid lab iris.csv                  write a page in which a network learns your data
     pellucid train photos/                 train a network on your data
     pellucid predict runs/1 photo.jpg      predict with a trained network
     pellucid reference softmax             look up an op
@@ -42,7 +44,7 @@ With --debug (or PELLUCID_DEBUG=1), errors are shown with a traceback.
 app = App(
     name="pellucid", help=HELP, help_format="plaintext", version=get_package_version, suppress_keyboard_interrupt=False
 )
-for command in (run, tour, train, resume, predict, reference):
+for command in (run, tour, lab, train, resume, predict, reference):
     app.command(command)
 app.command(evaluate, name="test")
 

@@ -136,11 +136,12 @@ class PageFunctions:
         args: Mapping[Input, str],
         *,
         walk: bool = False,
+        hot: bool = False,
         output_names: Sequence[str] | None = None,
     ) -> str:
         """Add a function of expressions, which changes nothing, and return its name."""
         f = function(list(args), list(outputs), on_unused_input="ignore").copy(delete_updates=True)
-        return self.add_function(name, f, args, walk=walk, output_names=output_names)
+        return self.add_function(name, f, args, walk=walk, hot=hot, output_names=output_names)
 
     def to_json(self, places: Mapping[str, Place], modules: Sequence[WasmModule]) -> dict[str, Any]:
         """Return arrays and functions as data of a page, given the module and the symbol of each function."""

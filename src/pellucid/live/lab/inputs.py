@@ -117,10 +117,10 @@ def make_inputs(rows: Rows, dtype: str) -> LabInputs:
 def make_controls(inputs: LabInputs, rows: int) -> list[Control]:
     """Return the controls of the training, without those of the architecture."""
     return [
-        slider(inputs.rate, 0.001, 3.0, 0.3, scale="log", label="learning rate"),
+        slider(inputs.rate, 0.001, 3.0, 0.3 if inputs.classes else 0.1, scale="log", label="learning rate"),
         slider(inputs.decay, 0.0, 0.1, 0.0, step=0.001, label="weight decay"),
         make_batch_choice(inputs, rows),
-        slider(inputs.noise, 0.0, 2.0, 0.0, step=0.05, label="noise on features", unit="standard deviations"),
+        slider(inputs.noise, 0.0, 2.0, 0.0, step=0.05, label="noise (standard deviations)"),
         slider(inputs.held_out, 0.0, 0.8, 0.3, step=0.05, label="held-out fraction"),
         slider(inputs.split, 1, 10, 1, label="split"),
         seed(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pellucid.data.errors import DataError
@@ -107,7 +108,7 @@ def lab(
     >>> page.rows.feature_names, page.rows.class_names
     (('x1', 'x2'), ('0', '1', '2'))
     """
-    steps = check_integer("pel.lab: steps", steps, minimum=1)
+    steps = check_integer("steps", steps, minimum=1)
     if is_model(data_or_model):
         return make_model_lab(data_or_model, data, target, features, steps, title, strict)
     if data is not None:
@@ -164,8 +165,12 @@ def make_model_lab(
             f"pel.lab: {model.name} predicts {outputs} classes, and the data have {len(rows.class_names)}: "
             f"{', '.join(rows.class_names)}. Use data with the classes of its training."
         )
-    inputs = make_inputs(rows, DTYPE)
-    return make_figure(rows, inputs, make_model_network(model), steps, title or f"{model.name} on {rows.name}")
+    network = make_model_network(model)
+    if not network.parameters:
+        raise OptionError(f"pel.lab: expected a model with trainable parameters. Received: {model.name}, without any")
+    fact = f"Step 0 shows {model.name} as it was; then gradient descent continues its training, without dropout."
+    rows = replace(rows, facts=(*rows.facts, fact))
+    return make_figure(rows, make_inputs(rows, DTYPE), network, steps, title or f"{model.name} on {rows.name}")
 
 
 def describe_output(model: Model) -> int:

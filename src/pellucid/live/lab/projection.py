@@ -84,8 +84,7 @@ def find_principal_components(x: Array, names: Sequence[str], where: str) -> Pla
         f"{shares[0]:.0%} and {shares[1]:.0%} of the variance, and the network sees only them.",
         *(describe_component(k + 1, directions[:, k], columns) for k in range(2)),
     ]
-    labels = tuple(f"component {k + 1} ({share:.0%} of the variance)" for k, share in enumerate(shares))
-    return Plane(z @ directions, (labels[0], labels[1]), tuple(facts))
+    return Plane(z @ directions, ("component 1", "component 2"), tuple(facts))
 
 
 def describe_component(number: int, loadings: Array, names: Sequence[str]) -> str:

@@ -24,6 +24,9 @@ MIN_ROWS = 10
 MAX_CLASSES = 10
 """Number of class colors of the page."""
 
+ARRAYS = "the arrays"
+"""Name of data that come from no file."""
+
 
 @dataclass(frozen=True, eq=False)
 class Rows:
@@ -66,6 +69,7 @@ def read_rows(
         X, description = dataset.fit_inputs(np.arange(len(dataset.targets)))
     for w in caught:
         warnings.warn_explicit(w.message, w.category, w.filename, w.lineno)
+    missing = describe_missing(dataset, description)
     y = check_targets(dataset)
     names = names or name_columns(description, X)
     plane = project_rows(X, names, features, dataset.where)
@@ -82,7 +86,7 @@ def read_rows(
         dataset.class_names,
         target_name,
         name,
-        (*describe_rows(dataset, name, target_name), *plane.facts, *(f"{text}." for text in found)),
+        (describe_size(dataset, name, target_name), *plane.facts, *missing, *(f"{text}." for text in found)),
     )
 
 
@@ -112,11 +116,11 @@ def load_arrays(data: Any, task: str | None) -> tuple[Dataset, list[str] | None]
             f"Received: {type(data).__name__}"
         )
     x, y = np.asarray(data[0]), to_labels(np.asarray(data[1]))
-    check_pair(x, y, "X", "y", x, "pel.lab")
+    check_pair(x, y, "X", "y", x, ARRAYS)
     if x.ndim != 2:
-        raise DataError(f"pel.lab: expected X of shape (samples, features), received {x.shape}; flatten each sample.")
+        raise DataError(f"{ARRAYS}: expected X of shape (rows, features), received {x.shape}; flatten each sample.")
     columns = getattr(data[0], "columns", None)
-    settings = Settings("arrays", task=task)  # type: ignore[arg-type]
+    settings = Settings(ARRAYS, task=task)  # type: ignore[arg-type]
     return make_dataset(x, y, {}, settings), None if columns is None else [str(name) for name in columns]
 
 
@@ -158,8 +162,20 @@ def name_columns(description: Mapping[str, Any], X: Array) -> list[str]:
     return names
 
 
-def describe_rows(dataset: Dataset, name: str, target: str) -> list[str]:
-    """Return the size of the data and the target in a sentence."""
+def describe_size(dataset: Dataset, name: str, target: str) -> str:
     count, classes = len(dataset.targets), dataset.class_names
     kind = f"one of {len(classes)} classes" if classes else "a number"
-    return [f"{name} has {count:,} rows; the network predicts {target}, {kind}."]
+    return f"The network predicts {target}, {kind}, from {count:,} rows of {name}."
+
+
+def describe_missing(dataset: Dataset, description: Mapping[str, Any]) -> list[str]:
+    """Return a sentence about the missing numbers of a table, if it has any."""
+    columns = [c for c in description.get("columns", []) if c["kind"] == "number"]
+    if not columns:
+        return []
+    marked = {**description, "columns": [{**c, "missing": np.nan} for c in columns]}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)  # about invalid cells, again
+        counts = np.isnan(dataset.apply_description(marked)).sum(axis=0).tolist()
+    found = [f"{count} in {c['name']}" for c, count in zip(columns, counts, strict=True) if count]
+    return [f"Missing numbers are replaced by the median of their column: {', '.join(found)}."] if found else []

@@ -19,12 +19,12 @@ from pellucid.run.function import Function
 PARTS = ("training", "held-out")
 
 
-def add_expressions(context: FigureContext, name: str, outputs: Mapping[str, Expr]) -> str:
+def add_expressions(context: FigureContext, name: str, outputs: Mapping[str, Expr], hot: bool = False) -> str:
     """Add a function of the inputs of the training step, unless another view has added it, and return its name."""
     if name not in context.functions.functions:
         found = topological(list(outputs.values()))
         used = {i: context.inputs[i] for i in found if isinstance(i, Input)}
-        context.functions.add_outputs(name, list(outputs.values()), used, output_names=list(outputs))
+        context.functions.add_outputs(name, list(outputs.values()), used, hot=hot, output_names=list(outputs))
     return name
 
 
@@ -53,7 +53,7 @@ class DividedLossCurve(View):
         self.inputs, self.network = inputs, network
 
     def build(self, context: FigureContext) -> tuple[dict[str, Any], dict[str, Any]]:
-        name = add_expressions(context, "evaluation", evaluate(self.inputs, self.network))
+        name = add_expressions(context, "evaluation", evaluate(self.inputs, self.network), hot=True)
         series = [
             {"label": "training loss", "set": "training", "metric": "loss"},
             {"label": "held-out loss", "set": "held_out", "metric": "loss"},
@@ -74,7 +74,7 @@ class ScoreTable(View):
     def build(self, context: FigureContext) -> tuple[dict[str, Any], dict[str, Any]]:
         division = divide_rows(self.inputs)
         baselines = score_baselines(self.inputs, division)
-        network = add_expressions(context, "evaluation", evaluate(self.inputs, self.network))
+        network = add_expressions(context, "evaluation", evaluate(self.inputs, self.network), hot=True)
         counts = {f"{part} rows": weights.sum() for part, weights in zip(PARTS, division.weights, strict=True)}
         scores = {f"{name}, {part}": e for name, pair in baselines.items() for part, e in zip(PARTS, pair, strict=True)}
         others = add_expressions(context, "baselines", counts | scores)
