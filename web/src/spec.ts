@@ -207,8 +207,17 @@ export interface HeatMapSpec extends ViewSpec {
   kind: "heat_map";
 }
 
+/** Where the elements of an array are drawn: numbers of rows and columns of tiles, and of cells in a tile, with their strides. */
+export interface TileLayout {
+  counts: [number, number, number, number];
+  strides: [number, number, number, number];
+  /** Index of the first element. */
+  offset?: number;
+}
+
 export interface HeatMapParts {
-  panels: { label: string; array: string; gradient: Evaluation | null }[];
+  /** Arrays with their shapes and places. All gradients are outputs of one function. */
+  panels: { label: string; array: string; shape: number[]; layout: TileLayout; gradient: Evaluation | null }[];
 }
 
 /** Scores of the network on training and held-out data, beside those of baselines. */
@@ -311,4 +320,93 @@ export interface LongSum {
   factor: NumberRef | number;
   first: Piece[];
   next: Piece[];
+}
+
+/** What a prediction is: the probability of the second of two classes, those of all classes, scores of classes, or numbers. */
+export interface ScoreSpec {
+  kind: "probability" | "probabilities" | "score" | "number";
+  /** Names of the classes or numbers. */
+  names: string[] | null;
+}
+
+/** An image as input, with the prediction, the gradient of the winning score, and the feature maps. */
+export interface ImageSpec extends ViewSpec {
+  kind: "image";
+  /** Height, width and channels. */
+  image: [number, number, number];
+  /** Values of black and white. */
+  range: [number, number];
+  scores: ScoreSpec;
+  /** Whether the images are the data points of the figure. */
+  points: boolean;
+  /** A drawing pad and opened files; `fit` is the part of the image that a figure fills; `inverted` is dark on light. */
+  pad: { fit: number; inverted: boolean } | null;
+}
+
+export interface ImageParts {
+  /** A function of one image, and which of its outputs are the prediction and the gradient. */
+  function: string;
+  argument: string;
+  scores: number;
+  saliency: number | null;
+  maps: FeatureMapSpec[];
+  /** Arrays of example images and of their classes. */
+  images: string | null;
+  labels: string | null;
+}
+
+/** Feature maps of a layer: an output of shape (1, height, width, maps), with the kernel and bias of a convolution. */
+export interface FeatureMapSpec {
+  name: string;
+  output: number;
+  /** Height, width and number of maps. */
+  shape: [number, number, number];
+  kernel: string | null;
+  bias: string | null;
+}
+
+/** A control for each feature of one sample, and the prediction. */
+export interface FeatureInputsSpec extends ViewSpec {
+  kind: "feature_inputs";
+  fields: SliderSpec[];
+  scores: ScoreSpec;
+}
+
+export interface FeatureInputsParts {
+  /** A function of one sample, and which of its outputs are the prediction and the gradient of the winning score. */
+  function: string;
+  argument: string;
+  scores: number;
+  saliency: number | null;
+  /** Arrays of examples and of their classes or targets. */
+  examples: string | null;
+  labels: string | null;
+}
+
+/** A recurrent network step by step. */
+export interface SequenceSpec extends ViewSpec {
+  kind: "sequence";
+}
+
+export interface SequenceParts {
+  /** A function of one sequence. */
+  function: string;
+  argument: string;
+  /** Number of time steps. */
+  steps: number;
+  groups: SequenceGroup[];
+  /** Arrays of sequences and of their true outputs. */
+  samples: string | null;
+  targets: string | null;
+  /** Whether all inputs are 0 or 1. */
+  binary: boolean;
+}
+
+/** Values at every time step, shape (steps, units): an output of the function, or the true outputs. */
+export interface SequenceGroup {
+  label: string;
+  role: "input" | "state" | "output" | "target";
+  output: number;
+  units: number;
+  names: string[] | null;
 }

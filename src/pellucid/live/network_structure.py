@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pellucid.graph.expr import Expr, Shared
-from pellucid.graph.naming import strip_labels
+from pellucid.graph.naming import LabelStripper
 from pellucid.graph.traversal import topological
 
 
@@ -22,10 +22,8 @@ class DenseLayer:
     output: Expr
     activation: str | None
     """Name of the op from the preactivation to the output; None for a linear layer."""
-
-    @property
-    def name(self) -> str:
-        return str(self.weights)
+    name: str
+    """Name of the output or, if it has none, of the weights."""
 
     @property
     def units(self) -> int:
@@ -35,23 +33,39 @@ class DenseLayer:
         return leaf in set(topological([self.x]))
 
 
+FINAL_ACTIVATIONS = ("softmax", "sigmoid")
+
+
 def find_dense_layers(output: Expr) -> list[DenseLayer]:
     """Return the fully connected layers that an expression is computed from, the first one first.
 
-    The output of a layer is the expression that the next layer multiplies, and that of the last one is the expression.
+    The output of a layer is the expression that the next layer multiplies. That of the last one is the expression or,
+    if it has another shape, as a loss has, the softmax or sigmoid of the layer or its scores.
     """
-    [output] = strip_labels([output])
+    stripper = LabelStripper([output])
+    [output] = stripper.outputs
     order = topological([output])
     products = [e for e in order if is_product_with_weights(e)]
-    ends = [*(e.inputs[0] for e in products[1:]), output]
     layers = []
-    for product, end in zip(products, ends, strict=True):
+    for product, following in zip(products, [*products[1:], None], strict=True):
         sums = [e for e in order if e.op is not None and e.op.name == "add" and uses(e, product)]
         bias = next((i for e in sums[:1] for i in e.inputs if isinstance(i, Shared)), None)
         before = product if bias is None else sums[0]
-        assert isinstance(product.inputs[1], Shared)
-        layers.append(DenseLayer(product.inputs[0], product.inputs[1], bias, before, end, find_activation(before, end)))
+        end = find_end(before, output, order) if following is None else following.inputs[0]
+        weights = product.inputs[1]
+        assert isinstance(weights, Shared)
+        name = stripper.names.get(end) or str(weights).removesuffix("/kernel")
+        activation = find_activation(before, end)
+        layers.append(DenseLayer(product.inputs[0], weights, bias, before, end, activation, name))
     return layers
+
+
+def find_end(before: Expr, output: Expr, order: Sequence[Expr]) -> Expr:
+    """Return the output of the last layer."""
+    if output.shape == before.shape:
+        return output
+    found = (e for e in order if e.op is not None and e.op.name in FINAL_ACTIVATIONS and uses(e, before))
+    return next(found, before)
 
 
 def is_product_with_weights(e: Expr) -> bool:

@@ -2,9 +2,19 @@
 
 import type { ViewClass } from "../view";
 import { DecisionBoundary } from "./decision_boundary";
+import { FeatureInputs } from "./feature_inputs";
+import { HeatMap } from "./heat_map";
+import { ImageView } from "./image";
 import { LossCurve } from "./loss_curve";
+import { Network } from "./network";
+import { Sequence } from "./sequence";
 
 export const VIEWS: Record<string, ViewClass> = {
   decision_boundary: DecisionBoundary,
+  feature_inputs: FeatureInputs,
+  heat_map: HeatMap,
+  image: ImageView,
   loss_curve: LossCurve,
+  network: Network,
+  sequence: Sequence,
 };

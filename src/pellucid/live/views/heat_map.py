@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
-from pellucid.graph.errors import UseError
+from pellucid.graph.errors import ShapeError, UseError
 from pellucid.graph.expr import Shared
 from pellucid.graph.gradient import grad
 from pellucid.graph.traversal import topological
-from pellucid.graph.types import is_float
+from pellucid.graph.types import format_shape, is_float
 from pellucid.live.views.base import FigureContext, View
+from pellucid.live.views.tile_layout import make_tile_layout
 
 __all__ = ["HeatMap", "heat_map"]
 
@@ -18,20 +20,29 @@ __all__ = ["HeatMap", "heat_map"]
 class HeatMap(View):
     kind = "heat_map"
 
-    def __init__(self, variables: Sequence[Shared], gradients: bool, title: str) -> None:
+    def __init__(
+        self, variables: Sequence[Shared], gradients: bool, image_shape: Sequence[int] | None, title: str
+    ) -> None:
         super().__init__(title)
         for v in variables:
             if not isinstance(v, Shared):
                 raise UseError(f"pel.live.heat_map: expected shared variables such as W1. Received: {v!r}")
         self.variables, self.gradients = list(variables), gradients
+        self.image_shape = None if image_shape is None else check_image_shape(image_shape, self.variables)
 
     def build(self, context: FigureContext) -> tuple[dict[str, Any], dict[str, Any]]:
         variables = self.variables or list_parameters(context)
         gradients = self.add_gradients(variables, context) if self.gradients else {}
-        panels = [
-            {"label": str(v), "array": context.functions.add_leaf(v), "gradient": gradients.get(v)} for v in variables
-        ]
+        panels = [self.describe_panel(v, gradients.get(v), context) for v in variables]
         return {"kind": self.kind, "title": self.title}, {"panels": panels}
+
+    def describe_panel(self, v: Shared, gradient: Any, context: FigureContext) -> dict[str, Any]:
+        shape = [int(n) for n in v.storage.shape]
+        images = self.image_shape
+        has_images = images is not None and len(shape) == 2 and shape[0] == math.prod(images)
+        layout = make_tile_layout(shape, images if has_images else None)
+        array = context.functions.add_leaf(v)
+        return {"label": str(v), "array": array, "shape": shape, "layout": layout, "gradient": gradient}
 
     def add_gradients(self, variables: Sequence[Shared], context: FigureContext) -> dict[Shared, dict[str, Any]]:
         """Compile the gradients of the loss, and return where a page finds each."""
@@ -52,8 +63,23 @@ def list_parameters(context: FigureContext) -> list[Shared]:
     return [v for v in context.train.program.updates if v.trainable]
 
 
-def heat_map(*variables: Shared, gradients: bool = True, title: str = "Weights") -> HeatMap:
-    """Matrices and vectors as colored cells, with the gradients of the loss.
+def check_image_shape(image_shape: Sequence[int], variables: Sequence[Shared]) -> tuple[int, int]:
+    shape = tuple(image_shape)
+    if len(shape) != 2 or min(shape) < 1:
+        raise ShapeError(f"pel.live.heat_map: expected image_shape=(height, width). Received: {image_shape!r}")
+    rows = math.prod(shape)
+    if variables and not any(v.ndim == 2 and v.storage.shape[0] == rows for v in variables):
+        received = ", ".join(f"{v} of shape {format_shape(v.shape)}" for v in variables)
+        raise ShapeError(
+            f"pel.live.heat_map: expected a matrix with {rows} rows for image_shape={shape}. Received: {received}"
+        )
+    return shape[0], shape[1]
+
+
+def heat_map(
+    *variables: Shared, gradients: bool = True, image_shape: Sequence[int] | None = None, title: str = "Weights"
+) -> HeatMap:
+    """Matrices, vectors and kernels as colored cells, with the gradients of the loss.
 
     Parameters
     ----------
@@ -61,6 +87,8 @@ def heat_map(*variables: Shared, gradients: bool = True, title: str = "Weights")
         The variables; by default all parameters that the training step updates.
     gradients : bool
         Whether to draw the gradient of the loss next to each.
+    image_shape : (int, int), optional
+        Height and width of images: each column of a matrix with a row for each pixel is drawn as an image.
     title : str
         Title of the view.
 
@@ -72,6 +100,8 @@ def heat_map(*variables: Shared, gradients: bool = True, title: str = "Weights")
     ------
     UseError
         If an argument is not a shared variable.
+    ShapeError
+        If no matrix has a row for each pixel of ``image_shape``.
 
     Examples
     --------
@@ -79,4 +109,4 @@ def heat_map(*variables: Shared, gradients: bool = True, title: str = "Weights")
     >>> pel.live.heat_map(W).variables
     [W]
     """
-    return HeatMap(variables, gradients, title)
+    return HeatMap(variables, gradients, image_shape, title)

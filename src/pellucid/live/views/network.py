@@ -44,8 +44,7 @@ class Network(View):
         """Compile the values of all layers for one sample."""
         width = layers[0].weights.storage.shape[0]
         argument = context.functions.add_array(context.name("sample"), shape=(1, width), dtype=x.dtype, role="input")
-        last = layers[-1] if self.predict is None else None
-        outputs = [layers[0].x, *(layer.preactivation if layer is last else layer.output for layer in layers)]
+        outputs = [layers[0].x, *(layer.output for layer in layers)]
         name = context.functions.add_outputs(context.name("activations"), outputs, {x: argument})
         return {"function": name, "argument": argument, "outputs": list(range(len(outputs)))}
 
@@ -60,7 +59,8 @@ def describe_input(first: DenseLayer, context: FigureContext) -> dict[str, Any]:
     width = int(first.weights.storage.shape[0])
     names = context.feature_names
     labels = names if names is not None and len(names) == width else None
-    return {"name": str(first.x), "units": width, "labels": labels, "activation": None}
+    name = str(first.x) if isinstance(first.x, Input) else "features"
+    return {"name": name, "units": width, "labels": labels, "activation": None}
 
 
 def describe_layer(layer: DenseLayer, context: FigureContext) -> dict[str, Any]:

@@ -1,0 +1,136 @@
+/** Matrices, vectors and kernels as colored cells, with their gradients beside them. */
+
+import { toNumbers } from "../arrays";
+import { html } from "../dom";
+import { FixedLimit, SignedLegend, findLargest, makeSignedPixels } from "../drawing/signed";
+import { Tiles, type Place } from "../drawing/tiles";
+import { formatNumber } from "../numbers";
+import type { HeatMapParts, ViewSpec } from "../spec";
+import { addStyles } from "../styles";
+import type { Frame, Host, Request, TypedArray, View } from "../view";
+import { formatIndex, readArray } from "./frame_values";
+
+const CELL = 26;
+/** Room between values and gradients. */
+const SPACE = 16;
+
+addStyles(`
+.heat { display: grid; gap: 10px; }
+.heat figure { margin: 0; display: grid; gap: 4px; }
+.heat .pair { display: flex; gap: ${SPACE}px; align-items: start; }
+.heat .pair > * { flex: 0 1 auto; min-width: 0; }
+.heat figcaption { font-size: .9em; color: var(--faint); }
+.readout { min-height: 1.5em; font-size: .9em; font-variant-numeric: tabular-nums; }
+`);
+
+type Panel = HeatMapParts["panels"][number];
+
+/** The pictures of one array. */
+interface Pictures {
+  panel: Panel;
+  values: Tiles;
+  gradient: Tiles | null;
+}
+
+export class HeatMap implements View {
+  readonly element = html("div", { className: "heat" });
+  private readonly legend = new SignedLegend("weights");
+  private readonly gradientLegend = new SignedLegend("gradients");
+  private readonly readout = html("p", { className: "readout" });
+  private readonly limit = new FixedLimit();
+  private readonly gradientLimit = new FixedLimit();
+  private pictures: Pictures[] = [];
+  private frame: Frame | null = null;
+  private gradients: TypedArray[] | null = null;
+
+  constructor(
+    private readonly host: Host,
+    private readonly spec: ViewSpec,
+    private readonly index: number,
+  ) {}
+
+  reset(): void {
+    const { panels } = this.host.variant().views[this.index] as HeatMapParts;
+    const width = this.element.clientWidth || 320;
+    this.gradients = null;
+    this.pictures = panels.map((panel) => this.makePictures(panel, width));
+    const hasGradients = this.pictures.some(({ gradient }) => gradient);
+    this.element.replaceChildren(
+      ...this.pictures.map(({ panel, values, gradient }) =>
+        html(
+          "figure",
+          {},
+          html("figcaption", {}, `${panel.label} (${panel.shape.join(" × ") || "number"})${gradient ? " and its gradient" : ""}`),
+          html("div", { className: "pair" }, values.element, gradient && gradient.element),
+        ),
+      ),
+      this.readout,
+      this.legend.element,
+      ...(hasGradients ? [this.gradientLegend.element] : []),
+    );
+  }
+
+  requests(finished: boolean): Request[] {
+    const { panels } = this.host.variant().views[this.index] as HeatMapParts;
+    const evaluation = panels.find((panel) => panel.gradient)?.gradient;
+    return finished && evaluation ? [{ id: `${this.index}.gradients`, function: evaluation.function, args: {} }] : [];
+  }
+
+  draw(frame: Frame): void {
+    this.frame = frame;
+    this.gradients = frame.results[`${this.index}.gradients`] ?? null;
+    const arrays = this.pictures.map(({ panel }) => this.values(panel));
+    const gradients = this.pictures.map(({ panel }) => this.gradient(panel));
+    const theme = this.host.theme();
+    const limit = this.limit.update(frame, Math.max(...arrays.map(findLargest)));
+    this.legend.show(theme, limit);
+    const color = makeSignedPixels(theme, limit);
+    this.pictures.forEach(({ values }, k) => values.paint(arrays[k], color));
+    if (!this.gradients) return;
+    const gradientLimit = this.gradientLimit.update(frame, Math.max(...gradients.map((g) => (g ? findLargest(g) : 0))));
+    this.gradientLegend.show(theme, gradientLimit);
+    const gradientColor = makeSignedPixels(theme, gradientLimit);
+    this.pictures.forEach(({ gradient }, k) => gradients[k] && gradient?.paint(gradients[k], gradientColor));
+  }
+
+  describe(): string {
+    if (!this.frame) return "";
+    return this.pictures.map(({ panel }) => describeArray(panel.label, this.values(panel), this.gradient(panel))).join(" ");
+  }
+
+  private makePictures(panel: Panel, width: number): Pictures {
+    const make = (label: string): Tiles =>
+      new Tiles({ label: `${this.spec.title}: ${label}`, cell: CELL, told: (place) => this.tell(panel, place) });
+    const [values, gradient] = [make(panel.label), panel.gradient && make(`gradient of ${panel.label}`)];
+    const each = gradient ? (width - SPACE) / 2 : width;
+    values.arrange(panel.layout, each);
+    gradient?.arrange(panel.layout, each);
+    return { panel, values, gradient };
+  }
+
+  private values(panel: Panel): TypedArray {
+    return readArray(this.host, this.frame, panel.array);
+  }
+
+  private gradient(panel: Panel): TypedArray | null {
+    return (panel.gradient && this.gradients?.[panel.gradient.output]) ?? null;
+  }
+
+  private tell(panel: Panel, place: Place | null): void {
+    this.readout.textContent = "";
+    if (!place || !this.frame) return;
+    const gradient = this.gradient(panel);
+    const name = `${panel.label}${formatIndex(place.offset, panel.shape)}`;
+    const slope = gradient ? `, gradient ${formatNumber(Number(gradient[place.offset]))}` : "";
+    this.readout.textContent = `${name} = ${formatNumber(Number(this.values(panel)[place.offset]))}${slope}`;
+    this.host.announce(this, this.readout.textContent);
+  }
+}
+
+function describeArray(label: string, values: TypedArray, gradient: TypedArray | null): string {
+  const numbers = toNumbers(values as ArrayLike<number>);
+  const positive = numbers.filter((value) => value > 0).length;
+  const [low, high] = [numbers.reduce((a, b) => Math.min(a, b)), numbers.reduce((a, b) => Math.max(a, b))];
+  const range = numbers.length === 1 ? `${label} is ${formatNumber(low)}` : `${label} goes from ${formatNumber(low)} to ${formatNumber(high)}; ${positive} of ${formatNumber(numbers.length)} numbers are positive`;
+  return `${range}.${gradient ? ` The largest part of its gradient has the size ${formatNumber(findLargest(gradient))}.` : ""}`;
+}
