@@ -1,4 +1,4 @@
 """Pages for a person's own data."""
 
-from pellucid.live.lab.lab import Lab as Lab
-from pellucid.live.lab.lab import lab as lab
+from pellucid.live.lab.lab_figure import Lab as Lab
+from pellucid.live.lab.lab_figure import lab as lab
