@@ -34,7 +34,7 @@ def draw_still_pictures(figure: Figure) -> list[Picture]:
     boundary = next((v for v in figure.views if isinstance(v, DecisionBoundary)), None)
     if boundary is not None and features is not None and targets is not None and targets.dtype.kind in "iub":
         predict = copy_with_values(boundary.predict, copies)
-        X, y = figure.data.values[features], figure.data.values[targets]
+        X, y = select_present(figure, features), select_present(figure, targets)
         correct = float((classify(predict(X)) == y).mean())
         text = f"Decision boundary after {figure.steps:,} steps: {correct:.1%} of {len(y):,} points are on their side."
         pictures.append(Picture(decision_boundary(predict, X, y, boundary.title), text, boundary.title))
@@ -42,6 +42,12 @@ def draw_still_pictures(figure: Figure) -> list[Picture]:
     text = f"Training loss: {losses[0]:.4g} at the first step, {losses[-1]:.4g} at step {len(losses):,}."
     pictures.append(Picture(learning_curves({"training loss": losses[kept]}), text, "training loss"))
     return pictures
+
+
+def select_present(figure: Figure, i: Input) -> Array:
+    """Return the values of an input without free places for data points."""
+    values, weights = figure.data.values, figure.data.weights
+    return values[i] if weights is None else values[i][values[weights] > 0]
 
 
 def copy_variables(train: Function) -> dict[Shared, Shared]:

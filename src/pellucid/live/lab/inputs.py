@@ -18,6 +18,9 @@ Array = np.ndarray[Any, Any]
 WIDTH = 8
 """Largest number of units of a hidden layer."""
 
+UNITS = 4
+"""Number of units that the page shows first."""
+
 MAX_BATCH = 1024
 """Largest number of rows of a step. Up to so many rows, a step can use all of them."""
 
@@ -135,4 +138,4 @@ def make_batch_choice(inputs: LabInputs, rows: int) -> Choice:
 
 
 def make_unit_slider(inputs: LabInputs) -> Control:
-    return slider(inputs.units, 1, WIDTH, 4, label="units per layer")
+    return slider(inputs.units, 1, WIDTH, UNITS, label="units per layer")

@@ -13,8 +13,8 @@ from pellucid.graph.inputs import matrix
 from pellucid.graph.validation import check_integer
 from pellucid.live.controls import check_controls, choice
 from pellucid.live.figure import Figure
-from pellucid.live.lab.inputs import ACTIVATIONS, LAYERS, LabInputs, make_controls, make_inputs, make_unit_slider
-from pellucid.live.lab.networks import Network, make_dense_network, make_model_network
+from pellucid.live.lab.inputs import ACTIVATIONS, LAYERS, UNITS, LabInputs, make_controls, make_inputs, make_unit_slider
+from pellucid.live.lab.networks import Network, make_dense_network, make_model_network, set_initial_values
 from pellucid.live.lab.rows import Rows, read_rows
 from pellucid.live.lab.training_step import make_training_step
 from pellucid.live.lab.views import DividedBoundary, DividedLossCurve, ScoreTable
@@ -62,8 +62,8 @@ def lab(
     r"""Page in which a network learns your data, with controls for its layers and its training.
 
     The network sees two features, so that the page can draw its predictions in their plane. The page trains it on the
-    training rows by gradient descent, :math:`W \leftarrow W - \eta (\partial L / \partial W + \lambda W)`. The other rows
-    are held out: the page shows the loss and the score on them, beside a constant prediction and a linear model.
+    training rows by gradient descent, :math:`W \leftarrow W - \eta (\partial L / \partial W + \lambda W)`. The other
+    rows are held out: the page shows the loss and the score on them, beside a constant prediction and a linear model.
 
     Parameters
     ----------
@@ -195,6 +195,7 @@ def describe_output(model: Model) -> int:
 
 def make_figure(rows: Rows, inputs: LabInputs, network: Network, steps: int, title: str | None) -> Lab:
     """Return the page of one network."""
+    set_initial_values(network, inputs, UNITS)
     X = matrix("X", shape=("m", 2), dtype=DTYPE)
     predict = function([X], network.predict(X))
     layers = find_dense_layers(get_output(predict))
@@ -205,12 +206,11 @@ def make_figure(rows: Rows, inputs: LabInputs, network: Network, steps: int, tit
     ]
     if layers and is_chain(layers):
         views.append(network_view(predict))
-    units = [make_unit_slider(inputs)] if network.has_units else []
     figure = Lab(
         train=make_training_step(inputs, network),
         steps=steps,
         data=inputs.list_data(rows),
-        controls=[*units, *make_controls(inputs, len(rows.X))],
+        controls=[*[make_unit_slider(inputs)] * network.has_units, *make_controls(inputs, len(rows.X))],
         views=[*views, heat_map(gradients=False)],
         initial=network.initial,
         title=title or f"{rows.name}: {rows.target_name}",

@@ -19,6 +19,7 @@ from pellucid.graph.ops.random import Generator
 from pellucid.graph.ops.softmax import softmax
 from pellucid.graph.passes import inference
 from pellucid.live.lab.inputs import WIDTH, LabInputs
+from pellucid.run.function_builder import function
 
 if TYPE_CHECKING:
     from pellucid.model.model import Model
@@ -113,3 +114,11 @@ def draw_weights(
         drawn = variance**0.5 * draws[start : start + size].reshape(W.shape)
         initial[W] = used[W] * drawn if W in used else drawn
     return initial
+
+
+def set_initial_values(network: Network, inputs: LabInputs, units: int) -> None:
+    """Give the parameters the initial values of seed 0, which the page draws, too."""
+    if network.initial:
+        draw = function([inputs.units], list(network.initial.values()), mode="numpy", on_unused_input="ignore")
+        for parameter, value in zip(network.initial, draw(units), strict=True):
+            parameter.set_value(value)
