@@ -7,6 +7,7 @@ import { HeatMap } from "./heat_map";
 import { ImageView } from "./image";
 import { LossCurve } from "./loss_curve";
 import { Network } from "./network";
+import { ScoreTable } from "./score_table";
 import { Sequence } from "./sequence";
 
 export const VIEWS: Record<string, ViewClass> = {
@@ -16,5 +17,6 @@ export const VIEWS: Record<string, ViewClass> = {
   image: ImageView,
   loss_curve: LossCurve,
   network: Network,
+  score_table: ScoreTable,
   sequence: Sequence,
 };
