@@ -265,3 +265,11 @@ def test_an_unreached_variable_is_a_step_of_zero() -> None:
     assert [(s.name, str(s.gradient)) for s in derivation.steps] == [("x", "0")]
     assert "no gradient reaches x" in str(derivation)
     assert "equal those of pel.grad exactly" in str(derivation)
+
+
+def test_names_above_an_intermediate_variable_are_kept() -> None:
+    x, w, v = pel.matrix("x"), pel.shared([[0.5]], "w"), pel.shared([[2.0]], "v")
+    h = pel.named("h", pel.tanh(x @ w))
+    s = pel.named("s", h @ v)
+    derivation = pel.derive((s**2).sum(), h)
+    assert [step.name for step in derivation.steps] == ["s", "h"]

@@ -46,12 +46,16 @@ class RawStep:
 
 @dataclass
 class BackwardPass:
-    """The rewritten cost, its expressions in topological order, and the steps."""
+    """The rewritten cost, its expressions in topological order, and the steps.
+
+    ``barred`` has the expressions before rewriting as they are above barriers.
+    """
 
     cost: Expr
     targets: list[Expr]
     journal: Journal
     names: dict[Expr, str]
+    barred: dict[Expr, Expr]
     order: list[Expr] = field(default_factory=list)
     steps: list[RawStep] = field(default_factory=list)
 
@@ -68,7 +72,7 @@ def prepare_backward_pass(cost: Expr, wrt: Sequence[Expr]) -> BackwardPass:
     targets = [tagged.get(e.settings["tag"], e) if (e := barriers.get(w, w)).op is grad_barrier.op else e for w in wrt]
     named = simplify_all([e for e in topological([cost]) if get_own_name(e) is not None])
     names = {e.unlabeled: name for e in named if (name := get_own_name(e)) is not None}
-    return BackwardPass(simple, targets, journal, names, order)
+    return BackwardPass(simple, targets, journal, names, barriers, order)
 
 
 def remove_checkpoints(expressions: Sequence[Expr]) -> list[Expr]:

@@ -216,7 +216,7 @@ def derive(
 def map_given_names(run: BackwardPass, cost: Expr, wrt: Sequence[Expr], names: Mapping[Any, str]) -> dict[Expr, str]:
     """Map the given names to the rewritten forms of their expressions."""
     given = {e: name for e in topological([cost]) if (name := names.get(e) or get_own_name(e)) is not None}
-    rewritten = simplify_all(list(given)) if given else []
+    rewritten = simplify_all([run.barred.get(e, e) for e in given]) if given else []
     result = {new: name for new, (e, name) in zip(rewritten, given.items(), strict=True) if e.op is not None}
     for w, target in zip(wrt, run.targets, strict=True):
         if target.op is grad_barrier.op:
