@@ -5,7 +5,7 @@ import { addStyles } from "./styles";
 addStyles(`
 :host { display: block; container-type: inline-size; }
 .figure { color: var(--ink); background: var(--background); font: 15px/1.45 system-ui, sans-serif; border-radius: 8px;
-  display: grid; gap: 14px; padding: 2px; }
+  display: grid; gap: 14px; padding: 4px 6px; }
 .figure * { box-sizing: border-box; }
 h2, h3, p { margin: 0; }
 h2 { font-size: 1.3em; line-height: 1.2; }

@@ -56,6 +56,14 @@ function makeSlider(spec: SliderSpec, changed: Changed): Widget {
     ...(native ? { min: spec.minimum, max: spec.maximum, step: spec.step } : { min: 0, max: POSITIONS, step: 1 }),
   });
   const box = makeNumberBox(`${spec.label}, number`, spec.minimum, spec.maximum, changed);
+  box.onkeydown = (event) => {
+    if (event.key !== "ArrowUp" && event.key !== "ArrowDown") return;
+    event.preventDefault();
+    const steps = native ? 1 : POSITIONS / 100;
+    if (event.key === "ArrowUp") range.stepUp(steps);
+    else range.stepDown(steps);
+    range.dispatchEvent(new Event("input"));
+  };
   range.oninput = (event) => changed(native ? Number(range.value) : roundValue(spec, scale.toValue(Number(range.value))), event);
   const unit = html("span", { className: "unit" }, spec.unit);
   return {

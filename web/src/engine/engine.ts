@@ -11,16 +11,18 @@ import { Workspace } from "./workspace";
 const CHUNK_MILLISECONDS = 8;
 /** Coarse frames take at most this part of the time. */
 const COARSE_SHARE = 0.25;
+/** Variants whose memory is kept. Browsers limit the address space that WebAssembly memories of a page reserve. */
+const MAX_LOADED = 12;
 
 /** What one variant needs: training and evaluation have separate arrays, so that neither disturbs the other. */
 interface Loaded {
-  index: number;
   workspace: Workspace;
   evaluator: Evaluator;
 }
 
 export class Engine {
   private readonly variants = new Map<number, { variant: VariantSpec; modules: WebAssembly.Module[] }>();
+  private readonly kept = new Map<number, Loaded>();
   private loaded: Loaded | null = null;
   private training: Training | null = null;
   private generation = 0;
@@ -58,6 +60,7 @@ export class Engine {
     } catch (error) {
       this.training = null;
       this.loaded = null;
+      this.kept.clear();
       this.send({ type: "error", generation: this.generation, message: explain(error) });
     }
   }
@@ -93,11 +96,13 @@ export class Engine {
   }
 
   private load(index: number): Loaded {
-    if (this.loaded?.index !== index) {
-      const found = this.variants.get(index)!;
-      const create = (): Workspace => new Workspace(found.variant, found.modules);
-      this.loaded = { index, workspace: create(), evaluator: new Evaluator(create()) };
-    }
+    const { variant, modules } = this.variants.get(index)!;
+    const create = (): Workspace => new Workspace(variant, modules);
+    this.loaded?.evaluator.forget();
+    this.loaded = this.kept.get(index) ?? { workspace: create(), evaluator: new Evaluator(create()) };
+    this.kept.delete(index);
+    this.kept.set(index, this.loaded);
+    if (this.kept.size > MAX_LOADED) this.kept.delete(this.kept.keys().next().value!);
     return this.loaded;
   }
 

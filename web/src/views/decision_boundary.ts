@@ -13,7 +13,7 @@ import { formatNumber, formatPercent, plural } from "../numbers";
 import { makeTicks } from "../scales";
 import type { DecisionBoundaryParts, DecisionBoundarySpec, ViewSpec } from "../spec";
 import { addStyles } from "../styles";
-import type { Frame, Host, Request, TypedArray, View } from "../view";
+import type { Frame, Host, Request, Theme, TypedArray, View } from "../view";
 
 /** Distance of the points of the grid in pixels, while training runs and at rest. */
 const COARSE = 8;
@@ -22,6 +22,8 @@ const FINE = 4;
 const SHADE = 0.72;
 /** Logits beyond which a probability has its full color. */
 const LARGEST_LOGIT = 8;
+/** Above so many points, those of a style are drawn at once, and not in every coarse frame. */
+const MANY_POINTS = 500;
 /** Probabilities are kept this far from 0 and 1, where logits are infinite. */
 const SMALLEST = 1e-9;
 
@@ -114,7 +116,7 @@ export class DecisionBoundary implements View {
     const scores = frame.results[`${this.index}.data`];
     if (scores) this.compare(scores[0]);
     this.readDivision(frame);
-    if (frame.finished || this.drawn) this.drawPoints();
+    if (frame.finished || (this.drawn && this.drawn.heldOut.length <= MANY_POINTS)) this.drawPoints();
   }
 
   describe(): string {
@@ -304,25 +306,40 @@ export class DecisionBoundary implements View {
     this.plane.drawAxes(context, theme, this.host.spec.data?.feature_names ?? []);
     const data = this.host.data();
     if (data?.dimensions !== 2) return;
-    const radius = data.count > 500 ? 3 : 4.5;
     const positions = this.positions();
+    context.save();
     this.plane.clip(context);
+    const groups = new Map<unknown, number[]>();
     for (let row = 0; row < data.count; row++) {
-      const [x, y] = [this.plane.x.toPosition(positions[2 * row]), this.plane.y.toPosition(positions[2 * row + 1])];
-      const color = this.pointColor(data.targets[row]);
-      context.beginPath();
-      traceMarker(context, this.classes ? data.targets[row] : 0, x, y, radius);
-      context.lineWidth = this.wrong[row] ? 4 : 2.5;
-      context.strokeStyle = this.wrong[row] || !this.classes ? theme.ink : theme.background;
-      context.stroke();
-      context.fillStyle = this.drawn?.heldOut[row] ? theme.background : color;
-      context.fill();
-      if (!this.drawn?.heldOut[row]) continue;
-      context.lineWidth = 1.5;
-      context.strokeStyle = color;
-      context.stroke();
+      const style = data.count > MANY_POINTS ? `${data.targets[row]} ${this.wrong[row]} ${this.drawn?.heldOut[row]}` : row;
+      const group = groups.get(style);
+      if (group) group.push(row);
+      else groups.set(style, [row]);
     }
+    for (const rows of groups.values()) this.drawMarkers(context, theme, rows, positions, data.targets[rows[0]]);
     if (this.editor.chosen !== null) this.drawChosen(context, positions, this.editor.chosen);
+    context.restore();
+  }
+
+  /** Draws points of equal style. */
+  private drawMarkers(context: CanvasRenderingContext2D, theme: Theme, rows: number[], positions: Float64Array, target: number): void {
+    const wrong = this.wrong[rows[0]];
+    const heldOut = this.drawn?.heldOut[rows[0]];
+    const color = this.pointColor(target);
+    const radius = this.host.data()!.count > MANY_POINTS ? 3 : 4.5;
+    const stroke = (style: string, width: number): void => {
+      context.strokeStyle = style;
+      context.lineWidth = width;
+      context.stroke();
+    };
+    context.beginPath();
+    for (const row of rows) {
+      traceMarker(context, this.classes ? target : 0, this.plane.x.toPosition(positions[2 * row]), this.plane.y.toPosition(positions[2 * row + 1]), radius);
+    }
+    stroke(wrong || !this.classes ? theme.ink : theme.background, wrong ? 4 : 2.5);
+    context.fillStyle = heldOut ? theme.background : color;
+    context.fill();
+    if (heldOut) stroke(color, 1.5);
   }
 
   private drawChosen(context: CanvasRenderingContext2D, features: Float64Array, row: number): void {
@@ -447,7 +464,7 @@ export class DecisionBoundary implements View {
     const predicted = predictClasses(field);
     this.wrong = Array.from(predicted, (c, k) => c !== data.targets[k]);
     const right = this.wrong.filter((w) => !w).length;
-    this.partEntry.textContent = right < data.count ? `${formatNumber(data.count - right)} misclassified: dark outline` : "";
+    this.partEntry.textContent = right < data.count ? `${formatNumber(data.count - right)} misclassified: thick outline` : "";
     this.words.points = `${formatNumber(right)} of ${plural(data.count, "point")} (${formatPercent(right / data.count)}) ${right === 1 ? "is" : "are"} classified correctly.`;
   }
 }
