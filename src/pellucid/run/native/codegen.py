@@ -145,9 +145,8 @@ class ProgramGenerator:
             self.emitter.emit_copy(f"state[{k}]", v.name, v)
         arrays = "void **state, void **read, void **args, void **history"
         head = f"void {self.symbol}({arrays}, int64_t first, int64_t count) {{"
-        return "\n".join(
-            [get_preamble(self.emitter.target.vector_bytes), *self.emitter.tables, head, *writer.lines, "}", ""]
-        )
+        preamble = get_preamble(self.emitter.target.vector_bytes)
+        return "\n".join([preamble, *self.emitter.tables, head, *writer.lines, "}", ""])
 
     def emit_pointer(self, v: Value, source: str, offset: str = "") -> None:
         c = c_type(v.dtype)

@@ -1,4 +1,4 @@
-"""Files of WebAssembly modules: whether one is complete, and what it imports and exports."""
+"""Files of WebAssembly modules: whether one is complete, its imports and its exports."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ IMPORT_SECTION, EXPORT_SECTION = 2, 7
 
 
 def find_defect(module: bytes, exports: Sequence[str]) -> str | None:
-    """Return what is wrong with a module that should export some names and import nothing, or None."""
+    """Return the defect of a module that should export some names and import nothing, or None."""
     if not module.startswith(HEADER):
         return "it is not a WebAssembly module"
     try:
