@@ -24,6 +24,8 @@ const SHADE = 0.72;
 const LARGEST_LOGIT = 8;
 /** Above so many points, those of a style are drawn at once, and not in every coarse frame. */
 const MANY_POINTS = 500;
+/** Of more points, every second, third and so on is drawn, so that the field stays visible. */
+const MAX_DRAWN = 1000;
 /** Probabilities are kept this far from 0 and 1, where logits are infinite. */
 const SMALLEST = 1e-9;
 
@@ -34,6 +36,7 @@ addStyles(`
 .boundary-legend { display: flex; flex-wrap: wrap; gap: 4px 16px; align-items: center; font-size: .9em; }
 .boundary-legend label { font-size: 1em; }
 .boundary-legend span { display: inline-flex; gap: 5px; align-items: center; }
+.boundary-legend span:empty { display: none; }
 .boundary-ramp { width: 120px; height: 12px; border: 1px solid var(--faint); }
 .boundary-point { font-size: .9em; min-height: 32px; }
 `);
@@ -52,6 +55,8 @@ export class DecisionBoundary implements View {
   private readonly newTarget = html("select", { id: uniqueId() });
   /** How points that are wrong or held out are drawn. */
   private readonly partEntry = html("span");
+  /** Which part of many points is drawn. */
+  private readonly sampling = html("span");
   private readonly help = html("p", { id: uniqueId(), className: "words-only" });
   private readonly grids = new Map<string, { grid: Grid; points: Float64Array }>();
   private words = { points: "", area: "" };
@@ -310,8 +315,11 @@ export class DecisionBoundary implements View {
     context.save();
     this.plane.clip(context);
     const groups = new Map<unknown, number[]>();
-    for (let row = 0; row < data.count; row++) {
-      const style = data.count > MANY_POINTS ? `${data.targets[row]} ${this.wrong[row]} ${this.drawn?.heldOut[row]}` : row;
+    const stride = Math.ceil(data.count / MAX_DRAWN);
+    this.sampling.textContent = stride > 1 ? `one of ${stride} points is drawn` : "";
+    for (let row = 0; row < data.count; row += stride) {
+      const target = this.classes ? data.targets[row] : this.pointColor(data.targets[row]);
+      const style = data.count > MANY_POINTS ? `${target} ${this.wrong[row]} ${this.drawn?.heldOut[row]}` : row;
       const group = groups.get(style);
       if (group) group.push(row);
       else groups.set(style, [row]);
@@ -395,7 +403,7 @@ export class DecisionBoundary implements View {
 
   private buildLegend(): void {
     const entries: HTMLElement[] = this.classes ? this.classes.map((name, c) => this.makeClassEntry(name, c)) : [this.makeRampEntry()];
-    if (this.classes) entries.push(this.partEntry);
+    entries.push(this.partEntry, this.sampling);
     if (this.parts().units) entries.push(html("label", {}, this.unitLines, "Lines of hidden units"));
     if (this.classes && this.editor.resizable) {
       const chosen = this.newTarget.selectedIndex;
