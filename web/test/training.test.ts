@@ -92,3 +92,22 @@ test("without a training, the only step is 0", () => {
   const training = train(workspace);
   assert.deepEqual([training.steps, training.finished, training.snapshots.length], [0, true, 1]);
 });
+
+test("slow evaluations are postponed until the training has ended, but that of the last step", () => {
+  const wait = () => {
+    for (const end = performance.now() + 1; performance.now() < end; );
+  };
+  const evaluate = ({ w }: Record<string, TypedArray>) => (wait(), { double: 2 * Number(w[0]) });
+  const training = new Training(makeWorkspace(1000).workspace, { evaluate, observed: ["w"], recordAll: false });
+  const start = performance.now();
+  while (!training.finished) training.advance(2);
+  const elapsed = performance.now() - start;
+  const { steps, evaluations } = training.curve;
+  assert.ok(elapsed < steps.length / 2, `${elapsed} ms for ${steps.length} recorded steps`);
+  assert.equal(training.complete, false);
+  assert.equal(evaluations.double.length, steps.length);
+  assert.ok(evaluations.double.some(Number.isNaN));
+  close(evaluations.double.at(-1)!, 2 * 0.9 ** 1000);
+  while (!training.complete) training.evaluatePostponed(20);
+  steps.forEach((step, k) => close(evaluations.double[k], 2 * 0.9 ** step));
+});

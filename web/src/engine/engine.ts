@@ -69,10 +69,7 @@ export class Engine {
     this.generation = message.generation;
     this.training = null;
     const { workspace, evaluator } = this.load(message.variant);
-    for (const space of [workspace, evaluator.workspace]) {
-      space.reset();
-      for (const [name, values] of Object.entries(message.arrays)) space.set(name, values);
-    }
+    for (const space of [workspace, evaluator.workspace]) space.restart(message.arrays);
     this.setRequests(message.requests);
     this.shown = message.show;
     if (message.seed !== null) drawInitialValues(workspace, message.seed);
@@ -108,17 +105,23 @@ export class Engine {
 
   private tick(): void {
     const { training } = this;
-    if (!training || this.reported) return;
+    if (!training) return;
+    if (this.reported) return this.complete(training);
     training.advance(CHUNK_MILLISECONDS);
     if (training.finished) {
       this.reported = true;
       const losses = training.losses && Float64Array.from(training.losses);
       this.send({ type: "trained", generation: this.generation, milliseconds: performance.now() - this.started, losses });
       this.sendFrame(this.shown.finished);
-    } else {
-      if (this.requests.coarse && !this.awaitingDraw && performance.now() >= this.coarseAllowedAt) this.sendFrame(false);
-      this.schedule();
-    }
+    } else if (this.requests.coarse && !this.awaitingDraw && performance.now() >= this.coarseAllowedAt) this.sendFrame(false);
+    if (!training.complete) this.schedule();
+  }
+
+  private complete(training: Training): void {
+    if (training.complete) return;
+    training.evaluatePostponed(CHUNK_MILLISECONDS);
+    if (training.complete) this.sendFrame(this.shown.finished);
+    else this.schedule();
   }
 
   private show(show: Show): void {

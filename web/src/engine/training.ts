@@ -8,6 +8,10 @@ import type { Overrides, Workspace } from "./workspace";
 /** Largest number of steps per call: outputs of all of them are in memory. */
 const MAX_COUNT = 65536;
 
+/** Beyond so many milliseconds, evaluations take at most this part of a training; those of other recorded steps follow it. */
+const EVALUATION_MILLISECONDS = 20;
+const EVALUATION_SHARE = 0.25;
+
 type Values = Record<string, TypedArray>;
 
 export interface Snapshot {
@@ -39,6 +43,10 @@ export class Training {
   private position = 0;
   private checkpoint: { step: number; state: Values } | null = null;
   private speed = 0.02;
+  private readonly started = performance.now();
+  private evaluationTime = 0;
+  /** Indices of recorded steps whose evaluations are postponed, and the snapshots of these steps. */
+  private postponed: { index: number; values: Values }[] = [];
 
   /** `workspace` holds the initial values. Without a training, the only step is 0. */
   constructor(
@@ -106,7 +114,7 @@ export class Training {
     }
     this.checkpoint = { step, state };
     const last = step === this.steps;
-    this.store(step, values, loss, last || this.position % this.stride === 0);
+    this.store(step, values, loss, last || this.position % this.stride === 0, last);
     this.position++;
     if (last) {
       this.restore(this.checkpoint);
@@ -114,11 +122,35 @@ export class Training {
     }
   }
 
-  private store(step: number, values: Values, loss: number, snapshot: boolean): void {
+  private store(step: number, values: Values, loss: number, snapshot: boolean, last: boolean): void {
     this.curve.steps.push(step);
-    this.curve.loss.push(loss);
-    for (const [key, value] of Object.entries(this.options.evaluate(values))) (this.curve.evaluations[key] ??= []).push(value);
+    const index = this.curve.loss.push(loss) - 1;
     if (snapshot) this.snapshots.push({ step, values });
+    const allowed = Math.max(EVALUATION_MILLISECONDS, EVALUATION_SHARE * (performance.now() - this.started));
+    const late = this.evaluationTime > allowed;
+    if (late && snapshot && !last) {
+      for (const list of Object.values(this.curve.evaluations)) list.push(NaN);
+      this.postponed.push({ index, values });
+    } else this.evaluate(index, values);
+  }
+
+  private evaluate(index: number, values: Values): void {
+    const start = performance.now();
+    for (const [key, value] of Object.entries(this.options.evaluate(values))) (this.curve.evaluations[key] ??= [])[index] = value;
+    this.evaluationTime += performance.now() - start;
+  }
+
+  get complete(): boolean {
+    return this.finished && this.postponed.length === 0;
+  }
+
+  /** After the training, evaluates postponed steps for about so many milliseconds. */
+  evaluatePostponed(milliseconds: number): void {
+    const end = performance.now() + milliseconds;
+    while (this.postponed.length && performance.now() < end) {
+      const { index, values } = this.postponed.pop()!;
+      this.evaluate(index, values);
+    }
   }
 
   /** Runs again from the last recorded step to find the first loss that is not finite, and ends in the state before it. */
@@ -132,7 +164,7 @@ export class Training {
     this.restore(from);
     const steps = Math.max(this.diverged - 1 - from.step, 0);
     if (steps > 0) this.run(steps, true);
-    if (steps > 0) this.store(this.step, this.values(), losses[steps], true);
+    if (steps > 0) this.store(this.step, this.values(), losses[steps], true, true);
     else if (this.snapshots.at(-1)?.step !== this.step) this.snapshots.push({ step: this.step, values: this.values() });
   }
 

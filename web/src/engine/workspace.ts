@@ -28,10 +28,12 @@ export class StoredArray {
   }
 
   reset(): void {
-    if (this.home || this.values !== this.initial) this.set(this.initial);
+    this.set(this.initial);
   }
 
+  /** Equal values keep the version, so that nothing that depends on it is computed again. */
   set(values: TypedArray): void {
+    if (!this.home && (values === this.values || isEqual(values, this.values))) return;
     this.values = values;
     this.home = null;
     this.version++;
@@ -83,6 +85,12 @@ function fill(target: TypedArray, values: TypedArray): void {
   }
 }
 
+function isEqual(a: TypedArray, b: TypedArray): boolean {
+  if (a.length !== b.length) return false;
+  for (let k = 0; k < a.length; k++) if (a[k] !== b[k]) return false;
+  return true;
+}
+
 export type Overrides = Map<string, StoredArray>;
 
 /** A function with what its calls need: arrays, and the table of their addresses in WebAssembly memory. */
@@ -129,9 +137,15 @@ export class Workspace {
     this.array(name).set(convert(values, this.array(name).spec));
   }
 
-  /** All arrays as in the figure file. */
-  reset(): void {
-    for (const array of this.arrays.values()) array.reset();
+  /** Sets arrays, and all others to their values in the figure file. */
+  restart(values: Record<string, TypedArray>): void {
+    for (const [name, array] of this.arrays) if (!(name in values)) array.reset();
+    for (const [name, array] of Object.entries(values)) this.set(name, array);
+  }
+
+  /** Versions of the arrays that a function reads. */
+  versions(f: FunctionSpec): number[] {
+    return this.bind(f).arrays.map((array) => array.version);
   }
 
   get(names: Iterable<string>): Record<string, TypedArray> {

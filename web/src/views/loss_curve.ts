@@ -97,7 +97,7 @@ export class LossCurve implements View {
     const { steps } = frame.curve;
     const at = findStep(steps, frame.step);
     return this.collectCurves(frame)
-      .filter((curve) => curve.values.length > 0)
+      .filter((curve) => Number.isFinite(curve.values[at]))
       .map((curve) => this.describeCurve(curve, steps, at))
       .join(" ");
   }
@@ -172,7 +172,7 @@ export class LossCurve implements View {
   private drawLabels(curves: Curve[], y: Scale, low: number, high: number): SVGElement[] {
     const ends = curves
       .filter(({ values }) => values.length > 0)
-      .map((curve) => ({ curve, at: y.toPosition(Math.min(Math.max(curve.values[curve.values.length - 1], low), high)) }))
+      .map((curve) => ({ curve, at: y.toPosition(Math.min(Math.max(findLast(curve.values), low), high)) }))
       .sort((a, b) => a.at - b.at);
     const bottom = this.height - BOTTOM;
     ends.forEach((end, k) => (end.at = Math.max(end.at, k ? ends[k - 1].at + LABEL_HEIGHT : TOP)));
@@ -202,6 +202,9 @@ export class LossCurve implements View {
     this.host.seek(Math.min(Math.max(x.toValue(offset), 0), frame.steps));
   }
 }
+
+/** The last value; those of recent steps may not be computed yet. */
+const findLast = (values: ArrayLike<number>): number => Array.from(values).findLast(Number.isFinite) ?? 0;
 
 /** Index of the last recorded step up to a step. */
 function findStep(steps: ArrayLike<number>, step: number): number {
