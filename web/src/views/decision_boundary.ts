@@ -60,6 +60,7 @@ export class DecisionBoundary implements View {
   private readonly help = html("p", { id: uniqueId(), className: "words-only" });
   private readonly grids = new Map<string, { grid: Grid; points: Float64Array }>();
   private words = { points: "", area: "" };
+  private range: [number, number] | null = null;
   private wrong: boolean[] = [];
   /** Where points are drawn, and which are held out, if that depends on controls. */
   private drawn: { features: Float64Array; heldOut: boolean[] } | null = null;
@@ -90,6 +91,7 @@ export class DecisionBoundary implements View {
   }
 
   reset(): void {
+    this.range = null;
     if (this.plane.fit()) this.grids.clear();
     this.editor.update();
     this.buildLegend();
@@ -233,9 +235,13 @@ export class DecisionBoundary implements View {
 
   /** Range of the targets: it does not depend on the step, so that colors mean the same during a training. */
   private numberRange(): [number, number] {
-    const data = this.host.data();
-    const targets = data ? Array.from(data.targets) : [];
-    const [low, high] = targets.length ? [targets.reduce((a, b) => Math.min(a, b)), targets.reduce((a, b) => Math.max(a, b))] : [0, 1];
+    return (this.range ??= this.findRange());
+  }
+
+  private findRange(): [number, number] {
+    const targets = Array.from(this.host.data()?.targets ?? []);
+    if (targets.length === 0) return [0, 1];
+    const [low, high] = [targets.reduce((a, b) => Math.min(a, b)), targets.reduce((a, b) => Math.max(a, b))];
     return high > low ? [low, high] : [low - 0.5, low + 0.5];
   }
 
