@@ -386,6 +386,8 @@ export interface FeatureInputsParts {
 /** A recurrent network step by step. */
 export interface SequenceSpec extends ViewSpec {
   kind: "sequence";
+  /** What the prediction for a whole sequence is; null if there is an output at every step. */
+  scores: ScoreSpec | null;
 }
 
 export interface SequenceParts {
@@ -395,6 +397,8 @@ export interface SequenceParts {
   /** Number of time steps. */
   steps: number;
   groups: SequenceGroup[];
+  /** The output that is the prediction for the whole sequence. */
+  prediction: number | null;
   /** Arrays of sequences and of their true outputs. */
   samples: string | null;
   targets: string | null;

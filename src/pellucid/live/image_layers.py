@@ -38,7 +38,7 @@ def find_image_layers(output: Expr) -> list[ImageLayer]:
         if starts_layer(e):
             end, bias = follow_layer(e, users)
             kernel = get_kernel(e)
-            name = name_layer(e, kernel, list(layers.values()))
+            name = name_layer(e, list(layers.values()))
             layers[end] = ImageLayer(stripper.names.get(end, name), end, kernel, bias)
     return list(layers.values())
 
@@ -64,11 +64,14 @@ def get_kernel(e: Expr) -> Shared | None:
     return next((i for i in e.inputs[1:] if isinstance(i, Shared) and i.ndim == 4), None)
 
 
-def name_layer(e: Expr, kernel: Shared | None, before: Sequence[ImageLayer]) -> str:
-    """Return a name such as ``"conv2d"``, or ``"conv2d, max pool"`` for the pooling after it."""
+def name_layer(e: Expr, before: Sequence[ImageLayer]) -> str:
+    """Return the name of the kernel without its last part, or one such as ``"conv2d, max pool"`` without a kernel."""
     assert e.op is not None
-    if kernel is not None:
-        return str(kernel).removesuffix("/kernel")
+    kernel = e.inputs[-1]
+    while kernel.op is not None and kernel.op.name == "reshape":
+        kernel = kernel.inputs[0]
+    if isinstance(kernel, Shared):
+        return str(kernel).rpartition("/")[0] or str(kernel)
     operation = e.op.name.replace("sum_pool", "average_pool").replace("_", " ")
     source = next((layer.name for layer in before if layer.output is e.inputs[0]), None)
     return operation if source is None else f"{source}, {operation}"

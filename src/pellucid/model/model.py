@@ -808,6 +808,57 @@ class Model(Layer):
 
         export_model(self, path, format, description)
 
+    def to_page(
+        self,
+        path: Any,
+        *,
+        title: str | None = None,
+        examples: Any = None,
+        class_names: Sequence[str] | None = None,
+        feature_names: Sequence[str] | None = None,
+        image_shape: Sequence[int] | None = None,
+    ) -> None:
+        """Write the trained model as one page that predicts in a browser, without a network.
+
+        Samples of shape (height, width) or (height, width, channels) are images: one can draw them, or open, drop or
+        paste a file, and sees the feature maps and the gradient of the winning score; see `pellucid.live.image`. For
+        rows of features the page has a slider for each; see `pellucid.live.feature_inputs`. A recurrent network is
+        shown step by step; see `pellucid.live.sequence`.
+
+        Parameters
+        ----------
+        path : str or path
+            A file that ends in ``.html``. An existing one is replaced atomically.
+        title : str, optional
+            Heading of the page; the name of the model by default.
+        examples : array, data frame, or (x, y), optional
+            Samples to begin with, with their classes or targets in y. They also give the ranges of features and pixels,
+            which otherwise come from the first layer if it is a `Normalization` or `Rescaling`.
+        class_names : sequence of str, optional
+            Names of the classes, such as those in ``data.json`` of a run of ``pellucid train``.
+        feature_names : sequence of str, optional
+            Names of the features; by default the columns of a data frame, or x1, x2 and so on.
+        image_shape : (int, int) or (int, int, int), optional
+            Height, width and channels of samples that are flattened images.
+
+        Raises
+        ------
+        ModelError
+            If the model is not built, has several inputs or outputs, is too large for a page, or has a layer that
+            cannot be compiled to WebAssembly: the message names it.
+        ShapeError
+            If examples or names do not fit the model.
+
+        Examples
+        --------
+        >>> from pellucid import nn
+        >>> model = pel.Sequential([nn.Input((2,)), nn.Dense(3, activation="softmax")])
+        >>> model.to_page("flowers.html", class_names=["setosa", "versicolor", "virginica"])
+        """
+        from pellucid.live.model_page import save_model_page
+
+        save_model_page(self, path, title, examples, class_names, feature_names, image_shape)
+
     def save_weights(self, path: Any) -> None:
         """Save the values of all parameters, without the model.
 

@@ -45,8 +45,13 @@ export function centerImage(image: Gray, columns: number, rows: number, fit: num
   }
   if (right < 0) return null;
   const scale = (fit * Math.min(columns, rows)) / Math.max(right - left + 1, bottom - top + 1);
-  return project(image, scale, columns / 2 - (massX / mass) * scale, rows / 2 - (massY / mass) * scale, columns, rows);
+  const x = keepInside(columns / 2 - (massX / mass) * scale, left * scale, (right + 1) * scale, columns);
+  const y = keepInside(rows / 2 - (massY / mass) * scale, top * scale, (bottom + 1) * scale, rows);
+  return project(image, scale, x, y, columns, rows);
 }
+
+/** The shift closest to the wanted one that keeps the range from `start` to `end` inside of 0 to `size`, into which it fits. */
+const keepInside = (wanted: number, start: number, end: number, size: number): number => Math.min(Math.max(wanted, -start), size - end);
 
 /** A whole image, as large as it fits, in the middle. Null if it is empty. */
 export function fitImage(image: Gray, columns: number, rows: number): Float64Array | null {

@@ -27,6 +27,8 @@ interface Options {
 /** Pixels between tiles. */
 const GAP = 6;
 const MAX_HEIGHT = 320;
+/** Largest ratio of the sides of a cell. */
+const LONGEST = 4;
 
 addStyles(`
 .tiles { position: relative; width: fit-content; max-width: 100%; }
@@ -65,17 +67,19 @@ export class Tiles {
   /** Sets places and size for a width in pixels. */
   arrange(layout: TileLayout, width: number): void {
     const [tileRows, tileColumns, rows, columns] = layout.counts;
-    const { cell, cellHeight = cell } = this.options;
+    const { cell, cellHeight } = this.options;
     this.layout = layout;
     const fits = Math.floor((width + GAP) / (columns * Math.min(cell, width / columns) + GAP));
     this.across = tileRows === 1 ? Math.max(1, Math.min(tileColumns, fits)) : tileColumns;
     const down = Math.ceil((tileRows * tileColumns) / this.across);
-    const room = (width - GAP * (this.across - 1)) / this.across / columns;
-    const factor = Math.min(1, room / cell, tileRows === 1 && tileColumns > 1 ? 1 : MAX_HEIGHT / (down * rows * cellHeight));
-    this.size = [cell * factor, cellHeight * factor].map((size) => (size >= 2 ? Math.floor(size) : size)) as [number, number];
+    const x = Math.min(cell, (width - GAP * (this.across - 1)) / this.across / columns);
+    const y = Math.min(cellHeight ?? cell, MAX_HEIGHT / rows);
+    // Cells of tiles are squares. Those of a matrix may be longer in one direction, so that long rows stay visible.
+    const fitted = this.count > 1 ? [x, x] : cellHeight ? [x, y] : [Math.min(x, LONGEST * y), Math.min(y, LONGEST * x)];
+    this.size = fitted.map((size) => (size >= 2 ? Math.floor(size) : size)) as [number, number];
     Object.assign(this.cells, { width: this.across * columns, height: down * rows });
-    const [x, y] = this.corner(this.across * down - 1);
-    Object.assign(this.canvas, { width: Math.ceil(x + columns * this.size[0]), height: Math.ceil(y + rows * this.size[1]) });
+    const [left, top] = this.corner(this.across * down - 1);
+    Object.assign(this.canvas, { width: Math.ceil(left + columns * this.size[0]), height: Math.ceil(top + rows * this.size[1]) });
     this.at = this.locate(0, 0, 0);
     this.leave();
   }

@@ -91,9 +91,13 @@ export class FeatureMaps {
     return layer;
   }
 
-  private arrange({ spec, tiles, kernel, chosen }: Layer): void {
-    const [height, width, maps] = spec.shape;
-    tiles.arrange({ counts: [1, Math.min(maps, MAX_MAPS), height, width], strides: [0, 1, width * maps, maps] }, this.width);
+  private arrange(layer: Layer): void {
+    const [height, width, maps] = layer.spec.shape;
+    layer.tiles.arrange({ counts: [1, Math.min(maps, MAX_MAPS), height, width], strides: [0, 1, width * maps, maps] }, this.width);
+    this.arrangeKernel(layer);
+  }
+
+  private arrangeKernel({ spec, tiles, kernel, chosen }: Layer): void {
     if (!kernel) return;
     const [rows, columns, inputs, outputs] = this.kernelShape(spec);
     const strides: [number, number, number, number] = [0, outputs, columns * inputs * outputs, inputs * outputs];
@@ -126,8 +130,9 @@ export class FeatureMaps {
   }
 
   private choose(layer: Layer, map: number): void {
+    if (!layer.kernel) return;
     layer.chosen = map;
-    this.arrange(layer);
+    this.arrangeKernel(layer);
     if (this.frame) this.drawLayer(layer);
   }
 

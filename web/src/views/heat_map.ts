@@ -11,6 +11,8 @@ import type { Frame, Host, Request, TypedArray, View } from "../view";
 import { formatIndex, readArray } from "./frame_values";
 
 const CELL = 26;
+/** Largest size of a kernel or image. */
+const TILE = 72;
 /** Room between values and gradients. */
 const SPACE = 16;
 
@@ -99,8 +101,9 @@ export class HeatMap implements View {
   }
 
   private makePictures(panel: Panel, width: number): Pictures {
-    const make = (label: string): Tiles =>
-      new Tiles({ label: `${this.spec.title}: ${label}`, cell: CELL, told: (place) => this.tell(panel, place) });
+    const [tileRows, tileColumns, ...sides] = panel.layout.counts;
+    const cell = tileRows * tileColumns > 1 ? Math.min(CELL, TILE / Math.max(...sides)) : CELL;
+    const make = (label: string): Tiles => new Tiles({ label: `${this.spec.title}: ${label}`, cell, told: (place) => this.tell(panel, place) });
     const [values, gradient] = [make(panel.label), panel.gradient && make(`gradient of ${panel.label}`)];
     const each = gradient ? (width - SPACE) / 2 : width;
     values.arrange(panel.layout, each);

@@ -76,8 +76,9 @@ export class ImageView implements View {
     this.frame = frame;
     const results = this.pixels() ? (frame.results[`${this.index}.image`] ?? null) : null;
     this.drawImages(results && this.parts.saliency !== null ? results[this.parts.saliency] : null);
-    this.prediction.show(results && results[this.parts.scores], this.spec.pad ? "Draw or open an image." : "There is no image.");
+    this.prediction.show(results && results[this.parts.scores], this.pad ? "Draw, or open, drop or paste an image." : this.spec.pad ? "Open, drop or paste an image." : "There is no image.");
     this.maps.draw(frame, results);
+    this.maps.element.hidden = !results;
     this.caption.textContent = this.describeSource();
   }
 

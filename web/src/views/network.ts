@@ -378,6 +378,6 @@ export class Network implements View {
 
 /** A number that fits into a unit. */
 function formatShort(value: number): string {
-  const text = formatNumber(value, 2);
-  return text.length <= 5 ? text : Math.abs(value) < 1 ? formatNumber(Number(value.toFixed(2))) : value.toExponential(0).replace("e+", "e");
+  const text = Math.abs(value) < 10 ? formatNumber(Number(value.toFixed(Math.abs(value) < 1 ? 2 : 1))) : formatNumber(value, 2);
+  return text.length <= 5 ? text : value.toExponential(0).replace("e+", "e");
 }

@@ -5,13 +5,16 @@ import { FixedLimit, findLargest, makeSignedPixels } from "../drawing/signed";
 import { type Place, Tiles } from "../drawing/tiles";
 import { uniqueId } from "../controls/control_panel";
 import { formatNumber, plural } from "../numbers";
-import type { SequenceGroup, SequenceParts, TileLayout, ViewSpec } from "../spec";
+import type { SequenceGroup, SequenceParts, SequenceSpec, TileLayout, ViewSpec } from "../spec";
 import { addStyles } from "../styles";
 import type { Frame, Host, Request, TypedArray, View } from "../view";
 import { readArray } from "./frame_values";
+import { Prediction } from "./prediction";
 
 const CELL = 28;
 const LABELS = 84;
+/** More inputs at a time step have no boxes. */
+const MAX_BOXES = 8;
 /** Smallest height of a row. */
 const SMALLEST = 6;
 
@@ -37,6 +40,9 @@ export class Sequence implements View {
   private readonly groups = html("div", { className: "groups" });
   private readonly cursor = html("input", { type: "range", id: uniqueId(), min: 0, step: 1, value: "0" });
   private readonly numbers = html("table");
+  /** Boxes for the inputs at the cursor, if they are few. */
+  private boxes: HTMLInputElement[] = [];
+  private readonly editor = html("div", { className: "row", role: "group", "aria-label": "Inputs at the time step" });
   private readonly caption = html("p", { className: "readout" });
   private readonly readout = html("p", { className: "readout" });
   private drawn: Drawn[] = [];
@@ -45,18 +51,24 @@ export class Sequence implements View {
   private edited = false;
   private step = 0;
   private frame: Frame | null = null;
+  private readonly spec: SequenceSpec;
+  private readonly prediction: Prediction | null;
 
   constructor(
     private readonly host: Host,
-    private readonly spec: ViewSpec,
+    spec: ViewSpec,
     private readonly index: number,
   ) {
+    this.spec = spec as SequenceSpec;
+    this.prediction = this.spec.scores && new Prediction(this.spec.scores);
     this.cursor.oninput = () => this.moveTo(Number(this.cursor.value));
     const button = (label: string, step: number): HTMLElement => html("button", { type: "button", onclick: () => this.showSample(step) }, label);
     const choose = this.count > 1 ? [button("Previous", -1), button("Next", 1)] : [];
     const label = html("label", { htmlFor: this.cursor.id }, "Time step");
     const hint = this.parts.binary ? [html("p", { className: "readout" }, "Click an input, or press Enter on it, to change it.")] : [];
-    this.element.append(html("div", { className: "row" }, ...choose, this.caption), this.groups, this.readout, ...hint, html("div", { className: "row" }, label, this.cursor), this.numbers);
+    const cursor = html("div", { className: "row" }, label, this.cursor);
+    this.element.append(html("div", { className: "row" }, ...choose, this.caption), this.groups, this.readout, ...hint, cursor, this.editor, this.numbers);
+    if (this.prediction) this.element.append(this.prediction.element);
   }
 
   reset(): void {
@@ -78,6 +90,16 @@ export class Sequence implements View {
     const cells = this.drawn.flatMap(({ group, tiles }) => [html("span", {}, group.label, html("small", {}, group.names?.join(", ") ?? plural(group.units, group.role === "state" ? "unit" : "value"))), tiles.element]);
     this.groups.replaceChildren(...cells);
     this.drawn.forEach(({ tiles }) => tiles.frameColumn(this.step));
+    this.buildEditor(groups[0]);
+  }
+
+  private buildEditor({ label, names, units }: SequenceGroup): void {
+    this.boxes = Array.from({ length: units <= MAX_BOXES ? units : 0 }, (_, unit) => {
+      const box = html("input", { type: "number", step: "any" });
+      box.oninput = () => box.value !== "" && Number.isFinite(Number(box.value)) && this.edit(this.step * units + unit, Number(box.value));
+      return box;
+    });
+    this.editor.replaceChildren(...this.boxes.map((box, unit) => html("label", {}, `${names?.[unit] ?? `${label}[${unit}]`} `, box)));
   }
 
   requests(): Request[] {
@@ -93,13 +115,15 @@ export class Sequence implements View {
       if (values) tiles.paint(values, makeSignedPixels(theme, limit.update(frame, findLargest(values))));
       tiles.element.hidden = !values;
     }
+    const results = frame.results[`${this.index}.sequence`];
+    if (results && this.parts.prediction !== null) this.prediction?.show(results[this.parts.prediction]);
     this.caption.textContent = this.describeSample();
     this.showNumbers();
   }
 
   describe(): string {
     const said = this.parts.groups.map((group) => this.sayAt(group)).filter(Boolean);
-    return `${this.describeSample()} At time step ${this.step}: ${said.join("; ")}.`;
+    return `${this.describeSample()} At time step ${this.step}: ${said.join("; ")}. ${this.prediction?.describe() ?? ""}`.trim();
   }
 
   private get parts(): SequenceParts {
@@ -146,14 +170,16 @@ export class Sequence implements View {
   // Cursor -----------------------------------------------------------------------------------------------------------------
 
   private choose(group: SequenceGroup, place: Place): void {
-    if (group.role === "input" && this.parts.binary) {
-      const values = this.input();
-      values[place.offset] = 1 - values[place.offset];
-      this.values = values;
-      this.edited = true;
-      this.host.refresh();
-    }
+    if (group.role === "input" && this.parts.binary) this.edit(place.offset, 1 - this.input()[place.offset]);
     this.moveTo(place.column);
+  }
+
+  private edit(offset: number, value: number): void {
+    const values = this.input();
+    values[offset] = value;
+    this.values = values;
+    this.edited = true;
+    this.host.refresh();
   }
 
   private moveTo(step: number): void {
@@ -165,7 +191,13 @@ export class Sequence implements View {
 
   private showNumbers(): void {
     this.cursor.setAttribute("aria-valuetext", `time step ${this.step}`);
-    const rows = this.parts.groups.filter((group) => this.read(group)).map((group) => html("tr", {}, html("th", { scope: "row" }, group.label), html("td", {}, this.valuesAt(group).join(", "))));
+    const values = this.input();
+    this.boxes.forEach((box, unit) => {
+      const value = Number(values[this.step * this.boxes.length + unit].toPrecision(7));
+      if (Number(box.value) !== value || box.value === "") box.value = String(value);
+    });
+    const shown = this.parts.groups.filter((group) => this.read(group) && !(group.role === "input" && this.boxes.length));
+    const rows = shown.map((group) => html("tr", {}, html("th", { scope: "row" }, group.label), html("td", {}, this.valuesAt(group).join(", "))));
     this.numbers.replaceChildren(html("caption", { className: "words-only" }, `Numbers at time step ${this.step}`), html("tbody", {}, ...rows));
   }
 

@@ -21,6 +21,9 @@ Array = np.ndarray[Any, Any]
 
 Range = tuple[float, float]
 
+FLOAT_RANGE, INTEGER_RANGE = (-3.0, 3.0), (0.0, 9.0)
+"""Ranges of features without examples."""
+
 MAX_FEATURES = 100
 """More controls would be of no use to a reader."""
 
@@ -54,7 +57,8 @@ class FeatureInputs(View):
         argument = context.functions.add_array(context.name("features"), shape=(1, width), dtype=x.dtype, role="input")
         name = context.functions.add_outputs(context.name("prediction"), scores.outputs, {x: argument})
         names = self.find_names(width, context)
-        fields = make_fields(names, self.find_ranges(names, examples), examples, x.dtype.kind in "iu")
+        integers = x.dtype.kind in "iu"
+        fields = make_fields(names, self.find_ranges(names, examples, integers), examples, integers)
         own = {
             "function": name,
             "argument": argument,
@@ -110,9 +114,9 @@ class FeatureInputs(View):
             )
         return names
 
-    def find_ranges(self, names: Sequence[str], examples: Array | None) -> list[Range]:
-        """Return the range of each feature: as given, that of the examples, or [-3, 3]."""
-        found: list[Range] = [(-3.0, 3.0)] * len(names)
+    def find_ranges(self, names: Sequence[str], examples: Array | None, integers: bool) -> list[Range]:
+        """Return the range of each feature: as given, that of the examples, or that of the dtype."""
+        found: list[Range] = [INTEGER_RANGE if integers else FLOAT_RANGE] * len(names)
         if examples is not None:
             pairs = zip(*(map(round_number, limits) for limits in (examples.min(0), examples.max(0))), strict=True)
             found = [(low, high) if low < high else (low - 1.0, high + 1.0) for low, high in pairs]
@@ -185,7 +189,8 @@ def feature_inputs(
     names : sequence of str, optional
         Names of the features; by default those of the figure, or x1, x2 and so on.
     ranges : dict from str to (float, float), or sequence, optional
-        Minimum and maximum of the features. By default those of the examples or, without them, -3 and 3.
+        Minimum and maximum of the features. By default those of the examples or, without them, -3 and 3 for
+        floats and 0 and 9 for integers.
     title : str
         Title of the view.
 

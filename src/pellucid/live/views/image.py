@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.array_conversion import cast_to_dtype
-from pellucid.graph.errors import ShapeError, UseError
+from pellucid.graph.errors import OptionError, ShapeError, UseError
 from pellucid.graph.expr import Expr, Input, Shared
 from pellucid.graph.types import format_shape
 from pellucid.live.image_layers import ImageLayer, find_image_layers
@@ -43,11 +43,19 @@ class Image(View):
     kind = "image"
 
     def __init__(
-        self, predict: Function, images: Any, labels: Any, shape: Sequence[int] | None, pad: bool, title: str
+        self,
+        predict: Function,
+        images: Any,
+        labels: Any,
+        shape: Sequence[int] | None,
+        value_range: tuple[float, float] | None,
+        pad: bool,
+        title: str,
     ) -> None:
         super().__init__(title)
         self.predict = check_function("image", predict)
         self.images, self.labels, self.shape, self.pad = images, labels, shape, pad
+        self.value_range = None if value_range is None else check_range(value_range)
         if images is None and labels is not None:
             raise UseError("pel.live.image: expected images for the labels. Received: labels alone")
 
@@ -62,7 +70,7 @@ class Image(View):
         argument = context.functions.add_array(context.name("image"), shape=(1, *sample), dtype=x.dtype, role="input")
         outputs = [*scores.outputs, *(layer.output for layer in layers)]
         name = context.functions.add_outputs(context.name("prediction"), outputs, {x: argument})
-        low, high = find_range(x, examples.values)
+        low, high = self.value_range or find_range(x, examples.values)
         shared = {
             "kind": self.kind,
             "title": self.title,
@@ -171,6 +179,13 @@ def find_range(x: Input, values: Array | None) -> tuple[float, float]:
     return (low, high) if low < high else (low, low + 1.0)
 
 
+def check_range(value_range: tuple[float, float]) -> tuple[float, float]:
+    low, high = (float(n) for n in value_range)
+    if not (np.isfinite([low, high]).all() and low < high):
+        raise OptionError(f"pel.live.image: expected value_range=(black, white). Received: {value_range!r}")
+    return low, high
+
+
 def describe_figures(values: Array | None, shape: tuple[int, int, int], low: float, high: float) -> dict[str, Any]:
     """Return which part of an image the figures of the examples fill, and whether they are dark on light.
 
@@ -215,6 +230,7 @@ def image(
     labels: Any = None,
     *,
     shape: Sequence[int] | None = None,
+    value_range: tuple[float, float] | None = None,
     pad: bool = False,
     title: str = "Image",
 ) -> Image:
@@ -240,6 +256,9 @@ def image(
         Classes of the examples.
     shape : (int, int) or (int, int, int), optional
         Height, width and channels of images that are vectors; by default they are squares.
+    value_range : (float, float), optional
+        Values of black and white. By default 0 and 255 for integers, the range of the examples for floats, and 0 and 1
+        without examples.
     pad : bool
         Whether one can draw and open files.
     title : str
@@ -251,7 +270,7 @@ def image(
 
     Raises
     ------
-    UseError, ShapeError
+    UseError, ShapeError, OptionError
         If there are no images, or they do not fit the function.
 
     Examples
@@ -262,4 +281,4 @@ def image(
     >>> pel.live.image(pel.function([x], pel.softmax(scores)), pad=True).kind
     'image'
     """
-    return Image(predict, images, labels, shape, pad, title)
+    return Image(predict, images, labels, shape, value_range, pad, title)

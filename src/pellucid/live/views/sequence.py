@@ -14,6 +14,7 @@ from pellucid.graph.naming import LabelStripper
 from pellucid.graph.traversal import topological
 from pellucid.graph.types import format_shape
 from pellucid.live.views.base import FigureContext, View, check_function, get_output
+from pellucid.live.views.scores import ScoreOutputs, explain_scores
 from pellucid.run.function import Function
 
 __all__ = ["SequenceView", "sequence"]
@@ -50,26 +51,31 @@ class SequenceView(View):
         argument = context.functions.add_array(context.name("sequence"), shape=shape, dtype=x.dtype, role="input")
         shown: list[tuple[str, str, Expr]] = [("input", str(x), x)]
         shown += [("state", name, e) for name, e in states.items()]
-        shown.append(("output", output.name or "output", output))
-        name = context.functions.add_outputs(context.name("states"), [e for _, _, e in shown], {x: argument})
+        scores = None if is_per_step(output, steps, x) else explain_sequence(output, x, context.class_names)
+        if scores is None:
+            shown.append(("output", output.name or "output", output))
+        computed = [*(e for _, _, e in shown), *([] if scores is None else [scores.prediction])]
+        name = context.functions.add_outputs(context.name("states"), computed, {x: argument})
         groups: list[dict[str, Any]] = [
             {"label": label, "role": role, "output": k, "units": count_units(e, label, steps, shape), "names": None}
             for k, (role, label, e) in enumerate(shown)
         ]
         groups[0]["names"] = self.check_names(width)
-        targets = self.add_targets(x, groups[-1]["units"] * steps, context)
+        targets = None if scores is not None else self.add_targets(x, groups[-1]["units"] * steps, context)
         if targets is not None:
             groups.append({**groups[-1], "label": f"true {groups[-1]['label']}", "role": "target"})
         own = {
             "function": name,
             "argument": argument,
             "steps": steps,
+            "prediction": None if scores is None else len(shown),
             "groups": groups,
             "samples": samples,
             "targets": targets,
             "binary": values is not None and bool(np.isin(values, (0, 1)).all()),
         }
-        return {"kind": self.kind, "title": self.title}, own
+        shared = {"kind": self.kind, "title": self.title, "scores": None if scores is None else scores.to_json()}
+        return shared, own
 
     def get_input(self) -> Input:
         inputs = self.predict.program.inputs
@@ -114,6 +120,16 @@ class SequenceView(View):
             return None
         found = (i for i in context.inputs if i is not x and i in context.data and is_target(context.data[i], size, x))
         return next((context.inputs[i] for i in found), None)
+
+
+def is_per_step(output: Expr, steps: int, x: Input) -> bool:
+    """Whether an output has a value for every time step, and not one for the whole sequence."""
+    return output.ndim >= x.ndim or (x.ndim == 2 and output.shape == (steps,))
+
+
+def explain_sequence(output: Expr, x: Input, class_names: Sequence[str] | None) -> ScoreOutputs:
+    batch = output if x.ndim == 3 else output.reshape((1, -1))
+    return explain_scores("sequence", batch, x, class_names)
 
 
 def is_target(values: Array, size: int, x: Input) -> bool:
