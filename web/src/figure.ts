@@ -45,6 +45,7 @@ export class Figure implements Host {
   sample = 0;
   private values: Values;
   private readonly dataset: Dataset | null;
+  private readonly headings: ["h1", "h2"] | ["h2", "h3"];
   private readonly panels: ViewPanel[];
   private readonly controls: ControlPanel;
   private readonly timeline: Timeline;
@@ -77,7 +78,10 @@ export class Figure implements Host {
     this.values = { ...defaultValues(spec.controls), ...this.readAddress() };
     this.index = this.findVariant(this.values);
     this.dataset = spec.data && new Dataset(spec.data, this.variant().arrays);
-    this.panels = spec.views.map((view, k) => new ViewPanel(this, view, k));
+    // The first figure of a page without a heading is its main heading.
+    const isFirst = !document.querySelector("h1") && document.querySelector("pellucid-figure") === element;
+    this.headings = isFirst ? ["h1", "h2"] : ["h2", "h3"];
+    this.panels = spec.views.map((view, k) => new ViewPanel(this, view, k, this.headings[1]));
     this.controls = new ControlPanel(spec.controls, (id, value, event) => this.change(id, value, event));
     this.timeline = new Timeline((step, moving) => this.scrub(step, moving));
     this.session = new EngineSession(spec, (frame) => this.receive(frame), (message) => this.fail(message));
@@ -471,7 +475,7 @@ export class Figure implements Host {
   private build(): void {
     applyTheme(this.root, this.theme());
     const { spec } = this;
-    const heading = spec.title === "" ? [] : [html("h2", {}, spec.title)];
+    const heading = spec.title === "" ? [] : [html(this.headings[0], { className: "title" }, spec.title)];
     const description = spec.description === "" ? [] : [html("p", { className: "words-only" }, spec.description)];
     const views = html("div", { className: "views" }, ...this.panels.map((panel) => panel.element));
     this.root.append(...heading, ...description, this.controls.element, this.message, views, this.timeline.element, this.status, this.makeTools());

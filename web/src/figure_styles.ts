@@ -7,9 +7,9 @@ addStyles(`
 .figure { color: var(--ink); background: var(--background); font: 15px/1.45 system-ui, sans-serif; border-radius: 8px;
   display: grid; gap: 14px; padding: 4px 6px; }
 .figure * { box-sizing: border-box; }
-h2, h3, p { margin: 0; }
-h2 { font-size: 1.3em; line-height: 1.2; }
-h3 { font-size: 1em; font-weight: 600; }
+h1, h2, h3, p { margin: 0; }
+h1, h2, h3 { font-size: 1em; font-weight: 600; }
+.title { font-size: 1.3em; line-height: 1.2; }
 [hidden] { display: none !important; }
 .words-only { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 .controls { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 260px), 1fr)); gap: 10px 24px; }

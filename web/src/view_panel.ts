@@ -16,8 +16,9 @@ export class ViewPanel {
     host: Host,
     readonly spec: ViewSpec,
     index: number,
+    level: "h2" | "h3",
   ) {
-    const heading = html("h3", { id: uniqueId() }, spec.title);
+    const heading = html(level, { id: uniqueId() }, spec.title);
     this.element = html("section", { className: "view", "aria-labelledby": heading.id, "aria-describedby": this.words.id }, heading, this.message);
     this.view = this.guard(() => {
       const kind = VIEWS[spec.kind];
