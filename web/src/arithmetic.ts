@@ -1,6 +1,8 @@
 /** Arithmetic of elements, written as `pel.why` prints it, with the present values. */
 
-import type { ArithmeticSpec, Dtype, ExpressionSpec, LongSum, NumberRef, Piece, Template } from "./spec";
+import { product } from "./arrays";
+import { formatPython } from "./python_numbers";
+import type { Dtype, ExpressionSpec, LongSum, NumberRef, NumbersParts, Piece, Template } from "./spec";
 import type { TypedArray } from "./view";
 
 /** A longer sum is written with this many of its largest terms, as in pellucid/show/why_renderers.py. */
@@ -8,7 +10,7 @@ const SHOWN_TERMS = 6;
 /** Significant digits of the explained element; other numbers have four. */
 const DIGITS = 6;
 
-/** An element of an expression: its number, and its position in C order. */
+/** An element of an expression: the number of the expression, and the position of the element in C order. */
 export interface Element {
   of: number;
   at: number;
@@ -24,178 +26,116 @@ export interface Part {
 export interface Explanation {
   name: string;
   value: string;
-  /** Why it has no arithmetic: it is given, it depends on whole arrays, or it is irregular. */
-  kind: "given" | "whole" | "closed" | "computed";
+  kind: Template["kind"];
   names: Part[] | null;
   numbers: Part[] | null;
-  /** Definitions of automatic names, each as "z = X @ W". */
+  /** Definitions of automatic names, such as "z = X @ W". */
   where: string[];
+}
+
+export interface Arithmetic {
+  expressions: ExpressionSpec[];
+  name(element: Element): string;
+  format(element: Element, digits?: number): string;
+  explain(element: Element): Explanation;
+  /** The row of the data that an element belongs to, or null. */
+  findRow(element: Element): number | null;
 }
 
 /** Values of the expressions, by their numbers. */
 export type Values = (of: number) => { array: TypedArray; dtype: Dtype };
 
-/** A number as Python's `%.4g` prints it; integers in full. */
-export function formatValue(value: number | bigint, dtype: Dtype, digits = 4): string {
-  if (dtype === "bool") return value ? "True" : "False";
-  if (!dtype.startsWith("float")) return String(value);
-  return formatFloat(Number(value), digits);
-}
+/** Number of elements in an element of the first axis: in a row of data. */
+export const rowSize = ({ rows, shape }: ExpressionSpec): number => product(rows ? shape.slice(1) : shape);
 
-function formatFloat(value: number, digits: number): string {
-  if (Number.isNaN(value)) return "nan";
-  if (!Number.isFinite(value)) return value > 0 ? "inf" : "-inf";
-  const [mantissa, power] = roundHalfToEven(value, digits).split("e");
-  const exponent = Number(power);
-  const sign = mantissa.startsWith("-") || Object.is(value, -0) ? "-" : "";
-  const [first, ...rest] = mantissa.replace(/[-.]/g, "");
-  const shorten = (text: string): string => (text.includes(".") ? text.replace(/\.?0*$/, "") : text);
-  if (exponent < -4 || exponent >= digits) {
-    const size = String(Math.abs(exponent)).padStart(2, "0");
-    return `${sign}${shorten(`${first}.${rest.join("")}`)}e${exponent < 0 ? "-" : "+"}${size}`;
-  }
-  const all = first + rest.join("");
-  if (exponent < 0) return sign + shorten(`0.${"0".repeat(-exponent - 1)}${all}`);
-  return sign + shorten(`${all.slice(0, exponent + 1)}.${all.slice(exponent + 1)}`);
-}
-
-/** As `toExponential`, but a number exactly in the middle of two is rounded to the even digit, as in Python. */
-function roundHalfToEven(value: number, digits: number): string {
-  const rounded = value.toExponential(digits - 1);
-  const [exact] = value.toExponential(60).split("e");
-  const isMiddle = /^50*$/.test(exact.replace(/[-.]/g, "").slice(digits));
-  const isOdd = "13579".includes(rounded.split("e")[0].at(-1)!);
-  // The middle was rounded away from zero: the even neighbor is one digit below.
-  return isMiddle && isOdd ? (Number(rounded) - Math.sign(value) * Number(`1e${Number(rounded.split("e")[1]) - digits + 1}`)).toExponential(digits - 1) : rounded;
-}
+export const joinParts = (parts: Part[]): string => parts.map(({ text }) => text).join("");
 
 /** Index of a position in an array. */
 export function unravel(at: number, shape: readonly number[]): number[] {
-  const index: number[] = [];
-  for (let axis = shape.length - 1; axis >= 0; axis--) {
-    index.unshift(at % shape[axis]);
-    at = Math.floor(at / shape[axis]);
-  }
-  return index;
+  return shape.map((size, axis) => Math.floor(at / product(shape.slice(axis + 1))) % size);
 }
 
-export class Arithmetic {
-  constructor(
-    readonly expressions: ExpressionSpec[],
-    private readonly definitions: Record<string, string>,
-    private readonly values: Values,
-  ) {}
+export function makeArithmetic({ expressions, definitions }: NumbersParts, values: Values): Arithmetic {
+  const read = ({ of, at }: Element): number => Number(values(of).array[at]);
 
-  name({ of, at }: Element): string {
-    const { name, shape } = this.expressions[of];
+  const format = ({ of, at }: Element, digits?: number): string => formatPython(values(of).array[at], values(of).dtype, digits);
+
+  function name({ of, at }: Element): string {
+    const { name, shape } = expressions[of];
     return shape.length ? `${name}[${unravel(at, shape).join(", ")}]` : name!;
   }
 
-  number({ of, at }: Element): number | bigint {
-    return this.values(of).array[at];
-  }
-
-  format(element: Element, digits?: number): string {
-    return formatValue(this.number(element), this.values(element.of).dtype, digits);
-  }
-
-  explain(element: Element): Explanation {
-    const { template, index } = this.find(element);
-    const line = (pieces: Piece[] | undefined, inNumbers: boolean): Part[] | null => pieces ? this.write(pieces, index, inNumbers) : null;
-    const { kind, text } = template;
-    const names = text === undefined ? line(template.pieces, false) : [{ text }];
-    const numbers = kind === "moved" ? null : line(template.numbers ?? template.pieces, true);
-    const name = this.name(element);
-    const written = [name, ...[names, numbers].map((parts) => (parts ? joinParts(parts) : ""))];
-    return {
-      name,
-      value: this.format(element, DIGITS),
-      kind: kind === "given" || kind === "whole" || kind === "closed" ? kind : "computed",
-      names,
-      numbers: written[1] === written[2] ? null : numbers,
-      where: this.define(written.join("\n")),
-    };
+  /** The element that a reference means for an index. Inside of a sum, the index ends with the number of the term. */
+  function locate({ of, at, chosen = [] }: NumberRef, index: readonly number[]): Element {
+    const steps = Array.isArray(at[0]) ? (at as number[][])[index.at(-1)!] : (at as number[]);
+    const choices = chosen.map(({ step, size, by }) => step * (((read(locate(by, index)) % size) + size) % size));
+    return { of, at: choices.reduce((a, b) => a + b, addSteps(steps, index)) };
   }
 
   /** The template of an element, and the index that its positions refer to. */
-  private find({ of, at }: Element): { template: Template; index: number[] } {
-    const { arithmetic, shape, rows } = this.expressions[of];
+  function findTemplate({ of, at }: Element): [Template, number[]] {
+    const expression = expressions[of];
+    const { shape, rows } = expression;
+    let template = expression.arithmetic!;
     let index = unravel(at, shape);
-    let template: ArithmeticSpec = arithmetic!;
     if (Array.isArray(template)) {
-      const size = rows ? this.size(shape.slice(1)) : this.size(shape);
-      template = template[at % size];
-      index = rows ? index.slice(0, 1) : [];
+      template = template[at % rowSize(expression)];
+      index = index.slice(0, rows ? 1 : 0);
     }
-    if (template.kind === "choice") {
-      template = Number(this.number(this.locate(template.by, index))) === addSteps(template.equals, index) ? template.then : template.else;
-    }
-    return { template, index };
+    if (template.kind !== "choice") return [template, index];
+    return [read(locate(template.by, index)) === addSteps(template.equals, index) ? template.then : template.else, index];
   }
 
-  private size = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
-
-  /** The element that a reference means for an index, which ends with the number of the term inside of a sum. */
-  private locate({ of, at, chosen = [] }: NumberRef, index: readonly number[]): Element {
-    let position = addSteps(isList(at) ? at[index.at(-1)!] : at, index);
-    for (const { step, size, by } of chosen) {
-      const choice = Number(this.number(this.locate(by, index)));
-      position += step * (((choice % size) + size) % size);
-    }
-    return { of, at: position };
-  }
-
-  private write(pieces: Piece[], index: readonly number[], inNumbers: boolean): Part[] {
+  function write(pieces: Piece[], index: readonly number[], inNumbers: boolean): Part[] {
     return pieces.flatMap((piece) => {
       if (typeof piece === "string") return { text: piece };
-      if ("count" in piece) return this.writeLongSum(piece, index, inNumbers);
-      const element = this.locate(piece, index);
-      const { constant } = this.expressions[piece.of];
-      if (!inNumbers && !constant) return { text: this.name(element), element };
-      const text = this.format(element);
-      const part = constant ? { text } : { text, element };
+      if ("count" in piece) return writeLongSum(piece, index, inNumbers);
+      const element = locate(piece, index);
+      const { constant } = expressions[piece.of];
+      if (!constant && !inNumbers) return { text: name(element), element };
+      const part = { text: format(element), element: constant ? undefined : element };
       return piece.sign ? parenthesize(part) : part;
     });
   }
 
-  private writeLongSum(sum: LongSum, index: readonly number[], inNumbers: boolean): Part[] {
-    const terms = Array.from({ length: sum.count }, (_, k) => this.contribute(sum, [...index, k]));
-    const byS = terms.map((_, k) => k).sort((a, b) => Math.abs(terms[b]) - Math.abs(terms[a]));
-    const kept = byS.slice(0, SHOWN_TERMS).sort((a, b) => a - b);
+  function writeLongSum({ count, value, factor, first, next }: LongSum, index: readonly number[], inNumbers: boolean): Part[] {
+    const terms = Array.from({ length: count }, (_, k) => {
+      const place = [...index, k];
+      return read(locate(value, place)) * (typeof factor === "number" ? factor : read(locate(factor, place)));
+    });
+    const order = Array.from(terms.keys()).sort((a, b) => Math.abs(terms[b]) - Math.abs(terms[a]));
+    const kept = order.slice(0, SHOWN_TERMS).sort((a, b) => a - b);
     const rest = terms.reduce((total, term, k) => (kept.includes(k) ? total : total + term), 0);
-    const parts = kept.flatMap((k, place) => this.write(place ? sum.next : sum.first, [...index, k], inNumbers));
-    const last = { text: inNumbers ? formatFloat(rest, 4) : `(${sum.count - kept.length} more)` };
-    return [...parts, { text: " + " }, ...(inNumbers ? parenthesize(last) : [last])];
-  }
-
-  private contribute({ value, factor }: LongSum, index: readonly number[]): number {
-    const by = typeof factor === "number" ? factor : Number(this.number(this.locate(factor, index)));
-    return by * Number(this.number(this.locate(value, index)));
+    const parts = kept.flatMap((k) => write(k === kept[0] ? first : next, [...index, k], inNumbers));
+    const last = { text: inNumbers ? formatPython(rest, "float64") : `(${count - SHOWN_TERMS} more)` };
+    return [...parts, { text: " + " }, ...parenthesize(last)];
   }
 
   /** Definitions of the automatic names in a text, and of those in the definitions. */
-  private define(text: string): string[] {
-    const { definitions } = this;
-    const found = new Set<string>();
-    const pending = [text];
-    while (pending.length) {
-      for (const word of pending.pop()!.match(/[\p{L}\p{N}_]+/gu) ?? []) {
-        if (Object.hasOwn(definitions, word) && !found.has(word)) {
-          found.add(word);
-          pending.push(definitions[word]);
-        }
-      }
+  function define(text: string, found = new Set<string>()): string[] {
+    for (const word of text.match(/[\p{L}\p{N}_]+/gu) ?? []) {
+      if (!Object.hasOwn(definitions, word) || found.has(word)) continue;
+      found.add(word);
+      define(definitions[word], found);
     }
-    return Array.from(found).sort().map((name) => `${name} = ${definitions[name]}`);
+    return Array.from(found).sort().map((word) => `${word} = ${definitions[word]}`);
   }
+
+  function explain(element: Element): Explanation {
+    const [{ kind, text, pieces, numbers: other }, index] = findTemplate(element);
+    const names = text ? [{ text }] : pieces ? write(pieces, index, false) : null;
+    const numbers = pieces && kind !== "moved" ? write(other ?? pieces, index, true) : null;
+    const lines = [name(element), joinParts(names ?? []), joinParts(numbers ?? [])];
+    const where = define(lines.join("\n"));
+    return { name: lines[0], value: format(element, DIGITS), kind, names, numbers: lines[1] === lines[2] ? null : numbers, where };
+  }
+
+  const findRow = ({ of, at }: Element): number | null => (expressions[of].rows ? Math.floor(at / rowSize(expressions[of])) : null);
+
+  return { expressions, name, format, explain, findRow };
 }
 
-const isList = (at: number[] | number[][]): at is number[][] => Array.isArray(at[0]);
-
 /** A linear function of an index: `[start, ...steps]`. */
-const addSteps = (at: readonly number[], index: readonly number[]): number =>
-  at.slice(1).reduce((position, step, axis) => position + step * index[axis], at[0]);
+const addSteps = ([start, ...steps]: readonly number[], index: readonly number[]): number => steps.reduce((sum, step, axis) => sum + step * index[axis], start);
 
 const parenthesize = (part: Part): Part[] => (part.text.startsWith("-") ? [{ text: "(" }, part, { text: ")" }] : [part]);
-
-export const joinParts = (parts: Part[]): string => parts.map(({ text }) => text).join("");

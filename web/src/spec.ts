@@ -11,8 +11,6 @@ export interface ArraySpec {
   data?: string;
   /** What the array is: a variable that training changes or reads, an input of a function, or a constant. */
   role: "parameter" | "variable" | "input" | "constant";
-  /** For each axis that may be longer than needed, the control whose value is the number of elements that are used. */
-  used?: (string | null)[];
 }
 
 /**
@@ -245,6 +243,8 @@ export interface NumbersSpec extends ViewSpec {
 export interface NumbersParts {
   /** Expressions by number. Those without a name only give values. */
   expressions: ExpressionSpec[];
+  /** Formulas of automatic names, which are explained where they occur. */
+  definitions: Record<string, string>;
   /** Functions whose outputs are the values: of the first expressions, and of the others, for gradients. */
   values: string;
   gradients: string | null;
@@ -264,10 +264,8 @@ export interface ExpressionSpec {
   name?: string;
   /** Whether its first axis counts the data points. */
   rows?: boolean;
-  /** Its formula; none for inputs and variables. */
+  /** Its formula. Inputs and variables have none, and those of automatic names are in `definitions`. */
   definition?: string;
-  /** Whether its name is automatic, and explained where it occurs. */
-  automatic?: boolean;
   arithmetic?: ArithmeticSpec;
   /** The expression of the gradient with the number of its derivation, or why there is none. */
   gradient?: { of: number; derivation: number } | { reason: string };

@@ -108,7 +108,8 @@ def make_labels(shape: Sequence[int], seed: int) -> Array:
 
 def find_positions(labels: Array, values: Array) -> Array:
     """Return the flat positions of values among the labels, -1 for values that are no label."""
-    order, numbers = np.argsort(labels, axis=None), values - FIRST_LABEL
+    order, numbers = np.empty(labels.size, int), values - FIRST_LABEL
+    order[labels.astype(int).ravel() - FIRST_LABEL] = np.arange(labels.size)
     with np.errstate(invalid="ignore"):
         is_label = (numbers >= 0) & (numbers < order.size) & (numbers == np.floor(numbers))
     return np.where(is_label, order[np.where(is_label, numbers, 0).astype(int)], -1)

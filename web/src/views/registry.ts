@@ -7,6 +7,7 @@ import { HeatMap } from "./heat_map";
 import { ImageView } from "./image";
 import { LossCurve } from "./loss_curve";
 import { Network } from "./network";
+import { Numbers } from "./numbers";
 import { ScoreTable } from "./score_table";
 import { Sequence } from "./sequence";
 
@@ -17,6 +18,7 @@ export const VIEWS: Record<string, ViewClass> = {
   image: ImageView,
   loss_curve: LossCurve,
   network: Network,
+  numbers: Numbers,
   score_table: ScoreTable,
   sequence: Sequence,
 };

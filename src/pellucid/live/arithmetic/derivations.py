@@ -11,6 +11,7 @@ from html import escape
 
 from pellucid.graph.expr import Expr
 from pellucid.show.derive import derive
+from pellucid.show.mathml import FONTS
 from pellucid.show.renderers import HtmlPage
 
 REPEATED = re.compile(r' xmlns="http://www\.w3\.org/1998/Math/MathML"| style="font-family: [^"]*"')
@@ -28,7 +29,8 @@ class FragmentPage(HtmlPage):
 
 def render_derivation(cost: Expr, variable: Expr, names: Mapping[Expr, str]) -> str:
     """Return the derivation of a gradient as HTML with MathML, as `derive` writes it."""
-    return re.sub(REPEATED, "", derive(cost, variable, names=names).render(FragmentPage()))
+    written = re.sub(REPEATED, "", derive(cost, variable, names=names).render(FragmentPage()))
+    return f"<style>math {{ font-family: {FONTS} }}</style>{written}"
 
 
 def compress_texts(texts: Sequence[str]) -> str:

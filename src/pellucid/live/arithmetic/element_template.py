@@ -134,7 +134,7 @@ class ElementReader:
         env, expr, index = find_visible(self.env, expr, index)
         if env is not self.env:
             raise UnknownElementError(str(expr))
-        return self.describe_place(expr, index, False)
+        return self.describe_place(expr, index, expr.op is None)
 
     def describe_place(self, expr: Expr, index: ElementIndex, is_shown: bool) -> dict[str, Tree]:
         shape = self.env.value(expr).shape

@@ -19,7 +19,7 @@ from pellucid.show.why_renderers import TEXT_NAMES, get_other_names, write_arith
 
 Array = np.ndarray[Any, Any]
 
-CHECKED_ELEMENTS = 6
+CHECKED_ELEMENTS = 4
 """Number of random elements that the template of an array is checked with, in addition to its corners."""
 
 MAX_TEMPLATES = 16
@@ -77,8 +77,10 @@ class ArithmeticEncoder:
             expr = pending.pop()
             if expr not in self.trees:
                 self.number(expr)
-                self.trees[expr] = tree = self.read(expr)
-                pending += find_shown(tree)
+                self.trees[expr] = self.read(expr)
+                for e, is_shown in find_references(self.trees[expr]):
+                    self.number(e)
+                    pending += [e] if is_shown else []
         for e in self.shown:
             self.env.name(e)
 
@@ -135,9 +137,9 @@ class ArithmeticEncoder:
     def fit_elements(
         self, expr: Expr, elements: Sequence[Index], indices: Sequence[Index], sizes: Index, *, all_terms: bool = False
     ) -> Tree:
-        readers = (ElementReader(env, all_terms=all_terms) for env in (self.env, self.other))
-        trees = [reader.read(expr, element) for reader in readers for element in elements]
-        return fit(trees, [*indices, *indices], sizes)
+        trees = [ElementReader(self.env, all_terms=all_terms).read(expr, element) for element in elements]
+        others = [ElementReader(self.other, all_terms=all_terms).read(expr, element) for element in elements[::2]]
+        return fit([*trees, *others], [*indices, *indices[::2]], sizes)
 
     def to_json(self) -> list[dict[str, Any]]:
         """Return the expressions as data of a page."""
@@ -184,14 +186,14 @@ class ArithmeticEncoder:
         return kept
 
 
-def find_shown(tree: Tree) -> Iterator[Expr]:
-    """Yield the expressions whose elements a tree shows."""
+def find_references(tree: Tree) -> Iterator[tuple[Expr, bool]]:
+    """Yield the expressions that a tree refers to, and whether it shows their elements."""
     stack = [tree]
     while stack:
         part = stack.pop()
         if isinstance(part, dict):
-            if part.get("shown"):
-                yield part["of"]
+            if "of" in part:
+                yield part["of"], part["shown"]
             stack += part.values()
         elif isinstance(part, list):
             stack += part

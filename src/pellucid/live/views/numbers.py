@@ -9,7 +9,7 @@ import numpy as np
 
 from pellucid.graph.errors import DisconnectedError, InputError, UseError
 from pellucid.graph.expr import Expr, Input, Shared
-from pellucid.graph.gradient import grad
+from pellucid.graph.gradient import grad, grad_barrier
 from pellucid.graph.naming import strip_calls
 from pellucid.graph.printing import get_own_name
 from pellucid.graph.traversal import topological
@@ -114,16 +114,15 @@ def add_gradients(
             entries[e] = {"reason": f"The loss {names.get(loss, name_loss(loss))} is not computed from {names[e]}."}
             continue
         derivations.append(render_derivation(loss, e, {x: name for x, name in names.items() if x.op is not None}))
-    own = {g: f"d{encoder.name(loss)}/d{names[e]}" for e, g in reversed(gradients.items()) if is_unnamed(g, encoder)}
-    encoder.add(list(gradients.values()), own)
+    own: dict[Expr, Expr] = {}
     for number, (e, g) in enumerate(gradients.items()):
+        # A gradient that is a variable, a part of the loss or another gradient becomes a copy with a name of its own.
+        is_taken = g.op is None or get_own_name(g) is not None or g in encoder.trees or g in own
+        own[grad_barrier(g, tag=number) if is_taken else g] = e
+    encoder.add(list(own), {g: f"d{encoder.name(loss)}/d{names[e]}" for g, e in own.items()})
+    for number, (g, e) in enumerate(own.items()):
         entries[e] = {"of": encoder.number(g), "derivation": number}
     return entries, compress_texts(derivations)
-
-
-def is_unnamed(e: Expr, encoder: ArithmeticEncoder) -> bool:
-    """Tell whether a gradient is an expression of its own: not a variable, and not a part of the loss."""
-    return e.op is not None and get_own_name(e) is None and e not in encoder.trees
 
 
 def add_function(context: FigureContext, part: str, expressions: Sequence[Expr]) -> str:
