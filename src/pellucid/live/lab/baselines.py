@@ -17,7 +17,7 @@ from pellucid.live.lab.training_step import average
 
 ITERATIONS = 500
 RIDGE = 1e-6
-"""Added to the variances of linear regression, in units of them, so that equal columns have a solution."""
+"""Added to variances in linear regression, so that columns without variance, or equal ones, have a solution."""
 
 
 def score_baselines(inputs: LabInputs, division: Division) -> dict[str, list[Expr]]:
@@ -74,14 +74,14 @@ def fit_logistic_regression(inputs: LabInputs, z: Any, weights: Any) -> Any:
 
 
 def fit_linear_regression(inputs: LabInputs, z: Any, weights: Any) -> Any:
-    """Return the predictions of least squares, from the normal equations of two centered features."""
-    means = [average(z[:, k], weights) for k in range(2)]
-    a, b = (z[:, k] - means[k] for k in range(2))
+    """Return the predictions of least squares: on one centered feature, and on the rest of the other."""
+    a, b = (z[:, k] - average(z[:, k], weights) for k in range(2))
     center = average(inputs.y, weights)
     y = (inputs.y - center) / inputs.target_scale
-    aa, bb, ab = average(a * a, weights), average(b * b, weights), average(a * b, weights)
-    ay, by = average(a * y, weights), average(b * y, weights)
-    aa, bb = aa * (1 + RIDGE) + RIDGE, bb * (1 + RIDGE) + RIDGE
-    determinant = aa * bb - ab * ab
-    slopes = (bb * ay - ab * by) / determinant, (aa * by - ab * ay) / determinant
-    return center + inputs.target_scale * (slopes[0] * a + slopes[1] * b)
+    rest = b - regress(b, a, weights) * a  # orthogonal to a
+    return center + inputs.target_scale * (regress(y, a, weights) * a + regress(y, rest, weights) * rest)
+
+
+def regress(y: Any, x: Any, weights: Any) -> Any:
+    """Return the slope of centered numbers."""
+    return average(x * y, weights) / (average(x * x, weights) + RIDGE)

@@ -1,0 +1,438 @@
+"""Pages for a person's own data: data, split, networks and baselines as formulas, and the page itself."""
+
+import re
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_iris
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LinearRegression, LogisticRegression
+
+import pellucid as pel
+from pellucid import nn
+from pellucid.data import DataError, DataWarning
+from pellucid.live.lab import lab, lab_figure, networks
+from pellucid.live.lab.baselines import score_baselines
+from pellucid.live.lab.division import divide_rows
+from pellucid.live.lab.inputs import make_inputs
+from pellucid.live.lab.networks import make_dense_network, set_initial_values
+from pellucid.live.lab.row_order import count_places
+from pellucid.live.lab.rows import read_rows
+from pellucid.live.lab.training_step import evaluate, make_training_step
+from pellucid.live.module_plan import plan_modules
+from pellucid.live.spec import assemble_figure
+from pellucid.live.still import copy_variables, draw_still_pictures, run_training
+
+IRIS = load_iris()
+NAMES = ("sepal length", "sepal width", "petal length", "petal width", "species")
+CONTROLS = {"rate": 0.3, "decay": 0.01, "noise": 0.0, "held_out": 0.3, "split": 1, "batch": 1024, "units": 4}
+
+
+def read(data, **options):
+    return read_rows(data, **{"target": None, "features": None, "task": None, "strict": False, **options})
+
+
+def write_csv(path, header, rows):
+    path.write_text("\n".join([",".join(header), *(",".join(map(str, row)) for row in rows)]) + "\n", "utf-8")
+    return path
+
+
+@pytest.fixture
+def iris_csv(tmp_path):
+    rows = [[*x, IRIS.target_names[y]] for x, y in zip(IRIS.data, IRIS.target, strict=True)]
+    return write_csv(tmp_path / "iris.csv", NAMES, rows)
+
+
+@pytest.fixture
+def few_networks(monkeypatch):
+    monkeypatch.setattr(lab_figure, "LAYERS", (0, 1))
+    monkeypatch.setattr(lab_figure, "ACTIVATIONS", ("tanh",))
+    monkeypatch.setattr(lab_figure, "DEFAULT", {"layers": 1, "activation": "tanh"})
+
+
+def compute(inputs, rows, outputs, **controls):
+    """Values of expressions of the lab for the data and values of the controls."""
+    chosen = {**CONTROLS, **controls}
+    arguments = inputs.list_train_inputs(has_units=True)
+    data = inputs.list_data(rows)
+    f = pel.function(arguments, outputs, mode="numpy", on_unused_input="ignore")
+    return f(*(data[i] if i in data else np.asarray(chosen[i.name], i.dtype) for i in arguments))
+
+
+class TestRows:
+    def test_principal_components_of_a_table(self, iris_csv) -> None:
+        rows = read(iris_csv)
+        expected = PCA(2).fit((IRIS.data - IRIS.data.mean(0)) / IRIS.data.std(0))
+        assert rows.class_names == ("setosa", "versicolor", "virginica")
+        assert (rows.target_name, rows.name, len(rows.X)) == ("species", "iris.csv", 150)
+        np.testing.assert_allclose(rows.X.var(axis=0), expected.explained_variance_ * 149 / 150, rtol=1e-5)
+        shares = [f"{share:.0%}" for share in expected.explained_variance_ratio_]
+        assert f"They explain {shares[0]} and {shares[1]} of the variance" in rows.facts[1]
+        assert rows.facts[2].startswith("Component 1 = 0.58 petal length + 0.56 petal width + 0.52 sepal length")
+
+    def test_two_features_by_name(self, iris_csv) -> None:
+        rows = read(iris_csv, features=("petal width", "sepal length"))
+        order = np.lexsort(rows.X.T)
+        np.testing.assert_allclose(rows.X[order], IRIS.data[:, [3, 0]][np.lexsort(IRIS.data[:, [3, 0]].T)], rtol=1e-6)
+        assert "The network sees petal width and sepal length. The other 2 columns are not used." in rows.facts
+
+    def test_categories_are_features(self, tmp_path) -> None:
+        table = [[i % 7, "town" if i % 3 else "land", i * 1.5] for i in range(30)]
+        path = write_csv(tmp_path / "flats.csv", ("rooms", "place", "price"), table)
+        rows = read(path, features=("rooms", "place = town"))
+        assert rows.class_names == ()
+        assert set(rows.X[:, 1]) == {0.0, 1.0}
+
+    def test_cells_that_cannot_be_used_are_on_the_page(self, tmp_path) -> None:
+        table = [[i, "oops" if i == 7 else "" if i == 9 else i % 5, "ab"[i % 2]] for i in range(40)]
+        path = write_csv(tmp_path / "bad.csv", ("a", "b", "label"), table)
+        with pytest.warns(DataWarning, match=r"line 9, column 'b': expected a number, received 'oops'"):
+            rows = read(path)
+        assert "Missing numbers are replaced by the median of their column: 2 in b." in rows.facts
+        where = "line 9, column 'b': expected a number, received 'oops'"
+        assert f"bad.csv: treated 1 cell as missing: {where}." in rows.facts
+        with pytest.raises(DataError, match=re.escape(f"bad.csv, {where}")):
+            read(path, strict=True)
+
+    def test_names_of_a_data_frame(self) -> None:
+        class Frame(np.ndarray):
+            columns = ("height", "weight")
+
+        X, y = pel.data.moons(40)
+        rows = read((X.view(Frame), np.array(["up", "down"], object)[y]))
+        assert rows.feature_names == ("height", "weight")
+        assert rows.class_names == ("down", "up")
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            (lambda X, y: (X[:, :1], y), "expected two or more features, received only 'x1'"),
+            (lambda X, y: (X[:5], y[:5]), "expected 10 to 32,760 rows, received 5. Add rows"),
+            (lambda X, y: (np.zeros((40_000, 2)), np.arange(40_000) % 2), "received 40,000. Use a part of them"),
+            (lambda X, y: (X * [1, 0], y), "the feature 'x2' is always 0. Choose another with features"),
+            (lambda X, y: (np.stack([X, X], 1), y), r"expected X of shape \(rows, features\), received \(60, 2, 2\)"),
+            (lambda X, y: (X, np.arange(60) % 12), "at most 10 classes, one for each color, received 12"),
+            (lambda X, y: (X, X), "expected one number to predict, received 2"),
+            (lambda X, y: (X, X[:, 0] * 0 + 0.5), "the target is always 0.5"),
+            (lambda X, y: (np.where(X > 1.5, np.nan, X), y), "expected finite numbers in X, received nan at"),
+            (lambda X, y: X, r"expected a CSV file, a built-in name such as 'moons', a pair \(X, y\), or a model"),
+        ],
+    )
+    def test_messages(self, change, message) -> None:
+        with pytest.raises(pel.PellucidError, match=message):
+            lab(change(*pel.data.moons(60, dtype="float64")))
+
+    def test_messages_about_arguments(self, iris_csv) -> None:
+        X, y = pel.data.moons(60)
+        for options, message in [
+            (
+                {"features": "x1"},
+                r"expected features=\(first, second\), two different columns. Received: features='x1'",
+            ),
+            ({"features": ("x1", "x1")}, "two different columns"),
+            ({"features": (0, 5)}, "no feature 5. The features are 'x1', 'x2'"),
+            ({"target": "x2"}, r"target='x2' names a column of a CSV file. Of the arrays \(X, y\), y is the target"),
+            ({"steps": 0}, "steps to be an integer of 1 or more"),
+            ({"data": (X, y)}, "expected a model before the data. Received: tuple"),
+        ]:
+            with pytest.raises(pel.PellucidError, match=message):
+                lab((X, y), **options)
+        with pytest.raises(DataError, match=r"no feature 'petal widht'\. Did you mean 'petal width'"):
+            lab(iris_csv, features=("petal length", "petal widht"))
+
+
+class TestDivision:
+    @pytest.mark.parametrize("fraction", [0.0, 0.2, 0.3, 0.8])
+    def test_splits_are_the_folds_of_a_cross_validation(self, iris_csv, fraction) -> None:
+        rows = read(iris_csv)
+        inputs = make_inputs(rows, "float32")
+        seen = np.zeros(inputs.places)
+        for split in (1, 2, 3):
+            training, held_out = compute(inputs, rows, divide_rows(inputs).weights, held_out=fraction, split=split)
+            np.testing.assert_array_equal(training + held_out, inputs.list_data(rows)[inputs.present])
+            assert held_out.sum() == round(fraction * 150)
+            counts = np.bincount(rows.y, weights=held_out[:150])
+            assert np.ptp(counts) <= 1  # as many of each class
+            seen += held_out
+        assert seen.max() == (0 if fraction == 0 else 1 if fraction < 0.5 else 3)
+
+    @pytest.mark.parametrize("batch", [1, 16, 1024])
+    def test_an_epoch_sees_each_training_row_once(self, iris_csv, batch) -> None:
+        rows = read(iris_csv)
+        inputs = make_inputs(rows, "float32")
+        division = divide_rows(inputs)
+        outputs = [*division.batch, division.weights[0], division.next_offset]
+        seen = np.zeros(inputs.places)
+        steps = -(-105 // batch)
+        for _ in range(steps):
+            index, weight, training, offset = compute(inputs, rows, outputs, batch=batch, split=3)
+            np.add.at(seen, index, weight)
+            inputs.offset.set_value(offset)
+        extra = steps * min(batch, 105) - 105
+        assert seen.sum() == 105 + extra
+        assert set(seen[training == 0]) == {0}
+        assert (seen[training == 1] >= 1).all()
+
+    def test_at_least_one_row_is_for_training(self) -> None:
+        X, y = pel.data.moons(10)
+        rows = read((X, y))
+        inputs = make_inputs(rows, "float32")
+        data = inputs.list_data(rows)
+        data[inputs.present][1:] = 0
+        f = pel.function([inputs.present, inputs.held_out, inputs.split], divide_rows(inputs).weights, mode="numpy")
+        training, held_out = f(data[inputs.present], np.float32(0.8), 2)
+        assert (training.sum(), held_out.sum()) == (1, 0)
+
+    def test_places(self) -> None:
+        assert [count_places(n) for n in (10, 56, 57, 1016, 1017, 32_760)] == [64, 64, 128, 1024, 2048, 32_768]
+
+
+class TestTraining:
+    @pytest.mark.parametrize("activation", lab_figure.ACTIVATIONS)
+    def test_unused_units_do_not_matter(self, activation, monkeypatch) -> None:
+        """A network with 3 of 8 units trains like one that has 3."""
+        rows = read(pel.data.moons(60))
+        inputs = make_inputs(rows, "float64")
+        wide = make_dense_network(inputs, 2, activation)
+        set_initial_values(wide, inputs, 3)
+        monkeypatch.setattr(networks, "WIDTH", 3)
+        narrow = make_dense_network(inputs, 2, activation)
+        for a, b in zip(wide.parameters, narrow.parameters, strict=True):
+            b.set_value(a.get_value()[tuple(slice(n) for n in b.storage.shape)])
+        data = inputs.list_data(rows)
+        arguments = inputs.list_train_inputs(has_units=True)
+        values = {**CONTROLS, "noise": 0.1, "units": 3}
+        values = [data[i] if i in data else np.asarray(values[i.name], i.dtype) for i in arguments]
+        losses = [make_training_step(inputs, n).copy(mode="numpy") for n in (wide, narrow)]
+        losses = [[float(step(*values)) for _ in range(20)] for step in losses]
+        np.testing.assert_allclose(losses[0], losses[1], rtol=1e-9)
+        assert losses[0][-1] < losses[0][0]
+        for p in wide.parameters:
+            outside = p.get_value().copy()
+            outside[tuple(slice(3 if n == 8 else n) for n in outside.shape)] = 0
+            assert not outside.any()
+
+    def test_noise_moves_the_points(self) -> None:
+        rows = read(pel.data.moons(200))
+        inputs = make_inputs(rows, "float32")
+        X, noisy = compute(inputs, rows, [inputs.X, inputs.noisy_X], noise=0.5)
+        np.testing.assert_allclose((noisy - X)[:200].std(axis=0), 0.5 * rows.X.std(axis=0), rtol=0.15)
+
+    def test_scores_and_held_out_loss(self, iris_csv) -> None:
+        rows = read(iris_csv)
+        inputs = make_inputs(rows, "float32")
+        network = make_dense_network(inputs, 1, "relu")
+        set_initial_values(network, inputs, 4)
+        named = evaluate(inputs, network)
+        p, training, held_out, *found = compute(
+            inputs, rows, [network.predict(inputs.noisy_X), *divide_rows(inputs).weights, *named.values()]
+        )
+        p, y, parts = p[:150], rows.y, [training[:150] > 0, held_out[:150] > 0]
+        loss = -np.log(p[parts[1], y[parts[1]]]).mean()
+        right = p.argmax(axis=1) == y
+        np.testing.assert_allclose(found, [loss, right[parts[0]].mean(), right[parts[1]].mean()], rtol=1e-5)
+
+    def test_numbers_are_predicted_in_their_units(self) -> None:
+        X = np.random.default_rng(0).normal(size=(80, 2))
+        rows = read((X, 1000 + 50 * X[:, 0]))
+        inputs = make_inputs(rows, "float32")
+        network = make_dense_network(inputs, 0, "linear")
+        W = network.parameters[0]
+        W.set_value(np.array([[1], [0]], "float32"))
+        prediction, *scores = compute(
+            inputs, rows, [network.predict(inputs.noisy_X), *evaluate(inputs, network).values()]
+        )
+        np.testing.assert_allclose(prediction[:80, 0], rows.y, rtol=1e-4)
+        assert max(scores) < 0.1
+
+
+class TestBaselines:
+    @pytest.mark.parametrize("split", [1, 2, 3])
+    @pytest.mark.parametrize("noise", [0.0, 0.5])
+    def test_classes(self, iris_csv, split, noise) -> None:
+        """The baselines of every split are those of scikit-learn."""
+        rows = read(iris_csv)
+        inputs = make_inputs(rows, "float32")
+        division = divide_rows(inputs)
+        scores = score_baselines(inputs, division)
+        outputs = [inputs.noisy_X, *division.weights, *(e for pair in scores.values() for e in pair)]
+        X, training, held_out, *found = compute(inputs, rows, outputs, split=split, noise=noise)
+        z = (X[:150] - rows.X.mean(axis=0)) / rows.X.std(axis=0)
+        parts = [training[:150] > 0, held_out[:150] > 0]
+        majority = np.bincount(rows.y[parts[0]]).argmax()
+        model = LogisticRegression().fit(z[parts[0]], rows.y[parts[0]])
+        expected = [(rows.y[part] == majority).mean() for part in parts]
+        expected += [model.score(z[part], rows.y[part]) for part in parts]
+        assert list(scores) == ["most frequent class", "logistic regression"]
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+
+    @pytest.mark.parametrize("split", [1, 2])
+    def test_numbers(self, split) -> None:
+        rng = np.random.default_rng(1)
+        X = rng.normal(size=(100, 2)) @ [[1, 0.9], [0, 0.3]]
+        rows = read((X, 3 * X[:, 0] - X[:, 1] + rng.normal(size=100)))
+        inputs = make_inputs(rows, "float64")
+        division = divide_rows(inputs)
+        scores = score_baselines(inputs, division)
+        outputs = [*division.weights, *(e for pair in scores.values() for e in pair)]
+        training, held_out, *found = compute(inputs, rows, outputs, split=split)
+        parts = [training[:100] > 0, held_out[:100] > 0]
+        model = LinearRegression().fit(rows.X[parts[0]], rows.y[parts[0]])
+        expected = [np.abs(rows.y[part] - rows.y[parts[0]].mean()).mean() for part in parts]
+        expected += [np.abs(rows.y[part] - model.predict(rows.X[part])).mean() for part in parts]
+        assert list(scores) == ["mean", "linear regression"]
+        np.testing.assert_allclose(found, expected, rtol=1e-4)
+
+    def test_equal_columns_have_a_linear_regression(self) -> None:
+        x = np.linspace(0, 1, 40)
+        rows = read((np.stack([x, x], axis=1), 2 * x + 0.01))
+        inputs = make_inputs(rows, "float32")
+        scores = score_baselines(inputs, divide_rows(inputs))["linear regression"]
+        assert max(compute(inputs, rows, scores)) < 1e-3
+
+
+class TestModels:
+    @pytest.mark.parametrize(
+        ("last", "targets"),
+        [
+            ([nn.Dense(2, activation="softmax")], "classes"),
+            ([nn.Dense(1, activation="sigmoid")], "classes"),
+            ([nn.Dropout(0.5), nn.Dense(1)], "numbers"),
+        ],
+    )
+    def test_a_trained_model_is_step_0(self, last, targets) -> None:
+        X, y = pel.data.moons(60)
+        y = y if targets == "classes" else X[:, 0] * 2
+        nn.set_random_seed(0)
+        model = pel.Sequential([nn.Input((2,)), nn.Dense(5, activation="tanh"), *last], name="small")
+        page = lab(model, (X, y))
+        assert [c.id for c in page.controls][:2] == ["rate", "decay"]
+        inputs = make_inputs(page.rows, "float32")
+        predictions = page.views[0].predict(page.rows.X.astype("float32"))
+        np.testing.assert_allclose(predictions, model.predict(page.rows.X.astype("float32")), rtol=1e-5)
+        copies = copy_variables(page.train)
+        losses = run_training(page, page.train.copy(swap=copies))
+        assert losses[-1] < losses[0]
+        assert inputs.classes == (2 if targets == "classes" else 0)
+        assert page.rows.facts[-1].startswith("Step 0 shows small as it was")
+
+    @pytest.mark.parametrize(
+        ("layers", "labels", "message"),
+        [
+            ([nn.Input((3,)), nn.Dense(2, activation="softmax")], 2, "one input of two features"),
+            ([nn.Input((2,)), nn.Dense(2)], 2, "Received: 2 outputs of add. End the model with activation='softmax'"),
+            (
+                [nn.Input((2,)), nn.Dense(2, activation="softmax")],
+                3,
+                "predicts 2 classes, and the data have 3: 0, 1, 2",
+            ),
+        ],
+    )
+    def test_messages(self, layers, labels, message) -> None:
+        X, _ = pel.data.moons(60)
+        with pytest.raises(pel.PellucidError, match=message):
+            lab(pel.Sequential(layers), (X, np.arange(60) % labels))
+
+    def test_a_model_needs_data_and_parameters(self) -> None:
+        model = pel.Sequential([nn.Input((2,)), nn.Dense(2, activation="softmax")])
+        with pytest.raises(pel.OptionError, match="expected a model and its data"):
+            lab(model)
+        model.trainable = False
+        with pytest.raises(pel.OptionError, match="with trainable parameters"):
+            lab(model, pel.data.moons(60))
+
+
+def list_keys(page):
+    from pellucid.run.wasm.module_store import make_key
+
+    parts = [assemble_figure(variant) for _, variant in page.variants]
+    return [make_key(module) for module in plan_modules([p.functions.sources for p in parts]).modules]
+
+
+def test_modules_do_not_depend_on_the_data(few_networks) -> None:
+    a, b, c = (lab(data) for data in (pel.data.moons(100), pel.data.circles(110), pel.data.blobs(110)))
+    assert list_keys(a) == list_keys(b)
+    assert set(list_keys(a)).isdisjoint(list_keys(c))  # of three classes
+
+
+def test_a_page_has_13_networks() -> None:
+    page = lab(pel.data.moons(60))
+    assert [when for when, _ in page.variants][:3] == [
+        {"layers": 0},
+        {"layers": 1, "activation": "tanh"},
+        {"layers": 1, "activation": "relu"},
+    ]
+    assert len(page.variants) == 13
+    assert page.train is dict(enumerate(figure.train for _, figure in page.variants))[5]  # 2 layers, tanh
+
+
+PROBE = """
+async (changes) => {
+  const figure = document.querySelector("pellucid-figure");
+  const { losses, values, steps } = await figure.retrain(changes, { record: "all" });
+  const cells = Array.from(figure.shadowRoot.querySelectorAll(".scores td"), (cell) => cell.textContent);
+  return { losses, values, cells, text: figure.shadowRoot.querySelector(".scores").textContent };
+}
+"""
+
+
+def read_cells(cells):
+    return [float(re.sub("[ ,%]", "", cell)) / (100 if "%" in cell else 1) for cell in cells]
+
+
+def test_the_page_of_iris(pages, iris_csv, few_networks) -> None:
+    """Losses, scores and baselines in the page are those of Python, for the split and the noise of the controls."""
+    page = lab(iris_csv, steps=200)
+    page.save(iris_csv.with_name("lab.html"))
+    assert iris_csv.with_name("lab.html").stat().st_size < 400_000
+    opened = pages.open(iris_csv.with_name("lab.html"))
+    rows = page.rows
+    for changes in (
+        {},
+        {"split": 2, "noise": 0.5, "batch": 16, "units": 7, "seed": 0},
+        {"layers": 0, "held_out": 0.5, "split": 2},
+    ):
+        found = opened.evaluate(PROBE, changes)
+        state = opened.evaluate("document.querySelector('pellucid-figure').state.controls")
+        when = {k: state[k] for k in (("layers", "activation") if state["layers"] else ("layers",))}
+        figure = next(figure for chosen, figure in page.variants if chosen == when)
+        check_page(found, state, figure, rows)
+    opened.evaluate("v => document.querySelector('pellucid-figure').retrain(v)", {"held_out": 0})
+    table = opened.evaluate("document.querySelector('pellucid-figure').shadowRoot.querySelector('.scores').textContent")
+    assert "All 150 rows train the network." in table
+    assert "–" in table
+
+
+def check_page(found, state, figure, rows) -> None:
+    inputs = make_inputs(rows, "float32")
+    network = make_dense_network(inputs, state["layers"], state.get("activation", "linear"))
+    set_initial_values(network, inputs, int(state["units"]))
+    arguments = inputs.list_train_inputs(has_units=True)
+    data = inputs.list_data(rows)
+    values = [data[i] if i in data else np.asarray(state[i.name], i.dtype) for i in arguments]
+    losses = make_training_step(inputs, network).repeat(200, *values)
+    np.testing.assert_allclose(found["losses"], losses, rtol=1e-4)
+    scores = score_baselines(inputs, divide_rows(inputs))
+    outputs = [*list(evaluate(inputs, network).values())[1:], *(e for pair in scores.values() for e in pair)]
+    expected = compute(inputs, rows, outputs, **{i.name: state[i.name] for i in arguments if i not in data})
+    np.testing.assert_allclose(read_cells(found["cells"]), expected, atol=0.0006)
+    held_out = round(state["held_out"] * 150)
+    assert f"{150 - held_out} rows train the network; {held_out} are held out" in found["text"]
+
+
+def test_a_page_of_1000_rows_is_small_and_10000_rows_work(pages, tmp_path, few_networks) -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(10_000, 2))
+    y = 50 * X[:, 0] * X[:, 1]
+    path = tmp_path / "lab.html"
+    lab((X, y), steps=100).save(path)
+    opened = pages.open(path)
+    found = opened.evaluate(PROBE, {"batch": 1024, "rate": 0.1})
+    assert found["losses"][-1] < found["losses"][0]
+    assert "7,000 rows train the network; 3,000 are held out" in found["text"]
+    assert read_cells(found["cells"])[0] < read_cells(found["cells"])[2]
+
+
+def test_still_pictures_have_no_free_places(few_networks) -> None:
+    page = lab(pel.data.moons(60), steps=50)
+    assert "of 60 points" in draw_still_pictures(page)[0].reading
