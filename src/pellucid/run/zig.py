@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import sys
 import threading
@@ -38,6 +39,8 @@ def explain_first_build(command: tuple[str, ...]) -> Iterator[None]:
         timer.cancel()
 
 
+@functools.cache
 def print_explanation() -> None:
+    """Say once that the C library is being built."""
     text = "The C compiler of ziglang builds its C library, once on this machine. This takes about half a minute."
     print(text, file=sys.stderr, flush=True)

@@ -62,6 +62,7 @@ def test_a_long_first_compilation_is_explained(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(zig, "PATIENCE", 0.05)
+    zig.print_explanation.cache_clear()
     for command in (("gcc",), find_zig()):
         with zig.explain_first_build(command):
             time.sleep(0.3)

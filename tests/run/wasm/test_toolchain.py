@@ -9,12 +9,14 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import pellucid as pel
 from pellucid.run import compilation_cache
 from pellucid.run.native.compiler_process import Finished
+from pellucid.run.native.elementwise import FUNCTION_COSTS
 from pellucid.run.wasm import toolchain
 from pellucid.run.wasm.errors import MissingCompilerError, WasmCompilerError
 from pellucid.run.wasm.module_file import find_defect
@@ -88,45 +90,48 @@ def test_the_same_c_gives_the_same_bytes() -> None:
 
 LOOP = r"""
 #include <math.h>
-void run(float *restrict y, const float *restrict x, float rate, int n) {
+#include <string.h>
+void run(float *restrict y, const float *restrict x, int n) {
+  float square[n];
+  memcpy(square, x, n * sizeof *x);
 #pragma omp simd
-  for (int k = 0; k < n; k++) y[k] = y[k] * rate + erff(x[k]);
+  for (int k = 0; k < n; k++) square[k] *= x[k];
 #pragma omp simd
-  for (int k = 0; k < n; k++) y[k] = y[k] * x[k] + y[k];
+  for (int k = 0; k < n; k++)
+    y[k] = copysignf(sqrtf(square[k] + floorf(y[k])), x[k]) + y[k] * square[k] + FUNCTION(x[k]);
 }
 """
 
 PAGE = r"""
 const { readFileSync } = require("fs");
-for (const file of process.argv.slice(1)) {
+const [name, ...files] = process.argv.slice(1);
+for (const file of files) {
   const bytes = readFileSync(file);
   const e = new WebAssembly.Instance(new WebAssembly.Module(bytes), {}).exports;
-  e._initialize();
+  if (e._initialize) e._initialize();
   const [x, y] = [e.malloc(400), e.malloc(400)].map(p => new Float32Array(e.memory.buffer, p, 100));
-  x.forEach((_, k) => { x[k] = k / 50 - 1; y[k] = k; });
-  e.run(y.byteOffset, x.byteOffset, 0.5, 100);
-  console.log(WebAssembly.validate(bytes), Math.max(...y.map((v, k) => Math.abs(v - expected(x[k], k)))) < 1e-4);
-}
-function expected(x, k) {
-  let sum = 0, term = x;
-  for (let n = 0; n < 30; n++) { sum += term / (2 * n + 1); term *= -x * x / (n + 1); }
-  const y = k * 0.5 + sum * 2 / Math.sqrt(Math.PI);
-  return y * x + y;
+  x.forEach((_, k) => { x[k] = k / 50 - 0.99; y[k] = k + 0.5; });
+  const expected = Array.from(x, (v, k) => Math.sign(v) * Math.sqrt(v * v + k) + (k + 0.5) * v * v + Math[name](v));
+  e.run(y.byteOffset, x.byteOffset, 100);
+  console.log(WebAssembly.validate(bytes), Math.max(...y.map((v, k) => Math.abs(v - expected[k]))) < 1e-4);
 }
 """
 
 
 @needs_compiler
-def test_both_variants_are_valid_and_compute_the_same(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["abs", pytest.param("sin", marks=pytest.mark.slow)])
+def test_both_variants_are_valid_and_compute_the_same(name: str, tmp_path: Path) -> None:
+    """The second function needs a C library, which Zig builds in half a minute."""
     node = shutil.which("node")
     if node is None:
         pytest.skip("Node.js is not installed")
     paths = [tmp_path / "simd.wasm", tmp_path / "relaxed.wasm"]
+    code = LOOP.replace("FUNCTION", "fabsf" if name == "abs" else "sinf")
     for path, relaxed in zip(paths, (False, True), strict=True):
-        path.write_bytes(compile_module({"run": LOOP}, ["run"], relaxed=relaxed))
+        path.write_bytes(compile_module({"run": code}, ["run"], relaxed=relaxed))
     help_text = subprocess.run([node, "--v8-options"], capture_output=True, text=True, check=True, timeout=30).stdout
     flag = ["--experimental-wasm-relaxed-simd"] if "--experimental-wasm-relaxed-simd" in help_text else []
-    command = [node, *flag, "-e", PAGE, *map(str, paths)]
+    command = [node, *flag, "-e", PAGE, name, *map(str, paths)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
     assert done.stdout.splitlines() == ["true true", "true true"], done.stderr
 
@@ -136,7 +141,7 @@ def test_modules_are_cached(folder: Path, unchecked: None, monkeypatch: pytest.M
     module, relaxed = (compile_module(DOUBLE, ["run"], relaxed=r) for r in (False, True))
     assert len([*folder.glob("*.wasm")]) == 4  # these, and those of the check
     toolchain._find_toolchain.cache_clear()
-    monkeypatch.setattr(toolchain, "compile_once", lambda *args: pytest.fail("compiled again"))
+    monkeypatch.setattr(toolchain, "compile_in_folder", lambda *args: pytest.fail("compiled again"))
     assert compile_module(DOUBLE, ["run"]) == module
     assert compile_module(DOUBLE, ["run"], relaxed=True) == relaxed
 
@@ -170,13 +175,13 @@ def test_old_modules_are_deleted(folder: Path, monkeypatch: pytest.MonkeyPatch) 
 
 @needs_compiler
 def test_threads_check_the_compiler_once(unchecked: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    compile_once, compiled = toolchain.compile_once, []
+    compile_in_folder, compiled = toolchain.compile_in_folder, []
 
-    def count(*args: object) -> tuple[Finished, bytes | None]:
+    def count(*args: Any) -> bytes:
         compiled.append(args)
-        return compile_once(*args)
+        return compile_in_folder(*args)
 
-    monkeypatch.setattr(toolchain, "compile_once", count)
+    monkeypatch.setattr(toolchain, "compile_in_folder", count)
     codes = [{"run": f"double run(double x) {{ return {k} * x; }}"} for k in range(3)]
     with ThreadPoolExecutor(3) as pool:
         modules = set(pool.map(lambda code: compile_module(code, ["run"]), codes))
@@ -203,6 +208,55 @@ def test_wrong_c_is_reported(code: str, problem: str) -> None:
         WasmCompilerError, match=rf"(?s)^The WebAssembly compiler .* {problem}.*choose another one with P"
     ):
         compile_module({"run": code}, ["run"])
+
+
+@needs_compiler
+def test_headers_declare_all_functions_of_generated_programs(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = {name for names in FUNCTION_COSTS.values() for name in names} - {"expm1", "log1p", "tanh"}
+    two = {"pow", "atan2", "fmod", "copysign"}
+    calls = [
+        f"y += {name}{suffix}({', '.join(['x'] * (1 + (name in two)))});"
+        for name in sorted({*names, *two, "round", "rint", "fabs"})
+        for suffix in ("", "f")
+    ]
+    code = f"#include <math.h>\n#include <string.h>\ndouble run(double x, double y) {{ {' '.join(calls)} return y; }}"
+    messages = []
+
+    def refuse(found: toolchain.Toolchain, calls: str, *args: object) -> Finished:
+        messages.append(calls)
+        return Finished(1, "", "")
+
+    monkeypatch.setattr(toolchain, "link_library", refuse)
+    with pytest.raises(WasmCompilerError):
+        compile_module({"run": code}, ["run"])
+    missing = set(messages[0].split(", "))
+    assert {"sin", "sinf", "lgamma", "erff", "pow"} <= missing
+    assert missing.isdisjoint({"sqrt", "sqrtf", "fabs", "floor", "ceilf", "rintf", "copysign", "memcpy"})
+
+
+@needs_compiler
+def test_a_library_is_linked_where_functions_are_missing(fake_compiler: FakeCompiler, tmp_path: Path) -> None:
+    """The linking itself is a slow test, because Zig builds the library first."""
+    log = tmp_path / "log"
+    fake_compiler(
+        f'case "$*" in *" -lm "*) echo "$*" > "{log}"; printf "\\0asm\\1\\0\\0\\0" > module.wasm;; *) real "$@";; esac'
+    )
+    code = {"run": "float sinf(float); float run(float x) { return sinf(x); }"}
+    with pytest.raises(WasmCompilerError, match=r"wrote 8 bytes .*: it does not export run, malloc"):
+        compile_module(code, ["run"], relaxed=True)
+    assert log.read_text().startswith("allocator.c.o run.c.o --target=wasm32-wasi")
+    assert "simd" not in log.read_text()
+
+
+@needs_compiler
+def test_a_missing_library_is_reported(fake_compiler: FakeCompiler) -> None:
+    fake_compiler('case "$*" in *" -lm "*) echo "wasm-ld: error: cannot find libm" >&2; exit 1;; *) real "$@";; esac')
+    with pytest.raises(
+        WasmCompilerError,
+        match=r"^The program calls fmod, sinf, and the .*/fake-clang has no C library that works: wasm-ld: error: "
+        r"cannot find libm. Install one \(.*: apt install wasi-libc .*\), or run pip install 'pellucid\[web\]'",
+    ):
+        compile_module({"run": "#include <math.h>\nfloat run(float x) { return sinf(x) + fmod(x, 0.3); }"}, ["run"])
 
 
 FAULTS = {

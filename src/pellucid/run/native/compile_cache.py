@@ -95,7 +95,9 @@ def is_builtin(op: Op) -> bool:
 def stamp_sources() -> list[Any]:
     """Return path, size and modification time of every file that C generation depends on, and of the compiler."""
     package, jax_spec = Path(__file__).parents[2], find_spec("jax")
-    ours = [path for part in ("graph", "run") for path in (package / part).rglob("*") if path.suffix in (".py", ".c")]
+    ours = [
+        path for part in ("graph", "run") for path in (package / part).rglob("*") if path.suffix in (".py", ".c", ".h")
+    ]
     others = [Path(path) for path in (jax_spec.origin if jax_spec else None, *(find_compiler() or ())[:1]) if path]
     return [[str(path), path.stat().st_size, path.stat().st_mtime_ns] for path in sorted(ours) + others]
 

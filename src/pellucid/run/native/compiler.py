@@ -26,11 +26,12 @@ from pellucid.run.compilation_cache import (
 from pellucid.run.native.compiler_check import find_wrong_result, get_check_program
 from pellucid.run.native.compiler_process import (
     RETRY_SECONDS,
+    SHORT_TIMEOUT,
     TEMPORARY_FAILURE,
     Command,
     describe_command,
     failures,
-    get_check_timeout,
+    get_library_timeout,
     get_timeout,
     read_version,
     report_failure,
@@ -39,7 +40,7 @@ from pellucid.run.native.compiler_process import (
 )
 from pellucid.run.native.errors import CompilerFailure, KilledCompiler, NotNative, RejectedProgram
 from pellucid.run.native.library_file import is_complete, mark_program
-from pellucid.run.zig import explain_first_build, find_zig
+from pellucid.run.zig import explain_first_build, find_zig, is_zig
 
 FLAGS = (
     "-O3",
@@ -145,8 +146,9 @@ def check_compiler(cc: Command) -> None:
         if cc in checked_compilers:
             return
         try:
+            timeout = get_library_timeout(cc) if is_zig(cc) else min(SHORT_TIMEOUT, get_timeout())
             with explain_first_build(cc):
-                library = load_with_retries(cc, get_check_program(), get_flags(), (), get_check_timeout(cc))
+                library = load_with_retries(cc, get_check_program(), get_flags(), (), timeout)
         except RejectedProgram as error:
             raise report_failure(cc, f"rejects a correct program: {error}") from error
         except KilledCompiler as error:

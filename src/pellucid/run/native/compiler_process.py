@@ -41,6 +41,9 @@ TEMPORARY_FAILURE = re.compile(
 )
 """Messages of failures that may not repeat. They are retried, because XLA's results differ in the last bits."""
 
+LIBRARY_TIMEOUT = 600.0
+"""Seconds for a program for which Zig builds its C library. It takes half a minute on an idle machine."""
+
 failures: dict[Command, str] = {}
 """Compilers that cannot be used in this process, and why."""
 
@@ -130,9 +133,10 @@ def read_version(command: Command, report: Callable[[Command, str, str], Excepti
     return f"zig {run_compiler(command[:1], ['version'], timeout, report=report).stdout.strip()}, {text}"
 
 
-def get_check_timeout(command: Command) -> float:
-    """Return the time limit in seconds of a compiler's first program; zig may have to build its C library first."""
-    return get_timeout() if is_zig(command) else min(SHORT_TIMEOUT, get_timeout())
+def get_library_timeout(command: Command) -> float:
+    """Return the time limit in seconds of a program for which Zig may have to build its C library."""
+    is_default = is_zig(command) and not os.environ.get(TIMEOUT_VARIABLE)
+    return LIBRARY_TIMEOUT if is_default else get_timeout()
 
 
 def kill_group(process: subprocess.Popen[bytes]) -> None:

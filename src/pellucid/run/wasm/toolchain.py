@@ -1,4 +1,8 @@
-"""Compilation of C to WebAssembly modules, with the compiler of the package ``ziglang`` or with clang."""
+"""Compilation of C to WebAssembly modules, with the compiler of the package ``ziglang`` or with clang.
+
+Most modules are linked without a C library: the folder ``freestanding`` has headers and an allocator. Programs that
+call ``sin``, for example, need the library, which Zig builds first, in half a minute.
+"""
 
 from __future__ import annotations
 
@@ -25,12 +29,13 @@ from pellucid.run.compilation_cache import (
 )
 from pellucid.run.native.compiler_process import (
     RETRY_SECONDS,
+    SHORT_TIMEOUT,
     TEMPORARY_FAILURE,
     TIMEOUT_VARIABLE,
     Command,
     Finished,
     describe_command,
-    get_check_timeout,
+    get_library_timeout,
     get_timeout,
     read_version,
     run_compiler,
@@ -44,7 +49,7 @@ VARIABLE = "PELLUCID_WASM_COMPILER"
 FLAGS = (
     "-O3",
     "-msimd128",
-    "-mexec-model=reactor",
+    "-mbulk-memory",
     "-std=gnu11",
     "-fopenmp-simd",
     "-fwrapv",
@@ -53,11 +58,19 @@ FLAGS = (
     "-ffp-contract=fast",
     "-mllvm",
     "-force-vector-interleave=2",
-    "-s",
     "-w",
     "-Werror=implicit-function-declaration",
+    "-nostdlibinc",
+    "-I.",
 )
-"""Flags of every module. As for native programs, none lets the compiler ignore NaN, infinity or the sign of zero."""
+"""Flags of every program. As for native programs, none lets the compiler ignore NaN, infinity or the sign of zero."""
+
+RELAXED_FLAGS = ("-mrelaxed-simd",)
+
+FREESTANDING_LINK_FLAGS = ("-s", "-nostdlib", "-Wl,--no-entry")
+
+LIBRARY_LINK_FLAGS = ("-O3", "-s", "-mexec-model=reactor", "-lm")
+"""Without flags of the processor: Zig would build its C library once for each set of them."""
 
 ZIG_TARGET = ("-target", "wasm32-wasi")
 
@@ -113,9 +126,9 @@ def _find_toolchain(chosen: str) -> Toolchain:
     for command, target in find_candidates(chosen):
         try:
             toolchain = Toolchain(command, target, read_version(command, describe_failure).partition("\n")[0])
-            with explain_first_build(command):
-                for relaxed in (False, True):
-                    compile_or_load(toolchain, get_check_program(), ["check"], relaxed, get_check_timeout(command))
+            for relaxed in (False, True):
+                timeout = min(SHORT_TIMEOUT, get_timeout())
+                compile_or_load(toolchain, get_check_program(), ["check"], relaxed, timeout)
         except WasmCompilerError as error:
             problems.append(error.problem)
         else:
@@ -150,11 +163,11 @@ def describe_lack(chosen: str) -> str:
     if chosen:
         return (
             f"Environment variable {VARIABLE}: expected ziglang (from pip install 'pellucid[web]') or a clang "
-            f"that has a C library for WebAssembly. Received: {chosen!r}"
+            f"that has a linker for WebAssembly. Received: {chosen!r}"
         )
     return (
-        "There is no compiler for WebAssembly on this machine. Run pip install 'pellucid[web]', or install clang and a "
-        "C library for WebAssembly; on Debian and Ubuntu: apt install clang lld wasi-libc libclang-rt-dev-wasm32"
+        "There is no compiler for WebAssembly on this machine. Run pip install 'pellucid[web]', or install clang and "
+        "LLVM's linker; on Debian and Ubuntu: apt install clang lld wasi-libc libclang-rt-dev-wasm32"
     )
 
 
@@ -166,19 +179,19 @@ def get_check_program() -> dict[str, str]:
 def compile_or_load(
     toolchain: Toolchain, sources: Mapping[str, str], exports: Sequence[str], relaxed: bool, timeout: float
 ) -> bytes:
-    flags = (*toolchain.target, *FLAGS, *(("-mrelaxed-simd",) if relaxed else ()))
     folder = ensure_writable(cache_directory())
-    path = None if folder is None else folder / f"{make_key(toolchain, flags, sources, exports)}{WASM_SUFFIX}"
+    path = None if folder is None else folder / f"{make_key(toolchain, sources, exports, relaxed)}{WASM_SUFFIX}"
     module = None if path is None else load_cached(path)
     if module is None:
-        module = compile_with_retries(toolchain.command, flags, sources, exports, timeout)
+        module = compile_in_folder(toolchain, sources, exports, relaxed, timeout)
         if path is not None:
             write_entry(path, module)
     return module
 
 
-def make_key(toolchain: Toolchain, flags: Sequence[str], sources: Mapping[str, str], exports: Sequence[str]) -> str:
-    parts = [toolchain.command, toolchain.version, flags, sorted(sources.items()), sorted(exports)]
+def make_key(toolchain: Toolchain, sources: Mapping[str, str], exports: Sequence[str], relaxed: bool) -> str:
+    flags = [FLAGS, RELAXED_FLAGS, FREESTANDING_LINK_FLAGS, LIBRARY_LINK_FLAGS]
+    parts = [toolchain, flags, read_freestanding(), relaxed, sorted(sources.items()), sorted(exports)]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
@@ -192,33 +205,59 @@ def load_cached(path: Path) -> bytes | None:
     return module
 
 
-def compile_with_retries(
-    command: Command, flags: Sequence[str], sources: Mapping[str, str], exports: Sequence[str], timeout: float
+def compile_in_folder(
+    toolchain: Toolchain, sources: Mapping[str, str], exports: Sequence[str], relaxed: bool, timeout: float
 ) -> bytes:
-    for delay in (*RETRY_SECONDS, None):
-        done, module = compile_once(command, flags, sources, exports, timeout)
-        if done.status == 0:
-            return check_module(command, module, exports)
-        if delay is None or not TEMPORARY_FAILURE.search(done.reason):
-            raise describe_failure(command, f"cannot compile a module: {done.reason}")
-        time.sleep(delay)
-    raise AssertionError
-
-
-def compile_once(
-    command: Command, flags: Sequence[str], sources: Mapping[str, str], exports: Sequence[str], timeout: float
-) -> tuple[Finished, bytes | None]:
-    """Run the compiler; return its status and output, and the module, or None if it wrote none."""
-    names = sorted({*exports, *ALWAYS_EXPORTED})
+    """Compile and link a module in a temporary folder, and check it."""
+    files = {**{f"{name}.c": code for name, code in sources.items()}, **read_freestanding()}
+    flags = [*toolchain.target, *FLAGS, *(RELAXED_FLAGS if relaxed else ())]
+    output = ["-o", "module.wasm", *(f"-Wl,--export={name}" for name in sorted({*exports, *ALWAYS_EXPORTED}))]
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        for name, code in sources.items():
-            (folder / f"{name}.c").write_text(code, "utf-8")
-        files = [f"{name}.c" for name in sorted(sources)]
-        options = [*flags, *files, "-o", "module.wasm", *(f"-Wl,--export={name}" for name in names), "-lm"]
-        done = run_compiler(command, options, timeout, folder, describe_failure)
+        for name, text in files.items():
+            (folder / name).write_text(text, "utf-8")
+        c_files = sorted(name for name in files if name.endswith(".c"))
+        run = functools.partial(run_with_retries, toolchain.command, timeout=timeout, folder=folder)
+        done = run([*c_files, *flags, *FREESTANDING_LINK_FLAGS, *output])
+        calls = ", ".join(sorted(set(re.findall(r"undefined symbol: (\w+)", done.stderr))))
+        if calls:
+            for name in c_files:
+                run([name, *flags, "-c", "-o", f"{name}.o"])
+            objects = [f"{name}.o" for name in c_files]
+            done = link_library(toolchain, calls, [*objects, *toolchain.target, *LIBRARY_LINK_FLAGS, *output], folder)
+        if done.status:
+            raise describe_failure(toolchain.command, f"cannot compile a module: {done.reason}")
         module = folder / "module.wasm"
-        return done, module.read_bytes() if module.is_file() else None
+        return check_module(toolchain.command, module.read_bytes() if module.is_file() else None, exports)
+
+
+def link_library(toolchain: Toolchain, calls: str, options: Sequence[str], folder: Path) -> Finished:
+    with explain_first_build(toolchain.command):
+        done = run_with_retries(toolchain.command, options, get_library_timeout(toolchain.command), folder)
+    if done.status:
+        raise WasmCompilerError(
+            f"The program calls {calls}, and the WebAssembly compiler {describe_command(toolchain.command)} has no C "
+            f"library that works: {done.reason}",
+            "Install one (on Debian and Ubuntu: apt install wasi-libc libclang-rt-dev-wasm32), or run pip install "
+            "'pellucid[web]'",
+        )
+    return done
+
+
+@functools.cache
+def read_freestanding() -> dict[str, str]:
+    """Return headers and sources of modules without a C library, by their file names."""
+    folder = Path(__file__).with_name("freestanding")
+    return {path.name: path.read_text("utf-8") for path in sorted(folder.glob("*.[ch]"))}
+
+
+def run_with_retries(command: Command, options: Sequence[str], timeout: float, folder: Path) -> Finished:
+    for delay in (*RETRY_SECONDS, None):
+        done = run_compiler(command, options, timeout, folder, describe_failure)
+        if delay is None or not (done.status and TEMPORARY_FAILURE.search(done.reason)):
+            return done
+        time.sleep(delay)
+    raise AssertionError
 
 
 def check_module(command: Command, module: bytes | None, exports: Sequence[str]) -> bytes:
