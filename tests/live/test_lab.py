@@ -305,13 +305,13 @@ class TestModels:
         y = y if targets == "classes" else X[:, 0] * 2
         nn.set_random_seed(0)
         model = pel.Sequential([nn.Input((2,)), nn.Dense(5, activation="tanh"), *last], name="small")
-        page = lab(model, (X, y))
+        page = lab(model, (X, y), steps=20)
         assert [c.id for c in page.controls][:2] == ["rate", "decay"]
         inputs = make_inputs(page.rows, "float32")
         predictions = page.views[0].predict(page.rows.X.astype("float32"))
         np.testing.assert_allclose(predictions, model.predict(page.rows.X.astype("float32")), rtol=1e-5)
         copies = copy_variables(page.train)
-        losses = run_training(page, page.train.copy(swap=copies))
+        losses = run_training(page, page.train.copy(swap=copies, mode="numpy"))
         assert losses[-1] < losses[0]
         assert inputs.classes == (2 if targets == "classes" else 0)
         assert page.rows.facts[-1].startswith("Step 0 shows small as it was")
@@ -382,7 +382,7 @@ def read_cells(cells):
 
 def test_the_page_of_iris(pages, iris_csv, few_networks) -> None:
     """Losses, scores and baselines in the page are those of Python, for the split and the noise of the controls."""
-    page = lab(iris_csv, steps=200)
+    page = lab(iris_csv, steps=100)
     page.save(iris_csv.with_name("lab.html"))
     assert iris_csv.with_name("lab.html").stat().st_size < 400_000
     opened = pages.open(iris_csv.with_name("lab.html"))
@@ -410,7 +410,7 @@ def check_page(found, state, figure, rows) -> None:
     arguments = inputs.list_train_inputs(has_units=True)
     data = inputs.list_data(rows)
     values = [data[i] if i in data else np.asarray(state[i.name], i.dtype) for i in arguments]
-    losses = make_training_step(inputs, network).repeat(200, *values)
+    losses = make_training_step(inputs, network).copy(mode="numpy").repeat(100, *values)
     np.testing.assert_allclose(found["losses"], losses, rtol=1e-4)
     scores = score_baselines(inputs, divide_rows(inputs))
     outputs = [*list(evaluate(inputs, network).values())[1:], *(e for pair in scores.values() for e in pair)]
