@@ -38,7 +38,7 @@ static size_t grow(size_t count) {{
 @pytest.fixture
 def library() -> Any:
     """The allocator with an empty heap."""
-    code = read_freestanding()["allocator.c"].replace("extern char __heap_base;", "")
+    code = read_freestanding()["freestanding/allocator.c"].replace("extern char __heap_base;", "")
     reset = "void reset(void) { first_free = 0; heap_end = 0; pages = 1; }"
     loaded = load_library(f"{MEMORY}{code}{reset}")
     loaded.test_malloc.restype, loaded.test_malloc.argtypes = ctypes.c_size_t, [ctypes.c_size_t]

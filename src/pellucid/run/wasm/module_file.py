@@ -22,12 +22,12 @@ def find_defect(module: bytes, exports: Sequence[str]) -> str | None:
     missing = [name for name in exports if name not in found]
     if missing:
         return f"it does not export {', '.join(missing)}"
-    if Reader(sections.get(IMPORT_SECTION, b"\0")).read_integer():
+    if SectionReader(sections.get(IMPORT_SECTION, b"\0")).read_integer():
         return "it imports functions that a page does not have"
     return None
 
 
-class Reader:
+class SectionReader:
     """Reads the numbers and names of a section."""
 
     def __init__(self, content: bytes) -> None:
@@ -55,7 +55,7 @@ class Reader:
 
 def iterate_sections(module: bytes) -> Iterator[tuple[int, bytes]]:
     """Yield number and content of each section; raise ValueError if the module is truncated."""
-    reader = Reader(module)
+    reader = SectionReader(module)
     reader.read_bytes(len(HEADER))
     while reader.position < len(module):
         [number] = reader.read_bytes(1)
@@ -63,7 +63,7 @@ def iterate_sections(module: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def read_export_names(section: bytes) -> set[str]:
-    reader, names = Reader(section), set()
+    reader, names = SectionReader(section), set()
     for _ in range(reader.read_integer()):
         names.add(reader.read_name())
         reader.read_bytes(1)  # function, table, memory or global
