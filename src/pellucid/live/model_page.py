@@ -142,6 +142,8 @@ def check_options(
                 f"{model.name}.to_page: expected examples=(x, y) with one number in y for each sample. Received: y of "
                 f"shape {format_shape(labels.shape)}, dtype {labels.dtype}"
             )
+    if class_names is not None:
+        check_class_names(model, class_names)
     return PageOptions(
         values,
         labels,
@@ -149,6 +151,15 @@ def check_options(
         None if feature_names is None else list(map(str, feature_names)),
         None if image_shape is None else tuple(image_shape),
     )
+
+
+def check_class_names(model: Model, class_names: Sequence[str]) -> None:
+    count = model.outputs[0].shape[-1]
+    expected = 2 if count == 1 else count
+    if isinstance(expected, int) and len(class_names) != expected:
+        raise ShapeError(
+            f"{model.name}.to_page: expected {expected} class names, one for each class. Received: {len(class_names)}"
+        )
 
 
 def choose_view(model: Model, predict: Function, options: PageOptions) -> View:

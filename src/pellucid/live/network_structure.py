@@ -47,11 +47,12 @@ def find_dense_layers(output: Expr) -> list[DenseLayer]:
     order = topological([output])
     products = [e for e in order if is_product_with_weights(e)]
     layers = []
-    for product, following in zip(products, [*products[1:], None], strict=True):
+    following = dict(itertools.pairwise(products))
+    for product in products:
         sums = [e for e in order if e.op is not None and e.op.name == "add" and uses(e, product)]
         bias = next((i for e in sums[:1] for i in e.inputs if isinstance(i, Shared)), None)
         before = product if bias is None else sums[0]
-        end = find_end(before, output, order) if following is None else following.inputs[0]
+        end = following[product].inputs[0] if product in following else find_end(before, output, order)
         weights = product.inputs[1]
         assert isinstance(weights, Shared)
         name = stripper.names.get(end) or str(weights).removesuffix("/kernel")

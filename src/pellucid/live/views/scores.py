@@ -50,7 +50,8 @@ class ScoreOutputs:
 def explain_scores(view: str, output: Expr, x: Input, class_names: Sequence[str] | None) -> ScoreOutputs:
     """Return the prediction that an output contains, and the gradient of its winning score.
 
-    The score of a class is what softmax or sigmoid receives; that of one number is the number.
+    The score of a class is what softmax or sigmoid receives; that of one number is the number. Names of classes are
+    used if there is one for each class: a figure may have views of several functions.
     """
     scores, meaning = find_scores(output)
     if output.ndim not in (1, 2) and meaning == "number":
@@ -69,13 +70,8 @@ def explain_scores(view: str, output: Expr, x: Input, class_names: Sequence[str]
         winning = winning if several else absolute(scores).sum()
     elif several and class_names is not None and len(class_names) == columns:
         kind = "score"
-    expected = 2 if kind == "probability" else columns
-    if class_names is not None and kind != "number" and len(class_names) != expected:
-        raise ShapeError(
-            f"pel.live.{view}: expected {expected} class names, one for each class of {output}. Received: "
-            f"{len(class_names)}"
-        )
-    names = None if class_names is None or kind == "number" else list(class_names)
+    classes = 2 if kind == "probability" else columns
+    names = list(class_names) if class_names is not None and len(class_names) == classes and kind != "number" else None
     explained = kind != "number" or not several
     return ScoreOutputs(prediction, find_gradient(winning, x) if explained else None, kind, names)
 
