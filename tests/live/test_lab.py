@@ -371,7 +371,8 @@ async (changes) => {
   const figure = document.querySelector("pellucid-figure");
   const { losses, values, steps } = await figure.retrain(changes, { record: "all" });
   const cells = Array.from(figure.shadowRoot.querySelectorAll(".scores td"), (cell) => cell.textContent);
-  return { losses, values, cells, text: figure.shadowRoot.querySelector(".scores").textContent };
+  const captions = Array.from(figure.shadowRoot.querySelectorAll(".heat figcaption"), (c) => c.textContent);
+  return { losses, values, cells, captions, text: figure.shadowRoot.querySelector(".scores").textContent };
 }
 """
 
@@ -397,6 +398,9 @@ def test_the_page_of_iris(pages, iris_csv, few_networks) -> None:
         when = {k: state[k] for k in (("layers", "activation") if state["layers"] else ("layers",))}
         figure = next(figure for chosen, figure in page.variants if chosen == when)
         check_page(found, state, figure, rows)
+        units = state["units"]
+        hidden = [f"W1 (2 × {units})", f"b1 ({units})", f"W2 ({units} × 3)", "b2 (3)"]
+        assert found["captions"] == (hidden if state["layers"] else ["W1 (2 × 3)", "b1 (3)"])
     opened.evaluate("v => document.querySelector('pellucid-figure').retrain(v)", {"held_out": 0})
     table = opened.evaluate("document.querySelector('pellucid-figure').shadowRoot.querySelector('.scores').textContent")
     assert "All 150 rows train the network." in table

@@ -132,6 +132,8 @@ export interface DataSpec {
   editable: boolean;
   /** Name of the input with a weight for each point, 0 for an absent one, or null: then the number of points is fixed. */
   weights: string | null;
+  /** Whether consecutive rows are divided into parts, so that other data must be stored in random order. */
+  divided?: boolean;
 }
 
 export interface FigureSpec {
@@ -215,7 +217,15 @@ export interface TileLayout {
 
 export interface HeatMapParts {
   /** Arrays with their shapes and places. All gradients are outputs of one function. */
-  panels: { label: string; array: string; shape: number[]; layout: TileLayout; gradient: Evaluation | null }[];
+  panels: {
+    label: string;
+    array: string;
+    shape: number[];
+    layout: TileLayout;
+    gradient: Evaluation | null;
+    /** Controls with the numbers of rows and columns that are used, null for all of them. */
+    used?: [string | null, string | null];
+  }[];
 }
 
 /** Scores of the network on training and held-out data, beside those of baselines. */

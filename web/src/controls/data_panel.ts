@@ -3,6 +3,7 @@
 import { html } from "../dom";
 import { TableError, type Table, formatTable, parseTable, readClasses, readNumbers } from "../data/csv";
 import type { Dataset } from "../data/dataset";
+import { shuffle } from "../data/shuffle";
 import { plural } from "../numbers";
 import { download, makeOpenButton } from "./files";
 import { uniqueId } from "./control_panel";
@@ -91,10 +92,12 @@ export class DataPanel {
     const { values, problems } = readNumbers(this.table, features);
     const targets = this.readTargets(spec.targets === null ? null : chosen.at(-1)!);
     if (problems.length + targets.problems.length) return this.report([...problems, ...targets.problems]);
+    const points = this.standardize.checked ? standardizeColumns(values) : values;
+    const order = spec.divided ? shuffle(points.length) : points.map((_, k) => k);
     try {
       this.replace({
-        features: this.standardize.checked ? standardizeColumns(values) : values,
-        targets: targets.targets,
+        features: order.map((k) => points[k]),
+        targets: order.map((k) => targets.targets[k]),
         classNames: targets.names,
         featureNames: features.map((k) => this.table!.names[k]),
       });

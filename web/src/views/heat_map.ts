@@ -1,11 +1,10 @@
 /** Matrices, vectors and kernels as colored cells, with their gradients beside them. */
 
-import { toNumbers } from "../arrays";
 import { html } from "../dom";
 import { FixedLimit, SignedLegend, findLargest, makeSignedPixels } from "../drawing/signed";
 import { Tiles, type Place } from "../drawing/tiles";
 import { formatNumber } from "../numbers";
-import type { HeatMapParts, ViewSpec } from "../spec";
+import type { HeatMapParts, TileLayout, ViewSpec } from "../spec";
 import { addStyles } from "../styles";
 import type { Frame, Host, Request, TypedArray, View } from "../view";
 import { formatIndex, readArray } from "./frame_values";
@@ -44,6 +43,8 @@ export class HeatMap implements View {
   private pictures: Pictures[] = [];
   private frame: Frame | null = null;
   private gradients: TypedArray[] | null = null;
+  /** Values of the controls that say which parts of arrays are used. */
+  private sizes = "";
 
   constructor(
     private readonly host: Host,
@@ -55,14 +56,15 @@ export class HeatMap implements View {
     const { panels } = this.host.variant().views[this.index] as HeatMapParts;
     const width = this.element.clientWidth || 320;
     this.gradients = null;
-    this.pictures = panels.map((panel) => this.makePictures(panel, width));
+    this.sizes = this.findSizes();
+    this.pictures = panels.map((panel) => this.makePictures(crop(panel, this.frame), width));
     const hasGradients = this.pictures.some(({ gradient }) => gradient);
     this.element.replaceChildren(
       ...this.pictures.map(({ panel, values, gradient }) =>
         html(
           "figure",
           {},
-          html("figcaption", {}, `${panel.label} (${panel.shape.join(" × ") || "number"})${gradient ? " and its gradient" : ""}`),
+          html("figcaption", {}, `${panel.label} (${describeShape(panel)})${gradient ? " and its gradient" : ""}`),
           html("div", { className: "pair" }, values.element, gradient && gradient.element),
         ),
       ),
@@ -70,6 +72,11 @@ export class HeatMap implements View {
       this.legend.element,
       ...(hasGradients ? [this.gradientLegend.element] : []),
     );
+  }
+
+  private findSizes(): string {
+    const { panels } = this.host.variant().views[this.index] as HeatMapParts;
+    return JSON.stringify(panels.flatMap(({ used }) => used?.map((id) => id && this.frame?.inputs[id]) ?? []));
   }
 
   requests(finished: boolean): Request[] {
@@ -80,6 +87,7 @@ export class HeatMap implements View {
 
   draw(frame: Frame): void {
     this.frame = frame;
+    if (this.findSizes() !== this.sizes) this.reset();
     this.gradients = frame.results[`${this.index}.gradients`] ?? null;
     const arrays = this.pictures.map(({ panel }) => this.values(panel));
     const gradients = this.pictures.map(({ panel }) => this.gradient(panel));
@@ -97,7 +105,8 @@ export class HeatMap implements View {
 
   describe(): string {
     if (!this.frame) return "";
-    return this.pictures.map(({ panel }) => describeArray(panel.label, this.values(panel), this.gradient(panel))).join(" ");
+    const used = (panel: Panel, values: TypedArray | null): number[] | null => values && selectCells(panel.layout, values);
+    return this.pictures.map(({ panel }) => describeArray(panel.label, used(panel, this.values(panel))!, used(panel, this.gradient(panel)))).join(" ");
   }
 
   private makePictures(panel: Panel, width: number): Pictures {
@@ -130,8 +139,29 @@ export class HeatMap implements View {
   }
 }
 
-function describeArray(label: string, values: TypedArray, gradient: TypedArray | null): string {
-  const numbers = toNumbers(values as ArrayLike<number>);
+/** A panel with the cells of used rows and columns only. */
+function crop(panel: Panel, frame: Frame | null): Panel {
+  const [tileRows, tileColumns, ...cells] = panel.layout.counts;
+  const [rows, columns] = cells.map((count, k) => {
+    const id = panel.used?.[k];
+    return id && frame ? Math.min(count, Number(frame.inputs[id])) : count;
+  });
+  return { ...panel, layout: { ...panel.layout, counts: [tileRows, tileColumns, rows, columns] } };
+}
+
+function describeShape({ shape, layout, used }: Panel): string {
+  const [rows, columns] = layout.counts.slice(2);
+  return (used ? [rows, columns].slice(-shape.length) : shape).join(" × ") || "number";
+}
+
+/** The elements that are drawn. */
+function selectCells({ counts, strides, offset = 0 }: TileLayout, values: TypedArray): number[] {
+  let places = [offset];
+  counts.forEach((count, axis) => (places = places.flatMap((place) => Array.from({ length: count }, (_, k) => place + k * strides[axis]))));
+  return places.map((place) => Number(values[place]));
+}
+
+function describeArray(label: string, numbers: number[], gradient: number[] | null): string {
   const positive = numbers.filter((value) => value > 0).length;
   const [low, high] = [numbers.reduce((a, b) => Math.min(a, b)), numbers.reduce((a, b) => Math.max(a, b))];
   const range = numbers.length === 1 ? `${label} is ${formatNumber(low)}` : `${label} goes from ${formatNumber(low)} to ${formatNumber(high)}; ${positive} of ${formatNumber(numbers.length)} numbers are positive`;

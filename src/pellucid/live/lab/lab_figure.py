@@ -17,9 +17,8 @@ from pellucid.live.lab.inputs import ACTIVATIONS, LAYERS, UNITS, LabInputs, make
 from pellucid.live.lab.networks import Network, make_dense_network, make_model_network, set_initial_values
 from pellucid.live.lab.rows import Rows, read_rows
 from pellucid.live.lab.training_step import make_training_step
-from pellucid.live.lab.views import DividedBoundary, DividedLossCurve, ScoreTable
+from pellucid.live.lab.views import DividedBoundary, DividedLossCurve, ScoreTable, UsedWeights
 from pellucid.live.network_structure import find_dense_layers, is_chain
-from pellucid.live.views import heat_map
 from pellucid.live.views import network as network_view
 from pellucid.live.views.base import View, get_output
 from pellucid.run.function_builder import function
@@ -46,6 +45,11 @@ class Lab(Figure):
 
     has_quiet_step = False  # with up to 13 networks in a page, small code matters more
     rows: Rows
+
+    def to_spec(self) -> dict[str, Any]:
+        """Return the figure as JSON data."""
+        spec = super().to_spec()
+        return {**spec, "data": {**spec["data"], "divided": True}}
 
 
 def lab(
@@ -211,7 +215,7 @@ def make_figure(rows: Rows, inputs: LabInputs, network: Network, steps: int, tit
         steps=steps,
         data=inputs.list_data(rows),
         controls=[*[make_unit_slider(inputs)] * network.has_units, *make_controls(inputs, len(rows.X))],
-        views=[*views, heat_map(gradients=False)],
+        views=[*views, UsedWeights(inputs, network)],
         initial=network.initial,
         title=title or f"{rows.name}: {rows.target_name}",
         description=" ".join(rows.facts),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pellucid.graph.expr import Expr, Input
+from pellucid.graph.expr import Expr, Input, Shared
 from pellucid.graph.traversal import topological
 from pellucid.live.lab.baselines import score_baselines
 from pellucid.live.lab.division import divide_rows
@@ -14,6 +14,7 @@ from pellucid.live.lab.networks import Network
 from pellucid.live.lab.training_step import evaluate
 from pellucid.live.views.base import FigureContext, View
 from pellucid.live.views.decision_boundary import DecisionBoundary
+from pellucid.live.views.heat_map import HeatMap
 from pellucid.run.function import Function
 
 PARTS = ("training", "held-out")
@@ -86,3 +87,18 @@ class ScoreTable(View):
             "facts": self.facts,
         }
         return shared, {"network": network, "baselines": others}
+
+
+class UsedWeights(HeatMap):
+    """Heat maps of the parameters, without those of unused units."""
+
+    def __init__(self, inputs: LabInputs, network: Network) -> None:
+        super().__init__(network.parameters, gradients=False, image_shape=None, title="Weights")
+        self.units, self.used = inputs.units.name, network.used
+
+    def describe_panel(self, v: Shared, gradient: Any, context: FigureContext) -> dict[str, Any]:
+        panel = super().describe_panel(v, gradient, context)
+        if v not in self.used:
+            return panel
+        rows, columns = [1, *self.used[v].shape][-2:]
+        return {**panel, "used": [self.units if n != 1 else None for n in (rows, columns)]}
