@@ -2,7 +2,7 @@
 
 import { compileModule } from "./modules";
 import { EngineClient } from "./engine_client";
-import type { EngineFrame, FromEngine, Requests, TrainMessage } from "./engine/messages";
+import type { EngineFrame, FromEngine, Requests, SentRequest, TrainMessage } from "./engine/messages";
 import type { FigureSpec } from "./spec";
 import type { Request, TypedArray } from "./view";
 
@@ -11,6 +11,8 @@ export interface TrainingResult {
   milliseconds: number;
   losses: Float64Array | null;
 }
+
+export type TrainOptions = Omit<TrainMessage, "type" | "generation" | "show" | "requests"> & { requests: Requests };
 
 interface Pending<T> {
   resolve(value: T): void;
@@ -23,6 +25,11 @@ export class EngineSession {
   private readonly prepared = new Map<number, Promise<void>>();
   private readonly sent = new Set<number>();
   private generation = 0;
+  private variant = -1;
+  /** A training that waits for its modules. */
+  private preparing: TrainOptions | null = null;
+  /** The requests that the engine has. */
+  private known: Requests = { coarse: null, finished: [] };
   private training: Pending<TrainingResult> | null = null;
   private trained: { milliseconds: number; losses: Float64Array | null } = { milliseconds: 0, losses: null };
   private evaluations = new Map<number, Pending<Record<string, TypedArray[]>>>();
@@ -41,20 +48,28 @@ export class EngineSession {
   }
 
   /** Trains from the initial values. A newer call rejects the promise with an AbortError. */
-  train(options: Omit<TrainMessage, "type" | "generation" | "show">): Promise<TrainingResult> {
-    const generation = ++this.generation;
+  train(options: TrainOptions): Promise<TrainingResult> {
+    this.generation++;
     this.training?.reject(new DOMException("A newer training replaced this one.", "AbortError"));
     const result = new Promise<TrainingResult>((resolve, reject) => (this.training = { resolve, reject }));
-    const show = { id: ++this.ids, step: null, finished: true };
-    const send = (): void => this.client.post({ type: "train", generation, show, ...options });
-    if (this.sent.has(options.variant)) send();
+    this.preparing = options;
+    if (this.sent.has(options.variant)) this.send(options);
     else {
       this.prepare(options.variant).then(
-        () => generation === this.generation && send(),
-        (error: Error) => generation === this.generation && this.stop(error.message),
+        () => this.preparing === options && this.send(options),
+        (error: Error) => this.preparing === options && this.stop(error.message),
       );
     }
     return result;
+  }
+
+  private send(options: TrainOptions): void {
+    if (options.variant !== this.variant) this.known = { coarse: null, finished: [] };
+    this.variant = options.variant;
+    this.preparing = null;
+    const show = { id: ++this.ids, step: null, finished: true };
+    const requests = this.abridge(options.requests);
+    this.client.post({ type: "train", generation: this.generation, show, ...options, requests });
   }
 
   /** Compiles the modules of a variant and hands them to the engine, once. */
@@ -65,13 +80,23 @@ export class EngineSession {
   }
 
   setRequests(requests: Requests): void {
-    this.client.post({ type: "requests", requests });
+    if (this.preparing) this.preparing.requests = requests;
+    else this.client.post({ type: "requests", requests: this.abridge(requests) });
+  }
+
+  /** Replaces requests that the engine knows by their ids: those of a field have thousands of points. */
+  private abridge(requests: Requests): Requests<SentRequest> {
+    const { known } = this;
+    this.known = requests;
+    const shorten = (list: Request[], old: Request[]): SentRequest[] => list.map((request) => (old.includes(request) ? request.id : request));
+    return { coarse: requests.coarse && shorten(requests.coarse, known.coarse ?? []), finished: shorten(requests.finished, known.finished) };
   }
 
   /** Asks for a frame of a recorded step, or of the newest one. The frame has the id that is returned. */
   requestFrame(step: number | null, finished: boolean): number {
     const id = ++this.ids;
-    this.client.post({ type: "show", show: { id, step, finished } });
+    // A training that is being prepared will send its frames.
+    if (!this.preparing) this.client.post({ type: "show", show: { id, step, finished } });
     return id;
   }
 
@@ -131,6 +156,7 @@ export class EngineSession {
   }
 
   private stop(message: string): void {
+    this.preparing = null;
     this.training?.reject(new Error(message));
     this.training = null;
     this.fail(message);

@@ -3,7 +3,7 @@
 import type { VariantSpec } from "../spec";
 import type { Request, TypedArray } from "../view";
 import { Evaluator } from "./evaluator";
-import type { EngineFrame, FromEngine, Requests, Show, ToEngine, TrainMessage } from "./messages";
+import type { EngineFrame, FromEngine, Requests, SentRequest, Show, ToEngine, TrainMessage } from "./messages";
 import { Training, evaluateAll } from "./training";
 import { Workspace } from "./workspace";
 
@@ -95,12 +95,13 @@ export class Engine {
   private load(index: number): Loaded {
     const { variant, modules } = this.variants.get(index)!;
     const create = (): Workspace => new Workspace(variant, modules);
-    this.loaded?.evaluator.forget();
-    this.loaded = this.kept.get(index) ?? { workspace: create(), evaluator: new Evaluator(create()) };
+    const loaded = this.kept.get(index) ?? { workspace: create(), evaluator: new Evaluator(create()) };
+    if (loaded !== this.loaded) this.loaded?.evaluator.forget();
+    this.loaded = loaded;
     this.kept.delete(index);
-    this.kept.set(index, this.loaded);
+    this.kept.set(index, loaded);
     if (this.kept.size > MAX_LOADED) this.kept.delete(this.kept.keys().next().value!);
-    return this.loaded;
+    return loaded;
   }
 
   private tick(): void {
@@ -129,9 +130,15 @@ export class Engine {
     if (this.reported && this.training) this.sendFrame(show.finished);
   }
 
-  private setRequests(requests: Requests): void {
-    this.requests = requests;
-    this.loaded?.evaluator.forget();
+  private setRequests({ coarse, finished }: Requests<SentRequest>): void {
+    const complete = (list: SentRequest[], old: Request[]): Request[] =>
+      list.map((sent) => (typeof sent === "string" ? old.find(({ id }) => id === sent)! : sent));
+    this.requests = { coarse: coarse && complete(coarse, this.requests.coarse ?? []), finished: complete(finished, this.requests.finished) };
+    this.forgetRequests();
+  }
+
+  private forgetRequests(): void {
+    this.loaded?.evaluator.forget([...(this.requests.coarse ?? []), ...this.requests.finished]);
   }
 
   private sendFrame(finished: boolean): void {
@@ -171,7 +178,7 @@ export class Engine {
     try {
       if (!this.training || !this.loaded) throw new Error("The figure has no training yet.");
       const results = this.loaded.evaluator.evaluate(this.present(this.training).values, requests);
-      this.loaded.evaluator.forget([...(this.requests.coarse ?? []), ...this.requests.finished]);
+      this.forgetRequests();
       this.send({ type: "evaluated", id, results, error: null });
     } catch (error) {
       this.send({ type: "evaluated", id, results: null, error: explain(error) });

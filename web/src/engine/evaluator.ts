@@ -18,6 +18,7 @@ export class Evaluator {
     return Object.fromEntries(requests.map((request) => [request.id, this.run(request)]));
   }
 
+  /** Frees the arguments of all requests but some. */
   forget(kept: Request[] = []): void {
     for (const [request, overrides] of this.stored) {
       if (kept.includes(request)) continue;

@@ -21,10 +21,13 @@ export interface EngineFrame {
 }
 
 /** What views need for coarse and for finished frames. With null, no coarse frames are sent. */
-export interface Requests {
-  coarse: Request[] | null;
-  finished: Request[];
+export interface Requests<R = Request> {
+  coarse: R[] | null;
+  finished: R[];
 }
+
+/** A request, or the id of an equal one that was sent before in the same list. */
+export type SentRequest = Request | string;
 
 export interface Show {
   /** Echoed in the frames that show it. */
@@ -44,14 +47,14 @@ export interface TrainMessage {
   seed: number | null;
   recordAll: boolean;
   evaluations: Record<string, Evaluation>;
-  requests: Requests;
+  requests: Requests<SentRequest>;
   show: Show;
 }
 
 export type ToEngine =
   | { type: "variant"; index: number; variant: VariantSpec; modules: WebAssembly.Module[] }
   | TrainMessage
-  | { type: "requests"; requests: Requests }
+  | { type: "requests"; requests: Requests<SentRequest> }
   /** Show a step, or the newest one, and with `finished` in full resolution. */
   | { type: "show"; show: Show }
   /** The last frame was drawn: the next one may come. */

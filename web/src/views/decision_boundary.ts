@@ -4,31 +4,25 @@ import { product } from "../arrays";
 import { uniqueId } from "../controls/control_panel";
 import { traceContour } from "../contour";
 import { html, svg } from "../dom";
-import { type Color, formatColor, mixColors, numberRamp, packColor, parseColor } from "../drawing/colors";
-import { type ColorTable, type Grid, makeGrid, makeTable, paintClasses, paintValues } from "../drawing/field";
+import { type Color, formatColor, mixColors, numberRamp } from "../drawing/colors";
+import { type Grid, makeGrid } from "../drawing/field";
 import { markerPath, traceMarker } from "../drawing/markers";
 import { Plane } from "../drawing/plane";
 import { PointEditor } from "../drawing/point_editor";
+import { type Field, FieldPainter, classMargins, predictClasses, readColumn, readScores } from "../drawing/score_field";
 import { formatNumber, formatPercent, plural } from "../numbers";
 import { makeTicks } from "../scales";
-import type { DecisionBoundaryParts, DecisionBoundarySpec, ViewSpec } from "../spec";
+import type { DecisionBoundaryParts, DecisionBoundarySpec, VariantSpec, ViewSpec } from "../spec";
 import { addStyles } from "../styles";
 import type { Frame, Host, Request, Theme, TypedArray, View } from "../view";
 
 /** Distance of the points of the grid in pixels, while training runs and at rest. */
 const COARSE = 8;
 const FINE = 4;
-/** Largest part of a class color in the field, so that points of the class stay visible on it. */
-const SHADE = 0.72;
-/** Logits beyond which a probability has its full color. */
-const LARGEST_LOGIT = 8;
 /** Above so many points, those of a style are drawn at once, and not in every coarse frame. */
 const MANY_POINTS = 500;
 /** Of more points, every second, third and so on is drawn, so that the field stays visible. */
 const MAX_DRAWN = 1000;
-/** Probabilities are kept this far from 0 and 1, where logits are infinite. */
-const SMALLEST = 1e-9;
-
 addStyles(`
 .plane { position: relative; }
 .plane canvas { position: absolute; left: 0; top: 0; }
@@ -40,9 +34,6 @@ addStyles(`
 .boundary-ramp { width: 120px; height: 12px; border: 1px solid var(--faint); }
 .boundary-point { font-size: .9em; min-height: 32px; }
 `);
-
-/** A field to paint: one logit, a logit for each class, or a number. */
-type Field = { kind: "logit"; values: Float64Array } | { kind: "number"; values: Float64Array } | { kind: "logits"; values: Float64Array[] };
 
 export class DecisionBoundary implements View {
   readonly element = html("div");
@@ -58,7 +49,10 @@ export class DecisionBoundary implements View {
   /** Which part of many points is drawn. */
   private readonly sampling = html("span");
   private readonly help = html("p", { id: uniqueId(), className: "words-only" });
-  private readonly grids = new Map<string, { grid: Grid; points: Float64Array }>();
+  private readonly painter: FieldPainter;
+  /** Requests of grids, by their ids; the same objects are asked for again, so they are sent once. */
+  private readonly grids = new Map<string, { grid: Grid; request: Request }>();
+  private requested: { variant: VariantSpec; features: Float64Array | null; data: Request[] } | null = null;
   private words = { points: "", area: "" };
   private range: [number, number] | null = null;
   private wrong: boolean[] = [];
@@ -72,6 +66,7 @@ export class DecisionBoundary implements View {
   ) {
     this.spec = spec as DecisionBoundarySpec;
     this.plane = new Plane(this.spec.x_range, this.spec.y_range);
+    this.painter = new FieldPainter(this.plane.field);
     this.editor = new PointEditor(host, this.plane, {
       positions: () => this.positions(),
       choose: (row) => this.choose(row),
@@ -92,6 +87,7 @@ export class DecisionBoundary implements View {
 
   reset(): void {
     this.range = null;
+    this.painter.reset();
     if (this.plane.fit()) this.grids.clear();
     this.editor.update();
     this.buildLegend();
@@ -100,23 +96,34 @@ export class DecisionBoundary implements View {
   }
 
   requests(finished: boolean): Request[] {
+    if (this.requested?.variant !== this.host.variant()) this.grids.clear();
     const { function: name, points, units, division } = this.parts();
     const grid = makeGrid(this.plane.width, this.plane.height, finished ? FINE : COARSE);
     const requests = [this.makeRequest("scores", name, points, grid)];
     if (units && this.unitLines.checked) requests.push(this.makeRequest("units", units.function, units.points, grid));
+    const ofData = this.requestData();
+    return finished || division ? [...requests, ...ofData] : requests;
+  }
+
+  /** Scores at the data points, or where the points are drawn if that depends on controls. */
+  private requestData(): Request[] {
+    const variant = this.host.variant();
     const data = this.host.data();
+    const features = data?.dimensions === 2 ? data.features : null;
+    if (this.requested?.variant === variant && this.requested.features === features) return this.requested.data;
+    const { function: name, points, division } = this.parts();
+    const requests: Request[] = [];
     if (division) requests.push({ id: `${this.index}.division`, function: division.function, args: {} });
-    else if (finished && data?.dimensions === 2) {
-      requests.push({ id: `${this.index}.data`, function: name, ...this.toBatches(data.features, points) });
-    }
+    else if (features) requests.push({ id: `${this.index}.data`, function: name, ...this.toBatches(features, points) });
+    this.requested = { variant, features, data: requests };
     return requests;
   }
 
   draw(frame: Frame): void {
     const found = this.find(frame, "scores");
     if (found) {
-      const field = this.readField(found.results[0], found.grid);
-      this.paint(field, found.grid);
+      const field = this.readField(found.results[0], found.grid.columns * found.grid.rows);
+      this.painter.paint(field, found.grid, this.host.theme(), this.numberRange());
       this.drawLines(field, found.grid, frame);
       if (frame.finished) this.words.area = this.describeArea(field);
     }
@@ -145,8 +152,11 @@ export class DecisionBoundary implements View {
   private makeRequest(what: string, name: string, array: string, grid: Grid): Request {
     const id = `${this.index}.${what}.${grid.cell}.${grid.width}.${grid.height}`;
     let entry = this.grids.get(id);
-    if (!entry) this.grids.set(id, (entry = { grid, points: this.gridPoints(grid) }));
-    return { id, function: name, ...this.toBatches(entry.points, array) };
+    if (!entry) {
+      entry = { grid, request: { id, function: name, ...this.toBatches(this.gridPoints(grid), array) } };
+      this.grids.set(id, entry);
+    }
+    return entry.request;
   }
 
   private gridPoints({ cell, columns, rows, width, height }: Grid): Float64Array {
@@ -177,61 +187,13 @@ export class DecisionBoundary implements View {
     return null;
   }
 
-  private readField(scores: TypedArray, { columns, rows }: Grid): Field {
-    return this.toField(scores, columns * rows);
-  }
-
-  /** Scores as logits, or as the numbers that they are. */
-  private toField(scores: TypedArray, count: number): Field {
-    const { parts, spec } = { parts: this.parts(), spec: this.spec };
-    const width = product(this.host.variant().functions[parts.function].outputs[0].shape) / this.host.variant().arrays[parts.points].shape[0];
-    const column = (c: number): Float64Array => Float64Array.from({ length: count }, (_, k) => Number(scores[k * width + c]));
-    if (spec.scores === "number") return { kind: "number", values: column(0) };
-    if (spec.scores === "probability") return { kind: "logit", values: column(0).map(toLogit) };
-    if (width === 1) return { kind: "logit", values: column(0) };
-    const columns = Array.from({ length: width }, (_, c) => column(c));
-    const logits = spec.scores === "probabilities" ? columns.map((values) => values.map((p) => Math.log(Math.max(p, SMALLEST)))) : columns;
-    return width === 2 ? { kind: "logit", values: logits[1].map((v, k) => v - logits[0][k]) } : { kind: "logits", values: logits };
+  private readField(scores: TypedArray, count: number): Field {
+    const { arrays, functions } = this.host.variant();
+    const { function: name, points } = this.parts();
+    return readScores(scores, count, product(functions[name].outputs[0].shape) / arrays[points].shape[0], this.spec.scores);
   }
 
   // Field and lines --------------------------------------------------------------------------------------------------------
-
-  private paint(field: Field, grid: Grid): void {
-    const canvas = this.plane.field;
-    const [width, height] = [grid.width, grid.height];
-    if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
-    const context = canvas.getContext("2d")!;
-    const image = context.createImageData(width, height);
-    const pixels = new Uint32Array(image.data.buffer);
-    if (field.kind === "logits") paintClasses(pixels, grid, field.values, this.classTables(field.values.length));
-    else paintValues(pixels, grid, field.values, field.kind === "logit" ? this.logitTable() : this.numberTable());
-    context.putImageData(image, 0, 0);
-  }
-
-  /** Neutral at probability 1/2, and towards the color of class 0 or 1 on both sides. */
-  private logitTable(): ColorTable {
-    const theme = this.host.theme();
-    const [neutral, zero, one] = [theme.zero, theme.classes[0], theme.classes[1]].map(parseColor);
-    return makeTable(-LARGEST_LOGIT, LARGEST_LOGIT, (logit) => {
-      const t = 2 / (1 + Math.exp(-logit)) - 1;
-      return packColor(mixColors(neutral, t < 0 ? zero : one, SHADE * Math.abs(t)));
-    });
-  }
-
-  private classTables(count: number): ColorTable[] {
-    const theme = this.host.theme();
-    const neutral = parseColor(theme.zero);
-    return Array.from({ length: count }, (_, c) => {
-      const color = parseColor(theme.classes[c % theme.classes.length]);
-      return makeTable(0, 1, (t) => packColor(mixColors(neutral, color, SHADE * t)));
-    });
-  }
-
-  private numberTable(): ColorTable {
-    const [low, high] = this.numberRange();
-    const [first, last] = numberRamp(this.host.theme().dark);
-    return makeTable(low, high, (value) => packColor(mixColors(first, last, (value - low) / (high - low))));
-  }
 
   /** Range of the targets: it does not depend on the step, so that colors mean the same during a training. */
   private numberRange(): [number, number] {
@@ -284,8 +246,7 @@ export class DecisionBoundary implements View {
       const units = product(outputs[layer].shape) / batch;
       context.setLineDash(layer ? [6 / layer, 3] : []);
       for (let u = 0; u < units; u++) {
-        const own = Float64Array.from({ length: count }, (_, k) => Number(values[k * units + u]));
-        this.drawContour(context, found.grid, own, 0, 1);
+        this.drawContour(context, found.grid, readColumn(values, count, units, u), 0, 1);
       }
     });
     context.globalAlpha = 1;
@@ -469,7 +430,7 @@ export class DecisionBoundary implements View {
   private compare(scores: TypedArray): void {
     const data = this.host.data();
     if (!data) return;
-    const field = this.toField(scores, data.count);
+    const field = this.readField(scores, data.count);
     if (field.kind === "number") {
       const squares = field.values.reduce((sum, value, k) => sum + (value - data.targets[k]) ** 2, 0);
       this.words.points = `At the points, the root mean squared error is ${formatNumber(Math.sqrt(squares / data.count), 3)}.`;
@@ -483,16 +444,4 @@ export class DecisionBoundary implements View {
   }
 }
 
-const toLogit = (p: number): number => Math.log(Math.max(p, SMALLEST) / Math.max(1 - p, SMALLEST));
-
 const button = (label: string, onclick: () => void): HTMLElement => html("button", { type: "button", onclick }, label);
-
-function predictClasses(field: Field): Float64Array {
-  if (field.kind !== "logits") return field.values.map((logit) => Number(logit > 0));
-  return field.values[0].map((_, k) => field.values.reduce((best, values, c) => (values[k] > field.values[best][k] ? c : best), 0));
-}
-
-/** For each class, its logit minus the largest of the others: zero where it begins to be predicted. */
-function classMargins(logits: Float64Array[]): Float64Array[] {
-  return logits.map((own, c) => own.map((value, k) => value - logits.reduce((top, other, d) => (d === c ? top : Math.max(top, other[k])), -Infinity)));
-}

@@ -33,13 +33,17 @@ interface Curve {
 export class LossCurve implements View {
   readonly element = html("div", { className: "curve" });
   private readonly spec: LossCurveSpec;
-  private readonly svg = svg("svg", { role: "img" });
+  private readonly axes = svg("g");
+  private readonly curves = svg("g");
+  private readonly svg = svg("svg", { role: "img" }, this.axes, this.curves);
   private readonly logarithmic = html("input", { type: "checkbox" });
   private frame: Frame | null = null;
   private width = 0;
   private height = 0;
   private range: [number, number] | null = null;
   private dragging = false;
+  /** What the axes on the page depend on. They are drawn again only when it changes. */
+  private axesKey = "";
 
   constructor(
     private readonly host: Host,
@@ -83,8 +87,10 @@ export class LossCurve implements View {
     this.svg.setAttribute("viewBox", `0 0 ${this.width} ${this.height}`);
     this.svg.setAttribute("width", String(this.width));
     this.svg.setAttribute("height", String(this.height));
-    this.svg.replaceChildren(
-      ...this.drawAxes(kind, low, high, x, y, frame.steps),
+    const axes = [kind, low, high, margin, frame.steps, this.width].join();
+    if (axes !== this.axesKey) this.axes.replaceChildren(...this.drawAxes(kind, low, high, x, y, frame.steps));
+    this.axesKey = axes;
+    this.curves.replaceChildren(
       ...curves.map((curve) => this.drawCurve(curve, frame, x, y, low, high)),
       ...this.drawLabels(curves, y, low, high),
       this.drawNow(curves, frame, x, y, low, high),
