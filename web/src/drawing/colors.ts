@@ -2,10 +2,20 @@
 
 export type Color = readonly [number, number, number];
 
-export const parseColor = (text: string): Color => [1, 3, 5].map((k) => parseInt(text.slice(k, k + 2), 16)) as unknown as Color;
+const parsed = new Map<string, Color>();
+
+/** A color of a theme, such as `#0072b2`. Tables of colors ask for it often. */
+export function parseColor(text: string): Color {
+  let color = parsed.get(text);
+  if (!color) {
+    const value = parseInt(text.slice(1), 16);
+    parsed.set(text, (color = [value >> 16, (value >> 8) & 255, value & 255]));
+  }
+  return color;
+}
 
 /** From `a` at 0 to `b` at 1. */
-export const mixColors = (a: Color, b: Color, t: number): Color => a.map((x, k) => x + (b[k] - x) * t) as unknown as Color;
+export const mixColors = (a: Color, b: Color, t: number): Color => [a[0] + (b[0] - a[0]) * t, a[1] + (b[1] - a[1]) * t, a[2] + (b[2] - a[2]) * t];
 
 export const formatColor = (color: Color): string => `rgb(${color.map(Math.round).join(" ")})`;
 
