@@ -283,7 +283,7 @@ export class Network implements View {
       return html("span", {}, sample, formatNumber(value));
     };
     const has = this.parts.connections.some(({ bias }) => bias !== null);
-    const data = this.outputs(0) ? `Numbers in units: values for point ${formatNumber(this.host.sample)}.` : "";
+    const data = this.outputs(0) ? `Numbers in units: values for point ${formatNumber(this.host.sample + 1)}.` : "";
     const boxes = this.parts.layers.filter((_, layer) => !this.shown[layer]).map(({ name, units }) => `${name} is one box for ${plural(units, "unit")}, without its weights.`);
     const notes = [has ? "Rings: biases." : "", data, ...boxes].filter(Boolean).map((note) => html("span", {}, note));
     this.legend.replaceChildren("Weights:", line(-limit), line(limit), ...notes);
@@ -358,7 +358,7 @@ export class Network implements View {
     const { units, name } = this.parts.layers[layer];
     if (!this.shown[layer]) return `${name}: ${plural(units, "unit")}, too many to draw one by one`;
     const outputs = this.outputs(layer);
-    const value = outputs ? ` = ${formatNumber(Number(outputs[unit]))} for point ${formatNumber(this.host.sample)}` : "";
+    const value = outputs ? ` = ${formatNumber(Number(outputs[unit]))} for point ${formatNumber(this.host.sample + 1)}` : "";
     const bias = layer > 0 ? this.parts.connections[layer - 1].bias : null;
     return `${this.nameUnit(layer, unit)}${value}${bias === null ? "" : `, bias ${bias}[${unit}] = ${formatNumber(Number(this.values(bias)[unit]))}`}`;
   }
@@ -372,7 +372,7 @@ export class Network implements View {
     const last = this.parts.layers.length - 1;
     const values = this.outputs(last);
     if (!values || !this.shown[last]) return "";
-    return `For point ${formatNumber(this.host.sample)}: ${Array.from(this.shown[last]!, (u) => `${this.nameUnit(last, u)} = ${formatNumber(Number(values[u]))}`).join(", ")}.`;
+    return `For point ${formatNumber(this.host.sample + 1)}: ${Array.from(this.shown[last]!, (u) => `${this.nameUnit(last, u)} = ${formatNumber(Number(values[u]))}`).join(", ")}.`;
   }
 }
 
