@@ -53,7 +53,7 @@ class ArithmeticEncoder:
     def __init__(self, values: Mapping[Expr, Array], data: Sequence[Expr] = ()) -> None:
         self.names: dict[Expr, str] = {}
         self.env = TracedValues(dict(values), self.names, [])
-        self.other = TracedValues(shuffle_values(values), self.names, [])
+        self.other = TracedValues(change_values(values), self.names, [])
         self.data = data
         self.numbers: dict[Expr, int] = {}
         self.trees: dict[Expr, Tree] = {}
@@ -219,14 +219,13 @@ def choose_indices(shape: Index) -> list[Index]:
     return list(dict.fromkeys(tuple(map(int, np.minimum(i, np.array(shape, int) - 1))) for i in [*corners, *random]))
 
 
-def shuffle_values(values: Mapping[Expr, Array]) -> dict[Expr, Array]:
-    """Return other values of the same kind: in another order, and numbers of another size."""
+def change_values(values: Mapping[Expr, Array]) -> dict[Expr, Array]:
+    """Return other values that the ops accept as well: integers in another order, and floats of other sizes."""
     rng = np.random.default_rng(0)
 
     def change(value: Array) -> Array:
-        shuffled = rng.permutation(np.ravel(value)).reshape(np.shape(value))
-        return (
-            shuffled * rng.uniform(0.5, 1.5, shuffled.shape).astype(value.dtype) if is_float(value.dtype) else shuffled
-        )
+        if is_float(value.dtype):
+            return value * rng.uniform(0.5, 1.5, value.shape).astype(value.dtype)
+        return rng.permutation(value.ravel()).reshape(value.shape)
 
     return {e: change(np.asarray(value)) for e, value in values.items()}

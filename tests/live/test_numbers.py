@@ -1,0 +1,406 @@
+"""The view of numbers: pages write the arithmetic of `why` with the values that they have."""
+
+import base64
+import functools
+import json
+import re
+import shutil
+import subprocess
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import axe_playwright_python
+import numpy as np
+import pytest
+
+import pellucid as pel
+from pellucid.graph.expr import Constant
+from pellucid.graph.naming import strip_calls
+from pellucid.graph.traversal import topological
+from pellucid.live.arithmetic import ArithmeticEncoder
+from pellucid.live.spec import assemble_figure
+from pellucid.live.views.numbers import add_gradients, name_loss
+from pellucid.show.why import Why
+from pellucid.show.why_renderers import TEXT_NAMES, write_arithmetic
+from pellucid.show.why_values import ValueEnv
+
+WEB = Path(__file__).parents[2] / "web"
+ESBUILD = WEB / "node_modules" / ".bin" / "esbuild"
+ROWS = 30
+AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text("utf-8")
+
+
+def make_layer(name: str, rows: int, columns: int) -> tuple[Any, Any]:
+    rng = np.random.default_rng(rows + columns)
+    return pel.shared(rng.normal(size=(rows, columns)), f"W{name}"), pel.shared(rng.normal(size=columns), f"b{name}")
+
+
+def make_inputs(features: int = 2) -> tuple[Any, Any, Any]:
+    X = pel.matrix("X", ("n", features), "float64")
+    return X, pel.ivector("y", ("n",)), pel.vector("t", ("n",), "float64")
+
+
+def make_moons() -> tuple[list[Any], Any]:
+    X, y, _ = make_inputs()
+    (W1, b1), (W2, b2) = make_layer("1", 2, 3), make_layer("2", 3, 2)
+    l2 = pel.scalar("l2", "float64")
+    h = pel.named("h", pel.tanh(X @ W1 + b1))
+    p = pel.named("p", pel.softmax(h @ W2 + b2))
+    loss = pel.losses.sparse_categorical_crossentropy(y, p).mean() + l2 * ((W1**2).sum() + (W2**2).sum())
+    return [p], loss
+
+
+def make_regression() -> tuple[list[Any], Any]:
+    X, _, t = make_inputs()
+    (W1, b1), (W2, b2) = make_layer("1", 2, 20), make_layer("2", 20, 1)
+    y_hat = (pel.relu(X @ W1 + b1) @ W2 + b2)[:, 0]
+    return [], ((y_hat - t) ** 2).mean()
+
+
+def make_logistic_regression() -> tuple[list[Any], Any]:
+    X, y, _ = make_inputs()
+    w, b = pel.shared([0.5, -1.0], "w"), pel.shared(0.25, "b")
+    p = pel.named("p", pel.sigmoid(X @ w.astype("float64") + b.astype("float64")))
+    return [p], pel.losses.binary_crossentropy(y.astype("float64"), p).mean()
+
+
+def make_many_classes() -> tuple[list[Any], Any]:
+    X, y, _ = make_inputs(40)
+    W, b = make_layer("", 40, 10)
+    return [], pel.sparse_crossentropy(y, X @ W + b).sum()
+
+
+def make_gathers() -> tuple[list[Any], Any]:
+    X, y, t = make_inputs()
+    E = pel.shared(np.random.default_rng(0).normal(size=(10, 2)), "E")
+    picked = pel.named("picked", X[pel.arange_like(y, 0), y % 2])
+    return [pel.named("e", E[y] * X), pel.named("rest", pel.concatenate([X, X * X], axis=1))], (picked * t).sum()
+
+
+NETWORKS: dict[str, Callable[[], tuple[list[Any], Any]]] = {
+    "moons": make_moons,
+    "regression": make_regression,
+    "logistic regression": make_logistic_regression,
+    "many classes": make_many_classes,
+    "gathers": make_gathers,
+}
+
+
+def draw_values(leaves: list[Any], seed: int, classes: int) -> dict[Any, Any]:
+    rng = np.random.default_rng(seed)
+    sizes = {"n": ROWS}
+    draw: dict[str, Callable[..., Any]] = {"f": rng.normal, "i": lambda size: rng.integers(0, classes, size)}
+    return {e: np.asarray(draw[e.dtype.kind](size=tuple(sizes.get(d, d) for d in e.shape)), e.dtype) for e in leaves}
+
+
+@functools.cache
+def encode(name: str) -> tuple[ArithmeticEncoder, list[Any], Any]:
+    roots, loss = NETWORKS[name]()
+    (*roots, loss), _ = strip_calls([*roots, loss])
+    leaves = [e for e in topological([*roots, loss]) if e.op is None and not hasattr(e, "value")]
+    classes = 10 if name in ("many classes", "gathers") else 2
+    data = [e for e in leaves if "n" in e.shape]
+    encoder = ArithmeticEncoder(draw_values(leaves, 0, classes), data)
+    encoder.add(roots or [loss], {loss: name_loss(loss)})
+    add_gradients(encoder, encoder.shown, loss)
+    return encoder, leaves, draw_values(leaves, 1, classes)
+
+
+@pytest.fixture(scope="module")
+def explain(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
+    """Run the code of pages in Node."""
+    node = shutil.which("node")
+    if node is None or not ESBUILD.exists():
+        pytest.skip("the code of pages needs Node and esbuild: run npm ci in web/")
+    bundle = tmp_path_factory.mktemp("numbers") / "numbers_page.mjs"
+    source = Path(__file__).with_name("numbers_page.mjs")
+    subprocess.run([ESBUILD, source, "--bundle", "--platform=node", "--format=esm", f"--outfile={bundle}"], check=True)
+
+    def run(**data: Any) -> Any:
+        done = subprocess.run([node, bundle], input=json.dumps(data), capture_output=True, text=True, check=True)
+        return json.loads(done.stdout)
+
+    return run
+
+
+FUNCTIONS = {
+    "exp": np.exp,
+    "log": np.log,
+    "tanh": np.tanh,
+    "max": max,
+    "relu": lambda x: max(x, 0.0),
+    "where": np.where,
+}
+FUNCTIONS |= {
+    "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+    "log1p": np.log1p,
+    "abs": abs,
+    "maximum": max,
+    "softplus": lambda x: np.logaddexp(0, x),
+}
+
+
+def check_numbers(written: str, value: Any) -> bool:
+    """Check that the line of numbers adds up to the value, and tell whether there is one."""
+    lines = [line.strip() for line in written.splitlines() if line.startswith("  = ")]
+    if len(lines) < 2 or "one_hot" in lines[1]:
+        return False
+    line = lines[1].removeprefix("= ")
+    numbers = [abs(float(n)) for n in re.findall(r"\d+\.?\d*(?:e-\d+)?", line)]
+    assert abs(eval(line, {"__builtins__": {}}, FUNCTIONS) - value) <= 5e-3 * max(*numbers, abs(value))
+    return True
+
+
+def find_operands(w: Why) -> set[str]:
+    """Return the names of the elements in the arithmetic."""
+    found: list[Why] = []
+
+    def collect(operand: Why) -> Any:
+        found.append(operand)
+        return TEXT_NAMES.format_leaf(operand)
+
+    if w.kind in ("given", "whole"):
+        return set()
+    write_arithmetic(w, TEXT_NAMES._replace(format_leaf=collect))
+    return {o.name for o in found if not isinstance(o.expr, Constant)}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_pages_write_what_why_prints(name: str, explain: Callable[..., Any]) -> None:
+    """The arithmetic is read at some values and labels; pages write it with others."""
+    encoder, _, values = encode(name)
+    env = ValueEnv(values, encoder.names, [])
+    env.user_exprs, env.auto_names = encoder.env.user_exprs, encoder.env.auto_names
+    arrays = [np.asarray(env.value(e)) for e in encoder.expressions]
+    rng = np.random.default_rng(2)
+    elements = [
+        (number, int(at))
+        for number, e in enumerate(encoder.expressions)
+        if e in encoder.trees
+        for at in sorted({0, arrays[number].size - 1, *rng.integers(0, arrays[number].size, 4)})
+    ]
+    explained = explain(
+        parts={"expressions": encoder.to_json(), "definitions": encoder.list_definitions()},
+        values=[a.ravel().tolist() for a in arrays],
+        dtypes=[str(a.dtype) for a in arrays],
+        elements=[{"of": of, "at": at} for of, at in elements],
+    )
+    checked = 0
+    for (of, at), found in zip(elements, explained, strict=True):
+        expr = encoder.expressions[of]
+        w = Why(env, expr, tuple(map(int, np.unravel_index(at, arrays[of].shape))))
+        assert found["kind"] != "closed" or name == "gathers"
+        if found["kind"] != "closed":
+            assert found["text"] == str(w)
+            assert set(found["operands"]) <= find_operands(w)
+            checked += check_numbers(found["text"], w.value)
+    assert checked > 8
+
+
+def test_labels_choose_the_arithmetic() -> None:
+    """Gathers follow the labels of the page, and so do gradients of gathered elements."""
+    encoder, _, _ = encode("moons")
+    entries = {e["name"]: e for e in encoder.to_json() if "name" in e}
+    gradient = entries["dL/dp"]["arithmetic"]
+    [chosen] = [piece["chosen"] for piece in gradient["then"]["pieces"] if "chosen" in piece]
+    assert [encoder.expressions[c["by"]["of"]].name for c in chosen] == ["y"]
+    assert gradient["kind"] == "choice"
+    assert gradient["else"] == {"kind": "sum", "pieces": ["0"]}
+
+
+def test_irregular_elements_are_not_guessed() -> None:
+    """The operands of the gradient of a lookup table depend on the indices."""
+    encoder, _, _ = encode("gathers")
+    entries = {e["name"]: e for e in encoder.to_json() if "name" in e}
+    assert entries["dL/dX"]["arithmetic"]["kind"] == "closed"
+    x = pel.vector("x", ("n",))
+    sums = ArithmeticEncoder({x: np.ones(9, "float32")}, [x])
+    sums.add([pel.named("total", pel.cumsum(x))])
+    assert [e["arithmetic"]["kind"] for e in sums.to_json()] == ["closed"]
+
+
+def test_elements_of_a_row_may_have_their_own_arithmetic() -> None:
+    encoder, _, _ = encode("gathers")
+    [rest] = [e for e in encoder.to_json() if e.get("name") == "rest"]
+    assert [t["kind"] for t in rest["arithmetic"]] == ["moved", "moved", "applied", "applied"]
+
+
+def test_ops_on_whole_arrays_are_written_in_names() -> None:
+    x = pel.matrix("x")
+    encoder = ArithmeticEncoder({x: np.eye(2, dtype="float32")})
+    encoder.add([pel.named("count", pel.size(x, axis=0))])
+    assert encoder.to_json()[0]["arithmetic"] == {"kind": "whole", "text": "size(x, axis=0)"}
+
+
+def make_figure(*expressions: Any, **changes: Any) -> Any:
+    X, y, _ = make_inputs()
+    (W1, b1), (W2, b2) = make_layer("1", 2, 3), make_layer("2", 3, 2)
+    l2, rate = pel.scalar("l2", "float64"), pel.scalar("rate", "float64")
+    h = pel.named("h", pel.tanh(X @ W1 + b1))
+    s = pel.named("s", h @ W2 + b2)
+    p = pel.named("p", pel.softmax(s))
+    penalty = l2 * ((W1**2).sum() + (W2**2).sum())
+    loss = pel.named("L", pel.losses.sparse_categorical_crossentropy(y, p).mean() + penalty)
+    updates = pel.optimizers.SGD(rate).updates(loss, [W1, b1, W2, b2])
+    points, classes = pel.data.moons(ROWS, dtype="float64")
+    figure = pel.live.Figure(
+        train=pel.function([X, y, l2, rate], loss, updates=updates),
+        steps=100,
+        data={X: points, y: classes},
+        controls=[pel.live.slider(rate, 0.01, 1, 0.3), pel.live.slider(l2, 0, 0.1, 0.01)],
+        views=[pel.live.numbers(p)],
+        **changes,
+    )
+    values = {"X": points, "y": classes, "l2": 0.01}
+    return figure, {"X": X, "h": h, "s": s, "p": p, "L": loss, "W1": W1, "b1": b1, "W2": W2, "b2": b2}, values
+
+
+def test_a_figure_has_tables_gradients_and_derivations() -> None:
+    figure, _, _ = make_figure()
+    assembled = assemble_figure(figure)
+    [parts] = assembled.own["views"]
+    expressions = parts["expressions"]
+    names = [expressions[of]["name"] for of in parts["tables"]]
+    assert set(names) == {"X", "W1", "b1", "z", "h", "W2", "b2", "s", "p"}
+    assert names.index("z") < names.index("h") < names.index("s") < names.index("p")
+    assert [expressions[of]["name"] for of in parts["roots"]] == ["p"]
+    assert parts["definitions"]["z"] == "X @ W1 + b1"
+    gradients = {expressions[of]["name"]: expressions[of]["gradient"] for of in parts["tables"]}
+    assert expressions[gradients["h"]["of"]]["name"] == "dL/dh"
+    derivations = json.loads(zlib.decompress(base64.b64decode(parts["derivations"])))
+    assert "The gradient of" in derivations[gradients["W1"]["derivation"]]
+    assert all("<math" in text and "xmlns" not in text for text in derivations)
+    assert len(json.dumps(parts)) < 20_000
+    assert set(assembled.functions.functions) >= {"view0/values", "view0/gradients"}
+
+
+def test_without_expressions_the_loss_is_explained() -> None:
+    figure, _, _ = make_figure()
+    figure.views = [pel.live.numbers()]
+    [parts] = assemble_figure(figure).own["views"]
+    names = {e["name"]: e for e in parts["expressions"] if "name" in e}
+    assert [parts["expressions"][of]["name"] for of in parts["roots"]] == ["L"]
+    assert "gradient" not in names["L"]
+    assert names["y"]["gradient"] == {"reason": "y has int32 values, which have no gradient."}
+    # The gradient of the penalty is a variable: it becomes a copy with a name of its own.
+    assert names["dL/dc"]["arithmetic"]["kind"] == "moved"
+
+
+def test_gradients_that_do_not_exist_have_a_reason() -> None:
+    figure, parts, _ = make_figure()
+    figure.views = [pel.live.numbers(pel.named("q", pel.softmax(2 * parts["s"])))]
+    [own] = assemble_figure(figure).own["views"]
+    [root] = own["roots"]
+    assert own["expressions"][root]["gradient"] == {"reason": "The loss L is not computed from q."}
+
+
+def test_invalid_arguments_are_refused() -> None:
+    w, x = pel.shared(1.0, "w"), pel.vector("x")
+    with pytest.raises(pel.UseError, match=r"expected expressions such as the predictions p\. Received: 3"):
+        pel.live.numbers(3)
+    with pytest.raises(pel.UseError, match=r"expected expressions such as .* Received: function of"):
+        pel.live.numbers(pel.function([x], 2 * x))
+    with pytest.raises(pel.UseError, match=r"expected expressions, or a figure with train=step\. Received: neither"):
+        assemble_figure(pel.live.Figure(views=[pel.live.numbers()]))
+    with pytest.raises(pel.InputError, match=r"expected a value for the input x\. Received: none\. Give it in data="):
+        assemble_figure(pel.live.Figure(views=[pel.live.numbers(w * x)]))
+
+
+READ_PANEL = r"""
+async ([choices, wanted]) => {
+  const root = document.querySelector("pellucid-figure").shadowRoot;
+  const panel = root.querySelector(".panel");
+  const buttons = [...root.querySelectorAll(".tables td button")];
+  const find = (label) => buttons.find((b) => b.ariaLabel.startsWith(label + " = "));
+  const settle = async (label) => {
+    const title = panel.querySelector(".lines p");
+    const isShown = () => title.textContent.startsWith(label + " = ");
+    for (let k = 0; k < 200 && !isShown(); k++) await new Promise(requestAnimationFrame);
+    const lines = [...panel.querySelectorAll(".lines p, .where")].filter((line) => !line.hidden);
+    return lines.map((line) => line.textContent).join("\n  ");
+  };
+  const found = [];
+  for (const label of choices) {
+    find(label).click();
+    found.push(await settle(label));
+    const gradient = [...panel.querySelectorAll("button")].find((b) => b.textContent.startsWith("Gradient"));
+    if (!wanted || gradient.hidden) continue;
+    gradient.click();
+    found.push(await settle("dL/d" + label));
+  }
+  return found;
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any], dict[str, Any]]:
+    """A page, the parts of its network, and the values of its inputs."""
+    figure, parts, inputs = make_figure()
+    path = tmp_path_factory.mktemp("page") / "numbers.html"
+    figure.save(path)
+    return path, parts, inputs
+
+
+def test_the_page_explains_its_own_numbers(pages: Any, saved: tuple[Path, dict[str, Any], dict[str, Any]]) -> None:
+    path, parts, inputs = saved
+    page = pages.open(path)
+    trained = page.evaluate("document.querySelector('pellucid-figure').retrain({rate: 0.5})")["values"]
+    for name, value in trained.items():
+        parts[name].set_value(np.asarray(value))
+    row = 7
+    page.get_by_label("Row of the data").fill(str(row))
+    page.get_by_label("Row of the data").press("Enter")
+    labels = [f"p[{row}, 1]", f"s[{row}, 0]", f"h[{row}, 2]", "W1[1, 2]", "b2[0]", f"X[{row}, 0]"]
+    read = page.evaluate(READ_PANEL, [labels, True])
+    gradients = {name: pel.grad(parts["L"], parts[name]) for name in ("p", "s", "h", "W1", "b2", "X")}
+    z = parts["X"] @ parts["W1"] + parts["b1"]
+    names = {g: f"dL/d{name}" for name, g in gradients.items()} | {pel.grad(parts["L"], z): "dL/dz"}
+    expected = []
+    for label in labels:
+        name, index = label.rstrip("]").split("[")
+        place = tuple(map(int, index.split(",")))
+        expected += [str(pel.why(e, place, inputs, names=names)) for e in (parts[name], gradients[name])]
+    assert list(map(normalize, read)) == list(map(normalize, expected))
+
+
+def normalize(text: str) -> list[str]:
+    """Number automatic names in their order: pages have one numbering for all expressions."""
+    found: dict[str, str] = {}
+    return re.sub(r"\b[cuz]\d*\b", lambda m: found.setdefault(m[0], f"{m[0][0]}{len(found)}"), text).split()
+
+
+def test_the_chosen_number_stays_while_numbers_change(pages: Any, saved: tuple[Path, Any, Any]) -> None:
+    page = pages.open(saved[0], viewport={"width": 390, "height": 844}, bypass_csp=True)
+    page.get_by_role("button", name=re.compile(r"^h\[0, 0\] = ")).click()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    panel = page.get_by_role("group", name="Arithmetic")
+    title = panel.get_by_text(re.compile(r"^h\[0, 1\] = "))
+    assert title.count() == 1
+    last = title.inner_text()
+    page.evaluate("document.querySelector('pellucid-figure').seek(1)")
+    assert title.inner_text() != last
+    page.evaluate("document.querySelector('pellucid-figure').seek(100)")
+    assert title.inner_text() == last
+    # An operand in the panel is chosen in turn, and Back returns to the number before.
+    panel.get_by_role("button", name=re.compile(r"^z\[0, 1\] = ")).first.click()
+    panel.get_by_role("button", name="Gradient dL/dz[0, 1]").click()
+    panel.get_by_text("Derivation of dL/dz").click()
+    panel.get_by_text("Backward pass").wait_for()
+    assert panel.locator("math").count() > 5
+    assert [b.inner_text() for b in panel.get_by_role("listitem").all()[:3]] == ["h[0, 1]", "z[0, 1]", "dL/dz[0, 1]"]
+    page.evaluate("document.querySelector('pellucid-figure').retrain({l2: 0.1})")
+    panel.get_by_text(re.compile(r"^dL/dz\[0, 1\] = ")).wait_for()
+    panel.get_by_role("button", name="Back").click()
+    panel.get_by_text(re.compile(r"^z\[0, 1\] = ")).wait_for()
+    # The row of the data is that of the other views, and the chosen number moves to it.
+    page.get_by_label("Row of the data").fill("12")
+    page.get_by_label("Row of the data").press("Enter")
+    panel.get_by_text(re.compile(r"^z\[12, 1\] = ")).wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.add_script_tag(content=AXE)
+    violations = page.evaluate("axe.run(document, {resultTypes: ['violations']}).then((found) => found.violations)")
+    assert [v["id"] for v in violations if v["impact"] in ("serious", "critical")] == []
