@@ -1,4 +1,4 @@
-"""Trained models as pages: images to draw or open, features to set, or sequences, with the prediction beside them."""
+"""Trained models as pages: images to draw or open, features to set, or sequences, with the prediction."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ MAX_EXAMPLES = 1000
 """Number of other examples in a page."""
 
 DEVIATIONS = 3
-"""Features go so many standard deviations to both sides of their mean, if only these are known."""
+"""Half the range of a feature in standard deviations, if only its mean and variance are known."""
 
 
 @dataclass(frozen=True)

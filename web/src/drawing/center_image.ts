@@ -60,7 +60,7 @@ export function fitImage(image: Gray, columns: number, rows: number): Float64Arr
   return project(image, scale, (columns - image.width * scale) / 2, (rows - image.height * scale) / 2, columns, rows);
 }
 
-/** Gray levels of an opened image, with 0 for its border and 1 for what differs most: dark on light and light on dark become the same. */
+/** Gray levels of an opened image, with 0 for its border and 1 for the largest difference from it: dark on light and light on dark become the same. */
 export function readGray(rgba: Uint8ClampedArray, width: number, height: number): Gray {
   const levels = Float32Array.from({ length: width * height }, (_, k) => {
     const alpha = rgba[4 * k + 3] / 255;

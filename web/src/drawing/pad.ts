@@ -93,7 +93,7 @@ export class Pad {
     }
   }
 
-  /** What is drawn: the opacity of the pixels. */
+  /** The opacity of the pixels. */
   read(): Gray {
     const { data } = this.canvas.getContext("2d")!.getImageData(0, 0, SIZE, SIZE);
     return { values: Float32Array.from({ length: SIZE * SIZE }, (_, k) => data[4 * k + 3] / 255), width: SIZE, height: SIZE };

@@ -45,7 +45,7 @@ export class Tiles {
   /** One pixel for each cell, without gaps. */
   private readonly cells = html("canvas");
   private layout: TileLayout = { counts: [1, 1, 1, 1], strides: [0, 0, 0, 0] };
-  /** Tiles beside each other; a single row of tiles is broken into several. */
+  /** Number of tiles in a row on the page; a single row of tiles is broken into several. */
   private across = 1;
   /** Width and height of a cell in pixels. */
   private size: [number, number] = [1, 1];
@@ -153,7 +153,7 @@ export class Tiles {
     event.preventDefault();
   }
 
-  /** Moves by one cell, and at the edge of a tile to the tile beside it. */
+  /** Moves by one cell, and at the edge of a tile to the next tile. */
   private move(down: number, right: number): void {
     const [, , rows, columns] = this.layout.counts;
     const row = Math.floor(this.at.tile / this.across) * rows + this.at.row + down;

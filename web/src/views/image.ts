@@ -216,7 +216,7 @@ export class ImageView implements View {
       input.value = "";
     };
     const open = this.spec.pad ? [button("Open an image", () => input.click())] : [];
-    const check = html("label", {}, this.center, "Scale and center what is drawn");
+    const check = html("label", {}, this.center, "Scale and center the drawing");
     this.center.onchange = () => pad && this.row === null && this.showDrawing(pad);
     const source = pad ? html("div", {}, html("h4", {}, "Draw"), pad.element, html("div", { className: "row" }, ...tools, ...open), check) : null;
     const seen = html("div", {}, html("h4", {}, "Input"), this.seen, this.caption, html("div", { className: "row" }, ...examples, ...(pad ? [] : open)));
@@ -239,7 +239,7 @@ export class ImageView implements View {
       over(false)(event);
       const file = event.dataTransfer?.files[0];
       if (file) void this.open(file);
-      else this.fail("What was dropped is not a file. Save the image first, and drop or open its file.");
+      else this.fail("The dropped object is not a file. Save the image first, and drop or open its file.");
     };
     this.element.addEventListener("paste", (event) => {
       const file = Array.from(event.clipboardData?.files ?? []).find((f) => f.type.startsWith("image/"));

@@ -168,7 +168,7 @@ export class Network implements View {
     const width = Math.max(this.element.clientWidth, 240);
     const tallest = Math.max(...this.shown.map((units) => units?.length ?? 5));
     const height = HEAD + Math.min(Math.max(tallest * 42, 130), 470);
-    const sides = [this.labelRoom(0, width), this.labelRoom(layers.length - 1, width)];
+    const sides = [this.labelWidth(0, width), this.labelWidth(layers.length - 1, width)];
     const xs = layers.map((_, k) => sides[0] + 24 + ((width - sides[0] - sides[1] - 48) * k) / Math.max(layers.length - 1, 1));
     this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     this.svg.style.height = `${height}px`;
@@ -182,8 +182,8 @@ export class Network implements View {
     );
   }
 
-  /** Room for the names of inputs and outputs beside them. */
-  private labelRoom(layer: number, width: number): number {
+  /** Width of the names of inputs and outputs. */
+  private labelWidth(layer: number, width: number): number {
     const labels = this.shown[layer] && this.parts.layers[layer].labels;
     return labels ? Math.min(8 + 7 * Math.max(...labels.map((label) => label.length)), width * 0.22) : 0;
   }
@@ -214,8 +214,8 @@ export class Network implements View {
       if (!drawn) return;
       elements.push(drawn.circle, drawn.text);
       if (!labels) return;
-      const room = this.labelRoom(layer, this.element.clientWidth);
-      const label = labels[unit].length * 7 > room ? `${labels[unit].slice(0, Math.floor(room / 7) - 1)}…` : labels[unit];
+      const space = this.labelWidth(layer, this.element.clientWidth);
+      const label = labels[unit].length * 7 > space ? `${labels[unit].slice(0, Math.floor(space / 7) - 1)}…` : labels[unit];
       const style = `text-anchor:${left ? "end" : "start"}`;
       elements.push(svg("text", { x: drawn.x + (left ? -1 : 1) * (MAX_RADIUS + 5), y: drawn.y + 4, style }, label));
     });

@@ -25,7 +25,7 @@ FLOAT_RANGE, INTEGER_RANGE = (-3.0, 3.0), (0.0, 9.0)
 """Ranges of features without examples."""
 
 MAX_FEATURES = 100
-"""More controls would be of no use to a reader."""
+"""Maximum number of controls that a reader can survey."""
 
 
 class FeatureInputs(View):

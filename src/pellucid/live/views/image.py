@@ -240,10 +240,11 @@ def image(
     kernels of the map that is clicked; and the gradient of the winning score with respect to the pixels,
     :math:`\partial s_{\max} / \partial x`.
 
-    With ``pad``, one can draw, or open, drop or paste an image file. What is drawn is cropped, scaled and moved as in
-    MNIST: its longer side fills the part of the image that the figures of the examples fill (20 of 28 pixels without
-    examples), and its center of mass is in the middle. Gray files are inverted if their border has the other
-    background; color files are cropped to the shape of the input.
+    With ``pad``, one can draw, or open, drop or paste an image file. Drawings are cropped, scaled and moved as in
+    MNIST: the longer side of a drawing fills the part of the image that the figures of the examples fill (20 of 28
+    pixels without examples), and its center of mass is in the middle. For networks with one channel, files are treated
+    in the same way, light on dark or dark on light as in the examples. For networks with three channels, they are
+    cropped around their middle.
 
     Parameters
     ----------

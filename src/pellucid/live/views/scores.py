@@ -1,4 +1,4 @@
-"""What a prediction is: probabilities of classes, scores or numbers, and the gradient that explains it."""
+"""Predictions as probabilities of classes, scores or numbers, and the gradients that explain them."""
 
 from __future__ import annotations
 

@@ -154,7 +154,7 @@ def infer_sequence_shape(x: Input, values: Array | None) -> tuple[int, ...]:
 
 
 def find_states(output: Expr, steps: int) -> dict[str, Expr]:
-    """Return what the scans of an expression compute at every time step, by name."""
+    """Return the results of the scans of an expression at every time step, by name."""
     stripper = LabelStripper([output])
     found: dict[str, Expr] = {}
     for e in topological(stripper.outputs):
