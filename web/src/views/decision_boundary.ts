@@ -27,10 +27,11 @@ addStyles(`
 .plane { position: relative; }
 .plane canvas { position: absolute; left: 0; top: 0; }
 .plane canvas:last-child { touch-action: pan-y pinch-zoom; border-radius: 4px; }
+.plane canvas:focus-visible { outline-offset: -3px; }
 .boundary-legend { display: flex; flex-wrap: wrap; gap: 4px 16px; align-items: center; font-size: .9em; }
 .boundary-legend label { font-size: 1em; }
 .boundary-legend span { display: inline-flex; gap: 5px; align-items: center; }
-.boundary-legend span:empty { display: none; }
+.boundary-legend > span:empty { display: none; }
 .boundary-ramp { width: 120px; height: 12px; border: 1px solid var(--faint); }
 .boundary-point { font-size: .9em; min-height: 32px; }
 `);
