@@ -110,6 +110,10 @@ class TestRows:
             (lambda X, y: (X[:5], y[:5]), "expected 10 to 32,760 rows, received 5. Add rows"),
             (lambda X, y: (np.zeros((40_000, 2)), np.arange(40_000) % 2), "received 40,000. Use a part of them"),
             (lambda X, y: (X * [1, 0], y), "the feature 'x2' is always 0. Choose another with features"),
+            (
+                lambda X, y: (np.add(X, [0, 1e7]), y),
+                r"the feature 'x2' varies by 0\.\d+ around 1e\+07, too little for float32",
+            ),
             (lambda X, y: (np.stack([X, X], 1), y), r"expected X of shape \(rows, features\), received \(60, 2, 2\)"),
             (lambda X, y: (X, np.arange(60) % 12), "at most 10 classes, one for each color, received 12"),
             (lambda X, y: (X, X), "expected one number to predict, received 2"),

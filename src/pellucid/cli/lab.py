@@ -31,9 +31,9 @@ def lab(
         pellucid lab moons                      built-in data set
 
     Open the page in a browser. Move a slider, and the page trains the network
-    again, from the first step to the last. It shows where the network decides
-    which class, or what it predicts, and how well it does on held-out rows,
-    beside a constant prediction and a linear model.
+    again, from the first step to the last. It shows where the network predicts
+    which class or number, and its score on held-out rows,
+    next to a constant prediction and a linear model.
 
     The page is one file that can be mailed. It contains the data and needs no
     network and no server. A page for a new size of data is compiled, which

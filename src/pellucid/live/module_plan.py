@@ -23,12 +23,12 @@ class ModulePlan:
     modules: list[list[FunctionSource]]
     places: list[dict[str, Place]]
 
-    def compile(self) -> list[WasmModule]:
+    def compile(self, *, relaxed: bool) -> list[WasmModule]:
         """Compile the modules in parallel; a progress bar counts them on a terminal."""
         count = len(self.modules)
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             # Generating C needs this thread, so compilation of the first modules begins meanwhile.
-            submitted = (pool.submit(prepare_module(functions)) for functions in self.modules)
+            submitted = (pool.submit(prepare_module(functions, relaxed=relaxed)) for functions in self.modules)
             futures = list(track(submitted, total=count, description="generating C"))
             return [future.result() for future in track(futures, total=count, description="compiling")]
 

@@ -38,7 +38,7 @@ def write_spec(figure: Figure) -> dict[str, Any]:
     """Compile a figure and return it as JSON data."""
     parts = [assemble_figure(variant) for _, variant in figure.variants]
     plan = plan_modules([p.functions.sources for p in parts])
-    modules = plan.compile()
+    modules = plan.compile(relaxed=not figure.favors_size)
     variants = [
         {"when": when, **p.functions.to_json(places, modules), **p.own}
         for (when, _), p, places in zip(figure.variants, parts, plan.places, strict=True)
@@ -60,7 +60,7 @@ def describe_module(module: WasmModule) -> dict[str, Any]:
     return {
         "source": module.source,
         "simd": encode_bytes(deflate(module.simd)),
-        "relaxed": encode_bytes(deflate(module.relaxed)),
+        "relaxed": None if module.relaxed is None else encode_bytes(deflate(module.relaxed)),
     }
 
 
@@ -121,7 +121,7 @@ def add_training(figure: Figure, functions: PageFunctions, names: Mapping[Input,
         raise UseError(
             f"Figure: expected a training step whose first output is the loss, a scalar. Received: {received}"
         )
-    quiet = "train_quiet" if figure.has_quiet_step else None
+    quiet = None if figure.favors_size else "train_quiet"
     functions.add_function("train", figure.train, names, walk=batches is not None, quiet=quiet, hot=quiet is None)
     has_seed = any(isinstance(c, Seed) for c in figure.controls)
     return {

@@ -26,6 +26,8 @@ export class ScoreTable implements View {
   private readonly spec: ScoreTableSpec;
   private readonly body = html("tbody");
   private readonly comparison = html("p");
+  private readonly changed = html("p", { hidden: true }, "The points have been changed. The sentences below are about the original data.");
+  private readonly original: ReturnType<Host["data"]>;
   /** The outputs of the baselines, and the values of the controls for which they were computed. */
   private baselines: { controls: string; outputs: number[] } | null = null;
 
@@ -38,12 +40,15 @@ export class ScoreTable implements View {
     const heads = [this.spec.score, "training rows", "held-out rows"].map((text) => html("th", { scope: "col" }, text));
     const table = html("table", {}, html("thead", {}, html("tr", {}, ...heads)), this.body);
     const facts = html("ul", {}, ...this.spec.facts.map((fact) => html("li", {}, fact)));
-    this.element.append(table, this.comparison, facts);
+    this.original = host.data();
+    this.element.append(table, this.comparison, this.changed, facts);
   }
 
   /** The data may have changed. */
   reset(): void {
     this.baselines = null;
+    const data = this.host.data();
+    this.changed.hidden = equal(data?.features, this.original?.features) && equal(data?.targets, this.original?.targets);
   }
 
   requests(finished: boolean): Request[] {
@@ -80,7 +85,7 @@ export class ScoreTable implements View {
     return this.spec.score === "accuracy" ? formatPercent(score) : formatNumber(score);
   }
 
-  /** The held-out score of the network in words, beside the best baseline. */
+  /** The held-out score of the network in words, next to the best baseline. */
   private compare(own: number, others: Scores[]): string {
     if (Number.isNaN(own)) return "Without held-out rows, the scores say nothing about new data.";
     const sign = this.spec.score === "accuracy" ? 1 : -1;
@@ -92,6 +97,8 @@ export class ScoreTable implements View {
     return `${text}, ${sign * own > sign * scores[best] ? "better" : "worse"} than ${other}.`;
   }
 }
+
+const equal = (a: ArrayLike<number> = [], b: ArrayLike<number> = []): boolean => a.length === b.length && Array.from(a).every((value, k) => value === b[k]);
 
 const readNumbers = (outputs: TypedArray[]): number[] => outputs.map((values) => Number(values[0]));
 

@@ -22,7 +22,7 @@ UNITS = 4
 """Number of units that the page shows first."""
 
 MAX_BATCH = 1024
-"""Largest number of rows of a step. Up to so many rows, a step can use all of them."""
+"""Largest number of rows of a step. Up to as many places, a step can use all rows."""
 
 BATCH_SIZES = (1, 4, 16, 64, 256)
 LAYERS = (0, 1, 2, 3)

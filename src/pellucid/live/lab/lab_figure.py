@@ -43,7 +43,7 @@ class Lab(Figure):
         The data.
     """
 
-    has_quiet_step = False  # with up to 13 networks in a page, small code matters more
+    favors_size = True  # a page has up to 13 networks
     rows: Rows
 
     def to_spec(self) -> dict[str, Any]:
@@ -67,7 +67,7 @@ def lab(
 
     The network sees two features, so that the page can draw its predictions in their plane. The page trains it on the
     training rows by gradient descent, :math:`W \leftarrow W - \eta (\partial L / \partial W + \lambda W)`. The other
-    rows are held out: the page shows the loss and the score on them, beside a constant prediction and a linear model.
+    rows are held out: the page shows the loss and the score on them, next to a constant prediction and a linear model.
 
     Parameters
     ----------

@@ -14,6 +14,9 @@ from pellucid.graph.errors import OptionError
 
 Array = np.ndarray[Any, Any]
 
+MAX_SPACING = 0.02
+"""Largest distance of neighboring float32 numbers, in standard deviations of a feature."""
+
 LOADINGS = 3
 """Number of columns named for each principal component."""
 
@@ -39,12 +42,22 @@ def project_rows(x: Array, names: Sequence[str], features: Sequence[str | int] |
         return find_principal_components(x, names, where)
     chosen = [0, 1] if features is None else find_columns(features, names, where)
     for k in chosen:
-        if np.ptp(x[:, k]) == 0:
-            raise DataError(f"{where}: the feature {names[k]!a} is always {x[0, k]:g}. Choose another with features.")
+        check_variation(x[:, k], names[k], where)
     first, second = (names[k] for k in chosen)
     rest = x.shape[1] - 2
     ignored = f" The other {rest} columns are not used." if rest > 1 else " One other column is not used." * rest
     return Plane(x[:, chosen], (first, second), (f"The network sees {first} and {second}.{ignored}",))
+
+
+def check_variation(values: Array, name: str, where: str) -> None:
+    """Raise if the page cannot tell numbers apart: they are equal, or too close to each other for float32."""
+    if np.ptp(values) == 0:
+        raise DataError(f"{where}: the feature {name!a} is always {values[0]:g}. Choose another with features.")
+    if np.spacing(np.float32(np.abs(values).max())) > MAX_SPACING * values.std():
+        raise DataError(
+            f"{where}: the feature {name!a} varies by {values.std():.3g} around {values.mean():.6g}, too little for "
+            "float32. Subtract a constant from it."
+        )
 
 
 def find_columns(features: Sequence[str | int], names: Sequence[str], where: str) -> list[int]:

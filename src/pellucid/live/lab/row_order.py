@@ -17,7 +17,7 @@ SIZES: tuple[int, ...] = tuple(2**k for k in range(6, 16))
 """Numbers of places for rows. Compiled modules depend on it, so few sizes make the cache useful."""
 
 FREE = 8
-"""Least number of free places, for points that a reader adds."""
+"""Minimum number of free places, for points that a reader adds."""
 
 MAX_ROWS = SIZES[-1] - FREE
 

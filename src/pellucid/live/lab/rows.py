@@ -1,4 +1,4 @@
-"""Rows of the user's data: two features and a target, with what the page says about them."""
+"""Rows of the user's data: two features, a target, and facts for the page."""
 
 from __future__ import annotations
 

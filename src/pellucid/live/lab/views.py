@@ -1,4 +1,4 @@
-"""Views of the lab: the data points with their split, losses of both parts, and scores beside baselines."""
+"""Views of the lab: the data points with their split, losses of both parts, and scores next to baselines."""
 
 from __future__ import annotations
 

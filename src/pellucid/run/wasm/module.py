@@ -53,7 +53,7 @@ class WasmModule:
     Attributes
     ----------
     simd, relaxed : bytes
-        The module without and with the fused multiply-add of relaxed SIMD.
+        The module without and with the fused multiply-add of relaxed SIMD. The second is None if it was not asked for.
     source : str
         SHA-256 hash of its C.
     outputs : dict from str to list of (shape, dtype)
@@ -61,7 +61,7 @@ class WasmModule:
     """
 
     simd: bytes
-    relaxed: bytes
+    relaxed: bytes | None
     source: str
     outputs: dict[str, list[ArrayType]]
 
@@ -128,15 +128,15 @@ def describe(program: Program) -> str:
     return f"The function that updates {targets}" if targets else f"The function of {program.outputs[0]}"
 
 
-def compile_code(code: GeneratedCode) -> WasmModule:
-    """Compile C to a module, with and without relaxed SIMD."""
+def compile_code(code: GeneratedCode, *, relaxed: bool = True) -> WasmModule:
+    """Compile C to a module without relaxed SIMD, and if asked for with it, too."""
 
-    def compile_variant(relaxed: bool) -> bytes:
-        return compile_module(code.sources, list(code.sources), relaxed=relaxed)
+    def compile_variant(flag: bool) -> bytes:
+        return compile_module(code.sources, list(code.sources), relaxed=flag)
 
     with ThreadPoolExecutor(2) as pool:
-        simd, relaxed = pool.map(compile_variant, (False, True))
-    return WasmModule(simd, relaxed, code.source_hash, code.outputs)
+        compiled = list(pool.map(compile_variant, (False, True) if relaxed else (False,)))
+    return WasmModule(compiled[0], compiled[1] if relaxed else None, code.source_hash, code.outputs)
 
 
 def to_json(module: WasmModule) -> dict[str, Any]:
@@ -145,7 +145,7 @@ def to_json(module: WasmModule) -> dict[str, Any]:
         "source": module.source,
         "outputs": module.outputs,
         "simd": encode_bytes(module.simd),
-        "relaxed": encode_bytes(module.relaxed),
+        "relaxed": None if module.relaxed is None else encode_bytes(module.relaxed),
     }
 
 
@@ -155,7 +155,7 @@ def from_json(data: dict[str, Any]) -> WasmModule:
         str(symbol): [(tuple(map(int, shape)), str(dtype)) for shape, dtype in types]
         for symbol, types in data["outputs"].items()
     }
-    simd, relaxed = (base64.b64decode(data[name], validate=True) for name in ("simd", "relaxed"))
+    simd, relaxed = (data[name] and base64.b64decode(data[name], validate=True) for name in ("simd", "relaxed"))
     return WasmModule(simd, relaxed, str(data["source"]), outputs)
 
 

@@ -28,17 +28,17 @@ SHIPPED = Path(__file__).with_name("shipped")
 """Folder of the modules in the package: one JSON file each, named by its key."""
 
 
-def prepare_module(functions: Sequence[FunctionSource]) -> Callable[[], WasmModule]:
+def prepare_module(functions: Sequence[FunctionSource], *, relaxed: bool = True) -> Callable[[], WasmModule]:
     """Find the module of some functions, or generate their code; return a function that returns the compiled module."""
     key = make_key(functions)
-    path = None if key is None else get_cache_path(key)
+    path = None if key is None else get_cache_path(key, relaxed)
     module = (key and load_shipped(key)) or (path and load_cached(path))
     if module:
         return lambda: module
     code = generate_code(functions)
 
     def compile_and_save() -> WasmModule:
-        compiled = compile_code(code)
+        compiled = compile_code(code, relaxed=relaxed)
         if path is not None:
             write_entry(path, json.dumps(to_json(compiled)).encode())
         return compiled
@@ -71,12 +71,12 @@ def load_shipped(key: str) -> WasmModule | None:
     return from_json(json.loads(path.read_text("utf-8"))) if path.is_file() else None
 
 
-def get_cache_path(key: str) -> Path | None:
+def get_cache_path(key: str, relaxed: bool) -> Path | None:
     """Return the file of a module in the cache, or None without a cache."""
     folder = ensure_writable(cache_directory())
     if folder is None:
         return None
-    described = json.dumps(["wasm", key, stamp_sources()])
+    described = json.dumps(["wasm", key, relaxed, stamp_sources()])
     return folder / f"{hashlib.sha256(described.encode()).hexdigest()[:32]}{INDEX_SUFFIX}"
 
 
