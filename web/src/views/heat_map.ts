@@ -17,6 +17,7 @@ const SPACE = 16;
 
 addStyles(`
 .heat { display: grid; gap: 10px; }
+.heat .panels { display: flex; flex-wrap: wrap; gap: 10px 28px; }
 .heat figure { margin: 0; display: grid; gap: 4px; }
 .heat .pair { display: flex; gap: ${SPACE}px; align-items: start; }
 .heat .pair > * { flex: 0 1 auto; min-width: 0; }
@@ -59,15 +60,16 @@ export class HeatMap implements View {
     this.sizes = this.findSizes();
     this.pictures = panels.map((panel) => this.makePictures(crop(panel, this.frame), width));
     const hasGradients = this.pictures.some(({ gradient }) => gradient);
-    this.element.replaceChildren(
-      ...this.pictures.map(({ panel, values, gradient }) =>
-        html(
-          "figure",
-          {},
-          html("figcaption", {}, `${panel.label} (${describeShape(panel)})${gradient ? " and its gradient" : ""}`),
-          html("div", { className: "pair" }, values.element, gradient && gradient.element),
-        ),
+    const figures = this.pictures.map(({ panel, values, gradient }) =>
+      html(
+        "figure",
+        {},
+        html("figcaption", {}, `${panel.label} (${describeShape(panel)})${gradient ? " and its gradient" : ""}`),
+        html("div", { className: "pair" }, values.element, gradient && gradient.element),
       ),
+    );
+    this.element.replaceChildren(
+      html("div", { className: "panels" }, ...figures),
       this.readout,
       this.legend.element,
       ...(hasGradients ? [this.gradientLegend.element] : []),
