@@ -62,7 +62,7 @@ MAY_IMPORT_LATE = {
     "errors": {"graph"},
     "show": {"run"},
     "nn": {"run"},
-    "model": {"training", "inspect", "interop"},
+    "model": {"training", "inspect", "interop", "live"},
     "training": {"show", "interop"},
 }
 MAX_CIRCLE = 3

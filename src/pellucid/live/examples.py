@@ -9,12 +9,16 @@ import numpy as np
 
 from pellucid.live.controls import choice, seed, slider
 from pellucid.live.figure import Figure, vary
-from pellucid.live.views import View, decision_boundary, heat_map, loss_curve, network
+from pellucid.live.views import View, decision_boundary, heat_map, image, loss_curve, network, numbers, sequence
+from pellucid.run.function import Function
 
 __all__ = ["adder", "digits", "digits_convolution", "moons", "moons_sizes"]
 
+Array = np.ndarray[Any, Any]
+
 SIZES = (1, 2, 3, 4, 5, 20, 50)
 POINTS = 200
+SHOWN_DIGITS = 20
 
 
 def moons(hidden: int = 3, *, steps: int = 20_000, rate: float = 0.01, dtype: str = "float32") -> Figure:
@@ -69,6 +73,7 @@ def moons(hidden: int = 3, *, steps: int = 20_000, rate: float = 0.01, dtype: st
             loss_curve({X: held_out, y: held_out_classes}, scale="log"),
             network(),
             heat_map(),
+            numbers(p),
         ],
         title="Two moons",
         description="A network with one hidden layer learns to separate two moons of points by gradient descent.",
@@ -134,7 +139,9 @@ def digits(images: int = 500, *, steps: int = 200, dtype: str = "float32") -> Fi
     def predict(x: Any) -> Any:
         return pel.named("p", pel.softmax(x.reshape((-1, 784)) @ W + b))
 
-    return make_digits_figure(predict, pixels, labels, steps, dtype, 0.01, "Softmax on digits", [heat_map(W)])
+    x = pel.tensor3("x", shape=("n", 28, 28), dtype=dtype)
+    views = [heat_map(W, image_shape=(28, 28)), show_digits(pel.function([x], predict(x)), pixels, labels)]
+    return make_digits_figure(predict, pixels, labels, steps, dtype, 0.01, "Softmax on digits", views)
 
 
 def digits_convolution(images: int = 250, *, steps: int = 100, dtype: str = "float32") -> Figure:
@@ -171,14 +178,22 @@ def digits_convolution(images: int = 250, *, steps: int = 100, dtype: str = "flo
         maps = nn.MaxPooling2D(2)(convolution(x.reshape((-1, 14, 14, 1))))
         return pel.named("p", pel.softmax(dense(nn.Flatten()(maps))))
 
+    x = pel.tensor3("x", shape=("n", 14, 14), dtype=dtype)
+    views = [show_digits(pel.function([x], predict(x)), halved, labels)]
     title = "A convolutional network on digits"
-    return make_digits_figure(predict, halved, labels, steps, dtype, 0.002, title, [])
+    return make_digits_figure(predict, halved, labels, steps, dtype, 0.002, title, views)
+
+
+def show_digits(predict: Function, pixels: Array, labels: Array) -> View:
+    """Return a view of the first images, and a pad on which others are drawn."""
+    images = pixels[:SHOWN_DIGITS].astype(predict.program.inputs[0].dtype) / 255
+    return image(predict, images, labels[:SHOWN_DIGITS], pad=True)
 
 
 def make_digits_figure(
     predict: Callable[[Any], Any],
-    pixels: np.ndarray[Any, Any],
-    labels: np.ndarray[Any, Any],
+    pixels: Array,
+    labels: Array,
     steps: int,
     dtype: str,
     rate_at_start: float,
@@ -246,7 +261,7 @@ def adder(sums: int = 2000, *, bits: int = 8, hidden: int = 16, dtype: str = "fl
         steps=sums,
         data={x: inputs, y: targets},
         controls=[slider(rate, 0.001, 1.0, 0.1, scale="log", label="learning rate"), seed()],
-        views=[loss_curve(), heat_map()],
+        views=[loss_curve(), sequence(pel.function([x], o), {"h": h}, names=["first bit", "second bit"]), heat_map()],
         title="A network that adds",
         description="A recurrent network reads two binary numbers bit by bit and learns to carry.",
     )
