@@ -11,6 +11,13 @@ from pellucid.live.page import render_page
 AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text("utf-8")
 SIZES = {"phone": {"width": 390, "height": 844}, "desktop": {"width": 1100, "height": 900}}
 
+OPEN_DETAILS = """
+() => {
+  for (const { shadowRoot } of document.querySelectorAll("pellucid-figure"))
+    for (const details of shadowRoot.querySelectorAll("details")) details.open = true;
+}
+"""
+
 FIND_CUT_OFF = """
 () => {
   const found = [];
@@ -44,9 +51,7 @@ def gallery(tmp_path_factory):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_serious_and_nothing_is_cut_off(pages, gallery, scheme, size) -> None:
     page = pages.open(gallery, color_scheme=scheme, viewport=SIZES[size], bypass_csp=True)
-    page.evaluate(
-        "document.querySelectorAll('pellucid-figure').forEach(f => f.shadowRoot.querySelectorAll('details').forEach(d => d.open = true))"
-    )
+    page.evaluate(OPEN_DETAILS)
     page.add_script_tag(content=AXE)
     violations = page.evaluate("axe.run(document, {resultTypes: ['violations']}).then((result) => result.violations)")
     serious = [
