@@ -313,7 +313,7 @@ async ([choices, wanted]) => {
   const root = document.querySelector("pellucid-figure").shadowRoot;
   const panel = root.querySelector(".panel");
   const buttons = [...root.querySelectorAll(".tables td button")];
-  const find = (label) => buttons.find((b) => b.ariaLabel.startsWith(label + " = "));
+  const find = (label) => buttons.find((b) => b.ariaLabel?.startsWith(label + " = "));
   const settle = async (label) => {
     const title = panel.querySelector(".lines p");
     const isShown = () => title.textContent.startsWith(label + " = ");
@@ -323,6 +323,8 @@ async ([choices, wanted]) => {
   };
   const found = [];
   for (const label of choices) {
+    // Tables out of sight follow when the figure is at rest.
+    while (!find(label)) await new Promise(requestAnimationFrame);
     find(label).click();
     found.push(await settle(label));
     const gradient = [...panel.querySelectorAll("button")].find((b) => b.textContent.startsWith("Gradient"));

@@ -14,7 +14,7 @@ ol { margin: 0; padding-inline-start: 1.6em; }
 .way button { min-height: 26px; padding: 1px 6px; }
 .way li + li::before { content: "› "; }
 .lines > p { padding-inline-start: 2ch; text-indent: -2ch; }
-.lines button { min-height: 0; padding: 0; border: 0; border-bottom: 1px solid var(--faint); border-radius: 2px; background: none; }
+.lines button { min-height: 0; padding: 0; border: 0; border-bottom: 1px solid var(--faint); background: none; }
 :is(.lines > :first-child, [aria-current]) { font-weight: 600; }
 :is(.where, .note) { color: var(--faint); }
 details > div { overflow-x: auto; }

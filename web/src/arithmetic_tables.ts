@@ -8,7 +8,7 @@ import { addStyles } from "./styles";
 /** Longer rows are written on several lines. */
 const MAX_COLUMNS = 100;
 /** A table shows at most this many numbers at a time. */
-const MAX_NUMBERS = 1000;
+const MAX_NUMBERS = 500;
 
 /** Adds rules, each on a line, for parts of the view of numbers. */
 export const addRules = (css: string): void => addStyles(css.replace(/^\S/gm, ".numbers $&"));
@@ -18,18 +18,25 @@ addRules(`
 .tables > section { max-width: 100%; }
 h4 { margin: 0; font: .9em ui-monospace, monospace; overflow-wrap: anywhere; }
 .cells { overflow-x: auto; padding: 3px; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+table { border-collapse: collapse; }
 th { font-weight: 400; font-size: .8em; color: var(--faint); padding: 0 6px; text-align: end; }
 td { padding: 1px; }
-td button { width: 100%; min-width: 5em; min-height: 26px; padding: 2px 6px; text-align: end; border-color: transparent; font-size: .9em; }
+td button { contain: strict; width: 6.2em; height: 26px; min-height: 0; padding: 0 6px; text-align: end; border-color: transparent; font-size: .9em; }
 .operand { border: 1px dashed var(--ink); }
 [aria-pressed=true] { border: 2px solid var(--ink); font-weight: 600; }
 `);
 
+/** What tables show: a row of the data, the chosen number, and the numbers that it is computed from. */
+export interface Shown {
+  row: number;
+  chosen: Element;
+  operands: Set<string>;
+}
+
 export interface NumberTable {
   element: HTMLElement;
-  /** Shows the numbers of a row of the data. */
-  show(row: number, chosen: Element, operands: Set<string>): void;
+  /** Shows the present numbers, if the table is visible or `all` are wanted. */
+  show(shown: Shown, all: boolean): void;
 }
 
 export const elementKey = ({ of, at }: Element): string => `${of} ${at}`;
@@ -45,15 +52,19 @@ export function makeTable(arithmetic: Arithmetic, of: number, formula: string | 
   const wraps = columns === MAX_COLUMNS;
   const cells = html("div", { className: "cells", onkeydown: press });
   const from = html("input", { type: "number", value: 0, id: uniqueId(), onchange: build });
+  const box = html("div", { className: "row", hidden: lines === shown }, html("label", { htmlFor: from.id }, "From line"), from);
+  const element = html("section", {}, html("h4", {}, html("b", {}, expression.name!), formula ? ` = ${formula}` : ""), box, cells);
   let buttons: HTMLButtonElement[] = [];
   let first = 0;
   let start = 0;
+  let visible = false;
+  let last: Shown | undefined;
 
   function build(): void {
     first = columns * Math.min(Math.max(Math.trunc(from.valueAsNumber) || 0, 0), lines - shown);
     from.value = String(first / columns);
     buttons = Array.from({ length: Math.min(shown * columns, size - first) }, (_, k) =>
-      html("button", { type: "button", tabIndex: k ? -1 : 0, onclick: () => choose({ of, at: start + first + k }) }),
+      html("button", { type: "button", tabIndex: k ? -1 : 0, onclick: () => choose({ of, at: start + first + k }) }, new Text()),
     );
     const rows = Array.from({ length: shown }, (_, line) => {
       const index = unravel(first + line * columns, shape);
@@ -63,6 +74,7 @@ export function makeTable(arithmetic: Arithmetic, of: number, formula: string | 
     const names = Array.from({ length: columns }, (_, k) => html("th", { scope: "col" }, labels?.[k] ?? String(k)));
     const head = columns > 1 && !wraps ? [html("tr", {}, ...(lines > 1 ? [html("td")] : []), ...names)] : [];
     cells.replaceChildren(html("table", {}, ...head, ...rows));
+    if (last) show(last, true);
   }
 
   /** Arrow keys go through the numbers; only one of them is reached by the Tab key. */
@@ -78,19 +90,28 @@ export function makeTable(arithmetic: Arithmetic, of: number, formula: string | 
     to.focus();
   }
 
-  function show(row: number, chosen: Element, operands: Set<string>): void {
-    start = expression.rows ? row * size : 0;
+  function show(wanted: Shown, all: boolean): void {
+    last = wanted;
+    if (!visible && !all) return;
+    start = expression.rows ? wanted.row * size : 0;
     buttons.forEach((button, k) => {
-      const element = { of, at: start + first + k };
-      const text = arithmetic.format(element);
-      button.textContent = text;
-      button.ariaLabel = `${arithmetic.name(element)} = ${text}`;
-      button.ariaPressed = String(elementKey(chosen) === elementKey(element));
-      button.classList.toggle("operand", operands.has(elementKey(element)));
+      const number = { of, at: start + first + k };
+      const text = arithmetic.format(number);
+      const label = `${arithmetic.name(number)} = ${text}`;
+      if (button.ariaLabel !== label) {
+        // Another text in the same node is drawn several times faster than a new node.
+        (button.firstChild as Text).data = text;
+        button.ariaLabel = label;
+      }
+      button.ariaPressed = String(elementKey(wanted.chosen) === elementKey(number));
+      button.classList.toggle("operand", wanted.operands.has(elementKey(number)));
     });
   }
 
-  const box = html("div", { className: "row", hidden: lines === shown }, html("label", { htmlFor: from.id }, "From line"), from);
+  new IntersectionObserver(([{ isIntersecting }]) => {
+    visible = isIntersecting;
+    if (visible && last) show(last, false);
+  }).observe(element);
   build();
-  return { element: html("section", {}, html("h4", {}, html("b", {}, expression.name!), formula ? ` = ${formula}` : ""), box, cells), show };
+  return { element, show };
 }

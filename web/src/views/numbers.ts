@@ -9,8 +9,8 @@ import type { Dtype, NumbersParts, ViewSpec } from "../spec";
 import { addStyles } from "../styles";
 import type { Frame, Host, Request, TypedArray, View } from "../view";
 
-/** Number of values that the description in words begins with. */
-const SPOKEN_VALUES = 10;
+/** Tables that are out of sight are drawn when there was no frame for this time. */
+const REST_MILLISECONDS = 200;
 
 addStyles(`
 .view:has(.numbers) { grid-column: 1 / -1; }
@@ -23,7 +23,7 @@ export class Numbers implements View {
   private readonly point = html("span");
   private readonly rowLine = html("div", { className: "row" }, html("label", { htmlFor: this.box.id }, "Row of the data"), this.box, this.point);
   private readonly both = html("div", { className: "both" });
-  readonly element = html("div", { className: "numbers" }, this.rowLine, html("p", { className: "note" }, "Choose a number to see the arithmetic behind it."), this.both);
+  readonly element = html("div", { className: "numbers" }, this.rowLine, html("p", { className: "note" }, "Choose a number to see its arithmetic."), this.both);
   private parts: NumbersParts | null = null;
   private arithmetic!: Arithmetic;
   private panel!: ArithmeticPanel;
@@ -31,6 +31,7 @@ export class Numbers implements View {
   private outputs: { array: TypedArray; dtype: Dtype }[] = [];
   private stops: readonly Element[] = [];
   private row = 0;
+  private timer = 0;
 
   constructor(
     private readonly host: Host,
@@ -62,10 +63,7 @@ export class Numbers implements View {
   }
 
   describe(): string {
-    if (!this.isReady) return "";
-    const elements = this.parts!.roots.flatMap((of) => this.listRow(of)).slice(0, SPOKEN_VALUES);
-    const values = elements.map((element) => `${this.arithmetic.name(element)} = ${this.arithmetic.format(element)}`);
-    return `${values.join(", ")}. Chosen: ${this.panel.describe(this.chosen)}`;
+    return this.isReady ? this.panel.describe(this.chosen) : "";
   }
 
   private get chosen(): Element {
@@ -88,13 +86,6 @@ export class Numbers implements View {
     return first === undefined ? 0 : Math.min(this.host.data()?.count ?? Infinity, expressions[first].shape[0]);
   }
 
-  /** The elements of an expression that belong to the row. */
-  private listRow(of: number): Element[] {
-    const expression = this.parts!.expressions[of];
-    const size = rowSize(expression);
-    return Array.from({ length: size }, (_, k) => ({ of, at: (expression.rows ? this.row * size : 0) + k }));
-  }
-
   private build(parts: NumbersParts): void {
     const before = this.parts?.expressions[this.stops[0].of].name;
     this.parts = parts;
@@ -108,8 +99,9 @@ export class Numbers implements View {
     const tables = html("div", { className: "tables", role: "group", "aria-label": "Values" }, ...this.tables.map(({ element }) => element));
     this.both.replaceChildren(tables, this.panel.element);
     // In another architecture, the array of the same name stays chosen.
-    const same = parts.tables.find((of) => parts.expressions[of].name === before);
-    this.stops = this.listRow(same ?? parts.roots[0]).slice(0, 1);
+    const of = parts.tables.find((of) => parts.expressions[of].name === before) ?? parts.roots[0];
+    const expression = parts.expressions[of];
+    this.stops = [{ of, at: expression.rows ? this.row * rowSize(expression) : 0 }];
   }
 
   private makeTable(of: number, { expressions, definitions }: NumbersParts): NumberTable {
@@ -130,6 +122,7 @@ export class Numbers implements View {
 
   private selectRow(row: number): void {
     this.moveTo(row);
+    this.box.value = String(this.row);
     this.selectSample(this.row);
     this.show();
   }
@@ -153,11 +146,14 @@ export class Numbers implements View {
     const { count } = this;
     if (this.outputs.length === 0) return;
     this.rowLine.hidden = count === 0;
-    this.box.max = String(count - 1);
-    this.box.value = String(this.row);
+    // Frames do not change what is being typed.
+    if (!this.box.matches(":focus")) this.box.value = String(this.row);
     this.point.textContent = `point ${this.row + 1} of ${count}`;
     const operands = new Set(this.isReady ? this.panel.show(this.stops).map(elementKey) : []);
-    for (const table of this.tables) table.show(this.row, this.chosen, operands);
+    const draw = (all: boolean): void => this.tables.forEach((table) => table.show({ row: this.row, chosen: this.chosen, operands }, all));
+    draw(false);
+    clearTimeout(this.timer);
+    this.timer = setTimeout(draw, REST_MILLISECONDS, true);
   }
 
   private announce(): void {

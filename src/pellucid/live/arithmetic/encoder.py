@@ -15,7 +15,7 @@ from pellucid.live.arithmetic.element_template import ElementReader, Tree, Unkno
 from pellucid.live.arithmetic.position_fitting import Index, IrregularError, fit
 from pellucid.live.arithmetic.traced_values import TracedValues, is_scatter
 from pellucid.show.why import Why
-from pellucid.show.why_renderers import TEXT_NAMES, get_other_names, write_arithmetic
+from pellucid.show.why_renderers import TEXT_NAMES, write_arithmetic
 
 Array = np.ndarray[Any, Any]
 
@@ -43,6 +43,8 @@ class ArithmeticEncoder:
         Values of the leaves.
     data : sequence of Expr
         Inputs whose first axis counts the data points.
+    known : dict from Expr to Tree, optional
+        Arithmetic that encoders of other networks, with values of the same shapes, have found. It grows.
 
     Attributes
     ----------
@@ -50,13 +52,16 @@ class ArithmeticEncoder:
         The expressions by their number on the page. The elements of some are shown, others only give values.
     """
 
-    def __init__(self, values: Mapping[Expr, Array], data: Sequence[Expr] = ()) -> None:
+    def __init__(
+        self, values: Mapping[Expr, Array], data: Sequence[Expr] = (), known: dict[Expr, Tree] | None = None
+    ) -> None:
         self.names: dict[Expr, str] = {}
         self.env = TracedValues(dict(values), self.names, [])
         self.other = TracedValues(change_values(values), self.names, [])
         self.data = data
         self.numbers: dict[Expr, int] = {}
         self.trees: dict[Expr, Tree] = {}
+        self.known = {} if known is None else known
 
     @property
     def expressions(self) -> list[Expr]:
@@ -77,7 +82,9 @@ class ArithmeticEncoder:
             expr = pending.pop()
             if expr not in self.trees:
                 self.number(expr)
-                self.trees[expr] = self.read(expr)
+                if expr not in self.known:
+                    self.known[expr] = self.read(expr)
+                self.trees[expr] = self.known[expr]
                 for e, is_shown in find_references(self.trees[expr]):
                     self.number(e)
                     pending += [e] if is_shown else []
@@ -160,8 +167,8 @@ class ArithmeticEncoder:
 
     def define(self, e: Expr) -> str:
         """Return the formula of an expression, in which others have their names."""
-        w = Why(self.env, e, (0,) * e.ndim)
-        return text(e, MAX_DEFINITION, get_other_names(w, e))
+        names = {**self.env.placeholders, **self.env.names, **self.env.auto_names}
+        return text(e, MAX_DEFINITION, {other: name for other, name in names.items() if other is not e})
 
     def list_definitions(self) -> dict[str, str]:
         """Return the definitions of automatic names."""
