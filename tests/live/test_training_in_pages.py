@@ -15,7 +15,7 @@ FIGURES = {
     # At larger rates the smallest networks are at the edge of stability, where rounding errors grow exponentially.
     "sizes": partial(pel.live.examples.moons_sizes, steps=STEPS, rate=0.002),
     "digits": partial(pel.live.examples.digits, 200, steps=100),
-    "adder": partial(pel.live.examples.adder, STEPS),
+    "adder": partial(pel.live.examples.adder, steps=STEPS),
     "convolution": partial(pel.live.examples.digits_convolution, 250, steps=100),
 }
 RETRAIN = """

@@ -217,18 +217,21 @@ def make_digits_figure(
             slider(rate, rate_at_start / 100, rate_at_start * 10, rate_at_start, scale="log", label="learning rate")
         ],
         views=[loss_curve(), *views],
+        classes=[str(digit) for digit in range(10)],
         title=title,
         description=f"A network learns {len(pixels)} images of MNIST by gradient descent on batches of 50.",
     )
 
 
-def adder(sums: int = 2000, *, bits: int = 8, hidden: int = 16, dtype: str = "float32") -> Figure:
+def adder(sums: int = 1000, *, steps: int = 10_000, bits: int = 8, hidden: int = 16, dtype: str = "float32") -> Figure:
     r"""A recurrent network that learns to add, :math:`h_t = \sigma(x_t W_x + h_{t-1} W_h)`.
 
     Parameters
     ----------
     sums : int
-        Number of training sums, one step each.
+        Number of training sums.
+    steps : int
+        Number of steps of gradient descent, one sum each.
     bits : int
         Bits of each number.
     hidden : int
@@ -258,7 +261,7 @@ def adder(sums: int = 2000, *, bits: int = 8, hidden: int = 16, dtype: str = "fl
     step = pel.function([x, y, rate], error, updates=pel.optimizers.SGD(rate).updates(error))
     return Figure(
         train=step,
-        steps=sums,
+        steps=steps,
         data={x: inputs, y: targets},
         controls=[slider(rate, 0.001, 1.0, 0.1, scale="log", label="learning rate"), seed()],
         views=[loss_curve(), sequence(pel.function([x], o), {"h": h}, names=["first bit", "second bit"]), heat_map()],
