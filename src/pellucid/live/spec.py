@@ -122,7 +122,7 @@ def add_training(figure: Figure, functions: PageFunctions, names: Mapping[Input,
             f"Figure: expected a training step whose first output is the loss, a scalar. Received: {received}"
         )
     quiet = None if figure.favors_size else "train_quiet"
-    functions.add_function("train", figure.train, names, walk=batches is not None, quiet=quiet, hot=quiet is None)
+    functions.add_function("train", figure.train, names, walk=batches is not None, quiet=quiet, hot=True)
     has_seed = any(isinstance(c, Seed) for c in figure.controls)
     return {
         "function": "train",

@@ -51,7 +51,8 @@ def add_evaluation(context: FigureContext, label: str, f: Function, data: Data) 
     names = dict(context.inputs)
     for i, value in zip(given, convert_arguments(given, [data[i] for i in given], lead=0), strict=True):
         names[i] = context.functions.add_array(context.name(f"{label}/{i}"), value, role="input")
-    return {"function": context.functions.add_function(context.name(label), f, names), "args": {}, "output": 0}
+    name = context.functions.add_function(context.name(label), f, names, hot=True)
+    return {"function": name, "args": {}, "output": 0}
 
 
 def loss_curve(
