@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from pellucid.graph.expr import Input, Shared
+from pellucid.graph.expr import Expr, Input, Shared
 from pellucid.graph.inputs import iscalar, ivector, matrix, scalar, shared, vector
 from pellucid.live.controls import Choice, Control, choice, seed, slider
 from pellucid.live.lab.row_order import count_places
@@ -56,6 +57,15 @@ class LabInputs:
     offset: Shared
     classes: int
     """Number of classes; 0 if a number is predicted."""
+    parameters: dict[tuple[str, bool], Shared] = field(default_factory=dict)
+    arithmetic: dict[Expr, Any] = field(default_factory=dict)
+    """Arithmetic of expressions that several networks have."""
+
+    def get_parameter(self, name: str, shape: Sequence[int], is_last: bool) -> Shared:
+        """Return a parameter. Networks share those of hidden layers, so equal parts of them are equal expressions."""
+        if (name, is_last) not in self.parameters:
+            self.parameters[name, is_last] = shared(np.zeros(shape, self.X.dtype), name)
+        return self.parameters[name, is_last]
 
     @property
     def places(self) -> int:

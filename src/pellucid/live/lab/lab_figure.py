@@ -17,7 +17,7 @@ from pellucid.live.lab.inputs import ACTIVATIONS, LAYERS, UNITS, LabInputs, make
 from pellucid.live.lab.networks import Network, make_dense_network, make_model_network, set_initial_values
 from pellucid.live.lab.rows import Rows, read_rows
 from pellucid.live.lab.training_step import make_training_step
-from pellucid.live.lab.views import DividedBoundary, DividedLossCurve, ScoreTable, UsedWeights
+from pellucid.live.lab.views import DividedBoundary, DividedLossCurve, Forward, ScoreTable, UsedWeights
 from pellucid.live.network_structure import find_dense_layers, is_chain
 from pellucid.live.views import network as network_view
 from pellucid.live.views.base import View, get_output
@@ -124,9 +124,12 @@ def lab(
     for layers, activation in list_architectures():
         when = {"layers": layers, "activation": activation} if layers else {"layers": 0}
         network = make_dense_network(inputs, layers, activation)
-        variants.append((when, make_figure(rows, inputs, network, steps, title)))
-    combined = copy.copy(next(figure for when, figure in variants if when == DEFAULT))
-    assert isinstance(combined, Lab)
+        set_initial_values(network, inputs, UNITS)
+        figure = make_figure(rows, inputs, network, steps, title)
+        variants.append((when, figure))
+        if when == DEFAULT:
+            combined, first = copy.copy(figure), network
+    set_initial_values(first, inputs, UNITS)  # networks share parameters
     choices = [
         choice("layers", LAYERS, DEFAULT["layers"], label="hidden layers"),
         choice("activation", ACTIVATIONS, DEFAULT["activation"]),
@@ -200,7 +203,6 @@ def describe_output(model: Model) -> int:
 
 def make_figure(rows: Rows, inputs: LabInputs, network: Network, steps: int, title: str | None) -> Lab:
     """Return the page of one network."""
-    set_initial_values(network, inputs, UNITS)
     X = matrix("X", shape=("m", 2), dtype=DTYPE)
     predict = function([X], network.predict(X))
     layers = find_dense_layers(get_output(predict))
@@ -216,7 +218,7 @@ def make_figure(rows: Rows, inputs: LabInputs, network: Network, steps: int, tit
         steps=steps,
         data=inputs.list_data(rows),
         controls=[*[make_unit_slider(inputs)] * network.has_units, *make_controls(inputs, len(rows.X))],
-        views=[*views, UsedWeights(inputs, network)],
+        views=[*views, UsedWeights(inputs, network), Forward(inputs, network)],
         initial=network.initial,
         title=title or f"{rows.name}: {rows.target_name}",
         description=" ".join(rows.facts),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -10,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pellucid.graph.expr import Expr, Shared, constant
-from pellucid.graph.inputs import shared
 from pellucid.graph.naming import named
 from pellucid.graph.ops.activations import relu, sigmoid
 from pellucid.graph.ops.elementwise import cast
 from pellucid.graph.ops.hyperbolic import tanh
 from pellucid.graph.ops.random import Generator
 from pellucid.graph.ops.softmax import softmax
+from pellucid.graph.ops.where import where
 from pellucid.graph.passes import inference
 from pellucid.live.lab.inputs import WIDTH, LabInputs
 from pellucid.run.function_builder import function
@@ -59,10 +58,10 @@ def make_dense_network(inputs: LabInputs, layers: int, activation: str) -> Netwo
     One compiled module serves all widths. A layer has `WIDTH` units; those beyond ``units`` have weights of 0, which
     training leaves at 0, so they do not matter.
     """
-    dtype = inputs.X.dtype
     widths = [2, *[WIDTH] * layers, inputs.classes or 1]
-    weights = [shared(np.zeros(shape, dtype), f"W{k}") for k, shape in enumerate(itertools.pairwise(widths), 1)]
-    biases = [shared(np.zeros(width, dtype), f"b{k}") for k, width in enumerate(widths[1:], 1)]
+    ends = [k == layers for k in range(layers + 1)]
+    weights = [inputs.get_parameter(f"W{k + 1}", widths[k : k + 2], is_last) for k, is_last in enumerate(ends)]
+    biases = [inputs.get_parameter(f"b{k + 1}", widths[k + 1 : k + 2], is_last) for k, is_last in enumerate(ends)]
 
     def predict(X: Expr) -> Expr:
         h: Any = named("z", (X - inputs.mean) / inputs.scale)
@@ -112,7 +111,7 @@ def draw_weights(
         fan_out: Any = units if k < len(weights) - 1 else W.shape[1]
         variance = 2 / fan_in if activation == "relu" else 2 / (fan_in + fan_out)
         drawn = variance**0.5 * draws[start : start + size].reshape(W.shape)
-        initial[W] = used[W] * drawn if W in used else drawn
+        initial[W] = where(used[W] > 0, drawn, 0) if W in used else drawn
     return initial
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pellucid.graph.expr import Expr, Input, Shared
@@ -15,6 +16,7 @@ from pellucid.live.lab.training_step import evaluate
 from pellucid.live.views.base import FigureContext, View
 from pellucid.live.views.decision_boundary import DecisionBoundary
 from pellucid.live.views.heat_map import HeatMap
+from pellucid.live.views.numbers import Numbers
 from pellucid.run.function import Function
 
 PARTS = ("training", "held-out")
@@ -87,6 +89,17 @@ class ScoreTable(View):
             "facts": self.facts,
         }
         return shared, {"network": network, "baselines": others}
+
+
+class Forward(Numbers):
+    """Numbers of the prediction, without those of the loss and the gradients: the network is the same for all rows."""
+
+    def __init__(self, inputs: LabInputs, network: Network) -> None:
+        super().__init__([network.predict(inputs.noisy_X)], "Numbers")
+        self.known = inputs.arithmetic
+
+    def build(self, context: FigureContext) -> tuple[dict[str, Any], dict[str, Any]]:
+        return super().build(replace(context, train=None))
 
 
 class UsedWeights(HeatMap):

@@ -27,6 +27,8 @@ class Numbers(View):
     def __init__(self, expressions: Sequence[Expr], title: str) -> None:
         super().__init__(title)
         self.given = [check_expression(e) for e in expressions]
+        self.known: dict[Expr, Any] = {}
+        """Arithmetic of expressions, which the views of several networks may share."""
 
     def build(self, context: FigureContext) -> tuple[dict[str, Any], dict[str, Any]]:
         found = [*self.given, *([] if context.loss is None else [context.loss])]
@@ -35,7 +37,7 @@ class Numbers(View):
         stripped, _ = strip_calls(found)
         loss = None if context.loss is None else stripped[-1]
         roots = stripped[: len(self.given)] or stripped
-        encoder = ArithmeticEncoder(find_values(stripped, context), find_data(context))
+        encoder = ArithmeticEncoder(find_values(stripped, context), find_data(context), self.known)
         encoder.add(roots, {} if loss is None else {loss: name_loss(loss)})
         tables, count = encoder.shown, len(encoder.expressions)
         parts: dict[str, Any] = {"derivations": None, "gradients": None}
@@ -114,10 +116,10 @@ def add_gradients(
             entries[e] = {"reason": f"The loss {names.get(loss, name_loss(loss))} is not computed from {names[e]}."}
             continue
         derivations.append(render_derivation(loss, e, {x: name for x, name in names.items() if x.op is not None}))
-    own: dict[Expr, Expr] = {}
+    forward, own = set(topological([*tables, loss])), dict[Expr, Expr]()
     for number, (e, g) in enumerate(gradients.items()):
         # A gradient that is a variable, a part of the loss or another gradient becomes a copy with a name of its own.
-        is_taken = g.op is None or get_own_name(g) is not None or g in encoder.trees or g in own
+        is_taken = g.op is None or get_own_name(g) is not None or g in forward or g in own
         own[grad_barrier(g, tag=number) if is_taken else g] = e
     encoder.add(list(own), {g: f"d{encoder.name(loss)}/d{names[e]}" for g, e in own.items()})
     for number, (g, e) in enumerate(own.items()):
