@@ -1,6 +1,7 @@
 """Pages for a person's own data: data, split, networks and baselines as formulas, and the page itself."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -200,7 +201,7 @@ class TestTraining:
         wide = make_dense_network(inputs, 2, activation)
         set_initial_values(wide, inputs, 3)
         monkeypatch.setattr(networks, "WIDTH", 3)
-        narrow = make_dense_network(inputs, 2, activation)
+        narrow = make_dense_network(replace(inputs, parameters={}), 2, activation)
         for a, b in zip(wide.parameters, narrow.parameters, strict=True):
             b.set_value(a.get_value()[tuple(slice(n) for n in b.storage.shape)])
         data = inputs.list_data(rows)
