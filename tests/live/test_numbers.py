@@ -284,7 +284,7 @@ def test_without_expressions_the_loss_is_explained() -> None:
     assert [parts["expressions"][of]["name"] for of in parts["roots"]] == ["L"]
     assert "gradient" not in names["L"]
     assert names["y"]["gradient"] == {"reason": "y has int32 values, which have no gradient."}
-    # The gradient of the penalty is a variable: it becomes a copy with a name of its own.
+    # The gradient of the penalty is a variable: it becomes a named copy.
     assert names["dL/dc"]["arithmetic"]["kind"] == "moved"
 
 

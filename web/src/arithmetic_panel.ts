@@ -14,7 +14,7 @@ ol { margin: 0; padding-inline-start: 1.6em; }
 .way button { min-height: 26px; padding: 1px 6px; }
 .way li + li::before { content: "› "; }
 .lines > p { padding-inline-start: 2ch; text-indent: -2ch; }
-.lines button { min-height: 0; padding: 0; border: 0; border-bottom: 1px solid var(--faint); background: none; }
+.lines button { min-height: 0; padding: 0; border: 0; border-bottom: 1px solid var(--faint); border-radius: 0; background: none; }
 :is(.lines > :first-child, [aria-current]) { font-weight: 600; }
 :is(.where, .note) { color: var(--faint); }
 details > div { overflow-x: auto; }
@@ -35,8 +35,8 @@ export interface ArithmeticPanel {
 
 const NOTES: Partial<Record<Explanation["kind"], string>> = {
   given: "Not computed from other numbers.",
-  whole: "Computed from whole arrays: a single number has no arithmetic of its own.",
-  closed: "The data decide which numbers it is computed from: pel.why shows them.",
+  whole: "Computed from whole arrays.",
+  closed: "This page cannot show how it is computed. In Python, pel.why can.",
 };
 
 /** `choose` goes to the last of some stops. */

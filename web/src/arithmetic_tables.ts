@@ -19,9 +19,9 @@ addRules(`
 h4 { margin: 0; font: .9em ui-monospace, monospace; overflow-wrap: anywhere; }
 .cells { overflow-x: auto; padding: 3px; }
 table { border-collapse: collapse; }
-th { font-weight: 400; font-size: .8em; color: var(--faint); padding: 0 6px; text-align: end; }
+th { font-weight: 400; font-size: .8em; color: var(--faint); padding: 0 6px; text-align: end; white-space: nowrap; }
 td { padding: 1px; }
-td button { contain: strict; width: 6.2em; height: 26px; min-height: 0; padding: 0 6px; text-align: end; border-color: transparent; font-size: .9em; }
+td button { contain: strict; display: block; width: 6em; height: 26px; min-height: 0; padding: 0 6px; text-align: end; border-color: transparent; font-size: .9em; }
 .operand { border: 1px dashed var(--ink); }
 [aria-pressed=true] { border: 2px solid var(--ink); font-weight: 600; }
 `);
@@ -35,7 +35,7 @@ export interface Shown {
 
 export interface NumberTable {
   element: HTMLElement;
-  /** Shows the present numbers, if the table is visible or `all` are wanted. */
+  /** Shows the present numbers, at first and if the table is visible or `all` are wanted. */
   show(shown: Shown, all: boolean): void;
 }
 
@@ -91,8 +91,9 @@ export function makeTable(arithmetic: Arithmetic, of: number, formula: string | 
   }
 
   function show(wanted: Shown, all: boolean): void {
+    const skip = last && !visible && !all;
     last = wanted;
-    if (!visible && !all) return;
+    if (skip) return;
     start = expression.rows ? wanted.row * size : 0;
     buttons.forEach((button, k) => {
       const number = { of, at: start + first + k };

@@ -146,7 +146,7 @@ export class Numbers implements View {
     const { count } = this;
     if (this.outputs.length === 0) return;
     this.rowLine.hidden = count === 0;
-    // Frames do not change what is being typed.
+    // Frames leave a number alone that is being typed.
     if (!this.box.matches(":focus")) this.box.value = String(this.row);
     this.point.textContent = `point ${this.row + 1} of ${count}`;
     const operands = new Set(this.isReady ? this.panel.show(this.stops).map(elementKey) : []);

@@ -65,7 +65,7 @@ class LongSum:
 
 
 class TemplateNotation(PythonNotation):
-    """Notation of Python in which parentheses around a reference are told from others."""
+    """Notation of Python that marks the parentheses around references."""
 
     def parenthesize(self) -> tuple[str, str]:
         return OPEN, CLOSE

@@ -26,7 +26,7 @@ def fit(trees: Sequence[Tree], indices: Sequence[Index], sizes: Sequence[int]) -
     Parameters
     ----------
     trees : sequence of Tree
-        The arithmetic of each element. None stands for a part that an element does not have.
+        The arithmetic of each element, with None for a part that an element does not have.
     indices : sequence of tuple of int
         The index of each element.
     sizes : sequence of int

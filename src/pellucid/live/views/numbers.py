@@ -118,7 +118,7 @@ def add_gradients(
         derivations.append(render_derivation(loss, e, {x: name for x, name in names.items() if x.op is not None}))
     forward, own = set(topological([*tables, loss])), dict[Expr, Expr]()
     for number, (e, g) in enumerate(gradients.items()):
-        # A gradient that is a variable, a part of the loss or another gradient becomes a copy with a name of its own.
+        # A gradient that is a variable, a part of the loss or another gradient becomes a named copy.
         is_taken = g.op is None or get_own_name(g) is not None or g in forward or g in own
         own[grad_barrier(g, tag=number) if is_taken else g] = e
     encoder.add(list(own), {g: f"d{encoder.name(loss)}/d{names[e]}" for g, e in own.items()})
