@@ -1,5 +1,6 @@
 """Pages for a person's own data: data, split, networks and baselines as formulas, and the page itself."""
 
+import json
 import re
 from dataclasses import replace
 
@@ -23,6 +24,7 @@ from pellucid.live.lab.training_step import evaluate, make_training_step
 from pellucid.live.module_plan import plan_modules
 from pellucid.live.spec import assemble_figure
 from pellucid.live.still import copy_variables, draw_still_pictures, run_training
+from pellucid.live.views.numbers import Numbers
 
 IRIS = load_iris()
 NAMES = ("sepal length", "sepal width", "petal length", "petal width", "species")
@@ -358,6 +360,18 @@ def test_modules_do_not_depend_on_the_data(few_networks) -> None:
     a, b, c = (lab(data) for data in (pel.data.moons(100), pel.data.circles(110), pel.data.blobs(110)))
     assert list_keys(a) == list_keys(b)
     assert set(list_keys(a)).isdisjoint(list_keys(c))  # of three classes
+
+
+def test_arithmetic_is_found_once(few_networks, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("PELLUCID_CACHE", str(tmp_path))
+
+    def assemble():
+        return [assemble_figure(variant) for _, variant in lab(pel.data.moons(60)).variants]
+
+    first = assemble()
+    monkeypatch.setattr(Numbers, "build", None)
+    assert [p.own for p in assemble()] == json.loads(json.dumps([p.own for p in first]))
+    assert [p.functions.functions for p in assemble()] == [p.functions.functions for p in first]
 
 
 def test_a_page_has_13_networks() -> None:

@@ -25,6 +25,9 @@ UNITS = 4
 MAX_BATCH = 1024
 """Largest number of rows of a step. Up to as many places, a step can use all rows."""
 
+RELATIVE_ZERO = 1e-12
+"""A mean is set to 0 below this part of the standard deviation: that of principal components is a rounding error."""
+
 BATCH_SIZES = (1, 4, 16, 64, 256)
 LAYERS = (0, 1, 2, 3)
 ACTIVATIONS = ("tanh", "relu", "sigmoid", "linear")
@@ -106,6 +109,8 @@ def make_inputs(rows: Rows, dtype: str) -> LabInputs:
     def make_constant(value: Any, name: str) -> Shared:
         return shared(np.asarray(value, dtype), name, trainable=False)
 
+    mean, scale = rows.X.mean(axis=0), rows.X.std(axis=0)
+    mean[np.abs(mean) < RELATIVE_ZERO * scale] = 0
     return LabInputs(
         X=matrix("X", shape=(n, 2), dtype=dtype),
         y=vector("y", shape=(n,), dtype=dtype) if is_number else ivector("y", shape=(n,)),
@@ -118,8 +123,8 @@ def make_inputs(rows: Rows, dtype: str) -> LabInputs:
         split=iscalar("split"),
         batch=iscalar("batch"),
         units=iscalar("units"),
-        mean=make_constant(rows.X.mean(axis=0), "mean"),
-        scale=make_constant(rows.X.std(axis=0), "scale"),
+        mean=make_constant(mean, "mean"),
+        scale=make_constant(scale, "scale"),
         target_mean=make_constant(rows.y.mean() if is_number else 0.0, "target_mean"),
         target_scale=make_constant(rows.y.std() if is_number else 1.0, "target_scale"),
         offset=shared(np.int32(0), "offset", trainable=False),

@@ -7,7 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from pellucid.graph.expr import Expr, Input, Shared
+from pellucid.graph.naming import strip_calls
 from pellucid.graph.traversal import topological
+from pellucid.live.lab.arithmetic_cache import get_arithmetic_path, load_arithmetic, save_arithmetic
 from pellucid.live.lab.baselines import score_baselines
 from pellucid.live.lab.division import divide_rows
 from pellucid.live.lab.inputs import LabInputs
@@ -16,7 +18,7 @@ from pellucid.live.lab.training_step import evaluate
 from pellucid.live.views.base import FigureContext, View
 from pellucid.live.views.decision_boundary import DecisionBoundary
 from pellucid.live.views.heat_map import HeatMap
-from pellucid.live.views.numbers import Numbers
+from pellucid.live.views.numbers import Numbers, add_function
 from pellucid.run.function import Function
 
 PARTS = ("training", "held-out")
@@ -92,14 +94,27 @@ class ScoreTable(View):
 
 
 class Forward(Numbers):
-    """Numbers of the prediction, without those of the loss and the gradients: the network is the same for all rows."""
+    """Numbers of the prediction, without those of the loss and its gradients."""
 
     def __init__(self, inputs: LabInputs, network: Network) -> None:
         super().__init__([network.predict(inputs.noisy_X)], "Numbers")
         self.known = inputs.arithmetic
 
     def build(self, context: FigureContext) -> tuple[dict[str, Any], dict[str, Any]]:
-        return super().build(replace(context, train=None))
+        context = replace(context, train=None)
+        roots, _ = strip_calls(self.given)
+        order = topological(roots)
+        path = get_arithmetic_path(roots, context.view)
+        found = path and load_arithmetic(path)
+        if found:
+            add_function(context, "values", [order[k] for k in found["expressions"]])
+            return found["shared"], found["own"]
+        shared, own = super().build(context)
+        if path:
+            numbers = {e: k for k, e in enumerate(order)}
+            expressions = [numbers[e] for e in context.functions.sources[-1].program.original_outputs]
+            save_arithmetic(path, {"expressions": expressions, "shared": shared, "own": own})
+        return shared, own
 
 
 class UsedWeights(HeatMap):
