@@ -221,6 +221,16 @@ def test_irregular_elements_are_not_guessed() -> None:
     assert [e["arithmetic"]["kind"] for e in sums.to_json()] == ["closed"]
 
 
+def test_arithmetic_that_only_the_present_data_have_is_not_shown() -> None:
+    """With labels 0, 1, 2, ... the gradient of a lookup table looks like a copy; with others it is none."""
+    X, y, _ = make_inputs()
+    E = pel.shared(np.ones((6, 2)), "E")
+    values = {X: np.ones((6, 2)), y: np.arange(6, dtype="int32"), E: E.get_value()}
+    encoder = ArithmeticEncoder(values, [X, y])
+    encoder.add([pel.named("gradient", pel.grad((E[y] * X).sum(), E))])
+    assert encoder.to_json()[0]["arithmetic"] == {"kind": "closed"}
+
+
 def test_elements_of_a_row_may_have_their_own_arithmetic() -> None:
     encoder, _, _ = encode("gathers")
     [rest] = [e for e in encoder.to_json() if e.get("name") == "rest"]

@@ -31,7 +31,7 @@ from pellucid.show.why_renderers import (
     write_arithmetic,
     write_term,
 )
-from pellucid.show.why_values import ValueEnv, find_visible
+from pellucid.show.why_values import ValueEnv, find_visible, is_visible
 
 Tree = Any
 """Nested dictionaries and lists of strings, numbers, `Position` and `LongSum`."""
@@ -111,12 +111,13 @@ class ElementReader:
         is_written = int(self.env.value(chooser)[place]) == index[axis]
         operand = Why(self.env, written, broadcast_index(index, self.env.value(written).shape))
         copy = {"kind": "moved", "names": [self.refer(operand)]}
-        is_named = operand.expr.op is None or operand.expr in self.env.names or operand.expr.name is not None
         return {
             "kind": "choice",
             "by": self.refer_to(chooser, place),
             "equals": Position(index[axis]),
-            "then": (copy if is_named else self.read_arithmetic(operand)) if is_written else None,
+            "then": (copy if is_visible(self.env, operand.expr) else self.read_arithmetic(operand))
+            if is_written
+            else None,
             "else": None if is_written else {"kind": "sum", "names": ["0"], "numbers": ["0"]},
         }
 
