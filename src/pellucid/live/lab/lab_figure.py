@@ -14,10 +14,10 @@ from pellucid.graph.validation import check_integer
 from pellucid.live.controls import check_controls, choice
 from pellucid.live.figure import Figure
 from pellucid.live.lab.inputs import ACTIVATIONS, LAYERS, UNITS, LabInputs, make_controls, make_inputs, make_unit_slider
-from pellucid.live.lab.networks import Network, make_dense_network, make_model_network, set_initial_values
+from pellucid.live.lab.networks import LabNetwork, make_dense_network, make_model_network, set_initial_values
 from pellucid.live.lab.rows import Rows, read_rows
 from pellucid.live.lab.training_step import make_training_step
-from pellucid.live.lab.views import DividedBoundary, DividedLossCurve, Forward, ScoreTable, UsedWeights
+from pellucid.live.lab.views import DividedBoundary, DividedLossCurve, PredictionNumbers, ScoreTable, UsedWeights
 from pellucid.live.network_structure import find_dense_layers, is_chain
 from pellucid.live.views import network as network_view
 from pellucid.live.views.base import View, get_output
@@ -201,7 +201,7 @@ def describe_output(model: Model) -> int:
     )
 
 
-def make_figure(rows: Rows, inputs: LabInputs, network: Network, steps: int, title: str | None) -> Lab:
+def make_figure(rows: Rows, inputs: LabInputs, network: LabNetwork, steps: int, title: str | None) -> Lab:
     """Return the page of one network."""
     X = matrix("X", shape=("m", 2), dtype=DTYPE)
     predict = function([X], network.predict(X))
@@ -218,7 +218,7 @@ def make_figure(rows: Rows, inputs: LabInputs, network: Network, steps: int, tit
         steps=steps,
         data=inputs.list_data(rows),
         controls=[*[make_unit_slider(inputs)] * network.has_units, *make_controls(inputs, len(rows.X))],
-        views=[*views, UsedWeights(inputs, network), Forward(inputs, network)],
+        views=[*views, UsedWeights(inputs, network), PredictionNumbers(inputs, network)],
         initial=network.initial,
         title=title or f"{rows.name}: {rows.target_name}",
         description=" ".join(rows.facts),

@@ -27,7 +27,7 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {"tanh": tanh, "relu": relu, "sigmo
 
 
 @dataclass(frozen=True, eq=False)
-class Network:
+class LabNetwork:
     """A network on two features.
 
     Attributes
@@ -52,7 +52,7 @@ class Network:
     has_units: bool = False
 
 
-def make_dense_network(inputs: LabInputs, layers: int, activation: str) -> Network:
+def make_dense_network(inputs: LabInputs, layers: int, activation: str) -> LabNetwork:
     r"""Return a network with fully connected hidden layers, :math:`h_l = a(h_{l-1} W_l + b_l)`.
 
     One compiled module serves all widths. A layer has `WIDTH` units; those beyond ``units`` have weights of 0, which
@@ -74,13 +74,13 @@ def make_dense_network(inputs: LabInputs, layers: int, activation: str) -> Netwo
     used = find_used_elements(inputs, weights, biases)
     initial = draw_weights(inputs, weights, used, activation)
     parameters = [p for pair in zip(weights, biases, strict=True) for p in pair]
-    return Network(predict, parameters, initial, used, has_units=True)
+    return LabNetwork(predict, parameters, initial, used, has_units=True)
 
 
-def make_model_network(model: Model) -> Network:
+def make_model_network(model: Model) -> LabNetwork:
     """Return a trained model as it predicts, without dropout; its parameters begin with the present values."""
     parameters = model.trainable_parameters
-    return Network(lambda X: inference(model(X)), parameters)
+    return LabNetwork(lambda X: inference(model(X)), parameters)
 
 
 def find_used_elements(inputs: LabInputs, weights: list[Shared], biases: list[Shared]) -> dict[Shared, Expr]:
@@ -115,7 +115,7 @@ def draw_weights(
     return initial
 
 
-def set_initial_values(network: Network, inputs: LabInputs, units: int) -> None:
+def set_initial_values(network: LabNetwork, inputs: LabInputs, units: int) -> None:
     """Give the parameters the initial values of seed 0, which the page draws, too."""
     if network.initial:
         draw = function([inputs.units], list(network.initial.values()), mode="numpy", on_unused_input="ignore")

@@ -10,13 +10,13 @@ from pellucid.graph.naming import named
 from pellucid.graph.ops.elementwise import cast
 from pellucid.live.lab.division import divide_rows
 from pellucid.live.lab.inputs import LabInputs
-from pellucid.live.lab.networks import Network
+from pellucid.live.lab.networks import LabNetwork
 from pellucid.nn.losses import binary_crossentropy, sparse_categorical_crossentropy
 from pellucid.run.function import Function
 from pellucid.run.function_builder import function
 
 
-def make_training_step(inputs: LabInputs, network: Network) -> Function:
+def make_training_step(inputs: LabInputs, network: LabNetwork) -> Function:
     r"""Return the step :math:`W \leftarrow W - \eta (\partial L / \partial W + \lambda W)` on the next mini-batch.
 
     Biases do not decay. Its output is the loss :math:`L`, the mean over the mini-batch.
@@ -51,7 +51,7 @@ def compute_scores(inputs: LabInputs, predictions: Expr, y: Any) -> Any:
     return cast(predicted == y, inputs.X.dtype)
 
 
-def evaluate(inputs: LabInputs, network: Network) -> dict[str, Expr]:
+def evaluate(inputs: LabInputs, network: LabNetwork) -> dict[str, Expr]:
     """Return the mean loss of the held-out rows, and the mean scores of the training rows and the held-out rows.
 
     Means are NaN if there are no held-out rows.

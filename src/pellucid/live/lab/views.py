@@ -13,7 +13,7 @@ from pellucid.live.lab.arithmetic_cache import get_arithmetic_path, load_arithme
 from pellucid.live.lab.baselines import score_baselines
 from pellucid.live.lab.division import divide_rows
 from pellucid.live.lab.inputs import LabInputs
-from pellucid.live.lab.networks import Network
+from pellucid.live.lab.networks import LabNetwork
 from pellucid.live.lab.training_step import evaluate
 from pellucid.live.views.base import FigureContext, View
 from pellucid.live.views.decision_boundary import DecisionBoundary
@@ -53,7 +53,7 @@ class DividedLossCurve(View):
 
     kind = "loss_curve"
 
-    def __init__(self, inputs: LabInputs, network: Network, title: str = "Loss") -> None:
+    def __init__(self, inputs: LabInputs, network: LabNetwork, title: str = "Loss") -> None:
         super().__init__(title)
         self.inputs, self.network = inputs, network
 
@@ -72,7 +72,7 @@ class ScoreTable(View):
 
     kind = "score_table"
 
-    def __init__(self, inputs: LabInputs, network: Network, facts: Sequence[str], title: str = "Score") -> None:
+    def __init__(self, inputs: LabInputs, network: LabNetwork, facts: Sequence[str], title: str = "Score") -> None:
         super().__init__(title)
         self.inputs, self.network, self.facts = inputs, network, list(facts)
 
@@ -93,10 +93,10 @@ class ScoreTable(View):
         return shared, {"network": network, "baselines": others}
 
 
-class Forward(Numbers):
+class PredictionNumbers(Numbers):
     """Numbers of the prediction, without those of the loss and its gradients."""
 
-    def __init__(self, inputs: LabInputs, network: Network) -> None:
+    def __init__(self, inputs: LabInputs, network: LabNetwork) -> None:
         super().__init__([network.predict(inputs.noisy_X)], "Numbers")
         self.known = inputs.arithmetic
 
@@ -120,7 +120,7 @@ class Forward(Numbers):
 class UsedWeights(HeatMap):
     """Heat maps of the parameters, without those of unused units."""
 
-    def __init__(self, inputs: LabInputs, network: Network) -> None:
+    def __init__(self, inputs: LabInputs, network: LabNetwork) -> None:
         super().__init__(network.parameters, gradients=False, image_shape=None, title="Weights")
         self.units, self.used = inputs.units.name, network.used
 
