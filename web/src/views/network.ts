@@ -168,7 +168,7 @@ export class Network implements View {
     const width = Math.max(this.element.clientWidth, 240);
     const tallest = Math.max(...this.shown.map((units) => units?.length ?? 5));
     const height = HEAD + Math.min(Math.max(tallest * 42, 130), 470);
-    const sides = [this.labelWidth(0, width), this.labelWidth(layers.length - 1, width)];
+    const sides = [0, layers.length - 1].map((layer) => Math.max(this.labelWidth(layer, width), this.headWidth(layer) / 2 - 24));
     const xs = layers.map((_, k) => sides[0] + 24 + ((width - sides[0] - sides[1] - 48) * k) / Math.max(layers.length - 1, 1));
     this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     this.svg.style.height = `${height}px`;
@@ -180,6 +180,11 @@ export class Network implements View {
       ...this.units.flatMap((units, k) => this.drawLayer(k, units, xs[k], height)),
       this.outline,
     );
+  }
+
+  private headWidth(layer: number): number {
+    const { name, activation } = this.parts.layers[layer];
+    return 7.5 * Math.max(name.length, (activation ?? "linear").length);
   }
 
   /** Width of the names of inputs and outputs. */
