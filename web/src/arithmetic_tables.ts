@@ -21,7 +21,7 @@ h4 { margin: 0; font: .9em ui-monospace, monospace; overflow-wrap: anywhere; }
 table { border-collapse: collapse; }
 th { font-weight: 400; font-size: .8em; color: var(--faint); padding: 0 6px; text-align: end; white-space: nowrap; }
 td { padding: 1px; }
-td button { contain: strict; display: block; width: 6em; height: 26px; min-height: 0; padding: 0 6px; text-align: end; border-color: transparent; font-size: .9em; }
+td button { display: block; width: 100%; min-width: 5em; min-height: 26px; padding: 0 5px; text-align: end; border-color: transparent; font-size: .9em; }
 .operand { border: 1px dashed var(--ink); }
 [aria-pressed=true] { border: 2px solid var(--ink); font-weight: 600; }
 `);
