@@ -4,10 +4,10 @@
     python benchmarks/live.py --moves 200 --json
     python benchmarks/live.py --playground nn.ts   the original engine, from a file
 
-Each move changes the learning rate of the moons figure, which trains 20,000 steps from the start and draws the result. The
-first coarse picture and the complete one are timed from the event of the slider. The other engine trains a network of
-the same size on the same points for as many steps, without drawing anything; its output unit and loss (tanh, squared
-error) are Playground's own.
+Each move changes the learning rate of the moons figure, which trains 20,000 steps from the start and draws the result.
+The first coarse picture and the complete one are timed from the event of the slider. The other engine trains a network
+of the same size on the same points for as many steps, without drawing anything; its output unit and loss (tanh,
+squared error) are Playground's own.
 """
 
 from __future__ import annotations

@@ -107,9 +107,8 @@ def lab(
 
     Examples
     --------
-    >>> from pellucid.live.lab import lab
     >>> X, y = pel.data.blobs(60, classes=3)
-    >>> page = lab((X, y), title="Three blobs")
+    >>> page = pel.lab((X, y), title="Three blobs")
     >>> page.rows.feature_names, page.rows.class_names
     (('x1', 'x2'), ('0', '1', '2'))
     """
