@@ -10,7 +10,7 @@ import { Workspace } from "./workspace";
 /** Pieces of training, between which messages are read. */
 const CHUNK_MILLISECONDS = 8;
 /** Coarse frames take at most this part of the time. */
-const COARSE_SHARE = 0.25;
+const COARSE_SHARE = 0.12;
 /** Variants whose memory is kept. Browsers limit the address space that WebAssembly memories of a page reserve. */
 const MAX_LOADED = 12;
 

@@ -40,6 +40,7 @@ class BatchAxes:
         has_doubles = any(v.dtype == np.float64 for e in equations for v in e.outputs)
         self.lanes = count_lanes(self.count, vector_bytes // (8 if has_doubles else 4))
         self.padded_count = -(-self.count // self.lanes) * self.lanes  # a multiple of the samples per group
+        self.has_padding = self.padded_count > self.count
         self.axis: dict[Value, int] = dict.fromkeys(seeds, 0)
         self.levels: dict[Value, int] = {}
         self.equations: list[Equation] = []  # those that act on each sample separately, or sum over the samples

@@ -180,7 +180,7 @@ class BatchTiler:
         """Return the C expression of an element that is 0 in padding."""
         tile = self.layout.get_tile(x)
         element = self.emitter.emit_element(tile, [*indices, lane])
-        if self.emitter.find_stored(tile) is not None or self.batch.padded_count == self.batch.count:
+        if self.emitter.find_stored(tile) is not None or not self.batch.has_padding:
             return element
         return f"mask_lane_{x.dtype.name}({element}, {LANE_MASK}[{t} * {self.batch.lanes} + {lane}])"
 

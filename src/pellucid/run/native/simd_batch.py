@@ -19,7 +19,7 @@ from pellucid.run.native.equations import Equation, Value
 from pellucid.run.native.index_maps import get_default_fill, linear_index
 from pellucid.run.native.matmul import DotGeneral
 from pellucid.run.native.reductions import REDUCTIONS, emit_combination, emit_initial_value
-from pellucid.run.native.simd_reductions import LANE_MASK, LaneAccumulators, emit_lane_mask, is_sum
+from pellucid.run.native.simd_reductions import LANE_MASK, LaneAccumulators, emit_lane_mask, is_sum, skip_padding
 
 MAX_ELEMENTS = 180
 """Maximum number of elements per sample: C compilers take long for long loop bodies."""
@@ -44,7 +44,7 @@ class SimdEmitter:
         self.zero_padded: set[str] = set()
         """Elements that are 0 in the padding of the last vector."""
         self.body: list[str] = []
-        self.accumulators = LaneAccumulators(emitter, batch.lanes)
+        self.accumulators = LaneAccumulators(emitter, batch)
 
     def emit_lane_mask(self) -> None:
         """Write the lane mask, with 16 bits per lane for float32 samples.
@@ -61,7 +61,7 @@ class SimdEmitter:
         read as ordinary arrays.
         """
         writer = self.emitter.writer
-        self.body, self.accumulators, self.columns = [], LaneAccumulators(self.emitter, self.batch.lanes), {}
+        self.body, self.accumulators, self.columns = [], LaneAccumulators(self.emitter, self.batch), {}
         known = set(self.elements)
         for e in equations:
             self.emit_equation(e)
@@ -116,6 +116,8 @@ class SimdEmitter:
 
         Factors are masked and not their product, so that product and sum remain one FMA instruction.
         """
+        if not self.batch.has_padding:
+            return elements
         masked = elements.copy()
         for place, element in np.ndenumerate(elements):
             if element not in self.zero_padded:
@@ -128,7 +130,8 @@ class SimdEmitter:
         lines = []
         for place in np.ndindex(elements.shape):
             indices = ["l" if a == axis else str(i) for a, i in enumerate(place)]
-            lines.append(f"if ({LANE_MASK}[l]) {name}[{linear_index(value.shape, indices)}] = {elements[place]};")
+            store = f"{name}[{linear_index(value.shape, indices)}] = {elements[place]};"
+            lines.append(skip_padding(self.batch, store))
         return lines
 
     def read_array(self, value: Value, axis: int | None) -> Elements:

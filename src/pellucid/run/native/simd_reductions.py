@@ -13,16 +13,23 @@ LANE_MASK = "lane_mask"
 
 
 def emit_lane_mask(emitter: ElementEmitter, batch: BatchAxes, kind: str) -> None:
+    if not batch.has_padding:
+        return
     emitter.writer.add(f"{kind} {LANE_MASK}[{batch.padded_count}];")
     emitter.writer.add(f"for (int l = 0; l < {batch.padded_count}; l++) {LANE_MASK}[l] = -(l < {batch.count});")
+
+
+def skip_padding(batch: BatchAxes, line: str) -> str:
+    """Return a line that does nothing in the padding of the last vector."""
+    return f"if ({LANE_MASK}[l]) {line}" if batch.has_padding else line
 
 
 class LaneAccumulators:
     """The accumulators of one loop over the samples: one for each lane and each element of a result."""
 
-    def __init__(self, emitter: ElementEmitter, lanes: int) -> None:
+    def __init__(self, emitter: ElementEmitter, batch: BatchAxes) -> None:
         self.emitter = emitter
-        self.lanes = lanes
+        self.batch, self.lanes = batch, batch.lanes
         self.by_type: dict[str, list[tuple[Equation, str]]] = {}
         """For each C type, the reductions and the places of their results."""
         self.name = emitter.writer.make_name("s")
@@ -34,7 +41,7 @@ class LaneAccumulators:
         accumulator = f"{self.name}_{kind}[{len(accumulators)}][j]"
         accumulators.append((e, target))
         line = f"{accumulator} = {combine(e, accumulator, f'({element})')};"
-        return line if is_sum(e) else f"if ({LANE_MASK}[l]) {line}"
+        return line if is_sum(e) else skip_padding(self.batch, line)
 
     def emit_initialization(self) -> None:
         writer = self.emitter.writer
