@@ -40,8 +40,8 @@ FIND_CUT_OFF = """
 def gallery(tmp_path_factory):
     """A page with every figure of the examples."""
     examples = pel.live.examples
-    figures = [examples.moons(steps=500), examples.digits(100, steps=20), examples.adder(100, steps=100)]
-    figures.append(examples.digits_convolution(50, steps=20))
+    figures = [examples.moons(steps=500), examples.digits(steps=20), examples.adder(steps=100)]
+    figures.append(examples.digits_convolution(steps=20))
     path = tmp_path_factory.mktemp("gallery") / "gallery.html"
     path.write_text(render_page("Gallery", [figure.to_spec() for figure in figures]), "utf-8")
     return path

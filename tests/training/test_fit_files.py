@@ -36,7 +36,7 @@ print(json.dumps(sorted(entered)))
 @pytest.mark.parametrize(
     ("switched_off", "limit"),
     [
-        pytest.param((), 117, id="with C for small loops"),
+        pytest.param((), 119, id="with C for small loops"),
         pytest.param(("PELLUCID_NATIVE", "PELLUCID_KERNELS"), 96, id="XLA alone"),
     ],
 )

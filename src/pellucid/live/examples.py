@@ -105,7 +105,9 @@ def moons_sizes(*, steps: int = 20_000, rate: float = 0.01, dtype: str = "float3
     """
 
     def build(hidden: int) -> Figure:
-        return moons(hidden, steps=steps, rate=rate, dtype=dtype)
+        figure = moons(hidden, steps=steps, rate=rate, dtype=dtype)
+        figure.views = figure.views[:3]  # weights and numbers of 50 units are hard to read
+        return figure
 
     return vary(build, choice("hidden", SIZES, 3, label="hidden units"))
 
