@@ -8,6 +8,7 @@ from pellucid.experiments.mnist_cnn import mnist_cnn
 from pellucid.experiments.runner import run_experiment
 
 
+@pytest.mark.slow
 def test_a_short_training_beats_the_baseline_by_far(tmp_path: Path) -> None:
     record, error = run_experiment(mnist_cnn, {"steps": 40, "test": 300}, tmp_path)
     assert error is None
