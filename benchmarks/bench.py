@@ -37,7 +37,7 @@ from workloads import NAMES, load_workload
 PACKAGES = {"pellucid": "pellucid", "numpy": "numpy", "jax": "jax", "torch": "torch", "tensorflow": "tensorflow"}
 PACKAGES |= {"keras": "keras", "pytensor": "pytensor"}
 
-OTHERS = {"graphs": "graphs.py", "start": "start.py", "sweep": "sweep.py", "scaling": "scaling.py"}
+OTHERS = {"graphs": "graphs.py", "start": "start.py", "sweep": "sweep.py", "scaling": "scaling.py", "live": "live.py"}
 """Other benchmarks of this folder, run with ``--json``."""
 
 

@@ -85,8 +85,29 @@ def read_engine(path: Path | None) -> str:
     return compiled + loop
 
 
+def format_table(found: dict[str, Any]) -> str:
+    """Return the times as terminal text."""
+    coarse, final = found["figure"]["coarse"], found["figure"]["final"]
+    engine = float(np.median([t["milliseconds"] for t in found["playground"]]))
+    name = "TensorFlow Playground's engine" if found["is_original"] else "an engine like TensorFlow Playground's"
+    return "\n".join(
+        [
+            f"200 points, {STEPS:,} steps, {len(final)} moves of the slider in Chromium",
+            f"first coarse picture  {describe(coarse)}",
+            f"complete picture      {describe(final)}",
+            f"{name} needs {engine:.0f} ms for as many steps without drawing, {compute_ratio(found):.1f} times as long",
+        ]
+    )
+
+
 def describe(times: list[float]) -> str:
     return f"median {np.median(times):6.1f} ms, 95 % {np.quantile(times, 0.95):6.1f} ms"
+
+
+def compute_ratio(found: dict[str, Any]) -> float:
+    """Return the time of the other engine, relative to that of the complete picture."""
+    engine = np.median([t["milliseconds"] for t in found["playground"]])
+    return float(engine / np.median(found["figure"]["final"]))
 
 
 def main() -> None:
@@ -107,16 +128,8 @@ def main() -> None:
         figure = measure_figure(browser, options.moves)
         other = measure_playground(browser, read_engine(options.playground), options.repeats)
         browser.close()
-    engine = [t["milliseconds"] for t in other]
-    ratio = float(np.median(engine) / np.median(figure["final"]))
-    if options.json:
-        print(json.dumps({"figure": figure, "playground": other, "ratio": ratio}))
-        return
-    print(f"moons, 200 points, {STEPS:,} steps, {options.moves} moves of the slider")
-    print(f"  first coarse picture {describe(figure['coarse'])}")
-    print(f"  complete picture     {describe(figure['final'])}")
-    name = "TensorFlow Playground's engine" if options.playground else "engine like TensorFlow Playground's"
-    print(f"{name}, the same steps without drawing: {np.median(engine):.0f} ms, {ratio:.1f} times as long")
+    found = {"figure": figure, "playground": other, "is_original": options.playground is not None}
+    print(json.dumps(found) if options.json else f"Two moons, a live figure\n{format_table(found)}")
 
 
 if __name__ == "__main__":

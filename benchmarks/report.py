@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import graphs
+import live
 import scaling
 import start
 import sweep
@@ -20,6 +21,7 @@ TITLES = {
     "start": "start-up",
     "sweep": "two moons: a sweep of seven sizes and twenty seeds, compared with one run of the widest network",
     "scaling": "cost over examples, parameters and steps",
+    "live": "two moons: a live figure, from moving a slider to the picture of the trained network",
 }
 
 COLORS = ("#d55e00", "#000000", "#0072b2", "#cc79a7", "#e69f00", "#009e73", "#56b4e9")
@@ -81,6 +83,7 @@ def format_other(name: str, found: Any) -> str:
         "start": start.format_tables,
         "sweep": sweep.format_table,
         "scaling": scaling.format_table,
+        "live": live.format_table,
     }
     return f"\n{TITLES[name]}\n{formats[name](found)}"
 

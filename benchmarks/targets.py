@@ -10,6 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import live
+import numpy as np
+
 Found = dict[str, Any]
 
 NO_FRAMEWORKS = ("pellucid", "numpy")
@@ -111,6 +114,15 @@ def get_sweep_ratio(found: Found) -> float:
     return max(float(row["ratio"]) for row in found["sweep"])
 
 
+def get_live_time(picture: str, share: float) -> Callable[[Found], float]:
+    """Measure the milliseconds to a picture of a live figure that a share of the moves do not exceed."""
+    return lambda found: float(np.quantile(found["live"]["figure"][picture], share))
+
+
+IN_PAGES = (
+    "20,000 steps as WebAssembly are three quarters of the time, and version 13 of V8 needs 1.6 times as long for them "
+    "as version 11; tried: other unrolling and interleaving, constants in memory, Binaryen's optimizer"
+)
 SMALL = "the whole loop is vectorized C; exponentials and hyperbolic tangents are the rest of a step"
 BYTES = (
     "a step reads its rows as bytes, and its two matrix products are limited by memory bandwidth, in NumPy's library "
@@ -217,6 +229,17 @@ TARGETS = (
         False,
         "with 20,000 full-batch steps, arithmetic dominates: on two cores the twenty widest networks take ten times "
         "as long as one, and all others as much again; tried: a separate program for each width, equally slow",
+    ),
+    Target("live figure: first coarse picture, median", get_live_time("coarse", 0.5), 40, "ms", False, IN_PAGES),
+    Target("live figure: complete picture, median", get_live_time("final", 0.5), 120, "ms", False, IN_PAGES),
+    Target("live figure: complete picture, 95 % of moves", get_live_time("final", 0.95), 200, "ms", False, IN_PAGES),
+    Target(
+        "live figure: an engine like TensorFlow Playground's over the complete picture",
+        lambda found: live.compute_ratio(found["live"]),
+        20,
+        "times",
+        True,
+        IN_PAGES,
     ),
 )
 
