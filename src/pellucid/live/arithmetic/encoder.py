@@ -232,7 +232,8 @@ def change_values(values: Mapping[Expr, Array]) -> dict[Expr, Array]:
 
     def change(value: Array) -> Array:
         if is_float(value.dtype):
-            return value * rng.uniform(0.5, 1.5, value.shape).astype(value.dtype)
+            factors = np.asarray(rng.uniform(0.5, 1.5, value.shape), value.dtype)
+            return np.asarray(value * factors)
         return rng.permutation(value.ravel()).reshape(value.shape)
 
     return {e: change(np.asarray(value)) for e, value in values.items()}
