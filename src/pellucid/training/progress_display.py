@@ -30,8 +30,14 @@ def check_verbose(verbose: Any) -> None:
 
 
 def is_interactive() -> bool:
-    """Whether a progress bar would be seen."""
-    return sys.stderr.isatty() or "ipykernel" in sys.modules
+    """Whether a progress bar would be seen: on a terminal, or in a notebook."""
+    return sys.stderr.isatty() or is_jupyter_kernel()
+
+
+def is_jupyter_kernel() -> bool:
+    """Whether this process is the kernel of a notebook; one that starts kernels imports ipykernel, too."""
+    application = sys.modules.get("ipykernel.kernelapp")
+    return application is not None and bool(application.IPKernelApp.initialized())
 
 
 def make_prediction_display(verbose: Any, steps: int | None) -> BarProgress | None:
