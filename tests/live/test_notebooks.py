@@ -18,6 +18,7 @@ CELL = """
 import pellucid as pel
 pel.live.examples.moons(steps=2000)
 """
+PAGE_HEIGHT = "document.documentElement.offsetHeight"
 STATE = "document.querySelector('pellucid-figure').ready.then((figure) => figure.state)"
 
 
@@ -41,11 +42,12 @@ def test_jupyter_runs_the_figure_in_a_frame(pages, tmp_path, output) -> None:
     [frame] = [f for f in page.frames if f is not page.main_frame]
     state = frame.evaluate(STATE)
     assert state["step"] == state["steps"] == 2000
-    page.wait_for_function("document.querySelectorAll('figure').length === 0")  # the still pictures are replaced
-    heights = (
-        page.evaluate("document.querySelector('iframe').offsetHeight"),
-        frame.evaluate("document.documentElement.offsetHeight"),
-    )
+    page.locator("figure").first.wait_for(state="detached")  # the still pictures are replaced
+    for _ in range(100):  # the page grows while its views are filled, and reports each new height
+        heights = page.evaluate("document.querySelector('iframe').offsetHeight"), frame.evaluate(PAGE_HEIGHT)
+        if heights[0] == heights[1]:
+            break
+        page.wait_for_timeout(50)
     assert heights[0] == heights[1]  # nothing is cut off, and nothing scrolls inside of the frame
 
 
