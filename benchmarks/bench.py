@@ -28,6 +28,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import live
 import machine
 import report
 import start
@@ -139,6 +140,9 @@ def main() -> None:
             found["workloads"].append(measure(name, libraries, args.repeats, cache))
             report_text(report.format_table(found["workloads"][-1]))
     for name in [name for name in OTHERS if name in args.only]:
+        if name == "live" and live.find_chromium() is None:
+            report_text("\nlive: skipped, because there is no Chromium on PATH")
+            continue
         found[name] = run_other(name, args.out)
         report_text(report.format_other(name, found[name]))
     found["verdicts"] = targets.list_verdicts(found)

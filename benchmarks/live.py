@@ -29,6 +29,10 @@ ENGINE = HERE / "playground_engine.js"
 STEPS, HIDDEN = 20_000, 3
 
 
+def find_chromium() -> str | None:
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
 def measure_figure(browser: Any, moves: int) -> dict[str, Any]:
     """Move the slider of the learning rate, and return the times in milliseconds."""
     import pellucid as pel
@@ -120,7 +124,7 @@ def main() -> None:
     options = parser.parse_args()
     from playwright.sync_api import sync_playwright
 
-    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    chromium = find_chromium()
     if chromium is None:
         sys.exit("There is no Chromium on PATH. Install it (Debian: apt install chromium)")
     with sync_playwright() as playwright:

@@ -152,6 +152,13 @@ class TestModules:
         assert key(2.0, "a") == key(2.0, "b")
         assert key(2.0, "a") != key(3.0, "a")
 
+    def test_another_compiler_has_other_cache_entries(self, tmp_path, monkeypatch) -> None:
+        monkeypatch.setenv("PELLUCID_CACHE", str(tmp_path))
+        usual = module_store.get_cache_path("key", relaxed=True)
+        assert module_store.get_cache_path("key", relaxed=True) == usual
+        monkeypatch.setenv("PELLUCID_WASM_COMPILER", "missing")
+        assert module_store.get_cache_path("key", relaxed=True) != usual
+
     def test_damaged_cache_entries_are_ignored(self, line, tmp_path, monkeypatch) -> None:
         monkeypatch.setenv("PELLUCID_CACHE", str(tmp_path))
         first = make(line).to_spec()["modules"]

@@ -3,7 +3,6 @@
 import { parseSpec } from "./check_spec";
 import { html } from "./dom";
 import { Figure, type Result, type Timing } from "./figure";
-import type { FigureSpec } from "./spec";
 import { styleSheet } from "./styles";
 import { applyTheme, findTheme } from "./theme";
 
@@ -80,16 +79,15 @@ export class PellucidFigure extends HTMLElement {
 
   private async start(): Promise<this> {
     this.observer?.disconnect();
-    let spec: FigureSpec | null = null;
     try {
-      spec = parseSpec(await this.readFile());
+      const spec = parseSpec(await this.readFile());
       this.root.replaceChildren();
       this.figure = new Figure(this, this.root, spec, this.findPrefix());
       await this.figure.retrain();
       this.figure.prepareRest();
     } catch (error) {
       if (!(error instanceof DOMException && error.name === "AbortError")) {
-        this.showFailure(error, spec);
+        this.showFailure(error);
         throw error;
       }
     }
@@ -114,13 +112,11 @@ export class PellucidFigure extends HTMLElement {
     return figures.length > 1 ? `${figures.indexOf(this) + 1}.` : "";
   }
 
-  private showFailure(error: unknown, spec: FigureSpec | null): void {
+  private showFailure(error: unknown): void {
     applyTheme(this.root, findTheme(this));
     if (this.root.querySelector(".message:not([hidden])")) return;
     const text = `This figure cannot be shown. ${error instanceof Error ? error.message : error}`;
-    const still = spec?.still ? html("img", { src: `data:image/png;base64,${spec.still}`, alt: spec.description }) : null;
     this.root.prepend(html("p", { className: "message", role: "alert" }, text));
-    if (still) this.root.append(still);
   }
 
   private close(): void {

@@ -148,8 +148,6 @@ export interface FigureSpec {
   controls: ControlSpec[];
   views: ViewSpec[];
   data: DataSpec | null;
-  /** A PNG as base64 for places where no script runs, or null. */
-  still: string | null;
 }
 
 // Views -----------------------------------------------------------------------------------------------------------------------

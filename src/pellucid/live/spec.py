@@ -52,7 +52,6 @@ def write_spec(figure: Figure) -> dict[str, Any]:
         "arrays": share_arrays(variants),
         "modules": [describe_module(module) for module in modules],
         "variants": variants,
-        "still": None,
     }
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from pellucid.graph.array_conversion import cast_to_dtype
 from pellucid.graph.errors import OptionError, ShapeError, UseError
-from pellucid.graph.expr import Expr, Input, Shared
+from pellucid.graph.expr import Expr, Input, Shared, is_compatible_shape
 from pellucid.graph.types import format_shape
 from pellucid.live.image_layers import ImageLayer, find_image_layers
 from pellucid.live.views.base import FigureContext, View, check_function, get_output
@@ -136,10 +136,7 @@ def infer_sample_shape(x: Input, values: Array | None) -> tuple[int, ...]:
     declared = x.shape[1:]
     shape = declared if values is None else values.shape[1:]
     known = [n for n in shape if isinstance(n, int)]
-    fits = len(shape) == len(declared) and all(
-        d == n for d, n in zip(declared, shape, strict=False) if isinstance(d, int)
-    )
-    if not fits:
+    if not is_compatible_shape(shape, declared):
         raise ShapeError(
             f"pel.live.image: expected images of shape {format_shape(declared)} for {x}. Received: images of shape "
             f"{format_shape(shape)}"

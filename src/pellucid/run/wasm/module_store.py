@@ -23,6 +23,7 @@ from pellucid.run.compilation_cache import (
 )
 from pellucid.run.native.compile_cache import describe_program, stamp_sources
 from pellucid.run.wasm.module import FunctionSource, WasmModule, compile_code, from_json, generate_code, to_json
+from pellucid.run.wasm.toolchain import stamp_compilers
 
 SHIPPED = Path(__file__).with_name("shipped")
 """Folder of the modules in the package: one JSON file each, named by its key."""
@@ -76,7 +77,7 @@ def get_cache_path(key: str, relaxed: bool) -> Path | None:
     folder = ensure_writable(cache_directory())
     if folder is None:
         return None
-    described = json.dumps(["wasm", key, relaxed, stamp_sources()])
+    described = json.dumps(["wasm", key, relaxed, stamp_sources(), stamp_compilers()])
     return folder / f"{hashlib.sha256(described.encode()).hexdigest()[:32]}{INDEX_SUFFIX}"
 
 

@@ -17,7 +17,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pellucid.run.compilation_cache import (
     WASM_SUFFIX,
@@ -134,6 +134,12 @@ def _find_toolchain(chosen: str) -> Toolchain:
         else:
             return toolchain
     raise MissingCompilerError("\n".join([describe_lack(chosen), *problems]))
+
+
+def stamp_compilers() -> list[list[Any]]:
+    """Return path, size and modification time of the compilers that may be used, without running them."""
+    paths = [Path(command[0]) for command, _ in find_candidates(os.environ.get(VARIABLE, ""))]
+    return [[str(path), path.stat().st_size, path.stat().st_mtime_ns] for path in paths]
 
 
 def find_candidates(chosen: str) -> Iterator[tuple[Command, tuple[str, ...]]]:
