@@ -37,7 +37,7 @@ def lab(
 
     The page is one file that can be mailed. It contains the data and needs no
     network and no server. A page for a new size of data is compiled, which
-    takes some 15 seconds; the compiled code is kept for the next page.
+    takes less than 20 seconds; the compiled code is kept for the next page.
 
     The first line of a CSV file has the column names. The network sees two
     features. Of more than two, --features chooses; otherwise these are their
