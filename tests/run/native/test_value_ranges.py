@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from pellucid.graph.interval import REAL, Interval
+from pellucid.graph.ops.softmax import subtract_maximum
 from pellucid.run.jax_runtime import jax
 from pellucid.run.native.jaxpr_reader import trace_step
 from pellucid.run.native.value_ranges import infer_range
@@ -34,6 +35,9 @@ def get_range(function: Any) -> Interval:
         (lambda jnp, x: jnp.sum(1 + jnp.square(x), axis=0), Interval(1, INF)),
         (lambda jnp, x: x - jnp.max(x, axis=1, keepdims=True), Interval(-INF, 0)),
         (lambda jnp, x: x - jnp.max(x, axis=0, keepdims=True)[:, :1], REAL),
+        (lambda jnp, x: subtract_maximum(jnp, x, jnp.max(x, axis=1, keepdims=True)), Interval(-INF, 0)),
+        (lambda jnp, x: jnp.where(x >= jnp.max(x), x, x - jnp.max(x)), REAL),
+        (lambda jnp, x: jnp.where(x > 0, x - x, x - jnp.max(x)), REAL),
         (lambda jnp, x: jnp.sum(jnp.exp(x - jnp.max(x, axis=1, keepdims=True)), axis=1), Interval(1, INF)),
         (lambda jnp, x: jnp.sum(jnp.exp(x - jnp.max(x, axis=1, keepdims=True)), axis=0), Interval(0, INF)),
         (lambda jnp, x: jnp.tanh(x) + 2, REAL),

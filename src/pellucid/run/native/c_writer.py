@@ -36,7 +36,7 @@ class CWriter:
         self.add("}")
 
     @contextmanager
-    def loop(self, count: int, index: str | None = None, pragma: str | None = None) -> Iterator[str]:
+    def loop(self, count: int | str, index: str | None = None, pragma: str | None = None) -> Iterator[str]:
         """Write a loop and yield its index. A single iteration without a named index needs no loop."""
         if count == 1 and index is None:
             yield "0"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -188,6 +189,46 @@ ELEMENTWISE: dict[str, tuple[Emitter, int]] = {
     "shift_right_arithmetic": (_shift("(({type})({x} >> (({unsigned}){n} < {bits} ? {n} : {bits} - 1)))"), 1),
 }
 """For each elementwise primitive of JAX, its C expression and its approximate cost in additions."""
+
+
+FIRST_HALF_COST = 14
+
+
+@dataclass(frozen=True)
+class Halves:
+    """A function of ``vector_math.c`` in two halves, which may be in different loops.
+
+    Attributes
+    ----------
+    steps : tuple of str
+        Forms that compute the argument of the first half from that of the function.
+    first, second : str
+        Forms of the first half, which computes ``q`` and ``w`` from the argument, and of the second.
+    cost : int
+        Approximate cost of the second half, in additions. That of the first is ``FIRST_HALF_COST``.
+    """
+
+    steps: tuple[str, ...]
+    first: str
+    second: str
+    cost: int
+
+
+def split_exponential(e: Equation) -> Halves | None:
+    """Return the halves of an exponential function; None for other primitives.
+
+    Steps are written like the arguments of exponentials in derivatives, so that those are recognized as equal.
+    """
+    F, two = ("f" if e.result.dtype.itemsize == 4 else ""), c_literal(-2, e.result.dtype)
+    magnitude, nonpositive = f"fabs{F}({{0}})", f"reduce_exp_nonpositive{F}({{0}}, &{{w}})"
+    if e.name == "tanh":
+        return Halves((magnitude, f"({two} * {{0}})"), nonpositive, f"expand_tanh{F}({{x}}, {{q}}, {{w}})", 14)
+    if e.name == "logistic":
+        return Halves((magnitude, "(- {0})"), nonpositive, f"expand_logistic{F}({{x}}, {{q}}, {{w}})", 10)
+    if e.name == "exp":
+        first = nonpositive if is_nonpositive(e.inputs[0]) else f"reduce_exp{F}({{0}}, &{{w}})"
+        return Halves((), first, f"expand_exp{F}({{q}}, {{w}})", 2)
+    return None
 
 
 def is_elementwise(e: Equation) -> bool:

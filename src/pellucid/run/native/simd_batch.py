@@ -1,12 +1,12 @@
 """SIMD over the batch axis: one loop iteration runs the network on one vector of samples.
 
 Every element of a sample is a local variable of the loop, so no values of the batch are stored between operations. Sums
-over the batch stay in registers.
+over the batch stay in registers. For some targets a long loop is split into several; see `loop_fission`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,15 +14,29 @@ import numpy as np
 from pellucid.run.native.batch_axis_analysis import MIN_SAMPLES, BatchAxes, Elements, NotVectorizable
 from pellucid.run.native.c_writer import SIMD
 from pellucid.run.native.element_emitter import ElementEmitter
-from pellucid.run.native.elementwise import c_literal, c_type, emit_elementwise, is_elementwise
+from pellucid.run.native.elementwise import (
+    FIRST_HALF_COST,
+    Halves,
+    c_literal,
+    c_type,
+    emit_elementwise,
+    get_cost,
+    is_elementwise,
+    split_exponential,
+)
 from pellucid.run.native.equations import Equation, Value
 from pellucid.run.native.index_maps import get_default_fill, linear_index
+from pellucid.run.native.loop_fission import Slot, Statement, assign_slots, merge_equal, remove_unused, split_body
 from pellucid.run.native.matmul import DotGeneral
 from pellucid.run.native.reductions import REDUCTIONS, emit_combination, emit_initial_value
 from pellucid.run.native.simd_reductions import LANE_MASK, LaneAccumulators, emit_lane_mask, is_sum, skip_padding
+from pellucid.run.native.value_ranges import find_subtracted_max
 
 MAX_ELEMENTS = 180
 """Maximum number of elements per sample: C compilers take long for long loop bodies."""
+
+MAX_BLOCK_BYTES = 16 * 1024
+"""Maximum size of the arrays that pass values from loop to loop, which should stay in the L1 cache."""
 
 
 class SimdEmitter:
@@ -38,12 +52,13 @@ class SimdEmitter:
             raise NotVectorizable("a sample has too many elements")
         self.emitter = emitter
         self.batch = batch
+        self.max_cost = emitter.target.max_body_cost
         self.elements: dict[Value, Elements] = {}
         self.columns: dict[tuple[Value, int], Elements] = {}
         """Arrays that the current loop reads along an axis as long as the batch."""
         self.zero_padded: set[str] = set()
         """Elements that are 0 in the padding of the last vector."""
-        self.body: list[str] = []
+        self.body: list[Statement] = []
         self.accumulators = LaneAccumulators(emitter, batch)
 
     def emit_lane_mask(self) -> None:
@@ -60,7 +75,6 @@ class SimdEmitter:
         Later loops over samples read ``spilled``: each of their elements gets an array over the samples. ``stored`` are
         read as ordinary arrays.
         """
-        writer = self.emitter.writer
         self.body, self.accumulators, self.columns = [], LaneAccumulators(self.emitter, self.batch), {}
         known = set(self.elements)
         for e in equations:
@@ -72,15 +86,48 @@ class SimdEmitter:
                 spills[e.result], lines = self.spill(e.result, self.elements[e.result])
                 stores += lines
         self.accumulators.emit_initialization()
-        lanes = self.batch.lanes
-        with writer.loop(self.batch.padded_count // lanes) as group, writer.loop(lanes, "j", SIMD):
-            writer.add(f"const int32_t l = (int32_t){group} * {lanes} + j;")
-            for line in [*self.body, *stores]:
-                writer.add(line)
+        self.emit_bodies(remove_unused([*self.body, *map(Statement, stores)]))
         self.accumulators.emit_combination()
         for value in set(self.elements) - known:
             del self.elements[value]
         self.elements.update(spills)
+
+    def emit_bodies(self, statements: Sequence[Statement]) -> None:
+        """Write one loop over all samples, or several for each block of samples, which pass values through arrays."""
+        writer, lanes = self.emitter.writer, self.batch.lanes
+        bodies = split_body(merge_equal(statements), self.max_cost) if self.max_cost else [statements]
+        slots = assign_slots(bodies)
+        groups = self.batch.padded_count // lanes
+        group_bytes = lanes * sum(slot.dtype.itemsize for slot in set(slots.values()))
+        block = max(1, min(groups, MAX_BLOCK_BYTES // max(group_bytes, 1)))
+        arrays = {slot: writer.make_name("c") for slot in dict.fromkeys(slots.values())}
+        for slot, array in arrays.items():
+            self.emitter.declare_array(array, slot.dtype, block * lanes)
+        single = block == groups
+        passed = {name: f"{arrays[slot]}[{'l' if single else 'k'}]" for name, slot in slots.items()}
+        with writer.loop(-(-groups // block)) as number:
+            first = f"{number} * {block}"
+            rest = f"({groups} - {first} < {block} ? {groups} - {first} : {block})" if groups % block else block
+            for body in bodies:
+                with writer.loop(rest) as group, writer.loop(lanes, "j", SIMD):
+                    writer.add(f"const int32_t {'l' if single else 'k'} = (int32_t){group} * {lanes} + j;")
+                    if not single:
+                        writer.add(f"const int32_t l = k + (int32_t)({first}) * {lanes};")
+                    self.emit_body(body, passed, slots)
+
+    def emit_body(self, body: Sequence[Statement], passed: Mapping[str, str], slots: Mapping[str, Slot]) -> None:
+        """Write statements, after copies of what earlier loops passed to them, and before copies for later loops."""
+        writer = self.emitter.writer
+        defined = {name for s in body for name in s.names}
+        read = {name for s in body for name in s.find_identifiers()} - defined
+        for name, place in passed.items():
+            if name in read:
+                writer.add(f"const {c_type(slots[name].dtype)} {name} = {place};")
+        for s in body:
+            writer.add(s.text)
+        for name, place in passed.items():
+            if name in defined:
+                writer.add(f"{place} = {name};")
 
     def spill(self, value: Value, elements: Elements) -> tuple[Elements, list[str]]:
         """Declare an array over the samples for each element; return the elements in them, and the stores."""
@@ -152,31 +199,38 @@ class SimdEmitter:
             return self.columns[value, axis]
         return self.read_array(value, None)
 
-    def define(self, e: Equation, elements: Elements) -> None:
-        """Write local variables for the elements of a result.
+    def add_variable(self, name: str, dtype: Any, element: str, cost: int = 1) -> None:
+        text = f"const {c_type(dtype)} {name} = {element};"
+        self.body.append(Statement(text, (name,), np.dtype(dtype), cost))
+
+    def define(self, e: Equation, elements: Elements, cost: int = 1) -> None:
+        """Write local variables for the elements of a result, each of an approximate cost in additions.
 
         Booleans and positions are int: one byte or eight per lane would make the compiler use shorter vectors.
         """
-        kind, form = c_type(e.result.dtype), "{}"
-        if e.result.dtype.kind == "b":
-            kind, form = "int", "({}) != 0"
+        dtype, form = e.result.dtype, "{}"
+        if dtype.kind == "b":
+            dtype, form = np.dtype(np.int32), "({}) != 0"
         elif e.name in ("argmax", "argmin"):
-            kind = "int"
+            dtype = np.dtype(np.int32)
         names = np.empty_like(elements)
         for k, place in enumerate(np.ndindex(elements.shape)):
-            names[place] = f"{e.result.name}_{k}"
-            self.body.append(f"const {kind} {names[place]} = {form.format(elements[place])};")
+            names[place] = name = f"{e.result.name}_{k}"
+            self.add_variable(name, dtype, form.format(elements[place]), cost)
         self.elements[e.result] = names
 
     def emit_equation(self, e: Equation) -> None:
+        if self.emit_exponentials_of_two(e):
+            return
         if is_elementwise(e):
             axis = self.batch.axis[e.result]
             shape = get_sample_shape(e.result, axis)
             operands = [np.broadcast_to(self.get_elements(x, axis - e.result.ndim + x.ndim), shape) for x in e.inputs]
             elements = np.empty(shape, object)
+            cost = 0
             for place in np.ndindex(shape):
-                elements[place] = emit_elementwise(e, [str(x[place]) for x in operands])
-            self.define(e, elements)
+                elements[place], cost = self.emit_element(e, [str(x[place]) for x in operands])
+            self.define(e, elements, cost)
         elif e.name in REDUCTIONS:
             self.emit_reduction(e)
         elif e.name == "dot_general":
@@ -188,6 +242,49 @@ class SimdEmitter:
         else:
             self.elements[e.result] = move_elements(e, self.batch.axis[e.result], self.get_elements)
 
+    def emit_exponential(self, halves: Halves, x: str, dtype: Any) -> str:
+        """Write the first half of an exponential function, and return the second."""
+        argument = x
+        for step in halves.steps:
+            name = self.emitter.writer.make_name("t")
+            self.add_variable(name, dtype, step.format(argument))
+            argument = name
+        q, w = (self.emitter.writer.make_name(letter) for letter in "qw")
+        c = c_type(dtype)
+        text = f"{c} {w}; const {c} {q} = {halves.first.format(argument, w=w)};"
+        self.body.append(Statement(text, (q, w), dtype, FIRST_HALF_COST))
+        return halves.second.format(x=x, q=q, w=w)
+
+    def emit_exponentials_of_two(self, e: Equation) -> bool:
+        """Write ``exp(x - max(x))`` of two elements as one exponential, and tell whether the equation is that.
+
+        The exponential of the maximum is 1, or NaN if it is infinite.
+        """
+        maximum = find_subtracted_max(e.inputs[0]) if e.name == "exp" else None
+        if maximum is None or maximum.inputs[0] not in self.elements:
+            return False
+        x, axes, batch_axis = maximum.inputs[0], tuple(maximum.params["axes"]), self.batch.axis[e.result]
+        if [x.shape[a] for a in axes] != [2] or axes == (batch_axis,):
+            return False
+        pairs = np.moveaxis(self.elements[x], axes[0], -1)
+        elements = np.empty(pairs.shape, object)
+        absolute = "fabsf" if x.dtype.itemsize == 4 else "fabs"
+        for place in np.ndindex(pairs.shape[:-1]):
+            a, b = pairs[place]
+            smaller = self.emitter.writer.make_name("t")
+            self.add_variable(smaller, x.dtype, *self.emit_element(e, [f"(-{absolute}({a} - {b}))"]))
+            for k, (one, other) in enumerate(((a, b), (b, a))):
+                elements[(*place, k)] = f"({one} >= {other} ? 1 + ({one} - {one}) : {smaller})"
+        self.define(e, np.moveaxis(elements, -1, axes[0]))
+        return True
+
+    def emit_element(self, e: Equation, operands: list[str]) -> tuple[str, int]:
+        """Return the C expression of an element and its cost. Loops may be split in the middle of an exponential."""
+        halves = split_exponential(e) if self.max_cost else None
+        if halves is None:
+            return emit_elementwise(e, operands), get_cost(e)
+        return self.emit_exponential(halves, operands[0], e.result.dtype), halves.cost
+
     def emit_reduction(self, e: Equation) -> None:
         """Write a reduction, inside each sample or over the samples."""
         x, axes = self.get_elements(e.inputs[0]), tuple(e.params["axes"])
@@ -197,7 +294,7 @@ class SimdEmitter:
         for place in np.ndindex(elements.shape):
             elements[place] = self.reduce_row(e, list(rows[place]))
         if e.result in self.batch.axis:
-            self.define(e, elements)
+            self.define(e, elements, rows.shape[-1])
         else:
             self.accumulate(e, self.mask_padding(elements, e.result.dtype) if is_sum(e) else elements)
 
@@ -209,7 +306,7 @@ class SimdEmitter:
             total = elements[0]
             for element in elements[1:]:
                 name = self.emitter.writer.make_name("t")
-                self.body.append(f"const {c_type(e.result.dtype)} {name} = {emit_combination(e, total, element)};")
+                self.add_variable(name, e.result.dtype, emit_combination(e, total, element))
                 total = name
             return total
         return f" {operator} ".join(elements)
@@ -217,7 +314,8 @@ class SimdEmitter:
     def accumulate(self, e: Equation, elements: Elements) -> None:
         name = self.emitter.allocate(e.result)
         for k, place in enumerate(np.ndindex(elements.shape)):
-            self.body.append(self.accumulators.add(e, str(elements[place]), f"{name}[{k}]"))
+            line = self.accumulators.add(e, str(elements[place]), f"{name}[{k}]")
+            self.body.append(Statement(line, accumulates=True))
 
     def emit_dot(self, e: Equation) -> None:
         """Write a product, summed inside each sample or over the samples."""
@@ -245,7 +343,7 @@ class SimdEmitter:
             terms = zip(left[(*b, *m)], right[(*b, *n)], strict=True)
             products[place] = " + ".join(f"{x} * {y}" for x, y in terms) or c_literal(0, e.result.dtype)
         if e.result in self.batch.axis:
-            self.define(e, products)
+            self.define(e, products, 2 * left.shape[-1])
         else:
             self.accumulate(e, products)
 
@@ -273,16 +371,15 @@ class SimdEmitter:
         [axis] = e.params["axes"]
         rows = np.moveaxis(self.get_elements(e.inputs[0]), axis, -1)
         sign, is_real = (">" if e.name == "argmax" else "<"), e.inputs[0].dtype.kind == "f"
-        kind = c_type(e.inputs[0].dtype)
         positions = np.empty(rows.shape[:-1], object)
         for place in np.ndindex(positions.shape):
             best, position = rows[place][0], "0"
             for k, element in enumerate(rows[place][1:], 1):
                 better, next_best, next_position = (self.emitter.writer.make_name("t") for _ in range(3))
                 nan = f" || ({element} != {element} && {best} == {best})" if is_real else ""
-                self.body.append(f"const int {better} = {element} {sign} {best}{nan};")
-                self.body.append(f"const {kind} {next_best} = {better} ? {element} : {best};")
-                self.body.append(f"const int {next_position} = {better} ? {k} : {position};")
+                self.add_variable(better, np.int32, f"{element} {sign} {best}{nan}")
+                self.add_variable(next_best, e.inputs[0].dtype, f"{better} ? {element} : {best}")
+                self.add_variable(next_position, np.int32, f"{better} ? {k} : {position}")
                 best, position = next_best, next_position
             positions[place] = position
         self.define(e, positions)

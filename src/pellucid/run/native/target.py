@@ -23,15 +23,18 @@ class Target:
         Size of the vectors of samples and of matrix products.
     tile_rows, tile_vectors : int
         Maximum rows and accumulators of a tile of a product, which must fit into the vector registers.
+    max_body_cost : int, optional
+        Operations of the body of a loop over samples, above which it is split; None if it never is.
     """
 
     max_bytes: int
     vector_bytes: int
     tile_rows: int
     tile_vectors: int
+    max_body_cost: int | None = None
 
 
 NATIVE = Target(MAX_SCRATCH_BYTES, vector_bytes=64, tile_rows=8, tile_vectors=24)
 
-WEB = Target(MAX_PAGE_BYTES, vector_bytes=16, tile_rows=4, tile_vectors=8)
+WEB = Target(MAX_PAGE_BYTES, vector_bytes=16, tile_rows=4, tile_vectors=8, max_body_cost=28)
 """Browsers have 16 registers of 16 bytes, and spill what does not fit."""

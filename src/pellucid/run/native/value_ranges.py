@@ -74,11 +74,14 @@ def is_nonpositive(v: Value) -> bool:
 
 
 def find_subtracted_max(v: Value) -> Equation | None:
-    """Return the ``reduce_max`` equation of a value ``x - max(x)``; None for any other value."""
-    e = v.producer
-    if e is None or e.name != "sub":
+    """Return the ``reduce_max`` equation of a value ``x - max(x)``; None for any other value.
+
+    ``where(x >= max(x), x - x, x - max(x))`` is such a value, too.
+    """
+    difference = find_difference(v)
+    if difference is None:
         return None
-    x, maximum = e.inputs
+    x, maximum = difference.inputs
     broadcast = maximum.producer
     while broadcast is not None and broadcast.name == "broadcast_in_dim" and broadcast.inputs[0].ndim == maximum.ndim:
         broadcast = broadcast.inputs[0].producer
@@ -92,3 +95,19 @@ def find_subtracted_max(v: Value) -> Equation | None:
         kept = tuple(1 if a in axes else n for a, n in enumerate(x.shape))
         fits = broadcast.name == "reshape" and broadcast.result.shape == kept
     return reduction if fits else None
+
+
+def find_difference(v: Value) -> Equation | None:
+    """Return the equation ``x - y`` of a value, or of a value ``where(x >= y, x - x, x - y)``."""
+    e = v.producer
+    if e is None or e.name == "sub":
+        return e
+    if e.name != "select_n" or len(e.inputs) != 3:
+        return None
+    test, difference, zero = (x.producer for x in e.inputs)
+    if test is None or difference is None or zero is None:
+        return None
+    names = (test.name, difference.name, zero.name)
+    x = difference.inputs[0]
+    fits = names == ("ge", "sub", "sub") and test.inputs == difference.inputs and zero.inputs == [x, x]
+    return difference if fits else None

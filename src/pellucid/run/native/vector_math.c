@@ -6,7 +6,7 @@
 /* e^x = 2 w (1 + q) with x = n log 2 + r, w = 2^(n - 1) and q = r + r^2 P(r). Adding SHIFT rounds to the integer n and leaves
    the biased exponent of w in the last bits, which are limited to max_bits. Results below the normal numbers are 0, as in
    XLA. */
-static inline REAL F(reduce_exp)(REAL x, INTEGER max_bits, REAL *w) {
+static inline REAL F(reduce_exp_up_to)(INTEGER max_bits, REAL x, REAL *w) {
   REAL y = x < MIN_EXPONENT ? MIN_EXPONENT : x, shifted = F(fma)(y, (REAL)0x1.71547652b82fep+0, SHIFT);
   INTEGER bits;
   memcpy(&bits, &shifted, sizeof bits);
@@ -19,33 +19,57 @@ static inline REAL F(reduce_exp)(REAL x, INTEGER max_bits, REAL *w) {
   return F(fma)(EXP_POLYNOMIAL(r), r * r, r);
 }
 
-static inline REAL F(vector_exp)(REAL x) {
-  REAL w, q = F(reduce_exp)(x, MAX_BITS, &w), half = F(fma)(q, w, w);
+static inline REAL F(reduce_exp)(REAL x, REAL *w) {
+  return F(reduce_exp_up_to)(MAX_BITS, x, w);
+}
+
+/* For x <= 0, whose exponential cannot overflow. */
+static inline REAL F(reduce_exp_nonpositive)(REAL x, REAL *w) {
+  return F(reduce_exp_up_to)(NO_LIMIT, x, w);
+}
+
+/* The functions that begin with "expand" are the second half of the others: loops that are split call the halves. */
+static inline REAL F(expand_exp)(REAL q, REAL w) {
+  REAL half = F(fma)(q, w, w);
   return half + half;
 }
 
-/* e^x for x <= 0, which cannot overflow. */
+static inline REAL F(vector_exp)(REAL x) {
+  REAL w, q = F(reduce_exp)(x, &w);
+  return F(expand_exp)(q, w);
+}
+
 static inline REAL F(vector_exp_nonpositive)(REAL x) {
-  REAL w, q = F(reduce_exp)(x, NO_LIMIT, &w), half = F(fma)(q, w, w);
-  return half + half;
+  REAL w, q = F(reduce_exp_nonpositive)(x, &w);
+  return F(expand_exp)(q, w);
 }
 
 /* e^x - 1 = 2 (w q + w - 1/2), exact near 0, where w is 1/2, but for the sign of 0. */
 static inline REAL F(vector_expm1)(REAL x) {
-  REAL w, q = F(reduce_exp)(x, MAX_BITS, &w), half = F(fma)(q, w, w - (REAL)0.5);
+  REAL w, q = F(reduce_exp)(x, &w), half = F(fma)(q, w, w - (REAL)0.5);
   return F(copysign)(half + half, x);
 }
 
 /* tanh x = (1 - e) / (1 + e) with e = e^(-2 |x|). */
-static inline REAL F(vector_tanh)(REAL x) {
-  REAL w, q = F(reduce_exp)(-2 * F(fabs)(x), NO_LIMIT, &w), e = F(fma)(q, w, w), m = F(fma)(q, w, w - (REAL)0.5);
+static inline REAL F(expand_tanh)(REAL x, REAL q, REAL w) {
+  REAL e = F(fma)(q, w, w), m = F(fma)(q, w, w - (REAL)0.5);
   return F(copysign)((m + m) * (1 / (1 + (e + e))), x);
 }
 
+static inline REAL F(vector_tanh)(REAL x) {
+  REAL w, q = F(reduce_exp_nonpositive)(-2 * F(fabs)(x), &w);
+  return F(expand_tanh)(x, q, w);
+}
+
 /* 1 / (1 + e^-x), from e^(-|x|), which its derivative uses too. */
-static inline REAL F(logistic)(REAL x) {
-  REAL e = F(vector_exp_nonpositive)(-F(fabs)(x));
+static inline REAL F(expand_logistic)(REAL x, REAL q, REAL w) {
+  REAL e = F(expand_exp)(q, w);
   return (x < 0 ? e : 1) * (1 / (1 + e));
+}
+
+static inline REAL F(logistic)(REAL x) {
+  REAL w, q = F(reduce_exp_nonpositive)(-F(fabs)(x), &w);
+  return F(expand_logistic)(x, q, w);
 }
 
 /* log x = k log 2 + log (1 + f) with x = 2^k (1 + f) and sqrt(1/2) <= 1 + f < sqrt 2. In double precision the polynomial in f
