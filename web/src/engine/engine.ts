@@ -9,8 +9,9 @@ import { Workspace } from "./workspace";
 
 /** Pieces of training, between which messages are read. */
 const CHUNK_MILLISECONDS = 8;
-/** Coarse frames take at most this part of the time. */
+/** Coarse frames take at most this part of the time, and are at least so far apart: the browser draws on the same processor. */
 const COARSE_SHARE = 0.12;
+const COARSE_MILLISECONDS = 40;
 /** Variants whose memory is kept. Browsers limit the address space that WebAssembly memories of a page reserve. */
 const MAX_LOADED = 12;
 
@@ -165,7 +166,7 @@ export class Engine {
     };
     this.send({ type: "frame", generation: this.generation, frame });
     this.awaitingDraw = true;
-    this.coarseAllowedAt = performance.now() + (performance.now() - start) / COARSE_SHARE;
+    this.coarseAllowedAt = performance.now() + Math.max((performance.now() - start) / COARSE_SHARE, COARSE_MILLISECONDS);
   }
 
   private present(training: Training): { step: number; values: Record<string, TypedArray> } {
