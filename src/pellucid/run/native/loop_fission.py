@@ -101,8 +101,8 @@ def find_reads(statements: Sequence[Statement]) -> list[list[int]]:
 def find_chains(statements: Sequence[Statement]) -> list[list[int]]:
     """Return the statements grouped into chains, each of which reads only itself and those before it.
 
-    A statement continues the deepest chain that it reads: the tanh of a hidden unit and its derivative are one chain. If it
-    reads several chains of the same depth, as a weighted sum of units does, it begins a new chain.
+    A statement continues the deepest chain that it reads: the tanh of a hidden unit and its derivative are one chain.
+    If it reads several chains of the same depth, as a weighted sum of units does, it begins a new chain.
     """
     chains: list[list[int]] = []
     chain_of: dict[int, int] = {}
