@@ -400,8 +400,9 @@ def read_cells(cells):
     return [float(re.sub("[ ,%]", "", cell)) / (100 if "%" in cell else 1) for cell in cells]
 
 
-def test_the_page_of_iris(pages, iris_csv, few_networks) -> None:
+def test_the_page_of_iris(pages, iris_csv, few_networks, monkeypatch) -> None:
     """Losses, scores and baselines in the page are those of Python, for the split and the noise of the controls."""
+    monkeypatch.setattr(lab_figure, "ACTIVATIONS", ("tanh", "relu"))
     page = lab(iris_csv, steps=100)
     page.save(iris_csv.with_name("lab.html"))
     assert iris_csv.with_name("lab.html").stat().st_size < 400_000
@@ -420,6 +421,8 @@ def test_the_page_of_iris(pages, iris_csv, few_networks) -> None:
         units = state["units"]
         hidden = [f"W1 (2 × {units})", f"b1 ({units})", f"W2 ({units} × 3)", "b2 (3)"]
         assert found["captions"] == (hidden if state["layers"] else ["W1 (2 × 3)", "b1 (3)"])
+        for label in ("units per layer", "units per layer, number", "activation"):
+            assert opened.get_by_label(label, exact=True).is_enabled() == (state["layers"] > 0)
     opened.evaluate("v => document.querySelector('pellucid-figure').retrain(v)", {"held_out": 0})
     table = opened.evaluate("document.querySelector('pellucid-figure').shadowRoot.querySelector('.scores').textContent")
     assert "All 150 rows train the network." in table

@@ -8,7 +8,7 @@ import pytest
 import pellucid as pel
 from pellucid import nn
 from pellucid.live.image_layers import find_image_layers
-from pellucid.live.network_structure import find_dense_layers
+from pellucid.live.network_structure import find_activation, find_dense_layers
 from pellucid.live.views.tile_layout import make_tile_layout
 
 STEPS = 20
@@ -276,6 +276,27 @@ def test_layers_have_the_names_of_their_outputs(networks) -> None:
         ("first", "relu"),
         ("second", None),
     ]
+
+
+@pytest.mark.parametrize(
+    ("compute", "name"),
+    [
+        (lambda z: z, None),
+        (lambda z: 2 * z - 1, None),
+        (lambda z: -z / 3, None),
+        (lambda z: z.reshape(-1), None),
+        (lambda z: z[:, 0], None),
+        (lambda z: pel.relu(z), "relu"),
+        (lambda z: pel.softmax(z), "softmax"),
+        (lambda z: 2 * pel.tanh(z), "activation"),
+        (lambda z: z * pel.sigmoid(z), "activation"),
+        (lambda z: z * z, "activation"),
+        (lambda z: 1 / z, "activation"),
+    ],
+)
+def test_activations_are_named_and_linear_functions_are_none(compute, name) -> None:
+    z = pel.matrix("x", shape=("n", 2)) @ pel.shared(np.ones((2, 2), "float32"), "W")
+    assert find_activation(z, compute(z)) == name
 
 
 def test_image_layers_end_with_their_activation() -> None:

@@ -416,3 +416,40 @@ def test_the_chosen_number_stays_while_numbers_change(pages: Any, saved: tuple[P
     page.add_script_tag(content=AXE)
     violations = page.evaluate("axe.run(document, {resultTypes: ['violations']}).then((found) => found.violations)")
     assert [v["id"] for v in violations if v["impact"] in ("serious", "critical")] == []
+
+
+def test_units_weights_and_cells_of_other_views_choose_a_number(pages: Any) -> None:
+    page = pages.open(pel.live.examples.moons(steps=200), viewport={"width": 390, "height": 844})
+    title = page.get_by_role("group", name="Arithmetic").locator(".lines p").first
+    units = page.locator(".net circle:not(.chosen)")
+    assert units.count() == 2 + 3 + 2
+    page.get_by_label("Row of the data").fill("4")
+    page.get_by_label("Row of the data").press("Enter")
+    units.nth(2 + 1).click(force=True)
+    assert title.inner_text().startswith("h[4, 1] = ")
+    in_sight = "e => { const { top, bottom } = e.getBoundingClientRect(); return top >= 0 && bottom <= innerHeight; }"
+    page.wait_for_function(in_sight, arg=title.element_handle())
+    # The middle of an edge, seen from the picture.
+    page.locator(".net svg").first.evaluate(
+        """(svg) => {
+          const line = svg.querySelector("line");
+          const box = svg.getBoundingClientRect();
+          const [x1, x2, y1, y2] = ["x1", "x2", "y1", "y2"].map((name) => Number(line.getAttribute(name)));
+          const at = { clientX: box.left + x1 + 0.3 * (x2 - x1), clientY: box.top + y1 + 0.3 * (y2 - y1) };
+          svg.dispatchEvent(new MouseEvent("click", at));
+        }"""
+    )
+    assert title.inner_text().startswith("W1[0, 0] = ")
+    page.locator(".heat canvas").nth(1).click(position={"x": 3, "y": 3})  # a gradient has no number of its own
+    assert title.inner_text().startswith("W1[0, 0] = ")
+    page.locator(".heat canvas").nth(4).click(position={"x": 30, "y": 3})
+    assert title.inner_text().startswith("W2[0, 1] = ")
+    picture = page.get_by_role("application", name="Network.")
+    picture.focus()
+    for key in ("ArrowRight", "ArrowRight", "ArrowDown", "Space"):
+        page.keyboard.press(key)
+    assert title.inner_text().startswith("p[4, 1] = ")
+    page.keyboard.press("Enter")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Space")
+    assert title.inner_text().startswith("W2[1, 1] = ")

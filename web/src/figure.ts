@@ -40,6 +40,9 @@ export interface Timing {
   final: number;
 }
 
+const findVariant = (variants: VariantSpec[], values: Values): number =>
+  variants.findIndex(({ when }) => Object.entries(when).every(([id, value]) => values[id] === value));
+
 export class Figure implements Host {
   readonly timings: Timing[] = [];
   sample = 0;
@@ -186,6 +189,11 @@ export class Figure implements Host {
     return this.session.evaluate(requests);
   }
 
+  inspect(array: string, at: number): void {
+    const [element] = this.panels.flatMap(({ view }) => view?.inspect?.(array, at) ?? []);
+    element?.scrollIntoView({ block: "nearest", behavior: prefersReducedMotion.matches ? "auto" : "smooth" });
+  }
+
   refresh(): void {
     this.session.setRequests(this.collectRequests());
     if (this.frame) this.session.requestFrame(this.shown, true);
@@ -214,14 +222,25 @@ export class Figure implements Host {
     this.values = values;
     this.controls.show(values);
     this.writeAddress();
+    this.showEffects(index);
     if (index === this.index) return;
     this.index = index;
     this.frame = null;
     this.resetViews();
   }
 
+  /** Disables controls that change nothing: their input is not used, or all their options are one variant. */
+  private showEffects(index: number): void {
+    const { controls, variants } = this.spec;
+    for (const control of controls) {
+      const chooses = control.kind === "choice" && control.target === "variant";
+      const found = chooses ? new Set(control.options.map(({ value }) => findVariant(variants, { ...this.values, [control.id]: value }))) : null;
+      this.controls.enable(control.id, found ? found.size > 1 : !variants[index].without_effect.includes(control.id));
+    }
+  }
+
   private findVariant(values: Values): number {
-    const index = this.spec.variants.findIndex(({ when }) => Object.entries(when).every(([id, value]) => values[id] === value));
+    const index = findVariant(this.spec.variants, values);
     if (index >= 0) return index;
     const wanted = this.spec.controls.filter((c) => c.target === "variant").map((c) => `${c.id} = ${values[c.id]}`);
     throw new Error(`The figure has no variant for ${wanted.join(", ")}. Build it with this combination.`);
@@ -483,6 +502,7 @@ export class Figure implements Host {
     this.root.append(this.live);
     this.root.addEventListener("keydown", (event) => this.handleKey(event));
     this.controls.show(this.values);
+    this.showEffects(this.index);
     this.showHistory();
   }
 

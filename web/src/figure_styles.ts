@@ -16,6 +16,7 @@ h1, h2, h3 { font-size: 1em; font-weight: 600; }
 .control { display: grid; gap: 2px; align-content: start; }
 .row { display: flex; flex-wrap: wrap; gap: 8px; align-items: center; }
 .control .row { flex-wrap: nowrap; }
+.control.disabled { opacity: .5; }
 .control input[type=range], .control select { flex: 1; min-width: 0; }
 label { font-size: .9em; }
 label:has(input[type=checkbox]) { display: inline-flex; gap: 6px; align-items: center; min-height: 24px; }

@@ -79,6 +79,8 @@ export interface VariantSpec {
   training: TrainingSpec | null;
   /** Functions and arrays of each view, in the order of `FigureSpec.views`. Its type depends on the kind of view. */
   views: unknown[];
+  /** Ids of controls that change nothing here, as the width of hidden layers if there are none. */
+  without_effect: string[];
 }
 
 interface BaseControl {

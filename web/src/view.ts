@@ -56,6 +56,8 @@ export interface Host {
   seek(step: number): void;
   /** Evaluate functions at the present frame, outside of the regular drawing. */
   evaluate(requests: Request[]): Promise<Record<string, TypedArray[]>>;
+  /** Show the arithmetic of an element of an array, by its position in C order, if a view can. */
+  inspect(array: string, at: number): void;
   /** Draw the present frame again, after `requests` changed: for example when a checkbox of the view was toggled. */
   refresh(): void;
   theme(): Theme;
@@ -79,6 +81,8 @@ export interface View {
   reset(): void;
   /** The present content in words, computed from the numbers of the last frame. */
   describe(): string;
+  /** Shows the arithmetic of an element of an array, and returns where; null if the view does not have it. */
+  inspect?(array: string, at: number): HTMLElement | null;
 }
 
 export type ViewClass = new (host: Host, spec: ViewSpec, index: number) => View;

@@ -35,6 +35,12 @@ class DenseLayer:
 
 FINAL_ACTIVATIONS = ("softmax", "sigmoid")
 
+ADDITIVE = ("add", "subtract", "negative", "reshape")
+"""Ops that are linear, up to a constant, in all operands."""
+
+SCALING = ("true_divide", "slice")
+"""Ops that are linear in the first operand."""
+
 
 def find_dense_layers(output: Expr) -> list[DenseLayer]:
     """Return the fully connected layers that an expression is computed from, the first one first.
@@ -81,10 +87,27 @@ def uses(e: Expr, operand: Expr) -> bool:
 
 
 def find_activation(before: Expr, end: Expr) -> str | None:
-    """Return the name of the function between two expressions: an op, or ``"activation"`` for several."""
-    if before is end:
+    """Return the name of the op between two expressions; None if it is linear, ``"activation"`` for several ops."""
+    if is_linear(before, end):
         return None
-    return end.op.name if end.op is not None and uses(end, before) else "activation"
+    name = end.op.name if end.op is not None and uses(end, before) else ""
+    return "activation" if name in ("", *ADDITIVE, *SCALING, "multiply") else name
+
+
+def is_linear(before: Expr, end: Expr) -> bool:
+    """Whether an expression is computed from another one by linear functions, such as a change of the unit."""
+    dependent = {id(before)}
+    for e in topological([end]):
+        if e.op is None or e is before:
+            continue
+        found = [id(i) in dependent for i in e.inputs]
+        if any(found):
+            dependent.add(id(e))
+            name = e.op.name
+            scales = (name in SCALING and not any(found[1:])) or (name == "multiply" and sum(found) == 1)
+            if not (scales or name in ADDITIVE):
+                return False
+    return True
 
 
 def find_hidden_layers(output: Expr) -> list[DenseLayer]:

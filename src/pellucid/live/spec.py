@@ -11,6 +11,7 @@ import numpy as np
 
 from pellucid.graph.errors import UseError
 from pellucid.graph.expr import Input
+from pellucid.graph.traversal import topological
 from pellucid.live.controls import Seed
 from pellucid.live.functions import PageFunctions
 from pellucid.live.initial_values import add_initializer
@@ -107,7 +108,15 @@ def assemble_figure(figure: Figure) -> FigureParts:
         of_all, of_this = view.build(context)
         shared.append(of_all)
         own.append(of_this)
-    return FigureParts(functions, {"views": shared, "data": data.to_json(names)}, {"training": training, "views": own})
+    own_parts = {"training": training, "views": own, "without_effect": list_controls_without_effect(figure, functions)}
+    return FigureParts(functions, {"views": shared, "data": data.to_json(names)}, own_parts)
+
+
+def list_controls_without_effect(figure: Figure, functions: PageFunctions) -> list[str]:
+    """Return the ids of the controls whose inputs no function computes with, as the width of absent hidden layers."""
+    programs = [source.program for source in functions.sources]
+    read = set(topological([e for p in programs for e in (*p.outputs, *p.updates.values())]))
+    return [c.id for c in figure.controls if c.input is not None and c.input not in read]
 
 
 def add_training(figure: Figure, functions: PageFunctions, names: Mapping[Input, str]) -> dict[str, Any] | None:

@@ -33,6 +33,12 @@ export class ControlPanel {
     this.element.hidden = controls.length === 0;
   }
 
+  enable(id: string, enabled: boolean): void {
+    const { element } = this.widgets.get(id)!;
+    element.classList.toggle("disabled", !enabled);
+    for (const part of element.querySelectorAll<HTMLInputElement>("input, select, button")) part.disabled = !enabled;
+  }
+
   show(values: Values): void {
     for (const [id, value] of Object.entries(values)) this.widgets.get(id)!.show(value);
   }

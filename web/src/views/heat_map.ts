@@ -114,8 +114,9 @@ export class HeatMap implements View {
   private makePictures(panel: Panel, width: number): Pictures {
     const [tileRows, tileColumns, ...sides] = panel.layout.counts;
     const cell = tileRows * tileColumns > 1 ? Math.min(CELL, TILE / Math.max(...sides)) : CELL;
-    const make = (label: string): Tiles => new Tiles({ label: `${this.spec.title}: ${label}`, cell, told: (place) => this.tell(panel, place) });
-    const [values, gradient] = [make(panel.label), panel.gradient && make(`gradient of ${panel.label}`)];
+    const make = (label: string, chosen?: (place: Place) => void): Tiles => new Tiles({ label: `${this.spec.title}: ${label}`, cell, told: (place) => this.tell(panel, place), chosen });
+    const inspect = (place: Place): void => this.host.inspect(panel.array, place.offset);
+    const [values, gradient] = [make(panel.label, inspect), panel.gradient && make(`gradient of ${panel.label}`)];
     const each = gradient ? (width - SPACE) / 2 : width;
     values.arrange(panel.layout, each);
     gradient?.arrange(panel.layout, each);

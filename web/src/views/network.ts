@@ -68,16 +68,20 @@ export class Network implements View {
   private frame: Frame | null = null;
   private item: Item | null = null;
   private outline: SVGElement | null = null;
+  private readonly inspectable: boolean;
 
   constructor(
     private readonly host: Host,
     spec: ViewSpec,
     private readonly index: number,
   ) {
-    const keys = "Left and right arrow keys choose a layer, up and down a unit; Enter goes through the weights of a unit, Escape back.";
+    this.inspectable = host.spec.views.some(({ kind }) => kind === "numbers");
+    const space = this.inspectable ? " The space bar shows how the number is computed." : "";
+    const keys = `Left and right arrow keys choose a layer, up and down a unit; Enter goes through the weights of a unit, Escape back.${space}`;
     this.svg.setAttribute("aria-label", `${spec.title}. ${keys}`);
     this.svg.onpointermove = (event) => this.choose(this.findItem(event.offsetX, event.offsetY));
     this.svg.onpointerdown = (event) => this.choose(this.findItem(event.offsetX, event.offsetY));
+    this.svg.onclick = (event) => this.inspectItem(this.findItem(event.offsetX, event.offsetY));
     this.svg.onpointerleave = () => this.choose(null);
     this.svg.onblur = () => this.choose(null);
     this.svg.onfocus = () => this.svg.matches(":focus-visible") && this.choose({ layer: 0, unit: this.first(0), from: null });
@@ -290,7 +294,8 @@ export class Network implements View {
     const has = this.parts.connections.some(({ bias }) => bias !== null);
     const data = this.outputs(0) ? `Numbers in units: values for point ${formatNumber(this.host.sample + 1)}.` : "";
     const boxes = this.parts.layers.filter((_, layer) => !this.shown[layer]).map(({ name, units }) => `${name} is one box for ${plural(units, "unit")}, without its weights.`);
-    const notes = [has ? "Rings: biases." : "", data, ...boxes].filter(Boolean).map((note) => html("span", {}, note));
+    const click = this.inspectable ? "Click a unit or a weight to see how it is computed." : "";
+    const notes = [has ? "Rings: biases." : "", data, click, ...boxes].filter(Boolean).map((note) => html("span", {}, note));
     this.legend.replaceChildren("Weights:", line(-limit), line(limit), ...notes);
   }
 
@@ -315,8 +320,9 @@ export class Network implements View {
   private press(event: KeyboardEvent): void {
     const item = this.item ?? { layer: 0, unit: this.first(0), from: null };
     const next = this.step(item, event.key);
-    if (!next) return;
+    if (!next && event.key !== " ") return;
     event.preventDefault();
+    if (!next) return this.inspectItem(item);
     this.choose(next);
     if (this.readout.textContent) this.host.announce(this, this.readout.textContent);
   }
@@ -336,6 +342,15 @@ export class Network implements View {
     const place = list.indexOf(from ?? unit) + along;
     const chosen = list[Math.min(Math.max(place, 0), list.length - 1)];
     return from === null ? { ...item, unit: chosen } : { ...item, from: chosen };
+  }
+
+  /** Shows the arithmetic of a unit for the chosen point, or of a weight. */
+  private inspectItem(item: Item | null): void {
+    if (!item) return;
+    const { layer, unit, from } = item;
+    const { name, units } = this.parts.layers[layer];
+    if (from === null) this.host.inspect(name, this.host.sample * units + unit);
+    else this.host.inspect(this.parts.connections[layer - 1].weights, from * units + unit);
   }
 
   private choose(item: Item | null): void {

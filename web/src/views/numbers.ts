@@ -66,6 +66,13 @@ export class Numbers implements View {
     return this.isReady ? this.panel.describe(this.chosen) : "";
   }
 
+  inspect(array: string, at: number): HTMLElement | null {
+    const of = this.parts!.expressions.findIndex(({ name, arithmetic }) => name === array && arithmetic);
+    if (of < 0) return null;
+    this.choose([{ of, at }]);
+    return this.panel.element;
+  }
+
   private get chosen(): Element {
     return this.stops.at(-1)!;
   }
