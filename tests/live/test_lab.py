@@ -461,4 +461,5 @@ def test_a_page_of_1000_rows_is_small_and_10000_rows_work(pages, tmp_path, few_n
 
 def test_still_pictures_have_no_free_places(few_networks) -> None:
     page = lab(pel.data.moons(60), steps=50)
+    assert page.title == "Prediction of the class"
     assert "of 60 points" in draw_still_pictures(page)[0].reading

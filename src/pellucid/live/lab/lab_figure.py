@@ -15,7 +15,7 @@ from pellucid.live.controls import check_controls, choice
 from pellucid.live.figure import Figure
 from pellucid.live.lab.inputs import ACTIVATIONS, LAYERS, UNITS, LabInputs, make_controls, make_inputs, make_unit_slider
 from pellucid.live.lab.networks import LabNetwork, make_dense_network, make_model_network, set_initial_values
-from pellucid.live.lab.rows import Rows, read_rows
+from pellucid.live.lab.rows import ARRAYS, Rows, read_rows
 from pellucid.live.lab.training_step import make_training_step
 from pellucid.live.lab.views import DividedBoundary, DividedLossCurve, PredictionNumbers, ScoreTable, UsedWeights
 from pellucid.live.network_structure import find_dense_layers, is_chain
@@ -200,6 +200,10 @@ def describe_output(model: Model) -> int:
     )
 
 
+def make_title(rows: Rows) -> str:
+    return f"Prediction of {rows.target_name}" if rows.name == ARRAYS else f"{rows.name}: {rows.target_name}"
+
+
 def make_figure(rows: Rows, inputs: LabInputs, network: LabNetwork, steps: int, title: str | None) -> Lab:
     """Return the page of one network."""
     X = matrix("X", shape=("m", 2), dtype=DTYPE)
@@ -219,7 +223,7 @@ def make_figure(rows: Rows, inputs: LabInputs, network: LabNetwork, steps: int, 
         controls=[*[make_unit_slider(inputs)] * network.has_units, *make_controls(inputs, len(rows.X))],
         views=[*views, UsedWeights(inputs, network), PredictionNumbers(inputs, network)],
         initial=network.initial,
-        title=title or f"{rows.name}: {rows.target_name}",
+        title=title or make_title(rows),
         description=" ".join(rows.facts),
         features=rows.feature_names,
         classes=rows.class_names or None,
