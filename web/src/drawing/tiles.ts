@@ -59,8 +59,7 @@ export class Tiles {
     this.canvas.onfocus = () => this.canvas.matches(":focus-visible") && this.show(this.at);
     this.canvas.onkeydown = (event) => this.press(event);
     this.canvas.onclick = (event) => {
-      this.point(event);
-      this.options.chosen?.(this.at);
+      if (this.point(event)) this.options.chosen?.(this.at);
     };
   }
 
@@ -135,14 +134,17 @@ export class Tiles {
     return { offset: start + row * strides[2] + column * strides[3], tile, row, column };
   }
 
-  private point(event: MouseEvent): void {
+  /** Tells of the cell under the pointer, if there is one. */
+  private point(event: MouseEvent): boolean {
     const [, , rows, columns] = this.layout.counts;
     const [width, height] = [columns * this.size[0], rows * this.size[1]];
     const [i, j] = [Math.floor(event.offsetY / (height + GAP)), Math.floor(event.offsetX / (width + GAP))];
     const row = Math.floor((event.offsetY - i * (height + GAP)) / this.size[1]);
     const column = Math.floor((event.offsetX - j * (width + GAP)) / this.size[0]);
     const tile = i * this.across + j;
-    if (tile < this.count && j < this.across && row >= 0 && column >= 0 && row < rows && column < columns) this.show(this.locate(tile, row, column));
+    const inside = tile < this.count && j < this.across && row >= 0 && column >= 0 && row < rows && column < columns;
+    if (inside) this.show(this.locate(tile, row, column));
+    return inside;
   }
 
   private press(event: KeyboardEvent): void {
