@@ -85,6 +85,25 @@ def test_sigterm_saves_a_last_snapshot(tmp_path: Path) -> None:
     assert list_files(tmp_path / "backup") == []
 
 
+def test_sigterm_between_a_step_and_its_count_saves_a_snapshot(tmp_path: Path) -> None:
+    program = (
+        "import os, signal, sys; sys.path.insert(0, sys.argv[1]); import test_faults as t\n"
+        "from pellucid.training.array_source import ArraySource\n"
+        "run_steps = ArraySource.run_steps\n"
+        "def run_with_signals(self, *args):\n"
+        "    for steps in run_steps(self, *args):\n"
+        "        os.kill(os.getpid(), signal.SIGTERM)\n"
+        "        yield steps\n"
+        "ArraySource.run_steps = run_with_signals\n"
+        "t.train('backup', 3, 10**9)"
+    )
+    command = [sys.executable, "-c", program, str(Path(__file__).parent)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 143, done.stderr
+    assert list_files(tmp_path / "backup") == ["training.pel"]
+    assert train(tmp_path / "backup", 3) == train(None, 3)
+
+
 def test_a_second_sigterm_ends_at_once(tmp_path: Path) -> None:
     """Cleanup after the first signal takes a minute here; the second one does not wait for it."""
     program = (

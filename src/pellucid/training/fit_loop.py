@@ -97,8 +97,8 @@ class FitLoop:
         self.runs_single_epochs = bool(intervals) or self.callbacks.any_overrides(
             "on_epoch_begin", "on_epoch_end", ignoring=history
         )
-        # Callbacks that a signal interrupts may have done a part of their work, which cannot be saved.
-        self.sigterm = SigtermHandler(is_deferred=lambda: not self.callbacks.is_complete)
+        # Steps that are not counted, and callbacks that have done a part of their work, cannot be saved.
+        self.sigterm = SigtermHandler(is_deferred=lambda: self.has_uncounted_steps() or not self.callbacks.is_complete)
         self.has_warned = False
         self.variables: list[Shared] = []
         self.counted: list[Any] = []
@@ -151,8 +151,10 @@ class FitLoop:
 
     def is_consistent(self) -> bool:
         """Whether an interrupted run can be saved: its progress counts all steps, and no callback was interrupted."""
-        pairs = zip(self.variables, self.counted, strict=True)
-        return bool(self.variables) and self.callbacks.is_complete and all(p.storage is value for p, value in pairs)
+        return bool(self.variables) and self.callbacks.is_complete and not self.has_uncounted_steps()
+
+    def has_uncounted_steps(self) -> bool:
+        return any(p.storage is not value for p, value in zip(self.variables, self.counted, strict=False))
 
     def get_resume_hint(self) -> str:
         from pellucid.training.distributed_checks import format_resume_hint
