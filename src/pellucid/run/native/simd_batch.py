@@ -86,7 +86,7 @@ class SimdEmitter:
                 spills[e.result], lines = self.spill(e.result, self.elements[e.result])
                 stores += lines
         self.accumulators.emit_initialization()
-        self.emit_bodies(remove_unused([*self.body, *map(Statement, stores)]))
+        self.emit_bodies([*self.body, *map(Statement, stores)])
         self.accumulators.emit_combination()
         for value in set(self.elements) - known:
             del self.elements[value]
@@ -95,8 +95,11 @@ class SimdEmitter:
     def emit_bodies(self, statements: Sequence[Statement]) -> None:
         """Write one loop over all samples, or several for each block of samples, which pass values through arrays."""
         writer, lanes = self.emitter.writer, self.batch.lanes
-        bodies = split_body(merge_equal(statements), self.max_cost) if self.max_cost else [statements]
-        slots = assign_slots(bodies)
+        bodies: Sequence[Sequence[Statement]] = [statements]
+        slots: dict[str, Slot] = {}
+        if self.max_cost is not None:
+            bodies = split_body(merge_equal(remove_unused(statements)), self.max_cost)
+            slots = assign_slots(bodies)
         groups = self.batch.padded_count // lanes
         group_bytes = lanes * sum(slot.dtype.itemsize for slot in set(slots.values()))
         block = max(1, min(groups, MAX_BLOCK_BYTES // max(group_bytes, 1)))
@@ -119,7 +122,7 @@ class SimdEmitter:
         """Write statements, after copies of what earlier loops passed to them, and before copies for later loops."""
         writer = self.emitter.writer
         defined = {name for s in body for name in s.names}
-        read = {name for s in body for name in s.find_identifiers()} - defined
+        read = {name for s in body for name in s.find_identifiers()} - defined if passed else set()
         for name, place in passed.items():
             if name in read:
                 writer.add(f"const {c_type(slots[name].dtype)} {name} = {place};")
