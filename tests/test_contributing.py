@@ -85,6 +85,7 @@ def test_an_optimizer_and_a_kind_of_data_touch_two_files() -> None:
     assert len({edit.path for edit in parse_edits(found["kind of data"]) if edit.path.startswith("src/")}) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_recipes_work_as_written(tmp_path: Path) -> None:
     """Follow all recipes in one copy of the project, and run the tests that they name there, in one process."""

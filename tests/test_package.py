@@ -100,6 +100,11 @@ def list_sources(root: Path = ROOT) -> list[Path]:
     return sorted(root.rglob("*.py"))
 
 
+@functools.cache
+def parse_source(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"))
+
+
 def resolve_base(node: ast.ImportFrom, module: str, *, is_package: bool) -> str:
     """Return the full name of the module after `from`, which may be relative."""
     if not node.level:
@@ -124,17 +129,24 @@ def is_late(node: ast.AST) -> bool:
     """Whether imports inside of a node do not run when the module is imported."""
     if isinstance(node, ast.If):
         return isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
-    return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+    return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+
+
+def walk_statements(node: ast.AST, late: bool = False) -> Iterator[tuple[ast.AST, bool]]:
+    """Yield the statements of a module, and whether each is late."""
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, ast.expr):
+            yield child, late
+            yield from walk_statements(child, late or is_late(child))
 
 
 def list_imports(path: Path, root: Path) -> Iterator[Import]:
-    module, tree = get_module_name(path, root), ast.parse(path.read_text("utf-8"))
-    late = {id(inner) for outer in ast.walk(tree) if is_late(outer) for inner in ast.walk(outer)}
-    for node in ast.walk(tree):
+    module = get_module_name(path, root)
+    for node, late in walk_statements(parse_source(path)):
         for name in list_imported_modules(node, module, is_package=path.name == "__init__.py"):
             if name.partition(".")[0] == "pellucid":
-                place = f"{path.relative_to(root.parent)}:{node.lineno} imports {name}"
-                yield Import(get_package(module), get_package(name), place, id(node) in late)
+                place = f"{path.relative_to(root.parent)}:{node.lineno} imports {name}"  # type: ignore[attr-defined]
+                yield Import(get_package(module), get_package(name), place, late)
 
 
 @functools.cache
@@ -191,7 +203,7 @@ def build_import_graph(root: Path = ROOT) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for module, path in modules.items():
         names: set[str] = set()
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        for node, _ in walk_statements(parse_source(path)):
             if isinstance(node, ast.Import):
                 names.update(alias.name for alias in node.names)
             elif isinstance(node, ast.ImportFrom):
@@ -292,7 +304,7 @@ def write_module(root: Path, package: str, text: str) -> Path:
 
 def test_every_public_module_has_a_docstring():
     public = [path for path in list_sources() if not path.stem.startswith("_") or path.stem in {"__init__", "__main__"}]
-    silent = [get_module_name(path) for path in public if not ast.get_docstring(ast.parse(path.read_text("utf-8")))]
+    silent = [get_module_name(path) for path in public if not ast.get_docstring(parse_source(path))]
     assert not silent, "\n".join(silent)
 
 
@@ -343,7 +355,7 @@ KERAS_NAMES = {"Constant", "Identity", "Input"}
 def test_class_names_are_unique():
     homes = defaultdict(set)
     for path in list_sources():
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        for node, _ in walk_statements(parse_source(path)):
             if isinstance(node, ast.ClassDef):
                 homes[node.name].add(get_module_name(path))
     losses_and_metrics = ("pellucid.nn.losses.", "pellucid.nn.metrics.")

@@ -19,6 +19,7 @@ def test_it_learns_the_built_in_digits(tmp_path: Path) -> None:
     assert {picture.file for picture in record.pictures} == {"loss.png", "feature-maps.png", "answers.png"}
 
 
+@pytest.mark.slow
 def test_it_learns_a_folder_of_two_classes(tmp_path: Path, rng: np.random.Generator) -> None:
     for name, bright in (("dark", 60), ("light", 190)):
         folder = tmp_path / "data" / name

@@ -106,7 +106,13 @@ def test_convolutions_and_their_gradients(kernels, no_amx, name, shape, window, 
     assert not any("TDPBF16PS" in code for code in kernels)
 
 
-@pytest.mark.parametrize(("name", "shape", "window", "settings"), CONVOLUTIONS[::8] + WHOLE_TILES)
+@pytest.mark.parametrize(
+    ("name", "shape", "window", "settings"),
+    [
+        *(pytest.param(*row, marks=[pytest.mark.slow] * (k % 2)) for k, row in enumerate(CONVOLUTIONS[::8])),
+        *WHOLE_TILES,
+    ],
+)
 def test_convolutions_and_their_gradients_with_amx(amx, kernels, any_waste, name, shape, window, settings):
     check_convolution(kernels, shape, window, settings, "float32")
     has_strides = settings.get("strides", 1) != 1

@@ -51,7 +51,7 @@ def define(name: str, text: str, cost: int = 1) -> Statement:
 
 
 @needs_compiler
-@pytest.mark.parametrize("rows", [96, 100])
+@pytest.mark.parametrize("rows", [pytest.param(96, marks=pytest.mark.slow), 100])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("activation", [pel.tanh, pel.sigmoid, pel.exp, pel.softmax, pel.nn.activations.gelu])
 @pytest.mark.usefixtures("splitting")
@@ -72,7 +72,7 @@ def test_split_loops_equal_the_interpreter(activation: object, dtype: str, rows:
 
 @needs_compiler
 @pytest.mark.usefixtures("splitting")
-@pytest.mark.parametrize("seed", [pytest.param(k, marks=[] if k < 4 else pytest.mark.slow) for k in range(40)])
+@pytest.mark.parametrize("seed", [pytest.param(k, marks=[] if k < 2 else pytest.mark.slow) for k in range(40)])
 def test_random_networks_with_split_loops_equal_the_interpreter(seed: int) -> None:
     rng = np.random.default_rng(seed)
     f, [X, y] = make_network(rng, "float64", "repeat")
