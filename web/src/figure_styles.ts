@@ -31,6 +31,10 @@ button[aria-disabled=true] { opacity: .45; cursor: default; }
 .unit:empty { display: none; }
 :focus-visible { outline: 3px solid var(--ink); outline-offset: 2px; }
 .views { display: grid; gap: 18px; grid-template-columns: repeat(auto-fit, minmax(min(100%, 380px), 1fr)); }
+/* In two columns, no view stands beside an empty place. */
+@container (min-width: 778px) and (max-width: 1175px) {
+  .view:nth-child(odd):is(:last-child, :has(+ .view > .numbers)) { grid-column: 1 / -1; }
+}
 .view { display: grid; gap: 6px; align-content: start; min-width: 0; }
 .picture { transition: opacity .15s; min-width: 0; }
 .busy .picture { opacity: .6; transition-delay: .05s; }

@@ -12,13 +12,15 @@ import { formatIndex, readArray } from "./frame_values";
 const CELL = 26;
 /** Largest size of a kernel or image. */
 const TILE = 72;
+/** Largest width of an array with its gradient, so that wide views show several side by side. */
+const MAX_WIDTH = 400;
 /** Room between values and gradients. */
 const SPACE = 16;
 
 addStyles(`
 .heat { display: grid; gap: 10px; }
 .heat .panels { display: flex; flex-wrap: wrap; gap: 10px 28px; }
-.heat figure { margin: 0; display: grid; gap: 4px; }
+.heat figure { margin: 0; display: grid; gap: 4px; align-content: start; }
 .heat .pair { display: flex; gap: ${SPACE}px; align-items: start; }
 .heat .pair > * { flex: 0 1 auto; min-width: 0; }
 .heat figcaption { font-size: .9em; color: var(--faint); }
@@ -55,7 +57,7 @@ export class HeatMap implements View {
 
   reset(): void {
     const { panels } = this.host.variant().views[this.index] as HeatMapParts;
-    const width = this.element.clientWidth || 320;
+    const width = Math.min(this.element.clientWidth || 320, MAX_WIDTH);
     this.gradients = null;
     this.sizes = this.findSizes();
     this.pictures = panels.map((panel) => this.makePictures(crop(panel, this.frame), width));

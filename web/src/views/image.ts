@@ -22,6 +22,7 @@ addStyles(`
 .image-top > * { display: grid; gap: 6px; min-width: 0; }
 .image-top > :last-child { flex: 1 1 190px; }
 .image-shown { width: 150px; image-rendering: pixelated; border: 1px solid var(--faint); display: block; }
+.image-shown ~ .readout { max-width: 180px; }
 .image h4 { margin: 0; font-size: .9em; font-weight: 600; }
 .image .row { gap: 6px; }
 `);
