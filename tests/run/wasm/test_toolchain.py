@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import pellucid as pel
@@ -19,6 +20,7 @@ from pellucid.run.native.compiler_process import Finished
 from pellucid.run.native.elementwise import FUNCTION_COSTS
 from pellucid.run.wasm import toolchain
 from pellucid.run.wasm.errors import MissingCompilerError, WasmCompilerError
+from pellucid.run.wasm.module import FunctionSource, compile_code, generate_code
 from pellucid.run.wasm.module_file import find_defect
 from pellucid.run.wasm.toolchain import compile_module, find_toolchain
 
@@ -338,6 +340,24 @@ def test_a_wrong_name_in_the_variable_is_reported(name: str, monkeypatch: pytest
     monkeypatch.setenv(toolchain.VARIABLE, name)
     with pytest.raises(MissingCompilerError, match=f"expected ziglang .* or a clang .* Received: '{name}'"):
         find_toolchain()
+
+
+@pytest.mark.parametrize("name", ["ziglang", *(toolchain.find_clang_versions()[:1] or ["clang"])])
+@pytest.mark.parametrize("hot", [False, True])
+def test_programs_with_large_arrays_are_compiled_by_all_compilers(
+    name: str, hot: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(toolchain.VARIABLE, name)
+    try:
+        find_toolchain()
+    except MissingCompilerError as missing:
+        pytest.skip(str(missing))
+    x, w = pel.matrix("x", shape=("n", 2)), pel.shared(np.ones((2, 3), "float32"), "w")
+    loss = pel.tanh(x @ w).sum()
+    step = pel.function([x], loss, updates={w: w - pel.grad(loss, w)})
+    source = FunctionSource(step.program, "step", (((10_000, 2), "float32"),), False, None, hot)
+    module = compile_code(generate_code([source]), relaxed=False)
+    assert find_defect(module.simd, ["step"]) is None
 
 
 def test_newer_versions_of_clang_come_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

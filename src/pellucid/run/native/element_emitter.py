@@ -98,7 +98,7 @@ class ElementEmitter(ABC):
         size = max(size, 1)
         nbytes = size * np.dtype(dtype).itemsize
         self.scratch_bytes += nbytes
-        storage = "static _Thread_local " if nbytes > MAX_STACK_BYTES else ""
+        storage = self.target.static_storage if nbytes > MAX_STACK_BYTES else ""
         self.writer.add(f"{storage}{c_type(dtype)} {name}[{size}] __attribute__((aligned(64)));")
         return name
 

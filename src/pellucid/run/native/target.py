@@ -25,6 +25,8 @@ class Target:
         Maximum rows and accumulators of a tile of a product, which must fit into the vector registers.
     max_body_cost : int, optional
         Operations of the body of a loop over samples, above which it is split; None if it never is.
+    static_storage : str
+        Storage of large arrays: programs of this machine may run in several threads at the same time.
     """
 
     max_bytes: int
@@ -32,9 +34,10 @@ class Target:
     tile_rows: int
     tile_vectors: int
     max_body_cost: int | None = None
+    static_storage: str = "static _Thread_local "
 
 
 NATIVE = Target(MAX_SCRATCH_BYTES, vector_bytes=64, tile_rows=8, tile_vectors=24)
 
-WEB = Target(MAX_PAGE_BYTES, vector_bytes=16, tile_rows=4, tile_vectors=8, max_body_cost=28)
+WEB = Target(MAX_PAGE_BYTES, vector_bytes=16, tile_rows=4, tile_vectors=8, max_body_cost=28, static_storage="static ")
 """Browsers have 16 registers of 16 bytes, and spill what does not fit."""
