@@ -222,20 +222,20 @@ export class Figure implements Host {
     this.values = values;
     this.controls.show(values);
     this.writeAddress();
-    this.showEffects(index);
     if (index === this.index) return;
     this.index = index;
+    this.showEffects();
     this.frame = null;
     this.resetViews();
   }
 
   /** Disables controls that change nothing: their input is not used, or all their options are one variant. */
-  private showEffects(index: number): void {
+  private showEffects(): void {
     const { controls, variants } = this.spec;
     for (const control of controls) {
       const chooses = control.kind === "choice" && control.target === "variant";
       const found = chooses ? new Set(control.options.map(({ value }) => findVariant(variants, { ...this.values, [control.id]: value }))) : null;
-      this.controls.enable(control.id, found ? found.size > 1 : !variants[index].without_effect.includes(control.id));
+      this.controls.enable(control.id, found ? found.size > 1 : !variants[this.index].without_effect.includes(control.id));
     }
   }
 
@@ -502,7 +502,7 @@ export class Figure implements Host {
     this.root.append(this.live);
     this.root.addEventListener("keydown", (event) => this.handleKey(event));
     this.controls.show(this.values);
-    this.showEffects(this.index);
+    this.showEffects();
     this.showHistory();
   }
 
