@@ -11,6 +11,7 @@ from pellucid.experiments.images import images
 from pellucid.experiments.runner import run_experiment
 
 
+@pytest.mark.slow
 def test_it_beats_the_majority_on_the_built_in_folder(tmp_path: Path) -> None:
     record, error = run_experiment(images, {"epochs": 25}, tmp_path)
     assert error is None

@@ -25,7 +25,7 @@ BATCH = 25
 
 FAST_COMPILATION = {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False}
 
-QUICK, MANY = 300, 10_000
+QUICK, MANY = 200, 10_000
 """Numbers of programs of `make test` and `make slow`."""
 
 NOT_GENERATED = {

@@ -217,7 +217,7 @@ def test_the_table_has_many_rows_without_duplicates() -> None:
         pytest.param("float32", run_compiled, 1, marks=pytest.mark.slow),
         ("float32", interpret, 1),
         pytest.param("float64", run_compiled, 1, marks=pytest.mark.slow),
-        ("float64", interpret, 1),
+        pytest.param("float64", interpret, 1, marks=pytest.mark.slow),
     ],
 )
 @pytest.mark.parametrize("family", FAMILIES)

@@ -47,8 +47,15 @@ def gallery(tmp_path_factory):
     return path
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    ("scheme", "size"),
+    [
+        ("light", "phone"),
+        ("dark", "desktop"),
+        pytest.param("dark", "phone", marks=pytest.mark.slow),
+        pytest.param("light", "desktop", marks=pytest.mark.slow),
+    ],
+)
 def test_axe_finds_nothing_serious_and_nothing_is_cut_off(pages, gallery, scheme, size) -> None:
     page = pages.open(gallery, color_scheme=scheme, viewport=SIZES[size], bypass_csp=True)
     page.evaluate(OPEN_DETAILS)
