@@ -94,6 +94,41 @@ def test_crossentropy_of_labels(run: Any) -> None:
     np.testing.assert_array_equal(gradient, [[1, -1, 0]])
 
 
+Z5 = pel.matrix("z", shape=(5, 3))
+LABELS = pel.ivector("y", shape=(5,))
+ZN, LABELS_N = pel.matrix("z", shape=("n", 3)), pel.ivector("y", shape=("n",))
+
+
+@pytest.mark.parametrize(
+    ("scores", "rows", "labels"),
+    [
+        (Z5, range(5), LABELS),
+        (Z5, np.arange(5), LABELS),
+        (Z5, pel.arange(5), LABELS),
+        (ZN, pel.arange_like(LABELS_N), LABELS_N),
+        (ZN, pel.arange_like(ZN), LABELS_N),
+    ],
+    ids=["range", "numpy.arange", "arange", "arange_like(y)", "arange_like(z)"],
+)
+def test_crossentropy_of_indexed_probabilities(scores: Any, rows: Any, labels: Any, run: Any) -> None:
+    loss = -pel.log(pel.softmax(scores)[rows, labels]).sum()
+    assert str(simplify(loss)) == "sparse_crossentropy(y, z).sum()"
+    assert str(pel.grad(loss, scores)) == "softmax(z) - one_hot(y, 3)"
+    z = np.array([[1000, 0, 0], [0, 1, 2], [0, 0, 0], [5, 4, 3], [-1000, 0, 1000]], "float32")
+    y = np.array([1, 0, 2, 0, 0], "int32")
+    value, gradient = run([simplify(loss), pel.grad(loss, scores)], {scores: z, labels: y})
+    shifted = z.astype("float64") - z.max(axis=1, keepdims=True)
+    logs = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    np.testing.assert_allclose(value, -logs[range(5), y].sum(), rtol=1e-6)
+    np.testing.assert_allclose(gradient, np.exp(logs) - np.eye(3)[y], atol=1e-6)
+
+
+@pytest.mark.parametrize("rows", [range(4, -1, -1), [0, 0, 1, 2, 3], range(4)])
+def test_probabilities_of_other_rows_are_no_crossentropy(rows: Any) -> None:
+    labels = pel.ivector("y", shape=(len(rows),))
+    assert "sparse_crossentropy" not in str(simplify(-pel.log(pel.softmax(Z5)[rows, labels])))
+
+
 def test_log_sum_exp(run: Any) -> None:
     x = Input("x", (2,))
     value, gradient = value_and_gradient(run, pel.log(pel.exp(x).sum()), x, {x: [1000, 0]})

@@ -14,6 +14,7 @@ from pellucid.graph.ops.hyperbolic import cosh, sech, tanh_slope
 from pellucid.graph.ops.indexing import gather, slice_, take_along_axis
 from pellucid.graph.ops.norms import vector_norm
 from pellucid.graph.ops.permute import transpose
+from pellucid.graph.ops.ranges import arange_like
 from pellucid.graph.ops.reductions import mean, sum
 from pellucid.graph.ops.reshape import expand_dims, reshape, squeeze
 from pellucid.graph.ops.softmax import softmax
@@ -78,6 +79,13 @@ def is_probability(e: Expr) -> bool:
     while e.op in REARRANGING:
         e = e.inputs[0]
     return e.op in PROBABILITIES
+
+
+def are_row_numbers(i: Expr, x: Expr) -> bool:
+    """Return whether an expression consists of the numbers of all rows of an array, in their order."""
+    if isinstance(i, Constant):
+        return i.ndim == 1 and i.shape[0] == x.shape[0] and bool(np.all(i.value == np.arange(len(i.value))))
+    return i.op is arange_like.op and i.inputs[0].shape[i.settings["axis"]] == x.shape[0]
 
 
 def is_power_of_probability(e: Expr) -> bool:

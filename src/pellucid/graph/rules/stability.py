@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.expr import Expr, is_compatible_shape
+from pellucid.graph.expr import Expr, constant, is_compatible_shape
 from pellucid.graph.ops.activations import sigmoid, softplus
 from pellucid.graph.ops.exponentials import exp, expm1, log, log1p, logaddexp
-from pellucid.graph.ops.indexing import take_along_axis
+from pellucid.graph.ops.index_spec import ARRAY
+from pellucid.graph.ops.indexing import gather, take_along_axis
 from pellucid.graph.ops.reductions import max_, mean, sum
 from pellucid.graph.ops.reshape import broadcast_like, expand_dims, size, squeeze
 from pellucid.graph.ops.softmax import (
@@ -27,7 +28,7 @@ from pellucid.graph.ops.softmax import (
 from pellucid.graph.pattern import Number
 from pellucid.graph.rewrite_rule import rule
 from pellucid.graph.rules.example_operands import draw_normal, draw_one, draw_positive
-from pellucid.graph.rules.predicates import as_number, has_stable_log, is_positive
+from pellucid.graph.rules.predicates import are_row_numbers, as_number, has_stable_log, is_positive
 from pellucid.graph.types import ShapeMismatch, broadcast
 
 
@@ -109,6 +110,21 @@ def crossentropy_of_taken_log_softmax(x: Any, y: Any, new_axis: Any, axis: Any, 
 
     target = take_along_axis(log_softmax(x, axis=axis), expand_dims(y, axis=new_axis), axis=index_axis)
     return squeeze(target, axis=squeezed), crossentropy
+
+
+def _draw_indexed_scores(rng: np.random.Generator) -> tuple[Any, ...]:
+    return draw_normal(rng), constant(np.arange(3)), np.array([1, 0, 3]), (1,), (ARRAY, ARRAY)
+
+
+@rule("stabilize", examples=_draw_indexed_scores)
+def crossentropy_of_indexed_log_softmax(x: Any, i: Any, y: Any, axis: Any, index: Any) -> Any:
+    """``p[arange(n), y]`` takes one probability of each row."""
+
+    def crossentropy(x: Expr, i: Expr, y: Expr, axis: Any, index: Any) -> Expr | None:
+        fits = x.ndim == 2 and axis == (1,) and index == (ARRAY, ARRAY) and is_compatible_shape(y.shape, x.shape[:1])
+        return -sparse_crossentropy(y, x) if fits and are_row_numbers(i, x) else None
+
+    return gather(log_softmax(x, axis=axis), i, y, index=index), crossentropy
 
 
 @rule("stabilize", examples=lambda rng: (draw_normal(rng), (1,), True))
