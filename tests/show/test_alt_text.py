@@ -16,6 +16,7 @@ from pellucid.show.alt_text import (
     describe_maps,
     describe_saliency,
     join_parts,
+    measure_best_line,
 )
 from pellucid.show.figure import Picture
 from pellucid.show.histogram_plot import histograms
@@ -74,6 +75,25 @@ def test_a_boundary_is_straight_or_curved() -> None:
     assert describe_boundary(np.zeros(9, int), places[:9], [0], [0]).endswith(
         "The whole plane is class 0: there is no boundary."
     )
+
+
+@pytest.mark.parametrize("shape", ["half", "corner", "disc", "wave", "two"])
+def test_no_line_divides_better_than_the_best_one(shape: str) -> None:
+    x, y = (axis.ravel() for axis in np.meshgrid(np.linspace(-30, 30, 61), np.linspace(-1, 1, 41)))
+    classes = {
+        "half": x + 20 * y > 4,
+        "corner": (x > 0) & (y > 0),
+        "disc": (x / 30) ** 2 + y**2 < 0.5,
+        "wave": y > np.sin(x / 8),
+        "two": np.arange(len(x)) < 2,
+    }[shape]
+    rng = np.random.default_rng(0)
+    angles, offsets = rng.uniform(0, np.pi, 4000), rng.uniform(-1.5, 1.5, 4000)
+    sides = np.outer(x / 30, np.cos(angles)) + np.outer(y, np.sin(angles)) > offsets
+    found = (sides == classes[:, None]).mean(axis=0)
+    largest = max(found.max(), 1 - found.min())
+    best = measure_best_line(classes, np.stack([x, y], -1))
+    assert largest - 0.005 <= best <= largest + 0.02
 
 
 def test_filters_are_smooth_rough_weak_or_similar() -> None:
