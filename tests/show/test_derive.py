@@ -67,7 +67,20 @@ def test_names_that_only_gradients_use_are_defined():
     assert definition < use
     # A variable of the derivation keeps its name behind its barrier.
     text = str(pel.derive(pel.losses.sparse_categorical_crossentropy(y, p).sum(), [p, scores]))
-    assert "softmax(" not in text.split("1.", 1)[1].replace("Y = softmax(X)", "")
+    assert "softmax(" not in text.split("1.", 1)[1].replace("A = softmax(X)", "")
+
+
+def test_letters_of_rules_are_not_those_of_the_network(rng):
+    X, y, u = pel.matrix("X", shape=("n", 2)), pel.vector("y", shape=("n",)), pel.scalar("u")
+    v = pel.shared(rng.normal(size=2), "v")
+    z = pel.named("z", pel.tanh(X @ v))
+    derivation = pel.derive(pel.named("A", (u * (z - y) ** 2).sum()), [v])
+    rules = [rule for step in derivation.steps for rule in step.rules]
+    assert len(rules) >= 5
+    symbols = {name.removesuffix("_bar").lower() for rule in rules for name in rule.names.values()}
+    assert symbols.isdisjoint("xyuvza")
+    assert all(len(set(rule.names.values())) == len(rule.names) for rule in rules)
+    assert "Elementwise hyperbolic tangent: b = tanh(w) gives w_bar = b_bar * (1 - b ** 2)" in str(derivation)
 
 
 def test_the_adder_reads_as_backpropagation_through_time(rng):
@@ -125,9 +138,9 @@ def test_steps_are_numbered_and_show_their_values(rng):
     for line in (
         "1.   z2_bar = softmax(z2) - one_hot(y, 2, dtype=float64)",
         "2.   h_bar = z2_bar @ W2.T",
-        "     Matrix product: Z = X @ Y gives X_bar = Z_bar @ Y.T, Y_bar = X.T @ Z_bar",
+        "     Matrix product: Z = U @ V gives U_bar = Z_bar @ V.T, V_bar = U.T @ Z_bar",
         "3.   z1_bar = h_bar * (1 - h ** 2)",
-        "     Elementwise hyperbolic tangent: Y = tanh(X) gives X_bar = Y_bar * (1 - Y ** 2)",
+        "     Elementwise hyperbolic tangent: Z = tanh(U) gives U_bar = Z_bar * (1 - Z ** 2)",
         "4.   W1_bar = 0.01 * W1 + X.T @ z1_bar",
     ):
         assert line in written.splitlines()

@@ -6,7 +6,7 @@ The rules are not written down a second time: the op's own gradient is applied t
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from pellucid.graph.expr import Constant, Expr, Input
@@ -17,6 +17,11 @@ from pellucid.graph.subgraph import Subgraph
 from pellucid.graph.types import is_float
 
 OPERAND_SYMBOLS = "xyuvwrst"
+
+RESULT_SYMBOLS = "yz"
+
+OTHER_SYMBOLS = "abcdgkmpq"
+"""For rules beside a network that uses the usual letters itself."""
 
 
 @dataclass
@@ -30,27 +35,33 @@ class GradientRule:
     names: dict[Expr, str] = field(default_factory=dict)  # of the operands, the result and its gradient
 
 
-def derive_new_rules(nodes: Sequence[Expr], known: set[Op]) -> list[GradientRule]:
-    """Return the rules of ops that are not in ``known``, and add them to it."""
+def derive_new_rules(nodes: Sequence[Expr], known: set[Op], taken: Collection[str]) -> list[GradientRule]:
+    """Return the rules of ops that are not in ``known``, and add them to it. Their symbols are not in ``taken``."""
     rules: list[GradientRule] = []
     for node in nodes:
         if node.op is not None and node.op is not OUTPUT and node.op not in known and node.op.name != "grad_barrier":
             known.add(node.op)
-            rules.append(derive_rule(node))
+            rules.append(derive_rule(node, taken=taken))
     return rules
 
 
-def derive_rule(node: Expr, symbols: Sequence[str] = OPERAND_SYMBOLS) -> GradientRule:
-    """Apply the gradient of an op to symbols with the shapes of its operands."""
+def derive_rule(
+    node: Expr, symbols: Sequence[str] = OPERAND_SYMBOLS, taken: Collection[str] = frozenset()
+) -> GradientRule:
+    """Apply the gradient of an op to symbols with the shapes of its operands.
+
+    No symbol differs from one in ``taken`` only by its case: matrices have capital letters.
+    """
     op = node.op
     assert op is not None
     if len(node.types) > 1 or any(isinstance(v, Subgraph) for v in node.settings.values()):
         return GradientRule(op, "Backpropagation through time: the gradient of a step, from the last step to the first")
-    left = iter(symbols)
+    lower = {name.lower() for name in taken}
+    left = iter([s for s in (*symbols, *OTHER_SYMBOLS) if s not in lower])
     operands = tuple(i if isinstance(i, Constant) else Input(next(left, "a"), i.shape, i.dtype) for i in node.inputs)
     variables = [i for i in operands if not isinstance(i, Constant)]
-    # In a formula of two operands, y is the second operand.
-    result_name = "z" if any(i.name == "y" for i in variables) else "y"
+    used = lower.union(str(i.name) for i in variables)
+    result_name = next((s for s in (*RESULT_SYMBOLS, *OTHER_SYMBOLS) if s not in used), "y")
     names: dict[Expr, str] = {i: capitalize_matrix(str(i.name), i.ndim) for i in variables}
     result = op.make(operands, node.settings)
     names[result] = capitalize_matrix(result_name, node.ndim)

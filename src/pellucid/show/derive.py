@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -200,7 +200,8 @@ def derive(
     given_names = map_given_names(run, cost, variables, names)
     definitions = name_expressions(run, given_names)
     known_ops = set[Op]()
-    steps = [make_step(raw, definitions, known_ops) for raw in run.steps]
+    taken = {*definitions.values(), *(str(e) for e in topological([run.cost]) if e.op is None)}
+    steps = [make_step(raw, definitions, known_ops, taken) for raw in run.steps]
     all_names = {**definitions, **{e.inputs[0]: name for e, name in definitions.items() if e.op is grad_barrier.op}}
     derivation = Derivation(run.cost, variables, gradients, steps, definitions, run.journal, all_names, run.targets)
     if values is not None:
@@ -285,11 +286,11 @@ def has_several_ops(e: Expr, *named: set[Expr]) -> bool:
     return ops > 1
 
 
-def make_step(raw: RawStep, names: Mapping[Expr, str], known_ops: set[Op]) -> DerivationStep:
-    """Add rules and notes to a step of the backward pass."""
+def make_step(raw: RawStep, names: Mapping[Expr, str], known_ops: set[Op], taken: Collection[str]) -> DerivationStep:
+    """Add rules and notes to a step of the backward pass. No symbol of a rule is in ``taken``."""
     name = names.get(raw.expr) or str(raw.expr)
     through = [list(one.through) for one in raw.incoming]
-    rules = derive_new_rules([e for nodes in through for e in nodes], known_ops)
+    rules = derive_new_rules([e for nodes in through for e in nodes], known_ops, taken)
     notes = []
     for nodes in through:
         note = describe_broadcast(nodes[-1], raw.expr) if nodes else None
