@@ -21,7 +21,7 @@ OPERAND_SYMBOLS = "xyuvwrst"
 RESULT_SYMBOLS = "yz"
 
 OTHER_SYMBOLS = "abcdgkmpq"
-"""For rules beside a network that uses the usual letters itself."""
+"""For rules next to a network that uses the usual letters itself."""
 
 
 @dataclass
