@@ -120,8 +120,8 @@ def get_live_time(picture: str, share: float) -> Callable[[Found], float]:
 
 
 IN_PAGES = (
-    "20,000 steps as WebAssembly are three quarters of the time, and version 13 of V8 needs 1.6 times as long for them "
-    "as version 11; tried: other unrolling and interleaving, constants in memory, Binaryen's optimizer"
+    "the page trains and draws on the same cores, and V8 keeps the order of WebAssembly instructions; tried: shorter "
+    "loops and fewer coarse pictures, which helped; other unrolling and Binaryen's optimizer, which did not"
 )
 SMALL = "the whole loop is vectorized C; exponentials and hyperbolic tangents are the rest of a step"
 BYTES = (

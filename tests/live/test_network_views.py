@@ -9,6 +9,7 @@ import pellucid as pel
 from pellucid import nn
 from pellucid.live.image_layers import find_image_layers
 from pellucid.live.network_structure import find_activation, find_dense_layers
+from pellucid.live.spec import assemble_figure
 from pellucid.live.views.tile_layout import make_tile_layout
 
 STEPS = 20
@@ -276,6 +277,17 @@ def test_layers_have_the_names_of_their_outputs(networks) -> None:
         ("first", "relu"),
         ("second", None),
     ]
+
+
+def test_units_without_a_name_have_no_values_to_choose() -> None:
+    """A layer is then called after its weights, whose numbers are others."""
+    X = pel.matrix("X", ("n", 2))
+    W1, W2 = pel.shared(np.ones((2, 3), "float32"), "W1"), pel.shared(np.ones((3, 2), "float32"), "W2")
+    p = pel.named("p", pel.softmax(pel.tanh(X @ W1) @ W2))
+    view = pel.live.network(pel.function([X], p))
+    figure = pel.live.Figure(data={X: np.ones((4, 2), "float32")}, views=[view])
+    [parts] = assemble_figure(figure).own["views"]
+    assert [(x["name"], x["values"]) for x in parts["layers"]] == [("X", "X"), ("W1", None), ("p", "p")]
 
 
 @pytest.mark.parametrize(

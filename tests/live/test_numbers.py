@@ -429,7 +429,7 @@ def test_units_weights_and_cells_of_other_views_choose_a_number(pages: Any) -> N
     assert title.inner_text().startswith("h[4, 1] = ")
     in_sight = "e => { const { top, bottom } = e.getBoundingClientRect(); return top >= 0 && bottom <= innerHeight; }"
     page.wait_for_function(in_sight, arg=title.element_handle())
-    # The middle of an edge, seen from the picture.
+    # A point of an edge, seen from the picture.
     page.locator(".net svg").first.evaluate(
         """(svg) => {
           const line = svg.querySelector("line");

@@ -40,7 +40,7 @@ export interface Timing {
   final: number;
 }
 
-const findVariant = (variants: VariantSpec[], values: Values): number =>
+const findVariantIndex = (variants: VariantSpec[], values: Values): number =>
   variants.findIndex(({ when }) => Object.entries(when).every(([id, value]) => values[id] === value));
 
 export class Figure implements Host {
@@ -234,13 +234,13 @@ export class Figure implements Host {
     const { controls, variants } = this.spec;
     for (const control of controls) {
       const chooses = control.kind === "choice" && control.target === "variant";
-      const found = chooses ? new Set(control.options.map(({ value }) => findVariant(variants, { ...this.values, [control.id]: value }))) : null;
+      const found = chooses ? new Set(control.options.map(({ value }) => findVariantIndex(variants, { ...this.values, [control.id]: value }))) : null;
       this.controls.enable(control.id, found ? found.size > 1 : !variants[this.index].without_effect.includes(control.id));
     }
   }
 
   private findVariant(values: Values): number {
-    const index = findVariant(this.spec.variants, values);
+    const index = findVariantIndex(this.spec.variants, values);
     if (index >= 0) return index;
     const wanted = this.spec.controls.filter((c) => c.target === "variant").map((c) => `${c.id} = ${values[c.id]}`);
     throw new Error(`The figure has no variant for ${wanted.join(", ")}. Build it with this combination.`);

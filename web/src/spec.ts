@@ -195,7 +195,8 @@ export interface NetworkSpec extends ViewSpec {
 }
 
 export interface NetworkParts {
-  layers: { name: string; units: number; labels: string[] | null; activation: string | null }[];
+  /** `values` is the name of the expression of the units; null if it has none. */
+  layers: { name: string; values: string | null; units: number; labels: string[] | null; activation: string | null }[];
   /** Connections between consecutive layers: weights of shape (inputs, units). */
   connections: { weights: string; bias: string | null }[];
   /** A function of one sample whose outputs are the values of the layers, from the input on; null if there is none. */

@@ -22,8 +22,13 @@ class DenseLayer:
     output: Expr
     activation: str | None
     """Name of the op from the preactivation to the output; None for a linear layer."""
-    name: str
-    """Name of the output or, if it has none, of the weights."""
+    output_name: str | None
+    """Name of the output, if it has one."""
+
+    @property
+    def name(self) -> str:
+        """Name of the output or, if it has none, of the weights."""
+        return self.output_name or str(self.weights).removesuffix("/kernel")
 
     @property
     def units(self) -> int:
@@ -61,9 +66,8 @@ def find_dense_layers(output: Expr) -> list[DenseLayer]:
         end = following[product].inputs[0] if product in following else find_end(before, output, order)
         weights = product.inputs[1]
         assert isinstance(weights, Shared)
-        name = stripper.names.get(end) or str(weights).removesuffix("/kernel")
-        activation = find_activation(before, end)
-        layers.append(DenseLayer(product.inputs[0], weights, bias, before, end, activation, name))
+        activation, output_name = find_activation(before, end), stripper.names.get(end)
+        layers.append(DenseLayer(product.inputs[0], weights, bias, before, end, activation, output_name))
     return layers
 
 

@@ -144,12 +144,12 @@ def describe_curvature(classes: NDArray[Any], grid: NDArray[Any]) -> str:
 
 
 def measure_best_line(classes: NDArray[Any], points: NDArray[Any]) -> float:
-    """Return the largest part of points of two classes, shape (n,) and (n, 2), that a straight line divides correctly.
+    """Return the largest fraction of points of two classes that a straight line classifies correctly.
 
-    For each of 90 directions, the sum of the points of one class before a threshold and of the other one after it is
-    computed for all thresholds.
+    ``classes`` has shape (n,), and ``points`` has shape (n, 2).
+    The points are projected on 90 directions, and every threshold on each projection is tried.
     """
-    # Between two axes of a grid, few of its points have the same place in a direction.
+    # Points of a grid share projections on the directions of its rows and columns, so those are left out.
     angles = (np.arange(90) + 0.5) * (np.pi / 90)
     extents = np.ptp(points, axis=0)
     places = points / np.where(extents, extents, 1) @ [np.cos(angles), np.sin(angles)]

@@ -57,8 +57,8 @@ def derive_rule(
     if len(node.types) > 1 or any(isinstance(v, Subgraph) for v in node.settings.values()):
         return GradientRule(op, "Backpropagation through time: the gradient of a step, from the last step to the first")
     lower = {name.lower() for name in taken}
-    left = iter([s for s in (*symbols, *OTHER_SYMBOLS) if s not in lower])
-    operands = tuple(i if isinstance(i, Constant) else Input(next(left, "a"), i.shape, i.dtype) for i in node.inputs)
+    free = iter([s for s in (*symbols, *OTHER_SYMBOLS) if s not in lower])
+    operands = tuple(i if isinstance(i, Constant) else Input(next(free, "a"), i.shape, i.dtype) for i in node.inputs)
     variables = [i for i in operands if not isinstance(i, Constant)]
     used = lower.union(str(i.name) for i in variables)
     result_name = next((s for s in (*RESULT_SYMBOLS, *OTHER_SYMBOLS) if s not in used), "y")

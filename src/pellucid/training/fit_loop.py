@@ -154,6 +154,7 @@ class FitLoop:
         return bool(self.variables) and self.callbacks.is_complete and not self.has_uncounted_steps()
 
     def has_uncounted_steps(self) -> bool:
+        """Whether steps have changed the variables since they were last counted."""
         return any(p.storage is not value for p, value in zip(self.variables, self.counted, strict=False))
 
     def get_resume_hint(self) -> str:

@@ -294,7 +294,8 @@ export class Network implements View {
     const has = this.parts.connections.some(({ bias }) => bias !== null);
     const data = this.outputs(0) ? `Numbers in units: values for point ${formatNumber(this.host.sample + 1)}.` : "";
     const boxes = this.parts.layers.filter((_, layer) => !this.shown[layer]).map(({ name, units }) => `${name} is one box for ${plural(units, "unit")}, without its weights.`);
-    const click = this.inspectable ? "Click a unit or a weight to see how it is computed." : "";
+    const named = this.parts.layers.every(({ values }) => values !== null);
+    const click = this.inspectable ? `Click ${named ? "a unit or a weight" : "a weight"} to see how it is computed.` : "";
     const notes = [has ? "Rings: biases." : "", data, click, ...boxes].filter(Boolean).map((note) => html("span", {}, note));
     this.legend.replaceChildren("Weights:", line(-limit), line(limit), ...notes);
   }
@@ -348,9 +349,9 @@ export class Network implements View {
   private inspectItem(item: Item | null): void {
     if (!item) return;
     const { layer, unit, from } = item;
-    const { name, units } = this.parts.layers[layer];
-    if (from === null) this.host.inspect(name, this.host.sample * units + unit);
-    else this.host.inspect(this.parts.connections[layer - 1].weights, from * units + unit);
+    const { values, units } = this.parts.layers[layer];
+    if (from === null && values !== null) this.host.inspect(values, this.host.sample * units + unit);
+    if (from !== null) this.host.inspect(this.parts.connections[layer - 1].weights, from * units + unit);
   }
 
   private choose(item: Item | null): void {

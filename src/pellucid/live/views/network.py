@@ -59,14 +59,20 @@ def describe_input(first: DenseLayer, context: FigureContext) -> dict[str, Any]:
     width = int(first.weights.storage.shape[0])
     names = context.feature_names
     labels = names if names is not None and len(names) == width else None
-    name = str(first.x) if isinstance(first.x, Input) else "features"
-    return {"name": name, "units": width, "labels": labels, "activation": None}
+    values = str(first.x) if isinstance(first.x, Input) else None
+    return {"name": values or "features", "values": values, "units": width, "labels": labels, "activation": None}
 
 
 def describe_layer(layer: DenseLayer, context: FigureContext) -> dict[str, Any]:
     names = context.class_names
     labels = names if names is not None and len(names) == layer.units else None
-    return {"name": layer.name, "units": layer.units, "labels": labels, "activation": layer.activation}
+    return {
+        "name": layer.name,
+        "values": layer.output_name,
+        "units": layer.units,
+        "labels": labels,
+        "activation": layer.activation,
+    }
 
 
 def describe_connection(layer: DenseLayer, context: FigureContext) -> dict[str, Any]:
