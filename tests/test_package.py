@@ -49,6 +49,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "interop": INTEROP,
     "experiments": EVERYTHING,
     "live": EVERYTHING,
+    "course": EVERYTHING,
     "cli": EVERYTHING,
     "pellucid": EVERYTHING,
     # Aliases of modules in nn.

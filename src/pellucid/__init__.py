@@ -13,6 +13,7 @@ from pellucid import extension_points
 __version__ = "0.1.0"
 
 _NAMES_BY_MODULE = {
+    "pellucid.course.checker": ["check_answer"],
     "pellucid.graph.composite": ["composite"],
     "pellucid.graph.config": ["config"],
     "pellucid.graph.errors": [
@@ -101,6 +102,7 @@ _NAMES_BY_MODULE = {
 _SUBMODULES = {
     "byhand": "pellucid.byhand",
     "callbacks": "pellucid.training.callbacks",
+    "course": "pellucid.course",
     "data": "pellucid.data",
     "distribution": "pellucid.run.distributed.distribution",
     "linalg": "pellucid.graph.linalg",
