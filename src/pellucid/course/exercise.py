@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pellucid.course.checker import CheckResult, check_answer
-from pellucid.graph import Expr
+from pellucid.graph.expr import Expr
 
 
 @dataclass(frozen=True)

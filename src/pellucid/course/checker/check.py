@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pellucid.graph import Expr
+from pellucid.graph.expr import Expr
 
 
 @dataclass(frozen=True)
