@@ -28,7 +28,7 @@ MODEL = {"untrusted_files", "graph", "saving", "show", "nn"}
 TRAINING = {"atomic_write", "untrusted_files", "progress", "graph", "run", "saving", "nn", "model"}
 INSPECT = {"atomic_write", "untrusted_files", "extension_points", "graph", "run", "show", "nn", "model", "training"}
 INTEROP = {"atomic_write", "untrusted_files", "graph", "run", "saving", "nn", "data", "model", "training"}
-OTHERS = {"progress", "errors", "inspect", "interop", "byhand", "experiments", "live", "cli", "pellucid"}
+OTHERS = {"progress", "errors", "inspect", "interop", "byhand", "experiments", "live", "course", "cli", "pellucid"}
 EVERYTHING = INSPECT | INTEROP | OTHERS
 MAY_IMPORT: dict[str, set[str]] = {
     "atomic_write": set(),
