@@ -101,6 +101,7 @@ class Evaluator:
             return self.make_number(number)
         value = getattr(self, f"visit_{type(node).__name__.lower()}")(node)
         if not isinstance(node, Letter):
+            self.shapes.check_axis_count(node, np.ndim(value))
             self.shapes.charge(node, *np.shape(value))
         return value
 
@@ -142,12 +143,15 @@ class Evaluator:
     def visit_index(self, node: Index) -> Any:
         if isinstance(node.base, Shape):
             return self.visit_size(node, node.base)
+        self.shapes.check_axis_count(node, len(node.items))
         base = self.evaluate(node.base)
         shape = np.shape(base)
+        if not shape and not all(isinstance(item, Constant) for item in node.items):
+            raise self.shapes.error(node, f"{self.shapes.quote(node.base)} is a number, without elements.")
         used = sum(not (isinstance(item, Constant) and item.name == "None") for item in node.items)
         if used > len(shape):
             raise self.shapes.error(
-                node, f"{self.shapes.quote(node.base)} has shape {format_shape(shape)}; here are {used} indices."
+                node, f"{self.shapes.quote(node.base)} has {len(shape)} axes; here are {used} indices."
             )
         axis = 0
         items: list[Any] = []
@@ -202,9 +206,9 @@ class Evaluator:
             if not are_known(shape):
                 raise self.shapes.error(node, f"the shape {format_shape(shape)} is not known before the program runs.")
             return shape
-        return (
-            tuple(self.to_integer(item) for item in node.items) if isinstance(node, Tuple) else (self.to_integer(node),)
-        )
+        items = node.items if isinstance(node, Tuple) else (node,)
+        self.shapes.check_axis_count(node, len(items))
+        return tuple(self.to_integer(item) for item in items)
 
     def to_axes(self, call: Call, node: Node | None, operand: Node, shape: tuple[int, ...]) -> tuple[int, ...] | None:
         """Return axes, None for all of them."""

@@ -42,7 +42,7 @@ def relu(x: Array) -> Array:
 
 
 def one_hot(x: Array, num_classes: int) -> Array:
-    return np.asarray(x[..., None] == np.arange(num_classes), dtype=np.float64)
+    return np.asarray(np.asarray(x)[..., None] == np.arange(num_classes), dtype=np.float64)
 
 
 def correlate(x: Array, kernel: Array) -> Array:

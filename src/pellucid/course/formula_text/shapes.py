@@ -12,6 +12,8 @@ from pellucid.course.formula_text.parser import quote
 Dims = tuple[Any, ...]
 """Sizes: whole numbers, or the named and unknown dimensions of expressions."""
 
+MAX_AXES = 8
+
 MAX_WORK = 10_000_000
 """Largest number of additions or stored elements of one formula."""
 
@@ -78,10 +80,14 @@ class ShapeChecks:
         """Refuse a formula that needs too much time or memory. Sizes that are not known count as 1."""
         amount = 1
         for factor in filter(lambda factor: isinstance(factor, int), factors):
-            amount = min(amount * factor, 10 * MAX_WORK)
+            amount = min(amount * max(factor, 1), 10 * MAX_WORK)
         self.work += amount
         if self.work > MAX_WORK:
             raise self.error(node, f"this is too large: a formula may compute {MAX_WORK:,} numbers.")
+
+    def check_axis_count(self, node: Node, count: int) -> None:
+        if count > MAX_AXES:
+            raise self.error(node, f"an array has at most {MAX_AXES} axes.")
 
     def describe(self, left: Node, right: Node, a: Dims, b: Dims) -> str:
         return f"{self.quote(left)} has shape {format_shape(a)} and {self.quote(right)} {format_shape(b)}."
