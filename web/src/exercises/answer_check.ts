@@ -62,18 +62,23 @@ function describeRatio({ expected, letters, quantity }: Exercise, { data }: NdAr
   const ratio = data[largest] / expected.data[largest];
   if (scale === 0 || ratio === 0 || data.some((entry, k) => Math.abs(entry - ratio * expected.data[k]) > 1e-6 * Math.abs(ratio) * scale)) return null;
   if (Math.abs(ratio + 1) < 1e-6) return "Your result has the opposite sign of the right one.";
-  return `Your result is ${nameRatio(ratio, letters)} the right one.`;
+  const named = nameRatio(ratio, letters);
+  if (named) return `Your result is ${named} times the right one.`;
+  // A single number is always a multiple of another.
+  return data.length > 1 ? `Your result is ${format(ratio, 6)} times the right one.` : null;
 }
 
-function nameRatio(ratio: number, letters: Letter[]): string {
-  const isNear = (value: number): boolean => Math.abs(ratio - value) < 1e-6 * Math.abs(value);
-  const numbers = letters.filter(({ value }) => value.shape.length === 0);
-  const times = numbers.find(({ value }) => isNear(value.data[0]));
-  const part = numbers.find(({ value }) => isNear(1 / value.data[0]));
-  const letter = times ? ` (that is ${times.name})` : part ? ` (that is 1 / ${part.name})` : "";
+/** A ratio such as "1/5 (that is 1 / n)"; null if it is neither a whole number nor a letter, nor 1 over one. */
+function nameRatio(ratio: number, letters: Letter[]): string | null {
+  const isNear = (value: number, other: number): boolean => Math.abs(value - other) < 1e-6 * Math.abs(other);
   const inverse = 1 / ratio;
-  const isPart = Math.abs(inverse) > 1.5 && Math.abs(inverse - Math.round(inverse)) < 1e-6 * Math.abs(inverse);
-  return `${isPart ? `1/${format(inverse, 6)}` : format(ratio, 6)}${letter} times`;
+  const isWhole = (value: number): boolean => Math.abs(value) > 1.5 && Math.abs(value) < 1e4 && isNear(value, Math.round(value));
+  const numbers = letters.filter(({ value }) => value.shape.length === 0);
+  const times = numbers.find(({ value }) => isNear(ratio, value.data[0]));
+  const part = numbers.find(({ value }) => isNear(inverse, value.data[0]));
+  if (!times && !part && !isWhole(ratio) && !isWhole(inverse)) return null;
+  const letter = times ? ` (that is ${times.name})` : part ? ` (that is 1 / ${part.name})` : "";
+  return `${isWhole(inverse) ? `1/${format(inverse, 6)}` : format(ratio, 6)}${letter}`;
 }
 
 /** Sentences on the entries that agree, and the largest difference. */
