@@ -116,8 +116,8 @@ DW1 = make_exercise(
     "<p>The network has one hidden layer with <code>tanh</code>. Write the gradient of the loss with respect to the "
     "weights <math><msub><mi>W</mi><mn>1</mn></msub></math> of the hidden layer. The penalty is "
     "<code>lam / 2 * sum(W1 ** 2)</code>.</p>",
-    "<p>The error goes back through <code>W2</code>, then through the activation, whose slope is <math><mn>1</mn><mo>-</mo>"
-    "<msubsup><mi>a</mi><mn>1</mn><mn>2</mn></msubsup></math>. Each input carries its share.</p>",
+    "<p>The error goes back through <code>W2</code>, then through the activation, whose slope is <math>"
+    "<mn>1</mn><mo>-</mo><msubsup><mi>a</mi><mn>1</mn><mn>2</mn></msubsup></math>. Each input carries its share.</p>",
 )
 DB1 = make_exercise(
     "db1",
@@ -148,7 +148,8 @@ def write_page(path: Path, *exercises: dict[str, Any]) -> Path:
     elements = "".join(f"<pellucid-exercise>{script.format(file)}</pellucid-exercise>" for file in files)
     path.write_text(
         f"""<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Exercises</title>
-        <meta http-equiv="Content-Security-Policy" content="{POLICY}"><meta name="viewport" content="width=device-width">
+        <meta http-equiv="Content-Security-Policy" content="{POLICY}">
+        <meta name="viewport" content="width=device-width">
         <style>{STYLE}</style></head>
         <body><main><h1>Exercises</h1>{elements}</main><script>{SCRIPT.read_text("utf-8")}</script></body></html>""",
         "utf-8",

@@ -28,7 +28,7 @@ def find(page: Any, k: int = 0) -> Any:
 
 
 def answer(exercise: Any, text: str) -> str:
-    """Type a formula, press Enter, and return what the page says."""
+    """Type a formula, press Enter, and return the feedback."""
     exercise.locator("textarea").fill(text)
     exercise.locator("textarea").press("Enter")
     return exercise.locator("[role=status]").inner_text()
@@ -96,7 +96,7 @@ WRONG_ANSWERS = [
     (2, "-2 * mean(log(p[arange(n), y]))", "Your result is 2 times the right one."),
     (0, f"0.7 * ({RIGHT})", "Your result is 0.7 times the right one."),
 ]
-"""Number of the exercise, answer, and part of what the page says."""
+"""Number of the exercise, answer, and part of the feedback."""
 
 
 def test_a_wrong_answer_is_explained(page: Any) -> None:

@@ -38,7 +38,7 @@ VALUES = {
 PARTS = json.loads(Path(__file__).with_name("formula_parts.json").read_text("utf-8"))
 """Parts of random formulas, and patterns of functions and of pairs."""
 
-SIGNS = "()[],.:=*/@^'+-<> \t\u00a0\u2009\ufeff\x1c'\"{}%&|~;!?#$\\`0123456789eTXWnλδ𝜆²ᵀ×·−÷≤_"
+SIGNS = "()[],.:=*/@^'+-<> \t\u00a0\u2009\ufeff\x1c'\"{}%&|~;!?#$\\`0123456789eTXWnλδ𝜆²ᵀ⊙₁×·−÷≤_"
 WORDS = "None if lambda np. axis=0 True .shape keepdims= 1e9 10**9 W2 tahn x1"
 
 

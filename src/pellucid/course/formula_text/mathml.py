@@ -1,4 +1,4 @@
-"""Formulas as MathML: what was understood, shown to the learner."""
+"""MathML of formulas, which shows the learner how a text was understood."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class MathmlWriter:
         """Write a matrix product as juxtaposition, an elementwise product with a circled dot."""
         scales = self.is_number(left) or self.is_number(right)
         between = '<mspace width="0.2em"></mspace>' if sign == "@" else operator("⋅" if scales else "⊙")
-        # A @ B * C is (A @ B) * C: without parentheses, nobody sees which product comes first.
+        # A @ B * C is (A @ B) * C: parentheses show which product comes first.
         mixed = (
             not scales and isinstance(left, Binary) and {left.operator, sign} == {"*", "@"} and not self.scales(left)
         )
