@@ -222,6 +222,9 @@ def make_compute(e: Expr) -> Callable[..., Array]:
     """Return the function that computes an op on float64 arrays, whatever the dtype of the expression."""
     op, settings = e.op, e.settings
     assert op is not None
+    if op.name in REDUCTIONS and settings.get("axis") == tuple(range(e.inputs[0].ndim)):
+        # A mistake below may add an axis. What was reduced to a number still is.
+        settings["axis"] = None
     if len(e.types) > 1 or op.name == "output":
         return lambda *values: op.value(np, *values, **settings)
     return lambda *values: np.asarray(op.value(np, *values, **settings))

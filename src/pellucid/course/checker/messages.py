@@ -49,7 +49,7 @@ class Writer:
         from pellucid.course.checker.slopes import find_slopes
 
         value = self.graph.base[node]
-        for slope in find_slopes(self.graph, self.around.letters):
+        for slope in find_slopes(self.around):
             if value.ndim and slope.value.shape == value.shape and np.allclose(slope.value, value):
                 return slope
         return None
@@ -157,9 +157,12 @@ def describe_factor(w: Writer, factor: str, what: str, node: Node) -> Text:
     if factor == "-1":
         return f"The sign of {what} is wrong.", explain_sign(w, node)
     if factor.startswith("1/") and factor[2:] in sizes:
-        twice = f" It already contains 1/{factor[2:]}." if has_size or contains_mean(node) else ""
-        hint = "" if twice else f" Dividing by {factor[2:]} happens only where the mean over samples is taken, once."
-        return f"{up(what)} is divided by {factor[2:]} once too often.{twice}", f"A sum is asked for here, not a mean.{hint}"
+        return (
+            f"{up(what)} is divided by {factor[2:]} once too often: the factor 1/{factor[2:]} is too much.",
+            f"The mean over the samples divides by {factor[2:]} once, and the given letters already contain it."
+            if not has_size and not contains_mean(node)
+            else f"The formula divides by {factor[2:]} once.",
+        )
     if factor in sizes:
         return (
             f"The factor 1/{factor} is missing in {what}.",
@@ -524,15 +527,17 @@ ACTIVATION_WHY = "Without an activation function between them, two layers are on
 
 def missing_function(w: Writer, v: Variation) -> Text:
     name, operand = v.node.name, v.node.operands[0]
+    letter = w.graph.names.get(v.node.expr) if v.node.expr is not None else None
+    right = f"`{letter} = {name}({w.graph.describe(operand)})`" if letter else f"`{name}({w.graph.describe(operand)})`"
     why = ""
     if name in ("tanh", "sigmoid", "relu"):
         why = ACTIVATION_WHY
-        return f"The activation function {name} is missing: {w.quote(operand)} stands where `{name}({w.graph.describe(operand)})` belongs.", why
+        return f"The activation function {name} is missing: {w.quote(operand)} stands where {right} belongs.", why
     if name == "log":
         why = "The loss is the negative logarithm of the probability of the true class."
     if name == "softmax":
         why = "The scores become probabilities: positive, with the sum 1."
-    return f"The function {name} is missing: {w.quote(operand)} stands where `{name}({w.graph.describe(operand)})` belongs.", why
+    return f"The function {name} is missing: {w.quote(operand)} stands where {right} belongs.", why
 
 
 def function_twice(w: Writer, v: Variation) -> Text:
@@ -640,7 +645,7 @@ def other_letter(w: Writer, v: Variation) -> Text:
 def explain_letters(w: Writer, used: str, right: str) -> str:
     from pellucid.course.checker.slopes import find_slopes
 
-    for slope in find_slopes(w.graph, w.around.letters):
+    for slope in find_slopes(w.around):
         if {used, right} == {slope.output, slope.input}:
             return f"`{slope.output}` is the output of {slope.activation}, and `{slope.input}` its input."
     if {used.replace("prev", ""), right.replace("prev", "")} == {right.replace("prev", "")}:

@@ -115,13 +115,15 @@ class Question:
             if (name in opaque or isinstance(e, (Input, Shared))) and e is not self.reference:
                 letters[e] = name
         for e in self._nodes:
-            if e.op is not None and e.op.name == "size" and (dim := self._find_size_name(int(self.values[e]))):
-                names[e] = dim
+            if text := self._name_counting_op(e):
+                names[e] = letters[e] = text
         graph = FormulaGraph(self.reference, letters, self.values, names)
         constants = {graph.describe(n): v for n, v in graph.base.items() if n.kind == "constant" and v.ndim == 0}
         scalars = {name: v for name, v in self.letters.items() if not v.ndim and v.dtype.kind == "f"}
         arrays = {name: v for name, v in self.letters.items() if v.ndim and v.dtype.kind == "f"}
-        return Surroundings(graph, arrays, self._name_sizes(), {**constants, **scalars}, self._find_biases())
+        functions = {name: e.op.name for name, e in self.definitions.items() if e.op is not None}
+        scalars = {**constants, **scalars}
+        return Surroundings(graph, arrays, self._name_sizes(), scalars, self._find_biases(), functions)
 
     def _find_letter(self, e: Expr) -> str | None:
         value = self.values[e]
@@ -138,8 +140,13 @@ class Question:
                 return name
         return None
 
-    def _find_size_name(self, size: int) -> str | None:
-        return next((name for name, s in self.sizes.by_name.items() if s == size), None)
+    def _name_counting_op(self, e: Expr) -> str | None:
+        """Return "n" for the length of an axis, "arange(n)" for its indices, and None for other expressions."""
+        if e.op is None or e.op.name not in ("size", "arange_like"):
+            return None
+        size = int(self.values[e]) if e.op.name == "size" else len(self.values[e])
+        dim = next((name for name, s in self.sizes.by_name.items() if s == size), None)
+        return dim if dim is None or e.op.name == "size" else f"arange({dim})"
 
     def _name_sizes(self) -> dict[str, int]:
         """Return the lengths of axes by name; those without a name by a letter that has it, as ``len(X)``."""

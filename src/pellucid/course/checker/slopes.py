@@ -10,12 +10,18 @@ import numpy as np
 
 if TYPE_CHECKING:
     from pellucid.course.checker.formula_graph import FormulaGraph
+    from pellucid.course.checker.variations import Surroundings
 
 Array = np.ndarray[Any, Any]
 
 
 def sigmoid(x: Array) -> Array:
     return np.asarray(1 / (1 + np.exp(-x)))
+
+
+def softmax(x: Array) -> Array:
+    e = np.exp(x - x.max(axis=-1, keepdims=True))
+    return np.asarray(e / e.sum(axis=-1, keepdims=True))
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,12 @@ ACTIVATIONS: dict[str, Activation] = {
             "{z}": lambda a, z: z,
         },
     ),
+    "softmax": Activation(
+        softmax,
+        lambda a, z: a * (1 - a),
+        "{a} * (1 - {a})",
+        {},
+    ),
     "relu": Activation(
         lambda x: np.maximum(x, 0),
         lambda a, z: (z > 0).astype(float),
@@ -93,6 +105,7 @@ class SlopeForm:
 
     text: str
     value: Array
+    cost: float
 
 
 @dataclass(frozen=True)
@@ -126,45 +139,48 @@ class Slope:
             if "{z}" in template and not self.input:
                 continue
             with np.errstate(all="ignore"):
-                yield SlopeForm(template.format(a=self.output, z=self.input), compute(a, z))
+                cost = 0.7 if "*" in template or template.startswith("1 -") else 1.3
+                yield SlopeForm(template.format(a=self.output, z=self.input), compute(a, z), cost)
 
 
-def find_slopes(graph: FormulaGraph, letters: Mapping[str, Array]) -> list[Slope]:
-    """Return the derivatives of the activation functions that the letters show.
-
-    A letter is the output of an activation function if another letter, or an expression of the formula, is its input.
-    A letter whose input is unknown counts as an output if the formula contains the derivative.
-    """
+def find_slopes(around: Surroundings) -> list[Slope]:
+    """Return the derivatives of the activation functions that occur in a formula or define its letters."""
+    graph = around.graph
     if graph.slopes is None:
-        graph.slopes = list(_iterate_slopes(graph, letters))
+        found = list(_find_slopes_of_inputs(around))
+        known = {slope.output for slope in found}
+        graph.slopes = found + [slope for slope in _find_slopes_of_outputs(around) if slope.output not in known]
     return graph.slopes
 
 
-def _iterate_slopes(graph: FormulaGraph, letters: Mapping[str, Array]) -> Iterator[Slope]:
-    found: set[tuple[str, str]] = set()
-    inputs = {name: value for name, value in letters.items() if value.ndim}
+def _find_slopes_of_inputs(around: Surroundings) -> Iterator[Slope]:
+    """Yield the derivatives at letters, and at operands of activation functions, whose output occurs too."""
+    graph = around.graph
+    inputs = {name: value for name, value in around.letters.items() if value.ndim}
+    outputs = dict(inputs)
     for node in graph.order:
         if node.kind == "function" and node.name in ACTIVATIONS:
             inputs.setdefault(graph.describe(node.operands[0]), graph.base[node.operands[0]])
+            outputs.setdefault(graph.describe(node), graph.base[node])
     for name, activation in ACTIVATIONS.items():
         for z_text, z in inputs.items():
             a = activation.value(z)
-            a_text = next((t for t, v in inputs.items() if v.shape == a.shape and np.allclose(v, a)), None)
-            if a_text is None:
-                if not any(n.kind == "function" and n.name == name and np.allclose(graph.base[n], a) for n in graph.order if graph.base[n].shape == a.shape):
-                    continue
-                a_text = f"{name}({z_text})"
-            found.add((name, a_text))
-            text = activation.text.format(a=a_text, z=z_text)
-            yield Slope(name, text, a_text, z_text, activation.slope(a, z), a, z)
-    if not found:
-        yield from _find_slopes_of_outputs(graph, letters)
+            a_text = next((t for t, v in outputs.items() if v.shape == a.shape and np.allclose(v, a)), None)
+            if a_text is not None and not np.allclose(a, z):
+                text = activation.text.format(a=a_text, z=z_text)
+                yield Slope(name, text, a_text, z_text, activation.slope(a, z), a, z)
 
 
-def _find_slopes_of_outputs(graph: FormulaGraph, letters: Mapping[str, Array]) -> Iterator[Slope]:
-    for name in ("tanh", "sigmoid"):
+def _find_slopes_of_outputs(around: Surroundings) -> Iterator[Slope]:
+    """Yield the derivatives at letters that are outputs by their definition, or whose derivative is in the formula."""
+    for name in ("tanh", "sigmoid", "softmax"):
         activation = ACTIVATIONS[name]
-        for a_text, a in letters.items():
+        for a_text, a in around.letters.items():
             slope = activation.slope(a, a)
-            if a.ndim and any(v.shape == slope.shape and np.allclose(v, slope) for v in graph.base.values()):
+            is_output = around.functions.get(a_text) == name
+            if is_output or (name != "softmax" and a.ndim and is_value(around.graph, slope)):
                 yield Slope(name, activation.text.format(a=a_text, z=""), a_text, "", slope, a, a)
+
+
+def is_value(graph: FormulaGraph, value: Array) -> bool:
+    return any(v.shape == value.shape and np.allclose(v, value) for v in graph.base.values())

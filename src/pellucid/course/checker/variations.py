@@ -58,6 +58,8 @@ class Surroundings:
         Letters and constants that are numbers, such as the regularization strength.
     biases : tuple of str
         Letters that are biases.
+    functions : mapping from str to str
+        Letters that are the result of a function, and its name, such as a1 and tanh.
     """
 
     graph: FormulaGraph
@@ -65,6 +67,7 @@ class Surroundings:
     sizes: Mapping[str, int]
     scalars: Mapping[str, Array]
     biases: tuple[str, ...]
+    functions: Mapping[str, str]
 
 
 def vary_sum(node: Node, around: Surroundings) -> Iterator[Variation]:
@@ -79,7 +82,7 @@ def vary_sum(node: Node, around: Surroundings) -> Iterator[Variation]:
                     node,
                     "factor of term",
                     lambda v, true, i=i, c=factor: true + (c - 1) * signs[i] * v[i],
-                    1.5 + rank_factor(name),
+                    1.0 + rank_factor(name),
                     {"term": i, "factor": name},
                 )
         if len(signs) > 1 and term.kind == "constant":
@@ -281,12 +284,12 @@ def vary_updated_letter(node: Node, around: Surroundings) -> Iterator[Variation]
     if gradient is None or gradient.shape != around.graph.base[node].shape:
         return
     for rate in ("rate", "eta", "lr", "learning_rate", "alpha", "epsilon"):
-        if rate in around.letters:
+        if rate in around.scalars:
             for sign, kind in ((-1, "updated weight"), (1, "updated weight")):
                 yield Variation(
                     node,
                     kind,
-                    lambda _, true, s=sign, r=around.letters[rate], g=gradient: true + s * r * g,
+                    lambda _, true, s=sign, r=around.scalars[rate], g=gradient: true + s * r * g,
                     1.0,
                     {"rate": rate},
                 )
@@ -404,6 +407,7 @@ def vary_by_letters(node: Node, around: Surroundings) -> Iterator[Variation]:
             )
             if node is around.graph.root or node.kind in ("sum", "product"):
                 yield Variation(node, "extra factor", lambda _, t, x=value: t * x, 1.6, {"factor": name})
+                yield Variation(node, "extra factor", lambda _, t, x=value: t * (1 - x), 1.65, {"factor": f"1 - {name}"})
                 yield Variation(node, "extra term", lambda _, t, x=value: t + x, 1.6, {"term": name})
                 yield Variation(node, "extra term", lambda _, t, x=value: t - x, 1.7, {"term": f"-{name}"})
         if value.shape == true.T.shape and true.ndim == 2 and value.shape != true.shape:
@@ -412,14 +416,14 @@ def vary_by_letters(node: Node, around: Surroundings) -> Iterator[Variation]:
 
 def vary_slopes(node: Node, around: Surroundings) -> Iterator[Variation]:
     true = around.graph.base[node]
-    slopes = find_slopes(around.graph, around.letters)
+    slopes = find_slopes(around)
     for slope in slopes:
         if slope.value.shape != true.shape:
             continue
         if np.array_equal(slope.value, true) or np.allclose(slope.value, true, rtol=1e-9, atol=1e-12):
             for form in slope.wrong_forms:
                 yield Variation(
-                    node, "wrong slope", lambda _, __, x=form.value: x, 0.7, {"slope": slope, "form": form}
+                    node, "wrong slope", lambda _, __, x=form.value: x, form.cost, {"slope": slope, "form": form}
                 )
         else:
             yield Variation(node, "extra slope", lambda _, t, x=slope.value: t * x, 1.0, {"slope": slope})
@@ -448,7 +452,7 @@ def vary_root(node: Node, around: Surroundings) -> Iterator[Variation]:
                         node,
                         "extra penalty",
                         lambda _, t, x=value, k=factor: t + k * x,
-                        1.1,
+                        1.1 if name in around.biases else 1.5,
                         {"strength": label, "letter": name},
                     )
         if not true.ndim:
