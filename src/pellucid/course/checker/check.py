@@ -119,7 +119,9 @@ def check_answer(
     return write_result(name, *found)
 
 
-def find_explanation(question: Question, answer: Array, used: frozenset[str]) -> tuple[Surroundings, Explanation] | None:
+def find_explanation(
+    question: Question, answer: Array, used: frozenset[str]
+) -> tuple[Surroundings, Explanation] | None:
     """Return the mistakes that give the answer's numbers.
 
     The formula is read in two ways: in all letters, and with letters that the answer does not use written out. A
@@ -145,5 +147,7 @@ def write_result(quantity: str, around: Surroundings, explanation: Explanation) 
         parts = [f"{word}: {statement}" for word, (statement, _) in zip(("First", "Second"), texts, strict=True)]
         message = f"{quantity}: two things are wrong. {' '.join(parts)}"
     reasons = [why for _, why in texts if why and len(texts) > 1]
-    places = [f"Look at the part {writer.quote(v.node)}." for v in explanation.variations if v.node is not around.graph.root]
+    places = [
+        f"Look at the part {writer.quote(v.node)}." for v in explanation.variations if v.node is not around.graph.root
+    ]
     return CheckResult(False, message, tuple(dict.fromkeys(itertools.chain(reasons, places))))

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pellucid.course.checker.loop_values import compute_loop
+from pellucid.graph.errors import PellucidError
 from pellucid.graph.expr import Constant, Expr
 from pellucid.graph.printing import text
 from pellucid.graph.traversal import topological
@@ -89,7 +91,7 @@ FUNCTIONS = frozenset(
     "tanh sigmoid relu softplus softsign exp log log1p sqrt abs square sin cos sinh cosh sign softmax log_softmax".split()
 )
 REDUCTIONS = frozenset({"sum", "mean", "max", "min", "prod"})
-PASSED = frozenset({"stop_gradient", "broadcast_like", "passthrough", "grad_barrier"})
+PASSED = frozenset({"stop_gradient", "passthrough", "grad_barrier"})
 
 
 class FormulaGraph:
@@ -107,10 +109,9 @@ class FormulaGraph:
         Names of expressions in texts.
     """
 
-    def __init__(
-        self, reference: Expr, letters: Mapping[Expr, str], values: Values, names: Mapping[Expr, str]
-    ) -> None:
+    def __init__(self, reference: Expr, letters: Mapping[Expr, str], values: Values, names: Mapping[Expr, str]) -> None:
         self.names = names
+        self.letter_values = {name: values[e] for e, name in names.items() if values[e].ndim}
         self._letters, self._values = letters, values
         self.slopes: list[Slope] | None = None
         self._nodes: dict[Expr, Node] = {}
@@ -121,7 +122,7 @@ class FormulaGraph:
         self.base: dict[Node, Array] = {}
         with np.errstate(all="ignore"):
             for node in self.order:
-                self.base[node] = np.asarray(node.compute(*[self.base[o] for o in node.operands]))
+                self.base[node] = node.compute(*[self.base[o] for o in node.operands])
         self._dependents = find_dependents(self.order)
 
     @property
@@ -138,7 +139,7 @@ class FormulaGraph:
         try:
             for node in self._dependents[start]:
                 changed[node] = node.compute(*[changed[o] if o in changed else base[o] for o in node.operands])
-        except (ValueError, IndexError, TypeError, np.linalg.LinAlgError):
+        except (PellucidError, ValueError, IndexError, TypeError, np.linalg.LinAlgError):
             return None
         return changed.get(self.root, base[self.root])
 
@@ -176,7 +177,9 @@ class FormulaGraph:
     def _convert_op(self, e: Expr, name: str, operands: list[Node]) -> Node:
         settings = e.settings
         if name in ("add", "subtract"):
-            return make_sum([*self._split_sum(1, operands[0]), *self._split_sum(1 if name == "add" else -1, operands[1])], e)
+            return make_sum(
+                [*self._split_sum(1, operands[0]), *self._split_sum(1 if name == "add" else -1, operands[1])], e
+            )
         if name == "negative":
             return make_sum(self._split_sum(-1, operands[0]), e)
         if name in ("multiply", "true_divide"):
@@ -191,6 +194,9 @@ class FormulaGraph:
         if name == "sigmoid_slope":
             rest = make_sum([(1, make_constant(1)), (-1, operands[0])], None)
             return make_product([(1, operands[0]), (1, rest)], e)
+        if name == "where" and is_zero(operands[2]):
+            # where(z > 0, g, 0), as gradients of relu are written, is g * (z > 0).
+            return make_product([*self._split_product(1, operands[1]), (1, operands[0])], e)
         if name in PASSED or (name == "cast" and is_float(e.dtype)):
             return operands[0]
         compute = make_compute(e)
@@ -214,6 +220,10 @@ class FormulaGraph:
         return [(exponent, node)]
 
 
+def is_zero(node: Node) -> bool:
+    return node.kind == "constant" and not np.any(node.settings["value"])
+
+
 def make_power(base: Node, exponent: Node, expr: Expr | None) -> Node:
     return Node("power", "power", (base, exponent), lambda x, k: np.asarray(x**k), expr)
 
@@ -225,8 +235,10 @@ def make_compute(e: Expr) -> Callable[..., Array]:
     if op.name in REDUCTIONS and settings.get("axis") == tuple(range(e.inputs[0].ndim)):
         # A mistake below may add an axis. What was reduced to a number still is.
         settings["axis"] = None
-    if len(e.types) > 1 or op.name == "output":
-        return lambda *values: op.value(np, *values, **settings)
+    if op.name == "scan_loop":
+        return lambda *values: compute_loop(values, settings)
+    if len(e.types) > 1:
+        return lambda *values: tuple(op.value(np, *values, **settings))  # type: ignore[return-value]
     return lambda *values: np.asarray(op.value(np, *values, **settings))
 
 

@@ -68,7 +68,9 @@ class Writer:
             return node.kind == "reduction" and node.operands[0].kind == "power"
         rest = [o for o in node.operands if not self.is_scalar(o)]
         if not rest:
-            return any(o.kind == "reduction" and o.operands[0].kind == "power" or o.kind == "sum" for o in node.operands)
+            return any(
+                o.kind == "reduction" and o.operands[0].kind == "power" or o.kind == "sum" for o in node.operands
+            )
         return len(rest) == 1 and rest[0].kind == "letter" and self.graph.base[rest[0]].ndim >= 1
 
     def is_bias(self, node: Node) -> bool:
@@ -80,7 +82,7 @@ class Writer:
             of = f" of {slope.activation}" + (f" at `{slope.input}`" if slope.input else "")
             return f"It is the derivative{of}. {CHAIN_RULE}"
         if self.is_size(node):
-            return "The loss is a mean over the samples, so its gradient is divided by their number."
+            return "The loss is a mean over the samples, not a sum, so its gradient is divided by their number."
         if node.kind == "letter" and node.name in ("rate", "eta", "lr", "alpha", "learning_rate"):
             return "The learning rate scales each step."
         if node.kind == "constant" and float(np.abs(self.graph.base[node]).max(initial=0)) == 2:
@@ -100,7 +102,9 @@ def missing_term(w: Writer, v: Variation) -> Text:
             "Without the bias, the weighted sum is 0 whenever all inputs are 0.",
         )
     if w.is_penalty(term):
-        of = "gradient of the penalty on the squared weights" if w.graph.value.ndim else "penalty on the squared weights"
+        of = (
+            "gradient of the penalty on the squared weights" if w.graph.value.ndim else "penalty on the squared weights"
+        )
         return f"The regularization term `{text}` is missing.", f"It is the {of}, and the loss contains it."
     if sign < 0 and len(v.node.operands) == 2:
         other = v.node.operands[1 - v.details["term"]]
@@ -115,7 +119,9 @@ def missing_term(w: Writer, v: Variation) -> Text:
 def is_target(w: Writer, node: Node) -> bool:
     """Whether a node looks like targets: one-hot labels, or the letters of the course for them."""
     name = node.name
-    return name == "one_hot" or (node.kind == "letter" and name.lower().rstrip("_t0123456789") in ("y", "t", "target", ""))
+    return name == "one_hot" or (
+        node.kind == "letter" and name.lower().rstrip("_t0123456789") in ("y", "t", "target", "")
+    )
 
 
 def explain_term(w: Writer, term: Node) -> str:
@@ -138,11 +144,18 @@ def collect_nodes(node: Node) -> list[Node]:
 
 def sign_of_term(w: Writer, v: Variation) -> Text:
     term, sign = v.node.operands[v.details["term"]], v.node.signs[v.details["term"]]
+    if len(v.node.signs) == 1:
+        return f"The sign of {w.quote(term)} is wrong: {w.quote(v.node)} is right.", ""
     wrong, right = ("added", "subtracted") if sign < 0 else ("subtracted", "added")
     why = ""
-    if any(n.kind == "letter" and n.name in ("rate", "eta", "lr", "alpha", "learning_rate") for n in collect_nodes(term)):
+    if any(
+        n.kind == "letter" and n.name in ("rate", "eta", "lr", "alpha", "learning_rate") for n in collect_nodes(term)
+    ):
         why = "The gradient points uphill. Gradient descent subtracts it."
-    return f"The sign of `{w.graph.describe(term)}` is wrong{w.where(v.node)}: it is {wrong} and should be {right}.", why
+    return (
+        f"The sign of `{w.graph.describe(term)}` is wrong{w.where(v.node)}: it is {wrong} and should be {right}.",
+        why,
+    )
 
 
 def factor_of_term(w: Writer, v: Variation) -> Text:
@@ -220,7 +233,10 @@ def missing_factor(w: Writer, v: Variation) -> Text:
     factor, exponent = v.node.operands[v.details["factor"]], v.node.signs[v.details["factor"]]
     text = w.graph.describe(factor)
     if exponent < 0:
-        return f"The factor `1/{parenthesize(text)}` is missing{w.where(v.node)}: the division by `{text}`.", w.explain_factor(factor)
+        return (
+            f"The factor `1/{parenthesize(text)}` is missing{w.where(v.node)}: the division by `{text}`.",
+            w.explain_factor(factor),
+        )
     return f"The factor `{text}` is missing{w.where(v.node)}.", w.explain_factor(factor)
 
 
@@ -231,7 +247,10 @@ def parenthesize(text: str) -> str:
 def inverted_factor(w: Writer, v: Variation) -> Text:
     factor, exponent = v.node.operands[v.details["factor"]], v.node.signs[v.details["factor"]]
     wrong, right = ("divided", "multiplied") if exponent > 0 else ("multiplied", "divided")
-    return f"{w.quote(factor)} is on the wrong side of the fraction: it is {wrong}, and {right} is right{w.where(v.node)}.", ""
+    return (
+        f"{w.quote(factor)} is on the wrong side of the fraction: it is {wrong}, and {right} is right{w.where(v.node)}.",
+        "",
+    )
 
 
 def factor_twice(w: Writer, v: Variation) -> Text:
@@ -244,7 +263,8 @@ def only_part(w: Writer, v: Variation) -> Text:
     index = v.details.get("term", v.details.get("factor"))
     part = v.node.operands[index]
     rest = [w.quote(o) for i, o in enumerate(v.node.operands) if i != index]
-    return f"{w.quote(part)} stands where {w.quote(v.node)} belongs: {' and '.join(rest)} is missing.", ""
+    verb = "is" if len(rest) == 1 else "are"
+    return f"{w.quote(part)} stands where {w.quote(v.node)} belongs: {' and '.join(rest)} {verb} missing.", ""
 
 
 def wrong_slope(w: Writer, v: Variation) -> Text:
@@ -316,7 +336,10 @@ def swapped_operands(w: Writer, v: Variation) -> Text:
 
 
 def missing_transpose(w: Writer, v: Variation) -> Text:
-    return f"The transposition of {w.quote(v.node.operands[0])} is missing.", "Rows and columns change places on the way back."
+    return (
+        f"The transposition of {w.quote(v.node.operands[0])} is missing.",
+        "Rows and columns change places on the way back.",
+    )
 
 
 def transposed(w: Writer, v: Variation) -> Text:
@@ -340,7 +363,9 @@ def has_windows(root: Node) -> bool:
 def explain_turn(w: Writer) -> str:
     names = {n.name for n in collect_nodes(w.graph.root)}
     if "conv_kernel_gradient" in names:
-        return "The gradient of the kernel slides the gradient over the input, as the kernel did: the input comes first."
+        return (
+            "The gradient of the kernel slides the gradient over the input, as the kernel did: the input comes first."
+        )
     if "conv_input_gradient" in names:
         return TURNED
     return "Networks use the cross-correlation: the kernel lies on the input as it is."
@@ -417,11 +442,17 @@ def average_over_window(w: Writer, v: Variation) -> Text:
 
 
 def times_maximum(w: Writer, v: Variation) -> Text:
-    return "The gradient at the maximum is multiplied by the maximum. It passes unchanged.", "The derivative of the maximum by itself is 1."
+    return (
+        "The gradient at the maximum is multiplied by the maximum. It passes unchanged.",
+        "The derivative of the maximum by itself is 1.",
+    )
 
 
 def maximum_itself(w: Writer, v: Variation) -> Text:
-    return "The maximum stands where its gradient belongs.", "The gradient of the output passes to the place of the maximum."
+    return (
+        "The maximum stands where its gradient belongs.",
+        "The gradient of the output passes to the place of the maximum.",
+    )
 
 
 def mask_only(w: Writer, v: Variation) -> Text:
@@ -430,12 +461,18 @@ def mask_only(w: Writer, v: Variation) -> Text:
 
 def pooled_otherwise(w: Writer, v: Variation) -> Text:
     which = v.kind.split()[0]
-    return f"The window's {which} stands where its maximum belongs.", "Max pooling keeps the largest element of each window."
+    return (
+        f"The window's {which} stands where its maximum belongs.",
+        "Max pooling keeps the largest element of each window.",
+    )
 
 
 def elementwise_for_matmul(w: Writer, v: Variation) -> Text:
     left, right = v.node.operands
-    return f"`*` stands where `@` belongs, between {w.quote(left)} and {w.quote(right)}.", "`*` multiplies entry by entry; `@` sums over the inner axis."
+    return (
+        f"`*` stands where `@` belongs, between {w.quote(left)} and {w.quote(right)}.",
+        "`*` multiplies entry by entry; `@` sums over the inner axis.",
+    )
 
 
 def matmul_for_product(w: Writer, v: Variation) -> Text:
@@ -455,7 +492,10 @@ def one_step_of_sum(w: Writer, v: Variation) -> Text:
 
 def shifted_in_time(w: Writer, v: Variation) -> Text:
     what = w.quote(v.node)
-    return f"{what} is off by one in time: the index is one step too early or too late.", "Check which step each factor belongs to."
+    return (
+        f"{what} is off by one in time: the index is one step too early or too late.",
+        "Check which step each factor belongs to.",
+    )
 
 
 def summed_product(w: Writer, v: Variation) -> Text:
@@ -504,7 +544,10 @@ def missing_power(w: Writer, v: Variation) -> Text:
 
 def derivative_of_power(w: Writer, v: Variation) -> Text:
     base = v.node.operands[0]
-    return f"The derivative of {w.quote(v.node)} stands where {w.quote(v.node)} belongs: `2 * {w.graph.describe(base)}`.", ""
+    return (
+        f"The derivative of {w.quote(v.node)} stands where {w.quote(v.node)} belongs: `2 * {w.graph.describe(base)}`.",
+        "",
+    )
 
 
 def product_for_power(w: Writer, v: Variation) -> Text:
@@ -549,7 +592,10 @@ def other_function(w: Writer, v: Variation) -> Text:
 
 
 def slope_for_function(w: Writer, v: Variation) -> Text:
-    return f"The derivative of {v.node.name} stands where {v.node.name} itself belongs, at {w.quote(v.node.operands[0])}.", ""
+    return (
+        f"The derivative of {v.node.name} stands where {v.node.name} itself belongs, at {w.quote(v.node.operands[0])}.",
+        "",
+    )
 
 
 def sign_of_operand(w: Writer, v: Variation) -> Text:
@@ -575,7 +621,10 @@ def softmax_over_all(w: Writer, v: Variation) -> Text:
 
 
 def unnormalized_softmax(w: Writer, v: Variation) -> Text:
-    return "The normalization of the softmax is missing: divide by the sum over the classes.", "Probabilities add up to 1."
+    return (
+        "The normalization of the softmax is missing: divide by the sum over the classes.",
+        "Probabilities add up to 1.",
+    )
 
 
 def logistic_for_softmax(w: Writer, v: Variation) -> Text:
@@ -591,7 +640,10 @@ def softmax_without_exp(w: Writer, v: Variation) -> Text:
 
 def normalized_otherwise(w: Writer, v: Variation) -> Text:
     by = "maximum" if "maximum" in v.kind else "Euclidean norm"
-    return f"The exponentials are divided by their {by}. The softmax divides by their sum.", "Probabilities add up to 1."
+    return (
+        f"The exponentials are divided by their {by}. The softmax divides by their sum.",
+        "Probabilities add up to 1.",
+    )
 
 
 def missing_log(w: Writer, v: Variation) -> Text:
@@ -607,7 +659,11 @@ def other_reduction(w: Writer, v: Variation) -> Text:
     why = ""
     if {wrong, right} == {"sum", "mean"}:
         if wrong == "mean":
-            why = "The mean divides by the number of samples once more." if w.graph.value.ndim else "The loss is a sum here."
+            why = (
+                "The mean divides by the number of samples once more."
+                if w.graph.value.ndim
+                else "The loss is a sum here."
+            )
         else:
             why = "The loss is a mean over the samples, so that it does not grow with their number."
     return f"`{wrong}` stands where `{right}` belongs{w.where(v.node)}.", why
@@ -618,7 +674,13 @@ def other_axis(w: Writer, v: Variation) -> Text:
     right = right[0] if isinstance(right, tuple) and len(right) == 1 else right
     has = "has no axis" if axis is None else f"runs over axis {axis}"
     should = "over all axes" if right is None or isinstance(right, tuple) else f"over axis {right}"
-    why = "Axis 0 runs over the samples, the rows." if right == 0 else "Axis 1 runs over the columns." if right == 1 else ""
+    why = (
+        "Axis 0 runs over the samples, the rows."
+        if right == 0
+        else "Axis 1 runs over the columns."
+        if right == 1
+        else ""
+    )
     return f"The {v.node.name} {has}. It should run {should}.", why
 
 
@@ -631,14 +693,20 @@ def missing_reduction(w: Writer, v: Variation) -> Text:
     axis = v.node.settings.get("axis")
     axis = axis[0] if isinstance(axis, tuple) and len(axis) == 1 else None
     over = f" over axis {axis}" if axis is not None else ""
-    return f"The {v.node.name}{over} of {w.quote(v.node.operands[0])} is missing.", "Each sample adds its part." if axis == 0 else ""
+    return (
+        f"The {v.node.name}{over} of {w.quote(v.node.operands[0])} is missing.",
+        "Each sample adds its part." if axis == 0 else "",
+    )
 
 
 def other_letter(w: Writer, v: Variation) -> Text:
     used = v.details["letter"]
     right = w.graph.describe(v.node)
     if used == f"d{right}":
-        return f"The gradient `{used}` stands where `{right}` itself belongs.", "The error goes back through the weights, not through their gradient."
+        return (
+            f"The gradient `{used}` stands where `{right}` itself belongs.",
+            "The error goes back through the weights, not through their gradient.",
+        )
     return f"`{used}` stands where `{right}` belongs.", explain_letters(w, used, right)
 
 
@@ -654,7 +722,9 @@ def explain_letters(w: Writer, used: str, right: str) -> str:
 
 
 def letter_for_expression(w: Writer, v: Variation) -> Text:
-    return f"`{v.details['letter']}` stands where {w.quote(v.node)} belongs.", explain_letters(w, v.details["letter"], w.graph.describe(v.node))
+    return f"`{v.details['letter']}` stands where {w.quote(v.node)} belongs.", explain_letters(
+        w, v.details["letter"], w.graph.describe(v.node)
+    )
 
 
 def transposed_letter(w: Writer, v: Variation) -> Text:
@@ -671,7 +741,10 @@ def extra_term(w: Writer, v: Variation) -> Text:
 
 def function_of_letter(w: Writer, v: Variation) -> Text:
     letter = w.graph.describe(v.node)
-    return f"`{v.details['function']}({letter})` stands where `{letter}` belongs: {v.details['function']} is applied once too often.", ""
+    return (
+        f"`{v.details['function']}({letter})` stands where `{letter}` belongs: {v.details['function']} is applied once too often.",
+        "",
+    )
 
 
 def updated_weight(w: Writer, v: Variation) -> Text:
@@ -688,7 +761,10 @@ def reversed_comparison(w: Writer, v: Variation) -> Text:
 
 def missing_comparison(w: Writer, v: Variation) -> Text:
     operand = w.graph.describe(v.node.operands[0])
-    return f"`{operand}` itself stands where {w.quote(v.node)} belongs.", "The derivative of relu is 1 for positive inputs and 0 for others."
+    return (
+        f"`{operand}` itself stands where {w.quote(v.node)} belongs.",
+        "The derivative of relu is 1 for positive inputs and 0 for others.",
+    )
 
 
 def missing_condition(w: Writer, v: Variation) -> Text:
@@ -743,6 +819,36 @@ def penalized_biases(w: Writer, v: Variation) -> Text:
 
 def extra_penalty_of_loss(w: Writer, v: Variation) -> Text:
     return f"The penalty on {' and '.join(f'`{n}`' for n in v.details['letters'])} is too much, or counted twice.", ""
+
+
+def in_step(w: Writer, v: Variation) -> Text:
+    return v.details["statement"], v.details["why"]
+
+
+def term_outside_function(w: Writer, v: Variation) -> Text:
+    term = v.node.operands[0].operands[v.details["term"]]
+    return f"{w.quote(term)} is added outside of {v.node.name}. It belongs inside: {w.quote(v.node)}.", ""
+
+
+def term_inside_product(w: Writer, v: Variation) -> Text:
+    term = v.node.operands[v.details["term"]]
+    operand = v.node.operands[v.details["product"]].operands[v.details["side"]]
+    return f"{w.quote(term)} is added to {w.quote(operand)}, inside the product. It belongs after the product.", ""
+
+
+def missing_slope(w: Writer, v: Variation) -> Text:
+    slope = v.details["slope"]
+    return (
+        f"The factor `{slope.text}` is missing.",
+        f"It is the derivative of {slope.activation}{at(slope)}. {CHAIN_RULE}",
+    )
+
+
+def only_one_channel(w: Writer, v: Variation) -> Text:
+    return (
+        f"Only channel {v.details['channel']} of the input counts. The output sums over all channels.",
+        "A kernel has weights for every input channel.",
+    )
 
 
 MESSAGES: dict[str, Callable[[Writer, Variation], Text]] = {
@@ -818,6 +924,11 @@ MESSAGES: dict[str, Callable[[Writer, Variation], Text]] = {
     "missing op": missing_op,
     "factor": whole_factor,
     "wrong slope": wrong_slope,
+    "missing slope": missing_slope,
+    "in step": in_step,
+    "term outside function": term_outside_function,
+    "term inside product": term_inside_product,
+    "only one channel": only_one_channel,
     "extra slope": extra_slope,
     "turned": turned,
     "transposed": transposed,
@@ -858,7 +969,10 @@ def compare_results(quantity: str, answer: Any, truth: Any) -> Text:
         return f"Your result has shape {answer.shape}; {quantity} has shape {truth.shape}.", ""
     a, t = np.squeeze(answer).astype(float), np.squeeze(truth).astype(float)
     if not np.all(np.isfinite(a)):
-        return f"{int((~np.isfinite(a)).sum())} of {a.size} entries are NaN or infinite.", "Look for a division by 0, or a logarithm of a negative number."
+        return (
+            f"{int((~np.isfinite(a)).sum())} of {a.size} entries are NaN or infinite.",
+            "Look for a division by 0, or a logarithm of a negative number.",
+        )
     with np.errstate(all="ignore"):
         ratio = a / t
     if np.all(np.isfinite(ratio)) and np.allclose(ratio, ratio.flat[0], rtol=1e-6):
@@ -871,7 +985,10 @@ def compare_results(quantity: str, answer: Any, truth: Any) -> Text:
     agree = np.isclose(a, t, rtol=1e-6, atol=1e-9)
     if agree.any():
         return f"{int(agree.sum())} of {a.size} entries are right.", f"The wrong entries are at {list_places(~agree)}."
-    return "The numbers are wrong, and no single mistake that is known here explains them.", "Check each factor and its shape, from the inside out."
+    return (
+        "The numbers are wrong, and no single mistake that is known here explains them.",
+        "Check each factor and its shape, from the inside out.",
+    )
 
 
 def list_places(wrong: Any) -> str:

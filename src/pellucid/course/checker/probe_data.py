@@ -40,12 +40,14 @@ class Sizes:
         return self.by_name[name]
 
 
-def draw_leaves(leaves: Sequence[Expr], sizes: Sizes, limits: Mapping[Expr, int], positive: bool) -> dict[Expr, Array]:
+def draw_leaves(
+    leaves: Sequence[Expr], sizes: Sizes, limits: Mapping[Expr, int], positive: bool, seed: int = 0
+) -> dict[Expr, Array]:
     """Draw values of inputs and shared variables, in float64 and int64.
 
     With ``positive``, numbers are in (0.15, 0.85), for formulas with logarithms and roots of inputs.
     """
-    rng = np.random.default_rng(SEED)
+    rng = np.random.default_rng((SEED, seed))
     values: dict[Expr, Array] = {}
     for leaf in leaves:
         shape = tuple(sizes[dim] for dim in leaf.shape)

@@ -10,12 +10,15 @@ import numpy as np
 
 from pellucid.course.checker.formula_graph import Node
 from pellucid.course.checker.variations import Surroundings, Variation, list_factors, list_variations, rank_factor
+from pellucid.graph.errors import PellucidError
 
 Array = np.ndarray[Any, Any]
 
 RTOL = 1e-6
-MAX_PAIRS = 3000
+MAX_PAIRS = 2500
 """Pairs of mistakes that are computed. Pairs in different terms of a sum are found without computing them."""
+MAX_PAIRS_IN_LOOPS = 40
+"""The same for formulas with a loop, whose steps NumPy runs one by one."""
 PAIR_COST = 1.35
 """Mistakes that cost more occur in pairs only if the other one is in another term."""
 
@@ -69,10 +72,11 @@ def compute_variation(around: Surroundings, variation: Variation, changed: dict[
     operands = tuple(changed.get(o, graph.base[o]) for o in node.operands)
     true = changed.get(node, graph.base[node])
     try:
-        made = np.asarray(variation.make(operands, true))
-    except (ValueError, IndexError, TypeError, ZeroDivisionError, np.linalg.LinAlgError):
+        made = variation.make(operands, true)
+        made = made if isinstance(made, tuple) else np.asarray(made)
+    except (PellucidError, ValueError, IndexError, TypeError, ZeroDivisionError, np.linalg.LinAlgError):
         return None
-    if made.dtype == bool:
+    if isinstance(made, np.ndarray) and made.dtype == bool:
         made = made.astype(np.float64)
     changed[node] = made
     return graph.propagate(changed, node)
@@ -176,12 +180,15 @@ def find_matching_pairs(
 
 def find_pairs(around: Surroundings, candidates: Sequence[Candidate], answer: Array) -> Iterator[Explanation]:
     """Yield pairs of common mistakes, one below or beside the other."""
-    common = deduplicate(sorted((c for c in candidates if c.variation.cost <= PAIR_COST), key=lambda c: c.variation.cost))
+    common = deduplicate(
+        sorted((c for c in candidates if c.variation.cost <= PAIR_COST), key=lambda c: c.variation.cost)
+    )
+    has_loop = any(node.name == "scan_loop" for node in around.graph.order)
     position = {node: i for i, node in enumerate(around.graph.order)}
     pairs = [(a.variation, b.variation) for i, a in enumerate(common) for b in common[:i]]
     pairs.sort(key=lambda p: p[0].cost + p[1].cost)
     with np.errstate(all="ignore"):
-        for pair in pairs[:MAX_PAIRS]:
+        for pair in pairs[: MAX_PAIRS_IN_LOOPS if has_loop else MAX_PAIRS]:
             lower, upper = sorted(pair, key=lambda v: position[v.node])
             changed: dict[Node, Array] = {}
             if compute_variation(around, lower, changed) is None:

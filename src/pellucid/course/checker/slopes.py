@@ -149,7 +149,9 @@ def find_slopes(around: Surroundings) -> list[Slope]:
     if graph.slopes is None:
         found = list(_find_slopes_of_inputs(around))
         known = {slope.output for slope in found}
-        graph.slopes = found + [slope for slope in _find_slopes_of_outputs(around) if slope.output not in known]
+        found += [slope for slope in _find_slopes_of_outputs(around) if slope.output not in known]
+        # Letters come first: messages should speak of p, not of sigmoid(-z).
+        graph.slopes = sorted(found, key=lambda slope: slope.output not in around.letters)
     return graph.slopes
 
 
@@ -183,4 +185,5 @@ def _find_slopes_of_outputs(around: Surroundings) -> Iterator[Slope]:
 
 
 def is_value(graph: FormulaGraph, value: Array) -> bool:
-    return any(v.shape == value.shape and np.allclose(v, value) for v in graph.base.values())
+    values = (v for v in graph.base.values() if isinstance(v, np.ndarray))
+    return any(v.shape == value.shape and np.allclose(v, value) for v in values)

@@ -91,12 +91,36 @@ def vary_sum(node: Node, around: Surroundings) -> Iterator[Variation]:
             )
         if len(signs) == 2:
             yield Variation(node, "only term", lambda v, _, i=i: v[i], 1.2, {"term": i})
+    if signs == (-1,):
+        yield Variation(node, "sign of term", lambda v, _: v[0], 0.9, {"term": 0})
+    for i, term in enumerate(node.operands):
+        if term.kind == "matmul":
+            yield from vary_place_of_term(node, i, around)
     if len(signs) == 2:
         yield Variation(node, "product for sum", lambda v, _: v[0] * v[1], 1.5)
         if -1 in signs:
             minus = signs.index(-1)
             yield Variation(node, "quotient for difference", lambda v, _: -v[minus] / v[1 - minus], 1.6)
             yield Variation(node, "absolute difference", lambda _, true: np.abs(true), 1.8)
+
+
+def vary_place_of_term(node: Node, i: int, around: Surroundings) -> Iterator[Variation]:
+    """Yield a matrix product with another term added to one of its operands, as in ``X @ (W + b)``."""
+    left, right = (around.graph.base[o] for o in node.operands[i].operands)
+    for j, sign in enumerate(node.signs):
+        if j == i or node.signs[i] < 0:
+            continue
+        for side, product in (
+            (1, lambda term, sign=sign: left @ (right + sign * term)),
+            (0, lambda term, sign=sign: (left + sign * term) @ right),
+        ):
+            yield Variation(
+                node,
+                "term inside product",
+                lambda v, true, j=j, s=sign, f=product: true - s * v[j] - v[i] + f(v[j]),
+                1.3,
+                {"term": j, "product": i, "side": side},
+            )
 
 
 def drop_term(signs: tuple[int, ...], values: tuple[Array, ...], i: int) -> Array:
@@ -117,15 +141,39 @@ def vary_product(node: Node, around: Surroundings) -> Iterator[Variation]:
         inverted = tuple(-s if j == i else s for j, s in enumerate(signs))
         yield Variation(node, "inverted factor", lambda v, _, f=inverted: multiply_factors(f, v), 1.3, {"factor": i})
         if node.operands[i].kind != "constant":
-            yield Variation(
-                node, "factor twice", lambda v, true, i=i: true * v[i] ** signs[i], 1.4, {"factor": i}
-            )
+            yield Variation(node, "factor twice", lambda v, true, i=i: true * v[i] ** signs[i], 1.4, {"factor": i})
+    yield from vary_slope_factors(node, around)
     if len(signs) == 2:
         for sign, kind in ((1, "sum for product"), (-1, "difference for product")):
             yield Variation(node, kind, lambda v, _, s=sign: v[0] + s * v[1], 1.6)
         yield Variation(node, "matmul for product", lambda v, _: v[0] @ v[1], 1.5)
     for i in range(len(signs)):
         yield Variation(node, "only factor", lambda v, _, i=i: v[i], 1.7, {"factor": i})
+
+
+def vary_slope_factors(node: Node, around: Surroundings) -> Iterator[Variation]:
+    """Yield wrong forms of a derivative that is two factors of a longer product, such as ``a * (1 - a)``."""
+    base, signs = around.graph.base, node.signs
+    pairs = [(i, j) for i in range(len(signs)) for j in range(i) if signs[i] > 0 and signs[j] > 0]
+    for slope in find_slopes(around):
+        for i, j in pairs if len(signs) > 2 else []:
+            product = base[node.operands[i]] * base[node.operands[j]]
+            if product.shape != slope.value.shape or not np.allclose(product, slope.value):
+                continue
+            rest = [k for k in range(len(signs)) if k not in (i, j)]
+
+            def multiply_rest(v: tuple[Array, ...], rest: list[int] = rest) -> Array:
+                return multiply_factors([signs[k] for k in rest], [v[k] for k in rest])
+
+            yield Variation(node, "missing slope", lambda v, _, f=multiply_rest: f(v), 0.9, {"slope": slope})
+            for form in slope.wrong_forms:
+                yield Variation(
+                    node,
+                    "wrong slope",
+                    lambda v, _, f=multiply_rest, x=form.value: f(v) * x,
+                    form.cost,
+                    {"slope": slope, "form": form},
+                )
 
 
 def vary_power(node: Node, around: Surroundings) -> Iterator[Variation]:
@@ -143,18 +191,27 @@ def vary_function(node: Node, around: Surroundings) -> Iterator[Variation]:
         return
     yield Variation(node, "missing function", lambda v, _: v[0], 1.0)
     yield Variation(node, "function twice", lambda v, true: np.asarray(node.compute(true)), 1.3)
+    yield from vary_terms_of_operand(node, around)
     for name, activation in ACTIVATIONS.items():
         if name != node.name:
-            yield Variation(
-                node, "other function", lambda v, _, f=activation: f.value(v[0]), 1.4, {"function": name}
-            )
+            yield Variation(node, "other function", lambda v, _, f=activation: f.value(v[0]), 1.4, {"function": name})
     if node.name in ACTIVATIONS:
         slope = ACTIVATIONS[node.name].slope
         yield Variation(node, "slope for function", lambda v, true: slope(true, v[0]), 1.5)
     for kind, operand in (("sign of operand", -1.0), ("factor of operand", 2.0), ("factor of operand", 0.5)):
         factor = "2" if operand == 2 else "1/2"
+        yield Variation(node, kind, lambda v, _, c=operand: np.asarray(node.compute(c * v[0])), 1.5, {"factor": factor})
+
+
+def vary_terms_of_operand(node: Node, around: Surroundings) -> Iterator[Variation]:
+    """Yield a function with a term of its operand outside of it, as in ``tanh(X @ W) + b``."""
+    operand = node.operands[0]
+    if operand.kind != "sum" or len(operand.signs) < 2:
+        return
+    for i, sign in enumerate(operand.signs):
+        term = sign * around.graph.base[operand.operands[i]]
         yield Variation(
-            node, kind, lambda v, _, c=operand: np.asarray(node.compute(c * v[0])), 1.5, {"factor": factor}
+            node, "term outside function", lambda v, _, t=term: node.compute(v[0] - t) + t, 1.3, {"term": i}
         )
 
 
@@ -170,8 +227,17 @@ def vary_softmax(node: Node) -> Iterator[Variation]:
     yield Variation(node, "softmax without exp", lambda v, _: wrap(v[0] / v[0].sum(axis=axis, keepdims=True)), 1.1)
     yield Variation(node, "sign of operand", lambda v, _: np.asarray(node.compute(-v[0])), 1.5)
     yield Variation(node, "function twice", lambda v, true: np.asarray(node.compute(true)), 1.4)
-    yield Variation(node, "normalized by maximum", lambda v, _: wrap(np.exp(v[0]) / np.exp(v[0]).max(axis=axis, keepdims=True)), 1.4)
-    yield Variation(node, "normalized by norm", lambda v, _: wrap(np.exp(v[0]) / np.linalg.norm(np.exp(v[0]), axis=axis if isinstance(axis, int) else axis[0], keepdims=True)), 1.5)
+    yield Variation(
+        node, "normalized by maximum", lambda v, _: wrap(np.exp(v[0]) / np.exp(v[0]).max(axis=axis, keepdims=True)), 1.4
+    )
+    yield Variation(
+        node,
+        "normalized by norm",
+        lambda v, _: wrap(
+            np.exp(v[0]) / np.linalg.norm(np.exp(v[0]), axis=axis if isinstance(axis, int) else axis[0], keepdims=True)
+        ),
+        1.5,
+    )
     if is_log:
         yield Variation(node, "missing log", lambda v, true: np.exp(true), 1.0)
     else:
@@ -257,7 +323,7 @@ def vary_reduction(node: Node, around: Surroundings) -> Iterator[Variation]:
                     {"axis": other, "reduction": name},
                 )
     yield Variation(node, "missing reduction", lambda v, _: v[0], 1.1)
-    if isinstance(axis, int):
+    if isinstance(axis, int) and node.name == "sum":
         yield Variation(node, "only last of sum", lambda v, _: np.take(v[0], -1, axis=axis), 1.2)
         yield Variation(node, "only first of sum", lambda v, _: np.take(v[0], 0, axis=axis), 1.2)
 
@@ -362,7 +428,12 @@ def list_factors(around: Surroundings) -> list[tuple[str, float]]:
     """Return factors that learners forget or write twice, with their texts."""
     factors = [("2", 2.0), ("1/2", 0.5), ("-1", -1.0), ("-2", -2.0), ("-1/2", -0.5), ("4", 4.0), ("1/4", 0.25)]
     for name, size in around.sizes.items():
-        factors += [(name, float(size)), (f"1/{name}", 1.0 / size), (f"-{name}", -float(size)), (f"-1/{name}", -1.0 / size)]
+        factors += [
+            (name, float(size)),
+            (f"1/{name}", 1.0 / size),
+            (f"-{name}", -float(size)),
+            (f"-1/{name}", -1.0 / size),
+        ]
         factors += [(f"1/{name}**2", 1.0 / size**2), (f"2/{name}", 2.0 / size), (f"{name}/2", size / 2)]
     for name, value in around.scalars.items():
         c = float(value)
@@ -407,7 +478,9 @@ def vary_by_letters(node: Node, around: Surroundings) -> Iterator[Variation]:
             )
             if node is around.graph.root or node.kind in ("sum", "product"):
                 yield Variation(node, "extra factor", lambda _, t, x=value: t * x, 1.6, {"factor": name})
-                yield Variation(node, "extra factor", lambda _, t, x=value: t * (1 - x), 1.65, {"factor": f"1 - {name}"})
+                yield Variation(
+                    node, "extra factor", lambda _, t, x=value: t * (1 - x), 1.65, {"factor": f"1 - {name}"}
+                )
                 yield Variation(node, "extra term", lambda _, t, x=value: t + x, 1.6, {"term": name})
                 yield Variation(node, "extra term", lambda _, t, x=value: t - x, 1.7, {"term": f"-{name}"})
         if value.shape == true.T.shape and true.ndim == 2 and value.shape != true.shape:
@@ -497,11 +570,12 @@ def list_variations(around: Surroundings) -> Iterator[Variation]:
             yield from VARIATIONS[node.kind](node, around)
         elif node.kind == "op":
             yield from choose_op_variations(node)(node, around)
-        if node.kind != "constant":
+        if node.kind != "constant" and isinstance(graph.base[node], np.ndarray):
             yield from vary_any(node, around)
 
 
 def choose_op_variations(node: Node) -> Callable[[Node, Surroundings], Iterator[Variation]]:
+    from pellucid.course.checker.loop_variations import vary_loop
     from pellucid.course.checker.window_variations import WINDOW_VARIATIONS
 
     if node.name in COMPARISONS:
@@ -512,4 +586,8 @@ def choose_op_variations(node: Node) -> Callable[[Node, Surroundings], Iterator[
         return vary_index
     if node.name == "slice":
         return vary_slice
+    if node.name == "scan_loop":
+        return vary_loop
+    if node.name == "output":
+        return lambda node, around: iter(())
     return WINDOW_VARIATIONS.get(node.name, vary_op)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -59,6 +60,9 @@ def vary_convolution(node: Node, around: Surroundings) -> Iterator[Variation]:
     for kind, change, cost in KERNEL_CHANGES:
         yield Variation(node, f"forward {kind}", make_change(node, v1=change), cost)
     yield Variation(node, "images turned", make_change(node, v0=flip_images), 1.5)
+    for channel in {0, around.graph.base[node.operands[0]].shape[-1] - 1}:
+        select = functools.partial(keep_channel, channel=channel)
+        yield Variation(node, "only one channel", make_change(node, v0=select), 1.1, {"channel": channel})
     spatial = len(node.settings["strides"])
     size = around.graph.base[node.operands[1]].shape[:spatial]
     if any(s > 1 for s in node.settings["strides"]):
@@ -69,6 +73,13 @@ def vary_convolution(node: Node, around: Surroundings) -> Iterator[Variation]:
     for name, padding in (("full", full), ("same", same), ("valid", valid)):
         if padding != node.settings["padding"]:
             yield Variation(node, "other padding", make_change(node, padding=padding), 1.2, {"padding": name})
+
+
+def keep_channel(x: Array, channel: int) -> Array:
+    """Set all channels but one to 0."""
+    kept = np.zeros_like(x)
+    kept[..., channel] = x[..., channel]
+    return kept
 
 
 def vary_input_gradient(node: Node, around: Surroundings) -> Iterator[Variation]:
@@ -147,7 +158,12 @@ def vary_pool(node: Node, around: Surroundings) -> Iterator[Variation]:
     sign = -1 if op.name == "max_pool" else 1
     yield Variation(node, "minimum for maximum", lambda v, _: sign * op.value(np, sign * v[0], **node.settings), 1.0)
     yield Variation(node, "mean for maximum", lambda v, _: pool_by_mean(v[0], node.settings), 1.0)
-    yield Variation(node, "sum for maximum", lambda v, _: pool_by_mean(v[0], node.settings) * math.prod(node.settings["pool_size"]), 1.1)
+    yield Variation(
+        node,
+        "sum for maximum",
+        lambda v, _: pool_by_mean(v[0], node.settings) * math.prod(node.settings["pool_size"]),
+        1.1,
+    )
 
 
 def pool_by_mean(x: Array, settings: dict[str, Any]) -> Array:
