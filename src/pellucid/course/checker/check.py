@@ -19,6 +19,9 @@ from pellucid.graph.expr import Expr
 
 Array = np.ndarray[Any, Any]
 
+EXPANDED_COST = 0.15
+"""Extra cost of mistakes inside of letters: a mistake in what the learner wrote is more likely."""
+
 
 @dataclass(frozen=True)
 class CheckResult:
@@ -128,11 +131,11 @@ def find_explanation(question: Question, answer: Array, used: frozenset[str]) ->
     readings = [question.read(opaque) for opaque in question.list_readings(used)]
     computed = [(context, compute_candidates(context)) for context in readings]
     for find in (find_single, find_combinations):
-        found = [
-            (context, e) for context, candidates in computed if (e := find(context, candidates, answer)) is not None
-        ]
-        if found:
-            return min(found, key=lambda f: f[1].cost)
+        found = [(context, find(context, candidates, answer)) for context, candidates in computed]
+        ranked = [(e.cost + EXPANDED_COST * i, c, e) for i, (c, e) in enumerate(found) if e is not None]
+        if ranked:
+            _, context, explanation = min(ranked, key=lambda r: r[0])
+            return context, explanation
     return None
 
 

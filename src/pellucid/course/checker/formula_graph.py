@@ -131,7 +131,7 @@ class FormulaGraph:
     @property
     def value(self) -> Array:
         """The value of the true formula."""
-        return self.base[self.root]
+        return np.asarray(self.base[self.root])
 
     def propagate(self, changed: dict[Node, Array], start: Node) -> Array | None:
         """Return the value of the formula if some nodes have other values; None if shapes do not fit.
@@ -144,7 +144,7 @@ class FormulaGraph:
                 changed[node] = node.compute(*[changed[o] if o in changed else base[o] for o in node.operands])
         except (PellucidError, ValueError, IndexError, TypeError, np.linalg.LinAlgError):
             return None
-        return changed.get(self.root, base[self.root])
+        return np.asarray(changed.get(self.root, base[self.root]))
 
     def describe(self, node: Node) -> str:
         """Return the text of a node in the learner's notation."""

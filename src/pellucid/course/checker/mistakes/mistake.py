@@ -115,10 +115,10 @@ class Context:
     def is_size(self, node: Node) -> bool:
         """Whether a node is the length of an axis, such as the batch size."""
         value = self.graph.base[node]
-        return value.ndim == 0 and node.kind != "constant" and float(value) in self.sizes.values()
+        return np.ndim(value) == 0 and node.kind != "constant" and float(value) in self.sizes.values()
 
     def is_scalar(self, node: Node) -> bool:
-        return self.graph.base[node].ndim == 0
+        return np.ndim(self.graph.base[node]) == 0
 
     def is_bias(self, node: Node) -> bool:
         return node.kind == "letter" and node.name in self.biases
