@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -122,12 +122,17 @@ class Question:
         )
         return 1e-4 if has_float32_loop else 1e-6
 
-    def list_readings(self, used: frozenset[str]) -> Iterator[frozenset[str]]:
-        """Yield sets of letters that are not written out: all, and those that the answer uses."""
+    def list_readings(self, used: frozenset[str]) -> Iterable[frozenset[str]]:
+        """Yield sets of letters that are not written out: all of them, then fewer, at last those that the answer uses.
+
+        In between, letters that are computed from what the answer uses are written out: d1 if the answer uses d2.
+        """
         every = frozenset(self.definitions)
-        yield every
-        if used < every:
-            yield used
+        computed = {self.definitions[name] for name in used if name in every} - set(self.leaves)
+        between = frozenset(
+            name for name, e in self.definitions.items() if name in used or not computed.intersection(topological([e]))
+        )
+        return dict.fromkeys((every, between, used & every))
 
     def read(self, opaque: frozenset[str]) -> Context:
         """Return the formula with some letters as leaves. Expressions with the value of a letter are that letter."""
