@@ -10,7 +10,7 @@ import numpy as np
 from pellucid.course.formula_text import numpy_functions
 from pellucid.course.formula_text.calls import CallEvaluator
 from pellucid.course.formula_text.evaluator import BINARY
-from pellucid.course.formula_text.nodes import Node
+from pellucid.course.formula_text.nodes import Call, Node
 from pellucid.course.formula_text.shapes import format_shape
 
 
@@ -50,9 +50,29 @@ class ExpressionEvaluator(CallEvaluator):
     def __init__(self, text: str, values: Mapping[str, Any], pel: Any) -> None:
         super().__init__(text, values)
         self.pel = pel
+        self.open_sizes: dict[int, tuple[Any, Any, int]] = {}
 
     def make_letter(self, value: Any) -> Any:
-        return value
+        return value if isinstance(value, (int, float)) else self.make_array(value)
+
+    def make_array(self, value: Any) -> Any:
+        return value if isinstance(value, self.pel.Expr) else self.pel.constant(value)
+
+    def make_size(self, x: Any, axis: int) -> Any:
+        size = np.shape(x)[axis]
+        if isinstance(size, int):
+            return size
+        found = self.pel.size(x, axis)
+        self.open_sizes[id(found)] = (found, x, axis)
+        return found
+
+    def call_arange(self, node: Call) -> Any:
+        """Return the indices of an axis whose size is open, or those of a known size."""
+        if node.arguments[1:] == (None, None):
+            size = self.open_sizes.get(id(self.evaluate(self.get_operand(node))))
+            if size is not None:
+                return self.pel.arange_like(size[1], axis=size[2], dtype="int64")
+        return super().call_arange(node)
 
     def make_number(self, value: float) -> Any:
         return int(value) if np.isfinite(value) and value == int(value) and abs(value) < 2**31 else value

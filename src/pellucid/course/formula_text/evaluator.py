@@ -21,7 +21,7 @@ from pellucid.course.formula_text.nodes import (
     Tuple,
 )
 from pellucid.course.formula_text.parser import COMPARISONS
-from pellucid.course.formula_text.shapes import ShapeChecks, format_shape
+from pellucid.course.formula_text.shapes import Dims, ShapeChecks, are_known, broadcast, format_shape
 
 BINARY = {
     "+": lambda a, b: a + b,
@@ -74,6 +74,13 @@ class Evaluator:
     def make_number(self, value: float) -> Any:
         raise NotImplementedError
 
+    def make_array(self, value: Any) -> Any:
+        """Return a value that has indices and methods."""
+        return value
+
+    def make_size(self, x: Any, axis: int) -> Any:
+        return self.make_number(np.shape(x)[axis])
+
     def compare(self, operator: str, left: Any, right: Any) -> Any:
         raise NotImplementedError
 
@@ -94,6 +101,7 @@ class Evaluator:
             return self.make_number(number)
         value = getattr(self, f"visit_{type(node).__name__.lower()}")(node)
         if not isinstance(node, Letter):
+            self.shapes.check_axis_count(node, np.ndim(value))
             self.shapes.charge(node, *np.shape(value))
         return value
 
@@ -134,13 +142,16 @@ class Evaluator:
 
     def visit_index(self, node: Index) -> Any:
         if isinstance(node.base, Shape):
-            return self.make_number(self.visit_size(node, node.base))
+            return self.visit_size(node, node.base)
+        self.shapes.check_axis_count(node, len(node.items))
         base = self.evaluate(node.base)
         shape = np.shape(base)
+        if not shape and not all(isinstance(item, Constant) for item in node.items):
+            raise self.shapes.error(node, f"{self.shapes.quote(node.base)} is a number, without elements.")
         used = sum(not (isinstance(item, Constant) and item.name == "None") for item in node.items)
         if used > len(shape):
             raise self.shapes.error(
-                node, f"{self.shapes.quote(node.base)} has shape {format_shape(shape)}; here are {used} indices."
+                node, f"{self.shapes.quote(node.base)} has {len(shape)} axes; here are {used} indices."
             )
         axis = 0
         items: list[Any] = []
@@ -151,7 +162,7 @@ class Evaluator:
             items.append(self.visit_item(node, item, axis, shape))
             axis += 1
         self.check_index_arrays(node, items)
-        return base[tuple(items)]
+        return self.make_array(base)[tuple(items)]
 
     def visit_item(self, node: Index, item: Node, axis: int, shape: tuple[int, ...]) -> Any:
         if isinstance(item, SliceNode):
@@ -166,18 +177,19 @@ class Evaluator:
 
     def check_index_arrays(self, node: Index, items: list[Any]) -> None:
         arrays = [np.shape(item) for item in items if item is not None and not isinstance(item, slice)]
-        try:
-            np.broadcast_shapes(*arrays)
-        except ValueError:
+        common: Dims | None = ()
+        for shape in arrays:
+            common = None if common is None else broadcast(common, shape)
+        if common is None:
             listed = " and ".join(format_shape(shape) for shape in arrays)
-            raise self.shapes.error(node, f"the index arrays have shapes {listed}, which do not fit.") from None
+            raise self.shapes.error(node, f"the index arrays have shapes {listed}, which do not fit.")
 
-    def visit_size(self, node: Index, base: Shape) -> int:
-        shape = np.shape(self.evaluate(base.base))
+    def visit_size(self, node: Index, base: Shape) -> Any:
+        x = self.evaluate(base.base)
         if len(node.items) != 1:
             raise self.shapes.error(node, "a shape has one index, such as `.shape[0]`.")
-        axis = self.to_integer(node.items[0])
-        return int(shape[self.shapes.check_axis(node, base.base, axis, shape)])
+        axis = self.shapes.check_axis(node, base.base, self.to_integer(node.items[0]), np.shape(x))
+        return self.make_size(x, axis)
 
     # Arguments that are whole numbers.
 
@@ -190,10 +202,13 @@ class Evaluator:
 
     def to_integers(self, node: Node) -> tuple[int, ...]:
         if isinstance(node, Shape):
-            return tuple(np.shape(self.evaluate(node.base)))
-        return (
-            tuple(self.to_integer(item) for item in node.items) if isinstance(node, Tuple) else (self.to_integer(node),)
-        )
+            shape: tuple[int, ...] = np.shape(self.evaluate(node.base))
+            if not are_known(shape):
+                raise self.shapes.error(node, f"the shape {format_shape(shape)} is not known before the program runs.")
+            return shape
+        items = node.items if isinstance(node, Tuple) else (node,)
+        self.shapes.check_axis_count(node, len(items))
+        return tuple(self.to_integer(item) for item in items)
 
     def to_axes(self, call: Call, node: Node | None, operand: Node, shape: tuple[int, ...]) -> tuple[int, ...] | None:
         """Return axes, None for all of them."""
@@ -201,7 +216,7 @@ class Evaluator:
             return None
         parts = node.items if isinstance(node, Tuple) else (node,)
         axes = [fold_numbers(self.shapes, part) for part in parts]
-        if any(axis is None or axis != np.floor(axis) for axis in axes):
+        if any(axis is None or not axis.is_integer() for axis in axes):
             hint = ""
             if call.function in ("max", "min"):
                 which = "larger" if call.function == "max" else "smaller"

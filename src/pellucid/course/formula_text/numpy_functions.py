@@ -9,6 +9,12 @@ import numpy as np
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
 
+def mean(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
+    # np.mean warns of empty arrays.
+    total = np.sum(x, axis=axis, keepdims=keepdims)
+    return np.asarray(total / np.float64(x.size / max(total.size, 1)))
+
+
 def logsumexp(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
     # The maximum is subtracted, because exp of large numbers overflows; an infinite maximum would give inf - inf.
     top = np.max(x, axis=axis, keepdims=True)
@@ -36,7 +42,7 @@ def relu(x: Array) -> Array:
 
 
 def one_hot(x: Array, num_classes: int) -> Array:
-    return np.asarray(x[..., None] == np.arange(num_classes), dtype=np.float64)
+    return np.asarray(np.asarray(x)[..., None] == np.arange(num_classes), dtype=np.float64)
 
 
 def correlate(x: Array, kernel: Array) -> Array:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from pellucid.course.formula_text.errors import FormulaError
 from pellucid.course.formula_text.nodes import Binary, Call, Node
 from pellucid.course.formula_text.parser import quote
 
-Dims = tuple[int, ...]
+Dims = tuple[Any, ...]
+"""Sizes: whole numbers, or the named and unknown dimensions of expressions."""
+
+MAX_AXES = 8
 
 MAX_WORK = 10_000_000
 """Largest number of additions or stored elements of one formula."""
@@ -25,20 +29,37 @@ def format_shape(shape: Sequence[int]) -> str:
     return f"({shape[0]},)" if len(shape) == 1 else f"({', '.join(map(str, shape))})"
 
 
+def broadcast_sizes(a: Any, b: Any) -> Any:
+    """Return the size of a broadcast axis, None if the sizes do not fit. Unknown sizes fit all others."""
+    if a == b or b == 1:
+        return a
+    if a == 1 or not isinstance(a, int):
+        return b
+    return None if isinstance(b, int) else a
+
+
 def broadcast(left: Dims, right: Dims) -> Dims | None:
     """Return the shape of an elementwise result, None if the shapes do not fit."""
     ndim = max(len(left), len(right))
     pairs = zip((1,) * (ndim - len(left)) + left, (1,) * (ndim - len(right)) + right, strict=True)
-    sizes = [(a if b == 1 else b) if a == b or 1 in (a, b) else None for a, b in pairs]
-    return None if None in sizes else tuple(size for size in sizes if size is not None)
+    sizes = tuple(broadcast_sizes(a, b) for a, b in pairs)
+    return None if None in sizes else sizes
 
 
 def multiply(left: Dims, right: Dims) -> Dims | None:
     """Return the shape of a matrix product, None if the shapes do not fit."""
-    if not left or not right or left[-1] != right[max(len(right) - 2, 0)]:
+    if not left or not right:
+        return None
+    inner = (left[-1], right[max(len(right) - 2, 0)])
+    if inner[0] != inner[1] and are_known(inner):
         return None
     batch = broadcast(left[:-2], right[:-2])
     return None if batch is None else (*batch, *left[-2:-1], *(right[-1:] if len(right) > 1 else ()))
+
+
+def are_known(shape: Dims) -> bool:
+    """Check whether all sizes are numbers. Inputs of programs may leave sizes open."""
+    return all(isinstance(size, int) for size in shape)
 
 
 class ShapeChecks:
@@ -55,14 +76,18 @@ class ShapeChecks:
         """Return the error of an operation."""
         return FormulaError(f"`{self.quote(node)}`: {message}", node.start)
 
-    def charge(self, node: Node, *factors: int) -> None:
-        """Refuse a formula that needs too much time or memory."""
+    def charge(self, node: Node, *factors: Any) -> None:
+        """Refuse a formula that needs too much time or memory. Sizes that are not known count as 1."""
         amount = 1
-        for factor in factors:
-            amount = min(amount * factor, 10 * MAX_WORK)
+        for factor in filter(lambda factor: isinstance(factor, int), factors):
+            amount = min(amount * max(factor, 1), 10 * MAX_WORK)
         self.work += amount
         if self.work > MAX_WORK:
             raise self.error(node, f"this is too large: a formula may compute {MAX_WORK:,} numbers.")
+
+    def check_axis_count(self, node: Node, count: int) -> None:
+        if count > MAX_AXES:
+            raise self.error(node, f"an array has at most {MAX_AXES} axes.")
 
     def describe(self, left: Node, right: Node, a: Dims, b: Dims) -> str:
         return f"{self.quote(left)} has shape {format_shape(a)} and {self.quote(right)} {format_shape(b)}."
