@@ -117,6 +117,7 @@ class FormulaGraph:
             self._nodes[e] = self._convert(e)
         self.root = self._nodes[reference]
         self.order = order_nodes(self.root)
+        self.position = {node: i for i, node in enumerate(self.order)}
         self.base: dict[Node, Any] = {}
         with np.errstate(all="ignore"):
             for node in self.order:

@@ -21,6 +21,7 @@ MAX_PAIRS = 2500
 """Pairs of mistakes that are computed. Pairs in different terms of a sum are found without computing them."""
 MAX_PAIRS_IN_LOOPS = 40
 """The same for formulas with a loop, whose steps NumPy runs one by one."""
+UNUSUAL_FACTOR = 0.4
 PAIR_COST = 1.35
 """Mistakes that cost more occur in pairs only if the other one is in another term."""
 
@@ -106,8 +107,6 @@ def find_combinations(context: Context, candidates: Sequence[Candidate], answer:
 
 def find_scaled(context: Context, candidates: Sequence[Candidate], answer: Array) -> Iterator[Explanation]:
     """Yield explanations by one mistake and a wrong constant factor of the whole result."""
-    root = context.graph.root
-    factors = [(name, factor) for name, factor in context.factors if rank_factor(name) < 0.4]
     for candidate in candidates:
         value = np.squeeze(candidate.value)
         if value.shape != np.squeeze(answer).shape or not value.size:
@@ -116,10 +115,24 @@ def find_scaled(context: Context, candidates: Sequence[Candidate], answer: Array
         if not value[pivot] or not np.isfinite(value[pivot]):
             continue
         ratio = float(np.squeeze(answer)[pivot] / value[pivot])
-        for name, factor in factors:
+        for name, factor in list_common_factors(context):
             if abs(ratio - factor) <= RTOL * abs(factor) and is_equal(answer, factor * candidate.value):
-                second = scale(root, context, name, factor)
-                yield Explanation((candidate.mistake, second), candidate.mistake.cost + second.cost)
+                yield add_factor(context, candidate, name, factor)
+
+
+def list_common_factors(context: Context) -> list[tuple[str, float]]:
+    return [(name, factor) for name, factor in context.factors if rank_factor(name) < UNUSUAL_FACTOR]
+
+
+def add_factor(context: Context, candidate: Candidate, name: str, factor: float) -> Explanation:
+    second = scale(context.graph.root, context, name, factor)
+    return Explanation((candidate.mistake, second), candidate.mistake.cost + second.cost)
+
+
+def find_scale_factors(context: Context, candidate: Candidate) -> Iterator[tuple[Explanation, Array]]:
+    """Yield a mistake with each common factor of the whole result, and the values."""
+    for name, factor in list_common_factors(context):
+        yield add_factor(context, candidate, name, factor), factor * candidate.value
 
 
 def find_pairs_in_sum(context: Context, candidates: Sequence[Candidate], answer: Array) -> Iterator[Explanation]:
@@ -182,19 +195,24 @@ def find_pairs(context: Context, candidates: Sequence[Candidate], answer: Array)
     """Yield pairs of common mistakes, one below or beside the other."""
     common = deduplicate(sorted((c for c in candidates if c.mistake.cost <= PAIR_COST), key=lambda c: c.mistake.cost))
     has_loop = any(node.name == "scan_loop" for node in context.graph.order)
-    position = {node: i for i, node in enumerate(context.graph.order)}
     pairs = [(a.mistake, b.mistake) for i, a in enumerate(common) for b in common[:i]]
     pairs.sort(key=lambda p: p[0].cost + p[1].cost)
+    for first, second in pairs[: MAX_PAIRS_IN_LOOPS if has_loop else MAX_PAIRS]:
+        pair = compute_pair(context, first, second)
+        if pair is not None and is_equal(answer, pair[1]):
+            yield pair[0]
+            return
+
+
+def compute_pair(context: Context, first: Mistake, second: Mistake) -> tuple[Explanation, Array] | None:
+    """Return two mistakes, the lower one first, and the formula's value with both."""
+    lower, upper = sorted((first, second), key=lambda mistake: context.graph.position[mistake.node])
+    changed: dict[Node, Array] = {}
     with np.errstate(all="ignore"):
-        for pair in pairs[: MAX_PAIRS_IN_LOOPS if has_loop else MAX_PAIRS]:
-            lower, upper = sorted(pair, key=lambda v: position[v.node])
-            changed: dict[Node, Array] = {}
-            if compute_mistake(context, lower, changed) is None:
-                continue
-            value = compute_mistake(context, upper, changed)
-            if value is not None and is_equal(answer, value):
-                yield Explanation((lower, upper), lower.cost + upper.cost)
-                return
+        if compute_mistake(context, lower, changed) is None:
+            return None
+        value = compute_mistake(context, upper, changed)
+    return None if value is None else (Explanation((lower, upper), lower.cost + upper.cost), value)
 
 
 def deduplicate(candidates: Sequence[Candidate]) -> list[Candidate]:
