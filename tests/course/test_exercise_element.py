@@ -174,6 +174,16 @@ def test_progress_is_kept_until_started_over(page: Any) -> None:
     assert "next try shows a hint" in answer(find(page), WRONG)
 
 
+def test_letters_are_listed_with_shapes_and_values(page: Any) -> None:
+    exercise = find(page)
+    assert exercise.locator("summary").inner_text() == "You may use X, y, W1, b1, z1, a1, W2, p, d2, n, lam"
+    exercise.locator("summary").click()
+    listed = exercise.locator("dl").inner_text()
+    assert "inputs, one row for each of the 5 points · here (5, 2)" in listed
+    assert "class of each point · whole numbers, here (5,)" in listed
+    assert "regularization strength · 0.3" in listed
+
+
 def test_it_works_without_storage(page: Any) -> None:
     page.add_init_script(
         "Object.defineProperty(window, 'localStorage', { get() { throw new DOMException('', 'SecurityError'); } })"

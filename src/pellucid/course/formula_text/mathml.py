@@ -58,7 +58,8 @@ class MathmlWriter:
         if isinstance(node, Letter):
             return self.write_letter(node.name), ATOM
         if isinstance(node, Negative):
-            return operator("−") + self.wrap(node.operand, PRODUCT), SUM
+            # At the start of its own row, the sign has the space of a prefix.
+            return group(operator("−") + self.wrap(node.operand, PRODUCT)), SUM
         if isinstance(node, Binary):
             return self.write_binary(node)
         if isinstance(node, Call):

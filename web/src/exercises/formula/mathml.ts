@@ -30,7 +30,8 @@ class Writer {
       case "letter":
         return [writeLetter(node.name), ATOM];
       case "negative":
-        return [operator("−") + this.wrap(node.operand, PRODUCT), SUM];
+        // At the start of its own row, the sign has the space of a prefix.
+        return [group(operator("−") + this.wrap(node.operand, PRODUCT)), SUM];
       case "binary":
         return this.writeBinary(node);
       case "call":
