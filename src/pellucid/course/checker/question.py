@@ -65,7 +65,7 @@ class Question:
         known = set(self.definitions.values())
         for e in nodes:
             name = e.name if isinstance(e, (Input, Shared)) else names.get(e)
-            if name and e not in known:
+            if name and e not in known and e is not self.reference:  # the answer itself is no letter
                 self.definitions.setdefault(name, e)
 
     def _compute(self) -> None:

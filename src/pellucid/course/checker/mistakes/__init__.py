@@ -53,7 +53,12 @@ BY_OP: dict[str, Lister] = {
     "max_pool": windows.list_pool_mistakes,
     "max_pool_gradient": windows.list_pool_gradient_mistakes,
 }
-AT_ARRAYS: tuple[Lister, ...] = (letters.list_exchanges, slopes.list_mistakes, orientation.list_mistakes)
+AT_ARRAYS: tuple[Lister, ...] = (
+    letters.list_exchanges,
+    slopes.list_mistakes,
+    orientation.list_mistakes,
+    functions.list_extra_functions,
+)
 """Mistakes that are possible at every array."""
 
 

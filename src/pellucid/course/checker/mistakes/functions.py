@@ -47,6 +47,21 @@ def drop_function(node: Node, context: Context) -> Mistake:
     return Mistake(node, 1.0, lambda v, _: v[0], tell)
 
 
+def list_extra_functions(node: Node, context: Context) -> Iterator[Mistake]:
+    """Yield the whole formula, or a named part of it, with a function too much."""
+    is_named = node.expr is not None and node.expr in context.graph.names
+    if node.kind == "letter" or not (is_named or node is context.graph.root):
+        return
+    for name, function in {**{n: a.value for n, a in ACTIVATIONS.items()}, "exp": np.exp, "log": np.log}.items():
+        yield add_function(node, context, name, function)
+
+
+def add_function(node: Node, context: Context, name: str, function: Callable[[Array], Array]) -> Mistake:
+    what = "the result" if node is context.graph.root else context.quote(node)
+    text = f"The function {name} is too much: it is applied to {what}."
+    return Mistake(node, 1.5, lambda _, true: function(true), lambda: (text, ""))
+
+
 def apply_twice(node: Node, context: Context) -> Mistake:
     return Mistake(
         node,
