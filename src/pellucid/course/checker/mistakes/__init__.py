@@ -77,6 +77,8 @@ def list_mistakes(context: Context) -> Iterator[Mistake]:
 
 def list_common_mistakes(node: Node, context: Context) -> Iterator[Mistake]:
     yield from factors.list_mistakes(node, context)
-    if context.graph.base[node].ndim:
+    if not context.graph.base[node].ndim:
+        yield from functions.list_extra_functions(node, context)
+    else:
         for lister in AT_ARRAYS:
             yield from lister(node, context)
