@@ -8,6 +8,10 @@ import axe_playwright_python
 import pytest
 from exercise_pages import DB1, DW1, LOSS, write_page
 
+import pellucid as pel
+from pellucid.course import Exercise, check_answer
+from pellucid.course.exercise_page import encode_exercise
+
 AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text("utf-8")
 RIGHT = "X.T @ ((d2 @ W2.T) * (1 - a1 ** 2)) + lam * W1"
 WRONG = "X.T @ (d2 @ W2.T) + lam * W1"
@@ -241,6 +245,21 @@ def test_axe_finds_nothing_and_nothing_is_cut_off(pages: Any, file: Path) -> Non
 def run_axe(page: Any, options: str = "{}") -> list[Any]:
     violations = page.evaluate(f"axe.run(document, {options}).then((result) => result.violations)")
     return [(v["id"], [node["html"][:200] for node in v["nodes"]]) for v in violations]
+
+
+def test_an_exercise_of_the_course_is_checked_in_the_page(pages: Any, tmp_path: Path) -> None:
+    X, w, lam = pel.matrix("X", ("n", 3), "float64"), pel.vector("w", (3,), "float64"), pel.scalar("lam", "float64")
+    given = {"X": X, "w": w, "lam": lam}
+    z = lam * pel.tanh(X @ w)
+    exercise = encode_exercise(Exercise("z", "z", "Write $z$.", z, given, "lam * tanh(X @ w)", why="It is **scaled**."))
+    page = pages.open(write_page(tmp_path / "page.html", exercise))
+    said = answer(find(page), "tanh(X @ w)")
+    assert "lam" in said
+    assert "is missing" in said
+    assert said.split("\n\n")[1] == check_answer(z, "tanh(X @ w)", given=given, quantity="z").message.replace("`", "")
+    assert "It is scaled." in answer(find(page), "tanh((w @ X.T)) * lam")
+    assert "⋅" in find(page).locator(".feedback math").text_content()
+    assert find(page).locator(".question math").evaluate("e => getComputedStyle(e).display") == "math"
 
 
 def test_a_damaged_exercise_says_so(browser: Any, tmp_path: Path) -> None:
