@@ -29,9 +29,13 @@ nb_merge_streams = True
 # Formulas are MathML: no script, no fonts from a network.
 html_math_renderer = "pellucid"
 
+pygments_style = "a11y-high-contrast-light"
+pygments_dark_style = "a11y-dark"
+
 html_theme = "furo"
 html_static_path = [str(HERE / "static")]
 html_css_files = ["course.css"]
+html_js_files = ["course.js"]
 html_copy_source = False
 html_show_sourcelink = False
 html_show_search_summary = False  # excerpts would be fetched, which browsers forbid for pages from disk

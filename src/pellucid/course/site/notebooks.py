@@ -166,7 +166,7 @@ def convert_text(text: str, with_code: set[str]) -> str:
 
 
 def convert_directive(name: str, argument: str, body: Sequence[str], with_code: set[str]) -> list[str]:
-    """Return a directive as lines of Markdown: formulas and code as they are, notes and answers as quotations."""
+    """Return a directive as lines of Markdown: formulas and code as they are, notes as quotations."""
     while body and OPTION.match(body[0]):
         body = body[1:]
     if name == "math":
@@ -175,9 +175,11 @@ def convert_directive(name: str, argument: str, body: Sequence[str], with_code: 
         return [f"```{argument}", *body, "```"]
     if name in ("toctree", "tableofcontents"):
         return []
-    title = argument if name in ("admonition", "dropdown") else name.replace("-", " ").capitalize()
     inside = convert_text("\n".join(body), with_code).split("\n")
-    if name not in ("admonition", "dropdown") and argument:
+    if name == "dropdown":
+        return ["<details>", f"<summary>{argument}</summary>", "", *inside, "", "</details>"]
+    title = argument if name == "admonition" else name.replace("-", " ").capitalize()
+    if name != "admonition" and argument:
         inside = [convert_line(argument, with_code), *inside]
     return [f"> **{title}**", ">", *(f"> {line}".rstrip() for line in inside)]
 

@@ -68,10 +68,6 @@ def read_notebook(text: str) -> NotebookNode:
     notebook.metadata["language_info"] = {"name": "python", "pygments_lexer": "python"}
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number}"  # nbformat draws random names
-        tags = cell.metadata.get("tags", [])
-        cell.metadata["tags"] = [*tags, *(PAGE_TAGS[tag] for tag in tags if tag in PAGE_TAGS)]
-        if not cell.metadata["tags"]:
-            del cell.metadata["tags"]
     return notebook
 
 
@@ -95,6 +91,8 @@ def read_executed_notebook(text: str, folder: str) -> NotebookNode:
     executed = load_executed(text, folder)
     for cell, outputs in zip(get_code_cells(notebook), executed["outputs"], strict=True):
         cell.outputs = from_dict(outputs)
+        tags = cell.metadata.get("tags", [])
+        cell.metadata["tags"] = [*tags, *(PAGE_TAGS[tag] for tag in tags if tag in PAGE_TAGS)]
     return notebook
 
 
