@@ -38,6 +38,7 @@ html_css_files = ["course.css"]
 html_js_files = ["course.js"]
 html_copy_source = False
 html_show_sourcelink = False
+html_use_index = False  # the search finds words; the API pages of the documentation may want an index
 html_show_search_summary = False  # excerpts would be fetched, which browsers forbid for pages from disk
 html_theme_options = {
     "top_of_page_buttons": [],

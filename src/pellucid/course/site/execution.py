@@ -6,7 +6,8 @@ import asyncio
 import json
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,9 +53,20 @@ def execute_pages(pages: Sequence[Page], folder: Path, report: Report = lambda p
                 group.create_task(execute_or_load(page, folder, free, report))
 
     try:
-        asyncio.run(execute_all())
+        run_to_completion(execute_all)
     except* Exception as errors:
         raise errors.exceptions[0] from None
+
+
+def run_to_completion(start: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run a coroutine, in another thread if this one has an event loop already, as in a notebook."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        asyncio.run(start())
+        return
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(lambda: asyncio.run(start())).result()
 
 
 async def execute_or_load(page: Page, folder: Path, free: asyncio.Semaphore, report: Report) -> None:
@@ -74,7 +86,7 @@ async def execute_page(page: Page) -> dict[str, Any]:
     notebook = read_notebook(page.text)
     temporary = tempfile.TemporaryDirectory
     with temporary(prefix="pellucid-course-") as work, temporary(prefix="pellucid-") as sockets:
-        client = NotebookClient(notebook, timeout=CELL_SECONDS, kernel_name="python3")
+        client = NotebookClient(notebook, kernel_name="python3")
         manager = client.create_kernel_manager()
         if os.name == "posix":  # over TCP, kernels warn that they are not encrypted
             manager.transport, manager.ip = "ipc", str(Path(sockets) / "kernel")
@@ -82,6 +94,7 @@ async def execute_page(page: Page) -> dict[str, Any]:
             await client.async_start_new_kernel(cwd=work, env=make_environment())
             await client.async_start_new_kernel_client()
             await call_kernel(client, "prepare()")
+            client.timeout = CELL_SECONDS
             await execute_cells(client, page, notebook, Path(work))
             exercises = await read_exercises(client, page, Path(work))
             dependencies = await call_kernel(client, f"write_dependencies({str(Path(work) / 'out.json')!r})", work)

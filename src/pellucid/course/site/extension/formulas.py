@@ -23,6 +23,9 @@ def register(app: Sphinx) -> None:
 def convert(node: nodes.Element, display: str) -> str:
     """Return the MathML of a formula; warn about LaTeX that the converter does not know."""
     latex = node.astext()
+    braces = re.sub(r"\\.", "", latex)
+    if braces.count("{") != braces.count("}"):
+        logger.warning("the formula has braces without partner: %s", latex, location=node)
     try:
         markup = latex_to_mathml(latex, display)
     except Exception as error:  # the converter has many classes of errors
