@@ -8,6 +8,7 @@ import pytest
 from site_checks import DESKTOP, PHONE, find_broken_links, find_page_faults, list_pages, search
 
 SAMPLE = Path(__file__).with_name("sample")
+EXERCISE = "document.querySelector('pellucid-exercise').shadowRoot.textContent"
 FIGURE_BACKGROUND = """
 document.querySelector("pellucid-figure").shadowRoot.querySelector(".figure").style.getPropertyValue("--background")
 """
@@ -94,6 +95,8 @@ def test_formulas_are_mathml(sample_site: Path) -> None:
 
 def test_the_directive_shows_exercises(pages, sample_site: Path) -> None:
     page = pages.open(sample_site / "1_neuron.html")
-    assert page.evaluate("document.querySelector('pellucid-exercise').shadowRoot.textContent") == "1.z"
+    page.fill("pellucid-exercise input", "x @ w")
+    page.press("pellucid-exercise input", "Enter")
+    page.wait_for_function(f"{EXERCISE}.includes('The bias b is missing')")
     assert "How many of the numbers are positive?" in page.inner_text("#exercise-1-count")
     assert page.get_attribute("#exercise-1-count a[download]", "href") == "notebooks/chapter1.py"
