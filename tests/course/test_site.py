@@ -95,8 +95,10 @@ def test_formulas_are_mathml(sample_site: Path) -> None:
 
 def test_the_directive_shows_exercises(pages, sample_site: Path) -> None:
     page = pages.open(sample_site / "1_neuron.html")
-    page.fill("pellucid-exercise input", "x @ w")
-    page.press("pellucid-exercise input", "Enter")
+    page.fill("pellucid-exercise textarea", "x @ w")
+    page.press("pellucid-exercise textarea", "Enter")
     page.wait_for_function(f"{EXERCISE}.includes('The bias b is missing')")
+    formula = page.locator("pellucid-exercise math").first  # of the question
+    assert formula.get_attribute("display") == "inline"
     assert "How many of the numbers are positive?" in page.inner_text("#exercise-1-count")
     assert page.get_attribute("#exercise-1-count a[download]", "href") == "notebooks/chapter1.py"

@@ -159,5 +159,5 @@ def render_markdown(text: str) -> str:
 
     parts = re.split(r"\$([^$]+)\$", text)
     for i in range(1, len(parts), 2):
-        parts[i] = latex_to_mathml(parts[i])
+        parts[i] = latex_to_mathml(parts[i], "inline")
     return str(MarkdownIt("commonmark", {"html": True}).renderInline("".join(parts)))
