@@ -108,8 +108,8 @@ def _draw_overlap_examples(rng: np.random.Generator) -> list[Any]:
 
 
 @op(
-    text=chosen_operands_text("overlap_add", 0),
-    tex=chosen_operands_tex(r"\operatorname{overlap}_{+}", 0),
+    text=chosen_operands_text("fold", 0),
+    tex=chosen_operands_tex(r"\operatorname{fold}_{\text{sum}}", 0),
     infer=lambda g, like, **settings: Type(like.shape, g.dtype),
     grad=lambda u, y, g, like, **settings: (extract_patches(u, **settings), None),
     examples=_draw_overlap_examples,

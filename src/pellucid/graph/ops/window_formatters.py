@@ -73,6 +73,8 @@ def get_kernel_correlation(operands: tuple[Any, ...], settings: Mapping[str, Any
     the end of the input unused, the cross-correlation has more elements than the kernel.
     """
     x, _, kernel = operands
+    if "strides" not in settings:  # a pattern shows the op without settings
+        return {}, ""
     swapped = {**settings, "strides": settings["dilation"], "dilation": settings["strides"]}
     if not isinstance(kernel, Expr):
         return swapped, ""
@@ -100,13 +102,11 @@ def kernel_gradient_tex(operands: tuple[Any, ...], settings: Mapping[str, Any]) 
 
 
 def get_full_padding(operands: tuple[Any, ...], settings: Mapping[str, Any]) -> Any:
-    """Return the padding of the gradient under the flipped kernel, None if the kernel's size is unknown.
+    """Return the padding of the gradient under the flipped kernel.
 
     The second number of a pair is ``...`` if the size of the input decides how far the last window reaches.
     """
     g, kernel, like = operands
-    if not isinstance(kernel, Expr):
-        return None
     pairs = []
     for axis, (k, s, r) in enumerate(zip(kernel.shape[:-2], settings["strides"], settings["dilation"], strict=True)):
         reach = (k - 1) * r
@@ -120,16 +120,17 @@ def get_full_padding(operands: tuple[Any, ...], settings: Mapping[str, Any]) -> 
 
 
 def get_input_correlation(operands: tuple[Any, ...], settings: Mapping[str, Any]) -> dict[str, Any]:
-    padding = get_full_padding(operands, settings)
+    if not isinstance(operands[1], Expr):  # the size of the kernel is unknown in a pattern
+        return {}
     return {
-        "padding": 0 if padding is None else padding,
+        "padding": get_full_padding(operands, settings),
         "dilation": settings["dilation"],
         "groups": settings["groups"],
     }
 
 
 def has_steps(settings: Mapping[str, Any]) -> bool:
-    return any(s > 1 for s in settings["strides"])
+    return any(s > 1 for s in settings.get("strides", ()))
 
 
 def input_gradient_text(operands: tuple[Any, ...], settings: Mapping[str, Any]) -> list[TemplatePiece]:
