@@ -40,9 +40,14 @@ from pellucid.show.op_source_extraction import (
     get_returned_expression,
     parse_function,
 )
+from pellucid.show.window_source import WRITERS as WINDOW_WRITERS
+from pellucid.show.window_source import write_window_function
 
 MAX_INLINE_WIDTH = 88
 """A longer expression gets a variable."""
+
+MAX_VARIANTS = 100
+"""Number of sets of settings for which a script can have a function of the same op."""
 
 MAX_NAME = 60
 """Maximum number of characters of a name in an identifier."""
@@ -155,7 +160,24 @@ class NumpyWriter:
         op = node.op
         assert op is not None
         operands = [self.write_operand(node, i) for i in node.inputs]
-        return write_operator(node, operands) or self.inline(node, op, operands) or self.write_call(node, op, operands)
+        return (
+            write_operator(node, operands)
+            or write_reshape(node, operands)
+            or self.write_window_call(node, op, operands)
+            or self.inline(node, op, operands)
+            or self.write_call(node, op, operands)
+        )
+
+    def write_window_call(self, node: Expr, op: Op, operands: list[ast.expr]) -> ast.expr | None:
+        """Write a call of a function for the settings of a convolution or pooling, which is included in the script."""
+        function = write_window_function(node)
+        if function is None:
+            return None
+        parts, names = self.extractor.parts, [op.name, *(f"{op.name}_{number}" for number in range(2, MAX_VARIANTS))]
+        name = next(n for n in names if parts.get(n) in (None, function.write(n)))
+        parts[name] = function.write(name)
+        self.names.taken.add(name)
+        return ast.Call(make_variable(name), operands, [])
 
     def write_operand(self, node: Expr, operand: Expr) -> ast.expr:
         """Write an operand. A number gets an explicit dtype unless NumPy infers it from another operand."""
@@ -226,6 +248,16 @@ class NumpyWriter:
         empty = ", ".join(f"np.empty({e.shape}, {e.dtype.name!r})" for e in body.empty_outputs)
         self.lines += [f"{name}.empty_outputs = [{empty}]"] if needs_empty else []
         return name
+
+
+def write_reshape(node: Expr, operands: list[ast.expr]) -> ast.expr | None:
+    """Write a change of shape in which NumPy infers the only size that varies."""
+    assert node.op is not None
+    shape = node.settings.get("shape", ())
+    if node.op.name != "reshape" or sum(isinstance(size, str) for size in shape) > 1:
+        return None
+    sizes = make_tuple([make_number(-1 if isinstance(size, str) else size) for size in shape])
+    return ast.Call(make_attribute("np", "reshape"), [operands[0], sizes], [])
 
 
 def unwrap_axis(keywords: list[ast.keyword]) -> list[ast.keyword]:
@@ -309,6 +341,8 @@ def get_definition_names(op: Op) -> frozenset[str]:
     extractor = SourceExtractor()
     if op is OUTPUT:  # written as an index
         return frozenset()
+    if op.name in WINDOW_WRITERS:  # with a number for each further set of settings
+        extractor.parts |= dict.fromkeys([op.name, *(f"{op.name}_{number}" for number in range(2, MAX_VARIANTS))], "")
     tree = get_single_expression(op)
     if tree is None:
         extractor.add(op.name, op.value)

@@ -82,6 +82,25 @@ class NumpyTransformer(ast.NodeTransformer):
             return ast.Constant(("symbolic" not in names) == isinstance(node.ops[0], (ast.Is, ast.Eq)))
         return self.generic_visit(node)  # type: ignore[return-value]
 
+    def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:
+        """Leave out the conditions that are known, or all of them if one decides."""
+        self.generic_visit(node)
+        decides = isinstance(node.op, ast.Or)
+        known = [bool(value.value) for value in node.values if isinstance(value, ast.Constant)]
+        if decides in known:
+            return ast.Constant(decides)
+        node.values = [value for value in node.values if not isinstance(value, ast.Constant)]
+        if len(node.values) > 1:
+            return node
+        return node.values[0] if node.values else ast.Constant(not decides)
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
+        """Remove what follows a return statement."""
+        self.generic_visit(node)
+        ends = [number for number, statement in enumerate(node.body) if isinstance(statement, ast.Return)]
+        node.body = node.body[: ends[0] + 1] if ends else node.body
+        return node
+
     def visit_If(self, node: ast.If | ast.IfExp) -> Any:
         """Keep the branch that is taken if the condition is known."""
         self.generic_visit(node)

@@ -104,7 +104,8 @@ def kernel_gradient_tex(operands: tuple[Any, ...], settings: Mapping[str, Any]) 
 def get_full_padding(operands: tuple[Any, ...], settings: Mapping[str, Any]) -> Any:
     """Return the padding of the gradient under the flipped kernel.
 
-    A negative number removes elements that no window reached. The second number of a pair is ``...`` if the size of the input decides how far the last window reaches.
+    A negative number removes elements that no window reached. The second number of a pair is ``...`` if the size of
+    the input decides how far the last window reaches.
     """
     g, kernel, like = operands
     pairs = []
