@@ -134,17 +134,30 @@ class NumpyWriter:
                 continue
             tree = self.write_expression(node)
             shown = ast.unparse(tree)
-            name = wanted.get(node) or node.name
+            name = wanted.get(node) or node.name or self.suggest_name(node)
             if name is None and uses[node] <= 1 and len(shown) <= MAX_INLINE_WIDTH:
                 self.known[node] = tree
                 continue
             assert node.op is not None
             target = self.names.new_name(name) if name else self.names.new_numbered_name(choose_symbol(node))
             has_shape = len(node.types) == 1 and node.ndim
-            comment = f"  # {comment_to_source(format_shape(node.shape))}" if has_shape else ""
-            self.lines.append(f"{target} = {shown}{comment}")
+            facts = [format_shape(node.shape) if has_shape else "", self.describe_formula(node)]
+            comment = comment_to_source(", ".join(filter(None, facts)))
+            self.lines += [*self.write_heading(node), f"{target} = {shown}" + (f"  # {comment}" if comment else "")]
             self.known[node] = make_variable(target)
         return [ast.unparse(self.known[output]) for output in outputs]
+
+    def suggest_name(self, node: Expr) -> str | None:
+        """Return a name for a variable, or None to write the expression in place if it is short and used once."""
+        return None
+
+    def write_heading(self, node: Expr) -> list[str]:
+        """Return the lines above an assignment."""
+        return []
+
+    def describe_formula(self, node: Expr) -> str:
+        """Return a few words about an assignment."""
+        return ""
 
     def write_constant(self, node: Constant) -> ast.expr:
         if not node.ndim:
@@ -163,6 +176,7 @@ class NumpyWriter:
         return (
             write_operator(node, operands)
             or write_reshape(node, operands)
+            or write_size(node, operands)
             or self.write_window_call(node, op, operands)
             or self.inline(node, op, operands)
             or self.write_call(node, op, operands)
@@ -258,6 +272,18 @@ def write_reshape(node: Expr, operands: list[ast.expr]) -> ast.expr | None:
         return None
     sizes = make_tuple([make_number(-1 if isinstance(size, str) else size) for size in shape])
     return ast.Call(make_attribute("np", "reshape"), [operands[0], sizes], [])
+
+
+def write_size(node: Expr, operands: list[ast.expr]) -> ast.expr | None:
+    """Write the size of one axis."""
+    assert node.op is not None
+    axes = node.settings.get("axis", ())
+    if node.op.name != "size" or len(axes) != 1:
+        return None
+    [axis], [array] = axes, operands
+    size: ast.expr = ast.Subscript(ast.Attribute(array, "shape", ast.Load()), ast.Constant(axis), ast.Load())
+    size = size if axis else ast.Call(make_variable("len"), [array], [])
+    return ast.Call(make_attribute("np", node.dtype.name), [size], [])
 
 
 def unwrap_axis(keywords: list[ast.keyword]) -> list[ast.keyword]:
