@@ -13,7 +13,7 @@ import numpy as np
 
 from pellucid.graph.types import Unknown
 
-MAX_LITERAL_SIZE = 64
+MAX_LITERAL_SIZE = 32
 """Number of elements above which an array is written compressed, because a reader does not read its numbers."""
 
 MAX_ROWS = 8

@@ -113,19 +113,16 @@ def write_conv(node: Expr, at: Geometry) -> WindowFunction:
 
 
 def write_kernel_gradient(node: Expr, at: Geometry) -> WindowFunction:
-    summed = list(range(len(at.counts) + 1))
+    axes = list(range(len(at.counts) + 1))
+    products = f"np.tensordot({at.slice('x')}, g, ({axes}, {axes}))"
     body = [
         *at.pad(),
         at.read_counts(),
-        "result = np.zeros(kernel.shape, g.dtype)",
-        f"{at.loop}:",
-        f"    result[{', '.join(at.letters)}] = np.tensordot({at.slice('x')}, g, ({summed}, {summed}))",
-        "return result",
+        f"parts = [{products} {at.loop}]",
+        "return np.reshape(parts, kernel.shape)",
     ]
     return WindowFunction(
-        "x, g, kernel",
-        "Gradient of the kernel: inputs times gradients g of outputs, summed over windows.",
-        body,
+        "x, g, kernel", "Gradient of the kernel: inputs times gradients g of outputs, summed over windows.", body
     )
 
 
