@@ -124,6 +124,7 @@ def describe_sums(rule: GradientRule, style: Style) -> list[str]:
     for operand, one in rule.sums:
         left = index_name(style.bar(rule.names[operand]), one.target, style)
         spans += ["; "] * (len(spans) > 1) + [Math(f"{left} = {write_window_sum(one, names, style)}")]
+        spans += [f" {one.condition}"] if one.condition and style.is_latex else []
     return spans
 
 

@@ -238,7 +238,9 @@ def describe_window_sum(w: Why, style: Style) -> str:
     ]
     names = {role: style.name(env.name(e)) for role, e in zip(roles, operands, strict=False)}
     letters = choose_letters(len(index) - 2, set(names.values()))
-    return write_window_sum(write_element_sum(expr.settings, letters, tuple(map(str, index))), names, style)
+    one = write_element_sum(expr.settings, letters, tuple(map(str, index)))
+    condition = rf" \quad \text{{{one.condition}}}" if one.condition and style.is_latex else ""
+    return write_window_sum(one, names, style) + condition
 
 
 def why_to_text(w: Why) -> str:

@@ -142,15 +142,14 @@ def write_sum_unpooling(settings: Mapping[str, Any], letters: Letters, target: I
 
 
 def write_window_sum(one: WindowSum, names: Mapping[str, str], style: Style) -> str:
-    """Write the sum with the names of the operands, without its left side."""
+    """Write the sum with the names of the operands, without its left side, and in LaTeX without its condition."""
 
     def write_factor(role: str, index: Index) -> str:
         return index_name(names[role], index, style)
 
     product = (" " if style.is_latex else " * ").join(write_factor(*factor) for factor in one.factors)
     if style.is_latex:
-        condition = rf" \quad \text{{{one.condition}}}" if one.condition else ""
-        return rf"\sum{f'_{{{write_index(one.over, style)}}}' if one.over else ''} {product}{condition}"
+        return rf"\sum{f'_{{{write_index(one.over, style)}}}' if one.over else ''} {product}"
     if not one.over:
         return f"sum {one.condition} of {product}"
     condition = f", {one.condition}," if one.condition else ""
