@@ -40,7 +40,7 @@ body { font: 17px/1.55 Georgia, "Times New Roman", serif; color: #1c1c1e; backgr
 h1 { font-size: 1.7rem; font-weight: 600; margin: 0 0 .4rem; }
 h2 { font-size: 1.1rem; font-weight: 600; margin: 2rem 0 .6rem; }
 math { font-size: 1.12em; }
-math[display="block"] { display: block math; width: fit-content; max-width: 100%; overflow-x: auto;
+math[display="block"] { display: block math; width: fit-content; max-width: calc(100% - .6rem); overflow-x: auto;
   overflow-y: hidden; margin: .7rem 0 .7rem .6rem; }
 .numbers { font-size: .85em; overflow-x: auto; overflow-y: hidden; }
 ol.steps { list-style: none; padding: 0; margin: 0; counter-reset: step; }
