@@ -74,7 +74,9 @@ def derive_rule(
     gradients = [(operand, d) for (operand, _), d in zip(pairs, simple, strict=True)]
     letters = choose_letters(max(node.ndim - 2, 0), {*taken, *names.values()})
     writers = zip(operands, RULES.get(op.name, ()), strict=False)
-    sums = [(i, GRADIENTS[name][0](result.settings, letters)) for i, name in writers if i in set(variables)]
+    sums: list[tuple[Expr, WindowSum]] = [
+        (i, GRADIENTS[name][0](result.settings, letters)) for i, name in writers if i in set(variables)
+    ]
     return GradientRule(op, describe_op(op), result, gradients, names, sums)
 
 

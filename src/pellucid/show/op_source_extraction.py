@@ -127,7 +127,7 @@ class HelperInliner(ast.NodeTransformer):
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
         self.generic_visit(node)
-        helper = self.known.get(node.func.id) if isinstance(node.func, ast.Name) else None
+        helper: Any = self.known.get(node.func.id) if isinstance(node.func, ast.Name) else None
         if not takes_namespace(helper) or node.keywords or hasattr(helper, "op"):
             return node
         body, parameters = get_helper_body(helper)

@@ -61,8 +61,8 @@ def choose_letters(axes: int, taken: Collection[str] = ()) -> Letters:
     wanted = ["n", *"ijh"[:axes], *"klm"[:axes], *"abp"[:axes], "d", "c"]
     spare = (letter for letter in ascii_lowercase if letter not in wanted and letter not in taken)
     found = [letter if letter not in taken else next(spare) for letter in wanted]
-    parts = [tuple(found[1 + axes * part : 1 + axes * (part + 1)]) for part in range(3)]
-    return Letters(found[0], *parts, found[-2], found[-1])
+    window, position, element = (tuple(found[1 + axes * part : 1 + axes * (part + 1)]) for part in range(3))
+    return Letters(found[0], window, position, element, found[-2], found[-1])
 
 
 def add_indices(terms: Sequence[tuple[int, str]], offset: int = 0) -> str:

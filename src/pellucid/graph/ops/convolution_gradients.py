@@ -20,7 +20,13 @@ from pellucid.graph.ops.convolution import (
     swap_group_channels,
 )
 from pellucid.graph.ops.sliding_windows import iterate_padded_slices, iterate_window_slices, overlap_add, pad_spatial
-from pellucid.graph.ops.window_formatters import INPUT_GRADIENT, KERNEL_GRADIENT
+from pellucid.graph.ops.window_formatters import (
+    input_gradient_tex,
+    input_gradient_text,
+    kernel_gradient_tex,
+    kernel_gradient_text,
+)
+from pellucid.graph.precedence import BIG, MULTIPLY
 from pellucid.graph.types import Type
 
 
@@ -68,7 +74,9 @@ def _make_gradient_examples(wrt: str) -> Any:
 
 
 @op(
-    **INPUT_GRADIENT,
+    text=input_gradient_text,
+    tex=input_gradient_tex,
+    tex_precedence=MULTIPLY,
     promotes=True,
     infer=lambda g, kernel, like, **settings: Type((g.shape[0], *like.shape[1:]), g.dtype),
     grad=lambda u, y, g, kernel, like, **settings: (
@@ -123,7 +131,9 @@ def _kernel_gradient_value(
 
 
 @op(
-    **KERNEL_GRADIENT,
+    text=kernel_gradient_text,
+    tex=kernel_gradient_tex,
+    tex_precedence=BIG,
     promotes=True,
     infer=lambda x, g, like, **settings: Type(like.shape, g.dtype),
     grad=lambda u, y, x, g, like, **settings: (conv_input_gradient(g, u, x, **settings), conv(x, u, **settings), None),

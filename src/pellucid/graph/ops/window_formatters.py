@@ -12,7 +12,7 @@ from typing import Any
 
 from pellucid.graph.expr import Expr
 from pellucid.graph.ops.formatters import Formatter
-from pellucid.graph.precedence import BIG, MULTIPLY, TemplatePiece
+from pellucid.graph.precedence import MULTIPLY, TemplatePiece
 
 PLAIN = {"strides": 1, "padding": 0, "dilation": 1, "groups": 1}
 """Settings of a convolution that are not written."""
@@ -79,7 +79,8 @@ def get_kernel_correlation(operands: tuple[Any, ...], settings: Mapping[str, Any
     if not isinstance(kernel, Expr):
         return swapped, ""
     window = kernel.shape[:-2]
-    axes = zip(x.shape[1:-1], window, settings["strides"], settings["padding"], settings["dilation"], strict=True)
+    geometry = (settings["strides"], settings["padding"], settings["dilation"])
+    axes: list[tuple[Any, ...]] = list(zip(x.shape[1:-1], window, *geometry, strict=True))
     is_longer = any(
         s > 1 and not (isinstance(n, int) and (n + sum(p) - (k - 1) * r - 1) % s == 0) for n, k, s, p, r in axes
     )
@@ -175,7 +176,3 @@ def chosen_operands_tex(symbol: str, *positions: int) -> Callable[..., list[Temp
         return [f"{symbol}(", *shown, ")"]
 
     return tex
-
-
-KERNEL_GRADIENT = {"text": kernel_gradient_text, "tex": kernel_gradient_tex, "tex_precedence": BIG}
-INPUT_GRADIENT = {"text": input_gradient_text, "tex": input_gradient_tex, "tex_precedence": MULTIPLY}
