@@ -64,7 +64,7 @@ def format_sides(step: RewriteStep, limit: int = 60) -> tuple[str, str]:
 
 
 def format_sides_html(step: RewriteStep, wholes: tuple[Expr, Expr] | None = None) -> tuple[str, str]:
-    """Return both sides of a step as HTML with frames around what the step changed.
+    """Return both sides of a step as HTML with frames around the changed parts.
 
     The sides are shown inside the whole expression before and after the step, if it is given and short enough.
     """
@@ -198,4 +198,4 @@ def journal_to_html(journal: Journal) -> str:
         both = f"<div {SIDE}>{LABELS[0]} {before}</div><div {SIDE}>{LABELS[1]} {after}</div>"
         rows.append([str(number), escape(step.rule.family), name, both, escape(format_condition(step))])
     table = html_table(["", "phase", "rule", "change", "assumes"], rows)
-    return f"<p>A frame marks what a step changed.</p><div {SCROLLED}>{table}</div>" if rows else table
+    return f"<p>A frame marks the part that a step changed.</p><div {SCROLLED}>{table}</div>" if rows else table

@@ -59,8 +59,8 @@ class Geometry:
         counts = []
         for a, (r, s) in enumerate(zip(self.dilation, self.strides, strict=True)):
             size = self.window[a] if self.window else f"kernel.shape[{a}]"
-            room = f"x.shape[{a + 1}] - {size}" if r == 1 else f"x.shape[{a + 1}] - {r} * ({size} - 1) - 1"
-            counts.append(f"({room}) // {s} + 1" if s > 1 else f"{room} + 1" if r == 1 else room.removesuffix(" - 1"))
+            span = f"x.shape[{a + 1}] - {size}" if r == 1 else f"x.shape[{a + 1}] - {r} * ({size} - 1) - 1"
+            counts.append(f"({span}) // {s} + 1" if s > 1 else f"{span} + 1" if r == 1 else span.removesuffix(" - 1"))
         return f"{', '.join(self.counts)} = {', '.join(counts)}"
 
     def read_counts(self) -> str:

@@ -77,7 +77,7 @@ def add_indices(terms: Sequence[tuple[int, str]], offset: int = 0) -> str:
     offset += sum(factor * int(term) for factor, term in terms if term.isdigit())
     shown = [(factor < 0, term if abs(factor) == 1 else f"{abs(factor)} * {term}") for factor, term in letters]
     if offset or not shown:
-        # A positive number stands in front of a letter that is subtracted.
+        # A positive number is in front of a letter that is subtracted.
         shown.insert(0 if offset > 0 and shown and shown[0][0] else len(shown), (offset < 0, str(abs(offset))))
     (is_first_negative, first), *rest = shown
     return f"{'-' * is_first_negative}{first}" + "".join(

@@ -154,9 +154,9 @@ def input_gradient_tex(operands: tuple[Any, ...], settings: Mapping[str, Any]) -
 
 
 def chosen_operands_text(name: str, *positions: int) -> Formatter:
-    """Print an op in text under a name that says what it does, with some of its operands and its window.
+    """Print an op in text under a descriptive name, with some of its operands and its window.
 
-    The other operands only repeat a shape, or what the op computes from the operands that are shown.
+    The other operands only repeat a shape, or follow from the operands that are shown.
     """
 
     def text(operands: tuple[Any, ...], settings: Mapping[str, Any]) -> list[TemplatePiece]:

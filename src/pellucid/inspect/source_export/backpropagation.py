@@ -42,7 +42,7 @@ def describe(node: Expr) -> str:
 
 
 class BackpropagationWriter(NumpyWriter):
-    """Writes a training step with a comment on each formula, and names the gradients after what they belong to.
+    """Writes a training step with a comment on each formula, and names gradients after their expressions.
 
     Attributes
     ----------
@@ -135,7 +135,7 @@ def assign_in_place(lines: list[str], new_names: dict[str, str], returned: str) 
     new_names : dict from str to str
         Variables, and the variables of their new values.
     returned : str
-        What the lines return.
+        Code of the value that the function returns.
 
     Returns
     -------
