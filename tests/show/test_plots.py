@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from pellucid.show import plots
-from pellucid.show.plot_style import PALETTE
+from pellucid.show.plot_style import WRONG
 
 X = np.array([[-1.0, 0.0], [1.0, 0.5], [0.5, 2.0], [-0.5, 1.0]])
 y = np.array([0, 1, 1, 0])
@@ -108,7 +108,7 @@ def test_white_is_white_in_every_image_format(images: np.ndarray) -> None:
     figure = plots.image_grid(images, titles="abc", columns=2, wrong=[False, True, False])
     shown = figure.axes[0].images[0]
     assert np.allclose(shown.to_rgba(shown.get_array(), norm=True, bytes=True), 255)
-    assert [axes.title.get_color() == PALETTE[1] for axes in figure.axes] == [False, True, False]
+    assert [axes.title.get_color() == WRONG for axes in figure.axes] == [False, True, False]
 
 
 def test_filters_share_a_scale_that_is_symmetric_about_zero() -> None:
@@ -129,7 +129,7 @@ def test_feature_maps_show_each_channel() -> None:
 def test_bias_and_variance_add_up() -> None:
     estimates = np.array([[1.0, 3.0], [1.0, 1.5]])
     figure = plots.bias_and_variance([0.1, 1.0], estimates, truth=2.0)
-    bias, variance, total = (line.get_ydata() for line in figure.axes[1].lines)
+    total, bias, variance = (line.get_ydata() for line in figure.axes[1].lines)
     assert np.allclose(bias, [0.0, 0.5625])
     assert np.allclose(variance, [1.0, 0.0625])
     assert np.allclose(total, ((estimates - 2.0) ** 2).mean(axis=1))

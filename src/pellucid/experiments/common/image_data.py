@@ -25,10 +25,14 @@ class ImageData:
     class_names: Sequence[str]
 
     @property
+    def majority_class(self) -> int:
+        """The most frequent class of the training set."""
+        return int(np.bincount(self.y_train, minlength=len(self.class_names)).argmax())
+
+    @property
     def majority_accuracy(self) -> float:
         """Test accuracy of always predicting the most frequent class of the training set."""
-        majority = np.bincount(self.y_train, minlength=len(self.class_names)).argmax()
-        return float((self.y_test == majority).mean())
+        return float((self.y_test == self.majority_class).mean())
 
 
 def load_colored_digits(train: int, test: int, seed: int) -> ImageData:
@@ -115,7 +119,7 @@ def save_loss_and_maps(run: RunContext, network: ImageNetwork, data: ImageData, 
     run.save_figure(
         "loss",
         "Training loss",
-        learning_curves({"loss": losses}, "step", "loss"),
+        learning_curves({"one batch": losses}, "step", "mean loss per image"),
         reading=f"The loss of each batch: {losses[0]:.2f} at the first step, {losses[-20:].mean():.2f} on average over "
         f"the last 20 steps. Guessing among {classes} classes has a loss of log {classes} = {math.log(classes):.2f}.",
     )
