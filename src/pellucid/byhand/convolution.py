@@ -183,8 +183,8 @@ def kernel_gradient(X: Array, delta: Array) -> Array:
 def input_gradient(K: Array, delta: Array) -> Array:
     r"""Gradient by the images: \partial L / \partial X_{n,i,j,c} = \sum_{k,l,f} \delta_{n, i-k, j-l, f} K_{k,l,c,f}.
 
-    Each output adds its \delta times the kernel to the pixels of its window. Nothing is flipped here. The same sum, read
-    as a cross-correlation of \delta padded by k - 1 and l - 1 zeros, has the kernel flipped in both axes.
+    Each output adds its \delta times the kernel to the pixels of its window. Nothing is flipped here. The same sum,
+    read as a cross-correlation of \delta padded by k - 1 and l - 1 zeros, has the kernel flipped in both axes.
 
     Parameters
     ----------

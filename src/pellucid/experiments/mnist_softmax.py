@@ -133,8 +133,8 @@ def draw_pictures(run: RunContext, network: SoftmaxLayer, losses: NDArray[Any]) 
         "weights",
         "The weights of the digits 0 to 9",
         filters(network.W.get_value().reshape(28, 28, 1, 10), columns=5, names="0123456789"),
-        reading="Ten pictures of 28 by 28 weights, one for each digit. Green weights are positive: ink there is evidence "
-        "for the digit. Purple weights are negative: ink there is evidence against it.",
+        reading="Ten pictures of 28 by 28 weights, one for each digit. Green weights are positive: ink there is "
+        "evidence for the digit. Purple weights are negative: ink there is evidence against it.",
     )
     window = max(1, len(losses) // 50)
     smooth = np.convolve(losses, np.full(window, 1 / window), mode="valid")
@@ -146,6 +146,6 @@ def draw_pictures(run: RunContext, network: SoftmaxLayer, losses: NDArray[Any]) 
             "step",
             "mean loss per image",
         ),
-        reading=f"The mean loss per image is {losses[0]:.2f} in the first batch and {smooth[-1]:.2f} on average over the "
-        f"last {window} batches. Guessing among ten digits has a loss of log 10 = {np.log(10):.2f}.",
+        reading=f"The mean loss per image is {losses[0]:.2f} in the first batch and {smooth[-1]:.2f} on average over "
+        f"the last {window} batches. Guessing among ten digits has a loss of log 10 = {np.log(10):.2f}.",
     )

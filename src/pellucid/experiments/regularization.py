@@ -192,17 +192,15 @@ def describe_trade_off(strengths: Array, estimates: Array, true: Array, seed: in
     signs = compare(variance, resampled[:, 1], -1), compare(bias, resampled[:, 0], -1)
     phrases = {1: "rises", -1: "falls", 0: "does not change beyond chance"}
     best = int((bias + variance).argmin())
-    verdict = {
-        -1: f"Their sum is lowest at strength {strengths[best]:g}.",
-        0: f"Their sum at the best strength, {strengths[best]:g}, differs from that at {strengths[0]:g} by chance at most.",
-    }
+    lowest = f"Their sum is lowest at strength {strengths[best]:g}"
+    verdict = {-1: ".", 0: f", with no difference beyond chance from strength {strengths[0]:g}."}
     return [
         f"From strength {strengths[0]:g} to {strengths[-1]:g}, variance {phrases[signs[0]]} ({variance[0]:.4f} to "
         f"{variance[-1]:.4f}) and squared bias {phrases[signs[1]]} ({bias[0]:.4f} to {bias[-1]:.4f}): regularization "
         f"{'trades' if signs == (-1, 1) else 'does not trade'} variance for bias here.",
-        f"Their sum is lowest at the lowest strength, {strengths[0]:g}: more regularization does not help here."
+        f"{lowest}, the lowest: more regularization does not help here."
         if best == 0
-        else verdict[compare(bias + variance, resampled.sum(axis=1), best)],
+        else lowest + verdict[compare(bias + variance, resampled.sum(axis=1), best)],
     ]
 
 

@@ -57,15 +57,15 @@ def describe_better_classifier(first: str, first_right: Array, second: str, seco
 
     >>> sure, unsure = np.ones(100, bool), np.arange(100) < 80
     >>> describe_better_classifier("the network", sure, "a guess", unsure, "test images")
-    'The network classifies 100.0% of 100 test images correctly, a guess 80.0%. Only the network is right on 20 of \
-them, only a guess on 0: the network is better.'
+    'The network is right on 100.0% of 100 test images, a guess on 80.0%. On 20 of them only the network is right, \
+on 0 only a guess: the network is better.'
     """
     only_first, only_second = int((first_right & ~second_right).sum()), int((second_right & ~first_right).sum())
     verdict = {1: f"{first} is better", 0: "no difference beyond chance", -1: f"{second} is better"}
     return (
-        f"{capitalize(first)} classifies {first_right.mean():.1%} of {len(first_right):,} {samples} correctly, "
-        f"{second} {second_right.mean():.1%}. Only {first} is right on {only_first:,} of them, only {second} on "
-        f"{only_second:,}: {verdict[compare_on_same_samples(first_right, second_right)]}."
+        f"{capitalize(first)} is right on {first_right.mean():.1%} of {len(first_right):,} {samples}, {second} on "
+        f"{second_right.mean():.1%}. On {only_first:,} of them only {first} is right, on {only_second:,} only "
+        f"{second}: {verdict[compare_on_same_samples(first_right, second_right)]}."
     )
 
 

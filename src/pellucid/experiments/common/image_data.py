@@ -133,6 +133,20 @@ def save_loss_and_maps(run: RunContext, network: ImageNetwork, data: ImageData, 
     )
 
 
+def describe_tiles(errors: int, shown: int) -> str:
+    """Return which of the shown images are errors.
+
+    >>> describe_tiles(16, 24)
+    'The first 16 images are errors, with the predicted and the true class above them; the others are correct.'
+    """
+    if errors == 0:
+        return "All shown images are correct, with the predicted class above them."
+    which = f"The first {errors} images are" if errors > 1 else "The first image is an"
+    noun = "errors" if errors > 1 else "error"
+    others = "; the others are correct" if errors < shown else ""
+    return f"{which} {noun}, with the predicted and the true class above {'them' if errors > 1 else 'it'}{others}."
+
+
 def save_predictions(run: RunContext, data: ImageData, predictions: Any) -> None:
     """Save a picture of test images with their predicted classes, errors first."""
     from pellucid.show.plots import image_grid
@@ -149,6 +163,6 @@ def save_predictions(run: RunContext, data: ImageData, predictions: Any) -> None
         "answers",
         "Test images and predicted classes",
         image_grid(data.x_test[shown], labels, columns=6, wrong=[bool(wrong[i]) for i in shown]),
-        reading=f"{int(wrong.sum())} of {len(wrong)} test images are misclassified. The first {len(errors)} tiles are "
-        "errors, labeled with the predicted and the true class; the others are correct.",
+        reading=f"{int(wrong.sum()):,} of {len(wrong):,} test images are misclassified. "
+        + describe_tiles(len(errors), len(shown)),
     )
