@@ -149,7 +149,7 @@ def describe_carry(before: float, after: float, steps: int) -> str:
     """
     # Fisher's transformation: the standard error of arctanh of a correlation is 1 / sqrt(steps - 3).
     change = np.arctanh(min(after, 0.999)) - np.arctanh(min(before, 0.999))
-    sign = compare_with_noise(change, np.sqrt(2 / max(steps - 3, 1)))
+    sign = compare_with_noise(change, np.sqrt(2 / (steps - 3)) if steps > 3 else np.inf)
     if sign == 0:
         return (
             f"The highest correlation of a hidden unit with the carry is {before:.2f} before training and {after:.2f} "

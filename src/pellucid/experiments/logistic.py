@@ -21,7 +21,7 @@ def logistic(
     noise: Annotated[float, Range(0), "standard deviation of the noise"] = 0.2,
     folds: Annotated[int, Range(2, 10), "folds of the cross-validation that selects C"] = 5,
 ) -> ExperimentResult:
-    """A logistic regression has a straight line as its decision boundary. The two moons interlock: how many points can
+    """A logistic regression has a straight line as its decision boundary. The two moons interlock. How many points can
     one line separate?
     """
     from sklearn.linear_model import LogisticRegressionCV

@@ -222,7 +222,7 @@ def format_agreement(differences: NDArray[Any], compared: int, curvature: float,
         reason = f"above it, each pass multiplies a difference by {1 - rate * curvature:.2f}, rounding errors too"
     else:
         reason = "below it, differences shrink"
-    return [line, f"up to the last pass: {differences.max():.0e}; {edge}", f"  {reason}"]
+    return [line, f"up to the last pass: {differences.max():.1g}; {edge}", f"  {reason}"]
 
 
 def draw_pictures(
@@ -262,8 +262,8 @@ def draw_pictures(
             logarithmic=True,
         ),
         reading="The relative difference between the losses by hand and by graph; both axes are logarithmic. It is at "
-        f"most {differences[: COMPARED + 1].max():.0e} up to pass {min(len(hand) - 1, COMPARED):,}, and at most "
-        f"{differences.max():.0e} up to the last.",
+        f"most {differences[: COMPARED + 1].max():.1g} up to pass {min(len(hand) - 1, COMPARED):,}, and at most "
+        f"{differences.max():.1g} up to the last.",
     )
     last = slice(-min(len(hand), 40), None)
     run.save_figure(

@@ -92,7 +92,9 @@ def moons_sizes(
         "Decision boundaries by number of hidden units",
         boundary_grid(
             {
-                f"{size} hidden: {held_out[size]:.3f} held out": partial(sweep.model(i).predict, batch_size=57600)
+                f"{pluralize(size, 'unit')}: {held_out[size]:.3f} held out": partial(
+                    sweep.model(i).predict, batch_size=57600
+                )
                 for i, size in enumerate(sizes)
             },
             X,

@@ -227,7 +227,7 @@ def draw_trends(
             estimates,
             true,
             x_label="L2 strength",
-            y_label="probability of class 1",
+            y_label="probability of the lower moon",
             truth_label="true probability",
         ),
         reading=f"Each dot is the estimate of one network at the point ({point[0, 0]:.1f}, {point[0, 1]:.1f}), where "

@@ -170,6 +170,8 @@ def _picture(picture: SavedPicture, content: bytes) -> str:
 def _text(text: SavedText, content: str) -> str:
     if text.file.endswith(".html"):
         body = content.partition("<body>")[2].partition("</body>")[0].partition("</h1>")[2]
+        # Wide formulas scroll; the keyboard reaches them.
+        body = body.replace("<li>", '<li tabindex="0">')
         return f'<details class="derivation"><summary>{_prose(text.caption)}</summary>{body}</details>'
     return f"<figure><pre>{escape(content)}</pre><figcaption><b>{_prose(text.caption)}</b></figcaption></figure>"
 
