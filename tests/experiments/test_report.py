@@ -53,10 +53,11 @@ def test_the_page_has_all_results_and_escapes_them(experiments: dict[str, Experi
     assert "Something small that &lt;works&gt;" in text
     assert "It adds <code>passes</code> ones. That is all." in text
     assert "<pre>a &lt; b\n</pre>" in text
-    assert '<details class="derivation"><summary>A page</summary>\n<p>It follows.</p></details>' in text
+    scroller = '<div tabindex="0" role="region" aria-label="A page">\n<p>It follows.</p></div>'
+    assert f'<details class="derivation"><summary>A page</summary>{scroller}</details>' in text
     assert text.count("<span><math") == 2  # the parts of a formula may be on lines of their own
     assert "Chapters 3, Two moons, and 4, Backpropagation, explain this." in text
-    assert "<small>chapter 3 and 4</small>" in text
+    assert "<small>chapters 3 and 4</small>" in text
     assert '<h3>What this run shows</h3><ul class="findings"><li>It <code>adds</code>: 20 &lt; 21.</li></ul>' in text
     assert '<pre class="output"><span>all well</span>\n</pre>' in text
     assert "<b>0.75</b>" in text

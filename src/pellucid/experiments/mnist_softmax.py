@@ -142,7 +142,7 @@ def draw_pictures(run: RunContext, network: SoftmaxLayer, losses: NDArray[Any]) 
         "loss",
         "The loss of each batch",
         learning_curves(
-            {f"mean of {window}": (np.arange(window, len(losses) + 1), smooth), "one batch": losses},
+            {"one batch": losses, f"mean of {window}": (np.arange(window, len(losses) + 1), smooth)},
             "step",
             "mean loss per image",
         ),

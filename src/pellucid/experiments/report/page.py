@@ -96,7 +96,8 @@ def _summary(sections: Sequence[Section]) -> str:
 def _summary_row(experiment: Experiment, record: Record) -> str:
     result = _short(record.result) if record.result else f'<span class="bad">{record.status}</span>'
     numbers = " and ".join(map(str, experiment.chapters))
-    chapter = f" <small>chapter {numbers}</small>" if numbers else ""
+    noun = "chapter" if len(experiment.chapters) == 1 else "chapters"
+    chapter = f" <small>{noun} {numbers}</small>" if numbers else ""
     return (
         f'<tr><th scope="row"><a href="#{record.name}">{escape(record.name)}</a>{chapter}</th><td>{result}</td>'
         f'<td>{_short(record.baseline)}</td><td class="number">{record.seconds:.1f}</td></tr>'
@@ -170,9 +171,10 @@ def _picture(picture: SavedPicture, content: bytes) -> str:
 def _text(text: SavedText, content: str) -> str:
     if text.file.endswith(".html"):
         body = content.partition("<body>")[2].partition("</body>")[0].partition("</h1>")[2]
-        # Wide formulas scroll; the keyboard reaches them.
-        body = body.replace("<li>", '<li tabindex="0">')
-        return f'<details class="derivation"><summary>{_prose(text.caption)}</summary>{body}</details>'
+        caption = _prose(text.caption)
+        # Formulas that are wider than the screen scroll, by the keyboard too.
+        scroller = f'<div tabindex="0" role="region" aria-label="{escape(text.caption)}">{body}</div>'
+        return f'<details class="derivation"><summary>{caption}</summary>{scroller}</details>'
     return f"<figure><pre>{escape(content)}</pre><figcaption><b>{_prose(text.caption)}</b></figcaption></figure>"
 
 
