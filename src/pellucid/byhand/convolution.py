@@ -152,7 +152,7 @@ def convolve(X: Array, K: Array, b: Array) -> Array:
     array([0., 1., 0.])
     """
     windows = sliding_window_view(X, K.shape[:2], axis=(1, 2))  # [n, i, j, c, k, l] is X[n, i + k, j + l, c]
-    return np.tensordot(windows, K, axes=[(4, 5, 3), (0, 1, 2)]) + b
+    return np.tensordot(windows, K, axes=((4, 5, 3), (0, 1, 2))) + b
 
 
 def kernel_gradient(X: Array, delta: Array) -> Array:
@@ -177,7 +177,7 @@ def kernel_gradient(X: Array, delta: Array) -> Array:
     array([53., 75.])
     """
     windows = sliding_window_view(X, delta.shape[1:3], axis=(1, 2))  # [n, k, l, c, i, j] is X[n, i + k, j + l, c]
-    return np.tensordot(windows, delta, axes=[(0, 4, 5), (0, 1, 2)])
+    return np.tensordot(windows, delta, axes=((0, 4, 5), (0, 1, 2)))
 
 
 def input_gradient(K: Array, delta: Array) -> Array:

@@ -69,7 +69,7 @@ def images(
                 "the network",
                 predictions == samples.y_test,
                 "the majority class",
-                samples.majority_class == samples.y_test,
+                samples.y_test == samples.majority_class,
                 "test images",
             ),
             describe_overfitting(training_accuracy, len(x), accuracy, len(x_test)),

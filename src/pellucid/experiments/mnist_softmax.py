@@ -107,7 +107,7 @@ def mnist_softmax(
                 "the softmax layer",
                 predictions == test_labels,
                 "the majority class",
-                data.majority_class == test_labels,
+                test_labels == data.majority_class,
                 "test images",
             ),
             describe_agreement(difference),
