@@ -77,7 +77,7 @@ def mnist_cnn(
     run.save_figure(
         "filters",
         "The 32 filters of the first convolution",
-        filters(network.first.kernel.get_value()),
+        filters(network.first.kernel.get_value(), columns=6),
         reading="Each tile is one 5x5 filter, green where its weights are positive and purple where they are negative.",
     )
     save_predictions(run, data, predictions)

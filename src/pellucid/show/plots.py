@@ -380,7 +380,7 @@ def add_class_legend(figure: "Figure", axes: "Axes", class_names: Sequence[str])
     """Put the legend of the axes, with names for "class 0", "class 1" and so on, above all panels."""
     names = {f"class {label}": name for label, name in enumerate(class_names)}
     handles, labels = axes.get_legend_handles_labels()
-    figure.legend(
+    legend = figure.legend(
         handles,
         [names.get(label, label) for label in labels],
         loc="outside upper left",
@@ -390,7 +390,11 @@ def add_class_legend(figure: "Figure", axes: "Axes", class_names: Sequence[str])
         labelcolor=INK,
         handletextpad=0.4,
         columnspacing=1.4,
+        markerscale=1.4,
     )
+    for handle in legend.legend_handles:
+        if handle is not None:
+            handle.set_alpha(1)
 
 
 def check_points(X: ArrayLike, y: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:

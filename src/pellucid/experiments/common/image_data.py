@@ -127,7 +127,7 @@ def save_loss_and_maps(run: RunContext, network: ImageNetwork, data: ImageData, 
     run.save_figure(
         "feature-maps",
         "Feature maps of the first convolution for one image",
-        feature_maps(maps),
+        feature_maps(maps, columns=6),
         reading=f"Each tile is the output of one of the first {maps.shape[-1]} filters for the same image, bright "
         "where the filter responds.",
     )
