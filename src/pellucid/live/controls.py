@@ -56,7 +56,7 @@ class Slider(Control):
 
 @dataclass(frozen=True, kw_only=True)
 class Choice(Control):
-    """Choice among options. ``presets`` has, by label, the values that an option gives to other controls, by their ids."""
+    """Choice among options. ``presets`` has, by label, what an option sets: values by the ids of other controls."""
 
     options: tuple[tuple[str, Any], ...]
     value: Any

@@ -247,6 +247,7 @@ export class Convolution implements View {
     const [top, left] = [i * stride - before[0], j * stride - before[1]];
     this.image.frameBlock(top, left, rows, columns);
     this.map.frameBlock(i, j, 1, 1);
+    this.map.startAt(i, j);
     const [used, sums, map] = this.results;
     const pixels = this.pixels();
     const [height, width] = this.spec.image;

@@ -127,8 +127,9 @@ def convolution(
 ) -> Convolution:
     r"""A kernel to edit, over an image: :math:`y_{i,j} = \sum_{k,l} x_{s i + k,\, s j + l} \; w_{k,l}`.
 
-    The page shows the feature map, and for one of its numbers the window and the sum of products. It can flip the kernel
-    (convolution instead of cross-correlation), apply a relu, and change stride and padding. Images can be drawn, too.
+    The page shows the feature map, and for one of its numbers the window and the sum of products. It can flip the
+    kernel (convolution instead of cross-correlation), apply a relu, and change stride and padding. Images can be
+    drawn, too.
 
     Parameters
     ----------

@@ -12,10 +12,12 @@ import numpy as np
 from pellucid.graph.array_conversion import cast_to_dtype
 from pellucid.graph.errors import OptionError, ShapeError, UseError
 from pellucid.graph.expr import Expr, Input, Shared, is_compatible_shape
+from pellucid.graph.ops.logic import equal
+from pellucid.graph.ops.reductions import argmax
 from pellucid.graph.types import format_shape
 from pellucid.live.image_layers import ImageLayer, find_image_layers
 from pellucid.live.views.base import FigureContext, View, check_function, get_output
-from pellucid.live.views.scores import explain_scores
+from pellucid.live.views.scores import ScoreOutputs, explain_scores
 from pellucid.run.function import Function
 
 __all__ = ["Image", "image"]
@@ -50,11 +52,12 @@ class Image(View):
         shape: Sequence[int] | None,
         value_range: tuple[float, float] | None,
         pad: bool,
+        score: bool,
         title: str,
     ) -> None:
         super().__init__(title)
         self.predict = check_function("image", predict)
-        self.images, self.labels, self.shape, self.pad = images, labels, shape, pad
+        self.images, self.labels, self.shape, self.pad, self.score = images, labels, shape, pad, score
         self.value_range = None if value_range is None else check_range(value_range)
         if images is None and labels is not None:
             raise UseError("pel.live.image: expected images for the labels. Received: labels alone")
@@ -71,6 +74,7 @@ class Image(View):
         outputs = [*scores.outputs, *(layer.output for layer in layers)]
         name = context.functions.add_outputs(context.name("prediction"), outputs, {x: argument})
         low, high = self.value_range or find_range(x, examples.values)
+        correct = compare_with_labels(scores, x, examples, context) if self.score else None
         shared = {
             "kind": self.kind,
             "title": self.title,
@@ -89,6 +93,7 @@ class Image(View):
             "maps": [describe_layer(layer, first + k, context) for k, layer in enumerate(layers)],
             "images": examples.array,
             "labels": examples.labels,
+            "correct": correct,
         }
         return shared, own
 
@@ -121,6 +126,19 @@ class Image(View):
                 f"{format_shape(classes.shape)}"
             )
         return Examples(array, labels, values)
+
+
+def compare_with_labels(scores: ScoreOutputs, x: Input, examples: Examples, context: FigureContext) -> str:
+    """Return the name of a function that tells which examples are predicted correctly."""
+    if examples.array is None or examples.labels is None or examples.are_points or scores.kind != "probabilities":
+        raise UseError(
+            "pel.live.image: expected images, labels and probabilities of classes for score=True. Received: "
+            f"images={examples.array is not None}, labels={examples.labels is not None}, a prediction of kind "
+            f"{scores.kind}"
+        )
+    y = Input("y", ("n",), "int32")
+    outputs = [equal(argmax(scores.prediction, axis=1), y)]
+    return context.functions.add_outputs(context.name("correct"), outputs, {x: examples.array, y: examples.labels})
 
 
 def add_values(values: Any, dtype: Any, part: str, context: FigureContext) -> tuple[str, Array]:
@@ -229,6 +247,7 @@ def image(
     shape: Sequence[int] | None = None,
     value_range: tuple[float, float] | None = None,
     pad: bool = False,
+    score: bool = False,
     title: str = "Image",
 ) -> Image:
     r"""Image as input of a network, with the prediction, the feature maps, and why.
@@ -259,6 +278,8 @@ def image(
         without examples.
     pad : bool
         Whether one can draw and open files.
+    score : bool
+        Whether the page predicts all images at once and counts those that are predicted correctly.
     title : str
         Title of the view.
 
@@ -279,4 +300,4 @@ def image(
     >>> pel.live.image(pel.function([x], pel.softmax(scores)), pad=True).kind
     'image'
     """
-    return Image(predict, images, labels, shape, value_range, pad, title)
+    return Image(predict, images, labels, shape, value_range, pad, score, title)

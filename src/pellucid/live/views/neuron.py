@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.ops.elementwise import cast
 from pellucid.graph.errors import OptionError, ShapeError, UseError
 from pellucid.graph.expr import Expr, Input, as_expr
 from pellucid.graph.gradient import grad
 from pellucid.graph.ops.concatenate import stack
+from pellucid.graph.ops.elementwise import cast
 from pellucid.live.views.base import FigureContext, View
 
 __all__ = ["Neuron", "neuron"]
@@ -132,7 +132,8 @@ def check_scalars(inputs: Sequence[Any]) -> None:
     for i in inputs:
         if not isinstance(i, Input) or i.ndim:
             raise UseError(
-                f"pel.live.neuron: expected scalar inputs, such as pel.scalar('w1'), with a control each. Received: {i!r}"
+                "pel.live.neuron: expected scalar inputs with a control each, such as pel.scalar('w1'). Received: "
+                f"{i!r}"
             )
 
 
@@ -183,9 +184,9 @@ def neuron(
     plane : pair of ranges, optional
         Ranges of two inputs; None for no second picture.
     tasks : (Input, dict from str to four numbers), optional
-        Truth tables: outputs of 0 or 1 for the inputs (0, 0), (0, 1), (1, 0) and (1, 1). The integer input is the number
-        of the present one, beginning with 1, and 0 for none. The page counts the rows on the right side of the line
-        z = 0.
+        Truth tables: outputs of 0 or 1 for the inputs (0, 0), (0, 1), (1, 0) and (1, 1). The integer input is the
+        number of the present one, beginning with 1, and 0 for none. The page counts the rows on the right side of the
+        line z = 0.
     title : str
         Title of the view.
 
