@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterator
 
 from pellucid.atomic_write import atomic_write
-from pellucid.course import figures as course_figures
 from pellucid.live import examples
 from pellucid.live.figure import Figure
 from pellucid.live.module_plan import plan_modules
@@ -18,8 +17,10 @@ from pellucid.run.wasm.module_store import SHIPPED, make_key
 
 def list_modules() -> Iterator[tuple[str, list[FunctionSource]]]:
     """Yield the key and the functions of every module of the figures of the examples and the course."""
+    from pellucid.course import figures  # which imports this package
+
     makers = [getattr(examples, name) for name in examples.__all__]
-    makers += [f for f in vars(course_figures).values() if inspect.isfunction(f)]
+    makers += [f for f in vars(figures).values() if inspect.isfunction(f)]
     for make in makers:
         figure: Figure = make()
         architectures = [assemble_figure(variant).functions.sources for _, variant in figure.variants]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,12 +20,18 @@ from pellucid.live.views.base import FigureContext, View, check_function, get_ou
 from pellucid.live.views.scores import ScoreOutputs, explain_scores
 from pellucid.run.function import Function
 
+if TYPE_CHECKING:
+    from pellucid.show.figure import Picture
+
 __all__ = ["Image", "image"]
 
 Array = np.ndarray[Any, Any]
 
 MNIST_FIT = 20 / 28
 """Part of an image of MNIST that a digit fills."""
+
+STILL_IMAGES = 16
+"""Number of images in a still picture."""
 
 INK = 0.1
 """Pixels at least this far from the background, as a part of the range, belong to the figure."""
@@ -96,6 +102,25 @@ class Image(View):
             "correct": correct,
         }
         return shared, own
+
+    def draw_still(self, values: Mapping[Input, Any]) -> Picture | None:
+        from pellucid.show.figure import Picture
+        from pellucid.show.plots import image_grid
+
+        if not self.score:
+            return None
+        images, labels = np.asarray(self.images), np.asarray(self.labels)
+        predicted = np.asarray(self.predict(images)).argmax(axis=1)
+        wrong = predicted != labels
+        height, width, channels = resolve_image_shape(images.shape[1:], self.shape)
+        low, high = self.value_range or find_range(self.get_input(), images)
+        shown = (images[:STILL_IMAGES].reshape(-1, height, width, channels).astype(float) - low) / (high - low)
+        titles = [f"read as {p}" for p in predicted[:STILL_IMAGES]]
+        figure = image_grid(shown, titles, title=self.title, wrong=wrong[:STILL_IMAGES].tolist())
+        text = (
+            f"{(~wrong).sum()} of {len(wrong)} images are predicted correctly. The picture shows {len(shown)} of them."
+        )
+        return Picture(figure, text, self.title)
 
     def get_input(self) -> Input:
         inputs = self.predict.program.inputs

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +14,10 @@ from pellucid.graph.gradient import grad
 from pellucid.graph.ops.concatenate import stack
 from pellucid.graph.ops.elementwise import cast
 from pellucid.live.views.base import FigureContext, View
+from pellucid.run.function_builder import function
+
+if TYPE_CHECKING:
+    from pellucid.show.figure import Picture
 
 __all__ = ["Neuron", "neuron"]
 
@@ -22,6 +26,9 @@ Range = tuple[float, float]
 
 GRID_POINTS = 1501
 """Number of sums at which the activation function is drawn."""
+
+STILL_POINTS = 201
+"""Points along each axis of a still picture."""
 
 CORNERS = ((0, 0, 1, 1), (0, 1, 0, 1))
 """The two inputs of the rows of a truth table."""
@@ -107,6 +114,35 @@ class Neuron(View):
         z = self.add_up(np.array(CORNERS, dtype))
         table = as_expr(np.array([(0, 0, 0, 0), *truths.values()], bool))
         return [z, cast((z > 0) == table[task], dtype)]
+
+    def draw_still(self, values: Mapping[Input, Any]) -> Picture | None:
+        from pellucid.show.figure import Picture
+        from pellucid.show.plot_style import DIVERGING, add_color_bar, make_color_map, new_figure, style_axes
+
+        used = [*self.inputs, *self.weights, self.bias, *([] if self.activation is None else [self.activation])]
+        z, a = function(used, [self.z, self.output])(*(values[i] for i in used))
+        numbers = ", ".join(f"{i} = {float(values[i]):g}" for i in (*self.inputs, *self.weights, self.bias))
+        text = f"A neuron with {numbers}: z = {float(z):.4g}, output {float(a):.4g}."
+        if self.plane is None:
+            return None
+        (x0, x1), (y0, y1) = self.plane
+        mesh = np.meshgrid(np.linspace(x0, x1, STILL_POINTS), np.linspace(y0, y1, STILL_POINTS))
+        parameters = [*self.weights, self.bias, *([] if self.activation is None else [self.activation])]
+        plane = [Input(str(i), (STILL_POINTS, STILL_POINTS), i.dtype) for i in self.inputs]
+        sums = self.add_up(plane)
+        over_plane = function([*plane, *parameters], [sums, self.activate(sums)])
+        heights, outputs = over_plane(*mesh, *(values[i] for i in parameters))
+        figure = new_figure(4.6, 4.0)
+        axes = style_axes(figure.add_subplot(), *map(str, self.inputs), self.title)
+        axes.grid(visible=False)
+        limit = float(np.abs(outputs).max()) or 1.0
+        colors = {"cmap": make_color_map(*DIVERGING), "vmin": -limit, "vmax": limit}
+        image = axes.imshow(outputs, origin="lower", extent=(x0, x1, y0, y1), **colors)
+        if heights.min() < 0 < heights.max():
+            axes.contour(*mesh, heights, levels=[0.0], colors="black")
+        axes.plot(*(float(values[i]) for i in self.inputs), "o", color="white", markeredgecolor="black", markersize=9)
+        add_color_bar(figure, image, axes)
+        return Picture(figure, f"{text} The picture shows the output over the plane, and the line z = 0.", self.title)
 
     def describe(self) -> dict[str, Any]:
         tasks = None
