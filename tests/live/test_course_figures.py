@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import scipy.signal
-from test_accessibility import AXE, FIND_CUT_OFF, OPEN_DETAILS, SIZES
 
 import pellucid as pel
 from pellucid.course.figures import digit_reader, filter_editor, neuron
@@ -103,7 +102,8 @@ def test_the_neuron_computes_what_python_computes(course, name) -> None:
     course.set(**dict(zip(names, values.tolist(), strict=True)), activation=number, task=0)
     [[products, z, a, slope, curve, corners, _, _]] = course.get_results(course.neuron)
     x = pel.scalar("x", dtype="float64")
-    f = pel.function([x], [list_activations()[name](x), pel.grad(list_activations()[name](x), x)], mode="numpy")
+    output = list_activations()[name](x)
+    f = pel.function([x], [output, pel.grad(output, x, disconnected="zero")], mode="numpy")
     np.testing.assert_allclose(products, [w1 * x1, w2 * x2], rtol=1e-12)
     np.testing.assert_allclose(z, [w1 * x1 + w2 * x2 + b], rtol=1e-12)
     np.testing.assert_allclose([a[0], slope[0]], f(z[0]), rtol=1e-9, atol=1e-12)
@@ -194,9 +194,8 @@ def test_feature_maps_equal_those_of_python(course) -> None:
         options.get_by_label("Stride").select_option(str(stride))
         options.get_by_label("Padding").select_option(padding)
         used = kernel[::-1, ::-1] if flip else kernel
-        sums = pel.function([], pel.conv(x[None, :, :, None], used[:, :, None, None], stride, padding=padding))()[
-            0, :, :, 0
-        ]
+        maps = pel.conv(x[None, :, :, None], used[:, :, None, None], stride, padding=padding)
+        sums = pel.function([], maps, mode="numpy")()[0, :, :, 0]
         found = course.get_results(course.filter)[0]
         np.testing.assert_allclose(found[0], used.ravel())
         np.testing.assert_allclose(found[1], sums.ravel(), atol=1e-12)
@@ -246,16 +245,17 @@ def test_a_drawing_becomes_the_image_of_the_filter(course) -> None:
     course.filter.get_by_text("Draw an image").click()
     course.filter.get_by_role("button", name="identity").click()
     course.filter.get_by_label("Stride").select_option("1")
+    course.filter.get_by_label("Padding").select_option("same")
     course.filter.get_by_label("Flip").uncheck()
     box = course.filter.locator(".pad canvas").bounding_box()
-    course.page.mouse.move(box["x"] + 20, box["y"] + 113)
+    course.page.mouse.move(box["x"] + 20, box["y"] + 115)
     course.page.mouse.down()
-    course.page.mouse.move(box["x"] + 200, box["y"] + 113, steps=5)
+    course.page.mouse.move(box["x"] + 200, box["y"] + 115, steps=5)
     course.page.mouse.up()
     course.wait_for_text(course.filter, "Drawing.")
     drawn = np.reshape(course.get_results(course.filter)[0][1], (28, 28))
-    rows = np.nonzero(drawn.any(axis=1))[0]
-    assert (rows.min(), rows.max()) == (13, 15)  # not centered
+    middle = (drawn.sum(axis=1) * (np.arange(28) + 0.5)).sum() / drawn.sum()
+    assert abs(middle - 114 / 8) < 0.2  # where it was drawn: images are not centered
     assert drawn.max() == 1
 
 
@@ -301,9 +301,10 @@ def test_the_network_reads_digits_drawn_by_hand(course) -> None:
 
 
 def test_the_page_counts_the_held_out_digits_that_are_read_correctly(course) -> None:
-    predict = digit_reader().views[0].predict
+    program = digit_reader().views[0].predict.program
+    predict = pel.function(list(program.inputs), list(program.original_outputs), mode="numpy")
     pixels, labels = (a[:100] for a in pel.data.mnist("test"))
-    expected = predict(pixels[..., None]).argmax(axis=1) == labels
+    expected = predict(pixels[..., None])[0].argmax(axis=1) == labels
     course.reader.get_by_role("button", name="Next", exact=True).click()
     found = course.get_results(course.reader)
     np.testing.assert_array_equal(found[-1][0], expected)
@@ -341,7 +342,7 @@ def test_a_sum_is_stepped_through_bit_by_bit(adder) -> None:
         assert [cell[4:] for cell in cells] == [f"h[{k}]" for k in range(16)]
         carry = total // 2
         if t == 0:
-            view.get_by_label("Time step").press("ArrowRight")
+            view.get_by_role("slider", name="Time step").press("ArrowRight")
         elif t < 7:
             view.get_by_role("button", name="Next step").click()
     view.get_by_role("button", name="Previous step").click()
@@ -374,20 +375,6 @@ def check_correlations(page, view):
 
 
 # For everybody --------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("scheme", "size"), [("light", "phone"), ("dark", "desktop")])
-def test_axe_finds_nothing_serious_and_nothing_is_cut_off(pages, path, scheme, size) -> None:
-    page = pages.open(path, color_scheme=scheme, viewport=SIZES[size], bypass_csp=True)
-    page.locator("pellucid-figure").first.get_by_role("button", name="XOR").click()
-    page.evaluate(OPEN_DETAILS)
-    page.add_script_tag(content=AXE)
-    violations = page.evaluate("axe.run(document, {resultTypes: ['violations']}).then((result) => result.violations)")
-    serious = [
-        (v["id"], [n["html"][:200] for n in v["nodes"]]) for v in violations if v["impact"] in ("serious", "critical")
-    ]
-    assert serious == []
-    assert page.evaluate(FIND_CUT_OFF) == []
 
 
 def test_the_layout_does_not_move_while_a_slider_does(course) -> None:

@@ -185,7 +185,7 @@ export class Convolution implements View {
     const limit = findLargest(this.values) || 1;
     this.cells.forEach((cell, k) => {
       const value = this.values[k];
-      cell.style.background = formatColor(mixSigned(theme, (0.5 * value) / limit));
+      cell.style.background = formatColor(mixSigned(theme, (0.45 * value) / limit));
       if (Number(cell.value) !== value || cell.value === "") cell.value = String(value);
     });
     this.presets.forEach((button, k) => (button.ariaPressed = String(this.spec.presets[k].values.every((value, j) => value === this.values[j]))));

@@ -12,7 +12,7 @@ import { addStyles } from "../styles";
 import type { Host, Theme } from "../view";
 
 /** Part of the full color of numbers, so that points and text stay visible. */
-export const SHADE = 0.6;
+export const SHADE = 0.45;
 const CORNERS = [[0, 0], [0, 1], [1, 0], [1, 1]];
 const MARKER = 8;
 /** Length of the arrow to the side where z is positive. */
@@ -210,9 +210,9 @@ export class NeuronPlane {
 
   private press(event: KeyboardEvent): void {
     const step = { ArrowUp: [0, 1], ArrowDown: [0, -1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] }[event.key];
-    if (!step || !this.drawing) return;
+    if (!step) return;
     event.preventDefault();
-    this.set(this.spec.inputs.map((id, k) => this.drawing!.values[id] + 0.1 * step[k]));
+    this.set(this.spec.inputs.map((id, k) => Number(this.host.get(id)) + 0.1 * step[k]));
   }
 
   /** Sets the inputs to values of their sliders. */

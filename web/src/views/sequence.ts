@@ -19,7 +19,7 @@ const MAX_BOXES = 8;
 /** More units at a time step are a list of numbers. */
 const MAX_CELLS = 32;
 /** Part of the full color of numbers under text. */
-const SHADE = 0.55;
+const SHADE = 0.45;
 /** Units with a smaller correlation do not follow a quantity. */
 const FOLLOWS = 0.8;
 /** Smallest height of a row. */

@@ -37,7 +37,9 @@ def digit_reader() -> Figure:
     x = pel.tensor4("x", ("n", 28, 28, 1), dtype="uint8")
     predict = pel.function([x], pel.named("p", network(pel.cast(x, "float32") / 255)))
     return Figure(
-        views=[image(predict, pixels[..., None], labels, pad=True, score=True, title="A network that reads digits")],
+        views=[
+            image(predict, pixels[..., None], labels, pad=True, score=True, title="Your drawing, or a held-out digit")
+        ],
         title="Draw a digit",
         description="A convolutional network reads a digit that you draw, or one that it was not trained on.",
         classes=[str(digit) for digit in range(10)],

@@ -101,7 +101,7 @@ class Convolution(View):
 
         x = self.images[0] / 255
         kernels = np.stack(list(self.kernels.values()), axis=-1)[:, :, None]
-        maps = np.asarray(function([], conv(x[None, :, :, None], kernels, padding="same"))())[0]
+        maps = np.asarray(function([], conv(x[None, :, :, None], kernels, padding="same"), mode="numpy")())[0]
         limits = np.abs(maps).max(axis=(0, 1))
         shown = [x, *np.moveaxis((maps / np.where(limits > 0, limits, 1) + 1) / 2, -1, 0)]
         figure = image_grid(np.array(shown), [self.names[0], *self.kernels], columns=4, title=self.title)

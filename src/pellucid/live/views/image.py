@@ -19,6 +19,7 @@ from pellucid.live.image_layers import ImageLayer, find_image_layers
 from pellucid.live.views.base import FigureContext, View, check_function, get_output
 from pellucid.live.views.scores import ScoreOutputs, explain_scores
 from pellucid.run.function import Function
+from pellucid.run.function_builder import function
 
 if TYPE_CHECKING:
     from pellucid.show.figure import Picture
@@ -110,7 +111,9 @@ class Image(View):
         if not self.score:
             return None
         images, labels = np.asarray(self.images), np.asarray(self.labels)
-        predicted = np.asarray(self.predict(images)).argmax(axis=1)
+        program = self.predict.program
+        interpreted = function(list(program.inputs), list(program.original_outputs), mode="numpy")
+        predicted = interpreted(images)[0].argmax(axis=1)  # compiling would take longer
         wrong = predicted != labels
         height, width, channels = resolve_image_shape(images.shape[1:], self.shape)
         low, high = self.value_range or find_range(self.get_input(), images)

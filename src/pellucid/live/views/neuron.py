@@ -120,7 +120,7 @@ class Neuron(View):
         from pellucid.show.plot_style import DIVERGING, add_color_bar, make_color_map, new_figure, style_axes
 
         used = [*self.inputs, *self.weights, self.bias, *([] if self.activation is None else [self.activation])]
-        z, a = function(used, [self.z, self.output])(*(values[i] for i in used))
+        z, a = function(used, [self.z, self.output], mode="numpy")(*(values[i] for i in used))
         numbers = ", ".join(f"{i} = {float(values[i]):g}" for i in (*self.inputs, *self.weights, self.bias))
         text = f"A neuron with {numbers}: z = {float(z):.4g}, output {float(a):.4g}."
         if self.plane is None:
@@ -130,7 +130,7 @@ class Neuron(View):
         parameters = [*self.weights, self.bias, *([] if self.activation is None else [self.activation])]
         plane = [Input(str(i), (STILL_POINTS, STILL_POINTS), i.dtype) for i in self.inputs]
         sums = self.add_up(plane)
-        over_plane = function([*plane, *parameters], [sums, self.activate(sums)])
+        over_plane = function([*plane, *parameters], [sums, self.activate(sums)], mode="numpy")
         heights, outputs = over_plane(*mesh, *(values[i] for i in parameters))
         figure = new_figure(4.6, 4.0)
         axes = style_axes(figure.add_subplot(), *map(str, self.inputs), self.title)
