@@ -313,5 +313,5 @@ def check_presets(control: Choice, controls: Mapping[str, Control]) -> None:
 
 def accepts(control: Control, value: Any) -> bool:
     if isinstance(control, Slider):
-        return control.minimum <= value <= control.maximum
+        return bool(control.minimum <= value <= control.maximum)
     return isinstance(control, Choice) and any(value == option for _, option in control.options)

@@ -17,6 +17,8 @@ from pellucid.live.views.base import FigureContext, View
 from pellucid.run.function_builder import function
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure as PlotFigure
+
     from pellucid.show.figure import Picture
 
 __all__ = ["Neuron", "neuron"]
@@ -76,7 +78,8 @@ class Neuron(View):
         self.z = self.add_up(inputs)
         self.output = self.activate(self.z)
 
-    def add_up(self, inputs: Sequence[Any]) -> Expr:
+    def add_up(self, inputs: Sequence[Any] | Array) -> Expr:
+        """Return z for values of the inputs, which may be arrays."""
         total = as_expr(self.weights[0] * inputs[0])
         for weight, x in zip(self.weights[1:], inputs[1:], strict=True):
             total = total + weight * x
@@ -90,7 +93,13 @@ class Neuron(View):
         dtype = self.z.dtype
         grid = Input("z", (GRID_POINTS,), dtype)
         name = context.functions.add_array(context.name("grid"), shape=(GRID_POINTS,), dtype=dtype, role="input")
-        outputs = [self.products, self.z, self.output, grad(self.output, self.z), self.activate(grid)]
+        outputs = [
+            self.products,
+            self.z,
+            self.output,
+            grad(self.output, self.z, disconnected="zero"),
+            self.activate(grid),
+        ]
         if self.plane is not None:
             (x0, x1), (y0, y1) = self.plane
             outputs.append(self.add_up(np.array([[x0, x1, x0, x1], [y1, y1, y0, y0]], dtype)))
@@ -117,32 +126,23 @@ class Neuron(View):
 
     def draw_still(self, values: Mapping[Input, Any]) -> Picture | None:
         from pellucid.show.figure import Picture
-        from pellucid.show.plot_style import DIVERGING, add_color_bar, make_color_map, new_figure, style_axes
 
-        used = [*self.inputs, *self.weights, self.bias, *([] if self.activation is None else [self.activation])]
-        z, a = function(used, [self.z, self.output], mode="numpy")(*(values[i] for i in used))
-        numbers = ", ".join(f"{i} = {float(values[i]):g}" for i in (*self.inputs, *self.weights, self.bias))
-        text = f"A neuron with {numbers}: z = {float(z):.4g}, output {float(a):.4g}."
         if self.plane is None:
             return None
-        (x0, x1), (y0, y1) = self.plane
-        mesh = np.meshgrid(np.linspace(x0, x1, STILL_POINTS), np.linspace(y0, y1, STILL_POINTS))
         parameters = [*self.weights, self.bias, *([] if self.activation is None else [self.activation])]
-        plane = [Input(str(i), (STILL_POINTS, STILL_POINTS), i.dtype) for i in self.inputs]
-        sums = self.add_up(plane)
-        over_plane = function([*plane, *parameters], [sums, self.activate(sums)], mode="numpy")
-        heights, outputs = over_plane(*mesh, *(values[i] for i in parameters))
-        figure = new_figure(4.6, 4.0)
-        axes = style_axes(figure.add_subplot(), *map(str, self.inputs), self.title)
-        axes.grid(visible=False)
-        limit = float(np.abs(outputs).max()) or 1.0
-        colors = {"cmap": make_color_map(*DIVERGING), "vmin": -limit, "vmax": limit}
-        image = axes.imshow(outputs, origin="lower", extent=(x0, x1, y0, y1), **colors)
-        if heights.min() < 0 < heights.max():
-            axes.contour(*mesh, heights, levels=[0.0], colors="black")
-        axes.plot(*(float(values[i]) for i in self.inputs), "o", color="white", markeredgecolor="black", markersize=9)
-        add_color_bar(figure, image, axes)
-        return Picture(figure, f"{text} The picture shows the output over the plane, and the line z = 0.", self.title)
+        present = {i: values[i] for i in parameters}
+        z, a = evaluate([self.z, self.output], present | {i: values[i] for i in self.inputs})
+        numbers = ", ".join(f"{i} = {float(values[i]):g}" for i in (*self.inputs, *self.weights, self.bias))
+        x, y = np.meshgrid(*(np.linspace(*limits, STILL_POINTS) for limits in self.plane))
+        points = [Input(str(i), x.shape, i.dtype) for i in self.inputs]
+        sums = self.add_up(points)
+        heights, outputs = evaluate([sums, self.activate(sums)], dict(zip(points, (x, y), strict=True)) | present)
+        line = ", and the line z = 0" if heights.min() < 0 < heights.max() else ""
+        text = f"A neuron with {numbers}: z = {float(z):.4g}, output {float(a):.4g}. The picture shows the output over"
+        place = [float(values[i]) for i in self.inputs]
+        names = [str(i) for i in self.inputs]
+        figure = draw_plane(x, y, heights, outputs, place, names, self.title)
+        return Picture(figure, f"{text} the plane of the inputs{line}.", self.title)
 
     def describe(self) -> dict[str, Any]:
         tasks = None
@@ -162,6 +162,30 @@ class Neuron(View):
             "plane": None if self.plane is None else [list(map(float, limits)) for limits in self.plane],
             "tasks": tasks,
         }
+
+
+def evaluate(outputs: Sequence[Expr], values: Mapping[Input, Any]) -> list[Array]:
+    return [np.asarray(a) for a in function(list(values), list(outputs), mode="numpy")(*values.values())]
+
+
+def draw_plane(
+    x: Array, y: Array, heights: Array, outputs: Array, place: Sequence[float], names: Sequence[str], title: str
+) -> PlotFigure:
+    """Draw outputs over the plane, the line where ``heights`` are 0, and the place of the inputs."""
+    from pellucid.show.plot_style import DIVERGING, add_color_bar, make_color_map, new_figure, style_axes
+
+    figure = new_figure(4.6, 4.0)
+    axes = style_axes(figure.add_subplot(), names[0], names[1], title)
+    axes.grid(visible=False)
+    limit = float(np.abs(outputs).max()) or 1.0
+    extent = (x.min(), x.max(), y.min(), y.max())
+    colors = make_color_map(*DIVERGING)
+    image = axes.imshow(outputs, origin="lower", extent=extent, cmap=colors, vmin=-limit, vmax=limit)
+    if heights.min() < 0 < heights.max():
+        axes.contour(x, y, heights, levels=[0.0], colors="black")
+    axes.plot(place[:1], place[1:], "o", color="white", markeredgecolor="black", markersize=9)
+    add_color_bar(figure, image, axes)
+    return figure
 
 
 def check_scalars(inputs: Sequence[Any]) -> None:
