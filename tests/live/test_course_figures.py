@@ -123,7 +123,7 @@ def test_captions_tell_what_the_numbers_say(course) -> None:
         "z is negative, so relu gives 0. The curve is flat here: a small change of z does not change the output."
     )
     course.set(b=2)
-    assert caption.inner_text().startswith("z is positive, so relu passes it on unchanged. The slope is 1.00 here")
+    assert caption.inner_text().startswith("z is positive, so relu leaves it unchanged. The slope is 1.00 here")
     course.set(w1=3, x1=2, b=3, activation=2)
     assert "z is outside of this picture" in course.neuron.locator(".neuron svg").first.text_content()
     assert "hardly changes" in caption.inner_text()

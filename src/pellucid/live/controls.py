@@ -56,7 +56,7 @@ class Slider(Control):
 
 @dataclass(frozen=True, kw_only=True)
 class Choice(Control):
-    """Choice among options. ``presets`` has, by label, what an option sets: values by the ids of other controls."""
+    """Choice among options. ``presets`` has the values that options set: by label, and by the id of another control."""
 
     options: tuple[tuple[str, Any], ...]
     value: Any

@@ -123,7 +123,7 @@ export class Convolution implements View {
     return this.parts.modes.find((mode) => mode.stride === stride && mode.padding === padding)!;
   }
 
-  /** Changes what is computed. */
+  /** Changes the arguments of the function. */
   private change(act: () => void): void {
     act();
     this.request = null;
@@ -273,5 +273,5 @@ function findStrongest(map: TypedArray, columns: number): [number, number] {
   return [Math.floor(at / columns), at % columns];
 }
 
-/** One decimal, or as many as it has. */
+/** All decimals of a weight: from one to four. */
 const formatWeight = (value: number): string => formatFixed(value, Math.min(Math.max((String(value).split(".")[1] ?? "").length, 1), 4));

@@ -253,11 +253,11 @@ export class NeuronView implements View {
     this.sum.replaceChildren(...rows.flatMap(([name, text]) => [html("dt", {}, name), html("dd", {}, text)]));
   }
 
-  /** What the activation function does with z, and how much a small change of z changes the output. */
+  /** The sign of z, the output that follows, and the effect of a small change of z. */
   private explain({ z, a, slope }: Outputs): string {
     const { activation } = this;
     const sign = z > 0 ? "positive" : z < 0 ? "negative" : "zero";
-    const result = a === z ? `${activation} passes it on unchanged` : `${activation} gives ${Number.isInteger(a) ? formatNumber(a) : formatFixed(a, 2)}`;
+    const result = a === z ? `${activation} leaves it unchanged` : `${activation} gives ${Number.isInteger(a) ? formatNumber(a) : formatFixed(a, 2)}`;
     const flat = Math.abs(slope) < 0.005;
     const change = flat ? `The curve is flat here: a small change of z ${slope ? "hardly changes" : "does not change"} the output.` : `The slope is ${formatFixed(slope, 2)} here: a small change of z changes the output ${formatFixed(slope, 2)} times as much.`;
     return `z is ${sign}, so ${result}. ${change}`;
