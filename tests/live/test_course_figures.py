@@ -1,5 +1,7 @@
 """Figures of the course: the numbers of the page are Python's, all works by keyboard, and nothing is cut off."""
 
+import re
+
 import numpy as np
 import pytest
 import scipy.signal
@@ -116,6 +118,18 @@ def test_the_neuron_computes_what_python_computes(course, name) -> None:
     assert caption.startswith(f"z is {'positive' if z[0] > 0 else 'negative'}, so {name} ")
 
 
+def test_a_neuron_may_have_three_inputs_and_one_activation(pages) -> None:
+    inputs = [pel.scalar(name, dtype="float64") for name in ("x1", "x2", "x3", "w1", "w2", "w3", "b")]
+    view = pel.live.neuron(inputs[:3], inputs[3:6], inputs[6], {"tanh": pel.tanh})
+    controls = [pel.live.slider(i, -3, 3, value) for i, value in zip(inputs, (1, 2, -1, 0.5, -1, 2, 0.25), strict=True)]
+    page = pages.open(pel.live.Figure(controls=controls, views=[view]))
+    [[products, z, a, slope, _]] = page.evaluate(GET_RESULTS, 0)
+    np.testing.assert_allclose([*products, *z], [0.5, -2, -2, -3.25])
+    np.testing.assert_allclose([*a, *slope], [np.tanh(-3.25), 1 - np.tanh(-3.25) ** 2])
+    assert page.locator(".neuron-plane").count() == 0
+    page.get_by_text("= 0.50 − 2.00 − 2.00 + 0.25 = −3.25").wait_for()
+
+
 def test_captions_tell_what_the_numbers_say(course) -> None:
     caption = course.neuron.locator(".neuron-caption")
     course.set(x1=1, x2=0, w1=-1, w2=0, b=0, activation=3, task=0)
@@ -211,8 +225,7 @@ def check_written_sum(course, x, used, sums):
     """Compare the window, the weights and the sum that the page writes out, at a number chosen with the keyboard."""
     course.filter.locator(".tiles canvas").nth(1).focus()
     course.page.keyboard.press("ArrowDown")
-    heading = course.filter.locator(".window h4").inner_text()
-    i, j = (int(part) for part in (heading.split("Row ")[1].split(",")[0], heading.split("column ")[1].split(" ")[0]))
+    i, j = find_place(course)
     terms = [
         t.replace("−", "-").replace("+ ", "").strip("()") for t in course.filter.locator(".window td").all_inner_texts()
     ]
@@ -220,6 +233,24 @@ def check_written_sum(course, x, used, sums):
     np.testing.assert_allclose(factors[:, 1], used.ravel())
     assert factors.prod(axis=1).sum() == pytest.approx(sums[i, j], abs=1e-9)
     assert course.filter.locator(".window > p").inner_text().startswith(f"= {format_fixed(sums[i, j])}")
+
+
+def find_place(course):
+    """Return row and column of the number of the feature map that is written out."""
+    return [int(n) for n in re.findall(r"\d+", course.filter.locator(".window h4").inner_text())]
+
+
+def test_the_window_stays_when_the_stride_changes(course) -> None:
+    course.filter.get_by_label("Stride").select_option("1")
+    course.filter.get_by_label("Padding").select_option("valid")
+    course.wait_for_text(course.filter, "26 × 26 numbers")
+    course.filter.locator(".tiles canvas").nth(1).focus()
+    for key in ("ArrowUp", "ArrowLeft", "ArrowLeft"):
+        course.page.keyboard.press(key)
+    before = find_place(course)
+    course.filter.get_by_label("Stride").select_option("2")
+    course.wait_for_text(course.filter, "13 × 13 numbers")
+    np.testing.assert_allclose(find_place(course), np.array(before) / 2, atol=0.5)
 
 
 def test_kernels_change_by_presets_keys_and_dragging(course) -> None:

@@ -199,6 +199,7 @@ export class Convolution implements View {
     const [used, , map] = this.results!;
     const [rows, columns] = mode.shape;
     if (this.drawn !== mode) {
+      this.at = this.drawn && this.at && this.keepPlace(this.at, this.drawn);
       this.drawn = mode;
       this.mapOptions.cell = CELL * mode.stride;
       const layout: TileLayout = { counts: [1, 1, rows, columns], strides: [0, 0, columns, 1] };
@@ -235,6 +236,12 @@ export class Convolution implements View {
     const { stride, before } = this.mode;
     const [down, right] = [row, column].map((at, axis) => Math.round((at + before[axis] - (this.spec.kernel[axis] - 1) / 2) / stride));
     return [down, right];
+  }
+
+  /** The number whose window has about the middle that a number of another feature map has. */
+  private keepPlace(at: [number, number], { stride, before }: Mode): [number, number] {
+    const [row, column] = at.map((k, axis) => k * stride - before[axis] + (this.spec.kernel[axis] - 1) / 2);
+    return this.findWindow(row, column);
   }
 
   /** Writes out the sum for a number of the feature map. */

@@ -25,7 +25,7 @@ const BOUNDED = 1.0001;
 addStyles(`
 .neuron { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 340px), 1fr)); gap: 14px 28px; align-items: start; }
 .neuron > div { display: grid; gap: 8px; min-width: 0; }
-.neuron svg { display: block; width: 100%; }
+.neuron svg { display: block; width: 100%; max-width: 640px; }
 .neuron text { font: 12px system-ui, sans-serif; fill: var(--ink); text-anchor: middle; font-variant-numeric: tabular-nums; }
 .neuron .faint { fill: var(--faint); }
 .neuron .small { font-size: 11px; }
