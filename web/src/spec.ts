@@ -189,6 +189,23 @@ export interface LossCurveParts {
   series: (Evaluation | null)[];
 }
 
+/** The loss over the plane of two weights; its fields depend on the variant. */
+export interface LossSurfaceParts {
+  /** A function with `walk` from the two weights in the arrays of `place` to the loss. */
+  surface: string;
+  place: [string, string];
+  /** What is evaluated at every recorded step: the two weights, the gradient, and the Hessian (xx, xy, yy). */
+  series: Evaluation[];
+  /** Two scalar arrays, or one of two elements. */
+  variables: string[];
+  labels: [string, string];
+  ranges: [[number, number], [number, number]];
+  /** Whether the Hessian is the same everywhere. */
+  quadratic: boolean;
+  /** Id of the control with the rate of plain gradient descent, null if it is not known. */
+  rate: string | null;
+}
+
 /** The network drawn as units and weighted edges. */
 export interface NetworkSpec extends ViewSpec {
   kind: "network";

@@ -11,6 +11,7 @@ from pellucid.live.views import feature_inputs as feature_inputs
 from pellucid.live.views import heat_map as heat_map
 from pellucid.live.views import image as image
 from pellucid.live.views import loss_curve as loss_curve
+from pellucid.live.views import loss_surface as loss_surface
 from pellucid.live.views import network as network
 from pellucid.live.views import numbers as numbers
 from pellucid.live.views import sequence as sequence

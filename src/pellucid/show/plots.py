@@ -169,6 +169,42 @@ def learning_curves(
     return figure
 
 
+def loss_contours(
+    x: NDArray[Any], y: NDArray[Any], losses: NDArray[Any], path: NDArray[Any], labels: Sequence[str], title: str = ""
+) -> "Figure":
+    """Plot the contours of a loss of two weights, with the path of a training.
+
+    Parameters
+    ----------
+    x, y : array, shapes (m,) and (n,)
+        Values of the weights on the grid.
+    losses : array, shape (n, m)
+        The loss on the grid. Levels have equal differences of the square root of the height.
+    path : array, shape (2, steps)
+        The weights at each step.
+    labels : sequence of str
+        Names of the two weights.
+
+    Examples
+    --------
+    >>> x = np.linspace(-1.0, 1.0, 5)
+    >>> figure = loss_contours(x, x, x**2 + x[:, None] ** 2, np.array([[1.0, 0.5], [1.0, 0.5]]), ["w", "b"])
+    >>> figure.axes[0].get_xlabel()
+    'w'
+    """
+    figure = new_figure(5.6, 4.2)
+    axes = style_axes(figure.add_subplot(), labels[0], labels[1], title)
+    low, high = losses.min(), np.quantile(losses, 0.97)
+    levels = low + (high - low) * np.linspace(0.0, 1.0, 13) ** 2
+    filled = axes.contourf(x, y, losses, levels=np.unique(levels), cmap="GnBu", extend="max")
+    add_color_bar(figure, filled, axes, label="loss")
+    axes.plot(path[0], path[1], color=INK, marker="o", markersize=2.5, linewidth=1)
+    axes.plot(path[0][0], path[1][0], color=INK, marker="o", markersize=11, markerfacecolor="none")
+    axes.set_xlim(x[0], x[-1])
+    axes.set_ylim(y[0], y[-1])
+    return figure
+
+
 def image_grid(
     images: ArrayLike, titles: Sequence[str] = (), columns: int = 8, title: str = "", wrong: Sequence[bool] = ()
 ) -> "Figure":

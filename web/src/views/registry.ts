@@ -6,6 +6,7 @@ import { FeatureInputs } from "./feature_inputs";
 import { HeatMap } from "./heat_map";
 import { ImageView } from "./image";
 import { LossCurve } from "./loss_curve";
+import { LossSurface } from "./loss_surface";
 import { Network } from "./network";
 import { Numbers } from "./numbers";
 import { ScoreTable } from "./score_table";
@@ -17,6 +18,7 @@ export const VIEWS: Record<string, ViewClass> = {
   heat_map: HeatMap,
   image: ImageView,
   loss_curve: LossCurve,
+  loss_surface: LossSurface,
   network: Network,
   numbers: Numbers,
   score_table: ScoreTable,

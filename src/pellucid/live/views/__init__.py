@@ -6,6 +6,7 @@ from pellucid.live.views.feature_inputs import feature_inputs as feature_inputs
 from pellucid.live.views.heat_map import heat_map as heat_map
 from pellucid.live.views.image import image as image
 from pellucid.live.views.loss_curve import loss_curve as loss_curve
+from pellucid.live.views.loss_surface import loss_surface as loss_surface
 from pellucid.live.views.network import network as network
 from pellucid.live.views.numbers import numbers as numbers
 from pellucid.live.views.sequence import sequence as sequence
