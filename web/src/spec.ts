@@ -285,6 +285,26 @@ export interface NumbersParts {
   derivations: string | null;
 }
 
+/** A computation step by step. Its numbers are those of a view of numbers, without gradients. */
+export interface WalkthroughParts extends NumbersParts {
+  steps: {
+    name: string;
+    phase: string;
+    /** MathML. */
+    formula: string;
+    /** Sentences, with elements of expressions. */
+    text: (string | { of: number; at: number })[];
+    operands: number[];
+    results: number[];
+    /** Names of columns, weights and biases of the network. */
+    uses: string[];
+  }[];
+  /** Columns of units from left to right, with the names of the connections from the column before. */
+  network: { name: string; labels: string[]; weights: string; bias: string }[];
+  /** Arrays and the expressions of their new values. */
+  updates: [string, number][];
+}
+
 export interface ExpressionSpec {
   shape: number[];
   /** Whether it is a constant, whose elements have no names. */

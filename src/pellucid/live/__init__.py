@@ -6,6 +6,8 @@ from pellucid.live.controls import seed as seed
 from pellucid.live.controls import slider as slider
 from pellucid.live.figure import Figure as Figure
 from pellucid.live.figure import vary as vary
+from pellucid.live.views import Step as Step
+from pellucid.live.views import Units as Units
 from pellucid.live.views import decision_boundary as decision_boundary
 from pellucid.live.views import feature_inputs as feature_inputs
 from pellucid.live.views import heat_map as heat_map
@@ -15,3 +17,4 @@ from pellucid.live.views import loss_surface as loss_surface
 from pellucid.live.views import network as network
 from pellucid.live.views import numbers as numbers
 from pellucid.live.views import sequence as sequence
+from pellucid.live.views import walkthrough as walkthrough

@@ -11,6 +11,7 @@ import { Network } from "./network";
 import { Numbers } from "./numbers";
 import { ScoreTable } from "./score_table";
 import { Sequence } from "./sequence";
+import { Walkthrough } from "./walkthrough";
 
 export const VIEWS: Record<string, ViewClass> = {
   decision_boundary: DecisionBoundary,
@@ -23,4 +24,5 @@ export const VIEWS: Record<string, ViewClass> = {
   numbers: Numbers,
   score_table: ScoreTable,
   sequence: Sequence,
+  walkthrough: Walkthrough,
 };

@@ -104,5 +104,5 @@ def make_figure(surface: Surface, start_rate: float) -> Figure:
         controls=[pel.live.slider(rate, 0.001, 10, start_rate, scale="log", label="learning rate")],
         views=[view, pel.live.loss_curve(scale="log")],
         title="Going downhill",
-        description="The loss is a surface over two weights. Gradient descent walks down from the start that you choose.",
+        description="The loss is a surface over two weights. Gradient descent walks down from a start that you choose.",
     )
