@@ -189,6 +189,18 @@ export interface LossCurveParts {
   series: (Evaluation | null)[];
 }
 
+/** Scores over the options of two choices. */
+export interface ChoiceMapSpec extends ViewSpec {
+  kind: "choice_map";
+  /** Ids of the choices. */
+  rows: string;
+  columns: string;
+  /** `lowest`: whether the lowest value is the best. */
+  scores: { name: string; lowest: boolean; values: number[][] }[];
+  /** Indices of the losses on training and validation data, null if there are none. */
+  gap: [number, number] | null;
+}
+
 /** The loss over the plane of two weights; its fields depend on the variant. */
 export interface LossSurfaceParts {
   /** A function with `walk` from the two weights in the arrays of `place` to the loss. */

@@ -8,6 +8,7 @@ from pellucid.live.figure import Figure as Figure
 from pellucid.live.figure import vary as vary
 from pellucid.live.views import Step as Step
 from pellucid.live.views import Units as Units
+from pellucid.live.views import choice_map as choice_map
 from pellucid.live.views import decision_boundary as decision_boundary
 from pellucid.live.views import feature_inputs as feature_inputs
 from pellucid.live.views import heat_map as heat_map

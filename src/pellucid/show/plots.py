@@ -205,6 +205,38 @@ def loss_contours(
     return figure
 
 
+def score_map(
+    scores: ArrayLike, rows: Sequence[str], columns: Sequence[str], row_label: str, column_label: str, title: str = ""
+) -> "Figure":
+    """Plot scores of two settings as a table of colored cells with numbers.
+
+    Parameters
+    ----------
+    scores : array, shape (rows, columns)
+        A number for each cell.
+    rows, columns : sequence of str
+        Values of the settings.
+    row_label, column_label : str
+        Names of the settings.
+
+    Examples
+    --------
+    >>> score_map([[0.1, 0.2]], ["0.01"], ["1", "3"], "strength", "hidden units").axes[0].get_ylabel()
+    'strength'
+    """
+    values = np.asarray(scores, dtype=float)
+    figure = new_figure(5.6, 4.2)
+    axes = style_axes(figure.add_subplot(), column_label, row_label, title)
+    axes.grid(visible=False)
+    shades = np.sqrt((values - values.min()) / (np.ptp(values) or 1.0))
+    axes.imshow(shades, cmap="GnBu", aspect="auto")
+    axes.set_xticks(range(len(columns)), columns)
+    axes.set_yticks(range(len(rows)), rows)
+    for (i, j), value in np.ndenumerate(values):
+        axes.text(j, i, f"{value:.2g}", ha="center", va="center", color="white" if shades[i, j] > 0.6 else "black")
+    return figure
+
+
 def image_grid(
     images: ArrayLike, titles: Sequence[str] = (), columns: int = 8, title: str = "", wrong: Sequence[bool] = ()
 ) -> "Figure":

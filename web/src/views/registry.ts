@@ -1,6 +1,7 @@
 /** Views by their `kind` in the figure file. A new view is one file in this folder and one line here. */
 
 import type { ViewClass } from "../view";
+import { ChoiceMap } from "./choice_map";
 import { DecisionBoundary } from "./decision_boundary";
 import { FeatureInputs } from "./feature_inputs";
 import { HeatMap } from "./heat_map";
@@ -14,6 +15,7 @@ import { Sequence } from "./sequence";
 import { Walkthrough } from "./walkthrough";
 
 export const VIEWS: Record<string, ViewClass> = {
+  choice_map: ChoiceMap,
   decision_boundary: DecisionBoundary,
   feature_inputs: FeatureInputs,
   heat_map: HeatMap,

@@ -1,6 +1,7 @@
 """Views of a figure: pictures and tables that a page draws from the present state of the training."""
 
 from pellucid.live.views.base import View as View
+from pellucid.live.views.choice_map import choice_map as choice_map
 from pellucid.live.views.decision_boundary import decision_boundary as decision_boundary
 from pellucid.live.views.feature_inputs import feature_inputs as feature_inputs
 from pellucid.live.views.heat_map import heat_map as heat_map
