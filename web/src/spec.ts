@@ -201,6 +201,15 @@ export interface ChoiceMapSpec extends ViewSpec {
   gap: [number, number] | null;
 }
 
+/** An expression after each rewrite. Formulas are MathML; the changed part has the class "changed". */
+export interface RewritingParts {
+  start: string;
+  steps: { rule: string; phase: string; pattern: string; reason: string; before: string; after: string }[];
+  /** Values of the inputs, and of the expression as written and after each step, or null. */
+  given: string;
+  values: (string | null)[];
+}
+
 /** The loss over the plane of two weights; its fields depend on the variant. */
 export interface LossSurfaceParts {
   /** A function with `walk` from the two weights in the arrays of `place` to the loss. */

@@ -17,5 +17,6 @@ from pellucid.live.views import loss_curve as loss_curve
 from pellucid.live.views import loss_surface as loss_surface
 from pellucid.live.views import network as network
 from pellucid.live.views import numbers as numbers
+from pellucid.live.views import rewriting as rewriting
 from pellucid.live.views import sequence as sequence
 from pellucid.live.views import walkthrough as walkthrough

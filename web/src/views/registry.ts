@@ -10,6 +10,7 @@ import { LossCurve } from "./loss_curve";
 import { LossSurface } from "./loss_surface";
 import { Network } from "./network";
 import { Numbers } from "./numbers";
+import { Rewriting } from "./rewriting";
 import { ScoreTable } from "./score_table";
 import { Sequence } from "./sequence";
 import { Walkthrough } from "./walkthrough";
@@ -24,6 +25,7 @@ export const VIEWS: Record<string, ViewClass> = {
   loss_surface: LossSurface,
   network: Network,
   numbers: Numbers,
+  rewriting: Rewriting,
   score_table: ScoreTable,
   sequence: Sequence,
   walkthrough: Walkthrough,

@@ -10,6 +10,7 @@ from pellucid.live.views.loss_curve import loss_curve as loss_curve
 from pellucid.live.views.loss_surface import loss_surface as loss_surface
 from pellucid.live.views.network import network as network
 from pellucid.live.views.numbers import numbers as numbers
+from pellucid.live.views.rewriting import rewriting as rewriting
 from pellucid.live.views.sequence import sequence as sequence
 from pellucid.live.views.walkthrough import Step as Step
 from pellucid.live.views.walkthrough import Units as Units

@@ -11,7 +11,7 @@ from pellucid.graph.errors import OptionError, ShapeError, UseError
 from pellucid.live.controls import Choice
 from pellucid.live.views.base import FigureContext, View
 from pellucid.show.figure import Picture
-from pellucid.show.plots import score_map
+from pellucid.show.surface_plots import score_map
 
 if TYPE_CHECKING:
     from pellucid.live.figure import Figure

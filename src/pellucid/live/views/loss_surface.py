@@ -19,7 +19,7 @@ from pellucid.live.views.base import FigureContext, View
 from pellucid.run.function import Function
 from pellucid.run.function_builder import function
 from pellucid.show.figure import Picture
-from pellucid.show.plots import loss_contours
+from pellucid.show.surface_plots import loss_contours
 
 if TYPE_CHECKING:
     from pellucid.live.figure import Figure
