@@ -210,6 +210,17 @@ export interface RewritingParts {
   values: (string | null)[];
 }
 
+/** Functions of the number of a slider: `FigureSpec.views` has the id of the slider. */
+export interface ValueCurvesParts {
+  /** The argument of all functions, which have `walk`. */
+  argument: string;
+  curves: { label: string; function: string }[];
+  /** Functions whose present values are shown. */
+  numbers: { label: string; function: string }[];
+  /** The curve with which others are compared, null if there is none. */
+  reference: number | null;
+}
+
 /** The loss over the plane of two weights; its fields depend on the variant. */
 export interface LossSurfaceParts {
   /** A function with `walk` from the two weights in the arrays of `place` to the loss. */

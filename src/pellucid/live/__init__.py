@@ -19,4 +19,5 @@ from pellucid.live.views import network as network
 from pellucid.live.views import numbers as numbers
 from pellucid.live.views import rewriting as rewriting
 from pellucid.live.views import sequence as sequence
+from pellucid.live.views import value_curves as value_curves
 from pellucid.live.views import walkthrough as walkthrough

@@ -13,6 +13,7 @@ import { Numbers } from "./numbers";
 import { Rewriting } from "./rewriting";
 import { ScoreTable } from "./score_table";
 import { Sequence } from "./sequence";
+import { ValueCurves } from "./value_curves";
 import { Walkthrough } from "./walkthrough";
 
 export const VIEWS: Record<string, ViewClass> = {
@@ -28,5 +29,6 @@ export const VIEWS: Record<string, ViewClass> = {
   rewriting: Rewriting,
   score_table: ScoreTable,
   sequence: Sequence,
+  value_curves: ValueCurves,
   walkthrough: Walkthrough,
 };

@@ -12,6 +12,7 @@ from pellucid.live.views.network import network as network
 from pellucid.live.views.numbers import numbers as numbers
 from pellucid.live.views.rewriting import rewriting as rewriting
 from pellucid.live.views.sequence import sequence as sequence
+from pellucid.live.views.value_curves import value_curves as value_curves
 from pellucid.live.views.walkthrough import Step as Step
 from pellucid.live.views.walkthrough import Units as Units
 from pellucid.live.views.walkthrough import walkthrough as walkthrough
