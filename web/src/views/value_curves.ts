@@ -214,7 +214,7 @@ export class ValueCurves implements View {
     const ends = this.changes.flatMap((list) => list).map(({ at, to }, k) => {
       const left = x.toPosition(at);
       const flip = left > width - 90;
-      return svg("g", {}, svg("line", { class: "end", x1: left, x2: left, y1: TOP, y2: bottom }), svg("text", { class: "end-label", x: left + (flip ? -4 : 4), y: TOP + 12 + 16 * k, "text-anchor": flip ? "end" : "start" }, `${to} from ${formatNumber(at)}`));
+      return svg("g", {}, svg("line", { class: "end", x1: left, x2: left, y1: TOP, y2: bottom }), svg("text", { class: "end-label", x: left + (flip ? -4 : 4), y: bottom - 8 - 16 * k, "text-anchor": flip ? "end" : "start" }, `${to} from ${formatNumber(at)}`));
     });
     const now = x.toPosition(value);
     this.svg.replaceChildren(...axes, ...lines, svg("line", { class: "now", x1: now, x2: now, y1: TOP, y2: bottom }), ...ends);

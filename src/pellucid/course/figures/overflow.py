@@ -63,16 +63,16 @@ def make_figure(formula: Any) -> Figure:
     slider = pel.live.slider(size, 0, 150, 60, step=0.1, label="size of z")
     exponentials = pel.exp(single)
     curves = {
-        "as written, float32": pel.function([size], formula(single), rewrite=False),
-        "rewritten, float32": pel.function([size], formula(single)),
-        "truth: rewritten, float64": pel.function([size], formula(z)),
+        "As written, float32": pel.function([size], formula(single), rewrite=False),
+        "Rewritten, float32": pel.function([size], formula(single)),
+        "Truth, in float64": pel.function([size], formula(z)),
     }
     numbers = {
         "z": pel.function([size], single, rewrite=False),
         "exp(z)": pel.function([size], exponentials, rewrite=False),
         "sum(exp(z))": pel.function([size], exponentials.sum(), rewrite=False),
     }
-    view = pel.live.value_curves(slider, curves, numbers, reference="truth: rewritten, float64", title="Values")
+    view = pel.live.value_curves(slider, curves, numbers, reference="Truth, in float64", title="Values")
     return Figure(
         controls=[slider],
         views=[view],
