@@ -78,6 +78,8 @@ export class ChoiceMap implements View {
   }
 
   private choose(i: number, j: number): void {
+    this.chosen = [i, j];
+    this.paint();
     this.host.set({ [this.rows.id]: this.rows.options[i].value, [this.columns.id]: this.columns.options[j].value });
     this.buttons[i][j].focus();
     this.host.announce(this, this.sayVerdict(i, j));

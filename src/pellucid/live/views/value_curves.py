@@ -39,7 +39,7 @@ class ValueCurves(View):
             raise UseError(f"pel.live.value_curves: expected a slider, made by pel.live.slider. Received: {slider!r}")
         self.slider, self.curves, self.numbers, self.reference = slider, dict(curves), dict(numbers), reference
         for name, f in {**self.curves, **self.numbers}.items():
-            if check_function("value_curves", f).program.inputs != [slider.input]:
+            if set(check_function("value_curves", f).program.inputs) != {slider.input}:
                 raise InputError(
                     f"pel.live.value_curves: expected functions of {slider.input} only. Received: {name!r}"
                 )
@@ -77,7 +77,8 @@ class ValueCurves(View):
         """Return the curves over the range of the slider."""
         x = np.linspace(self.slider.minimum, self.slider.maximum, STILL_POINTS)
         with np.errstate(all="ignore"):
-            found = {label: np.array([float(f(value)) for value in x]) for label, f in self.curves.items()}
+            interpreted = {label: f.copy(mode="numpy") for label, f in self.curves.items()}
+            found = {label: np.array([float(f(value)) for value in x]) for label, f in interpreted.items()}
         bad = {label: x[~np.isfinite(y)] for label, y in found.items()}
         ends = [
             f"{label} is not finite from {places[0]:.3g} on" if len(places) else f"{label} is finite everywhere"

@@ -5,17 +5,24 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pellucid.graph.errors import InputError, UseError
-from pellucid.graph.expr import Expr, Shared
+from pellucid.graph.expr import Expr, Input, Shared
 from pellucid.graph.naming import strip_calls
+from pellucid.graph.traversal import topological
 from pellucid.live.arithmetic import ArithmeticEncoder
 from pellucid.live.views.base import FigureContext, View
 from pellucid.live.views.numbers import add_function, check_expression, find_values
+from pellucid.run.function_builder import function
+from pellucid.show.figure import Picture
 from pellucid.show.mathml import latex_to_mathml
+from pellucid.show.plot_style import new_figure
+
+if TYPE_CHECKING:
+    from pellucid.live.figure import Figure
 
 __all__ = ["Step", "Units", "Walkthrough", "walkthrough"]
 
@@ -116,6 +123,28 @@ class Walkthrough(View):
             ],
             "updates": [[context.functions.add_leaf(v), numbers[id(e)]] for v, e in self.updates.items()],
         }
+
+    def draw_still(self, figure: Figure) -> Picture | None:
+        """Return the formulas with their results, one step below the other."""
+        given = figure.get_inputs()
+        results = [e for step in self.steps for e in step.results]
+        inputs = [i for i in topological(results) if isinstance(i, Input)]
+        f = function(inputs, results, mode="numpy")
+        values = dict(zip(map(id, results), f(*(given[i] for i in inputs)), strict=True))
+        blocks = [
+            "\n".join(f"{e} = {np.array2string(np.asarray(values[id(e)]), precision=4)}" for e in step.results)
+            for step in self.steps
+        ]
+        heights = [max(2, block.count("\n") + 1) + 1 for block in blocks]
+        picture = new_figure(6.4, 0.17 * sum(heights))
+        top = 1.0
+        for step, block, height in zip(self.steps, blocks, heights, strict=True):
+            picture.text(0.02, top, step.name, va="top", fontsize=9, fontweight="bold")
+            picture.text(0.14, top, f"${step.formula}$", va="top", fontsize=9)
+            picture.text(0.56, top, block, va="top", fontsize=7.5, family="monospace")
+            top -= height / sum(heights)
+        names = ", ".join(step.name for step in self.steps)
+        return Picture(picture, f"Formulas and numbers of the steps {names}.", self.title)
 
     def describe_step(
         self, step: Step, numbers: Mapping[int, int], names: Mapping[str, int], encoder: ArithmeticEncoder
