@@ -139,11 +139,11 @@ export class ChoiceMap implements View {
     const [t, v] = [this.spec.scores[training].values, this.spec.scores[validation].values];
     const [bi, bj] = findBest(v, true);
     const gap = v[i][j] - t[i][j];
-    const least = v[bi][bj];
+    const lowest = v[bi][bj];
     const size = this.sayGap(gap);
     if (i === bi && j === bj) return `${size} No cell has a lower validation loss.`;
-    const excess = v[i][j] - least;
-    if (excess <= CLOSE * least) return `${size} The validation loss is close to the lowest, ${formatNumber(least, 3)}.`;
+    const excess = v[i][j] - lowest;
+    if (excess <= CLOSE * lowest) return `${size} The validation loss is close to the lowest, ${formatNumber(lowest, 3)}.`;
     const fromTraining = t[i][j] - t[bi][bj];
     const fromGap = excess - fromTraining;
     const beginning = `${size} The validation loss is ${formatNumber(excess, 2)} above the lowest`;

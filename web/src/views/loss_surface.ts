@@ -21,7 +21,7 @@ const CAPPED = 0.03;
 /** Part of the axes by which an arrow key moves the start, and with the shift key. */
 const NUDGE = 0.02;
 const LARGE_NUDGE = 0.1;
-/** The path ends so many pixels outside of the picture. */
+/** Pixels outside of the picture after which the path ends. */
 const FAR = 4000;
 const ARROWS: Record<string, [number, number]> = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 

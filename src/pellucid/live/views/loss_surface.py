@@ -31,7 +31,7 @@ Range = tuple[float, float]
 PLACES = 4
 """Number of places at which the Hessian is compared."""
 
-STILL_POINTS = 60
+STILL_POINTS = 40
 """Number of points along an axis of the still picture."""
 
 
@@ -69,7 +69,7 @@ class LossSurface(View):
         if self.rate is not None:
             check_gradient_descent(context.train, self.variables, gradient, self.rate, context)
         place = [Input(f"coordinate {k}", (), self.variables[0].dtype) for k in range(2)]
-        arrays = [functions.add_array(context.name(i.name), shape=(), dtype=i.dtype, role="input") for i in place]
+        arrays = [functions.add_array(context.name(str(i)), shape=(), dtype=i.dtype, role="input") for i in place]
         surface = functions.add_outputs(
             context.name("surface"),
             [put_place(loss, self.variables, place)],
@@ -97,7 +97,7 @@ class LossSurface(View):
         place = [Input(f"coordinate {k}", (), self.variables[0].dtype) for k in range(2)]
         loss = put_place(train.program.original_outputs[0], self.variables, place)
         inputs = [i for i in topological([loss]) if isinstance(i, Input) and i not in set(place)]
-        surface = function([*place, *inputs], loss)
+        surface = function([*place, *inputs], loss, mode="numpy")
         x, y = (np.linspace(low, high, STILL_POINTS) for low, high in self.ranges)
         grid = [np.asarray(values[i]) for i in inputs]
         columns, rows = (a.ravel() for a in np.meshgrid(x, y))
@@ -105,7 +105,7 @@ class LossSurface(View):
         losses = np.reshape(surface.over(columns, rows, *repeated), (len(y), len(x)))
         path = function(train.program.inputs, list_entries(self.variables), updates=train.program.updates)
         copies = {s: Shared(s.get_value(), s.name) for s in train.program.updates}
-        steps = path.copy(swap=copies).repeat(figure.steps, *(values[i] for i in train.program.inputs))
+        steps = path.copy(swap=copies, mode="numpy").repeat(figure.steps, *(values[i] for i in train.program.inputs))
         picture = loss_contours(x, y, losses, np.asarray(steps), self.labels, self.title)
         ends = ", ".join(f"{name} = {value[-1]:.3g}" for name, value in zip(self.labels, steps, strict=True))
         return Picture(picture, f"Contours of the loss and the path of the training. It ends at {ends}.", self.title)
@@ -115,7 +115,7 @@ def put_place(loss: Expr, variables: Sequence[Shared], place: Sequence[Expr]) ->
     """Return the loss with two numbers in place of the variables."""
     values = place if len(variables) == 2 else [stack(place)]
     used = set(topological([loss]))
-    present = {v: value for v, value in zip(variables, values, strict=True) if v in used}
+    present: dict[Expr, Any] = {v: value for v, value in zip(variables, values, strict=True) if v in used}
     replaced: Expr = replace(loss, present) if present else loss
     return replaced
 

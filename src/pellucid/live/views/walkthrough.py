@@ -12,6 +12,7 @@ import numpy as np
 from pellucid.graph.errors import InputError, UseError
 from pellucid.graph.expr import Expr, Input, Shared
 from pellucid.graph.naming import strip_calls
+from pellucid.graph.printing import get_own_name
 from pellucid.graph.traversal import topological
 from pellucid.live.arithmetic import ArithmeticEncoder
 from pellucid.live.views.base import FigureContext, View
@@ -131,13 +132,10 @@ class Walkthrough(View):
         inputs = [i for i in topological(results) if isinstance(i, Input)]
         f = function(inputs, results, mode="numpy")
         values = dict(zip(map(id, results), f(*(given[i] for i in inputs)), strict=True))
-        blocks = [
-            "\n".join(f"{e} = {np.array2string(np.asarray(values[id(e)]), precision=4)}" for e in step.results)
-            for step in self.steps
-        ]
+        blocks = ["\n".join(write_array(e, values[id(e)]) for e in step.results) for step in self.steps]
         heights = [max(2, block.count("\n") + 1) + 1 for block in blocks]
         picture = new_figure(6.4, 0.17 * sum(heights))
-        top = 1.0
+        top = 0.99
         for step, block, height in zip(self.steps, blocks, heights, strict=True):
             picture.text(0.02, top, step.name, va="top", fontsize=9, fontweight="bold")
             picture.text(0.14, top, f"${step.formula}$", va="top", fontsize=9)
@@ -158,6 +156,12 @@ class Walkthrough(View):
             "results": [numbers[id(e)] for e in step.results],
             "uses": list(step.uses),
         }
+
+
+def write_array(e: Expr, value: Any) -> str:
+    """Return the name and the numbers of an expression, rows below each other."""
+    lead = f"{get_own_name(e) or e} = "
+    return lead + np.array2string(np.asarray(value), precision=4, prefix=lead)
 
 
 def split_text(text: str, names: Mapping[str, int], encoder: ArithmeticEncoder) -> list[Any]:
