@@ -141,7 +141,13 @@ def test_a_local_minimum_is_compared_with_the_lower_one(page) -> None:
 
 
 def test_a_saddle_point_is_no_minimum(page) -> None:
-    assert "It slowed down at step " in train(page, 4, 0.1)["words"]
+    places, _ = descend(4, 0.1)
+    slopes = [np.linalg.norm(differentiate(4, place)) for place in places]
+    slowest = next(k for k in range(1, STEPS) if slopes[k - 1] >= slopes[k] < slopes[k + 1])
+    words = train(page, 4, 0.1)["words"]
+    assert f"It slowed down at step {slowest}, near the saddle point w1 = 0, w2 = 0." in words
+    assert "saddle" not in train(page, 3, 0.3)["words"]  # it passes at a distance
+    train(page, 4, 0.1)
     page.evaluate(f"{READ}.startFrom({{w1: [0], w2: [0]}})")
     page.wait_for_function(
         f"() => {READ}.root.querySelector('.surface-outcome').textContent.includes('a saddle point, not')"

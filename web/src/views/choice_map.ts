@@ -22,7 +22,8 @@ addStyles(`
 .map td { padding: 1px; }
 .map td button { width: 100%; min-height: 34px; padding: 0; font-size: .85em; border: 0; border-radius: 3px; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .map [aria-pressed=true] { box-shadow: 0 0 0 2px var(--background), 0 0 0 5px var(--ink); font-weight: 700; position: relative; }
-.map .verdict { min-height: 7.2em; }
+.map .verdict { min-height: 8.8em; }
+@container (max-width: 480px) { .map .verdict { min-height: 13.1em; } }
 `);
 
 export class ChoiceMap implements View {

@@ -27,6 +27,7 @@ const ARROWS: Record<string, [number, number]> = { ArrowLeft: [-1, 0], ArrowRigh
 
 addStyles(`
 .surface-outcome { min-height: 4.4em; }
+@container (max-width: 480px) { .surface-outcome { min-height: 8.8em; } }
 .surface-legend { display: grid; grid-template-columns: auto 1fr; gap: 2px 8px; font-size: .85em; color: var(--faint); font-variant-numeric: tabular-nums; align-items: center; margin-bottom: 8px; }
 .surface-legend i { height: 12px; border: 1px solid var(--faint); }
 .surface-legend div { grid-column: 2; display: flex; justify-content: space-between; }

@@ -28,7 +28,6 @@ addStyles(`
 .walk .tables { max-height: none; min-height: 19em; }
 .walk .result h4 { text-decoration: underline 2px; text-underline-offset: 4px; }
 .walk svg { width: 100%; max-width: ${WIDTH}px; height: auto; display: block; }
-.walk svg * { transition: none; }
 .walk text { font: 12px system-ui, sans-serif; fill: var(--faint); text-anchor: middle; }
 .walk line { stroke: var(--faint); stroke-width: 1; opacity: .55; }
 .walk circle, .walk rect { fill: var(--surface); stroke: var(--faint); stroke-width: 1; }
