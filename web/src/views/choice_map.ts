@@ -99,12 +99,12 @@ export class ChoiceMap implements View {
     const all = values.flat();
     const [low, high] = [Math.min(...all), Math.max(...all)];
     const [first, last] = numberRamp(this.host.theme().dark);
-    const best = findBest(values, lowest);
+    const best = lowest ? low : high;
     this.buttons.forEach((line, i) =>
       line.forEach((cell, j) => {
         const value = values[i][j];
         const color = mixColors(first, last, Math.sqrt((value - low) / (high - low || 1)));
-        const isBest = i === best[0] && j === best[1];
+        const isBest = value === best;
         const chosen = i === this.chosen[0] && j === this.chosen[1];
         cell.textContent = `${isBest ? "★ " : ""}${formatNumber(value, 2)}`;
         cell.style.background = formatColor(color);
@@ -138,7 +138,7 @@ export class ChoiceMap implements View {
   /** A validation loss is the training loss plus the gap: which of the two is larger than in the best cell? */
   private explainGap(i: number, j: number, [training, validation]: [number, number]): string {
     const [t, v] = [this.spec.scores[training].values, this.spec.scores[validation].values];
-    const [bi, bj] = findBest(v, true);
+    const [bi, bj] = findLowest(v);
     const gap = v[i][j] - t[i][j];
     const lowest = v[bi][bj];
     const size = this.sayGap(gap);
@@ -153,9 +153,9 @@ export class ChoiceMap implements View {
   }
 }
 
-function findBest(values: number[][], lowest: boolean): [number, number] {
+function findLowest(values: number[][]): [number, number] {
   const all = values.flat();
-  const at = all.indexOf(lowest ? Math.min(...all) : Math.max(...all));
+  const at = all.indexOf(Math.min(...all));
   return [Math.floor(at / values[0].length), at % values[0].length];
 }
 
