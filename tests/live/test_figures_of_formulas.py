@@ -9,6 +9,7 @@ import pytest
 import pellucid as pel
 from pellucid.course import figures
 from pellucid.live.page import render_page
+from pellucid.live.spec import assemble_figure
 from pellucid.live.still import draw_still_pictures
 
 sweep, backward, overflow, rewriting = (
@@ -313,7 +314,7 @@ def test_every_rule_of_the_figure_has_a_reason() -> None:
 
 def test_formulas_that_look_alike_are_written_as_calls() -> None:
     [_, (_, figure), *_] = figures.rewriting().variants
-    [own] = figure.to_spec()["variants"][0]["views"]
+    [own] = assemble_figure(figure).own["views"]
     last = own["steps"][-1]
     assert "log_softmax" in last["after"]
     assert "log_softmax" not in last["before"]

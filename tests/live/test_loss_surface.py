@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import pellucid as pel
+from pellucid.live.spec import assemble_figure
 from pellucid.live.still import draw_still_pictures
 
 module = importlib.import_module("pellucid.course.figures.loss_surface")
@@ -198,7 +199,7 @@ def test_one_variable_of_two_elements() -> None:
     loss = (w**2).sum() + w[0] * w[1]
     view = pel.live.loss_surface(w, x_range=(-2, 2), y_range=(-2, 2), rate=rate)
     figure = make(view, rate=rate, loss=loss)
-    [own] = figure.to_spec()["variants"][0]["views"]
+    [own] = assemble_figure(figure).own["views"]
     assert own["labels"] == ["w[0]", "w[1]"]
     assert own["quadratic"]
     [picture, _] = draw_still_pictures(figure)

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from pellucid.graph.errors import InputError, UseError
 from pellucid.live.controls import Slider
-from pellucid.live.views.base import FigureContext, View, check_function
+from pellucid.live.views.base import FigureContext, StillContext, View, check_function
 from pellucid.run.function import Function
 from pellucid.show.figure import Picture
 from pellucid.show.plots import learning_curves
-
-if TYPE_CHECKING:
-    from pellucid.live.figure import Figure
 
 __all__ = ["ValueCurves", "value_curves"]
 
@@ -73,7 +70,7 @@ class ValueCurves(View):
             "reference": reference,
         }
 
-    def draw_still(self, figure: Figure) -> Picture | None:
+    def draw_still(self, still: StillContext) -> Picture | None:
         """Return the curves over the range of the slider."""
         x = np.linspace(self.slider.minimum, self.slider.maximum, STILL_POINTS)
         with np.errstate(all="ignore"):

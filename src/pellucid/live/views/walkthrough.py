@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -15,15 +15,12 @@ from pellucid.graph.naming import strip_calls
 from pellucid.graph.printing import get_own_name
 from pellucid.graph.traversal import topological
 from pellucid.live.arithmetic import ArithmeticEncoder
-from pellucid.live.views.base import FigureContext, View
+from pellucid.live.views.base import FigureContext, StillContext, View
 from pellucid.live.views.numbers import add_function, check_expression, find_values
 from pellucid.run.function_builder import function
 from pellucid.show.figure import Picture
 from pellucid.show.mathml import latex_to_mathml
 from pellucid.show.plot_style import new_figure
-
-if TYPE_CHECKING:
-    from pellucid.live.figure import Figure
 
 __all__ = ["Step", "Units", "Walkthrough", "walkthrough"]
 
@@ -125,9 +122,9 @@ class Walkthrough(View):
             "updates": [[context.functions.add_leaf(v), numbers[id(e)]] for v, e in self.updates.items()],
         }
 
-    def draw_still(self, figure: Figure) -> Picture | None:
+    def draw_still(self, still: StillContext) -> Picture | None:
         """Return the formulas with their results, one step below the other."""
-        given = figure.get_inputs()
+        given = still.inputs
         results = [e for step in self.steps for e in step.results]
         inputs = [i for i in topological(results) if isinstance(i, Input)]
         f = function(inputs, results, mode="numpy")
