@@ -135,7 +135,7 @@ def draw_descents(loss: Function, paths: Mapping[str, Sequence[float]], low: flo
         axes.plot(shown, loss(shown), color=PALETTE[1], marker="o", markersize=4, linewidth=1)
         axes.plot(shown[:1], loss(shown[:1]), color=PALETTE[0], marker="s", markersize=7)
         axes.set(xlim=(low, high), ylim=(bottom - 0.06 * (top - bottom), top))
-        summaries.append(f"{title}: from w = {steps[0]:.3g} to {steps[-1]:.3g} in {len(steps) - 1} steps")
+        summaries.append(f"{title}: from w = {format_number(steps[0])} to {format_number(steps[-1])} in {len(steps) - 1} steps")
     reading = f"Loss over w, with the steps of gradient descent. {'; '.join(summaries)}."
     return Picture(figure, reading, "gradient descent on one weight")
 
@@ -177,8 +177,8 @@ def draw_surface(
         (u, v), (u_end, v_end) = steps[0], steps[-1]
         count = len(steps) - 1
         summaries.append(
-            f"{name}: from ({u:.3g}, {v:.3g}), loss {loss(u, v):.3g}, to ({u_end:.3g}, {v_end:.3g}), "
-            f"loss {loss(u_end, v_end):.3g}, in {count} step{'s' * (count != 1)}"
+            f"{name}: from ({format_number(u)}, {format_number(v)}), loss {format_number(loss(u, v))}, to ({format_number(u_end)}, {format_number(v_end)}), "
+            f"loss {format_number(loss(u_end, v_end))}, in {count} step{'s' * (count != 1)}"
         )
     axes.set(xlim=x_range, ylim=y_range)
     axes.legend(frameon=True, framealpha=0.9, edgecolor="none", fontsize=8.5, labelcolor=INK)
@@ -235,6 +235,11 @@ def draw_classes(
     axes.set(xlim=(x_mesh.min(), x_mesh.max()), ylim=(y_mesh.min(), y_mesh.max()))
     figure.legend(loc="outside upper center", ncols=5, columnspacing=1.2, handlelength=1.6, frameon=False, fontsize=8.5, labelcolor=INK)
     return Picture(figure, reading, "points of two classes")
+
+
+def format_number(value: Any) -> str:
+    """Return a number with at most 3 decimals."""
+    return f"{round(float(value), 3) + 0.0:g}"
 
 
 def count_points(count: int, what: str) -> str:
