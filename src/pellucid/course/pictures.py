@@ -30,7 +30,7 @@ Array = np.ndarray[Any, Any]
 Function = Callable[[Any], Any]
 
 ACTIVATIONS: dict[str, Function] = {
-    "step": lambda z: np.where(z >= 0, 1.0, 0.0),
+    "step": lambda z: np.where(z > 0, 1.0, 0.0),
     "logistic": lambda z: 1 / (1 + np.exp(-z)),
     "tanh": np.tanh,
     "relu": lambda z: np.maximum(z, 0.0),
@@ -135,7 +135,9 @@ def draw_descents(loss: Function, paths: Mapping[str, Sequence[float]], low: flo
         axes.plot(shown, loss(shown), color=PALETTE[1], marker="o", markersize=4, linewidth=1)
         axes.plot(shown[:1], loss(shown[:1]), color=PALETTE[0], marker="s", markersize=7)
         axes.set(xlim=(low, high), ylim=(bottom - 0.06 * (top - bottom), top))
-        summaries.append(f"{title}: from w = {format_number(steps[0])} to {format_number(steps[-1])} in {len(steps) - 1} steps")
+        summaries.append(
+            f"{title}: from w = {format_number(steps[0])} to {format_number(steps[-1])} in {len(steps) - 1} steps"
+        )
     reading = f"Loss over w, with the steps of gradient descent. {'; '.join(summaries)}."
     return Picture(figure, reading, "gradient descent on one weight")
 
@@ -233,7 +235,15 @@ def draw_classes(
         draw_lines(axes, lines, x_mesh[0], (float(y_mesh.min()), float(y_mesh.max())))
         reading += f" Lines: {', '.join(lines)}."
     axes.set(xlim=(x_mesh.min(), x_mesh.max()), ylim=(y_mesh.min(), y_mesh.max()))
-    figure.legend(loc="outside upper center", ncols=5, columnspacing=1.2, handlelength=1.6, frameon=False, fontsize=8.5, labelcolor=INK)
+    figure.legend(
+        loc="outside upper center",
+        ncols=5,
+        columnspacing=1.2,
+        handlelength=2.6,
+        frameon=False,
+        fontsize=8,
+        labelcolor=INK,
+    )
     return Picture(figure, reading, "points of two classes")
 
 
