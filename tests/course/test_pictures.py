@@ -20,7 +20,8 @@ def test_activation_functions_have_labeled_axes_and_no_vertical_line_at_a_jump()
 
 def test_layers_count_weights_and_biases():
     reading = pictures.draw_layers((4, 10, 3)).reading
-    assert "70 weights" in reading and "13 biases" in reading
+    assert "70 weights" in reading
+    assert "13 biases" in reading
 
 
 def test_a_descent_is_drawn_up_to_the_first_step_outside_and_described_to_the_end():
