@@ -212,7 +212,9 @@ export class Figure implements Host {
 
   private change(id: string, value: Value, event: Event): void {
     this.clock = { control: id, start: event.timeStamp, coarse: null };
-    this.setValues({ [id]: value });
+    const control = this.spec.controls.find((c) => c.id === id);
+    const preset = control?.kind === "choice" ? control.options.find((option) => option.value === value)?.sets : undefined;
+    this.setValues({ ...preset, [id]: value });
     this.start();
   }
 
@@ -509,6 +511,7 @@ export class Figure implements Host {
   private makeTools(): HTMLElement {
     const reset = html("button", { type: "button", onclick: () => this.resetControls(), hidden: this.spec.controls.length === 0 }, "Reset controls");
     const save = html("button", { type: "button", onclick: () => this.saveParameters() }, "Save parameters");
+    save.hidden = !Object.values(this.variant().arrays).some(({ role }) => role === "parameter");
     return html("div", { className: "row" }, reset, this.undoButton, this.redoButton, this.dataButton, save);
   }
 

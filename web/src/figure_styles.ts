@@ -18,7 +18,7 @@ h1, h2, h3 { font-size: 1em; font-weight: 600; }
 .control .row { flex-wrap: nowrap; }
 .control.disabled { opacity: .5; }
 .control input[type=range], .control select { flex: 1; min-width: 0; }
-label { font-size: .9em; }
+label, .label { font-size: .9em; }
 label:has(input[type=checkbox]) { display: inline-flex; gap: 6px; align-items: center; min-height: 24px; }
 input, select, button, textarea { font: inherit; color: inherit; accent-color: var(--accent); }
 input[type=range] { height: 28px; margin: 0; }
@@ -27,6 +27,8 @@ input[type=number] { width: 7em; flex: none; }
 input[type=number], select, textarea, button { background: var(--surface); border: 1px solid var(--faint); border-radius: 5px; padding: 3px 8px; min-height: 30px; }
 textarea { width: 100%; font-family: ui-monospace, monospace; font-size: .85em; }
 button { cursor: pointer; }
+button[aria-pressed=true] { background: var(--ink); color: var(--background); border-color: var(--ink); }
+.control .choices { flex-wrap: wrap; gap: 6px; }
 button[aria-disabled=true] { opacity: .45; cursor: default; }
 .unit:empty { display: none; }
 :focus-visible { outline: 3px solid var(--ink); outline-offset: 2px; }

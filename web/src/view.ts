@@ -52,6 +52,8 @@ export interface Host {
   /** Row of the data that views of one sample show, and setting it for all views. */
   readonly sample: number;
   selectSample(row: number): void;
+  /** Set controls, as their user would. */
+  set(values: Record<string, unknown>): void;
   /** Show the recorded step that is closest. */
   seek(step: number): void;
   /** Evaluate functions at the present frame, outside of the regular drawing. */

@@ -6,11 +6,13 @@ from pellucid.live.controls import seed as seed
 from pellucid.live.controls import slider as slider
 from pellucid.live.figure import Figure as Figure
 from pellucid.live.figure import vary as vary
+from pellucid.live.views import convolution as convolution
 from pellucid.live.views import decision_boundary as decision_boundary
 from pellucid.live.views import feature_inputs as feature_inputs
 from pellucid.live.views import heat_map as heat_map
 from pellucid.live.views import image as image
 from pellucid.live.views import loss_curve as loss_curve
 from pellucid.live.views import network as network
+from pellucid.live.views import neuron as neuron
 from pellucid.live.views import numbers as numbers
 from pellucid.live.views import sequence as sequence
