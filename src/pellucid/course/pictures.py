@@ -48,9 +48,9 @@ def draw_activations(functions: Mapping[str, Function] = ACTIVATIONS) -> Picture
     'Activation functions for z from -3 to 3. tanh: from -1.00 to 1.00.'
     """
     z = np.linspace(-3, 3, 601)
-    columns = min(3, len(functions))
+    columns = min(2, len(functions))
     rows = -(-len(functions) // columns)
-    figure = new_figure(2.3 * columns, 1.9 * rows)
+    figure = new_figure(2.3 * columns, 1.7 * rows)
     ranges = []
     for index, (name, function) in enumerate(functions.items()):
         axes = style_axes(figure.add_subplot(rows, columns, index + 1), "z", "a", name, size=10)
@@ -70,7 +70,7 @@ def draw_layers(sizes: Sequence[int] = (2, 3, 2), names: Sequence[str] = ("input
     >>> draw_layers((2, 3, 2)).reading[:70]
     'Input layer: 2 units; hidden layer: 3 units; output layer: 2 units. 12'
     """
-    figure = new_figure(6.4, 3.4)
+    figure = new_figure(5.0, 3.2)
     axes = figure.add_subplot()
     axes.set_axis_off()
     tallest = max(sizes) + 1
@@ -122,7 +122,7 @@ def draw_descents(loss: Function, paths: Mapping[str, Sequence[float]], low: flo
     >>> draw_descents(lambda w: w**2, {"rate 0.25": [2.0, 1.0, 0.5]}, -2, 2).reading
     'Loss over w, with the steps of gradient descent. rate 0.25: from w = 2 to 0.5 in 2 steps.'
     """
-    figure = new_figure(2.5 * len(paths) + 0.4, 2.7)
+    figure = new_figure(1.9 * len(paths) + 0.4, 2.4)
     w = np.linspace(low, high, 400)
     top = float(np.max(loss(w)))
     bottom = float(np.min(loss(w)))
@@ -170,7 +170,10 @@ def draw_surface(
     figure = new_figure(5.2, 3.8)
     axes = style_axes(figure.add_subplot(), *names)
     x, y = np.meshgrid(np.linspace(*x_range, 160), np.linspace(*y_range, 160))
-    lines = axes.contour(x, y, loss(x, y), levels=12, colors=PALETTE[6], linewidths=0.8)
+    heights = loss(x, y)
+    low, high = float(heights.min()), float(heights.max())
+    levels = low + (high - low) * np.linspace(0, 1, 15)[1:] ** 2  # denser where the loss is low
+    lines = axes.contour(x, y, heights, levels=levels, colors=PALETTE[6], linewidths=0.8)
     axes.clabel(lines, fontsize=7, fmt="%.3g")
     summaries = []
     for (name, path), color, marker in zip(paths.items(), PALETTE, MARKERS, strict=False):
@@ -236,7 +239,7 @@ def draw_classes(
     axes.set(xlim=(x_mesh.min(), x_mesh.max()), ylim=(y_mesh.min(), y_mesh.max()))
     figure.legend(
         loc="outside upper center",
-        ncols=5,
+        ncols=3,
         columnspacing=1.2,
         handlelength=2.6,
         frameon=False,
