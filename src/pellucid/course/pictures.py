@@ -167,14 +167,14 @@ def draw_surface(
     >>> draw_surface(lambda u, v: u**2 + v**2, {"path": [[1, 1], [0.5, 0.5]]}, (-1, 1), (-1, 1), ("u", "v")).reading
     'Contours of the loss over u and v. path: from (1, 1), loss 2, to (0.5, 0.5), loss 0.5, in 1 step.'
     """
-    figure = new_figure(5.2, 3.8)
+    figure = new_figure(4.6, 3.9)
     axes = style_axes(figure.add_subplot(), *names)
     x, y = np.meshgrid(np.linspace(*x_range, 160), np.linspace(*y_range, 160))
     heights = loss(x, y)
     low, high = float(heights.min()), float(heights.max())
     levels = low + (high - low) * np.linspace(0, 1, 15)[1:] ** 2  # denser where the loss is low
     lines = axes.contour(x, y, heights, levels=levels, colors=PALETTE[6], linewidths=0.8)
-    axes.clabel(lines, fontsize=7, fmt="%.3g")
+    axes.clabel(lines, fontsize=7, fmt="%.2g")
     summaries = []
     for (name, path), color, marker in zip(paths.items(), PALETTE, MARKERS, strict=False):
         steps = np.asarray(path, dtype=float)
@@ -185,7 +185,7 @@ def draw_surface(
         count = len(steps) - 1
         summaries.append(f"{name}: from {start}, to {end}, in {count} step{'s' * (count != 1)}")
     axes.set(xlim=x_range, ylim=y_range)
-    axes.legend(frameon=True, framealpha=0.9, edgecolor="none", fontsize=8.5, labelcolor=INK)
+    figure.legend(loc="outside upper center", ncols=2, frameon=False, fontsize=8.5, labelcolor=INK)
     reading = f"Contours of the loss over {names[0]} and {names[1]}. {'; '.join(summaries)}."
     return Picture(figure, reading, "loss surface")
 
@@ -216,7 +216,7 @@ def draw_classes(
     '1 point of the left and 1 point of the right. 2 of 2 points are on the correct side of the decision boundary.'
     """
     points, labels = np.asarray(X, dtype=float), np.asarray(y)
-    figure = new_figure(5.8, 3.9)
+    figure = new_figure(4.8, 3.7)
     axes = style_axes(figure.add_subplot(), "x1", "x2")
     axes.grid(visible=False)
     x_mesh, y_mesh, grid = make_mesh(points, 160)
