@@ -18,21 +18,23 @@ RIGHT = [
 ]
 
 WRONG = [
-    ("neuron", "tanh(x @ w)", "bias"),
-    ("neuron", "x @ w + b", "activation"),
-    ("neuron", "tanh(x @ w) + b", "bias"),
-    ("neuron", "tanh(x @ w - b)", "sign"),
-    ("neuron", "tanh(sum(x) + b)", "w"),
-    ("logistic", "1 / (1 + exp(z))", "sign"),
-    ("logistic", "1 / (1 - exp(-z))", "sign"),
-    ("a1", "tanh(X @ W1)", "bias"),
-    ("a1", "X @ W1 + b1", "activation"),
-    ("a1", "tanh(X @ W1) + b1", "bias"),
-    ("p", "exp(s)", "sum"),
-    ("p", "s / sum(s)", "exp"),
-    ("p", "1 / (1 + exp(-s))", "logistic"),
-    ("p", "exp(-s) / sum(exp(-s))", "sign"),
-    ("p", "exp(s) / mean(exp(s))", "mean"),
+    ("neuron", "tanh(x @ w)", "the bias `b` is missing"),
+    ("neuron", "x @ w + b", "activation function tanh is missing"),
+    ("neuron", "tanh(x @ w) + b", "outside of tanh"),
+    ("neuron", "tanh(x @ w - b)", "the sign of `b`"),
+    ("neuron", "tanh(w + b)", "`x` is missing"),
+    ("logistic", "1 / (1 + exp(z))", "the sign of `z`"),
+    ("logistic", "1 / (1 - exp(-z))", "the sign of `exp(-z)`"),
+    ("a1", "tanh(X @ W1)", "the bias `b1` is missing"),
+    ("a1", "X @ W1 + b1", "activation function tanh is missing"),
+    ("a1", "sigmoid(X @ W1 + b1)", "sigmoid stands where tanh belongs"),
+    ("a1", "tanh(X * W1 + b1)", "matrix product"),
+    ("a1", "tanh(X @ W1) + b1", "outside of tanh"),
+    ("p", "exp(s)", "normalization of the softmax is missing"),
+    ("p", "s / sum(s)", "exponential of the softmax is missing"),
+    ("p", "1 / (1 + exp(-s))", "logistic function stands where the softmax belongs"),
+    ("p", "exp(-s) / sum(exp(-s))", "the sign of `s`"),
+    ("p", "exp(s) / max(exp(s))", "divided by their maximum"),
 ]
 
 

@@ -18,22 +18,24 @@ RIGHT = [
 ]
 
 WRONG = [
-    ("slope", "(w * x - y) * x", "2"),
-    ("slope", "2 * (w * x - y)", "x"),
+    ("slope", "(w * x - y) * x", "the factor `2` is missing"),
+    ("slope", "2 * (w * x - y)", "the factor `x` is missing"),
     ("slope", "2 * (y - w * x) * x", "sign"),
-    ("slope", "2 * (w * x + y) * x", "sign"),
-    ("slope", "2 * (w * x - y) * w", "w"),
-    ("dw", "mean((w * x + b - y) * x)", "2"),
-    ("dw", "2 * mean(w * x + b - y)", "x"),
-    ("dw", "2 * sum((w * x + b - y) * x)", "mean"),
+    ("slope", "2 * (w * x + y) * x", "the sign of `y`"),
+    ("slope", "2 * (w * x - y) * w", "the factor `x` is missing"),
+    ("slope", "2 * (w * x - y) * x**2", "extra factor `x`"),
+    ("dw", "mean((w * x + b - y) * x)", "the factor `2` is missing"),
+    ("dw", "2 * mean(w * x + b - y)", "the factor `x` is missing"),
+    ("dw", "2 * sum((w * x + b - y) * x)", "a mean over the samples"),
     ("dw", "2 * mean((y - w * x - b) * x)", "sign"),
-    ("dw", "2 * mean((w * x - y) * x)", "b"),
-    ("db", "mean(w * x + b - y)", "2"),
-    ("db", "2 * sum(w * x + b - y)", "mean"),
-    ("db", "2 * mean(w * x - y)", "b"),
-    ("step", "w + rate * dw", "sign"),
-    ("step", "w - dw", "rate"),
-    ("step", "-rate * dw", "w"),
+    ("dw", "2 * mean((w * x - y) * x)", "the bias `b` is missing"),
+    ("db", "mean(w * x + b - y)", "the factor `2` is missing"),
+    ("db", "2 * sum(w * x + b - y)", "a mean over the samples"),
+    ("db", "2 * mean(w * x - y)", "the bias `b` is missing"),
+    ("db", "2 * mean((w * x + b - y) * x)", "the factor `x` is too much"),
+    ("step", "w + rate * dw", "gradient descent subtracts it"),
+    ("step", "w - dw", "the factor `rate` is missing"),
+    ("step", "-rate * dw", "the term `w` is missing"),
 ]
 
 
