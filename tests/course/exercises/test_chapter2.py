@@ -1,5 +1,6 @@
 """Right and wrong answers to the exercises of chapter 2, and words that the checker's messages must contain."""
 
+import numpy as np
 import pytest
 
 import pellucid as pel
@@ -37,6 +38,19 @@ WRONG = [
     ("step", "w - dw", "the factor `rate` is missing"),
     ("step", "-rate * dw", "the term `w` is missing"),
 ]
+
+
+def test_the_references_are_the_gradients_of_the_losses():
+    exercises = {exercise.name: exercise for exercise in chapter2.define_exercises()}
+    random = np.random.default_rng(0)
+    for name, variable in (("slope", "w"), ("dw", "w"), ("db", "b")):
+        given = exercises[name].given
+        error = given["w"] * given["x"] + given.get("b", 0.0) - given["y"]
+        loss = error**2 if name == "slope" else (error**2).mean()
+        values = {letter: random.normal(size=(4,) * e.ndim).astype("float32") for letter, e in given.items()}
+        inputs = {given[letter]: value for letter, value in values.items()}
+        expected = pel.grad(loss, given[variable]).eval(inputs)
+        assert exercises[name].reference.eval(inputs) == pytest.approx(expected, rel=1e-4)
 
 
 @pytest.mark.parametrize(("name", "formula"), RIGHT)
