@@ -231,8 +231,9 @@ def draw_classes(
         correct = int(((np.asarray(predict(points)) > 0.5) == labels).sum())
         reading += f" {correct} of {len(labels)} points are on the correct side of the decision boundary."
     for label, name in enumerate(names):
-        axes.scatter(*points[labels == label].T, s=22, color=PALETTE[label], marker=MARKERS[label], edgecolors="white",
-                     linewidths=0.5, label=name, zorder=3)  # fmt: skip
+        x, y = points[labels == label].T
+        look = {"color": PALETTE[label], "marker": MARKERS[label], "edgecolors": "white", "linewidths": 0.5}
+        axes.scatter(x, y, s=22, label=name, zorder=3, **look)
     if lines:
         draw_lines(axes, lines, x_mesh[0], (float(y_mesh.min()), float(y_mesh.max())))
         reading += f" Lines: {', '.join(lines)}."

@@ -22,6 +22,7 @@ WRONG = [
     ("neuron", "x @ w + b", "activation function tanh is missing"),
     ("neuron", "tanh(x @ w) + b", "outside of tanh"),
     ("neuron", "tanh(x @ w - b)", "the sign of `b`"),
+    ("neuron", "tanh(sum(x) + b)", "stands where `x @ w` belongs"),
     ("neuron", "tanh(w + b)", "`x` is missing"),
     ("logistic", "1 / (1 + exp(z))", "the sign of `z`"),
     ("logistic", "1 / (1 - exp(-z))", "the sign of `exp(-z)`"),

@@ -23,7 +23,7 @@ WRONG = [
     ("slope", "2 * (w * x - y)", "the factor `x` is missing"),
     ("slope", "2 * (y - w * x) * x", "sign"),
     ("slope", "2 * (w * x + y) * x", "the sign of `y`"),
-    ("slope", "2 * (w * x - y) * w", "the factor `x` is missing"),
+    ("slope", "2 * (w * x - y) * w", "`w` stands where `x` belongs"),
     ("slope", "2 * (w * x - y) * x**2", "extra factor `x`"),
     ("dw", "mean((w * x + b - y) * x)", "the factor `2` is missing"),
     ("dw", "2 * mean(w * x + b - y)", "the factor `x` is missing"),

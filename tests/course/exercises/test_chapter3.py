@@ -26,6 +26,7 @@ WRONG = [
     ("s", "tanh(X @ W1 + b1) @ W2", "the bias `b2` is missing"),
     ("s", "(X @ W1 + b1) @ W2 + b2", "activation function tanh is missing"),
     ("s", "tanh(X @ W1) @ W2 + b2", "the bias `b1` is missing"),
+    ("s", "tanh(tanh(X @ W1 + b1) @ W2 + b2)", "tanh is too much"),
     ("s", "sigmoid(X @ W1 + b1) @ W2 + b2", "sigmoid stands where tanh belongs"),
     ("p", "exp(s) / exp(s).sum(axis=0)", "softmax is taken over the wrong axis"),
     ("p", "exp(s) / exp(s).sum()", "normalized over the whole batch"),
