@@ -185,6 +185,10 @@ export class Figure implements Host {
     this.scrub(step, true);
   }
 
+  get(control: string): Value {
+    return this.values[control];
+  }
+
   evaluate(requests: Request[]): Promise<Record<string, TypedArray[]>> {
     return this.session.evaluate(requests);
   }

@@ -35,7 +35,7 @@ button[aria-disabled=true] { opacity: .45; cursor: default; }
 .views { display: grid; gap: 18px; grid-template-columns: repeat(auto-fit, minmax(min(100%, 380px), 1fr)); }
 /* In two columns, no view stands beside an empty place. */
 @container (min-width: 778px) and (max-width: 1175px) {
-  .view:nth-child(odd):is(:last-child, :has(+ .view > .numbers)) { grid-column: 1 / -1; }
+  .view:nth-child(odd):is(:last-child, :has(+ .view > .numbers)):not(.view:has(> .sequence) + .view + .view) { grid-column: 1 / -1; }
 }
 .view { display: grid; gap: 6px; align-content: start; min-width: 0; }
 .picture { transition: opacity .15s; min-width: 0; }

@@ -413,6 +413,8 @@ export interface ImageParts {
   /** Arrays of example images and of their classes. */
   images: string | null;
   labels: string | null;
+  /** A function whose output tells which of the images are predicted correctly. */
+  correct: string | null;
 }
 
 /** Feature maps of a layer: an output of shape (1, height, width, maps), with the kernel and bias of a convolution. */
@@ -464,12 +466,18 @@ export interface SequenceParts {
   targets: string | null;
   /** Whether all inputs are 0 or 1. */
   binary: boolean;
+  /** Largest number of sequences over which units are compared with marks; the function then has `walk`. */
+  probe: number;
+  /** A sentence about a time step, with names in braces. */
+  story: string | null;
+  /** Names of the integers whose bits are the inputs, least significant first. */
+  integers: string[] | null;
 }
 
-/** Values at every time step, shape (steps, units): an output of the function, or the true outputs. */
+/** Values at every time step, shape (steps, units): an output of the function, or the true outputs. A mark is a known quantity. */
 export interface SequenceGroup {
   label: string;
-  role: "input" | "state" | "output" | "target";
+  role: "input" | "mark" | "state" | "output" | "target";
   output: number;
   units: number;
   names: string[] | null;

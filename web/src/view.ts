@@ -52,6 +52,8 @@ export interface Host {
   /** Row of the data that views of one sample show, and setting it for all views. */
   readonly sample: number;
   selectSample(row: number): void;
+  /** Present value of a control, which may be newer than that of the frame. */
+  get(control: string): number | string;
   /** Set controls, as their user would. */
   set(values: Record<string, unknown>): void;
   /** Show the recorded step that is closest. */

@@ -56,7 +56,7 @@ class Slider(Control):
 
 @dataclass(frozen=True, kw_only=True)
 class Choice(Control):
-    """Choice among options. ``presets`` has, by label, the values that an option gives to other controls, by their ids."""
+    """Choice among options. ``presets`` has the values that options set: by label, and by the id of another control."""
 
     options: tuple[tuple[str, Any], ...]
     value: Any
@@ -313,5 +313,5 @@ def check_presets(control: Choice, controls: Mapping[str, Control]) -> None:
 
 def accepts(control: Control, value: Any) -> bool:
     if isinstance(control, Slider):
-        return control.minimum <= value <= control.maximum
+        return bool(control.minimum <= value <= control.maximum)
     return isinstance(control, Choice) and any(value == option for _, option in control.options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Iterator
 
@@ -15,9 +16,13 @@ from pellucid.run.wasm.module_store import SHIPPED, make_key
 
 
 def list_modules() -> Iterator[tuple[str, list[FunctionSource]]]:
-    """Yield the key and the functions of every module of the figures in `pellucid.live.examples`."""
-    for name in examples.__all__:
-        figure: Figure = getattr(examples, name)()
+    """Yield the key and the functions of every module of the figures of the examples and the course."""
+    from pellucid.course import figures  # which imports this package
+
+    makers = [getattr(examples, name) for name in examples.__all__]
+    makers += [f for f in vars(figures).values() if inspect.isfunction(f)]
+    for make in makers:
+        figure: Figure = make()
         architectures = [assemble_figure(variant).functions.sources for _, variant in figure.variants]
         for functions in plan_modules(architectures).modules:
             key = make_key(functions)

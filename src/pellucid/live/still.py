@@ -26,7 +26,8 @@ def draw_still_pictures(figure: Figure) -> list[Picture]:
 
     train = figure.train
     if train is None or figure.steps is None:
-        return []
+        values = {c.input: np.asarray(c.initial_value, c.input.dtype) for c in figure.controls if c.input is not None}
+        return [picture for view in figure.views if (picture := view.draw_still(values)) is not None]
     copies = copy_variables(train)
     losses = run_training(figure, train.copy(swap=copies))
     pictures = []

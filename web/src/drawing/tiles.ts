@@ -123,6 +123,11 @@ export class Tiles {
     this.place(this.outline, this.locate(0, row, column), rows, columns);
   }
 
+  /** Sets the cell at which the keyboard begins. */
+  startAt(row: number, column: number): void {
+    this.at = this.locate(0, row, column);
+  }
+
   private get count(): number {
     return this.layout.counts[0] * this.layout.counts[1];
   }

@@ -123,7 +123,7 @@ export class Convolution implements View {
     return this.parts.modes.find((mode) => mode.stride === stride && mode.padding === padding)!;
   }
 
-  /** Changes what is computed. */
+  /** Changes the arguments of the function. */
   private change(act: () => void): void {
     act();
     this.request = null;
@@ -185,7 +185,7 @@ export class Convolution implements View {
     const limit = findLargest(this.values) || 1;
     this.cells.forEach((cell, k) => {
       const value = this.values[k];
-      cell.style.background = formatColor(mixSigned(theme, (0.5 * value) / limit));
+      cell.style.background = formatColor(mixSigned(theme, (0.45 * value) / limit));
       if (Number(cell.value) !== value || cell.value === "") cell.value = String(value);
     });
     this.presets.forEach((button, k) => (button.ariaPressed = String(this.spec.presets[k].values.every((value, j) => value === this.values[j]))));
@@ -199,6 +199,7 @@ export class Convolution implements View {
     const [used, , map] = this.results!;
     const [rows, columns] = mode.shape;
     if (this.drawn !== mode) {
+      this.at = this.drawn && this.at && this.keepPlace(this.at, this.drawn);
       this.drawn = mode;
       this.mapOptions.cell = CELL * mode.stride;
       const layout: TileLayout = { counts: [1, 1, rows, columns], strides: [0, 0, columns, 1] };
@@ -237,6 +238,12 @@ export class Convolution implements View {
     return [down, right];
   }
 
+  /** The number whose window has about the middle that a number of another feature map has. */
+  private keepPlace(at: [number, number], { stride, before }: Mode): [number, number] {
+    const [row, column] = at.map((k, axis) => k * stride - before[axis] + (this.spec.kernel[axis] - 1) / 2);
+    return this.findWindow(row, column);
+  }
+
   /** Writes out the sum for a number of the feature map. */
   private choose(row: number, column: number): void {
     if (!this.results) return;
@@ -247,6 +254,7 @@ export class Convolution implements View {
     const [top, left] = [i * stride - before[0], j * stride - before[1]];
     this.image.frameBlock(top, left, rows, columns);
     this.map.frameBlock(i, j, 1, 1);
+    this.map.startAt(i, j);
     const [used, sums, map] = this.results;
     const pixels = this.pixels();
     const [height, width] = this.spec.image;
@@ -272,5 +280,5 @@ function findStrongest(map: TypedArray, columns: number): [number, number] {
   return [Math.floor(at / columns), at % columns];
 }
 
-/** One decimal, or as many as it has. */
+/** All decimals of a weight: from one to four. */
 const formatWeight = (value: number): string => formatFixed(value, Math.min(Math.max((String(value).split(".")[1] ?? "").length, 1), 4));

@@ -25,7 +25,7 @@ const BOUNDED = 1.0001;
 addStyles(`
 .neuron { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 340px), 1fr)); gap: 14px 28px; align-items: start; }
 .neuron > div { display: grid; gap: 8px; min-width: 0; }
-.neuron svg { display: block; width: 100%; }
+.neuron svg { display: block; width: 100%; max-width: 640px; }
 .neuron text { font: 12px system-ui, sans-serif; fill: var(--ink); text-anchor: middle; font-variant-numeric: tabular-nums; }
 .neuron .faint { fill: var(--faint); }
 .neuron .small { font-size: 11px; }
@@ -253,11 +253,11 @@ export class NeuronView implements View {
     this.sum.replaceChildren(...rows.flatMap(([name, text]) => [html("dt", {}, name), html("dd", {}, text)]));
   }
 
-  /** What the activation function does with z, and how much a small change of z changes the output. */
+  /** The sign of z, the output that follows, and the effect of a small change of z. */
   private explain({ z, a, slope }: Outputs): string {
     const { activation } = this;
     const sign = z > 0 ? "positive" : z < 0 ? "negative" : "zero";
-    const result = a === z ? `${activation} passes it on unchanged` : `${activation} gives ${Number.isInteger(a) ? formatNumber(a) : formatFixed(a, 2)}`;
+    const result = a === z ? `${activation} leaves it unchanged` : `${activation} gives ${Number.isInteger(a) ? formatNumber(a) : formatFixed(a, 2)}`;
     const flat = Math.abs(slope) < 0.005;
     const change = flat ? `The curve is flat here: a small change of z ${slope ? "hardly changes" : "does not change"} the output.` : `The slope is ${formatFixed(slope, 2)} here: a small change of z changes the output ${formatFixed(slope, 2)} times as much.`;
     return `z is ${sign}, so ${result}. ${change}`;

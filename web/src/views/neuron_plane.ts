@@ -12,13 +12,13 @@ import { addStyles } from "../styles";
 import type { Host, Theme } from "../view";
 
 /** Part of the full color of numbers, so that points and text stay visible. */
-export const SHADE = 0.6;
+export const SHADE = 0.45;
 const CORNERS = [[0, 0], [0, 1], [1, 0], [1, 1]];
 const MARKER = 8;
 /** Length of the arrow to the side where z is positive. */
-const ARROW = 30;
+const ARROW = 24;
 /** Where on the line the arrow begins. */
-const SIDE = 0.15;
+const SIDE = 0.18;
 
 addStyles(`
 .neuron-plane .plane canvas:last-child { cursor: grab; touch-action: none; }
@@ -135,15 +135,10 @@ export class NeuronPlane {
     context.lineTo(endX, endY);
     context.lineTo(endX - 7 * dx - 4 * dy, endY - 7 * dy + 4 * dx);
     context.stroke();
-    context.font = "600 12px system-ui, sans-serif";
-    Object.assign(context, { textAlign: "center", textBaseline: "middle" });
     for (const [text, side] of [["z > 0", 1], ["z < 0", -1]] as const) {
       const tx = this.keepInside(x + side * (ARROW + (side > 0 ? 20 : 0)) * dx, this.plane.x.toPosition(this.plane.xRange[0]) + 20, width - 40);
       const ty = this.keepInside(y + side * (ARROW + (side > 0 ? 14 : -6)) * dy, this.plane.y.toPosition(this.plane.yRange[1]) + 10, height - 20);
-      context.lineWidth = 4;
-      context.strokeStyle = theme.background;
-      context.strokeText(text, tx, ty);
-      context.fillText(text, tx, ty);
+      writeWithHalo(context, text, tx, ty, theme);
     }
   }
 
@@ -163,7 +158,7 @@ export class NeuronPlane {
       Object.assign(context, { fillStyle: theme.classes[targets[k]], strokeStyle: theme.background, lineWidth: 2.5 });
       context.stroke();
       context.fill();
-      if (!right[k]) crossOut(context, px, py, theme);
+      if (!right[k]) writeWithHalo(context, "wrong", px, py - 18, theme);
     });
     const [px, py] = this.spec.inputs.map((id, k) => (k ? y : x).toPosition(Math.min(Math.max(values[id], this.spec.plane![k][0]), this.spec.plane![k][1])));
     context.beginPath();
@@ -200,7 +195,7 @@ export class NeuronPlane {
       sample.append(svg("path", { d: markerPath(target, 9, 9, 6.5), fill: theme.classes[target] }));
       return html("span", {}, sample, `should be ${target}: z ${target ? "> 0" : "≤ 0"}`);
     };
-    this.key.replaceChildren(entry(0), entry(1), html("span", {}, "crossed out: wrong"));
+    this.key.replaceChildren(entry(0), entry(1));
   }
 
   private moveTo(event: PointerEvent): void {
@@ -210,9 +205,9 @@ export class NeuronPlane {
 
   private press(event: KeyboardEvent): void {
     const step = { ArrowUp: [0, 1], ArrowDown: [0, -1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] }[event.key];
-    if (!step || !this.drawing) return;
+    if (!step) return;
     event.preventDefault();
-    this.set(this.spec.inputs.map((id, k) => this.drawing!.values[id] + 0.1 * step[k]));
+    this.set(this.spec.inputs.map((id, k) => Number(this.host.get(id)) + 0.1 * step[k]));
   }
 
   /** Sets the inputs to values of their sliders. */
@@ -235,14 +230,9 @@ function readCurve(grid: Float64Array, curve: ArrayLike<number>, z: number): num
   return Number(curve[Math.min(Math.max(k, 0), grid.length - 1)]);
 }
 
-function crossOut(context: CanvasRenderingContext2D, x: number, y: number, theme: Theme): void {
-  for (const [color, width] of [[theme.background, 6], [theme.ink, 2.5]] as const) {
-    context.beginPath();
-    context.moveTo(x - 12, y - 12);
-    context.lineTo(x + 12, y + 12);
-    context.moveTo(x + 12, y - 12);
-    context.lineTo(x - 12, y + 12);
-    Object.assign(context, { strokeStyle: color, lineWidth: width });
-    context.stroke();
-  }
+function writeWithHalo(context: CanvasRenderingContext2D, text: string, x: number, y: number, theme: Theme): void {
+  Object.assign(context, { font: "600 12px system-ui, sans-serif", textAlign: "center", textBaseline: "middle" });
+  Object.assign(context, { strokeStyle: theme.background, fillStyle: theme.ink, lineWidth: 4, lineJoin: "round" });
+  context.strokeText(text, x, y);
+  context.fillText(text, x, y);
 }

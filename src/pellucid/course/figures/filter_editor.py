@@ -7,7 +7,7 @@ import numpy as np
 from pellucid.live.figure import Figure
 from pellucid.live.views.convolution import convolution
 
-KERNELS = {
+KERNELS: dict[str, list[list[float]]] = {
     "vertical edge": [[-1, 0, 1], [-1, 0, 1], [-1, 0, 1]],
     "horizontal edge": [[-1, -1, -1], [0, 0, 0], [1, 1, 1]],
     "identity": [[0, 0, 0], [0, 1, 0], [0, 0, 0]],

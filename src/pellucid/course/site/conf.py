@@ -24,25 +24,37 @@ nitpicky = True
 nb_execution_mode = "off"
 nb_code_prompt_show = "Show the code"
 nb_code_prompt_hide = "Hide the code"
+nb_render_error_lexer = "text"
 nb_merge_streams = True
+nb_output_stderr = "remove-warn"  # a page with warnings is faulty, unless a cell says: mystnb: {output_stderr: show}
 
 # Formulas are MathML: no script, no fonts from a network.
 html_math_renderer = "pellucid"
 
+pygments_style = "a11y-high-contrast-light"
+pygments_dark_style = "a11y-dark"
+
 html_theme = "furo"
 html_static_path = [str(HERE / "static")]
 html_css_files = ["course.css"]
+html_js_files = ["course.js"]
 html_copy_source = False
+html_secnumber_suffix = " "
 html_show_sourcelink = False
+html_use_index = False  # the search finds words; the API pages of the documentation may want an index
 html_show_search_summary = False  # excerpts would be fetched, which browsers forbid for pages from disk
 html_theme_options = {
     "top_of_page_buttons": [],
     "light_css_variables": {
         "color-brand-primary": "#8c4a00",
+        "color-sidebar-link-text": "#3f4752",
+        "color-sidebar-link-text--top-level": "#3f4752",
         "color-brand-content": "#0b5c8a",
     },
     "dark_css_variables": {
         "color-brand-primary": "#e8b26a",
+        "color-sidebar-link-text": "#c3cad3",
+        "color-sidebar-link-text--top-level": "#c3cad3",
         "color-brand-content": "#7cc0e8",
     },
 }

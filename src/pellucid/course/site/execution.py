@@ -6,12 +6,14 @@ import asyncio
 import json
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pellucid.course.site import execution_cache
 from pellucid.course.site.errors import CourseError
+from pellucid.course.site.kernel import PACKAGE
 from pellucid.course.site.sources import Page, find_code_line, get_code_cells, hash_text, read_notebook
 
 if TYPE_CHECKING:
@@ -52,9 +54,20 @@ def execute_pages(pages: Sequence[Page], folder: Path, report: Report = lambda p
                 group.create_task(execute_or_load(page, folder, free, report))
 
     try:
-        asyncio.run(execute_all())
+        run_to_completion(execute_all)
     except* Exception as errors:
         raise errors.exceptions[0] from None
+
+
+def run_to_completion(start: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run a coroutine, in another thread if this one has an event loop already, as in a notebook."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        asyncio.run(start())
+        return
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(lambda: asyncio.run(start())).result()
 
 
 async def execute_or_load(page: Page, folder: Path, free: asyncio.Semaphore, report: Report) -> None:
@@ -74,7 +87,7 @@ async def execute_page(page: Page) -> dict[str, Any]:
     notebook = read_notebook(page.text)
     temporary = tempfile.TemporaryDirectory
     with temporary(prefix="pellucid-course-") as work, temporary(prefix="pellucid-") as sockets:
-        client = NotebookClient(notebook, timeout=CELL_SECONDS, kernel_name="python3")
+        client = NotebookClient(notebook, kernel_name="python3")
         manager = client.create_kernel_manager()
         if os.name == "posix":  # over TCP, kernels warn that they are not encrypted
             manager.transport, manager.ip = "ipc", str(Path(sockets) / "kernel")
@@ -82,6 +95,7 @@ async def execute_page(page: Page) -> dict[str, Any]:
             await client.async_start_new_kernel(cwd=work, env=make_environment())
             await client.async_start_new_kernel_client()
             await call_kernel(client, "prepare()")
+            client.timeout = CELL_SECONDS
             await execute_cells(client, page, notebook, Path(work))
             exercises = await read_exercises(client, page, Path(work))
             dependencies = await call_kernel(client, f"write_dependencies({str(Path(work) / 'out.json')!r})", work)
@@ -116,6 +130,7 @@ async def execute_cell(
     client: NotebookClient, page: Page, notebook: NotebookNode, number: int, count: int, work: Path
 ) -> None:
     """Execute a cell; raise an error that names its place in the page."""
+    from jupyter_core.utils import ensure_async
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
     cell = notebook.cells[number]
@@ -131,6 +146,8 @@ async def execute_cell(
         where = page.locate(find_code_line(page, notebook, number))
         raise CourseError(f"{where} (cell {count}): the cell takes longer than {CELL_SECONDS} s") from None
     except DeadKernelError:
+        if await ensure_async(client.km.is_alive()):
+            raise asyncio.CancelledError from None  # Ctrl-C; nbclient says that the kernel died
         where = page.locate(find_code_line(page, notebook, number))
         raise CourseError(f"{where} (cell {count}): the kernel died. Is there enough memory?") from None
 
@@ -163,5 +180,5 @@ async def call_kernel(client: NotebookClient, call: str, work: str | None = None
 
 def find_machine_path(text: str, work: Path) -> str | None:
     """Return a path of this machine that an output contains, or None."""
-    paths = (str(work), str(execution_cache.PACKAGE), str(Path.home()), str(Path.cwd()), "ipykernel_")
+    paths = (str(work), str(PACKAGE), str(Path.home()), str(Path.cwd()), "ipykernel_")
     return next((path for path in paths if len(path) > 5 and path in text), None)

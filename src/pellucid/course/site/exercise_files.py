@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Mapping
 from typing import Any
 
-WIDTH = 96
+WIDTH = 90
 
 
 def make_stub(exercise: Any) -> str:
@@ -24,9 +24,10 @@ def make_stub(exercise: Any) -> str:
     if hasattr(exercise, "stub"):
         return str(exercise.stub).strip("\n")
     lines = textwrap.wrap(exercise.question, WIDTH)
-    doc = ['"""' + "\n".join(lines) + ('"""' if len(lines) == 1 else '\n"""')]
-    safe = doc[0].replace("\\", "\\\\")
-    body = textwrap.indent(f"{safe}\nreturn ...", "    ")
+    text = "\n".join(lines)
+    prefix = "r" if "\\" in text else ""
+    doc = f'{prefix}"""{text}"""' if len(lines) == 1 else f'{prefix}"""{text}\n"""'
+    body = textwrap.indent(f"{doc}\nreturn ...", "    ")
     return f"def {exercise.name}({', '.join(exercise.given)}):\n{body}"
 
 

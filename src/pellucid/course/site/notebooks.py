@@ -93,7 +93,7 @@ def convert_notebook(page: Page, exercises: Mapping[str, Mapping[str, Any]], wit
     from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    notebook = new_notebook(metadata={"kernelspec": kernel, "language_info": {"name": "python"}})
+    notebook: NotebookNode = new_notebook(metadata={"kernelspec": kernel, "language_info": {"name": "python"}})
     for cell in read_notebook(page.text).cells:
         if cell.cell_type == "code":
             notebook.cells.append(new_code_cell(cell.source, metadata=cell.metadata))
@@ -120,7 +120,8 @@ def make_check(name: str, exercise: Mapping[str, Any]) -> str:
 
 def split_exercises(source: str) -> Iterator[tuple[str, str]]:
     """Yield the parts of a Markdown cell: texts, and names of exercises."""
-    lines, text, index = source.split("\n"), [], 0
+    lines, index = source.split("\n"), 0
+    text: list[str] = []
     while index < len(lines):
         match = FENCE.match(lines[index])
         if match and match["name"] == "exercise":
@@ -146,7 +147,8 @@ def convert_text(text: str, with_code: set[str]) -> str:
     >>> convert_text("A {term}`bias` and {math}`x^2`. See [here](2_going_downhill.md).", {"2_going_downhill"})
     'A bias and $x^2$. See [here](2_going_downhill.ipynb).'
     """
-    lines, result, index = text.split("\n"), [], 0
+    lines, index = text.split("\n"), 0
+    result: list[str] = []
     while index < len(lines):
         line, match = lines[index], FENCE.match(lines[index])
         if match:
@@ -166,7 +168,7 @@ def convert_text(text: str, with_code: set[str]) -> str:
 
 
 def convert_directive(name: str, argument: str, body: Sequence[str], with_code: set[str]) -> list[str]:
-    """Return a directive as lines of Markdown: formulas and code as they are, notes and answers as quotations."""
+    """Return a directive as lines of Markdown: formulas and code as they are, notes as quotations."""
     while body and OPTION.match(body[0]):
         body = body[1:]
     if name == "math":
@@ -175,9 +177,11 @@ def convert_directive(name: str, argument: str, body: Sequence[str], with_code: 
         return [f"```{argument}", *body, "```"]
     if name in ("toctree", "tableofcontents"):
         return []
-    title = argument if name in ("admonition", "dropdown") else name.replace("-", " ").capitalize()
     inside = convert_text("\n".join(body), with_code).split("\n")
-    if name not in ("admonition", "dropdown") and argument:
+    if name == "dropdown":
+        return ["<details>", f"<summary>{argument}</summary>", "", *inside, "", "</details>"]
+    title = argument if name == "admonition" else name.replace("-", " ").capitalize()
+    if name != "admonition" and argument:
         inside = [convert_line(argument, with_code), *inside]
     return [f"> **{title}**", ">", *(f"> {line}".rstrip() for line in inside)]
 

@@ -64,14 +64,10 @@ def read_notebook(text: str) -> NotebookNode:
     from myst_parser.config.main import MdParserConfig
 
     config = MdParserConfig(enable_extensions={"colon_fence", "dollarmath"})
-    notebook = read_myst_markdown_notebook(text, config=config, add_source_map=True)
+    notebook: NotebookNode = read_myst_markdown_notebook(text, config=config, add_source_map=True)
     notebook.metadata["language_info"] = {"name": "python", "pygments_lexer": "python"}
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number}"  # nbformat draws random names
-        tags = cell.metadata.get("tags", [])
-        cell.metadata["tags"] = [*tags, *(PAGE_TAGS[tag] for tag in tags if tag in PAGE_TAGS)]
-        if not cell.metadata["tags"]:
-            del cell.metadata["tags"]
     return notebook
 
 
@@ -92,10 +88,23 @@ def read_executed_notebook(text: str, folder: str) -> NotebookNode:
     from nbformat import from_dict
 
     notebook = read_notebook(text)
+    correct_source_map(notebook, text)
     executed = load_executed(text, folder)
     for cell, outputs in zip(get_code_cells(notebook), executed["outputs"], strict=True):
         cell.outputs = from_dict(outputs)
+        tags = cell.metadata.get("tags", [])
+        cell.metadata["tags"] = [*tags, *(PAGE_TAGS[tag] for tag in tags if tag in PAGE_TAGS)]
     return notebook
+
+
+def correct_source_map(notebook: NotebookNode, text: str) -> None:
+    """Make MyST-NB report right lines for text: it counts from 1 twice, and not the blank lines above a cell."""
+    lines, source_map = text.splitlines(), notebook.metadata["source_map"]
+    for number, cell in enumerate(notebook.cells):
+        if cell.cell_type == "markdown":
+            start = source_map[number]
+            blank = next(i for i, line in enumerate(lines[start:]) if line.strip())
+            source_map[number] = start + blank - 1
 
 
 def load_executed(text: str, folder: str) -> dict[str, Any]:

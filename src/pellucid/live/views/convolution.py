@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +14,10 @@ from pellucid.graph.ops.convolution import conv
 from pellucid.graph.ops.where import where
 from pellucid.graph.types import format_shape
 from pellucid.live.views.base import FigureContext, View
+from pellucid.run.function_builder import function
+
+if TYPE_CHECKING:
+    from pellucid.show.figure import Picture
 
 __all__ = ["Convolution", "convolution"]
 
@@ -91,6 +95,20 @@ class Convolution(View):
         }
         return shared, own
 
+    def draw_still(self, values: Mapping[Input, Any]) -> Picture | None:
+        from pellucid.show.figure import Picture
+        from pellucid.show.plots import image_grid
+
+        x = self.images[0] / 255
+        kernels = np.stack(list(self.kernels.values()), axis=-1)[:, :, None]
+        maps = np.asarray(function([], conv(x[None, :, :, None], kernels, padding="same"), mode="numpy")())[0]
+        limits = np.abs(maps).max(axis=(0, 1))
+        shown = [x, *np.moveaxis((maps / np.where(limits > 0, limits, 1) + 1) / 2, -1, 0)]
+        figure = image_grid(np.array(shown), [self.names[0], *self.kernels], columns=4, title=self.title)
+        sizes = ", ".join(f"{name} up to {limit:.2f}" for name, limit in zip(self.kernels, limits, strict=True))
+        text = f"{self.names[0]} and its feature maps. Sizes of their numbers: {sizes}. Gray is 0."
+        return Picture(figure, text, self.title)
+
 
 def convolve(x: Input, kernel: Input, flip: Input, rectify: Input, stride: int, padding: str) -> list[Expr]:
     """Return the kernel that is used, the sums over its windows, and the feature map."""
@@ -127,8 +145,9 @@ def convolution(
 ) -> Convolution:
     r"""A kernel to edit, over an image: :math:`y_{i,j} = \sum_{k,l} x_{s i + k,\, s j + l} \; w_{k,l}`.
 
-    The page shows the feature map, and for one of its numbers the window and the sum of products. It can flip the kernel
-    (convolution instead of cross-correlation), apply a relu, and change stride and padding. Images can be drawn, too.
+    The page shows the feature map, and for one of its numbers the window and the sum of products. It can flip the
+    kernel (convolution instead of cross-correlation), apply a relu, and change stride and padding. Images can be
+    drawn, too.
 
     Parameters
     ----------

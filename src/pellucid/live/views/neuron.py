@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pellucid.graph.ops.elementwise import cast
 from pellucid.graph.errors import OptionError, ShapeError, UseError
 from pellucid.graph.expr import Expr, Input, as_expr
 from pellucid.graph.gradient import grad
 from pellucid.graph.ops.concatenate import stack
+from pellucid.graph.ops.elementwise import cast
 from pellucid.live.views.base import FigureContext, View
+from pellucid.run.function_builder import function
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as PlotFigure
+
+    from pellucid.show.figure import Picture
 
 __all__ = ["Neuron", "neuron"]
 
@@ -22,6 +28,9 @@ Range = tuple[float, float]
 
 GRID_POINTS = 1501
 """Number of sums at which the activation function is drawn."""
+
+STILL_POINTS = 201
+"""Points along each axis of a still picture."""
 
 CORNERS = ((0, 0, 1, 1), (0, 1, 0, 1))
 """The two inputs of the rows of a truth table."""
@@ -69,7 +78,8 @@ class Neuron(View):
         self.z = self.add_up(inputs)
         self.output = self.activate(self.z)
 
-    def add_up(self, inputs: Sequence[Any]) -> Expr:
+    def add_up(self, inputs: Sequence[Any] | Array) -> Expr:
+        """Return z for values of the inputs, which may be arrays."""
         total = as_expr(self.weights[0] * inputs[0])
         for weight, x in zip(self.weights[1:], inputs[1:], strict=True):
             total = total + weight * x
@@ -83,7 +93,13 @@ class Neuron(View):
         dtype = self.z.dtype
         grid = Input("z", (GRID_POINTS,), dtype)
         name = context.functions.add_array(context.name("grid"), shape=(GRID_POINTS,), dtype=dtype, role="input")
-        outputs = [self.products, self.z, self.output, grad(self.output, self.z), self.activate(grid)]
+        outputs = [
+            self.products,
+            self.z,
+            self.output,
+            grad(self.output, self.z, disconnected="zero"),
+            self.activate(grid),
+        ]
         if self.plane is not None:
             (x0, x1), (y0, y1) = self.plane
             outputs.append(self.add_up(np.array([[x0, x1, x0, x1], [y1, y1, y0, y0]], dtype)))
@@ -108,6 +124,26 @@ class Neuron(View):
         table = as_expr(np.array([(0, 0, 0, 0), *truths.values()], bool))
         return [z, cast((z > 0) == table[task], dtype)]
 
+    def draw_still(self, values: Mapping[Input, Any]) -> Picture | None:
+        from pellucid.show.figure import Picture
+
+        if self.plane is None:
+            return None
+        parameters = [*self.weights, self.bias, *([] if self.activation is None else [self.activation])]
+        present = {i: values[i] for i in parameters}
+        z, a = evaluate([self.z, self.output], present | {i: values[i] for i in self.inputs})
+        numbers = ", ".join(f"{i} = {float(values[i]):g}" for i in (*self.inputs, *self.weights, self.bias))
+        x, y = np.meshgrid(*(np.linspace(*limits, STILL_POINTS) for limits in self.plane))
+        points = [Input(str(i), x.shape, i.dtype) for i in self.inputs]
+        sums = self.add_up(points)
+        heights, outputs = evaluate([sums, self.activate(sums)], dict(zip(points, (x, y), strict=True)) | present)
+        line = ", and the line z = 0" if heights.min() < 0 < heights.max() else ""
+        text = f"A neuron with {numbers}: z = {float(z):.4g}, output {float(a):.4g}. The picture shows the output over"
+        place = [float(values[i]) for i in self.inputs]
+        names = [str(i) for i in self.inputs]
+        figure = draw_plane(x, y, heights, outputs, place, names, self.title)
+        return Picture(figure, f"{text} the plane of the inputs{line}.", self.title)
+
     def describe(self) -> dict[str, Any]:
         tasks = None
         if self.tasks is not None:
@@ -128,11 +164,36 @@ class Neuron(View):
         }
 
 
+def evaluate(outputs: Sequence[Expr], values: Mapping[Input, Any]) -> list[Array]:
+    return [np.asarray(a) for a in function(list(values), list(outputs), mode="numpy")(*values.values())]
+
+
+def draw_plane(
+    x: Array, y: Array, heights: Array, outputs: Array, place: Sequence[float], names: Sequence[str], title: str
+) -> PlotFigure:
+    """Draw outputs over the plane, the line where ``heights`` are 0, and the place of the inputs."""
+    from pellucid.show.plot_style import DIVERGING, add_color_bar, make_color_map, new_figure, style_axes
+
+    figure = new_figure(4.6, 4.0)
+    axes = style_axes(figure.add_subplot(), names[0], names[1], title)
+    axes.grid(visible=False)
+    limit = float(np.abs(outputs).max()) or 1.0
+    extent = (x.min(), x.max(), y.min(), y.max())
+    colors = make_color_map(*DIVERGING)
+    image = axes.imshow(outputs, origin="lower", extent=extent, cmap=colors, vmin=-limit, vmax=limit)
+    if heights.min() < 0 < heights.max():
+        axes.contour(x, y, heights, levels=[0.0], colors="black")
+    axes.plot(place[:1], place[1:], "o", color="white", markeredgecolor="black", markersize=9)
+    add_color_bar(figure, image, axes)
+    return figure
+
+
 def check_scalars(inputs: Sequence[Any]) -> None:
     for i in inputs:
         if not isinstance(i, Input) or i.ndim:
             raise UseError(
-                f"pel.live.neuron: expected scalar inputs, such as pel.scalar('w1'), with a control each. Received: {i!r}"
+                "pel.live.neuron: expected scalar inputs with a control each, such as pel.scalar('w1'). Received: "
+                f"{i!r}"
             )
 
 
@@ -183,9 +244,9 @@ def neuron(
     plane : pair of ranges, optional
         Ranges of two inputs; None for no second picture.
     tasks : (Input, dict from str to four numbers), optional
-        Truth tables: outputs of 0 or 1 for the inputs (0, 0), (0, 1), (1, 0) and (1, 1). The integer input is the number
-        of the present one, beginning with 1, and 0 for none. The page counts the rows on the right side of the line
-        z = 0.
+        Truth tables: outputs of 0 or 1 for the inputs (0, 0), (0, 1), (1, 0) and (1, 1). The integer input is the
+        number of the present one, beginning with 1, and 0 for none. The page counts the rows on the right side of the
+        line z = 0.
     title : str
         Title of the view.
 

@@ -34,11 +34,10 @@ class ExerciseDirective(SphinxDirective):
         name = self.arguments[0]
         text = self.env.doc2path(self.env.docname).read_text("utf-8")
         exercise = load_executed(text, self.config.pellucid_executed)["exercises"][name]
+        if exercise["kind"] == "formula":
+            return [make_raw(f'<div id="{make_anchor(name)}">{render_element(exercise)}</div>')]
         box = nodes.container(classes=["exercise"], ids=[make_anchor(name)])
         self.set_source_info(box)
-        if exercise["kind"] == "formula":
-            box.append(make_raw(render_element(exercise)))
-            return [box]
         chapter, _, rest = name.partition(".")
         self.state.nested_parse(StringList([f"**Exercise {name}.** {exercise['question']}"]), 0, box)
         box += nodes.literal_block(exercise["stub"], exercise["stub"], language="python")

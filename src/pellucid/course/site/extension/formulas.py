@@ -15,24 +15,44 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+PUNCTUATION = re.compile(r"[.,;:!?)]+")
+
 
 def register(app: Sphinx) -> None:
     app.add_html_math_renderer("pellucid", (visit_inline, None), (visit_block, None))
+    app.connect("doctree-read", lambda app, document: keep_punctuation(document))
+
+
+def keep_punctuation(document: nodes.document) -> None:
+    """Keep punctuation on the line of the formula in front of it: browsers may break lines there."""
+    for formula in list(document.findall(nodes.math)):
+        parent = formula.parent
+        place = parent.index(formula) + 1
+        after = parent[place] if place < len(parent) else None
+        if isinstance(after, nodes.Text) and (mark := PUNCTUATION.match(after)):
+            parent[place - 1 : place + 1] = [
+                nodes.inline("", "", formula, nodes.Text(mark[0]), classes=["nobreak"]),
+                nodes.Text(after[mark.end() :]),
+            ]
 
 
 def convert(node: nodes.Element, display: str) -> str:
     """Return the MathML of a formula; warn about LaTeX that the converter does not know."""
     latex = node.astext()
+    braces = re.sub(r"\\.", "", latex)
+    if braces.count("{") != braces.count("}"):
+        logger.warning("the formula has braces without partner: %s", latex, location=node)
     try:
-        markup = latex_to_mathml(latex, display)
+        markup = latex_to_mathml(latex.replace("{aligned}", "{split}"), display)  # the converter knows the latter
     except Exception as error:  # the converter has many classes of errors
         logger.warning(
             "the formula cannot be converted (%s: %s): %s", type(error).__name__, error, latex, location=node
         )
         return ""
-    unknown = re.search(r">\s*(\\[A-Za-z]+)", markup)
+    unknown = re.search(r">\s*(\\[A-Za-z]+|&amp;)<", markup)
     if unknown:
-        logger.warning("the formula has an unknown command %s: %s", unknown[1], latex, location=node)
+        what = "an & in an unknown environment" if unknown[1] == "&amp;" else f"an unknown command {unknown[1]}"
+        logger.warning("the formula has %s: %s", what, latex, location=node)
     return markup
 
 
