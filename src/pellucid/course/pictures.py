@@ -232,7 +232,12 @@ def draw_classes(
         reading += f" {correct} of {len(labels)} points are on the correct side of the decision boundary."
     for label, name in enumerate(names):
         x, y = points[labels == label].T
-        look = {"color": PALETTE[label], "marker": MARKERS[label], "edgecolors": "white", "linewidths": 0.5}
+        look: dict[str, Any] = {
+            "color": PALETTE[label],
+            "marker": MARKERS[label],
+            "edgecolors": "white",
+            "linewidths": 0.5,
+        }
         axes.scatter(x, y, s=22, label=name, zorder=3, **look)
     if lines:
         draw_lines(axes, lines, x_mesh[0], (float(y_mesh.min()), float(y_mesh.max())))
