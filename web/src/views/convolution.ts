@@ -27,7 +27,8 @@ addStyles(`
 .convolution .kernel { display: grid; gap: 4px; width: fit-content; }
 .convolution .kernel input { width: 76px; height: 52px; text-align: center; appearance: textfield; touch-action: none; cursor: ew-resize; }
 .convolution .kernel input::-webkit-inner-spin-button { appearance: none; }
-.convolution > .window { grid-column: 1 / -1; font-variant-numeric: tabular-nums; overflow-x: auto; }
+.convolution > .window { font-variant-numeric: tabular-nums; overflow-x: auto; }
+@container (min-width: 930px) { .convolution > .window { grid-column: 1 / -1; } }
 .convolution table { border-collapse: collapse; justify-self: start; }
 .convolution td { padding: 1px 4px 1px 0; white-space: nowrap; text-align: end; }
 .convolution .tile-chosen { outline: 2px solid var(--ink); box-shadow: 0 0 0 4px var(--background), inset 0 0 0 2px var(--background); }

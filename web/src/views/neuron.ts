@@ -40,7 +40,7 @@ addStyles(`
 .neuron-sum dd { margin: 0; min-height: 1.45em; }
 .neuron h4 { margin: 0; font-size: .9em; font-weight: 600; }
 .neuron-caption { min-height: 2.9em; }
-@container (max-width: 480px) { .neuron-caption { min-height: 4.4em; } }
+@container (max-width: 980px) { .neuron-caption { min-height: 4.4em; } }
 `);
 
 /** Outputs of the function, by their numbers. */

@@ -23,7 +23,7 @@ const SIDE = 0.18;
 addStyles(`
 .neuron-plane .plane canvas:last-child { cursor: grab; touch-action: none; }
 .neuron-task { min-height: 4.4em; }
-@container (max-width: 480px) { .neuron-task { min-height: 7.4em; } }
+@container (max-width: 980px) { .neuron-task { min-height: 5.9em; } }
 .neuron-task .row { gap: 4px 16px; font-size: .9em; }
 .neuron-task .row span { display: inline-flex; gap: 5px; align-items: center; }
 `);

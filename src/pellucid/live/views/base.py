@@ -14,6 +14,7 @@ from pellucid.live.functions import PageFunctions
 from pellucid.run.function import Function
 
 if TYPE_CHECKING:
+    from pellucid.live.figure import Figure
     from pellucid.show.figure import Picture
 
 __all__ = ["FigureContext", "View"]
@@ -74,11 +75,8 @@ class View:
         """Return data for the page: what all variants of the figure share, and functions and arrays of this one."""
         raise NotImplementedError
 
-    def draw_still(self, values: Mapping[Input, Any]) -> Picture | None:
-        """Return a picture for places where no script runs, for figures without training; None if there is none.
-
-        ``values`` are those of the controls.
-        """
+    def draw_still(self, figure: Figure) -> Picture | None:
+        """Return a still picture for places where no script runs, or None."""
         return None
 
 

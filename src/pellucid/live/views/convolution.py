@@ -17,6 +17,7 @@ from pellucid.live.views.base import FigureContext, View
 from pellucid.run.function_builder import function
 
 if TYPE_CHECKING:
+    from pellucid.live.figure import Figure
     from pellucid.show.figure import Picture
 
 __all__ = ["Convolution", "convolution"]
@@ -95,7 +96,7 @@ class Convolution(View):
         }
         return shared, own
 
-    def draw_still(self, values: Mapping[Input, Any]) -> Picture | None:
+    def draw_still(self, figure: Figure) -> Picture | None:
         from pellucid.show.figure import Picture
         from pellucid.show.plots import image_grid
 
@@ -104,10 +105,10 @@ class Convolution(View):
         maps = np.asarray(function([], conv(x[None, :, :, None], kernels, padding="same"), mode="numpy")())[0]
         limits = np.abs(maps).max(axis=(0, 1))
         shown = [x, *np.moveaxis((maps / np.where(limits > 0, limits, 1) + 1) / 2, -1, 0)]
-        figure = image_grid(np.array(shown), [self.names[0], *self.kernels], columns=4, title=self.title)
+        drawn = image_grid(np.array(shown), [self.names[0], *self.kernels], columns=4, title=self.title)
         sizes = ", ".join(f"{name} up to {limit:.2f}" for name, limit in zip(self.kernels, limits, strict=True))
         text = f"{self.names[0]} and its feature maps. Sizes of their numbers: {sizes}. Gray is 0."
-        return Picture(figure, text, self.title)
+        return Picture(drawn, text, self.title)
 
 
 def convolve(x: Input, kernel: Input, flip: Input, rectify: Input, stride: int, padding: str) -> list[Expr]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ from pellucid.run.function import Function
 from pellucid.run.function_builder import function
 
 if TYPE_CHECKING:
+    from pellucid.live.figure import Figure
     from pellucid.show.figure import Picture
 
 __all__ = ["Image", "image"]
@@ -104,7 +105,7 @@ class Image(View):
         }
         return shared, own
 
-    def draw_still(self, values: Mapping[Input, Any]) -> Picture | None:
+    def draw_still(self, figure: Figure) -> Picture | None:
         from pellucid.show.figure import Picture
         from pellucid.show.plots import image_grid
 
@@ -119,11 +120,11 @@ class Image(View):
         low, high = self.value_range or find_range(self.get_input(), images)
         shown = (images[:STILL_IMAGES].reshape(-1, height, width, channels).astype(float) - low) / (high - low)
         titles = [f"read as {p}" for p in predicted[:STILL_IMAGES]]
-        figure = image_grid(shown, titles, title=self.title, wrong=wrong[:STILL_IMAGES].tolist())
+        drawn = image_grid(shown, titles, title=self.title, wrong=wrong[:STILL_IMAGES].tolist())
         text = (
             f"{(~wrong).sum()} of {len(wrong)} images are predicted correctly. The picture shows {len(shown)} of them."
         )
-        return Picture(figure, text, self.title)
+        return Picture(drawn, text, self.title)
 
     def get_input(self) -> Input:
         inputs = self.predict.program.inputs

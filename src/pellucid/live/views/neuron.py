@@ -19,6 +19,7 @@ from pellucid.run.function_builder import function
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as PlotFigure
 
+    from pellucid.live.figure import Figure
     from pellucid.show.figure import Picture
 
 __all__ = ["Neuron", "neuron"]
@@ -124,11 +125,12 @@ class Neuron(View):
         table = as_expr(np.array([(0, 0, 0, 0), *truths.values()], bool))
         return [z, cast((z > 0) == table[task], dtype)]
 
-    def draw_still(self, values: Mapping[Input, Any]) -> Picture | None:
+    def draw_still(self, figure: Figure) -> Picture | None:
         from pellucid.show.figure import Picture
 
         if self.plane is None:
             return None
+        values = figure.get_inputs()
         parameters = [*self.weights, self.bias, *([] if self.activation is None else [self.activation])]
         present = {i: values[i] for i in parameters}
         z, a = evaluate([self.z, self.output], present | {i: values[i] for i in self.inputs})
@@ -141,8 +143,8 @@ class Neuron(View):
         text = f"A neuron with {numbers}: z = {float(z):.4g}, output {float(a):.4g}. The picture shows the output over"
         place = [float(values[i]) for i in self.inputs]
         names = [str(i) for i in self.inputs]
-        figure = draw_plane(x, y, heights, outputs, place, names, self.title)
-        return Picture(figure, f"{text} the plane of the inputs{line}.", self.title)
+        drawn = draw_plane(x, y, heights, outputs, place, names, self.title)
+        return Picture(drawn, f"{text} the plane of the inputs{line}.", self.title)
 
     def describe(self) -> dict[str, Any]:
         tasks = None
@@ -172,19 +174,19 @@ def draw_plane(
     x: Array, y: Array, heights: Array, outputs: Array, place: Sequence[float], names: Sequence[str], title: str
 ) -> PlotFigure:
     """Draw outputs over the plane, the line where ``heights`` are 0, and the place of the inputs."""
-    from pellucid.show.plot_style import DIVERGING, add_color_bar, make_color_map, new_figure, style_axes
+    from pellucid.show.plot_style import SIGNED, add_color_bar, make_color_map, new_figure, style_axes
 
     figure = new_figure(4.6, 4.0)
     axes = style_axes(figure.add_subplot(), names[0], names[1], title)
     axes.grid(visible=False)
     limit = float(np.abs(outputs).max()) or 1.0
     extent = (x.min(), x.max(), y.min(), y.max())
-    colors = make_color_map(*DIVERGING)
+    colors = make_color_map(*SIGNED)
     image = axes.imshow(outputs, origin="lower", extent=extent, cmap=colors, vmin=-limit, vmax=limit)
     if heights.min() < 0 < heights.max():
         axes.contour(x, y, heights, levels=[0.0], colors="black")
     axes.plot(place[:1], place[1:], "o", color="white", markeredgecolor="black", markersize=9)
-    add_color_bar(figure, image, axes)
+    add_color_bar(figure, image, axes, "output")
     return figure
 
 
