@@ -36,7 +36,9 @@ def draw_losses(curves: Mapping[str, ArrayLike], every: int = 1, y_label: str = 
         values = np.asarray(curve, dtype=float)
         steps, low = every * np.arange(len(values)), int(values.argmin())
         pairs[name] = (steps, values)
-        sentence = f"{name}: {format_number(values[0], 3)} at step 0, {format_number(values[-1], 3)} at step {steps[-1]}"
+        sentence = (
+            f"{name}: {format_number(values[0], 3)} at step 0, {format_number(values[-1], 3)} at step {steps[-1]}"
+        )
         if low < len(values) - 1:
             sentence += f"; the lowest is {format_number(values[low], 3)} at step {steps[low]}"
         sentences.append(sentence + ".")
@@ -89,8 +91,8 @@ def draw_bias_and_variance(strengths: Sequence[float], estimates: ArrayLike, tru
 
     Examples
     --------
-    >>> print(draw_bias_and_variance([0.1, 1.0], [[0.2, 0.8], [0.4, 0.5]], 0.6))
-    At strength 0.1: squared bias 0.01, variance 0.09, sum 0.1. At strength 1: squared bias 0.0225, variance 0.0025, sum 0.025.
+    >>> print(draw_bias_and_variance([0.1], [[0.2, 0.8]], 0.6))
+    At strength 0.1: squared bias 0.01, variance 0.09, sum 0.1.
     """
     values = np.asarray(estimates, dtype=float)
     bias, variance = (values.mean(axis=1) - truth) ** 2, values.var(axis=1)

@@ -135,7 +135,9 @@ def draw_descents(loss: Function, paths: Mapping[str, Sequence[float]], low: flo
         axes.plot(shown, loss(shown), color=PALETTE[1], marker="o", markersize=4, linewidth=1)
         axes.plot(shown[:1], loss(shown[:1]), color=PALETTE[0], marker="s", markersize=7)
         axes.set(xlim=(low, high), ylim=(bottom - 0.06 * (top - bottom), top))
-        summaries.append(f"{title}: from w = {format_number(steps[0])} to {format_number(steps[-1])} in {len(steps) - 1} steps")
+        summaries.append(
+            f"{title}: from w = {format_number(steps[0])} to {format_number(steps[-1])} in {len(steps) - 1} steps"
+        )
     reading = f"Loss over w, with the steps of gradient descent. {'; '.join(summaries)}."
     return Picture(figure, reading, "gradient descent on one weight")
 
@@ -233,7 +235,15 @@ def draw_classes(
         draw_lines(axes, lines, x_mesh[0], (float(y_mesh.min()), float(y_mesh.max())))
         reading += f" Lines: {', '.join(lines)}."
     axes.set(xlim=(x_mesh.min(), x_mesh.max()), ylim=(y_mesh.min(), y_mesh.max()))
-    figure.legend(loc="outside upper center", ncols=5, columnspacing=1.2, handlelength=1.6, frameon=False, fontsize=8.5, labelcolor=INK)
+    figure.legend(
+        loc="outside upper center",
+        ncols=5,
+        columnspacing=1.2,
+        handlelength=1.6,
+        frameon=False,
+        fontsize=8.5,
+        labelcolor=INK,
+    )
     return Picture(figure, reading, "points of two classes")
 
 
