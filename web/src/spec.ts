@@ -189,6 +189,55 @@ export interface LossCurveParts {
   series: (Evaluation | null)[];
 }
 
+/** Scores over the options of two choices. */
+export interface ChoiceMapSpec extends ViewSpec {
+  kind: "choice_map";
+  /** Ids of the choices. */
+  rows: string;
+  columns: string;
+  /** `lowest`: whether the lowest value is the best. */
+  scores: { name: string; lowest: boolean; values: number[][] }[];
+  /** Indices of the losses on training and validation data, null if there are none. */
+  gap: [number, number] | null;
+}
+
+/** An expression after each rewrite. Formulas are MathML; the changed part has the class "changed". */
+export interface RewritingParts {
+  start: string;
+  steps: { rule: string; phase: string; pattern: string; reason: string; before: string; after: string }[];
+  /** Values of the inputs, and of the expression as written and after each step, or null. */
+  given: string;
+  values: (string | null)[];
+}
+
+/** Functions of the number of a slider: `FigureSpec.views` has the id of the slider. */
+export interface ValueCurvesParts {
+  /** The argument of all functions, which have `walk`. */
+  argument: string;
+  curves: { label: string; function: string }[];
+  /** Functions whose present values are shown. */
+  numbers: { label: string; function: string }[];
+  /** The curve with which others are compared, null if there is none. */
+  reference: number | null;
+}
+
+/** The loss over the plane of two weights; its fields depend on the variant. */
+export interface LossSurfaceParts {
+  /** A function with `walk` from the two weights in the arrays of `place` to the loss. */
+  surface: string;
+  place: [string, string];
+  /** What is evaluated at every recorded step: the two weights, the gradient, and the Hessian (xx, xy, yy). */
+  series: Evaluation[];
+  /** Two scalar arrays, or one of two elements. */
+  variables: string[];
+  labels: [string, string];
+  ranges: [[number, number], [number, number]];
+  /** Whether the Hessian is the same everywhere. */
+  quadratic: boolean;
+  /** Id of the control with the rate of plain gradient descent, null if it is not known. */
+  rate: string | null;
+}
+
 /** The network drawn as units and weighted edges. */
 export interface NetworkSpec extends ViewSpec {
   kind: "network";
@@ -266,6 +315,26 @@ export interface NumbersParts {
   loss: string | null;
   /** Derivations of the gradients as HTML: base64 of a JSON list, compressed with zlib. */
   derivations: string | null;
+}
+
+/** A computation step by step. Its numbers are those of a view of numbers, without gradients. */
+export interface WalkthroughParts extends NumbersParts {
+  steps: {
+    name: string;
+    phase: string;
+    /** MathML. */
+    formula: string;
+    /** Sentences, with elements of expressions. */
+    text: (string | { of: number; at: number })[];
+    operands: number[];
+    results: number[];
+    /** Names of columns, weights and biases of the network. */
+    uses: string[];
+  }[];
+  /** Columns of units from left to right, with the names of the connections from the column before. */
+  network: { name: string; labels: string[]; weights: string; bias: string }[];
+  /** Arrays and the expressions of their new values. */
+  updates: [string, number][];
 }
 
 export interface ExpressionSpec {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
+from pellucid import course
 from pellucid.atomic_write import atomic_write
 from pellucid.live import examples
 from pellucid.live.figure import Figure
@@ -15,14 +16,19 @@ from pellucid.run.wasm.module_store import SHIPPED, make_key
 
 
 def list_modules() -> Iterator[tuple[str, list[FunctionSource]]]:
-    """Yield the key and the functions of every module of the figures in `pellucid.live.examples`."""
-    for name in examples.__all__:
-        figure: Figure = getattr(examples, name)()
-        architectures = [assemble_figure(variant).functions.sources for _, variant in figure.variants]
-        for functions in plan_modules(architectures).modules:
-            key = make_key(functions)
-            assert key is not None
-            yield key, functions
+    """Yield the key and the functions of every module of the figures of the examples and of the course."""
+    for package in (examples, course.figures):
+        for name in package.__all__:
+            figure: Figure = getattr(package, name)()
+            yield from list_figure_modules(figure)
+
+
+def list_figure_modules(figure: Figure) -> Iterator[tuple[str, list[FunctionSource]]]:
+    architectures = [assemble_figure(variant).functions.sources for _, variant in figure.variants]
+    for functions in plan_modules(architectures).modules:
+        key = make_key(functions)
+        assert key is not None
+        yield key, functions
 
 
 def build_shipped_modules() -> None:

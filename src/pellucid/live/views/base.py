@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +12,10 @@ from pellucid.graph.errors import UseError
 from pellucid.graph.expr import Expr, Input
 from pellucid.live.functions import PageFunctions
 from pellucid.run.function import Function
+
+if TYPE_CHECKING:
+    from pellucid.live.figure import Figure
+    from pellucid.show.figure import Picture
 
 __all__ = ["FigureContext", "View"]
 
@@ -70,6 +74,10 @@ class View:
     def build(self, context: FigureContext) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return data for the page: what all variants of the figure share, and functions and arrays of this one."""
         raise NotImplementedError
+
+    def draw_still(self, figure: Figure) -> Picture | None:
+        """Return a still picture for places where no script runs, or None."""
+        return None
 
 
 def check_function(view: str, f: Any) -> Function:
