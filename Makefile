@@ -1,6 +1,8 @@
 # Everything starts from a bare machine with python3 and make:
 #   make tour                    install, then run every experiment of the course
 #   make test                    install, then format check, lint, types and tests
+#   make course                  install the generator of the course, build the course and open it
+#   make wheel                   build the course, and a wheel that has it
 #   make runtime                 build the runtime of live figures, with npm, and the modules that the package ships
 #   make PYTHON=python3.13 test  the same with another Python
 PYTHON ?= python3
@@ -10,13 +12,22 @@ BIN := $(VENV)/bin
 # A stamp carries the interpreter's name, so that naming another one builds the environment anew.
 CREATED := $(VENV)/.created-$(notdir $(PYTHON))
 INSTALLED := $(VENV)/.installed
+INSTALLED_COURSE := $(VENV)/.installed-course
 INSTALLED_DEV := $(VENV)/.installed-dev
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
 
-.PHONY: tour test slow peers bench lint format runtime check-runtime clean
+.PHONY: tour course wheel test slow peers bench lint format runtime check-runtime clean
 
 tour: $(INSTALLED)
 	$(BIN)/pellucid tour
+
+course: $(INSTALLED_COURSE)
+	$(BIN)/pellucid course
+
+# The wheel has the built course, so that a learner needs no generator.
+wheel: $(INSTALLED_COURSE)
+	$(BIN)/python -m pellucid.course.site.shipped
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 
 test: lint
 	$(BIN)/pytest
@@ -68,6 +79,11 @@ $(INSTALLED): $(CREATED) pyproject.toml
 	@echo "Installing pellucid into $(VENV): a minute or two the first time"
 	$(INSTALL) .
 	touch $@
+
+$(INSTALLED_COURSE): $(CREATED) pyproject.toml
+	@echo "Installing pellucid and the generator of its course into $(VENV): a minute or two the first time"
+	$(INSTALL) ".[course]"
+	touch $(INSTALLED) $@
 
 $(INSTALLED_DEV): $(CREATED) pyproject.toml
 	@echo "Installing pellucid and its development tools into $(VENV): a minute or two the first time"

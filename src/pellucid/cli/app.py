@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from cyclopts import App
 from cyclopts.exceptions import CycloptsError
 
+from pellucid.cli.check import check
+from pellucid.cli.course import course
 from pellucid.cli.lab import lab
 from pellucid.cli.predict import evaluate, predict
 from pellucid.cli.reference import reference
@@ -26,6 +28,8 @@ Deep learning you can see through: from the formula to the trained model.
 
 For example:
 
+    pellucid course                        open the course in the browser
+    pellucid check chapter4.py             check answers to its exercises
     pellucid run --list                    list the experiments of the course
     pellucid run moons                     run one, and save its pictures
     pellucid run moons --list              list its parameters
@@ -44,7 +48,7 @@ With --debug (or PELLUCID_DEBUG=1), errors are shown with a traceback.
 app = App(
     name="pellucid", help=HELP, help_format="plaintext", version=get_package_version, suppress_keyboard_interrupt=False
 )
-for command in (run, tour, lab, train, resume, predict, reference):
+for command in (course, check, run, tour, lab, train, resume, predict, reference):
     app.command(command)
 app.command(evaluate, name="test")
 

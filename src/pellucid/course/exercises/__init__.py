@@ -47,4 +47,7 @@ def check(name: str, answer: Any) -> CheckResult:
     -------
     CheckResult
     """
-    return find_exercise(name).check(answer)
+    exercise = find_exercise(name)
+    if answer is ...:
+        return CheckResult(False, f"Exercise {name} is not answered yet: replace `...` by your answer.")
+    return exercise.check(answer)

@@ -1,0 +1,53 @@
+"""Configuration of Sphinx. `pellucid.course.site.build` adds the folder of executed pages."""
+
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+project = "pellucid"
+html_title = "Deep learning with pellucid"
+html_short_title = "pellucid"
+copyright = "the pellucid authors"  # Sphinx asks for this name
+html_show_copyright = False
+
+extensions = ["myst_nb", "pellucid.course.site.extension"]
+exclude_patterns = ["**/README.md"]
+templates_path = [str(HERE / "templates")]
+
+# Text. Links to sections of other pages are checked.
+myst_enable_extensions = ["amsmath", "attrs_block", "attrs_inline", "colon_fence", "deflist", "dollarmath", "tasklist"]
+myst_heading_anchors = 3
+myst_update_mathjax = False
+nitpicky = True
+
+# Code runs before Sphinx does.
+nb_execution_mode = "off"
+nb_code_prompt_show = "Show the code"
+nb_code_prompt_hide = "Hide the code"
+nb_merge_streams = True
+
+# Formulas are MathML: no script, no fonts from a network.
+html_math_renderer = "pellucid"
+
+pygments_style = "a11y-high-contrast-light"
+pygments_dark_style = "a11y-dark"
+
+html_theme = "furo"
+html_static_path = [str(HERE / "static")]
+html_css_files = ["course.css"]
+html_js_files = ["course.js"]
+html_copy_source = False
+html_show_sourcelink = False
+html_use_index = False  # the search finds words; the API pages of the documentation may want an index
+html_show_search_summary = False  # excerpts would be fetched, which browsers forbid for pages from disk
+html_theme_options = {
+    "top_of_page_buttons": [],
+    "light_css_variables": {
+        "color-brand-primary": "#8c4a00",
+        "color-brand-content": "#0b5c8a",
+    },
+    "dark_css_variables": {
+        "color-brand-primary": "#e8b26a",
+        "color-brand-content": "#7cc0e8",
+    },
+}

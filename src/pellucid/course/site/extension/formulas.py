@@ -1,0 +1,51 @@
+"""Formulas of pages as MathML."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from docutils import nodes
+from sphinx.util import logging
+
+from pellucid.show.mathml import latex_to_mathml
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
+logger = logging.getLogger(__name__)
+
+
+def register(app: Sphinx) -> None:
+    app.add_html_math_renderer("pellucid", (visit_inline, None), (visit_block, None))
+
+
+def convert(node: nodes.Element, display: str) -> str:
+    """Return the MathML of a formula; warn about LaTeX that the converter does not know."""
+    latex = node.astext()
+    braces = re.sub(r"\\.", "", latex)
+    if braces.count("{") != braces.count("}"):
+        logger.warning("the formula has braces without partner: %s", latex, location=node)
+    try:
+        markup = latex_to_mathml(latex, display)
+    except Exception as error:  # the converter has many classes of errors
+        logger.warning(
+            "the formula cannot be converted (%s: %s): %s", type(error).__name__, error, latex, location=node
+        )
+        return ""
+    unknown = re.search(r">\s*(\\[A-Za-z]+)", markup)
+    if unknown:
+        logger.warning("the formula has an unknown command %s: %s", unknown[1], latex, location=node)
+    return markup
+
+
+def visit_inline(translator: Any, node: nodes.math) -> None:
+    translator.body.append(convert(node, "inline"))
+    raise nodes.SkipNode
+
+
+def visit_block(translator: Any, node: nodes.math_block) -> None:
+    names = "".join(f'<span id="{name}"></span>' for name in node["ids"])
+    number = f'<span class="eqno">({node["number"]})</span>' if node.get("number") else ""
+    translator.body.append(f'<div class="formula">{names}{convert(node, "block")}{number}</div>\n')
+    raise nodes.SkipNode

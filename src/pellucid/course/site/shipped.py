@@ -1,0 +1,87 @@
+"""The built course: that of the package, or one in the cache."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pellucid.atomic_write import atomic_write
+from pellucid.course.site.build import build_site
+from pellucid.course.site.errors import CourseError, find_missing_packages
+from pellucid.course.site.kernel import PACKAGE, hash_file
+from pellucid.run.compilation_cache import cache_directory, ensure_writable
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+SHIPPED = PACKAGE / "course" / "built"
+"""The site in wheels. Git ignores this folder."""
+
+STAMP = "sources.txt"
+"""File of a site with the hash of the sources that it was built from."""
+
+
+def find_or_build_site(display: Progress | None = None) -> Path:
+    """Return the folder of a site of these sources: the package's, the cache's, or a new one in the cache.
+
+    Raises
+    ------
+    CourseError
+        If the site must be built, and the packages for that are missing, the cache is off, or a page has faults.
+    """
+    stamp = hash_sources()
+    if read_stamp(SHIPPED) == stamp or (is_site(SHIPPED) and find_missing_packages()):
+        return SHIPPED
+    cache = ensure_writable(cache_directory())
+    if cache is None:
+        raise CourseError("The course is built into the cache, and the cache is off. Build it elsewhere: --out FOLDER")
+    folder = cache / "course"
+    if read_stamp(folder) != stamp:
+        build_stamped_site(folder, stamp, display)
+    return folder
+
+
+def build_stamped_site(folder: Path, stamp: str, display: Progress | None = None) -> None:
+    build_site(folder, display=display)
+    atomic_write(folder / STAMP, stamp)
+
+
+def hash_sources() -> str:
+    """Return a hash of all files of the package that a site may depend on."""
+    files = sorted(p for p in PACKAGE.rglob("*") if p.is_file() and p.suffix != ".pyc" and SHIPPED not in p.parents)
+    listing = "".join(f"{p.relative_to(PACKAGE).as_posix()} {hash_file(p)}\n" for p in files)
+    return hashlib.sha256(listing.encode()).hexdigest()
+
+
+def read_stamp(folder: Path) -> str | None:
+    stamp = folder / STAMP
+    return stamp.read_text("utf-8") if is_site(folder) and stamp.is_file() else None
+
+
+def is_site(folder: Path) -> bool:
+    return (folder / "index.html").is_file()
+
+
+def copy_notebooks(site: Path, target: Path) -> tuple[list[str], list[str]]:
+    """Copy notebooks and exercise files of a site. Files that exist are kept: they may have a learner's answers.
+
+    Returns
+    -------
+    copied, kept : list of str
+        Names of files.
+    """
+    target.mkdir(parents=True, exist_ok=True)
+    copied, kept = [], []
+    for source in sorted((site / "notebooks").iterdir()):
+        if (target / source.name).exists():
+            kept.append(source.name)
+            continue
+        shutil.copyfile(source, target / source.name)
+        copied.append(source.name)
+    return copied, kept
+
+
+if __name__ == "__main__":  # `make wheel`
+    build_stamped_site(SHIPPED, hash_sources())

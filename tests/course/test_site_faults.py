@@ -1,0 +1,164 @@
+"""Faults of pages are reported with their place, and builds are the same every time."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pellucid.course.site import CourseError, build, build_site, errors, execution
+from pellucid.course.site.errors import PageFaults
+from pellucid.course.site.execution import execute_pages
+from pellucid.course.site.extension import assets
+from pellucid.course.site.sources import Page, collect_pages, hash_text
+
+SAMPLE = Path(__file__).with_name("sample")
+
+FAILING = """# Page
+
+Text.
+
+```{code-cell}
+x = 1
+```
+
+```{code-cell}
+:tags: [assertions]
+
+y = 2
+%s
+```
+"""
+
+
+def slow(*values: str) -> Any:
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
+def make_page(tmp_path: Path, text: str) -> Page:
+    return Page("page", tmp_path / "page.md", text)
+
+
+def read_files(site: Path) -> dict[str, bytes]:
+    return {path.relative_to(site).as_posix(): path.read_bytes() for path in site.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("assert x == y", "page.md, line 13 (cell 2): AssertionError. The line: assert x == y"),
+        slow("x / 0", "page.md, line 13 (cell 2): ZeroDivisionError: division by zero. The line: x / 0"),
+        slow("x = = 2", "page.md, line 13 (cell 2): SyntaxError: invalid syntax"),
+        ("import os; print(os.getcwd())", "page.md, line 12 (cell 2): the output contains a path of this machine"),
+    ],
+)
+def test_a_cell_that_fails_is_named(tmp_path: Path, line: str, message: str) -> None:
+    with pytest.raises(CourseError, match=re.escape(message)):
+        execute_pages([make_page(tmp_path, FAILING % line)], tmp_path)
+
+
+@pytest.mark.slow
+def test_a_cell_that_takes_too_long_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(execution, "CELL_SECONDS", 1)
+    page = make_page(tmp_path, FAILING % "import time; time.sleep(30)")
+    with pytest.raises(CourseError, match=r"page.md, line 12 \(cell 2\): the cell takes longer than 1 s"):
+        execute_pages([page], tmp_path)
+
+
+def test_an_unknown_exercise_is_named(tmp_path: Path) -> None:
+    page = make_page(tmp_path, "# Page\n\n```{exercise} 10.x\n```\n")
+    with pytest.raises(
+        CourseError, match=r"page.md: an exercise cannot be encoded. NoSuchNameError: No exercise '10.x'"
+    ):
+        execute_pages([page], tmp_path)
+
+
+def test_warnings_are_errors_with_file_and_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(assets.SCRIPTS, "<pellucid-exercise>", tmp_path / "missing.js")
+    source = tmp_path / "pages"
+    source.mkdir()
+    text = "# Start\n\nA {term}`wieght`.\n\nA [link](nowhere.md).\n\n$\\frobnicate x$\n\n$x^{2$ and $x_1_2$\n\n<pellucid-exercise></pellucid-exercise>\n"
+    (source / "index.md").write_text(text, "utf-8")
+    with pytest.raises(PageFaults, match=re.escape(f"The site is in {tmp_path / 'out'}")) as caught:
+        build_site(tmp_path / "out", sections={"": source})
+    found = "\n".join(caught.value.warnings)
+    assert f"{source / 'index.md'}:3: WARNING: term not in glossary: 'wieght'" in found
+    assert "index.md:5: WARNING: 'myst' cross-reference target not found: 'nowhere.md'" in found
+    assert r"index.md:7: WARNING: the formula has an unknown command \frobnicate" in found
+    assert "index.md:9: WARNING: the formula has braces without partner: x^{2" in found
+    assert "index.md:9: WARNING: the formula cannot be converted (DoubleSubscriptsError: ): x_1_2" in found
+    assert re.search(
+        r"index.md: WARNING: .*missing.js is missing, and a page has an exercise. Build it: make runtime", found
+    )
+    assert (tmp_path / "out" / "index.html").exists()
+
+
+def test_a_second_build_is_equal_and_executes_nothing(sample_site: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(execution, "execute_page", None)  # every page comes from the cache
+    build_site(tmp_path / "site", sections={"": SAMPLE})
+    assert read_files(tmp_path / "site") == read_files(sample_site)
+
+
+def test_pages_have_no_path_of_this_machine(sample_site: Path) -> None:
+    for path, content in read_files(sample_site).items():
+        if not path.endswith((".js", ".map")):
+            assert str(Path.cwd()).encode() not in content
+            assert b"/tmp/" not in content
+
+
+def test_a_changed_module_executes_a_page_again(sample_site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pellucid.course.site import execution_cache
+
+    [neuron] = [page for page in collect_pages({"": SAMPLE}) if page.name == "1_neuron"]
+    found = execution_cache.load(neuron)
+    assert found is not None
+    assert "graph/expr.py" in found["dependencies"]
+    monkeypatch.setattr(execution_cache, "hash_if_present", lambda path: "changed" if path.name == "expr.py" else None)
+    assert execution_cache.load(neuron) is None
+
+
+def test_missing_packages_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(errors, "GENERATOR", {"sphinx": "sphinx", "a_module_that_is_missing": "its-package"})
+    with pytest.raises(
+        CourseError, match=r"not installed: its-package. Install them: pip install 'pellucid\[course\]'"
+    ):
+        build_site(tmp_path / "site")
+
+
+def test_a_folder_with_other_files_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("years of work", "utf-8")
+    with pytest.raises(CourseError, match="expected a new or empty folder, or an earlier site"):
+        build_site(tmp_path)
+    assert (tmp_path / "thesis.tex").exists()
+    site = tmp_path / "site"
+    site.mkdir()
+    build.check_target(site)
+    (site / "index.html").touch()
+    (site / "searchindex.js").touch()
+    build.check_target(site)
+
+
+def test_a_course_without_start_page_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(CourseError, match=r"no start page: expected a file index.md in"):
+        collect_pages({"": tmp_path})
+
+
+def test_further_sections_are_folders_of_the_site(tmp_path: Path) -> None:
+    shutil.copytree(SAMPLE, tmp_path / "chapters")
+    (tmp_path / "guides").mkdir()
+    (tmp_path / "guides" / "training.md").write_text("# Training\n", "utf-8")
+    pages = collect_pages({"": tmp_path / "chapters", "guides": tmp_path / "guides"})
+    assert {page.name for page in pages} >= {"index", "1_neuron", "guides/training"}
+
+
+def test_executed_pages_are_files_named_by_their_text(tmp_path: Path) -> None:
+    page = make_page(tmp_path, "# Page\n\n```{code-cell}\nprint(6 * 7)\n```\n")
+    done = []
+    execute_pages([page], tmp_path, done.append)
+    [path] = tmp_path.glob("*.json")
+    assert path.stem == hash_text(page.text)
+    [[output]] = json.loads(path.read_text("utf-8"))["outputs"]
+    assert output["text"] == "42\n"
+    assert done == [page]
