@@ -30,7 +30,7 @@ Array = np.ndarray[Any, Any]
 Function = Callable[[Any], Any]
 
 ACTIVATIONS: dict[str, Function] = {
-    "step": lambda z: np.where(z >= 0, 1.0, 0.0),
+    "step": lambda z: np.where(z > 0, 1.0, 0.0),
     "logistic": lambda z: 1 / (1 + np.exp(-z)),
     "tanh": np.tanh,
     "relu": lambda z: np.maximum(z, 0.0),
@@ -176,12 +176,11 @@ def draw_surface(
     for (name, path), color, marker in zip(paths.items(), PALETTE, MARKERS, strict=False):
         steps = np.asarray(path, dtype=float)
         axes.plot(*steps.T, color=color, marker=marker, markersize=4, linewidth=1.2, label=name)
-        (u, v), (u_end, v_end) = steps[0], steps[-1]
-        count = len(steps) - 1
-        summaries.append(
-            f"{name}: from ({format_number(u)}, {format_number(v)}), loss {format_number(loss(u, v))}, to ({format_number(u_end)}, {format_number(v_end)}), "
-            f"loss {format_number(loss(u_end, v_end))}, in {count} step{'s' * (count != 1)}"
+        start, end = (
+            f"({format_number(u)}, {format_number(v)}), loss {format_number(loss(u, v))}" for u, v in steps[[0, -1]]
         )
+        count = len(steps) - 1
+        summaries.append(f"{name}: from {start}, to {end}, in {count} step{'s' * (count != 1)}")
     axes.set(xlim=x_range, ylim=y_range)
     axes.legend(frameon=True, framealpha=0.9, edgecolor="none", fontsize=8.5, labelcolor=INK)
     reading = f"Contours of the loss over {names[0]} and {names[1]}. {'; '.join(summaries)}."
@@ -239,9 +238,9 @@ def draw_classes(
         loc="outside upper center",
         ncols=5,
         columnspacing=1.2,
-        handlelength=1.6,
+        handlelength=2.6,
         frameon=False,
-        fontsize=8.5,
+        fontsize=8,
         labelcolor=INK,
     )
     return Picture(figure, reading, "points of two classes")
