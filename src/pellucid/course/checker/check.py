@@ -1,12 +1,23 @@
-"""`check_answer`: compares values on random data."""
+"""`check_answer`: compares a learner's answer with the true formula on random data, and names what is wrong."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
+import numpy as np
+
+from pellucid.course.checker.answers import evaluate_answer
+from pellucid.course.checker.messages import Writer, compare_results
+from pellucid.course.checker.question import Question
+from pellucid.course.checker.search import Explanation, compute_candidates, find_combinations, find_single, is_equal
+from pellucid.course.checker.variations import Surroundings
 from pellucid.graph.expr import Expr
+
+Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
@@ -32,9 +43,111 @@ class CheckResult:
     def __str__(self) -> str:
         return self.message
 
+    def __repr__(self) -> str:
+        return f"{'right' if self.correct else 'wrong'}: {self.message}"
+
+    def _repr_html_(self) -> str:
+        hints = "".join(
+            f"<details><summary>Hint {i}</summary>{escape(hint)}</details>" for i, hint in enumerate(self.hints, 1)
+        )
+        mark = "✓ Right." if self.correct else "✗ Not yet."
+        return f"<div><strong>{mark}</strong> {escape(self.message)}{hints}</div>"
+
 
 def check_answer(
-    reference: Expr, answer: Any, given: Mapping[str, Expr] | None = None, *, quantity: str = "the answer"
+    reference: Expr,
+    answer: Any,
+    given: Mapping[str, Any] | None = None,
+    *,
+    wrt: Expr | None = None,
+    quantity: str | None = None,
 ) -> CheckResult:
-    """Check a learner's answer against the true expression."""
-    raise NotImplementedError
+    r"""Check a formula against the true one, and name the term that is wrong.
+
+    Both are computed on random data. If the results differ, variations of the true formula are searched for the one
+    that gives the answer's numbers: a missing factor or term, a sign, a transposition, an axis, a mean for a sum, the
+    derivative of an activation function in the wrong variable, a shift in time, a kernel that is turned, a
+    penalty on biases, and two of these together. Every algebraic form of the true formula is right.
+
+    Parameters
+    ----------
+    reference : Expr
+        The true formula, for example ``pel.grad(loss, W1)``. With ``wrt``, the loss.
+    answer : str, callable, Expr, array or number
+        A formula as text; a function of arrays whose parameters are named as letters; an expression of the same
+        inputs; or values, if ``given`` contains the values of all inputs.
+    given : dict from str to Expr or array, optional
+        Letters that the answer may use. An expression defines a letter, an array sets the value of an input with this
+        name. Inputs, shared variables and named expressions of the reference are letters anyway.
+    wrt : Expr, optional
+        Check the gradient of ``reference`` with respect to this expression.
+    quantity : str, optional
+        Name of the result in messages (default: ``"d"`` and the name of ``wrt``, or the name of the reference).
+
+    Returns
+    -------
+    CheckResult
+
+    Raises
+    ------
+    UseError
+        If the reference is no expression, or a letter of ``given`` is neither an expression nor an array.
+
+    Examples
+    --------
+    >>> X, W = pel.matrix("X", ("n", 3)), pel.shared([0.3, 0.1, -0.2], "W")
+    >>> a = pel.named("a", pel.tanh(X @ W))
+    >>> y = pel.vector("y", ("n",))
+    >>> gradient = pel.grad(((a - y) ** 2).sum() / 2, W)
+    >>> print(pel.check_answer(gradient, "X.T @ ((a - y) * (1 - a**2))", quantity="dW"))
+    dW is right.
+    >>> print(pel.check_answer(gradient, "X.T @ (a - y)", quantity="dW"))
+    dW: The factor `1 - a**2` is missing in `(a - y) * (1 - a**2)`. It is the derivative of tanh. By the chain rule, the error is multiplied by it on its way back.
+    """
+    question = Question(reference, given or {}, wrt, quantity)
+    name = question.quantity
+    outcome = evaluate_answer(question, answer)
+    if isinstance(outcome, str):
+        return CheckResult(False, f"{name}: {outcome}")
+    truth = question.truth
+    if is_equal(outcome.value, truth, question.tolerance):
+        return CheckResult(True, f"{name} is right.")
+    found = find_explanation(question, outcome.value, outcome.letters)
+    if found is None:
+        statement, why = compare_results(name, outcome.value, truth)
+        return CheckResult(False, f"{name}: {statement}", (why,) if why else ())
+    return write_result(name, *found)
+
+
+def find_explanation(
+    question: Question, answer: Array, used: frozenset[str]
+) -> tuple[Surroundings, Explanation] | None:
+    """Return the mistakes that give the answer's numbers.
+
+    The formula is read in two ways: in all letters, and with letters that the answer does not use written out. A
+    mistake may be in what the learner wrote in place of such a letter.
+    """
+    readings = [question.read(opaque) for opaque in question.list_readings(used)]
+    computed = [(around, compute_candidates(around)) for around in readings]
+    for find in (find_single, find_combinations):
+        found = [(around, e) for around, candidates in computed if (e := find(around, candidates, answer)) is not None]
+        if found:
+            return min(found, key=lambda f: f[1].cost)
+    return None
+
+
+def write_result(quantity: str, around: Surroundings, explanation: Explanation) -> CheckResult:
+    """Return the result that names the mistakes."""
+    writer = Writer(around)
+    texts = [writer.write(v) for v in explanation.variations]
+    if len(texts) == 1:
+        statement, why = texts[0]
+        message = f"{quantity}: {statement} {why}".strip()
+    else:
+        parts = [f"{word}: {statement}" for word, (statement, _) in zip(("First", "Second"), texts, strict=True)]
+        message = f"{quantity}: two things are wrong. {' '.join(parts)}"
+    reasons = [why for _, why in texts if why and len(texts) > 1]
+    places = [
+        f"Look at the part {writer.quote(v.node)}." for v in explanation.variations if v.node is not around.graph.root
+    ]
+    return CheckResult(False, message, tuple(dict.fromkeys(itertools.chain(reasons, places))))

@@ -1,0 +1,101 @@
+"""The forms of an answer: text, a function, an expression, or values."""
+
+from __future__ import annotations
+
+import inspect
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pellucid.course.checker.formula_graph import make_compute
+from pellucid.course.checker.question import Question
+from pellucid.course.formula_text import FormulaError, parse_formula
+from pellucid.errors import near_miss
+from pellucid.graph.expr import Constant, Expr, Input, Shared
+from pellucid.graph.naming import strip_labels
+from pellucid.graph.traversal import topological
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Value of an answer on probe data, and the letters that it uses."""
+
+    value: Array
+    letters: frozenset[str]
+
+
+def evaluate_answer(question: Question, answer: Any) -> Outcome | str:
+    """Return the value of an answer, or what is wrong with it."""
+    if isinstance(answer, str):
+        return evaluate_text(question, answer)
+    if isinstance(answer, Expr):
+        return evaluate_expression(question, answer)
+    if callable(answer):
+        return evaluate_function(question, answer)
+    if answer is None or answer is ...:
+        return "there is no answer yet."
+    return evaluate_values(question, answer)
+
+
+def evaluate_text(question: Question, text: str) -> Outcome | str:
+    try:
+        formula = parse_formula(text, list(question.letters))
+        value = formula.evaluate(question.letters, np)
+    except FormulaError as error:
+        return str(error)
+    return Outcome(np.asarray(value), frozenset(formula.letters))
+
+
+def evaluate_expression(question: Question, answer: Expr) -> Outcome | str:
+    (answer,) = strip_labels([answer])
+    values = dict(question.values)
+    missing = [e for e in topological([answer]) if isinstance(e, (Input, Shared)) and e not in values]
+    if missing:
+        return f"the answer contains {missing[0]}, which the formula does not contain. Letters: {', '.join(question.letters)}."
+    with np.errstate(all="ignore"):
+        for e in topological([answer], stop=values):
+            if e not in values:
+                values[e] = e.value if isinstance(e, Constant) else make_compute(e)(*[values[i] for i in e.inputs])
+    used = {name for name, e in question.definitions.items() if e in set(topological([answer]))}
+    return Outcome(np.asarray(values[answer]), frozenset(used))
+
+
+def evaluate_function(question: Question, function: Callable[..., Any]) -> Outcome | str:
+    names = [p.name for p in inspect.signature(function).parameters.values() if p.default is p.empty]
+    for name in names:
+        if name not in question.letters:
+            hint = near_miss(name, question.letters)
+            return f"the parameter {name!r} is not one of the letters {', '.join(question.letters)}.{hint}"
+    # Copies, because a function may write into its arguments.
+    arguments = [np.array(question.letters[name]) for name in names]
+    try:
+        with np.errstate(all="ignore"):
+            value = function(*[a[()] if not a.ndim else a for a in arguments])
+    except Exception as error:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        source = f", in `{place.line}`" if place.line else ""
+        return f"your function raised {type(error).__name__}: {error} (line {place.lineno}{source})."
+    if value is None or value is ...:
+        return "your function returns nothing yet. Does it end with `return`?"
+    result = np.asarray(value)
+    if result.dtype.kind not in "biuf":
+        return f"expected an array of numbers. Received: {value!r}."
+    return Outcome(result, frozenset(names))
+
+
+def evaluate_values(question: Question, answer: Any) -> Outcome | str:
+    array = np.asarray(answer)
+    if array.dtype.kind not in "biuf":
+        return f"expected a formula as text, a function or an expression. Received: {answer!r}."
+    missing = [e.name or "?" for e in question.leaves if e.name not in question.data]
+    if missing:
+        return (
+            "an answer in numbers needs the numbers of all inputs: pass given={...} with arrays for "
+            f"{', '.join(missing)}, or write a formula."
+        )
+    return Outcome(array, frozenset(question.definitions))

@@ -1,0 +1,212 @@
+"""The true formula with its letters, on probe data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from pellucid.course.checker.formula_graph import FormulaGraph, make_compute
+from pellucid.course.checker.probe_data import Sizes, draw_leaves, find_index_limits
+from pellucid.course.checker.variations import Surroundings
+from pellucid.graph.errors import UseError
+from pellucid.graph.expr import Constant, Expr, Input, Shared
+from pellucid.graph.gradient import grad
+from pellucid.graph.naming import LabelStripper
+from pellucid.graph.passes import eliminate_dead_outputs
+from pellucid.graph.traversal import topological
+
+Array = np.ndarray[Any, Any]
+
+SEEDS = 12
+"""Random data sets that are tried until all sums have both signs."""
+
+
+class Question:
+    """A true formula, its letters, and the values of both on probe data.
+
+    Parameters
+    ----------
+    reference, given, wrt, quantity
+        As in `check_answer`.
+    """
+
+    def __init__(
+        self, reference: Any, given: Mapping[str, Any], wrt: Expr | None = None, quantity: str | None = None
+    ) -> None:
+        if not isinstance(reference, Expr):
+            raise UseError(f"check_answer: expected the true formula, an expression. Received: {reference!r}")
+        name = reference.name
+        if wrt is not None:
+            name = f"d{wrt.name}" if wrt.name else None
+            reference = grad(reference, wrt)
+        self.quantity = quantity or name or "the result"
+        self.data: dict[str, Array] = {}
+        defined: dict[str, Expr] = {}
+        for letter, value in given.items():
+            if isinstance(value, Expr):
+                defined[letter] = value
+            else:
+                self.data[letter] = check_data(letter, value)
+        stripper = LabelStripper()
+        self.reference, *definitions = stripper.strip([reference, *defined.values()])
+        self.reference = eliminate_dead_outputs([self.reference])[0]
+        self.definitions: dict[str, Expr] = dict(zip(defined, definitions, strict=True))
+        nodes = topological([self.reference, *definitions])
+        self._add_own_letters(nodes, stripper.names)
+        self.leaves = [e for e in nodes if isinstance(e, (Input, Shared))]
+        self.sizes = Sizes(self.leaves)
+        self._nodes = nodes
+        self._compute()
+
+    def _add_own_letters(self, nodes: list[Expr], names: Mapping[Expr, str]) -> None:
+        """Add inputs, shared variables and named expressions as letters, unless `given` has their names."""
+        known = set(self.definitions.values())
+        for e in nodes:
+            name = e.name if isinstance(e, (Input, Shared)) else names.get(e)
+            if name and e not in known:
+                self.definitions.setdefault(name, e)
+
+    def _compute(self) -> None:
+        """Compute all expressions on probe data, with positive inputs if others give NaN."""
+        limits = find_index_limits(self._nodes, self.sizes)
+        best: tuple[int, dict[Expr, Array]] | None = None
+        for seed, positive in [*((seed, False) for seed in range(SEEDS)), (0, True)]:
+            values = draw_leaves(self.leaves, self.sizes, limits, positive, seed)
+            for letter, data in self.data.items():
+                leaf = self.definitions.get(letter)
+                if leaf is None or leaf not in values:
+                    raise UseError(
+                        f"check_answer: given[{letter!r}] is an array, but the formula has no input {letter!r}"
+                    )
+                values[leaf] = data
+            with np.errstate(all="ignore"):
+                for e in self._nodes:
+                    if isinstance(e, Constant):
+                        values[e] = e.value
+                    elif e not in values:
+                        values[e] = make_compute(e)(*[values[i] for i in e.inputs])
+            if np.all(np.isfinite(values[self.reference])) or positive:
+                one_sided = self._count_one_sided(values)
+                if best is None or one_sided < best[0]:
+                    best = one_sided, values
+                if not one_sided or (positive and best is not None):
+                    break
+        assert best is not None
+        self.values = values = best[1]
+        self.letters = {name: np.asarray(values[e]) for name, e in self.definitions.items()}
+        for dim, size in self.sizes.by_name.items():
+            self.letters.setdefault(dim, np.asarray(size))
+
+    def _count_one_sided(self, values: Mapping[Expr, Array]) -> int:
+        """Return how many inputs of activation functions have one sign only: relu would act as a linear function."""
+        count = 0
+        for e in self._nodes:
+            if e.op is not None and e.op.name in ("add", "matmul", "subtract") and e.ndim:
+                value = np.asarray(values[e])
+                count += value.size > 3 and (bool(np.all(value > 0)) or bool(np.all(value < 0)))
+        return count
+
+    @property
+    def truth(self) -> Array:
+        """Value of the true formula."""
+        return np.asarray(self.values[self.reference])
+
+    @property
+    def tolerance(self) -> float:
+        """Relative tolerance of comparisons: loops run in the precision of the formula, everything else in float64."""
+        has_float32_loop = any(
+            e.op is not None and e.op.name == "scan_loop" and e.dtype == np.float32 for e in self._nodes
+        )
+        return 1e-4 if has_float32_loop else 1e-6
+
+    def list_readings(self, used: frozenset[str]) -> Iterator[frozenset[str]]:
+        """Yield sets of letters that are not written out: all, and those that the answer uses."""
+        every = frozenset(self.definitions)
+        yield every
+        if used < every:
+            yield used
+
+    def read(self, opaque: frozenset[str]) -> Surroundings:
+        """Return the formula with some letters as leaves. Expressions with the value of a letter are that letter."""
+        letters, names = {}, {}
+        for e in self._nodes:
+            name = self._find_letter(e)
+            if name is None:
+                continue
+            names[e] = name
+            if (name in opaque or isinstance(e, (Input, Shared))) and e is not self.reference:
+                letters[e] = name
+        for e in self._nodes:
+            if text := self._name_counting_op(e):
+                names[e] = letters[e] = text
+            elif e not in names and (text := self._find_complement(e)):
+                names[e] = text
+        graph = FormulaGraph(self.reference, letters, self.values, names)
+        constants = {graph.describe(n): v for n, v in graph.base.items() if n.kind == "constant" and v.ndim == 0}
+        scalars = {name: v for name, v in self.letters.items() if not v.ndim and v.dtype.kind == "f"}
+        arrays = {name: v for name, v in self.letters.items() if v.ndim and v.dtype.kind == "f"}
+        functions = {name: e.op.name for name, e in self.definitions.items() if e.op is not None}
+        scalars = {**constants, **scalars}
+        return Surroundings(graph, arrays, self._name_sizes(), scalars, self._find_biases(), functions)
+
+    def _find_letter(self, e: Expr) -> str | None:
+        value = self.values[e]
+        if isinstance(e, Constant) or not isinstance(value, np.ndarray):
+            return None
+        for name, definition in self.definitions.items():
+            if e is definition:
+                return name
+        if not value.ndim or value.size < 2:
+            return None
+        for name, definition in self.definitions.items():
+            other = self.letters[name]
+            if (
+                definition.op is not None
+                and other.shape == value.shape
+                and np.allclose(other, value, rtol=1e-9, atol=1e-12)
+            ):
+                return name
+        return None
+
+    def _find_complement(self, e: Expr) -> str | None:
+        """Return "(1 - p)" for an expression with that value, such as a logistic function of -z."""
+        value = self.values[e]
+        if e.op is None or e.op.name not in ("sigmoid", "softmax"):
+            return None
+        for name, letter in self.letters.items():
+            if letter.ndim and letter.shape == value.shape and np.allclose(1 - letter, value, rtol=1e-9):
+                return f"(1 - {name})"
+        return None
+
+    def _name_counting_op(self, e: Expr) -> str | None:
+        """Return "n" for the length of an axis, "arange(n)" for its indices, and None for other expressions."""
+        if e.op is None or e.op.name not in ("size", "arange_like"):
+            return None
+        size = int(self.values[e]) if e.op.name == "size" else len(self.values[e])
+        dim = next((name for name, s in self.sizes.by_name.items() if s == size), None)
+        return dim if dim is None or e.op.name == "size" else f"arange({dim})"
+
+    def _name_sizes(self) -> dict[str, int]:
+        """Return the lengths of axes by name; those without a name by a letter that has it, as ``len(X)``."""
+        named = dict(self.sizes.by_name)
+        for name, value in self.letters.items():
+            for axis, size in enumerate(value.shape):
+                if size not in named.values() and size > 2:
+                    named[f"len({name})" if axis == 0 else f"{name}.shape[{axis}]"] = size
+        return named
+
+    def _find_biases(self) -> tuple[str, ...]:
+        return tuple(
+            name
+            for name, e in self.definitions.items()
+            if isinstance(e, (Input, Shared)) and e.dtype.kind == "f" and e.ndim <= 1 and name.lower().startswith("b")
+        )
+
+
+def check_data(letter: str, value: Any) -> Array:
+    array = np.asarray(value)
+    if array.dtype.kind not in "biuf":
+        raise UseError(f"check_answer: expected an expression or numbers for given[{letter!r}]. Received: {value!r}")
+    return array.astype(np.float64) if array.dtype.kind == "f" else array
