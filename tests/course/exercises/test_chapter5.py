@@ -25,7 +25,7 @@ WRONG = [
     ("step", "W1 - rate * dW1", "lam"),
     ("step", "W1 + rate * (dW1 + lam * W1)", "sign"),
     ("step", "W1 - rate * (dW1 + 2 * lam * W1)", "factor"),
-    ("bias2", "mean((estimates - truth)**2)", "mean"),
+    ("bias2", "mean((estimates - truth)**2)", "squared bias"),
 ]
 
 
