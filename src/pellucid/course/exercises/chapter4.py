@@ -5,20 +5,20 @@ from __future__ import annotations
 import pellucid as pel
 from pellucid.course.exercise import CodeExercise, Exercise
 
-POINTS, INPUTS, HIDDEN, CLASSES = 5, 2, 4, 3
+INPUTS, HIDDEN, CLASSES = 2, 4, 3
 """Sizes of the probe data. All differ, so that a transpose or a wrong axis changes shapes."""
 
 
 def define_exercises() -> list[Exercise | CodeExercise]:
     """Return the exercises in the order of the chapter."""
-    X = pel.matrix("X", shape=(POINTS, INPUTS), dtype="float64")
-    y = pel.ivector("y", shape=(POINTS,))
+    X = pel.matrix("X", shape=("n", INPUTS), dtype="float64")
+    y = pel.ivector("y", shape=("n",))
     W1 = pel.matrix("W1", shape=(INPUTS, HIDDEN), dtype="float64")
     b1 = pel.vector("b1", shape=(HIDDEN,), dtype="float64")
     W2 = pel.matrix("W2", shape=(HIDDEN, CLASSES), dtype="float64")
     b2 = pel.vector("b2", shape=(CLASSES,), dtype="float64")
     lam, rate = pel.scalar("lam", dtype="float64"), pel.scalar("rate", dtype="float64")
-    n = pel.constant(float(POINTS), dtype="float64")
+    n = pel.size(X, axis=0)
     Y = pel.one_hot(y, CLASSES, dtype="float64")
     z1 = X @ W1 + b1
     a1 = pel.tanh(z1)
