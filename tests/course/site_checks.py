@@ -76,7 +76,7 @@ def find_page_faults(pages: Any, path: Path, *, scheme: str = "light", size: dic
 
     Failed and external requests and errors on the console are recorded by the fixture ``pages``.
     """
-    page = pages.open(path, color_scheme=scheme, viewport=size)
+    page = pages.open(path, color_scheme=scheme, viewport=size, reduced_motion="reduce")
     page.evaluate(OPEN_DETAILS)
     page.add_script_tag(content=AXE)
     where = f"{path.name}, {scheme}, {size['width']} pixels"

@@ -1,5 +1,6 @@
 """The site of the course: pages, figures, formulas, search and links, built from two sample chapters."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -75,6 +76,7 @@ def test_formulas_are_mathml(sample_site: Path) -> None:
     assert '<math xmlns="http://www.w3.org/1998/Math/MathML" display="inline"' in page
     assert "mathjax" not in page.lower()
     assert '<span class="eqno">(1)</span>' in page
+    assert re.search(r'<span class="nobreak"><math[^>]*>(?:(?!</math>).)*</math>,</span> and', page)  # $x_i$, and
 
 
 def test_the_directive_shows_exercises(pages, sample_site: Path) -> None:

@@ -79,8 +79,8 @@ def test_warnings_are_errors_with_file_and_line(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setitem(assets.SCRIPTS, "<pellucid-exercise>", tmp_path / "missing.js")
     source = tmp_path / "pages"
     source.mkdir()
-    text = "# Start\n\nA {term}`wieght`.\n\nA [link](nowhere.md).\n\n$\\frobnicate x$\n\n$x^{2$ and $x_1_2$\n\n<pellucid-exercise></pellucid-exercise>\n"
-    (source / "index.md").write_text(text, "utf-8")
+    text = "# Start\n\nA {term}`wieght`.\n\nA [link](nowhere.md).\n\n$\\frobnicate x$\n\n$x^{2$ and $x_1_2$\n"
+    (source / "index.md").write_text(f"{text}\n<pellucid-exercise></pellucid-exercise>\n", "utf-8")
     with pytest.raises(PageFaults, match=re.escape(f"The site is in {tmp_path / 'out'}")) as caught:
         build_site(tmp_path / "out", sections={"": source})
     found = "\n".join(caught.value.warnings)

@@ -37,6 +37,7 @@ html_static_path = [str(HERE / "static")]
 html_css_files = ["course.css"]
 html_js_files = ["course.js"]
 html_copy_source = False
+html_secnumber_suffix = " "
 html_show_sourcelink = False
 html_use_index = False  # the search finds words; the API pages of the documentation may want an index
 html_show_search_summary = False  # excerpts would be fetched, which browsers forbid for pages from disk
@@ -44,10 +45,14 @@ html_theme_options = {
     "top_of_page_buttons": [],
     "light_css_variables": {
         "color-brand-primary": "#8c4a00",
+        "color-sidebar-link-text": "#3f4752",
+        "color-sidebar-link-text--top-level": "#3f4752",
         "color-brand-content": "#0b5c8a",
     },
     "dark_css_variables": {
         "color-brand-primary": "#e8b26a",
+        "color-sidebar-link-text": "#c3cad3",
+        "color-sidebar-link-text--top-level": "#c3cad3",
         "color-brand-content": "#7cc0e8",
     },
 }

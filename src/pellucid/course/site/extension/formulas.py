@@ -15,9 +15,26 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+PUNCTUATION = re.compile(r"[.,;:!?)]+")
+
 
 def register(app: Sphinx) -> None:
     app.add_html_math_renderer("pellucid", (visit_inline, None), (visit_block, None))
+    app.connect("doctree-read", lambda app, document: keep_punctuation(document))
+
+
+def keep_punctuation(document: nodes.document) -> None:
+    """Keep punctuation on the line of the formula in front of it: browsers may break lines there."""
+    for formula in list(document.findall(nodes.math)):
+        parent = formula.parent
+        place = parent.index(formula) + 1
+        after = parent[place] if place < len(parent) else None
+        mark = PUNCTUATION.match(after) if isinstance(after, nodes.Text) else None
+        if mark:
+            parent[place - 1 : place + 1] = [
+                nodes.inline("", "", formula, nodes.Text(mark[0]), classes=["nobreak"]),
+                nodes.Text(after[mark.end() :]),
+            ]
 
 
 def convert(node: nodes.Element, display: str) -> str:
