@@ -3,7 +3,7 @@
 #   make test                    install, then format check, lint, types and tests
 #   make course                  install the generator of the course, build the course and open it
 #   make wheel                   build the course, and a wheel that has it
-#   make runtime                 build the runtime of live figures, with npm, and the modules that the package ships
+#   make runtime                 build the runtimes of pages, with npm, and the modules that the package ships
 #   make PYTHON=python3.13 test  the same with another Python
 PYTHON ?= python3
 VENV ?= .venv
@@ -57,11 +57,13 @@ runtime: $(INSTALLED_DEV) web/node_modules/.installed
 	npm --prefix web run build
 	$(BIN)/python -m pellucid.live.prebuild
 
-# Types and unit tests of the runtime, and whether the built file in the package is that of the sources.
+# Types and unit tests of the runtimes, and whether the built files in the package are those of the sources.
 check-runtime: web/node_modules/.installed
 	npm --prefix web run check
 	npm --prefix web test
-	cd web && node build.mjs --out=build/runtime.js && cmp build/runtime.js ../src/pellucid/live/runtime.js
+	cd web && node build.mjs --out=build
+	cmp web/build/runtime.js src/pellucid/live/runtime.js
+	cmp web/build/exercises.js src/pellucid/course/exercises.js
 
 web/node_modules/.installed: web/package-lock.json
 	npm --prefix web ci --silent

@@ -1,12 +1,17 @@
-/** Bundles the runtime into one file, src/pellucid/live/runtime.js, or the unit tests into build/ with `--tests`. */
+/**
+ * Bundles the runtime of figures into src/pellucid/live/runtime.js and that of exercises into src/pellucid/course/exercises.js;
+ * `--out=FOLDER` puts both into another folder. With `--tests`, bundles the unit tests into build/.
+ */
 
 import { build } from "esbuild";
 import { readdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 
-/** Largest size of the runtime, compressed as web servers send it. */
-const BUDGET = 60 * 1024;
+/** Largest sizes, compressed as web servers send them. */
+const FIGURES_BUDGET = 60 * 1024;
+const EXERCISES_BUDGET = 20 * 1024;
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const common = { bundle: true, target: "es2022", charset: "utf8", absWorkingDir: here("."), logLevel: "warning" };
 
@@ -16,15 +21,24 @@ async function bundle(entry) {
 }
 
 /** The engine becomes a function of its message port, whose text is also the source of the worker: it is not stored twice. */
-async function buildRuntime(target) {
+async function bundleFigures() {
   const engine = await bundle("src/engine/worker.ts");
   const page = await bundle("src/main.ts");
-  const text = `(()=>{const pellucidEngine=port=>{${engine}};${page}})();\n`;
-  if (/<\/script|<!--/i.test(text)) throw new Error("The runtime contains </script or <!--, which would end an inline script.");
+  return `(()=>{const pellucidEngine=port=>{${engine}};${page}})();`;
+}
+
+async function write(target, text, budget) {
+  if (/<\/script|<!--/i.test(text)) throw new Error(`${target} contains </script or <!--, which would end an inline script.`);
   const compressed = gzipSync(text, { level: 9 }).length;
-  console.log(`${target}: ${Buffer.byteLength(text)} bytes, compressed ${compressed} of ${BUDGET}`);
-  if (compressed > BUDGET) throw new Error(`The runtime has ${compressed} bytes compressed; the budget is ${BUDGET}.`);
-  await writeFile(target, text);
+  console.log(`${target}: ${Buffer.byteLength(text)} bytes, compressed ${compressed} of ${budget}`);
+  if (compressed > budget) throw new Error(`${target} has ${compressed} bytes compressed; the budget is ${budget}.`);
+  await writeFile(target, `${text}\n`);
+}
+
+async function buildPages(folder) {
+  const find = (module, name) => (folder ? join(folder, name) : here(`../src/pellucid/${module}/${name}`));
+  await write(find("live", "runtime.js"), await bundleFigures(), FIGURES_BUDGET);
+  await write(find("course", "exercises.js"), await bundle("src/exercises/main.ts"), EXERCISES_BUDGET);
 }
 
 async function buildTests() {
@@ -33,5 +47,5 @@ async function buildTests() {
   await build({ ...common, entryPoints, outdir: "build", outExtension: { ".js": ".mjs" }, format: "esm", platform: "node" });
 }
 
-const output = process.argv.find((word) => word.startsWith("--out="))?.slice(6);
-await (process.argv.includes("--tests") ? buildTests() : buildRuntime(output ?? here("../src/pellucid/live/runtime.js")));
+const folder = process.argv.find((word) => word.startsWith("--out="))?.slice(6);
+await (process.argv.includes("--tests") ? buildTests() : buildPages(folder));

@@ -26,6 +26,6 @@ function read(text) {
 
 const fingerprints = arrays.map(([left, right]) => {
   const [a, b] = [toArray(left), toArray(right)];
-  return { values: computeFingerprint(a), equal: hasFingerprint(a, computeFingerprint(b), b.shape) };
+  return { values: computeFingerprint(a).map(String), equal: hasFingerprint(a, computeFingerprint(b), b.shape) };
 });
 console.log(JSON.stringify({ formulas: texts.map(read), fingerprints }));

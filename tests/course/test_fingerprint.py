@@ -28,5 +28,7 @@ def test_rounding_and_outer_axes_do_not_matter() -> None:
     assert strip_shape((1, 2, 1, 3, 1)) == (2, 1, 3)
 
 
-def test_nan_equals_nothing() -> None:
-    assert not have_equal_fingerprints([np.nan, 1.0], [np.nan, 1.0])
+def test_arrays_that_are_not_finite_equal_nothing() -> None:
+    for value in (np.nan, np.inf, -np.inf):
+        assert not have_equal_fingerprints([value, 1.0], [value, 1.0])
+        assert not have_equal_fingerprints([value, 1.0], [1.0, 2.0])

@@ -199,7 +199,7 @@ def test_sizes_of_expressions_are_known_numbers() -> None:
         ("lam * W1 - (X - d1) - -w", "lam⋅W1−(X−d1)−(−w)"),
         ("2 * X.T @ d1", "2⋅X\N{DOWN TACK} d1"),
         ("(X + 1) ** 2 / abs(X)", "(X+1)2|X|"),
-        ("sum(X, axis=0, keepdims=True)", "sumaxis 0,keepdims=True(X)"),
+        ("sum(X, axis=0, keepdims=True)", "sumaxis\N{NO-BREAK SPACE}0,keepdims=True(X)"),
         ("p[arange(n), y]", "p[arange(n),y]"),
         ("w[::-1, 1:]", "w[::−1,1:]"),
         ("X >= sqrt(X.shape[0])", "X≥X.shape[0]"),

@@ -117,6 +117,7 @@ ARRAYS = [
     (np.ones((2, 1, 3)), np.ones((2, 3))),
     (np.ones((1, 1)), np.ones(())),
     (np.ones(0), np.ones((1, 0))),
+    (np.array([np.inf, 1.0]), np.array([1.0, 2.0])),
 ]
 
 
@@ -151,5 +152,7 @@ def test_values_and_messages_are_equal(texts: list[str], page: dict[str, Any]) -
 
 def test_fingerprints_are_equal(page: dict[str, Any]) -> None:
     for (left, right), found in zip(ARRAYS, page["fingerprints"], strict=True):
-        np.testing.assert_allclose(found["values"], compute_fingerprint(left), rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(
+            np.array(found["values"], dtype=float), compute_fingerprint(left), rtol=1e-12, atol=1e-12
+        )
         assert found["equal"] == have_equal_fingerprints(left, right)

@@ -44,7 +44,7 @@ def have_equal_fingerprints(left: Any, right: Any) -> bool:
     (True, False)
     """
     a, b = np.asarray(left, dtype=np.float64), np.asarray(right, dtype=np.float64)
-    if strip_shape(a.shape) != strip_shape(b.shape):
+    if strip_shape(a.shape) != strip_shape(b.shape) or not np.isfinite(a).all():
         return False
     tolerance = TOLERANCE * (1 + float(np.abs(a).sum()))
     pairs = zip(compute_fingerprint(a), compute_fingerprint(b), strict=True)

@@ -12,7 +12,7 @@ export function computeFingerprint(x: NdArray): number[] {
 
 /** Whether an array is taken as that with a given shape and fingerprint. */
 export function hasFingerprint(x: NdArray, fingerprint: number[], shape: Shape): boolean {
-  if (stripShape(x.shape).join() !== stripShape(shape).join()) return false;
+  if (stripShape(x.shape).join() !== stripShape(shape).join() || !x.data.every(Number.isFinite)) return false;
   const tolerance = TOLERANCE * (1 + x.data.reduce((sum, value) => sum + Math.abs(value), 0));
   return computeFingerprint(x).every((value, k) => Math.abs(value - fingerprint[k]) <= tolerance);
 }

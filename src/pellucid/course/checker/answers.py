@@ -56,7 +56,8 @@ def evaluate_expression(question: Question, answer: Expr) -> Outcome | str:
     values = dict(question.values)
     missing = [e for e in topological([answer]) if isinstance(e, (Input, Shared)) and e not in values]
     if missing:
-        return f"the answer contains {missing[0]}, which the formula does not contain. Letters: {', '.join(question.letters)}."
+        letters = ", ".join(question.letters)
+        return f"the answer contains {missing[0]}, which the formula does not contain. Letters: {letters}."
     with np.errstate(all="ignore"):
         for e in topological([answer], stop=values):
             if e not in values:

@@ -11,13 +11,16 @@ from typing import Any
 import numpy as np
 
 from pellucid.course.checker.answers import evaluate_answer
-from pellucid.course.checker.messages import Writer, compare_results
+from pellucid.course.checker.comparison import compare_results
+from pellucid.course.checker.mistakes.mistake import Context
 from pellucid.course.checker.question import Question
 from pellucid.course.checker.search import Explanation, compute_candidates, find_combinations, find_single, is_equal
-from pellucid.course.checker.variations import Surroundings
 from pellucid.graph.expr import Expr
 
 Array = np.ndarray[Any, Any]
+
+EXPANDED_COST = 0.15
+"""Extra cost of mistakes inside of letters: a mistake in what the learner wrote is more likely."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ def check_answer(
 ) -> CheckResult:
     r"""Check a formula against the true one, and name the term that is wrong.
 
-    Both are computed on random data. If the results differ, variations of the true formula are searched for the one
+    Both are computed on random data. If the results differ, mistakes in the true formula are searched for the one
     that gives the answer's numbers: a missing factor or term, a sign, a transposition, an axis, a mean for a sum, the
     derivative of an activation function in the wrong variable, a shift in time, a kernel that is turned, a
     penalty on biases, and two of these together. Every algebraic form of the true formula is right.
@@ -102,7 +105,7 @@ def check_answer(
     >>> print(pel.check_answer(gradient, "X.T @ ((a - y) * (1 - a**2))", quantity="dW"))
     dW is right.
     >>> print(pel.check_answer(gradient, "X.T @ (a - y)", quantity="dW"))
-    dW: The factor `1 - a**2` is missing in `(a - y) * (1 - a**2)`. It is the derivative of tanh. By the chain rule, the error is multiplied by it on its way back.
+    dW: The factor `1 - a**2` is missing in `(a - y) * (1 - a**2)`. It is the derivative of ...
     """
     question = Question(reference, given or {}, wrt, quantity)
     name = question.quantity
@@ -119,27 +122,26 @@ def check_answer(
     return write_result(name, *found)
 
 
-def find_explanation(
-    question: Question, answer: Array, used: frozenset[str]
-) -> tuple[Surroundings, Explanation] | None:
+def find_explanation(question: Question, answer: Array, used: frozenset[str]) -> tuple[Context, Explanation] | None:
     """Return the mistakes that give the answer's numbers.
 
     The formula is read in two ways: in all letters, and with letters that the answer does not use written out. A
     mistake may be in what the learner wrote in place of such a letter.
     """
     readings = [question.read(opaque) for opaque in question.list_readings(used)]
-    computed = [(around, compute_candidates(around)) for around in readings]
+    computed = [(context, compute_candidates(context)) for context in readings]
     for find in (find_single, find_combinations):
-        found = [(around, e) for around, candidates in computed if (e := find(around, candidates, answer)) is not None]
-        if found:
-            return min(found, key=lambda f: f[1].cost)
+        found = [(context, find(context, candidates, answer)) for context, candidates in computed]
+        ranked = [(e.cost + EXPANDED_COST * i, c, e) for i, (c, e) in enumerate(found) if e is not None]
+        if ranked:
+            _, context, explanation = min(ranked, key=lambda r: r[0])
+            return context, explanation
     return None
 
 
-def write_result(quantity: str, around: Surroundings, explanation: Explanation) -> CheckResult:
+def write_result(quantity: str, context: Context, explanation: Explanation) -> CheckResult:
     """Return the result that names the mistakes."""
-    writer = Writer(around)
-    texts = [writer.write(v) for v in explanation.variations]
+    texts = [mistake.tell() for mistake in explanation.mistakes]
     if len(texts) == 1:
         statement, why = texts[0]
         message = f"{quantity}: {statement} {why}".strip()
@@ -147,7 +149,6 @@ def write_result(quantity: str, around: Surroundings, explanation: Explanation) 
         parts = [f"{word}: {statement}" for word, (statement, _) in zip(("First", "Second"), texts, strict=True)]
         message = f"{quantity}: two things are wrong. {' '.join(parts)}"
     reasons = [why for _, why in texts if why and len(texts) > 1]
-    places = [
-        f"Look at the part {writer.quote(v.node)}." for v in explanation.variations if v.node is not around.graph.root
-    ]
+    nodes = [mistake.node for mistake in explanation.mistakes if mistake.node is not context.graph.root]
+    places = [f"Look at the part {context.quote(node)}." for node in nodes]
     return CheckResult(False, message, tuple(dict.fromkeys(itertools.chain(reasons, places))))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -18,9 +18,6 @@ from pellucid.graph.expr import Constant, Expr
 from pellucid.graph.printing import text
 from pellucid.graph.traversal import topological
 from pellucid.graph.types import is_float
-
-if TYPE_CHECKING:
-    from pellucid.course.checker.slopes import Slope
 
 Array = np.ndarray[Any, Any]
 Values = Mapping[Expr, Array]
@@ -88,8 +85,10 @@ def make_constant(value: Any, expr: Expr | None = None) -> Node:
 
 
 FUNCTIONS = frozenset(
-    "tanh sigmoid relu softplus softsign exp log log1p sqrt abs square sin cos sinh cosh sign softmax log_softmax".split()
+    {"tanh", "sigmoid", "relu", "softplus", "softsign", "softmax", "log_softmax", "exp", "log", "log1p", "sqrt", "abs"}
+    | {"sin", "cos", "sinh", "cosh", "sign"}
 )
+ARITHMETIC = frozenset({"add", "subtract", "negative", "multiply", "true_divide", "square", "power"})
 REDUCTIONS = frozenset({"sum", "mean", "max", "min", "prod"})
 PASSED = frozenset({"stop_gradient", "passthrough", "grad_barrier"})
 
@@ -113,22 +112,27 @@ class FormulaGraph:
         self.names = names
         self.letter_values = {name: values[e] for e, name in names.items() if values[e].ndim}
         self._letters, self._values = letters, values
-        self.slopes: list[Slope] | None = None
         self._nodes: dict[Expr, Node] = {}
         for e in topological([reference], stop=letters):
             self._nodes[e] = self._convert(e)
         self.root = self._nodes[reference]
         self.order = order_nodes(self.root)
-        self.base: dict[Node, Array] = {}
+        self.position = {node: i for i, node in enumerate(self.order)}
+        self.base: dict[Node, Any] = {}
         with np.errstate(all="ignore"):
             for node in self.order:
                 self.base[node] = node.compute(*[self.base[o] for o in node.operands])
         self._dependents = find_dependents(self.order)
 
     @property
+    def arrays(self) -> list[Array]:
+        """The values of all nodes but loops, which have several."""
+        return [value for value in self.base.values() if isinstance(value, np.ndarray)]
+
+    @property
     def value(self) -> Array:
         """The value of the true formula."""
-        return self.base[self.root]
+        return np.asarray(self.base[self.root])
 
     def propagate(self, changed: dict[Node, Array], start: Node) -> Array | None:
         """Return the value of the formula if some nodes have other values; None if shapes do not fit.
@@ -141,7 +145,7 @@ class FormulaGraph:
                 changed[node] = node.compute(*[changed[o] if o in changed else base[o] for o in node.operands])
         except (PellucidError, ValueError, IndexError, TypeError, np.linalg.LinAlgError):
             return None
-        return changed.get(self.root, base[self.root])
+        return np.asarray(changed.get(self.root, base[self.root]))
 
     def describe(self, node: Node) -> str:
         """Return the text of a node in the learner's notation."""
@@ -175,39 +179,27 @@ class FormulaGraph:
         return self._convert_op(e, e.op.name, operands)
 
     def _convert_op(self, e: Expr, name: str, operands: list[Node]) -> Node:
-        settings = e.settings
-        if name in ("add", "subtract"):
-            return make_sum(
-                [*self._split_sum(1, operands[0]), *self._split_sum(1 if name == "add" else -1, operands[1])], e
-            )
-        if name == "negative":
-            return make_sum(self._split_sum(-1, operands[0]), e)
-        if name in ("multiply", "true_divide"):
-            right = 1 if name == "multiply" else -1
-            return make_product([*self._split_product(1, operands[0]), *self._split_product(right, operands[1])], e)
-        if name == "square":
-            return make_power(operands[0], make_constant(2), e)
-        if name == "power":
-            return make_power(*operands, e)
-        if name == "tanh_slope":
-            return make_sum([(1, make_constant(1)), (-1, make_power(operands[0], make_constant(2), None))], e)
-        if name == "sigmoid_slope":
-            rest = make_sum([(1, make_constant(1)), (-1, operands[0])], None)
-            return make_product([(1, operands[0]), (1, rest)], e)
+        if name in PASSED or (name == "cast" and is_float(e.dtype)):
+            return operands[0]
+        if name in ARITHMETIC:
+            return self._convert_arithmetic(e, name, operands)
+        if name in ("tanh_slope", "sigmoid_slope"):
+            return make_slope(name, operands[0], e)
         if name == "where" and is_zero(operands[2]):
             # where(z > 0, g, 0), as gradients of relu are written, is g * (z > 0).
             return make_product([*self._split_product(1, operands[1]), (1, operands[0])], e)
-        if name in PASSED or (name == "cast" and is_float(e.dtype)):
-            return operands[0]
-        compute = make_compute(e)
-        kind = "op"
-        if name in FUNCTIONS:
-            kind = "function"
-        elif name in ("matmul", "transpose"):
-            kind = name
-        elif name in REDUCTIONS:
-            kind = "reduction"
-        return Node(kind, name, tuple(operands), compute, e, settings=settings)
+        return Node(find_kind(name), name, tuple(operands), make_compute(e), e, settings=e.settings)
+
+    def _convert_arithmetic(self, e: Expr, name: str, operands: list[Node]) -> Node:
+        first, last = operands[0], operands[-1]
+        if name == "negative":
+            return make_sum(self._split_sum(-1, first), e)
+        if name in ("add", "subtract"):
+            return make_sum([*self._split_sum(1, first), *self._split_sum(1 if name == "add" else -1, last)], e)
+        if name in ("multiply", "true_divide"):
+            exponent = 1 if name == "multiply" else -1
+            return make_product([*self._split_product(1, first), *self._split_product(exponent, last)], e)
+        return make_power(first, make_constant(2) if name == "square" else last, e)
 
     def _split_sum(self, sign: int, node: Node) -> list[tuple[int, Node]]:
         if node.kind == "sum" and node.name == "sum":
@@ -222,6 +214,19 @@ class FormulaGraph:
 
 def is_zero(node: Node) -> bool:
     return node.kind == "constant" and not np.any(node.settings["value"])
+
+
+def make_slope(name: str, output: Node, expr: Expr) -> Node:
+    """Return the derivative of tanh or the logistic function in textbook form, ``1 - a**2`` or ``a * (1 - a)``."""
+    if name == "tanh_slope":
+        return make_sum([(1, make_constant(1)), (-1, make_power(output, make_constant(2), None))], expr)
+    return make_product([(1, output), (1, make_sum([(1, make_constant(1)), (-1, output)], None))], expr)
+
+
+def find_kind(name: str) -> str:
+    if name in ("matmul", "transpose"):
+        return name
+    return "function" if name in FUNCTIONS else "reduction" if name in REDUCTIONS else "op"
 
 
 def make_power(base: Node, exponent: Node, expr: Expr | None) -> Node:

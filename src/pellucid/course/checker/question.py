@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from pellucid.course.checker.formula_graph import FormulaGraph, make_compute
+from pellucid.course.checker.mistakes.mistake import Context
 from pellucid.course.checker.probe_data import Sizes, draw_leaves, find_index_limits
-from pellucid.course.checker.variations import Surroundings
 from pellucid.graph.errors import UseError
 from pellucid.graph.expr import Constant, Expr, Input, Shared
 from pellucid.graph.gradient import grad
@@ -20,7 +20,7 @@ from pellucid.graph.traversal import topological
 Array = np.ndarray[Any, Any]
 
 SEEDS = 12
-"""Random data sets that are tried until all sums have both signs."""
+"""Random data sets that are tried. The best is the one in which most sums have both signs."""
 
 
 class Question:
@@ -69,35 +69,36 @@ class Question:
                 self.definitions.setdefault(name, e)
 
     def _compute(self) -> None:
-        """Compute all expressions on probe data, with positive inputs if others give NaN."""
+        """Compute all expressions on the most generic of several data sets.
+
+        Inputs are positive if the formula is NaN otherwise, as a logarithm of an input is.
+        """
         limits = find_index_limits(self._nodes, self.sizes)
-        best: tuple[int, dict[Expr, Array]] | None = None
-        for seed, positive in [*((seed, False) for seed in range(SEEDS)), (0, True)]:
-            values = draw_leaves(self.leaves, self.sizes, limits, positive, seed)
-            for letter, data in self.data.items():
-                leaf = self.definitions.get(letter)
-                if leaf is None or leaf not in values:
-                    raise UseError(
-                        f"check_answer: given[{letter!r}] is an array, but the formula has no input {letter!r}"
-                    )
-                values[leaf] = data
-            with np.errstate(all="ignore"):
-                for e in self._nodes:
-                    if isinstance(e, Constant):
-                        values[e] = e.value
-                    elif e not in values:
-                        values[e] = make_compute(e)(*[values[i] for i in e.inputs])
-            if np.all(np.isfinite(values[self.reference])) or positive:
-                one_sided = self._count_one_sided(values)
-                if best is None or one_sided < best[0]:
-                    best = one_sided, values
-                if not one_sided or (positive and best is not None):
-                    break
-        assert best is not None
-        self.values = values = best[1]
-        self.letters = {name: np.asarray(values[e]) for name, e in self.definitions.items()}
+        for positive in (False, True):
+            drawn = [self._draw(limits, positive, seed) for seed in range(1 if positive else SEEDS)]
+            finite = [values for values in drawn if np.all(np.isfinite(values[self.reference]))]
+            if finite or positive:
+                break
+        self.values = min(finite or drawn, key=self._count_one_sided)
+        self.letters = {name: np.asarray(self.values[e]) for name, e in self.definitions.items()}
         for dim, size in self.sizes.by_name.items():
             self.letters.setdefault(dim, np.asarray(size))
+
+    def _draw(self, limits: Mapping[Expr, int], positive: bool, seed: int) -> dict[Expr, Array]:
+        """Return the values of all expressions for random inputs."""
+        values = draw_leaves(self.leaves, self.sizes, limits, positive, seed)
+        for letter, data in self.data.items():
+            leaf = self.definitions.get(letter)
+            if leaf is None or leaf not in values:
+                raise UseError(f"check_answer: given[{letter!r}] is an array, but the formula has no input {letter!r}")
+            values[leaf] = data
+        with np.errstate(all="ignore"):
+            for e in self._nodes:
+                if isinstance(e, Constant):
+                    values[e] = e.value
+                elif e not in values:
+                    values[e] = make_compute(e)(*[values[i] for i in e.inputs])
+        return values
 
     def _count_one_sided(self, values: Mapping[Expr, Array]) -> int:
         """Return how many inputs of activation functions have one sign only: relu would act as a linear function."""
@@ -121,14 +122,19 @@ class Question:
         )
         return 1e-4 if has_float32_loop else 1e-6
 
-    def list_readings(self, used: frozenset[str]) -> Iterator[frozenset[str]]:
-        """Yield sets of letters that are not written out: all, and those that the answer uses."""
-        every = frozenset(self.definitions)
-        yield every
-        if used < every:
-            yield used
+    def list_readings(self, used: frozenset[str]) -> Iterable[frozenset[str]]:
+        """Yield sets of letters that are not written out: all of them, then fewer, at last those that the answer uses.
 
-    def read(self, opaque: frozenset[str]) -> Surroundings:
+        In between, letters that are computed from what the answer uses are written out: d1 if the answer uses d2.
+        """
+        every = frozenset(self.definitions)
+        computed = {self.definitions[name] for name in used if name in every} - set(self.leaves)
+        between = frozenset(
+            name for name, e in self.definitions.items() if name in used or not computed.intersection(topological([e]))
+        )
+        return dict.fromkeys((every, between, used & every))
+
+    def read(self, opaque: frozenset[str]) -> Context:
         """Return the formula with some letters as leaves. Expressions with the value of a letter are that letter."""
         letters, names = {}, {}
         for e in self._nodes:
@@ -149,7 +155,7 @@ class Question:
         arrays = {name: v for name, v in self.letters.items() if v.ndim and v.dtype.kind == "f"}
         functions = {name: e.op.name for name, e in self.definitions.items() if e.op is not None}
         scalars = {**constants, **scalars}
-        return Surroundings(graph, arrays, self._name_sizes(), scalars, self._find_biases(), functions)
+        return Context(graph, arrays, scalars, self._name_sizes(), self._find_biases(), functions)
 
     def _find_letter(self, e: Expr) -> str | None:
         value = self.values[e]

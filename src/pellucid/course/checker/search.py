@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from pellucid.course.checker.formula_graph import Node
-from pellucid.course.checker.variations import Surroundings, Variation, list_factors, list_variations, rank_factor
+from pellucid.course.checker.mistakes import list_mistakes
+from pellucid.course.checker.mistakes.factors import rank_factor, scale
+from pellucid.course.checker.mistakes.mistake import Context, Mistake
 from pellucid.graph.errors import PellucidError
 
 Array = np.ndarray[Any, Any]
@@ -19,6 +21,7 @@ MAX_PAIRS = 2500
 """Pairs of mistakes that are computed. Pairs in different terms of a sum are found without computing them."""
 MAX_PAIRS_IN_LOOPS = 40
 """The same for formulas with a loop, whose steps NumPy runs one by one."""
+UNUSUAL_FACTOR = 0.4
 PAIR_COST = 1.35
 """Mistakes that cost more occur in pairs only if the other one is in another term."""
 
@@ -27,7 +30,7 @@ PAIR_COST = 1.35
 class Explanation:
     """Mistakes that give a learner's numbers."""
 
-    variations: tuple[Variation, ...]
+    mistakes: tuple[Mistake, ...]
     cost: float
 
 
@@ -49,30 +52,30 @@ def is_equal(a: Array, b: Array, rtol: float = RTOL) -> bool:
 
 @dataclass
 class Candidate:
-    """A variation and the formula's value with it."""
+    """A mistake and the formula's value with it."""
 
-    variation: Variation
+    mistake: Mistake
     value: Array
 
 
-def compute_candidates(around: Surroundings) -> list[Candidate]:
-    """Return all variations whose shapes fit, with their values."""
-    graph, found = around.graph, []
+def compute_candidates(context: Context) -> list[Candidate]:
+    """Return all mistakes whose shapes fit, with their values."""
+    found = []
     with np.errstate(all="ignore"):
-        for variation in list_variations(around):
-            value = compute_variation(around, variation, {})
+        for mistake in list_mistakes(context):
+            value = compute_mistake(context, mistake, {})
             if value is not None:
-                found.append(Candidate(variation, value))
+                found.append(Candidate(mistake, value))
     return found
 
 
-def compute_variation(around: Surroundings, variation: Variation, changed: dict[Node, Array]) -> Array | None:
-    """Return the formula's value with a variation, on top of changes below it. ``changed`` receives new values."""
-    graph, node = around.graph, variation.node
+def compute_mistake(context: Context, mistake: Mistake, changed: dict[Node, Array]) -> Array | None:
+    """Return the formula's value with a mistake, on top of changes below it. ``changed`` receives new values."""
+    graph, node = context.graph, mistake.node
     operands = tuple(changed.get(o, graph.base[o]) for o in node.operands)
     true = changed.get(node, graph.base[node])
     try:
-        made = variation.make(operands, true)
+        made = mistake.compute(operands, true)
         made = made if isinstance(made, tuple) else np.asarray(made)
     except (PellucidError, ValueError, IndexError, TypeError, ZeroDivisionError, np.linalg.LinAlgError):
         return None
@@ -82,30 +85,28 @@ def compute_variation(around: Surroundings, variation: Variation, changed: dict[
     return graph.propagate(changed, node)
 
 
-def find_single(around: Surroundings, candidates: Sequence[Candidate], answer: Array) -> Explanation | None:
+def find_single(context: Context, candidates: Sequence[Candidate], answer: Array) -> Explanation | None:
     """Return the cheapest single mistake that gives the learner's numbers, or None."""
-    matching = [c.variation for c in candidates if is_equal(answer, c.value)]
+    matching = [c.mistake for c in candidates if is_equal(answer, c.value)]
     best = min(matching, key=lambda v: v.cost, default=None)
     return None if best is None else Explanation((best,), best.cost)
 
 
-def find_combinations(around: Surroundings, candidates: Sequence[Candidate], answer: Array) -> Explanation | None:
+def find_combinations(context: Context, candidates: Sequence[Candidate], answer: Array) -> Explanation | None:
     """Return the cheapest two mistakes that give the learner's numbers, or None."""
-    different = [c for c in candidates if not is_equal(c.value, around.graph.value)]
+    different = [c for c in candidates if not is_equal(c.value, context.graph.value)]
     found = [
-        *find_scaled(around, different, answer),
-        *find_pairs_in_sum(around, different, answer),
-        *find_pairs_in_product(around, different, answer),
+        *find_scaled(context, different, answer),
+        *find_pairs_in_sum(context, different, answer),
+        *find_pairs_in_product(context, different, answer),
     ]
     if not found:
-        found = list(find_pairs(around, different, answer))
+        found = list(find_pairs(context, different, answer))
     return min(found, key=lambda e: e.cost, default=None)
 
 
-def find_scaled(around: Surroundings, candidates: Sequence[Candidate], answer: Array) -> Iterator[Explanation]:
+def find_scaled(context: Context, candidates: Sequence[Candidate], answer: Array) -> Iterator[Explanation]:
     """Yield explanations by one mistake and a wrong constant factor of the whole result."""
-    root = around.graph.root
-    factors = [(name, factor) for name, factor in list_factors(around) if rank_factor(name) < 0.4]
     for candidate in candidates:
         value = np.squeeze(candidate.value)
         if value.shape != np.squeeze(answer).shape or not value.size:
@@ -114,15 +115,29 @@ def find_scaled(around: Surroundings, candidates: Sequence[Candidate], answer: A
         if not value[pivot] or not np.isfinite(value[pivot]):
             continue
         ratio = float(np.squeeze(answer)[pivot] / value[pivot])
-        for name, factor in factors:
+        for name, factor in list_common_factors(context):
             if abs(ratio - factor) <= RTOL * abs(factor) and is_equal(answer, factor * candidate.value):
-                second = Variation(root, "factor", lambda _, t, c=factor: c * t, 1.2, {"factor": name})
-                yield Explanation((candidate.variation, second), candidate.variation.cost + 1.2 + rank_factor(name))
+                yield add_factor(context, candidate, name, factor)
 
 
-def find_pairs_in_sum(around: Surroundings, candidates: Sequence[Candidate], answer: Array) -> Iterator[Explanation]:
+def list_common_factors(context: Context) -> list[tuple[str, float]]:
+    return [(name, factor) for name, factor in context.factors if rank_factor(name) < UNUSUAL_FACTOR]
+
+
+def add_factor(context: Context, candidate: Candidate, name: str, factor: float) -> Explanation:
+    second = scale(context.graph.root, context, name, factor)
+    return Explanation((candidate.mistake, second), candidate.mistake.cost + second.cost)
+
+
+def find_scale_factors(context: Context, candidate: Candidate) -> Iterator[tuple[Explanation, Array]]:
+    """Yield a mistake with each common factor of the whole result, and the values."""
+    for name, factor in list_common_factors(context):
+        yield add_factor(context, candidate, name, factor), factor * candidate.value
+
+
+def find_pairs_in_sum(context: Context, candidates: Sequence[Candidate], answer: Array) -> Iterator[Explanation]:
     """Yield two mistakes in different terms of the sum at the root. Their changes add up."""
-    graph = around.graph
+    graph = context.graph
     if graph.root.kind != "sum" or answer.shape != graph.value.shape:
         return
     yield from find_matching_pairs(
@@ -133,11 +148,9 @@ def find_pairs_in_sum(around: Surroundings, candidates: Sequence[Candidate], ans
     )
 
 
-def find_pairs_in_product(
-    around: Surroundings, candidates: Sequence[Candidate], answer: Array
-) -> Iterator[Explanation]:
+def find_pairs_in_product(context: Context, candidates: Sequence[Candidate], answer: Array) -> Iterator[Explanation]:
     """Yield two mistakes in different factors of the product at the root. Their ratios multiply."""
-    graph = around.graph
+    graph = context.graph
     if graph.root.kind != "product" or answer.shape != graph.value.shape or np.any(graph.value == 0):
         return
     yield from find_matching_pairs(
@@ -174,29 +187,32 @@ def find_matching_pairs(
         last = np.searchsorted(ordered, target - key + tolerance)
         for j in order[first:last]:
             if j > i and is_match(candidates[i], candidates[j]):
-                pair = (candidates[i].variation, candidates[j].variation)
+                pair = (candidates[i].mistake, candidates[j].mistake)
                 yield Explanation(pair, pair[0].cost + pair[1].cost)
 
 
-def find_pairs(around: Surroundings, candidates: Sequence[Candidate], answer: Array) -> Iterator[Explanation]:
+def find_pairs(context: Context, candidates: Sequence[Candidate], answer: Array) -> Iterator[Explanation]:
     """Yield pairs of common mistakes, one below or beside the other."""
-    common = deduplicate(
-        sorted((c for c in candidates if c.variation.cost <= PAIR_COST), key=lambda c: c.variation.cost)
-    )
-    has_loop = any(node.name == "scan_loop" for node in around.graph.order)
-    position = {node: i for i, node in enumerate(around.graph.order)}
-    pairs = [(a.variation, b.variation) for i, a in enumerate(common) for b in common[:i]]
+    common = deduplicate(sorted((c for c in candidates if c.mistake.cost <= PAIR_COST), key=lambda c: c.mistake.cost))
+    has_loop = any(node.name == "scan_loop" for node in context.graph.order)
+    pairs = [(a.mistake, b.mistake) for i, a in enumerate(common) for b in common[:i]]
     pairs.sort(key=lambda p: p[0].cost + p[1].cost)
+    for first, second in pairs[: MAX_PAIRS_IN_LOOPS if has_loop else MAX_PAIRS]:
+        pair = compute_pair(context, first, second)
+        if pair is not None and is_equal(answer, pair[1]):
+            yield pair[0]
+            return
+
+
+def compute_pair(context: Context, first: Mistake, second: Mistake) -> tuple[Explanation, Array] | None:
+    """Return two mistakes, the lower one first, and the formula's value with both."""
+    lower, upper = sorted((first, second), key=lambda mistake: context.graph.position[mistake.node])
+    changed: dict[Node, Array] = {}
     with np.errstate(all="ignore"):
-        for pair in pairs[: MAX_PAIRS_IN_LOOPS if has_loop else MAX_PAIRS]:
-            lower, upper = sorted(pair, key=lambda v: position[v.node])
-            changed: dict[Node, Array] = {}
-            if compute_variation(around, lower, changed) is None:
-                continue
-            value = compute_variation(around, upper, changed)
-            if value is not None and is_equal(answer, value):
-                yield Explanation((lower, upper), lower.cost + upper.cost)
-                return
+        if compute_mistake(context, lower, changed) is None:
+            return None
+        value = compute_mistake(context, upper, changed)
+    return None if value is None else (Explanation((lower, upper), lower.cost + upper.cost), value)
 
 
 def deduplicate(candidates: Sequence[Candidate]) -> list[Candidate]:

@@ -140,7 +140,7 @@ class MathmlWriter:
             if argument is None:
                 continue
             if parameter.startswith("axis"):
-                below.append("<mtext>axis </mtext>" + self.write_node(argument)[0])
+                below.append("<mtext>axis\N{NO-BREAK SPACE}</mtext>" + self.write_node(argument)[0])
             elif parameter.startswith("keepdims"):
                 below.append(f"<mtext>keepdims={argument.name}</mtext>" if isinstance(argument, Constant) else "")
             else:

@@ -95,7 +95,7 @@ class Writer {
     PARAMETERS.get(node.function)!.forEach((parameter, k) => {
       const argument = node.arguments[k];
       if (!argument) return;
-      if (parameter.startsWith("axis")) below.push(`<mtext>axis </mtext>${this.write(argument)[0]}`);
+      if (parameter.startsWith("axis")) below.push(`<mtext>axis\u00a0</mtext>${this.write(argument)[0]}`);
       else if (parameter.startsWith("keepdims")) below.push(argument.kind === "constant" ? `<mtext>keepdims=${argument.name}</mtext>` : "");
       else listed.push(argument);
     });

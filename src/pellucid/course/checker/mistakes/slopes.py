@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from pellucid.course.checker.formula_graph import FormulaGraph
-    from pellucid.course.checker.variations import Surroundings
+from pellucid.course.checker.formula_graph import FormulaGraph, Node
+from pellucid.course.checker.mistakes.mistake import CHAIN_RULE, Array, Context, Mistake, Text
 
-Array = np.ndarray[Any, Any]
+OUTPUTS_IN_FORMULA = ("tanh", "sigmoid")
+"""Activation functions whose derivative shows that a letter is an output of theirs."""
 
 
 def sigmoid(x: Array) -> Array:
@@ -26,7 +25,18 @@ def softmax(x: Array) -> Array:
 
 @dataclass(frozen=True)
 class Activation:
-    """An activation function, its derivative from output a and input z, and wrong forms of the derivative by text."""
+    """An activation function and its derivative.
+
+    Attributes
+    ----------
+    value : callable
+    slope : callable
+        The derivative from output a and input z.
+    text : str
+        The derivative, with ``{a}`` and ``{z}``.
+    wrong : dict from str to callable
+        Wrong forms of the derivative by text.
+    """
 
     value: Callable[[Array], Array]
     slope: Callable[[Array, Array], Array]
@@ -77,12 +87,6 @@ ACTIVATIONS: dict[str, Activation] = {
             "{z}": lambda a, z: z,
         },
     ),
-    "softmax": Activation(
-        softmax,
-        lambda a, z: a * (1 - a),
-        "{a} * (1 - {a})",
-        {},
-    ),
     "relu": Activation(
         lambda x: np.maximum(x, 0),
         lambda a, z: (z > 0).astype(float),
@@ -96,12 +100,13 @@ ACTIVATIONS: dict[str, Activation] = {
             "sign({z})": lambda a, z: np.sign(z),
         },
     ),
+    "softmax": Activation(softmax, lambda a, z: a * (1 - a), "{a} * (1 - {a})", {}),
 }
 
 
 @dataclass(frozen=True)
 class SlopeForm:
-    """A wrong form of a derivative: its text and its value."""
+    """A wrong form of a derivative."""
 
     text: str
     value: Array
@@ -119,8 +124,8 @@ class Slope:
     text : str
         The derivative in the learner's letters, such as "1 - a1**2".
     output, input : str
-        Letters of the output and the input of the function. The input may be unknown.
-    value : array
+        The output and the input of the function in the learner's letters. The input may be unknown.
+    value, output_value, input_value : array
     """
 
     activation: str
@@ -132,33 +137,35 @@ class Slope:
     input_value: Array
 
     @property
+    def place(self) -> str:
+        """The function and its input: "tanh at `z1`"."""
+        return f"{self.activation} at `{self.input}`" if self.input else self.activation
+
+    @property
     def wrong_forms(self) -> Iterator[SlopeForm]:
         """The forms in which learners write it wrongly."""
         a, z = self.output_value, self.input_value
         for template, compute in ACTIVATIONS[self.activation].wrong.items():
             if "{z}" in template and not self.input:
                 continue
+            cost = 0.7 if "*" in template or template.startswith("1 -") else 1.3
             with np.errstate(all="ignore"):
-                cost = 0.7 if "*" in template or template.startswith("1 -") else 1.3
                 yield SlopeForm(template.format(a=self.output, z=self.input), compute(a, z), cost)
 
 
-def find_slopes(around: Surroundings) -> list[Slope]:
+def find_slopes(context: Context) -> list[Slope]:
     """Return the derivatives of the activation functions that occur in a formula or define its letters."""
-    graph = around.graph
-    if graph.slopes is None:
-        found = list(_find_slopes_of_inputs(around))
-        known = {slope.output for slope in found}
-        found += [slope for slope in _find_slopes_of_outputs(around) if slope.output not in known]
-        # Letters come first: messages should speak of p, not of sigmoid(-z).
-        graph.slopes = sorted(found, key=lambda slope: slope.output not in around.letters)
-    return graph.slopes
+    found = list(_find_slopes_of_inputs(context))
+    known = {slope.output for slope in found}
+    found += [slope for slope in _find_slopes_of_outputs(context) if slope.output not in known]
+    # Letters come first: messages should speak of p, not of sigmoid(-z).
+    return sorted(found, key=lambda slope: slope.output not in context.letters)
 
 
-def _find_slopes_of_inputs(around: Surroundings) -> Iterator[Slope]:
+def _find_slopes_of_inputs(context: Context) -> Iterator[Slope]:
     """Yield the derivatives at letters, and at operands of activation functions, whose output occurs too."""
-    graph = around.graph
-    inputs = {name: value for name, value in around.letters.items() if value.ndim}
+    graph = context.graph
+    inputs = {name: value for name, value in context.letters.items() if value.ndim}
     outputs = dict(inputs)
     for node in graph.order:
         if node.kind == "function" and node.name in ACTIVATIONS:
@@ -173,17 +180,73 @@ def _find_slopes_of_inputs(around: Surroundings) -> Iterator[Slope]:
                 yield Slope(name, text, a_text, z_text, activation.slope(a, z), a, z)
 
 
-def _find_slopes_of_outputs(around: Surroundings) -> Iterator[Slope]:
+def _find_slopes_of_outputs(context: Context) -> Iterator[Slope]:
     """Yield the derivatives at letters that are outputs by their definition, or whose derivative is in the formula."""
     for name in ("tanh", "sigmoid", "softmax"):
         activation = ACTIVATIONS[name]
-        for a_text, a in around.letters.items():
+        for a_text, a in context.letters.items():
             slope = activation.slope(a, a)
-            is_output = around.functions.get(a_text) == name
-            if is_output or (name != "softmax" and a.ndim and is_value(around.graph, slope)):
+            is_output = context.functions.get(a_text) == name
+            if is_output or (name in OUTPUTS_IN_FORMULA and a.ndim and has_value(context.graph, slope)):
                 yield Slope(name, activation.text.format(a=a_text, z=""), a_text, "", slope, a, a)
 
 
-def is_value(graph: FormulaGraph, value: Array) -> bool:
-    values = (v for v in graph.base.values() if isinstance(v, np.ndarray))
-    return any(v.shape == value.shape and np.allclose(v, value) for v in values)
+def has_value(graph: FormulaGraph, value: Array) -> bool:
+    return any(np.shape(v) == value.shape and np.allclose(v, value) for v in graph.arrays)
+
+
+def list_mistakes(node: Node, context: Context) -> Iterator[Mistake]:
+    """Yield a derivative in its wrong forms, and any other array with a derivative too much."""
+    true = context.graph.base[node]
+    for slope in context.slopes:
+        if slope.value.shape != true.shape:
+            continue
+        if np.allclose(slope.value, true, rtol=1e-9, atol=1e-12):
+            yield from (replace_slope(node, slope, form) for form in slope.wrong_forms)
+        else:
+            yield multiply_by_slope(node, slope, context)
+
+
+def replace_slope(node: Node, slope: Slope, form: SlopeForm) -> Mistake:
+    return Mistake(node, form.cost, lambda _, true: form.value, lambda: tell_wrong_slope(slope, form.text))
+
+
+def tell_wrong_slope(slope: Slope, form: str) -> Text:
+    detail = explain_form(slope, form)
+    text = f"`{form}` stands where `{slope.text}` belongs, the derivative of {slope.place}. {detail}"
+    return text.strip(), CHAIN_RULE
+
+
+def explain_form(slope: Slope, form: str) -> str:
+    a, z, name = slope.output, slope.input, slope.activation
+    known = {
+        f"{a} > 0": "That is the derivative of relu.",
+        f"1 + {a}**2": "The sign is wrong.",
+        f"{a} * (1 + {a})": "The sign is wrong.",
+        f"{a}**2 - 1": "The sign is wrong: the difference is the other way round.",
+        f"{a} * ({a} - 1)": "The sign is wrong: the difference is the other way round.",
+    }
+    if name != "sigmoid":
+        known[f"{a} * (1 - {a})"] = "That is the derivative of the logistic function."
+    if name != "tanh":
+        known[f"1 - {a}**2"] = "That is the derivative of tanh."
+        known[f"1 - {a}"] = f"The factor `{a}` is missing."
+    else:
+        known[f"1 - {a}"] = "The square is missing."
+    if z and form in (f"1 - {z}**2", f"{z} * (1 - {z})", f"1 - {z}"):
+        return f"The variable is wrong: it is a function of the output `{a}`, not of `{z}`."
+    if form.startswith(("1 - tanh(", "sigmoid(")) and f"({a})" in form:
+        return f"`{a}` already is the output of {name}, which is applied twice here."
+    return known.get(form, "")
+
+
+def multiply_by_slope(node: Node, slope: Slope, context: Context) -> Mistake:
+    if slope.activation in ("softmax", "sigmoid"):
+        why = (
+            f"The difference already combines the derivatives of {slope.activation} and of the cross-entropy: "
+            "here it occurs twice."
+        )
+    else:
+        why = f"This quantity lies on the other side of {slope.activation}."
+    text = f"The factor `{slope.text}`, the derivative of {slope.activation}, is too much"
+    return Mistake(node, 1.0, lambda _, true: true * slope.value, lambda: (f"{text}{context.where(node)}.", why))

@@ -1,4 +1,4 @@
-"""Variations of the step of a loop, such as that of a recurrent network or of backpropagation through time.
+"""Mistakes in the step of a loop, such as that of a recurrent network or of backpropagation through time.
 
 The same mistake happens at every step, as in a learner's loop.
 """
@@ -6,21 +6,19 @@ The same mistake happens at every step, as in a learner's loop.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from pellucid.course.checker.formula_graph import FormulaGraph, Node, shorten
 from pellucid.course.checker.loop_values import compute_loop
+from pellucid.course.checker.mistakes.mistake import CHAIN_RULE, Context, Mistake, Text
 from pellucid.graph.errors import PellucidError
 from pellucid.graph.expr import Constant, Expr, constant
 from pellucid.graph.operators import call_op
 from pellucid.graph.printing import text
 from pellucid.graph.subgraph import Subgraph
 from pellucid.graph.traversal import replace_all, topological
-
-if TYPE_CHECKING:
-    from pellucid.course.checker.variations import Surroundings, Variation
 
 Array = np.ndarray[Any, Any]
 Change = tuple[Expr, Expr, str, str, float]
@@ -98,29 +96,25 @@ def is_sum_with(e: Expr, term: Expr) -> bool:
     return e.op is not None and e.op.name == "add" and any(i is term for i in e.inputs)
 
 
-def vary_loop(node: Node, around: Surroundings) -> Iterator[Variation]:
-    """Yield variations of the step of a loop."""
-    from pellucid.course.checker.variations import Variation
-
-    step = Step(node, around.graph)
-    for outputs, statement, why, cost in list_changed_outputs(step):
-        settings = {**node.settings, "body": Subgraph(step.body.inputs, outputs)}
-
-        def compute(v: tuple[Array, ...], _: Any, settings: dict[str, Any] = settings) -> Any:
-            return compute_loop(v, settings)
-
-        yield Variation(node, "in step", compute, cost, {"statement": statement, "why": why})
+def list_mistakes(node: Node, context: Context) -> Iterator[Mistake]:
+    step = Step(node, context.graph)
+    for outputs, message, cost in list_changed_outputs(step):
+        yield change_body(node, {**node.settings, "body": Subgraph(step.body.inputs, outputs)}, message, cost)
 
 
-def list_changed_outputs(step: Step) -> Iterator[tuple[tuple[Expr, ...], str, str, float]]:
-    """Yield outputs of the step with one mistake, what is wrong, why it matters, and the cost."""
+def change_body(node: Node, settings: dict[str, Any], message: Text, cost: float) -> Mistake:
+    return Mistake(node, cost, lambda v, _: compute_loop(v, settings), lambda: message)
+
+
+def list_changed_outputs(step: Step) -> Iterator[tuple[tuple[Expr, ...], Text, float]]:
+    """Yield outputs of the step with one mistake, its message, and its cost."""
     for old, new, statement, why, cost in list_changes(step):
         try:
             outputs = replace_all(step.body.outputs, {old: new})
         except PellucidError:
             continue
         if all(a.types == b.types for a, b in zip(outputs, step.body.outputs, strict=True)):
-            yield tuple(outputs), statement, why, cost
+            yield tuple(outputs), (statement, why), cost
 
 
 def list_changes(step: Step) -> Iterator[Change]:
@@ -130,7 +124,10 @@ def list_changes(step: Step) -> Iterator[Change]:
     yield from swap_inputs(step, nodes)
     for state, start in zip(step.states, step.starts, strict=True):
         if not step.is_reverse and not any(state is a for a in step.accumulators):
-            statement = f"The state is not carried on: every time step starts from the initial state, not from `{step.names[state]}`."
+            statement = (
+                "The state is not carried on: every time step starts from the initial state, not from "
+                f"`{step.names[state]}`."
+            )
             yield state, constant(start, state.dtype), statement, PREVIOUS_STEP, 1.2
 
 
@@ -179,10 +176,8 @@ def change_op(step: Step, e: Expr) -> Iterator[Change]:
 def explain_factor(step: Step, lost: Expr) -> str:
     described = step.describe(lost)
     if described.startswith("1 - ") and described.endswith("**2"):
-        return "It is the derivative of tanh. By the chain rule, the error is multiplied by it on its way back."
-    if "* (1 -" in described:
-        return "It is the derivative of the logistic function. By the chain rule, the error is multiplied by it on its way back."
-    return ""
+        return f"It is the derivative of tanh. {CHAIN_RULE}"
+    return f"It is the derivative of the logistic function. {CHAIN_RULE}" if "* (1 -" in described else ""
 
 
 def change_sum(step: Step, e: Expr) -> Iterator[Change]:
@@ -192,7 +187,10 @@ def change_sum(step: Step, e: Expr) -> Iterator[Change]:
     for state in step.accumulators:
         if is_sum_with(e, state):
             other = right if left is state else left
-            statement = f"Only one time step counts in the sum of `{step.describe(other)}`: the result is overwritten instead of summed."
+            statement = (
+                f"Only one time step counts in the sum of `{step.describe(other)}`: the result is overwritten instead "
+                "of summed."
+            )
             yield e, other, statement, EVERY_STEP, 0.9
             first = call_op("where", call_op("all", call_op("equal", state, constant(0.0, state.dtype))), other, state)
             yield e, first, statement, EVERY_STEP, 0.95
@@ -212,7 +210,7 @@ def change_sum(step: Step, e: Expr) -> Iterator[Change]:
         yield (
             e,
             1 - call_op("tanh", h) ** 2,
-            f"`1 - tanh({letter})**2` {belongs}. `{letter}` already is the output of tanh, which is applied twice here.",
+            f"`1 - tanh({letter})**2` {belongs}. `{letter}` already is the output of tanh: it is applied twice.",
             "",
             0.9,
         )
@@ -225,7 +223,7 @@ def change_sum(step: Step, e: Expr) -> Iterator[Change]:
         yield (
             e,
             right - left,
-            f"The sign is wrong: `{step.describe(right)}` and `{step.describe(left)}` are the other way round in {quoted}.",
+            f"The sign is wrong: `{step.describe(right)}` is subtracted, not `{step.describe(left)}`, in {quoted}.",
             "",
             1.0,
         )

@@ -1,0 +1,88 @@
+"""Mistakes in sums, means and maxima over axes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from pellucid.course.checker.formula_graph import Node
+from pellucid.course.checker.mistakes.mistake import Context, Mistake, Text, find_axis
+
+REDUCTIONS: dict[str, Callable[..., Any]] = {"sum": np.sum, "mean": np.mean, "max": np.max, "min": np.min}
+EVERY_SAMPLE = "Every sample adds its part: `+=`, not `=`."
+
+
+def list_mistakes(node: Node, context: Context) -> Iterator[Mistake]:
+    axis = find_axis(node.settings)
+    operand = context.graph.base[node.operands[0]]
+    for name in REDUCTIONS:
+        if name != node.name:
+            yield reduce_otherwise(node, context, name, axis)
+    if operand.ndim > 1:
+        for other in (*range(operand.ndim), None):
+            if other != axis:
+                yield reduce_otherwise(node, context, node.name, other)
+                yield from (
+                    reduce_otherwise(node, context, name, other) for name in ("sum", "mean") if name != node.name
+                )
+    yield drop_reduction(node, context, axis)
+    if isinstance(axis, int) and node.name == "sum":
+        yield keep_element(node, context, axis, "last")
+        yield keep_element(node, context, axis, "first")
+
+
+def reduce_otherwise(node: Node, context: Context, name: str, axis: Any) -> Mistake:
+    """Return another reduction, over the same or another axis."""
+    reduce, keepdims = REDUCTIONS.get(name, np.sum), bool(node.settings.get("keepdims"))
+    right = find_axis(node.settings)
+
+    def tell() -> Text:
+        texts = []
+        if name != node.name:
+            texts.append(tell_reduction(node, context, name))
+        if axis != right:
+            texts.append(tell_axis(node.name, axis, right))
+        return " ".join(statement for statement, _ in texts), texts[-1][1]
+
+    cost = 1.0 if name == node.name else 0.8 if {name, node.name} == {"sum", "mean"} else 1.5
+    return Mistake(
+        node,
+        cost + 0.9 * (name != node.name and axis != right),
+        lambda v, _: reduce(v[0], axis=axis, keepdims=keepdims),
+        tell,
+    )
+
+
+def tell_reduction(node: Node, context: Context, name: str) -> Text:
+    why = ""
+    if {name, node.name} == {"sum", "mean"}:
+        is_loss = not context.graph.value.ndim
+        if name == "sum":
+            why = "The loss is a mean over the samples, so that it does not grow with their number."
+        else:
+            why = "The sum is asked for here." if is_loss else "The mean divides by the number of samples once more."
+    return f"`{name}` stands where `{node.name}` belongs{context.where(node)}.", why
+
+
+def tell_axis(name: str, axis: Any, right: Any) -> Text:
+    has = "has no axis" if axis is None else f"runs over axis {axis}"
+    should = "over all axes" if right is None or isinstance(right, tuple) else f"over axis {right}"
+    why = {0: "Axis 0 runs over the samples, the rows.", 1: "Axis 1 runs over the columns."}.get(right, "")
+    return f"The {name} {has}. It should run {should}.", why
+
+
+def drop_reduction(node: Node, context: Context, axis: Any) -> Mistake:
+    over = f" over axis {axis}" if isinstance(axis, int) else ""
+    missing = (
+        f"The {node.name}{over} of {context.quote(node.operands[0])} is missing.",
+        "Each sample adds its part." if axis == 0 else "",
+    )
+    return Mistake(node, 1.1, lambda v, _: v[0], lambda: missing)
+
+
+def keep_element(node: Node, context: Context, axis: int, which: str) -> Mistake:
+    index = 0 if which == "first" else -1
+    text = f"Only the {which} element counts in {context.quote(node)}: the result is overwritten instead of summed."
+    return Mistake(node, 1.2, lambda v, _: np.take(v[0], index, axis=axis), lambda: (text, EVERY_SAMPLE))

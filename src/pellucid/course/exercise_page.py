@@ -1,0 +1,163 @@
+"""Exercises for web pages: letters, the right values, and fingerprints of wrong results with their messages.
+
+A page cannot run the search of the checker. It recognizes wrong results by fingerprints that are computed here.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from pellucid.course.checker.check import write_result
+from pellucid.course.checker.mistakes.mistake import Context
+from pellucid.course.checker.question import Question
+from pellucid.course.checker.search import (
+    Candidate,
+    Explanation,
+    compute_candidates,
+    compute_pair,
+    deduplicate,
+    find_scale_factors,
+    is_equal,
+)
+from pellucid.course.exercise import Exercise
+from pellucid.course.fingerprint import compute_fingerprint, strip_shape
+from pellucid.course.formula_text import parse_formula
+from pellucid.show.mathml import latex_to_mathml
+
+Array = np.ndarray[Any, Any]
+
+PAIRED = 20
+"""Common mistakes whose pairs a page knows."""
+SCALED = 15
+"""Common mistakes that a page knows with a wrong constant factor too."""
+DIGITS = 8
+"""Digits of fingerprints. Pages compare with a tolerance of 1e-6."""
+
+
+def encode_exercise(exercise: Exercise) -> dict[str, Any]:
+    """Return the data of an exercise as JSON values, as `web/src/exercises` reads them.
+
+    Parameters
+    ----------
+    exercise : Exercise
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    ValueError
+        If the solution of the exercise is not right.
+
+    Examples
+    --------
+    >>> from pellucid.course import find_exercise
+    >>> encode_exercise(find_exercise("1.bias"))["quantity"]  # doctest: +SKIP
+    'z'
+    """
+    question = Question(exercise.reference, exercise.given, quantity=exercise.quantity)
+    formula = parse_formula(exercise.solution, list(question.letters))
+    truth = question.truth
+    if not is_equal(np.asarray(formula.evaluate(question.letters, np)), truth):
+        raise ValueError(f"Exercise {exercise.name}: the solution `{exercise.solution}` is not the reference")
+    shown = [name for name in question.letters if name in exercise.given or question.letters[name].ndim == 0]
+    return {
+        "name": exercise.name,
+        "quantity": exercise.quantity,
+        "question": render_markdown(exercise.question),
+        "letters": [encode_letter(question, name) for name in shown],
+        "shape": list(truth.shape),
+        "expected": encode_values(truth),
+        "tolerance": question.tolerance,
+        "variations": list(encode_mistakes(question, exercise)),
+        "solution": {"text": exercise.solution, "mathml": formula.to_mathml()},
+        "why": render_markdown(exercise.why),
+    }
+
+
+def encode_letter(question: Question, name: str) -> dict[str, Any]:
+    value = question.letters[name]
+    return {
+        "name": name,
+        "shape": list(value.shape),
+        "dtype": str(value.dtype),
+        "values": encode_values(value),
+        "meaning": describe_letter(question, name),
+    }
+
+
+def describe_letter(question: Question, name: str) -> str:
+    """Return the shape of a letter with the names of its axes, or what a number counts."""
+    if name in question.sizes.by_name:
+        return "number of samples" if name == "n" else "length of an axis"
+    dims = question.definitions[name].shape
+    return "number" if not dims else f"shape ({', '.join(map(str, dims))}{',' * (len(dims) == 1)})"
+
+
+def encode_values(values: Array) -> str:
+    return base64.b64encode(np.ascontiguousarray(values, "<f8").tobytes()).decode()
+
+
+def encode_mistakes(question: Question, exercise: Exercise) -> Iterator[dict[str, Any]]:
+    """Yield wrong results with their messages, each result once, with its likeliest explanation."""
+    found: list[tuple[float, Array, Context, Explanation]] = []
+    for expansion, context in enumerate(list_readings(question, exercise)):
+        candidates = [c for c in compute_candidates(context) if not is_equal(c.value, question.truth)]
+        extra = 0.15 * bool(expansion)
+        found += [(c.mistake.cost + extra, c.value, context, Explanation((c.mistake,), 0.0)) for c in candidates]
+        if not expansion:
+            found += [(e.cost, value, context, e) for e, value in list_combinations(context, candidates)]
+    seen: set[tuple[Any, ...]] = set()
+    for _, value, context, explanation in sorted(found, key=lambda f: f[0]):
+        if not np.all(np.isfinite(value)):
+            continue
+        fingerprint = [float(f"{f:.{DIGITS}g}") for f in compute_fingerprint(value)]
+        key = (strip_shape(value.shape), *(float(f"{f:.6g}") for f in fingerprint))
+        if key not in seen:
+            seen.add(key)
+            result = write_result(question.quantity, context, explanation)
+            yield {
+                "shape": list(value.shape),
+                "fingerprint": fingerprint,
+                "message": result.message,
+                "hints": list(result.hints),
+            }
+
+
+def list_readings(question: Question, exercise: Exercise) -> Iterator[Context]:
+    """Yield the formula in all letters, and with one letter or all written out in letters that the learner has."""
+    every = frozenset(question.definitions)
+    computed = [name for name in exercise.given if question.definitions[name].op is not None]
+    for opaque in dict.fromkeys([every, *(every - {name} for name in computed), every - frozenset(computed)]):
+        context = question.read(opaque)
+        used = {node.name for node in context.graph.order if node.kind == "letter"}
+        if opaque == every or used <= set(question.letters) & {*exercise.given, *question.sizes.by_name}:
+            yield context
+
+
+def list_combinations(context: Context, candidates: list[Candidate]) -> Iterator[tuple[Explanation, Array]]:
+    """Yield pairs of common mistakes, and common mistakes with a wrong factor."""
+    common = deduplicate(sorted(candidates, key=lambda c: c.mistake.cost))
+    for i, first in enumerate(common[:PAIRED]):
+        for second in common[:i]:
+            pair = compute_pair(context, first.mistake, second.mistake)
+            if pair is not None:
+                yield pair
+    for candidate in common[:SCALED]:
+        yield from find_scale_factors(context, candidate)
+
+
+def render_markdown(text: str) -> str:
+    """Return a sentence or two of Markdown as HTML, with formulas between dollar signs as MathML."""
+    from markdown_it import MarkdownIt
+
+    parts = re.split(r"\$([^$]+)\$", text)
+    for i in range(1, len(parts), 2):
+        parts[i] = latex_to_mathml(parts[i])
+    return str(MarkdownIt("commonmark", {"html": True}).renderInline("".join(parts)))
