@@ -33,13 +33,13 @@ def define_exercises() -> list[Exercise | CodeExercise]:
         Exercise(
             name="d2",
             quantity="d2",
-            question="The loss is the mean cross-entropy of $n$ points. Write `d2`, its gradient with respect to the "
+            question="The loss is the mean cross-entropy of `n` points. Write `d2`, its gradient with respect to the "
             "scores `s`. Use `p`, `Y` and `n`.",
             reference=d2,
             given=forward,
             solution="(p - Y) / n",
             why="Each score gets the predicted probability minus the true one. The mean over the points contributes "
-            "$1/n$.",
+            "the factor 1/n.",
         ),
         Exercise(
             name="dW2",
@@ -59,19 +59,19 @@ def define_exercises() -> list[Exercise | CodeExercise]:
             reference=d2.sum(axis=0),
             given={**forward, "d2": d2, "dW2": dW2},
             solution="sum(d2, axis=0)",
-            why="The bias is added at every point, so the contributions of all points add up. The factor $1/n$ is in "
+            why="The bias is added at every point, so the contributions of all points add up. The factor 1/n is in "
             "`d2` already.",
         ),
         Exercise(
             name="d1",
             quantity="d1",
             question="Fill the gaps: `d1 = (d2 @ ...) * (1 - ...)`. It is the gradient of the loss with respect to "
-            "`z1`, the inputs of $\\tanh$.",
+            "`z1`, the inputs of tanh.",
             reference=d1,
             given={**forward, "d2": d2, "dW2": dW2, "rate": rate},
             solution="(d2 @ W2.T) * (1 - a1**2)",
-            why="`d2 @ W2.T` collects the errors of all scores that a hidden unit feeds. The slope of $\\tanh$ is "
-            "$1 - \\tanh^2 z_1 = 1 - a_1^2$.",
+            why="`d2 @ W2.T` collects the errors of all scores that a hidden unit feeds. The slope of tanh is "
+            "`1 - tanh(z1)**2`, which is `1 - a1**2`.",
         ),
         Exercise(
             name="dW1",
