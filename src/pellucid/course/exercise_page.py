@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.course.checker.check import write_result
+from pellucid.course.checker.check import write_explanation
 from pellucid.course.checker.mistakes.mistake import Context
 from pellucid.course.checker.question import Question
 from pellucid.course.checker.search import (
@@ -121,7 +121,7 @@ def encode_mistakes(question: Question, exercise: Exercise) -> Iterator[dict[str
         key = (strip_shape(value.shape), *(float(f"{f:.6g}") for f in fingerprint))
         if key not in seen:
             seen.add(key)
-            result = write_result(question.quantity, context, explanation)
+            result = write_explanation(question.quantity, context, explanation)
             yield {
                 "shape": list(value.shape),
                 "fingerprint": fingerprint,

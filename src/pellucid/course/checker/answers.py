@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,21 +13,37 @@ import numpy as np
 
 from pellucid.course.checker.formula_graph import make_compute
 from pellucid.course.checker.question import Question
-from pellucid.course.formula_text import FormulaError, parse_formula
+from pellucid.course.formula_text import FormulaError, ParsedFormula, parse_formula
 from pellucid.errors import near_miss
+from pellucid.graph.errors import PellucidError
 from pellucid.graph.expr import Constant, Expr, Input, Shared
 from pellucid.graph.naming import strip_labels
 from pellucid.graph.traversal import topological
+
+NUMBER = re.compile(r"(?<![\w.])\d+\.\d*(?:e-?\d+)?|(?<![\w.])\d+e-?\d+")
+"""A number with a point or an exponent, such as a regularization strength."""
 
 Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Value of an answer on probe data, and the letters that it uses."""
+    """Value of an answer on probe data, and the letters that it uses.
+
+    Attributes
+    ----------
+    value : array
+    letters : frozenset of str
+    expr : Expr or None
+        The answer as an expression, for text and expressions.
+    numbers : tuple of float
+        Numbers that the text contains.
+    """
 
     value: Array
     letters: frozenset[str]
+    expr: Expr | None = None
+    numbers: tuple[float, ...] = ()
 
 
 def evaluate_answer(question: Question, answer: Any) -> Outcome | str:
@@ -48,7 +65,19 @@ def evaluate_text(question: Question, text: str) -> Outcome | str:
         value = formula.evaluate(question.letters, np)
     except FormulaError as error:
         return str(error)
-    return Outcome(np.asarray(value), frozenset(formula.letters))
+    numbers = tuple(float(number) for number in NUMBER.findall(text))
+    return Outcome(np.asarray(value), frozenset(formula.letters), build_expression(question, formula), numbers)
+
+
+def build_expression(question: Question, formula: ParsedFormula) -> Expr | None:
+    """Return a formula as an expression, or None if it uses something that needs sizes."""
+    import pellucid
+
+    try:
+        built = formula.evaluate({**question.definitions, **question.size_inputs}, pellucid)
+    except (FormulaError, PellucidError, TypeError, ValueError):
+        return None
+    return built if isinstance(built, Expr) else None
 
 
 def evaluate_expression(question: Question, answer: Expr) -> Outcome | str:
@@ -63,7 +92,7 @@ def evaluate_expression(question: Question, answer: Expr) -> Outcome | str:
             if e not in values:
                 values[e] = e.value if isinstance(e, Constant) else make_compute(e)(*[values[i] for i in e.inputs])
     used = {name for name, e in question.definitions.items() if e in set(topological([answer]))}
-    return Outcome(np.asarray(values[answer]), frozenset(used))
+    return Outcome(np.asarray(values[answer]), frozenset(used), answer)
 
 
 def evaluate_function(question: Question, function: Callable[..., Any]) -> Outcome | str:

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
 
 import numpy as np
 
-from pellucid.course.checker.answers import evaluate_answer
+from pellucid.course.checker.alignment import Alignment
+from pellucid.course.checker.answers import Outcome, evaluate_answer
 from pellucid.course.checker.comparison import compare_results
-from pellucid.course.checker.mistakes.mistake import Context
+from pellucid.course.checker.mistakes.mistake import Context, Text
 from pellucid.course.checker.question import Question
-from pellucid.course.checker.search import Explanation, compute_candidates, find_combinations, find_single, is_equal
+from pellucid.course.checker.search import (
+    Candidate,
+    Explanation,
+    compute_candidates,
+    find_combinations,
+    find_single,
+    is_equal,
+)
 from pellucid.graph.expr import Expr
 
 Array = np.ndarray[Any, Any]
+
+Computed = Sequence[tuple[Context, Sequence[Candidate]]]
+Finder = Callable[[Context, Sequence[Candidate], Array], Explanation | None]
 
 EXPANDED_COST = 0.15
 """Extra cost of mistakes inside of letters: a mistake in what the learner wrote is more likely."""
@@ -115,40 +125,56 @@ def check_answer(
     truth = question.truth
     if is_equal(outcome.value, truth, question.tolerance):
         return CheckResult(True, f"{name} is right.")
-    found = find_explanation(question, outcome.value, outcome.letters)
-    if found is None:
-        statement, why = compare_results(name, outcome.value, truth)
-        return CheckResult(False, f"{name}: {statement}", (why,) if why else ())
-    return write_result(name, *found)
+    if (result := explain_answer(question, outcome)) is not None:
+        return result
+    statement, why = compare_results(name, outcome.value, truth)
+    return CheckResult(False, f"{name}: {statement}", (why,) if why else ())
 
 
-def find_explanation(question: Question, answer: Array, used: frozenset[str]) -> tuple[Context, Explanation] | None:
-    """Return the mistakes that give the answer's numbers.
+def explain_answer(question: Question, outcome: Outcome) -> CheckResult | None:
+    """Return what is wrong with an answer, or None.
 
-    The formula is read in two ways: in all letters, and with letters that the answer does not use written out. A
+    The formula is read in several ways: in all letters, and with letters that the answer does not use written out. A
     mistake may be in what the learner wrote in place of such a letter.
     """
-    readings = [question.read(opaque) for opaque in question.list_readings(used)]
-    computed = [(context, compute_candidates(context)) for context in readings]
-    for find in (find_single, find_combinations):
-        found = [(context, find(context, candidates, answer)) for context, candidates in computed]
-        ranked = [(e.cost + EXPANDED_COST * i, c, e) for i, (c, e) in enumerate(found) if e is not None]
-        if ranked:
-            _, context, explanation = min(ranked, key=lambda r: r[0])
-            return context, explanation
+    readings = [(question.read(opaque, outcome.numbers), opaque) for opaque in question.list_readings(outcome.letters)]
+    computed = [(context, compute_candidates(context)) for context, _ in readings]
+    if (found := find_cheapest(find_single, computed, outcome.value)) is not None:
+        return write_explanation(question.quantity, *found)
+    if outcome.expr is not None:
+        for context, opaque in readings:
+            texts = Alignment(question.read_answer(outcome.expr, opaque), context).describe()
+            if texts:
+                return write_result(question.quantity, texts)
+    if (found := find_cheapest(find_combinations, computed, outcome.value)) is not None:
+        return write_explanation(question.quantity, *found)
     return None
 
 
-def write_result(quantity: str, context: Context, explanation: Explanation) -> CheckResult:
-    """Return the result that names the mistakes."""
-    texts = [mistake.tell() for mistake in explanation.mistakes]
-    if len(texts) == 1:
-        statement, why = texts[0]
-        message = f"{quantity}: {statement} {why}".strip()
-    else:
-        parts = [f"{word}: {statement}" for word, (statement, _) in zip(("First", "Second"), texts, strict=True)]
-        message = f"{quantity}: two things are wrong. {' '.join(parts)}"
-    reasons = [why for _, why in texts if why and len(texts) > 1]
+def find_cheapest(find: Finder, computed: Computed, answer: Array) -> tuple[Context, Explanation] | None:
+    """Return the likeliest explanation in several readings of the formula."""
+    found = [(context, find(context, candidates, answer)) for context, candidates in computed]
+    ranked = [(e.cost + EXPANDED_COST * i, c, e) for i, (c, e) in enumerate(found) if e is not None]
+    if not ranked:
+        return None
+    _, context, explanation = min(ranked, key=lambda r: r[0])
+    return context, explanation
+
+
+def write_explanation(quantity: str, context: Context, explanation: Explanation) -> CheckResult:
+    """Return the result that names mistakes, with hints to where they are."""
     nodes = [mistake.node for mistake in explanation.mistakes if mistake.node is not context.graph.root]
     places = [f"Look at the part {context.quote(node)}." for node in nodes]
-    return CheckResult(False, message, tuple(dict.fromkeys(itertools.chain(reasons, places))))
+    return write_result(quantity, [mistake.tell() for mistake in explanation.mistakes], places)
+
+
+def write_result(quantity: str, texts: Sequence[Text], places: Sequence[str] = ()) -> CheckResult:
+    """Return the result for what is wrong. Reasons become hints if there are several."""
+    if len(texts) == 1:
+        statement, why = texts[0]
+        return CheckResult(False, f"{quantity}: {statement} {why}".strip(), tuple(places))
+    ordinals = ("First", "Second", "Third")
+    parts = [f"{word}: {statement}" for word, (statement, _) in zip(ordinals, texts, strict=False)]
+    message = f"{quantity}: {'two' if len(texts) == 2 else 'three'} things are wrong. {' '.join(parts)}"
+    reasons = [why for _, why in texts if why]
+    return CheckResult(False, message, tuple(dict.fromkeys([*reasons, *places])))

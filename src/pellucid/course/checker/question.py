@@ -65,7 +65,7 @@ class Question:
         known = set(self.definitions.values())
         for e in nodes:
             name = e.name if isinstance(e, (Input, Shared)) else names.get(e)
-            if name and e not in known:
+            if name and e not in known and e is not self.reference:  # the answer itself is no letter
                 self.definitions.setdefault(name, e)
 
     def _compute(self) -> None:
@@ -81,8 +81,10 @@ class Question:
                 break
         self.values = min(finite or drawn, key=self._count_one_sided)
         self.letters = {name: np.asarray(self.values[e]) for name, e in self.definitions.items()}
+        self.size_inputs = {dim: Input(dim, (), "float64") for dim in self.sizes.by_name}
         for dim, size in self.sizes.by_name.items():
             self.letters.setdefault(dim, np.asarray(size))
+            self.values[self.size_inputs[dim]] = np.asarray(float(size))
 
     def _draw(self, limits: Mapping[Expr, int], positive: bool, seed: int) -> dict[Expr, Array]:
         """Return the values of all expressions for random inputs."""
@@ -134,28 +136,53 @@ class Question:
         )
         return dict.fromkeys((every, between, used & every))
 
-    def read(self, opaque: frozenset[str]) -> Context:
-        """Return the formula with some letters as leaves. Expressions with the value of a letter are that letter."""
-        letters, names = {}, {}
-        for e in self._nodes:
+    def read(self, opaque: frozenset[str], numbers: Iterable[float] = ()) -> Context:
+        """Return the formula with some letters as leaves. Expressions with the value of a letter are that letter.
+
+        Mistakes may use numbers from the answer.
+        """
+        letters, names = self._name_nodes(self._nodes, opaque)
+        graph = FormulaGraph(self.reference, letters, self.values, names)
+        constants = {graph.describe(n): v for n, v in graph.base.items() if n.kind == "constant" and v.ndim == 0}
+        scalars = {name: v for name, v in self.letters.items() if not v.ndim and v.dtype.kind == "f"}
+        arrays = {name: v for name, v in self.letters.items() if v.ndim and v.dtype.kind == "f"}
+        functions = {name: e.op.name for name, e in self.definitions.items() if e.op is not None}
+        scalars = {**constants, **scalars, **{f"{number:g}": np.asarray(number) for number in numbers}}
+        return Context(graph, arrays, scalars, self._name_sizes(), self._find_biases(), functions)
+
+    def read_answer(self, answer: Expr, opaque: frozenset[str]) -> FormulaGraph:
+        """Return a learner's expression in the same form as the true formula."""
+        values = dict(self.values)
+        nodes = topological([answer])
+        with np.errstate(all="ignore"):
+            for e in nodes:
+                if isinstance(e, Constant):
+                    values[e] = e.value
+                elif e not in values:
+                    values[e] = make_compute(e)(*[values[i] for i in e.inputs])
+        known = [e for e in nodes if e in self.values]
+        letters, names = self._name_nodes(known, opaque)
+        for dim, e in self.size_inputs.items():
+            letters[e] = names[e] = dim
+        return FormulaGraph(answer, {e: n for e, n in letters.items() if e is not answer}, values, names)
+
+    def _name_nodes(self, nodes: Iterable[Expr], opaque: frozenset[str]) -> tuple[dict[Expr, str], dict[Expr, str]]:
+        """Return the expressions that are letters, and the names of all that have one."""
+        letters: dict[Expr, str] = {}
+        names: dict[Expr, str] = {}
+        for e in nodes:
             name = self._find_letter(e)
             if name is None:
                 continue
             names[e] = name
             if (name in opaque or isinstance(e, (Input, Shared))) and e is not self.reference:
                 letters[e] = name
-        for e in self._nodes:
+        for e in nodes:
             if text := self._name_counting_op(e):
                 names[e] = letters[e] = text
             elif e not in names and (text := self._find_complement(e)):
                 names[e] = text
-        graph = FormulaGraph(self.reference, letters, self.values, names)
-        constants = {graph.describe(n): v for n, v in graph.base.items() if n.kind == "constant" and v.ndim == 0}
-        scalars = {name: v for name, v in self.letters.items() if not v.ndim and v.dtype.kind == "f"}
-        arrays = {name: v for name, v in self.letters.items() if v.ndim and v.dtype.kind == "f"}
-        functions = {name: e.op.name for name, e in self.definitions.items() if e.op is not None}
-        scalars = {**constants, **scalars}
-        return Context(graph, arrays, scalars, self._name_sizes(), self._find_biases(), functions)
+        return letters, names
 
     def _find_letter(self, e: Expr) -> str | None:
         value = self.values[e]

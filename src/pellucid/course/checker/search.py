@@ -17,7 +17,7 @@ from pellucid.graph.errors import PellucidError
 Array = np.ndarray[Any, Any]
 
 RTOL = 1e-6
-MAX_PAIRS = 2500
+MAX_PAIRS = 900
 """Pairs of mistakes that are computed. Pairs in different terms of a sum are found without computing them."""
 MAX_PAIRS_IN_LOOPS = 40
 """The same for formulas with a loop, whose steps NumPy runs one by one."""

@@ -53,7 +53,12 @@ BY_OP: dict[str, Lister] = {
     "max_pool": windows.list_pool_mistakes,
     "max_pool_gradient": windows.list_pool_gradient_mistakes,
 }
-AT_ARRAYS: tuple[Lister, ...] = (letters.list_exchanges, slopes.list_mistakes, orientation.list_mistakes)
+AT_ARRAYS: tuple[Lister, ...] = (
+    letters.list_exchanges,
+    slopes.list_mistakes,
+    orientation.list_mistakes,
+    functions.list_extra_functions,
+)
 """Mistakes that are possible at every array."""
 
 
@@ -72,6 +77,8 @@ def list_mistakes(context: Context) -> Iterator[Mistake]:
 
 def list_common_mistakes(node: Node, context: Context) -> Iterator[Mistake]:
     yield from factors.list_mistakes(node, context)
-    if context.graph.base[node].ndim:
+    if not context.graph.base[node].ndim:
+        yield from functions.list_extra_functions(node, context)
+    else:
         for lister in AT_ARRAYS:
             yield from lister(node, context)

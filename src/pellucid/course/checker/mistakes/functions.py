@@ -12,6 +12,14 @@ from pellucid.course.checker.mistakes.mistake import Array, Context, Mistake, Te
 from pellucid.course.checker.mistakes.slopes import ACTIVATIONS
 
 LINEAR = "Without an activation function between them, two layers are one linear layer."
+FUNCTIONS: dict[str, Callable[[Array], Array]] = {
+    **{name: activation.value for name, activation in ACTIVATIONS.items()},
+    "exp": np.exp,
+    "log": np.log,
+    "sqrt": np.sqrt,
+    "abs": np.abs,
+    "square": np.square,
+}
 ROWS = "The probabilities of each sample, one row, add up to 1."
 
 
@@ -45,6 +53,22 @@ def drop_function(node: Node, context: Context) -> Mistake:
         return f"The {kind} {name} is missing: `{operand}` stands where {right} belongs.", why
 
     return Mistake(node, 1.0, lambda v, _: v[0], tell)
+
+
+def list_extra_functions(node: Node, context: Context) -> Iterator[Mistake]:
+    """Yield the whole formula, or a named part of it, with a function too much."""
+    is_named = node.expr is not None and node.expr in context.graph.names
+    if node.kind == "letter" or not (is_named or node is context.graph.root):
+        return
+    for name, function in FUNCTIONS.items():
+        if name != node.name:
+            yield add_function(node, context, name, function)
+
+
+def add_function(node: Node, context: Context, name: str, function: Callable[[Array], Array]) -> Mistake:
+    what = "the result" if node is context.graph.root else context.quote(node)
+    text = f"The function {name} is too much: it is applied to {what}."
+    return Mistake(node, 1.5, lambda _, true: function(true), lambda: (text, ""))
 
 
 def apply_twice(node: Node, context: Context) -> Mistake:
@@ -82,11 +106,11 @@ def replace_function(node: Node, context: Context) -> Iterator[Mistake]:
     operand = context.quote(node.operands[0])
 
     def replace(name: str) -> Mistake:
-        value = ACTIVATIONS[name].value
+        value = FUNCTIONS[name]
         text = f"{name} stands where {node.name} belongs, at {operand}."
         return Mistake(node, 1.4, lambda v, _: value(v[0]), lambda: (text, ""))
 
-    yield from (replace(name) for name in ACTIVATIONS if name != node.name)
+    yield from (replace(name) for name in FUNCTIONS if name != node.name)
     if node.name in ACTIVATIONS:
         slope = ACTIVATIONS[node.name].slope
         text = f"The derivative of {node.name} stands where {node.name} itself belongs, at {operand}."
@@ -99,7 +123,10 @@ def list_softmax_mistakes(node: Node, context: Context) -> Iterator[Mistake]:
     axis = find_axis(node.settings)
     yield drop_function(node, context)
     yield apply_twice(node, context)
-    yield scale_operand(node, -1.0, f"The sign of {context.quote(node.operands[0])} is wrong inside {node.name}.")
+    operand = context.quote(node.operands[0])
+    yield scale_operand(node, -1.0, f"The sign of {operand} is wrong inside {node.name}.")
+    yield scale_operand(node, 2.0, f"{operand} has an extra factor 2 inside {node.name}.")
+    yield scale_operand(node, 0.5, f"{operand} has an extra factor 1/2 inside {node.name}.")
     rows: list[tuple[float, Callable[[Array], Any], str, str]] = [
         (
             1.0,

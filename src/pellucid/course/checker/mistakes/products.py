@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.course.checker.formula_graph import Node, multiply_factors
+from pellucid.course.checker.formula_graph import Node, add_terms, multiply_factors
 from pellucid.course.checker.mistakes.factors import explain_factor
 from pellucid.course.checker.mistakes.mistake import CHAIN_RULE, Array, Context, Mistake, Text
 from pellucid.course.checker.mistakes.slopes import Slope, SlopeForm, tell_wrong_slope
@@ -144,6 +144,17 @@ def list_power_mistakes(node: Node, context: Context) -> Iterator[Mistake]:
         (1.6, lambda v, _: np.sqrt(v[0]), f"The square root of {base} stands where {whole} belongs."),
     ):
         yield make_power_mistake(node, cost, compute, text)
+    if node.operands[0].kind == "sum":
+        yield distribute_power(node, context)
+
+
+def distribute_power(node: Node, context: Context) -> Mistake:
+    """Return a sum of powers for the power of a sum, as in ``a**2 - b**2`` for ``(a - b)**2``."""
+    inner = node.operands[0]
+    terms = [context.graph.base[o] for o in inner.operands]
+    text = f"Each term is raised to the power on its own. {context.quote(node)} is the power of the whole sum."
+    why = "The square of a sum is not the sum of the squares."
+    return Mistake(node, 1.3, lambda v, _: add_terms(inner.signs, [t ** v[1] for t in terms]), lambda: (text, why))
 
 
 def make_power_mistake(node: Node, cost: float, compute: Any, text: str) -> Mistake:

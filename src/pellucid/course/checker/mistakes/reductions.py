@@ -28,6 +28,7 @@ def list_mistakes(node: Node, context: Context) -> Iterator[Mistake]:
                     reduce_otherwise(node, context, name, other) for name in ("sum", "mean") if name != node.name
                 )
     yield drop_reduction(node, context, axis)
+    yield from reduce_too_early(node, context)
     if isinstance(axis, int) and node.name == "sum":
         yield keep_element(node, context, axis, "last")
         yield keep_element(node, context, axis, "first")
@@ -71,6 +72,37 @@ def tell_axis(name: str, axis: Any, right: Any) -> Text:
     should = "over all axes" if right is None or isinstance(right, tuple) else f"over axis {right}"
     why = {0: "Axis 0 runs over the samples, the rows.", 1: "Axis 1 runs over the columns."}.get(right, "")
     return f"The {name} {has}. It should run {should}.", why
+
+
+def reduce_too_early(node: Node, context: Context) -> Iterator[Mistake]:
+    """Yield a function or product of reduced operands for the reduction of it: ``x.mean()**2`` for ``(x**2).mean()``."""
+    inner = node.operands[0]
+    if inner.kind not in ("power", "function", "product"):
+        return
+    operands = [context.graph.base[o] for o in inner.operands]
+    shape = context.graph.base[inner].shape
+    text = (
+        f"The {node.name} is taken too early: before {context.quote(inner)}, not after it.",
+        f"The {node.name} of products or powers is not the product or power of the {node.name}s.",
+    )
+
+    def reduce(x: Any) -> Any:
+        return node.compute(x) if np.shape(x) == shape else x
+
+    yield Mistake(node, 1.3, lambda v, _: inner.compute(*map(reduce, operands)), lambda: text)
+    if inner.kind == "product":
+        for i in range(len(operands)):
+            yield reduce_factor(node, inner, operands, i, text)
+
+
+def reduce_factor(node: Node, inner: Node, operands: list[Any], i: int, text: Text) -> Mistake:
+    """Return a reduction of a product in which one factor is reduced before."""
+
+    def compute(v: Any, true: Any) -> Any:
+        reduced = [node.compute(x) if j == i else x for j, x in enumerate(operands)]
+        return node.compute(inner.compute(*reduced))
+
+    return Mistake(node, 1.4, compute, lambda: text)
 
 
 def drop_reduction(node: Node, context: Context, axis: Any) -> Mistake:
