@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pellucid.course.site import execution_cache
 from pellucid.course.site.errors import CourseError
+from pellucid.course.site.kernel import PACKAGE
 from pellucid.course.site.sources import Page, find_code_line, get_code_cells, hash_text, read_notebook
 
 if TYPE_CHECKING:
@@ -176,5 +177,5 @@ async def call_kernel(client: NotebookClient, call: str, work: str | None = None
 
 def find_machine_path(text: str, work: Path) -> str | None:
     """Return a path of this machine that an output contains, or None."""
-    paths = (str(work), str(execution_cache.PACKAGE), str(Path.home()), str(Path.cwd()), "ipykernel_")
+    paths = (str(work), str(PACKAGE), str(Path.home()), str(Path.cwd()), "ipykernel_")
     return next((path for path in paths if len(path) > 5 and path in text), None)

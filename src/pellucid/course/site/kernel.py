@@ -18,7 +18,7 @@ def prepare() -> None:
 
     from pellucid.live.figure import Figure
 
-    shell: Any = get_ipython()  # type: ignore[no-untyped-call]
+    shell: Any = get_ipython()
     shell.display_formatter.formatters["text/html"].for_type(Figure, render_figure)
     shell.run_line_magic("xmode", "Minimal")
 

@@ -93,7 +93,7 @@ def convert_notebook(page: Page, exercises: Mapping[str, Mapping[str, Any]], wit
     from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    notebook = new_notebook(metadata={"kernelspec": kernel, "language_info": {"name": "python"}})
+    notebook: NotebookNode = new_notebook(metadata={"kernelspec": kernel, "language_info": {"name": "python"}})
     for cell in read_notebook(page.text).cells:
         if cell.cell_type == "code":
             notebook.cells.append(new_code_cell(cell.source, metadata=cell.metadata))
@@ -120,7 +120,8 @@ def make_check(name: str, exercise: Mapping[str, Any]) -> str:
 
 def split_exercises(source: str) -> Iterator[tuple[str, str]]:
     """Yield the parts of a Markdown cell: texts, and names of exercises."""
-    lines, text, index = source.split("\n"), [], 0
+    lines, index = source.split("\n"), 0
+    text: list[str] = []
     while index < len(lines):
         match = FENCE.match(lines[index])
         if match and match["name"] == "exercise":
@@ -146,7 +147,8 @@ def convert_text(text: str, with_code: set[str]) -> str:
     >>> convert_text("A {term}`bias` and {math}`x^2`. See [here](2_going_downhill.md).", {"2_going_downhill"})
     'A bias and $x^2$. See [here](2_going_downhill.ipynb).'
     """
-    lines, result, index = text.split("\n"), [], 0
+    lines, index = text.split("\n"), 0
+    result: list[str] = []
     while index < len(lines):
         line, match = lines[index], FENCE.match(lines[index])
         if match:

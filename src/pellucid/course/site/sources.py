@@ -64,7 +64,7 @@ def read_notebook(text: str) -> NotebookNode:
     from myst_parser.config.main import MdParserConfig
 
     config = MdParserConfig(enable_extensions={"colon_fence", "dollarmath"})
-    notebook = read_myst_markdown_notebook(text, config=config, add_source_map=True)
+    notebook: NotebookNode = read_myst_markdown_notebook(text, config=config, add_source_map=True)
     notebook.metadata["language_info"] = {"name": "python", "pygments_lexer": "python"}
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number}"  # nbformat draws random names

@@ -29,8 +29,7 @@ def keep_punctuation(document: nodes.document) -> None:
         parent = formula.parent
         place = parent.index(formula) + 1
         after = parent[place] if place < len(parent) else None
-        mark = PUNCTUATION.match(after) if isinstance(after, nodes.Text) else None
-        if mark:
+        if isinstance(after, nodes.Text) and (mark := PUNCTUATION.match(after)):
             parent[place - 1 : place + 1] = [
                 nodes.inline("", "", formula, nodes.Text(mark[0]), classes=["nobreak"]),
                 nodes.Text(after[mark.end() :]),
