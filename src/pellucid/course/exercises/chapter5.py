@@ -10,10 +10,11 @@ INPUTS, HIDDEN, CLASSES = 2, 4, 3
 
 STUB = '''\
 def choose_strength(strengths, splits, fit):
-    """Return the strength that does best on points which training did not use.
+    """Return the best strength for points that training did not use.
 
-    Each split has X_train, y_train, X_validation, y_validation, X_test and y_test.
-    fit(X, y, strength) trains a model. model.loss(X, y) is its loss on points.
+    Each split has X_train and y_train, X_validation and y_validation,
+    X_test and y_test. fit(X, y, strength) trains a model, and
+    model.loss(X, y) is its loss on points.
     """
 '''
 

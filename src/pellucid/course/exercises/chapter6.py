@@ -49,7 +49,7 @@ def define_stable_formulas() -> list[CodeExercise]:
         CodeExercise(
             name="softplus",
             question="Write `softplus(z)`, the value of `log(1 + exp(z))`, so that it is right in float32 for z from "
-            "-30 to 1000. It is the loss of logistic regression.",
+            "-30 to 1000. It is the loss of logistic regression at a point of class 0 with weighted sum z.",
             checker=SOFTPLUS.check,
             stub="def softplus(z):\n    return np.log(1 + np.exp(z))\n",
             solution="def softplus(z):\n    return np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))\n",
