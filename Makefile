@@ -70,7 +70,7 @@ web/node_modules/.installed: web/package-lock.json
 	touch $@
 
 clean:
-	rm -rf $(VENV) build dist web/build web/node_modules .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) build dist src/pellucid/course/built web/build web/node_modules .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(CREATED):

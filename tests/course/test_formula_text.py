@@ -1,4 +1,4 @@
-"""Formulas as text: what they mean, what is refused, and what the messages say."""
+"""Formulas as text: values, refused texts, messages and MathML."""
 
 import json
 import re
@@ -101,6 +101,13 @@ def test_expressions_of_inputs_have_gradients() -> None:
     assert pel.grad(loss, w).shape == (2, 4)
 
 
+def test_expressions_may_be_large() -> None:
+    x = pel.matrix("x", shape=(5000, 784))
+    assert parse_formula("tanh(x) @ x.T", ["x"]).evaluate({"x": x}, pel).shape == (5000, 5000)
+    with pytest.raises(FormulaError, match="this is too large"):
+        parse_formula("x + ones((5000, 784))", ["x"]).evaluate({"x": x}, pel)
+
+
 def test_no_warnings_leak() -> None:
     value = parse_formula("log(z) + 1 / z + sqrt(z - 1) + exp(z + 1000)", ["z"]).evaluate({"z": [0.0]})
     assert np.isnan(value).all()
@@ -113,6 +120,7 @@ def test_no_warnings_leak() -> None:
         ("dW1 = X.T @ d1", "X.T @ d1"),
         ("dL/dW1 = X.T @ d1", "X.T @ d1"),
         ("Xᵀ @ d1", "X.T @ d1"),
+        ("d₁ ⊙ X\N{DOWN TACK}.T[0, 0]", "d1 * X.T.T[0, 0]"),
         ("1 − a1² · d1 ÷ 2", "1 - a1**2 * d1 / 2"),
         ("(X ≥ 0) × 2\n + (X ≠ 1)", "(X >= 0) * 2 + (X != 1)"),
         ("pel.tanh(X) + numpy.absolute(X)", "tanh(X) + abs(X)"),

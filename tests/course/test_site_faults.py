@@ -1,6 +1,5 @@
 """Faults of pages are reported with their place, and builds are the same every time."""
 
-import json
 import re
 import shutil
 from pathlib import Path
@@ -12,7 +11,7 @@ from pellucid.course.site import CourseError, build, build_site, errors, executi
 from pellucid.course.site.errors import PageFaults
 from pellucid.course.site.execution import execute_pages
 from pellucid.course.site.extension import assets
-from pellucid.course.site.sources import Page, collect_pages, hash_text
+from pellucid.course.site.sources import Page, collect_pages
 
 SAMPLE = Path(__file__).with_name("sample")
 
@@ -67,6 +66,7 @@ def test_a_cell_that_takes_too_long_is_named(tmp_path: Path, monkeypatch: pytest
         execute_pages([page], tmp_path)
 
 
+@pytest.mark.slow
 def test_an_unknown_exercise_is_named(tmp_path: Path) -> None:
     page = make_page(tmp_path, "# Page\n\n```{exercise} 10.x\n```\n")
     with pytest.raises(
@@ -79,7 +79,9 @@ def test_warnings_are_errors_with_file_and_line(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setitem(assets.SCRIPTS, "<pellucid-exercise>", tmp_path / "missing.js")
     source = tmp_path / "pages"
     source.mkdir()
-    text = "# Start\n\nA {term}`wieght`.\n\nA [link](nowhere.md).\n\n$\\frobnicate x$\n\n$x^{2$ and $x_1_2$\n"
+    text = (
+        "# Start\n\nA {term}`wieght`.\n\nA [link](nowhere.md).\n\n$\\frobnicate x$\n\n$x^{2$ and $x_1_2$\n\n$a &= b$\n"
+    )
     (source / "index.md").write_text(f"{text}\n<pellucid-exercise></pellucid-exercise>\n", "utf-8")
     with pytest.raises(PageFaults, match=re.escape(f"The site is in {tmp_path / 'out'}")) as caught:
         build_site(tmp_path / "out", sections={"": source})
@@ -87,6 +89,7 @@ def test_warnings_are_errors_with_file_and_line(tmp_path: Path, monkeypatch: pyt
     assert f"{source / 'index.md'}:3: WARNING: term not in glossary: 'wieght'" in found
     assert "index.md:5: WARNING: 'myst' cross-reference target not found: 'nowhere.md'" in found
     assert r"index.md:7: WARNING: the formula has an unknown command \frobnicate" in found
+    assert "index.md:11: WARNING: the formula has an & in an unknown environment: a &= b" in found
     assert "index.md:9: WARNING: the formula has braces without partner: x^{2" in found
     assert "index.md:9: WARNING: the formula cannot be converted (DoubleSubscriptsError: ): x_1_2" in found
     assert re.search(
@@ -151,14 +154,3 @@ def test_further_sections_are_folders_of_the_site(tmp_path: Path) -> None:
     (tmp_path / "guides" / "training.md").write_text("# Training\n", "utf-8")
     pages = collect_pages({"": tmp_path / "chapters", "guides": tmp_path / "guides"})
     assert {page.name for page in pages} >= {"index", "1_neuron", "guides/training"}
-
-
-def test_executed_pages_are_files_named_by_their_text(tmp_path: Path) -> None:
-    page = make_page(tmp_path, "# Page\n\n```{code-cell}\nprint(6 * 7)\n```\n")
-    done = []
-    execute_pages([page], tmp_path, done.append)
-    [path] = tmp_path.glob("*.json")
-    assert path.stem == hash_text(page.text)
-    [[output]] = json.loads(path.read_text("utf-8"))["outputs"]
-    assert output["text"] == "42\n"
-    assert done == [page]

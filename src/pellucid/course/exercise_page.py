@@ -76,7 +76,10 @@ def encode_exercise(exercise: Exercise) -> dict[str, Any]:
         "expected": encode_values(truth),
         "tolerance": question.tolerance,
         "variations": list(encode_mistakes(question, exercise)),
-        "solution": {"text": exercise.solution, "mathml": formula.to_mathml()},
+        "solution": {
+            "text": exercise.solution,
+            "mathml": formula.to_mathml({name: np.shape(value) for name, value in question.letters.items()}),
+        },
         "why": render_markdown(exercise.why),
     }
 
@@ -159,5 +162,5 @@ def render_markdown(text: str) -> str:
 
     parts = re.split(r"\$([^$]+)\$", text)
     for i in range(1, len(parts), 2):
-        parts[i] = latex_to_mathml(parts[i])
+        parts[i] = latex_to_mathml(parts[i], "inline")
     return str(MarkdownIt("commonmark", {"html": True}).renderInline("".join(parts)))

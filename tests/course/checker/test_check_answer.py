@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import pellucid as pel
-from pellucid.course.checker.check import find_explanation
+from pellucid.course.checker.answers import Outcome
+from pellucid.course.checker.check import explain_answer
 from pellucid.course.checker.question import Question
 from pellucid.course.checker.search import compute_candidates, is_equal
 
@@ -104,21 +105,39 @@ def test_wrong_references() -> None:
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        ("z[:2]", "a: Your result has shape (2, 4); a has shape (5, 4)."),
-        ("7 * tanh(z)", "a: Your result is 7 times the right one."),
-        ("tanh(z) + 7", "a: All entries differ from the right ones by the same number: a constant term is wrong."),
-        ("abs(tanh(z))", "a: The absolute values are right, and some signs are wrong."),
-        ("log(z)", " entries are NaN or infinite."),
-        ("where(z > 0, tanh(z), 3)", " of 20 entries are right."),
-        ("sqrt(abs(z)) - 3 * exp(z)", "a: The numbers are wrong, and no single mistake that is known here explains"),
+        (lambda z: z[:2], "a: Your result has shape (2, 4); a has shape (5, 4)."),
+        (lambda z: 7 * np.tanh(z), "a: Your result is 7 times the right one."),
+        (lambda z: np.tanh(z) + 7, "a: All entries differ from the right ones by the same number: a constant term"),
+        (lambda z: np.tanh(z) * np.sign(z[0]), "a: The absolute values are right, and some signs are wrong."),
+        (lambda z: np.sqrt(z) + 1, " entries are NaN or infinite."),
+        (lambda z: np.where(z > 0, np.tanh(z), 3), " of 20 entries are right."),
+        (lambda z: z**5 - 3 * np.exp(z), "a: The numbers are wrong, and no single mistake that is known here explains"),
     ],
 )
-def test_unknown_mistakes_are_described(answer: str, message: str) -> None:
+def test_unknown_mistakes_are_described(answer: object, message: str) -> None:
     assert message in pel.check_answer(pel.tanh(z), answer, {"z": z}, quantity="a").message
 
 
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ("X.T @ ((a - T) * (1 - a**2)) + 0.3 * exp(W)", ["The term `0.3 * exp(W)` is too much"]),
+        ("X.T @ ((a - T[::-1]) * (1 - a**2))", ["`T` is in reverse order"]),
+        (
+            "X.T @ ((a - T[::-1]) * (1 - exp(a)))",
+            ["two things", "First: `T` is in reverse order", "Second: `exp(a)` stands where `a**2`"],
+        ),
+        ("X.T @ ((a - T[::-1]) / (1 - a**2))", ["two things", "wrong side of the fraction", "`T` is in reverse order"]),
+        ("exp(X).T @ ((a - T) * (1 - a**2))", ["`exp(X)` stands where `X` belongs"]),
+    ],
+)
+def test_formulas_are_aligned_part_by_part(answer: str, words: list[str]) -> None:
+    message = pel.check_answer(loss, answer, wrt=W).message
+    assert all(word in message for word in words), message
+
+
 def test_wrong_entries_are_listed() -> None:
-    result = pel.check_answer(pel.tanh(z), "where(z > 0, tanh(z), 3)", {"z": z})
+    result = pel.check_answer(pel.tanh(z), lambda z: np.where(z > 0, np.tanh(z), 3), {"z": z})
     assert result.hints[0].startswith("The wrong entries are at (0, ")
 
 
@@ -173,4 +192,4 @@ def test_every_mistake_explains_its_own_numbers() -> None:
         assert statement.endswith(".")
         assert statement[0].isupper() or statement[0] == "`"
         assert not why or why.endswith((".", "`+=`.", "?"))
-        assert find_explanation(question, candidate.value, frozenset({"d", "X", "W"})) is not None
+        assert explain_answer(question, Outcome(candidate.value, frozenset({"d", "X", "W"}))) is not None

@@ -60,6 +60,6 @@ mark { background: transparent; color: inherit; border-bottom: 3px solid current
   .exercise { padding: 0.9rem 0.9rem 1rem; border-radius: 10px; }
   .entry { grid-template-columns: minmax(0, 1fr); }
   .echo { grid-column: 1; }
-  button.quiet { margin-left: 0; }
+  button.quiet { margin-left: 0; padding-left: 0; }
 }
 `);

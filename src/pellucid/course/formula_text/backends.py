@@ -47,6 +47,8 @@ class NumpyEvaluator(CallEvaluator):
 class ExpressionEvaluator(CallEvaluator):
     """Values are pellucid expressions, and Python numbers for numbers of the text."""
 
+    runs = False
+
     def __init__(self, text: str, values: Mapping[str, Any], pel: Any) -> None:
         super().__init__(text, values)
         self.pel = pel

@@ -24,7 +24,9 @@ nitpicky = True
 nb_execution_mode = "off"
 nb_code_prompt_show = "Show the code"
 nb_code_prompt_hide = "Hide the code"
+nb_render_error_lexer = "text"
 nb_merge_streams = True
+nb_output_stderr = "remove-warn"  # a page with warnings is faulty, unless a cell says: mystnb: {output_stderr: show}
 
 # Formulas are MathML: no script, no fonts from a network.
 html_math_renderer = "pellucid"

@@ -130,6 +130,7 @@ async def execute_cell(
     client: NotebookClient, page: Page, notebook: NotebookNode, number: int, count: int, work: Path
 ) -> None:
     """Execute a cell; raise an error that names its place in the page."""
+    from jupyter_core.utils import ensure_async
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
     cell = notebook.cells[number]
@@ -145,6 +146,8 @@ async def execute_cell(
         where = page.locate(find_code_line(page, notebook, number))
         raise CourseError(f"{where} (cell {count}): the cell takes longer than {CELL_SECONDS} s") from None
     except DeadKernelError:
+        if await ensure_async(client.km.is_alive()):
+            raise asyncio.CancelledError from None  # Ctrl-C; nbclient says that the kernel died
         where = page.locate(find_code_line(page, notebook, number))
         raise CourseError(f"{where} (cell {count}): the kernel died. Is there enough memory?") from None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+import warnings
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ PACKAGE = Path(__file__).parents[2]
 
 
 def prepare() -> None:
-    """Show live figures as elements of the page, and errors without the paths of this machine."""
+    """Show live figures as elements of the page, and errors and warnings without the paths of this machine."""
     from IPython.core.getipython import get_ipython
 
     from pellucid.live.figure import Figure
@@ -21,6 +22,7 @@ def prepare() -> None:
     shell: Any = get_ipython()
     shell.display_formatter.formatters["text/html"].for_type(Figure, render_figure)
     shell.run_line_magic("xmode", "Minimal")
+    warnings.formatwarning = lambda message, category, *place: f"{category.__name__}: {message}\n"
 
 
 def render_figure(figure: Any) -> str:

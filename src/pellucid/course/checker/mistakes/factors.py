@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pellucid.course.checker.formula_graph import Node
-from pellucid.course.checker.mistakes.mistake import Context, Mistake, Text, capitalize, is_target, iterate_nodes
+from pellucid.course.checker.mistakes.mistake import (
+    CHAIN_RULE,
+    RATES,
+    Context,
+    Mistake,
+    Text,
+    capitalize,
+    is_target,
+    iterate_nodes,
+)
 
 SIZE_MISSING = "The loss is a mean over the samples, not a sum, so its gradient is divided by their number."
 
@@ -56,10 +65,10 @@ def tell_factor(context: Context, factor: str, what: str, node: Node) -> Text:
     if factor == "-1":
         return f"The sign of {what} is wrong.", explain_sign(context, node)
     if number in context.sizes:
-        return (
-            f"The factor 1/{number} is missing in {what}{also}.",
-            SIZE_MISSING,
+        why = (
+            SIZE_MISSING if context.graph.value.ndim else "The loss is a mean, which divides by the number of entries."
         )
+        return f"The factor 1/{number} is missing in {what}{also}.", why
     if number.removeprefix("1/") in context.sizes:
         return tell_divided_twice(context, number[2:], what, node, sign)
     if number in ("2", "4"):
@@ -94,17 +103,15 @@ def explain_sign(context: Context, node: Node) -> str:
     return ""
 
 
-def explain_factor(context: Context, node: Node) -> str:
+def explain_factor(context: Context, node: Node, exponent: int = 1) -> str:
     """Return why a factor belongs into a formula."""
-    from pellucid.course.checker.mistakes.mistake import CHAIN_RULE, RATES
-
     if slope := context.find_slope(context.graph.base[node]):
         return f"It is the derivative of {slope.place}. {CHAIN_RULE}"
     if context.is_size(node):
         return SIZE_MISSING
     if node.kind == "letter" and node.name in RATES:
         return "The learning rate scales each step."
-    if node.kind == "constant" and abs(float(context.graph.base[node].ravel()[0])) == 2:
+    if exponent > 0 and node.kind == "constant" and abs(float(context.graph.base[node].ravel()[0])) == 2:
         return "It comes from the square: the derivative of `x**2` is `2 * x`."
     if node.kind == "letter" and node.name.startswith(("lam", "strength", "l2")):
         return "The regularization strength scales the penalty and its gradient."

@@ -42,7 +42,7 @@ def drop_factor(node: Node, context: Context, i: int) -> Mistake:
             missing = f"The factor `{inverse}` is missing{context.where(node)}: the division by `{text}`."
         else:
             missing = f"The factor `{text}` is missing{context.where(node)}."
-        return missing, explain_factor(context, factor)
+        return missing, explain_factor(context, factor, node.signs[i])
 
     return Mistake(node, 1.0, lambda v, _: multiply_factors(signs, without(i, v)), tell)
 

@@ -75,7 +75,7 @@ def tell_axis(name: str, axis: Any, right: Any) -> Text:
 
 
 def reduce_too_early(node: Node, context: Context) -> Iterator[Mistake]:
-    """Yield a function or product of reduced operands for the reduction of it: ``x.mean()**2`` for ``(x**2).mean()``."""
+    """Yield a function or product of reduced operands, as in ``x.mean()**2`` for ``(x**2).mean()``."""
     inner = node.operands[0]
     if inner.kind not in ("power", "function", "product"):
         return

@@ -43,15 +43,16 @@ def convert(node: nodes.Element, display: str) -> str:
     if braces.count("{") != braces.count("}"):
         logger.warning("the formula has braces without partner: %s", latex, location=node)
     try:
-        markup = latex_to_mathml(latex, display)
+        markup = latex_to_mathml(latex.replace("{aligned}", "{split}"), display)  # the converter knows the latter
     except Exception as error:  # the converter has many classes of errors
         logger.warning(
             "the formula cannot be converted (%s: %s): %s", type(error).__name__, error, latex, location=node
         )
         return ""
-    unknown = re.search(r">\s*(\\[A-Za-z]+)", markup)
+    unknown = re.search(r">\s*(\\[A-Za-z]+|&amp;)<", markup)
     if unknown:
-        logger.warning("the formula has an unknown command %s: %s", unknown[1], latex, location=node)
+        what = "an & in an unknown environment" if unknown[1] == "&amp;" else f"an unknown command {unknown[1]}"
+        logger.warning("the formula has %s: %s", what, latex, location=node)
     return markup
 
 
