@@ -10,7 +10,7 @@ import numpy as np
 
 from pellucid.show.figure import Picture
 from pellucid.show.plot_style import (
-    DIVERGING,
+    PROBABILITY,
     INK,
     MARKERS,
     PALETTE,
@@ -223,7 +223,7 @@ def draw_classes(
     if predict is not None:
         p = np.asarray(predict(grid), dtype=float).reshape(x_mesh.shape)
         shades = np.linspace(0, 1, 33)
-        axes.contourf(x_mesh, y_mesh, p, levels=shades, cmap=make_color_map(*DIVERGING), alpha=0.4, antialiased=True)
+        axes.contourf(x_mesh, y_mesh, p, levels=shades, cmap=make_color_map(*PROBABILITY), alpha=0.4, antialiased=True)
         axes.contour(x_mesh, y_mesh, p, levels=[0.5], colors=INK, linewidths=1.6)
         correct = int(((np.asarray(predict(points)) > 0.5) == labels).sum())
         reading += f" {correct} of {len(labels)} points are on the correct side of the decision boundary."
