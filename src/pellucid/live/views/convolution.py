@@ -13,11 +13,10 @@ from pellucid.graph.ops.activations import relu
 from pellucid.graph.ops.convolution import conv
 from pellucid.graph.ops.where import where
 from pellucid.graph.types import format_shape
-from pellucid.live.views.base import FigureContext, View
+from pellucid.live.views.base import FigureContext, StillContext, View
 from pellucid.run.function_builder import function
 
 if TYPE_CHECKING:
-    from pellucid.live.figure import Figure
     from pellucid.show.figure import Picture
 
 __all__ = ["Convolution", "convolution"]
@@ -96,7 +95,7 @@ class Convolution(View):
         }
         return shared, own
 
-    def draw_still(self, figure: Figure) -> Picture | None:
+    def draw_still(self, still: StillContext) -> Picture | None:
         from pellucid.show.figure import Picture
         from pellucid.show.plots import image_grid
 

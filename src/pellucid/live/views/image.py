@@ -16,13 +16,12 @@ from pellucid.graph.ops.logic import equal
 from pellucid.graph.ops.reductions import argmax
 from pellucid.graph.types import format_shape
 from pellucid.live.image_layers import ImageLayer, find_image_layers
-from pellucid.live.views.base import FigureContext, View, check_function, get_output
+from pellucid.live.views.base import FigureContext, StillContext, View, check_function, get_output
 from pellucid.live.views.scores import ScoreOutputs, explain_scores
 from pellucid.run.function import Function
 from pellucid.run.function_builder import function
 
 if TYPE_CHECKING:
-    from pellucid.live.figure import Figure
     from pellucid.show.figure import Picture
 
 __all__ = ["Image", "image"]
@@ -105,7 +104,7 @@ class Image(View):
         }
         return shared, own
 
-    def draw_still(self, figure: Figure) -> Picture | None:
+    def draw_still(self, still: StillContext) -> Picture | None:
         from pellucid.show.figure import Picture
         from pellucid.show.plots import image_grid
 
