@@ -17,7 +17,7 @@ from pellucid.course.checker.mistakes.mistake import Context
 from pellucid.course.checker.question import Question
 from pellucid.course.checker.search import (
     Candidate,
-    Explanation,
+    MistakeExplanation,
     compute_candidates,
     compute_pair,
     deduplicate,
@@ -109,11 +109,11 @@ def encode_values(values: Array) -> str:
 
 def encode_mistakes(question: Question, exercise: Exercise) -> Iterator[dict[str, Any]]:
     """Yield wrong results with their messages, each result once, with its likeliest explanation."""
-    found: list[tuple[float, Array, Context, Explanation]] = []
+    found: list[tuple[float, Array, Context, MistakeExplanation]] = []
     for expansion, context in enumerate(list_readings(question, exercise)):
         candidates = [c for c in compute_candidates(context) if not is_equal(c.value, question.truth)]
         extra = 0.15 * bool(expansion)
-        found += [(c.mistake.cost + extra, c.value, context, Explanation((c.mistake,), 0.0)) for c in candidates]
+        found += [(c.mistake.cost + extra, c.value, context, MistakeExplanation((c.mistake,), 0.0)) for c in candidates]
         if not expansion:
             found += [(e.cost, value, context, e) for e, value in list_combinations(context, candidates)]
     seen: set[tuple[Any, ...]] = set()
@@ -144,7 +144,7 @@ def list_readings(question: Question, exercise: Exercise) -> Iterator[Context]:
             yield context
 
 
-def list_combinations(context: Context, candidates: list[Candidate]) -> Iterator[tuple[Explanation, Array]]:
+def list_combinations(context: Context, candidates: list[Candidate]) -> Iterator[tuple[MistakeExplanation, Array]]:
     """Yield pairs of common mistakes, and common mistakes with a wrong factor."""
     common = deduplicate(sorted(candidates, key=lambda c: c.mistake.cost))
     for i, first in enumerate(common[:PAIRED]):
