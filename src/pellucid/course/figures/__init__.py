@@ -5,5 +5,3 @@ from pellucid.course.figures.loss_surface import loss_surface as loss_surface
 from pellucid.course.figures.overflow import overflow as overflow
 from pellucid.course.figures.regularization_sweep import regularization_sweep as regularization_sweep
 from pellucid.course.figures.rewriting import rewriting as rewriting
-
-__all__ = ["backward_pass", "loss_surface", "overflow", "regularization_sweep", "rewriting"]
