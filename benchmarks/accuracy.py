@@ -58,12 +58,12 @@ def mnist_softmax() -> tuple[Trained, Trained]:
     """One softmax layer on MNIST digits, 1,000 steps of 100 images."""
     from pellucid.data import mnist
     from pellucid.experiments.common.image_data import make_batch_indices
-    from pellucid.experiments.mnist_softmax import MnistSoftmaxNetwork
+    from pellucid.experiments.common.softmax_layer import SoftmaxLayer
 
     (x, y), (x_test, y_test) = mnist()
     x, x_test, y = x.reshape(len(x), -1), x_test.reshape(len(x_test), -1), y.astype("int32")
     batches = make_batch_indices(len(x), 1000, 100, 0)
-    network = MnistSoftmaxNetwork(x, y, 0.01)
+    network = SoftmaxLayer(x, y, 0.01)
     losses = network.step.over(batches) / 100
     zeros = nn.Dense(10, activation="softmax", kernel_initializer="zeros")
     model = pel.Sequential([nn.Input((784,)), nn.Rescaling(1 / 255), zeros])

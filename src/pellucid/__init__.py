@@ -122,6 +122,10 @@ _MODULE_BY_NAME = {name: module for module, names in _NAMES_BY_MODULE.items() fo
 
 _EXTENSIONS: dict[str, list[extension_points.Extension[Any, Any]]] = {
     "pellucid.graph.printing": [extension_points.expression_text, extension_points.op_text],
+    "pellucid.inspect.explain.model_expressions": [
+        extension_points.model_expressions,
+        extension_points.model_latex,
+    ],
     "pellucid.inspect.explain.renderers": [extension_points.optimizer_html, extension_points.optimizer_latex],
     "pellucid.run.expression_eval": [extension_points.expression_value],
     "pellucid.show.notebook": [

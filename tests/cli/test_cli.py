@@ -175,6 +175,8 @@ def test_tour_prints_a_table_and_the_url_of_the_page(folder: Path, capsys: Outpu
     page = folder / "page" / "index.html"
     assert "baseline" in output
     assert page.as_uri() in output
+    assert "Where to go next:\n  pellucid course         open the course" in output
+    assert "pellucid train photos/" in output
     assert "One straight line between two moons" in page.read_text()
 
 

@@ -113,10 +113,11 @@ DW1 = make_exercise(
             ["A square is missing."],
         ),
     },
-    "<p>The network has one hidden layer with <code>tanh</code>. Write the gradient of the loss with respect to the weights "
-    "<math><msub><mi>W</mi><mn>1</mn></msub></math> of the hidden layer. The penalty is <code>lam / 2 * sum(W1 ** 2)</code>.</p>",
-    "<p>The error goes back through <code>W2</code>, then through the activation, whose slope is "
-    "<math><mn>1</mn><mo>−</mo><msubsup><mi>a</mi><mn>1</mn><mn>2</mn></msubsup></math>. Each input carries its share.</p>",
+    "<p>The network has one hidden layer with <code>tanh</code>. Write the gradient of the loss with respect to the "
+    "weights <math><msub><mi>W</mi><mn>1</mn></msub></math> of the hidden layer. The penalty is "
+    "<code>lam / 2 * sum(W1 ** 2)</code>.</p>",
+    "<p>The error goes back through <code>W2</code>, then through the activation, whose slope is <math>"
+    "<mn>1</mn><mo>-</mo><msubsup><mi>a</mi><mn>1</mn><mn>2</mn></msubsup></math>. Each input carries its share.</p>",
 )
 DB1 = make_exercise(
     "db1",
@@ -134,20 +135,23 @@ LOSS = make_exercise(
 )
 
 
-def write_page(path: Path, *exercises: dict[str, Any], theme: str = "") -> Path:
+STYLE = """
+body { font: 17px/1.55 sans-serif; max-width: 46rem; margin: 1rem auto; padding: 0 1rem; }
+@media (prefers-color-scheme: dark) { body { background: #111418; color: #e6e9ee; } }
+"""
+
+
+def write_page(path: Path, *exercises: dict[str, Any]) -> Path:
     """Write a page with exercises, under a content security policy that forbids requests."""
-    elements = "".join(
-        f'<pellucid-exercise><script type="application/json">{json.dumps(e).replace("<", chr(92) + "u003c")}</script></pellucid-exercise>'
-        for e in exercises
-    )
-    style = "body { font: 17px/1.55 sans-serif; max-width: 46rem; margin: 1rem auto; padding: 0 1rem; }"
-    dark = "[data-theme=dark] body { background: #111418; color: #e6e9ee; }"
-    system = "@media (prefers-color-scheme: dark) { html:not([data-theme=light]) body { background: #111418; color: #e6e9ee; } }"
+    files = [json.dumps(exercise).replace("<", "\\u003c") for exercise in exercises]
+    script = '<script type="application/json">{}</script>'
+    elements = "".join(f"<pellucid-exercise>{script.format(file)}</pellucid-exercise>" for file in files)
     path.write_text(
-        f'<!doctype html><html lang="en"{theme and f" data-theme={theme}"}><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}"><meta name="viewport" content="width=device-width">'
-        f"<title>Exercises</title><style>{style}{dark}{system}</style></head>"
-        f"<body><main><h1>Exercises</h1>{elements}</main><script>{SCRIPT.read_text('utf-8')}</script></body></html>",
+        f"""<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Exercises</title>
+        <meta http-equiv="Content-Security-Policy" content="{POLICY}">
+        <meta name="viewport" content="width=device-width">
+        <style>{STYLE}</style></head>
+        <body><main><h1>Exercises</h1>{elements}</main><script>{SCRIPT.read_text("utf-8")}</script></body></html>""",
         "utf-8",
     )
     return path

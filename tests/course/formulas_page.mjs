@@ -1,6 +1,6 @@
 // Reads formulas as the page does: JSON in, JSON out. Bundled by test_formulas_in_pages.py.
 import { readFileSync } from "node:fs";
-import { computeFingerprint, hasFingerprint } from "../../web/src/exercises/fingerprint";
+import { computeFingerprint, findByFingerprint } from "../../web/src/exercises/fingerprint";
 import { evaluateFormula } from "../../web/src/exercises/formula/evaluator";
 import { writeMathml } from "../../web/src/exercises/formula/mathml";
 import { parseFormula } from "../../web/src/exercises/formula/parser";
@@ -26,6 +26,6 @@ function read(text) {
 
 const fingerprints = arrays.map(([left, right]) => {
   const [a, b] = [toArray(left), toArray(right)];
-  return { values: computeFingerprint(a).map(String), equal: hasFingerprint(a, computeFingerprint(b), b.shape) };
+  return { values: computeFingerprint(a).map(String), equal: Boolean(findByFingerprint(a, [{ shape: b.shape, fingerprint: computeFingerprint(b) }])) };
 });
 console.log(JSON.stringify({ formulas: texts.map(read), fingerprints }));

@@ -1,4 +1,4 @@
-"""Formulas as text: what they mean, what is refused, and what the messages say."""
+"""Formulas as text: values, refused texts, messages and MathML."""
 
 import json
 import re
@@ -63,7 +63,7 @@ def test_values_are_those_of_numpy(text: str) -> None:
 
 @pytest.mark.parametrize("text", [line.strip().partition(" @ 1 if")[0] for line in NUMPY_FORMULAS.strip().split("\n")])
 def test_expressions_have_the_same_values(text: str) -> None:
-    text = text.replace("x[[0, 0, 0, 0], :4]", "x[arange(4) * 0, :4]")
+    text = text.replace("x[[0, 0, 0, 0], :4]", "x[zeros(4), :4]")
     formula = parse_formula(text, VALUES)
     letters = {name: pel.constant(NAMESPACE[name]) if name != "n" else 5 for name in VALUES}
     result = formula.evaluate(letters, pel)
@@ -80,6 +80,7 @@ def test_expressions_have_the_same_values(text: str) -> None:
         ("logsumexp(a1, axis=1)", lambda a: np.log(np.exp(a).sum(axis=1))),
         ("a1.sigmoid() + relu(a1)", lambda a: 1 / (1 + np.exp(-a)) + a * (a > 0)),
         ("one_hot(y, 3)", lambda a: np.eye(3)[VALUES["y"]]),
+        ("one_hot(y * 1.0, 3) + one_hot(2, 3)", lambda a: np.eye(3)[VALUES["y"]] + [0, 0, 1]),
         (
             "correlate(a1, W1[:, :2])",
             lambda a: sum(VALUES["W1"][i, j] * a[i : 4 + i, j : 2 + j] for i in (0, 1) for j in (0, 1)),
@@ -101,6 +102,13 @@ def test_expressions_of_inputs_have_gradients() -> None:
     assert pel.grad(loss, w).shape == (2, 4)
 
 
+def test_expressions_may_be_large() -> None:
+    x = pel.matrix("x", shape=(5000, 784))
+    assert parse_formula("tanh(x) @ x.T", ["x"]).evaluate({"x": x}, pel).shape == (5000, 5000)
+    with pytest.raises(FormulaError, match="this is too large"):
+        parse_formula("x + ones((5000, 784))", ["x"]).evaluate({"x": x}, pel)
+
+
 def test_no_warnings_leak() -> None:
     value = parse_formula("log(z) + 1 / z + sqrt(z - 1) + exp(z + 1000)", ["z"]).evaluate({"z": [0.0]})
     assert np.isnan(value).all()
@@ -113,6 +121,7 @@ def test_no_warnings_leak() -> None:
         ("dW1 = X.T @ d1", "X.T @ d1"),
         ("dL/dW1 = X.T @ d1", "X.T @ d1"),
         ("Xᵀ @ d1", "X.T @ d1"),
+        ("d₁ ⊙ X\N{DOWN TACK}.T[0, 0]", "d1 * X.T.T[0, 0]"),
         ("1 − a1² · d1 ÷ 2", "1 - a1**2 * d1 / 2"),
         ("(X ≥ 0) × 2\n + (X ≠ 1)", "(X >= 0) * 2 + (X != 1)"),
         ("pel.tanh(X) + numpy.absolute(X)", "tanh(X) + abs(X)"),

@@ -38,7 +38,7 @@ VALUES = {
 PARTS = json.loads(Path(__file__).with_name("formula_parts.json").read_text("utf-8"))
 """Parts of random formulas, and patterns of functions and of pairs."""
 
-SIGNS = "()[],.:=*/@^'+-<> \t\u00a0\u2009\ufeff\x1c'\"{}%&|~;!?#$\\`0123456789eTXWnλδ𝜆²ᵀ×·−÷≤_"
+SIGNS = "()[],.:=*/@^'+-<> \t\u00a0\u2009\ufeff\x1c'\"{}%&|~;!?#$\\`0123456789eTXWnλδ𝜆²ᵀ⊙₁×·−÷≤_"
 WORDS = "None if lambda np. axis=0 True .shape keepdims= 1e9 10**9 W2 tahn x1"
 
 
@@ -63,6 +63,7 @@ def damage(rng: random.Random, text: str) -> str:
 
 
 def write_texts() -> list[str]:
+    """Return every part and function, random formulas, and damaged ones."""
     rng = random.Random(1)
     valid = [write_formula(rng, depth) for depth in (1, 2, 2, 3) for _ in range(250)]
     hostile = [damage(rng, rng.choice(valid)) for _ in range(700)]
@@ -75,7 +76,21 @@ def write_texts() -> list[str]:
         "X[" * 60,
         "9**" * 30 + "9",
     ]
-    return [*valid, *hostile, *limits, *ERRORS["syntax"], *ERRORS["shapes"], "", " ", "\n", "𝜆 𝜆", "𝜆 + 𝜆 * (X"]
+    functions = [pattern.replace("{}", part) for pattern in PARTS["functions"] for part in ("δ", "x", "t3", "2")]
+    return [
+        *PARTS["parts"],
+        *functions,
+        *valid,
+        *hostile,
+        *limits,
+        *ERRORS["syntax"],
+        *ERRORS["shapes"],
+        "",
+        " ",
+        "\n",
+        "𝜆 𝜆",
+        "𝜆 + 𝜆 * (X",
+    ]
 
 
 def read_in_python(text: str) -> dict[str, Any]:

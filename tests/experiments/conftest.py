@@ -8,7 +8,7 @@ import pytest
 from pellucid.experiments.runner import Experiment, ExperimentResult, Range, RunContext, Score, experiment
 
 
-@experiment("sample", "Something small that <works>", r"x^2 + \frac{1}{2}")
+@experiment("sample", "Something small that <works>", r"x^2 + \frac{1}{2}, \quad y = 2", chapters=(3, 4))
 def sample(
     run: RunContext,
     *,
@@ -30,7 +30,7 @@ def sample(
     run.save_text("words", "A text", "a < b")
     run.save_page("proof", "A page", "<html><body>\n<h1>Proof</h1>\n<p>It follows.</p></body></html>")
     measures = {"total": total, "worst": float("nan")}
-    return ExperimentResult(Score("share", 0.75), Score("chance", 0.5), measures, ["all well"])
+    return ExperimentResult(Score("share", 0.75), Score("chance", 0.5), measures, ["all well"], ["It `adds`: 20 < 21."])
 
 
 @experiment("broken", "Something that fails")

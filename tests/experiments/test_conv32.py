@@ -41,3 +41,4 @@ def test_defaults(tmp_path: Path) -> None:
     record, error = run_experiment(conv32, {}, tmp_path)
     assert error is None
     assert record.measures["test_accuracy"] > 0.85
+    assert record.findings[0].endswith("the convolutional network is better.")

@@ -17,7 +17,9 @@ def test_one_layer_classifies_nine_of_ten_digits(tmp_path: Path) -> None:
     assert min(record.measures["accuracy_of_digit"].values()) > 0.7
     assert record.baseline is not None
     assert record.baseline.value == record.measures["majority_accuracy"]
-    assert [picture.file for picture in record.pictures] == ["weights.png", "loss.png", "mistakes.png"]
+    assert record.findings[0].endswith("the softmax layer is better.")
+    assert "end with the same weights" in record.findings[1]
+    assert [picture.file for picture in record.pictures] == ["weights.png", "loss.png", "answers.png"]
 
 
 def test_a_single_step_is_a_run(tmp_path: Path) -> None:

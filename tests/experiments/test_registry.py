@@ -5,6 +5,7 @@ import sys
 import pytest
 
 import pellucid.experiments
+from pellucid.experiments.report.next_steps import CHAPTERS
 from pellucid.experiments.runner import UsageError
 from pellucid.experiments.runner.registry import NAMES, find_experiment
 
@@ -25,8 +26,15 @@ def test_every_experiment_has_a_title_an_idea_and_formulas(name: str) -> None:
     assert experiment.title
     assert experiment.idea.count(".") >= 2
     assert experiment.formulas
+    assert experiment.chapters
+    assert set(experiment.chapters) <= set(range(1, 1 + len(CHAPTERS)))
     for formula in experiment.formulas:
         assert convert(formula).startswith("<math")
+
+
+def test_experiments_are_in_the_order_of_the_chapters() -> None:
+    chapters = [find_experiment(name).chapters for name in NAMES]
+    assert chapters == sorted(chapters, key=lambda numbers: numbers[0])
 
 
 def test_a_misspelled_name_gets_a_suggestion() -> None:

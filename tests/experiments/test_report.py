@@ -53,15 +53,22 @@ def test_the_page_has_all_results_and_escapes_them(experiments: dict[str, Experi
     assert "Something small that &lt;works&gt;" in text
     assert "It adds <code>passes</code> ones. That is all." in text
     assert "<pre>a &lt; b\n</pre>" in text
-    assert '<details class="derivation"><summary>A page</summary>\n<p>It follows.</p></details>' in text
-    assert "<math" in text
+    scroller = '<div tabindex="0" role="region" aria-label="A page">\n<p>It follows.</p></div>'
+    assert f'<details class="derivation"><summary>A page</summary>{scroller}</details>' in text
+    assert text.count("<span><math") == 2  # the parts of a formula may be on lines of their own
+    assert "Chapters 3, Two moons, and 4, Backpropagation, explain this." in text
+    assert "<small>chapters 3 and 4</small>" in text
+    assert '<h3>What this run shows</h3><ul class="findings"><li>It <code>adds</code>: 20 &lt; 21.</li></ul>' in text
+    assert '<pre class="output"><span>all well</span>\n</pre>' in text
     assert "<b>0.75</b>" in text
     assert "width:75.0%" in text
     assert "pellucid run sample" in text
     assert "--set sizes=1,2,50" in text
     embedded = re.search(r'<script type="application/json" id="records">(.*?)</script>', text, re.DOTALL)
     assert embedded is not None
-    assert json.loads(embedded[1])[0]["title"] == "Something small that <works>"
+    record = json.loads(embedded[1])[0]
+    assert record["title"] == "Something small that <works>"
+    assert record["findings"] == ["It `adds`: 20 < 21."]
 
 
 def test_a_failed_experiment_is_shown_and_the_others_are_run(
@@ -104,6 +111,19 @@ def test_a_foreign_page_is_not_replaced(experiments: dict[str, Experiment], tmp_
     assert page.read_text() == "<h1>My own site</h1>"
     with pytest.raises(UsageError, match=r"--out: expected a folder; .*index.html is a file"):
         run_all([experiments["sample"]], page / "index.html")
+
+
+def test_the_page_ends_with_where_to_go_next() -> None:
+    text = render([]).partition("Where to go next")[2]
+    for command in ("course", "run moons", "lab data.csv", "train photos/"):
+        assert f"<dt><code>pellucid {command}</code></dt><dd>" in text
+
+
+def test_a_run_without_findings_has_no_list_of_them(experiments: dict[str, Experiment], tmp_path: Path) -> None:
+    run_all([experiments["broken"]], tmp_path / "index.html")
+    text = (tmp_path / "index.html").read_text()
+    assert "What this run shows" not in text
+    assert "explains this" not in text
 
 
 def test_an_empty_page_is_a_page() -> None:

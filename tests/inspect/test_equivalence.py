@@ -13,7 +13,7 @@ from pellucid import nn
 from pellucid.byhand import adder as adder_by_hand
 from pellucid.byhand import moons as moons_by_hand
 from pellucid.experiments.adder import AdderNetwork as Adder
-from pellucid.experiments.mnist_softmax import MnistSoftmaxNetwork as Softmax
+from pellucid.experiments.common.softmax_layer import SoftmaxLayer as Softmax
 from pellucid.experiments.moons import MoonsNetwork as Moons
 from pellucid.inspect.equivalence import runners
 from pellucid.run.function_builder import function

@@ -12,7 +12,7 @@ import pytest
 import pellucid as pel
 from pellucid import nn
 from pellucid.graph.naming import strip_labels
-from pellucid.graph.traversal import replace_all
+from pellucid.graph.traversal import replace_all, topological
 from tests.model.workshop import branching
 
 
@@ -127,3 +127,49 @@ def test_invalid_arguments() -> None:
         pel.UseError, match=r"explain expects a model, a layer, expressions or a function\. Received: 3"
     ):
         pel.explain(3)
+
+
+LOSSES = [
+    ("sparse_categorical_crossentropy", "-log(y_hat[y]).mean()", r"-\operatorname{mean}(\log(\hat{y}_{y}))"),
+    (
+        nn.losses.SparseCategoricalCrossentropy(from_logits=True),
+        "-log(softmax(y_hat)[y]).mean()",
+        r"-\operatorname{mean}(\log(\operatorname{softmax}(\hat{y})_{y}))",
+    ),
+    (
+        "categorical_crossentropy",
+        "-(y * log(y_hat)).sum(axis=1).mean()",
+        r"-\operatorname{mean}(\sum_{\text{axis 1}} y \odot \log(\hat{y}))",
+    ),
+    (
+        "binary_crossentropy",
+        "-(y * log(y_hat) + (1 - y) * log(1 - y_hat)).mean()",
+        r"-\operatorname{mean}(y \odot \log(\hat{y}) + \left(1 - y\right) \odot \log(1 - \hat{y}))",
+    ),
+    (
+        nn.losses.BinaryCrossentropy(from_logits=True),
+        "-(y * log(sigmoid(y_hat)) + (1 - y) * log(1 - sigmoid(y_hat))).mean()",
+        r"-\operatorname{mean}(y \odot \log(\sigma(\hat{y})) + \left(1 - y\right) \odot \log(1 - \sigma(\hat{y})))",
+    ),
+    ("mse", "((y - y_hat) ** 2).mean()", r"\operatorname{mean}(\left(y - \hat{y}\right)^2)"),
+]
+
+
+@pytest.mark.parametrize(("loss", "written", "tex"), LOSSES, ids=lambda value: str(value)[:40])
+def test_losses_are_written_as_in_books(loss: Any, written: str, tex: str) -> None:
+    model = pel.Sequential([nn.Input((2,), name="x"), nn.Dense(3, activation="sigmoid", name="out")])
+    model.compile("sgd", loss)
+    explanation = model.explain()
+    assert f"L = {written}" in str(explanation)
+    assert f"L &= {tex}" in explanation.latex()
+    assert "take" not in explanation.html()
+
+    # The formula has the value of the loss that is trained with, which is still rewritten.
+    [(_, formula)] = explanation.losses
+    y_hat, y = (next(e for e in topological([formula]) if e.name == name) for name in ("y_hat", "y"))
+    scores = np.random.default_rng(0).uniform(0.1, 0.9, (4, 3)).astype("float32")
+    labels = np.array([0, 2, 1, 1]) if y.dtype.kind == "i" else np.eye(3)[[0, 2, 1, 1]]
+    given = {y_hat: scores, y: labels.astype(y.dtype)}
+    trained = loss if callable(loss) else nn.losses.get(loss)
+    wanted = pel.simplify(pel.mean(trained(y, y_hat)))
+    np.testing.assert_allclose(formula.eval(given), wanted.eval(given), rtol=1e-5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from functools import partial
@@ -13,6 +14,7 @@ import pytest
 
 import pellucid as pel
 from pellucid import nn
+from pellucid.inspect.source_export.backpropagation import assign_in_place
 from pellucid.run.function_builder import function
 from tests.model.workshop import NETWORKS, branching
 
@@ -168,3 +170,110 @@ def test_invalid_arguments() -> None:
         odd.to_source("layers")
     with pytest.raises(pel.ModelError, match="is not compiled"):
         odd.to_source("numpy")
+
+
+def small_cnn(loss: str = "categorical_crossentropy", **conv: Any) -> Any:
+    """Return a convolutional network as in the course."""
+    nn.set_random_seed(0)
+    layers = [
+        nn.Input((8, 8, 1), name="x"),
+        nn.Conv2D(4, 3, activation="relu", name="conv", **conv),
+        nn.MaxPooling2D(2, name="pool"),
+        nn.Flatten(name="flat"),
+        nn.Dense(3, activation="softmax", name="out"),
+    ]
+    model = pel.Sequential(layers, name="digits")
+    model.compile(nn.optimizers.SGD(0.1), loss)
+    return model
+
+
+def find_dead_code(script: str) -> list[str]:
+    """Return unused functions, imports, parameters and variables, and branches that are always or never taken."""
+    tree = ast.parse(script)
+    read = [n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)]
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            found += [a.name for a in node.names if (a.asname or a.name.partition(".")[0]) not in read]
+        elif isinstance(node, ast.If | ast.IfExp | ast.While) and isinstance(node.test, ast.Constant):
+            found.append(ast.unparse(node.test))
+        elif isinstance(node, ast.FunctionDef):
+            found += [node.name] if node.name not in [*read, "predict", "fit"] else []
+            local = [n for n in ast.walk(node) if isinstance(n, ast.Name)]
+            used = {n.id for n in local if isinstance(n.ctx, ast.Load)} | {
+                name for n in ast.walk(node) if isinstance(n, ast.Global) for name in n.names
+            }
+            found += [n.id for n in local if isinstance(n.ctx, ast.Store) and n.id not in {*used, "_"}]
+            found += [a.arg for a in node.args.args if a.arg not in used]
+            returns = [number for number, statement in enumerate(node.body) if isinstance(statement, ast.Return)]
+            found += ["code after return"] if returns and returns[0] < len(node.body) - 1 else []
+    return found
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"padding": "same"}, {"strides": 2}, {"dilation_rate": 2}, {"loss": "sparse_categorical_crossentropy"}],
+    ids=str,
+)
+def test_script_of_a_small_convolutional_network_is_short(settings: dict[str, Any]) -> None:
+    model = small_cnn(**settings)
+    script = model.to_source("numpy")
+    assert len(script.splitlines()) < 120
+    assert not find_dead_code(script)
+    assert ("np.pad" in script) == ("padding" in settings)
+    if "dilation_rate" in settings or not settings:  # compiling the model takes longest
+        assert pel.check_equivalence(model, script, steps=3)
+
+
+@pytest.mark.parametrize("name", ["moons", "conv32", "adder", "mnist-softmax"])
+def test_scripts_have_no_dead_code(name: str) -> None:
+    model, *_ = NETWORKS[name]()
+    assert not find_dead_code(model.to_source("numpy"))
+
+
+def test_script_writes_backpropagation_out() -> None:
+    script = small_cnn().to_source("numpy")
+    step = script[script.index("def step") : script.index("def predict")]
+    for line in [
+        "# Forward pass",
+        "z1 = conv(x, conv_kernel)  # (n, 6, 6, 4), conv: convolution",
+        "# Backward pass: d_z is the gradient of the loss with respect to z",
+        "d_h1 = np.reshape(d_u2, h1.shape)  # (n, 3, 3, 4), back through change of shape",
+        "d_z1 = max_pool_gradient(d_z2, u1, z1)  # (n, 6, 6, 4), back through max pooling",
+        "d_conv_kernel = conv_kernel_gradient(x, d_z1, conv_kernel)  # (3, 3, 1, 4), back through convolution",
+        "# Update",
+        "conv_kernel = conv_kernel - rate * d_conv_kernel  # (3, 3, 1, 4)",
+    ]:
+        assert line in step
+    formulas = [line for line in step.splitlines() if line.startswith("    ") and " = " in line]
+    backward = formulas[: next(n for n, line in enumerate(formulas) if "rate =" in line)]
+    assert all("  # " in line for line in backward)
+
+
+def test_gradients_in_a_script_are_the_gradients() -> None:
+    """Variables named after a gradient have its value."""
+    model = small_cnn(padding="same")
+    script = model.to_source("numpy").replace("    return loss\n", "    return dict(locals())\n")
+    scope = execute(script)
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(2, 8, 8, 1)).astype("float32"), np.eye(3, dtype="float32")[[2, 0]]
+    variables = scope["step"](x, y)
+    loss = nn.losses.CategoricalCrossentropy()(target := pel.matrix("y", shape=("n", 3)), model.outputs[0])
+    parameters = model.trainable_parameters
+    gradients = pel.function([model.inputs[0], target], pel.grad(loss, parameters), mode="numpy")(x, y)
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        np.testing.assert_allclose(variables[f"d_{parameter.name.replace('/', '_')}"], gradient, rtol=1e-4, atol=1e-6)
+    assert sum(name.startswith("d_") for name in variables) >= 9
+
+
+def test_values_are_assigned_in_place_unless_the_old_ones_are_used() -> None:
+    lines = ["new_a = a + 1", "new_b = b * a"]
+    assert assign_in_place(lines, {"a": "new_a", "b": "new_b"}, "loss") == (
+        ["new_a = a + 1", "b = b * a"],
+        {"a": "new_a"},
+    )
+    assert assign_in_place(["new_a = a + 1"], {"a": "new_a"}, "a * 2") == (["new_a = a + 1"], {"a": "new_a"})
+    assert assign_in_place(["new_m = m / 2", "new_a = a - new_m"], {"m": "new_m", "a": "new_a"}, "loss") == (
+        ["m = m / 2", "a = a - m"],
+        {},
+    )

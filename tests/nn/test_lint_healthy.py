@@ -49,9 +49,9 @@ def digits() -> Any:
 
 
 def one_layer_of_digits() -> Any:
-    from pellucid.experiments.mnist_softmax import MnistSoftmaxNetwork
+    from pellucid.experiments.common.softmax_layer import SoftmaxLayer
 
-    return MnistSoftmaxNetwork(np.zeros((9, 784), "uint8"), np.zeros(9, "int32"), 0.1).step
+    return SoftmaxLayer(np.zeros((9, 784), "uint8"), np.zeros(9, "int32"), 0.1).step
 
 
 def color_images() -> Any:

@@ -1,11 +1,13 @@
 import io
+import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from pellucid.show import plots
-from pellucid.show.plot_style import PALETTE
+from pellucid.show.plot_style import CURVES, PALETTE, SIGNED, WRONG
 
 X = np.array([[-1.0, 0.0], [1.0, 0.5], [0.5, 2.0], [-0.5, 1.0]])
 y = np.array([0, 1, 1, 0])
@@ -108,7 +110,7 @@ def test_white_is_white_in_every_image_format(images: np.ndarray) -> None:
     figure = plots.image_grid(images, titles="abc", columns=2, wrong=[False, True, False])
     shown = figure.axes[0].images[0]
     assert np.allclose(shown.to_rgba(shown.get_array(), norm=True, bytes=True), 255)
-    assert [axes.title.get_color() == PALETTE[1] for axes in figure.axes] == [False, True, False]
+    assert [axes.title.get_color() == WRONG for axes in figure.axes] == [False, True, False]
 
 
 def test_filters_share_a_scale_that_is_symmetric_about_zero() -> None:
@@ -129,7 +131,7 @@ def test_feature_maps_show_each_channel() -> None:
 def test_bias_and_variance_add_up() -> None:
     estimates = np.array([[1.0, 3.0], [1.0, 1.5]])
     figure = plots.bias_and_variance([0.1, 1.0], estimates, truth=2.0)
-    bias, variance, total = (line.get_ydata() for line in figure.axes[1].lines)
+    total, bias, variance = (line.get_ydata() for line in figure.axes[1].lines)
     assert np.allclose(bias, [0.0, 0.5625])
     assert np.allclose(variance, [1.0, 0.0625])
     assert np.allclose(total, ((estimates - 2.0) ** 2).mean(axis=1))
@@ -186,3 +188,36 @@ def test_the_number_of_step_labels_is_checked() -> None:
         ValueError, match=r"Expected states of shape \(steps, units\) and one label per step\. Received:"
     ):
         plots.hidden_states([[0.0, 1.0]], ["a", "b"])
+
+
+def test_axes_and_classes_are_named() -> None:
+    figure = plots.decision_boundary(
+        lambda P: np.column_stack([1 - P[:, 1], P[:, 1]]), X, y, class_names=["up", "down"]
+    )
+    assert (figure.axes[0].get_xlabel(), figure.axes[0].get_ylabel()) == ("x₁", "x₂")
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["probability 1/2", "up", "down"]
+    figure = plots.boundary_grid({"right": lambda points: points[:, 0] > 0}, X, y)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["class 0", "class 1"]
+    assert (figure.get_supxlabel(), figure.get_supylabel()) == ("x₁", "x₂")
+    figure = plots.boundary_ensembles({"one": lambda P: [P[:, 0]]}, X, y, lambda P: P[:, 1], class_names=["up", "down"])
+    names = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert names == ["up", "down", "one classifier", "true boundary"]
+    figure = plots.filters(np.ones((5, 5, 1, 3)), names="abc")
+    assert [axes.get_title() for axes in figure.axes[:3]] == ["a", "b", "c"]
+    assert figure.axes[3].get_ylabel() == "weight"
+
+
+def test_colors_keep_their_meaning() -> None:
+    theme = (Path(__file__).parents[2] / "web/src/theme.ts").read_text()
+    light = theme.partition("LIGHT: Theme = {")[2].partition("}")[0]
+    classes = theme.partition("CLASSES = [")[2].partition("]")[0]
+    assert re.findall(r"#\w{6}", classes)[: len(PALETTE)] == [color.lower() for color in PALETTE]
+    assert [color.lower() for color in CURVES] == re.findall(r"#\w{6}", light.partition("curves:")[2])
+    for name, color in (("negative", SIGNED[0]), ("positive", SIGNED[2])):
+        assert f'{name}: "{color.lower()}"' in light
+
+
+def test_curves_that_coincide_are_both_visible() -> None:
+    first, second = plots.learning_curves({"by hand": [1.0, 0.5], "by graph": [1.0, 0.5]}).axes[0].lines
+    assert (first.get_linestyle(), second.get_linestyle()) == ("-", "--")
+    assert first.get_color() != second.get_color()

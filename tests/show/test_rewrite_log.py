@@ -1,10 +1,13 @@
 """The rewrite log: text by phase, and numerical checks."""
 
+import re
+
 import numpy as np
 import pytest
 
 import pellucid as pel
 from pellucid.graph.rewrite_rule import RULES
+from pellucid.show.rewrite_log import find_changed_parts
 from pellucid.show.rewrite_log_check import evaluate_assumption
 
 x, y = pel.vector("x"), pel.vector("y")
@@ -33,7 +36,7 @@ def test_steps_are_grouped_by_phase_and_numbered_in_order():
 def test_sides_with_equal_text_are_shown_as_calls():
     journal = rewritten(x**2)
     assert str(journal).splitlines() == ["algebra", "   1  power_two: power(x, 2)  →  square(x)"]
-    assert "<code>power(x, 2)</code>" in journal._repr_html_()
+    assert "power(x, 2)</mark></code>" in journal._repr_html_()
     assert journal.check({"x": [3.0]}).table()[1][2:4] == ["power(x, 2)", "square(x)"]
 
 
@@ -87,6 +90,46 @@ def test_pages_are_self_contained():
     assert 'class="wrong"' in page
     assert "http:" not in page.replace("http://www.w3.org/1998/Math/MathML", "")
     assert "<table>" in journal._repr_html_()
+
+
+def read_rows(journal):
+    """Return the sides of each step in the HTML of a journal, one pair for each step."""
+    rows = re.findall(r">before</small> (.*?)</div>.*?>after</small> (.*?)</div>", journal._repr_html_())
+    assert len(rows) == len(journal.steps)
+    return rows
+
+
+def test_both_sides_frame_what_changed():
+    x_sum, s = x.sum(), pel.matrix("s", shape=("n", 3))
+    costs = [
+        pel.log(pel.exp(x).sum()) * x_sum,
+        (x + y + (x + y)).sum(),
+        pel.log(pel.softmax(s)).sum(),
+        (x * x).sum() + 1,
+    ]
+    for cost in costs:
+        for before, after in read_rows(rewritten(cost)):
+            assert before != after
+            for side in (before, after):
+                # The frame is a border, not only a color, and the color of the text is that of the page.
+                assert side.count("border: 2px solid") == side.count('style="border') >= 1
+                assert "color: inherit" in side
+
+
+def test_the_frame_is_around_the_changed_part_of_the_whole_expression():
+    before, after = read_rows(rewritten(pel.log(pel.exp(x).sum()) * (1 + y.sum())))[0]
+    frames = [re.search(r'<mrow style="border[^>]*>(.*?)</mrow></mrow>', side)[1] for side in (before, after)]
+    assert ">y<" not in "".join(frames)
+    assert ">y<" in before
+    assert ">y<" in after
+    assert "logsumexp" in frames[1]
+
+
+def test_the_smallest_changed_part_is_found():
+    inner, other = pel.exp(x), x * y
+    before, after = pel.tanh(inner + pel.log(y)), pel.tanh(other + pel.log(y))
+    assert find_changed_parts(before, after) == (inner, other)
+    assert find_changed_parts(inner, other) == (inner, other)
 
 
 def test_missing_values_are_reported():

@@ -71,6 +71,8 @@ export class Figure implements Host {
   private clock: { control: string; start: number; coarse: number | null } | null = null;
   private restTimer = 0;
   private width = 0;
+  /** Initial values that a view has chosen, by the names of the arrays. */
+  private starts: Record<string, ArrayLike<number>> = {};
 
   constructor(
     private readonly element: HTMLElement,
@@ -175,6 +177,11 @@ export class Figure implements Host {
     this.editData(() => this.dataset?.edit(edit));
   }
 
+  startFrom(values: Record<string, ArrayLike<number>>): void {
+    this.starts = { ...this.starts, ...values };
+    this.start();
+  }
+
   selectSample(row: number): void {
     this.sample = row;
     this.refresh();
@@ -183,6 +190,10 @@ export class Figure implements Host {
   seek(step: number): void {
     this.timeline.pause();
     this.scrub(step, true);
+  }
+
+  get(control: string): Value {
+    return this.values[control];
   }
 
   evaluate(requests: Request[]): Promise<Record<string, TypedArray[]>> {
@@ -212,7 +223,9 @@ export class Figure implements Host {
 
   private change(id: string, value: Value, event: Event): void {
     this.clock = { control: id, start: event.timeStamp, coarse: null };
-    this.setValues({ [id]: value });
+    const control = this.spec.controls.find((c) => c.id === id);
+    const preset = control?.kind === "choice" ? control.options.find((option) => option.value === value)?.sets : undefined;
+    this.setValues({ ...preset, [id]: value });
     this.start();
   }
 
@@ -224,6 +237,7 @@ export class Figure implements Host {
     this.writeAddress();
     if (index === this.index) return;
     this.index = index;
+    this.starts = {};
     this.showEffects();
     this.frame = null;
     this.resetViews();
@@ -277,6 +291,7 @@ export class Figure implements Host {
   }
 
   private resetControls(): void {
+    this.starts = {};
     this.setValues(defaultValues(this.spec.controls));
     this.start();
   }
@@ -342,7 +357,8 @@ export class Figure implements Host {
     const { arrays } = this.variant();
     const inputs = this.spec.controls.filter((c) => c.target === "input");
     const entries = inputs.map((c) => [c.id, toDtype([Number(this.values[c.id])], arrays[c.id].dtype)]);
-    return { ...Object.fromEntries(entries), ...this.dataset?.toArrays(arrays) };
+    const starts = Object.entries(this.starts).map(([name, values]) => [name, toDtype(values, arrays[name].dtype)]);
+    return { ...Object.fromEntries([...entries, ...starts]), ...this.dataset?.toArrays(arrays) };
   }
 
   /** Null for the initial values of the figure file: those of the initial seed, unless controls change them. */
@@ -464,7 +480,8 @@ export class Figure implements Host {
     const at = steps.findLastIndex((step) => step <= frame.step);
     const verb = frame.trained ? "Step" : "Training: step";
     this.status.textContent = `${verb} ${formatNumber(frame.step)} of ${formatNumber(frame.steps)}, loss ${formatNumber(loss[at] ?? NaN)}.`;
-    if (frame.diverged !== null && frame.trained) this.tell(this.explainDivergence(frame.diverged, frame.snapshots.at(-1)!));
+    const isExplained = this.panels.some(({ view }) => view?.explainsDivergence);
+    if (frame.diverged !== null && frame.trained && !isExplained) this.tell(this.explainDivergence(frame.diverged, frame.snapshots.at(-1)!));
   }
 
   private explainDivergence(diverged: number, last: number): string {
@@ -508,7 +525,8 @@ export class Figure implements Host {
 
   private makeTools(): HTMLElement {
     const reset = html("button", { type: "button", onclick: () => this.resetControls(), hidden: this.spec.controls.length === 0 }, "Reset controls");
-    const save = html("button", { type: "button", onclick: () => this.saveParameters() }, "Save parameters");
+    const hasParameters = Object.values(this.variant().arrays).some(({ role }) => role === "parameter");
+    const save = html("button", { type: "button", onclick: () => this.saveParameters(), hidden: !hasParameters }, "Save parameters");
     return html("div", { className: "row" }, reset, this.undoButton, this.redoButton, this.dataButton, save);
   }
 

@@ -52,6 +52,12 @@ export interface Host {
   /** Row of the data that views of one sample show, and setting it for all views. */
   readonly sample: number;
   selectSample(row: number): void;
+  /** Present value of a control, which may be newer than that of the frame. */
+  get(control: string): number | string;
+  /** Set controls, by their ids. */
+  set(values: Record<string, number | string>): void;
+  /** Train from these initial values of arrays, until another variant is chosen or the controls are reset. */
+  startFrom(values: Record<string, ArrayLike<number>>): void;
   /** Show the recorded step that is closest. */
   seek(step: number): void;
   /** Evaluate functions at the present frame, outside of the regular drawing. */
@@ -81,6 +87,8 @@ export interface View {
   reset(): void;
   /** The present content in words, computed from the numbers of the last frame. */
   describe(): string;
+  /** Whether the view says why a training diverged, so that the figure need not. */
+  readonly explainsDivergence?: boolean;
   /** Shows the arithmetic of an element of an array, and returns where; null if the view does not have it. */
   inspect?(array: string, at: number): HTMLElement | null;
 }

@@ -16,7 +16,7 @@ Option = Parameter(negative="", show_default=False)
 
 def format_result(title: str, result: ExperimentResult | Record) -> str:
     """Return title, lines, result and baseline of a run."""
-    lines = [title, *(f"  {line}" for line in result.lines)]
+    lines = [title, *(f"  {line}" for line in (*result.lines, *result.findings))]
     if result.result and result.baseline:
         lines.append(f"  {result.result}  (baseline: {result.baseline})")
     return "\n".join(lines)

@@ -36,10 +36,20 @@ def tour(*names: str, out: Annotated[Path, Option] = Path("tour")) -> int:
     _print_table(records)
     if page.exists():
         print(f"\nThe page: {page.resolve().as_uri()}")
+    if not interrupted:
+        _print_next_steps()
     if interrupted:
         left = len(experiments) - sum(record.status != "interrupted" for record in records)
         raise KeyboardInterrupt(f"interrupted with {left} of {len(experiments)} experiments left; the others are saved")
     return int(any(record.status == "failed" for record in records))
+
+
+def _print_next_steps() -> None:
+    from pellucid.experiments.report.next_steps import NEXT_STEPS
+
+    width = max(map(len, NEXT_STEPS))
+    print("\nWhere to go next:")
+    print("\n".join(f"  {command:{width}}  {what}" for command, what in NEXT_STEPS.items()))
 
 
 def _print_table(records: Sequence[Record]) -> None:

@@ -76,7 +76,10 @@ def encode_exercise(exercise: Exercise) -> dict[str, Any]:
         "expected": encode_values(truth),
         "tolerance": question.tolerance,
         "variations": list(encode_mistakes(question, exercise)),
-        "solution": {"text": exercise.solution, "mathml": formula.to_mathml()},
+        "solution": {
+            "text": exercise.solution,
+            "mathml": formula.to_mathml({name: np.shape(value) for name, value in question.letters.items()}),
+        },
         "why": render_markdown(exercise.why),
     }
 

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.byhand import adder as by_hand
+from pellucid.experiments.common.comparison import compare_with_noise, describe_better_classifier
 from pellucid.experiments.runner import ExperimentResult, Range, RunContext, Score, experiment, pluralize
 
 PRINTED_SUMS = 5
@@ -35,11 +36,12 @@ class AdderNetwork:
 
 @experiment(
     "adder",
-    "A recurrent network learns to add",
+    "A recurrent network that adds binary numbers",
     r"h_t = \sigma(x_t W_x + h_{t-1} W_h), \quad o_t = \sigma(h_t W_o)",
     r"E = \frac{1}{2} \sum_t {(y_t - o_t)}^2",
     r"\frac{\partial E}{\partial h_t} = \frac{\partial E}{\partial o_t} \frac{\partial o_t}{\partial h_t}"
     r" + \frac{\partial E}{\partial h_{t+1}} \frac{\partial h_{t+1}}{\partial h_t}",
+    chapters=(8,),
 )
 def adder(
     run: RunContext,
@@ -81,7 +83,8 @@ def adder(
         derivation.html("Backpropagation through time, step by step"),
     )
     last = inputs[-min(sums, 1000) :]
-    untrained = float(are_exact(np.array([network.predict(x) for x in last]), true[-len(last) :]).mean())
+    before_training = are_exact(np.array([network.predict(x) for x in last]), true[-len(last) :])
+    untrained = float(before_training.mean())
     probes, carries = last[-200:], compute_carries(last[-200:])
     before = find_carry_unit(np.array([network.states(x) for x in probes]), carries)
     with (
@@ -123,15 +126,51 @@ def adder(
             *format_sums(inputs[-PRINTED_SUMS:], predictions[-PRINTED_SUMS:]),
             f"exact: {accuracy:.1%} of the last {len(last):,} sums (before training: {untrained:.1%}; by guessing: "
             f"{0.5**bits:.1%})",
-            f"hidden unit {after[0]} has the highest correlation with the carry: {after[1]:.2f} (highest before "
-            f"training: {before[1]:.2f})",
-            f"same prediction by hand and by graph for {same:.1%} of all sums; largest difference of weights "
-            f"{difference:.0e}",
+            f"largest difference between the weights by hand and by graph: {difference:.0e}",
             f"{pluralize(sums, 'sum')} by hand in NumPy: {hand_clock.seconds:.2f} s; as one compiled program: "
             f"{seconds:.3f} s, {hand_clock.seconds / seconds:.2g} times as fast "
             f"(and {network.step.compile_seconds:.2f} s to compile)",
         ],
+        findings=[
+            describe_better_classifier(
+                "the trained network", exact[-len(last) :], "the untrained network", before_training, "sums"
+            ),
+            describe_carry(before[1], after[1], carries.size),
+            describe_same_predictions(same),
+        ],
     )
+
+
+def describe_carry(before: float, after: float, steps: int) -> str:
+    """Return whether a hidden unit follows the carry more closely after training.
+
+    >>> describe_carry(0.5, 0.8, 1600)
+    'The highest correlation of a hidden unit with the carry rises from 0.50 before training to 0.80 after.'
+    """
+    # Fisher's transformation: the standard error of arctanh of a correlation is 1 / sqrt(steps - 3).
+    change = np.arctanh(min(after, 0.999)) - np.arctanh(min(before, 0.999))
+    sign = compare_with_noise(change, np.sqrt(2 / (steps - 3)) if steps > 3 else np.inf)
+    if sign == 0:
+        return (
+            f"The highest correlation of a hidden unit with the carry is {before:.2f} before training and {after:.2f} "
+            "after: no difference beyond chance."
+        )
+    verb = "rises" if sign > 0 else "falls"
+    return (
+        f"The highest correlation of a hidden unit with the carry {verb} from {before:.2f} before training to "
+        f"{after:.2f} after."
+    )
+
+
+def describe_same_predictions(same: float) -> str:
+    """Return whether the network by hand and that by graph predict the same.
+
+    >>> describe_same_predictions(1.0)
+    'The network by hand and that by graph predict the same bits of every sum.'
+    """
+    if same == 1:
+        return "The network by hand and that by graph predict the same bits of every sum."
+    return f"The network by hand and that by graph predict different bits of {1 - same:.1%} of the sums."
 
 
 def are_exact(predictions: NDArray[Any], true: NDArray[Any]) -> NDArray[Any]:
@@ -175,11 +214,11 @@ def draw_pictures(
 
     window = max(1, min(200, len(exact) // 5))
     fraction = np.convolve(exact, np.full(window, 1 / window), mode="valid")
-    label = f"fraction of the last {window}"
+    label = f"fraction of the last {window} sums"
     run.save_figure(
         "exact",
         "Fraction of exact sums during training",
-        learning_curves({"exact": (np.arange(window, len(exact) + 1), fraction)}, "sums", label),
+        learning_curves({"exact": (np.arange(window, len(exact) + 1), fraction)}, "training sums", label),
         reading=f"The fraction of exact predictions among the last {window} sums, over the course of training: "
         f"{fraction[0]:.1%} at first, {fraction[-1]:.1%} at the end.",
     )

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+from pellucid.experiments.common.comparison import describe_better_classifier
 from pellucid.experiments.common.image_data import (
     load_colored_digits,
     load_image_folder,
@@ -12,10 +13,14 @@ from pellucid.experiments.common.image_data import (
     save_predictions,
     train_network,
 )
+from pellucid.experiments.common.softmax_layer import predict_with_softmax_layer
 from pellucid.experiments.runner import ExperimentResult, Range, RunContext, Score, experiment
 
 if TYPE_CHECKING:
     from pellucid.graph.expr import Expr, Input
+
+SOFTMAX_EPOCHS, SOFTMAX_RATE = 10, 0.001
+"""The softmax layer has converged on the built-in images after these epochs."""
 
 
 @experiment(
@@ -23,6 +28,7 @@ if TYPE_CHECKING:
     "A small convolutional network on color images",
     r"y_{i,c} = \phi \left( b_c + \sum_{k,d} x_{i+k,d} \, w_{k,d,c} \right), \quad \phi(a) = \max(a, 0.01 \, a)",
     r"v \leftarrow \mu v - \eta \, \nabla L, \qquad w \leftarrow w + \mu v - \eta \, \nabla L",
+    chapters=(7,),
 )
 def conv32(
     run: RunContext,
@@ -37,8 +43,9 @@ def conv32(
     strength: Annotated[float, Range(0), "weight of the L2 penalty"] = 1e-4,
     drop: Annotated[float, Range(0, 0.95), "dropout rate before each dense layer"] = 0.5,
 ) -> ExperimentResult:
-    """Two convolutions detect edges and their combinations anywhere in an image, pooling makes the result less
-    dependent on the exact position, and two dense layers classify. Dropout and an L2 penalty reduce overfitting.
+    """The filters of two convolutions look for the same patterns everywhere in an image. Pooling makes the result less
+    dependent on the exact position, and two dense layers classify. Dropout and an L2 penalty are meant to reduce
+    overfitting. The baseline is a softmax layer on the same pixels, which has a weight for each position.
     """
     import pellucid as pel
     from pellucid import nn
@@ -57,15 +64,18 @@ def conv32(
     losses = train_network(run, network, samples, loss, optimizer, batches)
     with run.clock("testing"):
         predictions = predict_in_batches(network.predict, samples.x_test)
-    accuracy = float((predictions == samples.y_test).mean())
+    with run.clock("softmax layer"):
+        baseline = predict_with_softmax_layer(samples, SOFTMAX_EPOCHS, SOFTMAX_RATE, run.seed)
+    accuracy, softmax_accuracy = (float((answers == samples.y_test).mean()) for answers in (predictions, baseline))
     save_loss_and_maps(run, network, samples, losses)
     save_predictions(run, samples, predictions)
     milliseconds = 1000 * run.timings["training"] / len(losses)
     return ExperimentResult(
         Score("test accuracy", accuracy),
-        baseline=Score("majority class", samples.majority_accuracy),
+        baseline=Score("softmax layer", softmax_accuracy),
         measures={
             "test_accuracy": accuracy,
+            "softmax_accuracy": softmax_accuracy,
             "majority_accuracy": samples.majority_accuracy,
             "training_loss": float(losses[-20:].mean()),
             "images": len(samples.x_train),
@@ -74,9 +84,18 @@ def conv32(
             "milliseconds_per_step": milliseconds,
         },
         lines=[
-            f"{len(samples.x_train)} images of {len(samples.class_names)} classes, {len(losses)} steps of {batch}",
-            f"test accuracy {accuracy:.3f} on {len(predictions)} images",
+            f"{len(samples.x_train):,} images of {len(samples.class_names)} classes, {len(losses):,} steps of {batch}",
+            f"test accuracy {accuracy:.3f} on {len(predictions):,} images",
             f"{milliseconds:.1f} ms per step, including compilation",
+        ],
+        findings=[
+            describe_better_classifier(
+                "the convolutional network",
+                predictions == samples.y_test,
+                "the softmax layer",
+                baseline == samples.y_test,
+                "test images",
+            )
         ],
     )
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
+from pellucid.experiments.common.comparison import describe_better_classifier, describe_overfitting, describe_trend
 from pellucid.experiments.common.image_data import ImageData, load_image_folder, save_predictions
 from pellucid.experiments.runner import ExperimentResult, Range, RunContext, Score, experiment
 
@@ -16,6 +17,7 @@ from pellucid.experiments.runner import ExperimentResult, Range, RunContext, Sco
     r"h_1 = \operatorname{relu}(W_1 x + b_1), \quad h_2 = \operatorname{relu}(W_2 h_1 + b_2), \quad "
     r"p = \operatorname{softmax}(W_3 h_2 + b_3)",
     r"L = -\frac{1}{2} \sum_k \left( t_k \log p_k + (1 - t_k) \log(1 - p_k) \right)",
+    chapters=(9,),
 )
 def images(
     run: RunContext,
@@ -27,7 +29,7 @@ def images(
     test_size: Annotated[float, Range(0.05, 0.95), "fraction of the images in the test set"] = 0.25,
 ) -> ExperimentResult:
     """Every image is resized to 32x32 pixels and read as a vector of 3,072 numbers, the input of three dense layers.
-    The network does not use which pixels are neighbors; the convolutional networks of the course do.
+    The network does not know which pixels are neighbors; the convolutional networks of the course do.
     """
     samples = load_images(run, data, test_size)
     classes = len(samples.class_names)
@@ -43,6 +45,8 @@ def images(
         ).history
     predictions = model.predict(x_test).argmax(-1)
     accuracy = float((predictions == samples.y_test).mean())
+    # The history has the mean over each epoch, during which the weights change.
+    training_accuracy = float((model.predict(x).argmax(-1) == samples.y_train).mean())
     draw_accuracy(run, history)
     save_predictions(run, samples, predictions)
     return ExperimentResult(
@@ -50,7 +54,7 @@ def images(
         baseline=Score("majority class", samples.majority_accuracy),
         measures={
             "test_accuracy": accuracy,
-            "training_accuracy": history["accuracy"][-1],
+            "training_accuracy": training_accuracy,
             "majority_accuracy": samples.majority_accuracy,
             "images": len(x),
             "classes": list(samples.class_names),
@@ -58,7 +62,19 @@ def images(
         },
         lines=[
             f"{len(x)} training images and {len(x_test)} test images of {', '.join(samples.class_names)}",
-            f"test accuracy {accuracy:.3f}, training accuracy {history['accuracy'][-1]:.3f}",
+            f"test accuracy {accuracy:.3f}, training accuracy {training_accuracy:.3f}",
+        ],
+        findings=[
+            describe_better_classifier(
+                "the network",
+                predictions == samples.y_test,
+                "the majority class",
+                samples.y_test == samples.majority_class,
+                "test images",
+            ),
+            describe_overfitting(training_accuracy, len(x), accuracy, len(x_test)),
+            describe_trend("training accuracy", history["accuracy"]),
+            describe_trend("test accuracy", history["val_accuracy"]),
         ],
     )
 
@@ -105,6 +121,5 @@ def draw_accuracy(run: RunContext, history: Any) -> None:
         "Training and test accuracy",
         learning_curves({"training": history["accuracy"], "test": history["val_accuracy"]}, "epoch", "accuracy"),
         reading=f"The accuracy after each epoch: at most {max(history['accuracy']):.2f} on the training images and "
-        f"{max(history['val_accuracy']):.2f} on the test images. The difference between the curves is a measure of "
-        "overfitting.",
+        f"{max(history['val_accuracy']):.2f} on the test images.",
     )

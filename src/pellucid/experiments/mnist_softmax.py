@@ -5,29 +5,13 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pellucid.experiments.common.comparison import describe_better_classifier
+from pellucid.experiments.common.image_data import ImageData, make_batch_indices, save_predictions
+from pellucid.experiments.common.softmax_layer import SoftmaxLayer
 from pellucid.experiments.runner import ExperimentResult, Range, RunContext, Score, experiment, pluralize
 
-MAXIMUM_SHOWN = 24
-
-
-class MnistSoftmaxNetwork:
-    """A softmax layer. All images, uint8 of shape (n, 784), are in a shared variable and scaled in the graph."""
-
-    def __init__(self, images: NDArray[Any], labels: NDArray[Any], rate: float) -> None:
-        import pellucid as pel
-
-        all_images = pel.shared(images, "images", trainable=False)
-        all_labels = pel.shared(labels, "labels", trainable=False)
-        batch, pixels = pel.ivector("batch", shape=("n",)), pel.tensor("pixels", ("m", 784), "uint8")
-        self.W, self.b = pel.shared(np.zeros((784, 10), "float32"), "W"), pel.shared(np.zeros(10, "float32"), "b")
-
-        def probabilities(pixels: Any) -> Any:
-            return pel.softmax(pixels.astype("float32") / 255 @ self.W + self.b)
-
-        p = probabilities(all_images[batch])
-        loss = pel.losses.sparse_categorical_crossentropy(all_labels[batch], p).sum()
-        self.step = pel.function([batch], loss, updates=pel.optimizers.SGD(rate).updates(loss))
-        self.predict = pel.function([pixels], probabilities(pixels).argmax(axis=-1))
+EQUAL = 1e-4
+"""Largest difference of two float32 weights that rounding explains."""
 
 
 def train_by_hand(images: NDArray[Any], labels: NDArray[Any], batches: NDArray[Any], rate: float) -> NDArray[Any]:
@@ -46,11 +30,12 @@ def train_by_hand(images: NDArray[Any], labels: NDArray[Any], batches: NDArray[A
 
 @experiment(
     "mnist-softmax",
-    "One softmax layer classifies handwritten digits",
+    "One softmax layer for handwritten digits",
     r"\hat{y} = \mathrm{softmax}(x W + b)",
     r"L = -\sum_n \log \hat{y}_{n, y_n}",
     r"\frac{\partial L}{\partial W} = x^T (\hat{y} - Y),"
     r" \quad \frac{\partial L}{\partial b} = \sum_n (\hat{y}_n - Y_n)",
+    chapters=(7,),
 )
 def mnist_softmax(
     run: RunContext,
@@ -66,13 +51,12 @@ def mnist_softmax(
     from threadpoolctl import threadpool_limits
 
     from pellucid.data import mnist
-    from pellucid.experiments.common.image_data import ImageData, make_batch_indices
 
     (images, labels), (test_images, test_labels) = mnist()
     flat, targets = images.reshape(len(images), -1), labels.astype("int32")
     test = test_images.reshape(len(test_images), -1)
     batches = make_batch_indices(len(flat), steps, batch, run.seed)
-    network = MnistSoftmaxNetwork(flat, targets, rate)
+    network = SoftmaxLayer(flat, targets, rate)
     untrained = float((network.predict(test) == test_labels).mean())
     with (
         run.learning_curve("by graph", "steps", get_values=lambda totals: totals / batch) as curve,
@@ -92,17 +76,18 @@ def mnist_softmax(
 
     predictions = network.predict(test)
     accuracy = float((predictions == test_labels).mean())
-    majority_accuracy = ImageData(images, labels, test_images, test_labels, "0123456789").majority_accuracy
+    data = ImageData(images, labels, test_images, test_labels, "0123456789")
     difference = float(np.abs(network.W.get_value() - weights).max())
-    draw_pictures(run, network, losses, test_images, test_labels, predictions)
+    draw_pictures(run, network, losses)
+    save_predictions(run, data, predictions)
     recall = {str(digit): (predictions == digit)[test_labels == digit].mean() for digit in range(10)}
     return ExperimentResult(
         Score("test accuracy", accuracy),
-        baseline=Score("majority class", majority_accuracy),
+        baseline=Score("majority class", data.majority_accuracy),
         measures={
             "test_accuracy": accuracy,
             "test_accuracy_untrained": untrained,
-            "majority_accuracy": majority_accuracy,
+            "majority_accuracy": data.majority_accuracy,
             "accuracy_of_digit": recall,
             "last_loss": losses[-1],
             "largest_weight_difference": difference,
@@ -112,31 +97,44 @@ def mnist_softmax(
         },
         lines=[
             f"test accuracy {accuracy:.4f} on {len(test):,} images after {steps:,} batches of {batch}",
-            f"mean loss per image: {losses[0]:.3f} at first (log 10), {losses[-10:].mean():.3f} over the last 10 steps",
+            f"mean loss per image: {losses[0]:.3f} at first, {losses[-10:].mean():.3f} over the last 10 steps",
             f"{pluralize(steps, 'step')} in NumPy, on one core: {hand_clock.seconds:.2f} s; as one compiled program: "
             f"{seconds:.2f} s (and {network.step.compile_seconds:.2f} s to compile)",
             f"largest difference between the weights of the two: {difference:.0e}",
         ],
+        findings=[
+            describe_better_classifier(
+                "the softmax layer",
+                predictions == test_labels,
+                "the majority class",
+                test_labels == data.majority_class,
+                "test images",
+            ),
+            describe_agreement(difference),
+        ],
     )
 
 
-def draw_pictures(
-    run: RunContext,
-    network: MnistSoftmaxNetwork,
-    losses: NDArray[Any],
-    images: NDArray[Any],
-    labels: NDArray[Any],
-    predictions: NDArray[Any],
-) -> None:
-    """Save the weights, the learning curve, and misclassified digits."""
-    from pellucid.show.plots import filters, image_grid, learning_curves
+def describe_agreement(difference: float) -> str:
+    """Return whether the loop in NumPy and the compiled program end with the same weights.
+
+    >>> describe_agreement(8e-07)
+    'The loop in NumPy and the compiled program end with the same weights, up to 8e-07.'
+    """
+    verdict = "the same weights, up to" if difference < EQUAL else "different weights; the largest difference is"
+    return f"The loop in NumPy and the compiled program end with {verdict} {difference:.0e}."
+
+
+def draw_pictures(run: RunContext, network: SoftmaxLayer, losses: NDArray[Any]) -> None:
+    """Save the weights and the learning curve."""
+    from pellucid.show.plots import filters, learning_curves
 
     run.save_figure(
         "weights",
         "The weights of the digits 0 to 9",
-        filters(network.W.get_value().reshape(28, 28, 1, 10), columns=5),
-        reading="Ten pictures of 28 by 28 weights, for the digits 0 to 4 in the first row and 5 to 9 in the second. "
-        "Orange weights are positive: ink there is evidence for the digit. Blue weights are negative.",
+        filters(network.W.get_value().reshape(28, 28, 1, 10), columns=5, names="0123456789"),
+        reading="Ten pictures of 28 by 28 weights, one for each digit. Green weights are positive: ink there is "
+        "evidence for the digit. Purple weights are negative: ink there is evidence against it.",
     )
     window = max(1, len(losses) // 50)
     smooth = np.convolve(losses, np.full(window, 1 / window), mode="valid")
@@ -144,16 +142,10 @@ def draw_pictures(
         "loss",
         "The loss of each batch",
         learning_curves(
-            {"one batch": losses, f"mean of {window}": (np.arange(window, len(losses) + 1), smooth)}, "step"
+            {"one batch": losses, f"mean of {window}": (np.arange(window, len(losses) + 1), smooth)},
+            "step",
+            "mean loss per image",
         ),
-        reading=f"The mean loss per image is {losses[0]:.2f} in the first batch, as for guessing among ten digits, and "
-        f"{smooth[-1]:.2f} on average over the last {window} batches.",
+        reading=f"The mean loss per image is {losses[0]:.2f} in the first batch and {smooth[-1]:.2f} on average over "
+        f"the last {window} batches. Guessing among ten digits has a loss of log 10 = {np.log(10):.2f}.",
     )
-    wrong = np.flatnonzero(predictions != labels)[:MAXIMUM_SHOWN]
-    if len(wrong):
-        run.save_figure(
-            "mistakes",
-            "Misclassified digits",
-            image_grid(images[wrong], [f"{labels[i]}, predicted {predictions[i]}" for i in wrong], columns=8),
-            reading=f"The first {len(wrong)} misclassified test images, each with its true and its predicted digit.",
-        )

@@ -14,6 +14,12 @@ COMPARED = 1001
 
 HELD_OUT = 2000
 
+EQUAL = 1e-4
+"""Largest relative difference of two losses that rounding explains. In float32 it is 1e-6 after 1,000 passes."""
+
+MOONS = "upper moon", "lower moon"
+"""Names of the two classes."""
+
 
 class MoonsNetwork:
     """The network, and the functions compiled from it. It computes in the dtype of the initial weights ``start``."""
@@ -36,9 +42,9 @@ class MoonsNetwork:
         self.loss = pel.function([self.X, self.y], loss, mode="numpy")
         self.probabilities = pel.function([self.X], p, mode="numpy")
 
-    def accuracy(self, X: NDArray[Any], y: NDArray[Any]) -> float:
-        """Return the fraction of points whose class has the higher probability."""
-        return float((self.probabilities(X).argmax(axis=1) == y).mean())
+    def classify(self, X: NDArray[Any]) -> NDArray[Any]:
+        """Return the class with the higher probability of each point."""
+        return np.asarray(self.probabilities(X).argmax(axis=1))
 
     def compute_curvature(self, X: NDArray[Any], y: NDArray[Any], iterations: int = 200) -> float:
         r"""Return the largest eigenvalue of the Hessian of the loss, by power iteration: v \leftarrow Hv / |Hv|."""
@@ -53,18 +59,19 @@ class MoonsNetwork:
         return float(pel.function([self.X, self.y], norm, updates=updates).repeat(iterations, X, y)[-1])
 
 
-def compute_linear_accuracy(X: NDArray[Any], y: NDArray[Any], X_new: NDArray[Any], y_new: NDArray[Any]) -> float:
-    """Return the held-out accuracy of a logistic regression."""
-    return float((logistic.predict(logistic.train(X, y), X_new) == y_new).mean())
+def classify_by_line(X: NDArray[Any], y: NDArray[Any], X_new: NDArray[Any]) -> NDArray[Any]:
+    """Return the classes of new points by a logistic regression."""
+    return np.asarray(logistic.predict(logistic.train(X, y), X_new))
 
 
 @experiment(
     "moons",
-    "A 2-3-2 network learns two moons",
+    "A 2-3-2 network on two moons",
     r"a_1 = \tanh(X W_1 + b_1), \quad \hat{y} = \mathrm{softmax}(a_1 W_2 + b_2)",
     r"L = -\sum_n \log \hat{y}_{n, y_n}"
     r" + \frac{\lambda}{2} \left( {\lVert W_1 \rVert}^2 + {\lVert W_2 \rVert}^2 \right)",
     r"\theta \leftarrow \theta - \eta \, \frac{\partial L}{\partial \theta}",
+    chapters=(3, 4),
 )
 def moons(
     run: RunContext,
@@ -86,6 +93,7 @@ def moons(
     """
     import pellucid as pel
     from pellucid.data import moons as draw
+    from pellucid.experiments.common.comparison import describe_better_classifier
 
     X, y = draw(points, noise=noise, seed=run.seed, dtype=dtype)
     X_new, y_new = draw(HELD_OUT, noise=noise, seed=run.seed + 1, dtype=dtype)
@@ -105,8 +113,8 @@ def moons(
             derivation.html("The gradient of the network, step by step"),
         )
         graph, curvature, seconds = train_by_graph(run, network, X, y, passes)
-        accuracy, held_out = network.accuracy(X, y), network.accuracy(X_new, y_new)
-        line = compute_linear_accuracy(X, y, X_new, y_new)
+        right, line_right = network.classify(X_new) == y_new, classify_by_line(X, y, X_new) == y_new
+        accuracy, held_out, line = (float(hits.mean()) for hits in (network.classify(X) == y, right, line_right))
         run.save_text("program", "The compiled program, derived from the loss", repr(network.step))
         hand, hand_seconds = get_hand_losses()
 
@@ -140,6 +148,10 @@ def moons(
             f"{seconds:.3f} s, {ratio:.2g} times as fast (and {network.step.compile_seconds:.2f} s to compile)",
             f"training accuracy {accuracy:.3f} on {points} points",
             f"held-out accuracy {held_out:.3f} on {HELD_OUT} points",
+        ],
+        findings=[
+            describe_better_classifier("the network", right, "logistic regression", line_right, "held-out points"),
+            describe_agreement(differences[: compared + 1].max(), compared),
         ],
         draw=lambda: draw_pictures(run, network, X, y, hand, graph),
     )
@@ -184,6 +196,20 @@ def format_losses(hand: NDArray[Any], graph: NDArray[Any], compared: int) -> lis
     ]
 
 
+def describe_agreement(difference: float, compared: int) -> str:
+    """Return whether the two runs compute the same losses.
+
+    >>> describe_agreement(1e-15, 1001)
+    'Backpropagation by hand and the derived gradient give the same losses: the largest relative difference up to pass \
+1,001 is 1e-15.'
+    """
+    verdict = "the same losses" if difference < EQUAL else "different losses"
+    return (
+        f"Backpropagation by hand and the derived gradient give {verdict}: the largest relative difference up to pass "
+        f"{compared:,} is {difference:.0e}."
+    )
+
+
 def format_agreement(differences: NDArray[Any], compared: int, curvature: float, rate: float) -> list[str]:
     """Return lines with the relative difference of the two runs, and the reason to compare them only so far."""
     passes = len(differences) - 1
@@ -196,7 +222,7 @@ def format_agreement(differences: NDArray[Any], compared: int, curvature: float,
         reason = f"above it, each pass multiplies a difference by {1 - rate * curvature:.2f}, rounding errors too"
     else:
         reason = "below it, differences shrink"
-    return [line, f"up to the last pass: {differences.max():.0e}; {edge}", f"  {reason}"]
+    return [line, f"up to the last pass: {differences.max():.1g}; {edge}", f"  {reason}"]
 
 
 def draw_pictures(
@@ -209,15 +235,18 @@ def draw_pictures(
     run.save_figure(
         "boundary",
         "Decision boundary of the network",
-        decision_boundary(network.probabilities, X, y),
+        decision_boundary(network.probabilities, X, y, class_names=MOONS),
         reading="Two moons of points, and the curve where both classes have probability 1/2. The darker the shade, the "
-        f"higher the probability of a class. {network.accuracy(X, y):.1%} of the points are on the correct side.",
+        f"higher the probability of a class. {(network.classify(X) == y).mean():.1%} of the points are on their side.",
     )
     run.save_figure(
         "loss",
         "Training loss",
         learning_curves(
-            {"by hand": (passes[1:], hand[1:]), "by graph": (passes[1:], graph[1:])}, "passes", logarithmic=True
+            {"by hand": (passes[1:], hand[1:]), "by graph": (passes[1:], graph[1:])},
+            "passes",
+            "mean loss",
+            logarithmic=True,
         ),
         reading=f"Both axes are logarithmic. After the first pass the mean loss is {hand[1]:.3f} by hand and "
         f"{graph[1]:.3f} by graph; after the last it is {hand[-1]:.3f} and {graph[-1]:.3f}.",
@@ -233,14 +262,16 @@ def draw_pictures(
             logarithmic=True,
         ),
         reading="The relative difference between the losses by hand and by graph; both axes are logarithmic. It is at "
-        f"most {differences[: COMPARED + 1].max():.0e} up to pass {min(len(hand) - 1, COMPARED):,}, and at most "
-        f"{differences.max():.0e} up to the last.",
+        f"most {differences[: COMPARED + 1].max():.1g} up to pass {min(len(hand) - 1, COMPARED):,}, and at most "
+        f"{differences.max():.1g} up to the last.",
     )
     last = slice(-min(len(hand), 40), None)
     run.save_figure(
         "last-passes",
         f"Zoom: the last {len(hand[last])} passes",
-        learning_curves({"by hand": (passes[last], hand[last]), "by graph": (passes[last], graph[last])}, "passes"),
+        learning_curves(
+            {"by hand": (passes[last], hand[last]), "by graph": (passes[last], graph[last])}, "passes", "mean loss"
+        ),
         reading=f"The losses of the last passes on a linear scale. The last two are {hand[-2]:.6f} and {hand[-1]:.6f} "
         f"by hand, {graph[-2]:.6f} and {graph[-1]:.6f} by graph.",
     )

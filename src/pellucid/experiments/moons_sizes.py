@@ -1,13 +1,16 @@
 """The moons network with different numbers of hidden units."""
 
+from collections.abc import Mapping, Sequence
 from functools import partial
+from itertools import pairwise
 from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.byhand import moons as by_hand
-from pellucid.experiments.moons import HELD_OUT, compute_linear_accuracy
+from pellucid.experiments.common.comparison import capitalize, compare_on_same_samples, describe_overfitting
+from pellucid.experiments.moons import HELD_OUT, MOONS, classify_by_line
 from pellucid.experiments.runner import ExperimentResult, Range, RunContext, Score, UsageError, experiment, pluralize
 
 
@@ -37,6 +40,7 @@ def build(hidden: int, rate: float, strength: float, points: int, seed: int) -> 
     "How many hidden units two moons need",
     r"\hat{y} = \mathrm{softmax}\left( \tanh(X W_1 + b_1) W_2 + b_2 \right), \quad W_1 \in \mathbb{R}^{2 \times h}",
     r"2h + h + 2h + 2 = 5h + 2 \text{ parameters}",
+    chapters=(3,),
 )
 def moons_sizes(
     run: RunContext,
@@ -48,9 +52,9 @@ def moons_sizes(
     points: Annotated[int, Range(20), "training points"] = 200,
     noise: Annotated[float, Range(0), "standard deviation of the noise"] = 0.2,
 ) -> ExperimentResult:
-    """With one hidden unit the decision boundary is a straight line; each further unit can add a bend. A large network
-    can also fit points that noise moved into the wrong moon, which raises its training accuracy and not its accuracy
-    on other points. Only held-out accuracy measures how good a network is.
+    """With one hidden unit the decision boundary is a straight line. More units can bend it, if gradient descent finds
+    weights that do. A large network can also fit points that noise moved into the wrong moon. Held-out accuracy tells
+    which of the two it did.
     """
     import pellucid as pel
     from pellucid.data import moons as draw
@@ -78,22 +82,25 @@ def moons_sizes(
         )
     curve.extend(get_mean_losses(sweep))
     losses = dict(zip(sizes, sweep.curves["loss"], strict=True))
-    training, held_out = (
-        dict(zip(sizes, (sweep.predict(inputs).argmax(2) == targets).mean(1).tolist(), strict=True))
-        for inputs, targets in ((X, y), (X_new, y_new))
-    )
-    line = compute_linear_accuracy(X, y, X_new, y_new)
-    best = max(held_out, key=lambda size: held_out[size])
+    right = dict(zip(sizes, sweep.predict(X_new).argmax(2) == y_new, strict=True))
+    training_right = dict(zip(sizes, sweep.predict(X).argmax(2) == y, strict=True))
+    training, held_out = ({size: float(hits.mean()) for size, hits in each.items()} for each in (training_right, right))
+    line = float((classify_by_line(X, y, X_new) == y_new).mean())
+    best, largest = max(held_out, key=lambda size: held_out[size]), max(sizes)
     run.save_figure(
         "boundaries",
         "Decision boundaries by number of hidden units",
         boundary_grid(
             {
-                f"{size} hidden: {held_out[size]:.3f} held out": partial(sweep.model(i).predict, batch_size=57600)
+                f"{pluralize(size, 'unit')}: {held_out[size]:.3f} held out": partial(
+                    sweep.model(i).predict, batch_size=57600
+                )
                 for i, size in enumerate(sizes)
             },
             X,
             y,
+            columns=2,
+            class_names=MOONS,
         ),
         reading="One panel per network, over the same points. Training and held-out accuracy: "
         + "; ".join(f"{training[size]:.1%} and {held_out[size]:.1%} with {pluralize(size, 'unit')}" for size in sizes)
@@ -101,16 +108,16 @@ def moons_sizes(
     )
     if len(sizes) > 1:
         accuracies = {
-            "training": (list(training), list(training.values())),
-            "held out": (list(held_out), list(held_out.values())),
+            name: (sorted(accuracy), [accuracy[size] for size in sorted(accuracy)])
+            for name, accuracy in (("training", training), ("held out", held_out))
         }
         run.save_figure(
             "accuracies",
             "Training and held-out accuracy",
             learning_curves(accuracies, "hidden units", "accuracy", reference=("logistic regression", line)),
             reading="Two curves over the number of hidden units. With the most units, "
-            f"{pluralize(max(training), 'unit')}, training accuracy is {training[max(training)]:.3f} and accuracy on "
-            f"{HELD_OUT} held-out points {held_out[max(held_out)]:.3f}. The highest held-out accuracy is "
+            f"{pluralize(largest, 'unit')}, training accuracy is {training[largest]:.3f} and accuracy on "
+            f"{HELD_OUT:,} held-out points {held_out[largest]:.3f}. The highest held-out accuracy is "
             f"{held_out[best]:.3f}, with {pluralize(best, 'unit')}.",
         )
     return ExperimentResult(
@@ -133,7 +140,41 @@ def moons_sizes(
             f"{pluralize(len(sizes), 'network')}, {pluralize(passes, 'pass')} each, trained as "
             f"{pluralize(sweep.programs, 'compiled program')}: {run.timings['training']:.1f} s",
         ],
+        findings=[
+            *describe_growth("held-out accuracy", right),
+            *describe_growth("training accuracy", training_right),
+            describe_overfitting(
+                training[largest], points, held_out[largest], HELD_OUT, f"with {pluralize(largest, 'unit')}, "
+            ),
+        ],
     )
+
+
+def describe_growth(accuracy: str, right: Mapping[int, NDArray[Any]]) -> list[str]:
+    """Return between which sizes an accuracy rises, falls or does not change.
+
+    ``right`` tells for each number of units which points are classified correctly.
+
+    >>> one, two = np.arange(100) < 50, np.arange(100) < 90
+    >>> describe_growth("accuracy", {1: one, 2: two, 5: two})
+    ['Accuracy rises from 1 to 2 units.', 'It does not change beyond chance from 2 to 5 units.']
+    """
+    steps: dict[int, list[str]] = {1: [], -1: [], 0: []}
+    sizes = sorted(right)
+    for small, large in pairwise(sizes):
+        steps[compare_on_same_samples(right[large], right[small])].append(f"from {small} to {large}")
+    phrases = {1: "rises", -1: "falls", 0: "does not change beyond chance"}
+    sentences = [f"{phrases[sign]} {join(ranges)} units." for sign, ranges in steps.items() if ranges]
+    return [f"{'It' if number else capitalize(accuracy)} {sentence}" for number, sentence in enumerate(sentences)]
+
+
+def join(words: Sequence[str]) -> str:
+    """Return a list as text.
+
+    >>> join(["a"]), join(["a", "b", "c"])
+    ('a', 'a, b and c')
+    """
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def get_mean_losses(sweep: Any) -> list[float]:

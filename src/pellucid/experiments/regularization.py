@@ -6,6 +6,8 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pellucid.experiments.common.comparison import compare_with_noise
+from pellucid.experiments.moons import MOONS
 from pellucid.experiments.moons_sizes import get_mean_losses
 from pellucid.experiments.runner import ExperimentResult, Range, RunContext, Score, experiment, pluralize
 
@@ -16,6 +18,9 @@ TEST_POINTS = 1000
 """Number of new points at which estimates are compared with the true probability."""
 
 MAXIMUM_BOUNDARIES = 30
+
+RESAMPLES = 100
+"""Number of resamples from which standard errors are estimated."""
 
 STRENGTHS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 
@@ -77,10 +82,11 @@ def compute_true_probability(X: Array, noise: float) -> Array:
 
 @experiment(
     "regularization",
-    "L2 regularization trades variance for bias",
+    "Bias and variance under L2 regularization",
     r"\min_\theta \; -\sum_n \log p_\theta(y_n \mid x_n)"
     r" + \frac{\lambda}{2} \left( {\lVert W_1 \rVert}^2 + {\lVert W_2 \rVert}^2 \right)",
     r"\mathbb{E} {(\hat{p} - p)}^2 = {(\mathbb{E} \hat{p} - p)}^2 + \mathrm{var}(\hat{p})",
+    chapters=(5,),
 )
 def regularization(
     run: RunContext,
@@ -94,11 +100,10 @@ def regularization(
     noise: Annotated[float, Range(0.05, 1), "standard deviation of the noise"] = 0.3,
 ) -> ExperimentResult:
     """A network trained on few points depends on which points they are: its estimates have a variance. A penalty on
-    large weights reduces the variance and pulls all estimates toward a smooth function, which is a bias. The true
+    large weights pulls all estimates toward a smooth function, which can reduce the variance and cause a bias. The true
     probability is known here, because the densities of two moons with normal noise can be computed. So the same
     network is trained on many random subsamples at each of several strengths, and its estimates are compared with the
-    true probability. The squared error is squared bias plus variance. All networks are one sweep, trained by one
-    compiled loop.
+    true probability. The squared error is squared bias plus variance.
     """
     import pellucid as pel
     from pellucid.data import moons as draw
@@ -135,8 +140,7 @@ def regularization(
     X_new, _ = draw(TEST_POINTS, noise=noise, seed=run.seed + 1)
     estimates = np.array([predictions.get_probabilities(i, X_new) for i in range(len(strengths_sorted))])
     true = compute_true_probability(X_new, noise)
-    bias = ((estimates.mean(axis=1) - true) ** 2).mean(axis=1)
-    variance = estimates.var(axis=1).mean(axis=1)
+    bias, variance = compute_bias_and_variance(estimates, true)
     error = bias + variance
     best, constant_error = int(error.argmin()), float(((true - 0.5) ** 2).mean())
     if len(strengths_sorted) > 1:
@@ -158,14 +162,52 @@ def regularization(
         lines=[
             "strength  squared bias  variance  squared error",
             *(
-                f"{strength:8g}  {bias[i]:12.4f}  {variance[i]:8.4f}  {error[i]:13.4f}{'  lowest' * (i == best)}"
+                f"{strength:8g}  {bias[i]:12.4f}  {variance[i]:8.4f}  {error[i]:13.4f}"
                 for i, strength in enumerate(strengths_sorted)
             ),
             f"means over {TEST_POINTS:,} new points; squared error of the constant 1/2: {constant_error:.4f}",
             f"{len(sweep)} networks of {pluralize(hidden, 'hidden unit')}, {pluralize(passes, 'pass')} each, as "
             f"{pluralize(sweep.programs, 'compiled program')}: {run.timings['training']:.1f} s",
         ],
+        findings=describe_trade_off(strengths_sorted, estimates, true, run.seed),
     )
+
+
+def describe_trade_off(strengths: Array, estimates: Array, true: Array, seed: int) -> list[str]:
+    """Return how bias and variance change from the lowest to the highest strength, and where their sum is lowest.
+
+    ``estimates`` has the shape (strengths, subsamples, points). Standard errors come from resampling the subsamples.
+    """
+    if len(strengths) < 2:
+        return ["With a single strength, there is nothing to compare."]
+    rng, subsamples = np.random.default_rng(seed), estimates.shape[1]
+    resamples = rng.integers(subsamples, size=(RESAMPLES, subsamples))
+    resampled = np.array([compute_bias_and_variance(estimates[:, rows], true) for rows in resamples])
+    bias, variance = compute_bias_and_variance(estimates, true)
+
+    def compare(values: Array, resampled_values: Array, index: int) -> int:
+        changes = resampled_values[:, index] - resampled_values[:, 0]
+        return compare_with_noise(values[index] - values[0], float(changes.std()))
+
+    signs = compare(variance, resampled[:, 1], -1), compare(bias, resampled[:, 0], -1)
+    phrases = {1: "rises", -1: "falls", 0: "does not change beyond chance"}
+    best = int((bias + variance).argmin())
+    lowest = f"Their sum is lowest at strength {strengths[best]:g}"
+    verdict = {-1: ".", 0: f", with no difference beyond chance from strength {strengths[0]:g}."}
+    return [
+        f"From strength {strengths[0]:g} to {strengths[-1]:g}, variance {phrases[signs[0]]} ({variance[0]:.4f} to "
+        f"{variance[-1]:.4f}) and squared bias {phrases[signs[1]]} ({bias[0]:.4f} to {bias[-1]:.4f}): regularization "
+        f"{'trades' if signs == (-1, 1) else 'does not trade'} variance for bias here.",
+        f"{lowest}, the lowest: more regularization does not help here."
+        if best == 0
+        else lowest + verdict[compare(bias + variance, resampled.sum(axis=1), best)],
+    ]
+
+
+def compute_bias_and_variance(estimates: Array, true: Array) -> tuple[Array, Array]:
+    """Return squared bias and variance of each strength, means over the points."""
+    bias = ((estimates.mean(axis=1) - true) ** 2).mean(axis=1)
+    return bias, estimates.var(axis=1).mean(axis=1)
 
 
 def draw_trends(
@@ -185,7 +227,7 @@ def draw_trends(
             estimates,
             true,
             x_label="L2 strength",
-            y_label="probability of class 1",
+            y_label="probability of the lower moon",
             truth_label="true probability",
         ),
         reading=f"Each dot is the estimate of one network at the point ({point[0, 0]:.1f}, {point[0, 1]:.1f}), where "
@@ -195,7 +237,7 @@ def draw_trends(
         "and their sum.",
     )
     error = bias + variance
-    curves = {"squared bias": (strengths, bias), "variance": (strengths, variance), "sum": (strengths, error)}
+    curves = {"sum": (strengths, error), "squared bias": (strengths, bias), "variance": (strengths, variance)}
     run.save_figure(
         "trade-off",
         "Bias and variance over the whole plane",
@@ -224,7 +266,9 @@ def draw_boundaries(
             X,
             y,
             truth=lambda Z: compute_true_probability(Z, noise),
+            columns=2,
+            class_names=MOONS,
         ),
-        reading="One panel per strength, with some points of the population. Each green line is the decision boundary "
-        f"of the network of one subsample ({MAXIMUM_BOUNDARIES} at most); the black line is the true boundary.",
+        reading="One panel per strength, with some points of the population. Each thin line is the decision boundary "
+        f"of the network of one subsample ({MAXIMUM_BOUNDARIES} at most); the thick line is the true boundary.",
     )

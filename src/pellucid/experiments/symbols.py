@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
-from pellucid.experiments.runner import ExperimentResult, Range, RunContext, Score, UsageError, experiment
+from pellucid.experiments.runner import ExperimentResult, Range, RunContext, Score, UsageError, experiment, pluralize
 
 if TYPE_CHECKING:
     from pellucid.graph.expr import Expr
@@ -19,6 +19,7 @@ WHEN = "as written", "rewritten"
     r"y = \sum_i x_i W_i, \quad \frac{\partial y}{\partial W_i} = x_i",
     r"(x + y) + (x + y) = 2 (x + y)",
     r"\log \sum_i e^{x_i} = m + \log \sum_i e^{x_i - m}, \quad m = \max_i x_i",
+    chapters=(6,),
 )
 def symbols(
     run: RunContext,
@@ -28,9 +29,8 @@ def symbols(
     large: Annotated[float, Range(0), "a score whose exponential overflows in float32"] = 1000.0,
 ) -> ExperimentResult:
     """A formula is written with symbols, before there are any numbers. The result is a graph, which can be printed,
-    differentiated and rewritten like the formula on a page, and compiled to a program. Rewriting makes formulas shorter
-    and numerically stable: `log(exp(x).sum())` overflows as written, and its rewritten form does not. A journal records
-    every rewrite.
+    differentiated and rewritten like the formula on a page, and compiled to a program. Rewriting looks for a form
+    that is shorter or numerically stable. A journal records every rewrite.
     """
     import pellucid as pel
 
@@ -81,7 +81,42 @@ def symbols(
             "journal of all rewrites:",
             *(f"  {step}" for step in journal.steps),
         ],
+        findings=[
+            describe_overflow(str(unsafe), scores, overflown, finite),
+            *(describe_lengths(name, *map(count_ops, pair)) for name, pair in pairs.items()),
+        ],
     )
+
+
+def describe_overflow(formula: str, scores: list[float], written: float, rewritten: float) -> str:
+    """Return whether a formula overflows as written, and after rewriting.
+
+    >>> describe_overflow("log(exp(x).sum())", [1000.0, 0.0], np.inf, 1000.0)
+    'At x = (1000, 0), `log(exp(x).sum())` overflows as written and is 1000 after rewriting.'
+    """
+    before = f"is {written:g}" if np.isfinite(written) else "overflows"
+    after = f"is {rewritten:g}" if np.isfinite(rewritten) else "overflows"
+    if before == after:
+        return f"At x = {format_vector(scores)}, `{formula}` {before} as written and after rewriting: no difference."
+    return f"At x = {format_vector(scores)}, `{formula}` {before} as written and {after} after rewriting."
+
+
+def describe_lengths(name: str, written: int, rewritten: int) -> str:
+    """Return the number of ops of a formula before and after rewriting.
+
+    >>> describe_lengths("log-sum-exp", 3, 1)
+    'Rewriting makes the graph of log-sum-exp shorter: 3 ops as written, 1 after.'
+    """
+    if written == rewritten:
+        return f"Rewriting keeps the length of the graph of {name}: {pluralize(written, 'op')} as written and after."
+    change = "shorter" if rewritten < written else "longer"
+    return f"Rewriting makes the graph of {name} {change}: {pluralize(written, 'op')} as written, {rewritten} after."
+
+
+def count_ops(root: "Expr") -> int:
+    from pellucid.graph.traversal import topological
+
+    return sum(node.op is not None for node in topological([root]))
 
 
 def draw_graphs(run: RunContext, pairs: "dict[str, tuple[Expr, Expr]]") -> None:

@@ -188,7 +188,7 @@ def find_layer_call(model: ModelLike, layer: Any, what: str, fits: Callable[[Lay
 
 
 def filters(model: ModelLike, layer: Any = None) -> Picture:
-    """Plot the filters of a 2D convolution: positive weights orange, negative ones blue.
+    """Plot the filters of a 2D convolution: positive weights green, negative ones purple.
 
     Parameters
     ----------

@@ -45,7 +45,7 @@ class FigureData:
         """Return the values of the first step."""
         return {i: v if self.batches is None else v[0] for i, v in self.values.items()}
 
-    def to_json(self, names: Mapping[Input, str]) -> dict[str, Any] | None:
+    def to_json(self, names: Mapping[Input, str], *, editable: bool = True) -> dict[str, Any] | None:
         """Return the data points as data of a page, given the names of the arrays of the inputs."""
         if self.features is None:
             return None
@@ -55,7 +55,7 @@ class FigureData:
             "targets": None if self.targets is None else names[self.targets],
             "feature_names": self.feature_names or [f"x{k + 1}" for k in range(width)],
             "class_names": self.class_names,
-            "editable": True,
+            "editable": editable,
             "weights": None if self.weights is None else names[self.weights],
         }
 

@@ -24,6 +24,9 @@ SHOWN_DIGITS = 20
 def moons(hidden: int = 3, *, steps: int = 20_000, rate: float = 0.01, dtype: str = "float32") -> Figure:
     r"""Two moons and a network with one hidden layer, :math:`p = \mathrm{softmax}(\tanh(X W_1 + b_1) W_2 + b_2)`.
 
+    Its letters are those of the course: :math:`z_1`, :math:`a_1 = \tanh(z_1)`, scores :math:`s` and probabilities
+    :math:`p`.
+
     Parameters
     ----------
     hidden : int
@@ -53,8 +56,9 @@ def moons(hidden: int = 3, *, steps: int = 20_000, rate: float = 0.01, dtype: st
     b1, b2 = pel.shared(start.b1[0], "b1"), pel.shared(start.b2[0], "b2")
     X, y = pel.matrix("X", shape=("n", 2), dtype=dtype), pel.ivector("y", shape=("n",))
     eta, strength = pel.scalar("rate", dtype=dtype), pel.scalar("strength", dtype=dtype)
-    h = pel.named("h", pel.tanh(X @ W1 + b1))
-    p = pel.named("p", pel.softmax(h @ W2 + b2))
+    z1 = pel.named("z1", X @ W1 + b1)
+    a1 = pel.named("a1", pel.tanh(z1))
+    p = pel.named("p", pel.softmax(pel.named("s", a1 @ W2 + b2)))
     penalty = strength / 2 * ((W1**2).sum() + (W2**2).sum())
     loss = pel.losses.sparse_categorical_crossentropy(y, p).sum() + penalty
     updates = pel.optimizers.SGD(eta).updates(loss, [W1, b1, W2, b2])
@@ -260,13 +264,27 @@ def adder(sums: int = 1000, *, steps: int = 10_000, bits: int = 8, hidden: int =
     h = pel.scan(lambda x_t, h: pel.sigmoid(x_t @ Wx + h @ Wh), x, np.zeros(hidden, dtype))
     o = pel.sigmoid(h @ Wo)
     error = ((y - o) ** 2).sum() / 2
+    carry_out = pel.scan(lambda x_t, carry: pel.floor((x_t.sum() + carry) / 2), x, np.zeros((), dtype))
+    carry_in = pel.concatenate([np.zeros(1, dtype), carry_out[:-1]])
+    digit = x.sum(axis=1) + carry_in - 2 * carry_out
+    view = sequence(
+        pel.function([x], o),
+        {"h": h},
+        targets=digit,
+        names=["first bit", "second bit"],
+        marks={"carry in": carry_in, "carry out": carry_out},
+        story="{first bit} + {second bit} + carry {carry in}: write {true output}, carry {carry out}. "
+        "The network writes {output}.",
+        integers=["first number", "second number"],
+        title="A sum, bit by bit",
+    )
     step = pel.function([x, y, rate], error, updates=pel.optimizers.SGD(rate).updates(error))
     return Figure(
         train=step,
         steps=steps,
         data={x: inputs, y: targets},
         controls=[slider(rate, 0.001, 1.0, 0.1, scale="log", label="learning rate"), seed()],
-        views=[loss_curve(), sequence(pel.function([x], o), {"h": h}, names=["first bit", "second bit"]), heat_map()],
+        views=[view, loss_curve(), heat_map()],
         title="A network that adds",
         description="A recurrent network reads two binary numbers bit by bit and learns to carry.",
     )

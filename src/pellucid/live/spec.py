@@ -109,7 +109,9 @@ def assemble_figure(figure: Figure) -> FigureParts:
         shared.append(of_all)
         own.append(of_this)
     own_parts = {"training": training, "views": own, "without_effect": list_controls_without_effect(figure, functions)}
-    return FigureParts(functions, {"views": shared, "data": data.to_json(names)}, own_parts)
+    return FigureParts(
+        functions, {"views": shared, "data": data.to_json(names, editable=figure.train is not None)}, own_parts
+    )
 
 
 def list_controls_without_effect(figure: Figure, functions: PageFunctions) -> list[str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pellucid.graph.expr import Input, Shared
+from pellucid.live.views.base import StillContext
 from pellucid.live.views.decision_boundary import DecisionBoundary
 from pellucid.run.function import Function
 from pellucid.show.figure import Picture
@@ -21,15 +22,17 @@ CURVE_POINTS = 200
 
 
 def draw_still_pictures(figure: Figure) -> list[Picture]:
-    """Train with the initial values of the controls, on copies of the variables, and draw the result."""
+    """Draw the views that can draw themselves, and the result of a training on copies of the variables."""
     from pellucid.show.plots import decision_boundary, learning_curves
 
     train = figure.train
+    still = StillContext(train, figure.steps, figure.get_inputs())
+    own = [picture for view in figure.views if (picture := view.draw_still(still)) is not None]
     if train is None or figure.steps is None:
-        return []
+        return own
     copies = copy_variables(train)
     losses = run_training(figure, train.copy(swap=copies))
-    pictures = []
+    pictures = own
     features, targets = figure.data.features, figure.data.targets
     boundary = next((v for v in figure.views if isinstance(v, DecisionBoundary)), None)
     if boundary is not None and features is not None and targets is not None and targets.dtype.kind in "iub":
@@ -57,8 +60,7 @@ def copy_variables(train: Function) -> dict[Shared, Shared]:
 def run_training(figure: Figure, train: Function) -> Array:
     """Return the loss of every step."""
     assert figure.steps is not None
-    values: dict[Input, Any] = {**train.defaults, **figure.data.values}
-    values |= {c.input: np.asarray(c.initial_value, c.input.dtype) for c in figure.controls if c.input is not None}
+    values = {**train.defaults, **figure.get_inputs()}
     if figure.data.batches is None:
         outputs = train.repeat(figure.steps, *(values[i] for i in train.program.inputs))
     else:

@@ -13,6 +13,7 @@ from pellucid.show.derive import Derivation, DerivationStep
 from pellucid.show.input_values import format_number
 from pellucid.show.renderers import Line, Math, Page, Style
 from pellucid.show.scan_recurrences import ScanRenderer, find_scan_results
+from pellucid.show.window_sums import index_name, write_window_sum
 
 INDENT = 5
 
@@ -70,6 +71,8 @@ class DerivationWriter:
         page.equations(self.renderer.write_formula(step.gradient, page.bar(step.name), self.names), INDENT)
         for rule in step.rules:
             page.note(*describe_rule(rule, page), indent=INDENT)
+            if rule.sums:
+                page.note(*describe_sums(rule, page), indent=INDENT)
         for note in step.notes:
             name = [Math(page.name(step.name))] if note.startswith(f"{step.name} ") else []
             page.note("(", *name, note.removeprefix(step.name) if name else note, ")", indent=INDENT)
@@ -109,6 +112,20 @@ def describe_rule(rule: GradientRule, style: Style) -> list[str]:
     forward, gradients = write_rule(rule, style)
     separator = r", \quad " if style.is_latex else ", "
     return [f"{rule.description}: ", Math(forward), " gives ", Math(separator.join(gradients))]
+
+
+def describe_sums(rule: GradientRule, style: Style) -> list[str]:
+    """Return the elements of the gradients as sums over windows."""
+    assert rule.result is not None
+    [bar] = [name for name in rule.names.values() if name.endswith("_bar")]
+    names = {role: style.name(rule.names.get(i, "")) for role, i in zip("xw", rule.result.inputs, strict=False)}
+    names["g"] = style.bar(bar.removesuffix("_bar"))
+    spans: list[str] = ["element by element, with 0 outside of an array: "]
+    for operand, one in rule.sums:
+        left = index_name(style.bar(rule.names[operand]), one.target, style)
+        spans += ["; "] * (len(spans) > 1) + [Math(f"{left} = {write_window_sum(one, names, style)}")]
+        spans += [f" {one.condition}"] if one.condition and style.is_latex else []
+    return spans
 
 
 def write_rule(rule: GradientRule, style: Style) -> tuple[str, list[str]]:

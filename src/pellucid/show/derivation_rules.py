@@ -15,6 +15,7 @@ from pellucid.graph.reverse_mode import apply_gradient_rule
 from pellucid.graph.rewriter import simplify_all
 from pellucid.graph.subgraph import Subgraph
 from pellucid.graph.types import is_float
+from pellucid.show.window_sums import GRADIENTS, RULES, WindowSum, choose_letters
 
 OPERAND_SYMBOLS = "xyuvwrst"
 
@@ -33,6 +34,7 @@ class GradientRule:
     result: Expr | None = None  # None for a loop
     gradients: list[tuple[Expr, Expr]] = field(default_factory=list)  # operands and their gradients
     names: dict[Expr, str] = field(default_factory=dict)  # of the operands, the result and its gradient
+    sums: list[tuple[Expr, WindowSum]] = field(default_factory=list)  # operands and an element of their gradients
 
 
 def derive_new_rules(nodes: Sequence[Expr], known: set[Op], taken: Collection[str]) -> list[GradientRule]:
@@ -70,7 +72,12 @@ def derive_rule(
     pairs = apply_gradient_rule(result, [g], {i for i in variables if is_float(i.dtype)})
     simple = simplify_all([d for _, d in pairs])
     gradients = [(operand, d) for (operand, _), d in zip(pairs, simple, strict=True)]
-    return GradientRule(op, describe_op(op), result, gradients, names)
+    letters = choose_letters(max(node.ndim - 2, 0), {*taken, *names.values()})
+    writers = zip(operands, RULES.get(op.name, ()), strict=False)
+    sums: list[tuple[Expr, WindowSum]] = [
+        (i, GRADIENTS[name][0](result.settings, letters)) for i, name in writers if i in set(variables)
+    ]
+    return GradientRule(op, describe_op(op), result, gradients, names, sums)
 
 
 def capitalize_matrix(name: str, ndim: int) -> str:
@@ -80,7 +87,7 @@ def capitalize_matrix(name: str, ndim: int) -> str:
 def describe_op(op: Op) -> str:
     """Return the start of an op's docstring, up to the first punctuation mark or formula."""
     doc = (op.value.__doc__ or op.name).strip()
-    words = re.split(r"[,.;:]|\s:math:", doc.replace("\n", " "))[0]
+    words = re.split(r"[,;:]|\.(?!\w)|\s:math:|\s\(default", doc.replace("\n", " "))[0]
     return re.sub(r"\s+", " ", words.replace("`", "")).strip()
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.errors import OptionError
+from pellucid.graph.errors import OptionError, UseError
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Constant, Expr
 from pellucid.graph.gradient import grad, grad_barrier
@@ -28,6 +28,7 @@ from pellucid.show.derivation_backward import (
 )
 from pellucid.show.derivation_rules import GradientRule, derive_new_rules, describe_broadcast
 from pellucid.show.input_values import collect_values
+from pellucid.show.model_expressions import get_model_expressions, is_model
 from pellucid.show.renderers import Displayable, Page
 
 
@@ -142,9 +143,9 @@ class Derivation(Displayable):
 
 
 def derive(
-    cost: Expr,
-    wrt: Expr | Sequence[Expr],
-    values: Mapping[Any, Any] | None = None,
+    cost: Any,
+    wrt: Any = None,
+    values: Any = None,
     *,
     names: Mapping[Any, str] | None = None,
 ) -> Derivation:
@@ -155,13 +156,14 @@ def derive(
 
     Parameters
     ----------
-    cost : Expr
-        A scalar.
+    cost : Expr or Model
+        A scalar. Of a compiled model, its training loss, with the symbols of `explain`.
     wrt : Expr or sequence of Expr
-        The variables to differentiate with respect to.
+        The variables to differentiate with respect to. For a model, layers, parameters or inputs, or their names, such
+        as ``"dense"`` or ``"W1"``; by default all trainable parameters.
     values : mapping from Expr or str to array, optional
-        Values of inputs, by the input or its name. With them, each step shows its values, and the result is compared
-        with `grad`. Shared variables have values already.
+        Values of inputs, by the input or its name; for a model, the targets are ``"y"``. With them, each step shows its
+        values, and the result is compared with `grad`. Shared variables have values already.
     names : mapping from Expr to str, optional
         Names for expressions, in addition to names by `named`. Other expressions get symbols.
 
@@ -172,6 +174,8 @@ def derive(
 
     Raises
     ------
+    ModelError
+        If a model is not built or not compiled.
     GradientError
         If the cost is not a floating-point scalar, or a variable has an integer dtype.
     DisconnectedError
@@ -190,6 +194,12 @@ def derive(
     ----------
     A. Griewank and A. Walther, Evaluating Derivatives, 2nd ed., SIAM 2008, section 3.2 (the bar notation).
     """
+    if is_model(cost):
+        model = get_model_expressions(cost, with_loss=True)
+        cost, wrt = model.loss, model.find_variables(wrt, "pel.derive")
+        values = None if values is None else model.assign_values(values, "pel.derive")
+    elif wrt is None:
+        raise UseError("pel.derive: expected the variables to differentiate with respect to: pel.derive(cost, [W, b])")
     variables: list[Any] = list(wrt) if isinstance(wrt, (list, tuple)) else [wrt]
     gradients = grad(cost, variables)
     (cost, *variables), names = strip_calls([cost, *variables], names)

@@ -11,6 +11,7 @@ from pellucid.graph.printing import get_own_name, text
 from pellucid.graph.traversal import topological
 from pellucid.show.latex_names import domain_to_latex, name_to_latex
 from pellucid.show.mathml import latex_to_mathml
+from pellucid.show.model_expressions import get_model_expressions, is_model
 from pellucid.show.renderers import Displayable, LatexStyle, Line, Names, Style, TextStyle, align, align_lines
 from pellucid.show.scan_recurrences import ScanRenderer, find_scan_result
 
@@ -94,13 +95,14 @@ class Formula(Displayable):
         return latex_to_mathml(self.latex())
 
 
-def formula(expr: Expr, names: Names | None = None, shapes: bool = False) -> Formula:
+def formula(expr: Any, names: Names | None = None, shapes: bool = False) -> Formula:
     r"""Write an expression with the definitions of its names: :math:`p = f(h)` *where* :math:`h = g(x)`.
 
     Parameters
     ----------
-    expr : Expr
-        The expression.
+    expr : Expr or Model
+        The expression. Of a model, its output in inference mode, with the symbols of `explain` for layers, inputs and
+        parameters: :math:`h_1 = \tanh(x W_1 + b_1)`.
     names : mapping from Expr to str, optional
         Names for subexpressions, in addition to names by `named`.
     shapes : bool
@@ -114,7 +116,9 @@ def formula(expr: Expr, names: Names | None = None, shapes: bool = False) -> For
     Raises
     ------
     TypeError
-        If ``expr`` is not an expression.
+        If ``expr`` is not an expression or a model.
+    ModelError
+        If a model is not built.
     ValueError
         If a name belongs to an expression that is not part of ``expr``.
 
@@ -126,8 +130,10 @@ def formula(expr: Expr, names: Names | None = None, shapes: bool = False) -> For
     softmax(h @ W2)
     where h = tanh(X @ W1)
     """
+    if is_model(expr):
+        expr = get_model_expressions(expr).get_output("pel.formula")
     if not isinstance(expr, Expr):
-        raise UseError(f"Expected an expression: pel.formula(x + y). Received: {expr!r}")
+        raise UseError(f"Expected an expression or a model: pel.formula(x + y). Received: {expr!r}")
     inside = set(topological([expr]))
     for e, name in (names or {}).items():
         if e not in inside:

@@ -13,8 +13,11 @@ import numpy as np
 
 from pellucid.graph.types import Unknown
 
-MAX_LITERAL_SIZE = 2000
-"""Number of elements above which an array is written compressed."""
+MAX_LITERAL_SIZE = 32
+"""Number of elements above which an array is written compressed, because a reader does not read its numbers."""
+
+MAX_ROWS = 8
+"""Number of rows above which the numbers of an array are written one after another, with its shape at the end."""
 
 MAX_COMMENT = 200
 """Maximum number of characters of a comment in generated source."""
@@ -87,12 +90,22 @@ def make_tuple(parts: list[ast.expr]) -> ast.expr:
     return ast.Tuple(parts, ast.Load())
 
 
+def find_repeated_number(value: np.ndarray[Any, Any]) -> str | None:
+    """Return the source of the number that all elements are, or None."""
+    first = np.ascontiguousarray(value).ravel()[:1]
+    if value.tobytes() != first.tobytes() * value.size or value.dtype.kind not in "biuf" or not np.isfinite(first[0]):
+        return None
+    return str(first[0])
+
+
 def array_to_source(value: np.ndarray[Any, Any], imports: dict[str, None], column: int = 0) -> str:
     """Return an expression that evaluates to exactly this array: a literal, or compressed bytes if it is large.
 
     ``column`` is the position in the first line. Required imports are added to ``imports``.
     """
     dtype = "" if value.dtype in (np.dtype("float64"), np.dtype("int64"), np.dtype(bool)) else f", {value.dtype.name!r}"
+    if value.size > 1 and (fill := find_repeated_number(value)) is not None:
+        return f"np.full({value.shape}, {fill}, {value.dtype.name!r})"
     if value.size > MAX_LITERAL_SIZE:
         imports |= {"import base64": None, "import zlib": None}
         packed = base64.b64encode(zlib.compress(np.ascontiguousarray(value).tobytes())).decode()
@@ -103,6 +116,8 @@ def array_to_source(value: np.ndarray[Any, Any], imports: dict[str, None], colum
     if not np.isfinite(value.astype("float64")).all():
         imports["from numpy import inf, nan"] = None
     numbers = value.astype("float32") if value.dtype.kind == "V" else value
-    with np.printoptions(threshold=sys.maxsize, linewidth=110, floatmode="unique", sign="-"):
-        elements = np.array2string(numbers, separator=", ").replace("\n", "\n" + " " * (column + len("np.array(")))
-    return f"np.array({elements}{dtype})"
+    is_flat = value.ndim > 1 and value.size // value.shape[-1] > MAX_ROWS
+    with np.printoptions(threshold=sys.maxsize, linewidth=120 - column, floatmode="unique", sign="-"):
+        elements = np.array2string(numbers.ravel() if is_flat else numbers, separator=", ")
+    indented = elements.replace("\n", "\n" + " " * (column + len("np.array(")))
+    return f"np.array({indented}{dtype})" + f".reshape({value.shape})" * is_flat

@@ -40,14 +40,15 @@ body { font: 17px/1.55 Georgia, "Times New Roman", serif; color: #1c1c1e; backgr
 h1 { font-size: 1.7rem; font-weight: 600; margin: 0 0 .4rem; }
 h2 { font-size: 1.1rem; font-weight: 600; margin: 2rem 0 .6rem; }
 math { font-size: 1.12em; }
-math[display="block"] { display: block math; width: fit-content; margin: .7rem 0 .7rem .6rem; }
+math[display="block"] { display: block math; width: fit-content; max-width: calc(100% - .6rem); overflow-x: auto;
+  overflow-y: hidden; margin: .7rem 0 .7rem .6rem; }
 .numbers { font-size: .85em; overflow-x: auto; overflow-y: hidden; }
 ol.steps { list-style: none; padding: 0; margin: 0; counter-reset: step; }
 ol.steps > li { counter-increment: step; border-top: 1px solid #d9d9de; padding: .9rem 0 .9rem 2.6rem;
   position: relative; }
 ol.steps > li::before { content: counter(step); position: absolute; left: 0; top: 1rem; font: 600 .95rem sans-serif;
   color: #8a5a00; }
-.rule, .note { color: #55555c; font-size: .92rem; margin: .25rem 0; }
+.rule, .note { color: #55555c; font-size: .92rem; margin: .25rem 0; overflow-x: auto; overflow-y: hidden; }
 .rule math, .note math { font-size: 1.02em; }
 pre { font: .82rem/1.4 ui-monospace, Consolas, monospace; background: #f5f5f2; padding: .6rem .8rem; overflow-x: auto;
   margin: .5rem 0; }
@@ -58,6 +59,16 @@ tr.wrong td { color: #a01818; }
 mark { background: #fff0c2; color: inherit; padding: 0 .15em; }
 ul.why { list-style: none; padding-left: 1.3rem; border-left: 2px solid #e5e5ea; margin: .3rem 0; }
 details > summary { cursor: pointer; }
+@media (prefers-color-scheme: dark) {
+  :root { color-scheme: dark; }
+  body { color: #e6e6ea; background: #111418; }
+  ol.steps > li, th, td, ul.why { border-color: #3a3f47; }
+  ol.steps > li::before { color: #ffb454; }
+  .rule, .note { color: #b4b7be; }
+  pre { background: #1b2027; }
+  tr.wrong td { color: #ff9a90; }
+  mark { background: #4a3b00; }
+}
 """
 
 

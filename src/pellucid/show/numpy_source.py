@@ -33,6 +33,7 @@ from pellucid.show.literals import (
     make_tuple,
     make_variable,
 )
+from pellucid.show.numpy_calls import CallSimplifier, unwrap_axis, write_one_hot, write_reshape, write_size
 from pellucid.show.op_source_extraction import (
     SourceExtractor,
     get_global_names,
@@ -40,9 +41,14 @@ from pellucid.show.op_source_extraction import (
     get_returned_expression,
     parse_function,
 )
+from pellucid.show.window_source import WRITERS as WINDOW_WRITERS
+from pellucid.show.window_source import write_window_function
 
 MAX_INLINE_WIDTH = 88
 """A longer expression gets a variable."""
+
+MAX_VARIANTS = 100
+"""Number of sets of settings for which a script can have a function of the same op."""
 
 MAX_NAME = 60
 """Maximum number of characters of a name in an identifier."""
@@ -129,17 +135,30 @@ class NumpyWriter:
                 continue
             tree = self.write_expression(node)
             shown = ast.unparse(tree)
-            name = wanted.get(node) or node.name
+            name = wanted.get(node) or node.name or self.suggest_name(node)
             if name is None and uses[node] <= 1 and len(shown) <= MAX_INLINE_WIDTH:
                 self.known[node] = tree
                 continue
             assert node.op is not None
             target = self.names.new_name(name) if name else self.names.new_numbered_name(choose_symbol(node))
             has_shape = len(node.types) == 1 and node.ndim
-            comment = f"  # {comment_to_source(format_shape(node.shape))}" if has_shape else ""
-            self.lines.append(f"{target} = {shown}{comment}")
+            facts = [format_shape(node.shape) if has_shape else "", self.describe_formula(node)]
+            comment = comment_to_source(", ".join(filter(None, facts)))
+            self.lines += [*self.write_heading(node), f"{target} = {shown}" + (f"  # {comment}" if comment else "")]
             self.known[node] = make_variable(target)
         return [ast.unparse(self.known[output]) for output in outputs]
+
+    def suggest_name(self, node: Expr) -> str | None:
+        """Return a name for a variable, or None to write the expression in place if it is short and used once."""
+        return None
+
+    def write_heading(self, node: Expr) -> list[str]:
+        """Return the lines above an assignment."""
+        return []
+
+    def describe_formula(self, node: Expr) -> str:
+        """Return a few words about an assignment."""
+        return ""
 
     def write_constant(self, node: Constant) -> ast.expr:
         if not node.ndim:
@@ -155,7 +174,26 @@ class NumpyWriter:
         op = node.op
         assert op is not None
         operands = [self.write_operand(node, i) for i in node.inputs]
-        return write_operator(node, operands) or self.inline(node, op, operands) or self.write_call(node, op, operands)
+        return (
+            write_operator(node, operands)
+            or write_reshape(node, operands)
+            or write_size(node, operands)
+            or write_one_hot(node, operands)
+            or self.write_window_call(node, op, operands)
+            or self.inline(node, op, operands)
+            or self.write_call(node, op, operands)
+        )
+
+    def write_window_call(self, node: Expr, op: Op, operands: list[ast.expr]) -> ast.expr | None:
+        """Write a call of a function for the settings of a convolution or pooling, which is included in the script."""
+        function = write_window_function(node)
+        if function is None:
+            return None
+        parts, names = self.extractor.parts, [op.name, *(f"{op.name}_{number}" for number in range(2, MAX_VARIANTS))]
+        name = next(n for n in names if parts.get(n) in (None, function.write(n)))
+        parts[name] = function.write(name)
+        self.names.taken.add(name)
+        return ast.Call(make_variable(name), operands, [])
 
     def write_operand(self, node: Expr, operand: Expr) -> ast.expr:
         """Write an operand. A number gets an explicit dtype unless NumPy infers it from another operand."""
@@ -226,14 +264,6 @@ class NumpyWriter:
         empty = ", ".join(f"np.empty({e.shape}, {e.dtype.name!r})" for e in body.empty_outputs)
         self.lines += [f"{name}.empty_outputs = [{empty}]"] if needs_empty else []
         return name
-
-
-def unwrap_axis(keywords: list[ast.keyword]) -> list[ast.keyword]:
-    """Write a tuple of one axis as the axis."""
-    for word in keywords:
-        if word.arg == "axis" and isinstance(word.value, ast.Tuple) and len(word.value.elts) == 1:
-            word.value = word.value.elts[0]
-    return keywords
 
 
 def parse_text_form(node: Expr) -> ast.expr | None:
@@ -309,6 +339,8 @@ def get_definition_names(op: Op) -> frozenset[str]:
     extractor = SourceExtractor()
     if op is OUTPUT:  # written as an index
         return frozenset()
+    if op.name in WINDOW_WRITERS:  # with a number for each further set of settings
+        extractor.parts |= dict.fromkeys([op.name, *(f"{op.name}_{number}" for number in range(2, MAX_VARIANTS))], "")
     tree = get_single_expression(op)
     if tree is None:
         extractor.add(op.name, op.value)
@@ -356,30 +388,3 @@ def write_run_time_size(array: ast.expr, dim: Any) -> ast.expr:
     if hasattr(dim, "axis"):
         return ast.Subscript(ast.Attribute(array, "shape", ast.Load()), ast.Constant(dim.axis), ast.Load())
     return ast.Constant(-1 if isinstance(dim, str) else dim)
-
-
-REDUCTIONS = {"sum", "mean", "prod", "max", "min", "any", "all", "var", "logsumexp"}
-"""Functions that reduce over all axes by default."""
-
-
-class CallSimplifier(ast.NodeTransformer):
-    """Removes arguments that equal the defaults of NumPy, and writes a transposed matrix as ``x.T``."""
-
-    def __init__(self, node: Expr) -> None:
-        self.ndim = node.inputs[0].ndim if node.inputs else 0
-
-    def visit_Call(self, node: ast.Call) -> ast.expr:
-        self.generic_visit(node)
-        function = node.func.attr if isinstance(node.func, ast.Attribute) else ""
-        if function == "transpose" and self.ndim == 2:
-            return ast.Attribute(node.args[0], "T", ast.Load())
-        node.keywords = unwrap_axis([w for w in node.keywords if not self.is_default(function, w)])
-        return node
-
-    def is_default(self, function: str, word: ast.keyword) -> bool:
-        if isinstance(word.value, ast.Constant):
-            return (word.arg, word.value.value) in (("keepdims", False), ("axis", None))
-        if word.arg != "axis" or function not in REDUCTIONS or not isinstance(word.value, ast.Tuple):
-            return False
-        axes = [e.value for e in word.value.elts if isinstance(e, ast.Constant)]
-        return axes == list(range(self.ndim))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import copy
 import importlib
 import inspect
 import re
@@ -32,11 +33,15 @@ def parse_function(function: Callable[..., Any]) -> ast.FunctionDef:
 
 
 def shorten_docstring(tree: ast.FunctionDef) -> None:
-    """Keep the first paragraph of a docstring, without formulas, which the code shows."""
+    """Keep the first paragraph of a docstring up to a formula, which the code shows."""
     doc = ast.get_docstring(tree)
     if doc is not None:
-        opening = re.sub(r",?\s*:math:`[^`]*`", "", " ".join(doc.split("\n\n")[0].split()))
-        tree.body[0] = ast.Expr(ast.Constant(opening.replace("`", "")))
+        before, *formulas = " ".join(doc.split("\n\n")[0].split()).split(":math:")
+        if formulas:
+            # A formula after a comma or colon is left out, and another one with its part of the sentence.
+            before = before if re.search(r"[,:]\s*$", before) else re.split(r"[,:](?=[^,:]*$)", before)[0]
+            before = before.rstrip(" ,:") + "."
+        tree.body[0] = ast.Expr(ast.Constant(before.replace("`", "")))
         if len(tree.body) == 1:
             tree.body.append(ast.Pass())
 
@@ -82,6 +87,28 @@ class NumpyTransformer(ast.NodeTransformer):
             return ast.Constant(("symbolic" not in names) == isinstance(node.ops[0], (ast.Is, ast.Eq)))
         return self.generic_visit(node)  # type: ignore[return-value]
 
+    def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:
+        """Leave out the conditions that are known, or all of them if one decides."""
+        self.generic_visit(node)
+        decides = isinstance(node.op, ast.Or)
+        known = [bool(value.value) for value in node.values if isinstance(value, ast.Constant)]
+        if decides in known:
+            return ast.Constant(decides)
+        node.values = [value for value in node.values if not isinstance(value, ast.Constant)]
+        if len(node.values) > 1:
+            return node
+        return node.values[0] if node.values else ast.Constant(not decides)
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
+        """Remove what follows a return statement, and a variable that is only returned."""
+        self.generic_visit(node)
+        ends = [number for number, statement in enumerate(node.body) if isinstance(statement, ast.Return)]
+        node.body = node.body[: ends[0] + 1] if ends else node.body
+        match node.body[-2:]:
+            case [ast.Assign(targets=[ast.Name(id=name)], value=value), ast.Return(value=ast.Name(id=returned))]:
+                node.body[-2:] = [ast.Return(value)] if name == returned else node.body[-2:]
+        return node
+
     def visit_If(self, node: ast.If | ast.IfExp) -> Any:
         """Keep the branch that is taken if the condition is known."""
         self.generic_visit(node)
@@ -90,6 +117,42 @@ class NumpyTransformer(ast.NodeTransformer):
         return node
 
     visit_IfExp = visit_If
+
+
+class HelperInliner(ast.NodeTransformer):
+    """Replaces calls of helper functions that return an expression of their arguments only."""
+
+    def __init__(self, known: dict[str, Any]) -> None:
+        self.known = known
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        self.generic_visit(node)
+        helper: Any = self.known.get(node.func.id) if isinstance(node.func, ast.Name) else None
+        if not takes_namespace(helper) or node.keywords or hasattr(helper, "op"):
+            return node
+        body, parameters = get_helper_body(helper)
+        uses = [n.id for n in ast.walk(body) if isinstance(n, ast.Name)] if body is not None else []
+        given = dict(zip(parameters, node.args, strict=False))
+        is_repeated = any(uses.count(p) > 1 and not isinstance(given[p], (ast.Name, ast.Constant)) for p in given)
+        if body is None or is_repeated or len(parameters) != len(node.args) or set(uses) - {*parameters, "np"}:
+            return node
+        return ParameterSubstitution(given).visit(copy.deepcopy(body))  # type: ignore[no-any-return]
+
+
+class ParameterSubstitution(ast.NodeTransformer):
+    """Replaces parameters by arguments."""
+
+    def __init__(self, given: dict[str, ast.expr]) -> None:
+        self.given = given
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return self.given.get(node.id, node)
+
+
+def get_helper_body(helper: Callable[..., Any]) -> tuple[ast.expr | None, list[str]]:
+    """Return the expression that a helper returns, if it has no other statement, and its parameters."""
+    tree = NumpyTransformer([]).visit(parse_function(helper))
+    return get_returned_expression(tree), [a.arg for a in tree.args.args if a.arg != "np"]
 
 
 class SourceExtractor:
@@ -117,6 +180,7 @@ class SourceExtractor:
         if isinstance(tree, ast.FunctionDef) and tree.args.args and tree.args.args[0].arg == NAMESPACE:
             tree.args.args = tree.args.args[1:]
         converted = NumpyTransformer(self.find_namespaced(tree, function)).visit(tree)
+        converted = HelperInliner(get_global_names(function)).visit(converted)
         for name in self.find_references(converted, function):
             self.include(name, function)
         return ast.fix_missing_locations(converted)

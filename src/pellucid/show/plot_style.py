@@ -1,6 +1,8 @@
 """Shared style of all plots: colors, axes, grids of panels, and labels of curves.
 
-The colors are those of Okabe and Ito (2008), which people with any color vision can distinguish.
+Each color has one meaning, the same as in live figures (``web/src/theme.ts``): those of Okabe and Ito (2008) are
+classes, purple and green are negative and positive numbers, and the others are curves. People with any color vision can
+distinguish them.
 """
 
 import math
@@ -17,10 +19,17 @@ if TYPE_CHECKING:
     from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#444444")
-DIVERGING = (PALETTE[0], "#f7f7f7", PALETTE[1])
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#B8568F", "#A67C00", "#3D8FC4", "#7A4A1E")
+"""Colors of classes, which also differ in their `MARKERS`."""
 MARKERS = ("o", "^", "s", "D", "v", "P", "X")
-INK, FAINT = "#333333", "#d9d9d9"
+PROBABILITY = (PALETTE[0], "#f7f7f7", PALETTE[1])
+"""Color map of the probability of the second of two classes; white is 1/2."""
+SIGNED = ("#762A83", "#f7f7f7", "#1B7837")
+"""Color map of negative and positive numbers, such as weights; white is 0."""
+CURVES = ("#2F3B4C", "#8C5A00", "#0B7285", "#9C3667")
+"""Colors of curves, which also differ in their `DASHES`."""
+DASHES: "tuple[Any, ...]" = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1.5, 2)))
+INK, FAINT, WRONG = "#333333", "#d9d9d9", "#B3261E"
 PLAIN: "dict[str, Any]" = {"color": INK, "parse_math": False}
 """Style of texts with names, in which Matplotlib would read what is between two dollar signs as mathematics."""
 DOTS_PER_INCH = 144
@@ -39,9 +48,9 @@ def style_axes(axes: "Axes", x_label: str, y_label: str, title: str = "", size: 
     axes.spines[["left", "bottom"]].set_color(INK)
     axes.grid(color=FAINT, linewidth=0.6)
     axes.set_axisbelow(True)
-    axes.tick_params(colors=INK, labelsize=8.5, length=3)
-    axes.set_xlabel(x_label, fontsize=9.5, **PLAIN)
-    axes.set_ylabel(y_label, fontsize=9.5, **PLAIN)
+    axes.tick_params(colors=INK, labelsize=9, length=3)
+    axes.set_xlabel(x_label, fontsize=10, **PLAIN)
+    axes.set_ylabel(y_label, fontsize=10, **PLAIN)
     axes.set_title(title, loc="left", fontsize=size, **PLAIN)
     return axes
 
@@ -70,9 +79,10 @@ def new_panels(count: int, max_columns: int) -> "tuple[Figure, list[Axes]]":
     return figure, panels
 
 
-def add_color_bar(figure: "Figure", image: Any, axes: "Axes | list[Axes]", **look: Any) -> None:
+def add_color_bar(figure: "Figure", image: Any, axes: "Axes | list[Axes]", label: str, **look: Any) -> None:
     bar = figure.colorbar(image, ax=axes, shrink=0.9, pad=0.02, **look)
-    bar.ax.tick_params(labelsize=7.5, colors=INK, length=2)
+    bar.set_label(label, fontsize=9, color=INK)
+    bar.ax.tick_params(labelsize=8.5, colors=INK, length=2)
     bar.outline.set_visible(False)
 
 

@@ -13,11 +13,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from pellucid.graph.errors import OptionError
 from pellucid.show.plot_style import (
-    DIVERGING,
+    CURVES,
+    DASHES,
     INK,
     MARKERS,
     PALETTE,
     PLAIN,
+    PROBABILITY,
+    SIGNED,
+    WRONG,
     add_color_bar,
     add_image_axes,
     compute_grid,
@@ -38,7 +42,9 @@ if TYPE_CHECKING:
 Predict = Callable[[NDArray[Any]], ArrayLike]
 
 
-def decision_boundary(predict: Predict, X: ArrayLike, y: ArrayLike, title: str = "") -> "Figure":
+def decision_boundary(
+    predict: Predict, X: ArrayLike, y: ArrayLike, title: str = "", *, class_names: Sequence[str] = ()
+) -> "Figure":
     """Plot the decision regions of a classifier in the plane, with labeled points.
 
     Parameters
@@ -48,6 +54,8 @@ def decision_boundary(predict: Predict, X: ArrayLike, y: ArrayLike, title: str =
         with probabilities, the shade shows the probability and the line is at 1/2.
     X, y : array
         Points, shape (n, 2), and their classes 0, 1, ..., shape (n,).
+    class_names : sequence of str, optional
+        Names of the classes in the legend. By default "class 0", "class 1" and so on.
 
     Examples
     --------
@@ -55,12 +63,18 @@ def decision_boundary(predict: Predict, X: ArrayLike, y: ArrayLike, title: str =
     >>> figure.axes[0].get_title(loc="left")
     'The right half'
     """
-    figure = new_figure(5.6, 4.2)
-    draw_boundary(figure.add_subplot(), predict, *check_points(X, y), title)
+    figure = new_figure(5.2, 4.2)
+    axes = figure.add_subplot()
+    draw_boundary(axes, predict, *check_points(X, y), title)
+    axes.set_xlabel("x₁")
+    axes.set_ylabel("x₂")
+    add_class_legend(figure, axes, class_names)
     return figure
 
 
-def boundary_grid(predicts: Mapping[str, Predict], X: ArrayLike, y: ArrayLike, columns: int = 4) -> "Figure":
+def boundary_grid(
+    predicts: Mapping[str, Predict], X: ArrayLike, y: ArrayLike, columns: int = 4, *, class_names: Sequence[str] = ()
+) -> "Figure":
     """Plot several classifiers over the same points, one panel each; the arguments are as in `decision_boundary`.
 
     Examples
@@ -73,11 +87,19 @@ def boundary_grid(predicts: Mapping[str, Predict], X: ArrayLike, y: ArrayLike, c
     figure, panels = new_panels(len(predicts), columns)
     for axes, (title, predict) in zip(panels, predicts.items(), strict=True):
         draw_boundary(axes, predict, X, y, title, size=10)
+    label_plane(figure)
+    add_class_legend(figure, panels[0], class_names)
     return figure
 
 
 def boundary_ensembles(
-    ensembles: Mapping[str, Predict], X: ArrayLike, y: ArrayLike, truth: Predict | None = None, columns: int = 3
+    ensembles: Mapping[str, Predict],
+    X: ArrayLike,
+    y: ArrayLike,
+    truth: Predict | None = None,
+    columns: int = 3,
+    *,
+    class_names: Sequence[str] = (),
 ) -> "Figure":
     """Plot the decision boundaries of ensembles of classifiers, one panel per ensemble.
 
@@ -106,14 +128,21 @@ def boundary_ensembles(
         style_axes(axes, "", "", title, size=10).grid(visible=False)
         for label in (0, 1):
             x, y = points[classes == label].T
-            axes.scatter(x, y, s=7, color=PALETTE[label], marker=MARKERS[label], alpha=0.25, linewidths=0)
+            axes.scatter(
+                x, y, s=9, color=PALETTE[label], marker=MARKERS[label], alpha=0.4, linewidths=0, label=f"class {label}"
+            )
         for probability in np.asarray(predict(grid), dtype=float):
             values = probability.reshape(x_mesh.shape)
-            axes.contour(x_mesh, y_mesh, values, levels=[0.5], colors=PALETTE[2], linewidths=0.6)
+            axes.contour(x_mesh, y_mesh, values, levels=[0.5], colors=CURVES[3], linewidths=0.6)
         if truth is not None:
             values = np.asarray(truth(grid), dtype=float).reshape(x_mesh.shape)
             axes.contour(x_mesh, y_mesh, values, levels=[0.5], colors=INK, linewidths=2)
         axes.set_aspect("equal", adjustable="box")
+    panels[0].plot([], [], color=CURVES[3], linewidth=0.9, label="one classifier")
+    if truth is not None:
+        panels[0].plot([], [], color=INK, linewidth=2, label="true boundary")
+    label_plane(figure)
+    add_class_legend(figure, panels[0], class_names)
     return figure
 
 
@@ -145,21 +174,21 @@ def learning_curves(
     """
     from matplotlib.ticker import MaxNLocator
 
-    figure = new_figure(6.4, 3.8)
+    figure = new_figure(5.6, 3.6)
     axes = style_axes(figure.add_subplot(), x_label, y_label, title)
     if logarithmic:
         axes.set(xscale="log", yscale="log")
     else:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
     ends = []
-    for (name, curve), color in zip(curves.items(), cycle(PALETTE), strict=False):
+    for (name, curve), color, dashes in zip(curves.items(), cycle(CURVES), cycle(DASHES), strict=False):
         if isinstance(curve, tuple):
             steps, values = (np.asarray(part) for part in curve)
         else:
             values = np.asarray(curve)
             steps = np.arange(1, len(values) + 1)
         marker = "o" if len(steps) == 1 else None
-        axes.plot(steps, values, color=color, linewidth=1.8, marker=marker, label=name)
+        axes.plot(steps, values, color=color, linewidth=1.8, linestyle=dashes, marker=marker, label=name)
         finite = values[np.isfinite(values)]
         ends += [(float(finite[-1]), name, color)] if finite.size else []
     if reference is not None:
@@ -191,16 +220,16 @@ def image_grid(
         axes = add_image_axes(figure, rows, columns, index)
         draw_image(axes, image, 0, 1)
         if titles:
-            color, weight = (PALETTE[1], "bold") if wrong and wrong[index] else (INK, "normal")
-            axes.set_title(titles[index], fontsize=8.5, fontweight=weight, pad=3, **PLAIN | {"color": color})
+            color, weight = (WRONG, "bold") if wrong and wrong[index] else (INK, "normal")
+            axes.set_title(titles[index], fontsize=9.5, fontweight=weight, pad=3, **PLAIN | {"color": color})
     return figure
 
 
-def filters(kernel: ArrayLike, columns: int = 8, title: str = "") -> "Figure":
-    """Plot the filters of a convolution, with negative weights in blue and positive weights in orange.
+def filters(kernel: ArrayLike, columns: int = 8, title: str = "", names: Sequence[str] = ()) -> "Figure":
+    """Plot the filters of a convolution, with negative weights in purple and positive weights in green.
 
     The kernel has the shape (height, width, input channels, filters). Each filter is shown as its mean over the input
-    channels. All filters have the same scale, symmetric about zero.
+    channels. All filters have the same scale, symmetric about zero. ``names`` are the titles of the filters.
 
     Examples
     --------
@@ -209,7 +238,7 @@ def filters(kernel: ArrayLike, columns: int = 8, title: str = "") -> "Figure":
     """
     weights = np.moveaxis(np.asarray(kernel, dtype=float).mean(axis=2), -1, 0)
     limit = float(np.abs(weights).max()) or 1.0
-    return draw_tiles(weights, columns, title, make_color_map(*DIVERGING), -limit, limit)
+    return draw_tiles(weights, columns, title, make_color_map(*SIGNED), -limit, limit, "weight", names)
 
 
 def feature_maps(maps: ArrayLike, columns: int = 8, title: str = "") -> "Figure":
@@ -221,7 +250,7 @@ def feature_maps(maps: ArrayLike, columns: int = 8, title: str = "") -> "Figure"
     7
     """
     values = np.moveaxis(np.asarray(maps, dtype=float), -1, 0)
-    return draw_tiles(values, columns, title, "viridis", float(values.min()), float(values.max()))
+    return draw_tiles(values, columns, title, "viridis", float(values.min()), float(values.max()), "activation")
 
 
 def hidden_states(states: ArrayLike, steps: Sequence[str], title: str = "") -> "Figure":
@@ -240,11 +269,11 @@ def hidden_states(states: ArrayLike, steps: Sequence[str], title: str = "") -> "
             f"Received: {values.shape} and {len(steps)} labels"
         )
     figure = new_figure(2.0 + 0.55 * len(values), 1.4 + 0.2 * values.shape[1])
-    axes = style_axes(figure.add_subplot(), "", "hidden unit", title)
+    axes = style_axes(figure.add_subplot(), "step", "hidden unit", title)
     axes.grid(visible=False)
     image = axes.imshow(values.T, cmap="viridis", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
     axes.set_xticks(range(len(values)), steps)
-    add_color_bar(figure, image, axes)
+    add_color_bar(figure, image, axes, "activation")
     return figure
 
 
@@ -284,24 +313,26 @@ def bias_and_variance(
     """
     strengths, estimates = np.asarray(strengths, dtype=float), np.asarray(estimates, dtype=float)
     mean, deviation = estimates.mean(axis=1), estimates.std(axis=1)
-    figure = new_figure(6.4, 5.6)
+    figure = new_figure(5.6, 5.4)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
 
     style_axes(upper, "", y_label, title).set(xscale="log")
     x = np.broadcast_to(strengths[:, np.newaxis], estimates.shape)
-    upper.scatter(x, estimates, s=9, color=PALETTE[5], alpha=0.35, linewidths=0, label="estimate of one subsample")
+    upper.scatter(x, estimates, s=9, color=INK, alpha=0.3, linewidths=0, label="estimate of one subsample")
     label = "mean and standard deviation"
-    upper.errorbar(strengths, mean, deviation, color=PALETTE[0], marker="o", capsize=4, linewidth=1.6, label=label)
+    upper.errorbar(strengths, mean, deviation, color=CURVES[3], marker="o", capsize=4, linewidth=1.6, label=label)
     upper.axhline(truth, color=INK, linewidth=1, linestyle=(0, (4, 3)), label=truth_label)
-    upper.legend(frameon=False, fontsize=8.5, labelcolor=INK)
+    upper.legend(frameon=False, fontsize=9, labelcolor=INK)
 
     style_axes(lower, x_label, "squared error")
     bias, variance = (mean - truth) ** 2, deviation**2
-    parts = {"squared bias": bias, "variance": variance, "sum": bias + variance}
-    for (name, part), color, marker in zip(parts.items(), (PALETTE[1], PALETTE[0], INK), MARKERS, strict=False):
-        lower.plot(strengths, part, color=color, marker=marker, markersize=4.5, linewidth=1.6, label=name)
+    parts = {"sum": bias + variance, "squared bias": bias, "variance": variance}
+    for (name, part), color, dashes, marker in zip(parts.items(), CURVES, DASHES, MARKERS, strict=False):
+        lower.plot(
+            strengths, part, color=color, linestyle=dashes, marker=marker, markersize=4.5, linewidth=1.6, label=name
+        )
     lower.set_yscale("log", nonpositive="mask")
-    lower.legend(frameon=False, fontsize=8.5, labelcolor=INK)
+    lower.legend(frameon=False, fontsize=9, labelcolor=INK)
     return figure
 
 
@@ -314,8 +345,9 @@ def draw_boundary(
     if predicted.ndim == 2 and predicted.shape[1] == 2:
         p = predicted[:, 1].astype(float).reshape(x_mesh.shape)
         shades = np.linspace(0, 1, 65)
-        axes.contourf(x_mesh, y_mesh, p, levels=shades, cmap=make_color_map(*DIVERGING), alpha=0.45, antialiased=True)
+        axes.contourf(x_mesh, y_mesh, p, levels=shades, cmap=make_color_map(*PROBABILITY), alpha=0.45, antialiased=True)
         axes.contour(x_mesh, y_mesh, p, levels=[0.5], colors=INK, linewidths=1.4)
+        axes.plot([], [], color=INK, linewidth=1.4, label="probability 1/2")
     else:
         classes = (predicted.argmax(axis=1) if predicted.ndim == 2 else predicted).astype(int).reshape(x_mesh.shape)
         levels = np.arange(int(max(classes.max(), y.max())) + 2) - 0.5
@@ -323,6 +355,11 @@ def draw_boundary(
         axes.contourf(x_mesh, y_mesh, classes, levels=levels, colors=list(colors), alpha=0.3)
         if classes.min() < classes.max():
             axes.contour(x_mesh, y_mesh, classes, levels=levels[1:-1], colors=INK, linewidths=1.4)
+    draw_points(axes, X, y, size)
+
+
+def draw_points(axes: "Axes", X: NDArray[Any], y: NDArray[Any], size: float = 11.5) -> None:
+    """Draw points with the color and the marker of their classes; a unit is equally long on both axes."""
     for label in np.unique(y):
         axes.scatter(
             X[y == label, 0],
@@ -333,8 +370,36 @@ def draw_boundary(
             edgecolors="white",
             linewidths=0.6,
             zorder=3,
+            label=f"class {label}",
         )
     axes.set_aspect("equal", adjustable="box")
+
+
+def label_plane(figure: "Figure") -> None:
+    """Name the axes of panels that show the same plane."""
+    figure.supxlabel("x₁", fontsize=10, **PLAIN)
+    figure.supylabel("x₂", fontsize=10, **PLAIN)
+
+
+def add_class_legend(figure: "Figure", axes: "Axes", class_names: Sequence[str], columns: int = 4) -> None:
+    """Put the legend of the axes, with names for "class 0", "class 1" and so on, above all panels."""
+    names = {f"class {label}": name for label, name in enumerate(class_names)}
+    handles, labels = axes.get_legend_handles_labels()
+    legend = figure.legend(
+        handles,
+        [names.get(label, label) for label in labels],
+        loc="outside upper left",
+        ncols=columns,
+        frameon=False,
+        fontsize=9,
+        labelcolor=INK,
+        handletextpad=0.4,
+        columnspacing=1.4,
+        markerscale=1.4,
+    )
+    for handle in legend.legend_handles:
+        if handle is not None:
+            handle.set_alpha(1)
 
 
 def check_points(X: ArrayLike, y: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -347,13 +412,22 @@ def check_points(X: ArrayLike, y: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]
 
 
 def draw_tiles(
-    tiles: NDArray[Any], columns: int, title: str, color_map: "Colormap | str", low: float, high: float
+    tiles: NDArray[Any],
+    columns: int,
+    title: str,
+    color_map: "Colormap | str",
+    low: float,
+    high: float,
+    bar_label: str,
+    names: Sequence[str] = (),
 ) -> "Figure":
     columns, rows = compute_grid(len(tiles), columns)
-    figure = new_figure(0.95 * columns + 0.6, 0.95 * rows + 0.4 * bool(title))
+    figure = new_figure(0.95 * columns + 0.8, (0.95 + 0.2 * bool(names)) * rows + 0.4 * bool(title))
     figure.suptitle(title, fontsize=11, **PLAIN)
     panels = [add_image_axes(figure, rows, columns, index) for index in range(len(tiles))]
     for axes, tile in zip(panels, tiles, strict=True):
         image = axes.imshow(tile, cmap=color_map, vmin=low, vmax=high, interpolation="nearest")
-    add_color_bar(figure, image, panels, aspect=30)
+    for axes, name in zip(panels, names, strict=False):
+        axes.set_title(name, fontsize=9.5, pad=3, **PLAIN)
+    add_color_bar(figure, image, panels, bar_label, aspect=30)
     return figure

@@ -49,6 +49,12 @@ nav { font-size: .92rem; line-height: 1.6; }
 nav b { display: inline-block; margin-right: .5rem; }
 nav p { margin: .45rem 0; }
 table { width: 100%; }
+@media (prefers-color-scheme: dark) {
+  h2, article { border-color: #3a3f47; }
+  h3 { color: #ffb454; }
+  article h4 span, dt { color: #b4b7be; }
+  a { color: #8ab4f8; }
+}
 """
 
 

@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.extension_points import model_latex
 from pellucid.graph.expr import Constant, Expr, Input, Shared
 from pellucid.graph.op import Op
 from pellucid.graph.pattern import Pattern
 from pellucid.graph.precedence import ADD, ATOM, TemplatePiece
 from pellucid.graph.printing import check_printable, fill_template, get_given_name, get_operands, get_own_name, render
 from pellucid.show.latex_names import array_to_latex, escape_latex, name_to_latex, shape_to_latex
+from pellucid.show.model_expressions import is_model
 
 Names = Mapping[Any, str]
 
@@ -150,8 +152,8 @@ def latex(expr: Any, names: Names | None = None, limit: int = 300, shapes: bool 
 
     Parameters
     ----------
-    expr : Expr or Pattern
-        The expression.
+    expr : Expr, Pattern or Model
+        The expression. Of a model, its output in terms of its layers, with their definitions, as in `formula`.
     names : mapping from Expr to str, optional
         Names for subexpressions; a name with a backslash is LaTeX already.
     limit : int
@@ -170,5 +172,7 @@ def latex(expr: Any, names: Names | None = None, limit: int = 300, shapes: bool 
     >>> print(latex(pel.tanh(X @ W1 + b1) ** 2 / 2))
     \frac{\tanh(X W_{1} + b_{1})^{2}}{2}
     """
+    if is_model(expr):
+        return model_latex(expr, names, shapes)
     known = LatexNames(names or {})
     return render(check_printable(expr, "latex"), LatexNotation(known, limit, shapes), sys.maxsize, known)

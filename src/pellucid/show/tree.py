@@ -12,6 +12,7 @@ from pellucid.graph.expr import Expr
 from pellucid.graph.traversal import topological
 from pellucid.show.graph_nodes import annotate, format_label, format_type, is_number
 from pellucid.show.input_values import collect_outputs
+from pellucid.show.model_expressions import get_model_expressions, is_model
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def tree(
     expr: Any,
     *,
     sizes: Mapping[str, int] | None = None,
-    values: Mapping[Any, Any] | None = None,
+    values: Any = None,
     names: Mapping[Any, str] | None = None,
     limit: int = 200,
 ) -> Tree:
@@ -85,12 +86,13 @@ def tree(
 
     Parameters
     ----------
-    expr : Expr, sequence of Expr, or Function
-        The expression.
+    expr : Expr, sequence of Expr, Function or Model
+        The expression. Of a model, its outputs in inference mode, with the symbols of `explain`.
     sizes : mapping from str to int, optional
         Sizes of named dimensions, such as ``{"n": 128}``. With them, each line shows its arithmetic operations.
     values : mapping from Expr or str to array, optional
-        Values of inputs, by the input or its name. With them, each line shows its value.
+        Values of inputs, by the input or its name; for a model with one input also the array alone. With them, each
+        line shows its value.
     names : mapping from Expr to str, optional
         Names for expressions, in addition to names by `named`.
     limit : int
@@ -114,6 +116,9 @@ def tree(
        ├─ x  float32 (2,)  = [1 1]
        └─ W  float32 (2,)  = [0.2 0.7]
     """
+    if is_model(expr):
+        model = get_model_expressions(expr)
+        expr, values = model.outputs, None if values is None else model.assign_values(values, "pel.tree")
     outputs, names = collect_outputs(expr, "tree", names)
     annotations = annotate(outputs, sizes, values)
     order = topological(outputs)

@@ -3,7 +3,6 @@ r"""`why`: the arithmetic of one array element with its numbers, :math:`z_{ij} =
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from pellucid.graph.naming import strip_calls
 from pellucid.graph.printing import get_own_name, text
 from pellucid.graph.types import format_shape
 from pellucid.show.input_values import collect_values
+from pellucid.show.model_expressions import get_model_expressions, is_index, is_model
 from pellucid.show.renderers import Displayable, Names
 from pellucid.show.why_provenance import ElementIndex, ElementRef, Provenance
 from pellucid.show.why_values import Element, ValueEnv, find_source, find_visible, is_visible
@@ -145,9 +145,9 @@ class Why(Displayable):
 
 
 def why(
-    expr: Expr,
-    index: int | Sequence[int] = (),
-    inputs: Mapping[Any, Any] | None = None,
+    expr: Any,
+    index: Any = (),
+    inputs: Any = None,
     *,
     depth: int = 1,
     names: Names | None = None,
@@ -156,12 +156,13 @@ def why(
 
     Parameters
     ----------
-    expr : Expr
-        The expression.
+    expr : Expr or Model
+        The expression. Of a model, its output in inference mode, as `Model.predict` returns it.
     index : int or tuple of int
-        Index of the element, ``()`` for a scalar.
+        Index of the element, ``()`` for a scalar. For a model, (sample, unit).
     inputs : mapping from Expr or str to array, optional
-        Values of inputs, by the input or its name. Shared variables have values already.
+        Values of inputs, by the input or its name; for a model with one input also the array alone, which may come
+        before the index: ``pel.why(model, x, (0, 1))``. Shared variables have values already.
     depth : int
         Number of printed levels: the element, the elements it was computed from, and so on.
     names : mapping from Expr to str, optional
@@ -174,8 +175,10 @@ def why(
 
     Raises
     ------
+    ModelError
+        If a model is not built.
     TypeError
-        If ``expr`` is not an expression, or the index is not of integers.
+        If ``expr`` is not an expression or a model, or the index is not of integers.
     ShapeError
         If the index is out of range, or a value does not have the declared shape.
     InputError
@@ -191,8 +194,13 @@ def why(
       = 2 * 1.5 + 4 * (-0.5) + 0.25
       where z = X @ W + b
     """
+    if is_model(expr):
+        if not is_index(index) and is_index(inputs):
+            index, inputs = inputs, index
+        model = get_model_expressions(expr)
+        expr, inputs = model.get_output("pel.why"), model.assign_values(inputs, "pel.why")
     if not isinstance(expr, Expr):
-        raise UseError(f"Expected an expression: pel.why(x + y, index, inputs). Received: {expr!r}")
+        raise UseError(f"Expected an expression or a model: pel.why(x + y, index, inputs). Received: {expr!r}")
     if len(expr.types) > 1:
         raise UseError(f"Expected one result of {expr}, which has {len(expr.types)}")
     [expr], names = strip_calls([expr], names)

@@ -22,11 +22,12 @@ from pellucid.graph.subgraph import Subgraph
 from pellucid.show.input_values import format_number
 from pellucid.show.latex_names import add_index, digits_to_latex, name_to_latex
 from pellucid.show.mathml import latex_to_mathml
-from pellucid.show.renderers import align
+from pellucid.show.renderers import LatexStyle, Style, TextStyle, align
 from pellucid.show.tex import latex
 from pellucid.show.why import Why
 from pellucid.show.why_provenance import ElementRef, SumTerm
-from pellucid.show.why_values import is_visible
+from pellucid.show.why_values import IDENTITY_OPS, find_visible, is_visible
+from pellucid.show.window_sums import GRADIENTS, choose_letters, write_window_sum
 
 MAX_TERMS, SHOWN_TERMS = 12, 6
 """A longer sum is written with this many of its largest terms."""
@@ -218,10 +219,28 @@ def element_lines(w: Why) -> list[str]:
         return lines
     by_name = text(write_arithmetic(w, TEXT_NAMES), MAX_PIECES)
     by_number = text(write_arithmetic(w, TEXT_NUMBERS), MAX_PIECES)
+    over_windows = describe_window_sum(w, TextStyle())
+    lines += [f"  = {over_windows}"] if over_windows else []
     lines.append(f"  = {by_name}")
     if by_number != by_name and w.kind not in ("moved", "whole"):
         lines.append(f"  = {by_number}")
     return lines
+
+
+def describe_window_sum(w: Why, style: Style) -> str:
+    """Return an element of the gradient of a convolution or pooling as a sum over windows, empty for other ops."""
+    env, expr, index = w.source
+    if expr.op is None or expr.op.name not in GRADIENTS or w.kind in ("given", "moved"):
+        return ""
+    write_element_sum, roles = GRADIENTS[expr.op.name]
+    operands = [
+        find_visible(env, i, ())[1] if i.op is not None and i.op.name in IDENTITY_OPS else i for i in expr.inputs
+    ]
+    names = {role: style.name(env.name(e)) for role, e in zip(roles, operands, strict=False)}
+    letters = choose_letters(len(index) - 2, set(names.values()))
+    one = write_element_sum(expr.settings, letters, tuple(map(str, index)))
+    condition = rf" \quad \text{{{one.condition}}}" if one.condition and style.is_latex else ""
+    return write_window_sum(one, names, style) + condition
 
 
 def why_to_text(w: Why) -> str:
@@ -270,7 +289,9 @@ def why_to_latex(w: Why) -> str:
     name, value = element_to_latex(w), digits_to_latex(format_number(w.value, DIGITS))[0]
     if w.kind == "given":
         return align([f"{name} &= {value}"])
-    lines = [f"{name} &= {latex(write_arithmetic(w, LATEX_NAMES))}"]
+    over_windows = describe_window_sum(w, LatexStyle())
+    lines = [f"{name} &= {over_windows}"] if over_windows else []
+    lines.append(f"{'' if lines else name} &= {latex(write_arithmetic(w, LATEX_NAMES))}".strip())
     if w.kind not in ("moved", "whole"):
         lines.append(f"&= {latex(write_arithmetic(w, LATEX_NUMBERS))}")
     return align([*lines, f"&= {value}"])

@@ -1,7 +1,7 @@
 /** Judges an answer by its values: every algebraic form of the right formula is right. */
 
 import { type Exercise, type Letter, haveSameShape } from "./exercise";
-import { hasFingerprint } from "./fingerprint";
+import { findByFingerprint } from "./fingerprint";
 import { evaluateFormula } from "./formula/evaluator";
 import { type NdArray, formatShape } from "./formula/ndarray";
 import { parseFormula } from "./formula/parser";
@@ -37,7 +37,7 @@ function judge(exercise: Exercise, value: NdArray): Verdict {
   const agrees = Array.from(value.data, (entry, k) => Math.abs(entry - expected.data[k]) <= tolerance * (Math.abs(expected.data[k]) + scale));
   const fits = haveSameShape(value.shape, expected.shape);
   if (fits && agrees.every(Boolean)) return { kind: "right", message: "", hints: [] };
-  const known = exercise.variations.find(({ shape, fingerprint }) => hasFingerprint(value, fingerprint, shape));
+  const known = findByFingerprint(value, exercise.variations);
   if (known) return { kind: "wrong", message: known.message, hints: known.hints };
   const wrong = (message: string): Verdict => ({ kind: "wrong", message, hints: [] });
   if (!fits) return wrong(`Your result ${describeShape(value.shape)}; ${quantity} ${describeShape(expected.shape)}.`);
@@ -49,38 +49,43 @@ function judge(exercise: Exercise, value: NdArray): Verdict {
 
 const describeShape = (shape: number[]): string => (shape.length ? `has shape ${formatShape(shape)}` : "is a single number");
 
-const format = (value: number, digits = 3): string => String(Number(value.toPrecision(digits))).replace("-", "−");
+export const formatNumber = (value: number, digits = 3): string => String(Number(value.toPrecision(digits))).replace("-", "−");
 
 /** A sentence on a constant factor or difference, null if there is none. */
 function describeRatio({ expected, letters, quantity }: Exercise, { data }: NdArray, scale: number): string | null {
   const differences = data.map((entry, k) => entry - expected.data[k]);
   if (data.length > 1 && differences.every((d) => Math.abs(d - differences[0]) <= 1e-6 * (scale + Math.abs(differences[0])))) {
     const which = differences[0] > 0 ? "larger" : "smaller";
-    return `Every entry of your result is ${which} than that of ${quantity} by the same number, ${format(Math.abs(differences[0]))}.`;
+    return `Every entry of your result is ${which} than that of ${quantity} by the same number, ${formatNumber(Math.abs(differences[0]))}.`;
   }
   const largest = expected.data.findIndex((entry) => Math.abs(entry) === scale);
   const ratio = data[largest] / expected.data[largest];
   if (scale === 0 || ratio === 0 || data.some((entry, k) => Math.abs(entry - ratio * expected.data[k]) > 1e-6 * Math.abs(ratio) * scale)) return null;
   if (Math.abs(ratio + 1) < 1e-6) return "Your result has the opposite sign of the right one.";
-  return `Your result is ${nameRatio(ratio, letters)} the right one.`;
+  const named = nameRatio(ratio, letters);
+  if (named) return `Your result is ${named} times the right one.`;
+  // A single number is always a multiple of another.
+  return data.length > 1 ? `Your result is ${formatNumber(ratio, 6)} times the right one.` : null;
 }
 
-function nameRatio(ratio: number, letters: Letter[]): string {
-  const isNear = (value: number): boolean => Math.abs(ratio - value) < 1e-6 * Math.abs(value);
-  const numbers = letters.filter(({ value }) => value.shape.length === 0);
-  const times = numbers.find(({ value }) => isNear(value.data[0]));
-  const part = numbers.find(({ value }) => isNear(1 / value.data[0]));
-  const letter = times ? ` (that is ${times.name})` : part ? ` (that is 1 / ${part.name})` : "";
+/** A ratio such as "1/5 (that is 1 / n)"; null if it is neither a whole number nor a letter, nor 1 over one. */
+function nameRatio(ratio: number, letters: Letter[]): string | null {
+  const isNear = (value: number, other: number): boolean => Math.abs(value - other) < 1e-6 * Math.abs(other);
   const inverse = 1 / ratio;
-  const isPart = Math.abs(inverse) > 1.5 && Math.abs(inverse - Math.round(inverse)) < 1e-6 * Math.abs(inverse);
-  return `${isPart ? `1/${format(inverse, 6)}` : format(ratio, 6)}${letter} times`;
+  const isWhole = (value: number): boolean => Math.abs(value) > 1.5 && Math.abs(value) < 1e4 && isNear(value, Math.round(value));
+  const numbers = letters.filter(({ value }) => value.shape.length === 0);
+  const times = numbers.find(({ value }) => isNear(ratio, value.data[0]));
+  const part = numbers.find(({ value }) => isNear(inverse, value.data[0]));
+  if (!times && !part && !isWhole(ratio) && !isWhole(inverse)) return null;
+  const letter = times ? ` (that is ${times.name})` : part ? ` (that is 1 / ${part.name})` : "";
+  return `${isWhole(inverse) ? `1/${formatNumber(inverse, 6)}` : formatNumber(ratio, 6)}${letter}`;
 }
 
 /** Sentences on the entries that agree, and the largest difference. */
 function describeDifference({ expected, quantity }: Exercise, { data }: NdArray, agrees: boolean[]): string {
   const differences = data.map((entry, k) => Math.abs(entry - expected.data[k]));
   const worst = differences.indexOf(Math.max(...differences));
-  if (data.length === 1) return `Your result is ${format(data[0])}. That is off by ${format(differences[0])}.`;
+  if (data.length === 1) return `Your result is ${formatNumber(data[0])}. That is off by ${formatNumber(differences[0])}.`;
   const shape = expected.shape.filter((n) => n > 1);
   const [rows, columns] = shape.length === 2 ? shape : [0, 0];
   const number = agrees.filter(Boolean).length;
@@ -91,7 +96,7 @@ function describeDifference({ expected, quantity }: Exercise, { data }: NdArray,
   const which = lines.length ? `: ${lines.join(" and ")}` : "";
   const counted = number ? `${number} of ${data.length} entries agree with ${quantity}${which}.` : `No entry agrees with ${quantity}.`;
   const place = rows ? `row ${Math.floor(worst / columns) + 1}, column ${(worst % columns) + 1}` : `entry ${worst + 1}`;
-  return `${counted} The largest difference is ${format(differences[worst])}, in ${place}.`;
+  return `${counted} The largest difference is ${formatNumber(differences[worst])}, in ${place}.`;
 }
 
 /** Names the rows or columns that agree in full, such as "rows 1 and 3". */

@@ -32,6 +32,7 @@ export class PellucidExercise extends HTMLElement {
   }
 
   private start(): void {
+    if (this.panel) return;
     try {
       const script = this.querySelector('script[type="application/json"]');
       if (!script) throw new Error('Expected <script type="application/json"> inside <pellucid-exercise>.');

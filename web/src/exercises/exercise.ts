@@ -21,7 +21,7 @@ export interface Variation {
 export interface Exercise {
   name: string;
   quantity: string;
-  /** HTML of our own build, as `why` and the MathML of the solution. */
+  /** HTML that the build of the course wrote, as `why` and the MathML of the solution. */
   question: string;
   letters: Letter[];
   expected: NdArray;

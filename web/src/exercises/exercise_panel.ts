@@ -3,12 +3,15 @@
 import { html } from "../dom";
 import { type Theme } from "../view";
 import { applyTheme } from "../theme";
-import { type Verdict, checkAnswer } from "./answer_check";
+import { type Verdict, checkAnswer, formatNumber } from "./answer_check";
 import { type Exercise, type Letter } from "./exercise";
 import { FormulaEntry } from "./formula_entry";
 import { formatShape } from "./formula/ndarray";
 import { loadAnswers, saveAnswers } from "./progress";
 import { formatText, markPlace, trustedMarkup, updateScrollStops } from "./markup";
+
+const NOTATION =
+  "Write `*` for products of elements, `@` for matrix products, `X.T` for the transpose, `a ** 2` for a square, and functions as NumPy does: `exp(x)`, `sum(x, axis=0)`.";
 
 export class ExercisePanel {
   readonly root: HTMLElement;
@@ -69,6 +72,7 @@ export class ExercisePanel {
     const tried = this.answers.length > 0;
     this.showButton.disabled = !tried;
     this.showButton.title = tried ? "" : "Available after your first try";
+    this.showButton.setAttribute("aria-expanded", String(!this.solution.hidden));
     this.showButton.textContent = this.solution.hidden ? "Show the solution" : "Hide the solution";
     this.resetButton.hidden = !tried;
   }
@@ -96,7 +100,7 @@ export class ExercisePanel {
   }
 
   private explain(): Node[] {
-    const headline = html("p", { className: "headline" }, `✓ Right. This is ${this.exercise.quantity}.`);
+    const headline = html("p", { className: "headline" }, "✓ Right. This is ", html("code", {}, this.exercise.quantity), ".");
     const why = trustedMarkup("div", this.exercise.why, { className: "why" });
     return [headline, why, html("p", { className: "faint" }, "For comparison, the solution of the course:"), ...this.writeSolution()];
   }
@@ -145,14 +149,15 @@ function explainText({ message, position }: Verdict, text: string): Node[] {
 }
 
 function listLetters(letters: Letter[]): HTMLElement {
-  const describe = ({ value, dtype }: Letter): string => {
-    const kind = /int/.test(dtype) ? "whole numbers, " : "";
-    return value.shape.length ? `${kind}shape ${formatShape(value.shape)}` : kind ? "a whole number" : "a number";
-  };
-  const rows = letters.flatMap((letter) => [
-    html("dt", {}, html("code", {}, letter.name)),
-    html("dd", {}, ...formatText(letter.meaning), " ", html("span", { className: "shape" }, `· ${describe(letter)}`)),
-  ]);
+  const rows = letters.flatMap((letter) => [html("dt", {}, html("code", {}, letter.name)), html("dd", {}, ...formatText(letter.meaning), describeValue(letter))]);
   const names = letters.flatMap(({ name }, k) => [k ? ", " : "You may use ", html("code", {}, name)]);
-  return html("details", {}, html("summary", {}, ...names), html("dl", {}, ...rows));
+  return html("details", {}, html("summary", {}, ...names), html("dl", {}, ...rows), html("p", { className: "faint" }, ...formatText(NOTATION)));
+}
+
+/** The value of a number, or the shape of an array where the meaning does not give it. */
+function describeValue({ value: { shape, data }, dtype, meaning }: Letter): Node | null {
+  const known = shape.length > 0 && meaning.includes(formatShape(shape));
+  const kind = /int/.test(dtype) ? "whole numbers, " : "";
+  const text = shape.length ? `${kind}here ${formatShape(shape)}` : formatNumber(data[0], 4);
+  return known ? null : html("span", { className: "shape" }, ` · ${text}`);
 }

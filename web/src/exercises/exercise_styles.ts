@@ -21,6 +21,7 @@ summary { cursor: pointer; min-height: 24px; width: fit-content; border-radius: 
 summary code { color: var(--ink); }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 0.3rem 0.9rem; margin: 0.5rem 0 0; }
 dt, dd { margin: 0; }
+details .faint { margin: 0.6rem 0 0; }
 .shape { color: var(--faint); white-space: nowrap; }
 .entry { display: grid; grid-template-columns: auto minmax(0, 1fr); gap: 0.3rem 0.55rem; align-items: baseline; }
 .entry label { white-space: nowrap; }
@@ -60,6 +61,6 @@ mark { background: transparent; color: inherit; border-bottom: 3px solid current
   .exercise { padding: 0.9rem 0.9rem 1rem; border-radius: 10px; }
   .entry { grid-template-columns: minmax(0, 1fr); }
   .echo { grid-column: 1; }
-  button.quiet { margin-left: 0; }
+  button.quiet { margin-left: 0; padding-left: 0; }
 }
 `);

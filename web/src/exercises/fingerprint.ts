@@ -10,11 +10,14 @@ export function computeFingerprint(x: NdArray): number[] {
   return [1, 2, 3].map((k) => x.data.reduce((sum, value, i) => sum + value * Math.cos(k * (i + 1) * FREQUENCY), 0));
 }
 
-/** Whether an array is taken as that with a given shape and fingerprint. */
-export function hasFingerprint(x: NdArray, fingerprint: number[], shape: Shape): boolean {
-  if (stripShape(x.shape).join() !== stripShape(shape).join() || !x.data.every(Number.isFinite)) return false;
+/** The first of some known arrays that an array is taken as; arrays are known by shape and fingerprint. */
+export function findByFingerprint<T extends { shape: Shape; fingerprint: number[] }>(x: NdArray, known: T[]): T | undefined {
+  if (!x.data.every(Number.isFinite)) return undefined;
+  const shape = stripShape(x.shape).join();
   const tolerance = TOLERANCE * (1 + x.data.reduce((sum, value) => sum + Math.abs(value), 0));
-  return computeFingerprint(x).every((value, k) => Math.abs(value - fingerprint[k]) <= tolerance);
+  const own = computeFingerprint(x);
+  const isEqual = (fingerprint: number[]): boolean => own.every((value, k) => Math.abs(value - fingerprint[k]) <= tolerance);
+  return known.find((one) => stripShape(one.shape).join() === shape && isEqual(one.fingerprint));
 }
 
 /** A shape without leading and trailing axes of length 1. */

@@ -1,4 +1,4 @@
-/** The input of a formula, with what was understood below it. */
+/** The input of a formula, with its MathML below. */
 
 import { html } from "../dom";
 import type { Exercise } from "./exercise";
@@ -21,14 +21,15 @@ export class FormulaEntry {
   constructor(exercise: Exercise, enter: () => void) {
     this.names = exercise.letters.map(({ name }) => name);
     this.shapes = new Map(exercise.letters.map(({ name, value }) => [name, value.shape]));
-    this.input = html("textarea", { id: "formula", rows: 1, maxLength: 2000, spellcheck: false, autocomplete: "off", autocapitalize: "off" });
+    this.input = html("textarea", { id: "formula", rows: 1, maxLength: 2000, spellcheck: false, autocomplete: "off", autocapitalize: "off", enterKeyHint: "go" });
     this.input.setAttribute("autocorrect", "off");
     this.input.setAttribute("aria-describedby", "question echo");
     this.input.addEventListener("input", () => this.update());
     this.input.addEventListener("keydown", (event) => {
       if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
       event.preventDefault();
-      enter();
+      // A key that is held down is one try.
+      if (!event.repeat) enter();
     });
     const label = html("label", { htmlFor: "formula" }, html("code", {}, exercise.quantity), " =", html("span", { className: "hidden-label" }, " your formula"));
     this.element = html("div", { className: "entry" }, label, this.input, this.echo);
@@ -73,7 +74,7 @@ export class FormulaEntry {
       updateScrollStops(this.element);
     } catch (error) {
       if (!(error instanceof FormulaError)) throw error;
-      // While somebody types, nearly every text is incomplete: explain it only after a pause.
+      // Most texts are incomplete while the learner types: explain them only after a pause.
       const { message } = error;
       this.echo.replaceChildren("pellucid reads: …");
       this.timer = window.setTimeout(() => this.echo.replaceChildren(...formatText(message)), PATIENCE);

@@ -27,7 +27,7 @@ export function updateScrollStops(root: HTMLElement): void {
   }
 }
 
-/** Markup of our own build: a question, an explanation, a formula. */
+/** Markup that the build of the course wrote: a question, an explanation, a formula. */
 export function trustedMarkup<K extends keyof HTMLElementTagNameMap>(tag: K, markup: string, properties: Record<string, unknown> = {}): HTMLElementTagNameMap[K] {
   const element = html(tag, properties);
   element.innerHTML = markup;

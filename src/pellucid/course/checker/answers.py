@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -71,10 +72,9 @@ def evaluate_text(question: Question, text: str) -> Outcome | str:
 
 def build_expression(question: Question, formula: ParsedFormula) -> Expr | None:
     """Return a formula as an expression, or None if it uses something that needs sizes."""
-    import pellucid
-
+    functions = sys.modules["pellucid"]  # an import would be a cycle: pellucid has commands, which import the course
     try:
-        built = formula.evaluate({**question.definitions, **question.size_inputs}, pellucid)
+        built = formula.evaluate({**question.definitions, **question.size_inputs}, functions)
     except (FormulaError, PellucidError, TypeError, ValueError):
         return None
     return built if isinstance(built, Expr) else None

@@ -154,7 +154,7 @@ class CallEvaluator(Evaluator):
         shape = self.to_integers(sizes)
         if min(shape, default=0) < 0:
             raise self.shapes.error(node, f"a size of {format_shape(shape)} is negative.")
-        self.shapes.charge(node, *shape)
+        self.shapes.charge_constants(node, *shape)
         return self.get_function(node.function)(shape)
 
     call_ones = call_zeros
@@ -164,7 +164,7 @@ class CallEvaluator(Evaluator):
         n = self.to_integer(size)
         if n < 0:
             raise self.shapes.error(node, f"the size {n} is negative.")
-        self.shapes.charge(node, n, n)
+        self.shapes.charge_constants(node, n, n)
         return self.get_function("eye")(n)
 
     def call_arange(self, node: Call) -> Any:
@@ -176,7 +176,7 @@ class CallEvaluator(Evaluator):
         if step == 0:
             raise self.shapes.error(node, "the step is 0.")
         count = len(range(first, last, step or 1))
-        self.shapes.charge(node, count)
+        self.shapes.charge_constants(node, count)
         return self.get_function("arange")(first, last, step or 1)
 
     def call_one_hot(self, node: Call) -> Any:

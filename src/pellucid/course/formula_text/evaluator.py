@@ -62,9 +62,12 @@ def fold_numbers(shapes: ShapeChecks, node: Node) -> float | None:
 class Evaluator:
     """Evaluates the nodes of one formula: subclasses say how values are computed."""
 
+    runs = True
+    """Whether operations run at once."""
+
     def __init__(self, text: str, values: Mapping[str, Any]) -> None:
         self.values = values
-        self.shapes = ShapeChecks(text)
+        self.shapes = ShapeChecks(text, runs=self.runs)
 
     # How values are made, and functions by name.
 
@@ -111,7 +114,7 @@ class Evaluator:
         return self.make_letter(self.values[node.name])
 
     def visit_constant(self, node: Constant) -> Any:
-        raise self.shapes.error(node, f"{node.name} is no number here.")
+        raise self.shapes.error(node, f"{node.name} is not a value.")
 
     def visit_tuple(self, node: Tuple) -> Any:
         raise self.shapes.error(node, "a list of values in parentheses can only be a shape or axes.")

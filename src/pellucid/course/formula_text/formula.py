@@ -23,7 +23,7 @@ class ParsedFormula:
     Attributes
     ----------
     text : str
-        What was read.
+        The text.
     tree : Node
         Its syntax tree.
     letters : tuple of str
@@ -51,7 +51,7 @@ class ParsedFormula:
         Raises
         ------
         FormulaError
-            If shapes do not fit, or the formula computes more than ten million numbers.
+            If shapes do not fit, or the formula computes more than a million numbers.
 
         Examples
         --------

@@ -1,4 +1,4 @@
-"""Formulas as MathML: what was understood, shown to the learner."""
+"""MathML of formulas, which shows the learner how a text was understood."""
 
 from __future__ import annotations
 
@@ -58,7 +58,8 @@ class MathmlWriter:
         if isinstance(node, Letter):
             return self.write_letter(node.name), ATOM
         if isinstance(node, Negative):
-            return operator("−") + self.wrap(node.operand, PRODUCT), SUM
+            # At the start of its own row, the sign has the space of a prefix.
+            return group(operator("−") + self.wrap(node.operand, PRODUCT)), SUM
         if isinstance(node, Binary):
             return self.write_binary(node)
         if isinstance(node, Call):
@@ -107,7 +108,7 @@ class MathmlWriter:
         """Write a matrix product as juxtaposition, an elementwise product with a circled dot."""
         scales = self.is_number(left) or self.is_number(right)
         between = '<mspace width="0.2em"></mspace>' if sign == "@" else operator("⋅" if scales else "⊙")
-        # A @ B * C is (A @ B) * C: without parentheses, nobody sees which product comes first.
+        # A @ B * C is (A @ B) * C: parentheses show which product comes first.
         mixed = (
             not scales and isinstance(left, Binary) and {left.operator, sign} == {"*", "@"} and not self.scales(left)
         )

@@ -158,7 +158,7 @@ class Parser:
 
     def make_keyword_error(self) -> FormulaError:
         return self.error(
-            f"`{self.token.text}` is no part of a formula: write an expression of letters, numbers and functions"
+            f"`{self.token.text}` is not part of a formula. Write an expression of letters, numbers and functions"
         )
 
     def parse_prefix(self) -> Node:

@@ -14,8 +14,8 @@ Dims = tuple[Any, ...]
 
 MAX_AXES = 8
 
-MAX_WORK = 10_000_000
-"""Largest number of additions or stored elements of one formula."""
+MAX_WORK = 1_000_000
+"""Largest number of additions or stored elements of one formula. Pages need about a second for as many."""
 
 
 def format_shape(shape: Sequence[int]) -> str:
@@ -65,8 +65,9 @@ def are_known(shape: Dims) -> bool:
 class ShapeChecks:
     """Shape checks of the operations of one formula."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, runs: bool) -> None:
         self.text = text
+        self.runs = runs
         self.work = 0
 
     def quote(self, node: Node) -> str:
@@ -77,7 +78,12 @@ class ShapeChecks:
         return FormulaError(f"`{self.quote(node)}`: {message}", node.start)
 
     def charge(self, node: Node, *factors: Any) -> None:
-        """Refuse a formula that needs too much time or memory. Sizes that are not known count as 1."""
+        """Refuse a formula that needs too much time or memory. Expressions are not computed yet."""
+        if self.runs:
+            self.charge_constants(node, *factors)
+
+    def charge_constants(self, node: Node, *factors: Any) -> None:
+        """Refuse arrays that are too large. Sizes that are not known count as 1."""
         amount = 1
         for factor in filter(lambda factor: isinstance(factor, int), factors):
             amount = min(amount * max(factor, 1), 10 * MAX_WORK)

@@ -23,7 +23,7 @@ PARAMETERS: dict[str, list[str]] = {
     }.items()
     for name in names.split()
 }
-"""Names of parameters by function, with the default after ``=``. Names say what an argument is: ``axis`` and ``axes``
+"""Names of parameters by function, with the default after ``=``. Names tell the kind of argument: ``axis`` and ``axes``
 are whole numbers in the text, ``keepdims`` is True or False, ``shape`` and ``pad_width`` are whole numbers or tuples of
 them, ``start``, ``stop``, ``step``, ``n`` and ``num_classes`` are whole numbers, and all others are arrays."""
 

@@ -19,6 +19,7 @@ REPLACEMENTS = {
     "·": "*",
     "⋅": "*",
     "∗": "*",
+    "⊙": "*",
     "÷": "/",
     "≤": "<=",
     "≥": ">=",
@@ -29,7 +30,9 @@ REPLACEMENTS = {
 """Operators of mathematics and of word processors, as Python writes them."""
 
 SUPERSCRIPTS = {"²": "2", "³": "3", "⁴": "4"}
-TRANSPOSITION = "ᵀ"
+DIGITS = "0123456789₀₁₂₃₄₅₆₇₈₉"
+SUBSCRIPTS = str.maketrans(DIGITS[10:], DIGITS[:10])
+TRANSPOSITIONS = ("ᵀ", "\N{DOWN TACK}")
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ def read_tokens(text: str, start: int) -> list[Token]:
     character = text[start]
     if character in SUPERSCRIPTS:
         return [Token("op", "**", start, start + 1), Token("number", SUPERSCRIPTS[character], start, start + 1)]
-    if character == TRANSPOSITION:
+    if character in TRANSPOSITIONS:
         return [Token("op", ".", start, start + 1), Token("name", "T", start, start + 1)]
     if character in REPLACEMENTS:
         return [Token("op", REPLACEMENTS[character], start, start + 1)]
@@ -77,11 +80,11 @@ def read_tokens(text: str, start: int) -> list[Token]:
     while end < len(text) and is_part_of_name(text[end], end > start):
         end += 1
     if end > start:
-        return [Token("name", text[start:end], start, end)]
+        return [Token("name", text[start:end].translate(SUBSCRIPTS), start, end)]
     return [Token("op", sign, start, start + len(sign)) for sign in OPERATORS if text.startswith(sign, start)][:1]
 
 
 def is_part_of_name(character: str, can_be_digit: bool) -> bool:
-    if character == TRANSPOSITION:
+    if character in TRANSPOSITIONS:
         return False
-    return character.isalpha() or character == "_" or (can_be_digit and character in "0123456789")
+    return character.isalpha() or character == "_" or (can_be_digit and character in DIGITS)

@@ -146,7 +146,7 @@ async def execute_cell(
         where = page.locate(find_code_line(page, notebook, number))
         raise CourseError(f"{where} (cell {count}): the cell takes longer than {CELL_SECONDS} s") from None
     except DeadKernelError:
-        if await ensure_async(client.km.is_alive()):
+        if client.km is not None and await ensure_async(client.km.is_alive()):
             raise asyncio.CancelledError from None  # Ctrl-C; nbclient says that the kernel died
         where = page.locate(find_code_line(page, notebook, number))
         raise CourseError(f"{where} (cell {count}): the kernel died. Is there enough memory?") from None

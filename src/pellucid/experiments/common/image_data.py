@@ -25,10 +25,14 @@ class ImageData:
     class_names: Sequence[str]
 
     @property
+    def majority_class(self) -> int:
+        """The most frequent class of the training set."""
+        return int(np.bincount(self.y_train, minlength=len(self.class_names)).argmax())
+
+    @property
     def majority_accuracy(self) -> float:
         """Test accuracy of always predicting the most frequent class of the training set."""
-        majority = np.bincount(self.y_train, minlength=len(self.class_names)).argmax()
-        return float((self.y_test == majority).mean())
+        return float((self.y_test == self.majority_class).mean())
 
 
 def load_colored_digits(train: int, test: int, seed: int) -> ImageData:
@@ -115,7 +119,7 @@ def save_loss_and_maps(run: RunContext, network: ImageNetwork, data: ImageData, 
     run.save_figure(
         "loss",
         "Training loss",
-        learning_curves({"loss": losses}, "step", "loss"),
+        learning_curves({"one batch": losses}, "step", "mean loss per image"),
         reading=f"The loss of each batch: {losses[0]:.2f} at the first step, {losses[-20:].mean():.2f} on average over "
         f"the last 20 steps. Guessing among {classes} classes has a loss of log {classes} = {math.log(classes):.2f}.",
     )
@@ -123,10 +127,24 @@ def save_loss_and_maps(run: RunContext, network: ImageNetwork, data: ImageData, 
     run.save_figure(
         "feature-maps",
         "Feature maps of the first convolution for one image",
-        feature_maps(maps),
+        feature_maps(maps, columns=6),
         reading=f"Each tile is the output of one of the first {maps.shape[-1]} filters for the same image, bright "
         "where the filter responds.",
     )
+
+
+def describe_tiles(errors: int, shown: int) -> str:
+    """Return which of the shown images are errors.
+
+    >>> describe_tiles(16, 24)
+    'The first 16 images are errors, with the predicted and the true class above them; the others are correct.'
+    """
+    if errors == 0:
+        return "All shown images are correct, with the predicted class above them."
+    which = f"The first {errors} images are" if errors > 1 else "The first image is an"
+    noun = "errors" if errors > 1 else "error"
+    others = "; the others are correct" if errors < shown else ""
+    return f"{which} {noun}, with the predicted and the true class above {'them' if errors > 1 else 'it'}{others}."
 
 
 def save_predictions(run: RunContext, data: ImageData, predictions: Any) -> None:
@@ -145,6 +163,6 @@ def save_predictions(run: RunContext, data: ImageData, predictions: Any) -> None
         "answers",
         "Test images and predicted classes",
         image_grid(data.x_test[shown], labels, columns=6, wrong=[bool(wrong[i]) for i in shown]),
-        reading=f"{int(wrong.sum())} of {len(wrong)} test images are misclassified. The first {len(errors)} tiles are "
-        "errors, labeled with the predicted and the true class; the others are correct.",
+        reading=f"{int(wrong.sum()):,} of {len(wrong):,} test images are misclassified. "
+        + describe_tiles(len(errors), len(shown)),
     )

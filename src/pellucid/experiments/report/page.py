@@ -8,6 +8,7 @@ from html import escape
 from importlib import resources
 from pathlib import Path
 
+from pellucid.experiments.report.next_steps import NEXT_STEPS, format_chapters
 from pellucid.experiments.runner import Experiment, Record, Score
 from pellucid.experiments.runner.record import get_package_version, to_json
 from pellucid.experiments.runner.result import SavedPicture, SavedText
@@ -62,12 +63,14 @@ def render(sections: Sequence[Section]) -> str:
 <header>
 <p class="mark">pellucid</p>
 <h1>Deep learning you can see&nbsp;through</h1>
-<p class="lead">Every network of the course, from one formula to a convolutional network, trained on this machine. Each
-result is compared with a baseline.</p>
+<p class="lead">The gallery of the course: its networks, from a straight line to a convolutional network, trained on
+this machine. Each result is compared with a baseline. <code>pellucid course</code> opens the chapters that explain
+them.</p>
 </header>
 <main>
 {_summary(sections)}
 {articles}
+{_next_steps()}
 </main>
 {_footer(sections)}
 <script type="application/json" id="records">
@@ -79,7 +82,7 @@ result is compared with a baseline.</p>
 
 
 def _summary(sections: Sequence[Section]) -> str:
-    rows = "\n".join(_summary_row(section.record) for section in sections)
+    rows = "\n".join(_summary_row(section.experiment, section.record) for section in sections)
     return f"""<table class="summary">
 <caption>Results</caption>
 <thead><tr><th scope="col">experiment</th><th scope="col">result</th><th scope="col">baseline</th>
@@ -90,10 +93,13 @@ def _summary(sections: Sequence[Section]) -> str:
 </table>"""
 
 
-def _summary_row(record: Record) -> str:
+def _summary_row(experiment: Experiment, record: Record) -> str:
     result = _short(record.result) if record.result else f'<span class="bad">{record.status}</span>'
+    numbers = " and ".join(map(str, experiment.chapters))
+    noun = "chapter" if len(experiment.chapters) == 1 else "chapters"
+    chapter = f" <small>{noun} {numbers}</small>" if numbers else ""
     return (
-        f'<tr><th scope="row"><a href="#{record.name}">{escape(record.name)}</a></th><td>{result}</td>'
+        f'<tr><th scope="row"><a href="#{record.name}">{escape(record.name)}</a>{chapter}</th><td>{result}</td>'
         f'<td>{_short(record.baseline)}</td><td class="number">{record.seconds:.1f}</td></tr>'
     )
 
@@ -108,15 +114,23 @@ def _article(number: int, section: Section) -> str:
         f'<p class="kicker"><span>{number}</span> {escape(record.name)}</p>',
         f"<h2>{_prose(record.title)}</h2>",
         f'<p class="idea">{_prose(experiment.idea)}</p>',
-        *(f'<div class="formula">{latex_to_mathml(formula)}</div>' for formula in experiment.formulas),
+        f'<p class="chapter">{format_chapters(experiment.chapters)}</p>' if experiment.chapters else "",
+        *map(_formula, experiment.formulas),
         _failure(record),
         _comparison(record),
+        _findings(record),
         *map(_picture, record.pictures, section.pictures),
         *map(_text, record.texts, section.texts),
         _output(record),
         _usage(experiment),
     ]
     return f'<article id="{record.name}">\n' + "\n".join(part for part in parts if part) + "\n</article>"
+
+
+def _formula(formula: str) -> str:
+    r"""Return a formula; parts between which \quad stands may be on lines of their own on a narrow screen."""
+    parts = re.split(r"\s*\\q?quad\s*", formula)
+    return f'<div class="formula">{"".join(f"<span>{latex_to_mathml(part)}</span>" for part in parts)}</div>'
 
 
 def _failure(record: Record) -> str:
@@ -141,6 +155,11 @@ def _score(kind: str, score: Score, with_bar: bool) -> str:
     return f'<div class="{kind}"><dt>{label}</dt><dd><b>{escape(score.value_text)}</b>{bar}</dd></div>'
 
 
+def _findings(record: Record) -> str:
+    items = "".join(f"<li>{_prose(finding)}</li>" for finding in record.findings)
+    return f'<h3>What this run shows</h3><ul class="findings">{items}</ul>' if items else ""
+
+
 def _picture(picture: SavedPicture, content: bytes) -> str:
     source = base64.b64encode(content).decode()
     return (
@@ -152,13 +171,16 @@ def _picture(picture: SavedPicture, content: bytes) -> str:
 def _text(text: SavedText, content: str) -> str:
     if text.file.endswith(".html"):
         body = content.partition("<body>")[2].partition("</body>")[0].partition("</h1>")[2]
-        return f'<details class="derivation"><summary>{_prose(text.caption)}</summary>{body}</details>'
+        caption = _prose(text.caption)
+        # Formulas that are wider than the screen scroll, by the keyboard too.
+        scroller = f'<div tabindex="0" role="region" aria-label="{escape(text.caption)}">{body}</div>'
+        return f'<details class="derivation"><summary>{caption}</summary>{scroller}</details>'
     return f"<figure><pre>{escape(content)}</pre><figcaption><b>{_prose(text.caption)}</b></figcaption></figure>"
 
 
 def _output(record: Record) -> str:
-    lines = "\n".join(map(escape, record.lines))
-    return f"<details open><summary>Output</summary><pre>{lines}</pre></details>" if lines else ""
+    lines = "".join(f"<span>{escape(line)}</span>\n" for line in record.lines)
+    return f'<details open><summary>Output</summary><pre class="output">{lines}</pre></details>' if lines else ""
 
 
 def _usage(experiment: Experiment) -> str:
@@ -173,12 +195,18 @@ def _usage(experiment: Experiment) -> str:
     return f"<details><summary>Run this experiment</summary><pre>{command}</pre>{table}</details>"
 
 
+def _next_steps() -> str:
+    items = "\n".join(f"<dt><code>{command}</code></dt><dd>{what}</dd>" for command, what in NEXT_STEPS.items())
+    return f'<section id="next"><h2>Where to go next</h2>\n<dl>{items}</dl></section>'
+
+
 def _footer(sections: Sequence[Section]) -> str:
     seconds = sum(section.record.seconds for section in sections)
     versions = sections[-1].record.versions.items() if sections else ()
     others = ", ".join(f"{name} {version}" for name, version in versions if name != "pellucid")
     text = f"Written by pellucid {get_package_version()} after {seconds:.0f} seconds of experiments."
-    return f"<footer><p>{escape(text)} {escape(others)}</p></footer>"
+    note = "A difference counts if it is larger than two standard errors; otherwise it is no difference beyond chance."
+    return f"<footer><p>{note}</p><p>{escape(text)} {escape(others)}</p></footer>"
 
 
 def _prose(text: str) -> str:

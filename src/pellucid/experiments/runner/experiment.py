@@ -24,13 +24,15 @@ if TYPE_CHECKING:
 class Experiment:
     """A named experiment with parameters. Calling it calls the decorated function.
 
-    ``idea`` is the docstring of the function, ``formulas`` are LaTeX, and ``parameters`` come from its signature.
+    ``idea`` is the docstring of the function, ``formulas`` are LaTeX, ``chapters`` number those of the course that
+    explain the experiment, and ``parameters`` come from its signature.
     """
 
     name: str
     title: str
     idea: str
     formulas: tuple[str, ...]
+    chapters: tuple[int, ...]
     parameters: Mapping[str, Parameter]
     function: Callable[..., ExperimentResult]
 
@@ -43,11 +45,13 @@ class Experiment:
         return {name: parameter.default for name, parameter in self.parameters.items()} | checked
 
 
-def experiment(name: str, title: str, *formulas: str) -> Callable[[Callable[..., ExperimentResult]], Experiment]:
+def experiment(
+    name: str, title: str, *formulas: str, chapters: tuple[int, ...] = ()
+) -> Callable[[Callable[..., ExperimentResult]], Experiment]:
     r"""Decorate a function as an experiment; its keyword-only arguments become the experiment's parameters.
 
-    ``name`` is the name for ``pellucid run``, ``title`` one line about the result, and ``formulas`` the mathematics in
-    LaTeX.
+    ``name`` is the name for ``pellucid run``, ``title`` one line about the subject, ``formulas`` the mathematics in
+    LaTeX, and ``chapters`` the numbers of the course's chapters that explain it.
 
     Examples
     --------
@@ -65,7 +69,7 @@ def experiment(name: str, title: str, *formulas: str) -> Callable[[Callable[...,
         idea = inspect.getdoc(function)
         if idea is None:
             raise TypeError(f"{name}: expected a docstring with the idea in two sentences; received none")
-        return Experiment(name, title, " ".join(idea.split()), formulas, get_parameters(function), function)
+        return Experiment(name, title, " ".join(idea.split()), formulas, chapters, get_parameters(function), function)
 
     return decorate
 
@@ -140,6 +144,7 @@ def record_run(
         versions=get_versions(),
         machine=get_machine(),
         backends=run.backends,
+        findings=result.findings if result else (),
     )
     if not (isinstance(error, PellucidError) and run.discard_if_empty()):
         try:

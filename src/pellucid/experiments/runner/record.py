@@ -21,7 +21,8 @@ class Record:
 
     ``seconds`` is the duration of the whole run and ``timings`` that of its named parts. ``reason`` says why a run
     failed. ``pictures`` and ``texts`` name files in the folder of the record. ``backends`` say what computed the run:
-    C compiled by a compiler, XLA or NumPy, with versions, flags and processor.
+    C compiled by a compiler, XLA or NumPy, with versions, flags and processor. ``findings`` are sentences about the
+    result.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Record:
     versions: Mapping[str, str]
     machine: Mapping[str, str | int]
     backends: Sequence[str] = ()
+    findings: Sequence[str] = ()
 
     def to_json(self) -> str:
         """Return the content of ``record.json``."""

@@ -6,16 +6,16 @@ from pellucid.experiments.runner.errors import UsageError, suggest_name
 from pellucid.experiments.runner.experiment import Experiment
 
 NAMES = (
-    "symbols",
     "logistic",
     "moons",
     "moons-sizes",
     "regularization",
+    "symbols",
     "mnist-softmax",
-    "conv32",
-    "images",
-    "adder",
     "mnist-cnn",
+    "conv32",
+    "adder",
+    "images",
 )
 """In the order of the course."""
 

@@ -41,6 +41,8 @@ class ExperimentResult:
         Numbers for the record, by name.
     lines
         Lines to print.
+    findings
+        Sentences about what this run shows, computed from its numbers; each has a phrase for every outcome.
     draw
         Saves further pictures; called after the result has been reported, which therefore need not wait for them.
     """
@@ -49,6 +51,7 @@ class ExperimentResult:
     baseline: Score
     measures: Mapping[str, Any] = field(default_factory=dict)
     lines: Sequence[str] = ()
+    findings: Sequence[str] = ()
     draw: Callable[[], None] | None = None
 
 

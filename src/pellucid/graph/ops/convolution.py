@@ -35,6 +35,7 @@ from pellucid.graph.op_decorator import op
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.formatters import call_text, format_operand
 from pellucid.graph.ops.sliding_windows import as_tuple, infer_window_count, iterate_padded_slices, resolve_padding
+from pellucid.graph.ops.window_formatters import conv_tex
 from pellucid.graph.precedence import MULTIPLY
 from pellucid.graph.types import Dim, Type, unify
 
@@ -201,7 +202,7 @@ def convolve_with_lax(
 
 @op(
     text=call_text("conv", strides=1, padding=0, dilation=1, groups=1),
-    tex=r"{1:>} \ast {0:>}",
+    tex=conv_tex,
     tex_precedence=MULTIPLY,
     promotes=True,
     floats=True,
@@ -218,7 +219,7 @@ def convolve_with_lax(
 def conv(
     xp: Any, x: Any, kernel: Any, strides: Any = 1, padding: Any = "valid", dilation: Any = 1, groups: Any = 1
 ) -> Any:
-    r"""Convolution (cross-correlation) in one, two or three dimensions, channels last:
+    r"""Convolution (cross-correlation), in one, two or three dimensions, channels last:
     :math:`y_{n,i,c} = \sum_{k,d} x_{n,\, s i + r k,\, d} \; w_{k,d,c}`.
 
     Parameters

@@ -19,8 +19,14 @@ from pellucid.graph.ops.convolution import (
     spread_gradient_by_tap,
     swap_group_channels,
 )
-from pellucid.graph.ops.formatters import call_text
 from pellucid.graph.ops.sliding_windows import iterate_padded_slices, iterate_window_slices, overlap_add, pad_spatial
+from pellucid.graph.ops.window_formatters import (
+    input_gradient_tex,
+    input_gradient_text,
+    kernel_gradient_tex,
+    kernel_gradient_text,
+)
+from pellucid.graph.precedence import BIG, MULTIPLY
 from pellucid.graph.types import Type
 
 
@@ -68,7 +74,9 @@ def _make_gradient_examples(wrt: str) -> Any:
 
 
 @op(
-    text=call_text("conv_input_gradient", strides=1, padding=0, dilation=1, groups=1),
+    text=input_gradient_text,
+    tex=input_gradient_tex,
+    tex_precedence=MULTIPLY,
     promotes=True,
     infer=lambda g, kernel, like, **settings: Type((g.shape[0], *like.shape[1:]), g.dtype),
     grad=lambda u, y, g, kernel, like, **settings: (
@@ -83,7 +91,7 @@ def _make_gradient_examples(wrt: str) -> Any:
 def conv_input_gradient(
     xp: Any, g: Any, kernel: Any, like: Any, strides: Any = (), padding: Any = (), dilation: Any = (), groups: Any = 1
 ) -> Any:
-    r"""Gradient of a convolution with respect to its input.
+    r"""Gradient of a convolution with respect to its input: cross-correlation with the flipped kernel.
 
     ``g`` is the gradient with respect to the output, and ``like`` the input, of which only the shape is used.
 
@@ -123,7 +131,9 @@ def _kernel_gradient_value(
 
 
 @op(
-    text=call_text("conv_kernel_gradient", strides=1, padding=0, dilation=1, groups=1),
+    text=kernel_gradient_text,
+    tex=kernel_gradient_tex,
+    tex_precedence=BIG,
     promotes=True,
     infer=lambda x, g, like, **settings: Type(like.shape, g.dtype),
     grad=lambda u, y, x, g, like, **settings: (conv_input_gradient(g, u, x, **settings), conv(x, u, **settings), None),
@@ -135,7 +145,7 @@ def _kernel_gradient_value(
 def conv_kernel_gradient(
     xp: Any, x: Any, g: Any, like: Any, strides: Any = (), padding: Any = (), dilation: Any = (), groups: Any = 1
 ) -> Any:
-    r"""Gradient of a convolution with respect to its kernel.
+    r"""Gradient of a convolution with respect to its kernel: cross-correlation of input and output gradient.
 
     ``g`` is the gradient with respect to the output, and ``like`` the kernel, of which only the shape is used.
 

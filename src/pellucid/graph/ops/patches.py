@@ -20,6 +20,7 @@ from pellucid.graph.ops.sliding_windows import (
     overlap_add,
     resolve_padding,
 )
+from pellucid.graph.ops.window_formatters import chosen_operands_tex, chosen_operands_text
 from pellucid.graph.range_rules import elements_or_zero
 from pellucid.graph.types import Dim, Type, Unknown, normalize_axes
 
@@ -107,7 +108,8 @@ def _draw_overlap_examples(rng: np.random.Generator) -> list[Any]:
 
 
 @op(
-    text=call_text("overlap_patches", dilation=1, padding=0),
+    text=chosen_operands_text("fold", 0),
+    tex=chosen_operands_tex(r"\operatorname{fold}_{\text{sum}}", 0),
     infer=lambda g, like, **settings: Type(like.shape, g.dtype),
     grad=lambda u, y, g, like, **settings: (extract_patches(u, **settings), None),
     examples=_draw_overlap_examples,

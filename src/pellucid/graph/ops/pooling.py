@@ -25,6 +25,7 @@ from pellucid.graph.ops.sliding_windows import (
     overlap_add,
     resolve_padding,
 )
+from pellucid.graph.ops.window_formatters import chosen_operands_tex, chosen_operands_text
 from pellucid.graph.range_rules import elements_of
 from pellucid.graph.types import Type, is_float
 
@@ -118,7 +119,8 @@ def _argmax_in_windows(xp: Any, y: Any, x: Any, pool_size: Any, strides: Any, pa
 
 
 @op(
-    text=call_text("max_pool_gradient", padding=0),
+    text=chosen_operands_text("max_unpool", 0, 2),
+    tex=chosen_operands_tex(r"\operatorname{unpool}_{\text{max}}", 0, 2),
     infer=lambda g, y, x, **settings: Type(x.shape, g.dtype),
     grad=lambda u, d, g, y, x, **settings: (call_op("max_pool_choose", u, y, x, **settings), None, None),
     examples=lambda rng: _draw_gradient_examples(rng, gradient=True),
@@ -153,7 +155,8 @@ def _draw_gradient_examples(rng: np.random.Generator, gradient: bool) -> list[An
 
 
 @op(
-    text=call_text("max_pool_choose", padding=0),
+    text=chosen_operands_text("take_maxima", 0, 2),
+    tex=chosen_operands_tex(r"\operatorname{pool}_{\text{max}}", 0, 2),
     infer=lambda u, y, x, **settings: Type(y.shape, u.dtype),
     grad=lambda g, c, u, y, x, **settings: (max_pool_gradient(g, y, x, **settings), None, None),
     examples=lambda rng: _draw_gradient_examples(rng, gradient=False),
@@ -203,7 +206,8 @@ def _draw_sum_gradient_examples(rng: np.random.Generator) -> list[Any]:
 
 
 @op(
-    text=call_text("sum_pool_gradient", padding=0),
+    text=chosen_operands_text("sum_unpool", 0),
+    tex=chosen_operands_tex(r"\operatorname{unpool}_{\text{sum}}", 0),
     infer=lambda g, like, **settings: Type(like.shape, g.dtype),
     grad=lambda u, y, g, like, **settings: (sum_pool(u, **settings), None),
     examples=_draw_sum_gradient_examples,

@@ -144,6 +144,7 @@ def reshape(xp: Any, x: Any, shape: Any = ()) -> Any:
 
 @op(
     tex=shape_function_tex(r"\operatorname{reshape}"),
+    text="{0:^}.reshape({1:^}.shape)",
     infer=lambda x, like: Type(like.shape, x.dtype),
     grad=lambda g, y, x, like: (call_op("reshape_like", g, x), None),
     examples=lambda rng: [((draw_tensor(rng), np.zeros((6, 4))), {})],

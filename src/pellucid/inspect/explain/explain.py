@@ -9,10 +9,10 @@ from typing import Any
 from pellucid.graph.errors import UseError
 from pellucid.graph.expr import Expr, Input, Shared, as_expr
 from pellucid.graph.passes import inference
-from pellucid.graph.rewriter import simplify
 from pellucid.graph.traversal import replace_all, topological
 from pellucid.graph.types import Unknown
 from pellucid.inspect.explain.explanation import Explanation, LayerExplanation
+from pellucid.inspect.explain.loss_notation import write_as_in_books
 from pellucid.inspect.layer_trace import LayerCall, get_symbolic_loss, trace_layers
 from pellucid.model.interfaces import ModelLike, is_model
 from pellucid.nn.layers import Layer
@@ -113,7 +113,7 @@ def explain_model(model: ModelLike) -> Explanation:
     ]
     return replace(
         explanation,
-        losses=[("L", simplify(loss))],
+        losses=[("L", write_as_in_books(loss))],
         loss_name=", ".join(names),
         optimizer=repr(config.optimizer),
         updates=get_update_rules(config.optimizer),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,7 +13,10 @@ from pellucid.graph.expr import Expr, Input
 from pellucid.live.functions import PageFunctions
 from pellucid.run.function import Function
 
-__all__ = ["FigureContext", "View"]
+if TYPE_CHECKING:
+    from pellucid.show.figure import Picture
+
+__all__ = ["FigureContext", "StillContext", "View"]
 
 Array = np.ndarray[Any, Any]
 
@@ -59,6 +62,25 @@ class FigureContext:
         return None if self.train is None else self.train.program.original_outputs[0]
 
 
+@dataclass(frozen=True)
+class StillContext:
+    """A figure with the initial values of its controls, for still pictures.
+
+    Attributes
+    ----------
+    train : Function or None
+        The training step.
+    steps : int or None
+        Number of training steps.
+    inputs : dict from Input to array
+        Values of inputs: data, and the initial values of controls.
+    """
+
+    train: Function | None
+    steps: int | None
+    inputs: Mapping[Input, Any]
+
+
 class View:
     """Base class of views."""
 
@@ -70,6 +92,10 @@ class View:
     def build(self, context: FigureContext) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return data for the page: what all variants of the figure share, and functions and arrays of this one."""
         raise NotImplementedError
+
+    def draw_still(self, still: StillContext) -> Picture | None:
+        """Return a still picture for places where no script runs, or None."""
+        return None
 
 
 def check_function(view: str, f: Any) -> Function:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.errors import ShapeError, UseError
-from pellucid.graph.expr import Expr
+from pellucid.graph.expr import Expr, as_expr
 from pellucid.graph.naming import strip_labels
 from pellucid.graph.types import format_shape
 from pellucid.live.network_structure import find_hidden_layers
@@ -23,12 +23,14 @@ BATCH = 256
 class DecisionBoundary(View):
     kind = "decision_boundary"
 
-    def __init__(self, predict: Function, title: str) -> None:
+    def __init__(self, predict: Function, title: str, held_out: Any = None) -> None:
         super().__init__(title)
         self.predict = check_function("decision_boundary", predict)
+        self.held_out = None if held_out is None else np.asarray(held_out, bool)
 
     def build(self, context: FigureContext) -> tuple[dict[str, Any], dict[str, Any]]:
-        inputs = self.predict.program.inputs
+        inputs = [i for i in self.predict.program.inputs if i.ndim or i not in context.inputs]
+        controlled = {i: context.inputs[i] for i in self.predict.program.inputs if i not in set(inputs)}
         if len(inputs) != 1 or inputs[0].ndim != 2 or (isinstance(inputs[0].shape[1], int) and inputs[0].shape[1] != 2):
             received = ", ".join(f"{i} of shape {format_shape(i.shape)}" for i in inputs)
             raise ShapeError(
@@ -49,12 +51,12 @@ class DecisionBoundary(View):
             )
         scores, meaning = find_scores(get_output(self.predict))
         array = context.functions.add_array(context.name("points"), shape=(BATCH, 2), dtype=X.dtype, role="input")
-        function = context.functions.add_outputs(context.name("scores"), [scores], {X: array}, walk=True)
+        function = context.functions.add_outputs(context.name("scores"), [scores], {X: array, **controlled}, walk=True)
         hidden = [layer for layer in find_hidden_layers(scores) if layer.depends_on(X)]
         units = None
         if hidden:
             outputs = [layer.preactivation for layer in hidden]
-            name = context.functions.add_outputs(context.name("units"), outputs, {X: array}, walk=True)
+            name = context.functions.add_outputs(context.name("units"), outputs, {X: array, **controlled}, walk=True)
             units = {"function": name, "points": array, "layers": [layer.name for layer in hidden]}
         x, y = np.asarray(points, float).T
         shared = {
@@ -64,7 +66,22 @@ class DecisionBoundary(View):
             "x_range": describe_range(x),
             "y_range": describe_range(y),
         }
-        return shared, {"function": function, "points": array, "units": units}
+        parts = {"function": function, "points": array, "units": units}
+        return shared, parts if self.held_out is None else {**parts, "division": self.divide(context)}
+
+    def divide(self, context: FigureContext) -> dict[str, Any]:
+        """Return where data points are drawn, and which are held out, as a function of the page."""
+        features, held_out = context.features, self.held_out
+        assert features is not None
+        assert held_out is not None
+        if held_out.shape != (len(context.data[features]),):
+            raise ShapeError(
+                f"pel.live.decision_boundary: expected held_out to have one bool for each of "
+                f"{len(context.data[features])} points. Received: shape {held_out.shape}"
+            )
+        outputs = [features, as_expr(held_out.astype("int32"))]
+        name = context.functions.add_outputs(context.name("division"), outputs, {features: context.inputs[features]})
+        return {"function": name, "features": 0, "held_out": 1}
 
 
 def find_scores(output: Expr) -> tuple[Expr, str]:
@@ -89,7 +106,7 @@ def find_scores(output: Expr) -> tuple[Expr, str]:
     return e, "number"
 
 
-def decision_boundary(predict: Function, *, title: str = "Decision boundary") -> DecisionBoundary:
+def decision_boundary(predict: Function, *, held_out: Any = None, title: str = "Decision boundary") -> DecisionBoundary:
     """Predictions over the plane of two features, with the data points.
 
     The color tells the predicted class and the shade its probability. A prediction that is a number is drawn with a
@@ -98,8 +115,10 @@ def decision_boundary(predict: Function, *, title: str = "Decision boundary") ->
     Parameters
     ----------
     predict : Function
-        A function of a matrix with two columns. If its output is a softmax, a sigmoid or the argmax of one, the page
-        computes its operand, the scores, and derives the probabilities.
+        A function of a matrix with two columns, and perhaps of inputs that controls set. If its output is a softmax, a
+        sigmoid or the argmax of one, the page computes its operand, the scores, and derives the probabilities.
+    held_out : array of bool, optional
+        Which data points are held out; these are drawn hollow.
     title : str
         Title of the view.
 
@@ -119,4 +138,4 @@ def decision_boundary(predict: Function, *, title: str = "Decision boundary") ->
     >>> pel.live.decision_boundary(pel.function([X], pel.sigmoid(X @ w))).title
     'Decision boundary'
     """
-    return DecisionBoundary(predict, title)
+    return DecisionBoundary(predict, title, held_out)

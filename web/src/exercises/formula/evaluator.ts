@@ -8,8 +8,11 @@ import { type BinaryNode, COMPARISONS, type CallNode, type IndexNode, type Node,
 import type { Formula } from "./parser";
 import { ShapeChecks } from "./shapes";
 
-/** Powers as C computes them: JavaScript's `1 ** NaN` is NaN. */
-const power = (a: number, b: number): number => (a === 1 || (a === -1 && !Number.isFinite(b) && !Number.isNaN(b)) ? 1 : a ** b);
+/** Powers as NumPy computes them: JavaScript's `1 ** NaN` is NaN, and NumPy takes roots for 0.5. */
+function power(a: number, b: number): number {
+  if (b === 0.5) return Math.sqrt(a);
+  return a === 1 || (a === -1 && Math.abs(b) === Infinity) ? 1 : a ** b;
+}
 
 const BINARY: Record<string, (a: number, b: number) => number> = {
   "+": (a, b) => a + b,
@@ -69,7 +72,7 @@ export class Evaluator {
       case "number":
         return makeNumber(node.value);
       case "constant":
-        throw this.shapes.error(node, `${node.name} is no number here.`);
+        throw this.shapes.error(node, `${node.name} is not a value.`);
       case "tuple":
         throw this.shapes.error(node, "a list of values in parentheses can only be a shape or axes.");
       case "slice":
@@ -161,7 +164,7 @@ export class Evaluator {
     const { shape, data } = this.evaluate(node);
     if (shape.length) throw this.shapes.error(node, `a number is needed here, and its shape is ${formatShape(shape)}.`);
     if (!Number.isInteger(data[0]) || Math.abs(data[0]) > 2 ** 53) throw this.shapes.error(node, "a whole number is needed here.");
-    return data[0] + 0; // no negative zero
+    return data[0] + 0; // turns negative zero into zero
   }
 
   toIntegers(node: Node): number[] {

@@ -1,4 +1,4 @@
-/** Formulas as MathML: what was understood, shown to the learner. Mirrors `src/pellucid/course/formula_text/mathml.py`. */
+/** MathML of formulas, which shows the learner how a text was understood. Mirrors `src/pellucid/course/formula_text/mathml.py`. */
 
 import { type BinaryNode, COMPARISONS, type CallNode, type Node } from "./nodes";
 import { ELEMENTWISE, PARAMETERS } from "./signatures";
@@ -30,7 +30,8 @@ class Writer {
       case "letter":
         return [writeLetter(node.name), ATOM];
       case "negative":
-        return [operator("−") + this.wrap(node.operand, PRODUCT), SUM];
+        // At the start of its own row, the sign has the space of a prefix.
+        return [group(operator("−") + this.wrap(node.operand, PRODUCT)), SUM];
       case "binary":
         return this.writeBinary(node);
       case "call":
@@ -71,7 +72,7 @@ class Writer {
   private writeProduct(sign: string, left: Node, right: Node): string {
     const scales = this.isNumber(left) || this.isNumber(right);
     const between = sign === "@" ? SPACE : operator(scales ? "⋅" : "⊙");
-    // A @ B * C is (A @ B) * C: without parentheses, nobody sees which product comes first.
+    // A @ B * C is (A @ B) * C: parentheses show which product comes first.
     const isOther = left.kind === "binary" && ["*", "@"].includes(left.operator) && left.operator !== sign;
     const mixed = !scales && isOther && !this.isNumber(left.left) && !this.isNumber(left.right);
     return this.wrap(left, mixed ? POWER : PRODUCT) + between + this.wrap(right, POWER);

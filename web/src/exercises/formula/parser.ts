@@ -145,7 +145,7 @@ class Parser {
   }
 
   private makeKeywordError(): FormulaError {
-    return this.error(`\`${this.token.text}\` is no part of a formula: write an expression of letters, numbers and functions`);
+    return this.error(`\`${this.token.text}\` is not part of a formula. Write an expression of letters, numbers and functions`);
   }
 
   private parsePrefix(): Node {

@@ -7,7 +7,7 @@ import { FormulaError } from "./tokens";
 
 const MAX_AXES = 8;
 /** Largest number of additions or stored elements of one formula. */
-const MAX_WORK = 10_000_000;
+const MAX_WORK = 1_000_000;
 
 /** The shape of a matrix product, null if the shapes do not fit. */
 function multiplyShapes(left: Shape, right: Shape): Shape | null {

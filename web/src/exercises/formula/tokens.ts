@@ -26,6 +26,7 @@ const REPLACEMENTS: Record<string, string> = {
   "·": "*",
   "⋅": "*",
   "∗": "*",
+  "⊙": "*",
   "÷": "/",
   "≤": "<=",
   "≥": ">=",
@@ -34,7 +35,8 @@ const REPLACEMENTS: Record<string, string> = {
   "′": "'",
 };
 const SUPERSCRIPTS: Record<string, string> = { "²": "2", "³": "3", "⁴": "4" };
-const TRANSPOSITION = "ᵀ";
+const SUBSCRIPTS = "₀₁₂₃₄₅₆₇₈₉";
+const TRANSPOSITIONS = ["ᵀ", "⊤"];
 
 /** What Python takes as whitespace. */
 export const SPACE = /[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/;
@@ -65,19 +67,20 @@ function readTokens(characters: string[], text: string, start: number): Token[] 
   const make = (kind: Token["kind"], content: string, end = start + 1): Token => ({ kind, text: content, start, end });
   const character = characters[start];
   if (Object.hasOwn(SUPERSCRIPTS, character)) return [make("op", "**"), make("number", SUPERSCRIPTS[character])];
-  if (character === TRANSPOSITION) return [make("op", "."), make("name", "T")];
+  if (TRANSPOSITIONS.includes(character)) return [make("op", "."), make("name", "T")];
   if (Object.hasOwn(REPLACEMENTS, character)) return [make("op", REPLACEMENTS[character])];
   NUMBER.lastIndex = start;
   const number = NUMBER.exec(text);
   if (number) return [make("number", number[0], start + number[0].length)];
   let end = start;
   while (end < characters.length && isPartOfName(characters[end], end > start)) end++;
-  if (end > start) return [make("name", characters.slice(start, end).join(""), end)];
+  const name = characters.slice(start, end).join("");
+  if (name) return [make("name", name.replace(/[₀-₉]/g, (digit) => String(SUBSCRIPTS.indexOf(digit))), end)];
   const sign = OPERATORS.find((operator) => text.startsWith(operator, start));
   return sign ? [make("op", sign, start + sign.length)] : [];
 }
 
 function isPartOfName(character: string, canBeDigit: boolean): boolean {
-  if (character === TRANSPOSITION) return false;
-  return /^[\p{L}_]$/u.test(character) || (canBeDigit && /^[0-9]$/.test(character));
+  if (TRANSPOSITIONS.includes(character)) return false;
+  return /^[\p{L}_]$/u.test(character) || (canBeDigit && /^[0-9₀-₉]$/.test(character));
 }

@@ -1,0 +1,80 @@
+"""Plots of functions of two numbers: losses of two weights, and scores of two settings."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pellucid.show.plot_style import INK, add_color_bar, new_figure, style_axes
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def loss_contours(
+    x: NDArray[Any], y: NDArray[Any], losses: NDArray[Any], path: NDArray[Any], labels: Sequence[str], title: str = ""
+) -> "Figure":
+    """Plot the contours of a loss of two weights, with the path of a training.
+
+    Parameters
+    ----------
+    x, y : array, shapes (m,) and (n,)
+        Values of the weights on the grid.
+    losses : array, shape (n, m)
+        The loss on the grid. Levels have equal differences of the square root of the height.
+    path : array, shape (2, steps)
+        The weights at each step.
+    labels : sequence of str
+        Names of the two weights.
+
+    Examples
+    --------
+    >>> x = np.linspace(-1.0, 1.0, 5)
+    >>> figure = loss_contours(x, x, x**2 + x[:, None] ** 2, np.array([[1.0, 0.5], [1.0, 0.5]]), ["w", "b"])
+    >>> figure.axes[0].get_xlabel()
+    'w'
+    """
+    figure = new_figure(5.6, 4.2)
+    axes = style_axes(figure.add_subplot(), labels[0], labels[1], title)
+    low, high = losses.min(), np.quantile(losses, 0.97)
+    levels = low + (high - low) * np.linspace(0.0, 1.0, 13) ** 2
+    filled = axes.contourf(x, y, losses, levels=np.unique(levels), cmap="GnBu", extend="max")
+    add_color_bar(figure, filled, axes, label="loss")
+    axes.plot(path[0], path[1], color=INK, marker="o", markersize=2.5, linewidth=1)
+    axes.plot(path[0][0], path[1][0], color=INK, marker="o", markersize=11, markerfacecolor="none")
+    axes.set_xlim(x[0], x[-1])
+    axes.set_ylim(y[0], y[-1])
+    return figure
+
+
+def score_map(
+    scores: ArrayLike, rows: Sequence[str], columns: Sequence[str], row_label: str, column_label: str, title: str = ""
+) -> "Figure":
+    """Plot scores of two settings as a table of colored cells with numbers.
+
+    Parameters
+    ----------
+    scores : array, shape (rows, columns)
+        A number for each cell.
+    rows, columns : sequence of str
+        Values of the settings.
+    row_label, column_label : str
+        Names of the settings.
+
+    Examples
+    --------
+    >>> score_map([[0.1, 0.2]], ["0.01"], ["1", "3"], "strength", "hidden units").axes[0].get_ylabel()
+    'strength'
+    """
+    values = np.asarray(scores, dtype=float)
+    figure = new_figure(5.6, 4.2)
+    axes = style_axes(figure.add_subplot(), column_label, row_label, title)
+    axes.grid(visible=False)
+    shades = np.sqrt((values - values.min()) / (np.ptp(values) or 1.0))
+    axes.imshow(shades, cmap="GnBu", aspect="auto")
+    axes.set_xticks(range(len(columns)), columns)
+    axes.set_yticks(range(len(rows)), rows)
+    for (i, j), value in np.ndenumerate(values):
+        axes.text(j, i, f"{value:.2g}", ha="center", va="center", color="white" if shades[i, j] > 0.6 else "black")
+    return figure
