@@ -166,7 +166,7 @@ async def read_exercises(client: NotebookClient, page: Page, work: Path) -> Any:
 
 
 async def call_kernel(client: NotebookClient, call: str, work: str | None = None) -> Any:
-    """Call a function of `pellucid.course.site.kernel`, and return the JSON data that it wrote to ``out.json``."""
+    """Call a function of `pellucid.course.site.kernel`, and return the data in ``out.json``."""
     from nbformat.v4 import new_code_cell
 
     cell = new_code_cell(f"import pellucid.course.site.kernel\npellucid.course.site.kernel.{call}")
