@@ -5,8 +5,9 @@ import shutil
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+import axe_playwright_python
 import numpy as np
 import pytest
 from hypothesis import settings
@@ -91,8 +92,37 @@ def browser() -> Iterator[Any]:
         started.close()
 
 
+AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text("utf-8")
+
+OPEN_DETAILS = """
+() => {
+  for (const { shadowRoot } of document.querySelectorAll("pellucid-figure"))
+    for (const details of shadowRoot.querySelectorAll("details")) details.open = true;
+}
+"""
+
+FIND_CUT_OFF = """
+() => {
+  const found = [];
+  const visit = (root) => {
+    for (const element of root.querySelectorAll("*")) {
+      if (element.shadowRoot) visit(element.shadowRoot);
+      const box = element.getBoundingClientRect();
+      const scrolls = (e) => e && (/auto|scroll/.test(getComputedStyle(e).overflowX) || scrolls(e.parentElement));
+      const isCut = box.width && box.right > innerWidth + 1 && !scrolls(element.parentElement);
+      if (isCut) found.push(element.outerHTML.slice(0, 80));
+    }
+  };
+  visit(document);
+  return found;
+}
+"""
+
+
 class Pages:
     """Opens pages from disk, without a network, and collects their errors."""
+
+    SIZES: ClassVar = {"phone": {"width": 390, "height": 844}, "desktop": {"width": 1100, "height": 900}}
 
     def __init__(self, browser: Any, folder: Path) -> None:
         self.browser, self.folder = browser, folder
@@ -115,6 +145,19 @@ class Pages:
         if start:
             page.evaluate("Promise.all([...document.querySelectorAll('pellucid-figure')].map(f => f.ready))")
         return page
+
+    def check(self, page: Any) -> None:
+        """Open all details, and check that axe finds nothing serious and nothing is cut off."""
+        page.evaluate(OPEN_DETAILS)
+        page.add_script_tag(content=AXE)
+        found = page.evaluate("axe.run(document, {resultTypes: ['violations']}).then((result) => result.violations)")
+        serious = [
+            (v["id"], v["help"], [node["html"][:200] for node in v["nodes"]])
+            for v in found
+            if v["impact"] in ("serious", "critical")
+        ]
+        assert serious == []
+        assert page.evaluate(FIND_CUT_OFF) == []
 
     def close(self) -> None:
         for context in self.contexts:

@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 
 /** Largest sizes, compressed as web servers send them. */
-const FIGURES_BUDGET = 60 * 1024;
+const FIGURES_BUDGET = 72 * 1024;
 const EXERCISES_BUDGET = 20 * 1024;
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const common = { bundle: true, target: "es2022", charset: "utf8", absWorkingDir: here("."), logLevel: "warning" };

@@ -150,6 +150,7 @@ def test_the_solution_is_shown_after_a_try(page: Any) -> None:
     exercise = find(page)
     button = exercise.get_by_role("button", name="Show the solution")
     assert button.is_disabled()
+    assert button.get_attribute("title") == "Available after your first try"
     answer(exercise, "X")
     button.click()
     assert "dW1 = X.T @" in exercise.locator(".solution").inner_text()
@@ -186,6 +187,7 @@ def test_letters_are_listed_with_shapes_and_values(page: Any) -> None:
     assert "inputs, one row for each of the 5 points · here (5, 2)" in listed
     assert "class of each point · whole numbers, here (5,)" in listed
     assert "regularization strength · 0.3" in listed
+    assert "@ for matrix products" in exercise.locator("details").inner_text()
 
 
 def test_it_works_without_storage(page: Any) -> None:

@@ -43,14 +43,10 @@ def test_classes_are_named_and_correct_points_are_counted():
     X, y = np.array([[-1.0, 0.0], [1.0, 0.5], [2.0, 0.0]]), np.array([0, 1, 0])
     lines = {"slanted": (1.0, 1.0, 0.0), "vertical": (1.0, 0.0, -0.5)}
     picture = pictures.draw_classes(X, y, lambda X: (X[:, 0] > 0) + 0.0, lines, ("left", "right"))
-    assert get_axis_labels(picture) == {("x1", "x2")}
-    assert [text.get_text() for text in picture.figure.legends[0].get_texts()] == [
-        "left",
-        "right",
-        "slanted",
-        "vertical",
-    ]
+    assert get_axis_labels(picture) == {("x₁", "x₂")}
+    names = [text.get_text() for text in picture.figure.legends[0].get_texts()]
+    assert names == ["probability 1/2", "left", "right", "slanted", "vertical"]
     assert "2 points of the left and 1 point of the right. 2 of 3 points are on the correct side" in picture.reading
-    slanted, vertical = picture.figure.axes[0].lines
+    slanted, vertical = picture.figure.axes[0].lines[-2:]
     assert np.allclose(slanted.get_xdata() + slanted.get_ydata(), 0)
     assert set(vertical.get_xdata()) == {0.5}

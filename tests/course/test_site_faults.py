@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from pellucid.course.exercise import CodeExercise
 from pellucid.course.site import CourseError, build, build_site, errors, execution
 from pellucid.course.site.errors import PageFaults
 from pellucid.course.site.execution import execute_pages
-from pellucid.course.site.extension import assets
+from pellucid.course.site.extension import assets, directives
 from pellucid.course.site.sources import Page, collect_pages
 
 SAMPLE = Path(__file__).with_name("sample")
@@ -109,6 +110,19 @@ def test_pages_have_no_path_of_this_machine(sample_site: Path) -> None:
         if not path.endswith((".js", ".map")):
             assert str(Path.cwd()).encode() not in content
             assert b"/tmp/" not in content
+
+
+def test_solutions_of_a_chapter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    slope = CodeExercise(
+        "slope", "What is the slope of $w^2$?", str, "", "def slope(w):\n    return 2 * w", "It *doubles*."
+    )
+    monkeypatch.setattr(directives, "list_exercises", lambda chapter: {"slope": slope} if chapter == 4 else {})
+    (tmp_path / "pages").mkdir()
+    (tmp_path / "pages" / "index.md").write_text("# Answers\n\n```{solutions} 4\n```\n", "utf-8")
+    page = build_site(tmp_path / "site", sections={"": tmp_path / "pages"}).read_text("utf-8")
+    assert '<strong>Exercise 4.slope.</strong> What is the slope of <span class="nobreak"><math' in page
+    assert '<span class="nf">slope</span>' in page
+    assert "It <em>doubles</em>." in page
 
 
 def test_a_changed_module_executes_a_page_again(sample_site: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -426,7 +426,7 @@ def test_units_weights_and_cells_of_other_views_choose_a_number(pages: Any) -> N
     page.get_by_label("Row of the data").fill("4")
     page.get_by_label("Row of the data").press("Enter")
     units.nth(2 + 1).click(force=True)
-    assert title.inner_text().startswith("h[4, 1] = ")
+    assert title.inner_text().startswith("a1[4, 1] = ")
     in_sight = "e => { const { top, bottom } = e.getBoundingClientRect(); return top >= 0 && bottom <= innerHeight; }"
     page.wait_for_function(in_sight, arg=title.element_handle())
     # A point of an edge, seen from the picture.

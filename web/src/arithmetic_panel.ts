@@ -126,7 +126,7 @@ export function makePanel(arithmetic: Arithmetic, parts: NumbersParts, choose: (
   }
 
   async function derive(): Promise<void> {
-    if (!derivation.open || formulas.hasChildNodes()) return;
+    if (!derivation.open || derivation.hidden || formulas.hasChildNodes()) return;
     const texts = await (derivations ??= decompress(parts.derivations!));
     formulas.innerHTML = texts[places.get(stops.at(-1)!.of)!] ?? "";
   }

@@ -192,6 +192,10 @@ export class Figure implements Host {
     this.scrub(step, true);
   }
 
+  get(control: string): Value {
+    return this.values[control];
+  }
+
   evaluate(requests: Request[]): Promise<Record<string, TypedArray[]>> {
     return this.session.evaluate(requests);
   }
@@ -219,7 +223,9 @@ export class Figure implements Host {
 
   private change(id: string, value: Value, event: Event): void {
     this.clock = { control: id, start: event.timeStamp, coarse: null };
-    this.setValues({ [id]: value });
+    const control = this.spec.controls.find((c) => c.id === id);
+    const preset = control?.kind === "choice" ? control.options.find((option) => option.value === value)?.sets : undefined;
+    this.setValues({ ...preset, [id]: value });
     this.start();
   }
 

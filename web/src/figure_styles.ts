@@ -18,7 +18,7 @@ h1, h2, h3 { font-size: 1em; font-weight: 600; }
 .control .row { flex-wrap: nowrap; }
 .control.disabled { opacity: .5; }
 .control input[type=range], .control select { flex: 1; min-width: 0; }
-label { font-size: .9em; }
+label, .label { font-size: .9em; }
 label:has(input[type=checkbox]) { display: inline-flex; gap: 6px; align-items: center; min-height: 24px; }
 input, select, button, textarea { font: inherit; color: inherit; accent-color: var(--accent); }
 input[type=range] { height: 28px; margin: 0; }
@@ -27,13 +27,15 @@ input[type=number] { width: 7em; flex: none; }
 input[type=number], select, textarea, button { background: var(--surface); border: 1px solid var(--faint); border-radius: 5px; padding: 3px 8px; min-height: 30px; }
 textarea { width: 100%; font-family: ui-monospace, monospace; font-size: .85em; }
 button { cursor: pointer; }
+button[aria-pressed=true] { background: var(--ink); color: var(--background); border-color: var(--ink); }
+.control .choices { flex-wrap: wrap; gap: 6px; }
 button[aria-disabled=true] { opacity: .45; cursor: default; }
 .unit:empty { display: none; }
 :focus-visible { outline: 3px solid var(--ink); outline-offset: 2px; }
 .views { display: grid; gap: 18px; grid-template-columns: repeat(auto-fit, minmax(min(100%, 380px), 1fr)); }
 /* In two columns, no view stands beside an empty place. */
 @container (min-width: 778px) and (max-width: 1175px) {
-  .view:nth-child(odd):is(:last-child, :has(+ .view > .numbers)) { grid-column: 1 / -1; }
+  .view:nth-child(odd):is(:last-child, :has(+ .view > .numbers)):not(.view:has(> .sequence) + .view + .view) { grid-column: 1 / -1; }
 }
 .view { display: grid; gap: 6px; align-content: start; min-width: 0; }
 .picture { transition: opacity .15s; min-width: 0; }

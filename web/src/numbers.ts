@@ -17,3 +17,10 @@ export function formatNumber(value: number, digits = 4): string {
 export const formatPercent = (fraction: number): string => `${formatNumber(100 * fraction, 3)} %`;
 
 export const plural = (count: number, noun: string, nouns = `${noun}s`): string => `${formatNumber(count)} ${count === 1 ? noun : nouns}`;
+
+/** A number with so many decimals, so that its width does not change while it does: −0.36; 1.00. */
+export function formatFixed(value: number, decimals: number): string {
+  if (!Number.isFinite(value)) return formatNumber(value);
+  const text = Math.abs(value).toFixed(decimals);
+  return value < 0 && Number(text) !== 0 ? `−${text}` : text;
+}

@@ -104,8 +104,11 @@ export interface SliderSpec extends BaseControl {
 
 export interface ChoiceSpec extends BaseControl {
   kind: "choice";
-  options: { label: string; value: number | string }[];
+  /** `sets` has values of other controls, which a user sets with this option. */
+  options: { label: string; value: number | string; sets?: Record<string, number | string> }[];
   value: number | string;
+  /** Whether options are buttons, because choosing the same one again has an effect. */
+  buttons?: boolean;
 }
 
 export interface SeedSpec extends BaseControl {
@@ -407,6 +410,54 @@ export interface ScoreSpec {
   names: string[] | null;
 }
 
+/** One neuron: inputs, weights, sum, activation and output, and the output over the plane of two inputs. */
+export interface NeuronSpec extends ViewSpec {
+  kind: "neuron";
+  /** Ids of the controls of inputs, weights and bias. */
+  inputs: string[];
+  weights: string[];
+  bias: string;
+  /** Names of the activation functions, and the control that chooses among them. */
+  activations: string[];
+  activation: string | null;
+  /** Ranges of the two inputs of the plane; null for other numbers of inputs. */
+  plane: [number, number][] | null;
+  /** Truth tables on the corners (0, 0), (0, 1), (1, 0) and (1, 1), and how many of them the best line gets right. */
+  tasks: { control: string; names: string[]; targets: number[][]; best: number[] } | null;
+}
+
+export interface NeuronParts {
+  /**
+   * A function with these outputs: weights times inputs; z; output; its slope; outputs at the `grid` of z; z at the corners of the
+   * plane, by rows from the top; z at the corners of the truth table; which of these are right.
+   */
+  function: string;
+  grid: string;
+}
+
+/** A kernel to edit, over an image, with the feature map and the sum for one of its numbers. */
+export interface ConvolutionSpec extends ViewSpec {
+  kind: "convolution";
+  /** Height and width of images and kernels. */
+  image: [number, number];
+  kernel: [number, number];
+  presets: { name: string; values: number[] }[];
+  /** Names of the images. */
+  names: string[];
+}
+
+export interface ConvolutionParts {
+  /** Functions whose outputs are the kernel that is used, the sums and the feature map, and their windows. */
+  modes: { stride: number; padding: "valid" | "same"; function: string; shape: [number, number]; before: [number, number] }[];
+  /** Arguments of all functions; the last two are 0 or 1. */
+  argument: string;
+  kernel: string;
+  flip: string;
+  rectify: string;
+  /** Array of images in percent. */
+  images: string;
+}
+
 /** An image as input, with the prediction, the gradient of the winning score, and the feature maps. */
 export interface ImageSpec extends ViewSpec {
   kind: "image";
@@ -431,6 +482,8 @@ export interface ImageParts {
   /** Arrays of example images and of their classes. */
   images: string | null;
   labels: string | null;
+  /** A function whose output tells which of the images are predicted correctly. */
+  correct: string | null;
 }
 
 /** Feature maps of a layer: an output of shape (1, height, width, maps), with the kernel and bias of a convolution. */
@@ -482,12 +535,18 @@ export interface SequenceParts {
   targets: string | null;
   /** Whether all inputs are 0 or 1. */
   binary: boolean;
+  /** Largest number of sequences over which units are compared with marks; the function then has `walk`. */
+  probe: number;
+  /** A sentence about a time step, with names in braces. */
+  story: string | null;
+  /** Names of the integers whose bits are the inputs, least significant first. */
+  integers: string[] | null;
 }
 
-/** Values at every time step, shape (steps, units): an output of the function, or the true outputs. */
+/** Values at every time step, shape (steps, units): an output of the function, or the true outputs. A mark is a known quantity. */
 export interface SequenceGroup {
   label: string;
-  role: "input" | "state" | "output" | "target";
+  role: "input" | "mark" | "state" | "output" | "target";
   output: number;
   units: number;
   names: string[] | null;

@@ -52,6 +52,8 @@ export interface Host {
   /** Row of the data that views of one sample show, and setting it for all views. */
   readonly sample: number;
   selectSample(row: number): void;
+  /** Present value of a control, which may be newer than that of the frame. */
+  get(control: string): number | string;
   /** Set controls, by their ids. */
   set(values: Record<string, number | string>): void;
   /** Train from these initial values of arrays, until another variant is chosen or the controls are reset. */

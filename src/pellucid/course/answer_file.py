@@ -30,7 +30,7 @@ class Outcome:
         Name of the exercise.
     status : {"right", "wrong", "unanswered"}
     message : str
-        What the checker says.
+        Message of the checker.
     hints : tuple of str
         Further hints, from general to specific.
     """
@@ -103,7 +103,7 @@ def read_source(path: Path) -> str:
 
 
 def load_answers(path: Path, source: str) -> dict[str, Any]:
-    """Run a file, and return what it defines."""
+    """Run a file, and return its names and values."""
     try:
         code = compile(source, str(path), "exec")
     except SyntaxError as error:

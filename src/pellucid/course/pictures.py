@@ -9,17 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pellucid.show.figure import Picture
-from pellucid.show.plot_style import (
-    PROBABILITY,
-    INK,
-    MARKERS,
-    PALETTE,
-    PLAIN,
-    make_color_map,
-    make_mesh,
-    new_figure,
-    style_axes,
-)
+from pellucid.show.plot_style import CURVES, DASHES, INK, MARKERS, PALETTE, PLAIN, make_mesh, new_figure, style_axes
+from pellucid.show.plots import add_class_legend, check_points, draw_boundary, draw_points
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,6 +19,9 @@ __all__ = ["draw_activations", "draw_classes", "draw_descents", "draw_layers", "
 
 Array = np.ndarray[Any, Any]
 Function = Callable[[Any], Any]
+
+LINES = PALETTE[2:5]
+"""Colors of hidden units. The first two colors of the palette mean classes."""
 
 ACTIVATIONS: dict[str, Function] = {
     "step": lambda z: np.where(z > 0, 1.0, 0.0),
@@ -48,15 +42,15 @@ def draw_activations(functions: Mapping[str, Function] = ACTIVATIONS) -> Picture
     'Activation functions for z from -3 to 3. tanh: from -1.00 to 1.00.'
     """
     z = np.linspace(-3, 3, 601)
-    columns = min(3, len(functions))
+    columns = min(2, len(functions))
     rows = -(-len(functions) // columns)
-    figure = new_figure(2.3 * columns, 1.9 * rows)
+    figure = new_figure(2.3 * columns, 1.7 * rows)
     ranges = []
     for index, (name, function) in enumerate(functions.items()):
         axes = style_axes(figure.add_subplot(rows, columns, index + 1), "z", "a", name, size=10)
         a = np.asarray(function(z))
         jumps = np.abs(np.diff(a, append=a[-1])) > 0.5  # a jump is no vertical line
-        axes.plot(z, np.where(jumps, np.nan, a), color=PALETTE[0], linewidth=1.8)
+        axes.plot(z, np.where(jumps, np.nan, a), color=CURVES[0], linewidth=1.8)
         axes.set(ylim=(-1.3, 1.3) if np.abs(a).max() <= 1 else (-3.2, 3.2), xticks=[-3, 0, 3])
         ranges.append(f"{name}: from {a.min():.2f} to {a.max():.2f}")
     return Picture(figure, f"Activation functions for z from -3 to 3. {'; '.join(ranges)}.", "activation functions")
@@ -70,7 +64,7 @@ def draw_layers(sizes: Sequence[int] = (2, 3, 2), names: Sequence[str] = ("input
     >>> draw_layers((2, 3, 2)).reading[:70]
     'Input layer: 2 units; hidden layer: 3 units; output layer: 2 units. 12'
     """
-    figure = new_figure(6.4, 3.4)
+    figure = new_figure(5.0, 3.2)
     axes = figure.add_subplot()
     axes.set_axis_off()
     tallest = max(sizes) + 1
@@ -78,10 +72,10 @@ def draw_layers(sizes: Sequence[int] = (2, 3, 2), names: Sequence[str] = ("input
     for layer, (here, after) in enumerate(pairwise(heights)):
         for start in here:
             for end in after:
-                axes.plot([layer, layer + 1], [start, end], color=PALETTE[6], linewidth=0.9, zorder=1)
+                axes.plot([layer, layer + 1], [start, end], color=INK, linewidth=0.9, zorder=1)
         for end in after:
-            axes.plot([layer, layer + 1], [0, end], color=PALETTE[6], linewidth=0.9, linestyle="--", zorder=1)
-        axes.scatter([layer], [0], s=520, marker="s", facecolor="white", edgecolor=PALETTE[6], zorder=2)
+            axes.plot([layer, layer + 1], [0, end], color=INK, linewidth=0.9, linestyle="--", zorder=1)
+        axes.scatter([layer], [0], s=520, marker="s", facecolor="white", edgecolor=INK, zorder=2)
         axes.text(layer, 0, "1", ha="center", va="center", fontsize=10, **PLAIN)
         axes.text(layer, -0.52, "bias unit", ha="center", va="center", fontsize=8.5, **PLAIN)
         label = f"W{layer + 1}: {sizes[layer]} x {sizes[layer + 1]},  b{layer + 1}: {sizes[layer + 1]}"
@@ -89,7 +83,7 @@ def draw_layers(sizes: Sequence[int] = (2, 3, 2), names: Sequence[str] = ("input
     letters = ["x", *["a"] * (len(sizes) - 2), "p"]
     for layer, (name, letter, places) in enumerate(zip(names, letters, heights, strict=True)):
         axes.scatter(
-            [layer] * len(places), places, s=620, facecolor="white", edgecolor=PALETTE[0], linewidth=1.6, zorder=2
+            [layer] * len(places), places, s=620, facecolor="white", edgecolor=CURVES[0], linewidth=1.6, zorder=2
         )
         for unit, height in enumerate(places):
             axes.text(layer, height, f"{letter}{unit + 1}", ha="center", va="center", fontsize=10, **PLAIN)
@@ -122,18 +116,18 @@ def draw_descents(loss: Function, paths: Mapping[str, Sequence[float]], low: flo
     >>> draw_descents(lambda w: w**2, {"rate 0.25": [2.0, 1.0, 0.5]}, -2, 2).reading
     'Loss over w, with the steps of gradient descent. rate 0.25: from w = 2 to 0.5 in 2 steps.'
     """
-    figure = new_figure(2.5 * len(paths) + 0.4, 2.7)
+    figure = new_figure(1.9 * len(paths) + 0.4, 2.4)
     w = np.linspace(low, high, 400)
     top = float(np.max(loss(w)))
     bottom = float(np.min(loss(w)))
     summaries = []
     for index, (title, path) in enumerate(paths.items()):
         axes = style_axes(figure.add_subplot(1, len(paths), index + 1), "w", "" if index else "loss", title, size=10)
-        axes.plot(w, loss(w), color=PALETTE[6], linewidth=1.5)
+        axes.plot(w, loss(w), color=INK, linewidth=1.5)
         steps = np.asarray(path, dtype=float)
         shown = steps[: int(np.argmax(np.append((steps < low) | (steps > high), True)))]  # up to the first step outside
-        axes.plot(shown, loss(shown), color=PALETTE[1], marker="o", markersize=4, linewidth=1)
-        axes.plot(shown[:1], loss(shown[:1]), color=PALETTE[0], marker="s", markersize=7)
+        axes.plot(shown, loss(shown), color=CURVES[1], marker="o", markersize=4, linewidth=1)
+        axes.plot(shown[:1], loss(shown[:1]), color=CURVES[2], marker="s", markersize=7)
         axes.set(xlim=(low, high), ylim=(bottom - 0.06 * (top - bottom), top))
         summaries.append(
             f"{title}: from w = {format_number(steps[0])} to {format_number(steps[-1])} in {len(steps) - 1} steps"
@@ -167,13 +161,16 @@ def draw_surface(
     >>> draw_surface(lambda u, v: u**2 + v**2, {"path": [[1, 1], [0.5, 0.5]]}, (-1, 1), (-1, 1), ("u", "v")).reading
     'Contours of the loss over u and v. path: from (1, 1), loss 2, to (0.5, 0.5), loss 0.5, in 1 step.'
     """
-    figure = new_figure(5.2, 3.8)
+    figure = new_figure(4.6, 3.9)
     axes = style_axes(figure.add_subplot(), *names)
     x, y = np.meshgrid(np.linspace(*x_range, 160), np.linspace(*y_range, 160))
-    lines = axes.contour(x, y, loss(x, y), levels=12, colors=PALETTE[6], linewidths=0.8)
-    axes.clabel(lines, fontsize=7, fmt="%.3g")
+    heights = loss(x, y)
+    low, high = float(heights.min()), float(heights.max())
+    levels = low + (high - low) * np.linspace(0, 1, 15)[1:] ** 2  # denser where the loss is low
+    lines = axes.contour(x, y, heights, levels=levels, colors=INK, linewidths=0.8)
+    axes.clabel(lines, fontsize=7, fmt="%.2g")
     summaries = []
-    for (name, path), color, marker in zip(paths.items(), PALETTE, MARKERS, strict=False):
+    for (name, path), color, marker in zip(paths.items(), CURVES[1:], MARKERS, strict=False):
         steps = np.asarray(path, dtype=float)
         axes.plot(*steps.T, color=color, marker=marker, markersize=4, linewidth=1.2, label=name)
         start, end = (
@@ -182,7 +179,7 @@ def draw_surface(
         count = len(steps) - 1
         summaries.append(f"{name}: from {start}, to {end}, in {count} step{'s' * (count != 1)}")
     axes.set(xlim=x_range, ylim=y_range)
-    axes.legend(frameon=True, framealpha=0.9, edgecolor="none", fontsize=8.5, labelcolor=INK)
+    figure.legend(loc="outside upper center", ncols=2, frameon=False, fontsize=8.5, labelcolor=INK)
     reading = f"Contours of the loss over {names[0]} and {names[1]}. {'; '.join(summaries)}."
     return Picture(figure, reading, "loss surface")
 
@@ -212,38 +209,31 @@ def draw_classes(
     >>> draw_classes([[-1.0, 0.0], [1.0, 0.5]], [0, 1], lambda X: (X[:, 0] > 0) + 0.0, names=["left", "right"]).reading
     '1 point of the left and 1 point of the right. 2 of 2 points are on the correct side of the decision boundary.'
     """
-    points, labels = np.asarray(X, dtype=float), np.asarray(y)
-    figure = new_figure(5.8, 3.9)
-    axes = style_axes(figure.add_subplot(), "x1", "x2")
-    axes.grid(visible=False)
-    x_mesh, y_mesh, grid = make_mesh(points, 160)
+    points, labels = check_points(X, y)
+    figure = new_figure(4.9, 4.0)
+    axes = figure.add_subplot()
     reading = (
         " and ".join(count_points(int((labels == k).sum()), f"of the {name}") for k, name in enumerate(names)) + "."
     )
-    if predict is not None:
-        p = np.asarray(predict(grid), dtype=float).reshape(x_mesh.shape)
-        shades = np.linspace(0, 1, 33)
-        axes.contourf(x_mesh, y_mesh, p, levels=shades, cmap=make_color_map(*PROBABILITY), alpha=0.4, antialiased=True)
-        axes.contour(x_mesh, y_mesh, p, levels=[0.5], colors=INK, linewidths=1.6)
+    if predict is None:
+        style_axes(axes, "", "").grid(visible=False)
+        draw_points(axes, points, labels)
+    else:
+        draw_boundary(axes, lambda grid: stack_probabilities(predict(grid)), points, labels, "")
         correct = int(((np.asarray(predict(points)) > 0.5) == labels).sum())
         reading += f" {correct} of {len(labels)} points are on the correct side of the decision boundary."
-    for label, name in enumerate(names):
-        axes.scatter(*points[labels == label].T, s=22, color=PALETTE[label], marker=MARKERS[label], edgecolors="white",
-                     linewidths=0.5, label=name, zorder=3)  # fmt: skip
+    x_mesh, y_mesh, _ = make_mesh(points, 2)
+    axes.set(xlim=(x_mesh.min(), x_mesh.max()), ylim=(y_mesh.min(), y_mesh.max()), xlabel="x₁", ylabel="x₂")
     if lines:
-        draw_lines(axes, lines, x_mesh[0], (float(y_mesh.min()), float(y_mesh.max())))
+        draw_lines(axes, lines)
         reading += f" Lines: {', '.join(lines)}."
-    axes.set(xlim=(x_mesh.min(), x_mesh.max()), ylim=(y_mesh.min(), y_mesh.max()))
-    figure.legend(
-        loc="outside upper center",
-        ncols=5,
-        columnspacing=1.2,
-        handlelength=2.6,
-        frameon=False,
-        fontsize=8,
-        labelcolor=INK,
-    )
+    add_class_legend(figure, axes, names, columns=3)
     return Picture(figure, reading, "points of two classes")
+
+
+def stack_probabilities(p: Any) -> Array:
+    """Return the probabilities of both classes from those of class 1."""
+    return np.stack([1 - np.asarray(p), p], axis=1)
 
 
 def format_number(value: Any) -> str:
@@ -255,12 +245,9 @@ def count_points(count: int, what: str) -> str:
     return f"{count} point{'s' * (count != 1)} {what}"
 
 
-def draw_lines(axes: Axes, lines: Mapping[str, Sequence[float]], x: Array, y_range: tuple[float, float]) -> None:
-    """Draw lines w1 * x1 + w2 * x2 + b = 0."""
-    for (name, (w1, w2, b)), color, style in zip(
-        lines.items(), PALETTE[2:], ("--", "-.", ":", (0, (1, 1))), strict=False
-    ):
-        if abs(w2) > 1e-9:
-            axes.plot(x, -(w1 * x + b) / w2, color=color, linestyle=style, linewidth=1.8, label=name)
-        else:
-            axes.plot([-b / w1] * 2, y_range, color=color, linestyle=style, linewidth=1.8, label=name)
+def draw_lines(axes: Axes, lines: Mapping[str, Sequence[float]]) -> None:
+    """Draw lines w1 * x1 + w2 * x2 + b = 0 within the limits of the axes."""
+    x, heights = np.asarray(axes.get_xlim()), np.asarray(axes.get_ylim())
+    for (name, (w1, w2, b)), color, style in zip(lines.items(), LINES, DASHES[1:], strict=False):
+        ends = (x, -(w1 * x + b) / w2) if abs(w2) > 1e-9 else (np.full(2, -b / w1), heights)
+        axes.plot(*ends, color=color, linestyle=style, linewidth=1.8, label=name)

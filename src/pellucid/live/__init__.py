@@ -9,6 +9,7 @@ from pellucid.live.figure import vary as vary
 from pellucid.live.views import Step as Step
 from pellucid.live.views import Units as Units
 from pellucid.live.views import choice_map as choice_map
+from pellucid.live.views import convolution as convolution
 from pellucid.live.views import decision_boundary as decision_boundary
 from pellucid.live.views import feature_inputs as feature_inputs
 from pellucid.live.views import heat_map as heat_map
@@ -16,6 +17,7 @@ from pellucid.live.views import image as image
 from pellucid.live.views import loss_curve as loss_curve
 from pellucid.live.views import loss_surface as loss_surface
 from pellucid.live.views import network as network
+from pellucid.live.views import neuron as neuron
 from pellucid.live.views import numbers as numbers
 from pellucid.live.views import rewriting as rewriting
 from pellucid.live.views import sequence as sequence

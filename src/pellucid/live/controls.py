@@ -56,16 +56,23 @@ class Slider(Control):
 
 @dataclass(frozen=True, kw_only=True)
 class Choice(Control):
+    """Choice among options. ``presets`` has the values that options set: by label, and by the id of another control."""
+
     options: tuple[tuple[str, Any], ...]
     value: Any
+    presets: Mapping[str, Mapping[str, float]] | None = None
 
     @property
     def initial_value(self) -> Any:
         return self.value
 
     def to_json(self) -> dict[str, Any]:
-        options = [{"label": label, "value": value} for label, value in self.options]
-        return {**super().to_json(), "kind": "choice", "options": options, "value": self.value}
+        options = [{"label": label, "value": value, **self.describe_preset(label)} for label, value in self.options]
+        buttons = {} if self.presets is None else {"buttons": True}
+        return {**super().to_json(), "kind": "choice", "options": options, "value": self.value, **buttons}
+
+    def describe_preset(self, label: str) -> dict[str, Any]:
+        return {} if self.presets is None or label not in self.presets else {"sets": dict(self.presets[label])}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,7 +176,12 @@ def slider(
 
 
 def choice(
-    target: Input | str, options: Sequence[Any] | Mapping[str, Any], value: Any = None, *, label: str | None = None
+    target: Input | str,
+    options: Sequence[Any] | Mapping[str, Any],
+    value: Any = None,
+    *,
+    label: str | None = None,
+    presets: Mapping[str, Mapping[Input, float]] | None = None,
 ) -> Choice:
     """Choice among some values, for a scalar input or for an argument of `pel.live.vary`.
 
@@ -183,6 +195,9 @@ def choice(
         Value at the start; the first option by default.
     label : str, optional
         Text next to the choice; the name of the target by default.
+    presets : dict from str to dict, optional
+        Values of other controls, by their inputs, that the page sets when an option is chosen, by the labels of the
+        options. The options are then buttons.
 
     Returns
     -------
@@ -191,7 +206,7 @@ def choice(
     Raises
     ------
     OptionError
-        If there are no options, an option occurs twice, or the value is not an option.
+        If there are no options, an option occurs twice, the value is not an option, or a preset is for no option.
 
     Examples
     --------
@@ -213,7 +228,23 @@ def choice(
     chosen = values[0] if value is None else value
     if chosen not in values:
         raise OptionError(f"pel.live.choice({target}, ...): expected value to be one of {values}. Received: {value!r}")
-    return Choice(**naming, options=listed, value=chosen)
+    return Choice(**naming, options=listed, value=chosen, presets=convert_presets(target, listed, presets))
+
+
+def convert_presets(
+    target: Input | str, options: Sequence[tuple[str, Any]], presets: Mapping[str, Mapping[Input, float]] | None
+) -> dict[str, dict[str, float]] | None:
+    """Return presets with the ids of controls as keys."""
+    if presets is None:
+        return None
+    labels = [label for label, _ in options]
+    unknown = next((label for label in presets if label not in labels), None)
+    if unknown is not None:
+        raise OptionError(
+            f"pel.live.choice({target}, ...): expected presets for the options {', '.join(labels)}. "
+            f"Received: {unknown!r}"
+        )
+    return {label: {i.name or str(i): value for i, value in values.items()} for label, values in presets.items()}
 
 
 def seed(value: int = 0, *, label: str = "seed") -> Seed:
@@ -261,4 +292,26 @@ def check_controls(controls: Sequence[Any]) -> list[Control]:
     repeated = next((name for name in ids if ids.count(name) > 1), None)
     if repeated is not None:
         raise InputError(f"Figure: expected one control for each input. Received: several for {repeated!r}")
+    for control in controls:
+        if isinstance(control, Choice):
+            check_presets(control, {c.id: c for c in controls})
     return list(controls)
+
+
+def check_presets(control: Choice, controls: Mapping[str, Control]) -> None:
+    """Check that presets set controls of the figure to values that these have."""
+    for label, values in (control.presets or {}).items():
+        for name, value in values.items():
+            if name not in controls:
+                raise InputError(f"Figure: the preset {label!r} of {control.id} sets {name}, which has no control")
+            if not accepts(controls[name], value):
+                raise OptionError(
+                    f"Figure: the preset {label!r} of {control.id} sets {name} = {value!r}, which is outside of its "
+                    "control"
+                )
+
+
+def accepts(control: Control, value: Any) -> bool:
+    if isinstance(control, Slider):
+        return bool(control.minimum <= value <= control.maximum)
+    return isinstance(control, Choice) and any(value == option for _, option in control.options)

@@ -264,13 +264,27 @@ def adder(sums: int = 1000, *, steps: int = 10_000, bits: int = 8, hidden: int =
     h = pel.scan(lambda x_t, h: pel.sigmoid(x_t @ Wx + h @ Wh), x, np.zeros(hidden, dtype))
     o = pel.sigmoid(h @ Wo)
     error = ((y - o) ** 2).sum() / 2
+    carry_out = pel.scan(lambda x_t, carry: pel.floor((x_t.sum() + carry) / 2), x, np.zeros((), dtype))
+    carry_in = pel.concatenate([np.zeros(1, dtype), carry_out[:-1]])
+    digit = x.sum(axis=1) + carry_in - 2 * carry_out
+    view = sequence(
+        pel.function([x], o),
+        {"h": h},
+        targets=digit,
+        names=["first bit", "second bit"],
+        marks={"carry in": carry_in, "carry out": carry_out},
+        story="{first bit} + {second bit} + carry {carry in}: write {true output}, carry {carry out}. "
+        "The network writes {output}.",
+        integers=["first number", "second number"],
+        title="A sum, bit by bit",
+    )
     step = pel.function([x, y, rate], error, updates=pel.optimizers.SGD(rate).updates(error))
     return Figure(
         train=step,
         steps=steps,
         data={x: inputs, y: targets},
         controls=[slider(rate, 0.001, 1.0, 0.1, scale="log", label="learning rate"), seed()],
-        views=[loss_curve(), sequence(pel.function([x], o), {"h": h}, names=["first bit", "second bit"]), heat_map()],
+        views=[view, loss_curve(), heat_map()],
         title="A network that adds",
         description="A recurrent network reads two binary numbers bit by bit and learns to carry.",
     )

@@ -117,8 +117,8 @@ class Figure:
 
     def get_inputs(self) -> dict[Input, Any]:
         """Return the values of the inputs: data, and the initial values of the controls."""
-        controlled = (c for c in self.controls if c.input is not None)
-        return {**self.data.values, **{c.input: np.asarray(c.initial_value, c.input.dtype) for c in controlled}}
+        controlled = [(c.input, c.initial_value) for c in self.controls if c.input is not None]
+        return {**self.data.values, **{i: np.asarray(value, i.dtype) for i, value in controlled}}
 
     def to_spec(self) -> dict[str, Any]:
         """Return the figure as JSON data: arrays, compiled modules as base64, controls and views."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from pellucid import course
 from pellucid.atomic_write import atomic_write
 from pellucid.live import examples
 from pellucid.live.figure import Figure
@@ -17,7 +16,9 @@ from pellucid.run.wasm.module_store import SHIPPED, make_key
 
 def list_modules() -> Iterator[tuple[str, list[FunctionSource]]]:
     """Yield the key and the functions of every module of the figures of the examples and of the course."""
-    for package in (examples, course.figures):
+    from pellucid.course import figures  # the package `course` imports `live`
+
+    for package in (examples, figures):
         for name in package.__all__:
             figure: Figure = getattr(package, name)()
             yield from list_figure_modules(figure)

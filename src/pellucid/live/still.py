@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pellucid.graph.expr import Input, Shared
+from pellucid.live.views.base import StillContext
 from pellucid.live.views.decision_boundary import DecisionBoundary
 from pellucid.run.function import Function
 from pellucid.show.figure import Picture
@@ -25,7 +26,8 @@ def draw_still_pictures(figure: Figure) -> list[Picture]:
     from pellucid.show.plots import decision_boundary, learning_curves
 
     train = figure.train
-    own = [picture for view in figure.views if (picture := view.draw_still(figure)) is not None]
+    still = StillContext(train, figure.steps, figure.get_inputs())
+    own = [picture for view in figure.views if (picture := view.draw_still(still)) is not None]
     if train is None or figure.steps is None:
         return own
     copies = copy_variables(train)

@@ -355,6 +355,11 @@ def draw_boundary(
         axes.contourf(x_mesh, y_mesh, classes, levels=levels, colors=list(colors), alpha=0.3)
         if classes.min() < classes.max():
             axes.contour(x_mesh, y_mesh, classes, levels=levels[1:-1], colors=INK, linewidths=1.4)
+    draw_points(axes, X, y, size)
+
+
+def draw_points(axes: "Axes", X: NDArray[Any], y: NDArray[Any], size: float = 11.5) -> None:
+    """Draw points with the color and the marker of their classes; a unit is equally long on both axes."""
     for label in np.unique(y):
         axes.scatter(
             X[y == label, 0],
@@ -376,7 +381,7 @@ def label_plane(figure: "Figure") -> None:
     figure.supylabel("x₂", fontsize=10, **PLAIN)
 
 
-def add_class_legend(figure: "Figure", axes: "Axes", class_names: Sequence[str]) -> None:
+def add_class_legend(figure: "Figure", axes: "Axes", class_names: Sequence[str], columns: int = 4) -> None:
     """Put the legend of the axes, with names for "class 0", "class 1" and so on, above all panels."""
     names = {f"class {label}": name for label, name in enumerate(class_names)}
     handles, labels = axes.get_legend_handles_labels()
@@ -384,7 +389,7 @@ def add_class_legend(figure: "Figure", axes: "Axes", class_names: Sequence[str])
         handles,
         [names.get(label, label) for label in labels],
         loc="outside upper left",
-        ncols=4,
+        ncols=columns,
         frameon=False,
         fontsize=9,
         labelcolor=INK,

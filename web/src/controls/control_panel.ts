@@ -114,12 +114,21 @@ function showNumber(box: HTMLInputElement, value: number): void {
 }
 
 function makeChoice(spec: ChoiceSpec, changed: Changed): Widget {
+  if (spec.buttons) return makeButtons(spec, changed);
   const select = html("select", {}, ...spec.options.map((option) => html("option", {}, option.label)));
   select.onchange = (event) => changed(spec.options[select.selectedIndex].value, event);
   const show = (value: Value): void => {
     select.selectedIndex = spec.options.findIndex((option) => option.value === value);
   };
   return { element: frame(spec.label, select), show };
+}
+
+function makeButtons(spec: ChoiceSpec, changed: Changed): Widget {
+  const buttons = spec.options.map(({ label, value }) => html("button", { type: "button", onclick: (event: Event) => changed(value, event) }, label));
+  const label = html("span", { id: uniqueId(), className: "label" }, spec.label);
+  const row = html("div", { className: "row choices", role: "group", "aria-labelledby": label.id }, ...buttons);
+  const show = (value: Value): void => buttons.forEach((button, k) => (button.ariaPressed = String(spec.options[k].value === value)));
+  return { element: html("div", { className: "control" }, label, row), show };
 }
 
 function makeSeed(spec: SeedSpec, changed: Changed): Widget {

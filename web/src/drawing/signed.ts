@@ -29,9 +29,10 @@ export class SignedLegend {
 
   constructor(private readonly meaning: string) {}
 
-  show(theme: Theme, limit: number): void {
+  /** `strength` is the part of the full color that the limit has. */
+  show(theme: Theme, limit: number, strength = 1): void {
     const [low, ramp, high] = Array.from(this.element.children) as HTMLElement[];
-    const stops = [-1, -0.5, 0, 0.5, 1].map((t) => formatColor(mixSigned(theme, t)));
+    const stops = [-1, -0.5, 0, 0.5, 1].map((t) => formatColor(mixSigned(theme, strength * t)));
     ramp.style.background = `linear-gradient(to right, ${stops.join(",")})`;
     low.textContent = `${this.meaning}: ${formatNumber(-limit)}`;
     high.textContent = formatNumber(limit);

@@ -114,8 +114,18 @@ export class Tiles {
 
   /** Frames a column of cells of the first tile. */
   frameColumn(column: number): void {
+    this.frameBlock(0, column, this.layout.counts[2], 1);
+  }
+
+  /** Frames some cells of the first tile. They may lie outside. */
+  frameBlock(row: number, column: number, rows: number, columns: number): void {
     this.outline.hidden = false;
-    this.place(this.outline, this.locate(0, 0, column), this.layout.counts[2], 1);
+    this.place(this.outline, this.locate(0, row, column), rows, columns);
+  }
+
+  /** Sets the cell at which the keyboard begins. */
+  startAt(row: number, column: number): void {
+    this.at = this.locate(0, row, column);
   }
 
   private get count(): number {

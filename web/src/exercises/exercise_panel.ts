@@ -10,6 +10,9 @@ import { formatShape } from "./formula/ndarray";
 import { loadAnswers, saveAnswers } from "./progress";
 import { formatText, markPlace, trustedMarkup, updateScrollStops } from "./markup";
 
+const NOTATION =
+  "Write `*` for products of elements, `@` for matrix products, `X.T` for the transpose, `a ** 2` for a square, and functions as NumPy does: `exp(x)`, `sum(x, axis=0)`.";
+
 export class ExercisePanel {
   readonly root: HTMLElement;
   private readonly entry: FormulaEntry;
@@ -69,6 +72,7 @@ export class ExercisePanel {
     const tried = this.answers.length > 0;
     this.showButton.disabled = !tried;
     this.showButton.title = tried ? "" : "Available after your first try";
+    this.showButton.setAttribute("aria-expanded", String(!this.solution.hidden));
     this.showButton.textContent = this.solution.hidden ? "Show the solution" : "Hide the solution";
     this.resetButton.hidden = !tried;
   }
@@ -147,7 +151,7 @@ function explainText({ message, position }: Verdict, text: string): Node[] {
 function listLetters(letters: Letter[]): HTMLElement {
   const rows = letters.flatMap((letter) => [html("dt", {}, html("code", {}, letter.name)), html("dd", {}, ...formatText(letter.meaning), describeValue(letter))]);
   const names = letters.flatMap(({ name }, k) => [k ? ", " : "You may use ", html("code", {}, name)]);
-  return html("details", {}, html("summary", {}, ...names), html("dl", {}, ...rows));
+  return html("details", {}, html("summary", {}, ...names), html("dl", {}, ...rows), html("p", { className: "faint" }, ...formatText(NOTATION)));
 }
 
 /** The value of a number, or the shape of an array where the meaning does not give it. */

@@ -21,6 +21,7 @@ summary { cursor: pointer; min-height: 24px; width: fit-content; border-radius: 
 summary code { color: var(--ink); }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 0.3rem 0.9rem; margin: 0.5rem 0 0; }
 dt, dd { margin: 0; }
+details .faint { margin: 0.6rem 0 0; }
 .shape { color: var(--faint); white-space: nowrap; }
 .entry { display: grid; grid-template-columns: auto minmax(0, 1fr); gap: 0.3rem 0.55rem; align-items: baseline; }
 .entry label { white-space: nowrap; }

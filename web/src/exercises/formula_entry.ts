@@ -21,7 +21,7 @@ export class FormulaEntry {
   constructor(exercise: Exercise, enter: () => void) {
     this.names = exercise.letters.map(({ name }) => name);
     this.shapes = new Map(exercise.letters.map(({ name, value }) => [name, value.shape]));
-    this.input = html("textarea", { id: "formula", rows: 1, maxLength: 2000, spellcheck: false, autocomplete: "off", autocapitalize: "off" });
+    this.input = html("textarea", { id: "formula", rows: 1, maxLength: 2000, spellcheck: false, autocomplete: "off", autocapitalize: "off", enterKeyHint: "go" });
     this.input.setAttribute("autocorrect", "off");
     this.input.setAttribute("aria-describedby", "question echo");
     this.input.addEventListener("input", () => this.update());

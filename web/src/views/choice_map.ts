@@ -22,7 +22,8 @@ addStyles(`
 .map td { padding: 1px; }
 .map td button { width: 100%; min-height: 34px; padding: 0; font-size: .85em; border: 0; border-radius: 3px; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .map [aria-pressed=true] { box-shadow: 0 0 0 2px var(--background), 0 0 0 5px var(--ink); font-weight: 700; position: relative; }
-.map .verdict { min-height: 7.2em; }
+.map .verdict { min-height: 8.8em; }
+@container (max-width: 480px) { .map .verdict { min-height: 13.1em; } }
 `);
 
 export class ChoiceMap implements View {
@@ -78,6 +79,8 @@ export class ChoiceMap implements View {
   }
 
   private choose(i: number, j: number): void {
+    this.chosen = [i, j];
+    this.paint();
     this.host.set({ [this.rows.id]: this.rows.options[i].value, [this.columns.id]: this.columns.options[j].value });
     this.buttons[i][j].focus();
     this.host.announce(this, this.sayVerdict(i, j));
@@ -96,12 +99,12 @@ export class ChoiceMap implements View {
     const all = values.flat();
     const [low, high] = [Math.min(...all), Math.max(...all)];
     const [first, last] = numberRamp(this.host.theme().dark);
-    const best = findBest(values, lowest);
+    const best = lowest ? low : high;
     this.buttons.forEach((line, i) =>
       line.forEach((cell, j) => {
         const value = values[i][j];
         const color = mixColors(first, last, Math.sqrt((value - low) / (high - low || 1)));
-        const isBest = i === best[0] && j === best[1];
+        const isBest = value === best;
         const chosen = i === this.chosen[0] && j === this.chosen[1];
         cell.textContent = `${isBest ? "★ " : ""}${formatNumber(value, 2)}`;
         cell.style.background = formatColor(color);
@@ -135,13 +138,13 @@ export class ChoiceMap implements View {
   /** A validation loss is the training loss plus the gap: which of the two is larger than in the best cell? */
   private explainGap(i: number, j: number, [training, validation]: [number, number]): string {
     const [t, v] = [this.spec.scores[training].values, this.spec.scores[validation].values];
-    const [bi, bj] = findBest(v, true);
+    const [bi, bj] = findLowest(v);
     const gap = v[i][j] - t[i][j];
-    const least = v[bi][bj];
+    const lowest = v[bi][bj];
     const size = this.sayGap(gap);
     if (i === bi && j === bj) return `${size} No cell has a lower validation loss.`;
-    const excess = v[i][j] - least;
-    if (excess <= CLOSE * least) return `${size} The validation loss is close to the lowest, ${formatNumber(least, 3)}.`;
+    const excess = v[i][j] - lowest;
+    if (excess <= CLOSE * lowest) return `${size} The validation loss is close to the lowest, ${formatNumber(lowest, 3)}.`;
     const fromTraining = t[i][j] - t[bi][bj];
     const fromGap = excess - fromTraining;
     const beginning = `${size} The validation loss is ${formatNumber(excess, 2)} above the lowest`;
@@ -150,9 +153,9 @@ export class ChoiceMap implements View {
   }
 }
 
-function findBest(values: number[][], lowest: boolean): [number, number] {
+function findLowest(values: number[][]): [number, number] {
   const all = values.flat();
-  const at = all.indexOf(lowest ? Math.min(...all) : Math.max(...all));
+  const at = all.indexOf(Math.min(...all));
   return [Math.floor(at / values[0].length), at % values[0].length];
 }
 

@@ -37,6 +37,10 @@ export class ImageView implements View {
   private readonly legend = new SignedLegend("gradient");
   private readonly limit = new FixedLimit();
   private readonly caption = html("p", { className: "readout" });
+  private readonly score = html("p", { className: "readout" });
+  private readonly mistake = html("button", { type: "button", hidden: true, onclick: () => this.showMistake() }, "Next mistake");
+  /** Which examples are predicted correctly. */
+  private correct: ArrayLike<number> | null = null;
   private readonly message = html("p", { className: "message", role: "alert", hidden: true });
   private readonly pad: Pad | null = null;
   private readonly center = html("input", { type: "checkbox", checked: true });
@@ -68,9 +72,11 @@ export class ImageView implements View {
     this.pad?.paint(this.spec.pad!.inverted);
   }
 
-  requests(): Request[] {
+  requests(finished: boolean): Request[] {
     const pixels = this.pixels();
-    return pixels ? [{ id: `${this.index}.image`, function: this.parts.function, args: { [this.parts.argument]: pixels } }] : [];
+    const { argument, correct, function: name } = this.parts;
+    const requests: Request[] = pixels ? [{ id: `${this.index}.image`, function: name, args: { [argument]: pixels } }] : [];
+    return finished && correct !== null ? [...requests, { id: `${this.index}.correct`, function: correct, args: {} }] : requests;
   }
 
   draw(frame: Frame): void {
@@ -81,10 +87,13 @@ export class ImageView implements View {
     this.maps.draw(frame, results);
     this.maps.element.hidden = !results;
     this.caption.textContent = this.describeSource();
+    this.correct = (frame.results[`${this.index}.correct`]?.[0] as ArrayLike<number> | undefined) ?? this.correct;
+    this.score.textContent = this.describeScore();
+    this.mistake.hidden = this.correct === null || this.correct.length === this.countCorrect();
   }
 
   describe(): string {
-    return [this.describeSource(), this.prediction.describe(), this.maps.describe()].filter(Boolean).join(" ");
+    return [this.describeSource(), this.describeScore(), this.prediction.describe(), this.maps.describe()].filter(Boolean).join(" ");
   }
 
   private get parts(): ImageParts {
@@ -143,6 +152,22 @@ export class ImageView implements View {
     this.message.hidden = true;
     if (this.spec.points) this.host.selectSample(row);
     else this.host.refresh();
+  }
+
+  /** Goes to the next example that is predicted wrongly. */
+  private showMistake(): void {
+    const from = this.row === null ? -1 : this.example;
+    const step = Array.from({ length: this.count }, (_, k) => k + 1).find((k) => !this.correct?.[(from + k) % this.count]);
+    this.row ??= this.count - 1;
+    this.showExample(step ?? 1);
+  }
+
+  private countCorrect(): number {
+    return Array.from(this.correct ?? []).reduce((sum, is) => sum + is, 0);
+  }
+
+  private describeScore(): string {
+    return this.correct ? `${formatNumber(this.countCorrect())} of these ${formatNumber(this.correct.length)} images are predicted correctly.` : "";
   }
 
   private showDrawing(pad: Pad): void {
@@ -209,7 +234,7 @@ export class ImageView implements View {
   private build(): void {
     const { pad, parts } = this;
     const button = (label: string, onclick: () => void): HTMLElement => html("button", { type: "button", onclick }, label);
-    const examples = parts.images === null ? [] : [button("Previous", () => this.showExample(-1)), button("Next", () => this.showExample(1))];
+    const examples = parts.images === null ? [] : [button("Previous", () => this.showExample(-1)), button("Next", () => this.showExample(1)), this.mistake];
     const tools = pad ? [button("Clear", () => pad.clear()), button("Undo", () => pad.undo())] : [];
     const input = html("input", { type: "file", accept: "image/*" });
     input.onchange = () => {
@@ -220,7 +245,7 @@ export class ImageView implements View {
     const check = html("label", {}, this.center, "Scale and center the drawing");
     this.center.onchange = () => pad && this.row === null && this.showDrawing(pad);
     const source = pad ? html("div", {}, html("h4", {}, "Draw"), pad.element, html("div", { className: "row" }, ...tools, ...open), check) : null;
-    const seen = html("div", {}, html("h4", {}, "Input"), this.seen, this.caption, html("div", { className: "row" }, ...examples, ...(pad ? [] : open)));
+    const seen = html("div", {}, html("h4", {}, "Input"), this.seen, this.caption, html("div", { className: "row" }, ...examples, ...(pad ? [] : open)), this.score);
     const why = parts.saliency === null ? null : html("div", {}, html("h4", {}, "Why: gradient of the winning score"), this.why, this.legend.element);
     const prediction = html("div", {}, html("h4", {}, "Prediction"), this.prediction.element);
     const top = html("div", { className: "image-top" });

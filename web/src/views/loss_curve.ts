@@ -1,8 +1,9 @@
 /** Losses and metrics over the recorded steps. */
 
 import { html, svg } from "../dom";
+import { drawAxes } from "../drawing/axes";
 import { formatNumber } from "../numbers";
-import { type Scale, type ScaleKind, makeScale, makeTicks } from "../scales";
+import { type Scale, type ScaleKind, makeScale } from "../scales";
 import type { LossCurveSpec, ViewSpec } from "../spec";
 import { addStyles } from "../styles";
 import type { Frame, Host, Request, View } from "../view";
@@ -14,12 +15,7 @@ const BOTTOM = 36;
 const LABEL_HEIGHT = 15;
 
 addStyles(`
-.curve svg { display: block; cursor: pointer; touch-action: pan-y; user-select: none; }
-.curve text { font: 12px system-ui, sans-serif; fill: var(--faint); }
 .curve .held_out { stroke-dasharray: 6 4; }
-.curve path, .curve line { fill: none; stroke: var(--faint); }
-.curve .grid { opacity: .3; }
-.curve .now { stroke: var(--ink); }
 `);
 
 /** A curve with its name, color and values at the recorded steps. */
@@ -31,7 +27,7 @@ interface Curve {
 }
 
 export class LossCurve implements View {
-  readonly element = html("div", { className: "curve" });
+  readonly element = html("div", { className: "curve chart" });
   private readonly spec: LossCurveSpec;
   private readonly axes = svg("g");
   private readonly curves = svg("g");
@@ -88,7 +84,7 @@ export class LossCurve implements View {
     this.svg.setAttribute("width", String(this.width));
     this.svg.setAttribute("height", String(this.height));
     const axes = [kind, low, high, margin, frame.steps, this.width].join();
-    if (axes !== this.axesKey) this.axes.replaceChildren(...this.drawAxes(kind, low, high, x, y, frame.steps));
+    if (axes !== this.axesKey) this.axes.replaceChildren(...drawAxes({ kind: "linear", low: 0, high: Math.max(frame.steps, 1), scale: x, label: "step" }, { kind, low, high, scale: y, label: "" }, [LEFT, TOP, this.width - margin, this.height - BOTTOM]));
     this.axesKey = axes;
     this.curves.replaceChildren(
       ...curves.map((curve) => this.drawCurve(curve, frame, x, y, low, high)),
@@ -148,19 +144,6 @@ export class LossCurve implements View {
     if (kind === "log") return high > low * 1.001 ? [low / 1.05, high * 1.05] : [low / 2, high * 2];
     const floor = low >= 0 && low < high * 0.7 ? 0 : low - 0.05 * (high - low);
     return high > low ? [floor, high + 0.03 * (high - low)] : [low - 0.5, high + 0.5];
-  }
-
-  private drawAxes(kind: ScaleKind, low: number, high: number, x: Scale, y: Scale, steps: number): SVGElement[] {
-    const [left, right, bottom] = [LEFT, x.toPosition(Math.max(steps, 1)), this.height - BOTTOM];
-    const marks = makeTicks(kind, low, high, (bottom - TOP) / 32).flatMap((tick) => [
-      svg("line", { class: "grid", x1: left, x2: right, y1: y.toPosition(tick), y2: y.toPosition(tick) }),
-      svg("text", { x: left - 6, y: y.toPosition(tick) + 4, "text-anchor": "end" }, formatNumber(tick)),
-    ]);
-    const ticks = makeTicks("linear", 0, Math.max(steps, 1), (right - left) / 70).map((tick) =>
-      svg("text", { x: x.toPosition(tick), y: bottom + 16, "text-anchor": "middle" }, formatNumber(tick)),
-    );
-    const title = svg("text", { x: (left + right) / 2, y: bottom + 32, "text-anchor": "middle" }, "step");
-    return [...marks, ...ticks, title, svg("path", { d: `M${left} ${TOP}V${bottom}H${right}` })];
   }
 
   private drawCurve(curve: Curve, frame: Frame, x: Scale, y: Scale, low: number, high: number): SVGElement {

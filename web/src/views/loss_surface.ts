@@ -21,12 +21,13 @@ const CAPPED = 0.03;
 /** Part of the axes by which an arrow key moves the start, and with the shift key. */
 const NUDGE = 0.02;
 const LARGE_NUDGE = 0.1;
-/** The path ends so many pixels outside of the picture. */
+/** Pixels outside of the picture after which the path ends. */
 const FAR = 4000;
 const ARROWS: Record<string, [number, number]> = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 
 addStyles(`
 .surface-outcome { min-height: 4.4em; }
+@container (max-width: 480px) { .surface-outcome { min-height: 8.8em; } }
 .surface-legend { display: grid; grid-template-columns: auto 1fr; gap: 2px 8px; font-size: .85em; color: var(--faint); font-variant-numeric: tabular-nums; align-items: center; margin-bottom: 8px; }
 .surface-legend i { height: 12px; border: 1px solid var(--faint); }
 .surface-legend div { grid-column: 2; display: flex; justify-content: space-between; }

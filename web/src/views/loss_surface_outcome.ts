@@ -36,6 +36,8 @@ const SETTLED = 0.001;
 const FLAT = 0.01;
 /** At a saddle point, the path slows down to this part of the largest gradient. */
 const SLOW = 0.1;
+/** And it is this close to it, as a part of the axes. */
+const NEAR = 0.05;
 /** Curvatures smaller than this part of the largest one are flat directions. */
 const NO_CURVATURE = 1e-6;
 
@@ -86,14 +88,16 @@ function explainSlowness([smallest]: [number, number], { quadratic, rate }: Surr
   return `Along the flattest direction, each step keeps ${formatNumber(100 * Math.abs(1 - rate * smallest), 4)} % of the distance to the minimum.`;
 }
 
-/** Where the path slowed down at a saddle point, if it did: the gradient has a minimum where the curvatures have both signs. */
-function describeSaddle(path: Path, end: number, largest: number, { name }: Surroundings): string {
-  const size = (k: number): number => Math.hypot(path.dx[k], path.dy[k]);
+/** The saddle point near which the path slowed down, if there is one: a Newton step leads to it from where the gradient is smallest. */
+function describeSaddle(path: Path, end: number, largest: number, { name, ranges }: Surroundings): string {
+  const { dx, dy, hxx, hxy, hyy } = path;
+  const size = (k: number): number => Math.hypot(dx[k], dy[k]);
   for (let k = 1; k < end; k++) {
-    const [low, high] = eigenvalues(path, k);
-    if (low < 0 && high > 0 && size(k) < SLOW * largest && size(k) <= size(k - 1) && size(k) < size(k + 1)) {
-      return `It slowed down at step ${formatNumber(path.steps[k])}, near a saddle point: ${name([path.x[k], path.y[k]])}. `;
-    }
+    const determinant = hxx[k] * hyy[k] - hxy[k] ** 2;
+    if (determinant >= 0 || size(k) > SLOW * largest || size(k) > size(k - 1) || size(k) >= size(k + 1)) continue;
+    const step = [(hxy[k] * dy[k] - hyy[k] * dx[k]) / determinant, (hxy[k] * dx[k] - hxx[k] * dy[k]) / determinant];
+    if (ranges.some(([low, high], axis) => Math.abs(step[axis]) > NEAR * (high - low))) continue;
+    return `It slowed down at step ${formatNumber(path.steps[k])}, near the saddle point ${name([path.x[k] + step[0], path.y[k] + step[1]])}. `;
   }
   return "";
 }

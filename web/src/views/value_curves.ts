@@ -1,8 +1,9 @@
 /** Functions of one number over the range of its slider, with present values, and from where on they are not finite. */
 
 import { html, svg } from "../dom";
+import { drawAxes } from "../drawing/axes";
 import { formatNumber } from "../numbers";
-import { type Scale, makeScale, makeTicks } from "../scales";
+import { type Scale, makeScale } from "../scales";
 import type { SliderSpec, ValueCurvesParts, ViewSpec } from "../spec";
 import { addStyles } from "../styles";
 import type { Frame, Host, Request, TypedArray, View } from "../view";
@@ -17,11 +18,6 @@ addStyles(`
 .view:has(.values) { grid-column: 1 / -1; }
 .values { display: grid; gap: 8px 24px; grid-template-columns: repeat(auto-fit, minmax(min(100%, 360px), 1fr)); align-items: start; }
 .values > div { min-width: 0; display: grid; gap: 8px; }
-.values svg { display: block; cursor: pointer; touch-action: pan-y; }
-.values text { font: 12px system-ui, sans-serif; fill: var(--faint); }
-.values path, .values line { fill: none; stroke: var(--faint); }
-.values .grid { opacity: .3; }
-.values .now { stroke: var(--ink); }
 .values .end { stroke: var(--ink); stroke-dasharray: 3 3; }
 .values .end-label { fill: var(--ink); font-weight: 600; paint-order: stroke; stroke: var(--background); stroke-width: 4px; }
 .values .legend { font-size: .9em; display: flex; flex-wrap: wrap; gap: 2px 16px; }
@@ -64,7 +60,7 @@ export class ValueCurves implements View {
   ) {
     this.slider = host.spec.controls.find(({ id }) => id === spec.slider) as SliderSpec;
     this.plot = html("div", {}, this.svg, this.legend);
-    this.element = html("div", { className: "values" }, this.plot, html("div", {}, this.table, this.found));
+    this.element = html("div", { className: "values chart" }, this.plot, html("div", {}, this.table, this.found));
     this.svg.setAttribute("aria-label", `${spec.title} over ${this.slider.label}`);
     this.svg.onpointerdown = (event) => {
       this.dragging = true;
@@ -191,16 +187,9 @@ export class ValueCurves implements View {
     const y = makeScale("linear", low, high + 0.05 * (high - low), height - BOTTOM, TOP);
     const bottom = height - BOTTOM;
     for (const [name, size] of [["width", width], ["height", height]] as const) this.svg.setAttribute(name, String(size));
-    const axes = [
-      ...makeTicks("linear", low, high, (bottom - TOP) / 34).flatMap((tick) => [
-        svg("line", { class: "grid", x1: LEFT, x2: width - RIGHT, y1: y.toPosition(tick), y2: y.toPosition(tick) }),
-        svg("text", { x: LEFT - 6, y: y.toPosition(tick) + 4, "text-anchor": "end" }, formatNumber(tick)),
-      ]),
-      ...makeTicks(scale, minimum, maximum, width / 80).map((tick) => svg("text", { x: x.toPosition(tick), y: bottom + 16, "text-anchor": "middle" }, formatNumber(tick))),
-      svg("text", { x: (LEFT + width) / 2, y: bottom + 33, "text-anchor": "middle" }, [label, unit].filter(Boolean).join(", ")),
-      svg("text", { transform: `translate(11 ${(TOP + bottom) / 2}) rotate(-90)`, "text-anchor": "middle" }, "value"),
-      svg("path", { d: `M${LEFT} ${TOP}V${bottom}H${width - RIGHT}` }),
-    ];
+    const name = [label, unit].filter(Boolean).join(", ");
+    const yAxis = { kind: "linear", low, high, scale: y, label: "value" } as const;
+    const axes = drawAxes({ kind: scale, low: minimum, high: maximum, scale: x, label: name }, yAxis, [LEFT, TOP, width - RIGHT, bottom]);
     const color = (k: number): string => theme.curves[k % theme.curves.length];
     // The reference is drawn wide below the others.
     const { curves, reference } = this.parts!;
@@ -218,7 +207,7 @@ export class ValueCurves implements View {
     });
     const now = x.toPosition(value);
     this.svg.replaceChildren(...axes, ...lines, svg("line", { class: "now", x1: now, x2: now, y1: TOP, y2: bottom }), ...ends);
-    const samples = curves.map(({ label: name }, k) => html("span", {}, svg("svg", { width: 34, height: 10 }, svg("line", { x1: 0, x2: 34, y1: 5, y2: 5, style: style(k) })), ` ${name}`));
+    const samples = curves.map(({ label: curve }, k) => html("span", {}, svg("svg", { width: 34, height: 10 }, svg("line", { x1: 0, x2: 34, y1: 5, y2: 5, style: style(k) })), ` ${curve}`));
     this.legend.replaceChildren(...samples);
   }
 }

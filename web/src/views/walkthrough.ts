@@ -25,10 +25,10 @@ addStyles(`
 .walk .said { display: grid; gap: 8px; align-content: center; min-height: 11.5em; }
 .walk .formula { overflow-x: auto; overflow-y: hidden; font-size: 1.15em; padding: 2px 0; }
 .walk .both { align-items: start; }
+@container (max-width: 770px) { .walk .panel { position: sticky; bottom: 0; max-height: 45vh; overflow: auto; } }
 .walk .tables { max-height: none; min-height: 19em; }
 .walk .result h4 { text-decoration: underline 2px; text-underline-offset: 4px; }
 .walk svg { width: 100%; max-width: ${WIDTH}px; height: auto; display: block; }
-.walk svg * { transition: none; }
 .walk text { font: 12px system-ui, sans-serif; fill: var(--faint); text-anchor: middle; }
 .walk line { stroke: var(--faint); stroke-width: 1; opacity: .55; }
 .walk circle, .walk rect { fill: var(--surface); stroke: var(--faint); stroke-width: 1; }

@@ -141,7 +141,12 @@ class Formula:
                     "infinite."
                 )
         for node in steps:
-            if node.op.name == "log" and node.inputs[0] in exact and has_absorbed(exact[node.inputs[0]]):
+            if (
+                node.op is not None
+                and node.op.name == "log"
+                and node.inputs[0] in exact
+                and has_absorbed(exact[node.inputs[0]])
+            ):
                 return "absorption", (
                     f"`{text(node.inputs[0])}` is so close to 1 that float32 rounds it to 1, and the logarithm of 1 "
                     "is 0. The small number is lost."

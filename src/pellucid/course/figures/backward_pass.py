@@ -66,7 +66,7 @@ def make_walkthrough(parameters: list[Shared], rate: Expr, lam: Expr) -> Any:
     X = pel.shared(POINTS, "X", trainable=False)
     Y = pel.shared(np.eye(2)[LABELS], "Y", trainable=False)
 
-    def compute_loss(W1: Expr, b1: Expr, W2: Expr, b2: Expr, prefix: str = "") -> tuple[Expr, ...]:
+    def compute_loss(W1: Expr, b1: Expr, W2: Expr, b2: Expr, *, prefix: str = "") -> tuple[Expr, ...]:
         z1 = named(f"{prefix}z1", X @ W1 + b1)
         a1 = named(f"{prefix}a1", pel.tanh(z1))
         s = named(f"{prefix}s", a1 @ W2 + b2)

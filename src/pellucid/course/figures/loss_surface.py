@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 import pellucid as pel
-from pellucid.graph.expr import Expr, Shared
 from pellucid.live import Figure
 
 __all__ = ["loss_surface"]
@@ -22,39 +22,43 @@ class Surface:
 
     names: tuple[str, str]
     start: tuple[float, float]
-    loss: Callable[[Shared, Shared], Expr]
+    loss: Callable[[Any, Any], Any]
     x_range: tuple[float, float]
     y_range: tuple[float, float]
 
 
 X = np.array([-1.0, -0.5, 0.0, 0.5, 1.0])
+ON_LINE = np.array([-0.3, 0.2, 0.4, 1.0, 1.2])
+FAR_X, FAR_ON_LINE = X + 2.5, ON_LINE + 0.5
+"""The same points, moved."""
+CLASS_X = np.array([-2.0, -1.5, -0.8, -0.2, 0.3, 0.4, 1.1, 1.6])
+CLASSES = np.array([0.0, 0.0, 0.0, 1.0, 0.0, 1.0, 1.0, 1.0])
+ON_CURVE = np.array([-0.8, -0.5, 0.0, 0.5, 0.8])
 
 
-def bowl(w: Expr, b: Expr) -> Expr:
+def bowl(w: Any, b: Any) -> Any:
     """Mean squared error of a line on five points."""
-    return ((X * w + b - np.array([-0.3, 0.2, 0.4, 1.0, 1.2])) ** 2).mean()
+    return ((X * w + b - ON_LINE) ** 2).mean()
 
 
-def valley(w: Expr, b: Expr) -> Expr:
+def valley(w: Any, b: Any) -> Any:
     """The same with inputs that are far from zero: their mean is 2.5."""
-    x = np.array([1.5, 2.0, 2.5, 3.0, 3.5])
-    return ((x * w + b - np.array([0.2, 0.7, 0.9, 1.5, 1.7])) ** 2).mean()
+    return ((FAR_X * w + b - FAR_ON_LINE) ** 2).mean()
 
 
-def logistic(w: Expr, b: Expr) -> Expr:
+def logistic(w: Any, b: Any) -> Any:
     """Cross-entropy of logistic regression with one input, on classes that overlap."""
-    x, y = np.array([-2.0, -1.5, -0.8, -0.2, 0.3, 0.4, 1.1, 1.6]), np.array([0.0, 0, 0, 1, 0, 1, 1, 1])
-    return pel.losses.binary_crossentropy(y, pel.sigmoid(x * w + b)).mean()
+    return pel.losses.binary_crossentropy(CLASSES, pel.sigmoid(CLASS_X * w + b)).mean()
 
 
-def two_minima(w1: Expr, w2: Expr) -> Expr:
+def two_minima(w1: Any, w2: Any) -> Any:
     """A polynomial with two minima of different depth."""
     return (w1**2 - 1) ** 2 / 2 + 0.2 * w1 + w2**2 / 2 + 0.25
 
 
-def saddle(w1: Expr, w2: Expr) -> Expr:
+def saddle(w1: Any, w2: Any) -> Any:
     """Mean squared error of a network with one hidden unit: the weights (0, 0) are a saddle point."""
-    return ((pel.tanh(X * w1) * w2 - np.array([-0.8, -0.5, 0.0, 0.5, 0.8])) ** 2).mean()
+    return ((pel.tanh(X * w1) * w2 - ON_CURVE) ** 2).mean()
 
 
 SURFACES = {

@@ -99,21 +99,20 @@ def regularization_sweep() -> Figure:
     W1, b1, W2, b2 = (v[strength * len(WIDTHS) + hidden] for v in parameters.values())
     p = pel.named("p", pel.softmax(pel.tanh(points @ W1 + b1) @ W2 + b2))
     best = np.unravel_index(scores["validation loss"].argmin(), (len(STRENGTHS), len(WIDTHS)))
-    controls = [
-        pel.live.choice(
-            strength,
-            {f"{s:g}": k for k, s in enumerate(STRENGTHS)},
-            value=int(best[0]),
-            label="regularization strength",
-        ),
-        pel.live.choice(hidden, {str(w): k for k, w in enumerate(WIDTHS)}, value=int(best[1]), label="hidden units"),
-    ]
+    rows = pel.live.choice(
+        strength,
+        {f"{s:g}": k for k, s in enumerate(STRENGTHS)},
+        value=int(best[0]),
+        label="regularization strength",
+    )
+    widths = {str(w): k for k, w in enumerate(WIDTHS)}
+    columns = pel.live.choice(hidden, widths, value=int(best[1]), label="hidden units")
     return Figure(
         data={points: X, classes: y},
-        controls=controls,
+        controls=[rows, columns],
         views=[
             pel.live.choice_map(
-                *controls, scores, gap=("training loss", "validation loss"), title="Networks of a sweep"
+                rows, columns, scores, gap=("training loss", "validation loss"), title="Networks of a sweep"
             ),
             pel.live.decision_boundary(
                 pel.function([points, strength, hidden], p),
@@ -148,7 +147,7 @@ def compute_scores(parameters: dict[str, Array], X: Array, y: Array) -> dict[str
 def store_networks() -> None:
     """Train the networks and write their parameters to the package."""
     content = io.BytesIO()
-    np.savez_compressed(content, **train_networks())
+    np.savez_compressed(content, allow_pickle=False, **train_networks())
     atomic_write(STORED, content.getvalue())
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 import pellucid as pel
+from pellucid.graph.expr import Expr, Input
 from pellucid.live import Figure
 
 __all__ = ["rewriting"]
@@ -37,7 +40,7 @@ def rewriting() -> Figure:
     """
     z, k, x, y = pel.vector("z"), pel.iscalar("k"), pel.vector("x"), pel.vector("y")
     large = {z: np.array([100.0, 200.0, 300.0], "float32")}
-    written = {
+    written: dict[str, tuple[Expr, dict[Input, Any]]] = {
         "logarithm of a sum of exponentials": (pel.log(pel.exp(z).sum()), large),
         "cross-entropy of class k": (-pel.log(pel.exp(z) / pel.exp(z).sum())[k], {**large, k: 0}),
         "logarithm of the logistic function": (
@@ -46,11 +49,12 @@ def rewriting() -> Figure:
         ),
         "a sum that occurs twice": ((x + y) + (x + y), {x: np.array([1.0, 2.0]), y: np.array([3.0, 4.0])}),
     }
-    pairs = list(written.values())
+    formulas = list(written.values())
 
     def build(formula: int) -> Figure:
+        expression, values = formulas[formula]
         return Figure(
-            views=[pel.live.rewriting(*pairs[formula], reasons=REASONS, title="Rewrites")],
+            views=[pel.live.rewriting(expression, values, reasons=REASONS, title="Rewrites")],
             title="Rewriting a formula",
             description="The simplifier rewrites a formula rule by rule until no rule fires.",
         )

@@ -1,4 +1,4 @@
-"""Execution of pages: each in a kernel of its own, several at a time, or from the cache."""
+"""Execution of pages: each in a separate kernel, two at a time, or from the cache."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ async def execute_cell(
         where = page.locate(find_code_line(page, notebook, number))
         raise CourseError(f"{where} (cell {count}): the cell takes longer than {CELL_SECONDS} s") from None
     except DeadKernelError:
-        if await ensure_async(client.km.is_alive()):
+        if client.km is not None and await ensure_async(client.km.is_alive()):
             raise asyncio.CancelledError from None  # Ctrl-C; nbclient says that the kernel died
         where = page.locate(find_code_line(page, notebook, number))
         raise CourseError(f"{where} (cell {count}): the kernel died. Is there enough memory?") from None
@@ -166,7 +166,7 @@ async def read_exercises(client: NotebookClient, page: Page, work: Path) -> Any:
 
 
 async def call_kernel(client: NotebookClient, call: str, work: str | None = None) -> Any:
-    """Call a function of `pellucid.course.site.kernel`, and return what it has written to ``out.json``."""
+    """Call a function of `pellucid.course.site.kernel`, and return the JSON data that it wrote to ``out.json``."""
     from nbformat.v4 import new_code_cell
 
     cell = new_code_cell(f"import pellucid.course.site.kernel\npellucid.course.site.kernel.{call}")

@@ -28,7 +28,7 @@ CODE_SUFFIXES = {".py", ".pyc", ".md", ".js", ".css", ".html"}
 
 
 def load(page: Page) -> dict[str, Any] | None:
-    """Return what the execution of a page has given before, or None if it has changed, or there is no cache."""
+    """Return the results of an earlier execution of a page, or None if it has changed, or there is no cache."""
     path = get_path(page)
     if path is None:
         return None

@@ -22,7 +22,7 @@ EXERCISE = re.compile(r"^(?:`{3,}|:{3,})\s*\{exercise\}\s*(\S+)\s*$", re.MULTILI
 """Opening line of an exercise directive, with the name of the exercise."""
 
 PAGE_TAGS = {"assertions": "remove-cell", "figure": "hide-input"}
-"""Tags of cells, and what MyST-NB calls what they mean on a page."""
+"""Tags of cells, and the tags of MyST-NB with their effect on a page."""
 
 
 @dataclass(frozen=True)

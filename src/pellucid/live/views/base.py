@@ -14,10 +14,9 @@ from pellucid.live.functions import PageFunctions
 from pellucid.run.function import Function
 
 if TYPE_CHECKING:
-    from pellucid.live.figure import Figure
     from pellucid.show.figure import Picture
 
-__all__ = ["FigureContext", "View"]
+__all__ = ["FigureContext", "StillContext", "View"]
 
 Array = np.ndarray[Any, Any]
 
@@ -63,6 +62,25 @@ class FigureContext:
         return None if self.train is None else self.train.program.original_outputs[0]
 
 
+@dataclass(frozen=True)
+class StillContext:
+    """A figure with the initial values of its controls, for still pictures.
+
+    Attributes
+    ----------
+    train : Function or None
+        The training step.
+    steps : int or None
+        Number of training steps.
+    inputs : dict from Input to array
+        Values of inputs: data, and the initial values of controls.
+    """
+
+    train: Function | None
+    steps: int | None
+    inputs: Mapping[Input, Any]
+
+
 class View:
     """Base class of views."""
 
@@ -75,7 +93,7 @@ class View:
         """Return data for the page: what all variants of the figure share, and functions and arrays of this one."""
         raise NotImplementedError
 
-    def draw_still(self, figure: Figure) -> Picture | None:
+    def draw_still(self, still: StillContext) -> Picture | None:
         """Return a still picture for places where no script runs, or None."""
         return None
 

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from pellucid.graph.errors import OptionError, ShapeError, UseError
 from pellucid.live.controls import Choice
-from pellucid.live.views.base import FigureContext, View
+from pellucid.live.views.base import FigureContext, StillContext, View
 from pellucid.show.figure import Picture
 from pellucid.show.surface_plots import score_map
-
-if TYPE_CHECKING:
-    from pellucid.live.figure import Figure
 
 __all__ = ["ChoiceMap", "choice_map"]
 
@@ -55,7 +52,7 @@ class ChoiceMap(View):
         shared = {"kind": self.kind, "title": self.title, "rows": self.rows.id, "columns": self.columns.id}
         return {**shared, "scores": scores, "gap": gap}, {}
 
-    def draw_still(self, figure: Figure) -> Picture | None:
+    def draw_still(self, still: StillContext) -> Picture | None:
         """Return the first score as a heat map."""
         name, values = next(iter(self.scores.items()))
         rows, columns = ([label for label, _ in choice.options] for choice in (self.rows, self.columns))

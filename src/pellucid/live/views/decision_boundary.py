@@ -73,10 +73,11 @@ class DecisionBoundary(View):
         """Return where data points are drawn, and which are held out, as a function of the page."""
         features, held_out = context.features, self.held_out
         assert features is not None
-        if held_out is None or held_out.shape != (len(context.data[features]),):
+        assert held_out is not None
+        if held_out.shape != (len(context.data[features]),):
             raise ShapeError(
                 f"pel.live.decision_boundary: expected held_out to have one bool for each of "
-                f"{len(context.data[features])} points. Received: shape {np.shape(held_out)}"
+                f"{len(context.data[features])} points. Received: shape {held_out.shape}"
             )
         outputs = [features, as_expr(held_out.astype("int32"))]
         name = context.functions.add_outputs(context.name("division"), outputs, {features: context.inputs[features]})

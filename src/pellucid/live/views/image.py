@@ -5,18 +5,24 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pellucid.graph.array_conversion import cast_to_dtype
 from pellucid.graph.errors import OptionError, ShapeError, UseError
 from pellucid.graph.expr import Expr, Input, Shared, is_compatible_shape
+from pellucid.graph.ops.logic import equal
+from pellucid.graph.ops.reductions import argmax
 from pellucid.graph.types import format_shape
 from pellucid.live.image_layers import ImageLayer, find_image_layers
-from pellucid.live.views.base import FigureContext, View, check_function, get_output
-from pellucid.live.views.scores import explain_scores
+from pellucid.live.views.base import FigureContext, StillContext, View, check_function, get_output
+from pellucid.live.views.scores import ScoreOutputs, explain_scores
 from pellucid.run.function import Function
+from pellucid.run.function_builder import function
+
+if TYPE_CHECKING:
+    from pellucid.show.figure import Picture
 
 __all__ = ["Image", "image"]
 
@@ -24,6 +30,9 @@ Array = np.ndarray[Any, Any]
 
 MNIST_FIT = 20 / 28
 """Part of an image of MNIST that a digit fills."""
+
+STILL_IMAGES = 16
+"""Number of images in a still picture."""
 
 INK = 0.1
 """Pixels at least this far from the background, as a part of the range, belong to the figure."""
@@ -50,11 +59,12 @@ class Image(View):
         shape: Sequence[int] | None,
         value_range: tuple[float, float] | None,
         pad: bool,
+        score: bool,
         title: str,
     ) -> None:
         super().__init__(title)
         self.predict = check_function("image", predict)
-        self.images, self.labels, self.shape, self.pad = images, labels, shape, pad
+        self.images, self.labels, self.shape, self.pad, self.score = images, labels, shape, pad, score
         self.value_range = None if value_range is None else check_range(value_range)
         if images is None and labels is not None:
             raise UseError("pel.live.image: expected images for the labels. Received: labels alone")
@@ -71,6 +81,7 @@ class Image(View):
         outputs = [*scores.outputs, *(layer.output for layer in layers)]
         name = context.functions.add_outputs(context.name("prediction"), outputs, {x: argument})
         low, high = self.value_range or find_range(x, examples.values)
+        correct = compare_with_labels(scores, x, examples, context) if self.score else None
         shared = {
             "kind": self.kind,
             "title": self.title,
@@ -89,8 +100,30 @@ class Image(View):
             "maps": [describe_layer(layer, first + k, context) for k, layer in enumerate(layers)],
             "images": examples.array,
             "labels": examples.labels,
+            "correct": correct,
         }
         return shared, own
+
+    def draw_still(self, still: StillContext) -> Picture | None:
+        from pellucid.show.figure import Picture
+        from pellucid.show.plots import image_grid
+
+        if not self.score:
+            return None
+        images, labels = np.asarray(self.images), np.asarray(self.labels)
+        program = self.predict.program
+        interpreted = function(list(program.inputs), list(program.original_outputs), mode="numpy")
+        predicted = interpreted(images)[0].argmax(axis=1)  # compiling would take longer
+        wrong = predicted != labels
+        height, width, channels = resolve_image_shape(images.shape[1:], self.shape)
+        low, high = self.value_range or find_range(self.get_input(), images)
+        shown = (images[:STILL_IMAGES].reshape(-1, height, width, channels).astype(float) - low) / (high - low)
+        titles = [f"read as {p}" for p in predicted[:STILL_IMAGES]]
+        drawn = image_grid(shown, titles, title=self.title, wrong=wrong[:STILL_IMAGES].tolist())
+        text = (
+            f"{(~wrong).sum()} of {len(wrong)} images are predicted correctly. The picture shows {len(shown)} of them."
+        )
+        return Picture(drawn, text, self.title)
 
     def get_input(self) -> Input:
         inputs = self.predict.program.inputs
@@ -121,6 +154,19 @@ class Image(View):
                 f"{format_shape(classes.shape)}"
             )
         return Examples(array, labels, values)
+
+
+def compare_with_labels(scores: ScoreOutputs, x: Input, examples: Examples, context: FigureContext) -> str:
+    """Return the name of a function that tells which examples are predicted correctly."""
+    if examples.array is None or examples.labels is None or examples.are_points or scores.kind != "probabilities":
+        raise UseError(
+            "pel.live.image: expected images, labels and probabilities of classes for score=True. Received: "
+            f"images={examples.array is not None}, labels={examples.labels is not None}, a prediction of kind "
+            f"{scores.kind}"
+        )
+    y = Input("y", ("n",), "int32")
+    outputs = [equal(argmax(scores.prediction, axis=1), y)]
+    return context.functions.add_outputs(context.name("correct"), outputs, {x: examples.array, y: examples.labels})
 
 
 def add_values(values: Any, dtype: Any, part: str, context: FigureContext) -> tuple[str, Array]:
@@ -229,6 +275,7 @@ def image(
     shape: Sequence[int] | None = None,
     value_range: tuple[float, float] | None = None,
     pad: bool = False,
+    score: bool = False,
     title: str = "Image",
 ) -> Image:
     r"""Image as input of a network, with the prediction, the feature maps, and why.
@@ -259,6 +306,8 @@ def image(
         without examples.
     pad : bool
         Whether one can draw and open files.
+    score : bool
+        Whether the page predicts all images at once and counts those that are predicted correctly.
     title : str
         Title of the view.
 
@@ -279,4 +328,4 @@ def image(
     >>> pel.live.image(pel.function([x], pel.softmax(scores)), pad=True).kind
     'image'
     """
-    return Image(predict, images, labels, shape, value_range, pad, title)
+    return Image(predict, images, labels, shape, value_range, pad, score, title)

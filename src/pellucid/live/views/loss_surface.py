@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -12,23 +12,23 @@ from pellucid.graph.errors import OptionError, ShapeError, UseError
 from pellucid.graph.expr import Expr, Input, Shared
 from pellucid.graph.gradient import grad
 from pellucid.graph.ops.concatenate import stack
-from pellucid.graph.rewriter import simplify_all
 from pellucid.graph.substitution import replace
 from pellucid.graph.traversal import topological
-from pellucid.live.views.base import FigureContext, View
+from pellucid.graph.types import is_float
+from pellucid.live.views.base import FigureContext, StillContext, View
 from pellucid.run.function import Function
 from pellucid.run.function_builder import function
 from pellucid.show.figure import Picture
 from pellucid.show.surface_plots import loss_contours
 
-if TYPE_CHECKING:
-    from pellucid.live.figure import Figure
-
 __all__ = ["LossSurface", "loss_surface"]
 
 Range = tuple[float, float]
 
-STILL_POINTS = 60
+PLACES = 4
+"""Number of places at which the Hessian is compared."""
+
+STILL_POINTS = 40
 """Number of points along an axis of the still picture."""
 
 
@@ -61,11 +61,12 @@ class LossSurface(View):
             raise UseError(f"pel.live.loss_surface: the loss of the training step does not use {missing}")
         inputs = {i: context.inputs[i] for i in used if isinstance(i, Input)}
         check_batches(inputs, context)
-        gradient, hessian, is_quadratic = differentiate(loss, self.variables)
+        gradient = list_entries(grad(loss, self.variables))
+        hessian = differentiate(gradient, self.variables)
         if self.rate is not None:
             check_gradient_descent(context.train, self.variables, gradient, self.rate, context)
         place = [Input(f"coordinate {k}", (), self.variables[0].dtype) for k in range(2)]
-        arrays = [functions.add_array(context.name(i.name), shape=(), dtype=i.dtype, role="input") for i in place]
+        arrays = [functions.add_array(context.name(str(i)), shape=(), dtype=i.dtype, role="input") for i in place]
         surface = functions.add_outputs(
             context.name("surface"),
             [put_place(loss, self.variables, place)],
@@ -81,19 +82,19 @@ class LossSurface(View):
             "variables": [functions.add_leaf(v) for v in self.variables],
             "labels": self.labels,
             "ranges": [list(r) for r in self.ranges],
-            "quadratic": is_quadratic,
+            "quadratic": is_constant(hessian, self.variables, self.ranges, context),
             "rate": None if self.rate is None else context.inputs[self.rate],
         }
 
-    def draw_still(self, figure: Figure) -> Picture | None:
+    def draw_still(self, still: StillContext) -> Picture | None:
         """Return contours of the loss with the path of the training."""
-        if figure.train is None or figure.steps is None:
+        if still.train is None or still.steps is None:
             return None
-        train, values = figure.train, {**figure.train.defaults, **figure.get_inputs()}
+        train, values = still.train, {**still.train.defaults, **still.inputs}
         place = [Input(f"coordinate {k}", (), self.variables[0].dtype) for k in range(2)]
         loss = put_place(train.program.original_outputs[0], self.variables, place)
         inputs = [i for i in topological([loss]) if isinstance(i, Input) and i not in set(place)]
-        surface = function([*place, *inputs], loss)
+        surface = function([*place, *inputs], loss, mode="numpy")
         x, y = (np.linspace(low, high, STILL_POINTS) for low, high in self.ranges)
         grid = [np.asarray(values[i]) for i in inputs]
         columns, rows = (a.ravel() for a in np.meshgrid(x, y))
@@ -101,7 +102,7 @@ class LossSurface(View):
         losses = np.reshape(surface.over(columns, rows, *repeated), (len(y), len(x)))
         path = function(train.program.inputs, list_entries(self.variables), updates=train.program.updates)
         copies = {s: Shared(s.get_value(), s.name) for s in train.program.updates}
-        steps = path.copy(swap=copies).repeat(figure.steps, *(values[i] for i in train.program.inputs))
+        steps = path.copy(swap=copies, mode="numpy").repeat(still.steps, *(values[i] for i in train.program.inputs))
         picture = loss_contours(x, y, losses, np.asarray(steps), self.labels, self.title)
         ends = ", ".join(f"{name} = {value[-1]:.3g}" for name, value in zip(self.labels, steps, strict=True))
         return Picture(picture, f"Contours of the loss and the path of the training. It ends at {ends}.", self.title)
@@ -110,7 +111,9 @@ class LossSurface(View):
 def put_place(loss: Expr, variables: Sequence[Shared], place: Sequence[Expr]) -> Expr:
     """Return the loss with two numbers in place of the variables."""
     values = place if len(variables) == 2 else [stack(place)]
-    replaced: Expr = replace(loss, dict(zip(variables, values, strict=True)))
+    used = set(topological([loss]))
+    present: dict[Expr, Any] = {v: value for v, value in zip(variables, values, strict=True) if v in used}
+    replaced: Expr = replace(loss, present) if present else loss
     return replaced
 
 
@@ -150,13 +153,27 @@ def check_batches(inputs: dict[Input, str], context: FigureContext) -> None:
             raise UseError(f"pel.live.loss_surface: expected the same data at every step. Received: batches for {i}")
 
 
-def differentiate(loss: Expr, variables: Sequence[Shared]) -> tuple[list[Expr], list[Expr], bool]:
-    """Return gradient, Hessian (three elements) and whether the Hessian is the same everywhere."""
-    gradient = list_entries(grad(loss, variables))
-    rows = [list_entries(grad(g, variables, disconnected="zero")) for g in gradient]
-    hessian = simplify_all([rows[0][0], rows[0][1], rows[1][1]])
-    is_quadratic = not set(variables) & set(topological(hessian))
-    return gradient, hessian, is_quadratic
+def differentiate(gradient: Sequence[Expr], variables: Sequence[Shared]) -> list[Expr]:
+    """Return the elements xx, xy and yy of the Hessian."""
+    (xx, xy), (_, yy) = [list_entries(grad(g, variables, disconnected="zero")) for g in gradient]
+    return [xx, xy, yy]
+
+
+def is_constant(
+    hessian: Sequence[Expr], variables: Sequence[Shared], ranges: tuple[Range, Range], context: FigureContext
+) -> bool:
+    """Tell whether a Hessian is the same everywhere, judged by its values at random places."""
+    place = [Input(f"coordinate {k}", (), variables[0].dtype) for k in range(2)]
+    values = [put_place(h, variables, place) for h in hessian]
+    inputs = [i for i in topological(values) if isinstance(i, Input) and i not in set(place)]
+    given = [np.asarray(context.functions.arrays[context.inputs[i]].value) for i in inputs]
+    # A control could be at a value that removes a term of higher order.
+    moved = [1.1 * v + 0.1 if v.ndim == 0 and is_float(v.dtype) else v for v in given]
+    f = function([*place, *inputs], values, mode="numpy", on_unused_input="ignore")
+    low, high = np.transpose(ranges)
+    places = np.random.default_rng(0).uniform(low, high, (PLACES, 2)).astype(variables[0].dtype)
+    found = np.array([f(*x, *(np.asarray(v, i.dtype) for v, i in zip(moved, inputs, strict=True))) for x in places])
+    return bool(np.allclose(found, found[0], rtol=1e-5, atol=1e-8 * np.abs(found).max()))
 
 
 def check_gradient_descent(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -14,15 +14,12 @@ from pellucid.graph.rewrite_rule import PHASES
 from pellucid.graph.rewriter import Journal, RewriteStep, simplify
 from pellucid.graph.substitution import replace
 from pellucid.graph.traversal import topological
-from pellucid.live.views.base import FigureContext, View
+from pellucid.live.views.base import FigureContext, StillContext, View
 from pellucid.run.function_builder import function
 from pellucid.show.figure import Picture
 from pellucid.show.mathml import latex_to_mathml
 from pellucid.show.plot_style import new_figure
 from pellucid.show.tex import latex
-
-if TYPE_CHECKING:
-    from pellucid.live.figure import Figure
 
 __all__ = ["Rewriting", "rewriting"]
 
@@ -81,7 +78,7 @@ class Rewriting(View):
         with np.errstate(all="ignore"):
             return format_array(f(*(np.asarray(self.values[i], i.dtype) for i in inputs)))
 
-    def draw_still(self, figure: Figure) -> Picture | None:
+    def draw_still(self, still: StillContext) -> Picture | None:
         """Return the formulas one below the other."""
         whole, lines = self.expression, [("written", self.expression)]
         for step in self.journal.steps:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from pellucid.graph.array_conversion import cast_to_dtype
-from pellucid.graph.errors import ShapeError, UseError
+from pellucid.graph.errors import OptionError, ShapeError, UseError
 from pellucid.graph.expr import Expr, Input
 from pellucid.graph.naming import LabelStripper
 from pellucid.graph.traversal import topological
@@ -24,6 +25,9 @@ Array = np.ndarray[Any, Any]
 MAX_UNITS = 128
 """States with more units are not drawn."""
 
+PROBE_SEQUENCES = 64
+"""Largest number of sequences over which units are compared with marks."""
+
 
 class SequenceView(View):
     kind = "sequence"
@@ -35,11 +39,15 @@ class SequenceView(View):
         examples: Any,
         targets: Any,
         names: Sequence[str] | None,
+        marks: Mapping[str, Expr] | None,
+        story: str | None,
+        integers: Sequence[str] | None,
         title: str,
     ) -> None:
         super().__init__(title)
         self.predict = check_function("sequence", predict)
         self.states, self.examples, self.targets, self.names = states, examples, targets, names
+        self.marks, self.story, self.integers = dict(marks or {}), story, integers
 
     def build(self, context: FigureContext) -> tuple[dict[str, Any], dict[str, Any]]:
         x = self.get_input()
@@ -50,18 +58,24 @@ class SequenceView(View):
         states = find_states(output, steps) if self.states is None else dict(self.states)
         argument = context.functions.add_array(context.name("sequence"), shape=shape, dtype=x.dtype, role="input")
         shown: list[tuple[str, str, Expr]] = [("input", str(x), x)]
+        shown += [("mark", name, e) for name, e in self.marks.items()]
         shown += [("state", name, e) for name, e in states.items()]
         scores = None if is_per_step(output, steps, x) else explain_sequence(output, x, context.class_names)
         if scores is None:
             shown.append(("output", output.name or "output", output))
+            if isinstance(self.targets, Expr):
+                shown.append(("target", f"true {output.name or 'output'}", self.targets))
         computed = [*(e for _, _, e in shown), *([] if scores is None else [scores.prediction])]
-        name = context.functions.add_outputs(context.name("states"), computed, {x: argument})
+        walk = bool(self.marks)  # to compare the units with the marks over many sequences
+        name = context.functions.add_outputs(context.name("states"), computed, {x: argument}, walk=walk)
         groups: list[dict[str, Any]] = [
             {"label": label, "role": role, "output": k, "units": count_units(e, label, steps, shape), "names": None}
             for k, (role, label, e) in enumerate(shown)
         ]
         groups[0]["names"] = self.check_names(width)
-        targets = None if scores is not None else self.add_targets(x, groups[-1]["units"] * steps, context)
+        self.check_story(groups)
+        is_computed = scores is not None or isinstance(self.targets, Expr)
+        targets = None if is_computed else self.add_targets(x, groups[-1]["units"] * steps, context)
         if targets is not None:
             groups.append({**groups[-1], "label": f"true {groups[-1]['label']}", "role": "target"})
         own = {
@@ -73,6 +87,9 @@ class SequenceView(View):
             "samples": samples,
             "targets": targets,
             "binary": values is not None and bool(np.isin(values, (0, 1)).all()),
+            "probe": PROBE_SEQUENCES if self.marks and samples is not None else 0,
+            "story": self.story,
+            "integers": self.check_integers(width),
         }
         shared = {"kind": self.kind, "title": self.title, "scores": None if scores is None else scores.to_json()}
         return shared, own
@@ -105,6 +122,24 @@ class SequenceView(View):
         if self.names is not None and len(self.names) != width:
             raise ShapeError(f"pel.live.sequence: expected {width} names. Received: {len(self.names)}")
         return None if self.names is None else list(self.names)
+
+    def check_integers(self, width: int) -> list[str] | None:
+        if self.integers is not None and len(self.integers) != width:
+            raise ShapeError(
+                f"pel.live.sequence: expected {width} names in integers, one for each input. Received: "
+                f"{len(self.integers)}"
+            )
+        return None if self.integers is None else list(self.integers)
+
+    def check_story(self, groups: Sequence[Mapping[str, Any]]) -> None:
+        """Check that a story mentions only names of inputs, and groups with one number at each time step."""
+        known = [*(groups[0]["names"] or []), *(g["label"] for g in groups if g["units"] == 1)]
+        unknown = next((name for name in re.findall(r"{(.*?)}", self.story or "") if name not in known), None)
+        if unknown is not None:
+            raise OptionError(
+                f"pel.live.sequence: expected a story with names among {', '.join(map(repr, known))}. Received: "
+                f"{unknown!r}"
+            )
 
     def add_targets(self, x: Input, size: int, context: FigureContext) -> str | None:
         """Return the name of the array of true outputs: as given, or the other data of the figure of this size."""
@@ -193,12 +228,15 @@ def sequence(
     targets: Any = None,
     *,
     names: Sequence[str] | None = None,
+    marks: Mapping[str, Expr] | None = None,
+    story: str | None = None,
+    integers: Sequence[str] | None = None,
     title: str = "Sequence",
 ) -> SequenceView:
     """Recurrent network step by step: inputs, states and outputs at every time step.
 
-    Columns are time steps, rows are units. A cursor shows the numbers of one step. Inputs that are 0 or 1 can be
-    changed by a click.
+    Columns are time steps, rows are units. A cursor moves from step to step and shows the numbers of one of them.
+    Inputs that are 0 or 1 can be changed by a click.
 
     Parameters
     ----------
@@ -208,10 +246,20 @@ def sequence(
         What to show between inputs and outputs: values at every time step. By default the results of the scans.
     examples : array, shape (m, steps, d), optional
         Sequences; by default the data of the figure for the input.
-    targets : array, shape (m, steps, k), optional
-        True outputs of the examples; by default data of the figure with as many numbers as the output.
+    targets : array, shape (m, steps, k), or Expr, optional
+        True outputs of the examples, or an expression of the input that computes them for changed sequences, too; by
+        default data of the figure with as many numbers as the output.
     names : sequence of str, optional
         Names of the inputs.
+    marks : dict from str to Expr, optional
+        Known quantities at each time step, shape (steps,), as expressions of the input: the carries of an addition.
+        The page shows them, and finds the unit that is most correlated with each.
+    story : str, optional
+        A sentence about one time step, with names of inputs, marks and outputs in braces, which the page replaces by
+        their numbers.
+    integers : sequence of str, optional
+        For inputs that are the bits of integers, least significant bit first: names of the integers. The page has a
+        number box for each, and reads the output as an integer.
     title : str
         Title of the view.
 
@@ -221,8 +269,8 @@ def sequence(
 
     Raises
     ------
-    UseError, ShapeError
-        If the function has no scan, or its parts do not have one row for each time step.
+    UseError, ShapeError, OptionError
+        If the function has no scan, its parts do not have one row for each time step, or the story has unknown names.
 
     Examples
     --------
@@ -231,4 +279,4 @@ def sequence(
     >>> pel.live.sequence(pel.function([x], h[:, :1])).kind
     'sequence'
     """
-    return SequenceView(predict, states, examples, targets, names, title)
+    return SequenceView(predict, states, examples, targets, names, marks, story, integers, title)

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from pellucid.graph.errors import InputError, UseError
 from pellucid.live.controls import Slider
-from pellucid.live.views.base import FigureContext, View, check_function
+from pellucid.live.views.base import FigureContext, StillContext, View, check_function
 from pellucid.run.function import Function
 from pellucid.show.figure import Picture
 from pellucid.show.plots import learning_curves
-
-if TYPE_CHECKING:
-    from pellucid.live.figure import Figure
 
 __all__ = ["ValueCurves", "value_curves"]
 
@@ -39,7 +36,7 @@ class ValueCurves(View):
             raise UseError(f"pel.live.value_curves: expected a slider, made by pel.live.slider. Received: {slider!r}")
         self.slider, self.curves, self.numbers, self.reference = slider, dict(curves), dict(numbers), reference
         for name, f in {**self.curves, **self.numbers}.items():
-            if check_function("value_curves", f).program.inputs != [slider.input]:
+            if set(check_function("value_curves", f).program.inputs) != {slider.input}:
                 raise InputError(
                     f"pel.live.value_curves: expected functions of {slider.input} only. Received: {name!r}"
                 )
@@ -73,11 +70,12 @@ class ValueCurves(View):
             "reference": reference,
         }
 
-    def draw_still(self, figure: Figure) -> Picture | None:
+    def draw_still(self, still: StillContext) -> Picture | None:
         """Return the curves over the range of the slider."""
         x = np.linspace(self.slider.minimum, self.slider.maximum, STILL_POINTS)
         with np.errstate(all="ignore"):
-            found = {label: np.array([float(f(value)) for value in x]) for label, f in self.curves.items()}
+            interpreted = {label: f.copy(mode="numpy") for label, f in self.curves.items()}
+            found = {label: np.array([float(f(value)) for value in x]) for label, f in interpreted.items()}
         bad = {label: x[~np.isfinite(y)] for label, y in found.items()}
         ends = [
             f"{label} is not finite from {places[0]:.3g} on" if len(places) else f"{label} is finite everywhere"

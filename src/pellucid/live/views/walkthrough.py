@@ -10,12 +10,17 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.errors import InputError, UseError
-from pellucid.graph.expr import Expr, Shared
+from pellucid.graph.expr import Expr, Input, Shared
 from pellucid.graph.naming import strip_calls
+from pellucid.graph.printing import get_own_name
+from pellucid.graph.traversal import topological
 from pellucid.live.arithmetic import ArithmeticEncoder
-from pellucid.live.views.base import FigureContext, View
+from pellucid.live.views.base import FigureContext, StillContext, View
 from pellucid.live.views.numbers import add_function, check_expression, find_values
+from pellucid.run.function_builder import function
+from pellucid.show.figure import Picture
 from pellucid.show.mathml import latex_to_mathml
+from pellucid.show.plot_style import new_figure
 
 __all__ = ["Step", "Units", "Walkthrough", "walkthrough"]
 
@@ -117,6 +122,25 @@ class Walkthrough(View):
             "updates": [[context.functions.add_leaf(v), numbers[id(e)]] for v, e in self.updates.items()],
         }
 
+    def draw_still(self, still: StillContext) -> Picture | None:
+        """Return the formulas with their results, one step below the other."""
+        given = still.inputs
+        results = [e for step in self.steps for e in step.results]
+        inputs = [i for i in topological(results) if isinstance(i, Input)]
+        f = function(inputs, results, mode="numpy")
+        values = dict(zip(map(id, results), f(*(given[i] for i in inputs)), strict=True))
+        blocks = ["\n".join(write_array(e, values[id(e)]) for e in step.results) for step in self.steps]
+        heights = [max(2, block.count("\n") + 1) + 1 for block in blocks]
+        picture = new_figure(6.4, 0.17 * sum(heights))
+        top = 0.99
+        for step, block, height in zip(self.steps, blocks, heights, strict=True):
+            picture.text(0.02, top, step.name, va="top", fontsize=9, fontweight="bold")
+            picture.text(0.14, top, f"${step.formula}$", va="top", fontsize=9)
+            picture.text(0.56, top, block, va="top", fontsize=7.5, family="monospace")
+            top -= height / sum(heights)
+        names = ", ".join(step.name for step in self.steps)
+        return Picture(picture, f"Formulas and numbers of the steps {names}.", self.title)
+
     def describe_step(
         self, step: Step, numbers: Mapping[int, int], names: Mapping[str, int], encoder: ArithmeticEncoder
     ) -> dict[str, Any]:
@@ -129,6 +153,12 @@ class Walkthrough(View):
             "results": [numbers[id(e)] for e in step.results],
             "uses": list(step.uses),
         }
+
+
+def write_array(e: Expr, value: Any) -> str:
+    """Return the name and the numbers of an expression, rows below each other."""
+    lead = f"{get_own_name(e) or e} = "
+    return lead + np.array2string(np.asarray(value), precision=4, prefix=lead)
 
 
 def split_text(text: str, names: Mapping[str, int], encoder: ArithmeticEncoder) -> list[Any]:
