@@ -85,9 +85,12 @@ class ExpressionEvaluator(CallEvaluator):
         return self.pel.cast(BINARY[operator](left, right), dtypes[0] if dtypes else "float64")
 
     def get_function(self, name: str) -> Any:
-        return self.correlate if name == "correlate" else getattr(self.pel, name)
+        return getattr(self, f"make_{name}", None) or getattr(self.pel, name)
 
-    def correlate(self, x: Any, kernel: Any) -> Any:
+    def make_one_hot(self, x: Any, num_classes: int) -> Any:
+        return self.pel.one_hot(x if isinstance(x, self.pel.Expr) else self.pel.constant(np.int64(x)), num_classes)
+
+    def make_correlate(self, x: Any, kernel: Any) -> Any:
         return self.pel.conv(x[None, :, :, None], kernel[:, :, None, None])[0, :, :, 0]
 
     def to_number(self, node: Node, value: Any) -> float:
@@ -100,4 +103,5 @@ class ExpressionEvaluator(CallEvaluator):
         return float(value)
 
     def to_index(self, node: Node, value: Any, size: int) -> Any:
-        return value
+        is_expression = isinstance(value, self.pel.Expr)
+        return self.pel.cast(value, "int64") if is_expression and value.dtype.kind not in "iu" else value
