@@ -22,7 +22,7 @@ from pellucid.graph.expr import Constant, Expr, Input, Shared, constant
 from pellucid.graph.naming import strip_labels
 from pellucid.graph.traversal import topological
 
-PELLUCID = SimpleNamespace(Expr=Expr, constant=constant, **FUNCTIONS)
+PELLUCID = SimpleNamespace(Constant=Constant, Expr=Expr, constant=constant, **FUNCTIONS)
 """The functions of pellucid that formulas may use."""
 NUMBER = re.compile(r"(?<![\w.])\d+\.\d*(?:e-?\d+)?|(?<![\w.])\d+e-?\d+")
 """A number with a point or an exponent, such as a regularization strength."""

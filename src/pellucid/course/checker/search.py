@@ -153,14 +153,17 @@ def find_pairs_in_product(
 ) -> Iterator[MistakeExplanation]:
     """Yield two mistakes in different factors of the product at the root. Their ratios multiply."""
     graph = context.graph
-    if graph.root.kind != "product" or answer.shape != graph.value.shape or np.any(graph.value == 0):
+    if graph.root.kind != "product" or answer.shape != graph.value.shape:
         return
-    yield from find_matching_pairs(
-        [c for c in candidates if c.value.shape == answer.shape and np.all(c.value != 0)],
-        lambda c: np.log(np.abs(c.value / graph.value)),
-        np.log(np.abs(answer / graph.value)),
-        lambda a, b: is_equal(answer, a.value * b.value / graph.value),
-    )
+    if np.any(graph.value == 0) or np.any(answer == 0):
+        return
+    with np.errstate(all="ignore"):
+        yield from find_matching_pairs(
+            [c for c in candidates if c.value.shape == answer.shape and np.all(c.value != 0)],
+            lambda c: np.log(np.abs(c.value / graph.value)),
+            np.log(np.abs(answer / graph.value)),
+            lambda a, b: is_equal(answer, a.value * b.value / graph.value),
+        )
 
 
 def find_matching_pairs(
