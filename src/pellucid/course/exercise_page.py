@@ -66,6 +66,8 @@ def encode_exercise(exercise: Exercise) -> dict[str, Any]:
     truth = question.truth
     if not is_equal(np.asarray(formula.evaluate(question.letters, np)), truth):
         raise ValueError(f"Exercise {exercise.name}: the solution `{exercise.solution}` is not the reference")
+    sentences = SentenceTable()
+    variations = list(encode_mistakes(question, exercise, sentences))
     shown = [name for name in question.letters if name in exercise.given or question.letters[name].ndim == 0]
     return {
         "name": exercise.name,
@@ -75,7 +77,8 @@ def encode_exercise(exercise: Exercise) -> dict[str, Any]:
         "shape": list(truth.shape),
         "expected": encode_values(truth),
         "tolerance": question.tolerance,
-        "variations": list(encode_mistakes(question, exercise)),
+        "sentences": sentences.listed,
+        "variations": variations,
         "solution": {
             "text": exercise.solution,
             "mathml": formula.to_mathml({name: np.shape(value) for name, value in question.letters.items()}),
@@ -107,7 +110,32 @@ def encode_values(values: Array) -> str:
     return base64.b64encode(np.ascontiguousarray(values, "<f8").tobytes()).decode()
 
 
-def encode_mistakes(question: Question, exercise: Exercise) -> Iterator[dict[str, Any]]:
+class SentenceTable:
+    """Sentences of messages, each once. Hundreds of messages share few sentences.
+
+    Examples
+    --------
+    >>> table = SentenceTable()
+    >>> table.add("dW: A is missing. Why."), table.add("dW: B is missing. Why."), table.listed
+    ([0, 1, 2], [0, 3, 2], ['dW: ', 'A is missing. ', 'Why.', 'B is missing. '])
+    """
+
+    def __init__(self) -> None:
+        self.listed: list[str] = []
+        self._positions: dict[str, int] = {}
+
+    def add(self, text: str) -> list[int]:
+        """Return the positions of the sentences of a text."""
+        positions = []
+        for sentence in re.findall(r".+?(?:[.:] |$)", text, flags=re.DOTALL):
+            if sentence not in self._positions:
+                self._positions[sentence] = len(self.listed)
+                self.listed.append(sentence)
+            positions.append(self._positions[sentence])
+        return positions
+
+
+def encode_mistakes(question: Question, exercise: Exercise, sentences: SentenceTable) -> Iterator[dict[str, Any]]:
     """Yield wrong results with their messages, each result once, with its likeliest explanation."""
     found: list[tuple[float, Array, Context, MistakeExplanation]] = []
     for expansion, context in enumerate(list_readings(question, exercise)):
@@ -128,8 +156,8 @@ def encode_mistakes(question: Question, exercise: Exercise) -> Iterator[dict[str
             yield {
                 "shape": list(value.shape),
                 "fingerprint": fingerprint,
-                "message": result.message,
-                "hints": list(result.hints),
+                "message": sentences.add(result.message),
+                "hints": [sentences.add(hint) for hint in result.hints],
             }
 
 
