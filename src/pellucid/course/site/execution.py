@@ -87,7 +87,7 @@ async def execute_page(page: Page) -> dict[str, Any]:
     notebook = read_notebook(page.text)
     temporary = tempfile.TemporaryDirectory
     with temporary(prefix="pellucid-course-") as work, temporary(prefix="pellucid-") as sockets:
-        client = NotebookClient(notebook, kernel_name="python3")
+        client = NotebookClient(notebook, kernel_name="python3", coalesce_streams=True)
         manager = client.create_kernel_manager()
         if os.name == "posix":  # over TCP, kernels warn that they are not encrypted
             manager.transport, manager.ip = "ipc", str(Path(sockets) / "kernel")
