@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import pellucid as pel
-from pellucid.course.checker.answers import Outcome
+from pellucid.course.checker.answers import AnswerValue
 from pellucid.course.checker.check import explain_answer
 from pellucid.course.checker.question import Question
 from pellucid.course.checker.search import compute_candidates, is_equal
@@ -192,4 +192,4 @@ def test_every_mistake_explains_its_own_numbers() -> None:
         assert statement.endswith(".")
         assert statement[0].isupper() or statement[0] == "`"
         assert not why or why.endswith((".", "`+=`.", "?"))
-        assert explain_answer(question, Outcome(candidate.value, frozenset({"d", "X", "W"}))) is not None
+        assert explain_answer(question, AnswerValue(candidate.value, frozenset({"d", "X", "W"}))) is not None
