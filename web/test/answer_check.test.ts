@@ -51,5 +51,5 @@ test("a wrong shape, unfit shapes, and no formula", () => {
 });
 
 test("a damaged exercise is refused", () => {
-  assert.throws(() => parseExercise(JSON.stringify({ ...file, expected: encode(4) })), { message: "s of shape (2,) needs 16 bytes; there are 8." });
+  assert.throws(() => parseExercise(JSON.stringify({ ...file, expected: encode(4), variations: [], sentences: [] })), { message: "s of shape (2,) needs 16 bytes; there are 8." });
 });
