@@ -27,6 +27,26 @@ def test_functions_of_arrays() -> None:
     assert result.message.startswith("a: The bias `b` is missing")
 
 
+def test_several_lines_with_intermediate_results() -> None:
+    lines = """
+        e = a - T  # the error
+        slope = 1 - a
+        d = e * slope
+        return X.T @ (
+            d)
+    """
+    result = pel.check_answer(loss, lines, wrt=W)
+    assert result.message.startswith("dW: `1 - a` stands where `1 - a**2` belongs")
+    assert pel.check_answer(loss, lines.replace("1 - a", "1 - a**2"), wrt=W)
+    wrong = pel.check_answer(loss, "e = a - Q\ne", wrt=W)
+    assert wrong.message.startswith("dW: Unknown letter 'Q'")
+    assert wrong.message.endswith("In `a - Q`.")
+
+
+def test_code_with_loops_should_be_a_function() -> None:
+    assert pel.check_answer(a, "for i in z: pass").message.endswith("For code with loops, pass a function.")
+
+
 def test_a_function_with_a_default() -> None:
     assert pel.check_answer(a, lambda z, scale=1.0: scale * np.tanh(z))
 

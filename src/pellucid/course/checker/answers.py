@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
+import textwrap
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -24,6 +26,8 @@ from pellucid.graph.traversal import topological
 
 PELLUCID = SimpleNamespace(Constant=Constant, Expr=Expr, constant=constant, **FUNCTIONS)
 """The functions of pellucid that formulas may use."""
+CODE = re.compile(r"\b(?:for|while|def|lambda|if)\b")
+"""Keywords of code that is no formula."""
 NUMBER = re.compile(r"(?<![\w.])\d+\.\d*(?:e-?\d+)?|(?<![\w.])\d+e-?\d+")
 """A number with a point or an exponent, such as a regularization strength."""
 
@@ -64,19 +68,61 @@ def evaluate_answer(question: Question, answer: Any) -> AnswerValue | str:
 
 
 def evaluate_text(question: Question, text: str) -> AnswerValue | str:
+    """Return the value of a formula, or of several lines with intermediate results such as ``d = p - Y``."""
+    statements = split_statements(text)
+    values, expressions = dict(question.letters), {**question.definitions, **question.size_inputs}
+    used: set[str] = set()
+    formula = None
     try:
-        formula = parse_formula(text, list(question.letters))
-        value = formula.evaluate(question.letters, np)
+        for i, (name, statement) in enumerate(statements):
+            formula = parse_formula(statement, list(values))
+            used.update(letter for letter in formula.letters if letter in question.letters)
+            value = np.asarray(formula.evaluate(values, np))
+            expr = build_expression(formula, expressions)
+            if i < len(statements) - 1:
+                values[name] = value
+                if expr is not None:
+                    expressions[name] = expr
     except FormulaError as error:
-        return str(error)
+        line = f" In `{statement}`." if len(statements) > 1 else ""
+        loops = " For code with loops, pass a function." if CODE.search(text) else ""
+        return f"{error}{line}{loops}"
     numbers = tuple(float(number) for number in NUMBER.findall(text))
-    return AnswerValue(np.asarray(value), frozenset(formula.letters), build_expression(question, formula), numbers)
+    return AnswerValue(value, frozenset(used), expr, numbers)
 
 
-def build_expression(question: Question, formula: ParsedFormula) -> Expr | None:
+def split_statements(text: str) -> list[tuple[str, str]]:
+    r"""Return the lines of an answer: names and formulas. The name of the last one does not matter.
+
+    Examples
+    --------
+    >>> split_statements("d = p - Y  # error\ndb = d.sum(\n  axis=0)")
+    [('d', 'p - Y'), ('db', 'd.sum(\n  axis=0)')]
+    >>> split_statements("X.T @ d")
+    [('', 'X.T @ d')]
+    """
+    if "\n" not in text.strip() and ";" not in text:
+        return [("", text)]
+    try:
+        lines = ast.parse(textwrap.dedent(text).strip()).body
+    except SyntaxError:
+        return [("", text)]
+    if not all(isinstance(line, ast.Assign | ast.Expr | ast.Return) for line in lines):
+        return [("", text)]
+    source = textwrap.dedent(text).strip()
+    found = []
+    for line in lines:
+        target = line.targets[0] if isinstance(line, ast.Assign) else None
+        value = getattr(line, "value", None)
+        segment = None if value is None else ast.get_source_segment(source, value)
+        found.append((target.id if isinstance(target, ast.Name) else "", segment or ""))
+    return found
+
+
+def build_expression(formula: ParsedFormula, letters: Mapping[str, Expr]) -> Expr | None:
     """Return a formula as an expression, or None if it uses something that needs sizes."""
     try:
-        built = formula.evaluate({**question.definitions, **question.size_inputs}, PELLUCID)
+        built = formula.evaluate(letters, PELLUCID)
     except (FormulaError, PellucidError, TypeError, ValueError):
         return None
     return built if isinstance(built, Expr) else None

@@ -87,8 +87,8 @@ def check_answer(
     reference : Expr
         The true formula, for example ``pel.grad(loss, W1)``. With ``wrt``, the loss.
     answer : str, callable, Expr, array or number
-        A formula as text; a function of arrays whose parameters are named as letters; an expression of the same
-        inputs; or values, if ``given`` contains the values of all inputs.
+        A formula as text, or several lines with intermediate results; a function of arrays whose parameters are named
+        as letters; an expression of the same inputs; or values, if ``given`` contains the values of all inputs.
     given : dict from str to Expr or array, optional
         Letters that the answer may use. An expression defines a letter, an array sets the value of an input with this
         name. Inputs, shared variables and named expressions of the reference are letters anyway.
