@@ -79,6 +79,15 @@ def course(path, browser):
     assert errors == []
 
 
+def find_box(locator):
+    """Return where an element is. It has no box if a drawing replaces it at this moment."""
+    for _ in range(100):
+        if (box := locator.bounding_box()) is not None:
+            return box
+        locator.page.wait_for_timeout(20)
+    raise AssertionError("the element has no box")
+
+
 def format_fixed(value, decimals=2):
     text = f"{abs(value):.{decimals}f}"
     return f"−{text}" if value < 0 and float(text) else text
@@ -175,7 +184,7 @@ def test_inputs_and_weights_change_by_keyboard_and_pointer(course) -> None:
     box = plane.bounding_box()
     course.page.mouse.click(box["x"] + 46 + (box["width"] - 54) / 2, box["y"] + 8 + (box["height"] - 44) / 2)
     assert (course.state()["x1"], course.state()["x2"]) == (0, 0)
-    weight = course.neuron.locator(".neuron .weight", has_text="w2").bounding_box()
+    weight = find_box(course.neuron.locator(".neuron .weight", has_text="w2"))
     course.page.mouse.move(weight["x"] + 20, weight["y"] + 12)
     course.page.mouse.down()
     for right in (10, 25, 50):  # 0.02 for each pixel
