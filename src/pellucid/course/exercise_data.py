@@ -1,0 +1,73 @@
+"""Data with planted faults for the exercises of chapter 9: a table with a leak, and images with wrong labels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pellucid.data.digits import mnist
+
+__all__ = ["load_mislabeled_digits", "load_patients"]
+
+Array = np.ndarray[Any, Any]
+
+PATIENTS, BEDS = 400, 60
+IMAGES_PER_CLASS, WRONG_LABELS = 100, 5
+SEED = 27
+"""Seed of the images, found by search: cross-validation finds all wrong labels, and the loss on training images three."""
+
+
+def load_patients() -> dict[str, Array]:
+    """Return a table of patients as columns of shape (400,); ``ill`` is 1 or 0, and is to be predicted.
+
+    Age, temperature, pulse and blood pressure are measured at admission. The doctor's diagnosis is ``ill``.
+
+    Examples
+    --------
+    >>> patients = load_patients()
+    >>> list(patients), patients["ill"].mean().round(2)
+    (['age', 'temperature', 'pulse', 'pressure', 'bed', 'ill'], 0.3)
+    """
+    rng = np.random.default_rng(0)
+    ill = rng.permutation(np.arange(PATIENTS) < 0.3 * PATIENTS)
+    third = BEDS // 3
+    isolated = rng.integers(third + 1, 2 * third + 1, PATIENTS)
+    others = rng.integers(1, third + 1, PATIENTS) + rng.integers(0, 2, PATIENTS) * 2 * third
+    return {
+        "age": rng.integers(18, 90, PATIENTS),
+        "temperature": (36.8 + 1.1 * ill + rng.normal(0, 0.55, PATIENTS)).round(1),
+        "pulse": (72 + 9 * ill + rng.normal(0, 10, PATIENTS)).round(),
+        "pressure": rng.normal(125, 14, PATIENTS).round(),
+        "bed": np.where(ill, isolated, others),
+        "ill": ill.astype(int),
+    }
+
+
+def load_mislabeled_digits() -> tuple[Array, Array]:
+    """Return 200 handwritten digits, 3 and 8, and their labels, of which five are wrong.
+
+    Returns
+    -------
+    tuple
+        Images of shape (200, 28, 28), floats from 0 (paper) to 1 (ink), and labels of shape (200,).
+
+    Examples
+    --------
+    >>> images, labels = load_mislabeled_digits()
+    >>> images.shape, np.unique(labels)
+    ((200, 28, 28), array([3, 8]))
+    """
+    images, digits, wrong = draw_digits()
+    return images, np.where(wrong, 3 + 8 - digits, digits)
+
+
+def draw_digits() -> tuple[Array, Array, Array]:
+    """Return images, what they show, and which of them get a wrong label."""
+    images, digits = mnist("train")
+    rng = np.random.default_rng(SEED)
+    rows = np.concatenate([rng.choice(np.flatnonzero(digits == d), IMAGES_PER_CLASS, replace=False) for d in (3, 8)])
+    rng.shuffle(rows)
+    wrong = np.zeros(len(rows), dtype=bool)
+    wrong[rng.choice(len(rows), WRONG_LABELS, replace=False)] = True
+    return images[rows] / 255, digits[rows].astype(int), wrong
