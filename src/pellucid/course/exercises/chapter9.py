@@ -32,8 +32,8 @@ def define_exercises() -> list[Exercise | CodeExercise]:
     return [
         CodeExercise(
             name="measure_baseline",
-            question="Write `measure_baseline(y_train, y_test)`: the accuracy on the test labels of a model that always "
-            "answers the most frequent class of the training labels.",
+            question="Write `measure_baseline(y_train, y_test)`: the accuracy on the test labels of a model that "
+            "always answers the most frequent class of the training labels.",
             checker=check_baseline,
             stub=BASELINE + "    return ...\n",
             solution="import numpy as np\n\n\n"
@@ -42,14 +42,14 @@ def define_exercises() -> list[Exercise | CodeExercise]:
     classes, counts = np.unique(y_train, return_counts=True)
     return np.mean(y_test == classes[counts.argmax()])
 """,
-            why="The class is learned, so it comes from the training labels. The accuracy is measured, so it comes from "
-            "the test labels.",
+            why="The class is learned, so it comes from the training labels. The accuracy is measured, so it comes "
+            "from the test labels.",
         ),
         Exercise(
             name="balanced",
             quantity="balanced accuracy",
-            question="Of the images of class 1, `TP` were classified correctly and `FN` were not. Of class 0, `TN` were "
-            "classified correctly and `FP` were not. Write the balanced accuracy: the mean of the two classes' recalls.",
+            question="Of the images of class 1, `TP` were classified correctly and `FN` were not. Of class 0, `TN` "
+            "were classified correctly and `FP` were not. Write the balanced accuracy: the mean of the two classes' recalls.",
             reference=(TP / (TP + FN) + TN / (TN + FP)) / 2,
             given={"TP": TP, "FN": FN, "FP": FP, "TN": TN},
             solution="(TP / (TP + FN) + TN / (TN + FP)) / 2",
@@ -58,8 +58,8 @@ def define_exercises() -> list[Exercise | CodeExercise]:
         Exercise(
             name="centered",
             quantity="centered test inputs",
-            question="A pipeline subtracts the mean of each feature. Write the test inputs that it gives to the network, "
-            "without a leak.",
+            question="A pipeline subtracts the mean of each feature. Write the test inputs that it gives to the "
+            "network, without a leak.",
             reference=X_test - X_train.mean(axis=0),
             given={"X_train": X_train, "X_test": X_test},
             solution="X_test - mean(X_train, axis=0)",
@@ -88,13 +88,13 @@ def measure_accuracy(values):
 inputs = [name for name in patients if name != "ill"]
 leak = max(inputs, key=lambda name: measure_accuracy(patients[name]))
 """,
-            why="Beds are given after the diagnosis: the ill patients lie together. For a new patient, the network has no "
-            "bed to read.",
+            why="Beds are given after the diagnosis: the ill patients lie together. For a new patient, the network "
+            "has no bed to read.",
         ),
         CodeExercise(
             name="wrong_labels",
-            question="`load_mislabeled_digits()` has 200 images of the digits 3 and 8. Five labels are wrong. Which images "
-            "have them? Answer with their numbers, from 0.",
+            question="`load_mislabeled_digits()` has 200 images of the digits 3 and 8. Five labels are wrong. Which "
+            "images have them? Answer with their numbers, from 0.",
             checker=check_wrong_labels,
             stub=WRONG_LABELS + "wrong_labels = ...  # numbers of five images\n",
             solution="import numpy as np\n"
@@ -114,7 +114,7 @@ for part in range(10):
     loss[held_out] = -np.log(np.where(y[held_out], p, 1 - p))
 wrong_labels = np.argsort(loss)[-5:]
 """,
-            why="A model that has not seen an image is surprised by a wrong label: its loss is large. Then look, because "
-            "an unusual drawing has a large loss, too.",
+            why="A model that has not seen an image is surprised by a wrong label: its loss is large. Then look, "
+            "because an unusual drawing has a large loss, too.",
         ),
     ]

@@ -53,7 +53,7 @@ def find_baseline_mistake(train: Array, test: Array, value: Any) -> CheckResult 
         return CheckResult(False, f"Expected an accuracy, a number. Your function returned {value!r}.", hint)
     if np.isclose(number, accuracy):
         return None
-    test_classes, test_counts = np.unique(test, return_counts=True)
+    test_counts = np.unique(test, return_counts=True)[1]
     mistakes = {
         100 * accuracy: "That is a percentage. An accuracy is a fraction from 0 to 1.",
         1 - accuracy: "That is the error rate. The accuracy is 1 minus that.",
@@ -100,9 +100,9 @@ def check_leak(answer: Any) -> CheckResult:
         slope = np.corrcoef(beds, ill)[0, 1]
         return CheckResult(
             True,
-            f"Right. All ill patients lie in beds {beds[ill].min()} to {beds[ill].max()}, and no other patient does: beds "
-            f"are given after the diagnosis. The correlation is only {slope:.2f}, because the ward lies in the middle. "
-            "Without this column you measure what the network can do for a new patient.",
+            f"Right. All ill patients lie in beds {beds[ill].min()} to {beds[ill].max()}, and no other patient does: "
+            f"beds are given after the diagnosis. The correlation is only {slope:.2f}, because the ward lies in the "
+            "middle. Without this column you measure what the network can do for a new patient.",
         )
     if name in REASONS:
         return CheckResult(False, REASONS[name], LEAK_HINTS)
@@ -128,8 +128,8 @@ def check_wrong_labels(answer: Any) -> CheckResult:
     if len(hits) == WRONG_LABELS and not others:
         return CheckResult(
             True,
-            f"Right: all {WRONG_LABELS} wrong labels, and no other. Correct or remove them in the training set. In a test "
-            "set they would put a limit on every accuracy.",
+            f"Right: all {WRONG_LABELS} wrong labels, and no other. Correct or remove them in the training set. In a "
+            "test set they would put a limit on every accuracy.",
         )
     if not found:
         return CheckResult(False, f"Your answer has no image. {WRONG_LABELS} labels are wrong.", LABEL_HINTS)
