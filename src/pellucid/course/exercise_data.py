@@ -1,4 +1,4 @@
-"""Data with planted faults for the exercises of chapter 9: a table with a leak, and images with wrong labels."""
+"""Data with planted faults for chapter 9: tables with leaks, and images with wrong labels."""
 
 from __future__ import annotations
 
@@ -8,14 +8,43 @@ import numpy as np
 
 from pellucid.data.digits import mnist
 
-__all__ = ["load_mislabeled_digits", "load_patients"]
+__all__ = ["draw_customers", "load_mislabeled_digits", "load_patients"]
 
 Array = np.ndarray[Any, Any]
 
-PATIENTS, BEDS = 400, 60
+CUSTOMERS, PATIENTS, BEDS = 400, 400, 60
 IMAGES_PER_CLASS, WRONG_LABELS = 100, 5
 SEED = 27
 """Seed of the images, found by search: cross-validated losses find all wrong labels, and training losses three."""
+
+
+def draw_customers(seed: int = 0) -> dict[str, Array]:
+    r"""Return a table of made-up customers as columns of shape (400,).
+
+    The probability that a customer cancels is :math:`\sigma(1.6\,\text{calls} - 0.7\,\text{years} - 3)`.
+
+    Parameters
+    ----------
+    seed : int
+        Seed of the customers.
+
+    Returns
+    -------
+    dict of str to array
+        ``years`` as a customer, ``calls`` to the support, ``final_bill`` and whether they ``cancelled``. The final bill is
+        0 for those who stayed, so it leaks the target.
+
+    Examples
+    --------
+    >>> customers = draw_customers()
+    >>> list(customers), customers["cancelled"].mean().round(2)
+    (['years', 'calls', 'final_bill', 'cancelled'], 0.14)
+    """
+    rng = np.random.default_rng(seed)
+    years, calls = rng.uniform(0, 6, CUSTOMERS).round(1), rng.poisson(1.2, CUSTOMERS)
+    cancelled = rng.random(CUSTOMERS) < 1 / (1 + np.exp(3 + 0.7 * years - 1.6 * calls))
+    bill = np.where(cancelled, rng.uniform(5, 60, CUSTOMERS), 0).round(2)
+    return {"years": years, "calls": calls, "final_bill": bill, "cancelled": cancelled}
 
 
 def load_patients() -> dict[str, Array]:
