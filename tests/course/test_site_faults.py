@@ -11,7 +11,7 @@ from pellucid.course.exercise import CodeExercise
 from pellucid.course.site import CourseError, build, build_site, errors, execution
 from pellucid.course.site.errors import PageFaults
 from pellucid.course.site.execution import execute_pages
-from pellucid.course.site.extension import assets, chapter_pages, directives
+from pellucid.course.site.extension import assets, chapter_pages
 from pellucid.course.site.sources import Page, collect_pages
 
 SAMPLE = Path(__file__).with_name("sample")

@@ -31,8 +31,8 @@ def draw_customers(seed: int = 0) -> dict[str, Array]:
     Returns
     -------
     dict of str to array
-        ``years`` as a customer, ``calls`` to the support, ``final_bill`` and whether they ``cancelled``. The final bill is
-        0 for those who stayed, so it leaks the target.
+        ``years`` as a customer, ``calls`` to the support, ``final_bill`` and whether they ``cancelled``. The final
+        bill is 0 for those who stayed, so it leaks the target.
 
     Examples
     --------

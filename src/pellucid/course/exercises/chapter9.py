@@ -49,7 +49,8 @@ def define_exercises() -> list[Exercise | CodeExercise]:
             name="balanced",
             quantity="balanced accuracy",
             question="Of the images of class 1, `TP` were classified correctly and `FN` were not. Of class 0, `TN` "
-            "were classified correctly and `FP` were not. Write the balanced accuracy: the mean of the two classes' recalls.",
+            "were classified correctly and `FP` were not. Write the balanced accuracy: the mean of the "
+            "recalls of both classes.",
             reference=(TP / (TP + FN) + TN / (TN + FP)) / 2,
             given={"TP": TP, "FN": FN, "FP": FP, "TN": TN},
             solution="(TP / (TP + FN) + TN / (TN + FP)) / 2",

@@ -21,11 +21,11 @@ FOLDED = re.compile(
 
 
 def get_title(text: str) -> str:
-    """Return the title of a page.
+    r"""Return the title of a page.
 
     Examples
     --------
-    >>> get_title("---\\nkernelspec: python3\\n---\\n\\n# One neuron\\n\\n## What is it?\\n")
+    >>> get_title("---\nkernelspec: python3\n---\n\n# One neuron\n\n## What is it?\n")
     'One neuron'
     """
     match = re.search(r"^# (.+)$", text, re.MULTILINE)
@@ -35,11 +35,11 @@ def get_title(text: str) -> str:
 
 
 def extract_section(text: str, title: str) -> str:
-    """Return the content of the section of the second level whose title begins with some words.
+    r"""Return the content of the section of the second level whose title begins with some words.
 
     Examples
     --------
-    >>> extract_section("# One neuron\\n\\n## In short\\n\\n- It adds.\\n\\n## What comes next?\\n", "In short")
+    >>> extract_section("# One neuron\n\n## In short\n\n- It adds.\n\n## What comes next?\n", "In short")
     '- It adds.'
     """
     match = re.search(rf"^## {re.escape(title)}.*?$(?P<content>.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
@@ -49,11 +49,11 @@ def extract_section(text: str, title: str) -> str:
 
 
 def list_quiz(text: str) -> list[tuple[str, str]]:
-    """Return the questions of a chapter on earlier ones, with their answers, as Markdown.
+    r"""Return the questions of a chapter on earlier ones, with their answers, as Markdown.
 
     Examples
     --------
-    >>> list_quiz("# Two moons\\n\\n## What do you remember?\\n\\n```{dropdown} 1. Why?\\nBecause.\\n```\\n")
+    >>> list_quiz("# Two moons\n\n## What do you remember?\n\n```{dropdown} 1. Why?\nBecause.\n```\n")
     [('1. Why?', 'Because.')]
     """
     return [
