@@ -53,9 +53,7 @@ def draw_states(states: ArrayLike, steps: Sequence[str]) -> Picture:
     values = np.asarray(states, dtype=float)
     figure = hidden_states(values, steps)
     counts = [f"{units or 'none'} at {step}" for units, step in zip((values > 0.5).sum(axis=1), steps, strict=True)]
-    reading = (
-        f"States of {values.shape[1]} hidden units at {len(values)} steps. Units above 0.5: {', '.join(counts)}."
-    )
+    reading = f"States of {values.shape[1]} hidden units at {len(values)} steps. Units above 0.5: {', '.join(counts)}."
     return Picture(figure, reading, "hidden states")
 
 

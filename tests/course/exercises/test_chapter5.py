@@ -193,7 +193,7 @@ def test_mistakes_in_choosing_a_strength(choose: Any, words: str) -> None:
 
 
 def test_the_solution_of_the_code_exercise_is_right() -> None:
-    exercise = list_exercises(5)["strength"]
+    exercise = list_exercises(5)["choose_strength"]
     names: dict[str, Any] = {}
     exec(exercise.solution, names)
     assert exercise.check(names["choose_strength"]).correct

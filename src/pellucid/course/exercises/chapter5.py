@@ -61,7 +61,7 @@ def define_exercises() -> list[Exercise | CodeExercise]:
             "error, bias and variance together.",
         ),
         CodeExercise(
-            name="strength",
+            name="choose_strength",
             question="Write `choose_strength(strengths, splits, fit)`. It returns the strength with the lowest mean "
             "loss on points that training did not use.",
             checker=check_strength_choice,
