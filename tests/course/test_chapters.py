@@ -117,8 +117,3 @@ def test_entries_are_one_sentence_with_an_existing_place() -> None:
         if anchor and f"\n({anchor})=\n" not in PAGES[chapter].text:
             faults.append(f"no anchor: {line}")
     assert faults == []
-
-
-@pytest.mark.parametrize(("name", "directive"), [("summaries", "summaries"), ("answers", "answers")])
-def test_pages_are_made_of_the_chapters(name: str, directive: str) -> None:
-    assert f"```{{{directive}}}" in PAGES[name].text

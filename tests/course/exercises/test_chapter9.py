@@ -40,7 +40,7 @@ WRONG = [
     (
         "wrong_labels",
         [129, 152, 193, 28, 199],
-        "You found 3 of 5. Image 28 is right after all: its label is 3, and it sh",
+        "You found 3 of 5. Image 28 is right after all: its label is 8, and it sh",
     ),
     (
         "wrong_labels",

@@ -63,7 +63,8 @@ class AnswersDirective(ChaptersDirective):
     def fill_section(self, section: nodes.section, name: str, number: int, text: str) -> None:
         add_solutions(self, number, section)
         for question, answer in list_quiz(text):
-            self.parse(f"**Question {question}**\n\n{answer}", section)
+            place, _, words = question.partition(" ")
+            self.parse(f"**Question {place}** {words}\n\n{answer}", section)
 
 
 class SolutionsDirective(SphinxDirective):
