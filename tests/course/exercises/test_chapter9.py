@@ -1,12 +1,14 @@
 """Exercises of chapter 9: right answers pass, wrong answers get their mistake named."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 import pellucid as pel
-from pellucid.course.exercise_data import draw_digits, load_mislabeled_digits, load_patients
+from pellucid import nn
+from pellucid.course.exercise_data import draw_customers, draw_digits, load_mislabeled_digits, load_patients
 from pellucid.course.exercises import list_exercises
 from pellucid.course.exercises.planted_faults import compute_probabilities, fit_logistic
 
@@ -126,3 +128,19 @@ def test_wrong_labels_are_those_with_the_largest_cross_validated_losses_only() -
     X, y = images.reshape(200, -1), labels == 8
     p = fit_logistic(X, y, strength=0.0, steps=400, rate=0.1)(X)
     assert set(np.argsort(np.where(y, p, 1 - p))[:5]) != set(WRONG_ROWS)
+
+
+def test_the_lab_of_the_chapter_needs_no_compiler(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def refuse(*args: Any, **options: Any) -> None:
+        raise AssertionError("compiled")
+
+    monkeypatch.setattr("pellucid.run.wasm.module.compile_module", refuse)
+    monkeypatch.setattr("pellucid.run.wasm.module_store.load_cached", lambda path: None)
+    monkeypatch.chdir(tmp_path)
+    customers = draw_customers()
+    lines = [",".join(customers), *(",".join(map(str, row)) for row in zip(*customers.values(), strict=True))]
+    Path("customers.csv").write_text("\n".join(lines))
+    model = pel.Sequential([nn.Input((2,)), nn.Dense(4, "tanh", name="hidden"), nn.Dense(2, "softmax", name="output")])
+    lab = pel.lab(model, "customers.csv", target="cancelled", features=["years", "calls"])
+    assert lab.to_spec()["modules"]
+    assert lab.rows.class_names == ("False", "True")

@@ -34,4 +34,5 @@ def customer_lab() -> Figure:
             nn.Dense(2, "softmax", kernel_initializer=initializer),
         ]
     )
-    return pel.lab(model, (X, customers["cancelled"].astype(int)), title="Customers who cancel")
+    lab: Figure = pel.lab(model, (X, customers["cancelled"].astype(int)), title="Customers who cancel")
+    return lab
