@@ -76,7 +76,7 @@ def draw_unrolled(steps: int = 3) -> Picture:
     >>> draw_unrolled(3).reading[:52]
     'Left: input x, hidden layer h with a loop, output o.'
     """
-    figure = new_figure(6.4, 2.9)
+    figure = new_figure(1.1 + 1.3 * steps, 2.7)
     axes = figure.add_subplot()
     axes.set_axis_off()
     arrow = {"arrowstyle": "-|>", "color": INK, "linewidth": 1.1, "shrinkA": 0, "shrinkB": 0}
