@@ -7,15 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pellucid.show.alt_text import describe_filters
 from pellucid.show.figure import Picture
-from pellucid.show.plot_style import CURVES, INK, PLAIN, new_figure
+from pellucid.show.input_values import format_number
+from pellucid.show.plot_style import CURVES, FAINT, INK, PLAIN, new_figure
 from pellucid.show.plots import filters, hidden_states, image_grid
 
 __all__ = ["draw_images", "draw_states", "draw_unrolled", "draw_weights"]
 
 
-def draw_images(images: ArrayLike, names: Sequence[str], columns: int = 10) -> Picture:
+def draw_images(images: ArrayLike, names: Sequence[str], columns: int = 5) -> Picture:
     """Plot images of shape (n, height, width) or (n, height, width, 3) in a grid, with their names.
 
     Examples
@@ -25,8 +25,14 @@ def draw_images(images: ArrayLike, names: Sequence[str], columns: int = 10) -> P
     """
     pixels = np.asarray(images)
     count, height, width = pixels.shape[:3]
+    figure = image_grid(pixels, names, columns)
+    for axes in figure.axes:  # frames, because images of noise would run into one another
+        axes.set(xticks=[], yticks=[])
+        axes.set_axis_on()
+        for spine in axes.spines.values():
+            spine.set(color=FAINT, linewidth=1)
     reading = f"{count} images of {height} x {width} pixels: {', '.join(names)}."
-    return Picture(image_grid(pixels, names, columns), reading, "images")
+    return Picture(figure, reading, "images")
 
 
 def draw_weights(W: ArrayLike, image: tuple[int, int], names: Sequence[str], columns: int = 5) -> Picture:
@@ -35,11 +41,16 @@ def draw_weights(W: ArrayLike, image: tuple[int, int], names: Sequence[str], col
     Examples
     --------
     >>> draw_weights(np.eye(4), (2, 2), ["a", "b", "c", "d"]).reading[:45]
-    '4 filters of 2x2 on 1 channel, with weights f'
+    'Weights of 4 units as images of 2 x 2 pixels:'
     """
     weights = np.asarray(W, dtype=float)
     kernel = weights.reshape(*image, 1, weights.shape[1])
-    return Picture(filters(kernel, columns, names=names), describe_filters(kernel), "weights as images")
+    low, high = format_number(weights.min(), 3), format_number(weights.max(), 3)
+    reading = (
+        f"Weights of {len(names)} units as images of {image[0]} x {image[1]} pixels: from {low} to {high}, "
+        f"{(weights > 0).mean():.0%} positive. Units: {', '.join(names)}."
+    )
+    return Picture(filters(kernel, columns, names=names), reading, "weights as images")
 
 
 def draw_states(states: ArrayLike, steps: Sequence[str]) -> Picture:
@@ -65,7 +76,7 @@ def draw_unrolled(steps: int = 3) -> Picture:
     >>> draw_unrolled(3).reading[:52]
     'Left: input x, hidden layer h with a loop, output o.'
     """
-    figure = new_figure(6.4, 2.9)
+    figure = new_figure(1.1 + 1.3 * steps, 2.7)
     axes = figure.add_subplot()
     axes.set_axis_off()
     arrow = {"arrowstyle": "-|>", "color": INK, "linewidth": 1.1, "shrinkA": 0, "shrinkB": 0}

@@ -33,7 +33,7 @@ def define_forward() -> list[Exercise]:
         Exercise(
             name="count",
             quantity="count",
-            question="A convolution has `f` filters of `k` x `k` pixels, and its input has `c` channels. Write the "
+            question="A convolution has `f` filters of `k` by `k` pixels, and its input has `c` channels. Write the "
             "number of its parameters.",
             reference=k * k * c * f + f,
             given={"k": k, "c": c, "f": f},
@@ -90,9 +90,9 @@ def define_pooling() -> Exercise:
     return Exercise(
         name="da",
         quantity="da",
-        question="`m` has the maxima of the 2 x 2 windows of `a`, and `dm` the gradient of the loss with respect to "
-        "`m`. Write `da`. In a formula, `kron(m, ones((2, 2)))` repeats each number of `m` in its window, and `==` "
-        "gives 1 or 0.",
+        question="`m` has the maxima of the windows of 2 by 2 numbers of `a`. `dm` is the gradient of the loss with "
+        "respect to `m`. Write `da`. In a formula, `kron(m, ones((2, 2)))` repeats each number of `m` in its window, "
+        "and `==` gives 1 or 0.",
         reference=pel.grad((m * dm).sum(), a),
         given={"a": a, "m": m, "dm": dm},
         solution="kron(dm, ones((2, 2))) * (a == kron(m, ones((2, 2))))",
