@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pellucid.course import pictures
+from pellucid.course import image_pictures, pictures
 
 
 def get_axis_labels(picture):
@@ -50,3 +50,34 @@ def test_classes_are_named_and_correct_points_are_counted():
     slanted, vertical = picture.figure.axes[0].lines[-2:]
     assert np.allclose(slanted.get_xdata() + slanted.get_ydata(), 0)
     assert set(vertical.get_xdata()) == {0.5}
+
+
+def test_images_have_names_and_frames():
+    picture = image_pictures.draw_images(np.zeros((3, 4, 6)), ["7", "2", "1"])
+    titles = [axes.get_title() for axes in picture.figure.axes]
+    assert titles == ["7", "2", "1"]
+    assert all(axes.axison and not axes.get_xticks().size for axes in picture.figure.axes)
+    assert picture.reading == "3 images of 4 x 6 pixels: 7, 2, 1."
+
+
+def test_weights_of_each_unit_are_an_image_in_the_order_of_the_pixels():
+    W = np.stack([np.arange(6.0), -np.ones(6)], axis=1)
+    picture = image_pictures.draw_weights(W, (2, 3), ["rising", "negative"])
+    first, second = (axes.images[0].get_array() for axes in picture.figure.axes[:2])
+    assert first.tolist() == [[0, 1, 2], [3, 4, 5]]
+    assert (second == -1).all()
+    assert "from -1 to 5, 42% positive. Units: rising, negative." in picture.reading
+
+
+def test_hidden_states_count_active_units_at_each_step():
+    picture = image_pictures.draw_states([[0.9, 0.8, 0.1], [0.2, 0.1, 0.0]], ["1+1", "0+0"])
+    assert ("step", "hidden unit") in get_axis_labels(picture)
+    assert "Units above 0.5: 2 at 1+1, none at 0+0." in picture.reading
+
+
+def test_an_unrolled_network_has_a_copy_for_each_step_with_the_same_weights():
+    picture = image_pictures.draw_unrolled(4)
+    texts = [text.get_text() for text in picture.figure.axes[0].texts]
+    assert [t for t in texts if t.startswith("h")] == ["h", "h₀", "h₁", "h₂", "h₃", "h before"]
+    assert (texts.count("Wx"), texts.count("Wo"), texts.count("Wh")) == (5, 5, 4)  # 3 arrows and the loop
+    assert "unrolled over 4 time steps" in picture.reading

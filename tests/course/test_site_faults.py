@@ -16,7 +16,7 @@ from pellucid.course.exercise import CodeExercise
 from pellucid.course.site import CourseError, build, build_site, errors, execution
 from pellucid.course.site.errors import PageFaults
 from pellucid.course.site.execution import execute_pages
-from pellucid.course.site.extension import assets, directives
+from pellucid.course.site.extension import assets, chapter_pages
 from pellucid.course.site.sources import Page, collect_pages
 
 SAMPLE = Path(__file__).with_name("sample")
@@ -154,7 +154,7 @@ def test_solutions_of_a_chapter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     slope = CodeExercise(
         "slope", "What is the slope of $w^2$?", str, "", "def slope(w):\n    return 2 * w", "It *doubles*."
     )
-    monkeypatch.setattr(directives, "list_exercises", lambda chapter: {"slope": slope} if chapter == 4 else {})
+    monkeypatch.setattr(chapter_pages, "list_exercises", lambda chapter: {"slope": slope} if chapter == 4 else {})
     (tmp_path / "pages").mkdir()
     (tmp_path / "pages" / "index.md").write_text("# Answers\n\n```{solutions} 4\n```\n", "utf-8")
     page = build_site(tmp_path / "site", sections={"": tmp_path / "pages"}).read_text("utf-8")

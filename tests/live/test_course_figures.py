@@ -340,6 +340,11 @@ def test_the_network_reads_digits_drawn_by_hand(course) -> None:
     assert sum(digit == found for digit, found in read.items()) >= 9, read
 
 
+def test_the_weights_load_whatever_the_default_dtype_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pel.config, "floatx", "float64")
+    assert digit_reader().views[0].predict.program.original_outputs[0].dtype == "float32"
+
+
 def test_the_page_counts_the_held_out_digits_that_are_read_correctly(course) -> None:
     program = digit_reader().views[0].predict.program
     predict = pel.function(list(program.inputs), list(program.original_outputs), mode="numpy")

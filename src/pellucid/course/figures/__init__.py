@@ -1,6 +1,7 @@
 """Live figures of the course. Each function returns a figure."""
 
 from pellucid.course.figures.backward_pass import backward_pass as backward_pass
+from pellucid.course.figures.customer_lab import customer_lab as customer_lab
 from pellucid.course.figures.digit_reader import digit_reader as digit_reader
 from pellucid.course.figures.filter_editor import filter_editor as filter_editor
 from pellucid.course.figures.loss_surface import loss_surface as loss_surface
@@ -11,6 +12,7 @@ from pellucid.course.figures.rewriting import rewriting as rewriting
 
 __all__ = [
     "backward_pass",
+    "customer_lab",
     "digit_reader",
     "filter_editor",
     "loss_surface",

@@ -53,7 +53,7 @@ def build_network(*augmentation: Any) -> Any:
     nn.set_random_seed(0)
     return Sequential(
         [
-            nn.Input((28, 28, 1)),
+            nn.Input((28, 28, 1), dtype="float32"),
             *augmentation,
             nn.Conv2D(8, 3, activation="relu", name="first convolution"),
             nn.MaxPooling2D(2, name="first pooling"),

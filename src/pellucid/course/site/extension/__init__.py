@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pellucid.course.site.extension import assets, directives, formulas, notebook_links
+from pellucid.course.site.extension import assets, chapter_pages, directives, formulas, notebook_links
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -13,6 +13,6 @@ if TYPE_CHECKING:
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the parts of the extension."""
     app.add_config_value("pellucid_executed", "", "env", str)
-    for part in (formulas, assets, directives, notebook_links):
+    for part in (formulas, assets, directives, chapter_pages, notebook_links):
         part.register(app)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,4 +1,4 @@
-"""Directives of the course: exercises, their solutions, and answers that a reader opens."""
+"""Directives of chapters: exercises, and answers that a reader opens."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from docutils import nodes
 from docutils.statemachine import StringList
 from sphinx.util.docutils import SphinxDirective
 
-from pellucid.course.exercises import list_exercises
 from pellucid.course.site.sources import load_executed
 
 if TYPE_CHECKING:
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 
 def register(app: Sphinx) -> None:
     app.add_directive("exercise", ExerciseDirective)
-    app.add_directive("solutions", SolutionsDirective)
     app.add_directive("dropdown", DropdownDirective)
 
 
@@ -65,22 +63,6 @@ def render_element(exercise: dict[str, Any]) -> str:
         f"<noscript><div>{question}</div><p>To check an answer, use JavaScript or the notebook.</p></noscript>"
         "</pellucid-exercise>"
     )
-
-
-class SolutionsDirective(SphinxDirective):
-    """``{solutions} 4``: question, solution and explanation of each exercise of a chapter."""
-
-    required_arguments = 1
-
-    def run(self) -> list[nodes.Node]:
-        chapter = self.arguments[0]
-        found = nodes.container()
-        for name, exercise in list_exercises(int(chapter)).items():
-            self.state.nested_parse(StringList([f"**Exercise {chapter}.{name}.** {exercise.question}"]), 0, found)
-            solution = exercise.solution.strip("\n")
-            found += nodes.literal_block(solution, solution, language="python")
-            self.state.nested_parse(StringList([exercise.why]), 0, found)
-        return list(found.children)
 
 
 class DropdownDirective(SphinxDirective):
