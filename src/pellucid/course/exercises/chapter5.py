@@ -41,7 +41,7 @@ def define_exercises() -> list[Exercise | CodeExercise]:
         ),
         Exercise(
             name="step",
-            quantity="W1",
+            quantity="new W1",
             question="`dW1` is the gradient of the cross-entropy alone. Write the new value of `W1` after one step of "
             "gradient descent on cross-entropy plus penalty.",
             reference=W1 - rate * (dW1 + lam * W1),
@@ -61,7 +61,7 @@ def define_exercises() -> list[Exercise | CodeExercise]:
             "error, bias and variance together.",
         ),
         CodeExercise(
-            name="strength",
+            name="choose_strength",
             question="Write `choose_strength(strengths, splits, fit)`. It returns the strength with the lowest mean "
             "loss on points that training did not use.",
             checker=check_strength_choice,
