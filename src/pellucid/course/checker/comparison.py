@@ -16,6 +16,8 @@ def compare_results(quantity: str, answer: Any, truth: Any) -> Text:
     if np.squeeze(answer).shape != np.squeeze(truth).shape:
         return f"Your result has shape {answer.shape}; {quantity} has shape {truth.shape}.", ""
     a, t = np.squeeze(answer).astype(float), np.squeeze(truth).astype(float)
+    if a.size > 1 and np.all(a == a.flat[0]):
+        return f"All entries of your result are {a.flat[0]:.4g}.", ""
     if not np.all(np.isfinite(a)):
         return (
             f"{int((~np.isfinite(a)).sum())} of {a.size} entries are NaN or infinite.",

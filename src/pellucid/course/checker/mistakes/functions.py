@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.course.checker.formula_graph import Node
+from pellucid.course.checker.formula_graph import Node, add_terms
 from pellucid.course.checker.mistakes.mistake import Array, Context, Mistake, Text, find_axis
 from pellucid.course.checker.mistakes.slopes import ACTIVATIONS
 
@@ -32,6 +32,8 @@ def list_mistakes(node: Node, context: Context) -> Iterator[Mistake]:
     yield apply_twice(node, context)
     yield from move_term_outside(node, context)
     yield from move_into_product(node, context)
+    if node.operands[0].kind == "sum" and len(node.operands[0].signs) > 1:
+        yield apply_to_terms(node, context)
     yield from replace_function(node, context)
     for factor, text in (
         (-1.0, f"The sign of {operand} is wrong inside {node.name}."),
@@ -61,8 +63,9 @@ def list_extra_functions(node: Node, context: Context) -> Iterator[Mistake]:
     is_named = node.expr is not None and node.expr in context.graph.names
     if node.kind == "letter" or not (is_named or node is context.graph.root):
         return
+    true = context.graph.base[node]
     for name, function in FUNCTIONS.items():
-        if name != node.name:
+        if name != node.name and (true.ndim or name != "softmax"):
             yield add_function(node, context, name, function)
 
 
@@ -101,6 +104,15 @@ def move_term_outside(node: Node, context: Context) -> Iterator[Mistake]:
         return Mistake(node, 1.3, lambda v, _: node.compute(v[0] - term) + term, tell)
 
     yield from map(move, range(len(operand.signs)))
+
+
+def apply_to_terms(node: Node, context: Context) -> Mistake:
+    """Return a sum of functions for the function of a sum, as in ``tanh(a) + tanh(b)`` for ``tanh(a + b)``."""
+    inner = node.operands[0]
+    terms = [node.compute(context.graph.base[o]) for o in inner.operands]
+    text = f"{node.name} is applied to each term. It belongs around the whole sum: {context.quote(node)}."
+    why = f"{node.name} is not linear, so the order of sum and function matters."
+    return Mistake(node, 1.2, lambda v, _: add_terms(inner.signs, terms), lambda: (text, why))
 
 
 def move_into_product(node: Node, context: Context) -> Iterator[Mistake]:

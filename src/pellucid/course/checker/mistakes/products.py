@@ -22,6 +22,8 @@ def list_mistakes(node: Node, context: Context) -> Iterator[Mistake]:
         yield invert_factor(node, context, i)
         if factor.kind != "constant":
             yield repeat_factor(node, context, i)
+        if several and factor.kind == "sum" and node.signs[i] > 0:
+            yield from drop_parentheses(node, context, i)
     if len(node.signs) > 2:
         yield from change_slopes(node, context)
     if len(node.signs) == 2:
@@ -79,6 +81,30 @@ def repeat_factor(node: Node, context: Context, i: int) -> Mistake:
         lambda v, true: true * v[i] ** node.signs[i],
         lambda: (f"{context.quote(node.operands[i])} {verb} twice{context.where(node)}. Once is right.", ""),
     )
+
+
+def drop_parentheses(node: Node, context: Context, i: int) -> Iterator[Mistake]:
+    """Yield a product whose other factors act on some terms of a sum only, as in ``a + b * c`` for ``(a + b) * c``."""
+    inner = node.operands[i]
+    terms = [sign * context.graph.base[o] for sign, o in zip(inner.signs, inner.operands, strict=True)]
+    rest = [k for k in range(len(node.signs)) if k != i]
+
+    def leave_out(j: int) -> Mistake:
+        def compute(v: tuple[Array, ...], true: Array) -> Array:
+            others = multiply_factors([node.signs[k] for k in rest], [v[k] for k in rest])
+            return np.asarray(true - terms[j] * others + terms[j])
+
+        def tell() -> Text:
+            factors = " * ".join(context.describe(node.operands[k]) for k in rest)
+            return (
+                f"`{factors}` does not act on `{context.describe(inner.operands[j])}`. It multiplies the whole sum "
+                f"{context.quote(inner)}: parentheses are missing.",
+                "",
+            )
+
+        return Mistake(node, 1.1, compute, tell)
+
+    yield from map(leave_out, range(len(terms)))
 
 
 def change_slopes(node: Node, context: Context) -> Iterator[Mistake]:

@@ -148,7 +148,8 @@ class Slope:
         for template, compute in ACTIVATIONS[self.activation].wrong.items():
             if "{z}" in template and not self.input:
                 continue
-            cost = 0.7 if "*" in template or template.startswith("1 -") else 1.3
+            is_negative = template in ("{a}**2 - 1", "{a} * ({a} - 1)")  # more often, another sign is wrong
+            cost = 1.35 if is_negative else 0.7 if "*" in template or template.startswith("1 -") else 1.3
             with np.errstate(all="ignore"):
                 yield SlopeForm(template.format(a=self.output, z=self.input), compute(a, z), cost)
 

@@ -19,6 +19,9 @@ from pellucid.course.checker.mistakes.mistake import (
     iterate_nodes,
 )
 
+MAX_WINDOW = 50
+"""Largest number of inputs for which a bias inside of a sum is recognized by the count."""
+ONE_BIAS = "The bias belongs to the unit, not to each of its inputs."
 MINUS_TARGET = "The error is the prediction minus the target."
 
 
@@ -120,14 +123,24 @@ def scale_term(node: Node, context: Context, i: int) -> Iterator[Mistake]:
     for name, factor in context.factors:
         if name != "-1":
             yield scale(name, factor)
+    if context.is_bias(term):
+        yield from (add_bias_often(node, context, i, times) for times in range(3, MAX_WINDOW))
+
+
+def add_bias_often(node: Node, context: Context, i: int, times: int) -> Mistake:
+    sign, bias = node.signs[i], context.quote(node.operands[i])
+    text = f"The bias {bias} is added {times} times, inside of the sum. It is added once, after it."
+    return Mistake(node, 1.3, lambda v, true: true + (times - 1) * sign * v[i], lambda: (text, ONE_BIAS))
 
 
 def tell_scaled_term(context: Context, factor: str, term: Node) -> Text:
     if context.is_bias(term) and factor in context.sizes:
         return (
             f"The bias {context.quote(term)} is added {factor} times, inside of the sum. It is added once, after it.",
-            "The bias belongs to the unit, not to each of its inputs.",
+            ONE_BIAS,
         )
+    if factor == f"1/{context.describe(term)}":
+        return f"`1` stands where {context.quote(term)} belongs.", ""
     return tell_factor(context, factor, f"the term {context.quote(term)}", term)
 
 
@@ -166,6 +179,9 @@ def change_operation(node: Node, context: Context) -> Iterator[Mistake]:
     yield Mistake(node, 1.5, lambda v, _: v[0] * v[1], tell_product)
     if sorted(node.signs) != [-1, 1]:
         return
+    half = f"The squared error of {whole} stands where {whole} itself belongs.", "The derivative of `x**2 / 2` is `x`."
+    yield Mistake(node, 1.3, lambda _, true: true**2 / 2, lambda: half)
+    yield Mistake(node, 1.35, lambda _, true: true**2, lambda: half)
     minus = node.signs.index(-1)
     plus = 1 - minus
 

@@ -177,6 +177,14 @@ def list_pool_gradient_mistakes(node: Node, context: Context) -> Iterator[Mistak
     yield change_result(node, 1.2, lambda v, true: true * v[2], scaled)
     yield change_result(node, 1.2, lambda v, true: np.where(true != 0, v[2], 0), value)
     yield change_result(node, 1.2, lambda v, true: (true != 0).astype(float), mask)
+    inputs = "The gradient is multiplied by the inputs. It belongs to the maximum only, unchanged.", NOT_THE_MAXIMUM
+    positive = "The gradient goes to all positive inputs. It belongs to the maximum only.", NOT_THE_MAXIMUM
+    others = "The condition is the wrong way round: the gradient goes to all but the maximum.", NOT_THE_MAXIMUM
+    maxima = "The maxima are spread over the windows. Their gradient is asked for, at the place of each maximum.", ""
+    yield change_result(node, 1.2, lambda v, true: spread(v, true) * v[2], inputs)
+    yield change_result(node, 1.2, lambda v, true: spread(v, true) * (v[2] > 0), positive)
+    yield change_result(node, 1.2, lambda v, true: spread(v, true) - true, others)
+    yield change_result(node, 1.3, lambda v, true: spread((v[1],), true), maxima)
 
 
 def list_pool_mistakes(node: Node, context: Context) -> Iterator[Mistake]:
