@@ -128,7 +128,11 @@ def test_every_file_that_is_named_exists(page: Path) -> None:
         SOURCE / "experiments",
         SOURCE / "training",
         SOURCE / "run/distributed",
+        SOURCE / "course",
+        SOURCE / "course/site",
+        SOURCE / "course/checker",
         ROOT / "src",
+        ROOT / "tests/experiments",
     ]
     missing = [n for n in named if not any((place / n).exists() for place in places)]
     assert missing == []

@@ -21,7 +21,7 @@ def test_examples_print_the_documented_output(tmp_path, monkeypatch) -> None:
     with redirect_stdout(printed):
         for block in blocks:
             exec(compile(block, str(README), "exec"), names)
-    assert len(blocks) == 6
+    assert len(blocks) == 7
     assert printed.getvalue().splitlines() == promised
 
 

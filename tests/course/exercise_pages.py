@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 import pellucid.course
+from pellucid.course.exercise_page import SentenceTable
 from pellucid.course.fingerprint import compute_fingerprint
 from pellucid.course.formula_text import parse_formula
 
@@ -71,7 +72,7 @@ def make_exercise(
     def evaluate(text: str) -> Any:
         return parse_formula(text, values).evaluate(values)
 
-    expected = evaluate(solution)
+    expected, sentences = evaluate(solution), SentenceTable()
     return {
         "name": f"4.{name}",
         "quantity": name,
@@ -87,11 +88,12 @@ def make_exercise(
             {
                 "shape": list(evaluate(text).shape),
                 "fingerprint": compute_fingerprint(evaluate(text)),
-                "message": m,
-                "hints": h,
+                "message": sentences.add(m),
+                "hints": [sentences.add(hint) for hint in h],
             }
             for text, (m, h) in wrong.items()
         ],
+        "sentences": sentences.listed,
         "solution": {"text": solution, "mathml": parse_formula(solution, values).to_mathml()},
         "why": why,
     }

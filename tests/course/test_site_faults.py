@@ -2,6 +2,11 @@
 
 import re
 import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +70,39 @@ def test_a_cell_that_takes_too_long_is_named(tmp_path: Path, monkeypatch: pytest
     page = make_page(tmp_path, FAILING % "import time; time.sleep(30)")
     with pytest.raises(CourseError, match=r"page.md, line 12 \(cell 2\): the cell takes longer than 1 s"):
         execute_pages([page], tmp_path)
+
+
+INTERRUPTED = """
+import sys
+from pathlib import Path
+from pellucid.course.site.execution import execute_pages
+from pellucid.course.site.sources import Page
+
+text = "```{code-cell}\\nimport os, time\\nopen(%r, 'w').write(str(os.getpid()))\\ntime.sleep(100)\\n```\\n"
+execute_pages([Page("page", Path("page.md"), text)], Path())
+"""
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_the_kernel(tmp_path: Path) -> None:
+    number = tmp_path / "number"
+    command = [sys.executable, "-c", INTERRUPTED % str(number)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=tmp_path) as process:
+        wait_until(lambda: number.exists() and number.read_text("utf-8"))
+        kernel = int(number.read_text("utf-8"))
+        process.send_signal(signal.SIGINT)
+        errors = process.communicate(timeout=30)[1]
+    assert errors.rstrip().endswith("KeyboardInterrupt")
+    assert "kernel died" not in errors
+    wait_until(lambda: not Path(f"/proc/{kernel}").exists())
+
+
+def wait_until(happened: Callable[[], Any]) -> None:
+    for _ in range(300):
+        if happened():
+            return
+        time.sleep(0.1)
+    raise TimeoutError
 
 
 @pytest.mark.slow

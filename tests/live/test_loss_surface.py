@@ -176,6 +176,21 @@ def test_the_start_is_chosen_by_keys_and_pointer(page) -> None:
     page.wait_for_function(f"() => {READ}.frame.curve.evaluations['0.0'][0] === {start[0]}")
 
 
+def test_a_finger_that_scrolls_leaves_the_start_where_it_is(page) -> None:
+    start = train(page, 0, 0.1)["start"]
+    plane = page.locator(".plane canvas").last
+    box = plane.bounding_box()
+    at = {"pointerType": "touch", "button": 0, "clientX": box["x"] + 150, "clientY": box["y"] + 100}
+    read = f"() => {READ}.frame.curve.evaluations['0.0'][0]"
+    for kind in ("pointerdown", "pointermove", "pointercancel"):
+        plane.dispatch_event(kind, at)
+    assert page.evaluate(f"{READ}.starts") == {}
+    for kind in ("pointerdown", "pointerup"):
+        plane.dispatch_event(kind, at)
+    page.wait_for_function(f"{read} > {start[0] + 0.1}")
+    page.get_by_role("button", name="Reset controls").click()
+
+
 def test_the_shown_step_is_that_of_the_timeline(page) -> None:
     train(page, 0, 0.1)
     places, _ = descend(0, 0.1)

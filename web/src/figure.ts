@@ -525,8 +525,8 @@ export class Figure implements Host {
 
   private makeTools(): HTMLElement {
     const reset = html("button", { type: "button", onclick: () => this.resetControls(), hidden: this.spec.controls.length === 0 }, "Reset controls");
-    const hasParameters = Object.values(this.variant().arrays).some(({ role }) => role === "parameter");
-    const save = html("button", { type: "button", onclick: () => this.saveParameters(), hidden: !hasParameters }, "Save parameters");
+    const save = html("button", { type: "button", onclick: () => this.saveParameters() }, "Save parameters");
+    save.hidden = !Object.values(this.variant().arrays).some(({ role }) => role === "parameter");
     return html("div", { className: "row" }, reset, this.undoButton, this.redoButton, this.dataButton, save);
   }
 

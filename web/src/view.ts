@@ -54,12 +54,12 @@ export interface Host {
   selectSample(row: number): void;
   /** Present value of a control, which may be newer than that of the frame. */
   get(control: string): number | string;
-  /** Set controls, by their ids. */
-  set(values: Record<string, number | string>): void;
-  /** Train from these initial values of arrays, until another variant is chosen or the controls are reset. */
-  startFrom(values: Record<string, ArrayLike<number>>): void;
+  /** Set controls, as their user would. */
+  set(values: Record<string, unknown>): void;
   /** Show the recorded step that is closest. */
   seek(step: number): void;
+  /** Train from these initial values of arrays, until another variant is chosen or the controls are reset. */
+  startFrom(values: Record<string, ArrayLike<number>>): void;
   /** Evaluate functions at the present frame, outside of the regular drawing. */
   evaluate(requests: Request[]): Promise<Record<string, TypedArray[]>>;
   /** Show the arithmetic of an element of an array, by its position in C order, if a view can. */

@@ -12,9 +12,10 @@ const letters = [
   { name: "x", shape: [2, 2], dtype: "float64", values: encode(1, 2, 3, 4), meaning: "" },
   { name: "n", shape: [], dtype: "int64", values: encode(7), meaning: "" },
 ];
-const variation = { shape: [2], fingerprint: computeFingerprint(array([2], 3, 7)), message: "The wrong axis.", hints: ["Rows?"] };
+const variation = { shape: [2], fingerprint: computeFingerprint(array([2], 3, 7)), message: [0, 1], hints: [[2]] };
+const sentences = ["The wrong ", "axis.", "Rows?"];
 const file = { name: "1.s", quantity: "s", question: "", letters, shape: [2], expected: encode(4, 6), tolerance: 1e-6 };
-const exercise = parseExercise(JSON.stringify({ ...file, variations: [variation], solution: { text: "", mathml: "" }, why: "" }));
+const exercise = parseExercise(JSON.stringify({ ...file, variations: [variation], sentences, solution: { text: "", mathml: "" }, why: "" }));
 const check = (text: string): [string, string] => {
   const { kind, message } = checkAnswer(exercise, text);
   return [kind, message];
@@ -50,5 +51,5 @@ test("a wrong shape, unfit shapes, and no formula", () => {
 });
 
 test("a damaged exercise is refused", () => {
-  assert.throws(() => parseExercise(JSON.stringify({ ...file, expected: encode(4) })), { message: "s of shape (2,) needs 16 bytes; there are 8." });
+  assert.throws(() => parseExercise(JSON.stringify({ ...file, expected: encode(4), variations: [], sentences: [] })), { message: "s of shape (2,) needs 16 bytes; there are 8." });
 });

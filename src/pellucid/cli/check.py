@@ -9,7 +9,7 @@ from pellucid.experiments.runner.errors import UsageError
 from pellucid.experiments.runner.record import to_json
 
 if TYPE_CHECKING:
-    from pellucid.course.answer_file import Outcome
+    from pellucid.course.answer_file import ExerciseReport
 
 
 def check(
@@ -59,7 +59,7 @@ def check(
     return int(any(outcome.status == "wrong" for outcome in outcomes))
 
 
-def format_outcomes(outcomes: "Sequence[Outcome]", hints: bool) -> str:
+def format_outcomes(outcomes: "Sequence[ExerciseReport]", hints: bool) -> str:
     """Return a line for each exercise, its hints, and the numbers of right and wrong answers."""
     width = max((len(outcome.name) for outcome in outcomes), default=0)
     lines = []

@@ -21,8 +21,8 @@ class AnswerFileError(PellucidError, ValueError):
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """Result of one exercise of a file.
+class ExerciseReport:
+    """Report on one exercise of a file.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class Outcome:
         return asdict(self)
 
 
-def check_file(path: Path, names: Sequence[str] = (), chapter: int | None = None) -> list[Outcome]:
+def check_file(path: Path, names: Sequence[str] = (), chapter: int | None = None) -> list[ExerciseReport]:
     """Check the answers in a file.
 
     Parameters
@@ -58,7 +58,7 @@ def check_file(path: Path, names: Sequence[str] = (), chapter: int | None = None
 
     Returns
     -------
-    list of Outcome
+    list of ExerciseReport
         In the order of the chapter, or of ``names``.
 
     Raises
@@ -144,21 +144,21 @@ def is_ellipsis(node: ast.AST | None) -> bool:
     return isinstance(node, ast.Constant) and node.value is ...
 
 
-def check_answer_of(path: Path, exercise: Any, answers: dict[str, Any], open_stubs: set[str]) -> Outcome:
+def check_answer_of(path: Path, exercise: Any, answers: dict[str, Any], open_stubs: set[str]) -> ExerciseReport:
     name = exercise.name
     if name not in answers:
         similar = [n for n in answers if n not in list_known_names(exercise)]
-        return Outcome(name, "unanswered", f"The file has no {name}.{near_miss(name, similar)}")
+        return ExerciseReport(name, "unanswered", f"The file has no {name}.{near_miss(name, similar)}")
     if name in open_stubs:
-        return Outcome(name, "unanswered")
+        return ExerciseReport(name, "unanswered")
     try:
         result = exercise.check(answers[name])
     except Exception as error:
         where = describe_failure(error, path)
         if not (where.startswith(", line") or isinstance(error, PellucidError)):
             raise
-        return Outcome(name, "wrong", f"{path.name}{where}")
-    return Outcome(name, "right" if result.correct else "wrong", result.message, tuple(result.hints))
+        return ExerciseReport(name, "wrong", f"{path.name}{where}")
+    return ExerciseReport(name, "right" if result.correct else "wrong", result.message, tuple(result.hints))
 
 
 def list_known_names(exercise: Any) -> set[str]:

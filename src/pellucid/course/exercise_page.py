@@ -17,7 +17,7 @@ from pellucid.course.checker.mistakes.mistake import Context
 from pellucid.course.checker.question import Question
 from pellucid.course.checker.search import (
     Candidate,
-    Explanation,
+    MistakeExplanation,
     compute_candidates,
     compute_pair,
     deduplicate,
@@ -66,6 +66,8 @@ def encode_exercise(exercise: Exercise) -> dict[str, Any]:
     truth = question.truth
     if not is_equal(np.asarray(formula.evaluate(question.letters, np)), truth):
         raise ValueError(f"Exercise {exercise.name}: the solution `{exercise.solution}` is not the reference")
+    sentences = SentenceTable()
+    variations = list(encode_mistakes(question, exercise, sentences))
     shown = [name for name in question.letters if name in exercise.given or question.letters[name].ndim == 0]
     return {
         "name": exercise.name,
@@ -75,7 +77,8 @@ def encode_exercise(exercise: Exercise) -> dict[str, Any]:
         "shape": list(truth.shape),
         "expected": encode_values(truth),
         "tolerance": question.tolerance,
-        "variations": list(encode_mistakes(question, exercise)),
+        "sentences": sentences.listed,
+        "variations": variations,
         "solution": {
             "text": exercise.solution,
             "mathml": formula.to_mathml({name: np.shape(value) for name, value in question.letters.items()}),
@@ -107,13 +110,38 @@ def encode_values(values: Array) -> str:
     return base64.b64encode(np.ascontiguousarray(values, "<f8").tobytes()).decode()
 
 
-def encode_mistakes(question: Question, exercise: Exercise) -> Iterator[dict[str, Any]]:
+class SentenceTable:
+    """Sentences of messages, each once. Hundreds of messages share few sentences.
+
+    Examples
+    --------
+    >>> table = SentenceTable()
+    >>> table.add("dW: A is missing. Why."), table.add("dW: B is missing. Why."), table.listed
+    ([0, 1, 2], [0, 3, 2], ['dW: ', 'A is missing. ', 'Why.', 'B is missing. '])
+    """
+
+    def __init__(self) -> None:
+        self.listed: list[str] = []
+        self._positions: dict[str, int] = {}
+
+    def add(self, text: str) -> list[int]:
+        """Return the positions of the sentences of a text."""
+        positions = []
+        for sentence in re.findall(r".+?(?:[.:] |$)", text, flags=re.DOTALL):
+            if sentence not in self._positions:
+                self._positions[sentence] = len(self.listed)
+                self.listed.append(sentence)
+            positions.append(self._positions[sentence])
+        return positions
+
+
+def encode_mistakes(question: Question, exercise: Exercise, sentences: SentenceTable) -> Iterator[dict[str, Any]]:
     """Yield wrong results with their messages, each result once, with its likeliest explanation."""
-    found: list[tuple[float, Array, Context, Explanation]] = []
+    found: list[tuple[float, Array, Context, MistakeExplanation]] = []
     for expansion, context in enumerate(list_readings(question, exercise)):
         candidates = [c for c in compute_candidates(context) if not is_equal(c.value, question.truth)]
         extra = 0.15 * bool(expansion)
-        found += [(c.mistake.cost + extra, c.value, context, Explanation((c.mistake,), 0.0)) for c in candidates]
+        found += [(c.mistake.cost + extra, c.value, context, MistakeExplanation((c.mistake,), 0.0)) for c in candidates]
         if not expansion:
             found += [(e.cost, value, context, e) for e, value in list_combinations(context, candidates)]
     seen: set[tuple[Any, ...]] = set()
@@ -128,8 +156,8 @@ def encode_mistakes(question: Question, exercise: Exercise) -> Iterator[dict[str
             yield {
                 "shape": list(value.shape),
                 "fingerprint": fingerprint,
-                "message": result.message,
-                "hints": list(result.hints),
+                "message": sentences.add(result.message),
+                "hints": [sentences.add(hint) for hint in result.hints],
             }
 
 
@@ -144,7 +172,7 @@ def list_readings(question: Question, exercise: Exercise) -> Iterator[Context]:
             yield context
 
 
-def list_combinations(context: Context, candidates: list[Candidate]) -> Iterator[tuple[Explanation, Array]]:
+def list_combinations(context: Context, candidates: list[Candidate]) -> Iterator[tuple[MistakeExplanation, Array]]:
     """Yield pairs of common mistakes, and common mistakes with a wrong factor."""
     common = deduplicate(sorted(candidates, key=lambda c: c.mistake.cost))
     for i, first in enumerate(common[:PAIRED]):

@@ -91,8 +91,9 @@ def draw_bias_and_variance(strengths: Sequence[float], estimates: ArrayLike, tru
 
     Examples
     --------
-    >>> print(draw_bias_and_variance([0.1], [[0.2, 0.8]], 0.6))
-    At strength 0.1: squared bias 0.01, variance 0.09, sum 0.1.
+    >>> picture = draw_bias_and_variance([0.01, 0.1], [[0.5, 0.9], [0.2, 0.8]], 0.6)
+    >>> str(picture).split(". ")[1]
+    'At strength 0.1: squared bias 0.01, variance 0.09, sum 0.1.'
     """
     values = np.asarray(estimates, dtype=float)
     bias, variance = (values.mean(axis=1) - truth) ** 2, values.var(axis=1)

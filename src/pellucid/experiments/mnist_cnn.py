@@ -113,13 +113,16 @@ def train_small_network(run: RunContext, data: ImageData) -> tuple[Any, float, l
 
     Returns the predictions of the test images, the largest difference between the weights of the two, and lines.
     """
+    from threadpoolctl import threadpool_limits
+
     import pellucid as pel
 
     X, X_test = average_pixels(data.x_train[:SMALL_IMAGES]), average_pixels(data.x_test)
     y = data.y_train[:SMALL_IMAGES].astype("int32")
     batches = np.array(list(by_hand.draw_batches(len(X), SMALL_BATCH, SMALL_EPOCHS, run.seed)))
     start = by_hand.initialize(X.shape[1:], seed=run.seed)
-    with run.progress("by hand", len(batches)) as advance, run.clock("by hand") as hand_clock:
+    # One BLAS thread: on a busy machine, threads spend more time waiting for one another than on such small products.
+    with threadpool_limits(1), run.progress("by hand", len(batches)) as advance, run.clock("by hand") as hand_clock:
         for weights, _ in by_hand.descend(start, X, y, batches, SMALL_RATE):  # noqa: B007 (the last ones are used)
             advance()
     rows, images, labels = pel.ivector("rows"), pel.shared(X, "X", trainable=False), pel.shared(y, "y", trainable=False)

@@ -8,8 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from pellucid.atomic_write import atomic_write
 from pellucid.graph.errors import InputError, OptionError, UseError
 from pellucid.graph.expr import Input, Shared, as_expr
@@ -114,11 +112,6 @@ class Figure:
         self.data = make_figure_data(data or {}, weights, features, classes)
         check_targets(self)
         self.variants: list[tuple[dict[str, Any], Figure]] = [({}, self)]
-
-    def get_inputs(self) -> dict[Input, Any]:
-        """Return the values of the inputs: data, and the initial values of the controls."""
-        controlled = [(c.input, c.initial_value) for c in self.controls if c.input is not None]
-        return {**self.data.values, **{i: np.asarray(value, i.dtype) for i, value in controlled}}
 
     def to_spec(self) -> dict[str, Any]:
         """Return the figure as JSON data: arrays, compiled modules as base64, controls and views."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Iterator
 
@@ -15,21 +16,18 @@ from pellucid.run.wasm.module_store import SHIPPED, make_key
 
 
 def list_modules() -> Iterator[tuple[str, list[FunctionSource]]]:
-    """Yield the key and the functions of every module of the figures of the examples and of the course."""
-    from pellucid.course import figures  # the package `course` imports `live`
+    """Yield the key and the functions of every module of the figures of the examples and the course."""
+    from pellucid.course import figures  # which imports this package
 
-    for package in (examples, figures):
-        for name in package.__all__:
-            figure: Figure = getattr(package, name)()
-            yield from list_figure_modules(figure)
-
-
-def list_figure_modules(figure: Figure) -> Iterator[tuple[str, list[FunctionSource]]]:
-    architectures = [assemble_figure(variant).functions.sources for _, variant in figure.variants]
-    for functions in plan_modules(architectures).modules:
-        key = make_key(functions)
-        assert key is not None
-        yield key, functions
+    makers = [getattr(examples, name) for name in examples.__all__]
+    makers += [f for f in vars(figures).values() if inspect.isfunction(f)]
+    for make in makers:
+        figure: Figure = make()
+        architectures = [assemble_figure(variant).functions.sources for _, variant in figure.variants]
+        for functions in plan_modules(architectures).modules:
+            key = make_key(functions)
+            assert key is not None
+            yield key, functions
 
 
 def build_shipped_modules() -> None:

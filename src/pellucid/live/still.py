@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pellucid.graph.expr import Input, Shared
-from pellucid.live.views.base import StillContext
 from pellucid.live.views.decision_boundary import DecisionBoundary
+from pellucid.live.views.loss_surface import LossSurface
 from pellucid.run.function import Function
 from pellucid.show.figure import Picture
 
@@ -22,17 +22,16 @@ CURVE_POINTS = 200
 
 
 def draw_still_pictures(figure: Figure) -> list[Picture]:
-    """Draw the views that can draw themselves, and the result of a training on copies of the variables."""
+    """Train with the initial values of the controls, on copies of the variables, and draw the result."""
     from pellucid.show.plots import decision_boundary, learning_curves
 
     train = figure.train
-    still = StillContext(train, figure.steps, figure.get_inputs())
-    own = [picture for view in figure.views if (picture := view.draw_still(still)) is not None]
     if train is None or figure.steps is None:
-        return own
+        values = {c.input: np.asarray(c.initial_value, c.input.dtype) for c in figure.controls if c.input is not None}
+        return [picture for view in figure.views if (picture := view.draw_still(values)) is not None]
     copies = copy_variables(train)
     losses = run_training(figure, train.copy(swap=copies))
-    pictures = own
+    pictures = []
     features, targets = figure.data.features, figure.data.targets
     boundary = next((v for v in figure.views if isinstance(v, DecisionBoundary)), None)
     if boundary is not None and features is not None and targets is not None and targets.dtype.kind in "iub":
@@ -41,6 +40,9 @@ def draw_still_pictures(figure: Figure) -> list[Picture]:
         correct = float((classify(predict(X)) == y).mean())
         text = f"Decision boundary after {figure.steps:,} steps: {correct:.1%} of {len(y):,} points are on their side."
         pictures.append(Picture(decision_boundary(predict, X, y, boundary.title), text, boundary.title))
+    surface = next((v for v in figure.views if isinstance(v, LossSurface)), None)
+    if surface is not None:
+        pictures.append(surface.draw_descent(train, figure.steps, list_values(figure, train)))
     kept = np.unique(np.linspace(0, len(losses) - 1, CURVE_POINTS).astype(int))
     text = f"Training loss: {losses[0]:.4g} at the first step, {losses[-1]:.4g} at step {len(losses):,}."
     pictures.append(Picture(learning_curves({"training loss": losses[kept]}), text, "training loss"))
@@ -60,7 +62,7 @@ def copy_variables(train: Function) -> dict[Shared, Shared]:
 def run_training(figure: Figure, train: Function) -> Array:
     """Return the loss of every step."""
     assert figure.steps is not None
-    values = {**train.defaults, **figure.get_inputs()}
+    values = list_values(figure, train)
     if figure.data.batches is None:
         outputs = train.repeat(figure.steps, *(values[i] for i in train.program.inputs))
     else:
@@ -69,6 +71,13 @@ def run_training(figure: Figure, train: Function) -> Array:
         repeated = {i: np.repeat(np.asarray(v)[None], figure.steps, axis=0) for i, v in values.items()}
         outputs = train.over(*({**repeated, **batches}[i] for i in train.program.inputs))
     return np.asarray(outputs[0] if isinstance(outputs, list) else outputs)
+
+
+def list_values(figure: Figure, train: Function) -> dict[Input, Any]:
+    """Return the values of all inputs: data, and the initial values of the controls."""
+    values: dict[Input, Any] = {**train.defaults, **figure.data.values}
+    values |= {c.input: np.asarray(c.initial_value, c.input.dtype) for c in figure.controls if c.input is not None}
+    return values
 
 
 def copy_with_values(f: Function, copies: dict[Shared, Shared]) -> Function:

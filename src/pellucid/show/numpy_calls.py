@@ -30,6 +30,17 @@ def write_size(node: Expr, operands: list[ast.expr]) -> ast.expr | None:
     return ast.Call(make_attribute("np", node.dtype.name), [size], [])
 
 
+def write_one_hot(node: Expr, operands: list[ast.expr]) -> ast.expr | None:
+    """Write a one-hot encoding as the comparison of labels with the numbers of the classes."""
+    assert node.op is not None
+    if node.op.name != "one_hot":
+        return None
+    labels = ast.Call(make_attribute("np", "expand_dims"), [operands[0], make_number(-1)], [])
+    classes = ast.Call(make_attribute("np", "arange"), [ast.Constant(node.settings["num_classes"])], [])
+    is_class = ast.Compare(labels, [ast.Eq()], [classes])
+    return ast.Call(ast.Attribute(is_class, "astype", ast.Load()), [ast.Constant(node.dtype.name)], [])
+
+
 def unwrap_axis(keywords: list[ast.keyword]) -> list[ast.keyword]:
     """Write a tuple of one axis as the axis."""
     for word in keywords:

@@ -33,7 +33,7 @@ from pellucid.show.literals import (
     make_tuple,
     make_variable,
 )
-from pellucid.show.numpy_calls import CallSimplifier, unwrap_axis, write_reshape, write_size
+from pellucid.show.numpy_calls import CallSimplifier, unwrap_axis, write_one_hot, write_reshape, write_size
 from pellucid.show.op_source_extraction import (
     SourceExtractor,
     get_global_names,
@@ -178,6 +178,7 @@ class NumpyWriter:
             write_operator(node, operands)
             or write_reshape(node, operands)
             or write_size(node, operands)
+            or write_one_hot(node, operands)
             or self.write_window_call(node, op, operands)
             or self.inline(node, op, operands)
             or self.write_call(node, op, operands)

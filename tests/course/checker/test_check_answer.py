@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import pellucid as pel
-from pellucid.course.checker.answers import Outcome
+from pellucid.course.checker.answers import AnswerValue
 from pellucid.course.checker.check import explain_answer
 from pellucid.course.checker.question import Question
 from pellucid.course.checker.search import compute_candidates, is_equal
@@ -25,6 +25,26 @@ def test_functions_of_arrays() -> None:
     assert pel.check_answer(a, lambda X, W, b: np.tanh(X @ W + b))
     result = pel.check_answer(a, lambda X, W, b: np.tanh(X @ W), quantity="a")
     assert result.message.startswith("a: The bias `b` is missing")
+
+
+def test_several_lines_with_intermediate_results() -> None:
+    lines = """
+        e = a - T  # the error
+        slope = 1 - a
+        d = e * slope
+        return X.T @ (
+            d)
+    """
+    result = pel.check_answer(loss, lines, wrt=W)
+    assert result.message.startswith("dW: `1 - a` stands where `1 - a**2` belongs")
+    assert pel.check_answer(loss, lines.replace("1 - a", "1 - a**2"), wrt=W)
+    wrong = pel.check_answer(loss, "e = a - Q\ne", wrt=W)
+    assert wrong.message.startswith("dW: Unknown letter 'Q'")
+    assert wrong.message.endswith("In `a - Q`.")
+
+
+def test_code_with_loops_should_be_a_function() -> None:
+    assert pel.check_answer(a, "for i in z: pass").message.endswith("For code with loops, pass a function.")
 
 
 def test_a_function_with_a_default() -> None:
@@ -192,4 +212,5 @@ def test_every_mistake_explains_its_own_numbers() -> None:
         assert statement.endswith(".")
         assert statement[0].isupper() or statement[0] == "`"
         assert not why or why.endswith((".", "`+=`.", "?"))
-        assert explain_answer(question, Outcome(candidate.value, frozenset({"d", "X", "W"}))) is not None
+    for candidate in candidates[::7]:
+        assert explain_answer(question, AnswerValue(candidate.value, frozenset({"d", "X", "W"}))) is not None

@@ -180,6 +180,7 @@ MISTAKES: list[tuple[Any, str]] = [
     (return_a_middle, "Strength 0.1 does not have the lowest mean validation loss"),
     (lambda strengths, splits, fit: strengths[1], "Your function trained no model"),
     (lambda strengths, splits, fit: splits[99], "Your function stopped with IndexError"),
+    (lambda strengths, splits, fit: splits[0].y_test - splits[0].y_train, "You used test labels"),
     (lambda strengths, splits, fit: fit(splits[0].X_test, np.ones(45), 1.0), "points that no training set has"),
     ("0.01", "Expected the function choose_strength, received str"),
 ]

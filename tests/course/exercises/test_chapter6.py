@@ -12,14 +12,15 @@ from pellucid.course.exercises.stable_formulas import LOG_SOFTMAX, SOFTPLUS, VAR
 RIGHT = [
     ("gradient", "exp(s) / sum(exp(s))"),
     ("gradient", "softmax(s)"),
-    ("shards", "(n1 * g1 + n2 * g2) / (n1 + n2)"),
-    ("shards", "g1 + n2 / (n1 + n2) * (g2 - g1)"),
+    ("shards", "(n1 * g1 + (n - n1) * g2) / n"),
+    ("shards", "g2 + n1 / n * (g1 - g2)"),
 ]
 WRONG = [
     ("gradient", "1 / sum(exp(s))", "exp"),
     ("gradient", "exp(s)", "sum"),
-    ("shards", "n1 * g1 + n2 * g2", "n1 + n2"),
-    ("shards", "(n1 * g1 - n2 * g2) / (n1 + n2)", "sign"),
+    ("shards", "n1 * g1 + (n - n1) * g2", "1/n"),
+    ("shards", "(n1 * g1 + n * g2) / n", "n - n1"),
+    ("shards", "(n1 * g1 - (n - n1) * g2) / n", "sign"),
 ]
 
 

@@ -31,7 +31,10 @@ export interface Exercise {
   why: string;
 }
 
-interface File extends Omit<Exercise, "letters" | "expected"> {
+interface File extends Omit<Exercise, "letters" | "expected" | "variations"> {
+  /** Sentences of messages and hints, which are lists of positions. */
+  sentences: string[];
+  variations: { shape: Shape; fingerprint: number[]; message: number[]; hints: number[][] }[];
   letters: { name: string; meaning: string; dtype: string; shape: Shape; values: string }[];
   shape: Shape;
   expected: string;
@@ -40,7 +43,9 @@ interface File extends Omit<Exercise, "letters" | "expected"> {
 export function parseExercise(text: string): Exercise {
   const file = JSON.parse(text) as File;
   const letters = file.letters.map(({ name, meaning, dtype, shape, values }) => ({ name, meaning, dtype, value: decode(name, shape, values) }));
-  const { name, quantity, question, tolerance, variations, solution, why } = file;
+  const { name, quantity, question, tolerance, solution, why } = file;
+  const join = (positions: number[]): string => positions.map((at) => file.sentences[at]).join("");
+  const variations = file.variations.map((v) => ({ ...v, message: join(v.message), hints: v.hints.map(join) }));
   const expected = decode(quantity, file.shape, file.expected);
   return { name, quantity, question, letters, expected, tolerance, variations, solution, why };
 }

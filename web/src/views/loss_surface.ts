@@ -131,14 +131,21 @@ export class LossSurface implements View {
     points.setAttribute("aria-describedby", this.help.id);
     points.style.cursor = "crosshair";
     points.style.touchAction = "pan-y pinch-zoom";
+    const follow = (event: PointerEvent): void => this.startAt(this.plane.toFeatures(event.offsetX, event.offsetY));
     points.onpointerdown = (event) => {
       if (event.button !== 0 || !this.plane.contains(event.offsetX, event.offsetY)) return;
       this.dragging = true;
+      // A finger may be about to scroll the page: its start is where it is lifted.
+      if (event.pointerType === "touch") return;
       points.setPointerCapture(event.pointerId);
-      this.startAt(this.plane.toFeatures(event.offsetX, event.offsetY));
+      follow(event);
     };
-    points.onpointermove = (event) => this.dragging && this.startAt(this.plane.toFeatures(event.offsetX, event.offsetY));
-    points.onpointerup = points.onpointercancel = () => (this.dragging = false);
+    points.onpointermove = (event) => this.dragging && event.pointerType !== "touch" && follow(event);
+    points.onpointerup = (event) => {
+      if (this.dragging) follow(event);
+      this.dragging = false;
+    };
+    points.onpointercancel = () => (this.dragging = false);
     points.onkeydown = (event) => this.press(event);
     this.holder.replaceChildren(this.plane.element);
   }

@@ -23,7 +23,7 @@ LARGE = 0.6
 
 
 @dataclass(frozen=True)
-class Difference:
+class PartDifference:
     """Parts of the learner's formula and of the true one that correspond and differ.
 
     One of them is missing if the other is a term or factor without a counterpart.
@@ -54,7 +54,7 @@ class Alignment:
             return None
         return [self.tell(difference) for difference in differences]
 
-    def is_large(self, difference: Difference) -> bool:
+    def is_large(self, difference: PartDifference) -> bool:
         if difference.true is self.true.root or difference.learner is self.learner.root:
             return True
         part, whole = difference.true, self.true.root
@@ -66,7 +66,7 @@ class Alignment:
         a, b = self.learner.base[learner], self.true.base[true]
         return isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and a.shape == b.shape and is_equal(a, b)
 
-    def compare(self, learner: Node, true: Node) -> Iterator[Difference]:
+    def compare(self, learner: Node, true: Node) -> Iterator[PartDifference]:
         """Yield the smallest parts that differ."""
         if self.is_same(learner, true):
             return
@@ -78,7 +78,7 @@ class Alignment:
             for a, b in zip(learner.operands, true.operands, strict=True):
                 yield from self.compare(a, b)
             return
-        yield Difference(learner, true, "other part")
+        yield PartDifference(learner, true, "other part")
 
     def is_comparable(self, learner: Node, true: Node, kind: str) -> bool:
         """Whether two nodes are sums or products, or one is and contains the other or a part of it."""
@@ -88,7 +88,7 @@ class Alignment:
             sign == other and self.is_same(a, b) for sign, a in split(learner, kind) for other, b in split(true, kind)
         )
 
-    def compare_parts(self, learner: Node, true: Node, kind: str) -> Iterator[Difference]:
+    def compare_parts(self, learner: Node, true: Node, kind: str) -> Iterator[PartDifference]:
         """Compare terms or factors in any order."""
         mine, right = split(learner, kind), split(true, kind)
         for sign, part in list(right):
@@ -101,15 +101,15 @@ class Alignment:
             if opposite is not None:
                 mine.remove(opposite)
                 right.remove((sign, part))
-                yield Difference(opposite[1], part, "sign" if kind == "sum" else "inverse")
+                yield PartDifference(opposite[1], part, "sign" if kind == "sum" else "inverse")
         if len(mine) == len(right):
             for (_, a), (_, b) in zip(mine, right, strict=True):
                 yield from self.compare(a, b)
         else:
-            yield from (Difference(None, part, f"missing {PARTS[kind]}") for _, part in right)
-            yield from (Difference(part, None, f"extra {PARTS[kind]}") for _, part in mine)
+            yield from (PartDifference(None, part, f"missing {PARTS[kind]}") for _, part in right)
+            yield from (PartDifference(part, None, f"extra {PARTS[kind]}") for _, part in mine)
 
-    def tell(self, difference: Difference) -> Text:
+    def tell(self, difference: PartDifference) -> Text:
         """Return what is wrong. A known mistake within the part is named."""
         learner, true = difference.learner, difference.true
         mine = f"`{self.learner.describe(learner)}`" if learner is not None else ""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
+import textwrap
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,11 +18,16 @@ from pellucid.course.checker.formula_graph import make_compute
 from pellucid.course.checker.question import Question
 from pellucid.course.formula_text import FormulaError, ParsedFormula, parse_formula
 from pellucid.errors import near_miss
+from pellucid.graph import FUNCTIONS
 from pellucid.graph.errors import PellucidError
-from pellucid.graph.expr import Constant, Expr, Input, Shared
+from pellucid.graph.expr import Constant, Expr, Input, Shared, constant
 from pellucid.graph.naming import strip_labels
 from pellucid.graph.traversal import topological
 
+PELLUCID = SimpleNamespace(Constant=Constant, Expr=Expr, constant=constant, **FUNCTIONS)
+"""The functions of pellucid that formulas may use."""
+CODE = re.compile(r"\b(?:for|while|def|lambda|if)\b")
+"""Keywords of code that is no formula."""
 NUMBER = re.compile(r"(?<![\w.])\d+\.\d*(?:e-?\d+)?|(?<![\w.])\d+e-?\d+")
 """A number with a point or an exponent, such as a regularization strength."""
 
@@ -27,7 +35,7 @@ Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class AnswerValue:
     """Value of an answer on probe data, and the letters that it uses.
 
     Attributes
@@ -46,7 +54,7 @@ class Outcome:
     numbers: tuple[float, ...] = ()
 
 
-def evaluate_answer(question: Question, answer: Any) -> Outcome | str:
+def evaluate_answer(question: Question, answer: Any) -> AnswerValue | str:
     """Return the value of an answer, or what is wrong with it."""
     if isinstance(answer, str):
         return evaluate_text(question, answer)
@@ -59,28 +67,68 @@ def evaluate_answer(question: Question, answer: Any) -> Outcome | str:
     return evaluate_values(question, answer)
 
 
-def evaluate_text(question: Question, text: str) -> Outcome | str:
+def evaluate_text(question: Question, text: str) -> AnswerValue | str:
+    """Return the value of a formula, or of several lines with intermediate results such as ``d = p - Y``."""
+    statements = split_statements(text)
+    values, expressions = dict(question.letters), {**question.definitions, **question.size_inputs}
+    used: set[str] = set()
+    formula = None
     try:
-        formula = parse_formula(text, list(question.letters))
-        value = formula.evaluate(question.letters, np)
+        for i, (name, statement) in enumerate(statements):
+            formula = parse_formula(statement, list(values))
+            used.update(letter for letter in formula.letters if letter in question.letters)
+            value = np.asarray(formula.evaluate(values, np))
+            expr = build_expression(formula, expressions)
+            if i < len(statements) - 1:
+                values[name] = value
+                if expr is not None:
+                    expressions[name] = expr
     except FormulaError as error:
-        return str(error)
+        line = f" In `{statement}`." if len(statements) > 1 else ""
+        loops = " For code with loops, pass a function." if CODE.search(text) else ""
+        return f"{error}{line}{loops}"
     numbers = tuple(float(number) for number in NUMBER.findall(text))
-    return Outcome(np.asarray(value), frozenset(formula.letters), build_expression(question, formula), numbers)
+    return AnswerValue(value, frozenset(used), expr, numbers)
 
 
-def build_expression(question: Question, formula: ParsedFormula) -> Expr | None:
-    """Return a formula as an expression, or None if it uses something that needs sizes."""
-    import pellucid
+def split_statements(text: str) -> list[tuple[str, str]]:
+    r"""Return the lines of an answer: names and formulas. The name of the last one does not matter.
 
+    Examples
+    --------
+    >>> split_statements("d = p - Y  # error\ndb = d.sum(\n  axis=0)")
+    [('d', 'p - Y'), ('db', 'd.sum(\n  axis=0)')]
+    >>> split_statements("X.T @ d")
+    [('', 'X.T @ d')]
+    """
+    if "\n" not in text.strip() and ";" not in text:
+        return [("", text)]
     try:
-        built = formula.evaluate({**question.definitions, **question.size_inputs}, pellucid)
+        lines = ast.parse(textwrap.dedent(text).strip()).body
+    except SyntaxError:
+        return [("", text)]
+    if not all(isinstance(line, ast.Assign | ast.Expr | ast.Return) for line in lines):
+        return [("", text)]
+    source = textwrap.dedent(text).strip()
+    found = []
+    for line in lines:
+        target = line.targets[0] if isinstance(line, ast.Assign) else None
+        value = getattr(line, "value", None)
+        segment = None if value is None else ast.get_source_segment(source, value)
+        found.append((target.id if isinstance(target, ast.Name) else "", segment or ""))
+    return found
+
+
+def build_expression(formula: ParsedFormula, letters: Mapping[str, Expr]) -> Expr | None:
+    """Return a formula as an expression, or None if it uses something that needs sizes."""
+    try:
+        built = formula.evaluate(letters, PELLUCID)
     except (FormulaError, PellucidError, TypeError, ValueError):
         return None
     return built if isinstance(built, Expr) else None
 
 
-def evaluate_expression(question: Question, answer: Expr) -> Outcome | str:
+def evaluate_expression(question: Question, answer: Expr) -> AnswerValue | str:
     (answer,) = strip_labels([answer])
     values = dict(question.values)
     missing = [e for e in topological([answer]) if isinstance(e, (Input, Shared)) and e not in values]
@@ -92,10 +140,10 @@ def evaluate_expression(question: Question, answer: Expr) -> Outcome | str:
             if e not in values:
                 values[e] = e.value if isinstance(e, Constant) else make_compute(e)(*[values[i] for i in e.inputs])
     used = {name for name, e in question.definitions.items() if e in set(topological([answer]))}
-    return Outcome(np.asarray(values[answer]), frozenset(used), answer)
+    return AnswerValue(np.asarray(values[answer]), frozenset(used), answer)
 
 
-def evaluate_function(question: Question, function: Callable[..., Any]) -> Outcome | str:
+def evaluate_function(question: Question, function: Callable[..., Any]) -> AnswerValue | str:
     names = [p.name for p in inspect.signature(function).parameters.values() if p.default is p.empty]
     for name in names:
         if name not in question.letters:
@@ -115,10 +163,10 @@ def evaluate_function(question: Question, function: Callable[..., Any]) -> Outco
     result = np.asarray(value)
     if result.dtype.kind not in "biuf":
         return f"expected an array of numbers. Received: {value!r}."
-    return Outcome(result, frozenset(names))
+    return AnswerValue(result, frozenset(names))
 
 
-def evaluate_values(question: Question, answer: Any) -> Outcome | str:
+def evaluate_values(question: Question, answer: Any) -> AnswerValue | str:
     array = np.asarray(answer)
     if array.dtype.kind not in "biuf":
         return f"expected a formula as text, a function or an expression. Received: {answer!r}."
@@ -128,4 +176,4 @@ def evaluate_values(question: Question, answer: Any) -> Outcome | str:
             "an answer in numbers needs the numbers of all inputs: pass given={...} with arrays for "
             f"{', '.join(missing)}, or write a formula."
         )
-    return Outcome(array, frozenset(question.definitions))
+    return AnswerValue(array, frozenset(question.definitions))

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from pellucid.course.checker.alignment import Alignment
-from pellucid.course.checker.answers import Outcome, evaluate_answer
+from pellucid.course.checker.answers import AnswerValue, evaluate_answer
 from pellucid.course.checker.comparison import compare_results
 from pellucid.course.checker.mistakes.mistake import Context, Text
 from pellucid.course.checker.question import Question
 from pellucid.course.checker.search import (
     Candidate,
-    Explanation,
+    MistakeExplanation,
     compute_candidates,
     find_combinations,
     find_single,
@@ -27,7 +27,7 @@ from pellucid.graph.expr import Expr
 Array = np.ndarray[Any, Any]
 
 Computed = Sequence[tuple[Context, Sequence[Candidate]]]
-Finder = Callable[[Context, Sequence[Candidate], Array], Explanation | None]
+Finder = Callable[[Context, Sequence[Candidate], Array], MistakeExplanation | None]
 
 EXPANDED_COST = 0.15
 """Extra cost of mistakes inside of letters: a mistake in what the learner wrote is more likely."""
@@ -87,8 +87,8 @@ def check_answer(
     reference : Expr
         The true formula, for example ``pel.grad(loss, W1)``. With ``wrt``, the loss.
     answer : str, callable, Expr, array or number
-        A formula as text; a function of arrays whose parameters are named as letters; an expression of the same
-        inputs; or values, if ``given`` contains the values of all inputs.
+        A formula as text, or several lines with intermediate results; a function of arrays whose parameters are named
+        as letters; an expression of the same inputs; or values, if ``given`` contains the values of all inputs.
     given : dict from str to Expr or array, optional
         Letters that the answer may use. An expression defines a letter, an array sets the value of an input with this
         name. Inputs, shared variables and named expressions of the reference are letters anyway.
@@ -114,8 +114,8 @@ def check_answer(
     >>> gradient = pel.grad(((a - y) ** 2).sum() / 2, W)
     >>> print(pel.check_answer(gradient, "X.T @ ((a - y) * (1 - a**2))", quantity="dW"))
     dW is right.
-    >>> print(pel.check_answer(gradient, "X.T @ (a - y)", quantity="dW"))
-    dW: The factor `1 - a**2` is missing in `(a - y) * (1 - a**2)`. It is the derivative of ...
+    >>> pel.check_answer(gradient, "X.T @ (a - y)", quantity="dW").message.split(". ")[0]
+    'dW: The factor `1 - a**2` is missing in `(a - y) * (1 - a**2)`'
     """
     question = Question(reference, given or {}, wrt, quantity)
     name = question.quantity
@@ -131,7 +131,7 @@ def check_answer(
     return CheckResult(False, f"{name}: {statement}", (why,) if why else ())
 
 
-def explain_answer(question: Question, outcome: Outcome) -> CheckResult | None:
+def explain_answer(question: Question, outcome: AnswerValue) -> CheckResult | None:
     """Return what is wrong with an answer, or None.
 
     The formula is read in several ways: in all letters, and with letters that the answer does not use written out. A
@@ -151,7 +151,7 @@ def explain_answer(question: Question, outcome: Outcome) -> CheckResult | None:
     return None
 
 
-def find_cheapest(find: Finder, computed: Computed, answer: Array) -> tuple[Context, Explanation] | None:
+def find_cheapest(find: Finder, computed: Computed, answer: Array) -> tuple[Context, MistakeExplanation] | None:
     """Return the likeliest explanation in several readings of the formula."""
     found = [(context, find(context, candidates, answer)) for context, candidates in computed]
     ranked = [(e.cost + EXPANDED_COST * i, c, e) for i, (c, e) in enumerate(found) if e is not None]
@@ -161,7 +161,7 @@ def find_cheapest(find: Finder, computed: Computed, answer: Array) -> tuple[Cont
     return context, explanation
 
 
-def write_explanation(quantity: str, context: Context, explanation: Explanation) -> CheckResult:
+def write_explanation(quantity: str, context: Context, explanation: MistakeExplanation) -> CheckResult:
     """Return the result that names mistakes, with hints to where they are."""
     nodes = [mistake.node for mistake in explanation.mistakes if mistake.node is not context.graph.root]
     places = [f"Look at the part {context.quote(node)}." for node in nodes]

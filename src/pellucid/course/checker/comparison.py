@@ -21,14 +21,16 @@ def compare_results(quantity: str, answer: Any, truth: Any) -> Text:
             f"{int((~np.isfinite(a)).sum())} of {a.size} entries are NaN or infinite.",
             "Look for a division by 0, or a logarithm of a negative number.",
         )
+    if not np.any(a):
+        return f"Your result is 0{' everywhere' if a.ndim else ''}.", ""
     with np.errstate(all="ignore"):
         ratio = a / t
-    if np.all(np.isfinite(ratio)) and np.allclose(ratio, ratio.flat[0], rtol=1e-6):
+    if a.size > 1 and np.all(np.isfinite(ratio)) and np.allclose(ratio, ratio.flat[0], rtol=1e-6):
         return f"Your result is {ratio.flat[0]:.4g} times the right one.", "A constant factor is wrong."
     with np.errstate(all="ignore"):
-        if np.allclose(np.abs(a), np.abs(t), rtol=1e-6):
+        if a.size > 1 and np.allclose(np.abs(a), np.abs(t), rtol=1e-6):
             return "The absolute values are right, and some signs are wrong.", ""
-    if a.ndim and np.allclose(a - t, (a - t).flat[0], rtol=1e-6):
+    if a.size > 1 and np.allclose(a - t, (a - t).flat[0], rtol=1e-6):
         return "All entries differ from the right ones by the same number: a constant term is wrong.", ""
     agree = np.isclose(a, t, rtol=1e-6, atol=1e-9)
     if agree.any():

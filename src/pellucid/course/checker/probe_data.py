@@ -19,6 +19,8 @@ Array = np.ndarray[Any, Any]
 SEED = 20161127
 NAMED_SIZES = (5, 7, 6, 9, 8, 11, 10, 13)
 """Sizes for named dimensions, tried in order. Sizes of the formula itself are left out."""
+SCALE = 0.6
+"""Standard deviation of arrays. With larger numbers, tanh of a sum would be 1 and hide mistakes in the sum."""
 CLASSES = 3
 """Number of classes of integer inputs whose use does not show it."""
 
@@ -59,7 +61,7 @@ def draw_leaves(
             # Scalars are rates and strengths, which are positive.
             values[leaf] = rng.uniform(0.15, 0.85, shape)
         else:
-            values[leaf] = rng.normal(size=shape)
+            values[leaf] = rng.normal(scale=SCALE, size=shape)
     return values
 
 

@@ -182,6 +182,8 @@ class Question:
                 names[e] = letters[e] = text
             elif e not in names and (text := self._find_complement(e)):
                 names[e] = text
+            elif e.op is not None and e.op.name == "cast" and e.inputs[0] in names:
+                names[e] = names[e.inputs[0]]
         return letters, names
 
     def _find_letter(self, e: Expr) -> str | None:

@@ -27,7 +27,7 @@ PAIR_COST = 1.35
 
 
 @dataclass(frozen=True)
-class Explanation:
+class MistakeExplanation:
     """Mistakes that give a learner's numbers."""
 
     mistakes: tuple[Mistake, ...]
@@ -85,14 +85,14 @@ def compute_mistake(context: Context, mistake: Mistake, changed: dict[Node, Arra
     return graph.propagate(changed, node)
 
 
-def find_single(context: Context, candidates: Sequence[Candidate], answer: Array) -> Explanation | None:
+def find_single(context: Context, candidates: Sequence[Candidate], answer: Array) -> MistakeExplanation | None:
     """Return the cheapest single mistake that gives the learner's numbers, or None."""
     matching = [c.mistake for c in candidates if is_equal(answer, c.value)]
     best = min(matching, key=lambda v: v.cost, default=None)
-    return None if best is None else Explanation((best,), best.cost)
+    return None if best is None else MistakeExplanation((best,), best.cost)
 
 
-def find_combinations(context: Context, candidates: Sequence[Candidate], answer: Array) -> Explanation | None:
+def find_combinations(context: Context, candidates: Sequence[Candidate], answer: Array) -> MistakeExplanation | None:
     """Return the cheapest two mistakes that give the learner's numbers, or None."""
     different = [c for c in candidates if not is_equal(c.value, context.graph.value)]
     found = [
@@ -105,7 +105,7 @@ def find_combinations(context: Context, candidates: Sequence[Candidate], answer:
     return min(found, key=lambda e: e.cost, default=None)
 
 
-def find_scaled(context: Context, candidates: Sequence[Candidate], answer: Array) -> Iterator[Explanation]:
+def find_scaled(context: Context, candidates: Sequence[Candidate], answer: Array) -> Iterator[MistakeExplanation]:
     """Yield explanations by one mistake and a wrong constant factor of the whole result."""
     for candidate in candidates:
         value = np.squeeze(candidate.value)
@@ -124,18 +124,18 @@ def list_common_factors(context: Context) -> list[tuple[str, float]]:
     return [(name, factor) for name, factor in context.factors if rank_factor(name) < UNUSUAL_FACTOR]
 
 
-def add_factor(context: Context, candidate: Candidate, name: str, factor: float) -> Explanation:
+def add_factor(context: Context, candidate: Candidate, name: str, factor: float) -> MistakeExplanation:
     second = scale(context.graph.root, context, name, factor)
-    return Explanation((candidate.mistake, second), candidate.mistake.cost + second.cost)
+    return MistakeExplanation((candidate.mistake, second), candidate.mistake.cost + second.cost)
 
 
-def find_scale_factors(context: Context, candidate: Candidate) -> Iterator[tuple[Explanation, Array]]:
+def find_scale_factors(context: Context, candidate: Candidate) -> Iterator[tuple[MistakeExplanation, Array]]:
     """Yield a mistake with each common factor of the whole result, and the values."""
     for name, factor in list_common_factors(context):
         yield add_factor(context, candidate, name, factor), factor * candidate.value
 
 
-def find_pairs_in_sum(context: Context, candidates: Sequence[Candidate], answer: Array) -> Iterator[Explanation]:
+def find_pairs_in_sum(context: Context, candidates: Sequence[Candidate], answer: Array) -> Iterator[MistakeExplanation]:
     """Yield two mistakes in different terms of the sum at the root. Their changes add up."""
     graph = context.graph
     if graph.root.kind != "sum" or answer.shape != graph.value.shape:
@@ -148,22 +148,27 @@ def find_pairs_in_sum(context: Context, candidates: Sequence[Candidate], answer:
     )
 
 
-def find_pairs_in_product(context: Context, candidates: Sequence[Candidate], answer: Array) -> Iterator[Explanation]:
+def find_pairs_in_product(
+    context: Context, candidates: Sequence[Candidate], answer: Array
+) -> Iterator[MistakeExplanation]:
     """Yield two mistakes in different factors of the product at the root. Their ratios multiply."""
     graph = context.graph
-    if graph.root.kind != "product" or answer.shape != graph.value.shape or np.any(graph.value == 0):
+    if graph.root.kind != "product" or answer.shape != graph.value.shape:
         return
-    yield from find_matching_pairs(
-        [c for c in candidates if c.value.shape == answer.shape and np.all(c.value != 0)],
-        lambda c: np.log(np.abs(c.value / graph.value)),
-        np.log(np.abs(answer / graph.value)),
-        lambda a, b: is_equal(answer, a.value * b.value / graph.value),
-    )
+    if np.any(graph.value == 0) or np.any(answer == 0):
+        return
+    with np.errstate(all="ignore"):
+        yield from find_matching_pairs(
+            [c for c in candidates if c.value.shape == answer.shape and np.all(c.value != 0)],
+            lambda c: np.log(np.abs(c.value / graph.value)),
+            np.log(np.abs(answer / graph.value)),
+            lambda a, b: is_equal(answer, a.value * b.value / graph.value),
+        )
 
 
 def find_matching_pairs(
     candidates: Sequence[Candidate], get_change: Any, change: Array, is_match: Any
-) -> Iterator[Explanation]:
+) -> Iterator[MistakeExplanation]:
     """Yield pairs of candidates whose changes add up to a change, found by sorting one number of each."""
     if not candidates:
         return
@@ -188,10 +193,10 @@ def find_matching_pairs(
         for j in order[first:last]:
             if j > i and is_match(candidates[i], candidates[j]):
                 pair = (candidates[i].mistake, candidates[j].mistake)
-                yield Explanation(pair, pair[0].cost + pair[1].cost)
+                yield MistakeExplanation(pair, pair[0].cost + pair[1].cost)
 
 
-def find_pairs(context: Context, candidates: Sequence[Candidate], answer: Array) -> Iterator[Explanation]:
+def find_pairs(context: Context, candidates: Sequence[Candidate], answer: Array) -> Iterator[MistakeExplanation]:
     """Yield pairs of common mistakes, one below or beside the other."""
     common = deduplicate(sorted((c for c in candidates if c.mistake.cost <= PAIR_COST), key=lambda c: c.mistake.cost))
     has_loop = any(node.name == "scan_loop" for node in context.graph.order)
@@ -204,7 +209,7 @@ def find_pairs(context: Context, candidates: Sequence[Candidate], answer: Array)
             return
 
 
-def compute_pair(context: Context, first: Mistake, second: Mistake) -> tuple[Explanation, Array] | None:
+def compute_pair(context: Context, first: Mistake, second: Mistake) -> tuple[MistakeExplanation, Array] | None:
     """Return two mistakes, the lower one first, and the formula's value with both."""
     lower, upper = sorted((first, second), key=lambda mistake: context.graph.position[mistake.node])
     changed: dict[Node, Array] = {}
@@ -212,7 +217,7 @@ def compute_pair(context: Context, first: Mistake, second: Mistake) -> tuple[Exp
         if compute_mistake(context, lower, changed) is None:
             return None
         value = compute_mistake(context, upper, changed)
-    return None if value is None else (Explanation((lower, upper), lower.cost + upper.cost), value)
+    return None if value is None else (MistakeExplanation((lower, upper), lower.cost + upper.cost), value)
 
 
 def deduplicate(candidates: Sequence[Candidate]) -> list[Candidate]:

@@ -41,7 +41,7 @@ def define_exercises() -> list[Exercise | CodeExercise]:
         ),
         Exercise(
             name="step",
-            quantity="W1",
+            quantity="new W1",
             question="`dW1` is the gradient of the cross-entropy alone. Write the new value of `W1` after one step of "
             "gradient descent on cross-entropy plus penalty.",
             reference=W1 - rate * (dW1 + lam * W1),

@@ -60,16 +60,17 @@ def define_stable_formulas() -> list[CodeExercise]:
 
 
 def define_shards() -> Exercise:
-    n1, n2 = pel.scalar("n1", dtype="float64"), pel.scalar("n2", dtype="float64")
+    n1, n = pel.scalar("n1", dtype="float64"), pel.scalar("n", dtype="float64")
     g1, g2 = pel.vector("g1", shape=(3,), dtype="float64"), pel.vector("g2", shape=(3,), dtype="float64")
     return Exercise(
         name="shards",
         quantity="g",
-        question="Two devices share a batch. Device 1 computes `g1`, the gradient of the *mean* loss of its `n1` "
-        "points; device 2 computes `g2` from its `n2` points. Write `g`, the gradient of the mean loss of all points.",
-        reference=(n1 * g1 + n2 * g2) / (n1 + n2),
-        given={"n1": n1, "n2": n2, "g1": g1, "g2": g2},
-        solution="(n1 * g1 + n2 * g2) / (n1 + n2)",
+        question="Two devices share a batch of `n` points. Device 1 computes `g1`, the gradient of the *mean* loss of "
+        "its `n1` points; device 2 computes `g2` from the other points. Write `g`, the gradient of the mean loss of "
+        "all points.",
+        reference=(n1 * g1 + (n - n1) * g2) / n,
+        given={"n1": n1, "n": n, "g1": g1, "g2": g2},
+        solution="(n1 * g1 + (n - n1) * g2) / n",
         why="A mean over all points weights each device by its number of points. `(g1 + g2) / 2` is right only for "
         "equal shards.",
     )

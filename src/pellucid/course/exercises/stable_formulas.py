@@ -63,14 +63,14 @@ class StableFormula:
         shown = ", ".join(format_point(self.letter, point) for point in self.hard)
         return CheckResult(True, f"Right, and stable: in float32 the value has at least 4 correct digits at {shown}.")
 
-    def read(self, answer: Any) -> Formula:
+    def read(self, answer: Any) -> LearnerFormula:
         """Return a formula whose steps are known, or a function that computes numbers only."""
         x = vector(self.letter)
         if isinstance(answer, str):
             answer = parse_formula(answer, [self.letter]).evaluate({self.letter: x}, _pellucid())
         if isinstance(answer, Expr):
             leaves = [leaf for leaf in topological([answer]) if leaf.op is None and leaf.name == self.letter]
-            return Formula(answer, leaves[0] if leaves else x)
+            return LearnerFormula(answer, leaves[0] if leaves else x)
         if not callable(answer):
             raise TypeError(
                 f"expected a formula as text, a function or an expression, received {type(answer).__name__}"
@@ -78,12 +78,12 @@ class StableFormula:
         try:
             traced = answer(x)
         except Exception:  # code that branches on values, for example
-            return Formula(answer, x)
+            return LearnerFormula(answer, x)
         if traced is None:
             raise ValueError("it returns nothing. End it with `return`")
-        return Formula(traced if isinstance(traced, Expr) else answer, x)
+        return LearnerFormula(traced if isinstance(traced, Expr) else answer, x)
 
-    def check_point(self, formula: Formula, point: tuple[float, ...], is_easy: bool) -> CheckResult | None:
+    def check_point(self, formula: LearnerFormula, point: tuple[float, ...], is_easy: bool) -> CheckResult | None:
         """Return what is wrong at an input."""
         x = np.array(point, dtype=np.float32)
         true = np.asarray(self.reference(x.astype(np.longdouble)))
@@ -107,7 +107,7 @@ class StableFormula:
 
 
 @dataclass(frozen=True)
-class Formula:
+class LearnerFormula:
     """A learner's formula: an expression, or a function whose steps are hidden."""
 
     body: Any

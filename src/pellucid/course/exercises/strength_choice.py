@@ -133,7 +133,9 @@ def check_strength_choice(answer: Any) -> CheckResult:
         try:
             chosen = answer(list(STRENGTHS), list(problem.splits), problem.fit)
         except Exception as error:
-            return CheckResult(False, f"Your function stopped with {type(error).__name__}: {error}")
+            stopped = CheckResult(False, f"Your function stopped with {type(error).__name__}: {error}")
+            used_test_labels = find_test_label_use(problem)
+            return stopped if used_test_labels is None else used_test_labels
         for wrong in (find_misuse(problem), find_wrong_choice(problem, chosen)):
             if wrong is not None:  # the truth value of a result is whether the answer is right
                 return wrong
@@ -144,16 +146,24 @@ def check_strength_choice(answer: Any) -> CheckResult:
     )
 
 
-def find_misuse(problem: Problem) -> CheckResult | None:
-    """Return what is wrong about the data that a function used."""
-    read, fits = problem.usage.labels_read, problem.usage.fits
-    if any(part == "test" for part, _ in read):
+def find_test_label_use(problem: Problem) -> CheckResult | None:
+    """Return a result if a function read test labels."""
+    if any(part == "test" for part, _ in problem.usage.labels_read):
         return CheckResult(
             False,
             "You used test labels: your function read y_test. A strength that test labels chose looks better on them "
             "than on new points, and then nothing is left that could measure it.",
             ("Which part of a split is there to choose settings?", "Compare the losses on X_validation, y_validation."),
         )
+    return None
+
+
+def find_misuse(problem: Problem) -> CheckResult | None:
+    """Return what is wrong about the data that a function used."""
+    fits = problem.usage.fits
+    used_test_labels = find_test_label_use(problem)
+    if used_test_labels is not None:
+        return used_test_labels
     if not fits:
         return CheckResult(
             False,

@@ -64,7 +64,7 @@ def build_site(out: Path, *, sections: dict[str, Path] | None = None, display: P
             target = work / "pages" / f"{page.name}.md"
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(page.text, "utf-8")
-        found = run_sphinx(work, start_progress(display, "rendering pages", len(pages)))
+        found = run_sphinx(work, start_progress(display, "rendering pages", len(pages) + 1))  # and the search
         exercises: dict[str, Any] = {}
         for page in to_execute:
             exercises |= load_executed(page.text, str(work / "executed"))["exercises"]

@@ -87,7 +87,7 @@ async def execute_page(page: Page) -> dict[str, Any]:
     notebook = read_notebook(page.text)
     temporary = tempfile.TemporaryDirectory
     with temporary(prefix="pellucid-course-") as work, temporary(prefix="pellucid-") as sockets:
-        client = NotebookClient(notebook, kernel_name="python3")
+        client = NotebookClient(notebook, kernel_name="python3", coalesce_streams=True)
         manager = client.create_kernel_manager()
         if os.name == "posix":  # over TCP, kernels warn that they are not encrypted
             manager.transport, manager.ip = "ipc", str(Path(sockets) / "kernel")
@@ -166,7 +166,7 @@ async def read_exercises(client: NotebookClient, page: Page, work: Path) -> Any:
 
 
 async def call_kernel(client: NotebookClient, call: str, work: str | None = None) -> Any:
-    """Call a function of `pellucid.course.site.kernel`, and return the JSON data that it wrote to ``out.json``."""
+    """Call a function of `pellucid.course.site.kernel`, and return the data in ``out.json``."""
     from nbformat.v4 import new_code_cell
 
     cell = new_code_cell(f"import pellucid.course.site.kernel\npellucid.course.site.kernel.{call}")

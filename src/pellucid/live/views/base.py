@@ -16,7 +16,7 @@ from pellucid.run.function import Function
 if TYPE_CHECKING:
     from pellucid.show.figure import Picture
 
-__all__ = ["FigureContext", "StillContext", "View"]
+__all__ = ["FigureContext", "View"]
 
 Array = np.ndarray[Any, Any]
 
@@ -62,25 +62,6 @@ class FigureContext:
         return None if self.train is None else self.train.program.original_outputs[0]
 
 
-@dataclass(frozen=True)
-class StillContext:
-    """A figure with the initial values of its controls, for still pictures.
-
-    Attributes
-    ----------
-    train : Function or None
-        The training step.
-    steps : int or None
-        Number of training steps.
-    inputs : dict from Input to array
-        Values of inputs: data, and the initial values of controls.
-    """
-
-    train: Function | None
-    steps: int | None
-    inputs: Mapping[Input, Any]
-
-
 class View:
     """Base class of views."""
 
@@ -93,8 +74,11 @@ class View:
         """Return data for the page: what all variants of the figure share, and functions and arrays of this one."""
         raise NotImplementedError
 
-    def draw_still(self, still: StillContext) -> Picture | None:
-        """Return a still picture for places where no script runs, or None."""
+    def draw_still(self, values: Mapping[Input, Any]) -> Picture | None:
+        """Return a picture for places where no script runs, for figures without training; None if there is none.
+
+        ``values`` are those of the controls.
+        """
         return None
 
 

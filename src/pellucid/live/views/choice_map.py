@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.errors import OptionError, ShapeError, UseError
+from pellucid.graph.expr import Input
 from pellucid.live.controls import Choice
-from pellucid.live.views.base import FigureContext, StillContext, View
+from pellucid.live.views.base import FigureContext, View
 from pellucid.show.figure import Picture
 from pellucid.show.surface_plots import score_map
 
@@ -52,14 +53,14 @@ class ChoiceMap(View):
         shared = {"kind": self.kind, "title": self.title, "rows": self.rows.id, "columns": self.columns.id}
         return {**shared, "scores": scores, "gap": gap}, {}
 
-    def draw_still(self, still: StillContext) -> Picture | None:
+    def draw_still(self, values: Mapping[Input, Any]) -> Picture | None:
         """Return the first score as a heat map."""
-        name, values = next(iter(self.scores.items()))
+        name, scores = next(iter(self.scores.items()))
         rows, columns = ([label for label, _ in choice.options] for choice in (self.rows, self.columns))
-        best = np.unravel_index(values.argmin() if is_loss(name) else values.argmax(), values.shape)
-        picture = score_map(values, rows, columns, self.rows.label, self.columns.label, name)
+        best = np.unravel_index(scores.argmin() if is_loss(name) else scores.argmax(), scores.shape)
+        picture = score_map(scores, rows, columns, self.rows.label, self.columns.label, name)
         where = f"{self.rows.label} {rows[best[0]]}, {self.columns.label} {columns[best[1]]}"
-        return Picture(picture, f"The best {name}, {values[best]:.3g}, has {where}.", self.title)
+        return Picture(picture, f"The best {name}, {scores[best]:.3g}, has {where}.", self.title)
 
 
 def is_loss(name: str) -> bool:

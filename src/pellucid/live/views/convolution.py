@@ -13,7 +13,7 @@ from pellucid.graph.ops.activations import relu
 from pellucid.graph.ops.convolution import conv
 from pellucid.graph.ops.where import where
 from pellucid.graph.types import format_shape
-from pellucid.live.views.base import FigureContext, StillContext, View
+from pellucid.live.views.base import FigureContext, View
 from pellucid.run.function_builder import function
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class Convolution(View):
         }
         return shared, own
 
-    def draw_still(self, still: StillContext) -> Picture | None:
+    def draw_still(self, values: Mapping[Input, Any]) -> Picture | None:
         from pellucid.show.figure import Picture
         from pellucid.show.plots import image_grid
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from pellucid.graph.ops.logic import equal
 from pellucid.graph.ops.reductions import argmax
 from pellucid.graph.types import format_shape
 from pellucid.live.image_layers import ImageLayer, find_image_layers
-from pellucid.live.views.base import FigureContext, StillContext, View, check_function, get_output
+from pellucid.live.views.base import FigureContext, View, check_function, get_output
 from pellucid.live.views.scores import ScoreOutputs, explain_scores
 from pellucid.run.function import Function
 from pellucid.run.function_builder import function
@@ -104,7 +104,7 @@ class Image(View):
         }
         return shared, own
 
-    def draw_still(self, still: StillContext) -> Picture | None:
+    def draw_still(self, values: Mapping[Input, Any]) -> Picture | None:
         from pellucid.show.figure import Picture
         from pellucid.show.plots import image_grid
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from pellucid.graph.ops.concatenate import stack
 from pellucid.graph.substitution import replace
 from pellucid.graph.traversal import topological
 from pellucid.graph.types import is_float
-from pellucid.live.views.base import FigureContext, StillContext, View
+from pellucid.live.views.base import FigureContext, View
 from pellucid.run.function import Function
 from pellucid.run.function_builder import function
 from pellucid.show.figure import Picture
@@ -86,11 +86,8 @@ class LossSurface(View):
             "rate": None if self.rate is None else context.inputs[self.rate],
         }
 
-    def draw_still(self, still: StillContext) -> Picture | None:
-        """Return contours of the loss with the path of the training."""
-        if still.train is None or still.steps is None:
-            return None
-        train, values = still.train, {**still.train.defaults, **still.inputs}
+    def draw_descent(self, train: Function, count: int, values: Mapping[Input, Any]) -> Picture:
+        """Return contours of the loss with the path of a number of training steps."""
         place = [Input(f"coordinate {k}", (), self.variables[0].dtype) for k in range(2)]
         loss = put_place(train.program.original_outputs[0], self.variables, place)
         inputs = [i for i in topological([loss]) if isinstance(i, Input) and i not in set(place)]
@@ -102,7 +99,7 @@ class LossSurface(View):
         losses = np.reshape(surface.over(columns, rows, *repeated), (len(y), len(x)))
         path = function(train.program.inputs, list_entries(self.variables), updates=train.program.updates)
         copies = {s: Shared(s.get_value(), s.name) for s in train.program.updates}
-        steps = path.copy(swap=copies, mode="numpy").repeat(still.steps, *(values[i] for i in train.program.inputs))
+        steps = path.copy(swap=copies, mode="numpy").repeat(count, *(values[i] for i in train.program.inputs))
         picture = loss_contours(x, y, losses, np.asarray(steps), self.labels, self.title)
         ends = ", ".join(f"{name} = {value[-1]:.3g}" for name, value in zip(self.labels, steps, strict=True))
         return Picture(picture, f"Contours of the loss and the path of the training. It ends at {ends}.", self.title)

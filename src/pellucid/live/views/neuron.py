@@ -13,7 +13,7 @@ from pellucid.graph.expr import Expr, Input, as_expr
 from pellucid.graph.gradient import grad
 from pellucid.graph.ops.concatenate import stack
 from pellucid.graph.ops.elementwise import cast
-from pellucid.live.views.base import FigureContext, StillContext, View
+from pellucid.live.views.base import FigureContext, View
 from pellucid.run.function_builder import function
 
 if TYPE_CHECKING:
@@ -124,12 +124,11 @@ class Neuron(View):
         table = as_expr(np.array([(0, 0, 0, 0), *truths.values()], bool))
         return [z, cast((z > 0) == table[task], dtype)]
 
-    def draw_still(self, still: StillContext) -> Picture | None:
+    def draw_still(self, values: Mapping[Input, Any]) -> Picture | None:
         from pellucid.show.figure import Picture
 
         if self.plane is None:
             return None
-        values = still.inputs
         parameters = [*self.weights, self.bias, *([] if self.activation is None else [self.activation])]
         present = {i: values[i] for i in parameters}
         z, a = evaluate([self.z, self.output], present | {i: values[i] for i in self.inputs})

@@ -14,7 +14,7 @@ from pellucid.graph.rewrite_rule import PHASES
 from pellucid.graph.rewriter import Journal, RewriteStep, simplify
 from pellucid.graph.substitution import replace
 from pellucid.graph.traversal import topological
-from pellucid.live.views.base import FigureContext, StillContext, View
+from pellucid.live.views.base import FigureContext, View
 from pellucid.run.function_builder import function
 from pellucid.show.figure import Picture
 from pellucid.show.mathml import latex_to_mathml
@@ -78,7 +78,7 @@ class Rewriting(View):
         with np.errstate(all="ignore"):
             return format_array(f(*(np.asarray(self.values[i], i.dtype) for i in inputs)))
 
-    def draw_still(self, still: StillContext) -> Picture | None:
+    def draw_still(self, values: Mapping[Input, Any]) -> Picture | None:
         """Return the formulas one below the other."""
         whole, lines = self.expression, [("written", self.expression)]
         for step in self.journal.steps:

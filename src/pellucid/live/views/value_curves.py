@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.errors import InputError, UseError
+from pellucid.graph.expr import Input
 from pellucid.live.controls import Slider
-from pellucid.live.views.base import FigureContext, StillContext, View, check_function
+from pellucid.live.views.base import FigureContext, View, check_function
 from pellucid.run.function import Function
 from pellucid.show.figure import Picture
 from pellucid.show.plots import learning_curves
@@ -70,7 +71,7 @@ class ValueCurves(View):
             "reference": reference,
         }
 
-    def draw_still(self, still: StillContext) -> Picture | None:
+    def draw_still(self, values: Mapping[Input, Any]) -> Picture | None:
         """Return the curves over the range of the slider."""
         x = np.linspace(self.slider.minimum, self.slider.maximum, STILL_POINTS)
         with np.errstate(all="ignore"):

@@ -15,7 +15,7 @@ from pellucid.graph.naming import strip_calls
 from pellucid.graph.printing import get_own_name
 from pellucid.graph.traversal import topological
 from pellucid.live.arithmetic import ArithmeticEncoder
-from pellucid.live.views.base import FigureContext, StillContext, View
+from pellucid.live.views.base import FigureContext, View
 from pellucid.live.views.numbers import add_function, check_expression, find_values
 from pellucid.run.function_builder import function
 from pellucid.show.figure import Picture
@@ -122,14 +122,13 @@ class Walkthrough(View):
             "updates": [[context.functions.add_leaf(v), numbers[id(e)]] for v, e in self.updates.items()],
         }
 
-    def draw_still(self, still: StillContext) -> Picture | None:
+    def draw_still(self, values: Mapping[Input, Any]) -> Picture | None:
         """Return the formulas with their results, one step below the other."""
-        given = still.inputs
         results = [e for step in self.steps for e in step.results]
         inputs = [i for i in topological(results) if isinstance(i, Input)]
         f = function(inputs, results, mode="numpy")
-        values = dict(zip(map(id, results), f(*(given[i] for i in inputs)), strict=True))
-        blocks = ["\n".join(write_array(e, values[id(e)]) for e in step.results) for step in self.steps]
+        found = dict(zip(map(id, results), f(*(values[i] for i in inputs)), strict=True))
+        blocks = ["\n".join(write_array(e, found[id(e)]) for e in step.results) for step in self.steps]
         heights = [max(2, block.count("\n") + 1) + 1 for block in blocks]
         picture = new_figure(6.4, 0.17 * sum(heights))
         top = 0.99

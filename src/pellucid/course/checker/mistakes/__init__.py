@@ -66,6 +66,8 @@ def list_mistakes(context: Context) -> Iterator[Mistake]:
     """Yield all mistakes that are known for a formula, from its root down."""
     graph = context.graph
     yield from penalties.list_mistakes(graph.root, context)
+    yield from letters.list_other_formulas(graph.root, context)
+    yield from letters.list_squared_errors(graph.root, context)
     for node in reversed(graph.order):
         if node.kind == "op":
             yield from BY_OP.get(node.name, indexing.list_op_mistakes)(node, context)
@@ -78,6 +80,7 @@ def list_mistakes(context: Context) -> Iterator[Mistake]:
 def list_common_mistakes(node: Node, context: Context) -> Iterator[Mistake]:
     yield from factors.list_mistakes(node, context)
     if not context.graph.base[node].ndim:
+        yield from letters.list_scalar_exchanges(node, context)
         yield from functions.list_extra_functions(node, context)
     else:
         for lister in AT_ARRAYS:

@@ -65,9 +65,7 @@ def tell_factor(context: Context, factor: str, what: str, node: Node) -> Text:
     if factor == "-1":
         return f"The sign of {what} is wrong.", explain_sign(context, node)
     if number in context.sizes:
-        why = (
-            SIZE_MISSING if context.graph.value.ndim else "The loss is a mean, which divides by the number of entries."
-        )
+        why = explain_missing_size(context, node)
         return f"The factor 1/{number} is missing in {what}{also}.", why
     if number.removeprefix("1/") in context.sizes:
         return tell_divided_twice(context, number[2:], what, node, sign)
@@ -85,11 +83,21 @@ def tell_factor(context: Context, factor: str, what: str, node: Node) -> Text:
     return f"{capitalize(what)} has an extra factor `{number}`{sign}.", ""
 
 
+def has_mean(context: Context, node: Node) -> bool:
+    """Whether a formula divides by the length of an axis."""
+    return any(context.is_size(n) or (n.kind == "reduction" and n.name == "mean") for n in iterate_nodes(node))
+
+
+def explain_missing_size(context: Context, node: Node) -> str:
+    if not has_mean(context, node):
+        return ""
+    return SIZE_MISSING if context.graph.value.ndim else "The loss is a mean, which divides by the number of entries."
+
+
 def tell_divided_twice(context: Context, size: str, what: str, node: Node, sign: str) -> Text:
-    has_size = any(context.is_size(n) or (n.kind == "reduction" and n.name == "mean") for n in iterate_nodes(node))
     why = (
         f"The formula divides by {size} once."
-        if has_size
+        if has_mean(context, node)
         else f"The mean over the samples divides by {size} once. The letters that you were given may contain it."
     )
     return f"{capitalize(what)} is divided by {size} once too often{sign}: the factor 1/{size} is too much.", why

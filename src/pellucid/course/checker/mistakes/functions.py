@@ -31,6 +31,7 @@ def list_mistakes(node: Node, context: Context) -> Iterator[Mistake]:
     yield drop_function(node, context)
     yield apply_twice(node, context)
     yield from move_term_outside(node, context)
+    yield from move_into_product(node, context)
     yield from replace_function(node, context)
     for factor, text in (
         (-1.0, f"The sign of {operand} is wrong inside {node.name}."),
@@ -102,6 +103,29 @@ def move_term_outside(node: Node, context: Context) -> Iterator[Mistake]:
     yield from map(move, range(len(operand.signs)))
 
 
+def move_into_product(node: Node, context: Context) -> Iterator[Mistake]:
+    """Yield a function applied to an operand of a matrix product, as in ``tanh(X) @ W + b`` for ``tanh(X @ W + b)``."""
+    operand = node.operands[0]
+    for product in (operand, *(operand.operands if operand.kind == "sum" else ())):
+        if product.kind == "matmul":
+            yield from (move_to_side(node, context, product, side) for side in (0, 1))
+
+
+def move_to_side(node: Node, context: Context, product: Node, side: int) -> Mistake:
+    left, right = (context.graph.base[o] for o in product.operands)
+    whole = context.graph.base[product]
+
+    def compute(v: tuple[Array, ...], _: Array) -> Array:
+        changed = node.compute(left) @ right if side == 0 else left @ node.compute(right)
+        return np.asarray(v[0] - whole + changed)
+
+    text = (
+        f"{node.name} is applied to {context.quote(product.operands[side])}. It belongs around the whole sum: "
+        f"{context.quote(node)}."
+    )
+    return Mistake(node, 1.4, compute, lambda: (text, ""))
+
+
 def replace_function(node: Node, context: Context) -> Iterator[Mistake]:
     operand = context.quote(node.operands[0])
 
@@ -161,13 +185,25 @@ def list_softmax_mistakes(node: Node, context: Context) -> Iterator[Mistake]:
             "Scores can be negative, and probabilities cannot.",
         ),
         (
+            1.2,
+            lambda s: divide(np.exp(s), s.sum(axis=axis, keepdims=True)),
+            "The denominator of the softmax is the sum of the exponentials, not the sum of the scores.",
+            "Probabilities add up to 1.",
+        ),
+        (
+            1.4,
+            lambda s: np.exp(divide(s, s.sum(axis=axis, keepdims=True))),
+            "The scores are divided by their sum before the exponential. The exponentials are divided by theirs.",
+            "Probabilities add up to 1.",
+        ),
+        (
             1.4,
             lambda s: divide(np.exp(s), np.exp(s).max(axis=axis, keepdims=True)),
             "The exponentials are divided by their maximum. The softmax divides by their sum.",
             "Probabilities add up to 1.",
         ),
         (
-            1.4,
+            1.1,
             lambda s: divide(np.exp(s), np.exp(s).mean(axis=axis, keepdims=True)),
             "The exponentials are divided by their mean. The softmax divides by their sum.",
             "Probabilities add up to 1.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -28,6 +29,29 @@ def list_mistakes(node: Node, context: Context) -> Iterator[Mistake]:
         text = f"`{letter}` {OFF_BY_ONE}", WHICH_STEP
         for by in (1, -1):
             yield shift(node, by, text)
+
+
+def list_other_formulas(node: Node, context: Context) -> Iterator[Mistake]:
+    """Yield the whole formula as a function of one letter, such as another activation function."""
+    operands = {**context.letters, **{k: v for k, v in context.scalars.items() if k.isidentifier()}}
+    for letter, value in operands.items():
+        for name, activation in ACTIVATIONS.items():
+            if value.shape == context.graph.value.shape and (value.ndim or name != "softmax"):
+                text = f"`{name}({letter})` stands where {context.quote(node)} belongs."
+                yield replace(node, 1.9, activation.value(value), (text, ""))
+
+
+def list_squared_errors(node: Node, context: Context) -> Iterator[Mistake]:
+    """Yield the squared error of two letters in the place of a loss."""
+    if context.graph.value.ndim or not any(n.kind == "function" and n.name == "log" for n in context.graph.order):
+        return
+    for (name, a), (other, b) in itertools.combinations(context.letters.items(), 2):
+        if a.shape == b.shape and a.ndim:
+            squares = (a - b) ** 2
+            text = f"The squared error of `{name}` and `{other}` stands where the cross-entropy belongs."
+            why = "The cross-entropy is the negative logarithm of the probability of the true class."
+            for total in (squares.mean(), squares.sum(), squares.sum() / len(a), squares.mean() / 2, squares.sum() / 2):
+                yield replace(node, 1.9, np.asarray(total), (text, why))
 
 
 def apply_function(node: Node, letter: str, name: str) -> Mistake:
@@ -83,6 +107,15 @@ def list_exchanges(node: Node, context: Context) -> Iterator[Mistake]:
         elif value.ndim == 2 and value.T.shape == true.shape:
             text = f"`{name}.T` stands where {context.quote(node)} belongs."
             yield replace(node, 2.0, value.T, (text, ""))
+
+
+def list_scalar_exchanges(node: Node, context: Context) -> Iterator[Mistake]:
+    """Yield a number with another letter in its place, or with a letter too much."""
+    for name, value in context.scalars.items():
+        if name.isidentifier() and not (node.kind == "letter" and node.name == name):
+            yield replace_by_letter(node, context, name, value)
+            if node is context.graph.root or node.kind in ("sum", "product"):
+                yield from add_letter(node, context, name, value)
 
 
 def replace(node: Node, cost: float, value: Array, text: Text) -> Mistake:

@@ -29,7 +29,7 @@ PREVIOUS_STEP = "The hidden state of the time step before is what the network re
 EVERY_STEP = "The same weights act at every step, and each use adds to the gradient: `+=`."
 
 
-class Step:
+class LoopStep:
     """The step of a loop: its body, and the names of what it reads.
 
     Parameters
@@ -97,7 +97,7 @@ def is_sum_with(e: Expr, term: Expr) -> bool:
 
 
 def list_mistakes(node: Node, context: Context) -> Iterator[Mistake]:
-    step = Step(node, context.graph)
+    step = LoopStep(node, context.graph)
     for outputs, message, cost in list_changed_outputs(step):
         yield change_body(node, {**node.settings, "body": Subgraph(step.body.inputs, outputs)}, message, cost)
 
@@ -106,7 +106,7 @@ def change_body(node: Node, settings: dict[str, Any], message: Text, cost: float
     return Mistake(node, cost, lambda v, _: compute_loop(v, settings), lambda: message)
 
 
-def list_changed_outputs(step: Step) -> Iterator[tuple[tuple[Expr, ...], Text, float]]:
+def list_changed_outputs(step: LoopStep) -> Iterator[tuple[tuple[Expr, ...], Text, float]]:
     """Yield outputs of the step with one mistake, its message, and its cost."""
     for old, new, statement, why, cost in list_changes(step):
         try:
@@ -117,7 +117,7 @@ def list_changed_outputs(step: Step) -> Iterator[tuple[tuple[Expr, ...], Text, f
             yield tuple(outputs), (statement, why), cost
 
 
-def list_changes(step: Step) -> Iterator[Change]:
+def list_changes(step: LoopStep) -> Iterator[Change]:
     nodes = [e for e in topological(step.body.outputs) if e.op is not None]
     for e in nodes:
         yield from change_op(step, e)
@@ -131,7 +131,7 @@ def list_changes(step: Step) -> Iterator[Change]:
             yield state, constant(start, state.dtype), statement, PREVIOUS_STEP, 1.2
 
 
-def change_op(step: Step, e: Expr) -> Iterator[Change]:
+def change_op(step: LoopStep, e: Expr) -> Iterator[Change]:
     assert e.op is not None
     name, quoted = e.op.name, f"`{step.describe(e)}`"
     if name in ("add", "subtract"):
@@ -173,14 +173,14 @@ def change_op(step: Step, e: Expr) -> Iterator[Change]:
         yield e, e.inputs[0], f"The transposition of `{step.describe(e.inputs[0])}` is missing.", "", 0.9
 
 
-def explain_factor(step: Step, lost: Expr) -> str:
+def explain_factor(step: LoopStep, lost: Expr) -> str:
     described = step.describe(lost)
     if described.startswith("1 - ") and described.endswith("**2"):
         return f"It is the derivative of tanh. {CHAIN_RULE}"
     return f"It is the derivative of the logistic function. {CHAIN_RULE}" if "* (1 -" in described else ""
 
 
-def change_sum(step: Step, e: Expr) -> Iterator[Change]:
+def change_sum(step: LoopStep, e: Expr) -> Iterator[Change]:
     assert e.op is not None
     left, right = e.inputs
     quoted = f"`{step.describe(e)}`"
@@ -237,7 +237,7 @@ def is_one_minus_square(e: Expr) -> bool:
     return is_one and right.op is not None and right.op.name in ("square", "power")
 
 
-def describe_lost_term(step: Step, e: Expr, lost: Expr) -> tuple[str, str]:
+def describe_lost_term(step: LoopStep, e: Expr, lost: Expr) -> tuple[str, str]:
     if any(step.is_state(x) for x in topological([lost])):
         if step.is_reverse:
             return (
@@ -253,7 +253,7 @@ def describe_lost_term(step: Step, e: Expr, lost: Expr) -> tuple[str, str]:
     return f"The term `{step.describe(lost)}` is missing in `{step.describe(e)}`.", ""
 
 
-def change_matmul(step: Step, e: Expr) -> Iterator[Change]:
+def change_matmul(step: LoopStep, e: Expr) -> Iterator[Change]:
     left, right = e.inputs
     for i, operand in enumerate((left, right)):
         if operand.ndim == 2 and operand.shape[0] == operand.shape[1]:
@@ -270,7 +270,7 @@ def change_matmul(step: Step, e: Expr) -> Iterator[Change]:
             yield e, call_op("matmul", *operands), what, why, 1.0
 
 
-def swap_inputs(step: Step, nodes: list[Expr]) -> Iterator[Change]:
+def swap_inputs(step: LoopStep, nodes: list[Expr]) -> Iterator[Change]:
     """Yield the step with one of its inputs in the place of another, at one of its uses or at all."""
     inputs = step.body.inputs
     for old in inputs:

@@ -146,6 +146,27 @@ def list_power_mistakes(node: Node, context: Context) -> Iterator[Mistake]:
         yield make_power_mistake(node, cost, compute, text)
     if node.operands[0].kind == "sum":
         yield distribute_power(node, context)
+        yield from reduce_powers(node, context)
+
+
+def reduce_powers(node: Node, context: Context) -> Iterator[Mistake]:
+    """Yield the mean of powers for the power of a mean, as in ``((x - c)**2).mean()`` for ``(x.mean() - c)**2``."""
+    inner = node.operands[0]
+    for i, term in enumerate(inner.operands):
+        if term.kind == "reduction" and term.name in ("mean", "sum"):
+            yield reduce_power(node, context, inner.signs[i], term)
+
+
+def reduce_power(node: Node, context: Context, sign: int, term: Node) -> Mistake:
+    base = context.graph.base
+    text = f"The {term.name} is taken after the power. {context.quote(node)} takes the {term.name} first."
+    why = "The mean of squares is larger than the square of the mean: their difference is the variance."
+
+    def compute(v: tuple[Array, ...], _: Array) -> Any:
+        rest = v[0] - sign * base[term]
+        return term.compute((sign * base[term.operands[0]] + rest) ** v[1])
+
+    return Mistake(node, 1.2, compute, lambda: (text, why if term.name == "mean" else ""))
 
 
 def distribute_power(node: Node, context: Context) -> Mistake:

@@ -11,7 +11,7 @@ from pellucid.course.checker.formula_graph import FormulaGraph, Node
 from pellucid.course.checker.mistakes.mistake import CHAIN_RULE, Array, Context, Mistake, Text
 
 OUTPUTS_IN_FORMULA = ("tanh", "sigmoid")
-"""Activation functions whose derivative shows that a letter is an output of theirs."""
+"""ActivationForm functions whose derivative shows that a letter is an output of theirs."""
 
 
 def sigmoid(x: Array) -> Array:
@@ -24,7 +24,7 @@ def softmax(x: Array) -> Array:
 
 
 @dataclass(frozen=True)
-class Activation:
+class ActivationForm:
     """An activation function and its derivative.
 
     Attributes
@@ -44,8 +44,8 @@ class Activation:
     wrong: Mapping[str, Callable[[Array, Array], Array]]
 
 
-ACTIVATIONS: dict[str, Activation] = {
-    "tanh": Activation(
+ACTIVATIONS: dict[str, ActivationForm] = {
+    "tanh": ActivationForm(
         np.tanh,
         lambda a, z: 1 - a**2,
         "1 - {a}**2",
@@ -67,7 +67,7 @@ ACTIVATIONS: dict[str, Activation] = {
             "sqrt(1 - {a}**2)": lambda a, z: np.sqrt(1 - a**2),
         },
     ),
-    "sigmoid": Activation(
+    "sigmoid": ActivationForm(
         sigmoid,
         lambda a, z: a * (1 - a),
         "{a} * (1 - {a})",
@@ -87,7 +87,7 @@ ACTIVATIONS: dict[str, Activation] = {
             "{z}": lambda a, z: z,
         },
     ),
-    "relu": Activation(
+    "relu": ActivationForm(
         lambda x: np.maximum(x, 0),
         lambda a, z: (z > 0).astype(float),
         "{z} > 0",
@@ -100,7 +100,7 @@ ACTIVATIONS: dict[str, Activation] = {
             "sign({z})": lambda a, z: np.sign(z),
         },
     ),
-    "softmax": Activation(softmax, lambda a, z: a * (1 - a), "{a} * (1 - {a})", {}),
+    "softmax": ActivationForm(softmax, lambda a, z: a * (1 - a), "{a} * (1 - {a})", {}),
 }
 
 

@@ -114,12 +114,21 @@ def scale_term(node: Node, context: Context, i: int) -> Iterator[Mistake]:
             node,
             1.0 + rank_factor(name),
             lambda v, true: true + (factor - 1) * sign * v[i],
-            lambda: tell_factor(context, name, f"the term {context.quote(term)}", term),
+            lambda: tell_scaled_term(context, name, term),
         )
 
     for name, factor in context.factors:
         if name != "-1":
             yield scale(name, factor)
+
+
+def tell_scaled_term(context: Context, factor: str, term: Node) -> Text:
+    if context.is_bias(term) and factor in context.sizes:
+        return (
+            f"The bias {context.quote(term)} is added {factor} times, inside of the sum. It is added once, after it.",
+            "The bias belongs to the unit, not to each of its inputs.",
+        )
+    return tell_factor(context, factor, f"the term {context.quote(term)}", term)
 
 
 def move_term_into_product(node: Node, context: Context, i: int) -> Iterator[Mistake]:

@@ -35,7 +35,9 @@ class ExerciseDirective(SphinxDirective):
         text = self.env.doc2path(self.env.docname).read_text("utf-8")
         exercise = load_executed(text, self.config.pellucid_executed)["exercises"][name]
         if exercise["kind"] == "formula":
-            return [make_raw(f'<div id="{make_anchor(name)}">{render_element(exercise)}</div>')]
+            return [
+                make_raw(f'<div class="exercise-element" id="{make_anchor(name)}">{render_element(exercise)}</div>')
+            ]
         box = nodes.container(classes=["exercise"], ids=[make_anchor(name)])
         self.set_source_info(box)
         chapter, _, rest = name.partition(".")
