@@ -28,6 +28,7 @@ RIGHT = [
 WRONG = [
     ("balanced", "(TP / (TP + FP) + TN / (TN + FN)) / 2", "`FP` stands where `FN` belongs"),
     ("balanced", "TP / (TP + FN) + TN / (TN + FP)", "The factor `1/2` is missing"),
+    ("balanced", "TP / (TP + FN) / 2", "balanced accuracy: The term `TN / (TN + FP)` is missing"),
     ("balanced", "(TP + TN) / (TP + TN + FP + FN)", "The factor `TP + FN` is missing"),
     ("centered", "X_test - mean(X_test, axis=0)", "`X_test` stands where `X_train` belongs"),
     ("centered", "X_train - mean(X_train, axis=0)", "`X_train` stands where `X_test` belongs"),
