@@ -37,7 +37,7 @@ def draw_customers(seed: int = 0) -> dict[str, Array]:
     Examples
     --------
     >>> customers = draw_customers()
-    >>> list(customers), customers["cancelled"].mean().round(2)
+    >>> list(customers), round(float(customers["cancelled"].mean()), 2)
     (['years', 'calls', 'final_bill', 'cancelled'], 0.14)
     """
     rng = np.random.default_rng(seed)
@@ -55,7 +55,7 @@ def load_patients() -> dict[str, Array]:
     Examples
     --------
     >>> patients = load_patients()
-    >>> list(patients), patients["ill"].mean().round(2)
+    >>> list(patients), round(float(patients["ill"].mean()), 2)
     (['age', 'temperature', 'pulse', 'pressure', 'bed', 'ill'], 0.3)
     """
     rng = np.random.default_rng(0)

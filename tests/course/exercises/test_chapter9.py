@@ -28,6 +28,7 @@ RIGHT = [
 WRONG = [
     ("balanced", "(TP / (TP + FP) + TN / (TN + FN)) / 2", "`FP` stands where `FN` belongs"),
     ("balanced", "TP / (TP + FN) + TN / (TN + FP)", "The factor `1/2` is missing"),
+    ("balanced", "TP / (TP + FN) / 2", "balanced accuracy: The term `TN / (TN + FP)` is missing"),
     ("balanced", "(TP + TN) / (TP + TN + FP + FN)", "The factor `TP + FN` is missing"),
     ("centered", "X_test - mean(X_test, axis=0)", "`X_test` stands where `X_train` belongs"),
     ("centered", "X_train - mean(X_train, axis=0)", "`X_train` stands where `X_test` belongs"),
@@ -91,6 +92,7 @@ BASELINES: list[tuple[Any, str]] = [
     (lambda train, test: "cat" if train[0] == "dog" else 0.6, "You returned the most frequent class"),
     (lambda train, test: None, "Your function returned None"),
     (lambda train, test: train[99], "Your function stopped with IndexError"),
+    (lambda train, test: ..., "not answered yet"),
     (0.6, "Expected the function measure_baseline, received float"),
 ]
 

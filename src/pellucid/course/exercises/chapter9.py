@@ -28,7 +28,7 @@ def define_exercises() -> list[Exercise | CodeExercise]:
     """Return the exercises in the order of the chapter."""
     TP, FN, FP, TN = (pel.scalar(name, dtype="float64") for name in ("TP", "FN", "FP", "TN"))
     X_train = pel.matrix("X_train", shape=(6, 3), dtype="float64")
-    X_test = pel.matrix("X_test", shape=(4, 3), dtype="float64")
+    X_test = pel.matrix("X_test", shape=(6, 3), dtype="float64")
     return [
         CodeExercise(
             name="measure_baseline",

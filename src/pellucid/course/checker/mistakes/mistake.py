@@ -129,7 +129,7 @@ class Context:
             return is_sum_of_squares(node)
         arrays = [o for o in node.operands if not self.is_scalar(o)]
         if not arrays:
-            return any(is_sum_of_squares(o) or o.kind == "sum" for o in node.operands)
+            return any(is_sum_of_squares(inside) for o in node.operands for inside in iterate_nodes(o))
         return len(arrays) == 1 and arrays[0].kind == "letter"
 
 
