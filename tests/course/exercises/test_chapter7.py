@@ -89,7 +89,7 @@ WRONG = [
     ("z", turn_the_kernel, "turned the wrong way round"),
     ("z", "correlate(x, w.T) + b", "transposed"),
     ("z", "correlate(pad(x, 1), w) + b", "padding"),
-    ("z", "correlate(x, w) + 9 * b", "factor `9` is too much"),
+    ("z", "correlate(x, w) + 9 * b", "is added 9 times"),
     ("z", "relu(correlate(x, w) + b)", "relu is too much"),
     ("count", "k * k * c * f", "term `f` is missing"),
     ("count", "k * k * f + f", "factor `c` is missing"),

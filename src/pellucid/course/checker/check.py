@@ -29,6 +29,9 @@ Array = np.ndarray[Any, Any]
 Computed = Sequence[tuple[Context, Sequence[Candidate]]]
 Finder = Callable[[Context, Sequence[Candidate], Array], MistakeExplanation | None]
 
+INTERNAL = ("expand_dims", "squeeze", "max_unpool", "take_along_axis", "[None", ", None")
+"""Parts of texts that learners do not write. Hints do not quote them."""
+
 EXPANDED_COST = 0.15
 """Extra cost of mistakes inside of letters: a mistake in what the learner wrote is more likely."""
 
@@ -125,6 +128,8 @@ def check_answer(
     truth = question.truth
     if is_equal(outcome.value, truth, question.tolerance):
         return CheckResult(True, f"{name} is right.")
+    if isinstance(answer, str) and not outcome.letters:
+        return CheckResult(False, f"{name}: the answer is a number. It depends on none of the letters that are given.")
     if (result := explain_answer(question, outcome)) is not None:
         return result
     statement, why = compare_results(name, outcome.value, truth)
@@ -164,7 +169,8 @@ def find_cheapest(find: Finder, computed: Computed, answer: Array) -> tuple[Cont
 def write_explanation(quantity: str, context: Context, explanation: MistakeExplanation) -> CheckResult:
     """Return the result that names mistakes, with hints to where they are."""
     nodes = [mistake.node for mistake in explanation.mistakes if mistake.node is not context.graph.root]
-    places = [f"Look at the part {context.quote(node)}." for node in nodes]
+    quotes = [context.quote(node) for node in nodes]
+    places = [f"Look at the part {quote}." for quote in quotes if not any(name in quote for name in INTERNAL)]
     return write_result(quantity, [mistake.tell() for mistake in explanation.mistakes], places)
 
 

@@ -155,6 +155,9 @@ class FormulaGraph:
             return node.name
         if node.expr is None:
             return self._describe_parts(node)
+        own = self.names.get(node.expr, "")
+        if "(" in own:  # a formula that learners write, in place of how it is computed
+            return own
         return shorten(text(node.expr, names={e: n for e, n in self.names.items() if e is not node.expr}))
 
     def _describe_parts(self, node: Node) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -184,6 +185,8 @@ class Question:
                 names[e] = text
             elif e.op is not None and e.op.name == "cast" and e.inputs[0] in names:
                 names[e] = names[e.inputs[0]]
+            elif e not in names and (text := self._find_correlation(e)):
+                names[e] = text
         return letters, names
 
     def _find_letter(self, e: Expr) -> str | None:
@@ -215,6 +218,24 @@ class Question:
                 return f"(1 - {name})"
         return None
 
+    def _find_correlation(self, e: Expr) -> str | None:
+        """Return a convolution of single images as learners write it, with ``correlate``, ``pad`` and ``flip``."""
+        value = self.values[e]
+        if e.op is None or e.op.name not in ("slice", "squeeze", "reshape") or np.ndim(value) != 2:
+            return None
+        if not any(i.op is not None and i.op.name.startswith("conv") for i in topological([e])):
+            return None
+        images = {name: v for name, v in self.letters.items() if v.ndim == 2 and v.dtype.kind == "f"}
+        for (a, x), (b, w) in itertools.permutations(images.items(), 2):
+            for text, image, kernel in (
+                (f"correlate({a}, {b})", x, w),
+                (f"correlate({a}, flip({b}))", x, w[::-1, ::-1]),
+                (f"correlate(pad({a}, {len(w) - 1}), flip({b}))", np.pad(x, len(w) - 1), w[::-1, ::-1]),
+            ):
+                if is_correlation(value, image, kernel):
+                    return text
+        return None
+
     def _name_counting_op(self, e: Expr) -> str | None:
         """Return "n" for the length of an axis, "arange(n)" for its indices, and None for other expressions."""
         if e.op is None or e.op.name not in ("size", "arange_like"):
@@ -238,6 +259,13 @@ class Question:
             for name, e in self.definitions.items()
             if isinstance(e, (Input, Shared)) and e.dtype.kind == "f" and e.ndim <= 1 and name.lower().startswith("b")
         )
+
+
+def is_correlation(value: Array, image: Array, kernel: Array) -> bool:
+    if tuple(i - k + 1 for i, k in zip(image.shape, kernel.shape, strict=True)) != value.shape:
+        return False
+    windows = np.lib.stride_tricks.sliding_window_view(image, kernel.shape)
+    return bool(np.allclose(np.einsum("ijkl,kl->ij", windows, kernel), value, rtol=1e-9))
 
 
 def check_data(letter: str, value: Any) -> Array:

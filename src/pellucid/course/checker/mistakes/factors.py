@@ -48,7 +48,7 @@ def tell_swapped_difference(node: Node, context: Context) -> Text | None:
     differences = [n for n in iterate_nodes(node) if n.kind == "sum" and sorted(n.signs) == [-1, 1]]
     if not differences or any(context.is_penalty(o) for o in node.operands):
         return None
-    inner = differences[0]
+    inner = min(differences, key=lambda n: not is_target(n.operands[n.signs.index(-1)]))
     plus, minus = inner.operands[inner.signs.index(1)], inner.operands[inner.signs.index(-1)]
     return (
         "The sign is wrong: the result is the negative of the right one, as if "

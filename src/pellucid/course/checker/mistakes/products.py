@@ -95,7 +95,8 @@ def drop_parentheses(node: Node, context: Context, i: int) -> Iterator[Mistake]:
             return np.asarray(true - terms[j] * others + terms[j])
 
         def tell() -> Text:
-            factors = " * ".join(context.describe(node.operands[k]) for k in rest)
+            parts = [node.operands[k] for k in rest]
+            factors = " * ".join(f"({context.describe(o)})" if o.kind == "sum" else context.describe(o) for o in parts)
             return (
                 f"`{factors}` does not act on `{context.describe(inner.operands[j])}`. It multiplies the whole sum "
                 f"{context.quote(inner)}: parentheses are missing.",
