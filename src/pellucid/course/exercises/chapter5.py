@@ -65,7 +65,7 @@ def define_exercises() -> list[Exercise | CodeExercise]:
             question="Write `choose_strength(strengths, splits, fit)`. It returns the strength with the lowest mean "
             "loss on points that training did not use.",
             checker=check_strength_choice,
-            stub=STUB + "    raise NotImplementedError\n",
+            stub=STUB + "    return ...\n",
             solution=STUB
             + """\
     def mean_loss(strength):
