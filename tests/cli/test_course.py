@@ -24,6 +24,7 @@ def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         (out / "index.html").write_text("the course", "utf-8")
         (out / "notebooks" / "chapter4.py").write_text("stubs", "utf-8")
         (out / "notebooks" / "4_backpropagation.ipynb").write_text("{}", "utf-8")
+        (out / "notebooks" / "__pycache__").mkdir(exist_ok=True)  # as pip leaves one
         return out / "index.html"
 
     monkeypatch.chdir(tmp_path)

@@ -21,7 +21,7 @@ def test_links_and_anchors_resolve(sample_site: Path) -> None:
 
 @pytest.mark.parametrize(
     ("scheme", "size", "names"),
-    [("light", DESKTOP, "*.html"), ("dark", PHONE, "[0-9]*.html")],
+    [("light", DESKTOP, "*.html"), pytest.param("dark", PHONE, "[0-9]*.html", marks=pytest.mark.slow)],
     ids=["light", "dark"],
 )
 def test_pages_are_accessible_and_figures_train(pages, sample_site: Path, scheme, size, names) -> None:

@@ -76,6 +76,7 @@ for words in sys.argv[1:]:
 """
 
 
+@pytest.mark.slow
 def test_a_new_kind_of_data_needs_one_module_and_its_name(tmp_path: Path) -> None:
     (tmp_path / "dat_loader.py").write_text(LOADER)
     (tmp_path / "signs.dat").write_text("".join(f"{i - 30} {i % 7} {int(i > 30)}\n" for i in range(60)))

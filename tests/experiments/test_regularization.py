@@ -8,6 +8,7 @@ from pellucid.experiments.regularization import compute_true_probability, regula
 from pellucid.experiments.runner import run_experiment
 
 
+@pytest.mark.slow
 def test_variance_falls_and_bias_rises_with_the_strength(tmp_path: Path) -> None:
     settings = {"strengths": (10.0, 0.001, 0.1), "subsamples": 30, "passes": 2500}
     record, error = run_experiment(regularization, settings, tmp_path)

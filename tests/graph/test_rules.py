@@ -109,7 +109,7 @@ def list_exact_sides(dtype: str) -> tuple[list[tuple[Sides, list[Exact]]], set[s
     [
         ("numpy", "float32"),
         pytest.param("numpy", "float64", marks=pytest.mark.slow),
-        ("xla", "float32"),
+        pytest.param("xla", "float32", marks=pytest.mark.slow),
         pytest.param("xla", "float64", marks=pytest.mark.slow),
         pytest.param("native", "float32", marks=pytest.mark.slow),
         pytest.param("native", "float64", marks=pytest.mark.slow),

@@ -39,7 +39,7 @@ def get_name(check):
     return (check.func if isinstance(check, functools.partial) else check).__name__
 
 
-@pytest.mark.parametrize("made", [pel.Classifier, pel.Regressor])
+@pytest.mark.parametrize("made", [pytest.param(pel.Classifier, marks=pytest.mark.slow), pel.Regressor])
 def test_fast_checks_of_scikit_learn(made):
     found = [(e, check) for e, check in estimator_checks_generator(made(4, epochs=20)) if get_name(check) in QUICK]
     assert len({get_name(check) for _, check in found}) >= len(QUICK) - 1  # some are for one of the two alone

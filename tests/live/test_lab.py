@@ -446,6 +446,7 @@ def check_page(found, state, figure, rows) -> None:
     assert f"{150 - held_out} rows train the network; {held_out} are held out" in found["text"]
 
 
+@pytest.mark.slow
 def test_a_page_of_1000_rows_is_small_and_10000_rows_work(pages, tmp_path, few_networks) -> None:
     rng = np.random.default_rng(0)
     X = rng.normal(size=(10_000, 2))

@@ -51,6 +51,7 @@ def test_losses_in_float32_are_those_of_python(pages, tmp_path) -> None:
     check_losses(pages, tmp_path, FIGURES, "float32", 1e-5)
 
 
+@pytest.mark.slow
 def test_losses_in_float64_are_those_of_python(pages, tmp_path) -> None:
     check_losses(pages, tmp_path, ["moons"], "float64", 1e-12)
 

@@ -56,6 +56,7 @@ def test_one_program_for_widths_rates_strengths_and_seeds():
     check_trials(found, [1, 14], **how)
 
 
+@pytest.mark.slow
 def test_padded_units_have_no_effect():
     """The sigmoid of a padded 0 is 1/2, so without masks a padded unit would change results."""
     options = {"global_clipnorm": 0.05, "weight_decay": 0.01}

@@ -122,6 +122,7 @@ def test_convolutions_and_their_gradients_with_amx(amx, kernels, any_waste, name
     )
 
 
+@pytest.mark.slow
 def test_amx_computes_large_images_in_bands(amx, kernels, any_waste, monkeypatch):
     monkeypatch.setattr(convolution_programs, "PLANE_BYTES", 2**14)
     check_convolution(kernels, (3, 23, 8, 32), (3, 3, 32, 64), {"padding": "same"}, "float32")

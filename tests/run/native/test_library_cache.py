@@ -120,6 +120,7 @@ def test_xla_computes_everything_without_a_compiler(no_compiler: None) -> None:
         pel.function([], w, mode="native")()
 
 
+@pytest.mark.slow
 def test_two_processes_fill_one_cold_cache(folder: Path) -> None:
     """They compile the same programs at the same time, and neither reads a half-written file of the other."""
     program = (

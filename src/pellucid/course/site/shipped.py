@@ -74,7 +74,7 @@ def copy_notebooks(site: Path, target: Path) -> tuple[list[str], list[str]]:
     """
     target.mkdir(parents=True, exist_ok=True)
     copied, kept = [], []
-    for source in sorted((site / "notebooks").iterdir()):
+    for source in sorted(p for p in (site / "notebooks").iterdir() if p.is_file()):  # pip adds a folder __pycache__
         if (target / source.name).exists():
             kept.append(source.name)
             continue
