@@ -16,6 +16,7 @@ from pellucid.course.checker.check import write_explanation
 from pellucid.course.checker.mistakes.mistake import Context
 from pellucid.course.checker.question import Question
 from pellucid.course.checker.search import (
+    RTOL,
     Candidate,
     MistakeExplanation,
     compute_candidates,
@@ -76,7 +77,7 @@ def encode_exercise(exercise: Exercise) -> dict[str, Any]:
         "letters": [encode_letter(question, name) for name in shown],
         "shape": list(truth.shape),
         "expected": encode_values(truth),
-        "tolerance": question.tolerance,
+        "tolerance": RTOL,
         "sentences": sentences.listed,
         "variations": variations,
         "solution": {

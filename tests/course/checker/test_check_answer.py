@@ -104,6 +104,8 @@ def test_letters_are_found_by_value() -> None:
         (lambda Z: Z, "the parameter 'Z' is not one of the letters X, W, b, z, n. Did you mean 'z'?"),
         ("a", "a"),
         (lambda X: "no", "expected an array of numbers. Received: 'no'."),
+        ("# only\n# comments", "Unexpected `#`"),
+        (max, "has no named parameters. Write a function of letters, or a formula as text."),
         (["a", "b"], "expected a formula as text, a function or an expression. Received: ['a', 'b']."),
     ],
 )

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.course.checker.formula_graph import make_compute
+from pellucid.course.checker.formula_graph import compute_values
 from pellucid.course.checker.question import Question
 from pellucid.course.formula_text import FormulaError, ParsedFormula, parse_formula
 from pellucid.errors import near_miss
@@ -72,15 +72,15 @@ def evaluate_text(question: Question, text: str) -> AnswerValue | str:
     statements = split_statements(text)
     values, expressions = dict(question.letters), {**question.definitions, **question.size_inputs}
     used: set[str] = set()
-    formula = None
     try:
         for i, (name, statement) in enumerate(statements):
             formula = parse_formula(statement, list(values))
             used.update(letter for letter in formula.letters if letter in question.letters)
             value = np.asarray(formula.evaluate(values, np))
             expr = build_expression(formula, expressions)
-            if i < len(statements) - 1:
+            if name and i < len(statements) - 1:
                 values[name] = value
+                expressions.pop(name, None)
                 if expr is not None:
                     expressions[name] = expr
     except FormulaError as error:
@@ -107,7 +107,7 @@ def split_statements(text: str) -> list[tuple[str, str]]:
         lines = ast.parse(textwrap.dedent(text).strip()).body
     except SyntaxError:
         return [("", text)]
-    if not all(isinstance(line, ast.Assign | ast.Expr | ast.Return) for line in lines):
+    if not lines or not all(isinstance(line, ast.Assign | ast.Expr | ast.Return) for line in lines):
         return [("", text)]
     source = textwrap.dedent(text).strip()
     found = []
@@ -135,16 +135,17 @@ def evaluate_expression(question: Question, answer: Expr) -> AnswerValue | str:
     if missing:
         letters = ", ".join(question.letters)
         return f"the answer contains {missing[0]}, which the formula does not contain. Letters: {letters}."
-    with np.errstate(all="ignore"):
-        for e in topological([answer], stop=values):
-            if e not in values:
-                values[e] = e.value if isinstance(e, Constant) else make_compute(e)(*[values[i] for i in e.inputs])
+    compute_values(topological([answer], stop=values), values)
     used = {name for name, e in question.definitions.items() if e in set(topological([answer]))}
     return AnswerValue(np.asarray(values[answer]), frozenset(used), answer)
 
 
 def evaluate_function(question: Question, function: Callable[..., Any]) -> AnswerValue | str:
-    names = [p.name for p in inspect.signature(function).parameters.values() if p.default is p.empty]
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except ValueError:  # built-in functions have none
+        return f"{function!r} has no named parameters. Write a function of letters, or a formula as text."
+    names = [p.name for p in parameters if p.default is p.empty]
     for name in names:
         if name not in question.letters:
             hint = near_miss(name, question.letters)

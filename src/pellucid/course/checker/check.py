@@ -126,7 +126,7 @@ def check_answer(
     if isinstance(outcome, str):
         return CheckResult(False, f"{name}: {outcome}")
     truth = question.truth
-    if is_equal(outcome.value, truth, question.tolerance):
+    if is_equal(outcome.value, truth):
         return CheckResult(True, f"{name} is right.")
     if isinstance(answer, str) and not outcome.letters:
         return CheckResult(False, f"{name}: the answer is a number. It depends on none of the letters that are given.")

@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-Text = tuple[str, str]
-"""What is wrong, and what to look for. The second may be empty."""
+from pellucid.course.checker.mistakes.mistake import Text
 
 
 def compare_results(quantity: str, answer: Any, truth: Any) -> Text:

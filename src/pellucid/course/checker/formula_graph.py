@@ -6,7 +6,7 @@ entry of a list. Letters that the learner uses are leaves; everything else is ex
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -248,6 +248,14 @@ def make_compute(e: Expr) -> Callable[..., Array]:
     if len(e.types) > 1:
         return lambda *values: tuple(op.value(np, *values, **settings))  # type: ignore[return-value]
     return lambda *values: np.asarray(op.value(np, *values, **settings))
+
+
+def compute_values(exprs: Iterable[Expr], values: dict[Expr, Array]) -> None:
+    """Add the values of expressions, given in topological order, to those of their leaves."""
+    with np.errstate(all="ignore"):
+        for e in exprs:
+            if e not in values:
+                values[e] = e.value if isinstance(e, Constant) else make_compute(e)(*[values[i] for i in e.inputs])
 
 
 def order_nodes(root: Node) -> list[Node]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.course.checker.formula_graph import FormulaGraph, make_compute
+from pellucid.course.checker.formula_graph import FormulaGraph, compute_values
 from pellucid.course.checker.mistakes.mistake import Context
 from pellucid.course.checker.probe_data import Sizes, draw_leaves, find_index_limits
 from pellucid.graph.errors import UseError
@@ -59,6 +59,7 @@ class Question:
         self.leaves = [e for e in nodes if isinstance(e, (Input, Shared))]
         self.sizes = Sizes(self.leaves)
         self._nodes = nodes
+        self._letter_of: dict[Expr, str | None] = {}
         self._compute()
 
     def _add_own_letters(self, nodes: list[Expr], names: Mapping[Expr, str]) -> None:
@@ -95,16 +96,11 @@ class Question:
             if leaf is None or leaf not in values:
                 raise UseError(f"check_answer: given[{letter!r}] is an array, but the formula has no input {letter!r}")
             values[leaf] = data
-        with np.errstate(all="ignore"):
-            for e in self._nodes:
-                if isinstance(e, Constant):
-                    values[e] = e.value
-                elif e not in values:
-                    values[e] = make_compute(e)(*[values[i] for i in e.inputs])
+        compute_values(self._nodes, values)
         return values
 
     def _count_one_sided(self, values: Mapping[Expr, Array]) -> int:
-        """Return how many inputs of activation functions have one sign only: relu would act as a linear function."""
+        """Return how many sums have one sign only. On these, relu would act as a linear function."""
         count = 0
         for e in self._nodes:
             if e.op is not None and e.op.name in ("add", "matmul", "subtract") and e.ndim:
@@ -116,14 +112,6 @@ class Question:
     def truth(self) -> Array:
         """Value of the true formula."""
         return np.asarray(self.values[self.reference])
-
-    @property
-    def tolerance(self) -> float:
-        """Relative tolerance of comparisons: loops run in the precision of the formula, everything else in float64."""
-        has_float32_loop = any(
-            e.op is not None and e.op.name == "scan_loop" and e.dtype == np.float32 for e in self._nodes
-        )
-        return 1e-4 if has_float32_loop else 1e-6
 
     def list_readings(self, used: frozenset[str]) -> Iterable[frozenset[str]]:
         """Yield sets of letters that are not written out: all of them, then fewer, at last those that the answer uses.
@@ -155,12 +143,7 @@ class Question:
         """Return a learner's expression in the same form as the true formula."""
         values = dict(self.values)
         nodes = topological([answer])
-        with np.errstate(all="ignore"):
-            for e in nodes:
-                if isinstance(e, Constant):
-                    values[e] = e.value
-                elif e not in values:
-                    values[e] = make_compute(e)(*[values[i] for i in e.inputs])
+        compute_values(nodes, values)
         known = [e for e in nodes if e in self.values]
         letters, names = self._name_nodes(known, opaque)
         for dim, e in self.size_inputs.items():
@@ -190,6 +173,12 @@ class Question:
         return letters, names
 
     def _find_letter(self, e: Expr) -> str | None:
+        """Return the letter whose definition or value an expression has."""
+        if e not in self._letter_of:
+            self._letter_of[e] = self._search_letter(e)
+        return self._letter_of[e]
+
+    def _search_letter(self, e: Expr) -> str | None:
         value = self.values[e]
         if isinstance(e, Constant) or not isinstance(value, np.ndarray):
             return None

@@ -22,6 +22,7 @@ MAX_PAIRS = 900
 MAX_PAIRS_IN_LOOPS = 40
 """The same for formulas with a loop, whose steps NumPy runs one by one."""
 UNUSUAL_FACTOR = 0.4
+"""Rank from which on a factor is not tried together with another mistake."""
 PAIR_COST = 1.35
 """Mistakes that cost more occur in pairs only if the other one is in another term."""
 
@@ -197,7 +198,7 @@ def find_matching_pairs(
 
 
 def find_pairs(context: Context, candidates: Sequence[Candidate], answer: Array) -> Iterator[MistakeExplanation]:
-    """Yield pairs of common mistakes, one below or beside the other."""
+    """Yield pairs of common mistakes, one below or next to the other."""
     common = deduplicate(sorted((c for c in candidates if c.mistake.cost <= PAIR_COST), key=lambda c: c.mistake.cost))
     has_loop = any(node.name == "scan_loop" for node in context.graph.order)
     pairs = [(a.mistake, b.mistake) for i, a in enumerate(common) for b in common[:i]]

@@ -1,7 +1,7 @@
 """Parser of formulas: a subset of Python's expressions, by precedence climbing.
 
 Python's own parser would report mistakes in the words of its version, and pages have no Python. The parser of pages,
-``web/src/exercises/parser.ts``, mirrors this file, message by message.
+``web/src/exercises/formula/parser.ts``, mirrors this file, message by message.
 """
 
 from __future__ import annotations
