@@ -130,7 +130,7 @@ def draw_descents(loss: Function, paths: Mapping[str, Sequence[float]], low: flo
         axes.plot(shown[:1], loss(shown[:1]), color=CURVES[2], marker="s", markersize=7)
         axes.set(xlim=(low, high), ylim=(bottom - 0.06 * (top - bottom), top))
         summaries.append(
-            f"{title}: from w = {format_number(steps[0])} to {format_number(steps[-1])} in {len(steps) - 1} steps"
+            f"{title}: from w = {format_rounded(steps[0])} to {format_rounded(steps[-1])} in {len(steps) - 1} steps"
         )
     reading = f"Loss over w, with the steps of gradient descent. {'; '.join(summaries)}."
     return Picture(figure, reading, "gradient descent on one weight")
@@ -174,7 +174,7 @@ def draw_surface(
         steps = np.asarray(path, dtype=float)
         axes.plot(*steps.T, color=color, marker=marker, markersize=4, linewidth=1.2, label=name)
         start, end = (
-            f"({format_number(u)}, {format_number(v)}), loss {format_number(loss(u, v))}" for u, v in steps[[0, -1]]
+            f"({format_rounded(u)}, {format_rounded(v)}), loss {format_rounded(loss(u, v))}" for u, v in steps[[0, -1]]
         )
         count = len(steps) - 1
         summaries.append(f"{name}: from {start}, to {end}, in {count} step{'s' * (count != 1)}")
@@ -236,7 +236,7 @@ def stack_probabilities(p: Any) -> Array:
     return np.stack([1 - np.asarray(p), p], axis=1)
 
 
-def format_number(value: Any) -> str:
+def format_rounded(value: Any) -> str:
     """Return a number with at most 3 decimals."""
     return f"{round(float(value), 3) + 0.0:g}"
 

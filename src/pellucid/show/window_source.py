@@ -89,7 +89,6 @@ class Geometry:
         if not self.is_padded:
             return array
         starts = [low for low, _ in self.padding]
-        starts = [low for low, _ in self.padding]
         parts = [f"{low} : {low} + {like}[{a}]" if low else f": {like}[{a}]" for a, low in enumerate(starts, start=1)]
         return f"{array}[:, {', '.join(parts)}]"
 

@@ -150,7 +150,7 @@ class FormulaGraph:
     def describe(self, node: Node) -> str:
         """Return the text of a node in the learner's notation."""
         if node.kind == "constant":
-            return format_number(node.settings["value"])
+            return format_constant(node.settings["value"])
         if node.kind == "letter":
             return node.name
         if node.expr is None:
@@ -291,5 +291,5 @@ def shorten(formula: str) -> str:
     return formula.replace(" ** ", "**").replace(", dtype=float64", "").replace(", dtype=float32", "")
 
 
-def format_number(value: Array) -> str:
+def format_constant(value: Array) -> str:
     return f"{value:.6g}" if value.ndim == 0 else str(value.tolist())

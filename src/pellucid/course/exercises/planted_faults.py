@@ -103,7 +103,7 @@ def check_leak(answer: Any) -> CheckResult:
         return CheckResult(
             True,
             f"Right. All ill patients lie in beds {beds[ill].min()} to {beds[ill].max()}, and no other patient does: "
-            f"beds are given after the diagnosis. The correlation is only {slope:.2f}, because the ward lies in the "
+            f"beds are given after the diagnosis. The correlation is only {slope:.2f}, because the ward is in the "
             "middle. Without this column you measure what the network can do for a new patient.",
         )
     if name in REASONS:

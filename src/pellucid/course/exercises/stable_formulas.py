@@ -151,7 +151,7 @@ class LearnerFormula:
                     f"`{text(node.inputs[0])}` is so close to 1 that float32 rounds it to 1, and the logarithm of 1 "
                     "is 0. The small number is lost."
                 )
-            if np.any((values[node] == 0) & (exact[node] != 0)) and is_last_chance(node, values, self.body):
+            if np.any((values[node] == 0) & (exact[node] != 0)) and not np.isfinite(values[self.body]).all():
                 return "underflow", (
                     f"`{text(node)}` underflows: it is smaller than any float32, so it becomes 0, and its logarithm "
                     "is infinite."
@@ -175,11 +175,6 @@ def has_absorbed(exact: Array) -> bool:
     """Whether a number differs from 1 by less than float32 can show."""
     distance = np.abs(np.asarray(exact) - 1)
     return bool(((distance > 0) & (distance < 1e-7)).any())
-
-
-def is_last_chance(node: Expr, values: dict[Expr, Any], body: Expr) -> bool:
-    """Whether a zero makes the result infinite or NaN."""
-    return not np.isfinite(values[body]).all()
 
 
 def measure_error(value: Any, true: Any) -> float:

@@ -23,6 +23,11 @@ def customer_lab() -> Figure:
     -------
     Figure
         A figure with controls for noise, split, mini-batches, learning rate and weight decay.
+
+    Examples
+    --------
+    >>> pel.course.figures.customer_lab().title
+    'Customers who cancel'
     """
     customers = draw_customers()
     X = np.stack([customers[name] for name in FEATURES], axis=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
@@ -59,7 +60,7 @@ def fold_numbers(shapes: ShapeChecks, node: Node) -> float | None:
     return value
 
 
-class Evaluator:
+class Evaluator(ABC):
     """Evaluates the nodes of one formula: subclasses say how values are computed."""
 
     runs = True
@@ -71,11 +72,13 @@ class Evaluator:
 
     # How values are made, and functions by name.
 
+    @abstractmethod
     def make_letter(self, value: Any) -> Any:
-        raise NotImplementedError
+        """Return the value of a letter."""
 
+    @abstractmethod
     def make_number(self, value: float) -> Any:
-        raise NotImplementedError
+        """Return the value of a number in the text."""
 
     def make_array(self, value: Any) -> Any:
         """Return a value that has indices and methods."""
@@ -84,17 +87,21 @@ class Evaluator:
     def make_size(self, x: Any, axis: int) -> Any:
         return self.make_number(np.shape(x)[axis])
 
+    @abstractmethod
     def compare(self, operator: str, left: Any, right: Any) -> Any:
-        raise NotImplementedError
+        """Return 1 where a comparison holds, and 0 elsewhere."""
 
+    @abstractmethod
     def get_function(self, name: str) -> Any:
-        raise NotImplementedError
+        """Return the function of a name that the grammar has."""
 
+    @abstractmethod
     def to_index(self, node: Node, value: Any, size: int) -> Any:
-        raise NotImplementedError
+        """Return an index into an axis of a size; raise an error if it is not a valid one."""
 
+    @abstractmethod
     def to_number(self, node: Node, value: Any) -> float:
-        raise NotImplementedError
+        """Return a value as a number; raise an error if it is not one."""
 
     # Nodes.
 

@@ -52,7 +52,7 @@ def tell_swapped_difference(node: Node, context: Context) -> Text | None:
     plus, minus = inner.operands[inner.signs.index(1)], inner.operands[inner.signs.index(-1)]
     return (
         "The sign is wrong: the result is the negative of the right one, as if "
-        f"`{context.describe(minus)} - {context.describe(plus)}` stood for {context.quote(inner)}.",
+        f"`{context.describe(minus)} - {context.describe(plus)}` took the place of {context.quote(inner)}.",
         "The error is the prediction minus the target." if is_target(minus) else "",
     )
 

@@ -188,7 +188,7 @@ def list_softmax_mistakes(node: Node, context: Context) -> Iterator[Mistake]:
             1.0,
             lambda s: 1 / (1 + np.exp(-s)),
             "The logistic function stands where the softmax belongs.",
-            "Each class would get a probability of its own, and their sum would not be 1.",
+            "Each class would get a separate probability, and their sum would not be 1.",
         ),
         (
             1.1,

@@ -22,7 +22,7 @@ from pellucid.graph.traversal import replace_all, topological
 
 Array = np.ndarray[Any, Any]
 Change = tuple[Expr, Expr, str, str, float]
-"""An expression of the step, what stands there instead, what is wrong, why it matters, and the cost."""
+"""An expression of the step, its replacement, what is wrong, why it matters, and the cost."""
 
 NEXT_STEP = "The hidden state also acts on the next time step, so the error of that step comes back as well."
 PREVIOUS_STEP = "The hidden state of the time step before is what the network remembers."

@@ -14,7 +14,7 @@ TURNED = (
     "On the way back, the kernel's entries act in the opposite order. A correlation with the padded gradient needs the "
     "kernel turned by 180 degrees; a loop that adds windows at their places needs it as it is."
 )
-AS_IT_IS = "Networks use the cross-correlation: the kernel lies on the input as it is, without a flip."
+AS_IT_IS = "Networks use the cross-correlation: the kernel is applied as it is, without a flip."
 INPUT_FIRST = "The gradient of the kernel slides the gradient over the input, as the kernel did: the input comes first."
 
 

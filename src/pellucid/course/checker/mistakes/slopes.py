@@ -248,6 +248,6 @@ def multiply_by_slope(node: Node, slope: Slope, context: Context) -> Mistake:
             "here it occurs twice."
         )
     else:
-        why = f"This quantity lies on the other side of {slope.activation}."
+        why = f"This quantity is on the other side of {slope.activation}."
     text = f"The factor `{slope.text}`, the derivative of {slope.activation}, is too much"
     return Mistake(node, 1.0, lambda _, true: true * slope.value, lambda: (f"{text}{context.where(node)}.", why))

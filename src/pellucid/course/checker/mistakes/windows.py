@@ -109,7 +109,7 @@ def list_input_gradient_mistakes(node: Node, context: Context) -> Iterator[Mista
     yield change_operand(node, 1.5, 0, turn_images, turned)
     overwritten = (
         "Windows overwrite each other: `=` stands where `+=` belongs.",
-        "An input lies in several windows, and its gradient is the sum over all of them.",
+        "An input is in several windows, and its gradient is the sum over all of them.",
     )
     yield change_result(node, 1.1, lambda v, t: overwrite_windows(v[0], v[1], t.shape, node.settings), overwritten)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ def register(app: Sphinx) -> None:
     app.add_directive("answers", AnswersDirective)
 
 
-class ChaptersDirective(SphinxDirective):
+class ChaptersDirective(SphinxDirective, ABC):
     """A section for each chapter of the site."""
 
     def run(self) -> list[nodes.Node]:
@@ -43,8 +44,9 @@ class ChaptersDirective(SphinxDirective):
         self.fill_section(section, name, number, text)
         return section
 
+    @abstractmethod
     def fill_section(self, section: nodes.section, name: str, number: int, text: str) -> None:
-        raise NotImplementedError
+        """Add the content of a chapter's section."""
 
     def parse(self, markdown: str, parent: nodes.Element) -> None:
         self.state.nested_parse(StringList(markdown.split("\n"), source=self.env.docname), 0, parent)
