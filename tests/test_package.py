@@ -24,10 +24,21 @@ HEAVY = {
 }  # fmt: skip
 
 # The packages that each package may import; imports point to lower layers only.
-MODEL = {"untrusted_files", "graph", "saving", "show", "nn"}
-TRAINING = {"atomic_write", "untrusted_files", "progress", "graph", "run", "saving", "nn", "model"}
-INSPECT = {"atomic_write", "untrusted_files", "extension_points", "graph", "run", "show", "nn", "model", "training"}
-INTEROP = {"atomic_write", "untrusted_files", "graph", "run", "saving", "nn", "data", "model", "training"}
+MODEL = {"typing", "untrusted_files", "graph", "saving", "show", "nn"}
+TRAINING = {"typing", "atomic_write", "untrusted_files", "progress", "graph", "run", "saving", "nn", "model"}
+INSPECT = {
+    "typing",
+    "atomic_write",
+    "untrusted_files",
+    "extension_points",
+    "graph",
+    "run",
+    "show",
+    "nn",
+    "model",
+    "training",
+}
+INTEROP = {"typing", "atomic_write", "untrusted_files", "graph", "run", "saving", "nn", "data", "model", "training"}
 OTHERS = {"progress", "errors", "inspect", "interop", "byhand", "experiments", "live", "course", "cli", "pellucid"}
 EVERYTHING = INSPECT | INTEROP | OTHERS
 MAY_IMPORT: dict[str, set[str]] = {
@@ -36,12 +47,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "errors": {"extension_points"},
     "untrusted_files": {"errors"},
     "progress": set(),
-    "graph": {"errors", "extension_points", "untrusted_files"},
-    "run": {"atomic_write", "extension_points", "graph"},
-    "saving": {"atomic_write", "untrusted_files", "graph", "nn"},
-    "show": {"atomic_write", "extension_points", "graph"},
-    "nn": {"extension_points", "untrusted_files", "graph"},
-    "data": {"atomic_write", "untrusted_files", "progress", "errors", "graph"},
+    "typing": set(),
+    "graph": {"errors", "extension_points", "untrusted_files", "typing"},
+    "run": {"atomic_write", "extension_points", "graph", "typing"},
+    "saving": {"atomic_write", "untrusted_files", "graph", "typing", "nn"},
+    "show": {"atomic_write", "extension_points", "graph", "typing"},
+    "nn": {"extension_points", "untrusted_files", "graph", "typing"},
+    "data": {"atomic_write", "untrusted_files", "progress", "errors", "graph", "typing"},
     "byhand": set(),
     "model": MODEL,
     "training": TRAINING,

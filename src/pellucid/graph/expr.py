@@ -6,7 +6,7 @@ import gc
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -29,8 +29,12 @@ from pellucid.graph.types import (
 
 if TYPE_CHECKING:
     from pellucid.graph.op import Op
+    from pellucid.typing import ArrayLike
 
 Settings = tuple[tuple[str, Any], ...]
+
+Operand: TypeAlias = "Expr | ArrayLike"
+"""What functions on expressions take: an expression, or what becomes a constant."""
 
 
 class Expr(ArrayMethods):
