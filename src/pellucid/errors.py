@@ -26,7 +26,7 @@ class PellucidError(Exception):
 
         super().__init__(*args)
         self.location = find_user_location()
-        self.names_operands = False
+        self.names_operands: bool = False
         if self.location is not None:
             self.add_note(f"  at {format_location(self.location)}")
 

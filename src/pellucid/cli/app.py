@@ -45,7 +45,7 @@ Ctrl-C and SIGTERM save what is done so far; a second SIGTERM does not.
 With --debug (or PELLUCID_DEBUG=1), errors are shown with a traceback.
 """
 
-app = App(
+app: App = App(
     name="pellucid", help=HELP, help_format="plaintext", version=get_package_version, suppress_keyboard_interrupt=False
 )
 for command in (course, check, run, tour, lab, train, resume, predict, reference):

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from pellucid.experiments.runner import ExperimentResult, Record
 from pellucid.experiments.runner.record import to_json
 
-Option = Parameter(negative="", show_default=False)
+Option: Parameter = Parameter(negative="", show_default=False)
 """An option without a ``--no-`` form; its description has the default."""
 
 

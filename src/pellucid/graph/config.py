@@ -31,4 +31,4 @@ class Config:
         super().__setattr__(name, value)
 
 
-config = Config()
+config: Config = Config()

@@ -22,7 +22,7 @@ class SymbolicNamespace:
             raise NoSuchNameError(f"pellucid has no function named {name!r}.{near_miss(name, FUNCTIONS)}") from None
 
 
-symbolic = SymbolicNamespace()
+symbolic: SymbolicNamespace = SymbolicNamespace()
 
 
 def expand(expr: Expr) -> Expr:

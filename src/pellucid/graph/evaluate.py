@@ -37,6 +37,9 @@ class LoweringContext:
         Outputs of the graph.
     """
 
+    nodes: Sequence[Expr]
+    outputs: set[Expr]
+
     def __init__(self, values: Mapping[Expr, Any], outputs: Sequence[Expr], nodes: Sequence[Expr]) -> None:
         self.values, self.outputs, self.nodes = values, set(outputs), nodes
 

@@ -257,10 +257,10 @@ class Shared(Expr):
         array = as_array(value, dtype).copy()
         set_leaf_attributes(self, Type(array.shape, array.dtype), name)
         self.storage: Any = array
-        self.set_count = 0
-        self.trainable = trainable
-        self.regularizable = regularizable
-        self.trainable_by_default = trainable
+        self.set_count: int = 0
+        self.trainable: bool = trainable
+        self.regularizable: bool = regularizable
+        self.trainable_by_default: bool = trainable
         self.default_update: Expr | None = None
         self.constraint: Callable[[Any], Any] | None = None
         self.indexed_by: str | None = None

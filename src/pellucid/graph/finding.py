@@ -70,7 +70,7 @@ class Findings(Sequence[Finding]):
     """Sequence of findings, empty (and false) if there is no problem. Prints as text, or as a table in a notebook."""
 
     def __init__(self, found: Sequence[Finding]) -> None:
-        self.found = list(found)
+        self.found: list[Finding] = list(found)
 
     @overload
     def __getitem__(self, index: int) -> Finding: ...

@@ -59,7 +59,7 @@ class GraphBatcher:
         self.count = count
         self.leaves: dict[Expr, NodeGroup] = {}
         self.done: dict[NodeGroup, Expr] = {}
-        self.padded = PaddedAxes()
+        self.padded: PaddedAxes = PaddedAxes()
 
     @property
     def sizes(self) -> Mapping[Shared, MemberSizes]:

@@ -88,7 +88,7 @@ class LabelStripper:
         self.calls_only = calls_only
         self.stripped: dict[Expr, Expr] = {}
         self.names: dict[Expr, str] = {}
-        self.outputs = self.strip(outputs)
+        self.outputs: list[Expr] = self.strip(outputs)
 
     def __getitem__(self, e: Expr) -> Expr:
         return self.stripped.get(e, e)

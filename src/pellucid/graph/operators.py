@@ -81,7 +81,7 @@ class Operators:
     """Operators and protocols that expressions and patterns share."""
 
     __slots__ = ()
-    __array_priority__ = 1000.0
+    __array_priority__: float = 1000.0
 
     is_symbolic = True
     is_pattern = False

@@ -26,11 +26,11 @@ class Pattern(Operators):
         name: str | None = None,
         number: bool = False,
     ) -> None:
-        self.op = op
+        self.op: Op | None = op
         self.operands = operands
         self.settings = settings
-        self.name = name
-        self.number = number
+        self.name: str | None = name
+        self.number: bool = number
 
     def apply(self, op: Op, operands: tuple[Any, ...], settings: dict[str, Any]) -> Pattern:
         """Return the pattern of an op on operands. This pattern is one of them."""

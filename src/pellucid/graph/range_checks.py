@@ -81,7 +81,7 @@ class RangeFindings(Findings):
 
     def __init__(self, found: Sequence[Finding], repaired: Sequence[Finding]) -> None:
         super().__init__(found)
-        self.repaired = Findings(repaired)
+        self.repaired: Findings = Findings(repaired)
 
     @property
     def no_findings_text(self) -> str:

@@ -129,7 +129,7 @@ class Rewriter:
     """
 
     def __init__(self, rules: Sequence[Rule], journal: Journal | None = None) -> None:
-        self.rules = make_rule_set(tuple(rules))
+        self.rules: RuleSet = make_rule_set(tuple(rules))
         self.journal = journal
         self.done: dict[Expr, Expr] = {}
         self.candidates: dict[tuple[Any, ...], list[Rule]] = {}

@@ -77,6 +77,9 @@ class Figure:
     'Descent in a parabola'
     """
 
+    description: str
+    title: str
+
     favors_size = False
     """Whether small code matters more than the last bit of speed: the step is not compiled a second time without its
     loss, and no module for relaxed SIMD."""
@@ -101,9 +104,9 @@ class Figure:
         if (train is None) != (steps is None):
             raise OptionError("Figure: expected train and steps together. Received: only one of them")
         self.train = train
-        self.steps = None if steps is None else check_integer("steps", steps, minimum=1)
-        self.controls = check_controls(controls)
-        self.views = list(views)
+        self.steps: int | None = None if steps is None else check_integer("steps", steps, minimum=1)
+        self.controls: list[Control] = check_controls(controls)
+        self.views: list[View] = list(views)
         for view in self.views:
             if not isinstance(view, View):
                 raise UseError(f"Figure: expected views such as pel.live.loss_curve(). Received: {view!r}")

@@ -104,7 +104,7 @@ class Model(Layer):
         output_list, output_structure = flatten_structure(outputs, self.name, "outputs")
         check_batch_axes(input_list, self.name)
         self._input_structure, self._output_structure = input_structure, output_structure
-        self.merges = self._input_structure is not None
+        self.merges: bool = self._input_structure is not None
         self.set_functional_graph(trace_functional_graph(input_list, output_list, self.name))
 
     def begin(self, name: str | None) -> None:

@@ -86,6 +86,10 @@ class MinMaxNorm(Constraint):
     array([[1. , 2. , 1.5]], dtype=float32)
     """
 
+    max_value: float
+    min_value: float
+    rate: float
+
     def __init__(self, min_value: float = 0.0, max_value: float = 1.0, rate: float = 1.0, axis: Axis = 0) -> None:
         if not 0 <= min_value <= max_value or not max_value > 0:
             raise OptionError(
@@ -130,6 +134,8 @@ class MaxNorm(Constraint):
     N. Srivastava, G. Hinton, A. Krizhevsky, I. Sutskever and R. Salakhutdinov, Dropout: A Simple Way to Prevent Neural
     Networks from Overfitting, JMLR 2014.
     """
+
+    max_value: float
 
     def __init__(self, max_value: float = 2, axis: Axis = 0) -> None:
         if not max_value > 0:

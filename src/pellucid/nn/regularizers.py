@@ -82,6 +82,9 @@ class L1L2(StrictArguments):
     0.5 * (w ** 2).sum()
     """
 
+    l1: float
+    l2: float
+
     def __init__(self, l1: float = 0.0, l2: float = 0.0) -> None:
         self.l1, self.l2 = check_number("l1", l1, minimum=0.0), check_number("l2", l2, minimum=0.0)
 
@@ -128,6 +131,8 @@ class OrthogonalRegularizer(StrictArguments):
     >>> print(pel.function([], OrthogonalRegularizer(1.0)(w))())
     0.70710677
     """
+
+    factor: float
 
     def __init__(self, factor: float = 0.01, mode: str = "rows") -> None:
         if mode not in ("rows", "columns"):

@@ -67,7 +67,7 @@ class PartitionedStep:
     def __init__(self, program: Program, state: tuple[list[Any], list[Any]], args: list[Any]) -> None:
         self.program = program
         self.leaves: list[Expr] = [*program.updates, *program.read, *program.inputs]
-        self.partitions = partition_graph(program.results, self.leaves)
+        self.partitions: list[Partition] = partition_graph(program.results, self.leaves)
         shapes: dict[Expr, Any] = dict(zip(self.leaves, [*state[0], *state[1], *args], strict=True))
         for partition in self.partitions:
             partition.compile(shapes)

@@ -25,7 +25,7 @@ REPORT_SECONDS = 0.15
 class NumpyProgram:
     """A program that NumPy interprets."""
 
-    compile_seconds = 0.0
+    compile_seconds: float = 0.0
 
     def __init__(self, program: Program) -> None:
         self.program = program

@@ -90,8 +90,8 @@ class NonFiniteTrace:
     def __init__(self, results: Sequence[Expr], values: Mapping[Expr, Any], allowed: Sequence[Expr] = ()) -> None:
         self.results = results
         self.values = values
-        self.allowed = set(allowed)
-        self.nonfinite = {e for e, value in values.items() if has_nonfinite(value)}
+        self.allowed: set[Expr] = set(allowed)
+        self.nonfinite: set[Expr] = {e for e, value in values.items() if has_nonfinite(value)}
         self.findings_inside: dict[Expr, NonFiniteFinding] = {}
         """Findings in the graphs that some ops contain."""
 

@@ -316,7 +316,7 @@ class OutputHistory:
 
     def __init__(self, num_outputs: int, steps: int = 0) -> None:
         self.chunks: list[list[np.ndarray[Any, Any]]] = [[] for _ in range(num_outputs)]
-        self.steps = steps
+        self.steps: int = steps
 
     def append(self, count: int, outputs: Sequence[np.ndarray[Any, Any]]) -> None:
         for chunks, output in zip(self.chunks, outputs, strict=True):

@@ -40,7 +40,7 @@ class XlaProgram:
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        self.compile_seconds = 0.0
+        self.compile_seconds: float = 0.0
         self.jit_options: dict[str, Any] = {"donate_argnums": (0,) if program.donate else ()}
         self.compiled: dict[Any, Any] = {}
         self.backends: dict[Any, list[str]] = {}
@@ -48,7 +48,7 @@ class XlaProgram:
         self.constants: dict[Constant, Any] = {}
         self.paces: dict[Any, int] = {}
         """For each loop, how many steps take about `CHUNK_SECONDS`."""
-        self.trim_policy = TrimPolicy()
+        self.trim_policy: TrimPolicy = TrimPolicy()
 
     def trace(self, state: list[Any], read: list[Any], args: list[Any]) -> tuple[list[Any], list[Any]]:
         """Trace one step, with pellucid's own kernels where they are faster."""
@@ -282,7 +282,7 @@ class DeletedBuffer:
     """Placeholder of a shared variable's value that was lost, until another value is set."""
 
     def __init__(self, names: str, reason: str) -> None:
-        self.message = (
+        self.message: str = (
             f"A run failed while it replaced the values of {names}, which are lost: {reason}. Set them again with "
             "set_value, from a copy or a saved model. A function with donate=False keeps the old values until a run "
             "has succeeded, at twice the memory"

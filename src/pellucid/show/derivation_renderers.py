@@ -19,6 +19,9 @@ INDENT = 5
 
 
 class DerivationWriter:
+    derivation: Derivation
+    page: Page
+
     def __init__(self, derivation: Derivation, page: Page) -> None:
         self.derivation, self.page = derivation, page
         bars = {s.symbol: page.bar(s.name) for s in derivation.steps}
@@ -28,7 +31,9 @@ class DerivationWriter:
                 self.names[e] = page.write(e.inputs[0], {})
         self.leaves = [e for e in topological([derivation.cost]) if e.op is None and not isinstance(e, Constant)]
         used = [*self.names.values(), *(page.name(e.name) for e in self.leaves if e.name)]
-        self.renderer = ScanRenderer(page, [(step.gradient, self.names) for step in derivation.steps], used)
+        self.renderer: ScanRenderer = ScanRenderer(
+            page, [(step.gradient, self.names) for step in derivation.steps], used
+        )
 
     def write(self) -> None:
         page, derivation = self.page, self.derivation

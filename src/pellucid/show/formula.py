@@ -27,11 +27,14 @@ class Formula(Displayable):
         The named expressions in it, each after those that use it.
     """
 
+    expr: Expr
+    shapes: bool
+
     page_title = "Formula"
 
     def __init__(self, expr: Expr, names: Names | None = None, shapes: bool = False) -> None:
         self.expr, self.names, self.shapes = expr, dict(names or {}), shapes
-        self.named = {
+        self.named: dict[Expr, str] = {
             e: name
             for e in reversed(topological([expr]))
             if e is not expr and e.op is not None and (name := self.names.get(e) or get_own_name(e)) is not None

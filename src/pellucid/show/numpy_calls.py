@@ -57,7 +57,7 @@ class CallSimplifier(ast.NodeTransformer):
     """Removes arguments that equal the defaults of NumPy, and writes a transposed matrix as ``x.T``."""
 
     def __init__(self, node: Expr) -> None:
-        self.ndim = node.inputs[0].ndim if node.inputs else 0
+        self.ndim: int = node.inputs[0].ndim if node.inputs else 0
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
         self.generic_visit(node)

@@ -82,14 +82,16 @@ def source(what: Any, *args: Any, after: int | Sequence[int] = 0, **kwargs: Any)
 class Script:
     """A graph and the code written for it so far."""
 
+    outputs: list[Expr]
+
     def __init__(self, what: Any) -> None:
         self.structure: Any = None
         self.defaults: dict[Input, Any] = {}
         self.updates: dict[Shared, Expr] = {}
         if isinstance(what, Expr) or (isinstance(what, (list, tuple)) and all(isinstance(e, Expr) for e in what)):
             self.outputs, _ = strip_calls(remove_markers([what] if isinstance(what, Expr) else what))
-            self.inputs = [n for n in topological(self.outputs) if isinstance(n, Input)]
-            self.name = "compute"
+            self.inputs: list[Input] = [n for n in topological(self.outputs) if isinstance(n, Input)]
+            self.name: str = "compute"
         elif hasattr(what, "program"):
             self.structure, self.defaults = what._structure, what.defaults
             self.outputs, self.updates = list(what.program.outputs), dict(what.program.updates)
@@ -97,10 +99,10 @@ class Script:
             self.name = "step" if self.updates else "compute"
         else:
             raise UseError(f"source: expected an expression, a list of expressions or a function. Received: {what!r}")
-        self.extractor = SourceExtractor()
+        self.extractor: SourceExtractor = SourceExtractor()
         defined = collect_definition_names([*self.outputs, *self.updates.values()])
-        self.names = VariableNames([self.name, "i", "base64", "zlib", *defined])
-        self.writer = NumpyWriter(self.extractor, self.names)
+        self.names: VariableNames = VariableNames([self.name, "i", "base64", "zlib", *defined])
+        self.writer: NumpyWriter = NumpyWriter(self.extractor, self.names)
 
     def bind_values(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[np.ndarray[Any, Any]]:
         """Return the values of the inputs after checking them."""

@@ -82,7 +82,16 @@ class VariableNames:
     """Unique variable names of a script."""
 
     def __init__(self, reserved: Iterable[str]) -> None:
-        self.taken = {*reserved, *keyword.kwlist, *dir(builtins), "__builtins__", "__file__", "np", "inf", "nan"}
+        self.taken: set[str] = {
+            *reserved,
+            *keyword.kwlist,
+            *dir(builtins),
+            "__builtins__",
+            "__file__",
+            "np",
+            "inf",
+            "nan",
+        }
 
     def new_name(self, wanted: str) -> str:
         """Return an unused identifier similar to a name."""

@@ -56,7 +56,7 @@ class NumpyTransformer(ast.NodeTransformer):
     """Converts code over an array namespace to NumPy code, in which the namespace is ``np`` and not an argument."""
 
     def __init__(self, takes_namespace: Iterable[str]) -> None:
-        self.takes_namespace = set(takes_namespace)
+        self.takes_namespace: set[str] = set(takes_namespace)
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
         return ast.Name("np", node.ctx) if node.id == NAMESPACE else node

@@ -63,7 +63,7 @@ class Markup:
 
     def __init__(self, entries: Mapping[str, Entry]) -> None:
         aliases = {a.removeprefix("pel."): e for e in entries.values() for a in e.aliases if a.startswith("pel.")}
-        self.by_name = {**aliases, **entries}
+        self.by_name: dict[str, Entry] = {**aliases, **entries}
         self.parts: list[str] = []
 
     def markup(self, text: str) -> str:

@@ -98,7 +98,7 @@ class TextPage(TextStyle):
     def __init__(self, limit: int = 300) -> None:
         super().__init__(limit)
         self.lines: list[str] = []
-        self.label = ""
+        self.label: str = ""
 
     def render(self) -> str:
         return "\n".join(self.lines)

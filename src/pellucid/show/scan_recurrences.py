@@ -23,6 +23,9 @@ class ScanRenderer:
     needed. ``used`` are the names in use.
     """
 
+    style: Style
+    used: set[str]
+
     def __init__(self, style: Style, roots: Iterable[tuple[Expr, Names]], used: Iterable[str]) -> None:
         self.style, self.used = style, set(used)
         self.symbols: dict[Expr, dict[Any, str]] = {}
@@ -81,6 +84,10 @@ class ScanEquations:
     ``"output"`` and ``"repeated"`` (a subexpression that is used twice), and the named expressions of the step.
     """
 
+    names: Names
+    scan: Expr
+    style: Style
+
     def __init__(
         self,
         scan: Expr,
@@ -94,12 +101,12 @@ class ScanEquations:
         self.body, self.reverse = scan.settings["body"], scan.settings["reverse"]
         self.states, self.sequences = scan.settings["states"], scan.settings["sequences"]
         self.formulas = self.body.outputs
-        self.outputs = {k: get_step_output(scan, k) for k in needed}
-        self.fixed = {self.outputs[k][0]: name for k, name in fixed.items() if self.outputs[k][1]}
+        self.outputs: dict[int, tuple[int, bool]] = {k: get_step_output(scan, k) for k in needed}
+        self.fixed: dict[int, str] = {self.outputs[k][0]: name for k, name in fixed.items() if self.outputs[k][1]}
         terms = {k: self.find_summand(place) for k, (place, is_stacked) in self.outputs.items() if not is_stacked}
-        self.sums = {k: term for k, term in terms.items() if term is not None}
+        self.sums: dict[int, Expr] = {k: term for k, term in terms.items() if term is not None}
         self.lines: list[Line] = []
-        self.written = self.write()
+        self.written: dict[int, str] = self.write()
 
     def find_summand(self, place: int) -> Expr | None:
         """Return the term that each step adds to a state, or None if the state is not a sum from zero."""

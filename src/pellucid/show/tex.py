@@ -47,7 +47,7 @@ class LatexNotation:
 
     def __init__(self, names: Names, limit: int, shapes: bool = False) -> None:
         self.names = names
-        self.left = limit
+        self.left: int = limit
         self.shapes = shapes
 
     def name(self, name: str) -> str:

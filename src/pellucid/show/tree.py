@@ -29,6 +29,9 @@ class TreeLine:
 class Tree:
     """An expression as a tree. Prints as text and displays in notebooks. Shared subexpressions are expanded once."""
 
+    lines: list[TreeLine]
+    omitted: int
+
     def __init__(self, lines: list[TreeLine], omitted: int) -> None:
         self.lines, self.omitted = lines, omitted
 

@@ -37,6 +37,10 @@ class Why(Displayable):
         Number of printed levels.
     """
 
+    env: ValueEnv
+    expr: Expr
+    index: ElementIndex
+
     def __init__(self, env: ValueEnv, expr: Expr, index: ElementIndex, depth: int = 1) -> None:
         self.env, self.expr, self.index = find_visible(env, expr, index)
         self.depth = depth

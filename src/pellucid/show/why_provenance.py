@@ -232,9 +232,11 @@ def pair_with_factors(
 class Prober:
     """Finds the elements that a result depends on by perturbing them."""
 
+    node: Expr
+
     def __init__(self, node: Expr, index: ElementIndex, operands: Sequence[Array]) -> None:
         self.node, self.index, self.operands = node, index, operands
-        self.probes_left = MAX_PROBES
+        self.probes_left: int = MAX_PROBES
 
     def find_dependencies(self) -> tuple[ElementRef, ...] | None:
         """Return the elements, or None if there are too many to probe."""

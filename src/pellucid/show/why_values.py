@@ -26,13 +26,15 @@ class ValueEnv:
     Each explained step of a loop has a separate environment, whose placeholders refer to outer elements.
     """
 
+    names: dict[Expr, str]
+
     def __init__(self, values: dict[Expr, Any], names: dict[Expr, str], roots: Sequence[Expr]) -> None:
         self.values, self.names = values, names
         self.auto_names: dict[Expr, str] = {}
         self.placeholders: dict[Expr, str] = {}
         self.path: tuple[Any, ...] = ()
         self.steps: dict[tuple[Expr, int], ValueEnv] = {}
-        self.user_exprs = set(topological(roots))
+        self.user_exprs: set[Expr] = set(topological(roots))
         self.outer: dict[Expr, tuple[ValueEnv, Expr, ElementIndex]] = {}
         self.provenances: dict[tuple[Expr, ElementIndex], Provenance] = {}
         self.moves: dict[Expr, dict[int, np.ndarray[Any, Any]]] = {}

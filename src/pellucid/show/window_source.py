@@ -28,6 +28,8 @@ class WindowFunction(NamedTuple):
 class Geometry:
     """Code for the positions, slices and padding of windows with given settings."""
 
+    counts: list[str]
+
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self.strides, self.padding = settings["strides"], settings["padding"]
         self.axes = range(len(self.strides))

@@ -72,6 +72,11 @@ class ArrayDataset:
 class ArraySource(BatchSource):
     """Batches of arrays on the device, with the compiled program over them."""
 
+    count: int
+    dataset: ArrayDataset
+    shuffle: bool
+    training: bool
+
     steps: int
     batch_size: int
 
@@ -90,8 +95,8 @@ class ArraySource(BatchSource):
         self.dataset, self.training, self.shuffle = dataset, training, shuffle
         self.steps = count_steps(self.count, self.batch_size, steps)
         available = self.count // self.batch_size
-        self.full_steps = min(available, self.steps)
-        self.remainder = self.count - available * self.batch_size if self.steps > available else 0
+        self.full_steps: int = min(available, self.steps)
+        self.remainder: int = self.count - available * self.batch_size if self.steps > available else 0
         self.arrays = dataset.arrays
         step = get_train_step(model, dataset)
         self.metrics = step.get_metrics(training)
@@ -99,12 +104,12 @@ class ArraySource(BatchSource):
         if self.batch_size == self.count:
             # A batch of all samples needs no order.
             self.program = step.get_batch_program([a.dtype for a in self.arrays], training, devices)
-            self.epochs_per_call = UNLIMITED
+            self.epochs_per_call: int = UNLIMITED
         else:
             self.program = step.get_array_program(self.arrays, training, devices)
             if training:
                 self.epochs_per_call = max(1, STEPS_PER_CALL // self.steps)
-        self.chunk_sizer = ChunkSizer()
+        self.chunk_sizer: ChunkSizer = ChunkSizer()
         self.latest_order: tuple[Any, Array] = (None, np.empty(0, np.int32))
 
     def on_device(self) -> AbstractContextManager[Any]:

@@ -59,7 +59,7 @@ class ChunkSizer:
     """Splits epochs into chunks of about `CHUNK_SECONDS` each, from the measured duration of earlier chunks."""
 
     def __init__(self) -> None:
-        self.size = 1
+        self.size: int = 1
 
     def chunks(self, epochs: int) -> Iterator[tuple[int, int]]:
         """Yield the first epoch of each chunk and the number of its epochs."""
@@ -87,7 +87,7 @@ class ArrayEpochProgram:
         data: Mapping[Expr, Array],
         devices: Any = None,
     ) -> None:
-        self.data = [
+        self.data: list[Shared] = [
             Shared(array, f"all {e.name or 'inputs'}", trainable=False, regularizable=False)
             for e, array in data.items()
         ]

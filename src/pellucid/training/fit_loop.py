@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -26,6 +26,9 @@ from pellucid.training.epoch_program import UNLIMITED, BatchSource, Outputs
 from pellucid.training.loop_progress import LoopProgress, MetricAccumulator
 from pellucid.training.snapshots import RunRecorder
 from pellucid.training.training_lock import lock_for_training
+
+if TYPE_CHECKING:
+    from pellucid.training.progress_display import LineProgress
 
 Array = np.ndarray[Any, Any]
 
@@ -63,6 +66,13 @@ class EpochHistory(Protocol):
 class FitLoop:
     """One run of `Model.fit`."""
 
+    config: FitConfig
+    model: ModelLike
+    progress: LoopProgress
+    recorder: RunRecorder
+    source: BatchSource
+    validation: BatchSource | None
+
     def __init__(
         self,
         model: ModelLike,
@@ -81,25 +91,27 @@ class FitLoop:
         history.backends = self.backends
         metrics = MetricAccumulator(source.metrics)
         self.progress = model.run = LoopProgress(config.seed, config.initial_epoch, 0, model.run.step, metrics)
-        self.display = None
+        self.display: LineProgress | None = None
         if config.verbose != 0:
             from pellucid.training.progress_display import make_display
 
             self.display = make_display(config.verbose, config.epochs, source.steps)
-        self.callbacks = CallbackList(callbacks, model, params)
+        self.callbacks: CallbackList = CallbackList(callbacks, model, params)
         self.recorder = history.recorder = RunRecorder(
             model, config, source, validation, history.snapshot_megabytes * 2**20
         )
         intervals = [c.batch_interval for c in self.callbacks.callbacks if c.batch_interval is not None]
-        self.reports_batches = self.display is not None or bool(intervals)
+        self.reports_batches: bool = self.display is not None or bool(intervals)
         self.step_limit = self.begin_batch if any(intervals) else None
         # Without callbacks that need every epoch, several epochs run as one call.
-        self.runs_single_epochs = bool(intervals) or self.callbacks.any_overrides(
+        self.runs_single_epochs: bool = bool(intervals) or self.callbacks.any_overrides(
             "on_epoch_begin", "on_epoch_end", ignoring=history
         )
         # Steps that are not counted, and callbacks that have done a part of their work, cannot be saved.
-        self.sigterm = SigtermHandler(is_deferred=lambda: self.has_uncounted_steps() or not self.callbacks.is_complete)
-        self.has_warned = False
+        self.sigterm: SigtermHandler = SigtermHandler(
+            is_deferred=lambda: self.has_uncounted_steps() or not self.callbacks.is_complete
+        )
+        self.has_warned: bool = False
         self.variables: list[Shared] = []
         self.counted: list[Any] = []
         """The values of the variables after the last step that the progress counts."""

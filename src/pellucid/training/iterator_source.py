@@ -43,10 +43,10 @@ class BatchStream:
 
     def __init__(self, batches: Any, steps: int | None, restarts: bool = False) -> None:
         self.batches = batches
-        self.is_iterator = isinstance(batches, Iterator)
-        self.length = None if self.is_iterator else get_length(batches)
-        self.steps = self.length if steps is None else steps
-        self.restarts = not self.is_iterator and (restarts or self.length == self.steps)
+        self.is_iterator: bool = isinstance(batches, Iterator)
+        self.length: int | None = None if self.is_iterator else get_length(batches)
+        self.steps: int | None = self.length if steps is None else steps
+        self.restarts: bool = not self.is_iterator and (restarts or self.length == self.steps)
         self.iterator: Iterator[Any] | None = batches if self.is_iterator else None
 
     def peek(self) -> Any:
@@ -161,6 +161,10 @@ class Prefetcher:
 class IteratorSource(BatchSource):
     """Batches from an iterable, validated and stacked in the background."""
 
+    model: ModelLike
+    prefix: str
+    training: bool
+
     batch_size = None
     is_replayable = False
 
@@ -176,11 +180,11 @@ class IteratorSource(BatchSource):
     ) -> None:
         self.model, self.convert, self.training, self.prefix = model, convert, training, prefix
         self.devices = devices
-        self.stream = BatchStream(batches, steps, restarts=not training)
+        self.stream: BatchStream = BatchStream(batches, steps, restarts=not training)
         self.steps = self.stream.steps
-        self.first = self.prepare(self.stream.peek())
+        self.first: ArrayDataset = self.prepare(self.stream.peek())
         self.metrics = get_train_step(model, self.first).get_metrics(training)
-        self.depth = int(np.clip(MAX_QUEUED_BYTES // max(count_bytes(self.first), 1), 2, MAX_QUEUED))
+        self.depth: int = int(np.clip(MAX_QUEUED_BYTES // max(count_bytes(self.first), 1), 2, MAX_QUEUED))
 
     def prepare(self, batch: Any) -> ArrayDataset:
         """Validate a batch."""

@@ -54,7 +54,7 @@ class MetricAccumulator:
             for metric in self.metrics.values()
             for key, value in metric.outputs.items()
         }
-        self.samples = 0.0
+        self.samples: float = 0.0
 
     def add(self, outputs: Mapping[str, Array], batch_sizes: Array) -> None:
         """Add the outputs of several steps."""

@@ -42,7 +42,7 @@ class MemmapDataset:
         if len({count for count, _ in counts}) > 1:
             received = ", ".join(f"{count} in {prefix}{name}" for count, name in counts)
             raise ModelError(f"Expected a target and a weight for every sample. Received: {received}")
-        self.count = counts[0][0]
+        self.count: int = counts[0][0]
 
     def __len__(self) -> int:
         return self.count
@@ -120,6 +120,12 @@ class BlockShuffle:
 class MemmapSource(BatchSource):
     """Batches from files; pieces are read and validated in the background, and run as compiled loops."""
 
+    convert: Convert
+    dataset: MemmapDataset
+    model: ModelLike
+    shuffle: bool
+    training: bool
+
     steps: int
     batch_size: int
 
@@ -138,10 +144,10 @@ class MemmapSource(BatchSource):
         self.training, self.shuffle, self.devices = training, shuffle, devices
         self.batch_size = min(batch_size, len(dataset))
         self.steps = count_steps(len(dataset), self.batch_size, steps)
-        self.steps_per_piece = max(1, PIECE_BYTES // (dataset.bytes_per_row * self.batch_size))
+        self.steps_per_piece: int = max(1, PIECE_BYTES // (dataset.bytes_per_row * self.batch_size))
         piece = self.steps_per_piece * self.batch_size
         block = min(piece, max(1, BLOCK_BYTES // dataset.bytes_per_row)) if shuffle else piece
-        self.order = BlockShuffle(len(dataset), block, piece, shuffle)
+        self.order: BlockShuffle = BlockShuffle(len(dataset), block, piece, shuffle)
         first = convert(model, *dataset.read([(0, 1)]).parts)
         self.metrics = get_train_step(model, first).get_metrics(training)
 

@@ -89,13 +89,16 @@ class BarProgress(LineProgress):
     ``units`` are the names of an epoch and a step.
     """
 
+    steps: int | None
+    units: tuple[str, str]
+
     def __init__(self, epochs: int, steps: int | None, units: tuple[str, str] = ("Epoch", "step")) -> None:
         super().__init__(epochs)
         self.steps, self.units = steps, units
         self.progress = create_progress_display(True, has_total=bool(steps), fields=("rate", "metrics"))
         total = epochs * steps if steps else None
         self.task = self.progress.add_task(self.format_title(0), total=total, rate="", metrics="compiling")
-        self.steps_before = 0  # in earlier epochs, if their length is unknown
+        self.steps_before: int = 0  # in earlier epochs, if their length is unknown
 
     def format_title(self, epoch: int) -> str:
         return f"{self.units[0]} {epoch + 1}/{self.epochs}"

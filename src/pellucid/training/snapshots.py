@@ -51,17 +51,22 @@ class Snapshot:
 class RunRecorder:
     """Records snapshots and external writes of a run of `Model.fit`, in at most ``max_bytes`` of memory."""
 
+    begin: int
+    model: ModelLike
+    source: BatchSource
+    validation: BatchSource | None
+
     def __init__(
         self, model: ModelLike, config: Any, source: BatchSource, validation: BatchSource | None, max_bytes: float
     ) -> None:
         self.model, self.config, self.source, self.validation = model, config, source, validation
         self.max_bytes = max_bytes
-        self.missing = ""  # why the run cannot be repeated
+        self.missing: str = ""  # why the run cannot be repeated
         self.state: dict[str, Shared] = {}
         self.set_count: dict[str, int] = {}
         self.snapshots: list[Snapshot] = []  # in order of their steps
         self.changes: list[tuple[int, Values]] = []  # external writes: the step, and the new values by path
-        self.changed_bytes = 0
+        self.changed_bytes: int = 0
         self.spacing, self.earliest = 1, 0.0
         self.begin = self.end = 0
 

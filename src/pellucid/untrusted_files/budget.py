@@ -47,6 +47,9 @@ class MemoryBudget:
     40
     """
 
+    left: int
+    remedy: str
+
     def __init__(
         self,
         max_bytes: Any,

@@ -44,6 +44,10 @@ class Alignment:
         The true formula.
     """
 
+    context: Context
+    learner: FormulaGraph
+    true: FormulaGraph
+
     def __init__(self, learner: FormulaGraph, context: Context) -> None:
         self.learner, self.context, self.true = learner, context, context.graph
 

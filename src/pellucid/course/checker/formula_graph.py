@@ -115,9 +115,9 @@ class FormulaGraph:
         self._nodes: dict[Expr, Node] = {}
         for e in topological([reference], stop=letters):
             self._nodes[e] = self._convert(e)
-        self.root = self._nodes[reference]
-        self.order = order_nodes(self.root)
-        self.position = {node: i for i, node in enumerate(self.order)}
+        self.root: Node = self._nodes[reference]
+        self.order: list[Node] = order_nodes(self.root)
+        self.position: dict[Node, int] = {node: i for i, node in enumerate(self.order)}
         self.base: dict[Node, Any] = {}
         with np.errstate(all="ignore"):
             for node in self.order:

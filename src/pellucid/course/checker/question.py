@@ -42,7 +42,7 @@ class Question:
         if wrt is not None:
             name = f"d{wrt.name}" if wrt.name else None
             reference = grad(reference, wrt)
-        self.quantity = quantity or name or "the result"
+        self.quantity: str = quantity or name or "the result"
         self.data: dict[str, Array] = {}
         defined: dict[str, Expr] = {}
         for letter, value in given.items():
@@ -56,8 +56,8 @@ class Question:
         self.definitions: dict[str, Expr] = dict(zip(defined, definitions, strict=True))
         nodes = topological([self.reference, *definitions])
         self._add_own_letters(nodes, stripper.names)
-        self.leaves = [e for e in nodes if isinstance(e, (Input, Shared))]
-        self.sizes = Sizes(self.leaves)
+        self.leaves: list[Input | Shared] = [e for e in nodes if isinstance(e, (Input, Shared))]
+        self.sizes: Sizes = Sizes(self.leaves)
         self._nodes = nodes
         self._letter_of: dict[Expr, str | None] = {}
         self._compute()
@@ -83,7 +83,7 @@ class Question:
                 break
         self.values = min(finite or drawn, key=self._count_one_sided)
         self.letters = {name: np.asarray(self.values[e]) for name, e in self.definitions.items()}
-        self.size_inputs = {dim: Input(dim, (), "float64") for dim in self.sizes.by_name}
+        self.size_inputs: dict[str, Input] = {dim: Input(dim, (), "float64") for dim in self.sizes.by_name}
         for dim, size in self.sizes.by_name.items():
             self.letters.setdefault(dim, np.asarray(size))
             self.values[self.size_inputs[dim]] = np.asarray(float(size))

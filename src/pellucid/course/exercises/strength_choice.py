@@ -92,6 +92,8 @@ def expand_powers(X: Array) -> Array:
 class Problem:
     """Noisy samples of a sine curve, several random splits of them, and test points."""
 
+    usage: Usage
+
     def __init__(self, seed: int) -> None:
         rng = np.random.default_rng(seed)
         X = rng.uniform(-1, 1, 75)

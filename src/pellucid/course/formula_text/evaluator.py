@@ -68,7 +68,7 @@ class Evaluator(ABC):
 
     def __init__(self, text: str, values: Mapping[str, Any]) -> None:
         self.values = values
-        self.shapes = ShapeChecks(text, runs=self.runs)
+        self.shapes: ShapeChecks = ShapeChecks(text, runs=self.runs)
 
     # How values are made, and functions by name.
 

@@ -50,11 +50,14 @@ def quote(text: str, start: int, end: int) -> str:
 class Parser:
     """Reads one formula. ``letters`` are the names that it may use."""
 
+    letters: list[str]
+    text: str
+
     def __init__(self, text: str, letters: Collection[str]) -> None:
         self.text, self.letters = text, list(letters)
-        self.tokens = tokenize(text)
-        self.at = 0
-        self.nesting = 0
+        self.tokens: list[Token] = tokenize(text)
+        self.at: int = 0
+        self.nesting: int = 0
         self.used: list[str] = []
 
     @property

@@ -68,7 +68,7 @@ class ShapeChecks:
     def __init__(self, text: str, *, runs: bool) -> None:
         self.text = text
         self.runs = runs
-        self.work = 0
+        self.work: int = 0
 
     def quote(self, node: Node) -> str:
         return quote(self.text, node.start, node.end)

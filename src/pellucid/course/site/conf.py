@@ -10,12 +10,20 @@ html_short_title = "pellucid"
 copyright = "the pellucid authors"  # Sphinx asks for this name
 html_show_copyright = False
 
-extensions = ["myst_nb", "pellucid.course.site.extension"]
-exclude_patterns = ["**/README.md"]
-templates_path = [str(HERE / "templates")]
+extensions: list[str] = ["myst_nb", "pellucid.course.site.extension"]
+exclude_patterns: list[str] = ["**/README.md"]
+templates_path: list[str] = [str(HERE / "templates")]
 
 # Text. Links to sections of other pages are checked.
-myst_enable_extensions = ["amsmath", "attrs_block", "attrs_inline", "colon_fence", "deflist", "dollarmath", "tasklist"]
+myst_enable_extensions: list[str] = [
+    "amsmath",
+    "attrs_block",
+    "attrs_inline",
+    "colon_fence",
+    "deflist",
+    "dollarmath",
+    "tasklist",
+]
 myst_heading_anchors = 3
 myst_update_mathjax = False
 nitpicky = True
@@ -35,9 +43,9 @@ pygments_style = "a11y-high-contrast-light"
 pygments_dark_style = "a11y-dark"
 
 html_theme = "furo"
-html_static_path = [str(HERE / "static")]
-html_css_files = ["course.css"]
-html_js_files = ["course.js"]
+html_static_path: list[str] = [str(HERE / "static")]
+html_css_files: list[str] = ["course.css"]
+html_js_files: list[str] = ["course.js"]
 html_copy_source = False
 html_secnumber_suffix = " "
 html_show_sourcelink = False

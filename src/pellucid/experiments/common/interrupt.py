@@ -30,7 +30,7 @@ class RepeatedInterrupt:
     def __init__(self) -> None:
         self._previous: Any = None
         self._active = False
-        self.terminated = False
+        self.terminated: bool = False
 
     def on_terminate(self, number: int, frame: FrameType | None) -> None:
         """Interrupt as Ctrl-C does, and leave the next SIGTERM to the system."""

@@ -46,8 +46,8 @@ class SubprocessTask(Generic[Result]):
     """A function that runs in another process, with the losses of its steps and, at the end, its duration."""
 
     def __init__(self, work: Callable[[StepCallback], Result], steps: int) -> None:
-        self.losses = SharedLosses(steps)
-        self.seconds = 0.0
+        self.losses: SharedLosses = SharedLosses(steps)
+        self.seconds: float = 0.0
         self._message: Any = None
         context = get_context("fork")
         self._receiver, sender = context.Pipe(duplex=False)

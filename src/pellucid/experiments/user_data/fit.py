@@ -36,7 +36,7 @@ class ThrottledBackup(BackupAndRestore):
 
     def __init__(self, backup_dir: Any) -> None:
         super().__init__(backup_dir, delete_checkpoint=False)
-        self.last_time = -SECONDS_BETWEEN_CHECKPOINTS
+        self.last_time: float = -SECONDS_BETWEEN_CHECKPOINTS
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         is_last = epoch + 1 == self.params["epochs"]

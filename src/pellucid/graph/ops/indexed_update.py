@@ -39,7 +39,7 @@ class IndexUpdateHelper:
     __slots__ = ("x",)
 
     def __init__(self, x: Expr) -> None:
-        self.x = x
+        self.x: Expr = x
 
     def __getitem__(self, index: Any) -> IndexUpdate:
         part = index[0] if isinstance(index, tuple) and len(index) == 1 else index
@@ -54,10 +54,12 @@ class IndexUpdateHelper:
 class IndexUpdate:
     """Elements of an array selected by integers, slices and index arrays."""
 
+    arrays: list[Expr]
+
     __slots__ = ("arrays", "index", "x")
 
     def __init__(self, x: Expr, index: Any) -> None:
-        self.x = x
+        self.x: Expr = x
         self.index, self.arrays = normalize_index(x, index)
 
     def __getattr__(self, name: str) -> Any:

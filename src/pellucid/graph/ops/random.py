@@ -106,10 +106,10 @@ class Generator:
     """
 
     def __init__(self, seed: Any = 0) -> None:
-        self.state = Shared(np.zeros(3, np.uint32), "state", trainable=False, regularizable=False)
+        self.state: Shared = Shared(np.zeros(3, np.uint32), "state", trainable=False, regularizable=False)
         self.state.default_update = self.state + constant(np.array([0, 0, 1], np.uint32))
-        self.draws = 0
-        self.children = 0
+        self.draws: int = 0
+        self.children: int = 0
         self.seed(seed)
 
     if not TYPE_CHECKING:  # __getattr__ would hide misspelled names from a type checker

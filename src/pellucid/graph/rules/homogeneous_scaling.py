@@ -71,15 +71,15 @@ class Scaling:
         self.group: dict[Expr, Expr] = {}
         self.degrees: dict[Expr, Degrees] = {}
         self.visited: set[tuple[Expr, bool]] = set()
-        self.entered = 0
+        self.entered: int = 0
         self.axes: tuple[int, ...] | None = None
-        self.ndim = 0
+        self.ndim: int = 0
         self.keepdims: bool | None = None
         self.inner: dict[Expr, bool] = {}
         """Whether a variable is reduced. Outside of reductions that keep axes, its shape is the same."""
-        self.has_risk = False
+        self.has_risk: bool = False
         """Whether terms of a sum may overflow: their degree in a variable is not 0 or 1."""
-        self.has_product = False
+        self.has_product: bool = False
         """Whether terms of a sum are products of variables. A weighted mean has such terms, and seldom overflows."""
         self.inverse: set[Expr] = set()
         """Groups of which a sum has negative powers."""

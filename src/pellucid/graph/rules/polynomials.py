@@ -63,9 +63,9 @@ class Expansion:
     """
 
     def __init__(self, dtype: Any) -> None:
-        self.tolerance = 4 * float(np.finfo(dtype).eps) if np.dtype(dtype).kind == "f" else 1e-15
+        self.tolerance: float = 4 * float(np.finfo(dtype).eps) if np.dtype(dtype).kind == "f" else 1e-15
         self.order: dict[Expr, int] = {}
-        self.cancelled = 0
+        self.cancelled: int = 0
 
     def expand(self, e: Expr, depth: int = MAX_DEPTH) -> Quotient:  # noqa: C901 - one branch for each op
         """Return an expression as a quotient of polynomials of other expressions."""

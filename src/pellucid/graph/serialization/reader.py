@@ -40,8 +40,8 @@ class GraphReader:
     def __init__(self, data: Any, arrays: Mapping[str, Array], leaves: Mapping[int, Expr] | None = None) -> None:
         check_format(data)
         self.arrays = arrays
-        self.leaves = leaves or {}
-        self.dims = DimEncoder()
+        self.leaves: Mapping[int, Expr] | dict[int, Expr] = leaves or {}
+        self.dims: DimEncoder = DimEncoder()
         self.exprs: list[Expr] = []
         with pause_gc():
             for index, entry in enumerate(data["nodes"]):

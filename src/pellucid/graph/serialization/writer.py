@@ -50,7 +50,7 @@ class GraphWriter:
         self.nodes: list[dict[str, Any]] = []
         self.arrays: dict[str, Array] = {}
         self.indices: dict[Expr, int] = {}
-        self.dims = DimEncoder()
+        self.dims: DimEncoder = DimEncoder()
         self._index_by_key: dict[tuple[Any, ...], int] = {}
         self._pending: list[Shared] = []  # variables whose updates and constraints are not written yet
         self._shared_states: list[dict[str, Any]] = []

@@ -23,6 +23,10 @@ from pellucid.nn.optimizers import Optimizer
 class FunctionalRunner:
     """A network with the same weights, built from the functions of a framework."""
 
+    backend: Backend
+    model: ModelLike
+    title: str
+
     def __init__(self, backend: Backend, model: ModelLike, optimizer: Optimizer) -> None:
         self.backend, self.model, self.title = backend, model, backend.title
         self.dtypes = [i.dtype for i in trace_training(model).batch_inputs]
@@ -41,7 +45,7 @@ class FunctionalRunner:
             "its optimizer", optimizer, lambda optimizer: backend.make_optimizer(check_optimizer(optimizer))
         )
         unsupported.raise_if_any()
-        self.trainable = {str(p.name): p.trainable for p in model.parameters}
+        self.trainable: dict[str, bool] = {str(p.name): p.trainable for p in model.parameters}
         self.values = {str(p.name): p.get_value() for p in model.parameters}
 
     def get_formula(self, layer: Layer) -> Callable[[dict[str, Any], Any], Any]:

@@ -31,7 +31,7 @@ class KerasRunner:
         import keras
 
         self.keras = keras
-        self.title = f"Keras {keras.__version__} on {keras.backend.backend()}"
+        self.title: str = f"Keras {keras.__version__} on {keras.backend.backend()}"
         self.dtypes = [i.dtype for i in trace_training(model).batch_inputs]
         unsupported = UnsupportedFeatures(self.title, model)
         built = {

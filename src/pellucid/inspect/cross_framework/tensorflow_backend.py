@@ -20,7 +20,7 @@ class TensorFlowBackend(Backend):
         import tensorflow as tf
 
         self.tf = tf
-        self.title = f"TensorFlow {tf.__version__}"
+        self.title: str = f"TensorFlow {tf.__version__}"
         self.sum, self.mean, self.max, self.sqrt = tf.reduce_sum, tf.reduce_mean, tf.reduce_max, tf.sqrt
         self.softmax, self.stop_gradient, self.gather = tf.nn.softmax, tf.stop_gradient, tf.gather
         self.stack_steps = lambda values: tf.stack(list(values), 1)
@@ -93,10 +93,12 @@ class TensorFlowOptimizer:
     loses.
     """
 
+    settings: SGD | Adam
+
     def __init__(self, tf: Any, settings: SGD | Adam) -> None:
         self.tf, self.settings = tf, settings
         self.slots: list[list[Any]] = []
-        self.steps = 0
+        self.steps: int = 0
 
     def __call__(self, parameters: Sequence[Any], gradients: Sequence[Any]) -> None:
         self.steps += 1

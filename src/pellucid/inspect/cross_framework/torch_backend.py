@@ -20,7 +20,7 @@ class TorchBackend(Backend):
         from torch.nn import functional
 
         self.torch, self.functional = torch, functional
-        self.title = f"PyTorch {torch.__version__.split('+')[0]}"
+        self.title: str = f"PyTorch {torch.__version__.split('+')[0]}"
         self.sum, self.sqrt = torch.sum, torch.sqrt
         self.mean = lambda x, axes, keepdims: x.mean(axes, keepdim=keepdims)
         self.max = lambda x, axes, keepdims: x.amax(axes, keepdim=keepdims)
@@ -89,10 +89,12 @@ class TorchBackend(Backend):
 class TorchOptimizer:
     """`torch.optim.SGD` or `torch.optim.Adam`. Its state carries over from step to step, to new parameter tensors."""
 
+    settings: SGD | Adam
+
     def __init__(self, torch: Any, settings: SGD | Adam) -> None:
         self.torch, self.settings = torch, settings
         self.state: Any = None
-        self.steps = 0
+        self.steps: int = 0
 
     def build(self, parameters: Sequence[Any]) -> Any:
         s = self.settings

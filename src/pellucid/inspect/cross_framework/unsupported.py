@@ -16,6 +16,9 @@ from pellucid.nn.layers.dropout import RandomLayer
 class UnsupportedFeatures:
     """Collects the parts of a model that a framework cannot express, to report all of them at once."""
 
+    model: ModelLike
+    title: str
+
     def __init__(self, title: str, model: ModelLike) -> None:
         self.title, self.model = title, model
         self.found: list[str] = []

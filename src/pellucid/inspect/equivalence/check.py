@@ -119,13 +119,18 @@ class LockstepComparison:
     ``pairs`` maps tensor names of the first runner to those of the second; by default they are matched by name.
     """
 
+    first: Runner
+    pairs: dict[str, str]
+    second: Runner
+    unmatched: list[str]
+
     def __init__(
         self, first: Runner, second: Runner, seed: int, tolerance: float | None, pairs: Mapping[str, str] | None = None
     ) -> None:
         self.first, self.second = first, second
         self.tolerance = tolerance
         self.rng = np.random.default_rng(seed)
-        self.start = first.get_tensors(), second.get_tensors()
+        self.start: tuple[Tensors, Tensors] = first.get_tensors(), second.get_tensors()
         self.pairs, self.unmatched = (
             match_tensors(*self.start, (first.title, second.title)) if pairs is None else (dict(pairs), [])
         )

@@ -57,6 +57,9 @@ class ProgramRunner:
         Seconds for the start, and for each step. A process that takes longer is killed.
     """
 
+    time_limit: float
+    title: str
+
     def __init__(self, code: str, title: str, file: str, y: Any, time_limit: float) -> None:
         self.title, self.time_limit = title, time_limit
         self.stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
@@ -74,7 +77,7 @@ class ProgramRunner:
         except BaseException:
             self.close()
             raise
-        self.tensors = arrays.get("tensors", {})
+        self.tensors: Tensors = arrays.get("tensors", {})
 
     def get_tensors(self) -> Tensors:
         return {name: value.copy() for name, value in self.tensors.items()}

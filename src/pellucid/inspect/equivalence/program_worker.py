@@ -29,9 +29,13 @@ class MessageError(ValueError):
 class ScriptRunner:
     """A NumPy program with a function ``step``. Its tensors are the arrays among its global variables."""
 
+    title: str
+
     def __init__(self, step: Callable[..., Any], namespace: dict[str, Any], title: str) -> None:
         self.step, self.namespace, self.title = step, namespace, title
-        self.names = [name for name, value in namespace.items() if isinstance(value, (np.ndarray, np.generic))]
+        self.names: list[str] = [
+            name for name, value in namespace.items() if isinstance(value, (np.ndarray, np.generic))
+        ]
 
     def get_tensors(self) -> Tensors:
         return {name: np.array(self.namespace[name]) for name in self.names}

@@ -40,6 +40,9 @@ class Runner(Protocol):
 class FunctionRunner:
     """A function with updates. Its tensors are ``first``, the variables that it updates, and the trainable ones."""
 
+    step: Function
+    title: str
+
     def __init__(self, step: Function, title: str, first: Sequence[Shared] = ()) -> None:
         program = step.program
         if not program.updates:
@@ -47,7 +50,9 @@ class FunctionRunner:
         self.step, self.title = step, title
         used = [e for e in topological(program.results) if isinstance(e, Shared)]
         tensors = [s for s in (*first, *used, *program.updates) if s in program.updates or s.trainable]
-        self.shared = {s.name or f"tensor {i}": s for i, s in enumerate(dict.fromkeys(tensors), start=1)}
+        self.shared: dict[str, Shared] = {
+            s.name or f"tensor {i}": s for i, s in enumerate(dict.fromkeys(tensors), start=1)
+        }
         self.dtypes = [i.dtype for i in program.inputs]
 
     def get_tensors(self) -> Tensors:

@@ -50,12 +50,14 @@ class BackpropagationWriter(NumpyWriter):
         The expressions of the forward pass whose gradient an expression is.
     """
 
+    loss: Expr
+
     gradient_of: dict[Expr, list[Expr]]
 
     def prepare(self, loss: Expr, gradients: Sequence[Expr], parameters: Sequence[Shared]) -> None:
         """Find which formulas belong to the forward pass, and which are gradients of them."""
-        self.forward = set(topological([loss]))
-        self.backward = set(topological(list(gradients))) - self.forward
+        self.forward: set[Expr] = set(topological([loss]))
+        self.backward: set[Expr] = set(topological(list(gradients))) - self.forward
         self.loss, self.section = loss, ""
         self.users: dict[Expr, list[Expr]] = defaultdict(list)
         for node in topological([loss]):

@@ -30,8 +30,8 @@ class ExpressionSource:
     """Source of a program with expressions: declared leaves, then statements."""
 
     def __init__(self) -> None:
-        self.names = VariableNames(["pel", "step", "gradients", *TRAINING_LOOP_NAMES])
-        self.writer = PelWriter(self.names)
+        self.names: VariableNames = VariableNames(["pel", "step", "gradients", *TRAINING_LOOP_NAMES])
+        self.writer: PelWriter = PelWriter(self.names)
         self.imports: dict[str, None] = {"import numpy as np": None}
         self.declared: list[str] = []
 

@@ -121,7 +121,7 @@ class TomlModelReader:
 
     def __init__(self, file: str, max_bytes: int = DEFAULT_MAX_BYTES) -> None:
         self.file = file
-        self.budget = MemoryBudget(max_bytes, ModelError, file, REMEDY)
+        self.budget: MemoryBudget = MemoryBudget(max_bytes, ModelError, file, REMEDY)
 
     def build_model(self, table: Mapping[str, Any], first_layers: Sequence[Any] = ()) -> Model:
         """Build and compile the model; a Sequential starts with ``first_layers``, such as an input and built layers."""

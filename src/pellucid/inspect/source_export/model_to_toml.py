@@ -62,6 +62,9 @@ class GraphConfig:
     its arguments; ``with``, its keyword arguments; and ``as``, the name of its result unless it is that of the layer.
     """
 
+    model: ModelLike
+    unique_names: UniqueNames
+
     def __init__(self, model: ModelLike) -> None:
         self.model, self.unique_names = model, UniqueNames()
         self.names: dict[Expr, str] = {}

@@ -43,6 +43,9 @@ class ModelScript(Script):
     The outputs of the step are the loss and the gradients of the parameters.
     """
 
+    model: ModelLike
+    options: ExportOptions
+
     def __init__(
         self, step: Any, predict: Any, model: ModelLike, options: ExportOptions, parameters: Sequence[Shared]
     ) -> None:
@@ -51,8 +54,8 @@ class ModelScript(Script):
         self.predict, self.model, self.options = predict.program, model, options
         used = set(topological([*self.outputs[:1], *self.updates.values()]))
         gradients = dict(zip(parameters, self.outputs[1:], strict=True))
-        self.gradients = {p: g for p, g in gradients.items() if g in used and g.op is not None}
-        self.writer = BackpropagationWriter(self.extractor, self.names)
+        self.gradients: dict[Shared, Expr] = {p: g for p, g in gradients.items() if g in used and g.op is not None}
+        self.writer: BackpropagationWriter = BackpropagationWriter(self.extractor, self.names)
         self.writer.prepare(self.outputs[0], list(self.gradients.values()), list(self.gradients))
 
     def write(self) -> str:

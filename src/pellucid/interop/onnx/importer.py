@@ -48,8 +48,8 @@ class OnnxGraph:
     def __init__(self, name: str, inputs: list[Input], outputs: dict[str, Expr], metadata: dict[str, str]) -> None:
         self.name = name
         self.inputs = inputs
-        self.output_names = list(outputs)
-        self.outputs = list(outputs.values())
+        self.output_names: list[str] = list(outputs)
+        self.outputs: list[Expr] = list(outputs.values())
         self.parameters: dict[str, Shared] = {str(s.name): s for s in collect_shared(self.outputs)}
         self.values: dict[str, Expr] = {}
         self.metadata = metadata

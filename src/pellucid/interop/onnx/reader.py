@@ -66,9 +66,9 @@ class OnnxNode:
         self.reader = reader
         self.proto = proto
         self.kind: str = proto.op_type
-        self.opset = reader.opset
+        self.opset: int = reader.opset
         outputs = shorten(", ".join(map(repr, proto.output[:4])))
-        self.name = quote(proto.name) if proto.name else f"number {position} ({outputs})"
+        self.name: str = quote(proto.name) if proto.name else f"number {position} ({outputs})"
         self.inputs = [reader.get_value(i, f"a node {self.kind}") if i else None for i in proto.input]
         self.outputs: list[str] = list(proto.output)
         attributes = {a.name: reader.read_attribute(a) for a in proto.attribute}
@@ -171,7 +171,7 @@ class OnnxReader:
         self.arguments: dict[str, Any] = {}
         self.depth: int = 0 if outer is None else outer.depth
         if self.root is self:
-            self.budget = MemoryBudget(DEFAULT_WORKING_BYTES, OnnxError, file)
+            self.budget: MemoryBudget = MemoryBudget(DEFAULT_WORKING_BYTES, OnnxError, file)
             self.graph_inputs: set[Expr] = set()
             self.shape_values: dict[Expr, np.ndarray[Any, Any]] = {}
             self.functions: dict[tuple[str, str], Any] = {}

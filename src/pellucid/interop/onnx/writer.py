@@ -93,10 +93,10 @@ class OnnxWriter:
         self.plan: dict[Expr, tuple[Write, list[Expr]]] = {}
         self.sizes: dict[str, tuple[str, int]] = {}
         self.scopes: dict[Expr, str] = {}
-        self.scope = ""
+        self.scope: str = ""
         self.paths: Mapping[Shared, str] = paths or {}
         if outer is None:
-            self.names = OnnxNames()
+            self.names: OnnxNames = OnnxNames()
             self.constants: dict[Any, str] = {}
 
     # Nodes and constants.

@@ -110,11 +110,11 @@ class EventWriter:
 
     def __init__(self, folder: str | Path, suffix: str = "") -> None:
         self.messages = import_tensorboard()
-        self.folder = Path(folder)
+        self.folder: Path = Path(folder)
         self.file = self.messages.EventFileWriter(str(self.folder), filename_suffix=suffix)
-        self.started = time.time()
-        self.has_hyperparameters = False
-        self.closed = False
+        self.started: float = time.time()
+        self.has_hyperparameters: bool = False
+        self.closed: bool = False
 
     def __enter__(self) -> Self:
         return self

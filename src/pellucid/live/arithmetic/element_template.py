@@ -82,6 +82,9 @@ class ElementReader:
         Whether to read all terms of long sums.
     """
 
+    all_terms: bool
+    env: ValueEnv
+
     def __init__(self, env: ValueEnv, *, all_terms: bool = False) -> None:
         self.env, self.all_terms = env, all_terms
 
@@ -153,10 +156,13 @@ class ElementReader:
 class TemplateWriter:
     """Writes one line of the arithmetic of an element: in names or in numbers."""
 
+    is_number: bool
+    reader: ElementReader
+
     def __init__(self, reader: ElementReader, is_number: bool) -> None:
         self.reader, self.is_number = reader, is_number
         self.references: list[Tree] = []
-        self.notation = LeafNotation(self.format_leaf, lambda count, total: None, self.format_long_sum)
+        self.notation: LeafNotation = LeafNotation(self.format_leaf, lambda count, total: None, self.format_long_sum)
 
     def format_leaf(self, w: Why) -> Any:
         is_constant = isinstance(w.expr, Constant)

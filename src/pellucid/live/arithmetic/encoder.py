@@ -56,12 +56,12 @@ class ArithmeticEncoder:
         self, values: Mapping[Expr, Array], data: Sequence[Expr] = (), known: dict[Expr, Tree] | None = None
     ) -> None:
         self.names: dict[Expr, str] = {}
-        self.env = TracedValues(dict(values), self.names, [])
-        self.other = TracedValues(change_values(values), self.names, [])
+        self.env: TracedValues = TracedValues(dict(values), self.names, [])
+        self.other: TracedValues = TracedValues(change_values(values), self.names, [])
         self.data = data
         self.numbers: dict[Expr, int] = {}
         self.trees: dict[Expr, Tree] = {}
-        self.known = {} if known is None else known
+        self.known: dict[Expr, Tree] = {} if known is None else known
 
     @property
     def expressions(self) -> list[Expr]:

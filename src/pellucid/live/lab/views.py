@@ -51,6 +51,9 @@ class DividedBoundary(DecisionBoundary):
 class DividedLossCurve(View):
     """Losses of the mini-batches and of the held-out rows."""
 
+    inputs: LabInputs
+    network: LabNetwork
+
     kind = "loss_curve"
 
     def __init__(self, inputs: LabInputs, network: LabNetwork, title: str = "Loss") -> None:
@@ -69,6 +72,10 @@ class DividedLossCurve(View):
 
 class ScoreTable(View):
     """Scores of the network and of baselines on training and held-out rows, with facts about the data."""
+
+    facts: list[str]
+    inputs: LabInputs
+    network: LabNetwork
 
     kind = "score_table"
 
@@ -119,6 +126,9 @@ class PredictionNumbers(Numbers):
 
 class UsedWeights(HeatMap):
     """Heat maps of the parameters, without those of unused units."""
+
+    units: str | None
+    used: Mapping[Shared, Expr]
 
     def __init__(self, inputs: LabInputs, network: LabNetwork) -> None:
         super().__init__(network.parameters, gradients=False, image_shape=None, title="Weights")

@@ -20,6 +20,9 @@ Array = np.ndarray[Any, Any]
 
 
 class ChoiceMap(View):
+    columns: Choice
+    rows: Choice
+
     kind = "choice_map"
 
     def __init__(

@@ -44,7 +44,9 @@ class Convolution(View):
                 "pel.live.convolution: expected kernels of one shape (height, width). Received: shapes "
                 f"{', '.join(map(format_shape, shapes)) or 'of no kernel'}"
             )
-        self.names = [f"image {k + 1}" for k in range(len(self.images))] if names is None else list(map(str, names))
+        self.names: list[str] = (
+            [f"image {k + 1}" for k in range(len(self.images))] if names is None else list(map(str, names))
+        )
         if len(self.names) != len(self.images):
             raise ShapeError(
                 f"pel.live.convolution: expected {len(self.images)} names, one for each image. Received: "

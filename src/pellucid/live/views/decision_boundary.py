@@ -25,7 +25,7 @@ class DecisionBoundary(View):
 
     def __init__(self, predict: Function, title: str, held_out: Any = None) -> None:
         super().__init__(title)
-        self.predict = check_function("decision_boundary", predict)
+        self.predict: Function = check_function("decision_boundary", predict)
         self.held_out = None if held_out is None else np.asarray(held_out, bool)
 
     def build(self, context: FigureContext) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -29,6 +29,8 @@ MAX_FEATURES = 100
 
 
 class FeatureInputs(View):
+    names: Sequence[str] | None
+
     kind = "feature_inputs"
 
     def __init__(
@@ -41,7 +43,7 @@ class FeatureInputs(View):
         title: str,
     ) -> None:
         super().__init__(title)
-        self.predict = check_function("feature_inputs", predict)
+        self.predict: Function = check_function("feature_inputs", predict)
         self.examples, self.labels, self.names, self.ranges = examples, labels, names, ranges
 
     def build(self, context: FigureContext) -> tuple[dict[str, Any], dict[str, Any]]:

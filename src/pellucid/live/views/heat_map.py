@@ -18,6 +18,9 @@ __all__ = ["HeatMap", "heat_map"]
 
 
 class HeatMap(View):
+    gradients: bool
+    variables: list[Shared]
+
     kind = "heat_map"
 
     def __init__(
@@ -28,7 +31,9 @@ class HeatMap(View):
             if not isinstance(v, Shared):
                 raise UseError(f"pel.live.heat_map: expected shared variables such as W1. Received: {v!r}")
         self.variables, self.gradients = list(variables), gradients
-        self.image_shape = None if image_shape is None else check_image_shape(image_shape, self.variables)
+        self.image_shape: tuple[int, int] | None = (
+            None if image_shape is None else check_image_shape(image_shape, self.variables)
+        )
 
     def build(self, context: FigureContext) -> tuple[dict[str, Any], dict[str, Any]]:
         variables = self.variables or list_parameters(context)

@@ -49,6 +49,10 @@ class Examples:
 
 
 class Image(View):
+    pad: bool
+    score: bool
+    shape: Sequence[int] | None
+
     kind = "image"
 
     def __init__(
@@ -63,9 +67,9 @@ class Image(View):
         title: str,
     ) -> None:
         super().__init__(title)
-        self.predict = check_function("image", predict)
+        self.predict: Function = check_function("image", predict)
         self.images, self.labels, self.shape, self.pad, self.score = images, labels, shape, pad, score
-        self.value_range = None if value_range is None else check_range(value_range)
+        self.value_range: tuple[float, float] | None = None if value_range is None else check_range(value_range)
         if images is None and labels is not None:
             raise UseError("pel.live.image: expected images for the labels. Received: labels alone")
 

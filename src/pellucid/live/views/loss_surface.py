@@ -44,10 +44,10 @@ class LossSurface(View):
         title: str,
     ) -> None:
         super().__init__(title)
-        self.variables = check_variables(variables)
+        self.variables: list[Shared] = check_variables(variables)
         self.ranges = check_range("x_range", ranges[0]), check_range("y_range", ranges[1])
         self.rate = rate
-        self.labels = label_axes(self.variables) if labels is None else list(labels)
+        self.labels: list[str] = label_axes(self.variables) if labels is None else list(labels)
         if len(self.labels) != 2:
             raise OptionError(f"pel.live.loss_surface: expected two labels. Received: {self.labels}")
 

@@ -19,7 +19,7 @@ class Network(View):
 
     def __init__(self, predict: Function | None, title: str) -> None:
         super().__init__(title)
-        self.predict = None if predict is None else check_function("network", predict)
+        self.predict: Function | None = None if predict is None else check_function("network", predict)
 
     def build(self, context: FigureContext) -> tuple[dict[str, Any], dict[str, Any]]:
         output = context.loss if self.predict is None else get_output(self.predict)

@@ -45,6 +45,11 @@ class Neuron(View):
         The weighted sum and the output, over the inputs, the weights and the bias.
     """
 
+    activation: Input | None
+    bias: Input
+    inputs: list[Input]
+    weights: list[Input]
+
     kind = "neuron"
 
     def __init__(
@@ -73,10 +78,12 @@ class Neuron(View):
         self.inputs, self.weights, self.bias = list(inputs), list(weights), bias
         self.activations, self.activation = dict(activations), activation
         self.plane = plane if len(inputs) == 2 else None
-        self.tasks = None if tasks is None else check_tasks(tasks, len(inputs))
+        self.tasks: tuple[Input, Mapping[str, Sequence[int]]] | None = (
+            None if tasks is None else check_tasks(tasks, len(inputs))
+        )
         self.products = stack([w * x for w, x in zip(weights, inputs, strict=True)])
-        self.z = self.add_up(inputs)
-        self.output = self.activate(self.z)
+        self.z: Expr = self.add_up(inputs)
+        self.output: Expr = self.activate(self.z)
 
     def add_up(self, inputs: Sequence[Any] | Array) -> Expr:
         """Return z for values of the inputs, which may be arrays."""

@@ -26,7 +26,7 @@ class Numbers(View):
 
     def __init__(self, expressions: Sequence[Expr], title: str) -> None:
         super().__init__(title)
-        self.given = [check_expression(e) for e in expressions]
+        self.given: list[Expr] = [check_expression(e) for e in expressions]
         self.known: dict[Expr, Any] = {}
         """Arithmetic of expressions, which the views of several networks may share."""
 

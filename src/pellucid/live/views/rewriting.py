@@ -30,14 +30,17 @@ Names = dict[Expr, str]
 
 
 class Rewriting(View):
+    expression: Expr
+    reasons: dict[str, str]
+
     kind = "rewriting"
 
     def __init__(self, expression: Expr, values: Mapping[Input, Any], reasons: Mapping[str, str], title: str) -> None:
         super().__init__(title)
         if not isinstance(expression, Expr):
             raise UseError(f"pel.live.rewriting: expected an expression. Received: {expression!r}")
-        self.journal = Journal()
-        self.last = simplify(expression, journal=self.journal)
+        self.journal: Journal = Journal()
+        self.last: Expr = simplify(expression, journal=self.journal)
         self.expression, self.values, self.reasons = expression, dict(values), dict(reasons)
         if not self.journal.steps:
             raise OptionError(

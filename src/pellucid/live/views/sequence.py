@@ -30,6 +30,12 @@ PROBE_SEQUENCES = 64
 
 
 class SequenceView(View):
+    integers: Sequence[str] | None
+    marks: dict[str, Expr]
+    names: Sequence[str] | None
+    states: Mapping[str, Expr] | None
+    story: str | None
+
     kind = "sequence"
 
     def __init__(
@@ -45,7 +51,7 @@ class SequenceView(View):
         title: str,
     ) -> None:
         super().__init__(title)
-        self.predict = check_function("sequence", predict)
+        self.predict: Function = check_function("sequence", predict)
         self.states, self.examples, self.targets, self.names = states, examples, targets, names
         self.marks, self.story, self.integers = dict(marks or {}), story, integers
 

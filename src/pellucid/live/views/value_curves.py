@@ -22,6 +22,11 @@ STILL_POINTS = 200
 
 
 class ValueCurves(View):
+    curves: dict[str, Function]
+    numbers: dict[str, Function]
+    reference: str | None
+    slider: Slider
+
     kind = "value_curves"
 
     def __init__(

@@ -78,6 +78,10 @@ class Units:
 
 
 class Walkthrough(View):
+    network: list[Units]
+    steps: list[Step]
+    updates: dict[Shared, Expr]
+
     kind = "walkthrough"
 
     def __init__(

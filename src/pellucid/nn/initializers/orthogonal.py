@@ -29,6 +29,9 @@ class Orthogonal(Initializer):
     neural networks, ICLR 2014.
     """
 
+    gain: float
+    seed: int | None
+
     def __init__(self, gain: float = 1.0, seed: int | None = None) -> None:
         self.gain, self.seed = gain, seed
 
@@ -69,6 +72,10 @@ class Sparse(Initializer):
     ----------
     J. Martens, Deep learning via Hessian-free optimization, ICML 2010.
     """
+
+    seed: int | None
+    sparsity: float
+    std: float
 
     def __init__(self, sparsity: float = 0.1, std: float = 0.01, seed: int | None = None) -> None:
         if not 0 < sparsity <= 1:

@@ -13,6 +13,10 @@ __all__ = ["RandomNormal", "RandomUniform", "TruncatedNormal"]
 class RandomUniform(Initializer):
     r"""Uniform on :math:`[a, b)`, with :math:`a` = ``minval`` and :math:`b` = ``maxval``."""
 
+    maxval: float
+    minval: float
+    seed: int | None
+
     def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None) -> None:
         self.minval, self.maxval, self.seed = minval, maxval, seed
 
@@ -22,6 +26,10 @@ class RandomUniform(Initializer):
 
 class RandomNormal(Initializer):
     r"""Normal, :math:`\mathcal{N}(\mu, \sigma^2)`."""
+
+    mean: float
+    seed: int | None
+    stddev: float
 
     def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
         self.mean, self.stddev, self.seed = mean, stddev, seed
@@ -42,6 +50,10 @@ def truncated_normal(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
 
 class TruncatedNormal(Initializer):
     r"""Normal, :math:`\mathcal{N}(\mu, \sigma^2)`, truncated at two standard deviations."""
+
+    mean: float
+    seed: int | None
+    stddev: float
 
     def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
         self.mean, self.stddev, self.seed = mean, stddev, seed

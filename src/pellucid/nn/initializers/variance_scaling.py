@@ -61,6 +61,9 @@ class VarianceScaling(Initializer):
     Y. LeCun, L. Bottou, G. B. Orr and K.-R. Müller, Efficient BackProp, 1998 (scale 1, fan in).
     """
 
+    scale: float
+    seed: int | None
+
     MODES = ("fan_in", "fan_out", "fan_avg")
     DISTRIBUTIONS = ("truncated_normal", "untruncated_normal", "uniform")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pellucid.graph.errors import ShapeError, brief
@@ -43,7 +43,7 @@ class Activation(Layer):
 
     def __init__(self, activation: str | activations.Activation, name: str | None = None) -> None:
         super().__init__(name)
-        self.activation = activations.get(activation)
+        self.activation: Callable[[Expr], Expr] = activations.get(activation)
 
     def call(self, x: Expr) -> Expr:
         return self.activation(x)
@@ -87,9 +87,9 @@ class ReLU(Layer):
         name: str | None = None,
     ) -> None:
         super().__init__(name)
-        self.max_value = None if max_value is None else check_real(self.name, "max_value", max_value, 0)
-        self.negative_slope = check_real(self.name, "negative_slope", negative_slope, 0)
-        self.threshold = check_real(self.name, "threshold", threshold, 0)
+        self.max_value: float | None = None if max_value is None else check_real(self.name, "max_value", max_value, 0)
+        self.negative_slope: float = check_real(self.name, "negative_slope", negative_slope, 0)
+        self.threshold: float = check_real(self.name, "threshold", threshold, 0)
 
     def call(self, x: Expr) -> Expr:
         rectified: Expr = activations.relu(x, self.negative_slope, self.max_value, self.threshold)
@@ -123,7 +123,7 @@ class LeakyReLU(Layer):
 
     def __init__(self, negative_slope: float = 0.3, name: str | None = None) -> None:
         super().__init__(name)
-        self.negative_slope = check_real(self.name, "negative_slope", negative_slope, 0)
+        self.negative_slope: float = check_real(self.name, "negative_slope", negative_slope, 0)
 
     def call(self, x: Expr) -> Expr:
         rectified: Expr = leaky_relu(x, negative_slope=self.negative_slope)
@@ -226,7 +226,7 @@ class ELU(Layer):
 
     def __init__(self, alpha: float = 1.0, name: str | None = None) -> None:
         super().__init__(name)
-        self.alpha = check_real(self.name, "alpha", alpha)
+        self.alpha: float = check_real(self.name, "alpha", alpha)
 
     def call(self, x: Expr) -> Expr:
         activated: Expr = activations.get("elu")(x) if self.alpha == 1 else activations.elu(x, alpha=self.alpha)
@@ -306,8 +306,8 @@ class Maxout(Layer):
 
     def __init__(self, num_pieces: int, axis: int = -1, name: str | None = None) -> None:
         super().__init__(name)
-        self.num_pieces = check_size(self.name, "num_pieces", num_pieces)
-        self.axis = check_axis(self.name, "axis", axis)
+        self.num_pieces: int = check_size(self.name, "num_pieces", num_pieces)
+        self.axis: int = check_axis(self.name, "axis", axis)
 
     def call(self, x: Expr) -> Expr:
         axis = normalize_axis(self.axis, x.ndim, self.name, x)
@@ -317,6 +317,6 @@ class Maxout(Layer):
                 f"{self.name}: expected a multiple of {self.num_pieces} features, along an axis after the batch axis. "
                 f"Received: {brief(x)}, of shape {format_shape(x.shape)}, with axis={axis}"
             ).with_operands([x])
-        self.keeps_mask = axis != 1
+        self.keeps_mask: bool = axis != 1
         pieces = x.reshape([*x.shape[:axis], size // self.num_pieces, self.num_pieces, *x.shape[axis + 1 :]])
         return pieces.max(axis=axis + 1)

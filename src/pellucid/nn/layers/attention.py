@@ -79,8 +79,8 @@ class Attention(Layer):
         name: str | None = None,
     ) -> None:
         super().__init__(name)
-        self.use_scale = bool(use_scale)
-        self.score_mode = check_choice(self.name, "score_mode", score_mode, ("dot", "concat"))
+        self.use_scale: bool = bool(use_scale)
+        self.score_mode: str = check_choice(self.name, "score_mode", score_mode, ("dot", "concat"))
         self.dropout = self.add_sublayer(Dropout(dropout, seed=seed, name=f"{self.name}/dropout"))
 
     def check_input(self, x: Any) -> None:

@@ -90,7 +90,7 @@ class Layer:
     """Whether the result has the time axis of the input, and therefore its mask."""
 
     config: dict[str, Any]
-    __signature__ = InitSignature()
+    __signature__: InitSignature = InitSignature()
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         layer = super().__new__(cls)
@@ -103,9 +103,9 @@ class Layer:
     def __init__(self, name: str | None = None) -> None:
         if name is not None and not isinstance(name, str):
             raise UseError(f"{type(self).__name__}: expected its name to be a string. Received: name={name!r}")
-        self.name = automatic_name(type(self).__name__) if name is None else name
+        self.name: str = automatic_name(type(self).__name__) if name is None else name
         self.parts: list[Shared | Layer] = []
-        self.built = False
+        self.built: bool = False
         self.features: int | None = None
         self._trainable = True
         self._penalties: list[tuple[Shared, Penalty]] = []

@@ -82,7 +82,7 @@ class BatchNormalization(ScaleOffset):
         gamma = (gamma_initializer, gamma_regularizer, gamma_constraint)
         super().__init__(axis, epsilon, center, scale, beta, gamma, name)
         check_axis(self.name, "axis", axis)
-        self.momentum = check_real(self.name, "momentum", momentum, 0, 1)
+        self.momentum: float = check_real(self.name, "momentum", momentum, 0, 1)
         self.moving_mean_initializer = initializers.get(moving_mean_initializer)
         self.moving_variance_initializer = initializers.get(moving_variance_initializer)
 

@@ -40,8 +40,8 @@ class CallResult:
     __slots__ = ("call", "index", "key")
 
     def __init__(self, call: CallRecord, index: int) -> None:
-        self.call = call
-        self.index = index
+        self.call: CallRecord = call
+        self.index: int = index
         # The call keeps layer and arguments alive, so no other object can get their ids.
         self.key = (id(call.layer), *map(id, call.get_operands()))
 

@@ -32,10 +32,10 @@ class ConvBase(SpatialLayer):
         name: str | None,
     ) -> None:
         super().__init__(name)
-        self.kernel_size = self.check_sizes("kernel_size", kernel_size)
-        self.strides = self.check_sizes("strides", strides)
-        self.padding = check_choice(self.name, "padding", padding, self.paddings)
-        self.dilation_rate = self.check_sizes("dilation_rate", dilation_rate)
+        self.kernel_size: tuple[int, ...] = self.check_sizes("kernel_size", kernel_size)
+        self.strides: tuple[int, ...] = self.check_sizes("strides", strides)
+        self.padding: str = check_choice(self.name, "padding", padding, self.paddings)
+        self.dilation_rate: tuple[int, ...] = self.check_sizes("dilation_rate", dilation_rate)
         self.activation = activations.get(activation)
         self.use_bias = use_bias
         self.configure_parameter("bias", *bias)
@@ -72,8 +72,8 @@ class Conv(ConvBase):
     ) -> None:
         bias = (bias_initializer, bias_regularizer, bias_constraint)
         super().__init__(kernel_size, strides, padding, dilation_rate, activation, use_bias, bias, name)
-        self.filters = check_size(self.name, "filters", filters)
-        self.groups = check_size(self.name, "groups", groups)
+        self.filters: int = check_size(self.name, "filters", filters)
+        self.groups: int = check_size(self.name, "groups", groups)
         if self.filters % self.groups:
             raise ShapeError(
                 f"{self.name}: expected filters to be a multiple of groups. Received: filters={filters}, "
@@ -88,7 +88,9 @@ class Conv(ConvBase):
                 f"{self.name}: expected the channels to be a multiple of groups={self.groups}. Received: {brief(x)}, "
                 f"of {channels} channels"
             ).with_operands([x])
-        self.kernel = self.configured_parameter("kernel", (*self.kernel_size, channels // self.groups, self.filters), x)
+        self.kernel: Shared = self.configured_parameter(
+            "kernel", (*self.kernel_size, channels // self.groups, self.filters), x
+        )
         self.add_bias(self.filters, x)
 
     def call(self, x: Expr) -> Expr:
@@ -125,7 +127,7 @@ class Conv1D(Conv):
     A. van den Oord et al., WaveNet: A Generative Model for Raw Audio, arXiv:1609.03499 (causal and dilated).
     """
 
-    ndim = 3
+    ndim: int = 3
     paddings = ("valid", "same", "causal")
 
 
@@ -181,7 +183,7 @@ class Conv2D(Conv):
     Y. LeCun, L. Bottou, Y. Bengio and P. Haffner, Gradient-Based Learning Applied to Document Recognition, 1998.
     """
 
-    ndim = 4
+    ndim: int = 4
 
 
 class Conv3D(Conv):
@@ -204,7 +206,7 @@ class Conv3D(Conv):
     S. Ji, W. Xu, M. Yang and K. Yu, 3D Convolutional Neural Networks for Human Action Recognition, ICML 2010.
     """
 
-    ndim = 5
+    ndim: int = 5
 
 
 class ConvTranspose(ConvBase):
@@ -230,12 +232,16 @@ class ConvTranspose(ConvBase):
     ) -> None:
         bias = (bias_initializer, bias_regularizer, bias_constraint)
         super().__init__(kernel_size, strides, padding, dilation_rate, activation, use_bias, bias, name)
-        self.filters = check_size(self.name, "filters", filters)
-        self.output_padding = None if output_padding is None else self.check_sizes("output_padding", output_padding, 0)
+        self.filters: int = check_size(self.name, "filters", filters)
+        self.output_padding: tuple[int, ...] | None = (
+            None if output_padding is None else self.check_sizes("output_padding", output_padding, 0)
+        )
         self.configure_parameter("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
 
     def build(self, x: Expr) -> None:
-        self.kernel = self.configured_parameter("kernel", (*self.kernel_size, self.filters, self.expect_features(x)), x)
+        self.kernel: Shared = self.configured_parameter(
+            "kernel", (*self.kernel_size, self.filters, self.expect_features(x)), x
+        )
         self.add_bias(self.filters, x)
 
     def call(self, x: Expr) -> Expr:
@@ -269,7 +275,7 @@ class Conv1DTranspose(ConvTranspose):
     V. Dumoulin and F. Visin, A guide to convolution arithmetic for deep learning, arXiv:1603.07285.
     """
 
-    ndim = 3
+    ndim: int = 3
 
 
 class Conv2DTranspose(ConvTranspose):
@@ -310,7 +316,7 @@ class Conv2DTranspose(ConvTranspose):
     M. D. Zeiler, D. Krishnan, G. W. Taylor and R. Fergus, Deconvolutional Networks, CVPR 2010.
     """
 
-    ndim = 4
+    ndim: int = 4
 
 
 class Conv3DTranspose(ConvTranspose):
@@ -328,4 +334,4 @@ class Conv3DTranspose(ConvTranspose):
     ('n', 8, 10, 12, 2)
     """
 
-    ndim = 5
+    ndim: int = 5

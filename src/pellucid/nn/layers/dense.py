@@ -65,7 +65,7 @@ class Dense(Layer):
         name: str | None = None,
     ) -> None:
         super().__init__(name)
-        self.units = check_size(self.name, "units", units)
+        self.units: int = check_size(self.name, "units", units)
         self.activation = activations.get(activation)
         self.use_bias = use_bias
         self.configure_parameter("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)

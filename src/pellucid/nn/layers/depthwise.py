@@ -61,7 +61,7 @@ class DepthwiseConv(DepthwiseBase):
     ) -> None:
         bias = (bias_initializer, bias_regularizer, bias_constraint)
         super().__init__(kernel_size, strides, padding, dilation_rate, activation, use_bias, bias, name)
-        self.depth_multiplier = check_size(self.name, "depth_multiplier", depth_multiplier)
+        self.depth_multiplier: int = check_size(self.name, "depth_multiplier", depth_multiplier)
         self.configure_parameter("depthwise", depthwise_initializer, depthwise_regularizer, depthwise_constraint)
 
     def build(self, x: Expr) -> None:
@@ -90,7 +90,7 @@ class DepthwiseConv1D(DepthwiseConv):
     F. Chollet, Xception: Deep Learning with Depthwise Separable Convolutions, CVPR 2017.
     """
 
-    ndim = 3
+    ndim: int = 3
 
 
 class DepthwiseConv2D(DepthwiseConv):
@@ -125,7 +125,7 @@ class DepthwiseConv2D(DepthwiseConv):
     arXiv:1704.04861.
     """
 
-    ndim = 4
+    ndim: int = 4
 
 
 class SeparableConv(DepthwiseBase):
@@ -154,8 +154,8 @@ class SeparableConv(DepthwiseBase):
     ) -> None:
         bias = (bias_initializer, bias_regularizer, bias_constraint)
         super().__init__(kernel_size, strides, padding, dilation_rate, activation, use_bias, bias, name)
-        self.filters = check_size(self.name, "filters", filters)
-        self.depth_multiplier = check_size(self.name, "depth_multiplier", depth_multiplier)
+        self.filters: int = check_size(self.name, "filters", filters)
+        self.depth_multiplier: int = check_size(self.name, "depth_multiplier", depth_multiplier)
         self.configure_parameter("depthwise", depthwise_initializer, depthwise_regularizer, depthwise_constraint)
         self.configure_parameter("pointwise", pointwise_initializer, pointwise_regularizer, pointwise_constraint)
 
@@ -184,7 +184,7 @@ class SeparableConv1D(SeparableConv):
     ('n', 10, 6)
     """
 
-    ndim = 3
+    ndim: int = 3
 
 
 class SeparableConv2D(SeparableConv):
@@ -222,4 +222,4 @@ class SeparableConv2D(SeparableConv):
     F. Chollet, Xception: Deep Learning with Depthwise Separable Convolutions, CVPR 2017.
     """
 
-    ndim = 4
+    ndim: int = 4

@@ -41,7 +41,7 @@ class RandomLayer(Layer):
 
     def __init__(self, seed: int | None = None, name: str | None = None) -> None:
         super().__init__(name)
-        self.generator = Generator(draw_seed() if seed is None else validate_seed(seed))
+        self.generator: Generator = Generator(draw_seed() if seed is None else validate_seed(seed))
         self.generator.state.name = f"{self.name}/state"
 
     @property
@@ -205,7 +205,7 @@ class SpatialDropout1D(_SpatialDropout):
     Networks, CVPR 2015.
     """
 
-    ndim = 3
+    ndim: int = 3
 
 
 class SpatialDropout2D(_SpatialDropout):
@@ -222,7 +222,7 @@ class SpatialDropout2D(_SpatialDropout):
     x
     """
 
-    ndim = 4
+    ndim: int = 4
 
 
 class SpatialDropout3D(_SpatialDropout):
@@ -239,7 +239,7 @@ class SpatialDropout3D(_SpatialDropout):
     x
     """
 
-    ndim = 5
+    ndim: int = 5
 
 
 class AlphaDropout(Dropout):
@@ -355,7 +355,7 @@ class GaussianNoise(RandomLayer):
 
     def __init__(self, stddev: float, seed: int | None = None, name: str | None = None) -> None:
         super().__init__(seed, name)
-        self.stddev = check_real(self.name, "stddev", stddev, 0)
+        self.stddev: float = check_real(self.name, "stddev", stddev, 0)
 
     def call(self, x: Expr) -> Expr:
         if not self.stddev:

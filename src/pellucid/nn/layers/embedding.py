@@ -67,7 +67,7 @@ class Embedding(Layer):
     Y. Bengio, R. Ducharme, P. Vincent and C. Jauvin, A Neural Probabilistic Language Model, JMLR 3 (2003).
     """
 
-    embeddings = RowTable()
+    embeddings: RowTable = RowTable()
 
     def __init__(
         self,
@@ -80,11 +80,11 @@ class Embedding(Layer):
         name: str | None = None,
     ) -> None:
         super().__init__(name)
-        self.input_dim = check_size(self.name, "input_dim", input_dim)
-        self.output_dim = check_size(self.name, "output_dim", output_dim)
+        self.input_dim: int = check_size(self.name, "input_dim", input_dim)
+        self.output_dim: int = check_size(self.name, "output_dim", output_dim)
         self.configure_parameter("embeddings", embeddings_initializer, embeddings_regularizer, embeddings_constraint)
         self.mask_zero = mask_zero
-        self.keeps_mask = not mask_zero  # otherwise `call` attaches one
+        self.keeps_mask: bool = not mask_zero  # otherwise `call` attaches one
 
     def check_input(self, x: Any) -> None:
         if x.dtype.kind not in "iu":

@@ -44,7 +44,7 @@ class Masking(Layer):
 
     def __init__(self, mask_value: float = 0.0, name: str | None = None) -> None:
         super().__init__(name)
-        self.mask_value = check_real(self.name, "mask_value", mask_value)
+        self.mask_value: float = check_real(self.name, "mask_value", mask_value)
 
     def check_input(self, x: Any) -> None:
         if x.ndim < 3:

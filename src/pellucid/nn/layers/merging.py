@@ -227,7 +227,7 @@ class Concatenate(MergeLayer):
 
     def __init__(self, axis: int = -1, name: str | None = None) -> None:
         super().__init__(name)
-        self.axis = check_axis(self.name, "axis", axis)
+        self.axis: int = check_axis(self.name, "axis", axis)
         if not self.axis:
             raise OptionError(f"{self.name}: expected an axis other than 0, the batch axis. Received: axis={axis!r}")
 
@@ -242,7 +242,7 @@ class Concatenate(MergeLayer):
             raise make_shape_error(self.name, f"shapes that are equal except along axis {axis}", x)
         joined: Expr = concatenate(x, axis=axis)
         masks = [find_mask(e) for e in x]
-        self.keeps_mask = axis != 1
+        self.keeps_mask: bool = axis != 1
         if axis == 1 and first.ndim > 2 and any(m is not None for m in masks):
             step_masks = [
                 ones_like(e[:, :, *[0] * (e.ndim - 2)], dtype=bool) if m is None else m
@@ -290,7 +290,7 @@ class Dot(MergeLayer):
                 f"Received: axes={axes!r}"
             )
         self.axes = pair
-        self.normalize = bool(normalize)
+        self.normalize: bool = bool(normalize)
 
     def call(self, x: list[Expr]) -> Expr:
         if len(x) != 2:

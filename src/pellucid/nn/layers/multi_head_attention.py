@@ -73,6 +73,9 @@ class MultiHeadAttention(Layer):
     A. Vaswani et al., Attention Is All You Need, NeurIPS 2017.
     """
 
+    num_heads: int
+    num_key_heads: int
+
     merges = True
     takes_mask = True
     keeps_mask = False  # `call` attaches it
@@ -97,12 +100,12 @@ class MultiHeadAttention(Layer):
     ) -> None:
         super().__init__(name)
         self.num_heads = self.num_key_heads = check_size(self.name, "num_heads", num_heads)
-        self.key_dim = check_size(self.name, "key_dim", key_dim)
-        self.value_dim = self.key_dim if value_dim is None else check_size(self.name, "value_dim", value_dim)
+        self.key_dim: int = check_size(self.name, "key_dim", key_dim)
+        self.value_dim: int = self.key_dim if value_dim is None else check_size(self.name, "value_dim", value_dim)
         self.use_bias = use_bias
         sizes = () if output_shape is None else output_shape if isinstance(output_shape, Sequence) else (output_shape,)
-        self.output_shape = tuple(check_size(self.name, "output_shape", size) for size in sizes)
-        self.attention_axes = (
+        self.output_shape: tuple[int, ...] = tuple(check_size(self.name, "output_shape", size) for size in sizes)
+        self.attention_axes: int | tuple[int, ...] | None = (
             None if attention_axes is None else check_axes(self.name, "attention_axes", attention_axes)
         )
         self.configure_parameter("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
@@ -246,7 +249,7 @@ class GroupQueryAttention(MultiHeadAttention):
             seed=seed,
             name=name,
         )
-        self.num_key_heads = check_size(self.name, "num_key_value_heads", num_key_value_heads)
+        self.num_key_heads: int = check_size(self.name, "num_key_value_heads", num_key_value_heads)
         if self.num_heads % self.num_key_heads:
             raise OptionError(
                 f"{self.name}: expected num_key_value_heads to divide num_query_heads. Received: "

@@ -27,6 +27,9 @@ __all__ = [
 class ScaleOffset(Layer):
     r"""Layer that ends in a learned scale and offset, :math:`\gamma y + \beta`, along the axes ``axis``."""
 
+    center: bool
+    scale: bool
+
     def __init__(
         self,
         axis: int | Sequence[int],
@@ -38,8 +41,8 @@ class ScaleOffset(Layer):
         name: str | None = None,
     ) -> None:
         super().__init__(name)
-        self.axis = check_axes(self.name, "axis", axis)
-        self.epsilon = check_real(self.name, "epsilon", epsilon)
+        self.axis: int | tuple[int, ...] = check_axes(self.name, "axis", axis)
+        self.epsilon: float = check_real(self.name, "epsilon", epsilon)
         if self.epsilon <= 0:
             raise OptionError(f"{self.name}: expected an epsilon greater than 0. Received: epsilon={epsilon!r}")
         self.center, self.scale = center, scale
@@ -211,7 +214,7 @@ class GroupNormalization(ScaleOffset):
         gamma = (gamma_initializer, gamma_regularizer, gamma_constraint)
         super().__init__(axis, epsilon, center, scale, beta, gamma, name)
         check_axis(self.name, "axis", axis)
-        self.groups = -1 if groups == -1 else check_size(self.name, "groups", groups)
+        self.groups: int = -1 if groups == -1 else check_size(self.name, "groups", groups)
 
     def call(self, x: Expr) -> Expr:
         (axis,), (channels,) = self.get_axes(x), self.lengths
@@ -290,7 +293,7 @@ class UnitNormalization(Layer):
 
     def __init__(self, axis: int | Sequence[int] = -1, name: str | None = None) -> None:
         super().__init__(name)
-        self.axis = check_axes(self.name, "axis", axis)
+        self.axis: int | tuple[int, ...] = check_axes(self.name, "axis", axis)
 
     def call(self, x: Expr) -> Expr:
         x = to_float(x)
@@ -333,12 +336,12 @@ class LocalResponseNormalization(Layer):
         self, alpha: float = 1e-4, k: float = 2.0, beta: float = 0.75, n: int = 5, name: str | None = None
     ) -> None:
         super().__init__(name)
-        self.alpha = check_real(self.name, "alpha", alpha)
-        self.k = check_real(self.name, "k", k)
-        self.beta = check_real(self.name, "beta", beta)
+        self.alpha: float = check_real(self.name, "alpha", alpha)
+        self.k: float = check_real(self.name, "k", k)
+        self.beta: float = check_real(self.name, "beta", beta)
         if not is_integer(n) or n < 1 or not n % 2:
             raise OptionError(f"{self.name}: expected n to be an odd number of channels. Received: n={n!r}")
-        self.n = int(n)
+        self.n: int = int(n)
 
     def call(self, x: Expr) -> Expr:
         normalized: Expr = local_response_normalization(

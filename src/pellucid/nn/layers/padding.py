@@ -18,7 +18,7 @@ class ZeroPadding(SpatialLayer):
 
     def __init__(self, padding: Any = 1, name: str | None = None) -> None:
         super().__init__(name)
-        self.padding = self.check_pairs("padding", padding)
+        self.padding: tuple[tuple[int, int], ...] = self.check_pairs("padding", padding)
 
     def call(self, x: Expr) -> Expr:
         padded: Expr = pad(x, ((0, 0), *self.padding, (0, 0)))
@@ -30,7 +30,7 @@ class Cropping(SpatialLayer):
 
     def __init__(self, cropping: Any = 1, name: str | None = None) -> None:
         super().__init__(name)
-        self.cropping = self.check_pairs("cropping", cropping)
+        self.cropping: tuple[tuple[int, int], ...] = self.check_pairs("cropping", cropping)
 
     def call(self, x: Expr) -> Expr:
         for size, (before, after) in zip(x.shape[1:-1], self.cropping, strict=True):
@@ -64,7 +64,7 @@ class ZeroPadding1D(ZeroPadding):
     ('n', 12, 4)
     """
 
-    ndim = 3
+    ndim: int = 3
 
 
 class ZeroPadding2D(ZeroPadding):
@@ -88,7 +88,7 @@ class ZeroPadding2D(ZeroPadding):
     ('n', 11, 15, 4)
     """
 
-    ndim = 4
+    ndim: int = 4
 
 
 class ZeroPadding3D(ZeroPadding):
@@ -105,7 +105,7 @@ class ZeroPadding3D(ZeroPadding):
     ('n', 8, 10, 10, 4)
     """
 
-    ndim = 5
+    ndim: int = 5
 
 
 class Cropping1D(Cropping):
@@ -129,7 +129,7 @@ class Cropping1D(Cropping):
     ('n', 8, 4)
     """
 
-    ndim = 3
+    ndim: int = 3
 
 
 class Cropping2D(Cropping):
@@ -151,7 +151,7 @@ class Cropping2D(Cropping):
     ('n', 9, 5, 4)
     """
 
-    ndim = 4
+    ndim: int = 4
 
     def __init__(self, cropping: Any = 0, name: str | None = None) -> None:
         super().__init__(cropping, name)
@@ -171,4 +171,4 @@ class Cropping3D(Cropping):
     ('n', 8, 6, 6, 4)
     """
 
-    ndim = 5
+    ndim: int = 5

@@ -38,9 +38,9 @@ class Pooling(SpatialLayer):
         self, pool_size: Sizes = 2, strides: Sizes | None = None, padding: str = "valid", name: str | None = None
     ) -> None:
         super().__init__(name)
-        self.pool_size = self.check_sizes("pool_size", pool_size)
-        self.strides = self.pool_size if strides is None else self.check_sizes("strides", strides)
-        self.padding = check_choice(self.name, "padding", padding, ("valid", "same"))
+        self.pool_size: tuple[int, ...] = self.check_sizes("pool_size", pool_size)
+        self.strides: tuple[int, ...] = self.pool_size if strides is None else self.check_sizes("strides", strides)
+        self.padding: str = check_choice(self.name, "padding", padding, ("valid", "same"))
 
     def call(self, x: Expr) -> Expr:
         return self.pool(x, pool_size=self.pool_size, strides=self.strides, padding=self.padding)
@@ -72,7 +72,7 @@ class MaxPooling1D(MaxPooling):
     ('n', 4, 4)
     """
 
-    ndim = 3
+    ndim: int = 3
 
 
 class MaxPooling2D(MaxPooling):
@@ -105,7 +105,7 @@ class MaxPooling2D(MaxPooling):
     M. Riesenhuber and T. Poggio, Hierarchical Models of Object Recognition in Cortex, Nature Neuroscience 2 (1999).
     """
 
-    ndim = 4
+    ndim: int = 4
 
 
 class MaxPooling3D(MaxPooling):
@@ -122,7 +122,7 @@ class MaxPooling3D(MaxPooling):
     ('n', 8, 4, 4, 4)
     """
 
-    ndim = 5
+    ndim: int = 5
 
 
 class AveragePooling1D(AveragePooling):
@@ -140,7 +140,7 @@ class AveragePooling1D(AveragePooling):
     ('n', 5, 4)
     """
 
-    ndim = 3
+    ndim: int = 3
 
 
 class AveragePooling2D(AveragePooling):
@@ -168,7 +168,7 @@ class AveragePooling2D(AveragePooling):
     Proceedings of the IEEE 86 (1998).
     """
 
-    ndim = 4
+    ndim: int = 4
 
 
 class AveragePooling3D(AveragePooling):
@@ -186,7 +186,7 @@ class AveragePooling3D(AveragePooling):
     ('n', 4, 4, 4, 4)
     """
 
-    ndim = 5
+    ndim: int = 5
 
 
 class GlobalPooling(SpatialLayer):
@@ -229,7 +229,7 @@ class GlobalMaxPooling1D(GlobalMaxPooling):
     ('n', 8)
     """
 
-    ndim = 3
+    ndim: int = 3
     takes_mask = True
 
     def call(self, x: Expr, mask: Expr | None = None) -> Expr:
@@ -259,7 +259,7 @@ class GlobalMaxPooling2D(GlobalMaxPooling):
     ('n', 1, 1, 512)
     """
 
-    ndim = 4
+    ndim: int = 4
 
 
 class GlobalMaxPooling3D(GlobalMaxPooling):
@@ -276,7 +276,7 @@ class GlobalMaxPooling3D(GlobalMaxPooling):
     ('n', 16)
     """
 
-    ndim = 5
+    ndim: int = 5
 
 
 class GlobalAveragePooling1D(GlobalAveragePooling):
@@ -293,7 +293,7 @@ class GlobalAveragePooling1D(GlobalAveragePooling):
     ('n', 8)
     """
 
-    ndim = 3
+    ndim: int = 3
     takes_mask = True
 
     def call(self, x: Expr, mask: Expr | None = None) -> Expr:
@@ -327,7 +327,7 @@ class GlobalAveragePooling2D(GlobalAveragePooling):
     M. Lin, Q. Chen and S. Yan, Network In Network, arXiv:1312.4400.
     """
 
-    ndim = 4
+    ndim: int = 4
 
 
 class GlobalAveragePooling3D(GlobalAveragePooling):
@@ -344,4 +344,4 @@ class GlobalAveragePooling3D(GlobalAveragePooling):
     ('n', 16)
     """
 
-    ndim = 5
+    ndim: int = 5

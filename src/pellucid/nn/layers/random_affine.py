@@ -29,9 +29,9 @@ class RandomAffine(RandomImageLayer):
         name: str | None = None,
     ) -> None:
         super().__init__(seed, name)
-        self.fill_mode = check_choice(self.name, "fill_mode", fill_mode, FILL_MODES)
-        self.interpolation = check_choice(self.name, "interpolation", interpolation, INTERPOLATIONS)
-        self.fill_value = check_real(self.name, "fill_value", fill_value)
+        self.fill_mode: str = check_choice(self.name, "fill_mode", fill_mode, FILL_MODES)
+        self.interpolation: str = check_choice(self.name, "interpolation", interpolation, INTERPOLATIONS)
+        self.fill_value: float = check_real(self.name, "fill_value", fill_value)
 
     def augment(self, x: Expr) -> Expr:
         transform = stack([stack(row, axis=-1) for row in self.get_transform(x, *self.get_known_sizes(x))], axis=1)
@@ -88,7 +88,7 @@ class RandomRotation(RandomAffine):
         name: str | None = None,
     ) -> None:
         super().__init__(fill_mode, interpolation, seed, fill_value, name)
-        self.factor = self.check_range("factor", factor)
+        self.factor: tuple[float, float] = self.check_range("factor", factor)
 
     def get_transform(self, x: Expr, height: int, width: int) -> list[list[Expr]]:
         angle = 2 * math.pi * self.draw(x, self.factor)
@@ -140,8 +140,10 @@ class RandomZoom(RandomAffine):
         name: str | None = None,
     ) -> None:
         super().__init__(fill_mode, interpolation, seed, fill_value, name)
-        self.height_factor = self.check_scale("height_factor", height_factor)
-        self.width_factor = None if width_factor is None else self.check_scale("width_factor", width_factor)
+        self.height_factor: tuple[float, float] = self.check_scale("height_factor", height_factor)
+        self.width_factor: tuple[float, float] | None = (
+            None if width_factor is None else self.check_scale("width_factor", width_factor)
+        )
 
     def check_scale(self, name: str, factor: Any) -> tuple[float, float]:
         """Return the range of the scale, :math:`1 + f`."""
@@ -206,8 +208,8 @@ class RandomTranslation(RandomAffine):
         name: str | None = None,
     ) -> None:
         super().__init__(fill_mode, interpolation, seed, fill_value, name)
-        self.height_factor = self.check_range("height_factor", height_factor)
-        self.width_factor = self.check_range("width_factor", width_factor)
+        self.height_factor: tuple[float, float] = self.check_range("height_factor", height_factor)
+        self.width_factor: tuple[float, float] = self.check_range("width_factor", width_factor)
 
     def get_transform(self, x: Expr, height: int, width: int) -> list[list[Expr]]:
         down, right = self.draw(x, self.height_factor) * height, self.draw(x, self.width_factor) * width

@@ -27,7 +27,7 @@ __all__ = ["RandomFlip", "RandomCrop", "RandomContrast", "RandomBrightness"]
 class RandomImageLayer(RandomLayer, SpatialLayer):
     """Base of random image augmentation, which `pellucid.inference` removes. Each image and step has its own draws."""
 
-    ndim = 4
+    ndim: int = 4
 
     def call(self, x: Expr) -> Expr:
         x = to_float(x)
@@ -101,7 +101,7 @@ class RandomFlip(RandomImageLayer):
 
     def __init__(self, mode: str = "horizontal_and_vertical", seed: int | None = None, name: str | None = None) -> None:
         super().__init__(seed, name)
-        self.mode = check_choice(self.name, "mode", mode, ("horizontal", "vertical", "horizontal_and_vertical"))
+        self.mode: str = check_choice(self.name, "mode", mode, ("horizontal", "vertical", "horizontal_and_vertical"))
 
     def augment(self, x: Expr) -> Expr:
         for axis, direction in ((1, "vertical"), (2, "horizontal")):
@@ -191,8 +191,8 @@ class RandomContrast(RandomImageLayer):
     ) -> None:
         super().__init__(seed, name)
         less, more = self.check_pair("factor", factor, 0, 1)
-        self.factor = (1 - less, 1 + more)
-        self.value_range = self.check_value_range(value_range)
+        self.factor: tuple[float, float] = (1 - less, 1 + more)
+        self.value_range: tuple[float, float] = self.check_value_range(value_range)
 
     def augment(self, x: Expr) -> Expr:
         average = mean(x, axis=(1, 2), keepdims=True)
@@ -235,8 +235,8 @@ class RandomBrightness(RandomImageLayer):
         self, factor: Any, value_range: Any = (0, 255), seed: int | None = None, name: str | None = None
     ) -> None:
         super().__init__(seed, name)
-        self.factor = self.check_range("factor", factor)
-        self.value_range = self.check_value_range(value_range)
+        self.factor: tuple[float, float] = self.check_range("factor", factor)
+        self.value_range: tuple[float, float] = self.check_value_range(value_range)
 
     def augment(self, x: Expr) -> Expr:
         low, high = self.value_range

@@ -57,7 +57,7 @@ class Recurrent(Layer):
     returns, as ``initial_state`` of the next call.
     """
 
-    ndim = 3
+    ndim: int = 3
     takes_mask = True
     keeps_mask = False  # `call` attaches it, in the order of the results
 
@@ -76,7 +76,7 @@ class Recurrent(Layer):
         self.go_backwards = go_backwards
         self.zero_output_for_mask = zero_output_for_mask
         is_flag = checkpoint is None or isinstance(checkpoint, bool)
-        self.checkpoint = checkpoint if is_flag else check_size(self.name, "checkpoint", checkpoint)
+        self.checkpoint: bool | int | None = checkpoint if is_flag else check_size(self.name, "checkpoint", checkpoint)
 
     @property
     def state_sizes(self) -> list[int]:

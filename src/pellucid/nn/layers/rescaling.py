@@ -99,6 +99,9 @@ class Normalization(Layer):
     Variances, 1979 (for many batches).
     """
 
+    mean: Shared
+    variance: Shared
+
     def __init__(
         self,
         axis: int | Sequence[int] | None = -1,

@@ -83,7 +83,7 @@ class Reshape(Layer):
                 f"{self.name}: expected target_shape to be the sizes of a sample's axes, at most one of them -1. "
                 f"Received: target_shape={target_shape!r}"
             )
-        self.target_shape = tuple(int(size) for size in sizes)
+        self.target_shape: tuple[int, ...] = tuple(int(size) for size in sizes)
 
     def call(self, x: Expr) -> Expr:
         return x.reshape(x.shape[0], *self.target_shape)
@@ -117,7 +117,7 @@ class Permute(Layer):
     def __init__(self, dims: Sequence[int], name: str | None = None) -> None:
         super().__init__(name)
         checked = check_axes(self.name, "dims", dims)
-        self.dims = (checked,) if isinstance(checked, int) else checked
+        self.dims: tuple[int] | tuple[int, ...] = (checked,) if isinstance(checked, int) else checked
         if sorted(self.dims) != list(range(1, 1 + len(self.dims))):
             raise OptionError(
                 f"{self.name}: expected dims to be a permutation of the axes from 1 to {len(self.dims)}. "
@@ -150,12 +150,12 @@ class RepeatVector(Layer):
     ('n', 5, 3)
     """
 
-    ndim = 2
+    ndim: int = 2
     keeps_mask = False
 
     def __init__(self, n: int, name: str | None = None) -> None:
         super().__init__(name)
-        self.n = check_size(self.name, "n", n)
+        self.n: int = check_size(self.name, "n", n)
 
     def call(self, x: Expr) -> Expr:
         repeated: Expr = repeat(expand_dims(x, axis=1), self.n, axis=1)

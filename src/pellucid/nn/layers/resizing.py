@@ -26,7 +26,7 @@ class UpSampling(SpatialLayer):
 
     def __init__(self, size: Sizes = 2, name: str | None = None) -> None:
         super().__init__(name)
-        self.size = self.check_sizes("size", size)
+        self.size: tuple[int, ...] = self.check_sizes("size", size)
 
     def call(self, x: Expr) -> Expr:
         for axis, times in enumerate(self.size, start=1):
@@ -48,7 +48,7 @@ class UpSampling1D(UpSampling):
     ('n', 12, 2)
     """
 
-    ndim = 3
+    ndim: int = 3
 
 
 class UpSampling2D(UpSampling):
@@ -78,11 +78,11 @@ class UpSampling2D(UpSampling):
     ('n', 14, 21, 16)
     """
 
-    ndim = 4
+    ndim: int = 4
 
     def __init__(self, size: Sizes = 2, interpolation: str = "nearest", name: str | None = None) -> None:
         super().__init__(size, name)
-        self.interpolation = check_choice(self.name, "interpolation", interpolation, METHODS)
+        self.interpolation: str = check_choice(self.name, "interpolation", interpolation, METHODS)
 
     def call(self, x: Expr) -> Expr:
         if self.interpolation == "nearest":
@@ -106,13 +106,13 @@ class UpSampling3D(UpSampling):
     ('n', 4, 6, 8, 1)
     """
 
-    ndim = 5
+    ndim: int = 5
 
 
 class ResizeBase(SpatialLayer):
     """Base of layers that return images of a given size."""
 
-    ndim = 4
+    ndim: int = 4
     height: int
     width: int
 
@@ -191,12 +191,12 @@ class Resizing(ResizeBase):
     ) -> None:
         super().__init__(name)
         self.set_size(height, width)
-        self.interpolation = check_choice(self.name, "interpolation", interpolation, METHODS)
+        self.interpolation: str = check_choice(self.name, "interpolation", interpolation, METHODS)
         if crop_to_aspect_ratio and pad_to_aspect_ratio:
             raise UseError(f"{self.name}: expected one of crop_to_aspect_ratio and pad_to_aspect_ratio, not both")
         self.crop_to_aspect_ratio = crop_to_aspect_ratio
         self.pad_to_aspect_ratio = pad_to_aspect_ratio
-        self.fill_value = check_real(self.name, "fill_value", fill_value)
+        self.fill_value: float = check_real(self.name, "fill_value", fill_value)
         self.antialias = antialias
 
     def call(self, x: Expr) -> Expr:

@@ -40,15 +40,15 @@ class RecurrentCell(Recurrent):
         *options: Any,
     ) -> None:
         super().__init__(*options)
-        self.units = check_size(self.name, "units", units)
+        self.units: int = check_size(self.name, "units", units)
         self.activation = activations.get(activation)
         self.use_bias = use_bias
         self.configure_parameter("kernel", *kernel)
         self.configure_parameter("recurrent", *recurrent)
         self.configure_parameter("bias", *bias)
-        self.dropout = Dropout(dropout, seed=seed, name=f"{self.name}/dropout")
+        self.dropout: Dropout = Dropout(dropout, seed=seed, name=f"{self.name}/dropout")
         second = None if seed is None else seed + 1
-        self.recurrent_dropout = Dropout(recurrent_dropout, seed=second, name=f"{self.name}/recurrent_dropout")
+        self.recurrent_dropout: Dropout = Dropout(recurrent_dropout, seed=second, name=f"{self.name}/recurrent_dropout")
 
     @property
     def state_sizes(self) -> list[int]:

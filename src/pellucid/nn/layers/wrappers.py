@@ -65,7 +65,7 @@ class Bidirectional(Layer):
     (1997).
     """
 
-    ndim = 3
+    ndim: int = 3
     takes_mask = True
     keeps_mask = False  # `call` attaches it if the result is a sequence
 
@@ -79,9 +79,9 @@ class Bidirectional(Layer):
                 f"Received: merge_mode={merge_mode!r}.{near_miss(str(merge_mode), MERGE_MODES)}"
             )
         self.merge_mode = merge_mode
-        self.forward_layer = self.add_direction("layer", layer, "forward")
+        self.forward_layer: Recurrent = self.add_direction("layer", layer, "forward")
         other = layer if backward_layer is None else backward_layer
-        self.backward_layer = self.add_direction("backward_layer", other, "backward")
+        self.backward_layer: Recurrent = self.add_direction("backward_layer", other, "backward")
         if backward_layer is None:
             self.backward_layer.go_backwards = True
         self.check_directions()
@@ -235,7 +235,7 @@ class Lambda(Layer):
         self.arguments = dict(arguments or {})
 
     def __call__(self, inputs: Any, *more: Any, mask: Any = None, **named: Any) -> Any:
-        self.merges = bool(more) or isinstance(inputs, (list, tuple))
+        self.merges: bool = bool(more) or isinstance(inputs, (list, tuple))
         return super().__call__(inputs, *more, mask=mask, **named)
 
     def call(self, x: Any) -> Any:

@@ -45,9 +45,11 @@ class CrossEntropyCall(NamedTuple):
 class LintGraph:
     """A loss or predictions to check, with the known values of inputs."""
 
+    outputs: list[Expr]
+
     def __init__(self, outputs: Sequence[Expr], values: Values | None = None) -> None:
         self.outputs, self.values = list(outputs), dict(values or {})
-        self.order = topological(outputs)
+        self.order: list[Expr] = topological(outputs)
         self.users: dict[Expr, list[Expr]] = {}
         for e in self.order:
             for i in dict.fromkeys(e.inputs):

@@ -48,8 +48,8 @@ class Loss(StrictArguments):
     """Loss of each sample as a function of targets, predictions and settings."""
 
     def __init__(self, reduction: str | None = DEFAULT_REDUCTION, name: str | None = None, **settings: Any) -> None:
-        self.reduction = check_reduction(reduction)
-        self.name = snake_case(type(self).__name__) if name is None else name
+        self.reduction: str | None = check_reduction(reduction)
+        self.name: str = snake_case(type(self).__name__) if name is None else name
         self.settings = settings
 
     @classmethod

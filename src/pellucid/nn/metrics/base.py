@@ -74,7 +74,7 @@ class Metric(StrictArguments):
     """
 
     def __init__(self, name: str | None = None) -> None:
-        self.name = snake_case(type(self).__name__) if name is None else name
+        self.name: str = snake_case(type(self).__name__) if name is None else name
 
     def updates(self, *args: Any, **kwargs: Any) -> Sums:
         """Return the terms that a batch adds to each sum."""

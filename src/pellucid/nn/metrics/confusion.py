@@ -54,6 +54,11 @@ class ConfusionMatrix(Metric):
            [0., 1.]], dtype=float32)
     """
 
+    axis: int
+    ignore_class: int | None
+    sparse_y_pred: bool
+    sparse_y_true: bool
+
     def __init__(
         self,
         num_classes: int,
@@ -64,7 +69,7 @@ class ConfusionMatrix(Metric):
         axis: int = -1,
     ) -> None:
         super().__init__(name)
-        self.num_classes = check_integer("num_classes", num_classes, owner=self.name)
+        self.num_classes: int = check_integer("num_classes", num_classes, owner=self.name)
         self.ignore_class, self.axis = ignore_class, axis
         self.sparse_y_true, self.sparse_y_pred = sparse_y_true, sparse_y_pred
 

@@ -67,6 +67,11 @@ class AUC(ThresholdMetric):
     J. Davis and M. Goadrich, The Relationship Between Precision-Recall and ROC Curves, ICML 2006.
     """
 
+    by_label: bool
+    curve: str
+    from_logits: bool
+    multi_label: bool
+
     CURVES = ("ROC", "PR")
     METHODS = ("interpolation", "minoring", "majoring")
 

@@ -77,7 +77,7 @@ class R2Score(Metric):
                 f"Received: class_aggregation={class_aggregation!r}"
             )
         self.class_aggregation = class_aggregation
-        self.num_regressors = check_integer("num_regressors", num_regressors, minimum=0)
+        self.num_regressors: int = check_integer("num_regressors", num_regressors, minimum=0)
 
     def updates(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Sums:
         weight = get_sample_weight(y_pred, sample_weight)

@@ -63,6 +63,9 @@ class ThresholdMetric(Metric):
         Whether each column has separate counts.
     """
 
+    class_id: int | None
+    top_k: int | None
+
     by_label = False
     counted_names: tuple[str, ...] = ("true_positives", "false_positives", "true_negatives", "false_negatives")
 
@@ -239,6 +242,9 @@ class FBetaScore(Metric):
     ----------
     C. J. van Rijsbergen, Information Retrieval, Butterworths 1979.
     """
+
+    beta: float
+    threshold: float | None
 
     AVERAGES = (None, "micro", "macro", "weighted")
 

@@ -62,10 +62,10 @@ class Adafactor(Optimizer):
         super().__init__(learning_rate, **options)
         if not beta_2_decay < 0:
             raise OptionError(f"Expected beta_2_decay to be less than 0. Received: beta_2_decay={beta_2_decay!r}")
-        self.beta_2_decay = float(beta_2_decay)
-        self.epsilon_1 = check_number("epsilon_1", epsilon_1, minimum=0.0)
-        self.epsilon_2 = check_number("epsilon_2", epsilon_2, minimum=0.0)
-        self.clip_threshold = check_positive_number("clip_threshold", clip_threshold)
+        self.beta_2_decay: float = float(beta_2_decay)
+        self.epsilon_1: float = check_number("epsilon_1", epsilon_1, minimum=0.0)
+        self.epsilon_2: float = check_number("epsilon_2", epsilon_2, minimum=0.0)
+        self.clip_threshold: float = check_positive_number("clip_threshold", clip_threshold)
 
     def step(self, parameter: Shared, gradient: Expr, rate: Any) -> Updates:
         t = self.get_step_number(parameter)
@@ -144,20 +144,20 @@ class Ftrl(Optimizer):
             raise OptionError(
                 f"Expected learning_rate_power to be at most 0. Received: learning_rate_power={learning_rate_power!r}"
             )
-        self.learning_rate_power = float(learning_rate_power)
-        self.initial_accumulator_value = check_number(
+        self.learning_rate_power: float = float(learning_rate_power)
+        self.initial_accumulator_value: float = check_number(
             "initial_accumulator_value", initial_accumulator_value, minimum=0.0
         )
-        self.l1_regularization_strength = check_number(
+        self.l1_regularization_strength: float = check_number(
             "l1_regularization_strength", l1_regularization_strength, minimum=0.0
         )
-        self.l2_regularization_strength = check_number(
+        self.l2_regularization_strength: float = check_number(
             "l2_regularization_strength", l2_regularization_strength, minimum=0.0
         )
-        self.l2_shrinkage_regularization_strength = check_number(
+        self.l2_shrinkage_regularization_strength: float = check_number(
             "l2_shrinkage_regularization_strength", l2_shrinkage_regularization_strength, minimum=0.0
         )
-        self.beta = check_number("beta", beta, minimum=0.0)
+        self.beta: float = check_number("beta", beta, minimum=0.0)
 
     def step(self, parameter: Shared, gradient: Expr, rate: Any) -> Updates:
         n = self.get_slot("accumulator", parameter, fill=self.initial_accumulator_value)

@@ -48,10 +48,10 @@ class Adagrad(Optimizer):
         **options: Unpack[Options],
     ) -> None:
         super().__init__(learning_rate, **options)
-        self.initial_accumulator_value = check_number(
+        self.initial_accumulator_value: float = check_number(
             "initial_accumulator_value", initial_accumulator_value, minimum=0.0
         )
-        self.epsilon = check_number("epsilon", epsilon, minimum=0.0)
+        self.epsilon: float = check_number("epsilon", epsilon, minimum=0.0)
 
     def step(self, parameter: Shared, gradient: Expr, rate: Any) -> Updates:
         accumulator = self.get_slot("accumulator", parameter, fill=self.initial_accumulator_value)
@@ -90,8 +90,8 @@ class Adadelta(Optimizer):
         self, learning_rate: LearningRate = 0.001, rho: float = 0.95, epsilon: float = 1e-7, **options: Unpack[Options]
     ) -> None:
         super().__init__(learning_rate, **options)
-        self.rho = check_number("rho", rho, minimum=0.0, below=1.0)
-        self.epsilon = check_number("epsilon", epsilon, minimum=0.0)
+        self.rho: float = check_number("rho", rho, minimum=0.0, below=1.0)
+        self.epsilon: float = check_number("epsilon", epsilon, minimum=0.0)
 
     def step(self, parameter: Shared, gradient: Expr, rate: Any) -> Updates:
         s, u = self.get_slot("accumulated_grad", parameter), self.get_slot("accumulated_delta_var", parameter)
@@ -145,10 +145,10 @@ class RMSprop(Optimizer):
         **options: Unpack[Options],
     ) -> None:
         super().__init__(learning_rate, **options)
-        self.rho = check_number("rho", rho, minimum=0.0, below=1.0)
-        self.momentum = check_number("momentum", momentum, minimum=0.0, below=1.0)
-        self.epsilon = check_number("epsilon", epsilon, minimum=0.0)
-        self.centered = bool(centered)
+        self.rho: float = check_number("rho", rho, minimum=0.0, below=1.0)
+        self.momentum: float = check_number("momentum", momentum, minimum=0.0, below=1.0)
+        self.epsilon: float = check_number("epsilon", epsilon, minimum=0.0)
+        self.centered: bool = bool(centered)
 
     def step(self, parameter: Shared, gradient: Expr, rate: Any) -> Updates:
         velocity = self.get_slot("velocity", parameter)

@@ -29,9 +29,9 @@ class MomentOptimizer(Optimizer):
         **options: Unpack[Options],
     ) -> None:
         super().__init__(learning_rate, **options)
-        self.beta_1 = check_number("beta_1", beta_1, minimum=0.0, below=1.0)
-        self.beta_2 = check_number("beta_2", beta_2, minimum=0.0, below=1.0)
-        self.epsilon = check_number("epsilon", epsilon, minimum=0.0)
+        self.beta_1: float = check_number("beta_1", beta_1, minimum=0.0, below=1.0)
+        self.beta_2: float = check_number("beta_2", beta_2, minimum=0.0, below=1.0)
+        self.epsilon: float = check_number("epsilon", epsilon, minimum=0.0)
 
     def update_moments(self, parameter: Shared, gradient: Expr) -> tuple[Expr, Expr, Updates]:
         """Return the new first and second moments, and the updates of their slots."""
@@ -89,7 +89,7 @@ class Adam(MomentOptimizer):
         **options: Unpack[Options],
     ) -> None:
         super().__init__(learning_rate, beta_1, beta_2, epsilon, **options)
-        self.amsgrad = bool(amsgrad)
+        self.amsgrad: bool = bool(amsgrad)
 
     def step(self, parameter: Shared, gradient: Expr, rate: Any) -> Updates:
         m, v, updates = self.update_moments(parameter, gradient)

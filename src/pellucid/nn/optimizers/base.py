@@ -103,7 +103,7 @@ class Optimizer(SlotMixin, PrintableOptimizer):
             known += [name for name in DEFAULTS if name not in known]
             raise UseError(f"{type(self).__name__} takes no argument {unknown!r}.{suggest_argument(unknown, known)}")
         self._rate = validate_learning_rate(learning_rate)
-        self.options = validate_options(options)
+        self.options: Options = validate_options(options)
 
     if not TYPE_CHECKING:  # so that type checkers report misspelled names
 

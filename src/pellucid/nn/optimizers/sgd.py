@@ -60,8 +60,8 @@ class SGD(Optimizer):
         **options: Unpack[Options],
     ) -> None:
         super().__init__(learning_rate, **options)
-        self.momentum = check_number("momentum", momentum, minimum=0.0, below=1.0)
-        self.nesterov = bool(nesterov)
+        self.momentum: float = check_number("momentum", momentum, minimum=0.0, below=1.0)
+        self.nesterov: bool = bool(nesterov)
         if nesterov and not momentum:
             raise OptionError("nesterov=True needs momentum. Received: momentum=0.0. Set it to a value such as 0.9")
 
@@ -108,8 +108,8 @@ class Lion(Optimizer):
         self, learning_rate: LearningRate = 0.001, beta_1: float = 0.9, beta_2: float = 0.99, **options: Unpack[Options]
     ) -> None:
         super().__init__(learning_rate, **options)
-        self.beta_1 = check_number("beta_1", beta_1, minimum=0.0, below=1.0)
-        self.beta_2 = check_number("beta_2", beta_2, minimum=0.0, below=1.0)
+        self.beta_1: float = check_number("beta_1", beta_1, minimum=0.0, below=1.0)
+        self.beta_2: float = check_number("beta_2", beta_2, minimum=0.0, below=1.0)
 
     def step(self, parameter: Shared, gradient: Expr, rate: Any) -> Updates:
         m = self.get_slot("m", parameter)

@@ -80,7 +80,7 @@ class ConstantSchedule(Schedule):
     """
 
     def __init__(self, learning_rate: float) -> None:
-        self.learning_rate = check_number("learning_rate", learning_rate, minimum=0.0)
+        self.learning_rate: float = check_number("learning_rate", learning_rate, minimum=0.0)
 
     def formula(self, step: Expr) -> Any:
         return as_expr(self.learning_rate, step.dtype)

@@ -44,8 +44,8 @@ class WarmUp(Schedule):
         self, schedule: float | Callable[[Any], Any], warmup_steps: int, initial_learning_rate: float = 0.0
     ) -> None:
         self.schedule = schedule if callable(schedule) else check_number("schedule", schedule, minimum=0.0)
-        self.warmup_steps = check_integer("warmup_steps", warmup_steps, minimum=0)
-        self.initial_learning_rate = check_number("initial_learning_rate", initial_learning_rate, minimum=0.0)
+        self.warmup_steps: int = check_integer("warmup_steps", warmup_steps, minimum=0)
+        self.initial_learning_rate: float = check_number("initial_learning_rate", initial_learning_rate, minimum=0.0)
 
     def formula(self, step: Expr) -> Any:
         after: Callable[[Any], Any] = self.schedule if callable(self.schedule) else ConstantSchedule(self.schedule)
@@ -97,13 +97,13 @@ class CosineDecay(Schedule):
         warmup_target: float | None = None,
         warmup_steps: int = 0,
     ) -> None:
-        self.initial_learning_rate = check_number("initial_learning_rate", initial_learning_rate, minimum=0.0)
-        self.decay_steps = check_integer("decay_steps", decay_steps)
-        self.alpha = check_number("alpha", alpha, minimum=0.0)
-        self.warmup_target = (
+        self.initial_learning_rate: float = check_number("initial_learning_rate", initial_learning_rate, minimum=0.0)
+        self.decay_steps: int = check_integer("decay_steps", decay_steps)
+        self.alpha: float = check_number("alpha", alpha, minimum=0.0)
+        self.warmup_target: float | None = (
             None if warmup_target is None else check_number("warmup_target", warmup_target, minimum=0.0)
         )
-        self.warmup_steps = check_integer("warmup_steps", warmup_steps, minimum=0)
+        self.warmup_steps: int = check_integer("warmup_steps", warmup_steps, minimum=0)
         if self.warmup_steps and warmup_target is None:
             raise OptionError(
                 f"Expected a warmup_target with warmup_steps. Received: warmup_steps={warmup_steps}, warmup_target=None"
@@ -151,11 +151,11 @@ class CosineDecayRestarts(Schedule):
         m_mul: float = 1.0,
         alpha: float = 0.0,
     ) -> None:
-        self.initial_learning_rate = check_number("initial_learning_rate", initial_learning_rate, minimum=0.0)
-        self.first_decay_steps = check_integer("first_decay_steps", first_decay_steps)
-        self.t_mul = check_number("t_mul", t_mul, minimum=1.0)
-        self.m_mul = check_positive_number("m_mul", m_mul)
-        self.alpha = check_number("alpha", alpha, minimum=0.0)
+        self.initial_learning_rate: float = check_number("initial_learning_rate", initial_learning_rate, minimum=0.0)
+        self.first_decay_steps: int = check_integer("first_decay_steps", first_decay_steps)
+        self.t_mul: float = check_number("t_mul", t_mul, minimum=1.0)
+        self.m_mul: float = check_positive_number("m_mul", m_mul)
+        self.alpha: float = check_number("alpha", alpha, minimum=0.0)
 
     def formula(self, step: Expr) -> Any:
         waves = step / self.first_decay_steps
@@ -204,11 +204,11 @@ class OneCycle(Schedule):
         div_factor: float = 25.0,
         final_div_factor: float = 1e4,
     ) -> None:
-        self.max_learning_rate = check_number("max_learning_rate", max_learning_rate, minimum=0.0)
-        self.total_steps = check_integer("total_steps", total_steps, minimum=2)
-        self.warmup_fraction = check_number("warmup_fraction", warmup_fraction, minimum=0.0, below=1.0)
-        self.div_factor = check_positive_number("div_factor", div_factor)
-        self.final_div_factor = check_positive_number("final_div_factor", final_div_factor)
+        self.max_learning_rate: float = check_number("max_learning_rate", max_learning_rate, minimum=0.0)
+        self.total_steps: int = check_integer("total_steps", total_steps, minimum=2)
+        self.warmup_fraction: float = check_number("warmup_fraction", warmup_fraction, minimum=0.0, below=1.0)
+        self.div_factor: float = check_positive_number("div_factor", div_factor)
+        self.final_div_factor: float = check_positive_number("final_div_factor", final_div_factor)
         if self.warmup_fraction * self.total_steps <= 1:
             raise OptionError(
                 "Expected the warm-up to last more than one step. "

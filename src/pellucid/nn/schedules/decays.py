@@ -42,10 +42,10 @@ class ExponentialDecay(Schedule):
     def __init__(
         self, initial_learning_rate: float, decay_steps: int, decay_rate: float, staircase: bool = False
     ) -> None:
-        self.initial_learning_rate = check_number("initial_learning_rate", initial_learning_rate, minimum=0.0)
-        self.decay_steps = check_integer("decay_steps", decay_steps)
-        self.decay_rate = check_positive_number("decay_rate", decay_rate)
-        self.staircase = bool(staircase)
+        self.initial_learning_rate: float = check_number("initial_learning_rate", initial_learning_rate, minimum=0.0)
+        self.decay_steps: int = check_integer("decay_steps", decay_steps)
+        self.decay_rate: float = check_positive_number("decay_rate", decay_rate)
+        self.staircase: bool = bool(staircase)
 
     def formula(self, step: Expr) -> Any:
         periods = step / self.decay_steps
@@ -62,9 +62,9 @@ class InverseDecay(Schedule):
     """
 
     def __init__(self, initial_learning_rate: float, decay_rate: float, power: float = 1.0) -> None:
-        self.initial_learning_rate = check_number("initial_learning_rate", initial_learning_rate, minimum=0.0)
-        self.decay_rate = check_number("decay_rate", decay_rate, minimum=0.0)
-        self.power = check_number("power", power, minimum=0.0)
+        self.initial_learning_rate: float = check_number("initial_learning_rate", initial_learning_rate, minimum=0.0)
+        self.decay_rate: float = check_number("decay_rate", decay_rate, minimum=0.0)
+        self.power: float = check_number("power", power, minimum=0.0)
 
     def formula(self, step: Expr) -> Any:
         return self.initial_learning_rate * (1 + self.decay_rate * step) ** -self.power
@@ -88,10 +88,10 @@ class InverseTimeDecay(Schedule):
     def __init__(
         self, initial_learning_rate: float, decay_steps: int, decay_rate: float, staircase: bool = False
     ) -> None:
-        self.initial_learning_rate = check_number("initial_learning_rate", initial_learning_rate, minimum=0.0)
-        self.decay_steps = check_integer("decay_steps", decay_steps)
-        self.decay_rate = check_number("decay_rate", decay_rate, minimum=0.0)
-        self.staircase = bool(staircase)
+        self.initial_learning_rate: float = check_number("initial_learning_rate", initial_learning_rate, minimum=0.0)
+        self.decay_steps: int = check_integer("decay_steps", decay_steps)
+        self.decay_rate: float = check_number("decay_rate", decay_rate, minimum=0.0)
+        self.staircase: bool = bool(staircase)
 
     def formula(self, step: Expr) -> Any:
         time = step / self.decay_steps
@@ -128,11 +128,11 @@ class PolynomialDecay(Schedule):
         power: float = 1.0,
         cycle: bool = False,
     ) -> None:
-        self.initial_learning_rate = check_number("initial_learning_rate", initial_learning_rate, minimum=0.0)
-        self.decay_steps = check_integer("decay_steps", decay_steps)
-        self.end_learning_rate = check_number("end_learning_rate", end_learning_rate, minimum=0.0)
-        self.power = check_number("power", power, minimum=0.0)
-        self.cycle = bool(cycle)
+        self.initial_learning_rate: float = check_number("initial_learning_rate", initial_learning_rate, minimum=0.0)
+        self.decay_steps: int = check_integer("decay_steps", decay_steps)
+        self.end_learning_rate: float = check_number("end_learning_rate", end_learning_rate, minimum=0.0)
+        self.power: float = check_number("power", power, minimum=0.0)
+        self.cycle: bool = bool(cycle)
 
     def formula(self, step: Expr) -> Any:
         share = step / self.decay_steps
@@ -161,9 +161,9 @@ class SigmoidDecay(Schedule):
     """
 
     def __init__(self, initial_learning_rate: float, center: int, decay_rate: float) -> None:
-        self.initial_learning_rate = check_number("initial_learning_rate", initial_learning_rate, minimum=0.0)
-        self.center = check_integer("center", center, minimum=0)
-        self.decay_rate = check_number("decay_rate", decay_rate, minimum=0.0)
+        self.initial_learning_rate: float = check_number("initial_learning_rate", initial_learning_rate, minimum=0.0)
+        self.center: int = check_integer("center", center, minimum=0)
+        self.decay_rate: float = check_number("decay_rate", decay_rate, minimum=0.0)
 
     def formula(self, step: Expr) -> Any:
         return self.initial_learning_rate * sigmoid(self.decay_rate * (self.center - step))
@@ -179,9 +179,9 @@ class StepDecay(Schedule):
     """
 
     def __init__(self, initial_learning_rate: float, decay_steps: int, decay_rate: float = 0.1) -> None:
-        self.initial_learning_rate = check_number("initial_learning_rate", initial_learning_rate, minimum=0.0)
-        self.decay_steps = check_integer("decay_steps", decay_steps)
-        self.decay_rate = check_positive_number("decay_rate", decay_rate)
+        self.initial_learning_rate: float = check_number("initial_learning_rate", initial_learning_rate, minimum=0.0)
+        self.decay_steps: int = check_integer("decay_steps", decay_steps)
+        self.decay_rate: float = check_positive_number("decay_rate", decay_rate)
 
     def formula(self, step: Expr) -> Any:
         return self.initial_learning_rate * self.decay_rate ** floor(step / self.decay_steps)
@@ -197,9 +197,9 @@ class MultiStepDecay(Schedule):
     """
 
     def __init__(self, initial_learning_rate: float, boundaries: Sequence[int], decay_rate: float = 0.1) -> None:
-        self.initial_learning_rate = check_number("initial_learning_rate", initial_learning_rate, minimum=0.0)
-        self.boundaries = validate_boundaries("boundaries", boundaries)
-        self.decay_rate = check_positive_number("decay_rate", decay_rate)
+        self.initial_learning_rate: float = check_number("initial_learning_rate", initial_learning_rate, minimum=0.0)
+        self.boundaries: list[int] = validate_boundaries("boundaries", boundaries)
+        self.decay_rate: float = check_positive_number("decay_rate", decay_rate)
 
     def formula(self, step: Expr) -> Any:
         reached = functools.reduce(operator.add, [cast(step >= b, dtype=step.dtype) for b in self.boundaries])
@@ -230,8 +230,8 @@ class PiecewiseConstantDecay(Schedule):
     """
 
     def __init__(self, boundaries: Sequence[int], values: Sequence[float]) -> None:
-        self.boundaries = validate_boundaries("boundaries", boundaries)
-        self.values = [check_number(f"values[{i}]", value, minimum=0.0) for i, value in enumerate(values)]
+        self.boundaries: list[int] = validate_boundaries("boundaries", boundaries)
+        self.values: list[float] = [check_number(f"values[{i}]", value, minimum=0.0) for i, value in enumerate(values)]
         if len(self.values) != len(self.boundaries) + 1:
             raise OptionError(
                 f"Expected one more value than boundaries. Received: {len(self.values)} values and "

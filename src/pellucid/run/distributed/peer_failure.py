@@ -38,8 +38,8 @@ class PeerMonitor:
         self.on_lost = on_lost
         self.selector = selectors.DefaultSelector()
         self.ranks: dict[socket.socket, int] = {}
-        self.token = 0
-        self.closing = False
+        self.token: int = 0
+        self.closing: bool = False
         self.stop = threading.Event()
 
     def listen(self, host: str) -> tuple[int, int]:

@@ -36,15 +36,15 @@ class BatchAxes:
         vector_bytes: int,
         count_lanes: Callable[[int, int], int],
     ) -> None:
-        self.count = seeds[0].shape[0]
+        self.count: int = seeds[0].shape[0]
         has_doubles = any(v.dtype == np.float64 for e in equations for v in e.outputs)
-        self.lanes = count_lanes(self.count, vector_bytes // (8 if has_doubles else 4))
-        self.padded_count = -(-self.count // self.lanes) * self.lanes  # a multiple of the samples per group
-        self.has_padding = self.padded_count > self.count
+        self.lanes: int = count_lanes(self.count, vector_bytes // (8 if has_doubles else 4))
+        self.padded_count: int = -(-self.count // self.lanes) * self.lanes  # a multiple of the samples per group
+        self.has_padding: bool = self.padded_count > self.count
         self.axis: dict[Value, int] = dict.fromkeys(seeds, 0)
         self.levels: dict[Value, int] = {}
         self.equations: list[Equation] = []  # those that act on each sample separately, or sum over the samples
-        self.num_elements = 0  # that these equations compute for one sample
+        self.num_elements: int = 0  # that these equations compute for one sample
         for e in equations:
             level = max((self.levels.get(x, 0) for x in e.inputs), default=0)
             reads_samples = any(x in self.axis for x in e.inputs)

@@ -36,7 +36,7 @@ class BatchTiler:
     def __init__(self, emitter: ElementEmitter, batch: BatchAxes) -> None:
         self.emitter = emitter
         self.batch = batch
-        self.layout = BatchLastLayout(batch)
+        self.layout: BatchLastLayout = BatchLastLayout(batch)
         self.all_tiles: dict[Value, str] = {}
         """The arrays that hold all tiles of a value."""
         self.zero_padded: set[Value] = set()

@@ -18,7 +18,7 @@ class CWriter:
 
     def __init__(self) -> None:
         self.lines: list[str] = []
-        self.depth = 1
+        self.depth: int = 1
         self.counter = itertools.count()
 
     def add(self, line: str) -> None:

@@ -82,6 +82,10 @@ def collect_inputs(v: Value) -> set[Value]:
 class ProgramGenerator:
     """Writes one program. Without a strategy, it is not vectorized over the batch."""
 
+    args: list[Value]
+    read: list[Value]
+    state: list[Value]
+
     def __init__(
         self,
         block: Block,
@@ -94,8 +98,8 @@ class ProgramGenerator:
         self.block = block
         self.symbol = symbol
         self.signature = signature
-        self.writer = CWriter()
-        self.emitter = LoopNestEmitter(self.writer, target)
+        self.writer: CWriter = CWriter()
+        self.emitter: LoopNestEmitter = LoopNestEmitter(self.writer, target)
         self.batch: BatchAxes | None = None
         self.vectorizer: SimdEmitter | BatchTiler | None = None
         if strategy is not None:
@@ -105,8 +109,8 @@ class ProgramGenerator:
                 raise NotVectorizable("nothing is computed for samples")
         self.state, rest = block.inputs[: signature.state], block.inputs[signature.state :]
         self.read, self.args = rest[: signature.read], rest[signature.read :]
-        self.invariant = self.find_invariant_equations()
-        self.code = self.generate()
+        self.invariant: set[Equation] = self.find_invariant_equations()
+        self.code: str = self.generate()
         if self.emitter.scratch_bytes > target.max_bytes:
             raise NotNative(f"its arrays take {self.emitter.scratch_bytes:,} bytes, more than {target.max_bytes:,}")
 

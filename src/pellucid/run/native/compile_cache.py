@@ -40,10 +40,12 @@ Outputs = list[tuple[tuple[int, ...], np.dtype[Any]]]
 class CompiledLoop:
     """A compiled loop of steps for arguments of certain shapes; ``compiler`` describes what compiled it."""
 
+    code: str
+
     def __init__(self, library: Any, code: str, outputs: Outputs, compiler: str) -> None:
         self.library, self.code, self.outputs, self.function = library, code, outputs, library.run
         self.compiler = compiler
-        self.output_bytes = [math.prod(shape) * dtype.itemsize for shape, dtype in outputs]
+        self.output_bytes: list[int] = [math.prod(shape) * dtype.itemsize for shape, dtype in outputs]
 
     def __call__(self, state: list[Any], read: list[Any], args: list[Any], first: int, count: int) -> list[Any]:
         """Run some steps, overwriting the state, and return the outputs of each step."""

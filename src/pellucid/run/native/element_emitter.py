@@ -26,11 +26,14 @@ MAX_EXPRESSION_LENGTH = 20_000
 class ElementEmitter(ABC):
     """Writes elements of values. Subclasses write the loops."""
 
+    target: Target
+    writer: CWriter
+
     def __init__(self, writer: CWriter, target: Target) -> None:
         self.writer, self.target = writer, target
         self.arrays: dict[Value, str] = {}  # C expressions of stored values
         self.tables: list[str] = []  # constant arrays, which precede the function
-        self.scratch_bytes = 0  # of all declared arrays
+        self.scratch_bytes: int = 0  # of all declared arrays
         # The innermost scan loop: line, indentation, and arrays that are constant in it.
         self.loop_start: tuple[int, int, set[str]] | None = None
         self.hoisted: dict[tuple[Any, ...], str] = {}

@@ -20,9 +20,9 @@ class Value:
     __slots__ = ("constant", "dtype", "name", "producer", "shape")
 
     def __init__(self, shape: Sequence[int], dtype: Any, name: str, constant: Any = None) -> None:
-        self.shape = tuple(int(n) for n in shape)
+        self.shape: tuple[int, ...] = tuple(int(n) for n in shape)
         self.dtype = np.dtype(dtype)
-        self.name = name
+        self.name: str = name
         self.constant = constant
         self.producer: Equation | None = None
 
@@ -71,7 +71,7 @@ class ValueTable:
     """Makes values with unique names. Equal constants share one value."""
 
     def __init__(self) -> None:
-        self.count = 0
+        self.count: int = 0
         self.constants: dict[Any, Value] = {}
 
     def make(self, aval: Any, constant: Any = None) -> Value:

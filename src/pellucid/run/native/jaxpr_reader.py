@@ -43,7 +43,7 @@ class BlockReader:
 
     def __init__(self, values: ValueTable) -> None:
         self.values = values
-        self.builder = EquationBuilder(values)
+        self.builder: EquationBuilder = EquationBuilder(values)
 
     def read(self, jaxpr: Any, consts: Any, inputs: list[Value]) -> list[Value]:
         """Convert the equations of a jaxpr, and return its outputs."""

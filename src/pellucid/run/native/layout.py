@@ -21,7 +21,7 @@ class BatchLastLayout:
         self.batch = batch
         self.tiles: dict[Value, Value] = {}
         self.equations: list[Equation] = []
-        self.count = 0
+        self.count: int = 0
 
     def get_tile(self, v: Value) -> Value:
         if v not in self.tiles:

@@ -52,14 +52,14 @@ class SimdEmitter:
             raise NotVectorizable("a sample has too many elements")
         self.emitter = emitter
         self.batch = batch
-        self.max_cost = emitter.target.max_body_cost
+        self.max_cost: int | None = emitter.target.max_body_cost
         self.elements: dict[Value, Elements] = {}
         self.columns: dict[tuple[Value, int], Elements] = {}
         """Arrays that the current loop reads along an axis as long as the batch."""
         self.zero_padded: set[str] = set()
         """Elements that are 0 in the padding of the last vector."""
         self.body: list[Statement] = []
-        self.accumulators = LaneAccumulators(emitter, batch)
+        self.accumulators: LaneAccumulators = LaneAccumulators(emitter, batch)
 
     def emit_lane_mask(self) -> None:
         """Write the lane mask, with 16 bits per lane for float32 samples.

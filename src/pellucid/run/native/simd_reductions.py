@@ -27,12 +27,15 @@ def skip_padding(batch: BatchAxes, line: str) -> str:
 class LaneAccumulators:
     """The accumulators of one loop over the samples: one for each lane and each element of a result."""
 
+    batch: BatchAxes
+    lanes: int
+
     def __init__(self, emitter: ElementEmitter, batch: BatchAxes) -> None:
         self.emitter = emitter
         self.batch, self.lanes = batch, batch.lanes
         self.by_type: dict[str, list[tuple[Equation, str]]] = {}
         """For each C type, the reductions and the places of their results."""
-        self.name = emitter.writer.make_name("s")
+        self.name: str = emitter.writer.make_name("s")
 
     def add(self, e: Equation, element: str, target: str) -> str:
         """Return the line that accumulates an element of each sample. In sums it must be 0 for padding."""

@@ -30,6 +30,9 @@ def find_defect(module: bytes, exports: Sequence[str]) -> str | None:
 class SectionReader:
     """Reads the numbers and names of a section."""
 
+    content: bytes
+    position: int
+
     def __init__(self, content: bytes) -> None:
         self.content, self.position = content, 0
 

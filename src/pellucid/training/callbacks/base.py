@@ -197,12 +197,15 @@ class LambdaCallback(Callback):
 class Monitor(Callback):
     """Base class of callbacks that compare a metric with its best value so far."""
 
+    min_delta: float
+    monitor: str
+
     def __init__(self, monitor: str = "val_loss", mode: str = "auto", min_delta: float = 0.0) -> None:
         if mode not in ("auto", "min", "max"):
             raise OptionError(f"{self.class_name}: expected mode to be 'auto', 'min' or 'max'. Received: mode={mode!r}")
         self.monitor, self.mode, self.min_delta = monitor, mode, abs(min_delta)
         self.best: float | None = None
-        self.higher_is_better = mode == "max"
+        self.higher_is_better: bool = mode == "max"
 
     @property
     def class_name(self) -> str:
@@ -257,12 +260,12 @@ class CallbackList:
     """The callbacks of a run, called in order."""
 
     def __init__(self, callbacks: Sequence[Callback], model: ModelLike, params: Mapping[str, Any]) -> None:
-        self.callbacks = sorted(callbacks, key=lambda c: c.runs_last)
+        self.callbacks: list[Callback] = sorted(callbacks, key=lambda c: c.runs_last)
         for callback in self.callbacks:
             callback.other_callbacks = [other for other in self.callbacks if other is not callback]
             callback.set_params(params)
             callback.set_model(model)
-        self.is_complete = True
+        self.is_complete: bool = True
         """Whether the latest hook was called for all callbacks; false if one of them was interrupted."""
         # Hooks are looked up when the run begins, because a callback may assign functions to its attributes until then.
         self.hooks: dict[str, list[Callable[..., None]]] = {}

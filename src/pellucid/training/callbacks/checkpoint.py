@@ -75,6 +75,9 @@ class ModelCheckpoint(Monitor):
     [0, 1]
     """
 
+    save_best_only: bool
+    save_weights_only: bool
+
     def __init__(
         self,
         filepath: Any,
@@ -87,10 +90,10 @@ class ModelCheckpoint(Monitor):
         initial_value_threshold: float | None = None,
     ) -> None:
         super().__init__(monitor, mode)
-        self.filepath = str(check_suffix(filepath, SUFFIXES if save_weights_only else (".pel",)))
+        self.filepath: str = str(check_suffix(filepath, SUFFIXES if save_weights_only else (".pel",)))
         self.verbose = verbose
         self.save_best_only, self.save_weights_only = bool(save_best_only), bool(save_weights_only)
-        self.save_freq = check_save_freq(save_freq)
+        self.save_freq: int | None = check_save_freq(save_freq)
         self.best = initial_value_threshold
 
     @property
@@ -185,14 +188,19 @@ class BackupAndRestore(Callback):
     [0, 1, 2, 3]
     """
 
+    delete_checkpoint: bool
+    double_checkpoint: bool
+    path: Path
+    previous_path: Path
+
     runs_last = True
 
     def __init__(
         self, backup_dir: Any, save_freq: Any = "epoch", double_checkpoint: bool = False, delete_checkpoint: bool = True
     ) -> None:
-        self.folder = Path(backup_dir)
+        self.folder: Path = Path(backup_dir)
         self.path, self.previous_path = self.folder / "training.pel", self.folder / "training-before.pel"
-        self.save_freq = check_save_freq(save_freq)
+        self.save_freq: int | None = check_save_freq(save_freq)
         self.double_checkpoint, self.delete_checkpoint = bool(double_checkpoint), bool(delete_checkpoint)
         self.earlier_backends: list[str] = []
 

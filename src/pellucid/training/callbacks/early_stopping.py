@@ -60,6 +60,9 @@ class EarlyStopping(Monitor):
     (4, 0)
     """
 
+    baseline: float | None
+    verbose: int
+
     def __init__(
         self,
         monitor: str = "val_loss",
@@ -72,10 +75,10 @@ class EarlyStopping(Monitor):
         start_from_epoch: int = 0,
     ) -> None:
         super().__init__(monitor, mode, min_delta)
-        self.patience = check_integer("patience", patience, minimum=0)
+        self.patience: int = check_integer("patience", patience, minimum=0)
         self.verbose, self.baseline = verbose, baseline
         self.restore_best_weights = restore_best_weights
-        self.start_from_epoch = check_integer("start_from_epoch", start_from_epoch, minimum=0)
+        self.start_from_epoch: int = check_integer("start_from_epoch", start_from_epoch, minimum=0)
         self.reset()
 
     def reset(self) -> None:

@@ -65,7 +65,7 @@ class History(Callback):
     backends: Sequence[str] = ()  # of histories in old files
 
     def __init__(self, snapshot_megabytes: float = 128.0) -> None:
-        self.snapshot_megabytes = check_number("snapshot_megabytes", snapshot_megabytes, minimum=0.0)
+        self.snapshot_megabytes: float = check_number("snapshot_megabytes", snapshot_megabytes, minimum=0.0)
         self.recorder: RunRecorder | None = None
         self.backends = []
         self.reset()
@@ -77,7 +77,7 @@ class History(Callback):
         self.seconds: list[float] = []
         # For each metric, the spans of rows that have it: not every epoch is validated.
         self.spans: dict[str, list[tuple[int, int]]] = {}
-        self.clock = time.perf_counter()
+        self.clock: float = time.perf_counter()
 
     def append(self, metrics: Mapping[str, Any], seconds: float, epoch: int | None = None) -> None:
         """Add the metrics of one finished epoch."""

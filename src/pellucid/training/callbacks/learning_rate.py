@@ -53,6 +53,8 @@ class LearningRateScheduler(Callback):
     [0.5, 0.25, 0.125]
     """
 
+    verbose: int
+
     def __init__(self, schedule: Callable[..., Any], verbose: int = 0) -> None:
         if not callable(schedule):
             raise OptionError(
@@ -104,6 +106,10 @@ class ReduceLROnPlateau(Monitor):
         For a factor outside [0, 1), an unknown mode or metric, or an optimizer with a schedule.
     """
 
+    cooldown_counter: int
+    min_lr: float
+    verbose: int
+
     def __init__(
         self,
         monitor: str = "val_loss",
@@ -116,10 +122,10 @@ class ReduceLROnPlateau(Monitor):
         min_lr: float = 0.0,
     ) -> None:
         super().__init__(monitor, mode, min_delta)
-        self.factor = check_number("factor", factor, 0, below=1)
+        self.factor: float = check_number("factor", factor, 0, below=1)
         self.min_lr, self.verbose = min_lr, verbose
-        self.patience = check_integer("patience", patience, minimum=0)
-        self.cooldown = check_integer("cooldown", cooldown, minimum=0)
+        self.patience: int = check_integer("patience", patience, minimum=0)
+        self.cooldown: int = check_integer("cooldown", cooldown, minimum=0)
         self.wait = self.cooldown_counter = 0
 
     def on_train_begin(self, logs: Logs | None = None) -> None:

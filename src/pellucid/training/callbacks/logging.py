@@ -49,6 +49,10 @@ class CSVLogger(Callback):
     1,0.0
     """
 
+    append: bool
+    filename: Path
+    separator: str
+
     def __init__(self, filename: str | Path, separator: str = ",", append: bool = False) -> None:
         self.filename, self.separator, self.append = Path(filename), separator, append
         self.file: TextIO | None = None
@@ -150,6 +154,9 @@ class TensorBoard(Callback):
     ['train', 'validation']
     """
 
+    write_graph: bool
+    write_images: bool
+
     unsaved: ClassVar[Mapping[str, Callable[[], Any]]] = {**Callback.unsaved, "writers": dict}
 
     def __init__(
@@ -163,8 +170,8 @@ class TensorBoard(Callback):
         *,
         hyperparameters: Mapping[str, Any] | None = None,
     ) -> None:
-        self.log_dir = Path(log_dir)
-        self.histogram_freq = check_integer("histogram_freq", histogram_freq, minimum=0)
+        self.log_dir: Path = Path(log_dir)
+        self.histogram_freq: int = check_integer("histogram_freq", histogram_freq, minimum=0)
         self.write_graph, self.write_images = write_graph, write_images
         self.write_steps_per_second = write_steps_per_second
         if update_freq not in ("epoch", "batch"):
@@ -176,7 +183,7 @@ class TensorBoard(Callback):
         self.update_freq = update_freq
         self.hyperparameters = hyperparameters
         self.writers: dict[str, Any] = {}
-        self.is_training = False
+        self.is_training: bool = False
 
     @property
     def batch_interval(self) -> int | None:

@@ -62,6 +62,14 @@ class BatchedTrainer:
     ``pending_compilations`` finishes the compilation of one program; see `compile_trainers`.
     """
 
+    batch: TrialBatch
+    chunk_sizer: ChunkSizer
+    epochs: int
+    full_batches: int
+    remainder: int
+    shuffle: bool
+    values: dict[Shared, Shared]
+
     def __init__(
         self,
         batch: TrialBatch,
@@ -74,15 +82,15 @@ class BatchedTrainer:
     ) -> None:
         self.batch, self.epochs, self.shuffle, self.devices = batch, epochs, shuffle, devices
         self.get_order = get_order
-        self.samples = batch.trials[0].samples
+        self.samples: ArrayDataset = batch.trials[0].samples
         self.values, self.chunk_sizer = stack_trial_values(batch), ChunkSizer()
         rows = [trial.rows for trial in batch.trials if trial.rows is not None]
         self.rows = np.stack(rows) if rows else None
-        self.samples_per_trial = len(batch.trials[0])
-        self.seeds = list(dict.fromkeys(trial.seed for trial in batch.trials))
-        self.batch_size = min(batch_size, self.samples_per_trial)
+        self.samples_per_trial: int = len(batch.trials[0])
+        self.seeds: list[int] = list(dict.fromkeys(trial.seed for trial in batch.trials))
+        self.batch_size: int = min(batch_size, self.samples_per_trial)
         self.full_batches, self.remainder = divmod(self.samples_per_trial, self.batch_size)
-        self.evaluation_batch_size = 0 if validation is None else min(batch_size, len(validation))
+        self.evaluation_batch_size: int = 0 if validation is None else min(batch_size, len(validation))
         self.pending_compilations: list[Callable[[], None]] = []
         is_full_batch = self.samples_per_trial == self.batch_size
         self.run_epochs = self.make_full_batch_program() if is_full_batch else self.make_mini_batch_program()

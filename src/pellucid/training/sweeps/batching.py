@@ -31,12 +31,15 @@ class TrialGraph:
     Gradients are computed once for the merged graph, not for each trial.
     """
 
+    evaluation: dict[str, Expr]
+    training: dict[str, Expr]
+
     def __init__(self, trial: Trial) -> None:
         self.train_step = get_train_step(trial.model, trial.samples)
         self.training, self.evaluation = self.train_step.get_outputs(True), self.train_step.get_outputs(False)
-        self.predictions = inference(trial.model.outputs)
-        self.parameters = self.train_step.parameters
-        self.gradients = [Input("g", p.shape, p.dtype) for p in self.parameters]
+        self.predictions: list[Expr] = inference(trial.model.outputs)
+        self.parameters: list[Shared] = self.train_step.parameters
+        self.gradients: list[Input] = [Input("g", p.shape, p.dtype) for p in self.parameters]
         self.optimizer = self.train_step.optimizer
         self.updates: dict[Shared, Expr] = self.optimizer.apply(self.gradients, self.parameters)
 

@@ -48,7 +48,7 @@ class Sweep:
         self.trials: list[Trial] = []
         self.curves: dict[str, Array] = {}
         self.seconds = np.empty(0)
-        self.programs = len(batches)
+        self.programs: int = len(batches)
         self.monitor = monitor
         self.backends: list[str] = []
         self._all, self._batches = list(trials), list(batches)

@@ -40,14 +40,16 @@ class LoopStep:
         The formula around it.
     """
 
+    node: Node
+
     def __init__(self, node: Node, graph: FormulaGraph) -> None:
         assert node.expr is not None
         self.node, self.settings = node, node.settings
         self.body: Subgraph = node.settings["body"]
         sequences, states = node.settings["sequences"], node.settings["states"]
-        self.is_reverse = bool(node.settings["reverse"])
+        self.is_reverse: bool = bool(node.settings["reverse"])
         inputs = self.body.inputs
-        self.states = inputs[sequences : sequences + states]
+        self.states: tuple[Expr, ...] = inputs[sequences : sequences + states]
         self.starts = [graph.base[o] for o in node.operands[sequences : sequences + states]]
         self.names: dict[Expr, str] = {}
         for i, (placeholder, operand) in enumerate(zip(inputs, node.operands, strict=True)):
@@ -58,7 +60,7 @@ class LoopStep:
             else:
                 self.names[placeholder] = graph.describe(operand)
         state_results = self.body.outputs[:states]
-        self.accumulators = {
+        self.accumulators: dict[Expr, Expr] = {
             s: r for s, r in zip(self.states, state_results, strict=True) if is_sum_with(r, s) and s.ndim >= 1
         }
 

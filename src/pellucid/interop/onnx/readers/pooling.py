@@ -30,15 +30,18 @@ class Windows:
     ``pads`` is the explicit padding; ``padding`` adds that of ``ceil_mode``.
     """
 
+    dilations: list[int]
+    strides: list[int]
+
     def __init__(self, n: OnnxNode, x: Expr) -> None:
-        self.window = [int(k) for k in n.require("kernel_shape")]
+        self.window: list[int] = [int(k) for k in n.require("kernel_shape")]
         axes = len(self.window)
         if axes != x.ndim - 2:
             raise n.error(f"expected {x.ndim - 2} sizes in kernel_shape. Received: {self.window}")
         self.strides, self.dilations = get_ints(n, "strides", axes), get_ints(n, "dilations", axes)
         self.node = n
         self.pads: Pads = get_pads(n, x, self.window, self.strides, self.dilations)
-        self.is_dilated = any(d != 1 for d in self.dilations)
+        self.is_dilated: bool = any(d != 1 for d in self.dilations)
         self.padding = self.pads if not n.get("ceil_mode", 0) else [self.get_ceil_padding(n, x, a) for a in range(axes)]
 
     def get_ceil_padding(self, n: OnnxNode, x: Expr, axis: int) -> tuple[int, int]:

@@ -44,10 +44,16 @@ def get_activation(n: OnnxNode, name: str, alpha: float | None, beta: float | No
 class RecurrentNode:
     """Directions, activations and clip of a recurrent node."""
 
+    gates: int
+    hidden: int
+    n: OnnxNode
+
     def __init__(self, n: OnnxNode, defaults: list[str], gates: int) -> None:
         self.n, self.gates = n, gates
         word = n.get("direction", "forward")
-        self.backwards = {"forward": [False], "reverse": [True], "bidirectional": [False, True]}.get(word)
+        self.backwards: list[bool] | None = {"forward": [False], "reverse": [True], "bidirectional": [False, True]}.get(
+            word
+        )
         if self.backwards is None:
             raise n.error(f"expected a direction of forward, reverse or bidirectional. Received: {word!r}")
         directions = len(self.backwards)
@@ -57,7 +63,7 @@ class RecurrentNode:
             get_activation(n, name, alphas[i] if i < len(alphas) else None, betas[i] if i < len(betas) else None)
             for i, name in enumerate(names)
         ]
-        self.each = len(defaults)
+        self.each: int = len(defaults)
         self.clip = n.get("clip")
         (self.hidden,) = n.require_known(n.inputs[2].shape[-1:], "the number of hidden units")  # type: ignore[union-attr]
 

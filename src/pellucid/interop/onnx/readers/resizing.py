@@ -85,23 +85,27 @@ class ResizeSpec:
 
     def __init__(self, n: OnnxNode, x: Expr) -> None:
         upsample = n.kind == "Upsample" or n.opset < 11
-        self.axes = [int(a) % x.ndim for a in n.get("axes", range(x.ndim))]
+        self.axes: list[int] = [int(a) % x.ndim for a in n.get("axes", range(x.ndim))]
         at_scales = 1 if upsample else 2
         scales = n.get("scales") if "scales" in n.attributes else n.get_constant(at_scales, []).ravel()
         olds = [x.shape[a] for a in self.axes]
         if len(scales):
-            self.scales = [float(s) for s in scales]
-            self.sizes = [
+            self.scales: list[float] = [float(s) for s in scales]
+            self.sizes: list[int | str] = [
                 int(np.floor(d * s)) if isinstance(d, int) else d for d, s in zip(olds, self.scales, strict=True)
             ]
-            self.lengths = [d * s if isinstance(d, int) else 0.0 for d, s in zip(olds, self.scales, strict=True)]
+            self.lengths: list[float] = [
+                d * s if isinstance(d, int) else 0.0 for d, s in zip(olds, self.scales, strict=True)
+            ]
         else:
             self.sizes, self.scales = self.get_sizes_and_scales(n, olds)
             self.lengths = [0.0 if isinstance(s, str) else float(s) for s in self.sizes]
         roi = n.get_constant(1, []).ravel() if not upsample else np.array([])
         whole = len(roi) != 2 * len(self.axes)
         half = len(self.axes)
-        self.roi = [(0.0, 1.0) if whole else (float(roi[i]), float(roi[i + half])) for i in range(half)]
+        self.roi: list[tuple[float, float]] = [
+            (0.0, 1.0) if whole else (float(roi[i]), float(roi[i + half])) for i in range(half)
+        ]
 
     def get_sizes_and_scales(self, n: OnnxNode, olds: list[Any]) -> tuple[list[Any], list[float]]:
         """Return sizes and scales from the input ``sizes``; a named size must not change."""
