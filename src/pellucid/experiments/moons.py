@@ -52,7 +52,9 @@ class MoonsNetwork:
 
         rng = np.random.default_rng(0)
         direction = [pel.shared(rng.standard_normal(part.shape).astype(part.dtype)) for part in self.parameters]
-        directional_derivative = sum((g * v).sum() for g, v in zip(self.gradients, direction, strict=True))
+        directional_derivative = sum(
+            ((g * v).sum() for g, v in zip(self.gradients, direction, strict=True)), pel.constant(0.0)
+        )
         product = pel.grad(directional_derivative, self.parameters)  # Hv
         norm = pel.sqrt(sum((part**2).sum() for part in product))
         updates = {v: part / norm for v, part in zip(direction, product, strict=True)}

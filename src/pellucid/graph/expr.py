@@ -203,6 +203,12 @@ class Constant(Expr):
 
     value: np.ndarray[Any, Any]
 
+    if TYPE_CHECKING:
+
+        @property
+        def shape(self) -> tuple[int, ...]:
+            """Sizes of the axes, which are known."""
+
     def __init__(self, value: np.ndarray[Any, Any]) -> None:
         set_leaf_attributes(self, Type(value.shape, value.dtype))
         object.__setattr__(self, "value", value)
@@ -244,6 +250,12 @@ class Shared(Expr):
 
     __setattr__ = object.__setattr__  # type: ignore[assignment]
     __delattr__ = object.__delattr__
+
+    if TYPE_CHECKING:
+
+        @property
+        def shape(self) -> tuple[int, ...]:
+            """Sizes of the axes, which are known."""
 
     def __init__(
         self,

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from pellucid.graph.array_conversion import cast_to_dtype
 from pellucid.graph.errors import InputError
-from pellucid.graph.expr import Expr, Input, Shared, as_expr
+from pellucid.graph.expr import Expr, Input, Operand, Shared, as_expr
 from pellucid.graph.unsupported_functions import hint_at_arguments
 from pellucid.run.argument_binding import check_shape
 from pellucid.run.device_selection import choose_devices
 from pellucid.run.function import Function, Outputs
 from pellucid.run.program import make_program
+
+ExprT = TypeVar("ExprT", bound=Expr)
+"""Expressions of one class: the keys of a mapping are invariant."""
 
 
 def list_pairs(given: Mapping[Any, Any] | Sequence[tuple[Any, Any]], argument: str) -> list[tuple[Any, Any]]:
@@ -35,8 +38,8 @@ def function(
     inputs: Sequence[Input],
     outputs: Outputs = None,
     *,
-    updates: Mapping[Shared, Any] | Sequence[tuple[Shared, Any]] | None = None,
-    givens: Mapping[Expr, Any] | Sequence[tuple[Expr, Any]] | None = None,
+    updates: Mapping[Shared, Operand] | Sequence[tuple[Shared, Operand]] | None = None,
+    givens: Mapping[ExprT, Operand] | Sequence[tuple[Expr, Operand]] | None = None,
     defaults: Mapping[Input, Any] | None = None,
     mode: str = "auto",
     rewrite: bool | str | Iterable[str] = True,

@@ -9,7 +9,7 @@ import functools
 import math
 import reprlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -39,7 +39,7 @@ from pellucid.training.target_checks import (
 )
 
 Array = np.ndarray[Any, Any]
-Dataset = ArrayDataset | MemmapDataset
+Dataset: TypeAlias = ArrayDataset | MemmapDataset
 
 DEFAULT_BATCH_SIZE = 32
 
