@@ -4,6 +4,7 @@
 #   make course                  install the generator of the course, build the course and open it
 #   make wheel                   build the course, and a wheel that has it
 #   make runtime                 build the runtimes of pages, with npm, and the modules that the package ships
+#   make stubs                   write the type stubs of modules whose names are made at run time
 #   make PYTHON=python3.13 test  the same with another Python
 PYTHON ?= python3
 VENV ?= .venv
@@ -16,7 +17,7 @@ INSTALLED_COURSE := $(VENV)/.installed-course
 INSTALLED_DEV := $(VENV)/.installed-dev
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
 
-.PHONY: tour course wheel test slow peers bench lint format runtime check-runtime clean
+.PHONY: tour course wheel test slow peers bench lint format stubs runtime check-runtime clean
 
 tour: $(INSTALLED)
 	$(BIN)/pellucid tour
@@ -52,6 +53,9 @@ lint: $(INSTALLED_DEV)
 format: $(INSTALLED_DEV)
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
+
+stubs: $(INSTALLED_DEV)
+	$(BIN)/python -m pellucid.type_stubs
 
 runtime: $(INSTALLED_DEV) web/node_modules/.installed
 	npm --prefix web run build

@@ -43,7 +43,7 @@ OTHERS = {"progress", "errors", "inspect", "interop", "byhand", "experiments", "
 EVERYTHING = INSPECT | INTEROP | OTHERS
 MAY_IMPORT: dict[str, set[str]] = {
     "atomic_write": set(),
-    "extension_points": set(),
+    "extension_points": {"typing"},
     "errors": {"extension_points"},
     "untrusted_files": {"errors"},
     "progress": set(),
@@ -64,10 +64,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "course": EVERYTHING,
     "cli": EVERYTHING,
     "pellucid": EVERYTHING,
-    # Aliases of modules in nn.
+    # Aliases of modules in nn and training.
     "losses": {"nn"},
     "optimizers": {"nn"},
     "schedules": {"nn"},
+    "callbacks": {"training"},
+    "type_stubs": EVERYTHING,
 }
 # Packages that may be imported only inside functions or for type checkers. The methods of `Model` do so: `fit` calls
 # training, `explain` calls inspect, `export` calls interop.

@@ -177,4 +177,8 @@ def _suggest_module(name: str) -> str:
 
 
 def __dir__() -> list[str]:
-    return sorted({"__version__", *_MODULE_BY_NAME, *_SUBMODULES, *import_module("pellucid.graph").FUNCTIONS})
+    is_internal = import_module("pellucid.graph.op_decorator").is_internal
+    functions = [
+        name for name, function in import_module("pellucid.graph").FUNCTIONS.items() if not is_internal(function)
+    ]
+    return sorted({"__version__", *_MODULE_BY_NAME, *_SUBMODULES, *functions})

@@ -177,7 +177,6 @@ __all__ = [
     "acos",
     "acosh",
     "add",
-    "add_at",
     "affine_transform",
     "all",
     "allclose",
@@ -187,19 +186,16 @@ __all__ = [
     "any",
     "append",
     "arange",
-    "arange_like",
     "arccos",
     "arccosh",
     "arcsin",
     "arcsinh",
     "arctan",
     "arctan2",
-    "arctan_difference",
     "arctanh",
     "argmax",
     "argmin",
     "argsort",
-    "argtop_k",
     "around",
     "array_split",
     "asin",
@@ -219,7 +215,6 @@ __all__ = [
     "batch_normalization",
     "betaln",
     "bincount",
-    "binomial_log_probability",
     "bitwise_and",
     "bitwise_invert",
     "bitwise_left_shift",
@@ -227,9 +222,7 @@ __all__ = [
     "bitwise_or",
     "bitwise_right_shift",
     "bitwise_xor",
-    "branch",
     "broadcast_arrays",
-    "broadcast_like",
     "broadcast_to",
     "byhand",
     "callbacks",
@@ -244,15 +237,11 @@ __all__ = [
     "clip",
     "clip_gradient",
     "clone_model",
-    "cofactors",
-    "cofactors_derivative",
     "collect_updates",
     "column_stack",
     "compare",
     "compare_with",
     "composite",
-    "compound",
-    "compound_minus_one",
     "compress",
     "concat",
     "concatenate",
@@ -260,8 +249,6 @@ __all__ = [
     "config",
     "constant",
     "conv",
-    "conv_input_gradient",
-    "conv_kernel_gradient",
     "conv_transpose",
     "copysign",
     "cos",
@@ -284,38 +271,28 @@ __all__ = [
     "diagflat",
     "diagnose",
     "diagonal",
-    "diagonal_gradient",
-    "diagonal_matrix",
     "diff",
     "digamma",
-    "digamma_derivative",
-    "digamma_difference",
-    "digamma_difference_remainder",
-    "digamma_remainder",
     "digitize",
     "distribution",
     "divide",
     "divide_no_nan",
     "divmod",
     "dot",
-    "dropout",
     "dsplit",
     "dstack",
     "einsum",
     "equal",
     "erf",
-    "erf_difference",
     "erfc",
     "erfcx",
     "erfinv",
     "exp",
     "exp2",
-    "exp_difference",
     "expand",
     "expand_dims",
     "explain",
     "expm1",
-    "expm1_minus_x",
     "exprel",
     "extract_patches",
     "eye",
@@ -328,11 +305,9 @@ __all__ = [
     "fmax",
     "fmin",
     "fmod",
-    "fold_in",
     "foldl",
     "foldr",
     "formula",
-    "fraction_of_sum",
     "from_jax",
     "from_onnx",
     "from_toml",
@@ -340,7 +315,6 @@ __all__ = [
     "full_like",
     "function",
     "gammaln",
-    "gather",
     "geomspace",
     "getitem",
     "grad",
@@ -360,7 +334,6 @@ __all__ = [
     "inner",
     "inv",
     "invert",
-    "is_last_write",
     "iscalar",
     "isclose",
     "isfinite",
@@ -368,11 +341,9 @@ __all__ = [
     "isnan",
     "ivector",
     "jacobian",
-    "join",
     "jvp",
     "kl_div",
     "kron",
-    "kron_blocks",
     "lab",
     "latex",
     "leaky_relu",
@@ -392,17 +363,11 @@ __all__ = [
     "log1m_softmax",
     "log1mexp",
     "log1p",
-    "log1p_minus_fraction",
     "log1prel",
     "log2",
-    "log_binomial",
     "log_cosh",
-    "log_factorial_remainder",
-    "log_gamma_ratio",
-    "log_gamma_ratio_remainder",
     "log_ndtr",
     "log_softmax",
-    "logabsdet",
     "logaddexp",
     "logaddexp2",
     "logical_and",
@@ -412,7 +377,6 @@ __all__ = [
     "logit",
     "logspace",
     "logsumexp",
-    "logsumexp_weighted",
     "losses",
     "map",
     "masked_softmax",
@@ -425,23 +389,18 @@ __all__ = [
     "matrix_transpose",
     "matvec",
     "max",
-    "max_at",
     "max_pool",
-    "max_pool_choose",
-    "max_pool_gradient",
     "maximum",
     "mean",
     "median",
     "mermaid",
     "meshgrid",
     "min",
-    "min_at",
     "minimum",
     "mixed_precision",
     "mod",
     "moveaxis",
     "multiply",
-    "multiply_at",
     "named",
     "nan_to_num",
     "ndim",
@@ -457,7 +416,6 @@ __all__ = [
     "op",
     "optimizers",
     "outer",
-    "overlap_patches",
     "pad",
     "parameters",
     "percentile",
@@ -468,8 +426,6 @@ __all__ = [
     "positive",
     "pow",
     "power",
-    "power_minus_one",
-    "power_of_two",
     "prod",
     "ptp",
     "put_along_axis",
@@ -477,22 +433,15 @@ __all__ = [
     "rad2deg",
     "radians",
     "random",
-    "random_normal",
-    "random_uniform",
     "ravel",
     "ravel_multi_index",
     "reciprocal",
-    "reciprocal_expm1",
-    "recurrence",
     "reduce",
     "relu",
     "remainder",
     "repeat",
-    "repeat_each",
     "replace",
-    "resample",
     "reshape",
-    "reshape_like",
     "resize",
     "right_shift",
     "rint",
@@ -504,33 +453,22 @@ __all__ = [
     "save",
     "scalar",
     "scale_gradient",
-    "scaled_log1p",
     "scan",
-    "scan_loop",
     "schedules",
     "searchsorted",
     "sech",
     "select",
-    "set_at",
     "shape",
     "shared",
-    "shift",
-    "shifted_exp",
     "show",
     "sigmoid",
-    "sigmoid_difference",
-    "sigmoid_slope",
     "sign",
     "signbit",
-    "signdet",
     "simplify",
     "sin",
-    "sin_minus_x_cos",
     "sinc",
     "sinh",
     "size",
-    "slice",
-    "slice_like",
     "sliding_window_view",
     "slogdet",
     "softmax",
@@ -548,24 +486,16 @@ __all__ = [
     "stack",
     "standardize",
     "std",
-    "stirling_remainder",
     "stop_gradient",
     "subtract",
     "sum",
-    "sum_like",
-    "sum_of_products",
     "sum_pool",
-    "sum_pool_gradient",
-    "sum_repeated",
-    "sum_tiles",
     "swapaxes",
     "sweep",
     "take",
     "take_along_axis",
-    "take_along_axis_gradient",
     "tan",
     "tanh",
-    "tanh_slope",
     "taps",
     "tensor",
     "tensor3",
@@ -588,11 +518,9 @@ __all__ = [
     "triu_indices",
     "true_divide",
     "trunc",
-    "unpad",
     "unravel_index",
     "unstack",
     "var",
-    "variable_dropout",
     "vdot",
     "vecdot",
     "vecmat",
@@ -605,11 +533,7 @@ __all__ = [
     "vstack",
     "where",
     "while_loop",
-    "while_steps",
     "why",
-    "x_minus_log1p",
-    "x_minus_sin",
-    "x_minus_tanh",
     "xlog1py",
     "xlogy",
     "zeros",
@@ -644,16 +568,6 @@ def add(x: Operand, y: Operand) -> Expr:
     --------
     >>> pel.vector("x") + 1
     x + 1
-    """
-
-def add_at(x: Operand, values: Operand, *indices: Operand, index: Any = ()) -> Expr:
-    r"""Add values at indices, :math:`y_k = x_k + \sum_{j : i_j = k} v_j`, as ``x.at[i].add(v)``.
-
-    Examples
-    --------
-    >>> x = pel.vector("x", shape=(3,))
-    >>> pel.function([x], x.at[np.array([0, 2, 2])].add(1.0))([0, 0, 0])
-    array([1., 0., 2.], dtype=float32)
     """
 
 def affine_transform(
@@ -722,16 +636,6 @@ def any(x: Operand, axis: Any = None, keepdims: Any = False) -> Expr:
     (x > 0).any()
     """
 
-def arange_like(x: Operand, axis: Any = 0, dtype: Any = None) -> Expr:
-    r"""Indices :math:`0, 1, \ldots, n - 1` along an axis of length :math:`n` of an array.
-
-    Examples
-    --------
-    >>> x = pel.vector("x")
-    >>> pel.function([x], arange_like(x) * x)([1.0, 1.0, 1.0])
-    array([0., 1., 2.])
-    """
-
 def arccos(x: Operand) -> Expr:
     r"""Inverse cosine of every element, :math:`\arccos x`, from :math:`0` to :math:`\pi`.
 
@@ -787,16 +691,6 @@ def arctan2(y: Operand, x: Operand) -> Expr:
     np.float32(2.3561945)
     """
 
-def arctan_difference(x: Operand, y: Operand) -> Expr:
-    """Difference of inverse tangents, computed as the angle of the point :math:`(1 + x y, x - y)`.
-
-    Examples
-    --------
-    >>> x, y = pel.scalar("x"), pel.scalar("y")
-    >>> pel.simplify(pel.arctan(x) - pel.arctan(y)).eval({x: 2e8, y: 1e8})
-    np.float32(5.0e-09)
-    """
-
 def arctanh(x: Operand) -> Expr:
     r"""Elementwise inverse hyperbolic tangent, :math:`\frac{1}{2} \log \frac{1 + x}{1 - x}`.
 
@@ -832,15 +726,6 @@ def argsort(x: Operand, axis: Any = -1, descending: Any = False, stable: Any = T
     >>> x = pel.vector("x")
     >>> pel.function([x], [pel.argsort(x), pel.argsort(x, descending=True)])([2, 1, 2])
     [array([1, 0, 2]), array([0, 2, 1])]
-    """
-
-def argtop_k(x: Operand, k: Any = 1, axis: Any = -1) -> Expr:
-    """Indices of the ``k`` largest elements along an axis, in descending order, as int64.
-
-    Examples
-    --------
-    >>> pel.argtop_k(pel.matrix("x", shape=("n", 10)), 3).shape
-    ('n', 3)
     """
 
 def attach_mask(x: Operand, mask: Operand) -> Expr:
@@ -991,29 +876,6 @@ def betaln(a: Operand, b: Operand) -> Expr:
     np.float32(-18.420681)
     """
 
-def binomial_log_probability(successes: Operand, failures: Operand, logit: Operand) -> Expr:
-    r"""Logarithm of the binomial distribution, :math:`\log \binom{a + b}{a} + a \log p + b \log (1 - p)`.
-
-    It is accurate where the terms are large and nearly cancel.
-
-    Parameters
-    ----------
-    successes, failures : Expr, array or number
-        Nonnegative numbers :math:`a` and :math:`b`, not necessarily integers. All operands broadcast together.
-    logit : Expr, array or number
-        Log-odds of a success, :math:`\log p - \log (1 - p)`.
-
-    Returns
-    -------
-    Expr
-        The broadcast shape.
-
-    Examples
-    --------
-    >>> pel.function([], pel.exp(pel.binomial_log_probability(1.0, 1.0, 0.0)))()
-    np.float32(0.5)
-    """
-
 def bitwise_and(x: Operand, y: Operand) -> Expr:
     r"""Elementwise bitwise AND, :math:`x \mathbin{\&} y`. For booleans this is the logical AND.
 
@@ -1054,25 +916,6 @@ def bitwise_xor(x: Operand, y: Operand) -> Expr:
     --------
     >>> pel.function([], pel.bitwise_xor(np.array([6, 5]), 3))()
     array([5, 6])
-    """
-
-def branch(predicate: Operand, *operands: Operand, then: Any = None, otherwise: Any = None) -> Expr:
-    """The op behind `cond`. Its operands are the condition and the values that the branches capture.
-
-    Examples
-    --------
-    >>> x = pel.scalar("x")
-    >>> pel.cond(x > 0, lambda: pel.sqrt(x), lambda: -x)
-    cond(x > 0, sqrt(x), -x)
-    """
-
-def broadcast_like(x: Operand, like: Operand) -> Expr:
-    """Broadcast an array to the shape of another.
-
-    Examples
-    --------
-    >>> pel.broadcast_like(1.0, pel.matrix("x", shape=("n", 3))).shape
-    ('n', 3)
     """
 
 def broadcast_to(x: Operand, shape: Any = ()) -> Expr:
@@ -1174,58 +1017,6 @@ def clip_gradient(x: Operand, low: Any = None, high: Any = None) -> Expr:
     1
     """
 
-def cofactors(x: Operand) -> Expr:
-    r"""Cofactor matrices, the gradient of `det`: :math:`C_{ij} = \partial \det(A) / \partial A_{ij}`.
-
-    Finite for singular matrices: of rank 1 for an n-by-n matrix of rank n - 1, and 0 for lower ranks. The inverse is
-    :math:`C^\top / \det(A)`.
-
-    Examples
-    --------
-    >>> pel.function([], pel.cofactors([[1.0, 2.0], [2.0, 4.0]]))()
-    array([[ 4., -2.],
-           [-2.,  1.]], dtype=float32)
-
-    References
-    ----------
-    G. W. Stewart, On the adjugate matrix, Linear Algebra and its Applications 283 (1998).
-    """
-
-def cofactors_derivative(x: Operand, g: Operand) -> Expr:
-    r"""Directional derivative of `cofactors`, :math:`\sum_{kl} G_{kl} \, \partial C_{ij} / \partial A_{kl}`.
-
-    Finite for singular matrices; its own gradient with respect to the matrix, the third derivative of `det`, needs an
-    invertible matrix.
-
-    Examples
-    --------
-    >>> pel.function([], pel.cofactors_derivative([[1.0, 2.0], [2.0, 4.0]], [[1.0, 0.0], [0.0, 0.0]]))()
-    array([[ 0., -0.],
-           [-0.,  1.]], dtype=float32)
-    """
-
-def compound(x: Operand, n: Operand) -> Expr:
-    r"""Compound growth, :math:`(1 + x)^n`, without rounding of :math:`1 + x`.
-
-    Computed as :math:`e^{n \log(1 + x)}` for small :math:`x`.
-
-    Examples
-    --------
-    >>> rate = pel.scalar("rate")
-    >>> pel.simplify((1 + rate) ** 1e6).eval({rate: 1e-8})
-    np.float32(1.0100502)
-    """
-
-def compound_minus_one(x: Operand, n: Operand) -> Expr:
-    """Compound growth minus 1, :math:`(1 + x)^n - 1`, without cancellation.
-
-    Examples
-    --------
-    >>> p = pel.scalar("p")
-    >>> pel.simplify(1 - (1 - p) ** 100).eval({p: 1e-10})
-    np.float32(1e-08)
-    """
-
 def conv(
     x: Operand, kernel: Operand, strides: Any = 1, padding: Any = "valid", dilation: Any = 1, groups: Any = 1
 ) -> Expr:
@@ -1267,40 +1058,6 @@ def conv(
     References
     ----------
     V. Dumoulin and F. Visin, A guide to convolution arithmetic for deep learning, arXiv:1603.07285.
-    """
-
-def conv_input_gradient(
-    g: Operand,
-    kernel: Operand,
-    like: Operand,
-    strides: Any = (),
-    padding: Any = (),
-    dilation: Any = (),
-    groups: Any = 1,
-) -> Expr:
-    """Gradient of a convolution with respect to its input: cross-correlation with the flipped kernel.
-
-    ``g`` is the gradient with respect to the output, and ``like`` the input, of which only the shape is used.
-
-    Examples
-    --------
-    >>> x, w = pel.tensor3("x", shape=("n", 8, 1)), pel.tensor3("w", shape=(3, 1, 4))
-    >>> pel.grad(pel.conv(x, w).sum(), x).shape
-    ('n', 8, 1)
-    """
-
-def conv_kernel_gradient(
-    x: Operand, g: Operand, like: Operand, strides: Any = (), padding: Any = (), dilation: Any = (), groups: Any = 1
-) -> Expr:
-    """Gradient of a convolution with respect to its kernel: cross-correlation of input and output gradient.
-
-    ``g`` is the gradient with respect to the output, and ``like`` the kernel, of which only the shape is used.
-
-    Examples
-    --------
-    >>> x, w = pel.tensor3("x", shape=("n", 8, 1)), pel.tensor3("w", shape=(3, 1, 4))
-    >>> pel.grad(pel.conv(x, w).sum(), w).shape
-    (3, 1, 4)
     """
 
 def conv_transpose(
@@ -1486,24 +1243,6 @@ def diagonal(x: Operand, offset: Any = 0, axis1: Any = 0, axis2: Any = 1) -> Exp
     (2,)
     """
 
-def diagonal_gradient(x: Operand, like: Operand, offset: Any = 0, axis1: Any = 0, axis2: Any = 1) -> Expr:
-    """Array of zeros of the shape of ``like`` with ``x`` on a diagonal: the transpose of `diagonal`.
-
-    Examples
-    --------
-    >>> pel.diagonal_gradient(pel.vector("g", shape=(2,)), pel.matrix("A", shape=(2, 3))).shape
-    (2, 3)
-    """
-
-def diagonal_matrix(x: Operand, offset: Any = 0) -> Expr:
-    r"""Square matrices with the last axis on a diagonal, :math:`\operatorname{diag}(x)_{ij} = x_i \delta_{ij}`.
-
-    Examples
-    --------
-    >>> pel.diagonal_matrix(pel.matrix("x", shape=("n", 3))).shape
-    ('n', 3, 3)
-    """
-
 def digamma(x: Operand) -> Expr:
     r"""Derivative of the logarithm of the gamma function, :math:`\psi(x) = \Gamma'(x) / \Gamma(x)`.
 
@@ -1514,47 +1253,6 @@ def digamma(x: Operand) -> Expr:
     polygamma(1, x)
     """
 
-def digamma_derivative(x: Operand, n: Any = 1) -> Expr:
-    r"""Derivative of order ``n`` of `digamma`, :math:`\psi^{(n)}(x)` with :math:`n \ge 1`.
-
-    Examples
-    --------
-    >>> pel.digamma_derivative(pel.vector("x"), n=2)
-    polygamma(2, x)
-    """
-
-def digamma_difference(x: Operand, d: Operand, n: Any = 0) -> Expr:
-    r"""Difference of digamma functions, :math:`\psi^{(n)}(x + d) - \psi^{(n)}(x)`.
-
-    It is accurate where both are nearly equal.
-
-    Examples
-    --------
-    >>> x = pel.scalar("x")
-    >>> pel.grad(pel.log_gamma_ratio(x, 0.5), x)
-    digamma_difference(x, 0.5)
-    """
-
-def digamma_difference_remainder(x: Operand, d: Operand) -> Expr:
-    r"""Remainder of a difference of digamma functions, :math:`\psi(x + d) - \psi(x) - d / x`.
-
-    Examples
-    --------
-    >>> x = pel.scalar("x")
-    >>> pel.grad(pel.log_gamma_ratio_remainder(x, 0.5), x)
-    digamma_difference_remainder(x, 0.5)
-    """
-
-def digamma_remainder(x: Operand, n: Any = 0) -> Expr:
-    r"""Derivative of order ``n`` of :math:`\psi(x) - \log x + \frac{1}{2 x}`, whose terms cancel for large :math:`x`.
-
-    Examples
-    --------
-    >>> x = pel.scalar("x")
-    >>> pel.grad(pel.stirling_remainder(x), x)
-    digamma_remainder(x)
-    """
-
 def divide_no_nan(x: Operand, y: Operand) -> Expr:
     r"""Quotient, :math:`\frac{x}{y}`, and 0 where :math:`y` is 0.
 
@@ -1563,45 +1261,6 @@ def divide_no_nan(x: Operand, y: Operand) -> Expr:
     >>> x = pel.vector("x")
     >>> pel.grad(pel.norm(x), x)
     divide_no_nan(x, vector_norm(x))
-    """
-
-def dropout(x: Operand, state: Operand, rate: Any = 0.5, stream: Any = 0) -> Expr:
-    r"""Dropout: set elements to zero at random during training and scale the others to keep the mean,
-    :math:`x \, m / (1 - r)` with :math:`m = [u \ge r]`. At inference the result is :math:`x`.
-
-    Parameters
-    ----------
-    x : Expr
-        Real input of any shape.
-    state : Expr of uint32, shape (3,)
-        Seed and step of a `pellucid.random.Generator`.
-    rate : float
-        Fraction of elements that are set to zero, in [0, 1).
-    stream : int
-        Stream number of the draw.
-
-    Returns
-    -------
-    Expr
-        Same shape as ``x``.
-
-    Raises
-    ------
-    ValueError
-        If the rate is outside [0, 1).
-    DtypeError
-        If ``x`` is not real.
-
-    Examples
-    --------
-    >>> x, rng = pel.vector("x"), pel.random.Generator(0)
-    >>> pel.inference(rng.dropout(x, 0.5))
-    x
-
-    References
-    ----------
-    N. Srivastava, G. Hinton, A. Krizhevsky, I. Sutskever and R. Salakhutdinov, Dropout: A Simple Way to Prevent
-    Neural Networks from Overfitting, JMLR 15 (2014).
     """
 
 def equal(x: Operand, y: Operand) -> Expr:
@@ -1620,16 +1279,6 @@ def erf(x: Operand) -> Expr:
     --------
     >>> pel.function([], pel.erf(0.0))()
     np.float32(0.0)
-    """
-
-def erf_difference(x: Operand, y: Operand) -> Expr:
-    """Difference of error functions, computed from complementary ones where both operands are far from 0.
-
-    Examples
-    --------
-    >>> x, y = pel.scalar("x"), pel.scalar("y")
-    >>> pel.simplify(pel.erf(x) - pel.erf(y)).eval({x: 6.0, y: 5.0})
-    np.float32(1.5374e-12)
     """
 
 def erfc(x: Operand) -> Expr:
@@ -1677,16 +1326,6 @@ def exp2(x: Operand) -> Expr:
     array([8. , 0.5], dtype=float32)
     """
 
-def exp_difference(x: Operand, y: Operand) -> Expr:
-    """Difference of exponentials, :math:`e^x - e^y`, computed as :math:`-e^x (e^{y - x} - 1)` if :math:`x` is larger.
-
-    Examples
-    --------
-    >>> x, y = pel.scalar("x"), pel.scalar("y")
-    >>> pel.simplify(pel.exp(x) - pel.exp(y)).eval({x: 1.0, y: 1.0 - 1e-6})
-    np.float32(2.75e-06)
-    """
-
 def expand_dims(x: Operand, axis: Any = 0) -> Expr:
     """Insert axes of length 1 at the given positions of the new shape, :math:`y_{i1j} = x_{ij}`.
 
@@ -1703,16 +1342,6 @@ def expm1(x: Operand) -> Expr:
     --------
     >>> pel.simplify(pel.exp(pel.vector("x")) - 1)
     expm1(x)
-    """
-
-def expm1_minus_x(x: Operand) -> Expr:
-    """Exponential without the first terms of its series, :math:`e^x - 1 - x`, which is about :math:`x^2 / 2` near 0.
-
-    Examples
-    --------
-    >>> x = pel.scalar("x")
-    >>> pel.function([x], pel.exp(x) - 1 - x)(1e-6)
-    np.float32(5.0000016e-13)
     """
 
 def exprel(x: Operand) -> Expr:
@@ -1815,30 +1444,6 @@ def fmod(x: Operand, y: Operand) -> Expr:
     np.float32(-3.0)
     """
 
-def fold_in(state: Operand, number: Operand) -> Expr:
-    """Random state derived from a state and a number, independent for each number.
-
-    Draws inside the step of a loop fold in the loop counter, so that they differ at every step. See `pellucid.scan`.
-
-    Examples
-    --------
-    >>> rng, i = pel.random.Generator(7), pel.scalar("i", dtype="uint32")
-    >>> fold_in(rng.state, i)
-    fold_in(state, i)
-    """
-
-def fraction_of_sum(x: Operand, y: Operand) -> Expr:
-    """Fraction of a sum, :math:`x / (x + y)`.
-
-    The gradient :math:`y / (x + y)^2` with respect to :math:`x` does not cancel where :math:`y` is small.
-
-    Examples
-    --------
-    >>> x, y = pel.vector("x"), pel.vector("y")
-    >>> pel.grad((x / (x + y)).sum(), x)
-    y / (y + x) / (x + y)
-    """
-
 def gammaln(x: Operand) -> Expr:
     r"""Logarithm of the absolute value of the gamma function, :math:`\log |\Gamma(x)|`, where
     :math:`\Gamma(n) = (n - 1)!`.
@@ -1848,21 +1453,6 @@ def gammaln(x: Operand) -> Expr:
     >>> x = pel.scalar("x")
     >>> pel.grad(pel.gammaln(x), x)
     digamma(x)
-    """
-
-def gather(x: Operand, *indices: Operand, index: Any = ()) -> Expr:
-    """Index an array with index arrays, :math:`y_k = x_{i_k, j_k}`; the op of ``x[i, j]`` and ``x[:, i]``.
-
-    ``index`` is the complete index, in which ``index_spec.ARRAY`` marks the positions of ``indices`` (default: the
-    leading axes).
-
-    Examples
-    --------
-    >>> x, i = pel.matrix("x", shape=(5, 3)), pel.ivector("i", shape=("n",))
-    >>> x[:, i].shape, x[i, i].shape
-    ((5, 'n'), ('n',))
-    >>> pel.grad(x[i].sum(), x)
-    broadcast_like(0, x).at[i].add(1)
     """
 
 def greater(x: Operand, y: Operand) -> Expr:
@@ -1943,16 +1533,6 @@ def invert(x: Operand) -> Expr:
     array([-1, -6])
     """
 
-def is_last_write(like: Operand, *indices: Operand, index: Any = ()) -> Expr:
-    """Whether each value that `set_at` writes stays, or is overwritten by a later value at the same index.
-
-    Examples
-    --------
-    >>> x = pel.vector("x", shape=(3,))
-    >>> pel.function([x], pel.is_last_write(x, np.array([0, 2, 0])))([1, 2, 3])
-    array([False,  True,  True])
-    """
-
 def isfinite(x: Operand) -> Expr:
     r"""Elementwise test for finite numbers, :math:`|x| < \infty`; false for NaN.
 
@@ -1978,15 +1558,6 @@ def isnan(x: Operand) -> Expr:
     --------
     >>> pel.function([], pel.isnan(1.0))()
     np.False_
-    """
-
-def join(*parts: Operand, axis: Any = 0) -> Expr:
-    """Concatenate arrays along an axis; the op behind `concatenate`, which takes a sequence.
-
-    Examples
-    --------
-    >>> pel.join(pel.vector("x", shape=(2,)), pel.vector("y", shape=(3,))).shape
-    (5,)
     """
 
 def kl_div(x: Operand, y: Operand) -> Expr:
@@ -2030,16 +1601,6 @@ def kron(x: Operand, y: Operand) -> Expr:
     References
     ----------
     C. F. Van Loan, The ubiquitous Kronecker product, Journal of Computational and Applied Mathematics 123 (2000).
-    """
-
-def kron_blocks(g: Operand, x: Operand, y: Operand) -> Expr:
-    """Kronecker product reshaped to alternating axes of both factors. Only the shapes of the factors are used.
-
-    Examples
-    --------
-    >>> x, y = pel.matrix("x", shape=(2, 3)), pel.matrix("y", shape=(4, 5))
-    >>> pel.kron_blocks(pel.kron(x, y), x, y).shape
-    (2, 4, 3, 5)
     """
 
 def leaky_relu(x: Operand, negative_slope: Any = 0.2) -> Expr:
@@ -2174,16 +1735,6 @@ def log1p(x: Operand) -> Expr:
     log1p(x)
     """
 
-def log1p_minus_fraction(x: Operand, s: Operand) -> Expr:
-    r"""Derivative of `scaled_log1p`, :math:`\log(1 + s / x) - s / (x + s)`.
-
-    Examples
-    --------
-    >>> x = pel.scalar("x")
-    >>> pel.grad(pel.scaled_log1p(x, 2.0), x)
-    log1p_minus_fraction(x, 2)
-    """
-
 def log1prel(x: Operand) -> Expr:
     r"""Relative logarithm, :math:`\log(1 + x) / x`, which is 1 at 0 and 0 at infinity.
 
@@ -2203,25 +1754,6 @@ def log2(x: Operand) -> Expr:
     np.float32(3.0)
     """
 
-def log_binomial(a: Operand, b: Operand) -> Expr:
-    r"""Logarithm of a binomial coefficient, :math:`\log \binom{a + b}{a} = \log \frac{(a + b)!}{a! \, b!}`.
-
-    Parameters
-    ----------
-    a, b : Expr, array or number
-        Sizes of the two parts, not necessarily integers. They broadcast together.
-
-    Returns
-    -------
-    Expr
-        The broadcast shape.
-
-    Examples
-    --------
-    >>> pel.function([], pel.exp(pel.log_binomial(2.0, 3.0)))().round(4)
-    np.float32(10.0)
-    """
-
 def log_cosh(x: Operand) -> Expr:
     r"""Logarithm of the hyperbolic cosine, :math:`\log \cosh x`, which does not overflow for large :math:`|x|`.
 
@@ -2229,64 +1761,6 @@ def log_cosh(x: Operand) -> Expr:
     --------
     >>> pel.simplify(pel.log(pel.cosh(pel.vector("x"))))
     log_cosh(x)
-    """
-
-def log_factorial_remainder(x: Operand) -> Expr:
-    r"""Remainder of Stirling's formula for factorials, :math:`\log \Gamma(1 + x) - x \log x + x`, and 0 at 0.
-
-    Examples
-    --------
-    >>> pel.function([], pel.log_factorial_remainder(0.0))()
-    np.float32(0.0)
-    """
-
-def log_gamma_ratio(x: Operand, d: Operand) -> Expr:
-    r"""Logarithm of a ratio of gamma functions, :math:`\log |\Gamma(x + d) / \Gamma(x)|`.
-
-    It is accurate where the two gamma functions differ little, and its gradients are as well.
-    ``log_gamma_ratio(x, n)`` is the logarithm of the rising factorial :math:`x (x + 1) \cdots (x + n - 1)`, and
-    ``log_gamma_ratio(1, x)`` is :math:`\log \Gamma(1 + x)`, accurate near 0.
-
-    Parameters
-    ----------
-    x : Expr, array or number
-        Argument of the denominator, any shape.
-    d : Expr, array or number
-        Difference of the arguments. It broadcasts with ``x``.
-
-    Returns
-    -------
-    Expr
-        The broadcast shape.
-
-    Examples
-    --------
-    >>> x = pel.scalar("x")
-    >>> pel.function([x], pel.gammaln(x + 0.5) - pel.gammaln(x))(1e8)
-    np.float32(9.21034)
-    """
-
-def log_gamma_ratio_remainder(x: Operand, d: Operand) -> Expr:
-    r"""Remainder of the ratio of gamma functions, :math:`\log \frac{\Gamma(x + d)}{\Gamma(x) \, x^d}`.
-
-    It tends to 0 for large :math:`x`, as :math:`d (d - 1) / (2 x)`.
-
-    Parameters
-    ----------
-    x : Expr, array or number
-        Positive numbers.
-    d : Expr, array or number
-        Difference of the arguments. It broadcasts with ``x``.
-
-    Returns
-    -------
-    Expr
-        The broadcast shape.
-
-    Examples
-    --------
-    >>> pel.function([], pel.log_gamma_ratio_remainder(1e4, 0.5))()
-    np.float32(-1.25e-05)
     """
 
 def log_ndtr(x: Operand) -> Expr:
@@ -2306,16 +1780,6 @@ def log_softmax(x: Operand, axis: Any = -1) -> Expr:
     --------
     >>> pel.simplify(pel.log(pel.softmax(pel.matrix("z"))))
     log_softmax(z)
-    """
-
-def logabsdet(x: Operand) -> Expr:
-    r"""Logarithm of the absolute value of the determinant, :math:`\log |\det A|`; part of `slogdet`.
-
-    Examples
-    --------
-    >>> A = pel.matrix("A", shape=(2, 2))
-    >>> pel.grad(pel.logabsdet(A), A)
-    inv(A).T
     """
 
 def logaddexp(x: Operand, y: Operand) -> Expr:
@@ -2425,19 +1889,6 @@ def logsumexp(x: Operand, axis: Any = None, keepdims: Any = False) -> Expr:
     IMA Journal of Numerical Analysis 41 (2021).
     """
 
-def logsumexp_weighted(x: Operand, weights: Operand, axis: Any = None, keepdims: Any = False) -> Expr:
-    r"""Logarithm of a weighted sum of exponentials, :math:`\log \sum_i w_i e^{x_i}`.
-
-    The maximum of the :math:`x_i` with a nonzero weight is subtracted before the exponential. Weights may be negative
-    if the sum is positive.
-
-    Examples
-    --------
-    >>> w, x = pel.vector("w", shape=(3,)), pel.vector("x", shape=(3,))
-    >>> pel.simplify(pel.log((w * pel.exp(x)).sum()))
-    logsumexp_weighted(x, w)
-    """
-
 def masked_softmax(mask: Operand, x: Operand, axis: Any = -1) -> Expr:
     r"""Softmax over the unmasked elements, :math:`m_i e^{x_i} / \sum_j m_j e^{x_j}`; masked elements become 0.
 
@@ -2495,17 +1946,6 @@ def max(x: Operand, axis: Any = None, keepdims: Any = False) -> Expr:
     x.max(axis=1)
     """
 
-def max_at(x: Operand, values: Operand, *indices: Operand, index: Any = ()) -> Expr:
-    r"""Maximum with values at indices, :math:`y_k = \max(x_k, \max_{j : i_j = k} v_j)`, as ``x.at[i].max(v)``. Equal
-    maxima share the gradient equally.
-
-    Examples
-    --------
-    >>> x = pel.vector("x", shape=(3,))
-    >>> pel.function([x], x.at[np.array([0, 2])].max(2.0))([1, 2, 3])
-    array([2., 2., 3.], dtype=float32)
-    """
-
 def max_pool(x: Operand, pool_size: Any = 2, strides: Any = None, padding: Any = "valid") -> Expr:
     r"""Max pooling, :math:`y_{n,i,c} = \max_k x_{n,\, s i + k,\, c}`. The first of several equal maxima receives the
     gradient.
@@ -2538,30 +1978,6 @@ def max_pool(x: Operand, pool_size: Any = 2, strides: Any = None, padding: Any =
     ('n', 14, 14, 32)
     """
 
-def max_pool_choose(
-    u: Operand, y: Operand, x: Operand, pool_size: Any = (), strides: Any = (), padding: Any = ()
-) -> Expr:
-    """Elements of ``u`` at the positions of the maxima of ``x``: the transpose of `max_pool_gradient`.
-
-    Examples
-    --------
-    >>> x = pel.tensor3("x", shape=("n", 8, 1))
-    >>> pel.grad(pel.square(pel.grad(pel.max_pool(x, 2).sum(), x)).sum(), x, disconnected="zero").shape
-    ('n', 8, 1)
-    """
-
-def max_pool_gradient(
-    g: Operand, y: Operand, x: Operand, pool_size: Any = (), strides: Any = (), padding: Any = ()
-) -> Expr:
-    """Gradient of `max_pool`: each window's gradient is added at the position of its maximum.
-
-    Examples
-    --------
-    >>> x = pel.tensor3("x", shape=("n", 8, 1))
-    >>> pel.grad(pel.max_pool(x, 2).sum(), x).shape
-    ('n', 8, 1)
-    """
-
 def maximum(x: Operand, y: Operand) -> Expr:
     r"""Elementwise maximum, :math:`\max(x, y)`. For equal elements the gradient flows to the first.
 
@@ -2592,17 +2008,6 @@ def min(x: Operand, axis: Any = None, keepdims: Any = False) -> Expr:
     x.min(axis=1)
     """
 
-def min_at(x: Operand, values: Operand, *indices: Operand, index: Any = ()) -> Expr:
-    r"""Minimum with values at indices, :math:`y_k = \min(x_k, \min_{j : i_j = k} v_j)`, as ``x.at[i].min(v)``. Equal
-    minima share the gradient equally.
-
-    Examples
-    --------
-    >>> x = pel.vector("x", shape=(3,))
-    >>> pel.function([x], x.at[np.array([0, 2])].min(2.0))([1, 2, 3])
-    array([1., 2., 2.], dtype=float32)
-    """
-
 def minimum(x: Operand, y: Operand) -> Expr:
     r"""Elementwise minimum, :math:`\min(x, y)`. For equal elements the gradient flows to the first.
 
@@ -2619,16 +2024,6 @@ def multiply(x: Operand, y: Operand) -> Expr:
     --------
     >>> 2 * pel.vector("x")
     2 * x
-    """
-
-def multiply_at(x: Operand, values: Operand, *indices: Operand, index: Any = ()) -> Expr:
-    r"""Multiply by values at indices, :math:`y_k = x_k \prod_{j : i_j = k} v_j`, as ``x.at[i].multiply(v)``.
-
-    Examples
-    --------
-    >>> x = pel.vector("x", shape=(3,))
-    >>> pel.function([x], x.at[np.array([0, 2, 2])].multiply(3.0))([1, 1, 1])
-    array([3., 1., 9.], dtype=float32)
     """
 
 def nan_to_num(x: Operand, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Expr:
@@ -2713,18 +2108,6 @@ def outer(x: Operand, y: Operand) -> Expr:
     (2, 3)
     """
 
-def overlap_patches(
-    g: Operand, like: Operand, size: Any = (), strides: Any = (), dilation: Any = (), padding: Any = ()
-) -> Expr:
-    """Sum of patches at their positions in the image: the transpose of `extract_patches`.
-
-    Examples
-    --------
-    >>> x = pel.tensor3("x", shape=("n", 8, 1))
-    >>> pel.grad(pel.extract_patches(x, 2).sum(), x).shape
-    ('n', 8, 1)
-    """
-
 def pad(x: Operand, pad_width: Any = 0, mode: Any = "constant", constant_values: Any = 0) -> Expr:
     r"""Array with a border, :math:`n \to a + n + b` elements along each axis.
 
@@ -2763,26 +2146,6 @@ def power(x: Operand, y: Operand) -> Expr:
     --------
     >>> pel.vector("x") ** 3
     x ** 3
-    """
-
-def power_minus_one(x: Operand, y: Operand) -> Expr:
-    """Power minus 1, :math:`x^y - 1`, without cancellation where :math:`x` is near 1 or :math:`y` near 0.
-
-    Examples
-    --------
-    >>> x, y = pel.scalar("x"), pel.scalar("y")
-    >>> pel.simplify(x**y - 1).eval({x: 2.0, y: 1e-10})
-    np.float32(6.931472e-11)
-    """
-
-def power_of_two(x: Operand) -> Expr:
-    """Largest power of two that is not larger than :math:`|x|`; 1 for 0, infinities and NaN. The gradient is 0.
-
-    Examples
-    --------
-    >>> from pellucid.graph.ops.scaling import power_of_two
-    >>> power_of_two(pel.constant([5.0, -0.3, 0.0])).eval()
-    array([4.  , 0.25, 1.  ], dtype=float32)
     """
 
 def prod(x: Operand, axis: Any = None, keepdims: Any = False) -> Expr:
@@ -2830,62 +2193,6 @@ def quantile(x: Operand, q: Any = 0.5, axis: Any = None, keepdims: Any = False) 
     R. J. Hyndman and Y. Fan, Sample quantiles in statistical packages, The American Statistician 50 (1996), type 7.
     """
 
-def random_normal(state: Operand, like: Operand, stream: Any = 0, dtype: Any = None) -> Expr:
-    r"""Random numbers from the standard normal distribution, by the Box-Muller transform
-    :math:`\sqrt{-2 \log u} \, (\cos 2 \pi v, \sin 2 \pi v)`.
-
-    Examples
-    --------
-    >>> rng = pel.random.Generator(7)
-    >>> pel.function([], rng.normal(size=(2, 3)))().shape
-    (2, 3)
-
-    References
-    ----------
-    G. E. P. Box and M. E. Muller, A Note on the Generation of Random Normal Deviates, 1958.
-    """
-
-def random_uniform(state: Operand, like: Operand, stream: Any = 0, dtype: Any = None) -> Expr:
-    """Random numbers from the uniform distribution on :math:`[0, 1)`.
-
-    Usually called through ``pel.random.Generator(seed).uniform(...)``, which keeps the state. The shape is that of
-    ``like``. Draws with different ``stream`` numbers are independent.
-
-    Examples
-    --------
-    >>> rng = pel.random.Generator(7)
-    >>> f = pel.function([], rng.uniform(size=(2,)))
-    >>> (f() != f()).all()
-    np.True_
-    """
-
-def reciprocal_expm1(x: Operand) -> Expr:
-    r"""Reciprocal of an exponential minus 1, :math:`y(x) = 1 / (e^x - 1)`, the Bose-Einstein distribution.
-
-    The derivative :math:`-e^x / (e^x - 1)^2 = y(x) \, y(-x)` does not overflow.
-
-    Examples
-    --------
-    >>> x = pel.scalar("x")
-    >>> pel.simplify(1 / (pel.exp(x) - 1)).eval({x: 50.0})
-    np.float32(1.9287e-22)
-    """
-
-def recurrence(a: Operand, b: Operand, axis: Any = 0, reverse: Any = False) -> Expr:
-    r"""Linear recurrence along an axis, :math:`y_i = a_i \, y_{i-1} + b_i`, starting at 0.
-
-    The gradients of a cumulative product are recurrences, and so are those of a recurrence.
-
-    Examples
-    --------
-    >>> pel.function([], pel.recurrence([1.0, 0.5, 0.5], [8.0, 0.0, 1.0]))()
-    array([8., 4., 3.], dtype=float32)
-
-    References
-    ----------
-    G. E. Blelloch, Prefix sums and their applications, CMU-CS-90-190 (1990), section 1.4.
-    """
-
 def relu(x: Operand) -> Expr:
     r"""Rectified linear unit of every element, :math:`\max(x, 0)`. The gradient at 0 is 0.
 
@@ -2906,24 +2213,6 @@ def remainder(x: Operand, y: Operand) -> Expr:
     --------
     >>> pel.function([], pel.remainder(-7.0, 4.0))()
     np.float32(1.0)
-    """
-
-def repeat_each(x: Operand, repeats: Any = 1, axis: Any = 0) -> Expr:
-    """Repeat each element a fixed number of times along an axis. `repeat` also takes a number for each element.
-
-    Examples
-    --------
-    >>> pel.repeat_each(pel.matrix("x", shape=("n", 3)), 2, axis=1).shape
-    ('n', 6)
-    """
-
-def resample(images: Operand, size: Any = None, interpolation: Any = "bilinear", antialias: Any = False) -> Expr:
-    r"""Resize images by a weight matrix for each axis, :math:`A x B^\top`. See `resize`.
-
-    Examples
-    --------
-    >>> pel.resample(pel.tensor3("x", shape=("n", 28, 3)), 14).shape
-    ('n', 14, 3)
     """
 
 def reshape(x: Operand, shape: Any = ()) -> Expr:
@@ -2950,15 +2239,6 @@ def reshape(x: Operand, shape: Any = ()) -> Expr:
     --------
     >>> pel.reshape(pel.tensor4("x", shape=("n", 2, 2, 3)), ("n", -1)).shape
     ('n', 12)
-    """
-
-def reshape_like(x: Operand, like: Operand) -> Expr:
-    """Reshape an array to the shape of another.
-
-    Examples
-    --------
-    >>> pel.reshape_like(pel.vector("x"), pel.matrix("y", shape=("n", 2))).shape
-    ('n', 2)
     """
 
 def right_shift(x: Operand, y: Operand) -> Expr:
@@ -3072,41 +2352,6 @@ def scale_gradient(x: Operand, factor: Any = 1.0) -> Expr:
     Y. Ganin and V. Lempitsky, Unsupervised Domain Adaptation by Backpropagation, ICML 2015.
     """
 
-def scaled_log1p(x: Operand, s: Operand) -> Expr:
-    r"""Product :math:`x \log(1 + s / x)`, which tends to :math:`s` for large :math:`x`.
-
-    Its gradient with respect to :math:`x` does not cancel there.
-
-    Examples
-    --------
-    >>> pel.function([], pel.scaled_log1p(1e8, 2.0))()
-    np.float32(2.0)
-    """
-
-def scan_loop(
-    *operands: Operand,
-    body: Any = None,
-    states: Any = 0,
-    sequences: Any = 0,
-    length: Any = None,
-    reverse: Any = False,
-    kept: Any = None,
-    truncate: Any = None,
-    checkpoint: Any = None,
-) -> Expr:
-    """Loop over sequences, the op behind `scan`.
-
-    The operands are the sequences, the initial states and the loop-invariant values. The outputs of a step are the new
-    states and then other results. The results of the op are the outputs with the indices ``kept`` (by default all),
-    stacked along a new first axis, followed by the last states.
-
-    Examples
-    --------
-    >>> x = pel.vector("x", shape=(3,))
-    >>> pel.scan(lambda x_t, s: s + x_t, x, 0.0)
-    scan(x, 0)[0]
-    """
-
 def searchsorted(a: Operand, v: Operand, side: Any = "left") -> Expr:
     r"""Indices at which values would be inserted into a sorted vector: the :math:`i` with
     :math:`a_{i-1} < v \le a_i`, or :math:`a_{i-1} \le v < a_i` for ``side="right"``.
@@ -3149,38 +2394,6 @@ def sech(x: Operand) -> Expr:
     sech(x)
     """
 
-def set_at(x: Operand, values: Operand, *indices: Operand, index: Any = ()) -> Expr:
-    """Set values at indices, :math:`y_{i_j} = v_j`, as ``x.at[i].set(v)``. The last value of a duplicate index wins.
-
-    Examples
-    --------
-    >>> x = pel.vector("x", shape=(3,))
-    >>> pel.function([x], x.at[np.array([0, 0])].set(np.array([7.0, 8.0], "float32")))([1, 2, 3])
-    array([8., 2., 3.], dtype=float32)
-    """
-
-def shift(x: Operand, axis: Any = 0, steps: Any = 1, fill: Any = 0) -> Expr:
-    """Shift elements by ``steps`` along an axis, :math:`y_i = x_{i - k}`, and fill the vacated positions.
-
-    Examples
-    --------
-    >>> pel.function([], pel.shift([1.0, 2.0, 3.0]))()
-    array([0., 1., 2.], dtype=float32)
-    """
-
-def shifted_exp(x: Operand, m: Operand) -> Expr:
-    """Exponential of a difference, :math:`e^{x - m}`, bounded by the largest number of the dtype.
-
-    Rules use it for terms of a sum that is multiplied by :math:`e^m` afterwards. The result is bounded, because a term
-    that is far larger than all others may have the weight 0.
-
-    Examples
-    --------
-    >>> x = pel.scalar("x")
-    >>> pel.simplify(1 / (pel.exp(x) + 3 * pel.exp(-x))).eval({x: 50.0})
-    np.float32(1.9287e-22)
-    """
-
 def sigmoid(x: Operand) -> Expr:
     r"""Logistic sigmoid of every element, :math:`\sigma(x) = 1 / (1 + e^{-x})`.
 
@@ -3201,34 +2414,6 @@ def sigmoid(x: Operand) -> Expr:
     sigmoid(x)
     """
 
-def sigmoid_difference(x: Operand, y: Operand) -> Expr:
-    r"""Difference of logistic functions, :math:`\sigma(x) - \sigma(y) = \sigma(x) \, \sigma(-y) \, (1 - e^{y - x})`.
-
-    The operands are exchanged if :math:`y` is larger.
-
-    Examples
-    --------
-    >>> x, y = pel.scalar("x"), pel.scalar("y")
-    >>> pel.simplify(pel.sigmoid(x) - pel.sigmoid(y)).eval({x: 21.0, y: 20.0})
-    np.float32(1.3029e-09)
-    """
-
-def sigmoid_slope(y: Operand, x: Operand) -> Expr:
-    r"""Derivative of the sigmoid, :math:`y (1 - y)` where :math:`y = \sigma(x)`.
-
-    Computed as :math:`e / (1 + e)^2` with :math:`e = e^{-|x|}`, because :math:`1 - y` loses its digits where :math:`y`
-    is nearly 1. ``y`` appears in the printed formula; only its shape enters the value.
-
-    Examples
-    --------
-    >>> x = pel.scalar("x")
-    >>> slope = pel.grad(pel.sigmoid(x), x)
-    >>> slope
-    sigmoid(x) * (1 - sigmoid(x))
-    >>> slope.eval({x: 30.0})
-    np.float32(9.3576e-14)
-    """
-
 def sign(x: Operand) -> Expr:
     """Sign of every element: :math:`-1`, :math:`0` or :math:`1`.
 
@@ -3247,15 +2432,6 @@ def signbit(x: Operand) -> Expr:
     array([ True, False])
     """
 
-def signdet(x: Operand) -> Expr:
-    r"""Sign of the determinant of square matrices, :math:`\operatorname{sgn} \det A`; part of `slogdet`.
-
-    Examples
-    --------
-    >>> pel.signdet(pel.matrix("A", shape=(2, 2)))
-    signdet(A)
-    """
-
 def sin(x: Operand) -> Expr:
     r"""Sine of every element, in radians, :math:`\sin x`.
 
@@ -3264,16 +2440,6 @@ def sin(x: Operand) -> Expr:
     >>> x = pel.scalar("x")
     >>> pel.grad(pel.sin(x), x)
     cos(x)
-    """
-
-def sin_minus_x_cos(x: Operand) -> Expr:
-    r"""Numerator of a spherical Bessel function, :math:`\sin x - x \cos x`, which is about :math:`x^3 / 3` near 0.
-
-    Examples
-    --------
-    >>> x = pel.scalar("x")
-    >>> pel.function([x], pel.sin(x) - x * pel.cos(x))(1e-6)
-    np.float32(3.3333e-19)
     """
 
 def sinc(x: Operand) -> Expr:
@@ -3302,25 +2468,6 @@ def size(x: Operand, axis: Any = None, dtype: Any = None) -> Expr:
     --------
     >>> pel.size(pel.matrix("x", shape=("n", 3)), axis=0)
     size(x, axis=0)
-    """
-
-def slice(x: Operand, index: Any = ()) -> Expr:
-    """Index an array with integers, slices, ``None`` and ``...``; the op of ``x[1:, 0]``.
-
-    Examples
-    --------
-    >>> pel.matrix("x")[1:, 0]
-    x[1:, 0]
-    """
-
-def slice_like(x: Operand, *parts: Operand, position: Any = 0, axis: Any = 0) -> Expr:
-    """Slice of a concatenation that corresponds to one of its parts, of which only the shapes are used.
-
-    Examples
-    --------
-    >>> x, y = pel.vector("x", shape=(2,)), pel.vector("y", shape=(3,))
-    >>> pel.slice_like(pel.vector("g", shape=(5,)), x, y, position=1).shape
-    (3,)
     """
 
 def softmax(x: Operand, axis: Any = -1) -> Expr:
@@ -3561,18 +2708,6 @@ def std(x: Operand, axis: Any = None, ddof: Any = 0, keepdims: Any = False) -> E
     array([0., 0.], dtype=float32)
     """
 
-def stirling_remainder(x: Operand) -> Expr:
-    r"""Remainder of Stirling's formula, :math:`\log \Gamma(x) - (x - \frac{1}{2}) \log x + x`.
-
-    It tends to :math:`\log \sqrt{2 \pi}` for large :math:`x`, where the three terms cancel.
-
-    Examples
-    --------
-    >>> x = pel.scalar("x")
-    >>> pel.function([x], pel.gammaln(x) - (x - 0.5) * pel.log(x) + x)(1e8)
-    np.float32(0.9189385)
-    """
-
 def stop_gradient(x: Operand) -> Expr:
     """Identity with zero gradient: :math:`f(x) = x`, :math:`f'(x) = 0`.
 
@@ -3627,27 +2762,6 @@ def sum(x: Operand, axis: Any = None, keepdims: Any = False) -> Expr:
     x.sum(axis=1)
     """
 
-def sum_like(x: Operand, like: Operand) -> Expr:
-    """Sum an array over the axes along which another is broadcast to it: the transpose of `broadcast_like`, for sizes
-    that are only known at run time.
-
-    Examples
-    --------
-    >>> pel.sum_like(pel.matrix("x", shape=("n", 3)), pel.vector("b", shape=(3,))).shape
-    (3,)
-    """
-
-def sum_of_products(*operands: Operand, subscripts: Any = "") -> Expr:
-    r"""Einsum with explicit subscripts, :math:`y_{ik} = \sum_j x_{ij} z_{jk}` for ``"ij,jk->ik"``.
-
-    The op behind `einsum`, which expands ellipses, takes diagonals and squeezes broadcast axes first.
-
-    Examples
-    --------
-    >>> pel.sum_of_products(pel.matrix("A"), pel.matrix("B"), subscripts="ij,jk->ik")
-    einsum('ij,jk->ik', A, B)
-    """
-
 def sum_pool(x: Operand, pool_size: Any = 2, strides: Any = None, padding: Any = "valid") -> Expr:
     r"""Sum pooling, :math:`y_{n,i,c} = \sum_k x_{n,\, s i + k,\, c}`. The parameters are those of `max_pool`; padded
     elements are 0.
@@ -3658,36 +2772,6 @@ def sum_pool(x: Operand, pool_size: Any = 2, strides: Any = None, padding: Any =
     ('n', 14, 14, 32)
     """
 
-def sum_pool_gradient(g: Operand, like: Operand, pool_size: Any = (), strides: Any = (), padding: Any = ()) -> Expr:
-    """Gradient of `sum_pool`: each window's gradient is added to all elements of the window.
-
-    ``like`` is the input of the pooling, of which only the shape is used.
-
-    Examples
-    --------
-    >>> x = pel.tensor3("x", shape=("n", 8, 1))
-    >>> pel.grad(pel.sum_pool(x, 2).sum(), x).shape
-    ('n', 8, 1)
-    """
-
-def sum_repeated(x: Operand, repeats: Any = 1, axis: Any = 0) -> Expr:
-    """Sum of each group of ``repeats`` neighbors along an axis: the transpose of `repeat_each`.
-
-    Examples
-    --------
-    >>> pel.sum_repeated(pel.vector("x", shape=(6,)), 3).shape
-    (2,)
-    """
-
-def sum_tiles(x: Operand, reps: Any = 1) -> Expr:
-    """Sum of the tiles of an array: the transpose of `tile`.
-
-    Examples
-    --------
-    >>> pel.sum_tiles(pel.vector("x", shape=(6,)), 3).shape
-    (2,)
-    """
-
 def take_along_axis(x: Operand, indices: Operand, axis: Any = -1) -> Expr:
     """Take elements at indices along an axis, paired with the positions along the other axes, :math:`x_{k, i_k}`.
 
@@ -3696,16 +2780,6 @@ def take_along_axis(x: Operand, indices: Operand, axis: Any = -1) -> Expr:
     >>> p, y = pel.matrix("p", shape=("n", 10)), pel.ivector("y", shape=("n",))
     >>> pel.take_along_axis(p, y[:, None]).shape
     ('n', 1)
-    """
-
-def take_along_axis_gradient(g: Operand, indices: Operand, like: Operand, axis: Any = -1) -> Expr:
-    """Gradient of `take_along_axis`: zeros of the shape of ``like`` with ``g`` added at the indices.
-
-    Examples
-    --------
-    >>> g, i = pel.matrix("g", shape=("n", 1)), pel.imatrix("i", shape=("n", 1))
-    >>> pel.take_along_axis_gradient(g, i, pel.matrix("x", shape=("n", 4)), axis=1).shape
-    ('n', 4)
     """
 
 def tan(x: Operand) -> Expr:
@@ -3736,24 +2810,6 @@ def tanh(x: Operand) -> Expr:
     >>> x = pel.scalar("x")
     >>> pel.grad(pel.tanh(x), x)
     1 - tanh(x) ** 2
-    """
-
-def tanh_slope(y: Operand, x: Operand) -> Expr:
-    r"""Derivative of the hyperbolic tangent, :math:`1 - y^2` where :math:`y = \tanh x`.
-
-    Computed as :math:`4 e / (1 + e)^2` with :math:`e = e^{-2|x|}`, because :math:`1 - y^2` loses its digits where
-    :math:`y` is nearly 1.
-
-    ``y`` appears in the printed formula; only its shape enters the value.
-
-    Examples
-    --------
-    >>> x = pel.scalar("x")
-    >>> slope = pel.grad(pel.tanh(x), x)
-    >>> slope
-    1 - tanh(x) ** 2
-    >>> slope.eval({x: 12.0})
-    np.float32(1.51005e-10)
     """
 
 def tile(x: Operand, reps: Any = 1) -> Expr:
@@ -3899,15 +2955,6 @@ def trunc(x: Operand) -> Expr:
     array([-2.,  2.], dtype=float32)
     """
 
-def unpad(x: Operand, pad_width: Any = 0, mode: Any = "constant") -> Expr:
-    """Array without its border, which is added to the elements it was copied from: the transpose of `pad`.
-
-    Examples
-    --------
-    >>> pel.unpad(pel.vector("x", shape=(6,)), (1, 2)).shape
-    (3,)
-    """
-
 def var(x: Operand, axis: Any = None, ddof: Any = 0, keepdims: Any = False) -> Expr:
     r"""Variance of the elements along axes, :math:`\frac{1}{n - d} \sum_i (x_i - \bar{x})^2` with :math:`d` = ``ddof``.
 
@@ -3931,42 +2978,6 @@ def var(x: Operand, axis: Any = None, ddof: Any = 0, keepdims: Any = False) -> E
     --------
     >>> pel.var(pel.matrix("x"), axis=0)
     x.var(axis=0)
-    """
-
-def variable_dropout(x: Operand, state: Operand, rate: Operand, stream: Any = 0) -> Expr:
-    r"""Dropout with a computed rate, :math:`x \, m / (1 - r)` with :math:`m = [u \ge r]`.
-
-    It draws the bits of `dropout`. The gradient with respect to the rate is that of the scale :math:`1 / (1 - r)`; the
-    mask has none.
-
-    Parameters
-    ----------
-    x : Expr
-        Real input of any shape.
-    state : Expr of uint32, shape (3,)
-        Seed and step of a `pellucid.random.Generator`.
-    rate : Expr, shape ()
-        Fraction of elements that are set to zero. Values outside [0, 1) are clipped.
-    stream : int
-        Stream number of the draw.
-
-    Returns
-    -------
-    Expr
-        Same shape as ``x``.
-
-    Raises
-    ------
-    ValueError
-        If the rate is not a scalar.
-    DtypeError
-        If ``x`` is not real.
-
-    Examples
-    --------
-    >>> x, rate, rng = pel.vector("x"), pel.shared(0.5, "rate", trainable=False), pel.random.Generator(0)
-    >>> pel.inference(rng.dropout(x, rate))
-    x
     """
 
 def vector_norm(x: Operand, axis: Any = None, ord: Any = 2, keepdims: Any = False) -> Expr:
@@ -4027,48 +3038,6 @@ def where(condition: Operand, x: Operand, y: Operand) -> Expr:
     >>> x = pel.vector("x")
     >>> pel.where(x > 0, x, 0.1 * x)
     where(x > 0, x, 0.1 * x)
-    """
-
-def while_steps(*operands: Operand, condition: Any = None, step: Any = None, states: Any = 0) -> Expr:
-    """Op behind `while_loop`. Its operands are the initial states and the loop-invariant values.
-
-    Examples
-    --------
-    >>> x = pel.scalar("x")
-    >>> pel.while_loop(lambda h: h < 100, lambda h: 2 * h, x)
-    while_loop(x < 100, 2 * x, x)
-    """
-
-def x_minus_log1p(x: Operand) -> Expr:
-    r"""Difference of a number and its logarithm plus one, :math:`x - \log(1 + x)`, about :math:`x^2 / 2` near 0.
-
-    Examples
-    --------
-    >>> x = pel.scalar("x")
-    >>> pel.function([x], x - pel.log(1 + x))(1e-6)
-    np.float32(4.9999967e-13)
-    """
-
-def x_minus_sin(x: Operand) -> Expr:
-    r"""Difference of a number and its sine, :math:`x - \sin x`, which is about :math:`x^3 / 6` near 0.
-
-    Examples
-    --------
-    >>> x = pel.scalar("x")
-    >>> pel.function([x], x - pel.sin(x))(1e-6)
-    np.float32(1.6666667e-19)
-    """
-
-def x_minus_tanh(x: Operand) -> Expr:
-    r"""Difference of a number and its hyperbolic tangent, :math:`x - \tanh x`, which is about :math:`x^3 / 3` near 0.
-
-    Computed as :math:`(x \cosh x - \sinh x) / \cosh x` near 0.
-
-    Examples
-    --------
-    >>> x = pel.scalar("x")
-    >>> pel.function([x], x - pel.tanh(x))(1e-6)
-    np.float32(3.3333331e-19)
     """
 
 def xlog1py(x: Operand, y: Operand) -> Expr:

@@ -15,7 +15,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
-from typing import Any, Generic, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
+
+if TYPE_CHECKING:
+    from pellucid.typing import Mode
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -66,7 +69,7 @@ expression_text: Extension[[Any, int], str] = Extension("the text of an expressi
 op_text: Extension[[Any, Sequence[Any], Mapping[str, Any], int, Mapping[Any, str]], str] = Extension(
     "the text of an op on operands"
 )
-expression_value: Extension[[Any, Mapping[Any, Any] | None, str], Any] = Extension("the value of an expression")
+expression_value: Extension[[Any, Mapping[Any, Any] | None, Mode], Any] = Extension("the value of an expression")
 expression_latex: Extension[[Any], str] = Extension("the LaTeX of an expression")
 expression_html: Extension[[Any], str] = Extension("the HTML of an expression")
 function_html: Extension[[Any], str] = Extension("the HTML of a function")

@@ -29,7 +29,7 @@ from pellucid.graph.types import (
 
 if TYPE_CHECKING:
     from pellucid.graph.op import Op
-    from pellucid.typing import ArrayLike
+    from pellucid.typing import ArrayLike, Mode
 
 Settings = tuple[tuple[str, Any], ...]
 
@@ -120,7 +120,7 @@ class Expr(ArrayMethods):
     def _repr_html_(self) -> str:
         return expression_html(self)
 
-    def eval(self, values: Mapping[Any, Any] | None = None, *, mode: str = "auto") -> Any:
+    def eval(self, values: Mapping[Any, Any] | None = None, *, mode: Mode = "auto") -> Any:
         """Compute the value for given inputs. The compiled function is cached for later calls.
 
         Parameters

@@ -218,6 +218,12 @@ def is_built_in(function: Function) -> bool:
     return (function.__module__ or "").partition(".")[0] == "pellucid"
 
 
+def is_internal(function: Function) -> bool:
+    """Tell whether a function is that of an op which only other functions and their gradients build."""
+    record = getattr(function, "op", None)
+    return isinstance(record, Op) and bool(record.behind)
+
+
 def make_op_function(record: Op) -> OpFunction:
     @functools.wraps(record.value)
     def function(*args: Any, **kwargs: Any) -> Any:

@@ -16,6 +16,7 @@ from pellucid.run.argument_binding import check_shape
 from pellucid.run.device_selection import choose_devices
 from pellucid.run.function import Function, Outputs
 from pellucid.run.program import make_program
+from pellucid.typing import Mode
 
 ExprT = TypeVar("ExprT", bound=Expr)
 """Expressions of one class: the keys of a mapping are invariant."""
@@ -41,7 +42,7 @@ def function(
     updates: Mapping[Shared, Operand] | Sequence[tuple[Shared, Operand]] | None = None,
     givens: Mapping[ExprT, Operand] | Sequence[tuple[Expr, Operand]] | None = None,
     defaults: Mapping[Input, Any] | None = None,
-    mode: str = "auto",
+    mode: Mode = "auto",
     rewrite: bool | str | Iterable[str] = True,
     on_unused_input: str = "raise",
     donate: bool = True,
