@@ -83,12 +83,12 @@ $(CREATED):
 
 $(INSTALLED): $(CREATED) pyproject.toml
 	@echo "Installing pellucid into $(VENV): a minute or two the first time"
-	$(INSTALL) .
+	$(INSTALL) ".[train]"
 	touch $@
 
 $(INSTALLED_COURSE): $(CREATED) pyproject.toml
 	@echo "Installing pellucid and the generator of its course into $(VENV): a minute or two the first time"
-	$(INSTALL) ".[course]"
+	$(INSTALL) ".[docs]"
 	touch $(INSTALLED) $@
 
 $(INSTALLED_DEV): $(CREATED) pyproject.toml

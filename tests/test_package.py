@@ -23,53 +23,45 @@ HEAVY = {
     "tensorboard",
 }  # fmt: skip
 
-# The packages that each package may import; imports point to lower layers only.
-MODEL = {"typing", "untrusted_files", "graph", "saving", "show", "nn"}
-TRAINING = {"typing", "atomic_write", "untrusted_files", "progress", "graph", "run", "saving", "nn", "model"}
-INSPECT = {
-    "typing",
-    "atomic_write",
-    "untrusted_files",
-    "extension_points",
-    "graph",
-    "run",
-    "show",
-    "nn",
-    "model",
-    "training",
-}
-INTEROP = {"typing", "atomic_write", "untrusted_files", "graph", "run", "saving", "nn", "data", "model", "training"}
-OTHERS = {"progress", "errors", "inspect", "interop", "byhand", "experiments", "live", "course", "cli", "pellucid"}
+# The packages that each package may import; imports point to lower layers only. Every package may import the modules
+# of BASE.
+BASE = {"atomic_write", "errors", "extension_points", "optional_packages", "progress", "typing", "untrusted_files"}
+MODEL = {"graph", "saving", "show", "nn"}
+TRAINING = {"graph", "run", "saving", "nn", "model"}
+INSPECT = {"graph", "run", "show", "nn", "model", "training"}
+INTEROP = {"graph", "run", "saving", "nn", "data", "model", "training"}
+OTHERS = {"inspect", "interop", "byhand", "experiments", "live", "course", "cli", "pellucid"}
 EVERYTHING = INSPECT | INTEROP | OTHERS
 MAY_IMPORT: dict[str, set[str]] = {
     "atomic_write": set(),
-    "extension_points": {"typing"},
-    "errors": {"extension_points"},
-    "untrusted_files": {"errors"},
     "progress": set(),
     "typing": set(),
-    "graph": {"errors", "extension_points", "untrusted_files", "typing"},
-    "run": {"atomic_write", "extension_points", "graph", "typing"},
-    "saving": {"atomic_write", "untrusted_files", "graph", "typing", "nn"},
-    "show": {"atomic_write", "extension_points", "graph", "typing"},
-    "nn": {"extension_points", "untrusted_files", "graph", "typing"},
-    "data": {"atomic_write", "untrusted_files", "progress", "errors", "graph", "typing"},
+    "extension_points": {"typing"},
+    "errors": {"extension_points"},
+    "optional_packages": {"errors"},
+    "untrusted_files": {"errors"},
     "byhand": set(),
-    "model": MODEL,
-    "training": TRAINING,
-    "inspect": INSPECT,
-    "interop": INTEROP,
-    "experiments": EVERYTHING,
-    "live": EVERYTHING,
-    "course": EVERYTHING,
-    "cli": EVERYTHING,
-    "pellucid": EVERYTHING,
+    "graph": BASE,
+    "run": BASE | {"graph"},
+    "show": BASE | {"graph"},
+    "nn": BASE | {"graph"},
+    "data": BASE | {"graph"},
+    "saving": BASE | {"graph", "nn"},
+    "model": BASE | MODEL,
+    "training": BASE | TRAINING,
+    "inspect": BASE | INSPECT,
+    "interop": BASE | INTEROP,
+    "experiments": BASE | EVERYTHING,
+    "live": BASE | EVERYTHING,
+    "course": BASE | EVERYTHING,
+    "cli": BASE | EVERYTHING,
+    "pellucid": BASE | EVERYTHING,
+    "type_stubs": BASE | EVERYTHING,
     # Aliases of modules in nn and training.
+    "callbacks": {"training"},
     "losses": {"nn"},
     "optimizers": {"nn"},
     "schedules": {"nn"},
-    "callbacks": {"training"},
-    "type_stubs": EVERYTHING,
 }
 # Packages that may be imported only inside functions or for type checkers. The methods of `Model` do so: `fit` calls
 # training, `explain` calls inspect, `export` calls interop.

@@ -77,6 +77,7 @@ _NAMES_BY_MODULE = {
     "pellucid.inspect.cross_framework": ["compare_with"],
     "pellucid.model.sequential": ["Sequential"],
     "pellucid.training.sweeps.sweep": ["sweep"],
+    "pellucid.optional_packages": ["MissingPackageError"],
     "pellucid.run.vmap": ["vmap"],
     "pellucid.run.wasm.errors": ["MissingCompilerError", "WasmCompilerError"],
     "pellucid.run.function_builder": ["function"],

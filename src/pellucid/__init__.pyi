@@ -115,6 +115,7 @@ from pellucid.model.model import Model, clone_model, load_model
 from pellucid.model.sequential import Sequential
 from pellucid.nn import losses, optimizers, schedules
 from pellucid.nn.lint.linter import lint
+from pellucid.optional_packages import MissingPackageError
 from pellucid.run.distributed import distribution
 from pellucid.run.from_jax import from_jax
 from pellucid.run.function import Function
@@ -151,6 +152,7 @@ __all__ = [
     "Journal",
     "LinAlgError",
     "MissingCompilerError",
+    "MissingPackageError",
     "Model",
     "ModelError",
     "NoSuchNameError",

@@ -176,7 +176,7 @@ def test_invalid_arguments(tmp_path):
 def test_error_without_tensorboard_names_the_package(tmp_path, monkeypatch):
     import_tensorboard.cache_clear()
     monkeypatch.setitem(sys.modules, "tensorboard.compat.proto.event_pb2", None)
-    with pytest.raises(pel.UseError, match=r"pip install 'pellucid\[tensorboard\]'"):
+    with pytest.raises(pel.MissingPackageError, match=r"event files needs TensorBoard.*'pellucid\[tensorboard\]'"):
         EventWriter(tmp_path)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from cyclopts import App
 from cyclopts.exceptions import CycloptsError
 
+from pellucid import __version__
 from pellucid.cli.check import check
 from pellucid.cli.course import course
 from pellucid.cli.lab import lab
@@ -19,7 +20,6 @@ from pellucid.cli.tour import tour
 from pellucid.cli.train import resume, train
 from pellucid.experiments.runner.errors import UsageError
 from pellucid.experiments.runner.experiment import describe_error
-from pellucid.experiments.runner.record import get_package_version
 
 FAILED, USAGE = 1, 2
 
@@ -46,7 +46,7 @@ With --debug (or PELLUCID_DEBUG=1), errors are shown with a traceback.
 """
 
 app: App = App(
-    name="pellucid", help=HELP, help_format="plaintext", version=get_package_version, suppress_keyboard_interrupt=False
+    name="pellucid", help=HELP, help_format="plaintext", version=__version__, suppress_keyboard_interrupt=False
 )
 for command in (course, check, run, tour, lab, train, resume, predict, reference):
     app.command(command)

@@ -15,6 +15,7 @@ import numpy as np
 from pellucid.atomic_write import explain_write_errors
 from pellucid.data.digits import Bytes, colorize, mnist
 from pellucid.data.errors import DataError, format_names
+from pellucid.optional_packages import require_packages
 from pellucid.progress import track
 
 Layout = Literal["one-folder", "folder-per-class"]
@@ -150,7 +151,8 @@ def _is_up_to_date(path: Path, config: DigitFolderConfig) -> bool:
 
 
 def _write_images(folder: Path, config: DigitFolderConfig, images: dict[int, Bytes], progress: bool | None) -> None:
-    from PIL import Image
+    with require_packages("Writing images"):
+        from PIL import Image
 
     pairs = [pair for digit in config.digits for pair in zip(config.names(digit), images[digit], strict=True)]
     for name, pixels in track(pairs, total=len(pairs), description="writing digits", progress=progress):

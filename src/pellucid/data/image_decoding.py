@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from pellucid.optional_packages import require_packages
 from pellucid.untrusted_files.budget import DEFAULT_WORKING_BYTES, REMEDY, MemoryBudget
 from pellucid.untrusted_files.reading import shorten
 
@@ -45,7 +46,8 @@ def decode_image(content: bytes, size: tuple[int, int], budget: MemoryBudget | N
     >>> decode_image(b"P3 1 1 255  7 8 9", (1, 1))
     array([[[7, 8, 9]]], dtype=uint8)
     """
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    with require_packages("Reading images"):
+        from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
@@ -75,7 +77,8 @@ def raise_on_decompression_bombs() -> Iterator[None]:
 
     Warning filters are global to the process, so enter this once, before threads decode.
     """
-    from PIL import Image
+    with require_packages("Reading images"):
+        from PIL import Image
 
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"PIL\.")

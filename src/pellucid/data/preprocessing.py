@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pellucid.data.errors import DataError
+from pellucid.optional_packages import require_packages
 
 
 def split(
@@ -46,7 +47,8 @@ def split(
     --------
     sklearn.model_selection.train_test_split
     """
-    from sklearn.model_selection import train_test_split
+    with require_packages("A stratified split"):
+        from sklearn.model_selection import train_test_split
 
     parts: list[Any] = train_test_split(*arrays, test_size=test_size, random_state=seed, stratify=stratify)
     return parts
@@ -76,7 +78,8 @@ def encode_labels(labels: npt.ArrayLike) -> tuple[npt.NDArray[np.int32], tuple[A
     --------
     sklearn.preprocessing.LabelEncoder
     """
-    from sklearn.preprocessing import LabelEncoder
+    with require_packages("Encoding labels"):
+        from sklearn.preprocessing import LabelEncoder
 
     encoder = LabelEncoder()
     codes = encoder.fit_transform(labels)

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pellucid.errors import OptionError
+from pellucid.optional_packages import require_packages
 
 Points = tuple[npt.NDArray[Any], npt.NDArray[np.int32]]
 
@@ -86,7 +87,8 @@ def circles(n: int = 200, noise: float = 0.10, factor: float = 0.5, seed: int = 
     >>> np.linalg.norm(X[y == 1], axis=1).round(2).max()
     np.float32(0.5)
     """
-    from sklearn.datasets import make_circles
+    with require_packages("pel.data.circles"):
+        from sklearn.datasets import make_circles
 
     return _cast(make_circles(n, noise=noise, factor=factor, random_state=seed), dtype)
 
@@ -120,7 +122,8 @@ def blobs(n: int = 200, classes: int = 3, spread: float = 1.0, seed: int = 0, dt
     >>> X.shape, np.bincount(y)
     ((90, 2), array([30, 30, 30]))
     """
-    from sklearn.datasets import make_blobs
+    with require_packages("pel.data.blobs"):
+        from sklearn.datasets import make_blobs
 
     return _cast(make_blobs(n, centers=classes, cluster_std=spread, random_state=seed), dtype)
 

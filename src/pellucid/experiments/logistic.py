@@ -5,6 +5,7 @@ from typing import Annotated
 import numpy as np
 
 from pellucid.experiments.runner import ExperimentResult, Range, RunContext, Score, experiment
+from pellucid.optional_packages import require_packages
 
 
 @experiment(
@@ -24,7 +25,8 @@ def logistic(
     """A logistic regression has a straight line as its decision boundary. The two moons interlock. How many points can
     one line separate?
     """
-    from sklearn.linear_model import LogisticRegressionCV
+    with require_packages("The experiment logistic"):
+        from sklearn.linear_model import LogisticRegressionCV
 
     from pellucid.data import moons
     from pellucid.experiments.common.comparison import describe_better_classifier

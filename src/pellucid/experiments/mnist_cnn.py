@@ -16,6 +16,7 @@ from pellucid.experiments.common.image_data import (
 )
 from pellucid.experiments.common.softmax_layer import predict_with_softmax_layer
 from pellucid.experiments.runner import ExperimentResult, Range, RunContext, Score, experiment, pluralize
+from pellucid.optional_packages import require_packages
 
 if TYPE_CHECKING:
     from pellucid.graph.expr import Expr, Input
@@ -113,7 +114,8 @@ def train_small_network(run: RunContext, data: ImageData) -> tuple[Any, float, l
 
     Returns the predictions of the test images, the largest difference between the weights of the two, and lines.
     """
-    from threadpoolctl import threadpool_limits
+    with require_packages("The experiment mnist-cnn"):
+        from threadpoolctl import threadpool_limits
 
     import pellucid as pel
 

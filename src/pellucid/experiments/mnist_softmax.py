@@ -9,6 +9,7 @@ from pellucid.experiments.common.comparison import describe_better_classifier
 from pellucid.experiments.common.image_data import ImageData, make_batch_indices, save_predictions
 from pellucid.experiments.common.softmax_layer import SoftmaxLayer
 from pellucid.experiments.runner import ExperimentResult, Range, RunContext, Score, experiment, pluralize
+from pellucid.optional_packages import require_packages
 
 EQUAL = 1e-4
 """Largest difference of two float32 weights that rounding explains."""
@@ -48,7 +49,8 @@ def mnist_softmax(
     to probabilities. All weights start at zero. After training they can be viewed as pictures: which pixels are
     evidence for a digit, and which against it.
     """
-    from threadpoolctl import threadpool_limits
+    with require_packages("The experiment mnist-softmax"):
+        from threadpoolctl import threadpool_limits
 
     from pellucid.data import mnist
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.graph.errors import OptionError
+from pellucid.optional_packages import require_packages
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,7 +38,8 @@ DOTS_PER_INCH = 144
 
 def new_figure(width: float, height: float) -> "Figure":
     """Return an empty white figure; width and height are in inches."""
-    from matplotlib.figure import Figure
+    with require_packages("Drawing"):
+        from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), dpi=DOTS_PER_INCH, layout="constrained", facecolor="white")
 
@@ -97,7 +99,8 @@ def make_mesh(X: NDArray[Any], count: int = 240) -> tuple[NDArray[Any], NDArray[
 
 def make_color_map(*colors: str) -> "Colormap":
     """Return a color map that interpolates between colors."""
-    from matplotlib.colors import LinearSegmentedColormap
+    with require_packages("Drawing"):
+        from matplotlib.colors import LinearSegmentedColormap
 
     return LinearSegmentedColormap.from_list(" to ".join(colors), colors)
 

@@ -45,5 +45,5 @@ def require_generator() -> None:
     if missing:
         raise CourseError(
             f"Building the course needs packages that are not installed: {', '.join(missing)}. "
-            "Install them: pip install 'pellucid[course]'"
+            "Install them: pip install 'pellucid[docs]'"
         )

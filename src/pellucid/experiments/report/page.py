@@ -8,9 +8,10 @@ from html import escape
 from importlib import resources
 from pathlib import Path
 
+from pellucid import __version__
 from pellucid.experiments.report.next_steps import NEXT_STEPS, format_chapters
 from pellucid.experiments.runner import Experiment, Record, Score
-from pellucid.experiments.runner.record import get_package_version, to_json
+from pellucid.experiments.runner.record import to_json
 from pellucid.experiments.runner.result import SavedPicture, SavedText
 from pellucid.show.mathml import latex_to_mathml
 
@@ -204,7 +205,7 @@ def _footer(sections: Sequence[Section]) -> str:
     seconds = sum(section.record.seconds for section in sections)
     versions = sections[-1].record.versions.items() if sections else ()
     others = ", ".join(f"{name} {version}" for name, version in versions if name != "pellucid")
-    text = f"Written by pellucid {get_package_version()} after {seconds:.0f} seconds of experiments."
+    text = f"Written by pellucid {__version__} after {seconds:.0f} seconds of experiments."
     note = "A difference counts if it is larger than two standard errors; otherwise it is no difference beyond chance."
     return f"<footer><p>{note}</p><p>{escape(text)} {escape(others)}</p></footer>"
 

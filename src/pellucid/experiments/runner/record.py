@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from pellucid import __version__
 from pellucid.experiments.runner.result import SavedPicture, SavedText, Score
 
 FILE = "record.json"
@@ -86,20 +87,10 @@ def get_versions() -> dict[str, str]:
     """Return the versions of pellucid, Python and the libraries that this process has loaded."""
     loaded = [name for name in ("numpy", "jax", "sklearn", "matplotlib") if name in sys.modules]
     return {
-        "pellucid": get_package_version(),
+        "pellucid": __version__,
         "python": platform.python_version(),
         **{name: str(sys.modules[name].__version__) for name in loaded},
     }
-
-
-def get_package_version() -> str:
-    """Return the version of pellucid, or "unknown" in a bare source tree."""
-    from importlib import metadata
-
-    try:
-        return metadata.version("pellucid")
-    except metadata.PackageNotFoundError:
-        return "unknown"
 
 
 def get_machine() -> dict[str, str | int]:

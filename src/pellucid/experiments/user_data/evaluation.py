@@ -9,6 +9,7 @@ import numpy as np
 from pellucid.experiments.runner.context import RunContext
 from pellucid.experiments.runner.result import ExperimentResult, Score, pluralize
 from pellucid.experiments.user_data.dataset import Array
+from pellucid.optional_packages import require_packages
 
 if TYPE_CHECKING:
     from pellucid.experiments.user_data.pipeline import PreparedRun
@@ -100,8 +101,9 @@ def compute_baselines(prepared: "PreparedRun") -> dict[str, dict[str, float]]:
 
 def predict_linear(prepared: "PreparedRun", targets: Array) -> tuple[str, Array]:
     """Return the name and the test predictions of scikit-learn's linear model on standardized inputs."""
-    from sklearn.linear_model import LogisticRegression, Ridge
-    from sklearn.preprocessing import StandardScaler
+    with require_packages("The linear baseline"):
+        from sklearn.linear_model import LogisticRegression, Ridge
+        from sklearn.preprocessing import StandardScaler
 
     flat = prepared.x.reshape(len(prepared.x), -1)
     scaler = StandardScaler()

@@ -17,6 +17,7 @@ from pellucid.interop.onnx.decompositions import decompose
 from pellucid.interop.onnx.errors import OnnxError
 from pellucid.interop.onnx.tensors import iterate_graphs
 from pellucid.interop.onnx.writer import OnnxWriter, make_value_info
+from pellucid.optional_packages import require_packages
 from pellucid.saving.container import get_version
 
 OPSET = 23
@@ -142,8 +143,9 @@ def write_graph(
     paths: Mapping[Shared, str] | None = None,
 ) -> Any:
     """Write simplified expressions as a model proto and check it."""
-    import onnx
-    from onnx import helper
+    with require_packages("pel.to_onnx"):
+        import onnx
+        from onnx import helper
 
     from pellucid.interop.onnx import fusion, writers  # noqa: F401 - fill the registries
 

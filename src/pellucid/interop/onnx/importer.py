@@ -18,6 +18,7 @@ from pellucid.interop.onnx.errors import OnnxError
 from pellucid.interop.onnx.functions import get_opset
 from pellucid.interop.onnx.reader import OnnxReader
 from pellucid.interop.onnx.tensors import load_external, to_dtype
+from pellucid.optional_packages import require_packages
 from pellucid.untrusted_files.budget import DEFAULT_WORKING_BYTES, MemoryBudget
 from pellucid.untrusted_files.reading import read_regular_file, report_damage, shorten
 
@@ -180,7 +181,8 @@ def report_reading_errors(name: str) -> Iterator[None]:
 
 def load_model_proto(file: Any, max_bytes: int) -> tuple[Any, str]:
     """Parse a model proto; return it with a name for messages."""
-    import onnx
+    with require_packages("pel.from_onnx"):
+        import onnx
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
     if isinstance(file, onnx.ModelProto):

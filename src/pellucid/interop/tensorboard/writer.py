@@ -25,6 +25,7 @@ from pellucid.graph.types import format_shape
 from pellucid.graph.validation import check_integer
 from pellucid.model.interfaces import is_model
 from pellucid.model.state import UniqueNames
+from pellucid.optional_packages import require_packages
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -62,19 +63,14 @@ def import_tensorboard() -> Any:
 
     Raises
     ------
-    UseError
+    MissingPackageError
         If it is not installed.
     """
-    try:
+    with require_packages("Writing event files"):
         found = {
             name: getattr(import_module(module), name) for module, names in NAMES_BY_MODULE.items() for name in names
         }
         found |= {name: import_module(f"tensorboard.plugins.{name}.metadata") for name in PLUGINS}
-    except ModuleNotFoundError as error:
-        raise UseError(
-            "Writing event files requires TensorBoard, which is not installed: "
-            f"pip install 'pellucid[tensorboard]' ({error})"
-        ) from error
     return SimpleNamespace(**found)
 
 
@@ -188,7 +184,8 @@ class EventWriter:
 
     def figure(self, name: str, figure: Figure, step: int) -> None:
         """Write a matplotlib figure as an image, such as those of `pellucid.show.plots`."""
-        from PIL import Image
+        with require_packages("Writing pictures"):
+            from PIL import Image
 
         png = io.BytesIO()
         figure.savefig(png, format="png")
@@ -293,7 +290,8 @@ def to_pixels(images: Any, name: str) -> Array:
 
 
 def encode_png(pixels: Array) -> bytes:
-    from PIL import Image
+    with require_packages("Writing pictures"):
+        from PIL import Image
 
     encoded = io.BytesIO()
     Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(encoded, format="PNG")

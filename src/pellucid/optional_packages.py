@@ -1,0 +1,50 @@
+"""Packages that only some features need, and the extras that install them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pellucid.errors import PellucidError
+
+EXTRAS = {
+    "PIL": ("Pillow", "train"),
+    "h5py": ("h5py", "keras"),
+    "matplotlib": ("Matplotlib", "train"),
+    "onnx": ("onnx", "onnx"),
+    "onnxruntime": ("onnxruntime", "onnx"),
+    "sklearn": ("scikit-learn", "train"),
+    "tensorboard": ("TensorBoard", "tensorboard"),
+    "threadpoolctl": ("threadpoolctl", "train"),
+}
+"""Name and extra of the package of each module."""
+
+
+class MissingPackageError(PellucidError, ImportError):
+    """A feature needs a package that is not installed."""
+
+
+@contextmanager
+def require_packages(feature: str) -> Iterator[None]:
+    """Explain a failed import of an optional package: which feature needs it, and how to install it.
+
+    Raises
+    ------
+    MissingPackageError
+        If an import in the block fails because a package of `EXTRAS` is not installed.
+
+    Examples
+    --------
+    >>> with require_packages("pel.data.blobs"):
+    ...     import sklearn
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        module = (error.name or "").partition(".")[0]
+        if module not in EXTRAS:
+            raise
+        package, extra = EXTRAS[module]
+        raise MissingPackageError(
+            f"{feature} needs {package}, which is not installed. Install it: pip install 'pellucid[{extra}]'"
+        ) from error
