@@ -1,7 +1,9 @@
 """The cache of compiled programs: hits, misses, damaged files, and folders that cannot be used."""
 
 import os
+import re
 import sys
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -214,3 +216,33 @@ def test_the_next_process_loads_the_program_without_warnings(folder, python):
     assert len(times) == 1
     assert python(LOOP, PELLUCID_CACHE=str(folder)) == first == ["[1.0, 2.0, 4.0]"]
     assert [p.stat().st_mtime_ns for p in list_programs(folder)] > times
+
+
+def test_warnings_about_features_of_the_machine_are_not_shown(folder, capfd):
+    """Some versions of XLA write kilobytes on each program; here the file names a feature that does not exist."""
+    expected = run()
+    for file in list_programs(folder):
+        content = zlib.decompress(compilation_cache.unpack_entry(file.read_bytes(), file.stem))
+        feature = re.search(rb"\+(sse2|neon|fp-armv8)\b", content)
+        assert feature is not None
+        changed = content.replace(feature[0], b"+" + b"z" * (len(feature[0]) - 1))
+        file.write_bytes(compilation_cache.pack_entry(zlib.compress(changed), file.stem))
+    assert run() == expected
+    assert capfd.readouterr().err == ""
+
+
+def test_other_lines_of_compiled_code_are_passed_on(capfd):
+    with compilation_cache.drop_log_lines(b"unwanted"):
+        os.write(2, b"first\nan unwanted line\nlast\n")
+    assert capfd.readouterr().err == "first\nlast\n"
+
+
+def test_lines_before_an_exception_are_passed_on(capfd):
+    def fail():
+        with compilation_cache.drop_log_lines(b"unwanted"):
+            os.write(2, b"before\n")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    assert capfd.readouterr().err == "before\n"

@@ -14,10 +14,12 @@ import platform
 import shutil
 import sys
 import tempfile
+import threading
 import time
 import warnings
 import zlib
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,15 @@ XLA_SUFFIX, LIBRARY_SUFFIX, WASM_SUFFIX, INDEX_SUFFIX = ".xla", ".so", ".wasm", 
 
 ENTRY_MAGIC = "pellucid-entry-2"
 """First word of XLA programs, modules and index files."""
+
+STDERR = 2
+"""File descriptor of standard error, which compiled code writes to."""
+
+MACHINE_WARNING = b"cpu_aot_loader"
+"""Part of the warnings of some versions of XLA that a program was compiled for another machine. They list features that
+no machine has, such as ``+prefer-no-scatter``; the cache key has the features of the processor."""
+
+_log_lock = threading.Lock()
 
 
 def cache_directory() -> Path | None:
@@ -166,13 +177,35 @@ def load_program(path: Path, lowered: Any) -> Any:
         return None
     try:
         devices = jax().devices()[:1]
-        program = deserialize_and_load(
-            zlib.decompress(packed), lowered.in_tree, lowered.out_tree, execution_devices=devices
-        )
+        with drop_log_lines(MACHINE_WARNING):
+            program = deserialize_and_load(
+                zlib.decompress(packed), lowered.in_tree, lowered.out_tree, execution_devices=devices
+            )
     except RuntimeError:  # serialized by an incompatible library
         return None
     mark_used(path)
     return program
+
+
+@contextmanager
+def drop_log_lines(part: bytes) -> Iterator[None]:
+    """Drop the lines with ``part`` that compiled code writes to standard error in this block; pass on the others."""
+    with _log_lock, tempfile.TemporaryFile() as captured:
+        try:
+            terminal = os.dup(STDERR)
+        except OSError:  # standard error is closed
+            yield
+            return
+        os.dup2(captured.fileno(), STDERR)
+        try:
+            yield
+        finally:
+            os.dup2(terminal, STDERR)
+            os.close(terminal)
+            captured.seek(0)
+            for line in captured:
+                if part not in line:
+                    os.write(STDERR, line)
 
 
 def mark_used(path: Path) -> None:
