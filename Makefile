@@ -3,6 +3,8 @@
 #   make test                    install, then format check, lint, types and tests
 #   make course                  install the generator of the course, build the course and open it
 #   make wheel                   build the course, and a wheel that has it
+#   make release                 build the wheel and check it in empty environments
+#   make lowest                  run the tests with the lowest versions of all dependencies
 #   make runtime                 build the runtimes of pages, with npm, and the modules that the package ships
 #   make stubs                   write the type stubs of modules whose names are made at run time
 #   make PYTHON=python3.13 test  the same with another Python
@@ -17,7 +19,7 @@ INSTALLED_COURSE := $(VENV)/.installed-course
 INSTALLED_DEV := $(VENV)/.installed-dev
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
 
-.PHONY: tour course wheel test slow peers bench lint format stubs runtime check-runtime clean
+.PHONY: tour course wheel release test lowest slow peers bench lint format stubs runtime check-runtime clean
 
 tour: $(INSTALLED)
 	$(BIN)/pellucid tour
@@ -28,10 +30,27 @@ course: $(INSTALLED_COURSE)
 # The wheel has the built course, so that a learner needs no generator.
 wheel: $(INSTALLED_COURSE)
 	$(BIN)/python -m pellucid.course.site.shipped
+	rm -rf dist
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 
 test: lint
 	$(BIN)/pytest
+
+# Builds the wheel, and checks it in empty environments: with the dependencies only, and with the extra train.
+release: wheel
+	for extra in core train; do \
+	  $(PYTHON) -m venv --clear build/$$extra && \
+	  build/$$extra/bin/python -m pip install --quiet --disable-pip-version-check \
+	    "$$(ls $(CURDIR)/dist/pellucid-*.whl)$$( [ $$extra = core ] || echo "[$$extra]" )" && \
+	  (mkdir -p build/empty && cd build/empty && PELLUCID_CACHE=0 ../$$extra/bin/python -I $(CURDIR)/.ci/check_install.py $$extra) || exit 1; \
+	done
+
+# Tests with the lowest versions of all dependencies.
+lowest: $(INSTALLED_DEV)
+	$(INSTALL) ".[dev]" uv
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python build/lowest
+	$(BIN)/uv pip install --quiet --python build/lowest/bin/python --resolution lowest-direct --editable ".[dev]"
+	build/lowest/bin/python -m pytest
 
 slow: $(INSTALLED_DEV)
 	XLA_FLAGS= $(BIN)/pytest -m slow --timeout=1800

@@ -18,7 +18,7 @@ os.environ.setdefault(
 )
 
 # Aliases of modules, which pytest would import a second time.
-collect_ignore = [f"src/pellucid/{name}.py" for name in ("losses", "optimizers", "schedules")]
+collect_ignore = [f"src/pellucid/{name}.py" for name in ("callbacks", "losses", "optimizers", "schedules")]
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,1 +1,6 @@
 """Scikit-learn estimators backed by neural networks."""
+
+from pellucid.optional_packages import require_packages
+
+with require_packages("pel.Classifier and pel.Regressor"):
+    import sklearn.base  # noqa: F401

@@ -8,21 +8,18 @@ from typing import Any, Self
 from weakref import WeakKeyDictionary
 
 import numpy as np
+from sklearn.base import BaseEstimator, is_classifier
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from pellucid.graph.errors import OptionError
 from pellucid.graph.validation import check_integer
 from pellucid.interop.estimators import network_cache
 from pellucid.interop.estimators.network_cache import CachedNetwork, NetworkSignature
 from pellucid.model.model import Model
-from pellucid.optional_packages import require_packages
 from pellucid.training.callbacks.early_stopping import EarlyStopping
 from pellucid.training.data_adapter import make_dataset
-
-with require_packages("pel.Classifier and pel.Regressor"):
-    from sklearn.base import BaseEstimator, is_classifier
-    from sklearn.model_selection import train_test_split
-    from sklearn.utils import check_random_state
-    from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 Array = np.ndarray[Any, Any]
 
