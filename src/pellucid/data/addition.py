@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
 from pellucid.data.errors import DataError
+from pellucid.typing import Array
 
 MAXIMUM_BITS = 62  # so that every number, and every sum of two halves, is an int64
 
 
 def binary_addition(
     n: int, bits: int = 8, seed: int | np.random.RandomState = 0, dtype: str | None = None
-) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+) -> tuple[Array, Array]:
     """Pairs of random numbers and their sums c = a + b, as bits, least significant bit first.
 
     a and b are uniform on [0, 2**(bits - 1)), so that the sum fits in the same number of bits.

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from pellucid.atomic_write import atomic_write
 from pellucid.data.errors import DataError
+from pellucid.typing import Array
 from pellucid.untrusted_files.budget import DEFAULT_MAX_BYTES, UNCOMPRESSED_REMEDY, MemoryBudget
 from pellucid.untrusted_files.reading import read_regular_file, report_damage
 
@@ -39,7 +40,7 @@ class Header(NamedTuple):
         return self.size + math.prod(self.shape) * self.dtype.itemsize
 
 
-def read_idx(path: str | Path, *, max_bytes: int = DEFAULT_MAX_BYTES) -> npt.NDArray[Any]:
+def read_idx(path: str | Path, *, max_bytes: int = DEFAULT_MAX_BYTES) -> Array:
     """Read the array of an IDX file, compressed with gzip or not.
 
     Untrusted files are safe to read: the header is checked first and bounds the memory that is allocated.
@@ -81,7 +82,7 @@ def read_idx(path: str | Path, *, max_bytes: int = DEFAULT_MAX_BYTES) -> npt.NDA
         return parse_idx(content, str(path), max_bytes)
 
 
-def parse_idx(content: bytes, name: str, max_bytes: int = DEFAULT_MAX_BYTES) -> npt.NDArray[Any]:
+def parse_idx(content: bytes, name: str, max_bytes: int = DEFAULT_MAX_BYTES) -> Array:
     """Parse the content of an IDX file; ``name`` is for messages.
 
     The array is read-only, and a view of ``content`` if the bytes need no swapping.

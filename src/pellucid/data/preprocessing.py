@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pellucid.data.errors import DataError
+from pellucid.typing import Array
 
 
 def split(
@@ -83,7 +84,7 @@ def encode_labels(labels: npt.ArrayLike) -> tuple[npt.NDArray[np.int32], tuple[A
     return codes.astype(np.int32), tuple(encoder.classes_.tolist())
 
 
-def one_hot(labels: npt.ArrayLike, num_classes: int | None = None, dtype: str | None = None) -> npt.NDArray[Any]:
+def one_hot(labels: npt.ArrayLike, num_classes: int | None = None, dtype: str | None = None) -> Array:
     """One-hot encoding: element (i, k) is 1 where labels[i] = k, otherwise 0.
 
     Parameters
@@ -120,5 +121,5 @@ def one_hot(labels: npt.ArrayLike, num_classes: int | None = None, dtype: str | 
         num_classes = int(labels.max()) + 1 if labels.size else 0
     if labels.size and not (labels.min() >= 0 and labels.max() < num_classes):
         raise DataError(f"Expected labels from 0 to {num_classes - 1}, received {labels.min()} to {labels.max()}.")
-    rows: npt.NDArray[Any] = np.eye(num_classes, dtype=dtype or config.floatx)
+    rows: Array = np.eye(num_classes, dtype=dtype or config.floatx)
     return np.take(rows, labels, axis=0)

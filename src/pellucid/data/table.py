@@ -8,13 +8,13 @@ import math
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from pellucid.data.errors import DataError, DataWarning, format_names, join_first
 from pellucid.errors import near_miss
+from pellucid.typing import Array
 from pellucid.untrusted_files.reading import read_regular_file, report_damage, shorten
 
 MAXIMUM_FILE_BYTES = 2**30
@@ -54,7 +54,7 @@ class Table:
             raise DataError(f"{self.path}: no column {name!a}.{hint}")
         return self.names.index(name)
 
-    def strings(self, name: str) -> npt.NDArray[Any]:
+    def strings(self, name: str) -> Array:
         """Return a column as strings; missing cells are empty."""
         return np.array(self._get_cells(name), dtype=str)
 

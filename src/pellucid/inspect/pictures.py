@@ -33,8 +33,7 @@ from pellucid.show.prediction_plots import confusion_matrix as draw_confusion
 from pellucid.show.prediction_plots import count_confusions, find_most_frequent_error
 from pellucid.show.saliency_plot import gradient_magnitude, saliency_map
 from pellucid.training.metric_mode import is_higher_better
-
-Array = np.ndarray[Any, Any]
+from pellucid.typing import Array
 
 __all__ = [
     "Picture",

@@ -11,10 +11,10 @@ from pellucid.live.controls import choice, seed, slider
 from pellucid.live.figure import Figure, vary
 from pellucid.live.views import View, decision_boundary, heat_map, image, loss_curve, network, numbers, sequence
 from pellucid.run.function import Function
+from pellucid.typing import Array
 
 __all__ = ["adder", "digits", "digits_convolution", "moons", "moons_sizes"]
 
-Array = np.ndarray[Any, Any]
 
 SIZES = (1, 2, 3, 4, 5, 20, 50)
 POINTS = 200

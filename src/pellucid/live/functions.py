@@ -15,14 +15,13 @@ from pellucid.live.module_plan import Place
 from pellucid.run.function import Function
 from pellucid.run.function_builder import function
 from pellucid.run.wasm.module import FunctionSource, WasmModule
+from pellucid.typing import Array
 
 DTYPES = frozenset(
     f"{kind}{bits}" for kind, sizes in (("float", (32, 64)), ("int", (8, 16, 32, 64)), ("uint", (8, 16, 32, 64)))
     for bits in sizes
 ) | {"bool"}  # fmt: skip
 """Dtypes of arrays in WebAssembly memory."""
-
-Array = np.ndarray[Any, Any]
 
 
 @dataclass

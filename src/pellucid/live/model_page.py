@@ -27,11 +27,11 @@ from pellucid.nn.layers import Normalization, Rescaling
 from pellucid.run.function import Function
 from pellucid.run.function_builder import function
 from pellucid.run.wasm.module import FunctionSource, generate_code
+from pellucid.typing import Array
 
 if TYPE_CHECKING:
     from pellucid.model.model import Model
 
-Array = np.ndarray[Any, Any]
 
 MAX_PARAMETER_BYTES = 1 << 25
 """Maximum size of the parameters of a page; base64 makes them a third larger."""

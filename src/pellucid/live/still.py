@@ -11,11 +11,11 @@ from pellucid.live.views.decision_boundary import DecisionBoundary
 from pellucid.live.views.loss_surface import LossSurface
 from pellucid.run.function import Function
 from pellucid.show.figure import Picture
+from pellucid.typing import Array
 
 if TYPE_CHECKING:
     from pellucid.live.figure import Figure
 
-Array = np.ndarray[Any, Any]
 
 CURVE_POINTS = 200
 """Number of losses in the picture of a training."""

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol, TypeGuard
 
-import numpy as np
-
 from pellucid.graph.expr import Expr, Shared
 from pellucid.graph.types import Dim
 from pellucid.model.compile_config import CompileConfig
 from pellucid.model.functional_graph import FunctionalGraph
 from pellucid.nn.layers import Layer
-
-Array = np.ndarray[Any, Any]
+from pellucid.typing import Array
 
 
 class ModelLike(Protocol):

@@ -6,8 +6,6 @@ import functools
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
-
 from pellucid.graph.errors import ShapeError, brief, near_miss
 from pellucid.graph.expr import Expr, Shared, is_compatible_shape
 from pellucid.graph.types import Dim, format_shape, unify
@@ -23,11 +21,10 @@ from pellucid.model.functional_graph import (
 )
 from pellucid.model.state import UniqueNames, get_parameter_paths, get_state_paths, iter_parts, iter_sublayers
 from pellucid.nn.layers import Layer
+from pellucid.typing import Array
 
 if TYPE_CHECKING:
     from pellucid.training.callbacks.history import History
-
-Array = np.ndarray[Any, Any]
 
 
 class Model(Layer):

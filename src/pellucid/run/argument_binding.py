@@ -12,13 +12,14 @@ from pellucid.graph.errors import InputError, ShapeError, near_miss
 from pellucid.graph.expr import Input
 from pellucid.graph.foreign_names import FOREIGN_ARGUMENTS
 from pellucid.graph.types import format_shape
+from pellucid.typing import Array
 
 
 def order_arguments(
     inputs: Sequence[Input],
     args: Sequence[Any],
     kwargs: Mapping[str, Any],
-    defaults: Mapping[Input, np.ndarray[Any, Any]],
+    defaults: Mapping[Input, Array],
     walk: bool = False,
 ) -> list[Any]:
     """Return arguments, given by position or name, in the order of the inputs, with defaults for those not given.

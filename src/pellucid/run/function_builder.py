@@ -6,8 +6,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from pellucid.graph.array_conversion import cast_to_dtype
 from pellucid.graph.errors import InputError
 from pellucid.graph.expr import Expr, Input, Shared, as_expr
@@ -16,6 +14,7 @@ from pellucid.run.argument_binding import check_shape
 from pellucid.run.device_selection import choose_devices
 from pellucid.run.function import Function, Outputs
 from pellucid.run.program import make_program
+from pellucid.typing import Array
 
 
 def list_pairs(given: Mapping[Any, Any] | Sequence[tuple[Any, Any]], argument: str) -> list[tuple[Any, Any]]:
@@ -121,7 +120,7 @@ def function(
     return Function(program, outputs, mode, check_defaults(program.inputs, defaults or {}), choose_devices(devices))
 
 
-def check_defaults(inputs: Sequence[Input], given: Mapping[Any, Any]) -> dict[Input, np.ndarray[Any, Any]]:
+def check_defaults(inputs: Sequence[Input], given: Mapping[Any, Any]) -> dict[Input, Array]:
     input_set = set(inputs)
     defaults = {}
     for target, value in given.items():

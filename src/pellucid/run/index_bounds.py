@@ -17,6 +17,7 @@ from pellucid.graph.expr import Constant, Expr, Input, Shared
 from pellucid.graph.ops.index_spec import get_array_axes, to_numpy_index
 from pellucid.graph.traversal import topological
 from pellucid.graph.types import Dim
+from pellucid.typing import Array
 
 IndexOperands = list[tuple[int, Dim, bool]]
 """Position of each operand that holds indices, the length that it indexes, and whether -1 is the last element."""
@@ -73,7 +74,7 @@ class Bound:
             f"{brief(self.user)}. Received: {array[at]}{place}{self.suggest_fix(array[at], numbers)}"
         ).with_operands([i, self.user])
 
-    def suggest_fix(self, wrong: Any, numbers: np.ndarray[Any, Any]) -> str:
+    def suggest_fix(self, wrong: Any, numbers: Array) -> str:
         if self.layer is not None and wrong < self.low:
             return f". The layer {self.layer} has no rows for negative indices; number its words from 0"
         one_based = numbers.max() == self.high + 1 and numbers.min() > 0

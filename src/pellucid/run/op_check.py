@@ -15,8 +15,7 @@ from pellucid.graph.gradient_check import verify_grad
 from pellucid.graph.op import Op
 from pellucid.graph.types import is_float
 from pellucid.run.jax_runtime import jax, x64
-
-Array = np.ndarray[Any, Any]
+from pellucid.typing import Array
 
 TOLERANCES = {"float64": 1e-9, "float32": 1e-4}
 """Maximum difference between NumPy and XLA, relative and absolute."""

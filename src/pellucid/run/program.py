@@ -21,6 +21,7 @@ from pellucid.graph.traversal import collect_inputs, replace_all, topological
 from pellucid.graph.types import format_shape
 from pellucid.run.index_bounds import Bound, collect_bounds
 from pellucid.run.jax_runtime import jax
+from pellucid.typing import Array
 
 LARGE_CONSTANT_BYTES = 4096
 """Larger constants are arguments of the compiled program instead of literals in it."""
@@ -315,10 +316,10 @@ class OutputHistory:
     """The outputs of a loop so far. ``steps`` is more than 0 at the start if the loop is entered in its middle."""
 
     def __init__(self, num_outputs: int, steps: int = 0) -> None:
-        self.chunks: list[list[np.ndarray[Any, Any]]] = [[] for _ in range(num_outputs)]
+        self.chunks: list[list[Array]] = [[] for _ in range(num_outputs)]
         self.steps = steps
 
-    def append(self, count: int, outputs: Sequence[np.ndarray[Any, Any]]) -> None:
+    def append(self, count: int, outputs: Sequence[Array]) -> None:
         for chunks, output in zip(self.chunks, outputs, strict=True):
             chunks.append(output)
         self.steps += count
@@ -326,13 +327,13 @@ class OutputHistory:
     def get_latest(self) -> list[Any]:
         return [chunks[-1][-1] for chunks in self.chunks]
 
-    def pop(self) -> list[np.ndarray[Any, Any]]:
+    def pop(self) -> list[Array]:
         """Remove and return the outputs that were added since the last call."""
         outputs = [np.concatenate(chunks) if len(chunks) > 1 else chunks[0] for chunks in self.chunks]
         self.chunks = [[] for _ in outputs]
         return outputs
 
-    def stack(self, get_shapes: Callable[[], Shapes]) -> list[np.ndarray[Any, Any]]:
+    def stack(self, get_shapes: Callable[[], Shapes]) -> list[Array]:
         """Return the outputs of all steps, stacked. ``get_shapes`` is called only if there were no steps."""
         if self.steps:
             return [np.concatenate(chunks) for chunks in self.chunks]

@@ -18,9 +18,8 @@ import numpy as np
 from pellucid.atomic_write import atomic_write
 from pellucid.graph.errors import StorageError
 from pellucid.graph.types import as_dtype
+from pellucid.typing import Array
 from pellucid.untrusted_files.reading import open_regular_file, quote, report_damage, shorten
-
-Array = np.ndarray[Any, Any]
 
 FORMAT = 1
 """Version of the format. Increase it when older programs would misread new files."""

@@ -33,9 +33,8 @@ from pellucid.nn.layers import (
 )
 from pellucid.nn.registry import snake_case
 from pellucid.saving.weights import get_max_weight_bytes, join_names
+from pellucid.typing import Array
 from pellucid.untrusted_files.reading import open_regular_file, quote, report_damage, shorten
-
-Array = np.ndarray[Any, Any]
 
 WEIGHTS_FILE = "model.weights.h5"
 """Name of the weights inside a ``.keras`` archive."""

@@ -15,11 +15,11 @@ from pellucid.graph.errors import OptionError, StorageError, near_miss
 from pellucid.graph.expr import Shared
 from pellucid.graph.types import format_shape
 from pellucid.saving.container import parse_arrays, read_exact
+from pellucid.typing import Array
 from pellucid.untrusted_files.budget import MemoryBudget
 from pellucid.untrusted_files.npz import parse_npz
 from pellucid.untrusted_files.reading import open_regular_file, report_damage, shorten
 
-Array = np.ndarray[Any, Any]
 SUFFIXES = (".npz", ".safetensors", ".keras", ".weights.h5")
 
 

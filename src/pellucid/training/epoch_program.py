@@ -14,8 +14,8 @@ from pellucid.run.epoch_loop import put_on_device, run_epochs, step_once
 from pellucid.run.function_builder import function
 from pellucid.run.interrupts import Interrupted
 from pellucid.training.loop_progress import StepMetric
+from pellucid.typing import Array
 
-Array = np.ndarray[Any, Any]
 Outputs = dict[str, Array]
 StepLimit = Callable[[], int] | None
 """Called before a chunk: how many steps it may have."""

@@ -26,8 +26,7 @@ from pellucid.training.epoch_program import UNLIMITED, BatchSource, Outputs
 from pellucid.training.loop_progress import LoopProgress, MetricAccumulator
 from pellucid.training.snapshots import RunRecorder
 from pellucid.training.training_lock import lock_for_training
-
-Array = np.ndarray[Any, Any]
+from pellucid.typing import Array
 
 MAX_DIAGNOSED_SAMPLES = 2**16
 """Number of samples whose indices are checked after the loss became NaN."""

@@ -9,8 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from pellucid.graph.expr import Expr
-
-Array = np.ndarray[Any, Any]
+from pellucid.typing import Array
 
 
 @dataclass(frozen=True)

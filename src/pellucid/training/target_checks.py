@@ -17,8 +17,7 @@ from pellucid.model.compile_config import OutputConfig
 from pellucid.model.errors import ModelError
 from pellucid.nn import losses, metrics
 from pellucid.nn.lint.graph_queries import skip_pass_through
-
-Array = np.ndarray[Any, Any]
+from pellucid.typing import Array
 
 
 def get_target_dtype(array: Array, output: Expr) -> np.dtype[Any]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from pellucid.inspect.equivalence.program_worker import Array
 from pellucid.model.errors import ModelError
 from pellucid.model.object_config import get_parameters
 from pellucid.nn.optimizers import SGD, Adam, Optimizer
+from pellucid.typing import Array
 
 Optimize = Callable[[Sequence[Any], Sequence[Any]], None]
 """Updates parameters in place, given their gradients."""

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from pellucid.inspect.cross_framework.backend import Backend, Optimize
-from pellucid.inspect.equivalence.program_worker import Array
 from pellucid.nn.optimizers import SGD, Adam
+from pellucid.typing import Array
 
 
 class TensorFlowBackend(Backend):

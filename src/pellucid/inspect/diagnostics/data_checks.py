@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.finding import Finding
-from pellucid.inspect.diagnostics.measurements import Array
+from pellucid.typing import Array
 
 MAX_LABEL_PROBABILITY = 0.05
 """A label may be wrong if the model gives it less than this probability."""

@@ -12,7 +12,7 @@ import numpy as np
 from pellucid.graph.errors import OptionError
 from pellucid.graph.types import format_shape, is_float
 from pellucid.graph.validation import check_integer, check_number
-from pellucid.inspect.equivalence.program_worker import Array, Tensors
+from pellucid.inspect.equivalence.program_worker import Tensors
 from pellucid.inspect.equivalence.report import EquivalenceReport
 from pellucid.inspect.equivalence.runners import TIME_LIMIT, Runner, open_runner
 from pellucid.inspect.layer_trace import trace_training
@@ -21,6 +21,7 @@ from pellucid.model.interfaces import ModelLike, is_model
 from pellucid.nn.random_seed import validate_seed
 from pellucid.show.numpy_source import to_identifier
 from pellucid.training.data_adapter import make_dataset
+from pellucid.typing import Array
 
 TOLERANCE_FACTOR = 100
 """Two trainings may differ by this multiple of the measured effect of rounding."""

@@ -19,8 +19,9 @@ import numpy as np
 
 from pellucid.graph.config import config
 from pellucid.inspect.equivalence import program_worker
-from pellucid.inspect.equivalence.program_worker import Array, MessageError, Tensors, read_message, write_message
+from pellucid.inspect.equivalence.program_worker import MessageError, Tensors, read_message, write_message
 from pellucid.model.errors import ModelError
+from pellucid.typing import Array
 from pellucid.untrusted_files.reading import report_damage
 
 START = "import json, runpy, sys; sys.path[:] = json.loads(sys.argv[1]); runpy.run_path(sys.argv[2], {}, '__main__')"

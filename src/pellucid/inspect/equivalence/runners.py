@@ -14,12 +14,13 @@ from pellucid.graph.errors import UseError
 from pellucid.graph.expr import Shared
 from pellucid.graph.traversal import topological
 from pellucid.inspect.equivalence.program_process import ProgramRunner
-from pellucid.inspect.equivalence.program_worker import Array, ScriptRunner, Tensors, name_outputs
+from pellucid.inspect.equivalence.program_worker import ScriptRunner, Tensors, name_outputs
 from pellucid.inspect.layer_trace import trace_training
 from pellucid.model.errors import ModelError
 from pellucid.model.interfaces import is_model
 from pellucid.run.function import Function
 from pellucid.run.function_builder import function
+from pellucid.typing import Array
 
 TIME_LIMIT = 300.0
 """Seconds that a program may take for its start, and for each step."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from pellucid.graph.errors import OptionError, UseError, near_miss
 from pellucid.graph.expr import Expr
 from pellucid.graph.validation import check_integer
@@ -24,6 +22,7 @@ from pellucid.model.interfaces import ModelLike, is_model
 from pellucid.nn.random_seed import validate_seed
 from pellucid.show.numpy_script import source
 from pellucid.training.data_adapter import make_dataset
+from pellucid.typing import Array
 
 LEVELS = {0: "numpy", 1: "expressions", 2: "layers", 4: "toml"}
 """Export levels; level 3 is the model itself."""
@@ -143,7 +142,7 @@ def make_options(
     """Validate the data and the training settings; defaults are those the model was read with."""
     if (x is None) != (y is None):
         raise ModelError(f"Expected both x and y, or neither. Received: only {'x' if y is None else 'y'}")
-    data: list[np.ndarray[Any, Any]] = [] if x is None else list(make_dataset(model, x, y).arrays)
+    data: list[Array] = [] if x is None else list(make_dataset(model, x, y).arrays)
     defaults = model.training
     return ExportOptions(
         data,

@@ -10,8 +10,7 @@ import numpy as np
 
 from pellucid.graph.expr import Expr
 from pellucid.show.literals import array_to_source
-
-Array = np.ndarray[Any, Any]
+from pellucid.typing import Array
 
 TRAINING_LOOP_NAMES = {"fit", "predict", "losses", "total", "batch", "order", "start", "epoch", "data", "sys"}
 """Names in the training loop and main block, which no variable of the network may have."""

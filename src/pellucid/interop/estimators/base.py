@@ -20,8 +20,7 @@ from pellucid.interop.estimators.network_cache import CachedNetwork, NetworkSign
 from pellucid.model.model import Model
 from pellucid.training.callbacks.early_stopping import EarlyStopping
 from pellucid.training.data_adapter import make_dataset
-
-Array = np.ndarray[Any, Any]
+from pellucid.typing import Array
 
 NETWORK_SETTINGS = ("hidden_layer_sizes", "activation", "optimizer", "learning_rate", "alpha")
 """Hyperparameters of the built-in network, which a custom model does not take."""

@@ -15,8 +15,7 @@ from pellucid.interop.estimators.base import NetworkEstimator
 from pellucid.model.errors import ModelError
 from pellucid.model.model import Model
 from pellucid.training.target_checks import COLUMN_LOSSES, get_loss_function
-
-Array = np.ndarray[Any, Any]
+from pellucid.typing import Array
 
 
 class Classifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]  # ships no types

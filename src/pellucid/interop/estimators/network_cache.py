@@ -28,8 +28,8 @@ from pellucid.nn.optimizers import Optimizer
 from pellucid.nn.random_seed import temporary_seed
 from pellucid.training.array_source import ArrayDataset
 from pellucid.training.train_step import get_train_step
+from pellucid.typing import Array
 
-Array = np.ndarray[Any, Any]
 State = dict[str, Array]
 
 MAX_CACHED = 32

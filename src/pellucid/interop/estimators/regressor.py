@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Self
 
-import numpy as np
 from sklearn.base import RegressorMixin
 
 from pellucid.interop.estimators.base import NetworkEstimator
 from pellucid.model.errors import ModelError
 from pellucid.model.model import Model
-
-Array = np.ndarray[Any, Any]
+from pellucid.typing import Array
 
 
 class Regressor(RegressorMixin, NetworkEstimator):  # type: ignore[misc]  # ships no types

@@ -15,6 +15,7 @@ from pellucid.graph.traversal import collect_inputs
 from pellucid.graph.types import Dim, Unknown, format_shape
 from pellucid.interop.onnx.errors import OnnxError, UnknownValueError
 from pellucid.interop.onnx.tensors import to_leaf
+from pellucid.typing import Array
 from pellucid.untrusted_files.budget import DEFAULT_WORKING_BYTES, MemoryBudget
 from pellucid.untrusted_files.reading import quote, shorten
 
@@ -96,14 +97,14 @@ class OnnxNode:
         """Return an input, or None if it is omitted."""
         return self.inputs[place] if place < len(self.inputs) else None
 
-    def get_constant(self, place: int, default: Any = None) -> np.ndarray[Any, Any]:
+    def get_constant(self, place: int, default: Any = None) -> Array:
         """Return the value of an input that must be constant because the result's shape or dtype depends on it."""
         value = self.get_sizes(place, default)
         if value.dtype == object and not all(isinstance(v, int) for v in value.ravel()):
             raise self.unknown_value_error(place)
         return value.astype(np.int64) if value.dtype == object else value
 
-    def get_sizes(self, place: int, default: Any = None) -> np.ndarray[Any, Any]:
+    def get_sizes(self, place: int, default: Any = None) -> Array:
         """Return the known part of a shape value: integers, names of sizes, or None for unknown entries."""
         e = self.input(place)
         if e is None:
@@ -173,7 +174,7 @@ class OnnxReader:
         if self.root is self:
             self.budget = MemoryBudget(DEFAULT_WORKING_BYTES, OnnxError, file)
             self.graph_inputs: set[Expr] = set()
-            self.shape_values: dict[Expr, np.ndarray[Any, Any]] = {}
+            self.shape_values: dict[Expr, Array] = {}
             self.functions: dict[tuple[str, str], Any] = {}
 
     def get_value(self, name: str, user: str = "an output") -> Any:
@@ -189,7 +190,7 @@ class OnnxReader:
             f"in the wrong order.{near_miss(name, known)}"
         )
 
-    def get_contents(self, e: Expr) -> np.ndarray[Any, Any] | None:
+    def get_contents(self, e: Expr) -> Array | None:
         """Return the constant or shape value of an expression, or None."""
         if isinstance(e, Constant):
             return e.value

@@ -12,6 +12,7 @@ import numpy as np
 from pellucid.graph.expr import Expr, Shared, constant
 from pellucid.graph.types import as_dtype, is_float
 from pellucid.interop.onnx.errors import OnnxError
+from pellucid.typing import Array
 from pellucid.untrusted_files.budget import MemoryBudget
 from pellucid.untrusted_files.reading import open_regular_file, quote, shorten
 
@@ -58,7 +59,7 @@ def to_dtype(number: int, what: str) -> np.dtype[Any]:
     return as_dtype(known[word])
 
 
-def to_array(tensor: Any, file: str) -> np.ndarray[Any, Any]:
+def to_array(tensor: Any, file: str) -> Array:
     """Convert a tensor proto to an array, after checking its size against its data."""
     from onnx import numpy_helper
 

@@ -15,6 +15,7 @@ from pellucid.graph.subgraph import Subgraph
 from pellucid.graph.types import Dim, Shape, Unknown
 from pellucid.interop.onnx.errors import OnnxError
 from pellucid.interop.onnx.tensors import TAGS, to_element_type
+from pellucid.typing import Array
 
 Write = Callable[..., Any]
 
@@ -326,7 +327,7 @@ def plan_fusions(outputs: Sequence[Expr], stop: Iterable[Expr]) -> tuple[list[Ex
     return order, plan
 
 
-def make_tensor(array: np.ndarray[Any, Any], name: str, shared: Shared | None = None) -> Any:
+def make_tensor(array: Array, name: str, shared: Shared | None = None) -> Any:
     """Return a tensor proto, with the tags of a shared variable."""
     from onnx import numpy_helper
 

@@ -25,11 +25,11 @@ from pellucid.graph.types import format_shape
 from pellucid.graph.validation import check_integer
 from pellucid.model.interfaces import is_model
 from pellucid.model.state import UniqueNames
+from pellucid.typing import Array
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Array = np.ndarray[Any, Any]
 
 NAMES_BY_MODULE = {
     "tensorboard.summary.writer.event_file_writer": ["EventFileWriter"],

@@ -16,8 +16,7 @@ from pellucid.live.arithmetic.position_fitting import Index, IrregularError, fit
 from pellucid.live.arithmetic.traced_values import TracedValues, is_scatter
 from pellucid.show.why import Why
 from pellucid.show.why_renderers import TEXT_NAMES, write_arithmetic
-
-Array = np.ndarray[Any, Any]
+from pellucid.typing import Array
 
 CHECKED_ELEMENTS = 4
 """Number of random elements that the template of an array is checked with, in addition to its corners."""

@@ -13,8 +13,7 @@ from pellucid.graph.inputs import iscalar, ivector, matrix, scalar, shared, vect
 from pellucid.live.controls import Choice, Control, choice, seed, slider
 from pellucid.live.lab.row_order import count_places
 from pellucid.live.lab.rows import Rows
-
-Array = np.ndarray[Any, Any]
+from pellucid.typing import Array
 
 WIDTH = 8
 """Largest number of units of a hidden layer."""

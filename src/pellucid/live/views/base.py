@@ -12,13 +12,12 @@ from pellucid.graph.errors import UseError
 from pellucid.graph.expr import Expr, Input
 from pellucid.live.functions import PageFunctions
 from pellucid.run.function import Function
+from pellucid.typing import Array
 
 if TYPE_CHECKING:
     from pellucid.show.figure import Picture
 
 __all__ = ["FigureContext", "View"]
-
-Array = np.ndarray[Any, Any]
 
 
 @dataclass

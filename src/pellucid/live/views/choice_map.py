@@ -16,8 +16,6 @@ from pellucid.show.surface_plots import score_map
 
 __all__ = ["ChoiceMap", "choice_map"]
 
-Array = np.ndarray[Any, Any]
-
 
 class ChoiceMap(View):
     kind = "choice_map"

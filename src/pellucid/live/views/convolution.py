@@ -15,13 +15,13 @@ from pellucid.graph.ops.where import where
 from pellucid.graph.types import format_shape
 from pellucid.live.views.base import FigureContext, View
 from pellucid.run.function_builder import function
+from pellucid.typing import Array
 
 if TYPE_CHECKING:
     from pellucid.show.figure import Picture
 
 __all__ = ["Convolution", "convolution"]
 
-Array = np.ndarray[Any, Any]
 
 STRIDES, PADDINGS = (1, 2), ("valid", "same")
 

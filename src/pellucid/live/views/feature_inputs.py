@@ -14,10 +14,10 @@ from pellucid.graph.types import format_shape
 from pellucid.live.views.base import FigureContext, View, check_function, get_output
 from pellucid.live.views.scores import explain_scores
 from pellucid.run.function import Function
+from pellucid.typing import Array
 
 __all__ = ["FeatureInputs", "feature_inputs"]
 
-Array = np.ndarray[Any, Any]
 
 Range = tuple[float, float]
 

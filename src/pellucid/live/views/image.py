@@ -20,13 +20,13 @@ from pellucid.live.views.base import FigureContext, View, check_function, get_ou
 from pellucid.live.views.scores import ScoreOutputs, explain_scores
 from pellucid.run.function import Function
 from pellucid.run.function_builder import function
+from pellucid.typing import Array
 
 if TYPE_CHECKING:
     from pellucid.show.figure import Picture
 
 __all__ = ["Image", "image"]
 
-Array = np.ndarray[Any, Any]
 
 MNIST_FIT = 20 / 28
 """Part of an image of MNIST that a digit fills."""

@@ -15,6 +15,7 @@ from pellucid.graph.ops.concatenate import stack
 from pellucid.graph.ops.elementwise import cast
 from pellucid.live.views.base import FigureContext, View
 from pellucid.run.function_builder import function
+from pellucid.typing import Array
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as PlotFigure
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Neuron", "neuron"]
 
-Array = np.ndarray[Any, Any]
 Range = tuple[float, float]
 
 GRID_POINTS = 1501

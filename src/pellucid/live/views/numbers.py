@@ -16,7 +16,8 @@ from pellucid.graph.traversal import topological
 from pellucid.graph.types import is_float
 from pellucid.live.arithmetic import ArithmeticEncoder
 from pellucid.live.arithmetic.derivations import compress_texts, render_derivation
-from pellucid.live.views.base import Array, FigureContext, View
+from pellucid.live.views.base import FigureContext, View
+from pellucid.typing import Array
 
 __all__ = ["Numbers", "numbers"]
 

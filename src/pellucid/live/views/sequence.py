@@ -17,10 +17,10 @@ from pellucid.graph.types import format_shape
 from pellucid.live.views.base import FigureContext, View, check_function, get_output
 from pellucid.live.views.scores import ScoreOutputs, explain_scores
 from pellucid.run.function import Function
+from pellucid.typing import Array
 
 __all__ = ["SequenceView", "sequence"]
 
-Array = np.ndarray[Any, Any]
 
 MAX_UNITS = 128
 """States with more units are not drawn."""

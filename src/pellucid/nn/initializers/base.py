@@ -9,10 +9,10 @@ import numpy as np
 
 from pellucid.graph.types import as_dtype
 from pellucid.nn.did_you_mean import StrictArguments
+from pellucid.typing import Array
 
 __all__ = ["Initializer"]
 
-Array = np.ndarray[Any, Any]
 Shape = Sequence[int]
 
 

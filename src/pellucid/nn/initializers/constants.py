@@ -8,7 +8,8 @@ import numpy as np
 
 from pellucid.graph.errors import ShapeError
 from pellucid.graph.types import format_shape
-from pellucid.nn.initializers.base import Array, Initializer
+from pellucid.nn.initializers.base import Initializer
+from pellucid.typing import Array
 
 __all__ = ["Constant", "Identity", "Ones", "Zeros"]
 

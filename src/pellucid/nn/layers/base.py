@@ -28,6 +28,7 @@ from pellucid.nn.layers.input_hints import list_producers, suggest_rank
 from pellucid.nn.masks import attach_mask, find_mask
 from pellucid.nn.registry import automatic_name
 from pellucid.nn.regularizers import Penalty
+from pellucid.typing import Array
 from pellucid.untrusted_files.budget import spend_parameter
 
 __all__ = ["Layer"]
@@ -221,7 +222,7 @@ class Layer:
             elif part.trainable_by_default:
                 part.trainable = bool(value)
 
-    def get_weights(self) -> list[np.ndarray[Any, Any]]:
+    def get_weights(self) -> list[Array]:
         """Return copies of the values of all parameters."""
         return [p.get_value() for p in self.parameters]
 

@@ -16,13 +16,12 @@ from pellucid.nn.dtypes import to_float
 from pellucid.nn.layers.base import Layer
 from pellucid.nn.layers.normalization import expand_to_axes
 from pellucid.nn.layers.validation import check_array, check_axes
+from pellucid.typing import Array
 
 __all__ = ["Rescaling", "Normalization"]
 
 EPSILON = 1e-7
 """Minimum of the standard deviation, as in Keras, for division by constant features."""
-
-Array = np.ndarray[Any, Any]
 
 
 class Rescaling(Layer):

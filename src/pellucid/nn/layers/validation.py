@@ -12,6 +12,7 @@ from pellucid.graph.errors import OptionError, ShapeError, UseError, brief, near
 from pellucid.graph.expr import Expr
 from pellucid.graph.types import format_shape
 from pellucid.graph.validation import check_integer, is_integer, is_real
+from pellucid.typing import Array
 
 
 def check_real(layer: str, name: str, value: Any, low: float = -math.inf, high: float = math.inf) -> float:
@@ -39,7 +40,7 @@ def check_axes(layer: str, name: str, value: Any) -> int | tuple[int, ...]:
     raise OptionError(f"{layer}: expected {name} to be an integer, or several. Received: {name}={value!r}")
 
 
-def check_array(layer: str, name: str, value: Any, low: float = -math.inf) -> np.ndarray[Any, Any]:
+def check_array(layer: str, name: str, value: Any, low: float = -math.inf) -> Array:
     """Return a number or array-like as an array of numbers of ``low`` or more."""
     try:
         array = np.asarray(value)

@@ -13,8 +13,9 @@ from pellucid.graph.finding import Finding
 from pellucid.graph.rewriter import simplify_all
 from pellucid.graph.traversal import topological
 from pellucid.graph.types import format_shape
-from pellucid.nn.lint.graph_queries import Array, CrossEntropyCall, LintGraph, Values, skip_pass_through
+from pellucid.nn.lint.graph_queries import CrossEntropyCall, LintGraph, Values, skip_pass_through
 from pellucid.nn.lint.structure_checks import RESCALE_BYTES_FIX, find_products, make_unscaled_finding
+from pellucid.typing import Array
 
 LARGE_RMS = 10.0
 """An input with a larger root mean square counts as unscaled."""

@@ -19,9 +19,10 @@ from pellucid.graph.traversal import topological
 from pellucid.graph.types import format_shape, is_float
 from pellucid.graph.value_ranges import Ranges
 from pellucid.nn.lint.data_checks import MAX_SAMPLES, check_data
-from pellucid.nn.lint.graph_queries import Array, LintGraph, is_op, skip_pass_through
+from pellucid.nn.lint.graph_queries import LintGraph, is_op, skip_pass_through
 from pellucid.nn.lint.loss_checks import check_certain_probabilities, check_repeated_activation, check_swapped_arguments
 from pellucid.nn.lint.structure_checks import STRUCTURE_CHECKS, check_channels_first
+from pellucid.typing import Array
 
 
 def lint(

@@ -20,6 +20,7 @@ from pellucid.graph.ops.where import where
 from pellucid.nn.losses.reduction import broadcast_weights
 from pellucid.nn.metrics.base import Metric, Sums, get_sample_weight
 from pellucid.nn.targets import align_columns
+from pellucid.typing import Array
 
 __all__ = [
     "F1Score",
@@ -101,7 +102,7 @@ class ThresholdMetric(Metric):
 
 
 def count_at_thresholds(
-    y_true: Expr, y_pred: Expr, thresholds: np.ndarray[Any, Any], weight: Expr | None, by_label: bool = False
+    y_true: Expr, y_pred: Expr, thresholds: Array, weight: Expr | None, by_label: bool = False
 ) -> Sums:
     """Return the weighted confusion counts at every threshold, one for each column with ``by_label``."""
     dtype = y_pred.dtype

@@ -9,8 +9,7 @@ import numpy as np
 
 from pellucid.graph.errors import NoSuchNameError, ShapeError, near_miss
 from pellucid.graph.expr import Shared
-
-Array = np.ndarray[Any, Any]
+from pellucid.typing import Array
 
 
 class SlotMixin:

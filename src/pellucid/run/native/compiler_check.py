@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.typing import Array
+
 COUNT = 67
 """Number of elements of each array, as in the C file: whole vectors and a rest."""
-
-Array = np.ndarray[Any, Any]
 
 
 def get_check_program() -> str:

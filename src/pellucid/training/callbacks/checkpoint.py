@@ -20,9 +20,8 @@ from pellucid.run.distributed.process_group import process_id
 from pellucid.saving.container import read_container, write_container
 from pellucid.saving.weights import SUFFIXES, check_suffix
 from pellucid.training.callbacks.base import Callback, Logs, Monitor
+from pellucid.typing import Array
 from pellucid.untrusted_files.reading import report_damage
-
-Array = np.ndarray[Any, Any]
 
 FILE_KIND = "a training state"
 

@@ -10,8 +10,7 @@ import numpy as np
 from pellucid.graph.errors import NonFiniteError
 from pellucid.graph.validation import check_integer
 from pellucid.training.callbacks.base import Callback, Logs, Monitor, print_once
-
-Array = np.ndarray[Any, Any]
+from pellucid.typing import Array
 
 
 class EarlyStopping(Monitor):

@@ -17,9 +17,8 @@ from pellucid.graph.errors import OptionError, StorageError
 from pellucid.graph.validation import check_integer
 from pellucid.run.distributed.process_group import process_id
 from pellucid.training.callbacks.base import Callback, Logs
+from pellucid.typing import Array
 from pellucid.untrusted_files.reading import open_regular_file, report_damage
-
-Array = np.ndarray[Any, Any]
 
 
 class CSVLogger(Callback):

@@ -21,8 +21,8 @@ from pellucid.training.array_source import ArrayDataset, get_epoch_order
 from pellucid.training.epoch_program import ArrayEpochProgram, BatchEpochProgram, ChunkSizer
 from pellucid.training.loop_progress import MetricAccumulator, StepMetric
 from pellucid.training.sweeps.batching import TrialBatch
+from pellucid.typing import Array
 
-Array = np.ndarray[Any, Any]
 Outputs = dict[str, Array]
 Curves = dict[str, Array]
 

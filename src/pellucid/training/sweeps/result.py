@@ -17,11 +17,11 @@ from pellucid.training.metric_mode import is_higher_better
 from pellucid.training.sweeps.batched_trainer import make_predictor
 from pellucid.training.sweeps.batching import TrialBatch
 from pellucid.training.sweeps.trials import Trial
+from pellucid.typing import Array
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Array = np.ndarray[Any, Any]
 
 MAX_PRINTED_TRIALS = 12
 """Number of trials that are printed, best first."""

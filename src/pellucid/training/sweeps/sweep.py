@@ -25,8 +25,7 @@ from pellucid.training.sweeps.batched_trainer import BatchedTrainer, cache_order
 from pellucid.training.sweeps.batching import TrialBatch, batch_trials
 from pellucid.training.sweeps.result import Sweep
 from pellucid.training.sweeps.trials import Trial, make_trials
-
-Array = np.ndarray[Any, Any]
+from pellucid.typing import Array
 
 
 def sweep(

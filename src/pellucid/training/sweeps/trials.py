@@ -17,8 +17,7 @@ from pellucid.nn.random_seed import temporary_seed, validate_seed
 from pellucid.training.array_source import ArrayDataset
 from pellucid.training.data_adapter import make_dataset
 from pellucid.training.target_checks import get_loss_function
-
-Array = np.ndarray[Any, Any]
+from pellucid.typing import Array
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,7 @@ import numpy as np
 from pellucid.graph.decomposition import symbolic as P
 from pellucid.graph.expr import Expr, constant
 from pellucid.interop.onnx.reader import MAX_FOLDED_ELEMENTS, OnnxNode, reads
-
-Array = np.ndarray[Any, Any]
+from pellucid.typing import Array
 
 
 def get_source_coordinates(
