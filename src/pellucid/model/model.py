@@ -127,7 +127,8 @@ class Model(Layer):
         self._functional_graph = graph
         in_layers = {p for layer in graph.layers for p in layer.parameters}
         known = set(self.parts)
-        for part in [*graph.layers, *(p for p in graph.free_variables if p not in in_layers)]:
+        parts: list[Shared | Layer] = [*graph.layers, *(p for p in graph.free_variables if p not in in_layers)]
+        for part in parts:
             if part not in known:
                 self.add_sublayer(part)
         self._frozen = self.get_frozen(graph)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pellucid.graph.errors import suggest_near_misses
-from pellucid.graph.expr import Expr
+from pellucid.graph.expr import Expr, Operand, as_expr
 from pellucid.graph.ops.activations import leaky_relu, sigmoid, softplus, softsign
 from pellucid.graph.ops.exponentials import exp as exponential
 from pellucid.graph.ops.hyperbolic import tanh
@@ -20,7 +20,7 @@ from pellucid.nn.registry import get_by_name, list_own_names
 Activation = Callable[[Expr], Expr]
 
 
-def linear(x: Any) -> Any:
+def linear(x: Operand) -> Expr:
     """Identity, :math:`x`.
 
     Examples
@@ -28,10 +28,10 @@ def linear(x: Any) -> Any:
     >>> linear(pel.vector("x"))
     x
     """
-    return x
+    return as_expr(x)
 
 
-NAMED: dict[str, Callable[..., Any]] = {
+NAMED: dict[str, Callable[..., Expr]] = {
     **{name: globals()[name] for name in list_own_names(globals()) if name != "threshold"},  # it needs arguments
     "exponential": exponential,
     "hard_swish": hard_silu,

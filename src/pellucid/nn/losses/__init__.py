@@ -26,7 +26,7 @@ from pellucid.nn.losses.reduction import *
 from pellucid.nn.losses.regression import *
 from pellucid.nn.registry import get_by_name, list_own_names
 
-LossFunction = Callable[[Any, Any], Expr]
+LossFunction = Callable[[Expr, Expr], Expr]
 
 ALIASES = {
     "bce": "binary_crossentropy",
