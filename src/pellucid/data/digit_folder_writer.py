@@ -16,6 +16,7 @@ from pellucid.atomic_write import explain_write_errors
 from pellucid.data.digits import Bytes, colorize, mnist
 from pellucid.data.errors import DataError, format_names
 from pellucid.progress import track
+from pellucid.typing import FilePath
 
 Layout = Literal["one-folder", "folder-per-class"]
 SEPARATORS = {"one-folder": ".", "folder-per-class": "/"}
@@ -38,7 +39,7 @@ class DigitFolderConfig:
 
 
 def write_digit_folder(
-    path: str | Path,
+    path: FilePath,
     digits: Sequence[int] = (3, 8),
     per_class: int = 500,
     size: int = 32,

@@ -6,13 +6,13 @@ import zipfile
 from pathlib import Path
 
 from pellucid.data.errors import DataError
-from pellucid.typing import Array
+from pellucid.typing import Array, FilePath
 from pellucid.untrusted_files.budget import DEFAULT_MAX_BYTES, UNCOMPRESSED_REMEDY, MemoryBudget
 from pellucid.untrusted_files.npz import parse_npz
 from pellucid.untrusted_files.reading import open_regular_file
 
 
-def read_npz(path: str | Path, *, max_bytes: int = DEFAULT_MAX_BYTES) -> dict[str, Array]:
+def read_npz(path: FilePath, *, max_bytes: int = DEFAULT_MAX_BYTES) -> dict[str, Array]:
     """Read the arrays of an NPZ file.
 
     Untrusted files are safe to read: headers are checked before memory is allocated, and no pickled object is loaded.

@@ -8,12 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from pellucid.data.errors import DataError
-from pellucid.typing import Array
+from pellucid.typing import Array, ArrayLike
 
 
-def split(
-    *arrays: npt.ArrayLike, test_size: float = 0.25, seed: int = 0, stratify: npt.ArrayLike | None = None
-) -> list[Any]:
+def split(*arrays: ArrayLike, test_size: float = 0.25, seed: int = 0, stratify: ArrayLike | None = None) -> list[Any]:
     """Split arrays at random into a training and a test part.
 
     Parameters
@@ -53,7 +51,7 @@ def split(
     return parts
 
 
-def encode_labels(labels: npt.ArrayLike) -> tuple[npt.NDArray[np.int32], tuple[Any, ...]]:
+def encode_labels(labels: ArrayLike) -> tuple[npt.NDArray[np.int32], tuple[Any, ...]]:
     """Encode class names as integers, in sorted order.
 
     Parameters
@@ -84,7 +82,7 @@ def encode_labels(labels: npt.ArrayLike) -> tuple[npt.NDArray[np.int32], tuple[A
     return codes.astype(np.int32), tuple(encoder.classes_.tolist())
 
 
-def one_hot(labels: npt.ArrayLike, num_classes: int | None = None, dtype: str | None = None) -> Array:
+def one_hot(labels: ArrayLike, num_classes: int | None = None, dtype: str | None = None) -> Array:
     """One-hot encoding: element (i, k) is 1 where labels[i] = k, otherwise 0.
 
     Parameters

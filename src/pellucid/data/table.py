@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from pellucid.data.errors import DataError, DataWarning, format_names, join_first
 from pellucid.errors import near_miss
-from pellucid.typing import Array
+from pellucid.typing import Array, FilePath
 from pellucid.untrusted_files.reading import read_regular_file, report_damage, shorten
 
 MAXIMUM_FILE_BYTES = 2**30
@@ -138,7 +138,7 @@ def parse_number(cell: str) -> float | None:
     return value if math.isfinite(value) and "_" not in cell else None
 
 
-def read_csv(path: str | Path, strict: bool = False) -> Table:
+def read_csv(path: FilePath, strict: bool = False) -> Table:
     r"""Read a CSV file whose first line has the column names.
 
     The separator is a comma, semicolon, tab or bar: the most frequent one in the first line. Empty cells, NA, N/A, NaN,

@@ -11,6 +11,7 @@ from pellucid.nn import layers
 from pellucid.nn.layers import Layer
 from pellucid.saving.keras_weights import write_keras
 from pellucid.saving.weights import check_suffix
+from pellucid.typing import FilePath
 
 NOT_IN_KERAS = {"LocalResponseNormalization", "Maxout"}
 """Layers that Keras does not have."""
@@ -19,7 +20,7 @@ ARGUMENTS_NOT_IN_KERAS = {"checkpoint", "zero_output_for_mask"}
 """Arguments of layers that Keras does not have, and that change no value."""
 
 
-def export_model(model: Any, path: Any, format: str, description: str) -> None:
+def export_model(model: Any, path: FilePath, format: str, description: str) -> None:
     """Write a model to a file for other programs; see `Model.export`."""
     if format == "onnx":
         to_onnx(model, path, description=description)

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from pellucid.graph.array_conversion import cast_to_dtype
 from pellucid.graph.errors import InputError, ShapeError, UseError
 from pellucid.graph.expr import Input
@@ -88,7 +90,7 @@ def convert_values(data: Mapping[Any, Any]) -> tuple[dict[Input, Array], int | N
     inputs = list(data)
     arrays = [cast_to_dtype(data[i], i.dtype, f"the data of {i}") for i in inputs]
     walk = {a.ndim - i.ndim for i, a in zip(inputs, arrays, strict=True)} == {1}
-    arrays = convert_arguments(inputs, arrays, lead=int(walk))
+    arrays = [np.asarray(a) for a in convert_arguments(inputs, arrays, lead=int(walk))]
     lengths = {len(a) for a in arrays} if walk else set()
     if len(lengths) > 1:
         raise ShapeError(f"Figure: expected the same number of batches for every input. Received: {sorted(lengths)}")

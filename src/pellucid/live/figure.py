@@ -20,6 +20,7 @@ from pellucid.live.spec import write_spec
 from pellucid.live.still import draw_still_pictures
 from pellucid.live.views.base import View
 from pellucid.run.function import Function
+from pellucid.typing import FilePath
 
 __all__ = ["Figure", "vary"]
 
@@ -121,7 +122,7 @@ class Figure:
         """Return the figure as an element for a page that contains the runtime; `save` writes a whole page."""
         return render_element(self.to_spec())
 
-    def save(self, path: Any) -> None:
+    def save(self, path: FilePath) -> None:
         """Write the figure as one page that opens from disk, without a network.
 
         Parameters

@@ -27,7 +27,7 @@ from pellucid.nn.layers import Normalization, Rescaling
 from pellucid.run.function import Function
 from pellucid.run.function_builder import function
 from pellucid.run.wasm.module import FunctionSource, generate_code
-from pellucid.typing import Array
+from pellucid.typing import Array, FilePath
 
 if TYPE_CHECKING:
     from pellucid.model.model import Model
@@ -59,7 +59,7 @@ class PageOptions:
 
 def save_model_page(
     model: Model,
-    path: Any,
+    path: FilePath,
     title: str | None,
     examples: Any,
     class_names: Sequence[str] | None,

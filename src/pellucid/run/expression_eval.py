@@ -13,13 +13,14 @@ from pellucid.graph.substitution import replace
 from pellucid.graph.traversal import collect_inputs
 from pellucid.run.function import Function
 from pellucid.run.function_builder import function
+from pellucid.typing import ArrayLike, Mode
 
 MAX_FUNCTIONS = 64
 """How many functions are kept, with their expressions."""
 
 
 @extension_points.expression_value.register
-def eval_expression(expr: Expr, values: Mapping[Any, Any] | None = None, mode: str = "auto") -> Any:
+def eval_expression(expr: Expr, values: Mapping[Any, ArrayLike] | None = None, mode: Mode = "auto") -> Any:
     given = {find_target(expr, key): value for key, value in (values or {}).items()}
     f, substitutes = compile_expression(expr, tuple(e for e in given if not isinstance(e, Input)), mode)
     arguments = {substitutes.get(e, e): value for e, value in given.items()}
@@ -36,7 +37,7 @@ def eval_expression(expr: Expr, values: Mapping[Any, Any] | None = None, mode: s
     return f(*[arguments[i] for i in f.program.inputs])
 
 
-def find_target(expr: Expr, key: Any) -> Expr:
+def find_target(expr: Expr, key: object) -> Expr:
     """Return the expression that a value is for: the key itself, or the one input with that name."""
     if isinstance(key, Expr):
         return key
@@ -51,7 +52,7 @@ def find_target(expr: Expr, key: Any) -> Expr:
 
 
 @functools.lru_cache(maxsize=MAX_FUNCTIONS)
-def compile_expression(expr: Expr, given: tuple[Expr, ...], mode: str) -> tuple[Function, dict[Expr, Input]]:
+def compile_expression(expr: Expr, given: tuple[Expr, ...], mode: Mode) -> tuple[Function, dict[Expr, Input]]:
     """Return the function of an expression, and the inputs that replace expressions whose values are given."""
     substitutes: dict[Expr, Input] = {e: Input(e.name or str(e), e.shape, e.dtype) for e in given}
     output = replace(expr, substitutes) if substitutes else expr

@@ -8,13 +8,13 @@ from typing import Any
 
 from pellucid.graph.array_conversion import cast_to_dtype
 from pellucid.graph.errors import InputError
-from pellucid.graph.expr import Expr, Input, Shared, as_expr
+from pellucid.graph.expr import Expr, Input, Operand, Shared, as_expr
 from pellucid.graph.unsupported_functions import hint_at_arguments
 from pellucid.run.argument_binding import check_shape
 from pellucid.run.device_selection import choose_devices
 from pellucid.run.function import Function, Outputs
-from pellucid.run.program import make_program
-from pellucid.typing import Array
+from pellucid.run.program import OnUnusedInput, make_program
+from pellucid.typing import Array, ArrayLike, Devices, Mode
 
 
 def list_pairs(given: Mapping[Any, Any] | Sequence[tuple[Any, Any]], argument: str) -> list[tuple[Any, Any]]:
@@ -31,17 +31,17 @@ def list_pairs(given: Mapping[Any, Any] | Sequence[tuple[Any, Any]], argument: s
 
 @hint_at_arguments
 def function(
-    inputs: Sequence[Input],
+    inputs: Input | Sequence[Input],
     outputs: Outputs = None,
     *,
-    updates: Mapping[Shared, Any] | Sequence[tuple[Shared, Any]] | None = None,
-    givens: Mapping[Expr, Any] | Sequence[tuple[Expr, Any]] | None = None,
-    defaults: Mapping[Input, Any] | None = None,
-    mode: str = "auto",
+    updates: Mapping[Shared, Operand] | Sequence[tuple[Shared, Operand]] | None = None,
+    givens: Mapping[Any, Operand] | Sequence[tuple[Expr, Operand]] | None = None,
+    defaults: Mapping[Input, ArrayLike] | None = None,
+    mode: Mode = "auto",
     rewrite: bool | str | Iterable[str] = True,
-    on_unused_input: str = "raise",
+    on_unused_input: OnUnusedInput = "raise",
     donate: bool = True,
-    devices: Any = None,
+    devices: Devices = None,
 ) -> Function:
     """Compile expressions into a function.
 
@@ -120,7 +120,7 @@ def function(
     return Function(program, outputs, mode, check_defaults(program.inputs, defaults or {}), choose_devices(devices))
 
 
-def check_defaults(inputs: Sequence[Input], given: Mapping[Any, Any]) -> dict[Input, Array]:
+def check_defaults(inputs: Sequence[Input], given: Mapping[Input, ArrayLike]) -> dict[Input, Array]:
     input_set = set(inputs)
     defaults = {}
     for target, value in given.items():

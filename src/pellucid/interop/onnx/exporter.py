@@ -18,6 +18,7 @@ from pellucid.interop.onnx.errors import OnnxError
 from pellucid.interop.onnx.tensors import iterate_graphs
 from pellucid.interop.onnx.writer import OnnxWriter, make_value_info
 from pellucid.saving.container import get_version
+from pellucid.typing import FilePath
 
 OPSET = 23
 """Opset version of exported files."""
@@ -31,7 +32,7 @@ IR_VERSION = 11
 
 def to_onnx(
     model: Any,
-    path: str | Path | None = None,
+    path: FilePath | None = None,
     *,
     inputs: Sequence[Input] | None = None,
     name: str | None = None,

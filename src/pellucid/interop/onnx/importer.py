@@ -18,6 +18,7 @@ from pellucid.interop.onnx.errors import OnnxError
 from pellucid.interop.onnx.functions import get_opset
 from pellucid.interop.onnx.reader import OnnxReader
 from pellucid.interop.onnx.tensors import load_external, to_dtype
+from pellucid.typing import FilePath
 from pellucid.untrusted_files.budget import DEFAULT_WORKING_BYTES, MemoryBudget
 from pellucid.untrusted_files.reading import read_regular_file, report_damage, shorten
 
@@ -84,7 +85,7 @@ def convert_value(place: Input, value: Any) -> Expr:
 
 
 def from_onnx(
-    file: Any,
+    file: FilePath,
     *,
     values: Mapping[str, Any] | None = None,
     sizes: Mapping[str, int] | None = None,
@@ -178,7 +179,7 @@ def report_reading_errors(name: str) -> Iterator[None]:
         yield
 
 
-def load_model_proto(file: Any, max_bytes: int) -> tuple[Any, str]:
+def load_model_proto(file: FilePath, max_bytes: int) -> tuple[Any, str]:
     """Parse a model proto; return it with a name for messages."""
     import onnx
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]

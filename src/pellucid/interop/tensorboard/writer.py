@@ -25,7 +25,7 @@ from pellucid.graph.types import format_shape
 from pellucid.graph.validation import check_integer
 from pellucid.model.interfaces import is_model
 from pellucid.model.state import UniqueNames
-from pellucid.typing import Array
+from pellucid.typing import Array, FilePath
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -108,7 +108,7 @@ class EventWriter:
     1
     """
 
-    def __init__(self, folder: str | Path, suffix: str = "") -> None:
+    def __init__(self, folder: FilePath, suffix: str = "") -> None:
         self.messages = import_tensorboard()
         self.folder = Path(folder)
         self.file = self.messages.EventFileWriter(str(self.folder), filename_suffix=suffix)

@@ -7,10 +7,13 @@ from typing import Any
 
 from pellucid.graph.errors import suggest_near_misses
 from pellucid.graph.expr import Expr, Operand, as_expr
-from pellucid.graph.ops.activations import leaky_relu, sigmoid, softplus, softsign
+from pellucid.graph.ops.activations import leaky_relu as leaky_relu
+from pellucid.graph.ops.activations import sigmoid as sigmoid
+from pellucid.graph.ops.activations import softplus as softplus
+from pellucid.graph.ops.activations import softsign as softsign
 from pellucid.graph.ops.exponentials import exp as exponential
-from pellucid.graph.ops.hyperbolic import tanh
-from pellucid.graph.ops.softmax import log_softmax
+from pellucid.graph.ops.hyperbolic import tanh as tanh
+from pellucid.graph.ops.softmax import log_softmax as log_softmax
 from pellucid.nn.activations.relu_family import *
 from pellucid.nn.activations.sigmoid_family import *
 from pellucid.nn.activations.smooth import *

@@ -48,7 +48,7 @@ NAMED: dict[str, LossFunction] = {
 NAMED |= {alias: NAMED[name] for alias, name in ALIASES.items()}
 
 
-def get(identifier: str | LossFunction) -> LossFunction:
+def get(identifier: str | LossFunction | type[Loss]) -> LossFunction:
     """Return a loss by name, or the given function.
 
     Raises

@@ -45,7 +45,7 @@ NAMED: dict[str, Callable[..., Expr] | type[Metric]] = {
 }
 
 
-def get(identifier: str | MetricFunction) -> MetricFunction:
+def get(identifier: str | MetricFunction | Metric | type[Metric]) -> MetricFunction | Metric:
     """Return a metric or loss by name, or the given function or metric.
 
     Parameters
@@ -68,7 +68,7 @@ def get(identifier: str | MetricFunction) -> MetricFunction:
     >>> get("acc").__name__, get("AUC")
     ('accuracy', <AUC auc>)
     """
-    found: MetricFunction = get_by_name("metric", identifier, NAMED)
+    found: MetricFunction | Metric = get_by_name("metric", identifier, NAMED)
     return found
 
 
