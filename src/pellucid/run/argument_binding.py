@@ -12,7 +12,7 @@ from pellucid.graph.errors import InputError, ShapeError, near_miss
 from pellucid.graph.expr import Input
 from pellucid.graph.foreign_names import FOREIGN_ARGUMENTS
 from pellucid.graph.types import format_shape
-from pellucid.run.program import Buffer
+from pellucid.run.buffers import Buffer
 from pellucid.typing import Array, ArrayLike
 
 

@@ -15,9 +15,10 @@ import numpy as np
 
 from pellucid.graph.errors import StateError
 from pellucid.graph.expr import Constant, Shared
+from pellucid.run.buffers import Buffer
 from pellucid.run.distributed.process_group import explain_loss, translate_losses
 from pellucid.run.jax_runtime import jax, x64
-from pellucid.run.program import Buffer, Program
+from pellucid.run.program import Program
 from pellucid.run.reassociation_barriers import insert_reassociation_barriers
 from pellucid.run.xla import Compiled, XlaProgram
 from pellucid.typing import Array

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from pellucid.run.buffers import Buffer
 from pellucid.run.function import Function
 from pellucid.run.jax_runtime import x64
 from pellucid.run.native.program import AutoProgram
-from pellucid.run.program import Buffer, OutputHistory
+from pellucid.run.program import OutputHistory
 from pellucid.run.xla import XlaProgram
 from pellucid.typing import Array, ArrayLike
 

@@ -12,13 +12,14 @@ from pellucid.graph.rewriter import Journal
 from pellucid.graph.types import format_shape
 from pellucid.graph.validation import check_integer
 from pellucid.run.argument_binding import convert_arguments, order_arguments
+from pellucid.run.buffers import Buffer
 from pellucid.run.data_parallel import DataParallelProgram, Devices
 from pellucid.run.interpreter import NumpyProgram
 from pellucid.run.interrupts import Interrupted
 from pellucid.run.nan_guard import GuardProgram
 from pellucid.run.native.program import AutoProgram, BatchedAutoProgram, NativeProgram
 from pellucid.run.node_values import NodeValues
-from pellucid.run.program import BatchedProgram, Buffer, OutputHistory, Program, Shapes, drop_updates, swap_shared
+from pellucid.run.program import BatchedProgram, OutputHistory, Program, Shapes, drop_updates, swap_shared
 from pellucid.run.xla import XlaProgram
 from pellucid.typing import Array, ArrayLike, Mode
 

@@ -17,7 +17,7 @@ from pellucid.graph.expr import Constant, Expr, Input, Shared
 from pellucid.graph.ops.index_spec import get_array_axes, to_numpy_index
 from pellucid.graph.traversal import topological
 from pellucid.graph.types import Dim
-from pellucid.run.program import Buffer
+from pellucid.run.buffers import Buffer
 from pellucid.typing import Array
 
 IndexOperands = list[tuple[int, Dim, bool]]

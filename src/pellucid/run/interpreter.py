@@ -12,8 +12,9 @@ from pellucid.graph.errors import UseError
 from pellucid.graph.expr import Constant, Expr
 from pellucid.graph.traversal import topological
 from pellucid.run.backends import note_backends
+from pellucid.run.buffers import Buffer
 from pellucid.run.interrupts import DeferSigint
-from pellucid.run.program import BatchedProgram, Buffer, OutputHistory, Program, Shapes
+from pellucid.run.program import BatchedProgram, OutputHistory, Program, Shapes
 from pellucid.typing import Array
 
 NUMPY = f"NumPy: NumPy {np.__version__}"

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -20,15 +20,10 @@ from pellucid.graph.rewriter import Journal, simplify_stripped
 from pellucid.graph.substitution import check_replacement
 from pellucid.graph.traversal import collect_inputs, replace_all, topological
 from pellucid.graph.types import format_shape
+from pellucid.run.buffers import Buffer
 from pellucid.run.index_bounds import Bound, collect_bounds
 from pellucid.run.jax_runtime import jax
 from pellucid.typing import Array
-
-if TYPE_CHECKING:
-    from jax import Array as JaxArray
-
-Buffer: TypeAlias = "Array | JaxArray"
-"""An array of NumPy or JAX; a tracer of JAX while it traces a step."""
 
 OnUnusedInput = Literal["raise", "ignore"]
 

@@ -13,12 +13,13 @@ from pellucid.graph.evaluate import use_lowerings
 from pellucid.graph.expr import Constant, Shared
 from pellucid.run.allocator import TrimPolicy
 from pellucid.run.backends import describe_xla, note_backends, record_backends
+from pellucid.run.buffers import Buffer
 from pellucid.run.compilation_cache import compile_or_load
 from pellucid.run.graph_partitioning import MAX_EXPRESSIONS, PartitionedStep
 from pellucid.run.interrupts import DeferSigint
 from pellucid.run.jax_runtime import get_first_line, jax, without_jax_notes, x64
 from pellucid.run.kernels.lowerings import get_lowerings
-from pellucid.run.program import Buffer, OutputHistory, Program, Shapes
+from pellucid.run.program import OutputHistory, Program, Shapes
 from pellucid.typing import Array
 
 if TYPE_CHECKING:

@@ -23,6 +23,7 @@ from pellucid.graph.expr import Constant
 from pellucid.graph.op import Op
 from pellucid.graph.serialization import GraphWriter
 from pellucid.graph.types import as_dtype
+from pellucid.run.buffers import Buffer
 from pellucid.run.compilation_cache import (
     INDEX_SUFFIX,
     cache_directory,
@@ -33,7 +34,7 @@ from pellucid.run.compilation_cache import (
     write_entry,
 )
 from pellucid.run.native.compiler import find_compiler, is_intact
-from pellucid.run.program import Buffer, Program
+from pellucid.run.program import Program
 from pellucid.typing import Array
 
 Outputs = list[tuple[tuple[int, ...], np.dtype[Any]]]

@@ -11,6 +11,7 @@ import numpy as np
 from pellucid.graph.errors import UseError
 from pellucid.graph.expr import Shared
 from pellucid.run.backends import note_backends
+from pellucid.run.buffers import Buffer
 from pellucid.run.environment import is_enabled
 from pellucid.run.interrupts import DeferSigint
 from pellucid.run.jax_runtime import configure_allocator, runs_on_cpu, without_jax_notes, x64
@@ -22,7 +23,7 @@ from pellucid.run.native.errors import NotNative, RejectedProgram
 from pellucid.run.native.jaxpr_reader import trace_step
 from pellucid.run.native.sweep_driver import SweepDriver, load_driver
 from pellucid.run.native.target import MAX_SCRATCH_BYTES
-from pellucid.run.program import BatchedProgram, Buffer, OutputHistory, Program
+from pellucid.run.program import BatchedProgram, OutputHistory, Program
 from pellucid.run.xla import HISTORY_BYTES, MAX_CHUNK_STEPS, XlaProgram
 from pellucid.typing import Array
 
