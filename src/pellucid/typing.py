@@ -60,5 +60,5 @@ Verbosity: TypeAlias = Literal["auto"] | int
 FilePath: TypeAlias = str | PathLike[str]
 """Path of a file or folder."""
 
-Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 """Value that JSON can hold."""

@@ -58,7 +58,7 @@ class ProgramRunner:
         Seconds for the start, and for each step. A process that takes longer is killed.
     """
 
-    def __init__(self, code: str, title: str, file: str, y: Any, time_limit: float) -> None:
+    def __init__(self, code: str, title: str, file: str, y: Array | None, time_limit: float) -> None:
         self.title, self.time_limit = title, time_limit
         self.stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         path = json.dumps([os.path.abspath(part) for part in sys.path])  # noqa: PTH100 - "" is the current folder

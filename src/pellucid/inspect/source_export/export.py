@@ -22,7 +22,7 @@ from pellucid.model.interfaces import ModelLike, is_model
 from pellucid.nn.random_seed import validate_seed
 from pellucid.show.numpy_script import source
 from pellucid.training.data_adapter import make_dataset
-from pellucid.typing import Array
+from pellucid.typing import Array, Values
 
 LEVELS = {0: "numpy", 1: "expressions", 2: "layers", 4: "toml"}
 """Export levels; level 3 is the model itself."""
@@ -31,8 +31,8 @@ LEVELS = {0: "numpy", 1: "expressions", 2: "layers", 4: "toml"}
 def to_source(
     what: Any,
     level: str | int,
-    x: Any = None,
-    y: Any = None,
+    x: Values | None = None,
+    y: Values | None = None,
     *,
     epochs: int | None = None,
     batch_size: int | None = None,
@@ -104,7 +104,7 @@ def to_source(
     return write[name](what, make_options(what, x, y, epochs, batch_size, seed, weights))
 
 
-def resolve_level(level: Any) -> str:
+def resolve_level(level: object) -> str:
     if isinstance(level, int) and not isinstance(level, bool) and level in LEVELS:
         return LEVELS[level]
     if level in LEVELS.values():
@@ -137,7 +137,13 @@ def export_expressions(what: Any, level: str, model_options: Sequence[str]) -> s
 
 
 def make_options(
-    model: ModelLike, x: Any, y: Any, epochs: Any, batch_size: Any, seed: Any, weights: bool
+    model: ModelLike,
+    x: Values | None,
+    y: Values | None,
+    epochs: int | None,
+    batch_size: int | None,
+    seed: int | None,
+    weights: bool,
 ) -> ExportOptions:
     """Validate the data and the training settings; defaults are those the model was read with."""
     if (x is None) != (y is None):
