@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from pellucid.data.digits import mnist
+from pellucid.typing import Array
 
 __all__ = ["draw_customers", "load_mislabeled_digits", "load_patients"]
 
-Array = np.ndarray[Any, Any]
 
 CUSTOMERS, PATIENTS, BEDS = 400, 400, 60
 IMAGES_PER_CLASS, WRONG_LABELS = 100, 5

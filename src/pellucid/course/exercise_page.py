@@ -29,8 +29,7 @@ from pellucid.course.exercise import Exercise
 from pellucid.course.fingerprint import compute_fingerprint, strip_shape
 from pellucid.course.formula_text import parse_formula
 from pellucid.show.mathml import latex_to_mathml
-
-Array = np.ndarray[Any, Any]
+from pellucid.typing import Array
 
 PAIRED = 20
 """Common mistakes whose pairs a page knows."""

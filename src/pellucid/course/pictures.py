@@ -11,13 +11,13 @@ import numpy as np
 from pellucid.show.figure import Picture
 from pellucid.show.plot_style import CURVES, DASHES, INK, MARKERS, PALETTE, PLAIN, make_mesh, new_figure, style_axes
 from pellucid.show.plots import add_class_legend, check_points, draw_boundary, draw_points
+from pellucid.typing import Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["draw_activations", "draw_classes", "draw_descents", "draw_layers", "draw_surface"]
 
-Array = np.ndarray[Any, Any]
 Function = Callable[[Any], Any]
 
 LINES = PALETTE[2:5]

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
 from pellucid.data.errors import DataError
+from pellucid.typing import Array, ArrayLike
 
 MAXIMUM_BITS = 62  # so that every number, and every sum of two halves, is an int64
 
 
 def binary_addition(
     n: int, bits: int = 8, seed: int | np.random.RandomState = 0, dtype: str | None = None
-) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+) -> tuple[Array, Array]:
     """Pairs of random numbers and their sums c = a + b, as bits, least significant bit first.
 
     a and b are uniform on [0, 2**(bits - 1)), so that the sum fits in the same number of bits.
@@ -66,7 +65,7 @@ def binary_addition(
     return inputs.astype(dtype, order="C"), targets.astype(dtype)
 
 
-def to_bits(numbers: npt.ArrayLike, bits: int = 8) -> npt.NDArray[np.uint8]:
+def to_bits(numbers: ArrayLike, bits: int = 8) -> npt.NDArray[np.uint8]:
     """Binary digits of integers, least significant bit first: bit i is floor(number / 2**i) mod 2.
 
     Parameters
@@ -103,7 +102,7 @@ def to_bits(numbers: npt.ArrayLike, bits: int = 8) -> npt.NDArray[np.uint8]:
     return (numbers.astype(np.int64)[..., None] >> np.arange(bits) & 1).astype(np.uint8)
 
 
-def from_bits(bits: npt.ArrayLike) -> npt.NDArray[np.int64]:
+def from_bits(bits: ArrayLike) -> npt.NDArray[np.int64]:
     """Integers from binary digits, least significant bit first: the sum of bit i * 2**i.
 
     Parameters

@@ -17,6 +17,7 @@ from pellucid.data.digits import Bytes, colorize, mnist
 from pellucid.data.errors import DataError, format_names
 from pellucid.optional_packages import require_packages
 from pellucid.progress import track
+from pellucid.typing import FilePath
 
 Layout = Literal["one-folder", "folder-per-class"]
 SEPARATORS = {"one-folder": ".", "folder-per-class": "/"}
@@ -39,7 +40,7 @@ class DigitFolderConfig:
 
 
 def write_digit_folder(
-    path: str | Path,
+    path: FilePath,
     digits: Sequence[int] = (3, 8),
     per_class: int = 500,
     size: int = 32,

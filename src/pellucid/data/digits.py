@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 from importlib import resources
-from typing import Any, Literal, overload
+from typing import Literal, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,7 @@ import numpy.typing as npt
 from pellucid.data.errors import DataError
 from pellucid.data.idx import parse_idx
 from pellucid.errors import near_miss
+from pellucid.typing import Array
 
 Bytes = npt.NDArray[np.uint8]
 Integers = npt.NDArray[np.int32]
@@ -143,7 +144,7 @@ def _load_split(split: str) -> Pair:
     return images, labels
 
 
-def _read_packaged_file(name: str) -> npt.NDArray[Any]:
+def _read_packaged_file(name: str) -> Array:
     """Read a file of the package and check its SHA-256 checksum."""
     file = resources.files("pellucid.data").joinpath("mnist", name)
     try:

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from pellucid.atomic_write import atomic_write
 from pellucid.data.errors import DataError
+from pellucid.typing import Array, ArrayLike, FilePath
 from pellucid.untrusted_files.budget import DEFAULT_MAX_BYTES, UNCOMPRESSED_REMEDY, MemoryBudget
 from pellucid.untrusted_files.reading import read_regular_file, report_damage
 
@@ -39,7 +39,7 @@ class Header(NamedTuple):
         return self.size + math.prod(self.shape) * self.dtype.itemsize
 
 
-def read_idx(path: str | Path, *, max_bytes: int = DEFAULT_MAX_BYTES) -> npt.NDArray[Any]:
+def read_idx(path: FilePath, *, max_bytes: int = DEFAULT_MAX_BYTES) -> Array:
     """Read the array of an IDX file, compressed with gzip or not.
 
     Untrusted files are safe to read: the header is checked first and bounds the memory that is allocated.
@@ -81,7 +81,7 @@ def read_idx(path: str | Path, *, max_bytes: int = DEFAULT_MAX_BYTES) -> npt.NDA
         return parse_idx(content, str(path), max_bytes)
 
 
-def parse_idx(content: bytes, name: str, max_bytes: int = DEFAULT_MAX_BYTES) -> npt.NDArray[Any]:
+def parse_idx(content: bytes, name: str, max_bytes: int = DEFAULT_MAX_BYTES) -> Array:
     """Parse the content of an IDX file; ``name`` is for messages.
 
     The array is read-only, and a view of ``content`` if the bytes need no swapping.
@@ -114,7 +114,7 @@ def parse_idx(content: bytes, name: str, max_bytes: int = DEFAULT_MAX_BYTES) -> 
     return array
 
 
-def write_idx(path: str | Path, array: npt.ArrayLike) -> None:
+def write_idx(path: FilePath, array: ArrayLike) -> None:
     """Write an array as an IDX file, compressed with gzip if the name ends in ``.gz``.
 
     Parameters

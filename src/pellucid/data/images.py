@@ -25,6 +25,7 @@ from pellucid.data.image_decoding import (
     raise_on_decompression_bombs,
 )
 from pellucid.progress import track
+from pellucid.typing import FilePath
 from pellucid.untrusted_files.budget import DEFAULT_WORKING_BYTES, MemoryBudget
 from pellucid.untrusted_files.reading import report_damage
 
@@ -62,7 +63,7 @@ class ImageFolder:
 
 
 def image_folder(
-    path: str | Path,
+    path: FilePath,
     size: tuple[int, int] = (32, 32),
     part: str | None = None,
     progress: bool | None = None,
@@ -141,7 +142,7 @@ def image_folder(
     )
 
 
-def image_parts(path: str | Path) -> tuple[str, ...]:
+def image_parts(path: FilePath) -> tuple[str, ...]:
     """Names of the parts, such as ``train`` and ``test``, of a folder or zip archive of images.
 
     Parameters

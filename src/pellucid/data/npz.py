@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
-from typing import Any
-
-import numpy.typing as npt
 
 from pellucid.data.errors import DataError
+from pellucid.typing import Array, FilePath
 from pellucid.untrusted_files.budget import DEFAULT_MAX_BYTES, UNCOMPRESSED_REMEDY, MemoryBudget
 from pellucid.untrusted_files.npz import parse_npz
 from pellucid.untrusted_files.reading import open_regular_file
 
 
-def read_npz(path: str | Path, *, max_bytes: int = DEFAULT_MAX_BYTES) -> dict[str, npt.NDArray[Any]]:
+def read_npz(path: FilePath, *, max_bytes: int = DEFAULT_MAX_BYTES) -> dict[str, Array]:
     """Read the arrays of an NPZ file.
 
     Untrusted files are safe to read: headers are checked before memory is allocated, and no pickled object is loaded.

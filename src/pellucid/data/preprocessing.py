@@ -9,11 +9,10 @@ import numpy.typing as npt
 
 from pellucid.data.errors import DataError
 from pellucid.optional_packages import require_packages
+from pellucid.typing import Array, ArrayLike
 
 
-def split(
-    *arrays: npt.ArrayLike, test_size: float = 0.25, seed: int = 0, stratify: npt.ArrayLike | None = None
-) -> list[Any]:
+def split(*arrays: ArrayLike, test_size: float = 0.25, seed: int = 0, stratify: ArrayLike | None = None) -> list[Any]:
     """Split arrays at random into a training and a test part.
 
     Parameters
@@ -54,7 +53,7 @@ def split(
     return parts
 
 
-def encode_labels(labels: npt.ArrayLike) -> tuple[npt.NDArray[np.int32], tuple[Any, ...]]:
+def encode_labels(labels: ArrayLike) -> tuple[npt.NDArray[np.int32], tuple[Any, ...]]:
     """Encode class names as integers, in sorted order.
 
     Parameters
@@ -86,7 +85,7 @@ def encode_labels(labels: npt.ArrayLike) -> tuple[npt.NDArray[np.int32], tuple[A
     return codes.astype(np.int32), tuple(encoder.classes_.tolist())
 
 
-def one_hot(labels: npt.ArrayLike, num_classes: int | None = None, dtype: str | None = None) -> npt.NDArray[Any]:
+def one_hot(labels: ArrayLike, num_classes: int | None = None, dtype: str | None = None) -> Array:
     """One-hot encoding: element (i, k) is 1 where labels[i] = k, otherwise 0.
 
     Parameters
@@ -123,5 +122,5 @@ def one_hot(labels: npt.ArrayLike, num_classes: int | None = None, dtype: str | 
         num_classes = int(labels.max()) + 1 if labels.size else 0
     if labels.size and not (labels.min() >= 0 and labels.max() < num_classes):
         raise DataError(f"Expected labels from 0 to {num_classes - 1}, received {labels.min()} to {labels.max()}.")
-    rows: npt.NDArray[Any] = np.eye(num_classes, dtype=dtype or config.floatx)
+    rows: Array = np.eye(num_classes, dtype=dtype or config.floatx)
     return np.take(rows, labels, axis=0)

@@ -8,13 +8,13 @@ import math
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from pellucid.data.errors import DataError, DataWarning, format_names, join_first
 from pellucid.errors import near_miss
+from pellucid.typing import Array, FilePath
 from pellucid.untrusted_files.reading import read_regular_file, report_damage, shorten
 
 MAXIMUM_FILE_BYTES = 2**30
@@ -54,7 +54,7 @@ class Table:
             raise DataError(f"{self.path}: no column {name!a}.{hint}")
         return self.names.index(name)
 
-    def strings(self, name: str) -> npt.NDArray[Any]:
+    def strings(self, name: str) -> Array:
         """Return a column as strings; missing cells are empty."""
         return np.array(self._get_cells(name), dtype=str)
 
@@ -138,7 +138,7 @@ def parse_number(cell: str) -> float | None:
     return value if math.isfinite(value) and "_" not in cell else None
 
 
-def read_csv(path: str | Path, strict: bool = False) -> Table:
+def read_csv(path: FilePath, strict: bool = False) -> Table:
     r"""Read a CSV file whose first line has the column names.
 
     The separator is a comma, semicolon, tab or bar: the most frequent one in the first line. Empty cells, NA, N/A, NaN,

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
 from pellucid.errors import OptionError
 from pellucid.optional_packages import require_packages
+from pellucid.typing import Array
 
-Points = tuple[npt.NDArray[Any], npt.NDArray[np.int32]]
+Points = tuple[Array, npt.NDArray[np.int32]]
 
 
 def moons(n: int = 200, noise: float = 0.20, seed: int = 0, dtype: str | None = None) -> Points:
@@ -128,7 +127,7 @@ def blobs(n: int = 200, classes: int = 3, spread: float = 1.0, seed: int = 0, dt
     return _cast(make_blobs(n, centers=classes, cluster_std=spread, random_state=seed), dtype)
 
 
-def _cast(points_and_classes: tuple[npt.NDArray[Any], npt.NDArray[Any]], dtype: str | None) -> Points:
+def _cast(points_and_classes: tuple[Array, Array], dtype: str | None) -> Points:
     if dtype is None:
         from pellucid.graph.config import config
 

@@ -1,13 +1,13 @@
 """A recurrent network that learns to add, by hand and by graph with the gradient of a scan."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pellucid.byhand import adder as by_hand
 from pellucid.experiments.common.comparison import compare_with_noise, describe_better_classifier
 from pellucid.experiments.runner import ExperimentResult, Range, RunContext, Score, experiment, pluralize
+from pellucid.typing import Array
 
 PRINTED_SUMS = 5
 
@@ -173,12 +173,12 @@ def describe_same_predictions(same: float) -> str:
     return f"The network by hand and that by graph predict different bits of {1 - same:.1%} of the sums."
 
 
-def are_exact(predictions: NDArray[Any], true: NDArray[Any]) -> NDArray[Any]:
+def are_exact(predictions: Array, true: Array) -> Array:
     """Return for each sum whether all bits are correct."""
     return np.asarray((predictions == true).all(axis=1))
 
 
-def format_bits(bits: NDArray[Any]) -> str:
+def format_bits(bits: Array) -> str:
     """Return bits, least significant first, as a binary number.
 
     >>> format_bits(np.array([0, 1, 1, 0]))
@@ -187,7 +187,7 @@ def format_bits(bits: NDArray[Any]) -> str:
     return "".join(str(int(bit)) for bit in bits[::-1])
 
 
-def format_sums(inputs: NDArray[Any], predictions: NDArray[Any]) -> list[str]:
+def format_sums(inputs: Array, predictions: Array) -> list[str]:
     from pellucid.data import from_bits
 
     lines = []
@@ -202,10 +202,10 @@ def format_sums(inputs: NDArray[Any], predictions: NDArray[Any]) -> list[str]:
 
 def draw_pictures(
     run: RunContext,
-    exact: NDArray[Any],
-    x: NDArray[Any],
-    states: NDArray[Any],
-    prediction: NDArray[Any],
+    exact: Array,
+    x: Array,
+    states: Array,
+    prediction: Array,
     unit: int,
     correlation: float,
 ) -> None:
@@ -236,7 +236,7 @@ def draw_pictures(
     )
 
 
-def compute_carries(inputs: NDArray[Any]) -> NDArray[Any]:
+def compute_carries(inputs: Array) -> Array:
     """Return the carry from each step of each sum to the next.
 
     >>> compute_carries(np.array([[[1, 1], [1, 0], [0, 0]]]))
@@ -248,7 +248,7 @@ def compute_carries(inputs: NDArray[Any]) -> NDArray[Any]:
     return carries
 
 
-def find_carry_unit(states: NDArray[Any], carries: NDArray[Any]) -> tuple[int, float]:
+def find_carry_unit(states: Array, carries: Array) -> tuple[int, float]:
     """Return the hidden unit with the highest absolute correlation with the carry, and that correlation.
 
     >>> find_carry_unit(np.array([[[0.2, 0.9], [0.1, 0.1], [0.3, 0.8]]]), np.array([[1, 0, 1]]))

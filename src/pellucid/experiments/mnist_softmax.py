@@ -1,21 +1,21 @@
 """Softmax regression on MNIST, trained by hand in NumPy and by graph."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pellucid.experiments.common.comparison import describe_better_classifier
 from pellucid.experiments.common.image_data import ImageData, make_batch_indices, save_predictions
 from pellucid.experiments.common.softmax_layer import SoftmaxLayer
 from pellucid.experiments.runner import ExperimentResult, Range, RunContext, Score, experiment, pluralize
 from pellucid.optional_packages import require_packages
+from pellucid.typing import Array
 
 EQUAL = 1e-4
 """Largest difference of two float32 weights that rounding explains."""
 
 
-def train_by_hand(images: NDArray[Any], labels: NDArray[Any], batches: NDArray[Any], rate: float) -> NDArray[Any]:
+def train_by_hand(images: Array, labels: Array, batches: Array, rate: float) -> Array:
     """Return the weights after the same gradient descent as a loop in NumPy."""
     W, b = np.zeros((784, 10), "float32"), np.zeros(10, "float32")
     for batch in batches:
@@ -127,7 +127,7 @@ def describe_agreement(difference: float) -> str:
     return f"The loop in NumPy and the compiled program end with {verdict} {difference:.0e}."
 
 
-def draw_pictures(run: RunContext, network: SoftmaxLayer, losses: NDArray[Any]) -> None:
+def draw_pictures(run: RunContext, network: SoftmaxLayer, losses: Array) -> None:
     """Save the weights and the learning curve."""
     from pellucid.show.plots import filters, learning_curves
 

@@ -1,13 +1,13 @@
 """A 2-3-2 network on two moons, by hand in NumPy and by graph as one compiled program."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pellucid.byhand import logistic
 from pellucid.byhand import moons as by_hand
 from pellucid.experiments.runner import ExperimentResult, Range, RunContext, Score, experiment, pluralize
+from pellucid.typing import Array
 
 COMPARED = 1001
 """The pass up to which two runs are compared: the workshop's "iteration 1000", counted from 0."""
@@ -42,11 +42,11 @@ class MoonsNetwork:
         self.loss = pel.function([self.X, self.y], loss, mode="numpy")
         self.probabilities = pel.function([self.X], p, mode="numpy")
 
-    def classify(self, X: NDArray[Any]) -> NDArray[Any]:
+    def classify(self, X: Array) -> Array:
         """Return the class with the higher probability of each point."""
         return np.asarray(self.probabilities(X).argmax(axis=1))
 
-    def compute_curvature(self, X: NDArray[Any], y: NDArray[Any], iterations: int = 200) -> float:
+    def compute_curvature(self, X: Array, y: Array, iterations: int = 200) -> float:
         r"""Return the largest eigenvalue of the Hessian of the loss, by power iteration: v \leftarrow Hv / |Hv|."""
         import pellucid as pel
 
@@ -61,7 +61,7 @@ class MoonsNetwork:
         return float(pel.function([self.X, self.y], norm, updates=updates).repeat(iterations, X, y)[-1])
 
 
-def classify_by_line(X: NDArray[Any], y: NDArray[Any], X_new: NDArray[Any]) -> NDArray[Any]:
+def classify_by_line(X: Array, y: Array, X_new: Array) -> Array:
     """Return the classes of new points by a logistic regression."""
     return np.asarray(logistic.predict(logistic.train(X, y), X_new))
 
@@ -160,8 +160,8 @@ def moons(
 
 
 def train_by_graph(
-    run: RunContext, network: MoonsNetwork, X: NDArray[Any], y: NDArray[Any], passes: int
-) -> tuple[NDArray[Any], float, float]:
+    run: RunContext, network: MoonsNetwork, X: Array, y: Array, passes: int
+) -> tuple[Array, float, float]:
     """Train; return the losses after 0, 1, ... passes, the curvature, and the seconds without compilation.
 
     Training pauses at pass 1,000, or at the end of a shorter run, to compute the curvature there.
@@ -185,7 +185,7 @@ def train_by_graph(
     return losses, curvature, seconds + clock.seconds - network.step.compile_seconds
 
 
-def format_losses(hand: NDArray[Any], graph: NDArray[Any], compared: int) -> list[str]:
+def format_losses(hand: Array, graph: Array, compared: int) -> list[str]:
     """Return lines with the losses of both runs after the first, the last compared, and the last pass."""
     names = {done: pluralize(done, "pass") for done in (compared, len(hand) - 1)}
     if compared == COMPARED:
@@ -212,7 +212,7 @@ def describe_agreement(difference: float, compared: int) -> str:
     )
 
 
-def format_agreement(differences: NDArray[Any], compared: int, curvature: float, rate: float) -> list[str]:
+def format_agreement(differences: Array, compared: int, curvature: float, rate: float) -> list[str]:
     """Return lines with the relative difference of the two runs, and the reason to compare them only so far."""
     passes = len(differences) - 1
     maximum = differences[: compared + 1].max()
@@ -227,9 +227,7 @@ def format_agreement(differences: NDArray[Any], compared: int, curvature: float,
     return [line, f"up to the last pass: {differences.max():.1g}; {edge}", f"  {reason}"]
 
 
-def draw_pictures(
-    run: RunContext, network: MoonsNetwork, X: NDArray[Any], y: NDArray[Any], hand: NDArray[Any], graph: NDArray[Any]
-) -> None:
+def draw_pictures(run: RunContext, network: MoonsNetwork, X: Array, y: Array, hand: Array, graph: Array) -> None:
     """Save the decision boundary, the losses, the difference of the runs, and the losses of the last passes."""
     from pellucid.show.plots import decision_boundary, learning_curves
 

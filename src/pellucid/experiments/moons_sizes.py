@@ -6,12 +6,12 @@ from itertools import pairwise
 from typing import Annotated, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pellucid.byhand import moons as by_hand
 from pellucid.experiments.common.comparison import capitalize, compare_on_same_samples, describe_overfitting
 from pellucid.experiments.moons import HELD_OUT, MOONS, classify_by_line
 from pellucid.experiments.runner import ExperimentResult, Range, RunContext, Score, UsageError, experiment, pluralize
+from pellucid.typing import Array
 
 
 def build(hidden: int, rate: float, strength: float, points: int, seed: int) -> Any:
@@ -25,7 +25,7 @@ def build(hidden: int, rate: float, strength: float, points: int, seed: int) -> 
 
     start = by_hand.initialize(hidden=hidden, seed=seed)
 
-    def dense(units: int, activation: str, weights: NDArray[Any]) -> Any:
+    def dense(units: int, activation: str, weights: Array) -> Any:
         penalty = nn.regularizers.L2(strength / 2 / points)
         return nn.Dense(units, activation, kernel_initializer=lambda *_, **__: weights, kernel_regularizer=penalty)
 
@@ -150,7 +150,7 @@ def moons_sizes(
     )
 
 
-def describe_growth(accuracy: str, right: Mapping[int, NDArray[Any]]) -> list[str]:
+def describe_growth(accuracy: str, right: Mapping[int, Array]) -> list[str]:
     """Return between which sizes an accuracy rises, falls or does not change.
 
     ``right`` tells for each number of units which points are classified correctly.

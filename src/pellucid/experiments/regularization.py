@@ -4,12 +4,12 @@ from functools import partial
 from typing import Annotated, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pellucid.experiments.common.comparison import compare_with_noise
 from pellucid.experiments.moons import MOONS
 from pellucid.experiments.moons_sizes import get_mean_losses
 from pellucid.experiments.runner import ExperimentResult, Range, RunContext, Score, experiment, pluralize
+from pellucid.typing import Array
 
 POPULATION = 4000
 """Number of points from which the subsamples are drawn."""
@@ -23,8 +23,6 @@ RESAMPLES = 100
 """Number of resamples from which standard errors are estimated."""
 
 STRENGTHS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
-
-Array = NDArray[Any]
 
 
 def build(strength: float, hidden: int, rate: float, points: int, seed: int) -> Any:

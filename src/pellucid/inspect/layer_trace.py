@@ -17,6 +17,7 @@ from pellucid.nn.optimizers import Optimizer
 from pellucid.training.data_adapter import convert_target
 from pellucid.training.target_checks import get_target_dtype, takes_labels
 from pellucid.training.train_step import SampleSpec, TrainStep
+from pellucid.typing import Array
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class SymbolicTraining:
         return [e for e in topological([self.loss]) if isinstance(e, Shared) and e.trainable]
 
 
-def trace_training(model: ModelLike, y: Any = None) -> SymbolicTraining:
+def trace_training(model: ModelLike, y: Array | None = None) -> SymbolicTraining:
     """Return the training of a compiled model as expressions.
 
     The target placeholder has the shape and dtype of ``y``, or else those that the loss expects.
@@ -77,7 +78,7 @@ def trace_training(model: ModelLike, y: Any = None) -> SymbolicTraining:
     return SymbolicTraining(inputs, targets, loss, outputs, inference(outputs), model.compile_config.optimizer)
 
 
-def build_loss(model: ModelLike, y: Any) -> Expr:
+def build_loss(model: ModelLike, y: Array | None) -> Expr:
     """Return the mean training loss of a batch plus the regularization penalties."""
     config = model.compile_config
     if y is None:

@@ -15,6 +15,7 @@ from pellucid.graph.types import is_float
 from pellucid.inspect.layer_trace import LayerCall, trace_layers
 from pellucid.model.errors import ModelError
 from pellucid.model.interfaces import ModelLike
+from pellucid.nn.layers import Layer
 from pellucid.run.function_builder import function
 from pellucid.show import plots
 from pellucid.show.alt_text import (
@@ -33,8 +34,7 @@ from pellucid.show.prediction_plots import confusion_matrix as draw_confusion
 from pellucid.show.prediction_plots import count_confusions, find_most_frequent_error
 from pellucid.show.saliency_plot import gradient_magnitude, saliency_map
 from pellucid.training.metric_mode import is_higher_better
-
-Array = np.ndarray[Any, Any]
+from pellucid.typing import Array, ArrayLike
 
 __all__ = [
     "Picture",
@@ -87,7 +87,7 @@ def learning_curves(history: Any, metric: str = "loss") -> Picture:
     return Picture(plots.learning_curves(labeled, "epoch", metric), reading, f"{metric} over the epochs")
 
 
-def decision_boundary(model: ModelLike, x: Any, y: Any) -> Picture:
+def decision_boundary(model: ModelLike, x: ArrayLike, y: ArrayLike) -> Picture:
     """Plot the predicted class of every point of the plane, and samples with their true classes.
 
     Parameters
@@ -121,12 +121,12 @@ def decision_boundary(model: ModelLike, x: Any, y: Any) -> Picture:
 
 def confusion_matrix(
     model: ModelLike,
-    x: Any,
-    y: Any,
+    x: ArrayLike,
+    y: ArrayLike,
     class_names: Sequence[str] = (),
     *,
     cell: tuple[int, int] | None = None,
-    images: Any = None,
+    images: ArrayLike | None = None,
 ) -> Picture:
     """Plot true against predicted classes, and the images of one cell.
 
@@ -170,7 +170,9 @@ def confusion_matrix(
     return Picture(drawn, describe_confusion(counts, class_names), "confusion matrix")
 
 
-def find_layer_call(model: ModelLike, layer: Any, what: str, fits: Callable[[LayerCall], bool]) -> LayerCall:
+def find_layer_call(
+    model: ModelLike, layer: str | int | Layer | None, what: str, fits: Callable[[LayerCall], bool]
+) -> LayerCall:
     """Return the call of a layer given by name or index, or the first call that fits."""
     calls = trace_layers(model)
     if layer is None:
@@ -187,7 +189,7 @@ def find_layer_call(model: ModelLike, layer: Any, what: str, fits: Callable[[Lay
     raise OptionError(f"{model.name} has no layer {layer!r}.{near_miss(str(layer), names)} Layers: {', '.join(names)}")
 
 
-def filters(model: ModelLike, layer: Any = None) -> Picture:
+def filters(model: ModelLike, layer: str | int | Layer | None = None) -> Picture:
     """Plot the filters of a 2D convolution: positive weights green, negative ones purple.
 
     Parameters
@@ -213,7 +215,9 @@ def filters(model: ModelLike, layer: Any = None) -> Picture:
     return Picture(plots.filters(kernel), describe_filters(kernel), f"filters of {call.layer.name}")
 
 
-def feature_maps(model: ModelLike, image: Any, layer: Any = None, max_maps: int = 32) -> Picture:
+def feature_maps(
+    model: ModelLike, image: ArrayLike, layer: str | int | Layer | None = None, max_maps: int = 32
+) -> Picture:
     """Plot the channels of a layer's output for one image, in inference mode.
 
     Parameters
@@ -246,7 +250,9 @@ def feature_maps(model: ModelLike, image: Any, layer: Any = None, max_maps: int 
     return Picture(plots.feature_maps(maps[..., :max_maps]), describe_maps(maps), f"feature maps of {call.layer.name}")
 
 
-def saliency(model: ModelLike, images: Any, classes: Any = None, class_names: Sequence[str] = ()) -> Picture:
+def saliency(
+    model: ModelLike, images: ArrayLike, classes: ArrayLike | None = None, class_names: Sequence[str] = ()
+) -> Picture:
     r"""Plot the gradient magnitude of a class score with respect to each pixel, :math:`|\partial s_k / \partial x|`.
 
     The score is the logit before the softmax or sigmoid, if there is one.
@@ -319,7 +325,7 @@ def weight_histograms(model: ModelLike) -> Picture:
     return Picture(histograms(parts, "weight"), describe_histograms(parts), "weights")
 
 
-def activation_histograms(model: ModelLike, x: Any) -> Picture:
+def activation_histograms(model: ModelLike, x: ArrayLike) -> Picture:
     """Plot a histogram of each layer's output on some samples, in inference mode.
 
     Parameters
@@ -336,7 +342,7 @@ def activation_histograms(model: ModelLike, x: Any) -> Picture:
     """
     calls = [c for c in trace_layers(model) if is_float(c.outputs[0].dtype) and not is_reshape(c.outputs[0])]
     values = compute_values(model, [call.outputs[0] for call in calls], np.asarray(x))
-    parts: Mapping[str, Any] = {call.layer.name: value for call, value in zip(calls, values, strict=True)}
+    parts: Mapping[str, Array] = {call.layer.name: value for call, value in zip(calls, values, strict=True)}
     return Picture(histograms(parts, "activation"), describe_histograms(parts), "activations")
 
 

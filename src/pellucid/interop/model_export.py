@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from pellucid.interop.onnx.exporter import to_onnx
 from pellucid.model.errors import ModelError
@@ -11,6 +12,10 @@ from pellucid.nn import layers
 from pellucid.nn.layers import Layer
 from pellucid.saving.keras_weights import write_keras
 from pellucid.saving.weights import check_suffix
+from pellucid.typing import FilePath
+
+if TYPE_CHECKING:
+    from pellucid.model.model import Model
 
 NOT_IN_KERAS = {"LocalResponseNormalization", "Maxout"}
 """Layers that Keras does not have."""
@@ -19,7 +24,7 @@ ARGUMENTS_NOT_IN_KERAS = {"checkpoint", "zero_output_for_mask"}
 """Arguments of layers that Keras does not have, and that change no value."""
 
 
-def export_model(model: Any, path: Any, format: str, description: str) -> None:
+def export_model(model: Model, path: FilePath, format: str, description: str) -> None:
     """Write a model to a file for other programs; see `Model.export`."""
     if format == "onnx":
         to_onnx(model, path, description=description)
@@ -70,7 +75,7 @@ def convert_value(value: Any, argument: str) -> Any:
     return value
 
 
-def wrap_config(class_name: str, config: dict[str, Any], module: Any) -> dict[str, Any]:
+def wrap_config(class_name: str, config: dict[str, Any], module: ModuleType | None) -> dict[str, Any]:
     """Return a configuration with the class that it belongs to."""
     home = "keras" if module is None else f"keras.{module.__name__.rsplit('.', maxsplit=1)[-1]}"
     home = home.replace("keras.schedules", "keras.optimizers.schedules")

@@ -12,6 +12,7 @@ import numpy as np
 from pellucid.graph.errors import InputError, OptionError, UseError
 from pellucid.graph.expr import Input
 from pellucid.graph.validation import is_integer
+from pellucid.typing import Json
 
 __all__ = ["Choice", "Control", "Seed", "Slider", "choice", "seed", "slider"]
 
@@ -28,11 +29,11 @@ class Control:
     target: str = "input"
     input: Input | None = None
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Json]:
         return {"id": self.id, "label": self.label, "target": self.target}
 
     @property
-    def initial_value(self) -> Any:
+    def initial_value(self) -> float | str:
         raise NotImplementedError
 
 
@@ -49,7 +50,7 @@ class Slider(Control):
     def initial_value(self) -> float:
         return self.value
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Json]:
         own = ("minimum", "maximum", "value", "step", "scale", "unit")
         return {**super().to_json(), "kind": "slider", **{name: getattr(self, name) for name in own}}
 
@@ -66,12 +67,12 @@ class Choice(Control):
     def initial_value(self) -> Any:
         return self.value
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Json]:
         options = [{"label": label, "value": value, **self.describe_preset(label)} for label, value in self.options]
         buttons = {} if self.presets is None else {"buttons": True}
         return {**super().to_json(), "kind": "choice", "options": options, "value": self.value, **buttons}
 
-    def describe_preset(self, label: str) -> dict[str, Any]:
+    def describe_preset(self, label: str) -> dict[str, Json]:
         return {} if self.presets is None or label not in self.presets else {"sets": dict(self.presets[label])}
 
 
@@ -83,11 +84,11 @@ class Seed(Control):
     def initial_value(self) -> int:
         return self.value
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Json]:
         return {**super().to_json(), "kind": "seed", "value": self.value, "maximum": MAX_SEED}
 
 
-def check_input(control: str, target: Any) -> Input:
+def check_input(control: str, target: object) -> Input:
     if not isinstance(target, Input) or target.ndim:
         raise UseError(
             f"pel.live.{control}: expected a scalar input of the training function first, such as pel.scalar('rate'). "
@@ -178,7 +179,7 @@ def slider(
 def choice(
     target: Input | str,
     options: Sequence[Any] | Mapping[str, Any],
-    value: Any = None,
+    value: object = None,
     *,
     label: str | None = None,
     presets: Mapping[str, Mapping[Input, float]] | None = None,

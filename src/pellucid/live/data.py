@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -13,8 +12,7 @@ from pellucid.graph.errors import InputError, ShapeError, UseError
 from pellucid.graph.expr import Input
 from pellucid.graph.types import is_float
 from pellucid.run.argument_binding import convert_arguments
-
-Array = np.ndarray[Any, Any]
+from pellucid.typing import Array, ArrayLike, Json
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,7 @@ class FigureData:
         """Return the values of the first step."""
         return {i: v if self.batches is None else v[0] for i, v in self.values.items()}
 
-    def to_json(self, names: Mapping[Input, str], *, editable: bool = True) -> dict[str, Any] | None:
+    def to_json(self, names: Mapping[Input, str], *, editable: bool = True) -> dict[str, Json] | None:
         """Return the data points as data of a page, given the names of the arrays of the inputs."""
         if self.features is None:
             return None
@@ -61,7 +59,10 @@ class FigureData:
 
 
 def make_figure_data(
-    data: Mapping[Any, Any], weights: Any, feature_names: Sequence[str] | None, class_names: Sequence[str] | None
+    data: Mapping[Input, ArrayLike],
+    weights: Input | None,
+    feature_names: Sequence[str] | None,
+    class_names: Sequence[str] | None,
 ) -> FigureData:
     """Convert the data of a figure, and find the data points in them."""
     values, batches = convert_values(data)
@@ -83,7 +84,7 @@ def make_figure_data(
     )
 
 
-def convert_values(data: Mapping[Any, Any]) -> tuple[dict[Input, Array], int | None]:
+def convert_values(data: Mapping[Input, ArrayLike]) -> tuple[dict[Input, Array], int | None]:
     """Return the data in the dtypes of their inputs, and the number of batches if each step has its own."""
     for i in data:
         if not isinstance(i, Input):
@@ -91,7 +92,7 @@ def convert_values(data: Mapping[Any, Any]) -> tuple[dict[Input, Array], int | N
     inputs = list(data)
     arrays = [cast_to_dtype(data[i], i.dtype, f"the data of {i}") for i in inputs]
     walk = {a.ndim - i.ndim for i, a in zip(inputs, arrays, strict=True)} == {1}
-    arrays = convert_arguments(inputs, arrays, lead=int(walk))
+    arrays = [np.asarray(a) for a in convert_arguments(inputs, arrays, lead=int(walk))]
     lengths = {len(a) for a in arrays} if walk else set()
     if len(lengths) > 1:
         raise ShapeError(f"Figure: expected the same number of batches for every input. Received: {sorted(lengths)}")

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
+from pellucid.graph.expr import Expr
 from pellucid.live.controls import choice, seed, slider
 from pellucid.live.figure import Figure, vary
 from pellucid.live.views import View, decision_boundary, heat_map, image, loss_curve, network, numbers, sequence
 from pellucid.run.function import Function
+from pellucid.typing import Array
 
 __all__ = ["adder", "digits", "digits_convolution", "moons", "moons_sizes"]
 
-Array = np.ndarray[Any, Any]
 
 SIZES = (1, 2, 3, 4, 5, 20, 50)
 POINTS = 200
@@ -142,8 +142,9 @@ def digits(images: int = 500, *, steps: int = 200, dtype: str = "float32") -> Fi
     pixels, labels = (a[:images] for a in pel.data.mnist("train"))
     W, b = pel.shared(np.zeros((784, 10), dtype), "W"), pel.shared(np.zeros(10, dtype), "b")
 
-    def predict(x: Any) -> Any:
-        return pel.named("p", pel.softmax(x.reshape((-1, 784)) @ W + b))
+    def predict(x: Expr) -> Expr:
+        result: Expr = pel.named("p", pel.softmax(x.reshape((-1, 784)) @ W + b))
+        return result
 
     x = pel.tensor3("x", shape=("n", 28, 28), dtype=dtype)
     views = [heat_map(W, image_shape=(28, 28)), show_digits(pel.function([x], predict(x)), pixels, labels)]
@@ -180,9 +181,10 @@ def digits_convolution(images: int = 250, *, steps: int = 100, dtype: str = "flo
     convolution = nn.Conv2D(4, 3, activation="relu", kernel_initializer=draw(seed=0), name="convolution")
     dense = nn.Dense(10, kernel_initializer=draw(seed=1), name="dense")
 
-    def predict(x: Any) -> Any:
+    def predict(x: Expr) -> Expr:
         maps = nn.MaxPooling2D(2)(convolution(x.reshape((-1, 14, 14, 1))))
-        return pel.named("p", pel.softmax(dense(nn.Flatten()(maps))))
+        result: Expr = pel.named("p", pel.softmax(dense(nn.Flatten()(maps))))
+        return result
 
     x = pel.tensor3("x", shape=("n", 14, 14), dtype=dtype)
     views = [show_digits(pel.function([x], predict(x)), halved, labels)]
@@ -197,7 +199,7 @@ def show_digits(predict: Function, pixels: Array, labels: Array) -> View:
 
 
 def make_digits_figure(
-    predict: Callable[[Any], Any],
+    predict: Callable[[Expr], Expr],
     pixels: Array,
     labels: Array,
     steps: int,

@@ -6,7 +6,6 @@ import copy
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from pellucid.atomic_write import atomic_write
 from pellucid.graph.errors import InputError, OptionError, UseError
@@ -20,6 +19,7 @@ from pellucid.live.spec import write_spec
 from pellucid.live.still import draw_still_pictures
 from pellucid.live.views.base import View
 from pellucid.run.function import Function
+from pellucid.typing import ArrayLike, FilePath, Json
 
 __all__ = ["Figure", "vary"]
 
@@ -89,12 +89,12 @@ class Figure:
         *,
         train: Function | None = None,
         steps: int | None = None,
-        data: Mapping[Input, Any] | None = None,
+        data: Mapping[Input, ArrayLike] | None = None,
         controls: Sequence[Control] = (),
         views: Sequence[View] = (),
         title: str = "",
         description: str = "",
-        initial: Mapping[Shared, Any] | None = None,
+        initial: Mapping[Shared, ArrayLike] | None = None,
         features: Sequence[str] | None = None,
         classes: Sequence[str] | None = None,
         weights: Input | None = None,
@@ -114,9 +114,9 @@ class Figure:
         self.initial = {s: as_expr(value) for s, value in (initial or {}).items()}
         self.data = make_figure_data(data or {}, weights, features, classes)
         check_targets(self)
-        self.variants: list[tuple[dict[str, Any], Figure]] = [({}, self)]
+        self.variants: list[tuple[dict[str, Json], Figure]] = [({}, self)]
 
-    def to_spec(self) -> dict[str, Any]:
+    def to_spec(self) -> dict[str, Json]:
         """Return the figure as JSON data: arrays, compiled modules as base64, controls and views."""
         return write_spec(self)
 
@@ -124,7 +124,7 @@ class Figure:
         """Return the figure as an element for a page that contains the runtime; `save` writes a whole page."""
         return render_element(self.to_spec())
 
-    def save(self, path: Any) -> None:
+    def save(self, path: FilePath) -> None:
         """Write the figure as one page that opens from disk, without a network.
 
         Parameters
@@ -208,7 +208,7 @@ def vary(build: Callable[..., Figure], *choices: Choice) -> Figure:
     names = [choice.id for choice in choices]
     variants = []
     for values in itertools.product(*([value for _, value in choice.options] for choice in choices)):
-        when = dict(zip(names, values, strict=True))
+        when: dict[str, Json] = dict(zip(names, values, strict=True))
         figure = build(**when)
         if not isinstance(figure, Figure):
             raise UseError(f"pel.live.vary: expected build to return a pel.live.Figure. Received: {figure!r}")

@@ -11,18 +11,18 @@ import numpy as np
 
 from pellucid.graph.errors import InputError
 from pellucid.graph.expr import Constant, Expr, Input, Shared
+from pellucid.graph.types import Shape
 from pellucid.live.module_plan import Place
 from pellucid.run.function import Function
 from pellucid.run.function_builder import function
 from pellucid.run.wasm.module import FunctionSource, WasmModule
+from pellucid.typing import Array, ArrayLike, DTypeLike, Json
 
 DTYPES = frozenset(
     f"{kind}{bits}" for kind, sizes in (("float", (32, 64)), ("int", (8, 16, 32, 64)), ("uint", (8, 16, 32, 64)))
     for bits in sizes
 ) | {"bool"}  # fmt: skip
 """Dtypes of arrays in WebAssembly memory."""
-
-Array = np.ndarray[Any, Any]
 
 
 @dataclass
@@ -34,8 +34,8 @@ class PageArray:
     role: str
     value: Array | None = None
 
-    def to_json(self) -> dict[str, Any]:
-        entry: dict[str, Any] = {"dtype": self.dtype, "shape": list(self.shape), "role": self.role}
+    def to_json(self) -> dict[str, Json]:
+        entry: dict[str, Json] = {"dtype": self.dtype, "shape": list(self.shape), "role": self.role}
         if self.value is not None and self.value.any():
             entry["data"] = encode_array(self.value)
         return entry
@@ -58,7 +58,15 @@ class PageFunctions:
     names: dict[Any, str] = field(default_factory=dict)
     """Names of the arrays of shared variables, large constants and inputs."""
 
-    def add_array(self, name: str, value: Any = None, *, shape: Any = None, dtype: Any = None, role: str) -> str:
+    def add_array(
+        self,
+        name: str,
+        value: ArrayLike | None = None,
+        *,
+        shape: Shape | Sequence[int] | None = None,
+        dtype: DTypeLike | None = None,
+        role: str,
+    ) -> str:
         """Add an array, with a value or with a shape and a dtype, and return its name, made unique.
 
         A value has the shape, or more axes in front for the batches of the steps.
@@ -71,7 +79,8 @@ class PageFunctions:
         while unique in self.arrays:
             unique, number = f"{name} {number}", number + 1
         shape = array.shape if shape is None and array is not None else shape
-        self.arrays[unique] = PageArray(kind, tuple(shape), role, array)
+        assert shape is not None
+        self.arrays[unique] = PageArray(kind, tuple(map(int, shape)), role, array)
         return unique
 
     def add_leaf(self, leaf: Shared | Constant) -> str:
@@ -143,7 +152,7 @@ class PageFunctions:
         f = function(list(args), list(outputs), on_unused_input="ignore").copy(delete_updates=True)
         return self.add_function(name, f, args, walk=walk, hot=hot, output_names=output_names)
 
-    def to_json(self, places: Mapping[str, Place], modules: Sequence[WasmModule]) -> dict[str, Any]:
+    def to_json(self, places: Mapping[str, Place], modules: Sequence[WasmModule]) -> dict[str, Json]:
         """Return arrays and functions as data of a page, given the module and the symbol of each function."""
         return {
             "arrays": {name: array.to_json() for name, array in self.arrays.items()},
@@ -152,10 +161,10 @@ class PageFunctions:
 
     def describe(
         self, entry: Mapping[str, Any], places: Mapping[str, Place], modules: Sequence[WasmModule]
-    ) -> dict[str, Any]:
+    ) -> dict[str, Json]:
         number, symbol = places[entry["symbol"]]
         types, names = modules[number].outputs[symbol], self.output_names.get(entry["symbol"], [])
-        outputs = [
+        outputs: list[Json] = [
             {"name": n, "dtype": dtype, "shape": list(shape)} for n, (shape, dtype) in zip(names, types, strict=False)
         ]
         return {"module": number, **entry, "symbol": symbol, "outputs": outputs}

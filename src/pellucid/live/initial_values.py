@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -15,9 +14,10 @@ from pellucid.graph.traversal import topological
 from pellucid.graph.types import format_shape, is_float
 from pellucid.live.functions import PageFunctions
 from pellucid.run.function import Function
+from pellucid.typing import Json
 
 
-def add_initializer(functions: PageFunctions, train: Function, initial: Mapping[Shared, Expr]) -> dict[str, Any]:
+def add_initializer(functions: PageFunctions, train: Function, initial: Mapping[Shared, Expr]) -> dict[str, Json]:
     """Compile the function that draws initial values from the state of a random generator."""
     drawn = dict(initial) or draw_like_present_values(train)
     for variable, value in drawn.items():

@@ -27,11 +27,11 @@ from pellucid.nn.layers import Normalization, Rescaling
 from pellucid.run.function import Function
 from pellucid.run.function_builder import function
 from pellucid.run.wasm.module import FunctionSource, generate_code
+from pellucid.typing import Array, FilePath
 
 if TYPE_CHECKING:
     from pellucid.model.model import Model
 
-Array = np.ndarray[Any, Any]
 
 MAX_PARAMETER_BYTES = 1 << 25
 """Maximum size of the parameters of a page; base64 makes them a third larger."""
@@ -59,7 +59,7 @@ class PageOptions:
 
 def save_model_page(
     model: Model,
-    path: Any,
+    path: FilePath,
     title: str | None,
     examples: Any,
     class_names: Sequence[str] | None,

@@ -9,7 +9,8 @@ import json
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
-from typing import Any
+
+from pellucid.typing import Json
 
 RUNTIME = Path(__file__).with_name("runtime.js")
 """The runtime, built from ``web/``."""
@@ -29,13 +30,13 @@ def get_policy() -> str:
     )
 
 
-def render_element(spec: Mapping[str, Any]) -> str:
+def render_element(spec: Mapping[str, Json]) -> str:
     """Return the element of a figure, with its data inside."""
     data = json.dumps(spec, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
     return f'<pellucid-figure><script type="application/json">{data}</script></pellucid-figure>'
 
 
-def render_page(title: str, specs: Sequence[Mapping[str, Any]]) -> str:
+def render_page(title: str, specs: Sequence[Mapping[str, Json]]) -> str:
     """Return a page with figures."""
     elements = "\n".join(map(render_element, specs))
     return f"""<!doctype html>

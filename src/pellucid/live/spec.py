@@ -18,6 +18,7 @@ from pellucid.live.initial_values import add_initializer
 from pellucid.live.module_plan import plan_modules
 from pellucid.live.views.base import FigureContext
 from pellucid.run.wasm.module import WasmModule, encode_bytes
+from pellucid.typing import Json
 
 if TYPE_CHECKING:
     from pellucid.live.figure import Figure
@@ -31,11 +32,11 @@ class FigureParts:
     """The functions of one architecture, and data of the page: what all architectures share, and what this one has."""
 
     functions: PageFunctions
-    shared: dict[str, Any]
-    own: dict[str, Any]
+    shared: dict[str, Json]
+    own: dict[str, Json]
 
 
-def write_spec(figure: Figure) -> dict[str, Any]:
+def write_spec(figure: Figure) -> dict[str, Json]:
     """Compile a figure and return it as JSON data."""
     parts = [assemble_figure(variant) for _, variant in figure.variants]
     plan = plan_modules([p.functions.sources for p in parts])
@@ -56,7 +57,7 @@ def write_spec(figure: Figure) -> dict[str, Any]:
     }
 
 
-def describe_module(module: WasmModule) -> dict[str, Any]:
+def describe_module(module: WasmModule) -> dict[str, Json]:
     return {
         "source": module.source,
         "simd": encode_bytes(deflate(module.simd)),
@@ -73,7 +74,9 @@ def deflate(content: bytes) -> bytes:
 def share_arrays(variants: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Remove the arrays that all of several architectures have from each of them, and return them."""
     first, *others = [variant["arrays"] for variant in variants]
-    shared = {n: array for n, array in first.items() if others and all(arrays.get(n) == array for arrays in others)}
+    shared: dict[str, Json] = {
+        n: array for n, array in first.items() if others and all(arrays.get(n) == array for arrays in others)
+    }
     for variant in variants:
         for name in shared:
             del variant["arrays"][name]
@@ -108,7 +111,11 @@ def assemble_figure(figure: Figure) -> FigureParts:
         of_all, of_this = view.build(context)
         shared.append(of_all)
         own.append(of_this)
-    own_parts = {"training": training, "views": own, "without_effect": list_controls_without_effect(figure, functions)}
+    own_parts: dict[str, Json] = {
+        "training": training,
+        "views": own,
+        "without_effect": list_controls_without_effect(figure, functions),
+    }
     return FigureParts(
         functions, {"views": shared, "data": data.to_json(names, editable=figure.train is not None)}, own_parts
     )
@@ -121,7 +128,7 @@ def list_controls_without_effect(figure: Figure, functions: PageFunctions) -> li
     return [c.id for c in figure.controls if c.input is not None and c.input not in read]
 
 
-def add_training(figure: Figure, functions: PageFunctions, names: Mapping[Input, str]) -> dict[str, Any] | None:
+def add_training(figure: Figure, functions: PageFunctions, names: Mapping[Input, str]) -> dict[str, Json] | None:
     """Add the training step and the function of initial values; return how a page trains."""
     if figure.train is None:
         return None

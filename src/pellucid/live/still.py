@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,11 +11,11 @@ from pellucid.live.views.decision_boundary import DecisionBoundary
 from pellucid.live.views.loss_surface import LossSurface
 from pellucid.run.function import Function
 from pellucid.show.figure import Picture
+from pellucid.typing import Array
 
 if TYPE_CHECKING:
     from pellucid.live.figure import Figure
 
-Array = np.ndarray[Any, Any]
 
 CURVE_POINTS = 200
 """Number of losses in the picture of a training."""
@@ -73,9 +73,9 @@ def run_training(figure: Figure, train: Function) -> Array:
     return np.asarray(outputs[0] if isinstance(outputs, list) else outputs)
 
 
-def list_values(figure: Figure, train: Function) -> dict[Input, Any]:
+def list_values(figure: Figure, train: Function) -> dict[Input, Array]:
     """Return the values of all inputs: data, and the initial values of the controls."""
-    values: dict[Input, Any] = {**train.defaults, **figure.data.values}
+    values: dict[Input, Array] = {**train.defaults, **figure.data.values}
     values |= {c.input: np.asarray(c.initial_value, c.input.dtype) for c in figure.controls if c.input is not None}
     return values
 

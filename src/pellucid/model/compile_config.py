@@ -5,12 +5,31 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from pellucid.graph.errors import near_miss
 from pellucid.model.errors import ModelError
 from pellucid.nn import losses, metrics, optimizers
-from pellucid.nn.metrics import Metric
+from pellucid.nn.losses import Loss, LossFunction
+from pellucid.nn.metrics import Metric, MetricFunction
+from pellucid.nn.optimizers import Optimizer
+
+LossLike: TypeAlias = "str | LossFunction | type[Loss]"
+"""Loss by name, as a function of (y_true, y_pred), or as a `Loss`."""
+
+LossesLike: TypeAlias = "LossLike | Sequence[LossLike | None] | Mapping[str, LossLike | None] | None"
+"""Loss of one output, or of several by position or by name."""
+
+MetricLike: TypeAlias = "str | MetricFunction | Metric | type[Metric]"
+"""Metric by name, as a function of (y_true, y_pred), or as a `Metric`."""
+
+MetricsLike: TypeAlias = (
+    "Sequence[MetricLike | Sequence[MetricLike] | None] | Mapping[str, MetricLike | Sequence[MetricLike]] | None"
+)
+"""Metrics of one output, or of several by position or by name."""
+
+LossWeights: TypeAlias = "float | Sequence[float | None] | Mapping[str, float] | None"
+"""Factors of the losses in their sum, by position or by name of the output."""
 
 
 @dataclass(frozen=True)
@@ -18,7 +37,7 @@ class NamedMetric:
     """A metric and the name under which the history keeps it."""
 
     name: str
-    metric: Any
+    metric: Metric | MetricFunction
 
 
 @dataclass(frozen=True)
@@ -26,10 +45,12 @@ class OutputConfig:
     """Loss and metrics of one output."""
 
     name: str
-    loss: Any  # `Loss` or function of (y_true, y_pred), one value per sample; None for an output without a loss
+    loss: (
+        Loss | LossFunction | None
+    )  # `Loss` or function of (y_true, y_pred), one value per sample; None for an output without a loss
     loss_weight: float  # factor of the loss in the sum over all outputs
-    metrics: Mapping[str, Any]  # `Metric` or function by name
-    weighted_metrics: Mapping[str, Any]  # the same, for metrics that use the sample weights
+    metrics: Mapping[str, Metric | MetricFunction]  # `Metric` or function by name
+    weighted_metrics: Mapping[str, Metric | MetricFunction]  # the same, for metrics that use the sample weights
 
     @property
     def needs_targets(self) -> bool:
@@ -45,7 +66,7 @@ class CompileConfig:
 
     optimizer: optimizers.Optimizer
     loss: Any
-    loss_weights: Any
+    loss_weights: LossWeights
     metrics: Any
     weighted_metrics: Any
 
@@ -116,7 +137,11 @@ def iter_metrics(value: Any) -> Iterator[NamedMetric]:
 
 
 def make_compile_config(
-    optimizer: Any, loss: Any, loss_weights: Any, metrics: Any, weighted_metrics: Any
+    optimizer: str | Optimizer,
+    loss: LossesLike,
+    loss_weights: LossWeights,
+    metrics: MetricsLike,
+    weighted_metrics: MetricsLike,
 ) -> CompileConfig:
     """Resolve the names among the arguments of `Model.compile`.
 
@@ -146,13 +171,13 @@ def map_nested(value: Any, function: Callable[[Any], Any]) -> Any:
     return None if value is None else function(value)
 
 
-def resolve_loss(value: Any) -> Any:
+def resolve_loss(value: LossLike) -> Loss | LossFunction:
     loss = losses.get(value)
     check_takes_two("loss", loss)
     return loss() if isinstance(loss, type) else loss
 
 
-def resolve_metric(value: Any) -> NamedMetric:
+def resolve_metric(value: MetricLike) -> NamedMetric:
     metric = metrics.get(value)
     check_takes_two("metric", metric)
     if isinstance(value, str):
@@ -161,7 +186,7 @@ def resolve_metric(value: Any) -> NamedMetric:
     return NamedMetric(str(name), metric)
 
 
-def check_takes_two(kind: str, function: Any) -> None:
+def check_takes_two(kind: str, function: object) -> None:
     """Refuse a function that does not take (y_true, y_pred)."""
     if not inspect.isfunction(function):
         return

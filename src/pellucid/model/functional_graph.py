@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
@@ -14,6 +14,12 @@ from pellucid.graph.traversal import collect_shared, copy_name, rebuild
 from pellucid.model.errors import ModelError
 from pellucid.nn.layers import Layer
 from pellucid.nn.layers.call_tracking import CallRecord
+
+Structure: TypeAlias = int | tuple[str, ...] | None
+"""Structure of inputs or outputs: None for one, the length of a list, or the keys of a dict."""
+
+Expressions: TypeAlias = Expr | Sequence[Expr] | Mapping[str, Expr]
+"""Inputs or outputs of a model."""
 
 
 @dataclass(eq=False)
@@ -38,7 +44,7 @@ class CallNode:
 class FunctionalGraph:
     """The layer calls between inputs and outputs, and the operations between them."""
 
-    unsaved: ClassVar[Mapping[str, Callable[[], Any]]] = {
+    unsaved: ClassVar[Mapping[str, Callable[[], object]]] = {
         "cached_variables": lambda: None,
         "frozen_dependent": lambda: None,
         "cached_index_search": lambda: None,
@@ -220,12 +226,17 @@ def map_expressions(value: Any, function: Callable[[Expr], Expr]) -> Any:
     return kind._make(parts) if hasattr(kind, "_make") else kind(parts)  # named tuples have _make
 
 
-def flatten_structure(value: Any, name: str, argument: str) -> tuple[list[Expr], Any]:
+def flatten_structure(value: Expressions, name: str, argument: str) -> tuple[list[Expr], Structure]:
     """Return an expression, or a list or dict of them, as a list, and its structure: None, a length, or the keys."""
     if isinstance(value, Expr):
         return [value], None
-    is_sequence = isinstance(value, (list, tuple))
-    found = list(value.values()) if isinstance(value, Mapping) else list(value) if is_sequence else [value]
+    found: list[Any] = (
+        list(value.values())
+        if isinstance(value, Mapping)
+        else list(value)
+        if isinstance(value, (list, tuple))
+        else [value]
+    )
     wrong = next((e for e in found if not isinstance(e, Expr)), None)
     if wrong is not None or not found:
         raise UseError(
@@ -235,14 +246,14 @@ def flatten_structure(value: Any, name: str, argument: str) -> tuple[list[Expr],
     return found, tuple(value) if isinstance(value, Mapping) else len(found)
 
 
-def explain_no_expression(value: Any) -> str:
+def explain_no_expression(value: object) -> str:
     """Return how to get an expression where a layer or data were given."""
     if isinstance(value, Layer):
         return "; call the layer, as in layer(x)"
     return "; nn.Input(shape) makes an input, and fit takes the data" if isinstance(value, np.ndarray) else ""
 
 
-def unflatten_structure(values: Sequence[Any], structure: Any) -> Any:
+def unflatten_structure(values: Sequence[Any], structure: Structure) -> Any:
     """Return values in a structure of `flatten_structure`."""
     if structure is None:
         return values[0]

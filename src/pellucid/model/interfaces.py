@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Protocol, TypeGuard
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeGuard
 
-import numpy as np
-
-from pellucid.graph.expr import Expr, Shared
+from pellucid.graph.expr import Expr, Operand, Shared
 from pellucid.graph.types import Dim
 from pellucid.model.compile_config import CompileConfig
 from pellucid.model.functional_graph import FunctionalGraph
 from pellucid.nn.layers import Layer
+from pellucid.nn.optimizers import Optimizer
+from pellucid.typing import Array, ArrayLike, DTypeLike, FilePath
 
-Array = np.ndarray[Any, Any]
+if TYPE_CHECKING:
+    from pellucid.training.loop_progress import LoopProgress
 
 
 class ModelLike(Protocol):
@@ -22,8 +23,8 @@ class ModelLike(Protocol):
     name: str
     built: bool
     is_sequential: bool
-    parts: list[Any]
-    run: Any
+    parts: list[Shared | Layer]
+    run: LoopProgress
     history: Any
     stop_training: bool
     training: dict[str, Any]
@@ -49,19 +50,25 @@ class ModelLike(Protocol):
     def parameters(self) -> list[Shared]: ...
     @property
     def trainable_parameters(self) -> list[Shared]: ...
-    def __call__(self, inputs: Any, *more: Any, mask: Any = None, **named: Any) -> Any: ...
-    def build_for(self, sample_shape: Sequence[Dim], dtype: Any = None) -> None: ...
+    def __call__(
+        self,
+        inputs: Operand | Sequence[Operand] | Mapping[str, Operand],
+        *more: Operand,
+        mask: Operand | None = None,
+        **named: Any,
+    ) -> Any: ...
+    def build_for(self, sample_shape: Sequence[Dim], dtype: DTypeLike | None = None) -> None: ...
     def unflatten_outputs(self, outputs: Sequence[Any]) -> Any: ...
-    def regularization(self) -> Any: ...
-    def clone(self, weights: bool = False, **changes: Any) -> Any: ...
+    def regularization(self) -> Expr | float: ...
+    def clone(self, weights: bool = False, **changes: Any) -> Self: ...
 
     # State
     def state(self) -> dict[str, Shared]: ...
     def paths(self) -> dict[str, Shared]: ...
     def get_weights(self) -> list[Array]: ...
-    def set_weights(self, weights: Sequence[Any]) -> None: ...
-    def save(self, path: Any) -> None: ...
-    def save_weights(self, path: Any) -> None: ...
+    def set_weights(self, weights: Sequence[ArrayLike]) -> None: ...
+    def save(self, path: FilePath) -> None: ...
+    def save_weights(self, path: FilePath) -> None: ...
 
     # Training
     @property
@@ -69,7 +76,7 @@ class ModelLike(Protocol):
     @property
     def is_compiled(self) -> bool: ...
     @property
-    def optimizer(self) -> Any: ...
+    def optimizer(self) -> Optimizer: ...
     @property
     def step(self) -> int: ...
     def compile(self, *args: Any, **kwargs: Any) -> None: ...
@@ -78,6 +85,6 @@ class ModelLike(Protocol):
     def predict(self, *args: Any, **kwargs: Any) -> Any: ...
 
 
-def is_model(value: Any) -> TypeGuard[ModelLike]:
+def is_model(value: object) -> TypeGuard[ModelLike]:
     """Whether a value is a model. It looks for an attribute, because `pellucid.model.model` imports training."""
     return isinstance(value, Layer) and hasattr(type(value), "functional_graph")

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
-
-import numpy as np
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pellucid.graph.errors import ShapeError, brief, near_miss
-from pellucid.graph.expr import Expr, Shared, is_compatible_shape
+from pellucid.graph.expr import Expr, Operand, Shared, is_compatible_shape
 from pellucid.graph.types import Dim, format_shape, unify
 from pellucid.graph.unsupported_functions import hint_at_arguments
-from pellucid.model.compile_config import CompileConfig, make_compile_config
+from pellucid.model.compile_config import CompileConfig, LossesLike, LossWeights, MetricsLike, make_compile_config
 from pellucid.model.errors import ModelError
 from pellucid.model.functional_graph import (
+    Expressions,
     FunctionalGraph,
+    Structure,
     clone_functional,
     flatten_structure,
     trace_functional_graph,
@@ -23,11 +23,14 @@ from pellucid.model.functional_graph import (
 )
 from pellucid.model.state import UniqueNames, get_parameter_paths, get_state_paths, iter_parts, iter_sublayers
 from pellucid.nn.layers import Layer
+from pellucid.nn.optimizers import Optimizer
+from pellucid.typing import Array, ArrayLike, Batches, ClassWeights, Devices, DTypeLike, FilePath, Values, Verbosity
 
 if TYPE_CHECKING:
+    from pellucid.inspect.explain.explanation import Explanation
+    from pellucid.training.callbacks.base import Callback
     from pellucid.training.callbacks.history import History
-
-Array = np.ndarray[Any, Any]
+    from pellucid.training.loop_progress import LoopProgress
 
 
 class Model(Layer):
@@ -84,9 +87,9 @@ class Model(Layer):
     ['loss', 'kind_loss', 'size_loss', 'kind_accuracy']
     """
 
-    _input_structure: Any
-    _output_structure: Any
-    run: Any
+    _input_structure: Structure
+    _output_structure: Structure
+    run: LoopProgress
     history: History | None
     stop_training: bool
 
@@ -95,10 +98,10 @@ class Model(Layer):
 
     keeps_mask = False  # the layers inside pass masks on themselves
 
-    unsaved: ClassVar[Mapping[str, Callable[[], Any]]] = {"train_steps": dict, "predictors": dict}
+    unsaved: ClassVar[Mapping[str, Callable[[], object]]] = {"train_steps": dict, "predictors": dict}
     """Attributes that files leave out because they are compiled, with their initial values."""
 
-    def __init__(self, inputs: Any, outputs: Any, name: str | None = None) -> None:
+    def __init__(self, inputs: Expressions, outputs: Expressions, name: str | None = None) -> None:
         self.begin(name)
         input_list, input_structure = flatten_structure(inputs, self.name, "inputs")
         output_list, output_structure = flatten_structure(outputs, self.name, "outputs")
@@ -130,7 +133,8 @@ class Model(Layer):
         self._functional_graph = graph
         in_layers = {p for layer in graph.layers for p in layer.parameters}
         known = set(self.parts)
-        for part in [*graph.layers, *(p for p in graph.free_variables if p not in in_layers)]:
+        parts: list[Shared | Layer] = [*graph.layers, *(p for p in graph.free_variables if p not in in_layers)]
+        for part in parts:
             if part not in known:
                 self.add_sublayer(part)
         self._frozen = self.get_frozen(graph)
@@ -162,7 +166,7 @@ class Model(Layer):
             graph.frozen_dependent = [layer for layer in iter_sublayers(self) if layer.differs_when_frozen]
         return [not layer.trainable for layer in graph.frozen_dependent]
 
-    def build_for(self, sample_shape: Sequence[Dim], dtype: Any = None) -> None:
+    def build_for(self, sample_shape: Sequence[Dim], dtype: DTypeLike | None = None) -> None:
         """Build the model for samples of a shape; only a `Sequential` without an input can be unbuilt."""
 
     @property
@@ -208,7 +212,13 @@ class Model(Layer):
         """Return a list of outputs in the structure that the model was created with: single, list or dict."""
         return unflatten_structure(outputs, self._output_structure)
 
-    def __call__(self, inputs: Any, *more: Any, mask: Any = None, **named: Any) -> Any:
+    def __call__(
+        self,
+        inputs: Operand | Sequence[Operand] | Mapping[str, Operand],
+        *more: Operand,
+        mask: Operand | None = None,
+        **named: Any,
+    ) -> Any:
         """Apply the model to an expression, or a list or dict of them; parameters are shared."""
         if isinstance(inputs, Mapping):
             from pellucid.training.data_adapter import match_arrays
@@ -216,7 +226,7 @@ class Model(Layer):
             inputs = match_arrays(inputs, self.input_names, self.inputs, f"the inputs of {self.name}", "input")
         return super().__call__(inputs, *more, mask=mask, **named)
 
-    def check_input(self, x: Any) -> None:
+    def check_input(self, x: Expr | list[Expr]) -> None:
         """Refuse inputs that do not fit."""
         given = x if isinstance(x, list) else [x]
         if len(given) != len(self.inputs):
@@ -277,7 +287,7 @@ class Model(Layer):
 
         print(format_summary(self))
 
-    def clone(self, weights: bool = False, **changes: Any) -> Any:
+    def clone(self, weights: bool = False, **changes: Any) -> Self:
         """Return a new, uncompiled model with new layers of the same kinds; it shares nothing with this one.
 
         Parameters
@@ -301,7 +311,7 @@ class Model(Layer):
                 shared.set_value(state[path].get_value())
         return copy
 
-    def clone_structure(self, layer_for: Callable[[Layer], Layer], name: str | None = None) -> Any:
+    def clone_structure(self, layer_for: Callable[[Layer], Layer], name: str | None = None) -> Self:
         """Return a model of the same structure, in which ``layer_for`` replaces the layers."""
         inputs, outputs = clone_functional(self.functional_graph, layer_for)
         return type(self)(
@@ -359,7 +369,7 @@ class Model(Layer):
         self.check_built()
         return super().get_weights()
 
-    def set_weights(self, weights: Sequence[Any]) -> None:
+    def set_weights(self, weights: Sequence[ArrayLike]) -> None:
         """Set the values of all parameters, in order.
 
         Raises
@@ -384,11 +394,11 @@ class Model(Layer):
     @hint_at_arguments
     def compile(
         self,
-        optimizer: Any = "rmsprop",
-        loss: Any = None,
-        loss_weights: Any = None,
-        metrics: Any = None,
-        weighted_metrics: Any = None,
+        optimizer: str | Optimizer = "rmsprop",
+        loss: LossesLike | None = None,
+        loss_weights: LossWeights | None = None,
+        metrics: MetricsLike | None = None,
+        weighted_metrics: MetricsLike | None = None,
     ) -> None:
         """Configure training.
 
@@ -435,7 +445,7 @@ class Model(Layer):
         return self._compile_config
 
     @property
-    def optimizer(self) -> Any:
+    def optimizer(self) -> Optimizer:
         """The optimizer."""
         return self.compile_config.optimizer
 
@@ -447,17 +457,17 @@ class Model(Layer):
     @hint_at_arguments
     def fit(
         self,
-        x: Any = None,
-        y: Any = None,
+        x: Values | Batches | None = None,
+        y: Values | None = None,
         batch_size: int | None = None,
         epochs: int = 1,
-        verbose: Any = "auto",
-        callbacks: Any = None,
+        verbose: Verbosity = "auto",
+        callbacks: Callback | Iterable[Callback] | None = None,
         validation_split: float = 0.0,
-        validation_data: Any = None,
+        validation_data: tuple[Values, ...] | Batches | None = None,
         shuffle: bool = True,
-        class_weight: Mapping[Any, Any] | None = None,
-        sample_weight: Any = None,
+        class_weight: ClassWeights | None = None,
+        sample_weight: Values | None = None,
         initial_epoch: int = 0,
         steps_per_epoch: int | None = None,
         validation_steps: int | None = None,
@@ -465,7 +475,7 @@ class Model(Layer):
         validation_freq: int | Collection[int] = 1,
         *,
         seed: int | None = None,
-        devices: Any = None,
+        devices: Devices = None,
     ) -> History:
         """Train the model on data.
 
@@ -568,16 +578,16 @@ class Model(Layer):
     @hint_at_arguments
     def evaluate(
         self,
-        x: Any = None,
-        y: Any = None,
+        x: Values | Batches | None = None,
+        y: Values | None = None,
         batch_size: int | None = None,
-        verbose: Any = 0,
-        sample_weight: Any = None,
+        verbose: Verbosity = 0,
+        sample_weight: Values | None = None,
         steps: int | None = None,
-        callbacks: Any = None,
+        callbacks: Callback | Iterable[Callback] | None = None,
         return_dict: bool = False,
         *,
-        devices: Any = None,
+        devices: Devices = None,
     ) -> Any:
         """Compute the loss and the metrics on data, in the inference form of the model.
 
@@ -613,7 +623,12 @@ class Model(Layer):
         return evaluate(self, x, y, batch_size, verbose, sample_weight, steps, callbacks, return_dict, devices)
 
     def train_on_batch(
-        self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
+        self,
+        x: Values,
+        y: Values | None = None,
+        sample_weight: Values | None = None,
+        class_weight: ClassWeights | None = None,
+        return_dict: bool = False,
     ) -> Any:
         """Run one training step on one batch, and return its loss and metrics from before the update.
 
@@ -623,7 +638,9 @@ class Model(Layer):
 
         return run_on_batch(self, x, y, sample_weight, class_weight, return_dict, training=True)
 
-    def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
+    def test_on_batch(
+        self, x: Values, y: Values | None = None, sample_weight: Values | None = None, return_dict: bool = False
+    ) -> Any:
         """Return the loss and the metrics of one batch, in the inference form of the model; see `evaluate`."""
         from pellucid.training.fit import run_on_batch
 
@@ -634,11 +651,11 @@ class Model(Layer):
     @hint_at_arguments
     def predict(
         self,
-        x: Any,
+        x: Values | Batches,
         batch_size: int | None = None,
-        verbose: Any = 0,
+        verbose: Verbosity = 0,
         steps: int | None = None,
-        callbacks: Any = None,
+        callbacks: Callback | Iterable[Callback] | None = None,
     ) -> Any:
         """Compute the outputs for data, in the inference form of the model.
 
@@ -669,13 +686,13 @@ class Model(Layer):
 
         return predict(self, x, batch_size, verbose, steps, callbacks)
 
-    def predict_on_batch(self, x: Any) -> Any:
+    def predict_on_batch(self, x: Values) -> Any:
         """Compute the outputs for one batch in one step."""
         from pellucid.training.prediction import predict_on_batch
 
         return predict_on_batch(self, x)
 
-    def predict_proba(self, x: Any, batch_size: int | None = None) -> Array:
+    def predict_proba(self, x: Values, batch_size: int | None = None) -> Array:
         """Return class probabilities of a model with one softmax or sigmoid output.
 
         Parameters
@@ -697,7 +714,7 @@ class Model(Layer):
 
         return predict_proba(self, x, batch_size)
 
-    def predict_classes(self, x: Any, batch_size: int | None = None) -> Array:
+    def predict_classes(self, x: Values, batch_size: int | None = None) -> Array:
         r"""Return the class of every sample: the column with the maximum; for a single column, whether it exceeds 1/2.
 
         Parameters
@@ -716,7 +733,7 @@ class Model(Layer):
 
     # Inspection
 
-    def explain(self) -> Any:
+    def explain(self) -> Explanation:
         """Return the model as formulas, with its loss, its update and what inference changes; see `pellucid.explain`.
 
         Returns
@@ -728,19 +745,21 @@ class Model(Layer):
 
         return explain(self)
 
-    def to_source(self, level: str | int, x: Any = None, y: Any = None, **options: Any) -> str:
+    def to_source(self, level: str | int, x: Values | None = None, y: Values | None = None, **options: Any) -> str:
         """Return the model as source code or TOML; see `pellucid.to_source`, which takes the same arguments."""
         from pellucid.inspect.source_export.export import to_source
 
         return to_source(self, level, x, y, **options)
 
-    def compare_with(self, against: str = "keras", x: Any = None, y: Any = None, **options: Any) -> Any:
+    def compare_with(
+        self, against: str = "keras", x: Values | None = None, y: Values | None = None, **options: Any
+    ) -> Any:
         """Compare with the same network in another framework; see `pellucid.compare_with`, which takes the same."""
         from pellucid.inspect.cross_framework.compare import compare_with
 
         return compare_with(self, against, x, y, **options)
 
-    def symbolic_loss(self) -> Any:
+    def symbolic_loss(self) -> Expr | list[Expr]:
         """Return the training loss as an expression of the inputs and of targets ``y``.
 
         Returns
@@ -750,11 +769,12 @@ class Model(Layer):
         """
         from pellucid.inspect.layer_trace import get_symbolic_loss
 
-        return get_symbolic_loss(self)
+        result: Expr | list[Expr] = get_symbolic_loss(self)
+        return result
 
     # Files
 
-    def save(self, path: Any) -> None:
+    def save(self, path: FilePath) -> None:
         """Save the model to one file, from which `pellucid.load_model` recreates it.
 
         The file holds the graph, all values, the layers with their settings and names, the compile configuration, the
@@ -776,7 +796,7 @@ class Model(Layer):
 
         save_model(self, path)
 
-    def export(self, path: Any, format: str = "onnx", *, description: str = "") -> None:
+    def export(self, path: FilePath, format: str = "onnx", *, description: str = "") -> None:
         """Export the inference form of the model for other programs; see `pellucid.to_onnx`.
 
         Parameters
@@ -810,10 +830,10 @@ class Model(Layer):
 
     def to_page(
         self,
-        path: Any,
+        path: FilePath,
         *,
         title: str | None = None,
-        examples: Any = None,
+        examples: Values | tuple[ArrayLike, ArrayLike] | None = None,
         class_names: Sequence[str] | None = None,
         feature_names: Sequence[str] | None = None,
         image_shape: Sequence[int] | None = None,
@@ -859,7 +879,7 @@ class Model(Layer):
 
         save_model_page(self, path, title, examples, class_names, feature_names, image_shape)
 
-    def save_weights(self, path: Any) -> None:
+    def save_weights(self, path: FilePath) -> None:
         """Save the values of all parameters, without the model.
 
         Parameters
@@ -881,7 +901,7 @@ class Model(Layer):
         self.check_built()
         save_weights(self, path)
 
-    def load_weights(self, path: Any) -> None:
+    def load_weights(self, path: FilePath) -> None:
         """Load the values of all parameters, saved by a model with the same layers in pellucid or in Keras 3.
 
         Parameters
@@ -934,7 +954,7 @@ def clone_model(model: Model) -> Any:
     return model.clone()
 
 
-def load_model(path: Any, custom_objects: Mapping[str, Any] | None = None) -> Model:
+def load_model(path: FilePath, custom_objects: Mapping[str, Callable[..., object]] | None = None) -> Model:
     """Load a model that `Model.save` saved; it predicts and trains bit by bit like the original.
 
     Parameters

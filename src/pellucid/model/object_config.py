@@ -19,6 +19,7 @@ from pellucid.graph.errors import brief
 from pellucid.graph.expr import Expr, Shared
 from pellucid.graph.types import Unknown
 from pellucid.model.errors import ModelError
+from pellucid.model.interfaces import ModelLike
 from pellucid.nn import (
     activations,
     constraints,
@@ -32,6 +33,7 @@ from pellucid.nn import (
 )
 from pellucid.nn.layers import Lambda, Layer
 from pellucid.show.literals import keyword_to_source, string_to_source
+from pellucid.typing import Json
 
 MODULES: dict[str, ModuleType] = {
     "initializer": initializers,
@@ -78,7 +80,7 @@ def get_classes(module: ModuleType) -> dict[str, type]:
     return found
 
 
-def to_plain_value(value: Any, argument: str, owner: str) -> Any:
+def to_plain_value(value: object, argument: str, owner: str) -> Json:
     """Return the plain value of an argument: a number, string, list, registered name or config.
 
     The name of the argument determines the module of its class; ``owner`` is for the message.
@@ -99,8 +101,9 @@ def to_plain_value(value: Any, argument: str, owner: str) -> Any:
     if isinstance(value, (list, tuple)):
         return [UNKNOWN if v is None else to_plain_value(v, argument, owner) for v in value]
     if isinstance(value, np.ndarray) and value.size <= MAX_ARRAY_SIZE:
-        return value.tolist()
-    plain: Any = get_registered_name(value, argument)
+        result: Json = value.tolist()
+        return result
+    plain: Json = get_registered_name(value, argument)
     if plain is None and not inspect.isfunction(value):
         plain = object_to_config(value, owner)
     if plain is None:
@@ -111,21 +114,21 @@ def to_plain_value(value: Any, argument: str, owner: str) -> Any:
     return plain
 
 
-def get_registered_name(value: Any, argument: str) -> str | None:
+def get_registered_name(value: object, argument: str) -> str | None:
     """Return the name under which a built-in function is registered, or None."""
-    registered: Mapping[str, Any] = getattr(get_module(argument), "NAMED", {})
+    registered: Mapping[str, object] = getattr(get_module(argument), "NAMED", {})
     names = [name for name, function in registered.items() if function is value]
     own = getattr(value, "__name__", None)
     return own if own in names else names[0] if names else None
 
 
-def object_to_config(value: Any, owner: str) -> dict[str, Any] | None:
+def object_to_config(value: object, owner: str) -> dict[str, Json] | None:
     """Return the config of an object, or None if it is not of a built-in class."""
     cls = type(value)
     if not any(get_classes(module).get(cls.__name__) is cls for module in [layers, *MODULES.values()]):
         return None
     arguments = get_arguments(value)
-    config: dict[str, Any] = {"kind": cls.__name__}
+    config: dict[str, Json] = {"kind": cls.__name__}
     parameters = get_parameters(cls)
     for name, parameter in parameters.items():
         if name in arguments and name != "name" and not is_default(arguments[name], parameter.default):
@@ -142,7 +145,7 @@ def object_to_config(value: Any, owner: str) -> dict[str, Any] | None:
     return config
 
 
-def get_arguments(value: Any) -> dict[str, Any]:
+def get_arguments(value: Any) -> dict[str, Json]:
     """Return the arguments that an object was constructed with."""
     if isinstance(value, losses.Loss):
         return {**value.settings, "reduction": value.reduction}
@@ -157,7 +160,7 @@ def get_parameters(cls: type) -> dict[str, inspect.Parameter]:
     return dict(list(signature.parameters.items())[1:])
 
 
-def is_default(value: Any, default: Any) -> bool:
+def is_default(value: object, default: object) -> bool:
     return type(value) is type(default) and bool(np.all(value == default))
 
 
@@ -173,13 +176,13 @@ def layer_to_config(layer: Layer) -> dict[str, Any]:
     return {"kind": kind, "name": layer.name, **config}
 
 
-def input_to_config(source: Any) -> dict[str, Any]:
+def input_to_config(source: Expr) -> dict[str, Json]:
     """Return the shape of one sample, the dtype and the name of an input."""
     shape = to_plain_value(source.shape[1:], "shape", "input")
     return {"shape": shape, "dtype": source.dtype.name, "name": source.name}
 
 
-def compile_to_config(model: Any) -> dict[str, Any]:
+def compile_to_config(model: ModelLike) -> dict[str, Any]:
     """Return the arguments of ``model.compile`` as plain values, by output name if there are several outputs."""
     names = model.output_names
     outputs = model.compile_config.for_outputs(names)
@@ -197,7 +200,7 @@ def compile_to_config(model: Any) -> dict[str, Any]:
     }
 
 
-def to_code(value: Any, argument: str) -> str:
+def to_code(value: Json, argument: str) -> str:
     """Return the Python code of a plain value.
 
     Examples
@@ -220,7 +223,7 @@ def to_code(value: Any, argument: str) -> str:
     return string_to_source(value) if isinstance(value, str) else repr(value)
 
 
-def input_to_code(source: Any) -> str:
+def input_to_code(source: Expr) -> str:
     """Return the code of an input layer."""
     config = input_to_config(source)
     rest = ", ".join(f"{key}={to_code(config[key], key)}" for key in ("dtype", "name"))

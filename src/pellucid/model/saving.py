@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from pellucid.graph.errors import OptionError, StorageError
 from pellucid.graph.expr import Expr
@@ -26,6 +25,7 @@ from pellucid.saving.weights import (
     read_arrays,
     write_arrays,
 )
+from pellucid.typing import FilePath
 from pellucid.untrusted_files.reading import report_damage
 
 FILE_KIND = "a model"
@@ -43,7 +43,7 @@ OTHER_FORMATS = {
 """Suffixes of other formats, and how to write them."""
 
 
-def check_model_suffix(path: Any) -> None:
+def check_model_suffix(path: FilePath) -> None:
     """Refuse the suffix of another format: its programs could not read the file."""
     file = Path(path)
     name, keras_name = str(path), str(file.with_suffix(".keras")) if file.name else ""
@@ -55,7 +55,7 @@ def check_model_suffix(path: Any) -> None:
         )
 
 
-def save_model(model: ModelLike, path: Any) -> None:
+def save_model(model: ModelLike, path: FilePath) -> None:
     """Write a model to a file; see `Model.save`."""
     check_model_suffix(path)
     writer = GraphWriter(passthrough=True)
@@ -65,7 +65,7 @@ def save_model(model: ModelLike, path: Any) -> None:
     write_container(path, FILE_KIND, data, writer.arrays)
 
 
-def read_model(path: Any, custom_objects: Mapping[str, Any] | None = None) -> ModelLike:
+def read_model(path: FilePath, custom_objects: Mapping[str, Callable[..., object]] | None = None) -> ModelLike:
     """Read a model from a file; see `pellucid.load_model`."""
     data, arrays = read_container(path, FILE_KIND)
     with report_damage(StorageError, f"Cannot read {path}"):
@@ -89,7 +89,7 @@ def copy_model(model: ModelLike) -> ModelLike:
     return copy
 
 
-def collect_producers(objects: Sequence[Any]) -> dict[Expr, list[tuple[CallNode, int]]]:
+def collect_producers(objects: Sequence[object]) -> dict[Expr, list[tuple[CallNode, int]]]:
     """Return the layer calls that computed each expression, with the index of the result."""
     producers: dict[Expr, list[tuple[CallNode, int]]] = {}
     for node in objects:
@@ -100,14 +100,14 @@ def collect_producers(objects: Sequence[Any]) -> dict[Expr, list[tuple[CallNode,
     return producers
 
 
-def attach_calls(objects: Sequence[Any]) -> None:
+def attach_calls(objects: Sequence[object]) -> None:
     """Attach the layer calls of a model that was read to its expressions, so that parts of it make models again."""
     producers = collect_producers(objects)
     operands = {e: [o for node, _ in calls for o in node.call.get_operands()] for e, calls in producers.items()}
     done: dict[Expr, Expr] = {}
     complete: set[CallRecord] = set()
 
-    def convert_attributes(thing: Any) -> None:
+    def convert_attributes(thing: object) -> None:
         for key, value in vars(thing).items():
             object.__setattr__(thing, key, map_expressions(value, lambda e: done.get(e, e)))
 
@@ -122,12 +122,12 @@ def attach_calls(objects: Sequence[Any]) -> None:
         convert_attributes(thing)
 
 
-def holds_expressions(thing: Any) -> bool:
+def holds_expressions(thing: object) -> bool:
     """Whether attributes of an object are expressions of the model's graph."""
     return isinstance(thing, (CallNode, FunctionalGraph)) or is_model(thing)
 
 
-def save_weights(model: Layer, path: Any) -> None:
+def save_weights(model: Layer, path: FilePath) -> None:
     """Write the values of a model's parameters; see `Model.save_weights`."""
     file = check_suffix(path)
     if file.suffix in (".keras", ".h5"):
@@ -136,7 +136,7 @@ def save_weights(model: Layer, path: Any) -> None:
         write_arrays(file, get_parameter_paths(model))
 
 
-def load_weights(model: Layer, path: Any) -> None:
+def load_weights(model: Layer, path: FilePath) -> None:
     """Read the values of a model's parameters; see `Model.load_weights`."""
     file = check_suffix(path, (*SUFFIXES, ".pel"))
     if file.suffix in (".keras", ".h5"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Self
 
 from pellucid.graph.errors import ShapeError, UseError
 from pellucid.graph.expr import Expr
@@ -14,6 +14,7 @@ from pellucid.model.functional_graph import CallNode, FunctionalGraph, clone_inp
 from pellucid.model.model import Model
 from pellucid.nn.layers import Input, Layer
 from pellucid.nn.layers.call_tracking import CallRecord
+from pellucid.typing import DTypeLike
 
 
 class Sequential(Model):
@@ -56,7 +57,7 @@ class Sequential(Model):
 
     is_sequential = True
 
-    def __init__(self, layers: Iterable[Layer | Input] = (), name: str | None = None) -> None:
+    def __init__(self, layers: Iterable[Layer | GraphInput] = (), name: str | None = None) -> None:
         self.begin(name)
         self._layers: list[Layer] = []
         self._stages: list[Expr] = []
@@ -78,7 +79,7 @@ class Sequential(Model):
         """Name of the output: that of the last layer, known before the model is built."""
         return [self._layers[-1].name if self._layers else self.name]
 
-    def add(self, layer: Layer | Input) -> None:
+    def add(self, layer: Layer | GraphInput) -> None:
         """Add a layer after the last one.
 
         Training and prediction are compiled again; parameters stay.
@@ -148,15 +149,15 @@ class Sequential(Model):
         """Call the layers of the graph again."""
         self.build_on(graph.inputs[0])
 
-    def build_for(self, sample_shape: Sequence[Dim], dtype: Any = None) -> None:
+    def build_for(self, sample_shape: Sequence[Dim], dtype: DTypeLike | None = None) -> None:
         """Build the layers for samples of this shape."""
         self.build_on(Input(sample_shape, dtype))
 
-    def clone_structure(self, layer_for: Callable[[Layer], Layer], name: str | None = None) -> Any:
-        inputs: list[Any] = [clone_input(e) for e in self.inputs] if self.built else []
+    def clone_structure(self, layer_for: Callable[[Layer], Layer], name: str | None = None) -> Self:
+        inputs: list[Layer | GraphInput] = [clone_input(e) for e in self.inputs] if self.built else []
         return type(self)([*inputs, *map(layer_for, self.layers)], name=name)
 
-    def check_input(self, x: Any) -> None:
+    def check_input(self, x: Expr | list[Expr]) -> None:
         """Leave the check to the layers."""
 
     def build(self, x: Expr) -> None:
@@ -171,7 +172,7 @@ class Sequential(Model):
             x = layer(x)
         return x
 
-    def regularization(self) -> Any:
+    def regularization(self) -> Expr | float:
         """Return the sum of the layers' regularization penalties: a scalar, or 0.0."""
         return sum((layer.regularization() for layer in dict.fromkeys(self._layers)), 0.0)
 

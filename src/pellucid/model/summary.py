@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
-import numpy as np
-
-from pellucid.graph.expr import Expr
+from pellucid.graph.expr import Expr, Shared
 from pellucid.graph.naming import strip_calls
 from pellucid.graph.passes import inference
 from pellucid.graph.traversal import topological
@@ -68,9 +67,9 @@ def count_operations(model: ModelLike) -> list[int] | list[None]:
     return counts
 
 
-def count_parameters(parameters: Any) -> int:
+def count_parameters(parameters: Iterable[Shared]) -> int:
     """Return the number of elements of parameters; shared ones count once."""
-    return sum(int(np.prod(p.shape)) for p in set(parameters))
+    return sum(math.prod(p.shape) for p in set(parameters))
 
 
 def format_summary(model: ModelLike) -> str:

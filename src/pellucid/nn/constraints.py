@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from pellucid.graph.errors import OptionError, suggest_near_misses
-from pellucid.graph.expr import Expr, as_expr
+from pellucid.graph.expr import Expr, Operand, as_expr
 from pellucid.graph.ops.elementwise import clip, maximum, minimum
 from pellucid.graph.ops.norms import divide_no_nan, vector_norm
 from pellucid.nn.did_you_mean import StrictArguments
@@ -15,13 +14,13 @@ from pellucid.nn.registry import get_by_name
 __all__ = ["NAMED", "Constraint", "ConstraintFunction", "MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm", "get"]
 
 Axis = int | tuple[int, ...]
-ConstraintFunction = Callable[[Any], Any]
+ConstraintFunction = Callable[[Expr], Expr]
 
 
 class Constraint(StrictArguments):
     """Base class: a function from a new parameter value to an allowed one."""
 
-    def __call__(self, w: Any) -> Expr:
+    def __call__(self, w: Operand) -> Expr:
         raise NotImplementedError(f"{type(self).__name__} does not implement __call__(w)")
 
 
@@ -34,7 +33,7 @@ class NonNeg(Constraint):
     maximum(w, 0)
     """
 
-    def __call__(self, w: Any) -> Expr:
+    def __call__(self, w: Operand) -> Expr:
         result: Expr = maximum(w, 0)
         return result
 
@@ -57,7 +56,7 @@ class UnitNorm(Constraint):
     def __init__(self, axis: Axis = 0) -> None:
         self.axis = axis
 
-    def __call__(self, w: Any) -> Expr:
+    def __call__(self, w: Operand) -> Expr:
         result: Expr = divide_no_nan(w, compute_norms(w, self.axis))
         return result
 
@@ -100,7 +99,7 @@ class MinMaxNorm(Constraint):
             raise OptionError(f"Expected rate in (0, 1]. Received: rate={rate!r}")
         self.min_value, self.max_value, self.rate, self.axis = min_value, max_value, rate, axis
 
-    def __call__(self, w: Any) -> Expr:
+    def __call__(self, w: Operand) -> Expr:
         norm = compute_norms(w, self.axis)
         target = clip(norm, self.min_value, self.max_value)
         if self.rate != 1:
@@ -142,14 +141,15 @@ class MaxNorm(Constraint):
             raise OptionError(f"Expected max_value > 0. Received: max_value={max_value!r}")
         self.max_value, self.axis = max_value, axis
 
-    def __call__(self, w: Any) -> Expr:
+    def __call__(self, w: Operand) -> Expr:
         norm = compute_norms(w, self.axis)
         result: Expr = w * divide_no_nan(minimum(norm, self.max_value), norm)
         return result
 
 
-def compute_norms(w: Any, axis: Axis) -> Any:
-    return vector_norm(as_expr(w), axis=axis, keepdims=True)
+def compute_norms(w: Operand, axis: Axis) -> Expr:
+    result: Expr = vector_norm(as_expr(w), axis=axis, keepdims=True)
+    return result
 
 
 NAMED: dict[str, type[Constraint]] = {

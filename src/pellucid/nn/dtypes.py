@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pellucid.graph.expr import Expr
 from pellucid.graph.ops.elementwise import cast
 from pellucid.graph.types import as_float
+from pellucid.typing import DTypeLike
 
 
-def to_dtype(x: Expr, dtype: Any) -> Expr:
+def to_dtype(x: Expr, dtype: DTypeLike) -> Expr:
     result: Expr = x if x.dtype == dtype else cast(x, dtype=dtype)
     return result
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 
@@ -65,7 +64,7 @@ def temporary_seed(seed: int) -> Iterator[None]:
         _streams = before
 
 
-def validate_seed(seed: Any) -> int:
+def validate_seed(seed: int) -> int:
     return check_integer("seed", seed, minimum=0)
 
 

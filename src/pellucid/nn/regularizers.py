@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from pellucid.graph.errors import OptionError, ShapeError, UseError, suggest_near_misses
 from pellucid.graph.expr import Expr, Shared, as_expr, constant
@@ -153,7 +152,7 @@ class OrthogonalRegularizer(StrictArguments):
         return result
 
 
-NAMED: dict[str, Callable[..., Any]] = {
+NAMED: dict[str, Callable[..., Penalty]] = {
     "l1": L1,
     "l1_l2": L1L2,
     "l2": L2,

@@ -12,15 +12,17 @@ from pellucid.graph.errors import InputError, ShapeError, near_miss
 from pellucid.graph.expr import Input
 from pellucid.graph.foreign_names import FOREIGN_ARGUMENTS
 from pellucid.graph.types import format_shape
+from pellucid.run.buffers import Buffer
+from pellucid.typing import Array, ArrayLike
 
 
 def order_arguments(
     inputs: Sequence[Input],
-    args: Sequence[Any],
-    kwargs: Mapping[str, Any],
-    defaults: Mapping[Input, np.ndarray[Any, Any]],
+    args: Sequence[ArrayLike],
+    kwargs: Mapping[str, ArrayLike],
+    defaults: Mapping[Input, Array],
     walk: bool = False,
-) -> list[Any]:
+) -> list[ArrayLike]:
     """Return arguments, given by position or name, in the order of the inputs, with defaults for those not given.
 
     With ``walk``, values have one more axis in front, for the steps of a loop, and a default is the same at each step.
@@ -31,7 +33,7 @@ def order_arguments(
     count = f"{len(inputs)} input{'s' * (len(inputs) != 1)}"
     if len(args) > len(inputs):
         raise InputError(f"The function takes {count} ({', '.join(map(str, inputs))}). Received: {len(args)} arguments")
-    values: dict[int, Any] = dict(enumerate(args))
+    values: dict[int, ArrayLike] = dict(enumerate(args))
     for name, value in kwargs.items():
         position = find_position(name, names)
         if position in values:
@@ -61,7 +63,7 @@ def find_position(name: str, names: Sequence[str | None]) -> int:
     return names.index(name)
 
 
-def convert_arguments(inputs: Sequence[Input], values: Sequence[Any], lead: int = 0) -> list[Any]:
+def convert_arguments(inputs: Sequence[Input], values: Sequence[Any], lead: int = 0) -> list[Buffer]:
     """Convert values to the dtypes of their inputs, and check their shapes against declarations and each other.
 
     Values have ``lead`` more axes in front, such as one for the steps of a loop.

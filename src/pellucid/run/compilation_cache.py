@@ -21,12 +21,15 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from pellucid.atomic_write import atomic_write
 from pellucid.run.allocator import trim_memory
 from pellucid.run.jax_runtime import jax, start_jax
 from pellucid.run.reassociation_barriers import insert_reassociation_barriers
+
+if TYPE_CHECKING:
+    from jax.stages import Compiled, Lowered
 
 MIN_COMPILE_SECONDS = 0.1
 """Programs that compile faster are not stored."""
@@ -77,7 +80,7 @@ def get_default_directory() -> Path:
     return base / "pellucid"
 
 
-def compile_or_load(lowered: Any) -> Any:
+def compile_or_load(lowered: Lowered) -> Compiled:
     """Compile a lowered program (`jax.stages.Lowered`), or load it from the cache."""
     try:
         return _compile_or_load(insert_reassociation_barriers(lowered))
@@ -85,7 +88,7 @@ def compile_or_load(lowered: Any) -> Any:
         trim_memory()
 
 
-def _compile_or_load(lowered: Any) -> Any:
+def _compile_or_load(lowered: Lowered) -> Compiled:
     folder = ensure_writable(cache_directory())
     # Programs are loaded onto the first device of a single process.
     if folder is None or jax().process_count() > 1 or jax().config.jax_default_device is not None:
@@ -141,7 +144,7 @@ def make_key(text: str, arguments: str) -> str:
     return hashlib.sha256("\0".join([text, arguments, *describe_environment()]).encode()).hexdigest()
 
 
-def describe_arguments(lowered: Any) -> str:
+def describe_arguments(lowered: Lowered) -> str:
     """Return the arguments of a program, and which of them it reads. Its text contains only those."""
     kept = lowered._lowering.compile_args["kept_var_idx"]  # JAX has no public name for it
     return f"{lowered.args_info} {sorted(kept)}"
@@ -167,7 +170,7 @@ def processor() -> str:
     return "\n".join(sorted({line for line in lines if line.startswith(fields)}))
 
 
-def load_program(path: Path, lowered: Any) -> Any:
+def load_program(path: Path, lowered: Lowered) -> Compiled | None:
     """Return the program in a file, or None if there is none or it cannot be used."""
     from jax.experimental.serialize_executable import deserialize_and_load
 
@@ -184,7 +187,8 @@ def load_program(path: Path, lowered: Any) -> Any:
     except RuntimeError:  # serialized by an incompatible library
         return None
     mark_used(path)
-    return program
+    result: Compiled | None = program
+    return result
 
 
 @contextmanager
@@ -214,7 +218,7 @@ def mark_used(path: Path) -> None:
         os.utime(path)
 
 
-def save_program(path: Path, compiled: Any) -> None:
+def save_program(path: Path, compiled: Compiled) -> None:
     from jax.experimental.serialize_executable import serialize
 
     try:

@@ -9,17 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pellucid.graph.errors import StateError
 from pellucid.graph.expr import Constant, Shared
+from pellucid.run.buffers import Buffer
 from pellucid.run.distributed.process_group import explain_loss, translate_losses
 from pellucid.run.jax_runtime import jax, x64
 from pellucid.run.program import Program
 from pellucid.run.reassociation_barriers import insert_reassociation_barriers
 from pellucid.run.xla import Compiled, XlaProgram
+from pellucid.typing import Array
+
+if TYPE_CHECKING:
+    from jax import Device
+    from jax.stages import Lowered
 
 Devices = tuple[Any, ...] | None
 """The devices of a program; None for JAX's default device."""
@@ -30,10 +36,7 @@ AXIS = "devices"
 class DataParallelProgram(XlaProgram):
     """A program compiled by XLA for the devices of all processes; every process passes the same ones."""
 
-    count: int
-    is_single_process: bool
-
-    def __init__(self, program: Program, devices: Sequence[Any]) -> None:
+    def __init__(self, program: Program, devices: Sequence[Device]) -> None:
         super().__init__(program)
         sharding = jax().sharding
         rank = jax().process_index()
@@ -45,11 +48,13 @@ class DataParallelProgram(XlaProgram):
         """Shardings of the first and of the second axis; in loops the first one is that of the steps."""
         self.jit_options["out_shardings"] = self.replicated
 
-    def trace(self, state: list[Any], read: list[Any], args: list[Any]) -> tuple[list[Any], list[Any]]:
+    def trace(
+        self, state: Sequence[Buffer], read: Sequence[Buffer], args: Sequence[Buffer]
+    ) -> tuple[list[Buffer], list[Buffer]]:
         """Trace one step with sharding constraints. XLA cannot partition pellucid's own kernels, so none are used."""
         constrain = jax().lax.with_sharding_constraint
 
-        def constrain_all(values: list[Any], is_sharded: Sequence[bool]) -> list[Any]:
+        def constrain_all(values: Sequence[Buffer], is_sharded: Sequence[bool]) -> list[Buffer]:
             return [
                 constrain(v, self.sharded[0] if s and v.ndim else self.replicated)
                 for v, s in zip(values, is_sharded, strict=True)
@@ -59,7 +64,7 @@ class DataParallelProgram(XlaProgram):
         outputs, new = self.trace_without_kernels(*(constrain_all(*pair) for pair in leaves))
         return constrain_all(outputs, self.program.sharded[3]), constrain_all(new, self.program.sharded[0])
 
-    def put_on_device(self, source: Shared | Constant) -> Any:
+    def put_on_device(self, source: Shared | Constant) -> Buffer:
         """Return a value as an array that is replicated on all devices, copying it there the first time."""
         if isinstance(source, Constant):
             if source not in self.constants:
@@ -68,33 +73,36 @@ class DataParallelProgram(XlaProgram):
         storage = source.storage
         if not isinstance(storage, jax().Array) or storage.sharding != self.replicated:
             source.storage = self.replicate(np.asarray(storage))
-        return source.storage
+        result: Buffer = source.storage
+        return result
 
-    def replicate(self, value: Any) -> Any:
+    def replicate(self, value: Buffer) -> Buffer:
         """Return one array with a copy of a value on each device."""
         copies = [jax().device_put(value, device, may_alias=False) for device in self.local_devices]
-        return jax().make_array_from_single_device_arrays(np.shape(value), self.replicated, copies)
+        result: Buffer = jax().make_array_from_single_device_arrays(np.shape(value), self.replicated, copies)
+        return result
 
-    def place_arguments(self, args: list[Any], walk: bool) -> list[Any]:
+    def place_arguments(self, args: Sequence[Buffer], walk: bool) -> list[Buffer]:
         """Return arguments on the devices. Each process places the parts of its local devices."""
         is_placed = [isinstance(a, jax().Array) and a.committed for a in args]
         return [a if placed else self.shard(np.asarray(a), walk) for a, placed in zip(args, is_placed, strict=True)]
 
-    def shard(self, value: Any, walk: bool) -> Any:
+    def shard(self, value: Buffer, walk: bool) -> Buffer:
         """Divide an argument over the devices if its length is a multiple of their number, or else replicate it."""
         even = value.ndim > walk and value.shape[walk] % self.count == 0
         sharding = self.sharded[walk] if even else self.replicated
-        return jax().make_array_from_callback(value.shape, sharding, lambda index: value[index])
+        result: Buffer = jax().make_array_from_callback(value.shape, sharding, lambda index: value[index])
+        return result
 
-    def call(self, args: list[Any]) -> list[Any]:
+    def call(self, args: Sequence[Buffer]) -> list[Array]:
         with x64():
             args = self.place_arguments(args, False)
         return super().call(args)
 
-    def compile_step(self, kind: str, args: list[Any]) -> Compiled:
+    def compile_step(self, kind: str, args: Sequence[Buffer]) -> Compiled:
         return self.compile_lowered(jax().jit(self.trace, **self.jit_options).lower(*self.get_state(), args))
 
-    def compile_lowered(self, lowered: Any) -> Compiled:
+    def compile_lowered(self, lowered: Lowered) -> Compiled:
         """Compile without the on-disk cache, whose programs run on one device."""
         compiled: Compiled = insert_reassociation_barriers(lowered).compile()
         return compiled

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pellucid.graph.errors import OptionError, near_miss
 from pellucid.graph.validation import is_integer
 from pellucid.run.jax_runtime import jax
+from pellucid.typing import Devices
+
+if TYPE_CHECKING:
+    from jax import Device
 
 
 def list_devices() -> list[str]:
@@ -21,7 +25,7 @@ def list_devices() -> list[str]:
     return [f"{device.platform}:{number}" for number, device in enumerate(jax().local_devices())]
 
 
-def choose_devices(devices: Any) -> tuple[Any, ...] | None:
+def choose_devices(devices: Devices) -> tuple[Device, ...] | None:
     """Return the selected devices of all processes; None for JAX's default device.
 
     ``devices`` selects devices of each process: all, the first ones, or those with these numbers or names.
@@ -30,7 +34,7 @@ def choose_devices(devices: Any) -> tuple[Any, ...] | None:
         return None
     numbers = find_devices(devices, list_devices())
     j = jax()
-    by_process: dict[int, list[Any]] = {}
+    by_process: dict[int, list[Device]] = {}
     for device in j.devices():
         by_process.setdefault(device.process_index, []).append(device)
     short = [f"process {n} has {len(own)}" for n, own in by_process.items() if len(own) <= max(numbers)]

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from pellucid.run.buffers import Buffer
 from pellucid.run.function import Function
 from pellucid.run.jax_runtime import x64
 from pellucid.run.native.program import AutoProgram
 from pellucid.run.program import OutputHistory
 from pellucid.run.xla import XlaProgram
+from pellucid.typing import Array, ArrayLike
 
 
-def start_compilation(f: Function, args: Sequence[Any], walk: bool) -> Callable[[], None]:
+def start_compilation(f: Function, args: Sequence[Buffer], walk: bool) -> Callable[[], None]:
     """Trace a loop for arguments of these shapes, and return a function that compiles it if it is C.
 
     Several such functions can run in parallel, each with its own compiler process. XLA uses all cores for one program,
@@ -23,7 +25,7 @@ def start_compilation(f: Function, args: Sequence[Any], walk: bool) -> Callable[
     return lambda: None
 
 
-def put_on_device(f: Function, args: Sequence[Any]) -> list[Any]:
+def put_on_device(f: Function, args: Sequence[Buffer]) -> list[Buffer]:
     """Return arguments that a loop repeats where it reads them: in memory for C, on the device for XLA."""
     values = f.bind_arguments(args, {})
     if not isinstance(f.backend, XlaProgram):
@@ -31,11 +33,11 @@ def put_on_device(f: Function, args: Sequence[Any]) -> list[Any]:
     if isinstance(f.backend, AutoProgram) and f.backend.get_loop(values, False) is not None:
         return values
     with x64():
-        placed: list[Any] = f.backend.place_arguments(values, False)
+        placed: list[Buffer] = f.backend.place_arguments(values, False)
         return placed
 
 
-def step_once(f: Function, *args: Any) -> Any:
+def step_once(f: Function, *args: ArrayLike) -> Any:
     """Compute the outputs once and update the shared variables, by the compiled loop if it is C.
 
     Unlike a call, this does not move the state to XLA and back between loops.
@@ -43,13 +45,13 @@ def step_once(f: Function, *args: Any) -> Any:
     return f.shape_outputs([o[()] for o in _step_once(f, f.bind_arguments(args, {}))])
 
 
-def _step_once(f: Function, values: list[Any]) -> list[Any]:
+def _step_once(f: Function, values: list[Buffer]) -> list[Array]:
     is_auto = isinstance(f.backend, AutoProgram)
-    outputs: list[Any] = f.backend.step_once(values) if is_auto else f.backend.call(values)
+    outputs: list[Array] = f.backend.step_once(values) if is_auto else f.backend.call(values)
     return outputs
 
 
-def run_epochs(f: Function, args: Sequence[Any], last_args: Sequence[Any], epochs: int) -> Any:
+def run_epochs(f: Function, args: Sequence[Buffer], last_args: Sequence[Buffer], epochs: int) -> Any:
     """Run epochs of several steps and a last step whose batch has another size; return the outputs of all steps.
 
     ``args`` has the steps of all epochs along the first axis, and ``last_args`` the last step of each epoch.

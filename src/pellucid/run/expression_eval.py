@@ -13,14 +13,14 @@ from pellucid.graph.substitution import replace
 from pellucid.graph.traversal import collect_inputs
 from pellucid.run.function import Function
 from pellucid.run.function_builder import function
-from pellucid.typing import Mode
+from pellucid.typing import ArrayLike, Mode
 
 MAX_FUNCTIONS = 64
 """How many functions are kept, with their expressions."""
 
 
 @extension_points.expression_value.register
-def eval_expression(expr: Expr, values: Mapping[Any, Any] | None = None, mode: Mode = "auto") -> Any:
+def eval_expression(expr: Expr, values: Mapping[Any, ArrayLike] | None = None, mode: Mode = "auto") -> Any:
     given = {find_target(expr, key): value for key, value in (values or {}).items()}
     f, substitutes = compile_expression(expr, tuple(e for e in given if not isinstance(e, Input)), mode)
     arguments = {substitutes.get(e, e): value for e, value in given.items()}
@@ -37,7 +37,7 @@ def eval_expression(expr: Expr, values: Mapping[Any, Any] | None = None, mode: M
     return f(*[arguments[i] for i in f.program.inputs])
 
 
-def find_target(expr: Expr, key: Any) -> Expr:
+def find_target(expr: Expr, key: object) -> Expr:
     """Return the expression that a value is for: the key itself, or the one input with that name."""
     if isinstance(key, Expr):
         return key

@@ -10,7 +10,7 @@ import functools
 import inspect
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,6 +23,9 @@ from pellucid.graph.operators import call_op
 from pellucid.graph.precedence import ATOM, Template
 from pellucid.graph.types import Dim, Type, Unknown, covers, format_shape, is_float
 from pellucid.run.jax_runtime import get_first_line, jax, x64
+
+if TYPE_CHECKING:
+    from jax import Array as JaxArray
 
 
 def from_jax(
@@ -117,7 +120,7 @@ class JaxFunction:
         check_settings(self.name, changed)
         return changed
 
-    def call(self, *operands: Any, **settings: Any) -> list[Any]:
+    def call(self, *operands: JaxArray, **settings: Any) -> list[JaxArray]:
         """Call the function, and return its results as a list of arrays."""
         leaves: list[Any] = jax().tree.leaves(self.function(*operands, **settings))
         return [jax().numpy.asarray(array) for array in leaves]
@@ -127,6 +130,7 @@ class JaxFunction:
 
         def value(xp: Any, *operands: Any, **settings: Any) -> Any:
             with x64():
+                results: Sequence[Any]
                 if xp is np:
                     results = [np.asarray(array) for array in self.compiled(to_hashable(settings))(*operands)]
                 else:
@@ -167,7 +171,7 @@ class JaxFunction:
             raise DtypeError(f"{self.name}: expected real numbers, integers or booleans. The function returned {dtype}")
         return Type(tuple(d if isinstance(d, int) else names.get(str(d), Unknown()) for d in array.shape), dtype)
 
-    def make_gradients(self, g: Any, y: Expr, *inputs: Expr, **settings: Any) -> list[Any]:
+    def make_gradients(self, g: Expr | list[Expr], y: Expr, *inputs: Expr, **settings: Any) -> list[Expr | None]:
         incoming = g if isinstance(g, list) else [g]
         results = [y] if len(y.types) == 1 else [get_output(y, i) for i in range(len(y.types))]
         cotangents = [broadcast_cotangent(c, r) for c, r in zip(incoming, results, strict=True) if is_float(r.dtype)]
@@ -178,17 +182,18 @@ class JaxFunction:
     def make_backward(self, count: int) -> OpFunction:
         """Return the VJP of the function for ``count`` operands, as an op."""
 
-        def backward(*values: Any, **settings: Any) -> Any:
+        def backward(*values: JaxArray, **settings: Any) -> JaxArray:
             operands, cotangents = values[:count], values[count:]
             real = [i for i, x in enumerate(operands) if is_float(x.dtype)]
 
-            def call_with_real(*real_operands: Any) -> list[Any]:
+            def call_with_real(*real_operands: JaxArray) -> list[JaxArray]:
                 by_position = dict(zip(real, real_operands, strict=True))
                 results = self.call(*[by_position.get(i, x) for i, x in enumerate(operands)], **settings)
                 return [array for array in results if is_float(array.dtype)]
 
             vjp = jax().vjp(call_with_real, *[operands[i] for i in real])[1]
-            return vjp(list(cotangents))
+            result: JaxArray = vjp(list(cotangents))
+            return result
 
         wrapped = JaxFunction(backward, f"{self.name}_gradient", GradientError)
         wrapped.signature = inspect.signature(backward)
@@ -211,7 +216,7 @@ def make_symbolic_sizes(count: int) -> Sequence[Any]:
     return export.symbolic_shape(", ".join(f"d{i}" for i in range(count))) if count else ()
 
 
-def broadcast_cotangent(g: Any, like: Expr) -> Expr:
+def broadcast_cotangent(g: Expr, like: Expr) -> Expr:
     """Return a gradient with the shape of a result, or zeros if there is none."""
     if g is None:
         result: Expr = call_op("zeros_like", like)

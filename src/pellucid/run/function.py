@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from pellucid.extension_points import function_html
 from pellucid.graph.errors import InputError, OptionError, UseError, near_miss
-from pellucid.graph.expr import Expr, Input, Shared
+from pellucid.graph.expr import Input, Operand, Shared
 from pellucid.graph.rewriter import Journal
 from pellucid.graph.types import format_shape
 from pellucid.graph.validation import check_integer
 from pellucid.run.argument_binding import convert_arguments, order_arguments
+from pellucid.run.buffers import Buffer
 from pellucid.run.data_parallel import DataParallelProgram, Devices
 from pellucid.run.interpreter import NumpyProgram
 from pellucid.run.interrupts import Interrupted
@@ -20,6 +21,7 @@ from pellucid.run.native.program import AutoProgram, BatchedAutoProgram, NativeP
 from pellucid.run.node_values import NodeValues
 from pellucid.run.program import BatchedProgram, OutputHistory, Program, Shapes, drop_updates, swap_shared
 from pellucid.run.xla import XlaProgram
+from pellucid.typing import Array, ArrayLike, Mode
 
 if TYPE_CHECKING:
     from pellucid.run.profile import Profile
@@ -36,7 +38,8 @@ COMPILED_MODES = ("auto", "xla", "native")
 MULTI_DEVICE_MODES = ("auto", "xla")
 
 Progress = Callable[[int, int, Any], None]
-Outputs = Expr | Sequence[Any] | Mapping[str, Any] | None
+Outputs: TypeAlias = "Operand | Sequence[Operand] | Mapping[str, Operand] | None"
+"""Outputs of a function: one, or several in a list or a dict."""
 
 
 class Function:
@@ -59,8 +62,8 @@ class Function:
         self,
         program: Program,
         structure: Outputs,
-        mode: str,
-        defaults: Mapping[Input, Any] | None = None,
+        mode: Mode,
+        defaults: Mapping[Input, Array] | None = None,
         devices: Devices = None,
     ) -> None:
         if mode not in MODES:
@@ -124,13 +127,15 @@ class Function:
             return f"{i}: {i.type}"
         return f"{i}: {i.type} = {default if default.ndim == 0 else 'array ' + format_shape(default.shape)}"
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self) -> NoReturn:
         raise UseError(
             "A function cannot be pickled or deep-copied: it holds a compiled program and the shared variables of this "
             "process. Use f.copy(), or save the values of its shared variables"
         )
 
-    def bind_arguments(self, args: Sequence[Any], kwargs: Mapping[str, Any], walk: bool = False) -> list[Any]:
+    def bind_arguments(
+        self, args: Sequence[ArrayLike], kwargs: Mapping[str, ArrayLike], walk: bool = False
+    ) -> list[Buffer]:
         """Return the arguments in the order and dtypes of the inputs, after checking shapes and index ranges."""
         inputs = self.program.inputs
         values = convert_arguments(inputs, order_arguments(inputs, args, kwargs, self.defaults, walk), lead=int(walk))
@@ -139,12 +144,12 @@ class Function:
                 bound.check(i, value)
         return values
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: ArrayLike, **kwargs: ArrayLike) -> Any:
         """Compute the outputs once, and update the shared variables."""
         values = self.bind_arguments(args, kwargs)
         return self.shape_outputs([o[()] for o in self.backend.call(values)])
 
-    def repeat(self, steps: int, *args: Any, progress: Progress | None = None, **kwargs: Any) -> Any:
+    def repeat(self, steps: int, *args: ArrayLike, progress: Progress | None = None, **kwargs: ArrayLike) -> Any:
         r"""Run many steps on the same inputs, as one compiled loop.
 
         Parameters
@@ -177,7 +182,7 @@ class Function:
         values = self.bind_arguments(args, kwargs)
         return self._run_loop(values, check_integer("steps", steps, minimum=0), False, progress)
 
-    def over(self, *batches: Any, progress: Progress | None = None, **kwargs: Any) -> Any:
+    def over(self, *batches: ArrayLike, progress: Progress | None = None, **kwargs: ArrayLike) -> Any:
         r"""Run one step for each batch, as one compiled loop: step :math:`i` gets ``batches[i]`` of every input.
 
         Parameters
@@ -213,7 +218,7 @@ class Function:
         return self._run_loop(values, lengths.pop(), True, progress)
 
     def copy(
-        self, *, swap: Mapping[Shared, Shared] | None = None, delete_updates: bool = False, mode: str | None = None
+        self, *, swap: Mapping[Shared, Shared] | None = None, delete_updates: bool = False, mode: Mode | None = None
     ) -> Function:
         """Return a function of the same program with other shared variables, without updates, or in another mode.
 
@@ -258,7 +263,7 @@ class Function:
             copy.backend.compiled, copy.backend.backends = self.backend.compiled, self.backend.backends
         return copy
 
-    def values(self, *args: Any, **kwargs: Any) -> NodeValues:
+    def values(self, *args: ArrayLike, **kwargs: ArrayLike) -> NodeValues:
         """Return the value of every expression of one step, without updating anything.
 
         Parameters
@@ -284,7 +289,7 @@ class Function:
         """
         return NodeValues(NumpyProgram(self.program).compute_all(self.bind_arguments(args, kwargs)))
 
-    def profile(self, *args: Any, by: str = "numpy", repeats: int = 11, **kwargs: Any) -> Profile:
+    def profile(self, *args: ArrayLike, by: str = "numpy", repeats: int = 11, **kwargs: ArrayLike) -> Profile:
         """Measure time and memory of every expression and of the whole program, without updating anything.
 
         Parameters
@@ -320,7 +325,7 @@ class Function:
         values = self.bind_arguments(args, kwargs)
         return measure_program(self.program, values, by, repeats, whole=self.mode in COMPILED_MODES)
 
-    def _run_loop(self, values: list[Any], steps: int, walk: bool, progress: Progress | None) -> Any:
+    def _run_loop(self, values: Sequence[Buffer], steps: int, walk: bool, progress: Progress | None) -> Any:
         history = OutputHistory(len(self.program.outputs))
 
         try:
@@ -332,7 +337,7 @@ class Function:
             outputs = self.shape_outputs(history.stack(lambda: self._infer_shapes_after_interrupt(values, walk)))
             raise Interrupted(outputs, history.steps) from None
 
-    def _infer_shapes_after_interrupt(self, values: list[Any], walk: bool) -> Shapes:
+    def _infer_shapes_after_interrupt(self, values: Sequence[Buffer], walk: bool) -> Shapes:
         """Return the shapes of outputs; those of unknown sizes are 0 if JAX was interrupted during its import."""
         try:
             shapes: Shapes = self.backend.infer_shapes(values, walk)
@@ -342,7 +347,7 @@ class Function:
         return shapes
 
     def run_chunks(
-        self, values: list[Any], steps: int, walk: bool, first: int = 0, limit: Callable[[], int] | None = None
+        self, values: Sequence[Buffer], steps: int, walk: bool, first: int = 0, limit: Callable[[], int] | None = None
     ) -> Iterator[Any]:
         """Run a loop up to step ``steps``, starting with step ``first``, and yield the stacked outputs of each chunk.
 
@@ -360,7 +365,7 @@ class Function:
             new = history.steps - yielded
             raise Interrupted(self.shape_outputs(history.pop()) if new else None, new) from None
 
-    def shape_outputs(self, outputs: list[Any]) -> Any:
+    def shape_outputs(self, outputs: Sequence[Buffer]) -> Any:
         """Return outputs in the form in which they were requested: one, a list, a dict, or None."""
         if self._structure is None:
             return None

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeVar
-
-import numpy as np
+from typing import Any
 
 from pellucid.graph.array_conversion import cast_to_dtype
 from pellucid.graph.errors import InputError
@@ -15,11 +13,8 @@ from pellucid.graph.unsupported_functions import hint_at_arguments
 from pellucid.run.argument_binding import check_shape
 from pellucid.run.device_selection import choose_devices
 from pellucid.run.function import Function, Outputs
-from pellucid.run.program import make_program
-from pellucid.typing import Mode
-
-ExprT = TypeVar("ExprT", bound=Expr)
-"""Expressions of one class: the keys of a mapping are invariant."""
+from pellucid.run.program import OnUnusedInput, make_program
+from pellucid.typing import Array, ArrayLike, Devices, Mode
 
 
 def list_pairs(given: Mapping[Any, Any] | Sequence[tuple[Any, Any]], argument: str) -> list[tuple[Any, Any]]:
@@ -36,17 +31,17 @@ def list_pairs(given: Mapping[Any, Any] | Sequence[tuple[Any, Any]], argument: s
 
 @hint_at_arguments
 def function(
-    inputs: Sequence[Input],
+    inputs: Input | Sequence[Input],
     outputs: Outputs = None,
     *,
     updates: Mapping[Shared, Operand] | Sequence[tuple[Shared, Operand]] | None = None,
-    givens: Mapping[ExprT, Operand] | Sequence[tuple[Expr, Operand]] | None = None,
-    defaults: Mapping[Input, Any] | None = None,
+    givens: Mapping[Any, Operand] | Sequence[tuple[Expr, Operand]] | None = None,
+    defaults: Mapping[Input, ArrayLike] | None = None,
     mode: Mode = "auto",
     rewrite: bool | str | Iterable[str] = True,
-    on_unused_input: str = "raise",
+    on_unused_input: OnUnusedInput = "raise",
     donate: bool = True,
-    devices: Any = None,
+    devices: Devices = None,
 ) -> Function:
     """Compile expressions into a function.
 
@@ -125,7 +120,7 @@ def function(
     return Function(program, outputs, mode, check_defaults(program.inputs, defaults or {}), choose_devices(devices))
 
 
-def check_defaults(inputs: Sequence[Input], given: Mapping[Any, Any]) -> dict[Input, np.ndarray[Any, Any]]:
+def check_defaults(inputs: Sequence[Input], given: Mapping[Input, ArrayLike]) -> dict[Input, Array]:
     input_set = set(inputs)
     defaults = {}
     for target, value in given.items():

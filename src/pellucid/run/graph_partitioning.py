@@ -12,6 +12,7 @@ from typing import Any
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Constant, Expr
 from pellucid.graph.traversal import topological
+from pellucid.run.buffers import Buffer
 from pellucid.run.compilation_cache import compile_or_load
 from pellucid.run.jax_runtime import jax
 from pellucid.run.program import Program
@@ -32,7 +33,7 @@ class Partition:
     finished: list[Expr]  # the inputs that no later partition reads
     compiled: Any = None
 
-    def trace(self, values: list[Any]) -> list[Any]:
+    def trace(self, values: Sequence[Buffer]) -> list[Buffer]:
         return evaluate(jax().numpy, self.outputs, dict(zip(self.inputs, values, strict=True)))
 
     def compile(self, shapes: dict[Expr, Any]) -> None:
@@ -64,7 +65,7 @@ def partition_graph(results: Sequence[Expr], leaves: Sequence[Expr]) -> list[Par
 class PartitionedStep:
     """One step of a large program, called like a compiled one. State is not donated, because partitions share it."""
 
-    def __init__(self, program: Program, state: tuple[list[Any], list[Any]], args: list[Any]) -> None:
+    def __init__(self, program: Program, state: tuple[list[Buffer], list[Buffer]], args: Sequence[Buffer]) -> None:
         self.program = program
         self.leaves: list[Expr] = [*program.updates, *program.read, *program.inputs]
         self.partitions: list[Partition] = partition_graph(program.results, self.leaves)
@@ -73,7 +74,9 @@ class PartitionedStep:
             partition.compile(shapes)
         program.check_updates([tuple(shapes[e].shape) for e in program.updates.values()])
 
-    def __call__(self, state: list[Any], read: list[Any], args: list[Any]) -> tuple[list[Any], list[Any]]:
+    def __call__(
+        self, state: Sequence[Buffer], read: Sequence[Buffer], args: Sequence[Buffer]
+    ) -> tuple[list[Buffer], list[Buffer]]:
         values: dict[Expr, Any] = dict(zip(self.leaves, [*state, *read, *args], strict=True))
         for partition in self.partitions:
             outputs = partition.compiled([values[e] for e in partition.inputs])

@@ -17,6 +17,8 @@ from pellucid.graph.expr import Constant, Expr, Input, Shared
 from pellucid.graph.ops.index_spec import get_array_axes, to_numpy_index
 from pellucid.graph.traversal import topological
 from pellucid.graph.types import Dim
+from pellucid.run.buffers import Buffer
+from pellucid.typing import Array
 
 IndexOperands = list[tuple[int, Dim, bool]]
 """Position of each operand that holds indices, the length that it indexes, and whether -1 is the last element."""
@@ -56,7 +58,7 @@ class Bound:
     part: tuple[Any, ...] = ()
     layer: str | None = None
 
-    def check(self, i: Expr, value: Any, name: str = "") -> None:
+    def check(self, i: Expr, value: Buffer, name: str = "") -> None:
         """Raise an error that names the first index out of range and its position."""
         array = np.asarray(value)
         lead = array.ndim - i.ndim  # axes for the steps of a loop
@@ -73,7 +75,7 @@ class Bound:
             f"{brief(self.user)}. Received: {array[at]}{place}{self.suggest_fix(array[at], numbers)}"
         ).with_operands([i, self.user])
 
-    def suggest_fix(self, wrong: Any, numbers: np.ndarray[Any, Any]) -> str:
+    def suggest_fix(self, wrong: int, numbers: Array) -> str:
         if self.layer is not None and wrong < self.low:
             return f". The layer {self.layer} has no rows for negative indices; number its words from 0"
         one_based = numbers.max() == self.high + 1 and numbers.min() > 0
@@ -136,7 +138,7 @@ class IndexSearch:
         self.bounds[i] = [other for other in self.bounds.get(i, []) if other not in others] + [bound]
 
 
-def find_computed_index_error(search: IndexSearch, inputs: Sequence[Expr], values: Sequence[Any]) -> str:
+def find_computed_index_error(search: IndexSearch, inputs: Sequence[Expr], values: Sequence[Buffer]) -> str:
     """Return the message for the first index out of range that a graph computes from these inputs, or an empty string.
 
     It interprets the graph of the indices with NumPy, for a diagnosis after something went wrong.

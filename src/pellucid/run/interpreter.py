@@ -12,8 +12,10 @@ from pellucid.graph.errors import UseError
 from pellucid.graph.expr import Constant, Expr
 from pellucid.graph.traversal import topological
 from pellucid.run.backends import note_backends
+from pellucid.run.buffers import Buffer
 from pellucid.run.interrupts import DeferSigint
 from pellucid.run.program import BatchedProgram, OutputHistory, Program, Shapes
+from pellucid.typing import Array
 
 NUMPY = f"NumPy: NumPy {np.__version__}"
 """Name of this backend in the records of runs."""
@@ -30,7 +32,7 @@ class NumpyProgram:
     def __init__(self, program: Program) -> None:
         self.program = program
 
-    def step(self, args: list[Any], values: dict[Expr, Any] | None = None) -> tuple[list[Any], list[Any]]:
+    def step(self, args: Sequence[Buffer], values: dict[Expr, Any] | None = None) -> tuple[list[Array], list[Array]]:
         """Compute outputs and new state as new arrays, without keeping them. Record all values in ``values``."""
         program = self.program
         state, read = [np.asarray(s.storage) for s in program.updates], program.get_read_values()
@@ -41,7 +43,7 @@ class NumpyProgram:
         outputs, new = program.step(np, state, read, inputs, None if values is None else values.__setitem__)
         return [np.array(o) for o in outputs], [np.array(n) for n in new]
 
-    def compute_all(self, args: list[Any]) -> dict[Expr, Any]:
+    def compute_all(self, args: Sequence[Buffer]) -> dict[Expr, Any]:
         """Return the value of every expression of one step, without keeping the new state."""
         if isinstance(self.program, BatchedProgram):
             raise UseError(
@@ -53,7 +55,7 @@ class NumpyProgram:
             self.step(args, values)
         return order_values(self.program.results, values)
 
-    def call(self, args: list[Any]) -> list[Any]:
+    def call(self, args: Sequence[Buffer]) -> list[Array]:
         note_backends([NUMPY])
         outputs, new = self.step(args)
         with DeferSigint():
@@ -61,7 +63,12 @@ class NumpyProgram:
         return outputs
 
     def run(
-        self, args: list[Any], steps: int, walk: bool, history: OutputHistory, limit: Callable[[], int] | None = None
+        self,
+        args: Sequence[Buffer],
+        steps: int,
+        walk: bool,
+        history: OutputHistory,
+        limit: Callable[[], int] | None = None,
     ) -> Iterator[None]:
         """Run many steps, and yield from time to time and after as many steps as ``limit`` allows."""
         note_backends([NUMPY])
@@ -77,7 +84,7 @@ class NumpyProgram:
                 start = time.perf_counter()
                 pause = i + 1 + limit() if limit and i + 1 < steps else steps
 
-    def infer_shapes(self, args: list[Any], walk: bool) -> Shapes:
+    def infer_shapes(self, args: Sequence[Buffer], walk: bool) -> Shapes:
         one = [np.zeros(a.shape[1:], a.dtype) for a in args] if walk else args
         return [(o.shape, o.dtype) for o in self.step(one)[0]]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,10 +11,12 @@ from pellucid.graph.errors import NonFiniteError
 from pellucid.graph.expr import Constant, Expr, Shared
 from pellucid.graph.source_location import format_location
 from pellucid.graph.types import Unknown
+from pellucid.run.buffers import Buffer
 from pellucid.run.interpreter import NumpyProgram, order_values
 from pellucid.run.node_values import abbreviate, as_list, summarize
 from pellucid.run.nonfinite_trace import NonFiniteFinding, NonFiniteTrace, is_nonfinite
-from pellucid.run.program import OutputHistory, Program
+from pellucid.run.program import OutputHistory, Program, Shapes
+from pellucid.typing import Array
 
 MAX_PROPAGATED = 6
 """How many of the affected expressions an error lists."""
@@ -30,7 +32,7 @@ class GuardProgram(NumpyProgram):
         super().__init__(program)
         self.history: OutputHistory | None = None
 
-    def step(self, args: list[Any], values: dict[Expr, Any] | None = None) -> tuple[list[Any], list[Any]]:
+    def step(self, args: Sequence[Buffer], values: dict[Expr, Any] | None = None) -> tuple[list[Array], list[Array]]:
         """Compute outputs and new state, without keeping them. Raises `NonFiniteError` for NaN or infinity."""
         values = {} if values is None else values
         with np.errstate(all="ignore"):
@@ -42,7 +44,12 @@ class GuardProgram(NumpyProgram):
         return results
 
     def run(
-        self, args: list[Any], steps: int, walk: bool, history: OutputHistory, limit: Callable[[], int] | None = None
+        self,
+        args: Sequence[Buffer],
+        steps: int,
+        walk: bool,
+        history: OutputHistory,
+        limit: Callable[[], int] | None = None,
     ) -> Iterator[None]:
         self.history = history
         try:
@@ -50,7 +57,7 @@ class GuardProgram(NumpyProgram):
         finally:
             self.history = None
 
-    def infer_shapes(self, args: list[Any], walk: bool) -> Any:
+    def infer_shapes(self, args: Sequence[Buffer], walk: bool) -> Shapes:
         """Return shape and dtype of every output of one step, without checking its values."""
         with np.errstate(all="ignore"):
             return NumpyProgram(self.program).infer_shapes(args, walk)

@@ -12,6 +12,7 @@ from pellucid.graph.expr import Expr
 from pellucid.graph.naming import find_expressions
 from pellucid.graph.printing import text
 from pellucid.graph.types import format_shape
+from pellucid.typing import Array
 
 MAX_PRINTED_ELEMENTS = 8
 """Arrays with more elements are printed by type and range."""
@@ -80,7 +81,7 @@ def format_value(value: Any) -> str:
     return summarize(array)
 
 
-def format_range(array: np.ndarray[Any, Any]) -> str:
+def format_range(array: Array) -> str:
     """Return the minimum and maximum of an array, without NaN."""
     if not array.size:
         return "empty"

@@ -19,6 +19,7 @@ from pellucid.graph.subgraph import Subgraph
 from pellucid.graph.types import is_float
 from pellucid.run.interpreter import order_values
 from pellucid.run.node_values import as_list
+from pellucid.typing import Array
 
 NAN_TESTS = {"isnan", "isinf", "isfinite", "nan_to_num"}
 """Ops that test for NaN, so a NaN operand is expected."""
@@ -50,7 +51,7 @@ class NonFiniteFinding(Finding):
         Name and step of each op with a graph inside, such as scan, that contains the expression, outermost first.
     """
 
-    value: np.ndarray[Any, Any]
+    value: Array
     position: tuple[int, ...]
     operands: list[Any]
     propagated_to: list[Expr]

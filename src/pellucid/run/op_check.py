@@ -13,16 +13,16 @@ from pellucid.graph.expr import Expr, Input
 from pellucid.graph.gradient import grad
 from pellucid.graph.gradient_check import verify_grad
 from pellucid.graph.op import Op
+from pellucid.graph.op_decorator import OpFunction
 from pellucid.graph.types import is_float
 from pellucid.run.jax_runtime import jax, x64
-
-Array = np.ndarray[Any, Any]
+from pellucid.typing import Array, ArrayLike
 
 TOLERANCES = {"float64": 1e-9, "float32": 1e-4}
 """Maximum difference between NumPy and XLA, relative and absolute."""
 
 
-def check_op(function: Any, *operands: Any, **settings: Any) -> None:
+def check_op(function: OpFunction, *operands: ArrayLike, **settings: Any) -> None:
     r"""Check an op: NumPy and XLA agree, types are as inferred, and gradients equal finite differences.
 
     Value and gradient are computed in float64 and float32, by the NumPy interpreter, which checks the inferred types,
@@ -67,7 +67,9 @@ def check_op(function: Any, *operands: Any, **settings: Any) -> None:
             check_edge(function, op, edge)
 
 
-def make_cases(function: Any, op: Op | None, settings: dict[str, Any]) -> list[tuple[Sequence[Any], dict[str, Any]]]:
+def make_cases(
+    function: OpFunction, op: Op | None, settings: dict[str, Any]
+) -> list[tuple[Sequence[Any], dict[str, Any]]]:
     rng = np.random.default_rng(0)
     if op is not None and op.examples is not None:
         return [(values, {**example_settings, **settings}) for values, example_settings in op.examples(rng)]
@@ -87,7 +89,7 @@ def make_cases(function: Any, op: Op | None, settings: dict[str, Any]) -> list[t
 
 
 def apply_symbolically(
-    function: Any, arrays: Sequence[Array], settings: dict[str, Any]
+    function: OpFunction, arrays: Sequence[Array], settings: dict[str, Any]
 ) -> tuple[list[Expr], dict[Expr, Array]]:
     """Call a function on inputs; return the results, and the inputs with their values."""
     values: dict[Expr, Array] = {Input(f"x{i}", a.shape, a.dtype): a for i, a in enumerate(arrays)}
@@ -101,7 +103,7 @@ def make_gradients(results: Sequence[Expr], values: dict[Expr, Array]) -> list[E
     return grad(sum(sums[1:], sums[0]), wrt, disconnected="zero") if sums and wrt else []
 
 
-def check_values(function: Any, arrays: Sequence[Array], settings: dict[str, Any], dtype: str) -> None:
+def check_values(function: OpFunction, arrays: Sequence[Array], settings: dict[str, Any], dtype: str) -> None:
     """Compare XLA with the interpreter, and dtypes of results with those of operands."""
     results, values = apply_symbolically(function, arrays, settings)
     for result in results:
@@ -122,14 +124,14 @@ def check_values(function: Any, arrays: Sequence[Array], settings: dict[str, Any
 def run_xla(outputs: Sequence[Expr], values: dict[Expr, Array]) -> list[Array]:
     """Compile expressions without simplification, and run them."""
 
-    def run(*arrays: Any) -> list[Any]:
+    def run(*arrays: Array) -> list[Array]:
         return evaluate(jax().numpy, outputs, dict(zip(values, arrays, strict=True)))
 
     with x64():
         return [np.asarray(value) for value in jax().jit(run)(*values.values())]
 
 
-def check_gradients(function: Any, op: Op | None, arrays: Sequence[Array], settings: dict[str, Any]) -> None:
+def check_gradients(function: OpFunction, op: Op | None, arrays: Sequence[Array], settings: dict[str, Any]) -> None:
     """Compare first and second gradients with finite differences, if there are any."""
     results, values = apply_symbolically(function, arrays, settings)
     is_real = any(is_float(r.dtype) for r in results) and any(is_float(x.dtype) for x in values)
@@ -137,7 +139,7 @@ def check_gradients(function: Any, op: Op | None, arrays: Sequence[Array], setti
         verify_grad(lambda *inputs: function(*inputs, **settings), arrays, order=2)
 
 
-def check_edge(function: Any, op: Op, edge: float) -> None:
+def check_edge(function: OpFunction, op: Op, edge: float) -> None:
     results, values = apply_symbolically(function, [np.full(2, edge)] * len(op.operands), {})
     outputs = [*results, *make_gradients(results, values)]
     for output, value in zip(outputs, evaluate(np, outputs, values), strict=True):

@@ -18,6 +18,7 @@ from pellucid.graph.expr import Expr
 from pellucid.graph.op import OUTPUT
 from pellucid.graph.printing import format_duration, text
 from pellucid.graph.validation import check_integer
+from pellucid.run.buffers import Buffer
 from pellucid.run.interpreter import NumpyProgram
 from pellucid.run.jax_runtime import jax, x64
 from pellucid.run.kernels.lowerings import get_lowerings
@@ -222,7 +223,7 @@ class Profile:
         )
 
 
-def measure_program(program: Program, args: list[Any], by: str, repeats: int, whole: bool) -> Profile:
+def measure_program(program: Program, args: Sequence[Buffer], by: str, repeats: int, whole: bool) -> Profile:
     """Measure every expression separately, and optionally the whole program; see `Function.profile`."""
     compilers: dict[str, Callable[[Expr, Mapping[Expr, Any]], Run]] = {"numpy": prepare_numpy, "xla": prepare_xla}
     if by not in compilers:
@@ -278,7 +279,7 @@ def prepare_xla(e: Expr, values: Mapping[Expr, Any]) -> Run:
     return lambda: j.block_until_ready(program(*operands))
 
 
-def measure_whole(program: Program, args: Sequence[Any], repeats: int) -> ProgramCost:
+def measure_whole(program: Program, args: Sequence[Buffer], repeats: int) -> ProgramCost:
     """Compile and measure the whole program, on copies of its state."""
     backend = XlaProgram(replace(program, donate=False))
     with x64():

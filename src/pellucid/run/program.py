@@ -5,22 +5,27 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from types import ModuleType
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from pellucid.graph.array_conversion import has_dtype
 from pellucid.graph.errors import DtypeError, InputError, ShapeError, brief
 from pellucid.graph.evaluate import Watcher, evaluate
-from pellucid.graph.expr import Constant, Expr, Input, Shared, as_expr, is_compatible_shape
+from pellucid.graph.expr import Constant, Expr, Input, Operand, Shared, as_expr, is_compatible_shape
 from pellucid.graph.naming import LabelStripper, find_expressions, restore_names
 from pellucid.graph.passes import eliminate_dead_outputs, remove_markers
 from pellucid.graph.rewriter import Journal, simplify_stripped
 from pellucid.graph.substitution import check_replacement
 from pellucid.graph.traversal import collect_inputs, replace_all, topological
 from pellucid.graph.types import format_shape
+from pellucid.run.buffers import Buffer
 from pellucid.run.index_bounds import Bound, collect_bounds
 from pellucid.run.jax_runtime import jax
+from pellucid.typing import Array
+
+OnUnusedInput = Literal["raise", "ignore"]
 
 LARGE_CONSTANT_BYTES = 4096
 """Larger constants are arguments of the compiled program instead of literals in it."""
@@ -60,12 +65,12 @@ class Program:
 
     def step(
         self,
-        xp: Any,
-        state: Sequence[Any],
-        read: Sequence[Any],
-        args: Sequence[Any],
+        xp: ModuleType,
+        state: Sequence[Buffer],
+        read: Sequence[Buffer],
+        args: Sequence[Buffer],
         watch: Watcher | None = None,
-    ) -> tuple[list[Any], list[Any]]:
+    ) -> tuple[Sequence[Buffer], Sequence[Buffer]]:
         """Compute the outputs and the new state."""
         values: dict[Expr, Any] = dict(zip(self.inputs, args, strict=True))
         values.update(zip(self.updates, state, strict=True))
@@ -75,11 +80,11 @@ class Program:
         self.check_updates([value.shape for value in new])
         return outputs, new
 
-    def get_read_values(self) -> list[Any]:
+    def get_read_values(self) -> list[Array]:
         """Return the values of the leaves that are only read, as NumPy arrays."""
         return [np.asarray(e.value if isinstance(e, Constant) else e.storage, order="C") for e in self.read]
 
-    def keep(self, new: Sequence[Any]) -> None:
+    def keep(self, new: Sequence[Buffer]) -> None:
         """Store the new state in the shared variables."""
         for target, value in zip(self.updates, new, strict=True):
             target.storage = value
@@ -124,17 +129,19 @@ class BatchedProgram(Program):
 
     def step(
         self,
-        xp: Any,
-        state: Sequence[Any],
-        read: Sequence[Any],
-        args: Sequence[Any],
+        xp: ModuleType,
+        state: Sequence[Buffer],
+        read: Sequence[Buffer],
+        args: Sequence[Buffer],
         watch: Watcher | None = None,
-    ) -> tuple[list[Any], list[Any]]:
+    ) -> tuple[Sequence[Buffer], Sequence[Buffer]]:
         values = (list(state), list(read), list(args))
         if xp is not np:
             one = self.one
             axes = [[0 if m else None for m in mapped] for mapped in self.mapped]
-            results: tuple[list[Any], list[Any]] = jax().vmap(lambda *v: one.step(xp, *v), in_axes=axes)(*values)
+            results: tuple[Sequence[Buffer], Sequence[Buffer]] = jax().vmap(lambda *v: one.step(xp, *v), in_axes=axes)(
+                *values
+            )
             return results
         pairs = [list(zip(v, mapped, strict=True)) for v, mapped in zip(values, self.mapped, strict=True)]
         count = next(len(v) for pair in pairs for v, m in pair if m)
@@ -147,16 +154,16 @@ class BatchedProgram(Program):
 
 
 def make_program(
-    inputs: Any,
+    inputs: Input | Iterable[Input],
     outputs: Sequence[Expr],
-    updates: Sequence[tuple[Any, Any]],
-    givens: Sequence[tuple[Any, Any]],
+    updates: Sequence[tuple[Shared, Operand]],
+    givens: Sequence[tuple[Expr, Operand]],
     rewrite: bool | str | Iterable[str],
-    on_unused_input: str,
+    on_unused_input: OnUnusedInput,
     donate: bool,
 ) -> Program:
     """Validate the parts of a function, substitute the givens, and simplify."""
-    if on_unused_input not in ("raise", "ignore"):
+    if on_unused_input not in get_args(OnUnusedInput):
         raise InputError(f"Expected on_unused_input to be 'raise' or 'ignore'. Received: {on_unused_input!r}")
     input_list = check_inputs(inputs)
     new_values = {target: check_update(target, value) for target, value in updates}
@@ -199,7 +206,7 @@ def collect_read_leaves(results: Sequence[Expr], updates: Mapping[Shared, Expr])
     ]
 
 
-def check_inputs(inputs: Any) -> list[Input]:
+def check_inputs(inputs: Input | Iterable[Input]) -> list[Input]:
     input_list: list[Any] = [inputs] if isinstance(inputs, Expr) else list(inputs)
     for i in input_list:
         if not isinstance(i, Input):
@@ -212,7 +219,7 @@ def check_inputs(inputs: Any) -> list[Input]:
     return input_list
 
 
-def explain_invalid_input(value: Any) -> str:
+def explain_invalid_input(value: object) -> str:
     """Describe a value that is not a valid input, and the fix."""
     if isinstance(value, Shared):
         return "a shared variable. Leave it out: it has its own value"
@@ -221,7 +228,7 @@ def explain_invalid_input(value: Any) -> str:
     return f"a {type(value).__name__}. x = pel.vector('x') makes an input, and [x] lists it"
 
 
-def check_update(target: Any, value: Any) -> Expr:
+def check_update(target: object, value: Operand) -> Expr:
     if not isinstance(target, Shared):
         raise InputError(f"Expected updates of shared variables, which pel.shared makes. Received: {target!r}")
     new = as_expr(value, None if has_dtype(value) else target.dtype)
@@ -248,7 +255,7 @@ def check_givens(substitutions: Mapping[Expr, Expr], results: Sequence[Expr]) ->
         )
 
 
-def check_used_inputs(inputs: Sequence[Input], results: Sequence[Expr], on_unused_input: str) -> None:
+def check_used_inputs(inputs: Sequence[Input], results: Sequence[Expr], on_unused_input: OnUnusedInput) -> None:
     used = collect_inputs(results)
     given, used_set = set(inputs), set(used)
     missing = [n for n in used if n not in given]
@@ -315,24 +322,24 @@ class OutputHistory:
     """The outputs of a loop so far. ``steps`` is more than 0 at the start if the loop is entered in its middle."""
 
     def __init__(self, num_outputs: int, steps: int = 0) -> None:
-        self.chunks: list[list[np.ndarray[Any, Any]]] = [[] for _ in range(num_outputs)]
-        self.steps: int = steps
+        self.chunks: list[list[Array]] = [[] for _ in range(num_outputs)]
+        self.steps = steps
 
-    def append(self, count: int, outputs: Sequence[np.ndarray[Any, Any]]) -> None:
+    def append(self, count: int, outputs: Sequence[Array]) -> None:
         for chunks, output in zip(self.chunks, outputs, strict=True):
             chunks.append(output)
         self.steps += count
 
-    def get_latest(self) -> list[Any]:
+    def get_latest(self) -> list[Array]:
         return [chunks[-1][-1] for chunks in self.chunks]
 
-    def pop(self) -> list[np.ndarray[Any, Any]]:
+    def pop(self) -> list[Array]:
         """Remove and return the outputs that were added since the last call."""
         outputs = [np.concatenate(chunks) if len(chunks) > 1 else chunks[0] for chunks in self.chunks]
         self.chunks = [[] for _ in outputs]
         return outputs
 
-    def stack(self, get_shapes: Callable[[], Shapes]) -> list[np.ndarray[Any, Any]]:
+    def stack(self, get_shapes: Callable[[], Shapes]) -> list[Array]:
         """Return the outputs of all steps, stacked. ``get_shapes`` is called only if there were no steps."""
         if self.steps:
             return [np.concatenate(chunks) for chunks in self.chunks]

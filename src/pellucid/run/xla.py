@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
@@ -13,12 +13,18 @@ from pellucid.graph.evaluate import use_lowerings
 from pellucid.graph.expr import Constant, Shared
 from pellucid.run.allocator import TrimPolicy
 from pellucid.run.backends import describe_xla, note_backends, record_backends
+from pellucid.run.buffers import Buffer
 from pellucid.run.compilation_cache import compile_or_load
 from pellucid.run.graph_partitioning import MAX_EXPRESSIONS, PartitionedStep
 from pellucid.run.interrupts import DeferSigint
 from pellucid.run.jax_runtime import get_first_line, jax, without_jax_notes, x64
 from pellucid.run.kernels.lowerings import get_lowerings
 from pellucid.run.program import OutputHistory, Program, Shapes
+from pellucid.typing import Array
+
+if TYPE_CHECKING:
+    from jax import Array as JaxArray
+    from jax.stages import Lowered
 
 HISTORY_BYTES = 4 * 2**20
 """Maximum size of the outputs of a chunk of steps."""
@@ -42,20 +48,24 @@ class XlaProgram:
         self.program = program
         self.compile_seconds: float = 0.0
         self.jit_options: dict[str, Any] = {"donate_argnums": (0,) if program.donate else ()}
-        self.compiled: dict[Any, Any] = {}
-        self.backends: dict[Any, list[str]] = {}
+        self.compiled: dict[Hashable, Any] = {}
+        self.backends: dict[Hashable, list[str]] = {}
         """For each compiled program, what computes it: XLA, and C kernels."""
-        self.constants: dict[Constant, Any] = {}
-        self.paces: dict[Any, int] = {}
+        self.constants: dict[Constant, Buffer] = {}
+        self.paces: dict[Hashable, int] = {}
         """For each loop, how many steps take about `CHUNK_SECONDS`."""
         self.trim_policy: TrimPolicy = TrimPolicy()
 
-    def trace(self, state: list[Any], read: list[Any], args: list[Any]) -> tuple[list[Any], list[Any]]:
+    def trace(
+        self, state: Sequence[Buffer], read: Sequence[Buffer], args: Sequence[Buffer]
+    ) -> tuple[list[Buffer], list[Buffer]]:
         """Trace one step, with pellucid's own kernels where they are faster."""
         with use_lowerings(get_lowerings()):
             return self.trace_without_kernels(state, read, args)
 
-    def trace_without_kernels(self, state: list[Any], read: list[Any], args: list[Any]) -> tuple[list[Any], list[Any]]:
+    def trace_without_kernels(
+        self, state: Sequence[Buffer], read: Sequence[Buffer], args: Sequence[Buffer]
+    ) -> tuple[list[Buffer], list[Buffer]]:
         """Trace one step with primitives of JAX only."""
         j = jax()
         outputs, new = self.program.step(j.numpy, state, read, args)
@@ -66,11 +76,11 @@ class XlaProgram:
             [convert(n, s.dtype) for n, s in zip(new, self.program.updates, strict=True)],
         )
 
-    def get_state(self) -> tuple[list[Any], list[Any]]:
+    def get_state(self) -> tuple[list[Buffer], list[Buffer]]:
         """Return the values of the state, and those that are only read, on the device."""
         return [self.put_on_device(s) for s in self.program.updates], [self.put_on_device(s) for s in self.program.read]
 
-    def put_on_device(self, source: Shared | Constant) -> Any:
+    def put_on_device(self, source: Shared | Constant) -> Buffer:
         """Return a value as a JAX array, copied to the device the first time.
 
         The value of a shared variable must be a copy: its buffer is donated to the next step, and the user may hold
@@ -85,12 +95,13 @@ class XlaProgram:
             storage = np.asarray(storage)
         if isinstance(storage, np.ndarray):
             source.storage = jax().device_put(storage, may_alias=False)
-        return source.storage
+        result: Buffer = source.storage
+        return result
 
-    def place_arguments(self, args: list[Any], walk: bool) -> list[Any]:
+    def place_arguments(self, args: Sequence[Buffer], walk: bool) -> list[Buffer]:
         return [jax().device_put(a) for a in args]
 
-    def call(self, args: list[Any]) -> list[Any]:
+    def call(self, args: Sequence[Buffer]) -> list[Array]:
         with x64():
             try:
                 compiled = self.get_compiled("call", args, self.compile_step)
@@ -102,7 +113,7 @@ class XlaProgram:
                 self.check_deleted(error)
                 raise
 
-    def advance(self, compiled: Compiled, *args: Any) -> list[Any]:
+    def advance(self, compiled: Compiled, *args: Any) -> list[Buffer]:
         """Start a compiled program, replace the state by the new one, and return the outputs."""
         outputs, new = compiled(*self.get_state(), *args)
         if not self.program.donate:
@@ -130,7 +141,12 @@ class XlaProgram:
         raise StateError(placeholder.message) from error
 
     def run(
-        self, args: list[Any], steps: int, walk: bool, history: OutputHistory, limit: Callable[[], int] | None = None
+        self,
+        args: Sequence[Buffer],
+        steps: int,
+        walk: bool,
+        history: OutputHistory,
+        limit: Callable[[], int] | None = None,
     ) -> Iterator[None]:
         """Run many steps as a compiled loop, in chunks, and yield after each.
 
@@ -168,7 +184,7 @@ class XlaProgram:
 
     def run_paced(
         self,
-        key: Any,
+        key: Hashable,
         steps: int,
         history: OutputHistory,
         capacity: int,
@@ -191,7 +207,7 @@ class XlaProgram:
         """Return the number of steps of the next chunk. Several processes agree on one."""
         return count
 
-    def run_chunk(self, loop: Compiled, args: list[Any], first: int, count: int, history: OutputHistory) -> None:
+    def run_chunk(self, loop: Compiled, args: Sequence[Buffer], first: int, count: int, history: OutputHistory) -> None:
         """Run the next steps of a loop, starting at one of those in the window, and keep state and outputs."""
         with x64():
             try:
@@ -205,13 +221,13 @@ class XlaProgram:
                 self.check_deleted(error)
                 raise
 
-    def infer_shapes(self, args: list[Any], walk: bool) -> Shapes:
+    def infer_shapes(self, args: Sequence[Buffer], walk: bool) -> Shapes:
         """Trace one step of a loop for the shapes of its outputs."""
         with x64():
             one = [jax().ShapeDtypeStruct(a.shape[1:], a.dtype) for a in args] if walk else args
             return [(o.shape, o.dtype) for o in jax().eval_shape(self.trace, *self.get_state(), one)[0]]
 
-    def get_compiled(self, kind: str, args: list[Any], compile_: Callable[[str, list[Any]], Any]) -> Any:
+    def get_compiled(self, kind: str, args: Sequence[Buffer], compile_: Callable[[str, Sequence[Buffer]], Any]) -> Any:
         key = self.make_key(kind, args)
         if key not in self.compiled:
             start = time.perf_counter()
@@ -222,19 +238,19 @@ class XlaProgram:
         note_backends(self.backends.get(key, ()))
         return self.compiled[key]
 
-    def make_key(self, kind: str, args: list[Any]) -> Any:
+    def make_key(self, kind: str, args: Sequence[Buffer]) -> Hashable:
         return kind, tuple((a.shape, a.dtype) for a in args)
 
-    def compile_step(self, kind: str, args: list[Any]) -> Compiled:
+    def compile_step(self, kind: str, args: Sequence[Buffer]) -> Compiled:
         if self.program.size > MAX_EXPRESSIONS:
             return PartitionedStep(self.program, self.get_state(), args)
         return self.compile_lowered(jax().jit(self.trace, **self.jit_options).lower(*self.get_state(), args))
 
-    def compile_lowered(self, lowered: Any) -> Compiled:
+    def compile_lowered(self, lowered: Lowered) -> Compiled:
         compiled: Compiled = compile_or_load(lowered)
         return compiled
 
-    def compile_loop(self, kind: str, args: list[Any]) -> tuple[Compiled, int]:
+    def compile_loop(self, kind: str, args: Sequence[Buffer]) -> tuple[Compiled, int]:
         """Compile a loop; return it and the maximum number of steps of a chunk.
 
         The number of steps is an argument, and arguments that differ from step to step are a sliding window, so that
@@ -248,8 +264,10 @@ class XlaProgram:
         most = len(args[0]) if walk else MAX_CHUNK_STEPS
         capacity = int(np.clip(HISTORY_BYTES // max(step_bytes, 1), 1, most))
 
-        def loop(state: list[Any], read: list[Any], args: list[Any], first: Any, count: Any) -> Any:
-            def body(i: Any, carry: Any) -> Any:
+        def loop(
+            state: Sequence[Buffer], read: Sequence[Buffer], args: Sequence[Buffer], first: JaxArray, count: JaxArray
+        ) -> Any:
+            def body(i: JaxArray, carry: Any) -> Any:
                 state, history = carry
                 now = [lax.dynamic_index_in_dim(a, first + i, keepdims=False) for a in args] if walk else args
                 outputs, new = self.trace(state, read, now)
@@ -263,13 +281,13 @@ class XlaProgram:
         return self.compile_lowered(lowered), capacity
 
 
-def get_window_length(args: list[Any]) -> int:
+def get_window_length(args: Sequence[Buffer]) -> int:
     """Return the number of steps of a window, a power of two that depends on the size of a step only."""
     size = sum(a.nbytes // len(a) for a in args)
     return 1 << int(np.clip(WINDOW_BYTES // max(size, 1), 1, MAX_CHUNK_STEPS)).bit_length() - 1
 
 
-def slice_window(args: list[Any], first: int, length: int) -> list[Any]:
+def slice_window(args: Sequence[Buffer], first: int, length: int) -> list[Buffer]:
     """Return the arguments of some steps, padded with zeros after the last one."""
     windows = [a[first : first + length] for a in args]
     return [
@@ -288,11 +306,11 @@ class DeletedBuffer:
             "has succeeded, at twice the memory"
         )
 
-    def __array__(self, *args: Any, **kwargs: Any) -> Any:
+    def __array__(self, *args: object, **kwargs: object) -> NoReturn:
         raise StateError(self.message)
 
 
-def is_deleted(storage: Any) -> bool:
+def is_deleted(storage: Buffer | DeletedBuffer) -> bool:
     """Whether a value was donated, or is the result of a program that failed."""
     if isinstance(storage, np.ndarray):
         return False

@@ -32,8 +32,8 @@ ALLOWED_PREFIXES = ("pellucid.nn.", "pellucid.model.", "pellucid.training.", "pe
 
 
 @functools.cache
-def get_short_names() -> dict[Any, str]:
-    names: dict[Any, str] = {}
+def get_short_names() -> dict[object, str]:
+    names: dict[object, str] = {}
     for module_name in PUBLIC_MODULES:
         for name, value in vars(import_module(module_name)).items():
             is_member = inspect.isclass(value) or inspect.isfunction(value)
@@ -43,11 +43,11 @@ def get_short_names() -> dict[Any, str]:
 
 
 @functools.cache
-def get_objects_by_short_name() -> dict[str, Any]:
+def get_objects_by_short_name() -> dict[str, object]:
     return {name: value for value, name in get_short_names().items()}
 
 
-def get_registered_name(value: Any) -> str | None:
+def get_registered_name(value: object) -> str | None:
     """Return the name of a class or function in files, or None if files may not name it.
 
     Examples
@@ -66,7 +66,7 @@ def get_registered_name(value: Any) -> str | None:
     return full if find_registered(full) is value else None
 
 
-def find_registered(name: Any) -> Any:
+def find_registered(name: object) -> Any:
     """Return the class or function of a name in a file, or None.
 
     Examples

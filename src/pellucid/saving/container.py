@@ -18,9 +18,8 @@ import numpy as np
 from pellucid.atomic_write import atomic_write
 from pellucid.graph.errors import StorageError
 from pellucid.graph.types import as_dtype
+from pellucid.typing import Array, FilePath
 from pellucid.untrusted_files.reading import open_regular_file, quote, report_damage, shorten
-
-Array = np.ndarray[Any, Any]
 
 FORMAT = 1
 """Version of the format. Increase it when older programs would misread new files."""
@@ -55,7 +54,7 @@ READERS = {
 """How to read each kind of file."""
 
 
-def write_container(path: Any, kind: str, data: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
+def write_container(path: FilePath, kind: str, data: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
     """Write a `.pel` file atomically.
 
     Parameters
@@ -94,7 +93,7 @@ def get_version() -> str:
     return str(sys.modules["pellucid"].__version__)
 
 
-def read_container(path: Any, kind: str) -> tuple[dict[str, Any], dict[str, Array]]:
+def read_container(path: FilePath, kind: str) -> tuple[dict[str, Any], dict[str, Array]]:
     """Read a `.pel` file and verify its checksum.
 
     Returns

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pellucid.graph.errors import StorageError
+from pellucid.graph.expr import Expr
 from pellucid.graph.serialization import from_data, to_data
 from pellucid.saving.container import read_container, write_container
+from pellucid.typing import FilePath
 from pellucid.untrusted_files.reading import report_damage
 
 KIND = "expressions"
 
 
-def save(path: Any, outputs: Any) -> None:
+def save(path: FilePath, outputs: Expr | Sequence[Expr] | Mapping[str, Expr]) -> None:
     """Save expressions and the values of their shared variables in one file.
 
     Loading the file does not need the code that built the expressions.
@@ -43,7 +46,7 @@ def save(path: Any, outputs: Any) -> None:
     write_container(path, KIND, {"graph": data}, arrays)
 
 
-def load(path: Any) -> Any:
+def load(path: FilePath) -> Any:
     """Load expressions that `save` wrote; inputs and shared variables are new ones.
 
     Parameters

@@ -12,7 +12,8 @@ import zipfile
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -33,9 +34,11 @@ from pellucid.nn.layers import (
 )
 from pellucid.nn.registry import snake_case
 from pellucid.saving.weights import get_max_weight_bytes, join_names
+from pellucid.typing import Array
 from pellucid.untrusted_files.reading import open_regular_file, quote, report_damage, shorten
 
-Array = np.ndarray[Any, Any]
+if TYPE_CHECKING:
+    import h5py
 
 WEIGHTS_FILE = "model.weights.h5"
 """Name of the weights inside a ``.keras`` archive."""
@@ -50,14 +53,15 @@ OTHER_VARIABLES = ("optimizer", "seed_generator", "compile_metrics", "_loss_trac
 """Path components of variables that are not weights."""
 
 
-def import_h5py() -> Any:
+def import_h5py() -> ModuleType:
     try:
         import h5py
     except ImportError as error:
         raise StorageError(
             "Keras weights are HDF5 files. To read and write them: pip install 'pellucid[keras]'"
         ) from error
-    return h5py
+    result: ModuleType = h5py
+    return result
 
 
 def walk_model(model: Layer, names: Mapping[str, str], path: str = "") -> Iterator[tuple[str, Shared]]:
@@ -214,7 +218,7 @@ def check_weight_size(size: int, limit: int, model: Layer) -> None:
         )
 
 
-def collect_datasets(file: Any) -> tuple[dict[str, Any], dict[str, str]]:
+def collect_datasets(file: h5py.File) -> tuple[dict[str, h5py.Dataset], dict[str, str]]:
     """Return the datasets of a file and the Keras layer names, both by path. Links out of the file are refused."""
     h5py = import_h5py()
     datasets, names, pending = {}, {}, [("", file)]
@@ -233,7 +237,7 @@ def collect_datasets(file: Any) -> tuple[dict[str, Any], dict[str, str]]:
     return datasets, names
 
 
-def read_value(p: Shared, dataset: Any, path: str, names: Mapping[str, str]) -> Array:
+def read_value(p: Shared, dataset: h5py.Dataset, path: str, names: Mapping[str, str]) -> Array:
     """Return the value of one parameter after checking its shape."""
     place = f"{path}{describe_keras_layer(path, names)}"
     if dataset is None:
@@ -254,7 +258,7 @@ def describe_keras_layer(path: str, names: Mapping[str, str]) -> str:
 
 
 def check_no_extra_weights(
-    datasets: Mapping[str, Any], parameters: Mapping[str, Shared], names: Mapping[str, str]
+    datasets: Mapping[str, h5py.Dataset], parameters: Mapping[str, Shared], names: Mapping[str, str]
 ) -> None:
     """Refuse weights that the model does not have. Scalars, such as counters, and seeds are not weights."""
     extra = [

@@ -12,7 +12,7 @@ import functools
 import inspect
 import math
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ from pellucid.nn.layers.base import Layer
 from pellucid.saving.class_registry import find_registered, get_registered_name
 
 
-def make_data_error(expected: str, value: Any, detail: str = "") -> StorageError:
+def make_data_error(expected: str, value: object, detail: str = "") -> StorageError:
     """Return the error for data of another kind than expected."""
     return StorageError(f"Expected {expected}. Received: {value!r:.100}{detail}")
 
@@ -156,7 +156,9 @@ class ObjectReader:
         Custom classes and functions by name.
     """
 
-    def __init__(self, objects: Any, reader: GraphReader, custom_objects: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, objects: Any, reader: GraphReader, custom_objects: Mapping[str, Callable[..., object]] | None = None
+    ) -> None:
         self.reader = reader
         self.custom = dict(custom_objects or {})
         if not isinstance(objects, list) or not all(

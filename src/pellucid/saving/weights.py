@@ -6,7 +6,7 @@ import io
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 
@@ -15,11 +15,11 @@ from pellucid.graph.errors import OptionError, StorageError, near_miss
 from pellucid.graph.expr import Shared
 from pellucid.graph.types import format_shape
 from pellucid.saving.container import parse_arrays, read_exact
+from pellucid.typing import Array, FilePath
 from pellucid.untrusted_files.budget import MemoryBudget
 from pellucid.untrusted_files.npz import parse_npz
 from pellucid.untrusted_files.reading import open_regular_file, report_damage, shorten
 
-Array = np.ndarray[Any, Any]
 SUFFIXES = (".npz", ".safetensors", ".keras", ".weights.h5")
 
 
@@ -28,7 +28,7 @@ def get_max_weight_bytes(parameters: Iterable[Shared]) -> int:
     return 100_000_000 + 20 * sum(p.get_value().nbytes for p in parameters)
 
 
-def check_suffix(path: Any, suffixes: Sequence[str] = SUFFIXES) -> Path:
+def check_suffix(path: FilePath, suffixes: Sequence[str] = SUFFIXES) -> Path:
     if not str(path).endswith(tuple(suffixes)):
         raise OptionError(f"Expected a file name that ends in {', '.join(suffixes)}. Received: {str(path)!r}")
     return Path(path)

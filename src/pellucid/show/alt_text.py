@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from pellucid.show.input_values import format_number
+from pellucid.typing import Array
 
 
 def join_parts(parts: Sequence[str], limit: int = 4) -> str:
@@ -39,7 +39,7 @@ def describe_curves(curves: Mapping[str, ArrayLike], unit: str = "epoch", *, hig
     return " ".join(sentences)
 
 
-def describe_curve(name: str, values: NDArray[Any], unit: str, higher_is_better: bool) -> str:
+def describe_curve(name: str, values: Array, unit: str, higher_is_better: bool) -> str:
     bad = np.flatnonzero(~np.isfinite(values))
     if len(bad):
         return f"{name} is not finite from {unit} {bad[0] + 1} of {len(values)} on."
@@ -57,9 +57,7 @@ def describe_curve(name: str, values: NDArray[Any], unit: str, higher_is_better:
     return f"{change}, {at_best}."
 
 
-def describe_gap(
-    name: str, training: NDArray[Any], validation: NDArray[Any], unit: str, higher_is_better: bool
-) -> list[str]:
+def describe_gap(name: str, training: Array, validation: Array, unit: str, higher_is_better: bool) -> list[str]:
     """Compare a metric on training and validation data."""
     if not (np.isfinite(training).all() and np.isfinite(validation).all()) or len(validation) < 2:
         return []
@@ -109,7 +107,7 @@ def describe_confusion(counts: ArrayLike, names: Sequence[str] = ()) -> str:
     return " ".join(sentences)
 
 
-def describe_boundary(grid_classes: NDArray[Any], grid: NDArray[Any], predicted: ArrayLike, y: ArrayLike) -> str:
+def describe_boundary(grid_classes: Array, grid: Array, predicted: ArrayLike, y: ArrayLike) -> str:
     """Describe a decision boundary.
 
     The first arguments are the predicted classes of a grid, shape (m,), and its points, shape (m, 2). The others are
@@ -132,7 +130,7 @@ def describe_boundary(grid_classes: NDArray[Any], grid: NDArray[Any], predicted:
     return " ".join(sentences)
 
 
-def describe_curvature(classes: NDArray[Any], grid: NDArray[Any]) -> str:
+def describe_curvature(classes: Array, grid: Array) -> str:
     """Compare a boundary with the best straight line."""
     few = slice(None, None, max(1, len(grid) // 5000))
     if len(np.unique(classes[few])) == 1:
@@ -143,7 +141,7 @@ def describe_curvature(classes: NDArray[Any], grid: NDArray[Any]) -> str:
     return f"The boundary is curved: the best straight line disagrees on {1 - agreement:.0%} of the plane."
 
 
-def measure_best_line(classes: NDArray[Any], points: NDArray[Any]) -> float:
+def measure_best_line(classes: Array, points: Array) -> float:
     """Return the largest fraction of points of two classes that a straight line classifies correctly.
 
     ``classes`` has shape (n,), and ``points`` has shape (n, 2).
@@ -187,7 +185,7 @@ def describe_filters(kernel: ArrayLike) -> str:
     return " ".join(sentences)
 
 
-def correlate_neighbors(weights: NDArray[Any]) -> float:
+def correlate_neighbors(weights: Array) -> float:
     """Return the correlation of horizontally and vertically adjacent weights."""
     pairs = [(weights[1:], weights[:-1]), (weights[:, 1:], weights[:, :-1])]
     a, b = (np.concatenate([pair[side].ravel() for pair in pairs]) for side in range(2))
@@ -222,7 +220,7 @@ LOCATIONS = (
 )
 
 
-def describe_location(weights: NDArray[Any]) -> str:
+def describe_location(weights: Array) -> str:
     """Return the position of the center of mass in an image.
 
     Examples
@@ -277,7 +275,7 @@ def describe_saliency(gradients: ArrayLike, titles: Sequence[str] = (), images: 
     return " ".join([*sentences, *compare_bright_pixels(sizes, images)])
 
 
-def compare_bright_pixels(sizes: NDArray[Any], images: ArrayLike | None) -> list[str]:
+def compare_bright_pixels(sizes: Array, images: ArrayLike | None) -> list[str]:
     """Compare the share of bright pixels in the gradient with their share of the area."""
     if images is None or not sizes.sum() > 0:
         return []
@@ -302,7 +300,7 @@ def describe_histograms(parts: Mapping[str, ArrayLike]) -> str:
     return " ".join(describe_histogram(name, np.asarray(value, dtype=float).ravel()) for name, value in parts.items())
 
 
-def describe_histogram(name: str, numbers: NDArray[Any]) -> str:
+def describe_histogram(name: str, numbers: Array) -> str:
     finite = numbers[np.isfinite(numbers)]
     if not finite.size:
         return f"{name}: {len(numbers):,} values, none of them finite."

@@ -7,10 +7,11 @@ import io
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pellucid.atomic_write import atomic_write
 from pellucid.graph.errors import OptionError
+from pellucid.typing import FilePath
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -62,7 +63,7 @@ class Picture:
             f"<figcaption>{escape(self.reading)}</figcaption></figure>"
         )
 
-    def save(self, path: Any) -> None:
+    def save(self, path: FilePath) -> None:
         """Write the figure to a ``.png``, ``.svg`` or ``.pdf`` file, or with its description to an ``.html`` file.
 
         Raises

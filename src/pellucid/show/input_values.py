@@ -14,6 +14,7 @@ from pellucid.graph.naming import strip_calls
 from pellucid.graph.traversal import to_expr_list, topological
 from pellucid.graph.types import format_shape
 from pellucid.show.latex_names import digits_to_latex, matrix_to_latex
+from pellucid.typing import Array
 
 Values = Mapping[Any, Any]
 
@@ -27,7 +28,7 @@ def collect_outputs(
     return strip_calls(outputs, names)
 
 
-def collect_values(outputs: Sequence[Expr], values: Values | None, caller: str) -> dict[Expr, np.ndarray[Any, Any]]:
+def collect_values(outputs: Sequence[Expr], values: Values | None, caller: str) -> dict[Expr, Array]:
     """Return the value of every input and shared variable of some expressions, in the declared dtypes.
 
     ``values`` are by input or its name. Shared variables have values already, which may be overridden. Errors begin
@@ -41,7 +42,7 @@ def collect_values(outputs: Sequence[Expr], values: Values | None, caller: str) 
         If a value does not have the declared shape.
     """
     leaves = [e for e in topological(outputs) if e.op is None and not isinstance(e, Constant)]
-    found: dict[Expr, np.ndarray[Any, Any]] = {e: e.get_value() for e in leaves if isinstance(e, Shared)}
+    found: dict[Expr, Array] = {e: e.get_value() for e in leaves if isinstance(e, Shared)}
     for key, value in (values or {}).items():
         leaf = find_leaf(key, leaves, caller)
         if leaf is not None:
@@ -56,7 +57,7 @@ def collect_values(outputs: Sequence[Expr], values: Values | None, caller: str) 
     return found
 
 
-def check_shape(leaf: Expr, array: np.ndarray[Any, Any], caller: str) -> None:
+def check_shape(leaf: Expr, array: Array, caller: str) -> None:
     if leaf.ndim == array.ndim:
         sizes = [actual if isinstance(dim, str) else dim for dim, actual in zip(leaf.shape, array.shape, strict=True)]
         if is_compatible_shape(array.shape, tuple(sizes)):
@@ -110,7 +111,7 @@ def value_to_latex(value: Any, limit: int = 24) -> str:
     return matrix_to_latex(np.reshape(format_numbers(value), (-1, value.shape[-1])))
 
 
-def format_numbers(value: np.ndarray[Any, Any]) -> list[str]:
+def format_numbers(value: Array) -> list[str]:
     """Print the elements of an array with equal decimals, so that the largest has at least four digits.
 
     Examples

@@ -13,6 +13,7 @@ import numpy as np
 from pellucid.graph.precedence import ADD, ATOM, MULTIPLY, POWER
 from pellucid.graph.printing import format_number
 from pellucid.graph.types import Shape, Unknown, format_shape
+from pellucid.typing import Array
 
 GREEK = frozenset(
     [
@@ -177,7 +178,7 @@ def digits_to_latex(text: str) -> tuple[str, int]:
     return sign + latex, min(precedence, ADD) if sign else precedence
 
 
-def array_to_latex(value: np.ndarray[Any, Any]) -> tuple[str, int]:
+def array_to_latex(value: Array) -> tuple[str, int]:
     """Return the LaTeX of a constant and its precedence."""
     if value.ndim == 0:
         return digits_to_latex(format_number(value[()], value.dtype))

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.types import Unknown
+from pellucid.typing import Array
 
 MAX_LITERAL_SIZE = 32
 """Number of elements above which an array is written compressed, because a reader does not read its numbers."""
@@ -90,7 +91,7 @@ def make_tuple(parts: list[ast.expr]) -> ast.expr:
     return ast.Tuple(parts, ast.Load())
 
 
-def find_repeated_number(value: np.ndarray[Any, Any]) -> str | None:
+def find_repeated_number(value: Array) -> str | None:
     """Return the source of the number that all elements are, or None."""
     first = np.ascontiguousarray(value).ravel()[:1]
     if value.tobytes() != first.tobytes() * value.size or value.dtype.kind not in "biuf" or not np.isfinite(first[0]):
@@ -98,7 +99,7 @@ def find_repeated_number(value: np.ndarray[Any, Any]) -> str | None:
     return str(first[0])
 
 
-def array_to_source(value: np.ndarray[Any, Any], imports: dict[str, None], column: int = 0) -> str:
+def array_to_source(value: Array, imports: dict[str, None], column: int = 0) -> str:
     """Return an expression that evaluates to exactly this array: a literal, or compressed bytes if it is large.
 
     ``column`` is the position in the first line. Required imports are added to ``imports``.

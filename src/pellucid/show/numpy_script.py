@@ -17,6 +17,7 @@ from pellucid.graph.types import is_float
 from pellucid.show.literals import array_to_source
 from pellucid.show.numpy_source import NumpyWriter, VariableNames, collect_definition_names
 from pellucid.show.op_source_extraction import SourceExtractor
+from pellucid.typing import Array
 
 MAX_TUPLE = 4
 """Maximum number of variables that one line assigns."""
@@ -104,14 +105,14 @@ class Script:
         self.names: VariableNames = VariableNames([self.name, "i", "base64", "zlib", *defined])
         self.writer: NumpyWriter = NumpyWriter(self.extractor, self.names)
 
-    def bind_values(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[np.ndarray[Any, Any]]:
+    def bind_values(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Array]:
         """Return the values of the inputs after checking them."""
         from pellucid.run.argument_binding import convert_arguments, order_arguments
 
         ready = convert_arguments(self.inputs, order_arguments(self.inputs, args, kwargs, self.defaults))
         return [np.asarray(v) for v in ready]
 
-    def write_script(self, values: list[np.ndarray[Any, Any]] | None, counts: list[int]) -> str:
+    def write_script(self, values: list[Array] | None, counts: list[int]) -> str:
         parameters = [self.writer.add_leaf(i, i.name or "x") for i in self.inputs]
         shared = [n for n in topological([*self.outputs, *self.updates.values()]) if isinstance(n, Shared)]
         shared += [s for s in self.updates if s not in set(shared)]
@@ -168,7 +169,7 @@ class Script:
         is_single = len(self.outputs) == 1 and not isinstance(self.structure, (Mapping, list, tuple))
         return ":.6f" if is_single and self.outputs[0].ndim == 0 and is_float(self.outputs[0].dtype) else ""
 
-    def write_main(self, parameters: list[str], values: list[np.ndarray[Any, Any]], counts: list[int]) -> list[str]:
+    def write_main(self, parameters: list[str], values: list[Array], counts: list[int]) -> list[str]:
         imports = self.extractor.imports
         given = [f"    {n} = {array_to_source(v, imports, 4)}" for n, v in zip(parameters, values, strict=True)]
         call = f"{self.name}({', '.join(parameters)})"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from pellucid.graph.errors import OptionError
 from pellucid.show.plot_style import (
@@ -20,6 +20,7 @@ from pellucid.show.plot_style import (
     new_figure,
     style_axes,
 )
+from pellucid.typing import Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,7 +35,7 @@ MAX_PANELS = 6
 """Maximum number of targets in the figure. The description covers all."""
 
 
-def count_confusions(labels: ArrayLike, predicted: ArrayLike, classes: int) -> NDArray[Any]:
+def count_confusions(labels: ArrayLike, predicted: ArrayLike, classes: int) -> Array:
     """Return the confusion matrix: samples by true class (row) and predicted class (column).
 
     Examples
@@ -48,7 +49,7 @@ def count_confusions(labels: ArrayLike, predicted: ArrayLike, classes: int) -> N
     return counts
 
 
-def find_most_frequent_error(counts: NDArray[Any]) -> tuple[int, int] | None:
+def find_most_frequent_error(counts: Array) -> tuple[int, int] | None:
     """Return the true and the predicted class of the most frequent error, or None if there are no errors."""
     errors = counts - np.diag(np.diag(counts))
     if not errors.any():
@@ -104,7 +105,7 @@ def confusion_matrix(
 
 
 def draw_matrix(
-    axes: Axes, table: NDArray[Any], names: Sequence[str], title: str, cell: tuple[int, int] | None = None
+    axes: Axes, table: Array, names: Sequence[str], title: str, cell: tuple[int, int] | None = None
 ) -> None:
     """Draw the matrix, with a frame around a cell."""
     from matplotlib.patches import Rectangle
@@ -132,7 +133,7 @@ def draw_matrix(
         axes.add_patch(Rectangle(corner, 1, 1, fill=False, edgecolor=INK, linewidth=1.8, clip_on=False))
 
 
-def draw_images(figure: Any, images: NDArray[Any], title: str, height: float) -> None:
+def draw_images(figure: Any, images: Array, title: str, height: float) -> None:
     """Draw some of the images, three in a row."""
     columns = 3
     rows = max(1, int(height / 1.05))
@@ -182,7 +183,7 @@ def describe_prediction_errors(truth: ArrayLike, predicted: ArrayLike, names: Se
     return " ".join(describe_target(labels[k], x[:, k], y[:, k]) for k in range(x.shape[1]))
 
 
-def describe_target(name: str, truth: NDArray[Any], predicted: NDArray[Any]) -> str:
+def describe_target(name: str, truth: Array, predicted: Array) -> str:
     description = (
         f"{name}: true values from {truth.min():.4g} to {truth.max():.4g}, predicted values from "
         f"{predicted.min():.4g} to {predicted.max():.4g}, mean absolute error {np.abs(predicted - truth).mean():.4g}."
@@ -196,9 +197,7 @@ def describe_target(name: str, truth: NDArray[Any], predicted: NDArray[Any]) -> 
     return f"{description} The slope of predicted over true values is {slope:.2f} instead of 1."
 
 
-def to_columns(
-    truth: ArrayLike, predicted: ArrayLike, names: Sequence[str]
-) -> tuple[NDArray[Any], NDArray[Any], list[str]]:
+def to_columns(truth: ArrayLike, predicted: ArrayLike, names: Sequence[str]) -> tuple[Array, Array, list[str]]:
     """Return true and predicted values with one column per target, and the names of the targets."""
     x, y = (np.asarray(values, float) for values in (truth, predicted))
     if x.shape != y.shape or x.ndim not in (1, 2) or not len(x):

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from pellucid.graph.errors import OptionError
 from pellucid.show.plot_style import PLAIN, add_color_bar, add_image_axes, compute_grid, draw_image, new_figure
+from pellucid.typing import Array
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def gradient_magnitude(gradient: ArrayLike) -> NDArray[Any]:
+def gradient_magnitude(gradient: ArrayLike) -> Array:
     """Return the absolute gradient of each pixel, the maximum over its channels, shape (height, width).
 
     Examples

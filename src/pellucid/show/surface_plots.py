@@ -1,20 +1,19 @@
 """Plots of functions of two numbers: losses of two weights, and scores of two settings."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from pellucid.show.plot_style import INK, add_color_bar, new_figure, style_axes
+from pellucid.typing import Array
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def loss_contours(
-    x: NDArray[Any], y: NDArray[Any], losses: NDArray[Any], path: NDArray[Any], labels: Sequence[str], title: str = ""
-) -> "Figure":
+def loss_contours(x: Array, y: Array, losses: Array, path: Array, labels: Sequence[str], title: str = "") -> "Figure":
     """Plot the contours of a loss of two weights, with the path of a training.
 
     Parameters

@@ -5,9 +5,10 @@ from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from pellucid.show.plot_style import INK, PALETTE, label_curve_ends, new_figure, style_axes
+from pellucid.typing import Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -64,9 +65,7 @@ def plot_trials(
     return figure
 
 
-def draw_final_metrics(
-    axes: "Axes", column: NDArray[Any], levels: NDArray[Any], final: Mapping[str, ArrayLike]
-) -> None:
+def draw_final_metrics(axes: "Axes", column: Array, levels: Array, final: Mapping[str, ArrayLike]) -> None:
     is_numeric = levels.dtype.kind in "iuf"
     positions = levels.astype(float) if is_numeric else np.arange(len(levels), dtype=float)
     is_log = is_numeric and positions.min() > 0 and positions.max() / positions.min() > LOG_RATIO
@@ -95,7 +94,7 @@ def draw_final_metrics(
             text.set_parse_math(False)
 
 
-def draw_mean_curves(axes: "Axes", column: NDArray[Any], levels: NDArray[Any], curves: NDArray[Any]) -> None:
+def draw_mean_curves(axes: "Axes", column: Array, levels: Array, curves: Array) -> None:
     chosen = levels[np.unique(np.linspace(0, len(levels) - 1, min(len(levels), MAX_CURVES)).astype(int))]
     epochs = np.arange(1, curves.shape[1] + 1)
     axes.set_xscale("log" if len(epochs) > LOG_RATIO else "linear")

@@ -17,6 +17,7 @@ from pellucid.show.model_expressions import get_model_expressions, is_index, is_
 from pellucid.show.renderers import Displayable, Names
 from pellucid.show.why_provenance import ElementIndex, ElementRef, Provenance
 from pellucid.show.why_values import Element, ValueEnv, find_source, find_visible, is_visible
+from pellucid.typing import Array
 
 
 class Why(Displayable):
@@ -213,7 +214,7 @@ def why(
     return Why(env, expr, normalize_index(index, env.value(expr), expr), depth)
 
 
-def normalize_index(index: Any, value: np.ndarray[Any, Any], expr: Expr) -> ElementIndex:
+def normalize_index(index: Any, value: Array, expr: Expr) -> ElementIndex:
     """Check an index and make it non-negative."""
     parts = tuple(index) if np.iterable(index) else (index,)
     if not all(isinstance(part, (int, np.integer)) and not isinstance(part, bool) for part in parts):

@@ -22,8 +22,8 @@ from pellucid.graph.expr import Expr, Input
 from pellucid.graph.op import OUTPUT
 from pellucid.graph.reverse_mode import apply_gradient_rule
 from pellucid.graph.types import is_float
+from pellucid.typing import Array
 
-Array = np.ndarray[Any, Any]
 ElementIndex = tuple[int, ...]
 ElementRef = tuple[int, ElementIndex]
 """An operand, and the index of an element in it."""

@@ -16,6 +16,7 @@ from pellucid.graph.traversal import topological
 from pellucid.show.auto_names import choose_symbol
 from pellucid.show.scan_recurrences import find_scan_result, get_step_output
 from pellucid.show.why_provenance import ElementIndex, Provenance, find_moves, trace_element
+from pellucid.typing import Array
 
 IDENTITY_OPS = frozenset(["cast", "grad_barrier", "stop_gradient"])
 
@@ -37,9 +38,9 @@ class ValueEnv:
         self.user_exprs: set[Expr] = set(topological(roots))
         self.outer: dict[Expr, tuple[ValueEnv, Expr, ElementIndex]] = {}
         self.provenances: dict[tuple[Expr, ElementIndex], Provenance] = {}
-        self.moves: dict[Expr, dict[int, np.ndarray[Any, Any]]] = {}
+        self.moves: dict[Expr, dict[int, Array]] = {}
 
-    def value(self, expr: Expr) -> np.ndarray[Any, Any]:
+    def value(self, expr: Expr) -> Array:
         """Return the value of an expression, computing it if necessary."""
         if expr not in self.values:
             for e in topological([expr], stop=self.values):

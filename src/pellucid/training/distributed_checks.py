@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,9 +13,13 @@ from pellucid.run.distributed.process_group import agree
 from pellucid.training.callbacks.base import Callback
 from pellucid.training.callbacks.checkpoint import BackupAndRestore
 from pellucid.training.epoch_program import BatchSource
+from pellucid.typing import Array
+
+if TYPE_CHECKING:
+    from pellucid.training.fit_loop import FitConfig
 
 
-def check_ranks_consistent(model: ModelLike, config: Any, sources: Sequence[BatchSource | None]) -> None:
+def check_ranks_consistent(model: ModelLike, config: FitConfig, sources: Sequence[BatchSource | None]) -> None:
     """Refuse to train if the processes have different models, data, settings or positions in the run."""
     progress, used = model.run, [source for source in sources if source is not None]
     settings = [
@@ -33,7 +37,7 @@ def check_ranks_consistent(model: ModelLike, config: Any, sources: Sequence[Batc
     )
 
 
-def compute_crc32(arrays: Iterable[Any]) -> int:
+def compute_crc32(arrays: Iterable[Array]) -> int:
     """Return a checksum of contents, shapes and dtypes.
 
     Examples

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.expr import Expr, Input, Shared
+from pellucid.model.interfaces import ModelLike
 from pellucid.run.epoch_loop import put_on_device, run_epochs, step_once
 from pellucid.run.function_builder import function
 from pellucid.run.interrupts import Interrupted
 from pellucid.training.loop_progress import StepMetric
+from pellucid.typing import Array, Devices, DTypeLike
 
-Array = np.ndarray[Any, Any]
 Outputs = dict[str, Array]
 StepLimit = Callable[[], int] | None
 """Called before a chunk: how many steps it may have."""
@@ -36,11 +37,11 @@ class BatchSource:
     batch_size: int | None  # None where the iterator decides
     metrics: dict[str, StepMetric]
     arrays: Sequence[Array] = ()  # data in memory
-    devices: Any
+    devices: Devices
     epochs_per_call: int = 1  # maximum number of epochs of one call of `run_steps`
     is_replayable: bool = True  # whether an epoch can run again with the same batches
 
-    def on_device(self) -> AbstractContextManager[Any]:
+    def on_device(self) -> AbstractContextManager[None]:
         """Keep the data in memory on the device inside a ``with`` block."""
         return nullcontext()
 
@@ -50,7 +51,7 @@ class BatchSource:
         """Run one or more epochs from a step on, and yield the outputs of each chunk of steps."""
         raise NotImplementedError
 
-    def rebind(self, model: Any) -> BatchSource:
+    def rebind(self, model: ModelLike) -> BatchSource:
         """Return a source of the same data for another model."""
         raise NotImplementedError
 
@@ -85,7 +86,7 @@ class ArrayEpochProgram:
         outputs: Mapping[str, Expr],
         updates: Mapping[Shared, Expr],
         data: Mapping[Expr, Array],
-        devices: Any = None,
+        devices: Devices = None,
     ) -> None:
         self.data: list[Shared] = [
             Shared(array, f"all {e.name or 'inputs'}", trainable=False, regularizable=False)
@@ -131,8 +132,8 @@ class BatchEpochProgram:
         self,
         outputs: Mapping[str, Expr],
         updates: Mapping[Shared, Expr],
-        dtypes: Mapping[Expr, Any],
-        devices: Any = None,
+        dtypes: Mapping[Expr, DTypeLike],
+        devices: Devices = None,
     ) -> None:
         raw = [Input(e.name, e.shape, dtype) for e, dtype in dtypes.items()]
         cast = {e: r.astype(e.dtype) for e, r in zip(dtypes, raw, strict=True)}

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable
 from contextlib import nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,32 +23,36 @@ from pellucid.training.callbacks.history import History
 from pellucid.training.data_adapter import DEFAULT_BATCH_SIZE, is_batch_iterable, make_dataset, make_sources
 from pellucid.training.epoch_program import BatchSource
 from pellucid.training.fit_loop import FitConfig, FitLoop, evaluate_source
-from pellucid.training.loop_progress import MetricAccumulator
+from pellucid.training.loop_progress import MetricAccumulator, MetricValue
 from pellucid.training.train_step import get_train_step
 from pellucid.training.training_lock import lock_for_training, with_model_reserved
+from pellucid.typing import Batches, ClassWeights, Devices, Values, Verbosity
+
+if TYPE_CHECKING:
+    from pellucid.training.callbacks.base import Callback
 
 
 @with_model_reserved
 def fit(
     model: ModelLike,
-    x: Any,
-    y: Any,
+    x: Values | Batches | None,
+    y: Values | None,
     batch_size: int | None = None,
     epochs: int = 1,
-    verbose: Any = "auto",
-    callbacks: Any = None,
+    verbose: Verbosity = "auto",
+    callbacks: Callback | Iterable[Callback] | None = None,
     validation_split: float = 0.0,
-    validation_data: Any = None,
+    validation_data: tuple[Values, ...] | Batches | None = None,
     shuffle: bool = True,
-    class_weight: Mapping[Any, Any] | None = None,
-    sample_weight: Any = None,
+    class_weight: ClassWeights | None = None,
+    sample_weight: Values | None = None,
     initial_epoch: int = 0,
     steps_per_epoch: int | None = None,
     validation_steps: int | None = None,
     validation_batch_size: int | None = None,
     validation_freq: int | Collection[int] = 1,
     seed: int | None = None,
-    devices: Any = None,
+    devices: Devices = None,
 ) -> History:
     """Train a model; see `Model.fit`."""
     _ = model.compile_config  # raises if the model is not compiled
@@ -107,14 +111,14 @@ def warn_about_single_samples(model: ModelLike, source: BatchSource) -> None:
             return
 
 
-def check_validation_freq(value: Any) -> int | frozenset[int]:
+def check_validation_freq(value: int | Collection[int]) -> int | frozenset[int]:
     """Return the interval of validations in epochs, or the epochs, counted from 1."""
     if isinstance(value, Collection) and not isinstance(value, str):
         return frozenset(check_integer("validation_freq", each) for each in value)
     return check_integer("validation_freq", value)
 
 
-def resolve_devices(devices: Any) -> Any:
+def resolve_devices(devices: Devices) -> Devices:
     """Return the devices to train on, which must exist; by default all, where processes train together."""
     if devices is None and num_processes() > 1:
         devices = "all"
@@ -124,7 +128,11 @@ def resolve_devices(devices: Any) -> Any:
 
 
 def make_validation_source(
-    model: ModelLike, validation_data: Any, batch_size: int, steps: int | None, devices: Any
+    model: ModelLike,
+    validation_data: tuple[Values, ...] | Batches | None,
+    batch_size: int,
+    steps: int | None,
+    devices: Devices,
 ) -> BatchSource:
     data = validation_data, None, None
     if not is_batch_iterable(validation_data):
@@ -142,15 +150,15 @@ def make_validation_source(
 
 def evaluate(
     model: ModelLike,
-    x: Any,
-    y: Any,
+    x: Values | Batches | None,
+    y: Values | None,
     batch_size: int | None = None,
-    verbose: Any = 0,
-    sample_weight: Any = None,
+    verbose: Verbosity = 0,
+    sample_weight: Values | None = None,
     steps: int | None = None,
-    callbacks: Any = None,
+    callbacks: Callback | Iterable[Callback] | None = None,
     return_dict: bool = False,
-    devices: Any = None,
+    devices: Devices = None,
 ) -> Any:
     """Compute the loss and the metrics on data; see `Model.evaluate`."""
     batch_size = check_optional_integer("batch_size", batch_size, DEFAULT_BATCH_SIZE)
@@ -169,7 +177,14 @@ def evaluate(
 
 
 def run_on_batch(
-    model: ModelLike, x: Any, y: Any, sample_weight: Any, class_weight: Any, return_dict: bool, *, training: bool
+    model: ModelLike,
+    x: Values,
+    y: Values | None,
+    sample_weight: Values | None,
+    class_weight: ClassWeights | None,
+    return_dict: bool,
+    *,
+    training: bool,
 ) -> Any:
     """Train or evaluate on one batch; see `Model.train_on_batch` and `Model.test_on_batch`."""
     batch = make_dataset(model, x, y, sample_weight, class_weight=class_weight)
@@ -183,7 +198,7 @@ def run_on_batch(
     return format_result(accumulator.compute(), return_dict)
 
 
-def format_result(metrics: dict[str, Any], return_dict: bool) -> Any:
+def format_result(metrics: dict[str, MetricValue], return_dict: bool) -> Any:
     """Return metrics by name, in a list, or the loss alone where it is the only one."""
     if return_dict:
         return metrics

@@ -23,14 +23,13 @@ from pellucid.run.interrupts import DeferSigint, Interrupted, SigtermHandler, in
 from pellucid.training.callbacks.base import Callback, CallbackList, Logs
 from pellucid.training.data_adapter import get_index_search
 from pellucid.training.epoch_program import UNLIMITED, BatchSource, Outputs
-from pellucid.training.loop_progress import LoopProgress, MetricAccumulator
+from pellucid.training.loop_progress import LoopProgress, MetricAccumulator, MetricValue
 from pellucid.training.snapshots import RunRecorder
 from pellucid.training.training_lock import lock_for_training
 
 if TYPE_CHECKING:
     from pellucid.training.progress_display import LineProgress
-
-Array = np.ndarray[Any, Any]
+from pellucid.typing import Array, Verbosity
 
 MAX_DIAGNOSED_SAMPLES = 2**16
 """Number of samples whose indices are checked after the loss became NaN."""
@@ -43,7 +42,7 @@ class FitConfig:
     epochs: int  # number of the last epoch, counted from 1
     initial_epoch: int  # number of epochs done before
     seed: int  # of the sample orders
-    verbose: Any
+    verbose: Verbosity
     validation_freq: int | Collection[int]  # interval in epochs, or the epochs, counted from 1
 
     def validates_after(self, epoch: int) -> bool:
@@ -60,7 +59,7 @@ class EpochHistory(Protocol):
     snapshot_megabytes: float
     recorder: Any
 
-    def extend(self, first: int, columns: Mapping[str, Sequence[Any]], count: int) -> None: ...
+    def extend(self, first: int, columns: Mapping[str, Sequence[MetricValue] | Array], count: int) -> None: ...
 
 
 class FitLoop:
@@ -253,7 +252,7 @@ class FitLoop:
             progress.metrics.add({name: values[start:] for name, values in outputs.items()}, batch_sizes[start:])
             progress.batch += end - start
 
-    def record_epochs(self, columns: Mapping[str, Sequence[Any]], count: int) -> None:
+    def record_epochs(self, columns: Mapping[str, Sequence[MetricValue] | Array], count: int) -> None:
         """Add epochs to the history without calling callbacks."""
         self.history.extend(self.progress.epoch, columns, count)
         if self.display is not None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pellucid.graph.errors import StateError
 from pellucid.graph.validation import check_optional_integer
@@ -13,8 +13,10 @@ from pellucid.model.saving import copy_model
 from pellucid.training.callbacks.base import LambdaCallback, as_callback_list
 from pellucid.training.fit_loop import FitLoop
 from pellucid.training.snapshots import RunRecorder
+from pellucid.typing import Verbosity
 
 if TYPE_CHECKING:
+    from pellucid.training.callbacks.base import Callback
     from pellucid.training.callbacks.history import History
 
 
@@ -41,8 +43,8 @@ def branch_run(
     learning_rate: float | None,
     change: Callable[[ModelLike], None] | None,
     epochs: int | None,
-    callbacks: Any,
-    verbose: Any,
+    callbacks: Callback | Iterable[Callback] | None,
+    verbose: Verbosity,
 ) -> History:
     """Train a copy of the model from a step on; see `History.branch`."""
     recorder = history.get_recorder()

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
 from pellucid.graph.expr import Expr
+from pellucid.typing import Array
 
-Array = np.ndarray[Any, Any]
+MetricValue: TypeAlias = float | Array
+"""Value of a metric; several numbers for a metric such as the score of each class."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,7 @@ class StepMetric:
     outputs: dict[str, Expr]  # one mean over the batch, or the sums that a streaming metric keeps
     result: Callable[..., Any] | None = None  # from the sums over all batches to the metric; None for a mean
 
-    def compute(self, totals: Mapping[str, Array], samples: float) -> Any:
+    def compute(self, totals: Mapping[str, Array], samples: float) -> MetricValue:
         """Return the metric from the totals over all batches."""
         if self.result is None:
             (total,) = (totals[key] for key in self.outputs)
@@ -79,10 +81,12 @@ class MetricAccumulator:
             for key, values in self.weight_by_size(outputs, batch_sizes).items()
         }
 
-    def compute(self) -> dict[str, Any]:
+    def compute(self) -> dict[str, MetricValue]:
         return {name: metric.compute(self.totals, self.samples) for name, metric in self.metrics.items()}
 
-    def compute_epochs(self, outputs: Mapping[str, Array], batch_sizes: Array, steps: int) -> dict[str, Any]:
+    def compute_epochs(
+        self, outputs: Mapping[str, Array], batch_sizes: Array, steps: int
+    ) -> dict[str, Sequence[MetricValue] | Array]:
         """Return the metrics of several whole epochs, equal to those of `add` and `compute` epoch by epoch."""
         if steps == 1 and all(
             m.result is None and survives_scaling(outputs[k]) for m in self.metrics.values() for k in m.outputs
@@ -90,7 +94,7 @@ class MetricAccumulator:
             return {name: outputs[name] for name in self.metrics}
         samples = batch_sizes.reshape(-1, steps).sum(1).astype(np.float64)
         totals = self.sum_epochs(outputs, batch_sizes, steps)
-        results: dict[str, Any] = {}
+        results: dict[str, Sequence[MetricValue] | Array] = {}
         for name, metric in self.metrics.items():
             if metric.result is None:
                 results[name] = totals[name] / samples
@@ -102,7 +106,7 @@ class MetricAccumulator:
     def get_state(self) -> dict[str, Array]:
         return {"samples": np.array(self.samples), **{key: total.copy() for key, total in self.totals.items()}}
 
-    def set_state(self, state: Mapping[str, Any]) -> None:
+    def set_state(self, state: Mapping[str, Array]) -> None:
         self.samples = float(state["samples"])
         self.totals = {key: np.array(state[key], np.float64) for key in self.totals}
 
@@ -147,7 +151,7 @@ class LoopProgress:
         Metrics of the batches of this epoch.
     """
 
-    unsaved: ClassVar[Mapping[str, Callable[[], Any]]] = {"metrics": lambda: MetricAccumulator({})}
+    unsaved: ClassVar[Mapping[str, Callable[[], object]]] = {"metrics": lambda: MetricAccumulator({})}
     """What model files leave out: totals of an unfinished epoch."""
 
     seed: int
@@ -166,7 +170,7 @@ class LoopProgress:
         counters = {name: np.array(getattr(self, name), np.uint64) for name in ("seed", "epoch", "batch", "step")}
         return {**counters, **{f"metrics/{name}": value for name, value in self.metrics.get_state().items()}}
 
-    def set_state(self, state: Mapping[str, Any]) -> None:
+    def set_state(self, state: Mapping[str, Array]) -> None:
         """Continue from the result of `get_state`."""
         self.seed, self.epoch, self.batch, self.step = (int(state[n]) for n in ("seed", "epoch", "batch", "step"))
         prefix = "metrics/"

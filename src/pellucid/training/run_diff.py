@@ -12,8 +12,7 @@ from pellucid.graph.errors import StateError, UseError
 from pellucid.run.backends import compare_backends
 from pellucid.training.callbacks.history import History
 from pellucid.training.snapshots import RunRecorder, Values
-
-Array = np.ndarray[Any, Any]
+from pellucid.typing import Array
 
 
 @dataclass(frozen=True)

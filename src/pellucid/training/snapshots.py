@@ -15,16 +15,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from pellucid.graph.errors import OptionError, StateError
 from pellucid.graph.expr import Shared
 from pellucid.graph.validation import is_integer
 from pellucid.model.interfaces import ModelLike
 from pellucid.training.epoch_program import BatchSource
 from pellucid.training.loop_progress import LoopProgress, MetricAccumulator
+from pellucid.typing import Array
 
-Array = np.ndarray[Any, Any]
 Values = dict[str, Array]
 
 MAX_SNAPSHOTS = 32

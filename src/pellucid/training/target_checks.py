@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import warnings
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -17,23 +16,24 @@ from pellucid.model.compile_config import OutputConfig
 from pellucid.model.errors import ModelError
 from pellucid.nn import losses, metrics
 from pellucid.nn.lint.graph_queries import skip_pass_through
+from pellucid.nn.losses import Loss, LossFunction
+from pellucid.nn.metrics import Metric, MetricFunction
+from pellucid.typing import Array
 
-Array = np.ndarray[Any, Any]
 
-
-def get_target_dtype(array: Array, output: Expr) -> np.dtype[Any]:
+def get_target_dtype(array: Array, output: Expr) -> np.dtype[np.generic]:
     """Return the dtype in which the loss sees the targets."""
     return output.dtype if is_float(array.dtype) else np.dtype(np.int32)
 
 
-def get_loss_function(loss: Any) -> Any:
+def get_loss_function(loss: Loss | LossFunction | None) -> Loss | LossFunction | None:
     """Return the function behind a loss, whatever its settings."""
     if isinstance(loss, losses.Loss):
         return type(loss).function or loss
     return loss.func if isinstance(loss, functools.partial) else loss
 
 
-def takes_labels(loss: Any) -> bool:
+def takes_labels(loss: Loss | LossFunction | None) -> bool:
     """Whether the loss compares integer labels with columns of the output."""
     return RANGE_CHECKS.get(get_loss_function(loss)) is check_labels
 
@@ -95,7 +95,7 @@ def warn_about_accuracy(config: OutputConfig, output: Expr, target: Array, name:
         )
 
 
-def warn_about_unreachable_targets(loss: Any, output: Expr, target: Array, name: str) -> None:
+def warn_about_unreachable_targets(loss: Loss | LossFunction | None, output: Expr, target: Array, name: str) -> None:
     """Warn of numbers that the activation of the last layer cannot return."""
     activation = skip_pass_through(output)
     low, high = OUTPUT_RANGES.get(activation.op.name if activation.op is not None else "", (-np.inf, np.inf))
@@ -114,12 +114,12 @@ def warn_about_unreachable_targets(loss: Any, output: Expr, target: Array, name:
         )
 
 
-def get_metric_function(metric: Any) -> Any:
+def get_metric_function(metric: Metric | MetricFunction) -> Loss | LossFunction | None:
     """Return the function behind a metric."""
     return getattr(metric, "function", metric)
 
 
-COLUMN_LOSSES: set[Callable[..., Any]] = {
+COLUMN_LOSSES: set[LossFunction] = {
     losses.binary_crossentropy,
     losses.categorical_crossentropy,
     losses.mean_absolute_error,
@@ -133,13 +133,13 @@ OUTPUT_RANGES = {"relu": (0.0, np.inf), "sigmoid": (0.0, 1.0), "softmax": (0.0, 
 OUTPUT_MARGIN, MAX_UNREACHABLE_SHARE = 0.1, 0.1
 """Share of the range by which targets may be beyond it, and share of the targets that may be."""
 
-REGRESSION_LOSSES: set[Callable[..., Any]] = {
+REGRESSION_LOSSES: set[LossFunction] = {
     *(losses.mean_absolute_error, losses.mean_squared_error, losses.huber, losses.log_cosh),
     *(losses.mean_absolute_percentage_error, losses.mean_squared_logarithmic_error),
 }
 """Losses of numbers, of which an accuracy says nothing."""
 
-RANGE_CHECKS: dict[Callable[..., Any], Callable[[Array, Expr, str, str], None]] = {
+RANGE_CHECKS: dict[LossFunction | None, Callable[[Array, Expr, str, str], None]] = {
     losses.binary_crossentropy: check_probabilities,
     losses.categorical_crossentropy: check_probabilities,
     losses.sparse_categorical_crossentropy: check_labels,

@@ -16,13 +16,14 @@ from pellucid.graph.types import Dim
 from pellucid.model.interfaces import ModelLike
 from pellucid.nn.lint.initial_weights import check_symmetric_weights
 from pellucid.nn.lint.linter import warn_about_mistakes
-from pellucid.nn.losses import Loss
+from pellucid.nn.losses import Loss, LossFunction
 from pellucid.nn.losses.reduction import reduce_values
 from pellucid.nn.masks import find_mask
-from pellucid.nn.metrics import MeanMetricWrapper, Metric
+from pellucid.nn.metrics import MeanMetricWrapper, Metric, MetricFunction
 from pellucid.run.function_builder import function
 from pellucid.training.epoch_program import ArrayEpochProgram, BatchEpochProgram
 from pellucid.training.loop_progress import StepMetric
+from pellucid.typing import Array, Devices, DTypeLike
 
 MAX_PROGRAMS = 8
 """Number of compiled programs kept per training step: for training data, validation data and a few more."""
@@ -56,9 +57,9 @@ class TrainStep:
         self.targets: list[Input | None] = self.make_inputs("y", batch, target_specs)
         self.weights: list[Input | None] = self.make_inputs("weight", batch, weight_specs)
         self.inputs: list[Expr] = [*model.inputs, *(e for e in (*self.targets, *self.weights) if e is not None)]
-        self.outputs: list[Expr] = model.outputs
-        self.training_metrics: dict[str, StepMetric] = self.make_metrics(self.outputs)
-        self.programs: dict[Any, Any] = {}
+        self.outputs = model.outputs
+        self.training_metrics = self.make_metrics(self.outputs)
+        self.programs: dict[tuple[object, ...], Any] = {}
 
     @functools.cached_property
     def evaluation_metrics(self) -> dict[str, StepMetric]:
@@ -120,13 +121,15 @@ class TrainStep:
         """Return the outputs of a step, by name."""
         return {key: e for metric in self.get_metrics(training).values() for key, e in metric.outputs.items()}
 
-    def get_array_program(self, arrays: Sequence[Any], training: bool, devices: Any = None) -> ArrayEpochProgram:
+    def get_array_program(self, arrays: Sequence[Array], training: bool, devices: Devices = None) -> ArrayEpochProgram:
         """Return the program for data of these shapes on these devices."""
         key = (training, *((a.shape, a.dtype) for a in arrays), str(devices))
         data = dict(zip(self.inputs, arrays, strict=True))
         return self.cache_program(key, lambda: ArrayEpochProgram(*self.get_definition(training), data, devices))
 
-    def get_batch_program(self, dtypes: Sequence[Any], training: bool, devices: Any = None) -> BatchEpochProgram:
+    def get_batch_program(
+        self, dtypes: Sequence[DTypeLike], training: bool, devices: Devices = None
+    ) -> BatchEpochProgram:
         """Return the program for batches of these dtypes on these devices."""
         key = (training, *dtypes, str(devices))
         data = dict(zip(self.inputs, dtypes, strict=True))
@@ -136,7 +139,7 @@ class TrainStep:
         """Return outputs and updates; evaluation updates nothing."""
         return self.get_outputs(training), self.updates if training else {}
 
-    def cache_program(self, key: Any, make: Callable[[], Program]) -> Program:
+    def cache_program(self, key: tuple[object, ...], make: Callable[[], Program]) -> Program:
         if key not in self.programs:
             if len(self.programs) == MAX_PROGRAMS:
                 del self.programs[next(iter(self.programs))]
@@ -160,7 +163,9 @@ def get_train_step(model: ModelLike, data: HasSpecs) -> TrainStep:
     return step
 
 
-def make_metric(name: str, metric: Any, y_true: Expr, y_pred: Expr, weight: Expr | None) -> StepMetric:
+def make_metric(
+    name: str, metric: Metric | MetricFunction, y_true: Expr, y_pred: Expr, weight: Expr | None
+) -> StepMetric:
     """Return a metric, a function or a `Metric`, as outputs of a step."""
     unweighted = weight is None and find_mask(y_pred) is None
     if unweighted and (isinstance(metric, MeanMetricWrapper) or not isinstance(metric, Metric)):
@@ -179,7 +184,7 @@ def make_metric(name: str, metric: Any, y_true: Expr, y_pred: Expr, weight: Expr
     return StepMetric({f"{name}/{key}": value for key, value in sums.items()}, result)
 
 
-def compute_loss(loss: Any, y_true: Expr, y_pred: Expr, weight: Expr | None) -> Expr:
+def compute_loss(loss: Loss | LossFunction, y_true: Expr, y_pred: Expr, weight: Expr | None) -> Expr:
     """Return the loss of a batch as a scalar, with masks and weights as in Keras."""
     if isinstance(loss, Loss):
         value = loss(y_true, y_pred, sample_weight=weight)

@@ -23,6 +23,7 @@ from pellucid.graph.errors import PellucidError
 from pellucid.graph.expr import Constant, Expr, Input, Shared, constant
 from pellucid.graph.naming import strip_labels
 from pellucid.graph.traversal import topological
+from pellucid.typing import Array
 
 PELLUCID = SimpleNamespace(Constant=Constant, Expr=Expr, constant=constant, **FUNCTIONS)
 """The functions of pellucid that formulas may use."""
@@ -30,8 +31,6 @@ CODE = re.compile(r"\b(?:for|while|def|lambda|if)\b")
 """Keywords of code that is no formula."""
 NUMBER = re.compile(r"(?<![\w.])\d+\.\d*(?:e-?\d+)?|(?<![\w.])\d+e-?\d+")
 """A number with a point or an exponent, such as a regularization strength."""
-
-Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)

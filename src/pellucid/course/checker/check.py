@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-import numpy as np
-
 from pellucid.course.checker.alignment import Alignment
 from pellucid.course.checker.answers import AnswerValue, evaluate_answer
 from pellucid.course.checker.comparison import compare_results
@@ -23,8 +21,7 @@ from pellucid.course.checker.search import (
     is_equal,
 )
 from pellucid.graph.expr import Expr
-
-Array = np.ndarray[Any, Any]
+from pellucid.typing import Array
 
 Computed = Sequence[tuple[Context, Sequence[Candidate]]]
 Finder = Callable[[Context, Sequence[Candidate], Array], MistakeExplanation | None]

@@ -18,8 +18,8 @@ from pellucid.graph.expr import Constant, Expr
 from pellucid.graph.printing import text
 from pellucid.graph.traversal import topological
 from pellucid.graph.types import is_float
+from pellucid.typing import Array
 
-Array = np.ndarray[Any, Any]
 Values = Mapping[Expr, Array]
 
 ELEMENTWISE_KINDS = frozenset({"sum", "product", "power", "function", "letter", "constant"})

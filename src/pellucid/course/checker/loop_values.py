@@ -10,8 +10,7 @@ import numpy as np
 from pellucid.graph.expr import Constant, Expr
 from pellucid.graph.subgraph import Subgraph
 from pellucid.graph.traversal import topological
-
-Array = np.ndarray[Any, Any]
+from pellucid.typing import Array
 
 
 def compute_loop(operands: Sequence[Array], settings: Mapping[str, Any]) -> Any:

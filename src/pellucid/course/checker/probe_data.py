@@ -13,8 +13,7 @@ import numpy as np
 
 from pellucid.graph.expr import Constant, Expr
 from pellucid.graph.traversal import topological
-
-Array = np.ndarray[Any, Any]
+from pellucid.typing import Array
 
 SEED = 20161127
 NAMED_SIZES = (5, 7, 6, 9, 8, 11, 10, 13)

@@ -17,8 +17,7 @@ from pellucid.graph.gradient import grad
 from pellucid.graph.naming import LabelStripper
 from pellucid.graph.passes import eliminate_dead_outputs
 from pellucid.graph.traversal import topological
-
-Array = np.ndarray[Any, Any]
+from pellucid.typing import Array
 
 SEEDS = 12
 """Random data sets that are tried. The best is the one in which most sums have both signs."""

@@ -13,8 +13,7 @@ from pellucid.course.checker.mistakes import list_mistakes
 from pellucid.course.checker.mistakes.factors import rank_factor, scale
 from pellucid.course.checker.mistakes.mistake import Context, Mistake
 from pellucid.graph.errors import PellucidError
-
-Array = np.ndarray[Any, Any]
+from pellucid.typing import Array
 
 RTOL = 1e-6
 MAX_PAIRS = 900

@@ -10,8 +10,7 @@ import numpy as np
 
 from pellucid.course.checker import CheckResult
 from pellucid.course.exercise_data import WRONG_LABELS, draw_digits, load_mislabeled_digits, load_patients
-
-Array = np.ndarray[Any, Any]
+from pellucid.typing import Array
 
 BASELINE_LABELS = (
     ([0] * 7 + [1] * 3, [0, 0, 0, 1, 1]),

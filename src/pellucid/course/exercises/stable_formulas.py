@@ -18,8 +18,7 @@ from pellucid.graph.printing import text
 from pellucid.graph.traversal import topological
 from pellucid.show.input_values import format_number
 from pellucid.show.rewrite_log_check import evaluate_in_high_precision
-
-Array = np.ndarray[Any, Any]
+from pellucid.typing import Array
 
 TOLERANCE = 1e-4
 """Largest relative error of a stable formula: float32 has about 7 digits, of which three may be lost."""

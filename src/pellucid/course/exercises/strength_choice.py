@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.course.checker import CheckResult
-
-Array = np.ndarray[Any, Any]
+from pellucid.typing import Array
 
 STRENGTHS = (1e-4, 1e-3, 1e-2, 3e-2, 1e-1, 0.5, 10.0)
 SPLITS = 8

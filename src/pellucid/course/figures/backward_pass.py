@@ -12,7 +12,6 @@ from pellucid.live import Figure, Step, Units
 
 __all__ = ["backward_pass"]
 
-Array = np.ndarray[Any, Any]
 
 POINTS = np.array([[0.9, 0.5], [-0.6, 0.8], [0.1, -0.2], [1.8, 0.1]])
 """Two points of each moon, rounded."""

@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 import pellucid as pel
 from pellucid.atomic_write import atomic_write
 from pellucid.live import Figure
+from pellucid.typing import Array
 
 __all__ = ["regularization_sweep"]
 
-Array = np.ndarray[Any, Any]
 
 STRENGTHS = (0.0, 0.0001, 0.001, 0.003, 0.01, 0.03, 0.1)
 WIDTHS = (1, 2, 3, 5, 10, 20)

@@ -4,14 +4,12 @@ A difference counts if it is larger than two standard errors. Otherwise the sent
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+from pellucid.typing import Array
 
 STANDARD_ERRORS = 2.0
-
-Array = NDArray[Any]
 
 
 def compare_with_noise(difference: float, standard_error: float) -> int:

@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pellucid.experiments.common.image_data import make_batch_indices
+from pellucid.typing import Array
 
 if TYPE_CHECKING:
     from pellucid.experiments.common.image_data import ImageData
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class SoftmaxLayer:
     """A softmax layer. All images, uint8 of shape (n, pixels), are in a shared variable and scaled in the graph."""
 
-    def __init__(self, images: NDArray[Any], labels: NDArray[Any], rate: float, classes: int = 10) -> None:
+    def __init__(self, images: Array, labels: Array, rate: float, classes: int = 10) -> None:
         import pellucid as pel
 
         size = images.shape[1]

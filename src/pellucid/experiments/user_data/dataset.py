@@ -10,8 +10,7 @@ import numpy as np
 
 from pellucid.data.errors import DataError
 from pellucid.experiments.runner.result import pluralize
-
-Array = np.ndarray[Any, Any]
+from pellucid.typing import Array
 
 MAXIMUM_CLASSES = 20
 MINIMUM_SAMPLES_PER_CLASS = 3

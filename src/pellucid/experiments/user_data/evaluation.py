@@ -8,8 +8,8 @@ import numpy as np
 
 from pellucid.experiments.runner.context import RunContext
 from pellucid.experiments.runner.result import ExperimentResult, Score, pluralize
-from pellucid.experiments.user_data.dataset import Array
 from pellucid.optional_packages import require_packages
+from pellucid.typing import Array
 
 if TYPE_CHECKING:
     from pellucid.experiments.user_data.pipeline import PreparedRun

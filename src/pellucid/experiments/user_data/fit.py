@@ -25,6 +25,7 @@ from pellucid.experiments.user_data.settings import Settings
 from pellucid.graph.errors import DistributionError, NonFiniteError
 from pellucid.run.backends import compare_backends
 from pellucid.training.callbacks.checkpoint import BackupAndRestore
+from pellucid.typing import FilePath
 
 MODEL, DATA, HISTORY, CHECKPOINT = "model.pel", "data.json", "history.csv", "checkpoint"
 SECONDS_BETWEEN_CHECKPOINTS = 1.0
@@ -34,7 +35,7 @@ SECONDS_BETWEEN_CHECKPOINTS = 1.0
 class ThrottledBackup(BackupAndRestore):
     """Backup after an epoch, at most once per `SECONDS_BETWEEN_CHECKPOINTS`; the file is kept after training."""
 
-    def __init__(self, backup_dir: Any) -> None:
+    def __init__(self, backup_dir: FilePath) -> None:
         super().__init__(backup_dir, delete_checkpoint=False)
         self.last_time: float = -SECONDS_BETWEEN_CHECKPOINTS
 

@@ -14,11 +14,12 @@ from pellucid.experiments.runner.errors import UsageError
 from pellucid.experiments.runner.record import FILE as RECORD
 from pellucid.experiments.runner.result import pluralize
 from pellucid.experiments.user_data.config_toml import FILE as CONFIG
-from pellucid.experiments.user_data.dataset import Array, is_list_of
+from pellucid.experiments.user_data.dataset import is_list_of
 from pellucid.experiments.user_data.evaluation import compute_metrics
 from pellucid.experiments.user_data.fit import DATA, MODEL
 from pellucid.experiments.user_data.loaders import Batch, DataLoader, find_loader, get_loaders, load_dataset
 from pellucid.experiments.user_data.settings import Settings
+from pellucid.typing import Array
 from pellucid.untrusted_files.reading import read_regular_file, report_damage
 
 TASKS = ("classification", "regression")

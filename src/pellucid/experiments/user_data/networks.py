@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pellucid.experiments.runner.errors import UsageError, suggest_name
-from pellucid.experiments.user_data.dataset import Array, Dataset
+from pellucid.experiments.user_data.dataset import Dataset
 from pellucid.experiments.user_data.settings import Settings
+from pellucid.typing import Array
 
 if TYPE_CHECKING:
     from pellucid.model.model import Model

@@ -10,10 +10,11 @@ import numpy as np
 
 from pellucid.data.errors import DataError, DataWarning
 from pellucid.experiments.runner.result import pluralize
-from pellucid.experiments.user_data.dataset import Array, Dataset, split_dataset
+from pellucid.experiments.user_data.dataset import Dataset, split_dataset
 from pellucid.experiments.user_data.loaders import get_options, load_dataset
 from pellucid.experiments.user_data.networks import append_unscaling, build_model, get_layers
 from pellucid.experiments.user_data.settings import Settings
+from pellucid.typing import Array
 
 
 @dataclass

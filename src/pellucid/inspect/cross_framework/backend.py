@@ -5,12 +5,31 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from pellucid.inspect.equivalence.program_worker import Array
 from pellucid.model.errors import ModelError
 from pellucid.model.object_config import get_parameters
 from pellucid.nn.optimizers import SGD, Adam, Optimizer
+from pellucid.typing import Array, DTypeLike
 
-Optimize = Callable[[Sequence[Any], Sequence[Any]], None]
+
+class Tensor(Protocol):
+    """What the formulas use of a framework's arrays."""
+
+    @property
+    def shape(self) -> Sequence[int]: ...
+    def __getitem__(self, index: object, /) -> Tensor: ...
+    def __neg__(self) -> Tensor: ...
+    def __abs__(self) -> Tensor: ...
+    def __pow__(self, other: float, /) -> Tensor: ...
+    def __add__(self, other: Tensor | float, /) -> Tensor: ...
+    def __sub__(self, other: Tensor | float, /) -> Tensor: ...
+    def __rsub__(self, other: float, /) -> Tensor: ...
+    def __mul__(self, other: Tensor | float, /) -> Tensor: ...
+    def __rmul__(self, other: float, /) -> Tensor: ...
+    def __truediv__(self, other: Tensor | float, /) -> Tensor: ...
+    def __matmul__(self, other: Tensor, /) -> Tensor: ...
+
+
+Optimize = Callable[[Sequence[Tensor], Sequence[Tensor]], None]
 """Updates parameters in place, given their gradients."""
 
 
@@ -18,38 +37,42 @@ class Backend(Protocol):
     """Functions of a framework. Arrays have the batch axis first and the channel axis last."""
 
     title: str
-    activations: dict[str, Callable[..., Any]]
-    losses: dict[str, Callable[..., Any]]  # mean losses of targets and predictions
-    sum: Callable[..., Any]
-    mean: Callable[..., Any]  # of an array over axes, with keepdims
-    max: Callable[..., Any]
-    sqrt: Callable[..., Any]
-    softmax: Callable[..., Any]
-    stop_gradient: Callable[..., Any]
-    gather: Callable[..., Any]
-    stack_steps: Callable[..., Any]
-    concatenate: Callable[..., Any]
-    reshape: Callable[..., Any]
+    activations: dict[str, Callable[..., Tensor]]
+    losses: dict[str, Callable[..., Tensor]]  # mean losses of targets and predictions
+    sum: Callable[..., Tensor]
+    mean: Callable[..., Tensor]  # of an array over axes, with keepdims
+    max: Callable[..., Tensor]
+    sqrt: Callable[..., Tensor]
+    softmax: Callable[..., Tensor]
+    stop_gradient: Callable[..., Tensor]
+    gather: Callable[..., Tensor]
+    stack_steps: Callable[..., Tensor]
+    concatenate: Callable[..., Tensor]
+    reshape: Callable[..., Tensor]
 
-    def to_tensor(self, value: Array, trainable: bool = False) -> Any: ...
-    def to_numpy(self, value: Any) -> Array: ...
-    def get_dtype(self, x: Any) -> Any: ...
+    def to_tensor(self, value: Array, trainable: bool = False) -> Tensor: ...
+    def to_numpy(self, value: Tensor) -> Array: ...
+    def get_dtype(self, x: Tensor) -> DTypeLike: ...
     def make_optimizer(self, settings: SGD | Adam) -> Optimize: ...
 
-    def compute_gradients(self, forward: Callable[[], Any], parameters: Sequence[Any]) -> tuple[Any, list[Any]]:
+    def compute_gradients(
+        self, forward: Callable[[], tuple[Tensor, ...]], parameters: Sequence[Tensor]
+    ) -> tuple[tuple[Tensor, ...], list[Tensor]]:
         """Return the result of ``forward()``, whose first element is the loss, and the gradients of the loss."""
 
-    def convolve(self, x: Any, kernel: Any, strides: Any, dilation: Any, groups: int) -> Any:
+    def convolve(
+        self, x: Tensor, kernel: Tensor, strides: Sequence[int], dilation: Sequence[int], groups: int
+    ) -> Tensor:
         """Return a convolution without padding."""
 
-    def pool(self, x: Any, size: Any, strides: Any, is_max: bool) -> Any:
+    def pool(self, x: Tensor, size: Sequence[int], strides: Sequence[int], is_max: bool) -> Tensor:
         """Return max or average pooling without padding."""
 
-    def pad(self, x: Any, pads: Sequence[tuple[int, int]], value: float) -> Any:
+    def pad(self, x: Tensor, pads: Sequence[tuple[int, int]], value: float) -> Tensor:
         """Pad the spatial axes."""
 
 
-def get_loss(backend: Backend, config: Mapping[str, Any]) -> Callable[[Any, Any], Any]:
+def get_loss(backend: Backend, config: Mapping[str, Any]) -> Callable[[Tensor, Tensor], Tensor]:
     if set(config) != {"kind"} or config["kind"] not in backend.losses:
         raise ModelError(f"{config['kind']} is not one of {', '.join(backend.losses)} with default arguments")
     return backend.losses[config["kind"]]

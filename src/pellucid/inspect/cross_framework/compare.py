@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Any
 
 from pellucid.graph.errors import OptionError, near_miss
 from pellucid.graph.expr import Shared
@@ -25,6 +24,7 @@ from pellucid.nn.optimizers import Optimizer
 from pellucid.nn.random_seed import validate_seed
 from pellucid.run.function_builder import function
 from pellucid.show.input_values import format_number
+from pellucid.typing import Values
 
 FRAMEWORKS = ("keras", "torch", "tensorflow")
 
@@ -53,8 +53,8 @@ class FrameworkComparison(EquivalenceReport):
 def compare_with(
     model: ModelLike,
     framework: str = "keras",
-    x: Any = None,
-    y: Any = None,
+    x: Values | None = None,
+    y: Values | None = None,
     *,
     steps: int = 1,
     batch_size: int | None = None,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 
-from pellucid.inspect.cross_framework.backend import Backend, check_optimizer, get_loss
-from pellucid.inspect.cross_framework.layer_formulas import FORMULAS
+from pellucid.graph.expr import Shared
+from pellucid.inspect.cross_framework.backend import Backend, Tensor, check_optimizer, get_loss
+from pellucid.inspect.cross_framework.layer_formulas import FORMULAS, Output
 from pellucid.inspect.cross_framework.unsupported import UnsupportedFeatures, is_random
 from pellucid.inspect.equivalence.program_worker import Tensors
 from pellucid.inspect.equivalence.runners import cast_batch
@@ -18,6 +18,8 @@ from pellucid.model.interfaces import ModelLike
 from pellucid.model.object_config import compile_to_config
 from pellucid.nn.layers import Layer
 from pellucid.nn.optimizers import Optimizer
+from pellucid.nn.regularizers import Penalty
+from pellucid.typing import Array
 
 
 class FunctionalRunner:
@@ -48,7 +50,7 @@ class FunctionalRunner:
         self.trainable: dict[str, bool] = {str(p.name): p.trainable for p in model.parameters}
         self.values = {str(p.name): p.get_value() for p in model.parameters}
 
-    def get_formula(self, layer: Layer) -> Callable[[dict[str, Any], Any], Any]:
+    def get_formula(self, layer: Layer) -> Callable[[dict[str, Tensor], Tensor], Output]:
         """Return the function from weights and input to output of a layer."""
         kind = type(layer).__name__
         if kind not in FORMULAS:
@@ -58,13 +60,13 @@ class FunctionalRunner:
     def get_tensors(self) -> Tensors:
         return {name: np.array(value) for name, value in self.values.items()}
 
-    def run_step(self, tensors: Tensors, batch: Sequence[Any]) -> tuple[Tensors, Tensors]:
+    def run_step(self, tensors: Tensors, batch: Sequence[Array]) -> tuple[Tensors, Tensors]:
         backend = self.backend
         weights = {name: backend.to_tensor(tensors[name], trainable) for name, trainable in self.trainable.items()}
-        new_state: dict[str, Any] = {}
+        new_state: dict[str, Tensor] = {}
         *inputs, y = (backend.to_tensor(part) for part in cast_batch(batch, self.dtypes, self.title))
 
-        def apply(layer: Layer, x: Any) -> Any:
+        def apply(layer: Layer, x: Tensor) -> Tensor:
             if layer not in self.formulas:
                 return x
             own = {str(p.name).removeprefix(f"{layer.name}/"): weights[str(p.name)] for p in layer.parameters}
@@ -72,9 +74,10 @@ class FunctionalRunner:
             if isinstance(output, tuple):  # batch normalization also returns its moving averages
                 output, state = output
                 new_state.update({f"{layer.name}/{name}": value for name, value in state.items()})
-            return output
+            result: Tensor = output
+            return result
 
-        def forward() -> tuple[Any, Any]:
+        def forward() -> tuple[Tensor, Tensor]:
             output = apply_layers(self.model, inputs, apply)
             loss = self.loss(y, output)
             for name, l1, l2 in self.penalties:
@@ -91,9 +94,9 @@ class FunctionalRunner:
         return outputs, self.get_tensors()
 
 
-def get_penalty(pair: tuple[Any, Any]) -> tuple[str, float, float]:
+def get_penalty(pair: tuple[Shared, Penalty]) -> tuple[str, float, float]:
     """Return the parameter name and the L1 and L2 strengths of a regularizer."""
     parameter, regularizer = pair
     if not (hasattr(regularizer, "l1") and hasattr(regularizer, "l2")):
         raise ModelError(f"only L1 and L2 penalties are supported, not {regularizer!r}")
-    return parameter.name, float(regularizer.l1), float(regularizer.l2)
+    return str(parameter.name), float(regularizer.l1), float(regularizer.l2)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +20,10 @@ from pellucid.model.object_config import compile_to_config, get_module, layer_to
 from pellucid.nn import layers
 from pellucid.nn.layers import Layer
 from pellucid.nn.optimizers import Optimizer
+from pellucid.typing import Array
+
+if TYPE_CHECKING:
+    import keras
 
 PELLUCID_ONLY = {"checkpoint", "zero_output_for_mask"}
 """Arguments that Keras layers do not take; they do not change the values of a layer."""
@@ -39,7 +44,7 @@ class KerasRunner:
             for layer in model.layers
             if not is_random(layer)
         }
-        optimizer_config = to_plain_value(optimizer, "optimizer", model.name)
+        optimizer_config: Any = to_plain_value(optimizer, "optimizer", model.name)
         self.loss = unsupported.try_build("its loss", compile_to_config(model)["loss"], self.build_loss)
         self.optimizer = unsupported.try_build("its optimizer", optimizer_config, self.build)
         unsupported.raise_if_any()
@@ -60,7 +65,7 @@ class KerasRunner:
             variable.trainable = trainable[name]
         self.set_tensors({str(p.name): p.get_value() for p in model.parameters})
 
-    def build_layer(self, layer: Layer) -> Any:
+    def build_layer(self, layer: Layer) -> keras.Layer:
         config = layer_to_config(layer)
         kind, dtype = config.pop("kind"), str(layer.parameters[0].dtype) if layer.parameters else "float32"
         cls = self.get_class(self.keras.layers, kind)
@@ -90,7 +95,7 @@ class KerasRunner:
         cls = self.get_class(keras_module, config["kind"])
         return cls(**arguments, dtype="float32") if module is layers else cls(**arguments)
 
-    def get_class(self, module: Any, kind: str) -> Any:
+    def get_class(self, module: ModuleType, kind: str) -> Any:
         if not hasattr(module, kind):
             raise ModelError(f"Keras has no {kind}")
         return getattr(module, kind)
@@ -98,7 +103,7 @@ class KerasRunner:
     def build_loss(self, config: Any) -> Any:
         return self.build(config, "loss") if isinstance(config, dict) else self.keras.losses.get(config)
 
-    def pair_weights(self, layer: Layer, keras_layer: Any) -> list[tuple[Shared, Any]]:
+    def pair_weights(self, layer: Layer, keras_layer: keras.Layer) -> list[tuple[Shared, keras.Variable]]:
         """Pair the parameters of a layer with the Keras variables, which have the same order."""
         variables = [v for v in keras_layer.weights if "seed" not in v.path]
         shapes, keras_shapes = [p.shape for p in layer.parameters], [tuple(v.shape) for v in variables]
@@ -116,7 +121,7 @@ class KerasRunner:
     def to_arrays(self, values: dict[str, Any]) -> Tensors:
         return {name: np.array(self.keras.ops.convert_to_numpy(v)) for name, v in values.items()}
 
-    def run_step(self, tensors: Tensors, batch: Sequence[Any]) -> tuple[Tensors, Tensors]:
+    def run_step(self, tensors: Tensors, batch: Sequence[Array]) -> tuple[Tensors, Tensors]:
         self.set_tensors(tensors)
         *inputs, y = cast_batch(batch, self.dtypes, self.title)
         x = inputs if len(inputs) > 1 else inputs[0]
@@ -133,12 +138,14 @@ class KerasRunner:
         outputs |= {f"gradient of {names[id(v)]}": g for v, g in zip(trainable, gradients, strict=True)}
         return self.to_arrays(outputs), self.get_tensors()
 
-    def compute_loss(self, y: Any, output: Any, penalties: Any) -> Any:
+    def compute_loss(
+        self, y: keras.KerasTensor, output: keras.KerasTensor, penalties: Sequence[keras.KerasTensor]
+    ) -> keras.KerasTensor:
         """Return the mean loss of a batch plus the regularization penalties."""
         mean = self.keras.ops.mean(self.loss(y, output))
         return mean + sum(penalties) if penalties else mean
 
-    def compute_gradients_jax(self, x: Any, y: Any) -> tuple[Any, Any, Any]:
+    def compute_gradients_jax(self, x: keras.KerasTensor, y: keras.KerasTensor) -> tuple[Any, Any, Any]:
         """Return output, loss and gradients, and update the non-trainable variables."""
         import jax
 
@@ -156,7 +163,7 @@ class KerasRunner:
             variable.assign(value)
         return output, loss, gradients
 
-    def compute_gradients_tensorflow(self, x: Any, y: Any) -> tuple[Any, Any, Any]:
+    def compute_gradients_tensorflow(self, x: keras.KerasTensor, y: keras.KerasTensor) -> tuple[Any, Any, Any]:
         import tensorflow as tf
 
         with tf.GradientTape() as tape:
@@ -164,7 +171,7 @@ class KerasRunner:
             loss = self.compute_loss(y, output, self.keras_model.losses)
         return output, loss, tape.gradient(loss, [v.value for v in self.keras_model.trainable_variables])
 
-    def compute_gradients_torch(self, x: Any, y: Any) -> tuple[Any, Any, Any]:
+    def compute_gradients_torch(self, x: keras.KerasTensor, y: keras.KerasTensor) -> tuple[Any, Any, Any]:
         self.keras_model.zero_grad()
         output = self.keras_model(x, training=True)
         loss = self.compute_loss(self.keras.ops.convert_to_tensor(y), output, self.keras_model.losses)

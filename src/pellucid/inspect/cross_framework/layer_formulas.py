@@ -8,20 +8,26 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from pellucid.inspect.cross_framework.backend import Backend
+from pellucid.graph.expr import Expr
+from pellucid.inspect.cross_framework.backend import Backend, Tensor
 from pellucid.model.errors import ModelError
 from pellucid.model.object_config import get_registered_name
 from pellucid.nn import activations
+from pellucid.nn.layers import Layer
 
-Weights = dict[str, Any]
+Weights = Mapping[str, Tensor]
 
 
-def activate(f: Backend, activation: Any, x: Any) -> Any:
+Output: TypeAlias = Tensor | tuple[Tensor, dict[str, Tensor]]
+"""Output of a layer, and the new values of its moving averages if it has some."""
+
+
+def activate(f: Backend, activation: str | Callable[[Expr], Expr] | None, x: Tensor) -> Tensor:
     """Apply an activation, given by name or as pellucid's function of that name."""
     name = activation if isinstance(activation, str) else get_registered_name(activations.get(activation), "activation")
     if name in (None, "linear"):
@@ -33,12 +39,12 @@ def activate(f: Backend, activation: Any, x: Any) -> Any:
     return f.activations[name](x)
 
 
-def dense(f: Backend, layer: Any, w: Weights, x: Any) -> Any:
+def dense(f: Backend, layer: Layer, w: Weights, x: Tensor) -> Tensor:
     z = x @ w["kernel"]
     return activate(f, layer.config["activation"], z + w["bias"] if "bias" in w else z)
 
 
-def convolution(f: Backend, layer: Any, w: Weights, x: Any) -> Any:
+def convolution(f: Backend, layer: Layer, w: Weights, x: Tensor) -> Tensor:
     config, kernel = layer.config, w["kernel"]
     axes = len(kernel.shape) - 2
     strides, dilation = to_tuple(config["strides"], axes), to_tuple(config["dilation_rate"], axes)
@@ -47,7 +53,7 @@ def convolution(f: Backend, layer: Any, w: Weights, x: Any) -> Any:
     return activate(f, config["activation"], z + w["bias"] if "bias" in w else z)
 
 
-def pooling(f: Backend, layer: Any, w: Weights, x: Any) -> Any:
+def pooling(f: Backend, layer: Layer, w: Weights, x: Tensor) -> Tensor:
     """Max and average pooling over one or two axes."""
     config, is_max = layer.config, type(layer).__name__.startswith("Max")
     axes = len(x.shape) - 2
@@ -59,13 +65,13 @@ def pooling(f: Backend, layer: Any, w: Weights, x: Any) -> Any:
     return f.pool(x, size, strides, is_max)
 
 
-def global_pooling(f: Backend, layer: Any, w: Weights, x: Any) -> Any:
+def global_pooling(f: Backend, layer: Layer, w: Weights, x: Tensor) -> Tensor:
     axes = tuple(range(1, len(x.shape) - 1))
     reduce = f.max if "Max" in type(layer).__name__ else f.mean
     return reduce(x, axes, bool(layer.config["keepdims"]))
 
 
-def batch_normalization(f: Backend, layer: Any, w: Weights, x: Any) -> Any:
+def batch_normalization(f: Backend, layer: Layer, w: Weights, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
     """BatchNormalization in training mode: the output and the new moving averages."""
     config = layer.config
     if config["axis"] not in (-1, len(x.shape) - 1):
@@ -83,7 +89,7 @@ def batch_normalization(f: Backend, layer: Any, w: Weights, x: Any) -> Any:
     return y + w["beta"] if "beta" in w else y, state
 
 
-def layer_normalization(f: Backend, layer: Any, w: Weights, x: Any) -> Any:
+def layer_normalization(f: Backend, layer: Layer, w: Weights, x: Tensor) -> Tensor:
     """LayerNormalization over the last axis."""
     if layer.config["axis"] not in (-1, len(x.shape) - 1):
         raise ModelError("only normalization over the last axis is supported")
@@ -94,7 +100,7 @@ def layer_normalization(f: Backend, layer: Any, w: Weights, x: Any) -> Any:
     return y + w["beta"] if "beta" in w else y
 
 
-def recurrent(f: Backend, layer: Any, w: Weights, x: Any) -> Any:
+def recurrent(f: Backend, layer: Layer, w: Weights, x: Tensor) -> Tensor:
     """SimpleRNN, LSTM and GRU, unrolled."""
     config, kind = layer.config, type(layer).__name__
     if config["return_state"]:
@@ -108,12 +114,16 @@ def recurrent(f: Backend, layer: Any, w: Weights, x: Any) -> Any:
     return f.stack_steps(outputs) if config["return_sequences"] else h
 
 
-def simple_step(f: Backend, config: Any, w: Any, x: Any, h: Any, c: Any) -> Any:
+def simple_step(
+    f: Backend, config: Mapping[str, Any], w: Weights, x: Tensor, h: Tensor, c: Tensor
+) -> tuple[Tensor, Tensor]:
     z = x @ w["kernel"] + h @ w["recurrent_kernel"]
     return activate(f, config["activation"], z + w["bias"] if "bias" in w else z), c
 
 
-def lstm_step(f: Backend, config: Any, w: Any, x: Any, h: Any, c: Any) -> Any:
+def lstm_step(
+    f: Backend, config: Mapping[str, Any], w: Weights, x: Tensor, h: Tensor, c: Tensor
+) -> tuple[Tensor, Tensor]:
     """One step of an LSTM. The kernel holds the input gate, forget gate, candidate and output gate."""
     z = x @ w["kernel"] + h @ w["recurrent_kernel"]
     z = z + w["bias"] if "bias" in w else z
@@ -123,7 +133,9 @@ def lstm_step(f: Backend, config: Any, w: Any, x: Any, h: Any, c: Any) -> Any:
     return activate(f, gate, o) * activate(f, act, c), c
 
 
-def gru_step(f: Backend, config: Any, w: Any, x: Any, h: Any, c: Any) -> Any:
+def gru_step(
+    f: Backend, config: Mapping[str, Any], w: Weights, x: Tensor, h: Tensor, c: Tensor
+) -> tuple[Tensor, Tensor]:
     """One step of a GRU that applies the reset gate after the matrix product."""
     if not config["reset_after"]:
         raise ModelError("only reset_after=True is supported")
@@ -137,10 +149,10 @@ def gru_step(f: Backend, config: Any, w: Any, x: Any, h: Any, c: Any) -> Any:
     return z * h + (1 - z) * activate(f, config["activation"], an + r * bn), c
 
 
-STEPS: dict[str, Callable[..., Any]] = {"SimpleRNN": simple_step, "LSTM": lstm_step, "GRU": gru_step}
+STEPS: dict[str, Callable[..., tuple[Tensor, Tensor]]] = {"SimpleRNN": simple_step, "LSTM": lstm_step, "GRU": gru_step}
 
 
-def merge(f: Backend, layer: Any, w: Weights, x: Any) -> Any:
+def merge(f: Backend, layer: Layer, w: Weights, x: Sequence[Tensor]) -> Tensor:
     """Add, Subtract, Multiply, Average and Concatenate."""
     kind = type(layer).__name__
     if len({len(part.shape) for part in x}) > 1:
@@ -151,25 +163,26 @@ def merge(f: Backend, layer: Any, w: Weights, x: Any) -> Any:
     return total / len(x) if kind == "Average" else total
 
 
-def reshape(f: Backend, layer: Any, w: Weights, x: Any) -> Any:
+def reshape(f: Backend, layer: Layer, w: Weights, x: Tensor) -> Tensor:
     """Flatten and Reshape."""
     shape = layer.config.get("target_shape", (-1,))
     return f.reshape(x, (int(x.shape[0]), *shape))
 
 
-def leaky_relu(f: Backend, layer: Any, w: Weights, x: Any) -> Any:
+def leaky_relu(f: Backend, layer: Layer, w: Weights, x: Tensor) -> Tensor:
     rectify = f.activations["relu"]
-    return rectify(x) - layer.config["negative_slope"] * rectify(-x)
+    result: Tensor = rectify(x) - layer.config["negative_slope"] * rectify(-x)
+    return result
 
 
-def relu(f: Backend, layer: Any, w: Weights, x: Any) -> Any:
+def relu(f: Backend, layer: Layer, w: Weights, x: Tensor) -> Tensor:
     config = layer.config
     if config["max_value"] is not None or config["negative_slope"] or config["threshold"]:
         raise ModelError("only ReLU without arguments is supported")
     return f.activations["relu"](x)
 
 
-FORMULAS: dict[str, Callable[[Any, Any, dict[str, Any], Any], Any]] = {
+FORMULAS: dict[str, Callable[[Backend, Layer, Weights, Any], Output]] = {
     **dict.fromkeys(("Add", "Average", "Concatenate", "Multiply", "Subtract"), merge),
     "Activation": lambda f, layer, w, x: activate(f, layer.config["activation"], x),
     "AveragePooling1D": pooling,
@@ -200,12 +213,20 @@ FORMULAS: dict[str, Callable[[Any, Any, dict[str, Any], Any], Any]] = {
 """The formula of each layer class."""
 
 
-def to_tuple(value: Any, axes: int) -> tuple[int, ...]:
+def to_tuple(value: int | Sequence[int], axes: int) -> tuple[int, ...]:
     """Return one number per axis."""
     return tuple(int(v) for v in value) if isinstance(value, Sequence) else (int(value),) * axes
 
 
-def pad(f: Backend, padding: str, x: Any, size: Any, strides: Any, dilation: Any, value: float) -> Any:
+def pad(
+    f: Backend,
+    padding: str,
+    x: Tensor,
+    size: Sequence[int],
+    strides: Sequence[int],
+    dilation: Sequence[int],
+    value: float,
+) -> Tensor:
     """Pad for ``"same"``, with an odd amount at the end."""
     if padding == "valid":
         return x

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pellucid.inspect.cross_framework.backend import Backend, Optimize
-from pellucid.inspect.equivalence.program_worker import Array
 from pellucid.nn.optimizers import SGD, Adam
+from pellucid.typing import Array, DTypeLike
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 class TensorFlowBackend(Backend):
@@ -42,10 +46,10 @@ class TensorFlowBackend(Backend):
         }
         mean, log = tf.reduce_mean, tf.math.log
 
-        def like(y: Any, p: Any) -> Any:
+        def like(y: tf.Tensor, p: tf.Tensor) -> tf.Tensor:
             return tf.reshape(tf.cast(y, p.dtype), tf.shape(p))
 
-        def sparse_categorical_crossentropy(y: Any, p: Any) -> Any:
+        def sparse_categorical_crossentropy(y: tf.Tensor, p: tf.Tensor) -> tf.Tensor:
             rows = tf.reshape(p, (-1, p.shape[-1]))
             return -mean(log(tf.gather(rows, tf.reshape(y, (-1,)), batch_dims=1)))
 
@@ -57,16 +61,19 @@ class TensorFlowBackend(Backend):
             "sparse_categorical_crossentropy": sparse_categorical_crossentropy,
         }
 
-    def to_tensor(self, value: Array, trainable: bool = False) -> Any:
+    def to_tensor(self, value: Array, trainable: bool = False) -> tf.Tensor:
         return self.tf.Variable(np.array(value)) if trainable else self.tf.constant(np.array(value))
 
-    def to_numpy(self, value: Any) -> Array:
+    def to_numpy(self, value: tf.Tensor) -> Array:
         return np.array(value.numpy())
 
-    def get_dtype(self, x: Any) -> Any:
-        return x.dtype.as_numpy_dtype
+    def get_dtype(self, x: tf.Tensor) -> DTypeLike:
+        dtype: DTypeLike = x.dtype.as_numpy_dtype
+        return dtype
 
-    def compute_gradients(self, forward: Callable[[], Any], parameters: Sequence[Any]) -> tuple[Any, list[Any]]:
+    def compute_gradients(
+        self, forward: Callable[[], tuple[tf.Tensor, ...]], parameters: Sequence[tf.Tensor]
+    ) -> tuple[tuple[tf.Tensor, ...], list[tf.Tensor]]:
         with self.tf.GradientTape() as tape:
             result = forward()
         gradients = tape.gradient(result[0], list(parameters))
@@ -75,14 +82,21 @@ class TensorFlowBackend(Backend):
     def make_optimizer(self, settings: SGD | Adam) -> Optimize:
         return TensorFlowOptimizer(self.tf, settings)
 
-    def convolve(self, x: Any, kernel: Any, strides: Any, dilation: Any, groups: int) -> Any:
+    def convolve(
+        self,
+        x: tf.Tensor,
+        kernel: tf.Tensor,
+        strides: Sequence[int],
+        dilation: Sequence[int],
+        groups: int,
+    ) -> tf.Tensor:
         # TensorFlow infers the number of groups from the kernel.
         return self.tf.nn.convolution(x, kernel, strides=strides, padding="VALID", dilations=dilation)
 
-    def pool(self, x: Any, size: Any, strides: Any, is_max: bool) -> Any:
+    def pool(self, x: tf.Tensor, size: Sequence[int], strides: Sequence[int], is_max: bool) -> tf.Tensor:
         return self.tf.nn.pool(x, size, "MAX" if is_max else "AVG", strides=strides, padding="VALID")
 
-    def pad(self, x: Any, pads: Sequence[tuple[int, int]], value: float) -> Any:
+    def pad(self, x: tf.Tensor, pads: Sequence[tuple[int, int]], value: float) -> tf.Tensor:
         return self.tf.pad(x, [(0, 0), *pads, (0, 0)], constant_values=value)
 
 
@@ -93,14 +107,12 @@ class TensorFlowOptimizer:
     loses.
     """
 
-    settings: SGD | Adam
-
-    def __init__(self, tf: Any, settings: SGD | Adam) -> None:
+    def __init__(self, tf: ModuleType, settings: SGD | Adam) -> None:
         self.tf, self.settings = tf, settings
         self.slots: list[list[Any]] = []
         self.steps: int = 0
 
-    def __call__(self, parameters: Sequence[Any], gradients: Sequence[Any]) -> None:
+    def __call__(self, parameters: Sequence[tf.Variable], gradients: Sequence[tf.Tensor]) -> None:
         self.steps += 1
         if not self.slots:
             self.slots = [[self.tf.Variable(self.tf.zeros_like(p)) for _ in range(2)] for p in parameters]
@@ -110,7 +122,7 @@ class TensorFlowOptimizer:
             else:
                 self.apply_sgd(self.settings, parameter, gradient, slots[0])
 
-    def apply_sgd(self, s: SGD, parameter: Any, gradient: Any, velocity: Any) -> None:
+    def apply_sgd(self, s: SGD, parameter: tf.Variable, gradient: tf.Tensor, velocity: tf.Variable) -> None:
         number = functools.partial(self.tf.constant, dtype=parameter.dtype)
         if not s.momentum:
             self.tf.raw_ops.ResourceApplyGradientDescent(
@@ -126,7 +138,14 @@ class TensorFlowOptimizer:
             use_nesterov=bool(s.nesterov),
         )
 
-    def apply_adam(self, s: Adam, parameter: Any, gradient: Any, m: Any, v: Any) -> None:
+    def apply_adam(
+        self,
+        s: Adam,
+        parameter: tf.Variable,
+        gradient: tf.Tensor,
+        m: tf.Variable,
+        v: tf.Variable,
+    ) -> None:
         number = functools.partial(self.tf.constant, dtype=parameter.dtype)
         corrected_rate = s.learning_rate * (1 - s.beta_2**self.steps) ** 0.5 / (1 - s.beta_1**self.steps)
         m.assign_add(number(1 - s.beta_1) * (gradient - m))

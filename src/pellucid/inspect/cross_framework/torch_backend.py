@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pellucid.inspect.cross_framework.backend import Backend, Optimize
-from pellucid.inspect.equivalence.program_worker import Array
 from pellucid.nn.optimizers import SGD, Adam
+from pellucid.typing import Array, DTypeLike
+
+if TYPE_CHECKING:
+    import torch
 
 
 class TorchBackend(Backend):
@@ -54,34 +58,38 @@ class TorchBackend(Backend):
             ),
         }
 
-    def to_tensor(self, value: Array, trainable: bool = False) -> Any:
+    def to_tensor(self, value: Array, trainable: bool = False) -> torch.Tensor:
         tensor = self.torch.from_numpy(np.array(value))
         return tensor.requires_grad_() if trainable else tensor
 
-    def to_numpy(self, value: Any) -> Array:
+    def to_numpy(self, value: torch.Tensor) -> Array:
         return np.array(value.detach().numpy())
 
-    def get_dtype(self, x: Any) -> Any:
+    def get_dtype(self, x: torch.Tensor) -> DTypeLike:
         return self.to_numpy(x[:0]).dtype
 
-    def compute_gradients(self, forward: Callable[[], Any], parameters: Sequence[Any]) -> tuple[Any, list[Any]]:
+    def compute_gradients(
+        self, forward: Callable[[], tuple[torch.Tensor, ...]], parameters: Sequence[torch.Tensor]
+    ) -> tuple[tuple[torch.Tensor, ...], list[torch.Tensor]]:
         result = forward()
         return result, list(self.torch.autograd.grad(result[0], list(parameters)))
 
     def make_optimizer(self, settings: SGD | Adam) -> Optimize:
         return TorchOptimizer(self.torch, settings)
 
-    def convolve(self, x: Any, kernel: Any, strides: Any, dilation: Any, groups: int) -> Any:
+    def convolve(
+        self, x: torch.Tensor, kernel: torch.Tensor, strides: Sequence[int], dilation: Sequence[int], groups: int
+    ) -> torch.Tensor:
         axes = len(strides)
         convolution = self.functional.conv1d if axes == 1 else self.functional.conv2d
         filters = kernel.permute(axes + 1, axes, *range(axes))
         return convolution(x.movedim(-1, 1), filters, None, strides, 0, dilation, groups).movedim(1, -1)
 
-    def pool(self, x: Any, size: Any, strides: Any, is_max: bool) -> Any:
+    def pool(self, x: torch.Tensor, size: Sequence[int], strides: Sequence[int], is_max: bool) -> torch.Tensor:
         pooling = getattr(self.functional, f"{'max' if is_max else 'avg'}_pool{len(size)}d")
         return pooling(x.movedim(-1, 1), size, strides).movedim(1, -1)
 
-    def pad(self, x: Any, pads: Sequence[tuple[int, int]], value: float) -> Any:
+    def pad(self, x: torch.Tensor, pads: Sequence[tuple[int, int]], value: float) -> torch.Tensor:
         flat = [0, 0, *(side for pair in reversed(pads) for side in pair)]  # PyTorch pads the last axis first
         return self.functional.pad(x, flat, value=value)
 
@@ -89,20 +97,18 @@ class TorchBackend(Backend):
 class TorchOptimizer:
     """`torch.optim.SGD` or `torch.optim.Adam`. Its state carries over from step to step, to new parameter tensors."""
 
-    settings: SGD | Adam
-
-    def __init__(self, torch: Any, settings: SGD | Adam) -> None:
+    def __init__(self, torch: ModuleType, settings: SGD | Adam) -> None:
         self.torch, self.settings = torch, settings
-        self.state: Any = None
-        self.steps: int = 0
+        self.state: dict[str, Any] | None = None
+        self.steps = 0
 
-    def build(self, parameters: Sequence[Any]) -> Any:
+    def build(self, parameters: Sequence[torch.Tensor]) -> torch.optim.Optimizer:
         s = self.settings
         if isinstance(s, Adam):
             return self.torch.optim.Adam(list(parameters), lr=s.learning_rate, betas=(s.beta_1, s.beta_2))
         return self.torch.optim.SGD(list(parameters), lr=s.learning_rate, momentum=s.momentum, nesterov=s.nesterov)
 
-    def __call__(self, parameters: Sequence[Any], gradients: Sequence[Any]) -> None:
+    def __call__(self, parameters: Sequence[torch.Tensor], gradients: Sequence[torch.Tensor]) -> None:
         optimizer = self.build(parameters)
         if self.state is not None:
             optimizer.load_state_dict(self.state)

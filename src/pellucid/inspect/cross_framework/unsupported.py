@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from pellucid.graph.errors import brief
 from pellucid.graph.expr import Expr
@@ -11,6 +11,8 @@ from pellucid.model.errors import ModelError
 from pellucid.model.interfaces import ModelLike
 from pellucid.nn.layers import Layer
 from pellucid.nn.layers.dropout import RandomLayer
+
+Part = TypeVar("Part")
 
 
 class UnsupportedFeatures:
@@ -23,7 +25,7 @@ class UnsupportedFeatures:
         self.title, self.model = title, model
         self.found: list[str] = []
 
-    def try_build(self, name: str, part: Any, build: Callable[[Any], Any]) -> Any:
+    def try_build(self, name: str, part: Part, build: Callable[[Part], object]) -> Any:
         """Return ``build(part)``, or record the part as unsupported."""
         try:
             return build(part)

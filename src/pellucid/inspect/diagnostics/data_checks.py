@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.finding import Finding
-from pellucid.inspect.diagnostics.measurements import Array
+from pellucid.typing import Array, ArrayLike
 
 MAX_LABEL_PROBABILITY = 0.05
 """A label may be wrong if the model gives it less than this probability."""
@@ -44,7 +44,7 @@ def to_class_probabilities(predictions: Array, y: Array) -> tuple[Array, Array] 
     return (predictions, y.reshape(-1).astype(int)) if y.size == len(predictions) else None
 
 
-def to_labels(y: Any, classes: int) -> Array:
+def to_labels(y: ArrayLike, classes: int) -> Array:
     """Return integer labels, from one-hot targets or labels."""
     array = np.asarray(y)
     is_one_hot = array.ndim == 2 and array.shape[1] == classes > 1

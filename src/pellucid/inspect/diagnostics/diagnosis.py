@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
@@ -29,6 +28,7 @@ from pellucid.nn.lint.linter import CERTAIN_CHECKS, find_certain_mistakes
 from pellucid.nn.optimizers import SGD, Optimizer
 from pellucid.nn.random_seed import validate_seed
 from pellucid.training.data_adapter import make_dataset
+from pellucid.typing import Values
 
 INSTABILITY_FACTOR = 1.5
 """The curvature is reported above this multiple of the stability limit: full-batch descent hovers around the limit."""
@@ -40,7 +40,7 @@ SYMMETRY_EFFECTS = ("dead units", "vanishing gradient", "updates too small")
 
 
 def diagnose(
-    model: ModelLike, x: Any, y: Any, *, samples: int = 512, curvature: bool = True, seed: int = 0
+    model: ModelLike, x: Values, y: Values, *, samples: int = 512, curvature: bool = True, seed: int = 0
 ) -> Diagnosis:
     r"""Find out why a compiled model does not learn: measure it on data, and report each problem with its fix.
 

@@ -8,9 +8,10 @@ import numpy as np
 
 from pellucid.graph.expr import Expr
 from pellucid.graph.finding import Finding
-from pellucid.inspect.diagnostics.measurements import Array, Measurements
+from pellucid.inspect.diagnostics.measurements import Measurements
 from pellucid.inspect.diagnostics.report import LayerStatistics
 from pellucid.nn.layers import Layer
+from pellucid.typing import Array
 
 MAX_DEAD_FRACTION = 0.25
 """A layer is reported if more than this fraction of its units is dead."""

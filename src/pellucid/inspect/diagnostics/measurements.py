@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -17,8 +16,7 @@ from pellucid.inspect.layer_trace import LayerCall, SymbolicTraining, disable_ra
 from pellucid.model.interfaces import ModelLike
 from pellucid.nn.losses import Loss
 from pellucid.run.function_builder import function
-
-Array = np.ndarray[Any, Any]
+from pellucid.typing import Array
 
 LANCZOS_STEPS = 30
 """Maximum number of Lanczos steps. Extreme eigenvalues converge long before the number of parameters is reached."""

@@ -12,7 +12,7 @@ import numpy as np
 from pellucid.graph.errors import OptionError
 from pellucid.graph.types import format_shape, is_float
 from pellucid.graph.validation import check_integer, check_number
-from pellucid.inspect.equivalence.program_worker import Array, Tensors
+from pellucid.inspect.equivalence.program_worker import Tensors
 from pellucid.inspect.equivalence.report import EquivalenceReport
 from pellucid.inspect.equivalence.runners import TIME_LIMIT, Runner, open_runner
 from pellucid.inspect.layer_trace import trace_training
@@ -21,6 +21,7 @@ from pellucid.model.interfaces import ModelLike, is_model
 from pellucid.nn.random_seed import validate_seed
 from pellucid.show.numpy_source import to_identifier
 from pellucid.training.data_adapter import make_dataset
+from pellucid.typing import Array, ArrayLike, DTypeLike
 
 TOLERANCE_FACTOR = 100
 """Two trainings may differ by this multiple of the measured effect of rounding."""
@@ -40,7 +41,7 @@ MEASURED_TOLERANCE_TEXT = (
 def check_equivalence(
     a: Any,
     b: Any,
-    *data: Any,
+    *data: ArrayLike,
     steps: int = 10,
     batch_size: int | None = None,
     stacked_batches: bool = False,
@@ -145,7 +146,7 @@ class LockstepComparison:
         perturbed = tensors_a
         differences: list[dict[str, float]] = []
         rounding: list[dict[str, float]] = []
-        losses: list[tuple[Any, Any]] = []
+        losses: list[tuple[Array | None, Array | None]] = []
         try:
             tensors_b = {**tensors_b, **{b: tensors_a[a].astype(tensors_b[b].dtype) for a, b in self.pairs.items()}}
             for batch in batches:
@@ -193,7 +194,7 @@ class LockstepComparison:
         perturbed: Array = (value + value * (signs * epsilon)).astype(value.dtype)
         return perturbed
 
-    def get_epsilon(self, dtype: Any) -> float:
+    def get_epsilon(self, dtype: DTypeLike) -> float:
         """Return the machine epsilon of the coarsest dtype in use."""
         dtypes = [t.dtype for start in self.start for t in start.values() if is_float(t.dtype)]
         return max(float(np.finfo(d).eps) for d in {np.dtype(dtype), *dtypes})

@@ -19,8 +19,9 @@ import numpy as np
 
 from pellucid.graph.config import config
 from pellucid.inspect.equivalence import program_worker
-from pellucid.inspect.equivalence.program_worker import Array, MessageError, Tensors, read_message, write_message
+from pellucid.inspect.equivalence.program_worker import MessageError, Tensors, read_message, write_message
 from pellucid.model.errors import ModelError
+from pellucid.typing import Array
 from pellucid.untrusted_files.reading import report_damage
 
 START = "import json, runpy, sys; sys.path[:] = json.loads(sys.argv[1]); runpy.run_path(sys.argv[2], {}, '__main__')"
@@ -57,10 +58,7 @@ class ProgramRunner:
         Seconds for the start, and for each step. A process that takes longer is killed.
     """
 
-    time_limit: float
-    title: str
-
-    def __init__(self, code: str, title: str, file: str, y: Any, time_limit: float) -> None:
+    def __init__(self, code: str, title: str, file: str, y: Array | None, time_limit: float) -> None:
         self.title, self.time_limit = title, time_limit
         self.stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         path = json.dumps([os.path.abspath(part) for part in sys.path])  # noqa: PTH100 - "" is the current folder

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from pellucid.show.input_values import format_number
-
-Array = np.ndarray[Any, Any]
+from pellucid.typing import Array
 
 MAX_ROWS = 12
 """Steps in a printed table."""

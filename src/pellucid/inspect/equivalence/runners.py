@@ -14,12 +14,13 @@ from pellucid.graph.errors import UseError
 from pellucid.graph.expr import Shared
 from pellucid.graph.traversal import topological
 from pellucid.inspect.equivalence.program_process import ProgramRunner
-from pellucid.inspect.equivalence.program_worker import Array, ScriptRunner, Tensors, name_outputs
+from pellucid.inspect.equivalence.program_worker import ScriptRunner, Tensors, name_outputs
 from pellucid.inspect.layer_trace import trace_training
 from pellucid.model.errors import ModelError
 from pellucid.model.interfaces import is_model
 from pellucid.run.function import Function
 from pellucid.run.function_builder import function
+from pellucid.typing import Array, DTypeLike
 
 TIME_LIMIT = 300.0
 """Seconds that a program may take for its start, and for each step."""
@@ -66,7 +67,7 @@ class FunctionRunner:
 
 
 @contextmanager
-def open_runner(what: Any, y: Any, time_limit: float) -> Iterator[Runner]:
+def open_runner(what: Any, y: Array | None, time_limit: float) -> Iterator[Runner]:
     """Yield a runner, and end its process afterwards if it has one."""
     runner = make_runner(what, y, time_limit)
     try:
@@ -76,7 +77,7 @@ def open_runner(what: Any, y: Any, time_limit: float) -> Iterator[Runner]:
             runner.close()
 
 
-def make_runner(what: Any, y: Any = None, time_limit: float = TIME_LIMIT) -> Runner:
+def make_runner(what: Any, y: Array | None = None, time_limit: float = TIME_LIMIT) -> Runner:
     if is_model(what):
         training = trace_training(what, y)
         updates = training.optimizer.updates(training.loss)
@@ -95,7 +96,7 @@ def make_runner(what: Any, y: Any = None, time_limit: float = TIME_LIMIT) -> Run
     )
 
 
-def start_program(source: str | Path, y: Any, time_limit: float) -> ProgramRunner:
+def start_program(source: str | Path, y: Array | None, time_limit: float) -> ProgramRunner:
     """Start a program, given as text or as a file, in a separate process."""
     path = None if isinstance(source, str) and "\n" in source else Path(source)
     try:
@@ -106,7 +107,7 @@ def start_program(source: str | Path, y: Any, time_limit: float) -> ProgramRunne
     return ProgramRunner(code, title, str(path or title), y, time_limit)
 
 
-def runner_from_namespace(namespace: dict[str, Any], title: str, y: Any) -> Runner:
+def runner_from_namespace(namespace: dict[str, Any], title: str, y: Array | None) -> Runner:
     """Return a runner for the global variables of a program: its model, its compiled step, or its NumPy step."""
     if is_model(namespace.get("model")):
         runner = make_runner(namespace["model"], y)
@@ -120,7 +121,7 @@ def runner_from_namespace(namespace: dict[str, Any], title: str, y: Any) -> Runn
     return ScriptRunner(step, getattr(step, "__globals__", namespace), title)
 
 
-def cast_batch(batch: Sequence[Array], dtypes: Sequence[Any], title: str) -> list[Array]:
+def cast_batch(batch: Sequence[Array], dtypes: Sequence[DTypeLike], title: str) -> list[Array]:
     if len(batch) != len(dtypes):
         raise ModelError(f"{title} takes {len(dtypes)} arrays per step. Received: {len(batch)}")
     return [np.asarray(part).astype(dtype) for part, dtype in zip(batch, dtypes, strict=True)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 from pellucid.graph.errors import UseError
 from pellucid.graph.expr import Expr, Input, Shared, as_expr
@@ -16,8 +16,12 @@ from pellucid.inspect.explain.loss_notation import write_as_in_books
 from pellucid.inspect.layer_trace import LayerCall, get_symbolic_loss, trace_layers
 from pellucid.model.interfaces import ModelLike, is_model
 from pellucid.nn.layers import Layer
+from pellucid.nn.lint.linter import is_function
 from pellucid.nn.optimizers.printing import get_update_rules
 from pellucid.show.costs import cost
+
+if TYPE_CHECKING:
+    from pellucid.run.function import Function
 
 SYMBOLS = {
     "kernel": "W",
@@ -36,7 +40,7 @@ SYMBOLS = {
 """Symbols of parameters, by the last part of their names."""
 
 
-def explain(what: Any, *inputs: Any) -> Explanation:
+def explain(what: ModelLike | Layer | Expr | Sequence[Expr] | Function, *inputs: Expr) -> Explanation:
     r"""Write a network as formulas, such as :math:`h_1 = \tanh(x W_1 + b_1)`.
 
     Explains each layer with its shape, parameters and cost, then the loss, the update, and the changes in inference
@@ -86,12 +90,12 @@ def explain(what: Any, *inputs: Any) -> Explanation:
                 "Received: no input"
             )
         arguments = [as_expr(i) for i in inputs]
-        outputs = what(*arguments)
-        call = LayerCall(what, tuple(arguments), (outputs,) if isinstance(outputs, Expr) else tuple(outputs))
+        results = what(*arguments)
+        call = LayerCall(what, tuple(arguments), (results,) if isinstance(results, Expr) else tuple(results))
         return explain_layers(f"{type(what).__name__} {what.name}", arguments, [call])
-    if hasattr(what, "program"):
+    if is_function(what):
         return explain_function(what)
-    outputs = [what] if isinstance(what, Expr) else what
+    outputs: object = [what] if isinstance(what, Expr) else what
     if not isinstance(outputs, (list, tuple)) or not outputs or not all(isinstance(e, Expr) for e in outputs):
         raise UseError(f"explain expects a model, a layer, expressions or a function. Received: {what!r}")
     return explain_expressions("Expression" if len(outputs) == 1 else "Expressions", outputs)
@@ -186,7 +190,7 @@ def explain_expressions(title: str, outputs: Sequence[Expr], names: Sequence[str
     return Explanation(title, inputs, parts)
 
 
-def explain_function(function: Any) -> Explanation:
+def explain_function(function: Function) -> Explanation:
     """Explain the outputs and updates of a simplified function."""
     program = function.program
     outputs, updates = list(program.outputs), dict(program.updates)

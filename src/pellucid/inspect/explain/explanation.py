@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from pellucid.atomic_write import atomic_write
 from pellucid.graph.errors import OptionError
 from pellucid.graph.expr import Expr, Input, Shared
 from pellucid.nn.optimizers.printing import UpdateRule
 from pellucid.show.renderers import Displayable, Page
+from pellucid.typing import FilePath
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Explanation(Displayable):
 
         write_explanation(self, page)
 
-    def save(self, path: Any) -> None:
+    def save(self, path: FilePath) -> None:
         """Save the explanation as a self-contained page (``.html``), text (``.txt``) or LaTeX (``.tex``).
 
         Raises

@@ -12,6 +12,7 @@ from pellucid.graph.traversal import replace_all
 from pellucid.inspect.explain.explain import SymbolTable, explain_layers
 from pellucid.inspect.layer_trace import get_symbolic_loss, trace_layers
 from pellucid.model.interfaces import ModelLike
+from pellucid.nn.layers import Layer
 from pellucid.show.formula import Formula
 from pellucid.show.model_expressions import ModelExpressions
 
@@ -62,8 +63,8 @@ def attach_symbols(outputs: list[Expr], names: list[tuple[Expr, str]], leaves: d
     return restore_names(replaced[: len(stripped)], symbols)
 
 
-def collect_layer_parameters(model: ModelLike, leaves: dict[Expr, Expr]) -> dict[Any, list[Expr]]:
-    found: dict[Any, list[Expr]] = {}
+def collect_layer_parameters(model: ModelLike, leaves: dict[Expr, Expr]) -> dict[Layer | str, list[Expr]]:
+    found: dict[Layer | str, list[Expr]] = {}
     for layer in model.layers:
         parameters = [leaves[p] for p in layer.parameters if p in leaves and p.trainable]
         if parameters:

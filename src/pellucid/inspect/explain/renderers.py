@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from pellucid import extension_points
 from pellucid.graph.expr import Expr, Input
 from pellucid.graph.types import format_shape
 from pellucid.inspect.explain.explanation import Explanation, LayerExplanation
+from pellucid.nn.optimizers import Optimizer
 from pellucid.nn.optimizers.printing import UpdateRule, get_update_rules
 from pellucid.show.latex_names import name_to_latex
 from pellucid.show.mathml import latex_to_mathml
@@ -101,7 +101,7 @@ def add_prime(name: str, style: Style) -> str:
 
 
 @extension_points.optimizer_latex.register
-def optimizer_to_latex(optimizer: Any) -> str:
+def optimizer_to_latex(optimizer: Optimizer) -> str:
     r"""Return the update of an optimizer as LaTeX, for notebooks.
 
     Examples
@@ -115,9 +115,9 @@ def optimizer_to_latex(optimizer: Any) -> str:
 
 
 @extension_points.optimizer_html.register
-def optimizer_to_html(optimizer: Any) -> str:
+def optimizer_to_html(optimizer: Optimizer) -> str:
     return latex_to_mathml(align_update(optimizer))
 
 
-def align_update(optimizer: Any) -> str:
+def align_update(optimizer: Optimizer) -> str:
     return align_lines(write_update(rule, LatexStyle()) for rule in get_update_rules(optimizer))

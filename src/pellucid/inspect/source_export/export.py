@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from pellucid.graph.errors import OptionError, UseError, near_miss
 from pellucid.graph.expr import Expr
 from pellucid.graph.validation import check_integer
@@ -24,6 +22,7 @@ from pellucid.model.interfaces import ModelLike, is_model
 from pellucid.nn.random_seed import validate_seed
 from pellucid.show.numpy_script import source
 from pellucid.training.data_adapter import make_dataset
+from pellucid.typing import Array, Values
 
 LEVELS = {0: "numpy", 1: "expressions", 2: "layers", 4: "toml"}
 """Export levels; level 3 is the model itself."""
@@ -32,8 +31,8 @@ LEVELS = {0: "numpy", 1: "expressions", 2: "layers", 4: "toml"}
 def to_source(
     what: Any,
     level: str | int,
-    x: Any = None,
-    y: Any = None,
+    x: Values | None = None,
+    y: Values | None = None,
     *,
     epochs: int | None = None,
     batch_size: int | None = None,
@@ -105,7 +104,7 @@ def to_source(
     return write[name](what, make_options(what, x, y, epochs, batch_size, seed, weights))
 
 
-def resolve_level(level: Any) -> str:
+def resolve_level(level: object) -> str:
     if isinstance(level, int) and not isinstance(level, bool) and level in LEVELS:
         return LEVELS[level]
     if level in LEVELS.values():
@@ -138,12 +137,18 @@ def export_expressions(what: Any, level: str, model_options: Sequence[str]) -> s
 
 
 def make_options(
-    model: ModelLike, x: Any, y: Any, epochs: Any, batch_size: Any, seed: Any, weights: bool
+    model: ModelLike,
+    x: Values | None,
+    y: Values | None,
+    epochs: int | None,
+    batch_size: int | None,
+    seed: int | None,
+    weights: bool,
 ) -> ExportOptions:
     """Validate the data and the training settings; defaults are those the model was read with."""
     if (x is None) != (y is None):
         raise ModelError(f"Expected both x and y, or neither. Received: only {'x' if y is None else 'y'}")
-    data: list[np.ndarray[Any, Any]] = [] if x is None else list(make_dataset(model, x, y).arrays)
+    data: list[Array] = [] if x is None else list(make_dataset(model, x, y).arrays)
     defaults = model.training
     return ExportOptions(
         data,

@@ -243,7 +243,7 @@ class TomlModelReader:
             arguments[name] = self.parse_value(each, name, place, depth)
         return self.run(place, lambda: cls(**arguments))
 
-    def get_class(self, kind: Any, module: ModuleType, argument: str, place: str) -> type:
+    def get_class(self, kind: object, module: ModuleType, argument: str, place: str) -> type:
         classes = get_classes(module)
         what = "layer" if module is layers else argument.rsplit("_", maxsplit=1)[-1]
         if not isinstance(kind, str):
@@ -316,7 +316,7 @@ class TomlModelReader:
     def format_place(self, place: str) -> str:
         return f"{self.file}, {place}" if place else self.file
 
-    def error(self, place: str, expected: str, received: Any) -> ModelError:
+    def error(self, place: str, expected: str, received: object) -> ModelError:
         text = repr(received)
         end = "" if expected.endswith("?") else "."
         return ModelError(f"{self.format_place(place)}: {expected}{end} Received: {text[:80]}{'…' * (len(text) > 80)}")

@@ -18,6 +18,7 @@ from pellucid.model.interfaces import ModelLike
 from pellucid.model.object_config import PerOutput, compile_to_config, input_to_config, layer_to_config, to_plain_value
 from pellucid.model.state import UniqueNames
 from pellucid.nn.layers import Layer
+from pellucid.typing import Json
 
 FORMAT_VERSION = 1
 
@@ -125,7 +126,7 @@ def format_key(text: str) -> str:
     return text if re.fullmatch(r"[A-Za-z0-9_-]+", text) else format_value(text)
 
 
-def format_value(value: Any) -> str:
+def format_value(value: Json) -> str:
     """Return a plain value as TOML, on one line.
 
     Examples

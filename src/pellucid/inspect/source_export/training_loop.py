@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from pellucid.graph.expr import Expr
 from pellucid.show.literals import array_to_source
-
-Array = np.ndarray[Any, Any]
+from pellucid.typing import Array, DTypeLike
 
 TRAINING_LOOP_NAMES = {"fit", "predict", "losses", "total", "batch", "order", "start", "epoch", "data", "sys"}
 """Names in the training loop and main block, which no variable of the network may have."""
@@ -44,7 +42,7 @@ def name_data(inputs: Sequence[Expr], targets: Sequence[Expr]) -> list[str]:
     return [*number("x", len(inputs)), *number("y", len(targets))]
 
 
-def write_fit_lines(names: Sequence[str], dtypes: Sequence[Any], options: ExportOptions) -> list[str]:
+def write_fit_lines(names: Sequence[str], dtypes: Sequence[DTypeLike], options: ExportOptions) -> list[str]:
     """Write a function ``fit`` with the same mini-batches as `Model.fit` with the same seed."""
     first = names[0]
     batch = ", ".join(

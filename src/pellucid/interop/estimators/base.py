@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from typing import Any, Self
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Literal, Self
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -18,10 +18,13 @@ from pellucid.graph.validation import check_integer
 from pellucid.interop.estimators import network_cache
 from pellucid.interop.estimators.network_cache import CachedNetwork, NetworkSignature
 from pellucid.model.model import Model
+from pellucid.nn.layers.base import ActivationLike
 from pellucid.training.callbacks.early_stopping import EarlyStopping
 from pellucid.training.data_adapter import make_dataset
+from pellucid.typing import Array, ArrayLike, Verbosity
 
-Array = np.ndarray[Any, Any]
+if TYPE_CHECKING:
+    from pellucid.nn.optimizers.base import Optimizer
 
 NETWORK_SETTINGS = ("hidden_layer_sizes", "activation", "optimizer", "learning_rate", "alpha")
 """Hyperparameters of the built-in network, which a custom model does not take."""
@@ -39,20 +42,20 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]  # ships no types
 
     def __init__(
         self,
-        hidden_layer_sizes: Any = (100,),
-        activation: Any = "relu",
+        hidden_layer_sizes: int | Sequence[int] = (100,),
+        activation: ActivationLike = "relu",
         *,
-        optimizer: Any = "adam",
+        optimizer: str | Optimizer = "adam",
         learning_rate: float | None = None,
         alpha: float = 0.0001,
         epochs: int = 200,
-        batch_size: Any = "auto",
+        batch_size: Literal["auto"] | int = "auto",
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
-        random_state: Any = None,
+        random_state: int | np.random.RandomState | None = None,
         model: Callable[..., Model] | None = None,
-        verbose: Any = 0,
+        verbose: Verbosity = 0,
     ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -76,12 +79,12 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]  # ships no types
         """Return targets in the format of the model's loss."""
         raise NotImplementedError
 
-    def _validate(self, X: Any, y: Any, reset: bool, **options: Any) -> tuple[Array, Array]:
+    def _validate(self, X: ArrayLike, y: ArrayLike, reset: bool, **options: Any) -> tuple[Array, Array]:
         """Return samples and targets as arrays, in the dtype of the network."""
-        X, y = validate_data(self, X, y, reset=reset, dtype=[np.float64, np.float32], **options)
-        return X if reset else X.astype(self._dtype, copy=False), y
+        samples, targets = validate_data(self, X, y, reset=reset, dtype=[np.float64, np.float32], **options)
+        return samples if reset else samples.astype(self._dtype, copy=False), targets
 
-    def _get_weights(self, X: Array, y: Array, sample_weight: Any) -> Array:
+    def _get_weights(self, X: Array, y: Array, sample_weight: ArrayLike | None) -> Array:
         weights: Array = _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
         return weights
 
@@ -183,11 +186,11 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]  # ships no types
             _custom_networks[self] = network_cache.build_custom_network(model, self._signature, seed)
         return _custom_networks[self]
 
-    def _compute_outputs(self, X: Any) -> Array:
+    def _compute_outputs(self, X: ArrayLike) -> Array:
         check_is_fitted(self, "state_")
-        X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32]).astype(self._dtype, copy=False)
+        samples = validate_data(self, X, reset=False, dtype=[np.float64, np.float32]).astype(self._dtype, copy=False)
         with self._get_network().borrow(self.state_) as model:
-            return network_cache.predict_rows(model, X)
+            return network_cache.predict_rows(model, samples)
 
     @property
     def model_(self) -> Model:
@@ -221,6 +224,6 @@ def set_hyperparameter(shared: Any, value: Any, name: str) -> None:
     shared.set_value(np.asarray(value, shared.dtype))
 
 
-def parse_layer_sizes(sizes: Any) -> tuple[int, ...]:
+def parse_layer_sizes(sizes: int | Sequence[int]) -> tuple[int, ...]:
     sizes = [sizes] if isinstance(sizes, (int, np.integer)) else list(sizes)
     return tuple(check_integer("hidden_layer_sizes", size) for size in sizes)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Self
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from sklearn.base import ClassifierMixin
@@ -14,9 +14,12 @@ from pellucid.graph.errors import OptionError
 from pellucid.interop.estimators.base import NetworkEstimator
 from pellucid.model.errors import ModelError
 from pellucid.model.model import Model
+from pellucid.nn.layers.base import ActivationLike
 from pellucid.training.target_checks import COLUMN_LOSSES, get_loss_function
+from pellucid.typing import Array, ArrayLike, Verbosity
 
-Array = np.ndarray[Any, Any]
+if TYPE_CHECKING:
+    from pellucid.nn.optimizers.base import Optimizer
 
 
 class Classifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]  # ships no types
@@ -86,21 +89,21 @@ class Classifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]  # sh
 
     def __init__(
         self,
-        hidden_layer_sizes: Any = (100,),
-        activation: Any = "relu",
+        hidden_layer_sizes: int | Sequence[int] = (100,),
+        activation: ActivationLike = "relu",
         *,
-        optimizer: Any = "adam",
+        optimizer: str | Optimizer = "adam",
         learning_rate: float | None = None,
         alpha: float = 0.0001,
         epochs: int = 200,
-        batch_size: Any = "auto",
+        batch_size: Literal["auto"] | int = "auto",
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
-        class_weight: Any = None,
-        random_state: Any = None,
-        model: Any = None,
-        verbose: Any = 0,
+        class_weight: Literal["balanced"] | Mapping[Any, float] | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        model: Callable[..., Model] | None = None,
+        verbose: Verbosity = 0,
     ) -> None:
         super().__init__(
             hidden_layer_sizes,
@@ -119,7 +122,7 @@ class Classifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]  # sh
         )
         self.class_weight = class_weight
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Train from new weights.
 
         Parameters
@@ -141,7 +144,9 @@ class Classifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]  # sh
         self.classes_, labels = np.unique(y, return_inverse=True)
         return self._train(X, labels, self._get_weights(X, y, sample_weight), reset=True)
 
-    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
+    def partial_fit(
+        self, X: ArrayLike, y: ArrayLike, classes: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+    ) -> Self:
         """Train for one more epoch.
 
         Parameters
@@ -169,20 +174,20 @@ class Classifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]  # sh
         labels = np.searchsorted(self.classes_, y)
         return self._train(X, labels, self._get_weights(X, y, sample_weight), reset, is_partial=True)
 
-    def predict_proba(self, X: Any) -> Array:
+    def predict_proba(self, X: ArrayLike) -> Array:
         """Return the probability of every class, shape (samples, classes), in the order of ``classes_``."""
         outputs = self._compute_outputs(X)
         if len(self.classes_) == 1:
             return np.ones((len(outputs), 1), outputs.dtype)
         return np.concatenate([1 - outputs, outputs], axis=1) if outputs.shape[1] == 1 else outputs
 
-    def predict(self, X: Any) -> Array:
+    def predict(self, X: ArrayLike) -> Array:
         """Return the most probable class of each sample, shape (samples,)."""
         columns = self.predict_proba(X).argmax(axis=1)  # first: it raises NotFittedError before classes_ is used
         labels: Array = self.classes_[columns]
         return labels
 
-    def _get_weights(self, X: Array, y: Array, sample_weight: Any) -> Array:
+    def _get_weights(self, X: Array, y: Array, sample_weight: ArrayLike | None) -> Array:
         """Return the product of sample and class weights."""
         weights = super()._get_weights(X, y, sample_weight)
         if self.class_weight is None:

@@ -22,14 +22,16 @@ from pellucid.graph.errors import UseError
 from pellucid.graph.expr import Shared
 from pellucid.graph.ops.elementwise import square
 from pellucid.graph.ops.reductions import sum
+from pellucid.model.interfaces import ModelLike
 from pellucid.model.model import Model
 from pellucid.model.sequential import Sequential
+from pellucid.nn.layers.base import ActivationLike
 from pellucid.nn.optimizers import Optimizer
 from pellucid.nn.random_seed import temporary_seed
 from pellucid.training.array_source import ArrayDataset
 from pellucid.training.train_step import get_train_step
+from pellucid.typing import Array
 
-Array = np.ndarray[Any, Any]
 State = dict[str, Array]
 
 MAX_CACHED = 32
@@ -49,7 +51,7 @@ class NetworkSignature:
     features: int
     outputs: int
     hidden: tuple[int, ...]
-    activation: Any
+    activation: ActivationLike
     output_activation: str | None
     loss: str
     optimizer: str  # as text, without its learning rate
@@ -121,7 +123,7 @@ def get_network(signature: NetworkSignature, make_optimizer: Callable[[Any], Opt
         return _cache[signature]
 
 
-def parse_optimizer(optimizer: Any) -> tuple[str, float | None, Callable[[Any], Optimizer]]:
+def parse_optimizer(optimizer: str | Optimizer) -> tuple[str, float | None, Callable[[Any], Optimizer]]:
     """Return an optimizer without its learning rate as text, the learning rate, and a function that makes it.
 
     The learning rate is None if it is a schedule, which the function keeps.
@@ -155,7 +157,7 @@ def predict_rows(model: Model, x: Array) -> Array:
     return np.concatenate(parts)
 
 
-def build_custom_network(build: Callable[..., Any], signature: NetworkSignature, seed: int) -> CachedNetwork:
+def build_custom_network(build: Callable[..., ModelLike], signature: NetworkSignature, seed: int) -> CachedNetwork:
     """Return the network of a user's function, which gets n_features, n_outputs and dtype if it takes them."""
     known = {"n_features": signature.features, "n_outputs": signature.outputs, "dtype": signature.dtype}
     arguments = {name: known[name] for name in inspect.signature(build).parameters if name in known}

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Self
 
-import numpy as np
 from sklearn.base import RegressorMixin
 
 from pellucid.interop.estimators.base import NetworkEstimator
 from pellucid.model.errors import ModelError
 from pellucid.model.model import Model
-
-Array = np.ndarray[Any, Any]
+from pellucid.typing import Array, ArrayLike
 
 
 class Regressor(RegressorMixin, NetworkEstimator):  # type: ignore[misc]  # ships no types
@@ -50,7 +48,7 @@ validation_fraction, n_iter_no_change, random_state, verbose
     True
     """
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Train from new weights.
 
         Parameters
@@ -70,14 +68,14 @@ validation_fraction, n_iter_no_change, random_state, verbose
         X, y = self._validate(X, y, reset=True, multi_output=True, y_numeric=True)
         return self._train(X, self._to_columns(X, y, True), self._get_weights(X, y, sample_weight), reset=True)
 
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def partial_fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Train for one more epoch; parameters are those of `fit`."""
         reset = not hasattr(self, "state_")
         X, y = self._validate(X, y, reset, multi_output=True, y_numeric=True)
         weights = self._get_weights(X, y, sample_weight)
         return self._train(X, self._to_columns(X, y, reset), weights, reset, is_partial=True)
 
-    def predict(self, X: Any) -> Array:
+    def predict(self, X: ArrayLike) -> Array:
         """Return the prediction of each sample, in the shape of the targets."""
         outputs = self._compute_outputs(X)
         return outputs[:, 0] if self._is_1d else outputs

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 
-from pellucid.graph.decomposition import symbolic as P
 from pellucid.graph.errors import DtypeError
 from pellucid.graph.expr import Expr, constant
+from pellucid.interop.onnx.symbolic import P
 
 SHIFT = 8
 """Recurrence steps that shift an argument to where the asymptotic series has float32 precision."""
@@ -19,12 +18,12 @@ BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30)
 """The first Bernoulli numbers of even index."""
 
 
-def number(x: Expr, value: float) -> Any:
+def number(x: Expr, value: float) -> Expr:
     """Return a constant of the dtype of ``x``."""
     return constant(np.asarray(value).astype(x.dtype))
 
 
-def polynomial(x: Any, coefficients: Sequence[float]) -> Any:
+def polynomial(x: Expr, coefficients: Sequence[float]) -> Expr:
     """Evaluate a polynomial by Horner's scheme, highest coefficient first."""
     total = number(x, coefficients[0])
     for c in coefficients[1:]:
@@ -40,12 +39,12 @@ def check_precision(name: str, x: Expr) -> None:
         )
 
 
-def get_reduced_angle(x: Expr) -> Any:
+def get_reduced_angle(x: Expr) -> Expr:
     """Return pi times the distance to the nearest integer; sines of it stay accurate near their zeros."""
     return number(x, math.pi) * (x - P.rint(x))
 
 
-def gammaln(x: Expr) -> Any:
+def gammaln(x: Expr) -> Expr:
     """Stirling's series of a shifted argument; reflection formula for x < 0.5."""
     check_precision("gammaln", x)
     left = x < number(x, 0.5)
@@ -62,12 +61,12 @@ def gammaln(x: Expr) -> Any:
     return P.where(left, number(x, math.log(math.pi)) - P.log(abs(P.sin(get_reduced_angle(x)))) - right, right)
 
 
-def digamma(x: Expr) -> Any:
+def digamma(x: Expr) -> Expr:
     """Asymptotic series of a shifted argument; reflection formula for x < 0.5."""
     check_precision("digamma", x)
     left = x < number(x, 0.5)
     z = P.where(left, number(x, 1) - x, x)
-    shifted: Any = number(x, 0)
+    shifted: Expr = number(x, 0)
     for k in range(SHIFT):
         shifted = shifted + number(x, 1) / (z + number(x, k))
     up = z + number(x, SHIFT)
@@ -77,11 +76,11 @@ def digamma(x: Expr) -> Any:
     return P.where(left, right - number(x, math.pi) * P.cos(get_reduced_angle(x)) / P.sin(get_reduced_angle(x)), right)
 
 
-def digamma_derivative(x: Expr, n: int) -> Any:
+def digamma_derivative(x: Expr, n: int) -> Expr:
     """Asymptotic series of a shifted argument, for positive arguments."""
     check_precision("polygamma", x)
     sign = -1.0 if n % 2 == 0 else 1.0
-    shifted: Any = number(x, 0)
+    shifted: Expr = number(x, 0)
     for k in range(SHIFT):
         shifted = shifted + (x + number(x, k)) ** number(x, -(n + 1))
     up = x + number(x, SHIFT)
@@ -100,7 +99,7 @@ ERFC = (
 """A fit of log(erfc(z) / t) + z^2 in t = 1 / (1 + z / 2), to 1.2e-7: W. H. Press et al., Numerical Recipes, 6.2."""
 
 
-def erfcx(x: Expr) -> Any:
+def erfcx(x: Expr) -> Expr:
     """Fit of erfc without its exponential factor; reflection formula for x < 0."""
     check_precision("erfcx", x)
     z = abs(x)
@@ -109,7 +108,7 @@ def erfcx(x: Expr) -> Any:
     return P.where(x < number(x, 0), number(x, 2) * P.exp(x * x) - right, right)
 
 
-def log_ndtr(x: Expr) -> Any:
+def log_ndtr(x: Expr) -> Expr:
     """Log of the normal CDF: by erfcx for x < 0, which does not underflow, by log1p otherwise."""
     check_precision("log_ndtr", x)
     z = x * number(x, math.sqrt(0.5))
@@ -129,14 +128,14 @@ TAIL = (
 """Fits of erfinv(x) / x in w = -log(1 - x^2), below 5 and above: M. Giles, Approximating the erfinv function, 2010."""
 
 
-def erfinv_ratio(w: Any) -> Any:
+def erfinv_ratio(w: Expr) -> Expr:
     """Return erfinv(x) / x from -log(1 - x^2)."""
     near = polynomial(P.minimum(w, number(w, 5)) - number(w, 2.5), MIDDLE)
     far = polynomial(P.sqrt(P.maximum(w, number(w, 5))) - number(w, 3), TAIL)
     return P.where(w < number(w, 5), near, far)
 
 
-def erfinv(x: Expr) -> Any:
+def erfinv(x: Expr) -> Expr:
     """Fit of erfinv, with infinities at -1 and 1."""
     check_precision("erfinv", x)
     one = number(x, 1)
@@ -144,7 +143,7 @@ def erfinv(x: Expr) -> Any:
     return P.where(P.equal(abs(x), one), x * number(x, math.inf), inside)
 
 
-def ndtri(x: Expr) -> Any:
+def ndtri(x: Expr) -> Expr:
     """erfinv(2x - 1) with 1 - (2x - 1)^2 computed as 4x(1 - x), so that small probabilities stay accurate."""
     check_precision("ndtri", x)
     one, two = number(x, 1), number(x, 2)
@@ -155,7 +154,7 @@ def ndtri(x: Expr) -> Any:
     )
 
 
-APPROXIMATIONS: dict[str, Callable[..., Any]] = {
+APPROXIMATIONS: dict[str, Callable[..., Expr]] = {
     f.__name__: f for f in (gammaln, digamma, digamma_derivative, erfcx, erfinv, log_ndtr, ndtri)
 }
 """Ops that are exported as approximations."""

@@ -9,16 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.decomposition import symbolic
 from pellucid.graph.errors import PellucidError, ShapeError
 from pellucid.graph.expr import Expr
 from pellucid.graph.op import OUTPUT
-from pellucid.graph.operators import call_op
 from pellucid.graph.ops.convolution import conv
 from pellucid.graph.ops.scan import scan
 from pellucid.graph.ops.sliding_windows import Pairs, iterate_part_widths, iterate_window_slices, pad_spatial
 from pellucid.graph.traversal import rebuild, topological
 from pellucid.interop.onnx.approximations import APPROXIMATIONS
+from pellucid.interop.onnx.symbolic import P
 from pellucid.interop.onnx.writer import REFUSED, WRITERS, unsupported_error
 
 Definition = Callable[..., Any]
@@ -48,7 +47,7 @@ def decompose(outputs: Sequence[Expr], stop: Iterable[Expr] = ()) -> list[Expr]:
         order = topological(result, stop=closed)
         if not any(needs_decomposition(node) for node in order if node not in closed):
             return result
-        done: dict[Expr, Any] = {}
+        done: dict[Expr, Expr] = {}
         for node in order:
             if node in closed or node.op is None:
                 done[node] = node
@@ -64,12 +63,12 @@ def needs_decomposition(node: Expr) -> bool:
     return node.op is not None and node.op is not OUTPUT and node.op.name not in WRITERS
 
 
-def decompose_once(node: Expr) -> Any:
+def decompose_once(node: Expr) -> Expr:
     assert node.op is not None
     if node.op.name in REFUSED:
         raise unsupported_error(node)
-    definition = DEFINITIONS.get(node.op.name, APPROXIMATIONS.get(node.op.name))
-    definition = definition or functools.partial(node.op.value, symbolic)
+    definition: Callable[..., Any] | None = DEFINITIONS.get(node.op.name, APPROXIMATIONS.get(node.op.name))
+    definition = definition or functools.partial(node.op.value, P)
     try:
         result: Any = definition(*node.inputs, **node.settings)
     except PellucidError as error:
@@ -78,42 +77,43 @@ def decompose_once(node: Expr) -> Any:
         raise unsupported_error(node) from error
     if result is node or (isinstance(result, Expr) and result.dtype != node.dtype):
         raise unsupported_error(node)
-    return result
+    found: Expr = result
+    return found
 
 
 @defines
-def power_of_two(x: Expr) -> Any:
+def power_of_two(x: Expr) -> Expr:
     """A neighboring power of two would do as well: it scales a formula and is divided out."""
-    size = symbolic.abs(x)
-    size = symbolic.where((size > 0) & (size < math.inf), size, np.ones((), x.dtype))
-    return symbolic.exp2(symbolic.floor(symbolic.log2(size) + 1e-5))
+    size = P.abs(x)
+    size = P.where((size > 0) & (size < math.inf), size, np.ones((), x.dtype))
+    return P.exp2(P.floor(P.log2(size) + 1e-5))
 
 
 @defines
-def erf_difference(x: Expr, y: Expr) -> Any:
-    return symbolic.erf(x) - symbolic.erf(y)
+def erf_difference(x: Expr, y: Expr) -> Expr:
+    return P.erf(x) - P.erf(y)
 
 
 @defines
-def roll(x: Expr, shift: Any, axis: Any) -> Any:
+def roll(x: Expr, shift: Sequence[int], axis: Sequence[int] | None) -> Expr:
     if axis is None:
-        return call_op("reshape_like", roll(call_op("ravel", x), shift, (0,)), x)
+        return P.reshape_like(roll(P.ravel(x), shift, (0,)), x)
     for steps, along in zip(shift, axis, strict=True):
         size = x.shape[along]
         steps = steps % size if isinstance(size, int) and size else steps
         if steps:
             whole = (slice(None),) * along
-            x = call_op("concatenate", [x[(*whole, slice(-steps, None))], x[(*whole, slice(None, -steps))]], axis=along)
+            x = P.concatenate([x[(*whole, slice(-steps, None))], x[(*whole, slice(None, -steps))]], axis=along)
     return x
 
 
 @defines
-def outer(x: Expr, y: Expr) -> Any:
-    return call_op("ravel", x)[:, None] * call_op("ravel", y)[None]
+def outer(x: Expr, y: Expr) -> Expr:
+    return P.ravel(x)[:, None] * P.ravel(y)[None]
 
 
 @defines
-def kron(x: Expr, y: Expr) -> Any:
+def kron(x: Expr, y: Expr) -> Expr:
     """Outer product with interleaved axes, merged in pairs."""
     ndim = max(x.ndim, y.ndim)
     x, y = (e[(None,) * (ndim - e.ndim)] for e in (x, y))
@@ -121,23 +121,23 @@ def kron(x: Expr, y: Expr) -> Any:
     sizes = [m * n for m, n in zip(x.shape, y.shape, strict=True) if isinstance(m, int) and isinstance(n, int)]
     if len(sizes) < ndim:
         raise ShapeError("kron: expected known sizes")
-    return call_op("reshape", wide, tuple(sizes))
+    return P.reshape(wide, tuple(sizes))
 
 
 @defines
-def cross(x: Expr, y: Expr, axis: int) -> Any:
+def cross(x: Expr, y: Expr, axis: int) -> Expr:
 
-    def component(e: Expr, i: int) -> Any:
+    def component(e: Expr, i: int) -> Expr:
         return e[(..., slice(i, i + 1), *(slice(None),) * (-axis - 1))]
 
     parts = [component(x, i) * component(y, j) - component(x, j) * component(y, i) for i, j in ((1, 2), (2, 0), (0, 1))]
-    return call_op("concatenate", parts, axis=axis % max(x.ndim, y.ndim))
+    return P.concatenate(parts, axis=axis % max(x.ndim, y.ndim))
 
 
 @defines
-def diagonal(x: Expr, offset: int, axis1: int, axis2: int) -> Any:
+def diagonal(x: Expr, offset: int, axis1: int, axis2: int) -> Expr:
     rest = [a for a in range(x.ndim) if a not in (axis1, axis2)]
-    x = call_op("transpose", x, (*rest, axis1, axis2))
+    x = P.transpose(x, (*rest, axis1, axis2))
     rows, columns = x.shape[-2:]
     if not isinstance(rows, int) or not isinstance(columns, int):
         raise ShapeError("diagonal: expected known sizes")
@@ -145,28 +145,28 @@ def diagonal(x: Expr, offset: int, axis1: int, axis2: int) -> Any:
     return x[(..., places + max(-offset, 0), places + max(offset, 0))]
 
 
-def _scan_along(step: Callable[..., Expr], arrays: Sequence[Expr], axis: int, reverse: bool = False) -> Any:
+def _scan_along(step: Callable[..., Expr], arrays: Sequence[Expr], axis: int, reverse: bool = False) -> Expr:
     """Scan along an axis of arrays; ``step`` with state None returns the initial state."""
-    sequences = [call_op("moveaxis", a, axis, 0) for a in arrays]
-    first = step(*(call_op("zeros_like", s[0]) for s in sequences), None)
-    return call_op("moveaxis", scan(step, sequences, first, reverse=reverse), 0, axis)
+    sequences = [P.moveaxis(a, axis, 0) for a in arrays]
+    first = step(*(P.zeros_like(s[0]) for s in sequences), None)
+    return P.moveaxis(scan(step, sequences, first, reverse=reverse), 0, axis)
 
 
 @defines
-def cumprod(x: Expr, axis: int | None) -> Any:
+def cumprod(x: Expr, axis: int | None) -> Expr:
     if axis is None:
-        x, axis = call_op("ravel", x), 0
+        x, axis = P.ravel(x), 0
     if x.dtype.kind in "bi":
-        x = call_op("cast", x, "int64")
-    return _scan_along(lambda now, h: call_op("ones_like", now) if h is None else h * now, [x], axis)
+        x = P.cast(x, "int64")
+    return _scan_along(lambda now, h: P.ones_like(now) if h is None else h * now, [x], axis)
 
 
 @defines
-def recurrence(a: Expr, b: Expr, axis: int, reverse: bool) -> Any:
-    return _scan_along(lambda m, n, h: call_op("zeros_like", n) if h is None else m * h + n, [a, b], axis, reverse)
+def recurrence(a: Expr, b: Expr, axis: int, reverse: bool) -> Expr:
+    return _scan_along(lambda m, n, h: P.zeros_like(n) if h is None else m * h + n, [a, b], axis, reverse)
 
 
-def dilate(x: Expr, step: int, axis: int) -> Any:
+def dilate(x: Expr, step: int, axis: int) -> Expr:
     """Insert zeros between the elements along an axis."""
     if step == 1:
         return x
@@ -174,17 +174,17 @@ def dilate(x: Expr, step: int, axis: int) -> Any:
     if not isinstance(size, int):
         raise ShapeError("expected known sizes")
     widths = [(0, (step - 1) * (a == axis + 1)) for a in range(x.ndim + 1)]
-    wide = call_op("pad", call_op("expand_dims", x, axis + 1), widths)
+    wide = P.pad(P.expand_dims(x, axis + 1), widths)
     shape = (*x.shape[:axis], size * step, *x.shape[axis + 1 :])
-    return call_op("reshape", wide, shape)[(*(slice(None),) * axis, slice(0, (size - 1) * step + 1))]
+    return P.reshape(wide, shape)[(*(slice(None),) * axis, slice(0, (size - 1) * step + 1))]
 
 
-def pad_or_crop(x: Expr, axis: int, before: int, after: int) -> Any:
+def pad_or_crop(x: Expr, axis: int, before: int, after: int) -> Expr:
     """Pad both ends of an axis with zeros; negative widths crop."""
     size = x.shape[axis]
     assert isinstance(size, int)
     x = x[(*(slice(None),) * axis, slice(max(-before, 0), size - max(-after, 0)))]
-    return call_op("pad", x, [(max(before, 0) * (a == axis), max(after, 0) * (a == axis)) for a in range(x.ndim)])
+    return P.pad(x, [(max(before, 0) * (a == axis), max(after, 0) * (a == axis)) for a in range(x.ndim)])
 
 
 def overlap_add(
@@ -194,7 +194,7 @@ def overlap_add(
     strides: Sequence[int],
     padding: Pairs,
     dilation: Sequence[int],
-) -> Any:
+) -> Expr:
     """Overlap-add: sum the windows' values at the positions they came from."""
     if any(isinstance(n, str) for n in (*sizes, *parts[0].shape[1:-1])):
         raise ShapeError("expected known image sizes")
@@ -203,22 +203,23 @@ def overlap_add(
         for axis, (low, high, interior) in enumerate(widths, 1):
             part = pad_or_crop(dilate(part, interior + 1, axis), axis, low, high)
         total = total + part
-    return total
+    result: Expr = total
+    return result
 
 
 @defines
-def sum_pool_gradient(g: Expr, like: Expr, pool_size: Any, strides: Any, padding: Any) -> Any:
+def sum_pool_gradient(g: Expr, like: Expr, pool_size: Sequence[int], strides: Sequence[int], padding: Pairs) -> Expr:
     parts = [g] * math.prod(pool_size)
     return overlap_add(parts, like.shape[1:-1], pool_size, strides, padding, (1,) * len(strides))
 
 
-def _argmax_masks(y: Expr, x: Expr, pool_size: Any, strides: Any, padding: Any) -> list[Expr]:
+def _argmax_masks(y: Expr, x: Expr, pool_size: Sequence[int], strides: Sequence[int], padding: Pairs) -> list[Expr]:
     """Return, for each position in the window, the mask of windows whose first maximum is there."""
     lowest = -np.inf if x.dtype.kind not in "iu" else np.iinfo(x.dtype).min
-    padded, ones, counts = pad_spatial(symbolic, x, padding, lowest), (1,) * len(strides), y.shape[1:-1]
+    padded, ones, counts = pad_spatial(P, x, padding, lowest), (1,) * len(strides), y.shape[1:-1]
     slices = list(iterate_window_slices(np, padded, pool_size, strides, ones, counts))  # type: ignore[arg-type]
     masks: list[Expr] = []
-    seen: Any = None
+    seen: Expr | None = None
     for tap in slices:
         is_maximum = tap == y
         masks.append(is_maximum if seen is None else is_maximum & ~seen)
@@ -227,31 +228,37 @@ def _argmax_masks(y: Expr, x: Expr, pool_size: Any, strides: Any, padding: Any) 
 
 
 @defines
-def max_pool_gradient(g: Expr, y: Expr, x: Expr, pool_size: Any, strides: Any, padding: Any) -> Any:
+def max_pool_gradient(
+    g: Expr, y: Expr, x: Expr, pool_size: Sequence[int], strides: Sequence[int], padding: Pairs
+) -> Expr:
     """The gradient of each window goes to its first maximum."""
     zero = np.zeros((), g.dtype)
-    parts = [call_op("where", mask, g, zero) for mask in _argmax_masks(y, x, pool_size, strides, padding)]
+    parts = [P.where(mask, g, zero) for mask in _argmax_masks(y, x, pool_size, strides, padding)]
     return overlap_add(parts, x.shape[1:-1], pool_size, strides, padding, (1,) * len(strides))
 
 
 @defines
-def overlap_patches(g: Expr, like: Expr, size: Any, strides: Any, dilation: Any, padding: Any) -> Any:
-    parts = call_op("split", g, math.prod(size), axis=-1)
+def overlap_patches(
+    g: Expr, like: Expr, size: Sequence[int], strides: Sequence[int], dilation: Sequence[int], padding: Pairs
+) -> Expr:
+    parts = list(P.split(g, math.prod(size), axis=-1))
     return overlap_add(parts, like.shape[1:-1], size, strides, padding, dilation)
 
 
 @defines
-def conv_kernel_gradient(x: Expr, g: Expr, like: Expr, strides: Any, padding: Any, dilation: Any, groups: int) -> Any:
+def conv_kernel_gradient(
+    x: Expr, g: Expr, like: Expr, strides: Sequence[int], padding: Pairs, dilation: Sequence[int], groups: int
+) -> Expr:
     """Convolution with batch and channels exchanged, and strides and dilation exchanged."""
     if any(isinstance(n, str) for n in (*like.shape, *g.shape[1:-1])):
         raise ShapeError("expected known image sizes")
-    pieces = zip(call_op("split", x, groups, axis=-1), call_op("split", g, groups, axis=-1), strict=True)
+    pieces = zip(P.split(x, groups, axis=-1), P.split(g, groups, axis=-1), strict=True)
     window, axes = like.shape[:-2], range(1, x.ndim - 1)
     found = []
     for images, gradient in pieces:
-        swapped = call_op("transpose", images, (x.ndim - 1, *axes, 0))
-        kernel = call_op("transpose", gradient, (*axes, 0, x.ndim - 1))
+        swapped = P.transpose(images, (x.ndim - 1, *axes, 0))
+        kernel = P.transpose(gradient, (*axes, 0, x.ndim - 1))
         whole = conv(swapped, kernel, strides=dilation, dilation=strides, padding=padding)
         part = whole[(slice(None), *(slice(k) for k in window if isinstance(k, int)))]
-        found.append(call_op("transpose", part, (*axes, 0, x.ndim - 1)))
-    return call_op("concatenate", found, axis=-1)
+        found.append(P.transpose(part, (*axes, 0, x.ndim - 1)))
+    return P.concatenate(found, axis=-1)

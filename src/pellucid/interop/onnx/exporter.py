@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from pellucid.atomic_write import atomic_write
 from pellucid.graph.errors import UseError, brief
@@ -17,8 +17,14 @@ from pellucid.interop.onnx.decompositions import decompose
 from pellucid.interop.onnx.errors import OnnxError
 from pellucid.interop.onnx.tensors import iterate_graphs
 from pellucid.interop.onnx.writer import OnnxWriter, make_value_info
+from pellucid.model.interfaces import ModelLike, is_model
 from pellucid.optional_packages import require_packages
 from pellucid.saving.container import get_version
+from pellucid.typing import FilePath
+
+if TYPE_CHECKING:
+    from onnx import GraphProto, ModelProto, NodeProto
+
 
 OPSET = 23
 """Opset version of exported files."""
@@ -31,13 +37,13 @@ IR_VERSION = 11
 
 
 def to_onnx(
-    model: Any,
-    path: str | Path | None = None,
+    model: ModelLike | Expr | Sequence[Expr] | Mapping[str, Expr],
+    path: FilePath | None = None,
     *,
     inputs: Sequence[Input] | None = None,
     name: str | None = None,
     description: str = "",
-) -> Any:
+) -> ModelProto:
     """Export a model or expressions to ONNX, in inference form.
 
     Sizes that have a name, such as a batch of ``"n"``, are dynamic in the file under that name. Parameters keep their
@@ -96,7 +102,9 @@ def to_onnx(
     return proto
 
 
-def collect_parts(model: Any) -> tuple[dict[str, Expr], list[Any], str, dict[Shared, str]]:
+def collect_parts(
+    model: ModelLike | Expr | Sequence[Expr] | Mapping[str, Expr],
+) -> tuple[dict[str, Expr], Sequence[Expr], str, dict[Shared, str]]:
     """Return the outputs by name, the inputs, the graph name and the names of the parameters."""
     if isinstance(model, Expr):
         return {model.name or "output": model}, collect_inputs([model]), "pellucid", {}
@@ -104,7 +112,7 @@ def collect_parts(model: Any) -> tuple[dict[str, Expr], list[Any], str, dict[Sha
         outputs = {str(key): value for key, value in model.items()}
     elif isinstance(model, (list, tuple)):
         outputs = name_outputs(list(model))
-    elif hasattr(model, "inputs") and hasattr(model, "state"):
+    elif is_model(model):
         names = dict(zip(model.output_names, model.outputs, strict=True))
         return names, list(model.inputs), str(model.name), {shared: path for path, shared in model.state().items()}
     else:
@@ -115,7 +123,7 @@ def collect_parts(model: Any) -> tuple[dict[str, Expr], list[Any], str, dict[Sha
     return outputs, collect_inputs(outputs.values()), "pellucid", {}
 
 
-def name_outputs(outputs: Sequence[Any]) -> dict[str, Any]:
+def name_outputs(outputs: Sequence[Expr]) -> dict[str, Expr]:
     """Name outputs by their own names, or by number if one has no name."""
     own = [getattr(o, "name", None) for o in outputs]
     if all(own) and len(set(own)) == len(own):
@@ -123,7 +131,7 @@ def name_outputs(outputs: Sequence[Any]) -> dict[str, Any]:
     return {"output" if len(outputs) == 1 else f"output_{i}": o for i, o in enumerate(outputs)}
 
 
-def check_inputs(declared: Sequence[Any], results: Sequence[Expr]) -> None:
+def check_inputs(declared: Sequence[object], results: Sequence[Expr]) -> None:
     for i in declared:
         if not isinstance(i, Input):
             raise UseError(f"to_onnx: expected inputs such as pel.vector('x'). Received: {i!r}")
@@ -137,11 +145,11 @@ def check_inputs(declared: Sequence[Any], results: Sequence[Expr]) -> None:
 
 def write_graph(
     outputs: Mapping[str, Expr],
-    inputs: Sequence[Input],
+    inputs: Sequence[Expr],
     name: str = "graph",
     description: str = "",
     paths: Mapping[Shared, str] | None = None,
-) -> Any:
+) -> GraphProto:
     """Write simplified expressions as a model proto and check it."""
     with require_packages("pel.to_onnx"):
         import onnx
@@ -188,7 +196,7 @@ def write_output(w: OnnxWriter, value: str, key: str, keys: Container[str]) -> N
     w.values = {e: key if name == value else name for e, name in w.values.items()}
 
 
-def remove_dead_nodes(nodes: Sequence[Any], outputs: Sequence[str]) -> list[Any]:
+def remove_dead_nodes(nodes: Sequence[NodeProto], outputs: Sequence[str]) -> list[NodeProto]:
     """Remove nodes whose outputs are unused, such as transposes that cancel."""
     used, kept = set(outputs), []
     for node in reversed(nodes):
@@ -198,7 +206,7 @@ def remove_dead_nodes(nodes: Sequence[Any], outputs: Sequence[str]) -> list[Any]
     return kept[::-1]
 
 
-def get_read_names(nodes: Sequence[Any]) -> set[str]:
+def get_read_names(nodes: Sequence[NodeProto]) -> set[str]:
     """Return the names of all values that nodes read, including those in subgraphs."""
     names = {name for node in nodes for name in node.input}
     for body in (a.g for node in nodes for a in node.attribute if a.HasField("g")):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pellucid.graph.errors import near_miss
 from pellucid.graph.expr import Expr
 from pellucid.interop.onnx.reader import READERS, OnnxNode, OnnxReader, decode_text
 from pellucid.interop.onnx.tensors import to_element_type
+
+if TYPE_CHECKING:
+    from onnx import FunctionProto, NodeProto
 
 MAX_DEPTH = 30
 """Maximum nesting of function calls."""
@@ -40,7 +43,7 @@ def expand_function(node: OnnxNode) -> list[Expr | None]:
     return [inner.values.get(name) for name in found.output]
 
 
-def remove_absent_inputs(node: Any, absent: set[str]) -> Any:
+def remove_absent_inputs(node: NodeProto, absent: set[str]) -> NodeProto:
     """Return a function's node without the inputs that the call omits."""
     if not absent.intersection(node.input):
         return node
@@ -52,7 +55,7 @@ def remove_absent_inputs(node: Any, absent: set[str]) -> Any:
     return copy
 
 
-def get_definition(node: OnnxNode) -> Any:
+def get_definition(node: OnnxNode) -> FunctionProto | None:
     """Return the function that defines an operator, or None."""
     import onnx
 
@@ -64,7 +67,8 @@ def get_definition(node: OnnxNode) -> Any:
     except onnx.defs.SchemaError:
         return None
     if schema.has_function:
-        return schema.function_body
+        result: FunctionProto | None = schema.function_body
+        return result
     if not schema.has_context_dependent_function:
         return None
     versions = [v for v in schema.context_dependent_function_opset_versions if v <= node.opset]
@@ -73,7 +77,8 @@ def get_definition(node: OnnxNode) -> Any:
         resolve_attributes(node).SerializeToString(),
         get_input_types(node.inputs),
     )
-    return onnx.FunctionProto.FromString(content)
+    made: FunctionProto = onnx.FunctionProto.FromString(content)
+    return made
 
 
 def resolve_attributes(node: OnnxNode) -> Any:
@@ -102,7 +107,7 @@ def get_input_types(inputs: Sequence[Expr | None]) -> list[bytes]:
     return [proto.SerializeToString() for proto in protos]
 
 
-def get_opset(proto: Any, default: int) -> int:
+def get_opset(proto: FunctionProto, default: int) -> int:
     """Return the version of ONNX's own operators that a model or function uses."""
     return next((int(o.version) for o in proto.opset_import if o.domain in ("", "ai.onnx")), default)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pellucid.graph.array_conversion import cast_to_dtype
 from pellucid.graph.errors import InputError, UseError, near_miss
-from pellucid.graph.expr import Expr, Input, Shared, as_expr, constant
+from pellucid.graph.expr import Expr, Input, Operand, Shared, as_expr, constant
 from pellucid.graph.traversal import collect_shared, replace_all
 from pellucid.graph.types import Dim
 from pellucid.interop.onnx.errors import OnnxError
@@ -19,8 +19,12 @@ from pellucid.interop.onnx.functions import get_opset
 from pellucid.interop.onnx.reader import OnnxReader
 from pellucid.interop.onnx.tensors import load_external, to_dtype
 from pellucid.optional_packages import require_packages
+from pellucid.typing import ArrayLike, FilePath
 from pellucid.untrusted_files.budget import DEFAULT_WORKING_BYTES, MemoryBudget
 from pellucid.untrusted_files.reading import read_regular_file, report_damage, shorten
+
+if TYPE_CHECKING:
+    from onnx import GraphProto, ModelProto, ValueInfoProto
 
 
 class OnnxGraph:
@@ -61,7 +65,7 @@ class OnnxGraph:
             raise InputError(f"{self.name}: there is no value named {name!r}.{near_miss(name, self.values)}")
         return self.values[name]
 
-    def __call__(self, *values: Any) -> Any:
+    def __call__(self, *values: Operand) -> Any:
         """Apply the graph to other expressions or arrays: returns an expression, or a list for several outputs."""
         if len(values) != len(self.inputs):
             raise InputError(f"{self.name}: expected {len(self.inputs)} inputs, {self.inputs}. Received: {len(values)}")
@@ -85,9 +89,9 @@ def convert_value(place: Input, value: Any) -> Expr:
 
 
 def from_onnx(
-    file: Any,
+    file: FilePath,
     *,
-    values: Mapping[str, Any] | None = None,
+    values: Mapping[str, ArrayLike] | None = None,
     sizes: Mapping[str, int] | None = None,
     trainable: bool = True,
     max_bytes: int = DEFAULT_WORKING_BYTES,
@@ -151,7 +155,7 @@ def from_onnx(
 
 
 def build_graph(
-    model: Any, name: str, inputs: list[Input], outputs: dict[str, Any], values: dict[str, Any]
+    model: ModelProto, name: str, inputs: list[Input], outputs: dict[str, Any], values: dict[str, ArrayLike]
 ) -> OnnxGraph:
     """Cancel transposes that only served ONNX's layout, and collect the graph."""
     from pellucid.interop.onnx.layout import cancel_transposes
@@ -179,7 +183,7 @@ def report_reading_errors(name: str) -> Iterator[None]:
         yield
 
 
-def load_model_proto(file: Any, max_bytes: int) -> tuple[Any, str]:
+def load_model_proto(file: FilePath, max_bytes: int) -> tuple[ModelProto, str]:
     """Parse a model proto; return it with a name for messages."""
     with require_packages("pel.from_onnx"):
         import onnx
@@ -212,7 +216,7 @@ def load_model_proto(file: Any, max_bytes: int) -> tuple[Any, str]:
     return model, name
 
 
-def check_model(model: Any, name: str) -> None:
+def check_model(model: ModelProto, name: str) -> None:
     import onnx
 
     try:
@@ -223,7 +227,9 @@ def check_model(model: Any, name: str) -> None:
         raise OnnxError(f"{name} does not pass ONNX's checker, and is damaged: {shorten(str(error))}") from error
 
 
-def declare_inputs(graph: Any, reader: OnnxReader, values: dict[str, Any], sizes: dict[str, int]) -> list[Input]:
+def declare_inputs(
+    graph: GraphProto, reader: OnnxReader, values: dict[str, ArrayLike], sizes: dict[str, int]
+) -> list[Input]:
     """Create the inputs of a graph, and constants for inputs with given values."""
     from pellucid.interop.onnx import readers  # noqa: F401 - fills the table
 
@@ -247,7 +253,7 @@ def declare_inputs(graph: Any, reader: OnnxReader, values: dict[str, Any], sizes
     return inputs
 
 
-def make_input(info: Any, file: str, sizes: Mapping[str, int]) -> Input:
+def make_input(info: ValueInfoProto, file: str, sizes: Mapping[str, int]) -> Input:
     if not info.type.HasField("tensor_type"):
         kind = info.type.WhichOneof("value") or "nothing"
         raise OnnxError(f"{file}: the input {info.name!r} is a {kind}. Inputs must be tensors")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from pellucid.graph.expr import Constant, Expr, constant
 from pellucid.graph.ops.permute import transpose
@@ -43,7 +42,7 @@ def cancel_transposes(outputs: Sequence[Expr]) -> list[Expr]:
     return [done[o] for o in outputs]
 
 
-def move_transposes(node: Expr, inputs: Sequence[Expr]) -> Any:
+def move_transposes(node: Expr, inputs: Sequence[Expr]) -> Expr | None:
     """Return an elementwise op applied before its operands' common transpose, or None."""
     if node.op is not None and node.op.name in ("join", *REDUCED):
         return move_axis_op(node, inputs)
@@ -62,7 +61,7 @@ def move_transposes(node: Expr, inputs: Sequence[Expr]) -> Any:
 REDUCED = ("sum", "mean", "max", "min", "prod", "logsumexp")
 
 
-def move_axis_op(node: Expr, inputs: Sequence[Expr]) -> Any:
+def move_axis_op(node: Expr, inputs: Sequence[Expr]) -> Expr | None:
     """Return a join or reduction applied before its operands' common transpose, with its axes mapped."""
     orders = {i.settings["axes"] if i.op is transpose.op else None for i in inputs}
     order = next(iter(orders))

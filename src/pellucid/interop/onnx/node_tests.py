@@ -8,13 +8,17 @@ import warnings
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pellucid.interop.onnx.errors import UnknownValueError
 from pellucid.interop.onnx.importer import from_onnx
 from pellucid.interop.onnx.tensors import iterate_graphs
+from pellucid.typing import Array
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
 
 SEQUENCES = "inputs and outputs must be arrays, not sequences or optional values"
 STRINGS = "strings are not supported"
@@ -158,7 +162,7 @@ def to_array_value(value: Any) -> Any:
     return numpy_helper.to_array(value) if hasattr(value, "dims") else value
 
 
-def run_model(model: Any, arrays: dict[str, Any]) -> list[Any]:
+def run_model(model: ModelProto, arrays: dict[str, Any]) -> list[Array]:
     """Import a model, passing the values that its shapes depend on, and run it."""
     from pellucid.run.function_builder import function
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,8 +15,12 @@ from pellucid.graph.traversal import collect_inputs
 from pellucid.graph.types import Dim, Unknown, format_shape
 from pellucid.interop.onnx.errors import OnnxError, UnknownValueError
 from pellucid.interop.onnx.tensors import to_leaf
+from pellucid.typing import Array, ArrayLike
 from pellucid.untrusted_files.budget import DEFAULT_WORKING_BYTES, MemoryBudget
 from pellucid.untrusted_files.reading import quote, shorten
+
+if TYPE_CHECKING:
+    from onnx import AttributeProto, FunctionProto, GraphProto, NodeProto
 
 Read = Callable[..., Any]
 
@@ -62,7 +66,7 @@ class OnnxNode:
         The names of the results; ``""`` for unused ones.
     """
 
-    def __init__(self, reader: OnnxReader, proto: Any, position: int) -> None:
+    def __init__(self, reader: OnnxReader, proto: NodeProto, position: int) -> None:
         self.reader = reader
         self.proto = proto
         self.kind: str = proto.op_type
@@ -96,14 +100,14 @@ class OnnxNode:
         """Return an input, or None if it is omitted."""
         return self.inputs[place] if place < len(self.inputs) else None
 
-    def get_constant(self, place: int, default: Any = None) -> np.ndarray[Any, Any]:
+    def get_constant(self, place: int, default: ArrayLike | None = None) -> Array:
         """Return the value of an input that must be constant because the result's shape or dtype depends on it."""
         value = self.get_sizes(place, default)
         if value.dtype == object and not all(isinstance(v, int) for v in value.ravel()):
             raise self.unknown_value_error(place)
         return value.astype(np.int64) if value.dtype == object else value
 
-    def get_sizes(self, place: int, default: Any = None) -> np.ndarray[Any, Any]:
+    def get_sizes(self, place: int, default: ArrayLike | None = None) -> Array:
         """Return the known part of a shape value: integers, names of sizes, or None for unknown entries."""
         e = self.input(place)
         if e is None:
@@ -115,7 +119,7 @@ class OnnxNode:
             raise self.unknown_value_error(place)
         return value
 
-    def get_dims(self, place: int) -> list[Any]:
+    def get_dims(self, place: int) -> list[Dim | None]:
         """Return the entries of a shape value as integers, names of sizes, or None."""
         return [d if d is None or isinstance(d, str) else int(d) for d in self.get_sizes(place).ravel()]
 
@@ -140,7 +144,7 @@ class OnnxNode:
             names,
         )
 
-    def get_axes(self, place: int = 1, default: Any = None) -> Any:
+    def get_axes(self, place: int = 1, default: Sequence[int] | None = None) -> Sequence[int] | None:
         """Return axes: an attribute in old opsets, an input in new ones."""
         if "axes" in self.attributes:
             return tuple(int(a) for a in self.attributes["axes"])
@@ -173,8 +177,8 @@ class OnnxReader:
         if self.root is self:
             self.budget: MemoryBudget = MemoryBudget(DEFAULT_WORKING_BYTES, OnnxError, file)
             self.graph_inputs: set[Expr] = set()
-            self.shape_values: dict[Expr, np.ndarray[Any, Any]] = {}
-            self.functions: dict[tuple[str, str], Any] = {}
+            self.shape_values: dict[Expr, Array] = {}
+            self.functions: dict[tuple[str, str], FunctionProto] = {}
 
     def get_value(self, name: str, user: str = "an output") -> Any:
         """Return a value by name, from this graph or an enclosing one; ``user`` is for the error message."""
@@ -189,7 +193,7 @@ class OnnxReader:
             f"in the wrong order.{near_miss(name, known)}"
         )
 
-    def get_contents(self, e: Expr) -> np.ndarray[Any, Any] | None:
+    def get_contents(self, e: Expr) -> Array | None:
         """Return the constant or shape value of an expression, or None."""
         if isinstance(e, Constant):
             return e.value
@@ -197,7 +201,7 @@ class OnnxReader:
             return e.get_value()
         return self.root.shape_values.get(e)
 
-    def read_attribute(self, proto: Any) -> Any:
+    def read_attribute(self, proto: AttributeProto) -> Any:
         """Return the value of an attribute, which in a function body may refer to an argument of the call."""
         from onnx import helper
 
@@ -205,7 +209,7 @@ class OnnxReader:
             return self.arguments.get(proto.ref_attr_name)
         return decode_text(helper.get_attribute_value(proto))
 
-    def read(self, nodes: Sequence[Any]) -> None:
+    def read(self, nodes: Sequence[NodeProto]) -> None:
         for position, proto in enumerate(nodes):
             node = OnnxNode(self, proto, position)
             for name, e in zip(node.outputs, self.read_node(node), strict=False):
@@ -247,7 +251,7 @@ class OnnxReader:
         with np.errstate(all="ignore"):
             return constant(np.asarray(evaluate(np, [e], {})[0]))
 
-    def read_subgraph(self, graph: Any, given: Mapping[str, Expr]) -> list[Expr]:
+    def read_subgraph(self, graph: GraphProto, given: Mapping[str, Expr]) -> list[Expr]:
         """Read a subgraph with the given input values and return its outputs."""
         inner = OnnxReader(self.file, self.opset, self)
         inner.arguments = self.arguments
@@ -256,7 +260,7 @@ class OnnxReader:
         inner.read(graph.node)
         return [inner.get_value(o.name) for o in graph.output]
 
-    def read_initializers(self, graph: Any, trainable: bool) -> None:
+    def read_initializers(self, graph: GraphProto, trainable: bool) -> None:
         if graph.sparse_initializer:
             raise OnnxError(f"{self.file}: sparse tensors are not supported")
         for tensor in graph.initializer:

@@ -5,15 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pellucid.graph.expr import Expr, Shared, constant
 from pellucid.graph.types import as_dtype, is_float
 from pellucid.interop.onnx.errors import OnnxError
+from pellucid.typing import Array
 from pellucid.untrusted_files.budget import MemoryBudget
 from pellucid.untrusted_files.reading import open_regular_file, quote, shorten
+
+if TYPE_CHECKING:
+    from onnx import GraphProto, ModelProto, TensorProto
 
 DTYPE_NAMES = {
     "float32": "FLOAT",
@@ -37,7 +41,7 @@ DTYPE_NAMES = {
 """ONNX names of the supported dtypes."""
 
 
-def to_element_type(dtype: np.dtype[Any]) -> int:
+def to_element_type(dtype: np.dtype[np.generic]) -> int:
     import onnx
 
     if dtype.name not in DTYPE_NAMES:
@@ -45,7 +49,7 @@ def to_element_type(dtype: np.dtype[Any]) -> int:
     return int(onnx.TensorProto.DataType.Value(DTYPE_NAMES[dtype.name]))
 
 
-def to_dtype(number: int, what: str) -> np.dtype[Any]:
+def to_dtype(number: int, what: str) -> np.dtype[np.generic]:
     """Return the dtype of an ONNX element type; ``what`` is for the error message."""
     import onnx
 
@@ -58,7 +62,7 @@ def to_dtype(number: int, what: str) -> np.dtype[Any]:
     return as_dtype(known[word])
 
 
-def to_array(tensor: Any, file: str) -> np.ndarray[Any, Any]:
+def to_array(tensor: TensorProto, file: str) -> Array:
     """Convert a tensor proto to an array, after checking its size against its data."""
     from onnx import numpy_helper
 
@@ -78,7 +82,7 @@ def to_array(tensor: Any, file: str) -> np.ndarray[Any, Any]:
     return np.asarray(array, dtype)
 
 
-def to_leaf(tensor: Any, file: str, trainable: bool) -> Expr:
+def to_leaf(tensor: TensorProto, file: str, trainable: bool) -> Expr:
     """Convert a tensor to a parameter if it is a float array, else to a constant.
 
     Files written by pellucid have tags that decide it.
@@ -97,7 +101,7 @@ TAGS = ("trainable", "regularizable")
 """Metadata that pellucid writes for each parameter."""
 
 
-def iterate_graphs(graph: Any) -> Iterator[Any]:
+def iterate_graphs(graph: GraphProto) -> Iterator[GraphProto]:
     """Yield a graph or function and the subgraphs in it."""
     pending = [graph]
     while pending:
@@ -109,7 +113,7 @@ def iterate_graphs(graph: Any) -> Iterator[Any]:
                 pending += attribute.graphs
 
 
-def load_external(model: Any, folder: Path | None, file: str, max_bytes: int) -> None:
+def load_external(model: ModelProto, folder: Path | None, file: str, max_bytes: int) -> None:
     """Read external tensors; their files must be in the folder of the model.
 
     Many tensors may name the same bytes. They may take ``max_bytes`` in addition to the size of each file.
@@ -128,7 +132,7 @@ def load_external(model: Any, folder: Path | None, file: str, max_bytes: int) ->
             read_external(tensor, folder, file, budget, known)
 
 
-def read_external(tensor: Any, folder: Path, file: str, budget: MemoryBudget, known: set[Path]) -> None:
+def read_external(tensor: TensorProto, folder: Path, file: str, budget: MemoryBudget, known: set[Path]) -> None:
     fields = {entry.key: entry.value for entry in tensor.external_data}
     what = f"{file}: the tensor {quote(tensor.name)}"
     location = fields.get("location", "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -15,6 +15,10 @@ from pellucid.graph.subgraph import Subgraph
 from pellucid.graph.types import Dim, Shape, Unknown
 from pellucid.interop.onnx.errors import OnnxError
 from pellucid.interop.onnx.tensors import TAGS, to_element_type
+from pellucid.typing import Array, ArrayLike, DTypeLike
+
+if TYPE_CHECKING:
+    from onnx import GraphProto, NodeProto, TensorProto, ValueInfoProto
 
 Write = Callable[..., Any]
 
@@ -54,6 +58,10 @@ class ChannelsFirst(NamedTuple):
     name: str
 
 
+Name: TypeAlias = str | ChannelsFirst
+"""Name of a value, in either layout."""
+
+
 class OnnxNames:
     """Source of unique value names."""
 
@@ -86,8 +94,8 @@ class OnnxWriter:
     def __init__(self, outer: OnnxWriter | None = None, paths: Mapping[Shared, str] | None = None) -> None:
         self.outer = outer
         self.root: OnnxWriter = self if outer is None else outer.root
-        self.nodes: list[Any] = []
-        self.initializers: list[Any] = []
+        self.nodes: list[NodeProto] = []
+        self.initializers: list[TensorProto] = []
         self.values: dict[Expr, Any] = {}
         self.first: dict[str, str] = {}
         self.plan: dict[Expr, tuple[Write, list[Expr]]] = {}
@@ -115,7 +123,7 @@ class OnnxWriter:
         self.nodes.append(helper.make_node(kind, list(inputs), names, name=name, **present))
         return tuple(names)
 
-    def constant(self, value: Any, dtype: Any = None) -> str:
+    def constant(self, value: ArrayLike, dtype: DTypeLike | None = None) -> str:
         """Return the name of a constant, stored once in the main graph."""
         from onnx import helper
 
@@ -132,7 +140,7 @@ class OnnxWriter:
         """Return the name of a vector of integers, such as axes."""
         return self.constant(list(values), "int64")
 
-    def cast(self, name: str, dtype: Any) -> str:
+    def cast(self, name: str, dtype: DTypeLike) -> str:
         return self.node("Cast", name, to=to_element_type(np.dtype(dtype)))
 
     # Sizes.
@@ -281,7 +289,7 @@ class OnnxWriter:
 
     def subgraph(
         self, name: str, body: Subgraph, given: dict[Expr, str], inputs: Sequence[Expr], results: Sequence[Expr]
-    ) -> Any:
+    ) -> GraphProto:
         """Return the subgraph of an op. ``given`` names the inputs of ``body``, including loop invariants."""
         from onnx import helper
 
@@ -326,7 +334,7 @@ def plan_fusions(outputs: Sequence[Expr], stop: Iterable[Expr]) -> tuple[list[Ex
     return order, plan
 
 
-def make_tensor(array: np.ndarray[Any, Any], name: str, shared: Shared | None = None) -> Any:
+def make_tensor(array: Array, name: str, shared: Shared | None = None) -> TensorProto:
     """Return a tensor proto, with the tags of a shared variable."""
     from onnx import numpy_helper
 
@@ -337,7 +345,7 @@ def make_tensor(array: np.ndarray[Any, Any], name: str, shared: Shared | None = 
     return tensor
 
 
-def make_value_info(name: str, e: Expr) -> Any:
+def make_value_info(name: str, e: Expr) -> ValueInfoProto:
     from onnx import helper
 
     shape = [None if isinstance(d, Unknown) else d if isinstance(d, int) else str(d) for d in e.shape]

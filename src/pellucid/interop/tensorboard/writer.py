@@ -26,11 +26,11 @@ from pellucid.graph.validation import check_integer
 from pellucid.model.interfaces import is_model
 from pellucid.model.state import UniqueNames
 from pellucid.optional_packages import require_packages
+from pellucid.typing import Array, ArrayLike, FilePath
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Array = np.ndarray[Any, Any]
 
 NAMES_BY_MODULE = {
     "tensorboard.summary.writer.event_file_writer": ["EventFileWriter"],
@@ -58,7 +58,7 @@ DATA_TYPES = {"bool": "DT_BOOL", "float16": "DT_HALF", "float32": "DT_FLOAT", "f
 
 
 @functools.cache
-def import_tensorboard() -> Any:
+def import_tensorboard() -> SimpleNamespace:
     """Import TensorBoard's event file writer and protocol messages, on first use.
 
     Raises
@@ -104,7 +104,7 @@ class EventWriter:
     1
     """
 
-    def __init__(self, folder: str | Path, suffix: str = "") -> None:
+    def __init__(self, folder: FilePath, suffix: str = "") -> None:
         self.messages = import_tensorboard()
         self.folder: Path = Path(folder)
         self.file = self.messages.EventFileWriter(str(self.folder), filename_suffix=suffix)
@@ -120,7 +120,7 @@ class EventWriter:
     ) -> None:
         self.close(failed=error is not None)
 
-    def scalar(self, name: str, value: Any, step: int) -> None:
+    def scalar(self, name: str, value: float, step: int) -> None:
         """Write a scalar.
 
         Parameters
@@ -137,12 +137,12 @@ class EventWriter:
             raise ShapeError(f"{name}: expected one number. Received: an array of shape {format_shape(number.shape)}")
         self.write(name, number, self.messages.scalar.create_summary_metadata("", ""), step)
 
-    def scalars(self, values: Mapping[str, Any], step: int) -> None:
+    def scalars(self, values: Mapping[str, float], step: int) -> None:
         """Write several scalars by name, such as the logs of an epoch."""
         for name, value in values.items():
             self.scalar(name, value, step)
 
-    def histogram(self, name: str, values: Any, step: int, buckets: int = DEFAULT_BUCKETS) -> None:
+    def histogram(self, name: str, values: ArrayLike, step: int, buckets: int = DEFAULT_BUCKETS) -> None:
         """Write a histogram.
 
         Parameters
@@ -163,7 +163,7 @@ class EventWriter:
             rows = np.stack([edges[:-1], edges[1:], counts], axis=1)
         self.write(name, rows, self.messages.histogram.create_summary_metadata("", ""), step)
 
-    def image(self, name: str, images: Any, step: int, max_images: int = MAX_IMAGES) -> None:
+    def image(self, name: str, images: ArrayLike, step: int, max_images: int = MAX_IMAGES) -> None:
         """Write images.
 
         Parameters
@@ -207,7 +207,7 @@ class EventWriter:
         content = build_graph_def(self.messages, shown).SerializeToString()
         self.add(self.messages.Event(graph_def=content))
 
-    def hyperparameters(self, settings: Mapping[str, Any]) -> None:
+    def hyperparameters(self, settings: Mapping[str, bool | float | str]) -> None:
         """Write the hyperparameters of the run; values other than numbers and booleans are written as text.
 
         TensorBoard compares runs by them. They can be written once per file.
@@ -236,7 +236,7 @@ class EventWriter:
         value = m.Summary.Value(tag=tag, metadata=m.hparams.create_summary_metadata(data), tensor=m.hparams.NULL_TENSOR)
         self.add(m.Event(summary=m.Summary(value=[value])))
 
-    def write(self, name: Any, values: Array, metadata: Any, step: Any) -> None:
+    def write(self, name: object, values: Array, metadata: Any, step: object) -> None:
         """Write an array with the metadata of the plugin that displays it."""
         if not isinstance(name, str) or not name:
             raise OptionError(f"Expected a name, as in writer.scalar('loss', 0.5, step=0). Received: {name!r}")
@@ -272,7 +272,7 @@ class EventWriter:
         self.closed = True
 
 
-def to_pixels(images: Any, name: str) -> Array:
+def to_pixels(images: ArrayLike, name: str) -> Array:
     """Return images as bytes of shape (n, height, width, channels)."""
     pixels = np.asarray(images)
     if pixels.ndim == 2:
@@ -304,7 +304,7 @@ def clean_node_name(name: str) -> str:
     return clean if clean and clean[0].isalnum() else f"n{clean}"
 
 
-def build_graph_def(messages: Any, shown: Any) -> Any:
+def build_graph_def(messages: SimpleNamespace, shown: Any) -> Any:
     """Return the GraphDef of a model or of expressions, in training mode; ``messages`` is `import_tensorboard`'s."""
     outputs, scopes = get_outputs_and_scopes(shown)
     definition = messages.GraphDef()
@@ -343,7 +343,7 @@ def get_node_type(e: Expr) -> str:
     return "Variable" if isinstance(e, Shared) or e.op is None else e.op.name
 
 
-def set_node_attributes(messages: Any, node: Any, e: Expr) -> None:
+def set_node_attributes(messages: SimpleNamespace, node: Any, e: Expr) -> None:
     for result in e.types:
         shape = node.attr["_output_shapes"].list.shape.add()
         sizes = [dim if isinstance(dim, int) else -1 for dim in result.shape]

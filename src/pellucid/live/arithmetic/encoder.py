@@ -16,8 +16,7 @@ from pellucid.live.arithmetic.position_fitting import Index, IrregularError, fit
 from pellucid.live.arithmetic.traced_values import TracedValues, is_scatter
 from pellucid.show.why import Why
 from pellucid.show.why_renderers import TEXT_NAMES, write_arithmetic
-
-Array = np.ndarray[Any, Any]
+from pellucid.typing import Array, Json
 
 CHECKED_ELEMENTS = 4
 """Number of random elements that the template of an array is checked with, in addition to its corners."""
@@ -148,11 +147,11 @@ class ArithmeticEncoder:
         others = [ElementReader(self.other, all_terms=all_terms).read(expr, element) for element in elements[::2]]
         return fit([*trees, *others], [*indices, *indices[::2]], sizes)
 
-    def to_json(self) -> list[dict[str, Any]]:
+    def to_json(self) -> list[dict[str, Json]]:
         """Return the expressions as data of a page."""
         return [self.describe(e) for e in self.expressions]
 
-    def describe(self, e: Expr) -> dict[str, Any]:
+    def describe(self, e: Expr) -> dict[str, Json]:
         entry: dict[str, Any] = {"shape": list(self.env.value(e).shape)}
         if isinstance(e, Constant):
             entry["constant"] = True
@@ -212,7 +211,9 @@ def remove_signs(tree: Tree) -> Tree:
         return [remove_signs(part) for part in tree]
     if isinstance(tree, dict):
         is_name = "of" in tree and not isinstance(tree["of"], Constant)
-        parts = {key: remove_signs(part) for key, part in tree.items() if not (key == "sign" and is_name)}
+        parts: dict[str, Json] = {
+            key: remove_signs(part) for key, part in tree.items() if not (key == "sign" and is_name)
+        }
         return {**parts, "of": id(tree["of"])} if "of" in tree else parts
     return tree
 

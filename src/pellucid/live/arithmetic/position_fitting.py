@@ -6,12 +6,12 @@ The arithmetic of a few elements of an array is fitted to one template of all.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from pellucid.graph.expr import Expr
 from pellucid.live.arithmetic.element_template import LongSum, Position, Tree
+from pellucid.typing import Json
 
 Index = tuple[int, ...]
 
@@ -83,7 +83,7 @@ def fit_positions(positions: Sequence[int], indices: Sequence[Index], sizes: Seq
     return result
 
 
-def fit_long_sums(sums: Sequence[LongSum], indices: Sequence[Index], sizes: Sequence[int]) -> dict[str, Any]:
+def fit_long_sums(sums: Sequence[LongSum], indices: Sequence[Index], sizes: Sequence[int]) -> dict[str, Json]:
     """Return a sum whose terms are one tree. The last step of a position belongs to the number of the term.
 
     If the positions are not linear in the number of the term, ``at`` is a list for each term.

@@ -21,6 +21,7 @@ from pellucid.run.compilation_cache import (
 )
 from pellucid.run.function_builder import function
 from pellucid.run.native.compile_cache import describe_program, stamp_sources
+from pellucid.typing import Json
 
 
 def get_arithmetic_path(roots: Sequence[Expr], view: int) -> Path | None:
@@ -35,7 +36,7 @@ def get_arithmetic_path(roots: Sequence[Expr], view: int) -> Path | None:
 
 
 @functools.cache
-def stamp_arithmetic() -> list[Any]:
+def stamp_arithmetic() -> list[Json]:
     """Return path, size and modification time of the files that write arithmetic."""
     package = Path(__file__).parents[2]
     files = sorted(path for part in ("live", "show") for path in (package / part).rglob("*.py"))
@@ -52,5 +53,5 @@ def load_arithmetic(path: Path) -> Any:
     return found
 
 
-def save_arithmetic(path: Path, data: Any) -> None:
+def save_arithmetic(path: Path, data: Json) -> None:
     write_entry(path, json.dumps(data).encode())

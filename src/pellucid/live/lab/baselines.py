@@ -39,16 +39,17 @@ def score_baselines(inputs: LabInputs, division: Division) -> dict[str, list[Exp
     return {name: [average(row, weights) for weights in division.weights] for name, row in rows.items()}
 
 
-def predict_most_frequent_class(inputs: LabInputs, weights: Any) -> Any:
+def predict_most_frequent_class(inputs: LabInputs, weights: Expr) -> Expr:
     return (weights[:, None] * one_hot(inputs)).sum(axis=0).argmax()
 
 
-def one_hot(inputs: LabInputs) -> Any:
+def one_hot(inputs: LabInputs) -> Expr:
     labels = constant(np.arange(inputs.classes, dtype=np.int32))
-    return cast(inputs.y[:, None] == labels, inputs.X.dtype)
+    result: Expr = cast(inputs.y[:, None] == labels, inputs.X.dtype)
+    return result
 
 
-def fit_logistic_regression(inputs: LabInputs, z: Any, weights: Any) -> Any:
+def fit_logistic_regression(inputs: LabInputs, z: Expr, weights: Expr) -> Expr:
     r"""Return scores of the classes, with the loss of scikit-learn's default: :math:`\sum L_i + \|W\|^2 / 2`.
 
     Gradient descent with Nesterov's momentum. The curvature is at most half the mean of :math:`|z|^2 + 1`, plus that of
@@ -62,7 +63,7 @@ def fit_logistic_regression(inputs: LabInputs, z: Any, weights: Any) -> Any:
     ratio = (1 / (count * curvature)) ** 0.5
     momentum = (1 - ratio) / (1 + ratio)
 
-    def step(theta: Any, previous: Any) -> list[Any]:
+    def step(theta: Expr, previous: Expr) -> list[Expr]:
         ahead = theta + momentum * (theta - previous)
         errors = weights[:, None] * (softmax(features @ ahead) - truth)
         gradient = features.T @ errors / count + penalty * ahead
@@ -70,10 +71,11 @@ def fit_logistic_regression(inputs: LabInputs, z: Any, weights: Any) -> Any:
 
     start = constant(np.zeros((3, inputs.classes), dtype))
     states: Any = scan(step, init=[start, start], length=ITERATIONS)
-    return features @ states[0][-1]
+    result: Expr = features @ states[0][-1]
+    return result
 
 
-def fit_linear_regression(inputs: LabInputs, z: Any, weights: Any) -> Any:
+def fit_linear_regression(inputs: LabInputs, z: Expr, weights: Expr) -> Expr:
     """Return the predictions of least squares: on one centered feature, and on the rest of the other."""
     a, b = (z[:, k] - average(z[:, k], weights) for k in range(2))
     center = average(inputs.y, weights)
@@ -82,6 +84,6 @@ def fit_linear_regression(inputs: LabInputs, z: Any, weights: Any) -> Any:
     return center + inputs.target_scale * (regress(y, a, weights) * a + regress(y, rest, weights) * rest)
 
 
-def regress(y: Any, x: Any, weights: Any) -> Any:
+def regress(y: Expr, x: Expr, weights: Expr) -> Expr:
     """Return the slope of centered numbers."""
     return average(x * y, weights) / (average(x * x, weights) + RIDGE)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -47,11 +46,12 @@ class Division:
         return index, cast(k < self.batch_size, self.inputs.present.dtype)
 
     @property
-    def batch_size(self) -> Any:
-        return minimum(self.inputs.batch, self.training)
+    def batch_size(self) -> Expr:
+        result: Expr = minimum(self.inputs.batch, self.training)
+        return result
 
     @property
-    def next_offset(self) -> Any:
+    def next_offset(self) -> Expr:
         return wrap(self.inputs.offset + self.batch_size, self.training)
 
 
@@ -66,10 +66,12 @@ def count_from_zero(count: int) -> Expr:
     return constant(np.arange(count, dtype=np.int32))
 
 
-def wrap(value: Any, count: Any) -> Any:
+def wrap(value: Expr, count: Expr) -> Expr:
     """Subtract the count once if a value has reached it. Values below twice the count become those modulo the count."""
-    return where(value >= count, value - count, value)
+    result: Expr = where(value >= count, value - count, value)
+    return result
 
 
-def wrap_negative(value: Any, count: Any) -> Any:
-    return where(value < 0, value + count, value)
+def wrap_negative(value: Expr, count: Expr) -> Expr:
+    result: Expr = where(value < 0, value + count, value)
+    return result

@@ -13,8 +13,7 @@ from pellucid.graph.inputs import iscalar, ivector, matrix, scalar, shared, vect
 from pellucid.live.controls import Choice, Control, choice, seed, slider
 from pellucid.live.lab.row_order import count_places
 from pellucid.live.lab.rows import Rows
-
-Array = np.ndarray[Any, Any]
+from pellucid.typing import Array, ArrayLike
 
 WIDTH = 8
 """Largest number of units of a hidden layer."""
@@ -79,7 +78,7 @@ class LabInputs:
         return min(self.places, MAX_BATCH)
 
     @property
-    def noisy_X(self) -> Any:
+    def noisy_X(self) -> Expr:
         """The features with noise, whose standard deviation is ``noise`` times that of the feature."""
         return self.X + self.noise * self.scale * self.deviations
 
@@ -106,7 +105,7 @@ def make_inputs(rows: Rows, dtype: str) -> LabInputs:
     n = count_places(len(rows.X))
     is_number = not rows.class_names
 
-    def make_constant(value: Any, name: str) -> Shared:
+    def make_constant(value: ArrayLike, name: str) -> Shared:
         return shared(np.asarray(value, dtype), name, trainable=False)
 
     mean, scale = rows.X.mean(axis=0), rows.X.std(axis=0)

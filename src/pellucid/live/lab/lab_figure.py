@@ -22,6 +22,7 @@ from pellucid.live.network_structure import find_dense_layers, is_chain
 from pellucid.live.views import network as network_view
 from pellucid.live.views.base import View, get_output
 from pellucid.run.function_builder import function
+from pellucid.typing import Json
 
 if TYPE_CHECKING:
     from pellucid.model.model import Model
@@ -46,9 +47,9 @@ class Lab(Figure):
     favors_size = True  # a page has up to 13 networks
     rows: Rows
 
-    def to_spec(self) -> dict[str, Any]:
+    def to_spec(self) -> dict[str, Json]:
         """Return the figure as JSON data."""
-        spec = super().to_spec()
+        spec: dict[str, Any] = super().to_spec()
         return {**spec, "data": {**spec["data"], "divided": True}}
 
 
@@ -119,9 +120,9 @@ def lab(
         raise OptionError(f"pel.lab: expected a model before the data. Received: {type(data_or_model).__name__}")
     rows = read_rows(data_or_model, target=target, features=features, task=task, strict=strict)
     inputs = make_inputs(rows, DTYPE)
-    variants: list[tuple[dict[str, Any], Figure]] = []
+    variants: list[tuple[dict[str, Json], Figure]] = []
     for layers, activation in list_architectures():
-        when = {"layers": layers, "activation": activation} if layers else {"layers": 0}
+        when: dict[str, Json] = {"layers": layers, "activation": activation} if layers else {"layers": 0}
         network = make_dense_network(inputs, layers, activation)
         set_initial_values(network, inputs, UNITS)
         figure = make_figure(rows, inputs, network, steps, title)
@@ -145,7 +146,7 @@ def list_architectures() -> Iterator[tuple[int, str]]:
             yield layers, activation
 
 
-def is_model(value: Any) -> bool:
+def is_model(value: object) -> bool:
     from pellucid.model.model import Model
 
     return isinstance(value, Model)

@@ -23,7 +23,7 @@ from pellucid.run.function_builder import function
 if TYPE_CHECKING:
     from pellucid.model.model import Model
 
-FUNCTIONS: dict[str, Callable[[Any], Any]] = {"tanh": tanh, "relu": relu, "sigmoid": sigmoid, "linear": lambda x: x}
+FUNCTIONS: dict[str, Callable[[Expr], Expr]] = {"tanh": tanh, "relu": relu, "sigmoid": sigmoid, "linear": lambda x: x}
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,11 +64,11 @@ def make_dense_network(inputs: LabInputs, layers: int, activation: str) -> LabNe
     biases = [inputs.get_parameter(f"b{k + 1}", widths[k + 1 : k + 2], is_last) for k, is_last in enumerate(ends)]
 
     def predict(X: Expr) -> Expr:
-        h: Any = named("z", (X - inputs.mean) / inputs.scale)
+        h: Expr = named("z", (X - inputs.mean) / inputs.scale)
         for k in range(layers):
             h = named(f"h{k + 1}", FUNCTIONS[activation](h @ weights[k] + biases[k]))
-        scores: Any = h @ weights[-1] + biases[-1]
-        output: Any = softmax(scores) if inputs.classes else inputs.target_mean + inputs.target_scale * scores
+        scores: Expr = h @ weights[-1] + biases[-1]
+        output: Expr = softmax(scores) if inputs.classes else inputs.target_mean + inputs.target_scale * scores
         return named("p" if inputs.classes else "prediction", output)  # type: ignore[no-any-return]
 
     used = find_used_elements(inputs, weights, biases)
@@ -85,7 +85,7 @@ def make_model_network(model: Model) -> LabNetwork:
 
 def find_used_elements(inputs: LabInputs, weights: list[Shared], biases: list[Shared]) -> dict[Shared, Expr]:
     """Return, for each parameter of a hidden layer, 1 for elements of used units and 0 for the others."""
-    unit: Any = cast(constant(np.arange(WIDTH, dtype=np.int32)) < inputs.units, inputs.X.dtype)
+    unit: Expr = cast(constant(np.arange(WIDTH, dtype=np.int32)) < inputs.units, inputs.X.dtype)
     used = dict.fromkeys(biases[:-1], unit)
     for k, W in enumerate(weights):
         from_used, to_used = k > 0, k < len(weights) - 1
@@ -102,7 +102,7 @@ def draw_weights(
     """Return initial weights: uniform draws with the variances of Glorot and Bengio, or for relu of He et al."""
     dtype = inputs.X.dtype
     sizes = [W.storage.size for W in weights]
-    draws: Any = Generator().uniform(-(3**0.5), 3**0.5, sum(sizes), dtype=dtype)  # of variance 1
+    draws: Expr = Generator().uniform(-(3**0.5), 3**0.5, sum(sizes), dtype=dtype)  # of variance 1
     units = cast(inputs.units, dtype)
     initial: dict[Shared, Expr] = {}
     for k, (W, size) in enumerate(zip(weights, sizes, strict=True)):

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from pellucid.data.errors import DataError, format_names
 from pellucid.errors import near_miss
 from pellucid.graph.errors import OptionError
-
-Array = np.ndarray[Any, Any]
+from pellucid.typing import Array
 
 MAX_SPACING = 0.02
 """Largest distance of neighboring float32 numbers, in standard deviations of a feature."""

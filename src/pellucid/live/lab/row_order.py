@@ -7,11 +7,10 @@ order, with the classes evenly spread: every part has nearly the same fraction o
 from __future__ import annotations
 
 import bisect
-from typing import Any
 
 import numpy as np
 
-Array = np.ndarray[Any, Any]
+from pellucid.typing import Array
 
 SIZES: tuple[int, ...] = tuple(2**k for k in range(6, 16))
 """Numbers of places for rows. Compiled modules depend on it, so few sizes make the cache useful."""

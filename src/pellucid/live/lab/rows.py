@@ -14,11 +14,11 @@ from pellucid.data.errors import DataError, DataWarning
 from pellucid.graph.errors import OptionError
 from pellucid.live.lab.projection import project_rows
 from pellucid.live.lab.row_order import MAX_ROWS, order_rows
+from pellucid.typing import Array
 
 if TYPE_CHECKING:
     from pellucid.experiments.user_data.dataset import Dataset
 
-Array = np.ndarray[Any, Any]
 
 MIN_ROWS = 10
 MAX_CLASSES = 10

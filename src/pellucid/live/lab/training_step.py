@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pellucid.graph.expr import Expr, Shared
 from pellucid.graph.gradient import grad
 from pellucid.graph.naming import named
@@ -25,7 +23,7 @@ def make_training_step(inputs: LabInputs, network: LabNetwork) -> Function:
     rows, weights = division.batch
     losses = compute_losses(inputs, network.predict(inputs.noisy_X[rows]), inputs.y[rows])
     loss = named("loss", average(losses, weights))
-    updates: dict[Shared, Any] = {}
+    updates: dict[Shared, Expr] = {}
     for p, gradient in zip(network.parameters, grad(loss, network.parameters), strict=True):
         direction = gradient + inputs.decay * p if p.ndim == 2 else gradient
         updates[p] = p - inputs.rate * (network.used[p] * direction if p in network.used else direction)
@@ -34,7 +32,7 @@ def make_training_step(inputs: LabInputs, network: LabNetwork) -> Function:
     return function(arguments, loss, updates=updates, on_unused_input="ignore")
 
 
-def compute_losses(inputs: LabInputs, predictions: Expr, y: Any) -> Any:
+def compute_losses(inputs: LabInputs, predictions: Expr, y: Expr) -> Expr:
     """Return the loss of each row: cross-entropy, or the squared error in units of the target's variance."""
     if not inputs.classes:
         return ((predictions[:, 0] - y) / inputs.target_scale) ** 2
@@ -43,12 +41,13 @@ def compute_losses(inputs: LabInputs, predictions: Expr, y: Any) -> Any:
     return sparse_categorical_crossentropy(y, predictions)
 
 
-def compute_scores(inputs: LabInputs, predictions: Expr, y: Any) -> Any:
+def compute_scores(inputs: LabInputs, predictions: Expr, y: Expr) -> Expr:
     """Return the score of each row: whether the class is right, or the absolute error in units of the target."""
     if not inputs.classes:
         return abs(predictions[:, 0] - y)
     predicted = predictions[:, 0] > 0.5 if predictions.shape[1] == 1 else predictions.argmax(axis=1)
-    return cast(predicted == y, inputs.X.dtype)
+    result: Expr = cast(predicted == y, inputs.X.dtype)
+    return result
 
 
 def evaluate(inputs: LabInputs, network: LabNetwork) -> dict[str, Expr]:
@@ -67,5 +66,5 @@ def evaluate(inputs: LabInputs, network: LabNetwork) -> dict[str, Expr]:
     }
 
 
-def average(values: Any, weights: Any) -> Any:
+def average(values: Expr, weights: Expr) -> Expr:
     return (values * weights).sum() / weights.sum()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from pellucid.graph.expr import Expr, Input, Shared
 from pellucid.graph.naming import strip_calls
@@ -20,6 +19,7 @@ from pellucid.live.views.decision_boundary import DecisionBoundary
 from pellucid.live.views.heat_map import HeatMap
 from pellucid.live.views.numbers import Numbers, add_function
 from pellucid.run.function import Function
+from pellucid.typing import Json
 
 PARTS = ("training", "held-out")
 
@@ -40,7 +40,7 @@ class DividedBoundary(DecisionBoundary):
         super().__init__(predict, title)
         self.inputs = inputs
 
-    def build(self, context: FigureContext) -> tuple[dict[str, Any], dict[str, Any]]:
+    def build(self, context: FigureContext) -> tuple[dict[str, Json], dict[str, Json]]:
         shared, own = super().build(context)
         _, is_held_out = divide_rows(self.inputs).weights
         outputs = {"features": self.inputs.noisy_X, "held out": is_held_out}
@@ -60,13 +60,13 @@ class DividedLossCurve(View):
         super().__init__(title)
         self.inputs, self.network = inputs, network
 
-    def build(self, context: FigureContext) -> tuple[dict[str, Any], dict[str, Any]]:
+    def build(self, context: FigureContext) -> tuple[dict[str, Json], dict[str, Json]]:
         name = add_expressions(context, "evaluation", evaluate(self.inputs, self.network), hot=True)
         series = [
             {"label": "training loss", "set": "training", "metric": "loss"},
             {"label": "held-out loss", "set": "held_out", "metric": "loss"},
         ]
-        shared = {"kind": self.kind, "title": self.title, "scale": "linear", "series": series}
+        shared: dict[str, Json] = {"kind": self.kind, "title": self.title, "scale": "linear", "series": series}
         return shared, {"series": [None, {"function": name, "args": {}, "output": 0}]}
 
 
@@ -83,14 +83,14 @@ class ScoreTable(View):
         super().__init__(title)
         self.inputs, self.network, self.facts = inputs, network, list(facts)
 
-    def build(self, context: FigureContext) -> tuple[dict[str, Any], dict[str, Any]]:
+    def build(self, context: FigureContext) -> tuple[dict[str, Json], dict[str, Json]]:
         division = divide_rows(self.inputs)
         baselines = score_baselines(self.inputs, division)
         network = add_expressions(context, "evaluation", evaluate(self.inputs, self.network), hot=True)
         counts = {f"{part} rows": weights.sum() for part, weights in zip(PARTS, division.weights, strict=True)}
         scores = {f"{name}, {part}": e for name, pair in baselines.items() for part, e in zip(PARTS, pair, strict=True)}
         others = add_expressions(context, "baselines", counts | scores)
-        shared = {
+        shared: dict[str, Json] = {
             "kind": self.kind,
             "title": self.title,
             "score": "accuracy" if self.inputs.classes else "mean absolute error",
@@ -107,7 +107,7 @@ class PredictionNumbers(Numbers):
         super().__init__([network.predict(inputs.noisy_X)], "Numbers")
         self.known = inputs.arithmetic
 
-    def build(self, context: FigureContext) -> tuple[dict[str, Any], dict[str, Any]]:
+    def build(self, context: FigureContext) -> tuple[dict[str, Json], dict[str, Json]]:
         context = replace(context, train=None)
         roots, _ = strip_calls(self.given)
         order = topological(roots)
@@ -134,7 +134,7 @@ class UsedWeights(HeatMap):
         super().__init__(network.parameters, gradients=False, image_shape=None, title="Weights")
         self.units, self.used = inputs.units.name, network.used
 
-    def describe_panel(self, v: Shared, gradient: Any, context: FigureContext) -> dict[str, Any]:
+    def describe_panel(self, v: Shared, gradient: dict[str, Json] | None, context: FigureContext) -> dict[str, Json]:
         panel = super().describe_panel(v, gradient, context)
         if v not in self.used:
             return panel

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,13 +12,12 @@ from pellucid.graph.errors import UseError
 from pellucid.graph.expr import Expr, Input
 from pellucid.live.functions import PageFunctions
 from pellucid.run.function import Function
+from pellucid.typing import Array, Json
 
 if TYPE_CHECKING:
     from pellucid.show.figure import Picture
 
 __all__ = ["FigureContext", "View"]
-
-Array = np.ndarray[Any, Any]
 
 
 @dataclass
@@ -70,11 +69,11 @@ class View:
     def __init__(self, title: str) -> None:
         self.title = title
 
-    def build(self, context: FigureContext) -> tuple[dict[str, Any], dict[str, Any]]:
+    def build(self, context: FigureContext) -> tuple[dict[str, Json], dict[str, Json]]:
         """Return data for the page: what all variants of the figure share, and functions and arrays of this one."""
         raise NotImplementedError
 
-    def draw_still(self, values: Mapping[Input, Any]) -> Picture | None:
+    def draw_still(self, values: Mapping[Input, Array]) -> Picture | None:
         """Return a picture for places where no script runs, for figures without training; None if there is none.
 
         ``values`` are those of the controls.
@@ -82,7 +81,7 @@ class View:
         return None
 
 
-def check_function(view: str, f: Any) -> Function:
+def check_function(view: str, f: object) -> Function:
     """Check that the argument of a view is a function with one output."""
     if not isinstance(f, Function):
         raise UseError(f"pel.live.{view}: expected a function, made by pel.function([X], p). Received: {f!r}")

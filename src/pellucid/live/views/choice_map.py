@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
@@ -13,10 +12,9 @@ from pellucid.live.controls import Choice
 from pellucid.live.views.base import FigureContext, View
 from pellucid.show.figure import Picture
 from pellucid.show.surface_plots import score_map
+from pellucid.typing import Array, ArrayLike, Json
 
 __all__ = ["ChoiceMap", "choice_map"]
-
-Array = np.ndarray[Any, Any]
 
 
 class ChoiceMap(View):
@@ -26,7 +24,7 @@ class ChoiceMap(View):
     kind = "choice_map"
 
     def __init__(
-        self, rows: Choice, columns: Choice, scores: Mapping[str, Any], gap: tuple[str, str] | None, title: str
+        self, rows: Choice, columns: Choice, scores: Mapping[str, ArrayLike], gap: tuple[str, str] | None, title: str
     ) -> None:
         super().__init__(title)
         for choice in (rows, columns):
@@ -47,16 +45,21 @@ class ChoiceMap(View):
             )
         self.gap = gap
 
-    def build(self, context: FigureContext) -> tuple[dict[str, Any], dict[str, Any]]:
-        scores = [
+    def build(self, context: FigureContext) -> tuple[dict[str, Json], dict[str, Json]]:
+        scores: list[Json] = [
             {"name": name, "lowest": is_loss(name), "values": [[float(f"{v:.6g}") for v in row] for row in values]}
             for name, values in self.scores.items()
         ]
         gap = None if self.gap is None else [list(self.scores).index(name) for name in self.gap]
-        shared = {"kind": self.kind, "title": self.title, "rows": self.rows.id, "columns": self.columns.id}
+        shared: dict[str, Json] = {
+            "kind": self.kind,
+            "title": self.title,
+            "rows": self.rows.id,
+            "columns": self.columns.id,
+        }
         return {**shared, "scores": scores, "gap": gap}, {}
 
-    def draw_still(self, values: Mapping[Input, Any]) -> Picture | None:
+    def draw_still(self, values: Mapping[Input, Array]) -> Picture | None:
         """Return the first score as a heat map."""
         name, scores = next(iter(self.scores.items()))
         rows, columns = ([label for label, _ in choice.options] for choice in (self.rows, self.columns))
@@ -74,7 +77,7 @@ def is_loss(name: str) -> bool:
 def choice_map(
     rows: Choice,
     columns: Choice,
-    scores: Mapping[str, Any],
+    scores: Mapping[str, ArrayLike],
     *,
     gap: tuple[str, str] | None = None,
     title: str = "Scores",

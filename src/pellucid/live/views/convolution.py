@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,13 +15,13 @@ from pellucid.graph.ops.where import where
 from pellucid.graph.types import format_shape
 from pellucid.live.views.base import FigureContext, View
 from pellucid.run.function_builder import function
+from pellucid.typing import Array, ArrayLike, Json
 
 if TYPE_CHECKING:
     from pellucid.show.figure import Picture
 
 __all__ = ["Convolution", "convolution"]
 
-Array = np.ndarray[Any, Any]
 
 STRIDES, PADDINGS = (1, 2), ("valid", "same")
 
@@ -33,7 +33,11 @@ class Convolution(View):
     kind = "convolution"
 
     def __init__(
-        self, images: Any, kernels: Mapping[str, Sequence[Sequence[float]]], names: Sequence[str] | None, title: str
+        self,
+        images: ArrayLike,
+        kernels: Mapping[str, Sequence[Sequence[float]]],
+        names: Sequence[str] | None,
+        title: str,
     ) -> None:
         super().__init__(title)
         self.images = check_images(images)
@@ -53,7 +57,7 @@ class Convolution(View):
                 f"{len(self.names)}"
             )
 
-    def build(self, context: FigureContext) -> tuple[dict[str, Any], dict[str, Any]]:
+    def build(self, context: FigureContext) -> tuple[dict[str, Json], dict[str, Json]]:
         height, width = self.images.shape[1:]
         rows, columns = next(iter(self.kernels.values())).shape
         x, kernel = Input("x", (height, width), "float64"), Input("kernel", (rows, columns), "float64")
@@ -62,7 +66,7 @@ class Convolution(View):
             i: context.functions.add_array(context.name(str(i)), shape=i.shape, dtype=i.dtype, role="input")
             for i in (x, kernel, flip, rectify)
         }
-        modes = []
+        modes: list[Json] = []
         for stride in STRIDES:
             for padding in PADDINGS:
                 outputs = convolve(x, kernel, flip, rectify, stride, padding)
@@ -78,7 +82,7 @@ class Convolution(View):
                         ],
                     }
                 )
-        shared = {
+        shared: dict[str, Json] = {
             "kind": self.kind,
             "title": self.title,
             "image": [height, width],
@@ -87,7 +91,7 @@ class Convolution(View):
             "names": self.names,
         }
         percent = np.round(self.images * (PERCENT / 255)).astype("uint8")
-        own = {
+        own: dict[str, Json] = {
             "modes": modes,
             "argument": arguments[x],
             "kernel": arguments[kernel],
@@ -97,7 +101,7 @@ class Convolution(View):
         }
         return shared, own
 
-    def draw_still(self, values: Mapping[Input, Any]) -> Picture | None:
+    def draw_still(self, values: Mapping[Input, Array]) -> Picture | None:
         from pellucid.show.figure import Picture
         from pellucid.show.plots import image_grid
 
@@ -128,7 +132,7 @@ def count_zeros_before(size: int, kernel: int, stride: int, padding: str) -> int
     return max((outputs - 1) * stride + kernel - size, 0) // 2
 
 
-def check_images(images: Any) -> Array:
+def check_images(images: ArrayLike) -> Array:
     values = np.asarray(images)
     if values.ndim != 3 or values.dtype != np.uint8 or 0 in values.shape:
         raise ShapeError(
@@ -139,7 +143,7 @@ def check_images(images: Any) -> Array:
 
 
 def convolution(
-    images: Any,
+    images: ArrayLike,
     kernels: Mapping[str, Sequence[Sequence[float]]],
     *,
     names: Sequence[str] | None = None,

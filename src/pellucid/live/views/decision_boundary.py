@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from pellucid.graph.errors import ShapeError, UseError
@@ -13,6 +11,7 @@ from pellucid.graph.types import format_shape
 from pellucid.live.network_structure import find_hidden_layers
 from pellucid.live.views.base import FigureContext, View, check_function, describe_range, get_output
 from pellucid.run.function import Function
+from pellucid.typing import ArrayLike, Json
 
 __all__ = ["DecisionBoundary", "decision_boundary"]
 
@@ -23,12 +22,12 @@ BATCH = 256
 class DecisionBoundary(View):
     kind = "decision_boundary"
 
-    def __init__(self, predict: Function, title: str, held_out: Any = None) -> None:
+    def __init__(self, predict: Function, title: str, held_out: ArrayLike | None = None) -> None:
         super().__init__(title)
         self.predict: Function = check_function("decision_boundary", predict)
         self.held_out = None if held_out is None else np.asarray(held_out, bool)
 
-    def build(self, context: FigureContext) -> tuple[dict[str, Any], dict[str, Any]]:
+    def build(self, context: FigureContext) -> tuple[dict[str, Json], dict[str, Json]]:
         inputs = [i for i in self.predict.program.inputs if i.ndim or i not in context.inputs]
         controlled = {i: context.inputs[i] for i in self.predict.program.inputs if i not in set(inputs)}
         if len(inputs) != 1 or inputs[0].ndim != 2 or (isinstance(inputs[0].shape[1], int) and inputs[0].shape[1] != 2):
@@ -59,17 +58,17 @@ class DecisionBoundary(View):
             name = context.functions.add_outputs(context.name("units"), outputs, {X: array, **controlled}, walk=True)
             units = {"function": name, "points": array, "layers": [layer.name for layer in hidden]}
         x, y = np.asarray(points, float).T
-        shared = {
+        shared: dict[str, Json] = {
             "kind": self.kind,
             "title": self.title,
             "scores": meaning,
             "x_range": describe_range(x),
             "y_range": describe_range(y),
         }
-        parts = {"function": function, "points": array, "units": units}
+        parts: dict[str, Json] = {"function": function, "points": array, "units": units}
         return shared, parts if self.held_out is None else {**parts, "division": self.divide(context)}
 
-    def divide(self, context: FigureContext) -> dict[str, Any]:
+    def divide(self, context: FigureContext) -> dict[str, Json]:
         """Return where data points are drawn, and which are held out, as a function of the page."""
         features, held_out = context.features, self.held_out
         assert features is not None
@@ -106,7 +105,9 @@ def find_scores(output: Expr) -> tuple[Expr, str]:
     return e, "number"
 
 
-def decision_boundary(predict: Function, *, held_out: Any = None, title: str = "Decision boundary") -> DecisionBoundary:
+def decision_boundary(
+    predict: Function, *, held_out: ArrayLike | None = None, title: str = "Decision boundary"
+) -> DecisionBoundary:
     """Predictions over the plane of two features, with the data points.
 
     The color tells the predicted class and the shade its probability. A prediction that is a number is drawn with a

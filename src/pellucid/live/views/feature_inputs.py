@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -14,10 +13,10 @@ from pellucid.graph.types import format_shape
 from pellucid.live.views.base import FigureContext, View, check_function, get_output
 from pellucid.live.views.scores import explain_scores
 from pellucid.run.function import Function
+from pellucid.typing import Array, ArrayLike, Json
 
 __all__ = ["FeatureInputs", "feature_inputs"]
 
-Array = np.ndarray[Any, Any]
 
 Range = tuple[float, float]
 
@@ -36,8 +35,8 @@ class FeatureInputs(View):
     def __init__(
         self,
         predict: Function,
-        examples: Any,
-        labels: Any,
+        examples: ArrayLike | None,
+        labels: ArrayLike | None,
         names: Sequence[str] | None,
         ranges: Mapping[str, Range] | Sequence[Range] | None,
         title: str,
@@ -46,7 +45,7 @@ class FeatureInputs(View):
         self.predict: Function = check_function("feature_inputs", predict)
         self.examples, self.labels, self.names, self.ranges = examples, labels, names, ranges
 
-    def build(self, context: FigureContext) -> tuple[dict[str, Any], dict[str, Any]]:
+    def build(self, context: FigureContext) -> tuple[dict[str, Json], dict[str, Json]]:
         x = self.get_input()
         examples = self.convert_examples(x, context)
         width = x.shape[1] if examples is None else examples.shape[1]
@@ -61,7 +60,7 @@ class FeatureInputs(View):
         names = self.find_names(width, context)
         integers = x.dtype.kind in "iu"
         fields = make_fields(names, self.find_ranges(names, examples, integers), examples, integers)
-        own = {
+        own: dict[str, Json] = {
             "function": name,
             "argument": argument,
             "scores": 0,
@@ -134,16 +133,16 @@ class FeatureInputs(View):
         return found
 
 
-def round_number(value: Any) -> float:
+def round_number(value: float) -> float:
     """Return a number with at most six digits, as that of a float32 has."""
     return float(f"{value:.6g}")
 
 
 def make_fields(
     names: Sequence[str], ranges: Sequence[Range], examples: Array | None, integers: bool
-) -> list[dict[str, Any]]:
+) -> list[dict[str, Json]]:
     """Return a slider for each feature, which starts at the median of the examples or in the middle of its range."""
-    fields = []
+    fields: list[dict[str, Json]] = []
     for k, (name, (low, high)) in enumerate(zip(names, ranges, strict=True)):
         column = np.array([(low + high) / 2]) if examples is None else examples[:, k]
         whole = integers or (examples is not None and bool((column == np.rint(column)).all()))
@@ -167,8 +166,8 @@ def make_fields(
 
 def feature_inputs(
     predict: Function,
-    examples: Any = None,
-    labels: Any = None,
+    examples: ArrayLike | None = None,
+    labels: ArrayLike | None = None,
     *,
     names: Sequence[str] | None = None,
     ranges: Mapping[str, Range] | Sequence[Range] | None = None,

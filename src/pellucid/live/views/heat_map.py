@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 from pellucid.graph.errors import ShapeError, UseError
 from pellucid.graph.expr import Shared
@@ -13,6 +12,7 @@ from pellucid.graph.traversal import topological
 from pellucid.graph.types import format_shape, is_float
 from pellucid.live.views.base import FigureContext, View
 from pellucid.live.views.tile_layout import make_tile_layout
+from pellucid.typing import Json
 
 __all__ = ["HeatMap", "heat_map"]
 
@@ -35,13 +35,13 @@ class HeatMap(View):
             None if image_shape is None else check_image_shape(image_shape, self.variables)
         )
 
-    def build(self, context: FigureContext) -> tuple[dict[str, Any], dict[str, Any]]:
+    def build(self, context: FigureContext) -> tuple[dict[str, Json], dict[str, Json]]:
         variables = self.variables or list_parameters(context)
         gradients = self.add_gradients(variables, context) if self.gradients else {}
         panels = [self.describe_panel(v, gradients.get(v), context) for v in variables]
         return {"kind": self.kind, "title": self.title}, {"panels": panels}
 
-    def describe_panel(self, v: Shared, gradient: Any, context: FigureContext) -> dict[str, Any]:
+    def describe_panel(self, v: Shared, gradient: dict[str, Json] | None, context: FigureContext) -> dict[str, Json]:
         shape = [int(n) for n in v.storage.shape]
         images = self.image_shape
         has_images = images is not None and len(shape) == 2 and shape[0] == math.prod(images)
@@ -49,7 +49,7 @@ class HeatMap(View):
         array = context.functions.add_leaf(v)
         return {"label": str(v), "array": array, "shape": shape, "layout": layout, "gradient": gradient}
 
-    def add_gradients(self, variables: Sequence[Shared], context: FigureContext) -> dict[Shared, dict[str, Any]]:
+    def add_gradients(self, variables: Sequence[Shared], context: FigureContext) -> dict[Shared, dict[str, Json]]:
         """Compile the gradients of the loss, and return where a page finds each."""
         if context.train is None or context.loss is None:
             return {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,13 +20,13 @@ from pellucid.live.views.base import FigureContext, View, check_function, get_ou
 from pellucid.live.views.scores import ScoreOutputs, explain_scores
 from pellucid.run.function import Function
 from pellucid.run.function_builder import function
+from pellucid.typing import Array, ArrayLike, DTypeLike, Json
 
 if TYPE_CHECKING:
     from pellucid.show.figure import Picture
 
 __all__ = ["Image", "image"]
 
-Array = np.ndarray[Any, Any]
 
 MNIST_FIT = 20 / 28
 """Part of an image of MNIST that a digit fills."""
@@ -58,8 +58,8 @@ class Image(View):
     def __init__(
         self,
         predict: Function,
-        images: Any,
-        labels: Any,
+        images: ArrayLike | None,
+        labels: ArrayLike | None,
         shape: Sequence[int] | None,
         value_range: tuple[float, float] | None,
         pad: bool,
@@ -73,7 +73,7 @@ class Image(View):
         if images is None and labels is not None:
             raise UseError("pel.live.image: expected images for the labels. Received: labels alone")
 
-    def build(self, context: FigureContext) -> tuple[dict[str, Any], dict[str, Any]]:
+    def build(self, context: FigureContext) -> tuple[dict[str, Json], dict[str, Json]]:
         x = self.get_input()
         examples = self.add_examples(x, context)
         sample = infer_sample_shape(x, examples.values)
@@ -86,7 +86,7 @@ class Image(View):
         name = context.functions.add_outputs(context.name("prediction"), outputs, {x: argument})
         low, high = self.value_range or find_range(x, examples.values)
         correct = compare_with_labels(scores, x, examples, context) if self.score else None
-        shared = {
+        shared: dict[str, Json] = {
             "kind": self.kind,
             "title": self.title,
             "image": list(shape),
@@ -96,7 +96,7 @@ class Image(View):
             "pad": describe_figures(examples.values, shape, low, high) if self.pad else None,
         }
         first = len(scores.outputs)
-        own = {
+        own: dict[str, Json] = {
             "function": name,
             "argument": argument,
             "scores": 0,
@@ -108,7 +108,7 @@ class Image(View):
         }
         return shared, own
 
-    def draw_still(self, values: Mapping[Input, Any]) -> Picture | None:
+    def draw_still(self, values: Mapping[Input, Array]) -> Picture | None:
         from pellucid.show.figure import Picture
         from pellucid.show.plots import image_grid
 
@@ -173,7 +173,7 @@ def compare_with_labels(scores: ScoreOutputs, x: Input, examples: Examples, cont
     return context.functions.add_outputs(context.name("correct"), outputs, {x: examples.array, y: examples.labels})
 
 
-def add_values(values: Any, dtype: Any, part: str, context: FigureContext) -> tuple[str, Array]:
+def add_values(values: ArrayLike, dtype: DTypeLike, part: str, context: FigureContext) -> tuple[str, Array]:
     """Return the name of an array of the page and its values; a shared variable is not stored twice."""
     if isinstance(values, Shared):
         return context.functions.add_leaf(values), np.asarray(values.storage)
@@ -233,7 +233,7 @@ def check_range(value_range: tuple[float, float]) -> tuple[float, float]:
     return low, high
 
 
-def describe_figures(values: Array | None, shape: tuple[int, int, int], low: float, high: float) -> dict[str, Any]:
+def describe_figures(values: Array | None, shape: tuple[int, int, int], low: float, high: float) -> dict[str, Json]:
     """Return which part of an image the figures of the examples fill, and whether they are dark on light.
 
     The border of the images tells the background.
@@ -251,7 +251,7 @@ def describe_figures(values: Array | None, shape: tuple[int, int, int], low: flo
     return {"fit": float(np.median(larger)) / min(shape[:2]), "inverted": inverted}
 
 
-def describe_layer(layer: ImageLayer, output: int, context: FigureContext) -> dict[str, Any]:
+def describe_layer(layer: ImageLayer, output: int, context: FigureContext) -> dict[str, Json]:
     return {
         "name": layer.name,
         "output": output,
@@ -273,8 +273,8 @@ def check_map_shape(output: Expr) -> list[int]:
 
 def image(
     predict: Function,
-    images: Any = None,
-    labels: Any = None,
+    images: ArrayLike | None = None,
+    labels: ArrayLike | None = None,
     *,
     shape: Sequence[int] | None = None,
     value_range: tuple[float, float] | None = None,

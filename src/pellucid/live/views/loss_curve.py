@@ -11,6 +11,7 @@ from pellucid.live.controls import SCALES
 from pellucid.live.views.base import FigureContext, View, check_function
 from pellucid.run.argument_binding import convert_arguments
 from pellucid.run.function import Function
+from pellucid.typing import Json
 
 __all__ = ["LossCurve", "loss_curve"]
 
@@ -28,7 +29,7 @@ class LossCurve(View):
             raise OptionError(f"pel.live.loss_curve: expected scale to be 'linear' or 'log'. Received: {scale!r}")
         self.held_out, self.metrics, self.scale = held_out, dict(metrics), scale
 
-    def build(self, context: FigureContext) -> tuple[dict[str, Any], dict[str, Any]]:
+    def build(self, context: FigureContext) -> tuple[dict[str, Json], dict[str, Json]]:
         if context.train is None:
             raise UseError("pel.live.loss_curve needs a training step: give the figure train=step")
         series = [{"label": "training loss", "set": "training", "metric": "loss"}]
@@ -41,11 +42,11 @@ class LossCurve(View):
             series.append({"label": label, "set": "held_out", "metric": label})
             evaluated = check_function("loss_curve", f).copy(delete_updates=True)
             parts.append(add_evaluation(context, label, evaluated, data))
-        shared = {"kind": self.kind, "title": self.title, "scale": self.scale, "series": series}
+        shared: dict[str, Json] = {"kind": self.kind, "title": self.title, "scale": self.scale, "series": series}
         return shared, {"series": parts}
 
 
-def add_evaluation(context: FigureContext, label: str, f: Function, data: Data) -> dict[str, Any]:
+def add_evaluation(context: FigureContext, label: str, f: Function, data: Data) -> dict[str, Json]:
     """Compile a function on other data; inputs without data keep those of the figure."""
     given = [i for i in f.program.inputs if i in data]
     names = dict(context.inputs)

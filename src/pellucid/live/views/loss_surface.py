@@ -20,6 +20,7 @@ from pellucid.run.function import Function
 from pellucid.run.function_builder import function
 from pellucid.show.figure import Picture
 from pellucid.show.surface_plots import loss_contours
+from pellucid.typing import Array, Json
 
 __all__ = ["LossSurface", "loss_surface"]
 
@@ -51,7 +52,7 @@ class LossSurface(View):
         if len(self.labels) != 2:
             raise OptionError(f"pel.live.loss_surface: expected two labels. Received: {self.labels}")
 
-    def build(self, context: FigureContext) -> tuple[dict[str, Any], dict[str, Any]]:
+    def build(self, context: FigureContext) -> tuple[dict[str, Json], dict[str, Json]]:
         if context.train is None or context.loss is None:
             raise UseError("pel.live.loss_surface needs a training step: give the figure train=step")
         loss, functions = context.loss, context.functions
@@ -86,7 +87,7 @@ class LossSurface(View):
             "rate": None if self.rate is None else context.inputs[self.rate],
         }
 
-    def draw_descent(self, train: Function, count: int, values: Mapping[Input, Any]) -> Picture:
+    def draw_descent(self, train: Function, count: int, values: Mapping[Input, Array]) -> Picture:
         """Return contours of the loss with the path of a number of training steps."""
         place = [Input(f"coordinate {k}", (), self.variables[0].dtype) for k in range(2)]
         loss = put_place(train.program.original_outputs[0], self.variables, place)
@@ -189,7 +190,7 @@ def check_gradient_descent(
     expected = [-rate * g for g in gradient]
     inputs = [i for i in topological([*change, *expected]) if isinstance(i, Input)]
     arrays = context.functions.arrays
-    values = [arrays[context.inputs[i]].value for i in inputs]
+    values = [value for i in inputs if (value := arrays[context.inputs[i]].value) is not None]
     found = function(inputs, [*change, *expected], mode="numpy")(*values)
     if not np.allclose(found[:2], found[2:], rtol=1e-3, atol=1e-6):
         raise UseError(

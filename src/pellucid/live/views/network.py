@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pellucid.graph.errors import UseError
 from pellucid.graph.expr import Input
 from pellucid.graph.traversal import topological
 from pellucid.live.network_structure import DenseLayer, find_dense_layers, is_chain
 from pellucid.live.views.base import FigureContext, View, check_function, get_output
 from pellucid.run.function import Function
+from pellucid.typing import Json
 
 __all__ = ["Network", "network"]
 
@@ -21,7 +20,7 @@ class Network(View):
         super().__init__(title)
         self.predict: Function | None = None if predict is None else check_function("network", predict)
 
-    def build(self, context: FigureContext) -> tuple[dict[str, Any], dict[str, Any]]:
+    def build(self, context: FigureContext) -> tuple[dict[str, Json], dict[str, Json]]:
         output = context.loss if self.predict is None else get_output(self.predict)
         if output is None:
             raise UseError("pel.live.network: expected a function, or a figure with train=step. Received: neither")
@@ -33,14 +32,14 @@ class Network(View):
                 f"input x. Received: {output}, in which it finds {len(layers)} products with shared matrices"
             )
         shown = [x for x in layers if x.weights in context.functions.names] or layers
-        parts = {
+        parts: dict[str, Json] = {
             "layers": [describe_input(layers[0], context), *(describe_layer(x, context) for x in shown)],
             "connections": [describe_connection(x, context) for x in shown],
             "activations": self.add_activations(x, layers, context),
         }
         return {"kind": self.kind, "title": self.title}, parts
 
-    def add_activations(self, x: Input, layers: list[DenseLayer], context: FigureContext) -> dict[str, Any]:
+    def add_activations(self, x: Input, layers: list[DenseLayer], context: FigureContext) -> dict[str, Json]:
         """Compile the values of all layers for one sample."""
         width = layers[0].weights.storage.shape[0]
         argument = context.functions.add_array(context.name("sample"), shape=(1, width), dtype=x.dtype, role="input")
@@ -55,7 +54,7 @@ def find_input(first: DenseLayer) -> Input | None:
     return inputs[0] if len(inputs) == 1 and inputs[0].ndim == 2 else None
 
 
-def describe_input(first: DenseLayer, context: FigureContext) -> dict[str, Any]:
+def describe_input(first: DenseLayer, context: FigureContext) -> dict[str, Json]:
     width = int(first.weights.storage.shape[0])
     names = context.feature_names
     labels = names if names is not None and len(names) == width else None
@@ -63,7 +62,7 @@ def describe_input(first: DenseLayer, context: FigureContext) -> dict[str, Any]:
     return {"name": values or "features", "values": values, "units": width, "labels": labels, "activation": None}
 
 
-def describe_layer(layer: DenseLayer, context: FigureContext) -> dict[str, Any]:
+def describe_layer(layer: DenseLayer, context: FigureContext) -> dict[str, Json]:
     names = context.class_names
     labels = names if names is not None and len(names) == layer.units else None
     return {
@@ -75,7 +74,7 @@ def describe_layer(layer: DenseLayer, context: FigureContext) -> dict[str, Any]:
     }
 
 
-def describe_connection(layer: DenseLayer, context: FigureContext) -> dict[str, Any]:
+def describe_connection(layer: DenseLayer, context: FigureContext) -> dict[str, Json]:
     bias = None if layer.bias is None else context.functions.add_leaf(layer.bias)
     return {"weights": context.functions.add_leaf(layer.weights), "bias": bias}
 

@@ -15,6 +15,7 @@ from pellucid.graph.ops.concatenate import stack
 from pellucid.graph.ops.elementwise import cast
 from pellucid.live.views.base import FigureContext, View
 from pellucid.run.function_builder import function
+from pellucid.typing import Array, DTypeLike, Json
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as PlotFigure
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Neuron", "neuron"]
 
-Array = np.ndarray[Any, Any]
 Range = tuple[float, float]
 
 GRID_POINTS = 1501
@@ -96,7 +96,7 @@ class Neuron(View):
         values = [as_expr(f(z)) for f in self.activations.values()]
         return values[0] if self.activation is None else stack(values)[self.activation]
 
-    def build(self, context: FigureContext) -> tuple[dict[str, Any], dict[str, Any]]:
+    def build(self, context: FigureContext) -> tuple[dict[str, Json], dict[str, Json]]:
         dtype = self.z.dtype
         grid = Input("z", (GRID_POINTS,), dtype)
         name = context.functions.add_array(context.name("grid"), shape=(GRID_POINTS,), dtype=dtype, role="input")
@@ -113,7 +113,10 @@ class Neuron(View):
         if self.tasks is not None:
             outputs += self.judge(*self.tasks, dtype)
         args = {i: context.inputs[i] for i in self.list_controls(context)} | {grid: name}
-        own = {"function": context.functions.add_outputs(context.name("neuron"), outputs, args), "grid": name}
+        own: dict[str, Json] = {
+            "function": context.functions.add_outputs(context.name("neuron"), outputs, args),
+            "grid": name,
+        }
         return self.describe(), own
 
     def list_controls(self, context: FigureContext) -> list[Input]:
@@ -125,13 +128,13 @@ class Neuron(View):
             raise UseError(f"pel.live.neuron: expected a control for {missing}. Received: none")
         return wanted
 
-    def judge(self, task: Input, truths: Mapping[str, Sequence[int]], dtype: Any) -> list[Expr]:
+    def judge(self, task: Input, truths: Mapping[str, Sequence[int]], dtype: DTypeLike) -> list[Expr]:
         """Return z at the corners of a truth table, and which of them are on the right side of the line z = 0."""
         z = self.add_up(np.array(CORNERS, dtype))
         table = as_expr(np.array([(0, 0, 0, 0), *truths.values()], bool))
         return [z, cast((z > 0) == table[task], dtype)]
 
-    def draw_still(self, values: Mapping[Input, Any]) -> Picture | None:
+    def draw_still(self, values: Mapping[Input, Array]) -> Picture | None:
         from pellucid.show.figure import Picture
 
         if self.plane is None:
@@ -151,8 +154,8 @@ class Neuron(View):
         drawn = draw_plane(x, y, heights, outputs, place, names, self.title)
         return Picture(drawn, f"{text} the plane of the inputs{line}.", self.title)
 
-    def describe(self) -> dict[str, Any]:
-        tasks = None
+    def describe(self) -> dict[str, Json]:
+        tasks: Json = None
         if self.tasks is not None:
             control, truths = self.tasks
             targets = [list(map(int, truth)) for truth in truths.values()]
@@ -171,7 +174,7 @@ class Neuron(View):
         }
 
 
-def evaluate(outputs: Sequence[Expr], values: Mapping[Input, Any]) -> list[Array]:
+def evaluate(outputs: Sequence[Expr], values: Mapping[Input, Array]) -> list[Array]:
     return [np.asarray(a) for a in function(list(values), list(outputs), mode="numpy")(*values.values())]
 
 
@@ -195,7 +198,7 @@ def draw_plane(
     return figure
 
 
-def check_scalars(inputs: Sequence[Any]) -> None:
+def check_scalars(inputs: Sequence[object]) -> None:
     for i in inputs:
         if not isinstance(i, Input) or i.ndim:
             raise UseError(

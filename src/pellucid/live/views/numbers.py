@@ -16,7 +16,8 @@ from pellucid.graph.traversal import topological
 from pellucid.graph.types import is_float
 from pellucid.live.arithmetic import ArithmeticEncoder
 from pellucid.live.arithmetic.derivations import compress_texts, render_derivation
-from pellucid.live.views.base import Array, FigureContext, View
+from pellucid.live.views.base import FigureContext, View
+from pellucid.typing import Array, Json
 
 __all__ = ["Numbers", "numbers"]
 
@@ -30,7 +31,7 @@ class Numbers(View):
         self.known: dict[Expr, Any] = {}
         """Arithmetic of expressions, which the views of several networks may share."""
 
-    def build(self, context: FigureContext) -> tuple[dict[str, Any], dict[str, Any]]:
+    def build(self, context: FigureContext) -> tuple[dict[str, Json], dict[str, Json]]:
         found = [*self.given, *([] if context.loss is None else [context.loss])]
         if not found:
             raise UseError("pel.live.numbers: expected expressions, or a figure with train=step. Received: neither")
@@ -40,8 +41,8 @@ class Numbers(View):
         encoder = ArithmeticEncoder(find_values(stripped, context), find_data(context), self.known)
         encoder.add(roots, {} if loss is None else {loss: name_loss(loss)})
         tables, count = encoder.shown, len(encoder.expressions)
-        parts: dict[str, Any] = {"derivations": None, "gradients": None}
-        gradients: dict[Expr, dict[str, Any]] = {}
+        parts: dict[str, Json] = {"derivations": None, "gradients": None}
+        gradients: dict[Expr, dict[str, Json]] = {}
         if loss is not None:
             gradients, parts["derivations"] = add_gradients(encoder, tables, loss)
         expressions = encoder.to_json()
@@ -60,7 +61,7 @@ class Numbers(View):
         }
 
 
-def check_expression(e: Any) -> Expr:
+def check_expression(e: object) -> Expr:
     if not isinstance(e, Expr) or len(e.types) > 1:
         raise UseError(f"pel.live.numbers: expected expressions such as the predictions p. Received: {e!r}")
     return e
@@ -98,10 +99,10 @@ def name_loss(loss: Expr) -> str:
 
 def add_gradients(
     encoder: ArithmeticEncoder, tables: Sequence[Expr], loss: Expr
-) -> tuple[dict[Expr, dict[str, Any]], str]:
+) -> tuple[dict[Expr, dict[str, Json]], str]:
     """Add the gradients of the loss, and return where each is, or why there is none, and their derivations."""
     names = {e: encoder.name(e) for e in tables}
-    entries: dict[Expr, dict[str, Any]] = {}
+    entries: dict[Expr, dict[str, Json]] = {}
     gradients: dict[Expr, Expr] = {}
     derivations: list[str] = []
     for e in tables:

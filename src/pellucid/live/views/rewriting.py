@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
@@ -20,6 +19,7 @@ from pellucid.show.figure import Picture
 from pellucid.show.mathml import latex_to_mathml
 from pellucid.show.plot_style import new_figure
 from pellucid.show.tex import latex
+from pellucid.typing import Array, Json
 
 __all__ = ["Rewriting", "rewriting"]
 
@@ -35,7 +35,7 @@ class Rewriting(View):
 
     kind = "rewriting"
 
-    def __init__(self, expression: Expr, values: Mapping[Input, Any], reasons: Mapping[str, str], title: str) -> None:
+    def __init__(self, expression: Expr, values: Mapping[Input, Array], reasons: Mapping[str, str], title: str) -> None:
         super().__init__(title)
         if not isinstance(expression, Expr):
             raise UseError(f"pel.live.rewriting: expected an expression. Received: {expression!r}")
@@ -47,7 +47,7 @@ class Rewriting(View):
                 f"pel.live.rewriting: expected an expression that a rule rewrites. None does: {expression}"
             )
 
-    def build(self, context: FigureContext) -> tuple[dict[str, Any], dict[str, Any]]:
+    def build(self, context: FigureContext) -> tuple[dict[str, Json], dict[str, Json]]:
         names: Names = {}
         whole, steps = self.expression, []
         formulas = [latex(whole)]
@@ -68,7 +68,7 @@ class Rewriting(View):
                 }
             )
         given = ", ".join(f"{i} = {format_array(value)}" for i, value in self.values.items())
-        shared = {"kind": self.kind, "title": self.title}
+        shared: dict[str, Json] = {"kind": self.kind, "title": self.title}
         start = latex_to_mathml(formulas[0])
         return shared, {"start": start, "steps": steps, "given": given, "values": values}
 
@@ -81,7 +81,7 @@ class Rewriting(View):
         with np.errstate(all="ignore"):
             return format_array(f(*(np.asarray(self.values[i], i.dtype) for i in inputs)))
 
-    def draw_still(self, values: Mapping[Input, Any]) -> Picture | None:
+    def draw_still(self, values: Mapping[Input, Array]) -> Picture | None:
         """Return the formulas one below the other."""
         whole, lines = self.expression, [("written", self.expression)]
         for step in self.journal.steps:
@@ -123,7 +123,7 @@ def strip_root(formula: str) -> str:
     return re.sub(r"^<math[^>]*>|</math>$", "", formula)
 
 
-def format_array(value: Any) -> str:
+def format_array(value: Array) -> str:
     array = np.asarray(value)
     if array.ndim == 0:
         return f"{array.item():.7g}"
@@ -132,7 +132,7 @@ def format_array(value: Any) -> str:
 
 def rewriting(
     expression: Expr,
-    values: Mapping[Input, Any] | None = None,
+    values: Mapping[Input, Array] | None = None,
     *,
     reasons: Mapping[str, str] | None = None,
     title: str = "Rewriting",

@@ -16,6 +16,7 @@ from pellucid.graph.ops.softmax import softmax
 from pellucid.graph.traversal import topological
 from pellucid.graph.types import format_shape, is_float
 from pellucid.live.views.decision_boundary import find_scores
+from pellucid.typing import Json
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class ScoreOutputs:
     kind: str
     names: list[str] | None
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Json]:
         return {"kind": self.kind, "names": self.names}
 
     @property

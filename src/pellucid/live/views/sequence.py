@@ -17,10 +17,10 @@ from pellucid.graph.types import format_shape
 from pellucid.live.views.base import FigureContext, View, check_function, get_output
 from pellucid.live.views.scores import ScoreOutputs, explain_scores
 from pellucid.run.function import Function
+from pellucid.typing import Array, ArrayLike, Json
 
 __all__ = ["SequenceView", "sequence"]
 
-Array = np.ndarray[Any, Any]
 
 MAX_UNITS = 128
 """States with more units are not drawn."""
@@ -42,8 +42,8 @@ class SequenceView(View):
         self,
         predict: Function,
         states: Mapping[str, Expr] | None,
-        examples: Any,
-        targets: Any,
+        examples: ArrayLike | None,
+        targets: ArrayLike | None,
         names: Sequence[str] | None,
         marks: Mapping[str, Expr] | None,
         story: str | None,
@@ -55,7 +55,7 @@ class SequenceView(View):
         self.states, self.examples, self.targets, self.names = states, examples, targets, names
         self.marks, self.story, self.integers = dict(marks or {}), story, integers
 
-    def build(self, context: FigureContext) -> tuple[dict[str, Any], dict[str, Any]]:
+    def build(self, context: FigureContext) -> tuple[dict[str, Json], dict[str, Json]]:
         x = self.get_input()
         samples, values = self.add_samples(x, context)
         shape = infer_sequence_shape(x, values)
@@ -84,7 +84,7 @@ class SequenceView(View):
         targets = None if is_computed else self.add_targets(x, groups[-1]["units"] * steps, context)
         if targets is not None:
             groups.append({**groups[-1], "label": f"true {groups[-1]['label']}", "role": "target"})
-        own = {
+        own: dict[str, Json] = {
             "function": name,
             "argument": argument,
             "steps": steps,
@@ -97,7 +97,11 @@ class SequenceView(View):
             "story": self.story,
             "integers": self.check_integers(width),
         }
-        shared = {"kind": self.kind, "title": self.title, "scores": None if scores is None else scores.to_json()}
+        shared: dict[str, Json] = {
+            "kind": self.kind,
+            "title": self.title,
+            "scores": None if scores is None else scores.to_json(),
+        }
         return shared, own
 
     def get_input(self) -> Input:
@@ -151,7 +155,7 @@ class SequenceView(View):
         """Return the name of the array of true outputs: as given, or the other data of the figure of this size."""
         if self.targets is not None:
             values = np.asarray(self.targets)
-            if self.examples is None or values.size != size * len(self.examples):
+            if self.examples is None or values.size != size * len(np.asarray(self.examples)):
                 raise ShapeError(
                     f"pel.live.sequence: expected targets with {size} numbers for each example. Received: shape "
                     f"{format_shape(values.shape)}"
@@ -230,8 +234,8 @@ def count_units(e: Expr, label: str, steps: int, shape: tuple[int, ...]) -> int:
 def sequence(
     predict: Function,
     states: Mapping[str, Expr] | None = None,
-    examples: Any = None,
-    targets: Any = None,
+    examples: ArrayLike | None = None,
+    targets: ArrayLike | None = None,
     *,
     names: Sequence[str] | None = None,
     marks: Mapping[str, Expr] | None = None,

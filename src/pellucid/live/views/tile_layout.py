@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+
+from pellucid.typing import Json
 
 
-def make_tile_layout(shape: Sequence[int], image_shape: Sequence[int] | None = None) -> dict[str, Any]:
+def make_tile_layout(shape: Sequence[int], image_shape: Sequence[int] | None = None) -> dict[str, Json]:
     """Return numbers of rows and columns of tiles, and of cells in a tile, with their strides.
 
     A vector is a row of cells. A kernel of a convolution, shape (height, width, inputs, outputs), has a row of tiles

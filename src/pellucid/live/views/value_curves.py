@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from pellucid.live.views.base import FigureContext, View, check_function
 from pellucid.run.function import Function
 from pellucid.show.figure import Picture
 from pellucid.show.plots import learning_curves
+from pellucid.typing import Array, Json
 
 __all__ = ["ValueCurves", "value_curves"]
 
@@ -52,7 +52,7 @@ class ValueCurves(View):
         if reference is not None and reference not in self.curves:
             raise InputError(f"pel.live.value_curves: {reference!r} is none of the curves: {list(curves)}")
 
-    def build(self, context: FigureContext) -> tuple[dict[str, Any], dict[str, Any]]:
+    def build(self, context: FigureContext) -> tuple[dict[str, Json], dict[str, Json]]:
         i = self.slider.input
         assert i is not None
         argument = context.functions.add_array(context.name("argument"), shape=(), dtype=i.dtype, role="input")
@@ -76,7 +76,7 @@ class ValueCurves(View):
             "reference": reference,
         }
 
-    def draw_still(self, values: Mapping[Input, Any]) -> Picture | None:
+    def draw_still(self, values: Mapping[Input, Array]) -> Picture | None:
         """Return the curves over the range of the slider."""
         x = np.linspace(self.slider.minimum, self.slider.maximum, STILL_POINTS)
         with np.errstate(all="ignore"):

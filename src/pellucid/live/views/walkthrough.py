@@ -21,6 +21,7 @@ from pellucid.run.function_builder import function
 from pellucid.show.figure import Picture
 from pellucid.show.mathml import latex_to_mathml
 from pellucid.show.plot_style import new_figure
+from pellucid.typing import Array, Json
 
 __all__ = ["Step", "Units", "Walkthrough", "walkthrough"]
 
@@ -98,7 +99,7 @@ class Walkthrough(View):
         if unknown is not None:
             raise InputError(f"pel.live.walkthrough: the network has no part {unknown!r}. Its parts: {sorted(names)}")
 
-    def build(self, context: FigureContext) -> tuple[dict[str, Any], dict[str, Any]]:
+    def build(self, context: FigureContext) -> tuple[dict[str, Json], dict[str, Json]]:
         given = [check_expression(e) for step in self.steps for e in (*step.operands, *step.results)]
         given += self.updates.values()
         roots, _ = strip_calls(given)
@@ -126,7 +127,7 @@ class Walkthrough(View):
             "updates": [[context.functions.add_leaf(v), numbers[id(e)]] for v, e in self.updates.items()],
         }
 
-    def draw_still(self, values: Mapping[Input, Any]) -> Picture | None:
+    def draw_still(self, values: Mapping[Input, Array]) -> Picture | None:
         """Return the formulas with their results, one step below the other."""
         results = [e for step in self.steps for e in step.results]
         inputs = [i for i in topological(results) if isinstance(i, Input)]
@@ -158,7 +159,7 @@ class Walkthrough(View):
         }
 
 
-def write_array(e: Expr, value: Any) -> str:
+def write_array(e: Expr, value: Array) -> str:
     """Return the name and the numbers of an expression, rows below each other."""
     lead = f"{get_own_name(e) or e} = "
     return lead + np.array2string(np.asarray(value), precision=4, prefix=lead)

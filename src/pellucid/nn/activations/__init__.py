@@ -6,11 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 from pellucid.graph.errors import suggest_near_misses
-from pellucid.graph.expr import Expr
-from pellucid.graph.ops.activations import leaky_relu, sigmoid, softplus, softsign
+from pellucid.graph.expr import Expr, Operand, as_expr
+from pellucid.graph.ops.activations import leaky_relu as leaky_relu
+from pellucid.graph.ops.activations import sigmoid as sigmoid
+from pellucid.graph.ops.activations import softplus as softplus
+from pellucid.graph.ops.activations import softsign as softsign
 from pellucid.graph.ops.exponentials import exp as exponential
-from pellucid.graph.ops.hyperbolic import tanh
-from pellucid.graph.ops.softmax import log_softmax
+from pellucid.graph.ops.hyperbolic import tanh as tanh
+from pellucid.graph.ops.softmax import log_softmax as log_softmax
 from pellucid.nn.activations.relu_family import *
 from pellucid.nn.activations.sigmoid_family import *
 from pellucid.nn.activations.smooth import *
@@ -20,7 +23,7 @@ from pellucid.nn.registry import get_by_name, list_own_names
 Activation = Callable[[Expr], Expr]
 
 
-def linear(x: Any) -> Any:
+def linear(x: Operand) -> Expr:
     """Identity, :math:`x`.
 
     Examples
@@ -28,10 +31,10 @@ def linear(x: Any) -> Any:
     >>> linear(pel.vector("x"))
     x
     """
-    return x
+    return as_expr(x)
 
 
-NAMED: dict[str, Callable[..., Any]] = {
+NAMED: dict[str, Callable[..., Expr]] = {
     **{name: globals()[name] for name in list_own_names(globals()) if name != "threshold"},  # it needs arguments
     "exponential": exponential,
     "hard_swish": hard_silu,

@@ -3,11 +3,10 @@
 """Activation functions with Keras 3's names."""
 
 from collections.abc import Callable
-from typing import Any
 
 from pellucid import exp as exponential
 from pellucid import leaky_relu, log_softmax, sigmoid, softplus, softsign, tanh
-from pellucid.graph.expr import Expr
+from pellucid.graph.expr import Expr, Operand
 from pellucid.nn.activations.relu_family import hard_shrink, relu, relu6, soft_shrink, threshold
 from pellucid.nn.activations.sigmoid_family import (
     hard_sigmoid,
@@ -59,7 +58,7 @@ __all__ = [
 ]
 
 Activation = Callable[[Expr], Expr]
-NAMED: dict[str, Callable[..., Any]]
+NAMED: dict[str, Callable[..., Expr]]
 
 def get(identifier: str | Activation | None) -> Activation:
     """Return an activation by name, or the given function.
@@ -88,7 +87,7 @@ def get(identifier: str | Activation | None) -> Activation:
     tanh(x)
     """
 
-def linear(x: Any) -> Any:
+def linear(x: Operand) -> Expr:
     """Identity, :math:`x`.
 
     Examples

@@ -2,10 +2,8 @@ r"""Piecewise linear activations: ReLU, thresholds and shrinkage."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from pellucid.graph.errors import OptionError
-from pellucid.graph.expr import as_expr
+from pellucid.graph.expr import Expr, Operand, as_expr
 from pellucid.graph.ops import activations as ops
 from pellucid.graph.ops.activations import leaky_relu
 from pellucid.graph.ops.elementwise import absolute, clip, minimum
@@ -15,7 +13,7 @@ from pellucid.graph.ops.where import where
 __all__ = ["hard_shrink", "relu", "relu6", "soft_shrink", "threshold"]
 
 
-def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Any:
+def relu(x: Operand, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Expr:
     r"""Rectified linear unit, :math:`\max(x, 0)`; more generally :math:`c` where :math:`x \ge c`, :math:`x` between
     :math:`\theta` and :math:`c`, and :math:`a (x - \theta)` below.
 
@@ -51,17 +49,20 @@ def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, th
             raise OptionError(f"relu: expected {name} >= 0. Received: {name}={value!r}")
     x = as_expr(x)
     if threshold:
-        above = where(x > threshold, x, 0)
+        above: Expr = where(x > threshold, x, 0)
         above = above if max_value is None else minimum(above, max_value)
         return above - negative_slope * ops.relu(threshold - x) if negative_slope else above
+    rectified: Expr
     if negative_slope and max_value is None:
-        return leaky_relu(x, negative_slope=negative_slope)
-    if negative_slope:
-        return minimum(leaky_relu(x, negative_slope=negative_slope), max_value)
-    return ops.relu(x) if max_value is None else clip(x, 0, max_value)
+        rectified = leaky_relu(x, negative_slope=negative_slope)
+    elif negative_slope:
+        rectified = minimum(leaky_relu(x, negative_slope=negative_slope), max_value)
+    else:
+        rectified = ops.relu(x) if max_value is None else clip(x, 0, max_value)
+    return rectified
 
 
-def relu6(x: Any) -> Any:
+def relu6(x: Operand) -> Expr:
     r"""ReLU bounded by 6, :math:`\min(\max(x, 0), 6)`.
 
     Examples
@@ -76,7 +77,7 @@ def relu6(x: Any) -> Any:
     return relu(x, max_value=6.0)
 
 
-def threshold(x: Any, threshold: float, default_value: float) -> Any:
+def threshold(x: Operand, threshold: float, default_value: float) -> Expr:
     r"""Threshold, :math:`x` where :math:`x > \theta` and the default value :math:`v` elsewhere.
 
     Examples
@@ -84,10 +85,11 @@ def threshold(x: Any, threshold: float, default_value: float) -> Any:
     >>> pel.function([], threshold(pel.constant([-1.0, 0.5, 2.0]), 1.0, 0.0))()
     array([0., 0., 2.], dtype=float32)
     """
-    return where(as_expr(x) > threshold, x, default_value)
+    result: Expr = where(as_expr(x) > threshold, x, default_value)
+    return result
 
 
-def hard_shrink(x: Any, threshold: float = 0.5) -> Any:
+def hard_shrink(x: Operand, threshold: float = 0.5) -> Expr:
     r"""Hard shrinkage, :math:`x` where :math:`|x| > \theta` and 0 elsewhere.
 
     Examples
@@ -95,10 +97,11 @@ def hard_shrink(x: Any, threshold: float = 0.5) -> Any:
     >>> pel.function([], hard_shrink(pel.constant([-0.75, 0.25, 2.0])))()
     array([-0.75,  0.  ,  2.  ], dtype=float32)
     """
-    return where(absolute(x) > threshold, x, 0)
+    result: Expr = where(absolute(x) > threshold, x, 0)
+    return result
 
 
-def soft_shrink(x: Any, threshold: float = 0.5) -> Any:
+def soft_shrink(x: Operand, threshold: float = 0.5) -> Expr:
     r"""Soft shrinkage, :math:`\operatorname{sign}(x) \max(|x| - \theta, 0)`.
 
     Examples
@@ -106,4 +109,5 @@ def soft_shrink(x: Any, threshold: float = 0.5) -> Any:
     >>> pel.function([], soft_shrink(pel.constant([-0.75, 0.25, 2.0])))()
     array([-0.25,  0.  ,  1.5 ], dtype=float32)
     """
-    return sign(x) * ops.relu(absolute(x) - threshold)
+    result: Expr = sign(x) * ops.relu(absolute(x) - threshold)
+    return result

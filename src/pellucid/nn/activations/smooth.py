@@ -3,9 +3,8 @@ r"""Smooth rectifiers: ELU, SELU, GELU, SiLU, Mish and others."""
 from __future__ import annotations
 
 import math
-from typing import Any
 
-from pellucid.graph.expr import as_expr
+from pellucid.graph.expr import Expr, Operand, as_expr
 from pellucid.graph.ops.activations import relu, sigmoid, softplus
 from pellucid.graph.ops.elementwise import clip, minimum, sqrt, square
 from pellucid.graph.ops.exponentials import expm1
@@ -20,7 +19,7 @@ SELU_SCALE = 1.0507009873554805
 """Constants of SELU, for which mean 0 and variance 1 are a fixed point."""
 
 
-def elu(x: Any, alpha: float = 1.0) -> Any:
+def elu(x: Operand, alpha: float = 1.0) -> Expr:
     r"""Exponential linear unit, :math:`\max(x, 0) + \alpha \, (e^{\min(x, 0)} - 1)`.
 
     Examples
@@ -34,10 +33,11 @@ def elu(x: Any, alpha: float = 1.0) -> Any:
     Units, ICLR 2016.
     """
     negative = expm1(minimum(x, 0))
-    return relu(x) + (negative if alpha == 1 else alpha * negative)
+    result: Expr = relu(x) + (negative if alpha == 1 else alpha * negative)
+    return result
 
 
-def celu(x: Any, alpha: float = 1.0) -> Any:
+def celu(x: Operand, alpha: float = 1.0) -> Expr:
     r"""Continuously differentiable ELU, :math:`\max(x, 0) + \alpha \, (e^{\min(x, 0) / \alpha} - 1)`.
 
     Examples
@@ -49,10 +49,11 @@ def celu(x: Any, alpha: float = 1.0) -> Any:
     ----------
     J. T. Barron, Continuously Differentiable Exponential Linear Units, arXiv:1704.07483.
     """
-    return relu(x) + alpha * expm1(minimum(x, 0) / alpha)
+    result: Expr = relu(x) + alpha * expm1(minimum(x, 0) / alpha)
+    return result
 
 
-def selu(x: Any) -> Any:
+def selu(x: Operand) -> Expr:
     r"""Scaled exponential linear unit, which keeps mean 0 and variance 1 across layers,
     :math:`\lambda \operatorname{elu}(x)` with :math:`\alpha = 1.673` and :math:`\lambda = 1.051`.
 
@@ -68,7 +69,7 @@ def selu(x: Any) -> Any:
     return SELU_SCALE * elu(x, alpha=SELU_ALPHA)
 
 
-def gelu(x: Any, approximate: bool = False) -> Any:
+def gelu(x: Operand, approximate: bool = False) -> Expr:
     r"""Gaussian error linear unit, :math:`x \, \Phi(x) = \frac{x}{2} \operatorname{erfc}(-x / \sqrt{2})`.
 
     Parameters
@@ -88,12 +89,16 @@ def gelu(x: Any, approximate: bool = False) -> Any:
     ----------
     D. Hendrycks and K. Gimpel, Gaussian Error Linear Units, arXiv:1606.08415.
     """
+    x = as_expr(x)
     if approximate:
-        return 0.5 * x * (1 + tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
-    return 0.5 * x * erfc(-x / math.sqrt(2))
+        twice_phi: Expr = 1 + tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))
+    else:
+        twice_phi = erfc(-x / math.sqrt(2))
+    result: Expr = 0.5 * x * twice_phi
+    return result
 
 
-def silu(x: Any) -> Any:
+def silu(x: Operand) -> Expr:
     r"""Sigmoid linear unit (swish), :math:`x \, \sigma(x)`.
 
     Examples
@@ -105,10 +110,11 @@ def silu(x: Any) -> Any:
     ----------
     P. Ramachandran, B. Zoph and Q. V. Le, Searching for Activation Functions, arXiv:1710.05941.
     """
-    return x * sigmoid(x)
+    result: Expr = x * sigmoid(x)
+    return result
 
 
-def mish(x: Any) -> Any:
+def mish(x: Operand) -> Expr:
     r"""Mish, :math:`x \tanh(\operatorname{softplus}(x))`.
 
     Examples
@@ -120,10 +126,11 @@ def mish(x: Any) -> Any:
     ----------
     D. Misra, Mish: A Self Regularized Non-Monotonic Activation Function, BMVC 2020.
     """
-    return x * tanh(softplus(x))
+    result: Expr = x * tanh(softplus(x))
+    return result
 
 
-def squareplus(x: Any, b: float = 4) -> Any:
+def squareplus(x: Operand, b: float = 4) -> Expr:
     r"""Squareplus, a smooth ReLU without exponentials: :math:`\frac{1}{2} (x + \sqrt{x^2 + b})`.
 
     Examples
@@ -135,10 +142,11 @@ def squareplus(x: Any, b: float = 4) -> Any:
     ----------
     J. T. Barron, Squareplus: A Softplus-Like Algebraic Rectifier, arXiv:2112.11687.
     """
-    return 0.5 * (x + sqrt(square(x) + b))
+    result: Expr = 0.5 * (x + sqrt(square(x) + b))
+    return result
 
 
-def sparse_plus(x: Any) -> Any:
+def sparse_plus(x: Operand) -> Expr:
     r"""Sparse plus: 0 for :math:`x \le -1`, :math:`\frac{1}{4} (x + 1)^2` up to 1, and :math:`x` above.
 
     Examples
@@ -146,4 +154,5 @@ def sparse_plus(x: Any) -> Any:
     >>> pel.function([], sparse_plus(pel.constant([-2.0, 0.0, 3.0])))()
     array([0.  , 0.25, 3.  ], dtype=float32)
     """
-    return where(as_expr(x) >= 1, x, square(clip(x, -1, 1) + 1) / 4)
+    result: Expr = where(as_expr(x) >= 1, x, square(clip(x, -1, 1) + 1) / 4)
+    return result

@@ -2,12 +2,10 @@ r"""Activations over an axis: softmax, sparsemax and gated linear units."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from pellucid.graph.errors import ShapeError
-from pellucid.graph.expr import Expr, as_expr
+from pellucid.graph.expr import Expr, Operand, as_expr
 from pellucid.graph.ops import activations as ops
 from pellucid.graph.ops import softmax as softmax_ops
 from pellucid.graph.ops.cumulative import cumsum
@@ -21,7 +19,7 @@ from pellucid.graph.types import format_shape
 __all__ = ["glu", "softmax", "sparsemax"]
 
 
-def softmax(x: Any, axis: int = -1) -> Any:
+def softmax(x: Operand, axis: int = -1) -> Expr:
     r"""Softmax, :math:`e^{x_i} / \sum_j e^{x_j}`; see `pellucid.softmax`.
 
     Raises
@@ -40,10 +38,11 @@ def softmax(x: Any, axis: int = -1) -> Any:
             f"A softmax of one element is always 1. Received: {x}, of length 1 along axis {axis}. "
             "Use a sigmoid, or two units"
         )
-    return softmax_ops.softmax(x, axis=axis)
+    result: Expr = softmax_ops.softmax(x, axis=axis)
+    return result
 
 
-def sparsemax(x: Any, axis: int = -1) -> Any:
+def sparsemax(x: Operand, axis: int = -1) -> Expr:
     r"""Sparsemax, the Euclidean projection onto the probability simplex: :math:`\max(x - \tau, 0)` with the
     :math:`\tau` for which the result sums to 1.
 
@@ -79,10 +78,11 @@ def sparsemax(x: Any, axis: int = -1) -> Any:
     # Selects the surplus at the last kept rank. The selection is constant, so no gradient flows through the ranks.
     last = cast(ranks * kept == max_(ranks * kept, axis=-1, keepdims=True), dtype=rows.dtype)
     tau = sum(surplus * last, axis=-1, keepdims=True) / size
-    return moveaxis(ops.relu(rows - tau), -1, axis)
+    result: Expr = moveaxis(ops.relu(rows - tau), -1, axis)
+    return result
 
 
-def glu(x: Any, axis: int = -1) -> Any:
+def glu(x: Operand, axis: int = -1) -> Expr:
     r"""Gated linear unit, :math:`a \, \sigma(b)` with :math:`a` and :math:`b` the two halves of an axis.
 
     Raises
@@ -103,7 +103,8 @@ def glu(x: Any, axis: int = -1) -> Any:
     if require_length(x, axis, "glu") % 2:
         raise ShapeError(f"glu: expected an axis of even length. Received: {x}, of shape {format_shape(x.shape)}")
     value, gate = split(x, 2, axis=axis)
-    return value * ops.sigmoid(gate)
+    result: Expr = value * ops.sigmoid(gate)
+    return result
 
 
 def require_length(x: Expr, axis: int, who: str) -> int:

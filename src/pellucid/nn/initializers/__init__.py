@@ -13,6 +13,7 @@ import numpy as np
 from pellucid.graph.errors import suggest_near_misses
 from pellucid.graph.expr import Expr
 from pellucid.nn.initializers.base import *
+from pellucid.nn.initializers.base import InitializerFunction, InitializerLike
 from pellucid.nn.initializers.constants import *
 from pellucid.nn.initializers.orthogonal import *
 from pellucid.nn.initializers.random import *
@@ -30,7 +31,7 @@ NAMED: dict[str, type[Initializer]] = {
 globals()["__all__"] = [*list_own_names(globals()), "NAMED", "get"]
 
 
-def get(identifier: Any) -> Any:
+def get(identifier: InitializerLike) -> InitializerFunction | Expr:
     """Return an initializer by name, with default settings, or convert another initial value.
 
     Parameters
@@ -62,7 +63,8 @@ def get(identifier: Any) -> Any:
         return identifier
     if isinstance(identifier, (int, float, list, np.ndarray, np.generic)) and not isinstance(identifier, bool):
         return Constant(identifier)
-    return get_by_name("initializer", identifier, NAMED)
+    result: InitializerFunction | Expr = get_by_name("initializer", identifier, NAMED)
+    return result
 
 
 suggest_near_misses(globals(), "nn.initializers")

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import numpy as np
 
+from pellucid.graph.expr import Operand
 from pellucid.graph.types import as_dtype
 from pellucid.nn.did_you_mean import StrictArguments
+from pellucid.typing import Array, ArrayLike, DTypeLike
 
 __all__ = ["Initializer"]
 
-Array = np.ndarray[Any, Any]
 Shape = Sequence[int]
+
+InitializerFunction = Callable[..., ArrayLike]
+"""Function ``initializer(shape, dtype=...)`` that returns initial values."""
+
+InitializerLike: TypeAlias = "InitializerFunction | Operand"
+"""What `pellucid.nn.initializers.get` takes: a name, a function, a number, an array or an expression."""
 
 
 class Initializer(StrictArguments):
     """Base class: a callable from shape and dtype to an array of initial values."""
 
-    def __call__(self, shape: Shape, dtype: Any = None) -> Array:
+    def __call__(self, shape: Shape, dtype: DTypeLike | None = None) -> Array:
         """Return initial values of this shape, by default of dtype `config.floatx`."""
         return np.asarray(self.draw(tuple(shape)), as_dtype(dtype))
 

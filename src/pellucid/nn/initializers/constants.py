@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from pellucid.graph.errors import ShapeError
 from pellucid.graph.types import format_shape
-from pellucid.nn.initializers.base import Array, Initializer
+from pellucid.nn.initializers.base import Initializer
+from pellucid.typing import Array, ArrayLike
 
 __all__ = ["Constant", "Identity", "Ones", "Zeros"]
 
@@ -34,7 +33,7 @@ class Constant(Initializer):
     array([1., 2.], dtype=float32)
     """
 
-    def __init__(self, value: Any = 0.0) -> None:
+    def __init__(self, value: ArrayLike = 0.0) -> None:
         self.value = value
 
     def draw(self, shape: tuple[int, ...]) -> Array:

@@ -8,8 +8,9 @@ import numpy as np
 
 from pellucid.graph.errors import OptionError, ShapeError
 from pellucid.graph.types import format_shape
-from pellucid.nn.initializers.base import Array, Initializer
+from pellucid.nn.initializers.base import Initializer
 from pellucid.nn.random_seed import get_weight_generator
+from pellucid.typing import Array
 
 __all__ = ["Orthogonal", "Sparse"]
 

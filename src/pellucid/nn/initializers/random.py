@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from pellucid.nn.initializers.base import Array, Initializer
+from pellucid.nn.initializers.base import Initializer
 from pellucid.nn.random_seed import get_weight_generator
+from pellucid.typing import Array
 
 __all__ = ["RandomNormal", "RandomUniform", "TruncatedNormal"]
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 
 from pellucid.graph.errors import OptionError
-from pellucid.nn.initializers.base import Array, Initializer, Shape
+from pellucid.nn.initializers.base import Initializer, Shape
 from pellucid.nn.initializers.random import truncated_normal
 from pellucid.nn.random_seed import get_weight_generator
+from pellucid.typing import Array
 
 __all__ = [
     "GlorotNormal",

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from pellucid.graph.errors import ShapeError, brief
 from pellucid.graph.expr import Expr
@@ -13,7 +12,8 @@ from pellucid.graph.ops.attention import masked_softmax
 from pellucid.graph.types import format_shape, normalize_axis
 from pellucid.nn import activations
 from pellucid.nn.dtypes import to_float
-from pellucid.nn.layers.base import ConstraintLike, InitializerLike, Layer, RegularizerLike
+from pellucid.nn.initializers.base import InitializerLike
+from pellucid.nn.layers.base import ConstraintLike, Layer, RegularizerLike
 from pellucid.nn.layers.validation import check_axes, check_axis, check_real, check_size
 from pellucid.nn.masks import attach_mask, find_mask
 
@@ -43,7 +43,7 @@ class Activation(Layer):
 
     def __init__(self, activation: str | activations.Activation, name: str | None = None) -> None:
         super().__init__(name)
-        self.activation: Callable[[Expr], Expr] = activations.get(activation)
+        self.activation: activations.Activation = activations.get(activation)
 
     def call(self, x: Expr) -> Expr:
         return self.activation(x)
@@ -264,13 +264,16 @@ class Softmax(Layer):
 
     def __init__(self, axis: int | Sequence[int] = -1, name: str | None = None) -> None:
         super().__init__(name)
-        self.axis: Any = check_axes(self.name, "axis", axis)
+        self.axis: int | tuple[int, ...] = check_axes(self.name, "axis", axis)
 
     def call(self, x: Expr, mask: Expr | None = None) -> Expr:
         is_input_mask = mask is not None and mask is find_mask(x)
         if mask is None or (is_input_mask and mask.ndim != x.ndim):
-            softmax = activations.softmax if isinstance(self.axis, int) else softmax_ops.softmax
-            result: Expr = softmax(x, axis=self.axis)
+            result: Expr = (
+                activations.softmax(x, self.axis)
+                if isinstance(self.axis, int)
+                else softmax_ops.softmax(x, axis=self.axis)
+            )
         else:
             result = masked_softmax(mask, x, axis=self.axis)
         return attach_mask(result, mask) if is_input_mask else result

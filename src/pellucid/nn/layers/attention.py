@@ -5,12 +5,11 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 
 from pellucid.graph.errors import DtypeError, OptionError, ShapeError, UseError, brief
-from pellucid.graph.expr import Expr, as_expr, promote_operands
+from pellucid.graph.expr import Expr, Operand, as_expr, promote_operands
 from pellucid.graph.ops.attention import masked_softmax
 from pellucid.graph.ops.hyperbolic import tanh
 from pellucid.graph.ops.permute import swapaxes
@@ -83,7 +82,7 @@ class Attention(Layer):
         self.score_mode: str = check_choice(self.name, "score_mode", score_mode, ("dot", "concat"))
         self.dropout = self.add_sublayer(Dropout(dropout, seed=seed, name=f"{self.name}/dropout"))
 
-    def check_input(self, x: Any) -> None:
+    def check_input(self, x: object) -> None:
         if not isinstance(x, list) or len(x) not in (2, 3):
             raise UseError(
                 f"{self.name}: expected a list of a query, a value and optionally a key, as in layer([q, v]). "
@@ -119,7 +118,7 @@ class Attention(Layer):
         mask: Expr | None = None,
         return_attention_scores: bool = False,
         use_causal_mask: bool = False,
-    ) -> Any:
+    ) -> Expr | tuple[Expr, Expr]:
         inputs = promote_operands(x, to_float=True)
         scores = self.compute_scores(inputs[0], inputs[-1])
         allowed = combine_masks(self.name, x[0], x[1:2], None, use_causal_mask, others=0)
@@ -176,7 +175,7 @@ def combine_masks(
     layer: str,
     query: Expr,
     keys: Iterable[Expr],
-    attention_mask: Any,
+    attention_mask: Operand | None,
     causal: bool,
     axes: tuple[int, ...] = (1,),
     others: int = 1,

@@ -5,16 +5,17 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 
 from pellucid.graph.errors import NoSuchNameError, OptionError, PellucidError, ShapeError, UseError, brief, near_miss
-from pellucid.graph.expr import Expr, Shared, as_expr
+from pellucid.graph.expr import Expr, Operand, Shared, as_expr
 from pellucid.graph.foreign_names import FOREIGN_MODEL_METHODS
 from pellucid.graph.traversal import topological
 from pellucid.graph.types import as_float, format_shape, unify
 from pellucid.nn import constraints, initializers, regularizers
+from pellucid.nn.initializers.base import InitializerLike
 from pellucid.nn.layers.call_tracking import CallRecord, inside_a_layer, record_call
 from pellucid.nn.layers.config_capture import (
     InitSignature,
@@ -28,14 +29,16 @@ from pellucid.nn.layers.input_hints import list_producers, suggest_rank
 from pellucid.nn.masks import attach_mask, find_mask
 from pellucid.nn.registry import automatic_name
 from pellucid.nn.regularizers import Penalty
+from pellucid.typing import Array, ArrayLike
 from pellucid.untrusted_files.budget import spend_parameter
 
 __all__ = ["Layer"]
 
+Part = TypeVar("Part", bound="Shared | Layer")
+
 ActivationLike = str | Callable[[Expr], Expr] | None
-InitializerLike = str | Callable[..., Any]
 RegularizerLike = str | Penalty | None
-ConstraintLike = str | Callable[[Any], Any] | None
+ConstraintLike = str | Callable[[Expr], Expr] | None
 ParameterOptions = tuple[InitializerLike, RegularizerLike, ConstraintLike]
 
 
@@ -126,7 +129,9 @@ class Layer:
             return f" {advice}"
         return near_miss(name, known)
 
-    def __call__(self, inputs: Any, *more: Any, mask: Any = None, **named: Any) -> Any:
+    def __call__(
+        self, inputs: Operand | Sequence[Operand], *more: Operand, mask: Operand | None = None, **named: Any
+    ) -> Any:
         """Apply the layer to an expression, or to a list of expressions if it merges.
 
         ``mask`` marks the valid steps of a sequence. By default it is the mask of the input. Other keywords are passed
@@ -144,7 +149,7 @@ class Layer:
             raise
         return result if is_part else record_call(call, result)
 
-    def coerce_inputs(self, inputs: Any) -> Any:
+    def coerce_inputs(self, inputs: Any) -> Expr | list[Expr]:
         """Convert the inputs to an expression, or to a list of them if the layer merges."""
         several = isinstance(inputs, (list, tuple))
         for e in inputs if several else [inputs]:
@@ -164,7 +169,7 @@ class Layer:
             )
         return as_expr(inputs)
 
-    def apply(self, x: Any, mask: Expr | None, named: dict[str, Any]) -> Any:
+    def apply(self, x: Expr | list[Expr], mask: Expr | None, named: dict[str, Any]) -> Any:
         """Check the input, build the layer if needed, and return `call`'s result with the mask of the input."""
         self.check_input(x)
         mask = find_mask(x[0] if isinstance(x, list) else x) if mask is None else mask
@@ -178,7 +183,7 @@ class Layer:
             result = attach_mask(result, mask)
         return result
 
-    def maybe_build(self, x: Any) -> None:
+    def maybe_build(self, x: Expr | list[Expr]) -> None:
         """Create the parameters at the first call, and register attributes as parts."""
         if not self.built:
             self.build(x)
@@ -221,11 +226,11 @@ class Layer:
             elif part.trainable_by_default:
                 part.trainable = bool(value)
 
-    def get_weights(self) -> list[np.ndarray[Any, Any]]:
+    def get_weights(self) -> list[Array]:
         """Return copies of the values of all parameters."""
         return [p.get_value() for p in self.parameters]
 
-    def set_weights(self, weights: Sequence[Any]) -> None:
+    def set_weights(self, weights: Sequence[ArrayLike]) -> None:
         """Set the values of all parameters.
 
         Raises
@@ -252,7 +257,7 @@ class Layer:
         for p, value in zip(parameters, weights, strict=True):
             p.set_value(value)
 
-    def clone(self, **changes: Any) -> Any:
+    def clone(self, **changes: Any) -> Self:
         """Return a new layer with the same constructor arguments, except for ``changes``. It shares no parameters.
 
         Layers among the arguments are cloned, too.
@@ -278,7 +283,7 @@ class Layer:
                 "create a new layer"
             ).with_operands([x])
 
-    def add_sublayer(self, layer: Any) -> Any:
+    def add_sublayer(self, layer: Part) -> Part:
         """Register a layer as a part of this one and return it."""
         self.parts.append(layer)
         return layer
@@ -298,12 +303,12 @@ class Layer:
         self,
         name: str,
         shape: tuple[int, ...],
-        initializer: Any,
+        initializer: Expr | Callable[..., ArrayLike],
         like: Expr,
         regularizer: Penalty | None = None,
         regularizable: bool = True,
         *,
-        constraint: Callable[[Any], Any] | None = None,
+        constraint: Callable[[Expr], Expr] | None = None,
         trainable: bool = True,
     ) -> Shared:
         """Create a parameter of the layer, with the dtype of ``like`` if it is a float, otherwise `config.floatx`.
@@ -319,7 +324,7 @@ class Layer:
             )
         dtype = as_float(like.dtype)
         if isinstance(initializer, Expr):
-            value: Any = initializer
+            value: Expr | Array = initializer
         else:
             spend_parameter(math.prod(shape) * dtype.itemsize, f"{self.name}/{name}")
             value = np.asarray(initializer(shape, dtype=dtype))
@@ -358,7 +363,7 @@ class Layer:
             name or options, shape, initializer, like, regularizer, regularizable, constraint=constraint
         )
 
-    def regularization(self) -> Any:
+    def regularization(self) -> Expr | float:
         """Return the sum of the penalties of the layer and its sublayers, to add to a loss: a scalar, or 0.0."""
         sublayers = [part.regularization() for part in self.parts if isinstance(part, Layer)]
         return sum([*(penalty(parameter) for parameter, penalty in self._penalties), *sublayers], 0.0)
@@ -367,7 +372,7 @@ class Layer:
         return f"<{type(self).__name__} {self.name}>"
 
 
-def iterate_parts(layer: Layer) -> Iterator[tuple[str, Any]]:
+def iterate_parts(layer: Layer) -> Iterator[tuple[str, Layer | Shared]]:
     """Yield the layers and shared variables in the attributes of a layer, also inside lists, tuples and dicts."""
     for name, attribute in vars(layer).items():
         stack = [] if name in ("config", "parts") else [attribute]

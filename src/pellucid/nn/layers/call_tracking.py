@@ -10,10 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pellucid.graph.expr import Expr, attach_label
 from pellucid.graph.op import PASSTHROUGH
+
+if TYPE_CHECKING:
+    from pellucid.nn.layers.base import Layer
 
 _inside: ContextVar[bool] = ContextVar("inside a layer", default=False)
 
@@ -22,8 +25,8 @@ _inside: ContextVar[bool] = ContextVar("inside a layer", default=False)
 class CallRecord:
     """A call of a layer: the layer, its inputs and its keyword arguments."""
 
-    layer: Any
-    inputs: Any
+    layer: Layer
+    inputs: Expr | list[Expr]
     keywords: dict[str, Any]
 
     def get_operands(self) -> list[Expr]:

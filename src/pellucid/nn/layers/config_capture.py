@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pellucid.graph.errors import UseError, brief
@@ -65,7 +65,7 @@ def accepts_keyword(signature: inspect.Signature, name: str) -> bool:
     return name in signature.parameters or any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
 
 
-def check_call(layer: str, call: Any, named: Mapping[str, Any]) -> None:
+def check_call(layer: str, call: Callable[..., object], named: Mapping[str, Any]) -> None:
     """Raise an error for keywords that a layer's `call` does not accept."""
     for key in named:
         signature = inspect.signature(call)

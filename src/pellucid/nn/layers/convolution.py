@@ -8,7 +8,8 @@ from pellucid.graph.ops.conv_transpose import conv_transpose
 from pellucid.graph.ops.convolution import conv
 from pellucid.nn import activations
 from pellucid.nn.dtypes import to_float
-from pellucid.nn.layers.base import ActivationLike, ConstraintLike, InitializerLike, ParameterOptions, RegularizerLike
+from pellucid.nn.initializers.base import InitializerLike
+from pellucid.nn.layers.base import ActivationLike, ConstraintLike, ParameterOptions, RegularizerLike
 from pellucid.nn.layers.spatial_base import Sizes, SpatialLayer
 from pellucid.nn.layers.validation import check_choice, check_size
 

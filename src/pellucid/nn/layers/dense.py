@@ -5,7 +5,8 @@ from __future__ import annotations
 from pellucid.graph.expr import Expr
 from pellucid.nn import activations
 from pellucid.nn.dtypes import to_float
-from pellucid.nn.layers.base import ActivationLike, ConstraintLike, InitializerLike, Layer, RegularizerLike
+from pellucid.nn.initializers.base import InitializerLike
+from pellucid.nn.layers.base import ActivationLike, ConstraintLike, Layer, RegularizerLike
 from pellucid.nn.layers.validation import check_size
 
 __all__ = ["Dense"]

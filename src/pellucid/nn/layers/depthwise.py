@@ -5,7 +5,8 @@ from __future__ import annotations
 from pellucid.graph.expr import Expr
 from pellucid.graph.ops.convolution import conv
 from pellucid.nn.dtypes import to_float
-from pellucid.nn.layers.base import ActivationLike, ConstraintLike, InitializerLike, RegularizerLike
+from pellucid.nn.initializers.base import InitializerLike
+from pellucid.nn.layers.base import ActivationLike, ConstraintLike, RegularizerLike
 from pellucid.nn.layers.convolution import ConvBase
 from pellucid.nn.layers.spatial_base import Sizes
 from pellucid.nn.layers.validation import check_size

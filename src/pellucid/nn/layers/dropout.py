@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 from pellucid.graph.errors import OptionError, ShapeError, brief
 from pellucid.graph.expr import Constant, Expr, Shared
@@ -37,7 +36,7 @@ __all__ = [
 class RandomLayer(Layer):
     """Base of layers with a separate random stream, which advances at every training step."""
 
-    rate: Any
+    rate: float | Expr
 
     def __init__(self, seed: int | None = None, name: str | None = None) -> None:
         super().__init__(name)
@@ -49,7 +48,7 @@ class RandomLayer(Layer):
         """Whether the layer may drop anything: its rate is an expression, or above 0."""
         return self.rate != 0 if isinstance(self.rate, float) else True
 
-    def check_rate(self, rate: Any) -> Any:
+    def check_rate(self, rate: float | Expr) -> float | Expr:
         """Return the rate as a `float` in [0, 1), or as the scalar expression that it is."""
         if isinstance(rate, Constant) and not rate.ndim:
             rate = rate.value.item()
@@ -89,7 +88,7 @@ class RandomLayer(Layer):
         return take_first(x, [axis for axis, n in enumerate(noise_shape) if n == 1])
 
 
-def clip_rate(rate: Any) -> Any:
+def clip_rate(rate: float | Expr) -> float | Expr:
     """Return a rate in [0, 1), in float64 if it is an expression."""
     return rate if isinstance(rate, float) else clip(to_dtype(rate, "float64"), 0.0, 1 - 2.0**-32)
 
@@ -321,7 +320,7 @@ class GaussianDropout(RandomLayer):
         noisy: Expr = training_only(x * noise, x)
         return noisy
 
-    def get_deviation(self, x: Expr) -> Any:
+    def get_deviation(self, x: Expr) -> float | Expr:
         """Return the standard deviation of the noise, a number or a scalar of the dtype of ``x``."""
         rate = clip_rate(self.rate)
         variance = rate / (1 - rate)

@@ -6,7 +6,8 @@ from typing import Any
 
 from pellucid.graph.errors import DtypeError, brief
 from pellucid.graph.expr import Expr, Shared
-from pellucid.nn.layers.base import ConstraintLike, InitializerLike, Layer, RegularizerLike
+from pellucid.nn.initializers.base import InitializerLike
+from pellucid.nn.layers.base import ConstraintLike, Layer, RegularizerLike
 from pellucid.nn.layers.validation import check_size
 from pellucid.nn.masks import attach_mask
 
@@ -86,7 +87,7 @@ class Embedding(Layer):
         self.mask_zero = mask_zero
         self.keeps_mask: bool = not mask_zero  # otherwise `call` attaches one
 
-    def check_input(self, x: Any) -> None:
+    def check_input(self, x: Expr) -> None:
         if x.dtype.kind not in "iu":
             raise DtypeError(
                 f"{self.name}: expected integers from 0 to {self.input_dim - 1}. Received: {brief(x)}, "

@@ -6,7 +6,8 @@ from pellucid.graph.expr import Expr
 from pellucid.graph.naming import named
 from pellucid.graph.ops.split import split
 from pellucid.nn import activations
-from pellucid.nn.layers.base import ActivationLike, ConstraintLike, InitializerLike, RegularizerLike
+from pellucid.nn.initializers.base import InitializerLike
+from pellucid.nn.layers.base import ActivationLike, ConstraintLike, RegularizerLike
 from pellucid.nn.layers.recurrent import States, StepOutput
 from pellucid.nn.layers.simple_rnn import RecurrentCell
 
@@ -91,7 +92,7 @@ class GRU(RecurrentCell):
         bias = (bias_initializer, bias_regularizer, bias_constraint)
         options = (return_sequences, return_state, go_backwards, zero_output_for_mask, checkpoint, name)
         dropouts = (dropout, recurrent_dropout, seed)
-        super().__init__(units, activation, use_bias, kernel, recurrent, bias, *dropouts, *options)
+        super().__init__(units, activation, use_bias, kernel, recurrent, bias, *dropouts, options)
         self.recurrent_activation = activations.get(recurrent_activation)
         self.reset_after = reset_after
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from pellucid.graph.expr import Input as GraphInput
 from pellucid.graph.types import Dim
 from pellucid.graph.unsupported_functions import hint_at_arguments
 from pellucid.nn.registry import automatic_name
+from pellucid.typing import DTypeLike
 
 __all__ = ["Input"]
 
@@ -45,7 +45,11 @@ class Input(GraphInput):
 
     @hint_at_arguments
     def __init__(
-        self, shape: Sequence[Dim | None], dtype: Any = None, name: str | None = None, batch_size: Dim | None = "n"
+        self,
+        shape: Sequence[Dim | None],
+        dtype: DTypeLike | None = None,
+        name: str | None = None,
+        batch_size: Dim | None = "n",
     ) -> None:
         sample = [shape] if isinstance(shape, (int, str)) or shape is None else list(shape)
         super().__init__(automatic_name("InputLayer") if name is None else name, (batch_size, *sample), dtype)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
-from pellucid.graph.expr import Expr
+from pellucid.graph.expr import Expr, Operand
+
+if TYPE_CHECKING:
+    from pellucid.nn.layers.base import Layer
 
 RANK_HINTS = {
     (3, 2): "expected a sequence (batch, steps, features); x[:, :, None] makes each column a step of one feature",
@@ -29,13 +32,14 @@ def suggest_rank(x: Expr, ndim: int) -> str:
     return f"; {hint}" if hint else "; nn.Reshape(shape) changes the axes of a sample"
 
 
-def find_last_step(x: Expr) -> Any:
+def find_last_step(x: Expr) -> Layer | None:
     """Return the recurrent layer whose last step an expression is computed from, through layers such as Dropout."""
     while x.call is not None:
         layer = x.call.call.layer
         recurrent = getattr(layer, "forward_layer", layer)
         if getattr(recurrent, "return_sequences", None) is False:
-            return recurrent if recurrent is layer else layer.config["layer"]
+            result: Layer | None = recurrent if recurrent is layer else layer.config["layer"]
+            return result
         operands = x.call.call.get_operands()
         if len(operands) != 1:
             return None
@@ -43,6 +47,6 @@ def find_last_step(x: Expr) -> Any:
     return None
 
 
-def list_producers(inputs: Sequence[Any]) -> list[Any]:
+def list_producers(inputs: Sequence[Operand]) -> list[Layer]:
     """Return the layers that returned some expressions."""
     return [e.call.call.layer for e in inputs if isinstance(e, Expr) and e.call is not None]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 
@@ -11,9 +11,11 @@ from pellucid.graph.expr import Expr
 from pellucid.graph.naming import named
 from pellucid.graph.ops.split import split
 from pellucid.nn import activations
-from pellucid.nn.layers.base import ActivationLike, ConstraintLike, InitializerLike, RegularizerLike
+from pellucid.nn.initializers.base import InitializerLike
+from pellucid.nn.layers.base import ActivationLike, ConstraintLike, RegularizerLike
 from pellucid.nn.layers.recurrent import States, StepOutput
 from pellucid.nn.layers.simple_rnn import RecurrentCell
+from pellucid.typing import Array, ArrayLike, DTypeLike
 
 __all__ = ["LSTM"]
 
@@ -87,7 +89,7 @@ class LSTM(RecurrentCell):
 
     gates = 4
     states = 2
-    bias_initializer: Any
+    bias_initializer: Expr | Callable[..., ArrayLike]
 
     def __init__(
         self,
@@ -120,7 +122,7 @@ class LSTM(RecurrentCell):
         bias = (bias_initializer, bias_regularizer, bias_constraint)
         options = (return_sequences, return_state, go_backwards, zero_output_for_mask, checkpoint, name)
         dropouts = (dropout, recurrent_dropout, seed)
-        super().__init__(units, activation, use_bias, kernel, recurrent, bias, *dropouts, *options)
+        super().__init__(units, activation, use_bias, kernel, recurrent, bias, *dropouts, options)
         self.recurrent_activation = activations.get(recurrent_activation)
         self.unit_forget_bias = unit_forget_bias
         if unit_forget_bias and not isinstance(self.bias_initializer, Expr):
@@ -135,7 +137,9 @@ class LSTM(RecurrentCell):
         return StepOutput(h, [h, c], [i, f, n, o])
 
 
-def initialize_forget_bias(initializer: Any, shape: tuple[int, ...], dtype: Any = None) -> Any:
+def initialize_forget_bias(
+    initializer: Callable[..., ArrayLike], shape: tuple[int, ...], dtype: DTypeLike | None = None
+) -> Array:
     """Return the initial bias of the gates i, f, n, o, with ones for f."""
     units = shape[0] // 4
     i, n_and_o = (initializer((size,), dtype=dtype) for size in (units, 2 * units))

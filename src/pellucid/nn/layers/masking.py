@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pellucid.graph.errors import ShapeError, brief
 from pellucid.graph.expr import Expr
 from pellucid.graph.ops.reshape import expand_dims
@@ -46,7 +44,7 @@ class Masking(Layer):
         super().__init__(name)
         self.mask_value: float = check_real(self.name, "mask_value", mask_value)
 
-    def check_input(self, x: Any) -> None:
+    def check_input(self, x: Expr) -> None:
         if x.ndim < 3:
             raise ShapeError(
                 f"{self.name}: expected an input (batch, time, features). Received: {brief(x)}, of shape "

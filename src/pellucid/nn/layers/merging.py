@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import Any
 
 from pellucid.graph.errors import OptionError, UseError, brief
 from pellucid.graph.expr import Expr
@@ -28,7 +27,7 @@ class MergeLayer(Layer):
 
     merges = True
 
-    def check_input(self, x: Any) -> None:
+    def check_input(self, x: object) -> None:
         if not isinstance(x, list) or not x:
             raise UseError(
                 f"{self.name}: expected a list of expressions, as in nn.{type(self).__name__}()([a, b]). "

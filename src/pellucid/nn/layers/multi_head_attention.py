@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from pellucid.graph.errors import OptionError, UseError, brief
-from pellucid.graph.expr import Expr, promote_operands
+from pellucid.graph.expr import Expr, Operand, promote_operands
 from pellucid.graph.ops.attention import attention_output, attention_weights
 from pellucid.graph.ops.einsum import tensordot
 from pellucid.graph.ops.repeat import repeat
 from pellucid.graph.types import format_shape, normalize_axes, unify
+from pellucid.nn.initializers.base import InitializerLike
 from pellucid.nn.layers.attention import combine_masks
-from pellucid.nn.layers.base import ConstraintLike, InitializerLike, Layer, RegularizerLike
+from pellucid.nn.layers.base import ConstraintLike, Layer, RegularizerLike
 from pellucid.nn.layers.dropout import Dropout
 from pellucid.nn.layers.validation import check_axes, check_size, make_shape_error
 from pellucid.nn.masks import attach_mask
@@ -114,14 +115,20 @@ class MultiHeadAttention(Layer):
         self.projections: dict[str, list[Expr]] = {}
 
     def __call__(  # type: ignore[override]
-        self, query: Any, value: Any = None, key: Any = None, *, mask: Any = None, **named: Any
+        self,
+        query: Operand | Sequence[Operand],
+        value: Operand | None = None,
+        key: Operand | None = None,
+        *,
+        mask: Operand | None = None,
+        **named: Any,
     ) -> Any:
-        inputs = [*query] if isinstance(query, (list, tuple)) else [query]
+        inputs: list[Any] = [*query] if isinstance(query, (list, tuple)) else [query]
         if key is not None and value is None and len(inputs) == 1:
             raise UseError(f"{self.name}: expected a value with the key, as in layer(query, value, key)")
         return super().__call__([*inputs, *(e for e in (value, key) if e is not None)], mask=mask, **named)
 
-    def check_input(self, x: Any) -> None:
+    def check_input(self, x: list[Expr]) -> None:
         if len(x) not in (2, 3):
             raise UseError(
                 f"{self.name}: expected a query, a value and optionally a key, as in layer(x, x). "
@@ -164,10 +171,10 @@ class MultiHeadAttention(Layer):
         self,
         x: list[Expr],
         mask: Expr | None = None,
-        attention_mask: Any = None,
+        attention_mask: Operand | None = None,
         return_attention_scores: bool = False,
         use_causal_mask: bool = False,
-    ) -> Any:
+    ) -> Expr | tuple[Expr, Expr]:
         inputs = promote_operands(x, to_float=True)
         query, value, key = inputs[0], inputs[1], inputs[-1]
         attention_axes = range(1, query.ndim - 1) if self.attention_axes is None else self.attention_axes

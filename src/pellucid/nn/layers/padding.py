@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pellucid.graph.errors import ShapeError, brief
 from pellucid.graph.expr import Expr
 from pellucid.graph.ops.padding import pad
 from pellucid.graph.types import format_shape
-from pellucid.nn.layers.spatial_base import SpatialLayer
+from pellucid.nn.layers.spatial_base import Pairs, SpatialLayer
 
 __all__ = ["ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D", "Cropping1D", "Cropping2D", "Cropping3D"]
 
@@ -16,7 +14,7 @@ __all__ = ["ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D", "Cropping1D", "Cro
 class ZeroPadding(SpatialLayer):
     """Zero padding; see `ZeroPadding2D`."""
 
-    def __init__(self, padding: Any = 1, name: str | None = None) -> None:
+    def __init__(self, padding: Pairs = 1, name: str | None = None) -> None:
         super().__init__(name)
         self.padding: tuple[tuple[int, int], ...] = self.check_pairs("padding", padding)
 
@@ -28,7 +26,7 @@ class ZeroPadding(SpatialLayer):
 class Cropping(SpatialLayer):
     """Cropping; see `Cropping2D`."""
 
-    def __init__(self, cropping: Any = 1, name: str | None = None) -> None:
+    def __init__(self, cropping: Pairs = 1, name: str | None = None) -> None:
         super().__init__(name)
         self.cropping: tuple[tuple[int, int], ...] = self.check_pairs("cropping", cropping)
 
@@ -153,7 +151,7 @@ class Cropping2D(Cropping):
 
     ndim: int = 4
 
-    def __init__(self, cropping: Any = 0, name: str | None = None) -> None:
+    def __init__(self, cropping: Pairs = 0, name: str | None = None) -> None:
         super().__init__(cropping, name)
 
 

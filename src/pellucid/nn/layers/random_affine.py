@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
 
 from pellucid.graph.errors import OptionError
 from pellucid.graph.expr import Expr
@@ -80,7 +80,7 @@ class RandomRotation(RandomAffine):
 
     def __init__(
         self,
-        factor: Any,
+        factor: float | Sequence[float],
         fill_mode: str = "reflect",
         interpolation: str = "bilinear",
         seed: int | None = None,
@@ -131,8 +131,8 @@ class RandomZoom(RandomAffine):
 
     def __init__(
         self,
-        height_factor: Any,
-        width_factor: Any = None,
+        height_factor: float | Sequence[float],
+        width_factor: float | Sequence[float] | None = None,
         fill_mode: str = "reflect",
         interpolation: str = "bilinear",
         seed: int | None = None,
@@ -145,7 +145,7 @@ class RandomZoom(RandomAffine):
             None if width_factor is None else self.check_scale("width_factor", width_factor)
         )
 
-    def check_scale(self, name: str, factor: Any) -> tuple[float, float]:
+    def check_scale(self, name: str, factor: float | Sequence[float]) -> tuple[float, float]:
         """Return the range of the scale, :math:`1 + f`."""
         low, high = self.check_range(name, factor)
         if low == -1:
@@ -199,8 +199,8 @@ class RandomTranslation(RandomAffine):
 
     def __init__(
         self,
-        height_factor: Any,
-        width_factor: Any,
+        height_factor: float | Sequence[float],
+        width_factor: float | Sequence[float],
         fill_mode: str = "reflect",
         interpolation: str = "bilinear",
         seed: int | None = None,

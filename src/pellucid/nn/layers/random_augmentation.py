@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 from pellucid.graph.errors import OptionError
 from pellucid.graph.expr import Expr
@@ -38,7 +38,7 @@ class RandomImageLayer(RandomLayer, SpatialLayer):
         """Return the images in training form."""
         raise NotImplementedError(f"{type(self).__name__} does not implement augment(x)")
 
-    def check_pair(self, name: str, factor: Any, low: float, high: float) -> tuple[float, float]:
+    def check_pair(self, name: str, factor: float | Sequence[float], low: float, high: float) -> tuple[float, float]:
         """Return a pair of numbers in ``[low, high]``; a number ``a`` means ``(a, a)``."""
         pair = tuple(factor) if isinstance(factor, (tuple, list)) else (factor, factor)
         if len(pair) != 2 or not all(is_real(number) and low <= number <= high for number in pair):
@@ -48,7 +48,7 @@ class RandomImageLayer(RandomLayer, SpatialLayer):
             )
         return float(pair[0]), float(pair[1])
 
-    def check_range(self, name: str, factor: Any) -> tuple[float, float]:
+    def check_range(self, name: str, factor: float | Sequence[float]) -> tuple[float, float]:
         """Return a range within [-1, 1]; a number ``a`` means ``(-a, a)``."""
         low, high = sorted(self.check_pair(name, factor, -1, 1))
         return (low, high) if isinstance(factor, (tuple, list)) else (-abs(low), abs(low))
@@ -58,7 +58,7 @@ class RandomImageLayer(RandomLayer, SpatialLayer):
         numbers: Expr = self.generator.uniform(low, high, like=take_first(x, (1, 2, 3)), dtype=x.dtype)
         return numbers
 
-    def check_value_range(self, value_range: Any) -> tuple[float, float]:
+    def check_value_range(self, value_range: Sequence[float]) -> tuple[float, float]:
         is_pair = isinstance(value_range, (tuple, list)) and len(value_range) == 2 and all(map(is_real, value_range))
         if not is_pair or value_range[0] == value_range[1]:
             raise OptionError(
@@ -187,7 +187,11 @@ class RandomContrast(RandomImageLayer):
     """
 
     def __init__(
-        self, factor: Any, value_range: Any = (0, 255), seed: int | None = None, name: str | None = None
+        self,
+        factor: float | Sequence[float],
+        value_range: Sequence[float] = (0, 255),
+        seed: int | None = None,
+        name: str | None = None,
     ) -> None:
         super().__init__(seed, name)
         less, more = self.check_pair("factor", factor, 0, 1)
@@ -232,7 +236,11 @@ class RandomBrightness(RandomImageLayer):
     """
 
     def __init__(
-        self, factor: Any, value_range: Any = (0, 255), seed: int | None = None, name: str | None = None
+        self,
+        factor: float | Sequence[float],
+        value_range: Sequence[float] = (0, 255),
+        seed: int | None = None,
+        name: str | None = None,
     ) -> None:
         super().__init__(seed, name)
         self.factor: tuple[float, float] = self.check_range("factor", factor)

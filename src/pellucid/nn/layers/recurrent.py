@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pellucid.graph.errors import ShapeError, UseError
-from pellucid.graph.expr import Expr, Input, as_expr, is_compatible_shape
+from pellucid.graph.expr import Expr, Input, Operand, as_expr, is_compatible_shape
 from pellucid.graph.ops.creation import zeros_like
 from pellucid.graph.ops.permute import flip, swapaxes
 from pellucid.graph.ops.repeat import repeat
@@ -45,6 +45,9 @@ class StepOutput:
         return [*results, *(e for e in dict.fromkeys(self.saved) if e not in set(results))]
 
 
+RecurrentOptions = tuple[bool, bool, bool, bool, bool | int | None, str | None]
+"""Constructor arguments of `Recurrent`, in their order."""
+
 Step = Callable[[Expr, States], StepOutput]
 """Function of an element of the sequence and the previous states."""
 
@@ -75,8 +78,9 @@ class Recurrent(Layer):
         self.return_state = return_state
         self.go_backwards = go_backwards
         self.zero_output_for_mask = zero_output_for_mask
-        is_flag = checkpoint is None or isinstance(checkpoint, bool)
-        self.checkpoint: bool | int | None = checkpoint if is_flag else check_size(self.name, "checkpoint", checkpoint)
+        if checkpoint is not None and not isinstance(checkpoint, bool):
+            checkpoint = check_size(self.name, "checkpoint", checkpoint)
+        self.checkpoint = checkpoint
 
     @property
     def state_sizes(self) -> list[int]:
@@ -91,7 +95,9 @@ class Recurrent(Layer):
         """Return the function of one step, for a loop that starts with these states."""
         raise NotImplementedError(f"{type(self).__name__} does not define make_step(states)")
 
-    def call(self, x: Expr, initial_state: Any = None, mask: Expr | None = None) -> Any:
+    def call(
+        self, x: Expr, initial_state: Operand | Sequence[Operand] | None = None, mask: Expr | None = None
+    ) -> Expr | tuple[Expr, ...]:
         sequence = self.prepare_sequence(to_float(x))
         states = self.get_initial_states(sequence, initial_state)
         step, count = self.make_step(states), len(states)
@@ -121,7 +127,7 @@ class Recurrent(Layer):
     def hold_masked_steps(self, result: StepOutput, valid: Expr, *previous: Expr) -> StepOutput:
         """Return the results of a step where it is valid, otherwise the previous states and output."""
 
-        def select(new: Expr, old: Any) -> Expr:
+        def select(new: Expr, old: Operand) -> Expr:
             return where(expand_dims(valid, tuple(range(1, new.ndim))), new, old)  # type: ignore[no-any-return]
 
         states = [select(new, old) for new, old in zip(result.states, previous, strict=False)]
@@ -139,7 +145,7 @@ class Recurrent(Layer):
             result = attach_mask(result, flip(mask, axis=1) if self.go_backwards else mask)
         return result  # type: ignore[no-any-return]
 
-    def get_initial_states(self, sequence: Expr, initial_state: Any) -> States:
+    def get_initial_states(self, sequence: Expr, initial_state: Operand | Sequence[Operand] | None) -> States:
         """Return the given initial states, or zeros."""
         sizes, batch = self.state_sizes, sequence.shape[1]
         if initial_state is None:
@@ -191,7 +197,7 @@ class RNN(Recurrent):
 
     def __init__(
         self,
-        cell: Any,
+        cell: Layer,
         return_sequences: bool = False,
         return_state: bool = False,
         go_backwards: bool = False,
@@ -200,12 +206,12 @@ class RNN(Recurrent):
         name: str | None = None,
     ) -> None:
         super().__init__(return_sequences, return_state, go_backwards, zero_output_for_mask, checkpoint, name)
-        if not isinstance(cell, Layer) or not hasattr(cell, "state_size"):
+        if not hasattr(cell, "state_size") or not isinstance(cell, Layer):
             raise UseError(
                 f"{self.name}: expected a cell, which is a Layer with a state_size and a call(x_t, states). "
                 f"Received: cell={cell!r}"
             )
-        self.cell = self.add_sublayer(cell)
+        self.cell: Any = self.add_sublayer(cell)  # its call has one more argument than that of a layer
 
     @property
     def state_sizes(self) -> list[int]:

@@ -16,13 +16,12 @@ from pellucid.nn.dtypes import to_float
 from pellucid.nn.layers.base import Layer
 from pellucid.nn.layers.normalization import expand_to_axes
 from pellucid.nn.layers.validation import check_array, check_axes
+from pellucid.typing import Array, ArrayLike
 
 __all__ = ["Rescaling", "Normalization"]
 
 EPSILON = 1e-7
 """Minimum of the standard deviation, as in Keras, for division by constant features."""
-
-Array = np.ndarray[Any, Any]
 
 
 class Rescaling(Layer):
@@ -50,7 +49,7 @@ class Rescaling(Layer):
     x * 2 + 1
     """
 
-    def __init__(self, scale: Any, offset: Any = 0.0, name: str | None = None) -> None:
+    def __init__(self, scale: ArrayLike, offset: ArrayLike = 0.0, name: str | None = None) -> None:
         super().__init__(name)
         self.scale = check_array(self.name, "scale", scale)
         self.offset = check_array(self.name, "offset", offset)
@@ -105,15 +104,15 @@ class Normalization(Layer):
     def __init__(
         self,
         axis: int | Sequence[int] | None = -1,
-        mean: Any = None,
-        variance: Any = None,
+        mean: ArrayLike | None = None,
+        variance: ArrayLike | None = None,
         invert: bool = False,
         name: str | None = None,
     ) -> None:
         super().__init__(name)
         if (mean is None) != (variance is None):
             raise UseError(
-                f"{self.name}: expected mean and variance, or neither. Received: mean={mean}, variance={variance}"
+                f"{self.name}: expected mean and variance, or neither. Received: mean={mean!r}, variance={variance!r}"
             )
         axes = () if axis is None else check_axes(self.name, "axis", axis)
         self.axis = (axes,) if isinstance(axes, int) else axes
@@ -128,15 +127,16 @@ class Normalization(Layer):
         return tuple(sorted(normalize_axes(self.axis, ndim, self.name))) if self.axis else ()
 
     def build(self, x: Expr) -> None:
-        shape = tuple(x.shape[a] for a in self.get_axes(x.ndim))
-        if not all(isinstance(size, int) for size in shape):
+        axes = self.get_axes(x.ndim)
+        shape = tuple(size for a in axes if isinstance(size := x.shape[a], int))
+        if len(shape) < len(axes):
             raise ShapeError(
                 f"{self.name}: expected an input whose axes {self.axis} have known lengths. Received: {brief(x)}, "
                 f"of shape {format_shape(x.shape)}"
             ).with_operands([x])
         self.mean, self.variance = (self.add_statistic(name, shape, x) for name in ("mean", "variance"))
 
-    def add_statistic(self, name: str, shape: Any, x: Expr) -> Shared:
+    def add_statistic(self, name: str, shape: tuple[int, ...], x: Expr) -> Shared:
         """Add a non-trainable parameter that `adapt` computes."""
         value = self.statistics[name]
         try:
@@ -154,7 +154,7 @@ class Normalization(Layer):
         deviation: Expr = maximum(sqrt(variance), EPSILON)
         return mean + to_float(x) * deviation if self.invert else (to_float(x) - mean) / deviation
 
-    def adapt(self, data: Any) -> None:
+    def adapt(self, data: ArrayLike | Iterable[ArrayLike]) -> None:
         """Compute the mean and variance of a data set.
 
         Parameters
@@ -172,7 +172,8 @@ class Normalization(Layer):
         count, mean, squares = 0, np.zeros(()), np.zeros(())
         if not isinstance(data, Iterable):
             raise UseError(f"{self.name}: expected an array to adapt to, or an iterable of batches. Received: {data!r}")
-        for batch in [data] if hasattr(data, "shape") else data:
+        batches: Iterable[Any] = [data] if hasattr(data, "shape") else data
+        for batch in batches:
             values = check_array(self.name, "data", batch).astype(np.float64)
             reduced = tuple(a for a in range(values.ndim) if a not in self.get_axes(values.ndim))
             added = math.prod(values.shape[a] for a in reduced)

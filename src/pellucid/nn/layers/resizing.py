@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from pellucid.graph.errors import UseError
@@ -116,7 +114,7 @@ class ResizeBase(SpatialLayer):
     height: int
     width: int
 
-    def set_size(self, height: Any, width: Any) -> None:
+    def set_size(self, height: int, width: int) -> None:
         self.height = check_size(self.name, "height", height)
         self.width = check_size(self.name, "width", width)
 

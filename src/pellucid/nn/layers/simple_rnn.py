@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pellucid.graph.expr import Expr
 from pellucid.graph.naming import named
 from pellucid.graph.ops.creation import ones_like
 from pellucid.graph.ops.permute import swapaxes
 from pellucid.nn import activations
-from pellucid.nn.layers.base import ActivationLike, ConstraintLike, InitializerLike, ParameterOptions, RegularizerLike
+from pellucid.nn.initializers.base import InitializerLike
+from pellucid.nn.layers.base import ActivationLike, ConstraintLike, ParameterOptions, RegularizerLike
 from pellucid.nn.layers.dropout import Dropout
-from pellucid.nn.layers.recurrent import Recurrent, States, Step, StepOutput
+from pellucid.nn.layers.recurrent import Recurrent, RecurrentOptions, States, Step, StepOutput
 from pellucid.nn.layers.validation import check_size
 
 __all__ = ["SimpleRNN"]
@@ -37,7 +36,7 @@ class RecurrentCell(Recurrent):
         dropout: float,
         recurrent_dropout: float,
         seed: int | None,
-        *options: Any,
+        options: RecurrentOptions,
     ) -> None:
         super().__init__(*options)
         self.units: int = check_size(self.name, "units", units)
@@ -151,7 +150,7 @@ class SimpleRNN(RecurrentCell):
         bias = (bias_initializer, bias_regularizer, bias_constraint)
         options = (return_sequences, return_state, go_backwards, zero_output_for_mask, checkpoint, name)
         dropouts = (dropout, recurrent_dropout, seed)
-        super().__init__(units, activation, use_bias, kernel, recurrent, bias, *dropouts, *options)
+        super().__init__(units, activation, use_bias, kernel, recurrent, bias, *dropouts, options)
 
     def step(self, x_t: Expr, previous: States, h: Expr) -> StepOutput:
         h = named("h", self.activation(x_t + h @ self.recurrent_kernel))

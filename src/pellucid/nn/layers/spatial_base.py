@@ -14,6 +14,10 @@ from pellucid.graph.validation import is_integer
 from pellucid.nn.layers.base import Layer
 
 Sizes = int | Sequence[int]
+"""One integer, or one for each spatial axis."""
+
+Pairs = int | Sequence[int | Sequence[int]]
+"""One integer, one for each spatial axis, or (before, after) for each."""
 
 
 class SpatialLayer(Layer):

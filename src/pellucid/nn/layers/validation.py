@@ -12,9 +12,10 @@ from pellucid.graph.errors import OptionError, ShapeError, UseError, brief, near
 from pellucid.graph.expr import Expr
 from pellucid.graph.types import format_shape
 from pellucid.graph.validation import check_integer, is_integer, is_real
+from pellucid.typing import Array, ArrayLike
 
 
-def check_real(layer: str, name: str, value: Any, low: float = -math.inf, high: float = math.inf) -> float:
+def check_real(layer: str, name: str, value: float, low: float = -math.inf, high: float = math.inf) -> float:
     """Return an argument as a `float` in ``[low, high]``."""
     if is_real(value) and low <= value <= high:
         return float(value)
@@ -23,7 +24,7 @@ def check_real(layer: str, name: str, value: Any, low: float = -math.inf, high: 
     raise OptionError(f"{layer}: expected {name} to be {expected}. Received: {name}={value!r}")
 
 
-def check_axis(layer: str, name: str, value: Any) -> int:
+def check_axis(layer: str, name: str, value: int) -> int:
     """Return the number of an axis as an `int`."""
     if is_integer(value):
         return int(value)
@@ -39,7 +40,7 @@ def check_axes(layer: str, name: str, value: Any) -> int | tuple[int, ...]:
     raise OptionError(f"{layer}: expected {name} to be an integer, or several. Received: {name}={value!r}")
 
 
-def check_array(layer: str, name: str, value: Any, low: float = -math.inf) -> np.ndarray[Any, Any]:
+def check_array(layer: str, name: str, value: ArrayLike, low: float = -math.inf) -> Array:
     """Return a number or array-like as an array of numbers of ``low`` or more."""
     try:
         array = np.asarray(value)
@@ -54,7 +55,7 @@ def check_array(layer: str, name: str, value: Any, low: float = -math.inf) -> np
     )
 
 
-def check_choice(layer: str, name: str, value: Any, choices: Sequence[str]) -> str:
+def check_choice(layer: str, name: str, value: str, choices: Sequence[str]) -> str:
     """Return an argument that must be one of several strings."""
     if value in choices:
         return str(value)
@@ -64,7 +65,7 @@ def check_choice(layer: str, name: str, value: Any, choices: Sequence[str]) -> s
     )
 
 
-def check_size(layer: str, name: str, value: Any) -> int:
+def check_size(layer: str, name: str, value: int) -> int:
     """Return an argument as an `int` of 1 or more; explain the mistake of passing an expression, as in ``Dense(x)``."""
     if isinstance(value, Expr):
         raise UseError(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
 
 from pellucid.graph.errors import OptionError, ShapeError, UseError, brief, near_miss
-from pellucid.graph.expr import Expr, Shared, as_expr
+from pellucid.graph.expr import Expr, Operand, Shared, as_expr
 from pellucid.graph.ops.concatenate import concatenate
 from pellucid.graph.ops.permute import flip
 from pellucid.graph.ops.reshape import broadcast_to, expand_dims, reshape, reshape_like
@@ -18,7 +18,9 @@ from pellucid.nn.masks import attach_mask
 
 __all__ = ["Bidirectional", "TimeDistributed", "Lambda"]
 
-MERGE_MODES: dict[str, Callable[[Expr, Expr], Any]] = {
+MergeMode = Literal["concat", "sum", "mul", "ave"]
+
+MERGE_MODES: dict[MergeMode, Callable[[Expr, Expr], Expr]] = {
     "concat": lambda a, b: concatenate([a, b], axis=-1),
     "sum": lambda a, b: a + b,
     "mul": lambda a, b: a * b,
@@ -26,7 +28,7 @@ MERGE_MODES: dict[str, Callable[[Expr, Expr], Any]] = {
 }
 
 
-def suggest_instance(layer: Any) -> str:
+def suggest_instance(layer: object) -> str:
     """Return how to create a layer where its class was given."""
     return f"; write {layer.__name__}(...)" if isinstance(layer, type) else ""
 
@@ -70,7 +72,11 @@ class Bidirectional(Layer):
     keeps_mask = False  # `call` attaches it if the result is a sequence
 
     def __init__(
-        self, layer: Any, merge_mode: str | None = "concat", backward_layer: Any = None, name: str | None = None
+        self,
+        layer: Layer,
+        merge_mode: MergeMode | None = "concat",
+        backward_layer: Layer | None = None,
+        name: str | None = None,
     ) -> None:
         super().__init__(name)
         if merge_mode is not None and merge_mode not in MERGE_MODES:
@@ -86,7 +92,7 @@ class Bidirectional(Layer):
             self.backward_layer.go_backwards = True
         self.check_directions()
 
-    def add_direction(self, argument: str, layer: Any, name: str) -> Recurrent:
+    def add_direction(self, argument: str, layer: Layer, name: str) -> Recurrent:
         """Add a clone of a layer. Its masked steps output zeros, as in Keras."""
         if not isinstance(layer, Recurrent):
             fix = suggest_instance(layer)
@@ -112,7 +118,9 @@ class Bidirectional(Layer):
                     f"Received: {getattr(forward, name)} and {getattr(backward, name)}"
                 )
 
-    def split_states(self, states: Any) -> tuple[Any, Any]:
+    def split_states(
+        self, states: Sequence[Operand] | None
+    ) -> tuple[Sequence[Operand] | None, Sequence[Operand] | None]:
         """Split the initial states into those of the forward and the backward layer."""
         if states is None:
             return None, None
@@ -124,7 +132,9 @@ class Bidirectional(Layer):
             )
         return states[:count], states[count:]
 
-    def call(self, x: Expr, initial_state: Any = None, mask: Expr | None = None) -> Any:
+    def call(
+        self, x: Expr, initial_state: Sequence[Operand] | None = None, mask: Expr | None = None
+    ) -> Expr | tuple[Expr, ...]:
         first, second = self.split_states(initial_state)
         forward = self.forward_layer(x, initial_state=first, mask=mask)
         backward = self.backward_layer(x, initial_state=second, mask=mask)
@@ -166,31 +176,34 @@ class TimeDistributed(Layer):
     ('n', 10, 26, 26, 4)
     """
 
-    def __init__(self, layer: Any, name: str | None = None) -> None:
+    def __init__(self, layer: Layer, name: str | None = None) -> None:
         super().__init__(name)
-        if not isinstance(layer, Layer) or layer.merges:
+        if getattr(layer, "merges", True) or not isinstance(layer, Layer):
             raise UseError(
                 f"{self.name}: expected a layer of one expression. Received: layer={layer!r}{suggest_instance(layer)}"
             )
         self.layer = self.add_sublayer(layer)
 
-    def check_input(self, x: Any) -> None:
+    def check_input(self, x: Expr) -> None:
         if x.ndim < 3:
             raise ShapeError(
                 f"{self.name}: expected an input (batch, time, ...) with at least 3 axes. Received: {brief(x)}, "
                 f"of shape {format_shape(x.shape)}"
             ).with_operands([x])
 
-    def call(self, x: Expr) -> Any:
+    def call(self, x: Expr) -> Expr:
         y = self.layer(reshape(x, (-1, *x.shape[2:])))
         if not isinstance(y, Expr):
             raise UseError(f"{self.name}: expected {self.layer.name} to have one result. Received: {y!r}")
-        inner = y.shape[1:]
+        shape = (*x.shape[:2], *y.shape[1:])
+        result: Expr
         if isinstance(x.shape[1], int):
-            return reshape(y, (*x.shape[:2], *inner))
-        # The length of the time axis is unknown: reshape like an array that has the batch and time axes of the input.
-        steps = x[(slice(None), slice(None), *[0] * (x.ndim - 2))]
-        return reshape_like(y, broadcast_to(expand_dims(steps, tuple(range(2, y.ndim + 1))), (*x.shape[:2], *inner)))
+            result = reshape(y, shape)
+        else:
+            # The length of the time axis is unknown: reshape like an array with the batch and time axes of the input.
+            steps = x[(slice(None), slice(None), *[0] * (x.ndim - 2))]
+            result = reshape_like(y, broadcast_to(expand_dims(steps, tuple(range(2, y.ndim + 1))), shape))
+        return result
 
 
 class Lambda(Layer):
@@ -234,11 +247,13 @@ class Lambda(Layer):
         self.function = function
         self.arguments = dict(arguments or {})
 
-    def __call__(self, inputs: Any, *more: Any, mask: Any = None, **named: Any) -> Any:
-        self.merges: bool = bool(more) or isinstance(inputs, (list, tuple))
+    def __call__(
+        self, inputs: Operand | Sequence[Operand], *more: Operand, mask: Operand | None = None, **named: Any
+    ) -> Any:
+        self.merges = bool(more) or isinstance(inputs, (list, tuple))
         return super().__call__(inputs, *more, mask=mask, **named)
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Expr | list[Expr]) -> Expr | list[Expr]:
         first = not self.parts
         result = self.function(x, **self.arguments)
         if result is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
@@ -12,9 +11,10 @@ from pellucid.graph.expr import Expr, Input, Shared
 from pellucid.graph.finding import Finding
 from pellucid.graph.rewriter import simplify_all
 from pellucid.graph.traversal import topological
-from pellucid.graph.types import format_shape
-from pellucid.nn.lint.graph_queries import Array, CrossEntropyCall, LintGraph, Values, skip_pass_through
+from pellucid.graph.types import Dim, format_shape
+from pellucid.nn.lint.graph_queries import CrossEntropyCall, LintGraph, Values, skip_pass_through
 from pellucid.nn.lint.structure_checks import RESCALE_BYTES_FIX, find_products, make_unscaled_finding
+from pellucid.typing import Array
 
 LARGE_RMS = 10.0
 """An input with a larger root mean square counts as unscaled."""
@@ -64,7 +64,7 @@ def check_labels(call: CrossEntropyCall, values: Values) -> Iterator[Finding]:
         )
 
 
-def check_integer_labels(given: Array, source: Expr, call: CrossEntropyCall, classes: Any) -> tuple[str, str]:
+def check_integer_labels(given: Array, source: Expr, call: CrossEntropyCall, classes: Dim | None) -> tuple[str, str]:
     """Return problem and fix for labels that should be class indices, or two empty strings."""
     is_one_hot = given.ndim == call.p.ndim and given.shape[-1] == classes != 1
     if given.ndim != source.ndim or is_one_hot:
@@ -86,7 +86,9 @@ def check_integer_labels(given: Array, source: Expr, call: CrossEntropyCall, cla
     return "", ""
 
 
-def check_probability_labels(given: Array, source: Expr, call: CrossEntropyCall, classes: Any) -> tuple[str, str]:
+def check_probability_labels(
+    given: Array, source: Expr, call: CrossEntropyCall, classes: Dim | None
+) -> tuple[str, str]:
     """Return problem and fix for labels that should be probabilities, or two empty strings."""
     one_hot = f"np.eye({classes}, dtype='float32')[y]"
     if given.ndim != source.ndim:
@@ -114,7 +116,7 @@ def check_probability_labels(given: Array, source: Expr, call: CrossEntropyCall,
 def check_initial_loss(call: CrossEntropyCall, values: Values) -> Iterator[Finding]:
     """Find a loss far above that of uniform predictions, log(classes)."""
     classes = call.p.shape[-1] if call.kind != "binary" and call.p.ndim else 2
-    known: dict[Expr, Any] = dict(values)
+    known: dict[Expr, Array] = dict(values)
     [log, labels] = simplify_all([call.log, call.labels])
     for e in topological([log, labels]):
         if isinstance(e, Shared):

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any, NamedTuple
-
-import numpy as np
+from typing import NamedTuple
 
 from pellucid.graph.expr import Constant, Expr, Shared
 from pellucid.graph.traversal import topological
+from pellucid.typing import Array
 
 PASS_THROUGH_OPS = frozenset(
     [
@@ -29,7 +28,6 @@ PASS_THROUGH_OPS = frozenset(
 LINEAR_OPS = PASS_THROUGH_OPS | {"dropout", "variable_dropout", "transpose", "slice"}
 """Linear ops without parameters."""
 
-Array = np.ndarray[Any, Any]
 Values = Mapping[Expr, Array]
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
 from pellucid.graph.expr import Constant, Expr, Input, Shared
 from pellucid.graph.finding import Finding
 from pellucid.nn.lint.graph_queries import LintGraph, is_op, skip_pass_through
+from pellucid.typing import Array
 
 PROBED_ELEMENTS = 64
 """Elements of a kernel that are compared before all are."""
@@ -72,7 +72,7 @@ def list_parameters(e: Expr) -> list[Shared]:
     return [p for i in e.inputs if isinstance(p := skip_pass_through(i), Shared)]
 
 
-def has_equal_elements(value: Any) -> bool:
+def has_equal_elements(value: Array) -> bool:
     """Return whether all elements of an array are equal; the first few usually tell."""
     flat = np.asarray(value).ravel()
     return bool((flat[:PROBED_ELEMENTS] == flat[:1]).all() and (flat == flat[:1]).all())

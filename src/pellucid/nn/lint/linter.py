@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
 
 import numpy as np
 
@@ -19,14 +19,41 @@ from pellucid.graph.traversal import topological
 from pellucid.graph.types import format_shape, is_float
 from pellucid.graph.value_ranges import Ranges
 from pellucid.nn.lint.data_checks import MAX_SAMPLES, check_data
-from pellucid.nn.lint.graph_queries import Array, LintGraph, is_op, skip_pass_through
+from pellucid.nn.lint.graph_queries import LintGraph, is_op, skip_pass_through
 from pellucid.nn.lint.loss_checks import check_certain_probabilities, check_repeated_activation, check_swapped_arguments
 from pellucid.nn.lint.structure_checks import STRUCTURE_CHECKS, check_channels_first
+from pellucid.typing import Array, ArrayLike
+
+if TYPE_CHECKING:
+    from pellucid.run.function import Function
+
+
+Data = ArrayLike | Sequence[ArrayLike]
+"""Values of an input; several if a model has several inputs."""
+
+
+class TrainableModel(Protocol):
+    """What `lint` uses of a model."""
+
+    inputs: Sequence[Input]
+
+    @property
+    def parameters(self) -> list[Shared]: ...
+
+    def symbolic_loss(self) -> Expr | list[Expr]: ...
+
+
+def is_function(what: object) -> TypeGuard[Function]:
+    return hasattr(what, "program")
+
+
+def is_model(what: object) -> TypeGuard[TrainableModel]:
+    return hasattr(what, "symbolic_loss")
 
 
 def lint(
-    what: Any,
-    values: Mapping[Any, Any] | None = None,
+    what: Expr | Sequence[Expr] | Function | TrainableModel,
+    values: Mapping[Any, Data] | None = None,
     *,
     parameters: Sequence[Shared] | None = None,
     training: bool = True,
@@ -77,11 +104,11 @@ def lint(
     """
     written, own_parameters = resolve_target(what)
     outputs, _ = strip_calls(written)
-    if hasattr(what, "program"):
+    if is_function(what):
         training = training and any(s.trainable for s in what.program.updates)
     graph = LintGraph(outputs)
     if values is not None:
-        data = map_model_data(what, values) if hasattr(what, "symbolic_loss") else values
+        data = map_model_data(what, values) if is_model(what) else values
         graph = LintGraph(outputs, select_samples(graph, data))
     found = [f for check in STRUCTURE_CHECKS for f in check(graph)]
     found += check_unused_parameters(graph, own_parameters if parameters is None else parameters)
@@ -115,18 +142,18 @@ def warn_about_mistakes(loss: Expr, checks: Sequence[Check] = CERTAIN_CHECKS) ->
         warnings.warn(str(f), TrainingWarning, stacklevel=get_user_stacklevel())
 
 
-def resolve_target(what: Any) -> tuple[list[Expr], Sequence[Shared]]:
+def resolve_target(what: Expr | Sequence[Expr] | Function | TrainableModel) -> tuple[list[Expr], Sequence[Shared]]:
     """Return the expressions to check, and the parameters that should be trained."""
     if isinstance(what, Expr):
         return [what], ()
-    if hasattr(what, "program"):
+    if is_function(what):
         if not what.program.original_outputs:
             raise UseError(
                 "lint checks the outputs of a function, and this one has none. Let it return the loss, or pass the "
                 "loss to lint."
             )
         return what.program.original_outputs, ()
-    if hasattr(what, "symbolic_loss"):
+    if is_model(what):
         found = what.symbolic_loss()
         return found if isinstance(found, list) else [found], [p for p in what.parameters if p.trainable]
     if isinstance(what, (list, tuple)) and what and all(isinstance(e, Expr) for e in what):
@@ -134,7 +161,7 @@ def resolve_target(what: Any) -> tuple[list[Expr], Sequence[Shared]]:
     raise UseError(f"lint expects a loss, predictions, a function or a model. Received: {what!r}")
 
 
-def map_model_data(model: Any, values: Mapping[Any, Any]) -> dict[Any, Any]:
+def map_model_data(model: TrainableModel, values: Mapping[Any, Data]) -> dict[Any, Data]:
     """Replace the key ``"x"`` by the inputs of the model."""
     found = dict(values)
     if "x" in found:
@@ -220,7 +247,7 @@ def check_training_ops(graph: LintGraph) -> Iterator[Finding]:
 
 def deduplicate(found: Sequence[Finding]) -> list[Finding]:
     """Return each finding once, in the order of the graph."""
-    first: dict[Any, Finding] = {}
+    first: dict[tuple[str, Expr | str, str], Finding] = {}
     for f in found:
         first.setdefault((f.name, f.where, f.what), f)
     nodes = topological([f.where for f in found if isinstance(f.where, Expr)])

@@ -26,7 +26,7 @@ from pellucid.nn.losses.reduction import *
 from pellucid.nn.losses.regression import *
 from pellucid.nn.registry import get_by_name, list_own_names
 
-LossFunction = Callable[[Any, Any], Expr]
+LossFunction = Callable[[Expr, Expr], Expr]
 
 ALIASES = {
     "bce": "binary_crossentropy",
@@ -48,7 +48,7 @@ NAMED: dict[str, LossFunction] = {
 NAMED |= {alias: NAMED[name] for alias, name in ALIASES.items()}
 
 
-def get(identifier: str | LossFunction) -> LossFunction:
+def get(identifier: str | LossFunction | type[Loss]) -> LossFunction:
     """Return a loss by name, or the given function.
 
     Raises

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from pellucid.graph.expr import Expr, as_expr
+from pellucid.graph.expr import Expr, Operand, as_expr
 from pellucid.nn.did_you_mean import StrictArguments
 from pellucid.nn.losses.reduction import check_reduction, reduce_values
 from pellucid.nn.masks import find_mask
@@ -58,17 +58,17 @@ class Loss(StrictArguments):
             return known
         return ["reduction", "name", *list(inspect.signature(cls.function).parameters)[2:]]
 
-    def call(self, y_true: Any, y_pred: Any) -> Expr:
+    def call(self, y_true: Operand, y_pred: Operand) -> Expr:
         """Return the loss of each sample."""
         if self.function is None:
             raise NotImplementedError(f"{type(self).__name__} does not implement call(y_true, y_pred)")
         return type(self).function(y_true, y_pred, **self.settings)  # type: ignore[misc]
 
-    def mask(self, y_true: Any, y_pred: Any) -> Expr | None:
+    def mask(self, y_true: Operand, y_pred: Operand) -> Expr | None:
         """Return the mask of the samples, or None."""
         return find_mask(as_expr(y_pred))
 
-    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Expr:
+    def __call__(self, y_true: Operand, y_pred: Operand, sample_weight: Operand | None = None) -> Expr:
         """Return the loss of a batch: a scalar, or one value per sample without a reduction.
 
         Time steps that the mask of the prediction excludes have no loss.

@@ -2,10 +2,8 @@ r"""Cross-entropy losses."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from pellucid.graph.errors import OptionError
-from pellucid.graph.expr import Expr
+from pellucid.graph.expr import Expr, Operand
 from pellucid.graph.ops.activations import sigmoid
 from pellucid.graph.ops.exponentials import log
 from pellucid.graph.ops.indexing import take_along_axis
@@ -29,7 +27,7 @@ __all__ = [
 
 
 def sparse_categorical_crossentropy(
-    y_true: Any, y_pred: Any, from_logits: bool = False, ignore_class: int | None = None, axis: int = -1
+    y_true: Operand, y_pred: Operand, from_logits: bool = False, ignore_class: int | None = None, axis: int = -1
 ) -> Expr:
     r"""Cross-entropy of integer labels and probabilities, :math:`-\log p_y`.
 
@@ -98,7 +96,7 @@ class SparseCategoricalCrossentropy(Loss):
     ) -> None:
         super().__init__(reduction, name, from_logits=from_logits, ignore_class=ignore_class, axis=axis)
 
-    def mask(self, y_true: Any, y_pred: Any) -> Expr | None:
+    def mask(self, y_true: Operand, y_pred: Operand) -> Expr | None:
         """Return the prediction's mask without samples of the ignored class."""
         mask, ignored = super().mask(y_true, y_pred), self.settings["ignore_class"]
         if ignored is None:
@@ -108,7 +106,7 @@ class SparseCategoricalCrossentropy(Loss):
 
 
 def categorical_crossentropy(
-    y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
+    y_true: Operand, y_pred: Operand, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
 ) -> Expr:
     r"""Cross-entropy of two distributions, :math:`-\sum_k t_k \log p_k`.
 
@@ -179,7 +177,7 @@ class CategoricalCrossentropy(Loss):
 
 
 def binary_crossentropy(
-    y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
+    y_true: Operand, y_pred: Operand, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
 ) -> Expr:
     r"""Binary cross-entropy, :math:`-\frac{1}{k} \sum_k t_k \log p_k + (1 - t_k) \log (1 - p_k)`.
 
@@ -250,7 +248,7 @@ class BinaryCrossentropy(Loss):
         super().__init__(reduction, name, from_logits=from_logits, label_smoothing=label_smoothing, axis=axis)
 
 
-def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float = 0.5) -> Expr:
+def categorical_generalized_cross_entropy(y_true: Operand, y_pred: Operand, q: float = 0.5) -> Expr:
     r"""Generalized cross-entropy for noisy labels, :math:`(1 - p_y^q) / q`, between the cross-entropy
     (:math:`q \to 0`) and the mean absolute error (:math:`q = 1`).
 

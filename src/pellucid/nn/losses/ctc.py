@@ -2,12 +2,10 @@ r"""Connectionist temporal classification (CTC) loss."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from pellucid.graph.errors import DtypeError, ShapeError
-from pellucid.graph.expr import Expr, as_expr, is_compatible_shape
+from pellucid.graph.expr import Expr, Operand, as_expr, is_compatible_shape
 from pellucid.graph.ops.concatenate import concatenate, stack
 from pellucid.graph.ops.creation import full_like, one_hot, zeros_like
 from pellucid.graph.ops.einsum import einsum
@@ -27,7 +25,7 @@ LOG_ZERO = -1e30
 """Logarithm of probability 0; finite, so that its gradient is 0 instead of NaN."""
 
 
-def ctc(y_true: Any, y_pred: Any) -> Expr:
+def ctc(y_true: Operand, y_pred: Operand) -> Expr:
     r"""Connectionist temporal classification loss, :math:`-\log \sum_\pi \prod_t p_{t, \pi_t}` over all alignments
     :math:`\pi` that become the labels when repetitions, and then blanks, are removed.
 
@@ -64,17 +62,18 @@ def ctc(y_true: Any, y_pred: Any) -> Expr:
     A. Graves, S. Fernández, F. Gomez and J. Schmidhuber, Connectionist Temporal Classification: Labelling Unsegmented
     Sequence Data with Recurrent Neural Networks, ICML 2006.
     """
-    y_true, y_pred = validate_sequences(y_true, y_pred)
+    y_true, y_pred, labels, classes = validate_sequences(y_true, y_pred)
     log_p = log_softmax(cast(y_pred, dtype=np.result_type(y_pred.dtype, np.float32)))
-    blank, length = zeros_like(y_true), 2 * y_true.shape[1] + 1
+    blank, length = zeros_like(y_true), 2 * labels + 1
     interleaved = reshape(stack([blank, y_true], axis=2), (-1, length - 1))
     extended = concatenate([interleaved, blank[:, :1]], axis=1)
-    emitted = einsum("ntk,nsk->tns", log_p, one_hot(extended, y_pred.shape[2], dtype=log_p.dtype))
+    emitted = einsum("ntk,nsk->tns", log_p, one_hot(extended, classes, dtype=log_p.dtype))
     can_skip = (extended != shift_right(extended, 2, 0)) & (extended != 0)
 
-    def step(log_p_t: Expr, alpha: Expr) -> Any:
+    def step(log_p_t: Expr, alpha: Expr) -> Expr:
         paths = [alpha, shift_right(alpha, 1, LOG_ZERO), where(can_skip, shift_right(alpha, 2, LOG_ZERO), LOG_ZERO)]
-        return log_p_t + logsumexp(stack(paths, axis=0), axis=0)
+        total: Expr = log_p_t + logsumexp(stack(paths, axis=0), axis=0)
+        return total
 
     initial = full_like(emitted[0], LOG_ZERO)
     last = scan(step, emitted, concatenate([zeros_like(initial[:, :1]), initial[:, 1:]], axis=1))[-1]
@@ -98,10 +97,11 @@ def shift_right(e: Expr, by: int, fill: float) -> Expr:
     return result
 
 
-def validate_sequences(y_true: Any, y_pred: Any) -> tuple[Expr, Expr]:
+def validate_sequences(y_true: Operand, y_pred: Operand) -> tuple[Expr, Expr, int, int]:
+    """Return the labels, the predictions, and the known numbers of labels and classes."""
     y_true, y_pred = as_expr(y_true), as_expr(y_pred)
-    has_classes = y_pred.ndim == 3 and isinstance(y_pred.shape[2], int)
-    if y_true.ndim != 2 or not has_classes or not is_compatible_shape(y_true.shape[:1], y_pred.shape[:1]):
+    classes = y_pred.shape[2] if y_pred.ndim == 3 else None
+    if y_true.ndim != 2 or not isinstance(classes, int) or not is_compatible_shape(y_true.shape[:1], y_pred.shape[:1]):
         raise ShapeError(
             "ctc: expected y_true of shape (batch, labels) and y_pred of shape (batch, steps, classes). Received: "
             f"y_true={y_true} of shape {format_shape(y_true.shape)} and y_pred={y_pred} of shape "
@@ -115,4 +115,4 @@ def validate_sequences(y_true: Any, y_pred: Any) -> tuple[Expr, Expr]:
         raise DtypeError(f"ctc: expected integer labels. Received: {y_true}, which is {y_true.dtype}").with_operands(
             [y_true]
         )
-    return y_true, y_pred
+    return y_true, y_pred, y_true.shape[1], classes

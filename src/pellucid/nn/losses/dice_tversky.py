@@ -2,9 +2,7 @@ r"""Dice and Tversky losses for segmentation."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from pellucid.graph.expr import Expr
+from pellucid.graph.expr import Expr, Operand
 from pellucid.graph.ops.reductions import sum
 from pellucid.nn.losses.base import DEFAULT_REDUCTION, Loss
 from pellucid.nn.targets import align_columns
@@ -17,7 +15,7 @@ EPSILON = 1e-7
 Axis = int | tuple[int, ...] | None
 
 
-def dice(y_true: Any, y_pred: Any, axis: Axis = None) -> Expr:
+def dice(y_true: Operand, y_pred: Operand, axis: Axis = None) -> Expr:
     r"""Dice loss, :math:`1 - 2 \sum t p / (\sum t + \sum p)`.
 
     Parameters
@@ -63,7 +61,7 @@ class Dice(Loss):
         super().__init__(reduction, name, axis=axis)
 
 
-def tversky(y_true: Any, y_pred: Any, alpha: float = 0.5, beta: float = 0.5, axis: Axis = None) -> Expr:
+def tversky(y_true: Operand, y_pred: Operand, alpha: float = 0.5, beta: float = 0.5, axis: Axis = None) -> Expr:
     r"""Tversky loss,
     :math:`1 - \sum t p / (\sum t p + \alpha \sum t (1 - p) + \beta \sum (1 - t) p)`.
 

@@ -3,11 +3,10 @@ r"""Focal losses."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
-from pellucid.graph.expr import Expr
+from pellucid.graph.expr import Expr, Operand
 from pellucid.graph.ops.activations import sigmoid
 from pellucid.graph.ops.exponentials import log
 from pellucid.graph.ops.reductions import mean, sum
@@ -25,8 +24,8 @@ __all__ = [
 
 
 def categorical_focal_crossentropy(
-    y_true: Any,
-    y_pred: Any,
+    y_true: Operand,
+    y_pred: Operand,
     alpha: float | Sequence[float] = 0.25,
     gamma: float = 2.0,
     from_logits: bool = False,
@@ -90,8 +89,8 @@ class CategoricalFocalCrossentropy(Loss):
 
 
 def binary_focal_crossentropy(
-    y_true: Any,
-    y_pred: Any,
+    y_true: Operand,
+    y_pred: Operand,
     apply_class_balancing: bool = False,
     alpha: float = 0.25,
     gamma: float = 2.0,

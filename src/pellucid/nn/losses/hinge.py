@@ -2,11 +2,9 @@ r"""Hinge losses."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from pellucid.graph.expr import Expr
+from pellucid.graph.expr import Expr, Operand
 from pellucid.graph.ops.activations import relu
 from pellucid.graph.ops.elementwise import square
 from pellucid.graph.ops.indexing import take_along_axis
@@ -31,7 +29,7 @@ __all__ = [
 ]
 
 
-def hinge(y_true: Any, y_pred: Any) -> Expr:
+def hinge(y_true: Operand, y_pred: Operand) -> Expr:
     r"""Hinge loss, :math:`\frac{1}{k} \sum_k \max(1 - t_k y_k, 0)`.
 
     Parameters
@@ -72,7 +70,7 @@ class Hinge(Loss):
     function = staticmethod(hinge)
 
 
-def squared_hinge(y_true: Any, y_pred: Any) -> Expr:
+def squared_hinge(y_true: Operand, y_pred: Operand) -> Expr:
     r"""Squared hinge loss, :math:`\frac{1}{k} \sum_k \max(1 - t_k y_k, 0)^2`.
 
     See `hinge` for the parameters.
@@ -100,7 +98,7 @@ def to_signs(t: Expr) -> Expr:
     return result
 
 
-def binary_hinge(y_true: Any, y_pred: Any, delta: float = 1.0, log_odds: bool = True) -> Expr:
+def binary_hinge(y_true: Operand, y_pred: Operand, delta: float = 1.0, log_odds: bool = True) -> Expr:
     r"""Hinge loss with a margin, :math:`\frac{1}{k} \sum_k \max(\delta - (2 t_k - 1) y_k, 0)`, as in
     Lasagne.
 
@@ -125,7 +123,7 @@ def binary_hinge(y_true: Any, y_pred: Any, delta: float = 1.0, log_odds: bool = 
     return result
 
 
-def categorical_hinge(y_true: Any, y_pred: Any) -> Expr:
+def categorical_hinge(y_true: Operand, y_pred: Operand) -> Expr:
     r"""Categorical hinge loss,
     :math:`\max(\max_k (1 - t_k) y_k - \sum_k t_k y_k + 1, 0)`.
 
@@ -164,7 +162,7 @@ class CategoricalHinge(Loss):
     function = staticmethod(categorical_hinge)
 
 
-def multiclass_hinge(y_true: Any, y_pred: Any, delta: float = 1.0) -> Expr:
+def multiclass_hinge(y_true: Operand, y_pred: Operand, delta: float = 1.0) -> Expr:
     r"""Multiclass hinge loss,
     :math:`\max(\max_{k \ne y} s_k - s_y + \delta, 0)`, as in Lasagne.
 

@@ -2,9 +2,7 @@ r"""Losses of metric learning."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from pellucid.graph.expr import Expr
+from pellucid.graph.expr import Expr, Operand
 from pellucid.graph.ops.activations import softplus
 from pellucid.graph.ops.elementwise import maximum
 from pellucid.graph.ops.ranges import arange_like
@@ -20,7 +18,9 @@ MASKED = -1e9
 """Exponent of excluded pairs."""
 
 
-def circle(y_true: Any, y_pred: Any, gamma: float = 80.0, margin: float = 0.4, remove_diagonal: bool = True) -> Expr:
+def circle(
+    y_true: Operand, y_pred: Operand, gamma: float = 80.0, margin: float = 0.4, remove_diagonal: bool = True
+) -> Expr:
     r"""Circle loss of embeddings,
     :math:`\log(1 + \sum_p e^{-\gamma a_p (m - d_p)} \sum_n e^{\gamma a_n (1 - m - d_n)})` with the distances
     :math:`d = \max(1 - y_i \cdot y_j, 0)` to positives :math:`p` (same class) and negatives :math:`n`, and the weights
@@ -90,7 +90,7 @@ class Circle(Loss):
     ) -> None:
         super().__init__(reduction, name, gamma=gamma, margin=margin, remove_diagonal=remove_diagonal)
 
-    def mask(self, y_true: Any, y_pred: Any) -> Expr | None:
+    def mask(self, y_true: Operand, y_pred: Operand) -> Expr | None:
         """Return the samples with non-zero loss."""
         mask: Expr = self.call(y_true, y_pred) > 0
         return mask

@@ -2,9 +2,7 @@ r"""Losses of probability distributions."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from pellucid.graph.expr import Expr
+from pellucid.graph.expr import Expr, Operand
 from pellucid.graph.ops.exponentials import log
 from pellucid.graph.ops.reductions import mean, sum
 from pellucid.graph.ops.special import xlogy
@@ -14,7 +12,7 @@ from pellucid.nn.targets import align_columns
 __all__ = ["KLDivergence", "Poisson", "kl_divergence", "poisson"]
 
 
-def kl_divergence(y_true: Any, y_pred: Any) -> Expr:
+def kl_divergence(y_true: Operand, y_pred: Operand) -> Expr:
     r"""Kullback-Leibler divergence of two distributions, :math:`\sum_k t_k \log (t_k / p_k)`.
 
     Unlike in Keras, probabilities are not clipped to at least :math:`10^{-7}`.
@@ -55,7 +53,7 @@ class KLDivergence(Loss):
     function = staticmethod(kl_divergence)
 
 
-def poisson(y_true: Any, y_pred: Any) -> Expr:
+def poisson(y_true: Operand, y_pred: Operand) -> Expr:
     r"""Poisson loss, :math:`\frac{1}{k} \sum_k y_k - t_k \log y_k`: the negative log-likelihood of counts, up to a
     constant.
 

@@ -3,12 +3,11 @@ r"""Reduction of per-sample losses to a scalar, with sample weights and masks.""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from pellucid.graph.errors import OptionError, ShapeError
-from pellucid.graph.expr import Expr, as_expr, is_compatible_shape
+from pellucid.graph.expr import Expr, Operand, as_expr, is_compatible_shape
 from pellucid.graph.ops.elementwise import cast
 from pellucid.graph.ops.indexing import take
 from pellucid.graph.ops.norms import divide_no_nan
@@ -29,7 +28,10 @@ def check_reduction(reduction: str | None) -> str | None:
 
 
 def reduce_values(
-    values: Any, sample_weight: Any = None, mask: Any = None, reduction: str | None = "sum_over_batch_size"
+    values: Operand,
+    sample_weight: Operand | None = None,
+    mask: Operand | None = None,
+    reduction: str | None = "sum_over_batch_size",
 ) -> Expr:
     r"""Reduce per-sample values to a scalar, :math:`\frac{1}{n} \sum_i w_i v_i`, as in Keras.
 
@@ -83,23 +85,23 @@ def reduce_values(
     return result
 
 
-def broadcast_weights(weight: Any, values: Expr, what: str) -> Expr:
+def broadcast_weights(weight: Operand, values: Expr, what: str) -> Expr:
     """Broadcast weights of samples or time steps to the values."""
-    weight = to_dtype(as_expr(weight), values.dtype)
-    while weight.ndim > 1 and weight.shape[-1] == 1:
-        weight = squeeze(weight, axis=-1)
-    if weight.ndim > values.ndim or not is_compatible_shape(weight.shape, values.shape[: weight.ndim]):
+    factors = to_dtype(as_expr(weight), values.dtype)
+    while factors.ndim > 1 and factors.shape[-1] == 1:
+        factors = squeeze(factors, axis=-1)
+    if factors.ndim > values.ndim or not is_compatible_shape(factors.shape, values.shape[: factors.ndim]):
         raise ShapeError(
             f"Expected {what} to have the shape of the values or of their leading axes. Received: "
-            f"{weight} of shape {format_shape(weight.shape)}, for values of shape {format_shape(values.shape)}"
-        ).with_operands([weight, values])
-    while weight.ndim < values.ndim:
-        weight = expand_dims(weight, -1)
-    result: Expr = weight if weight.shape == values.shape else broadcast_like(weight, values)
+            f"{factors} of shape {format_shape(factors.shape)}, for values of shape {format_shape(values.shape)}"
+        ).with_operands([factors, values])
+    while factors.ndim < values.ndim:
+        factors = expand_dims(factors, -1)
+    result: Expr = factors if factors.shape == values.shape else broadcast_like(factors, values)
     return result
 
 
-def class_weight(y_true: Any, weights: Mapping[int, float] | Sequence[float]) -> Expr:
+def class_weight(y_true: Operand, weights: Mapping[int, float] | Sequence[float]) -> Expr:
     r"""Sample weights from class weights, :math:`w_{y}`, to pass as ``sample_weight``.
 
     Parameters
@@ -139,7 +141,7 @@ def class_weight(y_true: Any, weights: Mapping[int, float] | Sequence[float]) ->
     return result
 
 
-def aggregate(loss: Any, weights: Any = None, mode: str = "mean") -> Expr:
+def aggregate(loss: Operand, weights: Operand | None = None, mode: str = "mean") -> Expr:
     r"""Reduce per-sample values to their mean, sum or weighted mean, as in Lasagne.
 
     Parameters

@@ -2,10 +2,8 @@ r"""Regression losses."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from pellucid.graph.errors import OptionError
-from pellucid.graph.expr import Expr
+from pellucid.graph.expr import Expr, Operand
 from pellucid.graph.ops import hyperbolic
 from pellucid.graph.ops.elementwise import absolute, maximum, square
 from pellucid.graph.ops.exponentials import log1p
@@ -36,7 +34,7 @@ SMALLEST_TARGET = 1e-7
 """Lower bound of targets in percentage errors, as in Keras."""
 
 
-def mean_squared_error(y_true: Any, y_pred: Any) -> Expr:
+def mean_squared_error(y_true: Operand, y_pred: Operand) -> Expr:
     r"""Mean squared error, :math:`\frac{1}{k} \sum_k (t_k - y_k)^2`.
 
     Parameters
@@ -71,7 +69,7 @@ class MeanSquaredError(Loss):
     function = staticmethod(mean_squared_error)
 
 
-def mean_absolute_error(y_true: Any, y_pred: Any) -> Expr:
+def mean_absolute_error(y_true: Operand, y_pred: Operand) -> Expr:
     r"""Mean absolute error, :math:`\frac{1}{k} \sum_k |t_k - y_k|`.
 
     Parameters and result are those of `mean_squared_error`.
@@ -93,7 +91,7 @@ class MeanAbsoluteError(Loss):
     function = staticmethod(mean_absolute_error)
 
 
-def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> Expr:
+def mean_absolute_percentage_error(y_true: Operand, y_pred: Operand) -> Expr:
     r"""Mean absolute percentage error,
     :math:`\frac{100}{k} \sum_k |t_k - y_k| / \max(|t_k|, 10^{-7})`.
 
@@ -116,7 +114,7 @@ class MeanAbsolutePercentageError(Loss):
     function = staticmethod(mean_absolute_percentage_error)
 
 
-def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> Expr:
+def mean_squared_logarithmic_error(y_true: Operand, y_pred: Operand) -> Expr:
     r"""Mean squared logarithmic error,
     :math:`\frac{1}{k} \sum_k (\log(1 + t_k) - \log(1 + y_k))^2`, with negative values clipped to 0.
 
@@ -139,7 +137,7 @@ class MeanSquaredLogarithmicError(Loss):
     function = staticmethod(mean_squared_logarithmic_error)
 
 
-def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Expr:
+def huber(y_true: Operand, y_pred: Operand, delta: float = 1.0) -> Expr:
     r"""Huber loss, the mean of :math:`e^2 / 2` where :math:`|e| \le \delta` and of
     :math:`\delta |e| - \delta^2 / 2` elsewhere, with :math:`e = y - t`.
 
@@ -189,7 +187,7 @@ class Huber(Loss):
         super().__init__(reduction, name, delta=delta)
 
 
-def log_cosh(y_true: Any, y_pred: Any) -> Expr:
+def log_cosh(y_true: Operand, y_pred: Operand) -> Expr:
     r"""Log-cosh loss, the mean of :math:`\log \cosh(y_k - t_k)`: about half the squared error of small errors, and the
     absolute error minus :math:`\log 2` of large ones.
 
@@ -212,7 +210,7 @@ class LogCosh(Loss):
     function = staticmethod(log_cosh)
 
 
-def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Expr:
+def cosine_similarity(y_true: Operand, y_pred: Operand, axis: int = -1) -> Expr:
     r"""Negative cosine similarity,
     :math:`-\frac{t \cdot y}{\left\| t \right\| \left\| y \right\|}`, and 0 where either is 0.
 

@@ -12,6 +12,7 @@ from inspect import isfunction
 from typing import Any
 
 from pellucid.graph.errors import suggest_near_misses
+from pellucid.graph.expr import Expr
 from pellucid.nn import losses
 from pellucid.nn.metrics.accuracy import *
 from pellucid.nn.metrics.base import *
@@ -22,9 +23,9 @@ from pellucid.nn.metrics.regression import *
 from pellucid.nn.metrics.threshold_metrics import *
 from pellucid.nn.registry import get_by_name, list_own_names
 
-MetricFunction = Callable[[Any, Any], Any]
+MetricFunction = Callable[[Expr, Expr], Expr]
 
-NAMED: dict[str, Callable[..., Any]] = {
+NAMED: dict[str, Callable[..., Expr] | type[Metric]] = {
     **losses.NAMED,
     **{name: globals()[name] for name in list_own_names(globals()) if isfunction(globals()[name])},
     "acc": accuracy,
@@ -44,7 +45,7 @@ NAMED: dict[str, Callable[..., Any]] = {
 }
 
 
-def get(identifier: str | MetricFunction) -> MetricFunction:
+def get(identifier: str | MetricFunction | Metric | type[Metric]) -> MetricFunction | Metric:
     """Return a metric or loss by name, or the given function or metric.
 
     Parameters
@@ -67,7 +68,7 @@ def get(identifier: str | MetricFunction) -> MetricFunction:
     >>> get("acc").__name__, get("AUC")
     ('accuracy', <AUC auc>)
     """
-    found: MetricFunction = get_by_name("metric", identifier, NAMED)
+    found: MetricFunction | Metric = get_by_name("metric", identifier, NAMED)
     return found
 
 

@@ -2,10 +2,8 @@ r"""Accuracy metrics."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from pellucid.graph.errors import OptionError
-from pellucid.graph.expr import Expr, as_expr, is_compatible_shape
+from pellucid.graph.expr import Expr, Operand, as_expr, is_compatible_shape
 from pellucid.graph.ops.elementwise import cast
 from pellucid.graph.ops.indexing import take_along_axis
 from pellucid.graph.ops.logic import equal
@@ -31,7 +29,7 @@ __all__ = [
 ]
 
 
-def accuracy(y_true: Any, y_pred: Any) -> Expr:
+def accuracy(y_true: Operand, y_pred: Operand) -> Expr:
     r"""Accuracy, :math:`[\hat{y} = y]`, with the kind chosen from the shapes, as in Keras.
 
     One column means `binary_accuracy`, integer labels `sparse_categorical_accuracy`, columns of the same shape
@@ -65,7 +63,7 @@ def accuracy(y_true: Any, y_pred: Any) -> Expr:
     return categorical_accuracy(y_true, y_pred)
 
 
-def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Expr:
+def sparse_categorical_accuracy(y_true: Operand, y_pred: Operand) -> Expr:
     r"""Accuracy of integer labels, :math:`[\operatorname{argmax}_k p_k = y]`.
 
     Parameters
@@ -91,7 +89,7 @@ def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Expr:
     return result
 
 
-def categorical_accuracy(y_true: Any, y_pred: Any) -> Expr:
+def categorical_accuracy(y_true: Operand, y_pred: Operand) -> Expr:
     r"""Accuracy of one-hot labels,
     :math:`[\operatorname{argmax}_k p_k = \operatorname{argmax}_k t_k]`.
 
@@ -116,7 +114,7 @@ def categorical_accuracy(y_true: Any, y_pred: Any) -> Expr:
     return result
 
 
-def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Expr:
+def binary_accuracy(y_true: Operand, y_pred: Operand, threshold: float = 0.5) -> Expr:
     r"""Fraction of columns on the correct side of a threshold, :math:`\frac{1}{k} \sum_k [t_k = [p_k > \theta]]`.
 
     Parameters
@@ -145,7 +143,7 @@ def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Expr:
     return result
 
 
-def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Expr:
+def sparse_top_k_categorical_accuracy(y_true: Operand, y_pred: Operand, k: int = 5) -> Expr:
     r"""Whether the label is among the ``k`` largest columns, :math:`[\#\{j : p_j > p_y\} < k]`.
 
     Parameters
@@ -175,7 +173,7 @@ def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> E
     return result
 
 
-def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Expr:
+def top_k_categorical_accuracy(y_true: Operand, y_pred: Operand, k: int = 5) -> Expr:
     r"""Whether the one-hot label is among the ``k`` largest columns; see `sparse_top_k_categorical_accuracy`.
 
     Examples

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.errors import ShapeError
-from pellucid.graph.expr import Expr, Shared, as_expr
+from pellucid.graph.expr import Expr, Operand, Shared, as_expr
 from pellucid.graph.ops.norms import divide_no_nan
 from pellucid.graph.ops.reductions import sum
 from pellucid.graph.ops.reshape import size
@@ -128,7 +128,7 @@ class Mean(Metric):
     (np.float32(1.5), np.float32(3.0))
     """
 
-    def updates(self, values: Any, sample_weight: Any = None) -> Sums:
+    def updates(self, values: Operand, sample_weight: Operand | None = None) -> Sums:
         return compute_total_and_count(values, sample_weight)
 
     def result(self, sums: Mapping[str, Expr]) -> Expr:
@@ -138,7 +138,7 @@ class Mean(Metric):
 class Sum(Metric):
     r"""Sum of values, :math:`\sum_i w_i v_i`; see `Mean`."""
 
-    def updates(self, values: Any, sample_weight: Any = None) -> Sums:
+    def updates(self, values: Operand, sample_weight: Operand | None = None) -> Sums:
         return {"total": compute_total_and_count(values, sample_weight)["total"]}
 
     def result(self, sums: Mapping[str, Expr]) -> Expr:
@@ -165,11 +165,11 @@ class MeanMetricWrapper(Metric):
     np.float32(1.0)
     """
 
-    def __init__(self, function: Callable[..., Any], name: str | None = None, **settings: Any) -> None:
+    def __init__(self, function: Callable[..., Expr], name: str | None = None, **settings: Any) -> None:
         super().__init__(getattr(function, "__name__", type(function).__name__) if name is None else name)
         self.function, self.settings = function, settings
 
-    def updates(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Sums:
+    def updates(self, y_true: Operand, y_pred: Operand, sample_weight: Operand | None = None) -> Sums:
         values = to_float(as_expr(self.function(y_true, y_pred, **self.settings)))
         return compute_total_and_count(values, get_sample_weight(y_pred, sample_weight) if values.ndim else None)
 
@@ -177,7 +177,7 @@ class MeanMetricWrapper(Metric):
         return divide_total_by_count(sums)
 
 
-def compute_total_and_count(values: Any, sample_weight: Any = None) -> Sums:
+def compute_total_and_count(values: Operand, sample_weight: Operand | None = None) -> Sums:
     """Return the weighted sum of values and the sum of the weights."""
     values = to_float(as_expr(values))
     if sample_weight is None:
@@ -192,7 +192,7 @@ def divide_total_by_count(sums: Mapping[str, Expr]) -> Expr:
     return mean
 
 
-def get_sample_weight(y_pred: Any, sample_weight: Any = None) -> Expr | None:
+def get_sample_weight(y_pred: Operand, sample_weight: Operand | None = None) -> Expr | None:
     """Return sample weights multiplied by the mask of the prediction; None if there are neither."""
     y_pred = as_expr(y_pred)
     mask = find_mask(y_pred)

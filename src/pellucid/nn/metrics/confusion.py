@@ -3,12 +3,11 @@ r"""Confusion matrix and intersection over union."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from pellucid.graph.errors import OptionError
-from pellucid.graph.expr import Expr, as_expr
+from pellucid.graph.expr import Expr, Operand, as_expr
 from pellucid.graph.ops.creation import one_hot
 from pellucid.graph.ops.elementwise import cast
 from pellucid.graph.ops.norms import divide_no_nan
@@ -73,7 +72,7 @@ class ConfusionMatrix(Metric):
         self.ignore_class, self.axis = ignore_class, axis
         self.sparse_y_true, self.sparse_y_pred = sparse_y_true, sparse_y_pred
 
-    def updates(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Sums:
+    def updates(self, y_true: Operand, y_pred: Operand, sample_weight: Operand | None = None) -> Sums:
         weight = get_sample_weight(y_pred, sample_weight)
         true, predicted = self.to_labels(y_true, self.sparse_y_true), self.to_labels(y_pred, self.sparse_y_pred)
         rows = one_hot(ravel(true), self.num_classes)
@@ -84,7 +83,7 @@ class ConfusionMatrix(Metric):
             rows = rows * expand_dims(ravel(broadcast_weights(weight, like, "sample_weight")), -1)
         return {"matrix": rows.T @ one_hot(ravel(predicted), self.num_classes)}
 
-    def to_labels(self, y: Any, sparse: bool) -> Expr:
+    def to_labels(self, y: Operand, sparse: bool) -> Expr:
         """Convert labels or class scores to integer labels."""
         labels: Expr = as_expr(y) if sparse else argmax(y, axis=self.axis)
         return to_dtype(labels, np.dtype(np.int32)) if is_float(labels.dtype) else labels
@@ -170,7 +169,7 @@ class BinaryIoU(IoU):
         super().__init__(2, target_class_ids, name)
         self.threshold = threshold
 
-    def updates(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Sums:
+    def updates(self, y_true: Operand, y_pred: Operand, sample_weight: Operand | None = None) -> Sums:
         predicted = cast(as_expr(y_pred) >= self.threshold, dtype=np.int32)
         return super().updates(y_true, predicted, get_sample_weight(y_pred, sample_weight))
 

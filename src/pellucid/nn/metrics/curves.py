@@ -3,12 +3,11 @@ r"""Metrics of ROC and precision-recall curves."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from pellucid.graph.errors import OptionError
-from pellucid.graph.expr import Expr, as_expr
+from pellucid.graph.expr import Expr, Operand, as_expr
 from pellucid.graph.ops.activations import sigmoid
 from pellucid.graph.ops.creation import ones_like
 from pellucid.graph.ops.elementwise import maximum, minimum
@@ -104,7 +103,7 @@ class AUC(ThresholdMetric):
         if self.label_weights is not None and not (self.label_weights >= 0).all():
             raise OptionError(f"AUC: expected label_weights >= 0. Received: label_weights={label_weights!r}")
 
-    def updates(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Sums:
+    def updates(self, y_true: Operand, y_pred: Operand, sample_weight: Operand | None = None) -> Sums:
         if self.label_weights is not None and not self.multi_label:
             y_pred = as_expr(y_pred)
             sample_weight = ones_like(y_pred) if sample_weight is None else sample_weight
@@ -162,7 +161,7 @@ class ConstrainedMetric(ThresholdMetric):
         super().__init__(even, class_id=class_id, name=name)
         self.minimum = minimum
 
-    def compute_curve(self, sums: Mapping[str, Expr]) -> tuple[Any, Any]:
+    def compute_curve(self, sums: Mapping[str, Expr]) -> tuple[Expr, Expr]:
         """Return the metric to maximize and the constrained metric at each threshold."""
         raise NotImplementedError
 
@@ -204,7 +203,7 @@ class SensitivityAtSpecificity(ConstrainedMetric):
     ) -> None:
         super().__init__(specificity, num_thresholds, class_id, name)
 
-    def compute_curve(self, sums: Mapping[str, Expr]) -> tuple[Any, Any]:
+    def compute_curve(self, sums: Mapping[str, Expr]) -> tuple[Expr, Expr]:
         return recall(sums), specificity(sums)
 
 
@@ -216,7 +215,7 @@ class SpecificityAtSensitivity(ConstrainedMetric):
     ) -> None:
         super().__init__(sensitivity, num_thresholds, class_id, name)
 
-    def compute_curve(self, sums: Mapping[str, Expr]) -> tuple[Any, Any]:
+    def compute_curve(self, sums: Mapping[str, Expr]) -> tuple[Expr, Expr]:
         return specificity(sums), recall(sums)
 
 
@@ -228,7 +227,7 @@ class PrecisionAtRecall(ConstrainedMetric):
     ) -> None:
         super().__init__(recall, num_thresholds, class_id, name)
 
-    def compute_curve(self, sums: Mapping[str, Expr]) -> tuple[Any, Any]:
+    def compute_curve(self, sums: Mapping[str, Expr]) -> tuple[Expr, Expr]:
         return precision(sums), recall(sums)
 
 
@@ -240,5 +239,5 @@ class RecallAtPrecision(ConstrainedMetric):
     ) -> None:
         super().__init__(precision, num_thresholds, class_id, name)
 
-    def compute_curve(self, sums: Mapping[str, Expr]) -> tuple[Any, Any]:
+    def compute_curve(self, sums: Mapping[str, Expr]) -> tuple[Expr, Expr]:
         return recall(sums), precision(sums)

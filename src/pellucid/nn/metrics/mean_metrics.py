@@ -2,9 +2,7 @@ r"""Metrics that are means over samples: losses, cosine similarity and correlati
 
 from __future__ import annotations
 
-from typing import Any
-
-from pellucid.graph.expr import Expr
+from pellucid.graph.expr import Expr, Operand
 from pellucid.graph.ops.elementwise import square
 from pellucid.graph.ops.norms import divide_no_nan
 from pellucid.graph.ops.reductions import mean
@@ -137,7 +135,7 @@ class SparseCategoricalCrossentropy(MeanMetricWrapper):
         settings = {"from_logits": from_logits, "ignore_class": ignore_class, "axis": axis}
         super().__init__(losses.sparse_categorical_crossentropy, name, **settings)
 
-    def updates(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Sums:
+    def updates(self, y_true: Operand, y_pred: Operand, sample_weight: Operand | None = None) -> Sums:
         ignored = self.settings["ignore_class"]
         if ignored is not None:
             classes, scores = align_labels(y_true, y_pred, self.name, self.settings["axis"])
@@ -148,7 +146,7 @@ class SparseCategoricalCrossentropy(MeanMetricWrapper):
         return super().updates(y_true, y_pred, sample_weight)
 
 
-def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Expr:
+def cosine_similarity(y_true: Operand, y_pred: Operand, axis: int = -1) -> Expr:
     r"""Cosine similarity,
     :math:`\frac{t \cdot y}{\left\| t \right\| \left\| y \right\|}`; the loss of this name is its negative.
 
@@ -171,7 +169,7 @@ class CosineSimilarity(MeanMetricWrapper):
         super().__init__(cosine_similarity, name, axis=axis)
 
 
-def pearson_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Expr:
+def pearson_correlation(y_true: Operand, y_pred: Operand, axis: int = -1) -> Expr:
     r"""Pearson correlation, :math:`\operatorname{cov}(t, y) / (\sigma_t \sigma_y)`.
 
     Parameters
@@ -209,7 +207,7 @@ class PearsonCorrelation(MeanMetricWrapper):
         super().__init__(pearson_correlation, name, axis=axis)
 
 
-def concordance_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Expr:
+def concordance_correlation(y_true: Operand, y_pred: Operand, axis: int = -1) -> Expr:
     r"""Concordance correlation coefficient,
     :math:`2 \operatorname{cov}(t, y) / (\sigma_t^2 + \sigma_y^2 + (\bar t - \bar y)^2)`.
 

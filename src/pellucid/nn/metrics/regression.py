@@ -3,10 +3,9 @@ r"""Root mean squared error and R2 score."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from pellucid.graph.errors import OptionError
-from pellucid.graph.expr import Expr
+from pellucid.graph.expr import Expr, Operand
 from pellucid.graph.ops.creation import ones_like
 from pellucid.graph.ops.elementwise import sqrt, square
 from pellucid.graph.ops.norms import divide_no_nan
@@ -30,7 +29,7 @@ class RootMeanSquaredError(Metric):
     np.float32(3.0)
     """
 
-    def updates(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Sums:
+    def updates(self, y_true: Operand, y_pred: Operand, sample_weight: Operand | None = None) -> Sums:
         weight = get_sample_weight(y_pred, sample_weight)
         y_true, y_pred = align_columns(y_true, y_pred, self.name)
         return compute_total_and_count(square(y_pred - y_true), weight)
@@ -79,7 +78,7 @@ class R2Score(Metric):
         self.class_aggregation = class_aggregation
         self.num_regressors: int = check_integer("num_regressors", num_regressors, minimum=0)
 
-    def updates(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Sums:
+    def updates(self, y_true: Operand, y_pred: Operand, sample_weight: Operand | None = None) -> Sums:
         weight = get_sample_weight(y_pred, sample_weight)
         y_true, y_pred = align_columns(y_true, y_pred, self.name)
         weights = ones_like(y_pred) if weight is None else broadcast_weights(weight, y_pred, "sample_weight")

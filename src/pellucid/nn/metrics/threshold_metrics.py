@@ -3,12 +3,11 @@ r"""Confusion counts at thresholds, precision, recall and F-beta score."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from pellucid.graph.errors import OptionError
-from pellucid.graph.expr import Expr
+from pellucid.graph.expr import Expr, Operand
 from pellucid.graph.ops.creation import one_hot
 from pellucid.graph.ops.einsum import einsum
 from pellucid.graph.ops.elementwise import absolute, cast
@@ -20,6 +19,7 @@ from pellucid.graph.ops.where import where
 from pellucid.nn.losses.reduction import broadcast_weights
 from pellucid.nn.metrics.base import Metric, Sums, get_sample_weight
 from pellucid.nn.targets import align_columns
+from pellucid.typing import Array
 
 __all__ = [
     "F1Score",
@@ -83,7 +83,7 @@ class ThresholdMetric(Metric):
             raise OptionError(f"{self.name}: expected thresholds in [0, 1]. Received: thresholds={thresholds!r}")
         self.thresholds, self.top_k, self.class_id = values, top_k, class_id
 
-    def updates(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Sums:
+    def updates(self, y_true: Operand, y_pred: Operand, sample_weight: Operand | None = None) -> Sums:
         weight = get_sample_weight(y_pred, sample_weight)
         y_true, y_pred = align_columns(y_true, y_pred, self.name)
         if self.top_k is not None:
@@ -98,13 +98,13 @@ class ThresholdMetric(Metric):
         result: Expr = value[0] if len(self.thresholds) == 1 else value
         return result
 
-    def compute_value(self, sums: Mapping[str, Expr]) -> Any:
+    def compute_value(self, sums: Mapping[str, Expr]) -> Expr:
         """Return the metric at each threshold; by default the first count."""
         return sums[self.counted_names[0]]
 
 
 def count_at_thresholds(
-    y_true: Expr, y_pred: Expr, thresholds: np.ndarray[Any, Any], weight: Expr | None, by_label: bool = False
+    y_true: Expr, y_pred: Expr, thresholds: Array, weight: Expr | None, by_label: bool = False
 ) -> Sums:
     """Return the weighted confusion counts at every threshold, one for each column with ``by_label``."""
     dtype = y_pred.dtype
@@ -178,7 +178,7 @@ class Precision(ThresholdMetric):
 
     counted_names = ("true_positives", "false_positives")
 
-    def compute_value(self, sums: Mapping[str, Expr]) -> Any:
+    def compute_value(self, sums: Mapping[str, Expr]) -> Expr:
         return precision(sums)
 
 
@@ -196,20 +196,23 @@ class Recall(ThresholdMetric):
 
     counted_names = ("true_positives", "false_negatives")
 
-    def compute_value(self, sums: Mapping[str, Expr]) -> Any:
+    def compute_value(self, sums: Mapping[str, Expr]) -> Expr:
         return recall(sums)
 
 
-def precision(sums: Mapping[str, Expr]) -> Any:
-    return divide_no_nan(sums["true_positives"], sums["true_positives"] + sums["false_positives"])
+def precision(sums: Mapping[str, Expr]) -> Expr:
+    result: Expr = divide_no_nan(sums["true_positives"], sums["true_positives"] + sums["false_positives"])
+    return result
 
 
-def recall(sums: Mapping[str, Expr]) -> Any:
-    return divide_no_nan(sums["true_positives"], sums["true_positives"] + sums["false_negatives"])
+def recall(sums: Mapping[str, Expr]) -> Expr:
+    result: Expr = divide_no_nan(sums["true_positives"], sums["true_positives"] + sums["false_negatives"])
+    return result
 
 
-def specificity(sums: Mapping[str, Expr]) -> Any:
-    return divide_no_nan(sums["true_negatives"], sums["true_negatives"] + sums["false_positives"])
+def specificity(sums: Mapping[str, Expr]) -> Expr:
+    result: Expr = divide_no_nan(sums["true_negatives"], sums["true_negatives"] + sums["false_positives"])
+    return result
 
 
 class FBetaScore(Metric):
@@ -262,7 +265,7 @@ class FBetaScore(Metric):
             raise OptionError(f"{self.name}: expected threshold in (0, 1]. Received: threshold={threshold!r}")
         self.average, self.beta, self.threshold = average, beta, threshold
 
-    def updates(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Sums:
+    def updates(self, y_true: Operand, y_pred: Operand, sample_weight: Operand | None = None) -> Sums:
         weight = get_sample_weight(y_pred, sample_weight)
         y_true, y_pred = align_columns(y_true, y_pred, self.name)
         if self.threshold is None:

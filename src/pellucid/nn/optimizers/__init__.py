@@ -5,7 +5,7 @@ Every class in the `__all__` of a file is exported and registered by name.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pellucid.graph.errors import UseError, suggest_near_misses
 from pellucid.nn import schedules
@@ -15,6 +15,9 @@ from pellucid.nn.optimizers.adam import *
 from pellucid.nn.optimizers.base import *
 from pellucid.nn.optimizers.sgd import *
 from pellucid.nn.registry import get_by_name
+
+if TYPE_CHECKING:
+    from pellucid.nn.optimizers.base import Optimizer
 
 NAMED: dict[str, type[Optimizer]] = {
     name.lower(): found
@@ -27,7 +30,7 @@ NAMED: dict[str, type[Optimizer]] = {
 globals()["__all__"] = [*(found.__name__ for found in NAMED.values()), "Optimizer", "Updates", "get", "schedules"]
 
 
-def get(identifier: Any) -> Optimizer:
+def get(identifier: str | Optimizer) -> Optimizer:
     """Return an optimizer by name, with default settings, or the given instance.
 
     Parameters

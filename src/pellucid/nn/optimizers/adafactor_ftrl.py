@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Unpack
 
 from pellucid.graph.errors import OptionError
 from pellucid.graph.expr import Expr, Shared
@@ -67,7 +67,7 @@ class Adafactor(Optimizer):
         self.epsilon_2: float = check_number("epsilon_2", epsilon_2, minimum=0.0)
         self.clip_threshold: float = check_positive_number("clip_threshold", clip_threshold)
 
-    def step(self, parameter: Shared, gradient: Expr, rate: Any) -> Updates:
+    def step(self, parameter: Shared, gradient: Expr, rate: Expr | float) -> Updates:
         t = self.get_step_number(parameter)
         v, updates = self.update_second_moment(parameter, square(gradient) + self.epsilon_1, 1 - t**self.beta_2_decay)
         u = gradient / sqrt(v)
@@ -159,7 +159,7 @@ class Ftrl(Optimizer):
         )
         self.beta: float = check_number("beta", beta, minimum=0.0)
 
-    def step(self, parameter: Shared, gradient: Expr, rate: Any) -> Updates:
+    def step(self, parameter: Shared, gradient: Expr, rate: Expr | float) -> Updates:
         n = self.get_slot("accumulator", parameter, fill=self.initial_accumulator_value)
         z = self.get_slot("linear", parameter)
         l1, power = self.l1_regularization_strength, -self.learning_rate_power

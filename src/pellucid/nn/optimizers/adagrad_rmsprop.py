@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Unpack
 
 from pellucid.graph.expr import Expr, Shared
 from pellucid.graph.ops.elementwise import sqrt, square
@@ -53,7 +53,7 @@ class Adagrad(Optimizer):
         )
         self.epsilon: float = check_number("epsilon", epsilon, minimum=0.0)
 
-    def step(self, parameter: Shared, gradient: Expr, rate: Any) -> Updates:
+    def step(self, parameter: Shared, gradient: Expr, rate: Expr | float) -> Updates:
         accumulator = self.get_slot("accumulator", parameter, fill=self.initial_accumulator_value)
         total = accumulator + square(gradient)
         return {parameter: parameter - rate * gradient / sqrt(total + self.epsilon), accumulator: total}
@@ -93,7 +93,7 @@ class Adadelta(Optimizer):
         self.rho: float = check_number("rho", rho, minimum=0.0, below=1.0)
         self.epsilon: float = check_number("epsilon", epsilon, minimum=0.0)
 
-    def step(self, parameter: Shared, gradient: Expr, rate: Any) -> Updates:
+    def step(self, parameter: Shared, gradient: Expr, rate: Expr | float) -> Updates:
         s, u = self.get_slot("accumulated_grad", parameter), self.get_slot("accumulated_delta_var", parameter)
         new_s = self.rho * s + (1 - self.rho) * square(gradient)
         d = sqrt(u + self.epsilon) * gradient / sqrt(new_s + self.epsilon)
@@ -150,7 +150,7 @@ class RMSprop(Optimizer):
         self.epsilon: float = check_number("epsilon", epsilon, minimum=0.0)
         self.centered: bool = bool(centered)
 
-    def step(self, parameter: Shared, gradient: Expr, rate: Any) -> Updates:
+    def step(self, parameter: Shared, gradient: Expr, rate: Expr | float) -> Updates:
         velocity = self.get_slot("velocity", parameter)
         spread = new_velocity = self.rho * velocity + (1 - self.rho) * square(gradient)
         updates: Updates = {velocity: new_velocity}

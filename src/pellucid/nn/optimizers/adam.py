@@ -91,7 +91,7 @@ class Adam(MomentOptimizer):
         super().__init__(learning_rate, beta_1, beta_2, epsilon, **options)
         self.amsgrad: bool = bool(amsgrad)
 
-    def step(self, parameter: Shared, gradient: Expr, rate: Any) -> Updates:
+    def step(self, parameter: Shared, gradient: Expr, rate: Expr | float) -> Updates:
         m, v, updates = self.update_moments(parameter, gradient)
         if self.amsgrad:
             v_hat = self.get_slot("v_hat", parameter)
@@ -162,7 +162,7 @@ class Adamax(MomentOptimizer):
     D. P. Kingma and J. Ba, Adam: A Method for Stochastic Optimization, ICLR 2015, section 7.1.
     """
 
-    def step(self, parameter: Shared, gradient: Expr, rate: Any) -> Updates:
+    def step(self, parameter: Shared, gradient: Expr, rate: Expr | float) -> Updates:
         m, u = self.get_slot("m", parameter), self.get_slot("u", parameter)
         new_m = m + (1 - self.beta_1) * (gradient - m)
         new_u = maximum(self.beta_2 * u, absolute(gradient))
@@ -192,7 +192,7 @@ class Nadam(MomentOptimizer):
     T. Dozat, Incorporating Nesterov Momentum into Adam, ICLR workshop 2016.
     """
 
-    def step(self, parameter: Shared, gradient: Expr, rate: Any) -> Updates:
+    def step(self, parameter: Shared, gradient: Expr, rate: Expr | float) -> Updates:
         m, v, updates = self.update_moments(parameter, gradient)
         t = self.get_step_number(parameter)
         mu, next_mu = (self.beta_1 * (1 - 0.5 * 0.96**n) for n in (t, t + 1))
@@ -229,7 +229,7 @@ class Lamb(MomentOptimizer):
     Y. You et al., Large Batch Optimization for Deep Learning: Training BERT in 76 minutes, ICLR 2020.
     """
 
-    def step(self, parameter: Shared, gradient: Expr, rate: Any) -> Updates:
+    def step(self, parameter: Shared, gradient: Expr, rate: Expr | float) -> Updates:
         m, v, updates = self.update_moments(parameter, gradient)
         t = self.get_step_number(parameter)
         m_hat, v_hat = (

@@ -241,11 +241,11 @@ class Optimizer(SlotMixin, PrintableOptimizer):
             result[self.iterations] = self.iterations + 1
         return result
 
-    def step(self, parameter: Shared, gradient: Expr, rate: Any) -> Updates:
+    def step(self, parameter: Shared, gradient: Expr, rate: Expr | float) -> Updates:
         """Return the new values of one parameter and its slots. ``rate`` has the dtype of the parameter."""
         raise NotImplementedError(f"{type(self).__name__} does not implement step(parameter, gradient, rate)")
 
-    def step_with_weight_decay(self, parameter: Shared, gradient: Expr, rate: Any) -> Updates:
+    def step_with_weight_decay(self, parameter: Shared, gradient: Expr, rate: Expr | float) -> Updates:
         """Apply decoupled weight decay, then the step."""
         decay = self.options["weight_decay"]
         if not decay or not parameter.regularizable:
@@ -253,7 +253,7 @@ class Optimizer(SlotMixin, PrintableOptimizer):
         # Gradient and rate belong to the parameter before the decay: placeholders keep them out of the replacement.
         g, eta = Input("g", gradient.shape, gradient.dtype), Input("rate", (), parameter.dtype)
         updates = self.step(parameter, g, eta if isinstance(rate, Expr) else rate)
-        replacements = {parameter: parameter - (decay * rate) * parameter, g: gradient, eta: rate}
+        replacements: dict[Expr, Any] = {parameter: parameter - (decay * rate) * parameter, g: gradient, eta: rate}
         return dict(zip(updates, replace_all(list(updates.values()), replacements), strict=True))
 
     def constrain_and_average(self, parameter: Shared, new: Expr) -> Updates:
@@ -269,9 +269,9 @@ class Optimizer(SlotMixin, PrintableOptimizer):
             new = where((self.steps_made + 1) % every == 0, constrain(new_average), new)
         return {parameter: new, average: new_average}
 
-    def get_learning_rate(self, parameter: Shared, factor: float | None = None) -> Any:
+    def get_learning_rate(self, parameter: Shared, factor: float | None = None) -> Expr | float:
         """Return the learning rate of a parameter, in its dtype."""
-        rate: Any = self._rate
+        rate: LearningRate = self._rate
         if not isinstance(rate, (float, Expr)):
             rate = rate(to_dtype(self.iterations, get_step_dtype(parameter)))
         if isinstance(rate, Expr):
@@ -280,7 +280,7 @@ class Optimizer(SlotMixin, PrintableOptimizer):
 
     def get_multipliers(self, parameters: Sequence[Shared]) -> dict[Shared, float]:
         """Return the learning-rate multipliers by parameter."""
-        given: Mapping[Any, float] = self.options["multipliers"] or {}
+        given: Mapping[Shared | str, float] = self.options["multipliers"] or {}
         known = {key: p for p in parameters for key in (p, p.name)}
         for key in given:
             if key not in known:
@@ -326,12 +326,12 @@ def rescale(gradient: Expr, norm: Expr, max_norm: float) -> Expr:
     return gradient * to_dtype(max_norm / maximum(norm, max_norm), gradient.dtype)
 
 
-def get_step_dtype(parameter: Shared) -> Any:
+def get_step_dtype(parameter: Shared) -> np.dtype[np.generic]:
     """Return the parameter's dtype, but at least float32, because float16 cannot count past 2048."""
     return np.result_type(parameter.dtype, np.float32)
 
 
-def check_loss_and_parameters(loss: Any, parameters: Sequence[Any]) -> None:
+def check_loss_and_parameters(loss: object, parameters: Sequence[object]) -> None:
     if isinstance(loss, (list, tuple)):
         raise UseError(
             "updates: expected the loss first, and then the parameters, as in optimizer.updates(loss, [w, b])"

@@ -10,7 +10,7 @@ from pellucid.graph.expr import Expr, Shared
 from pellucid.graph.types import format_shape
 from pellucid.graph.validation import check_integer, check_number, check_positive_number
 
-LearningRate = float | Expr | Callable[[Any], Any]
+LearningRate = float | Expr | Callable[[Any], Expr | float]
 """A number, a scalar expression, or a function from the step count to one of them, such as a schedule."""
 
 
@@ -43,13 +43,13 @@ DEFAULTS: Options = {
 }
 
 
-def validate_learning_rate(rate: Any) -> LearningRate:
+def validate_learning_rate(rate: LearningRate) -> LearningRate:
     if isinstance(rate, Expr):
         if rate.ndim:
             raise OptionError(f"Expected a scalar learning rate. Received: {rate}, of shape {format_shape(rate.shape)}")
         return rate
     if callable(rate):
-        return rate  # type: ignore[no-any-return]
+        return rate
     if isinstance(rate, (list, tuple)) and any(isinstance(p, Shared) for p in rate):
         raise OptionError(
             f"Expected a learning rate first, a number of 0 or more. Received: {len(rate)} shared variables. "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Unpack
 
 from pellucid.graph.errors import OptionError
 from pellucid.graph.expr import Expr, Shared
@@ -65,7 +65,7 @@ class SGD(Optimizer):
         if nesterov and not momentum:
             raise OptionError("nesterov=True needs momentum. Received: momentum=0.0. Set it to a value such as 0.9")
 
-    def step(self, parameter: Shared, gradient: Expr, rate: Any) -> Updates:
+    def step(self, parameter: Shared, gradient: Expr, rate: Expr | float) -> Updates:
         if not self.momentum:
             return {parameter: parameter - rate * gradient}
         velocity = self.get_slot("momentum", parameter)
@@ -111,7 +111,7 @@ class Lion(Optimizer):
         self.beta_1: float = check_number("beta_1", beta_1, minimum=0.0, below=1.0)
         self.beta_2: float = check_number("beta_2", beta_2, minimum=0.0, below=1.0)
 
-    def step(self, parameter: Shared, gradient: Expr, rate: Any) -> Updates:
+    def step(self, parameter: Shared, gradient: Expr, rate: Expr | float) -> Updates:
         m = self.get_slot("m", parameter)
         direction = sign(self.beta_1 * m + (1 - self.beta_1) * gradient)
         return {parameter: parameter - rate * direction, m: self.beta_2 * m + (1 - self.beta_2) * gradient}

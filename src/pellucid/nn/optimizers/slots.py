@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from pellucid.graph.errors import NoSuchNameError, ShapeError, near_miss
 from pellucid.graph.expr import Shared
-
-Array = np.ndarray[Any, Any]
+from pellucid.typing import Array, ArrayLike, DTypeLike
 
 
 class SlotMixin:
@@ -34,7 +32,9 @@ class SlotMixin:
         """Number of steps made, an int64 shared variable."""
         return self.get_slot("iterations", dtype=np.int64)
 
-    def get_slot(self, name: str, parameter: Shared | None = None, dtype: Any = None, fill: float = 0.0) -> Shared:
+    def get_slot(
+        self, name: str, parameter: Shared | None = None, dtype: DTypeLike | None = None, fill: float = 0.0
+    ) -> Shared:
         """Return a slot, creating it on the first call.
 
         Parameters
@@ -52,7 +52,7 @@ class SlotMixin:
         return self.get_slot_of_shape(name, parameter, shape, dtype if parameter is None else parameter.dtype, fill)
 
     def get_slot_of_shape(
-        self, name: str, parameter: Shared | None, shape: Sequence[int], dtype: Any, fill: float = 0.0
+        self, name: str, parameter: Shared | None, shape: Sequence[int], dtype: DTypeLike | None, fill: float = 0.0
     ) -> Shared:
         """Return a slot whose shape differs from that of its parameter."""
         key = (parameter, name)
@@ -102,7 +102,7 @@ class SlotMixin:
         """
         return {str(s.name): s.get_value() for s in self.state}
 
-    def set_state(self, values: Mapping[str, Any] | Sequence[Any]) -> None:
+    def set_state(self, values: Mapping[str, ArrayLike] | Sequence[ArrayLike]) -> None:
         """Restore slot values from a dict by name or a list in the order of `state`.
 
         Parameters

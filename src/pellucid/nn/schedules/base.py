@@ -52,7 +52,7 @@ class Schedule(StrictArguments):
         rates = evaluate(np, [as_expr(self.formula(symbol))], {symbol: steps.astype("float64")})[0]
         return np.broadcast_to(rates, steps.shape).astype("float64")[()]
 
-    def formula(self, step: Expr) -> Any:
+    def formula(self, step: Expr) -> Expr | float:
         """Return the learning rate at a step, given as a float expression."""
         raise NotImplementedError(f"{type(self).__name__} does not implement formula(step)")
 
@@ -82,5 +82,5 @@ class ConstantSchedule(Schedule):
     def __init__(self, learning_rate: float) -> None:
         self.learning_rate: float = check_number("learning_rate", learning_rate, minimum=0.0)
 
-    def formula(self, step: Expr) -> Any:
+    def formula(self, step: Expr) -> Expr | float:
         return as_expr(self.learning_rate, step.dtype)

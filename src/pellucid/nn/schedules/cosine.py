@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 from pellucid.graph.errors import OptionError
 from pellucid.graph.expr import Expr, as_expr
@@ -41,19 +40,22 @@ class WarmUp(Schedule):
     """
 
     def __init__(
-        self, schedule: float | Callable[[Any], Any], warmup_steps: int, initial_learning_rate: float = 0.0
+        self, schedule: float | Callable[[Expr], Expr | float], warmup_steps: int, initial_learning_rate: float = 0.0
     ) -> None:
         self.schedule = schedule if callable(schedule) else check_number("schedule", schedule, minimum=0.0)
         self.warmup_steps: int = check_integer("warmup_steps", warmup_steps, minimum=0)
         self.initial_learning_rate: float = check_number("initial_learning_rate", initial_learning_rate, minimum=0.0)
 
-    def formula(self, step: Expr) -> Any:
-        after: Callable[[Any], Any] = self.schedule if callable(self.schedule) else ConstantSchedule(self.schedule)
+    def formula(self, step: Expr) -> Expr | float:
+        after: Callable[[Expr], Expr | float] = (
+            self.schedule if callable(self.schedule) else ConstantSchedule(self.schedule)
+        )
         if not self.warmup_steps:
             return after(step)
         first, start = after(as_expr(0.0, step.dtype)), self.initial_learning_rate
         line = start + (first - start) * (step / self.warmup_steps)
-        return where(step < self.warmup_steps, line, after(maximum(step - self.warmup_steps, 0)))
+        result: Expr | float = where(step < self.warmup_steps, line, after(maximum(step - self.warmup_steps, 0)))
+        return result
 
 
 class CosineDecay(Schedule):
@@ -109,7 +111,7 @@ class CosineDecay(Schedule):
                 f"Expected a warmup_target with warmup_steps. Received: warmup_steps={warmup_steps}, warmup_target=None"
             )
 
-    def formula(self, step: Expr) -> Any:
+    def formula(self, step: Expr) -> Expr | float:
         if self.warmup_target is None:
             top = self.initial_learning_rate
             return interpolate_cosine(top, self.alpha * top, minimum(step / self.decay_steps, 1))
@@ -157,7 +159,7 @@ class CosineDecayRestarts(Schedule):
         self.m_mul: float = check_positive_number("m_mul", m_mul)
         self.alpha: float = check_number("alpha", alpha, minimum=0.0)
 
-    def formula(self, step: Expr) -> Any:
+    def formula(self, step: Expr) -> Expr | float:
         waves = step / self.first_decay_steps
         if self.t_mul == 1:
             over = floor(waves)
@@ -167,7 +169,8 @@ class CosineDecayRestarts(Schedule):
             share = (waves - (self.t_mul**over - 1) / (self.t_mul - 1)) / self.t_mul**over
         height = self.m_mul**over if self.m_mul != 1 else 1
         wave = (0.5 * height) * (1 + cos(math.pi * share))
-        return self.initial_learning_rate * ((1 - self.alpha) * wave + self.alpha)
+        result: Expr | float = self.initial_learning_rate * ((1 - self.alpha) * wave + self.alpha)
+        return result
 
 
 class OneCycle(Schedule):
@@ -215,14 +218,16 @@ class OneCycle(Schedule):
                 f"Received: warmup_fraction={warmup_fraction} of total_steps={total_steps}"
             )
 
-    def formula(self, step: Expr) -> Any:
+    def formula(self, step: Expr) -> Expr | float:
         top, first = self.max_learning_rate, self.max_learning_rate / self.div_factor
         peak, end = self.warmup_fraction * self.total_steps - 1, self.total_steps - 1
         rise = interpolate_cosine(first, top, step / peak)
         fall = interpolate_cosine(top, first / self.final_div_factor, minimum((step - peak) / (end - peak), 1))
-        return where(step <= peak, rise, fall)
+        result: Expr | float = where(step <= peak, rise, fall)
+        return result
 
 
-def interpolate_cosine(start: Any, end: Any, fraction: Any) -> Any:
+def interpolate_cosine(start: float, end: float, fraction: Expr) -> Expr:
     """Return values between two numbers that follow half a cosine wave."""
-    return end + (start - end) * (0.5 * (1 + cos(math.pi * fraction)))
+    result: Expr = end + (start - end) * (0.5 * (1 + cos(math.pi * fraction)))
+    return result

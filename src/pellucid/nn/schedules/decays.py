@@ -6,7 +6,6 @@ import functools
 import itertools
 import operator
 from collections.abc import Sequence
-from typing import Any
 
 from pellucid.graph.errors import OptionError
 from pellucid.graph.expr import Expr, as_expr
@@ -47,7 +46,7 @@ class ExponentialDecay(Schedule):
         self.decay_rate: float = check_positive_number("decay_rate", decay_rate)
         self.staircase: bool = bool(staircase)
 
-    def formula(self, step: Expr) -> Any:
+    def formula(self, step: Expr) -> Expr | float:
         periods = step / self.decay_steps
         return self.initial_learning_rate * self.decay_rate ** (floor(periods) if self.staircase else periods)
 
@@ -66,7 +65,7 @@ class InverseDecay(Schedule):
         self.decay_rate: float = check_number("decay_rate", decay_rate, minimum=0.0)
         self.power: float = check_number("power", power, minimum=0.0)
 
-    def formula(self, step: Expr) -> Any:
+    def formula(self, step: Expr) -> Expr | float:
         return self.initial_learning_rate * (1 + self.decay_rate * step) ** -self.power
 
 
@@ -93,7 +92,7 @@ class InverseTimeDecay(Schedule):
         self.decay_rate: float = check_number("decay_rate", decay_rate, minimum=0.0)
         self.staircase: bool = bool(staircase)
 
-    def formula(self, step: Expr) -> Any:
+    def formula(self, step: Expr) -> Expr | float:
         time = step / self.decay_steps
         return self.initial_learning_rate / (1 + self.decay_rate * (floor(time) if self.staircase else time))
 
@@ -134,11 +133,12 @@ class PolynomialDecay(Schedule):
         self.power: float = check_number("power", power, minimum=0.0)
         self.cycle: bool = bool(cycle)
 
-    def formula(self, step: Expr) -> Any:
+    def formula(self, step: Expr) -> Expr | float:
         share = step / self.decay_steps
         share = share / maximum(ceil(share), 1) if self.cycle else minimum(share, 1)
         rest = (1 - share) ** self.power
-        return (self.initial_learning_rate - self.end_learning_rate) * rest + self.end_learning_rate
+        result: Expr | float = (self.initial_learning_rate - self.end_learning_rate) * rest + self.end_learning_rate
+        return result
 
 
 class SigmoidDecay(Schedule):
@@ -165,8 +165,9 @@ class SigmoidDecay(Schedule):
         self.center: int = check_integer("center", center, minimum=0)
         self.decay_rate: float = check_number("decay_rate", decay_rate, minimum=0.0)
 
-    def formula(self, step: Expr) -> Any:
-        return self.initial_learning_rate * sigmoid(self.decay_rate * (self.center - step))
+    def formula(self, step: Expr) -> Expr | float:
+        result: Expr | float = self.initial_learning_rate * sigmoid(self.decay_rate * (self.center - step))
+        return result
 
 
 class StepDecay(Schedule):
@@ -183,8 +184,9 @@ class StepDecay(Schedule):
         self.decay_steps: int = check_integer("decay_steps", decay_steps)
         self.decay_rate: float = check_positive_number("decay_rate", decay_rate)
 
-    def formula(self, step: Expr) -> Any:
-        return self.initial_learning_rate * self.decay_rate ** floor(step / self.decay_steps)
+    def formula(self, step: Expr) -> Expr | float:
+        result: Expr | float = self.initial_learning_rate * self.decay_rate ** floor(step / self.decay_steps)
+        return result
 
 
 class MultiStepDecay(Schedule):
@@ -201,9 +203,10 @@ class MultiStepDecay(Schedule):
         self.boundaries: list[int] = validate_boundaries("boundaries", boundaries)
         self.decay_rate: float = check_positive_number("decay_rate", decay_rate)
 
-    def formula(self, step: Expr) -> Any:
+    def formula(self, step: Expr) -> Expr | float:
         reached = functools.reduce(operator.add, [cast(step >= b, dtype=step.dtype) for b in self.boundaries])
-        return self.initial_learning_rate * self.decay_rate**reached
+        result: Expr | float = self.initial_learning_rate * self.decay_rate**reached
+        return result
 
 
 class PiecewiseConstantDecay(Schedule):
@@ -238,14 +241,14 @@ class PiecewiseConstantDecay(Schedule):
                 f"{len(self.boundaries)} boundaries"
             )
 
-    def formula(self, step: Expr) -> Any:
-        rate: Any = self.values[-1]
+    def formula(self, step: Expr) -> Expr | float:
+        rate: Expr | float = self.values[-1]
         for boundary, value in zip(self.boundaries[::-1], self.values[-2::-1], strict=True):
             rate = where(step <= boundary, as_expr(value, step.dtype), rate)
         return rate
 
 
-def validate_boundaries(name: str, values: Sequence[Any]) -> list[int]:
+def validate_boundaries(name: str, values: Sequence[int]) -> list[int]:
     found = [check_integer(f"{name}[{i}]", value, minimum=0) for i, value in enumerate(values)]
     if not found or any(a >= b for a, b in itertools.pairwise(found)):
         raise OptionError(f"Expected {name} to be one or more increasing integers. Received: {name}={list(values)}")

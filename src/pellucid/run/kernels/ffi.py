@@ -6,7 +6,7 @@ import functools
 import hashlib
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pellucid.run.backends import note_backends
 from pellucid.run.jax_runtime import jax
@@ -14,6 +14,9 @@ from pellucid.run.kernels.convolution_programs import ConvolutionSpec, emit_conv
 from pellucid.run.kernels.matmul_program import MatmulSpec, choose_tile_rows, emit_matmul
 from pellucid.run.kernels.pooling_programs import PoolingSpec, emit_max_pool, emit_max_pool_gradient
 from pellucid.run.native.compiler import describe_compiler, load_library
+
+if TYPE_CHECKING:
+    from jax import Array as JaxArray
 
 LOCK = threading.Lock()
 
@@ -39,35 +42,40 @@ def get_target(emit: Callable[[Any], str], spec: Any) -> str:
     return register_kernel(emit(spec))
 
 
-def call_kernel(target: str, shape: tuple[int, ...], *operands: Any, aliases: dict[int, int] | None = None) -> Any:
+def call_kernel(
+    target: str, shape: tuple[int, ...], *operands: JaxArray, aliases: dict[int, int] | None = None
+) -> JaxArray:
     """Call a registered kernel, whose result has this shape and the dtype of the first operand."""
     j = jax()
     note_backends([f"C kernels: {describe_compiler()}"])  # of the program that is traced
     result = j.ShapeDtypeStruct(shape, operands[0].dtype)
     call = j.ffi.ffi_call(target, result, vmap_method="sequential", input_output_aliases=aliases or {})
-    return call(*operands)
+    found: JaxArray = call(*operands)
+    return found
 
 
-def conv_forward(conv: ConvolutionSpec, x: Any, kernel: Any) -> Any:
+def conv_forward(conv: ConvolutionSpec, x: JaxArray, kernel: JaxArray) -> JaxArray:
     return call_kernel(get_target(emit_conv_forward, conv), (x.shape[0], *conv.output_size, conv.filters), x, kernel)
 
 
-def conv_kernel_gradient(conv: ConvolutionSpec, x: Any, g: Any) -> Any:
+def conv_kernel_gradient(conv: ConvolutionSpec, x: JaxArray, g: JaxArray) -> JaxArray:
     """Return the gradient with respect to the kernel, given the gradient ``g`` of the output."""
     target = get_target(emit_conv_kernel_gradient, conv)
     return call_kernel(target, (*conv.window, conv.channels, conv.filters), x, g)
 
 
-def max_pool(pool: PoolingSpec, x: Any) -> Any:
+def max_pool(pool: PoolingSpec, x: JaxArray) -> JaxArray:
     return call_kernel(get_target(emit_max_pool, pool), (x.shape[0], *pool.output_size, pool.channels), x)
 
 
-def max_pool_gradient(pool: PoolingSpec, g: Any, y: Any, x: Any) -> Any:
+def max_pool_gradient(pool: PoolingSpec, g: JaxArray, y: JaxArray, x: JaxArray) -> JaxArray:
     """Return the gradient with respect to images, given the output ``y`` and its gradient ``g``."""
     return call_kernel(get_target(emit_max_pool_gradient, pool), x.shape, g, y, x)
 
 
-def matmul(left: Any, right: Any, transposed: tuple[bool, bool], use_amx: bool, *base_and_scale: Any) -> Any:
+def matmul(
+    left: JaxArray, right: JaxArray, transposed: tuple[bool, bool], use_amx: bool, *base_and_scale: JaxArray
+) -> JaxArray:
     """Return the product of two matrices, or ``base - scale * product``.
 
     ``transposed`` says which operands are stored transposed. The result replaces the base where XLA can donate it.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pellucid.graph.errors import brief
 from pellucid.graph.evaluate import Lowering, LoweringContext
@@ -19,6 +19,9 @@ from pellucid.run.kernels.pooling_programs import PoolingSpec
 from pellucid.run.kernels.source_assembly import ITEM_SIZES, Pair
 from pellucid.run.native.compiler import find_compiler
 from pellucid.run.native.errors import CompilerFailure, NotNative
+
+if TYPE_CHECKING:
+    from jax import Array as JaxArray
 
 MIN_CONV_MULTIPLICATIONS = 2**20
 """XLA computes smaller convolutions: compiling a kernel would take longer than it saves."""
@@ -39,15 +42,29 @@ def get_lowerings() -> Mapping[str, Lowering]:
     return LOWERINGS if enabled else NO_LOWERINGS
 
 
-def conv(x: Any, kernel: Any, strides: Any, padding: Any, dilation: Any, groups: int) -> Any:
+Padding = Sequence[tuple[int, int]]
+"""Zeros before and after each spatial axis."""
+
+
+def conv(
+    x: JaxArray, kernel: JaxArray, strides: Sequence[int], padding: Padding, dilation: Sequence[int], groups: int
+) -> JaxArray | None:
     spec = make_conv_spec(x, kernel, strides, padding, dilation, groups)
     if spec is None:
         return None
-    output: Any = ffi.conv_forward(spec, as_images(x), as_2d_kernel(kernel))
+    output: JaxArray = ffi.conv_forward(spec, as_images(x), as_2d_kernel(kernel))
     return output.reshape(x.shape[0], *spec.output_size[4 - x.ndim :], spec.filters)
 
 
-def conv_input_gradient(g: Any, kernel: Any, like: Any, strides: Any, padding: Any, dilation: Any, groups: int) -> Any:
+def conv_input_gradient(
+    g: JaxArray,
+    kernel: JaxArray,
+    like: JaxArray,
+    strides: Sequence[int],
+    padding: Padding,
+    dilation: Sequence[int],
+    groups: int,
+) -> JaxArray | None:
     """Return the gradient of a convolution with respect to its input, computed by convolutions with the flipped kernel.
 
     With stride s, input places with the same remainder modulo s meet every s-th row of the kernel. Each remainder is a
@@ -64,10 +81,13 @@ def conv_input_gradient(g: Any, kernel: Any, like: Any, strides: Any, padding: A
         for y in range(step_y)
     ]
     whole = xp.stack(rows, axis=2).reshape(g.shape[0], sizes[0] * step_y, sizes[1] * step_x, -1)
-    return whole[:, :h, :w].reshape(g.shape[0], *like.shape[1:])
+    result: JaxArray | None = whole[:, :h, :w].reshape(g.shape[0], *like.shape[1:])
+    return result
 
 
-def gradient_of_remainder(spec: ConvolutionSpec, gradient: Any, window: Any, sizes: Pair, remainder: Pair) -> Any:
+def gradient_of_remainder(
+    spec: ConvolutionSpec, gradient: JaxArray, window: JaxArray, sizes: Pair, remainder: Pair
+) -> JaxArray:
     """Return the gradient of the input places with one remainder modulo the strides."""
     xp, taps, border = jax().numpy, [], []
     for r, n, m, k, s, low, d in zip(
@@ -80,41 +100,52 @@ def gradient_of_remainder(spec: ConvolutionSpec, gradient: Any, window: Any, siz
         border.append((before, n - m - before + (count - 1) * d))
     flipped = xp.swapaxes(xp.flip(window[tuple(taps)], axis=(0, 1)), -1, -2)
     if 0 in flipped.shape:
-        return xp.zeros((gradient.shape[0], *sizes, flipped.shape[-1]), gradient.dtype)
+        result: JaxArray = xp.zeros((gradient.shape[0], *sizes, flipped.shape[-1]), gradient.dtype)
+        return result
     inner = describe_windows(gradient, flipped.shape[:2], (1, 1), border, spec.dilation)
     return ffi.conv_forward(ConvolutionSpec(filters=flipped.shape[3], **inner), gradient, flipped)
 
 
-def conv_kernel_gradient(x: Any, g: Any, like: Any, strides: Any, padding: Any, dilation: Any, groups: int) -> Any:
+def conv_kernel_gradient(
+    x: JaxArray,
+    g: JaxArray,
+    like: JaxArray,
+    strides: Sequence[int],
+    padding: Padding,
+    dilation: Sequence[int],
+    groups: int,
+) -> JaxArray | None:
     """Return the gradient of a convolution with respect to its kernel, or None to leave it to XLA."""
     spec = make_conv_spec(x, like, strides, padding, dilation, groups)
     if spec is None:
         return None
-    gradient: Any = ffi.conv_kernel_gradient(spec, as_images(x), as_images(g))
+    gradient: JaxArray = ffi.conv_kernel_gradient(spec, as_images(x), as_images(g))
     return gradient.reshape(like.shape)
 
 
-def max_pool(x: Any, pool_size: Any, strides: Any, padding: Any) -> Any:
+def max_pool(x: JaxArray, pool_size: Sequence[int], strides: Sequence[int], padding: Padding) -> JaxArray | None:
     spec = make_pooling_spec(x, pool_size, strides, padding)
     if spec is None:
         return None
-    output: Any = ffi.max_pool(spec, as_images(x))
+    output: JaxArray = ffi.max_pool(spec, as_images(x))
     return output.reshape(x.shape[0], *spec.output_size[4 - x.ndim :], spec.channels)
 
 
-def max_pool_gradient(g: Any, y: Any, x: Any, pool_size: Any, strides: Any, padding: Any) -> Any:
+def max_pool_gradient(
+    g: JaxArray, y: JaxArray, x: JaxArray, pool_size: Sequence[int], strides: Sequence[int], padding: Padding
+) -> JaxArray | None:
     """Return the gradient of max pooling with respect to its input, or None to leave it to XLA."""
     spec = make_pooling_spec(x, pool_size, strides, padding)
     if spec is None or not g.dtype == y.dtype == x.dtype:
         return None
-    gradient: Any = ffi.max_pool_gradient(spec, as_images(g), as_images(y), as_images(x))
+    gradient: JaxArray = ffi.max_pool_gradient(spec, as_images(g), as_images(y), as_images(x))
     return gradient.reshape(x.shape)
 
 
-def lower_operands(lowering: Callable[..., Any]) -> Lowering:
+def lower_operands(lowering: Callable[..., JaxArray | None]) -> Lowering:
     """Make a lowering from a function of the operands' values and the op's settings."""
 
-    def lowered(node: Expr, context: LoweringContext) -> Any:
+    def lowered(node: Expr, context: LoweringContext) -> JaxArray | None:
         return lowering(*(context.values[i] for i in node.inputs), **node.settings)
 
     return lowered
@@ -123,9 +154,10 @@ def lower_operands(lowering: Callable[..., Any]) -> Lowering:
 def with_fallback(lowering: Lowering) -> Lowering:
     """Make a lowering that warns and leaves an expression to XLA if the C compiler or the lowering itself fails."""
 
-    def lowered(node: Expr, context: LoweringContext) -> Any:
+    def lowered(node: Expr, context: LoweringContext) -> JaxArray | None:
         try:
-            return lowering(node, context)
+            result: JaxArray | None = lowering(node, context)
+            return result
         except CompilerFailure:  # its warning was given
             return None
         except NotNative as error:
@@ -150,12 +182,12 @@ LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
 )
 
 
-def as_images(x: Any) -> Any:
+def as_images(x: JaxArray) -> JaxArray:
     """Reshape one-dimensional inputs to images with one row."""
     return x if x.ndim == 4 else x.reshape(x.shape[0], 1, *x.shape[1:])
 
 
-def as_2d_kernel(kernel: Any) -> Any:
+def as_2d_kernel(kernel: JaxArray) -> JaxArray:
     """Reshape a one-dimensional kernel to a two-dimensional one with one row."""
     return kernel if kernel.ndim == 4 else kernel.reshape(1, *kernel.shape)
 
@@ -165,7 +197,9 @@ def as_pair(setting: Any, row: Any) -> Any:
     return tuple(setting) if len(setting) == 2 else (row, *setting)
 
 
-def describe_windows(images: Any, window: Pair, strides: Pair, padding: Any, dilation: Pair = (1, 1)) -> dict[str, Any]:
+def describe_windows(
+    images: JaxArray, window: Sequence[int], strides: Pair, padding: Padding, dilation: Pair = (1, 1)
+) -> dict[str, Any]:
     """Return the fields of a `WindowSpec`."""
     output_size = tuple(
         (n + low + high - (k - 1) * d - 1) // s + 1
@@ -184,7 +218,7 @@ def describe_windows(images: Any, window: Pair, strides: Pair, padding: Any, dil
 
 
 def make_conv_spec(
-    x: Any, kernel: Any, strides: Any, padding: Any, dilation: Any, groups: int
+    x: JaxArray, kernel: JaxArray, strides: Sequence[int], padding: Padding, dilation: Sequence[int], groups: int
 ) -> ConvolutionSpec | None:
     """Return the sizes of a convolution, or None to leave it to XLA."""
     if groups > 1 or not 3 <= x.ndim <= 4:
@@ -195,7 +229,9 @@ def make_conv_spec(
     return spec if is_worthwhile(spec, x) else None
 
 
-def make_pooling_spec(x: Any, pool_size: Any, strides: Any, padding: Any) -> PoolingSpec | None:
+def make_pooling_spec(
+    x: JaxArray, pool_size: Sequence[int], strides: Sequence[int], padding: Padding
+) -> PoolingSpec | None:
     """Return the sizes of a max pooling, or None to leave it to XLA."""
     if not 3 <= x.ndim <= 4 or str(x.dtype) not in ITEM_SIZES or x.size < MIN_POOLED_ELEMENTS:
         return None
@@ -204,7 +240,7 @@ def make_pooling_spec(x: Any, pool_size: Any, strides: Any, padding: Any) -> Poo
     return None if math.prod(spec.window) > MAX_POOL_WINDOW or min(spec.output_size) < 1 else spec
 
 
-def is_worthwhile(spec: ConvolutionSpec, x: Any) -> bool:
+def is_worthwhile(spec: ConvolutionSpec, x: JaxArray) -> bool:
     """Whether a kernel supports a convolution and is faster, its compilation included."""
     if spec.dtype not in ITEM_SIZES or min(x.size, spec.channels, spec.filters, *spec.output_size) < 1:
         return False

@@ -8,7 +8,7 @@ the weights once more; the kernel fuses it. Other products are computed by a ker
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pellucid.graph.evaluate import LoweringContext
 from pellucid.graph.expr import Expr
@@ -17,12 +17,15 @@ from pellucid.run.kernels import ffi
 from pellucid.run.kernels.amx.detection import has_amx
 from pellucid.run.kernels.source_assembly import ITEM_SIZES
 
+if TYPE_CHECKING:
+    from jax import Array as JaxArray
+
 MIN_MULTIPLICATIONS, MIN_SIDE, MIN_RESULT = 2**22, 32, 2**12
 """XLA computes products with fewer multiplications, a shorter side or fewer elements in the result: tiles would be
 partly empty, or too few for all cores."""
 
 
-def matmul(node: Expr, context: LoweringContext) -> Any:
+def matmul(node: Expr, context: LoweringContext) -> JaxArray | None:
     """Return a matrix product, or None to leave it to XLA."""
     match = match_matmul(node, context)
     if match is None or find_fused_subtraction(node, context) is not None:
@@ -30,7 +33,7 @@ def matmul(node: Expr, context: LoweringContext) -> Any:
     return ffi.matmul(*match)
 
 
-def subtract(node: Expr, context: LoweringContext) -> Any:
+def subtract(node: Expr, context: LoweringContext) -> JaxArray | None:
     """Return ``base - scale * product`` as one kernel, or None to leave it to XLA."""
     base, subtrahend = node.inputs
     scaled = match_scaled_matrix(subtrahend)

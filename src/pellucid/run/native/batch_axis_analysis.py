@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 
 from pellucid.run.native.elementwise import is_elementwise
 from pellucid.run.native.equations import Equation, Value
 from pellucid.run.native.matmul import DotGeneral
+from pellucid.typing import Array
 
 MIN_SAMPLES = 16
 """Smaller batches are not vectorized."""
 
-Elements = np.ndarray[Any, Any]
+Elements = Array
 """C expressions, one for each element of a sample."""
 
 

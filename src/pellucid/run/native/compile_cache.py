@@ -11,6 +11,7 @@ import functools
 import hashlib
 import json
 import math
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from pellucid.graph.expr import Constant
 from pellucid.graph.op import Op
 from pellucid.graph.serialization import GraphWriter
 from pellucid.graph.types import as_dtype
+from pellucid.run.buffers import Buffer
 from pellucid.run.compilation_cache import (
     INDEX_SUFFIX,
     cache_directory,
@@ -33,6 +35,7 @@ from pellucid.run.compilation_cache import (
 )
 from pellucid.run.native.compiler import find_compiler, is_intact
 from pellucid.run.program import Program
+from pellucid.typing import Array
 
 Outputs = list[tuple[tuple[int, ...], np.dtype[Any]]]
 
@@ -40,14 +43,14 @@ Outputs = list[tuple[tuple[int, ...], np.dtype[Any]]]
 class CompiledLoop:
     """A compiled loop of steps for arguments of certain shapes; ``compiler`` describes what compiled it."""
 
-    code: str
-
-    def __init__(self, library: Any, code: str, outputs: Outputs, compiler: str) -> None:
+    def __init__(self, library: ctypes.CDLL, code: str, outputs: Outputs, compiler: str) -> None:
         self.library, self.code, self.outputs, self.function = library, code, outputs, library.run
         self.compiler = compiler
         self.output_bytes: list[int] = [math.prod(shape) * dtype.itemsize for shape, dtype in outputs]
 
-    def __call__(self, state: list[Any], read: list[Any], args: list[Any], first: int, count: int) -> list[Any]:
+    def __call__(
+        self, state: Sequence[Array], read: Sequence[Array], args: Sequence[Array], first: int, count: int
+    ) -> list[Array]:
         """Run some steps, overwriting the state, and return the outputs of each step."""
         history = [np.empty((count, *shape), dtype) for shape, dtype in self.outputs]
         pointers = [
@@ -58,7 +61,7 @@ class CompiledLoop:
         return history
 
 
-def get_entry_path(program: Program, args: list[Any], walk: bool) -> Path | None:
+def get_entry_path(program: Program, args: Sequence[Buffer], walk: bool) -> Path | None:
     """Return the file of a loop's entry, or None without a cache or if the graph does not determine the loop.
 
     ``args`` are the arguments of one step.
@@ -94,7 +97,7 @@ def is_builtin(op: Op) -> bool:
 
 
 @functools.cache
-def stamp_sources() -> list[Any]:
+def stamp_sources() -> list[list[str | int]]:
     """Return path, size and modification time of every file that C generation depends on, and of the compiler."""
     package, jax_spec = Path(__file__).parents[2], find_spec("jax")
     ours = [

@@ -11,7 +11,6 @@ import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import Any
 
 from pellucid.run.backends import describe_processor
 from pellucid.run.compilation_cache import (
@@ -65,7 +64,7 @@ NEUTRAL_FLAGS = ("-shared", "-fPIC", "-g0", "-w", "-Werror=implicit-function-dec
 CLANG_FLAGS = ("-mllvm", "-force-vector-interleave=2")
 """Clang computes two vectors at a time, as GCC does for these loops: one waits while the other computes."""
 
-loaded_libraries: dict[str, Any] = {}
+loaded_libraries: dict[str, ctypes.CDLL] = {}
 """Libraries of this process by cache key, for when none are kept on disk."""
 
 checked_compilers: set[Command] = set()
@@ -118,7 +117,7 @@ def get_flags() -> tuple[str, ...]:
     return (*FLAGS, *wide, *(CLANG_FLAGS if is_clang() else ()))
 
 
-def load_library(code: str, flags: tuple[str, ...] | None = None, includes: tuple[str, ...] = ()) -> Any:
+def load_library(code: str, flags: tuple[str, ...] | None = None, includes: tuple[str, ...] = ()) -> ctypes.CDLL:
     """Compile a C program, or find it in the cache, and load it.
 
     ``flags`` replaces the default flags. Raises `NotNative` if there is no compiler, and its subclasses if the compiler
@@ -160,7 +159,9 @@ def check_compiler(cc: Command) -> None:
         checked_compilers.add(cc)
 
 
-def load_with_retries(cc: Command, code: str, flags: tuple[str, ...], includes: tuple[str, ...], timeout: float) -> Any:
+def load_with_retries(
+    cc: Command, code: str, flags: tuple[str, ...], includes: tuple[str, ...], timeout: float
+) -> ctypes.CDLL:
     options = (*flags, *(f"-I{folder}" for folder in includes))
     for delay in (*RETRY_SECONDS, None):
         try:
@@ -176,7 +177,7 @@ def load_with_retries(cc: Command, code: str, flags: tuple[str, ...], includes: 
 
 def compile_or_load_library(
     cc: Command, code: str, options: tuple[str, ...], includes: tuple[str, ...], timeout: float
-) -> Any:
+) -> ctypes.CDLL:
     folder = ensure_writable(cache_directory())
     try:
         headers = [path.read_text("utf-8") for include in includes for path in sorted(Path(include).rglob("*.h"))]
@@ -222,7 +223,7 @@ def hash_content(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:32]
 
 
-def open_library(cc: Command, path: Path) -> Any:
+def open_library(cc: Command, path: Path) -> ctypes.CDLL:
     try:
         return ctypes.CDLL(str(path))
     except OSError as error:

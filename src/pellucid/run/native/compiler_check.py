@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import ctypes
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from pellucid.typing import Array
+
 COUNT = 67
 """Number of elements of each array, as in the C file: whole vectors and a rest."""
-
-Array = np.ndarray[Any, Any]
 
 
 def get_check_program() -> str:
     return Path(__file__).with_name("compiler_check.c").read_text("utf-8")
 
 
-def find_wrong_result(library: Any) -> str | None:
+def find_wrong_result(library: ctypes.CDLL) -> str | None:
     """Run the program of the check, and return the name of a wrong result, or None."""
     rng = np.random.default_rng(0)
     a, b = rng.uniform(0.5, 2, (2, COUNT)).astype("float32")

@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, NamedTuple
 
 from pellucid.graph.errors import OptionError
 from pellucid.graph.source_location import get_user_stacklevel
@@ -149,7 +149,7 @@ def kill_group(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def read_text(file: Any) -> str:
+def read_text(file: IO[bytes]) -> str:
     file.seek(0)
     text: str = file.read().decode("utf-8", "replace")
     return text

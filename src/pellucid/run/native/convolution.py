@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from pellucid.graph.ops.convolution import convolve_with_lax
 from pellucid.run.native.equations import EquationBuilder, Value
 from pellucid.run.native.errors import NotNative
 from pellucid.run.native.padding import pad
+
+if TYPE_CHECKING:
+    from jax import Array as JaxArray
 
 
 def convert_convolution(builder: EquationBuilder, params: Mapping[str, Any], x: Value, kernel: Value) -> Value:
@@ -63,7 +66,13 @@ def extract_patches(
     return builder.add_simple("patches", [x], shape, strides=tuple(strides), dilation=tuple(dilation))
 
 
-def multiply(builder: EquationBuilder, x: Value, y: Value, summed: Any, batch: Any) -> Value:
+def multiply(
+    builder: EquationBuilder,
+    x: Value,
+    y: Value,
+    summed: tuple[Sequence[int], Sequence[int]],
+    batch: tuple[Sequence[int], Sequence[int]],
+) -> Value:
     free = []
     for v, *used in zip((x, y), summed, batch, strict=True):
         free += [n for axis, n in enumerate(v.shape) if not any(axis in axes for axes in used)]
@@ -71,11 +80,21 @@ def multiply(builder: EquationBuilder, x: Value, y: Value, summed: Any, batch: A
     return builder.add_simple("dot_general", [x, y], shape, dimension_numbers=(summed, batch))
 
 
-def conv(x: Any, kernel: Any, strides: Any, padding: Any, dilation: Any) -> Any:
-    return convolve_with_lax(x, kernel, strides, padding, dilation, (1,) * len(strides), 1)
+def conv(
+    x: JaxArray, kernel: JaxArray, strides: Sequence[int], padding: Sequence[tuple[int, int]], dilation: Sequence[int]
+) -> JaxArray | None:
+    result: JaxArray | None = convolve_with_lax(x, kernel, strides, padding, dilation, (1,) * len(strides), 1)
+    return result
 
 
-def conv_kernel_gradient(x: Any, g: Any, like: Any, strides: Any, padding: Any, dilation: Any) -> Any:
+def conv_kernel_gradient(
+    x: JaxArray,
+    g: JaxArray,
+    like: JaxArray,
+    strides: Sequence[int],
+    padding: Sequence[tuple[int, int]],
+    dilation: Sequence[int],
+) -> JaxArray | None:
     """Return the gradient as a convolution whose samples are the input channels and whose channels are the samples."""
     from jax import lax
 
@@ -90,10 +109,10 @@ def conv_kernel_gradient(x: Any, g: Any, like: Any, strides: Any, padding: Any, 
     return lax.conv_general_dilated(x, g, dilation, widths, rhs_dilation=strides, dimension_numbers=layout)
 
 
-def lower_without_groups(lowering: Any) -> Lowering:
+def lower_without_groups(lowering: Callable[..., JaxArray | None]) -> Lowering:
     """Make a lowering of convolutions without groups; those with groups keep their default one."""
 
-    def lowered(node: Expr, context: LoweringContext) -> Any:
+    def lowered(node: Expr, context: LoweringContext) -> JaxArray | None:
         settings = dict(node.settings)
         if settings.pop("groups") > 1:
             return None

@@ -97,7 +97,7 @@ class ElementEmitter(ABC):
         self.arrays[value] = value.name
         return self.declare_array(value.name, value.dtype, value.size)
 
-    def declare_array(self, name: str, dtype: Any, size: int) -> str:
+    def declare_array(self, name: str, dtype: np.dtype[np.generic], size: int) -> str:
         size = max(size, 1)
         nbytes = size * np.dtype(dtype).itemsize
         self.scratch_bytes += nbytes

@@ -24,11 +24,11 @@ Emitter = Callable[..., str]
 """Returns a C expression for an equation and the C expressions of its operands."""
 
 
-def c_type(dtype: Any) -> str:
+def c_type(dtype: np.dtype[np.generic]) -> str:
     return C_TYPES[str(np.dtype(dtype))]
 
 
-def c_literal(number: Any, dtype: Any) -> str:
+def c_literal(number: Any, dtype: np.dtype[np.generic]) -> str:
     """Return a number as exact C source.
 
     Examples

@@ -19,8 +19,8 @@ class Value:
 
     __slots__ = ("constant", "dtype", "name", "producer", "shape")
 
-    def __init__(self, shape: Sequence[int], dtype: Any, name: str, constant: Any = None) -> None:
-        self.shape: tuple[int, ...] = tuple(int(n) for n in shape)
+    def __init__(self, shape: Sequence[int], dtype: np.dtype[np.generic], name: str, constant: Any = None) -> None:
+        self.shape = tuple(int(n) for n in shape)
         self.dtype = np.dtype(dtype)
         self.name: str = name
         self.constant = constant
@@ -82,7 +82,7 @@ class ValueTable:
         self.count += 1
         return Value(aval.shape, dtype, f"v{self.count}", constant)
 
-    def make_constant(self, array: Any, aval: Any = None) -> Value:
+    def make_constant(self, array: Any, aval: Any | None = None) -> Value:
         array = np.asarray(array)
         if array.size > MAX_CONSTANT_SIZE:
             raise NotNative(f"it has a constant with {array.size:,} elements, more than {MAX_CONSTANT_SIZE:,}")
@@ -101,7 +101,12 @@ class EquationBuilder:
         self.by_key: dict[Any, Equation] = {}
 
     def add(
-        self, name: str, inputs: list[Value], avals: Sequence[Any], params: dict[str, Any], blocks: Sequence[Block] = ()
+        self,
+        name: str,
+        inputs: list[Value],
+        avals: Sequence[Any],
+        params: dict[str, Any],
+        blocks: Sequence[Block] = (),
     ) -> Equation:
         """Add an equation whose outputs have the shapes and dtypes of ``avals``."""
         key = None

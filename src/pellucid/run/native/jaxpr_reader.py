@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from pellucid.graph.evaluate import use_lowerings
 from pellucid.run.native.convolution import LOWERINGS, convert_convolution
@@ -12,6 +12,9 @@ from pellucid.run.native.errors import NotNative
 from pellucid.run.native.padding import convert_scatter_to_pad
 from pellucid.run.native.strength_reduction import reduce_division
 
+if TYPE_CHECKING:
+    from jax.extend.core import ClosedJaxpr, JaxprEqn
+
 CALLS = ("jit", "pjit", "closed_call", "core_call", "custom_jvp_call", "custom_vjp_call", "remat", "checkpoint")
 """Primitives that only call an inner jaxpr, which is inlined."""
 
@@ -19,7 +22,7 @@ IDENTITIES = ("copy", "copy_p", "optimization_barrier", "stop_gradient")
 """Primitives whose results are their operands."""
 
 
-def trace_step(step: Callable[..., Any], *args: Any) -> Block:
+def trace_step(step: Callable[..., object], *args: object) -> Block:
     """Trace a function of arrays with JAX. Raises `NotNative` for dtypes that C lacks, and for side effects."""
     from pellucid.run.jax_runtime import jax
 
@@ -30,7 +33,7 @@ def trace_step(step: Callable[..., Any], *args: Any) -> Block:
     return read_block(traced, ValueTable())
 
 
-def read_block(closed: Any, values: ValueTable) -> Block:
+def read_block(closed: ClosedJaxpr, values: ValueTable) -> Block:
     jaxpr = closed.jaxpr
     inputs = [values.make(var.aval) for var in jaxpr.invars]
     reader = BlockReader(values)
@@ -45,7 +48,7 @@ class BlockReader:
         self.values = values
         self.builder: EquationBuilder = EquationBuilder(values)
 
-    def read(self, jaxpr: Any, consts: Any, inputs: list[Value]) -> list[Value]:
+    def read(self, jaxpr: Any, consts: Sequence[Any], inputs: list[Value]) -> list[Value]:
         """Convert the equations of a jaxpr, and return its outputs."""
         known = {v: self.values.make_constant(c, v.aval) for v, c in zip(jaxpr.constvars, consts, strict=True)}
         known.update(zip(jaxpr.invars, inputs, strict=True))
@@ -57,12 +60,12 @@ class BlockReader:
             known.update(zip(e.outvars, self.convert(e, [look_up(v) for v in e.invars]), strict=True))
         return [look_up(v) for v in jaxpr.outvars]
 
-    def convert(self, e: Any, inputs: list[Value]) -> list[Value]:
+    def convert(self, e: JaxprEqn, inputs: list[Value]) -> list[Value]:
         name = e.primitive.name
         if name in IDENTITIES:
             return inputs
         if name in CALLS:
-            inner = e.params.get("jaxpr") or e.params.get("call_jaxpr")
+            inner: Any = e.params.get("jaxpr") or e.params.get("call_jaxpr")
             is_closed = hasattr(inner, "jaxpr")
             return self.read(inner.jaxpr if is_closed else inner, inner.consts if is_closed else [], inputs)
         simpler = reduce_division(self.builder, *inputs) if name == "div" else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from pellucid.run.native.elementwise import is_elementwise
 from pellucid.run.native.equations import Equation, Value
 from pellucid.run.native.index_maps import get_default_fill
 from pellucid.run.native.matmul import DotGeneral
+from pellucid.typing import ArrayLike
 
 
 class BatchLastLayout:
@@ -59,7 +60,7 @@ class BatchLastLayout:
         self.equations.append(result.producer)
         return result
 
-    def add_constant(self, array: Any, dtype: Any) -> Value:
+    def add_constant(self, array: ArrayLike, dtype: np.dtype[np.generic]) -> Value:
         self.count += 1
         array = np.asarray(array, dtype)
         return Value(array.shape, dtype, f"u{self.count}", array)
@@ -82,7 +83,10 @@ class BatchLastLayout:
         return len(v.shape) - 1 if axis == samples else axis - (axis > samples)
 
 
-def move_to_end(items: Sequence[Any], axis: int, item: Any) -> tuple[Any, ...]:
+Item = TypeVar("Item")
+
+
+def move_to_end(items: Sequence[Item], axis: int, item: Item) -> tuple[Item, ...]:
     """Remove the entry of an axis, and append another one."""
     return (*items[:axis], *items[axis + 1 :], item)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -40,7 +40,7 @@ class Statement:
 
     text: str
     names: tuple[str, ...] = ()
-    dtype: np.dtype[Any] | None = None
+    dtype: np.dtype[np.generic] | None = None
     cost: int = 1
     accumulates: bool = False
 
@@ -56,7 +56,7 @@ class Slot(NamedTuple):
     """An array that passes variables of one type from loop to loop."""
 
     number: int
-    dtype: np.dtype[Any]
+    dtype: np.dtype[np.generic]
 
 
 def remove_unused(statements: Sequence[Statement]) -> list[Statement]:

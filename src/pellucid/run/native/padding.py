@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.run.native.equations import EquationBuilder, Value
+from pellucid.typing import Array
 
 
 def convert_scatter_to_pad(
@@ -43,7 +44,7 @@ def convert_scatter_to_pad(
     return builder.add_simple("select_n", [mask, x, padded], x.shape)
 
 
-def pad(builder: EquationBuilder, x: Value, fill: np.ndarray[Any, Any], spans: Sequence[tuple[int, int, int]]) -> Value:
+def pad(builder: EquationBuilder, x: Value, fill: Array, spans: Sequence[tuple[int, int, int]]) -> Value:
     """Add the padding of an array, or a broadcast if all its elements equal the fill value."""
     shape = tuple(
         low + n + max(n - 1, 0) * interior + high for n, (low, high, interior) in zip(x.shape, spans, strict=True)
@@ -54,7 +55,7 @@ def pad(builder: EquationBuilder, x: Value, fill: np.ndarray[Any, Any], spans: S
     return builder.add_simple("pad", [x, fill_value], shape, padding_config=tuple(spans))
 
 
-def get_constant_elements(v: Value) -> np.ndarray[Any, Any] | None:
+def get_constant_elements(v: Value) -> Array | None:
     """Return the elements of a value that is made of constants, as indices are; None for any other."""
     if v.constant is not None:
         return np.asarray(v.constant)
@@ -69,7 +70,7 @@ def get_constant_elements(v: Value) -> np.ndarray[Any, Any] | None:
     return np.broadcast_to(parts[0], v.shape) if parts[0].ndim == 0 else None
 
 
-def get_uniform_element(x: Value) -> np.ndarray[Any, Any] | None:
+def get_uniform_element(x: Value) -> Array | None:
     """Return the constant that all elements of an array equal, or None."""
     while x.producer is not None and x.producer.name in ("broadcast_in_dim", "reshape", "squeeze"):
         x = x.producer.inputs[0]

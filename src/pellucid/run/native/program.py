@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from pellucid.graph.errors import UseError
 from pellucid.graph.expr import Shared
 from pellucid.run.backends import note_backends
+from pellucid.run.buffers import Buffer
 from pellucid.run.environment import is_enabled
 from pellucid.run.interrupts import DeferSigint
 from pellucid.run.jax_runtime import configure_allocator, runs_on_cpu, without_jax_notes, x64
@@ -24,13 +25,14 @@ from pellucid.run.native.sweep_driver import SweepDriver, load_driver
 from pellucid.run.native.target import MAX_SCRATCH_BYTES
 from pellucid.run.program import BatchedProgram, OutputHistory, Program
 from pellucid.run.xla import HISTORY_BYTES, MAX_CHUNK_STEPS, XlaProgram
+from pellucid.typing import Array
 
 MAX_EXPRESSIONS = 3000
 """XLA compiles steps with more expressions."""
 
 
 def prepare_loop(
-    xla: XlaProgram, state: list[Any], read: list[Any], args: list[Any], walk: bool
+    xla: XlaProgram, state: Sequence[Buffer], read: Sequence[Buffer], args: Sequence[Buffer], walk: bool
 ) -> Callable[[], CompiledLoop]:
     """Trace a step, generate the C of its loop, and return a function that compiles it; or find it in the cache."""
     path = get_entry_path(xla.program, args, walk)
@@ -57,7 +59,7 @@ def note_loops(*loops: CompiledLoop) -> None:
     note_backends(f"C loops: {loop.compiler}" for loop in loops)
 
 
-def copy_state(program: Program) -> list[Any]:
+def copy_state(program: Program) -> list[Array]:
     return [np.array(s.storage, order="C") for s in program.updates]
 
 
@@ -69,7 +71,7 @@ def check_machine() -> None:
         raise NotNative("JAX runs on an accelerator")
 
 
-def check_size(program: Program, state: list[Any], args: list[Any]) -> None:
+def check_size(program: Program, state: Sequence[Buffer], args: Sequence[Buffer]) -> None:
     """Reject programs that are certainly too large, before they are traced."""
     if program.size > MAX_EXPRESSIONS:
         raise NotNative(f"it has {program.size:,} expressions, more than {MAX_EXPRESSIONS:,}")
@@ -81,7 +83,7 @@ def check_size(program: Program, state: list[Any], args: list[Any]) -> None:
 class AutoProgram(XlaProgram):
     """A program whose loops are compiled as C where that is possible and faster. XLA compiles everything else."""
 
-    def get_loop(self, args: list[Any], walk: bool) -> CompiledLoop | None:
+    def get_loop(self, args: Sequence[Buffer], walk: bool) -> CompiledLoop | None:
         """Return the compiled loop for arguments of these shapes, or None to leave it to XLA."""
         key = self.loop_key(args, walk)
         if key not in self.compiled:
@@ -89,7 +91,7 @@ class AutoProgram(XlaProgram):
         loop: CompiledLoop | None = self.compiled[key]
         return loop
 
-    def start_compilation(self, args: list[Any], walk: bool) -> Callable[[], None]:
+    def start_compilation(self, args: Sequence[Buffer], walk: bool) -> Callable[[], None]:
         """Trace a loop for arguments of these shapes, and return a function that compiles it, in any thread."""
         key = self.loop_key(args, walk)
         configure_allocator()
@@ -116,11 +118,11 @@ class AutoProgram(XlaProgram):
         compile_loop = attempt(lambda: self.prepare(args, walk))
         return finish
 
-    def loop_key(self, args: list[Any], walk: bool) -> Any:
+    def loop_key(self, args: Sequence[Buffer], walk: bool) -> tuple[object, ...]:
         """Return the key of a loop in `compiled`: the shapes of the arguments of one step."""
         return ("native", walk, tuple((a.shape[walk:], a.dtype) for a in args))
 
-    def prepare(self, args: list[Any], walk: bool) -> Callable[[], CompiledLoop]:
+    def prepare(self, args: Sequence[Buffer], walk: bool) -> Callable[[], CompiledLoop]:
         check_machine()
         state, read, one = copy_state(self.program), self.program.get_read_values(), [a[0] if walk else a for a in args]
         check_size(self.program, state, one)
@@ -133,7 +135,12 @@ class AutoProgram(XlaProgram):
         return None
 
     def run(
-        self, args: list[Any], steps: int, walk: bool, history: OutputHistory, limit: Callable[[], int] | None = None
+        self,
+        args: Sequence[Buffer],
+        steps: int,
+        walk: bool,
+        history: OutputHistory,
+        limit: Callable[[], int] | None = None,
     ) -> Iterator[None]:
         """Run many steps in chunks, and yield after each."""
         loop = self.get_loop(args, walk) if history.steps < steps else None
@@ -151,18 +158,24 @@ class AutoProgram(XlaProgram):
 
         yield from self.run_paced(self.loop_key(args, walk), steps, history, capacity, limit, run_chunk)
 
-    def count_members(self, args: list[Any]) -> int:
+    def count_members(self, args: Sequence[Buffer]) -> int:
         return 1
 
-    def arrange_arguments(self, args: list[Any], walk: bool) -> list[Any]:
+    def arrange_arguments(self, args: Sequence[Buffer], walk: bool) -> list[Array]:
         return [np.asarray(a, order="C") for a in args]
 
     def run_steps(
-        self, loop: CompiledLoop, state: list[Any], read: list[Any], args: list[Any], first: int, count: int
-    ) -> list[Any]:
+        self,
+        loop: CompiledLoop,
+        state: Sequence[Array],
+        read: Sequence[Array],
+        args: Sequence[Array],
+        first: int,
+        count: int,
+    ) -> list[Array]:
         return loop(state, read, args, first, count)
 
-    def step_once(self, args: list[Any]) -> list[Any]:
+    def step_once(self, args: Sequence[Buffer]) -> list[Array]:
         """Run one step as a loop over one batch, so that the state need not move between loops."""
         batch = [np.asarray(a)[None] for a in args]
         loop = self.get_loop(batch, True)
@@ -172,7 +185,7 @@ class AutoProgram(XlaProgram):
         arranged = self.arrange_arguments(batch, True)
         return [h[0] for h in self.update_state(lambda s, r: self.run_steps(loop, s, r, arranged, 0, 1))]
 
-    def run_epochs(self, args: list[Any], last_args: list[Any], epochs: int) -> list[Any] | None:
+    def run_epochs(self, args: Sequence[Buffer], last_args: Sequence[Buffer], epochs: int) -> list[Array] | None:
         """Run epochs that end with a step of another size, and return all outputs; None to leave them to XLA."""
         steps, last_step = self.get_loop(args, True), self.get_loop(last_args, True)
         if steps is None or last_step is None:
@@ -187,7 +200,7 @@ class AutoProgram(XlaProgram):
         steps_per_epoch = len(args[0]) // epochs
         return self.update_state(lambda s, r: driver(s, r, arranged, last_arranged, 0, steps_per_epoch, epochs))
 
-    def update_state(self, run: Callable[[list[Any], list[Any]], list[Any]]) -> list[Any]:
+    def update_state(self, run: Callable[[list[Array], list[Array]], list[Array]]) -> list[Array]:
         """Call a function that overwrites copies of the state, keep them, and return its outputs."""
         try:
             with DeferSigint():
@@ -205,9 +218,10 @@ class BatchedAutoProgram(AutoProgram):
 
     program: BatchedProgram
 
-    def prepare(self, args: list[Any], walk: bool) -> Callable[[], CompiledLoop]:
+    def prepare(self, args: Sequence[Buffer], walk: bool) -> Callable[[], CompiledLoop]:
         check_machine()
-        leaves = copy_state(self.program), self.program.get_read_values(), [a[0] if walk else a for a in args]
+        one = [a[0] if walk else a for a in args]
+        leaves: list[Sequence[Buffer]] = [copy_state(self.program), self.program.get_read_values(), one]
         state, read, member_args = (
             [v[0] if m else v for v, m in zip(values, mapped, strict=True)]
             for values, mapped in zip(leaves, self.program.mapped, strict=True)
@@ -216,7 +230,7 @@ class BatchedAutoProgram(AutoProgram):
         load_driver()  # fails here rather than at the first step
         return prepare_loop(XlaProgram(self.program.one), state, read, member_args, walk)
 
-    def count_members(self, args: list[Any]) -> int:
+    def count_members(self, args: Sequence[Buffer]) -> int:
         state_mapped, read_mapped, args_mapped = self.program.mapped
         variables = [*self.program.updates, *self.program.read]
         for s, m in zip(variables, [*state_mapped, *read_mapped], strict=True):
@@ -225,13 +239,19 @@ class BatchedAutoProgram(AutoProgram):
                 return len(s.storage)
         return next(int(a.shape[-i.ndim]) for a, i, m in zip(args, self.program.inputs, args_mapped, strict=True) if m)
 
-    def arrange_arguments(self, args: list[Any], walk: bool) -> list[Any]:
+    def arrange_arguments(self, args: Sequence[Buffer], walk: bool) -> list[Array]:
         pairs = zip(args, self.program.mapped[2], strict=True)
         return [np.asarray(np.moveaxis(np.asarray(a), 1, 0) if m and walk else a, order="C") for a, m in pairs]
 
     def run_steps(
-        self, loop: CompiledLoop, state: list[Any], read: list[Any], args: list[Any], first: int, count: int
-    ) -> list[Any]:
+        self,
+        loop: CompiledLoop,
+        state: Sequence[Array],
+        read: Sequence[Array],
+        args: Sequence[Array],
+        first: int,
+        count: int,
+    ) -> list[Array]:
         driver = SweepDriver(loop, None, self.program.mapped, self.count_members(args))
         return driver(state, read, args, [], first, count, 1)
 
@@ -245,9 +265,9 @@ class NativeProgram(AutoProgram):
             "programs to XLA"
         )
 
-    def call(self, args: list[Any]) -> list[Any]:
-        args = [np.asarray(a, order="C") for a in args]
-        loop = self.get_loop(args, False)
+    def call(self, args: Sequence[Buffer]) -> list[Array]:
+        arrays = [np.asarray(a, order="C") for a in args]
+        loop = self.get_loop(arrays, False)
         assert loop is not None
         note_loops(loop)
-        return [np.array(h[0]) for h in self.update_state(lambda s, r: loop(s, r, args, 0, 1))]
+        return [np.array(h[0]) for h in self.update_state(lambda s, r: loop(s, r, arrays, 0, 1))]

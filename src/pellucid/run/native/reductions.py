@@ -29,7 +29,7 @@ def emit_initial_value(e: Equation) -> str:
         return c_literal(-np.inf if start == "lowest" else np.inf, dtype)
     if dtype.kind == "b":
         return c_literal(start == "highest", dtype)
-    limits = np.iinfo(dtype)
+    limits = np.iinfo(dtype.name)
     return c_literal(limits.min if start == "lowest" else limits.max, dtype)
 
 

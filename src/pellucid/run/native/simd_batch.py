@@ -161,7 +161,7 @@ class SimdEmitter:
         self.zero_padded.update(columns.ravel())
         return columns
 
-    def mask_padding(self, elements: Elements, dtype: Any) -> Elements:
+    def mask_padding(self, elements: Elements, dtype: np.dtype[np.generic]) -> Elements:
         """Return elements that are 0 in padding.
 
         Factors are masked and not their product, so that product and sum remain one FMA instruction.
@@ -245,7 +245,7 @@ class SimdEmitter:
         else:
             self.elements[e.result] = move_elements(e, self.batch.axis[e.result], self.get_elements)
 
-    def emit_exponential(self, halves: Halves, x: str, dtype: Any) -> str:
+    def emit_exponential(self, halves: Halves, x: str, dtype: np.dtype[np.generic]) -> str:
         """Write the first half of an exponential function, and return the second."""
         argument = x
         for step in halves.steps:

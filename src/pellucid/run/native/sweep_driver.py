@@ -17,6 +17,7 @@ import numpy as np
 from pellucid.run.jax_runtime import count_cores
 from pellucid.run.native.compile_cache import CompiledLoop
 from pellucid.run.native.compiler import load_library
+from pellucid.typing import Array
 
 
 class TrialArrays(ctypes.Structure):
@@ -59,14 +60,14 @@ class SweepDriver:
 
     def __call__(
         self,
-        state: list[Any],
-        read: list[Any],
-        args: list[Any],
-        last_args: list[Any],
+        state: Sequence[Array],
+        read: Sequence[Array],
+        args: Sequence[Array],
+        last_args: Sequence[Array],
         first: int,
         steps_per_epoch: int,
         epochs: int,
-    ) -> list[Any]:
+    ) -> list[Array]:
         """Run epochs, overwriting the state, and return the outputs of every step, with an axis of trials after it."""
         total_steps = epochs * (steps_per_epoch + (self.last_step is not None))
         history = [np.empty((self.trials, total_steps, *shape), dtype) for shape, dtype in self.steps.outputs]
@@ -101,7 +102,7 @@ class SweepDriver:
         return [np.asarray(np.moveaxis(h, 0, 1), order="C") for h in history]
 
 
-def make_trial_arrays(arrays: list[Any], mapped: Sequence[bool]) -> TrialArrays:
+def make_trial_arrays(arrays: Sequence[Array], mapped: Sequence[bool]) -> TrialArrays:
     addresses = (ctypes.c_void_p * max(len(arrays), 1))(*[a.ctypes.data for a in arrays])
     strides = [a.nbytes // len(a) if m else 0 for a, m in zip(arrays, mapped, strict=True)]
     return TrialArrays(len(arrays), addresses, (ctypes.c_int64 * max(len(arrays), 1))(*strides))

@@ -17,7 +17,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pellucid.run.compilation_cache import (
     WASM_SUFFIX,
@@ -43,6 +43,7 @@ from pellucid.run.native.compiler_process import (
 from pellucid.run.wasm.errors import MissingCompilerError, WasmCompilerError
 from pellucid.run.wasm.module_file import find_defect
 from pellucid.run.zig import explain_first_build, find_zig
+from pellucid.typing import Json
 
 VARIABLE = "PELLUCID_WASM_COMPILER"
 
@@ -136,7 +137,7 @@ def _find_toolchain(chosen: str) -> Toolchain:
     raise MissingCompilerError("\n".join([describe_lack(chosen), *problems]))
 
 
-def stamp_compilers() -> list[list[Any]]:
+def stamp_compilers() -> list[list[Json]]:
     """Return path, size and modification time of the compilers that may be used, without running them."""
     paths = [Path(command[0]) for command, _ in find_candidates(os.environ.get(VARIABLE, ""))]
     return [[str(path), path.stat().st_size, path.stat().st_mtime_ns] for path in paths]

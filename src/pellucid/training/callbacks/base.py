@@ -13,6 +13,7 @@ from pellucid.model.errors import ModelError
 from pellucid.model.interfaces import ModelLike
 from pellucid.run.distributed.process_group import process_id
 from pellucid.training.metric_mode import is_higher_better
+from pellucid.typing import ArrayLike
 
 Logs = dict[str, Any]
 
@@ -44,7 +45,7 @@ class Callback:
     1 ['loss']
     """
 
-    unsaved: ClassVar[Mapping[str, Callable[[], Any]]] = {
+    unsaved: ClassVar[Mapping[str, Callable[[], object]]] = {
         "model": lambda: None,
         "params": dict,
         "other_callbacks": tuple,
@@ -77,7 +78,7 @@ class Callback:
         """Set the parameters of the run; called before it."""
         self.params = params
 
-    def get_state(self) -> dict[str, Any]:
+    def get_state(self) -> dict[str, ArrayLike]:
         """Return the state that a resumed run continues from, as arrays by name."""
         return {}
 
@@ -167,13 +168,13 @@ class LambdaCallback(Callback):
 
     def __init__(
         self,
-        on_epoch_begin: Callable[..., Any] | None = None,
-        on_epoch_end: Callable[..., Any] | None = None,
-        on_train_begin: Callable[..., Any] | None = None,
-        on_train_end: Callable[..., Any] | None = None,
-        on_train_batch_begin: Callable[..., Any] | None = None,
-        on_train_batch_end: Callable[..., Any] | None = None,
-        **other_hooks: Callable[..., Any],
+        on_epoch_begin: Callable[..., object] | None = None,
+        on_epoch_end: Callable[..., object] | None = None,
+        on_train_begin: Callable[..., object] | None = None,
+        on_train_end: Callable[..., object] | None = None,
+        on_train_batch_begin: Callable[..., object] | None = None,
+        on_train_batch_end: Callable[..., object] | None = None,
+        **other_hooks: Callable[..., object],
     ) -> None:
         hooks = {
             "on_epoch_begin": on_epoch_begin,
@@ -248,7 +249,7 @@ class Monitor(Callback):
             return value - self.min_delta > reference
         return value + self.min_delta < reference
 
-    def get_state(self) -> dict[str, Any]:
+    def get_state(self) -> dict[str, ArrayLike]:
         return {"best": np.array(np.nan if self.best is None else self.best)}
 
     def set_state(self, state: Mapping[str, Any]) -> None:
@@ -316,7 +317,7 @@ def print_once(text: str) -> None:
         print(text)
 
 
-def as_callback_list(callbacks: Any) -> list[Callback]:
+def as_callback_list(callbacks: object) -> list[Callback]:
     """Return the ``callbacks`` argument of a user as a new list."""
     if callbacks is None:
         return []

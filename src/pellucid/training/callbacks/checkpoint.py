@@ -7,7 +7,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -20,9 +20,8 @@ from pellucid.run.distributed.process_group import process_id
 from pellucid.saving.container import read_container, write_container
 from pellucid.saving.weights import SUFFIXES, check_suffix
 from pellucid.training.callbacks.base import Callback, Logs, Monitor
+from pellucid.typing import Array, FilePath
 from pellucid.untrusted_files.reading import report_damage
-
-Array = np.ndarray[Any, Any]
 
 FILE_KIND = "a training state"
 
@@ -80,13 +79,13 @@ class ModelCheckpoint(Monitor):
 
     def __init__(
         self,
-        filepath: Any,
+        filepath: FilePath,
         monitor: str = "val_loss",
         verbose: int = 0,
         save_best_only: bool = False,
         save_weights_only: bool = False,
         mode: str = "auto",
-        save_freq: Any = "epoch",
+        save_freq: Literal["epoch"] | int = "epoch",
         initial_value_threshold: float | None = None,
     ) -> None:
         super().__init__(monitor, mode)
@@ -196,7 +195,11 @@ class BackupAndRestore(Callback):
     runs_last = True
 
     def __init__(
-        self, backup_dir: Any, save_freq: Any = "epoch", double_checkpoint: bool = False, delete_checkpoint: bool = True
+        self,
+        backup_dir: FilePath,
+        save_freq: Literal["epoch"] | int = "epoch",
+        double_checkpoint: bool = False,
+        delete_checkpoint: bool = True,
     ) -> None:
         self.folder: Path = Path(backup_dir)
         self.path, self.previous_path = self.folder / "training.pel", self.folder / "training-before.pel"
@@ -325,7 +328,7 @@ class BackupAndRestore(Callback):
             )
 
 
-def check_save_freq(save_freq: Any) -> int | None:
+def check_save_freq(save_freq: Literal["epoch"] | int) -> int | None:
     """Return the interval in batches; None for after every epoch."""
     if save_freq == "epoch":
         return None

@@ -10,8 +10,7 @@ import numpy as np
 from pellucid.graph.errors import NonFiniteError
 from pellucid.graph.validation import check_integer
 from pellucid.training.callbacks.base import Callback, Logs, Monitor, print_once
-
-Array = np.ndarray[Any, Any]
+from pellucid.typing import Array, ArrayLike
 
 
 class EarlyStopping(Monitor):
@@ -121,7 +120,7 @@ class EarlyStopping(Monitor):
                 print_once(f"Restored the weights of the best epoch, {self.best_epoch + 1}")
             self.model.set_weights(self.best_weights)
 
-    def get_state(self) -> dict[str, Any]:
+    def get_state(self) -> dict[str, ArrayLike]:
         counters = {name: np.array(getattr(self, name)) for name in ("wait", "best_epoch")}
         weights = {f"weights/{i}": w for i, w in enumerate(self.best_weights or ())}
         return {**super().get_state(), **counters, **weights}

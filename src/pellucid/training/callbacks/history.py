@@ -8,8 +8,7 @@ import io
 import itertools
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,9 +18,10 @@ from pellucid.graph.errors import StateError
 from pellucid.graph.validation import check_number
 from pellucid.model.interfaces import ModelLike
 from pellucid.training.callbacks.base import Callback, Logs
-from pellucid.training.loop_progress import format_metric
+from pellucid.training.loop_progress import MetricValue, format_metric
 from pellucid.training.metric_mode import is_higher_better
 from pellucid.training.snapshots import RunRecorder
+from pellucid.typing import Array, ArrayLike, FilePath, Verbosity
 
 
 class History(Callback):
@@ -60,7 +60,7 @@ class History(Callback):
       loss  0.7 -> 0.5  (minimum 0.5 in epoch 2)
     """
 
-    unsaved: ClassVar[Mapping[str, Callable[[], Any]]] = {**Callback.unsaved, "recorder": lambda: None}
+    unsaved: ClassVar[Mapping[str, Callable[[], object]]] = {**Callback.unsaved, "recorder": lambda: None}
 
     backends: Sequence[str] = ()  # of histories in old files
 
@@ -79,12 +79,12 @@ class History(Callback):
         self.spans: dict[str, list[tuple[int, int]]] = {}
         self.clock: float = time.perf_counter()
 
-    def append(self, metrics: Mapping[str, Any], seconds: float, epoch: int | None = None) -> None:
+    def append(self, metrics: Mapping[str, MetricValue], seconds: float, epoch: int | None = None) -> None:
         """Add the metrics of one finished epoch."""
         number = len(self.epoch) if epoch is None else epoch
         self.add_columns({name: [value] for name, value in metrics.items()}, [number], seconds)
 
-    def extend(self, first: int, columns: Mapping[str, Sequence[Any]], count: int) -> None:
+    def extend(self, first: int, columns: Mapping[str, Sequence[MetricValue] | Array], count: int) -> None:
         """Add the metrics of several epochs, which share the time since the last one equally."""
         now = time.perf_counter()
         self.add_columns(columns, range(first, first + count), (now - self.clock) / count)
@@ -120,7 +120,7 @@ class History(Callback):
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         self.extend(epoch, {name: [value] for name, value in (logs or {}).items()}, 1)
 
-    def get_state(self) -> dict[str, Any]:
+    def get_state(self) -> dict[str, ArrayLike]:
         rows = {f"rows/{i}/{name}": np.asarray(v) for i, row in enumerate(self.rows) for name, v in row.items()}
         return {"epoch": np.array(self.epoch, np.int64), "seconds": np.array(self.seconds, np.float64), **rows}
 
@@ -172,7 +172,7 @@ class History(Callback):
             cells.append([str(self.epoch[index] + 1), f"{self.seconds[index]:.2f}", *values])
         return cells
 
-    def to_csv(self, path: str | Path | None = None) -> str:
+    def to_csv(self, path: FilePath | None = None) -> str:
         """Return the epochs as the text of a CSV file, with all digits.
 
         Parameters
@@ -258,8 +258,8 @@ class History(Callback):
         learning_rate: float | None = None,
         change: Callable[[ModelLike], None] | None = None,
         epochs: int | None = None,
-        callbacks: Any = None,
-        verbose: Any = 0,
+        callbacks: Callback | Iterable[Callback] | None = None,
+        verbose: Verbosity = 0,
     ) -> History:
         """Train a copy of the model again from a step on, with a change; samples, their order and random draws stay.
 
@@ -317,12 +317,12 @@ class History(Callback):
         return "\n".join(lines)
 
 
-def from_array(value: Any) -> Any:
+def from_array(value: Array) -> MetricValue:
     """Return a metric as it was before `get_state`: a Python number where that was possible."""
     return value.item() if value.dtype in (np.float64, np.int64, bool) and not value.ndim else value[()]
 
 
-def describe_best(name: str, values: Sequence[Any], epochs: Sequence[int]) -> str:
+def describe_best(name: str, values: Sequence[float], epochs: Sequence[int]) -> str:
     """Return in which epoch a metric was best, if its direction is known."""
     higher = is_higher_better(name)
     numbers = [

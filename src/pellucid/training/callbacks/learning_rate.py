@@ -13,6 +13,7 @@ from pellucid.graph.validation import check_integer, check_number
 from pellucid.model.errors import ModelError
 from pellucid.model.interfaces import ModelLike
 from pellucid.training.callbacks.base import Callback, Logs, Monitor, print_once
+from pellucid.typing import ArrayLike
 
 
 def get_learning_rate(model: ModelLike, owner: str) -> float:
@@ -53,9 +54,7 @@ class LearningRateScheduler(Callback):
     [0.5, 0.25, 0.125]
     """
 
-    verbose: int
-
-    def __init__(self, schedule: Callable[..., Any], verbose: int = 0) -> None:
+    def __init__(self, schedule: Callable[[int, float], float], verbose: int = 0) -> None:
         if not callable(schedule):
             raise OptionError(
                 f"LearningRateScheduler: expected a function of the epoch and the learning rate. Received: {schedule!r}"
@@ -63,7 +62,7 @@ class LearningRateScheduler(Callback):
         self.schedule, self.verbose = schedule, verbose
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
-        rate = self.schedule(epoch, get_learning_rate(self.model, "LearningRateScheduler"))
+        rate: object = self.schedule(epoch, get_learning_rate(self.model, "LearningRateScheduler"))
         if isinstance(rate, bool) or not isinstance(rate, (int, float, np.floating)) or not 0 <= rate < np.inf:
             raise OptionError(
                 "LearningRateScheduler: expected the schedule to return a number of 0 or more. "
@@ -160,7 +159,7 @@ class ReduceLROnPlateau(Monitor):
         if self.verbose:
             print_once(f"Epoch {epoch + 1}: learning rate reduced to {new:.4g}; {self.monitor} did not improve")
 
-    def get_state(self) -> dict[str, Any]:
+    def get_state(self) -> dict[str, ArrayLike]:
         counters = {name: np.array(getattr(self, name)) for name in ("wait", "cooldown_counter")}
         return {**super().get_state(), **counters}
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, ClassVar, TextIO
+from typing import TYPE_CHECKING, Any, ClassVar, TextIO
 
 import numpy as np
 
@@ -17,9 +17,12 @@ from pellucid.graph.errors import OptionError, StorageError
 from pellucid.graph.validation import check_integer
 from pellucid.run.distributed.process_group import process_id
 from pellucid.training.callbacks.base import Callback, Logs
+from pellucid.training.loop_progress import MetricValue
+from pellucid.typing import Array, FilePath
 from pellucid.untrusted_files.reading import open_regular_file, report_damage
 
-Array = np.ndarray[Any, Any]
+if TYPE_CHECKING:
+    from pellucid.interop.tensorboard.writer import EventWriter
 
 
 class CSVLogger(Callback):
@@ -49,11 +52,7 @@ class CSVLogger(Callback):
     1,0.0
     """
 
-    append: bool
-    filename: Path
-    separator: str
-
-    def __init__(self, filename: str | Path, separator: str = ",", append: bool = False) -> None:
+    def __init__(self, filename: FilePath, separator: str = ",", append: bool = False) -> None:
         self.filename, self.separator, self.append = Path(filename), separator, append
         self.file: TextIO | None = None
         self.columns: list[str] | None = None
@@ -106,7 +105,7 @@ class CSVLogger(Callback):
                 self.close()
 
 
-def format_csv_value(value: Any) -> Any:
+def format_csv_value(value: MetricValue | None) -> object:
     if value is None:
         return "NA"
     return value if not np.ndim(value) else f"[{', '.join(map(str, np.ravel(value)))}]"
@@ -154,21 +153,18 @@ class TensorBoard(Callback):
     ['train', 'validation']
     """
 
-    write_graph: bool
-    write_images: bool
-
-    unsaved: ClassVar[Mapping[str, Callable[[], Any]]] = {**Callback.unsaved, "writers": dict}
+    unsaved: ClassVar[Mapping[str, Callable[[], object]]] = {**Callback.unsaved, "writers": dict}
 
     def __init__(
         self,
-        log_dir: str | Path = "logs",
+        log_dir: FilePath = "logs",
         histogram_freq: int = 0,
         write_graph: bool = True,
         write_images: bool = False,
         write_steps_per_second: bool = False,
         update_freq: str | int = "epoch",
         *,
-        hyperparameters: Mapping[str, Any] | None = None,
+        hyperparameters: Mapping[str, bool | float | str] | None = None,
     ) -> None:
         self.log_dir: Path = Path(log_dir)
         self.histogram_freq: int = check_integer("histogram_freq", histogram_freq, minimum=0)
@@ -182,8 +178,8 @@ class TensorBoard(Callback):
             check_integer("update_freq", update_freq)
         self.update_freq = update_freq
         self.hyperparameters = hyperparameters
-        self.writers: dict[str, Any] = {}
-        self.is_training: bool = False
+        self.writers: dict[str, EventWriter | NullEventWriter] = {}
+        self.is_training = False
 
     @property
     def batch_interval(self) -> int | None:
@@ -191,7 +187,7 @@ class TensorBoard(Callback):
             return None
         return 1 if self.update_freq == "batch" else int(self.update_freq)
 
-    def get_writer(self, name: str) -> Any:
+    def get_writer(self, name: str) -> EventWriter | NullEventWriter:
         """Return the `EventWriter` of a subfolder, which is opened on first use, in the first process only."""
         from pellucid.interop.tensorboard.writer import EventWriter
 

@@ -21,8 +21,8 @@ from pellucid.training.array_source import ArrayDataset, get_epoch_order
 from pellucid.training.epoch_program import ArrayEpochProgram, BatchEpochProgram, ChunkSizer
 from pellucid.training.loop_progress import MetricAccumulator, StepMetric
 from pellucid.training.sweeps.batching import TrialBatch
+from pellucid.typing import Array, Devices, DTypeLike
 
-Array = np.ndarray[Any, Any]
 Outputs = dict[str, Array]
 Curves = dict[str, Array]
 
@@ -77,7 +77,7 @@ class BatchedTrainer:
         batch_size: int,
         epochs: int,
         shuffle: bool,
-        devices: Any = None,
+        devices: Devices = None,
         get_order: Callable[..., Array] = get_epoch_order,
     ) -> None:
         self.batch, self.epochs, self.shuffle, self.devices = batch, epochs, shuffle, devices
@@ -287,7 +287,7 @@ def concatenate(parts: list[Outputs], axis: int) -> Outputs:
     return {name: np.concatenate([part[name] for part in parts if name in part], axis) for name in parts[0]}
 
 
-def make_predictor(batch: TrialBatch, dtypes: Sequence[Any]) -> Function:
+def make_predictor(batch: TrialBatch, dtypes: Sequence[DTypeLike]) -> Function:
     """Return a function from samples to the predictions of all trials with their current values."""
     outputs = {str(i): e for i, e in enumerate(batch.predictions)}
     input_dtypes = dict(zip(batch.inputs[: len(dtypes)], dtypes, strict=True))

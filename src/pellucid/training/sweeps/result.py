@@ -17,11 +17,11 @@ from pellucid.training.metric_mode import is_higher_better
 from pellucid.training.sweeps.batched_trainer import make_predictor
 from pellucid.training.sweeps.batching import TrialBatch
 from pellucid.training.sweeps.trials import Trial
+from pellucid.typing import Array, FilePath, Values
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Array = np.ndarray[Any, Any]
 
 MAX_PRINTED_TRIALS = 12
 """Number of trials that are printed, best first."""
@@ -109,7 +109,7 @@ class Sweep:
         """The number of the trial with the best last value."""
         return int(self.ranking[0])
 
-    def model(self, trial: Any = None) -> ModelLike:
+    def model(self, trial: int | None = None) -> ModelLike:
         """Return the trained model of a trial.
 
         Parameters
@@ -127,7 +127,7 @@ class Sweep:
             raise OptionError(f"Expected the number of a trial, from 0 to {len(self) - 1}. Received: trial={trial!r}")
         return self.trials[number].model
 
-    def predict(self, x: Any, batch_size: int = 1024) -> Array:
+    def predict(self, x: Values, batch_size: int = 1024) -> Array:
         """Return the predictions of all models, computed by as many programs as trained them.
 
         Parameters
@@ -207,7 +207,7 @@ class Sweep:
         common = shown[0].removeprefix("val_")
         return plot_trials(chosen, column, last, self.curves[shown[0]], common, f"{len(self)} trials over {chosen}")
 
-    def to_tensorboard(self, log_dir: str | Path, max_epochs: int = 200) -> list[Path]:
+    def to_tensorboard(self, log_dir: FilePath, max_epochs: int = 200) -> list[Path]:
         """Write the settings (as hyperparameters) and the curves of each trial for TensorBoard.
 
         ``tensorboard --logdir LOG_DIR`` compares the trials under *HPARAMS*, as a table and as parallel coordinates.
@@ -262,11 +262,11 @@ class Sweep:
         return f"<Sweep of {len(self)} trials over {', '.join(self.names) or 'seeds'}>"
 
 
-def format_cell(value: Any) -> str:
+def format_cell(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, (float, np.floating)) else str(value)
 
 
-def make_column(values: Sequence[Any]) -> Array:
+def make_column(values: Sequence[object]) -> Array:
     """Return a column as an array of numbers, strings or booleans, or else of objects."""
     if all(isinstance(v, (bool, int, float, str)) for v in values) and len({type(v) for v in values}) == 1:
         return np.array(values)

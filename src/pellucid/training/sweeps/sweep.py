@@ -13,6 +13,7 @@ from pellucid.graph.errors import NoSuchNameError, OptionError, near_miss
 from pellucid.graph.types import format_shape
 from pellucid.graph.validation import check_integer, check_optional_integer
 from pellucid.model.errors import ModelError
+from pellucid.model.interfaces import ModelLike
 from pellucid.run.backends import record_backends
 from pellucid.run.distributed.process_group import agree, num_processes
 from pellucid.run.interrupts import Interrupted
@@ -25,25 +26,24 @@ from pellucid.training.sweeps.batched_trainer import BatchedTrainer, cache_order
 from pellucid.training.sweeps.batching import TrialBatch, batch_trials
 from pellucid.training.sweeps.result import Sweep
 from pellucid.training.sweeps.trials import Trial, make_trials
-
-Array = np.ndarray[Any, Any]
+from pellucid.typing import Array, ArrayLike, Devices, Values, Verbosity
 
 
 def sweep(
-    build: Callable[..., Any],
-    x: Any,
-    y: Any,
+    build: Callable[..., ModelLike],
+    x: Values,
+    y: Values,
     *,
     batch_size: int | None = None,
     epochs: int = 1,
-    validation_data: tuple[Any, Any] | None = None,
+    validation_data: tuple[Values, Values] | None = None,
     shuffle: bool = True,
-    seed: Any = 0,
-    rows: Any = None,
+    seed: int | Sequence[int] = 0,
+    rows: Sequence[ArrayLike] | Array | None = None,
     monitor: str | None = None,
-    verbose: Any = "auto",
-    progress: Callable[[int, int, Any], None] | None = None,
-    devices: Any = None,
+    verbose: Verbosity = "auto",
+    progress: Callable[[int, int, Sequence[Trial]], None] | None = None,
+    devices: Devices = None,
     **settings: Any,
 ) -> Sweep:
     """Train a model for every combination of settings, seeds and subsamples, with as few compiled programs as possible.
@@ -155,7 +155,7 @@ def sweep(
     return result
 
 
-def check_trials_consistent(trials: Sequence[Trial], *settings: Any) -> None:
+def check_trials_consistent(trials: Sequence[Trial], *settings: object) -> None:
     """Refuse a sweep if the processes have different trials or data."""
     if num_processes() == 1:
         return
@@ -173,12 +173,12 @@ def check_trials_consistent(trials: Sequence[Trial], *settings: Any) -> None:
     )
 
 
-def describe_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+def describe_settings(settings: Mapping[str, Any]) -> dict[str, int | float | str]:
     """Return settings as they print in every process; objects, whose text may contain an address, by their types."""
     return {name: v if isinstance(v, (int, float, str)) else type(v).__name__ for name, v in settings.items()}
 
 
-def prepare_validation(trial: Trial, data: Any) -> ArrayDataset | None:
+def prepare_validation(trial: Trial, data: object) -> ArrayDataset | None:
     if data is None:
         return None
     if not isinstance(data, (list, tuple)) or len(data) != 2:
@@ -199,7 +199,7 @@ def resolve_monitor(name: str | None, batches: Sequence[TrialBatch], has_validat
     return monitor
 
 
-def validate_rows(rows: Any, x: Any) -> list[Array]:
+def validate_rows(rows: Sequence[ArrayLike] | Array, x: Values) -> list[Array]:
     """Return the subsamples as arrays of sample indices."""
     if isinstance(x, Mapping):
         x = next(iter(x.values()))

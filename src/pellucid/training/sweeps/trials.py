@@ -17,8 +17,7 @@ from pellucid.nn.random_seed import temporary_seed, validate_seed
 from pellucid.training.array_source import ArrayDataset
 from pellucid.training.data_adapter import make_dataset
 from pellucid.training.target_checks import get_loss_function
-
-Array = np.ndarray[Any, Any]
+from pellucid.typing import Array, Values
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,12 @@ def get_choices(name: str, value: Any) -> list[Any]:
 
 
 def make_trials(
-    build: Callable[..., Any], settings: Mapping[str, Any], seed: Any, rows: Sequence[Array] | None, x: Any, y: Any
+    build: Callable[..., ModelLike],
+    settings: Mapping[str, Any],
+    seed: int | Sequence[int],
+    rows: Sequence[Array] | None,
+    x: Values,
+    y: Values,
 ) -> list[Trial]:
     """Build the model of every trial; for the arguments see `sweep`."""
     takes_seed = check_builder(build, settings)
@@ -86,7 +90,7 @@ def get_data_signature(model: ModelLike) -> Any:
     return tuple(types), tuple(id(get_loss_function(config.loss)) for config in configs)
 
 
-def build_model(build: Callable[..., Any], settings: Mapping[str, Any], seed: int, x: Any) -> ModelLike:
+def build_model(build: Callable[..., ModelLike], settings: Mapping[str, Any], seed: int, x: Any) -> ModelLike:
     """Build the model of a trial."""
     arguments = ", ".join(f"{name}={value!r}" for name, value in settings.items())
     try:
@@ -103,7 +107,7 @@ def build_model(build: Callable[..., Any], settings: Mapping[str, Any], seed: in
     return model
 
 
-def check_builder(build: Any, settings: Mapping[str, Any]) -> bool:
+def check_builder(build: object, settings: Mapping[str, Any]) -> bool:
     """Check that a builder takes the settings, and return whether it takes a seed."""
     if not callable(build) or is_model(build):
         raise UseError(

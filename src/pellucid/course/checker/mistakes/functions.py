@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from pellucid.course.checker.formula_graph import Node, add_terms
-from pellucid.course.checker.mistakes.mistake import Array, Context, Mistake, Text, find_axis
+from pellucid.course.checker.mistakes.mistake import Context, Mistake, Text, find_axis
 from pellucid.course.checker.mistakes.slopes import ACTIVATIONS
+from pellucid.typing import Array
 
 LINEAR = "Without an activation function between them, two layers are one linear layer."
 FUNCTIONS: dict[str, Callable[[Array], Array]] = {

@@ -9,7 +9,8 @@ import numpy as np
 
 from pellucid.course.checker.formula_graph import Node
 from pellucid.course.checker.mistakes.letters import OFF_BY_ONE, WHICH_STEP, shift_rows
-from pellucid.course.checker.mistakes.mistake import Array, Context, Mistake, Text
+from pellucid.course.checker.mistakes.mistake import Context, Mistake, Text
+from pellucid.typing import Array
 
 PAIRS = (
     "`[:, y]` takes the columns of all rows. One element of each row is right: `[arange(n), y]`.",

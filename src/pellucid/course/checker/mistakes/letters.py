@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from pellucid.course.checker.formula_graph import Node
-from pellucid.course.checker.mistakes.mistake import RATES, Array, Context, Mistake, Text
+from pellucid.course.checker.mistakes.mistake import RATES, Context, Mistake, Text
 from pellucid.course.checker.mistakes.slopes import ACTIVATIONS
+from pellucid.typing import Array
 
 OFF_BY_ONE = "is off by one in time: the index is one step too early or too late."
 WHICH_STEP = "Check which step each factor belongs to."

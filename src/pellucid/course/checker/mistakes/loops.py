@@ -20,7 +20,6 @@ from pellucid.graph.printing import text
 from pellucid.graph.subgraph import Subgraph
 from pellucid.graph.traversal import replace_all, topological
 
-Array = np.ndarray[Any, Any]
 Change = tuple[Expr, Expr, str, str, float]
 """An expression of the step, its replacement, what is wrong, why it matters, and the cost."""
 

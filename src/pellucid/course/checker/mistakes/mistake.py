@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pellucid.course.checker.formula_graph import FormulaGraph, Node
+from pellucid.typing import Array
 
 if TYPE_CHECKING:
     from pellucid.course.checker.mistakes.slopes import Slope
 
-Array = np.ndarray[Any, Any]
 Text = tuple[str, str]
 """What is wrong, and why the right form is right. The second may be empty."""
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pellucid.course.checker.formula_graph import Node
-from pellucid.course.checker.mistakes.mistake import Array, Context, Mistake, Text
+from pellucid.course.checker.mistakes.mistake import Context, Mistake, Text
+from pellucid.typing import Array
 
 WEIGHTS_ONLY = "A bias moves a boundary and does not bend it, so the penalty contains the weights only."
 

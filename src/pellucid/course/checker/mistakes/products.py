@@ -9,8 +9,9 @@ import numpy as np
 
 from pellucid.course.checker.formula_graph import Node, add_terms, multiply_factors
 from pellucid.course.checker.mistakes.factors import explain_factor
-from pellucid.course.checker.mistakes.mistake import CHAIN_RULE, Array, Context, Mistake, Text
+from pellucid.course.checker.mistakes.mistake import CHAIN_RULE, Context, Mistake, Text
 from pellucid.course.checker.mistakes.slopes import Slope, SlopeForm, tell_wrong_slope
+from pellucid.typing import Array
 
 
 def list_mistakes(node: Node, context: Context) -> Iterator[Mistake]:

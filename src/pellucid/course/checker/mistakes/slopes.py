@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from pellucid.course.checker.formula_graph import FormulaGraph, Node
-from pellucid.course.checker.mistakes.mistake import CHAIN_RULE, Array, Context, Mistake, Text
+from pellucid.course.checker.mistakes.mistake import CHAIN_RULE, Context, Mistake, Text
+from pellucid.typing import Array
 
 OUTPUTS_IN_FORMULA = ("tanh", "sigmoid")
 """ActivationForm functions whose derivative shows that a letter is an output of theirs."""

@@ -9,15 +9,8 @@ import numpy as np
 
 from pellucid.course.checker.formula_graph import Node, add_terms
 from pellucid.course.checker.mistakes.factors import rank_factor, tell_factor
-from pellucid.course.checker.mistakes.mistake import (
-    Array,
-    Context,
-    Mistake,
-    Text,
-    has_learning_rate,
-    is_target,
-    iterate_nodes,
-)
+from pellucid.course.checker.mistakes.mistake import Context, Mistake, Text, has_learning_rate, is_target, iterate_nodes
+from pellucid.typing import Array
 
 MAX_WINDOW = 50
 """Largest number of inputs for which a bias inside of a sum is recognized by the count."""

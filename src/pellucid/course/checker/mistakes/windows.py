@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from pellucid.course.checker.formula_graph import Node
-from pellucid.course.checker.mistakes.mistake import CHAIN_RULE, Array, Context, Mistake, Text
+from pellucid.course.checker.mistakes.mistake import CHAIN_RULE, Context, Mistake, Text
 from pellucid.course.checker.mistakes.orientation import AS_IT_IS, INPUT_FIRST, TURNED
+from pellucid.typing import Array
 
 NOT_THE_MAXIMUM = "The other elements did not change the output, so their gradient is 0."
 EVERY_POSITION = "The kernel is used at every position, and each use adds to its gradient: `+=`, not `=`."

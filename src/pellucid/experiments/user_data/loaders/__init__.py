@@ -17,8 +17,9 @@ from pellucid.experiments.runner.parameters import Parameter
 from pellucid.untrusted_files.reading import report_damage
 
 if TYPE_CHECKING:
-    from pellucid.experiments.user_data.dataset import Array, Dataset
+    from pellucid.experiments.user_data.dataset import Dataset
     from pellucid.experiments.user_data.settings import Settings
+    from pellucid.typing import Array
 
 MODULES = ("image_loader", "csv_loader", "array_loader")
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from pellucid.experiments.user_data.loaders import Batch, DataLoader
 
 if TYPE_CHECKING:
-    from pellucid.experiments.user_data.dataset import Array, Dataset
+    from pellucid.experiments.user_data.dataset import Dataset
     from pellucid.experiments.user_data.settings import Settings
+    from pellucid.typing import Array
 
 KIND = "array"
 BUILT_IN = ("mnist", "digits32", "moons", "circles", "blobs")

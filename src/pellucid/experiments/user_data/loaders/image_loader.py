@@ -11,8 +11,9 @@ from pellucid.experiments.runner.parameters import Parameter, Range
 from pellucid.experiments.user_data.loaders import Batch, DataLoader
 
 if TYPE_CHECKING:
-    from pellucid.experiments.user_data.dataset import Array, Dataset
+    from pellucid.experiments.user_data.dataset import Dataset
     from pellucid.experiments.user_data.settings import Settings
+    from pellucid.typing import Array
 
 KIND = "image"
 DEFAULT_SIZE = (32, 32)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pellucid.graph.decomposition import symbolic as P
 from pellucid.graph.expr import Constant, Expr, constant
 from pellucid.graph.ops.closure_conversion import as_list
 from pellucid.graph.ops.cond import cond
@@ -14,10 +14,14 @@ from pellucid.graph.ops.scan import scan
 from pellucid.graph.ops.while_loops import while_loop
 from pellucid.interop.onnx.errors import UnknownValueError
 from pellucid.interop.onnx.reader import OnnxNode, reads
+from pellucid.interop.onnx.symbolic import P
 from pellucid.interop.onnx.tensors import to_array
 
+if TYPE_CHECKING:
+    from onnx import GraphProto
 
-def get_body_inputs(n: OnnxNode, graph: Any, count: int) -> list[str]:
+
+def get_body_inputs(n: OnnxNode, graph: GraphProto, count: int) -> list[str]:
     names = [i.name for i in graph.input]
     if len(names) != count:
         raise n.error(f"the subgraph takes {len(names)} inputs. Received: {count}")
@@ -25,7 +29,7 @@ def get_body_inputs(n: OnnxNode, graph: Any, count: int) -> list[str]:
 
 
 @reads("If")
-def if_(n: OnnxNode, condition: Expr) -> Any:
+def if_(n: OnnxNode, condition: Expr) -> list[Expr]:
     """Conditional; a constant condition selects its branch on import."""
     yes, no = n.require("then_branch"), n.require("else_branch")
     if isinstance(condition, Constant):
@@ -35,7 +39,7 @@ def if_(n: OnnxNode, condition: Expr) -> Any:
 
 
 @reads("Scan")
-def scan_(n: OnnxNode, *inputs: Expr) -> Any:
+def scan_(n: OnnxNode, *inputs: Expr) -> list[Expr]:
     if n.opset < 9:
         return scan_opset_8(n, *inputs)
     graph, count = n.require("body"), int(n.require("num_scan_inputs"))
@@ -48,7 +52,7 @@ def scan_(n: OnnxNode, *inputs: Expr) -> Any:
         x = P.moveaxis(x, int(axis) % x.ndim, 0) if int(axis) % x.ndim else x
         sequences.append(P.flip(x, axis=0) if direction else x)
 
-    def step(*given: Any) -> list[Any]:
+    def step(*given: Expr) -> list[Expr]:
         elements, h = given[:count], given[count:]
         return n.reader.read_subgraph(graph, dict(zip(names, (*h, *elements), strict=True)))
 
@@ -56,7 +60,7 @@ def scan_(n: OnnxNode, *inputs: Expr) -> Any:
     return [*(m[-1] for m in made[:states]), *arrange_scan_outputs(n, made[states:])]
 
 
-def arrange_scan_outputs(n: OnnxNode, results: list[Any]) -> list[Any]:
+def arrange_scan_outputs(n: OnnxNode, results: list[Expr]) -> list[Expr]:
     """Apply the direction and axis of each scan output."""
     axes = n.get("scan_output_axes", [0] * len(results))
     directions = n.get("scan_output_directions", [0] * len(results))
@@ -67,7 +71,7 @@ def arrange_scan_outputs(n: OnnxNode, results: list[Any]) -> list[Any]:
     return found
 
 
-def scan_opset_8(n: OnnxNode, *inputs: Expr | None) -> Any:
+def scan_opset_8(n: OnnxNode, *inputs: Expr | None) -> list[Expr]:
     """Read Scan of opset 8, whose inputs have a leading batch axis: one loop per sample."""
     graph, count = n.require("body"), int(n.require("num_scan_inputs"))
     lengths, *rest = inputs
@@ -78,7 +82,7 @@ def scan_opset_8(n: OnnxNode, *inputs: Expr | None) -> Any:
     names = get_body_inputs(n, graph, len(given))
     (batch,) = n.require_known(given[0].shape[:1], "the batch size of a Scan of opset 8")
 
-    def step(*now: Any) -> list[Any]:
+    def step(*now: Expr) -> list[Expr]:
         return n.reader.read_subgraph(graph, dict(zip(names, (*now[count:], *now[:count]), strict=True)))
 
     samples = []
@@ -89,7 +93,7 @@ def scan_opset_8(n: OnnxNode, *inputs: Expr | None) -> Any:
 
 
 @reads("Loop")
-def loop(n: OnnxNode, trips: Expr | None = None, condition: Expr | None = None, *states: Expr) -> Any:
+def loop(n: OnnxNode, trips: Expr | None = None, condition: Expr | None = None, *states: Expr) -> list[Expr]:
     graph = n.require("body")
     names = get_body_inputs(n, graph, 2 + len(states))
     extra = len(graph.output) - 1 - len(states)
@@ -97,7 +101,7 @@ def loop(n: OnnxNode, trips: Expr | None = None, condition: Expr | None = None, 
     first = constant(np.array(True)) if condition is None else condition
     always = isinstance(first, Constant) and bool(first.value.ravel()[0])
 
-    def body(number: Any, condition: Any, h: Any) -> list[Any]:
+    def body(number: Expr, condition: Expr, h: Sequence[Expr]) -> list[Expr]:
         return n.reader.read_subgraph(graph, dict(zip(names, (number, condition, *h), strict=True)))
 
     if limit is not None and always and has_true_condition(n, graph):
@@ -113,10 +117,10 @@ def loop(n: OnnxNode, trips: Expr | None = None, condition: Expr | None = None, 
         )
     number, end = constant(np.int64(0)), None if trips is None else P.reshape(trips, ())
 
-    def should_continue(i: Any, condition: Any, *h: Any) -> Any:
+    def should_continue(i: Expr, condition: Expr, *h: Expr) -> Expr:
         return condition if end is None else condition & (i < end)
 
-    def step(i: Any, condition: Any, *h: Any) -> list[Any]:
+    def step(i: Expr, condition: Expr, *h: Expr) -> list[Expr]:
         condition, *new = body(i, condition, h)
         return [i + constant(np.int64(1)), P.reshape(condition, ()), *new]
 
@@ -124,7 +128,7 @@ def loop(n: OnnxNode, trips: Expr | None = None, condition: Expr | None = None, 
     return list(made)[2:]
 
 
-def has_true_condition(n: OnnxNode, graph: Any) -> bool:
+def has_true_condition(n: OnnxNode, graph: GraphProto) -> bool:
     """Return whether the loop condition that the body returns is constant and true."""
     name, given = graph.output[0].name, graph.input[1].name
     constants = {tensor.name: tensor for tensor in graph.initializer}
@@ -142,7 +146,7 @@ MAX_UNROLLED = 100
 """Maximum trip count of a loop that is unrolled because shapes in its body depend on the iteration number."""
 
 
-def unroll(count: int, body: Any, states: Any) -> list[Any]:
+def unroll(count: int, body: Any, states: Any) -> list[Expr]:
     h, kept = list(states), []
     for i in range(count):
         made = body(constant(np.int64(i)), constant(np.array(True)), h)[1:]
@@ -151,7 +155,7 @@ def unroll(count: int, body: Any, states: Any) -> list[Any]:
     return [*h, *(P.stack(list(parts), axis=0) for parts in zip(*kept, strict=True))]
 
 
-def run_for_loop(n: OnnxNode, count: int, body: Any, states: Any) -> list[Any]:
+def run_for_loop(n: OnnxNode, count: int, body: Any, states: Any) -> list[Expr]:
     """Run a loop with a known trip count."""
     if count < 1 and len(states) == len(n.outputs):
         return list(states)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from pellucid.graph.decomposition import symbolic as P
 from pellucid.graph.expr import Expr
 from pellucid.graph.ops.conv_transpose import conv_transpose
 from pellucid.graph.ops.convolution import conv as convolve
 from pellucid.interop.onnx.layout import channels_first, channels_last, transpose_axes
 from pellucid.interop.onnx.reader import OnnxNode, reads
+from pellucid.interop.onnx.symbolic import P
 
 
 def get_ints(n: OnnxNode, key: str, axes: int, default: int = 1) -> list[int]:
@@ -56,13 +54,13 @@ def crop_negative_pads(x: Expr, pads: list[tuple[int, int]]) -> tuple[Expr, list
     return x[(slice(None), slice(None), *index)], [(max(a, 0), max(b, 0)) for a, b in pads]
 
 
-def transpose_kernel(w: Expr) -> Any:
+def transpose_kernel(w: Expr) -> Expr:
     """Transpose a kernel (out, in, ...) to (..., in, out)."""
     return transpose_axes(w, [*range(2, w.ndim), 1, 0])
 
 
 @reads("Conv")
-def conv(n: OnnxNode, x: Expr, w: Expr, bias: Expr | None = None) -> Any:
+def conv(n: OnnxNode, x: Expr, w: Expr, bias: Expr | None = None) -> Expr:
     axes = x.ndim - 2
     window = [int(d) for d in w.shape[2:]]
     strides, dilations = get_ints(n, "strides", axes), get_ints(n, "dilations", axes)
@@ -73,7 +71,7 @@ def conv(n: OnnxNode, x: Expr, w: Expr, bias: Expr | None = None) -> Any:
 
 
 @reads("ConvTranspose")
-def conv_transpose_(n: OnnxNode, x: Expr, w: Expr, bias: Expr | None = None) -> Any:
+def conv_transpose_(n: OnnxNode, x: Expr, w: Expr, bias: Expr | None = None) -> Expr:
     axes = x.ndim - 2
     window = [int(d) for d in w.shape[2:]]
     strides, dilations = get_ints(n, "strides", axes), get_ints(n, "dilations", axes)

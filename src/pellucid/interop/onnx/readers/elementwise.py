@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
-from pellucid.graph.decomposition import symbolic as P
 from pellucid.graph.expr import Expr, constant
 from pellucid.graph.operators import call_op
 from pellucid.graph.types import is_float
 from pellucid.interop.onnx.op_table import BINARY, SAME_OPERATOR
 from pellucid.interop.onnx.reader import OnnxNode, reads
+from pellucid.interop.onnx.symbolic import P
 from pellucid.interop.onnx.tensors import to_dtype
+from pellucid.typing import ArrayLike
 
 
-def like(x: Expr, value: Any) -> Any:
+def like(x: Expr, value: ArrayLike) -> Expr:
     """Return a constant of the dtype of ``x``."""
     return constant(np.asarray(value).astype(x.dtype))
 
 
-def add_axes(x: Expr, axes: Sequence[int]) -> Any:
+def add_axes(x: Expr, axes: Sequence[int]) -> Expr:
     """Insert axes of size 1, if any."""
     return P.expand_dims(x, axis=tuple(axes)) if axes else x
 
 
-def number(n: OnnxNode, x: Expr, key: str, default: float) -> Any:
+def number(n: OnnxNode, x: Expr, key: str, default: float) -> Expr:
     """Return an attribute, rounded to float32 as in the file, as a constant of the dtype of ``x``."""
     return like(x, np.float32(n.get(key, default)))
 
@@ -35,13 +35,14 @@ NAMES = {kind: name for table in (SAME_OPERATOR, BINARY) for name, kind in table
 
 
 @reads(*(kind for kind in NAMES if kind not in ("Div", "Pow", "Max", "Min")))
-def same_operator(n: OnnxNode, *inputs: Expr) -> Any:
+def same_operator(n: OnnxNode, *inputs: Expr) -> Expr:
     if len(inputs) == 2 and n.opset < 7:
         inputs = inputs[0], align_by_axis(n, *inputs)
-    return call_op(NAMES[n.kind], *inputs)
+    result: Expr = call_op(NAMES[n.kind], *inputs)
+    return result
 
 
-def align_by_axis(n: OnnxNode, x: Expr, y: Expr) -> Any:
+def align_by_axis(n: OnnxNode, x: Expr, y: Expr) -> Expr:
     """Align the second operand by the attribute ``axis`` (opset < 7)."""
     axis = n.get("axis")
     if axis is None or not n.get("broadcast", 0):
@@ -50,7 +51,7 @@ def align_by_axis(n: OnnxNode, x: Expr, y: Expr) -> Any:
 
 
 @reads("Div")
-def div(n: OnnxNode, x: Expr, y: Expr) -> Any:
+def div(n: OnnxNode, x: Expr, y: Expr) -> Expr:
     """Division; integers are rounded toward zero."""
     y = align_by_axis(n, x, y) if n.opset < 7 else y
     if is_float(x.dtype):
@@ -61,13 +62,13 @@ def div(n: OnnxNode, x: Expr, y: Expr) -> Any:
 
 
 @reads("Mod")
-def mod(n: OnnxNode, x: Expr, y: Expr) -> Any:
+def mod(n: OnnxNode, x: Expr, y: Expr) -> Expr:
     """Remainder with the sign of the divisor, or with ``fmod=1`` that of the dividend."""
     return P.fmod(x, y) if n.get("fmod", 0) else P.remainder(x, y)
 
 
 @reads("Pow")
-def power(n: OnnxNode, x: Expr, y: Expr) -> Any:
+def power(n: OnnxNode, x: Expr, y: Expr) -> Expr:
     """Power in the dtype of the base."""
     y = align_by_axis(n, x, y) if n.opset < 7 else y
     if x.dtype == y.dtype:
@@ -79,7 +80,7 @@ def power(n: OnnxNode, x: Expr, y: Expr) -> Any:
 
 
 @reads("Max", "Min", "Sum", "Mean")
-def variadic(n: OnnxNode, *inputs: Expr) -> Any:
+def variadic(n: OnnxNode, *inputs: Expr) -> Expr:
     function = {"Max": P.maximum, "Min": P.minimum}.get(n.kind, P.add)
     total = inputs[0]
     for x in inputs[1:]:
@@ -88,22 +89,22 @@ def variadic(n: OnnxNode, *inputs: Expr) -> Any:
 
 
 @reads("BitShift")
-def bit_shift(n: OnnxNode, x: Expr, y: Expr) -> Any:
+def bit_shift(n: OnnxNode, x: Expr, y: Expr) -> Expr:
     return P.left_shift(x, y) if n.require("direction") == "LEFT" else P.right_shift(x, y)
 
 
 @reads("BitwiseNot")
-def bitwise_not(n: OnnxNode, x: Expr) -> Any:
+def bitwise_not(n: OnnxNode, x: Expr) -> Expr:
     return ~x
 
 
 @reads("Reciprocal")
-def reciprocal(n: OnnxNode, x: Expr) -> Any:
+def reciprocal(n: OnnxNode, x: Expr) -> Expr:
     return like(x, 1) / x
 
 
 @reads("IsInf")
-def isinf(n: OnnxNode, x: Expr) -> Any:
+def isinf(n: OnnxNode, x: Expr) -> Expr:
     infinite = P.isinf(x)
     if not n.get("detect_negative", 1):
         infinite = infinite & (x > like(x, 0))
@@ -111,7 +112,7 @@ def isinf(n: OnnxNode, x: Expr) -> Any:
 
 
 @reads("Clip")
-def clip(n: OnnxNode, x: Expr, low: Expr | None = None, high: Expr | None = None) -> Any:
+def clip(n: OnnxNode, x: Expr, low: Expr | None = None, high: Expr | None = None) -> Expr:
     low = like(x, n.get("min")) if "min" in n.attributes else low
     high = like(x, n.get("max")) if "max" in n.attributes else high
     if low is not None and high is not None:
@@ -120,11 +121,11 @@ def clip(n: OnnxNode, x: Expr, low: Expr | None = None, high: Expr | None = None
 
 
 @reads("Cast")
-def cast(n: OnnxNode, x: Expr) -> Any:
+def cast(n: OnnxNode, x: Expr) -> Expr:
     return saturating_cast(n, x, to_dtype(n.require("to"), f"{n.reader.file}: {n}"))
 
 
-def saturating_cast(n: OnnxNode, x: Expr, dtype: np.dtype[Any]) -> Any:
+def saturating_cast(n: OnnxNode, x: Expr, dtype: np.dtype[np.generic]) -> Expr:
     """Cast; conversions to float8 saturate at the largest finite value unless ``saturate=0``."""
     if not dtype.name.startswith("float8") or not n.get("saturate", 1) or x.dtype.name.startswith("float8"):
         return P.cast(x, dtype)
@@ -135,12 +136,12 @@ def saturating_cast(n: OnnxNode, x: Expr, dtype: np.dtype[Any]) -> Any:
 
 
 @reads("CastLike")
-def cast_like(n: OnnxNode, x: Expr, other: Expr) -> Any:
+def cast_like(n: OnnxNode, x: Expr, other: Expr) -> Expr:
     return saturating_cast(n, x, other.dtype)
 
 
 @reads("Identity", "Dropout")
-def identity(n: OnnxNode, x: Expr, *others: Any) -> Any:
+def identity(n: OnnxNode, x: Expr, *others: Expr) -> Expr | list[Expr | None]:
     """Identity; dropout in inference mode, with its mask."""
     training = n.input(2) if n.kind == "Dropout" and n.opset >= 12 else None
     if training is not None and bool(n.get_constant(2)) and n.get_constant(1, 0.5).ravel()[0] != 0:

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from pellucid.graph.decomposition import symbolic as P
 from pellucid.graph.expr import Expr, constant
 from pellucid.interop.onnx.reader import OnnxNode, reads
+from pellucid.interop.onnx.symbolic import P
 from pellucid.interop.onnx.tensors import to_dtype
+from pellucid.typing import DTypeLike
 
 
-def make_waves(old: int, new: int, dtype: Any, sign: float) -> tuple[Any, Any]:
+def make_waves(old: int, new: int, dtype: DTypeLike, sign: float) -> tuple[Expr, Expr]:
     """Return the cosines and sines of every frequency at every sample, (samples, frequencies)."""
     angle = 2 * np.pi * np.outer(np.arange(old), np.arange(new)) / new
     return constant(np.cos(angle).astype(dtype)), constant((sign * np.sin(angle)).astype(dtype))
 
 
-def multiply_axis(x: Any, axis: int, matrix: Any) -> Any:
+def multiply_axis(x: Expr, axis: int, matrix: Expr) -> Expr:
     return P.moveaxis(P.moveaxis(x, axis, -1) @ matrix, -1, axis)
 
 
-def transform_axis(n: OnnxNode, x: Expr, axis: int, length: int, inverse: bool, onesided: bool) -> Any:
+def transform_axis(n: OnnxNode, x: Expr, axis: int, length: int, inverse: bool, onesided: bool) -> Expr:
     """Transform an axis. The last axis holds the real part and, if it has size 2, the imaginary part."""
     size = x.shape[axis]
     assert isinstance(size, int)
@@ -39,7 +38,7 @@ def transform_axis(n: OnnxNode, x: Expr, axis: int, length: int, inverse: bool, 
 
 
 @reads("DFT")
-def dft(n: OnnxNode, x: Expr, *others: Any) -> Any:
+def dft(n: OnnxNode, x: Expr, *others: Expr) -> Expr:
     """Discrete Fourier transform along an axis, its inverse, or its one-sided half."""
     axis = int(n.get("axis", 1)) if n.opset < 20 else int(n.get_constant(2, -2).ravel()[0])
     axis = axis % x.ndim
@@ -51,7 +50,7 @@ def dft(n: OnnxNode, x: Expr, *others: Any) -> Any:
     return transform_axis(n, x, axis, length, inverse, onesided)
 
 
-def invert_onesided(n: OnnxNode, x: Expr, axis: int, length: int) -> Any:
+def invert_onesided(n: OnnxNode, x: Expr, axis: int, length: int) -> Expr:
     """Return the real signal of a one-sided transform, whose other half is the mirrored conjugate."""
     size = x.shape[axis]
     assert isinstance(size, int)
@@ -61,7 +60,7 @@ def invert_onesided(n: OnnxNode, x: Expr, axis: int, length: int) -> Any:
 
 
 @reads("STFT")
-def stft(n: OnnxNode, signal: Expr, step: Expr, window: Expr | None = None, length: Expr | None = None) -> Any:
+def stft(n: OnnxNode, signal: Expr, step: Expr, window: Expr | None = None, length: Expr | None = None) -> Expr:
     hop = int(n.get_constant(1).ravel()[0])
     if length is not None:
         size = int(n.get_constant(3).ravel()[0])
@@ -78,7 +77,7 @@ def stft(n: OnnxNode, signal: Expr, step: Expr, window: Expr | None = None, leng
 
 
 @reads("MelWeightMatrix")
-def mel_weight_matrix(n: OnnxNode, *inputs: Expr) -> Any:
+def mel_weight_matrix(n: OnnxNode, *inputs: Expr) -> Expr:
     """Triangular filters with equal widths on the mel scale."""
     bins, size, rate = (int(n.get_constant(i).ravel()[0]) for i in range(3))
     low, high = (float(n.get_constant(i).ravel()[0]) for i in (3, 4))

@@ -5,30 +5,29 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-from typing import Any
 
 import numpy as np
 
-from pellucid.graph.decomposition import symbolic as P
 from pellucid.graph.expr import Expr, constant
 from pellucid.graph.operators import call_op
 from pellucid.interop.onnx.layout import channels_first
 from pellucid.interop.onnx.reader import OnnxNode, reads
 from pellucid.interop.onnx.readers.convolution import get_ints, get_pads
 from pellucid.interop.onnx.readers.elementwise import like
+from pellucid.interop.onnx.symbolic import P
 
 CUBIC = -0.75
 """Coefficient of the cubic kernel, fixed by ONNX."""
 
 
-def to_pixels(x: Any, size: int, corners: bool) -> Any:
+def to_pixels(x: Expr, size: int, corners: bool) -> Expr:
     """Convert coordinates from [-1, 1] to pixels."""
     if corners:
         return (x + like(x, 1)) * like(x, 0.5) * like(x, size - 1)
     return ((x + like(x, 1)) * like(x, size) - like(x, 1)) * like(x, 0.5)
 
 
-def reflect(x: Any, size: int, corners: bool) -> Any:
+def reflect(x: Expr, size: int, corners: bool) -> Expr:
     """Reflect coordinates at the borders, repeatedly if necessary."""
     low, high = (0.0, size - 1.0) if corners else (-0.5, size - 0.5)
     span = high - low
@@ -40,11 +39,11 @@ def reflect(x: Any, size: int, corners: bool) -> Any:
     return P.where(even, rest + like(x, low), like(x, high) - rest)
 
 
-def clip_to_image(x: Any, size: int) -> Any:
+def clip_to_image(x: Expr, size: int) -> Expr:
     return P.clip(x, like(x, 0), like(x, size - 1))
 
 
-def gather_pixels(images: Expr, places: list[Any], sizes: list[int], mode: str, corners: bool) -> Any:
+def gather_pixels(images: Expr, places: list[Expr], sizes: list[int], mode: str, corners: bool) -> Expr:
     """Return pixels at integer coordinates, (batch, ..., channels), padded as ``mode`` says."""
     if mode == "reflection":
         places = [P.rint(reflect(place, size, corners)) for place, size in zip(places, sizes, strict=True)]
@@ -52,12 +51,13 @@ def gather_pixels(images: Expr, places: list[Any], sizes: list[int], mode: str, 
     rows = P.expand_dims(P.arange_like(images, axis=0, dtype="int64"), axis=tuple(range(1, indices[0].ndim)))
     pixels = call_op("gather", images, rows, *indices)
     if mode != "zeros":
-        return pixels
+        result: Expr = pixels
+        return result
     inside = [(p >= like(p, 0)) & (p <= like(p, size - 1)) for p, size in zip(places, sizes, strict=True)]
     return P.where(functools.reduce(P.logical_and, inside)[..., None], pixels, like(pixels, 0))
 
 
-def kernel(mode: str, d: Any) -> Any:
+def kernel(mode: str, d: Expr) -> Expr:
     """Return the interpolation weight of a pixel at a distance."""
     d = abs(d)
     if mode == "linear":
@@ -68,7 +68,7 @@ def kernel(mode: str, d: Any) -> Any:
 
 
 @reads("GridSample")
-def grid_sample(n: OnnxNode, x: Expr, grid: Expr) -> Any:
+def grid_sample(n: OnnxNode, x: Expr, grid: Expr) -> Expr:
     sizes = n.require_known(x.shape[2:], "the spatial sizes")
     corners, mode = bool(n.get("align_corners", 0)), n.get("mode", "linear")
     mode = {"bilinear": "linear", "bicubic": "cubic"}.get(mode, mode)
@@ -95,7 +95,7 @@ def grid_sample(n: OnnxNode, x: Expr, grid: Expr) -> Any:
 
 
 @reads("Col2Im")
-def col2im(n: OnnxNode, x: Expr, image: Expr, block: Expr) -> Any:
+def col2im(n: OnnxNode, x: Expr, image: Expr, block: Expr) -> Expr:
     """Overlap-add of patches."""
     sizes, window = [int(d) for d in n.get_constant(1)], [int(d) for d in n.get_constant(2)]
     axes = len(sizes)
@@ -116,7 +116,7 @@ def col2im(n: OnnxNode, x: Expr, image: Expr, block: Expr) -> Any:
     return P.moveaxis(call_op("overlap_patches", patches, image_like, padding=padding, **settings), -1, 1)
 
 
-def interpolate_bilinear(images: Expr, y: Any, x: Any, use_max: bool = False) -> Any:
+def interpolate_bilinear(images: Expr, y: Expr, x: Expr, use_max: bool = False) -> Expr:
     """Interpolate images (batch, rows, columns, channels) bilinearly, with zero padding.
 
     With ``use_max``, the maximum of the four weighted pixels replaces their sum, as in ONNX's RoiAlign.
@@ -132,7 +132,9 @@ def interpolate_bilinear(images: Expr, y: Any, x: Any, use_max: bool = False) ->
 
 
 @reads("DeformConv")
-def deform_conv(n: OnnxNode, x: Expr, w: Expr, offset: Expr, bias: Expr | None = None, mask: Expr | None = None) -> Any:
+def deform_conv(
+    n: OnnxNode, x: Expr, w: Expr, offset: Expr, bias: Expr | None = None, mask: Expr | None = None
+) -> Expr:
     """Deformable convolution: every tap has an offset per position and an optional mask."""
     window = [int(d) for d in w.shape[2:]]
     strides, dilations = get_ints(n, "strides", 2), get_ints(n, "dilations", 2)
@@ -165,7 +167,7 @@ def deform_conv(n: OnnxNode, x: Expr, w: Expr, offset: Expr, bias: Expr | None =
 
 
 @reads("RoiAlign")
-def roi_align(n: OnnxNode, x: Expr, rois: Expr, batch_indices: Expr) -> Any:
+def roi_align(n: OnnxNode, x: Expr, rois: Expr, batch_indices: Expr) -> Expr:
     """Region pooling: the mean or maximum of sampling points in each bin."""
     size = int(n.get("output_height", 1)), int(n.get("output_width", 1))
     ratio, scale = int(n.get("sampling_ratio", 0)), float(n.get("spatial_scale", 1.0))

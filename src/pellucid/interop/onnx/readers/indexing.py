@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from pellucid.graph.decomposition import symbolic as P
 from pellucid.graph.expr import Constant, Expr, constant
 from pellucid.graph.operators import call_op
-from pellucid.graph.ops.index_spec import ARRAY, FULL_SLICE
+from pellucid.graph.ops.index_spec import ARRAY, FULL_SLICE, Index
+from pellucid.graph.types import Dim
 from pellucid.interop.onnx.reader import OnnxNode, reads
 from pellucid.interop.onnx.readers.elementwise import add_axes
+from pellucid.interop.onnx.symbolic import P
 
 
 @reads("Slice")
-def slice_(n: OnnxNode, x: Expr, *ends: Expr | None) -> Any:
+def slice_(n: OnnxNode, x: Expr, *ends: Expr | None) -> Expr:
     if n.opset < 10:
         starts, stops = n.require("starts"), n.require("ends")
         axes, steps = np.asarray(n.get("axes", range(len(starts)))), np.ones(len(starts), int)
@@ -23,13 +22,13 @@ def slice_(n: OnnxNode, x: Expr, *ends: Expr | None) -> Any:
         starts, stops = n.get_constant(1).ravel(), n.get_constant(2).ravel()
         axes = n.get_constant(3, np.arange(len(starts))).ravel()
         steps = n.get_constant(4, np.ones(len(starts), int)).ravel()
-    index: list[Any] = [slice(None)] * x.ndim
+    index: list[slice | int | Expr] = [slice(None)] * x.ndim
     for start, stop, axis, step in zip(starts, stops, axes, steps, strict=True):
         index[int(axis) % x.ndim] = to_slice(int(start), int(stop), int(step), x.shape[int(axis) % x.ndim])
     return x[tuple(index)]
 
 
-def to_slice(start: int, stop: int, step: int, size: Any) -> slice:
+def to_slice(start: int, stop: int, step: int, size: Dim) -> slice:
     """Return a Python slice; in ONNX, bounds beyond an axis are clamped."""
     far = 2**31 - 1
     if isinstance(size, int):
@@ -43,7 +42,7 @@ def to_slice(start: int, stop: int, step: int, size: Any) -> slice:
 
 
 @reads("Gather")
-def gather(n: OnnxNode, x: Expr, indices: Expr) -> Any:
+def gather(n: OnnxNode, x: Expr, indices: Expr) -> Expr:
     axis = int(n.get("axis", 0)) % x.ndim
     if isinstance(indices, Constant) and indices.ndim == 0:
         return x[(*(slice(None),) * axis, int(indices.value))]
@@ -51,15 +50,15 @@ def gather(n: OnnxNode, x: Expr, indices: Expr) -> Any:
 
 
 @reads("GatherElements")
-def gather_elements(n: OnnxNode, x: Expr, indices: Expr) -> Any:
+def gather_elements(n: OnnxNode, x: Expr, indices: Expr) -> Expr:
     """Elements at indices along an axis; the other axes of the indices may be shorter."""
     axis = int(n.get("axis", 0)) % x.ndim
     return P.take_along_axis(crop_to_indices(x, indices, axis), indices, axis=axis)
 
 
-def crop_to_indices(x: Expr, indices: Expr, axis: int) -> Any:
+def crop_to_indices(x: Expr, indices: Expr, axis: int) -> Expr:
     """Crop the other axes to the sizes of the indices."""
-    index: list[Any] = [slice(None)] * x.ndim
+    index: list[slice | int | Expr] = [slice(None)] * x.ndim
     for a, (m, k) in enumerate(zip(x.shape, indices.shape, strict=True)):
         if a != axis and isinstance(m, int) and isinstance(k, int) and k < m:
             index[a] = slice(0, k)
@@ -67,7 +66,7 @@ def crop_to_indices(x: Expr, indices: Expr, axis: int) -> Any:
 
 
 @reads("GatherND")
-def gather_nd(n: OnnxNode, x: Expr, indices: Expr) -> Any:
+def gather_nd(n: OnnxNode, x: Expr, indices: Expr) -> Expr:
     """Slices at rows of indices, per element of the batch axes."""
     batch = int(n.get("batch_dims", 0))
     (depth,) = n.require_known(indices.shape[-1:], "the size of the last axis of the indices")
@@ -75,16 +74,17 @@ def gather_nd(n: OnnxNode, x: Expr, indices: Expr) -> Any:
     # Batch axes are indexed by their own position.
     own = [make_positions(x, axis, indices.ndim - 1) for axis in range(batch)]
     rest = (FULL_SLICE,) * (x.ndim - batch - depth)
-    return call_op("gather", x, *own, *columns, index=(ARRAY,) * (batch + depth) + rest)
+    result: Expr = call_op("gather", x, *own, *columns, index=(ARRAY,) * (batch + depth) + rest)
+    return result
 
 
-def make_positions(x: Expr, axis: int, ndim: int) -> Any:
+def make_positions(x: Expr, axis: int, ndim: int) -> Expr:
     """Return the positions along an axis, with axes of size 1 for broadcasting to ``ndim`` axes."""
     return add_axes(P.arange_like(x, axis=axis, dtype="int64"), [a for a in range(ndim) if a != axis])
 
 
 @reads("TopK")
-def top_k(n: OnnxNode, x: Expr, k: Expr | None = None) -> Any:
+def top_k(n: OnnxNode, x: Expr, k: Expr | None = None) -> list[Expr]:
     """Largest or smallest elements in order, and their indices."""
     count = int(n.require("k")) if n.opset < 10 else int(n.get_constant(1).ravel()[0])
     axis = int(n.get("axis", -1)) % x.ndim
@@ -94,13 +94,13 @@ def top_k(n: OnnxNode, x: Expr, k: Expr | None = None) -> Any:
 
 
 @reads("NonZero")
-def non_zero(n: OnnxNode, x: Expr) -> Any:
+def non_zero(n: OnnxNode, x: Expr) -> Expr:
     """Indices of nonzero elements of a constant, whose number must be known."""
     return constant(np.array(np.nonzero(n.get_constant(0)), np.int64))
 
 
 @reads("Unique")
-def unique(n: OnnxNode, x: Expr) -> Any:
+def unique(n: OnnxNode, x: Expr) -> list[Constant]:
     """Unique elements of a constant."""
     values, axis = n.get_constant(0), n.get("axis")
     found = np.unique(values, return_index=True, return_inverse=True, return_counts=True, axis=axis)
@@ -115,7 +115,7 @@ def unique(n: OnnxNode, x: Expr) -> Any:
 
 
 @reads("Compress")
-def compress(n: OnnxNode, x: Expr, condition: Expr) -> Any:
+def compress(n: OnnxNode, x: Expr, condition: Expr) -> Expr:
     """Select elements by a constant condition."""
     kept = np.flatnonzero(n.get_constant(1))
     axis = n.get("axis")
@@ -124,7 +124,7 @@ def compress(n: OnnxNode, x: Expr, condition: Expr) -> Any:
 
 
 @reads("ReverseSequence")
-def reverse_sequence(n: OnnxNode, x: Expr, lengths: Expr) -> Any:
+def reverse_sequence(n: OnnxNode, x: Expr, lengths: Expr) -> Expr:
     """Reverse the first elements of each sequence, up to its length."""
     time, batch = int(n.get("time_axis", 0)) % x.ndim, int(n.get("batch_axis", 1)) % x.ndim
     steps = P.arange_like(x, axis=time, dtype="int64")
@@ -139,30 +139,31 @@ def reverse_sequence(n: OnnxNode, x: Expr, lengths: Expr) -> Any:
 SCATTER_OPS = {"none": "set_at", "add": "add_at", "mul": "multiply_at", "max": "max_at", "min": "min_at"}
 
 
-def scatter(n: OnnxNode, x: Expr, values: Expr, indices: list[Any], index: Any) -> Any:
+def scatter(n: OnnxNode, x: Expr, values: Expr, indices: list[Expr], index: Index) -> Expr:
     """Scatter values with the reduction of the node."""
     reduction = n.get("reduction", "none")
     if reduction not in SCATTER_OPS:
         raise n.error(f"expected a reduction from {', '.join(SCATTER_OPS)}. Received: {reduction!r}")
-    return call_op(SCATTER_OPS[reduction], x, values, *indices, index=index)
+    result: Expr = call_op(SCATTER_OPS[reduction], x, values, *indices, index=index)
+    return result
 
 
 @reads("ScatterElements", "Scatter")
-def scatter_elements(n: OnnxNode, x: Expr, indices: Expr, updates: Expr) -> Any:
+def scatter_elements(n: OnnxNode, x: Expr, indices: Expr, updates: Expr) -> Expr:
     axis = int(n.get("axis", 0)) % x.ndim
     places = [indices if a == axis else make_positions(indices, a, x.ndim) for a in range(x.ndim)]
     return scatter(n, x, updates, places, (ARRAY,) * x.ndim)
 
 
 @reads("ScatterND")
-def scatter_nd(n: OnnxNode, x: Expr, indices: Expr, updates: Expr) -> Any:
+def scatter_nd(n: OnnxNode, x: Expr, indices: Expr, updates: Expr) -> Expr:
     (depth,) = n.require_known(indices.shape[-1:], "the size of the last axis of the indices")
     columns = [indices[..., i] for i in range(depth)]
     return scatter(n, x, updates, columns, (ARRAY,) * depth + (FULL_SLICE,) * (x.ndim - depth))
 
 
 @reads("TensorScatter")
-def tensor_scatter(n: OnnxNode, cache: Expr, update: Expr, begins: Expr | None = None) -> Any:
+def tensor_scatter(n: OnnxNode, cache: Expr, update: Expr, begins: Expr | None = None) -> Expr:
     """Write a slice into each sequence of a cache, starting at its index; circular mode wraps around."""
     axis = int(n.get("axis", -2)) % cache.ndim
     steps = P.arange_like(update, axis=axis, dtype="int64")

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any
 
 import numpy as np
 
-from pellucid.graph.decomposition import symbolic as P
 from pellucid.graph.expr import Expr, constant
 from pellucid.interop.onnx.reader import OnnxNode, TensorSequence, reads
+from pellucid.interop.onnx.symbolic import P
 
 
 @reads("Concat")
-def concat(n: OnnxNode, *parts: Expr) -> Any:
+def concat(n: OnnxNode, *parts: Expr) -> Expr:
     axis = int(n.get("axis", 1)) % parts[0].ndim
     return P.concatenate(list(parts), axis=axis) if len(parts) > 1 else parts[0]
 
 
 @reads("Split")
-def split(n: OnnxNode, x: Expr, sizes: Expr | None = None) -> Any:
+def split(n: OnnxNode, x: Expr, sizes: Expr | None = None) -> list[Expr]:
     """Split into parts of given sizes, or into equal parts of which the last may be shorter."""
     axis = int(n.get("axis", 0)) % x.ndim
     widths = n.get("split") if "split" in n.attributes else None if sizes is None else n.get_constant(1)
@@ -33,7 +32,7 @@ def split(n: OnnxNode, x: Expr, sizes: Expr | None = None) -> Any:
     return split_axis(x, axis, [int(w) for w in widths])
 
 
-def split_axis(x: Expr, axis: int, widths: list[int]) -> list[Any]:
+def split_axis(x: Expr, axis: int, widths: list[int]) -> list[Expr]:
     whole = (slice(None),) * axis
     return [x[(*whole, slice(end - w, end))] for end, w in zip(itertools.accumulate(widths), widths, strict=True)]
 
@@ -42,7 +41,7 @@ MODES = ("constant", "reflect", "edge", "wrap")
 
 
 @reads("Pad")
-def pad(n: OnnxNode, x: Expr, pads: Expr | None = None, value: Expr | None = None, axes: Expr | None = None) -> Any:
+def pad(n: OnnxNode, x: Expr, pads: Expr | None = None, value: Expr | None = None, axes: Expr | None = None) -> Expr:
     """Pad; negative pads crop."""
     ends = n.get("pads", n.get("paddings")) if n.opset < 11 else n.get_constant(1).ravel()
     over = [int(a) % x.ndim for a in n.get_constant(3).ravel()] if n.input(3) is not None else list(range(x.ndim))
@@ -66,34 +65,35 @@ def pad(n: OnnxNode, x: Expr, pads: Expr | None = None, value: Expr | None = Non
 
 
 @reads("SequenceEmpty", "SequenceConstruct")
-def sequence_construct(n: OnnxNode, *items: Expr) -> Any:
+def sequence_construct(n: OnnxNode, *items: Expr) -> TensorSequence:
     return TensorSequence(items)
 
 
 @reads("SequenceAt")
-def sequence_at(n: OnnxNode, sequence: TensorSequence, place: Expr) -> Any:
-    return sequence[int(n.get_constant(1).ravel()[0])]
+def sequence_at(n: OnnxNode, sequence: TensorSequence, place: Expr) -> Expr:
+    result: Expr = sequence[int(n.get_constant(1).ravel()[0])]
+    return result
 
 
 @reads("SequenceLength")
-def sequence_length(n: OnnxNode, sequence: TensorSequence) -> Any:
+def sequence_length(n: OnnxNode, sequence: TensorSequence) -> Expr:
     return constant(np.int64(len(sequence)))
 
 
 @reads("SequenceInsert")
-def sequence_insert(n: OnnxNode, sequence: TensorSequence, item: Expr, place: Expr | None = None) -> Any:
+def sequence_insert(n: OnnxNode, sequence: TensorSequence, item: Expr, place: Expr | None = None) -> TensorSequence:
     at = int(n.get_constant(2, len(sequence)).ravel()[0])
     return TensorSequence((*sequence[:at], item, *sequence[at:]))
 
 
 @reads("SequenceErase")
-def sequence_erase(n: OnnxNode, sequence: TensorSequence, place: Expr | None = None) -> Any:
+def sequence_erase(n: OnnxNode, sequence: TensorSequence, place: Expr | None = None) -> TensorSequence:
     at = int(n.get_constant(1, -1).ravel()[0]) % len(sequence)
     return TensorSequence((*sequence[:at], *sequence[at + 1 :]))
 
 
 @reads("SplitToSequence")
-def split_to_sequence(n: OnnxNode, x: Expr, sizes: Expr | None = None) -> Any:
+def split_to_sequence(n: OnnxNode, x: Expr, sizes: Expr | None = None) -> TensorSequence:
     """Split into parts of one element, of one size, or of given sizes."""
     axis = int(n.get("axis", 0)) % x.ndim
     (size,) = n.require_known([x.shape[axis]], f"the size of axis {axis}, which is split,")
@@ -108,6 +108,6 @@ def split_to_sequence(n: OnnxNode, x: Expr, sizes: Expr | None = None) -> Any:
 
 
 @reads("ConcatFromSequence")
-def concat_from_sequence(n: OnnxNode, sequence: TensorSequence) -> Any:
+def concat_from_sequence(n: OnnxNode, sequence: TensorSequence) -> Expr:
     axis = int(n.require("axis"))
     return P.stack(list(sequence), axis=axis) if n.get("new_axis", 0) else P.concatenate(list(sequence), axis=axis)

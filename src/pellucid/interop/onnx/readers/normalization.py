@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from pellucid.graph.decomposition import symbolic as P
 from pellucid.graph.expr import Expr, Shared
 from pellucid.interop.onnx.layout import channels_first, channels_last
 from pellucid.interop.onnx.reader import OnnxNode, reads
 from pellucid.interop.onnx.readers.elementwise import like
+from pellucid.interop.onnx.symbolic import P
 
 
 def get_epsilon(n: OnnxNode) -> float:
@@ -19,7 +17,7 @@ def get_epsilon(n: OnnxNode) -> float:
 
 
 @reads("BatchNormalization")
-def batch_normalization(n: OnnxNode, x: Expr, scale: Expr, bias: Expr, mean: Expr, variance: Expr) -> Any:
+def batch_normalization(n: OnnxNode, x: Expr, scale: Expr, bias: Expr, mean: Expr, variance: Expr) -> Expr | list[Expr]:
     """Batch normalization by stored statistics, or in training mode by those of the batch."""
     last = channels_last(x) if x.ndim > 2 else x
     if n.get("training_mode", 0) and n.opset >= 14:
@@ -32,7 +30,9 @@ def batch_normalization(n: OnnxNode, x: Expr, scale: Expr, bias: Expr, mean: Exp
     return channels_first(result) if x.ndim > 2 else result
 
 
-def normalize_by_batch(n: OnnxNode, x: Expr, last: Expr, scale: Expr, bias: Expr, mean: Expr, variance: Expr) -> Any:
+def normalize_by_batch(
+    n: OnnxNode, x: Expr, last: Expr, scale: Expr, bias: Expr, mean: Expr, variance: Expr
+) -> list[Expr]:
     """Normalize by batch statistics, and update the running ones."""
     over = tuple(range(last.ndim - 1))
     batch_mean, spread = P.mean(last, axis=over), P.var(last, axis=over)
@@ -44,14 +44,14 @@ def normalize_by_batch(n: OnnxNode, x: Expr, last: Expr, scale: Expr, bias: Expr
 
 
 @reads("InstanceNormalization")
-def instance_normalization(n: OnnxNode, x: Expr, scale: Expr, bias: Expr) -> Any:
+def instance_normalization(n: OnnxNode, x: Expr, scale: Expr, bias: Expr) -> Expr:
     last = channels_last(x)
     result = scale * P.standardize(last, axis=tuple(range(1, x.ndim - 1)), epsilon=get_epsilon(n)) + bias
     return channels_first(result)
 
 
 @reads("GroupNormalization")
-def group_normalization(n: OnnxNode, x: Expr, scale: Expr, bias: Expr) -> Any:
+def group_normalization(n: OnnxNode, x: Expr, scale: Expr, bias: Expr) -> Expr:
     groups, (batch, channels, *spatial) = int(n.require("num_groups")), x.shape
     (count,) = n.require_known([channels], "the number of channels")
     wide = P.reshape(x, (batch, groups, count // groups, *spatial))
@@ -64,7 +64,7 @@ def group_normalization(n: OnnxNode, x: Expr, scale: Expr, bias: Expr) -> Any:
 
 
 @reads("LayerNormalization")
-def layer_normalization(n: OnnxNode, x: Expr, scale: Expr, bias: Expr | None = None) -> Any:
+def layer_normalization(n: OnnxNode, x: Expr, scale: Expr, bias: Expr | None = None) -> Expr | list[Expr]:
     """Layer normalization, with the mean and the inverse standard deviation as further outputs."""
     axes = tuple(range(int(n.get("axis", -1)) % x.ndim, x.ndim))
     wide = P.cast(x, "float32") if x.dtype.itemsize < 4 else x
@@ -80,7 +80,7 @@ def layer_normalization(n: OnnxNode, x: Expr, scale: Expr, bias: Expr | None = N
 
 
 @reads("RMSNormalization")
-def rms_normalization(n: OnnxNode, x: Expr, scale: Expr) -> Any:
+def rms_normalization(n: OnnxNode, x: Expr, scale: Expr) -> Expr:
     axes = tuple(range(int(n.get("axis", -1)) % x.ndim, x.ndim))
     wide = P.cast(x, "float32") if x.dtype.itemsize < 4 else x
     result = P.rms_normalize(wide, axis=axes, epsilon=get_epsilon(n))
@@ -88,7 +88,7 @@ def rms_normalization(n: OnnxNode, x: Expr, scale: Expr) -> Any:
 
 
 @reads("LpNormalization")
-def lp_normalization(n: OnnxNode, x: Expr) -> Any:
+def lp_normalization(n: OnnxNode, x: Expr) -> Expr:
     """Division by the L1 or L2 norm; zeros remain zeros."""
     axis, p = int(n.get("axis", -1)), int(n.get("p", 2))
     total = P.sum(abs(x), axis=axis, keepdims=True) if p == 1 else P.sqrt(P.sum(x * x, axis=axis, keepdims=True))
@@ -96,7 +96,7 @@ def lp_normalization(n: OnnxNode, x: Expr) -> Any:
 
 
 @reads("LRN")
-def lrn(n: OnnxNode, x: Expr) -> Any:
+def lrn(n: OnnxNode, x: Expr) -> Expr:
     """Local response normalization across channels."""
     size = int(n.require("size"))
     alpha, beta, bias = (float(np.float32(n.get(k, d))) for k, d in (("alpha", 1e-4), ("beta", 0.75), ("bias", 1.0)))
@@ -110,7 +110,7 @@ def lrn(n: OnnxNode, x: Expr) -> Any:
 
 
 @reads("MeanVarianceNormalization")
-def mean_variance_normalization(n: OnnxNode, x: Expr) -> Any:
+def mean_variance_normalization(n: OnnxNode, x: Expr) -> Expr:
     axes = tuple(int(a) % x.ndim for a in n.get("axes", [0, 2, 3]))
     centered = x - P.mean(x, axis=axes, keepdims=True)
     return centered / (P.sqrt(P.mean(centered * centered, axis=axes, keepdims=True)) + like(x, 1e-9))

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 
-from pellucid.graph.decomposition import symbolic as P
 from pellucid.graph.expr import Expr, constant
 from pellucid.graph.ops.pooling import max_pool as max_pool_op
 from pellucid.graph.ops.pooling import sum_pool
@@ -17,6 +16,7 @@ from pellucid.interop.onnx.layout import channels_first, channels_last
 from pellucid.interop.onnx.reader import OnnxNode, reads
 from pellucid.interop.onnx.readers.convolution import get_ints, get_pads
 from pellucid.interop.onnx.readers.elementwise import like
+from pellucid.interop.onnx.symbolic import P
 
 Pads = list[tuple[int, int]]
 
@@ -53,10 +53,10 @@ class Windows:
             count -= 1
         return before, max((count - 1) * step + reach - size - before, 0)
 
-    def pool(self, function: Any, x: Expr) -> Any:
+    def pool(self, function: Callable[..., Expr], x: Expr) -> Expr:
         return function(x, pool_size=tuple(self.window), strides=tuple(self.strides), padding=tuple(self.padding))
 
-    def slices(self, x: Expr, fill: Any) -> list[Any]:
+    def slices(self, x: Expr, fill: float) -> list[Expr]:
         """Return, for each position in the window, the elements of all windows, channels last."""
         self.node.spend(math.prod(self.window), "the positions in the window", BYTES_PER_NODE)
         counts = count_windows(x, self.window, self.strides, tuple(self.padding), self.dilations)
@@ -64,13 +64,13 @@ class Windows:
         return list(iterate_window_slices(np, padded, self.window, self.strides, self.dilations, counts))
 
 
-def get_lowest(x: Expr) -> Any:
+def get_lowest(x: Expr) -> float:
     """Return the identity element of the maximum."""
     return -np.inf if x.dtype.kind not in "iu" else np.iinfo(x.dtype).min
 
 
 @reads("MaxPool")
-def max_pool(n: OnnxNode, x: Expr) -> Any:
+def max_pool(n: OnnxNode, x: Expr) -> Expr | list[Expr]:
     w, last = Windows(n, x), channels_last(x)
     result = functools.reduce(P.maximum, w.slices(last, get_lowest(x))) if w.is_dilated else w.pool(max_pool_op, last)
     if len(n.outputs) < 2 or not n.outputs[1]:
@@ -78,7 +78,7 @@ def max_pool(n: OnnxNode, x: Expr) -> Any:
     return [channels_first(result), argmax_indices(n, x, w, result)]
 
 
-def argmax_indices(n: OnnxNode, x: Expr, w: Windows, result: Expr) -> Any:
+def argmax_indices(n: OnnxNode, x: Expr, w: Windows, result: Expr) -> Expr:
     """Return the flat index of the first maximum of each window."""
     sizes = n.require_known(x.shape, "the sizes of a result with Indices")
     n.spend(3 * math.prod(sizes), "the numbers of the elements")
@@ -88,14 +88,14 @@ def argmax_indices(n: OnnxNode, x: Expr, w: Windows, result: Expr) -> Any:
         inner = np.arange(math.prod(sizes[2:])).reshape(sizes[2:], order="F")
         numbers = lead * math.prod(sizes[2:]) + inner
     positions = w.slices(channels_last(constant(numbers)), -1)
-    best = constant(np.full((1,) * result.ndim, -1))
+    best: Expr = constant(np.full((1,) * result.ndim, -1))
     for value, place in reversed(list(zip(w.slices(channels_last(x), get_lowest(x)), positions, strict=True))):
         best = P.where(P.equal(value, result), place, best)
     return channels_first(best)
 
 
 @reads("AveragePool")
-def average_pool(n: OnnxNode, x: Expr) -> Any:
+def average_pool(n: OnnxNode, x: Expr) -> Expr:
     w, last = Windows(n, x), channels_last(x)
     total = functools.reduce(P.add, w.slices(last, 0)) if w.is_dilated else w.pool(sum_pool, last)
     if not any(map(any, w.padding)) or (n.get("count_include_pad", 0) and w.padding == w.pads):
@@ -104,7 +104,7 @@ def average_pool(n: OnnxNode, x: Expr) -> Any:
     return channels_first(total / n.reader.fold(functools.reduce(P.add, counts)))
 
 
-def make_counts(n: OnnxNode, x: Expr, w: Windows) -> Any:
+def make_counts(n: OnnxNode, x: Expr, w: Windows) -> Expr:
     """Return ones for the elements of one channel that count in an average."""
     last = channels_last(x)
     if not n.get("count_include_pad", 0):
@@ -126,14 +126,14 @@ def make_counts(n: OnnxNode, x: Expr, w: Windows) -> Any:
 
 
 @reads("LpPool")
-def lp_pool(n: OnnxNode, x: Expr) -> Any:
+def lp_pool(n: OnnxNode, x: Expr) -> Expr:
     w, p, last = Windows(n, x), int(n.get("p", 2)), channels_last(x)
     total = functools.reduce(P.add, w.slices(abs(last) ** like(x, p), 0))
     return channels_first(total ** like(x, 1 / p))
 
 
 @reads("GlobalAveragePool", "GlobalMaxPool", "GlobalLpPool")
-def global_pool(n: OnnxNode, x: Expr) -> Any:
+def global_pool(n: OnnxNode, x: Expr) -> Expr:
     """Pooling over all spatial positions."""
     over = {"axis": tuple(range(2, x.ndim)), "keepdims": True}
     if n.kind == "GlobalAveragePool":
@@ -145,7 +145,7 @@ def global_pool(n: OnnxNode, x: Expr) -> Any:
 
 
 @reads("MaxUnpool")
-def max_unpool(n: OnnxNode, x: Expr, places: Expr, shape: Expr | None = None) -> Any:
+def max_unpool(n: OnnxNode, x: Expr, places: Expr, shape: Expr | None = None) -> Expr:
     """Inverse of max pooling: values are scattered to their indices, among zeros."""
     axes = x.ndim - 2
     window, strides = [int(k) for k in n.require("kernel_shape")], get_ints(n, "strides", axes)

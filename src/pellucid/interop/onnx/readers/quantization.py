@@ -6,16 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.decomposition import symbolic as P
 from pellucid.graph.expr import Expr
 from pellucid.graph.types import is_float
 from pellucid.interop.onnx.reader import OnnxNode, reads
 from pellucid.interop.onnx.readers.convolution import conv
 from pellucid.interop.onnx.readers.elementwise import add_axes, like, saturating_cast
+from pellucid.interop.onnx.symbolic import P
 from pellucid.interop.onnx.tensors import to_dtype
 
 
-def broadcast_parameter(n: OnnxNode, x: Expr, e: Expr | None) -> Any:
+def broadcast_parameter(n: OnnxNode, x: Expr, e: Any) -> Any:
     """Broadcast a scale or zero point: per tensor, per slice of an axis, or per block of an axis."""
     if e is None or e.ndim == 0:
         return e
@@ -30,7 +30,7 @@ def broadcast_parameter(n: OnnxNode, x: Expr, e: Expr | None) -> Any:
 
 
 @reads("QuantizeLinear")
-def quantize(n: OnnxNode, x: Expr, scale: Expr, zero: Expr | None = None) -> Any:
+def quantize(n: OnnxNode, x: Expr, scale: Expr, zero: Expr | None = None) -> Expr:
     """Quantize: divide by the scale, round, add the zero point and saturate."""
     dtype = zero.dtype if zero is not None else np.dtype("uint8")
     if zero is None and n.get("output_dtype", 0):
@@ -43,14 +43,14 @@ def quantize(n: OnnxNode, x: Expr, scale: Expr, zero: Expr | None = None) -> Any
     return saturate(wide if zero is None else wide + P.cast(broadcast_parameter(n, x, zero), "float64"), dtype)
 
 
-def saturate(x: Expr, dtype: np.dtype[Any]) -> Any:
+def saturate(x: Expr, dtype: np.dtype[np.generic]) -> Expr:
     """Cast to an integer dtype; values beyond it become its limits."""
-    limits = np.iinfo(dtype)
+    limits = np.iinfo(dtype.name)
     return P.cast(P.clip(x, like(x, limits.min), like(x, limits.max)), dtype)
 
 
 @reads("DequantizeLinear")
-def dequantize(n: OnnxNode, x: Expr, scale: Expr, zero: Expr | None = None) -> Any:
+def dequantize(n: OnnxNode, x: Expr, scale: Expr, zero: Expr | None = None) -> Expr:
     wide = P.cast(x, scale.dtype)
     if zero is not None and not is_float(x.dtype):
         wide = P.cast(P.cast(x, "int64") - P.cast(broadcast_parameter(n, x, zero), "int64"), scale.dtype)
@@ -60,11 +60,11 @@ def dequantize(n: OnnxNode, x: Expr, scale: Expr, zero: Expr | None = None) -> A
 
 
 @reads("MatMulInteger")
-def matmul_integer(n: OnnxNode, a: Expr, b: Expr, za: Expr | None = None, zb: Expr | None = None) -> Any:
+def matmul_integer(n: OnnxNode, a: Expr, b: Expr, za: Expr | None = None, zb: Expr | None = None) -> Expr:
     return subtract_zero_point(a, za, -1) @ subtract_zero_point(b, zb, -2)
 
 
-def subtract_zero_point(x: Expr, zero: Expr | None, axis: int) -> Any:
+def subtract_zero_point(x: Expr, zero: Expr | None, axis: int) -> Expr:
     """Subtract a zero point in int32."""
     wide = P.cast(x, "int32")
     if zero is None:
@@ -74,14 +74,14 @@ def subtract_zero_point(x: Expr, zero: Expr | None, axis: int) -> Any:
 
 
 @reads("QLinearMatMul")
-def qlinear_matmul(n: OnnxNode, a: Expr, sa: Expr, za: Expr, b: Expr, sb: Expr, zb: Expr, sy: Expr, zy: Expr) -> Any:
+def qlinear_matmul(n: OnnxNode, a: Expr, sa: Expr, za: Expr, b: Expr, sb: Expr, zb: Expr, sy: Expr, zy: Expr) -> Expr:
     total = P.cast(matmul_integer(n, a, b, za, zb), "float32")
     factor = P.cast(sa, "float32") * P.cast(sb, "float32") / P.cast(sy, "float32")
     return saturate(P.rint(total * factor) + P.cast(zy, "float32"), zy.dtype)
 
 
 @reads("ConvInteger")
-def conv_integer(n: OnnxNode, x: Expr, w: Expr, zx: Expr | None = None, zw: Expr | None = None) -> Any:
+def conv_integer(n: OnnxNode, x: Expr, w: Expr, zx: Expr | None = None, zw: Expr | None = None) -> Expr:
     """Integer convolution, computed in float64, which is exact for sums below 2^53."""
     number, kernel = P.cast(x, "float64"), P.cast(w, "float64")
     if zx is not None:
@@ -94,7 +94,7 @@ def conv_integer(n: OnnxNode, x: Expr, w: Expr, zx: Expr | None = None, zw: Expr
 @reads("QLinearConv")
 def qlinear_conv(
     n: OnnxNode, x: Expr, sx: Expr, zx: Expr, w: Expr, sw: Expr, zw: Expr, sy: Expr, zy: Expr, bias: Expr | None = None
-) -> Any:
+) -> Expr:
     total = P.cast(conv_integer(n, x, w, zx, zw), "float64")
     wide = (1, -1, *(1,) * (x.ndim - 2))
     if bias is not None:

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.graph.decomposition import symbolic as P
 from pellucid.graph.expr import Expr
 from pellucid.graph.ops.closure_conversion import as_list
 from pellucid.graph.ops.scan import scan
 from pellucid.interop.onnx.reader import OnnxNode, reads
 from pellucid.interop.onnx.readers.elementwise import like
+from pellucid.interop.onnx.symbolic import P
 
 Function = Callable[[Any], Any]
 
@@ -20,7 +20,7 @@ Function = Callable[[Any], Any]
 def get_activation(n: OnnxNode, name: str, alpha: float | None, beta: float | None) -> Function:
     """Return an activation function by its ONNX name."""
 
-    def number(x: Expr, value: float | None, default: float) -> Any:
+    def number(x: Expr, value: float | None, default: float) -> Expr:
         return like(x, np.float32(default if value is None else value))
 
     table: dict[str, Function] = {
@@ -70,16 +70,16 @@ class RecurrentNode:
     def get_activations(self, direction: int) -> list[Function]:
         return self.functions[direction * self.each : (direction + 1) * self.each]
 
-    def clip_input(self, x: Any) -> Any:
+    def clip_input(self, x: Expr) -> Expr:
         return x if self.clip is None else P.clip(x, like(x, -self.clip), like(x, self.clip))
 
-    def split_gates(self, e: Any, axis: int = -1) -> list[Any]:
+    def split_gates(self, e: Expr, axis: int = -1) -> list[Expr]:
         return list(P.split(e, self.gates, axis=axis))
 
 
 def run_directions(
-    n: OnnxNode, cell: RecurrentNode, x: Expr, step: Callable[[int], Callable[..., list[Any]]], states: int
-) -> list[Any]:
+    n: OnnxNode, cell: RecurrentNode, x: Expr, step: Callable[[int], Callable[..., list[Expr]]], states: int
+) -> list[Expr]:
     """Run every direction, and return the states of all steps and the last ones."""
     x = P.swapaxes(x, 0, 1) if n.get("layout", 0) else x
     lengths, mask = n.input(4), None
@@ -100,7 +100,9 @@ def run_directions(
                 first.append(P.repeat(zero_column, cell.hidden, axis=1))
         once = step(direction)
 
-        def masked_step(x_t: Any, *rest: Any, once: Any = once, masked: bool = mask is not None) -> list[Any]:
+        def masked_step(
+            x_t: Expr, *rest: Expr, once: Callable[..., list[Expr]] = once, masked: bool = mask is not None
+        ) -> list[Expr]:
             if not masked:
                 return list(once(x_t, *rest))
             valid, *h = rest
@@ -119,28 +121,28 @@ def run_directions(
     return [y, *finals]
 
 
-def stack_directions(parts: list[Any], axis: int) -> Any:
+def stack_directions(parts: list[Expr], axis: int) -> Expr:
     return P.stack(parts, axis=axis) if len(parts) > 1 else P.expand_dims(parts[0], axis=axis)
 
 
-def get_biases(n: OnnxNode, direction: int, gates: int, hidden: int) -> tuple[Any, Any]:
+def get_biases(n: OnnxNode, direction: int, gates: int, hidden: int) -> tuple[Expr | None, Expr | None]:
     """Return the biases of the input and of the state, or None."""
     b = n.input(3)
     return (None, None) if b is None else (b[direction][: gates * hidden], b[direction][gates * hidden :])
 
 
-def add_bias(x: Any, bias: Any) -> Any:
+def add_bias(x: Expr, bias: Expr | None) -> Expr:
     return x if bias is None else x + bias
 
 
 @reads("RNN")
-def rnn(n: OnnxNode, x: Expr, w: Expr, r: Expr, *others: Any) -> Any:
+def rnn(n: OnnxNode, x: Expr, w: Expr, r: Expr, *others: Expr | None) -> list[Expr]:
     cell = RecurrentNode(n, ["Tanh"], 1)
 
-    def step(d: int) -> Callable[..., list[Any]]:
+    def step(d: int) -> Callable[..., list[Expr]]:
         (f,), (input_bias, state_bias) = cell.get_activations(d), get_biases(n, d, 1, cell.hidden)
 
-        def once(x_t: Any, h: Any) -> list[Any]:
+        def once(x_t: Expr, h: Expr) -> list[Expr]:
             return [f(cell.clip_input(add_bias(x_t @ w[d].T, input_bias) + add_bias(h @ r[d].T, state_bias)))]
 
         return once
@@ -149,16 +151,16 @@ def rnn(n: OnnxNode, x: Expr, w: Expr, r: Expr, *others: Any) -> Any:
 
 
 @reads("GRU")
-def gru(n: OnnxNode, x: Expr, w: Expr, r: Expr, *others: Any) -> Any:
+def gru(n: OnnxNode, x: Expr, w: Expr, r: Expr, *others: Expr | None) -> list[Expr]:
     """GRU; gates are in the order z (update), r (reset), h (hidden)."""
     cell = RecurrentNode(n, ["Sigmoid", "Tanh"], 3)
     linear_before_reset = bool(n.get("linear_before_reset", 0))
 
-    def step(d: int) -> Callable[..., list[Any]]:
+    def step(d: int) -> Callable[..., list[Expr]]:
         (f, g), (input_bias, state_bias) = cell.get_activations(d), get_biases(n, d, 3, cell.hidden)
         kernel = r[d]
 
-        def once(x_t: Any, h: Any) -> list[Any]:
+        def once(x_t: Expr, h: Expr) -> list[Expr]:
             xz, xr, xh = cell.split_gates(add_bias(x_t @ w[d].T, input_bias))
             rz, rr, rh = cell.split_gates(kernel, 0)
             bz, br, bh = cell.split_gates(state_bias) if state_bias is not None else (None,) * 3
@@ -174,16 +176,16 @@ def gru(n: OnnxNode, x: Expr, w: Expr, r: Expr, *others: Any) -> Any:
 
 
 @reads("LSTM")
-def lstm(n: OnnxNode, x: Expr, w: Expr, r: Expr, *others: Any) -> Any:
+def lstm(n: OnnxNode, x: Expr, w: Expr, r: Expr, *others: Expr | None) -> list[Expr]:
     """LSTM; gates are in the order i (input), o (output), f (forget), c (cell), with optional peepholes."""
     cell = RecurrentNode(n, ["Sigmoid", "Tanh", "Tanh"], 4)
     peep = n.input(7)
 
-    def step(d: int) -> Callable[..., list[Any]]:
+    def step(d: int) -> Callable[..., list[Expr]]:
         (f, g, last), (input_bias, state_bias) = cell.get_activations(d), get_biases(n, d, 4, cell.hidden)
         pi, po, pf = P.split(peep[d], 3, axis=-1) if peep is not None else (None,) * 3
 
-        def once(x_t: Any, h: Any, c: Any) -> list[Any]:
+        def once(x_t: Expr, h: Expr, c: Expr) -> list[Expr]:
             gates = add_bias(x_t @ w[d].T, input_bias) + add_bias(h @ r[d].T, state_bias)
             i, o, forget, new = cell.split_gates(gates)
             i = f(cell.clip_input(i if pi is None else i + pi * c))

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 
-from pellucid.graph.decomposition import symbolic as P
 from pellucid.graph.expr import Expr, constant
 from pellucid.interop.onnx.reader import OnnxNode, reads
 from pellucid.interop.onnx.readers.elementwise import like
+from pellucid.interop.onnx.symbolic import P
 
-REDUCTIONS: dict[str, Any] = {
+REDUCTIONS: dict[str, Callable[..., Expr]] = {
     "ReduceSum": P.sum,
     "ReduceMean": P.mean,
     "ReduceMax": P.max,
@@ -28,7 +28,7 @@ EMPTY_VALUES = {"ReduceMax": -np.inf, "ReduceMin": np.inf, "ReduceLogSumExp": -n
 """Values of reductions over no elements."""
 
 
-def get_empty_value(kind: str, x: Expr) -> Any:
+def get_empty_value(kind: str, x: Expr) -> Expr:
     """Return the value of a reduction over no elements, or the closest one that the dtype has."""
     if x.dtype.kind in "iu":
         limits = np.iinfo(x.dtype)
@@ -37,9 +37,9 @@ def get_empty_value(kind: str, x: Expr) -> Any:
 
 
 @reads(*REDUCTIONS)
-def reduce(n: OnnxNode, x: Expr, axes: Expr | None = None) -> Any:
+def reduce(n: OnnxNode, x: Expr, axes: Expr | None = None) -> Expr:
     """Reduce over the given axes; without axes over all, or over none with ``noop_with_empty_axes``."""
-    axis = tuple(a % x.ndim for a in n.get_axes(default=()))
+    axis = tuple(a % x.ndim for a in n.get_axes() or ())
     if not axis and not n.get("noop_with_empty_axes", 0):
         axis = tuple(range(x.ndim))
     over = {"axis": axis, "keepdims": bool(n.get("keepdims", 1))}
@@ -50,7 +50,7 @@ def reduce(n: OnnxNode, x: Expr, axes: Expr | None = None) -> Any:
 
 
 @reads("ArgMax", "ArgMin")
-def arg_reduce(n: OnnxNode, x: Expr) -> Any:
+def arg_reduce(n: OnnxNode, x: Expr) -> Expr:
     """Index of the first maximum or minimum, or of the last."""
     function, axis = (P.argmax if n.kind == "ArgMax" else P.argmin), int(n.get("axis", 0)) % x.ndim
     keepdims = bool(n.get("keepdims", 1))
@@ -62,7 +62,7 @@ def arg_reduce(n: OnnxNode, x: Expr) -> Any:
 
 
 @reads("CumSum", "CumProd")
-def cumulative(n: OnnxNode, x: Expr, axis: Expr) -> Any:
+def cumulative(n: OnnxNode, x: Expr, axis: Expr) -> Expr:
     """Cumulative sum or product, optionally exclusive or reversed."""
     over, is_sum = int(n.get_constant(1).ravel()[0]) % x.ndim, n.kind == "CumSum"
     x = P.flip(x, axis=over) if n.get("reverse", 0) else x

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from pellucid.graph.decomposition import symbolic as P
 from pellucid.graph.expr import Expr, constant
+from pellucid.graph.types import Dim
 from pellucid.interop.onnx.reader import MAX_FOLDED_ELEMENTS, OnnxNode, reads
-
-Array = np.ndarray[Any, Any]
+from pellucid.interop.onnx.symbolic import P
+from pellucid.typing import Array
 
 
 def get_source_coordinates(
@@ -107,9 +107,10 @@ class ResizeSpec:
             (0.0, 1.0) if whole else (float(roi[i]), float(roi[i + half])) for i in range(half)
         ]
 
-    def get_sizes_and_scales(self, n: OnnxNode, olds: list[Any]) -> tuple[list[Any], list[float]]:
+    def get_sizes_and_scales(self, n: OnnxNode, olds: Sequence[Dim]) -> tuple[list[Any], list[float]]:
         """Return sizes and scales from the input ``sizes``; a named size must not change."""
-        sizes, scales = n.get_dims(3), []
+        sizes: list[Any] = n.get_dims(3)
+        scales: list[float] = []
         for new, old in zip(sizes, olds, strict=True):
             scales.append(1.0)
             if new != old:
@@ -124,7 +125,7 @@ class ResizeSpec:
 
 
 @reads("Resize", "Upsample")
-def resize(n: OnnxNode, x: Expr, *others: Any) -> Any:
+def resize(n: OnnxNode, x: Expr, *others: Expr | None) -> Expr:
     """Resize separably, one axis after the other."""
     spec = ResizeSpec(n, x)
     mode = n.get("mode", "nearest")
@@ -144,7 +145,7 @@ def resize(n: OnnxNode, x: Expr, *others: Any) -> Any:
     return x
 
 
-def resize_axis(n: OnnxNode, x: Expr, axis: int, at: Array, scale: float, mode: str, transform: str) -> Any:
+def resize_axis(n: OnnxNode, x: Expr, axis: int, at: Array, scale: float, mode: str, transform: str) -> Expr:
     """Resize one axis; with ``tf_crop_and_resize``, outside elements become ``extrapolation_value``."""
     old = int(x.shape[axis])
     beyond = (at < 0) | (at > old - 1) if transform == "tf_crop_and_resize" else np.zeros(len(at), bool)

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import numpy as np
 
-from pellucid.graph.decomposition import symbolic as P
 from pellucid.graph.expr import Expr, constant
 from pellucid.graph.types import Dim
 from pellucid.interop.onnx.layout import transpose_axes
 from pellucid.interop.onnx.reader import OnnxNode, reads
 from pellucid.interop.onnx.shape_values import find_expression_of_shape
+from pellucid.interop.onnx.symbolic import P
 
 
 @reads("Reshape")
-def reshape(n: OnnxNode, x: Expr, shape: Expr | None = None) -> Any:
+def reshape(n: OnnxNode, x: Expr, shape: Expr | None = None) -> Expr:
     """Reshape; a size of 0 copies that of the input unless ``allowzero=1``."""
     sizes = n.get("shape") if "shape" in n.attributes else n.get_sizes(1)
     target_shape = get_target_shape(n, x, list(np.asarray(sizes, object).ravel()))
@@ -29,19 +28,19 @@ def reshape(n: OnnxNode, x: Expr, shape: Expr | None = None) -> Any:
     return P.reshape_like(x, target)
 
 
-def get_target_shape(n: OnnxNode, x: Expr, sizes: list[Any]) -> tuple[Dim, ...]:
+def get_target_shape(n: OnnxNode, x: Expr, sizes: list[Dim | None]) -> tuple[Dim, ...]:
     """Return the target shape; it may contain named sizes and one unknown size."""
     unknown = [place for place, d in enumerate(sizes) if d is None]
     if len(unknown) + sizes.count(-1) > 1:
         raise n.unknown_value_error(1)
-    shape: list[Any] = [-1 if d is None else d if isinstance(d, str) else int(d) for d in sizes]
+    shape: list[Dim] = [-1 if d is None else d if isinstance(d, str) else int(d) for d in sizes]
     if not n.get("allowzero", 0):
         shape = [x.shape[place] if d == 0 and not isinstance(d, str) else d for place, d in enumerate(shape)]
     return tuple(shape)
 
 
 @reads("Flatten")
-def flatten(n: OnnxNode, x: Expr) -> Any:
+def flatten(n: OnnxNode, x: Expr) -> Expr:
     axis = int(n.get("axis", 1))
     axis = axis % x.ndim if axis < 0 else axis
     first, second = multiply_sizes(x.shape[:axis]), multiply_sizes(x.shape[axis:])
@@ -62,34 +61,35 @@ def is_known(shape: Iterable[Dim]) -> bool:
 
 
 @reads("Squeeze")
-def squeeze(n: OnnxNode, x: Expr, axes: Expr | None = None) -> Any:
+def squeeze(n: OnnxNode, x: Expr, axes: Expr | None = None) -> Expr:
     """Remove axes of size 1; undoes a matching Unsqueeze."""
-    axes = n.get_axes()
-    own = x.op is not None and x.op.name == "expand_dims" and axes is not None
-    if own and tuple(sorted(a % x.ndim for a in axes)) == x.settings["axis"]:
+    removed = n.get_axes()
+    undone = None if x.op is None or x.op.name != "expand_dims" else x.settings["axis"]
+    if removed is not None and tuple(sorted(a % x.ndim for a in removed)) == undone:
         return x.inputs[0]
-    return P.squeeze(x, axis=axes)
+    return P.squeeze(x, axis=removed)
 
 
 @reads("Unsqueeze")
-def unsqueeze(n: OnnxNode, x: Expr, axes: Expr | None = None) -> Any:
+def unsqueeze(n: OnnxNode, x: Expr, axes: Expr | None = None) -> Expr:
     return P.expand_dims(x, axis=n.get_axes())
 
 
 @reads("Transpose")
-def transpose(n: OnnxNode, x: Expr) -> Any:
+def transpose(n: OnnxNode, x: Expr) -> Expr:
     return transpose_axes(x, n.get("perm", list(range(x.ndim))[::-1]))
 
 
 @reads("Expand")
-def expand(n: OnnxNode, x: Expr, shape: Expr) -> Any:
+def expand(n: OnnxNode, x: Expr, shape: Expr) -> Expr:
     """Broadcast; a size of 1 keeps the axis."""
     sizes = n.get_dims(1)
-    if None in sizes:
+    known = [d for d in sizes if d is not None]
+    if len(known) < len(sizes):
         raise n.unknown_value_error(1)
-    ndim = max(len(sizes), x.ndim)
-    old: list[Any] = [1] * (ndim - x.ndim) + list(x.shape)
-    new = [1] * (ndim - len(sizes)) + sizes
+    ndim = max(len(known), x.ndim)
+    old: list[Dim] = [*[1] * (ndim - x.ndim), *x.shape]
+    new: list[Dim] = [*[1] * (ndim - len(known)), *known]
     target = tuple(a if b == 1 else b for a, b in zip(old, new, strict=True))
     if all(not isinstance(d, str) or d in x.shape for d in target):
         return P.broadcast_to(x, target)
@@ -100,7 +100,7 @@ def expand(n: OnnxNode, x: Expr, shape: Expr) -> Any:
 
 
 @reads("Tile")
-def tile(n: OnnxNode, x: Expr, repeats: Expr, axis: Expr | None = None) -> Any:
+def tile(n: OnnxNode, x: Expr, repeats: Expr, axis: Expr | None = None) -> Expr:
     if n.opset < 6:
         over = int(n.get_constant(2).ravel()[0])
         return P.tile(x, tuple(int(n.get_constant(1).ravel()[0]) if a == over else 1 for a in range(x.ndim)))
@@ -108,7 +108,7 @@ def tile(n: OnnxNode, x: Expr, repeats: Expr, axis: Expr | None = None) -> Any:
 
 
 @reads("DepthToSpace")
-def depth_to_space(n: OnnxNode, x: Expr) -> Any:
+def depth_to_space(n: OnnxNode, x: Expr) -> Expr:
     """Rearrange channels into spatial blocks."""
     b, batch = int(n.require("blocksize")), x.shape[0]
     c, *spatial = n.require_known(x.shape[1:], "the number of channels and the spatial sizes")
@@ -124,7 +124,7 @@ def depth_to_space(n: OnnxNode, x: Expr) -> Any:
 
 
 @reads("SpaceToDepth")
-def space_to_depth(n: OnnxNode, x: Expr) -> Any:
+def space_to_depth(n: OnnxNode, x: Expr) -> Expr:
     """Rearrange spatial blocks into channels."""
     b, batch = int(n.require("blocksize")), x.shape[0]
     c, *spatial = n.require_known(x.shape[1:], "the number of channels and the spatial sizes")
@@ -139,14 +139,14 @@ def space_to_depth(n: OnnxNode, x: Expr) -> Any:
 
 
 @reads("Trilu")
-def trilu(n: OnnxNode, x: Expr, k: Expr | None = None) -> Any:
+def trilu(n: OnnxNode, x: Expr, k: Expr | None = None) -> Expr:
     offset = int(n.get_constant(1, 0).ravel()[0])
     triangle = P.triu if n.get("upper", 1) else P.tril
     return P.cast(triangle(P.cast(x, "int32"), k=offset), "bool") if x.dtype.kind == "b" else triangle(x, k=offset)
 
 
 @reads("Shape")
-def shape_(n: OnnxNode, x: Expr) -> Any:
+def shape_(n: OnnxNode, x: Expr) -> Expr:
     axes = range(x.ndim)[slice(n.get("start", 0), n.get("end"))]
     if is_known(x.shape[a] for a in axes):
         return constant(np.array([x.shape[a] for a in axes], np.int64))
@@ -154,5 +154,5 @@ def shape_(n: OnnxNode, x: Expr) -> Any:
 
 
 @reads("Size")
-def size(n: OnnxNode, x: Expr) -> Any:
+def size(n: OnnxNode, x: Expr) -> Expr:
     return constant(np.int64(math.prod(int(d) for d in x.shape))) if is_known(x.shape) else P.size(x)

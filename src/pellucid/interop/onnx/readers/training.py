@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from pellucid.graph.decomposition import symbolic as P
 from pellucid.graph.expr import Expr
 from pellucid.graph.gradient import grad
 from pellucid.interop.onnx.reader import OnnxNode, reads
 from pellucid.interop.onnx.readers.elementwise import like, number
+from pellucid.interop.onnx.symbolic import P
 
 DOMAIN = "ai.onnx.preview.training."
 
 Step = Callable[..., list[Any]]
 
 
-def step_parameters(n: OnnxNode, states: int, step: Step, inputs: tuple[Expr, ...]) -> list[Any]:
+def step_parameters(n: OnnxNode, states: int, step: Step, inputs: tuple[Expr, ...]) -> list[Expr]:
     """Run one optimizer step for every parameter with its gradient and state."""
     rate, count, *rest = inputs
     parameters = len(rest) // (2 + states)
@@ -29,9 +29,9 @@ def step_parameters(n: OnnxNode, states: int, step: Step, inputs: tuple[Expr, ..
 
 
 @reads(f"{DOMAIN}Adagrad")
-def adagrad(n: OnnxNode, *inputs: Expr) -> Any:
+def adagrad(n: OnnxNode, *inputs: Expr) -> list[Expr]:
 
-    def step(rate: Any, count: Any, x: Any, g: Any, h: Any) -> list[Any]:
+    def step(rate: Expr, count: Expr, x: Expr, g: Expr, h: Expr) -> list[Expr]:
         decayed = rate / (like(x, 1) + P.cast(count, x.dtype) * number(n, x, "decay_factor", 0.0))
         h = h + g * g
         return [x - decayed * g / (P.sqrt(h) + number(n, x, "epsilon", 0.0)), h]
@@ -40,9 +40,9 @@ def adagrad(n: OnnxNode, *inputs: Expr) -> Any:
 
 
 @reads(f"{DOMAIN}Adam")
-def adam(n: OnnxNode, *inputs: Expr) -> Any:
+def adam(n: OnnxNode, *inputs: Expr) -> list[Expr]:
 
-    def step(rate: Any, count: Any, x: Any, g: Any, v: Any, h: Any) -> list[Any]:
+    def step(rate: Expr, count: Expr, x: Expr, g: Expr, v: Expr, h: Expr) -> list[Expr]:
         alpha, beta, one = number(n, x, "alpha", 0.9), number(n, x, "beta", 0.999), like(x, 1)
         v, h = alpha * v + (one - alpha) * g, beta * h + (one - beta) * (g * g)
         t = P.cast(P.maximum(count, like(count, 1)), x.dtype)
@@ -55,10 +55,10 @@ def adam(n: OnnxNode, *inputs: Expr) -> Any:
 
 
 @reads(f"{DOMAIN}Momentum")
-def momentum(n: OnnxNode, *inputs: Expr) -> Any:
+def momentum(n: OnnxNode, *inputs: Expr) -> list[Expr]:
     """SGD with momentum, standard or Nesterov."""
 
-    def step(rate: Any, count: Any, x: Any, g: Any, v: Any) -> list[Any]:
+    def step(rate: Expr, count: Expr, x: Expr, g: Expr, v: Expr) -> list[Expr]:
         alpha = number(n, x, "alpha", 0.0)
         beta = P.where(count > like(count, 0), number(n, x, "beta", 1.0), like(x, 1))
         v = alpha * v + beta * g
@@ -68,7 +68,7 @@ def momentum(n: OnnxNode, *inputs: Expr) -> Any:
 
 
 @reads(f"{DOMAIN}Gradient")
-def gradient(n: OnnxNode, *inputs: Expr) -> Any:
+def gradient(n: OnnxNode, *inputs: Expr) -> list[Expr]:
     """Gradient of one value of the graph with respect to others."""
     wrt = [n.reader.get_value(name, str(n)) for name in n.require("xs")]
     return grad(P.sum(n.reader.get_value(n.require("y"), str(n))), wrt)

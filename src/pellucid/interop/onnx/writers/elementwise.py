@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
@@ -11,9 +10,10 @@ from pellucid.graph.expr import Expr
 from pellucid.graph.types import is_float
 from pellucid.interop.onnx.op_table import BINARY, SAME_OPERATOR
 from pellucid.interop.onnx.writer import OnnxWriter, unsupported_error, writes
+from pellucid.typing import ArrayLike
 
 
-def scalar(w: OnnxWriter, e: Expr, value: Any) -> str:
+def scalar(w: OnnxWriter, e: Expr, value: ArrayLike) -> str:
     """Return a constant of the dtype of ``e``."""
     return w.constant(value, e.dtype)
 
@@ -24,7 +24,7 @@ def to_bool(w: OnnxWriter, e: Expr, x: str) -> str:
 
 
 @writes(*SAME_OPERATOR)
-def same_operator(w: OnnxWriter, e: Expr, *operands: str) -> Any:
+def same_operator(w: OnnxWriter, e: Expr, *operands: str) -> str:
     assert e.op is not None
     if e.op.name == "logical_not":
         operands = (to_bool(w, e.inputs[0], operands[0]),)
@@ -32,7 +32,7 @@ def same_operator(w: OnnxWriter, e: Expr, *operands: str) -> Any:
 
 
 @writes(*BINARY)
-def binary(w: OnnxWriter, e: Expr, x: str, y: str) -> Any:
+def binary(w: OnnxWriter, e: Expr, x: str, y: str) -> str:
     """Binary node; bool operands use the logical operators."""
     assert e.op is not None
     kind = BINARY[e.op.name]
@@ -54,7 +54,7 @@ LOGICAL = {
 
 
 @writes("fmax", "fmin")
-def fmax_or_fmin(w: OnnxWriter, e: Expr, x: str, y: str) -> Any:
+def fmax_or_fmin(w: OnnxWriter, e: Expr, x: str, y: str) -> str:
     """Maximum or minimum that ignores NaN."""
     assert e.op is not None
     best = w.node("Max" if e.op.name == "fmax" else "Min", x, y)
@@ -64,7 +64,7 @@ def fmax_or_fmin(w: OnnxWriter, e: Expr, x: str, y: str) -> Any:
 
 
 @writes("clip")
-def clip(w: OnnxWriter, e: Expr, x: str, low: str, high: str) -> Any:
+def clip(w: OnnxWriter, e: Expr, x: str, low: str, high: str) -> str:
     """Clip takes scalar bounds; array bounds need Max and Min."""
     if e.inputs[1].ndim == 0 and e.inputs[2].ndim == 0 and e.shape == e.inputs[0].shape:
         return w.node("Clip", x, low, high)
@@ -72,7 +72,7 @@ def clip(w: OnnxWriter, e: Expr, x: str, low: str, high: str) -> Any:
 
 
 @writes("nan_to_num")
-def nan_to_num(w: OnnxWriter, e: Expr, x: str) -> Any:
+def nan_to_num(w: OnnxWriter, e: Expr, x: str) -> str:
     if not is_float(e.dtype):
         return x
     limits = np.finfo(e.dtype) if e.dtype.kind == "f" else np.finfo(np.float32)
@@ -85,54 +85,54 @@ def nan_to_num(w: OnnxWriter, e: Expr, x: str) -> Any:
 
 
 @writes("isinf")
-def isinf(w: OnnxWriter, e: Expr, x: str) -> Any:
+def isinf(w: OnnxWriter, e: Expr, x: str) -> str:
     if not is_float(e.inputs[0].dtype):
         return w.node("Not", w.node("Equal", x, x))  # integers are never infinite
     return w.node("IsInf", x)
 
 
 @writes("isfinite")
-def isfinite(w: OnnxWriter, e: Expr, x: str) -> Any:
+def isfinite(w: OnnxWriter, e: Expr, x: str) -> str:
     if not is_float(e.inputs[0].dtype):
         return w.node("Equal", x, x)
     return w.node("Not", w.node("Or", w.node("IsInf", x), w.node("IsNaN", x)))
 
 
 @writes("not_equal")
-def not_equal(w: OnnxWriter, e: Expr, x: str, y: str) -> Any:
+def not_equal(w: OnnxWriter, e: Expr, x: str, y: str) -> str:
     return w.node("Not", w.node("Equal", x, y))
 
 
 @writes("square")
-def square(w: OnnxWriter, e: Expr, x: str) -> Any:
+def square(w: OnnxWriter, e: Expr, x: str) -> str:
     return w.node("Mul", x, x)
 
 
 @writes("cbrt")
-def cbrt(w: OnnxWriter, e: Expr, x: str) -> Any:
+def cbrt(w: OnnxWriter, e: Expr, x: str) -> str:
     """Cube root of the absolute value, with the sign of the operand."""
     root = w.node("Pow", w.node("Abs", x), scalar(w, e, 1 / 3))
     return w.node("Mul", w.node("Sign", x), root)
 
 
 @writes("cast")
-def cast(w: OnnxWriter, e: Expr, x: str) -> Any:
+def cast(w: OnnxWriter, e: Expr, x: str) -> str:
     return w.cast(x, e.dtype)
 
 
 @writes("exp2")
-def exp2(w: OnnxWriter, e: Expr, x: str) -> Any:
+def exp2(w: OnnxWriter, e: Expr, x: str) -> str:
     return w.node("Pow", scalar(w, e, 2), x)
 
 
 @writes("log2", "log10")
-def log2_or_log10(w: OnnxWriter, e: Expr, x: str) -> Any:
+def log2_or_log10(w: OnnxWriter, e: Expr, x: str) -> str:
     assert e.op is not None
     return w.node("Div", w.node("Log", x), scalar(w, e, math.log(2 if e.op.name == "log2" else 10)))
 
 
 @writes("log1p")
-def log1p(w: OnnxWriter, e: Expr, x: str) -> Any:
+def log1p(w: OnnxWriter, e: Expr, x: str) -> str:
     """W. Kahan's formula x log(u) / (u - 1) for u = 1 + x, accurate for small x."""
     one = scalar(w, e, 1)
     u = w.node("Add", x, one)
@@ -142,7 +142,7 @@ def log1p(w: OnnxWriter, e: Expr, x: str) -> Any:
 
 
 @writes("expm1")
-def expm1(w: OnnxWriter, e: Expr, x: str) -> Any:
+def expm1(w: OnnxWriter, e: Expr, x: str) -> str:
     """W. Kahan's formula (u - 1) x / log(u) for u = e^x, accurate for small x."""
     one = scalar(w, e, 1)
     u = w.node("Exp", x)
@@ -153,7 +153,7 @@ def expm1(w: OnnxWriter, e: Expr, x: str) -> Any:
 
 
 @writes("logaddexp", "logaddexp2")
-def logaddexp(w: OnnxWriter, e: Expr, x: str, y: str) -> Any:
+def logaddexp(w: OnnxWriter, e: Expr, x: str, y: str) -> str:
     """Maximum plus the softplus of minus the distance; equal operands (also infinities) are a separate case."""
     assert e.op is not None
     distance = w.node("Neg", w.node("Abs", w.node("Sub", x, y)))
@@ -165,19 +165,19 @@ def logaddexp(w: OnnxWriter, e: Expr, x: str, y: str) -> Any:
 
 
 @writes("erfc")
-def erfc(w: OnnxWriter, e: Expr, x: str) -> Any:
+def erfc(w: OnnxWriter, e: Expr, x: str) -> str:
     return w.node("Sub", scalar(w, e, 1), w.node("Erf", x))
 
 
 @writes("divide_no_nan")
-def divide_no_nan(w: OnnxWriter, e: Expr, x: str, y: str) -> Any:
+def divide_no_nan(w: OnnxWriter, e: Expr, x: str, y: str) -> str:
     """Quotient; 0 where the divisor is 0."""
     is_zero = w.node("Equal", y, scalar(w, e, 0))
     return w.node("Where", is_zero, scalar(w, e, 0), w.node("Div", x, w.node("Where", is_zero, scalar(w, e, 1), y)))
 
 
 @writes("floor_divide")
-def floor_divide(w: OnnxWriter, e: Expr, x: str, y: str) -> Any:
+def floor_divide(w: OnnxWriter, e: Expr, x: str, y: str) -> str:
     """Quotient rounded down; ONNX's integer division rounds toward zero."""
     if is_float(e.dtype):
         return w.node("Floor", w.node("Div", x, y))
@@ -185,7 +185,7 @@ def floor_divide(w: OnnxWriter, e: Expr, x: str, y: str) -> Any:
 
 
 @writes("remainder")
-def remainder(w: OnnxWriter, e: Expr, x: str, y: str) -> Any:
+def remainder(w: OnnxWriter, e: Expr, x: str, y: str) -> str:
     """Remainder with the sign of the divisor."""
     if not is_float(e.dtype):
         return w.node("Mod", x, y)
@@ -197,17 +197,17 @@ def remainder(w: OnnxWriter, e: Expr, x: str, y: str) -> Any:
 
 
 @writes("fmod")
-def fmod(w: OnnxWriter, e: Expr, x: str, y: str) -> Any:
+def fmod(w: OnnxWriter, e: Expr, x: str, y: str) -> str:
     return w.node("Mod", x, y, fmod=1)
 
 
 @writes("trunc")
-def trunc(w: OnnxWriter, e: Expr, x: str) -> Any:
+def trunc(w: OnnxWriter, e: Expr, x: str) -> str:
     return w.node("Mul", w.node("Sign", x), w.node("Floor", w.node("Abs", x))) if is_float(e.dtype) else x
 
 
 @writes("round")
-def round_(w: OnnxWriter, e: Expr, x: str) -> Any:
+def round_(w: OnnxWriter, e: Expr, x: str) -> str:
     if not is_float(e.dtype):
         raise unsupported_error(e, "ONNX rounds floating-point numbers only")
     decimals = e.settings["decimals"]
@@ -219,7 +219,7 @@ def round_(w: OnnxWriter, e: Expr, x: str) -> Any:
 
 
 @writes("signbit")
-def signbit(w: OnnxWriter, e: Expr, x: str) -> Any:
+def signbit(w: OnnxWriter, e: Expr, x: str) -> str:
     (operand,) = e.inputs
     if not is_float(operand.dtype):
         return w.node("Less", x, scalar(w, operand, 0))
@@ -227,19 +227,19 @@ def signbit(w: OnnxWriter, e: Expr, x: str) -> Any:
 
 
 @writes("copysign")
-def copysign(w: OnnxWriter, e: Expr, x: str, y: str) -> Any:
+def copysign(w: OnnxWriter, e: Expr, x: str, y: str) -> str:
     size = w.node("Abs", x)
     return w.node("Where", write_signbit(w, e, y), w.node("Neg", size), size)
 
 
-def write_signbit(w: OnnxWriter, e: Expr, y: str) -> Any:
+def write_signbit(w: OnnxWriter, e: Expr, y: str) -> str:
     """Write whether a value is negative or -0.0, whose reciprocal is negative."""
     zero = scalar(w, e, 0)
     return w.node("Or", w.node("Less", y, zero), w.node("Less", w.node("Reciprocal", y), zero))
 
 
 @writes("heaviside")
-def heaviside(w: OnnxWriter, e: Expr, x: str, y: str) -> Any:
+def heaviside(w: OnnxWriter, e: Expr, x: str, y: str) -> str:
     zero = scalar(w, e, 0)
     step = w.node("Where", w.node("Less", x, zero), zero, scalar(w, e, 1))
     step = w.node("Where", w.node("Equal", x, zero), y, step)
@@ -247,7 +247,7 @@ def heaviside(w: OnnxWriter, e: Expr, x: str, y: str) -> Any:
 
 
 @writes("arctan2")
-def arctan2(w: OnnxWriter, e: Expr, y: str, x: str) -> Any:
+def arctan2(w: OnnxWriter, e: Expr, y: str, x: str) -> str:
     """Arctangent of the quotient, shifted by pi in the left half-plane."""
     zero, pi = scalar(w, e, 0), scalar(w, e, math.pi)
     half = w.node("Where", write_signbit(w, e, y), w.node("Neg", pi), pi)
@@ -258,7 +258,7 @@ def arctan2(w: OnnxWriter, e: Expr, y: str, x: str) -> Any:
 
 
 @writes("hypot")
-def hypot(w: OnnxWriter, e: Expr, x: str, y: str) -> Any:
+def hypot(w: OnnxWriter, e: Expr, x: str, y: str) -> str:
     """Scaled by the larger operand, so that squares do not overflow."""
     a, b = w.node("Abs", x), w.node("Abs", y)
     larger, smaller = w.node("Max", a, b), w.node("Min", a, b)
@@ -268,7 +268,7 @@ def hypot(w: OnnxWriter, e: Expr, x: str, y: str) -> Any:
 
 
 @writes("sinc")
-def sinc(w: OnnxWriter, e: Expr, x: str) -> Any:
+def sinc(w: OnnxWriter, e: Expr, x: str) -> str:
     """sin(pi x) / (pi x), and 1 at 0."""
     angle = w.node("Mul", x, scalar(w, e, math.pi))
     is_zero = w.node("Equal", angle, scalar(w, e, 0))
@@ -277,12 +277,12 @@ def sinc(w: OnnxWriter, e: Expr, x: str) -> Any:
 
 
 @writes("invert")
-def invert(w: OnnxWriter, e: Expr, x: str) -> Any:
+def invert(w: OnnxWriter, e: Expr, x: str) -> str:
     return w.node("Not" if e.dtype == bool else "BitwiseNot", x)
 
 
 @writes("left_shift", "right_shift")
-def shift(w: OnnxWriter, e: Expr, x: str, y: str) -> Any:
+def shift(w: OnnxWriter, e: Expr, x: str, y: str) -> str:
     """BitShift is unsigned only; signed shifts are written as products and quotients."""
     assert e.op is not None
     left = e.op.name == "left_shift"
@@ -295,10 +295,10 @@ def shift(w: OnnxWriter, e: Expr, x: str, y: str) -> Any:
 
 
 @writes("leaky_relu")
-def leaky_relu(w: OnnxWriter, e: Expr, x: str) -> Any:
+def leaky_relu(w: OnnxWriter, e: Expr, x: str) -> str:
     return w.node("LeakyRelu", x, alpha=float(e.settings["negative_slope"]))
 
 
 @writes("attach_mask")
-def attach_mask(w: OnnxWriter, e: Expr, x: str, mask: str) -> Any:
+def attach_mask(w: OnnxWriter, e: Expr, x: str, mask: str) -> str:
     return x

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+
+import numpy as np
 
 from pellucid.graph.expr import Expr
 from pellucid.graph.ops.index_spec import ARRAY, Index, Slice
@@ -13,12 +14,12 @@ from pellucid.interop.onnx.writers.shapes import END, get_shape
 
 
 @writes("slice")
-def slice_(w: OnnxWriter, e: Expr, x: str) -> Any:
+def slice_(w: OnnxWriter, e: Expr, x: str) -> str:
     return write_index(w, x, e.settings["index"])
 
 
 @writes("gather")
-def gather(w: OnnxWriter, e: Expr, x: str, *indices: str) -> Any:
+def gather(w: OnnxWriter, e: Expr, x: str, *indices: str) -> str:
     arrays = e.inputs[1:]
     return write_index(w, x, e.settings["index"], cast_all_indices(w, indices, arrays), [i.shape for i in arrays])
 
@@ -33,7 +34,7 @@ def write_index(w: OnnxWriter, x: str, index: Index, indices: Sequence[str] = ()
     return write_new_axes(w, x, [p for p in index if not isinstance(p, int)])
 
 
-def write_slices(w: OnnxWriter, x: str, axes: Sequence[Any], integers: bool) -> str:
+def write_slices(w: OnnxWriter, x: str, axes: Sequence[object], integers: bool) -> str:
     """Write the slices of an index, and its integers as slices of length 1."""
     slices = []
     for axis, p in enumerate(axes):
@@ -46,7 +47,7 @@ def write_slices(w: OnnxWriter, x: str, axes: Sequence[Any], integers: bool) -> 
     return w.node("Slice", x, *map(w.ints, zip(*slices, strict=True))) if slices else x
 
 
-def write_new_axes(w: OnnxWriter, x: str, parts: Sequence[Any]) -> str:
+def write_new_axes(w: OnnxWriter, x: str, parts: Sequence[object]) -> str:
     """Insert an axis of size 1 for every None in an index."""
     new = [place for place, p in enumerate(parts) if p is None]
     return w.node("Unsqueeze", x, w.ints(new)) if new else x
@@ -61,7 +62,7 @@ def write_gather(w: OnnxWriter, x: str, index: Index, indices: Sequence[str], sh
     common = broadcast(shapes)
     assert not isinstance(common, ShapeMismatch)
     arrays = iter(zip(indices, shapes, strict=True))
-    operands = [next(arrays) if axes[a] is ARRAY else (w.constant(axes[a], "int64"), ()) for a in advanced]
+    operands = [next(arrays) if axes[a] is ARRAY else (w.constant(np.asarray(axes[a]), "int64"), ()) for a in advanced]
     rest = [p for place, p in enumerate(index) if place not in array_places]
     start = array_places[0] if adjacent else 0
     if len(advanced) == 1:
@@ -73,7 +74,13 @@ def write_gather(w: OnnxWriter, x: str, index: Index, indices: Sequence[str], sh
 
 
 def write_gather_nd(
-    w: OnnxWriter, x: str, advanced: Sequence[int], operands: Sequence[Any], common: Shape, ndim: int, before: int
+    w: OnnxWriter,
+    x: str,
+    advanced: Sequence[int],
+    operands: Sequence[tuple[str, Shape]],
+    common: Shape,
+    ndim: int,
+    before: int,
 ) -> str:
     """Move the indexed axes to the front, gather, and move the gathered axes to their place."""
     others = [a for a in range(ndim) if a not in advanced]
@@ -90,7 +97,7 @@ def write_gather_nd(
 
 
 @writes("take_along_axis")
-def take_along_axis(w: OnnxWriter, e: Expr, x: str, indices: str) -> Any:
+def take_along_axis(w: OnnxWriter, e: Expr, x: str, indices: str) -> str:
     """GatherElements needs operands with equal sizes in all other axes."""
     axis, (operand, places) = e.settings["axis"], e.inputs
     wide = tuple(operand.shape[axis] if a == axis else d for a, d in enumerate(e.shape))
@@ -114,7 +121,7 @@ def cast_indices(w: OnnxWriter, e: Expr, name: str) -> str:
 
 
 @writes("take_along_axis_gradient")
-def take_along_axis_gradient(w: OnnxWriter, e: Expr, g: str, indices: str, like: str) -> Any:
+def take_along_axis_gradient(w: OnnxWriter, e: Expr, g: str, indices: str, like: str) -> str:
     """Scatter-add into zeros."""
     axis, (given, places, target) = e.settings["axis"], e.inputs
     if any(a != b for i, (a, b) in enumerate(zip(given.shape, target.shape, strict=True)) if i != axis):
@@ -128,7 +135,7 @@ REDUCTIONS = {"add_at": "add", "set_at": "none", "multiply_at": "mul", "max_at":
 
 
 @writes(*REDUCTIONS)
-def scatter(w: OnnxWriter, e: Expr, x: str, values: str, *indices: str) -> Any:
+def scatter(w: OnnxWriter, e: Expr, x: str, values: str, *indices: str) -> str:
     """Scatter into the flattened target; the same index applied to flat indices gives the positions."""
     assert e.op is not None
     target, arrays = e.inputs[0], e.inputs[2:]
@@ -142,7 +149,7 @@ def scatter(w: OnnxWriter, e: Expr, x: str, values: str, *indices: str) -> Any:
 
 
 @writes("is_last_write")
-def is_last_write(w: OnnxWriter, e: Expr, like: str, *indices: str) -> Any:
+def is_last_write(w: OnnxWriter, e: Expr, like: str, *indices: str) -> str:
     """Whether a value remains in the result: scatter the values' numbers like the values, then gather them back."""
     target, arrays = e.inputs[0], e.inputs[1:]
     names, shapes = cast_all_indices(w, indices, arrays), [i.shape for i in arrays]
@@ -161,7 +168,7 @@ def write_flat_indices(w: OnnxWriter, count: str, shape: str) -> str:
 
 
 @writes("argsort", "sort", "argtop_k")
-def sort(w: OnnxWriter, e: Expr, x: str) -> Any:
+def sort(w: OnnxWriter, e: Expr, x: str) -> str:
     """TopK of all elements sorts; it is stable."""
     assert e.op is not None
     axis, is_bool = e.settings["axis"], e.inputs[0].dtype.kind == "b"
@@ -179,7 +186,7 @@ def sort(w: OnnxWriter, e: Expr, x: str) -> Any:
 
 
 @writes("one_hot")
-def one_hot(w: OnnxWriter, e: Expr, x: str) -> Any:
+def one_hot(w: OnnxWriter, e: Expr, x: str) -> str:
     """Comparison with all class numbers; an index out of range gives zeros."""
     # The numbers may exceed a narrow dtype of the indices.
     places = x if e.inputs[0].dtype == "int64" else w.cast(x, "int64")
@@ -188,7 +195,7 @@ def one_hot(w: OnnxWriter, e: Expr, x: str) -> Any:
 
 
 @writes("searchsorted")
-def searchsorted(w: OnnxWriter, e: Expr, row: str, x: str) -> Any:
+def searchsorted(w: OnnxWriter, e: Expr, row: str, x: str) -> str:
     """Number of elements that are smaller, or not larger."""
     kind = "Less" if e.settings["side"] == "left" else "LessOrEqual"
     before = w.node(kind, row, w.node("Unsqueeze", x, w.ints([-1])))

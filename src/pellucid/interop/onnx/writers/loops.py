@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TypeVar
 
 from pellucid.graph.expr import Expr
+from pellucid.graph.subgraph import Subgraph
 from pellucid.interop.onnx.decompositions import decompose
 from pellucid.interop.onnx.writer import OnnxWriter, writes
 
+Item = TypeVar("Item")
+
 
 @writes("scan_loop")
-def scan(w: OnnxWriter, e: Expr, *operands: str) -> Any:
+def scan(w: OnnxWriter, e: Expr, *operands: str) -> str | tuple[str, ...]:
     """Scan; loop-invariant values are referenced by their outer name."""
     settings, body = e.settings, e.settings["body"]
     states, sequences = settings["states"], settings["sequences"]
 
-    def split(values: Sequence[Any]) -> tuple[Sequence[Any], ...]:
+    def split(values: Sequence[Item]) -> tuple[Sequence[Item], ...]:
         return values[:sequences], values[sequences : sequences + states], values[sequences + states :]
 
     (scanned, inits, fixed), (elements, hs, rest) = split(operands), split(body.inputs)
@@ -42,18 +45,18 @@ def scan(w: OnnxWriter, e: Expr, *operands: str) -> Any:
     return unwrap((*names[states:], *names[:states]))
 
 
-def unwrap(names: tuple[str, ...]) -> Any:
+def unwrap(names: tuple[str, ...]) -> str | tuple[str, ...]:
     return names if len(names) > 1 else names[0]
 
 
-def make_iteration_number(name: str) -> Any:
+def make_iteration_number(name: str) -> str:
     from onnx import TensorProto, helper
 
     return helper.make_tensor_value_info(name, TensorProto.INT64, [])
 
 
 @writes("branch")
-def branch(w: OnnxWriter, e: Expr, predicate: str, *operands: str) -> Any:
+def branch(w: OnnxWriter, e: Expr, predicate: str, *operands: str) -> str | tuple[str, ...]:
     """If; both branches reference outer values by name."""
     graphs = {}
     for key, attribute in (("then", "then_branch"), ("otherwise", "else_branch")):
@@ -64,7 +67,7 @@ def branch(w: OnnxWriter, e: Expr, predicate: str, *operands: str) -> Any:
 
 
 @writes("while_steps")
-def loop(w: OnnxWriter, e: Expr, *operands: str) -> Any:
+def loop(w: OnnxWriter, e: Expr, *operands: str) -> str | tuple[str, ...]:
     """Loop: ONNX evaluates the condition before the first iteration and after each."""
     from onnx import TensorProto, helper
 
@@ -86,7 +89,7 @@ def loop(w: OnnxWriter, e: Expr, *operands: str) -> Any:
     return unwrap(w.node_with_outputs("Loop", "", first, *operands[:states], outputs=states, body=body))
 
 
-def write_condition(w: OnnxWriter, body: Any, states: Any, fixed: Any) -> str:
+def write_condition(w: OnnxWriter, body: Subgraph, states: Sequence[str], fixed: Sequence[str]) -> str:
     """Write the condition's graph into another graph."""
     given = dict(zip(body.inputs, (*states, *fixed), strict=True))
     [output] = decompose(body.outputs, stop=body.inputs)

@@ -33,7 +33,7 @@ def get_window_attributes(e: Expr) -> dict[str, Any]:
 
 
 @writes("conv")
-def conv(w: OnnxWriter, e: Expr, x: str, kernel: str) -> Any:
+def conv(w: OnnxWriter, e: Expr, x: str, kernel: str) -> ChannelsFirst:
     return write_conv(w, e)
 
 
@@ -58,24 +58,24 @@ def write_conv(w: OnnxWriter, e: Expr, *bias: str) -> ChannelsFirst:
 
 
 @writes("max_pool")
-def max_pool(w: OnnxWriter, e: Expr, x: str) -> Any:
+def max_pool(w: OnnxWriter, e: Expr, x: str) -> ChannelsFirst:
     return ChannelsFirst(w.node("MaxPool", w.channels_first(e.inputs[0]), **get_window_attributes(e)))
 
 
 @writes("sum_pool")
-def sum_pool(w: OnnxWriter, e: Expr, x: str) -> Any:
+def sum_pool(w: OnnxWriter, e: Expr, x: str) -> ChannelsFirst:
     """Average including padding, times the size of the window."""
     mean = w.node("AveragePool", w.channels_first(e.inputs[0]), count_include_pad=1, **get_window_attributes(e))
     return ChannelsFirst(w.node("Mul", mean, w.constant(math.prod(e.settings["pool_size"]), e.dtype)))
 
 
 @writes("conv_transpose")
-def conv_transpose(w: OnnxWriter, e: Expr, x: str, kernel: str) -> Any:
+def conv_transpose(w: OnnxWriter, e: Expr, x: str, kernel: str) -> ChannelsFirst:
     return write_conv_transpose(w, e, list(e.settings["output_padding"]))
 
 
 @writes("conv_input_gradient")
-def conv_input_gradient(w: OnnxWriter, e: Expr, g: str, kernel: str, like: str) -> Any:
+def conv_input_gradient(w: OnnxWriter, e: Expr, g: str, kernel: str, like: str) -> ChannelsFirst:
     """Transposed convolution with the output padding that restores the size of the input."""
     output_padding = []
     window = (e.settings[key] for key in ("strides", "dilation", "padding"))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pellucid.graph.expr import Expr
 from pellucid.interop.onnx.op_table import REDUCTIONS
 from pellucid.interop.onnx.writer import OnnxWriter, writes
@@ -14,7 +12,7 @@ def cast_to_result(w: OnnxWriter, e: Expr, x: str) -> str:
 
 
 @writes(*REDUCTIONS)
-def reduce(w: OnnxWriter, e: Expr, x: str) -> Any:
+def reduce(w: OnnxWriter, e: Expr, x: str) -> str:
     assert e.op is not None
     axes, x = e.settings["axis"], cast_to_result(w, e, x)
     if not axes:
@@ -23,7 +21,7 @@ def reduce(w: OnnxWriter, e: Expr, x: str) -> Any:
 
 
 @writes("any", "all")
-def any_or_all(w: OnnxWriter, e: Expr, x: str) -> Any:
+def any_or_all(w: OnnxWriter, e: Expr, x: str) -> str:
     """Any and all as the maximum and minimum of 0 and 1."""
     assert e.op is not None
     kind, axes = "ReduceMax" if e.op.name == "any" else "ReduceMin", e.settings["axis"]
@@ -33,7 +31,7 @@ def any_or_all(w: OnnxWriter, e: Expr, x: str) -> Any:
 
 
 @writes("argmax", "argmin")
-def arg_reduce(w: OnnxWriter, e: Expr, x: str) -> Any:
+def arg_reduce(w: OnnxWriter, e: Expr, x: str) -> str:
     assert e.op is not None
     axis, keepdims = e.settings["axis"], e.settings["keepdims"]
     x = w.cast(x, "int32") if e.inputs[0].dtype == bool else x
@@ -45,7 +43,7 @@ def arg_reduce(w: OnnxWriter, e: Expr, x: str) -> Any:
 
 
 @writes("cumsum")
-def cumsum(w: OnnxWriter, e: Expr, x: str) -> Any:
+def cumsum(w: OnnxWriter, e: Expr, x: str) -> str:
     axis, x = e.settings["axis"], cast_to_result(w, e, x)
     if axis is None:
         axis, x = 0, w.node("Reshape", x, w.ints([-1]))
@@ -53,7 +51,7 @@ def cumsum(w: OnnxWriter, e: Expr, x: str) -> Any:
 
 
 @writes("softmax", "log_softmax")
-def softmax(w: OnnxWriter, e: Expr, x: str) -> Any:
+def softmax(w: OnnxWriter, e: Expr, x: str) -> str:
     """Softmax along one axis; several axes are flattened into one first."""
     assert e.op is not None
     kind = "Softmax" if e.op.name == "softmax" else "LogSoftmax"
@@ -70,7 +68,7 @@ def softmax(w: OnnxWriter, e: Expr, x: str) -> Any:
 
 
 @writes("standardize")
-def standardize(w: OnnxWriter, e: Expr, x: str) -> Any:
+def standardize(w: OnnxWriter, e: Expr, x: str) -> str:
     """LayerNormalization with a scale of 1; other axes than the last are transposed to the end."""
     axes, ndim = list(e.settings["axis"]), e.ndim
     rest = [a for a in range(ndim) if a not in axes]
@@ -83,5 +81,5 @@ def standardize(w: OnnxWriter, e: Expr, x: str) -> Any:
 
 
 @writes("sum_of_products")
-def einsum(w: OnnxWriter, e: Expr, *operands: str) -> Any:
+def einsum(w: OnnxWriter, e: Expr, *operands: str) -> str:
     return w.node("Einsum", *operands, equation=e.settings["subscripts"])

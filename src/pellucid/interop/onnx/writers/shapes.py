@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from pellucid.graph.expr import Expr
@@ -16,7 +14,7 @@ END = 2**62
 
 
 @writes("reshape")
-def reshape(w: OnnxWriter, e: Expr, x: str) -> Any:
+def reshape(w: OnnxWriter, e: Expr, x: str) -> str:
     """Reshape: -1 for one unknown size, 0 for an unchanged axis, or else a computed shape."""
     shape = e.settings["shape"]
     unknown = [a for a, d in enumerate(shape) if isinstance(d, str)]
@@ -37,7 +35,7 @@ def reshape(w: OnnxWriter, e: Expr, x: str) -> Any:
 
 
 @writes("reshape_like")
-def reshape_like(w: OnnxWriter, e: Expr, x: str, like: str) -> Any:
+def reshape_like(w: OnnxWriter, e: Expr, x: str, like: str) -> str:
     return w.node("Reshape", x, get_shape(w, e.inputs[1], like), allowzero=1)
 
 
@@ -48,25 +46,25 @@ def get_shape(w: OnnxWriter, e: Expr, name: str) -> str:
 
 
 @writes("expand_dims", "squeeze")
-def expand_dims_or_squeeze(w: OnnxWriter, e: Expr, x: str) -> Any:
+def expand_dims_or_squeeze(w: OnnxWriter, e: Expr, x: str) -> str:
     assert e.op is not None
     axes, kind = e.settings["axis"], "Unsqueeze" if e.op.name == "expand_dims" else "Squeeze"
     return w.node(kind, x, w.ints(axes)) if axes else x
 
 
 @writes("broadcast_like")
-def broadcast_like(w: OnnxWriter, e: Expr, x: str, like: str) -> Any:
+def broadcast_like(w: OnnxWriter, e: Expr, x: str, like: str) -> str:
     return w.node("Expand", x, get_shape(w, e.inputs[1], like))
 
 
 @writes("broadcast_to")
-def broadcast_to(w: OnnxWriter, e: Expr, x: str) -> Any:
+def broadcast_to(w: OnnxWriter, e: Expr, x: str) -> str:
     """Expand; a size of 1 keeps the axis."""
     return w.node("Expand", x, w.ints([1 if isinstance(d, AxisDim) else int(d) for d in e.settings["shape"]]))
 
 
 @writes("size")
-def size(w: OnnxWriter, e: Expr, x: str) -> Any:
+def size(w: OnnxWriter, e: Expr, x: str) -> str:
     axes, (operand,) = e.settings["axis"], e.inputs
     if len(axes) == operand.ndim:
         count = w.node("Size", x)
@@ -77,24 +75,24 @@ def size(w: OnnxWriter, e: Expr, x: str) -> Any:
 
 
 @writes("transpose")
-def transpose(w: OnnxWriter, e: Expr, x: str) -> Any:
+def transpose(w: OnnxWriter, e: Expr, x: str) -> str:
     return w.node("Transpose", x, perm=list(e.settings["axes"]))
 
 
 @writes("flip")
-def flip(w: OnnxWriter, e: Expr, x: str) -> Any:
+def flip(w: OnnxWriter, e: Expr, x: str) -> str:
     axes = list(e.settings["axis"])
     minus_one, ends = w.ints([-1] * len(axes)), w.ints([-END] * len(axes))
     return w.node("Slice", x, minus_one, ends, w.ints(axes), minus_one) if axes else x
 
 
 @writes("join")
-def join(w: OnnxWriter, e: Expr, *parts: str) -> Any:
+def join(w: OnnxWriter, e: Expr, *parts: str) -> str:
     return w.node("Concat", *parts, axis=e.settings["axis"])
 
 
 @writes("slice_like")
-def slice_like(w: OnnxWriter, e: Expr, x: str, *parts: str) -> Any:
+def slice_like(w: OnnxWriter, e: Expr, x: str, *parts: str) -> str:
     """Slice that starts at the sum of the sizes of the preceding parts."""
     axis, position = e.settings["axis"], e.settings["position"]
     sizes = [w.node("Shape", p, start=axis, end=axis + 1) for p in parts[: position + 1]]
@@ -104,14 +102,14 @@ def slice_like(w: OnnxWriter, e: Expr, x: str, *parts: str) -> Any:
 
 
 @writes("tile")
-def tile(w: OnnxWriter, e: Expr, x: str) -> Any:
+def tile(w: OnnxWriter, e: Expr, x: str) -> str:
     lead = e.ndim - e.inputs[0].ndim
     x = w.node("Unsqueeze", x, w.ints(range(lead))) if lead else x
     return w.node("Tile", x, w.ints(e.settings["reps"]))
 
 
 @writes("repeat_each")
-def repeat_each(w: OnnxWriter, e: Expr, x: str) -> Any:
+def repeat_each(w: OnnxWriter, e: Expr, x: str) -> str:
     """Repeat each element: a new axis, tiled and merged into the one before it."""
     axis, repeats, ndim = e.settings["axis"], e.settings["repeats"], e.ndim
     wide = w.node("Unsqueeze", x, w.ints([axis + 1]))
@@ -125,7 +123,7 @@ def repeat_each(w: OnnxWriter, e: Expr, x: str) -> Any:
 
 
 @writes("pad")
-def pad(w: OnnxWriter, e: Expr, x: str) -> Any:
+def pad(w: OnnxWriter, e: Expr, x: str) -> str:
     """Pad; ONNX has no mode ``symmetric``, reflects once only, and takes a single fill value."""
     widths, mode, value = e.settings["pad_width"], e.settings["mode"], e.settings["constant_values"]
     ends = w.ints(flatten_pads(widths))
@@ -159,7 +157,7 @@ def pad_by_gather(w: OnnxWriter, e: Expr, x: str) -> str:
 
 
 @writes("arange_like")
-def arange_like(w: OnnxWriter, e: Expr, x: str) -> Any:
+def arange_like(w: OnnxWriter, e: Expr, x: str) -> str:
     axis = e.settings["axis"]
     length = w.node("Squeeze", w.node("Shape", x, start=axis, end=axis + 1), w.ints([0]))
     numbers = w.node("Range", w.constant(0, "int64"), length, w.constant(1, "int64"))
@@ -167,7 +165,7 @@ def arange_like(w: OnnxWriter, e: Expr, x: str) -> Any:
 
 
 @writes("sum_like")
-def sum_like(w: OnnxWriter, e: Expr, x: str, like: str) -> Any:
+def sum_like(w: OnnxWriter, e: Expr, x: str, like: str) -> str:
     """Sum over the axes that the target lacks or has with size 1."""
     operand, target = e.inputs
     lead = operand.ndim - target.ndim
@@ -177,7 +175,7 @@ def sum_like(w: OnnxWriter, e: Expr, x: str, like: str) -> Any:
 
 
 @writes("tril", "triu")
-def triangle(w: OnnxWriter, e: Expr, x: str) -> Any:
+def triangle(w: OnnxWriter, e: Expr, x: str) -> str:
     assert e.op is not None
     number = w.cast(x, "int64") if e.dtype == bool else x
     result = w.node("Trilu", number, w.constant(e.settings["k"], "int64"), upper=int(e.op.name == "triu"))
