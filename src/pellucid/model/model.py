@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -66,6 +67,14 @@ class Model(Layer):
     ------
     ShapeError
         If an output depends on an input that is not given, or the inputs are not batches of one size.
+
+    Notes
+    -----
+    `pickle`, joblib and cloudpickle store what `save` stores, and custom classes and functions as they store any other;
+    a loaded model goes on training bit by bit like the original. `copy.deepcopy` returns an independent model, which
+    keeps the values, the compile configuration and the state of the optimizer. `copy.copy` returns a model of the same
+    layers, parameters and optimizer. Within one pickle or deep copy, models and functions that share a variable still
+    share it.
 
     Examples
     --------
@@ -307,6 +316,24 @@ class Model(Layer):
         return type(self)(
             unflatten_structure(inputs, self._input_structure), self.unflatten_outputs(outputs), name=name
         )
+
+    def __copy__(self) -> Any:
+        shallow = object.__new__(type(self))
+        for name, value in vars(self).items():
+            object.__setattr__(shallow, name, copy_containers(value))
+        shallow.run = copy.copy(self.run)
+        shallow.reset_programs()
+        return shallow
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        from pellucid.model.saving import copy_model
+
+        return copy_model(self, memo)
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        from pellucid.model.saving import reduce_model
+
+        return reduce_model(self)
 
     def __repr__(self) -> str:
         inside = ", ".join(layer.name for layer in self.layers) if self.built else "not built"
@@ -910,6 +937,13 @@ class Model(Layer):
 
         self.check_built()
         load_weights(self, path)
+
+
+def copy_containers(value: Any) -> Any:
+    """Return a copy of nested lists and dictionaries with the same items."""
+    if type(value) is list:
+        return [copy_containers(item) for item in value]
+    return {key: copy_containers(item) for key, item in value.items()} if type(value) is dict else value
 
 
 def check_batch_axes(inputs: Sequence[Expr], name: str) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pellucid.extension_points import function_html
-from pellucid.graph.errors import InputError, OptionError, UseError, near_miss
+from pellucid.graph.errors import InputError, OptionError, near_miss
 from pellucid.graph.expr import Expr, Input, Shared
 from pellucid.graph.rewriter import Journal
 from pellucid.graph.types import format_shape
@@ -53,6 +54,13 @@ class Function:
         Values of inputs that a call does not give.
     devices : tuple of jax.Device, or None
         The devices that divide each batch; None for JAX's default device.
+
+    Notes
+    -----
+    A pickle holds the simplified graph and the values of the shared variables, and no compiled code. The loaded
+    function computes the same bits, has its own variables and an empty ``journal``, and compiles at its first call.
+    Within one pickle, functions, expressions and models that share a variable still share it after loading.
+    `copy.copy` is `Function.copy`, which shares the variables; `copy.deepcopy` copies them.
     """
 
     def __init__(
@@ -124,11 +132,16 @@ class Function:
             return f"{i}: {i.type}"
         return f"{i}: {i.type} = {default if default.ndim == 0 else 'array ' + format_shape(default.shape)}"
 
-    def __reduce__(self) -> Any:
-        raise UseError(
-            "A function cannot be pickled or deep-copied: it holds a compiled program and the shared variables of this "
-            "process. Use f.copy(), or save the values of its shared variables"
-        )
+    def __copy__(self) -> Function:
+        return self.copy()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Function:
+        return self.copy(swap={s: copy.deepcopy(s, memo) for s in self.program.shared})
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        from pellucid.run.function_pickling import reduce_function
+
+        return reduce_function(self)
 
     def bind_arguments(self, args: Sequence[Any], kwargs: Mapping[str, Any], walk: bool = False) -> list[Any]:
         """Return the arguments in the order and dtypes of the inputs, after checking shapes and index ranges."""
@@ -247,16 +260,16 @@ class Function:
           returns b: float32 ())
         """
         program = swap_shared(self.program, swap) if swap else self.program
-        copy = Function(
+        made = Function(
             drop_updates(program) if delete_updates else program,
             self._structure,
             mode or self.mode,
             self.defaults,
             self.devices if (mode or self.mode) in MULTI_DEVICE_MODES else None,
         )
-        if copy.mode == self.mode in COMPILED_MODES and not delete_updates:
-            copy.backend.compiled, copy.backend.backends = self.backend.compiled, self.backend.backends
-        return copy
+        if made.mode == self.mode in COMPILED_MODES and not delete_updates:
+            made.backend.compiled, made.backend.backends = self.backend.compiled, self.backend.backends
+        return made
 
     def values(self, *args: Any, **kwargs: Any) -> NodeValues:
         """Return the value of every expression of one step, without updating anything.

@@ -49,7 +49,7 @@ class Callback:
         "params": dict,
         "other_callbacks": tuple,
     }
-    """Attributes that model files leave out."""
+    """Attributes that model files and pickles leave out."""
 
     model: ModelLike
     params: Mapping[str, Any]
@@ -76,6 +76,13 @@ class Callback:
     def set_params(self, params: Mapping[str, Any]) -> None:
         """Set the parameters of the run; called before it."""
         self.params = params
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name not in self.unsaved}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        vars(self).update(state)
+        vars(self).update({name: make() for name, make in self.unsaved.items()})
 
     def get_state(self) -> dict[str, Any]:
         """Return the state that a resumed run continues from, as arrays by name."""
