@@ -12,6 +12,7 @@ import numpy as np
 from pellucid.graph.errors import ShapeError, brief, near_miss
 from pellucid.graph.expr import Expr, Shared, is_compatible_shape
 from pellucid.graph.types import Dim, format_shape, unify
+from pellucid.graph.unique_names import UniqueNames
 from pellucid.graph.unsupported_functions import hint_at_arguments
 from pellucid.model.compile_config import CompileConfig, make_compile_config
 from pellucid.model.errors import ModelError
@@ -22,7 +23,7 @@ from pellucid.model.functional_graph import (
     trace_functional_graph,
     unflatten_structure,
 )
-from pellucid.model.state import UniqueNames, get_parameter_paths, get_state_paths, iter_parts, iter_sublayers
+from pellucid.model.state import get_parameter_paths, get_state_paths, iter_parts, iter_sublayers
 from pellucid.nn.layers import Layer
 
 if TYPE_CHECKING:

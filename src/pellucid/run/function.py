@@ -23,6 +23,7 @@ from pellucid.run.program import BatchedProgram, OutputHistory, Program, Shapes,
 from pellucid.run.xla import XlaProgram
 
 if TYPE_CHECKING:
+    from pellucid.run.as_jax import PureFunction
     from pellucid.run.profile import Profile
 
 MODES: dict[str, Any] = {
@@ -270,6 +271,54 @@ class Function:
         if made.mode == self.mode in COMPILED_MODES and not delete_updates:
             made.backend.compiled, made.backend.backends = self.backend.compiled, self.backend.backends
         return made
+
+    def as_jax(self) -> tuple[PureFunction, dict[str, Any]]:
+        r"""Return a pure function of variables and inputs, for `jax.jit`, `jax.grad` and `jax.vmap`.
+
+        ``f(params, *inputs)`` returns the outputs. If the function updates variables, it returns
+        ``(outputs, new_params)`` and changes nothing. It runs JAX primitives only, without pellucid's C kernels, in
+        the dtypes of the graph, whether or not JAX has 64-bit types enabled.
+
+        Variables that are not floating-point numbers, such as random streams and counters of steps, are not in
+        ``params``, so that `jax.grad` applies to all of them. ``f(params, *inputs, state=state)`` takes their values,
+        by default those in ``f.state``, and returns ``(outputs, new_params, new_state)`` if it updates variables.
+        The same ``state`` gives the same random numbers.
+
+        Returns
+        -------
+        f : PureFunction
+            ``f(params, *inputs, state=f.state)``. Inputs with a default may be left out at the end.
+        params : dict from str to jax.Array
+            Copies of the values of the shared variables by name. Names that occur twice get a number, such as ``w_1``,
+            in the order in which the function lists its updates and then the other variables.
+
+        Raises
+        ------
+        InputError, ShapeError
+            When it is called with missing or unknown names, or with values of other shapes.
+
+        See Also
+        --------
+        pellucid.from_jax : the opposite direction.
+
+        Examples
+        --------
+        >>> import jax
+        >>> x, w = pel.vector("x"), pel.shared([1.0, 2.0], "w")
+        >>> f, params = pel.function([x], ((w * x) ** 2).sum()).as_jax()
+        >>> print(jax.jit(jax.grad(f))(params, np.ones(2, "float32"))["w"])
+        [2. 4.]
+
+        A training step is the body of a loop in JAX:
+
+        >>> step, params = pel.function([x], (w * x).sum(), updates={w: w - 0.5 * x}).as_jax()
+        >>> params, losses = jax.lax.scan(lambda p, x: step(p, x)[::-1], params, np.ones((3, 2), "float32"))
+        >>> print(losses, params["w"], w.get_value())
+        [3. 2. 1.] [-0.5  0.5] [1. 2.]
+        """
+        from pellucid.run.as_jax import as_jax
+
+        return as_jax(self)
 
     def values(self, *args: Any, **kwargs: Any) -> NodeValues:
         """Return the value of every expression of one step, without updating anything.
