@@ -94,7 +94,7 @@ class GraphWriter:
             raise StorageError(
                 f"The op {node.op.name} is not registered, so it cannot be found when the graph is read. Define it "
                 "once, with pel.op or pel.composite, which register it (pel.from_jax does not)"
-            )
+            ).with_operands([node])
         try:
             settings = {key: encode_setting(value, self.dims, self.encode_subgraph) for key, value in node._settings}
         except StorageError as error:
