@@ -520,7 +520,7 @@ class Model(Layer):
             0: no output. 1: a progress bar, and a line per epoch. 2: a line per epoch. ``"auto"``: 1 on a terminal or
             in a notebook, otherwise 0.
         callbacks : list of Callback, optional
-            See `pellucid.callbacks`.
+            See `pellucid.callbacks`. Any object with hooks such as ``on_epoch_end(epoch, logs)`` is one.
         validation_split : float
             Fraction of the samples, from the end, that is held out for validation.
         validation_data : (x, y), (x, y, sample_weight) or iterable, optional

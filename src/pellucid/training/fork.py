@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from pellucid.graph.errors import StateError
 from pellucid.graph.validation import check_optional_integer
 from pellucid.model.interfaces import ModelLike
-from pellucid.training.callbacks.base import LambdaCallback, as_callback_list
+from pellucid.training.callbacks.base import LambdaCallback
+from pellucid.training.callbacks.conversion import as_callback_list
 from pellucid.training.fit_loop import FitLoop
 from pellucid.training.snapshots import RunRecorder
 

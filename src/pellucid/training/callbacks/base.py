@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
@@ -19,6 +19,8 @@ Logs = dict[str, Any]
 
 class Callback:
     r"""Base class of callbacks, which are called during training, evaluation and prediction; override its hooks.
+
+    Any other object with some of the hooks is a callback too, such as those of ``keras.callbacks``.
 
     Training runs in compiled programs of many steps, so batch hooks cost time: for a callback that overrides
     `on_train_batch_begin` or `on_train_batch_end`, the programs are cut so that it is called at every batch, unless its
@@ -318,20 +320,3 @@ def print_once(text: str) -> None:
     """Print a line, in the first process only."""
     if not process_id():
         print(text)
-
-
-def as_callback_list(callbacks: Any) -> list[Callback]:
-    """Return the ``callbacks`` argument of a user as a new list."""
-    if callbacks is None:
-        return []
-    given = [callbacks] if isinstance(callbacks, Callback) else callbacks
-    if not isinstance(given, Iterable) or isinstance(given, (str, Mapping)):
-        raise UseError(f"Expected callbacks to be a list. Received: callbacks={callbacks!r}")
-    found = list(given)
-    for callback in found:
-        if not isinstance(callback, Callback):
-            is_function = callable(callback) and not isinstance(callback, type)
-            hint = f"; write {callback.__name__}()" if isinstance(callback, type) else ""
-            hint = "; write LambdaCallback(on_epoch_end=function)" if is_function else hint
-            raise UseError(f"Expected a pel.callbacks.Callback. Received: {callback!r}{hint}")
-    return found
