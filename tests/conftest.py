@@ -1,6 +1,9 @@
 """Fixtures of all tests. Chromium has no network, and every error of a page fails its test."""
 
+import copy
+import io
 import os
+import pickle
 import shutil
 import signal
 from collections.abc import Callable, Iterator
@@ -8,6 +11,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import axe_playwright_python
+import cloudpickle
+import joblib
 import numpy as np
 import pytest
 from hypothesis import settings
@@ -75,6 +80,26 @@ def make() -> Callable[..., pel.Sequential]:
         return compiled
 
     return model
+
+
+@pytest.fixture(params=["pickle", "oldest protocol", "cloudpickle", "joblib", "deepcopy"])
+def duplicate(request: pytest.FixtureRequest) -> Callable[[Any], Any]:
+    """A function that returns a copy of an object, made in one of the ways in which Python copies objects."""
+    if request.param == "deepcopy":
+        return copy.deepcopy
+    if request.param == "joblib":
+        return lambda value: joblib.load(save_with_joblib(value))
+    if request.param == "cloudpickle":
+        return lambda value: pickle.loads(cloudpickle.dumps(value))
+    protocol = 2 if request.param == "oldest protocol" else None
+    return lambda value: pickle.loads(pickle.dumps(value, protocol))
+
+
+def save_with_joblib(value: Any) -> io.BytesIO:
+    file = io.BytesIO()
+    joblib.dump(value, file)
+    file.seek(0)
+    return file
 
 
 @pytest.fixture(scope="session")

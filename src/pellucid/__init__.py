@@ -123,6 +123,7 @@ _MODULE_BY_NAME = {name: module for module, names in _NAMES_BY_MODULE.items() fo
 
 _EXTENSIONS: dict[str, list[extension_points.Extension[Any, Any]]] = {
     "pellucid.graph.printing": [extension_points.expression_text, extension_points.op_text],
+    "pellucid.graph.serialization.pickling": [extension_points.expression_copy, extension_points.expression_reduction],
     "pellucid.inspect.explain.model_expressions": [
         extension_points.model_expressions,
         extension_points.model_latex,

@@ -70,6 +70,8 @@ op_text: Extension[[Any, Sequence[Any], Mapping[str, Any], int, Mapping[Any, str
     "the text of an op on operands"
 )
 expression_value: Extension[[Any, Mapping[Any, Any] | None, Mode], Any] = Extension("the value of an expression")
+expression_copy: Extension[[Any, dict[int, Any]], Any] = Extension("the copy of an expression")
+expression_reduction: Extension[[Any], Any] = Extension("the parts of an expression that pickle stores")
 expression_latex: Extension[[Any], str] = Extension("the LaTeX of an expression")
 expression_html: Extension[[Any], str] = Extension("the HTML of an expression")
 function_html: Extension[[Any], str] = Extension("the HTML of a function")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import pickle
 from typing import Any
 
 import numpy as np
@@ -291,8 +290,3 @@ def test_arguments_by_name_and_wrong_arguments() -> None:
         pel.tanh(X, Y)
     with pytest.raises(AttributeError, match=r"pellucid has no 'sofmax'. Did you mean 'softmax'\?"):
         _ = pel.sofmax
-
-
-def test_pickling_an_expression_raises_an_error() -> None:
-    with pytest.raises((TypeError, AttributeError, pickle.PicklingError)):
-        pickle.dumps(X + Y)

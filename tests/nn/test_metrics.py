@@ -1,5 +1,6 @@
 """Tests of metrics: agreement with Keras over batches, with weights and masks, and with counts."""
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,11 @@ P = np.array([[0.7, 0.2, 0.1], [0.1, 0.5, 0.4], [0.3, 0.3, 0.4]], "float32")
 @pytest.mark.parametrize("case", peers.CASES)
 def test_values_agree_with_keras(case: str) -> None:
     store.compare(peers.by_pellucid(case), GOLDEN[case])
+
+
+@pytest.mark.parametrize("case", [name for name, case in peers.CASES.items() if not case.mask])
+def test_values_of_arrays_agree_with_keras(case: str) -> None:
+    store.compare(peers.by_arrays(case), GOLDEN[case])
 
 
 @pytest.mark.peer
@@ -117,3 +123,57 @@ def test_losses_can_be_metrics() -> None:
 def test_shapes_that_do_not_match_are_rejected(write: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         write()
+
+
+def test_arrays_are_accumulated_until_reset() -> None:
+    mean = metrics.Mean()
+    mean.update_state([1.0, 2.0])
+    mean.update_state(6.0, sample_weight=2.0)
+    assert mean.result() == 3.75
+    mean.reset_state()
+    mean.update_state(np.array([[1, 2], [3, 4]]))
+    assert mean.result() == 2.5
+    wrapped = metrics.MeanMetricWrapper(lambda t, y: abs(t - y), name="off")
+    wrapped.update_state([1.0, 2.0], [1.0, 4.0])
+    wrapped.update_state(y_pred=[7.0], y_true=[1.0])
+    assert wrapped.result() == np.float32(8 / 3)
+
+
+def test_many_batches_are_summed_in_double_precision() -> None:
+    total = metrics.Sum()
+    for value in (2.0**24, 1.0, 1.0, 1.0, 1.0):
+        total.update_state(value)
+    assert total.result() == 2**24 + 4
+
+
+def test_a_metric_of_a_model_and_of_arrays_are_one_object(make: Any, data: Any, tmp_path: Any) -> None:
+    model, auc = make(), metrics.AUC(num_thresholds=10)
+    model.compile("sgd", "mse", metrics=[auc])
+    x, y = data[0], np.eye(2, dtype="float32")[data[1]]
+    auc.update_state(y, model.predict(x))
+    before = auc.result()
+    assert model.evaluate(x, y, return_dict=True)["auc"] == pytest.approx(before, rel=1e-6)
+    assert auc.result() == before
+    copied = copy.deepcopy(auc)
+    copied.update_state(y, 1 - y)
+    assert copied.result() != before == auc.result()
+    model.save(tmp_path / "model.pel")
+    loaded = pel.load_model(tmp_path / "model.pel").compile_config.metrics[0].metric
+    with pytest.raises(pel.UseError, match="auc: there is no batch yet"):
+        loaded.result()
+
+
+def test_invalid_batches_are_refused() -> None:
+    recall = metrics.Recall(name="hits")
+    with pytest.raises(pel.UseError, match=r"hits: there is no batch yet\. Call update_state\(y_true, y_pred\) before"):
+        recall.result()
+    with pytest.raises(pel.UseError, match=r"hits: missing a required argument: 'y_pred'\. Expected update_state\("):
+        recall.update_state([1.0])
+    with pytest.raises(pel.UseError, match=r"unexpected keyword argument 'weights'\. .*sample_weight"):
+        recall.update_state([1.0], [1.0], weights=[1.0])
+    with pytest.raises(pel.ShapeError, match="the same size for 'batch' in all inputs"):
+        recall.update_state([1.0, 0.0], [1.0])
+    recall.update_state([1.0], [1.0])
+    recall.reset_state()
+    with pytest.raises(pel.UseError, match="there is no batch yet"):
+        recall.result()

@@ -29,7 +29,7 @@ FOUR = {
 }
 
 ON_FOUR = """
-import json, sys
+import json, pickle, sys
 import numpy as np
 import pellucid as pel
 from pellucid import nn
@@ -91,6 +91,7 @@ if "slow" in sys.argv:
     found["collectives"] = {name: text.count(f" {name}(") for name in ("all-reduce", "all-gather", "all-to-all")}
 copied = pel.function([u := pel.vector("u")], u.sum(), devices=2)
 found["repr"] = repr(copied).splitlines()[0]
+found["pickled"] = repr(pickle.loads(pickle.dumps(copied))).splitlines()[0]
 found["copies"] = [type(copied.copy(mode=m).backend).__name__ for m in ("xla", "numpy")]
 print(json.dumps(found))
 """
@@ -138,6 +139,7 @@ def test_names_of_devices_and_copies_of_functions(on_four: dict[str, Any]) -> No
     assert on_four["names"] == ["cpu:0", "cpu:1", "cpu:2", "cpu:3"]
     assert on_four["copies"] == ["DataParallelProgram", "NumpyProgram"]
     assert on_four["repr"] == "function of (u: float32 (?,)) in mode 'auto' on 2 devices"
+    assert on_four["pickled"] == on_four["repr"]
     assert on_four["guard"] == (
         "devices: expected mode='auto' or 'xla', because XLA runs programs on several devices. "
         "Received: mode='guard'. Leave out devices or mode"

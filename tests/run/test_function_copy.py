@@ -1,8 +1,5 @@
 """Copies of functions, values of all expressions, and `Expr.eval`."""
 
-import copy
-import pickle
-
 import numpy as np
 import pytest
 
@@ -95,13 +92,6 @@ def test_invalid_swaps_are_refused(a, b, swap, message):
         f.copy(swap={a: b, c: b})
     with pytest.raises(ValueError, match=r"Received: 'gaurd'\. Did you mean 'guard'"):
         f.copy(mode="gaurd")
-
-
-def test_a_function_cannot_be_pickled_or_deep_copied(a):
-    f = pel.function([], a)
-    for attempt in (pickle.dumps, copy.copy, copy.deepcopy):
-        with pytest.raises(TypeError, match=r"cannot be pickled or deep-copied: .* Use f\.copy\(\), or save"):
-            attempt(f)
 
 
 @both

@@ -13,7 +13,8 @@ import pellucid as pel
 from pellucid import callbacks, nn
 from pellucid.model.errors import ModelError
 from pellucid.nn.optimizers import SGD
-from pellucid.training.callbacks.base import HOOKS
+from pellucid.training.callbacks.base import HOOKS, overrides_hook
+from pellucid.training.callbacks.conversion import as_callback_list
 
 Data = tuple[np.ndarray, np.ndarray]
 Make = Callable[..., pel.Sequential]
@@ -302,7 +303,9 @@ def test_learning_rates_that_cannot_be_set_are_rejected(data: Data) -> None:
 
 def test_values_that_are_not_callbacks_are_rejected(data: Data, make: Make) -> None:
     model = make()
-    with pytest.raises(TypeError, match=r"Expected a pel.callbacks.Callback. Received: .*History.*; write History\(\)"):
+    with pytest.raises(
+        TypeError, match=r"Expected a callback, an object with hooks .* Received: .*History.*; write History\(\)"
+    ):
         model.fit(*data, callbacks=[callbacks.History])
     with pytest.raises(TypeError, match=r"Expected callbacks to be a list. Received: callbacks=3"):
         model.fit(*data, callbacks=3)
@@ -312,3 +315,117 @@ def test_values_that_are_not_callbacks_are_rejected(data: Data, make: Make) -> N
         callbacks.LambdaCallback(on_epoch_end=3)  # type: ignore[arg-type]
     with pytest.raises(AttributeError, match=r"EarlyStoping.* Did you mean 'EarlyStopping'"):
         callbacks.EarlyStoping  # noqa: B018
+
+
+class Hooks:
+    """An object with hooks that derives from no class of pellucid."""
+
+    def __init__(self) -> None:
+        self.calls: list[Any] = []
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        self.calls.append("train begin")
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.calls.append(batch)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self.calls.append((epoch, sorted(logs), self.model.step, self.params["epochs"]))
+        logs["extra"] = 7.0
+
+    def on_test_end(self, logs: Any = None) -> None:
+        self.calls.append("test end")
+
+    def on_predict_batch_begin(self, batch: int, logs: Any = None) -> None:
+        self.calls.append(("predict", batch))
+
+
+def test_any_object_with_hooks_is_a_callback(data: Data, make: Make) -> None:
+    model, hooks = make(), Hooks()
+    history = model.fit(*data, batch_size=80, epochs=2, validation_split=0.5, callbacks=hooks).history
+    one = (["accuracy", "loss", "val_accuracy", "val_loss"], 2)
+    assert hooks.calls == ["train begin", 0, "test end", (0, one[0], 1, 2), 0, "test end", (1, one[0], 2, 2)]
+    assert history["extra"] == [7, 7]
+    assert hooks.model is model
+    hooks.calls.clear()
+    model.evaluate(*data, callbacks=[hooks])
+    model.predict(data[0], batch_size=80, callbacks=(hooks,))
+    assert hooks.calls == ["test end", ("predict", 0), ("predict", 1)]
+    functions = SimpleNamespace(on_epoch_end=lambda epoch, logs: setattr(functions.model, "stop_training", True))
+    assert len(model.fit(*data, epochs=3, callbacks=[functions]).epoch) == 1
+
+
+def test_setters_and_older_names_of_hooks(data: Data, make: Make) -> None:
+    class Setters:
+        def set_model(self, model: Any) -> None:
+            self.given = [model]
+
+        def set_params(self, params: Any) -> None:
+            self.epochs, self.batches = params["epochs"], []
+
+        def on_batch_end(self, batch: int, logs: Any) -> None:
+            self.batches.append(batch)
+
+    class Older(callbacks.Callback):
+        on_batch_end = Setters.on_batch_end
+        batches: list[int]
+
+    setters, older, model = Setters(), Older(), make()
+    older.batches = []
+    model.fit(*data, batch_size=80, epochs=2, callbacks=[setters, older])
+    assert (setters.given, setters.epochs, setters.batches) == ([model], 2, [0, 1, 0, 1])
+    assert older.batches == [0, 1, 0, 1]
+    assert not hasattr(setters, "model")
+
+
+@pytest.mark.parametrize("base", [object, callbacks.Callback])
+def test_misspelled_hooks_are_reported(data: Data, make: Make, base: type) -> None:
+    class Misspelled(base):
+        def on_epoch_begin(self, epoch: int, logs: Any) -> None: ...
+
+        def on_epoch_ends(self, epoch: int, logs: Any) -> None: ...
+
+    message = r"Misspelled: 'on_epoch_ends' is not a hook, .* does not call it\. Did you mean 'on_epoch_end'\?"
+    with pytest.warns(pel.TrainingWarning, match=message) as caught:
+        make().fit(*data, callbacks=[Misspelled()])
+    assert caught[0].filename == __file__
+    only = SimpleNamespace(on_epoch_ends=print)
+    for given in (only, [only]):
+        with pytest.raises(pel.UseError, match=r"which has 'on_epoch_ends'\. Did you mean 'on_epoch_end'\?"):
+            make().fit(*data, callbacks=given)
+
+
+@pytest.mark.peer
+def test_callbacks_of_keras(data: Data, make: Make, tmp_path: Path) -> None:
+    keras = pytest.importorskip("keras")
+
+    class Own(keras.callbacks.Callback):
+        def __init__(self) -> None:
+            super().__init__()
+            self.epochs: list[Any] = []
+
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            self.epochs.append((epoch, sorted(logs), self.model.step, self.params["epochs"]))
+
+    batches: list[int] = []
+    own, model = Own(), make()
+    by_function = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: batches.append(batch))
+    schedule = keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate / 2)
+    log, history = keras.callbacks.CSVLogger(str(tmp_path / "log.csv")), keras.callbacks.History()
+    given = [own, by_function, schedule, log, history, keras.callbacks.TerminateOnNaN()]
+    found = model.fit(*data, batch_size=80, epochs=2, callbacks=given)
+    assert own.epochs == [(epoch, ["accuracy", "loss"], 2 * epoch + 2, 2) for epoch in (0, 1)]
+    assert batches == [0, 1, 0, 1]
+    assert model.optimizer.learning_rate == pytest.approx(0.05)
+    assert history.history["loss"] == found.history["loss"]
+    assert len((tmp_path / "log.csv").read_text().splitlines()) == 3
+    stopping = keras.callbacks.EarlyStopping("loss", patience=0, min_delta=100.0, restore_best_weights=True)
+    assert len(make().fit(*data, epochs=9, callbacks=[stopping]).epoch) == 2
+
+
+@pytest.mark.peer
+def test_a_callback_of_keras_without_batch_hooks_does_not_cut_the_programs(data: Data, make: Make) -> None:
+    keras = pytest.importorskip("keras")
+    [adapted] = as_callback_list(keras.callbacks.Callback())
+    assert adapted.batch_interval is None
+    assert not any(overrides_hook(adapted, hook) for hook in HOOKS)

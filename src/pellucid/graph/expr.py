@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from pellucid.extension_points import expression_html, expression_latex, expression_text, expression_value
+from pellucid.extension_points import (
+    expression_copy,
+    expression_html,
+    expression_latex,
+    expression_reduction,
+    expression_text,
+    expression_value,
+)
 from pellucid.graph.array_conversion import as_array, cast_to_dtype
 from pellucid.graph.errors import DtypeError, ShapeError, UseError, brief
 from pellucid.graph.operators import MAX_TEXT, ArrayMethods, call_op
@@ -151,14 +158,12 @@ class Expr(ArrayMethods):
     def __copy__(self) -> Expr:
         return self
 
-    def __deepcopy__(self, memo: Any) -> Expr:
-        return self
+    def __deepcopy__(self, memo: dict[int, Any]) -> Expr:
+        copy: Expr = expression_copy(self, memo)
+        return copy
 
     def __reduce__(self) -> Any:
-        raise UseError(
-            f"The expression {brief(self)} cannot be pickled, because expressions are compared by identity. "
-            "Save it with pel.save, or save the values of its shared variables"
-        )
+        return expression_reduction(self)
 
     def __len__(self) -> int:
         if not self.ndim:
@@ -276,6 +281,10 @@ class Shared(Expr):
         self.default_update: Expr | None = None
         self.constraint: Callable[[Any], Any] | None = None
         self.indexed_by: str | None = None
+
+    def __copy__(self) -> Shared:
+        copy: Shared = expression_copy(self, {})  # a variable has no parts that a copy could share
+        return copy
 
     def get_value(self) -> np.ndarray[Any, Any]:
         """Return a copy of the value as a NumPy array."""

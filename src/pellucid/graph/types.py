@@ -56,6 +56,16 @@ class Unknown(NamedDim):
     def __new__(cls) -> Unknown:
         return super().__new__(cls, f"?{next(_counter)}")
 
+    def __copy__(self) -> Unknown:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Unknown:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The text would not be unique in another process.
+        return (Unknown, ())
+
 
 @dataclass(frozen=True, slots=True)
 class Type:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from pellucid.graph.errors import ShapeError, brief, near_miss
 from pellucid.graph.expr import Expr, Operand, Shared, is_compatible_shape
 from pellucid.graph.types import Dim, format_shape, unify
+from pellucid.graph.unique_names import UniqueNames
 from pellucid.graph.unsupported_functions import hint_at_arguments
 from pellucid.model.compile_config import CompileConfig, LossesLike, LossWeights, MetricsLike, make_compile_config
 from pellucid.model.errors import ModelError
@@ -21,7 +23,7 @@ from pellucid.model.functional_graph import (
     trace_functional_graph,
     unflatten_structure,
 )
-from pellucid.model.state import UniqueNames, get_parameter_paths, get_state_paths, iter_parts, iter_sublayers
+from pellucid.model.state import get_parameter_paths, get_state_paths, iter_parts, iter_sublayers
 from pellucid.nn.layers import Layer
 from pellucid.nn.optimizers import Optimizer
 from pellucid.typing import Array, ArrayLike, Batches, ClassWeights, Devices, DTypeLike, FilePath, Values, Verbosity
@@ -69,6 +71,14 @@ class Model(Layer):
     ------
     ShapeError
         If an output depends on an input that is not given, or the inputs are not batches of one size.
+
+    Notes
+    -----
+    `pickle`, joblib and cloudpickle store what `save` stores, and custom classes and functions as they store any other;
+    a loaded model goes on training bit by bit like the original. `copy.deepcopy` returns an independent model, which
+    keeps the values, the compile configuration and the state of the optimizer. `copy.copy` returns a model of the same
+    layers, parameters and optimizer. Within one pickle or deep copy, models and functions that share a variable still
+    share it.
 
     Examples
     --------
@@ -318,6 +328,24 @@ class Model(Layer):
             unflatten_structure(inputs, self._input_structure), self.unflatten_outputs(outputs), name=name
         )
 
+    def __copy__(self) -> Any:
+        shallow = object.__new__(type(self))
+        for name, value in vars(self).items():
+            object.__setattr__(shallow, name, copy_containers(value))
+        shallow.run = copy.copy(self.run)
+        shallow.reset_programs()
+        return shallow
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        from pellucid.model.saving import copy_model
+
+        return copy_model(self, memo)
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        from pellucid.model.saving import reduce_model
+
+        return reduce_model(self)
+
     def __repr__(self) -> str:
         inside = ", ".join(layer.name for layer in self.layers) if self.built else "not built"
         return f"<{type(self).__name__} {self.name}: {inside or 'no layers'}>"
@@ -502,7 +530,7 @@ class Model(Layer):
             0: no output. 1: a progress bar, and a line per epoch. 2: a line per epoch. ``"auto"``: 1 on a terminal or
             in a notebook, otherwise 0.
         callbacks : list of Callback, optional
-            See `pellucid.callbacks`.
+            See `pellucid.callbacks`. Any object with hooks such as ``on_epoch_end(epoch, logs)`` is one.
         validation_split : float
             Fraction of the samples, from the end, that is held out for validation.
         validation_data : (x, y), (x, y, sample_weight) or iterable, optional
@@ -930,6 +958,13 @@ class Model(Layer):
 
         self.check_built()
         load_weights(self, path)
+
+
+def copy_containers(value: Any) -> Any:
+    """Return a copy of nested lists and dictionaries with the same items."""
+    if type(value) is list:
+        return [copy_containers(item) for item in value]
+    return {key: copy_containers(item) for key, item in value.items()} if type(value) is dict else value
 
 
 def check_batch_axes(inputs: Sequence[Expr], name: str) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from pellucid.graph.errors import OptionError, StorageError
 from pellucid.graph.expr import Expr
 from pellucid.graph.serialization import GraphReader, GraphWriter
+from pellucid.graph.serialization.pickling import GraphState, get_state, is_code_pickled, is_importable
 from pellucid.graph.traversal import copy_name, rebuild
 from pellucid.model.functional_graph import CallNode, FunctionalGraph, is_passthrough, iterate_in_order, map_expressions
 from pellucid.model.interfaces import ModelLike, is_model
@@ -16,7 +19,7 @@ from pellucid.nn.layers import Layer
 from pellucid.nn.layers.call_tracking import CallRecord, attach_call
 from pellucid.saving.container import read_container, write_container
 from pellucid.saving.keras_weights import read_keras, write_keras
-from pellucid.saving.objects import ObjectReader, ObjectWriter
+from pellucid.saving.objects import ObjectReader, ObjectWriter, is_missing
 from pellucid.saving.weights import (
     SUFFIXES,
     assign_weights,
@@ -70,23 +73,51 @@ def read_model(path: FilePath, custom_objects: Mapping[str, Callable[..., object
     data, arrays = read_container(path, FILE_KIND)
     with report_damage(StorageError, f"Cannot read {path}"):
         reader = GraphReader(data.get("graph"), arrays)
-        objects = ObjectReader(data.get("objects"), reader, custom_objects)
-        model = objects.decode(data.get("model"))
-        if not is_model(model):
-            raise StorageError(f"Expected a model. Received: {type(model).__name__}")
-        attach_calls(objects.objects)
+        return build_model(data.get("model"), ObjectReader(data.get("objects"), reader, custom_objects))
+
+
+def copy_model(model: ModelLike, memo: dict[int, Any]) -> ModelLike:
+    """Return a copy that shares nothing with the model except its inputs and custom code, for `copy.deepcopy`."""
+    writer = GraphWriter(passthrough=True, keeps_leaves=True)
+    objects = ObjectWriter(writer)
+    root = objects.add(model)
+    graph = GraphReader(writer.to_data(), writer.arrays, copy.deepcopy(writer.leaves, memo))
+    reader = ObjectReader(objects.objects, graph, objects.custom)
+    # Layers that are also referenced from outside of the model get the same copies there.
+    memo.update({id(old): new for old, new in zip(objects.pending, reader.objects, strict=True)})
+    return build_model(root, reader)
+
+
+def build_model(root: Any, objects: ObjectReader) -> ModelLike:
+    """Return the model among the objects of a file, with its layer calls attached to its expressions."""
+    model = objects.decode(root)
+    if not is_model(model):
+        raise StorageError(f"Expected a model. Received: {type(model).__name__}")
+    attach_calls(objects.objects)
     return model
 
 
-def copy_model(model: ModelLike) -> ModelLike:
-    """Return a copy that shares nothing with the model except custom code."""
-    writer = GraphWriter(passthrough=True)
+def reduce_model(model: ModelLike) -> tuple[Any, ...]:
+    """Return the parts of a model for pickle, as ``__reduce__`` does."""
+    writer = GraphWriter(passthrough=True, keeps_leaves=True)
     objects = ObjectWriter(writer)
     root = objects.add(model)
-    reader = ObjectReader(objects.objects, GraphReader(writer.to_data(), writer.arrays), objects.custom)
-    attach_calls(reader.objects)
-    copy: ModelLike = reader.decode(root)
-    return copy
+    custom = {name: value for name, value in objects.custom.items() if not is_missing(value)}
+    for value in custom.values():
+        if not is_importable(value) and not is_code_pickled():
+            raise StorageError(
+                f"{model.name} cannot be pickled: it uses {value.__qualname__}, and pickle finds only classes and "
+                "functions at the top level of a module. Define it there, or pickle with cloudpickle, which also "
+                "stores code"
+            )
+    state = get_state(writer, {"objects": objects.objects, "model": root})
+    return unpickle_model, (state, custom)
+
+
+def unpickle_model(state: GraphState, custom: Mapping[str, Any]) -> ModelLike:
+    """Return the model that `reduce_model` took apart."""
+    reader, data = state.make_reader()
+    return build_model(data["model"], ObjectReader(data["objects"], reader, custom))
 
 
 def collect_producers(objects: Sequence[object]) -> dict[Expr, list[tuple[CallNode, int]]]:

@@ -5,27 +5,13 @@ Paths are unique, readable, and equal in every process that builds the same mode
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 
 from pellucid.graph.expr import Shared
+from pellucid.graph.unique_names import UniqueNames
 from pellucid.nn.layers import Layer
 from pellucid.nn.optimizers import Optimizer
 from pellucid.nn.registry import snake_case
-
-
-class UniqueNames:
-    """Makes names unique by appending a number to those that are in use."""
-
-    def __init__(self, used: Iterable[str] = ()) -> None:
-        self.used: set[str] = set(used)
-
-    def add(self, name: str) -> str:
-        unique, number = name, 0
-        while unique in self.used:
-            number += 1
-            unique = f"{name}_{number}"
-        self.used.add(unique)
-        return unique
 
 
 def get_parameter_paths(model: Layer) -> dict[str, Shared]:

@@ -9,14 +9,14 @@ from __future__ import annotations
 import functools
 import inspect
 import re
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from pellucid.graph.composite import check_settings, prepend_namespace_parameter
 from pellucid.graph.errors import DtypeError, GradientError, ShapeError, UseError
-from pellucid.graph.expr import Expr, to_hashable
+from pellucid.graph.expr import Expr, as_expr, to_hashable
 from pellucid.graph.op import Function, Op, get_output
 from pellucid.graph.op_decorator import OpFunction, make_op_function
 from pellucid.graph.operators import call_op
@@ -33,8 +33,9 @@ def from_jax(
 ) -> OpFunction:
     r"""Make an op from a JAX function, :math:`y = f(x)`, which JAX differentiates.
 
-    Arguments without a default are expressions, those with one are settings. The function may return one array or any
-    tree of arrays, which becomes a list. It must be traceable: it may depend on shapes and dtypes, but not on values.
+    Arguments without a default are expressions, or dicts, lists and tuples of them; those with a default are settings.
+    The function may return one array or any tree of arrays, which becomes a list. It must be traceable: it may depend
+    on shapes and dtypes, but not on values. `Function.as_jax` is the opposite direction.
 
     Parameters
     ----------
@@ -69,11 +70,43 @@ def from_jax(
     (i0(x), ('n',))
     >>> pel.function([x], pel.grad(y.sum(), x))([1.0, 2.0]).round(4)
     array([0.5652, 1.5906], dtype=float32)
+    >>> w = pel.shared(2.0, "w")
+    >>> f, _ = pel.function([x], (w * x).sum()).as_jax()
+    >>> pel.grad(pel.from_jax(f)({"w": w}, x), w).eval({x: [1.0, 2.0]})
+    np.float32(3.0)
     """
     if not callable(function):
         raise UseError(f"from_jax: expected a JAX function. Received: {function!r}")
     op_name = name or str(getattr(function, "__name__", ""))
-    return make_op_function(JaxFunction(function, op_name if op_name.isidentifier() else "from_jax").make_op(tex, text))
+    return accept_trees(JaxFunction(function, op_name if op_name.isidentifier() else "from_jax"), tex, text)
+
+
+def accept_trees(of_arrays: JaxFunction, tex: Template | None, text: Template | None) -> OpFunction:
+    """Return the function of expressions; for arguments that are trees, it calls an op on their leaves."""
+    plain = make_op_function(of_arrays.make_op(tex, text))
+
+    @functools.cache
+    def make_function_of_leaves(structure: Any) -> OpFunction:
+        return make_op_function(of_arrays.on_leaves(structure).make_op(tex, text))
+
+    @functools.wraps(plain)
+    def call(*args: Any, **settings: Any) -> Any:
+        if not any(map(is_tree, args)):
+            return plain(*args, **settings)
+        leaves, structure = jax().tree.flatten([arg if is_tree(arg) else as_expr(arg) for arg in args])
+        return make_function_of_leaves(structure)(*leaves, **settings)
+
+    return cast(OpFunction, call)
+
+
+def is_tree(value: Any) -> bool:
+    """Whether an argument is a tree of expressions: a dict, a named tuple, or a list or tuple with an expression in it.
+
+    Other lists are arrays.
+    """
+    if isinstance(value, Mapping) or hasattr(value, "_fields"):
+        return True
+    return isinstance(value, (list, tuple)) and any(isinstance(part, Expr) or is_tree(part) for part in value)
 
 
 class JaxFunction:
@@ -113,6 +146,20 @@ class JaxFunction:
             return inspect.signature(self.function)
         except (TypeError, ValueError):
             return inspect.Signature([inspect.Parameter("operands", inspect.Parameter.VAR_POSITIONAL)])
+
+    def on_leaves(self, structure: Any) -> JaxFunction:
+        """Return the function of the leaves of its arguments, which are trees of this structure."""
+
+        def call_on_leaves(*leaves: Any, **settings: Any) -> Any:
+            return self.function(*jax().tree.unflatten(structure, leaves), **settings)
+
+        flat = JaxFunction(call_on_leaves, self.name, self.failure)
+        settings = [
+            p.replace(kind=p.KEYWORD_ONLY) for p in self.signature.parameters.values() if p.default is not p.empty
+        ]
+        leaves = inspect.Parameter("leaves", inspect.Parameter.VAR_POSITIONAL)
+        flat.signature = inspect.Signature([leaves, *settings])
+        return flat
 
     def normalize(self, *inputs: Expr, **settings: Any) -> dict[str, Any]:
         """Drop settings that equal the function's defaults, and check the others."""

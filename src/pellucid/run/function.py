@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pellucid.extension_points import function_html
-from pellucid.graph.errors import InputError, OptionError, UseError, near_miss
+from pellucid.graph.errors import InputError, OptionError, near_miss
 from pellucid.graph.expr import Input, Operand, Shared
 from pellucid.graph.rewriter import Journal
 from pellucid.graph.types import format_shape
@@ -24,6 +25,7 @@ from pellucid.run.xla import XlaProgram
 from pellucid.typing import Array, ArrayLike, Mode
 
 if TYPE_CHECKING:
+    from pellucid.run.as_jax import PureFunction
     from pellucid.run.profile import Profile
 
 MODES: dict[str, Any] = {
@@ -56,6 +58,13 @@ class Function:
         Values of inputs that a call does not give.
     devices : tuple of jax.Device, or None
         The devices that divide each batch; None for JAX's default device.
+
+    Notes
+    -----
+    A pickle holds the simplified graph and the values of the shared variables, and no compiled code. The loaded
+    function computes the same bits, has its own variables and an empty ``journal``, and compiles at its first call.
+    Within one pickle, functions, expressions and models that share a variable still share it after loading.
+    `copy.copy` is `Function.copy`, which shares the variables; `copy.deepcopy` copies them.
     """
 
     def __init__(
@@ -127,11 +136,16 @@ class Function:
             return f"{i}: {i.type}"
         return f"{i}: {i.type} = {default if default.ndim == 0 else 'array ' + format_shape(default.shape)}"
 
-    def __reduce__(self) -> NoReturn:
-        raise UseError(
-            "A function cannot be pickled or deep-copied: it holds a compiled program and the shared variables of this "
-            "process. Use f.copy(), or save the values of its shared variables"
-        )
+    def __copy__(self) -> Function:
+        return self.copy()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Function:
+        return self.copy(swap={s: copy.deepcopy(s, memo) for s in self.program.shared})
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        from pellucid.run.function_pickling import reduce_function
+
+        return reduce_function(self)
 
     def bind_arguments(
         self, args: Sequence[ArrayLike], kwargs: Mapping[str, ArrayLike], walk: bool = False
@@ -252,16 +266,64 @@ class Function:
           returns b: float32 ())
         """
         program = swap_shared(self.program, swap) if swap else self.program
-        copy = Function(
+        made = Function(
             drop_updates(program) if delete_updates else program,
             self._structure,
             mode or self.mode,
             self.defaults,
             self.devices if (mode or self.mode) in MULTI_DEVICE_MODES else None,
         )
-        if copy.mode == self.mode in COMPILED_MODES and not delete_updates:
-            copy.backend.compiled, copy.backend.backends = self.backend.compiled, self.backend.backends
-        return copy
+        if made.mode == self.mode in COMPILED_MODES and not delete_updates:
+            made.backend.compiled, made.backend.backends = self.backend.compiled, self.backend.backends
+        return made
+
+    def as_jax(self) -> tuple[PureFunction, dict[str, Any]]:
+        r"""Return a pure function of variables and inputs, for `jax.jit`, `jax.grad` and `jax.vmap`.
+
+        ``f(params, *inputs)`` returns the outputs. If the function updates variables, it returns
+        ``(outputs, new_params)`` and changes nothing. It runs JAX primitives only, without pellucid's C kernels, in
+        the dtypes of the graph, whether or not JAX has 64-bit types enabled.
+
+        Variables that are not floating-point numbers, such as random streams and counters of steps, are not in
+        ``params``, so that `jax.grad` applies to all of them. ``f(params, *inputs, state=state)`` takes their values,
+        by default those in ``f.state``, and returns ``(outputs, new_params, new_state)`` if it updates variables.
+        The same ``state`` gives the same random numbers.
+
+        Returns
+        -------
+        f : PureFunction
+            ``f(params, *inputs, state=f.state)``. Inputs with a default may be left out at the end.
+        params : dict from str to jax.Array
+            Copies of the values of the shared variables by name. Names that occur twice get a number, such as ``w_1``,
+            in the order in which the function lists its updates and then the other variables.
+
+        Raises
+        ------
+        InputError, ShapeError
+            When it is called with missing or unknown names, or with values of other shapes.
+
+        See Also
+        --------
+        pellucid.from_jax : the opposite direction.
+
+        Examples
+        --------
+        >>> import jax
+        >>> x, w = pel.vector("x"), pel.shared([1.0, 2.0], "w")
+        >>> f, params = pel.function([x], ((w * x) ** 2).sum()).as_jax()
+        >>> print(jax.jit(jax.grad(f))(params, np.ones(2, "float32"))["w"])
+        [2. 4.]
+
+        A training step is the body of a loop in JAX:
+
+        >>> step, params = pel.function([x], (w * x).sum(), updates={w: w - 0.5 * x}).as_jax()
+        >>> params, losses = jax.lax.scan(lambda p, x: step(p, x)[::-1], params, np.ones((3, 2), "float32"))
+        >>> print(losses, params["w"], w.get_value())
+        [3. 2. 1.] [-0.5  0.5] [1. 2.]
+        """
+        from pellucid.run.as_jax import as_jax
+
+        return as_jax(self)
 
     def values(self, *args: ArrayLike, **kwargs: ArrayLike) -> NodeValues:
         """Return the value of every expression of one step, without updating anything.

@@ -49,6 +49,11 @@ class Program:
         return [*self.outputs, *self.updates.values()]
 
     @property
+    def shared(self) -> list[Shared]:
+        """The shared variables that it updates or reads."""
+        return [*self.updates, *(e for e in self.read if isinstance(e, Shared))]
+
+    @property
     def sharded(self) -> list[list[bool]]:
         """Which values several devices divide along the first axis: of state, read leaves, inputs and outputs."""
         return [
@@ -294,7 +299,7 @@ def drop_updates(program: Program) -> Program:
 
 
 def check_swap(program: Program, swap: Mapping[Any, Any]) -> None:
-    shared: set[Expr] = {s for s in [*program.updates, *program.read] if isinstance(s, Shared)}
+    shared: set[Expr] = set(program.shared)
     for old, new in swap.items():
         if not isinstance(old, Shared) or not isinstance(new, Shared):
             raise InputError(

@@ -65,7 +65,10 @@ class ObjectWriter:
                     state[key] = self.encode(value)
                 except StorageError as error:
                     kind, name = type(thing).__name__, getattr(thing, "name", "")
-                    raise StorageError(f"{kind} {name}: its attribute {key} cannot be saved. {error}") from error
+                    raise StorageError(
+                        f"{kind} {name}: its attribute {key} cannot be saved. {error}. To leave it out, list it in the "
+                        f"class: unsaved = {{{key!r}: function that makes its initial value}}"
+                    ) from error
         return {"class": self.get_class_name(type(thing)), "state": state}
 
     def get_class_name(self, cls: type) -> Any:
@@ -330,6 +333,13 @@ class MissingLayer:
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
         raise make_missing_error(type(self).__name__)
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a custom class or function is a placeholder."""
+    return isinstance(value, MissingObject) or (
+        inspect.isclass(value) and issubclass(value, (MissingLayer, MissingObject))
+    )
 
 
 def make_missing_class(name: str, base: type) -> type:

@@ -18,7 +18,8 @@ from pellucid.model.interfaces import ModelLike
 from pellucid.nn.random_seed import draw_seed, validate_seed
 from pellucid.run.device_selection import choose_devices
 from pellucid.run.distributed.process_group import num_processes, process_id
-from pellucid.training.callbacks.base import CallbackList, as_callback_list
+from pellucid.training.callbacks.base import CallbackList
+from pellucid.training.callbacks.conversion import as_callback_list
 from pellucid.training.callbacks.history import History
 from pellucid.training.data_adapter import DEFAULT_BATCH_SIZE, is_batch_iterable, make_dataset, make_sources
 from pellucid.training.epoch_program import BatchSource

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -9,8 +10,8 @@ from typing import TYPE_CHECKING
 from pellucid.graph.errors import StateError
 from pellucid.graph.validation import check_optional_integer
 from pellucid.model.interfaces import ModelLike
-from pellucid.model.saving import copy_model
-from pellucid.training.callbacks.base import LambdaCallback, as_callback_list
+from pellucid.training.callbacks.base import LambdaCallback
+from pellucid.training.callbacks.conversion import as_callback_list
 from pellucid.training.fit_loop import FitLoop
 from pellucid.training.snapshots import RunRecorder
 from pellucid.typing import Verbosity
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 def restore_model(recorder: RunRecorder, step: int) -> ModelLike:
     """Return a copy of the model as it was after a step; see `History.at`."""
     values, progress = recorder.restore(step)
-    model = copy_model(recorder.model)
+    model = copy.deepcopy(recorder.model)
     state = model.state()
     unmatched = sorted(set(state) ^ set(values))
     if unmatched:

@@ -15,7 +15,8 @@ from pellucid.graph.validation import check_optional_integer
 from pellucid.model.errors import ModelError
 from pellucid.model.interfaces import ModelLike
 from pellucid.run.function_builder import function
-from pellucid.training.callbacks.base import CallbackList, as_callback_list
+from pellucid.training.callbacks.base import CallbackList
+from pellucid.training.callbacks.conversion import as_callback_list
 from pellucid.training.data_adapter import DEFAULT_BATCH_SIZE, convert_inputs, is_batch_iterable, is_memory_mapped
 from pellucid.training.memmap_source import MemmapDataset
 from pellucid.training.progress_display import make_prediction_display

@@ -20,7 +20,7 @@ from pellucid.nn.losses import Loss, LossFunction
 from pellucid.nn.losses.reduction import reduce_values
 from pellucid.nn.masks import find_mask
 from pellucid.nn.metrics import MeanMetricWrapper, Metric, MetricFunction
-from pellucid.run.function_builder import function
+from pellucid.nn.metrics.array_state import make_result_function
 from pellucid.training.epoch_program import ArrayEpochProgram, BatchEpochProgram
 from pellucid.training.loop_progress import StepMetric
 from pellucid.typing import Array, Devices, DTypeLike
@@ -177,11 +177,8 @@ def make_metric(
         return StepMetric({name: values.mean()})
     streaming = metric if isinstance(metric, Metric) else MeanMetricWrapper(metric)
     sums = streaming.updates(y_true, y_pred, sample_weight=weight)
-    inputs = {key: Input(key, value.shape, value.dtype) for key, value in sums.items()}
-    result = function(
-        list(inputs.values()), streaming.result(dict(inputs)), mode="numpy", rewrite=False, on_unused_input="ignore"
-    )
-    return StepMetric({f"{name}/{key}": value for key, value in sums.items()}, result)
+    outputs = {f"{name}/{key}": value for key, value in sums.items()}
+    return StepMetric(outputs, make_result_function(streaming, sums))
 
 
 def compute_loss(loss: Loss | LossFunction, y_true: Expr, y_pred: Expr, weight: Expr | None) -> Expr:

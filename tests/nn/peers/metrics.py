@@ -156,3 +156,18 @@ def by_pellucid(name: str) -> Values:
         for i, batch in enumerate(make_batches(name)):
             found[f"{kind} {i}"] = step(*(batch[k] for k in used))
     return found
+
+
+def by_arrays(name: str) -> Values:
+    """Compute a case with pellucid's ``update_state`` and ``result``."""
+    import pellucid as pel
+
+    case = CASES[name]
+    found: Values = {}
+    metric = getattr(pel.nn.metrics, case.name)(**case.settings)
+    for kind in ("plain", "weighted"):
+        metric.reset_state()
+        for i, batch in enumerate(make_batches(name)):
+            metric.update_state(batch["t"], batch["p"], sample_weight=batch["w"] if kind == "weighted" else None)
+            found[f"{kind} {i}"] = metric.result()
+    return found

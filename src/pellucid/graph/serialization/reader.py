@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -174,20 +175,22 @@ class GraphReader:
             ends = (*constraint.inputs, *constraint.outputs)
             if len(ends) != 2 or not all(have_compatible_types(e, variable) for e in ends):
                 raise StorageError(f"Expected a constraint from {variable.type} to {variable.type}, for {variable}")
-            variable.constraint = make_function(constraint)
+            variable.constraint = SubgraphFunction(constraint)
 
 
 def have_compatible_types(e: Expr, variable: Shared) -> bool:
     return len(e.types) == 1 and e.dtype == variable.dtype and is_compatible_shape(e.shape, variable.shape)
 
 
-def make_function(subgraph: Subgraph) -> Callable[[Any], Any]:
-    """Return the function from the inputs of a subgraph to its first output."""
+@dataclass(frozen=True)
+class SubgraphFunction:
+    """Function from the inputs of a subgraph to its first output."""
 
-    def function(*operands: Any) -> Expr:
-        return replace_all(subgraph.outputs, dict(zip(subgraph.inputs, map(as_expr, operands), strict=True)))[0]
+    subgraph: Subgraph
 
-    return function
+    def __call__(self, *operands: Any) -> Expr:
+        inputs = self.subgraph.inputs
+        return replace_all(self.subgraph.outputs, dict(zip(inputs, map(as_expr, operands), strict=True)))[0]
 
 
 def find_op(name: Any) -> Op:

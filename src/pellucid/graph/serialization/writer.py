@@ -34,6 +34,9 @@ class GraphWriter:
     ----------
     passthrough : bool
         Whether to write passthrough nodes, whose only purpose is to carry a layer call.
+    keeps_leaves : bool
+        Whether to keep inputs and shared variables in ``leaves``, for `GraphReader`, instead of writing them with their
+        values.
 
     Attributes
     ----------
@@ -41,12 +44,16 @@ class GraphWriter:
         The entries. Inputs are given by index.
     arrays : dict from str to array
         Values of shared variables and large constants.
+    leaves : dict from int to Expr
+        Inputs and shared variables that are not written, by their entry.
     indices : dict from Expr to int
         The entry of each expression.
     """
 
-    def __init__(self, passthrough: bool = False) -> None:
+    def __init__(self, passthrough: bool = False, keeps_leaves: bool = False) -> None:
         self.passthrough = passthrough
+        self.keeps_leaves = keeps_leaves
+        self.leaves: dict[int, Expr] = {}
         self.nodes: list[dict[str, Any]] = []
         self.arrays: dict[str, Array] = {}
         self.indices: dict[Expr, int] = {}
@@ -87,7 +94,7 @@ class GraphWriter:
             raise StorageError(
                 f"The op {node.op.name} is not registered, so it cannot be found when the graph is read. Define it "
                 "once, with pel.op or pel.composite, which register it (pel.from_jax does not)"
-            )
+            ).with_operands([node])
         try:
             settings = {key: encode_setting(value, self.dims, self.encode_subgraph) for key, value in node._settings}
         except StorageError as error:
@@ -102,6 +109,9 @@ class GraphWriter:
         data: dict[str, Any] = {"type": self.dims.encode_type(node.type)}
         if node.name is not None:
             data["name"] = node.name
+        if self.keeps_leaves and isinstance(node, (Input, Shared)):
+            self.leaves[len(self.nodes)] = node
+            return {"leaf": "shared" if isinstance(node, Shared) else "input", **data}
         if isinstance(node, Shared):
             self._pending.append(node)
             key = self.add_array(node.get_value(), node.name or "shared")
@@ -148,12 +158,17 @@ class GraphWriter:
         return {"format": FORMAT, "nodes": self.nodes, "shared": self._shared_states}
 
     def encode_constraint(self, variable: Shared) -> dict[str, list[int]]:
-        assert variable.constraint is not None
-        value = Input("value", variable.shape, variable.dtype)
-        subgraph = Subgraph((value,), (as_expr(variable.constraint(value)),))
+        subgraph = trace_constraint(variable)
         for expr in (*subgraph.inputs, *subgraph.outputs):
             self.add(expr)
         return self.encode_subgraph(subgraph)
+
+
+def trace_constraint(variable: Shared) -> Subgraph:
+    """Return the constraint of a variable as a graph from a value to the constrained value."""
+    assert variable.constraint is not None
+    value = Input("value", variable.shape, variable.dtype)
+    return Subgraph((value,), (as_expr(variable.constraint(value)),))
 
 
 def iterate_dependencies(node: Expr) -> Iterator[Expr]:

@@ -10,13 +10,13 @@ from typing import Any
 
 from pellucid.graph.errors import brief
 from pellucid.graph.expr import Expr
+from pellucid.graph.unique_names import UniqueNames
 from pellucid.inspect.source_export.layer_source import has_multiple_outputs
 from pellucid.inspect.source_export.training_loop import ExportOptions
 from pellucid.model.errors import ModelError
 from pellucid.model.functional_graph import CallNode
 from pellucid.model.interfaces import ModelLike
 from pellucid.model.object_config import PerOutput, compile_to_config, input_to_config, layer_to_config, to_plain_value
-from pellucid.model.state import UniqueNames
 from pellucid.nn.layers import Layer
 from pellucid.typing import Json
 

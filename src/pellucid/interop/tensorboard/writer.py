@@ -22,9 +22,9 @@ from pellucid.graph.errors import OptionError, ShapeError, UseError
 from pellucid.graph.expr import Constant, Expr, Input, Shared
 from pellucid.graph.traversal import topological
 from pellucid.graph.types import format_shape
+from pellucid.graph.unique_names import UniqueNames
 from pellucid.graph.validation import check_integer
 from pellucid.model.interfaces import is_model
-from pellucid.model.state import UniqueNames
 from pellucid.optional_packages import require_packages
 from pellucid.typing import Array, ArrayLike, FilePath
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from pellucid.nn.did_you_mean import StrictArguments
 from pellucid.nn.dtypes import to_dtype, to_float
 from pellucid.nn.losses.reduction import broadcast_weights
 from pellucid.nn.masks import find_mask
+from pellucid.nn.metrics.array_state import ArrayState, bind_batch
 from pellucid.nn.registry import snake_case
 
 __all__ = ["Mean", "MeanMetricWrapper", "Metric", "StreamingMetric", "Sum"]
@@ -49,7 +50,10 @@ class StreamingMetric:
 class Metric(StrictArguments):
     r"""Base class: a function of sums over samples, :math:`f(\sum_i s(t_i, y_i))`.
 
-    A subclass implements `updates`, the terms that a batch adds to each sum, and `result`, the function of the sums.
+    A subclass implements `updates`, the terms that a batch adds to each sum, and `compute`, the function of the sums.
+    Both return expressions, which models compile, and which `to_streaming` accumulates in shared variables. For arrays,
+    outside of a model, `update_state` adds a batch, `result` returns the metric of all batches, and `reset_state` sets
+    the sums to 0.
 
     Parameters
     ----------
@@ -62,7 +66,7 @@ class Metric(StrictArguments):
     ...     def updates(self, y_true, y_pred, sample_weight=None):
     ...         return {"off": ((y_true - y_pred) ** 2).sum(), "all": (y_true**2).sum()}
     ...
-    ...     def result(self, sums):
+    ...     def compute(self, sums):
     ...         return sums["off"] / sums["all"]
     >>> t, y = pel.vector("t", shape=("n",)), pel.vector("y", shape=("n",))
     >>> ShareOfSquares()(t, y)
@@ -71,7 +75,20 @@ class Metric(StrictArguments):
     >>> step = pel.function([t, y], metric.result, updates=metric.updates)
     >>> step([1.0], [0.0]), step([3.0], [3.0])
     (np.float32(1.0), np.float32(0.1))
+
+    For arrays:
+
+    >>> metric = ShareOfSquares()
+    >>> metric.update_state([1.0], [0.0])
+    >>> metric.update_state([3.0], [3.0])
+    >>> metric.result()
+    np.float32(0.1)
     """
+
+    unsaved: ClassVar[Mapping[str, Callable[[], Any]]] = {"_array_state": lambda: None}
+    """Attributes that model files leave out."""
+
+    _array_state: ArrayState | None = None
 
     def __init__(self, name: str | None = None) -> None:
         self.name: str = snake_case(type(self).__name__) if name is None else name
@@ -80,13 +97,54 @@ class Metric(StrictArguments):
         """Return the terms that a batch adds to each sum."""
         raise NotImplementedError(f"{type(self).__name__} does not implement updates(...)")
 
-    def result(self, sums: Mapping[str, Expr]) -> Expr:
+    def compute(self, sums: Mapping[str, Expr]) -> Expr:
         """Return the metric as a function of the sums."""
-        raise NotImplementedError(f"{type(self).__name__} does not implement result(sums)")
+        raise NotImplementedError(f"{type(self).__name__} does not implement compute(sums)")
+
+    def update_state(self, *args: Any, **kwargs: Any) -> None:
+        """Add a batch of arrays to the sums.
+
+        The arguments are those of `updates`, usually ``(y_true, y_pred, sample_weight=None)``, as arrays, lists or
+        numbers. The batch is the first axis.
+
+        Raises
+        ------
+        UseError
+            If arguments are missing or unknown.
+        ShapeError, DtypeError
+            If they do not fit the metric.
+
+        Examples
+        --------
+        >>> metric = pel.nn.metrics.Precision()
+        >>> metric.update_state([0, 1, 1], [0.9, 0.8, 0.1])
+        >>> metric.update_state([1, 1], [0.7, 0.6], sample_weight=[1.0, 3.0])
+        >>> metric.result()
+        np.float32(0.8333333)
+        >>> metric.reset_state()
+        """
+        if self._array_state is None:
+            self._array_state = ArrayState()
+        self._array_state.add(self, bind_batch(self, args, kwargs))
+
+    def result(self) -> Any:
+        """Return the metric of all batches of `update_state`, as a NumPy number or array.
+
+        Raises
+        ------
+        UseError
+            If there is no batch since the last `reset_state`.
+        """
+        return (self._array_state or ArrayState()).get_result(self)
+
+    def reset_state(self) -> None:
+        """Set the sums of `update_state` to 0."""
+        if self._array_state is not None:
+            self._array_state.totals = {}
 
     def __call__(self, *args: Any, **kwargs: Any) -> Expr:
         """Return the metric of a single batch; the arguments are those of `updates`."""
-        return self.result(self.updates(*args, **kwargs))
+        return self.compute(self.updates(*args, **kwargs))
 
     def to_streaming(self, *args: Any, **kwargs: Any) -> StreamingMetric:
         """Return the metric with shared variables that accumulate over batches.
@@ -110,7 +168,7 @@ class Metric(StrictArguments):
             for name, value in added.items()
         }
         sums = {name: totals[name] + value for name, value in added.items()}
-        return StreamingMetric(self.result(sums), {totals[name]: sums[name] for name in sums})
+        return StreamingMetric(self.compute(sums), {totals[name]: sums[name] for name in sums})
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
@@ -131,7 +189,7 @@ class Mean(Metric):
     def updates(self, values: Operand, sample_weight: Operand | None = None) -> Sums:
         return compute_total_and_count(values, sample_weight)
 
-    def result(self, sums: Mapping[str, Expr]) -> Expr:
+    def compute(self, sums: Mapping[str, Expr]) -> Expr:
         return divide_total_by_count(sums)
 
 
@@ -141,7 +199,7 @@ class Sum(Metric):
     def updates(self, values: Operand, sample_weight: Operand | None = None) -> Sums:
         return {"total": compute_total_and_count(values, sample_weight)["total"]}
 
-    def result(self, sums: Mapping[str, Expr]) -> Expr:
+    def compute(self, sums: Mapping[str, Expr]) -> Expr:
         return sums["total"]
 
 
@@ -173,7 +231,7 @@ class MeanMetricWrapper(Metric):
         values = to_float(as_expr(self.function(y_true, y_pred, **self.settings)))
         return compute_total_and_count(values, get_sample_weight(y_pred, sample_weight) if values.ndim else None)
 
-    def result(self, sums: Mapping[str, Expr]) -> Expr:
+    def compute(self, sums: Mapping[str, Expr]) -> Expr:
         return divide_total_by_count(sums)
 
 

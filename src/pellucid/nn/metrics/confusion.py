@@ -88,7 +88,7 @@ class ConfusionMatrix(Metric):
         labels: Expr = as_expr(y) if sparse else argmax(y, axis=self.axis)
         return to_dtype(labels, np.dtype(np.int32)) if is_float(labels.dtype) else labels
 
-    def result(self, sums: Mapping[str, Expr]) -> Expr:
+    def compute(self, sums: Mapping[str, Expr]) -> Expr:
         return sums["matrix"]
 
 
@@ -136,7 +136,7 @@ class IoU(ConfusionMatrix):
             )
         self.target_class_ids = ids
 
-    def result(self, sums: Mapping[str, Expr]) -> Expr:
+    def compute(self, sums: Mapping[str, Expr]) -> Expr:
         matrix, ids = sums["matrix"], self.target_class_ids
         intersection = diagonal(matrix)[ids]
         union = sum(matrix, axis=0)[ids] + sum(matrix, axis=1)[ids] - intersection

@@ -110,7 +110,7 @@ class AUC(ThresholdMetric):
             sample_weight = broadcast_weights(sample_weight, y_pred, "sample_weight") * self.label_weights
         return super().updates(y_true, sigmoid(y_pred) if self.from_logits else y_pred, sample_weight)
 
-    def result(self, sums: Mapping[str, Expr]) -> Expr:
+    def compute(self, sums: Mapping[str, Expr]) -> Expr:
         areas = self.compute_areas(sums)
         if not self.multi_label:
             return areas
@@ -165,7 +165,7 @@ class ConstrainedMetric(ThresholdMetric):
         """Return the metric to maximize and the constrained metric at each threshold."""
         raise NotImplementedError
 
-    def result(self, sums: Mapping[str, Expr]) -> Expr:
+    def compute(self, sums: Mapping[str, Expr]) -> Expr:
         metric, constraint = self.compute_curve(sums)
         result: Expr = max_(where(constraint >= self.minimum, metric, 0))
         return result

@@ -34,7 +34,7 @@ class RootMeanSquaredError(Metric):
         y_true, y_pred = align_columns(y_true, y_pred, self.name)
         return compute_total_and_count(square(y_pred - y_true), weight)
 
-    def result(self, sums: Mapping[str, Expr]) -> Expr:
+    def compute(self, sums: Mapping[str, Expr]) -> Expr:
         result: Expr = sqrt(divide_total_by_count(sums))
         return result
 
@@ -91,7 +91,7 @@ class R2Score(Metric):
             "samples": sum(ones_like(y_pred[..., 0])),
         }
 
-    def result(self, sums: Mapping[str, Expr]) -> Expr:
+    def compute(self, sums: Mapping[str, Expr]) -> Expr:
         score = self.compute_score(sums)
         freedom = sums["samples"] - self.num_regressors - 1
         if not self.num_regressors:

@@ -93,7 +93,7 @@ class ThresholdMetric(Metric):
         found = count_at_thresholds(y_true, y_pred, self.thresholds, weight, self.by_label)
         return {name: found[name] for name in self.counted_names}
 
-    def result(self, sums: Mapping[str, Expr]) -> Expr:
+    def compute(self, sums: Mapping[str, Expr]) -> Expr:
         value = self.compute_value(sums)
         result: Expr = value[0] if len(self.thresholds) == 1 else value
         return result
@@ -281,7 +281,7 @@ class FBetaScore(Metric):
             "false_negatives": sum(weights * ((1 - predicted) * y_true), axis=axes),
         }
 
-    def result(self, sums: Mapping[str, Expr]) -> Expr:
+    def compute(self, sums: Mapping[str, Expr]) -> Expr:
         p, r = precision(sums), recall(sums)
         score: Expr = (1 + self.beta**2) * divide_no_nan(p * r, self.beta**2 * p + r)
         if self.average == "macro":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
@@ -20,6 +20,8 @@ Logs = dict[str, Any]
 
 class Callback:
     r"""Base class of callbacks, which are called during training, evaluation and prediction; override its hooks.
+
+    Any other object with some of the hooks is a callback too, such as those of ``keras.callbacks``.
 
     Training runs in compiled programs of many steps, so batch hooks cost time: for a callback that overrides
     `on_train_batch_begin` or `on_train_batch_end`, the programs are cut so that it is called at every batch, unless its
@@ -50,7 +52,7 @@ class Callback:
         "params": dict,
         "other_callbacks": tuple,
     }
-    """Attributes that model files leave out."""
+    """Attributes that model files and pickles leave out."""
 
     model: ModelLike
     params: Mapping[str, Any]
@@ -78,7 +80,14 @@ class Callback:
         """Set the parameters of the run; called before it."""
         self.params = params
 
-    def get_state(self) -> dict[str, ArrayLike]:
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name not in self.unsaved}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        vars(self).update(state)
+        vars(self).update({name: make() for name, make in self.unsaved.items()})
+
+    def get_state(self) -> dict[str, Any]:
         """Return the state that a resumed run continues from, as arrays by name."""
         return {}
 
@@ -315,20 +324,3 @@ def print_once(text: str) -> None:
     """Print a line, in the first process only."""
     if not process_id():
         print(text)
-
-
-def as_callback_list(callbacks: object) -> list[Callback]:
-    """Return the ``callbacks`` argument of a user as a new list."""
-    if callbacks is None:
-        return []
-    given = [callbacks] if isinstance(callbacks, Callback) else callbacks
-    if not isinstance(given, Iterable) or isinstance(given, (str, Mapping)):
-        raise UseError(f"Expected callbacks to be a list. Received: callbacks={callbacks!r}")
-    found = list(given)
-    for callback in found:
-        if not isinstance(callback, Callback):
-            is_function = callable(callback) and not isinstance(callback, type)
-            hint = f"; write {callback.__name__}()" if isinstance(callback, type) else ""
-            hint = "; write LambdaCallback(on_epoch_end=function)" if is_function else hint
-            raise UseError(f"Expected a pel.callbacks.Callback. Received: {callback!r}{hint}")
-    return found
