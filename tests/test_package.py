@@ -49,7 +49,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "progress": set(),
     "typing": set(),
     "graph": {"errors", "extension_points", "untrusted_files", "typing"},
-    "run": {"atomic_write", "extension_points", "graph", "typing"},
+    "run": {"atomic_write", "extension_points", "graph", "progress", "typing"},
     "saving": {"atomic_write", "untrusted_files", "graph", "typing", "nn"},
     "show": {"atomic_write", "extension_points", "graph", "typing"},
     "nn": {"extension_points", "untrusted_files", "graph", "typing"},

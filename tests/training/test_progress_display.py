@@ -27,7 +27,7 @@ def test_nothing_is_shown_without_a_terminal(data: Data, make: Make, capfd: pyte
 
 
 def test_only_a_running_kernel_is_a_notebook() -> None:
-    code = "import ipykernel.kernelapp as k; from pellucid.training import progress_display as d; "
+    code = "import ipykernel.kernelapp as k; from pellucid import progress as d; "
     code += "print(d.is_jupyter_kernel()); k.IPKernelApp.instance(); print(d.is_jupyter_kernel())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "True"]
