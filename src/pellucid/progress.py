@@ -349,12 +349,13 @@ def create_progress_display(
 
 
 def track(items: Iterable[T], *, total: int, description: str, progress: bool | None = None) -> Iterator[T]:
-    """Yield items while a progress bar counts them; None shows it on a terminal and in a notebook.
+    """Yield items while a progress bar counts them; None shows it on a terminal, where it disappears at the end.
 
     Examples
     --------
     >>> list(track("abc", total=3, description="reading", progress=False))
     ['a', 'b', 'c']
     """
-    with create_progress_display(progress, keep=progress is True) as display:
+    visible = is_terminal() if progress is None else progress
+    with create_progress_display(visible, keep=progress is True) as display:
         yield from display.track(items, total=total, description=description)

@@ -25,8 +25,8 @@ CELLS = {
     "sweep": "swept = pel.sweep(build, x, y, units=[1, 2], epochs=3)",
     "result": "model.fit(x, y, epochs=2)",
     "repeat": "w = pel.shared(1.0)\nf = pel.function([], w, updates={w: w / 2})\ns = f.repeat(9, progress=True)",
-    "silent": "f.repeat(50); _ = model.fit(x, y, verbose=0)",
-    "track": "from pellucid.progress import track\nitems = list(track(x, total=64, description='<b>reading</b>'))",
+    "track": "from pellucid.progress import track\ni = list(track(x, total=64, description='<b>read', progress=True))",
+    "silent": "_ = list(track(x, total=64, description='')); _ = f.repeat(50); _ = model.fit(x, y, verbose=0)",
     "run": "from pellucid.cli import main\nstatus = main(['run', 'symbols', '--out', 'symbols', '--json'])",
     "tour": "status = main(['tour', 'symbols', '--out', 'tour'])",
 }
@@ -80,7 +80,7 @@ def test_nothing_is_shown_without_progress(outputs: Outputs) -> None:
 
 def test_descriptions_are_escaped(outputs: Outputs) -> None:
     html = outputs["track"][0]["data"]["text/html"]
-    assert "&lt;b&gt;reading" in html
+    assert "&lt;b&gt;read" in html
     assert "<b>" not in html
 
 

@@ -7,9 +7,9 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from pellucid.show.graph_layout import GraphLayout, NodePosition, compute_layout
-from pellucid.show.graph_nodes import COLORS, GraphNode, annotate, collect_nodes
+from pellucid.show.graph_nodes import GraphNode, annotate, collect_nodes
 from pellucid.show.input_values import collect_outputs
-from pellucid.show.plot_style import FAINT, INK, PLAIN, new_figure
+from pellucid.show.plot_style import BOXES, FAINT, INK, MUTED, PAGE, PLAIN, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 BOX_HEIGHT, LAYER_HEIGHT = 0.42, 0.78
 """In inches."""
 
-BOXES = {
+SHAPES = {
     "input": '(["{0}"])',
     "shared": '[("{0}")]',
     "constant": '["{0}"]',
@@ -101,7 +101,7 @@ def draw_box(axes: Axes, node: GraphNode, layout: GraphLayout) -> None:
     from matplotlib.patches import FancyBboxPatch
 
     position = layout.positions[node]
-    inside, edge = COLORS[node.kind]
+    inside, edge = BOXES[node.kind]
     left, bottom = position.x - position.width / 2, -LAYER_HEIGHT * position.layer - BOX_HEIGHT / 2
     style = f"round,pad=0,rounding_size={0.2 if node.kind == 'input' else 0.07}"
     axes.add_patch(
@@ -112,7 +112,7 @@ def draw_box(axes: Axes, node: GraphNode, layout: GraphLayout) -> None:
     middle = bottom + BOX_HEIGHT / 2
     look: dict[str, Any] = {"ha": "center", "va": "center", "zorder": 3, **PLAIN}
     axes.text(position.x, middle + (0.08 if node.type else 0), node.label, fontsize=9.5, **look)
-    axes.text(position.x, middle - 0.1, node.type, fontsize=6.5, **{**look, "color": "#666666"})
+    axes.text(position.x, middle - 0.1, node.type, fontsize=6.5, **{**look, "color": MUTED})
 
 
 def draw_edge(axes: Axes, edge: Sequence[NodePosition], offset: float) -> None:
@@ -149,7 +149,7 @@ def add_legend(axes: Axes, nodes: Sequence[GraphNode]) -> None:
     used = {node.kind for node in nodes}
     axes.legend(
         handles=[
-            Patch(facecolor=COLORS[k][0], edgecolor=COLORS[k][1], label=m) for k, m in KIND_NAMES.items() if k in used
+            Patch(facecolor=BOXES[k][0], edgecolor=BOXES[k][1], label=m) for k, m in KIND_NAMES.items() if k in used
         ],
         loc="upper left",
         bbox_to_anchor=(0, 0),
@@ -157,6 +157,7 @@ def add_legend(axes: Axes, nodes: Sequence[GraphNode]) -> None:
         fontsize=7.5,
         labelcolor=INK,
         edgecolor=FAINT,
+        facecolor=PAGE,
         handlelength=1.0,
         columnspacing=1.0,
         borderaxespad=0.3,
@@ -223,10 +224,10 @@ def mermaid(
     ids = {node: f"n{number}" for number, node in enumerate(nodes)}
     lines = ["flowchart TD"]
     for node in nodes:
-        lines.append(f"    {ids[node]}{BOXES[node.kind].format(escape_label(node))}:::{node.kind}")
+        lines.append(f"    {ids[node]}{SHAPES[node.kind].format(escape_label(node))}:::{node.kind}")
         lines += [f"    {ids[parent]} --> {ids[node]}" for parent in node.parents]
     used = {node.kind for node in nodes}
-    lines += [f"    classDef {kind} fill:{fill},stroke:{line}" for kind, (fill, line) in COLORS.items() if kind in used]
+    lines += [f"    classDef {kind} fill:{fill},stroke:{line}" for kind, (fill, line) in BOXES.items() if kind in used]
     return Mermaid("\n".join(lines))
 
 
