@@ -27,6 +27,13 @@ CELLS = {
     "repeat": "w = pel.shared(1.0)\nf = pel.function([], w, updates={w: w / 2})\ns = f.repeat(9, progress=True)",
     "track": "from pellucid.progress import track\ni = list(track(x, total=64, description='<b>read', progress=True))",
     "silent": "_ = list(track(x, total=64, description='')); _ = f.repeat(50); _ = model.fit(x, y, verbose=0)",
+    "model": "model",
+    "history": "history",
+    "swept": "swept",
+    "diagnosis": "pel.diagnose(model, x, y, curvature=False)",
+    "figure": "pel.show.draw_graph(pel.tanh(pel.vector('x')), title='A graph')",
+    "picture": "pel.pictures.learning_curves(history)",
+    "mermaid": "pel.mermaid(pel.tanh(pel.vector('x')))",
     "run": "from pellucid.cli import main\nstatus = main(['run', 'symbols', '--out', 'symbols', '--json'])",
     "tour": "status = main(['tour', 'symbols', '--out', 'tour'])",
 }
@@ -91,3 +98,16 @@ def test_a_tour_has_one_progress_display(outputs: Outputs) -> None:
 
 def test_an_experiment_without_loops_has_no_empty_display(outputs: Outputs) -> None:
     assert [each["output_type"] for each in outputs["run"]] == ["stream"]
+
+
+@pytest.mark.parametrize("cell", ["model", "history", "swept", "diagnosis", "figure", "picture"])
+def test_results_are_html(outputs: Outputs, cell: str) -> None:
+    (output,) = outputs[cell]
+    assert output["output_type"] == "execute_result"
+    assert 'class="pellucid"' in output["data"]["text/html"]
+    assert "text/plain" in output["data"]
+
+
+def test_mermaid_is_a_flowchart_with_a_drawing(outputs: Outputs) -> None:
+    (output,) = outputs["mermaid"]
+    assert set(output["data"]) == {"text/vnd.mermaid", "image/svg+xml", "text/plain"}

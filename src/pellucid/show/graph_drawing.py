@@ -73,7 +73,11 @@ def draw_graph(
     'A sum'
     """
     outputs, names = collect_outputs(expr, "draw_graph", names)
-    nodes = collect_nodes(outputs, names, limit, annotate(outputs, sizes, values))
+    return draw_nodes(collect_nodes(outputs, names, limit, annotate(outputs, sizes, values)), title)
+
+
+def draw_nodes(nodes: Sequence[GraphNode], title: str = "", kind_names: Mapping[str, str] = KIND_NAMES) -> Figure:
+    """Draw nodes in topological order, with a legend of their kinds."""
     layout = compute_layout(nodes, get_box_width)
     width = max(p.x + p.width / 2 for row in layout.layers for p in row)
     height = LAYER_HEIGHT * (len(layout.layers) - 1) + BOX_HEIGHT
@@ -88,7 +92,7 @@ def draw_graph(
         draw_edge(axes, edge, offset)
     for node in nodes:
         draw_box(axes, node, layout)
-    add_legend(axes, nodes)
+    add_legend(axes, nodes, kind_names)
     return figure
 
 
@@ -143,13 +147,13 @@ def compute_edge_offsets(edges: Sequence[Sequence[NodePosition]]) -> list[float]
     return [0.16 * (ends[:number].count(pair) - (ends.count(pair) - 1) / 2) for number, pair in enumerate(ends)]
 
 
-def add_legend(axes: Axes, nodes: Sequence[GraphNode]) -> None:
+def add_legend(axes: Axes, nodes: Sequence[GraphNode], kind_names: Mapping[str, str]) -> None:
     from matplotlib.patches import Patch
 
     used = {node.kind for node in nodes}
     axes.legend(
         handles=[
-            Patch(facecolor=BOXES[k][0], edgecolor=BOXES[k][1], label=m) for k, m in KIND_NAMES.items() if k in used
+            Patch(facecolor=BOXES[k][0], edgecolor=BOXES[k][1], label=m) for k, m in kind_names.items() if k in used
         ],
         loc="upper left",
         bbox_to_anchor=(0, 0),
@@ -165,12 +169,16 @@ def add_legend(axes: Axes, nodes: Sequence[GraphNode]) -> None:
 
 
 class Mermaid(str):
-    """A flowchart as text. Notebooks with Mermaid support draw it."""
+    """A flowchart as text. JupyterLab draws it; other notebooks show `draw_graph`'s drawing of the same nodes."""
 
-    __slots__ = ()
+    nodes: Sequence[GraphNode] = ()
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        return {"text/vnd.mermaid": str(self), "text/plain": str(self)}
+        from pellucid.show.themed_figure import render_svg
+
+        # JupyterLab prefers Mermaid to SVG, but HTML to Mermaid.
+        drawing = {"image/svg+xml": render_svg(draw_nodes(self.nodes))} if self.nodes else {}
+        return {"text/vnd.mermaid": str(self), **drawing, "text/plain": str(self)}
 
 
 def mermaid(
@@ -199,7 +207,8 @@ def mermaid(
     Returns
     -------
     str
-        For a Markdown block of the language ``mermaid``, or for ``mo.mermaid`` in marimo. JupyterLab draws it directly.
+        For a Markdown block of the language ``mermaid``, or for ``mo.mermaid`` in marimo. JupyterLab draws it; other
+        notebooks show the same boxes as an image.
 
     Raises
     ------
@@ -228,7 +237,9 @@ def mermaid(
         lines += [f"    {ids[parent]} --> {ids[node]}" for parent in node.parents]
     used = {node.kind for node in nodes}
     lines += [f"    classDef {kind} fill:{fill},stroke:{line}" for kind, (fill, line) in BOXES.items() if kind in used]
-    return Mermaid("\n".join(lines))
+    chart = Mermaid("\n".join(lines))
+    chart.nodes = nodes
+    return chart
 
 
 def escape_label(node: GraphNode) -> str:

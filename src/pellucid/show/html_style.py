@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+from html import escape
+
+from pellucid import extension_points
+
 HOST_SCHEMES = {
     "dark": (
         '[data-jp-theme-light="false"]',
@@ -35,6 +40,9 @@ STYLE = f"""
 .pellucid summary {{ cursor: pointer; }}
 .pellucid pre {{ overflow-x: auto; background: none; color: inherit; }}
 .pellucid .scroll {{ overflow-x: auto; }}
+.pellucid .side-by-side {{ display: flex; flex-wrap: wrap; gap: 0 2.5em; align-items: flex-start; }}
+.pellucid .side-by-side > * {{ min-width: 0; max-width: 100%; }}
+.pellucid small {{ opacity: .75; }}
 """
 
 
@@ -47,6 +55,38 @@ def render_style() -> str:
     return f"<style>{STYLE}{schemes}</style>"
 
 
+@extension_points.result_html.register
 def wrap_html(body: str) -> str:
     """Return HTML with the style of results in notebooks."""
     return f'<div class="pellucid">{render_style()}{body}</div>'
+
+
+def render_table(
+    header: Sequence[str], rows: Sequence[Sequence[str]], numbers: Collection[int] = (), best: int | None = None
+) -> str:
+    """Return a table as HTML, with escaped texts.
+
+    Parameters
+    ----------
+    header, rows : sequences of str
+        Texts of the cells.
+    numbers : collection of int
+        Columns of numbers, which are aligned to the right.
+    best : int, optional
+        Row that is emphasized.
+
+    Examples
+    --------
+    >>> "<td>&lt;1</td>" in render_table(["a"], [["<1"]])
+    True
+    """
+
+    def render_row(tag: str, cells: Sequence[str], attribute: str = "") -> str:
+        parts = [
+            f'<{tag} class="number">{escape(cell)}</{tag}>' if k in numbers else f"<{tag}>{escape(cell)}</{tag}>"
+            for k, cell in enumerate(cells)
+        ]
+        return f"<tr{attribute}>{''.join(parts)}</tr>"
+
+    body = [render_row("td", row, ' class="best"' if k == best else "") for k, row in enumerate(rows)]
+    return f'<div class="scroll" tabindex="0"><table>{render_row("th", header)}{"".join(body)}</table></div>'

@@ -28,10 +28,10 @@ class ThemedFigure(Figure):
         return render_style() + render_image(self, next(filter(None, titles), "Figure"))
 
 
-def render_image(figure: Figure, alt_text: str) -> str:
-    """Return a figure as an HTML image."""
+def render_image(figure: Figure, alt_text: str, scale: float = 1.0) -> str:
+    """Return a figure as an HTML image; a smaller scale shows it smaller."""
     source = base64.b64encode(render_svg(figure).encode()).decode()
-    width = round(figure.get_figwidth() * 96)
+    width = round(figure.get_figwidth() * 96 * scale)
     return (
         f'<img class="pellucid" src="data:image/svg+xml;base64,{source}" alt="{escape(alt_text, quote=True)}" '
         f'style="width: {width}px; max-width: 100%; height: auto">'
