@@ -130,6 +130,7 @@ _EXTENSIONS: dict[str, list[extension_points.Extension[Any, Any]]] = {
     ],
     "pellucid.inspect.explain.renderers": [extension_points.optimizer_html, extension_points.optimizer_latex],
     "pellucid.run.expression_eval": [extension_points.expression_value],
+    "pellucid.show.html_style": [extension_points.result_html],
     "pellucid.show.notebook": [
         extension_points.expression_html,
         extension_points.expression_latex,

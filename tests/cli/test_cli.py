@@ -141,20 +141,6 @@ def test_a_warning_is_one_line_without_source_code(folder: Path, capsys: Output)
     assert re.fullmatch(r"warning: .*digits: skipped 1 of 17 files: .*\n", capsys.readouterr().err)
 
 
-def test_a_closed_pipe_is_not_an_error() -> None:
-    program = """
-    import os, sys
-    from pellucid.cli import main
-
-    reading, writing = os.pipe()
-    os.dup2(writing, sys.stdout.fileno())
-    os.close(reading)
-    sys.exit(main(["run", "--list"]))
-    """
-    ended = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], stderr=subprocess.PIPE, text=True)
-    assert (ended.returncode, ended.stderr) == (0, "")
-
-
 def test_a_failed_run_prints_the_reason_and_with_debug_a_traceback(
     monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:

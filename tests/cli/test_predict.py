@@ -1,3 +1,4 @@
+import io
 import json
 import re
 import warnings
@@ -188,3 +189,46 @@ def test_an_invalid_description_is_an_error(
     assert re.search(
         r"(data.json: expected the description|expected a network with 2 outputs)", capsys.readouterr().err
     )
+
+
+def give_standard_input(monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+
+
+def test_standard_input_is_a_table(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(warnings, "showwarning", lambda *_: None)
+    warnings.simplefilter("ignore", DataWarning)
+    assert main(["predict", "on-rows", "asked.csv"]) == 0
+    from_file = capsys.readouterr().out
+    give_standard_input(monkeypatch, Path("asked.csv").read_bytes())
+    assert main(["predict", "on-rows", "-"]) == 0
+    assert capsys.readouterr().out == from_file.replace("asked.csv", "-")
+    assert from_file.startswith("asked.csv, line 2: up")
+
+
+def test_standard_input_is_a_list_of_images(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+    give_standard_input(monkeypatch, b"others/light/0.png\n\nothers/dark\r\n")
+    assert main(["predict", "on-images", "-"]) == 0
+    given = capsys.readouterr().out
+    assert main(["predict", "on-images", "others/light/0.png", "others/dark"]) == 0
+    assert capsys.readouterr().out == given
+    assert len(given.splitlines()) == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "content", "status", "message"),
+    [
+        (["on-rows", "-"], b"", 1, "-: expected a header and rows, received an empty file"),
+        (["on-rows", "-"], b"a,b\n1,\xff\n", 1, "-, line 2: expected UTF-8 text, received the byte 0xff"),
+        (["on-images", "-"], b"nowhere.png\n", 1, "nowhere.png: no such file or folder"),
+        (["on-arrays", "-"], b"", 2, "-: expected the path of an NPZ file, which is not read from"),
+        (["on-rows", "--jsn", "asked.csv"], b"", 2, "predict: unknown option --jsn. Did you mean '--json'?"),
+        (["on-rows", "-", "-"], b"", 2, "predict: expected - once: standard input can be read only once"),
+    ],
+)
+def test_standard_input_that_cannot_be_used(
+    words: list[str], content: bytes, status: int, message: str, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    give_standard_input(monkeypatch, content)
+    assert main(["predict", *words]) == status
+    assert message in capsys.readouterr().err

@@ -2,12 +2,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from rich.progress import Progress
 
 from pellucid.byhand import moons as by_hand
 from pellucid.data import moons as draw
 from pellucid.experiments.moons import COMPARED, MoonsNetwork, format_agreement, format_losses, moons, train_by_graph
 from pellucid.experiments.runner import RunContext, run_experiment
+from pellucid.progress import ProgressDisplay
 
 
 def test_both_runs_reach_the_losses_of_the_workshop(tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ def test_a_short_run_works_in_either_dtype(dtype: str, tmp_path: Path) -> None:
 
 def test_progress_and_curve_go_on_after_the_pause_for_the_curvature(tmp_path: Path) -> None:
     X, y = draw(30, dtype="float64")
-    display = Progress(disable=True)
+    display = ProgressDisplay()
     run = RunContext(tmp_path, display=display)
     done: list[float] = []
     display.advance = lambda task, steps: done.append(steps)  # type: ignore[method-assign,misc,assignment]

@@ -142,10 +142,10 @@ def test_file_names_are_checked(tmp_path: Path, name: str) -> None:
 
 
 def test_progress_advances_and_disappears_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from rich.progress import Progress
+    from pellucid.progress import ProgressDisplay
 
     monkeypatch.setattr("pellucid.experiments.runner.context.SECONDS_BETWEEN_DRAWINGS", 0)
-    display = Progress(disable=True)
+    display = ProgressDisplay()
     run = RunContext(tmp_path, display=display)
     with run.progress("training", total=10) as advance:
         advance()
@@ -157,9 +157,9 @@ def test_progress_advances_and_disappears_at_the_end(tmp_path: Path, monkeypatch
 
 
 def test_progress_is_not_drawn_at_every_step(tmp_path: Path) -> None:
-    from rich.progress import Progress
+    from pellucid.progress import ProgressDisplay
 
-    display = Progress(disable=True)
+    display = ProgressDisplay()
     with RunContext(tmp_path, display=display).progress("training", total=1e6) as advance:
         for _ in range(100_000):
             advance()

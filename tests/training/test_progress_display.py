@@ -27,7 +27,7 @@ def test_nothing_is_shown_without_a_terminal(data: Data, make: Make, capfd: pyte
 
 
 def test_only_a_running_kernel_is_a_notebook() -> None:
-    code = "import ipykernel.kernelapp as k; from pellucid.training import progress_display as d; "
+    code = "import ipykernel.kernelapp as k; from pellucid import progress as d; "
     code += "print(d.is_jupyter_kernel()); k.IPKernelApp.instance(); print(d.is_jupyter_kernel())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "True"]
@@ -93,8 +93,6 @@ def test_a_history_as_a_table(tmp_path: Path) -> None:
         ["29", "0.50", "0.0345"],
         ["30", "0.50", "0.0333", "0.0323"],
     ]
-    assert "<th>val_loss</th>" in history._repr_html_()
-    assert history._repr_html_().count("<tr>") == 22
     assert history.to_csv(tmp_path / "history.csv") == (tmp_path / "history.csv").read_text()
     assert history.to_csv().splitlines()[:3] == ["epoch,seconds,loss,val_loss", "0,0.5,1.0,", f"1,0.5,0.5,{1 / 3}"]
     console = Console(width=60, file=io.StringIO())

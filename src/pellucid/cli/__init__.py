@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 from pellucid.experiments.common.interrupt import acknowledge_interrupt, repeat_interrupts
 
@@ -12,7 +13,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command, by default that of the process, and return its exit status.
 
     The status is 0 for success, 1 for a run or data error, 2 for a usage error, 130 if Ctrl-C interrupted the command,
-    and 143 if SIGTERM did.
+    141 if the reader of its output left, and 143 if SIGTERM ended it.
 
     Examples
     --------
@@ -29,5 +30,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return run_command(list(sys.argv[1:] if arguments is None else arguments))
         except KeyboardInterrupt as interrupt:
             acknowledge_interrupt()
-            print(str(interrupt) or ("terminated" if repeated.terminated else "interrupted"), file=sys.stderr)
+            with suppress(BrokenPipeError):  # standard error has no reader
+                print(str(interrupt) or ("terminated" if repeated.terminated else "interrupted"), file=sys.stderr)
             return TERMINATED if repeated.terminated else INTERRUPTED

@@ -13,6 +13,7 @@ from pellucid import __version__
 from pellucid.cli.check import check
 from pellucid.cli.course import course
 from pellucid.cli.lab import lab
+from pellucid.cli.output import CLOSED_PIPE, ERRORS, OUTPUT
 from pellucid.cli.predict import evaluate, predict
 from pellucid.cli.reference import reference
 from pellucid.cli.run import run
@@ -39,8 +40,10 @@ For example:
     pellucid train photos/                 train a network on your data
     pellucid predict runs/1 photo.jpg      predict with a trained network
     pellucid reference softmax             look up an op
+    pellucid --install-completion          complete commands with the Tab key
 
-Exit status: 0 success, 1 run or data error, 2 usage error, 130 interrupted, 143 terminated.
+Exit status: 0 success, 1 run or data error, 2 usage error, 130 interrupted,
+141 output closed by its reader, such as head, 143 terminated.
 Ctrl-C and SIGTERM save what is done so far; a second SIGTERM does not.
 With --debug (or PELLUCID_DEBUG=1), errors are shown with a traceback.
 """
@@ -51,11 +54,13 @@ app: App = App(
 for command in (course, check, run, tour, lab, train, resume, predict, reference):
     app.command(command)
 app.command(evaluate, name="test")
+app.register_install_completion_command(help="Install completion of commands and options for bash, zsh or fish.")
 
 
 def run_command(words: Sequence[str]) -> int:
     """Run a command and return the exit status; an error becomes one line on standard error."""
     debug = "--debug" in words or os.environ.get("PELLUCID_DEBUG", "") not in ("", "0")
+    OUTPUT.is_closed = False
     with warnings.catch_warnings():
         warnings.showwarning = _print_warning
         try:
@@ -66,23 +71,25 @@ def run_command(words: Sequence[str]) -> int:
                 result_action="return_value",
             )
             sys.stdout.flush()
-        except BrokenPipeError:
-            # The reader, such as head, has closed the pipe. Without this, Python reports it again at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 0
+        except (BrokenPipeError, SystemExit) as error:
+            # Rich raises SystemExit when it meets a closed pipe.
+            if isinstance(error, SystemExit) and not isinstance(error.__context__, BrokenPipeError):
+                raise
+            OUTPUT.close()
+            status = None
         except Exception as error:
-            return _print_error(error, debug)
-    return status or 0
+            status = _print_error(error, debug)
+    return CLOSED_PIPE if OUTPUT.is_closed and not status else status or 0
 
 
 def _print_warning(message: Warning | str, *where: object, **more: object) -> None:
     """Print a warning without the line of code that it comes from."""
-    print(f"warning: {' '.join(str(message).split())}", file=sys.stderr)
+    ERRORS.print(f"warning: {' '.join(str(message).split())}")
 
 
 def _print_error(error: Exception, debug: bool) -> int:
     if debug:
         traceback.print_exception(error)
     is_usage_error = isinstance(error, UsageError | CycloptsError)
-    print(f"error: {error if is_usage_error else describe_error(error)}", file=sys.stderr)
+    ERRORS.print(f"error: {error if is_usage_error else describe_error(error)}")
     return USAGE if is_usage_error else FAILED

@@ -1,13 +1,12 @@
 """``pellucid course``: the course as pages and notebooks."""
 
-import sys
 import webbrowser
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from pellucid.cli.output import Option
+from pellucid.cli.output import ERRORS, Option
 from pellucid.progress import create_progress_display
 
 
@@ -51,7 +50,7 @@ def course(
             site = find_or_build_site(display) if out is None else build_site(out, display=display).parent
         except PageFaults as faults:
             display.stop()
-            print("\n".join(faults.warnings), file=sys.stderr)
+            ERRORS.print("\n".join(faults.warnings))
             raise
     if notebooks is not None:
         copied, kept = copy_notebooks(site, notebooks)

@@ -1,5 +1,6 @@
 """Options and output that the commands share."""
 
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -12,6 +13,38 @@ from pellucid.experiments.runner.record import to_json
 
 Option: Parameter = Parameter(negative="", show_default=False)
 """An option without a ``--no-`` form; its description has the default."""
+
+
+CLOSED_PIPE = 141
+"""Exit status if the reader of the output has left, such as head: that of a process that SIGPIPE ends."""
+
+
+class Output:
+    """Standard output or standard error of a command, by its name in ``sys``.
+
+    If the reader of the stream leaves, the command goes on without it, so that a run is saved.
+    """
+
+    def __init__(self, stream: str) -> None:
+        self.stream = stream
+        self.is_closed = False
+
+    def print(self, text: str) -> None:
+        """Print text at once."""
+        try:
+            print(text, file=getattr(sys, self.stream), flush=True)
+        except BrokenPipeError:
+            self.close()
+
+    def close(self) -> None:
+        """Drop everything that is printed from now on, which also keeps Python from reporting the pipe at exit."""
+        self.is_closed = True
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, getattr(sys, self.stream).fileno())
+        os.close(null)
+
+
+OUTPUT, ERRORS = Output("stdout"), Output("stderr")
 
 
 def format_result(title: str, result: ExperimentResult | Record) -> str:
@@ -36,14 +69,16 @@ def finish_run(
     if error is not None and not files:
         raise error
     if json:
-        print(to_json({"folder": str(folder), **asdict(record)}), flush=True)
+        OUTPUT.print(to_json({"folder": str(folder), **asdict(record)}))
     elif not quiet:
-        print("\n".join([f"  {record.seconds:.1f} s; in {folder}: {', '.join(files)}", *(hints if not error else [])]))
+        OUTPUT.print(
+            "\n".join([f"  {record.seconds:.1f} s; in {folder}: {', '.join(files)}", *(hints if not error else [])])
+        )
     if error is None:
         return 0
     saved = f"{record.status}; the results so far are in {folder}"
     if isinstance(error, KeyboardInterrupt):
         # The message of an interrupted loop counts its steps.
         raise KeyboardInterrupt(saved if hasattr(error, "history") else str(error) or saved) from error
-    print(saved, file=sys.stderr)
+    ERRORS.print(saved)
     raise error

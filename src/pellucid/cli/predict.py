@@ -1,10 +1,13 @@
 """``pellucid test`` and ``pellucid predict``: evaluation and prediction with a trained network."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
+from cyclopts import Parameter
+
 from pellucid.cli.output import Option
+from pellucid.errors import near_miss
 from pellucid.experiments.runner.errors import UsageError
 from pellucid.experiments.runner.record import to_json
 
@@ -53,7 +56,7 @@ def evaluate(
 def predict(
     folder: Path,
     /,
-    *files: str,
+    *files: Annotated[str, Parameter(allow_leading_hyphen=True)],  # for -, standard input
     strict: Annotated[bool, Option] = False,
     json: Annotated[bool, Option] = False,
 ) -> int:
@@ -64,6 +67,11 @@ def predict(
         pellucid predict runs/7 photo.jpg
         pellucid predict runs/7 photos/
         pellucid predict runs/7 flats.csv --json
+        pellucid predict runs/7 - < flats.csv
+        find photos -name "*.jpg" | pellucid predict runs/7 -
+
+    The file - is standard input. For a network of tables, it is the content
+    of a CSV file; for a network of images, it is a list of paths, one a line.
 
     A line has the file, with the line or row in it, and the class with its probability, or the predicted values.
 
@@ -72,14 +80,13 @@ def predict(
     folder
         Folder of the run.
     files
-        Images, folders or zip archives of images, CSV files, or NPZ files with an array x.
+        Images, folders or zip archives of images, CSV files, NPZ files with an array x, or - for standard input.
     strict
         Stop at an invalid image, line or cell instead of skipping it with a warning.
     json
         Print the predictions as JSON, with the probabilities of all classes.
     """
-    if not files:
-        raise UsageError("predict: expected files: pellucid predict RUN FILES")
+    check_files(files)
     from pellucid.experiments.user_data import inference
 
     predictions = inference.predict(inference.load_network(folder), files, strict)
@@ -88,6 +95,18 @@ def predict(
     else:
         print("".join(f"{format_prediction(each)}\n" for each in predictions), end="")
     return int(not predictions)
+
+
+def check_files(files: Sequence[str]) -> None:
+    """Refuse a command without files, with an unknown option, or that reads standard input twice."""
+    if not files:
+        raise UsageError("predict: expected files: pellucid predict RUN FILES")
+    option = next((word for word in files if word.startswith("-") and word != "-"), None)
+    if option is not None:
+        hint = near_miss(option, ["--strict", "--json"])
+        raise UsageError(f"predict: unknown option {option}.{hint} A file with this name is ./{option}")
+    if files.count("-") > 1:
+        raise UsageError("predict: expected - once: standard input can be read only once")
 
 
 def format_prediction(prediction: Mapping[str, Any]) -> str:

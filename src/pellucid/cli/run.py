@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from pellucid.cli.output import Option, finish_run, format_result
+from pellucid.cli.output import OUTPUT, Option, finish_run, format_result
 from pellucid.experiments.runner import Experiment, ExperimentResult, Range, UsageError, run_experiment
 from pellucid.experiments.runner.parameters import parse_assignments
 from pellucid.experiments.runner.record import to_json
@@ -72,13 +72,13 @@ def run(
         nonlocal reported
         reported = True
         if not json:
-            print(format_result(title, result), flush=True)
+            OUTPUT.print(format_result(title, result))
 
     with open_run_folder(out, experiment.name) as folder:
         with create_progress_display() as display:
             record, error = run_experiment(experiment, settings, folder, seed=seed, display=display, on_result=report)
         if not (json or reported or not any(folder.iterdir())):
-            print(format_result(title, record))
+            OUTPUT.print(format_result(title, record))
         return finish_run(record, error, folder, json=json)
 
 

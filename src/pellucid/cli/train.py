@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_origin
 
 from cyclopts import Parameter as CommandParameter
 
-from pellucid.cli.output import Option, finish_run, format_result
+from pellucid.cli.output import OUTPUT, Option, finish_run, format_result
 from pellucid.experiments.runner.errors import UsageError
 from pellucid.experiments.runner.parameters import Parameter
 from pellucid.experiments.runner.run_folder import open_run_folder
@@ -200,7 +200,7 @@ def execute(
 
     def report(lines: Sequence[str]) -> None:
         if not silent:
-            print("\n".join(lines), flush=True)
+            OUTPUT.print("\n".join(lines))
 
     with nullcontext(out) if resuming else open_shared_folder(out, distributed) as folder:
         assert folder is not None

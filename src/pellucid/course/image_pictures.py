@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from pellucid.show.figure import Picture
 from pellucid.show.input_values import format_number
-from pellucid.show.plot_style import CURVES, FAINT, INK, PLAIN, new_figure
+from pellucid.show.plot_style import CURVES, FAINT, INK, PAGE, PLAIN, new_figure
 from pellucid.show.plots import filters, hidden_states, image_grid
 
 __all__ = ["draw_images", "draw_states", "draw_unrolled", "draw_weights"]
@@ -91,7 +91,7 @@ def draw_unrolled(steps: int = 3) -> Picture:
         for y, letter in enumerate("xho"):
             time = f"{letter}{'₀₁₂₃₄₅₆₇₈₉'[column - 1]}" if column else letter
             color = CURVES[0] if letter == "h" else INK
-            axes.scatter([x], [y], s=640, facecolor="white", edgecolor=color, linewidth=1.6, zorder=2)
+            axes.scatter([x], [y], s=640, facecolor=PAGE, edgecolor=color, linewidth=1.6, zorder=2)
             axes.text(x, y, time, ha="center", va="center", fontsize=11, **PLAIN)
         connect((x, radius), (x, 1 - radius), "Wx", (-0.2, 0))
         connect((x, 1 + radius), (x, 2 - radius), "Wo", (-0.2, 0))

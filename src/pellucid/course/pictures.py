@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pellucid.show.figure import Picture
-from pellucid.show.plot_style import CURVES, DASHES, INK, MARKERS, PALETTE, PLAIN, make_mesh, new_figure, style_axes
+from pellucid.show.plot_style import (
+    CURVES,
+    DASHES,
+    INK,
+    MARKERS,
+    PAGE,
+    PALETTE,
+    PLAIN,
+    make_mesh,
+    new_figure,
+    style_axes,
+)
 from pellucid.show.plots import add_class_legend, check_points, draw_boundary, draw_points
 from pellucid.typing import Array
 
@@ -75,16 +86,14 @@ def draw_layers(sizes: Sequence[int] = (2, 3, 2), names: Sequence[str] = ("input
                 axes.plot([layer, layer + 1], [start, end], color=INK, linewidth=0.9, zorder=1)
         for end in after:
             axes.plot([layer, layer + 1], [0, end], color=INK, linewidth=0.9, linestyle="--", zorder=1)
-        axes.scatter([layer], [0], s=520, marker="s", facecolor="white", edgecolor=INK, zorder=2)
+        axes.scatter([layer], [0], s=520, marker="s", facecolor=PAGE, edgecolor=INK, zorder=2)
         axes.text(layer, 0, "1", ha="center", va="center", fontsize=10, **PLAIN)
         axes.text(layer, -0.52, "bias unit", ha="center", va="center", fontsize=8.5, **PLAIN)
         label = f"W{layer + 1}: {sizes[layer]} x {sizes[layer + 1]},  b{layer + 1}: {sizes[layer + 1]}"
         axes.text(layer + 0.5, tallest - 0.15, label, ha="center", fontsize=8.5, **PLAIN)
     letters = ["x", *["a"] * (len(sizes) - 2), "p"]
     for layer, (name, letter, places) in enumerate(zip(names, letters, heights, strict=True)):
-        axes.scatter(
-            [layer] * len(places), places, s=620, facecolor="white", edgecolor=CURVES[0], linewidth=1.6, zorder=2
-        )
+        axes.scatter([layer] * len(places), places, s=620, facecolor=PAGE, edgecolor=CURVES[0], linewidth=1.6, zorder=2)
         for unit, height in enumerate(places):
             axes.text(layer, height, f"{letter}{unit + 1}", ha="center", va="center", fontsize=10, **PLAIN)
         axes.text(layer, tallest + 0.25, f"{name} layer", ha="center", fontsize=10.5, **PLAIN)
@@ -223,7 +232,9 @@ def draw_classes(
         correct = int(((np.asarray(predict(points)) > 0.5) == labels).sum())
         reading += f" {correct} of {len(labels)} points are on the correct side of the decision boundary."
     x_mesh, y_mesh, _ = make_mesh(points, 2)
-    axes.set(xlim=(x_mesh.min(), x_mesh.max()), ylim=(y_mesh.min(), y_mesh.max()), xlabel="x₁", ylabel="x₂")
+    axes.set(xlim=(x_mesh.min(), x_mesh.max()), ylim=(y_mesh.min(), y_mesh.max()))
+    axes.set_xlabel("x₁", **PLAIN)
+    axes.set_ylabel("x₂", **PLAIN)
     if lines:
         draw_lines(axes, lines)
         reading += f" Lines: {', '.join(lines)}."

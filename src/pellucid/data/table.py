@@ -177,11 +177,24 @@ def read_csv(path: FilePath, strict: bool = False) -> Table:
     """
     path = Path(path)
     with report_damage(DataError, path):
-        return _read_table(path, strict)
+        return _parse_table(_decode(_read_content(path), path), path, strict)
 
 
-def _read_table(path: Path, strict: bool) -> Table:
-    lines = list(io.StringIO(_read_text(path), newline=""))
+def parse_csv(content: bytes, name: str, strict: bool = False) -> Table:
+    r"""Parse the content of a CSV file as `read_csv` does; messages call the file ``name``.
+
+    Examples
+    --------
+    >>> parse_csv(b"rooms,place\n2,town\n", "-").rows
+    [['2', 'town']]
+    """
+    with report_damage(DataError, name):
+        _check_size(len(content), Path(name))
+        return _parse_table(_decode(content, Path(name)), Path(name), strict)
+
+
+def _parse_table(text: str, path: Path, strict: bool) -> Table:
+    lines = list(io.StringIO(text, newline=""))
     first = next((line for line in lines if line.strip()), "")
     separator = max(SEPARATORS, key=first.count)
     reader = csv.reader(lines, delimiter=separator)
@@ -210,26 +223,32 @@ def _read_table(path: Path, strict: bool) -> Table:
     except csv.Error as error:
         raise DataError(f"{path}, line {reader.line_num}: the file is not valid CSV ({error}).") from error
     if skipped:
-        text = f"{path}: skipped {len(skipped)} of {len(skipped) + len(rows)} lines: {join_first(skipped)}"
-        warnings.warn(text, DataWarning, stacklevel=3)
+        message = f"{path}: skipped {len(skipped)} of {len(skipped) + len(rows)} lines: {join_first(skipped)}"
+        warnings.warn(message, DataWarning, stacklevel=3)
     if not rows:
         received = "only a header" if names else "an empty file"
         raise DataError(f"{path}: expected a header and rows, received {received}.")
     return Table(str(path), names, rows, starts)
 
 
-def _read_text(path: Path) -> str:
+def _read_content(path: Path) -> bytes:
     if not path.is_file():
         raise DataError(f"{path}: no such file; expected a CSV file.")
-    size = path.stat().st_size
+    _check_size(path.stat().st_size, path)
+    try:
+        return read_regular_file(path, DataError)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def _check_size(size: int, path: Path) -> None:
     if size > MAXIMUM_FILE_BYTES:
         raise DataError(
             f"{path}: expected at most {MAXIMUM_FILE_BYTES:,} bytes, received {size:,}; use a part of the file."
         )
-    try:
-        content = read_regular_file(path, DataError)
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def _decode(content: bytes, path: Path) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

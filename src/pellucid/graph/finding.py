@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import overload
 
+from pellucid.extension_points import result_html
 from pellucid.graph.expr import Expr
 from pellucid.graph.printing import text
 from pellucid.graph.source_location import format_location
@@ -93,6 +94,10 @@ class Findings(Sequence[Finding]):
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
+        return result_html(self.render_findings())
+
+    def render_findings(self) -> str:
+        """Return the findings as an HTML table."""
         if not self.found:
             return f"<p>{escape(self.no_findings_text)}</p>"
         head = "<tr><th>problem</th><th>where</th><th>why it matters</th><th>fix</th></tr>"
@@ -103,4 +108,5 @@ class Findings(Sequence[Finding]):
                 f"<tr><td><b>{escape(f.name)}</b></td><td>{escape(f.what)}<br><code>{escape(f.where_text)}</code>"
                 f"{location}</td><td>{escape(f.why)}</td><td>{escape(f.fix)}</td></tr>"
             )
-        return f"<table>{head}{''.join(rows)}</table>"
+        count = f"{len(self)} problem{'s' * (len(self) != 1)} found"
+        return f'<p><b>{count}</b></p><div class="scroll" tabindex="0"><table>{head}{"".join(rows)}</table></div>'

@@ -350,6 +350,11 @@ class Model(Layer):
         inside = ", ".join(layer.name for layer in self.layers) if self.built else "not built"
         return f"<{type(self).__name__} {self.name}: {inside or 'no layers'}>"
 
+    def _repr_html_(self) -> str:
+        from pellucid.model.notebook import render_model
+
+        return render_model(self)
+
     # State
 
     @property

@@ -74,6 +74,29 @@ def count_parameters(parameters: Iterable[Shared]) -> int:
 
 def format_summary(model: ModelLike) -> str:
     """Return the table of a built model; the inputs of layers are a column only if the layers form no chain."""
+    header, lines = get_cells(model)
+    widths = [max(len(line[i]) for line in (header, *lines)) for i in range(len(header))]
+
+    def format_line(cells: Sequence[str]) -> str:
+        sides = [str.ljust, str.ljust, str.rjust, str.rjust, str.ljust][: len(cells)]
+        padded = [side(cell, width) for side, cell, width in zip(sides, cells, widths, strict=True)]
+        return ("  " + "  ".join(padded)).rstrip()
+
+    rule = "  " + "-" * (sum(widths) + 2 * (len(widths) - 1))
+    return "\n".join(
+        [
+            f"{type(model).__name__} {model.name}",
+            format_line(header),
+            rule,
+            *map(format_line, lines),
+            rule,
+            f"  {describe_size(model)}",
+        ]
+    )
+
+
+def get_cells(model: ModelLike) -> tuple[list[str], list[list[str]]]:
+    """Return the header and the cells of the table, with a row for each input and each layer."""
     rows = summarize_layers(model)
     header = ["layer", "output", "parameters", "operations", "from"]
     lines = [[str(e), f"{e.dtype} {format_shape(e.shape)}", "", "", ""] for e in model.inputs]
@@ -83,28 +106,17 @@ def format_summary(model: ModelLike) -> str:
     ]
     previous = [str(model.inputs[0]), *(node.layer.name for node in model.functional_graph.nodes)]
     if len(model.inputs) == 1 and all(r.inputs == name for r, name in zip(rows, previous, strict=False)):
-        header, lines = header[:4], [line[:4] for line in lines]
-    widths = [max(len(line[i]) for line in (header, *lines)) for i in range(len(header))]
+        return header[:4], [line[:4] for line in lines]
+    return header, lines
 
-    def format_line(cells: Sequence[str]) -> str:
-        sides = [str.ljust, str.ljust, str.rjust, str.rjust, str.ljust][: len(cells)]
-        padded = [side(cell, width) for side, cell, width in zip(sides, cells, widths, strict=True)]
-        return ("  " + "  ".join(padded)).rstrip()
 
-    rule = "  " + "-" * (sum(widths) + 2 * (len(widths) - 1))
-    counted = [r.operations for r in rows if r.operations is not None]
-    operations = f", {sum(counted):,} operations per sample" if len(counted) == len(rows) else ""
+def describe_size(model: ModelLike) -> str:
+    """Return the numbers of parameters, bytes and operations of a built model."""
+    counted = count_operations(model)
+    known = [count for count in counted if count is not None]
+    operations = f", {sum(known):,} operations per sample" if len(known) == len(counted) else ""
     parameters = set(model.parameters)
     size = sum(p.get_value().nbytes for p in parameters)
     fixed = count_parameters(p for p in parameters if not p.trainable)
     frozen = f", {fixed:,} of them not trainable" if fixed else ""
-    return "\n".join(
-        [
-            f"{type(model).__name__} {model.name}",
-            format_line(header),
-            rule,
-            *map(format_line, lines),
-            rule,
-            f"  {count_parameters(parameters):,} parameters{frozen}, {size:,} bytes{operations}",
-        ]
-    )
+    return f"{count_parameters(parameters):,} parameters{frozen}, {size:,} bytes{operations}"

@@ -12,6 +12,7 @@ from pellucid.graph.expr import Input, Operand, Shared
 from pellucid.graph.rewriter import Journal
 from pellucid.graph.types import format_shape
 from pellucid.graph.validation import check_integer
+from pellucid.progress import create_progress_display
 from pellucid.run.argument_binding import convert_arguments, order_arguments
 from pellucid.run.buffers import Buffer
 from pellucid.run.data_parallel import DataParallelProgram, Devices
@@ -39,7 +40,8 @@ MODES: dict[str, Any] = {
 COMPILED_MODES = ("auto", "xla", "native")
 MULTI_DEVICE_MODES = ("auto", "xla")
 
-Progress = Callable[[int, int, Any], None]
+Progress = Callable[[int, int, Any], None] | bool | None
+"""A function of the number of finished steps, of all steps, and of the latest outputs; True for a progress bar."""
 Outputs: TypeAlias = "Operand | Sequence[Operand] | Mapping[str, Operand] | None"
 """Outputs of a function: one, or several in a list or a dict."""
 
@@ -163,7 +165,7 @@ class Function:
         values = self.bind_arguments(args, kwargs)
         return self.shape_outputs([o[()] for o in self.backend.call(values)])
 
-    def repeat(self, steps: int, *args: ArrayLike, progress: Progress | None = None, **kwargs: ArrayLike) -> Any:
+    def repeat(self, steps: int, *args: ArrayLike, progress: Progress = None, **kwargs: ArrayLike) -> Any:
         r"""Run many steps on the same inputs, as one compiled loop.
 
         Parameters
@@ -172,9 +174,10 @@ class Function:
             Number of steps.
         *args, **kwargs
             The inputs, as for a call.
-        progress : function, optional
-            ``progress(done, steps, latest)`` is called several times per second with the latest outputs. An exception
-            that it raises ends the loop; shared variables keep the updates of the finished steps.
+        progress : function or bool, optional
+            True shows a progress bar, in a notebook as one output, or lines in a log. A function is called several
+            times per second as ``progress(done, steps, latest)``, with the latest outputs. An exception that it raises
+            ends the loop; shared variables keep the updates of the finished steps.
 
         Returns
         -------
@@ -196,14 +199,14 @@ class Function:
         values = self.bind_arguments(args, kwargs)
         return self._run_loop(values, check_integer("steps", steps, minimum=0), False, progress)
 
-    def over(self, *batches: ArrayLike, progress: Progress | None = None, **kwargs: ArrayLike) -> Any:
+    def over(self, *batches: ArrayLike, progress: Progress = None, **kwargs: ArrayLike) -> Any:
         r"""Run one step for each batch, as one compiled loop: step :math:`i` gets ``batches[i]`` of every input.
 
         Parameters
         ----------
         *batches, **kwargs : arrays
             The inputs, each with one more axis in front; a default is the same at every step.
-        progress : function, optional
+        progress : function or bool, optional
             As in `repeat`.
 
         Returns
@@ -387,9 +390,12 @@ class Function:
         values = self.bind_arguments(args, kwargs)
         return measure_program(self.program, values, by, repeats, whole=self.mode in COMPILED_MODES)
 
-    def _run_loop(self, values: Sequence[Buffer], steps: int, walk: bool, progress: Progress | None) -> Any:
+    def _run_loop(self, values: Sequence[Buffer], steps: int, walk: bool, progress: Progress) -> Any:
+        if isinstance(progress, bool):
+            with create_progress_display(progress) as display:
+                task = display.add_task("repeat", steps)
+                return self._run_loop(values, steps, walk, lambda done, *_: display.update(task, completed=done))
         history = OutputHistory(len(self.program.outputs))
-
         try:
             for _ in self.backend.run(values, steps, walk, history):
                 if progress is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 from dataclasses import dataclass
 from html import escape
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pellucid.atomic_write import atomic_write
 from pellucid.graph.errors import OptionError
+from pellucid.show.html_style import wrap_html
 from pellucid.typing import FilePath
 
 if TYPE_CHECKING:
@@ -56,12 +56,26 @@ class Picture:
         return content.getvalue()
 
     def _repr_html_(self) -> str:
-        source = base64.b64encode(self.png()).decode()
-        alt_text = escape(self.reading, quote=True)
+        return wrap_html(self.render_figure())
+
+    def render_figure(self) -> str:
+        """Return the image and its description as an HTML element, for a page that has the style of results."""
+        from pellucid.show.themed_figure import render_image
+
         return (
-            f'<figure><img src="data:image/png;base64,{source}" alt="{alt_text}" style="max-width: 100%">'
-            f"<figcaption>{escape(self.reading)}</figcaption></figure>"
+            f"<figure>{render_image(self.figure, self.reading)}<figcaption>{escape(self.reading)}</figcaption></figure>"
         )
+
+    def render_file(self, suffix: str) -> bytes:
+        """Return the content of a file. An SVG image follows the color scheme of the viewer."""
+        from pellucid.show.themed_figure import render_svg
+
+        if suffix == ".svg":
+            return render_svg(self.figure).encode()
+        content = io.BytesIO()
+        metadata = {"Description": self.reading} if suffix == ".png" else {}
+        self.figure.savefig(content, format=suffix[1:], metadata=metadata)
+        return content.getvalue()
 
     def save(self, path: FilePath) -> None:
         """Write the figure to a ``.png``, ``.svg`` or ``.pdf`` file, or with its description to an ``.html`` file.
@@ -78,10 +92,7 @@ class Picture:
         if suffix in (".html", ".htm"):
             atomic_write(target, render_page(self.title, self._repr_html_()))
         elif suffix in FIGURE_SUFFIXES:
-            content = io.BytesIO()
-            metadata = {"Description": self.reading} if suffix == ".png" else {}
-            self.figure.savefig(content, format=suffix[1:], metadata=metadata)
-            atomic_write(target, content.getvalue())
+            atomic_write(target, self.render_file(suffix))
         else:
             suffixes = ", ".join((*FIGURE_SUFFIXES, ".html"))
             raise OptionError(f"Expected a path that ends in {suffixes}. Received: {path}")

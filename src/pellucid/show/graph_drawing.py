@@ -7,9 +7,9 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from pellucid.show.graph_layout import GraphLayout, NodePosition, compute_layout
-from pellucid.show.graph_nodes import COLORS, GraphNode, annotate, collect_nodes
+from pellucid.show.graph_nodes import GraphNode, annotate, collect_nodes
 from pellucid.show.input_values import collect_outputs
-from pellucid.show.plot_style import FAINT, INK, PLAIN, new_figure
+from pellucid.show.plot_style import BOXES, FAINT, INK, MUTED, PAGE, PLAIN, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 BOX_HEIGHT, LAYER_HEIGHT = 0.42, 0.78
 """In inches."""
 
-BOXES = {
+SHAPES = {
     "input": '(["{0}"])',
     "shared": '[("{0}")]',
     "constant": '["{0}"]',
@@ -73,7 +73,11 @@ def draw_graph(
     'A sum'
     """
     outputs, names = collect_outputs(expr, "draw_graph", names)
-    nodes = collect_nodes(outputs, names, limit, annotate(outputs, sizes, values))
+    return draw_nodes(collect_nodes(outputs, names, limit, annotate(outputs, sizes, values)), title)
+
+
+def draw_nodes(nodes: Sequence[GraphNode], title: str = "", kind_names: Mapping[str, str] = KIND_NAMES) -> Figure:
+    """Draw nodes in topological order, with a legend of their kinds."""
     layout = compute_layout(nodes, get_box_width)
     width = max(p.x + p.width / 2 for row in layout.layers for p in row)
     height = LAYER_HEIGHT * (len(layout.layers) - 1) + BOX_HEIGHT
@@ -88,7 +92,7 @@ def draw_graph(
         draw_edge(axes, edge, offset)
     for node in nodes:
         draw_box(axes, node, layout)
-    add_legend(axes, nodes)
+    add_legend(axes, nodes, kind_names)
     return figure
 
 
@@ -101,7 +105,7 @@ def draw_box(axes: Axes, node: GraphNode, layout: GraphLayout) -> None:
     from matplotlib.patches import FancyBboxPatch
 
     position = layout.positions[node]
-    inside, edge = COLORS[node.kind]
+    inside, edge = BOXES[node.kind]
     left, bottom = position.x - position.width / 2, -LAYER_HEIGHT * position.layer - BOX_HEIGHT / 2
     style = f"round,pad=0,rounding_size={0.2 if node.kind == 'input' else 0.07}"
     axes.add_patch(
@@ -112,7 +116,7 @@ def draw_box(axes: Axes, node: GraphNode, layout: GraphLayout) -> None:
     middle = bottom + BOX_HEIGHT / 2
     look: dict[str, Any] = {"ha": "center", "va": "center", "zorder": 3, **PLAIN}
     axes.text(position.x, middle + (0.08 if node.type else 0), node.label, fontsize=9.5, **look)
-    axes.text(position.x, middle - 0.1, node.type, fontsize=6.5, **{**look, "color": "#666666"})
+    axes.text(position.x, middle - 0.1, node.type, fontsize=6.5, **{**look, "color": MUTED})
 
 
 def draw_edge(axes: Axes, edge: Sequence[NodePosition], offset: float) -> None:
@@ -143,13 +147,13 @@ def compute_edge_offsets(edges: Sequence[Sequence[NodePosition]]) -> list[float]
     return [0.16 * (ends[:number].count(pair) - (ends.count(pair) - 1) / 2) for number, pair in enumerate(ends)]
 
 
-def add_legend(axes: Axes, nodes: Sequence[GraphNode]) -> None:
+def add_legend(axes: Axes, nodes: Sequence[GraphNode], kind_names: Mapping[str, str]) -> None:
     from matplotlib.patches import Patch
 
     used = {node.kind for node in nodes}
     axes.legend(
         handles=[
-            Patch(facecolor=COLORS[k][0], edgecolor=COLORS[k][1], label=m) for k, m in KIND_NAMES.items() if k in used
+            Patch(facecolor=BOXES[k][0], edgecolor=BOXES[k][1], label=m) for k, m in kind_names.items() if k in used
         ],
         loc="upper left",
         bbox_to_anchor=(0, 0),
@@ -157,6 +161,7 @@ def add_legend(axes: Axes, nodes: Sequence[GraphNode]) -> None:
         fontsize=7.5,
         labelcolor=INK,
         edgecolor=FAINT,
+        facecolor=PAGE,
         handlelength=1.0,
         columnspacing=1.0,
         borderaxespad=0.3,
@@ -164,12 +169,16 @@ def add_legend(axes: Axes, nodes: Sequence[GraphNode]) -> None:
 
 
 class Mermaid(str):
-    """A flowchart as text. Notebooks with Mermaid support draw it."""
+    """A flowchart as text. JupyterLab draws it; other notebooks show `draw_graph`'s drawing of the same nodes."""
 
-    __slots__ = ()
+    nodes: Sequence[GraphNode] = ()
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        return {"text/vnd.mermaid": str(self), "text/plain": str(self)}
+        from pellucid.show.themed_figure import render_svg
+
+        # JupyterLab prefers Mermaid to SVG, but HTML to Mermaid.
+        drawing = {"image/svg+xml": render_svg(draw_nodes(self.nodes))} if self.nodes else {}
+        return {"text/vnd.mermaid": str(self), **drawing, "text/plain": str(self)}
 
 
 def mermaid(
@@ -198,7 +207,8 @@ def mermaid(
     Returns
     -------
     str
-        For a Markdown block of the language ``mermaid``, or for ``mo.mermaid`` in marimo. JupyterLab draws it directly.
+        For a Markdown block of the language ``mermaid``, or for ``mo.mermaid`` in marimo. JupyterLab draws it; other
+        notebooks show the same boxes as an image.
 
     Raises
     ------
@@ -223,11 +233,13 @@ def mermaid(
     ids = {node: f"n{number}" for number, node in enumerate(nodes)}
     lines = ["flowchart TD"]
     for node in nodes:
-        lines.append(f"    {ids[node]}{BOXES[node.kind].format(escape_label(node))}:::{node.kind}")
+        lines.append(f"    {ids[node]}{SHAPES[node.kind].format(escape_label(node))}:::{node.kind}")
         lines += [f"    {ids[parent]} --> {ids[node]}" for parent in node.parents]
     used = {node.kind for node in nodes}
-    lines += [f"    classDef {kind} fill:{fill},stroke:{line}" for kind, (fill, line) in COLORS.items() if kind in used]
-    return Mermaid("\n".join(lines))
+    lines += [f"    classDef {kind} fill:{fill},stroke:{line}" for kind, (fill, line) in BOXES.items() if kind in used]
+    chart = Mermaid("\n".join(lines))
+    chart.nodes = nodes
+    return chart
 
 
 def escape_label(node: GraphNode) -> str:

@@ -21,15 +21,6 @@ from pellucid.show.input_values import collect_values, format_array
 MAX_SHOWN = 6
 """Largest array that is printed in full."""
 
-COLORS = {
-    "input": ("#d6e6f2", "#0072B2"),
-    "shared": ("#f9dfcd", "#D55E00"),
-    "constant": ("#eeeeee", "#999999"),
-    "op": ("#ffffff", "#444444"),
-    "result": ("#d2ebe2", "#009E73"),
-}
-"""Fill and stroke of each kind of node."""
-
 SIGNS = {
     "add": "+",
     "subtract": "−",

@@ -31,17 +31,50 @@ CURVES = ("#2F3B4C", "#8C5A00", "#0B7285", "#9C3667")
 """Colors of curves, which also differ in their `DASHES`."""
 DASHES: "tuple[Any, ...]" = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1.5, 2)))
 INK, FAINT, WRONG = "#333333", "#d9d9d9", "#B3261E"
+MUTED, PAGE = "#666666", "#ffffff"
+"""Colors of secondary text, and of the page around a figure."""
+ON_LIGHT, ON_DARK = "#1c1c1e", "#fcfcfc"
+"""Colors of text on colored areas, the same in light and dark mode."""
+BOXES = {
+    "input": ("#d6e6f2", "#0072B2"),
+    "shared": ("#f9dfcd", "#D55E00"),
+    "constant": ("#eeeeee", "#999999"),
+    "op": (PAGE, "#444444"),
+    "result": ("#d2ebe2", "#009E73"),
+}
+"""Fill and stroke of each kind of node in drawings of graphs."""
+DARK_COLORS = {
+    PAGE: "#111418",
+    INK: "#e6e9ee",
+    FAINT: "#363c45",
+    MUTED: "#9aa4b2",
+    WRONG.lower(): "#ff9a90",
+    "#2f3b4c": "#c9d3e0",
+    "#8c5a00": "#d9a441",
+    "#0b7285": "#4fb3c4",
+    "#9c3667": "#e08bb4",
+    "#0072b2": "#4aa3e0",
+    "#b8568f": "#d07fb0",
+    "#3d8fc4": "#9ad0f0",
+    "#7a4a1e": "#b98556",
+    "#444444": "#9aa4b2",
+    "#d6e6f2": "#123049",
+    "#f9dfcd": "#4a2811",
+    "#eeeeee": "#2a3038",
+    "#d2ebe2": "#0c3a2d",
+}
+"""Colors in dark mode, as in ``web/src/theme.ts``. All others are the same: they are readable on both pages."""
 PLAIN: "dict[str, Any]" = {"color": INK, "parse_math": False}
 """Style of texts with names, in which Matplotlib would read what is between two dollar signs as mathematics."""
 DOTS_PER_INCH = 144
 
 
 def new_figure(width: float, height: float) -> "Figure":
-    """Return an empty white figure; width and height are in inches."""
+    """Return an empty figure, white or as dark as the notebook that displays it; width and height are in inches."""
     with require_packages("Drawing"):
-        from matplotlib.figure import Figure
+        from pellucid.show.themed_figure import ThemedFigure
 
-    return Figure(figsize=(width, height), dpi=DOTS_PER_INCH, layout="constrained", facecolor="white")
+    return ThemedFigure(figsize=(width, height), dpi=DOTS_PER_INCH, layout="constrained", facecolor=PAGE)
 
 
 def style_axes(axes: "Axes", x_label: str, y_label: str, title: str = "", size: float = 11.5) -> "Axes":
@@ -50,7 +83,8 @@ def style_axes(axes: "Axes", x_label: str, y_label: str, title: str = "", size: 
     axes.spines[["left", "bottom"]].set_color(INK)
     axes.grid(color=FAINT, linewidth=0.6)
     axes.set_axisbelow(True)
-    axes.tick_params(colors=INK, labelsize=9, length=3)
+    axes.tick_params(which="both", colors=INK, labelsize=9)
+    axes.tick_params(length=3)
     axes.set_xlabel(x_label, fontsize=10, **PLAIN)
     axes.set_ylabel(y_label, fontsize=10, **PLAIN)
     axes.set_title(title, loc="left", fontsize=size, **PLAIN)

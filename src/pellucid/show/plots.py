@@ -17,6 +17,7 @@ from pellucid.show.plot_style import (
     DASHES,
     INK,
     MARKERS,
+    PAGE,
     PALETTE,
     PLAIN,
     PROBABILITY,
@@ -66,8 +67,8 @@ def decision_boundary(
     figure = new_figure(5.2, 4.2)
     axes = figure.add_subplot()
     draw_boundary(axes, predict, *check_points(X, y), title)
-    axes.set_xlabel("x₁")
-    axes.set_ylabel("x₂")
+    axes.set_xlabel("x₁", **PLAIN)
+    axes.set_ylabel("x₂", **PLAIN)
     add_class_legend(figure, axes, class_names)
     return figure
 
@@ -345,16 +346,17 @@ def draw_boundary(
     if predicted.ndim == 2 and predicted.shape[1] == 2:
         p = predicted[:, 1].astype(float).reshape(x_mesh.shape)
         shades = np.linspace(0, 1, 65)
-        axes.contourf(x_mesh, y_mesh, p, levels=shades, cmap=make_color_map(*PROBABILITY), alpha=0.45, antialiased=True)
+        filled = axes.contourf(x_mesh, y_mesh, p, levels=shades, cmap=make_color_map(*PROBABILITY), alpha=0.45)
         axes.contour(x_mesh, y_mesh, p, levels=[0.5], colors=INK, linewidths=1.4)
         axes.plot([], [], color=INK, linewidth=1.4, label="probability 1/2")
     else:
         classes = (predicted.argmax(axis=1) if predicted.ndim == 2 else predicted).astype(int).reshape(x_mesh.shape)
         levels = np.arange(int(max(classes.max(), y.max())) + 2) - 0.5
         colors = islice(cycle(PALETTE), len(levels) - 1)
-        axes.contourf(x_mesh, y_mesh, classes, levels=levels, colors=list(colors), alpha=0.3)
+        filled = axes.contourf(x_mesh, y_mesh, classes, levels=levels, colors=list(colors), alpha=0.3)
         if classes.min() < classes.max():
             axes.contour(x_mesh, y_mesh, classes, levels=levels[1:-1], colors=INK, linewidths=1.4)
+    filled.set_rasterized(True)
     draw_points(axes, X, y, size)
 
 
@@ -367,7 +369,7 @@ def draw_points(axes: "Axes", X: NDArray[Any], y: NDArray[Any], size: float = 11
             s=2.2 * size,
             color=PALETTE[label % len(PALETTE)],
             marker=MARKERS[label % len(MARKERS)],
-            edgecolors="white",
+            edgecolors=PAGE,
             linewidths=0.6,
             zorder=3,
             label=f"class {label}",

@@ -11,6 +11,8 @@ from numpy.typing import ArrayLike
 from pellucid.graph.errors import OptionError
 from pellucid.show.plot_style import (
     INK,
+    ON_DARK,
+    ON_LIGHT,
     PALETTE,
     PLAIN,
     add_image_axes,
@@ -126,11 +128,11 @@ def draw_matrix(
         size = 9 if len(names) <= 10 and table.max() < 1000 else 7
         for (row, column), count in np.ndenumerate(table):
             if count:
-                color = "white" if row == column and fractions[row, column] > 0.5 else INK
+                color = ON_DARK if row == column and fractions[row, column] > 0.5 else ON_LIGHT
                 axes.text(column, row, str(count), ha="center", va="center", fontsize=size, color=color)
     if cell is not None:
         corner = (cell[1] - 0.5, cell[0] - 0.5)
-        axes.add_patch(Rectangle(corner, 1, 1, fill=False, edgecolor=INK, linewidth=1.8, clip_on=False))
+        axes.add_patch(Rectangle(corner, 1, 1, fill=False, edgecolor=ON_LIGHT, linewidth=1.8, clip_on=False))
 
 
 def draw_images(figure: Any, images: Array, title: str, height: float) -> None:
@@ -166,7 +168,7 @@ def prediction_errors(truth: ArrayLike, predicted: ArrayLike, names: Sequence[st
         style_axes(axes, f"true {labels[k]}", f"predicted {labels[k]}")
         ends = [x[:, k].min(), x[:, k].max()]
         axes.plot(ends, ends, color=INK, linewidth=1, linestyle=(0, (4, 3)))
-        axes.scatter(x[:, k], y[:, k], s=14, color=PALETTE[0], alpha=0.55, linewidths=0)
+        axes.scatter(x[:, k], y[:, k], s=14, color=PALETTE[0], alpha=0.8, linewidths=0)
     return figure
 
 

@@ -66,5 +66,5 @@ def saliency_map(
         size = gradient_magnitude(gradient)
         drawn = lower.imshow(size / (size.max() or 1.0), cmap="viridis", vmin=0, vmax=1, interpolation="nearest")
         maps.append(lower)
-    add_color_bar(figure, drawn, maps, "gradient, relative to its maximum", aspect=30)
+    add_color_bar(figure, drawn, maps, "gradient / maximum", aspect=30)
     return figure

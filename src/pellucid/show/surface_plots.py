@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pellucid.show.plot_style import INK, add_color_bar, new_figure, style_axes
+from pellucid.show.plot_style import ON_DARK, ON_LIGHT, add_color_bar, new_figure, style_axes
 from pellucid.typing import Array
 
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ def loss_contours(x: Array, y: Array, losses: Array, path: Array, labels: Sequen
     levels = low + (high - low) * np.linspace(0.0, 1.0, 13) ** 2
     filled = axes.contourf(x, y, losses, levels=np.unique(levels), cmap="GnBu", extend="max")
     add_color_bar(figure, filled, axes, label="loss")
-    axes.plot(path[0], path[1], color=INK, marker="o", markersize=2.5, linewidth=1)
-    axes.plot(path[0][0], path[1][0], color=INK, marker="o", markersize=11, markerfacecolor="none")
+    axes.plot(path[0], path[1], color=ON_LIGHT, marker="o", markersize=2.5, linewidth=1)
+    axes.plot(path[0][0], path[1][0], color=ON_LIGHT, marker="o", markersize=11, markerfacecolor="none")
     axes.set_xlim(x[0], x[-1])
     axes.set_ylim(y[0], y[-1])
     return figure
@@ -75,5 +75,5 @@ def score_map(
     axes.set_xticks(range(len(columns)), columns)
     axes.set_yticks(range(len(rows)), rows)
     for (i, j), value in np.ndenumerate(values):
-        axes.text(j, i, f"{value:.2g}", ha="center", va="center", color="white" if shades[i, j] > 0.6 else "black")
+        axes.text(j, i, f"{value:.2g}", ha="center", va="center", color=ON_DARK if shades[i, j] > 0.6 else ON_LIGHT)
     return figure

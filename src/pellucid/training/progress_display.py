@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from typing import Any, Self
 
 from pellucid.graph.errors import OptionError
-from pellucid.progress import create_progress_display
+from pellucid.progress import create_progress_display, is_interactive
 from pellucid.run.distributed.process_group import process_id
 from pellucid.training.loop_progress import format_metric
 
@@ -27,17 +26,6 @@ def make_display(
 def check_verbose(verbose: Any) -> None:
     if verbose not in ("auto", 0, 1, 2):
         raise OptionError(f"Expected verbose to be 'auto', 0, 1 or 2. Received: verbose={verbose!r}")
-
-
-def is_interactive() -> bool:
-    """Whether a progress bar would be seen: on a terminal, or in a notebook."""
-    return sys.stderr.isatty() or is_jupyter_kernel()
-
-
-def is_jupyter_kernel() -> bool:
-    """Whether this process is the kernel of a notebook; one that starts kernels imports ipykernel, too."""
-    application = sys.modules.get("ipykernel.kernelapp")
-    return application is not None and bool(application.IPKernelApp.initialized())
 
 
 def make_prediction_display(verbose: Any, steps: int | None) -> BarProgress | None:
@@ -97,8 +85,8 @@ class BarProgress(LineProgress):
         self.steps, self.units = steps, units
         self.progress = create_progress_display(True, has_total=bool(steps), fields=("rate", "metrics"))
         total = epochs * steps if steps else None
-        self.task = self.progress.add_task(self.format_title(0), total=total, rate="", metrics="compiling")
-        self.steps_before: int = 0  # in earlier epochs, if their length is unknown
+        self.task = self.progress.add_task(self.format_title(0), total, rate="", metrics="compiling")
+        self.steps_before = 0  # in earlier epochs, if their length is unknown
 
     def format_title(self, epoch: int) -> str:
         return f"{self.units[0]} {epoch + 1}/{self.epochs}"
@@ -117,19 +105,17 @@ class BarProgress(LineProgress):
     def move(self, epoch: int, done: int) -> None:
         """Move the bar, and update the speed."""
         completed = epoch * self.steps + done if self.steps else self.steps_before + done
-        title = self.format_title(min(epoch, self.epochs - 1))
-        self.progress.update(self.task, completed=completed, description=title)
-        speed = self.progress.tasks[self.task].speed
-        self.progress.update(self.task, rate=format_speed(speed, self.units[1]) if speed else "")
+        self.task.move(completed)
+        rate = format_speed(self.task.speed, self.units[1]) if self.task.speed else ""
+        self.progress.update(self.task, description=self.format_title(min(epoch, self.epochs - 1)), rate=rate)
 
     def epoch(self, epoch: int, metrics: Mapping[str, Any], seconds: float) -> None:
         if self.steps:
             self.move(epoch + 1, 0)
         else:
-            self.steps_before = int(self.progress.tasks[self.task].completed)
-        self.progress.console.print(
-            format_epoch(epoch, self.epochs, metrics, seconds), highlight=False, markup=False, soft_wrap=True
-        )
+            self.steps_before = int(self.task.completed)
+        self.progress.update(self.task, metrics=format_metrics(metrics))
+        self.progress.print(format_epoch(epoch, self.epochs, metrics, seconds))
 
 
 def format_speed(steps: float, unit: str = "step") -> str:

@@ -15,7 +15,7 @@ from pellucid.course.site.errors import CourseError, PageFaults, require_generat
 from pellucid.course.site.sources import Page, collect_pages, load_executed
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from pellucid.progress import ProgressDisplay
 
 CONFIGURATION = Path(__file__).parent
 
@@ -23,7 +23,7 @@ LEFTOVERS = (".buildinfo", "objects.inv", ".doctrees")
 """Files that readers do not need, or that contain paths of this machine."""
 
 
-def build_site(out: Path, *, sections: dict[str, Path] | None = None, display: Progress | None = None) -> Path:
+def build_site(out: Path, *, sections: dict[str, Path] | None = None, display: ProgressDisplay | None = None) -> Path:
     """Build the site of the course.
 
     Parameters
@@ -32,7 +32,7 @@ def build_site(out: Path, *, sections: dict[str, Path] | None = None, display: P
         Folder of the site. It must be new or empty, or have an earlier site, which is replaced.
     sections : dict of str to Path, optional
         Folders of Markdown pages, by their folder in the site; by default the course.
-    display : rich.progress.Progress, optional
+    display : ProgressDisplay, optional
         Shows the progress.
 
     Returns
@@ -77,7 +77,7 @@ def build_site(out: Path, *, sections: dict[str, Path] | None = None, display: P
     return out / "index.html"
 
 
-def start_progress(display: Progress | None, description: str, total: int) -> Callable[[], None]:
+def start_progress(display: ProgressDisplay | None, description: str, total: int) -> Callable[[], None]:
     """Add a bar to a display, and return the function that advances it."""
     if display is None:
         return lambda: None

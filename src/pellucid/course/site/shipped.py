@@ -14,7 +14,7 @@ from pellucid.course.site.kernel import PACKAGE, hash_file
 from pellucid.run.compilation_cache import cache_directory, ensure_writable
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from pellucid.progress import ProgressDisplay
 
 SHIPPED = PACKAGE / "course" / "built"
 """The site in wheels. Git ignores this folder."""
@@ -23,7 +23,7 @@ STAMP = "sources.txt"
 """File of a site with the hash of the sources that it was built from."""
 
 
-def find_or_build_site(display: Progress | None = None) -> Path:
+def find_or_build_site(display: ProgressDisplay | None = None) -> Path:
     """Return the folder of a site of these sources: the package's, the cache's, or a new one in the cache.
 
     Raises
@@ -43,7 +43,7 @@ def find_or_build_site(display: Progress | None = None) -> Path:
     return folder
 
 
-def build_stamped_site(folder: Path, stamp: str, display: Progress | None = None) -> None:
+def build_stamped_site(folder: Path, stamp: str, display: ProgressDisplay | None = None) -> None:
     build_site(folder, display=display)
     atomic_write(folder / STAMP, stamp)
 

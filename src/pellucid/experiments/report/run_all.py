@@ -11,13 +11,13 @@ from pellucid.experiments.runner import Experiment, Record, UsageError, run_expe
 from pellucid.experiments.runner.run_folder import make_write_error
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from pellucid.progress import ProgressDisplay
 
 PAGE = "index.html"
 
 
 def run_all(
-    experiments: Sequence[Experiment], page: Path, display: "Progress | None" = None
+    experiments: Sequence[Experiment], page: Path, display: "ProgressDisplay | None" = None
 ) -> tuple[list[Record], bool]:
     """Run experiments with their defaults and write ``page`` after each, so that no finished one is lost.
 

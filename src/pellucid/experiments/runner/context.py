@@ -16,9 +16,9 @@ from pellucid.experiments.runner.result import SavedPicture, SavedText
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-    from rich.progress import Progress
 
     from pellucid.experiments.runner.child_process import StepCallback
+    from pellucid.progress import ProgressDisplay
 
 Result = TypeVar("Result")
 SECONDS_BETWEEN_DRAWINGS = 0.05
@@ -56,7 +56,7 @@ class RunContext:
     'sum.txt'
     """
 
-    def __init__(self, folder: Path, seed: int = 0, display: "Progress | None" = None) -> None:
+    def __init__(self, folder: Path, seed: int = 0, display: "ProgressDisplay | None" = None) -> None:
         self.folder = folder
         self.seed = seed
         self.parameters: dict[str, Any] = {}

@@ -17,7 +17,7 @@ from pellucid.experiments.runner.record import FILE, Record, Status, get_machine
 from pellucid.experiments.runner.result import ExperimentResult
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from pellucid.progress import ProgressDisplay
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def run_experiment(
     folder: Path,
     *,
     seed: int = 0,
-    display: "Progress | None" = None,
+    display: "ProgressDisplay | None" = None,
     on_result: Callable[[ExperimentResult], None] | None = None,
 ) -> tuple[Record, BaseException | None]:
     """Run an experiment in an empty folder, with values for some of its parameters; see `record_run`.

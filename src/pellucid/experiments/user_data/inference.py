@@ -1,6 +1,7 @@
 """Evaluation and prediction with the network of a saved run."""
 
 import json
+import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,14 @@ from pellucid.experiments.user_data.config_toml import FILE as CONFIG
 from pellucid.experiments.user_data.dataset import is_list_of
 from pellucid.experiments.user_data.evaluation import compute_metrics
 from pellucid.experiments.user_data.fit import DATA, MODEL
-from pellucid.experiments.user_data.loaders import Batch, DataLoader, find_loader, get_loaders, load_dataset
+from pellucid.experiments.user_data.loaders import (
+    STANDARD_INPUT,
+    Batch,
+    DataLoader,
+    find_loader,
+    get_loaders,
+    load_dataset,
+)
 from pellucid.experiments.user_data.settings import Settings
 from pellucid.typing import Array
 from pellucid.untrusted_files.reading import read_regular_file, report_damage
@@ -126,9 +134,15 @@ def predict(network: TrainedNetwork, files: Sequence[str], strict: bool = False)
 
 
 def read_inputs(network: TrainedNetwork, file: str, strict: bool) -> Iterator[Batch]:
-    """Yield the samples of a file in batches, with their positions."""
+    """Yield the samples of a file, or of standard input (``-``), in batches, with their positions."""
+    loader = network.loader
     with report_damage(DataError, file, passing=(UsageError,)):
-        yield from network.loader.read_inputs(network.description, file, strict)
+        if file != STANDARD_INPUT:
+            yield from loader.read_inputs(network.description, file, strict)
+        elif loader.parse_inputs is None:
+            raise UsageError(f"-: expected the path of {loader.name}, which is not read from standard input")
+        else:
+            yield from loader.parse_inputs(network.description, sys.stdin.buffer.read(), strict)
 
 
 def describe_prediction(network: TrainedNetwork, output: Array) -> dict[str, Any]:

@@ -7,7 +7,10 @@ from html import escape
 from typing import NamedTuple
 
 from pellucid.graph.finding import Finding, Findings
+from pellucid.show.html_style import render_table, wrap_html
 from pellucid.show.input_values import format_number
+
+LAYER_COLUMNS = ("layer", "output RMS", "dead", "saturated", "gradient RMS", "update/weight")
 
 
 class LayerStatistics(NamedTuple):
@@ -71,22 +74,34 @@ class Diagnosis(Findings):
 
     def table(self) -> str:
         """Format the measurements as text: a line per layer, the curvature and the highest losses."""
-        lines: list[tuple[str, ...]] = [("layer", "output RMS", "dead", "saturated", "gradient RMS", "update/weight")]
+        lines = [LAYER_COLUMNS, *self.cells()]
+        widths = [max(len(line[i]) for line in lines) for i in range(len(LAYER_COLUMNS))]
+        table = ["  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in lines]
+        return "\n".join([*table, *self.describe_loss()])
+
+    def cells(self) -> list[tuple[str, ...]]:
+        """Return the statistics of the layers as text."""
+        rows = []
         for r in self.layers:
             fractions = (f"{r.dead_fraction:.0%}", f"{r.saturated_fraction:.0%}")
             optional = ("-" if v is None else format_number(v, 3) for v in (r.gradient_rms, r.update_ratio))
-            lines.append((r.layer, format_number(r.activation_rms, 3), *fractions, *optional))
-        widths = [max(len(line[i]) for line in lines) for i in range(6)]
-        table = ["  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in lines]
+            rows.append((r.layer, format_number(r.activation_rms, 3), *fractions, *optional))
+        return rows
+
+    def describe_loss(self) -> list[str]:
+        """Describe the curvature and the highest losses, if they were measured."""
+        lines = []
         if self.eigenvalue is not None:
             limit = self.stability_limit
             limit_text = "" if limit is None else f"; steps are stable below {format_number(limit, 4)}"
-            table.append(f"largest eigenvalue of the Hessian: {format_number(self.eigenvalue, 4)}{limit_text}")
+            lines.append(f"largest eigenvalue of the Hessian: {format_number(self.eigenvalue, 4)}{limit_text}")
         if self.highest_losses:
             losses = ", ".join(f"sample {i} ({format_number(loss, 3)})" for i, loss in self.highest_losses)
-            table.append(f"highest losses: {losses}")
-        return "\n".join(table)
+            lines.append(f"highest losses: {losses}")
+        return lines
 
     def _repr_html_(self) -> str:
-        details = f"<details><summary>Measurements</summary><pre>{escape(self.table())}</pre></details>"
-        return f"{super()._repr_html_()}{details}"
+        table = render_table(LAYER_COLUMNS, self.cells(), range(1, len(LAYER_COLUMNS)))
+        notes = "".join(f"<p>{escape(line)}</p>" for line in self.describe_loss())
+        summary = f"<summary>Measurements on {self.samples:,} samples</summary>"
+        return wrap_html(f"{self.render_findings()}<details>{summary}{table}{notes}</details>")

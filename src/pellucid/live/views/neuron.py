@@ -182,7 +182,15 @@ def draw_plane(
     x: Array, y: Array, heights: Array, outputs: Array, place: Sequence[float], names: Sequence[str], title: str
 ) -> PlotFigure:
     """Draw outputs over the plane, the line where ``heights`` are 0, and the place of the inputs."""
-    from pellucid.show.plot_style import SIGNED, add_color_bar, make_color_map, new_figure, style_axes
+    from pellucid.show.plot_style import (
+        ON_DARK,
+        ON_LIGHT,
+        SIGNED,
+        add_color_bar,
+        make_color_map,
+        new_figure,
+        style_axes,
+    )
 
     figure = new_figure(4.6, 4.0)
     axes = style_axes(figure.add_subplot(), names[0], names[1], title)
@@ -192,8 +200,8 @@ def draw_plane(
     colors = make_color_map(*SIGNED)
     image = axes.imshow(outputs, origin="lower", extent=extent, cmap=colors, vmin=-limit, vmax=limit)
     if heights.min() < 0 < heights.max():
-        axes.contour(x, y, heights, levels=[0.0], colors="black")
-    axes.plot(place[:1], place[1:], "o", color="white", markeredgecolor="black", markersize=9)
+        axes.contour(x, y, heights, levels=[0.0], colors=ON_LIGHT)
+    axes.plot(place[:1], place[1:], "o", color=ON_DARK, markeredgecolor=ON_LIGHT, markersize=9)
     add_color_bar(figure, image, axes, "output")
     return figure
 

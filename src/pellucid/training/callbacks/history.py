@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import html
 import io
 import itertools
 import math
@@ -202,10 +201,22 @@ class History(Callback):
         return table
 
     def _repr_html_(self) -> str:
-        from pellucid.show.renderers import html_table
+        from pellucid.training.callbacks.history_display import render_history
 
-        head, *rows = ([html.escape(cell) for cell in row] for row in self.get_cells(20))
-        return html_table(head, rows)
+        return render_history(self)
+
+    def find_best(self, name: str) -> tuple[float, int] | None:
+        """Return the best finite value of a metric and its epoch, counted from 0; None if it has no direction."""
+        higher = is_higher_better(name)
+        epochs = (self.epoch[index] for index in self.iter_row_indices(name))
+        numbers = [
+            (value, epoch)
+            for value, epoch in zip(self.history[name], epochs, strict=False)
+            if not np.ndim(value) and math.isfinite(value)
+        ]
+        if not numbers or higher is None:
+            return None
+        return (max if higher else min)(numbers, key=lambda pair: pair[0])
 
     def get_recorder(self) -> RunRecorder:
         """Return the recorder of the run, or raise an error if there is none."""
@@ -312,26 +323,13 @@ class History(Callback):
         lines = [f"{count} epoch{'s' * (count != 1)} in {sum(self.seconds):.3g} s"]
         for name, values in self.history.items():
             first, last = (format_metric(v) if np.ndim(v) else f"{v:.4g}" for v in (values[0], values[-1]))
-            epochs = [self.epoch[index] for index in self.iter_row_indices(name)]
-            lines.append(f"  {name:<{width}}  {first} -> {last}{describe_best(name, values, epochs)}")
+            best = self.find_best(name)
+            word = "maximum" if is_higher_better(name) else "minimum"
+            note = "" if best is None else f"  ({word} {best[0]:.4g} in epoch {best[1] + 1})"
+            lines.append(f"  {name:<{width}}  {first} -> {last}{note}")
         return "\n".join(lines)
 
 
 def from_array(value: Array) -> MetricValue:
     """Return a metric as it was before `get_state`: a Python number where that was possible."""
     return value.item() if value.dtype in (np.float64, np.int64, bool) and not value.ndim else value[()]
-
-
-def describe_best(name: str, values: Sequence[float], epochs: Sequence[int]) -> str:
-    """Return in which epoch a metric was best, if its direction is known."""
-    higher = is_higher_better(name)
-    numbers = [
-        (value, epoch)
-        for value, epoch in zip(values, epochs, strict=False)
-        if not np.ndim(value) and math.isfinite(value)
-    ]
-    if not numbers or higher is None:
-        return ""
-    choose, word = (max, "maximum") if higher else (min, "minimum")
-    value, epoch = choose(numbers, key=lambda pair: pair[0])
-    return f"  ({word} {value:.4g} in epoch {epoch + 1})"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -245,17 +246,35 @@ class Sweep:
                     writer.scalars({name: curve[number, epoch] for name, curve in self.curves.items()}, epoch)
         return folders
 
+    def get_cells(self) -> tuple[list[str], list[list[str]]]:
+        """Return the header and the cells of the best trials as text, best first."""
+        columns = self.table
+        order = self.ranking[:MAX_PRINTED_TRIALS]
+        rows = [[str(i), *(format_cell(column[i]) for column in columns.values())] for i in order]
+        return ["trial", *columns], rows
+
+    def _repr_html_(self) -> str:
+        from pellucid.show.html_style import render_table, wrap_html
+        from pellucid.show.themed_figure import render_image
+
+        if not self.trials:
+            return wrap_html("<p>Sweep without a finished trial</p>")
+        header, rows = self.get_cells()
+        texts = [name for name, column in self.settings.items() if column.dtype.kind not in "iuf"]
+        numbers = [k for k, name in enumerate(header) if name not in texts]
+        table = render_table(header, rows, numbers, best=0)
+        more = f"<p>and {len(self) - len(rows)} more, see sweep.table</p>" if len(rows) < len(self) else ""
+        figure = f"<figure>{render_image(self.plot(), self.reading, 0.85)}</figure>"
+        return wrap_html(f"<p>{escape(self.reading)}</p>{table}{more}{figure}")
+
     def __str__(self) -> str:
         if not self.trials:
             return "Sweep without a finished trial"
-        columns = self.table
-        order = self.ranking[:MAX_PRINTED_TRIALS]
-        header = ["trial", *columns]
-        rows = [[str(i), *(format_cell(column[i]) for column in columns.values())] for i in order]
+        header, rows = self.get_cells()
         widths = [max(len(row[k]) for row in (header, *rows)) for k in range(len(header))]
         lines = ["  ".join(f"{c:>{w}}" for c, w in zip(row, widths, strict=True)) for row in (header, *rows)]
-        if len(order) < len(self):
-            lines.append(f"and {len(self) - len(order)} more, see sweep.table")
+        if len(rows) < len(self):
+            lines.append(f"and {len(self) - len(rows)} more, see sweep.table")
         return "\n".join([*lines, self.reading])
 
     def __repr__(self) -> str:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 MODULES = ("image_loader", "csv_loader", "array_loader")
 
+STANDARD_INPUT = "-"
+"""Name of standard input among files, and in messages."""
+
 Batch = tuple[Sequence[dict[str, Any]], "Array"]
 """The positions of samples (file, and line or row) and their inputs."""
 
@@ -44,6 +47,8 @@ class DataLoader:
         ``options``.
     read_inputs : function
         Yields batches of inputs for prediction, from the description of the training data, a file, and ``strict``.
+    parse_inputs : function, optional
+        Does the same for the content of standard input, from the description, the bytes, and ``strict``.
     is_valid : function
         Tells whether a description read from ``data.json`` is complete and well-typed.
     options : tuple of Parameter
@@ -58,6 +63,7 @@ class DataLoader:
     load: "Callable[[Settings], Dataset]"
     read_inputs: Callable[[Mapping[str, Any], str, bool], Iterator[Batch]]
     is_valid: Callable[[Mapping[str, Any]], bool]
+    parse_inputs: Callable[[Mapping[str, Any], bytes, bool], Iterator[Batch]] | None = None
     options: tuple[Parameter, ...] = ()
     built_in: tuple[str, ...] = ()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pellucid.experiments.runner.parameters import Parameter
-from pellucid.experiments.user_data.loaders import Batch, DataLoader
+from pellucid.experiments.user_data.loaders import STANDARD_INPUT, Batch, DataLoader
 
 if TYPE_CHECKING:
     from pellucid.data.table import Table
@@ -161,8 +161,18 @@ def read_inputs(description: Mapping[str, Any], file: str, strict: bool) -> Iter
 
     if Path(file).suffix.lower() not in SUFFIXES:
         raise DataError(f"{file}: expected a CSV file, like the training data, received another kind of file.")
-    table = read_csv(file, strict)
-    yield [{"file": file, "line": line} for line in table.lines], encode(table, description["columns"], strict)
+    yield encode_rows(read_csv(file, strict), description, file, strict)
+
+
+def parse_inputs(description: Mapping[str, Any], content: bytes, strict: bool) -> Iterator[Batch]:
+    from pellucid.data.table import parse_csv
+
+    yield encode_rows(parse_csv(content, STANDARD_INPUT, strict), description, STANDARD_INPUT, strict)
+
+
+def encode_rows(table: "Table", description: Mapping[str, Any], file: str, strict: bool) -> Batch:
+    """Return the positions of all rows, and their inputs."""
+    return [{"file": file, "line": line} for line in table.lines], encode(table, description["columns"], strict)
 
 
 def is_valid(description: Mapping[str, Any]) -> bool:
@@ -186,6 +196,7 @@ LOADER = DataLoader(
     recognizes=lambda path: path.suffix.lower() in SUFFIXES,
     load=load,
     read_inputs=read_inputs,
+    parse_inputs=parse_inputs,
     is_valid=is_valid,
     options=(Parameter("target", str | None, None, "Column of a CSV file to predict (default: the last)."),),
 )

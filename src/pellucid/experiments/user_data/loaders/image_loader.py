@@ -1,6 +1,7 @@
 """Loader of folders and zip archives of images."""
 
 import functools
+import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -114,6 +115,13 @@ def read_inputs(description: Mapping[str, Any], file: str, strict: bool) -> Iter
         yield positions, np.stack(images)
 
 
+def parse_inputs(description: Mapping[str, Any], content: bytes, strict: bool) -> Iterator[Batch]:
+    """Yield the images whose paths are the lines of standard input, in batches; empty lines are skipped."""
+    for line in content.splitlines():
+        if line.strip():
+            yield from read_inputs(description, os.fsdecode(line), strict)
+
+
 def open_images(file: str) -> Iterator[tuple[str, Callable[[], bytes]]]:
     """Yield the names of images, each with a function that reads it."""
     from pellucid.data.errors import DataError
@@ -158,6 +166,7 @@ LOADER = DataLoader(
     recognizes=recognizes,
     load=load,
     read_inputs=read_inputs,
+    parse_inputs=parse_inputs,
     is_valid=is_valid,
     options=(
         Parameter(

@@ -1,0 +1,154 @@
+"""Commands in terminals and pipes: colors, closed pipes, and completion."""
+
+import json
+import os
+import pty
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from pellucid.cli.tour import _print_table as print_table
+from pellucid.experiments.runner import Record
+
+ESCAPE = "\x1b["
+COLOR = re.compile(r"\x1b\[(?:[0-9]+;)*(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])[;m]")
+CLOSED_PIPE = 141
+
+CLOSED = """
+import os, sys
+from pellucid.cli import main
+
+reading, writing = os.pipe()
+os.dup2(writing, {descriptor})
+os.close(reading)
+sys.exit(main({words}))
+"""
+
+
+def run(words: list[str], folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pellucid", *words]
+    return subprocess.run(command, capture_output=True, text=True, cwd=folder, env=os.environ | environment, check=True)
+
+
+def run_in_terminal(words: list[str], folder: Path, environment: Mapping[str, str]) -> str:
+    """Return what a command writes to a terminal."""
+    ours, theirs = pty.openpty()
+    inherited = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR")}
+    environment = {**inherited, "TERM": "xterm-256color", "COLUMNS": "100", **environment}
+    command = [sys.executable, "-m", "pellucid", *words]
+    process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, cwd=folder, env=environment)
+    os.close(theirs)
+    written = b""
+    try:
+        while part := os.read(ours, 4096):
+            written += part
+    except OSError:  # Linux reports the end of a terminal as an error
+        pass
+    os.close(ours)
+    assert process.wait() == 0
+    return written.decode()
+
+
+def close_pipe(words: list[str], descriptor: int, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command whose standard output (1) or standard error (2) has no reader."""
+    code = CLOSED.format(words=words, descriptor=descriptor)
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=folder, check=False)
+
+
+@pytest.mark.parametrize("words", [["run", "--list"], ["run", "moons", "--list"], ["--help"], ["reference", "softmax"]])
+def test_a_closed_pipe_ends_a_command_quietly(words: list[str], tmp_path: Path) -> None:
+    ended = close_pipe(words, 1, tmp_path)
+    assert (ended.returncode, ended.stderr) == (CLOSED_PIPE, "")
+
+
+def test_a_run_is_saved_although_its_output_has_no_reader(tmp_path: Path) -> None:
+    ended = close_pipe(["run", "logistic", "--out", "out"], 1, tmp_path)
+    assert (ended.returncode, ended.stderr) == (CLOSED_PIPE, "")
+    assert json.loads((tmp_path / "out" / "record.json").read_text())["status"] == "finished"
+    assert list((tmp_path / "out").glob("*.png"))
+
+
+def test_errors_without_a_reader_keep_their_status(tmp_path: Path) -> None:
+    assert close_pipe(["nonsense"], 2, tmp_path).returncode == 2
+    assert close_pipe(["run", "images", "--data", "nowhere"], 2, tmp_path).returncode == 1
+
+
+def test_head_gets_the_first_line(tmp_path: Path) -> None:
+    command = f'"{sys.executable}" -m pellucid reference --json | head -n 1; echo "${{PIPESTATUS[0]}}"'
+    ended = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=tmp_path, check=True)
+    assert ended.stdout.splitlines() == ["[", str(CLOSED_PIPE)]
+    assert ended.stderr == ""
+
+
+def test_colors_on_a_terminal_unless_refused(tmp_path: Path) -> None:
+    assert COLOR.search(run_in_terminal(["--help"], tmp_path, {}))
+    shown = run_in_terminal(["--help"], tmp_path, {"NO_COLOR": "1"})
+    assert "pellucid run moons" in shown
+    assert not COLOR.search(shown)
+
+
+def test_pipes_have_colors_only_on_request(tmp_path: Path) -> None:
+    assert ESCAPE not in run(["--help"], tmp_path).stdout
+    assert COLOR.search(run(["--help"], tmp_path, FORCE_COLOR="1").stdout)
+    assert not COLOR.search(run(["--help"], tmp_path, FORCE_COLOR="1", NO_COLOR="1").stdout)
+
+
+def test_the_table_of_a_tour_follows_the_environment(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    failed = Record("moons", "", "failed", "", 0, {}, None, None, {}, (), 1.0, {}, (), (), {}, {})
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    print_table([failed])
+    assert COLOR.search(capsys.readouterr().out)
+    monkeypatch.setenv("NO_COLOR", "1")
+    print_table([failed])
+    assert not COLOR.search(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("words", [["run", "--list"], ["run", "logistic", "--out", "out"], ["reference", "softmax"]])
+def test_json_never_has_escape_codes(words: list[str], tmp_path: Path) -> None:
+    ended = run([*words, "--json"], tmp_path, FORCE_COLOR="1", TTY_COMPATIBLE="1")
+    assert "\x1b" not in ended.stdout + ended.stderr
+    json.loads(ended.stdout)
+
+
+def test_json_on_a_terminal_has_no_escape_codes(tmp_path: Path) -> None:
+    assert "\x1b" not in run_in_terminal(["run", "--list", "--json"], tmp_path, {"FORCE_COLOR": "1"})
+
+
+@pytest.mark.parametrize(
+    ("shell", "script", "startup"),
+    [
+        ("bash", ".local/share/bash-completion/completions/pellucid", ".bashrc"),
+        ("zsh", ".zsh/completions/_cyclopts_pellucid", ".zshrc"),
+        ("fish", ".config/fish/completions/pellucid.fish", None),
+    ],
+)
+def test_completion_is_installed(shell: str, script: str, startup: str | None, tmp_path: Path) -> None:
+    outside = {"ZSH": "", "ZSH_CUSTOM": "", "HOME": str(tmp_path)}
+    ended = run(["--install-completion", "--shell", shell], tmp_path, **outside)
+    assert str(tmp_path / script) in ended.stdout
+    text = (tmp_path / script).read_text()
+    assert all(word in text for word in ("predict", "train", "--learning-rate" if shell != "fish" else "learning-rate"))
+    if startup is not None:
+        assert "pellucid" in (tmp_path / startup).read_text()
+    if shutil.which(shell):
+        subprocess.run([shell, "-n", tmp_path / script], check=True)
+
+
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [("pre", "predict"), ("", "train"), ("train --lear", "--learning-rate"), ("run --js", "--json")],
+)
+def test_bash_completes_commands_and_options(typed: str, completed: str, tmp_path: Path) -> None:
+    run(["--install-completion", "--shell", "bash", "--output", "completion"], tmp_path, HOME=str(tmp_path))
+    words = ["pellucid", *typed.split(" ")]
+    listed = " ".join(f'"{word}"' for word in words)
+    code = f'. ./completion; COMP_WORDS=({listed}); COMP_CWORD={len(words) - 1}; _pellucid; echo "${{COMPREPLY[@]}}"'
+    ended = subprocess.run(["bash", "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True)
+    assert completed in ended.stdout.split()

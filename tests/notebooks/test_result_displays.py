@@ -1,0 +1,194 @@
+"""Displays of models, histories, sweeps and diagnoses in notebooks."""
+
+import base64
+import re
+from html.parser import HTMLParser
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pellucid as pel
+from pellucid import nn
+from pellucid.show.html_style import wrap_html
+from pellucid.show.mathml import render_page
+from pellucid.training.callbacks.history import History
+
+ATTACK = "<script>alert(\"1\")</script> & 'x'"
+PLAIN = "plain"
+
+Made = dict[str, Any]
+
+
+def build(name: str = PLAIN, units: int = 3) -> pel.Sequential:
+    nn.set_random_seed(0)
+    layers = [nn.Input((2,)), nn.Dense(units, activation="tanh", name=name), nn.Dense(2, activation="softmax")]
+    model = pel.Sequential(layers, name=name)
+    model.compile(nn.optimizers.SGD(0.1), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def make_results(name: str) -> Made:
+    """Return one result of each class, with user-defined names."""
+    x, y = pel.data.moons(64)
+    model = build(name)
+    history = model.fit(x, y, epochs=3, validation_split=0.25, verbose=0)
+    history.append({"loss": 0.5, name: 0.25}, 0.1)
+    swept = pel.sweep(lambda kind, units: build(name, units), x, y, kind=[name, "b"], units=[1, 2], epochs=2, verbose=0)
+    dead = build(name)
+    dead.layers[0].set_weights([np.ones((2, 3)), np.full(3, np.nan)])
+    diagnosis = pel.diagnose(dead, x, y, curvature=False)
+    unbuilt = pel.Sequential([nn.Dense(2, name=name)], name=name)
+    return {"model": model, "history": history, "sweep": swept, "diagnosis": diagnosis, "unbuilt": unbuilt}
+
+
+@pytest.fixture(scope="module")
+def plain() -> Made:
+    return make_results(PLAIN)
+
+
+@pytest.fixture(scope="module")
+def attacked() -> Made:
+    return make_results(ATTACK)
+
+
+class Reader(HTMLParser):
+    """Collects the tags, the texts and the alternative texts of HTML."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, ...]] = []
+        self.texts: list[str] = []
+        self.alternatives: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, *(key for key, _ in attributes)))
+        self.alternatives += [value or "" for key, value in attributes if key == "alt"]
+
+    def handle_data(self, text: str) -> None:
+        self.texts.append(text)
+
+
+NAMES = ["model", "history", "sweep", "diagnosis", "unbuilt"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_are_escaped(plain: Made, attacked: Made, name: str) -> None:
+    expected, found = (Reader(made[name]._repr_html_()) for made in (plain, attacked))
+    assert found.tags == expected.tags
+    assert ATTACK in " ".join([*found.texts, *found.alternatives])
+
+
+def test_a_model_is_a_table_and_a_drawing(plain: Made) -> None:
+    reader = Reader(plain["model"]._repr_html_())
+    assert [text for text in ("plain (Dense)", "float32 (n, 3)", "9") if text not in reader.texts] == []
+    assert any(text.startswith("17 parameters, 68 bytes") for text in reader.texts)
+    assert reader.alternatives == ["Layers: plain from input_layer, dense from plain"]
+
+
+def test_a_model_that_is_not_built(plain: Made) -> None:
+    page = plain["unbuilt"]._repr_html_()
+    assert "The model is not built" in page
+    assert "<img" not in page
+    assert "no layers" in repr(pel.Sequential([]))
+    assert "<table" not in pel.Sequential([])._repr_html_()
+
+
+def test_layers_that_are_no_chain_are_drawn_as_they_are() -> None:
+    left, right = pel.matrix("left", shape=("n", 4)), pel.matrix("right", shape=("n", 4))
+    tower = nn.Dense(8, name="tower")
+    both = nn.Concatenate(name="both")([tower(left), tower(right)])
+    model = pel.Model([left, right], nn.Dense(1, name="score")(both))
+    reader = Reader(model._repr_html_())
+    assert "from" in reader.texts
+    assert reader.alternatives == [
+        "Layers: tower from left, tower from right, both from tower and tower, score from both"
+    ]
+
+
+def test_a_very_deep_model_is_only_a_table() -> None:
+    model = pel.Sequential([nn.Input((2,)), *(nn.Dense(2) for _ in range(60))])
+    page = model._repr_html_()
+    assert page.count("<tr>") == 62
+    assert "<img" not in page
+
+
+def test_a_history_has_curves_and_last_values(plain: Made) -> None:
+    history = plain["history"]
+    reader = Reader(history._repr_html_())
+    assert "4 epochs in" in " ".join(reader.texts)
+    for name, values in history.history.items():
+        assert name in reader.texts
+        assert f"{values[-1]:.4f}" in reader.texts
+    assert [text.split(" ")[0] for text in reader.alternatives] == ["loss", "accuracy", "plain"]
+    assert "validation" in reader.alternatives[0] or "val_loss" in reader.alternatives[0]
+
+
+def test_a_history_without_epochs_or_with_vectors() -> None:
+    history = History()
+    assert "No finished epoch" in history._repr_html_()
+    for epoch in range(30):
+        history.append({"loss": 1 / (epoch + 1), "f1_score": np.array([0.5, 1.0])}, 0.5)
+    page = history._repr_html_()
+    assert page.count("<img") == 1
+    assert "[0.5000 1.0000]" in page
+    assert page.count("<tr>") == 3 + 22  # metrics, and 20 epochs with a header and an ellipsis
+
+
+def test_a_sweep_is_a_table_with_the_best_trial_first_and_a_plot(plain: Made) -> None:
+    swept = plain["sweep"]
+    page = swept._repr_html_()
+    best = re.search(r'<tr class="best"><td class="number">(\d+)</td>', page)
+    assert best is not None
+    assert int(best[1]) == swept.best
+    reader = Reader(page)
+    assert reader.alternatives == [swept.reading]
+    assert swept.reading in reader.texts
+
+
+def test_a_diagnosis_has_its_findings_and_measurements(plain: Made) -> None:
+    found = plain["diagnosis"]
+    texts = Reader(found._repr_html_()).texts
+    assert f"{len(found)} problem{'s' * (len(found) != 1)} found" in texts
+    assert all(text in texts for f in found for text in (f.name, f.what, f.why, f.fix))
+    assert all(row.layer in texts for row in found.layers)
+    assert "Measurements on 64 samples" in texts
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", ["phone", "desktop"])
+def test_displays_are_accessible_and_fit(pages: Any, plain: Made, tmp_path: Any, scheme: str, size: str) -> None:
+    path = tmp_path / "page.html"
+    html = render_page("Results", "\n".join(made._repr_html_() for made in plain.values()))
+    path.write_text(re.sub("<meta http-equiv.*>", "", html))  # which would forbid axe
+    page = pages.open(path, start=False, color_scheme=scheme, viewport=pages.SIZES[size])
+    page.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
+    pages.check(page)
+
+
+def test_text_has_the_color_of_the_page(pages: Any, tmp_path: Any) -> None:
+    path = tmp_path / "page.html"
+    html = wrap_html("<table><tr><td>1</td></tr></table>")
+    path.write_text(f'<!doctype html><body style="color: rgb(1, 2, 3)">{html}')
+    page = pages.open(path, start=False)
+    cell = "getComputedStyle(document.querySelector('td'))"
+    style = page.evaluate(f"[{cell}.color, {cell}.backgroundColor]")
+    assert style == ["rgb(1, 2, 3)", "rgba(0, 0, 0, 0)"]
+
+
+def test_mermaid_has_a_drawing_for_notebooks_that_cannot_draw_it() -> None:
+    x = pel.vector("x <b>", shape=("n",))
+    bundle = pel.mermaid(pel.tanh(x).sum())._repr_mimebundle_()
+    assert list(bundle) == ["text/vnd.mermaid", "image/svg+xml", "text/plain"]
+    assert bundle["text/vnd.mermaid"].startswith("flowchart TD")
+    assert "prefers-color-scheme" in bundle["image/svg+xml"]
+    assert "<b>" not in bundle["image/svg+xml"]
+
+
+def test_mermaid_is_drawn_by_a_browser(pages: Any, tmp_path: Any) -> None:
+    svg = pel.mermaid(pel.tanh(pel.vector("x", shape=("n",))))._repr_mimebundle_()["image/svg+xml"]
+    path = tmp_path / "page.html"
+    path.write_text(f'<!doctype html><img src="data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}">')
+    page = pages.open(path, start=False)
+    assert page.evaluate("document.querySelector('img').naturalHeight") > 100
