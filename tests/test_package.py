@@ -39,7 +39,10 @@ INSPECT = {
     "training",
 }
 INTEROP = {"typing", "atomic_write", "untrusted_files", "graph", "run", "saving", "nn", "data", "model", "training"}
-OTHERS = {"progress", "errors", "inspect", "interop", "byhand", "experiments", "live", "course", "cli", "pellucid"}
+OTHERS = {
+    *("progress", "errors", "inspect", "interop", "byhand", "experiments", "live", "course", "reference", "cli"),
+    "pellucid",
+}
 EVERYTHING = INSPECT | INTEROP | OTHERS
 MAY_IMPORT: dict[str, set[str]] = {
     "atomic_write": set(),
@@ -62,6 +65,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "experiments": EVERYTHING,
     "live": EVERYTHING,
     "course": EVERYTHING,
+    "reference": EVERYTHING,
     "cli": EVERYTHING,
     "pellucid": EVERYTHING,
     # Aliases of modules in nn.

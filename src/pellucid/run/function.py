@@ -42,6 +42,19 @@ Outputs = Expr | Sequence[Any] | Mapping[str, Any] | None
 class Function:
     """Compiled function, made by `function`: call it, `repeat` it, or run it `over` batches.
 
+    Parameters
+    ----------
+    program : Program
+        The simplified graph.
+    structure : Expr, sequence or dict
+        The outputs as the caller wrote them.
+    mode : str
+        ``"auto"``, ``"xla"``, ``"native"``, ``"numpy"`` or ``"guard"``.
+    defaults : dict from Input to array, optional
+        Values of inputs that a call does not give.
+    devices : tuple of jax.Device, optional
+        The devices that divide each batch.
+
     Attributes
     ----------
     program : Program
@@ -53,6 +66,13 @@ class Function:
         Values of inputs that a call does not give.
     devices : tuple of jax.Device, or None
         The devices that divide each batch; None for JAX's default device.
+
+    Examples
+    --------
+    >>> x = pel.vector("x")
+    >>> f = pel.function([x], x.sum(), mode="numpy")
+    >>> type(f).__name__, f.mode, f([1.0, 2.0])
+    ('Function', 'numpy', np.float32(3.0))
     """
 
     def __init__(

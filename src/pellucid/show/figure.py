@@ -65,6 +65,11 @@ class Picture:
     def save(self, path: Any) -> None:
         """Write the figure to a ``.png``, ``.svg`` or ``.pdf`` file, or with its description to an ``.html`` file.
 
+        Parameters
+        ----------
+        path : str or Path
+            The file; an earlier one is replaced.
+
         Raises
         ------
         ValueError

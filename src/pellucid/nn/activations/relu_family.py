@@ -64,6 +64,11 @@ def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, th
 def relu6(x: Any) -> Any:
     r"""ReLU bounded by 6, :math:`\min(\max(x, 0), 6)`.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+
     Examples
     --------
     >>> pel.function([], relu6(pel.constant([-1.0, 2.0, 7.0])))()
@@ -79,6 +84,15 @@ def relu6(x: Any) -> Any:
 def threshold(x: Any, threshold: float, default_value: float) -> Any:
     r"""Threshold, :math:`x` where :math:`x > \theta` and the default value :math:`v` elsewhere.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    threshold : float
+        :math:`\theta`.
+    default_value : float
+        :math:`v`.
+
     Examples
     --------
     >>> pel.function([], threshold(pel.constant([-1.0, 0.5, 2.0]), 1.0, 0.0))()
@@ -90,6 +104,13 @@ def threshold(x: Any, threshold: float, default_value: float) -> Any:
 def hard_shrink(x: Any, threshold: float = 0.5) -> Any:
     r"""Hard shrinkage, :math:`x` where :math:`|x| > \theta` and 0 elsewhere.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    threshold : float
+        :math:`\theta`.
+
     Examples
     --------
     >>> pel.function([], hard_shrink(pel.constant([-0.75, 0.25, 2.0])))()
@@ -100,6 +121,13 @@ def hard_shrink(x: Any, threshold: float = 0.5) -> Any:
 
 def soft_shrink(x: Any, threshold: float = 0.5) -> Any:
     r"""Soft shrinkage, :math:`\operatorname{sign}(x) \max(|x| - \theta, 0)`.
+
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    threshold : float
+        :math:`\theta`.
 
     Examples
     --------

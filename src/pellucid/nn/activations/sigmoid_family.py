@@ -15,6 +15,11 @@ __all__ = ["hard_sigmoid", "hard_silu", "hard_tanh", "log_sigmoid", "scaled_tanh
 def hard_sigmoid(x: Any) -> Any:
     r"""Hard sigmoid, piecewise linear: :math:`\min(\max(x / 6 + 1 / 2, 0), 1)`.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+
     Examples
     --------
     >>> pel.function([], hard_sigmoid(pel.constant([-4.0, 1.5, 4.0])))()
@@ -25,6 +30,11 @@ def hard_sigmoid(x: Any) -> Any:
 
 def hard_silu(x: Any) -> Any:
     r"""Hard SiLU (hard swish), :math:`x \min(\max(x / 6 + 1 / 2, 0), 1)`.
+
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
 
     Examples
     --------
@@ -41,6 +51,11 @@ def hard_silu(x: Any) -> Any:
 def hard_tanh(x: Any) -> Any:
     r"""Hard hyperbolic tangent, :math:`\min(\max(x, -1), 1)`.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+
     Examples
     --------
     >>> pel.function([], hard_tanh(pel.constant([-4.0, 0.5, 4.0])))()
@@ -51,6 +66,11 @@ def hard_tanh(x: Any) -> Any:
 
 def sparse_sigmoid(x: Any) -> Any:
     r"""Sparse sigmoid, the derivative of `sparse_plus`: :math:`\frac{1}{2} (\min(\max(x, -1), 1) + 1)`.
+
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
 
     Examples
     --------
@@ -63,6 +83,11 @@ def sparse_sigmoid(x: Any) -> Any:
 def log_sigmoid(x: Any) -> Any:
     r"""Logarithm of the sigmoid, :math:`\log \sigma(x) = -\log(1 + e^{-x})`.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+
     Examples
     --------
     >>> log_sigmoid(pel.vector("x"))
@@ -73,6 +98,11 @@ def log_sigmoid(x: Any) -> Any:
 
 def tanh_shrink(x: Any) -> Any:
     r"""Tanh shrinkage, :math:`x - \tanh x`.
+
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
 
     Examples
     --------

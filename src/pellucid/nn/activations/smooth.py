@@ -23,6 +23,13 @@ SELU_SCALE = 1.0507009873554805
 def elu(x: Any, alpha: float = 1.0) -> Any:
     r"""Exponential linear unit, :math:`\max(x, 0) + \alpha \, (e^{\min(x, 0)} - 1)`.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    alpha : float
+        :math:`\alpha`: the function tends to :math:`-\alpha` below.
+
     Examples
     --------
     >>> elu(pel.vector("x"))
@@ -40,6 +47,13 @@ def elu(x: Any, alpha: float = 1.0) -> Any:
 def celu(x: Any, alpha: float = 1.0) -> Any:
     r"""Continuously differentiable ELU, :math:`\max(x, 0) + \alpha \, (e^{\min(x, 0) / \alpha} - 1)`.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    alpha : float
+        :math:`\alpha`: the function tends to :math:`-\alpha` below.
+
     Examples
     --------
     >>> celu(pel.vector("x"), alpha=2.0)
@@ -55,6 +69,11 @@ def celu(x: Any, alpha: float = 1.0) -> Any:
 def selu(x: Any) -> Any:
     r"""Scaled exponential linear unit, which keeps mean 0 and variance 1 across layers,
     :math:`\lambda \operatorname{elu}(x)` with :math:`\alpha = 1.673` and :math:`\lambda = 1.051`.
+
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
 
     Examples
     --------
@@ -96,6 +115,11 @@ def gelu(x: Any, approximate: bool = False) -> Any:
 def silu(x: Any) -> Any:
     r"""Sigmoid linear unit (swish), :math:`x \, \sigma(x)`.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+
     Examples
     --------
     >>> silu(pel.vector("x"))
@@ -110,6 +134,11 @@ def silu(x: Any) -> Any:
 
 def mish(x: Any) -> Any:
     r"""Mish, :math:`x \tanh(\operatorname{softplus}(x))`.
+
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
 
     Examples
     --------
@@ -126,6 +155,13 @@ def mish(x: Any) -> Any:
 def squareplus(x: Any, b: float = 4) -> Any:
     r"""Squareplus, a smooth ReLU without exponentials: :math:`\frac{1}{2} (x + \sqrt{x^2 + b})`.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    b : float
+        :math:`b`, the width of the curved part.
+
     Examples
     --------
     >>> squareplus(pel.vector("x"))
@@ -140,6 +176,11 @@ def squareplus(x: Any, b: float = 4) -> Any:
 
 def sparse_plus(x: Any) -> Any:
     r"""Sparse plus: 0 for :math:`x \le -1`, :math:`\frac{1}{4} (x + 1)^2` up to 1, and :math:`x` above.
+
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
 
     Examples
     --------

@@ -24,6 +24,13 @@ __all__ = ["glu", "softmax", "sparsemax"]
 def softmax(x: Any, axis: int = -1) -> Any:
     r"""Softmax, :math:`e^{x_i} / \sum_j e^{x_j}`; see `pellucid.softmax`.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Scores.
+    axis : int
+        Axis along which the result sums to 1.
+
     Raises
     ------
     ShapeError
@@ -84,6 +91,13 @@ def sparsemax(x: Any, axis: int = -1) -> Any:
 
 def glu(x: Any, axis: int = -1) -> Any:
     r"""Gated linear unit, :math:`a \, \sigma(b)` with :math:`a` and :math:`b` the two halves of an axis.
+
+    Parameters
+    ----------
+    x : Expr or array
+        The length of the axis is even.
+    axis : int
+        Axis that is halved.
 
     Raises
     ------
