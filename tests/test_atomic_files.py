@@ -38,11 +38,6 @@ def minimal(run: RunContext) -> ExperimentResult:
     return ExperimentResult(Score("result", run.seed), Score("baseline", 0.0))
 
 
-def write_reference(path: Path) -> None:
-    if main(["reference", "--out", str(path)]):
-        raise OSError("no more power")
-
-
 Writer = Callable[[Path, int], object]
 
 WRITERS: dict[str, Writer] = {
@@ -58,7 +53,6 @@ WRITERS: dict[str, Writer] = {
         network(0).fit(np.ones((4, 2)), np.ones((4, 2)), epochs=version, verbose=0).to_csv(path)
     ),
     "index.html": lambda path, version: run_all([minimal] * version, path),
-    "reference.md": lambda path, version: write_reference(path),
     "picture.png": lambda path, version: Picture(figure(version), "It falls.").save(path),
     "picture.svg": lambda path, version: Picture(figure(version), "It falls.").save(path),
     "picture.html": lambda path, version: Picture(figure(version), "It falls.").save(path),

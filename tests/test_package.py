@@ -30,7 +30,7 @@ MODEL = {"graph", "saving", "show", "nn"}
 TRAINING = {"graph", "run", "saving", "show", "nn", "model"}
 INSPECT = {"graph", "run", "show", "nn", "model", "training"}
 INTEROP = {"graph", "run", "saving", "nn", "data", "model", "training"}
-OTHERS = {"inspect", "interop", "byhand", "experiments", "live", "course", "cli", "pellucid"}
+OTHERS = {"inspect", "interop", "byhand", "experiments", "live", "course", "reference", "cli", "pellucid"}
 EVERYTHING = INSPECT | INTEROP | OTHERS
 MAY_IMPORT: dict[str, set[str]] = {
     "atomic_write": set(),
@@ -54,6 +54,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "experiments": BASE | EVERYTHING,
     "live": BASE | EVERYTHING,
     "course": BASE | EVERYTHING,
+    "reference": BASE | EVERYTHING,
     "cli": BASE | EVERYTHING,
     "pellucid": BASE | EVERYTHING,
     "type_stubs": BASE | EVERYTHING,

@@ -116,6 +116,7 @@ _SUBMODULES = {
     "schedules": "pellucid.nn.schedules",
     "show": "pellucid.show",
     "tensorboard": "pellucid.interop.tensorboard",
+    "typing": "pellucid.typing",
 }
 _SEARCHED = ("pellucid.nn", "pellucid.data", "pellucid.show", "pellucid.graph.linalg", "pellucid.graph.ops.random")
 """Modules whose functions `_suggest_module` finds."""

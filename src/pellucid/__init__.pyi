@@ -7,7 +7,7 @@ Public names are imported when they are first used, so that ``import pellucid`` 
 
 from typing import Any
 
-from pellucid import byhand, course, data, live, nn, show
+from pellucid import byhand, course, data, live, nn, show, typing
 from pellucid.course.checker.check import check_answer
 from pellucid.graph import linalg
 from pellucid.graph.composite import composite
@@ -520,6 +520,7 @@ __all__ = [
     "triu_indices",
     "true_divide",
     "trunc",
+    "typing",
     "unravel_index",
     "unstack",
     "var",
@@ -546,6 +547,16 @@ __version__: str
 
 def abs(x: Operand) -> Expr:
     """Elementwise absolute value, :math:`|x|`. The gradient at 0 is 0.
+
+    Parameters
+    ----------
+    x : Expr, array or number
+        Any shape. Dtypes: all.
+
+    Returns
+    -------
+    Expr
+        The shape of ``x``.
 
     Examples
     --------
@@ -623,6 +634,15 @@ def affine_transform(
 def all(x: Operand, axis: Any = None, keepdims: Any = False) -> Expr:
     r"""Test whether all elements along an axis are true, :math:`\bigwedge_i x_i`.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    axis : int, tuple of int or None
+        Axes to reduce; all by default.
+    keepdims : bool
+        Whether reduced axes stay, with length 1.
+
     Examples
     --------
     >>> pel.all(pel.vector("x") > 0)
@@ -631,6 +651,15 @@ def all(x: Operand, axis: Any = None, keepdims: Any = False) -> Expr:
 
 def any(x: Operand, axis: Any = None, keepdims: Any = False) -> Expr:
     r"""Test whether any element along an axis is true, :math:`\bigvee_i x_i`.
+
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    axis : int, tuple of int or None
+        Axes to reduce; all by default.
+    keepdims : bool
+        Whether reduced axes stay, with length 1.
 
     Examples
     --------
@@ -641,6 +670,16 @@ def any(x: Operand, axis: Any = None, keepdims: Any = False) -> Expr:
 def arccos(x: Operand) -> Expr:
     r"""Inverse cosine of every element, :math:`\arccos x`, from :math:`0` to :math:`\pi`.
 
+    Parameters
+    ----------
+    x : Expr, array or number
+        Any shape. Dtypes: real numbers; integers and booleans are converted to `config.floatx`.
+
+    Returns
+    -------
+    Expr
+        The shape of ``x``.
+
     Examples
     --------
     >>> pel.function([], pel.arccos(-1.0))()
@@ -649,6 +688,16 @@ def arccos(x: Operand) -> Expr:
 
 def arccosh(x: Operand) -> Expr:
     r"""Elementwise inverse hyperbolic cosine, :math:`\log(x + \sqrt{x^2 - 1})`, for :math:`x \ge 1`.
+
+    Parameters
+    ----------
+    x : Expr, array or number
+        Any shape. Dtypes: real numbers; integers and booleans are converted to `config.floatx`.
+
+    Returns
+    -------
+    Expr
+        The shape of ``x``.
 
     Examples
     --------
@@ -659,6 +708,16 @@ def arccosh(x: Operand) -> Expr:
 def arcsin(x: Operand) -> Expr:
     r"""Inverse sine of every element, :math:`\arcsin x`, from :math:`-\pi/2` to :math:`\pi/2`.
 
+    Parameters
+    ----------
+    x : Expr, array or number
+        Any shape. Dtypes: real numbers; integers and booleans are converted to `config.floatx`.
+
+    Returns
+    -------
+    Expr
+        The shape of ``x``.
+
     Examples
     --------
     >>> pel.function([], pel.arcsin(1.0))()
@@ -668,6 +727,16 @@ def arcsin(x: Operand) -> Expr:
 def arcsinh(x: Operand) -> Expr:
     r"""Elementwise inverse hyperbolic sine, :math:`\log(x + \sqrt{x^2 + 1})`.
 
+    Parameters
+    ----------
+    x : Expr, array or number
+        Any shape. Dtypes: real numbers; integers and booleans are converted to `config.floatx`.
+
+    Returns
+    -------
+    Expr
+        The shape of ``x``.
+
     Examples
     --------
     >>> pel.function([], pel.arcsinh(0.0))()
@@ -676,6 +745,16 @@ def arcsinh(x: Operand) -> Expr:
 
 def arctan(x: Operand) -> Expr:
     r"""Inverse tangent of every element, :math:`\arctan x`, from :math:`-\pi/2` to :math:`\pi/2`.
+
+    Parameters
+    ----------
+    x : Expr, array or number
+        Any shape. Dtypes: real numbers; integers and booleans are converted to `config.floatx`.
+
+    Returns
+    -------
+    Expr
+        The shape of ``x``.
 
     Examples
     --------
@@ -687,6 +766,16 @@ def arctan(x: Operand) -> Expr:
 def arctan2(y: Operand, x: Operand) -> Expr:
     r"""Angle of the point :math:`(x, y)`, from :math:`-\pi` to :math:`\pi`. The first operand is :math:`y`.
 
+    Parameters
+    ----------
+    y, x : Expr, array or number
+        Any shapes that broadcast with one another. Dtypes: real numbers; integers and booleans are converted to `config.floatx`.
+
+    Returns
+    -------
+    Expr
+        The broadcast shape of ``y`` and ``x``.
+
     Examples
     --------
     >>> pel.function([], pel.arctan2(1.0, -1.0))()
@@ -695,6 +784,16 @@ def arctan2(y: Operand, x: Operand) -> Expr:
 
 def arctanh(x: Operand) -> Expr:
     r"""Elementwise inverse hyperbolic tangent, :math:`\frac{1}{2} \log \frac{1 + x}{1 - x}`.
+
+    Parameters
+    ----------
+    x : Expr, array or number
+        Any shape. Dtypes: real numbers; integers and booleans are converted to `config.floatx`.
+
+    Returns
+    -------
+    Expr
+        The shape of ``x``.
 
     Examples
     --------
@@ -705,6 +804,15 @@ def arctanh(x: Operand) -> Expr:
 def argmax(x: Operand, axis: Any = None, keepdims: Any = False) -> Expr:
     r"""Index of the first maximum along an axis, :math:`\operatorname{argmax}_i x_i`, as int64.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    axis : int or None
+        Axis along which elements are compared; None flattens the array first.
+    keepdims : bool
+        Whether the axis stays, with length 1.
+
     Examples
     --------
     >>> pel.argmax(pel.matrix("p"), axis=-1)
@@ -714,6 +822,15 @@ def argmax(x: Operand, axis: Any = None, keepdims: Any = False) -> Expr:
 def argmin(x: Operand, axis: Any = None, keepdims: Any = False) -> Expr:
     r"""Index of the first minimum along an axis, :math:`\operatorname{argmin}_i x_i`, as int64.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    axis : int or None
+        Axis along which elements are compared; None flattens the array first.
+    keepdims : bool
+        Whether the axis stays, with length 1.
+
     Examples
     --------
     >>> pel.argmin(pel.matrix("p"), axis=-1)
@@ -722,6 +839,17 @@ def argmin(x: Operand, axis: Any = None, keepdims: Any = False) -> Expr:
 
 def argsort(x: Operand, axis: Any = -1, descending: Any = False, stable: Any = True) -> Expr:
     r"""Indices that sort an array, :math:`x_{i_1} \le x_{i_2} \le \dots`, as int64. The parameters are those of `sort`.
+
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    axis : int or None
+        Axis along which elements are sorted; None flattens the array first.
+    descending : bool
+        Whether the largest elements come first.
+    stable : bool
+        Whether equal elements keep their order.
 
     Examples
     --------
@@ -905,6 +1033,16 @@ def bitwise_and(x: Operand, y: Operand) -> Expr:
 def bitwise_or(x: Operand, y: Operand) -> Expr:
     r"""Elementwise bitwise OR, :math:`x \mid y`. For booleans this is the logical OR.
 
+    Parameters
+    ----------
+    x, y : Expr, array or number
+        Any shapes that broadcast with one another. Dtypes: booleans and integers.
+
+    Returns
+    -------
+    Expr
+        The broadcast shape of ``x`` and ``y``.
+
     Examples
     --------
     >>> pel.function([], pel.bitwise_or(np.array([6, 5]), 3))()
@@ -914,6 +1052,16 @@ def bitwise_or(x: Operand, y: Operand) -> Expr:
 def bitwise_xor(x: Operand, y: Operand) -> Expr:
     r"""Elementwise bitwise exclusive OR, :math:`x \oplus y`. For booleans this is the logical XOR.
 
+    Parameters
+    ----------
+    x, y : Expr, array or number
+        Any shapes that broadcast with one another. Dtypes: booleans and integers.
+
+    Returns
+    -------
+    Expr
+        The broadcast shape of ``x`` and ``y``.
+
     Examples
     --------
     >>> pel.function([], pel.bitwise_xor(np.array([6, 5]), 3))()
@@ -922,6 +1070,13 @@ def bitwise_xor(x: Operand, y: Operand) -> Expr:
 
 def broadcast_to(x: Operand, shape: Any = ()) -> Expr:
     """Broadcast an array to a shape, :math:`y_{ij} = x_j` or :math:`y_{ij} = x_{i1}`.
+
+    Parameters
+    ----------
+    x : Expr or array
+        A shape that broadcasts to ``shape``.
+    shape : int or tuple of int or Expr
+        Shape of the result.
 
     Examples
     --------
@@ -936,6 +1091,13 @@ def cast(x: Operand, dtype: Any = None) -> Expr:
     values. Replace them first, as in ``pel.cast(pel.clip(pel.nan_to_num(x), 0, 255), "uint8")``. ``mode="guard"``
     raises an error for NaN before the cast.
 
+    Parameters
+    ----------
+    x : Expr, array or number
+        Any shape.
+    dtype : str or dtype
+        Dtype of the result.
+
     Examples
     --------
     >>> pel.cast(pel.ivector("i"), "float64")
@@ -945,6 +1107,16 @@ def cast(x: Operand, dtype: Any = None) -> Expr:
 def cbrt(x: Operand) -> Expr:
     r"""Elementwise cube root, :math:`\sqrt[3]{x}`, with the sign of the input.
 
+    Parameters
+    ----------
+    x : Expr, array or number
+        Any shape. Dtypes: real numbers; integers and booleans are converted to `config.floatx`.
+
+    Returns
+    -------
+    Expr
+        The shape of ``x``.
+
     Examples
     --------
     >>> pel.function([], pel.cbrt(-27.0))()
@@ -953,6 +1125,16 @@ def cbrt(x: Operand) -> Expr:
 
 def ceil(x: Operand) -> Expr:
     r"""Ceiling of every element, :math:`\lceil x \rceil`, the smallest integer not below it.
+
+    Parameters
+    ----------
+    x : Expr, array or number
+        Any shape. Dtypes: all.
+
+    Returns
+    -------
+    Expr
+        The shape of ``x``.
 
     Examples
     --------
@@ -1115,6 +1297,16 @@ def copysign(x: Operand, y: Operand) -> Expr:
     r"""Magnitude of the first with the sign of the second operand, :math:`|x| \operatorname{sign}(y)`. The sign of
     :math:`-0` counts as negative.
 
+    Parameters
+    ----------
+    x, y : Expr, array or number
+        Any shapes that broadcast with one another. Dtypes: real numbers; integers and booleans are converted to `config.floatx`.
+
+    Returns
+    -------
+    Expr
+        The broadcast shape of ``x`` and ``y``.
+
     Examples
     --------
     >>> pel.function([], pel.copysign([1.0, -2.0], [-3.0, -0.0]))()
@@ -1123,6 +1315,16 @@ def copysign(x: Operand, y: Operand) -> Expr:
 
 def cos(x: Operand) -> Expr:
     r"""Cosine of every element, in radians, :math:`\cos x`.
+
+    Parameters
+    ----------
+    x : Expr, array or number
+        Any shape. Dtypes: real numbers; integers and booleans are converted to `config.floatx`.
+
+    Returns
+    -------
+    Expr
+        The shape of ``x``.
 
     Examples
     --------
@@ -1133,6 +1335,16 @@ def cos(x: Operand) -> Expr:
 
 def cosh(x: Operand) -> Expr:
     r"""Elementwise hyperbolic cosine, :math:`\cosh x = (e^x + e^{-x}) / 2`.
+
+    Parameters
+    ----------
+    x : Expr, array or number
+        Any shape. Dtypes: real numbers; integers and booleans are converted to `config.floatx`.
+
+    Returns
+    -------
+    Expr
+        The shape of ``x``.
 
     Examples
     --------
@@ -1171,6 +1383,13 @@ def cross(x: Operand, y: Operand, axis: Any = -1) -> Expr:
 def cumprod(x: Operand, axis: Any = None) -> Expr:
     r"""Cumulative product along an axis, :math:`y_i = \prod_{j \le i} x_j`. The parameters are those of `cumsum`.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    axis : int or None
+        Axis along which elements are multiplied; None flattens the array first.
+
     Examples
     --------
     >>> pel.function([], pel.cumprod([1.0, 2.0, 3.0]))()
@@ -1204,6 +1423,11 @@ def det(x: Operand) -> Expr:
     The gradient is the matrix of cofactors, :math:`\det(A) A^{-\top}` for an invertible matrix. First and second
     derivatives are finite for singular matrices too; the third derivative needs an invertible matrix. The determinant
     of a large matrix can overflow or underflow; use `slogdet` for its logarithm.
+
+    Parameters
+    ----------
+    x : Expr or array
+        Square matrices in the last two axes.
 
     Examples
     --------
@@ -1248,6 +1472,16 @@ def diagonal(x: Operand, offset: Any = 0, axis1: Any = 0, axis2: Any = 1) -> Exp
 def digamma(x: Operand) -> Expr:
     r"""Derivative of the logarithm of the gamma function, :math:`\psi(x) = \Gamma'(x) / \Gamma(x)`.
 
+    Parameters
+    ----------
+    x : Expr, array or number
+        Any shape. Dtypes: real numbers; integers and booleans are converted to `config.floatx`.
+
+    Returns
+    -------
+    Expr
+        The shape of ``x``.
+
     Examples
     --------
     >>> x = pel.scalar("x")
@@ -1257,6 +1491,16 @@ def digamma(x: Operand) -> Expr:
 
 def divide_no_nan(x: Operand, y: Operand) -> Expr:
     r"""Quotient, :math:`\frac{x}{y}`, and 0 where :math:`y` is 0.
+
+    Parameters
+    ----------
+    x, y : Expr, array or number
+        Any shapes that broadcast with one another. Dtypes: real numbers; integers and booleans are converted to `config.floatx`.
+
+    Returns
+    -------
+    Expr
+        The broadcast shape of ``x`` and ``y``.
 
     Examples
     --------
@@ -1268,6 +1512,16 @@ def divide_no_nan(x: Operand, y: Operand) -> Expr:
 def equal(x: Operand, y: Operand) -> Expr:
     """Elementwise test for equality, :math:`x = y`.
 
+    Parameters
+    ----------
+    x, y : Expr, array or number
+        Any shapes that broadcast with one another. Dtypes: all.
+
+    Returns
+    -------
+    Expr
+        The broadcast shape of ``x`` and ``y``.
+
     Examples
     --------
     >>> pel.ivector("y") == 1
@@ -1276,6 +1530,16 @@ def equal(x: Operand, y: Operand) -> Expr:
 
 def erf(x: Operand) -> Expr:
     r"""Elementwise error function, :math:`\frac{2}{\sqrt{\pi}} \int_0^x e^{-t^2} dt`.
+
+    Parameters
+    ----------
+    x : Expr, array or number
+        Any shape. Dtypes: real numbers; integers and booleans are converted to `config.floatx`.
+
+    Returns
+    -------
+    Expr
+        The shape of ``x``.
 
     Examples
     --------
@@ -1286,6 +1550,16 @@ def erf(x: Operand) -> Expr:
 def erfc(x: Operand) -> Expr:
     r"""Complementary error function, :math:`1 - \operatorname{erf}(x)`, accurate for large :math:`x`.
 
+    Parameters
+    ----------
+    x : Expr, array or number
+        Any shape. Dtypes: real numbers; integers and booleans are converted to `config.floatx`.
+
+    Returns
+    -------
+    Expr
+        The shape of ``x``.
+
     Examples
     --------
     >>> pel.function([], pel.erfc(0.0))()
@@ -1294,6 +1568,16 @@ def erfc(x: Operand) -> Expr:
 
 def erfcx(x: Operand) -> Expr:
     r"""Scaled complementary error function, :math:`e^{x^2} \operatorname{erfc}(x)`.
+
+    Parameters
+    ----------
+    x : Expr, array or number
+        Any shape. Dtypes: real numbers; integers and booleans are converted to `config.floatx`.
+
+    Returns
+    -------
+    Expr
+        The shape of ``x``.
 
     Examples
     --------
@@ -1304,6 +1588,16 @@ def erfcx(x: Operand) -> Expr:
 def erfinv(x: Operand) -> Expr:
     r"""Elementwise inverse error function, :math:`\operatorname{erf}^{-1}(x)`.
 
+    Parameters
+    ----------
+    x : Expr, array or number
+        Any shape. Dtypes: real numbers; integers and booleans are converted to `config.floatx`.
+
+    Returns
+    -------
+    Expr
+        The shape of ``x``.
+
     Examples
     --------
     >>> pel.function([], pel.erfinv(0.0))()
@@ -1312,6 +1606,16 @@ def erfinv(x: Operand) -> Expr:
 
 def exp(x: Operand) -> Expr:
     """Elementwise exponential, :math:`e^x`.
+
+    Parameters
+    ----------
+    x : Expr, array or number
+        Any shape. Dtypes: real numbers; integers and booleans are converted to `config.floatx`.
+
+    Returns
+    -------
+    Expr
+        The shape of ``x``.
 
     Examples
     --------
@@ -1322,6 +1626,16 @@ def exp(x: Operand) -> Expr:
 def exp2(x: Operand) -> Expr:
     """Elementwise power of two, :math:`2^x`.
 
+    Parameters
+    ----------
+    x : Expr, array or number
+        Any shape. Dtypes: real numbers; integers and booleans are converted to `config.floatx`.
+
+    Returns
+    -------
+    Expr
+        The shape of ``x``.
+
     Examples
     --------
     >>> pel.function([], pel.exp2([3.0, -1.0]))()
@@ -1330,6 +1644,13 @@ def exp2(x: Operand) -> Expr:
 
 def expand_dims(x: Operand, axis: Any = 0) -> Expr:
     """Insert axes of length 1 at the given positions of the new shape, :math:`y_{i1j} = x_{ij}`.
+
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    axis : int or tuple of int
+        Positions of the new axes.
 
     Examples
     --------
@@ -1340,6 +1661,16 @@ def expand_dims(x: Operand, axis: Any = 0) -> Expr:
 def expm1(x: Operand) -> Expr:
     """Elementwise :math:`e^x - 1`, accurate for small :math:`x`.
 
+    Parameters
+    ----------
+    x : Expr, array or number
+        Any shape. Dtypes: real numbers; integers and booleans are converted to `config.floatx`.
+
+    Returns
+    -------
+    Expr
+        The shape of ``x``.
+
     Examples
     --------
     >>> pel.simplify(pel.exp(pel.vector("x")) - 1)
@@ -1348,6 +1679,16 @@ def expm1(x: Operand) -> Expr:
 
 def exprel(x: Operand) -> Expr:
     """Relative exponential, :math:`(e^x - 1) / x`, which is 1 at 0 and infinity at infinity.
+
+    Parameters
+    ----------
+    x : Expr, array or number
+        Any shape. Dtypes: real numbers; integers and booleans are converted to `config.floatx`.
+
+    Returns
+    -------
+    Expr
+        The shape of ``x``.
 
     Examples
     --------
@@ -1395,6 +1736,13 @@ def extract_patches(
 def flip(x: Operand, axis: Any = None) -> Expr:
     """Reverse the order of the elements along axes (by default all), :math:`y_i = x_{n - 1 - i}`.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    axis : int, tuple of int or None
+        Axes along which the order changes; all by default.
+
     Examples
     --------
     >>> pel.flip(pel.vector("x"))
@@ -1403,6 +1751,16 @@ def flip(x: Operand, axis: Any = None) -> Expr:
 
 def floor(x: Operand) -> Expr:
     r"""Floor of every element, :math:`\lfloor x \rfloor`, the largest integer not above it.
+
+    Parameters
+    ----------
+    x : Expr, array or number
+        Any shape. Dtypes: all.
+
+    Returns
+    -------
+    Expr
+        The shape of ``x``.
 
     Examples
     --------
@@ -1413,6 +1771,16 @@ def floor(x: Operand) -> Expr:
 def floor_divide(x: Operand, y: Operand) -> Expr:
     r"""Floor of the quotient, :math:`\lfloor x / y \rfloor`. An integer divided by 0 gives 0, as in NumPy.
 
+    Parameters
+    ----------
+    x, y : Expr, array or number
+        Any shapes that broadcast with one another. Dtypes: integers and real numbers.
+
+    Returns
+    -------
+    Expr
+        The broadcast shape of ``x`` and ``y``.
+
     Examples
     --------
     >>> pel.function([], pel.floor_divide(7.0, 2.0))()
@@ -1421,6 +1789,16 @@ def floor_divide(x: Operand, y: Operand) -> Expr:
 
 def fmax(x: Operand, y: Operand) -> Expr:
     r"""Elementwise maximum that ignores NaN, :math:`\max(x, y)`.
+
+    Parameters
+    ----------
+    x, y : Expr, array or number
+        Any shapes that broadcast with one another. Dtypes: all.
+
+    Returns
+    -------
+    Expr
+        The broadcast shape of ``x`` and ``y``.
 
     Examples
     --------
@@ -1431,6 +1809,16 @@ def fmax(x: Operand, y: Operand) -> Expr:
 def fmin(x: Operand, y: Operand) -> Expr:
     r"""Elementwise minimum that ignores NaN, :math:`\min(x, y)`.
 
+    Parameters
+    ----------
+    x, y : Expr, array or number
+        Any shapes that broadcast with one another. Dtypes: all.
+
+    Returns
+    -------
+    Expr
+        The broadcast shape of ``x`` and ``y``.
+
     Examples
     --------
     >>> pel.function([], pel.fmin([1.0, np.nan], 0.0))()
@@ -1439,6 +1827,16 @@ def fmin(x: Operand, y: Operand) -> Expr:
 
 def fmod(x: Operand, y: Operand) -> Expr:
     r"""Remainder with the sign of the dividend, as in C, :math:`x - y \operatorname{trunc}(x / y)`.
+
+    Parameters
+    ----------
+    x, y : Expr, array or number
+        Any shapes that broadcast with one another. Dtypes: integers and real numbers.
+
+    Returns
+    -------
+    Expr
+        The broadcast shape of ``x`` and ``y``.
 
     Examples
     --------
@@ -1450,6 +1848,16 @@ def gammaln(x: Operand) -> Expr:
     r"""Logarithm of the absolute value of the gamma function, :math:`\log |\Gamma(x)|`, where
     :math:`\Gamma(n) = (n - 1)!`.
 
+    Parameters
+    ----------
+    x : Expr, array or number
+        Any shape. Dtypes: real numbers; integers and booleans are converted to `config.floatx`.
+
+    Returns
+    -------
+    Expr
+        The shape of ``x``.
+
     Examples
     --------
     >>> x = pel.scalar("x")
@@ -1460,6 +1868,16 @@ def gammaln(x: Operand) -> Expr:
 def greater(x: Operand, y: Operand) -> Expr:
     """Elementwise comparison :math:`x > y`.
 
+    Parameters
+    ----------
+    x, y : Expr, array or number
+        Any shapes that broadcast with one another. Dtypes: all.
+
+    Returns
+    -------
+    Expr
+        The broadcast shape of ``x`` and ``y``.
+
     Examples
     --------
     >>> pel.vector("x") > 0
@@ -1468,6 +1886,16 @@ def greater(x: Operand, y: Operand) -> Expr:
 
 def greater_equal(x: Operand, y: Operand) -> Expr:
     r"""Elementwise comparison :math:`x \ge y`.
+
+    Parameters
+    ----------
+    x, y : Expr, array or number
+        Any shapes that broadcast with one another. Dtypes: all.
+
+    Returns
+    -------
+    Expr
+        The broadcast shape of ``x`` and ``y``.
 
     Examples
     --------
@@ -1478,6 +1906,16 @@ def greater_equal(x: Operand, y: Operand) -> Expr:
 def heaviside(x: Operand, y: Operand) -> Expr:
     """Heaviside step function, 0 where :math:`x < 0`, 1 where :math:`x > 0`, and the second operand at 0.
 
+    Parameters
+    ----------
+    x, y : Expr, array or number
+        Any shapes that broadcast with one another. Dtypes: real numbers; integers and booleans are converted to `config.floatx`.
+
+    Returns
+    -------
+    Expr
+        The broadcast shape of ``x`` and ``y``.
+
     Examples
     --------
     >>> pel.function([], pel.heaviside([-2.0, 0.0, 2.0], 0.5))()
@@ -1487,6 +1925,16 @@ def heaviside(x: Operand, y: Operand) -> Expr:
 def hypot(x: Operand, y: Operand) -> Expr:
     r"""Length of the vector :math:`(x, y)`, :math:`\sqrt{x^2 + y^2}`, without overflow of the squares. The gradient at
     the origin is 0.
+
+    Parameters
+    ----------
+    x, y : Expr, array or number
+        Any shapes that broadcast with one another. Dtypes: real numbers; integers and booleans are converted to `config.floatx`.
+
+    Returns
+    -------
+    Expr
+        The broadcast shape of ``x`` and ``y``.
 
     Examples
     --------
@@ -1529,6 +1977,16 @@ def inv(x: Operand) -> Expr:
 def invert(x: Operand) -> Expr:
     """Elementwise bitwise NOT, :math:`-x - 1` for signed integers. For booleans this is the logical NOT.
 
+    Parameters
+    ----------
+    x : Expr, array or number
+        Any shape. Dtypes: booleans and integers.
+
+    Returns
+    -------
+    Expr
+        The shape of ``x``.
+
     Examples
     --------
     >>> pel.function([], pel.invert(np.array([0, 5])))()
@@ -1537,6 +1995,16 @@ def invert(x: Operand) -> Expr:
 
 def isfinite(x: Operand) -> Expr:
     r"""Elementwise test for finite numbers, :math:`|x| < \infty`; false for NaN.
+
+    Parameters
+    ----------
+    x : Expr, array or number
+        Any shape. Dtypes: all.
+
+    Returns
+    -------
+    Expr
+        The shape of ``x``.
 
     Examples
     --------
@@ -1547,6 +2015,16 @@ def isfinite(x: Operand) -> Expr:
 def isinf(x: Operand) -> Expr:
     r"""Elementwise test for infinity, :math:`|x| = \infty`.
 
+    Parameters
+    ----------
+    x : Expr, array or number
+        Any shape. Dtypes: all.
+
+    Returns
+    -------
+    Expr
+        The shape of ``x``.
+
     Examples
     --------
     >>> pel.function([], pel.isinf(1.0))()
@@ -1555,6 +2033,16 @@ def isinf(x: Operand) -> Expr:
 
 def isnan(x: Operand) -> Expr:
     r"""Elementwise test for NaN, :math:`x \ne x`.
+
+    Parameters
+    ----------
+    x : Expr, array or number
+        Any shape. Dtypes: all.
+
+    Returns
+    -------
+    Expr
+        The shape of ``x``.
 
     Examples
     --------
@@ -1609,6 +2097,13 @@ def leaky_relu(x: Operand, negative_slope: Any = 0.2) -> Expr:
     r"""Leaky rectified linear unit of every element, :math:`x` where :math:`x \ge 0` and :math:`a x` below, with
     :math:`a` the ``negative_slope``.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape; integers are converted to `config.floatx`.
+    negative_slope : float
+        :math:`a`.
+
     Examples
     --------
     >>> pel.expand(pel.leaky_relu(pel.vector("x")))
@@ -1624,6 +2119,16 @@ def left_shift(x: Operand, y: Operand) -> Expr:
 
     Booleans raise `DtypeError`.
 
+    Parameters
+    ----------
+    x, y : Expr, array or number
+        Any shapes that broadcast with one another. Dtypes: integers.
+
+    Returns
+    -------
+    Expr
+        The broadcast shape of ``x`` and ``y``.
+
     Examples
     --------
     >>> pel.ivector("i") << 2
@@ -1633,6 +2138,16 @@ def left_shift(x: Operand, y: Operand) -> Expr:
 def less(x: Operand, y: Operand) -> Expr:
     """Elementwise comparison :math:`x < y`.
 
+    Parameters
+    ----------
+    x, y : Expr, array or number
+        Any shapes that broadcast with one another. Dtypes: all.
+
+    Returns
+    -------
+    Expr
+        The broadcast shape of ``x`` and ``y``.
+
     Examples
     --------
     >>> pel.vector("x") < 0
@@ -1641,6 +2156,16 @@ def less(x: Operand, y: Operand) -> Expr:
 
 def less_equal(x: Operand, y: Operand) -> Expr:
     r"""Elementwise comparison :math:`x \le y`.
+
+    Parameters
+    ----------
+    x, y : Expr, array or number
+        Any shapes that broadcast with one another. Dtypes: all.
+
+    Returns
+    -------
+    Expr
+        The broadcast shape of ``x`` and ``y``.
 
     Examples
     --------
@@ -1687,6 +2212,16 @@ def local_response_normalization(x: Operand, n: Any = 5, k: Any = 2.0, alpha: An
 def log(x: Operand) -> Expr:
     r"""Elementwise natural logarithm, :math:`\log x`.
 
+    Parameters
+    ----------
+    x : Expr, array or number
+        Any shape. Dtypes: real numbers; integers and booleans are converted to `config.floatx`.
+
+    Returns
+    -------
+    Expr
+        The shape of ``x``.
+
     Examples
     --------
     >>> x = pel.scalar("x")
@@ -1696,6 +2231,16 @@ def log(x: Operand) -> Expr:
 
 def log10(x: Operand) -> Expr:
     r"""Elementwise base-10 logarithm, :math:`\log_{10} x`.
+
+    Parameters
+    ----------
+    x : Expr, array or number
+        Any shape. Dtypes: real numbers; integers and booleans are converted to `config.floatx`.
+
+    Returns
+    -------
+    Expr
+        The shape of ``x``.
 
     Examples
     --------
@@ -1709,6 +2254,13 @@ def log1m_softmax(x: Operand, axis: Any = -1) -> Expr:
     For the maximum :math:`x_i` the first sum is computed over the other elements, shifted by the largest of them. For
     all other elements :math:`\log(1 - p_i)` does not cancel and is computed directly.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Scores.
+    axis : int or tuple of int
+        Axes along which the probabilities sum to 1.
+
     Examples
     --------
     >>> pel.simplify(pel.log(1 - pel.softmax(pel.matrix("z"))))
@@ -1717,6 +2269,16 @@ def log1m_softmax(x: Operand, axis: Any = -1) -> Expr:
 
 def log1mexp(x: Operand) -> Expr:
     r"""Logarithm of one minus an exponential, :math:`\log(1 - e^x)` for :math:`x < 0`, accurate near 0 and far from it.
+
+    Parameters
+    ----------
+    x : Expr, array or number
+        Any shape. Dtypes: real numbers; integers and booleans are converted to `config.floatx`.
+
+    Returns
+    -------
+    Expr
+        The shape of ``x``.
 
     Examples
     --------
@@ -1731,6 +2293,16 @@ def log1mexp(x: Operand) -> Expr:
 def log1p(x: Operand) -> Expr:
     r"""Elementwise :math:`\log(1 + x)`, accurate for small :math:`x`.
 
+    Parameters
+    ----------
+    x : Expr, array or number
+        Any shape. Dtypes: real numbers; integers and booleans are converted to `config.floatx`.
+
+    Returns
+    -------
+    Expr
+        The shape of ``x``.
+
     Examples
     --------
     >>> pel.simplify(pel.log(1 + pel.vector("x")))
@@ -1739,6 +2311,16 @@ def log1p(x: Operand) -> Expr:
 
 def log1prel(x: Operand) -> Expr:
     r"""Relative logarithm, :math:`\log(1 + x) / x`, which is 1 at 0 and 0 at infinity.
+
+    Parameters
+    ----------
+    x : Expr, array or number
+        Any shape. Dtypes: real numbers; integers and booleans are converted to `config.floatx`.
+
+    Returns
+    -------
+    Expr
+        The shape of ``x``.
 
     Examples
     --------
@@ -1750,6 +2332,16 @@ def log1prel(x: Operand) -> Expr:
 def log2(x: Operand) -> Expr:
     r"""Elementwise base-2 logarithm, :math:`\log_2 x`.
 
+    Parameters
+    ----------
+    x : Expr, array or number
+        Any shape. Dtypes: real numbers; integers and booleans are converted to `config.floatx`.
+
+    Returns
+    -------
+    Expr
+        The shape of ``x``.
+
     Examples
     --------
     >>> pel.function([], pel.log2(8.0))()
@@ -1758,6 +2350,16 @@ def log2(x: Operand) -> Expr:
 
 def log_cosh(x: Operand) -> Expr:
     r"""Logarithm of the hyperbolic cosine, :math:`\log \cosh x`, which does not overflow for large :math:`|x|`.
+
+    Parameters
+    ----------
+    x : Expr, array or number
+        Any shape. Dtypes: real numbers; integers and booleans are converted to `config.floatx`.
+
+    Returns
+    -------
+    Expr
+        The shape of ``x``.
 
     Examples
     --------
@@ -1769,6 +2371,16 @@ def log_ndtr(x: Operand) -> Expr:
     r"""Logarithm of the standard normal distribution function, :math:`\log \Phi(x)`, finite where the probability
     underflows.
 
+    Parameters
+    ----------
+    x : Expr, array or number
+        Any shape. Dtypes: real numbers; integers and booleans are converted to `config.floatx`.
+
+    Returns
+    -------
+    Expr
+        The shape of ``x``.
+
     Examples
     --------
     >>> pel.function([], pel.log_ndtr(0.0))()
@@ -1777,6 +2389,13 @@ def log_ndtr(x: Operand) -> Expr:
 
 def log_softmax(x: Operand, axis: Any = -1) -> Expr:
     r"""Logarithm of the softmax, :math:`x_i - \log \sum_j e^{x_j}`, finite wherever :math:`x` is.
+
+    Parameters
+    ----------
+    x : Expr or array
+        Scores.
+    axis : int or tuple of int
+        Axes along which the probabilities sum to 1.
 
     Examples
     --------
@@ -1806,6 +2425,16 @@ def logaddexp(x: Operand, y: Operand) -> Expr:
 def logaddexp2(x: Operand, y: Operand) -> Expr:
     r"""Base-2 logarithm of the sum of two powers of two, :math:`\log_2(2^x + 2^y)`, without overflow or underflow.
 
+    Parameters
+    ----------
+    x, y : Expr, array or number
+        Any shapes that broadcast with one another. Dtypes: real numbers; integers and booleans are converted to `config.floatx`.
+
+    Returns
+    -------
+    Expr
+        The broadcast shape of ``x`` and ``y``.
+
     Examples
     --------
     >>> pel.function([], pel.logaddexp2(1000.0, 1000.0))()
@@ -1814,6 +2443,16 @@ def logaddexp2(x: Operand, y: Operand) -> Expr:
 
 def logical_and(x: Operand, y: Operand) -> Expr:
     r"""Elementwise logical AND, :math:`x \wedge y`. Nonzero numbers are true.
+
+    Parameters
+    ----------
+    x, y : Expr, array or number
+        Any shapes that broadcast with one another. Dtypes: all.
+
+    Returns
+    -------
+    Expr
+        The broadcast shape of ``x`` and ``y``.
 
     Examples
     --------
@@ -1825,6 +2464,16 @@ def logical_and(x: Operand, y: Operand) -> Expr:
 def logical_not(x: Operand) -> Expr:
     r"""Elementwise logical NOT, :math:`\neg x`. Nonzero numbers are true.
 
+    Parameters
+    ----------
+    x : Expr, array or number
+        Any shape. Dtypes: all.
+
+    Returns
+    -------
+    Expr
+        The shape of ``x``.
+
     Examples
     --------
     >>> ~(pel.vector("x") > 0)
@@ -1833,6 +2482,16 @@ def logical_not(x: Operand) -> Expr:
 
 def logical_or(x: Operand, y: Operand) -> Expr:
     r"""Elementwise logical OR, :math:`x \vee y`. Nonzero numbers are true.
+
+    Parameters
+    ----------
+    x, y : Expr, array or number
+        Any shapes that broadcast with one another. Dtypes: all.
+
+    Returns
+    -------
+    Expr
+        The broadcast shape of ``x`` and ``y``.
 
     Examples
     --------
@@ -1844,6 +2503,16 @@ def logical_or(x: Operand, y: Operand) -> Expr:
 def logical_xor(x: Operand, y: Operand) -> Expr:
     r"""Elementwise logical XOR, :math:`(x \vee y) \wedge \neg (x \wedge y)`. Nonzero numbers are true.
 
+    Parameters
+    ----------
+    x, y : Expr, array or number
+        Any shapes that broadcast with one another. Dtypes: all.
+
+    Returns
+    -------
+    Expr
+        The broadcast shape of ``x`` and ``y``.
+
     Examples
     --------
     >>> x = pel.vector("x")
@@ -1853,6 +2522,16 @@ def logical_xor(x: Operand, y: Operand) -> Expr:
 
 def logit(x: Operand) -> Expr:
     r"""Log-odds of a probability, :math:`\log \frac{x}{1 - x}`, the inverse of `sigmoid`.
+
+    Parameters
+    ----------
+    x : Expr, array or number
+        Any shape. Dtypes: real numbers; integers and booleans are converted to `config.floatx`.
+
+    Returns
+    -------
+    Expr
+        The shape of ``x``.
 
     Examples
     --------
@@ -1942,6 +2621,15 @@ def matmul(x: Operand, y: Operand) -> Expr:
 def max(x: Operand, axis: Any = None, keepdims: Any = False) -> Expr:
     r"""Maximum of the elements along axes, :math:`\max_i x_i`. Equal maxima share the gradient equally.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    axis : int, tuple of int or None
+        Axes to reduce; all by default.
+    keepdims : bool
+        Whether reduced axes stay, with length 1.
+
     Examples
     --------
     >>> pel.max(pel.matrix("x"), axis=1)
@@ -1983,6 +2671,16 @@ def max_pool(x: Operand, pool_size: Any = 2, strides: Any = None, padding: Any =
 def maximum(x: Operand, y: Operand) -> Expr:
     r"""Elementwise maximum, :math:`\max(x, y)`. For equal elements the gradient flows to the first.
 
+    Parameters
+    ----------
+    x, y : Expr, array or number
+        Any shapes that broadcast with one another. Dtypes: all.
+
+    Returns
+    -------
+    Expr
+        The broadcast shape of ``x`` and ``y``.
+
     Examples
     --------
     >>> pel.maximum(pel.vector("x"), 0)
@@ -1994,6 +2692,15 @@ def mean(x: Operand, axis: Any = None, keepdims: Any = False) -> Expr:
 
     Integers and booleans are cast to `config.floatx`. The parameters are those of `sum`.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    axis : int, tuple of int or None
+        Axes to reduce; all by default.
+    keepdims : bool
+        Whether reduced axes stay, with length 1.
+
     Examples
     --------
     >>> x = pel.vector("x", shape=(4,))
@@ -2004,6 +2711,15 @@ def mean(x: Operand, axis: Any = None, keepdims: Any = False) -> Expr:
 def min(x: Operand, axis: Any = None, keepdims: Any = False) -> Expr:
     r"""Minimum of the elements along axes, :math:`\min_i x_i`. Equal minima share the gradient equally.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    axis : int, tuple of int or None
+        Axes to reduce; all by default.
+    keepdims : bool
+        Whether reduced axes stay, with length 1.
+
     Examples
     --------
     >>> pel.min(pel.matrix("x"), axis=1)
@@ -2013,6 +2729,16 @@ def min(x: Operand, axis: Any = None, keepdims: Any = False) -> Expr:
 def minimum(x: Operand, y: Operand) -> Expr:
     r"""Elementwise minimum, :math:`\min(x, y)`. For equal elements the gradient flows to the first.
 
+    Parameters
+    ----------
+    x, y : Expr, array or number
+        Any shapes that broadcast with one another. Dtypes: all.
+
+    Returns
+    -------
+    Expr
+        The broadcast shape of ``x`` and ``y``.
+
     Examples
     --------
     >>> pel.minimum(pel.vector("x"), 1)
@@ -2021,6 +2747,16 @@ def minimum(x: Operand, y: Operand) -> Expr:
 
 def multiply(x: Operand, y: Operand) -> Expr:
     r"""Elementwise product, :math:`x \, y`.
+
+    Parameters
+    ----------
+    x, y : Expr, array or number
+        Any shapes that broadcast with one another. Dtypes: all.
+
+    Returns
+    -------
+    Expr
+        The broadcast shape of ``x`` and ``y``.
 
     Examples
     --------
@@ -2054,6 +2790,16 @@ def nan_to_num(x: Operand, nan: Any = 0.0, posinf: Any = None, neginf: Any = Non
 def ndtri(x: Operand) -> Expr:
     r"""Quantile function of the standard normal distribution, :math:`\Phi^{-1}(p)`.
 
+    Parameters
+    ----------
+    x : Expr, array or number
+        Any shape. Dtypes: real numbers; integers and booleans are converted to `config.floatx`.
+
+    Returns
+    -------
+    Expr
+        The shape of ``x``.
+
     Examples
     --------
     >>> pel.function([], pel.ndtri(0.5))()
@@ -2063,6 +2809,16 @@ def ndtri(x: Operand) -> Expr:
 def negative(x: Operand) -> Expr:
     """Elementwise negation, :math:`-x`.
 
+    Parameters
+    ----------
+    x : Expr, array or number
+        Any shape. Dtypes: integers and real numbers.
+
+    Returns
+    -------
+    Expr
+        The shape of ``x``.
+
     Examples
     --------
     >>> -pel.vector("x")
@@ -2071,6 +2827,16 @@ def negative(x: Operand) -> Expr:
 
 def not_equal(x: Operand, y: Operand) -> Expr:
     r"""Elementwise test for inequality, :math:`x \ne y`.
+
+    Parameters
+    ----------
+    x, y : Expr, array or number
+        Any shapes that broadcast with one another. Dtypes: all.
+
+    Returns
+    -------
+    Expr
+        The broadcast shape of ``x`` and ``y``.
 
     Examples
     --------
@@ -2103,6 +2869,11 @@ def one_hot(x: Operand, num_classes: Any = None, dtype: Any = None) -> Expr:
 
 def outer(x: Operand, y: Operand) -> Expr:
     r"""Outer product of two vectors, :math:`(x \otimes y)_{ij} = x_i y_j`. Other arrays are flattened first.
+
+    Parameters
+    ----------
+    x, y : Expr or array
+        Vectors, or arrays that are flattened.
 
     Examples
     --------
@@ -2144,6 +2915,16 @@ def pad(x: Operand, pad_width: Any = 0, mode: Any = "constant", constant_values:
 def power(x: Operand, y: Operand) -> Expr:
     """Elementwise power, :math:`x^y`.
 
+    Parameters
+    ----------
+    x, y : Expr, array or number
+        Any shapes that broadcast with one another. Dtypes: integers and real numbers.
+
+    Returns
+    -------
+    Expr
+        The broadcast shape of ``x`` and ``y``.
+
     Examples
     --------
     >>> pel.vector("x") ** 3
@@ -2152,6 +2933,15 @@ def power(x: Operand, y: Operand) -> Expr:
 
 def prod(x: Operand, axis: Any = None, keepdims: Any = False) -> Expr:
     r"""Product of the elements along axes, :math:`\prod_i x_i`.
+
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    axis : int, tuple of int or None
+        Axes to reduce; all by default.
+    keepdims : bool
+        Whether reduced axes stay, with length 1.
 
     Examples
     --------
@@ -2198,6 +2988,16 @@ def quantile(x: Operand, q: Any = 0.5, axis: Any = None, keepdims: Any = False) 
 def relu(x: Operand) -> Expr:
     r"""Rectified linear unit of every element, :math:`\max(x, 0)`. The gradient at 0 is 0.
 
+    Parameters
+    ----------
+    x : Expr, array or number
+        Any shape. Dtypes: integers and real numbers.
+
+    Returns
+    -------
+    Expr
+        The shape of ``x``.
+
     Examples
     --------
     >>> pel.expand(pel.relu(pel.vector("x")))
@@ -2210,6 +3010,16 @@ def relu(x: Operand) -> Expr:
 
 def remainder(x: Operand, y: Operand) -> Expr:
     r"""Remainder with the sign of the divisor, :math:`x - y \lfloor x / y \rfloor`.
+
+    Parameters
+    ----------
+    x, y : Expr, array or number
+        Any shapes that broadcast with one another. Dtypes: integers and real numbers.
+
+    Returns
+    -------
+    Expr
+        The broadcast shape of ``x`` and ``y``.
 
     Examples
     --------
@@ -2248,6 +3058,16 @@ def right_shift(x: Operand, y: Operand) -> Expr:
 
     Booleans raise `DtypeError`.
 
+    Parameters
+    ----------
+    x, y : Expr, array or number
+        Any shapes that broadcast with one another. Dtypes: integers.
+
+    Returns
+    -------
+    Expr
+        The broadcast shape of ``x`` and ``y``.
+
     Examples
     --------
     >>> pel.ivector("i") >> 2
@@ -2256,6 +3076,16 @@ def right_shift(x: Operand, y: Operand) -> Expr:
 
 def rint(x: Operand) -> Expr:
     r"""Nearest integer to every element, :math:`|y - x| \le \frac{1}{2}`, as a float. Halves are rounded to even.
+
+    Parameters
+    ----------
+    x : Expr, array or number
+        Any shape. Dtypes: real numbers; integers and booleans are converted to `config.floatx`.
+
+    Returns
+    -------
+    Expr
+        The shape of ``x``.
 
     Examples
     --------
@@ -2266,6 +3096,15 @@ def rint(x: Operand) -> Expr:
 def rms_normalize(x: Operand, axis: Any = -1, epsilon: Any = 1e-06) -> Expr:
     r"""Division by the root mean square along axes, :math:`x / \sqrt{\overline{x^2} + \epsilon}`. The parameters are
     those of `standardize`.
+
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    axis : int or tuple of int
+        Axes of the mean.
+    epsilon : float
+        :math:`\epsilon`, added for stability.
 
     Examples
     --------
@@ -2389,6 +3228,16 @@ def searchsorted(a: Operand, v: Operand, side: Any = "left") -> Expr:
 def sech(x: Operand) -> Expr:
     r"""Elementwise hyperbolic secant, :math:`1 / \cosh x = 2 / (e^x + e^{-x})`.
 
+    Parameters
+    ----------
+    x : Expr, array or number
+        Any shape. Dtypes: real numbers; integers and booleans are converted to `config.floatx`.
+
+    Returns
+    -------
+    Expr
+        The shape of ``x``.
+
     Examples
     --------
     >>> x = pel.vector("x")
@@ -2419,6 +3268,16 @@ def sigmoid(x: Operand) -> Expr:
 def sign(x: Operand) -> Expr:
     """Sign of every element: :math:`-1`, :math:`0` or :math:`1`.
 
+    Parameters
+    ----------
+    x : Expr, array or number
+        Any shape. Dtypes: integers and real numbers.
+
+    Returns
+    -------
+    Expr
+        The shape of ``x``.
+
     Examples
     --------
     >>> pel.function([], pel.sign(-3.0))()
@@ -2428,6 +3287,16 @@ def sign(x: Operand) -> Expr:
 def signbit(x: Operand) -> Expr:
     """Whether the sign bit of every element is set, as it is for negative numbers and :math:`-0`.
 
+    Parameters
+    ----------
+    x : Expr, array or number
+        Any shape. Dtypes: real numbers; integers and booleans are converted to `config.floatx`.
+
+    Returns
+    -------
+    Expr
+        The shape of ``x``.
+
     Examples
     --------
     >>> pel.function([], pel.signbit([-0.0, 0.0]))()
@@ -2436,6 +3305,16 @@ def signbit(x: Operand) -> Expr:
 
 def sin(x: Operand) -> Expr:
     r"""Sine of every element, in radians, :math:`\sin x`.
+
+    Parameters
+    ----------
+    x : Expr, array or number
+        Any shape. Dtypes: real numbers; integers and booleans are converted to `config.floatx`.
+
+    Returns
+    -------
+    Expr
+        The shape of ``x``.
 
     Examples
     --------
@@ -2447,6 +3326,16 @@ def sin(x: Operand) -> Expr:
 def sinc(x: Operand) -> Expr:
     r"""Normalized sinc function of every element, :math:`\sin(\pi x) / (\pi x)`, which is 1 at 0.
 
+    Parameters
+    ----------
+    x : Expr, array or number
+        Any shape. Dtypes: real numbers; integers and booleans are converted to `config.floatx`.
+
+    Returns
+    -------
+    Expr
+        The shape of ``x``.
+
     Examples
     --------
     >>> pel.function([], pel.sinc([0.0, 0.5]))()
@@ -2455,6 +3344,16 @@ def sinc(x: Operand) -> Expr:
 
 def sinh(x: Operand) -> Expr:
     r"""Elementwise hyperbolic sine, :math:`\sinh x = (e^x - e^{-x}) / 2`.
+
+    Parameters
+    ----------
+    x : Expr, array or number
+        Any shape. Dtypes: real numbers; integers and booleans are converted to `config.floatx`.
+
+    Returns
+    -------
+    Expr
+        The shape of ``x``.
 
     Examples
     --------
@@ -2465,6 +3364,15 @@ def sinh(x: Operand) -> Expr:
 
 def size(x: Operand, axis: Any = None, dtype: Any = None) -> Expr:
     r"""Number of elements along axes, :math:`n_1 n_2 \cdots`, as int64 by default.
+
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    axis : int, tuple of int or None
+        Axes whose lengths are multiplied; all by default.
+    dtype : str or dtype, optional
+        An integer dtype.
 
     Examples
     --------
@@ -2503,6 +3411,16 @@ def softmax(x: Operand, axis: Any = -1) -> Expr:
 def softplus(x: Operand) -> Expr:
     r"""Smooth ReLU of every element, :math:`\log(1 + e^x)`, computed as :math:`\max(x, 0) + \log(1 + e^{-|x|})`.
 
+    Parameters
+    ----------
+    x : Expr, array or number
+        Any shape. Dtypes: real numbers; integers and booleans are converted to `config.floatx`.
+
+    Returns
+    -------
+    Expr
+        The shape of ``x``.
+
     Examples
     --------
     >>> pel.simplify(pel.log(1 + pel.exp(pel.vector("x"))))
@@ -2511,6 +3429,16 @@ def softplus(x: Operand) -> Expr:
 
 def softsign(x: Operand) -> Expr:
     """Softsign of every element, :math:`x / (1 + |x|)`, with the derivative :math:`1 / (1 + |x|)^2`.
+
+    Parameters
+    ----------
+    x : Expr, array or number
+        Any shape. Dtypes: real numbers; integers and booleans are converted to `config.floatx`.
+
+    Returns
+    -------
+    Expr
+        The shape of ``x``.
 
     Examples
     --------
@@ -2646,6 +3574,16 @@ def sparse_crossentropy(labels: Operand, scores: Operand) -> Expr:
 def sqrt(x: Operand) -> Expr:
     r"""Elementwise square root, :math:`\sqrt{x}`.
 
+    Parameters
+    ----------
+    x : Expr, array or number
+        Any shape. Dtypes: real numbers; integers and booleans are converted to `config.floatx`.
+
+    Returns
+    -------
+    Expr
+        The shape of ``x``.
+
     Examples
     --------
     >>> pel.sqrt(pel.vector("x"))
@@ -2655,6 +3593,16 @@ def sqrt(x: Operand) -> Expr:
 def square(x: Operand) -> Expr:
     """Elementwise square, :math:`x^2`.
 
+    Parameters
+    ----------
+    x : Expr, array or number
+        Any shape. Dtypes: integers and real numbers.
+
+    Returns
+    -------
+    Expr
+        The shape of ``x``.
+
     Examples
     --------
     >>> pel.grad(pel.square(pel.scalar("x")), pel.scalar("x"), disconnected="zero")
@@ -2663,6 +3611,13 @@ def square(x: Operand) -> Expr:
 
 def squeeze(x: Operand, axis: Any = None) -> Expr:
     """Remove axes of length 1, by default all axes known to have length 1, :math:`y_{ij} = x_{i1j}`.
+
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    axis : int, tuple of int or None
+        Axes of length 1.
 
     Examples
     --------
@@ -2703,6 +3658,17 @@ def std(x: Operand, axis: Any = None, ddof: Any = 0, keepdims: Any = False) -> E
 
     The gradient is 0 where all elements are equal. The parameters are those of `var`.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    axis : int, tuple of int or None
+        Axes to reduce; all by default.
+    ddof : int
+        Number that is subtracted from the number of elements in the divisor.
+    keepdims : bool
+        Whether reduced axes stay, with length 1.
+
     Examples
     --------
     >>> x = pel.vector("x")
@@ -2734,6 +3700,16 @@ def stop_gradient(x: Operand) -> Expr:
 
 def subtract(x: Operand, y: Operand) -> Expr:
     """Elementwise difference, :math:`x - y`.
+
+    Parameters
+    ----------
+    x, y : Expr, array or number
+        Any shapes that broadcast with one another. Dtypes: integers and real numbers.
+
+    Returns
+    -------
+    Expr
+        The broadcast shape of ``x`` and ``y``.
 
     Examples
     --------
@@ -2768,6 +3744,17 @@ def sum_pool(x: Operand, pool_size: Any = 2, strides: Any = None, padding: Any =
     r"""Sum pooling, :math:`y_{n,i,c} = \sum_k x_{n,\, s i + k,\, c}`. The parameters are those of `max_pool`; padded
     elements are 0.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Channels last: (batch, spatial axes, channels).
+    pool_size : int or tuple of int
+        Size of the window.
+    strides : int or tuple of int, optional
+        Step of the window, by default its size.
+    padding : "valid", "same" or pairs of int
+        Padding of the spatial axes.
+
     Examples
     --------
     >>> pel.sum_pool(pel.tensor4("x", shape=("n", 28, 28, 32)), 2).shape
@@ -2776,6 +3763,15 @@ def sum_pool(x: Operand, pool_size: Any = 2, strides: Any = None, padding: Any =
 
 def take_along_axis(x: Operand, indices: Operand, axis: Any = -1) -> Expr:
     """Take elements at indices along an axis, paired with the positions along the other axes, :math:`x_{k, i_k}`.
+
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    indices : Expr or array
+        Integers, with as many axes as ``x``; other axes broadcast.
+    axis : int
+        Axis of ``x`` that is indexed.
 
     Examples
     --------
@@ -2786,6 +3782,16 @@ def take_along_axis(x: Operand, indices: Operand, axis: Any = -1) -> Expr:
 
 def tan(x: Operand) -> Expr:
     r"""Tangent of every element, in radians, :math:`\tan x = \sin x / \cos x`.
+
+    Parameters
+    ----------
+    x : Expr, array or number
+        Any shape. Dtypes: real numbers; integers and booleans are converted to `config.floatx`.
+
+    Returns
+    -------
+    Expr
+        The shape of ``x``.
 
     Examples
     --------
@@ -2924,6 +3930,13 @@ def transpose(x: Operand, axes: Any = None) -> Expr:
 def tril(x: Operand, k: Any = 0) -> Expr:
     r"""Lower triangle of matrices, :math:`x_{ij}` where :math:`j \le i + k`, with zeros above.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Matrices in the last two axes.
+    k : int
+        Number of the diagonal: 0 is the main one, positive numbers are above it.
+
     Examples
     --------
     >>> pel.tril(pel.matrix("A"), -1)
@@ -2932,6 +3945,13 @@ def tril(x: Operand, k: Any = 0) -> Expr:
 
 def triu(x: Operand, k: Any = 0) -> Expr:
     r"""Upper triangle of matrices, :math:`x_{ij}` where :math:`j \ge i + k`, with zeros below.
+
+    Parameters
+    ----------
+    x : Expr or array
+        Matrices in the last two axes.
+    k : int
+        Number of the diagonal: 0 is the main one, positive numbers are above it.
 
     Examples
     --------
@@ -2942,6 +3962,16 @@ def triu(x: Operand, k: Any = 0) -> Expr:
 def true_divide(x: Operand, y: Operand) -> Expr:
     """Elementwise quotient, :math:`x / y`. Integers are cast to `config.floatx`.
 
+    Parameters
+    ----------
+    x, y : Expr, array or number
+        Any shapes that broadcast with one another. Dtypes: real numbers; integers and booleans are converted to `config.floatx`.
+
+    Returns
+    -------
+    Expr
+        The broadcast shape of ``x`` and ``y``.
+
     Examples
     --------
     >>> pel.vector("x") / 2
@@ -2950,6 +3980,16 @@ def true_divide(x: Operand, y: Operand) -> Expr:
 
 def trunc(x: Operand) -> Expr:
     r"""Integer part of every element, rounded toward 0, :math:`\operatorname{sign}(x) \lfloor |x| \rfloor`.
+
+    Parameters
+    ----------
+    x : Expr, array or number
+        Any shape. Dtypes: all.
+
+    Returns
+    -------
+    Expr
+        The shape of ``x``.
 
     Examples
     --------
@@ -3045,6 +4085,16 @@ def where(condition: Operand, x: Operand, y: Operand) -> Expr:
 def xlog1py(x: Operand, y: Operand) -> Expr:
     r"""Product with the logarithm of one plus a number, :math:`x \log(1 + y)`, and 0 where :math:`x = 0`.
 
+    Parameters
+    ----------
+    x, y : Expr, array or number
+        Any shapes that broadcast with one another. Dtypes: real numbers; integers and booleans are converted to `config.floatx`.
+
+    Returns
+    -------
+    Expr
+        The broadcast shape of ``x`` and ``y``.
+
     Examples
     --------
     >>> pel.function([], pel.xlog1py(0.0, -1.0))()
@@ -3053,6 +4103,16 @@ def xlog1py(x: Operand, y: Operand) -> Expr:
 
 def xlogy(x: Operand, y: Operand) -> Expr:
     r"""Product with a logarithm, :math:`x \log y`, and 0 where :math:`x = 0`, even for :math:`y = 0`.
+
+    Parameters
+    ----------
+    x, y : Expr, array or number
+        Any shapes that broadcast with one another. Dtypes: real numbers; integers and booleans are converted to `config.floatx`.
+
+    Returns
+    -------
+    Expr
+        The broadcast shape of ``x`` and ``y``.
 
     Examples
     --------

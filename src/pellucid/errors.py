@@ -19,7 +19,16 @@ MAX_BRIEF = 60
 
 
 class PellucidError(Exception):
-    """Base class of the errors that pellucid raises. A note names the line of user code that raised it."""
+    """Base class of the errors that pellucid raises. A note names the line of user code that raised it.
+
+    Examples
+    --------
+    >>> try:
+    ...     pel.reshape(pel.constant([1.0, 2.0, 3.0]), (2, 2))
+    ... except pel.PellucidError as error:
+    ...     print(str(error).split(". ")[0])
+    reshape: [1, 2, 3], of shape (3,), does not have the number of elements of shape (2, 2)
+    """
 
     def __init__(self, *args: object) -> None:
         from pellucid.graph.source_location import find_user_location, format_location
@@ -59,11 +68,29 @@ def brief(e: Any) -> str:
 
 
 class OptionError(PellucidError, ValueError):
-    """An argument out of range, or a string that is not among the allowed ones."""
+    """An argument out of range, or a string that is not among the allowed ones.
+
+    Examples
+    --------
+    >>> try:
+    ...     pel.optimizers.SGD(-1.0)
+    ... except pel.OptionError as error:
+    ...     print(str(error).split(". ")[0])
+    Expected learning_rate to be a number of 0 or more
+    """
 
 
 class NoSuchNameError(PellucidError, AttributeError):
-    """An attribute that does not exist; the message names the nearest one that does."""
+    """An attribute that does not exist; the message names the nearest one that does.
+
+    Examples
+    --------
+    >>> try:
+    ...     pel.sofmax
+    ... except pel.NoSuchNameError as error:
+    ...     print(str(error).split(". ")[0])
+    pellucid has no 'sofmax'
+    """
 
 
 def near_miss(name: str, candidates: Iterable[str]) -> str:

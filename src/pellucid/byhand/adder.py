@@ -44,6 +44,11 @@ class AdderParameters(NamedTuple):
         From the hidden layer to itself, one step later (synapse_h).
     Wo : ndarray, shape (hidden, 1)
         From the hidden layer to the output bit (synapse_1).
+
+    Examples
+    --------
+    >>> pel.byhand.adder.AdderParameters(*[np.zeros(1)] * 3)._fields
+    ('Wx', 'Wh', 'Wo')
     """
 
     Wx: Array

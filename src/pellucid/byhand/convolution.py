@@ -69,6 +69,11 @@ class ConvolutionParameters(NamedTuple):
     b1 : ndarray, shape (filters,)
     W2 : ndarray, shape (features, classes)
     b2 : ndarray, shape (classes,)
+
+    Examples
+    --------
+    >>> pel.byhand.convolution.ConvolutionParameters(*[np.zeros(1)] * 4)._fields
+    ('K', 'b1', 'W2', 'b2')
     """
 
     K: Array

@@ -47,6 +47,11 @@ class MoonsParameters(NamedTuple):
     b1 : ndarray, shape (1, hidden)
     W2 : ndarray, shape (hidden, classes)
     b2 : ndarray, shape (1, classes)
+
+    Examples
+    --------
+    >>> pel.byhand.moons.MoonsParameters(*[np.zeros(1)] * 4)._fields
+    ('W1', 'b1', 'W2', 'b2')
     """
 
     W1: Array

@@ -30,6 +30,13 @@ class Exercise:
         The answer as text, for example ``"X.T @ d1 + lam * W1"``.
     why : str
         One or two sentences in Markdown, shown after a right answer.
+
+    Examples
+    --------
+    >>> w = pel.scalar("w")
+    >>> exercise = pel.course.Exercise("slope", "dL/dw", "What is the slope of w ** 2?", 2 * w, {"w": w}, "2 * w")
+    >>> bool(exercise.check("2 * w")), bool(exercise.check("w"))
+    (True, False)
     """
 
     name: str
@@ -41,7 +48,13 @@ class Exercise:
     why: str = ""
 
     def check(self, answer: Any) -> CheckResult:
-        """Check an answer: a formula as text, a function of arrays, or an expression."""
+        """Check an answer: a formula as text, a function of arrays, or an expression.
+
+        Parameters
+        ----------
+        answer : str, function or Expr
+            The formula.
+        """
         return check_answer(self.reference, answer, given=self.given, quantity=self.quantity)
 
 
@@ -59,6 +72,16 @@ class CodeExercise:
         Source of the function or assignment that a learner completes.
     solution : str
         Source of a right answer.
+
+    Examples
+    --------
+    >>> def check_even(answer):
+    ...     return pel.course.CheckResult(
+    ...         answer % 2 == 0, "2 divides it" if answer % 2 == 0 else "2 does not divide it"
+    ...     )
+    >>> exercise = pel.course.CodeExercise("even", "Name an even number.", check_even, "number = ...", "number = 2")
+    >>> exercise.check(3)
+    wrong: 2 does not divide it
     """
 
     name: str
@@ -69,5 +92,11 @@ class CodeExercise:
     why: str = ""
 
     def check(self, answer: Any) -> CheckResult:
-        """Check an answer."""
+        """Check an answer.
+
+        Parameters
+        ----------
+        answer : object
+            The answer, such as a function.
+        """
         return self.checker(answer)

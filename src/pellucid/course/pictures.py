@@ -47,6 +47,11 @@ ACTIVATIONS: dict[str, Function] = {
 def draw_activations(functions: Mapping[str, Function] = ACTIVATIONS) -> Picture:
     """Plot activation functions from -3 to 3, one panel each.
 
+    Parameters
+    ----------
+    functions : dict from str to function
+        Functions of an array, by title.
+
     Examples
     --------
     >>> draw_activations({"tanh": np.tanh}).reading
@@ -69,6 +74,13 @@ def draw_activations(functions: Mapping[str, Function] = ACTIVATIONS) -> Picture
 
 def draw_layers(sizes: Sequence[int] = (2, 3, 2), names: Sequence[str] = ("input", "hidden", "output")) -> Picture:
     """Draw a feedforward network with its layers, units, bias units and weights.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Number of units of each layer.
+    names : sequence of str
+        Name of each layer.
 
     Examples
     --------

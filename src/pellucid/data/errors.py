@@ -12,11 +12,32 @@ MAX_NAME = 60
 
 
 class DataError(PellucidError, ValueError):
-    """Data that cannot be used; the message names the file, the position in it and a remedy."""
+    """Data that cannot be used; the message names the file, the position in it and a remedy.
+
+    Examples
+    --------
+    >>> try:
+    ...     pel.data.read_csv("flats.csv")
+    ... except pel.data.DataError as error:
+    ...     print(str(error)[:9])
+    flats.csv
+    """
 
 
 class DataWarning(UserWarning):
-    """Data that were used in part; the message names the skipped parts and the reasons."""
+    r"""Data that were used in part; the message names the skipped parts and the reasons.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from pathlib import Path
+    >>> _ = Path("flats.csv").write_text("size\n50\n60\n70\n80\nlarge\n90\n", "utf-8")
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
+    ...     sizes = pel.data.read_csv("flats.csv").numbers("size")
+    >>> print(caught[0].message)
+    flats.csv: treated 1 cell as missing: line 6, column 'size': expected a number, received 'large'
+    """
 
 
 def format_names(names: Sequence[str], limit: int = 3) -> str:

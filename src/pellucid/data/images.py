@@ -53,6 +53,12 @@ class ImageFolder:
         The file of each image, relative to the folder, sorted.
     skipped : tuple of (str, str)
         Skipped files, each with the reason.
+
+    Examples
+    --------
+    >>> folder = pel.data.image_folder(pel.data.write_digit_folder("digits", digits=(3, 8), per_class=5))
+    >>> folder.images.shape, folder.class_names, folder.files[0]
+    ((10, 32, 32, 3), ('digit3', 'digit8'), 'digit3.0.png')
     """
 
     images: npt.NDArray[np.uint8] = field(repr=False)

@@ -27,7 +27,18 @@ MAXIMUM_INVALID_FRACTION = 0.2
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """The table that `read_csv` returns.
+    r"""The table that `read_csv` returns.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    names : tuple of str
+        Names of the columns.
+    rows : list of list of str
+        The cells, stripped of spaces; missing cells are empty.
+    lines : list of int
+        The line of the file where each row starts.
 
     Attributes
     ----------
@@ -39,6 +50,20 @@ class Table:
         The cells, stripped of spaces; missing cells are empty.
     lines : list of int
         The line of the file where each row starts.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> _ = Path("flats.csv").write_text("city,size\nBonn,50\nKiel,\n", "utf-8")
+    >>> table = pel.data.read_csv("flats.csv")
+    >>> table.names, table.rows
+    (('city', 'size'), [['Bonn', '50'], ['Kiel', '']])
+    >>> table.strings("city"), table.numbers("size")
+    (array(['Bonn', 'Kiel'], dtype='<U4'), array([50., nan]))
+    >>> table.is_numeric("city"), table.column_index("size")
+    (False, 1)
+    >>> table.select_rows(table.strings("city") == "Bonn").rows
+    [['Bonn', '50']]
     """
 
     path: str
@@ -48,14 +73,26 @@ class Table:
     _parsed: dict[str, tuple[npt.NDArray[np.float64], list[int]]] = field(default_factory=dict, repr=False)
 
     def column_index(self, name: str) -> int:
-        """Return the index of a column, or raise `DataError`."""
+        """Return the index of a column, or raise `DataError`.
+
+        Parameters
+        ----------
+        name : str
+            Name of the column.
+        """
         if name not in self.names:
             hint = near_miss(name, self.names) or f" The columns are {format_names(self.names, 20)}."
             raise DataError(f"{self.path}: no column {name!a}.{hint}")
         return self.names.index(name)
 
     def strings(self, name: str) -> Array:
-        """Return a column as strings; missing cells are empty."""
+        """Return a column as strings; missing cells are empty.
+
+        Parameters
+        ----------
+        name : str
+            Name of the column.
+        """
         return np.array(self._get_cells(name), dtype=str)
 
     def _get_cells(self, name: str) -> list[str]:
@@ -69,13 +106,26 @@ class Table:
         return self._parsed[name]
 
     def is_numeric(self, name: str) -> bool:
-        """Tell whether at most one in five present cells of a column is not a number."""
+        """Tell whether at most one in five present cells of a column is not a number.
+
+        Parameters
+        ----------
+        name : str
+            Name of the column.
+        """
         values, invalid = self._parse(name)
         present = int(np.isfinite(values).sum()) + len(invalid)
         return present > 0 and len(invalid) <= MAXIMUM_INVALID_FRACTION * present
 
     def numbers(self, name: str, strict: bool = False) -> npt.NDArray[np.float64]:
         """Return a column as numbers; missing cells are nan, and so are invalid cells, with a warning.
+
+        Parameters
+        ----------
+        name : str
+            Name of the column.
+        strict : bool
+            Whether an invalid cell is an error.
 
         Raises
         ------
@@ -98,7 +148,13 @@ class Table:
         return values.copy()
 
     def select_rows(self, mask: npt.NDArray[np.bool_]) -> Table:
-        """Return a table of the rows where ``mask`` is true."""
+        """Return a table of the rows where ``mask`` is true.
+
+        Parameters
+        ----------
+        mask : array of bool, shape (rows,)
+            The rows to keep.
+        """
         chosen = np.flatnonzero(mask).tolist()
         return Table(self.path, self.names, [self.rows[i] for i in chosen], [self.lines[i] for i in chosen])
 

@@ -19,6 +19,13 @@ class Config:
     ----------
     floatx : str
         Default dtype of Python numbers and lists, inputs and layers, initially ``"float32"`` as in Keras.
+
+    Examples
+    --------
+    >>> pel.config.floatx
+    'float32'
+    >>> pel.zeros(3).dtype
+    dtype('float32')
     """
 
     floatx: str = "float32"

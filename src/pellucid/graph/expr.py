@@ -62,6 +62,15 @@ class Expr(ArrayMethods):
         The name of a leaf, or the name that `pellucid.named` attached.
     call : object or None
         The record of the layer call that returned this expression. This package only stores it.
+
+    Examples
+    --------
+    >>> x = pel.vector("x", shape=("n",))
+    >>> y = pel.tanh(x).sum()
+    >>> y.op, y.inputs, y.shape
+    (<op sum>, (tanh(x),), ())
+    >>> pel.tanh(x) is y.inputs[0]
+    True
     """
 
     __slots__ = ("__weakref__", "_base", "_origin", "_settings", "call", "inputs", "is_labeled", "name", "op", "types")
@@ -183,6 +192,15 @@ class Expr(ArrayMethods):
 class Input(Expr):
     """Named argument of compiled functions. Inputs are compared by identity, not by name.
 
+    Parameters
+    ----------
+    name : str, optional
+        Name in printed formulas.
+    shape : sequence of int, str or None
+        Dimensions: sizes, names of sizes, None for unknown sizes.
+    dtype : dtype, optional
+        By default `config.floatx`.
+
     Examples
     --------
     >>> X = Input("X", ("n", 2))
@@ -202,7 +220,19 @@ class Input(Expr):
 
 
 class Constant(Expr):
-    """Constant array or scalar. Equal values of one dtype are the same object."""
+    """Constant array or scalar. Equal values of one dtype are the same object.
+
+    Parameters
+    ----------
+    value : ndarray
+        The value, which must not change afterwards.
+
+    Examples
+    --------
+    >>> c = pel.Constant(np.array([1.0, 2.0]))
+    >>> c.shape, c.dtype
+    ((2,), dtype('float64'))
+    """
 
     __slots__ = ("value",)
 
@@ -223,6 +253,11 @@ class Shared(Expr):
     """Variable that keeps its value between calls, such as a parameter. The only expression with mutable attributes.
 
     The parameters are those of `pellucid.shared`.
+
+    Parameters
+    ----------
+    value, name, dtype, trainable, regularizable
+        As for `pellucid.shared`.
 
     Attributes
     ----------
@@ -292,6 +327,11 @@ class Shared(Expr):
 
     def set_value(self, value: Any) -> None:
         """Replace the value.
+
+        Parameters
+        ----------
+        value : array, list or number
+            The new value, of the same shape.
 
         Raises
         ------

@@ -185,6 +185,13 @@ def differentiate(
 def grad_barrier(xp: Any, x: Any, tag: int = 0) -> Any:
     """Identity that keeps the simplifier from rewriting an expression that a gradient is taken with respect to.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    tag : int
+        Number that distinguishes equal expressions.
+
     Examples
     --------
     >>> x = pel.scalar("x")

@@ -50,6 +50,13 @@ def _make_input(name: str | None, shape: DeclaredShape, dtype: Any, ndim: int, k
 def scalar(name: str | None = None, dtype: Any = None) -> Input:
     """Make a scalar input.
 
+    Parameters
+    ----------
+    name : str, optional
+        Name in printed formulas.
+    dtype : dtype, optional
+        By default `config.floatx`.
+
     Examples
     --------
     >>> scalar("x").shape
@@ -60,6 +67,15 @@ def scalar(name: str | None = None, dtype: Any = None) -> Input:
 
 def vector(name: str | None = None, shape: DeclaredShape = None, dtype: Any = None) -> Input:
     """Make an input of one dimension.
+
+    Parameters
+    ----------
+    name : str, optional
+        Name in printed formulas.
+    shape : sequence of int, str or None, optional
+        Dimensions: sizes, names of sizes, None for unknown sizes (the default).
+    dtype : dtype, optional
+        By default `config.floatx`.
 
     Examples
     --------
@@ -72,6 +88,15 @@ def vector(name: str | None = None, shape: DeclaredShape = None, dtype: Any = No
 def matrix(name: str | None = None, shape: DeclaredShape = None, dtype: Any = None) -> Input:
     """Make an input of two dimensions.
 
+    Parameters
+    ----------
+    name : str, optional
+        Name in printed formulas.
+    shape : sequence of int, str or None, optional
+        Dimensions: sizes, names of sizes, None for unknown sizes (the default).
+    dtype : dtype, optional
+        By default `config.floatx`.
+
     Examples
     --------
     >>> matrix("X", shape=("n", 2)).shape
@@ -82,6 +107,15 @@ def matrix(name: str | None = None, shape: DeclaredShape = None, dtype: Any = No
 
 def tensor3(name: str | None = None, shape: DeclaredShape = None, dtype: Any = None) -> Input:
     """Make an input of three dimensions.
+
+    Parameters
+    ----------
+    name : str, optional
+        Name in printed formulas.
+    shape : sequence of int, str or None, optional
+        Dimensions: sizes, names of sizes, None for unknown sizes (the default).
+    dtype : dtype, optional
+        By default `config.floatx`.
 
     Examples
     --------
@@ -94,6 +128,15 @@ def tensor3(name: str | None = None, shape: DeclaredShape = None, dtype: Any = N
 def tensor4(name: str | None = None, shape: DeclaredShape = None, dtype: Any = None) -> Input:
     """Make an input of four dimensions, such as a batch of images, channels last.
 
+    Parameters
+    ----------
+    name : str, optional
+        Name in printed formulas.
+    shape : sequence of int, str or None, optional
+        Dimensions: sizes, names of sizes, None for unknown sizes (the default).
+    dtype : dtype, optional
+        By default `config.floatx`.
+
     Examples
     --------
     >>> tensor4("x", shape=("n", 32, 32, 3)).shape
@@ -104,6 +147,11 @@ def tensor4(name: str | None = None, shape: DeclaredShape = None, dtype: Any = N
 
 def iscalar(name: str | None = None) -> Input:
     """Make a scalar input of 32-bit integers.
+
+    Parameters
+    ----------
+    name : str, optional
+        Name in printed formulas.
 
     Examples
     --------
@@ -116,6 +164,13 @@ def iscalar(name: str | None = None) -> Input:
 def ivector(name: str | None = None, shape: DeclaredShape = None) -> Input:
     """Make a vector input of 32-bit integers, such as labels.
 
+    Parameters
+    ----------
+    name : str, optional
+        Name in printed formulas.
+    shape : sequence of int, str or None, optional
+        Dimensions: sizes, names of sizes, None for unknown sizes (the default).
+
     Examples
     --------
     >>> ivector("y", shape=("n",)).dtype
@@ -126,6 +181,13 @@ def ivector(name: str | None = None, shape: DeclaredShape = None) -> Input:
 
 def imatrix(name: str | None = None, shape: DeclaredShape = None) -> Input:
     """Make a matrix input of 32-bit integers.
+
+    Parameters
+    ----------
+    name : str, optional
+        Name in printed formulas.
+    shape : sequence of int, str or None, optional
+        Dimensions: sizes, names of sizes, None for unknown sizes (the default).
 
     Examples
     --------

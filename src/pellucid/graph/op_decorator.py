@@ -12,6 +12,7 @@ import numpy as np
 from pellucid.graph.errors import OptionError
 from pellucid.graph.expr import Expr
 from pellucid.graph.op import OPS, Example, Function, Op, PrunedOp
+from pellucid.graph.op_docstring import complete_docstring
 from pellucid.graph.operators import FUNCTIONS
 from pellucid.graph.precedence import ATOM, Template
 
@@ -67,8 +68,8 @@ def op(
     tex, text : str or function, optional
         LaTeX and text of the op: a template such as ``r"\\frac{{{0}}}{{{1}}}"``, or a function of operands and settings
         that returns pieces. The default text is ``name(a, b)``. See `pellucid.graph.printing`.
-    precedence : int
-        Precedence; operands of lower precedence are parenthesized. ``tex_precedence`` is that of the LaTeX.
+    precedence, tex_precedence : int
+        Precedence of the text and of the LaTeX; operands of lower precedence are parenthesized.
     grad : function, optional
         ``grad(g, y, *inputs, **settings)`` returns the gradients with respect to the inputs as expressions, one or a
         tuple, None for no gradient, given the gradient ``g`` with respect to the result ``y``. ``g`` may have a smaller
@@ -105,7 +106,9 @@ def op(
         ``inference(*inputs, **settings)`` returns the replacement in inference mode.
     narrow : function, optional
         ``narrow(node, used)`` returns an op that computes only the results with the used indices, and their new
-        indices. ``widen(node)``, also optional, undoes it as far as possible.
+        indices.
+    widen : function, optional
+        ``widen(node)`` undoes ``narrow`` as far as possible.
     release : function, optional
         ``release(*inputs, **settings)`` returns the replacement in a program, which is not differentiated any more:
         the operand of a `stop_gradient`, the definition of a composite op.
@@ -232,6 +235,7 @@ def make_op_function(record: Op) -> OpFunction:
     signature = inspect.signature(record.value)
     function.__signature__ = signature.replace(parameters=list(signature.parameters.values())[1:])  # type: ignore[attr-defined]
     function.__name__ = record.name
+    function.__doc__ = complete_docstring(record)
     made = cast(OpFunction, function)
     made.op = record
     object.__setattr__(record, "function", made)

@@ -46,6 +46,13 @@ class RewriteStep:
 class Journal:
     """Log of the rules that a rewriter applied.
 
+    Parameters
+    ----------
+    steps : list of RewriteStep
+        The rewrites, in order; initially none.
+    starts : list of (int, tuple of Expr)
+        The expressions of each call of the rewriter, with the number of steps before it.
+
     Examples
     --------
     >>> x, y = pel.vector("x"), pel.vector("y")

@@ -101,6 +101,15 @@ def decision_boundary(model: ModelLike, x: ArrayLike, y: ArrayLike) -> Picture:
     -------
     Picture
         The figure and its description.
+
+    Examples
+    --------
+    >>> x, y = pel.data.moons(60)
+    >>> model = pel.Sequential(
+    ...     [pel.nn.Input((2,)), pel.nn.Dense(8, activation="tanh"), pel.nn.Dense(2, activation="softmax")]
+    ... )
+    >>> picture = pel.pictures.decision_boundary(model, x, y)
+    >>> picture.save("boundary.png")
     """
     points, truth = np.asarray(x), np.asarray(y).reshape(-1).astype(int)
     if points.ndim != 2 or points.shape[1] != 2:
@@ -147,6 +156,15 @@ def confusion_matrix(
     -------
     Picture
         The figure and its description.
+
+    Examples
+    --------
+    >>> x, y = pel.data.moons(60)
+    >>> model = pel.Sequential(
+    ...     [pel.nn.Input((2,)), pel.nn.Dense(8, activation="tanh"), pel.nn.Dense(2, activation="softmax")]
+    ... )
+    >>> picture = pel.pictures.confusion_matrix(model, x, y, ["upper", "lower"])
+    >>> picture.save("confusion.png")
     """
     probabilities = model.predict(x)
     is_binary = probabilities.shape[-1] == 1
@@ -203,6 +221,14 @@ def filters(model: ModelLike, layer: str | int | Layer | None = None) -> Picture
     -------
     Picture
         The figure and its description.
+
+    Examples
+    --------
+    >>> model = pel.Sequential(
+    ...     [pel.nn.Input((8, 8, 1)), pel.nn.Conv2D(2, 3, name="edges"), pel.nn.Flatten(), pel.nn.Dense(2)]
+    ... )
+    >>> picture = pel.pictures.filters(model, "edges")
+    >>> picture.save("filters.png")
     """
 
     def has_filters(call: LayerCall) -> bool:
@@ -235,6 +261,14 @@ def feature_maps(
     -------
     Picture
         The figure and its description.
+
+    Examples
+    --------
+    >>> model = pel.Sequential(
+    ...     [pel.nn.Input((8, 8, 1)), pel.nn.Conv2D(2, 3, name="edges"), pel.nn.Flatten(), pel.nn.Dense(2)]
+    ... )
+    >>> picture = pel.pictures.feature_maps(model, np.ones((8, 8, 1)), "edges")
+    >>> picture.save("maps.png")
     """
 
     def has_maps(call: LayerCall) -> bool:
@@ -272,6 +306,14 @@ def saliency(
     -------
     Picture
         The figure and its description.
+
+    Examples
+    --------
+    >>> model = pel.Sequential(
+    ...     [pel.nn.Input((8, 8, 1)), pel.nn.Conv2D(2, 3, name="edges"), pel.nn.Flatten(), pel.nn.Dense(2)]
+    ... )
+    >>> picture = pel.pictures.saliency(model, np.ones((2, 8, 8, 1)))
+    >>> picture.save("saliency.png")
 
     References
     ----------
@@ -317,6 +359,14 @@ def weight_histograms(model: ModelLike) -> Picture:
     -------
     Picture
         The figure and its description.
+
+    Examples
+    --------
+    >>> model = pel.Sequential(
+    ...     [pel.nn.Input((8, 8, 1)), pel.nn.Conv2D(2, 3, name="edges"), pel.nn.Flatten(), pel.nn.Dense(2)]
+    ... )
+    >>> picture = pel.pictures.weight_histograms(model)
+    >>> picture.save("weights.png")
     """
     _ = model.functional_graph  # raises an error if the model is not built
     parts = {p.name or "parameter": p.get_value() for p in model.parameters}
@@ -339,6 +389,15 @@ def activation_histograms(model: ModelLike, x: ArrayLike) -> Picture:
     -------
     Picture
         The figure and its description.
+
+    Examples
+    --------
+    >>> x, y = pel.data.moons(60)
+    >>> model = pel.Sequential(
+    ...     [pel.nn.Input((2,)), pel.nn.Dense(8, activation="tanh"), pel.nn.Dense(2, activation="softmax")]
+    ... )
+    >>> picture = pel.pictures.activation_histograms(model, x)
+    >>> picture.save("activations.png")
     """
     calls = [c for c in trace_layers(model) if is_float(c.outputs[0].dtype) and not is_reshape(c.outputs[0])]
     values = compute_values(model, [call.outputs[0] for call in calls], np.asarray(x))

@@ -666,6 +666,19 @@ class Model(Layer):
         """Run one training step on one batch, and return its loss and metrics from before the update.
 
         Parameters are those of `fit`; nothing is shuffled, and no callbacks are called.
+
+        Parameters
+        ----------
+        x : array, list or dict of arrays
+            One batch.
+        y : array, or list or dict of arrays
+            Its targets.
+        sample_weight : array, optional
+            Weights of the samples.
+        class_weight : dict from int to float, optional
+            Weights of the samples by class.
+        return_dict : bool
+            Whether to return a dict by name instead of a list.
         """
         from pellucid.training.fit import run_on_batch
 
@@ -674,7 +687,19 @@ class Model(Layer):
     def test_on_batch(
         self, x: Values, y: Values | None = None, sample_weight: Values | None = None, return_dict: bool = False
     ) -> Any:
-        """Return the loss and the metrics of one batch, in the inference form of the model; see `evaluate`."""
+        """Return the loss and the metrics of one batch, in the inference form of the model; see `evaluate`.
+
+        Parameters
+        ----------
+        x : array, list or dict of arrays
+            One batch.
+        y : array, or list or dict of arrays
+            Its targets.
+        sample_weight : array, optional
+            Weights of the samples.
+        return_dict : bool
+            Whether to return a dict by name instead of a list.
+        """
         from pellucid.training.fit import run_on_batch
 
         return run_on_batch(self, x, y, sample_weight, None, return_dict, training=False)
@@ -720,7 +745,13 @@ class Model(Layer):
         return predict(self, x, batch_size, verbose, steps, callbacks)
 
     def predict_on_batch(self, x: Values) -> Any:
-        """Compute the outputs for one batch in one step."""
+        """Compute the outputs for one batch in one step.
+
+        Parameters
+        ----------
+        x : array, list or dict of arrays
+            One batch.
+        """
         from pellucid.training.prediction import predict_on_batch
 
         return predict_on_batch(self, x)
@@ -779,7 +810,13 @@ class Model(Layer):
         return explain(self)
 
     def to_source(self, level: str | int, x: Values | None = None, y: Values | None = None, **options: Any) -> str:
-        """Return the model as source code or TOML; see `pellucid.to_source`, which takes the same arguments."""
+        """Return the model as source code or TOML; see `pellucid.to_source`, which takes the same arguments.
+
+        Parameters
+        ----------
+        level, x, y, **options
+            As for `pellucid.to_source`.
+        """
         from pellucid.inspect.source_export.export import to_source
 
         return to_source(self, level, x, y, **options)
@@ -787,7 +824,13 @@ class Model(Layer):
     def compare_with(
         self, against: str = "keras", x: Values | None = None, y: Values | None = None, **options: Any
     ) -> Any:
-        """Compare with the same network in another framework; see `pellucid.compare_with`, which takes the same."""
+        """Compare with the same network in another framework; see `pellucid.compare_with`, which takes the same.
+
+        Parameters
+        ----------
+        against, x, y, **options
+            As for `pellucid.compare_with`; ``against`` is the framework.
+        """
         from pellucid.inspect.cross_framework.compare import compare_with
 
         return compare_with(self, against, x, y, **options)
@@ -984,6 +1027,11 @@ def check_batch_axes(inputs: Sequence[Expr], name: str) -> None:
 
 def clone_model(model: Model) -> Any:
     """Return a new model with new layers of the same kinds and new parameters; see `Model.clone`.
+
+    Parameters
+    ----------
+    model : Model
+        The model to copy.
 
     Examples
     --------

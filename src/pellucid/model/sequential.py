@@ -84,6 +84,11 @@ class Sequential(Model):
 
         Training and prediction are compiled again; parameters stay.
 
+        Parameters
+        ----------
+        layer : Layer
+            The new last layer.
+
         Raises
         ------
         TypeError

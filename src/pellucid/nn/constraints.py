@@ -11,14 +11,31 @@ from pellucid.graph.ops.norms import divide_no_nan, vector_norm
 from pellucid.nn.did_you_mean import StrictArguments
 from pellucid.nn.registry import get_by_name
 
-__all__ = ["NAMED", "Constraint", "ConstraintFunction", "MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm", "get"]
+__all__ = ["Constraint", "ConstraintFunction", "MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm", "get"]
 
 Axis = int | tuple[int, ...]
 ConstraintFunction = Callable[[Expr], Expr]
+"""Function from a new value of a parameter to an allowed one, as an expression.
+
+Examples
+--------
+>>> def at_most_one(w: pel.Expr) -> pel.Expr:
+...     return pel.minimum(w, 1)
+>>> layer = pel.nn.Dense(3, kernel_constraint=at_most_one)
+"""
 
 
 class Constraint(StrictArguments):
-    """Base class: a function from a new parameter value to an allowed one."""
+    """Base class: a function from a new parameter value to an allowed one. A subclass implements ``__call__``.
+
+    Examples
+    --------
+    >>> class AtMostOne(Constraint):
+    ...     def __call__(self, w):
+    ...         return pel.minimum(w, 1)
+    >>> AtMostOne()(pel.vector("w"))
+    minimum(w, 1)
+    """
 
     def __call__(self, w: Operand) -> Expr:
         raise NotImplementedError(f"{type(self).__name__} does not implement __call__(w)")

@@ -17,13 +17,29 @@ from pellucid.graph.validation import check_number, is_real
 from pellucid.nn.did_you_mean import StrictArguments
 from pellucid.nn.registry import get_by_name
 
-__all__ = ["L1", "L1L2", "L2", "NAMED", "OrthogonalRegularizer", "Penalty", "get", "l1", "l2"]
+__all__ = ["L1", "L1L2", "L2", "OrthogonalRegularizer", "Penalty", "get", "l1", "l2"]
 
 Penalty = Callable[[Expr], Expr]
+"""Function from a parameter to a scalar that is added to the loss.
+
+Examples
+--------
+>>> def largest(w: pel.Expr) -> pel.Expr:
+...     return 0.1 * abs(w).max()
+>>> layer = pel.nn.Dense(3, kernel_regularizer=largest, name="d")
+>>> y = layer(pel.matrix("x", shape=("n", 2)))
+>>> layer.regularization()
+0 + 0.1 * abs(d/kernel).max()
+"""
 
 
 def l1(x: Expr | Sequence[Expr]) -> Expr:
     r"""Sum of absolute values, :math:`\sum_i |x_i|`, of an expression or over several; see `l2`.
+
+    Parameters
+    ----------
+    x : Expr or sequence of Expr
+        Parameters tagged ``regularizable=False`` in a sequence, such as biases, are skipped.
 
     Examples
     --------
@@ -75,6 +91,11 @@ def add_penalties(x: Expr | Sequence[Expr], penalty: Penalty, name: str) -> Expr
 class L1L2(StrictArguments):
     r"""L1 and L2 penalty, :math:`a \sum |w| + b \sum w^2` with :math:`a` = ``l1`` and :math:`b` = ``l2``.
 
+    Parameters
+    ----------
+    l1, l2 : float
+        :math:`a` and :math:`b`.
+
     Examples
     --------
     >>> L1L2(l2=0.5)(pel.vector("w"))
@@ -93,14 +114,36 @@ class L1L2(StrictArguments):
 
 
 class L1(L1L2):
-    r"""L1 penalty of a parameter, :math:`a \sum |w|`."""
+    r"""L1 penalty of a parameter, :math:`a \sum |w|`.
+
+    Parameters
+    ----------
+    l1 : float
+        :math:`a`.
+
+    Examples
+    --------
+    >>> L1(0.1)(pel.vector("w"))
+    0.1 * abs(w).sum()
+    """
 
     def __init__(self, l1: float = 0.01) -> None:
         super().__init__(l1=l1)
 
 
 class L2(L1L2):
-    r"""L2 penalty of a parameter, :math:`b \sum w^2`."""
+    r"""L2 penalty of a parameter, :math:`b \sum w^2`.
+
+    Parameters
+    ----------
+    l2 : float
+        :math:`b`.
+
+    Examples
+    --------
+    >>> L2(0.1)(pel.vector("w"))
+    0.1 * (w ** 2).sum()
+    """
 
     def __init__(self, l2: float = 0.01) -> None:
         super().__init__(l2=l2)
@@ -162,6 +205,11 @@ NAMED: dict[str, Callable[..., Penalty]] = {
 
 def get(identifier: str | Penalty | None) -> Penalty | None:
     """Return a regularizer by name, with default strength, or the given function; None for None.
+
+    Parameters
+    ----------
+    identifier : str, function or None
+        A name, such as ``"l2"``, or a function of an expression.
 
     Examples
     --------

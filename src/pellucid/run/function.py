@@ -49,6 +49,19 @@ Outputs: TypeAlias = "Operand | Sequence[Operand] | Mapping[str, Operand] | None
 class Function:
     """Compiled function, made by `function`: call it, `repeat` it, or run it `over` batches.
 
+    Parameters
+    ----------
+    program : Program
+        The simplified graph.
+    structure : Expr, sequence or dict
+        The outputs as the caller wrote them.
+    mode : str
+        ``"auto"``, ``"xla"``, ``"native"``, ``"numpy"`` or ``"guard"``.
+    defaults : dict from Input to array, optional
+        Values of inputs that a call does not give.
+    devices : tuple of jax.Device, optional
+        The devices that divide each batch.
+
     Attributes
     ----------
     program : Program
@@ -67,6 +80,13 @@ class Function:
     function computes the same bits, has its own variables and an empty ``journal``, and compiles at its first call.
     Within one pickle, functions, expressions and models that share a variable still share it after loading.
     `copy.copy` is `Function.copy`, which shares the variables; `copy.deepcopy` copies them.
+
+    Examples
+    --------
+    >>> x = pel.vector("x")
+    >>> f = pel.function([x], x.sum(), mode="numpy")
+    >>> type(f).__name__, f.mode, f([1.0, 2.0])
+    ('Function', 'numpy', np.float32(3.0))
     """
 
     def __init__(

@@ -68,6 +68,14 @@ class Interrupted(KeyboardInterrupt):
         The outputs of the finished steps, as the loop would have returned them.
     steps : int
         Number of finished steps.
+
+    Examples
+    --------
+    >>> try:
+    ...     raise pel.Interrupted([0.5, 0.4], 2)
+    ... except KeyboardInterrupt as stop:
+    ...     print(stop, stop.history)
+    stopped after 2 steps [0.5, 0.4]
     """
 
     def __init__(self, history: Any, steps: int) -> None:

@@ -67,6 +67,13 @@ class Cost:
         Bytes of the outputs.
     parameters : int
         Elements of all shared variables, each counted once.
+
+    Examples
+    --------
+    >>> x = pel.matrix("x", shape=(2, 3))
+    >>> cost = pel.cost(pel.tanh(x @ pel.ones((3, 4))))
+    >>> cost.operations, cost.elements, cost.bytes
+    (128, 28, 112)
     """
 
     rows: list[CostRow]
@@ -107,7 +114,13 @@ class Cost:
     __repr__ = __str__
 
     def table(self, machine: Machine | None = None) -> str:
-        """Return the table as text, with predicted times if a machine is given."""
+        """Return the table as text, with predicted times if a machine is given.
+
+        Parameters
+        ----------
+        machine : Machine, optional
+            A machine whose predicted times are shown.
+        """
         cells = self.cells(machine)
         widths = [max(len(line[i]) for line in cells) for i in range(len(cells[0]) - 1)]
         return "\n".join(
@@ -167,7 +180,13 @@ class Cost:
         return (machine or this_machine()).seconds(self.operations, self.leaves + self.outputs)
 
     def predict(self, machine: Machine | None = None) -> str:
-        """Return the table with predicted times, a range for the total time, and the memory."""
+        """Return the table with predicted times, a range for the total time, and the memory.
+
+        Parameters
+        ----------
+        machine : Machine, optional
+            A machine, by default this one.
+        """
         machine = machine or this_machine()
         low, high = format_duration(self.fused_seconds(machine)), format_duration(self.seconds(machine))
         total = f"On {machine}: {low} with perfect fusion, {high} without fusion."

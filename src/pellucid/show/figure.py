@@ -80,6 +80,11 @@ class Picture:
     def save(self, path: FilePath) -> None:
         """Write the figure to a ``.png``, ``.svg`` or ``.pdf`` file, or with its description to an ``.html`` file.
 
+        Parameters
+        ----------
+        path : str or Path
+            The file; an earlier one is replaced.
+
         Raises
         ------
         ValueError

@@ -44,6 +44,13 @@ class CheckResult:
         What is right or wrong: the quantity, the term, and why it belongs there.
     hints : tuple of str
         Further hints, from general to specific.
+
+    Examples
+    --------
+    >>> result = pel.course.CheckResult(False, "dw: a factor 2 is missing")
+    >>> bool(result), print(result)
+    dw: a factor 2 is missing
+    (False, None)
     """
 
     correct: bool

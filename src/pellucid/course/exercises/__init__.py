@@ -21,7 +21,18 @@ def list_exercises(chapter: int) -> dict[str, Exercise | CodeExercise]:
 
 
 def find_exercise(name: str) -> Exercise | CodeExercise:
-    """Return an exercise, for example ``"4.dW1"``: chapter, dot, name."""
+    """Return an exercise, for example ``"4.dW1"``: chapter, dot, name.
+
+    Parameters
+    ----------
+    name : str
+        Chapter, dot and name of the exercise, such as ``"4.dW1"``.
+
+    Examples
+    --------
+    >>> pel.course.find_exercise("4.dW1").quantity
+    'dW1'
+    """
     chapter, _, rest = name.partition(".")
     if chapter not in map(str, CHAPTERS):
         raise NoSuchNameError(
@@ -46,6 +57,11 @@ def check(name: str, answer: Any) -> CheckResult:
     Returns
     -------
     CheckResult
+
+    Examples
+    --------
+    >>> bool(pel.course.check("4.dW1", pel.course.find_exercise("4.dW1").solution))
+    True
     """
     exercise = find_exercise(name)
     if answer is ...:

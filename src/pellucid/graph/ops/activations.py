@@ -169,6 +169,13 @@ def leaky_relu(xp: Any, x: Any, negative_slope: Any = 0.2) -> Any:
     r"""Leaky rectified linear unit of every element, :math:`x` where :math:`x \ge 0` and :math:`a x` below, with
     :math:`a` the ``negative_slope``.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape; integers are converted to `config.floatx`.
+    negative_slope : float
+        :math:`a`.
+
     Examples
     --------
     >>> pel.expand(pel.leaky_relu(pel.vector("x")))

@@ -146,6 +146,11 @@ def cofactors(xp: Any, x: Any) -> Any:
     Finite for singular matrices: of rank 1 for an n-by-n matrix of rank n - 1, and 0 for lower ranks. The inverse is
     :math:`C^\top / \det(A)`.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Square matrices in the last two axes.
+
     Examples
     --------
     >>> pel.function([], pel.cofactors([[1.0, 2.0], [2.0, 4.0]]))()
@@ -212,6 +217,13 @@ def cofactors_derivative(xp: Any, x: Any, g: Any) -> Any:
 
     Finite for singular matrices; its own gradient with respect to the matrix, the third derivative of `det`, needs an
     invertible matrix.
+
+    Parameters
+    ----------
+    x : Expr or array
+        Square matrices in the last two axes.
+    g : Expr or array
+        Direction, of the shape of ``x``.
 
     Examples
     --------

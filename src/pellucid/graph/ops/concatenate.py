@@ -54,6 +54,13 @@ def infer_concatenated(axis: int, parts: Sequence[Expr]) -> Type:
 def join(xp: Any, *parts: Any, axis: Any = 0) -> Any:
     r"""Concatenate arrays along an axis; the op behind `concatenate`, which takes a sequence.
 
+    Parameters
+    ----------
+    *parts : Expr or array
+        Equal lengths along all axes but one.
+    axis : int
+        Axis along which the parts are joined.
+
     Examples
     --------
     >>> pel.join(pel.vector("x", shape=(2,)), pel.vector("y", shape=(3,))).shape
@@ -78,6 +85,17 @@ def _part_grad(u: Any, y: Any, g: Any, *parts: Any, position: int, axis: int) ->
 )
 def slice_like(xp: Any, x: Any, *parts: Any, position: Any = 0, axis: Any = 0) -> Any:
     r"""Slice of a concatenation that corresponds to one of its parts, of which only the shapes are used.
+
+    Parameters
+    ----------
+    x : Expr or array
+        The concatenation.
+    *parts : Expr or array
+        Its parts.
+    position : int
+        Number of the part.
+    axis : int
+        Axis of the concatenation.
 
     Examples
     --------
@@ -128,6 +146,15 @@ def concatenate(arrays: Sequence[Any], axis: int | None = 0) -> Any:
 def append(arr: Any, values: Any, axis: int | None = None) -> Any:
     r"""Append values to the end of an array along an axis. With None, both are flattened first.
 
+    Parameters
+    ----------
+    arr : Expr or array
+        Any shape.
+    values : Expr or array
+        The same shape as ``arr``, except along the axis.
+    axis : int or None
+        Axis along which the values are appended.
+
     Examples
     --------
     >>> pel.append(pel.vector("x", shape=(3,)), 1.0).shape
@@ -145,6 +172,11 @@ def _at_least(ndim: int, x: Any, new_axes: dict[int, tuple[int, ...]]) -> Any:
 def atleast_1d(x: Any) -> Any:
     r"""Array of at least one axis. A scalar becomes a vector of one element.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+
     Examples
     --------
     >>> pel.atleast_1d(pel.scalar("x")).shape
@@ -156,6 +188,11 @@ def atleast_1d(x: Any) -> Any:
 @register_function
 def atleast_2d(x: Any) -> Any:
     r"""Array of at least two axes. A vector becomes a matrix of one row.
+
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
 
     Examples
     --------
@@ -169,6 +206,11 @@ def atleast_2d(x: Any) -> Any:
 def atleast_3d(x: Any) -> Any:
     r"""Array of at least three axes. A vector becomes the second axis, a matrix the first two.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+
     Examples
     --------
     >>> pel.atleast_3d(pel.matrix("x", shape=(3, 2))).shape
@@ -180,6 +222,13 @@ def atleast_3d(x: Any) -> Any:
 @register_function
 def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
     r"""Stack arrays of equal shapes along a new axis.
+
+    Parameters
+    ----------
+    arrays : sequence of Expr or array
+        Arrays of one shape.
+    axis : int
+        Position of the new axis.
 
     Examples
     --------
@@ -197,6 +246,11 @@ def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
 def vstack(tup: Sequence[Any]) -> Any:
     r"""Stack arrays vertically, along the first axis; vectors become rows.
 
+    Parameters
+    ----------
+    tup : sequence of Expr or array
+        Arrays with equal lengths along all axes but the first, or vectors of one length.
+
     Examples
     --------
     >>> pel.vstack([pel.vector("x", shape=(3,)), pel.matrix("y", shape=("n", 3))]).ndim
@@ -208,6 +262,11 @@ def vstack(tup: Sequence[Any]) -> Any:
 @register_function
 def hstack(tup: Sequence[Any]) -> Any:
     r"""Stack arrays horizontally, along the second axis; vectors are joined end to end.
+
+    Parameters
+    ----------
+    tup : sequence of Expr or array
+        Arrays with equal lengths along all axes but the second, or vectors.
 
     Examples
     --------
@@ -222,6 +281,11 @@ def hstack(tup: Sequence[Any]) -> Any:
 def dstack(tup: Sequence[Any]) -> Any:
     r"""Stack arrays in depth, along the third axis.
 
+    Parameters
+    ----------
+    tup : sequence of Expr or array
+        Arrays with equal lengths along all axes but the third.
+
     Examples
     --------
     >>> pel.dstack([pel.matrix("x", shape=("n", 3)), pel.matrix("y", shape=("n", 3))]).shape
@@ -233,6 +297,11 @@ def dstack(tup: Sequence[Any]) -> Any:
 @register_function
 def column_stack(tup: Sequence[Any]) -> Any:
     r"""Stack arrays as the columns of a matrix; each vector becomes one column.
+
+    Parameters
+    ----------
+    tup : sequence of Expr or array
+        Vectors and matrices with equally many rows.
 
     Examples
     --------

@@ -156,6 +156,15 @@ def _example(rng: np.random.Generator) -> list[Any]:
 def branch(xp: Any, predicate: Any, *operands: Any, then: Any = None, otherwise: Any = None) -> Any:
     r"""The op behind `cond`. Its operands are the condition and the values that the branches capture.
 
+    Parameters
+    ----------
+    predicate : Expr or array
+        Boolean scalar.
+    *operands : Expr or array
+        Values that the branches capture.
+    then, otherwise : Subgraph
+        The branches.
+
     Examples
     --------
     >>> x = pel.scalar("x")

@@ -95,6 +95,23 @@ def conv_input_gradient(
 
     ``g`` is the gradient with respect to the output, and ``like`` the input, of which only the shape is used.
 
+    Parameters
+    ----------
+    g : Expr or array
+        Gradient with respect to the result.
+    kernel : Expr or array
+        Kernel of the convolution: (window, channels, filters).
+    like : Expr or array
+        Input of the convolution; only its shape is used.
+    strides : tuple of int
+        Step of the window along each axis.
+    padding : tuple of pairs of int
+        Padding before and after each axis.
+    dilation : tuple of int
+        Distance between neighboring elements of the window along each axis.
+    groups : int
+        Number of groups of channels that are convolved separately.
+
     Examples
     --------
     >>> x, w = pel.tensor3("x", shape=("n", 8, 1)), pel.tensor3("w", shape=(3, 1, 4))
@@ -148,6 +165,23 @@ def conv_kernel_gradient(
     r"""Gradient of a convolution with respect to its kernel: cross-correlation of input and output gradient.
 
     ``g`` is the gradient with respect to the output, and ``like`` the kernel, of which only the shape is used.
+
+    Parameters
+    ----------
+    x : Expr or array
+        Input of the convolution: (batch, spatial axes, channels).
+    g : Expr or array
+        Gradient with respect to the result.
+    like : Expr or array
+        Kernel of the convolution; only its shape is used.
+    strides : tuple of int
+        Step of the window along each axis.
+    padding : tuple of pairs of int
+        Padding before and after each axis.
+    dilation : tuple of int
+        Distance between neighboring elements of the window along each axis.
+    groups : int
+        Number of groups of channels that are convolved separately.
 
     Examples
     --------

@@ -85,6 +85,13 @@ def zeros(shape: Any, dtype: Any = None) -> Any:
 def ones(shape: Any, dtype: Any = None) -> Any:
     r"""Array of ones, :math:`y_i = 1`. The parameters are those of `zeros`.
 
+    Parameters
+    ----------
+    shape : int or tuple of int or Expr
+        Shape of the result.
+    dtype : str or dtype, optional
+        `config.floatx` by default.
+
     Examples
     --------
     >>> pel.ones(3).shape
@@ -126,6 +133,13 @@ def full_like(x: Any, fill_value: Any, dtype: Any = None) -> Any:
 def zeros_like(x: Any, dtype: Any = None) -> Any:
     r"""Array of zeros with the shape and dtype of another.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    dtype : str or dtype, optional
+        By default that of ``x``.
+
     Examples
     --------
     >>> pel.zeros_like(pel.vector("x"))
@@ -137,6 +151,13 @@ def zeros_like(x: Any, dtype: Any = None) -> Any:
 @register_function
 def ones_like(x: Any, dtype: Any = None) -> Any:
     r"""Array of ones with the shape and dtype of another.
+
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    dtype : str or dtype, optional
+        By default that of ``x``.
 
     Examples
     --------
@@ -195,6 +216,13 @@ def eye(n: int, m: int | None = None, k: int = 0, dtype: Any = None) -> Any:
 def identity(n: int, dtype: Any = None) -> Any:
     r"""Identity matrix, :math:`I_n`.
 
+    Parameters
+    ----------
+    n : int or Expr
+        Number of rows and columns.
+    dtype : str or dtype, optional
+        `config.floatx` by default.
+
     Examples
     --------
     >>> pel.identity(2)
@@ -206,6 +234,17 @@ def identity(n: int, dtype: Any = None) -> Any:
 @register_function
 def tri(n: int, m: int | None = None, k: int = 0, dtype: Any = None) -> Any:
     r"""Matrix with ones on and below a diagonal, :math:`y_{ij} = 1` for :math:`j \le i + k`, and zeros above it.
+
+    Parameters
+    ----------
+    n : int
+        Number of rows.
+    m : int, optional
+        Number of columns, by default ``n``.
+    k : int
+        Number of the diagonal: 0 is the main one, positive numbers are above it.
+    dtype : str or dtype, optional
+        `config.floatx` by default.
 
     Examples
     --------

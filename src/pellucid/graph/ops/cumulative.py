@@ -93,6 +93,13 @@ def _cumprod_grad(g: Any, y: Any, x: Any, axis: int | None) -> Any:
 def cumprod(xp: Any, x: Any, axis: Any = None) -> Any:
     r"""Cumulative product along an axis, :math:`y_i = \prod_{j \le i} x_j`. The parameters are those of `cumsum`.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    axis : int or None
+        Axis along which elements are multiplied; None flattens the array first.
+
     Examples
     --------
     >>> pel.function([], pel.cumprod([1.0, 2.0, 3.0]))()
@@ -120,6 +127,17 @@ def cumprod(xp: Any, x: Any, axis: Any = None) -> Any:
 )
 def shift(xp: Any, x: Any, axis: Any = 0, steps: Any = 1, fill: Any = 0) -> Any:
     r"""Shift elements by ``steps`` along an axis, :math:`y_i = x_{i - k}`, and fill the vacated positions.
+
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    axis : int
+        Axis along which elements move.
+    steps : int
+        :math:`k`; negative numbers move elements to the front.
+    fill : number
+        Value of the vacated positions.
 
     Examples
     --------
@@ -186,6 +204,15 @@ def recurrence(xp: Any, a: Any, b: Any, axis: Any = 0, reverse: Any = False) -> 
     r"""Linear recurrence along an axis, :math:`y_i = a_i \, y_{i-1} + b_i`, starting at 0.
 
     The gradients of a cumulative product are recurrences, and so are those of a recurrence.
+
+    Parameters
+    ----------
+    a, b : Expr or array
+        Arrays of one shape.
+    axis : int
+        Axis of the steps.
+    reverse : bool
+        Whether the recurrence starts at the last element.
 
     Examples
     --------

@@ -42,6 +42,11 @@ def det(xp: Any, x: Any) -> Any:
     derivatives are finite for singular matrices too; the third derivative needs an invertible matrix. The determinant
     of a large matrix can overflow or underflow; use `slogdet` for its logarithm.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Square matrices in the last two axes.
+
     Examples
     --------
     >>> A = pel.matrix("A", shape=(2, 2))
@@ -66,6 +71,11 @@ def det(xp: Any, x: Any) -> Any:
 def signdet(xp: Any, x: Any) -> Any:
     r"""Sign of the determinant of square matrices, :math:`\operatorname{sgn} \det A`; part of `slogdet`.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Square matrices in the last two axes.
+
     Examples
     --------
     >>> pel.signdet(pel.matrix("A", shape=(2, 2)))
@@ -83,6 +93,11 @@ def signdet(xp: Any, x: Any) -> Any:
 )
 def logabsdet(xp: Any, x: Any) -> Any:
     r"""Logarithm of the absolute value of the determinant, :math:`\log |\det A|`; part of `slogdet`.
+
+    Parameters
+    ----------
+    x : Expr or array
+        Square matrices in the last two axes.
 
     Examples
     --------

@@ -112,6 +112,13 @@ def sum_of_products(xp: Any, *operands: Any, subscripts: Any = "") -> Any:
 
     The op behind `einsum`, which expands ellipses, takes diagonals and squeezes broadcast axes first.
 
+    Parameters
+    ----------
+    *operands : Expr or array
+        One array for each term of the subscripts.
+    subscripts : str
+        Axes of the operands and of the result, as in `einsum`.
+
     Examples
     --------
     >>> pel.sum_of_products(pel.matrix("A"), pel.matrix("B"), subscripts="ij,jk->ik")
@@ -314,6 +321,11 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
 def inner(a: Any, b: Any) -> Any:
     r"""Contraction over the last axes, :math:`\sum_k a_{ik} b_{jk}`. With a scalar it is the product.
 
+    Parameters
+    ----------
+    a, b : Expr or array
+        Last axes of equal length.
+
     Examples
     --------
     >>> pel.inner(pel.matrix("A", shape=(2, 3)), pel.matrix("B", shape=(4, 3))).shape
@@ -326,6 +338,11 @@ def inner(a: Any, b: Any) -> Any:
 @register_function
 def vdot(a: Any, b: Any) -> Any:
     r"""Dot product of two flattened arrays, :math:`\sum_i a_i b_i`.
+
+    Parameters
+    ----------
+    a, b : Expr or array
+        Arrays with equally many elements.
 
     Examples
     --------

@@ -234,6 +234,11 @@ def negative(xp: Any, x: Any) -> Any:
 def positive(x: Any) -> Any:
     r"""Unary plus, :math:`+x`: the input unchanged.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+
     Examples
     --------
     >>> pel.positive(pel.vector("x"))
@@ -265,6 +270,11 @@ def absolute(xp: Any, x: Any) -> Any:
 @register_function
 def reciprocal(x: Any) -> Any:
     r"""Elementwise reciprocal, :math:`1 / x`. Integers are cast to `config.floatx`.
+
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
 
     Examples
     --------
@@ -337,6 +347,13 @@ def cast(xp: Any, x: Any, dtype: Any = None) -> Any:
     The cast of NaN, infinity or an out-of-range number to an integer is undefined: NumPy and XLA return different
     values. Replace them first, as in ``pel.cast(pel.clip(pel.nan_to_num(x), 0, 255), "uint8")``. ``mode="guard"``
     raises an error for NaN before the cast.
+
+    Parameters
+    ----------
+    x : Expr, array or number
+        Any shape.
+    dtype : str or dtype
+        Dtype of the result.
 
     Examples
     --------

@@ -138,6 +138,13 @@ def digamma(xp: Any, x: Any) -> Any:
 def digamma_derivative(xp: Any, x: Any, n: Any = 1) -> Any:
     r"""Derivative of order ``n`` of `digamma`, :math:`\psi^{(n)}(x)` with :math:`n \ge 1`.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    n : int
+        Order :math:`n` of the derivative; 0 is the function itself.
+
     Examples
     --------
     >>> pel.digamma_derivative(pel.vector("x"), n=2)

@@ -154,6 +154,13 @@ def digamma_difference(xp: Any, x: Any, d: Any, n: Any = 0) -> Any:
 
     It is accurate where both are nearly equal.
 
+    Parameters
+    ----------
+    x, d : Expr or array
+        Shapes that broadcast.
+    n : int
+        Order :math:`n` of the derivative; 0 is the function itself.
+
     Examples
     --------
     >>> x = pel.scalar("x")

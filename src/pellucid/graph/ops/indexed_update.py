@@ -196,6 +196,11 @@ def at(x: Any) -> IndexUpdateHelper:
     elements, or to the whole array if the index is a condition. For a repeated index ``set`` keeps the last value; the
     other methods apply all values, as NumPy's ``ufunc.at`` does.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+
     Examples
     --------
     >>> x = pel.vector("x", shape=(3,))

@@ -76,6 +76,13 @@ def strip_broadcast(g: Expr, y: Expr) -> Expr:
 def slice_(xp: Any, x: Any, index: Any = ()) -> Any:
     r"""Index an array with integers, slices, ``None`` and ``...``; the op of ``x[1:, 0]``.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    index : tuple
+        Index of each axis: integers, slices, ``None`` and ``...``.
+
     Examples
     --------
     >>> pel.matrix("x")[1:, 0]
@@ -124,6 +131,15 @@ def gather(xp: Any, x: Any, *indices: Any, index: Any = ()) -> Any:
     ``index`` is the complete index, in which ``index_spec.ARRAY`` marks the positions of ``indices`` (default: the
     leading axes).
 
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    *indices : Expr or array
+        Integer arrays that broadcast with one another.
+    index : tuple
+        Index of each axis: slices, integers, ``None``, and markers for the index arrays.
+
     Examples
     --------
     >>> x, i = pel.matrix("x", shape=(5, 3)), pel.ivector("i", shape=("n",))
@@ -141,6 +157,13 @@ def getitem(x: Any, index: Any) -> Any:
     r"""Index an array with integers, slices, ``None``, ``...``, integer arrays and constant masks: ``x[index]``.
 
     The result is that of NumPy. A mask must be constant, because it determines the size of the result.
+
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    index : int, slice, None, ..., array, or tuple of these
+        Index of each axis.
 
     Examples
     --------
@@ -236,6 +259,15 @@ def _infer_take_along_axis(x: Expr, indices: Expr, axis: int) -> Type:
 def take_along_axis(xp: Any, x: Any, indices: Any, axis: Any = -1) -> Any:
     r"""Take elements at indices along an axis, paired with the positions along the other axes, :math:`x_{k, i_k}`.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    indices : Expr or array
+        Integers, with as many axes as ``x``; other axes broadcast.
+    axis : int
+        Axis of ``x`` that is indexed.
+
     Examples
     --------
     >>> p, y = pel.matrix("p", shape=("n", 10)), pel.ivector("y", shape=("n",))
@@ -273,6 +305,17 @@ def _take_along_axis_gradient_xla(xp: Any, g: Any, indices: Any, like: Any, axis
 def take_along_axis_gradient(xp: Any, g: Any, indices: Any, like: Any, axis: Any = -1) -> Any:
     r"""Gradient of `take_along_axis`: zeros of the shape of ``like`` with ``g`` added at the indices.
 
+    Parameters
+    ----------
+    g : Expr or array
+        Gradient with respect to the result of `take_along_axis`.
+    indices : Expr or array
+        Integer indices.
+    like : Expr or array
+        Only its shape is used.
+    axis : int
+        Axis that was indexed.
+
     Examples
     --------
     >>> g, i = pel.matrix("g", shape=("n", 1)), pel.imatrix("i", shape=("n", 1))
@@ -287,6 +330,13 @@ def take_along_axis_gradient(xp: Any, g: Any, indices: Any, like: Any, axis: Any
 @register_function
 def unravel_index(indices: Any, shape: Sequence[int]) -> list[Any]:
     r"""Index along each axis of elements that are numbered in row-major order.
+
+    Parameters
+    ----------
+    indices : Expr or array
+        Integers, any shape.
+    shape : tuple of int
+        Lengths of the axes.
 
     Examples
     --------
@@ -306,6 +356,13 @@ def unravel_index(indices: Any, shape: Sequence[int]) -> list[Any]:
 def ravel_multi_index(multi_index: Sequence[Any], dims: Sequence[int]) -> Any:
     r"""Flat index, in row-major order, of elements given by an index along each axis: for two axes
     :math:`n_2 i_1 + i_2`.
+
+    Parameters
+    ----------
+    multi_index : sequence of Expr or array
+        Integer indices for each axis, of shapes that broadcast.
+    dims : tuple of int
+        Lengths of the axes.
 
     Raises
     ------

@@ -210,6 +210,17 @@ def isclose(x: Any, y: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: b
 def allclose(x: Any, y: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Any:
     r"""Test whether all elements are equal within a tolerance; see `isclose`.
 
+    Parameters
+    ----------
+    x, y : Expr or array
+        Shapes that broadcast.
+    rtol : float
+        Allowed difference relative to ``y``.
+    atol : float
+        Allowed absolute difference.
+    equal_nan : bool
+        Whether NaNs are equal.
+
     Examples
     --------
     >>> pel.function([], pel.allclose([1.0, 2.0], [1.000001, 2.1]))()
@@ -221,6 +232,15 @@ def allclose(x: Any, y: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: 
 @register_function
 def count_nonzero(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     r"""Number of nonzero elements, as int64.
+
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    axis : int, tuple of int or None
+        Axes along which elements are counted; all by default.
+    keepdims : bool
+        Whether reduced axes stay, with length 1.
 
     Examples
     --------
@@ -246,6 +266,15 @@ _boolean_reduction = functools.partial(
 def any_(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     r"""Test whether any element along an axis is true, :math:`\bigvee_i x_i`.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    axis : int, tuple of int or None
+        Axes to reduce; all by default.
+    keepdims : bool
+        Whether reduced axes stay, with length 1.
+
     Examples
     --------
     >>> pel.any(pel.vector("x") > 0)
@@ -257,6 +286,15 @@ def any_(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
 @_boolean_reduction(name="all", text=method_text("all"), tex=big_operator_tex(r"\bigwedge"))
 def all_(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     r"""Test whether all elements along an axis are true, :math:`\bigwedge_i x_i`.
+
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    axis : int, tuple of int or None
+        Axes to reduce; all by default.
+    keepdims : bool
+        Whether reduced axes stay, with length 1.
 
     Examples
     --------

@@ -131,6 +131,11 @@ def dot(a: Any, b: Any) -> Any:
     For vectors and matrices this is `matmul`, and for scalars `multiply`. For stacks it multiplies every pair of
     matrices, while `matmul` broadcasts the batch axes.
 
+    Parameters
+    ----------
+    a, b : Expr or array
+        The last axis of ``a`` is as long as the second-to-last axis of ``b``; a scalar multiplies.
+
     Examples
     --------
     >>> pel.dot(pel.vector("x"), pel.vector("y"))
@@ -146,6 +151,13 @@ def dot(a: Any, b: Any) -> Any:
 def vecdot(x1: Any, x2: Any, axis: int = -1) -> Any:
     r"""Inner products of two stacks of vectors along an axis, :math:`\sum_k x_{ik} y_{ik}`; batch axes broadcast.
 
+    Parameters
+    ----------
+    x1, x2 : Expr or array
+        Stacks of vectors of one length.
+    axis : int
+        Axis of the vectors.
+
     Examples
     --------
     >>> pel.vecdot(pel.matrix("x", shape=("n", 3)), pel.vector("y", shape=(3,)))
@@ -159,6 +171,13 @@ def vecdot(x1: Any, x2: Any, axis: int = -1) -> Any:
 def matvec(x1: Any, x2: Any) -> Any:
     r"""Products of stacks of matrices and stacks of vectors, :math:`\sum_k x_{ik} y_k`; batch axes broadcast.
 
+    Parameters
+    ----------
+    x1 : Expr or array
+        Matrices in the last two axes.
+    x2 : Expr or array
+        Vectors in the last axis.
+
     Examples
     --------
     >>> pel.matvec(pel.tensor3("A", shape=("n", 2, 3)), pel.matrix("x", shape=("n", 3))).shape
@@ -171,6 +190,13 @@ def matvec(x1: Any, x2: Any) -> Any:
 @register_function
 def vecmat(x1: Any, x2: Any) -> Any:
     r"""Products of stacks of vectors and stacks of matrices, :math:`\sum_k x_k y_{kj}`; batch axes broadcast.
+
+    Parameters
+    ----------
+    x1 : Expr or array
+        Vectors in the last axis.
+    x2 : Expr or array
+        Matrices in the last two axes.
 
     Examples
     --------

@@ -103,6 +103,15 @@ def rms_normalize(xp: Any, x: Any, axis: Any = -1, epsilon: Any = 1e-6) -> Any:
     r"""Division by the root mean square along axes, :math:`x / \sqrt{\overline{x^2} + \epsilon}`. The parameters are
     those of `standardize`.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    axis : int or tuple of int
+        Axes of the mean.
+    epsilon : float
+        :math:`\epsilon`, added for stability.
+
     Examples
     --------
     >>> pel.expand(pel.rms_normalize(pel.matrix("x")))

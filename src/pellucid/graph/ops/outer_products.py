@@ -37,6 +37,11 @@ def _outer_grad(g: Any, z: Any, x: Any, y: Any) -> tuple[Any, Any]:
 def outer(xp: Any, x: Any, y: Any) -> Any:
     r"""Outer product of two vectors, :math:`(x \otimes y)_{ij} = x_i y_j`. Other arrays are flattened first.
 
+    Parameters
+    ----------
+    x, y : Expr or array
+        Vectors, or arrays that are flattened.
+
     Examples
     --------
     >>> pel.outer(pel.vector("x", shape=(2,)), pel.vector("y", shape=(3,))).shape
@@ -73,6 +78,13 @@ def _interleave_shapes(x: Shape, y: Shape) -> tuple[Any, ...]:
 )
 def kron_blocks(xp: Any, g: Any, x: Any, y: Any) -> Any:
     r"""Kronecker product reshaped to alternating axes of both factors. Only the shapes of the factors are used.
+
+    Parameters
+    ----------
+    g : Expr or array
+        The Kronecker product, or an array of its shape.
+    x, y : Expr or array
+        The factors.
 
     Examples
     --------

@@ -180,6 +180,15 @@ def _unpad_axis(xp: Any, x: Any, widths: tuple[int, int], mode: str, axis: int) 
 def unpad(xp: Any, x: Any, pad_width: Any = 0, mode: Any = "constant") -> Any:
     r"""Array without its border, which is added to the elements it was copied from: the transpose of `pad`.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    pad_width : int or pairs of int
+        Width of the border, as for `pad`.
+    mode : str
+        Origin of the border, as for `pad`.
+
     Examples
     --------
     >>> pel.unpad(pel.vector("x", shape=(6,)), (1, 2)).shape

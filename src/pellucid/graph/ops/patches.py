@@ -121,6 +121,21 @@ def overlap_patches(
 ) -> Any:
     r"""Sum of patches at their positions in the image: the transpose of `extract_patches`.
 
+    Parameters
+    ----------
+    g : Expr or array
+        Patches, as `extract_patches` returns them.
+    like : Expr or array
+        The images; only their shape is used.
+    size : tuple of int
+        Size of a patch.
+    strides : tuple of int
+        Step between patches.
+    dilation : tuple of int
+        Distance between neighboring elements of the window along each axis.
+    padding : tuple of pairs of int
+        Padding before and after each axis.
+
     Examples
     --------
     >>> x = pel.tensor3("x", shape=("n", 8, 1))

@@ -91,6 +91,13 @@ def transpose(xp: Any, x: Any, axes: Any = None) -> Any:
 def permute_dims(x: Any, axes: Sequence[int]) -> Any:
     r"""Permutation of the axes: the `transpose` of the Array API, in which ``axes`` is required.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    axes : tuple of int
+        Order of the axes.
+
     Examples
     --------
     >>> pel.permute_dims(pel.tensor3("x", shape=("n", 5, 3)), (2, 0, 1)).shape
@@ -102,6 +109,11 @@ def permute_dims(x: Any, axes: Sequence[int]) -> Any:
 @register_function
 def matrix_transpose(x: Any) -> Any:
     r"""Transpose of each matrix of a stack, :math:`x_{\ldots ij} \mapsto x_{\ldots ji}`, also written ``x.mT``.
+
+    Parameters
+    ----------
+    x : Expr or array
+        At least two axes.
 
     Raises
     ------
@@ -165,6 +177,13 @@ def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[in
 def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
     r"""Swap two axes.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    axis1, axis2 : int
+        Axes that change places.
+
     Examples
     --------
     >>> pel.swapaxes(pel.tensor3("x", shape=("n", 5, 3)), 1, 2).shape
@@ -189,6 +208,13 @@ def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
 def flip(xp: Any, x: Any, axis: Any = None) -> Any:
     r"""Reverse the order of the elements along axes (by default all), :math:`y_i = x_{n - 1 - i}`.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    axis : int, tuple of int or None
+        Axes along which the order changes; all by default.
+
     Examples
     --------
     >>> pel.flip(pel.vector("x"))
@@ -200,6 +226,11 @@ def flip(xp: Any, x: Any, axis: Any = None) -> Any:
 @register_function
 def flipud(x: Any) -> Any:
     r"""Reverse the order of the elements along the first axis.
+
+    Parameters
+    ----------
+    x : Expr or array
+        At least one axis.
 
     Examples
     --------
@@ -213,6 +244,11 @@ def flipud(x: Any) -> Any:
 def fliplr(x: Any) -> Any:
     r"""Reverse the order of the elements along the second axis.
 
+    Parameters
+    ----------
+    x : Expr or array
+        At least two axes.
+
     Examples
     --------
     >>> pel.fliplr(pel.matrix("x"))
@@ -224,6 +260,15 @@ def fliplr(x: Any) -> Any:
 @register_function
 def rot90(x: Any, k: int = 1, axes: Sequence[int] = (0, 1)) -> Any:
     r"""Rotate by ``k`` times 90 degrees in the plane of two axes, from the first axis toward the second.
+
+    Parameters
+    ----------
+    x : Expr or array
+        At least two axes.
+    k : int
+        Number of quarter turns.
+    axes : pair of int
+        The plane.
 
     Examples
     --------

@@ -132,6 +132,21 @@ def max_pool_gradient(
 ) -> Any:
     r"""Gradient of `max_pool`: each window's gradient is added at the position of its maximum.
 
+    Parameters
+    ----------
+    g : Expr or array
+        Gradient with respect to the result.
+    y : Expr or array
+        Result of `max_pool`.
+    x : Expr or array
+        Input of `max_pool`.
+    pool_size : tuple of int
+        Size of the window.
+    strides : tuple of int
+        Step of the window along each axis.
+    padding : tuple of pairs of int
+        Padding before and after each axis.
+
     Examples
     --------
     >>> x = pel.tensor3("x", shape=("n", 8, 1))
@@ -166,6 +181,21 @@ def _draw_gradient_examples(rng: np.random.Generator, gradient: bool) -> list[An
 def max_pool_choose(xp: Any, u: Any, y: Any, x: Any, pool_size: Any = (), strides: Any = (), padding: Any = ()) -> Any:
     r"""Elements of ``u`` at the positions of the maxima of ``x``: the transpose of `max_pool_gradient`.
 
+    Parameters
+    ----------
+    u : Expr or array
+        Array of the shape of ``x``.
+    y : Expr or array
+        Result of `max_pool`.
+    x : Expr or array
+        Input of `max_pool`.
+    pool_size : tuple of int
+        Size of the window.
+    strides : tuple of int
+        Step of the window along each axis.
+    padding : tuple of pairs of int
+        Padding before and after each axis.
+
     Examples
     --------
     >>> x = pel.tensor3("x", shape=("n", 8, 1))
@@ -191,6 +221,17 @@ def max_pool_choose(xp: Any, u: Any, y: Any, x: Any, pool_size: Any = (), stride
 def sum_pool(xp: Any, x: Any, pool_size: Any = 2, strides: Any = None, padding: Any = "valid") -> Any:
     r"""Sum pooling, :math:`y_{n,i,c} = \sum_k x_{n,\, s i + k,\, c}`. The parameters are those of `max_pool`; padded
     elements are 0.
+
+    Parameters
+    ----------
+    x : Expr or array
+        Channels last: (batch, spatial axes, channels).
+    pool_size : int or tuple of int
+        Size of the window.
+    strides : int or tuple of int, optional
+        Step of the window, by default its size.
+    padding : "valid", "same" or pairs of int
+        Padding of the spatial axes.
 
     Examples
     --------
@@ -218,6 +259,19 @@ def sum_pool_gradient(xp: Any, g: Any, like: Any, pool_size: Any = (), strides: 
     r"""Gradient of `sum_pool`: each window's gradient is added to all elements of the window.
 
     ``like`` is the input of the pooling, of which only the shape is used.
+
+    Parameters
+    ----------
+    g : Expr or array
+        Gradient with respect to the result.
+    like : Expr or array
+        Only its shape is used.
+    pool_size : tuple of int
+        Size of the window.
+    strides : tuple of int
+        Step of the window along each axis.
+    padding : tuple of pairs of int
+        Padding before and after each axis.
 
     Examples
     --------

@@ -25,6 +25,8 @@ from pellucid.graph.ops.random_ops import SPAWN, count_random_bits, derive_key, 
 from pellucid.graph.types import as_dtype, common_dtype, is_float
 from pellucid.graph.validation import is_integer
 
+__all__ = ["Generator"]
+
 
 def resolve_shape_and_dtype(parameters: Sequence[Any], size: Any, like: Any, dtype: Any) -> tuple[Any, Any]:
     """Return an expression of the shape of the sample (from ``size``, ``like`` or the parameters) and its dtype."""
@@ -120,7 +122,13 @@ class Generator:
             raise NoSuchNameError(f"A pel.random.Generator has no {name!r}.{near_miss(name, dir(type(self)))}")
 
     def seed(self, seed: Any) -> None:
-        """Set the seed and restart at step 0."""
+        """Set the seed and restart at step 0.
+
+        Parameters
+        ----------
+        seed : int
+            From 0 to 2**64 - 1.
+        """
         if not is_integer(seed) or not 0 <= seed < 2**64:
             raise OptionError(f"Expected a seed from 0 to 2**64 - 1. Received: seed={seed!r}")
         seed = int(seed)
@@ -131,7 +139,13 @@ class Generator:
         return self.state.get_value()
 
     def set_state(self, state: Any) -> None:
-        """Continue from a state that `get_state` returned."""
+        """Continue from a state that `get_state` returned.
+
+        Parameters
+        ----------
+        state : array, uint32 of shape (3,)
+            A result of `get_state`.
+        """
         self.state.set_value(state)
 
     def spawn(self, count: int) -> list[Generator]:
@@ -173,20 +187,66 @@ class Generator:
         return getattr(xp, op)(self.current_state(), like, stream=self.next_stream(), dtype=dtype)
 
     def random(self, size: Any = None, *, like: Any = None, dtype: Any = None) -> Any:
-        r"""Draw from the uniform distribution on :math:`[0, 1)`."""
+        """Draw from the uniform distribution on :math:`[0, 1)`.
+
+        Parameters
+        ----------
+        size : int or tuple of int, optional
+            Shape of the result. By default that of ``like`` or of the parameters.
+        like : Expr, optional
+            Expression whose shape the result gets.
+        dtype : dtype, optional
+            By default `config.floatx`, or the dtype of the parameters.
+        """
         return self._draw("random_uniform", (), size, like, dtype)
 
     def uniform(self, low: Any = 0.0, high: Any = 1.0, size: Any = None, *, like: Any = None, dtype: Any = None) -> Any:
-        r"""Draw from the uniform distribution on :math:`[a, b)`."""
+        """Draw from the uniform distribution on :math:`[a, b)`.
+
+        Parameters
+        ----------
+        low, high : Expr or number
+            :math:`a` and :math:`b`.
+        size : int or tuple of int, optional
+            Shape of the result. By default that of ``like`` or of the parameters.
+        like : Expr, optional
+            Expression whose shape the result gets.
+        dtype : dtype, optional
+            By default `config.floatx`, or the dtype of the parameters.
+        """
         u = self._draw("random_uniform", (low, high), size, like, dtype)
         return scale_and_shift(u, low, high if is_python_number(low, 0.0) else high - low)
 
     def standard_normal(self, size: Any = None, *, like: Any = None, dtype: Any = None) -> Any:
-        r"""Draw from the standard normal distribution :math:`\mathcal{N}(0, 1)`."""
+        r"""Draw from the standard normal distribution :math:`\mathcal{N}(0, 1)`.
+
+        Parameters
+        ----------
+        size : int or tuple of int, optional
+            Shape of the result. By default that of ``like`` or of the parameters.
+        like : Expr, optional
+            Expression whose shape the result gets.
+        dtype : dtype, optional
+            By default `config.floatx`, or the dtype of the parameters.
+        """
         return self._draw("random_normal", (), size, like, dtype)
 
     def normal(self, loc: Any = 0.0, scale: Any = 1.0, size: Any = None, *, like: Any = None, dtype: Any = None) -> Any:
-        r"""Draw from the normal distribution, :math:`\mu + \sigma z` with :math:`z \sim \mathcal{N}(0, 1)`."""
+        r"""Draw from the normal distribution, :math:`\mu + \sigma z` with :math:`z \sim \mathcal{N}(0, 1)`.
+
+        Parameters
+        ----------
+        loc : Expr or number
+            Location :math:`\mu`.
+        scale : Expr or number
+            Scale, greater than 0.
+        size : int or tuple of int, optional
+            Shape of the result. By default that of ``like`` or of the parameters.
+        like : Expr, optional
+            Expression whose shape the result gets.
+        dtype : dtype, optional
+            By default `config.floatx`, or the dtype of the parameters.
+        """
         return scale_and_shift(self._draw("random_normal", (loc, scale), size, like, dtype), loc, scale)
 
     def truncated_normal(
@@ -194,17 +254,56 @@ class Generator:
     ) -> Any:
         r"""Draw from the normal distribution within two standard deviations, :math:`|z| \le 2`, by its inverse
         distribution function :math:`z = \sqrt 2 \operatorname{erf}^{-1}((2 u - 1) \operatorname{erf} \sqrt 2)`.
+
+        Parameters
+        ----------
+        loc : Expr or number
+            Location :math:`\mu`.
+        scale : Expr or number
+            Scale, greater than 0.
+        size : int or tuple of int, optional
+            Shape of the result. By default that of ``like`` or of the parameters.
+        like : Expr, optional
+            Expression whose shape the result gets.
+        dtype : dtype, optional
+            By default `config.floatx`, or the dtype of the parameters.
         """
         u = self._draw("random_uniform", (loc, scale), size, like, dtype)
         z = math.sqrt(2) * xp.erfinv((2 * u - 1) * math.erf(TRUNCATION / math.sqrt(2)))
         return scale_and_shift(xp.clip(z, -TRUNCATION, TRUNCATION), loc, scale)
 
     def exponential(self, scale: Any = 1.0, size: Any = None, *, like: Any = None, dtype: Any = None) -> Any:
-        r"""Draw from the exponential distribution of mean :math:`\beta`, as :math:`-\beta \log(1 - u)`."""
+        r"""Draw from the exponential distribution of mean :math:`\beta`, as :math:`-\beta \log(1 - u)`.
+
+        Parameters
+        ----------
+        scale : Expr or number
+            Mean :math:`\beta`.
+        size : int or tuple of int, optional
+            Shape of the result. By default that of ``like`` or of the parameters.
+        like : Expr, optional
+            Expression whose shape the result gets.
+        dtype : dtype, optional
+            By default `config.floatx`, or the dtype of the parameters.
+        """
         return scale_and_shift(-xp.log1p(-self._draw("random_uniform", (scale,), size, like, dtype)), 0.0, scale)
 
     def gumbel(self, loc: Any = 0.0, scale: Any = 1.0, size: Any = None, *, like: Any = None, dtype: Any = None) -> Any:
-        r"""Draw from the Gumbel distribution, as :math:`\mu - \beta \log(-\log u)`."""
+        r"""Draw from the Gumbel distribution, as :math:`\mu - \beta \log(-\log u)`.
+
+        Parameters
+        ----------
+        loc : Expr or number
+            Location :math:`\mu`.
+        scale : Expr or number
+            Scale, greater than 0.
+        size : int or tuple of int, optional
+            Shape of the result. By default that of ``like`` or of the parameters.
+        like : Expr, optional
+            Expression whose shape the result gets.
+        dtype : dtype, optional
+            By default `config.floatx`, or the dtype of the parameters.
+        """
         u = exclude_zero(self._draw("random_uniform", (loc, scale), size, like, dtype))
         return scale_and_shift(-xp.log(-xp.log(u)), loc, scale)
 
@@ -213,12 +312,34 @@ class Generator:
     ) -> Any:
         r"""Draw from the Laplace distribution, as
         :math:`\mu - \beta \operatorname{sgn}(v) \log(1 - 2 |v|)` with :math:`v = u - 1/2`.
+
+        Parameters
+        ----------
+        loc : Expr or number
+            Location :math:`\mu`.
+        scale : Expr or number
+            Scale, greater than 0.
+        size : int or tuple of int, optional
+            Shape of the result. By default that of ``like`` or of the parameters.
+        like : Expr, optional
+            Expression whose shape the result gets.
+        dtype : dtype, optional
+            By default `config.floatx`, or the dtype of the parameters.
         """
         v = exclude_zero(self._draw("random_uniform", (loc, scale), size, like, dtype)) - 0.5
         return scale_and_shift(-xp.sign(v) * xp.log1p(-2 * abs(v)), loc, scale)
 
     def bernoulli(self, p: Any = 0.5, size: Any = None, *, like: Any = None) -> Any:
-        r"""Draw booleans that are true with probability :math:`p`.
+        """Draw booleans that are true with probability :math:`p`.
+
+        Parameters
+        ----------
+        p : Expr or float
+            Probability :math:`p`.
+        size : int or tuple of int, optional
+            Shape of the result. By default that of ``like`` or of the parameters.
+        like : Expr, optional
+            Expression whose shape the result gets.
 
         Raises
         ------
@@ -241,6 +362,19 @@ class Generator:
     ) -> Any:
         r"""Draw integers uniformly from [low, high), or from [0, low) without ``high``:
         :math:`a + \lfloor u (b - a) \rfloor` with 53 bits of :math:`u`.
+
+        Parameters
+        ----------
+        low, high : Expr or int
+            Bounds, ``high`` excluded; with one bound, from 0 to it.
+        size : int or tuple of int, optional
+            Shape of the result. By default that of ``like`` or of the parameters.
+        like : Expr, optional
+            Expression whose shape the result gets.
+        dtype : dtype, optional
+            By default `config.floatx`, or the dtype of the parameters.
+        endpoint : bool
+            Whether ``high`` is included.
 
         Raises
         ------
@@ -304,13 +438,29 @@ class Generator:
         return -xp.log(exclude_zero(self.random(shape, like=weights if size is None else None, dtype=real)))
 
     def permutation(self, x: Any, axis: int = 0) -> Any:
-        """Shuffle the integers from 0 to ``x - 1``, or an array along an axis."""
+        """Shuffle the integers from 0 to ``x - 1``, or an array along an axis.
+
+        Parameters
+        ----------
+        x : int or Expr
+            Number of integers, or an array.
+        axis : int
+            Axis that is shuffled.
+        """
         if isinstance(x, (int, np.integer)):
             return xp.argsort(self.random(int(x), dtype="float64"))
         return xp.take(x, xp.argsort(self._keys(x, axis)), axis=axis)
 
     def shuffle(self, x: Any, axis: int = 0) -> Any:
-        """Shuffle an array along an axis. Unlike in NumPy, the shuffled array is returned."""
+        """Shuffle an array along an axis. Unlike in NumPy, the shuffled array is returned.
+
+        Parameters
+        ----------
+        x : Expr or array
+            The array.
+        axis : int
+            Axis that is shuffled.
+        """
         return self.permutation(as_expr(x), axis)
 
     def choice(self, a: Any, size: Any = None, replace: bool = True, p: Any = None, axis: int = 0) -> Any:
@@ -358,9 +508,16 @@ class Generator:
         return indices if from_range else xp.take(a, indices, axis=axis)
 
     def dropout(self, x: Any, rate: Any) -> Any:
-        r"""Set elements to zero at random during training. See `pellucid.dropout`.
+        """Set elements to zero at random during training. See `pellucid.dropout`.
 
         The rate is a number in [0, 1), or a scalar expression, whose values outside [0, 1) are clipped.
+
+        Parameters
+        ----------
+        x : Expr
+            Any shape.
+        rate : float or Expr
+            Fraction of elements that become 0.
         """
         if isinstance(rate, Expr):
             rate = xp.cast(rate, "float64")

@@ -110,6 +110,17 @@ def random_uniform(xp: Any, state: Any, like: Any, stream: Any = 0, dtype: Any =
     Usually called through ``pel.random.Generator(seed).uniform(...)``, which keeps the state. The shape is that of
     ``like``. Draws with different ``stream`` numbers are independent.
 
+    Parameters
+    ----------
+    state : Expr or array
+        State of a generator, uint32 of shape (3,).
+    like : Expr or array
+        Only its shape is used.
+    stream : int
+        Number of the draw; different streams are independent.
+    dtype : str or dtype, optional
+        `config.floatx` by default.
+
     Examples
     --------
     >>> rng = pel.random.Generator(7)
@@ -126,6 +137,17 @@ def random_uniform(xp: Any, state: Any, like: Any, stream: Any = 0, dtype: Any =
 def random_normal(xp: Any, state: Any, like: Any, stream: Any = 0, dtype: Any = None) -> Any:
     r"""Random numbers from the standard normal distribution, by the Box-Muller transform
     :math:`\sqrt{-2 \log u} \, (\cos 2 \pi v, \sin 2 \pi v)`.
+
+    Parameters
+    ----------
+    state : Expr or array
+        State of a generator, uint32 of shape (3,).
+    like : Expr or array
+        Only its shape is used.
+    stream : int
+        Number of the draw; different streams are independent.
+    dtype : str or dtype, optional
+        `config.floatx` by default.
 
     Examples
     --------
@@ -160,6 +182,13 @@ def fold_in(xp: Any, state: Any, number: Any) -> Any:
     r"""Random state derived from a state and a number, independent for each number.
 
     Draws inside the step of a loop fold in the loop counter, so that they differ at every step. See `pellucid.scan`.
+
+    Parameters
+    ----------
+    state : Expr or array
+        State of a generator, uint32 of shape (3,).
+    number : Expr or int
+        Integer scalar.
 
     Examples
     --------

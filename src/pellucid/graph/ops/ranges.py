@@ -86,6 +86,21 @@ def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype:
 def logspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: float = 10.0, dtype: Any = None) -> Any:
     r"""Numbers with evenly spaced logarithms, given by exponents, :math:`y_i = c^{a + i (b - a) / (n - 1)}`.
 
+    Parameters
+    ----------
+    start : number
+        Exponent of the first number.
+    stop : number
+        Exponent of the last number.
+    num : int
+        Number of elements.
+    endpoint : bool
+        Whether ``stop`` is the last number, or the first one after it.
+    base : number
+        :math:`c`, whose powers are returned.
+    dtype : str or dtype, optional
+        `config.floatx` by default.
+
     Examples
     --------
     >>> pel.logspace(0, 2, 3)
@@ -97,6 +112,17 @@ def logspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: 
 @register_function
 def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None) -> Any:
     r"""Geometric progression from start to stop, :math:`y_i = a (b / a)^{i / (n - 1)}`.
+
+    Parameters
+    ----------
+    start, stop : number
+        First and last number, of one sign and not 0.
+    num : int
+        Number of elements.
+    endpoint : bool
+        Whether ``stop`` is the last number, or the first one after it.
+    dtype : str or dtype, optional
+        `config.floatx` by default.
 
     Examples
     --------
@@ -162,6 +188,13 @@ def meshgrid(*xi: Any, indexing: str = "xy", sparse: bool = False) -> list[Any]:
 def indices(dimensions: Any, dtype: Any = "int64") -> Any:
     r"""Index arrays of a grid, :math:`y_{k, i_0, i_1, \ldots} = i_k`.
 
+    Parameters
+    ----------
+    dimensions : sequence of int
+        Lengths of the axes of the grid.
+    dtype : str or dtype
+        An integer dtype.
+
     Examples
     --------
     >>> pel.indices((2, 2))
@@ -182,6 +215,15 @@ def indices(dimensions: Any, dtype: Any = "int64") -> Any:
 )
 def arange_like(xp: Any, x: Any, axis: Any = 0, dtype: Any = None) -> Any:
     r"""Indices :math:`0, 1, \ldots, n - 1` along an axis of length :math:`n` of an array.
+
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    axis : int
+        Axis whose length is used.
+    dtype : str or dtype, optional
+        By default int64.
 
     Examples
     --------

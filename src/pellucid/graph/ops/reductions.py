@@ -107,6 +107,15 @@ def mean(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
 
     Integers and booleans are cast to `config.floatx`. The parameters are those of `sum`.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    axis : int, tuple of int or None
+        Axes to reduce; all by default.
+    keepdims : bool
+        Whether reduced axes stay, with length 1.
+
     Examples
     --------
     >>> x = pel.vector("x", shape=(4,))
@@ -129,6 +138,15 @@ def _extreme_grad(g: Any, y: Any, x: Any, axis: tuple[int, ...], keepdims: bool)
 def max_(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     r"""Maximum of the elements along axes, :math:`\max_i x_i`. Equal maxima share the gradient equally.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    axis : int, tuple of int or None
+        Axes to reduce; all by default.
+    keepdims : bool
+        Whether reduced axes stay, with length 1.
+
     Examples
     --------
     >>> pel.max(pel.matrix("x"), axis=1)
@@ -143,6 +161,15 @@ def max_(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
 )
 def min_(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     r"""Minimum of the elements along axes, :math:`\min_i x_i`. Equal minima share the gradient equally.
+
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    axis : int, tuple of int or None
+        Axes to reduce; all by default.
+    keepdims : bool
+        Whether reduced axes stay, with length 1.
 
     Examples
     --------
@@ -182,6 +209,15 @@ def _prod_grad(g: Any, y: Any, x: Any, axis: tuple[int, ...], keepdims: bool) ->
 def prod(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     r"""Product of the elements along axes, :math:`\prod_i x_i`.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    axis : int, tuple of int or None
+        Axes to reduce; all by default.
+    keepdims : bool
+        Whether reduced axes stay, with length 1.
+
     Examples
     --------
     >>> pel.prod(pel.matrix("x"), axis=1)
@@ -218,6 +254,15 @@ _index_op = functools.partial(
 def argmax(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     r"""Index of the first maximum along an axis, :math:`\operatorname{argmax}_i x_i`, as int64.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    axis : int or None
+        Axis along which elements are compared; None flattens the array first.
+    keepdims : bool
+        Whether the axis stays, with length 1.
+
     Examples
     --------
     >>> pel.argmax(pel.matrix("p"), axis=-1)
@@ -229,6 +274,15 @@ def argmax(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
 @_index_op(tex=function_tex(r"\operatorname{argmin}"), text=method_text("argmin"), value_range=fixed(0, 2**31 - 1))
 def argmin(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     r"""Index of the first minimum along an axis, :math:`\operatorname{argmin}_i x_i`, as int64.
+
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    axis : int or None
+        Axis along which elements are compared; None flattens the array first.
+    keepdims : bool
+        Whether the axis stays, with length 1.
 
     Examples
     --------
@@ -261,6 +315,13 @@ def _infer_sum_like(x: Expr, like: Expr) -> Type:
 def sum_like(xp: Any, x: Any, like: Any) -> Any:
     r"""Sum an array over the axes along which another is broadcast to it: the transpose of `broadcast_like`, for sizes
     that are only known at run time.
+
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    like : Expr or array
+        Shape that broadcasts to that of ``x``; only it is used.
 
     Examples
     --------

@@ -55,6 +55,15 @@ def _repeat_text(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece
 def repeat_each(xp: Any, x: Any, repeats: Any = 1, axis: Any = 0) -> Any:
     r"""Repeat each element a fixed number of times along an axis. `repeat` also takes a number for each element.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    repeats : int
+        Number of copies of each element.
+    axis : int
+        Axis along which elements are repeated.
+
     Examples
     --------
     >>> pel.repeat_each(pel.matrix("x", shape=("n", 3)), 2, axis=1).shape
@@ -72,6 +81,15 @@ def repeat_each(xp: Any, x: Any, repeats: Any = 1, axis: Any = 0) -> Any:
 )
 def sum_repeated(xp: Any, x: Any, repeats: Any = 1, axis: Any = 0) -> Any:
     r"""Sum of each group of ``repeats`` neighbors along an axis: the transpose of `repeat_each`.
+
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    repeats : int
+        Size of the groups.
+    axis : int
+        Axis of the groups.
 
     Examples
     --------
@@ -195,6 +213,13 @@ def tile(xp: Any, x: Any, reps: Any = 1) -> Any:
 )
 def sum_tiles(xp: Any, x: Any, reps: Any = 1) -> Any:
     r"""Sum of the tiles of an array: the transpose of `tile`.
+
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    reps : int or tuple of int
+        Number of tiles along each axis.
 
     Examples
     --------

@@ -155,6 +155,13 @@ def reshape(xp: Any, x: Any, shape: Any = ()) -> Any:
 def reshape_like(xp: Any, x: Any, like: Any) -> Any:
     r"""Reshape an array to the shape of another.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    like : Expr or array
+        Array with as many elements; only its shape is used.
+
     Examples
     --------
     >>> pel.reshape_like(pel.vector("x"), pel.matrix("y", shape=("n", 2))).shape
@@ -166,6 +173,11 @@ def reshape_like(xp: Any, x: Any, like: Any) -> Any:
 @register_function
 def ravel(x: Any) -> Any:
     r"""Flatten an array to one axis.
+
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
 
     Examples
     --------
@@ -200,6 +212,13 @@ def _infer_expand_dims(x: Expr, axis: tuple[int, ...]) -> Type:
 def expand_dims(xp: Any, x: Any, axis: Any = 0) -> Any:
     r"""Insert axes of length 1 at the given positions of the new shape, :math:`y_{i1j} = x_{ij}`.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    axis : int or tuple of int
+        Positions of the new axes.
+
     Examples
     --------
     >>> pel.expand_dims(pel.vector("x", shape=("n",)), 1).shape
@@ -230,6 +249,13 @@ def _normalize_squeeze(x: Expr, axis: Any = None) -> dict[str, Any]:
 def squeeze(xp: Any, x: Any, axis: Any = None) -> Any:
     r"""Remove axes of length 1, by default all axes known to have length 1, :math:`y_{ij} = x_{i1j}`.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    axis : int, tuple of int or None
+        Axes of length 1.
+
     Examples
     --------
     >>> pel.squeeze(pel.matrix("x", shape=("n", 1))).shape
@@ -252,6 +278,13 @@ def squeeze(xp: Any, x: Any, axis: Any = None) -> Any:
 )
 def broadcast_like(xp: Any, x: Any, like: Any) -> Any:
     r"""Broadcast an array to the shape of another.
+
+    Parameters
+    ----------
+    x : Expr or array
+        Shape that broadcasts to that of ``like``.
+    like : Expr or array
+        Only its shape is used.
 
     Examples
     --------
@@ -304,6 +337,13 @@ def _normalize_broadcast_to(x: Expr, shape: Any) -> dict[str, Any]:
 def broadcast_to(xp: Any, x: Any, shape: Any = ()) -> Any:
     r"""Broadcast an array to a shape, :math:`y_{ij} = x_j` or :math:`y_{ij} = x_{i1}`.
 
+    Parameters
+    ----------
+    x : Expr or array
+        A shape that broadcasts to ``shape``.
+    shape : int or tuple of int or Expr
+        Shape of the result.
+
     Examples
     --------
     >>> pel.broadcast_to(pel.vector("x", shape=(3,)), (2, 3)).shape
@@ -315,6 +355,11 @@ def broadcast_to(xp: Any, x: Any, shape: Any = ()) -> Any:
 @register_function
 def broadcast_arrays(*args: Any) -> Any:
     r"""Broadcast arrays to their common shape, as a tuple.
+
+    Parameters
+    ----------
+    *args : Expr or array
+        Shapes that broadcast with one another.
 
     Examples
     --------
@@ -350,6 +395,15 @@ def _size_text(operands: tuple[Any, ...], settings: Any) -> list[Any]:
 def size(xp: Any, x: Any, axis: Any = None, dtype: Any = None) -> Any:
     r"""Number of elements along axes, :math:`n_1 n_2 \cdots`, as int64 by default.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    axis : int, tuple of int or None
+        Axes whose lengths are multiplied; all by default.
+    dtype : str or dtype, optional
+        An integer dtype.
+
     Examples
     --------
     >>> pel.size(pel.matrix("x", shape=("n", 3)), axis=0)
@@ -362,6 +416,11 @@ def size(xp: Any, x: Any, axis: Any = None, dtype: Any = None) -> Any:
 def shape(x: Any) -> Any:
     r"""Shape of an expression when the graph is built: a tuple of sizes and names. See `size` for run-time sizes.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+
     Examples
     --------
     >>> pel.shape(pel.matrix("x", shape=("n", 3)))
@@ -373,6 +432,11 @@ def shape(x: Any) -> Any:
 @register_function
 def ndim(x: Any) -> Any:
     r"""Number of axes.
+
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
 
     Examples
     --------

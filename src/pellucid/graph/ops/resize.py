@@ -89,6 +89,17 @@ def _get_cost(node: Expr, size: Any) -> Any:
 def resample(xp: Any, images: Any, size: Any = None, interpolation: Any = "bilinear", antialias: Any = False) -> Any:
     r"""Resize images by a weight matrix for each axis, :math:`A x B^\top`. See `resize`.
 
+    Parameters
+    ----------
+    images : Expr or array
+        (batch, height, width, channels).
+    size : pair of int
+        New height and width.
+    interpolation : str
+        As for `resize`.
+    antialias : bool
+        Whether smaller images are low-pass filtered.
+
     Examples
     --------
     >>> pel.resample(pel.tensor3("x", shape=("n", 28, 3)), 14).shape

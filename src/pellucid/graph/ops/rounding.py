@@ -93,6 +93,11 @@ def fmod(xp: Any, x: Any, y: Any) -> Any:
 def divmod_(x: Any, y: Any) -> tuple[Any, Any]:
     r"""Floor of the quotient and remainder, :math:`\lfloor x / y \rfloor` and :math:`x \bmod y`.
 
+    Parameters
+    ----------
+    x, y : Expr, array or number
+        Shapes that broadcast.
+
     Examples
     --------
     >>> divmod(pel.ivector("i"), 4)

@@ -336,6 +336,17 @@ def reduce(
 def foldl(step: Callable[..., Any], sequences: Any, init: Any, non_sequences: Any = ()) -> Any:
     r"""Fold sequences from the first element, :math:`f(x_n, \ldots f(x_2, f(x_1, h)))`; see `reduce`.
 
+    Parameters
+    ----------
+    step : function
+        ``step(x_t, h, *non_sequences)`` returns the next state.
+    sequences : Expr or sequence of Expr
+        Sequences, iterated along their first axis.
+    init : Expr or number
+        Initial state.
+    non_sequences : Expr or sequence of Expr
+        Additional arguments of every step.
+
     Examples
     --------
     >>> x = pel.vector("x")
@@ -348,6 +359,17 @@ def foldl(step: Callable[..., Any], sequences: Any, init: Any, non_sequences: An
 @register_function
 def foldr(step: Callable[..., Any], sequences: Any, init: Any, non_sequences: Any = ()) -> Any:
     r"""Fold sequences from the last element, :math:`f(x_1, f(x_2, \ldots f(x_n, h)))`; see `reduce`.
+
+    Parameters
+    ----------
+    step : function
+        ``step(x_t, h, *non_sequences)`` returns the next state.
+    sequences : Expr or sequence of Expr
+        Sequences, iterated along their first axis.
+    init : Expr or number
+        Initial state.
+    non_sequences : Expr or sequence of Expr
+        Additional arguments of every step.
 
     Examples
     --------

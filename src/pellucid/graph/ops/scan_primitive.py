@@ -202,6 +202,27 @@ def scan_loop(
     states and then other results. The results of the op are the outputs with the indices ``kept`` (by default all),
     stacked along a new first axis, followed by the last states.
 
+    Parameters
+    ----------
+    *operands : Expr or array
+        Sequences, initial states and captured values.
+    body : Subgraph
+        One step.
+    states : int
+        Number of states.
+    sequences : int
+        Number of sequences.
+    length : int or None
+        Number of steps, without sequences.
+    reverse : bool
+        Whether to iterate from the last element.
+    kept : tuple of bool or None
+        Which stacked results are kept.
+    truncate : int or None
+        Number of steps of the gradient.
+    checkpoint : int or None
+        Interval of the states that the gradient stores.
+
     Examples
     --------
     >>> x = pel.vector("x", shape=(3,))

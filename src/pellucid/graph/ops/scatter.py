@@ -136,6 +136,17 @@ def _scatter_xla(xp: Any, x: Any, values: Any, indices: Sequence[Any], index: In
 def add_at(xp: Any, x: Any, values: Any, *indices: Any, index: Any = ()) -> Any:
     r"""Add values at indices, :math:`y_k = x_k + \sum_{j : i_j = k} v_j`, as ``x.at[i].add(v)``.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    values : Expr or array
+        Shape that broadcasts to that of the indexed elements.
+    *indices : Expr or array
+        Integer arrays that broadcast with one another.
+    index : tuple
+        Index of each axis: slices, integers, ``None``, and markers for the index arrays.
+
     Examples
     --------
     >>> x = pel.vector("x", shape=(3,))
@@ -174,6 +185,17 @@ def _set_xla(xp: Any, x: Any, values: Any, *indices: Any, index: Index) -> Any:
 @_scatter_op("set", r"\gets", _set_grad, _set_xla, value_range=elements_of(0, 1))
 def set_at(xp: Any, x: Any, values: Any, *indices: Any, index: Any = ()) -> Any:
     r"""Set values at indices, :math:`y_{i_j} = v_j`, as ``x.at[i].set(v)``. The last value of a duplicate index wins.
+
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    values : Expr or array
+        Shape that broadcasts to that of the indexed elements.
+    *indices : Expr or array
+        Integer arrays that broadcast with one another.
+    index : tuple
+        Index of each axis: slices, integers, ``None``, and markers for the index arrays.
 
     Examples
     --------
@@ -222,6 +244,15 @@ def _is_last_write_text(operands: tuple[Any, ...], settings: Any) -> list[Templa
 def is_last_write(xp: Any, like: Any, *indices: Any, index: Any = ()) -> Any:
     r"""Whether each value that `set_at` writes stays, or is overwritten by a later value at the same index.
 
+    Parameters
+    ----------
+    like : Expr or array
+        The array that is written to; only its shape is used.
+    *indices : Expr or array
+        Integer arrays that broadcast with one another.
+    index : tuple
+        Index of each axis: slices, integers, ``None``, and markers for the index arrays.
+
     Examples
     --------
     >>> x = pel.vector("x", shape=(3,))
@@ -255,6 +286,17 @@ def _multiply_grad(g: Any, y: Any, x: Any, values: Any, indices: Any, index: Ind
 def multiply_at(xp: Any, x: Any, values: Any, *indices: Any, index: Any = ()) -> Any:
     r"""Multiply by values at indices, :math:`y_k = x_k \prod_{j : i_j = k} v_j`, as ``x.at[i].multiply(v)``.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    values : Expr or array
+        Shape that broadcasts to that of the indexed elements.
+    *indices : Expr or array
+        Integer arrays that broadcast with one another.
+    index : tuple
+        Index of each axis: slices, integers, ``None``, and markers for the index arrays.
+
     Examples
     --------
     >>> x = pel.vector("x", shape=(3,))
@@ -277,6 +319,17 @@ def max_at(xp: Any, x: Any, values: Any, *indices: Any, index: Any = ()) -> Any:
     r"""Maximum with values at indices, :math:`y_k = \max(x_k, \max_{j : i_j = k} v_j)`, as ``x.at[i].max(v)``. Equal
     maxima share the gradient equally.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    values : Expr or array
+        Shape that broadcasts to that of the indexed elements.
+    *indices : Expr or array
+        Integer arrays that broadcast with one another.
+    index : tuple
+        Index of each axis: slices, integers, ``None``, and markers for the index arrays.
+
     Examples
     --------
     >>> x = pel.vector("x", shape=(3,))
@@ -290,6 +343,17 @@ def max_at(xp: Any, x: Any, values: Any, *indices: Any, index: Any = ()) -> Any:
 def min_at(xp: Any, x: Any, values: Any, *indices: Any, index: Any = ()) -> Any:
     r"""Minimum with values at indices, :math:`y_k = \min(x_k, \min_{j : i_j = k} v_j)`, as ``x.at[i].min(v)``. Equal
     minima share the gradient equally.
+
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    values : Expr or array
+        Shape that broadcasts to that of the indexed elements.
+    *indices : Expr or array
+        Integer arrays that broadcast with one another.
+    index : tuple
+        Index of each axis: slices, integers, ``None``, and markers for the index arrays.
 
     Examples
     --------

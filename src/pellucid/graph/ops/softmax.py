@@ -104,6 +104,13 @@ def softmax(xp: Any, x: Any, axis: Any = -1) -> Any:
 def log_softmax(xp: Any, x: Any, axis: Any = -1) -> Any:
     r"""Logarithm of the softmax, :math:`x_i - \log \sum_j e^{x_j}`, finite wherever :math:`x` is.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Scores.
+    axis : int or tuple of int
+        Axes along which the probabilities sum to 1.
+
     Examples
     --------
     >>> pel.simplify(pel.log(pel.softmax(pel.matrix("z"))))
@@ -136,6 +143,13 @@ def log1m_softmax(xp: Any, x: Any, axis: Any = -1) -> Any:
 
     For the maximum :math:`x_i` the first sum is computed over the other elements, shifted by the largest of them. For
     all other elements :math:`\log(1 - p_i)` does not cancel and is computed directly.
+
+    Parameters
+    ----------
+    x : Expr or array
+        Scores.
+    axis : int or tuple of int
+        Axes along which the probabilities sum to 1.
 
     Examples
     --------
@@ -354,6 +368,17 @@ def logsumexp_weighted(xp: Any, x: Any, weights: Any, axis: Any = None, keepdims
 
     The maximum of the :math:`x_i` with a nonzero weight is subtracted before the exponential. Weights may be negative
     if the sum is positive.
+
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    weights : Expr or array
+        Nonnegative weights, of a shape that broadcasts with ``x``.
+    axis : int, tuple of int or None
+        Axes to reduce; all by default.
+    keepdims : bool
+        Whether reduced axes stay, with length 1.
 
     Examples
     --------

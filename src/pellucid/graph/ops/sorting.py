@@ -66,6 +66,17 @@ def _flatten_for_none(x: Any, axis: int | None) -> tuple[Any, int]:
 def argsort(xp: Any, x: Any, axis: Any = -1, descending: Any = False, stable: Any = True) -> Any:
     r"""Indices that sort an array, :math:`x_{i_1} \le x_{i_2} \le \dots`, as int64. The parameters are those of `sort`.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    axis : int or None
+        Axis along which elements are sorted; None flattens the array first.
+    descending : bool
+        Whether the largest elements come first.
+    stable : bool
+        Whether equal elements keep their order.
+
     Examples
     --------
     >>> x = pel.vector("x")
@@ -145,6 +156,15 @@ def _normalize_top_k(x: Expr, k: Any, axis: Any) -> dict[str, Any]:
 )
 def argtop_k(xp: Any, x: Any, k: Any = 1, axis: Any = -1) -> Any:
     r"""Indices of the ``k`` largest elements along an axis, in descending order, as int64.
+
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    k : int
+        Number of elements.
+    axis : int
+        Axis along which elements are compared.
 
     Examples
     --------
@@ -247,6 +267,15 @@ def searchsorted(xp: Any, a: Any, v: Any, side: Any = "left") -> Any:
 @register_function
 def digitize(x: Any, bins: Any, right: bool = False) -> Any:
     r"""Index of the bin that contains each element, :math:`b_{i-1} \le x < b_i`, for ascending bin edges.
+
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    bins : Expr or array
+        Vector of ascending edges.
+    right : bool
+        Whether bins contain their upper edge instead of their lower one.
 
     Examples
     --------

@@ -225,6 +225,11 @@ def erfinv(xp: Any, x: Any) -> Any:
 def ndtr(x: Any) -> Any:
     r"""Standard normal cumulative distribution function, :math:`\Phi(x) = \operatorname{erfc}(-x / \sqrt{2}) / 2`.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape; integers are converted to `config.floatx`.
+
     Examples
     --------
     >>> pel.function([], pel.ndtr(0.0))()

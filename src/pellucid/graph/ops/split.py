@@ -37,6 +37,15 @@ def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
     Like `split`, but the length :math:`n` need not be a multiple of the number of parts :math:`k`: the first
     :math:`n \bmod k` parts are longer by one.
 
+    Parameters
+    ----------
+    ary : Expr or array
+        At least one axis.
+    indices_or_sections : int or sequence of int
+        Number of parts, or the positions at which parts begin.
+    axis : int
+        Axis along which the array is split.
+
     Examples
     --------
     >>> [part.shape for part in pel.array_split(pel.vector("x", shape=(5,)), 2)]
@@ -98,6 +107,13 @@ def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
 def hsplit(ary: Any, indices_or_sections: Any) -> Any:
     r"""Split an array along its second axis, or along its only axis.
 
+    Parameters
+    ----------
+    ary : Expr or array
+        At least one axis.
+    indices_or_sections : int or sequence of int
+        Number of equal parts, or the positions at which parts begin.
+
     Examples
     --------
     >>> [part.shape for part in pel.hsplit(pel.matrix("x", shape=("n", 4)), 2)]
@@ -111,6 +127,13 @@ def hsplit(ary: Any, indices_or_sections: Any) -> Any:
 def vsplit(ary: Any, indices_or_sections: Any) -> Any:
     r"""Split an array along its first axis.
 
+    Parameters
+    ----------
+    ary : Expr or array
+        At least two axes.
+    indices_or_sections : int or sequence of int
+        Number of equal parts, or the positions at which parts begin.
+
     Examples
     --------
     >>> [part.shape for part in pel.vsplit(pel.matrix("x", shape=(4, "n")), 2)]
@@ -123,6 +146,13 @@ def vsplit(ary: Any, indices_or_sections: Any) -> Any:
 def dsplit(ary: Any, indices_or_sections: Any) -> Any:
     r"""Split an array along its third axis.
 
+    Parameters
+    ----------
+    ary : Expr or array
+        At least three axes.
+    indices_or_sections : int or sequence of int
+        Number of equal parts, or the positions at which parts begin.
+
     Examples
     --------
     >>> [part.shape for part in pel.dsplit(pel.tensor3("x", shape=(4, 5, 2)), 2)]
@@ -134,6 +164,13 @@ def dsplit(ary: Any, indices_or_sections: Any) -> Any:
 @register_function
 def unstack(x: Any, axis: int = 0) -> Any:
     r"""Split an array along an axis and remove the axis, as a tuple: the inverse of `stack`.
+
+    Parameters
+    ----------
+    x : Expr or array
+        At least one axis, whose length is known.
+    axis : int
+        Axis that is removed.
 
     Raises
     ------

@@ -102,6 +102,17 @@ def std(xp: Any, x: Any, axis: Any = None, ddof: Any = 0, keepdims: Any = False)
 
     The gradient is 0 where all elements are equal. The parameters are those of `var`.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    axis : int, tuple of int or None
+        Axes to reduce; all by default.
+    ddof : int
+        Number that is subtracted from the number of elements in the divisor.
+    keepdims : bool
+        Whether reduced axes stay, with length 1.
+
     Examples
     --------
     >>> x = pel.vector("x")
@@ -114,6 +125,15 @@ def std(xp: Any, x: Any, axis: Any = None, ddof: Any = 0, keepdims: Any = False)
 @register_function
 def ptp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     r"""Peak-to-peak range of the elements along axes, :math:`\max_i x_i - \min_i x_i`.
+
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    axis : int, tuple of int or None
+        Axes to reduce; all by default.
+    keepdims : bool
+        Whether reduced axes stay, with length 1.
 
     Examples
     --------
@@ -273,6 +293,17 @@ def quantile(xp: Any, x: Any, q: Any = 0.5, axis: Any = None, keepdims: Any = Fa
 def percentile(a: Any, q: Any, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Any:
     r"""Percentile along axes: the `quantile` at :math:`q / 100`.
 
+    Parameters
+    ----------
+    a : Expr or array
+        Any shape.
+    q : float or sequence of float
+        Percentages, from 0 to 100.
+    axis : int, tuple of int or None
+        Axes to reduce; all by default.
+    keepdims : bool
+        Whether reduced axes stay, with length 1.
+
     Examples
     --------
     >>> x = pel.vector("x")
@@ -285,6 +316,15 @@ def percentile(a: Any, q: Any, axis: int | Sequence[int] | None = None, keepdims
 @register_function
 def median(a: Any, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Any:
     r"""Median along axes: the middle element, or the mean of the two middle elements.
+
+    Parameters
+    ----------
+    a : Expr or array
+        Any shape.
+    axis : int, tuple of int or None
+        Axes to reduce; all by default.
+    keepdims : bool
+        Whether reduced axes stay, with length 1.
 
     Examples
     --------

@@ -105,6 +105,13 @@ def _digamma_remainder_tex(operands: tuple[Any, ...], settings: Any) -> list[Tem
 def digamma_remainder(xp: Any, x: Any, n: Any = 0) -> Any:
     r"""Derivative of order ``n`` of :math:`\psi(x) - \log x + \frac{1}{2 x}`, whose terms cancel for large :math:`x`.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    n : int
+        Order :math:`n` of the derivative; 0 is the function itself.
+
     Examples
     --------
     >>> x = pel.scalar("x")

@@ -119,6 +119,17 @@ def _embed_diagonal(xp: Any, x: Any, rows: int, columns: int, offset: int) -> An
 def diagonal_gradient(xp: Any, x: Any, like: Any, offset: Any = 0, axis1: Any = 0, axis2: Any = 1) -> Any:
     r"""Array of zeros of the shape of ``like`` with ``x`` on a diagonal: the transpose of `diagonal`.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Diagonals in the last axis.
+    like : Expr or array
+        Only its shape is used.
+    offset : int
+        Number of the diagonal: 0 is the main one, positive numbers are above it.
+    axis1, axis2 : int
+        Axes of the matrices.
+
     Examples
     --------
     >>> pel.diagonal_gradient(pel.vector("g", shape=(2,)), pel.matrix("A", shape=(2, 3))).shape
@@ -148,6 +159,13 @@ def _infer_diagonal_matrix(x: Expr, offset: int) -> Type:
 )
 def diagonal_matrix(xp: Any, x: Any, offset: Any = 0) -> Any:
     r"""Square matrices with the last axis on a diagonal, :math:`\operatorname{diag}(x)_{ij} = x_i \delta_{ij}`.
+
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    offset : int
+        Number of the diagonal: 0 is the main one, positive numbers are above it.
 
     Examples
     --------
@@ -197,6 +215,13 @@ def diag(x: Any, k: int = 0) -> Any:
 def diagflat(x: Any, k: int = 0) -> Any:
     r"""Diagonal matrix of a flattened array.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    k : int
+        Number of the diagonal: 0 is the main one, positive numbers are above it.
+
     Examples
     --------
     >>> pel.diagflat(pel.matrix("x", shape=(2, 2)), 1).shape
@@ -244,6 +269,13 @@ def trace(xp: Any, x: Any, offset: Any = 0, axis1: Any = 0, axis2: Any = 1) -> A
 def matrix_trace(x: Any, offset: int = 0) -> Any:
     r"""Trace of each matrix of a stack, :math:`\operatorname{tr} A = \sum_i A_{\ldots ii}`; ``pel.linalg.trace``.
 
+    Parameters
+    ----------
+    x : Expr or array
+        At least two axes.
+    offset : int
+        Number of the diagonal: 0 is the main one, positive numbers are above it.
+
     Examples
     --------
     >>> pel.linalg.trace(pel.tensor3("A", shape=("n", 3, 3))).shape
@@ -255,6 +287,13 @@ def matrix_trace(x: Any, offset: int = 0) -> Any:
 @register_function
 def matrix_diagonal(x: Any, offset: int = 0) -> Any:
     r"""Diagonal of each matrix of a stack, :math:`A_{\ldots ii}`; ``pel.linalg.diagonal``.
+
+    Parameters
+    ----------
+    x : Expr or array
+        At least two axes.
+    offset : int
+        Number of the diagonal: 0 is the main one, positive numbers are above it.
 
     Examples
     --------
@@ -287,6 +326,13 @@ _triangle_op = functools.partial(
 def tril(xp: Any, x: Any, k: Any = 0) -> Any:
     r"""Lower triangle of matrices, :math:`x_{ij}` where :math:`j \le i + k`, with zeros above.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Matrices in the last two axes.
+    k : int
+        Number of the diagonal: 0 is the main one, positive numbers are above it.
+
     Examples
     --------
     >>> pel.tril(pel.matrix("A"), -1)
@@ -302,6 +348,13 @@ def tril(xp: Any, x: Any, k: Any = 0) -> Any:
 )
 def triu(xp: Any, x: Any, k: Any = 0) -> Any:
     r"""Upper triangle of matrices, :math:`x_{ij}` where :math:`j \ge i + k`, with zeros below.
+
+    Parameters
+    ----------
+    x : Expr or array
+        Matrices in the last two axes.
+    k : int
+        Number of the diagonal: 0 is the main one, positive numbers are above it.
 
     Examples
     --------
@@ -319,6 +372,15 @@ def _to_constants(indices: Sequence[Any]) -> tuple[Expr, ...]:
 def tril_indices(n: int, k: int = 0, m: int | None = None) -> Any:
     r"""Row and column indices of the lower triangle of an ``n`` by ``m`` matrix, as int64 constants.
 
+    Parameters
+    ----------
+    n : int
+        Number of rows.
+    k : int
+        Number of the diagonal: 0 is the main one, positive numbers are above it.
+    m : int, optional
+        Number of columns, by default ``n``.
+
     Examples
     --------
     >>> rows, columns = pel.tril_indices(2)
@@ -331,6 +393,15 @@ def tril_indices(n: int, k: int = 0, m: int | None = None) -> Any:
 @register_function
 def triu_indices(n: int, k: int = 0, m: int | None = None) -> Any:
     r"""Row and column indices of the upper triangle of an ``n`` by ``m`` matrix, as int64 constants.
+
+    Parameters
+    ----------
+    n : int
+        Number of rows.
+    k : int
+        Number of the diagonal: 0 is the main one, positive numbers are above it.
+    m : int, optional
+        Number of columns, by default ``n``.
 
     Examples
     --------

@@ -226,6 +226,11 @@ def sinc(xp: Any, x: Any) -> Any:
 def deg2rad(x: Any) -> Any:
     r"""Convert degrees to radians, :math:`\pi x / 180`.
 
+    Parameters
+    ----------
+    x : Expr, array or number
+        Angles in degrees, any shape.
+
     Examples
     --------
     >>> pel.function([], pel.deg2rad(180.0))()
@@ -238,6 +243,11 @@ def deg2rad(x: Any) -> Any:
 @register_function
 def rad2deg(x: Any) -> Any:
     r"""Convert radians to degrees, :math:`180 \, x / \pi`.
+
+    Parameters
+    ----------
+    x : Expr, array or number
+        Angles in radians, any shape.
 
     Examples
     --------

@@ -104,6 +104,17 @@ def _draw_examples(rng: np.random.Generator) -> list[Any]:
 def while_steps(xp: Any, *operands: Any, condition: Any = None, step: Any = None, states: Any = 0) -> Any:
     r"""Op behind `while_loop`. Its operands are the initial states and the loop-invariant values.
 
+    Parameters
+    ----------
+    *operands : Expr or array
+        Initial states and captured values.
+    condition : Subgraph
+        Whether to go on.
+    step : Subgraph
+        One step.
+    states : int
+        Number of states.
+
     Examples
     --------
     >>> x = pel.scalar("x")

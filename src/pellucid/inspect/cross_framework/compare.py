@@ -96,6 +96,13 @@ def compare_with(
         If the framework is not installed, or cannot express a layer, the loss or the optimizer; all of them are named.
     ValueError
         For an unknown framework.
+
+    Examples
+    --------
+    >>> model = pel.Sequential([pel.nn.Input((2,)), pel.nn.Dense(1)])
+    >>> model.compile("sgd", "mse")
+    >>> bool(pel.compare_with(model, "torch", steps=2))  # doctest: +SKIP
+    True
     """
     if framework not in FRAMEWORKS:
         raise OptionError(

@@ -175,14 +175,26 @@ class Classifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]  # sh
         return self._train(X, labels, self._get_weights(X, y, sample_weight), reset, is_partial=True)
 
     def predict_proba(self, X: ArrayLike) -> Array:
-        """Return the probability of every class, shape (samples, classes), in the order of ``classes_``."""
+        """Return the probability of every class, shape (samples, classes), in the order of ``classes_``.
+
+        Parameters
+        ----------
+        X : array, shape (n, features)
+            Samples.
+        """
         outputs = self._compute_outputs(X)
         if len(self.classes_) == 1:
             return np.ones((len(outputs), 1), outputs.dtype)
         return np.concatenate([1 - outputs, outputs], axis=1) if outputs.shape[1] == 1 else outputs
 
     def predict(self, X: ArrayLike) -> Array:
-        """Return the most probable class of each sample, shape (samples,)."""
+        """Return the most probable class of each sample, shape (samples,).
+
+        Parameters
+        ----------
+        X : array, shape (n, features)
+            Samples.
+        """
         columns = self.predict_proba(X).argmax(axis=1)  # first: it raises NotFittedError before classes_ is used
         labels: Array = self.classes_[columns]
         return labels

@@ -22,9 +22,8 @@ class Regressor(RegressorMixin, NetworkEstimator):  # type: ignore[misc]  # ship
 
     Parameters
     ----------
-    hidden_layer_sizes, activation, optimizer, learning_rate, alpha, epochs, batch_size, early_stopping, \
-validation_fraction, n_iter_no_change, random_state, verbose
-        As for `pellucid.Classifier`.
+    hidden_layer_sizes, activation, optimizer, ...
+        As in `Classifier`.
     model : function, optional
         Returns a compiled model to use instead of the built-in one, given ``n_features``, ``n_outputs`` and ``dtype``
         if it has such parameters.
@@ -69,14 +68,30 @@ validation_fraction, n_iter_no_change, random_state, verbose
         return self._train(X, self._to_columns(X, y, True), self._get_weights(X, y, sample_weight), reset=True)
 
     def partial_fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
-        """Train for one more epoch; parameters are those of `fit`."""
+        """Train for one more epoch; parameters are those of `fit`.
+
+        Parameters
+        ----------
+        X : array, shape (n, features)
+            Samples.
+        y : array, shape (n,) or (n, targets)
+            Targets.
+        sample_weight : array, optional
+            Weights of the samples.
+        """
         reset = not hasattr(self, "state_")
         X, y = self._validate(X, y, reset, multi_output=True, y_numeric=True)
         weights = self._get_weights(X, y, sample_weight)
         return self._train(X, self._to_columns(X, y, reset), weights, reset, is_partial=True)
 
     def predict(self, X: ArrayLike) -> Array:
-        """Return the prediction of each sample, in the shape of the targets."""
+        """Return the prediction of each sample, in the shape of the targets.
+
+        Parameters
+        ----------
+        X : array, shape (n, features)
+            Samples.
+        """
         outputs = self._compute_outputs(X)
         return outputs[:, 0] if self._is_1d else outputs
 

@@ -6,7 +6,16 @@ from pellucid.graph.errors import PellucidError
 
 
 class OnnxError(PellucidError, ValueError):
-    """An ONNX file that cannot be imported, or an expression that cannot be exported."""
+    """An ONNX file that cannot be imported, or an expression that cannot be exported.
+
+    Examples
+    --------
+    >>> try:
+    ...     raise pel.OnnxError("net.onnx: the operator Unique has no counterpart")
+    ... except ValueError as error:
+    ...     print(error)
+    net.onnx: the operator Unique has no counterpart
+    """
 
 
 OnnxError.__module__ = "pellucid"  # public path, shown in tracebacks

@@ -138,7 +138,15 @@ class EventWriter:
         self.write(name, number, self.messages.scalar.create_summary_metadata("", ""), step)
 
     def scalars(self, values: Mapping[str, float], step: int) -> None:
-        """Write several scalars by name, such as the logs of an epoch."""
+        """Write several scalars by name, such as the logs of an epoch.
+
+        Parameters
+        ----------
+        values : dict from str to number
+            Values by name.
+        step : int
+            Number of the step.
+        """
         for name, value in values.items():
             self.scalar(name, value, step)
 
@@ -183,7 +191,17 @@ class EventWriter:
         self.write(name, np.array([str(width).encode(), str(height).encode(), *encoded], object), metadata, step)
 
     def figure(self, name: str, figure: Figure, step: int) -> None:
-        """Write a matplotlib figure as an image, such as those of `pellucid.show.plots`."""
+        """Write a matplotlib figure as an image, such as those of `pellucid.show.plots`.
+
+        Parameters
+        ----------
+        name : str
+            Name of the image.
+        figure : matplotlib Figure
+            The figure.
+        step : int
+            Number of the step.
+        """
         with require_packages("Writing pictures"):
             from PIL import Image
 
@@ -192,7 +210,17 @@ class EventWriter:
         self.image(name, np.asarray(Image.open(png).convert("RGB")), step)
 
     def text(self, name: str, text: str, step: int = 0) -> None:
-        """Write text, which may be Markdown."""
+        """Write text, which may be Markdown.
+
+        Parameters
+        ----------
+        name : str
+            Name of the text.
+        text : str
+            The text.
+        step : int
+            Number of the step.
+        """
         metadata = self.messages.text.create_summary_metadata("", "")
         self.write(name, np.array(text.encode("utf-8"), object), metadata, step)
 
@@ -211,6 +239,11 @@ class EventWriter:
         """Write the hyperparameters of the run; values other than numbers and booleans are written as text.
 
         TensorBoard compares runs by them. They can be written once per file.
+
+        Parameters
+        ----------
+        settings : dict from str
+            Values by name.
         """
         if self.has_hyperparameters:
             raise UseError(
@@ -260,7 +293,13 @@ class EventWriter:
             self.file.flush()
 
     def close(self, failed: bool = False) -> None:
-        """Close the file; mark a run with hyperparameters as finished or failed."""
+        """Close the file; mark a run with hyperparameters as finished or failed.
+
+        Parameters
+        ----------
+        failed : bool
+            Whether the run failed.
+        """
         if self.closed:
             return
         if self.has_hyperparameters:

@@ -47,6 +47,14 @@ class Step:
         Expressions whose numbers are shown.
     uses : sequence of str
         Parts of the drawn network that the step uses: names of columns, connections and biases.
+
+    Examples
+    --------
+    >>> x, w = pel.scalar("x"), pel.shared(2.0, "w")
+    >>> product = pel.named("p", x * w)
+    >>> step = pel.live.Step("p", "forward", "p = x w", "{x} times {w} is {p}.", [x, w], [product], ["output"])
+    >>> step.operands, step.results
+    ([x, w], [x * w])
     """
 
     name: str
@@ -70,6 +78,11 @@ class Units:
         A label for each unit.
     weights, bias : str, optional
         Names of the connections from the column before.
+
+    Examples
+    --------
+    >>> pel.live.Units("hidden", ["h1", "h2"], weights="W1", bias="b1").labels
+    ['h1', 'h2']
     """
 
     name: str

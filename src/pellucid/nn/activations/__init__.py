@@ -21,10 +21,24 @@ from pellucid.nn.activations.softmax_family import *
 from pellucid.nn.registry import get_by_name, list_own_names
 
 Activation = Callable[[Expr], Expr]
+"""Function of an expression, such as `pellucid.tanh`.
+
+Examples
+--------
+>>> def double(x: pel.Expr) -> pel.Expr:
+...     return 2 * x
+>>> pel.nn.Dense(3, activation=double, name="d")(pel.matrix("x", shape=("n", 2)))
+2 * (x @ d/kernel + d/bias)
+"""
 
 
 def linear(x: Operand) -> Expr:
     """Identity, :math:`x`.
+
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
 
     Examples
     --------
@@ -80,6 +94,6 @@ def get(identifier: str | Activation | None) -> Activation:
 
 
 # Set without a static name, as in nn/layers: a type checker takes a computed list for an empty one.
-globals()["__all__"] = sorted({*list_own_names(globals()), *NAMED, "Activation", "NAMED"} - {"hard_swish", "swish"})
+globals()["__all__"] = sorted({*list_own_names(globals()), *NAMED, "Activation"} - {"hard_swish", "swish"})
 
 suggest_near_misses(globals(), "nn.activations")

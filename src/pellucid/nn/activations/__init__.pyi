@@ -22,7 +22,6 @@ from pellucid.nn.activations.softmax_family import glu, softmax, sparsemax
 
 __all__ = [
     "Activation",
-    "NAMED",
     "celu",
     "elu",
     "exponential",
@@ -58,7 +57,6 @@ __all__ = [
 ]
 
 Activation = Callable[[Expr], Expr]
-NAMED: dict[str, Callable[..., Expr]]
 
 def get(identifier: str | Activation | None) -> Activation:
     """Return an activation by name, or the given function.
@@ -89,6 +87,11 @@ def get(identifier: str | Activation | None) -> Activation:
 
 def linear(x: Operand) -> Expr:
     """Identity, :math:`x`.
+
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
 
     Examples
     --------

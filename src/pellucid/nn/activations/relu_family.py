@@ -65,6 +65,11 @@ def relu(x: Operand, negative_slope: float = 0.0, max_value: float | None = None
 def relu6(x: Operand) -> Expr:
     r"""ReLU bounded by 6, :math:`\min(\max(x, 0), 6)`.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+
     Examples
     --------
     >>> pel.function([], relu6(pel.constant([-1.0, 2.0, 7.0])))()
@@ -80,6 +85,15 @@ def relu6(x: Operand) -> Expr:
 def threshold(x: Operand, threshold: float, default_value: float) -> Expr:
     r"""Threshold, :math:`x` where :math:`x > \theta` and the default value :math:`v` elsewhere.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    threshold : float
+        :math:`\theta`.
+    default_value : float
+        :math:`v`.
+
     Examples
     --------
     >>> pel.function([], threshold(pel.constant([-1.0, 0.5, 2.0]), 1.0, 0.0))()
@@ -92,6 +106,13 @@ def threshold(x: Operand, threshold: float, default_value: float) -> Expr:
 def hard_shrink(x: Operand, threshold: float = 0.5) -> Expr:
     r"""Hard shrinkage, :math:`x` where :math:`|x| > \theta` and 0 elsewhere.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    threshold : float
+        :math:`\theta`.
+
     Examples
     --------
     >>> pel.function([], hard_shrink(pel.constant([-0.75, 0.25, 2.0])))()
@@ -103,6 +124,13 @@ def hard_shrink(x: Operand, threshold: float = 0.5) -> Expr:
 
 def soft_shrink(x: Operand, threshold: float = 0.5) -> Expr:
     r"""Soft shrinkage, :math:`\operatorname{sign}(x) \max(|x| - \theta, 0)`.
+
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    threshold : float
+        :math:`\theta`.
 
     Examples
     --------

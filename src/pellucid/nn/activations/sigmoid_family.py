@@ -13,6 +13,11 @@ __all__ = ["hard_sigmoid", "hard_silu", "hard_tanh", "log_sigmoid", "scaled_tanh
 def hard_sigmoid(x: Operand) -> Expr:
     r"""Hard sigmoid, piecewise linear: :math:`\min(\max(x / 6 + 1 / 2, 0), 1)`.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+
     Examples
     --------
     >>> pel.function([], hard_sigmoid(pel.constant([-4.0, 1.5, 4.0])))()
@@ -24,6 +29,11 @@ def hard_sigmoid(x: Operand) -> Expr:
 
 def hard_silu(x: Operand) -> Expr:
     r"""Hard SiLU (hard swish), :math:`x \min(\max(x / 6 + 1 / 2, 0), 1)`.
+
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
 
     Examples
     --------
@@ -40,6 +50,11 @@ def hard_silu(x: Operand) -> Expr:
 def hard_tanh(x: Operand) -> Expr:
     r"""Hard hyperbolic tangent, :math:`\min(\max(x, -1), 1)`.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+
     Examples
     --------
     >>> pel.function([], hard_tanh(pel.constant([-4.0, 0.5, 4.0])))()
@@ -51,6 +66,11 @@ def hard_tanh(x: Operand) -> Expr:
 
 def sparse_sigmoid(x: Operand) -> Expr:
     r"""Sparse sigmoid, the derivative of `sparse_plus`: :math:`\frac{1}{2} (\min(\max(x, -1), 1) + 1)`.
+
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
 
     Examples
     --------
@@ -64,6 +84,11 @@ def sparse_sigmoid(x: Operand) -> Expr:
 def log_sigmoid(x: Operand) -> Expr:
     r"""Logarithm of the sigmoid, :math:`\log \sigma(x) = -\log(1 + e^{-x})`.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+
     Examples
     --------
     >>> log_sigmoid(pel.vector("x"))
@@ -75,6 +100,11 @@ def log_sigmoid(x: Operand) -> Expr:
 
 def tanh_shrink(x: Operand) -> Expr:
     r"""Tanh shrinkage, :math:`x - \tanh x`.
+
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
 
     Examples
     --------

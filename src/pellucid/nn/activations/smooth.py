@@ -22,6 +22,13 @@ SELU_SCALE = 1.0507009873554805
 def elu(x: Operand, alpha: float = 1.0) -> Expr:
     r"""Exponential linear unit, :math:`\max(x, 0) + \alpha \, (e^{\min(x, 0)} - 1)`.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    alpha : float
+        :math:`\alpha`: the function tends to :math:`-\alpha` below.
+
     Examples
     --------
     >>> elu(pel.vector("x"))
@@ -40,6 +47,13 @@ def elu(x: Operand, alpha: float = 1.0) -> Expr:
 def celu(x: Operand, alpha: float = 1.0) -> Expr:
     r"""Continuously differentiable ELU, :math:`\max(x, 0) + \alpha \, (e^{\min(x, 0) / \alpha} - 1)`.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    alpha : float
+        :math:`\alpha`: the function tends to :math:`-\alpha` below.
+
     Examples
     --------
     >>> celu(pel.vector("x"), alpha=2.0)
@@ -56,6 +70,11 @@ def celu(x: Operand, alpha: float = 1.0) -> Expr:
 def selu(x: Operand) -> Expr:
     r"""Scaled exponential linear unit, which keeps mean 0 and variance 1 across layers,
     :math:`\lambda \operatorname{elu}(x)` with :math:`\alpha = 1.673` and :math:`\lambda = 1.051`.
+
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
 
     Examples
     --------
@@ -101,6 +120,11 @@ def gelu(x: Operand, approximate: bool = False) -> Expr:
 def silu(x: Operand) -> Expr:
     r"""Sigmoid linear unit (swish), :math:`x \, \sigma(x)`.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+
     Examples
     --------
     >>> silu(pel.vector("x"))
@@ -116,6 +140,11 @@ def silu(x: Operand) -> Expr:
 
 def mish(x: Operand) -> Expr:
     r"""Mish, :math:`x \tanh(\operatorname{softplus}(x))`.
+
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
 
     Examples
     --------
@@ -133,6 +162,13 @@ def mish(x: Operand) -> Expr:
 def squareplus(x: Operand, b: float = 4) -> Expr:
     r"""Squareplus, a smooth ReLU without exponentials: :math:`\frac{1}{2} (x + \sqrt{x^2 + b})`.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
+    b : float
+        :math:`b`, the width of the curved part.
+
     Examples
     --------
     >>> squareplus(pel.vector("x"))
@@ -148,6 +184,11 @@ def squareplus(x: Operand, b: float = 4) -> Expr:
 
 def sparse_plus(x: Operand) -> Expr:
     r"""Sparse plus: 0 for :math:`x \le -1`, :math:`\frac{1}{4} (x + 1)^2` up to 1, and :math:`x` above.
+
+    Parameters
+    ----------
+    x : Expr or array
+        Any shape.
 
     Examples
     --------

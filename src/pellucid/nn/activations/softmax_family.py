@@ -22,6 +22,13 @@ __all__ = ["glu", "softmax", "sparsemax"]
 def softmax(x: Operand, axis: int = -1) -> Expr:
     r"""Softmax, :math:`e^{x_i} / \sum_j e^{x_j}`; see `pellucid.softmax`.
 
+    Parameters
+    ----------
+    x : Expr or array
+        Scores.
+    axis : int
+        Axis along which the result sums to 1.
+
     Raises
     ------
     ShapeError
@@ -84,6 +91,13 @@ def sparsemax(x: Operand, axis: int = -1) -> Expr:
 
 def glu(x: Operand, axis: int = -1) -> Expr:
     r"""Gated linear unit, :math:`a \, \sigma(b)` with :math:`a` and :math:`b` the two halves of an axis.
+
+    Parameters
+    ----------
+    x : Expr or array
+        The length of the axis is even.
+    axis : int
+        Axis that is halved.
 
     Raises
     ------

@@ -28,7 +28,7 @@ NAMED: dict[str, type[Initializer]] = {
 """Every initializer by its name in snake case."""
 
 # Set without a static name, as in nn/layers: a type checker takes a computed list for an empty one.
-globals()["__all__"] = [*list_own_names(globals()), "NAMED", "get"]
+globals()["__all__"] = [*list_own_names(globals()), "get"]
 
 
 def get(identifier: InitializerLike) -> InitializerFunction | Expr:

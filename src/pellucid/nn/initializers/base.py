@@ -24,12 +24,27 @@ InitializerLike: TypeAlias = "InitializerFunction | Operand"
 
 
 class Initializer(StrictArguments):
-    """Base class: a callable from shape and dtype to an array of initial values."""
+    """Base class: a callable from shape and dtype to an array of initial values.
+
+    Examples
+    --------
+    >>> class Halves(Initializer):
+    ...     def draw(self, shape):
+    ...         return np.full(shape, 0.5)
+    >>> Halves()((2,))
+    array([0.5, 0.5], dtype=float32)
+    """
 
     def __call__(self, shape: Shape, dtype: DTypeLike | None = None) -> Array:
         """Return initial values of this shape, by default of dtype `config.floatx`."""
         return np.asarray(self.draw(tuple(shape)), as_dtype(dtype))
 
     def draw(self, shape: tuple[int, ...]) -> Array:
-        """Return values of this shape, in any precision."""
+        """Return values of this shape, in any precision.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Shape of the result.
+        """
         raise NotImplementedError(f"{type(self).__name__} does not implement draw(shape)")

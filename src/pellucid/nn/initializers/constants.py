@@ -47,14 +47,26 @@ class Constant(Initializer):
 
 
 class Zeros(Initializer):
-    """Zeros."""
+    """Zeros.
+
+    Examples
+    --------
+    >>> Zeros()((2,))
+    array([0., 0.], dtype=float32)
+    """
 
     def draw(self, shape: tuple[int, ...]) -> Array:
         return np.zeros(shape)
 
 
 class Ones(Initializer):
-    """Ones."""
+    """Ones.
+
+    Examples
+    --------
+    >>> Ones()((2,))
+    array([1., 1.], dtype=float32)
+    """
 
     def draw(self, shape: tuple[int, ...]) -> Array:
         return np.ones(shape)
@@ -62,6 +74,11 @@ class Ones(Initializer):
 
 class Identity(Initializer):
     r"""Scaled identity matrix, :math:`g \, I`, padded with zeros if it is not square.
+
+    Parameters
+    ----------
+    gain : float
+        :math:`g`.
 
     Raises
     ------

@@ -16,13 +16,27 @@ __all__ = ["Orthogonal", "Sparse"]
 
 
 class Orthogonal(Initializer):
-    r"""Random orthogonal matrix times ``gain``. All axes but the last form the rows; the vectors of the shorter side
+    """Random orthogonal matrix times ``gain``. All axes but the last form the rows; the vectors of the shorter side
     are orthonormal, :math:`W^T W = g^2 I` or :math:`W W^T = g^2 I`.
+
+    Parameters
+    ----------
+    gain : float
+        :math:`g`.
+    seed : int, optional
+        Seed for the same values at every call.
 
     Raises
     ------
     ShapeError
         If the shape has fewer than two axes.
+
+    Examples
+    --------
+    >>> W = Orthogonal(seed=0)((4, 2))
+    >>> (W.T @ W).round(3)
+    array([[ 1., -0.],
+           [-0.,  1.]], dtype=float32)
 
     References
     ----------

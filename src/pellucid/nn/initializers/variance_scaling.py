@@ -23,7 +23,12 @@ __all__ = [
 
 
 def fans(shape: Shape) -> tuple[float, float]:
-    r"""Return fan in and fan out: for a kernel (..., in, out), each times the window size.
+    """Return fan in and fan out: for a kernel (..., in, out), each times the window size.
+
+    Parameters
+    ----------
+    shape : sequence of int
+        Shape of the kernel.
 
     Examples
     --------
@@ -54,6 +59,12 @@ class VarianceScaling(Initializer):
         Distribution; uniform means between :math:`\pm \sqrt{3 s / n}`.
     seed : int, optional
         Seed for the same values at every call.
+
+    Examples
+    --------
+    >>> values = VarianceScaling(2.0, "fan_in", seed=0)((50, 100))
+    >>> round(float(values.var()), 2)
+    0.04
 
     References
     ----------
@@ -95,42 +106,114 @@ class VarianceScaling(Initializer):
 
 
 class GlorotUniform(VarianceScaling):
-    r"""Uniform between :math:`\pm \sqrt{6 / (n_\text{in} + n_\text{out})}`; see `VarianceScaling`."""
+    r"""Uniform between :math:`\pm \sqrt{6 / (n_\text{in} + n_\text{out})}`; see `VarianceScaling`.
+
+    Parameters
+    ----------
+    seed : int, optional
+        Seed for the same values at every call.
+
+    Examples
+    --------
+    >>> values = GlorotUniform(seed=0)((2, 4))
+    >>> bool((abs(values) <= 1).all()), values.shape
+    (True, (2, 4))
+    """
 
     def __init__(self, seed: int | None = None) -> None:
         super().__init__(1.0, "fan_avg", "uniform", seed)
 
 
 class GlorotNormal(VarianceScaling):
-    r"""Truncated normal of variance :math:`2 / (n_\text{in} + n_\text{out})`; see `VarianceScaling`."""
+    r"""Truncated normal of variance :math:`2 / (n_\text{in} + n_\text{out})`; see `VarianceScaling`.
+
+    Parameters
+    ----------
+    seed : int, optional
+        Seed for the same values at every call.
+
+    Examples
+    --------
+    >>> values = GlorotNormal(seed=0)((100, 100))
+    >>> round(float(values.var()), 2)
+    0.01
+    """
 
     def __init__(self, seed: int | None = None) -> None:
         super().__init__(1.0, "fan_avg", "truncated_normal", seed)
 
 
 class HeUniform(VarianceScaling):
-    r"""Uniform between :math:`\pm \sqrt{6 / n_\text{in}}`; see `VarianceScaling`."""
+    r"""Uniform between :math:`\pm \sqrt{6 / n_\text{in}}`; see `VarianceScaling`.
+
+    Parameters
+    ----------
+    seed : int, optional
+        Seed for the same values at every call.
+
+    Examples
+    --------
+    >>> values = HeUniform(seed=0)((6, 4))
+    >>> bool((abs(values) <= 1).all()), values.shape
+    (True, (6, 4))
+    """
 
     def __init__(self, seed: int | None = None) -> None:
         super().__init__(2.0, "fan_in", "uniform", seed)
 
 
 class HeNormal(VarianceScaling):
-    r"""Truncated normal of variance :math:`2 / n_\text{in}`; see `VarianceScaling`."""
+    r"""Truncated normal of variance :math:`2 / n_\text{in}`; see `VarianceScaling`.
+
+    Parameters
+    ----------
+    seed : int, optional
+        Seed for the same values at every call.
+
+    Examples
+    --------
+    >>> values = HeNormal(seed=0)((50, 100))
+    >>> round(float(values.var()), 2)
+    0.04
+    """
 
     def __init__(self, seed: int | None = None) -> None:
         super().__init__(2.0, "fan_in", "truncated_normal", seed)
 
 
 class LecunUniform(VarianceScaling):
-    r"""Uniform between :math:`\pm \sqrt{3 / n_\text{in}}`; see `VarianceScaling`."""
+    r"""Uniform between :math:`\pm \sqrt{3 / n_\text{in}}`; see `VarianceScaling`.
+
+    Parameters
+    ----------
+    seed : int, optional
+        Seed for the same values at every call.
+
+    Examples
+    --------
+    >>> values = LecunUniform(seed=0)((3, 4))
+    >>> bool((abs(values) <= 1).all()), values.shape
+    (True, (3, 4))
+    """
 
     def __init__(self, seed: int | None = None) -> None:
         super().__init__(1.0, "fan_in", "uniform", seed)
 
 
 class LecunNormal(VarianceScaling):
-    r"""Truncated normal of variance :math:`1 / n_\text{in}`; see `VarianceScaling`."""
+    r"""Truncated normal of variance :math:`1 / n_\text{in}`; see `VarianceScaling`.
+
+    Parameters
+    ----------
+    seed : int, optional
+        Seed for the same values at every call.
+
+    Examples
+    --------
+    >>> values = LecunNormal(seed=0)((50, 100))
+    >>> round(float(values.var()), 2)
+    0.02
+    """
 
     def __init__(self, seed: int | None = None) -> None:
         super().__init__(1.0, "fan_in", "truncated_normal", seed)

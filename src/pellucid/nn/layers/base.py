@@ -196,10 +196,22 @@ class Layer:
                 self.trainable = False
 
     def build(self, x: Any) -> None:
-        """Create the parameters for inputs of the shape and dtype of ``x``."""
+        """Create the parameters for inputs of the shape and dtype of ``x``.
+
+        Parameters
+        ----------
+        x : Expr, or list of Expr
+            The first input.
+        """
 
     def call(self, x: Any) -> Any:
-        """Return the layer's formula on an expression."""
+        """Return the layer's formula on an expression.
+
+        Parameters
+        ----------
+        x : Expr, or list of Expr
+            The input.
+        """
         if hasattr(type(self), "forward"):
             raise UseError(f"{type(self).__name__} does not implement call(x); rename its method forward to call")
         raise NotImplementedError(f"{type(self).__name__} does not implement call(x)")
@@ -233,6 +245,11 @@ class Layer:
     def set_weights(self, weights: Sequence[ArrayLike]) -> None:
         """Set the values of all parameters.
 
+        Parameters
+        ----------
+        weights : sequence of array
+            A value for each parameter, in the order of `parameters`.
+
         Raises
         ------
         ShapeError, DtypeError
@@ -261,6 +278,11 @@ class Layer:
         """Return a new layer with the same constructor arguments, except for ``changes``. It shares no parameters.
 
         Layers among the arguments are cloned, too.
+
+        Parameters
+        ----------
+        **changes : keyword arguments
+            Constructor arguments of the new layer that differ.
         """
         signature = type(self).__signature__
         fresh = {"name": None} if accepts_keyword(signature, "name") else {}
@@ -284,7 +306,13 @@ class Layer:
             ).with_operands([x])
 
     def add_sublayer(self, layer: Part) -> Part:
-        """Register a layer as a part of this one and return it."""
+        """Register a layer as a part of this one and return it.
+
+        Parameters
+        ----------
+        layer : Layer
+            A layer that this one calls.
+        """
         self.parts.append(layer)
         return layer
 
@@ -316,6 +344,25 @@ class Layer:
         Optimizers do not change parameters that are not ``trainable``, such as running means, and apply the
         ``constraint`` after each update. An expression as ``initializer``, such as the parameter of another layer, is
         used as the parameter itself.
+
+        Parameters
+        ----------
+        name : str
+            Name within the layer.
+        shape : tuple of int
+            Shape of the parameter.
+        initializer : str, function or array
+            Initial values; see `pellucid.nn.initializers`.
+        like : Expr
+            Expression whose dtype the parameter gets if it is a float.
+        regularizer : function, optional
+            Penalty, included in `regularization`.
+        regularizable : bool
+            Whether weight penalties over a list of parameters include it.
+        constraint : function, optional
+            Constraint, applied after each optimizer update.
+        trainable : bool
+            Whether optimizers change it.
         """
         if any(isinstance(n, Expr) for n in shape) or not isinstance(like, Expr):
             raise UseError(

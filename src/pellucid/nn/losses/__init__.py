@@ -27,6 +27,15 @@ from pellucid.nn.losses.regression import *
 from pellucid.nn.registry import get_by_name, list_own_names
 
 LossFunction = Callable[[Expr, Expr], Expr]
+"""Function from targets and predictions to the loss of each sample, as an expression.
+
+Examples
+--------
+>>> def fourth_power(y_true: pel.Expr, y_pred: pel.Expr) -> pel.Expr:
+...     return ((y_true - y_pred) ** 4).mean(axis=-1)
+>>> model = pel.Sequential([pel.nn.Input((2,)), pel.nn.Dense(1)])
+>>> model.compile("sgd", loss=fourth_power)
+"""
 
 ALIASES = {
     "bce": "binary_crossentropy",
@@ -51,6 +60,11 @@ NAMED |= {alias: NAMED[name] for alias, name in ALIASES.items()}
 def get(identifier: str | LossFunction | type[Loss]) -> LossFunction:
     """Return a loss by name, or the given function.
 
+    Parameters
+    ----------
+    identifier : str or function
+        A name, such as ``"mse"``, or a function of targets and predictions.
+
     Raises
     ------
     ValueError
@@ -66,6 +80,6 @@ def get(identifier: str | LossFunction | type[Loss]) -> LossFunction:
 
 
 # Set without a static name, as in nn/layers: a type checker takes a computed list for an empty one.
-globals()["__all__"] = [*list_own_names(globals()), "LossFunction", "NAMED"]
+globals()["__all__"] = [*list_own_names(globals()), "LossFunction"]
 
 suggest_near_misses(globals(), "pel.losses")

@@ -28,6 +28,10 @@ class Loss(StrictArguments):
         Reduction of the samples' losses to a scalar; see `reduce_values`.
     name : str, optional
         Name of the loss. By default the class name in snake case.
+    **settings : keyword arguments
+        Settings of ``function``.
+    **settings : keyword arguments
+        Settings of ``function``.
 
     Raises
     ------
@@ -59,13 +63,25 @@ class Loss(StrictArguments):
         return ["reduction", "name", *list(inspect.signature(cls.function).parameters)[2:]]
 
     def call(self, y_true: Operand, y_pred: Operand) -> Expr:
-        """Return the loss of each sample."""
+        """Return the loss of each sample.
+
+        Parameters
+        ----------
+        y_true, y_pred : Expr
+            Targets and predictions of a batch.
+        """
         if self.function is None:
             raise NotImplementedError(f"{type(self).__name__} does not implement call(y_true, y_pred)")
         return type(self).function(y_true, y_pred, **self.settings)  # type: ignore[misc]
 
     def mask(self, y_true: Operand, y_pred: Operand) -> Expr | None:
-        """Return the mask of the samples, or None."""
+        """Return the mask of the samples, or None.
+
+        Parameters
+        ----------
+        y_true, y_pred : Expr
+            Targets and predictions of a batch.
+        """
         return find_mask(as_expr(y_pred))
 
     def __call__(self, y_true: Operand, y_pred: Operand, sample_weight: Operand | None = None) -> Expr:

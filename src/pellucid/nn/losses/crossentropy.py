@@ -74,7 +74,21 @@ def sparse_categorical_crossentropy(
 
 
 class SparseCategoricalCrossentropy(Loss):
-    """`sparse_categorical_crossentropy` reduced over the batch; the mean excludes the ignored class.
+    """Cross-entropy of integer labels: `sparse_categorical_crossentropy` of each sample, reduced to a scalar. The
+    mean excludes the ignored class.
+
+    Parameters
+    ----------
+    from_logits : bool
+        Whether predictions are logits instead of probabilities.
+    ignore_class : int, optional
+        Label of samples that are ignored.
+    reduction : str or None
+        ``"sum_over_batch_size"`` (the mean), ``"sum"``, ``"mean_with_sample_weight"``, or None for one loss per sample.
+    axis : int
+        Axis of the classes.
+    name : str, optional
+        Name of the loss. By default the class name in snake case.
 
     Examples
     --------
@@ -154,7 +168,20 @@ def categorical_crossentropy(
 
 
 class CategoricalCrossentropy(Loss):
-    """`categorical_crossentropy` reduced over the batch.
+    """Cross-entropy of one-hot labels: `categorical_crossentropy` of each sample, reduced to a scalar.
+
+    Parameters
+    ----------
+    from_logits : bool
+        Whether predictions are logits instead of probabilities.
+    label_smoothing : float
+        Fraction of each target, in [0, 1], that is spread evenly over the classes.
+    axis : int
+        Axis of the classes.
+    reduction : str or None
+        ``"sum_over_batch_size"`` (the mean), ``"sum"``, ``"mean_with_sample_weight"``, or None for one loss per sample.
+    name : str, optional
+        Name of the loss. By default the class name in snake case.
 
     Examples
     --------
@@ -225,7 +252,20 @@ def binary_crossentropy(
 
 
 class BinaryCrossentropy(Loss):
-    """`binary_crossentropy` reduced over the batch.
+    """Binary cross-entropy of a batch: `binary_crossentropy` of each sample, reduced to a scalar.
+
+    Parameters
+    ----------
+    from_logits : bool
+        Whether predictions are logits instead of probabilities.
+    label_smoothing : float
+        Fraction of each target, in [0, 1], that is moved toward 1/2.
+    axis : int
+        Axis of the mean.
+    reduction : str or None
+        ``"sum_over_batch_size"`` (the mean), ``"sum"``, ``"mean_with_sample_weight"``, or None for one loss per sample.
+    name : str, optional
+        Name of the loss. By default the class name in snake case.
 
     Examples
     --------
@@ -284,7 +324,24 @@ def categorical_generalized_cross_entropy(y_true: Operand, y_pred: Operand, q: f
 
 
 class CategoricalGeneralizedCrossEntropy(Loss):
-    """`categorical_generalized_cross_entropy` reduced over the batch."""
+    """Generalized cross-entropy for noisy labels: `categorical_generalized_cross_entropy` of each sample, reduced to
+    a scalar.
+
+    Parameters
+    ----------
+    q : float
+        Exponent in (0, 1): toward 0 the cross-entropy, at 1 the mean absolute error.
+    reduction : str or None
+        ``"sum_over_batch_size"`` (the mean), ``"sum"``, ``"mean_with_sample_weight"``, or None for one loss per sample.
+    name : str, optional
+        Name of the loss. By default the class name in snake case.
+
+    Examples
+    --------
+    >>> t, y = pel.ivector("t", shape=("n",)), pel.matrix("y", shape=("n", 2))
+    >>> pel.function([t, y], CategoricalGeneralizedCrossEntropy(q=0.5)(t, y))([1], [[0.75, 0.25]])
+    np.float32(1.0)
+    """
 
     function = staticmethod(categorical_generalized_cross_entropy)
 

@@ -84,7 +84,21 @@ def ctc(y_true: Operand, y_pred: Operand) -> Expr:
 
 
 class CTC(Loss):
-    """`ctc` reduced over the batch."""
+    """Connectionist temporal classification loss of a batch: `ctc` of each sample, reduced to a scalar.
+
+    Parameters
+    ----------
+    reduction : str or None
+        ``"sum_over_batch_size"`` (the mean), ``"sum"``, ``"mean_with_sample_weight"``, or None for one loss per sample.
+    name : str, optional
+        Name of the loss. By default the class name in snake case.
+
+    Examples
+    --------
+    >>> t, y = pel.imatrix("t", shape=("n", 1)), pel.tensor3("y", shape=("n", 2, 3))
+    >>> pel.function([t, y], CTC()(t, y))([[1]], [[[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]]])
+    np.float32(1.0986123)
+    """
 
     function = staticmethod(ctc)
 

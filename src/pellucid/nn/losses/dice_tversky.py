@@ -53,7 +53,23 @@ def dice(y_true: Operand, y_pred: Operand, axis: Axis = None) -> Expr:
 
 
 class Dice(Loss):
-    """`dice` reduced over the batch."""
+    """Dice loss of a batch: `dice` of each sample, reduced to a scalar.
+
+    Parameters
+    ----------
+    reduction : str or None
+        ``"sum_over_batch_size"`` (the mean), ``"sum"``, ``"mean_with_sample_weight"``, or None for one loss per sample.
+    name : str, optional
+        Name of the loss. By default the class name in snake case.
+    axis : int or tuple of int, optional
+        Axes of the sums, by default all.
+
+    Examples
+    --------
+    >>> t, y = pel.matrix("t", shape=("n", 2)), pel.matrix("y", shape=("n", 2))
+    >>> pel.function([t, y], Dice()(t, y))([[0.0, 1.0]], [[0.5, 0.5]])
+    np.float32(0.5)
+    """
 
     function = staticmethod(dice)
 
@@ -93,7 +109,25 @@ def tversky(y_true: Operand, y_pred: Operand, alpha: float = 0.5, beta: float = 
 
 
 class Tversky(Loss):
-    """`tversky` reduced over the batch."""
+    """Tversky loss of a batch: `tversky` of each sample, reduced to a scalar.
+
+    Parameters
+    ----------
+    alpha, beta : float
+        Weights of false negatives and of false positives.
+    reduction : str or None
+        ``"sum_over_batch_size"`` (the mean), ``"sum"``, ``"mean_with_sample_weight"``, or None for one loss per sample.
+    name : str, optional
+        Name of the loss. By default the class name in snake case.
+    axis : int or tuple of int, optional
+        Axes of the sums, by default all.
+
+    Examples
+    --------
+    >>> t, y = pel.matrix("t", shape=("n", 2)), pel.matrix("y", shape=("n", 2))
+    >>> pel.function([t, y], Tversky(alpha=0.3, beta=0.7)(t, y))([[0.0, 1.0]], [[0.5, 0.5]])
+    np.float32(0.50000006)
+    """
 
     function = staticmethod(tversky)
 

@@ -63,7 +63,32 @@ def categorical_focal_crossentropy(
 
 
 class CategoricalFocalCrossentropy(Loss):
-    """`categorical_focal_crossentropy` reduced over the batch."""
+    """Focal loss of several classes: `categorical_focal_crossentropy` of each sample, reduced to a
+    scalar.
+
+    Parameters
+    ----------
+    alpha : float or sequence of float
+        Weight of each class.
+    gamma : float
+        Exponent that reduces the loss of well classified samples.
+    from_logits : bool
+        Whether predictions are logits instead of probabilities.
+    label_smoothing : float
+        Fraction of each target, in [0, 1], that is spread evenly over the classes.
+    axis : int
+        Axis of the classes.
+    reduction : str or None
+        ``"sum_over_batch_size"`` (the mean), ``"sum"``, ``"mean_with_sample_weight"``, or None for one loss per sample.
+    name : str, optional
+        Name of the loss. By default the class name in snake case.
+
+    Examples
+    --------
+    >>> t, y = pel.matrix("t", shape=("n", 2)), pel.matrix("y", shape=("n", 2))
+    >>> pel.function([t, y], CategoricalFocalCrossentropy(gamma=2.0)(t, y))([[0.0, 1.0]], [[0.5, 0.5]])
+    np.float32(0.0433217)
+    """
 
     function = staticmethod(categorical_focal_crossentropy)
 
@@ -135,7 +160,33 @@ def binary_focal_crossentropy(
 
 
 class BinaryFocalCrossentropy(Loss):
-    """`binary_focal_crossentropy` reduced over the batch."""
+    """Binary focal loss of a batch: `binary_focal_crossentropy` of each sample, reduced to a scalar.
+
+    Parameters
+    ----------
+    apply_class_balancing : bool
+        Whether to weight the classes with ``alpha``.
+    alpha : float
+        Weight of class 1; that of class 0 is ``1 - alpha``.
+    gamma : float
+        Exponent that reduces the loss of well classified samples.
+    from_logits : bool
+        Whether predictions are logits instead of probabilities.
+    label_smoothing : float
+        Fraction of each target, in [0, 1], that is spread evenly over the classes.
+    axis : int
+        Axis of the mean.
+    reduction : str or None
+        ``"sum_over_batch_size"`` (the mean), ``"sum"``, ``"mean_with_sample_weight"``, or None for one loss per sample.
+    name : str, optional
+        Name of the loss. By default the class name in snake case.
+
+    Examples
+    --------
+    >>> t, y = pel.matrix("t", shape=("n", 2)), pel.matrix("y", shape=("n", 2))
+    >>> pel.function([t, y], BinaryFocalCrossentropy(gamma=2.0)(t, y))([[0.0, 1.0]], [[0.5, 0.5]])
+    np.float32(0.1732868)
+    """
 
     function = staticmethod(binary_focal_crossentropy)
 

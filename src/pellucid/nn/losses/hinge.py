@@ -65,7 +65,23 @@ def hinge(y_true: Operand, y_pred: Operand) -> Expr:
 
 
 class Hinge(Loss):
-    """`hinge` reduced over the batch."""
+    """Hinge loss of a batch: `hinge` of each sample, reduced to a scalar.
+
+    Parameters
+    ----------
+    reduction : str or None
+        ``"sum_over_batch_size"`` (the mean), ``"sum"``, ``"mean_with_sample_weight"``, or None for one loss per sample.
+    name : str, optional
+        Name of the loss. By default the class name in snake case.
+    **settings : keyword arguments
+        Settings of the function, if it has any.
+
+    Examples
+    --------
+    >>> t, y = pel.vector("t", shape=("n",)), pel.vector("y", shape=("n",))
+    >>> pel.function([t, y], Hinge()(t, y))([1.0, -1.0], [0.5, 0.5])
+    np.float32(1.0)
+    """
 
     function = staticmethod(hinge)
 
@@ -73,7 +89,10 @@ class Hinge(Loss):
 def squared_hinge(y_true: Operand, y_pred: Operand) -> Expr:
     r"""Squared hinge loss, :math:`\frac{1}{k} \sum_k \max(1 - t_k y_k, 0)^2`.
 
-    See `hinge` for the parameters.
+    Parameters
+    ----------
+    y_true, y_pred : Expr, shape (..., columns) or (n,)
+        Labels, -1 and 1 or 0 and 1, and scores.
 
     Examples
     --------
@@ -87,7 +106,23 @@ def squared_hinge(y_true: Operand, y_pred: Operand) -> Expr:
 
 
 class SquaredHinge(Loss):
-    """`squared_hinge` reduced over the batch."""
+    """Squared hinge loss of a batch: `squared_hinge` of each sample, reduced to a scalar.
+
+    Parameters
+    ----------
+    reduction : str or None
+        ``"sum_over_batch_size"`` (the mean), ``"sum"``, ``"mean_with_sample_weight"``, or None for one loss per sample.
+    name : str, optional
+        Name of the loss. By default the class name in snake case.
+    **settings : keyword arguments
+        Settings of the function, if it has any.
+
+    Examples
+    --------
+    >>> t, y = pel.vector("t", shape=("n",)), pel.vector("y", shape=("n",))
+    >>> pel.function([t, y], SquaredHinge()(t, y))([1.0, -1.0], [0.5, 0.5])
+    np.float32(1.25)
+    """
 
     function = staticmethod(squared_hinge)
 
@@ -157,7 +192,23 @@ def categorical_hinge(y_true: Operand, y_pred: Operand) -> Expr:
 
 
 class CategoricalHinge(Loss):
-    """`categorical_hinge` reduced over the batch."""
+    """Categorical hinge loss of a batch: `categorical_hinge` of each sample, reduced to a scalar.
+
+    Parameters
+    ----------
+    reduction : str or None
+        ``"sum_over_batch_size"`` (the mean), ``"sum"``, ``"mean_with_sample_weight"``, or None for one loss per sample.
+    name : str, optional
+        Name of the loss. By default the class name in snake case.
+    **settings : keyword arguments
+        Settings of the function, if it has any.
+
+    Examples
+    --------
+    >>> t, y = pel.matrix("t", shape=("n", 2)), pel.matrix("y", shape=("n", 2))
+    >>> pel.function([t, y], CategoricalHinge()(t, y))([[0.0, 1.0]], [[0.5, 1.0]])
+    np.float32(0.5)
+    """
 
     function = staticmethod(categorical_hinge)
 

@@ -76,7 +76,27 @@ def circle(
 
 
 class Circle(Loss):
-    """`circle` reduced over the batch; the mean excludes samples with loss 0."""
+    """Circle loss of embeddings: `circle` of each sample, reduced to a scalar. The mean excludes samples with loss 0.
+
+    Parameters
+    ----------
+    gamma : float
+        Scale of the similarities.
+    margin : float
+        Relaxation of the similarities that samples of a class must reach.
+    remove_diagonal : bool
+        Whether a sample is no partner of itself.
+    reduction : str or None
+        ``"sum_over_batch_size"`` (the mean), ``"sum"``, ``"mean_with_sample_weight"``, or None for one loss per sample.
+    name : str, optional
+        Name of the loss. By default the class name in snake case.
+
+    Examples
+    --------
+    >>> t, y = pel.ivector("t", shape=("n",)), pel.matrix("y", shape=("n", 2))
+    >>> pel.function([t, y], Circle(gamma=1.0)(t, y))([0, 0, 1], [[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    np.float32(0.54589295)
+    """
 
     function = staticmethod(circle)
 

@@ -48,7 +48,24 @@ def kl_divergence(y_true: Operand, y_pred: Operand) -> Expr:
 
 
 class KLDivergence(Loss):
-    """`kl_divergence` reduced over the batch."""
+    """Kullback-Leibler divergence of distributions: `kl_divergence` of each sample, reduced to a
+    scalar.
+
+    Parameters
+    ----------
+    reduction : str or None
+        ``"sum_over_batch_size"`` (the mean), ``"sum"``, ``"mean_with_sample_weight"``, or None for one loss per sample.
+    name : str, optional
+        Name of the loss. By default the class name in snake case.
+    **settings : keyword arguments
+        Settings of the function, if it has any.
+
+    Examples
+    --------
+    >>> t, y = pel.matrix("t", shape=("n", 2)), pel.matrix("y", shape=("n", 2))
+    >>> pel.function([t, y], KLDivergence()(t, y))([[0.5, 0.5]], [[0.75, 0.25]])
+    np.float32(0.14384104)
+    """
 
     function = staticmethod(kl_divergence)
 
@@ -84,6 +101,22 @@ def poisson(y_true: Operand, y_pred: Operand) -> Expr:
 
 
 class Poisson(Loss):
-    """`poisson` reduced over the batch."""
+    """Poisson loss of a batch: `poisson` of each sample, reduced to a scalar.
+
+    Parameters
+    ----------
+    reduction : str or None
+        ``"sum_over_batch_size"`` (the mean), ``"sum"``, ``"mean_with_sample_weight"``, or None for one loss per sample.
+    name : str, optional
+        Name of the loss. By default the class name in snake case.
+    **settings : keyword arguments
+        Settings of the function, if it has any.
+
+    Examples
+    --------
+    >>> t, y = pel.vector("t", shape=("n",)), pel.vector("y", shape=("n",))
+    >>> pel.function([t, y], Poisson()(t, y))([1.0, 3.0], [1.0, 2.0])
+    np.float32(0.46027923)
+    """
 
     function = staticmethod(poisson)

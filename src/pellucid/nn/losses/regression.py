@@ -64,7 +64,23 @@ def mean_squared_error(y_true: Operand, y_pred: Operand) -> Expr:
 
 
 class MeanSquaredError(Loss):
-    """`mean_squared_error` reduced over the batch."""
+    """Mean squared error of a batch: `mean_squared_error` of each sample, reduced to a scalar.
+
+    Parameters
+    ----------
+    reduction : str or None
+        ``"sum_over_batch_size"`` (the mean), ``"sum"``, ``"mean_with_sample_weight"``, or None for one loss per sample.
+    name : str, optional
+        Name of the loss. By default the class name in snake case.
+    **settings : keyword arguments
+        Settings of the function, if it has any.
+
+    Examples
+    --------
+    >>> t, y = pel.matrix("t", shape=("n", 2)), pel.matrix("y", shape=("n", 2))
+    >>> pel.function([t, y], MeanSquaredError()(t, y))([[0.0, 1.0]], [[1.0, 3.0]])
+    np.float32(2.5)
+    """
 
     function = staticmethod(mean_squared_error)
 
@@ -72,7 +88,10 @@ class MeanSquaredError(Loss):
 def mean_absolute_error(y_true: Operand, y_pred: Operand) -> Expr:
     r"""Mean absolute error, :math:`\frac{1}{k} \sum_k |t_k - y_k|`.
 
-    Parameters and result are those of `mean_squared_error`.
+    Parameters
+    ----------
+    y_true, y_pred : Expr, shape (..., columns) or (n,)
+        Targets and predictions, of equal shapes.
 
     Examples
     --------
@@ -86,7 +105,23 @@ def mean_absolute_error(y_true: Operand, y_pred: Operand) -> Expr:
 
 
 class MeanAbsoluteError(Loss):
-    """`mean_absolute_error` reduced over the batch."""
+    """Mean absolute error of a batch: `mean_absolute_error` of each sample, reduced to a scalar.
+
+    Parameters
+    ----------
+    reduction : str or None
+        ``"sum_over_batch_size"`` (the mean), ``"sum"``, ``"mean_with_sample_weight"``, or None for one loss per sample.
+    name : str, optional
+        Name of the loss. By default the class name in snake case.
+    **settings : keyword arguments
+        Settings of the function, if it has any.
+
+    Examples
+    --------
+    >>> t, y = pel.matrix("t", shape=("n", 2)), pel.matrix("y", shape=("n", 2))
+    >>> pel.function([t, y], MeanAbsoluteError()(t, y))([[0.0, 1.0]], [[1.0, 3.0]])
+    np.float32(1.5)
+    """
 
     function = staticmethod(mean_absolute_error)
 
@@ -95,7 +130,10 @@ def mean_absolute_percentage_error(y_true: Operand, y_pred: Operand) -> Expr:
     r"""Mean absolute percentage error,
     :math:`\frac{100}{k} \sum_k |t_k - y_k| / \max(|t_k|, 10^{-7})`.
 
-    Parameters and result are those of `mean_squared_error`.
+    Parameters
+    ----------
+    y_true, y_pred : Expr, shape (..., columns) or (n,)
+        Targets and predictions, of equal shapes.
 
     Examples
     --------
@@ -109,7 +147,24 @@ def mean_absolute_percentage_error(y_true: Operand, y_pred: Operand) -> Expr:
 
 
 class MeanAbsolutePercentageError(Loss):
-    """`mean_absolute_percentage_error` reduced over the batch."""
+    """Mean absolute percentage error of a batch: `mean_absolute_percentage_error` of each sample, reduced to a
+    scalar.
+
+    Parameters
+    ----------
+    reduction : str or None
+        ``"sum_over_batch_size"`` (the mean), ``"sum"``, ``"mean_with_sample_weight"``, or None for one loss per sample.
+    name : str, optional
+        Name of the loss. By default the class name in snake case.
+    **settings : keyword arguments
+        Settings of the function, if it has any.
+
+    Examples
+    --------
+    >>> t, y = pel.matrix("t", shape=("n", 2)), pel.matrix("y", shape=("n", 2))
+    >>> pel.function([t, y], MeanAbsolutePercentageError()(t, y))([[2.0, 4.0]], [[1.0, 4.0]])
+    np.float32(25.0)
+    """
 
     function = staticmethod(mean_absolute_percentage_error)
 
@@ -118,7 +173,10 @@ def mean_squared_logarithmic_error(y_true: Operand, y_pred: Operand) -> Expr:
     r"""Mean squared logarithmic error,
     :math:`\frac{1}{k} \sum_k (\log(1 + t_k) - \log(1 + y_k))^2`, with negative values clipped to 0.
 
-    Parameters and result are those of `mean_squared_error`.
+    Parameters
+    ----------
+    y_true, y_pred : Expr, shape (..., columns) or (n,)
+        Targets and predictions, of equal shapes.
 
     Examples
     --------
@@ -132,7 +190,24 @@ def mean_squared_logarithmic_error(y_true: Operand, y_pred: Operand) -> Expr:
 
 
 class MeanSquaredLogarithmicError(Loss):
-    """`mean_squared_logarithmic_error` reduced over the batch."""
+    """Mean squared logarithmic error of a batch: `mean_squared_logarithmic_error` of each sample, reduced to a
+    scalar.
+
+    Parameters
+    ----------
+    reduction : str or None
+        ``"sum_over_batch_size"`` (the mean), ``"sum"``, ``"mean_with_sample_weight"``, or None for one loss per sample.
+    name : str, optional
+        Name of the loss. By default the class name in snake case.
+    **settings : keyword arguments
+        Settings of the function, if it has any.
+
+    Examples
+    --------
+    >>> t, y = pel.matrix("t", shape=("n", 2)), pel.matrix("y", shape=("n", 2))
+    >>> pel.function([t, y], MeanSquaredLogarithmicError()(t, y))([[0.0, 1.0]], [[1.0, 1.0]])
+    np.float32(0.2402265)
+    """
 
     function = staticmethod(mean_squared_logarithmic_error)
 
@@ -179,7 +254,23 @@ def huber(y_true: Operand, y_pred: Operand, delta: float = 1.0) -> Expr:
 
 
 class Huber(Loss):
-    """`huber` reduced over the batch."""
+    """Huber loss of a batch: `huber` of each sample, reduced to a scalar.
+
+    Parameters
+    ----------
+    delta : float
+        Largest error whose loss is quadratic.
+    reduction : str or None
+        ``"sum_over_batch_size"`` (the mean), ``"sum"``, ``"mean_with_sample_weight"``, or None for one loss per sample.
+    name : str, optional
+        Name of the loss. By default the class name in snake case.
+
+    Examples
+    --------
+    >>> t, y = pel.matrix("t", shape=("n", 2)), pel.matrix("y", shape=("n", 2))
+    >>> pel.function([t, y], Huber(delta=1.0)(t, y))([[0.0, 0.0]], [[1.0, 3.0]])
+    np.float32(1.5)
+    """
 
     function = staticmethod(huber)
 
@@ -191,7 +282,10 @@ def log_cosh(y_true: Operand, y_pred: Operand) -> Expr:
     r"""Log-cosh loss, the mean of :math:`\log \cosh(y_k - t_k)`: about half the squared error of small errors, and the
     absolute error minus :math:`\log 2` of large ones.
 
-    Parameters and result are those of `mean_squared_error`.
+    Parameters
+    ----------
+    y_true, y_pred : Expr, shape (..., columns) or (n,)
+        Targets and predictions, of equal shapes.
 
     Examples
     --------
@@ -205,7 +299,23 @@ def log_cosh(y_true: Operand, y_pred: Operand) -> Expr:
 
 
 class LogCosh(Loss):
-    """`log_cosh` reduced over the batch."""
+    """Log-cosh loss of a batch: `log_cosh` of each sample, reduced to a scalar.
+
+    Parameters
+    ----------
+    reduction : str or None
+        ``"sum_over_batch_size"`` (the mean), ``"sum"``, ``"mean_with_sample_weight"``, or None for one loss per sample.
+    name : str, optional
+        Name of the loss. By default the class name in snake case.
+    **settings : keyword arguments
+        Settings of the function, if it has any.
+
+    Examples
+    --------
+    >>> t, y = pel.matrix("t", shape=("n", 2)), pel.matrix("y", shape=("n", 2))
+    >>> pel.function([t, y], LogCosh()(t, y))([[0.0, 0.0]], [[1.0, 3.0]])
+    np.float32(1.3715546)
+    """
 
     function = staticmethod(log_cosh)
 
@@ -243,7 +353,23 @@ def cosine_similarity(y_true: Operand, y_pred: Operand, axis: int = -1) -> Expr:
 
 
 class CosineSimilarity(Loss):
-    """`cosine_similarity` reduced over the batch."""
+    """Negative cosine similarity of a batch: `cosine_similarity` of each sample, reduced to a scalar.
+
+    Parameters
+    ----------
+    axis : int
+        Axis of the vectors.
+    reduction : str or None
+        ``"sum_over_batch_size"`` (the mean), ``"sum"``, ``"mean_with_sample_weight"``, or None for one loss per sample.
+    name : str, optional
+        Name of the loss. By default the class name in snake case.
+
+    Examples
+    --------
+    >>> t, y = pel.matrix("t", shape=("n", 2)), pel.matrix("y", shape=("n", 2))
+    >>> pel.function([t, y], CosineSimilarity()(t, y))([[0.0, 1.0]], [[1.0, 1.0]])
+    np.float32(-0.70710677)
+    """
 
     function = staticmethod(cosine_similarity)
 

@@ -24,6 +24,15 @@ from pellucid.nn.metrics.threshold_metrics import *
 from pellucid.nn.registry import get_by_name, list_own_names
 
 MetricFunction = Callable[[Expr, Expr], Expr]
+"""Function from targets and predictions to the metric of each sample, as an expression.
+
+Examples
+--------
+>>> def largest_error(y_true: pel.Expr, y_pred: pel.Expr) -> pel.Expr:
+...     return abs(y_true - y_pred).max(axis=-1)
+>>> model = pel.Sequential([pel.nn.Input((2,)), pel.nn.Dense(1)])
+>>> model.compile("sgd", "mse", metrics=[largest_error])
+"""
 
 NAMED: dict[str, Callable[..., Expr] | type[Metric]] = {
     **losses.NAMED,
@@ -73,6 +82,6 @@ def get(identifier: str | MetricFunction | Metric | type[Metric]) -> MetricFunct
 
 
 # Set without a static name, as in nn/layers: a type checker takes a computed list for an empty one.
-globals()["__all__"] = [*list_own_names(globals()), "MetricFunction", "NAMED"]
+globals()["__all__"] = [*list_own_names(globals()), "MetricFunction"]
 
 suggest_near_misses(globals(), "nn.metrics")

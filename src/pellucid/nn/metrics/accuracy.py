@@ -174,7 +174,16 @@ def sparse_top_k_categorical_accuracy(y_true: Operand, y_pred: Operand, k: int =
 
 
 def top_k_categorical_accuracy(y_true: Operand, y_pred: Operand, k: int = 5) -> Expr:
-    r"""Whether the one-hot label is among the ``k`` largest columns; see `sparse_top_k_categorical_accuracy`.
+    """Whether the one-hot label is among the ``k`` largest columns; see `sparse_top_k_categorical_accuracy`.
+
+    Parameters
+    ----------
+    y_true : Expr, shape (..., classes)
+        One-hot labels.
+    y_pred : Expr, shape (..., classes)
+        Scores.
+    k : int
+        Number of largest scores among which the true class must be.
 
     Examples
     --------
@@ -187,42 +196,122 @@ def top_k_categorical_accuracy(y_true: Operand, y_pred: Operand, k: int = 5) -> 
 
 
 class Accuracy(MeanMetricWrapper):
-    r"""Mean of `accuracy`. Keras's class of this name only compares labels with labels."""
+    """Fraction of correct predictions: the mean of `accuracy` of all samples.
+
+    Keras's class of this name only compares labels with labels.
+
+    Parameters
+    ----------
+    name : str, optional
+        Name in the training history. By default that of the class, in snake case.
+
+    Examples
+    --------
+    >>> t, y = pel.ivector("t", shape=("n",)), pel.matrix("y", shape=("n", 2))
+    >>> pel.function([t, y], Accuracy()(t, y))([0, 1], [[0.9, 0.1], [0.8, 0.2]])
+    np.float32(0.5)
+    """
 
     def __init__(self, name: str | None = None) -> None:
         super().__init__(accuracy, name)
 
 
 class BinaryAccuracy(MeanMetricWrapper):
-    r"""Mean of `binary_accuracy`."""
+    """Accuracy of two classes: the mean of `binary_accuracy` of all samples.
+
+    Parameters
+    ----------
+    name : str, optional
+        Name in the training history. By default that of the class, in snake case.
+    threshold : float
+        Predictions above it are positive.
+
+    Examples
+    --------
+    >>> t, y = pel.vector("t", shape=("n",)), pel.vector("y", shape=("n",))
+    >>> pel.function([t, y], BinaryAccuracy(threshold=0.5)(t, y))([0.0, 1.0, 1.0], [0.7, 0.8, 0.9])
+    np.float32(0.6666667)
+    """
 
     def __init__(self, name: str | None = None, threshold: float = 0.5) -> None:
         super().__init__(binary_accuracy, name, threshold=threshold)
 
 
 class CategoricalAccuracy(MeanMetricWrapper):
-    r"""Mean of `categorical_accuracy`."""
+    """Accuracy of one-hot labels: the mean of `categorical_accuracy` of all samples.
+
+    Parameters
+    ----------
+    name : str, optional
+        Name in the training history. By default that of the class, in snake case.
+
+    Examples
+    --------
+    >>> t, y = pel.matrix("t", shape=("n", 2)), pel.matrix("y", shape=("n", 2))
+    >>> pel.function([t, y], CategoricalAccuracy()(t, y))([[1.0, 0.0], [0.0, 1.0]], [[0.9, 0.1], [0.8, 0.2]])
+    np.float32(0.5)
+    """
 
     def __init__(self, name: str | None = None) -> None:
         super().__init__(categorical_accuracy, name)
 
 
 class SparseCategoricalAccuracy(MeanMetricWrapper):
-    r"""Mean of `sparse_categorical_accuracy`."""
+    """Accuracy of integer labels: the mean of `sparse_categorical_accuracy` of all samples.
+
+    Parameters
+    ----------
+    name : str, optional
+        Name in the training history. By default that of the class, in snake case.
+
+    Examples
+    --------
+    >>> t, y = pel.ivector("t", shape=("n",)), pel.matrix("y", shape=("n", 2))
+    >>> pel.function([t, y], SparseCategoricalAccuracy()(t, y))([0, 1], [[0.9, 0.1], [0.8, 0.2]])
+    np.float32(0.5)
+    """
 
     def __init__(self, name: str | None = None) -> None:
         super().__init__(sparse_categorical_accuracy, name)
 
 
 class TopKCategoricalAccuracy(MeanMetricWrapper):
-    r"""Mean of `top_k_categorical_accuracy`."""
+    """Top-k accuracy of one-hot labels: the mean of `top_k_categorical_accuracy` of all samples.
+
+    Parameters
+    ----------
+    k : int
+        Number of largest scores among which the true class must be.
+    name : str, optional
+        Name in the training history. By default that of the class, in snake case.
+
+    Examples
+    --------
+    >>> t, y = pel.matrix("t", shape=("n", 3)), pel.matrix("y", shape=("n", 3))
+    >>> pel.function([t, y], TopKCategoricalAccuracy(k=2)(t, y))([[1.0, 0.0, 0.0]], [[0.3, 0.5, 0.2]])
+    np.float32(1.0)
+    """
 
     def __init__(self, k: int = 5, name: str | None = None) -> None:
         super().__init__(top_k_categorical_accuracy, name, k=k)
 
 
 class SparseTopKCategoricalAccuracy(MeanMetricWrapper):
-    r"""Mean of `sparse_top_k_categorical_accuracy`."""
+    """Top-k accuracy of integer labels: the mean of `sparse_top_k_categorical_accuracy` of all samples.
+
+    Parameters
+    ----------
+    k : int
+        Number of largest scores among which the true class must be.
+    name : str, optional
+        Name in the training history. By default that of the class, in snake case.
+
+    Examples
+    --------
+    >>> t, y = pel.ivector("t", shape=("n",)), pel.matrix("y", shape=("n", 3))
+    >>> pel.function([t, y], SparseTopKCategoricalAccuracy(k=2)(t, y))([0, 1], [[0.3, 0.5, 0.2], [0.5, 0.2, 0.3]])
+    np.float32(0.5)
+    """
 
     def __init__(self, k: int = 5, name: str | None = None) -> None:
         super().__init__(sparse_top_k_categorical_accuracy, name, k=k)

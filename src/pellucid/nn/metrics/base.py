@@ -30,12 +30,30 @@ Sums = dict[str, Expr]
 class StreamingMetric:
     """A metric that accumulates over batches.
 
+    Parameters
+    ----------
+    result : Expr
+        Metric of all batches so far, including the current one.
+    updates : dict from Shared to Expr
+        Updates of the sums, for ``pel.function(..., updates=...)``.
+
     Attributes
     ----------
     result : Expr
         Metric of all batches so far, including the current one.
     updates : dict from Shared to Expr
         Updates of the sums, for ``pel.function(..., updates=...)``.
+
+    Examples
+    --------
+    >>> v = pel.vector("v", shape=("n",))
+    >>> metric = pel.nn.metrics.Mean().to_streaming(v)
+    >>> step = pel.function([v], metric.result, updates=metric.updates)
+    >>> step([1.0]), step([2.0])
+    (np.float32(1.0), np.float32(1.5))
+    >>> metric.reset()
+    >>> step([7.0])
+    np.float32(7.0)
     """
 
     result: Expr
@@ -94,11 +112,23 @@ class Metric(StrictArguments):
         self.name: str = snake_case(type(self).__name__) if name is None else name
 
     def updates(self, *args: Any, **kwargs: Any) -> Sums:
-        """Return the terms that a batch adds to each sum."""
+        """Return the terms that a batch adds to each sum.
+
+        Parameters
+        ----------
+        *args, **kwargs : Expr
+            Usually targets and predictions of a batch, and ``sample_weight``.
+        """
         raise NotImplementedError(f"{type(self).__name__} does not implement updates(...)")
 
     def compute(self, sums: Mapping[str, Expr]) -> Expr:
-        """Return the metric as a function of the sums."""
+        """Return the metric as a function of the sums.
+
+        Parameters
+        ----------
+        sums : dict from str to Expr
+            The sums over all samples so far, by the names of `updates`.
+        """
         raise NotImplementedError(f"{type(self).__name__} does not implement compute(sums)")
 
     def update_state(self, *args: Any, **kwargs: Any) -> None:
@@ -151,6 +181,11 @@ class Metric(StrictArguments):
 
         The arguments are those of `updates`.
 
+        Parameters
+        ----------
+        *args, **kwargs : Expr
+            As for `updates`.
+
         Raises
         ------
         ShapeError
@@ -177,6 +212,11 @@ class Metric(StrictArguments):
 class Mean(Metric):
     r"""Mean of values, :math:`\sum_i w_i v_i / \sum_i w_i`.
 
+    Parameters
+    ----------
+    name : str, optional
+        Name in the training history. By default that of the class, in snake case.
+
     Examples
     --------
     >>> v = pel.vector("v", shape=("n",))
@@ -194,7 +234,21 @@ class Mean(Metric):
 
 
 class Sum(Metric):
-    r"""Sum of values, :math:`\sum_i w_i v_i`; see `Mean`."""
+    r"""Sum of values, :math:`\sum_i w_i v_i`; see `Mean`.
+
+    Parameters
+    ----------
+    name : str, optional
+        Name in the training history. By default that of the class, in snake case.
+
+    Examples
+    --------
+    >>> v = pel.vector("v", shape=("n",))
+    >>> metric = Sum().to_streaming(v)
+    >>> step = pel.function([v], metric.result, updates=metric.updates)
+    >>> step([1.0, 2.0]), step([6.0])
+    (np.float32(3.0), np.float32(9.0))
+    """
 
     def updates(self, values: Operand, sample_weight: Operand | None = None) -> Sums:
         return {"total": compute_total_and_count(values, sample_weight)["total"]}

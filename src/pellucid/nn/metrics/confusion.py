@@ -146,7 +146,27 @@ class IoU(ConfusionMatrix):
 
 
 class MeanIoU(IoU):
-    r"""Mean `IoU` of all classes."""
+    """Mean `IoU` of all classes.
+
+    Parameters
+    ----------
+    num_classes : int
+        Number of classes.
+    name : str, optional
+        Name in the training history. By default that of the class, in snake case.
+    ignore_class : int, optional
+        Label of samples that are ignored.
+    sparse_y_true, sparse_y_pred : bool
+        Whether labels are integers; otherwise the label is the largest score.
+    axis : int
+        Axis of the classes.
+
+    Examples
+    --------
+    >>> t, y = pel.ivector("t", shape=("n",)), pel.ivector("y", shape=("n",))
+    >>> pel.function([t, y], MeanIoU(2)(t, y))([0, 0, 1], [0, 1, 1])
+    np.float32(0.5)
+    """
 
     def __init__(
         self,
@@ -161,7 +181,23 @@ class MeanIoU(IoU):
 
 
 class BinaryIoU(IoU):
-    r"""Mean `IoU` of two classes; predictions of at least the threshold are positive."""
+    """Mean `IoU` of two classes; predictions of at least the threshold are positive.
+
+    Parameters
+    ----------
+    target_class_ids : sequence of int
+        Classes to average over: 0, 1 or both.
+    threshold : float
+        Predictions above it are class 1.
+    name : str, optional
+        Name in the training history. By default that of the class, in snake case.
+
+    Examples
+    --------
+    >>> t, y = pel.vector("t", shape=("n",)), pel.vector("y", shape=("n",))
+    >>> pel.function([t, y], BinaryIoU()(t, y))([0.0, 1.0, 1.0], [0.7, 0.8, 0.9])
+    np.float32(0.33333334)
+    """
 
     def __init__(
         self, target_class_ids: Sequence[int] = (0, 1), threshold: float = 0.5, name: str | None = None
@@ -175,7 +211,29 @@ class BinaryIoU(IoU):
 
 
 class OneHotIoU(IoU):
-    r"""`IoU` of one-hot labels and class scores."""
+    """`IoU` of one-hot labels and class scores.
+
+    Parameters
+    ----------
+    num_classes : int
+        Number of classes.
+    target_class_ids : sequence of int
+        Classes to average over.
+    name : str, optional
+        Name in the training history. By default that of the class, in snake case.
+    ignore_class : int, optional
+        Label of samples that are ignored.
+    sparse_y_pred : bool
+        Whether predictions are integers; otherwise the label is the largest score.
+    axis : int
+        Axis of the classes.
+
+    Examples
+    --------
+    >>> t, y = pel.matrix("t", shape=("n", 2)), pel.matrix("y", shape=("n", 2))
+    >>> pel.function([t, y], OneHotIoU(2, [0])(t, y))([[1.0, 0.0], [0.0, 1.0]], [[0.9, 0.1], [0.8, 0.2]])
+    np.float32(0.5)
+    """
 
     def __init__(
         self,
@@ -190,7 +248,27 @@ class OneHotIoU(IoU):
 
 
 class OneHotMeanIoU(MeanIoU):
-    r"""`MeanIoU` of one-hot labels and class scores."""
+    """`MeanIoU` of one-hot labels and class scores.
+
+    Parameters
+    ----------
+    num_classes : int
+        Number of classes.
+    name : str, optional
+        Name in the training history. By default that of the class, in snake case.
+    ignore_class : int, optional
+        Label of samples that are ignored.
+    sparse_y_pred : bool
+        Whether predictions are integers; otherwise the label is the largest score.
+    axis : int
+        Axis of the classes.
+
+    Examples
+    --------
+    >>> t, y = pel.matrix("t", shape=("n", 2)), pel.matrix("y", shape=("n", 2))
+    >>> pel.function([t, y], OneHotMeanIoU(2)(t, y))([[1.0, 0.0], [0.0, 1.0]], [[0.9, 0.1], [0.8, 0.2]])
+    np.float32(0.25)
+    """
 
     def __init__(
         self,

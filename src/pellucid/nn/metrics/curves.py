@@ -28,7 +28,7 @@ EDGE = 1e-7
 
 
 class AUC(ThresholdMetric):
-    r"""Area under the ROC curve or the precision-recall curve, approximated at thresholds.
+    """Area under the ROC curve or the precision-recall curve, approximated at thresholds.
 
     Parameters
     ----------
@@ -172,7 +172,7 @@ class ConstrainedMetric(ThresholdMetric):
 
 
 class SensitivityAtSpecificity(ConstrainedMetric):
-    r"""Maximum recall at a minimum specificity.
+    """Maximum recall at a minimum specificity.
 
     Parameters
     ----------
@@ -208,7 +208,25 @@ class SensitivityAtSpecificity(ConstrainedMetric):
 
 
 class SpecificityAtSensitivity(ConstrainedMetric):
-    r"""Maximum specificity at a minimum recall; see `SensitivityAtSpecificity`."""
+    """Maximum specificity at a minimum recall; see `SensitivityAtSpecificity`.
+
+    Parameters
+    ----------
+    sensitivity : float
+        Minimum recall, in [0, 1].
+    num_thresholds : int
+        Number of evenly spaced thresholds.
+    class_id : int, optional
+        Column to evaluate. By default all.
+    name : str, optional
+        Name in the training history. By default that of the class, in snake case.
+
+    Examples
+    --------
+    >>> t, y = pel.vector("t", shape=("n",)), pel.vector("y", shape=("n",))
+    >>> pel.function([t, y], SpecificityAtSensitivity(0.5)(t, y))([0.0, 0.0, 0.0, 1.0, 1.0], [0.0, 0.3, 0.8, 0.3, 0.8])
+    np.float32(0.6666667)
+    """
 
     def __init__(
         self, sensitivity: float, num_thresholds: int = 200, class_id: int | None = None, name: str | None = None
@@ -220,7 +238,25 @@ class SpecificityAtSensitivity(ConstrainedMetric):
 
 
 class PrecisionAtRecall(ConstrainedMetric):
-    r"""Maximum precision at a minimum recall; see `SensitivityAtSpecificity`."""
+    """Maximum precision at a minimum recall; see `SensitivityAtSpecificity`.
+
+    Parameters
+    ----------
+    recall : float
+        Minimum recall, in [0, 1].
+    num_thresholds : int
+        Number of evenly spaced thresholds.
+    class_id : int, optional
+        Column to evaluate. By default all.
+    name : str, optional
+        Name in the training history. By default that of the class, in snake case.
+
+    Examples
+    --------
+    >>> t, y = pel.vector("t", shape=("n",)), pel.vector("y", shape=("n",))
+    >>> pel.function([t, y], PrecisionAtRecall(0.5)(t, y))([0.0, 0.0, 0.0, 1.0, 1.0], [0.0, 0.3, 0.8, 0.3, 0.9])
+    np.float32(1.0)
+    """
 
     def __init__(
         self, recall: float, num_thresholds: int = 200, class_id: int | None = None, name: str | None = None
@@ -232,7 +268,25 @@ class PrecisionAtRecall(ConstrainedMetric):
 
 
 class RecallAtPrecision(ConstrainedMetric):
-    r"""Maximum recall at a minimum precision; see `SensitivityAtSpecificity`."""
+    """Maximum recall at a minimum precision; see `SensitivityAtSpecificity`.
+
+    Parameters
+    ----------
+    precision : float
+        Minimum precision, in [0, 1].
+    num_thresholds : int
+        Number of evenly spaced thresholds.
+    class_id : int, optional
+        Column to evaluate. By default all.
+    name : str, optional
+        Name in the training history. By default that of the class, in snake case.
+
+    Examples
+    --------
+    >>> t, y = pel.vector("t", shape=("n",)), pel.vector("y", shape=("n",))
+    >>> pel.function([t, y], RecallAtPrecision(0.6)(t, y))([0.0, 0.0, 0.0, 1.0, 1.0], [0.0, 0.3, 0.8, 0.3, 0.9])
+    np.float32(0.5)
+    """
 
     def __init__(
         self, precision: float, num_thresholds: int = 200, class_id: int | None = None, name: str | None = None

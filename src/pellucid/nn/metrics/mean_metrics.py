@@ -36,84 +36,238 @@ __all__ = [
 
 
 class MeanSquaredError(MeanMetricWrapper):
-    r"""Mean of `mean_squared_error`."""
+    """Mean squared error of all samples: the mean of `pel.losses.mean_squared_error`.
+
+    Parameters
+    ----------
+    name : str, optional
+        Name in the training history. By default that of the class, in snake case.
+
+    Examples
+    --------
+    >>> t, y = pel.matrix("t", shape=("n", 2)), pel.matrix("y", shape=("n", 2))
+    >>> pel.function([t, y], MeanSquaredError()(t, y))([[0.0, 1.0]], [[1.0, 3.0]])
+    np.float32(2.5)
+    """
 
     def __init__(self, name: str | None = None) -> None:
         super().__init__(losses.mean_squared_error, name)
 
 
 class MeanAbsoluteError(MeanMetricWrapper):
-    r"""Mean of `mean_absolute_error`."""
+    """Mean absolute error of all samples: the mean of `pel.losses.mean_absolute_error`.
+
+    Parameters
+    ----------
+    name : str, optional
+        Name in the training history. By default that of the class, in snake case.
+
+    Examples
+    --------
+    >>> t, y = pel.matrix("t", shape=("n", 2)), pel.matrix("y", shape=("n", 2))
+    >>> pel.function([t, y], MeanAbsoluteError()(t, y))([[0.0, 1.0]], [[1.0, 3.0]])
+    np.float32(1.5)
+    """
 
     def __init__(self, name: str | None = None) -> None:
         super().__init__(losses.mean_absolute_error, name)
 
 
 class MeanAbsolutePercentageError(MeanMetricWrapper):
-    r"""Mean of `mean_absolute_percentage_error`."""
+    """Mean absolute percentage error of all samples: the mean of `pel.losses.mean_absolute_percentage_error`.
+
+    Parameters
+    ----------
+    name : str, optional
+        Name in the training history. By default that of the class, in snake case.
+
+    Examples
+    --------
+    >>> t, y = pel.matrix("t", shape=("n", 2)), pel.matrix("y", shape=("n", 2))
+    >>> pel.function([t, y], MeanAbsolutePercentageError()(t, y))([[2.0, 4.0]], [[1.0, 4.0]])
+    np.float32(25.0)
+    """
 
     def __init__(self, name: str | None = None) -> None:
         super().__init__(losses.mean_absolute_percentage_error, name)
 
 
 class MeanSquaredLogarithmicError(MeanMetricWrapper):
-    r"""Mean of `mean_squared_logarithmic_error`."""
+    """Mean squared logarithmic error of all samples: the mean of `pel.losses.mean_squared_logarithmic_error`.
+
+    Parameters
+    ----------
+    name : str, optional
+        Name in the training history. By default that of the class, in snake case.
+
+    Examples
+    --------
+    >>> t, y = pel.matrix("t", shape=("n", 2)), pel.matrix("y", shape=("n", 2))
+    >>> pel.function([t, y], MeanSquaredLogarithmicError()(t, y))([[0.0, 1.0]], [[1.0, 1.0]])
+    np.float32(0.2402265)
+    """
 
     def __init__(self, name: str | None = None) -> None:
         super().__init__(losses.mean_squared_logarithmic_error, name)
 
 
 class LogCoshError(MeanMetricWrapper):
-    r"""Mean of `log_cosh`."""
+    """Log-cosh loss of all samples: the mean of `pel.losses.log_cosh`.
+
+    Parameters
+    ----------
+    name : str, optional
+        Name in the training history. By default that of the class, in snake case.
+
+    Examples
+    --------
+    >>> t, y = pel.matrix("t", shape=("n", 2)), pel.matrix("y", shape=("n", 2))
+    >>> pel.function([t, y], LogCoshError()(t, y))([[0.0, 0.0]], [[1.0, 3.0]])
+    np.float32(1.3715546)
+    """
 
     def __init__(self, name: str | None = None) -> None:
         super().__init__(losses.log_cosh, name)
 
 
 class Hinge(MeanMetricWrapper):
-    r"""Mean of `hinge`."""
+    """Hinge loss of all samples: the mean of `pel.losses.hinge`.
+
+    Parameters
+    ----------
+    name : str, optional
+        Name in the training history. By default that of the class, in snake case.
+
+    Examples
+    --------
+    >>> t, y = pel.vector("t", shape=("n",)), pel.vector("y", shape=("n",))
+    >>> pel.function([t, y], Hinge()(t, y))([1.0, -1.0], [0.5, 0.5])
+    np.float32(1.0)
+    """
 
     def __init__(self, name: str | None = None) -> None:
         super().__init__(losses.hinge, name)
 
 
 class SquaredHinge(MeanMetricWrapper):
-    r"""Mean of `squared_hinge`."""
+    """Squared hinge loss of all samples: the mean of `pel.losses.squared_hinge`.
+
+    Parameters
+    ----------
+    name : str, optional
+        Name in the training history. By default that of the class, in snake case.
+
+    Examples
+    --------
+    >>> t, y = pel.vector("t", shape=("n",)), pel.vector("y", shape=("n",))
+    >>> pel.function([t, y], SquaredHinge()(t, y))([1.0, -1.0], [0.5, 0.5])
+    np.float32(1.25)
+    """
 
     def __init__(self, name: str | None = None) -> None:
         super().__init__(losses.squared_hinge, name)
 
 
 class CategoricalHinge(MeanMetricWrapper):
-    r"""Mean of `categorical_hinge`."""
+    """Categorical hinge loss of all samples: the mean of `pel.losses.categorical_hinge`.
+
+    Parameters
+    ----------
+    name : str, optional
+        Name in the training history. By default that of the class, in snake case.
+
+    Examples
+    --------
+    >>> t, y = pel.matrix("t", shape=("n", 2)), pel.matrix("y", shape=("n", 2))
+    >>> pel.function([t, y], CategoricalHinge()(t, y))([[0.0, 1.0]], [[0.5, 1.0]])
+    np.float32(0.5)
+    """
 
     def __init__(self, name: str | None = None) -> None:
         super().__init__(losses.categorical_hinge, name)
 
 
 class KLDivergence(MeanMetricWrapper):
-    r"""Mean of `kl_divergence`."""
+    """Kullback-Leibler divergence of distributions: the mean of `pel.losses.kl_divergence`.
+
+    Parameters
+    ----------
+    name : str, optional
+        Name in the training history. By default that of the class, in snake case.
+
+    Examples
+    --------
+    >>> t, y = pel.matrix("t", shape=("n", 2)), pel.matrix("y", shape=("n", 2))
+    >>> pel.function([t, y], KLDivergence()(t, y))([[0.5, 0.5]], [[0.75, 0.25]])
+    np.float32(0.14384104)
+    """
 
     def __init__(self, name: str | None = None) -> None:
         super().__init__(losses.kl_divergence, name)
 
 
 class Poisson(MeanMetricWrapper):
-    r"""Mean of `poisson`."""
+    """Poisson loss of all samples: the mean of `pel.losses.poisson`.
+
+    Parameters
+    ----------
+    name : str, optional
+        Name in the training history. By default that of the class, in snake case.
+
+    Examples
+    --------
+    >>> t, y = pel.vector("t", shape=("n",)), pel.vector("y", shape=("n",))
+    >>> pel.function([t, y], Poisson()(t, y))([1.0, 3.0], [1.0, 2.0])
+    np.float32(0.46027923)
+    """
 
     def __init__(self, name: str | None = None) -> None:
         super().__init__(losses.poisson, name)
 
 
 class BinaryCrossentropy(MeanMetricWrapper):
-    r"""Mean of `binary_crossentropy`."""
+    """Binary cross-entropy of all samples: the mean of `pel.losses.binary_crossentropy`.
+
+    Parameters
+    ----------
+    name : str, optional
+        Name in the training history. By default that of the class, in snake case.
+    from_logits : bool
+        Whether predictions are logits instead of probabilities.
+    label_smoothing : float
+        Fraction of each target, in [0, 1], that is moved toward 1/2.
+
+    Examples
+    --------
+    >>> t, y = pel.vector("t", shape=("n",)), pel.vector("y", shape=("n",))
+    >>> pel.function([t, y], BinaryCrossentropy()(t, y))([0.0, 1.0], [0.5, 0.5])
+    np.float32(0.6931472)
+    """
 
     def __init__(self, name: str | None = None, from_logits: bool = False, label_smoothing: float = 0.0) -> None:
         super().__init__(losses.binary_crossentropy, name, from_logits=from_logits, label_smoothing=label_smoothing)
 
 
 class CategoricalCrossentropy(MeanMetricWrapper):
-    r"""Mean of `categorical_crossentropy`."""
+    """Cross-entropy of one-hot labels: the mean of `pel.losses.categorical_crossentropy`.
+
+    Parameters
+    ----------
+    name : str, optional
+        Name in the training history. By default that of the class, in snake case.
+    from_logits : bool
+        Whether predictions are logits instead of probabilities.
+    label_smoothing : float
+        Fraction of each target, in [0, 1], that is spread evenly over the classes.
+    axis : int
+        Axis of the classes.
+
+    Examples
+    --------
+    >>> t, y = pel.matrix("t", shape=("n", 2)), pel.matrix("y", shape=("n", 2))
+    >>> pel.function([t, y], CategoricalCrossentropy()(t, y))([[0.0, 1.0]], [[0.5, 0.5]])
+    np.float32(0.6931472)
+    """
 
     def __init__(
         self, name: str | None = None, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
@@ -124,9 +278,27 @@ class CategoricalCrossentropy(MeanMetricWrapper):
 
 
 class SparseCategoricalCrossentropy(MeanMetricWrapper):
-    r"""Mean of `sparse_categorical_crossentropy`, without samples of the ignored class.
+    """Cross-entropy of integer labels: the mean of
+    `pel.losses.sparse_categorical_crossentropy`, without samples of the ignored class.
 
     Keras includes them as 0 if there are no sample weights.
+
+    Parameters
+    ----------
+    name : str, optional
+        Name in the training history. By default that of the class, in snake case.
+    from_logits : bool
+        Whether predictions are logits instead of probabilities.
+    ignore_class : int, optional
+        Label of samples that are ignored.
+    axis : int
+        Axis of the classes.
+
+    Examples
+    --------
+    >>> t, y = pel.ivector("t", shape=("n",)), pel.matrix("y", shape=("n", 2))
+    >>> pel.function([t, y], SparseCategoricalCrossentropy()(t, y))([0, 1], [[0.5, 0.5], [0.5, 0.5]])
+    np.float32(0.6931472)
     """
 
     def __init__(
@@ -150,7 +322,12 @@ def cosine_similarity(y_true: Operand, y_pred: Operand, axis: int = -1) -> Expr:
     r"""Cosine similarity,
     :math:`\frac{t \cdot y}{\left\| t \right\| \left\| y \right\|}`; the loss of this name is its negative.
 
-    Parameters and result are otherwise those of the loss.
+    Parameters
+    ----------
+    y_true, y_pred : Expr, shape (..., columns) or (n,)
+        Targets and predictions, of equal shapes.
+    axis : int
+        Axis of the vectors.
 
     Examples
     --------
@@ -163,7 +340,21 @@ def cosine_similarity(y_true: Operand, y_pred: Operand, axis: int = -1) -> Expr:
 
 
 class CosineSimilarity(MeanMetricWrapper):
-    r"""Mean of `cosine_similarity`."""
+    """Cosine similarity of all samples: the mean of `cosine_similarity`.
+
+    Parameters
+    ----------
+    name : str, optional
+        Name in the training history. By default that of the class, in snake case.
+    axis : int
+        Axis of the vectors.
+
+    Examples
+    --------
+    >>> t, y = pel.matrix("t", shape=("n", 2)), pel.matrix("y", shape=("n", 2))
+    >>> pel.function([t, y], CosineSimilarity()(t, y))([[0.0, 1.0]], [[1.0, 1.0]])
+    np.float32(0.70710677)
+    """
 
     def __init__(self, name: str | None = None, axis: int = -1) -> None:
         super().__init__(cosine_similarity, name, axis=axis)
@@ -201,7 +392,21 @@ def pearson_correlation(y_true: Operand, y_pred: Operand, axis: int = -1) -> Exp
 
 
 class PearsonCorrelation(MeanMetricWrapper):
-    r"""Mean of `pearson_correlation`."""
+    """Pearson correlation of all samples: the mean of `pearson_correlation`.
+
+    Parameters
+    ----------
+    name : str, optional
+        Name in the training history. By default that of the class, in snake case.
+    axis : int
+        Axis of the correlation.
+
+    Examples
+    --------
+    >>> t, y = pel.matrix("t", shape=("n", 3)), pel.matrix("y", shape=("n", 3))
+    >>> pel.function([t, y], PearsonCorrelation()(t, y))([[1.0, 2.0, 3.0]], [[2.0, 4.0, 6.0]])
+    np.float32(0.99999994)
+    """
 
     def __init__(self, name: str | None = None, axis: int = -1) -> None:
         super().__init__(pearson_correlation, name, axis=axis)
@@ -211,7 +416,12 @@ def concordance_correlation(y_true: Operand, y_pred: Operand, axis: int = -1) ->
     r"""Concordance correlation coefficient,
     :math:`2 \operatorname{cov}(t, y) / (\sigma_t^2 + \sigma_y^2 + (\bar t - \bar y)^2)`.
 
-    Parameters are those of `pearson_correlation`.
+    Parameters
+    ----------
+    y_true, y_pred : Expr, shape (..., columns) or (n,)
+        Targets and predictions, of equal shapes.
+    axis : int
+        Axis of the correlation.
 
     Returns
     -------
@@ -237,7 +447,21 @@ def concordance_correlation(y_true: Operand, y_pred: Operand, axis: int = -1) ->
 
 
 class ConcordanceCorrelation(MeanMetricWrapper):
-    r"""Mean of `concordance_correlation`."""
+    """Concordance correlation coefficient of all samples: the mean of `concordance_correlation`.
+
+    Parameters
+    ----------
+    name : str, optional
+        Name in the training history. By default that of the class, in snake case.
+    axis : int
+        Axis of the correlation.
+
+    Examples
+    --------
+    >>> t, y = pel.matrix("t", shape=("n", 3)), pel.matrix("y", shape=("n", 3))
+    >>> pel.function([t, y], ConcordanceCorrelation()(t, y))([[1.0, 2.0, 3.0]], [[1.0, 2.0, 3.0]])
+    np.float32(1.0)
+    """
 
     def __init__(self, name: str | None = None, axis: int = -1) -> None:
         super().__init__(concordance_correlation, name, axis=axis)

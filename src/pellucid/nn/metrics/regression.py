@@ -22,6 +22,11 @@ __all__ = ["R2Score", "RootMeanSquaredError"]
 class RootMeanSquaredError(Metric):
     r"""Root mean squared error, :math:`\sqrt{\frac{1}{n} \sum_i (t_i - y_i)^2}`.
 
+    Parameters
+    ----------
+    name : str, optional
+        Name in the training history. By default that of the class, in snake case.
+
     Examples
     --------
     >>> t, y = pel.vector("t", shape=("n",)), pel.vector("y", shape=("n",))

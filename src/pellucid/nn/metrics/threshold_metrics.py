@@ -37,7 +37,7 @@ Thresholds = float | Sequence[float] | None
 
 
 class ThresholdMetric(Metric):
-    r"""Base class: a function of confusion counts at thresholds. Predictions above the threshold are positive.
+    """Base class: a function of confusion counts at thresholds. Predictions above the threshold are positive.
 
     Parameters
     ----------
@@ -50,17 +50,23 @@ class ThresholdMetric(Metric):
     name : str, optional
         Name in the training history.
 
-    Raises
-    ------
-    ValueError
-        If a threshold is outside [0, 1].
-
     Attributes
     ----------
     counted_names : tuple of str
         Names of the accumulated counts.
     by_label : bool
         Whether each column has separate counts.
+
+    Raises
+    ------
+    ValueError
+        If a threshold is outside [0, 1].
+
+    Examples
+    --------
+    >>> t, y = pel.vector("t", shape=("n",)), pel.vector("y", shape=("n",))
+    >>> pel.function([t, y], ThresholdMetric()(t, y))([0.0, 1.0, 1.0, 1.0], [0.7, 0.8, 0.9, 0.1])
+    np.float32(2.0)
     """
 
     class_id: int | None
@@ -141,25 +147,81 @@ class CountMetric(ThresholdMetric):
 
 
 class TruePositives(CountMetric):
-    """Number of positive labels that are predicted as positive."""
+    """Number of positive labels that are predicted as positive.
+
+    Parameters
+    ----------
+    thresholds : float or sequence of float, optional
+        Thresholds in [0, 1], by default 0.5. Several thresholds give one value each.
+    name : str, optional
+        Name in the training history. By default that of the class, in snake case.
+
+    Examples
+    --------
+    >>> t, y = pel.vector("t", shape=("n",)), pel.vector("y", shape=("n",))
+    >>> pel.function([t, y], TruePositives()(t, y))([0.0, 1.0, 1.0, 1.0], [0.7, 0.8, 0.9, 0.1])
+    np.float32(2.0)
+    """
 
     counted_names = ("true_positives",)
 
 
 class FalsePositives(CountMetric):
-    """Number of negative labels that are predicted as positive."""
+    """Number of negative labels that are predicted as positive.
+
+    Parameters
+    ----------
+    thresholds : float or sequence of float, optional
+        Thresholds in [0, 1], by default 0.5. Several thresholds give one value each.
+    name : str, optional
+        Name in the training history. By default that of the class, in snake case.
+
+    Examples
+    --------
+    >>> t, y = pel.vector("t", shape=("n",)), pel.vector("y", shape=("n",))
+    >>> pel.function([t, y], FalsePositives()(t, y))([0.0, 1.0, 1.0, 1.0], [0.7, 0.8, 0.9, 0.1])
+    np.float32(1.0)
+    """
 
     counted_names = ("false_positives",)
 
 
 class TrueNegatives(CountMetric):
-    """Number of negative labels that are predicted as negative."""
+    """Number of negative labels that are predicted as negative.
+
+    Parameters
+    ----------
+    thresholds : float or sequence of float, optional
+        Thresholds in [0, 1], by default 0.5. Several thresholds give one value each.
+    name : str, optional
+        Name in the training history. By default that of the class, in snake case.
+
+    Examples
+    --------
+    >>> t, y = pel.vector("t", shape=("n",)), pel.vector("y", shape=("n",))
+    >>> pel.function([t, y], TrueNegatives()(t, y))([0.0, 0.0, 1.0], [0.7, 0.2, 0.9])
+    np.float32(1.0)
+    """
 
     counted_names = ("true_negatives",)
 
 
 class FalseNegatives(CountMetric):
-    """Number of positive labels that are predicted as negative."""
+    """Number of positive labels that are predicted as negative.
+
+    Parameters
+    ----------
+    thresholds : float or sequence of float, optional
+        Thresholds in [0, 1], by default 0.5. Several thresholds give one value each.
+    name : str, optional
+        Name in the training history. By default that of the class, in snake case.
+
+    Examples
+    --------
+    >>> t, y = pel.vector("t", shape=("n",)), pel.vector("y", shape=("n",))
+    >>> pel.function([t, y], FalseNegatives()(t, y))([0.0, 1.0, 1.0, 1.0], [0.7, 0.8, 0.9, 0.1])
+    np.float32(1.0)
+    """
 
     counted_names = ("false_negatives",)
 
@@ -167,7 +229,16 @@ class FalseNegatives(CountMetric):
 class Precision(ThresholdMetric):
     r"""Precision, :math:`\mathrm{TP} / (\mathrm{TP} + \mathrm{FP})`; 0 without positive predictions.
 
-    Parameters are those of `ThresholdMetric`.
+    Parameters
+    ----------
+    thresholds : float or sequence of float, optional
+        Thresholds in [0, 1], by default 0.5. Several thresholds give one value each.
+    top_k : int, optional
+        Only the ``top_k`` largest columns of a sample can be positive.
+    class_id : int, optional
+        Column to evaluate. By default all.
+    name : str, optional
+        Name in the training history. By default that of the class, in snake case.
 
     Examples
     --------
@@ -185,7 +256,16 @@ class Precision(ThresholdMetric):
 class Recall(ThresholdMetric):
     r"""Recall, :math:`\mathrm{TP} / (\mathrm{TP} + \mathrm{FN})`; 0 without positive labels.
 
-    Parameters are those of `ThresholdMetric`.
+    Parameters
+    ----------
+    thresholds : float or sequence of float, optional
+        Thresholds in [0, 1], by default 0.5. Several thresholds give one value each.
+    top_k : int, optional
+        Only the ``top_k`` largest columns of a sample can be positive.
+    class_id : int, optional
+        Column to evaluate. By default all.
+    name : str, optional
+        Name in the training history. By default that of the class, in snake case.
 
     Examples
     --------
@@ -293,7 +373,23 @@ class FBetaScore(Metric):
 
 
 class F1Score(FBetaScore):
-    r"""F1 score, :math:`2 P R / (P + R)`; see `FBetaScore`."""
+    """F1 score, :math:`2 P R / (P + R)`; see `FBetaScore`.
+
+    Parameters
+    ----------
+    average : {None, "micro", "macro", "weighted"}
+        Average over classes, as for `FBetaScore`.
+    threshold : float, optional
+        Predictions above the threshold are positive. By default the largest column is.
+    name : str, optional
+        Name in the training history. By default that of the class, in snake case.
+
+    Examples
+    --------
+    >>> t, y = pel.matrix("t", shape=("n", 2)), pel.matrix("y", shape=("n", 2))
+    >>> pel.function([t, y], F1Score(threshold=0.5)(t, y))([[1.0, 1.0], [1.0, 0.0]], [[0.9, 0.2], [0.9, 0.8]])
+    array([1., 0.], dtype=float32)
+    """
 
     def __init__(self, average: str | None = None, threshold: float | None = None, name: str | None = None) -> None:
         super().__init__(average, 1.0, threshold, name)

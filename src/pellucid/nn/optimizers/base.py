@@ -36,6 +36,16 @@ from pellucid.nn.optimizers.slots import SlotMixin
 __all__ = ["Optimizer", "Updates"]
 
 Updates = dict[Shared, Expr]
+"""New values of variables after a step, as `Optimizer.updates` returns them and `pellucid.function` takes them.
+
+Examples
+--------
+>>> count = pel.shared(0.0, "count")
+>>> updates: pel.optimizers.Updates = {count: count + 1}
+>>> step = pel.function([], count, updates=updates)
+>>> step(), step()
+(np.float32(0.0), np.float32(1.0))
+"""
 
 
 class Optimizer(SlotMixin, PrintableOptimizer):
@@ -75,6 +85,9 @@ class Optimizer(SlotMixin, PrintableOptimizer):
     multipliers : mapping from Shared or str to float, optional
         Factor of the learning rate for single parameters, by variable or by name (Caffe's ``lr_mult``).
 
+    **options
+        ``weight_decay`` and the following settings are keyword arguments of all optimizers.
+
     Attributes
     ----------
     state : list of Shared
@@ -88,6 +101,14 @@ class Optimizer(SlotMixin, PrintableOptimizer):
         If a setting is out of range, or more than one kind of clipping is set.
     TypeError
         If an option is unknown; the message suggests the nearest one.
+
+    Examples
+    --------
+    >>> class HalfStep(pel.optimizers.Optimizer):
+    ...     def step(self, parameter, gradient, rate):
+    ...         return {parameter: parameter - 0.5 * rate * gradient}
+    >>> print(HalfStep(0.1))
+    w ← w - 0.05 * g
 
     References
     ----------
@@ -242,7 +263,17 @@ class Optimizer(SlotMixin, PrintableOptimizer):
         return result
 
     def step(self, parameter: Shared, gradient: Expr, rate: Expr | float) -> Updates:
-        """Return the new values of one parameter and its slots. ``rate`` has the dtype of the parameter."""
+        """Return the new values of one parameter and its slots. ``rate`` has the dtype of the parameter.
+
+        Parameters
+        ----------
+        parameter : Shared
+            The parameter.
+        gradient : Expr
+            Its gradient, clipped and scaled.
+        rate : float or Expr
+            The learning rate.
+        """
         raise NotImplementedError(f"{type(self).__name__} does not implement step(parameter, gradient, rate)")
 
     def step_with_weight_decay(self, parameter: Shared, gradient: Expr, rate: Expr | float) -> Updates:

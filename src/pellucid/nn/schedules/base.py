@@ -53,7 +53,13 @@ class Schedule(StrictArguments):
         return np.broadcast_to(rates, steps.shape).astype("float64")[()]
 
     def formula(self, step: Expr) -> Expr | float:
-        """Return the learning rate at a step, given as a float expression."""
+        """Return the learning rate at a step, given as a float expression.
+
+        Parameters
+        ----------
+        step : Expr
+            Number of finished steps, as a float.
+        """
         raise NotImplementedError(f"{type(self).__name__} does not implement formula(step)")
 
     def __str__(self) -> str:
@@ -72,6 +78,11 @@ class Schedule(StrictArguments):
 
 class ConstantSchedule(Schedule):
     r"""Constant learning rate, :math:`\eta_0` (Caffe's ``fixed``), as a part of other schedules.
+
+    Parameters
+    ----------
+    learning_rate : float
+        :math:`\eta_0`.
 
     Examples
     --------

@@ -54,6 +54,15 @@ class ExponentialDecay(Schedule):
 class InverseDecay(Schedule):
     r"""Inverse power decay, :math:`\eta_0 (1 + \gamma s)^{-p}` (Caffe's ``inv``).
 
+    Parameters
+    ----------
+    initial_learning_rate : float
+        :math:`\eta_0`.
+    decay_rate : float
+        :math:`\gamma`, per step.
+    power : float
+        :math:`p`.
+
     Examples
     --------
     >>> print(InverseDecay(0.01, 0.001, 0.75))
@@ -173,6 +182,15 @@ class SigmoidDecay(Schedule):
 class StepDecay(Schedule):
     r"""Step decay every :math:`n` steps, :math:`\eta_0 \gamma^{\lfloor s / n \rfloor}` (Caffe's ``step``).
 
+    Parameters
+    ----------
+    initial_learning_rate : float
+        :math:`\eta_0`.
+    decay_steps : int
+        :math:`n`.
+    decay_rate : float
+        :math:`\gamma`.
+
     Examples
     --------
     >>> StepDecay(0.1, 10)([0, 9, 10])
@@ -191,6 +209,15 @@ class StepDecay(Schedule):
 
 class MultiStepDecay(Schedule):
     r"""Decay at given steps, :math:`\eta_0 \gamma^k` after the :math:`k`-th boundary (Caffe's ``multistep``).
+
+    Parameters
+    ----------
+    initial_learning_rate : float
+        :math:`\eta_0`.
+    boundaries : sequence of int
+        First step of each new learning rate, in increasing order.
+    decay_rate : float
+        :math:`\gamma`.
 
     Examples
     --------

@@ -36,12 +36,24 @@ _recovery_hints: list[Callable[[], str]] = []
 
 
 def num_processes() -> int:
-    """Return the number of processes; 1 before `initialize`."""
+    """Return the number of processes; 1 before `initialize`.
+
+    Examples
+    --------
+    >>> pel.distribution.num_processes()
+    1
+    """
     return int(jax().process_count()) if "jax" in sys.modules else 1
 
 
 def process_id() -> int:
-    """Return the rank of this process. Rank 0 writes checkpoints and logs."""
+    """Return the rank of this process. Rank 0 writes checkpoints and logs.
+
+    Examples
+    --------
+    >>> pel.distribution.process_id()
+    0
+    """
     return int(jax().process_index()) if "jax" in sys.modules else 0
 
 

@@ -73,11 +73,23 @@ class Callback:
         return 1 if overrides else None
 
     def set_model(self, model: ModelLike) -> None:
-        """Set the model; called before a run."""
+        """Set the model; called before a run.
+
+        Parameters
+        ----------
+        model : Model
+            The model.
+        """
         self.model = model
 
     def set_params(self, params: Mapping[str, Any]) -> None:
-        """Set the parameters of the run; called before it."""
+        """Set the parameters of the run; called before it.
+
+        Parameters
+        ----------
+        params : dict from str
+            Settings of the run, such as ``epochs``.
+        """
         self.params = params
 
     def __getstate__(self) -> dict[str, Any]:
@@ -92,52 +104,158 @@ class Callback:
         return {}
 
     def set_state(self, state: Mapping[str, Any]) -> None:
-        """Continue from the result of `get_state`; called after `on_train_begin`."""
+        """Continue from the result of `get_state`; called after `on_train_begin`.
+
+        Parameters
+        ----------
+        state : dict from str to array
+            The result of `get_state`.
+        """
 
     def save_interrupted(self) -> None:
         """Save the run where Ctrl-C or SIGTERM interrupted it, between two steps."""
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        """Called before the first epoch."""
+        """Called before the first epoch.
+
+        Parameters
+        ----------
+        logs : dict from str to float, optional
+            Metrics by name.
+        """
 
     def on_train_end(self, logs: Logs | None = None) -> None:
-        """Called after the last epoch, with its logs."""
+        """Called after the last epoch, with its logs.
+
+        Parameters
+        ----------
+        logs : dict from str to float, optional
+            Metrics by name.
+        """
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
-        """Called before an epoch, counted from 0."""
+        """Called before an epoch, counted from 0.
+
+        Parameters
+        ----------
+        epoch : int
+            Number of the epoch, from 0.
+        logs : dict from str to float, optional
+            Metrics by name.
+        """
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Called after an epoch and its validation, with its metrics; items added to ``logs`` appear in the history."""
+        """Called after an epoch and its validation, with its metrics; items added to ``logs`` appear in the history.
+
+        Parameters
+        ----------
+        epoch : int
+            Number of the epoch, from 0.
+        logs : dict from str to float, optional
+            Metrics by name.
+        """
 
     def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
-        """Called before a batch, counted from 0 in its epoch."""
+        """Called before a batch, counted from 0 in its epoch.
+
+        Parameters
+        ----------
+        batch : int
+            Number of the batch in its epoch, from 0.
+        logs : dict from str to float, optional
+            Metrics by name.
+        """
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        """Called after a batch, with the metrics of the epoch so far."""
+        """Called after a batch, with the metrics of the epoch so far.
+
+        Parameters
+        ----------
+        batch : int
+            Number of the batch in its epoch, from 0.
+        logs : dict from str to float, optional
+            Metrics by name.
+        """
 
     def on_test_begin(self, logs: Logs | None = None) -> None:
-        """Called before `Model.evaluate` and before validation."""
+        """Called before `Model.evaluate` and before validation.
+
+        Parameters
+        ----------
+        logs : dict from str to float, optional
+            Metrics by name.
+        """
 
     def on_test_end(self, logs: Logs | None = None) -> None:
-        """Called after `Model.evaluate` and after validation, with the metrics."""
+        """Called after `Model.evaluate` and after validation, with the metrics.
+
+        Parameters
+        ----------
+        logs : dict from str to float, optional
+            Metrics by name.
+        """
 
     def on_test_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
-        """Called before a batch is evaluated."""
+        """Called before a batch is evaluated.
+
+        Parameters
+        ----------
+        batch : int
+            Number of the batch in its epoch, from 0.
+        logs : dict from str to float, optional
+            Metrics by name.
+        """
 
     def on_test_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        """Called after a batch is evaluated, with the metrics so far."""
+        """Called after a batch is evaluated, with the metrics so far.
+
+        Parameters
+        ----------
+        batch : int
+            Number of the batch in its epoch, from 0.
+        logs : dict from str to float, optional
+            Metrics by name.
+        """
 
     def on_predict_begin(self, logs: Logs | None = None) -> None:
-        """Called before `Model.predict`."""
+        """Called before `Model.predict`.
+
+        Parameters
+        ----------
+        logs : dict from str to float, optional
+            Metrics by name.
+        """
 
     def on_predict_end(self, logs: Logs | None = None) -> None:
-        """Called after `Model.predict`."""
+        """Called after `Model.predict`.
+
+        Parameters
+        ----------
+        logs : dict from str to float, optional
+            Metrics by name.
+        """
 
     def on_predict_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
-        """Called before the predictions of a batch."""
+        """Called before the predictions of a batch.
+
+        Parameters
+        ----------
+        batch : int
+            Number of the batch in its epoch, from 0.
+        logs : dict from str to float, optional
+            Metrics by name.
+        """
 
     def on_predict_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        """Called after the predictions of a batch, with ``"outputs"``."""
+        """Called after the predictions of a batch, with ``"outputs"``.
+
+        Parameters
+        ----------
+        batch : int
+            Number of the batch in its epoch, from 0.
+        logs : dict from str to float, optional
+            Metrics by name.
+        """
 
 
 HOOKS = tuple(name for name in vars(Callback) if name.startswith("on_"))

@@ -146,6 +146,18 @@ class TerminateOnNaN(Callback):
     ------
     NonFiniteError
         With ``raise_error``, when the loss is NaN or infinite.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> model = pel.Sequential([pel.nn.Input((1,)), pel.nn.Dense(1)])
+    >>> model.compile(pel.optimizers.SGD(1e30), "mse")
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore", pel.TrainingWarning)
+    ...     stop = pel.callbacks.TerminateOnNaN()
+    ...     history = model.fit(np.ones((4, 1)), np.ones(4), epochs=99, callbacks=[stop], verbose=0)
+    >>> len(history.epoch) < 99
+    True
     """
 
     def __init__(self, raise_error: bool = False) -> None:

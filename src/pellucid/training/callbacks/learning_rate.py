@@ -103,6 +103,15 @@ class ReduceLROnPlateau(Monitor):
     ------
     OptionError, ModelError
         For a factor outside [0, 1), an unknown mode or metric, or an optimizer with a schedule.
+
+    Examples
+    --------
+    >>> model = pel.Sequential([pel.nn.Input((1,)), pel.nn.Dense(1)])
+    >>> model.compile(pel.optimizers.SGD(0.1), "mse")
+    >>> reduce = pel.callbacks.ReduceLROnPlateau("loss", factor=0.1, patience=1, min_delta=1e9)
+    >>> history = model.fit(np.ones((4, 1)), np.ones(4), epochs=3, callbacks=[reduce], verbose=0)
+    >>> model.optimizer.learning_rate
+    0.0010000000000000002
     """
 
     cooldown_counter: int

@@ -1,0 +1,78 @@
+"""Every public name has a complete docstring: a sentence, its parameters, an example."""
+
+from __future__ import annotations
+
+import doctest
+import inspect
+
+import numpy as np
+import pytest
+
+import pellucid as pel
+from pellucid.reference import PublicName, find_public_names, list_public_names
+from pellucid.reference.docstrings import get_docstring
+from pellucid.reference.facts import collect_facts, get_signature
+
+NAMES = list_public_names()
+WITHOUT_ARGUMENTS = ("module", "property", "object", "type", "command")
+
+
+def find_gaps(entry: PublicName) -> list[str]:
+    """Return what the docstring of a public name lacks."""
+    doc = collect_facts(entry).doc
+    gaps = [] if doc.sentence.endswith((".", ":")) else [f"{entry.name}: no sentence"]
+    if entry.kind not in WITHOUT_ARGUMENTS:
+        undocumented = list_undocumented_parameters(entry)
+        gaps += [f"{entry.name}: parameters without description: {', '.join(undocumented)}"] if undocumented else []
+    described = doc.example + (collect_facts(entry.owner).doc.example if entry.owner else "")
+    mark = "pellucid " if entry.kind == "command" else ">>> "
+    return gaps if entry.kind == "module" or mark in described else [*gaps, f"{entry.name}: no example"]
+
+
+def list_undocumented_parameters(entry: PublicName) -> list[str]:
+    documented = collect_documented_parameters(entry)
+    names = [p.name for p in get_signature(entry).parameters.values() if not p.name.startswith("_")]
+    errors = entry.kind == "error"  # whose arguments are the message
+    return [name for name in names if name not in documented and not (errors and name == "args")]
+
+
+def collect_documented_parameters(entry: PublicName) -> set[str]:
+    """Return the parameters that a docstring describes, also by a reference such as ``...: As in `Conv2D`.``"""
+    documented = set()
+    doc = collect_facts(entry).doc
+    for described in (*doc.parameters, *doc.attributes):  # the attributes of a data class are its parameters
+        documented |= {part.strip("* `") for part in described.name.split(",")}
+        if described.name.endswith("..."):
+            assert described.description.startswith("As in `"), entry.name
+            [target] = find_public_names(described.description.split("`")[1])
+            documented |= collect_documented_parameters(target)
+    return documented
+
+
+def test_no_docstring_has_gaps() -> None:
+    gaps = [gap for entry in NAMES.values() for gap in find_gaps(entry)]
+    assert not gaps, "\n".join(gaps)
+
+
+def test_gaps_are_found() -> None:
+    def scale(x: float, factor: float) -> float:
+        """Multiply.
+
+        Parameters
+        ----------
+        x : float
+            A number.
+        """
+        return x * factor
+
+    entry = PublicName("pel.scale", "function", scale, "Section", "Family")
+    assert find_gaps(entry) == ["pel.scale: parameters without description: factor", "pel.scale: no example"]
+
+
+@pytest.mark.parametrize("name", [name for name, entry in NAMES.items() if entry.kind == "type"])
+def test_examples_of_aliases_run(name: str) -> None:
+    text = get_docstring(NAMES[name])
+    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
+    runner.run(doctest.DocTestParser().get_doctest(text, {"pel": pel, "np": np}, name, None, 0))
+    assert runner.summarize(verbose=False).failed == 0
+    assert inspect.cleandoc(text) == text
