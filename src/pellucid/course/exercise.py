@@ -40,7 +40,7 @@ class Exercise:
     solution: str
     why: str = ""
 
-    def check(self, answer: Any) -> CheckResult:
+    def check(self, answer: object) -> CheckResult:
         """Check an answer: a formula as text, a function of arrays, or an expression."""
         return check_answer(self.reference, answer, given=self.given, quantity=self.quantity)
 
@@ -68,6 +68,6 @@ class CodeExercise:
     solution: str
     why: str = ""
 
-    def check(self, answer: Any) -> CheckResult:
+    def check(self, answer: object) -> CheckResult:
         """Check an answer."""
         return self.checker(answer)
