@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pellucid.graph.errors import ShapeError, brief, near_miss
 from pellucid.graph.expr import Expr, Operand, Shared, is_compatible_shape
@@ -796,7 +796,7 @@ class Model(Layer):
 
         save_model(self, path)
 
-    def export(self, path: FilePath, format: str = "onnx", *, description: str = "") -> None:
+    def export(self, path: FilePath, format: Literal["onnx", "keras"] = "onnx", *, description: str = "") -> None:
         """Export the inference form of the model for other programs; see `pellucid.to_onnx`.
 
         Parameters

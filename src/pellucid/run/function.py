@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias
 
 from pellucid.extension_points import function_html
 from pellucid.graph.errors import InputError, OptionError, UseError, near_miss
@@ -289,7 +289,9 @@ class Function:
         """
         return NodeValues(NumpyProgram(self.program).compute_all(self.bind_arguments(args, kwargs)))
 
-    def profile(self, *args: ArrayLike, by: str = "numpy", repeats: int = 11, **kwargs: ArrayLike) -> Profile:
+    def profile(
+        self, *args: ArrayLike, by: Literal["numpy", "xla"] = "numpy", repeats: int = 11, **kwargs: ArrayLike
+    ) -> Profile:
         """Measure time and memory of every expression and of the whole program, without updating anything.
 
         Parameters

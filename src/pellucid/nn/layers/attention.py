@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Iterable
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -26,6 +27,8 @@ from pellucid.nn.layers.validation import check_choice, make_shape_error
 from pellucid.nn.masks import attach_mask, find_mask
 
 __all__ = ["Attention", "AdditiveAttention"]
+
+ScoreMode = Literal["dot", "concat"]
 
 
 class Attention(Layer):
@@ -72,14 +75,14 @@ class Attention(Layer):
     def __init__(
         self,
         use_scale: bool = False,
-        score_mode: str = "dot",
+        score_mode: ScoreMode = "dot",
         dropout: float = 0.0,
         seed: int | None = None,
         name: str | None = None,
     ) -> None:
         super().__init__(name)
         self.use_scale = bool(use_scale)
-        self.score_mode = check_choice(self.name, "score_mode", score_mode, ("dot", "concat"))
+        self.score_mode = check_choice(self.name, "score_mode", score_mode, get_args(ScoreMode))
         self.dropout = self.add_sublayer(Dropout(dropout, seed=seed, name=f"{self.name}/dropout"))
 
     def check_input(self, x: object) -> None:

@@ -8,13 +8,13 @@ from typing import Any, ClassVar
 
 from pellucid.graph.expr import Expr, Operand, as_expr
 from pellucid.nn.did_you_mean import StrictArguments
-from pellucid.nn.losses.reduction import check_reduction, reduce_values
+from pellucid.nn.losses.reduction import Reduction, check_reduction, reduce_values
 from pellucid.nn.masks import find_mask
 from pellucid.nn.registry import snake_case
 
 __all__ = ["Loss"]
 
-DEFAULT_REDUCTION = "sum_over_batch_size"
+DEFAULT_REDUCTION: Reduction = "sum_over_batch_size"
 
 
 class Loss(StrictArguments):
@@ -47,7 +47,9 @@ class Loss(StrictArguments):
     function: ClassVar[Callable[..., Expr] | None] = None
     """Loss of each sample as a function of targets, predictions and settings."""
 
-    def __init__(self, reduction: str | None = DEFAULT_REDUCTION, name: str | None = None, **settings: Any) -> None:
+    def __init__(
+        self, reduction: Reduction | None = DEFAULT_REDUCTION, name: str | None = None, **settings: Any
+    ) -> None:
         self.reduction = check_reduction(reduction)
         self.name = snake_case(type(self).__name__) if name is None else name
         self.settings = settings

@@ -12,6 +12,7 @@ from pellucid.graph.ops.reshape import expand_dims, size, squeeze
 from pellucid.graph.ops.where import where
 from pellucid.nn.activations import softmax
 from pellucid.nn.losses.base import DEFAULT_REDUCTION, Loss
+from pellucid.nn.losses.reduction import Reduction
 from pellucid.nn.targets import align_columns, align_labels
 
 __all__ = [
@@ -90,7 +91,7 @@ class SparseCategoricalCrossentropy(Loss):
         self,
         from_logits: bool = False,
         ignore_class: int | None = None,
-        reduction: str | None = DEFAULT_REDUCTION,
+        reduction: Reduction | None = DEFAULT_REDUCTION,
         axis: int = -1,
         name: str | None = None,
     ) -> None:
@@ -170,7 +171,7 @@ class CategoricalCrossentropy(Loss):
         from_logits: bool = False,
         label_smoothing: float = 0.0,
         axis: int = -1,
-        reduction: str | None = DEFAULT_REDUCTION,
+        reduction: Reduction | None = DEFAULT_REDUCTION,
         name: str | None = None,
     ) -> None:
         super().__init__(reduction, name, from_logits=from_logits, label_smoothing=label_smoothing, axis=axis)
@@ -242,7 +243,7 @@ class BinaryCrossentropy(Loss):
         from_logits: bool = False,
         label_smoothing: float = 0.0,
         axis: int = -1,
-        reduction: str | None = DEFAULT_REDUCTION,
+        reduction: Reduction | None = DEFAULT_REDUCTION,
         name: str | None = None,
     ) -> None:
         super().__init__(reduction, name, from_logits=from_logits, label_smoothing=label_smoothing, axis=axis)
@@ -288,7 +289,9 @@ class CategoricalGeneralizedCrossEntropy(Loss):
 
     function = staticmethod(categorical_generalized_cross_entropy)
 
-    def __init__(self, q: float = 0.5, reduction: str | None = DEFAULT_REDUCTION, name: str | None = None) -> None:
+    def __init__(
+        self, q: float = 0.5, reduction: Reduction | None = DEFAULT_REDUCTION, name: str | None = None
+    ) -> None:
         super().__init__(reduction, name, q=q)
 
 

@@ -3,6 +3,7 @@ r"""Confusion counts at thresholds, precision, recall and F-beta score."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -34,6 +35,8 @@ __all__ = [
 ]
 
 Thresholds = float | Sequence[float] | None
+
+Average = Literal["micro", "macro", "weighted"]
 
 
 class ThresholdMetric(Metric):
@@ -243,10 +246,10 @@ class FBetaScore(Metric):
     C. J. van Rijsbergen, Information Retrieval, Butterworths 1979.
     """
 
-    AVERAGES = (None, "micro", "macro", "weighted")
+    AVERAGES = (None, *get_args(Average))
 
     def __init__(
-        self, average: str | None = None, beta: float = 1.0, threshold: float | None = None, name: str | None = None
+        self, average: Average | None = None, beta: float = 1.0, threshold: float | None = None, name: str | None = None
     ) -> None:
         super().__init__(name)
         if average not in self.AVERAGES:
@@ -289,5 +292,5 @@ class FBetaScore(Metric):
 class F1Score(FBetaScore):
     r"""F1 score, :math:`2 P R / (P + R)`; see `FBetaScore`."""
 
-    def __init__(self, average: str | None = None, threshold: float | None = None, name: str | None = None) -> None:
+    def __init__(self, average: Average | None = None, threshold: float | None = None, name: str | None = None) -> None:
         super().__init__(average, 1.0, threshold, name)
