@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar
 
 from pellucid.graph.errors import ShapeError, brief, near_miss
 from pellucid.graph.expr import Expr, Operand, Shared, is_compatible_shape
@@ -27,6 +27,7 @@ from pellucid.nn.optimizers import Optimizer
 from pellucid.typing import Array, ArrayLike, Batches, ClassWeights, Devices, DTypeLike, FilePath, Values, Verbosity
 
 if TYPE_CHECKING:
+    from pellucid.inspect.cross_framework.compare import FrameworkComparison
     from pellucid.inspect.explain.explanation import Explanation
     from pellucid.training.callbacks.base import Callback
     from pellucid.training.callbacks.history import History
@@ -753,7 +754,7 @@ class Model(Layer):
 
     def compare_with(
         self, against: str = "keras", x: Values | None = None, y: Values | None = None, **options: Any
-    ) -> Any:
+    ) -> FrameworkComparison:
         """Compare with the same network in another framework; see `pellucid.compare_with`, which takes the same."""
         from pellucid.inspect.cross_framework.compare import compare_with
 
@@ -942,7 +943,10 @@ def check_batch_axes(inputs: Sequence[Expr], name: str) -> None:
             )
 
 
-def clone_model(model: Model) -> Any:
+AnyModel = TypeVar("AnyModel", bound=Model)
+
+
+def clone_model(model: AnyModel) -> AnyModel:
     """Return a new model with new layers of the same kinds and new parameters; see `Model.clone`.
 
     Examples

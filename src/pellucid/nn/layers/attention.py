@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Iterable
-from typing import Literal, get_args
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
@@ -71,6 +71,12 @@ class Attention(Layer):
     merges = True
     takes_mask = True
     keeps_mask = False  # `call` attaches it
+
+    if TYPE_CHECKING:  # the number of results depends on the arguments
+
+        def __call__(
+            self, inputs: Operand | Sequence[Operand], *more: Operand, mask: Operand | None = None, **named: Any
+        ) -> Any: ...
 
     def __init__(
         self,
