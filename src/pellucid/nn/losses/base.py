@@ -60,23 +60,24 @@ class Loss(StrictArguments):
             return known
         return ["reduction", "name", *list(inspect.signature(cls.function).parameters)[2:]]
 
-    def call(self, y_true: Operand, y_pred: Operand) -> Expr:
+    def call(self, y_true: Expr, y_pred: Expr) -> Expr:
         """Return the loss of each sample."""
         if self.function is None:
             raise NotImplementedError(f"{type(self).__name__} does not implement call(y_true, y_pred)")
         return type(self).function(y_true, y_pred, **self.settings)  # type: ignore[misc]
 
-    def mask(self, y_true: Operand, y_pred: Operand) -> Expr | None:
+    def mask(self, y_true: Expr, y_pred: Expr) -> Expr | None:
         """Return the mask of the samples, or None."""
-        return find_mask(as_expr(y_pred))
+        return find_mask(y_pred)
 
     def __call__(self, y_true: Operand, y_pred: Operand, sample_weight: Operand | None = None) -> Expr:
         """Return the loss of a batch: a scalar, or one value per sample without a reduction.
 
         Time steps that the mask of the prediction excludes have no loss.
         """
-        values = self.call(y_true, y_pred)
-        mask = self.mask(y_true, y_pred) if values.ndim else None
+        target, prediction = as_expr(y_true), as_expr(y_pred)
+        values = self.call(target, prediction)
+        mask = self.mask(target, prediction) if values.ndim else None
         return reduce_values(values, sample_weight, mask, self.reduction)
 
     def __repr__(self) -> str:

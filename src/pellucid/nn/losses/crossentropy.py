@@ -97,7 +97,7 @@ class SparseCategoricalCrossentropy(Loss):
     ) -> None:
         super().__init__(reduction, name, from_logits=from_logits, ignore_class=ignore_class, axis=axis)
 
-    def mask(self, y_true: Operand, y_pred: Operand) -> Expr | None:
+    def mask(self, y_true: Expr, y_pred: Expr) -> Expr | None:
         """Return the prediction's mask without samples of the ignored class."""
         mask, ignored = super().mask(y_true, y_pred), self.settings["ignore_class"]
         if ignored is None:

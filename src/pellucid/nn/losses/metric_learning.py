@@ -91,7 +91,7 @@ class Circle(Loss):
     ) -> None:
         super().__init__(reduction, name, gamma=gamma, margin=margin, remove_diagonal=remove_diagonal)
 
-    def mask(self, y_true: Operand, y_pred: Operand) -> Expr | None:
+    def mask(self, y_true: Expr, y_pred: Expr) -> Expr | None:
         """Return the samples with non-zero loss."""
         mask: Expr = self.call(y_true, y_pred) > 0
         return mask
