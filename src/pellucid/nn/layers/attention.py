@@ -29,6 +29,7 @@ from pellucid.nn.masks import attach_mask, find_mask
 __all__ = ["Attention", "AdditiveAttention"]
 
 ScoreMode = Literal["dot", "concat"]
+"""Score of a query q and a key k: their dot product, or the sum of tanh(q + k)."""
 
 
 class Attention(Layer):

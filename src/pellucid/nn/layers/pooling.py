@@ -30,6 +30,7 @@ __all__ = [
 ]
 
 PoolPadding = Literal["valid", "same"]
+"""No padding, or padding that keeps the size."""
 
 
 class Pooling(SpatialLayer):

@@ -20,6 +20,8 @@ from pellucid.nn.dtypes import to_dtype
 __all__ = ["aggregate", "class_weight", "reduce_values"]
 
 Reduction = Literal["sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none"]
+"""Reduction of the losses of samples to a scalar; see `reduce_values`."""
+
 REDUCTIONS = (*get_args(Reduction), None)
 
 Aggregation = Literal["mean", "sum", "normalized_sum"]

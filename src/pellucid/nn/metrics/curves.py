@@ -28,6 +28,7 @@ EDGE = 1e-7
 """Distance of the outer thresholds from 0 and 1: at the first everything is positive, at the last nothing."""
 
 SummationMethod = Literal["interpolation", "minoring", "majoring"]
+"""Value of a curve between two thresholds: interpolated, the minimum or the maximum of both."""
 
 
 class AUC(ThresholdMetric):

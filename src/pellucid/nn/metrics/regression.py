@@ -20,6 +20,7 @@ from pellucid.nn.targets import align_columns
 __all__ = ["R2Score", "RootMeanSquaredError"]
 
 ClassAggregation = Literal["uniform_average", "variance_weighted_average"]
+"""Average over the columns; weighted by the variance of the targets, or not."""
 
 
 class RootMeanSquaredError(Metric):

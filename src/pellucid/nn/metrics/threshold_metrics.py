@@ -37,6 +37,7 @@ __all__ = [
 Thresholds = float | Sequence[float] | None
 
 Average = Literal["micro", "macro", "weighted"]
+"""Average over classes: of the counts, of the scores, or of the scores weighted by the number of samples."""
 
 
 class ThresholdMetric(Metric):
