@@ -40,7 +40,7 @@ class ExerciseReport:
     message: str = ""
     hints: tuple[str, ...] = ()
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         return asdict(self)
 
 
@@ -102,7 +102,7 @@ def read_source(path: Path) -> str:
         raise AnswerFileError(f"{path}: {error.strerror}") from None
 
 
-def load_answers(path: Path, source: str) -> dict[str, Any]:
+def load_answers(path: Path, source: str) -> dict[str, object]:
     """Run a file, and return its names and values."""
     try:
         code = compile(source, str(path), "exec")

@@ -47,7 +47,7 @@ class Exercise:
     solution: str
     why: str = ""
 
-    def check(self, answer: Any) -> CheckResult:
+    def check(self, answer: object) -> CheckResult:
         """Check an answer: a formula as text, a function of arrays, or an expression.
 
         Parameters
@@ -91,7 +91,7 @@ class CodeExercise:
     solution: str
     why: str = ""
 
-    def check(self, answer: Any) -> CheckResult:
+    def check(self, answer: object) -> CheckResult:
         """Check an answer.
 
         Parameters

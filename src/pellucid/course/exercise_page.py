@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
@@ -29,7 +28,7 @@ from pellucid.course.exercise import Exercise
 from pellucid.course.fingerprint import compute_fingerprint, strip_shape
 from pellucid.course.formula_text import parse_formula
 from pellucid.show.mathml import latex_to_mathml
-from pellucid.typing import Array
+from pellucid.typing import Array, Json
 
 PAIRED = 20
 """Common mistakes whose pairs a page knows."""
@@ -39,7 +38,7 @@ DIGITS = 8
 """Digits of fingerprints. Pages compare with a tolerance of 1e-6."""
 
 
-def encode_exercise(exercise: Exercise) -> dict[str, Any]:
+def encode_exercise(exercise: Exercise) -> dict[str, Json]:
     """Return the data of an exercise as JSON values, as `web/src/exercises` reads them.
 
     Parameters
@@ -87,7 +86,7 @@ def encode_exercise(exercise: Exercise) -> dict[str, Any]:
     }
 
 
-def encode_letter(question: Question, name: str) -> dict[str, Any]:
+def encode_letter(question: Question, name: str) -> dict[str, Json]:
     value = question.letters[name]
     return {
         "name": name,
@@ -135,7 +134,7 @@ class SentenceTable:
         return positions
 
 
-def encode_mistakes(question: Question, exercise: Exercise, sentences: SentenceTable) -> Iterator[dict[str, Any]]:
+def encode_mistakes(question: Question, exercise: Exercise, sentences: SentenceTable) -> Iterator[dict[str, Json]]:
     """Yield wrong results with their messages, each result once, with its likeliest explanation."""
     found: list[tuple[float, Array, Context, MistakeExplanation]] = []
     for expansion, context in enumerate(list_readings(question, exercise)):
@@ -144,7 +143,7 @@ def encode_mistakes(question: Question, exercise: Exercise, sentences: SentenceT
         found += [(c.mistake.cost + extra, c.value, context, MistakeExplanation((c.mistake,), 0.0)) for c in candidates]
         if not expansion:
             found += [(e.cost, value, context, e) for e, value in list_combinations(context, candidates)]
-    seen: set[tuple[Any, ...]] = set()
+    seen: set[tuple[object, ...]] = set()
     for _, value, context, explanation in sorted(found, key=lambda f: f[0]):
         if not np.all(np.isfinite(value)):
             continue

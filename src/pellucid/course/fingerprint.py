@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+
+from pellucid.typing import ArrayLike
 
 FREQUENCY = 0.7390851332151607
 TOLERANCE = 1e-6
 
 
-def compute_fingerprint(values: Any) -> tuple[float, float, float]:
+def compute_fingerprint(values: ArrayLike) -> tuple[float, float, float]:
     r"""Return three weighted sums of the elements, :math:`f_k = \sum_i v_i \cos(c (k+1) (i+1))`.
 
     The weights :math:`c (k+1) (i+1)` differ between positions, so arrays with exchanged elements differ too.
@@ -35,7 +35,7 @@ def compute_fingerprint(values: Any) -> tuple[float, float, float]:
     return first, second, third
 
 
-def have_equal_fingerprints(left: Any, right: Any) -> bool:
+def have_equal_fingerprints(left: ArrayLike, right: ArrayLike) -> bool:
     """Check whether two arrays are taken as equal: their shapes, apart from outer axes of length 1, and fingerprints.
 
     Examples

@@ -22,7 +22,7 @@ from pellucid.show.plot_style import (
     style_axes,
 )
 from pellucid.show.plots import add_class_legend, check_points, draw_boundary, draw_points
-from pellucid.typing import Array
+from pellucid.typing import Array, ArrayLike
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -159,7 +159,7 @@ def draw_descents(loss: Function, paths: Mapping[str, Sequence[float]], low: flo
 
 def draw_surface(
     loss: Callable[[Array, Array], Array],
-    paths: Mapping[str, Any],
+    paths: Mapping[str, Array],
     x_range: tuple[float, float],
     y_range: tuple[float, float],
     names: tuple[str, str] = ("w", "b"),
@@ -206,8 +206,8 @@ def draw_surface(
 
 
 def draw_classes(
-    X: Any,
-    y: Any,
+    X: ArrayLike,
+    y: ArrayLike,
     predict: Function | None = None,
     lines: Mapping[str, Sequence[float]] | None = None,
     names: Sequence[str] = ("upper moon", "lower moon"),
@@ -254,7 +254,7 @@ def draw_classes(
     return Picture(figure, reading, "points of two classes")
 
 
-def stack_probabilities(p: Any) -> Array:
+def stack_probabilities(p: ArrayLike) -> Array:
     """Return the probabilities of both classes from those of class 1."""
     return np.stack([1 - np.asarray(p), p], axis=1)
 

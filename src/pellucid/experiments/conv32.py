@@ -1,7 +1,7 @@
 """The Lasagne network: convolutions, pooling and dropout on 32x32 color images."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from pellucid.experiments.common.comparison import describe_better_classifier
 from pellucid.experiments.common.image_data import (
@@ -120,8 +120,9 @@ class Conv32Network:
         self.predict = pel.function([self.x], pel.inference(self.p).argmax(-1))
 
 
-def leaky_relu(x: Any) -> Any:
+def leaky_relu(x: "Expr") -> "Expr":
     """Leaky ReLU with Lasagne's slope of 0.01."""
     import pellucid as pel
 
-    return pel.leaky_relu(x, 0.01)
+    result: Expr = pel.leaky_relu(x, 0.01)
+    return result

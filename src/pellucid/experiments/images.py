@@ -1,14 +1,18 @@
 """A dense network on the pixels of an image folder: the Keras classifier of the workshop."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
 from pellucid.experiments.common.comparison import describe_better_classifier, describe_overfitting, describe_trend
 from pellucid.experiments.common.image_data import ImageData, load_image_folder, save_predictions
 from pellucid.experiments.runner import ExperimentResult, Range, RunContext, Score, experiment
+
+if TYPE_CHECKING:
+    from pellucid.model.sequential import Sequential
 
 
 @experiment(
@@ -94,14 +98,14 @@ def flatten_and_scale(x: Any) -> Any:
     return (x.reshape(len(x), -1) / 255).astype("float32")
 
 
-def build_model(classes: int, rate: float, seed: int) -> Any:
+def build_model(classes: int, rate: float, seed: int) -> "Sequential":
     """Return the workshop's 3072-768-384-k network, compiled."""
     import pellucid as pel
     from pellucid import nn
     from pellucid.nn.optimizers import SGD
 
     nn.set_random_seed(seed)
-    model = pel.Sequential(
+    model: Sequential = pel.Sequential(
         [
             nn.Input((3072,)),
             nn.Dense(768, activation="relu", kernel_initializer="random_uniform"),
@@ -113,7 +117,7 @@ def build_model(classes: int, rate: float, seed: int) -> Any:
     return model
 
 
-def draw_accuracy(run: RunContext, history: Any) -> None:
+def draw_accuracy(run: RunContext, history: Mapping[str, list[float]]) -> None:
     from pellucid.show.plots import learning_curves
 
     run.save_figure(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import pairwise
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
@@ -13,8 +13,13 @@ from pellucid.experiments.moons import HELD_OUT, MOONS, classify_by_line
 from pellucid.experiments.runner import ExperimentResult, Range, RunContext, Score, UsageError, experiment, pluralize
 from pellucid.typing import Array
 
+if TYPE_CHECKING:
+    from pellucid.model.sequential import Sequential
+    from pellucid.nn.layers import Dense
+    from pellucid.training.sweeps.result import Sweep
 
-def build(hidden: int, rate: float, strength: float, points: int, seed: int) -> Any:
+
+def build(hidden: int, rate: float, strength: float, points: int, seed: int) -> "Sequential":
     """Return the network of the moons experiment as a model, with the workshop's initial weights.
 
     The workshop's loss is a sum over the points and a model's is a mean, so the rate is multiplied by their number and
@@ -25,12 +30,12 @@ def build(hidden: int, rate: float, strength: float, points: int, seed: int) -> 
 
     start = by_hand.initialize(hidden=hidden, seed=seed)
 
-    def dense(units: int, activation: str, weights: Array) -> Any:
+    def dense(units: int, activation: str, weights: Array) -> "Dense":
         penalty = nn.regularizers.L2(strength / 2 / points)
         return nn.Dense(units, activation, kernel_initializer=lambda *_, **__: weights, kernel_regularizer=penalty)
 
     layers = [dense(hidden, "tanh", start.W1), dense(2, "softmax", start.W2)]
-    model = pel.Sequential([nn.Input((2,), dtype="float64"), *layers])
+    model: Sequential = pel.Sequential([nn.Input((2,), dtype="float64"), *layers])
     model.compile(nn.optimizers.SGD(rate * points), "sparse_categorical_crossentropy")
     return model
 
@@ -177,7 +182,7 @@ def join(words: Sequence[str]) -> str:
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
-def get_mean_losses(sweep: Any) -> list[float]:
+def get_mean_losses(sweep: "Sweep") -> list[float]:
     """Return the mean loss of the networks of a sweep after each pass that all of them have finished."""
     curves = sweep.curves.get("loss", np.empty((1, 0)))
     means: list[float] = curves[:, np.isfinite(curves).all(axis=0)].mean(axis=0).tolist()

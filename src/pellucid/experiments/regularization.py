@@ -1,7 +1,7 @@
 """Bias and variance under L2 regularization: many small networks on random subsamples of the moons."""
 
 from functools import partial
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
@@ -10,6 +10,12 @@ from pellucid.experiments.moons import MOONS
 from pellucid.experiments.moons_sizes import get_mean_losses
 from pellucid.experiments.runner import ExperimentResult, Range, RunContext, Score, experiment, pluralize
 from pellucid.typing import Array
+
+if TYPE_CHECKING:
+    from pellucid.model.sequential import Sequential
+    from pellucid.nn.layers import Dense
+    from pellucid.training.sweeps.result import Sweep
+    from pellucid.typing import DTypeLike
 
 POPULATION = 4000
 """Number of points from which the subsamples are drawn."""
@@ -25,7 +31,7 @@ RESAMPLES = 100
 STRENGTHS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 
 
-def build(strength: float, hidden: int, rate: float, points: int, seed: int) -> Any:
+def build(strength: float, hidden: int, rate: float, points: int, seed: int) -> "Sequential":
     """Return a network with two inputs and the probability of class 1.
 
     The experiment's loss is a sum over the points and a model's is a mean, so the rate is multiplied by their number
@@ -36,14 +42,14 @@ def build(strength: float, hidden: int, rate: float, points: int, seed: int) -> 
 
     rng = np.random.default_rng(seed)
 
-    def weights(shape: tuple[int, ...], dtype: Any) -> Array:
+    def weights(shape: tuple[int, ...], dtype: "DTypeLike") -> Array:
         return np.asarray(rng.standard_normal(shape) / np.sqrt(shape[0]), dtype)
 
-    def dense(units: int, activation: str) -> Any:
+    def dense(units: int, activation: str) -> "Dense":
         penalty = nn.regularizers.L2(strength / 2 / points)
         return nn.Dense(units, activation, kernel_initializer=weights, kernel_regularizer=penalty)
 
-    model = pel.Sequential([nn.Input((2,)), dense(hidden, "tanh"), dense(1, "sigmoid")])
+    model: Sequential = pel.Sequential([nn.Input((2,)), dense(hidden, "tanh"), dense(1, "sigmoid")])
     model.compile(nn.optimizers.SGD(rate * points), "binary_crossentropy")
     return model
 
@@ -51,7 +57,7 @@ def build(strength: float, hidden: int, rate: float, points: int, seed: int) -> 
 class SweepPredictions:
     """Cached predictions of a sweep over strengths and subsamples."""
 
-    def __init__(self, sweep: Any, strengths: int) -> None:
+    def __init__(self, sweep: "Sweep", strengths: int) -> None:
         self._sweep, self._strengths = sweep, strengths
         self._cache: dict[bytes, Array] = {}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pellucid.interop.onnx.exporter import to_onnx
 from pellucid.model.errors import ModelError
@@ -24,7 +24,7 @@ ARGUMENTS_NOT_IN_KERAS = {"checkpoint", "zero_output_for_mask"}
 """Arguments of layers that Keras does not have, and that change no value."""
 
 
-def export_model(model: Model, path: FilePath, format: str, description: str) -> None:
+def export_model(model: Model, path: FilePath, format: Literal["onnx", "keras"], description: str) -> None:
     """Write a model to a file for other programs; see `Model.export`."""
     if format == "onnx":
         to_onnx(model, path, description=description)

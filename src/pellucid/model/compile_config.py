@@ -45,11 +45,9 @@ class OutputConfig:
     """Loss and metrics of one output."""
 
     name: str
-    loss: (
-        Loss | LossFunction | None
-    )  # `Loss` or function of (y_true, y_pred), one value per sample; None for an output without a loss
+    loss: Loss | LossFunction | None  # of each sample; None for an output without a loss
     loss_weight: float  # factor of the loss in the sum over all outputs
-    metrics: Mapping[str, Metric | MetricFunction]  # `Metric` or function by name
+    metrics: Mapping[str, Metric | MetricFunction]  # by name
     weighted_metrics: Mapping[str, Metric | MetricFunction]  # the same, for metrics that use the sample weights
 
     @property

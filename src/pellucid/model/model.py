@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar
 
 from pellucid.graph.errors import ShapeError, brief, near_miss
 from pellucid.graph.expr import Expr, Operand, Shared, is_compatible_shape
@@ -29,6 +29,7 @@ from pellucid.nn.optimizers import Optimizer
 from pellucid.typing import Array, ArrayLike, Batches, ClassWeights, Devices, DTypeLike, FilePath, Values, Verbosity
 
 if TYPE_CHECKING:
+    from pellucid.inspect.cross_framework.compare import FrameworkComparison
     from pellucid.inspect.explain.explanation import Explanation
     from pellucid.training.callbacks.base import Callback
     from pellucid.training.callbacks.history import History
@@ -823,7 +824,7 @@ class Model(Layer):
 
     def compare_with(
         self, against: str = "keras", x: Values | None = None, y: Values | None = None, **options: Any
-    ) -> Any:
+    ) -> FrameworkComparison:
         """Compare with the same network in another framework; see `pellucid.compare_with`, which takes the same.
 
         Parameters
@@ -872,7 +873,7 @@ class Model(Layer):
 
         save_model(self, path)
 
-    def export(self, path: FilePath, format: str = "onnx", *, description: str = "") -> None:
+    def export(self, path: FilePath, format: Literal["onnx", "keras"] = "onnx", *, description: str = "") -> None:
         """Export the inference form of the model for other programs; see `pellucid.to_onnx`.
 
         Parameters
@@ -1025,7 +1026,10 @@ def check_batch_axes(inputs: Sequence[Expr], name: str) -> None:
             )
 
 
-def clone_model(model: Model) -> Any:
+AnyModel = TypeVar("AnyModel", bound=Model)
+
+
+def clone_model(model: AnyModel) -> AnyModel:
     """Return a new model with new layers of the same kinds and new parameters; see `Model.clone`.
 
     Parameters

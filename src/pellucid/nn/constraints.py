@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pellucid.graph.errors import OptionError, suggest_near_misses
-from pellucid.graph.expr import Expr, Operand, as_expr
+from pellucid.graph.expr import Expr, as_expr
 from pellucid.graph.ops.elementwise import clip, maximum, minimum
 from pellucid.graph.ops.norms import divide_no_nan, vector_norm
 from pellucid.nn.did_you_mean import StrictArguments
@@ -37,7 +37,7 @@ class Constraint(StrictArguments):
     minimum(w, 1)
     """
 
-    def __call__(self, w: Operand) -> Expr:
+    def __call__(self, w: Expr) -> Expr:
         raise NotImplementedError(f"{type(self).__name__} does not implement __call__(w)")
 
 
@@ -50,7 +50,7 @@ class NonNeg(Constraint):
     maximum(w, 0)
     """
 
-    def __call__(self, w: Operand) -> Expr:
+    def __call__(self, w: Expr) -> Expr:
         result: Expr = maximum(w, 0)
         return result
 
@@ -73,7 +73,7 @@ class UnitNorm(Constraint):
     def __init__(self, axis: Axis = 0) -> None:
         self.axis = axis
 
-    def __call__(self, w: Operand) -> Expr:
+    def __call__(self, w: Expr) -> Expr:
         result: Expr = divide_no_nan(w, compute_norms(w, self.axis))
         return result
 
@@ -116,7 +116,7 @@ class MinMaxNorm(Constraint):
             raise OptionError(f"Expected rate in (0, 1]. Received: rate={rate!r}")
         self.min_value, self.max_value, self.rate, self.axis = min_value, max_value, rate, axis
 
-    def __call__(self, w: Operand) -> Expr:
+    def __call__(self, w: Expr) -> Expr:
         norm = compute_norms(w, self.axis)
         target = clip(norm, self.min_value, self.max_value)
         if self.rate != 1:
@@ -158,13 +158,13 @@ class MaxNorm(Constraint):
             raise OptionError(f"Expected max_value > 0. Received: max_value={max_value!r}")
         self.max_value, self.axis = max_value, axis
 
-    def __call__(self, w: Operand) -> Expr:
+    def __call__(self, w: Expr) -> Expr:
         norm = compute_norms(w, self.axis)
         result: Expr = w * divide_no_nan(minimum(norm, self.max_value), norm)
         return result
 
 
-def compute_norms(w: Operand, axis: Axis) -> Expr:
+def compute_norms(w: Expr, axis: Axis) -> Expr:
     result: Expr = vector_norm(as_expr(w), axis=axis, keepdims=True)
     return result
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 from pellucid.graph.errors import OptionError, ShapeError, UseError, suggest_near_misses
 from pellucid.graph.expr import Expr, Shared, as_expr, constant
@@ -174,9 +175,7 @@ class OrthogonalRegularizer(StrictArguments):
     0.70710677
     """
 
-    factor: float
-
-    def __init__(self, factor: float = 0.01, mode: str = "rows") -> None:
+    def __init__(self, factor: float = 0.01, mode: Literal["rows", "columns"] = "rows") -> None:
         if mode not in ("rows", "columns"):
             raise OptionError(f"Expected mode to be 'rows' or 'columns'. Received: mode={mode!r}")
         self.factor, self.mode = check_number("factor", factor, minimum=0.0), mode

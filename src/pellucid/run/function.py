@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from pellucid.extension_points import function_html
 from pellucid.graph.errors import InputError, OptionError, near_miss
@@ -374,7 +374,9 @@ class Function:
         """
         return NodeValues(NumpyProgram(self.program).compute_all(self.bind_arguments(args, kwargs)))
 
-    def profile(self, *args: ArrayLike, by: str = "numpy", repeats: int = 11, **kwargs: ArrayLike) -> Profile:
+    def profile(
+        self, *args: ArrayLike, by: Literal["numpy", "xla"] = "numpy", repeats: int = 11, **kwargs: ArrayLike
+    ) -> Profile:
         """Measure time and memory of every expression and of the whole program, without updating anything.
 
         Parameters

@@ -26,6 +26,7 @@ from pellucid.run.jax_runtime import jax
 from pellucid.typing import Array
 
 OnUnusedInput = Literal["raise", "ignore"]
+"""Whether an input that nothing depends on is an error."""
 
 LARGE_CONSTANT_BYTES = 4096
 """Larger constants are arguments of the compiled program instead of literals in it."""

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pellucid.graph.errors import ShapeError, near_miss
 from pellucid.graph.expr import Expr, Input, Shared
@@ -17,6 +17,9 @@ from pellucid.graph.traversal import topological
 from pellucid.graph.types import Dim, Shape, Unknown
 from pellucid.show.input_values import collect_outputs
 from pellucid.show.roofline import Machine, this_machine
+
+if TYPE_CHECKING:
+    from pellucid.run.function import Function
 
 Sizes = tuple[int, ...]
 
@@ -193,7 +196,7 @@ class Cost:
         return "\n".join([self.table(machine), total, self.describe_memory()])
 
 
-def cost(what: Any, sizes: Mapping[str, int] | None = None) -> Cost:
+def cost(what: Expr | Sequence[Expr] | Function, sizes: Mapping[str, int] | None = None) -> Cost:
     r"""Count the cost of computing expressions, such as :math:`2 n m k` operations for a matrix product.
 
     The step of a `scan` counts as often as it runs, in one row. A `cond` counts its more expensive branch, and a
@@ -251,7 +254,7 @@ def compute_row(e: Expr, shapes: Mapping[Expr, list[Sizes]], sizes: Mapping[str,
     def size(of: Expr, axis: int | None = None) -> int:
         return math.prod(shapes[of][0]) if axis is None else shapes[of][0][axis]
 
-    cost: Any = e.op.cost
+    cost: float = e.op.cost
     operations = int(cost(e, size) if callable(cost) else cost * size(e))
     bodies = [
         count_step_operations(e, body, shapes, sizes) for body in e.settings.values() if isinstance(body, Subgraph)
@@ -343,7 +346,7 @@ def resolve_size(dim: Dim, e: Expr, sizes: Mapping[str, int]) -> int:
 
 def check_size_names(sizes: Mapping[str, int], outputs: Sequence[Expr]) -> None:
     """Check that each name is a dimension of an expression."""
-    dims: list[Any] = [d for e in topological(outputs) for t in e.types for d in t.shape]
+    dims: list[Dim] = [d for e in topological(outputs) for t in e.types for d in t.shape]
     names = {str(d) for d in dims if isinstance(d, str) and not isinstance(d, Unknown)}
     for name in sizes:
         if name not in names:

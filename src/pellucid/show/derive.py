@@ -28,8 +28,9 @@ from pellucid.show.derivation_backward import (
 )
 from pellucid.show.derivation_rules import GradientRule, derive_new_rules, describe_broadcast
 from pellucid.show.input_values import collect_values
-from pellucid.show.model_expressions import get_model_expressions, is_model
+from pellucid.show.model_expressions import SymbolicModel, get_model_expressions, is_model
 from pellucid.show.renderers import Displayable, Page
+from pellucid.typing import Array, ArrayLike
 
 
 @dataclass
@@ -63,8 +64,8 @@ class DerivationStep:
     rules: list[GradientRule]
     through: list[list[Expr]]
     notes: list[str] = field(default_factory=list)
-    value: Any = None
-    gradient_value: Any = None
+    value: Array | None = None
+    gradient_value: Array | None = None
 
 
 @dataclass(repr=False)
@@ -95,7 +96,7 @@ class Derivation(Displayable):
     journal: Journal
     names: dict[Any, str]
     targets: list[Expr]
-    given: dict[Expr, Any] | None = None
+    given: dict[Expr, Array] | None = None
 
     @property
     def page_title(self) -> str:  # type: ignore[override]
@@ -107,9 +108,9 @@ class Derivation(Displayable):
         by_expr = {s.expr: s for s in self.steps}
         return [by_expr[e] for e in self.targets]
 
-    def evaluate_steps(self, given: Mapping[Expr, Any]) -> dict[Expr, Any]:
+    def evaluate_steps(self, given: Mapping[Expr, Array]) -> dict[Expr, Array]:
         """Evaluate the steps one after another, and return the value of each symbol."""
-        values: dict[Expr, Any] = dict(given)
+        values: dict[Expr, Array] = dict(given)
         for step in self.steps:
             with np.errstate(all="ignore"):
                 # Intermediate values are kept, so that a long chain is computed once.
@@ -143,9 +144,9 @@ class Derivation(Displayable):
 
 
 def derive(
-    cost: Any,
-    wrt: Any = None,
-    values: Any = None,
+    cost: Expr | SymbolicModel,
+    wrt: Expr | str | Sequence[object] | None = None,
+    values: Mapping[Any, ArrayLike] | None = None,
     *,
     names: Mapping[Any, str] | None = None,
 ) -> Derivation:
@@ -194,20 +195,21 @@ def derive(
     ----------
     A. Griewank and A. Walther, Evaluating Derivatives, 2nd ed., SIAM 2008, section 3.2 (the bar notation).
     """
+    root: Any = cost
     if is_model(cost):
         model = get_model_expressions(cost, with_loss=True)
-        cost, wrt = model.loss, model.find_variables(wrt, "pel.derive")
+        root, wrt = model.loss, model.find_variables(wrt, "pel.derive")
         values = None if values is None else model.assign_values(values, "pel.derive")
     elif wrt is None:
         raise UseError("pel.derive: expected the variables to differentiate with respect to: pel.derive(cost, [W, b])")
     variables: list[Any] = list(wrt) if isinstance(wrt, (list, tuple)) else [wrt]
-    gradients = grad(cost, variables)
-    (cost, *variables), names = strip_calls([cost, *variables], names)
-    inside = {target: e for e, target in find_expressions([cost], variables).items()}
+    gradients = grad(root, variables)
+    (root, *variables), names = strip_calls([root, *variables], names)
+    inside = {target: e for e, target in find_expressions([root], variables).items()}
     variables = [inside.get(w, w) for w in variables]
-    run = prepare_backward_pass(cost, variables)
+    run = prepare_backward_pass(root, variables)
     run_backward_pass(run)
-    given_names = map_given_names(run, cost, variables, names)
+    given_names = map_given_names(run, root, variables, names)
     definitions = name_expressions(run, given_names)
     known_ops = set[Op]()
     taken = {*definitions.values(), *(str(e) for e in topological([run.cost]) if e.op is None)}

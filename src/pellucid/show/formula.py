@@ -11,7 +11,7 @@ from pellucid.graph.printing import get_own_name, text
 from pellucid.graph.traversal import topological
 from pellucid.show.latex_names import domain_to_latex, name_to_latex
 from pellucid.show.mathml import latex_to_mathml
-from pellucid.show.model_expressions import get_model_expressions, is_model
+from pellucid.show.model_expressions import SymbolicModel, get_model_expressions, is_model
 from pellucid.show.renderers import Displayable, LatexStyle, Line, Names, Style, TextStyle, align, align_lines
 from pellucid.show.scan_recurrences import ScanRenderer, find_scan_result
 
@@ -98,7 +98,7 @@ class Formula(Displayable):
         return latex_to_mathml(self.latex())
 
 
-def formula(expr: Any, names: Names | None = None, shapes: bool = False) -> Formula:
+def formula(expr: Expr | SymbolicModel, names: Names | None = None, shapes: bool = False) -> Formula:
     r"""Write an expression with the definitions of its names: :math:`p = f(h)` *where* :math:`h = g(x)`.
 
     Parameters

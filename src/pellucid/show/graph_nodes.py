@@ -17,6 +17,7 @@ from pellucid.graph.traversal import topological
 from pellucid.graph.types import Unknown
 from pellucid.show.costs import cost
 from pellucid.show.input_values import collect_values, format_array
+from pellucid.typing import Array
 
 MAX_SHOWN = 6
 """Largest array that is printed in full."""
@@ -122,7 +123,7 @@ def format_op(e: Expr) -> str:
     return " ".join([SIGNS.get(e.op.name, e.op.name), *settings])
 
 
-def is_usual(e: Expr, key: str, value: Any) -> bool:
+def is_usual(e: Expr, key: str, value: object) -> bool:
     """Check whether a setting is the default, or selects all axes or the last one."""
     assert e.op is not None
     if key in ("axis", "axes") and isinstance(value, tuple):
@@ -134,16 +135,14 @@ def is_usual(e: Expr, key: str, value: Any) -> bool:
     return type(default) is type(value) and bool(default == value)
 
 
-def annotate(
-    outputs: Sequence[Expr], sizes: Mapping[str, int] | None, values: Mapping[Any, Any] | None
-) -> dict[Expr, list[str]]:
+def annotate(outputs: Sequence[Expr], sizes: Mapping[str, int] | None, values: Any) -> dict[Expr, list[str]]:
     """Return the number of operations of each expression if sizes are given, and its value if values are given."""
     annotations: dict[Expr, list[str]] = {}
     if sizes is not None:
         for row in cost(outputs, sizes):
             annotations[row.expr] = [f"{row.operations:,} operation{'s' * (row.operations != 1)}"]
     if values is not None:
-        given: dict[Expr, Any] = dict(collect_values(outputs, values, "values"))
+        given: dict[Expr, Array] = dict(collect_values(outputs, values, "values"))
         found = dict(given)
         with np.errstate(all="ignore"):
             evaluate(np, outputs, given, found.__setitem__)

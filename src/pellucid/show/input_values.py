@@ -14,7 +14,7 @@ from pellucid.graph.naming import strip_calls
 from pellucid.graph.traversal import to_expr_list, topological
 from pellucid.graph.types import format_shape
 from pellucid.show.latex_names import digits_to_latex, matrix_to_latex
-from pellucid.typing import Array
+from pellucid.typing import Array, ArrayLike
 
 Values = Mapping[Any, Any]
 
@@ -67,7 +67,7 @@ def check_shape(leaf: Expr, array: Array, caller: str) -> None:
     )
 
 
-def find_leaf(key: Any, leaves: Sequence[Expr], caller: str) -> Expr | None:
+def find_leaf(key: object, leaves: Sequence[Expr], caller: str) -> Expr | None:
     """Return the leaf of an input or a name, or None if the expressions do not depend on it."""
     if isinstance(key, Expr):
         if key.op is not None:
@@ -79,7 +79,7 @@ def find_leaf(key: Any, leaves: Sequence[Expr], caller: str) -> Expr | None:
     return matches[0] if matches else None
 
 
-def format_array(value: Any, limit: int = 24) -> str:
+def format_array(value: ArrayLike, limit: int = 24) -> str:
     """Print a scalar or small array in full, and a larger one as its shape, range and mean.
 
     Examples
@@ -101,7 +101,7 @@ def format_array(value: Any, limit: int = 24) -> str:
     return f"shape {format_shape(value.shape)}, from {low} to {high}, mean {mean}"
 
 
-def value_to_latex(value: Any, limit: int = 24) -> str:
+def value_to_latex(value: ArrayLike, limit: int = 24) -> str:
     """Return the LaTeX of a scalar or small array, and of a larger one its shape and range."""
     value = np.asarray(value)
     if value.ndim == 0:

@@ -6,7 +6,6 @@ import functools
 import re
 import unicodedata
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 
@@ -149,7 +148,7 @@ def add_index(name: str, index: str) -> str:
     return f"{name[:-1]}, {index}}}" if "_{" in name and name.endswith("}") else f"{name}_{{{index}}}"
 
 
-def domain_to_latex(shape: Shape, dtype: np.dtype[Any]) -> str:
+def domain_to_latex(shape: Shape, dtype: np.dtype[np.generic]) -> str:
     """Return the LaTeX of the set of values of a type."""
     sets = {"i": r"\mathbb{Z}", "u": r"\mathbb{N}", "b": r"\{0, 1\}"}
     power = shape_to_latex(shape)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, TypeGuard
 
 import numpy as np
 
@@ -49,7 +49,7 @@ class ModelExpressions:
             f"Choose one: {caller}(model.outputs[0])"
         )
 
-    def find_variables(self, wrt: Any, caller: str) -> list[Expr]:
+    def find_variables(self, wrt: object, caller: str) -> list[Expr]:
         """Return the symbols of layers, parameters or inputs, given as such or by name; of all layers for None."""
         if wrt is None:
             return list(dict.fromkeys(p for parameters in self.layers.values() for p in parameters))
@@ -76,12 +76,19 @@ class ModelExpressions:
         return dict(zip(keys, values, strict=True))
 
 
-def is_model(value: Any) -> bool:
+class SymbolicModel(Protocol):
+    """A model, which this package does not import."""
+
+    @property
+    def functional_graph(self) -> object: ...
+
+
+def is_model(value: object) -> TypeGuard[SymbolicModel]:
     """Whether a value is a model. It looks for an attribute, because `show` does not import models."""
     return not isinstance(value, (Expr, type)) and hasattr(type(value), "functional_graph")
 
 
-def get_model_expressions(model: Any, *, with_loss: bool = False) -> ModelExpressions:
+def get_model_expressions(model: SymbolicModel, *, with_loss: bool = False) -> ModelExpressions:
     """Return the expressions of a model.
 
     Raises
@@ -93,7 +100,7 @@ def get_model_expressions(model: Any, *, with_loss: bool = False) -> ModelExpres
     return found
 
 
-def is_index(value: Any) -> bool:
+def is_index(value: object) -> bool:
     """Check for an index of one element: an integer, or several in a tuple or list."""
     parts: Sequence[Any] = value if isinstance(value, (tuple, list)) else [value]
     return all(isinstance(part, (int, np.integer)) and not isinstance(part, bool) for part in parts)

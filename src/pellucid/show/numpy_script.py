@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from textwrap import wrap
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,13 +17,18 @@ from pellucid.graph.types import is_float
 from pellucid.show.literals import array_to_source
 from pellucid.show.numpy_source import NumpyWriter, VariableNames, collect_definition_names
 from pellucid.show.op_source_extraction import SourceExtractor
-from pellucid.typing import Array
+from pellucid.typing import Array, ArrayLike
+
+if TYPE_CHECKING:
+    from pellucid.run.function import Function
 
 MAX_TUPLE = 4
 """Maximum number of variables that one line assigns."""
 
 
-def source(what: Any, *args: Any, after: int | Sequence[int] = 0, **kwargs: Any) -> str:
+def source(
+    what: Expr | Sequence[Expr] | Function, *args: ArrayLike, after: int | Sequence[int] = 0, **kwargs: ArrayLike
+) -> str:
     r"""Write an expression or a function as a NumPy script, with gradients and updates such as
     :math:`W \leftarrow W - \eta \, \partial c / \partial W`.
 
@@ -87,7 +92,7 @@ class Script:
 
     def __init__(self, what: Any) -> None:
         self.structure: Any = None
-        self.defaults: dict[Input, Any] = {}
+        self.defaults: dict[Input, Array] = {}
         self.updates: dict[Shared, Expr] = {}
         if isinstance(what, Expr) or (isinstance(what, (list, tuple)) and all(isinstance(e, Expr) for e in what)):
             self.outputs, _ = strip_calls(remove_markers([what] if isinstance(what, Expr) else what))
@@ -105,7 +110,7 @@ class Script:
         self.names: VariableNames = VariableNames([self.name, "i", "base64", "zlib", *defined])
         self.writer: NumpyWriter = NumpyWriter(self.extractor, self.names)
 
-    def bind_values(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Array]:
+    def bind_values(self, args: tuple[ArrayLike, ...], kwargs: dict[str, ArrayLike]) -> list[Array]:
         """Return the values of the inputs after checking them."""
         from pellucid.run.argument_binding import convert_arguments, order_arguments
 

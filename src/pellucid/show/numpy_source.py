@@ -22,7 +22,7 @@ from pellucid.graph.pattern import Pattern
 from pellucid.graph.printing import PythonNotation, render
 from pellucid.graph.subgraph import Subgraph
 from pellucid.graph.traversal import topological
-from pellucid.graph.types import Unknown, format_shape
+from pellucid.graph.types import Dim, Unknown, format_shape
 from pellucid.show.auto_names import choose_symbol
 from pellucid.show.literals import (
     array_to_source,
@@ -239,7 +239,7 @@ class NumpyWriter:
         ]
         return ast.Call(make_variable(op.name), operands, unwrap_axis(keywords))
 
-    def write_setting(self, value: Any, op: Op | None = None) -> ast.expr:
+    def write_setting(self, value: object, op: Op | None = None) -> ast.expr:
         """Write a setting. A graph inside an op becomes a function."""
         if isinstance(value, Subgraph):
             assert op is not None
@@ -291,14 +291,13 @@ def parse_text_form(node: Expr) -> ast.expr | None:
         return None
 
 
-def hide_texts(value: Any) -> Any:
+def hide_texts(value: object) -> object:
     """Replace strings that are not identifiers in a setting."""
     if type(value) is tuple:
         return tuple(map(hide_texts, value))
-    is_text = isinstance(value, str) and not isinstance(value, Unknown)
-    if not is_text or (
-        value.isidentifier() and value.isascii() and not keyword.iskeyword(value) and value not in OPERANDS
-    ):
+    if not isinstance(value, str) or isinstance(value, Unknown):
+        return value
+    if value.isidentifier() and value.isascii() and not keyword.iskeyword(value) and value not in OPERANDS:
         return value
     return f"{HIDDEN}{value.encode('utf-8', 'surrogatepass').hex()}"
 
@@ -392,7 +391,7 @@ class Substitution(ast.NodeTransformer):
         return self.generic_visit(node)  # type: ignore[return-value]
 
 
-def write_run_time_size(array: ast.expr, dim: Any) -> ast.expr:
+def write_run_time_size(array: ast.expr, dim: Dim) -> ast.expr:
     """Write a dimension: a number, the size of an axis of an array, or -1 for an unknown size."""
     if hasattr(dim, "axis"):
         return ast.Subscript(ast.Attribute(array, "shape", ast.Load()), ast.Constant(dim.axis), ast.Load())

@@ -17,7 +17,7 @@ NAMESPACE = "xp"
 """Parameter of ops for the array namespace, which is NumPy in a script."""
 
 
-def parse_function(function: Callable[..., Any]) -> ast.FunctionDef:
+def parse_function(function: Callable[..., object]) -> ast.FunctionDef:
     """Return the syntax tree of a function without decorators and annotations, and with a short docstring."""
     tree = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
     if not isinstance(tree, ast.FunctionDef):
@@ -109,7 +109,7 @@ class NumpyTransformer(ast.NodeTransformer):
                 node.body[-2:] = [ast.Return(value)] if name == returned else node.body[-2:]
         return node
 
-    def visit_If(self, node: ast.If | ast.IfExp) -> Any:
+    def visit_If(self, node: ast.If | ast.IfExp) -> ast.AST | list[ast.stmt]:
         """Keep the branch that is taken if the condition is known."""
         self.generic_visit(node)
         if isinstance(node.test, ast.Constant):
@@ -122,7 +122,7 @@ class NumpyTransformer(ast.NodeTransformer):
 class HelperInliner(ast.NodeTransformer):
     """Replaces calls of helper functions that return an expression of their arguments only."""
 
-    def __init__(self, known: dict[str, Any]) -> None:
+    def __init__(self, known: dict[str, object]) -> None:
         self.known = known
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
@@ -149,7 +149,7 @@ class ParameterSubstitution(ast.NodeTransformer):
         return self.given.get(node.id, node)
 
 
-def get_helper_body(helper: Callable[..., Any]) -> tuple[ast.expr | None, list[str]]:
+def get_helper_body(helper: Callable[..., object]) -> tuple[ast.expr | None, list[str]]:
     """Return the expression that a helper returns, if it has no other statement, and its parameters."""
     tree = NumpyTransformer([]).visit(parse_function(helper))
     return get_returned_expression(tree), [a.arg for a in tree.args.args if a.arg != "np"]
@@ -161,9 +161,9 @@ class SourceExtractor:
     def __init__(self) -> None:
         self.imports: dict[str, None] = {"import numpy as np": None}  # import statements in order
         self.parts: dict[str, str] = {}  # definitions by name, each after its dependencies
-        self.origins: dict[str, Any] = {}
+        self.origins: dict[str, object] = {}
 
-    def add(self, name: str, function: Callable[..., Any]) -> None:
+    def add(self, name: str, function: Callable[..., object]) -> None:
         """Include a function under a name, with its dependencies."""
         if name in self.origins:
             if self.origins[name] is not function:
@@ -175,7 +175,7 @@ class SourceExtractor:
         self.parts[name] = ast.unparse(self.adapt(tree, function))
         self.parts[name] = self.parts.pop(name)  # move it behind its dependencies
 
-    def adapt(self, tree: Any, function: Callable[..., Any]) -> Any:
+    def adapt(self, tree: ast.AST, function: Callable[..., object]) -> ast.AST:
         """Convert code to NumPy code, and include its dependencies."""
         if isinstance(tree, ast.FunctionDef) and tree.args.args and tree.args.args[0].arg == NAMESPACE:
             tree.args.args = tree.args.args[1:]
@@ -183,9 +183,10 @@ class SourceExtractor:
         converted = HelperInliner(get_global_names(function)).visit(converted)
         for name in self.find_references(converted, function):
             self.include(name, function)
-        return ast.fix_missing_locations(converted)
+        result: ast.AST = ast.fix_missing_locations(converted)
+        return result
 
-    def find_references(self, tree: Any, function: Callable[..., Any]) -> list[str]:
+    def find_references(self, tree: ast.AST, function: Callable[..., object]) -> list[str]:
         """Return the global names in a function."""
         names = dict.fromkeys(n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load))
         own = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
@@ -193,15 +194,15 @@ class SourceExtractor:
         known = get_global_names(function)
         return [n for n in names if n in known and n not in own and n != "np"]
 
-    def find_namespaced(self, tree: Any, function: Callable[..., Any]) -> list[str]:
+    def find_namespaced(self, tree: ast.AST, function: Callable[..., object]) -> list[str]:
         """Return the names of called functions whose first argument is the namespace."""
         known = get_global_names(function)
         called = {n.func.id for n in ast.walk(tree) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}
         return [n for n in called if n in known and takes_namespace(known[n])]
 
-    def include(self, name: str, function: Callable[..., Any]) -> None:
+    def include(self, name: str, function: Callable[..., object]) -> None:
         """Include the definition of a global name: a module, function, error, class or value."""
-        value = get_global_names(function)[name]
+        value: Any = get_global_names(function)[name]
         if isinstance(value, ModuleType):
             as_name = "" if value.__name__ == name else f" as {name}"
             self.imports[f"import {value.__name__}{as_name}"] = None
@@ -224,26 +225,26 @@ class SourceExtractor:
         elif not hasattr(builtins, name):
             self.parts.setdefault(name, f"{name} = {value!r}")
 
-    def include_instance(self, name: str, value: Any) -> None:
+    def include_instance(self, name: str, value: object) -> None:
         cls = type(value)
         self.include(cls.__name__, get_module_function(cls))
         source = repr(value) if hasattr(value, "_fields") else f"{cls.__name__}()"
         self.parts.setdefault(name, f"{name} = {source}")
 
 
-def takes_namespace(value: Any) -> bool:
+def takes_namespace(value: object) -> bool:
     """Check for a function of pellucid whose first argument is the array namespace."""
     if not isinstance(value, FunctionType) or not value.__module__.startswith("pellucid"):
         return False
     return next(iter(inspect.signature(value).parameters), None) == NAMESPACE
 
 
-def get_module_function(cls: type) -> Callable[..., Any]:
+def get_module_function(cls: type) -> Callable[..., object]:
     names = vars(importlib.import_module(cls.__module__))
     return next(f for f in names.values() if isinstance(f, FunctionType) and f.__globals__ is names)
 
 
-def get_global_names(function: Callable[..., Any]) -> dict[str, Any]:
+def get_global_names(function: Callable[..., object]) -> dict[str, object]:
     """Return the global names of a function with their values, including those of its closure."""
     closure = inspect.getclosurevars(function)
     return {**getattr(function, "__globals__", {}), **closure.nonlocals}

@@ -8,7 +8,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping, Sequence
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 
@@ -109,7 +108,7 @@ def choose_parameter_name(place: Expr, is_sequence: bool) -> str:
     return ("x_t" if is_sequence else "h") if is_generated else name
 
 
-def to_python_number(e: Expr) -> Any:
+def to_python_number(e: Expr) -> object:
     """Return a scalar constant as a Python number, and another expression unchanged."""
     return e.value.item() if isinstance(e, Constant) and not e.ndim else e
 
@@ -147,18 +146,18 @@ class PelTransformer(ast.NodeTransformer):
         return node if node.id in OPERAND_NAMES else ast.Constant(reveal_text(node.id))
 
 
-def is_default(op: Op, name: str, value: Any) -> bool:
+def is_default(op: Op, name: str, value: object) -> bool:
     default = op.defaults.get(name, ...)
     return type(value) is type(default) and value == default
 
 
-def write_setting(value: Any) -> ast.expr:
+def write_setting(value: object) -> ast.expr:
     if isinstance(value, tuple) and not hasattr(value, "_fields"):
         return make_tuple([write_setting(v) for v in value])
     return make_literal(value)
 
 
-def reproduces(form: ast.expr, node: Expr, given: Mapping[str, Any]) -> bool:
+def reproduces(form: ast.expr, node: Expr, given: Mapping[str, object]) -> bool:
     """Check whether code, evaluated on given operands, returns an expression."""
     pel = SimpleNamespace(**FUNCTIONS, constant=constant)
     try:

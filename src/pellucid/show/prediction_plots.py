@@ -135,7 +135,7 @@ def draw_matrix(
         axes.add_patch(Rectangle(corner, 1, 1, fill=False, edgecolor=ON_LIGHT, linewidth=1.8, clip_on=False))
 
 
-def draw_images(figure: Any, images: Array, title: str, height: float) -> None:
+def draw_images(figure: Figure, images: Array, title: str, height: float) -> None:
     """Draw some of the images, three in a row."""
     columns = 3
     rows = max(1, int(height / 1.05))

@@ -194,7 +194,7 @@ class LatexPage(LatexStyle):
     def equations(self, lines: Iterable[Line], indent: int = 2, *, is_extra: bool = False) -> None:
         self.lines += [] if is_extra else lines
 
-    def skip(self, *args: Any, **options: Any) -> None:
+    def skip(self, *args: object, **options: object) -> None:
         pass
 
     heading = note = symbols = values = step = end_steps = skip

@@ -20,6 +20,7 @@ from pellucid.graph.types import is_float
 from pellucid.show.input_values import collect_values, format_number
 from pellucid.show.renderers import Displayable, html_table, text_table
 from pellucid.show.rewrite_log import find_bindings, format_condition, format_sides, format_sides_html
+from pellucid.typing import Array, ArrayLike
 
 TOLERANCE = {2: 1e-2, 4: 1e-5, 8: 1e-12}
 """Largest relative difference that counts as rounding, by the bytes of the dtype."""
@@ -122,15 +123,15 @@ class JournalCheck(Displayable):
 
 
 @extension_points.journal_check.register
-def check_journal(journal: Journal, values: Mapping[Any, Any] | None = None) -> JournalCheck:
+def check_journal(journal: Journal, values: Mapping[Any, ArrayLike] | None = None) -> JournalCheck:
     """Compute both sides of every rewrite on given values; see `Journal.check`."""
     roots = [e for _, outputs in journal.starts for e in outputs]
     given = collect_values(roots, values, "journal.check")
     return JournalCheck([check_step(step, given) for step in journal.steps])
 
 
-def check_step(step: RewriteStep, given: Mapping[Expr, Any]) -> CheckedStep:
-    known: dict[Expr, Any] = dict(given)
+def check_step(step: RewriteStep, given: Mapping[Expr, Array]) -> CheckedStep:
+    known: dict[Expr, Array] = dict(given)
     leaves = [e for e in topological([step.before, step.after]) if e.op is None and not isinstance(e, Constant)]
     known.update({e: e.get_value() for e in leaves if isinstance(e, Shared) and e not in known})
     if any(e not in known for e in leaves):
@@ -149,14 +150,14 @@ def check_step(step: RewriteStep, given: Mapping[Expr, Any]) -> CheckedStep:
     )
 
 
-def get_scale(value: Any) -> float:
+def get_scale(value: Array) -> float:
     """Return the largest finite absolute value, or 1 if there is none."""
     sizes = np.abs(np.asarray(value).astype(np.longdouble))
     largest = float(np.max(sizes, where=np.isfinite(sizes), initial=0.0))
     return largest or 1.0
 
 
-def max_difference(a: Any, b: Any) -> float:
+def max_difference(a: Array, b: Array) -> float:
     """Return the largest difference; equal infinities, and NaN in both, differ by 0."""
     a, b = np.broadcast_arrays(np.asarray(a).astype(np.longdouble), np.asarray(b).astype(np.longdouble))
     is_same = (a == b) | (np.isnan(a) & np.isnan(b))
@@ -165,9 +166,9 @@ def max_difference(a: Any, b: Any) -> float:
     return float(np.where(np.isnan(differences), np.inf, differences).max(initial=0.0))
 
 
-def evaluate_in_high_precision(expr: Expr, given: Mapping[Expr, Any]) -> Any:
+def evaluate_in_high_precision(expr: Expr, given: Mapping[Expr, Array]) -> Array:
     """Evaluate an expression in NumPy's long double, or in double precision for functions without it."""
-    known: dict[Expr, Any] = {e: to_longdouble(v) for e, v in given.items()}
+    known: dict[Expr, Array] = {e: to_longdouble(v) for e, v in given.items()}
     for node in topological([expr]):
         if isinstance(node, Constant):
             known[node] = to_longdouble(node.value)
@@ -176,26 +177,28 @@ def evaluate_in_high_precision(expr: Expr, given: Mapping[Expr, Any]) -> Any:
     return known[expr]
 
 
-def evaluate_op_in_high_precision(node: Expr, operands: list[Any]) -> Any:
+def evaluate_op_in_high_precision(node: Expr, operands: list[Array]) -> Array:
     assert node.op is not None
     if node.op.name == "cast" and is_float(node.dtype):
         return to_longdouble(operands[0])
     if any(isinstance(value, Subgraph) for value in node.settings.values()):
         narrow = [np.asarray(o).astype(i.dtype) for o, i in zip(operands, node.inputs, strict=True)]
-        return node.op.value(np, *narrow, **node.settings)
+        result: Array = node.op.value(np, *narrow, **node.settings)
+        return result
     try:
-        return node.op.value(np, *operands, **node.settings)
+        result = node.op.value(np, *operands, **node.settings)
     except (TypeError, np.linalg.LinAlgError):  # the function has no long double version
         double = [o.astype("float64") if getattr(o, "dtype", None) == np.longdouble else o for o in operands]
-        return node.op.value(np, *double, **node.settings)
+        result = node.op.value(np, *double, **node.settings)
+    return result
 
 
-def to_longdouble(value: Any) -> Any:
+def to_longdouble(value: Array) -> Array:
     array = np.asarray(value)
     return array.astype(np.longdouble) if is_float(array.dtype) else array
 
 
-def count_violations(step: RewriteStep, known: Mapping[Expr, Any]) -> int | None:
+def count_violations(step: RewriteStep, known: Mapping[Expr, Array]) -> int | None:
     """Return the number of elements at which the assumption of a rule does not hold."""
     if not step.rule.when:
         return None
@@ -215,7 +218,7 @@ COMPARISONS: dict[str, Any] = {
 }
 
 
-def evaluate_assumption(when: str, values: Mapping[str, Any]) -> Any:
+def evaluate_assumption(when: str, values: Mapping[str, Array]) -> Any:
     """Evaluate the assumption of a rule elementwise; None if its text has an unknown form.
 
     Known forms are ``x > 0``, ``x, y > 0``, ``y is finite``, ``x is not singular`` and ``the sum of x stays in range``,
@@ -240,7 +243,7 @@ def evaluate_assumption(when: str, values: Mapping[str, Any]) -> Any:
     return holds | (values[name] if verb == "fails" else ~values[name])
 
 
-def evaluate_condition(when: str, values: Mapping[str, Any]) -> Any:
+def evaluate_condition(when: str, values: Mapping[str, Array]) -> Any:
     """Evaluate an assumption without a ``where`` clause."""
     described = re.fullmatch(r"(\w+) is (finite|not singular)", when)
     if described is not None and described[1] in values:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -72,7 +72,7 @@ def this_machine() -> Machine:
     return Machine(rate, 2 * COPIED_BYTES / measure_fastest(lambda: np.copyto(target, source)))
 
 
-def measure_fastest(work: Callable[[], Any], rounds: int = 5) -> float:
+def measure_fastest(work: Callable[[], object], rounds: int = 5) -> float:
     """Return the shortest run time in seconds."""
     times = []
     for _ in range(rounds):

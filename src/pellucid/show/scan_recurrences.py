@@ -3,7 +3,6 @@ r"""Scans as recurrences, :math:`h_t = f(x_t, h_{t-1})`, with only the required 
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
-from typing import Any
 
 from pellucid.graph.expr import Constant, Expr
 from pellucid.graph.op import OUTPUT, get_result
@@ -28,7 +27,7 @@ class ScanRenderer:
 
     def __init__(self, style: Style, roots: Iterable[tuple[Expr, Names]], used: Iterable[str]) -> None:
         self.style, self.used = style, set(used)
-        self.symbols: dict[Expr, dict[Any, str]] = {}
+        self.symbols: dict[Expr, dict[Expr | str, str]] = {}
         self.written: set[Line] = set()
         self.needed: dict[Expr, list[int]] = {}
         for e, names in roots:
@@ -59,7 +58,7 @@ class ScanRenderer:
         fixed = {p: name for p in needed if (name := own.get(p) or names.get(get_result(scan, p))) is not None}
         if scan not in self.symbols:
             reverse = scan.settings["reverse"]
-            symbols: dict[Any, str] = {}
+            symbols: dict[Expr | str, str] = {}
             for e in topological(scan.settings["body"].outputs):
                 if (name := get_own_name(e)) is not None:
                     symbols[e] = self.new_symbol(name)
@@ -94,7 +93,7 @@ class ScanEquations:
         needed: list[int],
         names: Names,
         fixed: Mapping[int, str],
-        symbols: Mapping[Any, str],
+        symbols: Mapping[Expr | str, str],
         style: Style,
     ) -> None:
         self.scan, self.style, self.names, self.symbols = scan, style, names, symbols
@@ -182,7 +181,7 @@ class ScanEquations:
         return written
 
 
-def find_repeated(roots: list[Expr], known: Container[Any]) -> list[Expr]:
+def find_repeated(roots: list[Expr], known: Container[Expr | str]) -> list[Expr]:
     """Return the largest unnamed expression that a step uses more than once, if there is one."""
     uses: dict[Expr, int] = {}
     order = topological(roots)
@@ -231,11 +230,11 @@ def get_step_output(scan: Expr, result: int) -> tuple[int, bool]:
     return (kept[result], True) if result < len(kept) else (result - len(kept), False)
 
 
-def name_step_inputs(scan: Expr, outputs: Mapping[int, str], names: Names, style: Style) -> dict[Any, str]:
+def name_step_inputs(scan: Expr, outputs: Mapping[int, str], names: Names, style: Style) -> dict[Expr, str]:
     """Name the inputs of a step: elements of sequences, states of the previous step, and outer expressions."""
     body, states, sequences = (scan.settings[key] for key in ("body", "states", "sequences"))
     previous = "t+1" if scan.settings["reverse"] else "t-1"
-    inside: dict[Any, str] = {}
+    inside: dict[Expr, str] = {}
     for place, (inner, outer) in enumerate(zip(body.inputs, scan.inputs, strict=True)):
         if place < sequences:
             inside[inner] = write_element(*find_shifted_sequence(outer), names, style)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from itertools import cycle
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -110,5 +110,5 @@ def draw_mean_curves(axes: "Axes", column: Array, levels: Array, curves: Array) 
     label_curve_ends(axes, ends)
 
 
-def format_level(value: Any) -> str:
+def format_level(value: object) -> str:
     return f"{value:g}" if np.asarray(value).dtype.kind in "iuf" else str(value)

@@ -15,7 +15,7 @@ from pellucid.graph.pattern import Pattern
 from pellucid.graph.precedence import ADD, ATOM, TemplatePiece
 from pellucid.graph.printing import check_printable, fill_template, get_given_name, get_operands, get_own_name, render
 from pellucid.show.latex_names import array_to_latex, escape_latex, name_to_latex, shape_to_latex
-from pellucid.show.model_expressions import is_model
+from pellucid.show.model_expressions import SymbolicModel, is_model
 
 Names = Mapping[Any, str]
 
@@ -29,10 +29,10 @@ class LatexNames(Mapping[Any, str]):
     def __init__(self, names: Names) -> None:
         self.names = names
 
-    def __getitem__(self, e: Any) -> str:
+    def __getitem__(self, e: Expr) -> str:
         return name_to_latex(self.names[e])
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[Expr]:
         return iter(self.names)
 
     def __len__(self) -> int:
@@ -143,7 +143,9 @@ def merge_signs(pieces: list[TemplatePiece]) -> list[TemplatePiece]:
     return result
 
 
-def latex(expr: Any, names: Names | None = None, limit: int = 300, shapes: bool = False) -> str:
+def latex(
+    expr: Expr | Pattern | SymbolicModel, names: Names | None = None, limit: int = 300, shapes: bool = False
+) -> str:
     r"""Write an expression or a pattern as a LaTeX formula.
 
     Elementwise products of arrays are written with :math:`\odot`, matrix products without a sign. Casts, and axes of

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pellucid.graph.expr import Expr
 from pellucid.graph.traversal import topological
 from pellucid.show.graph_nodes import annotate, format_label, format_type, is_number
 from pellucid.show.input_values import collect_outputs
-from pellucid.show.model_expressions import get_model_expressions, is_model
+from pellucid.show.model_expressions import SymbolicModel, get_model_expressions, is_model
+from pellucid.typing import ArrayLike
+
+if TYPE_CHECKING:
+    from pellucid.run.function import Function
 
 
 @dataclass(frozen=True)
@@ -78,10 +82,10 @@ class Tree:
 
 
 def tree(
-    expr: Any,
+    expr: Expr | Sequence[Expr] | Function | SymbolicModel,
     *,
     sizes: Mapping[str, int] | None = None,
-    values: Any = None,
+    values: Mapping[Any, ArrayLike] | ArrayLike | None = None,
     names: Mapping[Any, str] | None = None,
     limit: int = 200,
 ) -> Tree:
@@ -119,10 +123,10 @@ def tree(
        ├─ x  float32 (2,)  = [1 1]
        └─ W  float32 (2,)  = [0.2 0.7]
     """
-    if is_model(expr):
-        model = get_model_expressions(expr)
-        expr, values = model.outputs, None if values is None else model.assign_values(values, "pel.tree")
-    outputs, names = collect_outputs(expr, "tree", names)
+    model = get_model_expressions(expr) if is_model(expr) else None
+    if model is not None:
+        values = None if values is None else model.assign_values(values, "pel.tree")
+    outputs, names = collect_outputs(model.outputs if model else expr, "tree", names)
     annotations = annotate(outputs, sizes, values)
     order = topological(outputs)
     uses = Counter(i for e in order for i in e.inputs)

@@ -13,7 +13,7 @@ from pellucid.graph.naming import strip_calls
 from pellucid.graph.printing import get_own_name, text
 from pellucid.graph.types import format_shape
 from pellucid.show.input_values import collect_values
-from pellucid.show.model_expressions import get_model_expressions, is_index, is_model
+from pellucid.show.model_expressions import SymbolicModel, get_model_expressions, is_index, is_model
 from pellucid.show.renderers import Displayable, Names
 from pellucid.show.why_provenance import ElementIndex, ElementRef, Provenance
 from pellucid.show.why_values import Element, ValueEnv, find_source, find_visible, is_visible
@@ -48,7 +48,7 @@ class Why(Displayable):
         self.value: Any = np.asarray(self.env.value(self.expr))[self.index]
 
     @property
-    def key(self) -> tuple[Any, ...]:
+    def key(self) -> tuple[object, ...]:
         """Identity of the element, including the steps of loops that it is in."""
         return self.env.path, self.expr, self.index
 
@@ -110,9 +110,9 @@ class Why(Displayable):
         InputError
             If the value does not depend on an expression of that name.
         """
-        found: dict[Any, Why] = {}
+        found: dict[object, Why] = {}
         names: set[str] = set()
-        seen: set[Any] = set()
+        seen: set[object] = set()
         stack: list[Why] = [self]
         while stack:
             w = stack.pop()
@@ -150,7 +150,7 @@ class Why(Displayable):
 
 
 def why(
-    expr: Any,
+    expr: Expr | SymbolicModel,
     index: Any = (),
     inputs: Any = None,
     *,
@@ -209,7 +209,7 @@ def why(
     if len(expr.types) > 1:
         raise UseError(f"Expected one result of {expr}, which has {len(expr.types)}")
     [expr], names = strip_calls([expr], names)
-    values: dict[Expr, Any] = dict(collect_values([expr], inputs, "pel.why"))
+    values: dict[Expr, Array] = dict(collect_values([expr], inputs, "pel.why"))
     env = ValueEnv(values, names, [expr])
     return Why(env, expr, normalize_index(index, env.value(expr), expr), depth)
 

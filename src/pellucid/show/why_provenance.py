@@ -68,7 +68,7 @@ def broadcast_index(index: ElementIndex, shape: Sequence[int]) -> ElementIndex:
 
 
 def trace_element(
-    node: Expr, index: ElementIndex, operands: Sequence[Array], value: Any, moves: Mapping[int, Array]
+    node: Expr, index: ElementIndex, operands: Sequence[Array], value: Array, moves: Mapping[int, Array]
 ) -> Provenance:
     """Find the provenance of an element of an op's result, whose `find_moves` are given."""
     op = node.op
@@ -90,14 +90,16 @@ def trace_element(
     return Provenance("function", dependencies) if dependencies else Provenance("whole")
 
 
-def evaluate_op(node: Expr, operands: Sequence[Any]) -> Any:
+def evaluate_op(node: Expr, operands: Sequence[Array]) -> Array:
     assert node.op is not None
     with np.errstate(all="ignore"):
-        return node.op.value(np, *operands, **node.settings)
+        result: Array = node.op.value(np, *operands, **node.settings)
+        return result
 
 
-def evaluate_element(node: Expr, operands: Sequence[Any], index: ElementIndex) -> Any:
-    return np.asarray(evaluate_op(node, operands))[index]
+def evaluate_element(node: Expr, operands: Sequence[Array], index: ElementIndex) -> Array:
+    result: Array = np.asarray(evaluate_op(node, operands))[index]
+    return result
 
 
 def make_labels(shape: Sequence[int], seed: int) -> Array:
@@ -152,7 +154,7 @@ def label_operand(node: Expr, position: int, labels: Array, operands: Sequence[A
     return np.asarray(evaluate_op(node, labeled))
 
 
-def find_sum_terms(node: Expr, index: ElementIndex, operands: Sequence[Array], value: Any) -> list[SumTerm] | None:
+def find_sum_terms(node: Expr, index: ElementIndex, operands: Sequence[Array], value: Array) -> list[SumTerm] | None:
     """Return the products whose sum an element is, or None. The gradient is then the factor of each element."""
     assert node.op is not None
     floats = [p for p, i in enumerate(node.inputs) if is_float(i.dtype)]
@@ -171,7 +173,7 @@ def find_sum_terms(node: Expr, index: ElementIndex, operands: Sequence[Array], v
         return None
     unit = np.zeros(shape)
     unit[index] = 1.0
-    given: dict[Expr, Any] = {g: unit}
+    given: dict[Expr, Array] = {g: unit}
     given.update({x: np.asarray(o, x.dtype) for x, o in zip(inputs, operands, strict=True)})
     found: list[list[SumTerm]] = []
     for operand, gradient in pairs:
@@ -193,11 +195,11 @@ def find_sum_terms(node: Expr, index: ElementIndex, operands: Sequence[Array], v
 
 
 def pair_with_factors(
-    position: int, gradient: Expr, inputs: Sequence[Expr], given: dict[Expr, Any], floats: Sequence[int]
+    position: int, gradient: Expr, inputs: Sequence[Expr], given: dict[Expr, Array], floats: Sequence[int]
 ) -> list[SumTerm] | None:
     """Pair each element of an operand with its factor; None if the factors depend on the operand itself."""
 
-    def evaluate_factors(changes: dict[Expr, Any]) -> Array:
+    def evaluate_factors(changes: dict[Expr, Array]) -> Array:
         with np.errstate(all="ignore"):
             [result] = evaluate(np, [gradient], {**given, **changes})
         return np.broadcast_to(result, given[inputs[position]].shape)
@@ -294,12 +296,12 @@ def perturb(operand: Array, part: Any, index: ElementIndex) -> Iterator[Array]:
         yield from (replace_part(operand.astype("float64"), part, c * numbers) for c in (np.nan, 1e6, -1e6))
 
 
-def replace_part(operand: Array, part: Any, value: Any) -> Array:
+def replace_part(operand: Array, part: Any, value: Array) -> Array:
     changed = operand.copy()
     changed[part] = value
     return changed
 
 
-def is_same(a: Any, b: Any) -> bool:
+def is_same(a: Array, b: Array | None) -> bool:
     """Check whether two values are equal or both NaN."""
     return b is not None and bool(a == b or (a != a and b != b))

@@ -245,7 +245,7 @@ def describe_window_sum(w: Why, style: Style) -> str:
 
 def why_to_text(w: Why) -> str:
     lines: list[str] = []
-    seen: set[Any] = set()
+    seen: set[object] = set()
     stack = [(w, 0)]
     while stack:
         element, level = stack.pop()

@@ -27,9 +27,7 @@ class ValueEnv:
     Each explained step of a loop has a separate environment, whose placeholders refer to outer elements.
     """
 
-    names: dict[Expr, str]
-
-    def __init__(self, values: dict[Expr, Any], names: dict[Expr, str], roots: Sequence[Expr]) -> None:
+    def __init__(self, values: dict[Expr, Array], names: dict[Expr, str], roots: Sequence[Expr]) -> None:
         self.values, self.names = values, names
         self.auto_names: dict[Expr, str] = {}
         self.placeholders: dict[Expr, str] = {}
@@ -46,9 +44,9 @@ class ValueEnv:
             for e in topological([expr], stop=self.values):
                 if e not in self.values:
                     self.values[e] = e.value if isinstance(e, Constant) else self.compute(e)
-        return self.values[expr]  # type: ignore[no-any-return]
+        return self.values[expr]
 
-    def compute(self, e: Expr) -> Any:
+    def compute(self, e: Expr) -> Array:
         assert e.op is not None
         with np.errstate(all="ignore"):
             value = e.op.value(np, *(self.values[i] for i in e.inputs), **e.settings)

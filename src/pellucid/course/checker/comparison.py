@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from pellucid.course.checker.mistakes.mistake import Text
+from pellucid.typing import Array, ArrayLike
 
 
-def compare_results(quantity: str, answer: Any, truth: Any) -> Text:
+def compare_results(quantity: str, answer: ArrayLike, truth: ArrayLike) -> Text:
     """Return what can be said about a wrong result without a known mistake."""
     answer, truth = np.asarray(answer), np.asarray(truth)
     if np.squeeze(answer).shape != np.squeeze(truth).shape:
@@ -42,7 +41,7 @@ def compare_results(quantity: str, answer: Any, truth: Any) -> Text:
     )
 
 
-def list_places(wrong: Any) -> str:
+def list_places(wrong: Array) -> str:
     places = [tuple(map(int, p)) for p in np.argwhere(wrong)]
     shown = ", ".join(str(p if len(p) > 1 else p[0]) for p in places[:4])
     return shown + (" and others" if len(places) > 4 else "")

@@ -75,7 +75,7 @@ def compute_mistake(context: Context, mistake: Mistake, changed: dict[Node, Arra
     operands = tuple(changed.get(o, graph.base[o]) for o in node.operands)
     true = changed.get(node, graph.base[node])
     try:
-        made = mistake.compute(operands, true)
+        made: Any = mistake.compute(operands, true)
         made = made if isinstance(made, tuple) else np.asarray(made)
     except (PellucidError, ValueError, IndexError, TypeError, ZeroDivisionError, np.linalg.LinAlgError):
         return None

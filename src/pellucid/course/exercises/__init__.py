@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from importlib import import_module
-from typing import Any
 
 from pellucid.course.checker import CheckResult
 from pellucid.course.exercise import CodeExercise, Exercise
@@ -44,7 +43,7 @@ def find_exercise(name: str) -> Exercise | CodeExercise:
     return exercises[rest]
 
 
-def check(name: str, answer: Any) -> CheckResult:
+def check(name: str, answer: object) -> CheckResult:
     """Check an answer to an exercise of the course.
 
     Parameters

@@ -19,7 +19,7 @@ BASELINE_LABELS = (
 """Labels for training and for testing. Their most frequent classes differ in the second pair."""
 
 
-def check_baseline(answer: Any) -> CheckResult:
+def check_baseline(answer: object) -> CheckResult:
     """Check a function ``measure_baseline(y_train, y_test)``."""
     if not callable(answer):
         return CheckResult(False, f"Expected the function measure_baseline, received {type(answer).__name__}.")
@@ -90,7 +90,7 @@ LEAK_HINTS = (
 )
 
 
-def check_leak(answer: Any) -> CheckResult:
+def check_leak(answer: object) -> CheckResult:
     """Check the name of the column that leaks."""
     patients = load_patients()
     if not isinstance(answer, str):
@@ -117,7 +117,7 @@ LABEL_HINTS = (
 )
 
 
-def check_wrong_labels(answer: Any) -> CheckResult:
+def check_wrong_labels(answer: object) -> CheckResult:
     """Check the numbers of the images whose labels are wrong."""
     _, digits, wrong = draw_digits()
     try:
@@ -141,7 +141,7 @@ def check_wrong_labels(answer: Any) -> CheckResult:
     return CheckResult(False, " ".join(parts), LABEL_HINTS)
 
 
-def read_rows(answer: Any, count: int) -> list[int]:
+def read_rows(answer: object, count: int) -> list[int]:
     """Return row numbers in ascending order, from numbers or from a mask."""
     if isinstance(answer, str) or not isinstance(answer, Iterable):
         raise ValueError(f"Expected the numbers of images, such as [3, 17]. Received {type(answer).__name__}.")

@@ -48,7 +48,7 @@ class StableFormula:
     hard: tuple[tuple[float, ...], ...]
     remedies: dict[str, str]
 
-    def check(self, answer: Any) -> CheckResult:
+    def check(self, answer: object) -> CheckResult:
         """Check a formula as text, a function of an array, or an expression."""
         try:
             formula = self.read(answer)
@@ -62,7 +62,7 @@ class StableFormula:
         shown = ", ".join(format_point(self.letter, point) for point in self.hard)
         return CheckResult(True, f"Right, and stable: in float32 the value has at least 4 correct digits at {shown}.")
 
-    def read(self, answer: Any) -> LearnerFormula:
+    def read(self, answer: object) -> LearnerFormula:
         """Return a formula whose steps are known, or a function that computes numbers only."""
         x = vector(self.letter)
         if isinstance(answer, str):
@@ -176,7 +176,7 @@ def has_absorbed(exact: Array) -> bool:
     return bool(((distance > 0) & (distance < 1e-7)).any())
 
 
-def measure_error(value: Any, true: Any) -> float:
+def measure_error(value: object, true: Any) -> float:
     """Return the largest relative error; NaN and infinities count as infinite."""
     value, true = np.asarray(value).astype(np.longdouble), np.asarray(true).astype(np.longdouble)
     scale = np.where(true == 0, 1, np.abs(true))
@@ -189,7 +189,7 @@ def format_point(letter: str, point: tuple[float, ...]) -> str:
     return f"{letter} = {numbers}" if len(point) == 1 else f"{letter} = [{numbers}]"
 
 
-def format_value(value: Any) -> str:
+def format_value(value: object) -> str:
     numbers = [format_number(float(number), 4) for number in np.atleast_1d(np.asarray(value))]
     return numbers[0] if len(numbers) == 1 else f"[{', '.join(numbers)}]"
 

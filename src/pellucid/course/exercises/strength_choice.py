@@ -125,7 +125,7 @@ class Problem:
         return STRENGTHS[int(self.compute_losses("validation").mean(axis=1).argmin())]
 
 
-def check_strength_choice(answer: Any) -> CheckResult:
+def check_strength_choice(answer: object) -> CheckResult:
     """Check a function ``choose_strength(strengths, splits, fit)``."""
     if not callable(answer):
         return CheckResult(False, f"Expected the function choose_strength, received {type(answer).__name__}.")

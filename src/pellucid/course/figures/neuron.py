@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
+from pellucid.graph.expr import Expr
 from pellucid.live.controls import choice, slider
 from pellucid.live.figure import Figure
 from pellucid.live.views.neuron import neuron as neuron_view
@@ -16,7 +16,7 @@ GATES = {"AND": (1.0, 1.0, -1.5), "OR": (1.0, 1.0, -0.5), "NOT x1": (-1.0, 0.0, 
 """Weights and bias. No neuron computes XOR; the page begins with those of OR."""
 
 
-def list_activations() -> dict[str, Callable[[Any], Any]]:
+def list_activations() -> dict[str, Callable[[Expr], Expr]]:
     import pellucid as pel
 
     return {

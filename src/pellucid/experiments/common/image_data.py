@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -12,16 +12,19 @@ from pellucid.experiments.runner import RunContext
 
 if TYPE_CHECKING:
     from pellucid.graph.expr import Expr, Input
+    from pellucid.nn.optimizers import Optimizer
+    from pellucid.run.function import Function
+    from pellucid.typing import Array
 
 
 @dataclass(frozen=True)
 class ImageData:
     """Training and test images, uint8, and their labels, int32."""
 
-    x_train: Any
-    y_train: Any
-    x_test: Any
-    y_test: Any
+    x_train: "Array"
+    y_train: "Array"
+    x_test: "Array"
+    y_test: "Array"
     class_names: Sequence[str]
 
     @property
@@ -59,7 +62,7 @@ def load_image_folder(path: Path, train: int | None, test: int | None, seed: int
     return ImageData(images[rows], labels[rows], images[test_rows], labels[test_rows], dataset.class_names)
 
 
-def make_batch_indices(samples: int, steps: int, batch: int, seed: int) -> Any:
+def make_batch_indices(samples: int, steps: int, batch: int, seed: int) -> "Array":
     """Return the samples of each batch, shape (steps, batch): all samples, reshuffled in every epoch.
 
     >>> make_batch_indices(4, steps=2, batch=2, seed=0).ravel().tolist()
@@ -78,12 +81,12 @@ class ImageNetwork(Protocol):
     y: "Input"
     maps: "Expr"
     p: "Expr"
-    predict: Any
+    predict: "Function"
 
 
 def train_network(
-    run: RunContext, network: ImageNetwork, data: ImageData, loss: "Expr", optimizer: Any, batches: Any
-) -> Any:
+    run: RunContext, network: ImageNetwork, data: ImageData, loss: "Expr", optimizer: "Optimizer", batches: "Array"
+) -> "Array":
     """Train as one compiled loop over batches of images that are stored on the device; return the loss of each batch.
 
     ``batches`` are indices of training images, shape (steps, batch).
@@ -103,14 +106,15 @@ def train_network(
     ):
         losses = step.over(batches, progress=progress)
         curve.extend(losses)
-    return losses
+    result: Array = losses
+    return result
 
 
-def predict_in_batches(predict: Any, images: Any, batch: int = 100) -> Any:
+def predict_in_batches(predict: "Function", images: "Array", batch: int = 100) -> "Array":
     return np.concatenate([predict(images[i : i + batch]) for i in range(0, len(images), batch)])
 
 
-def save_loss_and_maps(run: RunContext, network: ImageNetwork, data: ImageData, losses: Any) -> None:
+def save_loss_and_maps(run: RunContext, network: ImageNetwork, data: ImageData, losses: "Array") -> None:
     """Save pictures of the training loss, and of the feature maps of the first convolution for one test image."""
     import pellucid as pel
     from pellucid.show.plots import feature_maps, learning_curves
@@ -147,7 +151,7 @@ def describe_tiles(errors: int, shown: int) -> str:
     return f"{which} {noun}, with the predicted and the true class above {'them' if errors > 1 else 'it'}{others}."
 
 
-def save_predictions(run: RunContext, data: ImageData, predictions: Any) -> None:
+def save_predictions(run: RunContext, data: ImageData, predictions: "Array") -> None:
     """Save a picture of test images with their predicted classes, errors first."""
     from pellucid.show.plots import image_grid
 

@@ -9,6 +9,7 @@ from pellucid.typing import Array
 
 if TYPE_CHECKING:
     from pellucid.experiments.common.image_data import ImageData
+    from pellucid.graph.expr import Expr
 
 
 class SoftmaxLayer:
@@ -24,8 +25,9 @@ class SoftmaxLayer:
         self.W = pel.shared(np.zeros((size, classes), "float32"), "W")
         self.b = pel.shared(np.zeros(classes, "float32"), "b")
 
-        def probabilities(pixels: Any) -> Any:
-            return pel.softmax(pixels.astype("float32") / 255 @ self.W + self.b)
+        def probabilities(pixels: "Expr") -> "Expr":
+            result: Expr = pel.softmax(pixels.astype("float32") / 255 @ self.W + self.b)
+            return result
 
         p = probabilities(all_images[batch])
         loss = pel.losses.sparse_categorical_crossentropy(all_labels[batch], p).sum()

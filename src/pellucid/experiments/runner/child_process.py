@@ -89,7 +89,7 @@ def _end_with_parent(parent: int) -> None:
         os._exit(1)
 
 
-def _run_task(work: Callable[[StepCallback], Any], losses: SharedLosses, sender: Connection, parent: int) -> None:
+def _run_task(work: Callable[[StepCallback], object], losses: SharedLosses, sender: Connection, parent: int) -> None:
     _end_with_parent(parent)
     # Ctrl-C reaches both processes; the parent stops this one. SIGTERM may be meant for this one alone.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

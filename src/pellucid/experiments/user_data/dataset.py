@@ -116,7 +116,7 @@ def are_class_labels(values: Array) -> bool:
     return distinct <= MAXIMUM_CLASSES and distinct * MINIMUM_SAMPLES_PER_CLASS <= len(values)
 
 
-def format_label(value: Any) -> str:
+def format_label(value: object) -> str:
     """Return a class name; integers without a decimal point."""
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
@@ -195,5 +195,5 @@ def format_shape(shape: Sequence[int]) -> str:
     return f"{'x'.join(map(str, shape))} {'number' if math.prod(shape) == 1 else 'numbers'}"
 
 
-def is_list_of(kind: type, values: Any) -> bool:
+def is_list_of(kind: type, values: object) -> bool:
     return isinstance(values, list) and all(isinstance(value, kind) for value in values)

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +13,8 @@ from pellucid.typing import Array
 
 if TYPE_CHECKING:
     from pellucid.experiments.user_data.pipeline import PreparedRun
+    from pellucid.model.interfaces import ModelLike
+    from pellucid.training.callbacks.history import History
 
 MAXIMUM_LINEAR_INPUTS = 2_000_000
 """The linear baseline is skipped if the training set has more numbers."""
@@ -22,7 +24,7 @@ METRIC_NAMES = {"mae": "mean absolute error", "rmse": "root mean squared error",
 Metrics = Mapping[str, float]
 
 
-def evaluate(run: RunContext, prepared: "PreparedRun", model: Any, history: Any) -> ExperimentResult:
+def evaluate(run: RunContext, prepared: "PreparedRun", model: "ModelLike", history: "History") -> ExperimentResult:
     """Evaluate a trained network, which predicts in the units of the targets, on the test set."""
     dataset, rows = prepared.dataset, prepared.parts["test"]
     predictions = model.predict(prepared.x[rows])
@@ -155,7 +157,9 @@ def format_metrics(rows: Mapping[str, Metrics]) -> list[str]:
     return lines
 
 
-def draw_pictures(run: RunContext, prepared: "PreparedRun", model: Any, predictions: Array, history: Any) -> None:
+def draw_pictures(
+    run: RunContext, prepared: "PreparedRun", model: "ModelLike", predictions: Array, history: "History"
+) -> None:
     """Save the learning curves, and the confusion matrix or the predicted values."""
     from pellucid.inspect.pictures import confusion_matrix, learning_curves
     from pellucid.show.prediction_plots import describe_prediction_errors, prediction_errors

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,6 +26,10 @@ from pellucid.graph.errors import DistributionError, NonFiniteError
 from pellucid.run.backends import compare_backends
 from pellucid.training.callbacks.checkpoint import BackupAndRestore
 from pellucid.typing import FilePath
+
+if TYPE_CHECKING:
+    from pellucid.training.callbacks.history import History
+    from pellucid.typing import Verbosity
 
 MODEL, DATA, HISTORY, CHECKPOINT = "model.pel", "data.json", "history.csv", "checkpoint"
 SECONDS_BETWEEN_CHECKPOINTS = 1.0
@@ -50,7 +54,7 @@ def train(
     settings: Settings,
     folder: Path,
     *,
-    verbose: Any = "auto",
+    verbose: "Verbosity" = "auto",
     report: Callable[[Sequence[str]], None] = lambda lines: None,
 ) -> Record | None:
     """Train a network, evaluate it, and save the run in a folder. An interrupted run in the folder is resumed.
@@ -87,7 +91,7 @@ def run_training(
     settings: Settings,
     folder: Path,
     *,
-    verbose: Any = "auto",
+    verbose: "Verbosity" = "auto",
     report: Callable[[Sequence[str]], None] = lambda lines: None,
     on_result: Callable[[ExperimentResult], None] | None = None,
 ) -> tuple[Record | None, BaseException | None]:
@@ -125,7 +129,7 @@ def has_checkpoint(folder: Path) -> bool:
     return any((folder / CHECKPOINT).glob("*.pel"))
 
 
-def fit_and_save(run: RunContext, prepared: PreparedRun, verbose: Any, resuming: bool) -> Any:
+def fit_and_save(run: RunContext, prepared: PreparedRun, verbose: "Verbosity", resuming: bool) -> "History":
     """Write the configuration, train, and return the history; a run that fails before a checkpoint leaves nothing."""
     folder, dataset = run.folder, prepared.dataset
     save_settings(run, prepared, ())
@@ -155,7 +159,7 @@ def warn_if_backends_differ(settings: Settings, backends: Sequence[str]) -> None
         warnings.warn(difference, DataWarning, stacklevel=2)
 
 
-def fit_model(prepared: PreparedRun, folder: Path, verbose: Any) -> Any:
+def fit_model(prepared: PreparedRun, folder: Path, verbose: "Verbosity") -> "History":
     """Train with checkpoints, restore the weights of the best epoch, and return the history."""
     from pellucid.training.callbacks.early_stopping import EarlyStopping, TerminateOnNaN
     from pellucid.training.callbacks.history import History
@@ -188,7 +192,7 @@ def fit_model(prepared: PreparedRun, folder: Path, verbose: Any) -> Any:
     return history
 
 
-def save_interrupted_run(prepared: PreparedRun, folder: Path, history: Any, stopping: Any) -> str:
+def save_interrupted_run(prepared: PreparedRun, folder: Path, history: "History", stopping: Any) -> str:
     """Save the best weights so far; return how to resume the run, whose checkpoint is written already."""
     from pellucid.run.distributed.process_group import process_id
 
@@ -209,7 +213,7 @@ def save_interrupted_run(prepared: PreparedRun, folder: Path, history: Any, stop
     return f"{message}; {saved}. To resume: pellucid resume {folder}"
 
 
-def evaluate_and_save(run: RunContext, prepared: PreparedRun, history: Any) -> ExperimentResult:
+def evaluate_and_save(run: RunContext, prepared: PreparedRun, history: "History") -> ExperimentResult:
     from pellucid.experiments.user_data.evaluation import evaluate
 
     model = prepared.make_final_model()

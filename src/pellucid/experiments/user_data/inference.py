@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -30,6 +30,9 @@ from pellucid.experiments.user_data.settings import Settings
 from pellucid.typing import Array
 from pellucid.untrusted_files.reading import read_regular_file, report_damage
 
+if TYPE_CHECKING:
+    from pellucid.model.interfaces import ModelLike
+
 TASKS = ("classification", "regression")
 
 
@@ -38,7 +41,7 @@ class TrainedNetwork:
     """A network with its data loader and the description of its training data."""
 
     folder: Path
-    model: Any
+    model: "ModelLike"
     loader: DataLoader
     description: Mapping[str, Any]
 

@@ -12,6 +12,7 @@ from pellucid.experiments.user_data.settings import Settings
 from pellucid.typing import Array
 
 if TYPE_CHECKING:
+    from pellucid.model.interfaces import ModelLike
     from pellucid.model.model import Model
 
 Table = Mapping[str, Any]
@@ -103,7 +104,7 @@ def get_loss_and_metrics(settings: Settings, task: str) -> tuple[Any, list[Any]]
 
 def build_model(
     settings: Settings, dataset: Dataset, x: Array, training: Array, layers: Sequence[Table], name: str
-) -> Any:
+) -> "ModelLike":
     """Build and compile a network after a layer that standardizes inputs by the statistics of the training samples.
 
     Raises `ModelError` if the layers are invalid or the output does not fit the targets.
@@ -165,7 +166,7 @@ def check_model(model: "Model", dataset: Dataset, settings: Settings) -> None:
         )
 
 
-def append_unscaling(model: Any, settings: Settings, mean: Array, deviation: Array) -> Any:
+def append_unscaling(model: "ModelLike", settings: Settings, mean: Array, deviation: Array) -> "ModelLike":
     """Return a network trained on standardized targets with a layer that converts predictions to the original units."""
     from pellucid import nn
     from pellucid.inspect.source_export.model_from_toml import TomlModelReader

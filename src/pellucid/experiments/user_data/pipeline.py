@@ -4,7 +4,7 @@ import time
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from pellucid.experiments.user_data.loaders import get_options, load_dataset
 from pellucid.experiments.user_data.networks import append_unscaling, build_model, get_layers
 from pellucid.experiments.user_data.settings import Settings
 from pellucid.typing import Array
+
+if TYPE_CHECKING:
+    from pellucid.model.interfaces import ModelLike
 
 
 @dataclass
@@ -33,7 +36,7 @@ class PreparedRun:
     description: Mapping[str, Any]
     name: str
     layers: Sequence[Mapping[str, Any]]
-    model: Any
+    model: "ModelLike"
     target_mean: Array
     target_deviation: Array
     timings: dict[str, float] = field(default_factory=dict)
@@ -41,7 +44,7 @@ class PreparedRun:
     def get_part(self, name: str) -> tuple[Array, Array]:
         return self.x[self.parts[name]], self.y[self.parts[name]]
 
-    def make_final_model(self) -> Any:
+    def make_final_model(self) -> "ModelLike":
         """Return the network that predicts in the units of the targets."""
         if self.dataset.class_names:
             return self.model
@@ -50,7 +53,9 @@ class PreparedRun:
     @property
     def weights(self) -> int:
         """Number of trainable weights."""
-        return int(sum(np.prod(p.shape) for p in self.model.trainable_parameters))
+        from pellucid.model.summary import count_parameters
+
+        return count_parameters(self.model.trainable_parameters)
 
     @property
     def summary(self) -> list[str]:
@@ -64,11 +69,12 @@ class PreparedRun:
             else f"predicting {', '.join(dataset.target_names)}"
         )
         optimizer = self.model.optimizer
+        rate: Any = optimizer.learning_rate
         return [
             f"{dataset.where}: {dataset.summary}; {dataset.task}, {target}",
             f"{sizes['training']} training, {sizes['validation']} validation and {sizes['test']} test samples",
             f"{self.name}: {pluralize(len(self.layers), 'layer')}, {pluralize(self.weights, 'weight')}; "
-            f"{type(optimizer).__name__}, learning rate {float(optimizer.learning_rate):g}, at most "
+            f"{type(optimizer).__name__}, learning rate {float(rate):g}, at most "
             f"{pluralize(settings.epochs or 1, 'epoch')}, batch size {settings.batch_size}, seed {settings.seed}",
         ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pellucid.graph.errors import UseError
 from pellucid.graph.expr import Expr, Input, Shared, as_expr
@@ -90,7 +90,7 @@ def explain(what: ModelLike | Layer | Expr | Sequence[Expr] | Function, *inputs:
                 "Received: no input"
             )
         arguments = [as_expr(i) for i in inputs]
-        results = what(*arguments)
+        results: Any = what(*arguments)
         call = LayerCall(what, tuple(arguments), (results,) if isinstance(results, Expr) else tuple(results))
         return explain_layers(f"{type(what).__name__} {what.name}", arguments, [call])
     if is_function(what):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Literal, get_args
 
 from pellucid.graph.errors import OptionError
 from pellucid.nn.initializers.base import Initializer, Shape
@@ -45,6 +46,9 @@ def fans(shape: Shape) -> tuple[float, float]:
 TRUNCATED_STANDARD_DEVIATION = 0.87962566103423978
 """Standard deviation of the standard normal distribution truncated at -2 and 2."""
 
+FanMode = Literal["fan_in", "fan_out", "fan_avg"]
+Distribution = Literal["truncated_normal", "untruncated_normal", "uniform"]
+
 
 class VarianceScaling(Initializer):
     r"""Initializer with variance :math:`s / n`, where :math:`n` is the fan in, the fan out or their mean.
@@ -73,14 +77,15 @@ class VarianceScaling(Initializer):
     Y. LeCun, L. Bottou, G. B. Orr and K.-R. Müller, Efficient BackProp, 1998 (scale 1, fan in).
     """
 
-    scale: float
-    seed: int | None
-
-    MODES = ("fan_in", "fan_out", "fan_avg")
-    DISTRIBUTIONS = ("truncated_normal", "untruncated_normal", "uniform")
+    MODES = get_args(FanMode)
+    DISTRIBUTIONS = get_args(Distribution)
 
     def __init__(
-        self, scale: float = 1.0, mode: str = "fan_in", distribution: str = "truncated_normal", seed: int | None = None
+        self,
+        scale: float = 1.0,
+        mode: FanMode = "fan_in",
+        distribution: Distribution = "truncated_normal",
+        seed: int | None = None,
     ) -> None:
         if scale <= 0:
             raise OptionError(f"Expected scale > 0. Received: scale={scale}")

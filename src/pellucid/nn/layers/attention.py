@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
@@ -26,6 +27,9 @@ from pellucid.nn.layers.validation import check_choice, make_shape_error
 from pellucid.nn.masks import attach_mask, find_mask
 
 __all__ = ["Attention", "AdditiveAttention"]
+
+ScoreMode = Literal["dot", "concat"]
+"""Score of a query q and a key k: their dot product, or the sum of tanh(q + k)."""
 
 
 class Attention(Layer):
@@ -69,17 +73,23 @@ class Attention(Layer):
     takes_mask = True
     keeps_mask = False  # `call` attaches it
 
+    if TYPE_CHECKING:  # the number of results depends on the arguments
+
+        def __call__(
+            self, inputs: Operand | Sequence[Operand], *more: Operand, mask: Operand | None = None, **named: Any
+        ) -> Any: ...
+
     def __init__(
         self,
         use_scale: bool = False,
-        score_mode: str = "dot",
+        score_mode: ScoreMode = "dot",
         dropout: float = 0.0,
         seed: int | None = None,
         name: str | None = None,
     ) -> None:
         super().__init__(name)
-        self.use_scale: bool = bool(use_scale)
-        self.score_mode: str = check_choice(self.name, "score_mode", score_mode, ("dot", "concat"))
+        self.use_scale = bool(use_scale)
+        self.score_mode = check_choice(self.name, "score_mode", score_mode, get_args(ScoreMode))
         self.dropout = self.add_sublayer(Dropout(dropout, seed=seed, name=f"{self.name}/dropout"))
 
     def check_input(self, x: object) -> None:

@@ -131,7 +131,7 @@ class Layer:
 
     def __call__(
         self, inputs: Operand | Sequence[Operand], *more: Operand, mask: Operand | None = None, **named: Any
-    ) -> Any:
+    ) -> Expr:
         """Apply the layer to an expression, or to a list of expressions if it merges.
 
         ``mask`` marks the valid steps of a sequence. By default it is the mask of the input. Other keywords are passed
@@ -147,7 +147,8 @@ class Layer:
         except PellucidError as error:
             error.add_note(f"  in the layer {self.name} ({type(self).__name__})")
             raise
-        return result if is_part else record_call(call, result)
+        output: Expr = result if is_part else record_call(call, result)
+        return output
 
     def coerce_inputs(self, inputs: Any) -> Expr | list[Expr]:
         """Convert the inputs to an expression, or to a list of them if the layer merges."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pellucid.graph.errors import ShapeError, brief
 from pellucid.graph.expr import Expr, Shared
 from pellucid.graph.ops.conv_transpose import conv_transpose
@@ -15,17 +17,20 @@ from pellucid.nn.layers.validation import check_choice, check_size
 
 __all__ = ["Conv1D", "Conv2D", "Conv3D", "Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose"]
 
+Padding = Literal["valid", "same", "causal"]
+"""No padding, padding that keeps the size, or padding before the first step of a sequence only."""
+
 
 class ConvBase(SpatialLayer):
     """Base of all convolutions: window options, bias and activation."""
 
-    paddings: tuple[str, ...] = ("valid", "same")
+    paddings: tuple[Padding, ...] = ("valid", "same")
 
     def __init__(
         self,
         kernel_size: Sizes,
         strides: Sizes,
-        padding: str,
+        padding: Padding,
         dilation_rate: Sizes,
         activation: ActivationLike,
         use_bias: bool,
@@ -58,7 +63,7 @@ class Conv(ConvBase):
         filters: int,
         kernel_size: Sizes,
         strides: Sizes = 1,
-        padding: str = "valid",
+        padding: Padding = "valid",
         dilation_rate: Sizes = 1,
         groups: int = 1,
         activation: ActivationLike = None,
@@ -218,7 +223,7 @@ class ConvTranspose(ConvBase):
         filters: int,
         kernel_size: Sizes,
         strides: Sizes = 1,
-        padding: str = "valid",
+        padding: Padding = "valid",
         output_padding: Sizes | None = None,
         dilation_rate: Sizes = 1,
         activation: ActivationLike = None,

@@ -7,7 +7,7 @@ from pellucid.graph.ops.convolution import conv
 from pellucid.nn.dtypes import to_float
 from pellucid.nn.initializers.base import InitializerLike
 from pellucid.nn.layers.base import ActivationLike, ConstraintLike, RegularizerLike
-from pellucid.nn.layers.convolution import ConvBase
+from pellucid.nn.layers.convolution import ConvBase, Padding
 from pellucid.nn.layers.spatial_base import Sizes
 from pellucid.nn.layers.validation import check_size
 
@@ -47,7 +47,7 @@ class DepthwiseConv(DepthwiseBase):
         self,
         kernel_size: Sizes,
         strides: Sizes = 1,
-        padding: str = "valid",
+        padding: Padding = "valid",
         depth_multiplier: int = 1,
         dilation_rate: Sizes = 1,
         activation: ActivationLike = None,
@@ -137,7 +137,7 @@ class SeparableConv(DepthwiseBase):
         filters: int,
         kernel_size: Sizes,
         strides: Sizes = 1,
-        padding: str = "valid",
+        padding: Padding = "valid",
         dilation_rate: Sizes = 1,
         depth_multiplier: int = 1,
         activation: ActivationLike = None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal, get_args
 
 from pellucid.graph.expr import Expr
 from pellucid.graph.ops.pooling import average_pool, max_pool
@@ -28,6 +29,9 @@ __all__ = [
     "GlobalAveragePooling3D",
 ]
 
+PoolPadding = Literal["valid", "same"]
+"""No padding, or padding that keeps the size."""
+
 
 class Pooling(SpatialLayer):
     """Base of pooling layers over windows."""
@@ -35,12 +39,16 @@ class Pooling(SpatialLayer):
     pool: Callable[..., Expr]
 
     def __init__(
-        self, pool_size: Sizes = 2, strides: Sizes | None = None, padding: str = "valid", name: str | None = None
+        self,
+        pool_size: Sizes = 2,
+        strides: Sizes | None = None,
+        padding: PoolPadding = "valid",
+        name: str | None = None,
     ) -> None:
         super().__init__(name)
-        self.pool_size: tuple[int, ...] = self.check_sizes("pool_size", pool_size)
-        self.strides: tuple[int, ...] = self.pool_size if strides is None else self.check_sizes("strides", strides)
-        self.padding: str = check_choice(self.name, "padding", padding, ("valid", "same"))
+        self.pool_size = self.check_sizes("pool_size", pool_size)
+        self.strides = self.pool_size if strides is None else self.check_sizes("strides", strides)
+        self.padding = check_choice(self.name, "padding", padding, get_args(PoolPadding))
 
     def call(self, x: Expr) -> Expr:
         return self.pool(x, pool_size=self.pool_size, strides=self.strides, padding=self.padding)

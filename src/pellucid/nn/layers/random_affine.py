@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Literal, get_args
 
 from pellucid.graph.errors import OptionError
 from pellucid.graph.expr import Expr
-from pellucid.graph.ops.affine_transform import FILL_MODES, INTERPOLATIONS, affine_transform
+from pellucid.graph.ops.affine_transform import affine_transform
 from pellucid.graph.ops.concatenate import stack
 from pellucid.graph.ops.creation import ones_like, zeros_like
 from pellucid.graph.ops.trigonometry import cos, sin
@@ -16,22 +17,25 @@ from pellucid.nn.layers.validation import check_choice, check_real
 
 __all__ = ["RandomRotation", "RandomZoom", "RandomTranslation"]
 
+FillMode = Literal["constant", "nearest", "reflect", "wrap"]
+Interpolation = Literal["bilinear", "nearest"]
+
 
 class RandomAffine(RandomImageLayer):
     """Base of layers that resample images with a random affine transform for each image."""
 
     def __init__(
         self,
-        fill_mode: str = "reflect",
-        interpolation: str = "bilinear",
+        fill_mode: FillMode = "reflect",
+        interpolation: Interpolation = "bilinear",
         seed: int | None = None,
         fill_value: float = 0.0,
         name: str | None = None,
     ) -> None:
         super().__init__(seed, name)
-        self.fill_mode: str = check_choice(self.name, "fill_mode", fill_mode, FILL_MODES)
-        self.interpolation: str = check_choice(self.name, "interpolation", interpolation, INTERPOLATIONS)
-        self.fill_value: float = check_real(self.name, "fill_value", fill_value)
+        self.fill_mode = check_choice(self.name, "fill_mode", fill_mode, get_args(FillMode))
+        self.interpolation = check_choice(self.name, "interpolation", interpolation, get_args(Interpolation))
+        self.fill_value = check_real(self.name, "fill_value", fill_value)
 
     def augment(self, x: Expr) -> Expr:
         transform = stack([stack(row, axis=-1) for row in self.get_transform(x, *self.get_known_sizes(x))], axis=1)
@@ -81,8 +85,8 @@ class RandomRotation(RandomAffine):
     def __init__(
         self,
         factor: float | Sequence[float],
-        fill_mode: str = "reflect",
-        interpolation: str = "bilinear",
+        fill_mode: FillMode = "reflect",
+        interpolation: Interpolation = "bilinear",
         seed: int | None = None,
         fill_value: float = 0.0,
         name: str | None = None,
@@ -133,8 +137,8 @@ class RandomZoom(RandomAffine):
         self,
         height_factor: float | Sequence[float],
         width_factor: float | Sequence[float] | None = None,
-        fill_mode: str = "reflect",
-        interpolation: str = "bilinear",
+        fill_mode: FillMode = "reflect",
+        interpolation: Interpolation = "bilinear",
         seed: int | None = None,
         fill_value: float = 0.0,
         name: str | None = None,
@@ -201,8 +205,8 @@ class RandomTranslation(RandomAffine):
         self,
         height_factor: float | Sequence[float],
         width_factor: float | Sequence[float],
-        fill_mode: str = "reflect",
-        interpolation: str = "bilinear",
+        fill_mode: FillMode = "reflect",
+        interpolation: Interpolation = "bilinear",
         seed: int | None = None,
         fill_value: float = 0.0,
         name: str | None = None,

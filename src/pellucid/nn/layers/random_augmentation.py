@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal, get_args
 
 from pellucid.graph.errors import OptionError
 from pellucid.graph.expr import Expr
@@ -22,6 +23,8 @@ from pellucid.nn.layers.spatial_base import SpatialLayer
 from pellucid.nn.layers.validation import check_choice
 
 __all__ = ["RandomFlip", "RandomCrop", "RandomContrast", "RandomBrightness"]
+
+FlipMode = Literal["horizontal", "vertical", "horizontal_and_vertical"]
 
 
 class RandomImageLayer(RandomLayer, SpatialLayer):
@@ -99,9 +102,11 @@ class RandomFlip(RandomImageLayer):
     NeurIPS 2012, section 4.1.
     """
 
-    def __init__(self, mode: str = "horizontal_and_vertical", seed: int | None = None, name: str | None = None) -> None:
+    def __init__(
+        self, mode: FlipMode = "horizontal_and_vertical", seed: int | None = None, name: str | None = None
+    ) -> None:
         super().__init__(seed, name)
-        self.mode: str = check_choice(self.name, "mode", mode, ("horizontal", "vertical", "horizontal_and_vertical"))
+        self.mode = check_choice(self.name, "mode", mode, get_args(FlipMode))
 
     def augment(self, x: Expr) -> Expr:
         for axis, direction in ((1, "vertical"), (2, "horizontal")):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pellucid.graph.errors import ShapeError, UseError
 from pellucid.graph.expr import Expr, Input, Operand, as_expr, is_compatible_shape
@@ -63,6 +63,12 @@ class Recurrent(Layer):
     ndim: int = 3
     takes_mask = True
     keeps_mask = False  # `call` attaches it, in the order of the results
+
+    if TYPE_CHECKING:  # the number of results depends on the arguments
+
+        def __call__(
+            self, inputs: Operand | Sequence[Operand], *more: Operand, mask: Operand | None = None, **named: Any
+        ) -> Any: ...
 
     def __init__(
         self,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal, get_args
+
 import numpy as np
 
 from pellucid.graph.errors import UseError
@@ -9,7 +11,7 @@ from pellucid.graph.expr import Expr
 from pellucid.graph.ops.elementwise import clip
 from pellucid.graph.ops.padding import pad
 from pellucid.graph.ops.repeat import repeat
-from pellucid.graph.ops.resize import METHODS, resize
+from pellucid.graph.ops.resize import resize
 from pellucid.graph.ops.rounding import round_
 from pellucid.graph.types import is_float
 from pellucid.nn.dtypes import to_dtype, to_float
@@ -17,6 +19,8 @@ from pellucid.nn.layers.spatial_base import Sizes, SpatialLayer
 from pellucid.nn.layers.validation import check_choice, check_real, check_size
 
 __all__ = ["UpSampling1D", "UpSampling2D", "UpSampling3D", "Resizing", "CenterCrop"]
+
+Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos3", "lanczos5"]
 
 
 class UpSampling(SpatialLayer):
@@ -78,9 +82,9 @@ class UpSampling2D(UpSampling):
 
     ndim: int = 4
 
-    def __init__(self, size: Sizes = 2, interpolation: str = "nearest", name: str | None = None) -> None:
+    def __init__(self, size: Sizes = 2, interpolation: Interpolation = "nearest", name: str | None = None) -> None:
         super().__init__(size, name)
-        self.interpolation: str = check_choice(self.name, "interpolation", interpolation, METHODS)
+        self.interpolation = check_choice(self.name, "interpolation", interpolation, get_args(Interpolation))
 
     def call(self, x: Expr) -> Expr:
         if self.interpolation == "nearest":
@@ -180,7 +184,7 @@ class Resizing(ResizeBase):
         self,
         height: int,
         width: int,
-        interpolation: str = "bilinear",
+        interpolation: Interpolation = "bilinear",
         crop_to_aspect_ratio: bool = False,
         pad_to_aspect_ratio: bool = False,
         fill_value: float = 0.0,
@@ -189,7 +193,7 @@ class Resizing(ResizeBase):
     ) -> None:
         super().__init__(name)
         self.set_size(height, width)
-        self.interpolation: str = check_choice(self.name, "interpolation", interpolation, METHODS)
+        self.interpolation = check_choice(self.name, "interpolation", interpolation, get_args(Interpolation))
         if crop_to_aspect_ratio and pad_to_aspect_ratio:
             raise UseError(f"{self.name}: expected one of crop_to_aspect_ratio and pad_to_aspect_ratio, not both")
         self.crop_to_aspect_ratio = crop_to_aspect_ratio

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -13,6 +13,8 @@ from pellucid.graph.expr import Expr
 from pellucid.graph.types import format_shape
 from pellucid.graph.validation import check_integer, is_integer, is_real
 from pellucid.typing import Array, ArrayLike
+
+Choice = TypeVar("Choice", bound=str)
 
 
 def check_real(layer: str, name: str, value: float, low: float = -math.inf, high: float = math.inf) -> float:
@@ -55,10 +57,10 @@ def check_array(layer: str, name: str, value: ArrayLike, low: float = -math.inf)
     )
 
 
-def check_choice(layer: str, name: str, value: str, choices: Sequence[str]) -> str:
+def check_choice(layer: str, name: str, value: Choice, choices: Sequence[Choice]) -> Choice:
     """Return an argument that must be one of several strings."""
     if value in choices:
-        return str(value)
+        return choices[choices.index(value)]
     raise OptionError(
         f"{layer}: expected {name} to be one of {', '.join(map(repr, choices))}. "
         f"Received: {name}={value!r}.{near_miss(str(value), choices)}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pellucid.graph.errors import OptionError, ShapeError, UseError, brief, near_miss
 from pellucid.graph.expr import Expr, Operand, Shared, as_expr
@@ -70,6 +70,12 @@ class Bidirectional(Layer):
     ndim: int = 3
     takes_mask = True
     keeps_mask = False  # `call` attaches it if the result is a sequence
+
+    if TYPE_CHECKING:  # the number of results depends on the arguments
+
+        def __call__(
+            self, inputs: Operand | Sequence[Operand], *more: Operand, mask: Operand | None = None, **named: Any
+        ) -> Any: ...
 
     def __init__(
         self,

@@ -35,8 +35,8 @@ Data = ArrayLike | Sequence[ArrayLike]
 class TrainableModel(Protocol):
     """What `lint` uses of a model."""
 
-    inputs: Sequence[Input]
-
+    @property
+    def inputs(self) -> Sequence[Expr]: ...
     @property
     def parameters(self) -> list[Shared]: ...
 

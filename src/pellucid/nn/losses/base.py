@@ -8,13 +8,13 @@ from typing import Any, ClassVar
 
 from pellucid.graph.expr import Expr, Operand, as_expr
 from pellucid.nn.did_you_mean import StrictArguments
-from pellucid.nn.losses.reduction import check_reduction, reduce_values
+from pellucid.nn.losses.reduction import Reduction, check_reduction, reduce_values
 from pellucid.nn.masks import find_mask
 from pellucid.nn.registry import snake_case
 
 __all__ = ["Loss"]
 
-DEFAULT_REDUCTION = "sum_over_batch_size"
+DEFAULT_REDUCTION: Reduction = "sum_over_batch_size"
 
 
 class Loss(StrictArguments):
@@ -51,9 +51,11 @@ class Loss(StrictArguments):
     function: ClassVar[Callable[..., Expr] | None] = None
     """Loss of each sample as a function of targets, predictions and settings."""
 
-    def __init__(self, reduction: str | None = DEFAULT_REDUCTION, name: str | None = None, **settings: Any) -> None:
-        self.reduction: str | None = check_reduction(reduction)
-        self.name: str = snake_case(type(self).__name__) if name is None else name
+    def __init__(
+        self, reduction: Reduction | None = DEFAULT_REDUCTION, name: str | None = None, **settings: Any
+    ) -> None:
+        self.reduction = check_reduction(reduction)
+        self.name = snake_case(type(self).__name__) if name is None else name
         self.settings = settings
 
     @classmethod
@@ -62,7 +64,7 @@ class Loss(StrictArguments):
             return known
         return ["reduction", "name", *list(inspect.signature(cls.function).parameters)[2:]]
 
-    def call(self, y_true: Operand, y_pred: Operand) -> Expr:
+    def call(self, y_true: Expr, y_pred: Expr) -> Expr:
         """Return the loss of each sample.
 
         Parameters
@@ -74,7 +76,7 @@ class Loss(StrictArguments):
             raise NotImplementedError(f"{type(self).__name__} does not implement call(y_true, y_pred)")
         return type(self).function(y_true, y_pred, **self.settings)  # type: ignore[misc]
 
-    def mask(self, y_true: Operand, y_pred: Operand) -> Expr | None:
+    def mask(self, y_true: Expr, y_pred: Expr) -> Expr | None:
         """Return the mask of the samples, or None.
 
         Parameters
@@ -82,15 +84,16 @@ class Loss(StrictArguments):
         y_true, y_pred : Expr
             Targets and predictions of a batch.
         """
-        return find_mask(as_expr(y_pred))
+        return find_mask(y_pred)
 
     def __call__(self, y_true: Operand, y_pred: Operand, sample_weight: Operand | None = None) -> Expr:
         """Return the loss of a batch: a scalar, or one value per sample without a reduction.
 
         Time steps that the mask of the prediction excludes have no loss.
         """
-        values = self.call(y_true, y_pred)
-        mask = self.mask(y_true, y_pred) if values.ndim else None
+        target, prediction = as_expr(y_true), as_expr(y_pred)
+        values = self.call(target, prediction)
+        mask = self.mask(target, prediction) if values.ndim else None
         return reduce_values(values, sample_weight, mask, self.reduction)
 
     def __repr__(self) -> str:

@@ -12,6 +12,7 @@ from pellucid.graph.ops.reshape import expand_dims, size, squeeze
 from pellucid.graph.ops.where import where
 from pellucid.nn.activations import softmax
 from pellucid.nn.losses.base import DEFAULT_REDUCTION, Loss
+from pellucid.nn.losses.reduction import Reduction
 from pellucid.nn.targets import align_columns, align_labels
 
 __all__ = [
@@ -104,13 +105,13 @@ class SparseCategoricalCrossentropy(Loss):
         self,
         from_logits: bool = False,
         ignore_class: int | None = None,
-        reduction: str | None = DEFAULT_REDUCTION,
+        reduction: Reduction | None = DEFAULT_REDUCTION,
         axis: int = -1,
         name: str | None = None,
     ) -> None:
         super().__init__(reduction, name, from_logits=from_logits, ignore_class=ignore_class, axis=axis)
 
-    def mask(self, y_true: Operand, y_pred: Operand) -> Expr | None:
+    def mask(self, y_true: Expr, y_pred: Expr) -> Expr | None:
         """Return the prediction's mask without samples of the ignored class."""
         mask, ignored = super().mask(y_true, y_pred), self.settings["ignore_class"]
         if ignored is None:
@@ -197,7 +198,7 @@ class CategoricalCrossentropy(Loss):
         from_logits: bool = False,
         label_smoothing: float = 0.0,
         axis: int = -1,
-        reduction: str | None = DEFAULT_REDUCTION,
+        reduction: Reduction | None = DEFAULT_REDUCTION,
         name: str | None = None,
     ) -> None:
         super().__init__(reduction, name, from_logits=from_logits, label_smoothing=label_smoothing, axis=axis)
@@ -282,7 +283,7 @@ class BinaryCrossentropy(Loss):
         from_logits: bool = False,
         label_smoothing: float = 0.0,
         axis: int = -1,
-        reduction: str | None = DEFAULT_REDUCTION,
+        reduction: Reduction | None = DEFAULT_REDUCTION,
         name: str | None = None,
     ) -> None:
         super().__init__(reduction, name, from_logits=from_logits, label_smoothing=label_smoothing, axis=axis)
@@ -345,7 +346,9 @@ class CategoricalGeneralizedCrossEntropy(Loss):
 
     function = staticmethod(categorical_generalized_cross_entropy)
 
-    def __init__(self, q: float = 0.5, reduction: str | None = DEFAULT_REDUCTION, name: str | None = None) -> None:
+    def __init__(
+        self, q: float = 0.5, reduction: Reduction | None = DEFAULT_REDUCTION, name: str | None = None
+    ) -> None:
         super().__init__(reduction, name, q=q)
 
 

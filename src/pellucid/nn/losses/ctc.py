@@ -18,6 +18,7 @@ from pellucid.graph.ops.softmax import log_softmax, logsumexp
 from pellucid.graph.ops.where import where
 from pellucid.graph.types import format_shape
 from pellucid.nn.losses.base import DEFAULT_REDUCTION, Loss
+from pellucid.nn.losses.reduction import Reduction
 
 __all__ = ["CTC", "ctc"]
 
@@ -102,7 +103,7 @@ class CTC(Loss):
 
     function = staticmethod(ctc)
 
-    def __init__(self, reduction: str | None = DEFAULT_REDUCTION, name: str | None = None) -> None:
+    def __init__(self, reduction: Reduction | None = DEFAULT_REDUCTION, name: str | None = None) -> None:
         super().__init__(reduction, name)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pellucid.graph.expr import Expr, Operand
 from pellucid.graph.ops.reductions import sum
 from pellucid.nn.losses.base import DEFAULT_REDUCTION, Loss
+from pellucid.nn.losses.reduction import Reduction
 from pellucid.nn.targets import align_columns
 
 __all__ = ["Dice", "Tversky", "dice", "tversky"]
@@ -73,7 +74,9 @@ class Dice(Loss):
 
     function = staticmethod(dice)
 
-    def __init__(self, reduction: str | None = DEFAULT_REDUCTION, name: str | None = None, axis: Axis = None) -> None:
+    def __init__(
+        self, reduction: Reduction | None = DEFAULT_REDUCTION, name: str | None = None, axis: Axis = None
+    ) -> None:
         super().__init__(reduction, name, axis=axis)
 
 
@@ -135,7 +138,7 @@ class Tversky(Loss):
         self,
         alpha: float = 0.5,
         beta: float = 0.5,
-        reduction: str | None = DEFAULT_REDUCTION,
+        reduction: Reduction | None = DEFAULT_REDUCTION,
         name: str | None = None,
         axis: Axis = None,
     ) -> None:

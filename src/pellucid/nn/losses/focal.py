@@ -13,6 +13,7 @@ from pellucid.graph.ops.reductions import mean, sum
 from pellucid.nn.activations import softmax
 from pellucid.nn.losses.base import DEFAULT_REDUCTION, Loss
 from pellucid.nn.losses.crossentropy import smooth_labels
+from pellucid.nn.losses.reduction import Reduction
 from pellucid.nn.targets import align_columns
 
 __all__ = [
@@ -99,7 +100,7 @@ class CategoricalFocalCrossentropy(Loss):
         from_logits: bool = False,
         label_smoothing: float = 0.0,
         axis: int = -1,
-        reduction: str | None = DEFAULT_REDUCTION,
+        reduction: Reduction | None = DEFAULT_REDUCTION,
         name: str | None = None,
     ) -> None:
         super().__init__(
@@ -198,7 +199,7 @@ class BinaryFocalCrossentropy(Loss):
         from_logits: bool = False,
         label_smoothing: float = 0.0,
         axis: int = -1,
-        reduction: str | None = DEFAULT_REDUCTION,
+        reduction: Reduction | None = DEFAULT_REDUCTION,
         name: str | None = None,
     ) -> None:
         super().__init__(

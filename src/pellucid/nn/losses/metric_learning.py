@@ -10,6 +10,7 @@ from pellucid.graph.ops.softmax import logsumexp
 from pellucid.graph.ops.where import where
 from pellucid.graph.validation import check_number
 from pellucid.nn.losses.base import DEFAULT_REDUCTION, Loss
+from pellucid.nn.losses.reduction import Reduction
 from pellucid.nn.targets import align_labels
 
 __all__ = ["Circle", "circle"]
@@ -105,12 +106,12 @@ class Circle(Loss):
         gamma: float = 80.0,
         margin: float = 0.4,
         remove_diagonal: bool = True,
-        reduction: str | None = DEFAULT_REDUCTION,
+        reduction: Reduction | None = DEFAULT_REDUCTION,
         name: str | None = None,
     ) -> None:
         super().__init__(reduction, name, gamma=gamma, margin=margin, remove_diagonal=remove_diagonal)
 
-    def mask(self, y_true: Operand, y_pred: Operand) -> Expr | None:
+    def mask(self, y_true: Expr, y_pred: Expr) -> Expr | None:
         """Return the samples with non-zero loss."""
         mask: Expr = self.call(y_true, y_pred) > 0
         return mask

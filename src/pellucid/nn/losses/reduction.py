@@ -3,6 +3,7 @@ r"""Reduction of per-sample losses to a scalar, with sample weights and masks.""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -18,10 +19,15 @@ from pellucid.nn.dtypes import to_dtype
 
 __all__ = ["aggregate", "class_weight", "reduce_values"]
 
-REDUCTIONS = ("sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none", None)
+Reduction = Literal["sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none"]
+"""Reduction of the losses of samples to a scalar; see `reduce_values`."""
+
+REDUCTIONS = (*get_args(Reduction), None)
+
+Aggregation = Literal["mean", "sum", "normalized_sum"]
 
 
-def check_reduction(reduction: str | None) -> str | None:
+def check_reduction(reduction: Reduction | None) -> Reduction | None:
     if reduction not in REDUCTIONS:
         raise OptionError(f"Expected reduction to be one of {REDUCTIONS}. Received: reduction={reduction!r}")
     return reduction
@@ -31,7 +37,7 @@ def reduce_values(
     values: Operand,
     sample_weight: Operand | None = None,
     mask: Operand | None = None,
-    reduction: str | None = "sum_over_batch_size",
+    reduction: Reduction | None = "sum_over_batch_size",
 ) -> Expr:
     r"""Reduce per-sample values to a scalar, :math:`\frac{1}{n} \sum_i w_i v_i`, as in Keras.
 
@@ -141,7 +147,7 @@ def class_weight(y_true: Operand, weights: Mapping[int, float] | Sequence[float]
     return result
 
 
-def aggregate(loss: Operand, weights: Operand | None = None, mode: str = "mean") -> Expr:
+def aggregate(loss: Operand, weights: Operand | None = None, mode: Aggregation = "mean") -> Expr:
     r"""Reduce per-sample values to their mean, sum or weighted mean, as in Lasagne.
 
     Parameters
@@ -168,8 +174,8 @@ def aggregate(loss: Operand, weights: Operand | None = None, mode: str = "mean")
     >>> aggregate(pel.vector("v"), mode="sum")
     v.sum()
     """
-    if mode not in ("mean", "sum", "normalized_sum"):
-        raise OptionError(f"Expected mode to be one of ('mean', 'sum', 'normalized_sum'). Received: mode={mode!r}")
+    if mode not in get_args(Aggregation):
+        raise OptionError(f"Expected mode to be one of {get_args(Aggregation)}. Received: mode={mode!r}")
     if mode == "normalized_sum" and weights is None:
         raise OptionError("aggregate: mode='normalized_sum' needs weights. Received: weights=None")
     loss = as_expr(loss)

@@ -11,6 +11,7 @@ from pellucid.graph.ops.norms import divide_no_nan, vector_norm
 from pellucid.graph.ops.reductions import mean, sum
 from pellucid.graph.ops.where import where
 from pellucid.nn.losses.base import DEFAULT_REDUCTION, Loss
+from pellucid.nn.losses.reduction import Reduction
 from pellucid.nn.targets import align_columns
 
 __all__ = [
@@ -274,7 +275,9 @@ class Huber(Loss):
 
     function = staticmethod(huber)
 
-    def __init__(self, delta: float = 1.0, reduction: str | None = DEFAULT_REDUCTION, name: str | None = None) -> None:
+    def __init__(
+        self, delta: float = 1.0, reduction: Reduction | None = DEFAULT_REDUCTION, name: str | None = None
+    ) -> None:
         super().__init__(reduction, name, delta=delta)
 
 
@@ -373,7 +376,9 @@ class CosineSimilarity(Loss):
 
     function = staticmethod(cosine_similarity)
 
-    def __init__(self, axis: int = -1, reduction: str | None = DEFAULT_REDUCTION, name: str | None = None) -> None:
+    def __init__(
+        self, axis: int = -1, reduction: Reduction | None = DEFAULT_REDUCTION, name: str | None = None
+    ) -> None:
         super().__init__(reduction, name, axis=axis)
 
 

@@ -3,6 +3,7 @@ r"""Metrics of ROC and precision-recall curves."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -25,6 +26,9 @@ __all__ = ["AUC", "PrecisionAtRecall", "RecallAtPrecision", "SensitivityAtSpecif
 
 EDGE = 1e-7
 """Distance of the outer thresholds from 0 and 1: at the first everything is positive, at the last nothing."""
+
+SummationMethod = Literal["interpolation", "minoring", "majoring"]
+"""Value of a curve between two thresholds: interpolated, the minimum or the maximum of both."""
 
 
 class AUC(ThresholdMetric):
@@ -72,13 +76,13 @@ class AUC(ThresholdMetric):
     multi_label: bool
 
     CURVES = ("ROC", "PR")
-    METHODS = ("interpolation", "minoring", "majoring")
+    METHODS = get_args(SummationMethod)
 
     def __init__(
         self,
         num_thresholds: int = 200,
         curve: str = "ROC",
-        summation_method: str = "interpolation",
+        summation_method: SummationMethod = "interpolation",
         name: str | None = None,
         thresholds: Sequence[float] | None = None,
         multi_label: bool = False,

@@ -3,6 +3,7 @@ r"""Root mean squared error and R2 score."""
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal, get_args
 
 from pellucid.graph.errors import OptionError
 from pellucid.graph.expr import Expr, Operand
@@ -17,6 +18,9 @@ from pellucid.nn.metrics.base import Metric, Sums, compute_total_and_count, divi
 from pellucid.nn.targets import align_columns
 
 __all__ = ["R2Score", "RootMeanSquaredError"]
+
+ClassAggregation = Literal["uniform_average", "variance_weighted_average"]
+"""Average over the columns; weighted by the variance of the targets, or not."""
 
 
 class RootMeanSquaredError(Metric):
@@ -69,10 +73,13 @@ class R2Score(Metric):
     np.float32(0.5)
     """
 
-    AGGREGATIONS = ("uniform_average", "variance_weighted_average", None)
+    AGGREGATIONS = (*get_args(ClassAggregation), None)
 
     def __init__(
-        self, class_aggregation: str | None = "uniform_average", num_regressors: int = 0, name: str | None = None
+        self,
+        class_aggregation: ClassAggregation | None = "uniform_average",
+        num_regressors: int = 0,
+        name: str | None = None,
     ) -> None:
         super().__init__(name)
         if class_aggregation not in self.AGGREGATIONS:

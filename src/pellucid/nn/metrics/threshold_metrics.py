@@ -3,6 +3,7 @@ r"""Confusion counts at thresholds, precision, recall and F-beta score."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -34,6 +35,9 @@ __all__ = [
 ]
 
 Thresholds = float | Sequence[float] | None
+
+Average = Literal["micro", "macro", "weighted"]
+"""Average over classes: of the counts, of the scores, or of the scores weighted by the number of samples."""
 
 
 class ThresholdMetric(Metric):
@@ -326,13 +330,10 @@ class FBetaScore(Metric):
     C. J. van Rijsbergen, Information Retrieval, Butterworths 1979.
     """
 
-    beta: float
-    threshold: float | None
-
-    AVERAGES = (None, "micro", "macro", "weighted")
+    AVERAGES = (None, *get_args(Average))
 
     def __init__(
-        self, average: str | None = None, beta: float = 1.0, threshold: float | None = None, name: str | None = None
+        self, average: Average | None = None, beta: float = 1.0, threshold: float | None = None, name: str | None = None
     ) -> None:
         super().__init__(name)
         if average not in self.AVERAGES:
@@ -391,5 +392,5 @@ class F1Score(FBetaScore):
     array([1., 0.], dtype=float32)
     """
 
-    def __init__(self, average: str | None = None, threshold: float | None = None, name: str | None = None) -> None:
+    def __init__(self, average: Average | None = None, threshold: float | None = None, name: str | None = None) -> None:
         super().__init__(average, 1.0, threshold, name)

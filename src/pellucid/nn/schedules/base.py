@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
 from pellucid.extension_points import expression_html, expression_latex
 from pellucid.graph.errors import UseError
 from pellucid.graph.evaluate import evaluate
-from pellucid.graph.expr import Expr, Input, as_expr
+from pellucid.graph.expr import Expr, Input, Operand, as_expr
 from pellucid.graph.rewriter import simplify
 from pellucid.graph.validation import check_number
 from pellucid.nn.did_you_mean import StrictArguments
 from pellucid.nn.dtypes import to_float
+from pellucid.typing import ArrayLike
 
 PRINTING_FAMILIES = ("fold", "algebra")
 """Families of rules that shorten printed formulas, for example by dropping a factor of 1."""
@@ -41,7 +42,11 @@ class Schedule(StrictArguments):
     0.1 * 0.5 ** step
     """
 
-    def __call__(self, step: Any) -> Any:
+    @overload
+    def __call__(self, step: Expr) -> Expr: ...
+    @overload
+    def __call__(self, step: ArrayLike) -> Any: ...
+    def __call__(self, step: Operand) -> Any:
         """Return the learning rate at a step: an expression for an expression, float64 values for numbers."""
         if isinstance(step, Expr):
             return as_expr(self.formula(to_float(step)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from pellucid.training.metric_mode import is_higher_better
 from pellucid.typing import ArrayLike
 
 Logs = dict[str, Any]
+
+MonitorMode = Literal["auto", "min", "max"]
+"""Whether lower or higher values of a metric are better; ``"auto"`` decides by its name."""
 
 
 class Callback:
@@ -325,11 +328,8 @@ class LambdaCallback(Callback):
 class Monitor(Callback):
     """Base class of callbacks that compare a metric with its best value so far."""
 
-    min_delta: float
-    monitor: str
-
-    def __init__(self, monitor: str = "val_loss", mode: str = "auto", min_delta: float = 0.0) -> None:
-        if mode not in ("auto", "min", "max"):
+    def __init__(self, monitor: str = "val_loss", mode: MonitorMode = "auto", min_delta: float = 0.0) -> None:
+        if mode not in get_args(MonitorMode):
             raise OptionError(f"{self.class_name}: expected mode to be 'auto', 'min' or 'max'. Received: mode={mode!r}")
         self.monitor, self.mode, self.min_delta = monitor, mode, abs(min_delta)
         self.best: float | None = None

@@ -19,7 +19,7 @@ from pellucid.graph.validation import check_integer
 from pellucid.run.distributed.process_group import process_id
 from pellucid.saving.container import read_container, write_container
 from pellucid.saving.weights import SUFFIXES, check_suffix
-from pellucid.training.callbacks.base import Callback, Logs, Monitor
+from pellucid.training.callbacks.base import Callback, Logs, Monitor, MonitorMode
 from pellucid.typing import Array, FilePath
 from pellucid.untrusted_files.reading import report_damage
 
@@ -84,7 +84,7 @@ class ModelCheckpoint(Monitor):
         verbose: int = 0,
         save_best_only: bool = False,
         save_weights_only: bool = False,
-        mode: str = "auto",
+        mode: MonitorMode = "auto",
         save_freq: Literal["epoch"] | int = "epoch",
         initial_value_threshold: float | None = None,
     ) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from pellucid.graph.errors import NonFiniteError
 from pellucid.graph.validation import check_integer
-from pellucid.training.callbacks.base import Callback, Logs, Monitor, print_once
+from pellucid.training.callbacks.base import Callback, Logs, Monitor, MonitorMode, print_once
 from pellucid.typing import Array, ArrayLike
 
 
@@ -68,7 +68,7 @@ class EarlyStopping(Monitor):
         min_delta: float = 0,
         patience: int = 0,
         verbose: int = 0,
-        mode: str = "auto",
+        mode: MonitorMode = "auto",
         baseline: float | None = None,
         restore_best_weights: bool = False,
         start_from_epoch: int = 0,

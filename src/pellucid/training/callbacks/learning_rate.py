@@ -12,7 +12,7 @@ from pellucid.graph.expr import Shared
 from pellucid.graph.validation import check_integer, check_number
 from pellucid.model.errors import ModelError
 from pellucid.model.interfaces import ModelLike
-from pellucid.training.callbacks.base import Callback, Logs, Monitor, print_once
+from pellucid.training.callbacks.base import Callback, Logs, Monitor, MonitorMode, print_once
 from pellucid.typing import ArrayLike
 
 
@@ -124,7 +124,7 @@ class ReduceLROnPlateau(Monitor):
         factor: float = 0.1,
         patience: int = 10,
         verbose: int = 0,
-        mode: str = "auto",
+        mode: MonitorMode = "auto",
         min_delta: float = 1e-4,
         cooldown: int = 0,
         min_lr: float = 0.0,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -38,8 +38,8 @@ def sweep(
     epochs: int = 1,
     validation_data: tuple[Values, Values] | None = None,
     shuffle: bool = True,
-    seed: int | Sequence[int] = 0,
-    rows: Sequence[ArrayLike] | Array | None = None,
+    seed: int | Sequence[int] | Array = 0,
+    rows: Iterable[ArrayLike] | None = None,
     monitor: str | None = None,
     verbose: Verbosity = "auto",
     progress: Callable[[int, int, Sequence[Trial]], None] | None = None,
@@ -199,7 +199,7 @@ def resolve_monitor(name: str | None, batches: Sequence[TrialBatch], has_validat
     return monitor
 
 
-def validate_rows(rows: Sequence[ArrayLike] | Array, x: Values) -> list[Array]:
+def validate_rows(rows: Iterable[ArrayLike], x: Values) -> list[Array]:
     """Return the subsamples as arrays of sample indices."""
     if isinstance(x, Mapping):
         x = next(iter(x.values()))

@@ -60,7 +60,7 @@ def get_choices(name: str, value: Any) -> list[Any]:
 def make_trials(
     build: Callable[..., ModelLike],
     settings: Mapping[str, Any],
-    seed: int | Sequence[int],
+    seed: int | Sequence[int] | Array,
     rows: Sequence[Array] | None,
     x: Values,
     y: Values,

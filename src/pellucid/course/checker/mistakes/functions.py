@@ -164,7 +164,7 @@ def list_softmax_mistakes(node: Node, context: Context) -> Iterator[Mistake]:
     yield scale_operand(node, -1.0, f"The sign of {operand} is wrong inside {node.name}.")
     yield scale_operand(node, 2.0, f"{operand} has an extra factor 2 inside {node.name}.")
     yield scale_operand(node, 0.5, f"{operand} has an extra factor 1/2 inside {node.name}.")
-    rows: list[tuple[float, Callable[[Array], Any], str, str]] = [
+    rows: list[tuple[float, Callable[[Array], Array], str, str]] = [
         (
             1.0,
             lambda s: divide(np.exp(s), np.exp(s).sum(axis=find_other_axis(s, axis), keepdims=True)),
@@ -238,7 +238,9 @@ def list_softmax_mistakes(node: Node, context: Context) -> Iterator[Mistake]:
         yield Mistake(node, 1.3, lambda v, true: np.log(true), lambda: extra)
 
 
-def make_softmax_mistake(node: Node, cost: float, change: Callable[[Array], Any], wrap: Any, text: Text) -> Mistake:
+def make_softmax_mistake(
+    node: Node, cost: float, change: Callable[[Array], Array], wrap: Callable[[Array], Array], text: Text
+) -> Mistake:
     return Mistake(node, cost, lambda v, _: wrap(change(v[0])), lambda: text)
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import numpy as np
 
 from pellucid.course.checker.formula_graph import Node
 from pellucid.course.checker.mistakes.letters import OFF_BY_ONE, WHICH_STEP, shift_rows
 from pellucid.course.checker.mistakes.mistake import Context, Mistake, Text
-from pellucid.typing import Array
+from pellucid.typing import Array, ArrayLike
 
 PAIRS = (
     "`[:, y]` takes the columns of all rows. One element of each row is right: `[arange(n), y]`.",
@@ -22,7 +21,7 @@ TRUE_CLASS = (
 )
 
 
-def make(node: Node, cost: float, compute: Callable[[tuple[Array, ...], Array], Any], text: Text) -> Mistake:
+def make(node: Node, cost: float, compute: Callable[[tuple[Array, ...], Array], ArrayLike], text: Text) -> Mistake:
     return Mistake(node, cost, compute, lambda: text)
 
 

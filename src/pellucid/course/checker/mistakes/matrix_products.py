@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from pellucid.course.checker.formula_graph import Node
 from pellucid.course.checker.mistakes.mistake import Context, Mistake, Text, capitalize
+from pellucid.typing import Array, ArrayLike
 
 BACKWARD = "The error goes back through the same weights: rows and columns change places."
 EVERY_STEP = "The same weights act at every step, and each use adds to the gradient: `+=`."
@@ -39,11 +39,13 @@ def list_mistakes(node: Node, context: Context) -> Iterator[Mistake]:
         yield make(node, 1.6, compute, (text, ""))
 
 
-def make(node: Node, cost: float, compute: Callable[[Any, Any], Any], text: Text) -> Mistake:
+def make(node: Node, cost: float, compute: Callable[[Array, Array], ArrayLike], text: Text) -> Mistake:
     return Mistake(node, cost, lambda v, _: compute(*v), lambda: text)
 
 
-def transpose(node: Node, context: Context, which: tuple[bool, bool], compute: Callable[[Any, Any], Any]) -> Mistake:
+def transpose(
+    node: Node, context: Context, which: tuple[bool, bool], compute: Callable[[Array, Array], ArrayLike]
+) -> Mistake:
     def tell() -> Text:
         wrong = [o for o, is_wrong in zip(node.operands, which, strict=True) if is_wrong]
         parts = [
@@ -58,7 +60,9 @@ def transpose(node: Node, context: Context, which: tuple[bool, bool], compute: C
     return make_transposed(node, 1.0 + 0.2 * all(which), compute, tell)
 
 
-def make_transposed(node: Node, cost: float, compute: Callable[[Any, Any], Any], tell: Callable[[], Text]) -> Mistake:
+def make_transposed(
+    node: Node, cost: float, compute: Callable[[Array, Array], ArrayLike], tell: Callable[[], Text]
+) -> Mistake:
     return Mistake(node, cost, lambda v, _: compute(*v), tell)
 
 
@@ -69,7 +73,7 @@ def sum_partly(node: Node, whole: str) -> Iterator[Mistake]:
         f"The factors of {whole} are off by one in time: steps of different times are multiplied.",
         "Check which step each factor belongs to.",
     )
-    rows: list[tuple[float, Callable[[Any, Any], Any], Text]] = [
+    rows: list[tuple[float, Callable[[Array, Array], ArrayLike], Text]] = [
         (1.3, lambda a, b: a[..., -1:] @ b[-1:], (only.format("last", whole), EVERY_STEP)),
         (1.3, lambda a, b: a[..., :1] @ b[:1], (only.format("first", whole), EVERY_STEP)),
         (1.3, lambda a, b: a[..., :-1] @ b[:-1], (f"The last step is missing in the sum {whole}.", "")),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pellucid.course.checker.formula_graph import FormulaGraph, Node
-from pellucid.typing import Array
+from pellucid.typing import Array, ArrayLike
 
 if TYPE_CHECKING:
     from pellucid.course.checker.mistakes.slopes import Slope
@@ -40,7 +40,7 @@ class Mistake:
 
     node: Node
     cost: float
-    compute: Callable[[tuple[Array, ...], Array], Any]
+    compute: Callable[[tuple[Array, ...], Array], ArrayLike]
     tell: Callable[[], Text]
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import numpy as np
 
 from pellucid.course.checker.formula_graph import Node
 from pellucid.course.checker.mistakes.mistake import Context, Mistake, Text, iterate_nodes
+from pellucid.typing import Array, ArrayLike
 
 TURNED = (
     "On the way back, the kernel's entries act in the opposite order. A correlation with the padded gradient needs the "
@@ -37,7 +37,7 @@ def list_mistakes(node: Node, context: Context) -> Iterator[Mistake]:
     yield make(node, 1.8, lambda t: np.swapaxes(t[::-1, ::-1], 0, 1), both)
 
 
-def make(node: Node, cost: float, compute: Callable[[Any], Any], text: Text) -> Mistake:
+def make(node: Node, cost: float, compute: Callable[[Array], ArrayLike], text: Text) -> Mistake:
     return Mistake(node, cost, lambda _, true: compute(true), lambda: text)
 
 

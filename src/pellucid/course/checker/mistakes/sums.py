@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 
@@ -33,7 +33,10 @@ def list_mistakes(node: Node, context: Context) -> Iterator[Mistake]:
         yield from change_operation(node, context)
 
 
-def without(i: int, items: tuple[Any, ...]) -> tuple[Any, ...]:
+Item = TypeVar("Item")
+
+
+def without(i: int, items: tuple[Item, ...]) -> tuple[Item, ...]:
     return items[:i] + items[i + 1 :]
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from pellucid.course.checker.formula_graph import Node
 from pellucid.course.checker.mistakes.mistake import CHAIN_RULE, Context, Mistake, Text
 from pellucid.course.checker.mistakes.orientation import AS_IT_IS, INPUT_FIRST, TURNED
-from pellucid.typing import Array
+from pellucid.typing import Array, ArrayLike
 
 NOT_THE_MAXIMUM = "The other elements did not change the output, so their gradient is 0."
 EVERY_POSITION = "The kernel is used at every position, and each use adds to its gradient: `+=`, not `=`."
@@ -61,7 +61,9 @@ def change_settings(node: Node, cost: float, settings: dict[str, Any], text: Tex
     return Mistake(node, cost, lambda v, _: op.value(np, *v, **{**node.settings, **settings}), lambda: text)
 
 
-def change_result(node: Node, cost: float, compute: Callable[[tuple[Array, ...], Array], Any], text: Text) -> Mistake:
+def change_result(
+    node: Node, cost: float, compute: Callable[[tuple[Array, ...], Array], ArrayLike], text: Text
+) -> Mistake:
     return Mistake(node, cost, compute, lambda: text)
 
 
