@@ -112,6 +112,17 @@ def test_a_branch_is_validated_on_the_same_stream() -> None:
     assert branch.history["val_loss"][1] != history.history["val_loss"][1]
 
 
+def test_a_snapshot_between_two_epochs_does_not_keep_the_metrics_of_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    recorder_type, record = snapshots.RunRecorder, snapshots.RunRecorder.after_steps
+    monkeypatch.setattr(recorder_type, "after_steps", lambda self: None if self.model.run.batch else record(self))
+    monkeypatch.setattr(snapshots, "MIN_TIME_RATIO", 0)
+    history = fit(make(), validation_split=0.1)
+    recorder = history.get_recorder()
+    recorder.snapshots[:] = [snapshot for snapshot in recorder.snapshots if snapshot.step <= 15]
+    assert recorder.snapshots[-1].step == 15
+    assert history.branch(at=18).history == history.branch(at=20).history == history.history
+
+
 def test_branches_without_and_with_a_change() -> None:
     model = make()
     history = fit(model, validation_split=0.1)

@@ -438,8 +438,9 @@ class Model(Layer):
 
         Parameters
         ----------
-        optimizer : str or Optimizer
-            A name selects the optimizer with its default arguments. A numeric learning rate becomes a shared variable:
+        optimizer : str, Optimizer or optax.GradientTransformation
+            A name selects the optimizer with its default arguments, and ``optax.adam(1e-3)`` becomes an
+            `pellucid.optimizers.Optax`. A numeric learning rate becomes a shared variable:
             ``model.optimizer.learning_rate = 0.01`` takes effect without compiling again.
         loss : str, function or Loss
             ``loss(y_true, y_pred)``, one value per sample; training minimizes its mean over a batch plus the

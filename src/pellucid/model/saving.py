@@ -10,7 +10,7 @@ from typing import Any
 from pellucid.graph.errors import OptionError, StorageError
 from pellucid.graph.expr import Expr
 from pellucid.graph.serialization import GraphReader, GraphWriter
-from pellucid.graph.serialization.pickling import GraphState, get_state, is_code_pickled, is_importable
+from pellucid.graph.serialization.pickling import GraphState, get_state, is_code_pickled, is_picklable
 from pellucid.graph.traversal import copy_name, rebuild
 from pellucid.model.functional_graph import CallNode, FunctionalGraph, is_passthrough, iterate_in_order, map_expressions
 from pellucid.model.interfaces import ModelLike, is_model
@@ -104,11 +104,11 @@ def reduce_model(model: ModelLike) -> tuple[Any, ...]:
     root = objects.add(model)
     custom = {name: value for name, value in objects.custom.items() if not is_missing(value)}
     for value in custom.values():
-        if not is_importable(value) and not is_code_pickled():
+        if not is_picklable(value) and not is_code_pickled():
             raise StorageError(
-                f"{model.name} cannot be pickled: it uses {value.__qualname__}, and pickle finds only classes and "
-                "functions at the top level of a module. Define it there, or pickle with cloudpickle, which also "
-                "stores code"
+                f"{model.name} cannot be pickled: it uses {getattr(value, '__qualname__', value)}, and pickle finds "
+                "only classes and functions at the top level of a module. Define it there, or pickle with cloudpickle, "
+                "which also stores code"
             )
     state = get_state(writer, {"objects": objects.objects, "model": root})
     return unpickle_model, (state, custom)

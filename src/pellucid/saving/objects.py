@@ -2,8 +2,9 @@
 
 Each object is written once, so that shared objects stay shared. Expressions in attributes are indices into the graph
 that is written with the table. A class may list attributes in ``unsaved``, such as compiled programs, each with a
-function that creates its initial value when a file is loaded. A placeholder replaces custom code that is not passed to
-`load_model`; the graph is complete without it.
+function that creates its initial value when a file is loaded. It may list attributes that are custom code in
+``custom_parts``, each with the name under which the caller passes it to `load_model`. A placeholder replaces custom
+code that is not passed; the graph is complete without it.
 """
 
 from __future__ import annotations
@@ -57,10 +58,12 @@ class ObjectWriter:
         return data
 
     def encode_state(self, thing: Any) -> dict[str, Any]:
-        unsaved = getattr(type(thing), "unsaved", {})
+        unsaved, custom = getattr(type(thing), "unsaved", {}), getattr(type(thing), "custom_parts", {})
         state = {}
         for key, value in get_state(thing).items():
-            if key not in unsaved:
+            if key in custom and type(value) is not MissingObject:
+                state[key] = {"custom": self.name_custom(value, custom[key])}
+            elif key not in unsaved:
                 try:
                     state[key] = self.encode(value)
                 except StorageError as error:
@@ -79,13 +82,14 @@ class ObjectWriter:
         bases = [get_registered_name(base) for base in cls.__mro__[1:] if base is not object]
         return {"custom": self.name_custom(cls), "base": next((base for base in bases if base is not None), None)}
 
-    def name_custom(self, thing: Any) -> str:
-        """Return the name of a custom class or function, with a number if another one has the same name."""
-        name, number = str(thing.__name__), 1
-        while self.custom.setdefault(name, thing) is not thing:
+    def name_custom(self, thing: Any, name: str | None = None) -> str:
+        """Return the name of custom code, by default its own, with a number if other code has the same name."""
+        own = str(thing.__name__) if name is None else name
+        unique, number = own, 1
+        while self.custom.setdefault(unique, thing) is not thing:
             number += 1
-            name = f"{thing.__name__}#{number}"
-        return name
+            unique = f"{own}#{number}"
+        return unique
 
     def encode(self, value: Any) -> Any:
         """Return a value as data, with objects replaced by their indices."""

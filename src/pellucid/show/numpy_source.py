@@ -16,8 +16,9 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.graph.errors import UseError, brief
 from pellucid.graph.expr import Constant, Expr
-from pellucid.graph.op import OUTPUT, Op
+from pellucid.graph.op import OPS, OUTPUT, PASSTHROUGH, Op
 from pellucid.graph.pattern import Pattern
 from pellucid.graph.printing import PythonNotation, render
 from pellucid.graph.subgraph import Subgraph
@@ -333,8 +334,20 @@ def collect_definition_names(roots: Iterable[Expr]) -> set[str]:
         nodes = [node for node in topological(pending) if node not in done and node.op is not None]
         pending = [e for node in nodes for body in get_bodies(node) for e in body.outputs]
         done.update(nodes)
-        found.update(name for node in nodes for name in get_definition_names(node.op))
+        for node in nodes:
+            check_has_source(node)
+            found.update(get_definition_names(node.op))
     return found
+
+
+def check_has_source(node: Expr) -> None:
+    """Refuse ops that `pellucid.from_jax` made, which have no NumPy code."""
+    assert node.op is not None
+    if node.op not in (OUTPUT, PASSTHROUGH) and OPS.get(node.op.name) is not node.op:
+        raise UseError(
+            f"The op {node.op.name} is a function of JAX, which cannot be written as NumPy code. Expression: "
+            f"{brief(node)}"
+        ).with_operands([node])
 
 
 def get_bodies(node: Expr) -> list[Subgraph]:

@@ -181,7 +181,8 @@ class RunRecorder:
         while progress.step < step:
             if progress.batch == steps:
                 progress.epoch, progress.batch = progress.epoch + 1, 0
-                progress.metrics.reset()
+            if not progress.batch:
+                progress.metrics.reset()  # also if the snapshot was taken between two epochs
             epochs = 0 if progress.batch else min(self.source.epochs_per_call, (step - progress.step - 1) // steps)
             if epochs > 1:
                 for _ in self.source.run_steps(progress.seed, progress.epoch, epochs=epochs):

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import copy
 import json
+import pickle
 import sys
 from collections.abc import Mapping
+from types import FunctionType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -58,6 +60,17 @@ def is_importable(value: Any) -> bool:
     for name in value.__qualname__.split("."):
         found = getattr(found, name, None)
     return found is value
+
+
+def is_picklable(value: Any) -> bool:
+    """Whether pickle can store a class, a function or an object that consists of them."""
+    if isinstance(value, (type, FunctionType)):
+        return is_importable(value)
+    try:
+        pickle.dumps(value)
+    except Exception:  # pickle has no class of its own for what it cannot store
+        return False
+    return True
 
 
 def is_code_pickled() -> bool:

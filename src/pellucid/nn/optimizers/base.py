@@ -117,6 +117,9 @@ class Optimizer(SlotMixin, PrintableOptimizer):
     A. B. Juditsky, Acceleration of stochastic approximation by averaging, 1992.
     """
 
+    rate_advice = "Create the optimizer with a number"
+    """How to make an optimizer whose learning rate can be set."""
+
     def __init__(self, learning_rate: LearningRate, **options: Unpack[Options]) -> None:
         super().__init__()
         for unknown in set(options) - set(DEFAULTS):

@@ -52,9 +52,14 @@ class SlotMixin:
         return self.get_slot_of_shape(name, parameter, shape, dtype if parameter is None else parameter.dtype, fill)
 
     def get_slot_of_shape(
-        self, name: str, parameter: Shared | None, shape: Sequence[int], dtype: DTypeLike | None, fill: float = 0.0
+        self,
+        name: str,
+        parameter: Shared | None,
+        shape: Sequence[int],
+        dtype: DTypeLike | None,
+        fill: float | Array = 0.0,
     ) -> Shared:
-        """Return a slot whose shape differs from that of its parameter."""
+        """Return a slot whose shape may differ from that of its parameter. ``fill`` may be an array of the shape."""
         key = (parameter, name)
         if key not in self.slots:
             label = name if parameter is None or parameter.name is None else f"{parameter.name}/{name}"

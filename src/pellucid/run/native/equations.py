@@ -76,6 +76,8 @@ class ValueTable:
 
     def make(self, aval: Any, constant: Any = None) -> Value:
         """Make a value with the shape and dtype of an array or of an abstract value of JAX."""
+        if not isinstance(aval.dtype, np.dtype):
+            raise NotNative(f"it uses the dtype {aval.dtype}")  # random keys of JAX
         dtype = np.dtype(aval.dtype)
         if dtype.kind not in "biuf" or (dtype.itemsize < 4 and dtype.kind == "f"):
             raise NotNative(f"it uses the dtype {dtype}")

@@ -22,7 +22,7 @@ def get_learning_rate(model: ModelLike, owner: str) -> float:
     if not isinstance(rate, (float, Shared)):
         raise ModelError(
             f"{owner}: the learning rate of {model.optimizer!r} is a schedule, {rate}, and cannot be set. "
-            "Create the optimizer with a number"
+            f"{model.optimizer.rate_advice}"
         )
     return float(rate.get_value()) if isinstance(rate, Shared) else rate
 
