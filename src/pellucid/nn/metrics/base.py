@@ -2,9 +2,10 @@ r"""Base classes of metrics that accumulate sums over batches."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -72,6 +73,15 @@ class Metric(StrictArguments):
     >>> step([1.0], [0.0]), step([3.0], [3.0])
     (np.float32(1.0), np.float32(0.1))
     """
+
+    arguments: dict[str, Any]
+    """Constructor arguments, as far as they were given."""
+
+    def __new__(cls, *args: Any, **named: Any) -> Self:
+        metric = super().__new__(cls, *args, **named)
+        names = list(inspect.signature(cls.__init__).parameters)[1:]
+        metric.arguments = {**dict(zip(names, args, strict=False)), **named}
+        return metric
 
     def __init__(self, name: str | None = None) -> None:
         self.name = snake_case(type(self).__name__) if name is None else name
