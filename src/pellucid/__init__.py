@@ -32,6 +32,7 @@ _NAMES_BY_MODULE = {
         "ShapeError",
         "StateError",
         "StorageError",
+        "StorageWarning",
         "TrainingWarning",
         "UseError",
         "WrongGradientError",

@@ -154,6 +154,9 @@ def make_pel_seeds(folder: Path) -> list[Seed]:
     def read_run(path: Path) -> Any:
         return load_network(path.parent)
 
+    keras = rezip(written(folder, "m.keras", lambda path: make_functional_model().save(path)))
+    packed = rezip(written(folder, "n.keras", lambda path: make_model().save(path)), zipfile.ZIP_DEFLATED)
+
     return [
         Seed("pel.load", "e.pel", expressions, pel.load, own, {}),
         Seed("pel.load_model", "m.pel", model, pel.load_model, own, {}),
@@ -163,6 +166,8 @@ def make_pel_seeds(folder: Path) -> list[Seed]:
             "folder of a run", MODEL, weights, read_run, (DataError, pel.StorageError), {DATA: json.dumps(RUN).encode()}
         ),
         Seed("training state", "training.pel", state, restore, own, {}),
+        Seed("pel.load_model of Keras", "m.keras", keras, pel.load_model, own, {}),
+        Seed("pel.load_model of Keras, compressed", "n.keras", packed, pel.load_model, own, {}),
     ]
 
 

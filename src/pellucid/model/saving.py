@@ -32,9 +32,8 @@ FILE_KIND = "a model"
 
 
 OTHER_FORMATS = {
-    ".keras": "Keras's format. Use model.export({0!r}, 'keras') for a model that Keras opens",
-    ".h5": "Keras's format. Use model.export({1!r}, 'keras') for a model that Keras opens",
-    ".hdf5": "Keras's format. Use model.export({1!r}, 'keras') for a model that Keras opens",
+    ".h5": "an old format of Keras. Use model.save({1!r}) for a model that Keras 3 opens",
+    ".hdf5": "an old format of Keras. Use model.save({1!r}) for a model that Keras 3 opens",
     ".onnx": "the format of ONNX. Use model.export({0!r})",
     ".npz": "a format of weights. Use model.save_weights({0!r})",
     ".safetensors": "a format of weights. Use model.save_weights({0!r})",
@@ -55,9 +54,18 @@ def check_model_suffix(path: Any) -> None:
         )
 
 
+def is_keras_path(path: Any) -> bool:
+    return Path(path).suffix.lower() == ".keras"
+
+
 def save_model(model: ModelLike, path: Any) -> None:
     """Write a model to a file; see `Model.save`."""
     check_model_suffix(path)
+    if is_keras_path(path):
+        from pellucid.interop.keras_files.keras_file import write_keras_model
+
+        write_keras_model(model, Path(path))
+        return
     writer = GraphWriter(passthrough=True)
     objects = ObjectWriter(writer)
     root = objects.add(model)
@@ -67,6 +75,11 @@ def save_model(model: ModelLike, path: Any) -> None:
 
 def read_model(path: Any, custom_objects: Mapping[str, Any] | None = None) -> ModelLike:
     """Read a model from a file; see `pellucid.load_model`."""
+    if is_keras_path(path):
+        from pellucid.interop.keras_files.keras_file import read_keras_model
+
+        keras_model: ModelLike = read_keras_model(Path(path), custom_objects)
+        return keras_model
     data, arrays = read_container(path, FILE_KIND)
     with report_damage(StorageError, f"Cannot read {path}"):
         reader = GraphReader(data.get("graph"), arrays)
