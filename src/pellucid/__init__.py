@@ -67,6 +67,7 @@ _NAMES_BY_MODULE = {
     "pellucid.interop.estimators.classifier": ["Classifier"],
     "pellucid.interop.estimators.regressor": ["Regressor"],
     "pellucid.interop.onnx.errors": ["OnnxError"],
+    "pellucid.interop.pytorch.state_dict": ["load_state_dict"],
     "pellucid.interop.onnx.exporter": ["to_onnx"],
     "pellucid.interop.onnx.importer": ["from_onnx"],
     "pellucid.inspect.source_export": ["from_toml", "to_source"],

@@ -894,13 +894,16 @@ class Model(Layer):
         self.check_built()
         save_weights(self, path)
 
-    def load_weights(self, path: Any) -> None:
-        """Load the values of all parameters, saved by a model with the same layers in pellucid or in Keras 3.
+    def load_weights(self, path: Any, mapping: Any = None) -> None:
+        """Load the values of all parameters, saved by a model with the same layers in pellucid, Keras 3 or PyTorch.
 
         Parameters
         ----------
-        path : str or path
-            A file of `save_weights`, a ``.keras`` file, or the ``.pel`` file of a model.
+        path : str, path, or mapping from str to tensor or array
+            A file of `save_weights`, a ``.keras`` file, or the ``.pel`` file of a model. For a PyTorch module: its
+            state dict, or a ``.safetensors``, ``.pt`` or ``.pth`` file of it; see `pellucid.load_state_dict`.
+        mapping : dict from str to str or None, or function, optional
+            Names of the layers for the prefixes of a state dict. By default they are matched in order.
 
         Raises
         ------
@@ -922,7 +925,7 @@ class Model(Layer):
         from pellucid.model.saving import load_weights
 
         self.check_built()
-        load_weights(self, path)
+        load_weights(self, path, mapping)
 
 
 def check_batch_axes(inputs: Sequence[Expr], name: str) -> None:

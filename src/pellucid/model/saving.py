@@ -149,8 +149,24 @@ def save_weights(model: Layer, path: Any) -> None:
         write_arrays(file, get_parameter_paths(model))
 
 
-def load_weights(model: Layer, path: Any) -> None:
+def is_state_dict(path: Any) -> bool:
+    """Whether weights are a state dict or a file of one; the names in it have dots in place of slashes."""
+    if not isinstance(path, (str, Path)):
+        return True
+    file = Path(path)
+    if file.suffix != ".safetensors":
+        return file.suffix in (".pt", ".pth")
+    names = read_arrays(file, 0)
+    return bool(names) and all("." in name and "/" not in name for name in names)
+
+
+def load_weights(model: Layer, path: Any, mapping: Any = None) -> None:
     """Read the values of a model's parameters; see `Model.load_weights`."""
+    if mapping is not None or is_state_dict(path):
+        from pellucid.interop.pytorch.state_dict import load_state_dict
+
+        load_state_dict(model, path, mapping)
+        return
     file = check_suffix(path, (*SUFFIXES, ".pel"))
     if file.suffix in (".keras", ".h5"):
         read_keras(file, model)
