@@ -168,6 +168,30 @@ def test_layers_of_equal_names_get_unique_ones(tmp_path: Path) -> None:
     check_equal(predict(again, data), predict(model, data), 1e-6)
 
 
+@pytest.mark.parametrize("dtype", ["float64", "bfloat16"])
+def test_dtypes_are_read(dtype: str, tmp_path: Path) -> None:
+    x = nn.Input((3,), dtype=dtype)
+    model = pel.Model(x, nn.Dense(2)(nn.ReLU()(x)))
+    model.save(tmp_path / "m.keras")
+    again = pel.load_model(tmp_path / "m.keras")
+    assert [p.dtype.name for p in again.parameters] == [dtype] * 2
+    for a, b in zip(again.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_model_of_a_class_of_the_user_is_a_functional_model_in_keras(tmp_path: Path) -> None:
+    class Mine(pel.Model):
+        pass
+
+    q, x = nn.Input((3,)), nn.Input((3,))
+    model = Mine(x, Mine(q, nn.Dense(2)(q))(x))
+    model.save(tmp_path / "m.keras")
+    again = pel.load_model(tmp_path / "m.keras")
+    assert [type(m) for m in (again, again.layers[0])] == [pel.Model] * 2
+    data = draw_inputs(model)
+    check_equal(predict(again, data), predict(model, data), 1e-6)
+
+
 def refuse_to_save(model: Any, message: str, folder: Path) -> None:
     with pytest.raises(pel.ModelError, match=message):
         model.save(folder / "m.keras")
@@ -302,7 +326,10 @@ LAYERS_TO_REFUSE: dict[str, tuple[dict[str, Any], str]] = {
     "misspelled option": (make_layer("Dense", unit=3), r"has no option unit=3. Did you mean 'units'\?"),
     "channels first": (make_layer("Flatten", data_format="channels_first"), "no option data_format='channels_first'"),
     "stateful": (make_layer("LSTM", units=3, stateful=True), "pellucid's LSTM has no option stateful=True"),
-    "policy": (make_layer("Dense", units=3, dtype="mixed_float16"), "its dtype policy is 'mixed_float16'"),
+    "policy": (
+        make_layer("Dense", units=3, dtype="mixed_float16"),
+        "the layer 'it', a Dense: its dtype is 'mixed_float16' in Keras. Here it is float32, that",
+    ),
     "value": (make_layer("Dense", units=-3), "the layer 'it', a Dense: .*units"),
     "number": (make_layer("Dense", units=10**40), "expected units below 2,147,483,648"),
     "size": (make_layer("Dense", units=2**30), r"the parameter it/kernel takes .* bytes"),

@@ -42,7 +42,7 @@ Array = np.ndarray[Any, Any]
 WEIGHTS_FILE = "model.weights.h5"
 """Name of the weights inside a ``.keras`` archive."""
 
-KERAS_KINDS = {"group_query_attention": "grouped_query_attention", "model": "functional"}
+KERAS_KINDS = {"group_query_attention": "grouped_query_attention"}
 """Layers whose Keras class has another name."""
 
 MAX_PATH_LENGTH = 1000
@@ -73,8 +73,7 @@ def walk_model(
     """
     by_kind: dict[str, list[Layer]] = defaultdict(list)
     for layer in sort_as_keras(model) if order is None else sorted(get_layers(model), key=order.__getitem__):
-        kind = snake_case(type(layer).__name__)
-        by_kind[KERAS_KINDS.get(kind, kind)].append(layer)
+        by_kind[get_kind(layer)].append(layer)
     for kind, layers in by_kind.items():
         paths = [f"{path}layers/{kind}_{i}/" if i else f"{path}layers/{kind}/" for i in range(len(layers))]
         by_name = {names[p]: p for p in paths if p in names}
@@ -82,6 +81,14 @@ def walk_model(
             paths = [by_name[layer.name] for layer in layers]
         for layer, layer_path in zip(layers, paths, strict=True):
             yield from walk_layer(layer, names, order, layer_path)
+
+
+def get_kind(layer: Layer) -> str:
+    """Return the class of a layer in Keras, in snake case."""
+    if hasattr(layer, "layers"):
+        return "sequential" if getattr(layer, "is_sequential", False) else "functional"
+    kind = snake_case(type(layer).__name__)
+    return KERAS_KINDS.get(kind, kind)
 
 
 def walk_layer(

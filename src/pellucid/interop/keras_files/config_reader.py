@@ -50,6 +50,7 @@ class ConfigReader:
         self.custom = dict(custom or {})
         self.depth = 0
         self.order: dict[Layer, int] = {}  # of the layers in the file
+        self.dtypes: dict[Layer, str] = {}  # of their parameters in Keras
 
     def read_model(self, config: Any) -> Any:
         """Return the model of a config.
@@ -65,7 +66,10 @@ class ConfigReader:
                 f"expected a Sequential or a functional model. Received: {quote(class_name)}, a class whose "
                 "code is not in the file. Create it in pellucid and use model.load_weights"
             )
-        return self.read_layer(config)
+        model = self.read_layer(config)
+        for layer, dtype in self.dtypes.items():
+            check_dtype(layer, dtype)
+        return model
 
     def split(self, config: Any, what: str) -> tuple[str, Config]:
         """Return the class and the settings in a config."""
@@ -143,10 +147,10 @@ class ConfigReader:
             cls = self.get_class(class_name, layers, "layer") if custom is None else custom
             if not inspect.isclass(cls) or not issubclass(cls, Layer):
                 raise StorageError(f"expected a layer class in custom_objects. Received: {quote(cls)}")
-            check_policy(settings.get("dtype"))
             own = {key: value for key, value in settings.items() if key not in ("name", "trainable", "dtype")}
             arguments = self.read_arguments(cls, class_name, own)
             layer: Layer = cls(**arguments, name=name)
+        self.dtypes[layer] = read_policy(settings.get("dtype"))
         return layer
 
     def read_lambda(self, name: str, settings: Config) -> Lambda:
@@ -259,13 +263,19 @@ class locate:
             raise StorageError(f"{self.place}: {error}") from error
 
 
-def check_policy(policy: Any) -> None:
-    """Refuse a dtype policy that differs from that of its inputs, such as mixed precision."""
+def read_policy(policy: Any) -> str:
+    """Return the dtype, or the name of another dtype policy, in the config of a layer."""
     name = policy.get("config", {}).get("name") if isinstance(policy, dict) else policy
-    if name is not None and name not in ("float16", "bfloat16", "float32", "float64", "int32", "uint8", "int64"):
+    return "float32" if name is None else shorten(str(name))
+
+
+def check_dtype(layer: Layer, dtype: str) -> None:
+    """Refuse a layer whose parameters have another dtype in Keras, such as those of mixed precision."""
+    own = layer.parameters[0].dtype.name if layer.parameters else dtype
+    if dtype != own:
         raise StorageError(
-            f"its dtype policy is {quote(name)}, and pellucid computes in the dtype of the parameters. Set it to "
-            "'float32' in Keras; pel.mixed_precision is for training"
+            f"the layer {quote(layer.name)}, a {type(layer).__name__}: its dtype is {dtype!r} in Keras. Here it is "
+            f"{own}, that of the input. Set the policy and the dtype of the input to 'float32' in Keras"
         )
 
 

@@ -194,10 +194,9 @@ def iterate_layers(layer: Layer, prefix: str) -> Iterator[tuple[str, Layer]]:
     if has_rules(layer):
         yield prefix or layer.name, layer
         return
-    inner = getattr(layer, "layers", None) or [part for part in layer.parts if isinstance(part, Layer)]
     if any(isinstance(part, Shared) for part in layer.parts):
         yield prefix or layer.name, layer
-    for part in inner:
+    for part in (part for part in layer.parts if isinstance(part, Layer)):
         yield from iterate_layers(part, f"{prefix}/{part.name}" if prefix else part.name)
 
 
