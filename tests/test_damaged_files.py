@@ -457,8 +457,7 @@ def test_the_guard_keeps_warnings_and_quotes_little(tmp_path: Path) -> None:
 def test_models_are_not_saved_under_suffixes_of_other_formats(tmp_path: Path) -> None:
     model = pel.Sequential([nn.Input((4,)), nn.Dense(3)])
     for name, advice in {
-        "model.keras": r"Use model\.export\('.*model\.keras', 'keras'\)",
-        "model.h5": r"Use model\.export\('.*model\.keras', 'keras'\)",
+        "model.h5": r"Use model\.save\('.*model\.keras'\)",
         "model.onnx": r"Use model\.export\('.*model\.onnx'\)",
         "model.npz": r"Use model\.save_weights\('.*model\.npz'\)",
     }.items():

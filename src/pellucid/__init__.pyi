@@ -30,6 +30,7 @@ from pellucid.graph.errors import (
     ShapeError,
     StateError,
     StorageError,
+    StorageWarning,
     TrainingWarning,
     UseError,
     WrongGradientError,
@@ -109,6 +110,7 @@ from pellucid.interop.estimators.regressor import Regressor
 from pellucid.interop.onnx.errors import OnnxError
 from pellucid.interop.onnx.exporter import to_onnx
 from pellucid.interop.onnx.importer import from_onnx
+from pellucid.interop.pytorch.state_dict import load_state_dict
 from pellucid.live.lab.lab_figure import lab
 from pellucid.model.errors import ModelError
 from pellucid.model.model import Model, clone_model, load_model
@@ -168,6 +170,7 @@ __all__ = [
     "Shared",
     "StateError",
     "StorageError",
+    "StorageWarning",
     "TrainingWarning",
     "UseError",
     "WasmCompilerError",
@@ -359,6 +362,7 @@ __all__ = [
     "live",
     "load",
     "load_model",
+    "load_state_dict",
     "local_response_normalization",
     "log",
     "log10",

@@ -50,7 +50,10 @@ def render_stub(name: str) -> str:
 
 def list_public_names(module: ModuleType) -> list[str]:
     """Return the names of a module for its users. Functions that a user's ops added are left out."""
-    names = module.__all__ if hasattr(module, "__all__") else dir(module)
+    names = dir(module)
+    if hasattr(module, "__all__"):
+        own = [get_defined_name(node) for node in parse_module(module.__name__).body]
+        names = list(dict.fromkeys([*module.__all__, *(n for n in own if n and not n.startswith("_"))]))
     return [n for n in names if n not in FUNCTIONS or is_built_in(FUNCTIONS[n])]
 
 

@@ -84,6 +84,7 @@ class Reader:
     def check(self, number: int) -> tuple[str, str]:
         """Read an input; return what happened, and the problem or an empty string."""
         from pellucid.data import DataWarning
+        from pellucid.graph.errors import StorageWarning
 
         seed, damage, content, path = self.write(number)
         before = get_memory()
@@ -92,6 +93,7 @@ class Reader:
             with warnings.catch_warnings():
                 warnings.simplefilter("error")
                 warnings.simplefilter("ignore", DataWarning)
+                warnings.simplefilter("ignore", StorageWarning)
                 seed.read(path)
             found, problem = "read", ""
         except TimeIsUpError:

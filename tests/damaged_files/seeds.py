@@ -154,6 +154,9 @@ def make_pel_seeds(folder: Path) -> list[Seed]:
     def read_run(path: Path) -> Any:
         return load_network(path.parent)
 
+    keras = rezip(written(folder, "m.keras", lambda path: make_functional_model().save(path)))
+    packed = rezip(written(folder, "n.keras", lambda path: make_model().save(path)), zipfile.ZIP_DEFLATED)
+
     return [
         Seed("pel.load", "e.pel", expressions, pel.load, own, {}),
         Seed("pel.load_model", "m.pel", model, pel.load_model, own, {}),
@@ -163,6 +166,8 @@ def make_pel_seeds(folder: Path) -> list[Seed]:
             "folder of a run", MODEL, weights, read_run, (DataError, pel.StorageError), {DATA: json.dumps(RUN).encode()}
         ),
         Seed("training state", "training.pel", state, restore, own, {}),
+        Seed("pel.load_model of Keras", "m.keras", keras, pel.load_model, own, {}),
+        Seed("pel.load_model of Keras, compressed", "n.keras", packed, pel.load_model, own, {}),
     ]
 
 
@@ -177,15 +182,19 @@ def make_backup(folder: Path) -> Any:
 
 
 def make_weight_seeds(folder: Path) -> list[Seed]:
+    from safetensors.numpy import save
+
     model, own = make_small_model(), (pel.StorageError,)
     npz = written(folder, "w.npz", model.save_weights)
     safetensors = written(folder, "w.safetensors", model.save_weights)
     keras = rezip(written(folder, "w.keras", model.save_weights))
     h5 = written(folder, "w.weights.h5", model.save_weights)
+    module = {"0.weight": np.zeros((3, 4), "float32"), "0.bias": np.zeros(3, "float32")}
     contents = {
         "w.npz": npz,
         "c.npz": rezip(npz, zipfile.ZIP_DEFLATED),
         "w.safetensors": safetensors,
+        "t.safetensors": save(module),
         "w.keras": keras,
         "c.keras": rezip(keras, zipfile.ZIP_DEFLATED),
         "w.weights.h5": h5,

@@ -220,3 +220,13 @@ def test_errors_in_a_functional_model_name_their_place(old: str, new: str, messa
     assert old in text
     with pytest.raises(pel.ModelError, match=message):
         pel.from_toml(text.replace(old, new, 1))
+
+
+def test_arguments_of_metrics_are_kept() -> None:
+    model = pel.Sequential([nn.Input((2,)), nn.Dense(4, activation="softmax")])
+    own = [nn.metrics.TopKCategoricalAccuracy(k=3), nn.metrics.AUC(num_thresholds=9), nn.metrics.Precision(top_k=2)]
+    model.compile("sgd", "categorical_crossentropy", metrics=own)
+    again = pel.from_toml(model.to_source("toml"))
+    [output] = again.compile_config.for_outputs(again.output_names)
+    found = [metric.arguments for metric in output.metrics.values()]
+    assert found == [{"k": 3}, {"num_thresholds": 9}, {"top_k": 2}]

@@ -17,9 +17,6 @@ import pytest
 
 import pellucid as pel
 from pellucid import nn
-from pellucid.interop.model_export import NOT_IN_KERAS
-from pellucid.model.object_config import get_classes
-from pellucid.nn import layers
 from pellucid.saving import keras_weights
 from pellucid.saving.keras_weights import read_keras, write_keras
 
@@ -245,18 +242,7 @@ def test_an_exported_keras_file_contains_the_model(tmp_path: Path) -> None:
         np.testing.assert_array_equal(a, b)
 
 
-def test_models_that_keras_cannot_open_are_refused(tmp_path: Path) -> None:
-    given = nn.Input((4,))
-    graph = pel.Model(given, nn.Dense(1)(given), name="graph")
-    maxout = pel.Sequential([given, nn.Maxout(2, name="most")])
-    odd = pel.Sequential([given, nn.Dense(2, activation=lambda x: x**2, name="odd")])
-    for model, message in (
-        (graph, r"graph is a Model, and only a Sequential can be exported as a Keras model"),
-        (maxout, r"Keras has no layer Maxout, the class of most"),
-        (odd, r"odd: activation=.* has no registered name"),
-    ):
-        with pytest.raises(pel.ModelError, match=message):
-            model.export(tmp_path / "m.keras", format="keras")
+def test_other_arguments_of_a_keras_export_are_refused(tmp_path: Path) -> None:
     with pytest.raises(pel.ModelError, match=r"A \.keras file holds no description"):
         several().export(tmp_path / "m.keras", format="keras", description="mine")
     with pytest.raises(pel.OptionError, match=r"a file name that ends in \.keras. Received: .*m\.weights\.h5"):
@@ -275,8 +261,7 @@ for name in [*k.MODELS, "several"]:
 @pytest.mark.peer
 @pytest.mark.timeout(600)
 def test_keras_opens_what_is_exported_and_predicts_the_same(tmp_path: Path) -> None:
-    keras = pytest.importorskip("keras")
-    assert {name for name in get_classes(layers) if not hasattr(keras.layers, name)} == NOT_IN_KERAS
+    pytest.importorskip("keras")
     shutil.copy(PLACE, tmp_path)
     models = {name: sequential(name) for name in keras_models.MODELS} | {"several": several()}
     x = {name: keras_models.samples(name) for name in keras_models.MODELS}

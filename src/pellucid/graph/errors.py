@@ -214,6 +214,10 @@ class StorageError(PellucidError, ValueError):
     """
 
 
+class StorageWarning(UserWarning):
+    """A part of a file that was not read or written, such as an optimizer that the other program does not have."""
+
+
 class PrecisionWarning(UserWarning):
     """A value was rounded to the dtype of the input that received it.
 
@@ -266,5 +270,11 @@ def suggest_near_misses(module: dict[str, Any], known_as: str, instead: str = ""
     module["__getattr__"] = suggest
 
 
-for _kind in (*PellucidError.__subclasses__(), *GradientError.__subclasses__(), PrecisionWarning, TrainingWarning):
+for _kind in (
+    *PellucidError.__subclasses__(),
+    *GradientError.__subclasses__(),
+    PrecisionWarning,
+    StorageWarning,
+    TrainingWarning,
+):
     _kind.__module__ = "pellucid"  # the public name, which tracebacks print

@@ -858,17 +858,31 @@ class Model(Layer):
         The file holds the graph, all values, the layers with their settings and names, the compile configuration, the
         slots of the optimizer, the states of random streams, and the history. It holds no code.
 
+        A name that ends in ``.keras`` writes a file that Keras 3 opens with ``keras.models.load_model``, and that
+        predicts the same there. It holds the layers with their names and settings, all weights, and the arguments of
+        `compile` with the slots of the optimizer. It does not hold the history, the position in `run`, and the states
+        of random streams.
+
         Parameters
         ----------
         path : str or path
-            Such as ``"cats.pel"``. The file is a safetensors file; an existing one is replaced atomically.
+            Such as ``"cats.pel"`` or ``"cats.keras"``, which needs h5py. A ``.pel`` file is a safetensors file. An
+            existing file is replaced atomically.
 
         Raises
         ------
         OptionError
-            If the name ends in the suffix of another format, such as ``.keras``, which `export` writes.
+            If the name ends in the suffix of another format, such as ``.onnx``, which `export` writes.
         StorageError
             For an object that cannot be saved, such as an op that is not registered. Then no file is written.
+        ModelError
+            If Keras does not have a layer or an operation of the model, for a ``.keras`` file.
+
+        Warns
+        -----
+        StorageWarning
+            If Keras does not have the optimizer, a loss or a metric, and for `Nadam` and `Adafactor`, whose state is
+            not written. The file leaves out the arguments of `compile` then.
         """
         from pellucid.model.saving import save_model
 
@@ -882,8 +896,7 @@ class Model(Layer):
         path : str or path
             Such as ``"cats.onnx"`` or ``"cats.keras"``. An existing file is replaced atomically.
         format : {"onnx", "keras"}
-            File format. Keras opens its own with ``keras.saving.load_model``; it is written for a `Sequential` of
-            layers that Keras has too, and needs h5py.
+            File format. A file of Keras is that of `save`.
         description : str
             Description in an ONNX file.
 
@@ -979,13 +992,16 @@ class Model(Layer):
         self.check_built()
         save_weights(self, path)
 
-    def load_weights(self, path: FilePath) -> None:
+    def load_weights(self, path: Any, mapping: Any = None) -> None:
         """Load the values of all parameters, saved by a model with the same layers in pellucid or in Keras 3.
 
         Parameters
         ----------
-        path : str or path
-            A file of `save_weights`, a ``.keras`` file, or the ``.pel`` file of a model.
+        path : str, path, or mapping from str to tensor or array
+            A file of `save_weights`, a ``.keras`` file, or the ``.pel`` file of a model. For a PyTorch module: its
+            state dict, or a ``.safetensors``, ``.pt`` or ``.pth`` file of it; see `pellucid.load_state_dict`.
+        mapping : dict from str to str or None, or function, optional
+            Names of the layers for the prefixes of a state dict. By default they are matched in order.
 
         Raises
         ------
@@ -1007,7 +1023,7 @@ class Model(Layer):
         from pellucid.model.saving import load_weights
 
         self.check_built()
-        load_weights(self, path)
+        load_weights(self, path, mapping)
 
 
 def copy_containers(value: Any) -> Any:
@@ -1050,13 +1066,18 @@ def clone_model(model: AnyModel) -> AnyModel:
 def load_model(path: FilePath, custom_objects: Mapping[str, Callable[..., object]] | None = None) -> Model:
     """Load a model that `Model.save` saved; it predicts and trains bit by bit like the original.
 
+    A ``.keras`` file may also come from Keras 3. Keras is not needed, and the model predicts the same up to rounding.
+    The optimizer continues where it was, except `Nadam` and `Adafactor`, which start again. The file does not hold the
+    states of random streams and the history. The argument ``training`` of calls is ignored: `fit` and `predict` decide.
+
     Parameters
     ----------
     path : str or path
         The file. It may come from an untrusted source: none of its content is executed.
     custom_objects : dict from str to class or function, optional
         Custom layers, losses and so on, by name. Without them the model still predicts, since the file holds its graph;
-        it cannot be applied to another input or, without its custom loss, be trained.
+        it cannot be applied to another input or, without its custom loss, be trained. A ``.keras`` file holds no graph
+        of a custom layer, so that they are required; the function of a ``Lambda`` is given by the name of the layer.
 
     Returns
     -------
@@ -1067,9 +1088,14 @@ def load_model(path: FilePath, custom_objects: Mapping[str, Callable[..., object
     ------
     StorageError
         For a file that is damaged, in another format, or of a later version, and for a custom op that is not
-        registered.
+        registered. Also for a layer or an option of Keras that pellucid does not have; the message names them.
     OSError
         If the file cannot be read.
+
+    Warns
+    -----
+    StorageWarning
+        If pellucid does not have the optimizer, a loss or a metric of a ``.keras`` file. The model is not compiled.
 
     Examples
     --------

@@ -149,6 +149,8 @@ def get_arguments(value: Any) -> dict[str, Json]:
     """Return the arguments that an object was constructed with."""
     if isinstance(value, losses.Loss):
         return {**value.settings, "reduction": value.reduction}
+    if isinstance(value, metrics.Metric):
+        return dict(value.arguments)
     if isinstance(value, (Layer, optimizers.Optimizer)):
         return dict(value.config)
     return {name: getattr(value, name) for name in get_parameters(type(value)) if hasattr(value, name)}

@@ -35,9 +35,8 @@ FILE_KIND = "a model"
 
 
 OTHER_FORMATS = {
-    ".keras": "Keras's format. Use model.export({0!r}, 'keras') for a model that Keras opens",
-    ".h5": "Keras's format. Use model.export({1!r}, 'keras') for a model that Keras opens",
-    ".hdf5": "Keras's format. Use model.export({1!r}, 'keras') for a model that Keras opens",
+    ".h5": "an old format of Keras. Use model.save({1!r}) for a model that Keras 3 opens",
+    ".hdf5": "an old format of Keras. Use model.save({1!r}) for a model that Keras 3 opens",
     ".onnx": "the format of ONNX. Use model.export({0!r})",
     ".npz": "a format of weights. Use model.save_weights({0!r})",
     ".safetensors": "a format of weights. Use model.save_weights({0!r})",
@@ -58,9 +57,18 @@ def check_model_suffix(path: FilePath) -> None:
         )
 
 
+def is_keras_path(path: FilePath) -> bool:
+    return Path(path).suffix.lower() == ".keras"
+
+
 def save_model(model: ModelLike, path: FilePath) -> None:
     """Write a model to a file; see `Model.save`."""
     check_model_suffix(path)
+    if is_keras_path(path):
+        from pellucid.interop.keras_files.keras_file import write_keras_model
+
+        write_keras_model(model, Path(path))
+        return
     writer = GraphWriter(passthrough=True)
     objects = ObjectWriter(writer)
     root = objects.add(model)
@@ -70,6 +78,11 @@ def save_model(model: ModelLike, path: FilePath) -> None:
 
 def read_model(path: FilePath, custom_objects: Mapping[str, Callable[..., object]] | None = None) -> ModelLike:
     """Read a model from a file; see `pellucid.load_model`."""
+    if is_keras_path(path):
+        from pellucid.interop.keras_files.keras_file import read_keras_model
+
+        keras_model: ModelLike = read_keras_model(Path(path), custom_objects)
+        return keras_model
     data, arrays = read_container(path, FILE_KIND)
     with report_damage(StorageError, f"Cannot read {path}"):
         reader = GraphReader(data.get("graph"), arrays)
@@ -167,8 +180,24 @@ def save_weights(model: Layer, path: FilePath) -> None:
         write_arrays(file, get_parameter_paths(model))
 
 
-def load_weights(model: Layer, path: FilePath) -> None:
+def is_state_dict(path: Any) -> bool:
+    """Whether weights are a state dict or a file of one; the names in it have dots in place of slashes."""
+    if not isinstance(path, (str, Path)):
+        return True
+    file = Path(path)
+    if file.suffix != ".safetensors":
+        return file.suffix in (".pt", ".pth")
+    names = read_arrays(file, 0)
+    return bool(names) and all("." in name and "/" not in name for name in names)
+
+
+def load_weights(model: Layer, path: Any, mapping: Any = None) -> None:
     """Read the values of a model's parameters; see `Model.load_weights`."""
+    if mapping is not None or is_state_dict(path):
+        from pellucid.interop.pytorch.state_dict import load_state_dict
+
+        load_state_dict(model, path, mapping)
+        return
     file = check_suffix(path, (*SUFFIXES, ".pel"))
     if file.suffix in (".keras", ".h5"):
         read_keras(file, model)

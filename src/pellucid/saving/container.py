@@ -40,8 +40,9 @@ LONE_SURROGATE = r"\\u[dD][89a-fA-F]"
 """Half of a character in JSON. Text with only one half cannot be written again."""
 
 OTHER_FORMATS = {
-    b"PK\x03\x04": "a zip archive, such as a .keras or .npz file. Read it with model.load_weights",
-    b"\x89HDF\r\n": "an HDF5 file, as older versions of Keras write it. Save it as .keras and use model.load_weights",
+    b"PK\x03\x04": "a zip archive, such as a .keras or .npz file. Read it with model.load_weights, or a "
+    "model of Keras with pel.load_model('name.keras')",
+    b"\x89HDF\r\n": "an HDF5 file, as older versions of Keras write it. Save it as .keras and use pel.load_model",
     b"\x80": "possibly a pickle. pellucid reads no pickles, because a pickle can run any code",
 }
 

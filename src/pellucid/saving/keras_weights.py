@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import zipfile
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
@@ -29,6 +30,7 @@ from pellucid.nn.layers import (
     GroupQueryAttention,
     Layer,
     MultiHeadAttention,
+    Normalization,
     SimpleRNN,
     TimeDistributed,
 )
@@ -44,7 +46,7 @@ WEIGHTS_FILE = "model.weights.h5"
 """Name of the weights inside a ``.keras`` archive."""
 
 KERAS_KINDS = {"group_query_attention": "grouped_query_attention"}
-"""Layers whose Keras class has another name than its exported name."""
+"""Layers whose Keras class has another name."""
 
 MAX_PATH_LENGTH = 1000
 """Limit for paths in a file, because an HDF5 group can contain itself."""
@@ -64,39 +66,56 @@ def import_h5py() -> ModuleType:
     return result
 
 
-def walk_model(model: Layer, names: Mapping[str, str], path: str = "") -> Iterator[tuple[str, Shared]]:
+def walk_model(
+    model: Layer, names: Mapping[str, str], order: Mapping[Layer, int] | None = None, path: str = ""
+) -> Iterator[tuple[str, Shared]]:
     """Yield the parameters of a model with their paths in a Keras file.
 
     ``names`` are the layer names in an existing file, by path. If all layers of one kind have distinct names that are
-    in the file, the names identify them; otherwise their order does.
+    in the file, the names identify them; otherwise their order does: ``order`` if the file has it, or else the order
+    of `sort_as_keras`.
     """
     by_kind: dict[str, list[Layer]] = defaultdict(list)
-    for layer in sort_as_keras(model):
-        kind = snake_case(type(layer).__name__)
-        by_kind[KERAS_KINDS.get(kind, kind)].append(layer)
+    for layer in sort_as_keras(model) if order is None else sorted(get_layers(model), key=order.__getitem__):
+        by_kind[get_kind(layer)].append(layer)
     for kind, layers in by_kind.items():
         paths = [f"{path}layers/{kind}_{i}/" if i else f"{path}layers/{kind}/" for i in range(len(layers))]
         by_name = {names[p]: p for p in paths if p in names}
         if len({layer.name for layer in layers} & set(by_name)) == len(layers):
             paths = [by_name[layer.name] for layer in layers]
         for layer, layer_path in zip(layers, paths, strict=True):
-            yield from walk_layer(layer, names, layer_path)
+            yield from walk_layer(layer, names, order, layer_path)
 
 
-def walk_layer(layer: Layer, names: Mapping[str, str], path: str) -> Iterator[tuple[str, Shared]]:
+def get_kind(layer: Layer) -> str:
+    """Return the class of a layer in Keras, in snake case."""
     if hasattr(layer, "layers"):
-        yield from walk_model(layer, names, path)
+        return "sequential" if getattr(layer, "is_sequential", False) else "functional"
+    kind = snake_case(type(layer).__name__)
+    return KERAS_KINDS.get(kind, kind)
+
+
+def walk_layer(
+    layer: Layer, names: Mapping[str, str], order: Mapping[Layer, int] | None, path: str
+) -> Iterator[tuple[str, Shared]]:
+    if hasattr(layer, "layers"):
+        yield from walk_model(layer, names, order, path)
     elif isinstance(layer, (MultiHeadAttention, GroupQueryAttention)):
         yield from walk_attention(layer, path)
     elif isinstance(layer, Bidirectional):
         for part, name in zip(layer.parts, ("forward_layer", "backward_layer"), strict=True):
-            yield from walk_layer(part, names, f"{path}{name}/")  # type: ignore[arg-type]
+            yield from walk_layer(part, names, order, f"{path}{name}/")  # type: ignore[arg-type]
     elif isinstance(layer, TimeDistributed):
-        yield from walk_layer(layer.layer, names, f"{path}layer/")
+        yield from walk_layer(layer.layer, names, order, f"{path}layer/")
     elif isinstance(layer, RNN):
-        yield from walk_layer(layer.cell, names, f"{path}cell/")
+        yield from walk_layer(layer.cell, names, order, f"{path}cell/")
     else:
         yield from walk_variables(layer, f"{path}cell/" if isinstance(layer, (SimpleRNN, LSTM, GRU)) else path)
+
+
+def get_layers(model: Any) -> list[Layer]:
+    layers: list[Layer] = model.layers
+    return layers
 
 
 def sort_as_keras(model: Any) -> list[Layer]:
@@ -168,8 +187,10 @@ def walk_attention(layer: Layer, path: str) -> Iterator[tuple[str, Shared]]:
         counts[projection] += 1
 
 
-def read_keras(path: Path, model: Layer) -> None:
+def read_keras(path: Path, model: Layer, order: Mapping[Layer, int] | None = None) -> None:
     """Set all weights of a model from a Keras file, or none if something does not fit.
+
+    ``order`` numbers the layers as in the file, if that is known.
 
     Raises
     ------
@@ -183,12 +204,31 @@ def read_keras(path: Path, model: Layer) -> None:
     with file:
         with report_damage(StorageError, where):
             datasets, names = collect_datasets(file)
-        parameters = dict(walk_model(model, names))
+        parameters = dict(walk_model(model, names, order))
+        given = find_given_statistics(model)
+        parameters = {key: p for key, p in parameters.items() if key in datasets or p not in given}
         with report_damage(StorageError, where):
             values = {key: read_value(p, datasets.get(key), key, names) for key, p in parameters.items()}
             check_no_extra_weights(datasets, parameters, names)
     for key, p in parameters.items():
         p.set_value(values[key])
+
+
+def read_numbered_variables(path: Path, model: Layer, prefix: str) -> list[Array]:
+    """Return the variables of a file whose paths are a prefix and 0, 1, and so on.
+
+    Raises
+    ------
+    StorageError
+        If the file is damaged, or the variables are no arrays of numbers.
+    """
+    content = read_content(path, model)
+    with import_h5py().File(io.BytesIO(content), "r") as file:
+        datasets, _ = collect_datasets(file)
+        limit = get_max_weight_bytes(model.parameters)
+        found = [datasets[f"{prefix}{i}"] for i in range(len(datasets)) if f"{prefix}{i}" in datasets]
+        check_weight_size(sum(math.prod(d.shape) * d.dtype.itemsize for d in found), limit, model)
+        return [read_numbers(d, prefix) for d in found]
 
 
 def read_content(path: Path, model: Layer) -> bytes:
@@ -201,14 +241,20 @@ def read_content(path: Path, model: Layer) -> bytes:
         with zipfile.ZipFile(file) as archive:
             if WEIGHTS_FILE not in archive.namelist():
                 raise StorageError(f"it is not a Keras 3 file. It does not contain {WEIGHTS_FILE}")
-            member = archive.getinfo(WEIGHTS_FILE)
-            if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                raise StorageError(f"its {WEIGHTS_FILE} is compressed by another method than deflate")
-            check_weight_size(member.file_size, limit, model)
-            with archive.open(member) as stream:
-                content = stream.read(limit + 1)
-            check_weight_size(len(content), limit, model)
-            return content
+            check_weight_size(archive.getinfo(WEIGHTS_FILE).file_size, limit, model)
+            return read_member(archive, WEIGHTS_FILE, limit)
+
+
+def read_member(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
+    """Return a member of an archive. One of more than ``limit`` bytes, as it says or is, is refused."""
+    member = archive.getinfo(name)
+    if member.flag_bits & 1 or member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise StorageError(f"its {name} is encrypted, or compressed by another method than deflate")
+    with archive.open(member) as stream:
+        content = stream.read(limit + 1) if member.file_size <= limit else b""
+    if member.file_size > limit or len(content) > limit:
+        raise StorageError(f"its {name} takes {member.file_size:,} bytes, more than the limit of {limit:,}")
+    return content
 
 
 def check_weight_size(size: int, limit: int, model: Layer) -> None:
@@ -237,19 +283,37 @@ def collect_datasets(file: h5py.File) -> tuple[dict[str, h5py.Dataset], dict[str
     return datasets, names
 
 
-def read_value(p: Shared, dataset: h5py.Dataset, path: str, names: Mapping[str, str]) -> Array:
+def find_given_statistics(layer: Layer) -> set[Shared]:
+    """Return the parameters of `Normalization` layers with given statistics, which Keras files may lack."""
+    if isinstance(layer, Normalization):
+        return set() if layer.config["mean"] is None else set(layer.parameters)
+    return {p for part in layer.parts if isinstance(part, Layer) for p in find_given_statistics(part)}
+
+
+def find_variances(layer: Layer) -> set[Shared]:
+    """Return the variances of `Normalization` layers."""
+    if isinstance(layer, Normalization):
+        return set(layer.parameters[1:])
+    return {p for part in layer.parts if isinstance(part, Layer) for p in find_variances(part)}
+
+
+def read_value(p: Shared, dataset: Any, path: str, names: Mapping[str, str]) -> Array:
     """Return the value of one parameter after checking its shape."""
     place = f"{path}{describe_keras_layer(path, names)}"
     if dataset is None:
         raise StorageError(f"{p}, of shape {format_shape(p.shape)}, has no value in the file. Expected one at {place}")
-    shape, is_external, kind = dataset.shape, dataset.external or dataset.is_virtual, dataset.dtype.kind
-    if shape != p.shape:
+    if dataset.shape != p.shape:
         raise StorageError(
-            f"{p} has shape {format_shape(p.shape)}. Received: a value of shape {format_shape(shape)}, at {place}"
+            f"{p} has shape {format_shape(p.shape)}. Received: a value of shape {format_shape(dataset.shape)}, "
+            f"at {place}"
         )
-    if is_external or kind not in "fiub":
+    return read_numbers(dataset, place).astype(p.dtype)
+
+
+def read_numbers(dataset: Any, place: str) -> Array:
+    if dataset.external or dataset.is_virtual or dataset.dtype.kind not in "fiub":
         raise StorageError(f"{place} is not an array of numbers inside the file")
-    return np.asarray(dataset[()]).astype(p.dtype)
+    return np.asarray(dataset[()])
 
 
 def describe_keras_layer(path: str, names: Mapping[str, str]) -> str:
@@ -270,15 +334,23 @@ def check_no_extra_weights(
         raise StorageError(f"it has weights that the model does not have: {join_names(extra)}")
 
 
-def write_keras(path: Path, model: Layer, config: Mapping[str, Any] | None = None) -> None:
+def write_keras(
+    path: Path, model: Layer, config: Mapping[str, Any] | None = None, others: Mapping[str, Array] | None = None
+) -> None:
     """Write the weights of a model as Keras does, for ``load_weights`` of the same model in Keras.
 
-    With a ``config``, Keras loads the file as a whole model.
+    With a ``config``, Keras loads the file as a whole model. ``others`` are further variables by path, such as those of
+    the optimizer.
     """
     weights = io.BytesIO()
+    variances = find_variances(model)
     with import_h5py().File(weights, "w") as file:
         for key, p in walk_model(model, {}):
             file[key] = p.get_value().astype("float32") if p.dtype.name == "bfloat16" else p.get_value()
+            if p in variances:
+                file[f"{key.rpartition('/')[0]}/2"] = np.int32(0)  # the count of samples that Keras adapted to
+        for key, value in (others or {}).items():
+            file[key] = value
     if path.suffix == ".h5":
         atomic_write(path, weights.getvalue())
         return

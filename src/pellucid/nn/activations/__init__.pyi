@@ -22,6 +22,7 @@ from pellucid.nn.activations.softmax_family import glu, softmax, sparsemax
 
 __all__ = [
     "Activation",
+    "NAMED",
     "celu",
     "elu",
     "exponential",
@@ -98,3 +99,5 @@ def linear(x: Operand) -> Expr:
     >>> linear(pel.vector("x"))
     x
     """
+
+NAMED: dict[str, Callable[..., Expr]]

@@ -2,9 +2,10 @@ r"""Base classes of metrics that accumulate sums over batches."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -103,10 +104,19 @@ class Metric(StrictArguments):
     np.float32(0.1)
     """
 
-    unsaved: ClassVar[Mapping[str, Callable[[], Any]]] = {"_array_state": lambda: None}
+    unsaved: ClassVar[Mapping[str, Callable[[], None]]] = {"_array_state": lambda: None}
     """Attributes that model files leave out."""
 
     _array_state: ArrayState | None = None
+
+    arguments: dict[str, Any]
+    """The arguments of the constructor by name."""
+
+    def __new__(cls, *args: Any, **named: Any) -> Self:
+        metric = super().__new__(cls, *args, **named)
+        names = list(inspect.signature(cls.__init__).parameters)[1:]
+        metric.arguments = {**dict(zip(names, args, strict=False)), **named}
+        return metric
 
     def __init__(self, name: str | None = None) -> None:
         self.name: str = snake_case(type(self).__name__) if name is None else name

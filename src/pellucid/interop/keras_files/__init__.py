@@ -1,0 +1,1 @@
+"""Whole models as `.keras` files of Keras 3."""
