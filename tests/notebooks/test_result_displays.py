@@ -22,7 +22,8 @@ Made = dict[str, Any]
 
 def build(name: str = PLAIN, units: int = 3) -> pel.Sequential:
     nn.set_random_seed(0)
-    layers = [nn.Input((2,)), nn.Dense(units, activation="tanh", name=name), nn.Dense(2, activation="softmax")]
+    output = nn.Dense(2, activation="softmax", name="output")
+    layers = [nn.Input((2,), name="point"), nn.Dense(units, activation="tanh", name=name), output]
     model = pel.Sequential(layers, name=name)
     model.compile(nn.optimizers.SGD(0.1), "sparse_categorical_crossentropy", metrics=["accuracy"])
     return model
@@ -84,7 +85,7 @@ def test_a_model_is_a_table_and_a_drawing(plain: Made) -> None:
     reader = Reader(plain["model"]._repr_html_())
     assert [text for text in ("plain (Dense)", "float32 (n, 3)", "9") if text not in reader.texts] == []
     assert any(text.startswith("17 parameters, 68 bytes") for text in reader.texts)
-    assert reader.alternatives == ["Layers: plain from input_layer, dense from plain"]
+    assert reader.alternatives == ["Layers: plain from point, output from plain"]
 
 
 def test_a_model_that_is_not_built(plain: Made) -> None:

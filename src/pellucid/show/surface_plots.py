@@ -1,20 +1,50 @@
 """Plots of functions of two numbers: losses of two weights, and scores of two settings."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pellucid.show.plot_style import ON_DARK, ON_LIGHT, add_color_bar, new_figure, style_axes
+from pellucid.show.plot_style import ON_DARK, ON_LIGHT, Canvas, style_axes
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
+@overload
 def loss_contours(
-    x: NDArray[Any], y: NDArray[Any], losses: NDArray[Any], path: NDArray[Any], labels: Sequence[str], title: str = ""
-) -> "Figure":
+    x: NDArray[Any],
+    y: NDArray[Any],
+    losses: NDArray[Any],
+    path: NDArray[Any],
+    labels: Sequence[str],
+    title: str = "",
+    *,
+    ax: None = None,
+) -> "Figure": ...
+@overload
+def loss_contours(
+    x: NDArray[Any],
+    y: NDArray[Any],
+    losses: NDArray[Any],
+    path: NDArray[Any],
+    labels: Sequence[str],
+    title: str = "",
+    *,
+    ax: "Axes",
+) -> "Axes": ...
+def loss_contours(
+    x: NDArray[Any],
+    y: NDArray[Any],
+    losses: NDArray[Any],
+    path: NDArray[Any],
+    labels: Sequence[str],
+    title: str = "",
+    *,
+    ax: "Axes | None" = None,
+) -> "Figure | Axes":
     """Plot the contours of a loss of two weights, with the path of a training.
 
     Parameters
@@ -27,6 +57,8 @@ def loss_contours(
         The weights at each step.
     labels : sequence of str
         Names of the two weights.
+    ax : matplotlib.axes.Axes, optional
+        Axes to draw into and to return. By default, the picture is a new figure, which is returned.
 
     Examples
     --------
@@ -35,22 +67,51 @@ def loss_contours(
     >>> figure.axes[0].get_xlabel()
     'w'
     """
-    figure = new_figure(5.6, 4.2)
-    axes = style_axes(figure.add_subplot(), labels[0], labels[1], title)
+    canvas = Canvas(ax, 5.6, 4.2)
+    axes = style_axes(canvas.add_axes(), labels[0], labels[1], title)
     low, high = losses.min(), np.quantile(losses, 0.97)
     levels = low + (high - low) * np.linspace(0.0, 1.0, 13) ** 2
     filled = axes.contourf(x, y, losses, levels=np.unique(levels), cmap="GnBu", extend="max")
-    add_color_bar(figure, filled, axes, label="loss")
+    canvas.add_color_bar(filled, axes, "loss")
     axes.plot(path[0], path[1], color=ON_LIGHT, marker="o", markersize=2.5, linewidth=1)
     axes.plot(path[0][0], path[1][0], color=ON_LIGHT, marker="o", markersize=11, markerfacecolor="none")
     axes.set_xlim(x[0], x[-1])
     axes.set_ylim(y[0], y[-1])
-    return figure
+    return canvas.result
 
 
+@overload
 def score_map(
-    scores: ArrayLike, rows: Sequence[str], columns: Sequence[str], row_label: str, column_label: str, title: str = ""
-) -> "Figure":
+    scores: ArrayLike,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    row_label: str,
+    column_label: str,
+    title: str = "",
+    *,
+    ax: None = None,
+) -> "Figure": ...
+@overload
+def score_map(
+    scores: ArrayLike,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    row_label: str,
+    column_label: str,
+    title: str = "",
+    *,
+    ax: "Axes",
+) -> "Axes": ...
+def score_map(
+    scores: ArrayLike,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    row_label: str,
+    column_label: str,
+    title: str = "",
+    *,
+    ax: "Axes | None" = None,
+) -> "Figure | Axes":
     """Plot scores of two settings as a table of colored cells with numbers.
 
     Parameters
@@ -61,6 +122,8 @@ def score_map(
         Values of the settings.
     row_label, column_label : str
         Names of the settings.
+    ax : matplotlib.axes.Axes, optional
+        Axes to draw into and to return. By default, the picture is a new figure, which is returned.
 
     Examples
     --------
@@ -68,8 +131,8 @@ def score_map(
     'strength'
     """
     values = np.asarray(scores, dtype=float)
-    figure = new_figure(5.6, 4.2)
-    axes = style_axes(figure.add_subplot(), column_label, row_label, title)
+    canvas = Canvas(ax, 5.6, 4.2)
+    axes = style_axes(canvas.add_axes(), column_label, row_label, title)
     axes.grid(visible=False)
     shades = np.sqrt((values - values.min()) / (np.ptp(values) or 1.0))
     axes.imshow(shades, cmap="GnBu", aspect="auto")
@@ -77,4 +140,4 @@ def score_map(
     axes.set_yticks(range(len(rows)), rows)
     for (i, j), value in np.ndenumerate(values):
         axes.text(j, i, f"{value:.2g}", ha="center", va="center", color=ON_DARK if shades[i, j] > 0.6 else ON_LIGHT)
-    return figure
+    return canvas.result
