@@ -193,3 +193,38 @@ def test_mermaid_is_drawn_by_a_browser(pages: Any, tmp_path: Any) -> None:
     path.write_text(f'<!doctype html><img src="data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}">')
     page = pages.open(path, start=False)
     assert page.evaluate("document.querySelector('img').naturalHeight") > 100
+
+
+JUPYTERLAB = """
+.jp-RenderedHTMLCommon table { table-layout: fixed; margin-left: auto; margin-right: auto; }
+:not(.jp-RenderedMarkdown).jp-RenderedHTMLCommon td { text-align: right; }
+.jp-RenderedHTMLCommon tbody tr:nth-child(odd) { background: rgb(255, 255, 255); }
+"""
+
+
+def test_tables_keep_their_style_in_jupyterlab(pages: Any, plain: Made, tmp_path: Any) -> None:
+    path = tmp_path / "page.html"
+    body = f'<div class="jp-RenderedHTMLCommon">{plain["model"]._repr_html_()}</div>'
+    path.write_text(f"<!doctype html><style>{JUPYTERLAB}</style><body>{body}")
+    page = pages.open(path, start=False)
+    alignments = "[...document.querySelectorAll('tr:nth-child(3) td')].map((cell) => getComputedStyle(cell).textAlign)"
+    cells = page.evaluate(alignments)
+    assert cells == ["left", "left", "right", "right"]
+    row = page.evaluate("getComputedStyle(document.querySelector('tr:nth-child(3)')).backgroundColor")
+    assert row == "rgba(0, 0, 0, 0)"
+
+
+def test_marimo_shows_the_same_displays() -> None:
+    from marimo._output.formatting import try_format
+
+    figure = pel.show.draw_graph(pel.tanh(pel.vector("x")))
+    for shown in (
+        figure,
+        pel.mermaid(pel.tanh(pel.vector("x"))),
+        build(),
+        pel.pictures.learning_curves({"loss": [1.0]}),
+    ):
+        output = try_format(shown)
+        assert output.mimetype == "text/html"
+        assert "pellucid" in output.data
+    assert try_format(figure).data.count("data:image/svg+xml") == 1

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from html import escape
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, overload
 
 from pellucid.show.graph_layout import GraphLayout, NodePosition, compute_layout
 from pellucid.show.graph_nodes import GraphNode, annotate, collect_nodes
+from pellucid.show.html_style import wrap_html
 from pellucid.show.input_values import collect_outputs
 from pellucid.show.plot_style import BOXES, FAINT, INK, MUTED, PAGE, PLAIN, Canvas
 
@@ -221,6 +223,13 @@ class Mermaid(str):
         # JupyterLab prefers Mermaid to SVG, but HTML to Mermaid.
         drawing = {"image/svg+xml": render_svg(draw_nodes(self.nodes))} if self.nodes else {}
         return {"text/vnd.mermaid": str(self), **drawing, "text/plain": str(self)}
+
+    def _mime_(self) -> tuple[str, str]:
+        """Return the output of a marimo cell."""
+        from pellucid.show.themed_figure import render_image
+
+        alt_text = "Drawing of a graph"
+        return "text/html", wrap_html(render_image(draw_nodes(self.nodes), alt_text)) if self.nodes else escape(self)
 
 
 def mermaid(
