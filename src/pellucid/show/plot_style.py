@@ -116,7 +116,7 @@ class Canvas:
 
     @property
     def result(self) -> "Figure | Axes":
-        """What a picture function returns: the new figure, or the user's axes."""
+        """Result of a picture function: the new figure, or the user's axes."""
         return self.figure if self.ax is None else self.ax
 
     def add_axes(self) -> "Axes":
@@ -214,7 +214,7 @@ class Canvas:
 
 
 def check_axes(ax: object) -> "Axes":
-    """Return axes, or raise an error that names what was given."""
+    """Return axes, or raise an error for anything else."""
     from matplotlib.axes import Axes
     from matplotlib.figure import FigureBase
 
