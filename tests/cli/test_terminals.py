@@ -36,7 +36,7 @@ def run(words: list[str], folder: Path, **environment: str) -> subprocess.Comple
 
 
 def run_in_terminal(words: list[str], folder: Path, environment: Mapping[str, str]) -> str:
-    """Return what a command writes to a terminal."""
+    """Return the output of a command on a terminal."""
     ours, theirs = pty.openpty()
     inherited = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR")}
     environment = {**inherited, "TERM": "xterm-256color", "COLUMNS": "100", **environment}

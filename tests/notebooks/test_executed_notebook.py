@@ -73,6 +73,7 @@ def test_a_display_ends_with_the_final_state(outputs: Outputs) -> None:
     assert "Epoch 30/30" in html
     assert 'value="60" max="60"' in html
     assert "val_accuracy 0." in text
+    assert 'value="8" max="8"' in outputs["predict"][0]["data"]["text/html"]
     assert 'value="9" max="9"' in outputs["repeat"][0]["data"]["text/html"]
 
 

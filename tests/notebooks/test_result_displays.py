@@ -22,7 +22,8 @@ Made = dict[str, Any]
 
 def build(name: str = PLAIN, units: int = 3) -> pel.Sequential:
     nn.set_random_seed(0)
-    layers = [nn.Input((2,)), nn.Dense(units, activation="tanh", name=name), nn.Dense(2, activation="softmax")]
+    output = nn.Dense(2, activation="softmax", name="output")
+    layers = [nn.Input((2,), name="point"), nn.Dense(units, activation="tanh", name=name), output]
     model = pel.Sequential(layers, name=name)
     model.compile(nn.optimizers.SGD(0.1), "sparse_categorical_crossentropy", metrics=["accuracy"])
     return model
@@ -84,7 +85,7 @@ def test_a_model_is_a_table_and_a_drawing(plain: Made) -> None:
     reader = Reader(plain["model"]._repr_html_())
     assert [text for text in ("plain (Dense)", "float32 (n, 3)", "9") if text not in reader.texts] == []
     assert any(text.startswith("17 parameters, 68 bytes") for text in reader.texts)
-    assert reader.alternatives == ["Layers: plain from input_layer, dense from plain"]
+    assert reader.alternatives == ["Layers: plain from point, output from plain"]
 
 
 def test_a_model_that_is_not_built(plain: Made) -> None:
@@ -192,3 +193,38 @@ def test_mermaid_is_drawn_by_a_browser(pages: Any, tmp_path: Any) -> None:
     path.write_text(f'<!doctype html><img src="data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}">')
     page = pages.open(path, start=False)
     assert page.evaluate("document.querySelector('img').naturalHeight") > 100
+
+
+JUPYTERLAB = """
+.jp-RenderedHTMLCommon table { table-layout: fixed; margin-left: auto; margin-right: auto; }
+:not(.jp-RenderedMarkdown).jp-RenderedHTMLCommon td { text-align: right; }
+.jp-RenderedHTMLCommon tbody tr:nth-child(odd) { background: rgb(255, 255, 255); }
+"""
+
+
+def test_tables_keep_their_style_in_jupyterlab(pages: Any, plain: Made, tmp_path: Any) -> None:
+    path = tmp_path / "page.html"
+    body = f'<div class="jp-RenderedHTMLCommon">{plain["model"]._repr_html_()}</div>'
+    path.write_text(f"<!doctype html><style>{JUPYTERLAB}</style><body>{body}")
+    page = pages.open(path, start=False)
+    alignments = "[...document.querySelectorAll('tr:nth-child(3) td')].map((cell) => getComputedStyle(cell).textAlign)"
+    cells = page.evaluate(alignments)
+    assert cells == ["left", "left", "right", "right"]
+    row = page.evaluate("getComputedStyle(document.querySelector('tr:nth-child(3)')).backgroundColor")
+    assert row == "rgba(0, 0, 0, 0)"
+
+
+def test_marimo_shows_the_same_displays() -> None:
+    from marimo._output.formatting import try_format
+
+    figure = pel.show.draw_graph(pel.tanh(pel.vector("x")))
+    for shown in (
+        figure,
+        pel.mermaid(pel.tanh(pel.vector("x"))),
+        build(),
+        pel.pictures.learning_curves({"loss": [1.0]}),
+    ):
+        output = try_format(shown)
+        assert output.mimetype == "text/html"
+        assert "pellucid" in output.data
+    assert try_format(figure).data.count("data:image/svg+xml") == 1

@@ -22,7 +22,7 @@ CLOSED_PIPE = 141
 class Output:
     """Standard output or standard error of a command, by its name in ``sys``.
 
-    If the reader of the stream leaves, the command goes on without it, so that a run is saved.
+    If the reader of the stream leaves, the command continues without it, so that a run is saved.
     """
 
     def __init__(self, stream: str) -> None:

@@ -17,11 +17,12 @@ from pellucid.show.plot_style import (
     PAGE,
     PALETTE,
     PLAIN,
+    Canvas,
     make_mesh,
     new_figure,
     style_axes,
 )
-from pellucid.show.plots import add_class_legend, check_points, draw_boundary, draw_points
+from pellucid.show.plots import check_points, draw_boundary, draw_points
 from pellucid.typing import Array, ArrayLike
 
 if TYPE_CHECKING:
@@ -231,8 +232,8 @@ def draw_classes(
     '1 point of the left and 1 point of the right. 2 of 2 points are on the correct side of the decision boundary.'
     """
     points, labels = check_points(X, y)
-    figure = new_figure(4.9, 4.0)
-    axes = figure.add_subplot()
+    canvas = Canvas(None, 4.9, 4.0)
+    axes = canvas.add_axes()
     reading = (
         " and ".join(count_points(int((labels == k).sum()), f"of the {name}") for k, name in enumerate(names)) + "."
     )
@@ -250,8 +251,8 @@ def draw_classes(
     if lines:
         draw_lines(axes, lines)
         reading += f" Lines: {', '.join(lines)}."
-    add_class_legend(figure, axes, names, columns=3)
-    return Picture(figure, reading, "points of two classes")
+    canvas.add_legend(axes, names, columns=3)
+    return Picture(canvas.figure, reading, "points of two classes")
 
 
 def stack_probabilities(p: ArrayLike) -> Array:

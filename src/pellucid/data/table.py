@@ -245,7 +245,6 @@ def parse_csv(content: bytes, name: str, strict: bool = False) -> Table:
     [['2', 'town']]
     """
     with report_damage(DataError, name):
-        _check_size(len(content), Path(name))
         return _parse_table(_decode(content, Path(name)), Path(name), strict)
 
 
@@ -290,18 +289,15 @@ def _parse_table(text: str, path: Path, strict: bool) -> Table:
 def _read_content(path: Path) -> bytes:
     if not path.is_file():
         raise DataError(f"{path}: no such file; expected a CSV file.")
-    _check_size(path.stat().st_size, path)
-    try:
-        return read_regular_file(path, DataError)
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}.") from error
-
-
-def _check_size(size: int, path: Path) -> None:
+    size = path.stat().st_size
     if size > MAXIMUM_FILE_BYTES:
         raise DataError(
             f"{path}: expected at most {MAXIMUM_FILE_BYTES:,} bytes, received {size:,}; use a part of the file."
         )
+    try:
+        return read_regular_file(path, DataError)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}.") from error
 
 
 def _decode(content: bytes, path: Path) -> str:

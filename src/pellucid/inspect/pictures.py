@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
@@ -36,6 +36,14 @@ from pellucid.show.saliency_plot import gradient_magnitude, saliency_map
 from pellucid.training.metric_mode import is_higher_better
 from pellucid.typing import Array, ArrayLike
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+LayerChoice = str | int | Layer | None
+"""A layer by name, index or itself; None for the first that fits."""
+
 __all__ = [
     "Picture",
     "activation_histograms",
@@ -49,7 +57,11 @@ __all__ = [
 ]
 
 
-def learning_curves(history: Any, metric: str = "loss") -> Picture:
+@overload
+def learning_curves(history: Any, metric: str = "loss", *, ax: None = None) -> Picture: ...
+@overload
+def learning_curves(history: Any, metric: str = "loss", *, ax: Axes) -> Axes: ...
+def learning_curves(history: Any, metric: str = "loss", *, ax: Axes | None = None) -> Picture | Axes:
     """Plot a metric over the epochs, on the training and the validation data.
 
     Parameters
@@ -58,6 +70,8 @@ def learning_curves(history: Any, metric: str = "loss") -> Picture:
         The result of `Model.fit`, a trained model, or the values of each epoch by name.
     metric : str
         Name of the metric.
+    ax : matplotlib.axes.Axes, optional
+        Axes to draw into and to return. By default, a new figure is drawn and a `Picture` is returned.
 
     Returns
     -------
@@ -84,10 +98,14 @@ def learning_curves(history: Any, metric: str = "loss") -> Picture:
     shown = {name: curves[name] for name in (metric, f"val_{metric}") if name in curves}
     labeled = {"training" if name == metric else "validation": values for name, values in shown.items()}
     reading = describe_curves(shown, higher_is_better=bool(is_higher_better(metric)))
-    return Picture(plots.learning_curves(labeled, "epoch", metric), reading, f"{metric} over the epochs")
+    return to_picture(plots.learning_curves(labeled, "epoch", metric, ax=ax), reading, f"{metric} over the epochs")
 
 
-def decision_boundary(model: ModelLike, x: ArrayLike, y: ArrayLike) -> Picture:
+@overload
+def decision_boundary(model: ModelLike, x: ArrayLike, y: ArrayLike, *, ax: None = None) -> Picture: ...
+@overload
+def decision_boundary(model: ModelLike, x: ArrayLike, y: ArrayLike, *, ax: Axes) -> Axes: ...
+def decision_boundary(model: ModelLike, x: ArrayLike, y: ArrayLike, *, ax: Axes | None = None) -> Picture | Axes:
     """Plot the predicted class of every point of the plane, and samples with their true classes.
 
     Parameters
@@ -96,6 +114,8 @@ def decision_boundary(model: ModelLike, x: ArrayLike, y: ArrayLike) -> Picture:
         A classifier of two features; its output is the probability of each class, or of class 1.
     x, y : arrays, shapes (n, 2) and (n,)
         Samples and their classes.
+    ax : matplotlib.axes.Axes, optional
+        Axes to draw into and to return. By default, a new figure is drawn and a `Picture` is returned.
 
     Returns
     -------
@@ -123,11 +143,11 @@ def decision_boundary(model: ModelLike, x: ArrayLike, y: ArrayLike) -> Picture:
         return np.hstack([1 - predicted, predicted]) if predicted.shape[-1] == 1 else predicted
 
     reading = describe_boundary(probabilities(grid).argmax(axis=1), grid, probabilities(points).argmax(axis=1), truth)
-    return Picture(
-        plots.decision_boundary(probabilities, points.astype("float32"), truth), reading, "decision boundary"
-    )
+    drawn = plots.decision_boundary(probabilities, points.astype("float32"), truth, ax=ax)
+    return to_picture(drawn, reading, "decision boundary")
 
 
+@overload
 def confusion_matrix(
     model: ModelLike,
     x: ArrayLike,
@@ -136,7 +156,29 @@ def confusion_matrix(
     *,
     cell: tuple[int, int] | None = None,
     images: ArrayLike | None = None,
-) -> Picture:
+    ax: None = None,
+) -> Picture: ...
+@overload
+def confusion_matrix(
+    model: ModelLike,
+    x: ArrayLike,
+    y: ArrayLike,
+    class_names: Sequence[str] = (),
+    *,
+    cell: tuple[int, int] | None = None,
+    images: ArrayLike | None = None,
+    ax: Axes,
+) -> Axes: ...
+def confusion_matrix(
+    model: ModelLike,
+    x: ArrayLike,
+    y: ArrayLike,
+    class_names: Sequence[str] = (),
+    *,
+    cell: tuple[int, int] | None = None,
+    images: ArrayLike | None = None,
+    ax: Axes | None = None,
+) -> Picture | Axes:
     """Plot true against predicted classes, and the images of one cell.
 
     Parameters
@@ -151,6 +193,8 @@ def confusion_matrix(
         True and predicted class whose images are shown. By default the most frequent mistake.
     images : array, optional
         The samples as images, if ``x`` are not: shape (n, height, width) or (n, height, width, channels).
+    ax : matplotlib.axes.Axes, optional
+        Axes to draw into and to return. By default, a new figure is drawn and a `Picture` is returned.
 
     Returns
     -------
@@ -184,8 +228,8 @@ def confusion_matrix(
     cell_images = None
     if is_image and chosen is not None:
         cell_images = shown[(labels == chosen[0]) & (predicted == chosen[1])]
-    drawn = draw_confusion(counts, class_names, images=cell_images, cell=chosen if is_image else None)
-    return Picture(drawn, describe_confusion(counts, class_names), "confusion matrix")
+    drawn = draw_confusion(counts, class_names, images=cell_images, cell=chosen if is_image else None, ax=ax)
+    return to_picture(drawn, describe_confusion(counts, class_names), "confusion matrix")
 
 
 def find_layer_call(
@@ -207,7 +251,11 @@ def find_layer_call(
     raise OptionError(f"{model.name} has no layer {layer!r}.{near_miss(str(layer), names)} Layers: {', '.join(names)}")
 
 
-def filters(model: ModelLike, layer: str | int | Layer | None = None) -> Picture:
+@overload
+def filters(model: ModelLike, layer: LayerChoice = None, *, ax: None = None) -> Picture: ...
+@overload
+def filters(model: ModelLike, layer: LayerChoice = None, *, ax: Axes) -> Axes: ...
+def filters(model: ModelLike, layer: LayerChoice = None, *, ax: Axes | None = None) -> Picture | Axes:
     """Plot the filters of a 2D convolution: positive weights green, negative ones purple.
 
     Parameters
@@ -216,6 +264,8 @@ def filters(model: ModelLike, layer: str | int | Layer | None = None) -> Picture
         A built model.
     layer : str or int, optional
         Name or index of the layer. By default the first 2D convolution.
+    ax : matplotlib.axes.Axes, optional
+        Axes to draw into and to return. By default, a new figure is drawn and a `Picture` is returned.
 
     Returns
     -------
@@ -238,12 +288,25 @@ def filters(model: ModelLike, layer: str | int | Layer | None = None) -> Picture
     if not has_filters(call):
         raise ModelError(f"{call.layer.name}, a {type(call.layer).__name__}, has no 2D filters")
     kernel = next(p for p in call.layer.parameters if p.ndim == 4).get_value()
-    return Picture(plots.filters(kernel), describe_filters(kernel), f"filters of {call.layer.name}")
+    return to_picture(plots.filters(kernel, ax=ax), describe_filters(kernel), f"filters of {call.layer.name}")
 
 
+@overload
 def feature_maps(
-    model: ModelLike, image: ArrayLike, layer: str | int | Layer | None = None, max_maps: int = 32
-) -> Picture:
+    model: ModelLike, image: ArrayLike, layer: LayerChoice = None, max_maps: int = 32, *, ax: None = None
+) -> Picture: ...
+@overload
+def feature_maps(
+    model: ModelLike, image: ArrayLike, layer: LayerChoice = None, max_maps: int = 32, *, ax: Axes
+) -> Axes: ...
+def feature_maps(
+    model: ModelLike,
+    image: ArrayLike,
+    layer: LayerChoice = None,
+    max_maps: int = 32,
+    *,
+    ax: Axes | None = None,
+) -> Picture | Axes:
     """Plot the channels of a layer's output for one image, in inference mode.
 
     Parameters
@@ -256,6 +319,8 @@ def feature_maps(
         Name or index of the layer. By default the first with parameters whose output is a feature map.
     max_maps : int
         Number of maps to plot. The description covers all.
+    ax : matplotlib.axes.Axes, optional
+        Axes to draw into and to return. By default, a new figure is drawn and a `Picture` is returned.
 
     Returns
     -------
@@ -281,12 +346,31 @@ def feature_maps(
             f"{call.layer.name} outputs {output.type}. Expected feature maps of shape (n, height, width, channels)"
         )
     maps = compute_values(model, [output], np.asarray(image)[None])[0][0]
-    return Picture(plots.feature_maps(maps[..., :max_maps]), describe_maps(maps), f"feature maps of {call.layer.name}")
+    drawn = plots.feature_maps(maps[..., :max_maps], ax=ax)
+    return to_picture(drawn, describe_maps(maps), f"feature maps of {call.layer.name}")
 
 
+@overload
 def saliency(
-    model: ModelLike, images: ArrayLike, classes: ArrayLike | None = None, class_names: Sequence[str] = ()
-) -> Picture:
+    model: ModelLike,
+    images: ArrayLike,
+    classes: ArrayLike | None = None,
+    class_names: Sequence[str] = (),
+    *,
+    ax: None = None,
+) -> Picture: ...
+@overload
+def saliency(
+    model: ModelLike, images: ArrayLike, classes: ArrayLike | None = None, class_names: Sequence[str] = (), *, ax: Axes
+) -> Axes: ...
+def saliency(
+    model: ModelLike,
+    images: ArrayLike,
+    classes: ArrayLike | None = None,
+    class_names: Sequence[str] = (),
+    *,
+    ax: Axes | None = None,
+) -> Picture | Axes:
     r"""Plot the gradient magnitude of a class score with respect to each pixel, :math:`|\partial s_k / \partial x|`.
 
     The score is the logit before the softmax or sigmoid, if there is one.
@@ -301,6 +385,8 @@ def saliency(
         The class of each image whose score is used. By default the predicted class.
     class_names : sequence of str
         Names of the classes.
+    ax : matplotlib.axes.Axes, optional
+        Axes to draw into and to return. By default, a new figure is drawn and a `Picture` is returned.
 
     Returns
     -------
@@ -344,16 +430,23 @@ def saliency(
     gradients = np.asarray(compute(batch.astype(image_input.dtype), chosen.astype("int32")))
     names = [class_names[k] if class_names else str(k) for k in chosen]
     sizes = np.array([gradient_magnitude(g) for g in gradients])
-    return Picture(saliency_map(batch, gradients, names), describe_saliency(sizes, names, batch), "saliency map")
+    drawn = saliency_map(batch, gradients, names, ax=ax)
+    return to_picture(drawn, describe_saliency(sizes, names, batch), "saliency map")
 
 
-def weight_histograms(model: ModelLike) -> Picture:
+@overload
+def weight_histograms(model: ModelLike, *, ax: None = None) -> Picture: ...
+@overload
+def weight_histograms(model: ModelLike, *, ax: Axes) -> Axes: ...
+def weight_histograms(model: ModelLike, *, ax: Axes | None = None) -> Picture | Axes:
     """Plot a histogram of each parameter.
 
     Parameters
     ----------
     model : Model
         A built model.
+    ax : matplotlib.axes.Axes, optional
+        Axes to draw into and to return. By default, a new figure is drawn and a `Picture` is returned.
 
     Returns
     -------
@@ -372,10 +465,14 @@ def weight_histograms(model: ModelLike) -> Picture:
     parts = {p.name or "parameter": p.get_value() for p in model.parameters}
     if not parts:
         raise ModelError(f"{model.name} has no parameters")
-    return Picture(histograms(parts, "weight"), describe_histograms(parts), "weights")
+    return to_picture(histograms(parts, "weight", ax=ax), describe_histograms(parts), "weights")
 
 
-def activation_histograms(model: ModelLike, x: ArrayLike) -> Picture:
+@overload
+def activation_histograms(model: ModelLike, x: ArrayLike, *, ax: None = None) -> Picture: ...
+@overload
+def activation_histograms(model: ModelLike, x: ArrayLike, *, ax: Axes) -> Axes: ...
+def activation_histograms(model: ModelLike, x: ArrayLike, *, ax: Axes | None = None) -> Picture | Axes:
     """Plot a histogram of each layer's output on some samples, in inference mode.
 
     Parameters
@@ -384,6 +481,8 @@ def activation_histograms(model: ModelLike, x: ArrayLike) -> Picture:
         A built model.
     x : array
         Samples.
+    ax : matplotlib.axes.Axes, optional
+        Axes to draw into and to return. By default, a new figure is drawn and a `Picture` is returned.
 
     Returns
     -------
@@ -402,7 +501,14 @@ def activation_histograms(model: ModelLike, x: ArrayLike) -> Picture:
     calls = [c for c in trace_layers(model) if is_float(c.outputs[0].dtype) and not is_reshape(c.outputs[0])]
     values = compute_values(model, [call.outputs[0] for call in calls], np.asarray(x))
     parts: Mapping[str, Array] = {call.layer.name: value for call, value in zip(calls, values, strict=True)}
-    return Picture(histograms(parts, "activation"), describe_histograms(parts), "activations")
+    return to_picture(histograms(parts, "activation", ax=ax), describe_histograms(parts), "activations")
+
+
+def to_picture(drawn: Figure | Axes, reading: str, title: str) -> Picture | Axes:
+    """Return a new figure with its description, or the axes that the user has given."""
+    from matplotlib.figure import Figure
+
+    return Picture(drawn, reading, title) if isinstance(drawn, Figure) else drawn
 
 
 def is_reshape(output: Expr) -> bool:

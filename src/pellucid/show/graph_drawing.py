@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from html import escape
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from pellucid.show.graph_layout import GraphLayout, NodePosition, compute_layout
 from pellucid.show.graph_nodes import GraphNode, annotate, collect_nodes
+from pellucid.show.html_style import wrap_html
 from pellucid.show.input_values import collect_outputs
-from pellucid.show.plot_style import BOXES, FAINT, INK, MUTED, PAGE, PLAIN, new_figure
+from pellucid.show.plot_style import BOXES, FAINT, INK, MUTED, PAGE, PLAIN, Canvas
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,6 +30,7 @@ SHAPES = {
 KIND_NAMES = {"input": "input", "shared": "shared variable", "constant": "constant", "op": "op", "result": "result"}
 
 
+@overload
 def draw_graph(
     expr: Any,
     names: Mapping[Any, str] | None = None,
@@ -36,7 +39,29 @@ def draw_graph(
     *,
     sizes: Mapping[str, int] | None = None,
     values: Mapping[Any, Any] | None = None,
-) -> Figure:
+    ax: None = None,
+) -> Figure: ...
+@overload
+def draw_graph(
+    expr: Any,
+    names: Mapping[Any, str] | None = None,
+    title: str = "",
+    limit: int = 60,
+    *,
+    sizes: Mapping[str, int] | None = None,
+    values: Mapping[Any, Any] | None = None,
+    ax: Axes,
+) -> Axes: ...
+def draw_graph(
+    expr: Any,
+    names: Mapping[Any, str] | None = None,
+    title: str = "",
+    limit: int = 60,
+    *,
+    sizes: Mapping[str, int] | None = None,
+    values: Mapping[Any, Any] | None = None,
+    ax: Axes | None = None,
+) -> Figure | Axes:
     """Draw a graph from its leaves at the top to its results at the bottom.
 
     A subexpression that is used twice is one box with two outgoing edges.
@@ -55,6 +80,8 @@ def draw_graph(
         Sizes of named dimensions. With them, each box shows its arithmetic operations.
     values : mapping from Expr or str to array, optional
         Values of inputs. With them, each box shows its value.
+    ax : matplotlib.axes.Axes, optional
+        Axes to draw into and to return. By default, the picture is a new figure, which is returned.
 
     Returns
     -------
@@ -73,16 +100,33 @@ def draw_graph(
     'A sum'
     """
     outputs, names = collect_outputs(expr, "draw_graph", names)
-    return draw_nodes(collect_nodes(outputs, names, limit, annotate(outputs, sizes, values)), title)
+    return draw_nodes(collect_nodes(outputs, names, limit, annotate(outputs, sizes, values)), title, ax=ax)
 
 
-def draw_nodes(nodes: Sequence[GraphNode], title: str = "", kind_names: Mapping[str, str] = KIND_NAMES) -> Figure:
-    """Draw nodes in topological order, with a legend of their kinds."""
+@overload
+def draw_nodes(
+    nodes: Sequence[GraphNode], title: str = "", kind_names: Mapping[str, str] = KIND_NAMES, *, ax: None = None
+) -> Figure: ...
+@overload
+def draw_nodes(
+    nodes: Sequence[GraphNode], title: str = "", kind_names: Mapping[str, str] = KIND_NAMES, *, ax: Axes
+) -> Axes: ...
+def draw_nodes(
+    nodes: Sequence[GraphNode], title: str = "", kind_names: Mapping[str, str] = KIND_NAMES, *, ax: Axes | None = None
+) -> Figure | Axes:
+    """Draw nodes in topological order, with a legend of their ki
+
+    Parameters
+    ----------
+        ax : matplotlib.axes.Axes, optional
+            Axes to draw into and to return. By default, the picture is a new figure, which is returned.
+    nds.
+    """
     layout = compute_layout(nodes, get_box_width)
     width = max(p.x + p.width / 2 for row in layout.layers for p in row)
     height = LAYER_HEIGHT * (len(layout.layers) - 1) + BOX_HEIGHT
-    figure = new_figure(max(width, 3.6) + 0.3, height + 0.75 + 0.25 * bool(title))
-    axes = figure.add_subplot()
+    canvas = Canvas(ax, max(width, 3.6) + 0.3, height + 0.75 + 0.25 * bool(title))
+    axes = canvas.add_axes()
     axes.set_axis_off()
     axes.set_xlim(-0.05, max(width, 3.6) + 0.05)
     axes.set_ylim(-height + BOX_HEIGHT / 2 - 0.1, BOX_HEIGHT / 2 + 0.1)
@@ -93,7 +137,7 @@ def draw_nodes(nodes: Sequence[GraphNode], title: str = "", kind_names: Mapping[
     for node in nodes:
         draw_box(axes, node, layout)
     add_legend(axes, nodes, kind_names)
-    return figure
+    return canvas.result
 
 
 def get_box_width(node: GraphNode) -> float:
@@ -179,6 +223,13 @@ class Mermaid(str):
         # JupyterLab prefers Mermaid to SVG, but HTML to Mermaid.
         drawing = {"image/svg+xml": render_svg(draw_nodes(self.nodes))} if self.nodes else {}
         return {"text/vnd.mermaid": str(self), **drawing, "text/plain": str(self)}
+
+    def _mime_(self) -> tuple[str, str]:
+        """Return the output of a marimo cell."""
+        from pellucid.show.themed_figure import render_image
+
+        alt_text = "Drawing of a graph"
+        return "text/html", wrap_html(render_image(draw_nodes(self.nodes), alt_text)) if self.nodes else escape(self)
 
 
 def mermaid(

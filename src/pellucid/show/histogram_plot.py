@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pellucid.show.plot_style import INK, PALETTE, PLAIN, compute_grid, new_figure, style_axes
+from pellucid.show.plot_style import INK, PALETTE, PLAIN, Canvas, compute_grid, style_axes
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 MAX_BINS = 41
@@ -19,7 +20,17 @@ MANY_ZEROS = 0.2
 """Fraction of zeros above which a panel states it and omits the zeros."""
 
 
-def histograms(parts: Mapping[str, ArrayLike], x_label: str = "value", columns: int = 3, title: str = "") -> Figure:
+@overload
+def histograms(
+    parts: Mapping[str, ArrayLike], x_label: str = "value", columns: int = 3, title: str = "", *, ax: None = None
+) -> Figure: ...
+@overload
+def histograms(
+    parts: Mapping[str, ArrayLike], x_label: str = "value", columns: int = 3, title: str = "", *, ax: Axes
+) -> Axes: ...
+def histograms(
+    parts: Mapping[str, ArrayLike], x_label: str = "value", columns: int = 3, title: str = "", *, ax: Axes | None = None
+) -> Figure | Axes:
     """Plot a histogram of each array, with lines at zero and at the mean.
 
     If many elements are exactly 0, as after a ReLU, the panel states their fraction and shows the others.
@@ -28,6 +39,8 @@ def histograms(parts: Mapping[str, ArrayLike], x_label: str = "value", columns: 
     ----------
     parts : mapping from str to array
         Arrays by name. Elements that are not finite are omitted, and the panel states their number.
+    ax : matplotlib.axes.Axes, optional
+        Axes to draw into and to return. By default, the picture is a new figure, which is returned.
 
     Examples
     --------
@@ -36,13 +49,13 @@ def histograms(parts: Mapping[str, ArrayLike], x_label: str = "value", columns: 
     ['kernel', 'bias']
     """
     columns, rows = compute_grid(len(parts), columns)
-    figure = new_figure(2.7 * columns + 0.3, 1.95 * rows + 0.45 * bool(title))
-    figure.suptitle(title, fontsize=11, **PLAIN)
+    canvas = Canvas(ax, 2.7 * columns + 0.3, 1.95 * rows + 0.45 * bool(title))
+    canvas.add_title(title)
     for index, (name, value) in enumerate(parts.items()):
         numbers = np.asarray(value, dtype=float).ravel()
         finite = numbers[np.isfinite(numbers)]
         is_last_row = index >= len(parts) - columns
-        axes = style_axes(figure.add_subplot(rows, columns, index + 1), x_label if is_last_row else "", "", "", 9)
+        axes = style_axes(canvas.add_panel(rows, columns, index, gap=0.45), x_label if is_last_row else "", "", "", 9)
         axes.set_title(shorten_name(name), loc="left", fontsize=9, **PLAIN)
         axes.tick_params(labelsize=7.5)
         axes.yaxis.set_visible(False)
@@ -64,7 +77,7 @@ def histograms(parts: Mapping[str, ArrayLike], x_label: str = "value", columns: 
         if notes:
             note = "\n".join(notes)
             axes.text(0.98, 0.97, note, transform=axes.transAxes, ha="right", va="top", fontsize=8, color=INK)
-    return figure
+    return canvas.result
 
 
 def get_range(numbers: ArrayLike) -> tuple[float, float]:

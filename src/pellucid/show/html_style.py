@@ -27,22 +27,24 @@ HOST_SCHEMES = {
 
 LINE = "color-mix(in srgb, currentColor 22%, transparent)"
 
+SCOPE = ".pellucid.pellucid.pellucid"
+"""Repeated, so that it takes precedence over JupyterLab's style of tables."""
+
 STYLE = f"""
-.pellucid table {{ border-collapse: collapse; margin: .5em 0; font-size: .93em; }}
-.pellucid th, .pellucid td {{ text-align: left; vertical-align: top; padding: .25em 1.2em .25em 0; border: 0;
+{SCOPE} table {{ border-collapse: collapse; table-layout: auto; margin: .5em 0; font-size: .93em; color: inherit; }}
+{SCOPE} tr {{ background: none; }}
+{SCOPE} th, {SCOPE} td {{ text-align: left; vertical-align: top; padding: .25em 1.2em .25em 0; border: 0;
   border-bottom: 1px solid {LINE}; background: none; color: inherit; max-width: 40em; }}
-.pellucid th {{ font-weight: 600; }}
-.pellucid .number {{ text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }}
-.pellucid .best {{ font-weight: 600; }}
-.pellucid p {{ margin: .5em 0; max-width: 60em; }}
-.pellucid figure {{ margin: .5em 0; }}
-.pellucid figcaption {{ max-width: 60em; }}
-.pellucid summary {{ cursor: pointer; }}
-.pellucid pre {{ overflow-x: auto; background: none; color: inherit; }}
-.pellucid .scroll {{ overflow-x: auto; }}
-.pellucid .side-by-side {{ display: flex; flex-wrap: wrap; gap: 0 2.5em; align-items: flex-start; }}
-.pellucid .side-by-side > * {{ min-width: 0; max-width: 100%; }}
-.pellucid small {{ opacity: .75; }}
+{SCOPE} th {{ font-weight: 600; }}
+{SCOPE} .number {{ text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }}
+{SCOPE} .best {{ font-weight: 600; }}
+{SCOPE} p {{ margin: .5em 0; max-width: 60em; }}
+{SCOPE} figure {{ margin: .5em 0; }}
+{SCOPE} figcaption {{ max-width: 60em; }}
+{SCOPE} summary {{ cursor: pointer; }}
+{SCOPE} .scroll {{ overflow-x: auto; }}
+{SCOPE} .side-by-side {{ display: flex; flex-wrap: wrap; gap: 0 2.5em; align-items: flex-start; }}
+{SCOPE} .side-by-side > * {{ min-width: 0; max-width: 100%; }}
 """
 
 

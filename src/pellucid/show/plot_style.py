@@ -7,6 +7,7 @@ distinguish them.
 
 import math
 from collections.abc import Sequence
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from pellucid.optional_packages import require_packages
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.colorbar import Colorbar
     from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
@@ -91,12 +93,6 @@ def style_axes(axes: "Axes", x_label: str, y_label: str, title: str = "", size: 
     return axes
 
 
-def add_image_axes(figure: "Figure", rows: int, columns: int, index: int) -> "Axes":
-    axes = figure.add_subplot(rows, columns, index + 1)
-    axes.set_axis_off()
-    return axes
-
-
 def compute_grid(count: int, max_columns: int) -> tuple[int, int]:
     """Return the numbers of columns and rows for some panels, with rows of nearly equal length."""
     if count == 0:
@@ -105,18 +101,140 @@ def compute_grid(count: int, max_columns: int) -> tuple[int, int]:
     return math.ceil(count / rows), rows
 
 
-def new_panels(count: int, max_columns: int) -> "tuple[Figure, list[Axes]]":
-    """Return a figure of panels. Only the outer panels have tick labels."""
-    columns, rows = compute_grid(count, max_columns)
-    figure = new_figure(3.1 * columns, 2.6 * rows)
-    panels = [figure.add_subplot(rows, columns, index + 1) for index in range(count)]
-    for index, axes in enumerate(panels):
-        axes.tick_params(labelbottom=index >= count - columns, labelleft=index % columns == 0)
-    return figure, panels
+class Canvas:
+    """Place of a picture: a new figure of some size in inches, or axes that the user gives.
+
+    A picture of several panels divides the axes.
+
+    Raises
+    ------
+    OptionError
+        If ``ax`` is something else than axes.
+    """
+
+    def __init__(self, ax: "Axes | None", width: float, height: float) -> None:
+        self.ax = None if ax is None else check_axes(ax)
+        self.figure: Any = new_figure(width, height) if ax is None else ax.figure  # a Figure or a SubFigure
+
+    @property
+    def result(self) -> "Figure | Axes":
+        """Result of a picture function: the new figure, or the user's axes."""
+        return self.figure if self.ax is None else self.ax
+
+    def add_axes(self) -> "Axes":
+        """Return the axes of a picture of one panel."""
+        axes: Axes = self.figure.add_subplot() if self.ax is None else self.ax
+        return axes
+
+    def add_panel(self, rows: int, columns: int, index: int, gap: float = 0.22) -> "Axes":
+        """Return one panel of a grid. Panels in the user's axes have a gap, as a fraction of a panel, between them."""
+        if self.ax is None:
+            panel: Axes = self.figure.add_subplot(rows, columns, index + 1)
+            return panel
+        self.ax.set_axis_off()
+        row, column = divmod(index, columns)
+        width, height = 1 / (columns + (columns - 1) * gap), 1 / (rows + (rows - 1) * gap)
+        x, y = column * width * (1 + gap), 1 - height - row * height * (1 + gap)
+        return self.ax.inset_axes((x, y, width, height))
+
+    def add_image_panel(self, rows: int, columns: int, index: int, gap: float = 0.1) -> "Axes":
+        """Return one panel of a grid for an image, without axis lines."""
+        panel = self.add_panel(rows, columns, index, gap)
+        panel.set_axis_off()
+        return panel
+
+    def add_plane_panels(self, count: int, max_columns: int) -> "list[Axes]":
+        """Return panels that show the same plane. Only the outer ones have tick labels."""
+        columns, rows = compute_grid(count, max_columns)
+        panels = [self.add_panel(rows, columns, index) for index in range(count)]
+        for index, panel in enumerate(panels):
+            panel.tick_params(labelbottom=index >= count - columns, labelleft=index % columns == 0)
+        return panels
+
+    def add_halves(self, upper: float, lower: float) -> "tuple[Axes, Axes]":
+        """Return an upper and a lower panel with these relative heights."""
+        if self.ax is None:
+            first, second = self.figure.subplots(2, 1, height_ratios=(upper, lower))
+            return first, second
+        self.ax.set_axis_off()
+        unit = 0.78 / (upper + lower)
+        return self.ax.inset_axes((0, 1 - upper * unit, 1, upper * unit)), self.ax.inset_axes((0, 0, 1, lower * unit))
+
+    def divide(self, left: float, right: float) -> "tuple[Canvas, Canvas]":
+        """Return a left and a right part with these relative widths."""
+        parts = copy(self), copy(self)
+        if self.ax is None:
+            parts[0].figure, parts[1].figure = self.figure.subfigures(1, 2, width_ratios=(left, right))
+        else:
+            self.ax.set_axis_off()
+            unit = 0.92 / (left + right)
+            parts[0].ax = self.ax.inset_axes((0, 0, left * unit, 1))
+            parts[1].ax = self.ax.inset_axes((1 - right * unit, 0, right * unit, 0.85))
+        return parts
+
+    def add_title(self, title: str, size: float = 11) -> None:
+        """Write a title above all panels."""
+        if self.ax is None:
+            self.figure.suptitle(title, fontsize=size, **PLAIN)
+        elif title:
+            self.ax.set_title(title, fontsize=size, pad=16, **PLAIN)
+
+    def label_plane(self) -> None:
+        """Name the axes of panels that show the same plane."""
+        if self.ax is None:
+            self.figure.supxlabel("x₁", fontsize=10, **PLAIN)
+            self.figure.supylabel("x₂", fontsize=10, **PLAIN)
+
+    def add_color_bar(self, image: Any, axes: "Axes | list[Axes]", label: str, **look: Any) -> None:
+        """Draw the color bar of one panel or of several."""
+        if self.ax is None or axes is self.ax:
+            bar = self.figure.colorbar(image, ax=axes, shrink=0.9, pad=0.02, **look)
+        else:
+            bar = self.figure.colorbar(image, cax=self.ax.inset_axes((1.02, 0.05, 0.025, 0.9)))
+        style_color_bar(bar, label)
+
+    def add_legend(self, axes: "Axes", class_names: Sequence[str] = (), columns: int = 4) -> None:
+        """Put the legend of a panel above a new figure, or into or below the user's axes.
+
+        ``class_names`` replace "class 0", "class 1" and so on.
+        """
+        names = {f"class {label}": name for label, name in enumerate(class_names)}
+        handles, labels = axes.get_legend_handles_labels()
+        shown = [names.get(label, label) for label in labels]
+        look: dict[str, Any] = {"fontsize": 9, "labelcolor": INK, "handletextpad": 0.4, "markerscale": 1.4}
+        if self.ax is axes:
+            legend = axes.legend(handles, shown, loc="best", facecolor=PAGE, edgecolor=FAINT, **look)
+        else:
+            look |= {"ncols": columns, "columnspacing": 1.4, "frameon": False}
+            if self.ax is None:
+                legend = self.figure.legend(handles, shown, loc="outside upper left", **look)
+            else:
+                legend = self.ax.legend(handles, shown, loc="upper center", bbox_to_anchor=(0.5, -0.02), **look)
+        for handle in legend.legend_handles:
+            if handle is not None:
+                handle.set_alpha(1)
 
 
-def add_color_bar(figure: "Figure", image: Any, axes: "Axes | list[Axes]", label: str, **look: Any) -> None:
-    bar = figure.colorbar(image, ax=axes, shrink=0.9, pad=0.02, **look)
+def check_axes(ax: object) -> "Axes":
+    """Return axes, or raise an error for anything else."""
+    from matplotlib.axes import Axes
+    from matplotlib.figure import FigureBase
+
+    if isinstance(ax, Axes):
+        return ax
+    fix = "figure, ax = plt.subplots()"
+    if isinstance(ax, FigureBase):
+        fix = "ax=figure.add_subplot()"
+    elif isinstance(ax, np.ndarray | list | tuple):
+        fix = "one of them, such as ax=axes.flat[0]"
+    raise OptionError(f"Expected ax to be the axes of a Matplotlib figure: {fix}. Received: {type(ax).__name__}")
+
+
+def add_color_bar(figure: "Figure", image: Any, axes: "Axes | list[Axes]", label: str) -> None:
+    style_color_bar(figure.colorbar(image, ax=axes, shrink=0.9, pad=0.02), label)
+
+
+def style_color_bar(bar: "Colorbar", label: str) -> None:
     bar.set_label(label, fontsize=9, color=INK)
     bar.ax.tick_params(labelsize=8.5, colors=INK, length=2)
     bar.outline.set_visible(False)

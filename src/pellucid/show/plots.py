@@ -1,12 +1,13 @@
 """Plots of decision boundaries, learning curves, images, filters, feature maps, hidden states, and bias and variance.
 
-Each function returns a new ``matplotlib.figure.Figure`` and changes no global state, so it works without a display.
+Each function returns a new ``matplotlib.figure.Figure``, or draws into the axes ``ax`` and returns them. It changes no
+global state, so it works without a display.
 People with any color vision can distinguish the colors, and classes also differ in their markers.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import cycle, islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,15 +24,12 @@ from pellucid.show.plot_style import (
     PROBABILITY,
     SIGNED,
     WRONG,
-    add_color_bar,
-    add_image_axes,
+    Canvas,
     compute_grid,
     draw_image,
     label_curve_ends,
     make_color_map,
     make_mesh,
-    new_figure,
-    new_panels,
     style_axes,
 )
 
@@ -43,9 +41,23 @@ if TYPE_CHECKING:
 Predict = Callable[[NDArray[Any]], ArrayLike]
 
 
+@overload
 def decision_boundary(
-    predict: Predict, X: ArrayLike, y: ArrayLike, title: str = "", *, class_names: Sequence[str] = ()
-) -> "Figure":
+    predict: Predict, X: ArrayLike, y: ArrayLike, title: str = "", *, class_names: Sequence[str] = (), ax: None = None
+) -> "Figure": ...
+@overload
+def decision_boundary(
+    predict: Predict, X: ArrayLike, y: ArrayLike, title: str = "", *, class_names: Sequence[str] = (), ax: "Axes"
+) -> "Axes": ...
+def decision_boundary(
+    predict: Predict,
+    X: ArrayLike,
+    y: ArrayLike,
+    title: str = "",
+    *,
+    class_names: Sequence[str] = (),
+    ax: "Axes | None" = None,
+) -> "Figure | Axes":
     """Plot the decision regions of a classifier in the plane, with labeled points.
 
     Parameters
@@ -57,6 +69,8 @@ def decision_boundary(
         Points, shape (n, 2), and their classes 0, 1, ..., shape (n,).
     class_names : sequence of str, optional
         Names of the classes in the legend. By default "class 0", "class 1" and so on.
+    ax : matplotlib.axes.Axes, optional
+        Axes to draw into and to return. By default, the picture is a new figure, which is returned.
 
     Examples
     --------
@@ -64,19 +78,50 @@ def decision_boundary(
     >>> figure.axes[0].get_title(loc="left")
     'The right half'
     """
-    figure = new_figure(5.2, 4.2)
-    axes = figure.add_subplot()
+    canvas = Canvas(ax, 5.2, 4.2)
+    axes = canvas.add_axes()
     draw_boundary(axes, predict, *check_points(X, y), title)
     axes.set_xlabel("x₁", **PLAIN)
     axes.set_ylabel("x₂", **PLAIN)
-    add_class_legend(figure, axes, class_names)
-    return figure
+    canvas.add_legend(axes, class_names)
+    return canvas.result
 
 
+@overload
 def boundary_grid(
-    predicts: Mapping[str, Predict], X: ArrayLike, y: ArrayLike, columns: int = 4, *, class_names: Sequence[str] = ()
-) -> "Figure":
+    predicts: Mapping[str, Predict],
+    X: ArrayLike,
+    y: ArrayLike,
+    columns: int = 4,
+    *,
+    class_names: Sequence[str] = (),
+    ax: None = None,
+) -> "Figure": ...
+@overload
+def boundary_grid(
+    predicts: Mapping[str, Predict],
+    X: ArrayLike,
+    y: ArrayLike,
+    columns: int = 4,
+    *,
+    class_names: Sequence[str] = (),
+    ax: "Axes",
+) -> "Axes": ...
+def boundary_grid(
+    predicts: Mapping[str, Predict],
+    X: ArrayLike,
+    y: ArrayLike,
+    columns: int = 4,
+    *,
+    class_names: Sequence[str] = (),
+    ax: "Axes | None" = None,
+) -> "Figure | Axes":
     """Plot several classifiers over the same points, one panel each; the arguments are as in `decision_boundary`.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes, optional
+        Axes to draw into and to return. By default, the picture is a new figure, which is returned.
 
     Examples
     --------
@@ -85,14 +130,16 @@ def boundary_grid(
     2
     """
     X, y = check_points(X, y)
-    figure, panels = new_panels(len(predicts), columns)
+    canvas = Canvas(ax, *compute_panels_size(len(predicts), columns))
+    panels = canvas.add_plane_panels(len(predicts), columns)
     for axes, (title, predict) in zip(panels, predicts.items(), strict=True):
         draw_boundary(axes, predict, X, y, title, size=10)
-    label_plane(figure)
-    add_class_legend(figure, panels[0], class_names)
-    return figure
+    canvas.label_plane()
+    canvas.add_legend(panels[0], class_names)
+    return canvas.result
 
 
+@overload
 def boundary_ensembles(
     ensembles: Mapping[str, Predict],
     X: ArrayLike,
@@ -101,7 +148,29 @@ def boundary_ensembles(
     columns: int = 3,
     *,
     class_names: Sequence[str] = (),
-) -> "Figure":
+    ax: None = None,
+) -> "Figure": ...
+@overload
+def boundary_ensembles(
+    ensembles: Mapping[str, Predict],
+    X: ArrayLike,
+    y: ArrayLike,
+    truth: Predict | None = None,
+    columns: int = 3,
+    *,
+    class_names: Sequence[str] = (),
+    ax: "Axes",
+) -> "Axes": ...
+def boundary_ensembles(
+    ensembles: Mapping[str, Predict],
+    X: ArrayLike,
+    y: ArrayLike,
+    truth: Predict | None = None,
+    columns: int = 3,
+    *,
+    class_names: Sequence[str] = (),
+    ax: "Axes | None" = None,
+) -> "Figure | Axes":
     """Plot the decision boundaries of ensembles of classifiers, one panel per ensemble.
 
     Parameters
@@ -113,6 +182,8 @@ def boundary_ensembles(
         Points, shape (n, 2), and their classes 0 and 1, shape (n,).
     truth : function, optional
         From points, shape (m, 2), to the true probability of class 1, shape (m,). Its boundary is black.
+    ax : matplotlib.axes.Axes, optional
+        Axes to draw into and to return. By default, the picture is a new figure, which is returned.
 
     Examples
     --------
@@ -123,7 +194,8 @@ def boundary_ensembles(
     'two lines'
     """
     points, classes = check_points(X, y)
-    figure, panels = new_panels(len(ensembles), columns)
+    canvas = Canvas(ax, *compute_panels_size(len(ensembles), columns))
+    panels = canvas.add_plane_panels(len(ensembles), columns)
     x_mesh, y_mesh, grid = make_mesh(points, 120)
     for axes, (title, predict) in zip(panels, ensembles.items(), strict=True):
         style_axes(axes, "", "", title, size=10).grid(visible=False)
@@ -142,11 +214,12 @@ def boundary_ensembles(
     panels[0].plot([], [], color=CURVES[3], linewidth=0.9, label="one classifier")
     if truth is not None:
         panels[0].plot([], [], color=INK, linewidth=2, label="true boundary")
-    label_plane(figure)
-    add_class_legend(figure, panels[0], class_names)
-    return figure
+    canvas.label_plane()
+    canvas.add_legend(panels[0], class_names)
+    return canvas.result
 
 
+@overload
 def learning_curves(
     curves: Mapping[str, ArrayLike],
     x_label: str = "epoch",
@@ -155,7 +228,29 @@ def learning_curves(
     title: str = "",
     logarithmic: bool = False,
     reference: tuple[str, float] | None = None,
-) -> "Figure":
+    ax: None = None,
+) -> "Figure": ...
+@overload
+def learning_curves(
+    curves: Mapping[str, ArrayLike],
+    x_label: str = "epoch",
+    y_label: str = "loss",
+    *,
+    title: str = "",
+    logarithmic: bool = False,
+    reference: tuple[str, float] | None = None,
+    ax: "Axes",
+) -> "Axes": ...
+def learning_curves(
+    curves: Mapping[str, ArrayLike],
+    x_label: str = "epoch",
+    y_label: str = "loss",
+    *,
+    title: str = "",
+    logarithmic: bool = False,
+    reference: tuple[str, float] | None = None,
+    ax: "Axes | None" = None,
+) -> "Figure | Axes":
     """Plot curves over training. The name of each curve is next to its end.
 
     Parameters
@@ -166,6 +261,8 @@ def learning_curves(
         Whether both axes are logarithmic.
     reference : (str, float), optional
         Name and value of a dashed horizontal line.
+    ax : matplotlib.axes.Axes, optional
+        Axes to draw into and to return. By default, the picture is a new figure, which is returned.
 
     Examples
     --------
@@ -175,8 +272,8 @@ def learning_curves(
     """
     from matplotlib.ticker import MaxNLocator
 
-    figure = new_figure(5.6, 3.6)
-    axes = style_axes(figure.add_subplot(), x_label, y_label, title)
+    canvas = Canvas(ax, 5.6, 3.6)
+    axes = style_axes(canvas.add_axes(), x_label, y_label, title)
     if logarithmic:
         axes.set(xscale="log", yscale="log")
     else:
@@ -196,16 +293,47 @@ def learning_curves(
         axes.axhline(reference[1], color=INK, linewidth=1, linestyle=(0, (4, 3)), label=reference[0])
         ends.append((reference[1], reference[0], INK))
     label_curve_ends(axes, ends)
-    return figure
+    return canvas.result
 
 
+@overload
 def image_grid(
-    images: ArrayLike, titles: Sequence[str] = (), columns: int = 8, title: str = "", wrong: Sequence[bool] = ()
-) -> "Figure":
+    images: ArrayLike,
+    titles: Sequence[str] = (),
+    columns: int = 8,
+    title: str = "",
+    wrong: Sequence[bool] = (),
+    *,
+    ax: None = None,
+) -> "Figure": ...
+@overload
+def image_grid(
+    images: ArrayLike,
+    titles: Sequence[str] = (),
+    columns: int = 8,
+    title: str = "",
+    wrong: Sequence[bool] = (),
+    *,
+    ax: "Axes",
+) -> "Axes": ...
+def image_grid(
+    images: ArrayLike,
+    titles: Sequence[str] = (),
+    columns: int = 8,
+    title: str = "",
+    wrong: Sequence[bool] = (),
+    *,
+    ax: "Axes | None" = None,
+) -> "Figure | Axes":
     """Plot images in a grid. Titles of ``wrong`` images are highlighted.
 
     Images have the shape (n, height, width) or (n, height, width, channels) with 1 or 3 channels. They are uint8 in
     0...255, or floats from 0 (black) to 1 (white).
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes, optional
+        Axes to draw into and to return. By default, the picture is a new figure, which is returned.
 
     Examples
     --------
@@ -215,22 +343,37 @@ def image_grid(
     pixels = np.asarray(images)
     columns, rows = compute_grid(len(pixels), columns)
     lines = max((text.count("\n") + 1 for text in titles), default=0)
-    figure = new_figure(1.05 * columns, (1.05 + 0.05 * bool(titles) + 0.2 * lines) * rows + 0.4 * bool(title))
-    figure.suptitle(title, fontsize=11, **PLAIN)
+    canvas = Canvas(ax, 1.05 * columns, (1.05 + 0.05 * bool(titles) + 0.2 * lines) * rows + 0.4 * bool(title))
+    canvas.add_title(title)
     for index, image in enumerate(pixels):
-        axes = add_image_axes(figure, rows, columns, index)
+        axes = canvas.add_image_panel(rows, columns, index, gap=0.1 + 0.25 * lines)
         draw_image(axes, image, 0, 1)
         if titles:
             color, weight = (WRONG, "bold") if wrong and wrong[index] else (INK, "normal")
             axes.set_title(titles[index], fontsize=9.5, fontweight=weight, pad=3, **PLAIN | {"color": color})
-    return figure
+    return canvas.result
 
 
-def filters(kernel: ArrayLike, columns: int = 8, title: str = "", names: Sequence[str] = ()) -> "Figure":
+@overload
+def filters(
+    kernel: ArrayLike, columns: int = 8, title: str = "", names: Sequence[str] = (), *, ax: None = None
+) -> "Figure": ...
+@overload
+def filters(
+    kernel: ArrayLike, columns: int = 8, title: str = "", names: Sequence[str] = (), *, ax: "Axes"
+) -> "Axes": ...
+def filters(
+    kernel: ArrayLike, columns: int = 8, title: str = "", names: Sequence[str] = (), *, ax: "Axes | None" = None
+) -> "Figure | Axes":
     """Plot the filters of a convolution, with negative weights in purple and positive weights in green.
 
     The kernel has the shape (height, width, input channels, filters). Each filter is shown as its mean over the input
     channels. All filters have the same scale, symmetric about zero. ``names`` are the titles of the filters.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes, optional
+        Axes to draw into and to return. By default, the picture is a new figure, which is returned.
 
     Examples
     --------
@@ -239,11 +382,20 @@ def filters(kernel: ArrayLike, columns: int = 8, title: str = "", names: Sequenc
     """
     weights = np.moveaxis(np.asarray(kernel, dtype=float).mean(axis=2), -1, 0)
     limit = float(np.abs(weights).max()) or 1.0
-    return draw_tiles(weights, columns, title, make_color_map(*SIGNED), -limit, limit, "weight", names)
+    return draw_tiles(weights, columns, title, make_color_map(*SIGNED), -limit, limit, "weight", names, ax)
 
 
-def feature_maps(maps: ArrayLike, columns: int = 8, title: str = "") -> "Figure":
+@overload
+def feature_maps(maps: ArrayLike, columns: int = 8, title: str = "", *, ax: None = None) -> "Figure": ...
+@overload
+def feature_maps(maps: ArrayLike, columns: int = 8, title: str = "", *, ax: "Axes") -> "Axes": ...
+def feature_maps(maps: ArrayLike, columns: int = 8, title: str = "", *, ax: "Axes | None" = None) -> "Figure | Axes":
     """Plot the output channels of a layer for one image, shape (height, width, channels), on one scale.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes, optional
+        Axes to draw into and to return. By default, the picture is a new figure, which is returned.
 
     Examples
     --------
@@ -251,11 +403,22 @@ def feature_maps(maps: ArrayLike, columns: int = 8, title: str = "") -> "Figure"
     7
     """
     values = np.moveaxis(np.asarray(maps, dtype=float), -1, 0)
-    return draw_tiles(values, columns, title, "viridis", float(values.min()), float(values.max()), "activation")
+    return draw_tiles(values, columns, title, "viridis", float(values.min()), float(values.max()), "activation", (), ax)
 
 
-def hidden_states(states: ArrayLike, steps: Sequence[str], title: str = "") -> "Figure":
+@overload
+def hidden_states(states: ArrayLike, steps: Sequence[str], title: str = "", *, ax: None = None) -> "Figure": ...
+@overload
+def hidden_states(states: ArrayLike, steps: Sequence[str], title: str = "", *, ax: "Axes") -> "Axes": ...
+def hidden_states(
+    states: ArrayLike, steps: Sequence[str], title: str = "", *, ax: "Axes | None" = None
+) -> "Figure | Axes":
     """Plot hidden states from 0 to 1, shape (steps, units), with units as rows and labeled steps as columns.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes, optional
+        Axes to draw into and to return. By default, the picture is a new figure, which is returned.
 
     Examples
     --------
@@ -269,15 +432,16 @@ def hidden_states(states: ArrayLike, steps: Sequence[str], title: str = "") -> "
             "Expected states of shape (steps, units) and one label per step. "
             f"Received: {values.shape} and {len(steps)} labels"
         )
-    figure = new_figure(2.0 + 0.55 * len(values), 1.4 + 0.2 * values.shape[1])
-    axes = style_axes(figure.add_subplot(), "step", "hidden unit", title)
+    canvas = Canvas(ax, 2.0 + 0.55 * len(values), 1.4 + 0.2 * values.shape[1])
+    axes = style_axes(canvas.add_axes(), "step", "hidden unit", title)
     axes.grid(visible=False)
     image = axes.imshow(values.T, cmap="viridis", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
     axes.set_xticks(range(len(values)), steps)
-    add_color_bar(figure, image, axes, "activation")
-    return figure
+    canvas.add_color_bar(image, axes, "activation")
+    return canvas.result
 
 
+@overload
 def bias_and_variance(
     strengths: ArrayLike,
     estimates: ArrayLike,
@@ -287,7 +451,31 @@ def bias_and_variance(
     y_label: str = "estimate",
     title: str = "",
     truth_label: str = "true value",
-) -> "Figure":
+    ax: None = None,
+) -> "Figure": ...
+@overload
+def bias_and_variance(
+    strengths: ArrayLike,
+    estimates: ArrayLike,
+    truth: float,
+    *,
+    x_label: str = "regularization strength",
+    y_label: str = "estimate",
+    title: str = "",
+    truth_label: str = "true value",
+    ax: "Axes",
+) -> "Axes": ...
+def bias_and_variance(
+    strengths: ArrayLike,
+    estimates: ArrayLike,
+    truth: float,
+    *,
+    x_label: str = "regularization strength",
+    y_label: str = "estimate",
+    title: str = "",
+    truth_label: str = "true value",
+    ax: "Axes | None" = None,
+) -> "Figure | Axes":
     r"""Plot estimates, squared bias and variance over the regularization strength.
 
     .. math:: \mathbb{E}(\hat\theta - \theta)^2 = (\mathbb{E}\hat\theta - \theta)^2 + \mathrm{var}(\hat\theta)
@@ -300,6 +488,8 @@ def bias_and_variance(
         One row per strength, one column per random subsample: shape (s, r).
     truth : float
         The true value, a dashed line.
+    ax : matplotlib.axes.Axes, optional
+        Axes to draw into and to return. By default, the picture is a new figure, which is returned.
 
     Returns
     -------
@@ -314,8 +504,10 @@ def bias_and_variance(
     """
     strengths, estimates = np.asarray(strengths, dtype=float), np.asarray(estimates, dtype=float)
     mean, deviation = estimates.mean(axis=1), estimates.std(axis=1)
-    figure = new_figure(5.6, 5.4)
-    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
+    canvas = Canvas(ax, 5.6, 5.4)
+    upper, lower = canvas.add_halves(3, 2)
+    lower.sharex(upper)
+    upper.tick_params(labelbottom=False)
 
     style_axes(upper, "", y_label, title).set(xscale="log")
     x = np.broadcast_to(strengths[:, np.newaxis], estimates.shape)
@@ -334,7 +526,13 @@ def bias_and_variance(
         )
     lower.set_yscale("log", nonpositive="mask")
     lower.legend(frameon=False, fontsize=9, labelcolor=INK)
-    return figure
+    return canvas.result
+
+
+def compute_panels_size(count: int, max_columns: int) -> tuple[float, float]:
+    """Return the width and the height of a figure with panels of a plane, in inches."""
+    columns, rows = compute_grid(count, max_columns)
+    return 3.1 * columns, 2.6 * rows
 
 
 def draw_boundary(
@@ -377,33 +575,6 @@ def draw_points(axes: "Axes", X: NDArray[Any], y: NDArray[Any], size: float = 11
     axes.set_aspect("equal", adjustable="box")
 
 
-def label_plane(figure: "Figure") -> None:
-    """Name the axes of panels that show the same plane."""
-    figure.supxlabel("x₁", fontsize=10, **PLAIN)
-    figure.supylabel("x₂", fontsize=10, **PLAIN)
-
-
-def add_class_legend(figure: "Figure", axes: "Axes", class_names: Sequence[str], columns: int = 4) -> None:
-    """Put the legend of the axes, with names for "class 0", "class 1" and so on, above all panels."""
-    names = {f"class {label}": name for label, name in enumerate(class_names)}
-    handles, labels = axes.get_legend_handles_labels()
-    legend = figure.legend(
-        handles,
-        [names.get(label, label) for label in labels],
-        loc="outside upper left",
-        ncols=columns,
-        frameon=False,
-        fontsize=9,
-        labelcolor=INK,
-        handletextpad=0.4,
-        columnspacing=1.4,
-        markerscale=1.4,
-    )
-    for handle in legend.legend_handles:
-        if handle is not None:
-            handle.set_alpha(1)
-
-
 def check_points(X: ArrayLike, y: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
     points, classes = np.asarray(X), np.asarray(y)
     if points.ndim != 2 or points.shape[1] != 2 or classes.shape != points.shape[:1]:
@@ -421,15 +592,17 @@ def draw_tiles(
     low: float,
     high: float,
     bar_label: str,
-    names: Sequence[str] = (),
-) -> "Figure":
+    names: Sequence[str],
+    ax: "Axes | None",
+) -> "Figure | Axes":
     columns, rows = compute_grid(len(tiles), columns)
-    figure = new_figure(0.95 * columns + 0.8, (0.95 + 0.2 * bool(names)) * rows + 0.4 * bool(title))
-    figure.suptitle(title, fontsize=11, **PLAIN)
-    panels = [add_image_axes(figure, rows, columns, index) for index in range(len(tiles))]
+    canvas = Canvas(ax, 0.95 * columns + 0.8, (0.95 + 0.2 * bool(names)) * rows + 0.4 * bool(title))
+    canvas.add_title(title)
+    gap = 0.1 + 0.25 * bool(names)
+    panels = [canvas.add_image_panel(rows, columns, index, gap) for index in range(len(tiles))]
     for axes, tile in zip(panels, tiles, strict=True):
         image = axes.imshow(tile, cmap=color_map, vmin=low, vmax=high, interpolation="nearest")
     for axes, name in zip(panels, names, strict=False):
         axes.set_title(name, fontsize=9.5, pad=3, **PLAIN)
-    add_color_bar(figure, image, panels, bar_label, aspect=30)
-    return figure
+    canvas.add_color_bar(image, panels, bar_label, aspect=30)
+    return canvas.result

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,12 +14,10 @@ from pellucid.show.plot_style import (
     ON_DARK,
     ON_LIGHT,
     PALETTE,
-    PLAIN,
-    add_image_axes,
+    Canvas,
     compute_grid,
     draw_image,
     make_color_map,
-    new_figure,
     style_axes,
 )
 from pellucid.typing import Array
@@ -60,6 +58,7 @@ def find_most_frequent_error(counts: Array) -> tuple[int, int] | None:
     return int(row), int(column)
 
 
+@overload
 def confusion_matrix(
     counts: ArrayLike,
     names: Sequence[str] = (),
@@ -67,7 +66,27 @@ def confusion_matrix(
     *,
     images: ArrayLike | None = None,
     cell: tuple[int, int] | None = None,
-) -> Figure:
+    ax: None = None,
+) -> Figure: ...
+@overload
+def confusion_matrix(
+    counts: ArrayLike,
+    names: Sequence[str] = (),
+    title: str = "",
+    *,
+    images: ArrayLike | None = None,
+    cell: tuple[int, int] | None = None,
+    ax: Axes,
+) -> Axes: ...
+def confusion_matrix(
+    counts: ArrayLike,
+    names: Sequence[str] = (),
+    title: str = "",
+    *,
+    images: ArrayLike | None = None,
+    cell: tuple[int, int] | None = None,
+    ax: Axes | None = None,
+) -> Figure | Axes:
     """Plot a confusion matrix, with correct predictions in blue and errors in orange.
 
     Colors show fractions of the row, on separate scales.
@@ -81,6 +100,8 @@ def confusion_matrix(
     images, cell : array and (int, int), optional
         A cell (row, column), and its images, shape (n, height, width) or (n, height, width, channels), to show next to
         the matrix.
+    ax : matplotlib.axes.Axes, optional
+        Axes to draw into and to return. By default, the picture is a new figure, which is returned.
 
     Examples
     --------
@@ -96,14 +117,14 @@ def confusion_matrix(
     labels = list(names) or [str(k) for k in range(len(table))]
     side = float(np.clip(0.46 * len(table) + 1.3 + 0.06 * max(map(len, labels)), 3.2, 8.5))
     if images is None or cell is None or not len(np.asarray(images)):
-        figure = new_figure(side, side)
-        draw_matrix(figure.add_subplot(), table, labels, title)
-        return figure
-    figure = new_figure(side + 2.9, side)
-    halves: Any = figure.subfigures(1, 2, width_ratios=(side, 2.9))
-    draw_matrix(halves[0].add_subplot(), table, labels, title, cell)
-    draw_images(halves[1], np.asarray(images), f"true {labels[cell[0]]}, predicted {labels[cell[1]]}", side)
-    return figure
+        canvas = Canvas(ax, side, side)
+        draw_matrix(canvas.add_axes(), table, labels, title)
+        return canvas.result
+    canvas = Canvas(ax, side + 2.9, side)
+    left, right = canvas.divide(side, 2.9)
+    draw_matrix(left.add_axes(), table, labels, title, cell)
+    draw_images(right, np.asarray(images), f"true {labels[cell[0]]}, predicted {labels[cell[1]]}", side)
+    return canvas.result
 
 
 def draw_matrix(
@@ -135,23 +156,36 @@ def draw_matrix(
         axes.add_patch(Rectangle(corner, 1, 1, fill=False, edgecolor=ON_LIGHT, linewidth=1.8, clip_on=False))
 
 
-def draw_images(figure: Figure, images: Array, title: str, height: float) -> None:
+def draw_images(canvas: Canvas, images: Array, title: str, height: float) -> None:
     """Draw some of the images, three in a row."""
     columns = 3
     rows = max(1, int(height / 1.05))
     shown = images[: min(rows * columns, MAX_IMAGES)]
     more = f"\n{len(shown)} of {len(images)}" if len(images) > len(shown) else ""
-    figure.suptitle(title + more, fontsize=9.5, **PLAIN)
+    canvas.add_title(title + more, 9.5)
     for number in range(rows * columns):
-        axes = add_image_axes(figure, rows, columns, number)
+        axes = canvas.add_image_panel(rows, columns, number)
         if number < len(shown):
             draw_image(axes, shown[number], float(shown.min()), float(shown.max()))
 
 
-def prediction_errors(truth: ArrayLike, predicted: ArrayLike, names: Sequence[str] = ()) -> Figure:
+@overload
+def prediction_errors(
+    truth: ArrayLike, predicted: ArrayLike, names: Sequence[str] = (), *, ax: None = None
+) -> Figure: ...
+@overload
+def prediction_errors(truth: ArrayLike, predicted: ArrayLike, names: Sequence[str] = (), *, ax: Axes) -> Axes: ...
+def prediction_errors(
+    truth: ArrayLike, predicted: ArrayLike, names: Sequence[str] = (), *, ax: Axes | None = None
+) -> Figure | Axes:
     """Plot predicted over true values, one panel per target. Correct predictions are on the dashed line.
 
     Values have the shape (n,) or (n, targets); ``names`` are those of the targets.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes, optional
+        Axes to draw into and to return. By default, the picture is a new figure, which is returned.
 
     Examples
     --------
@@ -162,14 +196,14 @@ def prediction_errors(truth: ArrayLike, predicted: ArrayLike, names: Sequence[st
     x, y, labels = to_columns(truth, predicted, names)
     count = min(x.shape[1], MAX_PANELS)
     columns, rows = compute_grid(count, 3)
-    figure = new_figure(4.6 if count == 1 else 3.4 * columns, 4.4 if count == 1 else 3.3 * rows)
+    canvas = Canvas(ax, 4.6 if count == 1 else 3.4 * columns, 4.4 if count == 1 else 3.3 * rows)
     for k in range(count):
-        axes = figure.add_subplot(rows, columns, k + 1)
+        axes = canvas.add_axes() if count == 1 else canvas.add_panel(rows, columns, k, gap=0.4)
         style_axes(axes, f"true {labels[k]}", f"predicted {labels[k]}")
         ends = [x[:, k].min(), x[:, k].max()]
         axes.plot(ends, ends, color=INK, linewidth=1, linestyle=(0, (4, 3)))
         axes.scatter(x[:, k], y[:, k], s=14, color=PALETTE[0], alpha=0.8, linewidths=0)
-    return figure
+    return canvas.result
 
 
 def describe_prediction_errors(truth: ArrayLike, predicted: ArrayLike, names: Sequence[str] = ()) -> str:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from pellucid.graph.errors import OptionError
-from pellucid.show.plot_style import PLAIN, add_color_bar, add_image_axes, compute_grid, draw_image, new_figure
+from pellucid.show.plot_style import PLAIN, Canvas, compute_grid, draw_image
 from pellucid.typing import Array
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
@@ -28,9 +29,29 @@ def gradient_magnitude(gradient: ArrayLike) -> Array:
     return np.asarray(sizes if sizes.ndim == 2 else sizes.max(axis=-1))
 
 
+@overload
 def saliency_map(
-    images: ArrayLike, gradients: ArrayLike, titles: Sequence[str] = (), title: str = "", columns: int = 4
-) -> Figure:
+    images: ArrayLike,
+    gradients: ArrayLike,
+    titles: Sequence[str] = (),
+    title: str = "",
+    columns: int = 4,
+    *,
+    ax: None = None,
+) -> Figure: ...
+@overload
+def saliency_map(
+    images: ArrayLike, gradients: ArrayLike, titles: Sequence[str] = (), title: str = "", columns: int = 4, *, ax: Axes
+) -> Axes: ...
+def saliency_map(
+    images: ArrayLike,
+    gradients: ArrayLike,
+    titles: Sequence[str] = (),
+    title: str = "",
+    columns: int = 4,
+    *,
+    ax: Axes | None = None,
+) -> Figure | Axes:
     r"""Plot images with the gradients of their scores below, :math:`|\partial s / \partial x|`.
 
     Parameters
@@ -39,6 +60,8 @@ def saliency_map(
         Shape (n, height, width) or (n, height, width, channels).
     gradients : array
         Gradients of the scores with respect to the images. Each has its own scale from zero to its maximum.
+    ax : matplotlib.axes.Axes, optional
+        Axes to draw into and to return. By default, the picture is a new figure, which is returned.
 
     Examples
     --------
@@ -53,18 +76,18 @@ def saliency_map(
         raise OptionError(f"Expected a title for each of {len(pixels)} images. Received: {len(titles)}")
     columns, bands = compute_grid(len(pixels), columns)
     lines = max((text.count("\n") + 1 for text in titles), default=0)
-    figure = new_figure(1.6 * columns + 0.6, (3.1 + 0.22 * lines) * bands + 0.4 * bool(title))
-    figure.suptitle(title, fontsize=11, **PLAIN)
+    canvas = Canvas(ax, 1.6 * columns + 0.6, (3.1 + 0.22 * lines) * bands + 0.4 * bool(title))
+    canvas.add_title(title)
     maps = []
     for number, (image, gradient) in enumerate(zip(pixels, gradients, strict=True)):
         band, column = divmod(number, columns)
-        upper = add_image_axes(figure, 2 * bands, columns, 2 * band * columns + column)
+        upper = canvas.add_image_panel(2 * bands, columns, 2 * band * columns + column)
         draw_image(upper, image, float(image.min()), float(image.max()))
         if titles:
             upper.set_title(titles[number], fontsize=8.5, pad=3, **PLAIN)
-        lower = add_image_axes(figure, 2 * bands, columns, (2 * band + 1) * columns + column)
+        lower = canvas.add_image_panel(2 * bands, columns, (2 * band + 1) * columns + column)
         size = gradient_magnitude(gradient)
         drawn = lower.imshow(size / (size.max() or 1.0), cmap="viridis", vmin=0, vmax=1, interpolation="nearest")
         maps.append(lower)
-    add_color_bar(figure, drawn, maps, "gradient / maximum", aspect=30)
-    return figure
+    canvas.add_color_bar(drawn, maps, "gradient / maximum", aspect=30)
+    return canvas.result

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from itertools import cycle
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pellucid.show.plot_style import INK, PALETTE, label_curve_ends, new_figure, style_axes
+from pellucid.show.plot_style import INK, PALETTE, Canvas, label_curve_ends, style_axes
 from pellucid.typing import Array
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ MAX_CURVES = 7
 """Maximum number of mean curves, for evenly spaced values of the setting."""
 
 
+@overload
 def plot_trials(
     setting: str,
     values: ArrayLike,
@@ -28,7 +29,30 @@ def plot_trials(
     curves: ArrayLike,
     y_label: str = "",
     title: str = "",
-) -> "Figure":
+    *,
+    ax: None = None,
+) -> "Figure": ...
+@overload
+def plot_trials(
+    setting: str,
+    values: ArrayLike,
+    final: Mapping[str, ArrayLike],
+    curves: ArrayLike,
+    y_label: str = "",
+    title: str = "",
+    *,
+    ax: "Axes",
+) -> "Axes": ...
+def plot_trials(
+    setting: str,
+    values: ArrayLike,
+    final: Mapping[str, ArrayLike],
+    curves: ArrayLike,
+    y_label: str = "",
+    title: str = "",
+    *,
+    ax: "Axes | None" = None,
+) -> "Figure | Axes":
     """Plot the final metrics of trials over a setting, and the curves of the first metric.
 
     Parameters
@@ -41,6 +65,8 @@ def plot_trials(
         Final metrics by name, shape (trials,). The first is the metric of the curves.
     curves : array
         The first metric after each epoch, shape (trials, epochs).
+    ax : matplotlib.axes.Axes, optional
+        Axes to draw into and to return. By default, the picture is a new figure, which is returned.
 
     Returns
     -------
@@ -55,14 +81,14 @@ def plot_trials(
     """
     column = np.asarray(values)
     levels = np.array(sorted(set(column.tolist()), key=lambda v: (isinstance(v, str), v)), dtype=column.dtype)
-    figure = new_figure(6.4, 6.0)
-    upper, lower = figure.subplots(2, 1, height_ratios=(1, 1))
+    canvas = Canvas(ax, 6.4, 6.0)
+    upper, lower = canvas.add_halves(1, 1)
     metric = next(iter(final))
     style_axes(upper, setting, y_label or metric, title)
     draw_final_metrics(upper, column, levels, final)
     style_axes(lower, "epoch", metric)
     draw_mean_curves(lower, column, levels, np.asarray(curves, float))
-    return figure
+    return canvas.result
 
 
 def draw_final_metrics(axes: "Axes", column: Array, levels: Array, final: Mapping[str, ArrayLike]) -> None:

@@ -27,6 +27,10 @@ class ThemedFigure(Figure):
         titles = [axes.get_title(loc="left") for axes in self.axes]
         return render_style() + render_image(self, next(filter(None, titles), "Figure"))
 
+    def _mime_(self) -> tuple[str, str]:
+        """Return the output of a marimo cell."""
+        return "text/html", self._repr_html_()
+
 
 def render_image(figure: Figure, alt_text: str, scale: float = 1.0) -> str:
     """Return a figure as an HTML image; a smaller scale shows it smaller."""

@@ -35,7 +35,8 @@ def predict(model: ModelLike, x: Any, batch_size: int | None, verbose: Any, step
     callback_list = CallbackList(as_callback_list(callbacks), model, params)
     callback_list("on_predict_begin", {})
     parts: list[list[Array]] = []
-    with make_prediction_display(verbose, steps) or nullcontext() as display:
+    total = count_batches(x, batch_size) if steps is None else steps
+    with make_prediction_display(verbose, total) or nullcontext() as display:
         for step, arrays in enumerate(itertools.islice(iter_input_batches(model, x, batch_size), steps)):
             callback_list("on_predict_batch_begin", step, {})
             parts.append(get_predictor(model, [a.dtype for a in arrays])(*arrays))
@@ -47,6 +48,17 @@ def predict(model: ModelLike, x: Any, batch_size: int | None, verbose: Any, step
     result = model.unflatten_outputs([np.concatenate(each) for each in zip(*parts, strict=True)])
     callback_list("on_predict_end", {})
     return result
+
+
+def count_batches(x: Any, batch_size: int) -> int | None:
+    """Return the number of batches of an array; None for other data.
+
+    Examples
+    --------
+    >>> count_batches(np.zeros((5, 2)), 2), count_batches(iter([]), 2)
+    (3, None)
+    """
+    return -(-len(x) // batch_size) if isinstance(x, np.ndarray) and x.ndim else None
 
 
 def iter_input_batches(model: ModelLike, x: Any, batch_size: int) -> Iterator[list[Array]]:

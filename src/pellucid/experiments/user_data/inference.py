@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pellucid.data.errors import DataError, DataWarning
+from pellucid.data.table import MAXIMUM_FILE_BYTES
 from pellucid.experiments.runner.errors import UsageError
 from pellucid.experiments.runner.record import FILE as RECORD
 from pellucid.experiments.runner.result import pluralize
@@ -145,7 +146,15 @@ def read_inputs(network: TrainedNetwork, file: str, strict: bool) -> Iterator[Ba
         elif loader.parse_inputs is None:
             raise UsageError(f"-: expected the path of {loader.name}, which is not read from standard input")
         else:
-            yield from loader.parse_inputs(network.description, sys.stdin.buffer.read(), strict)
+            yield from loader.parse_inputs(network.description, read_standard_input(), strict)
+
+
+def read_standard_input() -> bytes:
+    """Return the content of standard input, or raise an error if there is more than a file may have."""
+    content = sys.stdin.buffer.read(MAXIMUM_FILE_BYTES + 1)
+    if len(content) > MAXIMUM_FILE_BYTES:
+        raise DataError(f"-: expected at most {MAXIMUM_FILE_BYTES:,} bytes, received more; use a part of them.")
+    return content
 
 
 def describe_prediction(network: TrainedNetwork, output: Array) -> dict[str, Any]:

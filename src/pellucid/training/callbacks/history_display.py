@@ -57,7 +57,7 @@ def render_curves(history: History) -> str:
             {each: values for each, (_, values) in shown.items()}, higher_is_better=bool(is_higher_better(name))
         )
         figures.append(f"<figure>{render_image(learning_curves(labeled, 'epoch', name), reading, 0.72)}</figure>")
-    return "".join(figures)
+    return f'<div class="side-by-side">{"".join(figures)}</div>'
 
 
 def collect_curves(history: History) -> Mapping[str, tuple[Any, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from pellucid.training.sweeps.trials import Trial
 from pellucid.typing import Array, FilePath, Values
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
@@ -169,7 +170,11 @@ class Sweep:
         higher = bool(is_higher_better(self.monitor))
         return summarize_sweep(self.settings, last, self.monitor, self.best, higher, self.programs)
 
-    def plot(self, setting: str | None = None, metrics: Sequence[str] = ()) -> Figure:
+    @overload
+    def plot(self, setting: str | None = None, metrics: Sequence[str] = (), *, ax: None = None) -> Figure: ...
+    @overload
+    def plot(self, setting: str | None = None, metrics: Sequence[str] = (), *, ax: Axes) -> Axes: ...
+    def plot(self, setting: str | None = None, metrics: Sequence[str] = (), *, ax: Axes | None = None) -> Figure | Axes:
         """Plot the last metrics of all trials over a setting, and the mean learning curves for each of its values.
 
         Parameters
@@ -179,6 +184,8 @@ class Sweep:
         metrics : sequence of str
             Metrics to plot. By default the monitored one, and the same metric on training data if it is on validation
             data.
+        ax : matplotlib.axes.Axes, optional
+            Axes to draw into and to return. By default, the picture is a new figure, which is returned.
 
         Returns
         -------
@@ -206,7 +213,8 @@ class Sweep:
             column = np.array([str(value) for value in column])
         last = {name: self.curves[name][:, -1] for name in shown}
         common = shown[0].removeprefix("val_")
-        return plot_trials(chosen, column, last, self.curves[shown[0]], common, f"{len(self)} trials over {chosen}")
+        title = f"{len(self)} trials over {chosen}"
+        return plot_trials(chosen, column, last, self.curves[shown[0]], common, title, ax=ax)
 
     def to_tensorboard(self, log_dir: FilePath, max_epochs: int = 200) -> list[Path]:
         """Write the settings (as hyperparameters) and the curves of each trial for TensorBoard.
