@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import cloudpickle
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -99,10 +100,12 @@ def test_a_deep_copy_is_independent(make: Make, data: Data) -> None:
 def test_a_shallow_copy_has_the_same_layers_and_optimizer(make: Make, data: Data) -> None:
     model = make(optimizer="adam")
     shallow = copy.copy(model)
+    shallow.train_on_batch(*data)
+    assert (model.step, shallow.step) == (0, 1)
     shallow.fit(*data, epochs=1, verbose=0)
     assert shallow.parameters == model.parameters
     assert shallow.optimizer is model.optimizer
-    assert (model.step, shallow.step) == (0, 5)
+    assert (model.step, shallow.step) == (0, 6)
     shallow.add(nn.Dense(1))
     assert len(model.layers) == len(shallow.layers) - 1 == len(pickle.loads(pickle.dumps(model)).layers)
 
@@ -149,6 +152,16 @@ def test_custom_code_inside_a_function_needs_cloudpickle() -> None:
     for copied in (copy.deepcopy(model), cloudpickle.loads(cloudpickle.dumps(model))):
         assert copied.predict(x).tolist() == [[3, 3]]
         assert copied(pel.constant(x)).eval().tolist() == [[3, 3]]
+
+
+def test_functions_of_jax_are_copied_and_not_pickled() -> None:
+    one, two = (pel.from_jax(function, name="f") for function in (jnp.tanh, jnp.exp))
+    x = nn.Input((2,))
+    model = pel.Model(x, one(nn.Dense(2)(x)) + two(x) + one(x))
+    values = np.ones((1, 2), "float32")
+    assert copy.deepcopy(model).predict(values).tobytes() == model.predict(values).tobytes()
+    with pytest.raises(pel.StorageError, match="The op f is not registered"):
+        pickle.dumps(model)
 
 
 def test_what_cannot_be_saved_is_named() -> None:

@@ -94,7 +94,8 @@ def copy_model(model: ModelLike, memo: dict[int, Any]) -> ModelLike:
     writer = GraphWriter(passthrough=True, keeps_leaves=True)
     objects = ObjectWriter(writer)
     root = objects.add(model)
-    graph = GraphReader(writer.to_data(), writer.arrays, copy.deepcopy(writer.leaves, memo))
+    local_ops = {name: e.op for name, e in writer.local_ops.items() if e.op is not None}
+    graph = GraphReader(writer.to_data(), writer.arrays, copy.deepcopy(writer.leaves, memo), local_ops)
     reader = ObjectReader(objects.objects, graph, objects.custom)
     # Layers that are also referenced from outside of the model get the same copies there.
     memo.update({id(old): new for old, new in zip(objects.pending, reader.objects, strict=True)})

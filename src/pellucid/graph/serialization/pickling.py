@@ -20,7 +20,13 @@ from pellucid.extension_points import expression_copy, expression_reduction
 from pellucid.graph.expr import Expr, Input, Shared
 from pellucid.graph.op import OPS
 from pellucid.graph.serialization.reader import GraphReader, SubgraphFunction, read_structure
-from pellucid.graph.serialization.writer import TAGS, GraphWriter, trace_constraint, write_structure
+from pellucid.graph.serialization.writer import (
+    TAGS,
+    GraphWriter,
+    make_local_op_error,
+    trace_constraint,
+    write_structure,
+)
 from pellucid.graph.traversal import collect_shared, replace_all
 
 CODE_PICKLERS = frozenset({"cloudpickle", "dill"})
@@ -44,6 +50,8 @@ class GraphState(NamedTuple):
 def get_state(writer: GraphWriter, data: Any) -> GraphState:
     """Return the state of the expressions of a writer, and of JSON data that refers to them."""
     text = json.dumps([writer.to_data(), data], allow_nan=False)
+    for node in writer.local_ops.values():
+        raise make_local_op_error(node)
     return GraphState(text, writer.arrays, writer.leaves, collect_custom_ops(writer))
 
 

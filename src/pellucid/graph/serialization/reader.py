@@ -31,6 +31,8 @@ class GraphReader:
         Values of shared variables and large constants.
     leaves : dict from int to Expr, optional
         Expressions to use for inputs and shared variables, by their index in the table. They keep their values.
+    local_ops : dict from str to Op, optional
+        Ops that are not registered, by their names in the table.
 
     Attributes
     ----------
@@ -38,11 +40,18 @@ class GraphReader:
         The expression of each entry.
     """
 
-    def __init__(self, data: Any, arrays: Mapping[str, Array], leaves: Mapping[int, Expr] | None = None) -> None:
+    def __init__(
+        self,
+        data: Any,
+        arrays: Mapping[str, Array],
+        leaves: Mapping[int, Expr] | None = None,
+        local_ops: Mapping[str, Op] | None = None,
+    ) -> None:
         check_format(data)
         self.arrays = arrays
-        self.leaves: Mapping[int, Expr] | dict[int, Expr] = leaves or {}
-        self.dims: DimEncoder = DimEncoder()
+        self.leaves = leaves or {}
+        self.local_ops = local_ops or {}
+        self.dims = DimEncoder()
         self.exprs: list[Expr] = []
         with pause_gc():
             for index, entry in enumerate(data["nodes"]):
@@ -113,7 +122,7 @@ class GraphReader:
 
     def read_op(self, entry: dict[str, Any]) -> Expr:
         check_keys(entry, {"op", "inputs", "types"}, {"settings", "name"})
-        op = find_op(entry["op"])
+        op = self.local_ops.get(str(entry["op"])) or find_op(entry["op"])
         inputs = self.get_exprs(entry["inputs"], "inputs")
         if not op.variadic and len(inputs) != len(op.operands):
             raise StorageError(f"{op.name} takes {len(op.operands)} operands. Received: {len(inputs)}")

@@ -46,6 +46,9 @@ class GraphWriter:
         Values of shared variables and large constants.
     leaves : dict from int to Expr
         Inputs and shared variables that are not written, by their entry.
+    local_ops : dict from str to Expr
+        An expression of each op that is not registered, by the name of the op in the entries; only with
+        ``keeps_leaves``.
     indices : dict from Expr to int
         The entry of each expression.
     """
@@ -54,6 +57,7 @@ class GraphWriter:
         self.passthrough = passthrough
         self.keeps_leaves = keeps_leaves
         self.leaves: dict[int, Expr] = {}
+        self.local_ops: dict[str, Expr] = {}
         self.nodes: list[dict[str, Any]] = []
         self.arrays: dict[str, Array] = {}
         self.indices: dict[Expr, int] = {}
@@ -90,20 +94,28 @@ class GraphWriter:
 
     def encode_op(self, node: Expr) -> dict[str, Any]:
         assert node.op is not None
-        if node.op not in (OUTPUT, PASSTHROUGH) and OPS.get(node.op.name) is not node.op:
-            raise StorageError(
-                f"The op {node.op.name} is not registered, so it cannot be found when the graph is read. Define it "
-                "once, with pel.op or pel.composite, which register it (pel.from_jax does not)"
-            ).with_operands([node])
+        name = self.name_op(node)
         try:
             settings = {key: encode_setting(value, self.dims, self.encode_subgraph) for key, value in node._settings}
         except StorageError as error:
             raise StorageError(f"{node.op.name}: {error}") from error
-        data: dict[str, Any] = {"op": node.op.name, "inputs": [self.indices[i] for i in node.inputs]}
+        data: dict[str, Any] = {"op": name, "inputs": [self.indices[i] for i in node.inputs]}
         if settings:
             data["settings"] = settings
         data["types"] = [self.dims.encode_type(t) for t in node.types]
         return data if node.name is None else {**data, "name": node.name}
+
+    def name_op(self, node: Expr) -> str:
+        """Return the name of an op in the table: its own, or one with a number for an op that is not registered."""
+        assert node.op is not None
+        if node.op in (OUTPUT, PASSTHROUGH) or OPS.get(node.op.name) is node.op:
+            return node.op.name
+        if not self.keeps_leaves:
+            raise make_local_op_error(node)
+        known = [name for name, e in self.local_ops.items() if e.op is node.op]
+        name = known[0] if known else f"{node.op.name}#{len(self.local_ops) + 1}"
+        self.local_ops.setdefault(name, node)
+        return name
 
     def encode_leaf(self, node: Expr) -> dict[str, Any]:
         data: dict[str, Any] = {"type": self.dims.encode_type(node.type)}
@@ -162,6 +174,15 @@ class GraphWriter:
         for expr in (*subgraph.inputs, *subgraph.outputs):
             self.add(expr)
         return self.encode_subgraph(subgraph)
+
+
+def make_local_op_error(node: Expr) -> StorageError:
+    """Return the error for an op that cannot be found by its name."""
+    assert node.op is not None
+    return StorageError(
+        f"The op {node.op.name} is not registered, so it cannot be found when the graph is read. Define it once, with "
+        "pel.op or pel.composite, which register it (pel.from_jax does not)"
+    ).with_operands([node])
 
 
 def trace_constraint(variable: Shared) -> Subgraph:
