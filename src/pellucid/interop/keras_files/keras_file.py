@@ -104,4 +104,4 @@ def compile_as_in_file(model: Any, config: Any, reader: ConfigReader, path: Path
             if variables:
                 read_optimizer_state(model, variables, reader.order)
     except StorageError as error:
-        warnings.warn(f"{error} The optimizer starts anew", StorageWarning, stacklevel=5)
+        warnings.warn(f"{error} The optimizer starts without it", StorageWarning, stacklevel=5)
