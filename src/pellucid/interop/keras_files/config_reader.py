@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
@@ -249,18 +250,15 @@ def make_model(where: str, *args: Any, **named: Any) -> Any:
     return cls(*args, **named)
 
 
-class locate:
-    """Context in which errors are about a layer, whose name begins their message."""
-
-    def __init__(self, name: str, class_name: str) -> None:
-        self.place = f"the layer {quote(name)}, a {shorten(class_name)}"
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        if isinstance(error, (PellucidError, ValueError, TypeError)) and not str(error).startswith("the layer "):
-            raise StorageError(f"{self.place}: {error}") from error
+@contextmanager
+def locate(name: str, class_name: str) -> Iterator[None]:
+    """Begin the messages of errors with the layer that they are about."""
+    try:
+        yield
+    except (PellucidError, ValueError, TypeError) as error:
+        if str(error).startswith("the layer "):
+            raise
+        raise StorageError(f"the layer {quote(name)}, a {shorten(class_name)}: {error}") from error
 
 
 def read_policy(policy: Any) -> str:
