@@ -65,7 +65,7 @@ def read_keras_model(path: Path, custom_objects: Mapping[str, Any] | None = None
     with report_damage(StorageError, where):
         config, size = read_config(path)
         reader = ConfigReader(custom_objects)
-        budget = MemoryBudget(max(size, MIN_PARAMETER_BYTES), StorageError, where, "The file has fewer weights")
+        budget = MemoryBudget(max(size, MIN_PARAMETER_BYTES), StorageError, "its weights", "The file has fewer")
         with limit_parameters(budget):
             model = reader.read_model(config)
             model.check_built()
