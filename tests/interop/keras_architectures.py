@@ -47,6 +47,18 @@ def make_masks(keras: Any) -> tuple[Any, Any]:
     return keras.Model(x, outputs), np.array([[1, 2, 0, 0], [3, 0, 0, 0]], "int32")
 
 
+def make_masked_attention(keras: Any) -> tuple[Any, Any]:
+    """Masks of queries and values, of which a mean excludes the masked queries."""
+    L = keras.layers
+    x, y = keras.Input((4,), dtype="int32"), keras.Input((3,), dtype="int32")
+    embed = L.Embedding(5, 4, mask_zero=True)
+    a, b = embed(x), embed(y)
+    outputs = [L.MultiHeadAttention(2, 3)(a, b), L.Attention()([a, b]), L.Add()([a, L.Dense(4)(a)])]
+    words = np.array([[1, 2, 0, 0], [3, 0, 0, 0]], "int32")
+    model = keras.Model([x, y], [L.GlobalAveragePooling1D()(e) for e in outputs])
+    return model, [words, np.array([[4, 1, 0], [2, 3, 1]], "int32")]
+
+
 def make_nested(keras: Any) -> tuple[Any, Any]:
     """A functional model with two outputs, which is called twice."""
     L = keras.layers
@@ -126,6 +138,7 @@ ARCHITECTURES = {
     "augmented": make_augmented,
     "branches": make_branches,
     "film": make_film,
+    "masked attention": make_masked_attention,
     "masks": make_masks,
     "nested": make_nested,
     "residual": make_residual,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
@@ -21,10 +22,9 @@ from pellucid.interop.keras_files.tables import (
     is_unused,
 )
 from pellucid.model.interfaces import is_model
-from pellucid.model.model import Model
 from pellucid.model.object_config import get_classes, get_module, get_parameters
 from pellucid.nn import layers
-from pellucid.nn.layers import RNN, Attention, GroupQueryAttention, Input, Lambda, Layer, MultiHeadAttention
+from pellucid.nn.layers import RNN, GroupQueryAttention, Input, Lambda, Layer, MultiHeadAttention
 from pellucid.nn.masks import attach_mask, find_mask
 from pellucid.saving.class_registry import find_registered
 from pellucid.untrusted_files.reading import quote, shorten
@@ -250,18 +250,15 @@ def make_model(where: str, *args: Any, **named: Any) -> Any:
     return cls(*args, **named)
 
 
-class locate:
-    """Context in which errors are about a layer, whose name begins their message."""
-
-    def __init__(self, name: str, class_name: str) -> None:
-        self.place = f"the layer {quote(name)}, a {shorten(class_name)}"
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        if isinstance(error, (PellucidError, ValueError, TypeError)) and not str(error).startswith("the layer "):
-            raise StorageError(f"{self.place}: {error}") from error
+@contextmanager
+def locate(name: str, class_name: str) -> Iterator[None]:
+    """Begin the messages of errors with the layer that they are about."""
+    try:
+        yield
+    except (PellucidError, ValueError, TypeError) as error:
+        if str(error).startswith("the layer "):
+            raise
+        raise StorageError(f"the layer {quote(name)}, a {shorten(class_name)}: {error}") from error
 
 
 def read_policy(policy: Any) -> str:
@@ -404,9 +401,8 @@ class FunctionalReader:
     def read_end(self, value: Any, what: str) -> Expr:
         name, number, index = read_history({"keras_history": value})
         layer = self.layers.get(name)
-        first = (
-            1 if is_model(layer) and not layer.is_sequential else 0
-        )  # Keras counts those of functional models from 1
+        # Keras counts the calls of a functional model from 1, and all others from 0.
+        first = 1 if is_model(layer) and not layer.is_sequential else 0
         key = (name, number - first)
         if key not in self.results:
             raise StorageError(f"expected {what} among the results of its layers. Received: {quote(value)}")
@@ -448,37 +444,35 @@ def apply_layer(layer: Layer, args: list[Any], keywords: dict[str, Any]) -> Any:
         args = [[e for e in args if e is not None]]
     if len(args) != 1:
         raise StorageError(f"expected one argument of its call. Received: {len(args)}")
-    x = args[0]
-    masks = {key: keywords.pop(key) for key in list(keywords) if key == "mask" or key in SEVERAL_MASKS}
-    inputs = x if isinstance(x, list) else [x]
-    given = masks.get("mask")
-    listed = given if isinstance(given, list) else [given] + [None] * (len(inputs) - 1)
-    for number, key in enumerate(SEVERAL_MASKS):
-        if masks.get(key) is not None and number < len(inputs):
-            listed[number] = masks[key]
-    if isinstance(x, Mapping):
-        if not isinstance(layer, Model):
-            raise StorageError("expected a list of inputs, because only models take inputs by name")
-        if any(mask is not None for mask in listed):
-            raise StorageError("pellucid cannot read the mask of its call")
-        return layer(x, **keywords)
-    masked = [use_mask(e, mask, layer, "mask" in masks) for e, mask in zip(inputs, listed, strict=False)]
+    is_recorded = "mask" in keywords
+    masks = take_masks(args[0], keywords)
     keywords = {key: value for key, value in keywords.items() if value is not None}
-    return layer(masked if isinstance(x, list) else masked[0], **keywords)
+    if isinstance(args[0], Mapping):
+        return layer(args[0], **keywords)
+    own = [find_mask(e) for e, _ in masks]
+    if is_recorded and layer.takes_mask and not layer.merges and own[0] is not None and masks[0][1] is None:
+        raise StorageError(
+            "its input has a mask in pellucid and none in Keras, where an operation before it drops the mask"
+        )
+    new = [None if mask is before else mask for (_, mask), before in zip(masks, own, strict=True)]
+    if isinstance(args[0], list):
+        return layer([e if m is None else attach_mask(e, m) for (e, _), m in zip(masks, new, strict=True)], **keywords)
+    return layer(args[0], mask=new[0], **keywords)
 
 
 SEVERAL_MASKS = ("query_mask", "value_mask", "key_mask")
 
 
-def use_mask(x: Expr, mask: Any, layer: Layer, is_recorded: bool) -> Expr:
-    """Return the input of a layer with the mask that the call in Keras had."""
-    own = find_mask(x)
-    if own is None and mask is None:
-        return x
-    if isinstance(mask, Expr):
-        return x if mask is own else attach_mask(x, mask)
-    if is_recorded and layer.takes_mask and not isinstance(layer, Attention):
-        raise StorageError(
-            "its input has a mask in pellucid and none in Keras, where an operation before it drops the mask"
-        )
-    return x
+def take_masks(x: Any, keywords: dict[str, Any]) -> list[tuple[Expr, Any]]:
+    """Remove the masks from the keywords of a call; return each input with its mask or None."""
+    inputs = list(x.values()) if isinstance(x, Mapping) else x if isinstance(x, list) else [x]
+    given = keywords.pop("mask", None)
+    masks = [*given] if isinstance(given, list) else [given]
+    masks += [None] * (len(inputs) - len(masks))
+    for number, key in enumerate(SEVERAL_MASKS):
+        mask = keywords.pop(key, None)
+        if mask is not None and number < len(masks):
+            masks[number] = mask
+    if len(masks) != len(inputs) or (isinstance(x, Mapping) and any(mask is not None for mask in masks)):
+        raise StorageError(f"expected a mask for each of its {len(inputs)} inputs. Received: {len(masks)}")
+    return list(zip(inputs, masks, strict=True))

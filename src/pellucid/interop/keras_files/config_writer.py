@@ -92,7 +92,7 @@ def write_shape(e: Expr) -> list[int | None]:
 def write_layer(layer: Layer, name: str, result: Expr | None = None) -> Config:
     """Return the config of a layer, with all arguments, because defaults may differ from Keras's.
 
-    ``result`` is what a call of the layer returned; without parameters it determines the dtype.
+    ``result`` is the result of a call; it determines the dtype of a layer without parameters.
     """
     if is_model(layer):
         return write_model_config(layer, name)

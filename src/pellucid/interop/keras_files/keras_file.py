@@ -65,7 +65,7 @@ def read_keras_model(path: Path, custom_objects: Mapping[str, Any] | None = None
     with report_damage(StorageError, where):
         config, size = read_config(path)
         reader = ConfigReader(custom_objects)
-        budget = MemoryBudget(max(size, MIN_PARAMETER_BYTES), StorageError, where, "The file has fewer weights")
+        budget = MemoryBudget(max(size, MIN_PARAMETER_BYTES), StorageError, "its weights", "The file has fewer")
         with limit_parameters(budget):
             model = reader.read_model(config)
             model.check_built()
@@ -104,4 +104,4 @@ def compile_as_in_file(model: Any, config: Any, reader: ConfigReader, path: Path
             if variables:
                 read_optimizer_state(model, variables, reader.order)
     except StorageError as error:
-        warnings.warn(f"{error} The optimizer starts anew", StorageWarning, stacklevel=5)
+        warnings.warn(f"{error} The optimizer starts without it", StorageWarning, stacklevel=5)

@@ -99,7 +99,7 @@ NN_OPERATIONS = {"LogSoftmax", "Relu", "Sigmoid", "Silu", "Softmax", "Softplus",
 """Operations of ``keras.ops.nn``; the others are in ``keras.ops.numpy``."""
 
 OPERATION_SETTINGS: dict[str, dict[str, str]] = {
-    **{name: {} for name in [*ELEMENTWISE, "GetItem", "Matmul"]},
+    **{name: {} for name in [*ELEMENTWISE, "ConvertToTensor", "GetItem", "Matmul"]},
     **{name: {"axis": "axis", "keepdims": "keepdims"} for name in REDUCTIONS},
     **{name: {"axis": "axis"} for name in ("Softmax", "LogSoftmax", "Concatenate", "ExpandDims", "Squeeze", "Stack")},
     "Reshape": {"newshape": "shape"},
@@ -126,6 +126,8 @@ def get_operation(name: str) -> Callable[..., Any] | None:
     """
     if name == "GetItem":
         return lambda x, key: x[tuple(key) if isinstance(key, list) else key]
+    if name == "ConvertToTensor":
+        return lambda x: x
     if name not in OPERATION_SETTINGS:
         return None
     return FUNCTIONS.get(snake_case(name)) or activations.NAMED.get(snake_case(name))

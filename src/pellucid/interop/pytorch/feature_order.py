@@ -44,7 +44,7 @@ class FeatureOrder:
 
 @dataclass(frozen=True)
 class Mark:
-    """What is known of the features of an expression.
+    """Knowledge of the features of an expression.
 
     Attributes
     ----------

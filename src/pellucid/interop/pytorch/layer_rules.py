@@ -171,5 +171,5 @@ def make_projection_rule(parameter: Any, name: str, number: int | None) -> Tenso
 
 def as_shared(parameter: Any) -> Shared:
     if not isinstance(parameter, Shared):
-        raise StorageError(f"expected a parameter of its own. Received: {parameter}, an expression")
+        raise StorageError(f"expected a parameter. Received: {parameter}, an expression of another one")
     return parameter
