@@ -16,9 +16,11 @@ from pellucid.model.errors import ModelError
 from pellucid.model.interfaces import ModelLike
 from pellucid.run.function_builder import function
 from pellucid.training.callbacks.base import CallbackList, as_callback_list
-from pellucid.training.data_adapter import DEFAULT_BATCH_SIZE, convert_inputs, is_batch_iterable, is_memory_mapped
-from pellucid.training.memmap_source import MemmapDataset
+from pellucid.training.data_adapter import convert_inputs
+from pellucid.training.data_sources.opening import ArrayParts, ItemStream, open_data
+from pellucid.training.iterator_source import DEFAULT_BATCH_SIZE, BatchStream, open_stream, split_batch
 from pellucid.training.progress_display import make_prediction_display
+from pellucid.training.row_source import RowDataset
 
 if TYPE_CHECKING:
     from pellucid.run.function import Function
@@ -28,7 +30,7 @@ Array = np.ndarray[Any, Any]
 
 def predict(model: ModelLike, x: Any, batch_size: int | None, verbose: Any, steps: int | None, callbacks: Any) -> Any:
     """Compute the outputs for data; see `Model.predict`."""
-    batch_size = check_optional_integer("batch_size", batch_size, DEFAULT_BATCH_SIZE)
+    batch_size = check_optional_integer("batch_size", batch_size, None)
     steps = check_optional_integer("steps", steps, None)
     params = {"epochs": 1, "steps": steps, "verbose": verbose, "metrics": []}
     callback_list = CallbackList(as_callback_list(callbacks), model, params)
@@ -48,18 +50,23 @@ def predict(model: ModelLike, x: Any, batch_size: int | None, verbose: Any, step
     return result
 
 
-def iter_input_batches(model: ModelLike, x: Any, batch_size: int) -> Iterator[list[Array]]:
-    if is_batch_iterable(x):
-        for batch in x if hasattr(x, "__iter__") else (x[i] for i in range(len(x))):
-            yield convert_inputs(model, batch[0] if isinstance(batch, tuple) else batch)
-    elif is_memory_mapped(x):
-        rows = MemmapDataset(x)
-        for start in range(0, len(rows), batch_size):
-            yield convert_inputs(model, rows.read([(start, start + batch_size)]).x)
+def iter_input_batches(model: ModelLike, x: Any, batch_size: int | None) -> Iterator[list[Array]]:
+    """Yield the inputs of each batch, of which only one is read at a time unless the data are in memory."""
+    data = open_data(model, x, targets=False)
+    size = DEFAULT_BATCH_SIZE if batch_size is None else batch_size
+    if isinstance(data, ItemStream):
+        stream = BatchStream(data.items, None)
+        open_stream(stream, data.reader, batch_size, DEFAULT_BATCH_SIZE)
+        for batch in stream.iter_epoch():
+            yield convert_inputs(model, split_batch(data.reader, batch)[0])
+    elif isinstance(data, ArrayParts):
+        arrays = convert_inputs(model, data.x)
+        for start in range(0, len(arrays[0]), size):
+            yield [a[start : start + size] for a in arrays]
     else:
-        arrays = convert_inputs(model, x)
-        for start in range(0, len(arrays[0]), batch_size):
-            yield [a[start : start + batch_size] for a in arrays]
+        rows: RowDataset = data
+        for start in range(0, len(rows), size):
+            yield convert_inputs(model, rows.read_rows(rows.get_span(start, start + size))[0])
 
 
 def predict_on_batch(model: ModelLike, x: Any) -> Any:
