@@ -234,14 +234,14 @@ def test_named_inputs() -> None:
         make_tensorflow((named, Y)).batch(32),
         make_tensorflow((named, Y)),
     ]
-    wanted = make_two_inputs()
-    wanted.fit(named, Y, shuffle=False, verbose=0)
+    model = make_two_inputs()
+    model.fit(named, Y, shuffle=False, verbose=0)
+    weights, loss, prediction = model.get_weights(), model.evaluate(named, Y), model.predict(named)
     for source in sources:
-        model = make_two_inputs()
-        model.fit(source, shuffle=False, verbose=0)
-        check_equal(model.get_weights(), wanted.get_weights())
-        assert model.evaluate(source) == wanted.evaluate(named, Y)
-        np.testing.assert_array_equal(model.predict(source), wanted.predict(named))
+        make_two_inputs().fit(source, shuffle=False, verbose=0)
+        check_equal(model.get_weights(), weights)
+        assert model.evaluate(source) == loss
+        np.testing.assert_array_equal(model.predict(source), prediction)
 
 
 def test_images_of_hugging_face_are_decoded() -> None:
@@ -278,6 +278,14 @@ def test_tables_in_single_batches_and_functions() -> None:
     x = pel.matrix("x")
     tensor = load("torch").tensor(X, requires_grad=True)
     np.testing.assert_array_equal(pel.function([x], 2 * x)(tensor), 2 * X)
+
+
+def test_tables_of_named_parts() -> None:
+    frame = make_frame()
+    inputs = {"a": X, "b": frame[["b"]]}
+    assert make_two_inputs().evaluate(inputs, frame[["label"]]) == make_two_inputs().evaluate([X, X[:, 1:2]], Y)
+    tensor = load("torch").tensor(X, requires_grad=True)
+    np.testing.assert_array_equal(make().predict([tensor]), make().predict(X))
 
 
 def make_channels_first() -> Any:
@@ -330,6 +338,10 @@ ERRORS: dict[str, tuple[Call, str]] = {
     ),
     "pandas column": (lambda m: m.fit(make_frame(), "lable"), r"y='lable': expected a column.*Did you mean 'label'\?"),
     "pandas without targets": (lambda m: m.fit(make_frame()), r"a column with the targets.*such as y='label'"),
+    "pandas names": (
+        lambda m: m.fit(make_frame().rename(columns={"b": "a"}), "label"),
+        r"columns of a table to have different names. Received: 'a' twice",
+    ),
     "polars missing": (
         lambda m: m.fit(make_polars(b=[1.0] * 7 + [None] + [1.0] * 42), "label"),
         MISSING + r" Float64. Fill them in with x.fill_null\(value\), or drop those rows with x.drop_nulls\(\)",
@@ -370,7 +382,7 @@ ERRORS: dict[str, tuple[Call, str]] = {
     ),
     "loader with a batch size": (
         lambda m: m.fit(make_loader(make_tensors()), batch_size=8),
-        r"no batch_size, since x \(a PyTorch data loader\) yields batches of its own",
+        r"no batch_size, since x \(a PyTorch data loader\) already yields batches",
     ),
     "loader with a split": (
         lambda m: m.fit(make_loader(make_tensors()), validation_split=0.2),

@@ -1,5 +1,6 @@
 """Every kind of data gives the same bits as NumPy arrays, in fit, evaluate, predict and validation; and its errors."""
 
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -23,11 +24,22 @@ Results = list[np.ndarray]
 Call = Callable[[pel.Model], Any]
 
 
+def reset(model: pel.Model, start: list[np.ndarray]) -> Any:
+    model.set_weights(start)
+    return model
+
+
 def make() -> pel.Sequential:
+    """Return the model with its first weights; its compiled programs are reused."""
+    return reset(*build())
+
+
+@functools.cache
+def build() -> tuple[pel.Sequential, list[np.ndarray]]:
     nn.set_random_seed(3)
     model = pel.Sequential([nn.Input((3,)), nn.Dense(4, activation="tanh"), nn.Dense(2, activation="softmax")])
     model.compile(SGD(0.2), "sparse_categorical_crossentropy", metrics=["accuracy"])
-    return model
+    return model, model.get_weights()
 
 
 def make_images() -> pel.Sequential:
@@ -37,11 +49,16 @@ def make_images() -> pel.Sequential:
 
 
 def make_two_inputs() -> pel.Model:
+    return reset(*build_two_inputs())
+
+
+@functools.cache
+def build_two_inputs() -> tuple[pel.Model, list[np.ndarray]]:
     nn.set_random_seed(3)
     a, b = nn.Input((3,), name="a"), nn.Input((1,), name="b")
     model = pel.Model([a, b], nn.Dense(2, activation="softmax", name="label")(nn.Concatenate()([a, b])))
     model.compile(SGD(0.2), "sparse_categorical_crossentropy")
-    return model
+    return model, model.get_weights()
 
 
 def run(
@@ -197,9 +214,9 @@ def test_generators_of_samples(expected: dict[bool, Results]) -> None:
     endless = (pair for _ in range(3) for pair in make_pairs(48))
     model.fit(endless, batch_size=8, steps_per_epoch=6, epochs=2, verbose=0)
     np.testing.assert_array_equal(next(endless)[0], X[0])  # the third pass begins: no sample was lost
-    wanted = make()
-    wanted.fit(X[:48], Y[:48], batch_size=8, epochs=2, shuffle=False, verbose=0)
-    check_equal(model.get_weights(), wanted.get_weights())
+    found = model.get_weights()
+    make().fit(X[:48], Y[:48], batch_size=8, epochs=2, shuffle=False, verbose=0)
+    check_equal(found, model.get_weights())
     assert model.predict((x for x, _ in make_pairs()), batch_size=8, steps=2).shape == (16, 2)
 
 
@@ -249,14 +266,13 @@ def test_several_inputs_everywhere() -> None:
     ]
     model = make_two_inputs()
     model.fit([a, b], Y, shuffle=False, verbose=0)
-    prediction, loss = model.predict([a, b]), model.evaluate([a, b], Y)
+    weights, prediction, loss = model.get_weights(), model.predict([a, b]), model.evaluate([a, b], Y)
     for source in sources:
-        found = make_two_inputs()
-        found.fit(source, shuffle=False, verbose=0)
-        check_equal(found.get_weights(), model.get_weights())
-        assert found.evaluate(source) == loss
+        make_two_inputs().fit(source, shuffle=False, verbose=0)
+        check_equal(model.get_weights(), weights)
+        assert model.evaluate(source) == loss
         if not isinstance(source, (tuple, dict)):  # a tuple is the inputs
-            np.testing.assert_array_equal(found.predict(source), prediction)
+            np.testing.assert_array_equal(model.predict(source), prediction)
     np.testing.assert_array_equal(model.predict(Stream([[a[:32], b[:32]]])), prediction[:32])
 
 
@@ -338,7 +354,7 @@ FIRST = X[:8], Y[:8]
 ERRORS: dict[str, tuple[Call, str]] = {
     "batch_size of batches": (
         lambda m: m.fit(Stream(make_batches()), batch_size=8),
-        r"no batch_size, since x \(a Stream\) yields batches of its own. Received: batch_size=8. Leave it out",
+        r"no batch_size, since x \(a Stream\) already yields batches. Received: batch_size=8. Leave it out",
     ),
     "batch_size of predict": (
         lambda m: m.predict(Stream([X]), batch_size=8),
@@ -346,7 +362,7 @@ ERRORS: dict[str, tuple[Call, str]] = {
     ),
     "validation_batch_size": (
         lambda m: m.fit(X, Y, validation_data=Stream([FIRST]), validation_batch_size=8),
-        r"since validation x \(a Stream\) yields batches",
+        r"since validation x \(a Stream\) already yields batches",
     ),
     "only x": (
         lambda m: m.fit(Stream([X])),
@@ -354,14 +370,14 @@ ERRORS: dict[str, tuple[Call, str]] = {
     ),
     "only x in samples": (lambda m: m.fit(MapStyle(X.__getitem__)), r"x \(a MapStyle\): expected samples \(x, y\)"),
     "only x in a list": (lambda m: m.fit(Stream([[X]])), r"Received: a list of 1 that begins with a NumPy array of"),
-    "y beside samples": (lambda m: m.fit(make_pairs(), Y), r"x \(a list of 50\) yields \(x, y\).*so y cannot be given"),
-    "y beside a data set": (
+    "y with pairs": (lambda m: m.fit(make_pairs(), Y), r"x \(a list of 50\) yields \(x, y\).*so y cannot be given"),
+    "y with a data set": (
         lambda m: m.fit(MapStyle(lambda i: (X[i], Y[i])), Y),
         r"x \(a MapStyle\) yields \(x, y\).*so y cannot be given too. Received: y, a NumPy array",
     ),
-    "weights beside a stream": (lambda m: m.evaluate(Stream([FIRST]), sample_weight=Y), r"so sample_weight cannot be"),
-    "a name beside tuples": (lambda m: m.fit(Stream([FIRST]), "label"), r"y='label' names a key, and x \(a Stream\)"),
-    "a name beside an array": (lambda m: m.fit(X, "label"), r"y='label' names a column, and x has none.*NumPy array"),
+    "weights with a stream": (lambda m: m.evaluate(Stream([FIRST]), sample_weight=Y), r"so sample_weight cannot be"),
+    "a name for tuples": (lambda m: m.fit(Stream([FIRST]), "label"), r"y='label' names a key, and x \(a Stream\)"),
+    "a name for an array": (lambda m: m.fit(X, "label"), r"y='label' names a column, and x has none.*NumPy array"),
     "a split of a stream": (
         lambda m: m.fit(Stream([FIRST]), validation_split=0.5),
         r"validation_split cannot be given",
@@ -411,6 +427,14 @@ ERRORS: dict[str, tuple[Call, str]] = {
     "ragged objects": (
         lambda m: m.predict(np.array([[1, 2], [1, 2, 3]], object)),
         r"x to hold lists of equal length. Received: lengths 2 and 3",
+    ),
+    "masked values": (
+        lambda m: m.predict(np.ma.masked_greater(X, X.max() - 1e-6)),
+        r"x to have no missing values. Received: 1 of 150 are missing, the first in row \d+; dtype float32.*x.filled",
+    ),
+    "many columns": (
+        lambda m: m.evaluate({**{f"c{i}": Y for i in range(99)}, "y": Y}, "y"),
+        r"x of shape \(50, 99\).*the columns are c0, .*, c9 and 89 more. Leave out",
     ),
     "text": (lambda m: m.predict("data.csv"), r"Expected x to be data. Received: 'data.csv'; load the file first"),
     "nothing": (lambda m: m.fit(), r"Expected x to be data. Received: None"),

@@ -24,7 +24,8 @@ from pellucid.run.index_bounds import IndexSearch
 from pellucid.training.array_source import ArrayDataset, ArraySource
 from pellucid.training.data_sources.columns import TargetNames, get_record, plan_columns
 from pellucid.training.data_sources.conversion import check_finite, get_feature_names, to_array
-from pellucid.training.data_sources.kinds import is_table
+from pellucid.training.data_sources.converters import format_names
+from pellucid.training.data_sources.kinds import is_array, is_table
 from pellucid.training.data_sources.opening import ArrayParts, ItemStream, open_data
 from pellucid.training.data_sources.samples import IndexedDataset
 from pellucid.training.epoch_program import BatchSource
@@ -285,8 +286,8 @@ def match_arrays(value: Any, names: Sequence[str], exprs: Sequence[Expr], argume
         return [value.get(name) for name in names]
     if len(names) == 1:
         # A list around the one array, which Keras allows too; a list of numbers is data itself.
-        is_single = isinstance(value, (list, tuple)) and len(value) == 1 and isinstance(value[0], np.ndarray)
-        return [value[0] if is_single and value[0].ndim == max(exprs[0].ndim, 1) else value]
+        is_single = isinstance(value, (list, tuple)) and len(value) == 1 and is_array(value[0])
+        return [value[0] if is_single and np.ndim(value[0]) == max(exprs[0].ndim, 1) else value]
     if value is None:
         return [None] * len(names)
     if not isinstance(value, (list, tuple)) or len(value) != len(names):
@@ -321,7 +322,7 @@ def convert_input(value: Any, e: Expr, owner: str, name: str) -> Array:
 def suggest_columns(columns: Sequence[str], e: Expr) -> str:
     """Return the columns of a table that do not fit an input."""
     count = e.shape[1] if e.ndim == 2 else None
-    advice = f"; the columns are {', '.join(columns)}"
+    advice = f"; the columns are {format_names(columns)}"
     return (
         f"{advice}. Leave out those that are no features" if isinstance(count, int) and count < len(columns) else advice
     )

@@ -21,7 +21,7 @@ from pellucid.run.distributed.process_group import num_processes, process_id
 from pellucid.training.callbacks.base import CallbackList, as_callback_list
 from pellucid.training.callbacks.history import History
 from pellucid.training.data_adapter import make_dataset, make_sources
-from pellucid.training.data_sources.columns import Parts, names_columns
+from pellucid.training.data_sources.columns import Parts, is_column_choice
 from pellucid.training.data_sources.kinds import describe, is_array
 from pellucid.training.data_sources.opening import is_sample_list
 from pellucid.training.epoch_program import BatchSource
@@ -150,7 +150,7 @@ def unpack_validation_data(model: ModelLike, data: Any, y: Any) -> Parts:
             "Expected validation_data to be a pair (x, y), or (x, y, sample_weight), or data that bring their targets. "
             f"Received: {describe(data)}"
         )
-    return data, y if names_columns(y) else None, None
+    return data, y if is_column_choice(y) else None, None
 
 
 def evaluate(

@@ -271,7 +271,7 @@ def open_stream(stream: BatchStream, reader: ItemReader, batch_size: int | None,
         return stream.peek()
     if batch_size is not None:
         raise OptionError(
-            f"Expected no batch_size, since {reader.owner} yields batches of its own. Received: "
+            f"Expected no batch_size, since {reader.owner} already yields batches. Received: "
             f"batch_size={batch_size}. Leave it out, and set the size where the batches are made"
         )
     return first

@@ -10,6 +10,7 @@ from pellucid.graph.errors import near_miss
 from pellucid.model.errors import ModelError
 from pellucid.model.interfaces import ModelLike
 from pellucid.training.data_sources.conversion import Features, read_samples
+from pellucid.training.data_sources.converters import format_names
 from pellucid.training.data_sources.kinds import Form, find_kind
 
 Parts: TypeAlias = tuple[Any, Any, Any]
@@ -63,7 +64,7 @@ def get_record(value: Any) -> Mapping[str, Any] | None:
     return dict(kind.convert(value)) if kind is not None and kind.form is Form.TABLE else None
 
 
-def names_columns(value: Any) -> bool:
+def is_column_choice(value: Any) -> bool:
     """Tell whether an argument holds names of columns instead of data."""
     return isinstance(value, str) or (
         isinstance(value, (list, tuple)) and bool(value) and all(isinstance(name, str) for name in value)
@@ -106,7 +107,7 @@ def check_column(name: str | None, names: Sequence[str], argument: str, use: str
     """Return a name that must be among those of the columns."""
     if name is not None and name not in names:
         raise ModelError(
-            f"{use}={name!r}: expected a column of {argument}.{near_miss(name, names)} Columns: {', '.join(names)}"
+            f"{use}={name!r}: expected a column of {argument}.{near_miss(name, names)} Columns: {format_names(names)}"
         )
     return name
 
@@ -138,8 +139,8 @@ def find_targets(model: ModelLike, names: Sequence[str], argument: str) -> dict[
     missing = ", ".join(name for name in outputs if name not in names)
     raise ModelError(
         f"Expected {argument} to have a column with the targets"
-        f"{f', named like the output: {missing}' if missing else ''}. Received: the columns {', '.join(names)}. Name "
-        f"the column that holds them, such as y={names[-1] if names else 'label'!r}"
+        f"{f', named like the output: {missing}' if missing else ''}. Received: the columns {format_names(names)}. "
+        f"Name the column that holds them, such as y={names[-1] if names else 'label'!r}"
     )
 
 
@@ -152,7 +153,7 @@ def match_inputs(
             if name not in names:
                 raise ModelError(
                     f"{argument}: there is no column for the input {name!r}.{near_miss(name, names)} "
-                    f"Columns: {', '.join(names)}"
+                    f"Columns: {format_names(names)}"
                 )
         return {
             name: (name,) if e.ndim == 2 and holds_numbers(name) else name
@@ -173,7 +174,7 @@ def match_inputs(
     if not takes_row or len(features) < len(names):
         raise ModelError(
             f"Expected {argument} to have one column for the input{f' {named}' if named else ''}. Received: the "
-            f"columns {', '.join(names)}. Name the input after its column, such as nn.Input(shape, name={names[0]!r}), "
-            f"or pass the column itself, x[{names[0]!r}]"
+            f"columns {format_names(names)}. Name the input after its column, such as "
+            f"nn.Input(shape, name={names[0]!r}), or pass the column itself, x[{names[0]!r}]"
         )
     return {None: tuple(names)}

@@ -13,7 +13,7 @@ from pellucid.graph.array_conversion import read_array
 from pellucid.graph.operators import Operators
 from pellucid.graph.types import format_shape, is_float
 from pellucid.model.errors import ModelError
-from pellucid.training.data_sources.converters import name_column
+from pellucid.training.data_sources.converters import format_names, name_column
 from pellucid.training.data_sources.kinds import Form, describe, find_kind
 from pellucid.typing import Array
 
@@ -35,7 +35,7 @@ def to_array(value: Any, name: str) -> Array:
         array = array.astype(array.dtype.newbyteorder("="))
     if array.dtype.kind in "OUSTMm":
         raise ModelError(
-            f"Expected {name} to hold numbers. Received: {array.dtype} values{find_non_number(array)}"
+            f"Expected {name} to hold numbers. Received: {array.dtype} values{find_text(array)}"
             f"{suggest_encoding(array, name)}"
         )
     if array.dtype.kind not in "biuf" and not is_float(array.dtype):
@@ -113,8 +113,8 @@ def find_ragged(value: Any) -> str:
     return ""
 
 
-def find_non_number(array: Array) -> str:
-    """Return the first element that is no number, and its place."""
+def find_text(array: Array) -> str:
+    """Return the first element that is not numeric, and its place."""
     for place, value in np.ndenumerate(array[:MAX_SEARCHED] if array.ndim else array):
         if not isinstance(value, (int, float, np.number, np.bool_)):
             return f", such as {None if value is None else repr(str(value))}" + (f" at {list(place)}" if place else "")
@@ -122,7 +122,7 @@ def find_non_number(array: Array) -> str:
 
 
 MAX_SEARCHED = 10_000
-"""Number of samples that are searched for the first that is no number."""
+"""Number of samples that are searched for the first that is not numeric."""
 
 
 def suggest_encoding(array: Array, name: str) -> str:
@@ -149,7 +149,7 @@ def stack_features(columns: Mapping[str, Any], name: str) -> Array:
             raise ModelError(
                 f"Expected {name_column(name, column)} to hold one number per row, since it is one of {len(arrays)} "
                 f"columns for one input. Received: values of shape {format_shape(array.shape[1:])}. Select that column "
-                f"alone; columns: {', '.join(arrays)}"
+                f"alone; columns: {format_names(arrays)}"
             )
         if len(array) != len(first):
             raise ModelError(

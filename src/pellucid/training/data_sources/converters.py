@@ -2,13 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
 from pellucid.model.errors import ModelError
 from pellucid.typing import Array
+
+
+def read_masked_array(array: Any, name: str) -> Array:
+    check_missing(np.ma.getmaskarray(array), array.dtype, name, "x.filled(value)", "x[~x.mask.any(axis=1)]")
+    filled: Array = array.data
+    return filled
+
+
+def format_names(names: Iterable[str]) -> str:
+    """Return names for a message, the first of many.
+
+    Examples
+    --------
+    >>> format_names(["height", "width"]), format_names(map(str, range(99)))
+    ('height, width', '0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 89 more')
+    """
+    shown = list(names)
+    rest = len(shown) - MAX_NAMES
+    return ", ".join(shown[:MAX_NAMES]) + (f" and {rest} more" if rest > 0 else "")
+
+
+MAX_NAMES = 10
+"""Number of columns that a message lists."""
 
 # Columns of tables
 
@@ -19,16 +42,26 @@ def name_column(argument: str, column: Any) -> str:
     return argument if is_named else f"column {column!r} of {argument}"
 
 
+def index_columns(names: Iterable[Any], columns: Iterable[Any]) -> dict[str, Any]:
+    """Return columns by name, which must differ."""
+    found: dict[str, Any] = {}
+    for name, column in zip(map(str, names), columns, strict=True):
+        if name in found:
+            raise ModelError(f"Expected the columns of a table to have different names. Received: {name!r} twice")
+        found[name] = column
+    return found
+
+
 def get_pandas_columns(frame: Any) -> dict[str, Any]:
-    return {str(name): frame.iloc[:, i] for i, name in enumerate(frame.columns)}
+    return index_columns(frame.columns, [frame.iloc[:, i] for i in range(len(frame.columns))])
 
 
 def get_polars_columns(frame: Any) -> dict[str, Any]:
-    return {series.name: series for series in frame.get_columns()}
+    return index_columns(frame.columns, frame.get_columns())
 
 
 def get_arrow_columns(table: Any) -> dict[str, Any]:
-    return dict(zip(table.schema.names, table.columns, strict=True))
+    return index_columns(table.schema.names, table.columns)
 
 
 def read_pandas_series(series: Any, name: str) -> Array:
@@ -56,9 +89,10 @@ def read_arrow_array(array: Any, name: str) -> Array:
 def check_missing(missing: Array, dtype: Any, name: str, fill: str, drop: str) -> None:
     """Refuse a column with missing values, and name the first."""
     if missing.any():
+        first = np.argwhere(missing)[0]
         raise ModelError(
-            f"Expected {name} to have no missing values. Received: {missing.sum()} of {len(missing)} are missing, the "
-            f"first in row {missing.argmax()}; dtype {dtype}. Fill them in with {fill}, or drop those rows with {drop}"
+            f"Expected {name} to have no missing values. Received: {missing.sum()} of {missing.size} are missing, the "
+            f"first in row {first[0]}; dtype {dtype}. Fill them in with {fill}, or drop those rows with {drop}"
         )
 
 

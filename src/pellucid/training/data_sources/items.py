@@ -14,6 +14,7 @@ from pellucid.graph.types import format_shape
 from pellucid.model.errors import ModelError
 from pellucid.model.interfaces import ModelLike
 from pellucid.training.data_sources.columns import ColumnPlan, Parts, TargetNames, get_record, plan_columns
+from pellucid.training.data_sources.converters import format_names
 from pellucid.training.data_sources.kinds import describe, is_array
 
 
@@ -140,7 +141,7 @@ class ItemReader:
             if name not in sample:
                 raise ModelError(
                     f"{self.owner}: expected the key {name!r} in every sample. Received: sample {number} with the keys "
-                    f"{', '.join(map(str, sample))}"
+                    f"{format_names(map(str, sample))}"
                 )
         return self.stack_values([sample[name] for sample in samples], repr(name), numbers)
 

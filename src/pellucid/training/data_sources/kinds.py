@@ -28,11 +28,11 @@ class IterableSource(Protocol):
 
 
 DataSource: TypeAlias = MapStyleSource | IterableSource
-"""What an object needs for `fit`, `evaluate` and `predict` to take it."""
+"""Objects that `fit`, `evaluate` and `predict` take, whatever their class."""
 
 
 class Form(enum.Enum):
-    """How data are read; ``convert`` of a kind returns what the comment says."""
+    """How data are read. The comments give the result of ``convert`` of a kind."""
 
     ARRAY = enum.auto()  # convert(value, name): a NumPy array
     TABLE = enum.auto()  # convert(value): a dict of columns, which are arrays of a kind
@@ -69,6 +69,7 @@ def get_itself(value: Any) -> Any:
 
 
 KINDS = (
+    Kind("NumPy masked array", "numpy", ("MaskedArray",), Form.ARRAY, converters.read_masked_array),
     Kind("NumPy array", "numpy", ("ndarray",), Form.ARRAY, read_plain_array),
     Kind("JAX array", "jaxlib", ("ArrayImpl",), Form.ARRAY, read_plain_array),
     Kind("PyTorch tensor", "torch", ("Tensor",), Form.ARRAY, read_plain_array),
@@ -163,11 +164,11 @@ def describe(value: Any) -> str:
 def describe_contents(value: Any) -> str:
     kind = find_kind(value)
     if isinstance(value, dict):
-        return f" with the keys {', '.join(map(repr, value))}"
+        return f" with the keys {converters.format_names(map(repr, value))}"
     if isinstance(value, (list, tuple)):
         return f" of {len(value)}"
     if kind is not None and kind.form is Form.TABLE:
-        return f" with the columns {', '.join(map(repr, kind.convert(value)))}"
+        return f" with the columns {converters.format_names(map(repr, kind.convert(value)))}"
     shape, dtype = getattr(value, "shape", None), getattr(value, "dtype", None)
     if isinstance(shape, tuple) and dtype is not None:
         return f" of shape ({', '.join(map(str, shape))}{',' * (len(shape) == 1)}) and dtype {dtype}"

@@ -12,7 +12,7 @@ from pellucid.graph.errors import OptionError
 from pellucid.model.errors import ModelError
 from pellucid.model.interfaces import ModelLike
 from pellucid.training.array_source import list_arrays
-from pellucid.training.data_sources.columns import Parts, TargetNames, get_record, names_columns, plan_columns
+from pellucid.training.data_sources.columns import Parts, TargetNames, get_record, is_column_choice, plan_columns
 from pellucid.training.data_sources.items import ItemReader, get_shape
 from pellucid.training.data_sources.kinds import Form, IterableSource, MapStyleSource, describe, find_kind, is_array
 from pellucid.training.data_sources.samples import (
@@ -69,7 +69,7 @@ def open_data(
         return open_arrays(model, x, y, sample_weight, prefix)
     is_table = kind is not None and kind.form is Form.LAZY_TABLE
     wanted = TargetNames(
-        y if names_columns(y) else None,
+        y if is_column_choice(y) else None,
         sample_weight if isinstance(sample_weight, str) else None,
         targets and (y is None or not is_table),
         prefix,
@@ -97,9 +97,9 @@ def open_data(
 def choose_columns(
     model: ModelLike, x: Any, record: Mapping[str, Any], y: Any, sample_weight: Any, targets: bool, prefix: str
 ) -> Parts:
-    """Return the parts of a table or dict; targets and weights may be columns of it, or arrays beside it."""
+    """Return the parts of a table or dict; targets and weights may be columns of it, or separate arrays."""
     # A list of text is class names, unless it names columns.
-    y_names = y if isinstance(y, str) or (names_columns(y) and any(name in record for name in y)) else None
+    y_names = y if isinstance(y, str) or (is_column_choice(y) and any(name in record for name in y)) else None
     weight_name = sample_weight if isinstance(sample_weight, str) else None
     needed = targets and y is None
     if isinstance(x, Mapping) and y_names is None and weight_name is None and not needed:
@@ -161,7 +161,7 @@ def refuse_names(x: Any, prefix: str, **arguments: Any) -> None:
 
 
 def refuse_with_items(reader: ItemReader, y: Any, sample_weight: Any) -> None:
-    """Refuse targets and weights beside data that bring their own."""
+    """Refuse separate targets and weights for data that contain them."""
     for name, value, named in (
         ("y", y, reader.wanted.y),
         ("sample_weight", sample_weight, reader.wanted.sample_weight),

@@ -97,7 +97,7 @@ def read_sample(source: Any, number: int) -> Any:
 
 
 def read_lazy_table(rows: LazyRows, reader: ItemReader, y: Any, sample_weight: Any) -> IndexedDataset:
-    """Return the samples of a table that is read by rows; targets and weights may be arrays beside it."""
+    """Return the samples of a table that is read by rows; targets and weights may be separate arrays."""
     count, prefix = len(rows), reader.wanted.prefix
     if not count:
         raise ModelError(f"Expected {prefix}x to hold at least one sample. Received: none")
