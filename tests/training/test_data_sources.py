@@ -232,6 +232,38 @@ def test_pieces_and_a_split_give_the_same_bits(monkeypatch: pytest.MonkeyPatch) 
     check_equal(found[2], found[0])
 
 
+def test_a_run_on_samples_can_be_resumed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(samples.IndexedDataset, "piece_bytes", 2 * 8 * 16)  # two batches of 8 samples
+    model, dataset = make(), MapStyle(lambda i: (X[i], Y[i]))
+    begin = model.step
+    model.fit(dataset, batch_size=8, epochs=2, seed=5, verbose=0)
+    last = model.get_weights()
+    branch = model.history.branch(at=begin + 7 + 5)  # from the third piece of the second epoch on
+    check_equal(branch.model.get_weights(), last)
+
+
+def test_steps_of_an_iterable_of_samples_with_a_length() -> None:
+    class Sized(Stream):
+        def __len__(self) -> int:
+            return len(self.items)
+
+    model = make()
+    begin = model.step
+    model.fit(Sized(make_pairs()), batch_size=8, epochs=2, verbose=0)
+    assert model.step - begin == 2 * 7
+
+
+def test_columns_with_the_names_of_inputs_are_chosen() -> None:
+    model = make()
+    name = model.input_names[0]
+    table = {"id": np.arange(COUNT), name: X, "label": Y}
+    assert model.evaluate(table, "label") == model.evaluate(X, Y)
+    assert model.evaluate({name: X, "label": Y}) == model.evaluate(X, Y)
+    assert model.evaluate(Stream([table]), "label") == pytest.approx(model.evaluate(X, Y))
+    numbers = {name: X[:, 0], "b": X[:, 1], "c": X[:, 2], "label": Y}  # as many columns as the input has features
+    assert model.evaluate(numbers, "label") == model.evaluate(X, Y)
+
+
 def test_sample_weights_of_samples_and_columns() -> None:
     w = np.arange(COUNT, dtype="float32")
     wanted = make().evaluate(X, Y, sample_weight=w)

@@ -59,7 +59,7 @@ class ColumnPlan:
 def get_record(value: Any) -> Mapping[str, Any] | None:
     """Return the columns of a table or dict, or None for anything else."""
     if isinstance(value, Mapping):
-        return value
+        return value if all(isinstance(key, str) for key in value) else {str(key): each for key, each in value.items()}
     kind = find_kind(value)
     return dict(kind.convert(value)) if kind is not None and kind.form is Form.TABLE else None
 
@@ -84,7 +84,7 @@ def plan_columns(model: ModelLike, record: Mapping[str, Any], wanted: TargetName
 
     ``row_rank`` is the number of axes of a column with one number per row: 1, or 0 in the record of a single sample.
     """
-    names = [str(name) for name in record]
+    names = list(record)
     argument = f"{wanted.prefix}x"
     weight = check_column(wanted.sample_weight, names, argument, "sample_weight")
     taken = {weight} - {None}
@@ -163,12 +163,12 @@ def match_inputs(
         raise ModelError(
             f"Expected {argument} to have a column with the inputs. Received: no column besides the targets"
         )
-    named = model.input_names[0] if model.built else None
+    named = model.input_names[0] if model.built else ""
     takes_row = not model.built or model.inputs[0].ndim == 2
     features = [name for name in names if holds_numbers(name)]
     count = model.inputs[0].shape[1] if model.built and takes_row else None
     if named in names and not (len(features) == len(names) == count):
-        return {None: (named,) if takes_row and named in features else named}  # type: ignore[dict-item]
+        return {None: (named,) if takes_row and named in features else named}
     if len(names) == 1:
         return {None: (names[0],) if takes_row and features else names[0]}
     if not takes_row or len(features) < len(names):

@@ -36,8 +36,8 @@ class Form(enum.Enum):
 
     ARRAY = enum.auto()  # convert(value, name): a NumPy array
     TABLE = enum.auto()  # convert(value): a dict of columns, which are arrays of a kind
-    LAZY_ARRAY = enum.auto()  # convert(value): a `LazyRows` that reads arrays
-    LAZY_TABLE = enum.auto()  # convert(value): a `LazyRows` that reads dicts of arrays
+    LAZY_ARRAY = enum.auto()  # convert(value): a `LazyRows`, which reads arrays
+    LAZY_TABLE = enum.auto()  # convert(value): a `LazyTable`, which reads dicts of arrays
     ITERABLE = enum.auto()  # convert(value): an iterable of samples or batches
     REFUSED = enum.auto()  # convert(value): how to make it one of the others, as text
 
@@ -47,6 +47,12 @@ class LazyRows(Protocol):
 
     def __len__(self) -> int: ...
     def read(self, rows: Array) -> Any: ...
+
+
+class LazyTable(LazyRows, Protocol):
+    """Rows with named columns, of which some can be selected."""
+
+    def select(self, names: list[str]) -> LazyTable: ...
 
 
 @dataclass(frozen=True)

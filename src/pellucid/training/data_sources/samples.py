@@ -13,7 +13,7 @@ from pellucid.training.array_source import get_epoch_order
 from pellucid.training.data_sources.columns import Parts
 from pellucid.training.data_sources.conversion import Features, to_array
 from pellucid.training.data_sources.items import ItemReader
-from pellucid.training.data_sources.kinds import Form, LazyRows, find_kind
+from pellucid.training.data_sources.kinds import Form, LazyRows, LazyTable, find_kind
 from pellucid.typing import Array
 
 PIECE_BYTES = 2**20
@@ -96,29 +96,27 @@ def read_sample(source: Any, number: int) -> Any:
         raise
 
 
-def read_lazy_table(rows: LazyRows, reader: ItemReader, y: Any, sample_weight: Any) -> IndexedDataset:
+def read_lazy_table(rows: LazyTable, reader: ItemReader, y: Any, sample_weight: Any) -> IndexedDataset:
     """Return the samples of a table that is read by rows; targets and weights may be separate arrays."""
     count, prefix = len(rows), reader.wanted.prefix
     if not count:
         raise ModelError(f"Expected {prefix}x to hold at least one sample. Received: none")
     plan = reader.get_plan(rows.read(np.arange(1)), 1)
-    chosen = rows.select(plan.names) if hasattr(rows, "select") else rows
-    given = [
-        None if value is None else LazyStructure(value, reader.output_count, f"{prefix}{name}")
-        for value, name in ((y, "y"), (sample_weight, "sample_weight"))
-    ]
-    for each in given:
-        if each is not None:
-            each.check_length(count, f"{prefix}x")
+    chosen = rows.select(plan.names)
+    given = {
+        part: LazyStructure(value, reader.output_count, f"{prefix}{name}")
+        for part, value, name in ((1, y, "y"), (2, sample_weight, "sample_weight"))
+        if value is not None
+    }
+    for each in given.values():
+        each.check_length(count, f"{prefix}x")
 
     def read(indices: Array) -> Parts:
-        x, targets, weights = plan.select(chosen.read(indices))
-        read_given = [None if each is None else each.read(indices) for each in given]
-        return (
-            x,
-            targets if read_given[0] is None else read_given[0],
-            weights if read_given[1] is None else read_given[1],
-        )
+        parts = list(plan.select(chosen.read(indices)))
+        for part, each in given.items():
+            parts[part] = each.read(indices)
+        x, targets, weights = parts
+        return x, targets, weights
 
     return IndexedDataset(read, count)
 
