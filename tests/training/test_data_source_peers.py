@@ -386,7 +386,7 @@ ERRORS: dict[str, tuple[Call, str]] = {
     ),
     "loader with a split": (
         lambda m: m.fit(make_loader(make_tensors()), validation_split=0.2),
-        r"validation_split cannot be given with x \(a PyTorch data loader\)",
+        r"Expected no validation_split, since x \(a PyTorch data loader\)",
     ),
     "Hugging Face without targets": (
         lambda m: m.fit(make_hugging_face()),

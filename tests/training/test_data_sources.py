@@ -402,17 +402,20 @@ ERRORS: dict[str, tuple[Call, str]] = {
     ),
     "only x in samples": (lambda m: m.fit(MapStyle(X.__getitem__)), r"x \(a MapStyle\): expected samples \(x, y\)"),
     "only x in a list": (lambda m: m.fit(Stream([[X]])), r"Received: a list of 1 that begins with a NumPy array of"),
-    "y with pairs": (lambda m: m.fit(make_pairs(), Y), r"x \(a list of 50\) yields \(x, y\).*so y cannot be given"),
+    "y with pairs": (lambda m: m.fit(make_pairs(), Y), r"Expected no y, since x \(a list of 50\) yields \(x, y\)"),
     "y with a data set": (
         lambda m: m.fit(MapStyle(lambda i: (X[i], Y[i])), Y),
-        r"x \(a MapStyle\) yields \(x, y\).*so y cannot be given too. Received: y, a NumPy array",
+        r"Expected no y, since x \(a MapStyle\) yields \(x, y\).* Received: y, a NumPy array.*; leave it out",
     ),
-    "weights with a stream": (lambda m: m.evaluate(Stream([FIRST]), sample_weight=Y), r"so sample_weight cannot be"),
+    "weights with a stream": (
+        lambda m: m.evaluate(Stream([FIRST]), sample_weight=Y),
+        r"Expected no sample_weight, since",
+    ),
     "a name for tuples": (lambda m: m.fit(Stream([FIRST]), "label"), r"y='label' names a key, and x \(a Stream\)"),
     "a name for an array": (lambda m: m.fit(X, "label"), r"y='label' names a column, and x has none.*NumPy array"),
     "a split of a stream": (
         lambda m: m.fit(Stream([FIRST]), validation_split=0.5),
-        r"validation_split cannot be given",
+        r"Expected no validation_split, since x",
     ),
     "no such column": (
         lambda m: m.fit({"v": X, "lable": Y}, "label"),

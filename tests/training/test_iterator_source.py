@@ -191,11 +191,15 @@ def test_errors_in_the_background_thread_are_raised(model: pel.Sequential) -> No
         (iter([(X, Y, Y, Y)]), {}, r"Received: a tuple of 4"),
         (iter([]), {}, r"Expected batches. Received: an iterable without any"),
         (iterate_batches(), {"epochs": 2}, r"Epoch 2 had no batches: the iterator is exhausted. Give steps_per_epoch"),
-        (Restarting(), {"y": Y}, r"so y cannot be given too. Received: y, a NumPy array of shape \(40,\)"),
+        (
+            Restarting(),
+            {"y": Y},
+            r"Expected no y, since x \(a Restarting\).*Received: y, a NumPy array of shape \(40,\)",
+        ),
         (
             Restarting(),
             {"validation_split": 0.5},
-            r"validation_split cannot be given with x \(a Restarting\).*Split the data before",
+            r"Expected no validation_split, since x \(a Restarting\).*Split the data before",
         ),
         (X, {"y": Y, "steps_per_epoch": 3}, r"40 samples make 2 batches of 32. Received: 3 steps"),
     ],

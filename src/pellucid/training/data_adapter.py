@@ -76,8 +76,8 @@ def make_sources(
     if isinstance(data, ItemStream):
         if share:
             raise OptionError(
-                f"validation_split cannot be given with {data.reader.owner}, whose samples are only known as they "
-                f"come. Received: validation_split={share:g}. Split the data before, and give validation_data"
+                f"Expected no validation_split, since {data.reader.owner} has no last samples until it ends. Received: "
+                f"validation_split={share:g}. Split the data before, and give validation_data"
             )
         return IteratorSource(model, data, convert, training, batch_size, steps, devices, default_batch_size), None
 

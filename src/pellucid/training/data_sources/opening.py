@@ -20,6 +20,7 @@ from pellucid.training.data_sources.samples import (
     read_lazy_parts,
     read_lazy_table,
     read_map_style,
+    read_sample,
 )
 from pellucid.training.memmap_source import MemmapDataset
 
@@ -85,7 +86,7 @@ def open_data(
     if is_array(x) or (isinstance(x, (list, tuple, str, bytes)) and not is_sample_list(model, x)):
         refuse_names(x, prefix, y=y, sample_weight=sample_weight)
         return open_arrays(model, x, y, sample_weight, prefix)
-    if isinstance(x, MapStyleSource) and len(x) and reader.is_sample(x[0]):
+    if isinstance(x, MapStyleSource) and len(x) and reader.is_sample(read_sample(x, 0)):
         refuse_with_items(reader, y, sample_weight)
         return read_map_style(x, reader)
     if isinstance(x, (IterableSource, MapStyleSource)) or hasattr(x, "__next__"):
@@ -168,6 +169,6 @@ def refuse_with_items(reader: ItemReader, y: Any, sample_weight: Any) -> None:
     ):
         if value is not None and named is None:
             raise OptionError(
-                f"{reader.owner} yields (x, y) or (x, y, sample_weight), so {name} cannot be given too. "
-                f"Received: {name}, {describe(value)}"
+                f"Expected no {name}, since {reader.owner} yields (x, y) or (x, y, sample_weight). "
+                f"Received: {name}, {describe(value)}; leave it out, or yield it together with x"
             )
