@@ -20,8 +20,8 @@ import pellucid as pel
 from pellucid import callbacks, nn
 from pellucid.run.distributed import process_group
 from pellucid.run.distributed.process_group import add_recovery_hint, translate_losses
-from pellucid.training import data_adapter
 from pellucid.training.array_source import ArrayDataset
+from pellucid.training.data_sources import opening
 from pellucid.training.distributed_checks import compute_crc32, format_resume_hint
 from pellucid.training.sweeps import sweep as sweep_module
 from pellucid.training.sweeps.trials import Trial
@@ -96,7 +96,7 @@ def train_on_memmap() -> dict[str, Any]:
     for name, array in (("x.npy", x), ("y.npy", y)):
         if not Path(name).exists():
             np.save(name, array)
-    data_adapter.MIN_MEMMAP_BYTES = 0
+    opening.MIN_MEMMAP_BYTES = 0
     return fit(make(), np.load("x.npy", mmap_mode="r"), np.load("y.npy", mmap_mode="r"))
 
 
@@ -323,7 +323,7 @@ def test_initialize_has_a_timeout(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_two_processes_on_memmaps_agree_with_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(data_adapter, "MIN_MEMMAP_BYTES", 0)
+    monkeypatch.setattr(opening, "MIN_MEMMAP_BYTES", 0)
     alone = train_on_memmap()
     for found in run(tmp_path, 2, "train_on_memmap"):
         check_same(found, alone)

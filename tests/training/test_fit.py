@@ -264,7 +264,7 @@ def test_the_number_of_kept_programs_is_limited(data: Data, make: Make, monkeypa
 def test_both_kinds_of_validation(data: Data, make: Make) -> None:
     with pytest.raises(ModelError, match="either validation_split or validation_data"):
         make().fit(*data, validation_split=0.1, validation_data=data)
-    with pytest.raises(ModelError, match=r"validation_data to be a pair \(x, y\).*Received: ndarray"):
+    with pytest.raises(ModelError, match=r"validation_data to be a pair \(x, y\).*Received: a NumPy array of shape"):
         make().fit(*data, validation_data=data[0])  # type: ignore[arg-type]
     with pytest.raises(pel.ShapeError, match=r"Received: validation x of shape \(160, 1\)"):
         make().fit(*data, validation_data=(data[0][:, :1], data[1]))

@@ -11,8 +11,9 @@ import pytest
 import pellucid as pel
 from pellucid import callbacks, nn
 from pellucid.nn.optimizers import SGD
-from pellucid.training import data_adapter, iterator_source, memmap_source
-from pellucid.training.data_adapter import is_memory_mapped
+from pellucid.training import iterator_source, memmap_source, row_source
+from pellucid.training.data_sources import opening
+from pellucid.training.data_sources.opening import is_memory_mapped
 from pellucid.training.memmap_source import BlockShuffle, MemmapDataset
 
 COUNT = 203
@@ -23,7 +24,7 @@ Y = (X[:, 0] > X[:, 1]).astype("int32")
 @pytest.fixture(autouse=True)
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """Treat every file as large, with pieces of 5 batches of 8 rows and blocks of 4 rows."""
-    monkeypatch.setattr(data_adapter, "MIN_MEMMAP_BYTES", 0)
+    monkeypatch.setattr(opening, "MIN_MEMMAP_BYTES", 0)
     monkeypatch.setattr(memmap_source, "PIECE_BYTES", 5 * 8 * 20)
     monkeypatch.setattr(memmap_source, "BLOCK_BYTES", 4 * 20)
 
@@ -174,7 +175,7 @@ def test_invalid_values_in_a_file_are_found(model: pel.Sequential, tmp_path: Pat
 
 def test_small_files_are_loaded_into_memory(monkeypatch: pytest.MonkeyPatch, file: Any) -> None:
     assert [is_memory_mapped(x) for x in (file, {"a": X, "b": file}, [X, file], X)] == [True, True, True, False]
-    monkeypatch.setattr(data_adapter, "MIN_MEMMAP_BYTES", file.nbytes)
+    monkeypatch.setattr(opening, "MIN_MEMMAP_BYTES", file.nbytes)
     assert not is_memory_mapped(file)
 
 
@@ -200,7 +201,7 @@ def test_only_a_few_pieces_are_in_memory(model: pel.Sequential, file: Any, monke
         ahead.append(len(read) - 1 - batch // 5)
 
     model.fit(file, Y, batch_size=8, callbacks=[callbacks.LambdaCallback(on_train_batch_end=look)], verbose=0)
-    assert max(ahead) <= 1 + memmap_source.QUEUED_PIECES + 1  # in use, queued, and the one that is being read
+    assert max(ahead) <= 1 + row_source.QUEUED_PIECES + 1  # in use, queued, and the one that is being read
     assert len(read) == 1 + 6
 
 

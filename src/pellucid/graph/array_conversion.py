@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import reprlib
+import sys
 import warnings
 from typing import Any
 
@@ -15,7 +16,50 @@ from pellucid.graph.types import MAX_ITEMSIZE, NamedDim, as_dtype, is_float
 
 def has_dtype(value: Any) -> bool:
     """Tell whether a value has a dtype. Python numbers and lists take that of their context."""
-    return hasattr(value, "__array__")
+    return hasattr(value, "__array__") or hasattr(value, "__dlpack__")
+
+
+def is_torch_tensor(value: Any) -> bool:
+    """Tell whether a value is a PyTorch tensor, without importing PyTorch."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(value, getattr(torch, "Tensor", ()))
+
+
+def read_array(value: Any) -> np.ndarray[Any, Any]:
+    """Return an array of any library, or nested lists, as a NumPy array; data in main memory are not copied.
+
+    PyTorch tensors are detached and taken off their device, and sparse ones are made dense. Arrays that offer nothing
+    but the DLPack protocol are read with it.
+
+    Examples
+    --------
+    >>> read_array([[1, 2], [3, 4]]).shape
+    (2, 2)
+    """
+    if is_torch_tensor(value):
+        return read_torch_tensor(value)
+    if isinstance(value, (list, tuple)) and value and is_torch_tensor(value[0]):
+        return np.stack([read_array(each) for each in value])
+    if hasattr(value, "__dlpack__") and not hasattr(value, "__array__"):
+        try:
+            return np.from_dlpack(value)
+        except (BufferError, RuntimeError) as error:
+            raise DtypeError(
+                f"Expected an array in main memory. Received: a {type(value).__module__}.{type(value).__name__} that "
+                f"NumPy cannot read ({error}); copy it to the CPU"
+            ) from error
+    return np.asarray(value)
+
+
+def read_torch_tensor(tensor: Any) -> np.ndarray[Any, Any]:
+    torch = sys.modules["torch"]
+    tensor = tensor.detach()
+    if tensor.layout != torch.strided:
+        tensor = tensor.to_dense()
+    if tensor.dtype == torch.bfloat16:  # NumPy has no such dtype; every value is a float32
+        tensor = tensor.float()
+    array: np.ndarray[Any, Any] = tensor.cpu().resolve_conj().resolve_neg().numpy()
+    return array
 
 
 def as_array(value: Any, dtype: Any = None) -> np.ndarray[Any, Any]:
@@ -66,7 +110,7 @@ def to_native_array(value: Any) -> np.ndarray[Any, Any]:
             "pel.stack joins them along a new axis, and pel.concatenate along an existing one"
         )
     try:
-        array = np.asarray(value)
+        array = read_array(value)
         return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
     except ValueError as error:
         raise DtypeError(f"Expected numbers, in rows of equal length. Received: {reprlib.repr(value)}") from error

@@ -520,17 +520,24 @@ class Model(Layer):
 
         Large memory-mapped files (``np.load(path, mmap_mode="r")``, `numpy.memmap`) are read in pieces, so that memory
         use does not grow with them. An epoch then takes blocks of neighboring rows in a new order, and shuffles the
-        rows of many blocks; the order differs from that of arrays in memory.
+        rows of many blocks; the order differs from that of arrays in memory. Sparse matrices and map-style data sets
+        are read in pieces in the same order as arrays. ``docs/data_sources.md`` has an example for every kind of data.
 
         Parameters
         ----------
-        x : array, list or dict of arrays, or iterable
+        x : array, table, data set, loader, or list or dict of arrays
             Finite numbers, samples along the first axis; float64 is rounded to the model's float32. A list or dict is
-            for several inputs. An iterable yields batches ``(x, y)`` or ``(x, y, sample_weight)``.
-        y : array, or list or dict of arrays
-            Targets: integer labels, or columns of real numbers; None if ``x`` is an iterable.
+            for several inputs. Arrays of NumPy, JAX, PyTorch and TensorFlow, and all that DLPack describes; tables of
+            pandas, polars and Arrow; SciPy's sparse matrices; data sets and loaders of PyTorch, TensorFlow and
+            Hugging Face. Any object with ``__len__`` and ``__getitem__``, or with ``__iter__``, gives samples or
+            batches: ``(x, y)``, ``(x, y, sample_weight)``, or a dict by name. A tuple is ``(x, y)`` as well if ``y``
+            is None.
+        y : array, list or dict of arrays, str, or list of str
+            Targets: integer labels, or columns of real numbers. A string is the name of a column or key of ``x``, and
+            a list of strings those of several. None if ``x`` brings the targets itself.
         batch_size : int, optional
-            Samples per step, by default 32. The remainder makes a smaller last step.
+            Samples per step, by default 32. The remainder makes a smaller last step. It cannot be given for data that
+            come in batches.
         epochs : int
             Number of the last epoch, counted from 1.
         verbose : {"auto", 0, 1, 2}
@@ -540,14 +547,14 @@ class Model(Layer):
             See `pellucid.callbacks`. Any object with hooks such as ``on_epoch_end(epoch, logs)`` is one.
         validation_split : float
             Fraction of the samples, from the end, that is held out for validation.
-        validation_data : (x, y), (x, y, sample_weight) or iterable, optional
-            Data that is evaluated after each epoch.
+        validation_data : (x, y), (x, y, sample_weight), or data that bring their targets, optional
+            Data that is evaluated after each epoch. Names of columns are those of ``y``.
         shuffle : bool
-            Whether each epoch has its own order.
+            Whether each epoch has its own order; iterables have theirs.
         class_weight : dict from int to float, optional
             Weights of samples by class; 1 for missing classes. For several outputs, dicts by name.
-        sample_weight : array, or list or dict of arrays, optional
-            Weights of samples in the loss and in the weighted metrics.
+        sample_weight : array, list or dict of arrays, or str, optional
+            Weights of samples in the loss and in the weighted metrics; a string is the name of a column of ``x``.
         initial_epoch : int
             Number of epochs that an earlier run with the same seed has finished; this run continues it.
         steps_per_epoch : int, optional
@@ -721,10 +728,12 @@ class Model(Layer):
 
         Parameters
         ----------
-        x : array, list or dict of arrays, or iterable
-            As for `fit`; an iterable yields batches ``x``, or tuples that begin with it.
+        x : array, table, data set, loader, or list or dict of arrays
+            As for `fit`; items of data sets, loaders and iterables are ``x``, or begin with it. Data that are no
+            arrays in memory are read batch by batch.
         batch_size : int, optional
-            Samples per step, by default 32; it affects speed and memory only.
+            Samples per step, by default 32; it affects speed and memory only. It cannot be given for data that come in
+            batches.
         verbose : {"auto", 0, 1, 2}
             1 and ``"auto"`` show a progress bar on a terminal or in a notebook.
         steps : int, optional

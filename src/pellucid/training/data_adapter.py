@@ -6,17 +6,14 @@ Everything that does not fit is refused before compilation, with the names that 
 from __future__ import annotations
 
 import functools
-import math
-import reprlib
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from pellucid.graph.array_conversion import cast_to_dtype
+from pellucid.graph.array_conversion import cast_to_dtype, is_torch_tensor
 from pellucid.graph.errors import DtypeError, OptionError, ShapeError, near_miss
 from pellucid.graph.expr import Expr, is_compatible_shape
-from pellucid.graph.operators import Operators
 from pellucid.graph.types import Dim, format_shape, is_float
 from pellucid.graph.validation import check_number, is_integer, is_real
 from pellucid.model.compile_config import OutputConfig
@@ -24,10 +21,17 @@ from pellucid.model.errors import ModelError
 from pellucid.model.interfaces import ModelLike
 from pellucid.nn import losses
 from pellucid.run.index_bounds import IndexSearch
-from pellucid.training.array_source import ArrayDataset, ArraySource, list_arrays
+from pellucid.training.array_source import ArrayDataset, ArraySource
+from pellucid.training.data_sources.columns import TargetNames, get_record, plan_columns
+from pellucid.training.data_sources.conversion import check_finite, get_feature_names, to_array
+from pellucid.training.data_sources.converters import format_names
+from pellucid.training.data_sources.kinds import is_array, is_table
+from pellucid.training.data_sources.opening import ArrayParts, ItemStream, open_data
+from pellucid.training.data_sources.samples import IndexedDataset
 from pellucid.training.epoch_program import BatchSource
-from pellucid.training.iterator_source import IteratorSource
-from pellucid.training.memmap_source import MemmapDataset, MemmapSource
+from pellucid.training.iterator_source import DEFAULT_BATCH_SIZE, IteratorSource
+from pellucid.training.memmap_source import MemmapDataset
+from pellucid.training.row_source import RowSource
 from pellucid.training.target_checks import (
     COLUMN_LOSSES,
     RANGE_CHECKS,
@@ -39,28 +43,9 @@ from pellucid.training.target_checks import (
 )
 
 Array = np.ndarray[Any, Any]
-Dataset: TypeAlias = ArrayDataset | MemmapDataset
+Dataset: TypeAlias = ArrayDataset | MemmapDataset | IndexedDataset
 
-DEFAULT_BATCH_SIZE = 32
-
-MIN_MEMMAP_BYTES = 64 * 2**20
-"""Memory-mapped files up to this size are loaded like other arrays."""
-
-
-# Recognition
-
-
-def is_batch_iterable(x: Any) -> bool:
-    """Whether data come in batches: from an iterator, a generator, or a data loader."""
-    if isinstance(x, (np.ndarray, list, tuple, dict, str, bytes)) or hasattr(x, "__array__"):
-        return False
-    return hasattr(x, "__iter__") or hasattr(x, "__next__") or (hasattr(x, "__len__") and hasattr(x, "__getitem__"))
-
-
-def is_memory_mapped(*values: Any) -> bool:
-    """Whether data are memory-mapped files that are too large to load."""
-    arrays = [a for value in values for a in list_arrays(value) if isinstance(a, np.memmap)]
-    return sum(a.nbytes for a in arrays) > MIN_MEMMAP_BYTES
+# Sources
 
 
 def make_sources(
@@ -70,14 +55,15 @@ def make_sources(
     sample_weight: Any,
     *,
     training: bool,
-    batch_size: int,
+    batch_size: int | None,
+    default_batch_size: int = DEFAULT_BATCH_SIZE,
     steps: int | None = None,
     shuffle: bool = False,
     devices: Any = None,
     class_weight: Any = None,
     prefix: str = "",
     validation_split: float = 0.0,
-    validation_batch_size: int = 0,
+    validation_batch_size: int | None = None,
     validation_steps: int | None = None,
 ) -> tuple[BatchSource, BatchSource | None]:
     """Return a source of batches, and another of the samples that ``validation_split`` holds out.
@@ -86,37 +72,29 @@ def make_sources(
     """
     share = check_number("validation_split", validation_split, 0, below=1)
     convert = functools.partial(make_dataset, class_weight=class_weight, prefix=prefix)
-    if is_batch_iterable(x):
-        refuse_with_iterable(y=y, sample_weight=sample_weight, validation_split=share or None)
-        return IteratorSource(model, x, convert, training, steps, prefix, devices), None
+    data = open_data(model, x, y, sample_weight, targets=True, prefix=prefix)
+    if isinstance(data, ItemStream):
+        if share:
+            raise OptionError(
+                f"Expected no validation_split, since {data.reader.owner} has no last samples until it ends. Received: "
+                f"validation_split={share:g}. Split the data before, and give validation_data"
+            )
+        return IteratorSource(model, data, convert, training, batch_size, steps, devices, default_batch_size), None
 
     def make_source(
-        part: Dataset, batch_size: int, training: bool, shuffle: bool = False, steps: int | None = None
+        part: Dataset, batch_size: int | None, training: bool, shuffle: bool = False, steps: int | None = None
     ) -> BatchSource:
-        if isinstance(part, MemmapDataset):
-            return MemmapSource(model, part, convert, batch_size, training, shuffle, steps, devices)
-        return ArraySource(model, part, batch_size, training, shuffle, steps, devices)
+        size = default_batch_size if batch_size is None else batch_size
+        if isinstance(part, ArrayDataset):
+            return ArraySource(model, part, size, training, shuffle, steps, devices)
+        return RowSource(model, part, convert, size, training, shuffle, steps, devices)
 
-    dataset: Dataset
-    if is_memory_mapped(x, y, sample_weight):
-        dataset = MemmapDataset(x, y, sample_weight, prefix)
-    else:
-        dataset = convert(model, x, y, sample_weight)
+    dataset: Dataset = convert(model, data.x, data.y, data.sample_weight) if isinstance(data, ArrayParts) else data
     kept, held_out = split_dataset(dataset, share) if share else (dataset, None)
     source = make_source(kept, batch_size, training, shuffle, steps)
     if held_out is None:
         return source, None
-    return source, make_source(held_out, validation_batch_size, False, steps=validation_steps)
-
-
-def refuse_with_iterable(**arguments: Any) -> None:
-    """Refuse arguments that an iterable of batches brings itself."""
-    for name, value in arguments.items():
-        if value is not None:
-            raise OptionError(
-                f"x yields batches (x, y) or (x, y, sample_weight), so {name} cannot be given too. "
-                f"Received: {name} of type {type(value).__name__}"
-            )
+    return source, make_source(held_out, validation_batch_size or batch_size, False, steps=validation_steps)
 
 
 def split_dataset(dataset: Dataset, share: float) -> tuple[Dataset, Dataset]:
@@ -162,6 +140,8 @@ def name_data(argument: str, name: str, count: int) -> str:
 
 def convert_inputs(model: ModelLike, x: Any, prefix: str = "") -> list[Array]:
     """Validate the inputs, and build a model that is not built for samples of their shape."""
+    if is_table(x) and (record := get_record(x)) is not None:
+        x, _, _ = plan_columns(model, record, TargetNames(needed=False, prefix=prefix)).select(record)
     if not model.built:
         model.build_for(to_array(x, f"{prefix}x").shape[1:])
     names, exprs = model.input_names, model.inputs
@@ -290,7 +270,10 @@ def get_class_factors(target: Array, factors: Mapping[Any, float]) -> Array:
 
 
 def match_arrays(value: Any, names: Sequence[str], exprs: Sequence[Expr], argument: str, kind: str) -> list[Any]:
-    """Return the data of each input or output, in order, from a list or from a dict by name."""
+    """Return the data of each input or output, in order, from a list, or from a dict or table by name."""
+    if len(names) > 1:
+        record = get_record(value)
+        value = value if record is None else record
     if isinstance(value, Mapping):
         for name in value:
             if name not in names:
@@ -303,8 +286,8 @@ def match_arrays(value: Any, names: Sequence[str], exprs: Sequence[Expr], argume
         return [value.get(name) for name in names]
     if len(names) == 1:
         # A list around the one array, which Keras allows too; a list of numbers is data itself.
-        is_single = isinstance(value, (list, tuple)) and len(value) == 1 and isinstance(value[0], np.ndarray)
-        return [value[0] if is_single and value[0].ndim == max(exprs[0].ndim, 1) else value]
+        is_single = isinstance(value, (list, tuple)) and len(value) == 1 and is_array(value[0])
+        return [value[0] if is_single and np.ndim(value[0]) == max(exprs[0].ndim, 1) else value]
     if value is None:
         return [None] * len(names)
     if not isinstance(value, (list, tuple)) or len(value) != len(names):
@@ -321,45 +304,31 @@ def match_arrays(value: Any, names: Sequence[str], exprs: Sequence[Expr], argume
 # Validation of one array
 
 
-def to_array(value: Any, name: str) -> Array:
-    """Return data as an array of real numbers with at least one sample."""
-    if isinstance(value, Operators):
-        raise ModelError(
-            f"Expected {name} to be data. Received: the expression {value}; call the model on an expression, model(x)"
-        )
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        is_pairs = isinstance(value, (list, tuple)) and all(isinstance(v, (list, tuple)) and len(v) == 2 for v in value)
-        fix = "; a list of batches (x, y) is passed as iter(batches)" if is_pairs else ""
-        raise ModelError(
-            f"Expected {name} to hold samples of equal shapes. Received: {reprlib.repr(value)}{fix}"
-        ) from error
-    if not array.dtype.isnative:  # XLA takes native byte order only
-        array = array.astype(array.dtype.newbyteorder("="))
-    if array.dtype.kind in "OUS":
-        hint = "; number class names with np.unique(y, return_inverse=True)[1]" if name.endswith("y") else ""
-        raise ModelError(f"Expected {name} to hold numbers. Received: {array.dtype} values{hint}")
-    if array.dtype.kind not in "biuf" and not is_float(array.dtype):
-        raise ModelError(f"Expected {name} to hold real numbers. Received: {array.dtype} values")
-    if not array.ndim or not len(array):
-        raise ModelError(f"Expected {name} to hold at least one sample. Received: shape {format_shape(array.shape)}")
-    return array
-
-
 def convert_input(value: Any, e: Expr, owner: str, name: str) -> Array:
     """Return samples for an input of the model."""
-    array = to_array(value, name)
+    array, columns = to_array(value, name), get_feature_names(value)
+    if array.ndim == 1 and e.shape[1:] == (1,):  # a column with one number per sample
+        array = array[:, None]
     if not is_compatible_shape(array.shape[1:], e.shape[1:]):
+        advice = suggest_columns(columns, e) if columns else suggest_reshape(array, e, name, is_torch_tensor(value))
         raise ShapeError(
             f"{owner} expects samples of shape {format_shape(e.shape[1:])}. "
             f"Received: {name} of shape {format_shape(array.shape)}, samples of shape {format_shape(array.shape[1:])}"
-            f"{suggest_reshape(array, e, name)}"
+            f"{advice}"
         )
-    return check_finite(limit_dtype(array, e.dtype, name), name)
+    return check_finite(limit_dtype(array, e.dtype, name), name, columns)
 
 
-def suggest_reshape(array: Array, e: Expr, name: str) -> str:
+def suggest_columns(columns: Sequence[str], e: Expr) -> str:
+    """Return the columns of a table that do not fit an input."""
+    count = e.shape[1] if e.ndim == 2 else None
+    advice = f"; the columns are {format_names(columns)}"
+    return (
+        f"{advice}. Leave out those that are no features" if isinstance(count, int) and count < len(columns) else advice
+    )
+
+
+def suggest_reshape(array: Array, e: Expr, name: str, is_tensor: bool = False) -> str:
     """Return how to make samples fit, where their shape shows it."""
     expected, received, name = e.shape[1:], array.shape[1:], name.split()[-1]
     if is_compatible_shape(array.shape, expected):
@@ -377,7 +346,11 @@ def suggest_reshape(array: Array, e: Expr, name: str) -> str:
                 f"nn.Input({format_shape(received)})"
             )
         moved = "axes are swapped" if order[:2] == (1, 0) else "channels are first, and the model takes them last"
-        return f"; the {moved}: {name}.transpose({axes}). A reshape would scramble the values"
+        method = "permute" if is_tensor else "transpose"  # the transpose of PyTorch swaps two axes
+        advice = f"{name}.{method}({axes})"
+        if is_tensor:  # data sets of PyTorch hold samples, which have no batch axis
+            advice += f", or sample.permute({', '.join(map(str, order))}) for each sample"
+        return f"; the {moved}: {advice}. A reshape would scramble the values"
     sizes = [size for size in expected if isinstance(size, int)]
     if len(sizes) == len(expected) and np.prod(sizes, dtype=int) == np.prod(received, dtype=int):
         shape = ", ".join(map(str, (-1, *sizes)))
@@ -414,23 +387,6 @@ def limit_dtype(array: Array, dtype: np.dtype[Any], name: str) -> Array:
         return array
     with np.errstate(over="ignore"):
         return array.astype(dtype)
-
-
-def check_finite(array: Array, name: str) -> Array:
-    """Refuse data with NaN or infinity, and name the first such value."""
-    # The sum is finite only if every value is, and needs no second array of the data's size.
-    with np.errstate(all="ignore"):
-        if not is_float(array.dtype) or math.isfinite(array.sum()):
-            return array
-    wrong = np.argwhere(~np.isfinite(array))
-    if len(wrong):  # else finite values overflowed the sum
-        at = tuple(int(i) for i in wrong[0])
-        samples = len(np.unique(wrong[:, 0]))
-        raise ModelError(
-            f"Expected {name} to be finite {array.dtype} numbers. Received: {array[at]} at {list(at)}, the first of "
-            f"{len(wrong)} such values, in {samples} samples. Fill them in, or drop those samples"
-        )
-    return array
 
 
 def convert_target(value: Any, output: Expr, loss: Any, name: str) -> Array:

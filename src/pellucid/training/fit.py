@@ -21,9 +21,13 @@ from pellucid.run.distributed.process_group import num_processes, process_id
 from pellucid.training.callbacks.base import CallbackList
 from pellucid.training.callbacks.conversion import as_callback_list
 from pellucid.training.callbacks.history import History
-from pellucid.training.data_adapter import DEFAULT_BATCH_SIZE, is_batch_iterable, make_dataset, make_sources
+from pellucid.training.data_adapter import make_dataset, make_sources
+from pellucid.training.data_sources.columns import Parts, is_column_choice
+from pellucid.training.data_sources.kinds import describe, is_array
+from pellucid.training.data_sources.opening import is_sample_list
 from pellucid.training.epoch_program import BatchSource
 from pellucid.training.fit_loop import FitConfig, FitLoop, evaluate_source
+from pellucid.training.iterator_source import DEFAULT_BATCH_SIZE
 from pellucid.training.loop_progress import MetricAccumulator, MetricValue
 from pellucid.training.train_step import get_train_step
 from pellucid.training.training_lock import lock_for_training, with_model_reserved
@@ -57,8 +61,8 @@ def fit(
 ) -> History:
     """Train a model; see `Model.fit`."""
     _ = model.compile_config  # raises if the model is not compiled
-    batch_size = check_optional_integer("batch_size", batch_size, DEFAULT_BATCH_SIZE)
-    validation_batch_size = check_optional_integer("validation_batch_size", validation_batch_size, batch_size)
+    batch_size = check_optional_integer("batch_size", batch_size, None)
+    validation_batch_size = check_optional_integer("validation_batch_size", validation_batch_size, None)
     config = FitConfig(
         check_integer("epochs", epochs),
         check_integer("initial_epoch", initial_epoch, minimum=0),
@@ -86,7 +90,16 @@ def fit(
     if validation_data is not None:
         if validation is not None:
             raise ModelError("Give either validation_split or validation_data. Received: both")
-        validation = make_validation_source(model, validation_data, validation_batch_size, validation_steps, devices)
+        validation, _ = make_sources(
+            model,
+            *unpack_validation_data(model, validation_data, y),
+            training=False,
+            batch_size=validation_batch_size,
+            default_batch_size=batch_size or DEFAULT_BATCH_SIZE,
+            steps=validation_steps,
+            devices=devices,
+            prefix="validation ",
+        )
     warn_about_single_samples(model, source)
     callback_list = as_callback_list(callbacks)
     history = next((c for c in callback_list if isinstance(c, History)), None)
@@ -128,25 +141,21 @@ def resolve_devices(devices: Devices) -> Devices:
     return devices
 
 
-def make_validation_source(
-    model: ModelLike,
-    validation_data: tuple[Values, ...] | Batches | None,
-    batch_size: int,
-    steps: int | None,
-    devices: Devices,
-) -> BatchSource:
-    data = validation_data, None, None
-    if not is_batch_iterable(validation_data):
-        if not isinstance(validation_data, (list, tuple)) or len(validation_data) not in (2, 3):
+def unpack_validation_data(model: ModelLike, data: Any, y: Any) -> Parts:
+    """Return inputs, targets and weights of ``validation_data``; columns are those that ``y`` of `fit` names."""
+    if isinstance(data, (list, tuple)) and not is_sample_list(model, data):
+        if len(data) not in (2, 3):
             raise ModelError(
-                "Expected validation_data to be a pair (x, y), or (x, y, sample_weight), or an iterable of batches. "
-                f"Received: {type(validation_data).__name__}"
+                "Expected validation_data to be a pair (x, y), or (x, y, sample_weight), or data that bring their "
+                f"targets. Received: {describe(data)}"
             )
-        data = (*validation_data, None)[:3]
-    source, _ = make_sources(
-        model, *data, training=False, batch_size=batch_size, steps=steps, devices=devices, prefix="validation "
-    )
-    return source
+        return (*data, None)[:3]
+    if is_array(data):
+        raise ModelError(
+            "Expected validation_data to be a pair (x, y), or (x, y, sample_weight), or data that bring their targets. "
+            f"Received: {describe(data)}"
+        )
+    return data, y if is_column_choice(y) else None, None
 
 
 def evaluate(
@@ -162,7 +171,7 @@ def evaluate(
     devices: Devices = None,
 ) -> Any:
     """Compute the loss and the metrics on data; see `Model.evaluate`."""
-    batch_size = check_optional_integer("batch_size", batch_size, DEFAULT_BATCH_SIZE)
+    batch_size = check_optional_integer("batch_size", batch_size, None)
     steps = check_optional_integer("steps", steps, None)
     source, _ = make_sources(
         model, x, y, sample_weight, training=False, batch_size=batch_size, steps=steps, devices=devices
@@ -178,14 +187,7 @@ def evaluate(
 
 
 def run_on_batch(
-    model: ModelLike,
-    x: Values,
-    y: Values | None,
-    sample_weight: Values | None,
-    class_weight: ClassWeights | None,
-    return_dict: bool,
-    *,
-    training: bool,
+    model: ModelLike, x: Any, y: Any, sample_weight: Any, class_weight: Any, return_dict: bool, *, training: bool
 ) -> Any:
     """Train or evaluate on one batch; see `Model.train_on_batch` and `Model.test_on_batch`."""
     batch = make_dataset(model, x, y, sample_weight, class_weight=class_weight)

@@ -1,4 +1,4 @@
-"""Batches from iterators and data loaders, prefetched in a background thread."""
+"""Batches from iterators, generators and data loaders, prefetched in a background thread."""
 
 from __future__ import annotations
 
@@ -11,12 +11,18 @@ from typing import Any, Self
 
 import numpy as np
 
+from pellucid.graph.errors import OptionError
 from pellucid.model.errors import ModelError
 from pellucid.model.interfaces import ModelLike
 from pellucid.run.distributed.process_group import num_processes
 from pellucid.training.array_source import ArrayDataset
+from pellucid.training.data_sources.columns import Parts
+from pellucid.training.data_sources.items import ItemReader
+from pellucid.training.data_sources.opening import ItemStream
 from pellucid.training.epoch_program import UNLIMITED, BatchSource, Chunk, StepLimit, with_batch_sizes
 from pellucid.training.train_step import get_train_step
+
+DEFAULT_BATCH_SIZE = 32
 
 Convert = Callable[..., ArrayDataset]
 """``convert(model, x, y, sample_weight)``: validate data for a model."""
@@ -33,39 +39,65 @@ MAX_QUEUED = 512
 """Limits of the prefetch queue."""
 
 
+class SampleGroup(list[Any]):
+    """Samples of an iterable that make one batch."""
+
+
 class BatchStream:
     """Batches of an iterable, epoch by epoch; an iterable restarts in every epoch, an iterator continues.
 
     An object with a length and items but no iterator, such as Keras's ``PyDataset``, yields its items, and its
     ``on_epoch_end`` is called after each epoch. With ``restarts``, an epoch of fewer steps than there are batches
-    begins with the first batch, too.
+    begins with the first batch, too. Samples come in groups of ``batch_size``.
     """
 
-    def __init__(self, batches: Any, steps: int | None, restarts: bool = False) -> None:
-        self.batches = batches
-        self.is_iterator: bool = isinstance(batches, Iterator)
-        self.length: int | None = None if self.is_iterator else get_length(batches)
-        self.steps: int | None = self.length if steps is None else steps
-        self.restarts: bool = not self.is_iterator and (restarts or self.length == self.steps)
-        self.iterator: Iterator[Any] | None = batches if self.is_iterator else None
+    def __init__(self, items: Any, steps: int | None, restarts: bool = False) -> None:
+        self.items = items
+        self.is_iterator = isinstance(items, Iterator)
+        self.length = None if self.is_iterator else get_length(items)
+        self.requested_steps, self.requested_restarts = steps, restarts
+        self.batch_size: int | None = None
+        self.iterator: Iterator[Any] | None = items if self.is_iterator else None
+
+    @property
+    def steps(self) -> int | None:
+        """Batches per epoch, None if the number is unknown."""
+        return self.length if self.requested_steps is None else self.requested_steps
+
+    @property
+    def restarts(self) -> bool:
+        return not self.is_iterator and (self.requested_restarts or self.length == self.steps)
 
     def peek(self) -> Any:
-        """Return the first batch, which the first epoch yields again."""
+        """Return the first item, which the first epoch yields again."""
         iterator = self.get_iterator()
         try:
             first = next(iterator)
         except StopIteration:
-            raise ModelError("Expected batches. Received: an iterable without any") from None
+            raise ModelError(
+                "Expected batches. Received: an iterable without any; a generator that was iterated over before is "
+                "exhausted"
+            ) from None
         self.iterator = itertools.chain([first], iterator)
         return first
+
+    def group_samples(self, batch_size: int) -> None:
+        """Take items as samples, of which several make a batch; call it before the first epoch."""
+        self.batch_size = batch_size
+        if self.length is not None:
+            self.length = -(-self.length // batch_size)
+        if self.iterator is not None:
+            self.iterator = iter_groups(self.iterator, batch_size)
+        if self.is_iterator:
+            self.items = self.iterator
 
     def get_iterator(self) -> Iterator[Any]:
         """Return the iterator in use, or a new one."""
         if self.iterator is not None:
             return self.iterator
-        if hasattr(self.batches, "__iter__"):
-            return iter(self.batches)
-        return (self.batches[i] for i in range(len(self.batches)))
+        is_iterable = hasattr(self.items, "__iter__")
+        items = iter(self.items) if is_iterable else (self.items[i] for i in range(len(self.items)))
+        return items if self.batch_size is None else iter_groups(items, self.batch_size)
 
     def iter_epoch(self, first_step: int = 0) -> Iterator[Any]:
         """Yield the batches of an epoch from a step on.
@@ -74,7 +106,7 @@ class BatchStream:
         """
         if self.steps is None:
             iterator = self.get_iterator()
-            self.iterator = self.batches if self.is_iterator else None
+            self.iterator = self.items if self.is_iterator else None
             yield from itertools.islice(iterator, first_step, None)
         else:
             for step in range(self.steps):
@@ -85,8 +117,8 @@ class BatchStream:
                     yield batch[0]
             if self.restarts:
                 self.iterator = None
-        if hasattr(self.batches, "on_epoch_end"):
-            self.batches.on_epoch_end()
+        if hasattr(self.items, "on_epoch_end"):
+            self.items.on_epoch_end()
 
     def get_next(self) -> tuple[Any] | None:
         """Return the next batch in a tuple, or None at the end."""
@@ -94,14 +126,20 @@ class BatchStream:
             self.iterator = self.get_iterator()
             for batch in self.iterator:
                 return (batch,)
-            self.iterator = self.batches if self.is_iterator else None
+            self.iterator = self.items if self.is_iterator else None
         return None
 
 
-def get_length(batches: Any) -> int | None:
-    """Return the number of batches, None if it is unknown."""
+def iter_groups(items: Iterator[Any], size: int) -> Iterator[SampleGroup]:
+    """Yield groups of samples; the last may be smaller."""
+    while group := SampleGroup(itertools.islice(items, size)):
+        yield group
+
+
+def get_length(items: Any) -> int | None:
+    """Return the number of items, None if it is unknown."""
     try:
-        return len(batches)
+        return len(items)
     except TypeError:  # also raised by data sets and loaders that define `__len__` and do not know their length
         return None
 
@@ -161,40 +199,32 @@ class Prefetcher:
 class IteratorSource(BatchSource):
     """Batches from an iterable, validated and stacked in the background."""
 
-    model: ModelLike
-    prefix: str
-    training: bool
-
     batch_size = None
     is_replayable = False
 
     def __init__(
         self,
         model: ModelLike,
-        batches: Any,
+        data: ItemStream,
         convert: Convert,
         training: bool,
+        batch_size: int | None = None,
         steps: int | None = None,
-        prefix: str = "",
         devices: Any = None,
+        default_batch_size: int = DEFAULT_BATCH_SIZE,
     ) -> None:
-        self.model, self.convert, self.training, self.prefix = model, convert, training, prefix
+        self.model, self.convert, self.training, self.reader = model, convert, training, data.reader
         self.devices = devices
-        self.stream: BatchStream = BatchStream(batches, steps, restarts=not training)
+        self.stream = BatchStream(data.items, steps, restarts=not training)
+        first = open_stream(self.stream, data.reader, batch_size, default_batch_size)
         self.steps = self.stream.steps
-        self.first: ArrayDataset = self.prepare(self.stream.peek())
+        self.first = self.prepare(first)
         self.metrics = get_train_step(model, self.first).get_metrics(training)
-        self.depth: int = int(np.clip(MAX_QUEUED_BYTES // max(count_bytes(self.first), 1), 2, MAX_QUEUED))
+        self.depth = int(np.clip(MAX_QUEUED_BYTES // max(count_bytes(self.first), 1), 2, MAX_QUEUED))
 
     def prepare(self, batch: Any) -> ArrayDataset:
         """Validate a batch."""
-        if not isinstance(batch, (tuple, list)) or len(batch) not in (1, 2, 3):
-            length = f" of {len(batch)}" if isinstance(batch, (tuple, list)) else ""
-            raise ModelError(
-                f"{self.prefix}x: expected batches (x, y) or (x, y, sample_weight) from the iterable. "
-                f"Received: a {type(batch).__name__}{length}"
-            )
-        return self.convert(self.model, *batch)
+        return self.convert(self.model, *split_batch(self.reader, batch))
 
     def run_steps(
         self, seed: int, epoch: int, first_step: int = 0, step_limit: StepLimit = None, epochs: int = 1
@@ -231,6 +261,25 @@ class IteratorSource(BatchSource):
         source.model = model
         source.metrics = get_train_step(model, self.first).get_metrics(self.training)
         return source
+
+
+def open_stream(stream: BatchStream, reader: ItemReader, batch_size: int | None, default: int) -> Any:
+    """Find out whether the items are samples or batches, and return the first batch, which will come again."""
+    first = stream.peek()
+    if reader.is_sample(first):
+        stream.group_samples(default if batch_size is None else batch_size)
+        return stream.peek()
+    if batch_size is not None:
+        raise OptionError(
+            f"Expected no batch_size, since {reader.owner} already yields batches. Received: "
+            f"batch_size={batch_size}. Leave it out, and set the size where the batches are made"
+        )
+    return first
+
+
+def split_batch(reader: ItemReader, batch: Any) -> Parts:
+    """Return inputs, targets and weights of a batch or a group of samples."""
+    return reader.collate(batch) if isinstance(batch, SampleGroup) else reader.split(batch)
 
 
 def take_equal_batches(

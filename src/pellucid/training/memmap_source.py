@@ -1,4 +1,4 @@
-"""Batches from memory-mapped files, read in pieces, so that memory use does not grow with the files."""
+"""Rows of memory-mapped files, read in pieces, so that memory use does not grow with the files."""
 
 from __future__ import annotations
 
@@ -10,22 +10,18 @@ from typing import Any
 import numpy as np
 
 from pellucid.model.errors import ModelError
-from pellucid.model.interfaces import ModelLike
-from pellucid.training.array_source import ArrayDataset, count_steps, list_arrays, map_arrays
-from pellucid.training.epoch_program import BatchSource, Chunk, StepLimit, with_batch_sizes
-from pellucid.training.iterator_source import END, Convert, Prefetcher
-from pellucid.training.train_step import get_train_step
+from pellucid.training.array_source import list_arrays, map_arrays
 
 Array = np.ndarray[Any, Any]
 Spans = list[tuple[int, int]]
+Rows = tuple[Spans, Array | None]
+"""Spans of neighboring rows, and the permutation of all rows, None to keep their order."""
 
 PIECE_BYTES = 8 * 2**20
 """Bytes read at a time. Two pieces may be queued while one is read and one is in use."""
 
 BLOCK_BYTES = 64 * 2**10
 """Bytes of neighboring rows that are read together when shuffling."""
-
-QUEUED_PIECES = 2
 
 
 class MemmapDataset:
@@ -42,7 +38,7 @@ class MemmapDataset:
         if len({count for count, _ in counts}) > 1:
             received = ", ".join(f"{count} in {prefix}{name}" for count, name in counts)
             raise ModelError(f"Expected a target and a weight for every sample. Received: {received}")
-        self.count: int = counts[0][0]
+        self.count = counts[0][0]
 
     def __len__(self) -> int:
         return self.count
@@ -55,6 +51,10 @@ class MemmapDataset:
     def bytes_per_row(self) -> int:
         total: int = sum(a.nbytes for value in self.parts for a in list_arrays(value))
         return max(1, total // self.count)
+
+    @property
+    def piece_bytes(self) -> int:
+        return PIECE_BYTES
 
     def map(self, function: Callable[[Array], Array]) -> MemmapDataset:
         """Apply a function to every array that has rows."""
@@ -78,6 +78,25 @@ class MemmapDataset:
 
         return self.map(copy_rows)
 
+    def make_order(self, piece: int, shuffle: bool) -> BlockShuffle:
+        block = min(piece, max(1, BLOCK_BYTES // self.bytes_per_row)) if shuffle else piece
+        return BlockShuffle(self.count, block, piece, shuffle)
+
+    def get_span(self, start: int, stop: int) -> Rows:
+        """Return a description of neighboring rows for `read_rows`."""
+        return [(start, stop)], None
+
+    def read_rows(self, rows: Rows) -> tuple[Any, Any, Any]:
+        """Return copies of the rows of a piece, in its order."""
+        spans, order = rows
+        copied = self.read(spans)
+        return (copied if order is None else copied.map(lambda a: a[order])).parts
+
+    def split_rows(self, rows: Rows) -> Iterator[tuple[Rows, str]]:
+        """Yield each span by itself, in the order of the file and not of the shuffled piece, with its name."""
+        for start, stop in rows[0]:
+            yield ([(start, stop)], None), f"in rows {start} to {stop - 1} of the file, counted from row {start}"
+
 
 @dataclass(frozen=True)
 class BlockShuffle:
@@ -98,7 +117,7 @@ class BlockShuffle:
     piece: int
     shuffle: bool
 
-    def iter_pieces(self, seed: int, epoch: int, first: int = 0) -> Iterator[tuple[Spans, Array | None]]:
+    def iter_pieces(self, seed: int, epoch: int, first: int = 0) -> Iterator[Rows]:
         """Yield the row spans of each piece, from one on, and the permutation of its rows."""
         blocks = np.arange(-(-self.count // self.block))
         if self.shuffle:
@@ -115,98 +134,6 @@ class BlockShuffle:
                 spans.append((int(starts[i]) + skipped, int(stops[i] - max(0, ends[i] - end))))
             order = np.random.default_rng([seed, epoch, number]).permutation(end - begin) if self.shuffle else None
             yield spans, order
-
-
-class MemmapSource(BatchSource):
-    """Batches from files; pieces are read and validated in the background, and run as compiled loops."""
-
-    convert: Convert
-    dataset: MemmapDataset
-    model: ModelLike
-    shuffle: bool
-    training: bool
-
-    steps: int
-    batch_size: int
-
-    def __init__(
-        self,
-        model: ModelLike,
-        dataset: MemmapDataset,
-        convert: Convert,
-        batch_size: int,
-        training: bool,
-        shuffle: bool = False,
-        steps: int | None = None,
-        devices: Any = None,
-    ) -> None:
-        self.model, self.dataset, self.convert = model, dataset, convert
-        self.training, self.shuffle, self.devices = training, shuffle, devices
-        self.batch_size = min(batch_size, len(dataset))
-        self.steps = count_steps(len(dataset), self.batch_size, steps)
-        self.steps_per_piece: int = max(1, PIECE_BYTES // (dataset.bytes_per_row * self.batch_size))
-        piece = self.steps_per_piece * self.batch_size
-        block = min(piece, max(1, BLOCK_BYTES // dataset.bytes_per_row)) if shuffle else piece
-        self.order: BlockShuffle = BlockShuffle(len(dataset), block, piece, shuffle)
-        first = convert(model, *dataset.read([(0, 1)]).parts)
-        self.metrics = get_train_step(model, first).get_metrics(training)
-
-    def run_steps(
-        self, seed: int, epoch: int, first_step: int = 0, step_limit: StepLimit = None, epochs: int = 1
-    ) -> Iterator[Chunk]:
-        piece, skipped = divmod(first_step, self.steps_per_piece)
-        done = first_step - skipped
-        with Prefetcher(self.order.iter_pieces(seed, epoch, piece), self.read_piece, QUEUED_PIECES) as prefetched:
-            while done < self.steps and (batch := prefetched.get()) is not END:
-                yield from self.run_piece(batch, skipped, self.steps - done, step_limit)
-                done, skipped = done + self.steps_per_piece, 0
-
-    def read_piece(self, piece: tuple[Spans, Array | None]) -> ArrayDataset:
-        """Read, shuffle and validate the rows of a piece."""
-        spans, order = piece
-        rows = self.dataset.read(spans)
-        try:
-            return self.convert(self.model, *(rows if order is None else rows.map(lambda a: a[order])).parts)
-        except ValueError:
-            self.check_spans(spans)
-            raise
-
-    def check_spans(self, spans: Spans) -> None:
-        """Validate each span by itself, so that the error names rows of the file and not of the shuffled piece."""
-        for start, stop in spans:
-            try:
-                self.convert(self.model, *self.dataset.read([(start, stop)]).parts)
-            except ValueError as error:
-                error.add_note(f"  in rows {start} to {stop - 1} of the file, counted from row {start}")
-                raise
-
-    def run_piece(self, piece: ArrayDataset, first: int, most: int, step_limit: StepLimit) -> Iterator[Chunk]:
-        """Run up to ``most`` steps of a piece, from one on."""
-        step = get_train_step(self.model, piece)
-        program = step.get_batch_program([a.dtype for a in piece.arrays], self.training, self.devices)
-        batch_size = self.batch_size
-        full = len(piece) // batch_size
-        if first < min(full, most):
-            stacked = [stack_batches(a[: full * batch_size], self.steps_per_piece, batch_size) for a in piece.arrays]
-            yield from with_batch_sizes(program.run_steps(stacked, min(full, most), first, step_limit), batch_size)
-        rest = len(piece) - full * batch_size
-        if rest and full < most:
-            last = [a[None, -rest:] for a in piece.arrays]
-            yield from with_batch_sizes(program.run_steps(last, 1, 0, step_limit), rest)
-
-    def rebind(self, model: ModelLike) -> MemmapSource:
-        settings = self.batch_size, self.training, self.shuffle, self.steps, self.devices
-        return MemmapSource(model, self.dataset, self.convert, *settings)
-
-
-def stack_batches(rows: Array, capacity: int, batch_size: int) -> Array:
-    """Return rows as batches, padded to a fixed number of batches, so that one program serves every piece."""
-    full = len(rows) // batch_size
-    if full == capacity:
-        return rows.reshape(capacity, batch_size, *rows.shape[1:])
-    stacked = np.zeros((capacity, batch_size, *rows.shape[1:]), rows.dtype)
-    stacked[:full] = rows.reshape(full, batch_size, *rows.shape[1:])
-    return stacked
 
 
 def release_pages(array: Array) -> None:

@@ -17,27 +17,30 @@ from pellucid.model.interfaces import ModelLike
 from pellucid.run.function_builder import function
 from pellucid.training.callbacks.base import CallbackList
 from pellucid.training.callbacks.conversion import as_callback_list
-from pellucid.training.data_adapter import DEFAULT_BATCH_SIZE, convert_inputs, is_batch_iterable, is_memory_mapped
-from pellucid.training.memmap_source import MemmapDataset
+from pellucid.training.data_adapter import convert_inputs
+from pellucid.training.data_sources.opening import ArrayParts, ItemStream, open_data
+from pellucid.training.iterator_source import DEFAULT_BATCH_SIZE, BatchStream, open_stream, split_batch
 from pellucid.training.progress_display import make_prediction_display
+from pellucid.training.row_source import RowDataset
+from pellucid.typing import Array, Batches, Values
 
 if TYPE_CHECKING:
     from pellucid.run.function import Function
 
-Array = np.ndarray[Any, Any]
 
-
-def predict(model: ModelLike, x: Any, batch_size: int | None, verbose: Any, steps: int | None, callbacks: Any) -> Any:
+def predict(
+    model: ModelLike, x: Values | Batches, batch_size: int | None, verbose: Any, steps: int | None, callbacks: Any
+) -> Any:
     """Compute the outputs for data; see `Model.predict`."""
-    batch_size = check_optional_integer("batch_size", batch_size, DEFAULT_BATCH_SIZE)
+    batch_size = check_optional_integer("batch_size", batch_size, None)
     steps = check_optional_integer("steps", steps, None)
     params = {"epochs": 1, "steps": steps, "verbose": verbose, "metrics": []}
     callback_list = CallbackList(as_callback_list(callbacks), model, params)
     callback_list("on_predict_begin", {})
+    batches, count = open_input_batches(model, x, batch_size)
     parts: list[list[Array]] = []
-    total = count_batches(x, batch_size) if steps is None else steps
-    with make_prediction_display(verbose, total) or nullcontext() as display:
-        for step, arrays in enumerate(itertools.islice(iter_input_batches(model, x, batch_size), steps)):
+    with make_prediction_display(verbose, count if steps is None else steps) or nullcontext() as display:
+        for step, arrays in enumerate(itertools.islice(batches, steps)):
             callback_list("on_predict_batch_begin", step, {})
             parts.append(get_predictor(model, [a.dtype for a in arrays])(*arrays))
             callback_list("on_predict_batch_end", step, {"outputs": model.unflatten_outputs(parts[-1])})
@@ -50,38 +53,42 @@ def predict(model: ModelLike, x: Any, batch_size: int | None, verbose: Any, step
     return result
 
 
-def count_batches(x: Any, batch_size: int) -> int | None:
-    """Return the number of batches of an array; None for other data.
+def open_input_batches(
+    model: ModelLike, x: Values | Batches, batch_size: int | None
+) -> tuple[Iterator[list[Array]], int | None]:
+    """Return the inputs of each batch, and the number of batches if it is known.
 
-    Examples
-    --------
-    >>> count_batches(np.zeros((5, 2)), 2), count_batches(iter([]), 2)
-    (3, None)
+    Only one batch is read at a time unless the data are in memory.
     """
-    return -(-len(x) // batch_size) if isinstance(x, np.ndarray) and x.ndim else None
+    data = open_data(model, x, targets=False)
+    size = DEFAULT_BATCH_SIZE if batch_size is None else batch_size
+    if isinstance(data, ItemStream):
+        return iter_stream(model, data, batch_size), None
+    if isinstance(data, ArrayParts):
+        arrays = convert_inputs(model, data.x)
+        starts = range(0, len(arrays[0]), size)
+        return ([a[start : start + size] for a in arrays] for start in starts), len(starts)
+    rows: RowDataset = data
+    starts = range(0, len(rows), size)
+    spans = (rows.get_span(start, start + size) for start in starts)
+    return (convert_inputs(model, rows.read_rows(span)[0]) for span in spans), len(starts)
 
 
-def iter_input_batches(model: ModelLike, x: Any, batch_size: int) -> Iterator[list[Array]]:
-    if is_batch_iterable(x):
-        for batch in x if hasattr(x, "__iter__") else (x[i] for i in range(len(x))):
-            yield convert_inputs(model, batch[0] if isinstance(batch, tuple) else batch)
-    elif is_memory_mapped(x):
-        rows = MemmapDataset(x)
-        for start in range(0, len(rows), batch_size):
-            yield convert_inputs(model, rows.read([(start, start + batch_size)]).x)
-    else:
-        arrays = convert_inputs(model, x)
-        for start in range(0, len(arrays[0]), batch_size):
-            yield [a[start : start + batch_size] for a in arrays]
+def iter_stream(model: ModelLike, data: ItemStream, batch_size: int | None) -> Iterator[list[Array]]:
+    """Yield the inputs of the batches of a stream."""
+    stream = BatchStream(data.items, None)
+    open_stream(stream, data.reader, batch_size, DEFAULT_BATCH_SIZE)
+    for batch in stream.iter_epoch():
+        yield convert_inputs(model, split_batch(data.reader, batch)[0])
 
 
-def predict_on_batch(model: ModelLike, x: Any) -> Any:
+def predict_on_batch(model: ModelLike, x: Values) -> Any:
     """Compute the outputs for one batch; see `Model.predict_on_batch`."""
     arrays = convert_inputs(model, x)
     return model.unflatten_outputs(get_predictor(model, [a.dtype for a in arrays])(*arrays))
 
 
-def predict_proba(model: ModelLike, x: Any, batch_size: int | None) -> Array:
+def predict_proba(model: ModelLike, x: Values | Batches, batch_size: int | None) -> Array:
     """Return class probabilities; see `Model.predict_proba`."""
     p = check_single_output(model, model.predict(x, batch_size), "predict_proba")
     # Softmax rows may exceed 1 by rounding.
@@ -93,7 +100,7 @@ def predict_proba(model: ModelLike, x: Any, batch_size: int | None) -> Array:
     return np.concatenate([1 - p, p], axis=-1) if p.shape[-1] == 1 else p
 
 
-def predict_classes(model: ModelLike, x: Any, batch_size: int | None) -> Array:
+def predict_classes(model: ModelLike, x: Values | Batches, batch_size: int | None) -> Array:
     """Return class labels; see `Model.predict_classes`."""
     p = check_single_output(model, model.predict(x, batch_size), "predict_classes")
     classes: Array = (p[..., 0] > 0.5).astype(np.int64) if p.shape[-1] == 1 else p.argmax(-1)

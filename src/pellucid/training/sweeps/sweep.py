@@ -18,9 +18,11 @@ from pellucid.run.backends import record_backends
 from pellucid.run.distributed.process_group import agree, num_processes
 from pellucid.run.interrupts import Interrupted
 from pellucid.training.array_source import ArrayDataset
-from pellucid.training.data_adapter import DEFAULT_BATCH_SIZE, make_dataset, to_array
+from pellucid.training.data_adapter import make_dataset
+from pellucid.training.data_sources.conversion import to_array
 from pellucid.training.distributed_checks import compute_crc32
 from pellucid.training.fit import resolve_devices
+from pellucid.training.iterator_source import DEFAULT_BATCH_SIZE
 from pellucid.training.progress_display import make_display
 from pellucid.training.sweeps.batched_trainer import BatchedTrainer, cache_orders, compile_trainers
 from pellucid.training.sweeps.batching import TrialBatch, batch_trials
