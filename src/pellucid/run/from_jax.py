@@ -17,17 +17,17 @@ import numpy as np
 from pellucid.graph.composite import check_settings, prepend_namespace_parameter
 from pellucid.graph.errors import DtypeError, GradientError, ShapeError, UseError
 from pellucid.graph.expr import Expr, to_hashable
-from pellucid.graph.op import Function, Op, get_output
+from pellucid.graph.op import Function, Op, Template, get_output
 from pellucid.graph.op_decorator import OpFunction, make_op_function
 from pellucid.graph.operators import call_op
-from pellucid.graph.precedence import ATOM, Template
+from pellucid.graph.precedence import ATOM
 from pellucid.graph.types import Dim, Type, Unknown, covers, format_shape, is_float
 from pellucid.run.jax_runtime import get_first_line, jax, x64
 
 
 def from_jax(
     function: Function, *, name: str | None = None, tex: Template | None = None, text: Template | None = None
-) -> OpFunction:
+) -> OpFunction[Expr]:
     r"""Make an op from a JAX function, :math:`y = f(x)`, which JAX differentiates.
 
     Arguments without a default are expressions, those with one are settings. The function may return one array or any
@@ -175,7 +175,7 @@ class JaxFunction:
         remaining = iter(gradients if isinstance(gradients, list) else [gradients])
         return [next(remaining) if is_float(i.dtype) else None for i in inputs]
 
-    def make_backward(self, count: int) -> OpFunction:
+    def make_backward(self, count: int) -> OpFunction[Any]:
         """Return the VJP of the function for ``count`` operands, as an op."""
 
         def backward(*values: Any, **settings: Any) -> Any:

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.graph.array_namespace import NUMPY
 from pellucid.graph.decomposition import symbolic
 from pellucid.graph.errors import PellucidError, ShapeError
 from pellucid.graph.expr import Expr
 from pellucid.graph.op import OUTPUT
-from pellucid.graph.operators import call_op
+from pellucid.graph.operators import call_op, call_op_with_results
 from pellucid.graph.ops.convolution import conv
 from pellucid.graph.ops.scan import scan
 from pellucid.graph.ops.sliding_windows import Pairs, iterate_part_widths, iterate_window_slices, pad_spatial
@@ -216,7 +217,7 @@ def _argmax_masks(y: Expr, x: Expr, pool_size: Any, strides: Any, padding: Any) 
     """Return, for each position in the window, the mask of windows whose first maximum is there."""
     lowest = -np.inf if x.dtype.kind not in "iu" else np.iinfo(x.dtype).min
     padded, ones, counts = pad_spatial(symbolic, x, padding, lowest), (1,) * len(strides), y.shape[1:-1]
-    slices = list(iterate_window_slices(np, padded, pool_size, strides, ones, counts))  # type: ignore[arg-type]
+    slices = list(iterate_window_slices(NUMPY, padded, pool_size, strides, ones, counts))  # type: ignore[arg-type]
     masks: list[Expr] = []
     seen: Any = None
     for tap in slices:
@@ -236,7 +237,7 @@ def max_pool_gradient(g: Expr, y: Expr, x: Expr, pool_size: Any, strides: Any, p
 
 @defines
 def overlap_patches(g: Expr, like: Expr, size: Any, strides: Any, dilation: Any, padding: Any) -> Any:
-    parts = call_op("split", g, math.prod(size), axis=-1)
+    parts = call_op_with_results("split", g, math.prod(size), axis=-1)
     return overlap_add(parts, like.shape[1:-1], size, strides, padding, dilation)
 
 
@@ -245,7 +246,7 @@ def conv_kernel_gradient(x: Expr, g: Expr, like: Expr, strides: Any, padding: An
     """Convolution with batch and channels exchanged, and strides and dilation exchanged."""
     if any(isinstance(n, str) for n in (*like.shape, *g.shape[1:-1])):
         raise ShapeError("expected known image sizes")
-    pieces = zip(call_op("split", x, groups, axis=-1), call_op("split", g, groups, axis=-1), strict=True)
+    pieces = zip(*(call_op_with_results("split", e, groups, axis=-1) for e in (x, g)), strict=True)
     window, axes = like.shape[:-2], range(1, x.ndim - 1)
     found = []
     for images, gradient in pieces:

@@ -85,7 +85,7 @@ class Recurrent(Layer):
 
     def prepare_sequence(self, x: Expr) -> Expr:
         """Return the elements of the sequence, time first, after everything that needs no state."""
-        return swapaxes(x, 0, 1)  # type: ignore[no-any-return]
+        return swapaxes(x, 0, 1)
 
     def make_step(self, states: States) -> Step:
         """Return the function of one step, for a loop that starts with these states."""
@@ -122,7 +122,7 @@ class Recurrent(Layer):
         """Return the results of a step where it is valid, otherwise the previous states and output."""
 
         def select(new: Expr, old: Any) -> Expr:
-            return where(expand_dims(valid, tuple(range(1, new.ndim))), new, old)  # type: ignore[no-any-return]
+            return where(expand_dims(valid, tuple(range(1, new.ndim))), new, old)
 
         states = [select(new, old) for new, old in zip(result.states, previous, strict=False)]
         if self.emits_zeros:
@@ -137,7 +137,7 @@ class Recurrent(Layer):
         result = swapaxes(flip(outputs, axis=0) if self.go_backwards else outputs, 0, 1)
         if mask is not None:
             result = attach_mask(result, flip(mask, axis=1) if self.go_backwards else mask)
-        return result  # type: ignore[no-any-return]
+        return result
 
     def get_initial_states(self, sequence: Expr, initial_state: Any) -> States:
         """Return the given initial states, or zeros."""

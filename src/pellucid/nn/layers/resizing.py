@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from pellucid.graph.types import is_float
 from pellucid.nn.dtypes import to_dtype, to_float
 from pellucid.nn.layers.spatial_base import Sizes, SpatialLayer
 from pellucid.nn.layers.validation import check_choice, check_real, check_size
+
+if TYPE_CHECKING:
+    from pellucid.typing import Interpolation
 
 __all__ = ["UpSampling1D", "UpSampling2D", "UpSampling3D", "Resizing", "CenterCrop"]
 
@@ -82,7 +85,7 @@ class UpSampling2D(UpSampling):
 
     def __init__(self, size: Sizes = 2, interpolation: str = "nearest", name: str | None = None) -> None:
         super().__init__(size, name)
-        self.interpolation = check_choice(self.name, "interpolation", interpolation, METHODS)
+        self.interpolation = cast("Interpolation", check_choice(self.name, "interpolation", interpolation, METHODS))
 
     def call(self, x: Expr) -> Expr:
         if self.interpolation == "nearest":
@@ -191,7 +194,7 @@ class Resizing(ResizeBase):
     ) -> None:
         super().__init__(name)
         self.set_size(height, width)
-        self.interpolation = check_choice(self.name, "interpolation", interpolation, METHODS)
+        self.interpolation = cast("Interpolation", check_choice(self.name, "interpolation", interpolation, METHODS))
         if crop_to_aspect_ratio and pad_to_aspect_ratio:
             raise UseError(f"{self.name}: expected one of crop_to_aspect_ratio and pad_to_aspect_ratio, not both")
         self.crop_to_aspect_ratio = crop_to_aspect_ratio
