@@ -103,16 +103,14 @@ def kernel_gradient_tex(operands: tuple[PrintedOperand, ...], settings: OpSettin
     return [start, r"\left(", *product, rf"\right)_{{{kept[1:-1]}}}"] if kept else [start, *product]
 
 
-def get_full_padding(
-    operands: tuple[Any, ...], settings: OpSettings
-) -> tuple[tuple[int, int | EllipsisType], ...] | tuple[tuple[Any, Any], ...]:
+def get_full_padding(operands: tuple[Any, ...], settings: OpSettings) -> tuple[tuple[int, int | EllipsisType], ...]:
     """Return the padding of the gradient under the flipped kernel.
 
     A negative number removes elements that no window reached. The second number of a pair is ``...`` if the size of
     the input decides how far the last window reaches.
     """
     g, kernel, like = operands
-    pairs = []
+    pairs: list[tuple[int, int | EllipsisType]] = []
     for axis, (k, s, r) in enumerate(zip(kernel.shape[:-2], settings["strides"], settings["dilation"], strict=True)):
         reach = (k - 1) * r
         low, high = (reach - p for p in settings["padding"][axis])
