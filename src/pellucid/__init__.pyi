@@ -5,7 +5,8 @@
 Public names are imported when they are first used, so that ``import pellucid`` and the command line start quickly.
 """
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Literal
 
 from pellucid import byhand, course, data, live, nn, show, typing
 from pellucid.course.checker.check import check_answer
@@ -138,6 +139,7 @@ from pellucid.show.why import why
 from pellucid.training import callbacks
 from pellucid.training.run_diff import compare
 from pellucid.training.sweeps.sweep import sweep
+from pellucid.typing import ArrayLike, Axes, ConvPadding, DTypeLike, Padding, PadWidth, Sizes
 
 __all__ = [
     "Classifier",
@@ -590,9 +592,9 @@ def add(x: Operand, y: Operand) -> Expr:
 def affine_transform(
     images: Operand,
     transform: Operand,
-    interpolation: Any = "bilinear",
-    fill_mode: Any = "constant",
-    fill_value: Any = 0.0,
+    interpolation: Literal["nearest", "bilinear"] = "bilinear",
+    fill_mode: Literal["constant", "nearest", "wrap", "reflect"] = "constant",
+    fill_value: float = 0.0,
 ) -> Expr:
     r"""Affine transformation of images, :math:`y_p = x_{A p + t}`.
 
@@ -635,7 +637,7 @@ def affine_transform(
     M. Jaderberg, K. Simonyan, A. Zisserman and K. Kavukcuoglu, Spatial Transformer Networks, NIPS 2015.
     """
 
-def all(x: Operand, axis: Any = None, keepdims: Any = False) -> Expr:
+def all(x: Operand, axis: Axes = None, keepdims: bool = False) -> Expr:
     r"""Test whether all elements along an axis are true, :math:`\bigwedge_i x_i`.
 
     Parameters
@@ -653,7 +655,7 @@ def all(x: Operand, axis: Any = None, keepdims: Any = False) -> Expr:
     (x > 0).all()
     """
 
-def any(x: Operand, axis: Any = None, keepdims: Any = False) -> Expr:
+def any(x: Operand, axis: Axes = None, keepdims: bool = False) -> Expr:
     r"""Test whether any element along an axis is true, :math:`\bigvee_i x_i`.
 
     Parameters
@@ -805,7 +807,7 @@ def arctanh(x: Operand) -> Expr:
     np.float32(0.0)
     """
 
-def argmax(x: Operand, axis: Any = None, keepdims: Any = False) -> Expr:
+def argmax(x: Operand, axis: int | None = None, keepdims: bool = False) -> Expr:
     r"""Index of the first maximum along an axis, :math:`\operatorname{argmax}_i x_i`, as int64.
 
     Parameters
@@ -823,7 +825,7 @@ def argmax(x: Operand, axis: Any = None, keepdims: Any = False) -> Expr:
     p.argmax(axis=1)
     """
 
-def argmin(x: Operand, axis: Any = None, keepdims: Any = False) -> Expr:
+def argmin(x: Operand, axis: int | None = None, keepdims: bool = False) -> Expr:
     r"""Index of the first minimum along an axis, :math:`\operatorname{argmin}_i x_i`, as int64.
 
     Parameters
@@ -841,7 +843,7 @@ def argmin(x: Operand, axis: Any = None, keepdims: Any = False) -> Expr:
     p.argmin(axis=1)
     """
 
-def argsort(x: Operand, axis: Any = -1, descending: Any = False, stable: Any = True) -> Expr:
+def argsort(x: Operand, axis: int | None = -1, descending: bool = False, stable: bool = True) -> Expr:
     r"""Indices that sort an array, :math:`x_{i_1} \le x_{i_2} \le \dots`, as int64. The parameters are those of `sort`.
 
     Parameters
@@ -884,7 +886,7 @@ def attach_mask(x: Operand, mask: Operand) -> Expr:
     x != 0
     """
 
-def attention_output(weights: Operand, value: Operand, axes: Any = (1,)) -> Expr:
+def attention_output(weights: Operand, value: Operand, axes: int | Sequence[int] = (1,)) -> Expr:
     """Attention output of each head: values averaged with the weights of `attention_weights`, :math:`A V`.
 
     Parameters
@@ -912,7 +914,7 @@ def attention_output(weights: Operand, value: Operand, axes: Any = (1,)) -> Expr
     A. Vaswani et al., Attention Is All You Need, NeurIPS 2017.
     """
 
-def attention_weights(query: Operand, key: Operand, *mask: Operand, axes: Any = (1,)) -> Expr:
+def attention_weights(query: Operand, key: Operand, *mask: Operand, axes: int | Sequence[int] = (1,)) -> Expr:
     r"""Attention weights of each head, :math:`\operatorname{softmax}(Q K^\top / \sqrt d)`.
 
     Parameters
@@ -947,9 +949,9 @@ def batch_normalization(
     moving_mean: Operand,
     moving_variance: Operand,
     *mask: Operand,
-    axis: Any = -1,
-    momentum: Any = 0.99,
-    epsilon: Any = 0.001,
+    axis: int = -1,
+    momentum: float = 0.99,
+    epsilon: float = 0.001,
 ) -> Expr:
     r"""Batch normalization, :math:`(x - \mu) / \sqrt{\sigma^2 + \epsilon}` with the mean and variance of the batch.
 
@@ -1072,7 +1074,7 @@ def bitwise_xor(x: Operand, y: Operand) -> Expr:
     array([5, 6])
     """
 
-def broadcast_to(x: Operand, shape: Any = ()) -> Expr:
+def broadcast_to(x: Operand, shape: int | str | Sequence[int | str] = ()) -> Expr:
     """Broadcast an array to a shape, :math:`y_{ij} = x_j` or :math:`y_{ij} = x_{i1}`.
 
     Parameters
@@ -1088,7 +1090,7 @@ def broadcast_to(x: Operand, shape: Any = ()) -> Expr:
     (2, 3)
     """
 
-def cast(x: Operand, dtype: Any = None) -> Expr:
+def cast(x: Operand, dtype: DTypeLike | None = None) -> Expr:
     """Cast to another dtype (default `config.floatx`), :math:`y = x`. Casts to integers truncate.
 
     The cast of NaN, infinity or an out-of-range number to an integer is undefined: NumPy and XLA return different
@@ -1176,7 +1178,7 @@ def cholesky(x: Operand) -> Expr:
     I. Murray, Differentiation of the Cholesky decomposition, arXiv:1602.07527, 2016.
     """
 
-def clip_gradient(x: Operand, low: Any = None, high: Any = None) -> Expr:
+def clip_gradient(x: Operand, low: float | None = None, high: float | None = None) -> Expr:
     r"""Identity that clips the gradient elementwise: :math:`g \mapsto \min(\max(g, a), b)`.
 
     The clipping is applied to the total gradient of ``x``, after the contributions of all uses are summed.
@@ -1206,7 +1208,12 @@ def clip_gradient(x: Operand, low: Any = None, high: Any = None) -> Expr:
     """
 
 def conv(
-    x: Operand, kernel: Operand, strides: Any = 1, padding: Any = "valid", dilation: Any = 1, groups: Any = 1
+    x: Operand,
+    kernel: Operand,
+    strides: Sizes = 1,
+    padding: ConvPadding = "valid",
+    dilation: Sizes = 1,
+    groups: int = 1,
 ) -> Expr:
     r"""Convolution (cross-correlation), in one, two or three dimensions, channels last:
     :math:`y_{n,i,c} = \sum_{k,d} x_{n,\, s i + r k,\, d} \; w_{k,d,c}`.
@@ -1251,11 +1258,11 @@ def conv(
 def conv_transpose(
     x: Operand,
     kernel: Operand,
-    strides: Any = 1,
-    padding: Any = "valid",
-    output_padding: Any = None,
-    dilation: Any = 1,
-    groups: Any = 1,
+    strides: Sizes = 1,
+    padding: Padding = "valid",
+    output_padding: Sizes | None = None,
+    dilation: Sizes = 1,
+    groups: int = 1,
 ) -> Expr:
     r"""Transposed convolution, channels last: :math:`y_{n,j,d} = \sum_{s i + r k = j} \sum_c x_{n,i,c} \; w_{k,d,c}`.
 
@@ -1357,7 +1364,7 @@ def cosh(x: Operand) -> Expr:
     sinh(x)
     """
 
-def cross(x: Operand, y: Operand, axis: Any = -1) -> Expr:
+def cross(x: Operand, y: Operand, axis: int = -1) -> Expr:
     r"""Cross product of vectors in three dimensions, :math:`(x \times y)_1 = x_2 y_3 - x_3 y_2` and so on.
 
     Parameters
@@ -1384,7 +1391,7 @@ def cross(x: Operand, y: Operand, axis: Any = -1) -> Expr:
     cross(y, r)
     """
 
-def cumprod(x: Operand, axis: Any = None) -> Expr:
+def cumprod(x: Operand, axis: int | None = None) -> Expr:
     r"""Cumulative product along an axis, :math:`y_i = \prod_{j \le i} x_j`. The parameters are those of `cumsum`.
 
     Parameters
@@ -1400,7 +1407,7 @@ def cumprod(x: Operand, axis: Any = None) -> Expr:
     array([1., 2., 6.], dtype=float32)
     """
 
-def cumsum(x: Operand, axis: Any = None) -> Expr:
+def cumsum(x: Operand, axis: int | None = None) -> Expr:
     r"""Cumulative sum along an axis, :math:`y_i = \sum_{j \le i} x_j`.
 
     Parameters
@@ -1445,7 +1452,7 @@ def det(x: Operand) -> Expr:
     Advances in Automatic Differentiation, Springer 2008.
     """
 
-def diagonal(x: Operand, offset: Any = 0, axis1: Any = 0, axis2: Any = 1) -> Expr:
+def diagonal(x: Operand, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Expr:
     r"""Diagonal of matrices along a new last axis, :math:`y_i = x_{i,\,i+k}` for the offset :math:`k`.
 
     Parameters
@@ -1646,7 +1653,7 @@ def exp2(x: Operand) -> Expr:
     array([8. , 0.5], dtype=float32)
     """
 
-def expand_dims(x: Operand, axis: Any = 0) -> Expr:
+def expand_dims(x: Operand, axis: int | Sequence[int] = 0) -> Expr:
     """Insert axes of length 1 at the given positions of the new shape, :math:`y_{i1j} = x_{ij}`.
 
     Parameters
@@ -1702,7 +1709,7 @@ def exprel(x: Operand) -> Expr:
     """
 
 def extract_patches(
-    images: Operand, size: Any = 3, strides: Any = None, dilation: Any = 1, padding: Any = "valid"
+    images: Operand, size: Sizes = 3, strides: Sizes | None = None, dilation: Sizes = 1, padding: Padding = "valid"
 ) -> Expr:
     r"""Elements of each sliding window as one vector (im2col), :math:`y_{n,i} = (x_{n,\, s i + r k})_k`.
 
@@ -1737,7 +1744,7 @@ def extract_patches(
     ('n', 7, 7, 48)
     """
 
-def flip(x: Operand, axis: Any = None) -> Expr:
+def flip(x: Operand, axis: Axes = None) -> Expr:
     """Reverse the order of the elements along axes (by default all), :math:`y_i = x_{n - 1 - i}`.
 
     Parameters
@@ -2097,7 +2104,7 @@ def kron(x: Operand, y: Operand) -> Expr:
     C. F. Van Loan, The ubiquitous Kronecker product, Journal of Computational and Applied Mathematics 123 (2000).
     """
 
-def leaky_relu(x: Operand, negative_slope: Any = 0.2) -> Expr:
+def leaky_relu(x: Operand, negative_slope: float = 0.2) -> Expr:
     r"""Leaky rectified linear unit of every element, :math:`x` where :math:`x \ge 0` and :math:`a x` below, with
     :math:`a` the ``negative_slope``.
 
@@ -2177,7 +2184,9 @@ def less_equal(x: Operand, y: Operand) -> Expr:
     x <= 0
     """
 
-def local_response_normalization(x: Operand, n: Any = 5, k: Any = 2.0, alpha: Any = 0.0001, beta: Any = 0.75) -> Expr:
+def local_response_normalization(
+    x: Operand, n: int = 5, k: float = 2.0, alpha: float = 0.0001, beta: float = 0.75
+) -> Expr:
     r"""Local response normalization: division by the squares of neighboring channels,
     :math:`x_c / \bigl(k + \alpha \sum_{|d - c| \le n/2} x_d^2\bigr)^\beta`.
 
@@ -2252,7 +2261,7 @@ def log10(x: Operand) -> Expr:
     np.float32(3.0)
     """
 
-def log1m_softmax(x: Operand, axis: Any = -1) -> Expr:
+def log1m_softmax(x: Operand, axis: Axes = -1) -> Expr:
     r"""Logarithm of one minus the softmax, :math:`\log(1 - p_i) = \log \sum_{j \ne i} e^{x_j} - \log \sum_j e^{x_j}`.
 
     For the maximum :math:`x_i` the first sum is computed over the other elements, shifted by the largest of them. For
@@ -2391,7 +2400,7 @@ def log_ndtr(x: Operand) -> Expr:
     np.float32(-0.6931472)
     """
 
-def log_softmax(x: Operand, axis: Any = -1) -> Expr:
+def log_softmax(x: Operand, axis: Axes = -1) -> Expr:
     r"""Logarithm of the softmax, :math:`x_i - \log \sum_j e^{x_j}`, finite wherever :math:`x` is.
 
     Parameters
@@ -2543,7 +2552,7 @@ def logit(x: Operand) -> Expr:
     np.float32(0.0)
     """
 
-def logsumexp(x: Operand, axis: Any = None, keepdims: Any = False) -> Expr:
+def logsumexp(x: Operand, axis: Axes = None, keepdims: bool = False) -> Expr:
     r"""Logarithm of the sum of exponentials along axes, :math:`\log \sum_i e^{x_i}`.
 
     Computed as :math:`m + \log \sum_i e^{x_i - m}` with :math:`m = \max_i x_i`, which neither overflows nor underflows.
@@ -2574,7 +2583,7 @@ def logsumexp(x: Operand, axis: Any = None, keepdims: Any = False) -> Expr:
     IMA Journal of Numerical Analysis 41 (2021).
     """
 
-def masked_softmax(mask: Operand, x: Operand, axis: Any = -1) -> Expr:
+def masked_softmax(mask: Operand, x: Operand, axis: Axes = -1) -> Expr:
     r"""Softmax over the unmasked elements, :math:`m_i e^{x_i} / \sum_j m_j e^{x_j}`; masked elements become 0.
 
     Parameters
@@ -2622,7 +2631,7 @@ def matmul(x: Operand, y: Operand) -> Expr:
     X @ W
     """
 
-def max(x: Operand, axis: Any = None, keepdims: Any = False) -> Expr:
+def max(x: Operand, axis: Axes = None, keepdims: bool = False) -> Expr:
     r"""Maximum of the elements along axes, :math:`\max_i x_i`. Equal maxima share the gradient equally.
 
     Parameters
@@ -2640,7 +2649,7 @@ def max(x: Operand, axis: Any = None, keepdims: Any = False) -> Expr:
     x.max(axis=1)
     """
 
-def max_pool(x: Operand, pool_size: Any = 2, strides: Any = None, padding: Any = "valid") -> Expr:
+def max_pool(x: Operand, pool_size: Sizes = 2, strides: Sizes | None = None, padding: Padding = "valid") -> Expr:
     r"""Max pooling, :math:`y_{n,i,c} = \max_k x_{n,\, s i + k,\, c}`. The first of several equal maxima receives the
     gradient.
 
@@ -2691,7 +2700,7 @@ def maximum(x: Operand, y: Operand) -> Expr:
     maximum(x, 0)
     """
 
-def mean(x: Operand, axis: Any = None, keepdims: Any = False) -> Expr:
+def mean(x: Operand, axis: Axes = None, keepdims: bool = False) -> Expr:
     r"""Arithmetic mean of the elements along axes, :math:`\frac{1}{n} \sum_i x_i`.
 
     Integers and booleans are cast to `config.floatx`. The parameters are those of `sum`.
@@ -2712,7 +2721,7 @@ def mean(x: Operand, axis: Any = None, keepdims: Any = False) -> Expr:
     broadcast_like(0.25, x)
     """
 
-def min(x: Operand, axis: Any = None, keepdims: Any = False) -> Expr:
+def min(x: Operand, axis: Axes = None, keepdims: bool = False) -> Expr:
     r"""Minimum of the elements along axes, :math:`\min_i x_i`. Equal minima share the gradient equally.
 
     Parameters
@@ -2768,7 +2777,7 @@ def multiply(x: Operand, y: Operand) -> Expr:
     2 * x
     """
 
-def nan_to_num(x: Operand, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Expr:
+def nan_to_num(x: Operand, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Expr:
     """Replace NaN and infinities by finite numbers; other elements are unchanged, :math:`y = x`.
 
     Parameters
@@ -2848,7 +2857,7 @@ def not_equal(x: Operand, y: Operand) -> Expr:
     y != 1
     """
 
-def one_hot(x: Operand, num_classes: Any = None, dtype: Any = None) -> Expr:
+def one_hot(x: Operand, num_classes: int | None = None, dtype: DTypeLike | None = None) -> Expr:
     """One-hot encoding of integers along a new last axis, :math:`t_{k} = [x = k]`.
 
     Parameters
@@ -2885,7 +2894,12 @@ def outer(x: Operand, y: Operand) -> Expr:
     (2, 3)
     """
 
-def pad(x: Operand, pad_width: Any = 0, mode: Any = "constant", constant_values: Any = 0) -> Expr:
+def pad(
+    x: Operand,
+    pad_width: PadWidth = 0,
+    mode: Literal["constant", "edge", "reflect", "symmetric", "wrap"] = "constant",
+    constant_values: float | Sequence[float] | Sequence[Sequence[float]] = 0,
+) -> Expr:
     r"""Array with a border, :math:`n \to a + n + b` elements along each axis.
 
     Parameters
@@ -2935,7 +2949,7 @@ def power(x: Operand, y: Operand) -> Expr:
     x ** 3
     """
 
-def prod(x: Operand, axis: Any = None, keepdims: Any = False) -> Expr:
+def prod(x: Operand, axis: Axes = None, keepdims: bool = False) -> Expr:
     r"""Product of the elements along axes, :math:`\prod_i x_i`.
 
     Parameters
@@ -2953,7 +2967,7 @@ def prod(x: Operand, axis: Any = None, keepdims: Any = False) -> Expr:
     x.prod(axis=1)
     """
 
-def quantile(x: Operand, q: Any = 0.5, axis: Any = None, keepdims: Any = False) -> Expr:
+def quantile(x: Operand, q: ArrayLike = 0.5, axis: Axes = None, keepdims: bool = False) -> Expr:
     r"""Quantile of the elements along axes, linearly interpolated between neighbors:
     :math:`(1 - t)\, x_{(i)} + t\, x_{(i + 1)}` at :math:`i + t = q (n - 1)`, with :math:`i` counted from 0.
 
@@ -3031,7 +3045,7 @@ def remainder(x: Operand, y: Operand) -> Expr:
     np.float32(1.0)
     """
 
-def reshape(x: Operand, shape: Any = ()) -> Expr:
+def reshape(x: Operand, shape: int | str | Sequence[int | str] = ()) -> Expr:
     """Change the shape and keep the order of the elements, as in :math:`y_{i n + j} = x_{ij}` for :math:`n` columns.
 
     Parameters
@@ -3097,7 +3111,7 @@ def rint(x: Operand) -> Expr:
     array([0., 2., 2.], dtype=float32)
     """
 
-def rms_normalize(x: Operand, axis: Any = -1, epsilon: Any = 1e-06) -> Expr:
+def rms_normalize(x: Operand, axis: Axes = -1, epsilon: float = 1e-06) -> Expr:
     r"""Division by the root mean square along axes, :math:`x / \sqrt{\overline{x^2} + \epsilon}`. The parameters are
     those of `standardize`.
 
@@ -3120,7 +3134,7 @@ def rms_normalize(x: Operand, axis: Any = -1, epsilon: Any = 1e-06) -> Expr:
     B. Zhang and R. Sennrich, Root Mean Square Layer Normalization, NeurIPS 2019.
     """
 
-def roll(x: Operand, shift: Any = 0, axis: Any = None) -> Expr:
+def roll(x: Operand, shift: int | Sequence[int] = 0, axis: Axes = None) -> Expr:
     r"""Shift the elements along axes, with wrap-around, :math:`y_i = x_{(i - s) \bmod n}`.
 
     Parameters
@@ -3143,7 +3157,7 @@ def roll(x: Operand, shift: Any = 0, axis: Any = None) -> Expr:
     roll(x, axis=0, shift=1)
     """
 
-def round(x: Operand, decimals: Any = 0) -> Expr:
+def round(x: Operand, decimals: int = 0) -> Expr:
     r"""Round every element to a number of decimals, :math:`\operatorname{rint}(10^d x) / 10^d`, with halves to even.
 
     Parameters
@@ -3164,7 +3178,7 @@ def round(x: Operand, decimals: Any = 0) -> Expr:
     array([ 1.3, 15. ], dtype=float32)
     """
 
-def scale_gradient(x: Operand, factor: Any = 1.0) -> Expr:
+def scale_gradient(x: Operand, factor: float = 1.0) -> Expr:
     r"""Identity that multiplies the gradient by a number, :math:`g \mapsto k g`.
 
     A factor of -1 gives the gradient reversal layer of domain adaptation.
@@ -3197,7 +3211,7 @@ def scale_gradient(x: Operand, factor: Any = 1.0) -> Expr:
     Y. Ganin and V. Lempitsky, Unsupervised Domain Adaptation by Backpropagation, ICML 2015.
     """
 
-def searchsorted(a: Operand, v: Operand, side: Any = "left") -> Expr:
+def searchsorted(a: Operand, v: Operand, side: Literal["left", "right"] = "left") -> Expr:
     r"""Indices at which values would be inserted into a sorted vector: the :math:`i` with
     :math:`a_{i-1} < v \le a_i`, or :math:`a_{i-1} \le v < a_i` for ``side="right"``.
 
@@ -3366,7 +3380,7 @@ def sinh(x: Operand) -> Expr:
     cosh(x)
     """
 
-def size(x: Operand, axis: Any = None, dtype: Any = None) -> Expr:
+def size(x: Operand, axis: Axes = None, dtype: DTypeLike | None = None) -> Expr:
     r"""Number of elements along axes, :math:`n_1 n_2 \cdots`, as int64 by default.
 
     Parameters
@@ -3384,7 +3398,7 @@ def size(x: Operand, axis: Any = None, dtype: Any = None) -> Expr:
     size(x, axis=0)
     """
 
-def softmax(x: Operand, axis: Any = -1) -> Expr:
+def softmax(x: Operand, axis: Axes = -1) -> Expr:
     r"""Softmax along an axis, :math:`\operatorname{softmax}(x)_i = e^{x_i} / \sum_j e^{x_j}`.
 
     The maximum is subtracted from :math:`x` first. The result is the same and the exponentials cannot overflow.
@@ -3485,7 +3499,7 @@ def solve(a: Operand, b: Operand) -> Expr:
     Advances in Automatic Differentiation, Springer 2008.
     """
 
-def solve_triangular(a: Operand, b: Operand, lower: Any = False) -> Expr:
+def solve_triangular(a: Operand, b: Operand, lower: bool = False) -> Expr:
     """Solution of the linear system :math:`A x = b` with a triangular matrix, by substitution.
 
     Parameters
@@ -3514,7 +3528,7 @@ def solve_triangular(a: Operand, b: Operand, lower: Any = False) -> Expr:
     solve_triangular(L, b, lower=True)
     """
 
-def sort(x: Operand, axis: Any = -1, descending: Any = False, stable: Any = True) -> Expr:
+def sort(x: Operand, axis: int | None = -1, descending: bool = False, stable: bool = True) -> Expr:
     r"""Sort the elements along an axis, :math:`x_{(1)} \le x_{(2)} \le \dots`.
 
     Parameters
@@ -3613,7 +3627,7 @@ def square(x: Operand) -> Expr:
     0
     """
 
-def squeeze(x: Operand, axis: Any = None) -> Expr:
+def squeeze(x: Operand, axis: Axes = None) -> Expr:
     """Remove axes of length 1, by default all axes known to have length 1, :math:`y_{ij} = x_{i1j}`.
 
     Parameters
@@ -3629,7 +3643,7 @@ def squeeze(x: Operand, axis: Any = None) -> Expr:
     ('n',)
     """
 
-def standardize(x: Operand, axis: Any = -1, epsilon: Any = 0.001) -> Expr:
+def standardize(x: Operand, axis: Axes = -1, epsilon: float = 0.001) -> Expr:
     r"""Standardization to zero mean and unit variance along axes,
     :math:`(x - \bar x) / \sqrt{\operatorname{var} x + \epsilon}`.
 
@@ -3657,7 +3671,7 @@ def standardize(x: Operand, axis: Any = -1, epsilon: Any = 0.001) -> Expr:
     J. L. Ba, J. R. Kiros and G. E. Hinton, Layer Normalization, arXiv:1607.06450.
     """
 
-def std(x: Operand, axis: Any = None, ddof: Any = 0, keepdims: Any = False) -> Expr:
+def std(x: Operand, axis: Axes = None, ddof: float = 0, keepdims: bool = False) -> Expr:
     r"""Standard deviation of the elements along axes, :math:`\sqrt{\operatorname{var}(x)}`.
 
     The gradient is 0 where all elements are equal. The parameters are those of `var`.
@@ -3721,7 +3735,7 @@ def subtract(x: Operand, y: Operand) -> Expr:
     1 - x
     """
 
-def sum(x: Operand, axis: Any = None, keepdims: Any = False) -> Expr:
+def sum(x: Operand, axis: Axes = None, keepdims: bool = False) -> Expr:
     r"""Sum of the elements along axes, :math:`\sum_i x_i`.
 
     Parameters
@@ -3744,7 +3758,7 @@ def sum(x: Operand, axis: Any = None, keepdims: Any = False) -> Expr:
     x.sum(axis=1)
     """
 
-def sum_pool(x: Operand, pool_size: Any = 2, strides: Any = None, padding: Any = "valid") -> Expr:
+def sum_pool(x: Operand, pool_size: Sizes = 2, strides: Sizes | None = None, padding: Padding = "valid") -> Expr:
     r"""Sum pooling, :math:`y_{n,i,c} = \sum_k x_{n,\, s i + k,\, c}`. The parameters are those of `max_pool`; padded
     elements are 0.
 
@@ -3765,7 +3779,7 @@ def sum_pool(x: Operand, pool_size: Any = 2, strides: Any = None, padding: Any =
     ('n', 14, 14, 32)
     """
 
-def take_along_axis(x: Operand, indices: Operand, axis: Any = -1) -> Expr:
+def take_along_axis(x: Operand, indices: Operand, axis: int = -1) -> Expr:
     """Take elements at indices along an axis, paired with the positions along the other axes, :math:`x_{k, i_k}`.
 
     Parameters
@@ -3824,7 +3838,7 @@ def tanh(x: Operand) -> Expr:
     1 - tanh(x) ** 2
     """
 
-def tile(x: Operand, reps: Any = 1) -> Expr:
+def tile(x: Operand, reps: int | Sequence[int] = 1) -> Expr:
     """Repeat the whole array along its axes: :math:`a, b, a, b` from :math:`a, b`.
 
     Parameters
@@ -3850,7 +3864,7 @@ def tile(x: Operand, reps: Any = 1) -> Expr:
     ('n', 6)
     """
 
-def trace(x: Operand, offset: Any = 0, axis1: Any = 0, axis2: Any = 1) -> Expr:
+def trace(x: Operand, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Expr:
     r"""Trace of matrices, :math:`\operatorname{tr} A = \sum_i A_{ii}`.
 
     Parameters
@@ -3905,7 +3919,7 @@ def training_only(training: Operand, inference: Operand) -> Expr:
     tanh(x)
     """
 
-def transpose(x: Operand, axes: Any = None) -> Expr:
+def transpose(x: Operand, axes: Sequence[int] | None = None) -> Expr:
     r"""Permutation of the axes, :math:`x^\top`.
 
     Parameters
@@ -3931,7 +3945,7 @@ def transpose(x: Operand, axes: Any = None) -> Expr:
     (3, 'n')
     """
 
-def tril(x: Operand, k: Any = 0) -> Expr:
+def tril(x: Operand, k: int = 0) -> Expr:
     r"""Lower triangle of matrices, :math:`x_{ij}` where :math:`j \le i + k`, with zeros above.
 
     Parameters
@@ -3947,7 +3961,7 @@ def tril(x: Operand, k: Any = 0) -> Expr:
     tril(A, k=-1)
     """
 
-def triu(x: Operand, k: Any = 0) -> Expr:
+def triu(x: Operand, k: int = 0) -> Expr:
     r"""Upper triangle of matrices, :math:`x_{ij}` where :math:`j \ge i + k`, with zeros below.
 
     Parameters
@@ -4001,7 +4015,7 @@ def trunc(x: Operand) -> Expr:
     array([-2.,  2.], dtype=float32)
     """
 
-def var(x: Operand, axis: Any = None, ddof: Any = 0, keepdims: Any = False) -> Expr:
+def var(x: Operand, axis: Axes = None, ddof: float = 0, keepdims: bool = False) -> Expr:
     r"""Variance of the elements along axes, :math:`\frac{1}{n - d} \sum_i (x_i - \bar{x})^2` with :math:`d` = ``ddof``.
 
     Parameters
@@ -4026,7 +4040,7 @@ def var(x: Operand, axis: Any = None, ddof: Any = 0, keepdims: Any = False) -> E
     x.var(axis=0)
     """
 
-def vector_norm(x: Operand, axis: Any = None, ord: Any = 2, keepdims: Any = False) -> Expr:
+def vector_norm(x: Operand, axis: Axes = None, ord: float = 2, keepdims: bool = False) -> Expr:
     r"""Vector norm along axes, :math:`\left\| x \right\|_p = \left(\sum_i |x_i|^p\right)^{1/p}`.
 
     Elements are divided by the largest one before they are raised to a power, so that the powers cannot overflow.

@@ -13,14 +13,20 @@ __all__ = [
     "Array",
     "ArrayLike",
     "Axes",
-    "Batches",
     "BatchSequence",
+    "Batches",
     "ClassWeights",
+    "ConvPadding",
     "DTypeLike",
     "Devices",
+    "ExplicitPadding",
     "FilePath",
+    "Interpolation",
     "Json",
     "Mode",
+    "PadWidth",
+    "Padding",
+    "Sizes",
     "Values",
     "Verbosity",
 ]
@@ -66,6 +72,24 @@ Examples
 >>> def make_zeros(dtype: pt.DTypeLike) -> pel.Expr:
 ...     return pel.zeros(3, dtype)
 """
+
+Sizes: TypeAlias = int | Sequence[int]
+"""Sizes of a window, its strides or its dilation: one for all spatial axes, or one for each."""
+
+ExplicitPadding: TypeAlias = int | Sequence[int] | Sequence[Sequence[int]]
+"""Elements added to the spatial axes: one width, (before, after), or one such pair for each axis."""
+
+Padding: TypeAlias = Literal["valid", "same"] | ExplicitPadding
+"""Padding of windows: no padding, padding that keeps the size, or widths."""
+
+ConvPadding: TypeAlias = Literal["valid", "same", "full", "causal"] | ExplicitPadding
+"""Padding of a convolution, which can also include every overlapping window, or only earlier positions."""
+
+PadWidth: TypeAlias = ExplicitPadding | Mapping[int, int | Sequence[int]]
+"""Elements added by `pellucid.pad`: for all axes, for each, or a dict from axis to width."""
+
+Interpolation: TypeAlias = Literal["nearest", "bilinear", "bicubic", "lanczos3", "lanczos5"]
+"""Interpolation of resized images."""
 
 Mode: TypeAlias = Literal["auto", "xla", "native", "numpy", "guard"]
 """How a compiled function runs; see `pellucid.function`.

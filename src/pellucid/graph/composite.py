@@ -10,24 +10,28 @@ from __future__ import annotations
 import functools
 import inspect
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, cast, overload
 
 import numpy as np
 
+from pellucid.graph.array_namespace import ArrayNamespace
 from pellucid.graph.decomposition import symbolic
 from pellucid.graph.errors import PellucidError
 from pellucid.graph.evaluate import evaluate_subgraph
-from pellucid.graph.expr import Constant, Expr, Input, Settings, to_hashable
+from pellucid.graph.expr import Constant, Expr, Input, OpSettings, Settings, to_hashable
 from pellucid.graph.naming import strip_labels
-from pellucid.graph.op import Function
+from pellucid.graph.op import Function, GradientRule, Template
 from pellucid.graph.op_decorator import OpFunction, op
 from pellucid.graph.passes import remove_markers
-from pellucid.graph.precedence import ATOM, Template
+from pellucid.graph.precedence import ATOM
 from pellucid.graph.rewriter import simplify_all
 from pellucid.graph.subgraph import Subgraph
 from pellucid.graph.traversal import topological
 from pellucid.graph.types import Type
+
+Definition = Callable[..., Expr | Sequence[Expr]]
+"""Function of the operands and settings of a composite op that returns its result, or its results."""
 
 MAX_TRACES = 128
 """Number of traced definitions that each composite op caches, by types of operands and settings."""
@@ -40,8 +44,8 @@ def composite(
     text: Template | None = None,
     precedence: int = ATOM,
     tex_precedence: int | None = None,
-    grad: Function | None = None,
-) -> Callable[[Function], OpFunction]:
+    grad: GradientRule | None = None,
+) -> CompositeDecorator:
     r"""Define a composite op by a function of expressions, such as :math:`\operatorname{swish}(x) = x \, \sigma(x)`.
 
     Arguments without a default are operands, arguments with a default are settings. The function returns one expression
@@ -87,9 +91,9 @@ def composite(
     sigmoid(x) + x * (sigmoid(x) * (1 - sigmoid(x)))
     """
 
-    def make(definition: Function) -> OpFunction:
+    def make(definition: Definition) -> OpFunction[Any]:
         composite = CompositeDefinition(definition, name or definition.__name__)
-        return op(
+        made: OpFunction[Any] = op(
             name=composite.name,
             infer=composite.infer,
             normalize=composite.normalize,
@@ -103,32 +107,44 @@ def composite(
             tex_precedence=tex_precedence,
             cost=composite.cost,
         )(composite.value())
+        return made
 
-    return make
+    return cast(CompositeDecorator, make)
+
+
+class CompositeDecorator(Protocol):
+    """What `composite` returns: a function that turns a definition into the public function of an op."""
+
+    @overload
+    def __call__(self, definition: Callable[..., Expr]) -> OpFunction[Expr]: ...
+    @overload
+    def __call__(self, definition: Callable[..., Sequence[Expr]]) -> OpFunction[list[Expr]]: ...
 
 
 class CompositeDefinition:
     """The definition of a composite op, and the functions of its `Op`."""
 
-    def __init__(self, definition: Function, name: str) -> None:
+    def __init__(self, definition: Definition, name: str) -> None:
         self.definition = definition
         self.name = name
         self.cached_trace = functools.lru_cache(MAX_TRACES)(self.trace)
 
-    def apply(self, *inputs: Expr, **settings: Any) -> Any:
+    def apply(self, *inputs: Expr, **settings: Any) -> Expr | list[Expr]:
         results = self.apply_to_list(inputs, settings)
         return results if len(results) > 1 else results[0]
 
-    def apply_to_list(self, inputs: Sequence[Expr], settings: Mapping[str, Any]) -> list[Expr]:
+    def apply_to_list(self, inputs: Sequence[Expr], settings: OpSettings) -> list[Expr]:
         returned = self.definition(*inputs, **settings)
-        results = list(returned) if isinstance(returned, (list, tuple)) else [returned]
+        results = (
+            [returned] if isinstance(returned, Expr) else list(returned) if isinstance(returned, (list, tuple)) else []
+        )
         if not results or not all(isinstance(result, Expr) for result in results):
             raise PellucidError(
                 f"{self.name}: the definition must return an expression, or a list of them. Received: {returned!r}"
             )
         return results
 
-    def normalize(self, *inputs: Expr, **settings: Any) -> dict[str, Any]:
+    def normalize(self, *inputs: Expr, **settings: Any) -> OpSettings:
         check_settings(self.name, settings)
         return settings
 
@@ -148,7 +164,7 @@ class CompositeDefinition:
         """Return the value function: the definition with an array namespace as first parameter."""
 
         @functools.wraps(self.definition)
-        def value(xp: Any, *operands: Any, **settings: Any) -> Any:
+        def value(xp: ArrayNamespace, *operands: Any, **settings: Any) -> Any:
             if xp is symbolic:
                 return self.apply(*operands, **settings)
             graph = self.cached_trace(tuple(Type(np.shape(o), o.dtype) for o in operands), to_hashable(settings))
@@ -190,7 +206,7 @@ def count_operations(node: Expr) -> float:
     return cost
 
 
-def check_settings(name: str, settings: Mapping[str, Any]) -> None:
+def check_settings(name: str, settings: OpSettings) -> None:
     for key, value in settings.items():
         if isinstance(value, Expr) or not is_hashable(value):
             raise PellucidError(
@@ -199,7 +215,7 @@ def check_settings(name: str, settings: Mapping[str, Any]) -> None:
             )
 
 
-def is_hashable(value: Any) -> bool:
+def is_hashable(value: object) -> bool:
     try:
         hash(tuple(value) if isinstance(value, list) else value)
     except TypeError:

@@ -6,7 +6,7 @@ from typing import Any
 
 from pellucid.graph.errors import NoSuchNameError, UseError, near_miss
 from pellucid.graph.expr import Expr
-from pellucid.graph.op import OUTPUT, Function
+from pellucid.graph.op import OUTPUT
 from pellucid.graph.operators import FUNCTIONS
 
 
@@ -15,7 +15,7 @@ class SymbolicNamespace:
 
     __name__ = "pellucid"
 
-    def __getattr__(self, name: str) -> Function:
+    def __getattr__(self, name: str) -> Any:
         try:
             return FUNCTIONS[name]
         except KeyError:

@@ -23,7 +23,7 @@ from pellucid.graph.gradient import (
     match_structure,
     to_list,
 )
-from pellucid.graph.operators import build_expr, call_op
+from pellucid.graph.operators import call_op, call_op_with_results
 from pellucid.graph.rewriter import simplify, simplify_all
 from pellucid.graph.traversal import replace_all
 
@@ -197,10 +197,12 @@ def number_elements(x: Expr) -> Expr:
     """Return the flat indices of the elements of an array, also if its size is not known yet."""
     sizes = [d for d in x.shape if isinstance(d, int)]
     if len(sizes) == x.ndim:
-        return build_expr("arange", math.prod(sizes))
+        return call_op("arange", math.prod(sizes))
     ones = call_op("ones_like", x, dtype="int32")
     flat = ones if x.ndim == 1 else call_op("ravel", ones)
-    numbered: Expr = call_op("scan", lambda one, count: (count + one, count), flat, call_op("zeros", (), "int32"))[1]
+    numbered = call_op_with_results(
+        "scan", lambda one, count: (count + one, count), flat, call_op("zeros", (), "int32")
+    )[1]
     return simplify(numbered)
 
 
@@ -271,9 +273,9 @@ def restore_output_axes(rows: Expr, output: Expr, wrt: Expr) -> Expr:
         return rows
     shape = (*output.shape, *wrt.shape)
     if not any(isinstance(d, str) for d in shape):
-        return build_expr("reshape", rows, shape)
+        return call_op("reshape", rows, shape)
     outer = call_op("expand_dims", output, tuple(range(output.ndim, len(shape)))) if wrt.ndim else output
-    return build_expr("reshape_like", rows, call_op("zeros_like", outer) + call_op("zeros_like", wrt))
+    return call_op("reshape_like", rows, call_op("zeros_like", outer) + call_op("zeros_like", wrt))
 
 
 @overload

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.graph.array_namespace import NUMPY
 from pellucid.graph.errors import InputError, LinAlgError, PellucidError, ShapeError, brief
 from pellucid.graph.expr import Constant, Expr, Input, is_compatible_shape
 from pellucid.graph.op import OUTPUT
@@ -108,7 +109,7 @@ def evaluate(xp: Any, outputs: Sequence[Expr], values: Mapping[Expr, Any], watch
     if watch is None and factory is not None:
         watch = factory(outputs, values)
     nodes = topological(outputs, stop=done)
-    context = None if xp is np else LoweringContext(done, outputs, nodes)
+    context = None if xp is NUMPY else LoweringContext(done, outputs, nodes)
     for node in nodes:
         if node in done:
             continue
@@ -135,7 +136,7 @@ def compute_node(xp: Any, node: Expr, operands: list[Any], context: LoweringCont
         check_unknown_sizes(node, operands, op.core, operands, "another operand")
     settings = node.settings
     try:
-        if xp is not np:
+        if xp is not NUMPY:
             custom = _lowerings.get().get(op.name)
             value = custom(node, context) if custom is not None and context is not None else None
             value = value if value is not None else (op.xla or op.value)(xp, *operands, **settings)
@@ -156,7 +157,7 @@ def compute_node(xp: Any, node: Expr, operands: list[Any], context: LoweringCont
         ) from error
     if len(node.types) > 1 or op is OUTPUT:
         return value
-    if xp is np:
+    if xp is NUMPY:
         value = np.asarray(value)
     check_result(node, operands, value)
     return value

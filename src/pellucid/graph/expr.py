@@ -35,13 +35,23 @@ from pellucid.graph.types import (
 )
 
 if TYPE_CHECKING:
+    from types import EllipsisType
+
     from pellucid.graph.op import Op
     from pellucid.typing import ArrayLike, Mode
 
 Settings = tuple[tuple[str, Any], ...]
+"""Settings of an op in hashable form, sorted by name."""
+
+OpSettings = dict[str, Any]
+"""Settings of an op by name. Their types depend on the op."""
 
 Operand: TypeAlias = "Expr | ArrayLike"
 """What functions on expressions take: an expression, or what becomes a constant."""
+
+IndexPart: TypeAlias = "Operand | slice | EllipsisType | None"
+IndexKey: TypeAlias = "IndexPart | tuple[Any, ...]"
+"""What ``x[...]`` takes: integers, slices, ``None``, ``...``, integer arrays and constant masks."""
 
 
 class Expr(ArrayMethods):
@@ -103,7 +113,7 @@ class Expr(ArrayMethods):
         return later_locations.get(self, self._origin)
 
     @property
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> OpSettings:
         """The op's settings by name, such as ``axis``."""
         return dict(self._settings)
 

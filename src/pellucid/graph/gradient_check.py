@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -20,8 +20,11 @@ from pellucid.graph.expr import Expr, Input
 from pellucid.graph.gradient import grad, to_list
 from pellucid.graph.types import is_float
 
-Array = np.ndarray[Any, Any]
-Values = dict[Expr, Array]
+if TYPE_CHECKING:
+    from pellucid.typing import Array
+
+
+Values: TypeAlias = "dict[Expr, Array]"
 
 STEP = 1e-5
 """Step of the differences. In float64, rounding and truncation errors are about equal."""

@@ -70,7 +70,7 @@ class PaddedAxes:
             return False
         with np.errstate(all="ignore"):
             zeros = [np.zeros((), i.dtype) for i in made.inputs]
-            return not np.any(op.value(np, *zeros, **made.settings))
+            return not np.any(np.asarray(op.value(np, *zeros, **made.settings)))
 
     def has_axes_of(self, made: Expr, operand: Expr) -> bool:
         """Tell whether an operand has all padded axes of an elementwise result."""
@@ -152,7 +152,7 @@ def check_slopes(like: Expr, inputs: Sequence[Expr], padded: PaddedAxes) -> None
     assert op is not None
     if op.name in FINITE_AT_ZERO or (op.name == "power" and is_integer_power(inputs[1])):
         return
-    domains = [op.domain] * len(inputs) if np.ndim(op.domain[0]) == 0 else list(op.domain)
+    domains: Any = [op.domain] * len(inputs) if np.ndim(op.domain[0]) == 0 else list(op.domain)
     for operand, (low, high) in zip(inputs, domains, strict=True):
         if padded.get_axes(operand) and not low < 0 < high:
             raise PaddingError(f"{brief(like)}: {op.name} of padding may not be finite")

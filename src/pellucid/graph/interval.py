@@ -93,6 +93,10 @@ class Interval:
         return f"[{self.low:g}, {self.high:g}]"
 
 
+RangeRule = Callable[..., Interval]
+"""``value_range(node, *intervals)``: the interval of the result of an op from those of its operands."""
+
+
 REAL = Interval(-math.inf, math.inf)
 UNIT = Interval(0, 1)
 NONNEGATIVE = Interval(0, math.inf)

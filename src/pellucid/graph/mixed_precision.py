@@ -11,7 +11,7 @@ from pellucid.graph.decomposition import expand
 from pellucid.graph.errors import DtypeError
 from pellucid.graph.expr import Constant, Expr, Shared
 from pellucid.graph.op import OUTPUT
-from pellucid.graph.operators import build_expr
+from pellucid.graph.operators import call_op
 from pellucid.graph.traversal import map_subgraphs, rebuild, to_expr_list, topological
 from pellucid.graph.types import as_dtype, is_float
 
@@ -123,4 +123,4 @@ def may_be_lowered(e: Expr, low: np.dtype[Any]) -> bool:
 
 def cast_float(e: Expr, dtype: np.dtype[Any]) -> Expr:
     """Cast a floating-point expression. Others are returned unchanged."""
-    return e if e.dtype == dtype or not is_float(e.dtype) else build_expr("cast", e, dtype=dtype)
+    return e if e.dtype == dtype or not is_float(e.dtype) else call_op("cast", e, dtype=dtype)

@@ -4,17 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
 
 from pellucid.extension_points import op_text
+from pellucid.graph.array_namespace import NUMPY, ArrayValue
 from pellucid.graph.errors import DtypeError, PellucidError, ShapeError, UseError, brief
-from pellucid.graph.expr import Expr, Input, Settings, as_expr, intern, promote_operands, to_hashable
+from pellucid.graph.expr import (
+    Expr,
+    Input,
+    Operand,
+    OpSettings,
+    Settings,
+    as_expr,
+    intern,
+    promote_operands,
+    to_hashable,
+)
+from pellucid.graph.interval import RangeRule
 from pellucid.graph.operators import Operators
-from pellucid.graph.precedence import ATOM, Template
+from pellucid.graph.precedence import ATOM
 from pellucid.graph.types import KIND_NAMES, ShapeMismatch, Type, broadcast, format_shape, get_kind, is_float
 from pellucid.graph.unsupported_functions import suggest_argument
+
+if TYPE_CHECKING:
+    from pellucid.typing import Array, ArrayLike, DTypeLike
 
 OPS: dict[str, Op] = {}
 """All ops by name."""
@@ -23,7 +38,59 @@ MAX_MESSAGE = 400
 """Longer messages are built again with abbreviated operands."""
 
 Function = Callable[..., Any]
-Example = tuple[Sequence[Any], dict[str, Any]]
+"""Public function on expressions."""
+
+PrintedOperand: TypeAlias = "Operators | Array | complex | str"
+"""Operand of a printed op: an expression, a part of a rule's pattern, or a number."""
+
+TemplatePiece: TypeAlias = "str | tuple[PrintedOperand, int]"
+"""Text, or an operand and the lowest precedence that needs no parentheses."""
+
+Formatter: TypeAlias = "Callable[[tuple[PrintedOperand, ...], OpSettings], list[TemplatePiece]]"
+"""Function of the operands and settings of an op that returns its text or its LaTeX in pieces."""
+
+Template: TypeAlias = "str | Formatter"
+"""A format string with the operands as fields, or a function of operands and settings."""
+
+# Functions that define an op take its operands and settings, which differ between ops.
+
+ValueFunction: TypeAlias = Callable[..., "ArrayValue | Sequence[ArrayValue]"]
+"""``value(xp, *operands, **settings)``: the value, or several values, computed with an array namespace."""
+
+Gradients = Expr | Sequence[Expr | None] | None
+GradientRule = Callable[..., Gradients]
+"""``grad(g, y, *inputs, **settings)``: the gradients with respect to the inputs; one, or one for each input."""
+
+TypeRule = Callable[..., Type | Sequence[Type]]
+"""``infer(*inputs, **settings)``: the type of the result, or of several."""
+
+SettingsRule = Callable[..., OpSettings]
+"""``normalize(*inputs, **settings)``: the canonical settings."""
+
+InferenceRule = Callable[..., Expr]
+"""``inference(*inputs, **settings)``: the replacement in inference mode."""
+
+ReleaseRule = Callable[..., Expr | Sequence[Expr]]
+"""``release(*inputs, **settings)``: the replacement, or several, in a program that is not differentiated any more."""
+
+UpdateRule = Callable[..., Sequence[tuple[Expr, Expr]]]
+"""``updates(*inputs, **settings)``: pairs of a variable and its new value."""
+
+CostRule = Callable[..., float]
+"""``cost(node, size)``: the number of arithmetic operations."""
+
+DtypeRule: TypeAlias = "DTypeLike | Callable[[OpSettings], DTypeLike]"
+"""Dtype of an elementwise result, or a function of the settings that returns it."""
+
+Range = tuple[float, float]
+Domain = Range | tuple[Range, ...]
+"""Range of all operands in generated tests, or one for each."""
+
+Example: TypeAlias = tuple[Sequence[Operand], OpSettings]
+"""Operands and settings of an op for generated tests."""
+
+Examples = Callable[[np.random.Generator], Sequence[Example]]
+
 PrunedOp = tuple[Expr, dict[int, int]]
 """An op with fewer results, and the new index of each result that is left by its old one."""
 
@@ -33,27 +100,27 @@ class Op:
     """Definition of an op. See `op` for the fields."""
 
     name: str
-    value: Function
+    value: ValueFunction
     operands: tuple[str, ...]
     variadic: bool = False
-    defaults: dict[str, Any] = field(default_factory=dict)
-    infer: Function | None = None
-    normalize: Function | None = None
-    grad: Function | None = None
+    defaults: OpSettings = field(default_factory=dict)
+    infer: TypeRule | None = None
+    normalize: SettingsRule | None = None
+    grad: GradientRule | None = None
     composite: bool = False
     differentiable: bool = True
-    xla: Function | None = None
+    xla: ValueFunction | None = None
     floats: bool = False
-    result: Any = None
+    result: DtypeRule | None = None
     conditions: int = 0
     accepts: str = "biuf"
     promotes: bool = True
     core: int | None = None
     commutative: bool = False
     folds: bool = True
-    inference: Function | None = None
-    release: Function | None = None
-    updates: Function | None = None
+    inference: InferenceRule | None = None
+    release: ReleaseRule | None = None
+    updates: UpdateRule | None = None
     narrow: Callable[[Expr, Collection[int]], PrunedOp] | None = None
     widen: Callable[[Expr], PrunedOp] | None = None
     behind: str = ""
@@ -61,11 +128,11 @@ class Op:
     text: Template | None = None
     precedence: int = ATOM
     tex_precedence: int | None = None
-    cost: Any = 1
-    domain: Any = (-3.0, 3.0)
-    edge: tuple[Any, ...] = ()
-    value_range: Function | None = None
-    examples: Callable[[np.random.Generator], list[Example]] | None = None
+    cost: float | CostRule = 1
+    domain: Domain = (-3.0, 3.0)
+    edge: tuple[float, ...] = ()
+    value_range: RangeRule | None = None
+    examples: Examples | None = None
     function: Function = field(default=lambda: None)
 
     def __repr__(self) -> str:
@@ -76,13 +143,17 @@ class Op:
         """Whether each element of the result depends on the same element of each operand only."""
         return self.infer is None
 
-    def make(self, inputs: tuple[Expr, ...], settings: dict[str, Any]) -> Expr:
+    def compute_value(self, *operands: ArrayLike, **settings: Any) -> Array:
+        """Return the value over NumPy; a list of arrays if the op has several results."""
+        return cast("Array", self.value(NUMPY, *operands, **settings))
+
+    def make(self, inputs: tuple[Expr, ...], settings: OpSettings) -> Expr:
         """Return this op on inputs, promoted to a common dtype, with normalized settings."""
         if self.promotes:
             inputs = (*inputs[: self.conditions], *promote_operands(inputs[self.conditions :], to_float=self.floats))
         return self.make_promoted(inputs, settings)
 
-    def make_promoted(self, inputs: tuple[Expr, ...], settings: dict[str, Any]) -> Expr:
+    def make_promoted(self, inputs: tuple[Expr, ...], settings: OpSettings) -> Expr:
         """Return this op on inputs that have a common dtype."""
         try:
             return self.intern_node(inputs, settings)
@@ -96,7 +167,7 @@ class Op:
             described = error.with_operands(inputs)
         raise described
 
-    def intern_node(self, inputs: tuple[Expr, ...], settings: dict[str, Any]) -> Expr:
+    def intern_node(self, inputs: tuple[Expr, ...], settings: OpSettings) -> Expr:
         if self.normalize is not None:
             settings = self.normalize(*inputs, **settings)
         hashable = to_hashable(settings)
@@ -123,7 +194,7 @@ class Op:
             return inputs[-1].types[0]
         return Type(shape, np.dtype(dtype) if dtype is not None else inputs[-1].dtype)
 
-    def format_application(self, inputs: Sequence[Any], settings: Settings | Mapping[str, Any] = ()) -> str:
+    def format_application(self, inputs: Sequence[PrintedOperand], settings: Settings | Mapping[str, Any] = ()) -> str:
         """Return the text of this op on operands, for a message about an expression that cannot be built."""
         texts = {i: brief(i) for i in inputs if isinstance(i, Expr) and i.op is not None}
         long = {i: f"({text})" for i, text in texts.items() if text.endswith("…")}
@@ -148,7 +219,7 @@ class Op:
         node = self.make_promoted((*head, *tail), {**self.defaults, **settings})
         return node if len(node.types) == 1 else [get_output(node, i) for i in range(len(node.types))]
 
-    def explain_wrong_kind(self, operands: Sequence[Any]) -> str:
+    def explain_wrong_kind(self, operands: Sequence[Operand]) -> str:
         expected = " or ".join(KIND_NAMES[k] for k in "biuf" if k in self.accepts and k != "u")
         exprs = [as_expr(o, type(o) if type(o) in (bool, int, float) else None) for o in operands]
         received = next((e for e in exprs if get_kind(e.dtype) not in self.accepts), exprs[0])
@@ -161,7 +232,7 @@ class Op:
             f"pel.cast({described}, 'int32')"
         )
 
-    def bind_arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+    def bind_arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Any], OpSettings]:
         if not kwargs and len(args) == len(self.operands) and not self.variadic:
             return list(args), {}
         count = len(args) if self.variadic else len(self.operands)

@@ -4,19 +4,36 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Collection
-from typing import Any, Protocol, TypeVar, cast
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, Protocol, TypeVar, cast, overload
 
-import numpy as np
-
+from pellucid.graph.array_namespace import ArrayValue
 from pellucid.graph.errors import OptionError
 from pellucid.graph.expr import Expr
-from pellucid.graph.op import OPS, Example, Function, Op, PrunedOp
+from pellucid.graph.interval import RangeRule
+from pellucid.graph.op import (
+    OPS,
+    CostRule,
+    Domain,
+    DtypeRule,
+    Examples,
+    GradientRule,
+    InferenceRule,
+    Op,
+    PrunedOp,
+    ReleaseRule,
+    SettingsRule,
+    Template,
+    TypeRule,
+    UpdateRule,
+    ValueFunction,
+)
 from pellucid.graph.op_docstring import complete_docstring
 from pellucid.graph.operators import FUNCTIONS
-from pellucid.graph.precedence import ATOM, Template
+from pellucid.graph.precedence import ATOM
 
 Named = TypeVar("Named", bound=Callable[..., Any])
+Result = TypeVar("Result", covariant=True)
 
 
 def op(
@@ -26,32 +43,32 @@ def op(
     text: Template | None = None,
     precedence: int = ATOM,
     tex_precedence: int | None = None,
-    grad: Function | None = None,
+    grad: GradientRule | None = None,
     composite: bool = False,
     differentiable: bool = True,
-    infer: Function | None = None,
-    normalize: Function | None = None,
-    xla: Function | None = None,
+    infer: TypeRule | None = None,
+    normalize: SettingsRule | None = None,
+    xla: ValueFunction | None = None,
     floats: bool = False,
-    result: Any = None,
+    result: DtypeRule | None = None,
     conditions: int = 0,
     accepts: str = "biuf",
     promotes: bool | None = None,
     core: int | None = None,
     commutative: bool = False,
     folds: bool = True,
-    inference: Function | None = None,
-    release: Function | None = None,
-    updates: Function | None = None,
+    inference: InferenceRule | None = None,
+    release: ReleaseRule | None = None,
+    updates: UpdateRule | None = None,
     narrow: Callable[[Expr, Collection[int]], PrunedOp] | None = None,
     widen: Callable[[Expr], PrunedOp] | None = None,
     behind: str = "",
-    cost: Any = 1,
-    domain: Any = (-3.0, 3.0),
-    edge: tuple[Any, ...] = (),
-    value_range: Function | None = None,
-    examples: Callable[[np.random.Generator], list[Example]] | None = None,
-) -> Callable[[Function], OpFunction]:
+    cost: float | CostRule = 1,
+    domain: Domain = (-3.0, 3.0),
+    edge: tuple[float, ...] = (),
+    value_range: RangeRule | None = None,
+    examples: Examples | None = None,
+) -> OpDecorator:
     r"""Define an op by the function that computes its value.
 
     A custom op needs a value, and a ``grad`` if it is differentiated. It replaces an earlier custom op of that name.
@@ -146,7 +163,7 @@ def op(
     >>> pel.check_op(tanh_of_this_page)
     """
 
-    def make(value: Function) -> OpFunction:
+    def make(value: ValueFunction) -> OpFunction[Any]:
         parameters = list(inspect.signature(value).parameters.values())[1:]
         variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
         record = Op(
@@ -187,19 +204,28 @@ def op(
         )
         return register_op(record)
 
-    return make
+    return cast(OpDecorator, make)
 
 
-class OpFunction(Protocol):
-    """The public function of an op."""
+class OpFunction(Protocol[Result]):
+    """The public function of an op, which returns an expression, or a list of them for an op with several results."""
 
     op: Op
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: Any, **kwargs: Any) -> Result:
         """Apply the op to expressions or patterns."""
 
 
-def register_op(record: Op) -> OpFunction:
+class OpDecorator(Protocol):
+    """What `op` returns: a function that turns the value function of an op into its public function."""
+
+    @overload
+    def __call__(self, value: Callable[..., ArrayValue]) -> OpFunction[Expr]: ...
+    @overload
+    def __call__(self, value: Callable[..., Sequence[ArrayValue]]) -> OpFunction[list[Expr]]: ...
+
+
+def register_op(record: Op) -> OpFunction[Any]:
     """Register an op and return its public function.
 
     A custom op replaces an earlier one of the same name, so that a notebook cell can run again. Existing expressions
@@ -216,18 +242,18 @@ def register_op(record: Op) -> OpFunction:
     return made
 
 
-def is_built_in(function: Function) -> bool:
+def is_built_in(function: Callable[..., object]) -> bool:
     """Tell whether a function is defined in pellucid."""
     return (function.__module__ or "").partition(".")[0] == "pellucid"
 
 
-def is_internal(function: Function) -> bool:
+def is_internal(function: Callable[..., Any]) -> bool:
     """Tell whether a function is that of an op which only other functions and their gradients build."""
     record = getattr(function, "op", None)
     return isinstance(record, Op) and bool(record.behind)
 
 
-def make_op_function(record: Op) -> OpFunction:
+def make_op_function(record: Op) -> OpFunction[Any]:
     @functools.wraps(record.value)
     def function(*args: Any, **kwargs: Any) -> Any:
         return record(*args, **kwargs)
@@ -236,13 +262,13 @@ def make_op_function(record: Op) -> OpFunction:
     function.__signature__ = signature.replace(parameters=list(signature.parameters.values())[1:])  # type: ignore[attr-defined]
     function.__name__ = record.name
     function.__doc__ = complete_docstring(record)
-    made = cast(OpFunction, function)
+    made = cast(OpFunction[Any], function)
     made.op = record
     object.__setattr__(record, "function", made)
     return made
 
 
-def register_function(function: Function) -> Function:
+def register_function(function: Named) -> Named:
     """Register a function that is built from ops, so that operators and NumPy's protocols find it."""
     FUNCTIONS[function.__name__.rstrip("_")] = function
     return function

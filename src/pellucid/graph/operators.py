@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from pellucid.graph.errors import NoSuchNameError, UseError, brief
 from pellucid.graph.unsupported_functions import (
@@ -19,9 +19,11 @@ from pellucid.graph.unsupported_functions import (
 )
 
 if TYPE_CHECKING:
-    from pellucid.graph.expr import Expr
+    from pellucid.graph.expr import Expr, IndexKey, Operand
+    from pellucid.graph.types import Dim
+    from pellucid.typing import Array, Axes, DTypeLike
 
-BinaryMethod = Callable[[Any, Any], "Expr"]
+BinaryMethod: TypeAlias = "Callable[[Operators, Operand | Operators], Expr]"
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {}
 """Public functions on expressions by name. The ops register themselves when they are defined."""
@@ -40,40 +42,41 @@ NUMPY_ONLY = {
 """Arguments of NumPy's functions that are dropped if they are None and rejected otherwise, with their replacements."""
 
 
-def call_op(name: str, *operands: Any, **settings: Any) -> Any:
-    """Call a public function by name."""
-    return FUNCTIONS[name](*operands, **settings)
-
-
-def build_expr(name: str, *operands: Any, **settings: Any) -> Expr:
-    """Call a public function that returns one expression by name."""
+def call_op(name: str, *operands: Any, **settings: Any) -> Expr:
+    """Call a public function with one result by name."""
     made: Expr = FUNCTIONS[name](*operands, **settings)
     return made
 
 
-def call_logical_or_bitwise(logical: str, bitwise: str, *operands: Any) -> Expr:
+def call_op_with_results(name: str, *operands: Any, **settings: Any) -> list[Expr]:
+    """Call a public function with several results by name."""
+    made: list[Expr] = FUNCTIONS[name](*operands, **settings)
+    return made
+
+
+def call_logical_or_bitwise(logical: str, bitwise: str, *operands: Operand | Operators) -> Expr:
     """Call the logical function on booleans and the bitwise one on integers, for ``&``, ``|``, ``^`` and ``~``."""
     for operand in operands:
         is_number = isinstance(operand, (int, float)) and not isinstance(operand, bool)
         if is_number or str(getattr(operand, "dtype", "bool")) != "bool":
-            return build_expr(bitwise, *operands)
-    return build_expr(logical, *operands)
+            return call_op(bitwise, *operands)
+    return call_op(logical, *operands)
 
 
 def _make_binary_methods(name: str, bitwise: str = "") -> tuple[BinaryMethod, BinaryMethod]:
     """Return the methods of a binary operator, for ``x + y`` and for ``1 + x``, that call a public function."""
-    call = functools.partial(call_logical_or_bitwise, name, bitwise) if bitwise else functools.partial(build_expr, name)
+    call = functools.partial(call_logical_or_bitwise, name, bitwise) if bitwise else functools.partial(call_op, name)
 
-    def method(self: Any, other: Any) -> Expr:
+    def method(self: Operators, other: Operand | Operators) -> Expr:
         return call(self, other)
 
-    def reflected_method(self: Any, other: Any) -> Expr:
+    def reflected_method(self: Operators, other: Operand | Operators) -> Expr:
         return call(other, self)
 
     return method, reflected_method
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: object) -> bool:
     return hasattr(value, "__array__") or isinstance(value, (bool, int, float, Operators, list, tuple))
 
 
@@ -100,23 +103,23 @@ class Operators:
     __or__, __ror__ = _make_binary_methods("logical_or", "bitwise_or")
     __xor__, __rxor__ = _make_binary_methods("logical_xor", "bitwise_xor")
 
-    def __divmod__(self, other: Any) -> tuple[Expr, Expr]:
+    def __divmod__(self, other: Operand) -> tuple[Expr, Expr]:
         return self // other, self % other
 
     def __rdivmod__(self, other: Any) -> tuple[Expr, Expr]:
         return other // self, other % self
 
     def __neg__(self) -> Expr:
-        return build_expr("negative", self)
+        return call_op("negative", self)
 
-    def __pos__(self) -> Any:
+    def __pos__(self) -> Self:
         return self
 
     def __abs__(self) -> Expr:
-        return build_expr("abs", self)
+        return call_op("abs", self)
 
     def __round__(self, ndigits: int | None = None) -> Expr:
-        return build_expr("round", self, decimals=ndigits or 0)
+        return call_op("round", self, decimals=ndigits or 0)
 
     def __invert__(self) -> Expr:
         return call_logical_or_bitwise("logical_not", "invert", self)
@@ -127,25 +130,25 @@ class Operators:
     def __ne__(self, other: object) -> Any:
         return call_op("not_equal", self, other) if _is_number(other) else NotImplemented
 
-    def __lt__(self, other: Any) -> Expr:
-        return build_expr("less", self, other)
+    def __lt__(self, other: Operand | Operators) -> Expr:
+        return call_op("less", self, other)
 
-    def __le__(self, other: Any) -> Expr:
-        return build_expr("less_equal", self, other)
+    def __le__(self, other: Operand | Operators) -> Expr:
+        return call_op("less_equal", self, other)
 
-    def __gt__(self, other: Any) -> Expr:
-        return build_expr("greater", self, other)
+    def __gt__(self, other: Operand | Operators) -> Expr:
+        return call_op("greater", self, other)
 
-    def __ge__(self, other: Any) -> Expr:
-        return build_expr("greater_equal", self, other)
+    def __ge__(self, other: Operand | Operators) -> Expr:
+        return call_op("greater_equal", self, other)
 
     # ``==`` is elementwise, so dictionaries distinguish expressions by identity, as in PyTorch.
     __hash__ = object.__hash__
 
-    def __getitem__(self, index: Any) -> Expr:
-        return build_expr("getitem", self, index)
+    def __getitem__(self, index: IndexKey) -> Expr:
+        return call_op("getitem", self, index)
 
-    def __setitem__(self, index: Any, value: Any) -> None:
+    def __setitem__(self, index: IndexKey, value: Operand) -> None:
         fix = "x = x.at[index].set(value), or .add(value) for +="
         if hasattr(type(self), "set_value"):
             fix = f"{self}.set_value(array), or in a program updates={{{self}: {self}.at[index].set(value)}}"
@@ -231,128 +234,128 @@ class ArrayMethods(Operators):
     @property
     def T(self) -> Expr:
         """The transpose: all axes in reverse order."""
-        return build_expr("transpose", self)
+        return call_op("transpose", self)
 
     @property
     def mT(self) -> Expr:
         """Each matrix of a stack transposed."""
-        return build_expr("matrix_transpose", self)
+        return call_op("matrix_transpose", self)
 
     @property
-    def at(self) -> Any:
+    def at(self) -> Any:  # an `IndexUpdateHelper`, whose module imports this one
         """Indexed updates, as in ``x.at[i].set(value)``; see `pellucid.at`."""
-        return call_op("at", self)
+        return FUNCTIONS["at"](self)
 
     # Unknown keywords are passed on, since the op names the ones that it accepts.
 
-    def sum(self, axis: int | Sequence[int] | None = None, keepdims: bool = False, **wrong: Any) -> Expr:
+    def sum(self, axis: Axes = None, keepdims: bool = False, **wrong: object) -> Expr:
         """Sum over axes; see `pellucid.sum`."""
-        return build_expr("sum", self, axis=axis, keepdims=keepdims, **wrong)
+        return call_op("sum", self, axis=axis, keepdims=keepdims, **wrong)
 
-    def mean(self, axis: int | Sequence[int] | None = None, keepdims: bool = False, **wrong: Any) -> Expr:
+    def mean(self, axis: Axes = None, keepdims: bool = False, **wrong: object) -> Expr:
         """Mean over axes; see `pellucid.mean`."""
-        return build_expr("mean", self, axis=axis, keepdims=keepdims, **wrong)
+        return call_op("mean", self, axis=axis, keepdims=keepdims, **wrong)
 
-    def max(self, axis: int | Sequence[int] | None = None, keepdims: bool = False, **wrong: Any) -> Expr:
+    def max(self, axis: Axes = None, keepdims: bool = False, **wrong: object) -> Expr:
         """Maximum over axes; see `pellucid.max`."""
-        return build_expr("max", self, axis=axis, keepdims=keepdims, **wrong)
+        return call_op("max", self, axis=axis, keepdims=keepdims, **wrong)
 
-    def min(self, axis: int | Sequence[int] | None = None, keepdims: bool = False, **wrong: Any) -> Expr:
+    def min(self, axis: Axes = None, keepdims: bool = False, **wrong: object) -> Expr:
         """Minimum over axes; see `pellucid.min`."""
-        return build_expr("min", self, axis=axis, keepdims=keepdims, **wrong)
+        return call_op("min", self, axis=axis, keepdims=keepdims, **wrong)
 
-    def prod(self, axis: int | Sequence[int] | None = None, keepdims: bool = False, **wrong: Any) -> Expr:
+    def prod(self, axis: Axes = None, keepdims: bool = False, **wrong: object) -> Expr:
         """Product over axes; see `pellucid.prod`."""
-        return build_expr("prod", self, axis=axis, keepdims=keepdims, **wrong)
+        return call_op("prod", self, axis=axis, keepdims=keepdims, **wrong)
 
-    def var(self, axis: int | Sequence[int] | None = None, ddof: int = 0, keepdims: bool = False, **wrong: Any) -> Expr:
+    def var(self, axis: Axes = None, ddof: int = 0, keepdims: bool = False, **wrong: object) -> Expr:
         """Variance over axes; see `pellucid.var`."""
-        return build_expr("var", self, axis=axis, ddof=ddof, keepdims=keepdims, **wrong)
+        return call_op("var", self, axis=axis, ddof=ddof, keepdims=keepdims, **wrong)
 
-    def std(self, axis: int | Sequence[int] | None = None, ddof: int = 0, keepdims: bool = False, **wrong: Any) -> Expr:
+    def std(self, axis: Axes = None, ddof: int = 0, keepdims: bool = False, **wrong: object) -> Expr:
         """Standard deviation over axes; see `pellucid.std`."""
-        return build_expr("std", self, axis=axis, ddof=ddof, keepdims=keepdims, **wrong)
+        return call_op("std", self, axis=axis, ddof=ddof, keepdims=keepdims, **wrong)
 
-    def any(self, axis: int | Sequence[int] | None = None, keepdims: bool = False, **wrong: Any) -> Expr:
+    def any(self, axis: Any = None, keepdims: bool = False, **wrong: object) -> Expr:
         """Whether any element is true; see `pellucid.any`."""
-        return build_expr("any", self, axis=axis, keepdims=keepdims, **wrong)
+        return call_op("any", self, axis=axis, keepdims=keepdims, **wrong)
 
-    def all(self, axis: int | Sequence[int] | None = None, keepdims: bool = False, **wrong: Any) -> Expr:
+    def all(self, axis: Axes = None, keepdims: bool = False, **wrong: object) -> Expr:
         """Whether all elements are true; see `pellucid.all`."""
-        return build_expr("all", self, axis=axis, keepdims=keepdims, **wrong)
+        return call_op("all", self, axis=axis, keepdims=keepdims, **wrong)
 
-    def argmax(self, axis: int | None = None, keepdims: bool = False, **wrong: Any) -> Expr:
+    def argmax(self, axis: int | None = None, keepdims: bool = False, **wrong: object) -> Expr:
         """Index of the maximum; see `pellucid.argmax`."""
-        return build_expr("argmax", self, axis=axis, keepdims=keepdims, **wrong)
+        return call_op("argmax", self, axis=axis, keepdims=keepdims, **wrong)
 
-    def argmin(self, axis: int | None = None, keepdims: bool = False, **wrong: Any) -> Expr:
+    def argmin(self, axis: int | None = None, keepdims: bool = False, **wrong: object) -> Expr:
         """Index of the minimum; see `pellucid.argmin`."""
-        return build_expr("argmin", self, axis=axis, keepdims=keepdims, **wrong)
+        return call_op("argmin", self, axis=axis, keepdims=keepdims, **wrong)
 
-    def cumsum(self, axis: int | None = None, **wrong: Any) -> Expr:
+    def cumsum(self, axis: int | None = None, **wrong: object) -> Expr:
         """Cumulative sum; see `pellucid.cumsum`."""
-        return build_expr("cumsum", self, axis=axis, **wrong)
+        return call_op("cumsum", self, axis=axis, **wrong)
 
-    def cumprod(self, axis: int | None = None, **wrong: Any) -> Expr:
+    def cumprod(self, axis: int | None = None, **wrong: object) -> Expr:
         """Cumulative product; see `pellucid.cumprod`."""
-        return build_expr("cumprod", self, axis=axis, **wrong)
+        return call_op("cumprod", self, axis=axis, **wrong)
 
-    def clip(self, min: Any = None, max: Any = None) -> Expr:
+    def clip(self, min: Operand | None = None, max: Operand | None = None) -> Expr:
         """Clip elements to a range; see `pellucid.clip`."""
-        return build_expr("clip", self, min, max)
+        return call_op("clip", self, min, max)
 
     def round(self, decimals: int = 0) -> Expr:
         """Round elements to a number of decimals; see `pellucid.round`."""
-        return build_expr("round", self, decimals=decimals)
+        return call_op("round", self, decimals=decimals)
 
-    def reshape(self, *shape: Any) -> Expr:
+    def reshape(self, *shape: Dim | Sequence[Dim]) -> Expr:
         """The same elements in another shape; see `pellucid.reshape`."""
-        return build_expr("reshape", self, shape[0] if len(shape) == 1 else shape)
+        return call_op("reshape", self, shape[0] if len(shape) == 1 else shape)
 
     def ravel(self) -> Expr:
         """Elements along one axis; see `pellucid.ravel`."""
-        return build_expr("ravel", self)
+        return call_op("ravel", self)
 
-    def transpose(self, *axes: Any) -> Expr:
+    def transpose(self, *axes: int | Sequence[int] | None) -> Expr:
         """Reorder the axes; see `pellucid.transpose`."""
-        return build_expr("transpose", self, axes[0] if len(axes) == 1 else (axes or None))
+        return call_op("transpose", self, axes[0] if len(axes) == 1 else (axes or None))
 
-    def take(self, indices: Any, axis: int | None = None, mode: str = "raise") -> Expr:
+    def take(self, indices: Operand, axis: int | None = None, mode: str = "raise") -> Expr:
         """Elements at some indices; see `pellucid.take`."""
-        return build_expr("take", self, indices, axis=axis, mode=mode)
+        return call_op("take", self, indices, axis=axis, mode=mode)
 
     def argsort(self, axis: int | None = -1, descending: bool = False) -> Expr:
         """Indices that sort; see `pellucid.argsort`."""
-        return build_expr("argsort", self, axis=axis, descending=descending)
+        return call_op("argsort", self, axis=axis, descending=descending)
 
     def flatten(self) -> Expr:
         """Elements along one axis; see `pellucid.ravel`."""
-        return build_expr("ravel", self)
+        return call_op("ravel", self)
 
-    def squeeze(self, axis: int | Sequence[int] | None = None) -> Expr:
+    def squeeze(self, axis: Axes = None) -> Expr:
         """Remove axes of length 1; see `pellucid.squeeze`."""
-        return build_expr("squeeze", self, axis=axis)
+        return call_op("squeeze", self, axis=axis)
 
     def swapaxes(self, axis1: int, axis2: int) -> Expr:
         """Exchange two axes; see `pellucid.swapaxes`."""
-        return build_expr("swapaxes", self, axis1, axis2)
+        return call_op("swapaxes", self, axis1, axis2)
 
-    def repeat(self, repeats: Any, axis: int | None = None) -> Expr:
+    def repeat(self, repeats: int | Sequence[int] | Array, axis: int | None = None) -> Expr:
         """Repeat each element; see `pellucid.repeat`."""
-        return build_expr("repeat", self, repeats, axis)
+        return call_op("repeat", self, repeats, axis)
 
-    def dot(self, b: Any) -> Expr:
+    def dot(self, b: Operand) -> Expr:
         """Dot product; see `pellucid.dot`."""
-        return build_expr("dot", self, b)
+        return call_op("dot", self, b)
 
     def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Expr:
         """Sum of a diagonal; see `pellucid.trace`."""
-        return build_expr("trace", self, offset, axis1, axis2)
+        return call_op("trace", self, offset, axis1, axis2)
 
     def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Expr:
         """Diagonal of matrices; see `pellucid.diagonal`."""
-        return build_expr("diagonal", self, offset, axis1, axis2)
+        return call_op("diagonal", self, offset, axis1, axis2)
 
-    def astype(self, dtype: Any) -> Expr:
+    def astype(self, dtype: DTypeLike | None) -> Expr:
         """Cast to another dtype; see `pellucid.cast`."""
-        return build_expr("cast", self, dtype=dtype)
+        return call_op("cast", self, dtype=dtype)

@@ -91,7 +91,7 @@ def substitute_ops(outputs: Sequence[Expr], replacements: dict[Expr, PrunedOp]) 
 OpPredicate = Callable[[Op], bool]
 
 
-def remove_markers(outputs: Sequence[Expr], which: OpPredicate = lambda op: True) -> list[Expr]:
+def remove_markers(outputs: Any, which: OpPredicate = lambda op: True) -> list[Expr]:
     """Replace marker ops, or those that a predicate selects, by their ``release``, also in subgraphs.
 
     The simplifier keeps these ops, because its result may still be differentiated. Programs are compiled without them.

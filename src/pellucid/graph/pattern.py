@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias
 
 from pellucid.extension_points import expression_text
 from pellucid.graph.operators import MAX_TEXT, Operators
 
 if TYPE_CHECKING:
+    from pellucid.graph.expr import Constant, Expr, OpSettings
     from pellucid.graph.op import Op
+
+PatternPart: TypeAlias = "Pattern | Expr | complex"
+"""Operand of a pattern: a subpattern, a hole, or a number; in formulas that are only printed also an expression."""
+
+Number: TypeAlias = "Constant"
+"""Annotation of a hole that matches only scalar constants."""
 
 
 class Pattern(Operators):
@@ -21,8 +28,8 @@ class Pattern(Operators):
     def __init__(
         self,
         op: Op | None,
-        operands: tuple[Any, ...],
-        settings: dict[str, Any],
+        operands: tuple[PatternPart, ...],
+        settings: OpSettings,
         name: str | None = None,
         number: bool = False,
     ) -> None:
@@ -32,7 +39,7 @@ class Pattern(Operators):
         self.name: str | None = name
         self.number: bool = number
 
-    def apply(self, op: Op, operands: tuple[Any, ...], settings: dict[str, Any]) -> Pattern:
+    def apply(self, op: Op, operands: tuple[PatternPart, ...], settings: OpSettings) -> Pattern:
         """Return the pattern of an op on operands. This pattern is one of them."""
         return Pattern(op, operands, settings)
 
@@ -41,10 +48,6 @@ class Pattern(Operators):
 
     def __bool__(self) -> bool:
         raise TypeError(f"The pattern {self} has no truth value, because it matches many expressions.")
-
-
-Number = Any
-"""Annotation of a hole that matches only scalar constants."""
 
 
 def make_hole(name: str, number: bool = False) -> Pattern:

@@ -1,12 +1,4 @@
-"""Operator precedence and templates of printed ops."""
-
-from __future__ import annotations
-
-from collections.abc import Callable, Mapping
-from typing import Any
-
-TemplatePiece = str | tuple[Any, int]
-"""Text, or an operand and the lowest precedence that needs no parentheses."""
+"""Operator precedence of printed ops."""
 
 COMPARE, LOGIC, ADD, DIVIDE, MULTIPLY, NEGATE, POWER, ATOM = 10, 20, 30, 39, 40, 50, 60, 100
 """Precedence of ops. Python parses ``x * y @ z`` as ``(x * y) @ z``, so ``@``, ``//`` and ``%`` are just below ``*``:
@@ -14,6 +6,3 @@ they are parenthesized inside a product, and a product inside them only on the r
 
 BIG, JUXTAPOSE = 35, 45
 r"""In LaTeX, a big operator includes the product after it, and juxtaposed matrices bind tighter than \odot."""
-
-Template = str | Callable[[tuple[Any, ...], Mapping[str, Any]], list[TemplatePiece]]
-"""A format string with the operands as fields, or a function of operands and settings."""

@@ -15,9 +15,10 @@ import numpy as np
 from pellucid.extension_points import expression_text, op_text
 from pellucid.graph.errors import UseError
 from pellucid.graph.expr import Constant, Expr, Input, Shared
+from pellucid.graph.op import TemplatePiece
 from pellucid.graph.operators import MAX_TEXT
 from pellucid.graph.pattern import Pattern
-from pellucid.graph.precedence import ATOM, DIVIDE, MULTIPLY, NEGATE, TemplatePiece
+from pellucid.graph.precedence import ATOM, DIVIDE, MULTIPLY, NEGATE
 from pellucid.graph.types import Type
 
 
@@ -66,10 +67,10 @@ def render(root: Any, notation: Notation, limit: int, names: Mapping[Any, str] |
         pieces: list[TemplatePiece]
         name = get_given_name(node, names)
         if name is None and node is not root and get_own_name(node) is not None:
-            name = notation.name(node.name)
+            name = notation.name(str(get_own_name(node)))
         if name is not None:
             pieces, precedence = [name], ATOM
-        elif getattr(node, "op", None) is None:
+        elif not isinstance(node, (Expr, Pattern)) or node.op is None:
             leaf, precedence = notation.format_leaf(node)
             pieces = [leaf]
         elif node.op.text == "{0}":  # an op that prints as its operand

@@ -13,10 +13,8 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.expr import Expr
-from pellucid.graph.interval import NONNEGATIVE, REAL, UNIT, Interval, apply_to_bound, make_interval
+from pellucid.graph.interval import NONNEGATIVE, REAL, UNIT, Interval, RangeRule, apply_to_bound, make_interval
 from pellucid.graph.types import is_float, unify
-
-RangeRule = Callable[..., Interval]
 
 
 def fixed(low: float, high: float) -> RangeRule:

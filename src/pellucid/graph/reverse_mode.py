@@ -24,8 +24,8 @@ Cotangents = dict[Expr, list[Expr | None]]
 
 
 def pullback(
-    outputs: Sequence[Expr],
-    cotangents: Sequence[Expr | None],
+    outputs: Any,
+    cotangents: Any,
     wrt: Sequence[Expr],
     stop: Iterable[Expr] = (),
     fixed: Collection[Expr] = (),

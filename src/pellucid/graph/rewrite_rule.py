@@ -10,21 +10,35 @@ import functools
 import inspect
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias, TypeGuard, cast
+
+import numpy as np
 
 from pellucid.graph.errors import OptionError, near_miss
-from pellucid.graph.expr import Constant, Expr, as_expr
-from pellucid.graph.op import Op
+from pellucid.graph.expr import Constant, Expr, Operand, OpSettings, as_expr
+from pellucid.graph.op import Function, Op
 from pellucid.graph.operators import call_op
-from pellucid.graph.pattern import Pattern, make_hole
+from pellucid.graph.pattern import Pattern, PatternPart, make_hole
 from pellucid.graph.types import covers
 
 Bindings = dict[str, Any]
+"""What the holes of a pattern matched: expressions, and settings of ops."""
+
+Replacement: TypeAlias = "Operand | Pattern | Callable[..., Operand | None]"
+"""Replacement of a rule, or a function of the matched expressions and settings that returns it."""
+
+RulePair: TypeAlias = tuple[Expr | Pattern, Replacement]
+"""What a rule returns: pattern and replacement, written as expressions of the holes."""
+
+HoleValues: TypeAlias = "Operand | tuple[object, ...]"
+"""Value of the hole in a generated test, or a tuple of values: arrays, numbers, expressions and settings."""
+
+RuleExamples: TypeAlias = Callable[[np.random.Generator], HoleValues]
 
 RULES: dict[str, Rule] = {}
 """All rules by name, in the order in which they are tried."""
 
-LITERALS: set[Any] = set()
+LITERALS: set[complex] = set()
 """Numbers that occur as operands of patterns."""
 
 NUMBER = object()
@@ -55,9 +69,9 @@ class Rule:
     name: str
     family: str
     pattern: Pattern
-    replacement: Any
+    replacement: Replacement
     when: str = ""
-    examples: Any = None
+    examples: RuleExamples | None = None
     holes: tuple[str, ...] = ()
 
     @property
@@ -80,7 +94,7 @@ class Rule:
             return new if new.dtype == node.dtype else call_op("cast", new, dtype=node.dtype)
         return None
 
-    def may_match(self, kinds: Sequence[Any], has_repeats: bool) -> bool:
+    def may_match(self, kinds: Sequence[object], has_repeats: bool) -> bool:
         """Tell whether an expression may match, given the signature of its operands."""
         operands = self.pattern.operands
         if len(operands) != len(kinds) or (self.has_repeated_hole and not has_repeats):
@@ -96,7 +110,7 @@ class Rule:
     @functools.cached_property
     def arguments(self) -> tuple[str, ...]:
         """The holes that a replacement function takes."""
-        return tuple(inspect.signature(self.replacement).parameters)
+        return tuple(inspect.signature(cast(Function, self.replacement)).parameters)
 
     def build_replacement(self, bindings: Bindings) -> Expr | None:
         if not callable(self.replacement):
@@ -114,7 +128,9 @@ FOLD = Rule("fold_constants", "fold", make_hole("x"), lambda x: None)
 RULES[FOLD.name] = FOLD
 
 
-def rule(family: str, *, when: str = "", examples: Any = None) -> Callable[[Callable[..., tuple[Any, Any]]], Rule]:
+def rule(
+    family: str, *, when: str = "", examples: RuleExamples | None = None
+) -> Callable[[Callable[..., RulePair]], Rule]:
     """Define a rule by a function that returns its pattern and its replacement.
 
     The parameters of the function are the holes. A parameter annotated ``Number`` matches only scalar constants.
@@ -141,40 +157,41 @@ def rule(family: str, *, when: str = "", examples: Any = None) -> Callable[[Call
     log(sigmoid(x))  →  -softplus(-x)
     """
 
-    def make(function: Callable[..., tuple[Any, Any]]) -> Rule:
+    def make(function: Callable[..., RulePair]) -> Rule:
         parameters = inspect.signature(function).parameters
         names = tuple(parameters)
         # Annotations are strings, because the modules of rules import `annotations` from `__future__`.
-        pattern, replacement = function(**{n: make_hole(n, p.annotation == "Number") for n, p in parameters.items()})
+        pair = function(**{n: make_hole(n, p.annotation == "Number") for n, p in parameters.items()})
+        pattern, replacement = cast(Pattern, pair[0]), pair[1]  # operators on holes make patterns
         if function.__name__ in RULES:
             raise ValueError(f"A rule named {function.__name__!r} exists already")
         made = Rule(function.__name__, family, pattern, replacement, when, examples, names)
         RULES[made.name] = made
-        LITERALS.update(o for o in pattern.operands if not isinstance(o, Pattern))
+        LITERALS.update(o for o in pattern.operands if not isinstance(o, (Pattern, Expr)))
         return made
 
     return make
 
 
-def get_operand_signature(node: Expr) -> tuple[list[Any], bool]:
+def get_operand_signature(node: Expr) -> tuple[list[object], bool]:
     """Return the kinds of the operands, and whether an operand is repeated: a quick test before matching."""
     inputs = node.inputs
     return [get_operand_kind(i) for i in inputs], len(inputs) > 1 and len(set(inputs)) < len(inputs)
 
 
-def get_operand_kind(operand: Expr) -> Any:
+def get_operand_kind(operand: Expr) -> object:
     """Return the op of an operand, or which number it is, or None for other leaves."""
     if not is_scalar_constant(operand):
         return operand.op
-    number = operand.value.item()  # type: ignore[attr-defined]
+    number = operand.value.item()
     return number if number in LITERALS else NUMBER
 
 
-def is_scalar_constant(e: Any) -> bool:
+def is_scalar_constant(e: object) -> TypeGuard[Constant]:
     return isinstance(e, Constant) and e.value.ndim == 0
 
 
-def may_match_kind(part: Any, kind: Any) -> bool:
+def may_match_kind(part: PatternPart, kind: object) -> bool:
     """Tell whether the root of a subpattern matches an operand of this kind."""
     if not isinstance(part, Pattern):
         return bool(part == kind)
@@ -183,14 +200,14 @@ def may_match_kind(part: Any, kind: Any) -> bool:
     return not part.number or not (kind is None or isinstance(kind, Op))
 
 
-def may_match_operand(part: Any, operand: Expr) -> bool:
+def may_match_operand(part: PatternPart, operand: Expr) -> bool:
     """Tell whether the root of a subpattern matches an operand."""
     if isinstance(part, Pattern):
         return part.op is operand.op if part.op is not None else not part.number or is_scalar_constant(operand)
     return is_scalar_constant(operand)
 
 
-def iterate_matches(pattern: Any, node: Any, bindings: Bindings) -> Iterable[Bindings]:
+def iterate_matches(pattern: PatternPart, node: Expr, bindings: Bindings) -> Iterable[Bindings]:
     """Yield the bindings of holes of every match."""
     if not isinstance(pattern, Pattern):
         if is_scalar_constant(node) and node.value[()] == pattern:
@@ -201,7 +218,7 @@ def iterate_matches(pattern: Any, node: Any, bindings: Bindings) -> Iterable[Bin
         yield from match_op(pattern, node, bindings)
 
 
-def match_hole(hole: Pattern, node: Any, bindings: Bindings) -> Iterable[Bindings]:
+def match_hole(hole: Pattern, node: Expr, bindings: Bindings) -> Iterable[Bindings]:
     assert hole.name is not None
     bound = bindings.get(hole.name)
     if bound is node:
@@ -210,12 +227,13 @@ def match_hole(hole: Pattern, node: Any, bindings: Bindings) -> Iterable[Binding
         yield {**bindings, hole.name: node}
 
 
-def match_op(pattern: Pattern, node: Any, bindings: Bindings) -> Iterable[Bindings]:
+def match_op(pattern: Pattern, node: Expr, bindings: Bindings) -> Iterable[Bindings]:
     """Match settings and operands, in both orders for a commutative op."""
     bound_settings = match_settings(pattern.settings, node.settings, bindings)
     if bound_settings is None:
         return
-    orders = [node.inputs, node.inputs[::-1]] if node.op.commutative else [node.inputs]
+    assert pattern.op is not None
+    orders = [node.inputs, node.inputs[::-1]] if pattern.op.commutative else [node.inputs]
     for inputs in orders:
         if not all(map(may_match_operand, pattern.operands, inputs)):
             continue
@@ -225,7 +243,7 @@ def match_op(pattern: Pattern, node: Any, bindings: Bindings) -> Iterable[Bindin
         yield from found
 
 
-def match_settings(wanted: dict[str, Any], actual: dict[str, Any], bindings: Bindings) -> Bindings | None:
+def match_settings(wanted: OpSettings, actual: OpSettings, bindings: Bindings) -> Bindings | None:
     result = dict(bindings)
     for key, value in wanted.items():
         if isinstance(value, Pattern):

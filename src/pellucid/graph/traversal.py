@@ -13,7 +13,7 @@ from pellucid.graph.source_location import inherited_location
 from pellucid.graph.subgraph import Subgraph
 
 
-def topological(outputs: Iterable[Expr], stop: Iterable[Expr] = ()) -> list[Expr]:
+def topological(outputs: Any, stop: Iterable[Expr] = ()) -> list[Expr]:
     """Return all expressions that the outputs depend on in topological order, each after its inputs.
 
     The inputs of expressions in ``stop`` are not visited.

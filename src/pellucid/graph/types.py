@@ -20,6 +20,7 @@ from pellucid.graph.validation import is_integer
 
 Dim = int | str
 Shape = tuple[Dim, ...]
+DType = np.dtype[Any]
 
 _counter = itertools.count(1)
 
@@ -72,7 +73,7 @@ class Type:
     """Shape and dtype."""
 
     shape: Shape
-    dtype: np.dtype[Any]
+    dtype: DType
 
     @property
     def ndim(self) -> int:
@@ -190,7 +191,7 @@ def broadcast(shapes: Sequence[Shape]) -> Shape | ShapeMismatch:
     return tuple(result)
 
 
-def common_dtype(strong: Sequence[np.dtype[Any]], weak: Sequence[bool | int | float] = ()) -> np.dtype[Any]:
+def common_dtype(strong: Sequence[DType], weak: Sequence[bool | int | float] = ()) -> DType:
     """Return the common dtype of arrays and Python numbers.
 
     Arrays follow NumPy's promotion (``float32`` with ``float64`` is ``float64``, ``int32`` with ``float32`` is
@@ -210,7 +211,7 @@ def common_dtype(strong: Sequence[np.dtype[Any]], weak: Sequence[bool | int | fl
     return np.dtype(config.floatx) if is_float(result) else result
 
 
-def is_float(dtype: np.dtype[Any]) -> bool:
+def is_float(dtype: DType) -> bool:
     """Tell whether a dtype is floating-point, including ``bfloat16`` and the float8 formats."""
     return dtype.kind == "f" or (dtype.kind == "V" and dtype.name.startswith(("bfloat", "float")))
 
@@ -227,17 +228,17 @@ KIND_NAMES = {"b": "booleans", "i": "integers", "u": "integers", "f": "real numb
 """Kinds of dtypes, by NumPy's letters."""
 
 
-def get_kind(dtype: np.dtype[Any]) -> str:
+def get_kind(dtype: DType) -> str:
     """Return NumPy's letter for the kind of a dtype, "f" for every floating-point dtype."""
     return "f" if is_float(dtype) else dtype.kind
 
 
-def as_float(dtype: np.dtype[Any]) -> np.dtype[Any]:
+def as_float(dtype: DType) -> DType:
     """Return a floating-point dtype unchanged, and `config.floatx` for other dtypes."""
     return dtype if is_float(dtype) else np.dtype(config.floatx)
 
 
-def as_dtype(dtype: Any) -> np.dtype[Any]:
+def as_dtype(dtype: Any) -> DType:
     """Convert to a NumPy dtype; ``None`` means `config.floatx`."""
     if isinstance(dtype, str) and dtype.startswith("bfloat"):
         import ml_dtypes  # noqa: F401 - registers the dtype with NumPy

@@ -63,10 +63,11 @@ def draw_like_present_values(train: Function) -> dict[Shared, Expr]:
     drawn: dict[Shared, Expr] = {}
     for s in train.program.updates:
         if s.trainable and is_float(s.dtype):
-            deviation = float(np.std(s.get_value()))
+            value = s.get_value()
+            deviation = float(np.std(value))
             if deviation > 0:
                 bound = deviation * 3**0.5
-                drawn[s] = generator.uniform(-bound, bound, s.shape, dtype=s.dtype)
+                drawn[s] = generator.uniform(-bound, bound, value.shape, dtype=s.dtype)
     if not drawn:
         raise InputError(
             "pel.live.seed: all parameters are constant arrays, so they have no distribution to draw from. Give the "

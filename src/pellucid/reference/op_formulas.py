@@ -146,7 +146,7 @@ def describe_cost(op: Op, node: Expr) -> str:
         return math.prod(map(length, e.shape if axis is None else (e.shape[axis],)))
 
     try:
-        cost = op.cost(node, size)
+        cost: Any = op.cost(node, size)
     except TypeError:  # the formula needs numbers, such as for the logarithm of a size
         return "depends on the sizes, see `cost`"
     if not isinstance(cost, Expr) and cost == 0:

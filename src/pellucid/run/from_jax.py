@@ -17,10 +17,10 @@ import numpy as np
 from pellucid.graph.composite import check_settings, prepend_namespace_parameter
 from pellucid.graph.errors import DtypeError, GradientError, ShapeError, UseError
 from pellucid.graph.expr import Expr, as_expr, to_hashable
-from pellucid.graph.op import Function, Op, get_output
+from pellucid.graph.op import Function, Op, Template, get_output
 from pellucid.graph.op_decorator import OpFunction, make_op_function
 from pellucid.graph.operators import call_op
-from pellucid.graph.precedence import ATOM, Template
+from pellucid.graph.precedence import ATOM
 from pellucid.graph.types import Dim, Type, Unknown, covers, format_shape, is_float
 from pellucid.run.jax_runtime import get_first_line, jax, x64
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 def from_jax(
     function: Function, *, name: str | None = None, tex: Template | None = None, text: Template | None = None
-) -> OpFunction:
+) -> OpFunction[Expr]:
     r"""Make an op from a JAX function, :math:`y = f(x)`, which JAX differentiates.
 
     Arguments without a default are expressions, or dicts, lists and tuples of them; those with a default are settings.
@@ -81,12 +81,12 @@ def from_jax(
     return accept_trees(JaxFunction(function, op_name if op_name.isidentifier() else "from_jax"), tex, text)
 
 
-def accept_trees(of_arrays: JaxFunction, tex: Template | None, text: Template | None) -> OpFunction:
+def accept_trees(of_arrays: JaxFunction, tex: Template | None, text: Template | None) -> OpFunction[Any]:
     """Return the function of expressions; for arguments that are trees, it calls an op on their leaves."""
     plain = make_op_function(of_arrays.make_op(tex, text))
 
     @functools.cache
-    def make_function_of_leaves(structure: Any) -> OpFunction:
+    def make_function_of_leaves(structure: Any) -> OpFunction[Any]:
         return make_op_function(of_arrays.on_leaves(structure).make_op(tex, text))
 
     @functools.wraps(plain)
@@ -96,7 +96,7 @@ def accept_trees(of_arrays: JaxFunction, tex: Template | None, text: Template | 
         leaves, structure = jax().tree.flatten([arg if is_tree(arg) else as_expr(arg) for arg in args])
         return make_function_of_leaves(structure)(*leaves, **settings)
 
-    return cast(OpFunction, call)
+    return cast(OpFunction[Any], call)
 
 
 def is_tree(value: Any) -> bool:
@@ -226,7 +226,7 @@ class JaxFunction:
         remaining = iter(gradients if isinstance(gradients, list) else [gradients])
         return [next(remaining) if is_float(i.dtype) else None for i in inputs]
 
-    def make_backward(self, count: int) -> OpFunction:
+    def make_backward(self, count: int) -> OpFunction[Any]:
         """Return the VJP of the function for ``count`` operands, as an op."""
 
         def backward(*values: JaxArray, **settings: Any) -> JaxArray:

@@ -22,7 +22,7 @@ TOLERANCES = {"float64": 1e-9, "float32": 1e-4}
 """Maximum difference between NumPy and XLA, relative and absolute."""
 
 
-def check_op(function: OpFunction, *operands: ArrayLike, **settings: Any) -> None:
+def check_op(function: OpFunction[Any], *operands: ArrayLike, **settings: Any) -> None:
     r"""Check an op: NumPy and XLA agree, types are as inferred, and gradients equal finite differences.
 
     Value and gradient are computed in float64 and float32, by the NumPy interpreter, which checks the inferred types,
@@ -68,7 +68,7 @@ def check_op(function: OpFunction, *operands: ArrayLike, **settings: Any) -> Non
 
 
 def make_cases(
-    function: OpFunction, op: Op | None, settings: dict[str, Any]
+    function: OpFunction[Any], op: Op | None, settings: dict[str, Any]
 ) -> list[tuple[Sequence[Any], dict[str, Any]]]:
     rng = np.random.default_rng(0)
     if op is not None and op.examples is not None:
@@ -89,7 +89,7 @@ def make_cases(
 
 
 def apply_symbolically(
-    function: OpFunction, arrays: Sequence[Array], settings: dict[str, Any]
+    function: OpFunction[Any], arrays: Sequence[Array], settings: dict[str, Any]
 ) -> tuple[list[Expr], dict[Expr, Array]]:
     """Call a function on inputs; return the results, and the inputs with their values."""
     values: dict[Expr, Array] = {Input(f"x{i}", a.shape, a.dtype): a for i, a in enumerate(arrays)}
@@ -103,7 +103,7 @@ def make_gradients(results: Sequence[Expr], values: dict[Expr, Array]) -> list[E
     return grad(sum(sums[1:], sums[0]), wrt, disconnected="zero") if sums and wrt else []
 
 
-def check_values(function: OpFunction, arrays: Sequence[Array], settings: dict[str, Any], dtype: str) -> None:
+def check_values(function: OpFunction[Any], arrays: Sequence[Array], settings: dict[str, Any], dtype: str) -> None:
     """Compare XLA with the interpreter, and dtypes of results with those of operands."""
     results, values = apply_symbolically(function, arrays, settings)
     for result in results:
@@ -131,7 +131,9 @@ def run_xla(outputs: Sequence[Expr], values: dict[Expr, Array]) -> list[Array]:
         return [np.asarray(value) for value in jax().jit(run)(*values.values())]
 
 
-def check_gradients(function: OpFunction, op: Op | None, arrays: Sequence[Array], settings: dict[str, Any]) -> None:
+def check_gradients(
+    function: OpFunction[Any], op: Op | None, arrays: Sequence[Array], settings: dict[str, Any]
+) -> None:
     """Compare first and second gradients with finite differences, if there are any."""
     results, values = apply_symbolically(function, arrays, settings)
     is_real = any(is_float(r.dtype) for r in results) and any(is_float(x.dtype) for x in values)
@@ -139,7 +141,7 @@ def check_gradients(function: OpFunction, op: Op | None, arrays: Sequence[Array]
         verify_grad(lambda *inputs: function(*inputs, **settings), arrays, order=2)
 
 
-def check_edge(function: OpFunction, op: Op, edge: float) -> None:
+def check_edge(function: OpFunction[Any], op: Op, edge: float) -> None:
     results, values = apply_symbolically(function, [np.full(2, edge)] * len(op.operands), {})
     outputs = [*results, *make_gradients(results, values)]
     for output, value in zip(outputs, evaluate(np, outputs, values), strict=True):

@@ -254,7 +254,7 @@ def compute_row(e: Expr, shapes: Mapping[Expr, list[Sizes]], sizes: Mapping[str,
     def size(of: Expr, axis: int | None = None) -> int:
         return math.prod(shapes[of][0]) if axis is None else shapes[of][0][axis]
 
-    cost: float = e.op.cost
+    cost = e.op.cost
     operations = int(cost(e, size) if callable(cost) else cost * size(e))
     bodies = [
         count_step_operations(e, body, shapes, sizes) for body in e.settings.values() if isinstance(body, Subgraph)

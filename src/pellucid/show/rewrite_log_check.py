@@ -183,14 +183,12 @@ def evaluate_op_in_high_precision(node: Expr, operands: list[Array]) -> Array:
         return to_longdouble(operands[0])
     if any(isinstance(value, Subgraph) for value in node.settings.values()):
         narrow = [np.asarray(o).astype(i.dtype) for o, i in zip(operands, node.inputs, strict=True)]
-        result: Array = node.op.value(np, *narrow, **node.settings)
-        return result
+        return node.op.compute_value(*narrow, **node.settings)
     try:
-        result = node.op.value(np, *operands, **node.settings)
+        return node.op.compute_value(*operands, **node.settings)
     except (TypeError, np.linalg.LinAlgError):  # the function has no long double version
         double = [o.astype("float64") if getattr(o, "dtype", None) == np.longdouble else o for o in operands]
-        result = node.op.value(np, *double, **node.settings)
-    return result
+        return node.op.compute_value(*double, **node.settings)
 
 
 def to_longdouble(value: Array) -> Array:

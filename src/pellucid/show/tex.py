@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from pellucid.extension_points import model_latex
-from pellucid.graph.expr import Constant, Expr, Input, Shared
-from pellucid.graph.op import Op
+from pellucid.graph.expr import Constant, Expr, Input, OpSettings, Shared
+from pellucid.graph.op import Op, TemplatePiece
 from pellucid.graph.pattern import Pattern
-from pellucid.graph.precedence import ADD, ATOM, TemplatePiece
+from pellucid.graph.precedence import ADD, ATOM
 from pellucid.graph.printing import check_printable, fill_template, get_given_name, get_operands, get_own_name, render
 from pellucid.show.latex_names import array_to_latex, escape_latex, name_to_latex, shape_to_latex
 from pellucid.show.model_expressions import SymbolicModel, is_model
@@ -120,7 +120,7 @@ def get_precedence(op: Op) -> int:
     return op.precedence if op.tex_precedence is None else op.tex_precedence
 
 
-def write_op(op: Op, operands: tuple[Any, ...], settings: Mapping[str, Any]) -> list[TemplatePiece]:
+def write_op(op: Op, operands: tuple[Any, ...], settings: OpSettings) -> list[TemplatePiece]:
     if callable(op.tex):
         return op.tex(operands, settings)
     if op.tex is not None:

@@ -93,8 +93,7 @@ def trace_element(
 def evaluate_op(node: Expr, operands: Sequence[Array]) -> Array:
     assert node.op is not None
     with np.errstate(all="ignore"):
-        result: Array = node.op.value(np, *operands, **node.settings)
-        return result
+        return node.op.compute_value(*operands, **node.settings)
 
 
 def evaluate_element(node: Expr, operands: Sequence[Array], index: ElementIndex) -> Array:

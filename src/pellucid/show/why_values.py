@@ -49,7 +49,7 @@ class ValueEnv:
     def compute(self, e: Expr) -> Array:
         assert e.op is not None
         with np.errstate(all="ignore"):
-            value = e.op.value(np, *(self.values[i] for i in e.inputs), **e.settings)
+            value = e.op.compute_value(*(self.values[i] for i in e.inputs), **e.settings)
         return value if len(e.types) > 1 else np.asarray(value)
 
     def provenance(self, expr: Expr, index: ElementIndex) -> Provenance:

@@ -3,18 +3,22 @@ r"""Activation functions: sigmoid, softplus, softsign, ReLU and leaky ReLU."""
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pellucid.graph.array_namespace import ArrayNamespace, JaxArray, NamespaceArray
 from pellucid.graph.op_decorator import op
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.hyperbolic import tanh
 from pellucid.graph.precedence import MULTIPLY
 from pellucid.graph.range_rules import fixed, increasing
 
+if TYPE_CHECKING:
+    pass
 
-def _sigmoid_xla(xp: Any, x: Any) -> Any:
+
+def _sigmoid_xla(xp: ArrayNamespace, x: JaxArray) -> JaxArray:
     from jax.nn import sigmoid as jax_sigmoid
 
     return jax_sigmoid(x)
@@ -30,7 +34,7 @@ def _sigmoid_xla(xp: Any, x: Any) -> Any:
     cost=12,
     value_range=fixed(0, 1),
 )
-def sigmoid(xp: Any, x: Any) -> Any:
+def sigmoid(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     r"""Logistic sigmoid of every element, :math:`\sigma(x) = 1 / (1 + e^{-x})`.
 
     Parameters
@@ -66,7 +70,7 @@ def sigmoid(xp: Any, x: Any) -> Any:
     behind="sigmoid",
     value_range=fixed(0, 0.25),
 )
-def sigmoid_slope(xp: Any, y: Any, x: Any) -> Any:
+def sigmoid_slope(xp: ArrayNamespace, y: NamespaceArray, x: NamespaceArray) -> NamespaceArray:
     r"""Derivative of the sigmoid, :math:`y (1 - y)` where :math:`y = \sigma(x)`.
 
     Computed as :math:`e / (1 + e)^2` with :math:`e = e^{-|x|}`, because :math:`1 - y` loses its digits where :math:`y`
@@ -94,7 +98,7 @@ def sigmoid_slope(xp: Any, y: Any, x: Any) -> Any:
     cost=24,
     value_range=increasing(lambda x: np.logaddexp(x, 0)),
 )
-def softplus(xp: Any, x: Any) -> Any:
+def softplus(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     r"""Smooth ReLU of every element, :math:`\log(1 + e^x)`, computed as :math:`\max(x, 0) + \log(1 + e^{-|x|})`.
 
     Examples
@@ -115,7 +119,7 @@ def softplus(xp: Any, x: Any) -> Any:
     cost=3,
     value_range=increasing(lambda x: x / (1 + np.abs(x)) if np.isfinite(x) else np.sign(x)),
 )
-def softsign(xp: Any, x: Any) -> Any:
+def softsign(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     r"""Softsign of every element, :math:`x / (1 + |x|)`, with the derivative :math:`1 / (1 + |x|)^2`.
 
     Examples
@@ -137,7 +141,7 @@ def softsign(xp: Any, x: Any) -> Any:
     grad=lambda g, y, x: call_op("where", x > 0, g, np.zeros((), x.dtype)),
     value_range=lambda node, x: x.clip(0, math.inf),
 )
-def relu(xp: Any, x: Any) -> Any:
+def relu(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     r"""Rectified linear unit of every element, :math:`\max(x, 0)`. The gradient at 0 is 0.
 
     Examples
@@ -165,7 +169,7 @@ def relu(xp: Any, x: Any) -> Any:
     ],
     value_range=lambda node, x: x.union(x.scale(node.settings["negative_slope"])),
 )
-def leaky_relu(xp: Any, x: Any, negative_slope: Any = 0.2) -> Any:
+def leaky_relu(xp: ArrayNamespace, x: NamespaceArray, negative_slope: float = 0.2) -> NamespaceArray:
     r"""Leaky rectified linear unit of every element, :math:`x` where :math:`x \ge 0` and :math:`a x` below, with
     :math:`a` the ``negative_slope``.
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
+from pellucid.graph.array_namespace import ArrayNamespace, NamespaceArray
 from pellucid.graph.errors import OptionError, ShapeError, near_miss
-from pellucid.graph.expr import Expr
+from pellucid.graph.expr import Expr, OpSettings
+from pellucid.graph.op import Example
 from pellucid.graph.op_decorator import op
 from pellucid.graph.ops.formatters import call_text, format_operand
 from pellucid.graph.ops.resize import get_spatial_sizes
@@ -20,8 +22,12 @@ FILL_MODES = ("constant", "nearest", "reflect", "wrap")
 
 
 def _normalize_settings(
-    images: Expr, transform: Expr, interpolation: Any, fill_mode: Any, fill_value: Any
-) -> dict[str, Any]:
+    images: Expr,
+    transform: Expr,
+    interpolation: Literal["nearest", "bilinear"],
+    fill_mode: Literal["constant", "nearest", "wrap", "reflect"],
+    fill_value: float,
+) -> OpSettings:
     options = (("interpolation", interpolation, INTERPOLATIONS), ("fill_mode", fill_mode, FILL_MODES))
     for name, value, choices in options:
         if value not in choices:
@@ -43,7 +49,7 @@ def _infer_type(images: Expr, transform: Expr, **settings: Any) -> Type:
     return Type((batch, *images.shape[1:]), images.dtype)
 
 
-def _fold_index(xp: Any, index: Any, size: int, fill_mode: str) -> Any:
+def _fold_index(xp: ArrayNamespace, index: NamespaceArray, size: int, fill_mode: str) -> NamespaceArray:
     """Map an index outside an axis to one inside it."""
     if fill_mode == "wrap":
         return xp.remainder(index, np.int32(size))
@@ -53,7 +59,7 @@ def _fold_index(xp: Any, index: Any, size: int, fill_mode: str) -> Any:
     return xp.clip(index, np.int32(0), np.int32(size - 1))
 
 
-def _source_coordinates(xp: Any, transform: Any, sizes: list[int]) -> list[Any]:
+def _source_coordinates(xp: ArrayNamespace, transform: NamespaceArray, sizes: list[int]) -> list[NamespaceArray]:
     """Return the source coordinate of each output element along each axis, shape (batch, elements)."""
     # Not a matrix product: its reduced precision (bfloat16 or TF32) would misplace pixels of a large image.
     grid = np.indices(sizes).reshape(len(sizes), 1, -1).astype(transform.dtype)
@@ -66,7 +72,7 @@ def _source_coordinates(xp: Any, transform: Any, sizes: list[int]) -> list[Any]:
     return sources
 
 
-def _neighbors_and_weights(xp: Any, sources: list[Any]) -> list[tuple[list[Any], Any]]:
+def _neighbors_and_weights(xp: ArrayNamespace, sources: list[NamespaceArray]) -> list[tuple[list[NamespaceArray], Any]]:
     """Return the grid points around each source coordinate and their interpolation weights."""
     lows = [xp.floor(source) for source in sources]
     fractions = [source - low for source, low in zip(sources, lows, strict=True)]
@@ -79,7 +85,14 @@ def _neighbors_and_weights(xp: Any, sources: list[Any]) -> list[tuple[list[Any],
     ]
 
 
-def _sample(xp: Any, flat: Any, points: list[Any], sizes: list[int], fill_mode: str, fill_value: float) -> Any:
+def _sample(
+    xp: ArrayNamespace,
+    flat: NamespaceArray,
+    points: list[NamespaceArray],
+    sizes: list[int],
+    fill_mode: str,
+    fill_value: float,
+) -> NamespaceArray:
     """Read flattened images at integer coordinates, which may lie outside the image."""
     outside: Any = None
     flat_index: Any = None
@@ -92,7 +105,7 @@ def _sample(xp: Any, flat: Any, points: list[Any], sizes: list[int], fill_mode: 
     return xp.where(outside[..., None], np.asarray(fill_value, flat.dtype), value) if fill_mode == "constant" else value
 
 
-def _examples(rng: np.random.Generator) -> list[Any]:
+def _examples(rng: np.random.Generator) -> list[Example]:
     rotation = np.array([[0.81, -0.57, 1.3173], [0.63, 0.72, -1.1319]]) + rng.normal(scale=0.1, size=(3, 2, 3))
     sequences, stretch = rng.normal(size=(3, 5, 2)), np.array([[1.23, -0.717]])
     return [
@@ -114,13 +127,13 @@ def _examples(rng: np.random.Generator) -> list[Any]:
     cost=lambda node, size: 8 * size(node),
 )
 def affine_transform(
-    xp: Any,
-    images: Any,
-    transform: Any,
-    interpolation: Any = "bilinear",
-    fill_mode: Any = "constant",
-    fill_value: Any = 0.0,
-) -> Any:
+    xp: ArrayNamespace,
+    images: NamespaceArray,
+    transform: NamespaceArray,
+    interpolation: Literal["nearest", "bilinear"] = "bilinear",
+    fill_mode: Literal["constant", "nearest", "wrap", "reflect"] = "constant",
+    fill_value: float = 0.0,
+) -> NamespaceArray:
     r"""Affine transformation of images, :math:`y_p = x_{A p + t}`.
 
     Parameters

@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import math
 import string
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from pellucid.graph.array_namespace import ArrayNamespace, ArrayOperand, NamespaceArray
 from pellucid.graph.decomposition import symbolic
 from pellucid.graph.errors import ShapeError, brief
-from pellucid.graph.expr import Expr
+from pellucid.graph.expr import Expr, OpSettings
+from pellucid.graph.op import Example, PrintedOperand, TemplatePiece
 from pellucid.graph.op_decorator import op
 from pellucid.graph.ops.einsum import infer_einsum
 from pellucid.graph.ops.formatters import last_axis_text
 from pellucid.graph.ops.softmax import softmax, subtract_maximum
-from pellucid.graph.precedence import JUXTAPOSE, TemplatePiece
+from pellucid.graph.precedence import JUXTAPOSE
 from pellucid.graph.range_rules import fixed
-from pellucid.graph.types import Type, broadcast, format_shape, normalize_axes
+from pellucid.graph.types import Shape, Type, broadcast, format_shape, normalize_axes
+
+if TYPE_CHECKING:
+    from pellucid.typing import Axes
 
 
-def _masked_softmax_value(xp: Any, x: Any, mask: Any, axis: Any) -> Any:
+def _masked_softmax_value(xp: ArrayNamespace, x: NamespaceArray, mask: ArrayOperand, axis: Axes) -> NamespaceArray:
     low = xp.min(xp.where(mask, x, xp.zeros_like(x)), axis=axis, keepdims=True)  # masked elements may be NaN
     top = xp.max(xp.where(mask, x, low), axis=axis, keepdims=True)
     e = xp.where(mask, xp.exp(subtract_maximum(xp, xp.where(mask, x, top), top)), xp.zeros_like(x))
@@ -28,7 +34,7 @@ def _masked_softmax_value(xp: Any, x: Any, mask: Any, axis: Any) -> Any:
     return e / xp.maximum(xp.sum(e, axis=axis, keepdims=True), 1)
 
 
-def _masked_softmax_text(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece]:
+def _masked_softmax_text(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> list[TemplatePiece]:
     scores = last_axis_text("")((operands[1],), settings)
     return ["masked_softmax(", (operands[0], 0), ", ", *scores[1:]]
 
@@ -38,7 +44,7 @@ def _infer_masked_softmax(mask: Expr, x: Expr, axis: tuple[int, ...]) -> Type:
     return x.type
 
 
-def _check_mask(name: str, mask: Expr, shape: Any) -> None:
+def _check_mask(name: str, mask: Expr, shape: Shape) -> None:
     common = broadcast([shape, mask.shape])
     if not isinstance(common, tuple) or len(common) != len(shape) or mask.dtype != bool:
         raise ShapeError(
@@ -64,7 +70,7 @@ def _check_mask(name: str, mask: Expr, shape: Any) -> None:
     cost=lambda node, size: 16 * size(node.inputs[1]),
     value_range=fixed(0, 1),
 )
-def masked_softmax(xp: Any, mask: Any, x: Any, axis: Any = -1) -> Any:
+def masked_softmax(xp: ArrayNamespace, mask: NamespaceArray, x: NamespaceArray, axis: Axes = -1) -> NamespaceArray:
     r"""Softmax over the unmasked elements, :math:`m_i e^{x_i} / \sum_j m_j e^{x_j}`; masked elements become 0.
 
     Parameters
@@ -106,7 +112,7 @@ def get_attention_subscripts(ndim: int, axes: tuple[int, ...]) -> tuple[str, str
     return f"{query},{key}->{weights}", f"{weights},{key}->{query}"
 
 
-def _normalize_weights_settings(query: Expr, *others: Expr, axes: Any) -> dict[str, Any]:
+def _normalize_weights_settings(query: Expr, *others: Expr, axes: Sequence[int]) -> OpSettings:
     if query.ndim < 3 or others[0].ndim != query.ndim or not isinstance(query.shape[-1], int):
         raise ShapeError(
             "attention_weights: expected a query and a key of shape (batch, ..., heads, size) with a known size. "
@@ -123,7 +129,7 @@ def _infer_weights(query: Expr, key: Expr, *mask: Expr, axes: tuple[int, ...]) -
     return result
 
 
-def _weights_tex(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece]:
+def _weights_tex(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> list[TemplatePiece]:
     size = operands[0].shape[-1] if isinstance(operands[0], Expr) else "d"
     mask: list[TemplatePiece] = [r" \mid ", (operands[2], 0)] if len(operands) > 2 else []
     return [
@@ -137,7 +143,7 @@ def _weights_tex(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece
     ]
 
 
-def _weights_examples(rng: np.random.Generator) -> list[Any]:
+def _weights_examples(rng: np.random.Generator) -> list[Example]:
     query, key = rng.normal(size=(2, 3, 2, 4)), rng.normal(size=(2, 5, 2, 4))
     return [
         ((query, key), {}),
@@ -155,7 +161,13 @@ def _weights_examples(rng: np.random.Generator) -> list[Any]:
     cost=lambda node, size: (2 * size(node.inputs[0], -1) + 14) * size(node),
     value_range=fixed(0, 1),
 )
-def attention_weights(xp: Any, query: Any, key: Any, *mask: Any, axes: Any = (1,)) -> Any:
+def attention_weights(
+    xp: ArrayNamespace,
+    query: NamespaceArray,
+    key: NamespaceArray,
+    *mask: NamespaceArray,
+    axes: int | Sequence[int] = (1,),
+) -> NamespaceArray:
     r"""Attention weights of each head, :math:`\operatorname{softmax}(Q K^\top / \sqrt d)`.
 
     Parameters
@@ -184,11 +196,12 @@ def attention_weights(xp: Any, query: Any, key: Any, *mask: Any, axes: Any = (1,
     ----------
     A. Vaswani et al., Attention Is All You Need, NeurIPS 2017.
     """
-    scale = 1 / math.sqrt(query.shape[-1])
-    scores = xp.einsum(get_attention_subscripts(query.ndim, axes)[0], query * scale, key)
-    over = tuple(range(scores.ndim - len(axes), scores.ndim))
+    scale, reduced = 1 / math.sqrt(query.shape[-1]), normalize_axes(axes, query.ndim, "attention_weights")
+    scores = xp.einsum(get_attention_subscripts(query.ndim, reduced)[0], query * scale, key)
+    over = tuple(range(scores.ndim - len(reduced), scores.ndim))
     if xp is symbolic:
-        return masked_softmax(mask[0], scores, axis=over) if mask else softmax(scores, axis=over)
+        expanded = masked_softmax(mask[0], scores, axis=over) if mask else softmax(scores, axis=over)
+        return cast(NamespaceArray, expanded)
     return _masked_softmax_value(xp, scores, mask[0] if mask else np.True_, over)
 
 
@@ -208,7 +221,9 @@ def attention_weights(xp: Any, query: Any, key: Any, *mask: Any, axes: Any = (1,
     ],
     cost=lambda node, size: 2 * size(node.inputs[0]) * size(node.inputs[1], -1),
 )
-def attention_output(xp: Any, weights: Any, value: Any, axes: Any = (1,)) -> Any:
+def attention_output(
+    xp: ArrayNamespace, weights: NamespaceArray, value: NamespaceArray, axes: int | Sequence[int] = (1,)
+) -> NamespaceArray:
     r"""Attention output of each head: values averaged with the weights of `attention_weights`, :math:`A V`.
 
     Parameters
@@ -235,4 +250,5 @@ def attention_output(xp: Any, weights: Any, value: Any, axes: Any = (1,)) -> Any
     ----------
     A. Vaswani et al., Attention Is All You Need, NeurIPS 2017.
     """
-    return xp.einsum(get_attention_subscripts(value.ndim, axes)[1], weights, value)
+    reduced = normalize_axes(axes, value.ndim, "attention_output")
+    return xp.einsum(get_attention_subscripts(value.ndim, reduced)[1], weights, value)

@@ -2,21 +2,24 @@ r"""Batch normalization, with its inference form and moving-average updates."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pellucid.graph.array_namespace import ArrayNamespace, NamespaceArray
 from pellucid.graph.decomposition import symbolic
 from pellucid.graph.errors import DtypeError, OptionError, ShapeError, brief
-from pellucid.graph.expr import Expr
+from pellucid.graph.expr import Expr, OpSettings
+from pellucid.graph.op import Example, PrintedOperand, TemplatePiece
 from pellucid.graph.op_decorator import op
 from pellucid.graph.ops.formatters import separate_operands
 from pellucid.graph.ops.normalization import standardize_grad, standardize_with
 from pellucid.graph.ops.reductions import cost_per_input
-from pellucid.graph.precedence import TemplatePiece
 from pellucid.graph.types import format_shape, is_float, normalize_axis, unify, unify_shapes
 from pellucid.graph.validation import check_positive_number
+
+if TYPE_CHECKING:
+    from pellucid.typing import Axes
 
 
 def _get_reduced_axes(ndim: int, axis: int) -> tuple[int, ...]:
@@ -30,7 +33,7 @@ def _get_mask_weights(xp: Any, x: Any, mask: Any, over: tuple[int, ...]) -> tupl
     return wide, xp.maximum(xp.sum(wide, axis=over, keepdims=True), 1)
 
 
-def _compute_moments(xp: Any, x: Any, mask: Sequence[Any], axis: int, keepdims: bool = True) -> tuple[Any, Any]:
+def _compute_moments(xp: Any, x: Any, mask: Any, axis: int, keepdims: bool = True) -> tuple[Any, Any]:
     """Return the mean and variance of each feature over the unmasked values."""
     over = _get_reduced_axes(x.ndim, axis)
     if not mask:
@@ -42,8 +45,8 @@ def _compute_moments(xp: Any, x: Any, mask: Sequence[Any], axis: int, keepdims: 
 
 
 def _normalize_settings(
-    x: Expr, mean: Expr, variance: Expr, *mask: Expr, axis: Any, momentum: Any, epsilon: Any
-) -> dict[str, Any]:
+    x: Expr, mean: Expr, variance: Expr, *mask: Expr, axis: Axes, momentum: float, epsilon: float
+) -> OpSettings:
     name = "batch_normalization"
     if not is_float(x.dtype):
         raise DtypeError(
@@ -71,16 +74,17 @@ def _normalize_settings(
 
 
 def _batch_normalization_grad(
-    g: Any, y: Any, x: Any, mean: Any, variance: Any, *mask: Any, axis: int, momentum: float, epsilon: float
-) -> list[Any]:
+    g: Expr, y: Expr, x: Expr, mean: Expr, variance: Expr, *mask: Expr, axis: int, momentum: float, epsilon: float
+) -> list[Expr | None]:
     no_gradients = [None] * (2 + len(mask))
     over = _get_reduced_axes(x.ndim, axis)
     if not mask:
         return [standardize_grad(g, y, x, over, epsilon), *no_gradients]
     weight, count = _get_mask_weights(symbolic, x, mask[0], over)
 
-    def mean_over_batch(e: Any) -> Any:
-        return symbolic.sum(e, axis=over, keepdims=True) / count
+    def mean_over_batch(e: Expr) -> Expr:
+        mean: Expr = symbolic.sum(e, axis=over, keepdims=True) / count
+        return mean
 
     deviation = symbolic.sqrt(_compute_moments(symbolic, x, mask, axis)[1] + epsilon)
     return [(g - weight * (mean_over_batch(g) + y * mean_over_batch(g * y))) / deviation, *no_gradients]
@@ -110,13 +114,13 @@ def normalize_with_moving_averages(
     return standardize_with(symbolic, x, wide_mean, wide_variance, epsilon)
 
 
-def _batch_normalization_text(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece]:
+def _batch_normalization_text(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> list[TemplatePiece]:
     last = isinstance(operands[0], Expr) and settings.get("axis") == operands[0].ndim - 1
     axis = "" if last or "axis" not in settings else f", axis={settings['axis']}"
     return ["batch_normalization(", *separate_operands(operands), f"{axis})"]
 
 
-def _examples(rng: np.random.Generator) -> list[Any]:
+def _examples(rng: np.random.Generator) -> list[Example]:
     x, moving = rng.normal(size=(2, 3, 4)), rng.normal(size=4)
     mask = np.array([[True, False, True], [True, True, False]])
     return [
@@ -139,15 +143,15 @@ def _examples(rng: np.random.Generator) -> list[Any]:
     cost=cost_per_input(8),
 )
 def batch_normalization(
-    xp: Any,
-    x: Any,
-    moving_mean: Any,
-    moving_variance: Any,
-    *mask: Any,
-    axis: Any = -1,
-    momentum: Any = 0.99,
-    epsilon: Any = 1e-3,
-) -> Any:
+    xp: ArrayNamespace,
+    x: NamespaceArray,
+    moving_mean: NamespaceArray,
+    moving_variance: NamespaceArray,
+    *mask: NamespaceArray,
+    axis: int = -1,
+    momentum: float = 0.99,
+    epsilon: float = 1e-3,
+) -> NamespaceArray:
     r"""Batch normalization, :math:`(x - \mu) / \sqrt{\sigma^2 + \epsilon}` with the mean and variance of the batch.
 
     Training updates the moving averages, :math:`m \leftarrow \alpha m + (1 - \alpha) \mu` with :math:`\alpha` =
@@ -188,4 +192,5 @@ def batch_normalization(
     Shift, ICML 2015.
     """
     mean, variance = _compute_moments(xp, x, mask, axis)
-    return standardize_with(xp, x, mean, variance, epsilon)
+    normalized: NamespaceArray = standardize_with(xp, x, mean, variance, epsilon)
+    return normalized

@@ -5,15 +5,18 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 from pellucid.graph.errors import UseError
-from pellucid.graph.expr import Constant, Expr, Input, as_expr
+from pellucid.graph.expr import Constant, Expr, Input, Operand, as_expr
 from pellucid.graph.subgraph import Subgraph
 from pellucid.graph.traversal import replace_all, topological
 from pellucid.graph.types import common_dtype, is_float
 
 _counters: list[Expr] = []
+
+Step: TypeAlias = "Callable[..., Operand | Sequence[Operand]]"
+"""User's function of expressions: the step of a loop, its condition, or a branch. It returns one result or several."""
 
 
 @contextmanager
@@ -46,14 +49,14 @@ def to_operand(value: Any, others: Iterable[Any]) -> Expr:
     return as_expr(value, common_dtype(dtypes) if type(value) in (int, float) and dtypes else None)
 
 
-def trace_function(function: Callable[..., Any], *arguments: Any) -> tuple[list[Expr], bool]:
+def trace_function(function: Step, *arguments: Expr) -> tuple[list[Expr], bool]:
     """Call a user's function on expressions; return its results and whether it returned a list or tuple."""
     _check_signature(function, arguments)
     returned = function(*arguments)
     return [to_operand(r, arguments) for r in as_list(returned)], isinstance(returned, (list, tuple))
 
 
-def _check_signature(function: Any, arguments: Sequence[Any]) -> None:
+def _check_signature(function: Step, arguments: Sequence[Expr]) -> None:
     if not callable(function):
         raise UseError(f"Expected a function from expressions to expressions. Received: {function!r}")
     try:

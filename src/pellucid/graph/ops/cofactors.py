@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from pellucid.graph.array_namespace import NUMPY, ArrayNamespace, NamespaceArray
 from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr
+from pellucid.graph.op import Example
 from pellucid.graph.op_decorator import op
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.formatters import format_operand
@@ -24,8 +26,11 @@ from pellucid.graph.ops.permute import matrix_transpose
 from pellucid.graph.ops.reshape import expand_dims
 from pellucid.graph.types import Type, unify_shapes
 
+if TYPE_CHECKING:
+    from pellucid.typing import Array
 
-def _scale(xp: Any, x: Any) -> Any:
+
+def _scale(xp: ArrayNamespace, x: NamespaceArray) -> tuple[NamespaceArray, NamespaceArray, NamespaceArray]:
     """Scale rows and columns by powers of 2, and return the exponents.
 
     Scaling is exact. It keeps products of singular values in range, and badly scaled matrices accurate.
@@ -36,7 +41,7 @@ def _scale(xp: Any, x: Any) -> Any:
     return xp.ldexp(x, -columns), rows, columns
 
 
-def _invert_regular(xp: Any, x: Any) -> Any:
+def _invert_regular(xp: ArrayNamespace, x: NamespaceArray) -> tuple[NamespaceArray, NamespaceArray, NamespaceArray]:
     """Return determinants, inverse transposes, and which matrices are regular enough for the formulas with them."""
     n, eye = x.shape[-1], xp.eye(x.shape[-1], dtype=x.dtype)
     finite = xp.all(xp.isfinite(x), axis=(-2, -1), keepdims=True)
@@ -49,7 +54,9 @@ def _invert_regular(xp: Any, x: Any) -> Any:
     return det, inverse, xp.logical_and(regular[..., 0, 0], size * inverse_size < limit)
 
 
-def _decompose(xp: Any, x: Any) -> Any:
+def _decompose(
+    xp: ArrayNamespace, x: NamespaceArray
+) -> tuple[NamespaceArray, NamespaceArray, NamespaceArray, NamespaceArray]:
     """Return singular vectors and values, and the sign of the determinant of the vectors, NaN without an SVD."""
     finite = xp.all(xp.isfinite(x), axis=(-2, -1), keepdims=True)
     u, s, vt = xp.linalg.svd(xp.where(finite, x, xp.zeros_like(x)), full_matrices=False)
@@ -57,14 +64,16 @@ def _decompose(xp: Any, x: Any) -> Any:
     return u, s, vt, xp.where(finite, sign, xp.full_like(sign, np.nan))
 
 
-def _restore_scale(xp: Any, c: Any, rows: Any, columns: Any) -> Any:
+def _restore_scale(
+    xp: ArrayNamespace, c: NamespaceArray, rows: NamespaceArray, columns: NamespaceArray
+) -> NamespaceArray:
     """Undo the scaling of rows and columns: a cofactor has the scales of all other rows and columns."""
     others = xp.sum(rows, axis=-2, keepdims=True) - rows + xp.sum(columns, axis=-1, keepdims=True) - columns
     half = others // 2  # in two steps, because a factor alone may be out of range
     return xp.ldexp(xp.ldexp(c, half), others - half)
 
 
-def _multiply_others(xp: Any, s: Any) -> tuple[Any, Any]:
+def _multiply_others(xp: ArrayNamespace, s: NamespaceArray) -> tuple[NamespaceArray, NamespaceArray]:
     """Return for each singular value the products of those before it and of those after it."""
     one = xp.ones_like(s[..., :1])
     before = xp.cumprod(xp.concatenate([one, s[..., :-1]], axis=-1), axis=-1)
@@ -72,7 +81,7 @@ def _multiply_others(xp: Any, s: Any) -> tuple[Any, Any]:
     return before, after
 
 
-def _multiply_all_but_two(xp: Any, s: Any) -> Any:
+def _multiply_all_but_two(xp: ArrayNamespace, s: NamespaceArray) -> NamespaceArray:
     """Return the matrix of the products of all singular values but two, with zeros on the diagonal."""
     before, after = _multiply_others(xp, s)
     n = s.shape[-1]
@@ -83,13 +92,13 @@ def _multiply_all_but_two(xp: Any, s: Any) -> Any:
     return upper + xp.swapaxes(upper, -1, -2)
 
 
-def _compute_from_svd(xp: Any, x: Any) -> Any:
+def _compute_from_svd(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     u, s, vt, sign = _decompose(xp, x)
     before, after = _multiply_others(xp, s)
     return sign * xp.matmul(u * (before * after)[..., None, :], vt)
 
 
-def _compute_derivative_from_svd(xp: Any, x: Any, g: Any) -> Any:
+def _compute_derivative_from_svd(xp: ArrayNamespace, x: NamespaceArray, g: NamespaceArray) -> NamespaceArray:
     u, s, vt, sign = _decompose(xp, x)
     products = _multiply_all_but_two(xp, s)
     inner = xp.matmul(xp.matmul(xp.swapaxes(u, -1, -2), g), xp.swapaxes(vt, -1, -2))
@@ -98,9 +107,15 @@ def _compute_derivative_from_svd(xp: Any, x: Any, g: Any) -> Any:
     return sign * xp.matmul(xp.matmul(u, inner), vt)
 
 
-def _select(xp: Any, regular: Any, direct: Any, compute_from_svd: Callable[..., Any], *operands: Any) -> Any:
+def _select(
+    xp: ArrayNamespace,
+    regular: Any,
+    direct: Any,
+    compute_from_svd: Callable[..., Any],
+    *operands: NamespaceArray,
+) -> Any:
     """Return the direct result, replaced where a matrix is not regular. Without such matrices no SVD is computed."""
-    if xp is np:
+    if xp is NUMPY:
         if not regular.all():
             direct[~regular] = compute_from_svd(np, *[e[~regular] for e in operands])
         return direct
@@ -112,21 +127,21 @@ def _select(xp: Any, regular: Any, direct: Any, compute_from_svd: Callable[..., 
     return lax.cond(xp.all(regular), lambda: direct, replace)
 
 
-def _draw_matrices(rng: np.random.Generator) -> list[Any]:
+def _draw_matrices(rng: np.random.Generator) -> list[Example]:
     large = rng.normal(size=(2, 4, 4)) + 3 * np.eye(4)
     return [*make_matrix_examples(rng), ((large,), {}), ((np.array([[[2.0]]]),), {})]
 
 
-def _multiply_minors(xp: Any, x: Any, y: Any) -> Any:
+def _multiply_minors(xp: ArrayNamespace, x: NamespaceArray, y: NamespaceArray) -> NamespaceArray:
     """Return a bilinear function of two 3-by-3 matrices. For equal ones it gives the cofactors."""
 
-    def shift(e: Any, rows: int, columns: int) -> Any:
+    def shift(e: NamespaceArray, rows: int, columns: int) -> NamespaceArray:
         return xp.roll(e, (-rows, -columns), axis=(-2, -1))
 
     return shift(x, 1, 1) * shift(y, 2, 2) - shift(x, 1, 2) * shift(y, 2, 1)
 
 
-def _get_cofactors_2x2(xp: Any, x: Any) -> Any:
+def _get_cofactors_2x2(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     return xp.flip(x, (-2, -1)) * np.array([[1, -1], [-1, 1]], x.dtype)
 
 
@@ -140,7 +155,7 @@ def _get_cofactors_2x2(xp: Any, x: Any) -> Any:
     cost=get_cubic_cost(3),
     behind="det",
 )
-def cofactors(xp: Any, x: Any) -> Any:
+def cofactors(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     r"""Cofactor matrices, the gradient of `det`: :math:`C_{ij} = \partial \det(A) / \partial A_{ij}`.
 
     Finite for singular matrices: of rank 1 for an n-by-n matrix of rank n - 1, and 0 for lower ranks. The inverse is
@@ -184,11 +199,11 @@ def _infer_derivative(x: Expr, g: Expr) -> Type:
     return Type(shape, x.dtype)
 
 
-def _sum_product(a: Any, b: Any) -> Any:
+def _sum_product(a: Expr, b: Expr) -> Expr:
     return call_op("sum", a * b, axis=(-2, -1), keepdims=True)
 
 
-def _derivative_grad(h: Any, y: Any, x: Any, g: Any) -> tuple[Any, Any]:
+def _derivative_grad(h: Expr, y: Expr, x: Expr, g: Expr) -> tuple[Expr, Expr]:
     # The third derivative of det: the product rule on det(A) (<Y, G> Y - Y G' Y), where Y is the inverse transpose.
     inverse = matrix_transpose(inv(x))
     by_g, by_h = (inverse @ matrix_transpose(e) @ inverse for e in (g, h))
@@ -198,8 +213,8 @@ def _derivative_grad(h: Any, y: Any, x: Any, g: Any) -> tuple[Any, Any]:
     return call_op("multiply", expand_dims(call_op("det", x), (-2, -1)), third), call_op("cofactors_derivative", x, h)
 
 
-def _draw_matrix_pairs(rng: np.random.Generator) -> list[Any]:
-    return [((x, rng.normal(size=x.shape)), {}) for (x,), _ in _draw_matrices(rng)]
+def _draw_matrix_pairs(rng: np.random.Generator) -> list[Example]:
+    return [((x, rng.normal(size=np.shape(cast("Array", x)))), {}) for (x,), _ in _draw_matrices(rng)]
 
 
 @op(
@@ -212,7 +227,7 @@ def _draw_matrix_pairs(rng: np.random.Generator) -> list[Any]:
     cost=get_cubic_cost(7),
     behind="det",
 )
-def cofactors_derivative(xp: Any, x: Any, g: Any) -> Any:
+def cofactors_derivative(xp: ArrayNamespace, x: NamespaceArray, g: NamespaceArray) -> NamespaceArray:
     r"""Directional derivative of `cofactors`, :math:`\sum_{kl} G_{kl} \, \partial C_{ij} / \partial A_{kl}`.
 
     Finite for singular matrices; its own gradient with respect to the matrix, the third derivative of `det`, needs an

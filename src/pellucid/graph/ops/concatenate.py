@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.graph.array_namespace import ArrayNamespace, NamespaceArray
 from pellucid.graph.errors import ShapeError
-from pellucid.graph.expr import Expr, as_expr, is_compatible_shape
+from pellucid.graph.expr import Expr, Operand, as_expr, is_compatible_shape
 from pellucid.graph.op_decorator import alias, op, register_function
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.reshape import draw_tensor, expand_dims, ravel
@@ -51,7 +52,7 @@ def infer_concatenated(axis: int, parts: Sequence[Expr]) -> Type:
     behind="concatenate",
     value_range=elements_of(),
 )
-def join(xp: Any, *parts: Any, axis: Any = 0) -> Any:
+def join(xp: ArrayNamespace, *parts: NamespaceArray, axis: int = 0) -> NamespaceArray:
     r"""Concatenate arrays along an axis; the op behind `concatenate`, which takes a sequence.
 
     Parameters
@@ -69,7 +70,7 @@ def join(xp: Any, *parts: Any, axis: Any = 0) -> Any:
     return xp.concatenate(parts, axis=axis)
 
 
-def _part_grad(u: Any, y: Any, g: Any, *parts: Any, position: int, axis: int) -> list[Any]:
+def _part_grad(u: Expr, y: Expr, g: Expr, *parts: Any, position: int, axis: int) -> list[Any]:
     zeros = [call_op("zeros_like", p) for p in parts]
     return [join(*[u if i == position else z for i, z in enumerate(zeros)], axis=axis), *[None] * len(parts)]
 
@@ -83,7 +84,9 @@ def _part_grad(u: Any, y: Any, g: Any, *parts: Any, position: int, axis: int) ->
     behind="concatenate",
     value_range=elements_of(0),
 )
-def slice_like(xp: Any, x: Any, *parts: Any, position: Any = 0, axis: Any = 0) -> Any:
+def slice_like(
+    xp: ArrayNamespace, x: NamespaceArray, *parts: NamespaceArray, position: int = 0, axis: int = 0
+) -> NamespaceArray:
     r"""Slice of a concatenation that corresponds to one of its parts, of which only the shapes are used.
 
     Parameters
@@ -118,7 +121,7 @@ def _to_arrays(arrays: Any, name: str) -> list[Any]:
 
 @alias("concat")
 @register_function
-def concatenate(arrays: Sequence[Any], axis: int | None = 0) -> Any:
+def concatenate(arrays: Sequence[Operand], axis: int | None = 0) -> Expr:
     r"""Concatenate arrays along an existing axis.
 
     Parameters
@@ -143,7 +146,7 @@ def concatenate(arrays: Sequence[Any], axis: int | None = 0) -> Any:
 
 
 @register_function
-def append(arr: Any, values: Any, axis: int | None = None) -> Any:
+def append(arr: Operand, values: Operand, axis: int | None = None) -> Expr:
     r"""Append values to the end of an array along an axis. With None, both are flattened first.
 
     Parameters
@@ -163,13 +166,13 @@ def append(arr: Any, values: Any, axis: int | None = None) -> Any:
     return concatenate([arr, values], axis)
 
 
-def _at_least(ndim: int, x: Any, new_axes: dict[int, tuple[int, ...]]) -> Any:
-    x = as_expr(x)
-    return x if x.ndim >= ndim else expand_dims(x, new_axes[x.ndim])
+def _at_least(ndim: int, x: Operand, new_axes: dict[int, tuple[int, ...]]) -> Expr:
+    e = as_expr(x)
+    return e if e.ndim >= ndim else expand_dims(e, new_axes[e.ndim])
 
 
 @register_function
-def atleast_1d(x: Any) -> Any:
+def atleast_1d(x: Operand) -> Expr:
     r"""Array of at least one axis. A scalar becomes a vector of one element.
 
     Parameters
@@ -186,7 +189,7 @@ def atleast_1d(x: Any) -> Any:
 
 
 @register_function
-def atleast_2d(x: Any) -> Any:
+def atleast_2d(x: Operand) -> Expr:
     r"""Array of at least two axes. A vector becomes a matrix of one row.
 
     Parameters
@@ -203,7 +206,7 @@ def atleast_2d(x: Any) -> Any:
 
 
 @register_function
-def atleast_3d(x: Any) -> Any:
+def atleast_3d(x: Operand) -> Expr:
     r"""Array of at least three axes. A vector becomes the second axis, a matrix the first two.
 
     Parameters
@@ -220,7 +223,7 @@ def atleast_3d(x: Any) -> Any:
 
 
 @register_function
-def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
+def stack(arrays: Sequence[Operand], axis: int = 0) -> Expr:
     r"""Stack arrays of equal shapes along a new axis.
 
     Parameters
@@ -243,7 +246,7 @@ def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
 
 
 @register_function
-def vstack(tup: Sequence[Any]) -> Any:
+def vstack(tup: Sequence[Operand]) -> Expr:
     r"""Stack arrays vertically, along the first axis; vectors become rows.
 
     Parameters
@@ -260,7 +263,7 @@ def vstack(tup: Sequence[Any]) -> Any:
 
 
 @register_function
-def hstack(tup: Sequence[Any]) -> Any:
+def hstack(tup: Sequence[Operand]) -> Expr:
     r"""Stack arrays horizontally, along the second axis; vectors are joined end to end.
 
     Parameters
@@ -278,7 +281,7 @@ def hstack(tup: Sequence[Any]) -> Any:
 
 
 @register_function
-def dstack(tup: Sequence[Any]) -> Any:
+def dstack(tup: Sequence[Operand]) -> Expr:
     r"""Stack arrays in depth, along the third axis.
 
     Parameters
@@ -295,7 +298,7 @@ def dstack(tup: Sequence[Any]) -> Any:
 
 
 @register_function
-def column_stack(tup: Sequence[Any]) -> Any:
+def column_stack(tup: Sequence[Operand]) -> Expr:
     r"""Stack arrays as the columns of a matrix; each vector becomes one column.
 
     Parameters

@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pellucid.graph.array_namespace import ArrayNamespace, ArrayValue, NamespaceArray
 from pellucid.graph.errors import DtypeError, ShapeError, UseError, brief
 from pellucid.graph.evaluate import evaluate_subgraph
-from pellucid.graph.expr import Expr, Input, as_expr, is_compatible_shape, record_new_nodes
-from pellucid.graph.op import PrunedOp, get_result
+from pellucid.graph.expr import Expr, Input, Operand, OpSettings, as_expr, is_compatible_shape, record_new_nodes
+from pellucid.graph.op import Example, PrintedOperand, PrunedOp, TemplatePiece, get_result
 from pellucid.graph.op_decorator import op, register_function
 from pellucid.graph.operators import call_op
-from pellucid.graph.ops.closure_conversion import as_list, collect_captures, make_body, to_operand
+from pellucid.graph.ops.closure_conversion import Step, as_list, collect_captures, make_body, to_operand
 from pellucid.graph.ops.formatters import separate_operands
 from pellucid.graph.ops.scan_gradient import instantiate_gradient
 from pellucid.graph.ops.scan_primitive import unwrap_single
 from pellucid.graph.passes import inference
-from pellucid.graph.precedence import TemplatePiece
 from pellucid.graph.reverse_mode import pullback
 from pellucid.graph.subgraph import Subgraph
 from pellucid.graph.traversal import replace_all, topological
 from pellucid.graph.types import Type, is_float, unify_shapes
+
+if TYPE_CHECKING:
+    from pellucid.typing import Array
 
 
 def _infer_types(*operands: Expr, then: Subgraph, otherwise: Subgraph) -> list[Type]:
@@ -33,7 +36,9 @@ def _infer_types(*operands: Expr, then: Subgraph, otherwise: Subgraph) -> list[T
     ]
 
 
-def _cond_xla(xp: Any, predicate: Any, *operands: Any, then: Subgraph, otherwise: Subgraph) -> Any:
+def _cond_xla(
+    xp: ArrayNamespace, predicate: NamespaceArray, *operands: NamespaceArray, then: Subgraph, otherwise: Subgraph
+) -> ArrayValue | tuple[ArrayValue, ...]:
     from jax import lax
 
     def to_function(body: Subgraph) -> Callable[..., Any]:
@@ -66,7 +71,7 @@ def _differentiate_branches(
     return to_body(then, gradients[0]), to_body(otherwise, gradients[1]), tuple(reached)
 
 
-def _cond_grad(g: Any, node: Expr, *operands: Expr, then: Subgraph, otherwise: Subgraph) -> list[Any]:
+def _cond_grad(g: Any, node: Expr, *operands: Expr, then: Subgraph, otherwise: Subgraph) -> list[Expr | None]:
     """Return another `branch` op, so that only the gradient of the executed branch is computed."""
     results = g if len(node.types) > 1 else [g]
     given = {i: d for i, d in enumerate(results) if d is not None and is_float(node.types[i].dtype)}
@@ -117,20 +122,20 @@ def _branch_pieces(
     return pieces if len(outputs) == 1 else [brackets[0], *pieces, brackets[1]]
 
 
-def _text(operands: tuple[Any, ...], settings: Mapping[str, Any]) -> list[TemplatePiece]:
+def _text(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> list[TemplatePiece]:
     then, otherwise = (_branch_pieces(operands, settings.get(key)) for key in ("then", "otherwise"))
     return ["cond(", (operands[0], 0), ", ", *then, ", ", *otherwise, ")"]
 
 
-def _tex(operands: tuple[Any, ...], settings: Mapping[str, Any]) -> list[TemplatePiece]:
+def _tex(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> list[TemplatePiece]:
     brackets = (r"\left[ ", r" \right]")
     then, otherwise = (_branch_pieces(operands, settings.get(key), brackets) for key in ("then", "otherwise"))
     condition: list[TemplatePiece] = [r" & \text{if } ", (operands[0], 0)]
     return [r"\begin{cases} ", *then, *condition, r" \\ ", *otherwise, r" & \text{otherwise} \end{cases}"]
 
 
-def _example(rng: np.random.Generator) -> list[Any]:
-    def bodies() -> dict[str, Any]:
+def _example(rng: np.random.Generator) -> list[Example]:
+    def bodies() -> OpSettings:
         inputs = [(Input("p", (), "bool"), Input("x", (3,), "float64"), Input("y", (3,), "float64")) for _ in range(2)]
         then, otherwise = (i[1:] for i in inputs)
         return {
@@ -153,7 +158,13 @@ def _example(rng: np.random.Generator) -> list[Any]:
     text=_text,
     behind="cond",
 )
-def branch(xp: Any, predicate: Any, *operands: Any, then: Any = None, otherwise: Any = None) -> Any:
+def branch(
+    xp: ArrayNamespace,
+    predicate: Array,
+    *operands: NamespaceArray,
+    then: Any = None,
+    otherwise: Any = None,
+) -> Any:
     r"""The op behind `cond`. Its operands are the condition and the values that the branches capture.
 
     Parameters
@@ -176,7 +187,7 @@ def branch(xp: Any, predicate: Any, *operands: Any, then: Any = None, otherwise:
 
 
 @register_function
-def cond(predicate: Any, then: Callable[..., Any], otherwise: Callable[..., Any], *operands: Any) -> Any:
+def cond(predicate: Operand, then: Step, otherwise: Step, *operands: Operand) -> Any:
     r"""Execute one of two branches, :math:`f(x)` if a condition is true and :math:`g(x)` otherwise.
 
     Only the selected branch and its gradient are computed. Expressions created inside a branch function belong to
@@ -245,7 +256,7 @@ def check_condition(name: str, condition: Expr) -> None:
         )
 
 
-def _check_result_count(then: Sequence[Any], otherwise: Sequence[Any], same_kind: bool) -> None:
+def _check_result_count(then: Sequence[Expr], otherwise: Sequence[Expr], same_kind: bool) -> None:
     if not same_kind or len(then) != len(otherwise):
         raise ShapeError(
             "cond: both branches must return the same number of results, both as one expression or both as a list. "

@@ -3,12 +3,14 @@ r"""Transposed convolution: the gradient of a convolution with respect to its in
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from pellucid.graph.array_namespace import ArrayNamespace, ArrayValue, NamespaceArray
 from pellucid.graph.errors import ShapeError
-from pellucid.graph.expr import Expr
+from pellucid.graph.expr import Expr, OpSettings
+from pellucid.graph.op import Example
 from pellucid.graph.op_decorator import op
 from pellucid.graph.ops.convolution import conv, count_spatial_axes, get_window_size
 from pellucid.graph.ops.convolution_gradients import conv_kernel_gradient, transpose_conv
@@ -24,12 +26,16 @@ from pellucid.graph.precedence import MULTIPLY
 from pellucid.graph.types import Dim, Type, Unknown, unify
 from pellucid.graph.validation import is_integer
 
+if TYPE_CHECKING:
+    from pellucid.typing import Padding, Sizes
+
+
 Extents = tuple[int, ...]
 
 
 def _normalize_settings(
-    x: Expr, kernel: Expr, strides: Any, padding: Any, output_padding: Any, dilation: Any, groups: Any
-) -> dict[str, Any]:
+    x: Expr, kernel: Expr, strides: Sizes, padding: Padding, output_padding: Sizes | None, dilation: Sizes, groups: int
+) -> OpSettings:
     axes = count_spatial_axes("conv_transpose", x, kernel, "channels out, channels in")
     if unify(x.shape[-1], kernel.shape[-1]) is None:
         raise ShapeError(
@@ -56,7 +62,7 @@ def _normalize_settings(
 
 
 def _resolve_padding(
-    padding: Any, reaches: Sequence[int], strides: Extents, output_padding: Extents | None
+    padding: Padding, reaches: Sequence[int], strides: Extents, output_padding: Extents | None
 ) -> tuple[Pairs, Extents]:
     """Return the cropping (before, after) and the output padding of each axis, computed as in Keras.
 
@@ -102,7 +108,7 @@ def _infer_type(
     return Type((x.shape[0], *spatial, out), x.dtype)
 
 
-def _examples(rng: np.random.Generator) -> list[Any]:
+def _examples(rng: np.random.Generator) -> list[Example]:
     x, kernel = rng.normal(size=(2, 3, 4, 3)), rng.normal(size=(3, 4, 2, 3))
     return [
         ((x, kernel), {}),
@@ -129,15 +135,15 @@ def _examples(rng: np.random.Generator) -> list[Any]:
     cost=lambda node, size: 2 * size(node.inputs[0]) * size(node.inputs[1]) / size(node.inputs[1], -1),
 )
 def conv_transpose(
-    xp: Any,
-    x: Any,
-    kernel: Any,
-    strides: Any = 1,
-    padding: Any = "valid",
-    output_padding: Any = None,
-    dilation: Any = 1,
-    groups: Any = 1,
-) -> Any:
+    xp: ArrayNamespace,
+    x: NamespaceArray,
+    kernel: NamespaceArray,
+    strides: Sizes = 1,
+    padding: Padding = "valid",
+    output_padding: Sizes | None = None,
+    dilation: Sizes = 1,
+    groups: int = 1,
+) -> ArrayValue:
     r"""Transposed convolution, channels last: :math:`y_{n,j,d} = \sum_{s i + r k = j} \sum_c x_{n,i,c} \; w_{k,d,c}`.
 
     Parameters
@@ -177,6 +183,8 @@ def conv_transpose(
     ----------
     V. Dumoulin and F. Visin, A guide to convolution arithmetic for deep learning, arXiv:1603.07285.
     """
-    per_axis = zip(x.shape[1:-1], kernel.shape[:-2], strides, padding, output_padding, dilation, strict=True)
+    normalized = (strides, padding, output_padding, dilation)
+    steps, widths, added, gaps = cast("tuple[Extents, Pairs, Extents, Extents]", normalized)
+    per_axis = zip(x.shape[1:-1], kernel.shape[:-2], steps, widths, added, gaps, strict=True)
     sizes = [_output_size(*each) for each in per_axis]
-    return transpose_conv(xp, x, kernel, sizes, strides, padding, dilation, groups)
+    return transpose_conv(xp, x, kernel, sizes, steps, widths, gaps, groups)

@@ -25,27 +25,41 @@ with respect to the input uses XLA's grouped convolution.
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from pellucid.graph.array_namespace import ArrayNamespace, ArrayValue, JaxArray, NamespaceArray
 from pellucid.graph.errors import ShapeError, brief
-from pellucid.graph.expr import Expr
+from pellucid.graph.expr import Expr, OpSettings
+from pellucid.graph.op import Example
 from pellucid.graph.op_decorator import op
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.formatters import call_text, format_operand
-from pellucid.graph.ops.sliding_windows import as_tuple, infer_window_count, iterate_padded_slices, resolve_padding
+from pellucid.graph.ops.sliding_windows import (
+    Pairs,
+    as_tuple,
+    infer_window_count,
+    iterate_padded_slices,
+    resolve_padding,
+)
 from pellucid.graph.ops.window_formatters import conv_tex
 from pellucid.graph.precedence import MULTIPLY
 from pellucid.graph.types import Dim, Type, unify
 
+if TYPE_CHECKING:
+    from pellucid.typing import ConvPadding, Sizes
 
-def _split_groups(kernel: Any, groups: int) -> Any:
+
+def _split_groups(kernel: NamespaceArray, groups: int) -> NamespaceArray:
     """Reshape a kernel to (kernel positions, channels in per group, groups, channels out per group)."""
     return kernel.reshape(-1, kernel.shape[-2], groups, kernel.shape[-1] // groups)
 
 
-def convolve_groups(xp: Any, slices: list[Any], kernel: Any, groups: int) -> Any:
+def convolve_groups(
+    xp: ArrayNamespace, slices: list[NamespaceArray], kernel: NamespaceArray, groups: int
+) -> NamespaceArray:
     """Return the convolution, from one slice of the input per kernel position."""
     weights, leading = _split_groups(kernel, groups), slices[0].shape[:-1]
     if weights.shape[1] == weights.shape[3] == 1:
@@ -57,21 +71,25 @@ def convolve_groups(xp: Any, slices: list[Any], kernel: Any, groups: int) -> Any
     return xp.einsum("pkgc,kcgo->pgo", patches, weights).reshape(*leading, -1)
 
 
-def spread_gradient_by_tap(xp: Any, g: Any, kernel: Any, groups: int) -> list[Any]:
+def spread_gradient_by_tap(
+    xp: ArrayNamespace, g: NamespaceArray, kernel: NamespaceArray, groups: int
+) -> list[NamespaceArray]:
     """Return the gradient with respect to each slice of the input."""
     weights = _split_groups(kernel, groups)
     by_group = g.reshape(*g.shape[:-1], groups, -1)
     return [xp.einsum("...go,cgo->...gc", by_group, weight).reshape(*g.shape[:-1], -1) for weight in weights]
 
 
-def compute_grouped_kernel_gradient(xp: Any, slices: list[Any], g: Any, shape: tuple[int, ...], groups: int) -> Any:
+def compute_grouped_kernel_gradient(
+    xp: ArrayNamespace, slices: list[NamespaceArray], g: NamespaceArray, shape: tuple[int, ...], groups: int
+) -> NamespaceArray:
     by_group = g.reshape(-1, groups, g.shape[-1] // groups)
     rows = math.prod(g.shape[:-1])
     parts = [xp.einsum("pgc,pgo->cgo", tap.reshape(rows, groups, -1), by_group) for tap in slices]
     return xp.stack(parts).reshape(shape)
 
 
-def swap_group_channels(xp: Any, kernel: Any, groups: int) -> Any:
+def swap_group_channels(xp: ArrayNamespace, kernel: NamespaceArray, groups: int) -> NamespaceArray:
     *window, channels_in, channels_out = kernel.shape
     by_group = xp.swapaxes(kernel.reshape(*window, channels_in, groups, channels_out // groups), -1, -3)
     return by_group.reshape(*window, channels_out // groups, groups * channels_in)
@@ -97,7 +115,9 @@ def count_spatial_axes(name: str, x: Expr, kernel: Expr, channels: str) -> int:
     return x.ndim - 2
 
 
-def infer_conv(x: Expr, kernel: Expr, strides: Any, padding: Any, dilation: Any, groups: int) -> Type:
+def infer_conv(
+    x: Expr, kernel: Expr, strides: tuple[int, ...], padding: Pairs, dilation: tuple[int, ...], groups: int
+) -> Type:
     spatial = [
         infer_window_count(n, k, s, p, d, "conv", x, kernel)
         for n, k, s, p, d in zip(x.shape[1:-1], get_window_size(kernel), strides, padding, dilation, strict=True)
@@ -109,16 +129,16 @@ PADDINGS = ("valid", "same", "full", "causal")
 
 
 def _normalize_conv_settings(
-    x: Expr, kernel: Expr, strides: Any, padding: Any, dilation: Any, groups: Any = 1
-) -> dict[str, Any]:
+    x: Expr, kernel: Expr, strides: Sizes, padding: ConvPadding, dilation: Sizes, groups: int = 1
+) -> OpSettings:
     axes = count_spatial_axes("conv", x, kernel, "channels in, channels out")
     _check_channels(x, kernel, groups)
     window = get_window_size(kernel)
-    strides, dilation = as_tuple(strides, axes, "strides"), as_tuple(dilation, axes, "dilation")
+    steps, gaps = as_tuple(strides, axes, "strides"), as_tuple(dilation, axes, "dilation")
     return {
-        "strides": strides,
-        "padding": resolve_padding(padding, x.shape[1:-1], window, strides, dilation, PADDINGS),
-        "dilation": dilation,
+        "strides": steps,
+        "padding": resolve_padding(padding, x.shape[1:-1], window, steps, gaps, PADDINGS),
+        "dilation": gaps,
         "groups": int(groups),
     }
 
@@ -146,7 +166,7 @@ def suggest_channels_last(x: Expr, channels: Dim) -> str:
     return f". Its axis 1 has {channels}: if those are its channels, write {brief(x)}.transpose({axes})"
 
 
-def make_conv_examples(rng: np.random.Generator) -> list[Any]:
+def make_conv_examples(rng: np.random.Generator) -> list[Example]:
     x, kernel = rng.normal(size=(2, 6, 5, 3)), rng.normal(size=(3, 2, 3, 2))
     line = rng.normal(size=(2, 7, 2)), rng.normal(size=(3, 2, 4))
     strided = {"strides": (2, 1), "padding": "same"}
@@ -160,7 +180,15 @@ def make_conv_examples(rng: np.random.Generator) -> list[Any]:
     ]
 
 
-def _conv_value(xp: Any, x: Any, kernel: Any, strides: Any, padding: Any, dilation: Any, groups: int) -> Any:
+def _conv_value(
+    xp: ArrayNamespace,
+    x: NamespaceArray,
+    kernel: NamespaceArray,
+    strides: tuple[int, ...],
+    padding: Pairs,
+    dilation: tuple[int, ...],
+    groups: int,
+) -> NamespaceArray:
     slices = list(iterate_padded_slices(xp, x, kernel.shape[:-2], strides, padding, dilation))
     if groups > 1:
         return convolve_groups(xp, slices, kernel, groups)
@@ -169,7 +197,15 @@ def _conv_value(xp: Any, x: Any, kernel: Any, strides: Any, padding: Any, dilati
     return flat.reshape(*patches.shape[:-1], kernel.shape[-1])
 
 
-def _conv_xla(xp: Any, x: Any, kernel: Any, strides: Any, padding: Any, dilation: Any, groups: int) -> Any:
+def _conv_xla(
+    xp: ArrayNamespace,
+    x: NamespaceArray,
+    kernel: NamespaceArray,
+    strides: tuple[int, ...],
+    padding: Pairs,
+    dilation: tuple[int, ...],
+    groups: int,
+) -> ArrayValue:
     if is_cpu_backend():
         return _conv_value(xp, x, kernel, strides, padding, dilation, groups)
     return convolve_with_lax(x, kernel, strides, padding, dilation, (1,) * len(strides), groups)
@@ -182,8 +218,14 @@ def is_cpu_backend() -> bool:
 
 
 def convolve_with_lax(
-    x: Any, kernel: Any, strides: Any, padding: Any, dilation: Any, input_dilation: Any, groups: int
-) -> Any:
+    x: Any,
+    kernel: Any,
+    strides: tuple[int, ...],
+    padding: Sequence[tuple[int, int]],
+    dilation: tuple[int, ...],
+    input_dilation: tuple[int, ...],
+    groups: int,
+) -> JaxArray:
     from jax import lax
 
     spatial = "DHW"[-(x.ndim - 2) :]
@@ -217,8 +259,14 @@ def convolve_with_lax(
     cost=lambda node, size: 2 * size(node) * size(node.inputs[1]) / size(node.inputs[1], -1),
 )
 def conv(
-    xp: Any, x: Any, kernel: Any, strides: Any = 1, padding: Any = "valid", dilation: Any = 1, groups: Any = 1
-) -> Any:
+    xp: ArrayNamespace,
+    x: NamespaceArray,
+    kernel: NamespaceArray,
+    strides: Sizes = 1,
+    padding: ConvPadding = "valid",
+    dilation: Sizes = 1,
+    groups: int = 1,
+) -> NamespaceArray:
     r"""Convolution (cross-correlation), in one, two or three dimensions, channels last:
     :math:`y_{n,i,c} = \sum_{k,d} x_{n,\, s i + r k,\, d} \; w_{k,d,c}`.
 
@@ -258,4 +306,6 @@ def conv(
     ----------
     V. Dumoulin and F. Visin, A guide to convolution arithmetic for deep learning, arXiv:1603.07285.
     """
-    return _conv_value(xp, x, kernel, strides, padding, dilation, groups)
+    normalized = (strides, padding, dilation)
+    steps, widths, gaps = cast("tuple[tuple[int, ...], Pairs, tuple[int, ...]]", normalized)
+    return _conv_value(xp, x, kernel, steps, widths, gaps, groups)

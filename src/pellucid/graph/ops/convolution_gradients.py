@@ -3,10 +3,12 @@ r"""Gradients of a convolution with respect to its input and its kernel. `convol
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pellucid.graph.array_namespace import NUMPY, ArrayNamespace, ArrayValue, NamespaceArray
 from pellucid.graph.expr import as_expr
 from pellucid.graph.op_decorator import op
 from pellucid.graph.operators import call_op
@@ -19,7 +21,14 @@ from pellucid.graph.ops.convolution import (
     spread_gradient_by_tap,
     swap_group_channels,
 )
-from pellucid.graph.ops.sliding_windows import iterate_padded_slices, iterate_window_slices, overlap_add, pad_spatial
+from pellucid.graph.ops.sliding_windows import (
+    Pairs,
+    get_known_shape,
+    iterate_padded_slices,
+    iterate_window_slices,
+    overlap_add,
+    pad_spatial,
+)
 from pellucid.graph.ops.window_formatters import (
     input_gradient_tex,
     input_gradient_text,
@@ -29,25 +38,43 @@ from pellucid.graph.ops.window_formatters import (
 from pellucid.graph.precedence import BIG, MULTIPLY
 from pellucid.graph.types import Type
 
+if TYPE_CHECKING:
+    pass
+
 
 def transpose_conv(
-    xp: Any, g: Any, kernel: Any, sizes: Any, strides: Any, padding: Any, dilation: Any, groups: int
-) -> Any:
+    xp: ArrayNamespace,
+    g: NamespaceArray,
+    kernel: NamespaceArray,
+    sizes: Sequence[int],
+    strides: tuple[int, ...],
+    padding: Pairs,
+    dilation: tuple[int, ...],
+    groups: int,
+) -> ArrayValue:
     """Add each window's gradient to the elements of the window, in an array of these sizes: the transpose of `conv`."""
     window = kernel.shape[:-2]
-    if xp is not np and not (groups > 1 and kernel.shape[-2] == 1 and is_cpu_backend()):
+    if xp is not NUMPY and not (groups > 1 and kernel.shape[-2] == 1 and is_cpu_backend()):
         return _transpose_conv_xla(xp, g, kernel, sizes, strides, padding, dilation, groups)
     if groups > 1:
-        parts = spread_gradient_by_tap(xp, g, kernel, groups)
+        parts: Sequence[NamespaceArray] = spread_gradient_by_tap(xp, g, kernel, groups)
     else:
         patches = g @ kernel.reshape(-1, kernel.shape[-1]).T
         parts = xp.split(patches, math.prod(window), axis=-1)
-    return overlap_add(xp, parts, sizes, window, strides, padding, dilation)
+    total: ArrayValue = overlap_add(xp, parts, sizes, window, strides, padding, dilation)
+    return total
 
 
 def _transpose_conv_xla(
-    xp: Any, g: Any, kernel: Any, sizes: Any, strides: Any, padding: Any, dilation: Any, groups: int
-) -> Any:
+    xp: ArrayNamespace,
+    g: NamespaceArray,
+    kernel: NamespaceArray,
+    sizes: Sequence[int],
+    strides: tuple[int, ...],
+    padding: Pairs,
+    dilation: tuple[int, ...],
+    groups: int,
+) -> ArrayValue:
     axes = range(len(strides))
     flipped = xp.flip(kernel, axis=tuple(axes))
     flipped = swap_group_channels(xp, flipped, groups) if groups > 1 else xp.swapaxes(flipped, -1, -2)
@@ -61,11 +88,11 @@ def _transpose_conv_xla(
 
 
 def _make_gradient_examples(wrt: str) -> Any:
-    def examples(rng: np.random.Generator) -> list[Any]:
+    def examples(rng: np.random.Generator) -> Any:
         result = []
         for (x, kernel), settings in make_conv_examples(rng):
             y = conv(as_expr(x), as_expr(kernel), **settings)
-            g = rng.normal(size=y.shape)
+            g = rng.normal(size=get_known_shape(y))
             operands = (g, kernel, x) if wrt == "input" else (x, g, kernel)
             result.append((operands, y.settings))
         return result
@@ -89,8 +116,15 @@ def _make_gradient_examples(wrt: str) -> Any:
     behind="conv",
 )
 def conv_input_gradient(
-    xp: Any, g: Any, kernel: Any, like: Any, strides: Any = (), padding: Any = (), dilation: Any = (), groups: Any = 1
-) -> Any:
+    xp: ArrayNamespace,
+    g: NamespaceArray,
+    kernel: NamespaceArray,
+    like: NamespaceArray,
+    strides: tuple[int, ...] = (),
+    padding: Pairs = (),
+    dilation: tuple[int, ...] = (),
+    groups: int = 1,
+) -> ArrayValue:
     r"""Gradient of a convolution with respect to its input: cross-correlation with the flipped kernel.
 
     ``g`` is the gradient with respect to the output, and ``like`` the input, of which only the shape is used.
@@ -122,8 +156,15 @@ def conv_input_gradient(
 
 
 def _kernel_gradient_xla(
-    xp: Any, x: Any, g: Any, like: Any, strides: Any, padding: Any, dilation: Any, groups: int
-) -> Any:
+    xp: ArrayNamespace,
+    x: NamespaceArray,
+    g: NamespaceArray,
+    like: NamespaceArray,
+    strides: tuple[int, ...],
+    padding: Pairs,
+    dilation: tuple[int, ...],
+    groups: int,
+) -> NamespaceArray:
     window = like.shape[:-2]
     unit_steps = set(strides) == set(dilation) == {1} == {groups}
     if not unit_steps or g.shape[-1] >= x.shape[-1]:
@@ -138,8 +179,15 @@ def _kernel_gradient_xla(
 
 
 def _kernel_gradient_value(
-    xp: Any, x: Any, g: Any, like: Any, strides: Any, padding: Any, dilation: Any, groups: int
-) -> Any:
+    xp: ArrayNamespace,
+    x: NamespaceArray,
+    g: NamespaceArray,
+    like: NamespaceArray,
+    strides: tuple[int, ...],
+    padding: Pairs,
+    dilation: tuple[int, ...],
+    groups: int,
+) -> NamespaceArray:
     slices = list(iterate_padded_slices(xp, x, like.shape[:-2], strides, padding, dilation))
     if groups > 1:
         return compute_grouped_kernel_gradient(xp, slices, g, like.shape, groups)
@@ -160,8 +208,15 @@ def _kernel_gradient_value(
     behind="conv",
 )
 def conv_kernel_gradient(
-    xp: Any, x: Any, g: Any, like: Any, strides: Any = (), padding: Any = (), dilation: Any = (), groups: Any = 1
-) -> Any:
+    xp: ArrayNamespace,
+    x: NamespaceArray,
+    g: NamespaceArray,
+    like: NamespaceArray,
+    strides: tuple[int, ...] = (),
+    padding: Pairs = (),
+    dilation: tuple[int, ...] = (),
+    groups: int = 1,
+) -> NamespaceArray:
     r"""Gradient of a convolution with respect to its kernel: cross-correlation of input and output gradient.
 
     ``g`` is the gradient with respect to the output, and ``like`` the kernel, of which only the shape is used.

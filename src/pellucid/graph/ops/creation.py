@@ -2,23 +2,28 @@ r"""Array creation: arrays filled with one value, identity and triangular matric
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pellucid.graph.array_namespace import ArrayNamespace, NamespaceArray
 from pellucid.graph.errors import OptionError, ShapeError, UseError, brief
-from pellucid.graph.expr import Constant, Expr, as_expr, constant
+from pellucid.graph.expr import Constant, Expr, Operand, OpSettings, as_expr, constant
+from pellucid.graph.op import PrintedOperand, TemplatePiece
 from pellucid.graph.op_decorator import op, register_function
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.index_spec import check_integer_indices
 from pellucid.graph.range_rules import fixed
-from pellucid.graph.types import Type, as_dtype, as_shape, format_shape
+from pellucid.graph.types import DType, Type, as_dtype, as_shape, format_shape
 from pellucid.graph.validation import check_integer
+
+if TYPE_CHECKING:
+    from pellucid.typing import DTypeLike
 
 
 @register_function
-def full(shape: Any, fill_value: Any, dtype: Any = None) -> Any:
+def full(shape: int | Sequence[int], fill_value: Operand, dtype: DTypeLike | None = None) -> Expr:
     r"""Array of a given shape filled with one value, :math:`y_i = c`.
 
     Parameters
@@ -58,7 +63,7 @@ def full(shape: Any, fill_value: Any, dtype: Any = None) -> Any:
 
 
 @register_function
-def zeros(shape: Any, dtype: Any = None) -> Any:
+def zeros(shape: int | Sequence[int], dtype: DTypeLike | None = None) -> Expr:
     r"""Array of zeros, :math:`y_i = 0`.
 
     Parameters
@@ -82,7 +87,7 @@ def zeros(shape: Any, dtype: Any = None) -> Any:
 
 
 @register_function
-def ones(shape: Any, dtype: Any = None) -> Any:
+def ones(shape: int | Sequence[int], dtype: DTypeLike | None = None) -> Expr:
     r"""Array of ones, :math:`y_i = 1`. The parameters are those of `zeros`.
 
     Parameters
@@ -101,7 +106,7 @@ def ones(shape: Any, dtype: Any = None) -> Any:
 
 
 @register_function
-def full_like(x: Any, fill_value: Any, dtype: Any = None) -> Any:
+def full_like(x: Operand, fill_value: Operand, dtype: DTypeLike | None = None) -> Expr:
     r"""Array of the shape and dtype of another, filled with one value. Sizes may be unknown.
 
     Parameters
@@ -130,7 +135,7 @@ def full_like(x: Any, fill_value: Any, dtype: Any = None) -> Any:
 
 
 @register_function
-def zeros_like(x: Any, dtype: Any = None) -> Any:
+def zeros_like(x: Operand, dtype: DTypeLike | None = None) -> Expr:
     r"""Array of zeros with the shape and dtype of another.
 
     Parameters
@@ -149,7 +154,7 @@ def zeros_like(x: Any, dtype: Any = None) -> Any:
 
 
 @register_function
-def ones_like(x: Any, dtype: Any = None) -> Any:
+def ones_like(x: Operand, dtype: DTypeLike | None = None) -> Expr:
     r"""Array of ones with the shape and dtype of another.
 
     Parameters
@@ -187,7 +192,7 @@ def make_constant(create: Callable[..., Any], *arguments: Any, dtype: Any = None
 
 
 @register_function
-def eye(n: int, m: int | None = None, k: int = 0, dtype: Any = None) -> Any:
+def eye(n: int, m: int | None = None, k: int = 0, dtype: DTypeLike | None = None) -> Expr:
     r"""Matrix with ones on a diagonal and zeros elsewhere; by default the identity matrix, :math:`I_n`.
 
     Parameters
@@ -213,7 +218,7 @@ def eye(n: int, m: int | None = None, k: int = 0, dtype: Any = None) -> Any:
 
 
 @register_function
-def identity(n: int, dtype: Any = None) -> Any:
+def identity(n: int, dtype: DTypeLike | None = None) -> Expr:
     r"""Identity matrix, :math:`I_n`.
 
     Parameters
@@ -232,7 +237,7 @@ def identity(n: int, dtype: Any = None) -> Any:
 
 
 @register_function
-def tri(n: int, m: int | None = None, k: int = 0, dtype: Any = None) -> Any:
+def tri(n: int, m: int | None = None, k: int = 0, dtype: DTypeLike | None = None) -> Expr:
     r"""Matrix with ones on and below a diagonal, :math:`y_{ij} = 1` for :math:`j \le i + k`, and zeros above it.
 
     Parameters
@@ -254,18 +259,18 @@ def tri(n: int, m: int | None = None, k: int = 0, dtype: Any = None) -> Any:
     return make_constant(np.tri, n, n if m is None else m, k, dtype=dtype)
 
 
-def _infer_one_hot(indices: Expr, num_classes: int, dtype: Any) -> Type:
+def _infer_one_hot(indices: Expr, num_classes: int, dtype: DType) -> Type:
     check_integer_indices(indices, "one_hot")
     return Type((*indices.shape, num_classes), dtype)
 
 
-def _one_hot_text(operands: tuple[Any, ...], settings: Any) -> list[Any]:
+def _one_hot_text(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> list[TemplatePiece]:
     dtype = settings.get("dtype")
     shown = "" if dtype is None or dtype == as_dtype(None) else f", dtype={dtype}"
     return ["one_hot(", (operands[0], 0), f", {settings.get('num_classes')}{shown})"]
 
 
-def _check_num_classes(num_classes: Any) -> int:
+def _check_num_classes(num_classes: object) -> int:
     if num_classes is None or isinstance(num_classes, Expr):
         received = "none" if num_classes is None else f"the expression {brief(num_classes)}"
         raise OptionError(
@@ -287,7 +292,9 @@ def _check_num_classes(num_classes: Any) -> int:
     examples=lambda rng: [((np.array([[2, 0], [1, 1]]),), {"num_classes": 4})],
     value_range=fixed(0, 1),
 )
-def one_hot(xp: Any, x: Any, num_classes: Any = None, dtype: Any = None) -> Any:
+def one_hot(
+    xp: ArrayNamespace, x: NamespaceArray, num_classes: int | None = None, dtype: DTypeLike | None = None
+) -> NamespaceArray:
     r"""One-hot encoding of integers along a new last axis, :math:`t_{k} = [x = k]`.
 
     Parameters
@@ -310,5 +317,6 @@ def one_hot(xp: Any, x: Any, num_classes: Any = None, dtype: Any = None) -> Any:
     ('n', 10)
     """
     # Class numbers may exceed a narrow dtype of the indices.
+    assert num_classes is not None
     kind = x.dtype if num_classes - 1 <= np.iinfo(x.dtype).max else np.dtype("int64")
-    return (xp.expand_dims(x, -1) == xp.arange(num_classes, dtype=kind)).astype(dtype)
+    return xp.equal(xp.expand_dims(x, -1), xp.arange(num_classes, dtype=kind)).astype(dtype)

@@ -2,12 +2,14 @@ r"""Cumulative sums and products, differences, and the linear recurrences that e
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pellucid.graph.array_namespace import ArrayNamespace, ArrayValue, JaxArray, NamespaceArray
 from pellucid.graph.errors import ShapeError
-from pellucid.graph.expr import Expr, as_expr
+from pellucid.graph.expr import Expr, Operand, OpSettings, as_expr
+from pellucid.graph.op import Example
 from pellucid.graph.op_decorator import alias, op, register_function
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.formatters import function_tex, method_text, settings_tex
@@ -17,8 +19,11 @@ from pellucid.graph.range_rules import product_of, sum_of
 from pellucid.graph.types import Type, normalize_axis, unify_shapes
 from pellucid.graph.validation import check_integer
 
+if TYPE_CHECKING:
+    from pellucid.typing import Array, Axes
 
-def _normalize_settings(x: Expr, axis: Any = None) -> dict[str, Any]:
+
+def _normalize_settings(x: Expr, axis: Axes = None) -> OpSettings:
     if axis is None and x.ndim != 1:
         return {"axis": None}
     return {"axis": normalize_axis(0 if axis is None else axis, x.ndim, "a cumulative sum or product", x)}
@@ -28,12 +33,12 @@ def _infer_type(x: Expr, axis: int | None) -> Type:
     return Type(infer_new_shape(x, (-1,)) if axis is None else x.shape, get_accumulator_dtype(x.dtype))
 
 
-def _examples(rng: np.random.Generator) -> list[Any]:
+def _examples(rng: np.random.Generator) -> list[Example]:
     x = rng.permutation(24).reshape(2, 3, 4) / 7.0 - 1.5
     return [((x[0, 0],), {}), ((x,), {}), ((x,), {"axis": 1}), ((np.array([[True, False, True]]),), {"axis": -1})]
 
 
-def _cumsum_grad(g: Any, y: Any, x: Any, axis: int | None) -> Any:
+def _cumsum_grad(g: Expr, y: Expr, x: Expr, axis: int | None) -> Expr:
     along = 0 if axis is None else axis
     total = call_op("flip", cumsum(call_op("flip", g, axis=along), axis=along), axis=along)
     return call_op("reshape_like", total, x) if axis is None else total
@@ -49,7 +54,7 @@ def _cumsum_grad(g: Any, y: Any, x: Any, axis: int | None) -> Any:
     examples=_examples,
     value_range=lambda node, x: sum_of(x, None),
 )
-def cumsum(xp: Any, x: Any, axis: Any = None) -> Any:
+def cumsum(xp: ArrayNamespace, x: NamespaceArray, axis: int | None = None) -> NamespaceArray:
     r"""Cumulative sum along an axis, :math:`y_i = \sum_{j \le i} x_j`.
 
     Parameters
@@ -72,7 +77,7 @@ def cumsum(xp: Any, x: Any, axis: Any = None) -> Any:
     return xp.cumsum(x, axis=axis, dtype=get_accumulator_dtype(x.dtype))
 
 
-def _cumprod_grad(g: Any, y: Any, x: Any, axis: int | None) -> Any:
+def _cumprod_grad(g: Expr, y: Expr, x: Expr, axis: int | None) -> Expr:
     # Multiplying by the preceding product instead of dividing by the element keeps zeros harmless.
     factors, along = (call_op("ravel", x), 0) if axis is None else (x, axis)
     later = recurrence(shift(factors, axis=along, steps=-1), g, axis=along, reverse=True)
@@ -90,7 +95,7 @@ def _cumprod_grad(g: Any, y: Any, x: Any, axis: int | None) -> Any:
     examples=lambda rng: [*_examples(rng), ((np.array([2.0, 0.0, 3.0, 0.0, 0.5]),), {})],
     value_range=lambda node, x: product_of(x, None),
 )
-def cumprod(xp: Any, x: Any, axis: Any = None) -> Any:
+def cumprod(xp: ArrayNamespace, x: NamespaceArray, axis: int | None = None) -> NamespaceArray:
     r"""Cumulative product along an axis, :math:`y_i = \prod_{j \le i} x_j`. The parameters are those of `cumsum`.
 
     Parameters
@@ -125,7 +130,7 @@ def cumprod(xp: Any, x: Any, axis: Any = None) -> Any:
     cost=0,
     behind="cumprod",
 )
-def shift(xp: Any, x: Any, axis: Any = 0, steps: Any = 1, fill: Any = 0) -> Any:
+def shift(xp: ArrayNamespace, x: NamespaceArray, axis: int = 0, steps: int = 1, fill: float = 0) -> NamespaceArray:
     r"""Shift elements by ``steps`` along an axis, :math:`y_i = x_{i - k}`, and fill the vacated positions.
 
     Parameters
@@ -159,27 +164,28 @@ def _infer_recurrence(a: Expr, b: Expr, axis: int, reverse: bool) -> Type:
     return Type(shape, b.dtype)
 
 
-def _check_equal_shapes(a: Any, b: Any) -> None:
+def _check_equal_shapes(a: ArrayValue, b: ArrayValue) -> None:
     """Refuse sizes that were unknown when the graph was built and differ now."""
     if a.shape != b.shape:
         raise ValueError("operands of different shapes")
 
 
-def _recurrence_grad(g: Any, y: Any, a: Any, b: Any, axis: int, reverse: bool) -> Any:
+def _recurrence_grad(g: Expr, y: Expr, a: Expr, b: Expr, axis: int, reverse: bool) -> tuple[Expr, Expr]:
     step = -1 if reverse else 1
     gb = recurrence(shift(a, axis=axis, steps=-step), g, axis=axis, reverse=not reverse)
     return gb * shift(y, axis=axis, steps=step), gb
 
 
-def _recurrence_xla(xp: Any, a: Any, b: Any, axis: int, reverse: bool) -> Any:
+def _recurrence_xla(xp: ArrayNamespace, a: JaxArray, b: JaxArray, axis: int, reverse: bool) -> JaxArray:
     from jax.lax import associative_scan
 
     _check_equal_shapes(a, b)
 
-    def compose(first: Any, second: Any) -> Any:
+    def compose(first: tuple[JaxArray, JaxArray], second: tuple[JaxArray, JaxArray]) -> tuple[JaxArray, JaxArray]:
         return first[0] * second[0], first[1] * second[0] + second[1]
 
-    return associative_scan(compose, (a, b), reverse=reverse, axis=axis)[1]
+    states: JaxArray = associative_scan(compose, (a, b), reverse=reverse, axis=axis)[1]
+    return states
 
 
 @op(
@@ -200,7 +206,7 @@ def _recurrence_xla(xp: Any, a: Any, b: Any, axis: int, reverse: bool) -> Any:
     cost=2,
     behind="cumprod",
 )
-def recurrence(xp: Any, a: Any, b: Any, axis: Any = 0, reverse: Any = False) -> Any:
+def recurrence(xp: ArrayNamespace, a: Array, b: Array, axis: int = 0, reverse: bool = False) -> Array:
     r"""Linear recurrence along an axis, :math:`y_i = a_i \, y_{i-1} + b_i`, starting at 0.
 
     The gradients of a cumulative product are recurrences, and so are those of a recurrence.
@@ -235,7 +241,7 @@ def recurrence(xp: Any, a: Any, b: Any, axis: Any = 0, reverse: Any = False) -> 
 
 
 @register_function
-def diff(x: Any, n: int = 1, axis: int = -1) -> Any:
+def diff(x: Operand, n: int = 1, axis: int = -1) -> Expr:
     r"""Differences of adjacent elements along an axis, :math:`x_{i+1} - x_i`, repeated ``n`` times.
 
     Parameters

@@ -3,9 +3,10 @@ r"""Determinants and log-determinants of matrices and stacks of matrices."""
 from __future__ import annotations
 
 import functools
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from pellucid.graph.expr import Expr
+from pellucid.graph.array_namespace import ArrayNamespace, NamespaceArray
+from pellucid.graph.expr import Expr, Operand
 from pellucid.graph.op_decorator import op, register_function
 from pellucid.graph.ops.cofactors import cofactors
 from pellucid.graph.ops.linear_solve import check_square, get_cubic_cost, inv, make_matrix_examples
@@ -16,7 +17,7 @@ from pellucid.graph.range_rules import fixed
 from pellucid.graph.types import Type
 
 
-def _scale_matrices(g: Any, matrices: Any) -> Any:
+def _scale_matrices(g: Expr, matrices: Expr) -> Expr:
     return (expand_dims(g, (-2, -1)) if g.ndim else g) * matrices
 
 
@@ -35,7 +36,7 @@ _determinant_op = functools.partial(
     infer=lambda x: Type(check_square(x, "det")[:-2], x.dtype),
     grad=lambda g, y, x: _scale_matrices(g, cofactors(x)),
 )
-def det(xp: Any, x: Any) -> Any:
+def det(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     r"""Determinant of square matrices, :math:`\det A`.
 
     The gradient is the matrix of cofactors, :math:`\det(A) A^{-\top}` for an invertible matrix. First and second
@@ -68,7 +69,7 @@ def det(xp: Any, x: Any) -> Any:
     behind="slogdet",
     value_range=fixed(-1, 1),
 )
-def signdet(xp: Any, x: Any) -> Any:
+def signdet(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     r"""Sign of the determinant of square matrices, :math:`\operatorname{sgn} \det A`; part of `slogdet`.
 
     Parameters
@@ -91,7 +92,7 @@ def signdet(xp: Any, x: Any) -> Any:
     grad=lambda g, y, x: _scale_matrices(g, matrix_transpose(inv(x))),
     behind="slogdet",
 )
-def logabsdet(xp: Any, x: Any) -> Any:
+def logabsdet(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     r"""Logarithm of the absolute value of the determinant, :math:`\log |\det A|`; part of `slogdet`.
 
     Parameters
@@ -116,7 +117,7 @@ class SlogdetResult(NamedTuple):
 
 
 @register_function
-def slogdet(x: Any) -> Any:
+def slogdet(x: Operand) -> SlogdetResult:
     r"""Sign :math:`s` and logarithm :math:`l` of a determinant, with :math:`\det A = s\, e^l`.
 
     Unlike `det`, it neither overflows nor underflows. The gradient of :math:`l` is :math:`A^{-\top}`: for a singular

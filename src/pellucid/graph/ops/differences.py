@@ -2,10 +2,12 @@ r"""Differences of two values of a function, accurate where both are nearly equa
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from pellucid.graph.array_namespace import ArrayNamespace, NamespaceArray
 from pellucid.graph.op_decorator import op
 from pellucid.graph.ops.activations import sigmoid, sigmoid_slope
 from pellucid.graph.ops.exponentials import exp
@@ -25,7 +27,7 @@ from pellucid.graph.precedence import ADD
     cost=40,
     behind="exp",
 )
-def exp_difference(xp: Any, x: Any, y: Any) -> Any:
+def exp_difference(xp: ArrayNamespace, x: NamespaceArray, y: NamespaceArray) -> NamespaceArray:
     r"""Difference of exponentials, :math:`e^x - e^y`, computed as :math:`-e^x (e^{y - x} - 1)` if :math:`x` is larger.
 
     Examples
@@ -39,7 +41,7 @@ def exp_difference(xp: Any, x: Any, y: Any) -> Any:
     return xp.where(xp.equal(x, y), xp.zeros_like(larger), xp.exp(larger) * factor)
 
 
-def _sigmoid(xp: Any, x: Any) -> Any:
+def _sigmoid(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     small = xp.exp(-xp.abs(x))
     return xp.where(x > 0, xp.ones_like(x), small) / (1 + small)
 
@@ -56,7 +58,7 @@ def _sigmoid(xp: Any, x: Any) -> Any:
     cost=40,
     behind="sigmoid",
 )
-def sigmoid_difference(xp: Any, x: Any, y: Any) -> Any:
+def sigmoid_difference(xp: ArrayNamespace, x: NamespaceArray, y: NamespaceArray) -> NamespaceArray:
     r"""Difference of logistic functions, :math:`\sigma(x) - \sigma(y) = \sigma(x) \, \sigma(-y) \, (1 - e^{y - x})`.
 
     The operands are exchanged if :math:`y` is larger.
@@ -84,7 +86,7 @@ def sigmoid_difference(xp: Any, x: Any, y: Any) -> Any:
     cost=60,
     behind="arctan",
 )
-def arctan_difference(xp: Any, x: Any, y: Any) -> Any:
+def arctan_difference(xp: ArrayNamespace, x: NamespaceArray, y: NamespaceArray) -> NamespaceArray:
     r"""Difference of inverse tangents, computed as the angle of the point :math:`(1 + x y, x - y)`.
 
     Examples
@@ -101,8 +103,8 @@ def arctan_difference(xp: Any, x: Any, y: Any) -> Any:
     return xp.where(is_finite, near, xp.arctan(x) - xp.arctan(y))
 
 
-def _erf_difference(get_function: Any) -> Any:
-    def value(xp: Any, x: Any, y: Any) -> Any:
+def _erf_difference(get_function: Callable[[str], Callable[..., Any]]) -> Callable[..., NamespaceArray]:
+    def value(xp: ArrayNamespace, x: NamespaceArray, y: NamespaceArray) -> NamespaceArray:
         # Where both have one sign, the complements are small.
         same = ((x > 0) & (y > 0)) | ((x < 0) & (y < 0))
         sign = xp.where(x > 0, xp.ones_like(x), -xp.ones_like(x))
@@ -125,7 +127,7 @@ def _erf_difference(get_function: Any) -> Any:
     cost=80,
     behind="erf",
 )
-def erf_difference(xp: Any, x: Any, y: Any) -> Any:
+def erf_difference(xp: ArrayNamespace, x: NamespaceArray, y: NamespaceArray) -> NamespaceArray:
     r"""Difference of error functions, computed from complementary ones where both operands are far from 0.
 
     Examples

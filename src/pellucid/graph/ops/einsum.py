@@ -13,19 +13,21 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.graph.array_namespace import ArrayNamespace, NamespaceArray
 from pellucid.graph.errors import ShapeError
-from pellucid.graph.expr import Expr, as_expr
+from pellucid.graph.expr import Expr, Operand, OpSettings, as_expr
+from pellucid.graph.op import Example, PrintedOperand, TemplatePiece
 from pellucid.graph.op_decorator import op, register_function
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.formatters import format_operand, separate_operands
 from pellucid.graph.ops.matmul import matmul
 from pellucid.graph.ops.permute import transpose
 from pellucid.graph.ops.reshape import ravel
-from pellucid.graph.precedence import ATOM, TemplatePiece
+from pellucid.graph.precedence import ATOM
 from pellucid.graph.types import Dim, Type, broadcast_dim, format_shape, normalize_axis, unify
 
 
-def _examples(rng: np.random.Generator) -> list[Any]:
+def _examples(rng: np.random.Generator) -> list[Example]:
     a, b, c = rng.normal(size=(3, 4)), rng.normal(size=(4, 2)), rng.normal(size=(2, 3, 4))
     return [
         ((a, b), {"subscripts": "ij,jk->ik"}),
@@ -61,7 +63,7 @@ def infer_einsum(*operands: Expr, subscripts: str) -> Type:
     return Type(tuple(sizes[i] for i in split_subscripts(subscripts)[1]), operands[0].dtype)
 
 
-def _grad(g: Any, y: Any, *operands: Any, subscripts: str) -> list[Any]:
+def _grad(g: Expr, y: Expr, *operands: Expr, subscripts: str) -> list[Expr]:
     inputs, output = split_subscripts(subscripts)
     gradients = []
     for position, indices in enumerate(inputs):
@@ -89,11 +91,11 @@ def _cost(node: Expr, size: Any) -> Any:
     return total
 
 
-def _text(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece]:
+def _text(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> list[TemplatePiece]:
     return [f"einsum({settings.get('subscripts', '...')!r}, ", *separate_operands(operands), ")"]
 
 
-def _tex(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece]:
+def _tex(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> list[TemplatePiece]:
     if "subscripts" not in settings:  # the left side of a rewrite rule, which matches any subscripts
         return [r"\sum ", *[(operand, ATOM) for operand in operands]]
     inputs, output = split_subscripts(settings["subscripts"])
@@ -107,7 +109,7 @@ def _tex(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece]:
 @op(
     tex=_tex, text=_text, infer=infer_einsum, promotes=True, grad=_grad, examples=_examples, cost=_cost, behind="einsum"
 )
-def sum_of_products(xp: Any, *operands: Any, subscripts: Any = "") -> Any:
+def sum_of_products(xp: ArrayNamespace, *operands: NamespaceArray, subscripts: str = "") -> NamespaceArray:
     r"""Einsum with explicit subscripts, :math:`y_{ik} = \sum_j x_{ij} z_{jk}` for ``"ij,jk->ik"``.
 
     The op behind `einsum`, which expands ellipses, takes diagonals and squeezes broadcast axes first.
@@ -129,7 +131,7 @@ def sum_of_products(xp: Any, *operands: Any, subscripts: Any = "") -> Any:
 
 
 @register_function
-def einsum(subscripts: str, *operands: Any) -> Any:
+def einsum(subscripts: str, *operands: Operand) -> Expr:
     r"""Einstein summation, :math:`y_{ik} = \sum_j x_{ij} z_{jk}` for ``"ij,jk->ik"``.
 
     Parameters
@@ -264,7 +266,7 @@ def make_index_letters(count: int) -> str:
 
 
 @register_function
-def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
+def tensordot(a: Operand, b: Operand, axes: int | Sequence[int | Sequence[int]] = 2) -> Expr:
     r"""Tensor contraction of two arrays over axes, :math:`\sum_{kl} a_{ijkl} b_{klm}`.
 
     Parameters
@@ -318,7 +320,7 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
 
 
 @register_function
-def inner(a: Any, b: Any) -> Any:
+def inner(a: Operand, b: Operand) -> Expr:
     r"""Contraction over the last axes, :math:`\sum_k a_{ik} b_{jk}`. With a scalar it is the product.
 
     Parameters
@@ -336,7 +338,7 @@ def inner(a: Any, b: Any) -> Any:
 
 
 @register_function
-def vdot(a: Any, b: Any) -> Any:
+def vdot(a: Operand, b: Operand) -> Expr:
     r"""Dot product of two flattened arrays, :math:`\sum_i a_i b_i`.
 
     Parameters

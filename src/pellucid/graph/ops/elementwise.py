@@ -3,16 +3,18 @@ r"""Elementwise arithmetic: sums, products, powers, roots, extrema and casts."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from pellucid.graph.array_namespace import ArrayNamespace, NamespaceArray
 from pellucid.graph.errors import DtypeError, brief
-from pellucid.graph.expr import Constant, as_expr
+from pellucid.graph.expr import Constant, Expr, Operand, OpSettings, as_expr
 from pellucid.graph.interval import Interval
+from pellucid.graph.op import PrintedOperand, TemplatePiece
 from pellucid.graph.op_decorator import alias, op, register_function
 from pellucid.graph.operators import call_op
-from pellucid.graph.precedence import ADD, MULTIPLY, NEGATE, POWER, TemplatePiece
+from pellucid.graph.precedence import ADD, MULTIPLY, NEGATE, POWER
 from pellucid.graph.range_rules import (
     cast_range,
     clip_range,
@@ -24,6 +26,13 @@ from pellucid.graph.range_rules import (
     subtract_range,
 )
 from pellucid.graph.types import as_dtype
+
+if TYPE_CHECKING:
+    from pellucid.typing import DTypeLike
+
+
+ArrayOrExpr = TypeVar("ArrayOrExpr", NamespaceArray, Expr)
+"""Operand of a formula that values and gradients of ops share."""
 
 POSITIVE = (0.2, 3.0)
 NUMERIC_KINDS = "iuf"
@@ -37,7 +46,7 @@ NUMERIC_KINDS = "iuf"
     grad=lambda g, z, x, y: (g, g),
     value_range=lambda node, x, y: x + y,
 )
-def add(xp: Any, x: Any, y: Any) -> Any:
+def add(xp: ArrayNamespace, x: NamespaceArray, y: NamespaceArray) -> NamespaceArray:
     r"""Elementwise sum, :math:`x + y`.
 
     Parameters
@@ -66,7 +75,7 @@ def add(xp: Any, x: Any, y: Any) -> Any:
     grad=lambda g, z, x, y: (g, -g),
     value_range=subtract_range,
 )
-def subtract(xp: Any, x: Any, y: Any) -> Any:
+def subtract(xp: ArrayNamespace, x: NamespaceArray, y: NamespaceArray) -> NamespaceArray:
     r"""Elementwise difference, :math:`x - y`.
 
     Examples
@@ -77,7 +86,7 @@ def subtract(xp: Any, x: Any, y: Any) -> Any:
     return xp.subtract(x, y)
 
 
-def _product_tex(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece]:
+def _product_tex(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> list[TemplatePiece]:
     """Print the product of two arrays with the Hadamard sign, to distinguish it from a matrix product."""
     left, right = operands
     both_arrays = getattr(left, "ndim", 0) and getattr(right, "ndim", 0)
@@ -93,7 +102,7 @@ def _product_tex(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece
     grad=lambda g, z, x, y: (g * y, g * x),
     value_range=multiply_range,
 )
-def multiply(xp: Any, x: Any, y: Any) -> Any:
+def multiply(xp: ArrayNamespace, x: NamespaceArray, y: NamespaceArray) -> NamespaceArray:
     r"""Elementwise product, :math:`x \, y`.
 
     Examples
@@ -114,7 +123,7 @@ def multiply(xp: Any, x: Any, y: Any) -> Any:
     grad=lambda g, z, x, y: (g / y, -g * z / y),
     value_range=lambda node, x, y: x / y,
 )
-def true_divide(xp: Any, x: Any, y: Any) -> Any:
+def true_divide(xp: ArrayNamespace, x: NamespaceArray, y: NamespaceArray) -> NamespaceArray:
     r"""Elementwise quotient, :math:`x / y`. Integers are cast to `config.floatx`.
 
     Examples
@@ -137,7 +146,7 @@ def true_divide(xp: Any, x: Any, y: Any) -> Any:
     cost=2,
     behind="true_divide",
 )
-def fraction_of_sum(xp: Any, x: Any, y: Any) -> Any:
+def fraction_of_sum(xp: ArrayNamespace, x: NamespaceArray, y: NamespaceArray) -> NamespaceArray:
     r"""Fraction of a sum, :math:`x / (x + y)`.
 
     The gradient :math:`y / (x + y)^2` with respect to :math:`x` does not cancel where :math:`y` is small.
@@ -151,7 +160,7 @@ def fraction_of_sum(xp: Any, x: Any, y: Any) -> Any:
     return x / (x + y)
 
 
-def differentiate_power(g: Any, z: Any, x: Any, y: Any) -> Any:
+def differentiate_power(g: Expr, z: Expr, x: Expr, y: Expr) -> tuple[Expr, Expr]:
     one, zero = np.ones((), x.dtype), np.zeros((), x.dtype)
     safe = call_op("where", x > 0, x, one)
     # At y = 0 the slope is 0 for every x, also for x = 0, where 0 ** -1 is infinite.
@@ -159,7 +168,7 @@ def differentiate_power(g: Any, z: Any, x: Any, y: Any) -> Any:
     return g * slope, g * z * call_op("where", x > 0, call_op("log", safe), zero)
 
 
-def _check_integer_power(x: Any, y: Any) -> dict[str, Any]:
+def _check_integer_power(x: Expr, y: Expr) -> OpSettings:
     integers = x.dtype.kind in "iu" and y.dtype.kind in "iu"
     if integers and isinstance(y, Constant) and (y.value < 0).any():
         raise DtypeError(
@@ -180,7 +189,7 @@ def _check_integer_power(x: Any, y: Any) -> dict[str, Any]:
     normalize=_check_integer_power,
     value_range=power_range,
 )
-def power(xp: Any, x: Any, y: Any) -> Any:
+def power(xp: ArrayNamespace, x: NamespaceArray, y: NamespaceArray) -> NamespaceArray:
     r"""Elementwise power, :math:`x^y`.
 
     Examples
@@ -199,7 +208,7 @@ def power(xp: Any, x: Any, y: Any) -> Any:
     grad=lambda g, y, x: g * (2 * x),
     value_range=even(np.square),
 )
-def square(xp: Any, x: Any) -> Any:
+def square(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     r"""Elementwise square, :math:`x^2`.
 
     Examples
@@ -219,7 +228,7 @@ def square(xp: Any, x: Any) -> Any:
     grad=lambda g, y, x: -g,
     value_range=lambda node, x: -x,
 )
-def negative(xp: Any, x: Any) -> Any:
+def negative(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     r"""Elementwise negation, :math:`-x`.
 
     Examples
@@ -231,7 +240,7 @@ def negative(xp: Any, x: Any) -> Any:
 
 
 @register_function
-def positive(x: Any) -> Any:
+def positive(x: Operand) -> Expr:
     r"""Unary plus, :math:`+x`: the input unchanged.
 
     Parameters
@@ -256,7 +265,7 @@ def positive(x: Any) -> Any:
     grad=lambda g, y, x: g * call_op("sign", x),
     value_range=even(np.abs),
 )
-def absolute(xp: Any, x: Any) -> Any:
+def absolute(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     r"""Elementwise absolute value, :math:`|x|`. The gradient at 0 is 0.
 
     Examples
@@ -268,7 +277,7 @@ def absolute(xp: Any, x: Any) -> Any:
 
 
 @register_function
-def reciprocal(x: Any) -> Any:
+def reciprocal(x: Operand) -> Expr:
     r"""Elementwise reciprocal, :math:`1 / x`. Integers are cast to `config.floatx`.
 
     Parameters
@@ -293,7 +302,7 @@ def reciprocal(x: Any) -> Any:
     cost=4,
     value_range=increasing(np.sqrt, 0),
 )
-def sqrt(xp: Any, x: Any) -> Any:
+def sqrt(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     r"""Elementwise square root, :math:`\sqrt{x}`.
 
     Examples
@@ -313,7 +322,7 @@ def sqrt(xp: Any, x: Any) -> Any:
     cost=10,
     value_range=increasing(np.cbrt),
 )
-def cbrt(xp: Any, x: Any) -> Any:
+def cbrt(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     r"""Elementwise cube root, :math:`\sqrt[3]{x}`, with the sign of the input.
 
     Examples
@@ -324,12 +333,14 @@ def cbrt(xp: Any, x: Any) -> Any:
     return xp.cbrt(x)
 
 
-def evaluate_polynomial(coefficients: Sequence[float], x: Any) -> Any:
+def evaluate_polynomial(coefficients: Sequence[float], x: ArrayOrExpr) -> ArrayOrExpr:
     r"""Evaluate a polynomial with Horner's rule, :math:`c_0 + x (c_1 + x (c_2 + \ldots))`."""
-    *rest, value = coefficients
+    *rest, last = coefficients
+    value: Any = last
     for coefficient in reversed(rest):
         value = coefficient + x * value
-    return value
+    result: ArrayOrExpr = value
+    return result
 
 
 @op(
@@ -341,7 +352,7 @@ def evaluate_polynomial(coefficients: Sequence[float], x: Any) -> Any:
     cost=0,
     value_range=cast_range,
 )
-def cast(xp: Any, x: Any, dtype: Any = None) -> Any:
+def cast(xp: ArrayNamespace, x: NamespaceArray, dtype: DTypeLike | None = None) -> NamespaceArray:
     r"""Cast to another dtype (default `config.floatx`), :math:`y = x`. Casts to integers truncate.
 
     The cast of NaN, infinity or an out-of-range number to an integer is undefined: NumPy and XLA return different
@@ -366,7 +377,7 @@ def cast(xp: Any, x: Any, dtype: Any = None) -> Any:
 def _extremum_grad(comparison: str, ignore_nan: bool = False) -> Any:
     """Route the gradient to the selected operand, and to the first of equal ones."""
 
-    def grad(g: Any, z: Any, x: Any, y: Any) -> Any:
+    def grad(g: Expr, z: Expr, x: Expr, y: Expr) -> tuple[Expr, Expr]:
         first = call_op(comparison, x, y)
         if ignore_nan:
             first = first | call_op("isnan", y)
@@ -383,7 +394,7 @@ def _extremum_grad(comparison: str, ignore_nan: bool = False) -> Any:
     grad=_extremum_grad("greater_equal"),
     value_range=lambda node, x, y: Interval(max(x.low, y.low), max(x.high, y.high)),
 )
-def maximum(xp: Any, x: Any, y: Any) -> Any:
+def maximum(xp: ArrayNamespace, x: NamespaceArray, y: NamespaceArray) -> NamespaceArray:
     r"""Elementwise maximum, :math:`\max(x, y)`. For equal elements the gradient flows to the first.
 
     Examples
@@ -401,7 +412,7 @@ def maximum(xp: Any, x: Any, y: Any) -> Any:
     grad=_extremum_grad("less_equal"),
     value_range=lambda node, x, y: Interval(min(x.low, y.low), min(x.high, y.high)),
 )
-def minimum(xp: Any, x: Any, y: Any) -> Any:
+def minimum(xp: ArrayNamespace, x: NamespaceArray, y: NamespaceArray) -> NamespaceArray:
     r"""Elementwise minimum, :math:`\min(x, y)`. For equal elements the gradient flows to the first.
 
     Examples
@@ -419,7 +430,7 @@ def minimum(xp: Any, x: Any, y: Any) -> Any:
     grad=_extremum_grad("greater_equal", ignore_nan=True),
     value_range=elements_of(),
 )
-def fmax(xp: Any, x: Any, y: Any) -> Any:
+def fmax(xp: ArrayNamespace, x: NamespaceArray, y: NamespaceArray) -> NamespaceArray:
     r"""Elementwise maximum that ignores NaN, :math:`\max(x, y)`.
 
     Examples
@@ -437,7 +448,7 @@ def fmax(xp: Any, x: Any, y: Any) -> Any:
     grad=_extremum_grad("less_equal", ignore_nan=True),
     value_range=elements_of(),
 )
-def fmin(xp: Any, x: Any, y: Any) -> Any:
+def fmin(xp: ArrayNamespace, x: NamespaceArray, y: NamespaceArray) -> NamespaceArray:
     r"""Elementwise minimum that ignores NaN, :math:`\min(x, y)`.
 
     Examples
@@ -448,7 +459,7 @@ def fmin(xp: Any, x: Any, y: Any) -> Any:
     return xp.fmin(x, y)
 
 
-def _clip_grad(g: Any, z: Any, x: Any, low: Any, high: Any) -> Any:
+def _clip_grad(g: Expr, z: Expr, x: Expr, low: Expr, high: Expr) -> tuple[Expr, Expr, Expr]:
     zero = np.zeros((), z.dtype)
     below, above = x < low, call_op("maximum", x, low) > high
     return (
@@ -465,7 +476,7 @@ def _clip_grad(g: Any, z: Any, x: Any, low: Any, high: Any) -> Any:
     grad=_clip_grad,
     value_range=clip_range,
 )
-def clip_between(xp: Any, x: Any, low: Any, high: Any) -> Any:
+def clip_between(xp: ArrayNamespace, x: NamespaceArray, low: NamespaceArray, high: NamespaceArray) -> NamespaceArray:
     r"""Clip elements between two bounds, :math:`\min(\max(x, a), b)`; the op behind `clip`.
 
     Examples
@@ -477,7 +488,7 @@ def clip_between(xp: Any, x: Any, low: Any, high: Any) -> Any:
 
 
 @register_function
-def clip(x: Any, min: Any = None, max: Any = None) -> Any:
+def clip(x: Operand, min: Operand | None = None, max: Operand | None = None) -> Expr:
     r"""Clip elements between two bounds, :math:`\min(\max(x, a), b)`.
 
     Parameters

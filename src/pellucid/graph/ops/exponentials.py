@@ -9,12 +9,15 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.graph.array_namespace import ArrayNamespace, NamespaceArray
+from pellucid.graph.expr import Expr
 from pellucid.graph.interval import Interval
 from pellucid.graph.op_decorator import op
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.elementwise import POSITIVE, evaluate_polynomial
 from pellucid.graph.precedence import MULTIPLY, POWER
 from pellucid.graph.range_rules import fixed, increasing
+from pellucid.graph.types import DType
 
 LOG_2, LOG_10 = math.log(2), math.log(10)
 
@@ -30,7 +33,7 @@ _logarithm = functools.partial(op, floats=True, domain=POSITIVE, edge=(1e-30, 1e
     cost=10,
     value_range=increasing(np.exp),
 )
-def exp(xp: Any, x: Any) -> Any:
+def exp(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     r"""Elementwise exponential, :math:`e^x`.
 
     Examples
@@ -49,7 +52,7 @@ def exp(xp: Any, x: Any) -> Any:
     cost=12,
     value_range=increasing(np.expm1),
 )
-def expm1(xp: Any, x: Any) -> Any:
+def expm1(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     r"""Elementwise :math:`e^x - 1`, accurate for small :math:`x`.
 
     Examples
@@ -61,7 +64,7 @@ def expm1(xp: Any, x: Any) -> Any:
 
 
 @_logarithm(tex=r"\log({0:_})", grad=lambda g, y, x: g / x, value_range=increasing(np.log, 0))
-def log(xp: Any, x: Any) -> Any:
+def log(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     r"""Elementwise natural logarithm, :math:`\log x`.
 
     Examples
@@ -83,7 +86,7 @@ def log(xp: Any, x: Any) -> Any:
     cost=12,
     value_range=increasing(np.log1p, -1),
 )
-def log1p(xp: Any, x: Any) -> Any:
+def log1p(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     r"""Elementwise :math:`\log(1 + x)`, accurate for small :math:`x`.
 
     Examples
@@ -103,7 +106,7 @@ def log1p(xp: Any, x: Any) -> Any:
     cost=10,
     value_range=increasing(np.exp2),
 )
-def exp2(xp: Any, x: Any) -> Any:
+def exp2(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     r"""Elementwise power of two, :math:`2^x`.
 
     Examples
@@ -115,7 +118,7 @@ def exp2(xp: Any, x: Any) -> Any:
 
 
 @_logarithm(tex=r"\log_2({0:_})", grad=lambda g, y, x: g / x * (1 / LOG_2), value_range=increasing(np.log2, 0))
-def log2(xp: Any, x: Any) -> Any:
+def log2(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     r"""Elementwise base-2 logarithm, :math:`\log_2 x`.
 
     Examples
@@ -127,7 +130,7 @@ def log2(xp: Any, x: Any) -> Any:
 
 
 @_logarithm(tex=r"\log_{{10}}({0:_})", grad=lambda g, y, x: g / x * (1 / LOG_10), value_range=increasing(np.log10, 0))
-def log10(xp: Any, x: Any) -> Any:
+def log10(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     r"""Elementwise base-10 logarithm, :math:`\log_{10} x`.
 
     Examples
@@ -139,7 +142,7 @@ def log10(xp: Any, x: Any) -> Any:
 
 
 def _logaddexp_grad(unit: float) -> Any:
-    def grad(g: Any, z: Any, x: Any, y: Any) -> Any:
+    def grad(g: Expr, z: Expr, x: Expr, y: Expr) -> tuple[Expr, Expr]:
         # Equal operands get half the gradient each. Infinities are replaced by 1, because inf - inf is NaN.
         same = call_op("equal", x, y)
         one = np.ones((), z.dtype)
@@ -158,7 +161,7 @@ def _logaddexp_grad(unit: float) -> Any:
     cost=25,
     value_range=lambda node, x, y: Interval(float(np.logaddexp(x.low, y.low)), float(np.logaddexp(x.high, y.high))),
 )
-def logaddexp(xp: Any, x: Any, y: Any) -> Any:
+def logaddexp(xp: ArrayNamespace, x: NamespaceArray, y: NamespaceArray) -> NamespaceArray:
     r"""Logarithm of the sum of two exponentials, :math:`\log(e^x + e^y)`, without overflow or underflow.
 
     Parameters
@@ -187,7 +190,7 @@ def logaddexp(xp: Any, x: Any, y: Any) -> Any:
     grad=_logaddexp_grad(LOG_2),
     cost=25,
 )
-def logaddexp2(xp: Any, x: Any, y: Any) -> Any:
+def logaddexp2(xp: ArrayNamespace, x: NamespaceArray, y: NamespaceArray) -> NamespaceArray:
     r"""Base-2 logarithm of the sum of two powers of two, :math:`\log_2(2^x + 2^y)`, without overflow or underflow.
 
     Examples
@@ -208,7 +211,7 @@ def logaddexp2(xp: Any, x: Any, y: Any) -> Any:
     cost=25,
     value_range=fixed(-math.inf, 0),
 )
-def log1mexp(xp: Any, x: Any) -> Any:
+def log1mexp(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     r"""Logarithm of one minus an exponential, :math:`\log(1 - e^x)` for :math:`x < 0`, accurate near 0 and far from it.
 
     Examples
@@ -227,19 +230,19 @@ def log1mexp(xp: Any, x: Any) -> Any:
     return xp.where(x > 0, xp.full_like(x, np.nan), result)
 
 
-def _series_near_zero(x: Any, radius: float, coefficients: Sequence[float], far: Callable[[Any], Any]) -> Any:
+def _series_near_zero(x: Expr, radius: float, coefficients: Sequence[float], far: Callable[[Expr], Expr]) -> Expr:
     """Use a power series for abs(x) < radius, where the formula would cancel, and the formula elsewhere."""
     small = call_op("abs", x) < radius
     near, away = call_op("where", small, x, np.zeros((), x.dtype)), call_op("where", small, np.ones((), x.dtype), x)
     return call_op("where", small, evaluate_polynomial(coefficients, near), far(away))
 
 
-def _is_limit(xp: Any, x: Any) -> Any:
+def _is_limit(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     """Tell where a quotient by x is 0 / 0 or infinity / infinity. XLA divides by subnormal numbers as by 0."""
     return xp.logical_or(xp.abs(x) <= 1e-30, xp.equal(x, np.inf))
 
 
-def _exprel_grad(g: Any, y: Any, x: Any) -> Any:
+def _exprel_grad(g: Expr, y: Expr, x: Expr) -> Expr:
     series = [(k + 1) / math.factorial(k + 2) for k in range(14)]
     return g * _series_near_zero(x, 0.5, series, lambda a: (exp(a) - exprel(a)) / a)
 
@@ -253,7 +256,7 @@ def _exprel_grad(g: Any, y: Any, x: Any) -> Any:
     cost=14,
     value_range=fixed(0, math.inf),
 )
-def exprel(xp: Any, x: Any) -> Any:
+def exprel(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     r"""Relative exponential, :math:`(e^x - 1) / x`, which is 1 at 0 and infinity at infinity.
 
     Examples
@@ -278,7 +281,7 @@ def exprel(xp: Any, x: Any) -> Any:
     cost=12,
     behind="expm1",
 )
-def reciprocal_expm1(xp: Any, x: Any) -> Any:
+def reciprocal_expm1(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     r"""Reciprocal of an exponential minus 1, :math:`y(x) = 1 / (e^x - 1)`, the Bose-Einstein distribution.
 
     The derivative :math:`-e^x / (e^x - 1)^2 = y(x) \, y(-x)` does not overflow.
@@ -293,7 +296,7 @@ def reciprocal_expm1(xp: Any, x: Any) -> Any:
     return xp.where(x > 0, small, xp.copysign(xp.ones_like(x), x)) / -xp.expm1(-xp.abs(x))
 
 
-def get_exp_limit(dtype: Any) -> float:
+def get_exp_limit(dtype: DType) -> float:
     """Return a number of which the exponential is finite in a dtype, and near the largest one."""
     return {2: 10.0, 4: 88.0}.get(dtype.itemsize, 700.0)
 
@@ -310,7 +313,7 @@ def get_exp_limit(dtype: Any) -> float:
     behind="exp",
     value_range=fixed(0, math.inf),
 )
-def shifted_exp(xp: Any, x: Any, m: Any) -> Any:
+def shifted_exp(xp: ArrayNamespace, x: NamespaceArray, m: NamespaceArray) -> NamespaceArray:
     r"""Exponential of a difference, :math:`e^{x - m}`, bounded by the largest number of the dtype.
 
     Rules use it for terms of a sum that is multiplied by :math:`e^m` afterwards. The result is bounded, because a term
@@ -326,7 +329,7 @@ def shifted_exp(xp: Any, x: Any, m: Any) -> Any:
     return xp.exp(xp.minimum(shifted, get_exp_limit(shifted.dtype)))
 
 
-def _log1prel_grad(g: Any, y: Any, x: Any) -> Any:
+def _log1prel_grad(g: Expr, y: Expr, x: Expr) -> Expr:
     series = [(-1.0) ** (k + 1) * (k + 1) / (k + 2) for k in range(16)]
     return g * _series_near_zero(x, 0.1, series, lambda a: (1 / (1 + a) - log1prel(a)) / a)
 
@@ -341,7 +344,7 @@ def _log1prel_grad(g: Any, y: Any, x: Any) -> Any:
     cost=14,
     value_range=fixed(0, math.inf),
 )
-def log1prel(xp: Any, x: Any) -> Any:
+def log1prel(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     r"""Relative logarithm, :math:`\log(1 + x) / x`, which is 1 at 0 and 0 at infinity.
 
     Examples

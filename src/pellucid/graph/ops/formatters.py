@@ -4,29 +4,28 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-from pellucid.graph.expr import Expr
-from pellucid.graph.precedence import ATOM, BIG, TemplatePiece
+from pellucid.graph.expr import Expr, OpSettings
+from pellucid.graph.op import Formatter, PrintedOperand, TemplatePiece
+from pellucid.graph.precedence import ATOM, BIG
 from pellucid.graph.printing import format_setting
 from pellucid.graph.types import Unknown, format_shape
 
-Formatter = Callable[[tuple[Any, ...], Mapping[str, Any]], list[TemplatePiece]]
 
-
-def format_operand(x: Any) -> str:
+def format_operand(x: Expr) -> str:
     """Return an operand and its shape, for an error message."""
     return f"{x}, of shape {format_shape(x.shape)}"
 
 
-def separate_operands(operands: Iterable[Any], separator: str = ", ") -> list[TemplatePiece]:
+def separate_operands(operands: Iterable[PrintedOperand], separator: str = ", ") -> list[TemplatePiece]:
     return [piece for operand in operands for piece in (separator, (operand, 0))][1:]
 
 
-def axes_to_latex(x: Any, axis: Any) -> str:
+def axes_to_latex(x: PrintedOperand, axis: int | tuple[int, ...] | None) -> str:
     """Return a LaTeX subscript with the names or numbers of the axes, empty for all axes."""
     if axis is None or not isinstance(x, Expr):
         return ""
@@ -40,7 +39,7 @@ def axes_to_latex(x: Any, axis: Any) -> str:
     return rf"_{{\text{{axis {', '.join(map(str, axes))}}}}}"
 
 
-def setting_to_latex(value: Any) -> str:
+def setting_to_latex(value: object) -> str:
     r"""Return the LaTeX of a setting or the name of a dimension, which may come from a file.
 
     Examples
@@ -59,7 +58,7 @@ def _shape_to_latex(shape: tuple[Any, ...]) -> str:
 def big_operator_tex(symbol: str) -> Formatter:
     """Print a reduction in LaTeX as a big operator with the axes below it."""
 
-    def tex(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece]:
+    def tex(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> list[TemplatePiece]:
         return [f"{symbol}{axes_to_latex(operands[0], settings.get('axis'))} ", (operands[0], BIG)]
 
     return tex
@@ -68,7 +67,7 @@ def big_operator_tex(symbol: str) -> Formatter:
 def function_tex(symbol: str, *shown: str) -> Formatter:
     r"""Print a function in LaTeX with the axes below its name and the ``shown`` settings after its operand."""
 
-    def tex(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece]:
+    def tex(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> list[TemplatePiece]:
         pieces: list[TemplatePiece] = [f"{symbol}{axes_to_latex(operands[0], settings.get('axis'))}(", (operands[0], 0)]
         for value in (settings[name] for name in shown if name in settings):
             flat = value[0] if isinstance(value, tuple) and len(value) == 1 else value
@@ -81,7 +80,7 @@ def function_tex(symbol: str, *shown: str) -> Formatter:
 def settings_tex(symbol: str) -> Formatter:
     r"""Print a function in LaTeX with settings in its symbol, such as ``Q_{{{q}}}``. Missing settings are empty."""
 
-    def tex(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece]:
+    def tex(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> list[TemplatePiece]:
         shown = {key: setting_to_latex(v) if isinstance(v, str) else v for key, v in settings.items()}
         return [f"{symbol.format_map(defaultdict(str, shown))}(", (operands[0], 0), ")"]
 
@@ -91,7 +90,7 @@ def settings_tex(symbol: str) -> Formatter:
 def shape_function_tex(symbol: str) -> Formatter:
     """Print a change of shape in LaTeX, with the new shape below its name."""
 
-    def tex(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece]:
+    def tex(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> list[TemplatePiece]:
         shape = settings.get("shape", getattr(operands[-1], "shape", None) if len(operands) > 1 else None)
         below = f"_{{{_shape_to_latex(shape)}}}" if isinstance(shape, tuple) else ""
         return [f"{symbol}{below}(", (operands[0], 0), ")"]
@@ -99,7 +98,7 @@ def shape_function_tex(symbol: str) -> Formatter:
     return tex
 
 
-def _reduction_arguments(x: Any, settings: Any) -> str:
+def _reduction_arguments(x: PrintedOperand, settings: OpSettings) -> str:
     axis = settings.get("axis")
     axes = (axis,) if isinstance(axis, int) else axis
     parts = [f"ord={settings['ord']}"] if settings.get("ord", 2) != 2 else []
@@ -120,7 +119,7 @@ def method_text(name: str) -> Formatter:
 def reduction_text(name: str) -> Formatter:
     """Print a reduction in text as a function, ``name(x, axis=1)``."""
 
-    def text(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece]:
+    def text(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> list[TemplatePiece]:
         arguments = _reduction_arguments(operands[0], settings)
         return [f"{name}(", (operands[0], 0), f", {arguments})" if arguments else ")"]
 
@@ -130,7 +129,7 @@ def reduction_text(name: str) -> Formatter:
 def last_axis_text(name: str) -> Formatter:
     """Print a function in text as ``name(x)``, with the axis unless it is the last."""
 
-    def text(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece]:
+    def text(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> list[TemplatePiece]:
         axis = settings.get("axis", -1)
         if axis == -1 or (isinstance(operands[0], Expr) and axis == (operands[0].ndim - 1,)):
             return [f"{name}(", (operands[0], 0), ")"]
@@ -146,7 +145,7 @@ def call_text(name: str, **defaults: Any) -> Formatter:
     A setting with the same value for every axis is printed once.
     """
 
-    def text(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece]:
+    def text(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> list[TemplatePiece]:
         pieces = [f"{name}(", *separate_operands(operands)]
         for key, value in settings.items():
             shown = value if isinstance(value, str) or len({*np.ravel(value)}) > 1 else np.ravel(value)[0]

@@ -6,44 +6,51 @@ At poles and infinities all modes have the values of SciPy.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pellucid.graph.array_namespace import ArrayNamespace, JaxArray, NamespaceArray
+from pellucid.graph.expr import Expr, Operand, OpSettings
+from pellucid.graph.op import PrintedOperand, TemplatePiece
 from pellucid.graph.op_decorator import alias, op, register_function
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.elementwise import POSITIVE, evaluate_polynomial
 from pellucid.graph.ops.formatters import settings_tex
 from pellucid.graph.ops.special import get_scipy_function
-from pellucid.graph.precedence import MULTIPLY, TemplatePiece
+from pellucid.graph.precedence import MULTIPLY
 from pellucid.graph.validation import check_integer
 
+if TYPE_CHECKING:
+    from pellucid.typing import Array
 
-def _polygamma_text(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece]:
+
+def _polygamma_text(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> list[TemplatePiece]:
     return [f"polygamma({settings['n']}, ", (operands[0], 0), ")"]
 
 
-def _gammaln_xla(xp: Any, x: Any) -> Any:
+def _gammaln_xla(xp: ArrayNamespace, x: Any) -> NamespaceArray:
+    import jax.numpy as jnp
     from jax.lax import lgamma
     from scipy.special import zetac
 
     # Between 0.5 and 2.5 the logarithm has two zeros, around which JAX's function has an absolute accuracy only.
-    near = xp.logical_and(x >= 0.5, x <= 2.5)
+    near: Any = xp.logical_and(x >= 0.5, x <= 2.5)
     below = x < 1.5
     t = xp.where(near, x - xp.where(below, xp.ones_like(x), 2 * xp.ones_like(x)), xp.zeros_like(x))
     orders = range(2, 14 if x.dtype.itemsize <= 4 else 30)
     series = t * evaluate_polynomial([1 - np.euler_gamma, *((-1.0) ** k * float(zetac(k)) / k for k in orders)], t)
-    elsewhere = xp.where(x == -math.inf, x, lgamma(xp.where(near, xp.ones_like(x), x)))  # SciPy has -inf at -inf
+    elsewhere = xp.where(x == -math.inf, x, lgamma(jnp.where(near, jnp.ones_like(x), x)))  # SciPy has -inf at -inf
     return xp.where(near, xp.where(below, series - xp.log1p(t), series), elsewhere)
 
 
-def _digamma_xla(xp: Any, x: Any) -> Any:
+def _digamma_xla(xp: ArrayNamespace, x: JaxArray) -> NamespaceArray:
     from jax.lax import digamma
 
     return xp.where(x == 0, -1 / x, digamma(x))
 
 
-def _polygamma_of_positive(xp: Any, x: Any, n: int) -> Any:
+def _polygamma_of_positive(xp: ArrayNamespace, x: NamespaceArray, n: int) -> NamespaceArray:
     """Return the derivative of order n of digamma, without its sign, by the zeta function or the asymptotic series."""
     from jax.scipy.special import zeta
 
@@ -65,7 +72,7 @@ def _differentiate_cotangent(n: int) -> list[float]:
     return coefficients
 
 
-def _polygamma_xla(xp: Any, x: Any, n: int) -> Any:
+def _polygamma_xla(xp: ArrayNamespace, x: NamespaceArray, n: int) -> NamespaceArray:
     sign = (-1.0) ** (n + 1)
     is_pole = xp.logical_and(x <= 0, xp.floor(x) == x)
     negative = xp.logical_and(x < 0, xp.logical_not(is_pole))
@@ -89,7 +96,7 @@ def _polygamma_xla(xp: Any, x: Any, n: int) -> Any:
     grad=lambda g, y, x: g * call_op("digamma", x),
     cost=30,
 )
-def gammaln(xp: Any, x: Any) -> Any:
+def gammaln(xp: ArrayNamespace, x: Array) -> Array:
     r"""Logarithm of the absolute value of the gamma function, :math:`\log |\Gamma(x)|`, where
     :math:`\Gamma(n) = (n - 1)!`.
 
@@ -111,7 +118,7 @@ def gammaln(xp: Any, x: Any) -> Any:
     grad=lambda g, y, x: g * call_op("polygamma", 1, x),
     cost=30,
 )
-def digamma(xp: Any, x: Any) -> Any:
+def digamma(xp: Array, x: Array) -> Array:
     r"""Derivative of the logarithm of the gamma function, :math:`\psi(x) = \Gamma'(x) / \Gamma(x)`.
 
     Examples
@@ -135,7 +142,7 @@ def digamma(xp: Any, x: Any) -> Any:
     cost=50,
     behind="polygamma",
 )
-def digamma_derivative(xp: Any, x: Any, n: Any = 1) -> Any:
+def digamma_derivative(xp: ArrayNamespace, x: Array, n: int = 1) -> Array:
     r"""Derivative of order ``n`` of `digamma`, :math:`\psi^{(n)}(x)` with :math:`n \ge 1`.
 
     Parameters
@@ -154,7 +161,7 @@ def digamma_derivative(xp: Any, x: Any, n: Any = 1) -> Any:
 
 
 @register_function
-def polygamma(n: int, x: Any) -> Any:
+def polygamma(n: int, x: Operand) -> Expr:
     r"""Derivative of order ``n`` of `digamma`, :math:`\psi^{(n)}(x)`.
 
     Parameters

@@ -8,14 +8,17 @@ arguments to where the series is accurate.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, cast
 
-from pellucid.graph.op_decorator import op
+from pellucid.graph.array_namespace import ArrayNamespace, NamespaceArray
+from pellucid.graph.expr import Expr, OpSettings
+from pellucid.graph.op import Function, PrintedOperand, TemplatePiece
+from pellucid.graph.op_decorator import OpFunction, op
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.elementwise import POSITIVE, evaluate_polynomial
 from pellucid.graph.ops.gamma import digamma, digamma_derivative, gammaln, polygamma
-from pellucid.graph.precedence import MULTIPLY, TemplatePiece
+from pellucid.graph.precedence import MULTIPLY
 
 SHIFT = 10
 """Stirling's series is used from here on; smaller arguments are shifted by as much."""
@@ -30,12 +33,17 @@ Jet = tuple[Any, Any, Any, Any]
 """A function of two steps: its value without them, its differences along each, and its mixed second difference."""
 
 
-def apply(xp: Any, function: Any, *operands: Any, **settings: Any) -> Any:
+def apply(
+    xp: ArrayNamespace, function: Function | OpFunction[Expr], *operands: NamespaceArray, **settings: Any
+) -> NamespaceArray:
     """Apply an op in an array namespace, which may lack it."""
     record = getattr(function, "op", None)
     if record is None or type(xp).__name__ != "module":  # in an exported script, or on expressions
-        return function(*operands, **settings)
-    compute = record.value if xp.__name__ == "numpy" or record.xla is None else record.xla
+        made: NamespaceArray = cast(Function, function)(*operands, **settings)
+        return made
+    compute: Callable[..., NamespaceArray] = (
+        record.value if xp.__name__ == "numpy" or record.xla is None else record.xla
+    )
     return compute(xp, *operands, **settings)
 
 
@@ -50,16 +58,18 @@ def get_digamma_series(n: int) -> list[float]:
     return [c if n % 2 else -c for c in series]
 
 
-def divide_difference(coefficients: Sequence[float], a: Any, b: Any) -> Any:
+def divide_difference(coefficients: Sequence[float], a: NamespaceArray, b: NamespaceArray) -> NamespaceArray:
     """Return ``(p(a) - p(b)) / (a - b)`` of a polynomial without cancellation."""
-    *rest, value = coefficients
+    *rest, last = coefficients
+    value: Any = last
     slope: Any = 0.0
     for c in reversed(rest):
         slope, value = value + b * slope, c + a * value
-    return slope
+    result: NamespaceArray = slope
+    return result
 
 
-def compute_stirling_ratio(xp: Any, x: Any, d: Any) -> Any:
+def compute_stirling_ratio(xp: ArrayNamespace, x: NamespaceArray, d: NamespaceArray) -> NamespaceArray:
     r"""Return :math:`\log \Gamma(x + d) - \log \Gamma(x)` for large :math:`x` and :math:`x + d`."""
     u = d / x
     tiny = xp.abs(u) < 1e-30
@@ -81,7 +91,7 @@ def compute_stirling_ratio(xp: Any, x: Any, d: Any) -> Any:
     cost=120,
     behind="gammaln",
 )
-def log_gamma_ratio(xp: Any, x: Any, d: Any) -> Any:
+def log_gamma_ratio(xp: ArrayNamespace, x: NamespaceArray, d: NamespaceArray) -> NamespaceArray:
     r"""Logarithm of a ratio of gamma functions, :math:`\log |\Gamma(x + d) / \Gamma(x)|`.
 
     It is accurate where the two gamma functions differ little, and its gradients are as well.
@@ -123,12 +133,12 @@ def log_gamma_ratio(xp: Any, x: Any, d: Any) -> Any:
     return xp.where(stable, xp.where(d < 0, -series, series), difference)
 
 
-def _digamma_difference_text(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece]:
+def _digamma_difference_text(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> list[TemplatePiece]:
     order = f", n={settings['n']}" if settings["n"] else ""
     return ["digamma_difference(", (operands[0], 0), ", ", (operands[1], 0), f"{order})"]
 
 
-def _digamma_difference_tex(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece]:
+def _digamma_difference_tex(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> list[TemplatePiece]:
     name = rf"\psi^{{({settings['n']})}}" if settings["n"] else r"\psi"
     x, d = operands
     return [rf"\left({name}(", (x, 0), " + ", (d, MULTIPLY), rf") - {name}(", (x, 0), r")\right)"]
@@ -149,7 +159,7 @@ def _digamma_difference_tex(operands: tuple[Any, ...], settings: Any) -> list[Te
     cost=100,
     behind="digamma",
 )
-def digamma_difference(xp: Any, x: Any, d: Any, n: Any = 0) -> Any:
+def digamma_difference(xp: ArrayNamespace, x: NamespaceArray, d: NamespaceArray, n: int = 0) -> NamespaceArray:
     r"""Difference of digamma functions, :math:`\psi^{(n)}(x + d) - \psi^{(n)}(x)`.
 
     It is accurate where both are nearly equal.
@@ -200,7 +210,7 @@ def multiply_jets(f: Jet, g: Jet) -> Jet:
     return f0 * g0, fu * (g0 + gu) + f0 * gu, fv * (g0 + gv) + f0 * gv, mixed
 
 
-def compute_mixed_difference(xp: Any, u: Any, v: Any) -> Any:
+def compute_mixed_difference(xp: ArrayNamespace, u: NamespaceArray, v: NamespaceArray) -> NamespaceArray:
     r"""Return :math:`\log \Gamma(1 + u + v) - \log \Gamma(1 + u) - \log \Gamma(1 + v)` for moderate arguments."""
     x = 1.0 + SHIFT
     a, b, c = x + u, x + v, x + u + v
@@ -209,14 +219,14 @@ def compute_mixed_difference(xp: Any, u: Any, v: Any) -> Any:
     for coefficient in STIRLING[-2::-1]:
         value, *differences = multiply_jets(series, square)
         series = (value + coefficient, *differences)
-    total = multiply_jets(series, y)[3]
+    total: NamespaceArray = multiply_jets(series, y)[3]
     total = total + (c - 0.5) * xp.log1p(-u * v / (a * b)) + v * xp.log1p(u / x) + u * xp.log1p(v / x)
     for i in range(1, SHIFT + 1):
         total = total - xp.log1p(-u / (u + i) * (v / (v + i)))
     return total
 
 
-def compute_stirling_binomial(xp: Any, u: Any, v: Any) -> Any:
+def compute_stirling_binomial(xp: ArrayNamespace, u: NamespaceArray, v: NamespaceArray) -> NamespaceArray:
     """Return the same for large arguments."""
     terms = [evaluate_polynomial(STIRLING, 1 / x / x) / x for x in (u + v, u, v)]
     smooth = u * xp.log1p(v / u) + v * xp.log1p(u / v) + 0.5 * xp.log((1 / u + 1 / v) / (2 * math.pi))
@@ -235,7 +245,7 @@ def compute_stirling_binomial(xp: Any, u: Any, v: Any) -> Any:
     cost=250,
     behind="gammaln",
 )
-def log_binomial(xp: Any, a: Any, b: Any) -> Any:
+def log_binomial(xp: ArrayNamespace, a: NamespaceArray, b: NamespaceArray) -> NamespaceArray:
     r"""Logarithm of a binomial coefficient, :math:`\log \binom{a + b}{a} = \log \frac{(a + b)!}{a! \, b!}`.
 
     Parameters
@@ -279,7 +289,7 @@ def log_binomial(xp: Any, a: Any, b: Any) -> Any:
     grad=lambda g, z, a, b: (-g * digamma_difference(a, b), -g * digamma_difference(b, a)),
     cost=270,
 )
-def betaln(xp: Any, a: Any, b: Any) -> Any:
+def betaln(xp: ArrayNamespace, a: NamespaceArray, b: NamespaceArray) -> NamespaceArray:
     r"""Logarithm of the beta function, :math:`\log B(a, b) = \log \frac{\Gamma(a) \Gamma(b)}{\Gamma(a + b)}`.
 
     Parameters

@@ -10,22 +10,23 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.graph.array_namespace import ArrayNamespace, NamespaceArray
 from pellucid.graph.errors import GradientError
-from pellucid.graph.expr import Expr
+from pellucid.graph.expr import Expr, OpSettings
+from pellucid.graph.op import PrintedOperand, TemplatePiece
 from pellucid.graph.op_decorator import op
 from pellucid.graph.operators import call_op
-from pellucid.graph.precedence import TemplatePiece
 from pellucid.graph.range_rules import elements_of
 
 
-def _get_operand(x: Any, **settings: Any) -> Any:
+def _get_operand(x: Expr, **settings: Any) -> Expr:
     return x
 
 
 def _call_text(name: str, *keys: str) -> Any:
     """Print as ``clip_gradient(x, low=-1, high=1)``, without settings that are None."""
 
-    def text(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece]:
+    def text(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> list[TemplatePiece]:
         arguments = [f", {key}={settings[key]:g}" for key in keys if settings[key] is not None]
         return [f"{name}(", (operands[0], 0), *arguments, ")"]
 
@@ -40,7 +41,7 @@ def _call_text(name: str, *keys: str) -> Any:
     cost=0,
     value_range=elements_of(0),
 )
-def stop_gradient(xp: Any, x: Any) -> Any:
+def stop_gradient(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     r"""Identity with zero gradient: :math:`f(x) = x`, :math:`f'(x) = 0`.
 
     Theano calls it ``zero_grad``, ``disconnected_grad`` and ``consider_constant``.
@@ -64,7 +65,7 @@ def stop_gradient(xp: Any, x: Any) -> Any:
     return x
 
 
-def _normalize_bounds(x: Expr, low: Any = None, high: Any = None) -> dict[str, Any]:
+def _normalize_bounds(x: Expr, low: float | None = None, high: float | None = None) -> OpSettings:
     low, high = (_check_number("clip_gradient", name, value) for name, value in (("low", low), ("high", high)))
     if low is not None and high is not None and low > high:
         raise GradientError(f"clip_gradient: expected low <= high. Received: low={low}, high={high}")
@@ -79,7 +80,7 @@ def _check_number(op_name: str, name: str, value: Any) -> float | None:
     return float(value)
 
 
-def _clip_gradient_grad(g: Any, y: Any, x: Any, low: float | None, high: float | None) -> Any:
+def _clip_gradient_grad(g: Expr, y: Expr, x: Expr, low: float | None, high: float | None) -> Expr:
     g = g if low is None else call_op("maximum", g, low)
     return g if high is None else call_op("minimum", g, high)
 
@@ -94,7 +95,9 @@ def _clip_gradient_grad(g: Any, y: Any, x: Any, low: float | None, high: float |
     cost=0,
     value_range=elements_of(0),
 )
-def clip_gradient(xp: Any, x: Any, low: Any = None, high: Any = None) -> Any:
+def clip_gradient(
+    xp: ArrayNamespace, x: NamespaceArray, low: float | None = None, high: float | None = None
+) -> NamespaceArray:
     r"""Identity that clips the gradient elementwise: :math:`g \mapsto \min(\max(g, a), b)`.
 
     The clipping is applied to the total gradient of ``x``, after the contributions of all uses are summed.
@@ -125,7 +128,7 @@ def clip_gradient(xp: Any, x: Any, low: Any = None, high: Any = None) -> Any:
     return x
 
 
-def _normalize_factor(x: Expr, factor: Any = 1.0) -> dict[str, Any]:
+def _normalize_factor(x: Expr, factor: float = 1.0) -> OpSettings:
     value = _check_number("scale_gradient", "factor", factor)
     if value is None:
         raise GradientError("scale_gradient: expected a number for factor. Received: factor=None")
@@ -142,7 +145,7 @@ def _normalize_factor(x: Expr, factor: Any = 1.0) -> dict[str, Any]:
     cost=0,
     value_range=elements_of(0),
 )
-def scale_gradient(xp: Any, x: Any, factor: Any = 1.0) -> Any:
+def scale_gradient(xp: ArrayNamespace, x: NamespaceArray, factor: float = 1.0) -> NamespaceArray:
     r"""Identity that multiplies the gradient by a number, :math:`g \mapsto k g`.
 
     A factor of -1 gives the gradient reversal layer of domain adaptation.

@@ -3,10 +3,10 @@ r"""Elementwise hyperbolic functions and their inverses."""
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
+from pellucid.graph.array_namespace import ArrayNamespace, NamespaceArray
 from pellucid.graph.op_decorator import alias, op
 from pellucid.graph.operators import call_op
 from pellucid.graph.precedence import ADD
@@ -21,7 +21,7 @@ from pellucid.graph.range_rules import even, fixed, increasing
     cost=10,
     value_range=increasing(np.tanh),
 )
-def tanh(xp: Any, x: Any) -> Any:
+def tanh(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     r"""Elementwise hyperbolic tangent, :math:`\tanh x = (e^x - e^{-x}) / (e^x + e^{-x})`.
 
     Parameters
@@ -51,7 +51,7 @@ def tanh(xp: Any, x: Any) -> Any:
     cost=12,
     value_range=increasing(np.sinh),
 )
-def sinh(xp: Any, x: Any) -> Any:
+def sinh(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     r"""Elementwise hyperbolic sine, :math:`\sinh x = (e^x - e^{-x}) / 2`.
 
     Examples
@@ -71,7 +71,7 @@ def sinh(xp: Any, x: Any) -> Any:
     cost=12,
     value_range=even(np.cosh),
 )
-def cosh(xp: Any, x: Any) -> Any:
+def cosh(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     r"""Elementwise hyperbolic cosine, :math:`\cosh x = (e^x + e^{-x}) / 2`.
 
     Examples
@@ -92,7 +92,7 @@ def cosh(xp: Any, x: Any) -> Any:
     cost=12,
     value_range=increasing(np.arcsinh),
 )
-def arcsinh(xp: Any, x: Any) -> Any:
+def arcsinh(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     r"""Elementwise inverse hyperbolic sine, :math:`\log(x + \sqrt{x^2 + 1})`.
 
     Examples
@@ -114,7 +114,7 @@ def arcsinh(xp: Any, x: Any) -> Any:
     cost=12,
     value_range=increasing(np.arccosh, 1),
 )
-def arccosh(xp: Any, x: Any) -> Any:
+def arccosh(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     r"""Elementwise inverse hyperbolic cosine, :math:`\log(x + \sqrt{x^2 - 1})`, for :math:`x \ge 1`.
 
     Examples
@@ -135,7 +135,7 @@ def arccosh(xp: Any, x: Any) -> Any:
     cost=12,
     value_range=increasing(np.arctanh, -1, 1),
 )
-def arctanh(xp: Any, x: Any) -> Any:
+def arctanh(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     r"""Elementwise inverse hyperbolic tangent, :math:`\frac{1}{2} \log \frac{1 + x}{1 - x}`.
 
     Examples
@@ -158,7 +158,7 @@ def arctanh(xp: Any, x: Any) -> Any:
     behind="tanh",
     value_range=fixed(0, 1),
 )
-def tanh_slope(xp: Any, y: Any, x: Any) -> Any:
+def tanh_slope(xp: ArrayNamespace, y: NamespaceArray, x: NamespaceArray) -> NamespaceArray:
     r"""Derivative of the hyperbolic tangent, :math:`1 - y^2` where :math:`y = \tanh x`.
 
     Computed as :math:`4 e / (1 + e)^2` with :math:`e = e^{-2|x|}`, because :math:`1 - y^2` loses its digits where
@@ -188,7 +188,7 @@ def tanh_slope(xp: Any, y: Any, x: Any) -> Any:
     cost=16,
     value_range=fixed(0, 1),
 )
-def sech(xp: Any, x: Any) -> Any:
+def sech(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     r"""Elementwise hyperbolic secant, :math:`1 / \cosh x = 2 / (e^x + e^{-x})`.
 
     Examples
@@ -210,7 +210,7 @@ def sech(xp: Any, x: Any) -> Any:
     cost=40,
     value_range=even(lambda x: x + np.log1p(np.exp(-2 * x)) - np.log(2)),
 )
-def log_cosh(xp: Any, x: Any) -> Any:
+def log_cosh(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     r"""Logarithm of the hyperbolic cosine, :math:`\log \cosh x`, which does not overflow for large :math:`|x|`.
 
     Examples

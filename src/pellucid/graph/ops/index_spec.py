@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
 import numpy as np
 
+from pellucid.graph.array_namespace import ArrayValue, JaxArray
 from pellucid.graph.errors import DtypeError, ShapeError, brief
-from pellucid.graph.expr import Constant, Expr, as_expr
+from pellucid.graph.expr import Constant, Expr, IndexKey, Operand, OpSettings, as_expr
+from pellucid.graph.op import PrintedOperand, TemplatePiece
 from pellucid.graph.ops.formatters import format_operand
-from pellucid.graph.precedence import TemplatePiece
 from pellucid.graph.types import Dim, Shape, ShapeMismatch, Type, Unknown, broadcast, format_shape
+
+if TYPE_CHECKING:
+    from pellucid.typing import Array
 
 
 class Slice(NamedTuple):
@@ -38,7 +42,7 @@ ARRAY, FULL_SLICE = IndexArrayMarker(), Slice(None, None, None)
 Index = tuple[int | Slice | IndexArrayMarker | None, ...]
 
 
-def normalize_index(x: Expr, index: Any) -> tuple[Index, list[Expr]]:
+def normalize_index(x: Expr, index: IndexKey | Index) -> tuple[Index, list[Expr]]:
     """Return an index with one part per axis, and the index arrays."""
     parts, arrays, is_separated = parse_index(x, index)
     if is_separated:
@@ -49,12 +53,12 @@ def normalize_index(x: Expr, index: Any) -> tuple[Index, list[Expr]]:
     return parts, arrays
 
 
-def parse_index(x: Expr, index: Any) -> tuple[Index, list[Expr], bool]:
+def parse_index(x: Expr, index: IndexKey | Index) -> Any:
     """Return an index with one part per axis, the index arrays, and whether a ``...`` separates adjacent ones.
 
     In NumPy a ``...`` that covers no axis still separates index arrays, so that their axes come first in the result.
     """
-    if type(index) is tuple and _is_normalized(x, index):
+    if _is_normalized(x, index):
         return index, [], False
     given = list(index) if isinstance(index, tuple) and not isinstance(index, Slice) else [index]
     parts = [_normalize_part(x, part) for part in given]
@@ -84,13 +88,15 @@ def parse_index(x: Expr, index: Any) -> tuple[Index, list[Expr], bool]:
     return tuple(result), arrays, is_separated
 
 
-def _is_normalized(x: Expr, index: tuple[Any, ...]) -> bool:
-    return sum(p is not None for p in index) == x.ndim and all(
-        p is None or p is ARRAY or type(p) is int or type(p) is Slice for p in index
+def _is_normalized(x: Expr, index: object) -> TypeGuard[Index]:
+    return (
+        type(index) is tuple
+        and sum(p is not None for p in index) == x.ndim
+        and all(p is None or p is ARRAY or type(p) is int or type(p) is Slice for p in index)
     )
 
 
-def _separates(parts: Sequence[Any], position: int) -> bool:
+def _separates(parts: Sequence[object], position: int) -> bool:
     """Tell whether index arrays on both sides of a position would be adjacent without it, behind another axis."""
     indexed = [p for p, part in enumerate(parts) if not (part is None or isinstance(part, Slice) or p == position)]
     adjacent = bool(indexed) and indexed[-1] - indexed[0] == len(indexed)
@@ -98,7 +104,7 @@ def _separates(parts: Sequence[Any], position: int) -> bool:
     return adjacent and indexed[0] < position < indexed[-1] and indexed[0] > 0 and not only_integers
 
 
-def _count_axes(part: Any) -> int:
+def _count_axes(part: object) -> int:
     if isinstance(part, np.ndarray) and part.dtype == bool:
         return part.ndim
     return int(part is not None and part is not Ellipsis)
@@ -150,7 +156,7 @@ def _normalize_bound(x: Expr, end: Any) -> int | None:
     return None if end is None else operator.index(end)
 
 
-def _mask_to_indices(x: Expr, mask: np.ndarray[Any, Any], axis: int) -> list[Expr]:
+def _mask_to_indices(x: Expr, mask: Array, axis: int) -> list[Expr]:
     """Convert a constant mask to one index array per axis."""
     dims = x.shape[axis : axis + mask.ndim]
     if dims != mask.shape:
@@ -161,7 +167,7 @@ def _mask_to_indices(x: Expr, mask: np.ndarray[Any, Any], axis: int) -> list[Exp
     return [as_expr(indices) for indices in np.nonzero(mask)]
 
 
-def check_integer_indices(indices: Expr, context: str) -> None:
+def check_integer_indices(indices: Any, context: str) -> None:
     if indices.dtype.kind not in "iu":
         raise DtypeError(
             f"{context}: expected integer indices. Received: {brief(indices)}, which is {indices.dtype}; cast it: "
@@ -169,19 +175,19 @@ def check_integer_indices(indices: Expr, context: str) -> None:
         ).with_operands([indices])
 
 
-def as_indices(indices: Any, context: str) -> Expr:
+def as_indices(indices: Operand, context: str) -> Expr:
     """Convert indices to an expression and check that they are integers."""
     result = as_expr(np.asarray(indices) if isinstance(indices, (int, list, tuple)) else indices)
     check_integer_indices(result, context)
     return result
 
 
-def to_numpy_index(index: Index, arrays: Sequence[Any] = ()) -> tuple[Any, ...]:
+def to_numpy_index(index: Index, arrays: Sequence[ArrayValue] = ()) -> tuple[Any, ...]:
     remaining = iter(arrays)
     return tuple(slice(*p) if isinstance(p, Slice) else next(remaining) if p is ARRAY else p for p in index)
 
 
-def to_jax_index(x: Any, index: Index, arrays: Sequence[Any]) -> tuple[Any, ...]:
+def to_jax_index(x: Array | JaxArray, index: Index, arrays: Sequence[Array | JaxArray]) -> tuple[Any, ...]:
     """Convert to an index for JAX; raise IndexError for constant indices out of bounds, which JAX does not check."""
     check_integer_bounds(x, index)
     for axis, array in zip(get_array_axes(index), arrays, strict=True):
@@ -193,7 +199,7 @@ def to_jax_index(x: Any, index: Index, arrays: Sequence[Any]) -> tuple[Any, ...]
     return to_numpy_index(index, [a.astype("int32") if a.dtype.itemsize < 4 else a for a in arrays])
 
 
-def is_constant(array: Any) -> bool:
+def is_constant(array: object) -> TypeGuard[Array]:
     """Whether an index array is a constant of the program being compiled, not a traced value."""
     return isinstance(array, np.ndarray)
 
@@ -202,14 +208,14 @@ def get_array_axes(index: Index) -> list[int]:
     return [axis for axis, part in enumerate(p for p in index if p is not None) if part is ARRAY]
 
 
-def check_integer_bounds(x: Any, index: Index) -> None:
+def check_integer_bounds(x: ArrayValue, index: Index) -> None:
     """Raise IndexError for an integer out of bounds, which some array libraries clamp instead."""
     for axis, part in enumerate(p for p in index if p is not None):
         if isinstance(part, int) and not -x.shape[axis] <= part < x.shape[axis]:
             raise IndexError(f"index {part} is out of bounds: axis {axis} has {x.shape[axis]} elements")
 
 
-def infer_indexed(x: Expr, index: Index, arrays: Sequence[Expr] = ()) -> Type:
+def infer_indexed(x: Expr, index: Index, arrays: Any = ()) -> Type:
     """Infer the type of ``x[index]``.
 
     As in NumPy, index arrays broadcast. Their axes replace the indexed ones, or come first if a slice or None separates
@@ -261,7 +267,7 @@ def _check_bounds(x: Expr, low: int, high: int, axis: int) -> None:
         ).with_operands([x])
 
 
-def format_index(index: Any, arrays: Sequence[Any], none: str = "None") -> list[TemplatePiece]:
+def format_index(index: Sequence[object], arrays: Sequence[PrintedOperand], none: str = "None") -> list[TemplatePiece]:
     """Print an index without trailing full slices."""
     parts = list(index)
     while len(parts) > 1 and parts[-1] == FULL_SLICE:
@@ -274,7 +280,7 @@ def format_index(index: Any, arrays: Sequence[Any], none: str = "None") -> list[
     return pieces
 
 
-def normalize_array_index(x: Expr, indices: Sequence[Expr], index: Any) -> dict[str, Any]:
+def normalize_array_index(x: Expr, indices: Sequence[Expr], index: IndexKey | Index) -> OpSettings:
     """Normalize the index setting of an op with index arrays, which by default index the leading axes."""
     parts = normalize_index(x, index or (ARRAY,) * len(indices))[0]
     if parts.count(ARRAY) != len(indices):

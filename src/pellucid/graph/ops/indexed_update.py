@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.errors import DtypeError, NoSuchNameError, ShapeError, near_miss
-from pellucid.graph.expr import Constant, Expr, as_expr, constant
+from pellucid.graph.expr import Constant, Expr, IndexKey, Operand, as_expr, constant
 from pellucid.graph.op_decorator import register_function
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.formatters import format_operand
@@ -18,7 +18,7 @@ from pellucid.graph.ops.scatter import add_at, max_at, min_at, multiply_at, set_
 from pellucid.graph.types import format_shape, is_float, normalize_axis, unify, unify_shapes
 
 
-def cast_values(x: Expr, values: Any) -> Expr:
+def cast_values(x: Expr, values: Operand) -> Expr:
     """Cast values to the dtype of the updated array; raise DtypeError if that would lose information."""
     if not isinstance(values, Expr) and (not hasattr(values, "dtype") or np.asarray(values).dtype.kind in "biu"):
         return constant(values, x.dtype)
@@ -26,7 +26,7 @@ def cast_values(x: Expr, values: Any) -> Expr:
     if e.dtype == x.dtype:
         return e
     if np.can_cast(e.dtype, x.dtype, "safe") or (is_float(x.dtype) and e.dtype.kind in "biu"):
-        return call_op("cast", e, dtype=x.dtype)  # type: ignore[no-any-return]
+        return call_op("cast", e, dtype=x.dtype)
     raise DtypeError(
         f"An update of {x} keeps its dtype, {x.dtype}. Received: {e}, which is {e.dtype}. Cast the values, or the "
         f"array first, as in x.astype({str(e.dtype)!r}).at[...]"
@@ -41,7 +41,7 @@ class IndexUpdateHelper:
     def __init__(self, x: Expr) -> None:
         self.x: Expr = x
 
-    def __getitem__(self, index: Any) -> IndexUpdate:
+    def __getitem__(self, index: IndexKey) -> IndexUpdate:
         part = index[0] if isinstance(index, tuple) and len(index) == 1 else index
         if isinstance(part, Expr) and part.dtype == np.bool_ and not isinstance(part, Constant):
             return MaskedIndexUpdate(self.x, part)
@@ -58,8 +58,8 @@ class IndexUpdate:
 
     __slots__ = ("arrays", "index", "x")
 
-    def __init__(self, x: Expr, index: Any) -> None:
-        self.x: Expr = x
+    def __init__(self, x: Expr, index: IndexKey) -> None:
+        self.x = x
         self.index, self.arrays = normalize_index(x, index)
 
     def __getattr__(self, name: str) -> Any:
@@ -71,51 +71,51 @@ class IndexUpdate:
 
     def get(self) -> Expr:
         """Return the selected elements."""
-        return index_array(self.x, self.index, self.arrays)  # type: ignore[no-any-return]
+        return index_array(self.x, self.index, self.arrays)
 
-    def set(self, values: Any) -> Expr:
+    def set(self, values: Operand) -> Expr:
         """Replace the elements; for a repeated index the last value wins."""
         return self._scatter(set_at, values)
 
-    def add(self, values: Any) -> Expr:
+    def add(self, values: Operand) -> Expr:
         """Add values to the elements; for a repeated index all values are added."""
         return self._scatter(add_at, values)
 
-    def multiply(self, values: Any) -> Expr:
+    def multiply(self, values: Operand) -> Expr:
         """Multiply the elements by values; for a repeated index by all values."""
         return self._scatter(multiply_at, values)
 
-    def max(self, values: Any) -> Expr:
+    def max(self, values: Operand) -> Expr:
         """Replace the elements by the elementwise maximum with values."""
         return self._scatter(max_at, values)
 
-    def min(self, values: Any) -> Expr:
+    def min(self, values: Operand) -> Expr:
         """Replace the elements by the elementwise minimum with values."""
         return self._scatter(min_at, values)
 
-    def subtract(self, values: Any) -> Expr:
+    def subtract(self, values: Operand) -> Expr:
         """Subtract values from the elements; for a repeated index all values are subtracted."""
         return self.add(-cast_values(self.x, values))
 
-    def divide(self, values: Any) -> Expr:
+    def divide(self, values: Operand) -> Expr:
         """Divide the elements, which must be floating-point, by values; for a repeated index by all values."""
         return self._check_float("divide") / self._scatter_into_ones(values)
 
-    def power(self, values: Any) -> Expr:
+    def power(self, values: Operand) -> Expr:
         """Raise the elements, which must be floating-point, to powers; for a repeated index to all powers in turn."""
         return self._check_float("power") ** self._scatter_into_ones(values)
 
-    def apply(self, function: Callable[[Expr], Any]) -> Expr:
+    def apply(self, function: Callable[[Expr], Operand]) -> Expr:
         """Replace the elements by a function of them, applied once even for a repeated index."""
         return self.set(function(self.get()))
 
-    def _scatter(self, function: Callable[..., Any], values: Any) -> Expr:
+    def _scatter(self, function: Callable[..., Any], values: Operand) -> Expr:
         return function(self.x, cast_values(self.x, values), *self.arrays, index=self.index)  # type: ignore[no-any-return]
 
-    def _scatter_into_ones(self, values: Any) -> Expr:
+    def _scatter_into_ones(self, values: Operand) -> Expr:
         """Return an array of ones whose selected elements are multiplied by values."""
         values = cast_values(self.x, values)
-        return multiply_at(call_op("ones_like", self.x), values, *self.arrays, index=self.index)  # type: ignore[no-any-return]
+        return multiply_at(call_op("ones_like", self.x), values, *self.arrays, index=self.index)
 
     def _check_float(self, method: str) -> Expr:
         if is_float(self.x.dtype):
@@ -148,31 +148,31 @@ class MaskedIndexUpdate(IndexUpdate):
             "Use pel.where(condition, x, other), which keeps the shape"
         )
 
-    def set(self, values: Any) -> Expr:
+    def set(self, values: Operand) -> Expr:
         """Replace the selected elements by values."""
         return self._where(cast_values(self.x, values), self.x)
 
-    def add(self, values: Any) -> Expr:
+    def add(self, values: Operand) -> Expr:
         """Add values to the selected elements."""
         return self.x + self._where(cast_values(self.x, values), constant(0, self.x.dtype))
 
-    def multiply(self, values: Any) -> Expr:
+    def multiply(self, values: Operand) -> Expr:
         """Multiply the selected elements by values."""
         return self.x * self._scatter_into_ones(values)
 
-    def max(self, values: Any) -> Expr:
+    def max(self, values: Operand) -> Expr:
         """Replace the selected elements by the elementwise maximum with values."""
         return self._where(call_op("maximum", self.x, cast_values(self.x, values)), self.x)
 
-    def min(self, values: Any) -> Expr:
+    def min(self, values: Operand) -> Expr:
         """Replace the selected elements by the elementwise minimum with values."""
         return self._where(call_op("minimum", self.x, cast_values(self.x, values)), self.x)
 
-    def apply(self, function: Callable[[Expr], Any]) -> Expr:
+    def apply(self, function: Callable[[Expr], Operand]) -> Expr:
         """Replace the selected elements by a function of the whole array."""
         return self.set(function(self.x))
 
-    def _scatter_into_ones(self, values: Any) -> Expr:
+    def _scatter_into_ones(self, values: Operand) -> Expr:
         return self._where(cast_values(self.x, values), constant(1, self.x.dtype))
 
     def _where(self, selected: Any, other: Any) -> Expr:
@@ -187,7 +187,7 @@ class MaskedIndexUpdate(IndexUpdate):
 
 
 @register_function
-def at(x: Any) -> IndexUpdateHelper:
+def at(x: Operand) -> IndexUpdateHelper:
     r"""Functional indexed updates: ``pel.at(x)`` is ``x.at``.
 
     ``x.at[index]`` accepts every index of ``x[index]``, and conditions. Its methods return a copy of the whole array
@@ -211,7 +211,7 @@ def at(x: Any) -> IndexUpdateHelper:
 
 
 @register_function
-def put_along_axis(x: Any, indices: Any, values: Any, axis: int = -1) -> Any:
+def put_along_axis(x: Operand, indices: Operand, values: Operand, axis: int = -1) -> Expr:
     r"""Copy of an array with values put at indices along an axis, :math:`y_{k, i_k} = v_k`.
 
     Unlike NumPy's function it returns a new array.

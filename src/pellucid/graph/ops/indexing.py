@@ -3,12 +3,14 @@ r"""Indexing: slices, index arrays, take, take_along_axis and flat indices."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from pellucid.graph.array_namespace import ArrayNamespace, ArrayValue, JaxArray, NamespaceArray
 from pellucid.graph.errors import OptionError, ShapeError
-from pellucid.graph.expr import Expr, as_expr
+from pellucid.graph.expr import Expr, IndexKey, Operand, OpSettings, as_expr
+from pellucid.graph.op import PrintedOperand, TemplatePiece
 from pellucid.graph.op_decorator import op, register_function
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.formatters import format_operand
@@ -29,22 +31,25 @@ from pellucid.graph.ops.index_spec import (
     to_numpy_index,
 )
 from pellucid.graph.pattern import Pattern
-from pellucid.graph.precedence import ATOM, TemplatePiece
+from pellucid.graph.precedence import ATOM
 from pellucid.graph.range_rules import elements_of
 from pellucid.graph.types import Type, broadcast_dim, normalize_axis
 
+if TYPE_CHECKING:
+    from pellucid.typing import Array
 
-def _index_text(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece]:
+
+def _index_text(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> list[TemplatePiece]:
     x, *arrays = operands
     return [(x, ATOM), "[", *format_index(settings.get("index") or [ARRAY] * len(arrays), arrays), "]"]
 
 
-def _index_tex(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece]:
+def _index_tex(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> list[TemplatePiece]:
     x, *arrays = operands
     return [(x, ATOM), "_{", *format_index(settings.get("index") or [ARRAY] * len(arrays), arrays, r"\ast"), "}"]
 
 
-def index_array(x: Any, index: Index, arrays: Sequence[Any]) -> Any:
+def index_array(x: Operand, index: Index, arrays: Sequence[Expr]) -> Expr:
     """Index an array with a normalized index."""
     return gather(x, *arrays, index=index) if arrays else slice_(x, index)
 
@@ -73,7 +78,7 @@ def strip_broadcast(g: Expr, y: Expr) -> Expr:
     behind="getitem",
     value_range=elements_of(0),
 )
-def slice_(xp: Any, x: Any, index: Any = ()) -> Any:
+def slice_(xp: ArrayNamespace, x: NamespaceArray, index: Index = ()) -> NamespaceArray:
     r"""Index an array with integers, slices, ``None`` and ``...``; the op of ``x[1:, 0]``.
 
     Parameters
@@ -98,13 +103,15 @@ def _infer_gather(x: Expr, *indices: Expr, index: Index) -> Type:
     return infer_indexed(x, index, indices)
 
 
-def _gather_grad(g: Any, y: Any, x: Any, *indices: Any, index: Index) -> list[Any]:
+def _gather_grad(g: Expr, y: Expr, x: Expr, *indices: Expr, index: Index) -> list[Expr | None]:
     zeros = call_op("zeros_like", x, g.dtype)
     return [call_op("add_at", zeros, strip_broadcast(g, y), *indices, index=index), *[None] * len(indices)]
 
 
-def _gather_xla(xp: Any, x: Any, *indices: Any, index: Index) -> Any:
-    elements = xp.asarray(x).at[to_jax_index(x, index, indices)]
+def _gather_xla(xp: ArrayNamespace, x: JaxArray, *indices: JaxArray, index: Index) -> JaxArray:
+    import jax.numpy as jnp
+
+    elements = jnp.asarray(x).at[to_jax_index(x, index, indices)]
     return elements.get(mode="promise_in_bounds" if all(map(is_constant, indices)) else "fill")
 
 
@@ -125,7 +132,7 @@ def _gather_xla(xp: Any, x: Any, *indices: Any, index: Index) -> Any:
     behind="getitem",
     value_range=elements_of(0),
 )
-def gather(xp: Any, x: Any, *indices: Any, index: Any = ()) -> Any:
+def gather(xp: ArrayNamespace, x: NamespaceArray, *indices: NamespaceArray, index: Index = ()) -> NamespaceArray:
     r"""Index an array with index arrays, :math:`y_k = x_{i_k, j_k}`; the op of ``x[i, j]`` and ``x[:, i]``.
 
     ``index`` is the complete index, in which ``index_spec.ARRAY`` marks the positions of ``indices`` (default: the
@@ -153,7 +160,7 @@ def gather(xp: Any, x: Any, *indices: Any, index: Any = ()) -> Any:
 
 
 @register_function
-def getitem(x: Any, index: Any) -> Any:
+def getitem(x: Operand | Pattern, index: IndexKey) -> Expr:
     r"""Index an array with integers, slices, ``None``, ``...``, integer arrays and constant masks: ``x[index]``.
 
     The result is that of NumPy. A mask must be constant, because it determines the size of the result.
@@ -172,8 +179,9 @@ def getitem(x: Any, index: Any) -> Any:
     """
     if isinstance(x, Pattern):
         return slice_(x, index)
-    parts, arrays, is_separated = parse_index(x, index)
-    found = index_array(x, parts, arrays)
+    e = as_expr(x)
+    parts, arrays, is_separated = parse_index(e, index)
+    found = index_array(e, parts, arrays)
     if not is_separated:
         return found
     count = found.ndim - sum(not (part is ARRAY or isinstance(part, int)) for part in parts)
@@ -184,7 +192,7 @@ def getitem(x: Any, index: Any) -> Any:
 OUT_OF_BOUNDS_MODES = ("raise", "clip", "wrap")
 
 
-def bring_into_range(indices: Any, x: Any, axis: int, mode: str) -> Any:
+def bring_into_range(indices: Expr, x: Expr, axis: int, mode: str) -> Any:
     if mode not in OUT_OF_BOUNDS_MODES:
         raise OptionError(f"Expected mode to be 'raise', 'clip' or 'wrap'. Received: mode={mode!r}")
     if mode == "raise":
@@ -196,7 +204,9 @@ def bring_into_range(indices: Any, x: Any, axis: int, mode: str) -> Any:
 
 
 @register_function
-def take(x: Any, indices: Any, axis: int | None = None, mode: str = "raise") -> Any:
+def take(
+    x: Operand, indices: Operand, axis: int | None = None, mode: Literal["raise", "clip", "wrap"] = "raise"
+) -> Expr:
     r"""Take elements at indices along an axis, :math:`x_{i_k}`.
 
     Parameters
@@ -256,7 +266,7 @@ def _infer_take_along_axis(x: Expr, indices: Expr, axis: int) -> Type:
     cost=0,
     value_range=elements_of(0),
 )
-def take_along_axis(xp: Any, x: Any, indices: Any, axis: Any = -1) -> Any:
+def take_along_axis(xp: ArrayNamespace, x: NamespaceArray, indices: NamespaceArray, axis: int = -1) -> NamespaceArray:
     r"""Take elements at indices along an axis, paired with the positions along the other axes, :math:`x_{k, i_k}`.
 
     Parameters
@@ -277,17 +287,23 @@ def take_along_axis(xp: Any, x: Any, indices: Any, axis: Any = -1) -> Any:
     return xp.take_along_axis(x, indices, axis=axis)
 
 
-def _make_index_grid(xp: Any, g: Any, indices: Any, like: Any, axis: int) -> tuple[Any, ...]:
+def _make_index_grid(
+    xp: ArrayNamespace, g: ArrayValue, indices: ArrayValue, like: ArrayValue, axis: int
+) -> tuple[Any, ...]:
     """Return, for each axis, the index of the element that each element of ``g`` is added to."""
-    grid = []
+    grid: list[ArrayValue] = []
     for a, n in enumerate(g.shape):
         positions = xp.arange(n) if like.shape[a] == n else xp.zeros(n, int)
         grid.append(indices if a == axis else positions.reshape([-1 if a == b else 1 for b in range(g.ndim)]))
     return tuple(grid)
 
 
-def _take_along_axis_gradient_xla(xp: Any, g: Any, indices: Any, like: Any, axis: int) -> Any:
-    return xp.zeros(like.shape, g.dtype).at[_make_index_grid(xp, g, indices, like, axis)].add(g)
+def _take_along_axis_gradient_xla(
+    xp: ArrayNamespace, g: JaxArray, indices: JaxArray, like: JaxArray, axis: int
+) -> JaxArray:
+    import jax.numpy as jnp
+
+    return jnp.zeros(like.shape, g.dtype).at[_make_index_grid(xp, g, indices, like, axis)].add(g)
 
 
 @op(
@@ -302,7 +318,7 @@ def _take_along_axis_gradient_xla(xp: Any, g: Any, indices: Any, like: Any, axis
     cost=lambda node, size: size(node.inputs[0]),
     behind="take_along_axis",
 )
-def take_along_axis_gradient(xp: Any, g: Any, indices: Any, like: Any, axis: Any = -1) -> Any:
+def take_along_axis_gradient(xp: ArrayNamespace, g: Array, indices: Array, like: Array, axis: int = -1) -> Array:
     r"""Gradient of `take_along_axis`: zeros of the shape of ``like`` with ``g`` added at the indices.
 
     Parameters
@@ -322,13 +338,13 @@ def take_along_axis_gradient(xp: Any, g: Any, indices: Any, like: Any, axis: Any
     >>> pel.take_along_axis_gradient(g, i, pel.matrix("x", shape=("n", 4)), axis=1).shape
     ('n', 4)
     """
-    result = xp.zeros(like.shape, g.dtype)
+    result = np.zeros(like.shape, g.dtype)
     np.add.at(result, _make_index_grid(xp, g, indices, like, axis), g)
     return result
 
 
 @register_function
-def unravel_index(indices: Any, shape: Sequence[int]) -> list[Any]:
+def unravel_index(indices: Operand, shape: Sequence[int]) -> list[Expr]:
     r"""Index along each axis of elements that are numbered in row-major order.
 
     Parameters
@@ -345,7 +361,7 @@ def unravel_index(indices: Any, shape: Sequence[int]) -> list[Any]:
     [np.int32(1), np.int32(2)]
     """
     rest = as_indices(indices, "unravel_index")
-    result: list[Any] = []
+    result: list[Expr] = []
     for length in reversed(shape):
         result.append(rest % length)
         rest = rest // length
@@ -353,7 +369,7 @@ def unravel_index(indices: Any, shape: Sequence[int]) -> list[Any]:
 
 
 @register_function
-def ravel_multi_index(multi_index: Sequence[Any], dims: Sequence[int]) -> Any:
+def ravel_multi_index(multi_index: Sequence[Operand], dims: Sequence[int]) -> Expr:
     r"""Flat index, in row-major order, of elements given by an index along each axis: for two axes
     :math:`n_2 i_1 + i_2`.
 

@@ -7,12 +7,14 @@ by XLA cannot raise errors and returns NaN or infinity.
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pellucid.graph.array_namespace import ArrayNamespace, JaxArray, NamespaceArray
 from pellucid.graph.errors import DtypeError, ShapeError
 from pellucid.graph.expr import Expr
+from pellucid.graph.op import CostRule, Example
 from pellucid.graph.op_decorator import op
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.formatters import format_operand
@@ -21,6 +23,9 @@ from pellucid.graph.ops.permute import matrix_transpose
 from pellucid.graph.ops.reshape import expand_dims, sum_broadcast_axes
 from pellucid.graph.precedence import JUXTAPOSE, POWER
 from pellucid.graph.types import Shape, Type, unify
+
+if TYPE_CHECKING:
+    from pellucid.typing import Array
 
 
 def check_square(x: Expr, name: str) -> Shape:
@@ -32,15 +37,15 @@ def check_square(x: Expr, name: str) -> Shape:
     return x.shape
 
 
-def _draw_well_conditioned(rng: np.random.Generator, *shape: int) -> np.ndarray[Any, Any]:
+def _draw_well_conditioned(rng: np.random.Generator, *shape: int) -> Array:
     return rng.normal(size=shape) + 3 * np.eye(shape[-1])
 
 
-def make_matrix_examples(rng: np.random.Generator) -> list[Any]:
+def make_matrix_examples(rng: np.random.Generator) -> list[Example]:
     return [((_draw_well_conditioned(rng, 2, 3, 3),), {}), ((_draw_well_conditioned(rng, 1, 2, 2),), {})]
 
 
-def get_cubic_cost(factor: float) -> Any:
+def get_cubic_cost(factor: float) -> CostRule:
     """Return a cost function: factor * n**3 operations per n-by-n matrix of the first operand."""
     return lambda node, size: factor * size(node.inputs[0]) * size(node.inputs[0], -1)
 
@@ -55,7 +60,7 @@ def get_cubic_cost(factor: float) -> Any:
     examples=make_matrix_examples,
     cost=get_cubic_cost(2),
 )
-def inv(xp: Any, x: Any) -> Any:
+def inv(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     r"""Inverse of square matrices, :math:`A^{-1} A = I`.
 
     To solve a linear system use `solve`, which is faster and more accurate.
@@ -115,12 +120,12 @@ def _solve_transposed(solver: Any, a: Expr, b: Expr, g: Expr) -> Any:
     return call_op("squeeze", solver(matrix_transpose(a), expand_dims(g, -1)), axis=-1)
 
 
-def _solve_grad(g: Any, x: Any, a: Any, b: Any) -> tuple[Any, Any]:
+def _solve_grad(g: Expr, x: Expr, a: Expr, b: Expr) -> tuple[Expr, Expr]:
     gb = _solve_transposed(solve, a, b, g)
     return sum_broadcast_axes(_get_matrix_gradient(gb, x, a, b), a), sum_broadcast_axes(gb, b)
 
 
-def _solve_examples(rng: np.random.Generator) -> list[Any]:
+def _solve_examples(rng: np.random.Generator) -> list[Example]:
     one, many = _draw_well_conditioned(rng, 3, 3), _draw_well_conditioned(rng, 2, 3, 3)
     return [
         ((many, rng.normal(size=3)), {}),
@@ -140,7 +145,7 @@ _solve_op = functools.partial(
     examples=_solve_examples,
     cost=get_cubic_cost(2 / 3),
 )
-def solve(xp: Any, a: Any, b: Any) -> Any:
+def solve(xp: ArrayNamespace, a: NamespaceArray, b: NamespaceArray) -> NamespaceArray:
     r"""Solution of the linear system :math:`A x = b`, :math:`x = A^{-1} b`.
 
     Parameters
@@ -176,18 +181,19 @@ def solve(xp: Any, a: Any, b: Any) -> Any:
     return xp.linalg.solve(a, b)
 
 
-def _solve_triangular_grad(g: Any, x: Any, a: Any, b: Any, lower: bool) -> tuple[Any, Any]:
+def _solve_triangular_grad(g: Expr, x: Expr, a: Expr, b: Expr, lower: bool) -> tuple[Expr, Expr]:
     gb = _solve_transposed(lambda a_t, right: solve_triangular(a_t, right, lower=not lower), a, b, g)
     ga = call_op("tril" if lower else "triu", _get_matrix_gradient(gb, x, a, b))
     return sum_broadcast_axes(ga, a), sum_broadcast_axes(gb, b)
 
 
-def _solve_triangular_xla(xp: Any, a: Any, b: Any, lower: bool = False) -> Any:
+def _solve_triangular_xla(xp: ArrayNamespace, a: JaxArray, b: JaxArray, lower: bool = False) -> JaxArray:
+    import jax.numpy as jnp
     from jax.lax.linalg import triangular_solve
 
     columns = b[:, None] if b.ndim == 1 else b
     batch = np.broadcast_shapes(a.shape[:-2], columns.shape[:-2])
-    a, columns = (xp.broadcast_to(e, (*batch, *e.shape[-2:])) for e in (a, columns))
+    a, columns = (jnp.broadcast_to(e, (*batch, *e.shape[-2:])) for e in (a, columns))
     x = triangular_solve(a, columns, left_side=True, lower=lower)
     return x[..., 0] if b.ndim == 1 else x
 
@@ -202,7 +208,7 @@ def _solve_triangular_xla(xp: Any, a: Any, b: Any, lower: bool = False) -> Any:
     ],
     cost=lambda node, size: size(node.inputs[1]) * size(node.inputs[0], -1),
 )
-def solve_triangular(xp: Any, a: Any, b: Any, lower: Any = False) -> Any:
+def solve_triangular(xp: ArrayNamespace, a: NamespaceArray, b: NamespaceArray, lower: bool = False) -> NamespaceArray:
     r"""Solution of the linear system :math:`A x = b` with a triangular matrix, by substitution.
 
     Parameters
@@ -233,20 +239,20 @@ def solve_triangular(xp: Any, a: Any, b: Any, lower: Any = False) -> Any:
     return xp.linalg.solve(xp.tril(a) if lower else xp.triu(a), b)
 
 
-def _cholesky_grad(g: Any, y: Any, x: Any) -> Any:
+def _cholesky_grad(g: Expr, y: Expr, x: Expr) -> Expr:
     y_t = matrix_transpose(y)
     product = y_t @ g
     symmetric = call_op("tril", product) + matrix_transpose(call_op("tril", product, -1))
     return 0.5 * solve_triangular(y_t, matrix_transpose(solve_triangular(y_t, symmetric)))
 
 
-def _cholesky_xla(xp: Any, x: Any) -> Any:
+def _cholesky_xla(xp: ArrayNamespace, x: JaxArray) -> JaxArray:
     from jax.lax import linalg
 
     return linalg.cholesky(x, symmetrize_input=True)
 
 
-def _cholesky_examples(rng: np.random.Generator) -> list[Any]:
+def _cholesky_examples(rng: np.random.Generator) -> list[Example]:
     stacks = [rng.normal(size=(2, 3, 3)), rng.normal(size=(1, 2, 2))]
     return [((a @ np.swapaxes(a, -1, -2) + np.eye(a.shape[-1]),), {}) for a in stacks]
 
@@ -261,7 +267,7 @@ def _cholesky_examples(rng: np.random.Generator) -> list[Any]:
     examples=_cholesky_examples,
     cost=get_cubic_cost(1 / 3),
 )
-def cholesky(xp: Any, x: Any) -> Any:
+def cholesky(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     r"""Cholesky factor of symmetric positive definite matrices: lower triangular :math:`L` with :math:`L L^\top = A`.
 
     The matrix is symmetrized first, :math:`\frac{1}{2}(A + A^\top)`, so that the gradient is symmetric.

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pellucid.graph.expr import as_expr, promote_operands
+from pellucid.graph.array_namespace import ArrayNamespace, NamespaceArray
+from pellucid.graph.expr import Expr, Operand, as_expr, promote_operands
 from pellucid.graph.op_decorator import alias, op, register_function
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.formatters import big_operator_tex, method_text
 from pellucid.graph.ops.reductions import cost_per_input, infer_reduced_type, normalize_reduction
 from pellucid.graph.precedence import BIG, COMPARE, LOGIC
 
+if TYPE_CHECKING:
+    from pellucid.typing import Axes
+
+
 BOOL = np.dtype(bool)
 _predicate = functools.partial(op, result=BOOL, differentiable=False)
 
 
 @_predicate(tex="{0:>} = {1:>}", text="{0:>} == {1:>}", precedence=COMPARE, commutative=True)
-def equal(xp: Any, x: Any, y: Any) -> Any:
+def equal(xp: ArrayNamespace, x: NamespaceArray, y: NamespaceArray) -> NamespaceArray:
     r"""Elementwise test for equality, :math:`x = y`.
 
     Examples
@@ -31,7 +36,7 @@ def equal(xp: Any, x: Any, y: Any) -> Any:
 
 
 @_predicate(tex=r"{0:>} \ne {1:>}", text="{0:>} != {1:>}", precedence=COMPARE, commutative=True)
-def not_equal(xp: Any, x: Any, y: Any) -> Any:
+def not_equal(xp: ArrayNamespace, x: NamespaceArray, y: NamespaceArray) -> NamespaceArray:
     r"""Elementwise test for inequality, :math:`x \ne y`.
 
     Examples
@@ -43,7 +48,7 @@ def not_equal(xp: Any, x: Any, y: Any) -> Any:
 
 
 @_predicate(tex="{0:>} < {1:>}", text="{0:>} < {1:>}", precedence=COMPARE)
-def less(xp: Any, x: Any, y: Any) -> Any:
+def less(xp: ArrayNamespace, x: NamespaceArray, y: NamespaceArray) -> NamespaceArray:
     r"""Elementwise comparison :math:`x < y`.
 
     Examples
@@ -55,7 +60,7 @@ def less(xp: Any, x: Any, y: Any) -> Any:
 
 
 @_predicate(tex=r"{0:>} \le {1:>}", text="{0:>} <= {1:>}", precedence=COMPARE)
-def less_equal(xp: Any, x: Any, y: Any) -> Any:
+def less_equal(xp: ArrayNamespace, x: NamespaceArray, y: NamespaceArray) -> NamespaceArray:
     r"""Elementwise comparison :math:`x \le y`.
 
     Examples
@@ -67,7 +72,7 @@ def less_equal(xp: Any, x: Any, y: Any) -> Any:
 
 
 @_predicate(tex="{0:>} > {1:>}", text="{0:>} > {1:>}", precedence=COMPARE)
-def greater(xp: Any, x: Any, y: Any) -> Any:
+def greater(xp: ArrayNamespace, x: NamespaceArray, y: NamespaceArray) -> NamespaceArray:
     r"""Elementwise comparison :math:`x > y`.
 
     Examples
@@ -79,7 +84,7 @@ def greater(xp: Any, x: Any, y: Any) -> Any:
 
 
 @_predicate(tex=r"{0:>} \ge {1:>}", text="{0:>} >= {1:>}", precedence=COMPARE)
-def greater_equal(xp: Any, x: Any, y: Any) -> Any:
+def greater_equal(xp: ArrayNamespace, x: NamespaceArray, y: NamespaceArray) -> NamespaceArray:
     r"""Elementwise comparison :math:`x \ge y`.
 
     Examples
@@ -91,7 +96,7 @@ def greater_equal(xp: Any, x: Any, y: Any) -> Any:
 
 
 @_predicate(tex=r"{0:>} \wedge {1:>}", text="{0:>} & {1:>}", precedence=LOGIC, commutative=True)
-def logical_and(xp: Any, x: Any, y: Any) -> Any:
+def logical_and(xp: ArrayNamespace, x: NamespaceArray, y: NamespaceArray) -> NamespaceArray:
     r"""Elementwise logical AND, :math:`x \wedge y`. Nonzero numbers are true.
 
     Examples
@@ -104,7 +109,7 @@ def logical_and(xp: Any, x: Any, y: Any) -> Any:
 
 
 @_predicate(tex=r"{0:>} \vee {1:>}", text="{0:>} | {1:>}", precedence=LOGIC, commutative=True)
-def logical_or(xp: Any, x: Any, y: Any) -> Any:
+def logical_or(xp: ArrayNamespace, x: NamespaceArray, y: NamespaceArray) -> NamespaceArray:
     r"""Elementwise logical OR, :math:`x \vee y`. Nonzero numbers are true.
 
     Examples
@@ -117,7 +122,7 @@ def logical_or(xp: Any, x: Any, y: Any) -> Any:
 
 
 @_predicate(tex=r"\neg {0:^}", text="~{0:^}", precedence=LOGIC)
-def logical_not(xp: Any, x: Any) -> Any:
+def logical_not(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     r"""Elementwise logical NOT, :math:`\neg x`. Nonzero numbers are true.
 
     Examples
@@ -129,7 +134,7 @@ def logical_not(xp: Any, x: Any) -> Any:
 
 
 @_predicate(tex=r"{0:>} \veebar {1:>}", text="{0:>} ^ {1:>}", precedence=LOGIC, commutative=True)
-def logical_xor(xp: Any, x: Any, y: Any) -> Any:
+def logical_xor(xp: ArrayNamespace, x: NamespaceArray, y: NamespaceArray) -> NamespaceArray:
     r"""Elementwise logical XOR, :math:`(x \vee y) \wedge \neg (x \wedge y)`. Nonzero numbers are true.
 
     Examples
@@ -142,7 +147,7 @@ def logical_xor(xp: Any, x: Any, y: Any) -> Any:
 
 
 @_predicate(tex=r"\operatorname{{isnan}}({0:_})")
-def isnan(xp: Any, x: Any) -> Any:
+def isnan(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     r"""Elementwise test for NaN, :math:`x \ne x`.
 
     Examples
@@ -154,7 +159,7 @@ def isnan(xp: Any, x: Any) -> Any:
 
 
 @_predicate(tex=r"\operatorname{{isfinite}}({0:_})")
-def isfinite(xp: Any, x: Any) -> Any:
+def isfinite(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     r"""Elementwise test for finite numbers, :math:`|x| < \infty`; false for NaN.
 
     Examples
@@ -166,7 +171,7 @@ def isfinite(xp: Any, x: Any) -> Any:
 
 
 @_predicate(tex=r"\operatorname{{isinf}}({0:_})")
-def isinf(xp: Any, x: Any) -> Any:
+def isinf(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     r"""Elementwise test for infinity, :math:`|x| = \infty`.
 
     Examples
@@ -178,7 +183,7 @@ def isinf(xp: Any, x: Any) -> Any:
 
 
 @register_function
-def isclose(x: Any, y: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Any:
+def isclose(x: Operand, y: Operand, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Expr:
     r"""Elementwise test for equality within a tolerance, :math:`|x - y| \le a + r |y|`.
 
     Parameters
@@ -207,7 +212,7 @@ def isclose(x: Any, y: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: b
 
 
 @register_function
-def allclose(x: Any, y: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Any:
+def allclose(x: Operand, y: Operand, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Expr:
     r"""Test whether all elements are equal within a tolerance; see `isclose`.
 
     Parameters
@@ -230,7 +235,7 @@ def allclose(x: Any, y: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: 
 
 
 @register_function
-def count_nonzero(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def count_nonzero(x: Operand, axis: Axes = None, keepdims: bool = False) -> Expr:
     r"""Number of nonzero elements, as int64.
 
     Parameters
@@ -263,7 +268,7 @@ _boolean_reduction = functools.partial(
 
 
 @_boolean_reduction(name="any", text=method_text("any"), tex=big_operator_tex(r"\bigvee"))
-def any_(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
+def any_(xp: ArrayNamespace, x: NamespaceArray, axis: Axes = None, keepdims: bool = False) -> NamespaceArray:
     r"""Test whether any element along an axis is true, :math:`\bigvee_i x_i`.
 
     Parameters
@@ -284,7 +289,7 @@ def any_(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
 
 
 @_boolean_reduction(name="all", text=method_text("all"), tex=big_operator_tex(r"\bigwedge"))
-def all_(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
+def all_(xp: ArrayNamespace, x: NamespaceArray, axis: Axes = None, keepdims: bool = False) -> NamespaceArray:
     r"""Test whether all elements along an axis are true, :math:`\bigwedge_i x_i`.
 
     Parameters
@@ -308,7 +313,7 @@ _bitwise = functools.partial(op, precedence=LOGIC, differentiable=False)
 
 
 @_bitwise(tex=r"{0:>} \mathbin{{\&}} {1:>}", text="{0:>} & {1:>}", accepts="biu", commutative=True)
-def bitwise_and(xp: Any, x: Any, y: Any) -> Any:
+def bitwise_and(xp: ArrayNamespace, x: NamespaceArray, y: NamespaceArray) -> NamespaceArray:
     r"""Elementwise bitwise AND, :math:`x \mathbin{\&} y`. For booleans this is the logical AND.
 
     Parameters
@@ -335,7 +340,7 @@ def bitwise_and(xp: Any, x: Any, y: Any) -> Any:
 
 
 @_bitwise(tex=r"{0:>} \mathbin{{|}} {1:>}", text="{0:>} | {1:>}", accepts="biu", commutative=True)
-def bitwise_or(xp: Any, x: Any, y: Any) -> Any:
+def bitwise_or(xp: ArrayNamespace, x: NamespaceArray, y: NamespaceArray) -> NamespaceArray:
     r"""Elementwise bitwise OR, :math:`x \mid y`. For booleans this is the logical OR.
 
     Examples
@@ -347,7 +352,7 @@ def bitwise_or(xp: Any, x: Any, y: Any) -> Any:
 
 
 @_bitwise(tex=r"{0:>} \oplus {1:>}", text="{0:>} ^ {1:>}", accepts="biu", commutative=True)
-def bitwise_xor(xp: Any, x: Any, y: Any) -> Any:
+def bitwise_xor(xp: ArrayNamespace, x: NamespaceArray, y: NamespaceArray) -> NamespaceArray:
     r"""Elementwise bitwise exclusive OR, :math:`x \oplus y`. For booleans this is the logical XOR.
 
     Examples
@@ -360,7 +365,7 @@ def bitwise_xor(xp: Any, x: Any, y: Any) -> Any:
 
 @alias("bitwise_not", "bitwise_invert")
 @_bitwise(tex=r"{{\sim}}{0:^}", text="~{0:^}", accepts="biu")
-def invert(xp: Any, x: Any) -> Any:
+def invert(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     r"""Elementwise bitwise NOT, :math:`-x - 1` for signed integers. For booleans this is the logical NOT.
 
     Examples
@@ -373,7 +378,7 @@ def invert(xp: Any, x: Any) -> Any:
 
 @alias("bitwise_left_shift")
 @_bitwise(tex=r"{0:>} \ll {1:>}", text="{0:>} << {1:>}", accepts="iu")
-def left_shift(xp: Any, x: Any, y: Any) -> Any:
+def left_shift(xp: ArrayNamespace, x: NamespaceArray, y: NamespaceArray) -> NamespaceArray:
     r"""Elementwise left shift of the bits of ``x`` by ``y`` places, :math:`x \, 2^y` unless it overflows.
 
     Booleans raise `DtypeError`.
@@ -388,7 +393,7 @@ def left_shift(xp: Any, x: Any, y: Any) -> Any:
 
 @alias("bitwise_right_shift")
 @_bitwise(tex=r"{0:>} \gg {1:>}", text="{0:>} >> {1:>}", accepts="iu")
-def right_shift(xp: Any, x: Any, y: Any) -> Any:
+def right_shift(xp: ArrayNamespace, x: NamespaceArray, y: NamespaceArray) -> NamespaceArray:
     r"""Elementwise right shift of the bits of ``x`` by ``y`` places, :math:`\lfloor x / 2^y \rfloor`.
 
     Booleans raise `DtypeError`.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pellucid.graph.array_namespace import ArrayNamespace, NamespaceArray
 from pellucid.graph.errors import DtypeError, ShapeError
 from pellucid.graph.expr import Expr
 from pellucid.graph.op_decorator import op
@@ -31,7 +32,7 @@ def _infer_type(x: Expr, mask: Expr) -> Any:
     cost=0,
     value_range=elements_of(0),
 )
-def attach_mask(xp: Any, x: Any, mask: Any) -> Any:
+def attach_mask(xp: ArrayNamespace, x: NamespaceArray, mask: NamespaceArray) -> NamespaceArray:
     r"""Identity, :math:`x`, that attaches a mask of valid time steps.
 
     Parameters

@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.graph.array_namespace import ArrayNamespace, NamespaceArray
 from pellucid.graph.errors import ShapeError
-from pellucid.graph.expr import Expr, as_expr
+from pellucid.graph.expr import Expr, Operand, as_expr
+from pellucid.graph.op import Example
 from pellucid.graph.op_decorator import op, register_function
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.formatters import format_operand
@@ -48,7 +50,7 @@ def infer_product_shape(x: Expr, y: Expr) -> Shape:
     return (*batch, *rows, *columns)
 
 
-def _matmul_grad(g: Any, z: Any, x: Any, y: Any) -> tuple[Any, Any]:
+def _matmul_grad(g: Expr, z: Expr, x: Expr, y: Expr) -> tuple[Expr, Expr]:
     if x.ndim == 1 and y.ndim == 1:
         return g * y, g * x
     if x.ndim == 1 and y.ndim == 2:
@@ -73,7 +75,7 @@ def _cost(node: Expr, size: Any) -> Any:
     return 2 * size(node) * inner
 
 
-def _examples(rng: np.random.Generator) -> list[Any]:
+def _examples(rng: np.random.Generator) -> list[Example]:
     shapes = [
         ((3, 4), (4, 2)),
         ((4,), (4, 2)),
@@ -98,7 +100,7 @@ def _examples(rng: np.random.Generator) -> list[Any]:
     cost=_cost,
     value_range=matmul_range,
 )
-def matmul(xp: Any, x: Any, y: Any) -> Any:
+def matmul(xp: ArrayNamespace, x: NamespaceArray, y: NamespaceArray) -> NamespaceArray:
     r"""Matrix product, :math:`(x y)_{ij} = \sum_k x_{ik} y_{kj}`, with NumPy's rules for vectors and stacks.
 
     Parameters
@@ -125,7 +127,7 @@ def matmul(xp: Any, x: Any, y: Any) -> Any:
 
 
 @register_function
-def dot(a: Any, b: Any) -> Any:
+def dot(a: Operand, b: Operand) -> Expr:
     r"""Dot product over the last axis of ``a`` and the second-to-last axis of ``b``, :math:`\sum_k a_{ik} b_{kj}`.
 
     For vectors and matrices this is `matmul`, and for scalars `multiply`. For stacks it multiplies every pair of
@@ -148,7 +150,7 @@ def dot(a: Any, b: Any) -> Any:
 
 
 @register_function
-def vecdot(x1: Any, x2: Any, axis: int = -1) -> Any:
+def vecdot(x1: Operand, x2: Operand, axis: int = -1) -> Expr:
     r"""Inner products of two stacks of vectors along an axis, :math:`\sum_k x_{ik} y_{ik}`; batch axes broadcast.
 
     Parameters
@@ -168,7 +170,7 @@ def vecdot(x1: Any, x2: Any, axis: int = -1) -> Any:
 
 
 @register_function
-def matvec(x1: Any, x2: Any) -> Any:
+def matvec(x1: Operand, x2: Operand) -> Expr:
     r"""Products of stacks of matrices and stacks of vectors, :math:`\sum_k x_{ik} y_k`; batch axes broadcast.
 
     Parameters
@@ -188,7 +190,7 @@ def matvec(x1: Any, x2: Any) -> Any:
 
 
 @register_function
-def vecmat(x1: Any, x2: Any) -> Any:
+def vecmat(x1: Operand, x2: Operand) -> Expr:
     r"""Products of stacks of vectors and stacks of matrices, :math:`\sum_k x_k y_{kj}`; batch axes broadcast.
 
     Parameters
@@ -208,7 +210,7 @@ def vecmat(x1: Any, x2: Any) -> Any:
 
 
 @register_function
-def matrix_power(x: Any, n: int) -> Any:
+def matrix_power(x: Operand, n: int) -> Expr:
     r"""Integer power of square matrices, :math:`x^n = x x \cdots x`, by repeated squaring.
 
     Parameters
@@ -245,4 +247,5 @@ def matrix_power(x: Any, n: int) -> Any:
         if exponent % 2:
             result = base if result is None else matmul(base, result)
         base, exponent = (matmul(base, base) if exponent > 1 else base), exponent // 2
+    assert result is not None
     return result

@@ -3,29 +3,34 @@ r"""Normalization to zero mean and unit variance, by the root mean square, and b
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pellucid.graph.array_namespace import ArrayNamespace, NamespaceArray
 from pellucid.graph.decomposition import symbolic
 from pellucid.graph.errors import OptionError, ShapeError, brief
-from pellucid.graph.expr import Expr
+from pellucid.graph.expr import Expr, OpSettings
+from pellucid.graph.op import Example
 from pellucid.graph.op_decorator import op
 from pellucid.graph.ops.formatters import last_axis_text
 from pellucid.graph.ops.reductions import cost_per_input
 from pellucid.graph.types import format_shape, normalize_axes
 from pellucid.graph.validation import check_positive_number, is_integer
 
+if TYPE_CHECKING:
+    from pellucid.typing import Axes
+
 
 def _make_settings_normalizer(name: str) -> Any:
-    def normalize(x: Expr, axis: Any = -1, epsilon: Any = 1e-3) -> dict[str, Any]:
+    def normalize(x: Expr, axis: Axes = -1, epsilon: float = 1e-3) -> OpSettings:
         axes = normalize_axes(axis, x.ndim, name, x)
         return {"axis": axes, "epsilon": check_positive_number("epsilon", epsilon, owner=name)}
 
     return normalize
 
 
-def _draw_examples(rng: np.random.Generator) -> list[Any]:
+def _draw_examples(rng: np.random.Generator) -> list[Example]:
     x = rng.normal(size=(3, 4))
     return [((x,), {}), ((x,), {"axis": 0, "epsilon": 0.5}), ((rng.normal(size=(2, 3, 2)),), {"axis": (0, 2)})]
 
@@ -34,13 +39,14 @@ def standardize_with(xp: Any, x: Any, mean: Any, variance: Any, epsilon: float) 
     return (x - mean) / xp.sqrt(variance + epsilon)
 
 
-def standardize_grad(g: Any, y: Any, x: Any, axis: tuple[int, ...], epsilon: float) -> Any:
+def standardize_grad(g: Expr, y: Expr, x: Expr, axis: tuple[int, ...], epsilon: float) -> Expr:
     """Differentiate a standardization, through its mean and variance too."""
 
-    def mean(e: Any) -> Any:
-        return symbolic.mean(e, axis=axis, keepdims=True)
+    def mean(e: Expr) -> Expr:
+        mean_of_e: Expr = symbolic.mean(e, axis=axis, keepdims=True)
+        return mean_of_e
 
-    deviation = symbolic.sqrt(symbolic.var(x, axis=axis, keepdims=True) + epsilon)
+    deviation: Expr = symbolic.sqrt(symbolic.var(x, axis=axis, keepdims=True) + epsilon)
     return (g - mean(g) - y * mean(g * y)) / deviation
 
 
@@ -56,7 +62,7 @@ _normalization_op = functools.partial(
     grad=standardize_grad,
     cost=cost_per_input(8),
 )
-def standardize(xp: Any, x: Any, axis: Any = -1, epsilon: Any = 1e-3) -> Any:
+def standardize(xp: ArrayNamespace, x: NamespaceArray, axis: Axes = -1, epsilon: float = 1e-3) -> NamespaceArray:
     r"""Standardization to zero mean and unit variance along axes,
     :math:`(x - \bar x) / \sqrt{\operatorname{var} x + \epsilon}`.
 
@@ -84,12 +90,14 @@ def standardize(xp: Any, x: Any, axis: Any = -1, epsilon: Any = 1e-3) -> Any:
     J. L. Ba, J. R. Kiros and G. E. Hinton, Layer Normalization, arXiv:1607.06450.
     """
     mean, variance = xp.mean(x, axis=axis, keepdims=True), xp.var(x, axis=axis, keepdims=True)
-    return standardize_with(xp, x, mean, variance, epsilon)
+    standardized: NamespaceArray = standardize_with(xp, x, mean, variance, epsilon)
+    return standardized
 
 
-def _rms_grad(g: Any, y: Any, x: Any, axis: tuple[int, ...], epsilon: float) -> Any:
-    scale = symbolic.sqrt(symbolic.mean(symbolic.square(x), axis=axis, keepdims=True) + epsilon)
-    return (g - y * symbolic.mean(g * y, axis=axis, keepdims=True)) / scale
+def _rms_grad(g: Expr, y: Expr, x: Expr, axis: tuple[int, ...], epsilon: float) -> Expr:
+    scale: Expr = symbolic.sqrt(symbolic.mean(symbolic.square(x), axis=axis, keepdims=True) + epsilon)
+    mean: Expr = symbolic.mean(g * y, axis=axis, keepdims=True)
+    return (g - y * mean) / scale
 
 
 @_normalization_op(
@@ -99,7 +107,7 @@ def _rms_grad(g: Any, y: Any, x: Any, axis: tuple[int, ...], epsilon: float) -> 
     grad=_rms_grad,
     cost=cost_per_input(5),
 )
-def rms_normalize(xp: Any, x: Any, axis: Any = -1, epsilon: Any = 1e-6) -> Any:
+def rms_normalize(xp: ArrayNamespace, x: NamespaceArray, axis: Axes = -1, epsilon: float = 1e-6) -> NamespaceArray:
     r"""Division by the root mean square along axes, :math:`x / \sqrt{\overline{x^2} + \epsilon}`. The parameters are
     those of `standardize`.
 
@@ -124,7 +132,7 @@ def rms_normalize(xp: Any, x: Any, axis: Any = -1, epsilon: Any = 1e-6) -> Any:
     return x / xp.sqrt(xp.mean(xp.square(x), axis=axis, keepdims=True) + epsilon)
 
 
-def _normalize_lrn_settings(x: Expr, n: Any, k: Any, alpha: Any, beta: Any) -> dict[str, Any]:
+def _normalize_lrn_settings(x: Expr, n: int, k: float, alpha: float, beta: float) -> OpSettings:
     name = "local_response_normalization"
     if not x.ndim or not isinstance(x.shape[-1], int):
         raise ShapeError(
@@ -149,7 +157,9 @@ def _normalize_lrn_settings(x: Expr, n: Any, k: Any, alpha: Any, beta: Any) -> d
     ],
     cost=lambda node, size: (node.settings["n"] + 14) * size(node),
 )
-def local_response_normalization(xp: Any, x: Any, n: Any = 5, k: Any = 2.0, alpha: Any = 1e-4, beta: Any = 0.75) -> Any:
+def local_response_normalization(
+    xp: ArrayNamespace, x: NamespaceArray, n: int = 5, k: float = 2.0, alpha: float = 1e-4, beta: float = 0.75
+) -> NamespaceArray:
     r"""Local response normalization: division by the squares of neighboring channels,
     :math:`x_c / \bigl(k + \alpha \sum_{|d - c| \le n/2} x_d^2\bigr)^\beta`.
 

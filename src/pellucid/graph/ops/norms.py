@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from pellucid.graph.array_namespace import ArrayNamespace, NamespaceArray
 from pellucid.graph.errors import ShapeError, near_miss
-from pellucid.graph.expr import Expr, as_expr
+from pellucid.graph.expr import Expr, Operand, OpSettings, as_expr
 from pellucid.graph.interval import Interval
+from pellucid.graph.op import Example, PrintedOperand, TemplatePiece
 from pellucid.graph.op_decorator import op, register_function
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.formatters import axes_to_latex, format_operand, reduction_text
 from pellucid.graph.ops.reductions import infer_reduced_type, restore_axes
-from pellucid.graph.precedence import MULTIPLY, TemplatePiece
+from pellucid.graph.precedence import MULTIPLY
 from pellucid.graph.range_rules import fixed
 from pellucid.graph.types import normalize_axes, normalize_axis
 
+if TYPE_CHECKING:
+    from pellucid.typing import Axes
 
-def _normalize_settings(x: Expr, axis: Any = None, ord: Any = 2, keepdims: Any = False) -> dict[str, Any]:
+
+def _normalize_settings(x: Expr, axis: Axes = None, ord: Any = 2, keepdims: bool = False) -> OpSettings:
     if isinstance(ord, bool) or not isinstance(ord, (int, float, np.integer, np.floating)) or math.isnan(ord):
         raise ShapeError(f"vector_norm of {x}: expected a number, inf or -inf as ord. Received: ord={ord!r}")
     order = float(ord)
@@ -40,7 +45,7 @@ def _normalize_settings(x: Expr, axis: Any = None, ord: Any = 2, keepdims: Any =
     edge=(0.0,),
     value_range=lambda node, x, y: (x / y).union(Interval(0, 0)),
 )
-def divide_no_nan(xp: Any, x: Any, y: Any) -> Any:
+def divide_no_nan(xp: ArrayNamespace, x: NamespaceArray, y: NamespaceArray) -> NamespaceArray:
     r"""Quotient, :math:`\frac{x}{y}`, and 0 where :math:`y` is 0.
 
     Examples
@@ -53,7 +58,7 @@ def divide_no_nan(xp: Any, x: Any, y: Any) -> Any:
     return xp.where(zero, xp.zeros((), x.dtype), x / xp.where(zero, xp.ones((), y.dtype), y))
 
 
-def _grad(g: Any, y: Any, x: Any, axis: tuple[int, ...], ord: float, keepdims: bool) -> Any:
+def _grad(g: Expr, y: Expr, x: Expr, axis: tuple[int, ...], ord: float, keepdims: bool) -> Expr | None:
     """Differentiate the norm; the gradient is 0, not NaN, where an element or the norm is 0."""
     if ord == 0:
         return None
@@ -72,7 +77,7 @@ def _grad(g: Any, y: Any, x: Any, axis: tuple[int, ...], ord: float, keepdims: b
     return g * call_op("sign", x) * ratio ** (ord - 1)
 
 
-def _tex(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece]:
+def _tex(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> list[TemplatePiece]:
     x, axis, ord = operands[0], settings.get("axis"), settings.get("ord", 2)
     is_frobenius = isinstance(x, Expr) and ord == 2 and axis is not None and len(axis) == 2
     name = "F" if is_frobenius else {math.inf: r"\infty", -math.inf: r"-\infty"}.get(ord, str(ord))
@@ -80,7 +85,7 @@ def _tex(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece]:
     return [r"\left\| ", (x, 0), rf" \right\|_{{{name}{',' + axes[2:-1] if axes else ''}}}"]
 
 
-def _draw_examples(rng: np.random.Generator) -> list[Any]:
+def _draw_examples(rng: np.random.Generator) -> list[Example]:
     x = rng.permutation(24).reshape(2, 3, 4) / 7.0 - 1.4  # all absolute values differ
     orders = [1, 3, 0.5, -1, 0, math.inf, -math.inf]
     return [
@@ -104,7 +109,9 @@ def _draw_examples(rng: np.random.Generator) -> list[Any]:
     cost=lambda node, size: 4 * size(node.inputs[0]),
     value_range=fixed(0, math.inf),
 )
-def vector_norm(xp: Any, x: Any, axis: Any = None, ord: Any = 2, keepdims: Any = False) -> Any:
+def vector_norm(
+    xp: ArrayNamespace, x: NamespaceArray, axis: Axes = None, ord: float = 2, keepdims: bool = False
+) -> NamespaceArray:
     r"""Vector norm along axes, :math:`\left\| x \right\|_p = \left(\sum_i |x_i|^p\right)^{1/p}`.
 
     Elements are divided by the largest one before they are raised to a power, so that the powers cannot overflow.
@@ -157,7 +164,9 @@ def vector_norm(xp: Any, x: Any, axis: Any = None, ord: Any = 2, keepdims: Any =
 
 
 @register_function
-def matrix_norm(x: Any, ord: Any = "fro", keepdims: bool = False, axis: Sequence[int] = (-2, -1)) -> Any:
+def matrix_norm(
+    x: Operand, ord: float | Literal["fro"] = "fro", keepdims: bool = False, axis: Sequence[int] = (-2, -1)
+) -> Expr:
     r"""Matrix norm: Frobenius, :math:`\sqrt{\sum_{ij} A_{ij}^2}`, or an extreme column or row sum.
 
     Parameters
@@ -194,7 +203,7 @@ def matrix_norm(x: Any, ord: Any = "fro", keepdims: bool = False, axis: Sequence
         return vector_norm(x, axis=(rows, columns), keepdims=keepdims)
     if ord not in (1, -1, math.inf, -math.inf):
         why = " This norm needs singular values, which pellucid does not compute." if ord in (2, -2, "nuc") else ""
-        hint = near_miss(ord, ["fro"]) if isinstance(ord, str) and not why else ""
+        hint = "" if why else near_miss(str(ord), ["fro"])
         raise ShapeError(f"matrix_norm of {x}: expected 'fro', 1, -1, inf or -inf. Received: ord={ord!r}.{why}{hint}")
     summed, compared = (rows, columns) if abs(ord) == 1 else (columns, rows)
     sums = call_op("sum", call_op("abs", x), axis=summed, keepdims=keepdims)
@@ -203,7 +212,7 @@ def matrix_norm(x: Any, ord: Any = "fro", keepdims: bool = False, axis: Sequence
 
 
 @register_function
-def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+def norm(x: Operand, ord: float | Literal["fro"] | None = None, axis: Axes = None, keepdims: bool = False) -> Expr:
     r"""Norm of vectors or matrices, :math:`\left\| x \right\|`, with the arguments of ``np.linalg.norm``.
 
     Parameters
@@ -244,4 +253,6 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
             f"norm: expected a vector or a matrix, or their axes. Received: {format_operand(x)}, ord={ord!r}, "
             f"axis={axis}"
         )
-    return matrix_norm(x, "fro" if ord is None else ord, keepdims, (0, 1) if axis is None else axis)
+    return matrix_norm(
+        x, "fro" if ord is None else ord, keepdims, (0, 1) if axis is None or isinstance(axis, int) else axis
+    )

@@ -2,12 +2,13 @@ r"""Outer, Kronecker and cross products."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pellucid.graph.array_namespace import ArrayNamespace, NamespaceArray
 from pellucid.graph.errors import ShapeError
-from pellucid.graph.expr import Expr
+from pellucid.graph.expr import Expr, OpSettings
 from pellucid.graph.op_decorator import op
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.formatters import format_operand
@@ -15,8 +16,11 @@ from pellucid.graph.ops.reshape import infer_new_shape, ravel, sum_broadcast_axe
 from pellucid.graph.precedence import ATOM, MULTIPLY
 from pellucid.graph.types import Dim, Shape, ShapeMismatch, Type, Unknown, broadcast, normalize_axis, unify
 
+if TYPE_CHECKING:
+    pass
 
-def _outer_grad(g: Any, z: Any, x: Any, y: Any) -> tuple[Any, Any]:
+
+def _outer_grad(g: Expr, z: Expr, x: Expr, y: Expr) -> tuple[Expr, Expr]:
     gx, gy = g @ ravel(y), ravel(x) @ g
     return gx if x.ndim == 1 else call_op("reshape_like", gx, x), gy if y.ndim == 1 else call_op("reshape_like", gy, y)
 
@@ -34,7 +38,7 @@ def _outer_grad(g: Any, z: Any, x: Any, y: Any) -> tuple[Any, Any]:
     ],
     value_range=lambda node, x, y: x * y,
 )
-def outer(xp: Any, x: Any, y: Any) -> Any:
+def outer(xp: ArrayNamespace, x: NamespaceArray, y: NamespaceArray) -> NamespaceArray:
     r"""Outer product of two vectors, :math:`(x \otimes y)_{ij} = x_i y_j`. Other arrays are flattened first.
 
     Parameters
@@ -76,7 +80,7 @@ def _interleave_shapes(x: Shape, y: Shape) -> tuple[Any, ...]:
     cost=0,
     behind="kron",
 )
-def kron_blocks(xp: Any, g: Any, x: Any, y: Any) -> Any:
+def kron_blocks(xp: ArrayNamespace, g: NamespaceArray, x: NamespaceArray, y: NamespaceArray) -> NamespaceArray:
     r"""Kronecker product reshaped to alternating axes of both factors. Only the shapes of the factors are used.
 
     Parameters
@@ -95,7 +99,7 @@ def kron_blocks(xp: Any, g: Any, x: Any, y: Any) -> Any:
     return xp.reshape(g, _interleave_shapes(x.shape, y.shape))
 
 
-def _kron_grad(g: Any, z: Any, x: Any, y: Any) -> list[Any]:
+def _kron_grad(g: Expr, z: Expr, x: Expr, y: Expr) -> list[Expr]:
     """Multiply the blocks of the gradient by one factor and sum over its axes, for the gradient of the other."""
     axes = set(range(2 * z.ndim))
     x_axes, y_axes = ({2 * (z.ndim - e.ndim + a) + odd for a in range(e.ndim)} for e, odd in ((x, 0), (y, 1)))
@@ -119,7 +123,7 @@ def _kron_grad(g: Any, z: Any, x: Any, y: Any) -> list[Any]:
         ((rng.normal(size=3), rng.normal(size=(2, 2))), {}),
     ],
 )
-def kron(xp: Any, x: Any, y: Any) -> Any:
+def kron(xp: ArrayNamespace, x: NamespaceArray, y: NamespaceArray) -> NamespaceArray:
     r"""Kronecker product, :math:`(x \otimes y)_{ip+k,\, jq+l} = x_{ij} y_{kl}` for ``y`` of shape :math:`p \times q`.
 
     Parameters
@@ -156,7 +160,7 @@ def _infer_cross(x: Expr, y: Expr, axis: int) -> Type:
     return Type(shape, x.dtype)
 
 
-def _normalize_cross_axis(x: Expr, y: Expr, axis: Any = -1) -> dict[str, Any]:
+def _normalize_cross_axis(x: Expr, y: Expr, axis: int = -1) -> OpSettings:
     """Count the axis from the end, where the axes of both operands are aligned by broadcasting."""
     if axis >= 0 and x.ndim != y.ndim:
         raise ShapeError(f"cross: expected an axis counted from the end, such as -1. Received: axis={axis}")
@@ -181,7 +185,7 @@ def _normalize_cross_axis(x: Expr, y: Expr, axis: Any = -1) -> dict[str, Any]:
     ],
     cost=5,
 )
-def cross(xp: Any, x: Any, y: Any, axis: Any = -1) -> Any:
+def cross(xp: ArrayNamespace, x: NamespaceArray, y: NamespaceArray, axis: int = -1) -> NamespaceArray:
     r"""Cross product of vectors in three dimensions, :math:`(x \times y)_1 = x_2 y_3 - x_3 y_2` and so on.
 
     Parameters

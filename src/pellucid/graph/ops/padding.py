@@ -2,17 +2,25 @@ r"""Padding and its transpose."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from pellucid.graph.array_conversion import cast_to_dtype
+from pellucid.graph.array_namespace import NUMPY, ArrayNamespace, NamespaceArray
 from pellucid.graph.errors import ShapeError, near_miss
-from pellucid.graph.expr import Expr
+from pellucid.graph.expr import Expr, OpSettings
+from pellucid.graph.op import Example, PrintedOperand, TemplatePiece
 from pellucid.graph.op_decorator import op
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.formatters import format_operand
+from pellucid.graph.ops.sliding_windows import Pairs
 from pellucid.graph.types import Dim, Type, Unknown
+
+if TYPE_CHECKING:
+    from pellucid.typing import Array, PadWidth
+
 
 MODES = ("constant", "edge", "reflect", "symmetric", "wrap")
 UNSUPPORTED_MODES = ("empty", "linear_ramp", "maximum", "mean", "median", "minimum")
@@ -21,7 +29,9 @@ UNSUPPORTED_MODES = ("empty", "linear_ramp", "maximum", "mean", "median", "minim
 Widths = tuple[tuple[int, int], ...]
 
 
-def broadcast_pairs(values: Any, ndim: int, what: str) -> np.ndarray[Any, Any]:
+def broadcast_pairs(
+    values: PadWidth | float | Sequence[float] | Sequence[Sequence[float]], ndim: int, what: str
+) -> Array:
     """Broadcast one value, one (before, after), or one such pair for each axis to pairs for all axes."""
     try:
         return np.broadcast_to(np.asarray(values), (ndim, 2))
@@ -31,17 +41,22 @@ def broadcast_pairs(values: Any, ndim: int, what: str) -> np.ndarray[Any, Any]:
         ) from None
 
 
-def _normalize_widths(x: Expr, pad_width: Any) -> Widths:
-    if isinstance(pad_width, dict):
-        pad_width = [pad_width.get(a, pad_width.get(a - x.ndim, 0)) for a in range(x.ndim)]
-        pad_width = [(w, w) if isinstance(w, (int, np.integer)) else w for w in pad_width]
+def _normalize_widths(x: Expr, pad_width: PadWidth) -> Widths:
+    if isinstance(pad_width, Mapping):
+        each = [pad_width.get(a, pad_width.get(a - x.ndim, 0)) for a in range(x.ndim)]
+        pad_width = [(w, w) if isinstance(w, (int, np.integer)) else w for w in each]
     widths = broadcast_pairs(pad_width, x.ndim, "width")
     if widths.dtype.kind not in "iu" or (widths < 0).any():
         raise ShapeError(f"pad of {x}: expected widths of 0 or more. Received: pad_width={pad_width}")
     return tuple((int(a), int(b)) for a, b in widths)
 
 
-def _normalize_settings(x: Expr, pad_width: Any, mode: Any = "constant", constant_values: Any = 0) -> dict[str, Any]:
+def _normalize_settings(
+    x: Expr,
+    pad_width: PadWidth,
+    mode: Literal["constant", "edge", "reflect", "symmetric", "wrap"] = "constant",
+    constant_values: float | Sequence[float] | Sequence[Sequence[float]] = 0,
+) -> OpSettings:
     if mode not in MODES:
         unsupported = " pellucid does not support this mode of NumPy; add the border with pel.concatenate"
         hint = unsupported if mode in UNSUPPORTED_MODES else near_miss(str(mode), MODES)
@@ -56,7 +71,7 @@ def _normalize_settings(x: Expr, pad_width: Any, mode: Any = "constant", constan
     return {"pad_width": _normalize_widths(x, pad_width), "mode": mode, "constant_values": constants}
 
 
-def _infer_pad(x: Expr, pad_width: Widths, mode: str, constant_values: Any) -> Type:
+def _infer_pad(x: Expr, pad_width: Widths, mode: str, constant_values: float | Pairs) -> Type:
     for dim, width in zip(x.shape, pad_width, strict=True):
         if dim == 0 and mode != "constant" and width != (0, 0):
             raise ShapeError(f"pad: {format_operand(x)}, has an empty axis, which {mode!r} cannot pad")
@@ -78,7 +93,7 @@ def _abbreviate_widths(widths: Any) -> Any:
 
 
 def _tex(name: str) -> Any:
-    def tex(operands: tuple[Any, ...], settings: Any) -> list[Any]:
+    def tex(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> list[TemplatePiece]:
         mode = settings.get("mode", "constant")
         below = rf"_{{\text{{{mode}}}}}" if mode != "constant" else ""
         widths = _abbreviate_widths(settings.get("pad_width"))
@@ -88,7 +103,7 @@ def _tex(name: str) -> Any:
 
 
 def _text(name: str) -> Any:
-    def text(operands: tuple[Any, ...], settings: Any) -> list[Any]:
+    def text(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> list[TemplatePiece]:
         value, mode = settings.get("constant_values", 0), settings.get("mode", "constant")
         shown = f", constant_values={value}" if value != 0 else f", {mode!r}" if mode != "constant" else ""
         return [f"{name}(", (operands[0], 0), f", {_abbreviate_widths(settings.get('pad_width'))}{shown})"]
@@ -96,7 +111,7 @@ def _text(name: str) -> Any:
     return text
 
 
-def _draw_examples(rng: np.random.Generator) -> list[Any]:
+def _draw_examples(rng: np.random.Generator) -> list[Example]:
     x, widths = rng.normal(size=(2, 3, 4)), ((0, 1), (2, 0), (3, 5))
     return [
         ((x,), {"pad_width": ((0, 1), (2, 0), (0, 0))}),
@@ -114,7 +129,13 @@ def _draw_examples(rng: np.random.Generator) -> list[Any]:
     examples=_draw_examples,
     cost=0,
 )
-def pad(xp: Any, x: Any, pad_width: Any = 0, mode: Any = "constant", constant_values: Any = 0) -> Any:
+def pad(
+    xp: ArrayNamespace,
+    x: NamespaceArray,
+    pad_width: PadWidth = 0,
+    mode: Literal["constant", "edge", "reflect", "symmetric", "wrap"] = "constant",
+    constant_values: float | Sequence[float] | Sequence[Sequence[float]] = 0,
+) -> NamespaceArray:
     r"""Array with a border, :math:`n \to a + n + b` elements along each axis.
 
     Parameters
@@ -150,13 +171,13 @@ def pad(xp: Any, x: Any, pad_width: Any = 0, mode: Any = "constant", constant_va
     return xp.pad(x, pad_width, constant_values=values)
 
 
-def _unpad_axis(xp: Any, x: Any, widths: tuple[int, int], mode: str, axis: int) -> Any:
+def _unpad_axis(xp: ArrayNamespace, x: Any, widths: tuple[int, int], mode: str, axis: int) -> NamespaceArray:
     """Add each element of a padded axis to the element that it was copied from."""
     size = x.shape[axis] - sum(widths)
     sources = np.pad(np.arange(size), widths, mode=mode)  # type: ignore[call-overload]
     x = xp.moveaxis(x, axis, 0)
-    total = xp.zeros((size, *x.shape[1:]), x.dtype)
-    if xp is np:
+    total: Any = xp.zeros((size, *x.shape[1:]), x.dtype)
+    if xp is NUMPY:
         np.add.at(total, sources, x)
     else:
         total = total.at[sources].add(x)
@@ -177,7 +198,7 @@ def _unpad_axis(xp: Any, x: Any, widths: tuple[int, int], mode: str, axis: int) 
     cost=1,
     behind="pad",
 )
-def unpad(xp: Any, x: Any, pad_width: Any = 0, mode: Any = "constant") -> Any:
+def unpad(xp: ArrayNamespace, x: NamespaceArray, pad_width: Any = 0, mode: str = "constant") -> NamespaceArray:
     r"""Array without its border, which is added to the elements it was copied from: the transpose of `pad`.
 
     Parameters

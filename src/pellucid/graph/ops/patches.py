@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from pellucid.graph.array_namespace import ArrayNamespace, ArrayValue, NamespaceArray
 from pellucid.graph.errors import ShapeError
-from pellucid.graph.expr import Expr, as_expr
+from pellucid.graph.expr import Expr, Operand, OpSettings, as_expr
+from pellucid.graph.op import Example
 from pellucid.graph.op_decorator import op, register_function
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.formatters import call_text, format_operand
 from pellucid.graph.ops.sliding_windows import (
+    Pairs,
     as_tuple,
+    get_known_shape,
     infer_window_count,
     iterate_padded_slices,
     overlap_add,
@@ -24,18 +28,23 @@ from pellucid.graph.ops.window_formatters import chosen_operands_tex, chosen_ope
 from pellucid.graph.range_rules import elements_or_zero
 from pellucid.graph.types import Dim, Type, Unknown, normalize_axes
 
+if TYPE_CHECKING:
+    from pellucid.typing import Padding, Sizes
 
-def _normalize_settings(x: Expr, size: Any, strides: Any, dilation: Any, padding: Any) -> dict[str, Any]:
+
+def _normalize_settings(x: Expr, size: Sizes, strides: Sizes | None, dilation: Sizes, padding: Padding) -> OpSettings:
     axes = x.ndim - 2
     if axes < 1:
         raise ShapeError(f"extract_patches: expected (batch, ..., channels). Received: {format_operand(x)}")
-    size, dilation = as_tuple(size, axes, "size"), as_tuple(dilation, axes, "dilation")
-    strides = size if strides is None else as_tuple(strides, axes, "strides")
-    padding = resolve_padding(padding, x.shape[1:-1], size, strides, dilation)
-    return {"size": size, "strides": strides, "dilation": dilation, "padding": padding}
+    window, gaps = as_tuple(size, axes, "size"), as_tuple(dilation, axes, "dilation")
+    steps = window if strides is None else as_tuple(strides, axes, "strides")
+    widths = resolve_padding(padding, x.shape[1:-1], window, steps, gaps)
+    return {"size": window, "strides": steps, "dilation": gaps, "padding": widths}
 
 
-def _infer_type(x: Expr, size: Any, strides: Any, dilation: Any, padding: Any) -> Type:
+def _infer_type(
+    x: Expr, size: tuple[int, ...], strides: tuple[int, ...], dilation: tuple[int, ...], padding: Pairs
+) -> Type:
     spatial = [
         infer_window_count(n, k, s, p, d, "extract_patches", x)
         for n, k, s, p, d in zip(x.shape[1:-1], size, strides, padding, dilation, strict=True)
@@ -45,7 +54,7 @@ def _infer_type(x: Expr, size: Any, strides: Any, dilation: Any, padding: Any) -
     return Type((x.shape[0], *spatial, patch), x.dtype)
 
 
-def _draw_examples(rng: np.random.Generator) -> list[Any]:
+def _draw_examples(rng: np.random.Generator) -> list[Example]:
     x = rng.normal(size=(2, 6, 5, 3))
     return [
         ((x,), {"size": 2}),
@@ -65,8 +74,13 @@ def _draw_examples(rng: np.random.Generator) -> list[Any]:
     value_range=elements_or_zero,
 )
 def extract_patches(
-    xp: Any, images: Any, size: Any = 3, strides: Any = None, dilation: Any = 1, padding: Any = "valid"
-) -> Any:
+    xp: ArrayNamespace,
+    images: NamespaceArray,
+    size: Sizes = 3,
+    strides: Sizes | None = None,
+    dilation: Sizes = 1,
+    padding: Padding = "valid",
+) -> NamespaceArray:
     r"""Elements of each sliding window as one vector (im2col), :math:`y_{n,i} = (x_{n,\, s i + r k})_k`.
 
     A convolution is the matrix product of the patches and the kernel.
@@ -99,12 +113,14 @@ def extract_patches(
     >>> pel.extract_patches(pel.tensor4("x", shape=("n", 28, 28, 3)), 4).shape
     ('n', 7, 7, 48)
     """
-    return xp.concatenate(list(iterate_padded_slices(xp, images, size, strides, padding, dilation)), axis=-1)
+    normalized = (size, strides, padding, dilation)
+    window, steps, widths, gaps = cast("tuple[tuple[int, ...], tuple[int, ...], Pairs, tuple[int, ...]]", normalized)
+    return xp.concatenate(list(iterate_padded_slices(xp, images, window, steps, widths, gaps)), axis=-1)
 
 
-def _draw_overlap_examples(rng: np.random.Generator) -> list[Any]:
+def _draw_overlap_examples(rng: np.random.Generator) -> list[Example]:
     cases = [(x, extract_patches(as_expr(x), **settings)) for (x,), settings in _draw_examples(rng)]
-    return [((rng.normal(size=y.shape), x), y.settings) for x, y in cases]
+    return [((rng.normal(size=get_known_shape(y)), x), y.settings) for x, y in cases]
 
 
 @op(
@@ -117,8 +133,14 @@ def _draw_overlap_examples(rng: np.random.Generator) -> list[Any]:
     behind="extract_patches",
 )
 def overlap_patches(
-    xp: Any, g: Any, like: Any, size: Any = (), strides: Any = (), dilation: Any = (), padding: Any = ()
-) -> Any:
+    xp: ArrayNamespace,
+    g: NamespaceArray,
+    like: NamespaceArray,
+    size: tuple[int, ...] = (),
+    strides: tuple[int, ...] = (),
+    dilation: tuple[int, ...] = (),
+    padding: Pairs = (),
+) -> ArrayValue:
     r"""Sum of patches at their positions in the image: the transpose of `extract_patches`.
 
     Parameters
@@ -143,11 +165,12 @@ def overlap_patches(
     ('n', 8, 1)
     """
     parts = xp.split(g, math.prod(size), axis=-1)
-    return overlap_add(xp, parts, like.shape[1:-1], size, strides, padding, dilation)
+    total: ArrayValue = overlap_add(xp, parts, like.shape[1:-1], size, strides, padding, dilation)
+    return total
 
 
 @register_function
-def sliding_window_view(x: Any, window_shape: int | Sequence[int], axis: int | Sequence[int] | None = None) -> Any:
+def sliding_window_view(x: Operand, window_shape: int | Sequence[int], axis: int | Sequence[int] | None = None) -> Expr:
     r"""Sliding windows of step 1, with their elements along new last axes, :math:`y_{i,k} = x_{i + k}`.
 
     Parameters

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pellucid.graph.array_namespace import ArrayNamespace, NamespaceArray
 from pellucid.graph.errors import ShapeError
-from pellucid.graph.expr import Expr, as_expr
+from pellucid.graph.expr import Expr, Operand, OpSettings, as_expr
+from pellucid.graph.op import PrintedOperand, TemplatePiece
 from pellucid.graph.op_decorator import op, register_function
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.formatters import format_operand, function_tex
@@ -18,8 +20,11 @@ from pellucid.graph.precedence import ATOM, POWER
 from pellucid.graph.range_rules import elements_of
 from pellucid.graph.types import Type, normalize_axes, normalize_axis
 
+if TYPE_CHECKING:
+    from pellucid.typing import Axes
 
-def _normalize_transpose(x: Expr, axes: Any = None) -> dict[str, Any]:
+
+def _normalize_transpose(x: Expr, axes: Sequence[int] | None = None) -> OpSettings:
     if axes is None:
         return {"axes": tuple(range(x.ndim))[::-1]}
     order = tuple(normalize_axis(a, x.ndim, "transpose", x) for a in axes)
@@ -36,16 +41,16 @@ def _get_transpose_attribute(axes: Any) -> str:
     return "mT" if list(axes) == [*order[:-2], *order[:-3:-1]] else ""
 
 
-def _transpose_text(operands: tuple[Any, ...], settings: Any) -> list[Any]:
+def _transpose_text(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> list[TemplatePiece]:
     axes = settings.get("axes")
     attribute = _get_transpose_attribute(axes)
     return [(operands[0], ATOM), f".{attribute}" if attribute else f".transpose{axes}"]
 
 
-def _transpose_tex(operands: tuple[Any, ...], settings: Any) -> list[Any]:
+def _transpose_tex(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> list[TemplatePiece]:
     axes = settings.get("axes")
     show_axes = axes is not None and len(axes) > 2 and _get_transpose_attribute(axes) != "mT"
-    return [(operands[0], ATOM), r"^{\top(" + ",".join(map(str, axes)) + ")}" if show_axes else r"^\top"]
+    return [(operands[0], ATOM), r"^{\top(" + ",".join(map(str, axes or ())) + ")}" if show_axes else r"^\top"]
 
 
 @op(
@@ -59,7 +64,7 @@ def _transpose_tex(operands: tuple[Any, ...], settings: Any) -> list[Any]:
     cost=0,
     value_range=elements_of(0),
 )
-def transpose(xp: Any, x: Any, axes: Any = None) -> Any:
+def transpose(xp: ArrayNamespace, x: NamespaceArray, axes: Sequence[int] | None = None) -> NamespaceArray:
     r"""Permutation of the axes, :math:`x^\top`.
 
     Parameters
@@ -88,7 +93,7 @@ def transpose(xp: Any, x: Any, axes: Any = None) -> Any:
 
 
 @register_function
-def permute_dims(x: Any, axes: Sequence[int]) -> Any:
+def permute_dims(x: Operand, axes: Sequence[int]) -> Expr:
     r"""Permutation of the axes: the `transpose` of the Array API, in which ``axes`` is required.
 
     Parameters
@@ -107,7 +112,7 @@ def permute_dims(x: Any, axes: Sequence[int]) -> Any:
 
 
 @register_function
-def matrix_transpose(x: Any) -> Any:
+def matrix_transpose(x: Operand) -> Expr:
     r"""Transpose of each matrix of a stack, :math:`x_{\ldots ij} \mapsto x_{\ldots ji}`, also written ``x.mT``.
 
     Parameters
@@ -132,7 +137,7 @@ def matrix_transpose(x: Any) -> Any:
 
 
 @register_function
-def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[int]) -> Any:
+def moveaxis(x: Operand, source: int | Sequence[int], destination: int | Sequence[int]) -> Expr:
     r"""Move axes to new positions. The other axes keep their order.
 
     Parameters
@@ -174,7 +179,7 @@ def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[in
 
 
 @register_function
-def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
+def swapaxes(x: Operand, axis1: int, axis2: int) -> Expr:
     r"""Swap two axes.
 
     Parameters
@@ -205,7 +210,7 @@ def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
     cost=0,
     value_range=elements_of(0),
 )
-def flip(xp: Any, x: Any, axis: Any = None) -> Any:
+def flip(xp: ArrayNamespace, x: NamespaceArray, axis: Axes = None) -> NamespaceArray:
     r"""Reverse the order of the elements along axes (by default all), :math:`y_i = x_{n - 1 - i}`.
 
     Parameters
@@ -224,7 +229,7 @@ def flip(xp: Any, x: Any, axis: Any = None) -> Any:
 
 
 @register_function
-def flipud(x: Any) -> Any:
+def flipud(x: Operand) -> Expr:
     r"""Reverse the order of the elements along the first axis.
 
     Parameters
@@ -241,7 +246,7 @@ def flipud(x: Any) -> Any:
 
 
 @register_function
-def fliplr(x: Any) -> Any:
+def fliplr(x: Operand) -> Expr:
     r"""Reverse the order of the elements along the second axis.
 
     Parameters
@@ -258,7 +263,7 @@ def fliplr(x: Any) -> Any:
 
 
 @register_function
-def rot90(x: Any, k: int = 1, axes: Sequence[int] = (0, 1)) -> Any:
+def rot90(x: Operand, k: int = 1, axes: Sequence[int] = (0, 1)) -> Expr:
     r"""Rotate by ``k`` times 90 degrees in the plane of two axes, from the first axis toward the second.
 
     Parameters
@@ -288,10 +293,10 @@ def rot90(x: Any, k: int = 1, axes: Sequence[int] = (0, 1)) -> Any:
     return turns[operator.index(k) % 4]()
 
 
-def _normalize_roll(x: Expr, shift: Any, axis: Any = None) -> dict[str, Any]:
+def _normalize_roll(x: Expr, shift: int | Sequence[int], axis: Axes = None) -> OpSettings:
     """Broadcast shifts and axes as NumPy does, and add the shifts of a repeated axis."""
     try:
-        shifts = [operator.index(s) for s in (shift if isinstance(shift, (tuple, list)) else [shift])]
+        shifts = [operator.index(s) for s in (shift if isinstance(shift, Sequence) else [shift])]
     except TypeError:
         raise ShapeError(
             f"roll of {x}: expected an integer shift, or one for each axis. Received: shift={shift!r}. "
@@ -322,7 +327,7 @@ def _normalize_roll(x: Expr, shift: Any, axis: Any = None) -> dict[str, Any]:
     cost=0,
     value_range=elements_of(0),
 )
-def roll(xp: Any, x: Any, shift: Any = 0, axis: Any = None) -> Any:
+def roll(xp: ArrayNamespace, x: NamespaceArray, shift: int | Sequence[int] = 0, axis: Axes = None) -> NamespaceArray:
     r"""Shift the elements along axes, with wrap-around, :math:`y_i = x_{(i - s) \bmod n}`.
 
     Parameters
@@ -344,4 +349,5 @@ def roll(xp: Any, x: Any, shift: Any = 0, axis: Any = None) -> Any:
     >>> pel.roll(pel.vector("x"), 1, axis=0)
     roll(x, axis=0, shift=1)
     """
-    return xp.roll(x, shift if axis is not None else shift[0], axis=axis)
+    shifts = shift if isinstance(shift, Sequence) else (shift,)
+    return xp.roll(x, shifts if axis is not None else shifts[0], axis=axis)

@@ -9,17 +9,21 @@ import functools
 import math
 import operator
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from pellucid.graph.array_namespace import ArrayNamespace, ArrayValue, NamespaceArray
 from pellucid.graph.errors import ShapeError
-from pellucid.graph.expr import Expr, as_expr
+from pellucid.graph.expr import Expr, Operand, OpSettings, as_expr
+from pellucid.graph.op import Example
 from pellucid.graph.op_decorator import op, register_function
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.formatters import call_text, format_operand
 from pellucid.graph.ops.sliding_windows import (
+    Pairs,
     as_tuple,
+    get_known_shape,
     infer_window_count,
     iterate_padded_slices,
     overlap_add,
@@ -29,18 +33,25 @@ from pellucid.graph.ops.window_formatters import chosen_operands_tex, chosen_ope
 from pellucid.graph.range_rules import elements_of
 from pellucid.graph.types import Type, is_float
 
+if TYPE_CHECKING:
+    from pellucid.typing import Padding, Sizes
 
-def normalize_pool_settings(x: Expr, pool_size: Any, strides: Any, padding: Any) -> dict[str, Any]:
+
+PoolSettings = tuple[tuple[int, ...], tuple[int, ...], Pairs]
+"""Normalized size, strides and padding of a window."""
+
+
+def normalize_pool_settings(x: Expr, pool_size: Sizes, strides: Sizes | None, padding: Padding) -> OpSettings:
     axes = x.ndim - 2
     if axes < 1:
         raise ShapeError(f"pooling: expected an input (batch, ..., channels). Received: {format_operand(x)}")
-    pool_size = as_tuple(pool_size, axes, "pool_size")
-    strides = pool_size if strides is None else as_tuple(strides, axes, "strides")
-    padding = resolve_padding(padding, x.shape[1:-1], pool_size, strides, (1,) * axes)
-    return {"pool_size": pool_size, "strides": strides, "padding": padding}
+    window = as_tuple(pool_size, axes, "pool_size")
+    steps = window if strides is None else as_tuple(strides, axes, "strides")
+    widths = resolve_padding(padding, x.shape[1:-1], window, steps, (1,) * axes)
+    return {"pool_size": window, "strides": steps, "padding": widths}
 
 
-def infer_pool_type(x: Expr, pool_size: Any, strides: Any, padding: Any) -> Type:
+def infer_pool_type(x: Expr, pool_size: tuple[int, ...], strides: tuple[int, ...], padding: Pairs) -> Type:
     spatial = [
         infer_window_count(n, k, s, p, 1, "pooling", x)
         for n, k, s, p in zip(x.shape[1:-1], pool_size, strides, padding, strict=True)
@@ -48,7 +59,7 @@ def infer_pool_type(x: Expr, pool_size: Any, strides: Any, padding: Any) -> Type
     return Type((x.shape[0], *spatial, x.shape[-1]), x.dtype)
 
 
-def _draw_examples(rng: np.random.Generator) -> list[Any]:
+def _draw_examples(rng: np.random.Generator) -> list[Example]:
     x = rng.permutation(2 * 6 * 5 * 3).reshape(2, 6, 5, 3) / 20.0
     return [
         ((x,), {}),
@@ -57,11 +68,18 @@ def _draw_examples(rng: np.random.Generator) -> list[Any]:
     ]
 
 
-def _iterate_slices(xp: Any, x: Any, pool_size: Any, strides: Any, padding: Any, value: float = 0.0) -> Iterator[Any]:
+def _iterate_slices(
+    xp: ArrayNamespace,
+    x: NamespaceArray,
+    pool_size: tuple[int, ...],
+    strides: tuple[int, ...],
+    padding: Pairs,
+    value: float = 0.0,
+) -> Iterator[NamespaceArray]:
     return iterate_padded_slices(xp, x, pool_size, strides, padding, (1,) * len(strides), value)
 
 
-def _get_lowest(x: Any) -> Any:
+def _get_lowest(x: NamespaceArray) -> float:
     return -np.inf if np.dtype(x.dtype).kind not in "biu" else np.iinfo(x.dtype).min
 
 
@@ -75,7 +93,13 @@ def _get_lowest(x: Any) -> Any:
     cost=lambda node, size: size(node) * math.prod(node.settings["pool_size"]),
     value_range=elements_of(0),
 )
-def max_pool(xp: Any, x: Any, pool_size: Any = 2, strides: Any = None, padding: Any = "valid") -> Any:
+def max_pool(
+    xp: ArrayNamespace,
+    x: NamespaceArray,
+    pool_size: Sizes = 2,
+    strides: Sizes | None = None,
+    padding: Padding = "valid",
+) -> NamespaceArray:
     r"""Max pooling, :math:`y_{n,i,c} = \max_k x_{n,\, s i + k,\, c}`. The first of several equal maxima receives the
     gradient.
 
@@ -106,10 +130,18 @@ def max_pool(xp: Any, x: Any, pool_size: Any = 2, strides: Any = None, padding: 
     >>> pel.max_pool(pel.tensor4("x", shape=("n", 28, 28, 32)), 2).shape
     ('n', 14, 14, 32)
     """
-    return functools.reduce(xp.maximum, _iterate_slices(xp, x, pool_size, strides, padding, _get_lowest(x)))
+    settings = cast(PoolSettings, (pool_size, strides, padding))
+    return functools.reduce(xp.maximum, _iterate_slices(xp, x, *settings, _get_lowest(x)))
 
 
-def _argmax_in_windows(xp: Any, y: Any, x: Any, pool_size: Any, strides: Any, padding: Any) -> Any:
+def _argmax_in_windows(
+    xp: ArrayNamespace,
+    y: NamespaceArray,
+    x: NamespaceArray,
+    pool_size: tuple[int, ...],
+    strides: tuple[int, ...],
+    padding: Pairs,
+) -> NamespaceArray:
     """Return the position of the first maximum in each window, as a flat index into the window."""
     slices = list(_iterate_slices(xp, x, pool_size, strides, padding, _get_lowest(x)))
     argmax = xp.zeros(y.shape, np.int32)
@@ -128,8 +160,14 @@ def _argmax_in_windows(xp: Any, y: Any, x: Any, pool_size: Any, strides: Any, pa
     behind="max_pool",
 )
 def max_pool_gradient(
-    xp: Any, g: Any, y: Any, x: Any, pool_size: Any = (), strides: Any = (), padding: Any = ()
-) -> Any:
+    xp: ArrayNamespace,
+    g: NamespaceArray,
+    y: NamespaceArray,
+    x: NamespaceArray,
+    pool_size: tuple[int, ...] = (),
+    strides: tuple[int, ...] = (),
+    padding: Pairs = (),
+) -> ArrayValue:
     r"""Gradient of `max_pool`: each window's gradient is added at the position of its maximum.
 
     Parameters
@@ -156,12 +194,14 @@ def max_pool_gradient(
     argmax = _argmax_in_windows(xp, y, x, pool_size, strides, padding)
     zero = xp.zeros((), g.dtype)
     parts = [xp.where(argmax == position, g, zero) for position in range(math.prod(pool_size))]
-    return overlap_add(xp, parts, x.shape[1:-1], pool_size, strides, padding, (1,) * len(strides))
+    total: ArrayValue = overlap_add(xp, parts, x.shape[1:-1], pool_size, strides, padding, (1,) * len(strides))
+    return total
 
 
-def _draw_gradient_examples(rng: np.random.Generator, gradient: bool) -> list[Any]:
-    result = []
-    for (x,), settings in _draw_examples(rng):
+def _draw_gradient_examples(rng: np.random.Generator, gradient: bool) -> list[Example]:
+    result: list[Example] = []
+    for (example,), settings in _draw_examples(rng):
+        x = np.asarray(example)
         node = max_pool(as_expr(x), **settings)
         y = np.asarray(max_pool.op.value(np, x, **node.settings))
         first = rng.normal(size=y.shape if gradient else x.shape)
@@ -178,7 +218,15 @@ def _draw_gradient_examples(rng: np.random.Generator, gradient: bool) -> list[An
     cost=lambda node, size: size(node) * 3 * math.prod(node.settings["pool_size"]),
     behind="max_pool",
 )
-def max_pool_choose(xp: Any, u: Any, y: Any, x: Any, pool_size: Any = (), strides: Any = (), padding: Any = ()) -> Any:
+def max_pool_choose(
+    xp: ArrayNamespace,
+    u: NamespaceArray,
+    y: NamespaceArray,
+    x: NamespaceArray,
+    pool_size: tuple[int, ...] = (),
+    strides: tuple[int, ...] = (),
+    padding: Pairs = (),
+) -> NamespaceArray:
     r"""Elements of ``u`` at the positions of the maxima of ``x``: the transpose of `max_pool_gradient`.
 
     Parameters
@@ -218,7 +266,13 @@ def max_pool_choose(xp: Any, u: Any, y: Any, x: Any, pool_size: Any = (), stride
     examples=_draw_examples,
     cost=lambda node, size: size(node) * math.prod(node.settings["pool_size"]),
 )
-def sum_pool(xp: Any, x: Any, pool_size: Any = 2, strides: Any = None, padding: Any = "valid") -> Any:
+def sum_pool(
+    xp: ArrayNamespace,
+    x: NamespaceArray,
+    pool_size: Sizes = 2,
+    strides: Sizes | None = None,
+    padding: Padding = "valid",
+) -> NamespaceArray:
     r"""Sum pooling, :math:`y_{n,i,c} = \sum_k x_{n,\, s i + k,\, c}`. The parameters are those of `max_pool`; padded
     elements are 0.
 
@@ -238,12 +292,13 @@ def sum_pool(xp: Any, x: Any, pool_size: Any = 2, strides: Any = None, padding: 
     >>> pel.sum_pool(pel.tensor4("x", shape=("n", 28, 28, 32)), 2).shape
     ('n', 14, 14, 32)
     """
-    return functools.reduce(operator.add, _iterate_slices(xp, x, pool_size, strides, padding))
+    settings = cast(PoolSettings, (pool_size, strides, padding))
+    return functools.reduce(operator.add, _iterate_slices(xp, x, *settings))
 
 
-def _draw_sum_gradient_examples(rng: np.random.Generator) -> list[Any]:
+def _draw_sum_gradient_examples(rng: np.random.Generator) -> list[Example]:
     pooled = [(x, sum_pool(as_expr(x), **settings)) for (x,), settings in _draw_examples(rng)]
-    return [((rng.normal(size=y.shape), x), y.settings) for x, y in pooled]
+    return [((rng.normal(size=get_known_shape(y)), x), y.settings) for x, y in pooled]
 
 
 @op(
@@ -255,7 +310,14 @@ def _draw_sum_gradient_examples(rng: np.random.Generator) -> list[Any]:
     cost=lambda node, size: size(node.inputs[0]) * math.prod(node.settings["pool_size"]),
     behind="sum_pool",
 )
-def sum_pool_gradient(xp: Any, g: Any, like: Any, pool_size: Any = (), strides: Any = (), padding: Any = ()) -> Any:
+def sum_pool_gradient(
+    xp: ArrayNamespace,
+    g: NamespaceArray,
+    like: NamespaceArray,
+    pool_size: tuple[int, ...] = (),
+    strides: tuple[int, ...] = (),
+    padding: Pairs = (),
+) -> ArrayValue:
     r"""Gradient of `sum_pool`: each window's gradient is added to all elements of the window.
 
     ``like`` is the input of the pooling, of which only the shape is used.
@@ -280,13 +342,18 @@ def sum_pool_gradient(xp: Any, g: Any, like: Any, pool_size: Any = (), strides: 
     ('n', 8, 1)
     """
     parts = [g] * math.prod(pool_size)
-    return overlap_add(xp, parts, like.shape[1:-1], pool_size, strides, padding, (1,) * len(strides))
+    total: ArrayValue = overlap_add(xp, parts, like.shape[1:-1], pool_size, strides, padding, (1,) * len(strides))
+    return total
 
 
 @register_function
 def average_pool(
-    x: Any, pool_size: Any = 2, strides: Any = None, padding: Any = "valid", count_include_pad: bool = False
-) -> Any:
+    x: Operand,
+    pool_size: Sizes = 2,
+    strides: Sizes | None = None,
+    padding: Padding = "valid",
+    count_include_pad: bool = False,
+) -> Expr:
     r"""Average pooling, :math:`y_{n,i,c} = \frac{1}{|K|} \sum_{k \in K} x_{n,\, s i + k,\, c}`.
 
     Parameters
@@ -312,9 +379,9 @@ def average_pool(
     x = as_expr(x)
     x = x if is_float(x.dtype) else call_op("cast", x, dtype=None)
     total = sum_pool(x, pool_size, strides, padding)
-    settings: dict[str, Any] = total.settings
+    settings = total.settings
     if count_include_pad or not any(map(any, settings["padding"])):
         return total / np.asarray(math.prod(settings["pool_size"]), x.dtype)
-    is_known = all(isinstance(d, int) for d in x.shape[1:-1])
-    ones = np.ones((1, *x.shape[1:-1], 1), x.dtype) if is_known else call_op("ones_like", x)
+    sizes = [d for d in x.shape[1:-1] if isinstance(d, int)]
+    ones = np.ones((1, *sizes, 1), x.dtype) if len(sizes) == x.ndim - 2 else call_op("ones_like", x)
     return total / sum_pool(ones, **settings)

@@ -2,8 +2,8 @@ r"""Powers of numbers near 1, and their differences from 1."""
 
 from __future__ import annotations
 
-from typing import Any
-
+from pellucid.graph.array_namespace import ArrayNamespace, NamespaceArray
+from pellucid.graph.expr import Expr
 from pellucid.graph.op_decorator import op
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.elementwise import POSITIVE, differentiate_power
@@ -11,13 +11,13 @@ from pellucid.graph.ops.exponentials import log1p
 from pellucid.graph.precedence import ADD, POWER
 
 
-def _get_compound(xp: Any, x: Any, n: Any) -> Any:
+def _get_compound(xp: ArrayNamespace, x: NamespaceArray, n: NamespaceArray) -> NamespaceArray:
     near = xp.abs(x) < 0.5
     small = xp.where(near, x, xp.zeros_like(x))
     return xp.where(near, xp.exp(n * xp.log1p(small)), xp.power(1 + x, n))
 
 
-def _compound_grad(g: Any, z: Any, x: Any, n: Any) -> Any:
+def _compound_grad(g: Expr, z: Expr, x: Expr, n: Expr) -> tuple[Expr, Expr]:
     growth = call_op("where", x > -1, log1p(call_op("where", x > -1, x, 0)), 0)
     return g * (n * compound(x, n - 1)), g * (compound(x, n) * growth)
 
@@ -34,7 +34,7 @@ def _compound_grad(g: Any, z: Any, x: Any, n: Any) -> Any:
     cost=30,
     behind="power",
 )
-def compound(xp: Any, x: Any, n: Any) -> Any:
+def compound(xp: ArrayNamespace, x: NamespaceArray, n: NamespaceArray) -> NamespaceArray:
     r"""Compound growth, :math:`(1 + x)^n`, without rounding of :math:`1 + x`.
 
     Computed as :math:`e^{n \log(1 + x)}` for small :math:`x`.
@@ -61,7 +61,7 @@ def compound(xp: Any, x: Any, n: Any) -> Any:
     cost=50,
     behind="power",
 )
-def compound_minus_one(xp: Any, x: Any, n: Any) -> Any:
+def compound_minus_one(xp: ArrayNamespace, x: NamespaceArray, n: NamespaceArray) -> NamespaceArray:
     r"""Compound growth minus 1, :math:`(1 + x)^n - 1`, without cancellation.
 
     Examples
@@ -89,7 +89,7 @@ def compound_minus_one(xp: Any, x: Any, n: Any) -> Any:
     cost=50,
     behind="power",
 )
-def power_minus_one(xp: Any, x: Any, y: Any) -> Any:
+def power_minus_one(xp: ArrayNamespace, x: NamespaceArray, y: NamespaceArray) -> NamespaceArray:
     r"""Power minus 1, :math:`x^y - 1`, without cancellation where :math:`x` is near 1 or :math:`y` near 0.
 
     Examples

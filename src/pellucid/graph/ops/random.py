@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pellucid.graph.array_namespace import NUMPY
 from pellucid.graph.decomposition import symbolic as xp
 from pellucid.graph.errors import (
     DtypeError,
@@ -18,21 +19,27 @@ from pellucid.graph.errors import (
     near_miss,
     suggest_near_misses,
 )
-from pellucid.graph.expr import Expr, Shared, as_expr, constant
+from pellucid.graph.expr import Expr, Operand, Shared, as_expr, constant
 from pellucid.graph.ops.closure_conversion import get_loop_counters
 from pellucid.graph.ops.formatters import format_operand
 from pellucid.graph.ops.random_ops import SPAWN, count_random_bits, derive_key, dropout, fold_in, variable_dropout
 from pellucid.graph.types import as_dtype, common_dtype, is_float
 from pellucid.graph.validation import is_integer
 
+if TYPE_CHECKING:
+    from pellucid.typing import Array, DTypeLike
+
+
 __all__ = ["Generator"]
 
 
-def resolve_shape_and_dtype(parameters: Sequence[Any], size: Any, like: Any, dtype: Any) -> tuple[Any, Any]:
+def resolve_shape_and_dtype(
+    parameters: Sequence[Any], size: Any, like: Any, dtype: DTypeLike | None
+) -> tuple[Operand, DTypeLike | None]:
     """Return an expression of the shape of the sample (from ``size``, ``like`` or the parameters) and its dtype."""
     if size is None and any(isinstance(p, tuple) for p in parameters):
         raise UseError(
-            f"Pass the shape by name, size={parameters[0]}. The first arguments are the parameters of the "
+            f"Pass the shape by name, size={parameters[0]!r}. The first arguments are the parameters of the "
             "distribution, as in NumPy"
         )
     exprs = [as_expr(p) for p in parameters if not isinstance(p, (int, float))]
@@ -45,23 +52,24 @@ def resolve_shape_and_dtype(parameters: Sequence[Any], size: Any, like: Any, dty
     return like, dtype
 
 
-def is_python_number(value: Any, number: float) -> bool:
+def is_python_number(value: object, number: float) -> bool:
     """Whether a parameter is a Python number equal to ``number``."""
     return isinstance(value, (int, float)) and value == number
 
 
-def scale_and_shift(z: Any, loc: Any, scale: Any) -> Any:
+def scale_and_shift(z: Expr, loc: Any, scale: Any) -> Expr:
     """Return ``loc + scale * z``, without the operations that would change nothing."""
     scaled = z if is_python_number(scale, 1.0) else scale * z
     return scaled if is_python_number(loc, 0.0) else loc + scaled
 
 
-def exclude_zero(u: Expr) -> Any:
+def exclude_zero(u: Expr) -> Expr:
     """Replace 0 in a sample from [0, 1) by half the spacing of the samples, so that its logarithm is finite."""
-    return xp.maximum(u, 2.0 ** -(count_random_bits(u.dtype) + 1))
+    positive: Expr = xp.maximum(u, 2.0 ** -(count_random_bits(u.dtype) + 1))
+    return positive
 
 
-def as_size(size: Any) -> tuple[int, ...]:
+def as_size(size: int | Sequence[int] | None) -> tuple[int, ...]:
     """Convert NumPy's ``size`` argument to a shape."""
     dims = () if size is None else tuple(size) if isinstance(size, (list, tuple)) else (size,)
     if not all(is_integer(d) and d >= 0 for d in dims):
@@ -134,11 +142,11 @@ class Generator:
         seed = int(seed)
         self.state.set_value(np.array([seed >> 32, seed & 0xFFFFFFFF, 0], np.uint32))
 
-    def get_state(self) -> np.ndarray[Any, Any]:
+    def get_state(self) -> Array:
         """Return the state: the two words of the seed and the step, as uint32 of shape (3,)."""
         return self.state.get_value()
 
-    def set_state(self, state: Any) -> None:
+    def set_state(self, state: Expr) -> None:
         """Continue from a state that `get_state` returned.
 
         Parameters
@@ -166,7 +174,7 @@ class Generator:
         generators = []
         for _ in range(count):
             self.children += 1
-            high, low = derive_key(np, self.get_state(), np.array([self.children], np.uint32), SPAWN)
+            high, low = derive_key(NUMPY, self.get_state(), np.array([self.children], np.uint32), SPAWN)
             generators.append(Generator(int(high[0]) << 32 | int(low[0])))
         return generators
 
@@ -182,11 +190,21 @@ class Generator:
             state = fold_in(state, counter)
         return state
 
-    def _draw(self, op: str, parameters: Sequence[Any], size: Any, like: Any, dtype: Any = None) -> Any:
+    def _draw(
+        self,
+        op: str,
+        parameters: Sequence[Operand],
+        size: int | Sequence[int] | None,
+        like: Operand | None,
+        dtype: DTypeLike | None = None,
+    ) -> Expr:
         like, dtype = resolve_shape_and_dtype(parameters, size, like, dtype)
-        return getattr(xp, op)(self.current_state(), like, stream=self.next_stream(), dtype=dtype)
+        sample: Expr = getattr(xp, op)(self.current_state(), like, stream=self.next_stream(), dtype=dtype)
+        return sample
 
-    def random(self, size: Any = None, *, like: Any = None, dtype: Any = None) -> Any:
+    def random(
+        self, size: int | Sequence[int] | None = None, *, like: Operand | None = None, dtype: DTypeLike | None = None
+    ) -> Expr:
         """Draw from the uniform distribution on :math:`[0, 1)`.
 
         Parameters
@@ -200,24 +218,22 @@ class Generator:
         """
         return self._draw("random_uniform", (), size, like, dtype)
 
-    def uniform(self, low: Any = 0.0, high: Any = 1.0, size: Any = None, *, like: Any = None, dtype: Any = None) -> Any:
-        """Draw from the uniform distribution on :math:`[a, b)`.
-
-        Parameters
-        ----------
-        low, high : Expr or number
-            :math:`a` and :math:`b`.
-        size : int or tuple of int, optional
-            Shape of the result. By default that of ``like`` or of the parameters.
-        like : Expr, optional
-            Expression whose shape the result gets.
-        dtype : dtype, optional
-            By default `config.floatx`, or the dtype of the parameters.
-        """
+    def uniform(
+        self,
+        low: Operand = 0.0,
+        high: Operand = 1.0,
+        size: int | Sequence[int] | None = None,
+        *,
+        like: Operand | None = None,
+        dtype: DTypeLike | None = None,
+    ) -> Expr:
+        r"""Draw from the uniform distribution on :math:`[a, b)`."""
         u = self._draw("random_uniform", (low, high), size, like, dtype)
-        return scale_and_shift(u, low, high if is_python_number(low, 0.0) else high - low)
+        return scale_and_shift(u, low, high if is_python_number(low, 0.0) else as_expr(high) - low)
 
-    def standard_normal(self, size: Any = None, *, like: Any = None, dtype: Any = None) -> Any:
+    def standard_normal(
+        self, size: int | Sequence[int] | None = None, *, like: Operand | None = None, dtype: DTypeLike | None = None
+    ) -> Expr:
         r"""Draw from the standard normal distribution :math:`\mathcal{N}(0, 1)`.
 
         Parameters
@@ -231,27 +247,27 @@ class Generator:
         """
         return self._draw("random_normal", (), size, like, dtype)
 
-    def normal(self, loc: Any = 0.0, scale: Any = 1.0, size: Any = None, *, like: Any = None, dtype: Any = None) -> Any:
-        r"""Draw from the normal distribution, :math:`\mu + \sigma z` with :math:`z \sim \mathcal{N}(0, 1)`.
-
-        Parameters
-        ----------
-        loc : Expr or number
-            Location :math:`\mu`.
-        scale : Expr or number
-            Scale, greater than 0.
-        size : int or tuple of int, optional
-            Shape of the result. By default that of ``like`` or of the parameters.
-        like : Expr, optional
-            Expression whose shape the result gets.
-        dtype : dtype, optional
-            By default `config.floatx`, or the dtype of the parameters.
-        """
+    def normal(
+        self,
+        loc: Operand = 0.0,
+        scale: Operand = 1.0,
+        size: int | Sequence[int] | None = None,
+        *,
+        like: Operand | None = None,
+        dtype: DTypeLike | None = None,
+    ) -> Expr:
+        r"""Draw from the normal distribution, :math:`\mu + \sigma z` with :math:`z \sim \mathcal{N}(0, 1)`."""
         return scale_and_shift(self._draw("random_normal", (loc, scale), size, like, dtype), loc, scale)
 
     def truncated_normal(
-        self, loc: Any = 0.0, scale: Any = 1.0, size: Any = None, *, like: Any = None, dtype: Any = None
-    ) -> Any:
+        self,
+        loc: Operand = 0.0,
+        scale: Operand = 1.0,
+        size: int | Sequence[int] | None = None,
+        *,
+        like: Operand | None = None,
+        dtype: DTypeLike | None = None,
+    ) -> Expr:
         r"""Draw from the normal distribution within two standard deviations, :math:`|z| \le 2`, by its inverse
         distribution function :math:`z = \sqrt 2 \operatorname{erf}^{-1}((2 u - 1) \operatorname{erf} \sqrt 2)`.
 
@@ -272,7 +288,14 @@ class Generator:
         z = math.sqrt(2) * xp.erfinv((2 * u - 1) * math.erf(TRUNCATION / math.sqrt(2)))
         return scale_and_shift(xp.clip(z, -TRUNCATION, TRUNCATION), loc, scale)
 
-    def exponential(self, scale: Any = 1.0, size: Any = None, *, like: Any = None, dtype: Any = None) -> Any:
+    def exponential(
+        self,
+        scale: Operand = 1.0,
+        size: int | Sequence[int] | None = None,
+        *,
+        like: Operand | None = None,
+        dtype: DTypeLike | None = None,
+    ) -> Expr:
         r"""Draw from the exponential distribution of mean :math:`\beta`, as :math:`-\beta \log(1 - u)`.
 
         Parameters
@@ -288,28 +311,28 @@ class Generator:
         """
         return scale_and_shift(-xp.log1p(-self._draw("random_uniform", (scale,), size, like, dtype)), 0.0, scale)
 
-    def gumbel(self, loc: Any = 0.0, scale: Any = 1.0, size: Any = None, *, like: Any = None, dtype: Any = None) -> Any:
-        r"""Draw from the Gumbel distribution, as :math:`\mu - \beta \log(-\log u)`.
-
-        Parameters
-        ----------
-        loc : Expr or number
-            Location :math:`\mu`.
-        scale : Expr or number
-            Scale, greater than 0.
-        size : int or tuple of int, optional
-            Shape of the result. By default that of ``like`` or of the parameters.
-        like : Expr, optional
-            Expression whose shape the result gets.
-        dtype : dtype, optional
-            By default `config.floatx`, or the dtype of the parameters.
-        """
+    def gumbel(
+        self,
+        loc: Operand = 0.0,
+        scale: Operand = 1.0,
+        size: int | Sequence[int] | None = None,
+        *,
+        like: Operand | None = None,
+        dtype: DTypeLike | None = None,
+    ) -> Expr:
+        r"""Draw from the Gumbel distribution, as :math:`\mu - \beta \log(-\log u)`."""
         u = exclude_zero(self._draw("random_uniform", (loc, scale), size, like, dtype))
         return scale_and_shift(-xp.log(-xp.log(u)), loc, scale)
 
     def laplace(
-        self, loc: Any = 0.0, scale: Any = 1.0, size: Any = None, *, like: Any = None, dtype: Any = None
-    ) -> Any:
+        self,
+        loc: Operand = 0.0,
+        scale: Operand = 1.0,
+        size: int | Sequence[int] | None = None,
+        *,
+        like: Operand | None = None,
+        dtype: DTypeLike | None = None,
+    ) -> Expr:
         r"""Draw from the Laplace distribution, as
         :math:`\mu - \beta \operatorname{sgn}(v) \log(1 - 2 |v|)` with :math:`v = u - 1/2`.
 
@@ -329,7 +352,9 @@ class Generator:
         v = exclude_zero(self._draw("random_uniform", (loc, scale), size, like, dtype)) - 0.5
         return scale_and_shift(-xp.sign(v) * xp.log1p(-2 * abs(v)), loc, scale)
 
-    def bernoulli(self, p: Any = 0.5, size: Any = None, *, like: Any = None) -> Any:
+    def bernoulli(
+        self, p: Operand = 0.5, size: int | Sequence[int] | None = None, *, like: Operand | None = None
+    ) -> Expr:
         """Draw booleans that are true with probability :math:`p`.
 
         Parameters
@@ -352,14 +377,14 @@ class Generator:
 
     def integers(
         self,
-        low: Any,
-        high: Any = None,
-        size: Any = None,
+        low: Operand,
+        high: Operand | None = None,
+        size: int | Sequence[int] | None = None,
         *,
-        like: Any = None,
-        dtype: Any = "int64",
+        like: Operand | None = None,
+        dtype: DTypeLike | None = "int64",
         endpoint: bool = False,
-    ) -> Any:
+    ) -> Expr:
         r"""Draw integers uniformly from [low, high), or from [0, low) without ``high``:
         :math:`a + \lfloor u (b - a) \rfloor` with 53 bits of :math:`u`.
 
@@ -381,8 +406,8 @@ class Generator:
         ValueError
             If the range is empty or too large.
         """
-        low, high = (0, low) if high is None else (low, high)
-        low, high = (int(bound) if is_integer(bound) else bound for bound in (low, high))
+        bounds: tuple[Any, Any] = (0, low) if high is None else (low, high)
+        low, high = (int(bound) if is_integer(bound) else bound for bound in bounds)
         if any(is_float(as_expr(bound).dtype) for bound in (low, high) if not isinstance(bound, int)):
             raise DtypeError(f"integers: expected bounds that are integers. Received: low={low}, high={high}")
         if isinstance(low, int) and isinstance(high, int) and not 0 < high + endpoint - low <= 2**53:
@@ -392,7 +417,9 @@ class Generator:
         offset = xp.floor(u * (span if isinstance(span, int) else xp.cast(span, "float64")))
         return scale_and_shift(xp.cast(offset, dtype), low, 1)
 
-    def categorical(self, logits: Any = None, *, p: Any = None, size: Any = None) -> Any:
+    def categorical(
+        self, logits: Operand | None = None, *, p: Operand | None = None, size: int | Sequence[int] | None = None
+    ) -> Expr:
         r"""Draw class indices from probabilities, or their logarithms, along the last axis.
 
         The result is the class with the maximum of :math:`p_k / e_k` with :math:`e_k` exponential, or of
@@ -422,9 +449,10 @@ class Generator:
         weights = as_expr(p if logits is None else logits)
         noise = self._noise(weights, size)
         scores = weights / noise if logits is None else weights - xp.log(noise)
-        return xp.argmax(scores, axis=-1)
+        chosen: Expr = xp.argmax(scores, axis=-1)
+        return chosen
 
-    def _noise(self, weights: Expr, size: Any) -> Any:
+    def _noise(self, weights: Expr, size: int | Sequence[int] | None) -> Expr:
         """Draw positive exponential noise for every class of every draw."""
         real = weights.dtype if is_float(weights.dtype) else as_dtype(None)
         if not weights.ndim:
@@ -434,10 +462,12 @@ class Generator:
                 f"Expected a known number of classes to draw size={size}. Received: {format_operand(weights)}. Declare "
                 "its shape"
             )
-        shape = None if size is None else (*as_size(size), weights.shape[-1])
-        return -xp.log(exclude_zero(self.random(shape, like=weights if size is None else None, dtype=real)))
+        classes = weights.shape[-1]
+        shape = None if size is None or isinstance(classes, str) else (*as_size(size), classes)
+        noise: Expr = -xp.log(exclude_zero(self.random(shape, like=weights if size is None else None, dtype=real)))
+        return noise
 
-    def permutation(self, x: Any, axis: int = 0) -> Any:
+    def permutation(self, x: Operand, axis: int = 0) -> Expr:
         """Shuffle the integers from 0 to ``x - 1``, or an array along an axis.
 
         Parameters
@@ -448,10 +478,12 @@ class Generator:
             Axis that is shuffled.
         """
         if isinstance(x, (int, np.integer)):
-            return xp.argsort(self.random(int(x), dtype="float64"))
-        return xp.take(x, xp.argsort(self._keys(x, axis)), axis=axis)
+            order: Expr = xp.argsort(self.random(int(x), dtype="float64"))
+            return order
+        shuffled: Expr = xp.take(x, xp.argsort(self._keys(x, axis)), axis=axis)
+        return shuffled
 
-    def shuffle(self, x: Any, axis: int = 0) -> Any:
+    def shuffle(self, x: Operand, axis: int = 0) -> Expr:
         """Shuffle an array along an axis. Unlike in NumPy, the shuffled array is returned.
 
         Parameters
@@ -463,7 +495,14 @@ class Generator:
         """
         return self.permutation(as_expr(x), axis)
 
-    def choice(self, a: Any, size: Any = None, replace: bool = True, p: Any = None, axis: int = 0) -> Any:
+    def choice(
+        self,
+        a: Operand,
+        size: int | Sequence[int] | None = None,
+        replace: bool = True,
+        p: Operand | None = None,
+        axis: int = 0,
+    ) -> Expr:
         """Choose random elements of an array along an axis, or random integers below ``a``.
 
         Parameters
@@ -489,8 +528,8 @@ class Generator:
         ShapeError
             If ``size`` exceeds the number of elements without replacement.
         """
+        count = int(a) if isinstance(a, (int, np.integer)) else as_expr(a).shape[axis]
         from_range = isinstance(a, (int, np.integer))
-        count = int(a) if from_range else as_expr(a).shape[axis]
         shape = as_size(size)
         if replace:
             high = count if isinstance(count, int) else xp.size(a, axis=axis, dtype="int64")
@@ -502,12 +541,12 @@ class Generator:
                     f"choice: cannot choose {wanted} of {count} elements without replacement. Choose fewer, or set "
                     "replace=True"
                 )
-            keys = self.random(count, dtype="float64") if from_range else self._keys(a, axis)
+            keys = self.random(int(count), dtype="float64") if from_range else self._keys(a, axis)
             order = xp.argsort(keys if p is None else -(as_expr(p) / self._noise(as_expr(p), None)))
             indices = xp.reshape(order[:wanted], shape)
         return indices if from_range else xp.take(a, indices, axis=axis)
 
-    def dropout(self, x: Any, rate: Any) -> Any:
+    def dropout(self, x: Operand, rate: Expr | float) -> Expr:
         """Set elements to zero at random during training. See `pellucid.dropout`.
 
         The rate is a number in [0, 1), or a scalar expression, whose values outside [0, 1) are clipped.
@@ -520,11 +559,10 @@ class Generator:
             Fraction of elements that become 0.
         """
         if isinstance(rate, Expr):
-            rate = xp.cast(rate, "float64")
-            return variable_dropout(x, self.current_state(), rate, stream=self.next_stream())
+            return variable_dropout(x, self.current_state(), xp.cast(rate, "float64"), stream=self.next_stream())
         return dropout(x, self.current_state(), rate=rate, stream=self.next_stream())
 
-    def _keys(self, x: Any, axis: int) -> Any:
+    def _keys(self, x: Operand, axis: int) -> Expr:
         """Draw a random sort key for every index of an axis."""
         return self.random(like=xp.arange_like(x, axis=axis), dtype="float64")
 

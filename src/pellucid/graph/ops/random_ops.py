@@ -10,18 +10,22 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pellucid.graph.array_namespace import ArrayNamespace, NamespaceArray
 from pellucid.graph.errors import DtypeError, OptionError
-from pellucid.graph.expr import Expr
+from pellucid.graph.expr import Expr, OpSettings
+from pellucid.graph.op import Example, PrintedOperand, Template, TemplatePiece
 from pellucid.graph.op_decorator import op
 from pellucid.graph.operators import call_op
-from pellucid.graph.precedence import Template, TemplatePiece
 from pellucid.graph.range_rules import fixed
-from pellucid.graph.types import Type, as_dtype, format_shape, is_float
+from pellucid.graph.types import DType, Type, as_dtype, format_shape, is_float
+
+if TYPE_CHECKING:
+    from pellucid.typing import DTypeLike
+
 
 ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 
@@ -29,7 +33,11 @@ DRAW, FOLD, SPAWN = 0x70656C, 0x666F6C64, 0x7370776E
 """Tags of derived keys ("pel", "fold", "spwn"), which separate keys of different purposes."""
 
 
-def threefry(key: tuple[Any, Any], counter: tuple[Any, Any]) -> tuple[Any, Any]:
+Words = tuple[NamespaceArray, NamespaceArray]
+"""Two 32-bit words for each of several random numbers."""
+
+
+def threefry(key: Words, counter: Words) -> Words:
     """Encrypt two 32-bit counters with a key of two 32-bit words, in 20 rounds.
 
     References
@@ -48,26 +56,26 @@ def threefry(key: tuple[Any, Any], counter: tuple[Any, Any]) -> tuple[Any, Any]:
     return a, b
 
 
-def derive_key(xp: Any, state: Any, number: Any, purpose: int) -> tuple[Any, Any]:
+def derive_key(xp: ArrayNamespace, state: Any, number: Any, purpose: int) -> Words:
     """Derive a key from a seed, a number and a purpose. The words are arrays, because scalars warn on overflow."""
     return threefry((state[0:1], state[1:2]), (number, xp.full(1, purpose, np.uint32)))
 
 
-def draw_words(xp: Any, state: Any, stream: int, count: int) -> tuple[Any, Any]:
+def draw_words(xp: ArrayNamespace, state: NamespaceArray, stream: int, count: int) -> Words:
     key = derive_key(xp, state, xp.full(1, stream, np.uint32), DRAW)
     index = xp.arange(count, dtype=np.uint32)
     return threefry(key, (index, state[2:3] + xp.zeros(count, np.uint32)))
 
 
-def count_random_bits(dtype: Any) -> int:
+def count_random_bits(dtype: DType) -> int:
     """Return the number of random bits in a float: its significand, so that no sample is rounded up to 1."""
     return {"float16": 11, "bfloat16": 8, "float32": 24}.get(np.dtype(dtype).name, 53)
 
 
-def to_unit_interval(high: Any, low: Any, dtype: Any) -> Any:
+def to_unit_interval(high: NamespaceArray, low: NamespaceArray, dtype: DTypeLike | None) -> NamespaceArray:
     """Convert random words to floats in [0, 1) with the number of bits of `count_random_bits`."""
     if np.dtype(dtype).itemsize <= 4:
-        bits = count_random_bits(dtype)
+        bits = count_random_bits(np.dtype(dtype))
         return ((high >> np.uint32(32 - bits)).astype(np.float32) * np.float32(2.0**-bits)).astype(dtype)
     integer = (high >> np.uint32(5)).astype(np.float64) * 2.0**26 + (low >> np.uint32(6)).astype(np.float64)
     return integer * 2.0**-53
@@ -76,14 +84,14 @@ def to_unit_interval(high: Any, low: Any, dtype: Any) -> Any:
 def _draw_text(name: str) -> Template:
     """Print a draw with its stream number and its shape, ``uniform_1((2, 3))``."""
 
-    def text(operands: tuple[Any, ...], settings: Mapping[str, Any]) -> list[TemplatePiece]:
+    def text(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> list[TemplatePiece]:
         like = operands[1]
         return [f"{name}_{settings['stream']}({format_shape(like.shape) if isinstance(like, Expr) else '…'})"]
 
     return text
 
 
-def _draw_examples(rng: np.random.Generator) -> list[Any]:
+def _draw_examples(rng: np.random.Generator) -> list[Example]:
     state = np.array([1, 2, 3], np.uint32)
     return [((state, np.zeros((3, 5), bool)), {}), ((state, np.zeros((4,), bool)), {"stream": 7, "dtype": "float64"})]
 
@@ -104,7 +112,9 @@ _random_op = functools.partial(
     cost=lambda node, size: 100 * size(node),
     value_range=fixed(0, 1),
 )
-def random_uniform(xp: Any, state: Any, like: Any, stream: Any = 0, dtype: Any = None) -> Any:
+def random_uniform(
+    xp: ArrayNamespace, state: NamespaceArray, like: NamespaceArray, stream: int = 0, dtype: DTypeLike | None = None
+) -> NamespaceArray:
     r"""Random numbers from the uniform distribution on :math:`[0, 1)`.
 
     Usually called through ``pel.random.Generator(seed).uniform(...)``, which keeps the state. The shape is that of
@@ -134,7 +144,9 @@ def random_uniform(xp: Any, state: Any, like: Any, stream: Any = 0, dtype: Any =
 
 
 @_random_op(tex=r"\mathcal{{N}}(0, 1)", text=_draw_text("normal"), cost=lambda node, size: 130 * size(node))
-def random_normal(xp: Any, state: Any, like: Any, stream: Any = 0, dtype: Any = None) -> Any:
+def random_normal(
+    xp: ArrayNamespace, state: NamespaceArray, like: NamespaceArray, stream: int = 0, dtype: DTypeLike | None = None
+) -> NamespaceArray:
     r"""Random numbers from the standard normal distribution, by the Box-Muller transform
     :math:`\sqrt{-2 \log u} \, (\cos 2 \pi v, \sin 2 \pi v)`.
 
@@ -178,7 +190,7 @@ def random_normal(xp: Any, state: Any, like: Any, stream: Any = 0, dtype: Any = 
     cost=100,
     behind="random.Generator",
 )
-def fold_in(xp: Any, state: Any, number: Any) -> Any:
+def fold_in(xp: ArrayNamespace, state: NamespaceArray, number: NamespaceArray) -> NamespaceArray:
     r"""Random state derived from a state and a number, independent for each number.
 
     Draws inside the step of a loop fold in the loop counter, so that they differ at every step. See `pellucid.scan`.
@@ -200,7 +212,7 @@ def fold_in(xp: Any, state: Any, number: Any) -> Any:
     return xp.concatenate([*key, state[2:3]])
 
 
-def _normalize_dropout(x: Expr, state: Expr, rate: float, stream: int) -> dict[str, Any]:
+def _normalize_dropout(x: Expr, state: Expr, rate: float, stream: int) -> OpSettings:
     if not 0 <= rate < 1:
         raise OptionError(f"dropout: expected a rate in [0, 1). Received: rate={rate}")
     if not is_float(x.dtype):
@@ -221,7 +233,9 @@ def _normalize_dropout(x: Expr, state: Expr, rate: float, stream: int) -> dict[s
     cost=lambda node, size: 102 * size(node),
     behind="random.Generator",
 )
-def dropout(xp: Any, x: Any, state: Any, rate: Any = 0.5, stream: Any = 0) -> Any:
+def dropout(
+    xp: ArrayNamespace, x: NamespaceArray, state: NamespaceArray, rate: float = 0.5, stream: int = 0
+) -> NamespaceArray:
     r"""Dropout: set elements to zero at random during training and scale the others to keep the mean,
     :math:`x \, m / (1 - r)` with :math:`m = [u \ge r]`. At inference the result is :math:`x`.
 
@@ -265,7 +279,7 @@ def dropout(xp: Any, x: Any, state: Any, rate: Any = 0.5, stream: Any = 0) -> An
     return xp.where(keep, x * np.asarray(1 / (1 - rate), x.dtype), np.zeros((), x.dtype))
 
 
-def _normalize_variable_dropout(x: Expr, state: Expr, rate: Expr, stream: int) -> dict[str, Any]:
+def _normalize_variable_dropout(x: Expr, state: Expr, rate: Expr, stream: int) -> OpSettings:
     if rate.ndim or not is_float(rate.dtype):
         raise OptionError(f"dropout: expected a scalar rate. Received: {rate}, which is {rate.type}")
     return {"stream": _normalize_dropout(x, state, 0.0, stream)["stream"]}
@@ -285,7 +299,9 @@ def _normalize_variable_dropout(x: Expr, state: Expr, rate: Expr, stream: int) -
     cost=lambda node, size: 102 * size(node),
     behind="random.Generator",
 )
-def variable_dropout(xp: Any, x: Any, state: Any, rate: Any, stream: Any = 0) -> Any:
+def variable_dropout(
+    xp: ArrayNamespace, x: NamespaceArray, state: NamespaceArray, rate: NamespaceArray, stream: int = 0
+) -> NamespaceArray:
     r"""Dropout with a computed rate, :math:`x \, m / (1 - r)` with :math:`m = [u \ge r]`.
 
     It draws the bits of `dropout`. The gradient with respect to the rate is that of the scale :math:`1 / (1 - r)`; the
@@ -321,6 +337,6 @@ def variable_dropout(xp: Any, x: Any, state: Any, rate: Any, stream: Any = 0) ->
     x
     """
     high, _ = draw_words(xp, state, stream, math.prod(x.shape))
-    rate = xp.clip(xp.asarray(rate).astype(np.float64), 0.0, 1 - 2.0**-32)
-    keep = high >= xp.minimum(xp.round(rate * 2.0**32), 2.0**32 - 1).astype(np.uint32)
-    return xp.where(keep.reshape(x.shape), x * (1 / (1 - rate)).astype(x.dtype), np.zeros((), x.dtype))
+    limited = xp.clip(xp.asarray(rate).astype(np.float64), 0.0, 1 - 2.0**-32)
+    keep = high >= xp.minimum(xp.round(limited * 2.0**32), 2.0**32 - 1).astype(np.uint32)
+    return xp.where(keep.reshape(x.shape), x * (1 / (1 - limited)).astype(x.dtype), np.zeros((), x.dtype))

@@ -2,21 +2,26 @@ r"""Ranges of numbers and coordinate grids."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from pellucid.graph.array_namespace import ArrayNamespace, NamespaceArray
 from pellucid.graph.errors import OptionError, ShapeError
-from pellucid.graph.expr import Expr, as_expr, promote_operands
+from pellucid.graph.expr import Expr, Operand, as_expr, promote_operands
 from pellucid.graph.op_decorator import op, register_function
-from pellucid.graph.operators import call_op
+from pellucid.graph.operators import call_op, call_op_with_results
 from pellucid.graph.ops.creation import make_constant
 from pellucid.graph.ops.formatters import format_operand
 from pellucid.graph.types import Type, as_dtype, normalize_axis
 
+if TYPE_CHECKING:
+    from pellucid.typing import ArrayLike, DTypeLike
+
 
 @register_function
-def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> Any:
+def arange(start: float, stop: float | None = None, step: float = 1, dtype: DTypeLike | None = None) -> Expr:
     r"""Evenly spaced numbers in a half-open interval, :math:`a, a + d, a + 2 d, \ldots < b`.
 
     Parameters
@@ -50,7 +55,9 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> An
 
 
 @register_function
-def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None) -> Any:
+def linspace(
+    start: ArrayLike, stop: ArrayLike, num: int = 50, endpoint: bool = True, dtype: DTypeLike | None = None
+) -> Expr:
     r"""Evenly spaced numbers from start to stop, :math:`y_i = a + i (b - a) / (n - 1)`.
 
     Parameters
@@ -83,7 +90,14 @@ def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype:
 
 
 @register_function
-def logspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: float = 10.0, dtype: Any = None) -> Any:
+def logspace(
+    start: ArrayLike,
+    stop: ArrayLike,
+    num: int = 50,
+    endpoint: bool = True,
+    base: float = 10.0,
+    dtype: DTypeLike | None = None,
+) -> Expr:
     r"""Numbers with evenly spaced logarithms, given by exponents, :math:`y_i = c^{a + i (b - a) / (n - 1)}`.
 
     Parameters
@@ -110,7 +124,9 @@ def logspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: 
 
 
 @register_function
-def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None) -> Any:
+def geomspace(
+    start: ArrayLike, stop: ArrayLike, num: int = 50, endpoint: bool = True, dtype: DTypeLike | None = None
+) -> Expr:
     r"""Geometric progression from start to stop, :math:`y_i = a (b / a)^{i / (n - 1)}`.
 
     Parameters
@@ -133,7 +149,7 @@ def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype
 
 
 @register_function
-def meshgrid(*xi: Any, indexing: str = "xy", sparse: bool = False) -> list[Any]:
+def meshgrid(*xi: Operand, indexing: Literal["xy", "ij"] = "xy", sparse: bool = False) -> list[Expr]:
     r"""Coordinate arrays of a grid, one array for each axis.
 
     Parameters
@@ -181,11 +197,11 @@ def meshgrid(*xi: Any, indexing: str = "xy", sparse: bool = False) -> list[Any]:
         others = tuple(a for a in range(len(xi)) if a != axis)
         vector = vector if vector.ndim else call_op("expand_dims", vector, axis=0)
         grids.append(call_op("expand_dims", vector, axis=others) if others else vector)
-    return grids if sparse else list(call_op("broadcast_arrays", *grids))
+    return grids if sparse else call_op_with_results("broadcast_arrays", *grids)
 
 
 @register_function
-def indices(dimensions: Any, dtype: Any = "int64") -> Any:
+def indices(dimensions: Sequence[int], dtype: DTypeLike | None = "int64") -> Expr:
     r"""Index arrays of a grid, :math:`y_{k, i_0, i_1, \ldots} = i_k`.
 
     Parameters
@@ -213,7 +229,7 @@ def indices(dimensions: Any, dtype: Any = "int64") -> Any:
     examples=lambda rng: [((np.zeros((3, 4)),), {"axis": 1}), ((np.zeros(5),), {"axis": -1, "dtype": "uint32"})],
     behind="arange",
 )
-def arange_like(xp: Any, x: Any, axis: Any = 0, dtype: Any = None) -> Any:
+def arange_like(xp: ArrayNamespace, x: NamespaceArray, axis: int = 0, dtype: DTypeLike | None = None) -> NamespaceArray:
     r"""Indices :math:`0, 1, \ldots, n - 1` along an axis of length :math:`n` of an array.
 
     Parameters

@@ -3,18 +3,23 @@ r"""Reductions along axes: sum, mean, product, extrema and their indices, and th
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pellucid.graph.array_namespace import ArrayNamespace, NamespaceArray
 from pellucid.graph.errors import ShapeError
-from pellucid.graph.expr import Expr
+from pellucid.graph.expr import Expr, OpSettings
+from pellucid.graph.op import Example
 from pellucid.graph.op_decorator import alias, op
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.formatters import big_operator_tex, function_tex, method_text
 from pellucid.graph.precedence import BIG
 from pellucid.graph.range_rules import count_reduced, elements_of, fixed, product_of, sum_of, sum_range
-from pellucid.graph.types import Type, as_float, format_shape, normalize_axes, normalize_axis
+from pellucid.graph.types import DType, Type, as_float, format_shape, normalize_axes, normalize_axis
+
+if TYPE_CHECKING:
+    from pellucid.typing import Axes
 
 
 def infer_reduced_type(x: Expr, axis: tuple[int, ...], keepdims: bool, dtype: Any = None) -> Type:
@@ -22,16 +27,16 @@ def infer_reduced_type(x: Expr, axis: tuple[int, ...], keepdims: bool, dtype: An
     return Type(tuple(shape), np.dtype(dtype or x.dtype))
 
 
-def normalize_reduction(x: Expr, axis: Any = None, keepdims: bool = False) -> dict[str, Any]:
+def normalize_reduction(x: Expr, axis: Axes = None, keepdims: bool = False) -> OpSettings:
     return {"axis": normalize_axes(axis, x.ndim, "a reduction", x), "keepdims": bool(keepdims)}
 
 
-def restore_axes(g: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
+def restore_axes(g: Expr, x: Expr, axis: tuple[int, ...], keepdims: bool) -> Expr:
     """Insert the reduced axes with length 1, so that the result of a reduction broadcasts to its input."""
     return g if keepdims or not axis or g.ndim == 0 else call_op("expand_dims", g, axis=axis)
 
 
-def draw_reduction_examples(rng: np.random.Generator) -> list[Any]:
+def draw_reduction_examples(rng: np.random.Generator) -> list[Example]:
     x = rng.permutation(24).reshape(2, 3, 4) / 7.0 - 1.5
     return [((x,), {}), ((x,), {"axis": 1}), ((x,), {"axis": (0, -1), "keepdims": True})]
 
@@ -41,12 +46,12 @@ def cost_per_input(operations: int) -> Any:
     return lambda node, size: operations * size(node.inputs[0])
 
 
-def get_accumulator_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+def get_accumulator_dtype(dtype: DType) -> DType:
     """Return the dtype of NumPy's sums and products: small integers are accumulated in 64 bits."""
     return np.zeros((), dtype).sum().dtype if dtype.kind in "biu" else dtype
 
 
-def count_elements(x: Any, axis: tuple[int, ...]) -> Any:
+def count_elements(x: Expr, axis: tuple[int, ...]) -> Expr:
     """Return the number of elements along axes, in float32 for 16-bit floats, which cannot represent large counts."""
     return call_op("size", x, axis=axis, dtype=x.dtype if x.dtype.itemsize > 2 else np.dtype("float32"))
 
@@ -68,7 +73,7 @@ _reduction = functools.partial(
     grad=lambda g, y, x, axis, keepdims: restore_axes(g, x, axis, keepdims),
     value_range=sum_range,
 )
-def sum(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
+def sum(xp: ArrayNamespace, x: NamespaceArray, axis: Axes = None, keepdims: bool = False) -> NamespaceArray:
     r"""Sum of the elements along axes, :math:`\sum_i x_i`.
 
     Parameters
@@ -102,7 +107,7 @@ def sum(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     grad=lambda g, y, x, axis, keepdims: restore_axes(g, x, axis, keepdims) / count_elements(x, axis),
     value_range=elements_of(0),
 )
-def mean(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
+def mean(xp: ArrayNamespace, x: NamespaceArray, axis: Axes = None, keepdims: bool = False) -> NamespaceArray:
     r"""Arithmetic mean of the elements along axes, :math:`\frac{1}{n} \sum_i x_i`.
 
     Integers and booleans are cast to `config.floatx`. The parameters are those of `sum`.
@@ -125,7 +130,7 @@ def mean(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     return xp.mean(x, axis=axis, keepdims=keepdims)
 
 
-def _extreme_grad(g: Any, y: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
+def _extreme_grad(g: Expr, y: Expr, x: Expr, axis: tuple[int, ...], keepdims: bool) -> Expr:
     extremum = restore_axes(y, x, axis, keepdims)
     is_extremum = call_op("cast", call_op("equal", x, extremum), dtype=x.dtype)
     return restore_axes(g, x, axis, keepdims) * is_extremum / call_op("sum", is_extremum, axis=axis, keepdims=True)
@@ -135,7 +140,7 @@ def _extreme_grad(g: Any, y: Any, x: Any, axis: tuple[int, ...], keepdims: bool)
 @_reduction(
     name="max", tex=function_tex(r"\max"), text=method_text("max"), grad=_extreme_grad, value_range=elements_of(0)
 )
-def max_(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
+def max_(xp: ArrayNamespace, x: NamespaceArray, axis: Axes = None, keepdims: bool = False) -> NamespaceArray:
     r"""Maximum of the elements along axes, :math:`\max_i x_i`. Equal maxima share the gradient equally.
 
     Parameters
@@ -159,7 +164,7 @@ def max_(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
 @_reduction(
     name="min", tex=function_tex(r"\min"), text=method_text("min"), grad=_extreme_grad, value_range=elements_of(0)
 )
-def min_(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
+def min_(xp: ArrayNamespace, x: NamespaceArray, axis: Axes = None, keepdims: bool = False) -> NamespaceArray:
     r"""Minimum of the elements along axes, :math:`\min_i x_i`. Equal minima share the gradient equally.
 
     Parameters
@@ -179,11 +184,11 @@ def min_(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     return xp.min(x, axis=axis, keepdims=keepdims)
 
 
-def _exclusive_cumprod(x: Any, axis: int) -> Any:
+def _exclusive_cumprod(x: Expr, axis: int) -> Expr:
     return call_op("shift", call_op("cumprod", x, axis=axis), axis=axis, fill=1)
 
 
-def _prod_grad(g: Any, y: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
+def _prod_grad(g: Expr, y: Expr, x: Expr, axis: tuple[int, ...], keepdims: bool) -> Expr:
     """Multiply the products before and after each element. Dividing the product by the element fails for 0."""
     gradient = restore_axes(g, x, axis, keepdims)
     for a in axis:
@@ -206,7 +211,7 @@ def _prod_grad(g: Any, y: Any, x: Any, axis: tuple[int, ...], keepdims: bool) ->
     ],
     value_range=lambda node, x: product_of(x, count_reduced(node)),
 )
-def prod(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
+def prod(xp: ArrayNamespace, x: NamespaceArray, axis: Axes = None, keepdims: bool = False) -> NamespaceArray:
     r"""Product of the elements along axes, :math:`\prod_i x_i`.
 
     Parameters
@@ -226,7 +231,7 @@ def prod(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     return xp.prod(x, axis=axis, keepdims=keepdims)
 
 
-def _normalize_argmax(x: Expr, axis: Any = None, keepdims: Any = False) -> dict[str, Any]:
+def _normalize_argmax(x: Expr, axis: Axes = None, keepdims: bool = False) -> OpSettings:
     axis = None if axis is None else normalize_axis(axis, x.ndim, "argmax or argmin", x)
     return {"axis": axis, "keepdims": bool(keepdims)}
 
@@ -235,7 +240,7 @@ def _infer_argmax(x: Expr, axis: int | None, keepdims: bool) -> Type:
     return infer_reduced_type(x, tuple(range(x.ndim)) if axis is None else (axis,), keepdims, np.int64)
 
 
-def _draw_argmax_examples(rng: np.random.Generator) -> list[Any]:
+def _draw_argmax_examples(rng: np.random.Generator) -> list[Example]:
     x = rng.permutation(24).reshape(2, 3, 4) / 7.0 - 1.5
     return [((x,), {}), ((x,), {"axis": 1}), ((x,), {"keepdims": True})]
 
@@ -251,7 +256,7 @@ _index_op = functools.partial(
 
 
 @_index_op(tex=function_tex(r"\operatorname{argmax}"), text=method_text("argmax"), value_range=fixed(0, 2**31 - 1))
-def argmax(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
+def argmax(xp: ArrayNamespace, x: NamespaceArray, axis: int | None = None, keepdims: bool = False) -> NamespaceArray:
     r"""Index of the first maximum along an axis, :math:`\operatorname{argmax}_i x_i`, as int64.
 
     Parameters
@@ -272,7 +277,7 @@ def argmax(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
 
 
 @_index_op(tex=function_tex(r"\operatorname{argmin}"), text=method_text("argmin"), value_range=fixed(0, 2**31 - 1))
-def argmin(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
+def argmin(xp: ArrayNamespace, x: NamespaceArray, axis: int | None = None, keepdims: bool = False) -> NamespaceArray:
     r"""Index of the first minimum along an axis, :math:`\operatorname{argmin}_i x_i`, as int64.
 
     Parameters
@@ -312,7 +317,7 @@ def _infer_sum_like(x: Expr, like: Expr) -> Type:
     behind="broadcast_to",
     value_range=lambda node, x, like: sum_of(x, None),
 )
-def sum_like(xp: Any, x: Any, like: Any) -> Any:
+def sum_like(xp: ArrayNamespace, x: NamespaceArray, like: NamespaceArray) -> NamespaceArray:
     r"""Sum an array over the axes along which another is broadcast to it: the transpose of `broadcast_like`, for sizes
     that are only known at run time.
 

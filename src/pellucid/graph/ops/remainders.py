@@ -6,9 +6,11 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from pellucid.graph.array_namespace import ArrayNamespace, NamespaceArray
+from pellucid.graph.expr import Expr
 from pellucid.graph.op_decorator import op
 from pellucid.graph.operators import call_op
-from pellucid.graph.ops.elementwise import evaluate_polynomial
+from pellucid.graph.ops.elementwise import ArrayOrExpr, evaluate_polynomial
 from pellucid.graph.ops.exponentials import expm1
 from pellucid.graph.ops.hyperbolic import tanh
 from pellucid.graph.ops.trigonometry import sin
@@ -25,15 +27,15 @@ LOG_COEFFICIENTS = [2 / (2 * k + 3) for k in range(17)]
 
 
 def use_series_near_zero(
-    xp: Any, x: Any, bound: float, series: Callable[[Any], Any], direct: Callable[[Any], Any]
-) -> Any:
+    xp: ArrayNamespace, x: NamespaceArray, bound: float, series: Callable[[Any], Any], direct: Callable[[Any], Any]
+) -> NamespaceArray:
     """Return a series where |x| is below a bound, and a formula elsewhere. Both get finite operands everywhere."""
     small = xp.abs(x) < bound
     near, far = xp.where(small, x, xp.zeros_like(x)), xp.where(small, xp.ones_like(x), x)
     return xp.where(small, series(near), direct(far))
 
 
-def cube_times_series(coefficients: Sequence[float], x: Any) -> Any:
+def cube_times_series(coefficients: Sequence[float], x: ArrayOrExpr) -> ArrayOrExpr:
     return x * (x * x) * evaluate_polynomial(coefficients, x * x)
 
 
@@ -48,7 +50,7 @@ def cube_times_series(coefficients: Sequence[float], x: Any) -> Any:
     cost=12,
     behind="sin",
 )
-def x_minus_sin(xp: Any, x: Any) -> Any:
+def x_minus_sin(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     r"""Difference of a number and its sine, :math:`x - \sin x`, which is about :math:`x^3 / 6` near 0.
 
     Examples
@@ -71,7 +73,7 @@ def x_minus_sin(xp: Any, x: Any) -> Any:
     cost=22,
     behind="sin",
 )
-def sin_minus_x_cos(xp: Any, x: Any) -> Any:
+def sin_minus_x_cos(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     r"""Numerator of a spherical Bessel function, :math:`\sin x - x \cos x`, which is about :math:`x^3 / 3` near 0.
 
     Examples
@@ -85,7 +87,7 @@ def sin_minus_x_cos(xp: Any, x: Any) -> Any:
     )
 
 
-def _log_series(x: Any) -> Any:
+def _log_series(x: Expr) -> Expr:
     r"""Use :math:`\log(1 + x) = 2 \operatorname{artanh} s` and :math:`x - 2 s = x s` with :math:`s = x / (2 + x)`."""
     s = x / (2 + x)
     return x * s - cube_times_series(LOG_COEFFICIENTS, s)
@@ -103,7 +105,7 @@ def _log_series(x: Any) -> Any:
     cost=12,
     behind="log1p",
 )
-def x_minus_log1p(xp: Any, x: Any) -> Any:
+def x_minus_log1p(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     r"""Difference of a number and its logarithm plus one, :math:`x - \log(1 + x)`, about :math:`x^2 / 2` near 0.
 
     Examples
@@ -126,7 +128,7 @@ def x_minus_log1p(xp: Any, x: Any) -> Any:
     cost=14,
     behind="expm1",
 )
-def expm1_minus_x(xp: Any, x: Any) -> Any:
+def expm1_minus_x(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     r"""Exponential without the first terms of its series, :math:`e^x - 1 - x`, which is about :math:`x^2 / 2` near 0.
 
     Examples
@@ -151,7 +153,7 @@ def expm1_minus_x(xp: Any, x: Any) -> Any:
     cost=22,
     behind="tanh",
 )
-def x_minus_tanh(xp: Any, x: Any) -> Any:
+def x_minus_tanh(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     r"""Difference of a number and its hyperbolic tangent, :math:`x - \tanh x`, which is about :math:`x^3 / 3` near 0.
 
     Computed as :math:`(x \cosh x - \sinh x) / \cosh x` near 0.

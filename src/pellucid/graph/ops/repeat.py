@@ -3,19 +3,24 @@ r"""Repeat, tile and their transposes."""
 from __future__ import annotations
 
 import operator
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pellucid.graph.array_namespace import ArrayNamespace, NamespaceArray
 from pellucid.graph.errors import ShapeError
-from pellucid.graph.expr import Expr, as_expr
+from pellucid.graph.expr import Expr, Operand, OpSettings, as_expr
+from pellucid.graph.op import PrintedOperand, TemplatePiece
 from pellucid.graph.op_decorator import op, register_function
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.formatters import format_operand, function_tex
 from pellucid.graph.ops.reshape import ravel
-from pellucid.graph.precedence import TemplatePiece
 from pellucid.graph.range_rules import elements_of
 from pellucid.graph.types import Dim, Type, Unknown, normalize_axis
+
+if TYPE_CHECKING:
+    from pellucid.typing import Array, Axes
 
 
 def multiply_dim(dim: Dim, count: int) -> Dim:
@@ -30,11 +35,11 @@ def _replace_dim(shape: tuple[Dim, ...], axis: int, dim: Dim) -> tuple[Dim, ...]
     return (*shape[:axis], dim, *shape[axis + 1 :])
 
 
-def _normalize_repeat(x: Expr, repeats: Any, axis: Any) -> dict[str, Any]:
+def _normalize_repeat(x: Expr, repeats: int, axis: Axes) -> OpSettings:
     return {"repeats": int(repeats), "axis": normalize_axis(axis, x.ndim, "repeat", x)}
 
 
-def _repeat_text(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece]:
+def _repeat_text(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> list[TemplatePiece]:
     return ["repeat(", (operands[0], 0), f", {settings.get('repeats')}, axis={settings.get('axis')})"]
 
 
@@ -52,7 +57,7 @@ def _repeat_text(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece
     behind="repeat",
     value_range=elements_of(0),
 )
-def repeat_each(xp: Any, x: Any, repeats: Any = 1, axis: Any = 0) -> Any:
+def repeat_each(xp: ArrayNamespace, x: NamespaceArray, repeats: int = 1, axis: int = 0) -> NamespaceArray:
     r"""Repeat each element a fixed number of times along an axis. `repeat` also takes a number for each element.
 
     Parameters
@@ -79,7 +84,7 @@ def repeat_each(xp: Any, x: Any, repeats: Any = 1, axis: Any = 0) -> Any:
     examples=lambda rng: [((rng.normal(size=(2, 6)),), {"repeats": 3, "axis": 1})],
     behind="repeat",
 )
-def sum_repeated(xp: Any, x: Any, repeats: Any = 1, axis: Any = 0) -> Any:
+def sum_repeated(xp: ArrayNamespace, x: NamespaceArray, repeats: int = 1, axis: int = 0) -> NamespaceArray:
     r"""Sum of each group of ``repeats`` neighbors along an axis: the transpose of `repeat_each`.
 
     Parameters
@@ -101,7 +106,7 @@ def sum_repeated(xp: Any, x: Any, repeats: Any = 1, axis: Any = 0) -> Any:
 
 
 @register_function
-def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
+def repeat(a: Operand, repeats: int | Sequence[int] | Array, axis: int | None = None) -> Expr:
     r"""Repeat each element along an axis: :math:`a, a, b, b` from :math:`a, b`.
 
     Parameters
@@ -133,7 +138,8 @@ def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
     if axis is None:
         x, axis = ravel(x), 0
     axis = normalize_axis(axis, x.ndim, "repeat", x)
-    counts = None if isinstance(repeats, Expr) else np.asarray(repeats)
+    given: object = repeats
+    counts = None if isinstance(given, Expr) else np.asarray(given)
     if counts is None or counts.dtype.kind not in "iu" or counts.ndim > 1 or (counts < 0).any():
         raise ShapeError(f"repeat of {x}: expected integers of 0 or more. Received: repeats={repeats!r}")
     if counts.size == 1:
@@ -146,9 +152,9 @@ def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
     return call_op("take", x, np.repeat(np.arange(len(counts)), counts), axis=axis)
 
 
-def _normalize_tile(x: Expr, reps: Any) -> dict[str, Any]:
+def _normalize_tile(x: Expr, reps: int | Sequence[int]) -> OpSettings:
     try:
-        counts = [operator.index(r) for r in (reps if isinstance(reps, (tuple, list, np.ndarray)) else [reps])]
+        counts = [operator.index(r) for r in (reps if isinstance(reps, (Sequence, np.ndarray)) else [reps])]
     except TypeError:
         counts = [-1]
     if min(counts, default=1) < 0:
@@ -161,7 +167,7 @@ def _infer_tile(x: Expr, reps: tuple[int, ...]) -> Type:
     return Type(tuple(multiply_dim(d, r) for d, r in zip(shape, reps, strict=True)), x.dtype)
 
 
-def _tile_grad(g: Any, y: Any, x: Any, reps: tuple[int, ...]) -> Any:
+def _tile_grad(g: Expr, y: Expr, x: Expr, reps: tuple[int, ...]) -> Expr:
     total = call_op("sum_tiles", g, reps)
     new_axes = tuple(range(len(reps) - x.ndim))
     return call_op("squeeze", total, axis=new_axes) if new_axes else total
@@ -176,7 +182,7 @@ def _tile_grad(g: Any, y: Any, x: Any, reps: tuple[int, ...]) -> Any:
     cost=0,
     value_range=elements_of(0),
 )
-def tile(xp: Any, x: Any, reps: Any = 1) -> Any:
+def tile(xp: ArrayNamespace, x: NamespaceArray, reps: int | Sequence[int] = 1) -> NamespaceArray:
     r"""Repeat the whole array along its axes: :math:`a, b, a, b` from :math:`a, b`.
 
     Parameters
@@ -211,7 +217,7 @@ def tile(xp: Any, x: Any, reps: Any = 1) -> Any:
     examples=lambda rng: [((rng.normal(size=(4, 3)),), {"reps": (2, 3)})],
     behind="tile",
 )
-def sum_tiles(xp: Any, x: Any, reps: Any = 1) -> Any:
+def sum_tiles(xp: ArrayNamespace, x: NamespaceArray, reps: Any = 1) -> NamespaceArray:
     r"""Sum of the tiles of an array: the transpose of `tile`.
 
     Parameters

@@ -5,21 +5,26 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pellucid.graph.array_namespace import ArrayNamespace, NamespaceArray
 from pellucid.graph.errors import ShapeError
-from pellucid.graph.expr import Expr, as_expr
+from pellucid.graph.expr import Expr, Operand, OpSettings, as_expr
+from pellucid.graph.op import PrintedOperand, TemplatePiece
 from pellucid.graph.op_decorator import op, register_function
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.formatters import format_operand, shape_function_tex
-from pellucid.graph.precedence import ATOM, TemplatePiece
+from pellucid.graph.precedence import ATOM
 from pellucid.graph.range_rules import elements_of, fixed
 from pellucid.graph.types import Dim, Shape, Type, Unknown, as_shape, covers, format_shape, normalize_axes, unify
 
+if TYPE_CHECKING:
+    from pellucid.typing import Array, Axes, DTypeLike
 
-def draw_tensor(rng: np.random.Generator) -> np.ndarray[Any, Any]:
+
+def draw_tensor(rng: np.random.Generator) -> Array:
     return rng.normal(size=(2, 3, 4))
 
 
@@ -74,7 +79,7 @@ def infer_new_shape(x: Expr, shape: Shape) -> Shape:
     return tuple(inferred if d == -1 else d for d in shape)
 
 
-def _normalize_reshape(x: Expr, shape: Any) -> dict[str, Any]:
+def _normalize_reshape(x: Expr, shape: int | str | Sequence[int | str]) -> OpSettings:
     dims: Sequence[Any] = [shape] if isinstance(shape, (int, np.integer, str)) else shape
     for dim in dims:
         if not (isinstance(dim, str) or (isinstance(dim, (int, np.integer)) and dim >= -1)):
@@ -94,12 +99,12 @@ def _infer_reshape(x: Expr, shape: Shape) -> Type:
     return Type(tuple(x.shape[d.axis] if isinstance(d, AxisDim) else d for d in shape), x.dtype)
 
 
-def get_runtime_shape(x: Any, shape: Shape) -> tuple[int, ...]:
+def get_runtime_shape(x: Any, shape: Any) -> tuple[int, ...]:
     """Return a new shape as integers, with -1 for a size that no axis of the input gives."""
     return tuple(x.shape[d.axis] if isinstance(d, AxisDim) else -1 if isinstance(d, str) else d for d in shape)
 
 
-def _reshape_text(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece]:
+def _reshape_text(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> list[TemplatePiece]:
     shape = settings.get("shape", "(...)")
     return [(operands[0], ATOM), f".reshape{format_shape(shape) if isinstance(shape, tuple) else shape}"]
 
@@ -114,7 +119,7 @@ def _reshape_text(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiec
     cost=0,
     value_range=elements_of(0),
 )
-def reshape(xp: Any, x: Any, shape: Any = ()) -> Any:
+def reshape(xp: ArrayNamespace, x: NamespaceArray, shape: int | str | Sequence[int | str] = ()) -> NamespaceArray:
     r"""Change the shape and keep the order of the elements, as in :math:`y_{i n + j} = x_{ij}` for :math:`n` columns.
 
     Parameters
@@ -152,7 +157,7 @@ def reshape(xp: Any, x: Any, shape: Any = ()) -> Any:
     behind="reshape",
     value_range=elements_of(0),
 )
-def reshape_like(xp: Any, x: Any, like: Any) -> Any:
+def reshape_like(xp: ArrayNamespace, x: NamespaceArray, like: NamespaceArray) -> NamespaceArray:
     r"""Reshape an array to the shape of another.
 
     Parameters
@@ -171,7 +176,7 @@ def reshape_like(xp: Any, x: Any, like: Any) -> Any:
 
 
 @register_function
-def ravel(x: Any) -> Any:
+def ravel(x: Operand) -> Expr:
     r"""Flatten an array to one axis.
 
     Parameters
@@ -188,7 +193,7 @@ def ravel(x: Any) -> Any:
     return x if x.ndim == 1 else reshape(x, (-1,))
 
 
-def _normalize_expand_dims(x: Expr, axis: Any) -> dict[str, Any]:
+def _normalize_expand_dims(x: Expr, axis: int | Sequence[int]) -> OpSettings:
     count = 1 if isinstance(axis, (int, np.integer)) else len(axis)
     return {"axis": normalize_axes(axis, x.ndim + count, "expand_dims", x)}
 
@@ -209,7 +214,7 @@ def _infer_expand_dims(x: Expr, axis: tuple[int, ...]) -> Type:
     cost=0,
     value_range=elements_of(0),
 )
-def expand_dims(xp: Any, x: Any, axis: Any = 0) -> Any:
+def expand_dims(xp: ArrayNamespace, x: NamespaceArray, axis: int | Sequence[int] = 0) -> NamespaceArray:
     r"""Insert axes of length 1 at the given positions of the new shape, :math:`y_{i1j} = x_{ij}`.
 
     Parameters
@@ -227,7 +232,7 @@ def expand_dims(xp: Any, x: Any, axis: Any = 0) -> Any:
     return xp.expand_dims(x, axis)
 
 
-def _normalize_squeeze(x: Expr, axis: Any = None) -> dict[str, Any]:
+def _normalize_squeeze(x: Expr, axis: Axes = None) -> OpSettings:
     if axis is None:
         return {"axis": tuple(a for a, d in enumerate(x.shape) if d == 1)}
     axes = normalize_axes(axis, x.ndim, "squeeze", x)
@@ -246,7 +251,7 @@ def _normalize_squeeze(x: Expr, axis: Any = None) -> dict[str, Any]:
     cost=0,
     value_range=elements_of(0),
 )
-def squeeze(xp: Any, x: Any, axis: Any = None) -> Any:
+def squeeze(xp: ArrayNamespace, x: NamespaceArray, axis: Axes = None) -> NamespaceArray:
     r"""Remove axes of length 1, by default all axes known to have length 1, :math:`y_{ij} = x_{i1j}`.
 
     Parameters
@@ -276,7 +281,7 @@ def squeeze(xp: Any, x: Any, axis: Any = None) -> Any:
     behind="broadcast_to",
     value_range=elements_of(0),
 )
-def broadcast_like(xp: Any, x: Any, like: Any) -> Any:
+def broadcast_like(xp: ArrayNamespace, x: NamespaceArray, like: NamespaceArray) -> NamespaceArray:
     r"""Broadcast an array to the shape of another.
 
     Parameters
@@ -303,7 +308,7 @@ def _infer_broadcast(x: Expr, shape: Shape) -> Type:
     return Type(shape, x.dtype)
 
 
-def sum_broadcast_axes(g: Any, x: Any) -> Any:
+def sum_broadcast_axes(g: Expr, x: Expr) -> Expr:
     """Sum a gradient over the axes along which ``x`` was broadcast."""
     new_count = g.ndim - x.ndim
     repeated = tuple(a for a in range(new_count, g.ndim) if x.shape[a - new_count] == 1 and g.shape[a] != 1)
@@ -314,7 +319,7 @@ def sum_broadcast_axes(g: Any, x: Any) -> Any:
     return expand_dims(total, tuple(a - new_count for a in repeated)) if repeated else total
 
 
-def _normalize_broadcast_to(x: Expr, shape: Any) -> dict[str, Any]:
+def _normalize_broadcast_to(x: Expr, shape: int | str | Sequence[int | str]) -> OpSettings:
     dims = as_shape(shape)
     missing = [d for d in dims if isinstance(d, str) and d not in x.shape]
     if missing:
@@ -334,7 +339,7 @@ def _normalize_broadcast_to(x: Expr, shape: Any) -> dict[str, Any]:
     cost=0,
     value_range=elements_of(0),
 )
-def broadcast_to(xp: Any, x: Any, shape: Any = ()) -> Any:
+def broadcast_to(xp: ArrayNamespace, x: NamespaceArray, shape: int | str | Sequence[int | str] = ()) -> NamespaceArray:
     r"""Broadcast an array to a shape, :math:`y_{ij} = x_j` or :math:`y_{ij} = x_{i1}`.
 
     Parameters
@@ -353,7 +358,7 @@ def broadcast_to(xp: Any, x: Any, shape: Any = ()) -> Any:
 
 
 @register_function
-def broadcast_arrays(*args: Any) -> Any:
+def broadcast_arrays(*args: Operand) -> tuple[Expr, ...]:
     r"""Broadcast arrays to their common shape, as a tuple.
 
     Parameters
@@ -374,7 +379,7 @@ def broadcast_arrays(*args: Any) -> Any:
     return tuple(a if covers(a.shape, like.shape) else broadcast_like(a, like) for a in arrays)
 
 
-def _size_text(operands: tuple[Any, ...], settings: Any) -> list[Any]:
+def _size_text(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> list[TemplatePiece]:
     axis: tuple[int, ...] = tuple(settings.get("axis") or ())
     return ["size(", (operands[0], 0), f", axis={axis[0] if len(axis) == 1 else axis})"]
 
@@ -392,7 +397,7 @@ def _size_text(operands: tuple[Any, ...], settings: Any) -> list[Any]:
     cost=0,
     value_range=fixed(1, 2**31 - 1),
 )
-def size(xp: Any, x: Any, axis: Any = None, dtype: Any = None) -> Any:
+def size(xp: ArrayNamespace, x: NamespaceArray, axis: Axes = None, dtype: DTypeLike | None = None) -> NamespaceArray:
     r"""Number of elements along axes, :math:`n_1 n_2 \cdots`, as int64 by default.
 
     Parameters
@@ -409,11 +414,11 @@ def size(xp: Any, x: Any, axis: Any = None, dtype: Any = None) -> Any:
     >>> pel.size(pel.matrix("x", shape=("n", 3)), axis=0)
     size(x, axis=0)
     """
-    return xp.asarray(math.prod(x.shape[a] for a in axis), dtype=dtype)
+    return xp.asarray(math.prod(x.shape[a] for a in normalize_axes(axis, x.ndim, "size")), dtype=dtype)
 
 
 @register_function
-def shape(x: Any) -> Any:
+def shape(x: Operand) -> tuple[int | str, ...]:
     r"""Shape of an expression when the graph is built: a tuple of sizes and names. See `size` for run-time sizes.
 
     Parameters
@@ -430,7 +435,7 @@ def shape(x: Any) -> Any:
 
 
 @register_function
-def ndim(x: Any) -> Any:
+def ndim(x: Operand) -> int:
     r"""Number of axes.
 
     Parameters

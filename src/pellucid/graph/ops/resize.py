@@ -2,20 +2,22 @@ r"""Resizing of images, as a product with a constant matrix of interpolation wei
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from pellucid.graph.array_namespace import ArrayNamespace, NamespaceArray
 from pellucid.graph.errors import OptionError, ShapeError, near_miss
-from pellucid.graph.expr import Expr, as_expr
+from pellucid.graph.expr import Expr, Operand, OpSettings, as_expr
+from pellucid.graph.op import Example
 from pellucid.graph.op_decorator import op, register_function
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.formatters import call_text, format_operand
 from pellucid.graph.ops.sliding_windows import as_tuple
 from pellucid.graph.types import Type
 
-Array = np.ndarray[Any, Any]
+if TYPE_CHECKING:
+    from pellucid.typing import Array, Interpolation, Sizes
 
 
 METHODS = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5")
@@ -45,7 +47,9 @@ def compute_resize_weights(method: str, old: int, new: int, antialias: bool) -> 
     return weights
 
 
-def _normalize_settings(x: Expr, size: Any, interpolation: Any, antialias: Any) -> dict[str, Any]:
+def _normalize_settings(
+    x: Expr, size: Sizes, interpolation: Literal["nearest", "bilinear"], antialias: bool
+) -> OpSettings:
     sizes = get_spatial_sizes(x)
     return {"size": as_tuple(size, len(sizes), "size"), "interpolation": interpolation, "antialias": bool(antialias)}
 
@@ -60,7 +64,7 @@ def get_spatial_sizes(x: Expr, what: str = "resize") -> list[int]:
     return sizes
 
 
-def _draw_examples(rng: np.random.Generator) -> list[Any]:
+def _draw_examples(rng: np.random.Generator) -> list[Example]:
     x = rng.normal(size=(2, 6, 5, 2))
     return [
         ((x,), {"size": (3, 7)}),
@@ -86,7 +90,13 @@ def _get_cost(node: Expr, size: Any) -> Any:
     cost=_get_cost,
     behind="resize",
 )
-def resample(xp: Any, images: Any, size: Any = None, interpolation: Any = "bilinear", antialias: Any = False) -> Any:
+def resample(
+    xp: ArrayNamespace,
+    images: NamespaceArray,
+    size: tuple[int, ...] | None = None,
+    interpolation: str = "bilinear",
+    antialias: bool = False,
+) -> NamespaceArray:
     r"""Resize images by a weight matrix for each axis, :math:`A x B^\top`. See `resize`.
 
     Parameters
@@ -106,7 +116,7 @@ def resample(xp: Any, images: Any, size: Any = None, interpolation: Any = "bilin
     ('n', 14, 3)
     """
     x = images
-    for axis, (old, new) in enumerate(zip(images.shape[1:-1], size, strict=True), start=1):
+    for axis, (old, new) in enumerate(zip(images.shape[1:-1], size or (), strict=True), start=1):
         if old != new:
             weights = compute_resize_weights(interpolation, old, new, antialias).T.astype(x.dtype)
             x = xp.moveaxis(xp.moveaxis(x, axis, -1) @ weights, -1, axis)
@@ -114,7 +124,12 @@ def resample(xp: Any, images: Any, size: Any = None, interpolation: Any = "bilin
 
 
 @register_function
-def resize(images: Any, size: int | Sequence[int], interpolation: str = "bilinear", antialias: bool = False) -> Any:
+def resize(
+    images: Operand,
+    size: Sizes,
+    interpolation: Interpolation = "bilinear",
+    antialias: bool = False,
+) -> Expr:
     r"""Resize images, :math:`y = A \, x \, B^\top` with weights :math:`A` for the rows and :math:`B` for the columns of
     every channel.
 

@@ -2,10 +2,10 @@ r"""Rounding, floor division and remainders."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from pellucid.graph.array_namespace import ArrayNamespace, NamespaceArray
+from pellucid.graph.expr import Expr, Operand
 from pellucid.graph.op_decorator import alias, op, register_function
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.elementwise import NUMERIC_KINDS, POSITIVE
@@ -14,7 +14,7 @@ from pellucid.graph.range_rules import increasing
 from pellucid.graph.types import is_float
 
 
-def _floor_divide_xla(xp: Any, x: Any, y: Any) -> Any:
+def _floor_divide_xla(xp: ArrayNamespace, x: NamespaceArray, y: NamespaceArray) -> NamespaceArray:
     quotient = xp.floor_divide(x, y)
     if is_float(quotient.dtype):
         return xp.where(quotient == 0, xp.copysign(xp.zeros((), quotient.dtype), x / y), quotient)
@@ -22,7 +22,7 @@ def _floor_divide_xla(xp: Any, x: Any, y: Any) -> Any:
     return xp.where(y == 0, xp.zeros((), quotient.dtype), quotient)
 
 
-def _remainder_xla(xp: Any, x: Any, y: Any) -> Any:
+def _remainder_xla(xp: ArrayNamespace, x: NamespaceArray, y: NamespaceArray) -> NamespaceArray:
     remainder = xp.remainder(x, y)
     if not is_float(remainder.dtype):
         return remainder
@@ -39,7 +39,7 @@ def _remainder_xla(xp: Any, x: Any, y: Any) -> Any:
     domain=((-3, 3), POSITIVE),
     xla=_floor_divide_xla,
 )
-def floor_divide(xp: Any, x: Any, y: Any) -> Any:
+def floor_divide(xp: ArrayNamespace, x: NamespaceArray, y: NamespaceArray) -> NamespaceArray:
     r"""Floor of the quotient, :math:`\lfloor x / y \rfloor`. An integer divided by 0 gives 0, as in NumPy.
 
     Examples
@@ -61,7 +61,7 @@ def floor_divide(xp: Any, x: Any, y: Any) -> Any:
     xla=_remainder_xla,
     grad=lambda g, z, x, y: (g, -g * call_op("floor_divide", x, y)),
 )
-def remainder(xp: Any, x: Any, y: Any) -> Any:
+def remainder(xp: ArrayNamespace, x: NamespaceArray, y: NamespaceArray) -> NamespaceArray:
     r"""Remainder with the sign of the divisor, :math:`x - y \lfloor x / y \rfloor`.
 
     Examples
@@ -78,7 +78,7 @@ def remainder(xp: Any, x: Any, y: Any) -> Any:
     domain=((-3, 3), (3.1, 4.0)),
     grad=lambda g, z, x, y: (g, -g * call_op("trunc", x / y)),
 )
-def fmod(xp: Any, x: Any, y: Any) -> Any:
+def fmod(xp: ArrayNamespace, x: NamespaceArray, y: NamespaceArray) -> NamespaceArray:
     r"""Remainder with the sign of the dividend, as in C, :math:`x - y \operatorname{trunc}(x / y)`.
 
     Examples
@@ -90,7 +90,7 @@ def fmod(xp: Any, x: Any, y: Any) -> Any:
 
 
 @register_function
-def divmod_(x: Any, y: Any) -> tuple[Any, Any]:
+def divmod_(x: Operand, y: Operand) -> tuple[Expr, Expr]:
     r"""Floor of the quotient and remainder, :math:`\lfloor x / y \rfloor` and :math:`x \bmod y`.
 
     Parameters
@@ -107,7 +107,7 @@ def divmod_(x: Any, y: Any) -> tuple[Any, Any]:
 
 
 @op(tex=r"\left\lfloor {0:_} \right\rfloor", differentiable=False, value_range=increasing(np.floor))
-def floor(xp: Any, x: Any) -> Any:
+def floor(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     r"""Floor of every element, :math:`\lfloor x \rfloor`, the largest integer not above it.
 
     Examples
@@ -119,7 +119,7 @@ def floor(xp: Any, x: Any) -> Any:
 
 
 @op(tex=r"\left\lceil {0:_} \right\rceil", differentiable=False, value_range=increasing(np.ceil))
-def ceil(xp: Any, x: Any) -> Any:
+def ceil(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     r"""Ceiling of every element, :math:`\lceil x \rceil`, the smallest integer not below it.
 
     Examples
@@ -132,7 +132,7 @@ def ceil(xp: Any, x: Any) -> Any:
 
 @alias("fix")
 @op(tex=r"\operatorname{{trunc}}({0:_})", differentiable=False, value_range=increasing(np.trunc))
-def trunc(xp: Any, x: Any) -> Any:
+def trunc(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     r"""Integer part of every element, rounded toward 0, :math:`\operatorname{sign}(x) \lfloor |x| \rfloor`.
 
     Examples
@@ -144,7 +144,7 @@ def trunc(xp: Any, x: Any) -> Any:
 
 
 @op(tex=r"\operatorname{{rint}}({0:_})", floats=True, differentiable=False, value_range=increasing(np.rint))
-def rint(xp: Any, x: Any) -> Any:
+def rint(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     r"""Nearest integer to every element, :math:`|y - x| \le \frac{1}{2}`, as a float. Halves are rounded to even.
 
     Examples
@@ -163,7 +163,7 @@ def rint(xp: Any, x: Any) -> Any:
     normalize=lambda x, decimals=0: {"decimals": int(decimals)},
     differentiable=False,
 )
-def round_(xp: Any, x: Any, decimals: Any = 0) -> Any:
+def round_(xp: ArrayNamespace, x: NamespaceArray, decimals: int = 0) -> NamespaceArray:
     r"""Round every element to a number of decimals, :math:`\operatorname{rint}(10^d x) / 10^d`, with halves to even.
 
     Parameters

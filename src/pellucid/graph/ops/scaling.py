@@ -2,14 +2,13 @@ r"""Powers of two, by which numbers are scaled without rounding."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from pellucid.graph.array_namespace import ArrayNamespace, JaxArray, NamespaceArray
 from pellucid.graph.op_decorator import op
 
 
-def _power_of_two_xla(xp: Any, x: Any) -> Any:
+def _power_of_two_xla(xp: ArrayNamespace, x: JaxArray) -> NamespaceArray:
     from jax import lax
 
     info = xp.finfo(x.dtype)
@@ -28,7 +27,7 @@ def _power_of_two_xla(xp: Any, x: Any) -> Any:
     cost=3,
     behind="floor",
 )
-def power_of_two(xp: Any, x: Any) -> Any:
+def power_of_two(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     r"""Largest power of two that is not larger than :math:`|x|`; 1 for 0, infinities and NaN. The gradient is 0.
 
     Examples
@@ -37,6 +36,6 @@ def power_of_two(xp: Any, x: Any) -> Any:
     >>> power_of_two(pel.constant([5.0, -0.3, 0.0])).eval()
     array([4.  , 0.25, 1.  ], dtype=float32)
     """
-    exponent = np.frexp(x)[1]
-    regular = np.isfinite(x) & (np.abs(x) >= np.finfo(x.dtype).tiny)
-    return np.where(regular, np.ldexp(np.ones_like(x), np.where(regular, exponent - 1, 0)), np.ones_like(x))
+    exponent = xp.frexp(x)[1]
+    regular = xp.isfinite(x) & (xp.abs(x) >= xp.finfo(x.dtype).tiny)
+    return xp.where(regular, xp.ldexp(xp.ones_like(x), xp.where(regular, exponent - 1, 0)), xp.ones_like(x))

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pellucid.graph.errors import DtypeError, OptionError, ShapeError
-from pellucid.graph.expr import Expr, Input, as_expr, is_compatible_shape
+from pellucid.graph.expr import Expr, Input, Operand, as_expr, is_compatible_shape
 from pellucid.graph.op import get_result
 from pellucid.graph.op_decorator import register_function
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.closure_conversion import (
+    Step,
     as_list,
     collect_captures,
     collect_dependents,
@@ -40,7 +41,7 @@ class Taps:
 
 
 @register_function
-def taps(value: Any, lags: Sequence[int]) -> Taps:
+def taps(value: Operand, lags: Sequence[int]) -> Taps:
     r"""Pass several elements of a sequence, or several earlier states, to the step of a `scan`:
     :math:`h_t = f(x_{t-1}, x_t, h_{t-2}, h_{t-1})`.
 
@@ -85,10 +86,10 @@ class LoopResults:
 
 @register_function
 def scan(
-    step: Callable[..., Any],
-    sequences: Any = (),
-    init: Any = (),
-    non_sequences: Any = (),
+    step: Step,
+    sequences: Operand | Sequence[Operand | Taps] = (),
+    init: Operand | Sequence[Operand] = (),
+    non_sequences: Operand | Sequence[Operand] = (),
     *,
     length: int | None = None,
     reverse: bool = False,
@@ -159,10 +160,10 @@ def scan(
 
 def build_loop(
     name: str,
-    step: Callable[..., Any],
-    sequences: Any,
-    init: Any,
-    non_sequences: Any = (),
+    step: Step,
+    sequences: Operand | Sequence[Operand | Taps],
+    init: Operand | Sequence[Operand],
+    non_sequences: Operand | Sequence[Operand] = (),
     length: int | None = None,
     reverse: bool = False,
     truncate: int | None = None,
@@ -223,7 +224,9 @@ def _slice_taps(name: str, sequence: Any) -> list[Expr]:
     return [x[lag - low : (lag - high) or None] for lag in sequence.lags]
 
 
-def _get_initial_states(name: str, init: Any, others: Sequence[Any]) -> tuple[dict[int, Expr], tuple[int, ...]]:
+def _get_initial_states(
+    name: str, init: Operand | Sequence[Operand], others: Sequence[Any]
+) -> tuple[dict[int, Expr], tuple[int, ...]]:
     """Return the initial states by lag, and the lags that the step receives."""
     if not isinstance(init, Taps):
         return {-1: to_operand(init, others)}, (-1,)
@@ -278,7 +281,11 @@ def _normalize_gradient_settings(
 
 
 @register_function
-def map_(function: Callable[..., Any], sequences: Any, non_sequences: Any = ()) -> Any:
+def map_(
+    function: Step,
+    sequences: Operand | Sequence[Operand | Taps],
+    non_sequences: Operand | Sequence[Operand] = (),
+) -> Any:
     r"""Apply a function to each element of one or more sequences, :math:`y_t = f(x_t)`.
 
     Parameters
@@ -306,7 +313,12 @@ def map_(function: Callable[..., Any], sequences: Any, non_sequences: Any = ()) 
 
 @register_function
 def reduce(
-    step: Callable[..., Any], sequences: Any, init: Any, non_sequences: Any = (), *, reverse: bool = False
+    step: Step,
+    sequences: Operand | Sequence[Operand | Taps],
+    init: Operand | Sequence[Operand],
+    non_sequences: Operand | Sequence[Operand] = (),
+    *,
+    reverse: bool = False,
 ) -> Any:
     r"""Reduce sequences to the last states of a loop, :math:`h_T` with :math:`h_t = f(x_t, h_{t-1})`.
 
@@ -333,7 +345,12 @@ def reduce(
 
 
 @register_function
-def foldl(step: Callable[..., Any], sequences: Any, init: Any, non_sequences: Any = ()) -> Any:
+def foldl(
+    step: Step,
+    sequences: Operand | Sequence[Operand | Taps],
+    init: Operand | Sequence[Operand],
+    non_sequences: Operand | Sequence[Operand] = (),
+) -> Any:
     r"""Fold sequences from the first element, :math:`f(x_n, \ldots f(x_2, f(x_1, h)))`; see `reduce`.
 
     Parameters
@@ -357,7 +374,12 @@ def foldl(step: Callable[..., Any], sequences: Any, init: Any, non_sequences: An
 
 
 @register_function
-def foldr(step: Callable[..., Any], sequences: Any, init: Any, non_sequences: Any = ()) -> Any:
+def foldr(
+    step: Step,
+    sequences: Operand | Sequence[Operand | Taps],
+    init: Operand | Sequence[Operand],
+    non_sequences: Operand | Sequence[Operand] = (),
+) -> Any:
     r"""Fold sequences from the last element, :math:`f(x_1, f(x_2, \ldots f(x_n, h)))`; see `reduce`.
 
     Parameters
@@ -380,5 +402,5 @@ def foldr(step: Callable[..., Any], sequences: Any, init: Any, non_sequences: An
     return _get_last_states(build_loop("foldr", step, sequences, init, non_sequences, reverse=True))
 
 
-def _get_last_states(loop: LoopResults) -> Any:
+def _get_last_states(loop: LoopResults) -> list[Expr] | Expr:
     return loop.last if loop.returns_list else loop.last[0]

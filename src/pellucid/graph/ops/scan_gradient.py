@@ -19,7 +19,7 @@ from typing import Any
 
 from pellucid.graph.expr import Expr, Input
 from pellucid.graph.op import OPS, get_result
-from pellucid.graph.operators import build_expr, call_op
+from pellucid.graph.operators import call_op
 from pellucid.graph.reverse_mode import pullback
 from pellucid.graph.subgraph import Subgraph
 from pellucid.graph.traversal import replace_all, topological
@@ -101,7 +101,7 @@ def make_backward_step(
     )
 
 
-def scan_grad(g: Any, node: Expr, *operands: Expr, **settings: Any) -> list[Any]:
+def scan_grad(g: Expr, node: Expr, *operands: Expr, **settings: Any) -> list[Expr | None]:
     """Run the pullback of the step from the last step to the first."""
     body, states, sequences, kept = (settings[key] for key in ("body", "states", "sequences", "kept"))
     cotangents = g if len(node.types) > 1 else [g]
@@ -157,7 +157,7 @@ def scan_grad(g: Any, node: Expr, *operands: Expr, **settings: Any) -> list[Any]
     return [found.get((kind, i)) for kind, n in counts for i in range(n)]
 
 
-def _get_truncation_slice(truncate: int | None, reverse: bool, steps: Any) -> slice | None:
+def _get_truncation_slice(truncate: int | None, reverse: bool, steps: int | str) -> slice | None:
     """Return the slice of the steps that run last, or None if the gradient goes through all steps."""
     if truncate is None or (isinstance(steps, int) and steps <= truncate):
         return None
@@ -169,14 +169,14 @@ def _mask_truncated(d: Expr, stacked: Expr, truncate: int) -> Expr | None:
     if isinstance(stacked.shape[0], int):
         return None
     reached = call_op("size", stacked, axis=0, dtype="int64") <= truncate
-    return build_expr("where", reached, d, call_op("zeros_like", d))
+    return call_op("where", reached, d, call_op("zeros_like", d))
 
 
 def instantiate_gradient(g: Expr | None, like: Expr) -> Expr:
     """Broadcast a gradient to the shape of its expression; return zeros for None."""
     if g is None:
-        return build_expr("zeros_like", like)
-    return g if covers(g.shape, like.shape) else build_expr("broadcast_like", g, like)
+        return call_op("zeros_like", like)
+    return g if covers(g.shape, like.shape) else call_op("broadcast_like", g, like)
 
 
 def _get_previous_states(stacked: Any, init: Any, reverse: bool) -> Any:

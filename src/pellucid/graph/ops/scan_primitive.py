@@ -2,24 +2,30 @@ r"""The op behind `scan`, with pruning of unused states and outputs."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from pellucid.graph.array_namespace import ArrayNamespace, ArrayValue, NamespaceArray
 from pellucid.graph.errors import ShapeError
 from pellucid.graph.evaluate import evaluate_subgraph
-from pellucid.graph.expr import Expr, Input
-from pellucid.graph.op import PrunedOp
+from pellucid.graph.expr import Expr, Input, OpSettings
+from pellucid.graph.op import Example, PrintedOperand, PrunedOp, TemplatePiece
 from pellucid.graph.op_decorator import op
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.formatters import separate_operands
 from pellucid.graph.ops.scan_gradient import scan_grad
 from pellucid.graph.passes import inference
-from pellucid.graph.precedence import TemplatePiece
 from pellucid.graph.subgraph import Subgraph
 from pellucid.graph.traversal import topological
 from pellucid.graph.types import Dim, Type, unify
+
+if TYPE_CHECKING:
+    from pellucid.typing import Array
+
+
+Result = TypeVar("Result")
 
 
 def _infer_length(sequences: Sequence[Expr], length: int | None) -> Dim:
@@ -47,7 +53,7 @@ def _infer_types(
 
 def _normalize_settings(
     *operands: Expr, body: Subgraph, sequences: int, length: int | None, kept: Any, checkpoint: Any, **settings: Any
-) -> dict[str, Any]:
+) -> OpSettings:
     if (checkpoint or 1) > 1 and not isinstance(_infer_length(operands[:sequences], length), int):
         checkpoint = 1  # `scan` refuses this; a substitution of operands may make a known number of steps unknown
     kept = tuple(range(len(body.outputs))) if kept is None else tuple(kept)
@@ -55,8 +61,8 @@ def _normalize_settings(
 
 
 def _scan_xla(
-    xp: Any,
-    *operands: Any,
+    xp: ArrayNamespace,
+    *operands: NamespaceArray,
     body: Subgraph,
     states: int,
     sequences: int,
@@ -64,7 +70,7 @@ def _scan_xla(
     reverse: bool,
     kept: tuple[int, ...],
     **_: Any,
-) -> Any:
+) -> ArrayValue | tuple[ArrayValue, ...]:
     from jax import lax
 
     xs, init = operands[:sequences], operands[sequences : sequences + states]
@@ -80,7 +86,7 @@ def _scan_xla(
     return unwrap_single((*stacked, *carry))
 
 
-def unwrap_single(results: tuple[Any, ...]) -> Any:
+def unwrap_single(results: tuple[Result, ...]) -> Result | tuple[Result, ...]:
     """Return the value of an op with these results: a single result is not in a tuple."""
     return results if len(results) != 1 else results[0]
 
@@ -94,7 +100,7 @@ def _scan_inference(*operands: Expr, body: Subgraph, **settings: Any) -> Expr:
 
 
 def _drop_unused_operands(
-    operands: tuple[Expr, ...], body: Subgraph, settings: Mapping[str, Any]
+    operands: tuple[Expr, ...], body: Subgraph, settings: OpSettings
 ) -> tuple[tuple[Expr, ...], Subgraph, dict[str, Any]]:
     """Drop sequences and loop-invariant operands that no output depends on."""
     states, sequences, length = (settings[key] for key in ("states", "sequences", "length"))
@@ -152,7 +158,7 @@ def _find_live_states(body: Subgraph, sequences: int, outputs: set[int], states:
     return sorted(live)
 
 
-def _draw_examples(rng: np.random.Generator) -> list[Any]:
+def _draw_examples(rng: np.random.Generator) -> list[Example]:
     x, h, w = Input("x", (3,), "float64"), Input("h", (3,), "float64"), Input("w", (3,), "float64")
     body = Subgraph((x, h, w), (call_op("tanh", x + h * w),))
     operands = (rng.normal(size=(5, 3)), rng.normal(size=3), rng.normal(size=3))
@@ -164,7 +170,7 @@ def _draw_examples(rng: np.random.Generator) -> list[Any]:
     ]
 
 
-def _text(operands: tuple[Any, ...], settings: Mapping[str, Any]) -> list[TemplatePiece]:
+def _text(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> list[TemplatePiece]:
     shown = [", reverse=True"] if settings.get("reverse") else []
     shown += [f", {key}={settings[key]}" for key in ("truncate", "checkpoint") if settings.get(key)]
     return ["scan(", *separate_operands(operands), *shown, ")"]
@@ -185,16 +191,16 @@ def _text(operands: tuple[Any, ...], settings: Mapping[str, Any]) -> list[Templa
     behind="scan",
 )
 def scan_loop(
-    xp: Any,
-    *operands: Any,
+    xp: ArrayNamespace,
+    *operands: Array,
     body: Any = None,
-    states: Any = 0,
-    sequences: Any = 0,
-    length: Any = None,
-    reverse: Any = False,
+    states: int = 0,
+    sequences: int = 0,
+    length: int | None = None,
+    reverse: bool = False,
     kept: Any = None,
-    truncate: Any = None,
-    checkpoint: Any = None,
+    truncate: int | None = None,
+    checkpoint: int | None = None,
 ) -> Any:
     r"""Loop over sequences, the op behind `scan`.
 

@@ -6,13 +6,16 @@ Duplicate indices behave as in NumPy: additions accumulate, and the last of seve
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pellucid.graph.array_namespace import ArrayNamespace, JaxArray
 from pellucid.graph.errors import DtypeError, ShapeError
-from pellucid.graph.expr import Constant, Expr
-from pellucid.graph.op_decorator import OpFunction, op
+from pellucid.graph.expr import Constant, Expr, OpSettings
+from pellucid.graph.interval import RangeRule
+from pellucid.graph.op import Example, PrintedOperand, Template, TemplatePiece, ValueFunction
+from pellucid.graph.op_decorator import OpDecorator, op
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.formatters import format_operand
 from pellucid.graph.ops.index_spec import (
@@ -28,12 +31,15 @@ from pellucid.graph.ops.index_spec import (
     to_numpy_index,
 )
 from pellucid.graph.ops.indexing import index_array
-from pellucid.graph.precedence import ATOM, Template, TemplatePiece
+from pellucid.graph.precedence import ATOM
 from pellucid.graph.range_rules import elements_of
 from pellucid.graph.types import Type, Unknown, format_shape, unify
 
+if TYPE_CHECKING:
+    from pellucid.typing import Array
 
-def _infer_scatter(x: Expr, values: Expr, *indices: Expr, index: Index) -> Type:
+
+def _infer_scatter(x: Expr, values: Expr, *indices: Sequence[Expr], index: Index) -> Type:
     for array in indices:
         check_integer_indices(array, f"an index of {x}")
     part = infer_indexed(x, index, indices)
@@ -62,13 +68,13 @@ def _may_have_duplicates(x: Expr, indices: Sequence[Expr], index: Index) -> bool
     return bool(np.unique(flat, axis=1).shape[1] < flat.shape[1])
 
 
-def _unbroadcast(g: Any, values: Expr) -> Any:
+def _unbroadcast(g: Expr, values: Expr) -> Expr:
     has_unknown_sizes = any(isinstance(d, Unknown) for d in values.shape)
     return call_op("sum_like", g, values) if has_unknown_sizes or g.shape != values.shape else g
 
 
 def _scatter_tex(sign: str) -> Template:
-    def tex(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece]:
+    def tex(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> list[TemplatePiece]:
         x, values, *arrays = operands
         pieces = format_index(settings.get("index") or [ARRAY] * len(arrays), arrays, r"\ast")
         pieces = pieces if len(pieces) == 1 else ["[", *pieces, "]"]
@@ -78,7 +84,7 @@ def _scatter_tex(sign: str) -> Template:
 
 
 def _scatter_text(method: str) -> Template:
-    def text(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece]:
+    def text(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> list[TemplatePiece]:
         x, values, *arrays = operands
         pieces = format_index(settings.get("index") or [ARRAY] * len(arrays), arrays)
         return [(x, ATOM), ".at[", *pieces, f"].{method}(", (values, 0), ")"]
@@ -86,7 +92,7 @@ def _scatter_text(method: str) -> Template:
     return text
 
 
-def _draw_examples(rng: np.random.Generator) -> list[Any]:
+def _draw_examples(rng: np.random.Generator) -> list[Example]:
     x = rng.normal(size=(4, 3))
     return [
         ((x, rng.normal(size=(3, 3)), np.array([2, 0, 2])), {}),
@@ -100,14 +106,14 @@ def _draw_examples(rng: np.random.Generator) -> list[Any]:
 def _scatter_op(
     method: str,
     sign: str,
-    grad: Callable[..., Any],
-    xla: Callable[..., Any] | None = None,
-    value_range: Callable[..., Any] | None = None,
-) -> Callable[[Callable[..., Any]], OpFunction]:
+    grad: Callable[..., tuple[Expr, Expr]],
+    xla: ValueFunction | None = None,
+    value_range: RangeRule | None = None,
+) -> OpDecorator:
     """Decorate the NumPy value of a scatter op."""
 
-    def scatter_xla(xp: Any, x: Any, values: Any, *indices: Any, index: Index) -> Any:
-        return _scatter_xla(xp, x, values, indices, index, method)
+    def scatter_xla(xp: ArrayNamespace, x: JaxArray, values: JaxArray, *indices: JaxArray, index: Index) -> JaxArray:
+        return _scatter_xla(x, values, indices, index, method)
 
     return op(
         tex=_scatter_tex(sign),
@@ -123,9 +129,14 @@ def _scatter_op(
     )
 
 
-def _scatter_xla(xp: Any, x: Any, values: Any, indices: Sequence[Any], index: Index, method: str) -> Any:
-    target = xp.asarray(x).at[to_jax_index(x, index, indices)]
-    return getattr(target, method)(values)
+def _scatter_xla(
+    x: Array | JaxArray, values: Array | JaxArray, indices: Sequence[Array | JaxArray], index: Index, method: str
+) -> JaxArray:
+    import jax.numpy as jnp
+
+    target = jnp.asarray(x).at[to_jax_index(x, index, indices)]
+    result: JaxArray = getattr(target, method)(values)
+    return result
 
 
 @_scatter_op(
@@ -133,7 +144,7 @@ def _scatter_xla(xp: Any, x: Any, values: Any, indices: Sequence[Any], index: In
     r"\overset{+}{\gets}",
     lambda g, y, x, values, indices, index: (g, _unbroadcast(index_array(g, index, indices), values)),
 )
-def add_at(xp: Any, x: Any, values: Any, *indices: Any, index: Any = ()) -> Any:
+def add_at(xp: ArrayNamespace, x: Array, values: Array, *indices: Array, index: Index = ()) -> Array:
     r"""Add values at indices, :math:`y_k = x_k + \sum_{j : i_j = k} v_j`, as ``x.at[i].add(v)``.
 
     Parameters
@@ -156,14 +167,14 @@ def add_at(xp: Any, x: Any, values: Any, *indices: Any, index: Any = ()) -> Any:
     return _apply_ufunc_at(np.add, x, values, indices, index)
 
 
-def _apply_ufunc_at(ufunc: np.ufunc, x: Any, values: Any, indices: Sequence[Any], index: Index) -> Any:
+def _apply_ufunc_at(ufunc: np.ufunc, x: Array, values: Array, indices: Sequence[Array], index: Index) -> Array:
     check_integer_bounds(x, index)
     result = np.array(x)
     ufunc.at(result, to_numpy_index(index, indices), values)
     return result
 
 
-def _set_grad(g: Any, y: Any, x: Any, values: Any, indices: Any, index: Index) -> tuple[Any, Any]:
+def _set_grad(g: Expr, y: Expr, x: Expr, values: Expr, indices: Sequence[Expr], index: Index) -> tuple[Expr, Expr]:
     zero = np.zeros((), g.dtype)
     g_values = index_array(g, index, indices)
     if _may_have_duplicates(x, indices, index):
@@ -171,19 +182,20 @@ def _set_grad(g: Any, y: Any, x: Any, values: Any, indices: Any, index: Index) -
     return set_at(g, zero, *indices, index=index), _unbroadcast(g_values, values)
 
 
-def _set_xla(xp: Any, x: Any, values: Any, *indices: Any, index: Index) -> Any:
+def _set_xla(xp: ArrayNamespace, x: JaxArray, values: JaxArray, *indices: JaxArray, index: Index) -> JaxArray:
     import jax
+    import jax.numpy as jnp
 
     if all(i.size == 1 for i in indices) or jax.default_backend() == "cpu":
-        return _scatter_xla(xp, x, values, indices, index, "set")
+        return _scatter_xla(x, values, indices, index, "set")
     # Other backends write duplicates in any order. Mask all but the last value of each element, then add.
-    chosen = xp.where(_is_last_write(xp, x, indices, index), values, xp.zeros((), x.dtype))
-    cleared = _scatter_xla(xp, x, xp.zeros((), x.dtype), indices, index, "set")
-    return _scatter_xla(xp, cleared, chosen, indices, index, "max" if x.dtype == bool else "add")
+    chosen = jnp.where(_is_last_write_xla(xp, x, *indices, index=index), values, jnp.zeros((), x.dtype))
+    cleared = _scatter_xla(x, jnp.zeros((), x.dtype), indices, index, "set")
+    return _scatter_xla(cleared, chosen, indices, index, "max" if x.dtype == bool else "add")
 
 
 @_scatter_op("set", r"\gets", _set_grad, _set_xla, value_range=elements_of(0, 1))
-def set_at(xp: Any, x: Any, values: Any, *indices: Any, index: Any = ()) -> Any:
+def set_at(xp: ArrayNamespace, x: Array, values: Array, *indices: Array, index: Index = ()) -> Array:
     r"""Set values at indices, :math:`y_{i_j} = v_j`, as ``x.at[i].set(v)``. The last value of a duplicate index wins.
 
     Parameters
@@ -209,19 +221,16 @@ def set_at(xp: Any, x: Any, values: Any, *indices: Any, index: Any = ()) -> Any:
     return result
 
 
-def _is_last_write(xp: Any, like: Any, indices: Sequence[Any], index: Index) -> Any:
-    key = to_numpy_index(index, indices) if xp is np else to_jax_index(like, index, indices)
-    targets = xp.arange(like.size).reshape(like.shape)[key]
-    order = xp.arange(targets.size)
-    last = xp.zeros(like.size, order.dtype)
-    if xp is np:
-        np.maximum.at(last, targets.ravel(), order)
-    else:
-        last = last.at[targets.ravel()].max(order)
+def _is_last_write_xla(xp: ArrayNamespace, like: JaxArray, *indices: JaxArray, index: Index) -> JaxArray:
+    import jax.numpy as jnp
+
+    targets = jnp.arange(like.size).reshape(like.shape)[to_jax_index(like, index, indices)]
+    order = jnp.arange(targets.size)
+    last = jnp.zeros(like.size, order.dtype).at[targets.ravel()].max(order)
     return last[targets] == order.reshape(targets.shape)
 
 
-def _is_last_write_text(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece]:
+def _is_last_write_text(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> list[TemplatePiece]:
     x, *arrays = operands
     return [
         "is_last_write(",
@@ -236,12 +245,13 @@ def _is_last_write_text(operands: tuple[Any, ...], settings: Any) -> list[Templa
     text=_is_last_write_text,
     infer=lambda like, *indices, index: Type(infer_indexed(like, index, indices).shape, np.dtype(bool)),
     normalize=lambda like, *indices, index: normalize_array_index(like, indices, index),
+    xla=_is_last_write_xla,
     differentiable=False,
     examples=lambda rng: [((np.zeros((4, 3)), np.array([2, 0, 2])), {})],
     cost=lambda node, size: 3 * size(node),
     behind="at",
 )
-def is_last_write(xp: Any, like: Any, *indices: Any, index: Any = ()) -> Any:
+def is_last_write(xp: ArrayNamespace, like: Array, *indices: Array, index: Index = ()) -> Array:
     r"""Whether each value that `set_at` writes stays, or is overwritten by a later value at the same index.
 
     Parameters
@@ -259,10 +269,15 @@ def is_last_write(xp: Any, like: Any, *indices: Any, index: Any = ()) -> Any:
     >>> pel.function([x], pel.is_last_write(x, np.array([0, 2, 0])))([1, 2, 3])
     array([False,  True,  True])
     """
-    return _is_last_write(xp, like, indices, index)
+    targets = np.arange(like.size).reshape(like.shape)[to_numpy_index(index, indices)]
+    order = np.arange(targets.size)
+    last = np.zeros(like.size, order.dtype)
+    np.maximum.at(last, targets.ravel(), order)
+    stays: Array = last[targets] == order.reshape(targets.shape)
+    return stays
 
 
-def _multiply_grad(g: Any, y: Any, x: Any, values: Any, indices: Any, index: Index) -> tuple[Any, Any]:
+def _multiply_grad(g: Expr, y: Expr, x: Expr, values: Expr, indices: Sequence[Expr], index: Index) -> tuple[Expr, Expr]:
     """Return the product of the other factors; with a factor 0 this is not the product divided by the factor."""
     one, zero = np.ones((), g.dtype), np.zeros((), g.dtype)
     ones = call_op("ones_like", x, g.dtype)
@@ -283,7 +298,7 @@ def _multiply_grad(g: Any, y: Any, x: Any, values: Any, indices: Any, index: Ind
 
 
 @_scatter_op("multiply", r"\overset{\times}{\gets}", _multiply_grad)
-def multiply_at(xp: Any, x: Any, values: Any, *indices: Any, index: Any = ()) -> Any:
+def multiply_at(xp: ArrayNamespace, x: Array, values: Array, *indices: Array, index: Index = ()) -> Array:
     r"""Multiply by values at indices, :math:`y_k = x_k \prod_{j : i_j = k} v_j`, as ``x.at[i].multiply(v)``.
 
     Parameters
@@ -306,7 +321,7 @@ def multiply_at(xp: Any, x: Any, values: Any, *indices: Any, index: Any = ()) ->
     return _apply_ufunc_at(np.multiply, x, values, indices, index)
 
 
-def _extremum_grad(g: Any, y: Any, x: Any, values: Any, indices: Any, index: Index) -> tuple[Any, Any]:
+def _extremum_grad(g: Expr, y: Expr, x: Expr, values: Expr, indices: Sequence[Expr], index: Index) -> tuple[Expr, Expr]:
     """Share the gradient equally among all elements that equal the result."""
     x_share = call_op("cast", call_op("equal", x, y), dtype=g.dtype)
     values_share = call_op("cast", call_op("equal", values, index_array(y, index, indices)), dtype=g.dtype)
@@ -315,7 +330,7 @@ def _extremum_grad(g: Any, y: Any, x: Any, values: Any, indices: Any, index: Ind
 
 
 @_scatter_op("max", r"\overset{\max}{\gets}", _extremum_grad, value_range=elements_of(0, 1))
-def max_at(xp: Any, x: Any, values: Any, *indices: Any, index: Any = ()) -> Any:
+def max_at(xp: ArrayNamespace, x: Array, values: Array, *indices: Array, index: Index = ()) -> Array:
     r"""Maximum with values at indices, :math:`y_k = \max(x_k, \max_{j : i_j = k} v_j)`, as ``x.at[i].max(v)``. Equal
     maxima share the gradient equally.
 
@@ -340,7 +355,7 @@ def max_at(xp: Any, x: Any, values: Any, *indices: Any, index: Any = ()) -> Any:
 
 
 @_scatter_op("min", r"\overset{\min}{\gets}", _extremum_grad, value_range=elements_of(0, 1))
-def min_at(xp: Any, x: Any, values: Any, *indices: Any, index: Any = ()) -> Any:
+def min_at(xp: ArrayNamespace, x: Array, values: Array, *indices: Array, index: Index = ()) -> Array:
     r"""Minimum with values at indices, :math:`y_k = \min(x_k, \min_{j : i_j = k} v_j)`, as ``x.at[i].min(v)``. Equal
     minima share the gradient equally.
 

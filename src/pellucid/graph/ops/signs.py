@@ -2,10 +2,9 @@ r"""Signs and step functions."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from pellucid.graph.array_namespace import ArrayNamespace, NamespaceArray
 from pellucid.graph.op_decorator import op
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.elementwise import NUMERIC_KINDS, POSITIVE
@@ -13,7 +12,7 @@ from pellucid.graph.precedence import MULTIPLY
 from pellucid.graph.range_rules import increasing
 
 
-def _sign_xla(xp: Any, x: Any) -> Any:
+def _sign_xla(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     return xp.where(x == 0, xp.zeros_like(x), xp.sign(x))  # NumPy's sign of -0 is 0
 
 
@@ -25,7 +24,7 @@ def _sign_xla(xp: Any, x: Any) -> Any:
     edge=(0.0,),
     value_range=increasing(np.sign),
 )
-def sign(xp: Any, x: Any) -> Any:
+def sign(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     r"""Sign of every element: :math:`-1`, :math:`0` or :math:`1`.
 
     Examples
@@ -37,7 +36,7 @@ def sign(xp: Any, x: Any) -> Any:
 
 
 @op(tex=r"\operatorname{{signbit}}({0:_})", floats=True, result=np.dtype(bool), differentiable=False)
-def signbit(xp: Any, x: Any) -> Any:
+def signbit(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     r"""Whether the sign bit of every element is set, as it is for negative numbers and :math:`-0`.
 
     Examples
@@ -57,7 +56,7 @@ def signbit(xp: Any, x: Any) -> Any:
     grad=lambda g, z, x, y: (g * call_op("sign", x) * call_op("copysign", np.ones((), y.dtype), y), None),
     value_range=lambda node, x, y: x.absolute().union(-x.absolute()),
 )
-def copysign(xp: Any, x: Any, y: Any) -> Any:
+def copysign(xp: ArrayNamespace, x: NamespaceArray, y: NamespaceArray) -> NamespaceArray:
     r"""Magnitude of the first with the sign of the second operand, :math:`|x| \operatorname{sign}(y)`. The sign of
     :math:`-0` counts as negative.
 
@@ -75,7 +74,7 @@ def copysign(xp: Any, x: Any, y: Any) -> Any:
     edge=(0.0,),
     grad=lambda g, z, x, y: (None, call_op("where", call_op("equal", x, 0), g, np.zeros((), z.dtype))),
 )
-def heaviside(xp: Any, x: Any, y: Any) -> Any:
+def heaviside(xp: ArrayNamespace, x: NamespaceArray, y: NamespaceArray) -> NamespaceArray:
     r"""Heaviside step function, 0 where :math:`x < 0`, 1 where :math:`x > 0`, and the second operand at 0.
 
     Examples

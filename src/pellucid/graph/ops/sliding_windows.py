@@ -5,13 +5,18 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pellucid.graph.array_namespace import NUMPY, ArrayNamespace, NamespaceArray
 from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr
 from pellucid.graph.types import Dim, Shape, Unknown, format_shape
+
+if TYPE_CHECKING:
+    from pellucid.typing import ConvPadding
+
 
 Pairs = tuple[tuple[int, int], ...]
 
@@ -30,7 +35,7 @@ PADDING_MODES = ("valid", "same")
 
 
 def resolve_padding(
-    padding: Any,
+    padding: ConvPadding,
     spatial: Shape,
     window: Sequence[int],
     strides: Sequence[int],
@@ -64,7 +69,7 @@ def resolve_padding(
     return tuple(result)
 
 
-def parse_explicit_padding(padding: Any, axes: int, words: Sequence[str] = PADDING_MODES) -> Pairs:
+def parse_explicit_padding(padding: ConvPadding, axes: int, words: Sequence[str] = PADDING_MODES) -> Pairs:
     """Convert one width, one (before, after), or one such pair for each axis to pairs."""
     try:
         pairs = np.broadcast_to(np.asarray(padding), (axes, 2))
@@ -75,7 +80,7 @@ def parse_explicit_padding(padding: Any, axes: int, words: Sequence[str] = PADDI
     return tuple((int(a), int(b)) for a, b in pairs)
 
 
-def make_padding_error(padding: Any, words: Sequence[str]) -> ShapeError:
+def make_padding_error(padding: object, words: Sequence[str]) -> ShapeError:
     restriction = " ('causal' for one spatial axis only)" if "causal" in words else ""
     return ShapeError(
         f"Expected padding to be {', '.join(map(repr, words))}{restriction}, or (before, after) of 0 or more for each "
@@ -99,9 +104,19 @@ def infer_window_count(
     return last // stride + 1
 
 
+def get_known_shape(x: Expr) -> tuple[int, ...]:
+    """Return the shape of an expression whose sizes are known."""
+    return tuple(d for d in x.shape if isinstance(d, int))
+
+
 def iterate_window_slices(
-    xp: Any, x: Any, window: Sequence[int], strides: Sequence[int], dilation: Sequence[int], counts: Sequence[int]
-) -> Iterator[Any]:
+    xp: ArrayNamespace,
+    x: Any,
+    window: Sequence[int],
+    strides: Sequence[int],
+    dilation: Sequence[int],
+    counts: Sequence[int],
+) -> Iterator[NamespaceArray]:
     """Yield for each position in the window the elements of all windows there, a strided slice of the padded input."""
     for position in itertools.product(*map(range, window)):
         starts = [p * d for p, d in zip(position, dilation, strict=True)]
@@ -110,20 +125,20 @@ def iterate_window_slices(
 
 
 def iterate_padded_slices(
-    xp: Any,
-    x: Any,
+    xp: ArrayNamespace,
+    x: NamespaceArray,
     window: Sequence[int],
     strides: Sequence[int],
     padding: Pairs,
     dilation: Sequence[int],
     value: float = 0.0,
-) -> Iterator[Any]:
+) -> Iterator[NamespaceArray]:
     """Pad an array and yield its slices, as `iterate_window_slices` does."""
     counts = count_windows(x, window, strides, padding, dilation)
     return iterate_window_slices(xp, pad_spatial(xp, x, padding, value), window, strides, dilation, counts)
 
 
-def pad_spatial(xp: Any, x: Any, padding: Pairs, value: float = 0.0) -> Any:
+def pad_spatial(xp: ArrayNamespace, x: Any, padding: Pairs, value: float = 0.0) -> Any:
     if not any(map(any, padding)):
         return x
     return xp.pad(x, ((0, 0), *padding, (0, 0)), constant_values=value)
@@ -137,7 +152,7 @@ def count_windows(
 
 
 def overlap_add(
-    xp: Any,
+    xp: ArrayNamespace,
     parts: Sequence[Any],
     sizes: Sequence[int],
     window: Sequence[int],
@@ -146,7 +161,7 @@ def overlap_add(
     dilation: Sequence[int],
 ) -> Any:
     """Add the elements of overlapping windows: the transpose of `pad_spatial` and `iterate_window_slices`."""
-    if xp is np:
+    if xp is NUMPY:
         first = parts[0]
         wide = [n + a + b for n, (a, b) in zip(sizes, padding, strict=True)]
         result = np.zeros((first.shape[0], *wide, first.shape[-1]), first.dtype)
@@ -155,11 +170,12 @@ def overlap_add(
             target += part
         inner = [slice(a, n - b) for n, (a, b) in zip(wide, padding, strict=True)]
         return result[(slice(None), *inner, slice(None))]
+    import jax.numpy as jnp
     from jax import lax
 
     total = None
     for part, widths in iterate_part_widths(parts, sizes, window, strides, padding, dilation):
-        spread = lax.pad(part, xp.zeros((), part.dtype), ((0, 0, 0), *widths, (0, 0, 0)))
+        spread = lax.pad(part, jnp.zeros((), part.dtype), ((0, 0, 0), *widths, (0, 0, 0)))
         total = spread if total is None else total + spread
     return total
 

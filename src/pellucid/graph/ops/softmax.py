@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pellucid.graph.array_namespace import NUMPY, ArrayNamespace, NamespaceArray
 from pellucid.graph.decomposition import symbolic
 from pellucid.graph.errors import ShapeError
-from pellucid.graph.expr import Expr, is_compatible_shape
+from pellucid.graph.expr import Expr, OpSettings, is_compatible_shape
+from pellucid.graph.op import Example, PrintedOperand, TemplatePiece
 from pellucid.graph.op_decorator import op
-from pellucid.graph.operators import build_expr, call_op
+from pellucid.graph.operators import call_op
 from pellucid.graph.ops.exponentials import exp
 from pellucid.graph.ops.formatters import axes_to_latex, format_operand, function_tex, last_axis_text, reduction_text
 from pellucid.graph.ops.index_spec import check_integer_indices
@@ -23,24 +25,27 @@ from pellucid.graph.ops.reductions import (
     normalize_reduction,
     restore_axes,
 )
-from pellucid.graph.precedence import ADD, BIG, TemplatePiece
+from pellucid.graph.precedence import ADD, BIG
 from pellucid.graph.range_rules import fixed, logsumexp_range
 from pellucid.graph.types import Type, normalize_axes
 
+if TYPE_CHECKING:
+    from pellucid.typing import Axes
 
-def subtract_maximum(xp: Any, x: Any, maximum: Any) -> Any:
+
+def subtract_maximum(xp: ArrayNamespace, x: NamespaceArray, maximum: NamespaceArray) -> NamespaceArray:
     """Return ``x - maximum``; in compiled programs 0 for the maximum and not positive elsewhere, whatever the rounding.
 
     If ``x`` is a product, compilers fuse the product and the subtraction, or take the maximum before they multiply.
     Near 7e9, a rounding error is larger than 88, and the exponential of the difference overflows.
     """
     difference = x - maximum
-    if xp is np or xp is symbolic:
+    if xp is NUMPY or xp is symbolic:
         return difference
     return xp.where(x >= maximum, x - x, difference)  # of infinities, NaN as in NumPy
 
 
-def _draw_scores(rng: np.random.Generator) -> list[Any]:
+def _draw_scores(rng: np.random.Generator) -> list[Example]:
     extreme = np.array([[1000.0, 0.0, 0.0], [-1000.0, 0.0, 1.0]])
     return [((rng.normal(size=(3, 4)),), {}), ((rng.normal(size=(3, 4)),), {"axis": 0}), ((extreme,), {})]
 
@@ -63,7 +68,7 @@ _softmax_op = functools.partial(
     cost=cost_per_input(14),
     value_range=fixed(0, 1),
 )
-def softmax(xp: Any, x: Any, axis: Any = -1) -> Any:
+def softmax(xp: ArrayNamespace, x: NamespaceArray, axis: Axes = -1) -> NamespaceArray:
     r"""Softmax along an axis, :math:`\operatorname{softmax}(x)_i = e^{x_i} / \sum_j e^{x_j}`.
 
     The maximum is subtracted from :math:`x` first. The result is the same and the exponentials cannot overflow.
@@ -101,7 +106,7 @@ def softmax(xp: Any, x: Any, axis: Any = -1) -> Any:
     cost=cost_per_input(14),
     value_range=fixed(-math.inf, 0),
 )
-def log_softmax(xp: Any, x: Any, axis: Any = -1) -> Any:
+def log_softmax(xp: ArrayNamespace, x: NamespaceArray, axis: Axes = -1) -> NamespaceArray:
     r"""Logarithm of the softmax, :math:`x_i - \log \sum_j e^{x_j}`, finite wherever :math:`x` is.
 
     Parameters
@@ -120,15 +125,15 @@ def log_softmax(xp: Any, x: Any, axis: Any = -1) -> Any:
     return shifted - xp.log(xp.sum(xp.exp(shifted), axis=axis, keepdims=True))
 
 
-def _log1m_softmax_grad(g: Any, y: Any, x: Any, axis: tuple[int, ...]) -> Any:
+def _log1m_softmax_grad(g: Expr, y: Expr, x: Expr, axis: tuple[int, ...]) -> Expr:
     """Treat an element with p > 1/2 separately: the factor 1 / (1 - p) would cancel there."""
     p = softmax(x, axis)
     dominant = p > 0.5
     zero = np.zeros((), x.dtype)
-    g_others = build_expr("where", dominant, zero, g / (1 - build_expr("where", dominant, zero, p)))
-    g_dominant = build_expr("sum", build_expr("where", dominant, g, zero), axis=axis, keepdims=True)
-    p_others = softmax(build_expr("where", dominant, np.asarray(-np.inf, x.dtype), x), axis)
-    return p * (build_expr("sum", g_others * p, axis=axis, keepdims=True) - g_others) + g_dominant * (p_others - p)
+    g_others = call_op("where", dominant, zero, g / (1 - call_op("where", dominant, zero, p)))
+    g_dominant = call_op("sum", call_op("where", dominant, g, zero), axis=axis, keepdims=True)
+    p_others = softmax(call_op("where", dominant, np.asarray(-np.inf, x.dtype), x), axis)
+    return p * (call_op("sum", g_others * p, axis=axis, keepdims=True) - g_others) + g_dominant * (p_others - p)
 
 
 @_softmax_op(
@@ -138,7 +143,7 @@ def _log1m_softmax_grad(g: Any, y: Any, x: Any, axis: tuple[int, ...]) -> Any:
     cost=cost_per_input(40),
     value_range=fixed(-math.inf, 0),
 )
-def log1m_softmax(xp: Any, x: Any, axis: Any = -1) -> Any:
+def log1m_softmax(xp: ArrayNamespace, x: NamespaceArray, axis: Axes = -1) -> NamespaceArray:
     r"""Logarithm of one minus the softmax, :math:`\log(1 - p_i) = \log \sum_{j \ne i} e^{x_j} - \log \sum_j e^{x_j}`.
 
     For the maximum :math:`x_i` the first sum is computed over the other elements, shifted by the largest of them. For
@@ -179,7 +184,7 @@ def _infer_crossentropy(y: Expr, z: Expr) -> Type:
     return Type(z.shape[:-1], z.dtype)
 
 
-def _crossentropy_grad(g: Any, loss: Any, y: Any, z: Any) -> Any:
+def _crossentropy_grad(g: Expr, loss: Expr, y: Expr, z: Expr) -> tuple[None, Expr]:
     classes, wide = z.shape[-1], call_op("expand_dims", g, -1)
     if isinstance(classes, int):
         return None, wide * (softmax(z) - call_op("one_hot", y, classes, dtype=z.dtype))
@@ -200,7 +205,7 @@ def _crossentropy_grad(g: Any, loss: Any, y: Any, z: Any) -> Any:
     cost=lambda node, size: 14 * size(node.inputs[1]),
     value_range=fixed(0, math.inf),
 )
-def sparse_crossentropy(xp: Any, labels: Any, scores: Any) -> Any:
+def sparse_crossentropy(xp: ArrayNamespace, labels: NamespaceArray, scores: NamespaceArray) -> NamespaceArray:
     r"""Cross-entropy of integer labels and logits,
     :math:`-\log \operatorname{softmax}(z)_y = \log \sum_j e^{z_j} - z_y`.
 
@@ -240,7 +245,9 @@ def sparse_crossentropy(xp: Any, labels: Any, scores: Any) -> Any:
     return xp.squeeze(xp.log(total) - (target - maximum), axis=-1)
 
 
-def _sum_scaled_exponentials(xp: Any, x: Any, weights: Any, axis: Any, keepdims: bool) -> Any:
+def _sum_scaled_exponentials(
+    xp: ArrayNamespace, x: NamespaceArray, weights: NamespaceArray | None, axis: Axes, keepdims: bool
+) -> NamespaceArray:
     maximum = xp.max(x, axis=axis, keepdims=True) if weights is None else get_largest_log_term(xp, x, weights, axis)
     # An infinite maximum is the result itself; subtracting it would give inf - inf.
     maximum = xp.where(xp.abs(maximum) < np.inf, maximum, xp.zeros_like(maximum))
@@ -249,7 +256,7 @@ def _sum_scaled_exponentials(xp: Any, x: Any, weights: Any, axis: Any, keepdims:
     return xp.log(total) + (maximum if keepdims else xp.squeeze(maximum, axis=axis))
 
 
-def get_largest_log_term(xp: Any, x: Any, weights: Any, axis: Any) -> Any:
+def get_largest_log_term(xp: ArrayNamespace, x: Any, weights: Any, axis: Axes) -> Any:
     r"""Return the largest :math:`x_i + \log |w_i|`, near which the terms of a weighted sum do not underflow.
 
     It is not much smaller than the largest ``x``, so that the exponential of the difference does not overflow.
@@ -278,7 +285,7 @@ def get_largest_log_term(xp: Any, x: Any, weights: Any, axis: Any) -> Any:
     cost=cost_per_input(13),
     value_range=logsumexp_range,
 )
-def logsumexp(xp: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
+def logsumexp(xp: ArrayNamespace, x: NamespaceArray, axis: Axes = None, keepdims: bool = False) -> NamespaceArray:
     r"""Logarithm of the sum of exponentials along axes, :math:`\log \sum_i e^{x_i}`.
 
     Computed as :math:`m + \log \sum_i e^{x_i - m}` with :math:`m = \max_i x_i`, which neither overflows nor underflows.
@@ -320,7 +327,9 @@ def _infer_weighted(x: Expr, weights: Expr, axis: tuple[int, ...], keepdims: boo
     return infer_reduced_type(x, axis, keepdims)
 
 
-def _weighted_grad(g: Any, y: Any, x: Any, weights: Any, axis: tuple[int, ...], keepdims: bool) -> tuple[Any, Any]:
+def _weighted_grad(
+    g: Expr, y: Expr, x: Expr, weights: Expr, axis: tuple[int, ...], keepdims: bool
+) -> tuple[Expr, Expr]:
     # An element with weight 0 may be infinite and must not contribute.
     counted = call_op("where", call_op("equal", weights, 0), np.asarray(-np.inf, x.dtype), x)
     # The quotient does not depend on the shift.
@@ -329,17 +338,17 @@ def _weighted_grad(g: Any, y: Any, x: Any, weights: Any, axis: tuple[int, ...], 
     return g * (part / call_op("sum", part, axis=axis, keepdims=True)), g * exp(x - y)
 
 
-def _weighted_tex(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece]:
+def _weighted_tex(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> list[TemplatePiece]:
     axes = axes_to_latex(operands[0], settings.get("axis"))
     return [rf"\log \sum{axes} ", (operands[1], BIG), r" \, e^{", (operands[0], 0), "}"]
 
 
-def _weighted_text(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece]:
+def _weighted_text(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> list[TemplatePiece]:
     opening, first, closing = reduction_text("logsumexp_weighted")(operands, settings)
     return [opening, first, ", ", (operands[1], 0), closing]
 
 
-def _draw_weighted_examples(rng: np.random.Generator) -> list[Any]:
+def _draw_weighted_examples(rng: np.random.Generator) -> list[Example]:
     x, weights = rng.normal(size=(3, 4)), rng.uniform(0.5, 2, (3, 4))
     extreme = np.array([[1000.0, 0.0, -1000.0], [-1000.0, -1001.0, 5.0]])
     return [
@@ -363,7 +372,9 @@ def _draw_weighted_examples(rng: np.random.Generator) -> list[Any]:
     cost=cost_per_input(16),
     behind="logsumexp",
 )
-def logsumexp_weighted(xp: Any, x: Any, weights: Any, axis: Any = None, keepdims: Any = False) -> Any:
+def logsumexp_weighted(
+    xp: ArrayNamespace, x: NamespaceArray, weights: NamespaceArray, axis: Axes = None, keepdims: bool = False
+) -> NamespaceArray:
     r"""Logarithm of a weighted sum of exponentials, :math:`\log \sum_i w_i e^{x_i}`.
 
     The maximum of the :math:`x_i` with a nonzero weight is subtracted before the exponential. Weights may be negative

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import operator
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 
+from pellucid.graph.array_namespace import ArrayNamespace, ArrayValue, NamespaceArray
 from pellucid.graph.errors import OptionError, ShapeError
-from pellucid.graph.expr import Constant, Expr, as_expr
+from pellucid.graph.expr import Constant, Expr, Operand, OpSettings, as_expr
+from pellucid.graph.op import Example
 from pellucid.graph.op_decorator import op, register_function
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.formatters import format_operand, settings_tex
@@ -18,8 +20,11 @@ from pellucid.graph.ops.indexing import take_along_axis
 from pellucid.graph.range_rules import elements_of, fixed
 from pellucid.graph.types import Shape, Type, Unknown, normalize_axis
 
+if TYPE_CHECKING:
+    from pellucid.typing import Axes
 
-def _normalize_settings(x: Expr, axis: Any, descending: Any, stable: Any = True) -> dict[str, Any]:
+
+def _normalize_settings(x: Expr, axis: Axes, descending: bool, stable: bool = True) -> OpSettings:
     # Sorting is always stable, so that ``stable`` is not a setting of the op.
     return {
         "axis": None if axis is None else normalize_axis(axis, x.ndim, "sorting", x),
@@ -39,7 +44,7 @@ def _count_comparisons(node: Expr, size: Any) -> Any:
     return size(node.inputs[0]) * math.log2(2 + length)
 
 
-def _draw_examples(rng: np.random.Generator) -> list[Any]:
+def _draw_examples(rng: np.random.Generator) -> list[Example]:
     x = rng.permutation(24).reshape(2, 3, 4) / 7.0 - 1.5
     return [
         ((x,), {}),
@@ -50,7 +55,7 @@ def _draw_examples(rng: np.random.Generator) -> list[Any]:
     ]
 
 
-def _flatten_for_none(x: Any, axis: int | None) -> tuple[Any, int]:
+def _flatten_for_none(x: NamespaceArray, axis: int | None) -> tuple[NamespaceArray, int]:
     return (x.reshape(-1), 0) if axis is None else (x, axis)
 
 
@@ -63,7 +68,9 @@ def _flatten_for_none(x: Any, axis: int | None) -> tuple[Any, int]:
     cost=_count_comparisons,
     value_range=fixed(0, 2**31 - 1),
 )
-def argsort(xp: Any, x: Any, axis: Any = -1, descending: Any = False, stable: Any = True) -> Any:
+def argsort(
+    xp: ArrayNamespace, x: NamespaceArray, axis: int | None = -1, descending: bool = False, stable: bool = True
+) -> NamespaceArray:
     r"""Indices that sort an array, :math:`x_{i_1} \le x_{i_2} \le \dots`, as int64. The parameters are those of `sort`.
 
     Parameters
@@ -91,7 +98,7 @@ def argsort(xp: Any, x: Any, axis: Any = -1, descending: Any = False, stable: An
     return (x.shape[axis] - 1 - xp.flip(backwards, axis=axis)).astype("int64")
 
 
-def _sort_grad(g: Any, y: Any, x: Any, axis: int | None, descending: bool) -> Any:
+def _sort_grad(g: Expr, y: Expr, x: Expr, axis: int | None, descending: bool) -> Expr:
     order = argsort(x, axis=axis, descending=descending)
     if axis is not None:
         return call_op("take_along_axis_gradient", g, order, x, axis=axis)
@@ -108,7 +115,9 @@ def _sort_grad(g: Any, y: Any, x: Any, axis: int | None, descending: bool) -> An
     cost=_count_comparisons,
     value_range=elements_of(0),
 )
-def sort(xp: Any, x: Any, axis: Any = -1, descending: Any = False, stable: Any = True) -> Any:
+def sort(
+    xp: ArrayNamespace, x: NamespaceArray, axis: int | None = -1, descending: bool = False, stable: bool = True
+) -> NamespaceArray:
     r"""Sort the elements along an axis, :math:`x_{(1)} \le x_{(2)} \le \dots`.
 
     Parameters
@@ -137,7 +146,7 @@ def sort(xp: Any, x: Any, axis: Any = -1, descending: Any = False, stable: Any =
     return xp.flip(xp.sort(x, axis=axis), axis=axis) if descending else xp.sort(x, axis=axis)
 
 
-def _normalize_top_k(x: Expr, k: Any, axis: Any) -> dict[str, Any]:
+def _normalize_top_k(x: Expr, k: int, axis: int) -> OpSettings:
     axis, count = normalize_axis(axis, x.ndim, "top_k", x), operator.index(k)
     length = x.shape[axis]
     if count < 0 or (isinstance(length, int) and count > length):
@@ -154,7 +163,7 @@ def _normalize_top_k(x: Expr, k: Any, axis: Any) -> dict[str, Any]:
     cost=_count_comparisons,
     behind="top_k",
 )
-def argtop_k(xp: Any, x: Any, k: Any = 1, axis: Any = -1) -> Any:
+def argtop_k(xp: ArrayNamespace, x: NamespaceArray, k: int = 1, axis: int = -1) -> ArrayValue:
     r"""Indices of the ``k`` largest elements along an axis, in descending order, as int64.
 
     Parameters
@@ -171,12 +180,12 @@ def argtop_k(xp: Any, x: Any, k: Any = 1, axis: Any = -1) -> Any:
     >>> pel.argtop_k(pel.matrix("x", shape=("n", 10)), 3).shape
     ('n', 3)
     """
-    order = argsort.op.value(xp, x, axis=axis, descending=True)
+    order = cast(NamespaceArray, argsort.op.value(xp, x, axis=axis, descending=True))
     return order[(slice(None),) * axis + (slice(k),)]
 
 
 @register_function
-def top_k(x: Any, k: int, axis: int = -1) -> list[Any]:
+def top_k(x: Operand, k: int, axis: int = -1) -> list[Expr]:
     r"""The ``k`` largest elements along an axis, in descending order, and their indices.
 
     Parameters
@@ -209,7 +218,7 @@ def top_k(x: Any, k: int, axis: int = -1) -> list[Any]:
     return [take_along_axis(x, indices, axis=axis), indices]
 
 
-def _normalize_search(a: Expr, v: Expr, side: str) -> dict[str, Any]:
+def _normalize_search(a: Expr, v: Expr, side: str) -> OpSettings:
     if a.ndim != 1:
         raise ShapeError(f"searchsorted: expected a sorted vector as first operand. Received: {format_operand(a)}")
     if isinstance(a, Constant) and not bool(np.all(a.value[:-1] <= a.value[1:])):
@@ -230,7 +239,9 @@ def _normalize_search(a: Expr, v: Expr, side: str) -> dict[str, Any]:
     ],
     cost=lambda node, size: size(node) * math.log2(2 + size(node.inputs[0])),
 )
-def searchsorted(xp: Any, a: Any, v: Any, side: Any = "left") -> Any:
+def searchsorted(
+    xp: ArrayNamespace, a: NamespaceArray, v: NamespaceArray, side: Literal["left", "right"] = "left"
+) -> NamespaceArray:
     r"""Indices at which values would be inserted into a sorted vector: the :math:`i` with
     :math:`a_{i-1} < v \le a_i`, or :math:`a_{i-1} \le v < a_i` for ``side="right"``.
 
@@ -265,7 +276,7 @@ def searchsorted(xp: Any, a: Any, v: Any, side: Any = "left") -> Any:
 
 
 @register_function
-def digitize(x: Any, bins: Any, right: bool = False) -> Any:
+def digitize(x: Operand, bins: Operand, right: bool = False) -> Expr:
     r"""Index of the bin that contains each element, :math:`b_{i-1} \le x < b_i`, for ascending bin edges.
 
     Parameters
@@ -287,7 +298,7 @@ def digitize(x: Any, bins: Any, right: bool = False) -> Any:
 
 
 @register_function
-def bincount(x: Any, weights: Any = None, length: int | None = None) -> Any:
+def bincount(x: Operand, weights: Operand | None = None, length: int | None = None) -> Expr:
     r"""Number of occurrences of each integer, or the sum of its weights, :math:`y_k = \sum_{j : x_j = k} w_j`.
 
     Parameters
@@ -324,4 +335,5 @@ def bincount(x: Any, weights: Any = None, length: int | None = None) -> Any:
     if numbers.ndim != 1:
         raise ShapeError(f"bincount: expected one axis. Received: {format_operand(numbers)}")
     amounts = as_expr(np.ones((), "int64") if weights is None else weights)
-    return call_op("zeros", operator.index(length), amounts.dtype).at[numbers].add(amounts)
+    counts: Expr = call_op("zeros", operator.index(length), amounts.dtype).at[numbers].add(amounts)
+    return counts

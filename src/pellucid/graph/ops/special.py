@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pellucid.graph.array_namespace import ArrayNamespace, JaxArray, NamespaceArray
+from pellucid.graph.expr import Expr, Operand
 from pellucid.graph.op_decorator import op, register_function
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.elementwise import POSITIVE, evaluate_polynomial
@@ -15,11 +17,14 @@ from pellucid.graph.ops.exponentials import exp, log, log1p
 from pellucid.graph.precedence import MULTIPLY
 from pellucid.graph.range_rules import fixed
 
+if TYPE_CHECKING:
+    from pellucid.typing import Array
 
-def get_scipy_function(name: str) -> Callable[..., Any]:
+
+def get_scipy_function(name: str) -> Callable[..., Array]:
     """Wrap a function of SciPy, imported when it is first called, as the value of an op."""
 
-    def value(xp: Any, *operands: Any) -> Any:
+    def value(xp: ArrayNamespace, *operands: Array) -> Array:
         import scipy.special
 
         return np.asarray(getattr(scipy.special, name)(*operands)).astype(operands[-1].dtype)
@@ -27,19 +32,20 @@ def get_scipy_function(name: str) -> Callable[..., Any]:
     return value
 
 
-def get_jax_function(name: str) -> Callable[..., Any]:
+def get_jax_function(name: str) -> Callable[..., JaxArray]:
     """Wrap a function of JAX, imported when it is first called, as the XLA value of an op."""
 
-    def value(xp: Any, *operands: Any) -> Any:
+    def value(xp: ArrayNamespace, *operands: JaxArray) -> JaxArray:
         import jax.scipy.special
 
-        return getattr(jax.scipy.special, name)(*operands)
+        result: JaxArray = getattr(jax.scipy.special, name)(*operands)
+        return result
 
     return value
 
 
 def _make_times_log_grad(log: Callable[[Any], Any], get_divisor: Callable[[Any], Any]) -> Any:
-    def grad(g: Any, z: Any, x: Any, y: Any) -> Any:
+    def grad(g: Expr, z: Expr, x: Expr, y: Expr) -> tuple[Expr, Expr]:
         is_zero = call_op("equal", x, 0)
         one = np.ones((), x.dtype)
         return g * log(y), g * call_op("where", is_zero, x, x / call_op("where", is_zero, one, get_divisor(y)))
@@ -47,7 +53,7 @@ def _make_times_log_grad(log: Callable[[Any], Any], get_divisor: Callable[[Any],
     return grad
 
 
-def _times_log(xp: Any, log: Callable[[Any], Any], x: Any, y: Any) -> Any:
+def _times_log(xp: ArrayNamespace, log: Callable[[Any], Any], x: NamespaceArray, y: NamespaceArray) -> NamespaceArray:
     """Return x * log(y), and 0 where x is 0. Both branches of the where must be finite."""
     is_zero = xp.equal(x, 0)
     one = xp.ones_like(y)
@@ -64,7 +70,7 @@ def _times_log(xp: Any, log: Callable[[Any], Any], x: Any, y: Any) -> Any:
     grad=_make_times_log_grad(log, lambda y: y),
     cost=12,
 )
-def xlogy(xp: Any, x: Any, y: Any) -> Any:
+def xlogy(xp: ArrayNamespace, x: NamespaceArray, y: NamespaceArray) -> NamespaceArray:
     r"""Product with a logarithm, :math:`x \log y`, and 0 where :math:`x = 0`, even for :math:`y = 0`.
 
     Examples
@@ -85,7 +91,7 @@ def xlogy(xp: Any, x: Any, y: Any) -> Any:
     grad=_make_times_log_grad(log1p, lambda y: 1 + y),
     cost=14,
 )
-def xlog1py(xp: Any, x: Any, y: Any) -> Any:
+def xlog1py(xp: ArrayNamespace, x: NamespaceArray, y: NamespaceArray) -> NamespaceArray:
     r"""Product with the logarithm of one plus a number, :math:`x \log(1 + y)`, and 0 where :math:`x = 0`.
 
     Examples
@@ -105,7 +111,7 @@ def xlog1py(xp: Any, x: Any, y: Any) -> Any:
     grad=lambda g, y, x: g / (x * (1 - x)),
     cost=25,
 )
-def logit(xp: Any, x: Any) -> Any:
+def logit(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     r"""Log-odds of a probability, :math:`\log \frac{x}{1 - x}`, the inverse of `sigmoid`.
 
     Examples
@@ -132,7 +138,7 @@ ERFCX_COEFFICIENTS = [(-1) ** k * math.prod(range(1, 2 * k, 2)) for k in range(1
     cost=20,
     value_range=fixed(-1, 1),
 )
-def erf(xp: Any, x: Any) -> Any:
+def erf(xp: ArrayNamespace, x: Array) -> Array:
     r"""Elementwise error function, :math:`\frac{2}{\sqrt{\pi}} \int_0^x e^{-t^2} dt`.
 
     Examples
@@ -152,7 +158,7 @@ def erf(xp: Any, x: Any) -> Any:
     cost=20,
     value_range=fixed(0, 2),
 )
-def erfc(xp: Any, x: Any) -> Any:
+def erfc(xp: Array, x: Array) -> Array:
     r"""Complementary error function, :math:`1 - \operatorname{erf}(x)`, accurate for large :math:`x`.
 
     Examples
@@ -163,7 +169,7 @@ def erfc(xp: Any, x: Any) -> Any:
     return get_scipy_function("erfc")(xp, x)
 
 
-def _erfcx_xla(xp: Any, x: Any) -> Any:
+def _erfcx_xla(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     # JAX returns 0 in an interval below the point from which it uses a continued fraction.
     far = x > (26 if x.dtype.itemsize > 4 else 9)
     inverse = 0.5 * xp.square(1 / xp.where(far, x, 1))
@@ -171,7 +177,7 @@ def _erfcx_xla(xp: Any, x: Any) -> Any:
     return xp.where(far, series, get_jax_function("erfcx")(xp, xp.where(far, 0, x))).astype(x.dtype)
 
 
-def _erfcx_grad(g: Any, y: Any, x: Any) -> Any:
+def _erfcx_grad(g: Expr, y: Expr, x: Expr) -> Expr:
     # 2 x y - 2 / sqrt(pi) cancels for large x, where the asymptotic series is used instead.
     far = call_op("greater", x, 10 if x.dtype.itemsize > 4 else 5)
     inverse = 0.5 * call_op("square", 1 / call_op("where", far, x, 1))
@@ -190,7 +196,7 @@ def _erfcx_grad(g: Any, y: Any, x: Any) -> Any:
     cost=25,
     value_range=fixed(0, math.inf),
 )
-def erfcx(xp: Any, x: Any) -> Any:
+def erfcx(xp: Array, x: Array) -> Array:
     r"""Scaled complementary error function, :math:`e^{x^2} \operatorname{erfc}(x)`.
 
     Examples
@@ -210,7 +216,7 @@ def erfcx(xp: Any, x: Any) -> Any:
     grad=lambda g, y, x: g * (1 / SLOPE_AT_ZERO) * exp(y * y),
     cost=20,
 )
-def erfinv(xp: Any, x: Any) -> Any:
+def erfinv(xp: ArrayNamespace, x: Array) -> Array:
     r"""Elementwise inverse error function, :math:`\operatorname{erf}^{-1}(x)`.
 
     Examples
@@ -222,7 +228,7 @@ def erfinv(xp: Any, x: Any) -> Any:
 
 
 @register_function
-def ndtr(x: Any) -> Any:
+def ndtr(x: Operand) -> Expr:
     r"""Standard normal cumulative distribution function, :math:`\Phi(x) = \operatorname{erfc}(-x / \sqrt{2}) / 2`.
 
     Parameters
@@ -247,7 +253,7 @@ def ndtr(x: Any) -> Any:
     grad=lambda g, y, x: g * math.sqrt(2 * math.pi) * exp(0.5 * y * y),
     cost=20,
 )
-def ndtri(xp: Any, x: Any) -> Any:
+def ndtri(xp: ArrayNamespace, x: Array) -> Array:
     r"""Quantile function of the standard normal distribution, :math:`\Phi^{-1}(p)`.
 
     Examples
@@ -258,15 +264,16 @@ def ndtri(xp: Any, x: Any) -> Any:
     return get_scipy_function("ndtri")(xp, x)
 
 
-def _log_ndtr_xla(xp: Any, x: Any) -> Any:
+def _log_ndtr_xla(xp: ArrayNamespace, x: JaxArray) -> JaxArray:
+    import jax.numpy as jnp
     from jax.scipy.special import erfc, erfcx
 
     # For x > 0 JAX's log_ndtr takes the logarithm of a probability rounded to 1; log1p of the other tail does not.
-    distance = xp.abs(x) * math.sqrt(0.5)
-    return xp.where(x < 0, xp.log(erfcx(distance) / 2) - distance * distance, xp.log1p(-erfc(distance) / 2))
+    distance = jnp.abs(x) * math.sqrt(0.5)
+    return jnp.where(x < 0, jnp.log(erfcx(distance) / 2) - distance * distance, jnp.log1p(-erfc(distance) / 2))
 
 
-def _log_ndtr_grad(g: Any, y: Any, x: Any) -> Any:
+def _log_ndtr_grad(g: Expr, y: Expr, x: Expr) -> Expr:
     # Density / probability. For x < 0 both underflow; erfcx is the probability without their common factor.
     left, right = call_op("minimum", x, 0), call_op("maximum", x, 0)
     below = math.sqrt(2 / math.pi) / erfcx(-left * math.sqrt(0.5))
@@ -284,7 +291,7 @@ def _log_ndtr_grad(g: Any, y: Any, x: Any) -> Any:
     cost=30,
     value_range=fixed(-math.inf, 0),
 )
-def log_ndtr(xp: Any, x: Any) -> Any:
+def log_ndtr(xp: ArrayNamespace, x: Array) -> Array:
     r"""Logarithm of the standard normal distribution function, :math:`\log \Phi(x)`, finite where the probability
     underflows.
 

@@ -5,17 +5,20 @@ from __future__ import annotations
 import itertools
 import operator
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pellucid.graph.errors import ShapeError
-from pellucid.graph.expr import Expr, as_expr
+from pellucid.graph.expr import Expr, Operand, as_expr
 from pellucid.graph.op_decorator import register_function
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.formatters import format_operand
 from pellucid.graph.ops.reshape import ravel
 from pellucid.graph.types import normalize_axis
+
+if TYPE_CHECKING:
+    from pellucid.typing import Array
 
 
 def _get_length(x: Expr, axis: int, what: str) -> int:
@@ -25,13 +28,13 @@ def _get_length(x: Expr, axis: int, what: str) -> int:
     return dim
 
 
-def _slice_between(x: Expr, bounds: Sequence[int | None], axis: int) -> list[Any]:
+def _slice_between(x: Expr, bounds: Sequence[int | None], axis: int) -> list[Expr]:
     leading = (slice(None),) * axis
     return [x[(*leading, slice(a, b))] for a, b in itertools.pairwise(bounds)]
 
 
 @register_function
-def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
+def array_split(ary: Operand, indices_or_sections: int | Sequence[int] | Array, axis: int = 0) -> list[Expr]:
     r"""Split an array along an axis into parts that may differ in length.
 
     Like `split`, but the length :math:`n` need not be a multiple of the number of parts :math:`k`: the first
@@ -53,9 +56,10 @@ def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
     """
     x = as_expr(ary)
     axis = normalize_axis(axis, x.ndim, "array_split", x)
-    if np.ndim(indices_or_sections):
-        return _slice_between(x, [0, *map(operator.index, indices_or_sections), None], axis)
-    count, length = operator.index(indices_or_sections), _get_length(x, axis, "array_split")
+    sections: Any = indices_or_sections
+    if np.ndim(sections):
+        return _slice_between(x, [0, *map(operator.index, sections), None], axis)
+    count, length = operator.index(sections), _get_length(x, axis, "array_split")
     if count < 1:
         raise ShapeError(f"array_split of {x}: expected at least one part. Received: {count}")
     quotient, remainder = divmod(length, count)
@@ -64,7 +68,7 @@ def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
 
 
 @register_function
-def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
+def split(ary: Operand, indices_or_sections: int | Sequence[int] | Array, axis: int = 0) -> list[Expr]:
     r"""Split an array into parts along an axis.
 
     Parameters
@@ -93,8 +97,9 @@ def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
     """
     x = as_expr(ary)
     axis = normalize_axis(axis, x.ndim, "split", x)
-    if not np.ndim(indices_or_sections):
-        count, length = operator.index(indices_or_sections), _get_length(x, axis, "split")
+    sections: Any = indices_or_sections
+    if not np.ndim(sections):
+        count, length = operator.index(sections), _get_length(x, axis, "split")
         if count < 1 or length % count:
             raise ShapeError(
                 f"split: axis {axis} of {format_operand(x)}, does not divide into {count} equal parts. Use "
@@ -104,7 +109,7 @@ def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
 
 
 @register_function
-def hsplit(ary: Any, indices_or_sections: Any) -> Any:
+def hsplit(ary: Operand, indices_or_sections: int | Sequence[int] | Array) -> list[Expr]:
     r"""Split an array along its second axis, or along its only axis.
 
     Parameters
@@ -124,7 +129,7 @@ def hsplit(ary: Any, indices_or_sections: Any) -> Any:
 
 
 @register_function
-def vsplit(ary: Any, indices_or_sections: Any) -> Any:
+def vsplit(ary: Operand, indices_or_sections: int | Sequence[int] | Array) -> list[Expr]:
     r"""Split an array along its first axis.
 
     Parameters
@@ -143,7 +148,7 @@ def vsplit(ary: Any, indices_or_sections: Any) -> Any:
 
 
 @register_function
-def dsplit(ary: Any, indices_or_sections: Any) -> Any:
+def dsplit(ary: Operand, indices_or_sections: int | Sequence[int] | Array) -> list[Expr]:
     r"""Split an array along its third axis.
 
     Parameters
@@ -162,7 +167,7 @@ def dsplit(ary: Any, indices_or_sections: Any) -> Any:
 
 
 @register_function
-def unstack(x: Any, axis: int = 0) -> Any:
+def unstack(x: Operand, axis: int = 0) -> tuple[Expr, ...]:
     r"""Split an array along an axis and remove the axis, as a tuple: the inverse of `stack`.
 
     Parameters
@@ -189,7 +194,7 @@ def unstack(x: Any, axis: int = 0) -> Any:
 
 
 @register_function
-def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
+def delete(arr: Operand, obj: int | slice | Sequence[int] | Array, axis: int | None = None) -> Expr:
     r"""Delete elements along an axis.
 
     Parameters

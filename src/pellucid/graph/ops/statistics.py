@@ -5,12 +5,14 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pellucid.graph.array_namespace import ArrayNamespace, NamespaceArray
 from pellucid.graph.errors import OptionError, ShapeError
-from pellucid.graph.expr import Expr, as_expr
+from pellucid.graph.expr import Expr, Operand, OpSettings, as_expr
+from pellucid.graph.op import Example
 from pellucid.graph.op_decorator import op, register_function
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.formatters import format_operand, function_tex, method_text, settings_tex
@@ -25,13 +27,16 @@ from pellucid.graph.ops.reductions import (
 from pellucid.graph.range_rules import elements_of, fixed
 from pellucid.graph.types import Type, format_shape, normalize_axes, normalize_axis
 
+if TYPE_CHECKING:
+    from pellucid.typing import ArrayLike, Axes
 
-def _draw_examples(rng: np.random.Generator) -> list[Any]:
+
+def _draw_examples(rng: np.random.Generator) -> list[Example]:
     x = rng.permutation(24).reshape(2, 3, 4) / 7.0 - 1.5
     return [((x,), {}), ((x,), {"axis": 1, "ddof": 1}), ((x,), {"axis": (0, -1), "keepdims": True})]
 
 
-def _scale_deviations(g: Any, x: Any, axis: tuple[int, ...], ddof: Any, keepdims: bool) -> Any:
+def _scale_deviations(g: Expr, x: Expr, axis: tuple[int, ...], ddof: float, keepdims: bool) -> Expr:
     """Return g * (x - mean) / (n - ddof)."""
     freedom = count_elements(x, axis) - ddof if ddof else count_elements(x, axis)
     return restore_axes(g, x, axis, keepdims) * (x - mean(x, axis=axis, keepdims=True)) / freedom
@@ -55,7 +60,9 @@ _deviation_op = functools.partial(
     grad=lambda g, y, x, axis, ddof, keepdims: _scale_deviations(2 * g, x, axis, ddof, keepdims),
     value_range=fixed(0, math.inf),
 )
-def var(xp: Any, x: Any, axis: Any = None, ddof: Any = 0, keepdims: Any = False) -> Any:
+def var(
+    xp: ArrayNamespace, x: NamespaceArray, axis: Axes = None, ddof: float = 0, keepdims: bool = False
+) -> NamespaceArray:
     r"""Variance of the elements along axes, :math:`\frac{1}{n - d} \sum_i (x_i - \bar{x})^2` with :math:`d` = ``ddof``.
 
     Parameters
@@ -88,7 +95,7 @@ def var(xp: Any, x: Any, axis: Any = None, ddof: Any = 0, keepdims: Any = False)
     return squares * (count / xp.maximum(count - ddof, 0)).astype(x.dtype)
 
 
-def _std_grad(g: Any, y: Any, x: Any, axis: tuple[int, ...], ddof: Any, keepdims: bool) -> Any:
+def _std_grad(g: Expr, y: Expr, x: Expr, axis: tuple[int, ...], ddof: float, keepdims: bool) -> Expr:
     # A standard deviation of 0 means that all deviations are 0; divide them by 1, for a gradient of 0 and not NaN.
     safe_y = call_op("where", call_op("equal", y, 0), np.ones((), y.dtype), y)
     return _scale_deviations(g / safe_y, x, axis, ddof, keepdims)
@@ -97,7 +104,9 @@ def _std_grad(g: Any, y: Any, x: Any, axis: tuple[int, ...], ddof: Any, keepdims
 @_deviation_op(
     tex=function_tex(r"\operatorname{std}"), text=method_text("std"), grad=_std_grad, value_range=fixed(0, math.inf)
 )
-def std(xp: Any, x: Any, axis: Any = None, ddof: Any = 0, keepdims: Any = False) -> Any:
+def std(
+    xp: ArrayNamespace, x: NamespaceArray, axis: Axes = None, ddof: float = 0, keepdims: bool = False
+) -> NamespaceArray:
     r"""Standard deviation of the elements along axes, :math:`\sqrt{\operatorname{var}(x)}`.
 
     The gradient is 0 where all elements are equal. The parameters are those of `var`.
@@ -123,7 +132,7 @@ def std(xp: Any, x: Any, axis: Any = None, ddof: Any = 0, keepdims: Any = False)
 
 
 @register_function
-def ptp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def ptp(x: Operand, axis: Axes = None, keepdims: bool = False) -> Expr:
     r"""Peak-to-peak range of the elements along axes, :math:`\max_i x_i - \min_i x_i`.
 
     Parameters
@@ -145,7 +154,7 @@ def ptp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 @register_function
-def average(x: Any, axis: Any = None, weights: Any = None, keepdims: bool = False) -> Any:
+def average(x: Operand, axis: Axes = None, weights: Operand | None = None, keepdims: bool = False) -> Expr:
     r"""Weighted average of the elements along axes, :math:`\sum_i w_i x_i / \sum_i w_i`.
 
     Parameters
@@ -195,10 +204,10 @@ def average(x: Any, axis: Any = None, weights: Any = None, keepdims: bool = Fals
     return call_op("sum", weighted, axis=axes, keepdims=keepdims) / total
 
 
-def _normalize_quantile(x: Expr, q: Any, axis: Any, keepdims: Any) -> dict[str, Any]:
+def _normalize_quantile(x: Expr, q: ArrayLike, axis: Axes, keepdims: bool) -> OpSettings:
     fractions = np.asarray(q, dtype=float)
     if not np.all((fractions >= 0) & (fractions <= 1)):
-        raise OptionError(f"quantile: expected fractions from 0 to 1. Received: q={q}")
+        raise OptionError(f"quantile: expected fractions from 0 to 1. Received: q={q!r}")
     axes = normalize_axes(axis, x.ndim, "quantile", x)
     return {
         "q": _to_nested_tuples(fractions.tolist()),
@@ -211,13 +220,13 @@ def _to_nested_tuples(value: Any) -> Any:
     return tuple(map(_to_nested_tuples, value)) if isinstance(value, list) else value
 
 
-def _infer_quantile(x: Expr, q: Any, axis: int | tuple[int, ...], keepdims: bool) -> Type:
+def _infer_quantile(x: Expr, q: Expr, axis: int | tuple[int, ...], keepdims: bool) -> Type:
     axes = (axis,) if isinstance(axis, int) else axis
     rest = [1 if a in axes else d for a, d in enumerate(x.shape) if keepdims or a not in axes]
     return Type((*np.shape(q), *rest), x.dtype)
 
 
-def _draw_quantile_examples(rng: np.random.Generator) -> list[Any]:
+def _draw_quantile_examples(rng: np.random.Generator) -> list[Example]:
     x = rng.permutation(24).reshape(2, 3, 4) / 7.0 - 1.5
     return [
         ((x,), {"axis": 1}),
@@ -237,7 +246,9 @@ def _draw_quantile_examples(rng: np.random.Generator) -> list[Any]:
     cost=lambda node, size: size(node.inputs[0]) * math.log2(2 + size(node.inputs[0])),
     value_range=elements_of(0),
 )
-def quantile(xp: Any, x: Any, q: Any = 0.5, axis: Any = None, keepdims: Any = False) -> Any:
+def quantile(
+    xp: ArrayNamespace, x: NamespaceArray, q: ArrayLike = 0.5, axis: Axes = None, keepdims: bool = False
+) -> NamespaceArray:
     r"""Quantile of the elements along axes, linearly interpolated between neighbors:
     :math:`(1 - t)\, x_{(i)} + t\, x_{(i + 1)}` at :math:`i + t = q (n - 1)`, with :math:`i` counted from 0.
 
@@ -272,7 +283,7 @@ def quantile(xp: Any, x: Any, q: Any = 0.5, axis: Any = None, keepdims: Any = Fa
     ----------
     R. J. Hyndman and Y. Fan, Sample quantiles in statistical packages, The American Statistician 50 (1996), type 7.
     """
-    fractions, axes = np.asarray(q), (axis,) if isinstance(axis, int) else axis
+    fractions, axes = np.asarray(q), normalize_axes(axis, x.ndim, "quantile")
     others = [a for a in range(x.ndim) if a not in axes]
     rows = xp.transpose(x, (*axes, *others))
     if len(axes) != 1:
@@ -290,7 +301,7 @@ def quantile(xp: Any, x: Any, q: Any = 0.5, axis: Any = None, keepdims: Any = Fa
 
 
 @register_function
-def percentile(a: Any, q: Any, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Any:
+def percentile(a: Operand, q: ArrayLike, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Expr:
     r"""Percentile along axes: the `quantile` at :math:`q / 100`.
 
     Parameters
@@ -314,7 +325,7 @@ def percentile(a: Any, q: Any, axis: int | Sequence[int] | None = None, keepdims
 
 
 @register_function
-def median(a: Any, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Any:
+def median(a: Operand, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Expr:
     r"""Median along axes: the middle element, or the mean of the two middle elements.
 
     Parameters

@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from pellucid.graph.array_namespace import ArrayNamespace, NamespaceArray
+from pellucid.graph.expr import Expr, OpSettings
+from pellucid.graph.op import PrintedOperand, TemplatePiece
 from pellucid.graph.op_decorator import op
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.activations import sigmoid, softplus
@@ -20,7 +23,7 @@ from pellucid.graph.ops.gamma_ratios import (
     get_digamma_series,
     log_gamma_ratio,
 )
-from pellucid.graph.precedence import ADD, MULTIPLY, TemplatePiece
+from pellucid.graph.precedence import ADD, MULTIPLY
 
 HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
 
@@ -34,7 +37,7 @@ ATANH = [2 / (2 * k + 3) for k in range(14)]
 r"""Coefficients of :math:`2 (\operatorname{artanh} r - r) / r^3` at even powers of :math:`r`."""
 
 
-def subtract_log1p(xp: Any, t: Any) -> Any:
+def subtract_log1p(xp: ArrayNamespace, t: NamespaceArray) -> NamespaceArray:
     r"""Return :math:`t - \log(1 + t)` without cancellation."""
     near = xp.abs(t) < 0.4
     s, far = xp.where(near, t, 0 * t), xp.where(near, 0 * t, t)
@@ -42,7 +45,7 @@ def subtract_log1p(xp: Any, t: Any) -> Any:
     return xp.where(near, r * (s - r * r * evaluate_polynomial(ATANH, r * r)), far - xp.log1p(far))
 
 
-def compute_stirling_series(xp: Any, x: Any) -> Any:
+def compute_stirling_series(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     """Return the series of large arguments."""
     y = 1 / x
     return HALF_LOG_TWO_PI + y * evaluate_polynomial(STIRLING, y * y)
@@ -58,7 +61,7 @@ def compute_stirling_series(xp: Any, x: Any) -> Any:
     cost=60,
     behind="gammaln",
 )
-def stirling_remainder(xp: Any, x: Any) -> Any:
+def stirling_remainder(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     r"""Remainder of Stirling's formula, :math:`\log \Gamma(x) - (x - \frac{1}{2}) \log x + x`.
 
     It tends to :math:`\log \sqrt{2 \pi}` for large :math:`x`, where the three terms cancel.
@@ -75,12 +78,12 @@ def stirling_remainder(xp: Any, x: Any) -> Any:
     return xp.where(x < start, near, compute_stirling_series(xp, xp.maximum(x, start)))
 
 
-def _digamma_remainder_text(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece]:
+def _digamma_remainder_text(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> list[TemplatePiece]:
     order = f", n={settings['n']}" if settings["n"] else ""
     return ["digamma_remainder(", (operands[0], 0), f"{order})"]
 
 
-def _digamma_remainder_tex(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece]:
+def _digamma_remainder_tex(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> list[TemplatePiece]:
     (x,) = operands
     order = f"^{{({settings['n']})}}" if settings["n"] else ""
     return [
@@ -102,7 +105,7 @@ def _digamma_remainder_tex(operands: tuple[Any, ...], settings: Any) -> list[Tem
     cost=60,
     behind="digamma",
 )
-def digamma_remainder(xp: Any, x: Any, n: Any = 0) -> Any:
+def digamma_remainder(xp: ArrayNamespace, x: NamespaceArray, n: int = 0) -> NamespaceArray:
     r"""Derivative of order ``n`` of :math:`\psi(x) - \log x + \frac{1}{2 x}`, whose terms cancel for large :math:`x`.
 
     Parameters
@@ -131,7 +134,7 @@ def digamma_remainder(xp: Any, x: Any, n: Any = 0) -> Any:
     return xp.where(x < start, direct + 0.5 * sign / near ** (n + 1), evaluate_polynomial(series, y))
 
 
-def _log_factorial_remainder_grad(g: Any, y: Any, x: Any) -> Any:
+def _log_factorial_remainder_grad(g: Expr, y: Expr, x: Expr) -> Expr:
     start = get_series_start(x)
     large, small = call_op("maximum", x, start), call_op("minimum", x, start)
     return g * call_op("where", x < start, digamma(1 + small) - log(small), digamma_remainder(large) + 0.5 / large)
@@ -147,7 +150,7 @@ def _log_factorial_remainder_grad(g: Any, y: Any, x: Any) -> Any:
     cost=80,
     behind="gammaln",
 )
-def log_factorial_remainder(xp: Any, x: Any) -> Any:
+def log_factorial_remainder(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     r"""Remainder of Stirling's formula for factorials, :math:`\log \Gamma(1 + x) - x \log x + x`, and 0 at 0.
 
     Examples
@@ -164,7 +167,7 @@ def log_factorial_remainder(xp: Any, x: Any) -> Any:
     return xp.where(x < start, near, compute_stirling_series(xp, large) + 0.5 * xp.log(large))
 
 
-def _kl_div_grad(g: Any, y: Any, k: Any, m: Any) -> Any:
+def _kl_div_grad(g: Expr, y: Expr, k: Expr, m: Expr) -> tuple[Expr, Expr]:
     near = call_op("abs", k - m) < 0.5 * m
     far = 2 * log(call_op("sqrt", call_op("where", near, 1, k)) / call_op("sqrt", call_op("where", near, 1, m)))
     return g * call_op("where", near, call_op("log1p", (k - m) / m), far), g * ((m - k) / m)
@@ -179,7 +182,7 @@ def _kl_div_grad(g: Any, y: Any, k: Any, m: Any) -> Any:
     grad=_kl_div_grad,
     cost=50,
 )
-def kl_div(xp: Any, x: Any, y: Any) -> Any:
+def kl_div(xp: ArrayNamespace, x: NamespaceArray, y: NamespaceArray) -> NamespaceArray:
     r"""Term of a Kullback-Leibler divergence, :math:`x \log \frac{x}{y} - x + y`, accurate where
     :math:`x \approx y`.
 
@@ -225,7 +228,9 @@ def kl_div(xp: Any, x: Any, y: Any) -> Any:
     cost=400,
     behind="gammaln",
 )
-def binomial_log_probability(xp: Any, successes: Any, failures: Any, logit: Any) -> Any:
+def binomial_log_probability(
+    xp: ArrayNamespace, successes: NamespaceArray, failures: NamespaceArray, logit: NamespaceArray
+) -> NamespaceArray:
     r"""Logarithm of the binomial distribution, :math:`\log \binom{a + b}{a} + a \log p + b \log (1 - p)`.
 
     It is accurate where the terms are large and nearly cancel.
@@ -266,7 +271,7 @@ def binomial_log_probability(xp: Any, successes: Any, failures: Any, logit: Any)
     cost=150,
     behind="gammaln",
 )
-def log_gamma_ratio_remainder(xp: Any, x: Any, d: Any) -> Any:
+def log_gamma_ratio_remainder(xp: ArrayNamespace, x: NamespaceArray, d: NamespaceArray) -> NamespaceArray:
     r"""Remainder of the ratio of gamma functions, :math:`\log \frac{\Gamma(x + d)}{\Gamma(x) \, x^d}`.
 
     It tends to 0 for large :math:`x`, as :math:`d (d - 1) / (2 x)`.
@@ -315,7 +320,7 @@ def log_gamma_ratio_remainder(xp: Any, x: Any, d: Any) -> Any:
     cost=120,
     behind="digamma",
 )
-def digamma_difference_remainder(xp: Any, x: Any, d: Any) -> Any:
+def digamma_difference_remainder(xp: ArrayNamespace, x: NamespaceArray, d: NamespaceArray) -> NamespaceArray:
     r"""Remainder of a difference of digamma functions, :math:`\psi(x + d) - \psi(x) - d / x`.
 
     Examples
@@ -346,7 +351,7 @@ def digamma_difference_remainder(xp: Any, x: Any, d: Any) -> Any:
     cost=20,
     behind="log1p",
 )
-def scaled_log1p(xp: Any, x: Any, s: Any) -> Any:
+def scaled_log1p(xp: ArrayNamespace, x: NamespaceArray, s: NamespaceArray) -> NamespaceArray:
     r"""Product :math:`x \log(1 + s / x)`, which tends to :math:`s` for large :math:`x`.
 
     Its gradient with respect to :math:`x` does not cancel there.
@@ -369,7 +374,7 @@ def scaled_log1p(xp: Any, x: Any, s: Any) -> Any:
     cost=40,
     behind="log1p",
 )
-def log1p_minus_fraction(xp: Any, x: Any, s: Any) -> Any:
+def log1p_minus_fraction(xp: ArrayNamespace, x: NamespaceArray, s: NamespaceArray) -> NamespaceArray:
     r"""Derivative of `scaled_log1p`, :math:`\log(1 + s / x) - s / (x + s)`.
 
     Examples

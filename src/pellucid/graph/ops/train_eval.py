@@ -2,8 +2,7 @@ r"""Expressions that differ between training and inference."""
 
 from __future__ import annotations
 
-from typing import Any
-
+from pellucid.graph.array_namespace import ArrayNamespace, NamespaceArray
 from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr
 from pellucid.graph.op_decorator import op
@@ -34,7 +33,7 @@ def _infer_type(training: Expr, inference: Expr) -> Type:
     cost=0,
     value_range=elements_of(0, 1),
 )
-def training_only(xp: Any, training: Any, inference: Any) -> Any:
+def training_only(xp: ArrayNamespace, training: NamespaceArray, inference: NamespaceArray) -> NamespaceArray:
     r"""Expression with separate values for training, :math:`t`, and for inference.
 
     The value is the first operand until `pellucid.inference` replaces it by the second. Use it for noise, random crops

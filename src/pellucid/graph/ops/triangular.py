@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from pellucid.graph.array_namespace import ArrayNamespace, NamespaceArray
 from pellucid.graph.errors import ShapeError
-from pellucid.graph.expr import Expr, as_expr, constant
+from pellucid.graph.expr import Expr, Operand, OpSettings, as_expr, constant
+from pellucid.graph.op import PrintedOperand, TemplatePiece
 from pellucid.graph.op_decorator import op, register_function
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.formatters import format_operand
 from pellucid.graph.ops.reductions import get_accumulator_dtype
 from pellucid.graph.ops.reshape import draw_tensor, ravel
-from pellucid.graph.precedence import TemplatePiece
 from pellucid.graph.range_rules import elements_of, elements_or_zero
 from pellucid.graph.types import Dim, Type, Unknown, normalize_axis
 
@@ -24,7 +24,7 @@ from pellucid.graph.types import Dim, Type, Unknown, normalize_axis
 def _diagonal_tex(symbol: str, setting: str = "offset") -> Any:
     """Print a function of a diagonal in LaTeX, with a nonzero offset below its name."""
 
-    def tex(operands: tuple[Any, ...], settings: Any) -> list[TemplatePiece]:
+    def tex(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> list[TemplatePiece]:
         offset = settings.get(setting, 0)
         below = f"_{{{offset:+d}}}" if isinstance(offset, int) and offset else ""
         return [f"{symbol}{below}(", (operands[0], 0), ")"]
@@ -32,7 +32,7 @@ def _diagonal_tex(symbol: str, setting: str = "offset") -> Any:
     return tex
 
 
-def _normalize_diagonal(x: Expr, *like: Expr, offset: Any = 0, axis1: Any = 0, axis2: Any = 1) -> dict[str, Any]:
+def _normalize_diagonal(x: Expr, *like: Expr, offset: int = 0, axis1: int = 0, axis2: int = 1) -> OpSettings:
     stack = like[0] if like else x
     if stack.ndim < 2:
         raise ShapeError(f"diagonal: expected a matrix or a stack of matrices. Received: {format_operand(stack)}")
@@ -67,7 +67,7 @@ def _infer_diagonal(x: Expr, offset: int, axis1: int, axis2: int) -> Type:
     cost=0,
     value_range=elements_of(0),
 )
-def diagonal(xp: Any, x: Any, offset: Any = 0, axis1: Any = 0, axis2: Any = 1) -> Any:
+def diagonal(xp: ArrayNamespace, x: NamespaceArray, offset: int = 0, axis1: int = 0, axis2: int = 1) -> NamespaceArray:
     r"""Diagonal of matrices along a new last axis, :math:`y_i = x_{i,\,i+k}` for the offset :math:`k`.
 
     Parameters
@@ -97,7 +97,7 @@ def diagonal(xp: Any, x: Any, offset: Any = 0, axis1: Any = 0, axis2: Any = 1) -
     return xp.diagonal(x, offset, axis1, axis2)
 
 
-def _embed_diagonal(xp: Any, x: Any, rows: int, columns: int, offset: int) -> Any:
+def _embed_diagonal(xp: ArrayNamespace, x: NamespaceArray, rows: int, columns: int, offset: int) -> NamespaceArray:
     length = rows if offset >= 0 else columns
     wide = xp.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, length - x.shape[-1])])
     wide = wide[..., :, None] if offset >= 0 else wide[..., None, :]
@@ -116,7 +116,9 @@ def _embed_diagonal(xp: Any, x: Any, rows: int, columns: int, offset: int) -> An
     cost=0,
     behind="diagonal",
 )
-def diagonal_gradient(xp: Any, x: Any, like: Any, offset: Any = 0, axis1: Any = 0, axis2: Any = 1) -> Any:
+def diagonal_gradient(
+    xp: ArrayNamespace, x: NamespaceArray, like: NamespaceArray, offset: int = 0, axis1: int = 0, axis2: int = 1
+) -> NamespaceArray:
     r"""Array of zeros of the shape of ``like`` with ``x`` on a diagonal: the transpose of `diagonal`.
 
     Parameters
@@ -157,7 +159,7 @@ def _infer_diagonal_matrix(x: Expr, offset: int) -> Type:
     behind="diag",
     value_range=elements_or_zero,
 )
-def diagonal_matrix(xp: Any, x: Any, offset: Any = 0) -> Any:
+def diagonal_matrix(xp: ArrayNamespace, x: NamespaceArray, offset: int = 0) -> NamespaceArray:
     r"""Square matrices with the last axis on a diagonal, :math:`\operatorname{diag}(x)_{ij} = x_i \delta_{ij}`.
 
     Parameters
@@ -177,7 +179,7 @@ def diagonal_matrix(xp: Any, x: Any, offset: Any = 0) -> Any:
 
 
 @register_function
-def diag(x: Any, k: int = 0) -> Any:
+def diag(x: Operand, k: int = 0) -> Expr:
     r"""Diagonal matrix of a vector, or diagonal of a matrix.
 
     Parameters
@@ -212,7 +214,7 @@ def diag(x: Any, k: int = 0) -> Any:
 
 
 @register_function
-def diagflat(x: Any, k: int = 0) -> Any:
+def diagflat(x: Operand, k: int = 0) -> Expr:
     r"""Diagonal matrix of a flattened array.
 
     Parameters
@@ -239,7 +241,7 @@ def diagflat(x: Any, k: int = 0) -> Any:
     normalize=_normalize_diagonal,
     examples=lambda rng: [((draw_tensor(rng)[0],), {}), ((draw_tensor(rng),), {"offset": -1, "axis1": 1, "axis2": 2})],
 )
-def trace(xp: Any, x: Any, offset: Any = 0, axis1: Any = 0, axis2: Any = 1) -> Any:
+def trace(xp: ArrayNamespace, x: NamespaceArray, offset: int = 0, axis1: int = 0, axis2: int = 1) -> NamespaceArray:
     r"""Trace of matrices, :math:`\operatorname{tr} A = \sum_i A_{ii}`.
 
     Parameters
@@ -266,7 +268,7 @@ def trace(xp: Any, x: Any, offset: Any = 0, axis1: Any = 0, axis2: Any = 1) -> A
 
 
 @register_function
-def matrix_trace(x: Any, offset: int = 0) -> Any:
+def matrix_trace(x: Operand, offset: int = 0) -> Expr:
     r"""Trace of each matrix of a stack, :math:`\operatorname{tr} A = \sum_i A_{\ldots ii}`; ``pel.linalg.trace``.
 
     Parameters
@@ -285,7 +287,7 @@ def matrix_trace(x: Any, offset: int = 0) -> Any:
 
 
 @register_function
-def matrix_diagonal(x: Any, offset: int = 0) -> Any:
+def matrix_diagonal(x: Operand, offset: int = 0) -> Expr:
     r"""Diagonal of each matrix of a stack, :math:`A_{\ldots ii}`; ``pel.linalg.diagonal``.
 
     Parameters
@@ -303,7 +305,7 @@ def matrix_diagonal(x: Any, offset: int = 0) -> Any:
     return diagonal(x, offset, -2, -1)
 
 
-def _normalize_triangle(x: Expr, k: Any) -> dict[str, Any]:
+def _normalize_triangle(x: Expr, k: int) -> OpSettings:
     if x.ndim < 2:
         raise ShapeError(f"tril, triu: expected a matrix or a stack of matrices. Received: {format_operand(x)}")
     return {"k": operator.index(k)}
@@ -323,7 +325,7 @@ _triangle_op = functools.partial(
     grad=lambda g, y, x, k: call_op("tril", g, k),
     value_range=elements_or_zero,
 )
-def tril(xp: Any, x: Any, k: Any = 0) -> Any:
+def tril(xp: ArrayNamespace, x: NamespaceArray, k: int = 0) -> NamespaceArray:
     r"""Lower triangle of matrices, :math:`x_{ij}` where :math:`j \le i + k`, with zeros above.
 
     Parameters
@@ -346,7 +348,7 @@ def tril(xp: Any, x: Any, k: Any = 0) -> Any:
     grad=lambda g, y, x, k: call_op("triu", g, k),
     value_range=elements_or_zero,
 )
-def triu(xp: Any, x: Any, k: Any = 0) -> Any:
+def triu(xp: ArrayNamespace, x: NamespaceArray, k: int = 0) -> NamespaceArray:
     r"""Upper triangle of matrices, :math:`x_{ij}` where :math:`j \ge i + k`, with zeros below.
 
     Parameters
@@ -364,12 +366,12 @@ def triu(xp: Any, x: Any, k: Any = 0) -> Any:
     return xp.triu(x, k)
 
 
-def _to_constants(indices: Sequence[Any]) -> tuple[Expr, ...]:
+def _to_constants(indices: Any) -> tuple[Expr, ...]:
     return tuple(constant(np.asarray(i, "int64")) for i in indices)
 
 
 @register_function
-def tril_indices(n: int, k: int = 0, m: int | None = None) -> Any:
+def tril_indices(n: int, k: int = 0, m: int | None = None) -> tuple[Expr, ...]:
     r"""Row and column indices of the lower triangle of an ``n`` by ``m`` matrix, as int64 constants.
 
     Parameters
@@ -391,7 +393,7 @@ def tril_indices(n: int, k: int = 0, m: int | None = None) -> Any:
 
 
 @register_function
-def triu_indices(n: int, k: int = 0, m: int | None = None) -> Any:
+def triu_indices(n: int, k: int = 0, m: int | None = None) -> tuple[Expr, ...]:
     r"""Row and column indices of the upper triangle of an ``n`` by ``m`` matrix, as int64 constants.
 
     Parameters

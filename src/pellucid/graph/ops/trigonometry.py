@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import Any
 
 import numpy as np
 
+from pellucid.graph.array_namespace import ArrayNamespace, NamespaceArray
+from pellucid.graph.expr import Expr, Operand
 from pellucid.graph.op_decorator import alias, op, register_function
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.elementwise import POSITIVE, evaluate_polynomial
@@ -22,7 +23,7 @@ from pellucid.graph.range_rules import decreasing, fixed, increasing
     cost=10,
     value_range=fixed(-1, 1),
 )
-def sin(xp: Any, x: Any) -> Any:
+def sin(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     r"""Sine of every element, in radians, :math:`\sin x`.
 
     Examples
@@ -35,7 +36,7 @@ def sin(xp: Any, x: Any) -> Any:
 
 
 @op(tex=r"\cos({0:_})", floats=True, edge=(0.0,), grad=lambda g, y, x: -g * sin(x), cost=10, value_range=fixed(-1, 1))
-def cos(xp: Any, x: Any) -> Any:
+def cos(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     r"""Cosine of every element, in radians, :math:`\cos x`.
 
     Examples
@@ -48,7 +49,7 @@ def cos(xp: Any, x: Any) -> Any:
 
 
 @op(tex=r"\tan({0:_})", floats=True, domain=(-1.2, 1.2), edge=(0.0,), grad=lambda g, y, x: g * (1 + y * y), cost=12)
-def tan(xp: Any, x: Any) -> Any:
+def tan(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     r"""Tangent of every element, in radians, :math:`\tan x = \sin x / \cos x`.
 
     Examples
@@ -60,7 +61,7 @@ def tan(xp: Any, x: Any) -> Any:
     return xp.tan(x)
 
 
-def _cos_of_arcsin(x: Any) -> Any:
+def _cos_of_arcsin(x: Expr) -> Expr:
     """Return sqrt(1 - x ** 2) without the cancellation of 1 - x ** 2 near 1."""
     return call_op("sqrt", (1 - x) * (1 + x))
 
@@ -68,7 +69,7 @@ def _cos_of_arcsin(x: Any) -> Any:
 _inverse_op = functools.partial(op, floats=True, domain=(-0.9, 0.9), edge=(0.0, 0.99), cost=12)
 
 
-def _arcsin_xla(xp: Any, x: Any) -> Any:
+def _arcsin_xla(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     return xp.where(xp.abs(x) <= 1e-30, x, xp.arcsin(x))  # XLA's arcsin of a subnormal number is NaN
 
 
@@ -79,7 +80,7 @@ def _arcsin_xla(xp: Any, x: Any) -> Any:
     grad=lambda g, y, x: g / _cos_of_arcsin(x),
     value_range=increasing(np.arcsin, -1, 1),
 )
-def arcsin(xp: Any, x: Any) -> Any:
+def arcsin(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     r"""Inverse sine of every element, :math:`\arcsin x`, from :math:`-\pi/2` to :math:`\pi/2`.
 
     Examples
@@ -94,7 +95,7 @@ def arcsin(xp: Any, x: Any) -> Any:
 @_inverse_op(
     tex=r"\arccos({0:_})", grad=lambda g, y, x: -g / _cos_of_arcsin(x), value_range=decreasing(np.arccos, -1, 1)
 )
-def arccos(xp: Any, x: Any) -> Any:
+def arccos(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     r"""Inverse cosine of every element, :math:`\arccos x`, from :math:`0` to :math:`\pi`.
 
     Examples
@@ -114,7 +115,7 @@ def arccos(xp: Any, x: Any) -> Any:
     cost=12,
     value_range=increasing(np.arctan),
 )
-def arctan(xp: Any, x: Any) -> Any:
+def arctan(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     r"""Inverse tangent of every element, :math:`\arctan x`, from :math:`-\pi/2` to :math:`\pi/2`.
 
     Examples
@@ -126,18 +127,18 @@ def arctan(xp: Any, x: Any) -> Any:
     return xp.arctan(x)
 
 
-def _replace_zero(x: Any) -> Any:
+def _replace_zero(x: Expr) -> Expr:
     """Replace 0 by 1, for a divisor whose numerator is 0 there."""
     return call_op("where", call_op("equal", x, 0), np.ones((), x.dtype), x)
 
 
-def _arctan2_grad(g: Any, z: Any, y: Any, x: Any) -> Any:
+def _arctan2_grad(g: Expr, z: Expr, y: Expr, x: Expr) -> tuple[Expr, Expr]:
     # Divide twice by the radius, because its square overflows or underflows.
     radius = _replace_zero(hypot(x, y))
     return g * (x / radius / radius), -g * (y / radius / radius)
 
 
-def _arctan2_xla(xp: Any, y: Any, x: Any) -> Any:
+def _arctan2_xla(xp: ArrayNamespace, y: NamespaceArray, x: NamespaceArray) -> NamespaceArray:
     # XLA's result for a subnormal y is NaN, or on the wrong side of the cut.
     is_subnormal = xp.abs(y) < xp.finfo(y.dtype).tiny
     return xp.arctan2(xp.where(is_subnormal, xp.copysign(xp.zeros((), y.dtype), y), y), x)
@@ -154,7 +155,7 @@ def _arctan2_xla(xp: Any, y: Any, x: Any) -> Any:
     cost=15,
     value_range=fixed(-math.pi, math.pi),
 )
-def arctan2(xp: Any, y: Any, x: Any) -> Any:
+def arctan2(xp: ArrayNamespace, y: NamespaceArray, x: NamespaceArray) -> NamespaceArray:
     r"""Angle of the point :math:`(x, y)`, from :math:`-\pi` to :math:`\pi`. The first operand is :math:`y`.
 
     Examples
@@ -165,7 +166,7 @@ def arctan2(xp: Any, y: Any, x: Any) -> Any:
     return xp.arctan2(y, x)
 
 
-def _hypot_grad(g: Any, z: Any, x: Any, y: Any) -> Any:
+def _hypot_grad(g: Expr, z: Expr, x: Expr, y: Expr) -> tuple[Expr, Expr]:
     radius = _replace_zero(z)
     return g * (x / radius), g * (y / radius)
 
@@ -180,7 +181,7 @@ def _hypot_grad(g: Any, z: Any, x: Any, y: Any) -> Any:
     cost=6,
     value_range=fixed(0, math.inf),
 )
-def hypot(xp: Any, x: Any, y: Any) -> Any:
+def hypot(xp: ArrayNamespace, x: NamespaceArray, y: NamespaceArray) -> NamespaceArray:
     r"""Length of the vector :math:`(x, y)`, :math:`\sqrt{x^2 + y^2}`, without overflow of the squares. The gradient at
     the origin is 0.
 
@@ -192,7 +193,7 @@ def hypot(xp: Any, x: Any, y: Any) -> Any:
     return xp.hypot(x, y)
 
 
-def _sinc_grad(g: Any, y: Any, x: Any) -> Any:
+def _sinc_grad(g: Expr, y: Expr, x: Expr) -> Expr:
     """Differentiate by the Taylor series near 0, where (cos - sinc) / x cancels."""
     angle = np.array(np.pi, x.dtype) * x
     small = call_op("abs", x) < 0.2
@@ -210,7 +211,7 @@ def _sinc_grad(g: Any, y: Any, x: Any) -> Any:
     cost=12,
     value_range=fixed(-0.2173, 1),
 )
-def sinc(xp: Any, x: Any) -> Any:
+def sinc(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
     r"""Normalized sinc function of every element, :math:`\sin(\pi x) / (\pi x)`, which is 1 at 0.
 
     Examples
@@ -223,7 +224,7 @@ def sinc(xp: Any, x: Any) -> Any:
 
 @alias("radians")
 @register_function
-def deg2rad(x: Any) -> Any:
+def deg2rad(x: Operand) -> Expr:
     r"""Convert degrees to radians, :math:`\pi x / 180`.
 
     Parameters
@@ -241,7 +242,7 @@ def deg2rad(x: Any) -> Any:
 
 @alias("degrees")
 @register_function
-def rad2deg(x: Any) -> Any:
+def rad2deg(x: Operand) -> Expr:
     r"""Convert radians to degrees, :math:`180 \, x / \pi`.
 
     Parameters

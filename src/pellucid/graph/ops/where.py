@@ -7,15 +7,17 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.graph.array_namespace import ArrayNamespace, NamespaceArray
 from pellucid.graph.errors import DtypeError, ShapeError
-from pellucid.graph.expr import Constant, Expr
+from pellucid.graph.expr import Constant, Expr, Operand
 from pellucid.graph.op_decorator import op, register_function
 from pellucid.graph.operators import call_op
 from pellucid.graph.precedence import ADD
 from pellucid.graph.range_rules import elements_of
+from pellucid.graph.subgraph import Subgraph
 
 
-def _where_grad(g: Any, z: Any, condition: Any, x: Any, y: Any) -> Any:
+def _where_grad(g: Expr, z: Expr, condition: Subgraph, x: Expr, y: Expr) -> tuple[None, Expr, Expr]:
     zero = np.zeros((), z.dtype)
     return None, call_op("where", condition, g, zero), call_op("where", condition, zero, g)
 
@@ -27,7 +29,7 @@ def _where_grad(g: Any, z: Any, condition: Any, x: Any, y: Any) -> Any:
     grad=_where_grad,
     value_range=elements_of(1, 2),
 )
-def where(xp: Any, condition: Any, x: Any, y: Any) -> Any:
+def where(xp: ArrayNamespace, condition: NamespaceArray, x: NamespaceArray, y: NamespaceArray) -> NamespaceArray:
     r"""Elementwise selection by a condition: :math:`x` where it is true, :math:`y` elsewhere.
 
     Parameters
@@ -56,7 +58,9 @@ def where(xp: Any, condition: Any, x: Any, y: Any) -> Any:
     edge=(np.nan, np.inf, -np.inf),
     grad=lambda g, y, x, nan, posinf, neginf: where(call_op("isfinite", x), g, np.zeros((), x.dtype)),
 )
-def nan_to_num(xp: Any, x: Any, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
+def nan_to_num(
+    xp: ArrayNamespace, x: NamespaceArray, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None
+) -> NamespaceArray:
     r"""Replace NaN and infinities by finite numbers; other elements are unchanged, :math:`y = x`.
 
     Parameters
@@ -82,7 +86,7 @@ def nan_to_num(xp: Any, x: Any, nan: Any = 0.0, posinf: Any = None, neginf: Any 
 
 
 @register_function
-def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0) -> Any:
+def select(condlist: Sequence[Operand], choicelist: Sequence[Operand], default: Operand = 0) -> Expr:
     r"""Choice that belongs to the first true condition, :math:`x_k` for the smallest :math:`k` with :math:`c_k`.
 
     Parameters
@@ -115,14 +119,15 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0)
             f"select: expected one choice for each condition. Received: {len(condlist)} conditions and "
             f"{len(choicelist)} choices"
         )
-    result = default
+    result: Any = default
     for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
         result = call_op("where", condition, choice, result)
-    return result
+    selected: Expr = result
+    return selected
 
 
 @register_function
-def compress(condition: Any, a: Any, axis: int | None = None) -> Any:
+def compress(condition: Operand, a: Operand, axis: int | None = None) -> Expr:
     r"""Elements along an axis at which a constant condition is true.
 
     Parameters

@@ -2,17 +2,19 @@ r"""Loops that run while a computed condition is true."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from pellucid.graph.array_namespace import ArrayNamespace, ArrayValue, NamespaceArray
 from pellucid.graph.errors import GradientError, ShapeError
 from pellucid.graph.evaluate import evaluate_subgraph
-from pellucid.graph.expr import Expr, Input, as_expr, constant
-from pellucid.graph.op import get_result
+from pellucid.graph.expr import Expr, Input, Operand, OpSettings, as_expr, constant
+from pellucid.graph.op import Example, PrintedOperand, TemplatePiece, get_result
 from pellucid.graph.op_decorator import op, register_function
 from pellucid.graph.ops.closure_conversion import (
+    Step,
     as_list,
     collect_captures,
     collect_dependents,
@@ -27,28 +29,29 @@ from pellucid.graph.ops.formatters import separate_operands
 from pellucid.graph.ops.scan import build_loop, check_states
 from pellucid.graph.ops.scan_primitive import unwrap_single
 from pellucid.graph.passes import inference
-from pellucid.graph.precedence import TemplatePiece
 from pellucid.graph.subgraph import Subgraph
 from pellucid.graph.traversal import replace_all, topological
 from pellucid.graph.types import Type
 from pellucid.graph.validation import check_integer
 
 
-def _while_xla(xp: Any, *operands: Any, condition: Subgraph, step: Subgraph, states: int) -> Any:
+def _while_xla(
+    xp: ArrayNamespace, *operands: NamespaceArray, condition: Subgraph, step: Subgraph, states: int
+) -> ArrayValue | tuple[ArrayValue, ...]:
     from jax import lax
 
     invariants = operands[states:]
 
-    def is_running(state: Any) -> Any:
+    def is_running(state: tuple[ArrayValue, ...]) -> Any:
         return evaluate_subgraph(xp, condition, (*state, *invariants))[0]
 
-    def advance(state: Any) -> Any:
+    def advance(state: tuple[ArrayValue, ...]) -> tuple[ArrayValue, ...]:
         return tuple(map(xp.asarray, evaluate_subgraph(xp, step, (*state, *invariants))))
 
     return unwrap_single(lax.while_loop(is_running, advance, tuple(map(xp.asarray, operands[:states]))))
 
 
-def _while_grad(g: Any, node: Expr, *operands: Expr, **settings: Any) -> list[Any]:
+def _while_grad(g: Expr, node: Expr, *operands: Expr, **settings: Any) -> Expr:
     raise GradientError(
         f"{node} has no gradient, because the number of steps of a while_loop is unknown before it runs and the "
         "gradient needs the states of all steps. Write pel.while_loop(..., maximum=n), which stores up to n states, or "
@@ -70,7 +73,7 @@ def _list_pieces(items: Sequence[Any]) -> list[TemplatePiece]:
     return pieces if len(items) == 1 else ["[", *pieces, "]"]
 
 
-def _body_pieces(operands: tuple[Any, ...], settings: Mapping[str, Any], key: str) -> list[TemplatePiece]:
+def _body_pieces(operands: tuple[Any, ...], settings: OpSettings, key: str) -> list[TemplatePiece]:
     """Print the condition or the step in terms of the states and the outside expressions."""
     body, states = settings.get(key), settings.get("states", 0)
     if body is None or not all(isinstance(o, Expr) for o in operands):
@@ -78,13 +81,13 @@ def _body_pieces(operands: tuple[Any, ...], settings: Mapping[str, Any], key: st
     return _list_pieces(replace_all(body.outputs, dict(zip(body.inputs[states:], operands[states:], strict=True))))
 
 
-def _argument_pieces(operands: tuple[Any, ...], settings: Mapping[str, Any]) -> list[TemplatePiece]:
+def _argument_pieces(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> list[TemplatePiece]:
     condition, step = (_body_pieces(operands, settings, key) for key in ("condition", "step"))
     inits = _list_pieces(operands[: settings.get("states", len(operands))])
     return [*condition, ", ", *step, ", ", *inits, ")"]
 
 
-def _draw_examples(rng: np.random.Generator) -> list[Any]:
+def _draw_examples(rng: np.random.Generator) -> list[Example]:
     i, n = Input("i", (), "int32"), Input("n", (), "int32")
     bodies = {"condition": Subgraph((i, n), (i < 100,)), "step": Subgraph((i, n), (2 * i + n,))}
     return [((np.array(3, np.int32), np.array(1, np.int32)), {**bodies, "states": 1})]
@@ -101,7 +104,9 @@ def _draw_examples(rng: np.random.Generator) -> list[Any]:
     text=lambda operands, settings: ["while_loop(", *_argument_pieces(operands, settings)],
     behind="while_loop",
 )
-def while_steps(xp: Any, *operands: Any, condition: Any = None, step: Any = None, states: Any = 0) -> Any:
+def while_steps(
+    xp: ArrayNamespace, *operands: NamespaceArray, condition: Any = None, step: Any = None, states: int = 0
+) -> Any:
     r"""Op behind `while_loop`. Its operands are the initial states and the loop-invariant values.
 
     Parameters
@@ -128,9 +133,7 @@ def while_steps(xp: Any, *operands: Any, condition: Any = None, step: Any = None
 
 
 @register_function
-def while_loop(
-    condition: Callable[..., Any], step: Callable[..., Any], init: Any, *, maximum: int | None = None
-) -> Any:
+def while_loop(condition: Step, step: Step, init: Operand | Sequence[Operand], *, maximum: int | None = None) -> Any:
     r"""Run a step while a condition is true, :math:`h_t = f(h_{t-1})` while :math:`c(h_{t-1})`.
 
     Parameters
@@ -192,7 +195,7 @@ def while_loop(
     return last if returns_list else last[0]
 
 
-def _build_bounded_loop(condition: Callable[..., Any], step: Callable[..., Any], init: Any, maximum: int) -> Any:
+def _build_bounded_loop(condition: Step, step: Step, init: Operand | Sequence[Operand], maximum: int) -> Any:
     """Build a scan of ``maximum`` steps whose states stop changing once the condition is false."""
     returned_list: list[bool] = []
 
@@ -212,13 +215,13 @@ def _build_bounded_loop(condition: Callable[..., Any], step: Callable[..., Any],
     return loop.last[1:] if returned_list[0] else loop.last[1]
 
 
-def _trace_condition(condition: Callable[..., Any], *states: Expr) -> Expr:
+def _trace_condition(condition: Step, *states: Expr) -> Expr:
     predicate = as_expr(condition(*states))
     check_condition("while_loop", predicate)
     return predicate
 
 
-def _trace_step(step: Callable[..., Any], states: Sequence[Expr], inits: Sequence[Expr]) -> tuple[list[Expr], bool]:
+def _trace_step(step: Step, states: Sequence[Expr], inits: Sequence[Expr]) -> tuple[list[Expr], bool]:
     results, returns_list = trace_function(step, *states)
     check_states("while_loop", inits, results)
     if len(results) > len(states):

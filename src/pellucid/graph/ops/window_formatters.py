@@ -7,12 +7,13 @@ gradient of the output, with as much padding as includes every window that overl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from types import EllipsisType
 from typing import Any
 
-from pellucid.graph.expr import Expr
-from pellucid.graph.ops.formatters import Formatter
-from pellucid.graph.precedence import MULTIPLY, TemplatePiece
+from pellucid.graph.expr import Expr, OpSettings
+from pellucid.graph.op import Formatter, PrintedOperand, TemplatePiece
+from pellucid.graph.precedence import MULTIPLY
 
 PLAIN = {"strides": 1, "padding": 0, "dilation": 1, "groups": 1}
 """Settings of a convolution that are not written."""
@@ -36,7 +37,7 @@ def format_per_axis(value: Any) -> str:
     return str(value)
 
 
-def write_options(settings: Mapping[str, Any], form: str, separator: str) -> str:
+def write_options(settings: OpSettings, form: str, separator: str) -> str:
     """Return the settings that differ from those of a plain convolution."""
     shown = {name: format_per_axis(value) for name, value in settings.items()}
     return separator.join(
@@ -44,12 +45,12 @@ def write_options(settings: Mapping[str, Any], form: str, separator: str) -> str
     )
 
 
-def write_text_options(settings: Mapping[str, Any]) -> str:
+def write_text_options(settings: Any) -> str:
     options = write_options(settings, "{name}={value}", ", ")
     return f", {options}" if options else ""
 
 
-def write_star(settings: Mapping[str, Any]) -> str:
+def write_star(settings: Any) -> str:
     r"""Return the sign of a cross-correlation in LaTeX, with its settings below.
 
     Examples
@@ -61,12 +62,12 @@ def write_star(settings: Mapping[str, Any]) -> str:
     return rf"\ast_{{\text{{{options}}}}}" if options else r"\ast"
 
 
-def conv_tex(operands: tuple[Any, ...], settings: Mapping[str, Any]) -> list[TemplatePiece]:
+def conv_tex(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> list[TemplatePiece]:
     x, kernel = operands
     return [(kernel, MULTIPLY + 1), f" {write_star(settings)} ", (x, MULTIPLY + 1)]
 
 
-def get_kernel_correlation(operands: tuple[Any, ...], settings: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+def get_kernel_correlation(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> tuple[OpSettings, str]:
     """Return the settings of the cross-correlation that is a kernel gradient, and the part of the result to keep.
 
     The gradient has a step of ``strides`` between its elements, and its window moves by ``dilation``. If strides leave
@@ -76,7 +77,7 @@ def get_kernel_correlation(operands: tuple[Any, ...], settings: Mapping[str, Any
     if "strides" not in settings:  # a pattern shows the op without settings
         return {}, ""
     swapped = {**settings, "strides": settings["dilation"], "dilation": settings["strides"]}
-    if not isinstance(kernel, Expr):
+    if not (isinstance(kernel, Expr) and isinstance(x, Expr)):
         return swapped, ""
     window = kernel.shape[:-2]
     geometry = (settings["strides"], settings["padding"], settings["dilation"])
@@ -87,13 +88,13 @@ def get_kernel_correlation(operands: tuple[Any, ...], settings: Mapping[str, Any
     return swapped, f"[{', '.join(f':{k}' for k in window)}]" if is_longer else ""
 
 
-def kernel_gradient_text(operands: tuple[Any, ...], settings: Mapping[str, Any]) -> list[TemplatePiece]:
+def kernel_gradient_text(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> list[TemplatePiece]:
     swapped, kept = get_kernel_correlation(operands, settings)
     x, g, _ = operands
     return ["correlate(", (x, 0), ", ", (g, 0), f"{write_text_options(swapped)}){kept}"]
 
 
-def kernel_gradient_tex(operands: tuple[Any, ...], settings: Mapping[str, Any]) -> list[TemplatePiece]:
+def kernel_gradient_tex(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> list[TemplatePiece]:
     swapped, kept = get_kernel_correlation(operands, settings)
     x, g, _ = operands
     samples = x.shape[0] if isinstance(x, Expr) and str(x.shape[0]).isalpha() else r"\text{samples}"
@@ -102,14 +103,14 @@ def kernel_gradient_tex(operands: tuple[Any, ...], settings: Mapping[str, Any]) 
     return [start, r"\left(", *product, rf"\right)_{{{kept[1:-1]}}}"] if kept else [start, *product]
 
 
-def get_full_padding(operands: tuple[Any, ...], settings: Mapping[str, Any]) -> Any:
+def get_full_padding(operands: tuple[Any, ...], settings: OpSettings) -> tuple[tuple[int, int | EllipsisType], ...]:
     """Return the padding of the gradient under the flipped kernel.
 
     A negative number removes elements that no window reached. The second number of a pair is ``...`` if the size of
     the input decides how far the last window reaches.
     """
     g, kernel, like = operands
-    pairs = []
+    pairs: list[tuple[int, int | EllipsisType]] = []
     for axis, (k, s, r) in enumerate(zip(kernel.shape[:-2], settings["strides"], settings["dilation"], strict=True)):
         reach = (k - 1) * r
         low, high = (reach - p for p in settings["padding"][axis])
@@ -121,7 +122,7 @@ def get_full_padding(operands: tuple[Any, ...], settings: Mapping[str, Any]) -> 
     return tuple(pairs)
 
 
-def get_input_correlation(operands: tuple[Any, ...], settings: Mapping[str, Any]) -> dict[str, Any]:
+def get_input_correlation(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> OpSettings:
     if not isinstance(operands[1], Expr):  # the size of the kernel is unknown in a pattern
         return {}
     return {
@@ -131,11 +132,11 @@ def get_input_correlation(operands: tuple[Any, ...], settings: Mapping[str, Any]
     }
 
 
-def has_steps(settings: Mapping[str, Any]) -> bool:
+def has_steps(settings: OpSettings) -> bool:
     return any(s > 1 for s in settings.get("strides", ()))
 
 
-def input_gradient_text(operands: tuple[Any, ...], settings: Mapping[str, Any]) -> list[TemplatePiece]:
+def input_gradient_text(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> list[TemplatePiece]:
     g, kernel, _ = operands
     spread: list[TemplatePiece] = [(g, 0)]
     if has_steps(settings):
@@ -144,7 +145,7 @@ def input_gradient_text(operands: tuple[Any, ...], settings: Mapping[str, Any]) 
     return ["correlate(", *spread, ", flip(", (kernel, 0), f"){options})"]
 
 
-def input_gradient_tex(operands: tuple[Any, ...], settings: Mapping[str, Any]) -> list[TemplatePiece]:
+def input_gradient_tex(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> list[TemplatePiece]:
     g, kernel, _ = operands
     spread: list[TemplatePiece] = [(g, MULTIPLY + 1)]
     if has_steps(settings):
@@ -159,7 +160,7 @@ def chosen_operands_text(name: str, *positions: int) -> Formatter:
     The other operands only repeat a shape, or follow from the operands that are shown.
     """
 
-    def text(operands: tuple[Any, ...], settings: Mapping[str, Any]) -> list[TemplatePiece]:
+    def text(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> list[TemplatePiece]:
         shown: list[TemplatePiece] = []
         for position in positions:
             shown += [", ", (operands[position], 0)] if shown else [(operands[position], 0)]
@@ -169,7 +170,7 @@ def chosen_operands_text(name: str, *positions: int) -> Formatter:
 
 
 def chosen_operands_tex(symbol: str, *positions: int) -> Callable[..., list[TemplatePiece]]:
-    def tex(operands: Sequence[Any], settings: Mapping[str, Any]) -> list[TemplatePiece]:
+    def tex(operands: Sequence[Any], settings: OpSettings) -> list[TemplatePiece]:
         shown: list[TemplatePiece] = []
         for position in positions:
             shown += [r",\, ", (operands[position], 0)] if shown else [(operands[position], 0)]

@@ -27,7 +27,7 @@ from pellucid.graph.ops.exponentials import exp, expm1, log, log1p
 from pellucid.graph.ops.trigonometry import cos, hypot, sin, tan
 from pellucid.graph.ops.where import where
 from pellucid.graph.pattern import Number
-from pellucid.graph.rewrite_rule import is_scalar_constant, rule
+from pellucid.graph.rewrite_rule import RulePair, is_scalar_constant, rule
 from pellucid.graph.rules.example_operands import draw_positive, make_input
 from pellucid.graph.rules.polynomials import (
     Expansion,
@@ -49,12 +49,12 @@ MAX_TERMS = 6
 MAX_VISITS = 24
 
 
-def _make_shifted(rng: Any) -> Any:
+def _make_shifted(rng: np.random.Generator) -> tuple[object, ...]:
     x = 2 + make_input()
     return x + 3, x
 
 
-def _make_square(rng: Any) -> Any:
+def _make_square(rng: np.random.Generator) -> tuple[object, ...]:
     x = make_input()
     return square(x) + absolute(make_input("h")), x
 
@@ -63,15 +63,15 @@ def _make_square(rng: Any) -> Any:
 
 
 @rule("stabilize", examples=_make_shifted)
-def difference_of_similar_roots(x: Any, y: Any) -> Any:
-    def divide_by_sum(x: Expr, y: Expr) -> Any:
+def difference_of_similar_roots(x: Expr, y: Expr) -> RulePair:
+    def divide_by_sum(x: Expr, y: Expr) -> Expr | None:
         return subtract_exactly(x, y, [sqrt(x) + sqrt(y)])
 
     return sqrt(x) - sqrt(y), divide_by_sum
 
 
 @rule("stabilize", examples=_make_shifted)
-def difference_of_similar_reciprocal_roots(x: Any, y: Any) -> Any:
+def difference_of_similar_reciprocal_roots(x: Expr, y: Expr) -> RulePair:
     def divide_by_sum(x: Expr, y: Expr) -> Any:
         return subtract_exactly(y, x, [sqrt(x) + sqrt(y), sqrt(x), sqrt(y)])
 
@@ -79,8 +79,8 @@ def difference_of_similar_reciprocal_roots(x: Any, y: Any) -> Any:
 
 
 @rule("stabilize", examples=lambda rng: (1 - square(make_input()) / 2, constant(np.float64(1.0))))
-def reciprocal_root_minus_number(x: Any, a: Number) -> Any:
-    def divide_by_sum(x: Expr, a: Expr) -> Any:
+def reciprocal_root_minus_number(x: Expr, a: Number) -> RulePair:
+    def divide_by_sum(x: Expr, a: Expr) -> Expr | None:
         if as_number(a) != 1:
             return None
         found = subtract_exactly(x, 1.0, [1 + sqrt(x), sqrt(x)])
@@ -89,7 +89,7 @@ def reciprocal_root_minus_number(x: Any, a: Number) -> Any:
     return 1 / sqrt(x) - a, divide_by_sum
 
 
-def get_square(root: Expr) -> Any:
+def get_square(root: Expr) -> Expr:
     """Return the square of a root."""
     if root.op is sqrt.op:
         return root.inputs[0]
@@ -100,7 +100,7 @@ def get_square(root: Expr) -> Any:
     return x.inputs[0] * y.inputs[0]
 
 
-def subtract_from_root(root: Expr, x: Expr, is_sum: bool = False) -> Any:
+def subtract_from_root(root: Expr, x: Expr, is_sum: bool = False) -> Expr | float | None:
     """Return ``root - x``, which cancels where x > 0 and equals ``(root ** 2 - x ** 2) / (root + x)``."""
     found = expand_difference(get_square(root), square(x))
     if found is None:
@@ -115,13 +115,13 @@ def subtract_from_root(root: Expr, x: Expr, is_sum: bool = False) -> Any:
 
 
 @rule("stabilize", examples=_make_square)
-def root_minus_similar(x: Any, y: Any) -> Any:
+def root_minus_similar(x: Expr, y: Expr) -> RulePair:
     return sqrt(x) - y, lambda x, y: subtract_from_root(sqrt(x), y)
 
 
 @rule("stabilize", examples=_make_square)
-def similar_minus_root(x: Any, y: Any) -> Any:
-    def negate_difference(x: Expr, y: Expr) -> Any:
+def similar_minus_root(x: Expr, y: Expr) -> RulePair:
+    def negate_difference(x: Expr, y: Expr) -> Expr | float | None:
         found = subtract_from_root(sqrt(x), y)
         return None if found is None else -found
 
@@ -129,20 +129,20 @@ def similar_minus_root(x: Any, y: Any) -> Any:
 
 
 @rule("stabilize", examples=_make_square)
-def root_plus_similar(x: Any, y: Any) -> Any:
-    def subtract_opposite(x: Expr, y: Expr) -> Any:
+def root_plus_similar(x: Expr, y: Expr) -> RulePair:
+    def subtract_opposite(x: Expr, y: Expr) -> Expr | float | None:
         return None if is_nonnegative(y) else subtract_from_root(sqrt(x), negate(y), True)
 
     return sqrt(x) + y, subtract_opposite
 
 
 @rule("stabilize", examples=lambda rng: (draw_positive(rng), make_input()))
-def hypot_minus_leg(x: Any, y: Any) -> Any:
+def hypot_minus_leg(x: Expr, y: Expr) -> RulePair:
     return hypot(x, y) - y, lambda x, y: subtract_from_root(hypot(x, y), y)
 
 
 @rule("stabilize", examples=lambda rng: (draw_positive(rng), make_input()))
-def hypot_plus_leg(x: Any, y: Any) -> Any:
+def hypot_plus_leg(x: Expr, y: Expr) -> RulePair:
     def subtract_opposite(x: Expr, y: Expr) -> Any:
         return None if is_nonnegative(y) else subtract_from_root(hypot(x, y), negate(y), True)
 
@@ -150,11 +150,12 @@ def hypot_plus_leg(x: Any, y: Any) -> Any:
 
 
 @rule("stabilize", examples=lambda rng: (2 + make_input(), make_input("h")))
-def leg_minus_root_of_difference(x: Any, y: Any) -> Any:
+def leg_minus_root_of_difference(x: Expr, y: Expr) -> RulePair:
     root = sqrt(absolute(x) - absolute(y)) * sqrt(absolute(x) + absolute(y))
 
     def negate_difference(x: Expr, y: Expr) -> Any:
-        return -subtract_from_root(sqrt(absolute(x) - absolute(y)) * sqrt(absolute(x) + absolute(y)), x)
+        difference = subtract_from_root(sqrt(absolute(x) - absolute(y)) * sqrt(absolute(x) + absolute(y)), x)
+        return None if difference is None else -difference
 
     return x - root, negate_difference
 
@@ -163,8 +164,8 @@ def leg_minus_root_of_difference(x: Any, y: Any) -> Any:
 
 
 @rule("stabilize", examples=lambda rng: (*_make_shifted(rng), constant(np.float64(0.3))))
-def difference_of_similar_powers(x: Any, y: Any, p: Number) -> Any:
-    def factor_out(x: Expr, y: Expr, p: Expr) -> Any:
+def difference_of_similar_powers(x: Expr, y: Expr, p: Number) -> RulePair:
+    def factor_out(x: Expr, y: Expr, p: Expr) -> Expr | None:
         n = as_number(p)
         if n == int(n) and n > 0:
             return subtract_cubes(x, y) if n == 3 else None
@@ -179,12 +180,12 @@ def difference_of_similar_powers(x: Any, y: Any, p: Number) -> Any:
     return power(x, p) - power(y, p), factor_out
 
 
-def subtract_cubes(x: Expr, y: Expr) -> Any:
+def subtract_cubes(x: Expr, y: Expr) -> Expr:
     difference = subtract_linear(x, y)
     return difference * (x * (x + y) + square(y))
 
 
-def subtract_linear(x: Expr, y: Expr) -> Any:
+def subtract_linear(x: Expr, y: Expr) -> Expr:
     found = subtract_exactly(x, y)
     return x - y if found is None else found
 
@@ -203,8 +204,8 @@ def take_close_log(x: Expr, y: Expr, size: Any) -> tuple[Any, Any, Any, Any] | N
 
 
 @rule("stabilize", examples=_make_shifted)
-def difference_of_similar_logs(x: Any, y: Any) -> Any:
-    def split(x: Expr, y: Expr) -> Any:
+def difference_of_similar_logs(x: Expr, y: Expr) -> RulePair:
+    def split(x: Expr, y: Expr) -> Expr | None:
         parts = take_close_log(x, y, y)
         return None if parts is None else where(parts[0], parts[1], log(parts[2]) - log(parts[3]))
 
@@ -212,7 +213,7 @@ def difference_of_similar_logs(x: Any, y: Any) -> Any:
 
 
 @rule("stabilize", examples=_make_shifted)
-def difference_of_log1p_and_similar_log(x: Any, y: Any) -> Any:
+def difference_of_log1p_and_similar_log(x: Expr, y: Expr) -> RulePair:
     def split(x: Expr, y: Expr) -> Any:
         parts = take_close_log(1 + x, y, y)
         return None if parts is None else where(parts[0], parts[1], log1p(where(parts[0], 0, x)) - log(parts[3]))
@@ -221,7 +222,7 @@ def difference_of_log1p_and_similar_log(x: Any, y: Any) -> Any:
 
 
 @rule("stabilize", examples=_make_shifted)
-def difference_of_log_and_similar_log1p(x: Any, y: Any) -> Any:
+def difference_of_log_and_similar_log1p(x: Expr, y: Expr) -> RulePair:
     def split(x: Expr, y: Expr) -> Any:
         parts = take_close_log(x, 1 + y, 1 + y)
         return None if parts is None else where(parts[0], parts[1], log(parts[2]) - log1p(where(parts[0], 0, y)))
@@ -230,8 +231,8 @@ def difference_of_log_and_similar_log1p(x: Any, y: Any) -> Any:
 
 
 @rule("stabilize", examples=_make_shifted)
-def log_of_similar_quotient(x: Any, y: Any) -> Any:
-    def split(x: Expr, y: Expr) -> Any:
+def log_of_similar_quotient(x: Expr, y: Expr) -> RulePair:
+    def split(x: Expr, y: Expr) -> Expr | None:
         if is_scalar_constant(x) or is_scalar_constant(y):
             return None
         parts = take_close_log(x, y, absolute(y))
@@ -244,8 +245,8 @@ def log_of_similar_quotient(x: Any, y: Any) -> Any:
 
 
 @rule("stabilize", examples=_make_shifted)
-def difference_of_similar_sines(x: Any, y: Any) -> Any:
-    def to_product(x: Expr, y: Expr) -> Any:
+def difference_of_similar_sines(x: Expr, y: Expr) -> RulePair:
+    def to_product(x: Expr, y: Expr) -> Expr | None:
         found = subtract_exactly(x, y)
         return None if found is None else 2 * sin(found / 2) * cos(y + found / 2)
 
@@ -253,7 +254,7 @@ def difference_of_similar_sines(x: Any, y: Any) -> Any:
 
 
 @rule("stabilize", examples=_make_shifted)
-def difference_of_similar_cosines(x: Any, y: Any) -> Any:
+def difference_of_similar_cosines(x: Expr, y: Expr) -> RulePair:
     def to_product(x: Expr, y: Expr) -> Any:
         found = subtract_exactly(x, y)
         return None if found is None else -2 * sin(found / 2) * sin(y + found / 2)
@@ -261,14 +262,14 @@ def difference_of_similar_cosines(x: Any, y: Any) -> Any:
     return cos(x) - cos(y), to_product
 
 
-def _make_angles(rng: Any) -> Any:
+def _make_angles(rng: np.random.Generator) -> tuple[object, ...]:
     x = make_input() / 4
     return x + 0.5, x
 
 
 @rule("stabilize", examples=_make_angles)
-def difference_of_similar_tangents(x: Any, y: Any) -> Any:
-    def to_sine(x: Expr, y: Expr) -> Any:
+def difference_of_similar_tangents(x: Expr, y: Expr) -> RulePair:
+    def to_sine(x: Expr, y: Expr) -> Expr | None:
         found = subtract_exactly(x, y)
         return None if found is None else sin(found) / cos(x) / cos(y)
 
@@ -276,14 +277,14 @@ def difference_of_similar_tangents(x: Any, y: Any) -> Any:
 
 
 @rule("stabilize", examples=lambda rng: (make_input(),))
-def tan_minus_sin(x: Any) -> Any:
+def tan_minus_sin(x: Expr) -> RulePair:
     return tan(x) - sin(x), 2 * tan(x) * square(sin(x / 2))
 
 
 # Fractions and polynomials.
 
 
-def cancel_terms(combine: Any, x: Expr, y: Expr) -> Any:
+def cancel_terms(combine: Any, x: Expr, y: Expr) -> Expr | float | None:
     """Return the sum or difference of two expressions over a common denominator if terms cancel, else None."""
     if x.dtype.kind != "f" or not (is_product(x) or is_product(y)) or not may_cancel(x, y):
         return None
@@ -320,30 +321,30 @@ def may_cancel(x: Expr, y: Expr) -> bool:
     return not stack and len(set(leaves)) < len(leaves)
 
 
-def _make_fractions(rng: Any) -> Any:
+def _make_fractions(rng: np.random.Generator) -> tuple[object, ...]:
     x = 2 + make_input()
     return 1 / x, 1 / (x + 1)
 
 
 @rule("stabilize", examples=_make_fractions)
-def difference_with_equal_terms(x: Any, y: Any) -> Any:
+def difference_with_equal_terms(x: Expr, y: Expr) -> RulePair:
     return x - y, lambda x, y: cancel_terms(subtract, x, y)
 
 
-def _make_opposite_fractions(rng: Any) -> Any:
+def _make_opposite_fractions(rng: np.random.Generator) -> tuple[object, ...]:
     x = 4 + make_input()
     return 1 / (x + 1) - 2 / x, 1 / (x - 1)
 
 
 @rule("stabilize", examples=_make_opposite_fractions)
-def sum_with_opposite_terms(x: Any, y: Any) -> Any:
+def sum_with_opposite_terms(x: Expr, y: Expr) -> RulePair:
     return x + y, lambda x, y: cancel_terms(add, x, y)
 
 
 # Factors of a quotient of a quotient.
 
 
-def divide_factors(n: Expr, d: Expr) -> Any:
+def divide_factors(n: Expr, d: Expr) -> Expr | float | None:
     """Return ``n / d`` without the factors that both have, which the gradient would subtract; None without any."""
     number, factors, divisors = list_quotient_factors(n)
     other, wanted, below = list_quotient_factors(d)
@@ -374,14 +375,14 @@ def list_quotient_factors(e: Expr) -> tuple[float, list[Expr], list[Expr]]:
     return number, factors, divisors
 
 
-def _make_repeated_factor(rng: Any) -> Any:
+def _make_repeated_factor(rng: np.random.Generator) -> tuple[object, ...]:
     x = 2 + make_input()
     return x / (3 + make_input("y")) * 2, x
 
 
 @rule("stabilize", when="x != 0", examples=_make_repeated_factor)
-def product_over_own_factor(n: Any, x: Any) -> Any:
-    def divide(n: Expr, x: Expr) -> Any:
+def product_over_own_factor(n: Expr, x: Expr) -> RulePair:
+    def divide(n: Expr, x: Expr) -> Expr | float | None:
         is_product = n.op is true_divide.op or (n.op is multiply.op and any(i.op is true_divide.op for i in n.inputs))
         may_vanish = x.op in PROBABILITIES or x.op is exp.op  # and the quotient would be 0 / 0
         return divide_factors(n, x) if is_product or may_vanish else None
@@ -389,14 +390,14 @@ def product_over_own_factor(n: Any, x: Any) -> Any:
     return n / x, divide
 
 
-def _make_selected_factor(rng: Any) -> Any:
+def _make_selected_factor(rng: np.random.Generator) -> tuple[object, ...]:
     x = 2 + make_input()
     return make_input("c") > 0, x / (3 + make_input("y")) * 2, make_input("q"), x
 
 
 @rule("stabilize", when="x != 0", examples=_make_selected_factor)
-def selected_product_over_own_factor(c: Any, n: Any, q: Any, x: Any) -> Any:
-    def divide(c: Expr, n: Expr, q: Expr, x: Expr) -> Any:
+def selected_product_over_own_factor(c: Expr, n: Expr, q: Expr, x: Expr) -> RulePair:
+    def divide(c: Expr, n: Expr, q: Expr, x: Expr) -> Expr | None:
         found = divide_factors(n, x)
         return None if found is None else where(c, found, q / x)
 

@@ -14,45 +14,45 @@ from pellucid.graph.ops.reductions import sum
 from pellucid.graph.ops.signs import copysign
 from pellucid.graph.ops.trigonometry import arccos, arcsin, arctan, arctan2, cos, hypot, sin
 from pellucid.graph.pattern import Number
-from pellucid.graph.rewrite_rule import is_scalar_constant, rule
+from pellucid.graph.rewrite_rule import RulePair, is_scalar_constant, rule
 from pellucid.graph.rules.example_operands import draw_normal, draw_positive, draw_two, make_input
 from pellucid.graph.rules.predicates import as_number
 from pellucid.graph.rules.scaled_exponentials import list_factors
 
 
-def get_cosine(x: Any, y: Any, a: Any, b: Any, axis: Any, keepdims: Any) -> Any:
+def get_cosine(x: Expr, y: Expr, a: Expr, b: Expr, axis: tuple[int, ...], keepdims: bool) -> Expr:
     """Return the pattern of the cosine of two vectors."""
     norms = vector_norm(a, axis=axis, keepdims=keepdims) * vector_norm(b, axis=axis, keepdims=keepdims)
     return sum(x * y, axis=axis, keepdims=keepdims) / norms
 
 
 @rule("stabilize", examples=draw_two)
-def arccos_of_leg(x: Any, y: Any) -> Any:
+def arccos_of_leg(x: Expr, y: Expr) -> RulePair:
     return arccos(x / hypot(x, y)), arctan2(absolute(y), x)
 
 
 @rule("stabilize", examples=draw_two)
-def arcsin_of_leg(x: Any, y: Any) -> Any:
+def arcsin_of_leg(x: Expr, y: Expr) -> RulePair:
     return arcsin(y / hypot(x, y)), arctan2(y, absolute(x))
 
 
-def is_quarter_turn(a: Expr, multiple: float = 1.0, divisor: float = 1.0) -> bool:
+def is_quarter_turn(a: Expr, multiple: Any = 1.0, divisor: Any = 1.0) -> bool:
     """Whether a number is ``multiple / divisor * pi / 2`` but for rounding in its dtype."""
     tolerance = 4e-16 if a.dtype == np.float64 else 1e-7
     return multiple != 0 and math.isclose(as_number(a) * divisor, multiple * math.pi / 2, rel_tol=tolerance)
 
 
 @rule("stabilize", examples=lambda rng: (math.pi / 2, draw_positive(rng)))
-def right_angle_minus_arctan(a: Number, x: Any) -> Any:
-    def to_arctan2(a: Expr, x: Expr) -> Any:
+def right_angle_minus_arctan(a: Number, x: Expr) -> RulePair:
+    def to_arctan2(a: Expr, x: Expr) -> Expr | None:
         return arctan2(1, x) if is_quarter_turn(a) else None
 
     return a - arctan(x), to_arctan2
 
 
 @rule("stabilize", when="x != 0", examples=lambda rng: (draw_normal(rng), draw_positive(rng)))
-def arctan_of_quotient(y: Any, x: Any) -> Any:
-    def to_arctan2(y: Expr, x: Expr) -> Any:
+def arctan_of_quotient(y: Expr, x: Expr) -> RulePair:
+    def to_arctan2(y: Expr, x: Expr) -> Expr | None:
         if is_scalar_constant(x) or is_scalar_constant(y) or x.dtype.kind != "f" or y.dtype.kind != "f":
             return None
         return arctan2(y * copysign(np.ones((), x.dtype), x), absolute(x))
@@ -63,12 +63,14 @@ def arctan_of_quotient(y: Any, x: Any) -> Any:
 # Angles of vectors: W. Kahan, How Futile are Mindless Assessments of Roundoff in Floating-Point Computation?, 2006.
 
 
-def _make_vectors(rng: Any) -> Any:
+def _make_vectors(rng: np.random.Generator) -> tuple[object, ...]:
     x, y = make_input("x"), 2 - make_input("y")
     return x, y, x, y, (1,), True
 
 
-def normalize_pair(x: Expr, y: Expr, a: Expr, b: Expr, axis: Any, keepdims: bool) -> Any:
+def normalize_pair(
+    x: Expr, y: Expr, a: Expr, b: Expr, axis: tuple[int, ...], keepdims: bool
+) -> tuple[Expr, Expr] | None:
     """Return two vectors divided by their norms, or None if they are not those of the norms."""
     if {x, y} != {a, b} or x.shape != y.shape:
         return None
@@ -76,8 +78,8 @@ def normalize_pair(x: Expr, y: Expr, a: Expr, b: Expr, axis: Any, keepdims: bool
 
 
 @rule("stabilize", examples=_make_vectors)
-def one_minus_cosine(x: Any, y: Any, a: Any, b: Any, axis: Any, keepdims: Any) -> Any:
-    def to_distance(x: Expr, y: Expr, a: Expr, b: Expr, axis: Any, keepdims: bool) -> Any:
+def one_minus_cosine(x: Expr, y: Expr, a: Expr, b: Expr, axis: tuple[int, ...], keepdims: bool) -> RulePair:
+    def to_distance(x: Expr, y: Expr, a: Expr, b: Expr, axis: tuple[int, ...], keepdims: bool) -> Expr | None:
         pair = normalize_pair(x, y, a, b, axis, keepdims)
         return None if pair is None else sum(square(pair[0] - pair[1]), axis, keepdims) / 2
 
@@ -85,8 +87,8 @@ def one_minus_cosine(x: Any, y: Any, a: Any, b: Any, axis: Any, keepdims: Any) -
 
 
 @rule("stabilize", examples=_make_vectors)
-def arccos_of_cosine(x: Any, y: Any, a: Any, b: Any, axis: Any, keepdims: Any) -> Any:
-    def to_arctan2(x: Expr, y: Expr, a: Expr, b: Expr, axis: Any, keepdims: bool) -> Any:
+def arccos_of_cosine(x: Expr, y: Expr, a: Expr, b: Expr, axis: tuple[int, ...], keepdims: bool) -> RulePair:
+    def to_arctan2(x: Expr, y: Expr, a: Expr, b: Expr, axis: tuple[int, ...], keepdims: bool) -> Expr | None:
         pair = normalize_pair(x, y, a, b, axis, keepdims)
         if pair is None:
             return None
@@ -101,14 +103,14 @@ def arccos_of_cosine(x: Any, y: Any, a: Any, b: Any, axis: Any, keepdims: Any) -
 # The law of cosines, with the sine of half of the angle.
 
 
-def _make_sides(rng: Any) -> Any:
+def _make_sides(rng: np.random.Generator) -> tuple[object, ...]:
     a, b = 2 + make_input("a"), 2 + make_input("b")
     return a, b, a * b * cos(make_input("c"))
 
 
 @rule("stabilize", examples=_make_sides)
-def law_of_cosines(a: Any, b: Any, p: Any) -> Any:
-    def to_half_angle(a: Expr, b: Expr, p: Expr) -> Any:
+def law_of_cosines(a: Expr, b: Expr, p: Expr) -> RulePair:
+    def to_half_angle(a: Expr, b: Expr, p: Expr) -> Expr | None:
         number, factors = list_factors(p)
         angles = [f.inputs[0] for f in factors if f.op is cos.op]
         if len(factors) != 3 or len(angles) != 1 or number != 1 or not {a, b} <= set(factors):

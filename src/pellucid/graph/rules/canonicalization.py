@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 
 from pellucid.graph.expr import Expr, constant
 from pellucid.graph.ops.elementwise import multiply, negative
 from pellucid.graph.pattern import Number
-from pellucid.graph.rewrite_rule import is_scalar_constant, rule
+from pellucid.graph.rewrite_rule import RulePair, is_scalar_constant, rule
 from pellucid.graph.rules.example_operands import draw_positive
 from pellucid.graph.rules.predicates import add_exactly, as_number
 
@@ -17,7 +17,7 @@ MAX_EXACT = 1e6
 """Largest integer factor that `_combine_quotient` introduces; it is exact in float32 and readable."""
 
 
-def _draw_two_numbers(rng: Any) -> Any:
+def _draw_two_numbers(rng: np.random.Generator) -> tuple[object, ...]:
     return 3.0, 0.5, draw_positive(rng)
 
 
@@ -32,33 +32,33 @@ def can_multiply(a: Expr, b: Expr) -> bool:
 
 
 @rule("canonical", examples=_draw_two_numbers)
-def multiply_numbers(a: Number, b: Number, x: Any) -> Any:
+def multiply_numbers(a: Number, b: Number, x: Expr) -> RulePair:
     return a * (b * x), lambda a, b, x: constant(a.value * b.value) * x if can_multiply(a, b) else None
 
 
 @rule("canonical", examples=lambda rng: (draw_positive(rng), 3.0, draw_positive(rng)))
-def number_outward(x: Any, a: Number, y: Any) -> Any:
+def number_outward(x: Expr, a: Number, y: Expr) -> RulePair:
     return x * (a * y), lambda x, a, y: a * (x * y) if not is_scalar_constant(x) else None
 
 
 @rule("canonical", examples=lambda rng: (draw_positive(rng), 3.0))
-def number_first(x: Any, a: Number) -> Any:
+def number_first(x: Expr, a: Number) -> RulePair:
     # The pattern matches both orders. In the canonical order the result is the same node, and the rule does not apply.
     return multiply(x, a), lambda x, a: a * x if not is_scalar_constant(x) else None
 
 
 @rule("canonical")
-def multiply_minus_one(x: Any) -> Any:
+def multiply_minus_one(x: Expr) -> RulePair:
     return x * -1, -x
 
 
 @rule("canonical", examples=lambda rng: (3.0, draw_positive(rng)))
-def negative_multiple(a: Number, x: Any) -> Any:
+def negative_multiple(a: Number, x: Expr) -> RulePair:
     return -(a * x), lambda a, x: multiply(-as_number(a), x) if a.dtype.kind == "f" else None
 
 
 @rule("canonical")
-def negative_difference(x: Any, y: Any) -> Any:
+def negative_difference(x: Expr, y: Expr) -> RulePair:
     return negative(x - y), y - x
 
 
@@ -67,20 +67,20 @@ def _is_negative_float(a: Expr) -> bool:
 
 
 @rule("canonical", examples=lambda rng: (-3.0, draw_positive(rng)))
-def add_negative_number(a: Number, x: Any) -> Any:
+def add_negative_number(a: Number, x: Expr) -> RulePair:
     return a + x, lambda a, x: x - -as_number(a) if _is_negative_float(a) and not is_scalar_constant(x) else None
 
 
 @rule("canonical", examples=lambda rng: (draw_positive(rng), -3.0))
-def subtract_negative_number(x: Any, a: Number) -> Any:
+def subtract_negative_number(x: Expr, a: Number) -> RulePair:
     return x - a, lambda x, a: x + -as_number(a) if _is_negative_float(a) and not is_scalar_constant(x) else None
 
 
-def _add_merge_rule(name: str, sign: int, before: Any, after: Any) -> None:
+def _add_merge_rule(name: str, sign: int, before: Callable[..., Expr], after: Callable[..., Expr]) -> None:
     """Register a rule that combines two numbers in a sum if their sum is exact."""
 
-    def merge(a: Number, b: Number, x: Any) -> Any:
-        def add_numbers(a: Expr, b: Expr, x: Expr) -> Any:
+    def merge(a: Number, b: Number, x: Expr) -> RulePair:
+        def add_numbers(a: Expr, b: Expr, x: Expr) -> Expr | None:
             total = add_exactly(a, b, sign)
             return None if total is None else after(total, x)
 
@@ -101,7 +101,7 @@ _add_merge_rule("number_minus_difference", 1, lambda a, b, x: a - (x - b), lambd
 _add_merge_rule("number_minus_reversed_difference", -1, lambda a, b, x: a - (b - x), lambda c, x: c + x)
 
 
-def _combine_quotient(a: Expr, b: Expr, x: Any) -> Any:
+def _combine_quotient(a: Expr, b: Expr, x: Expr) -> Expr | None:
     """Return ``(a / b) * x`` with one number if a / b or b / a is an integer, which is exact."""
     p, q = as_number(a), as_number(b)
     if a.dtype.kind != "f" or not p or not q:
@@ -111,22 +111,22 @@ def _combine_quotient(a: Expr, b: Expr, x: Any) -> Any:
     return x / (q / p) if (q / p).is_integer() and abs(q / p) < MAX_EXACT else None
 
 
-def _draw_multiples(rng: Any) -> Any:
+def _draw_multiples(rng: np.random.Generator) -> tuple[object, ...]:
     return 6.0, 3.0, draw_positive(rng)
 
 
 @rule("canonical", examples=_draw_multiples)
-def multiply_quotient(a: Number, b: Number, x: Any) -> Any:
+def multiply_quotient(a: Number, b: Number, x: Expr) -> RulePair:
     return a * (x / b), lambda a, b, x: _combine_quotient(a, b, x)
 
 
 @rule("canonical", examples=_draw_multiples)
-def divide_multiple(a: Number, b: Number, x: Any) -> Any:
+def divide_multiple(a: Number, b: Number, x: Expr) -> RulePair:
     return (a * x) / b, lambda a, b, x: _combine_quotient(a, b, x)
 
 
 @rule("canonical", examples=_draw_multiples)
-def divide_by_multiple(a: Number, b: Number, x: Any) -> Any:
+def divide_by_multiple(a: Number, b: Number, x: Expr) -> RulePair:
     return a / (b * x), lambda a, b, x: as_number(a) / as_number(b) / x if _has_integer_quotient(a, b) else None
 
 
@@ -135,10 +135,10 @@ def _has_integer_quotient(a: Expr, b: Expr) -> bool:
 
 
 @rule("canonical", examples=lambda rng: (3.0, draw_positive(rng), draw_positive(rng)))
-def divide_multiples(a: Number, x: Any, y: Any) -> Any:
+def divide_multiples(a: Number, x: Expr, y: Expr) -> RulePair:
     return (a * x) / (a * y), lambda a, x, y: x / y if as_number(a) else None
 
 
 @rule("canonical", examples=lambda rng: (draw_positive(rng), draw_positive(rng), 3.0))
-def subtract_quotients(x: Any, y: Any, a: Number) -> Any:
+def subtract_quotients(x: Expr, y: Expr, a: Number) -> RulePair:
     return x / a - y / a, lambda x, y, a: (x - y) / a

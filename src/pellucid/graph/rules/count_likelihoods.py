@@ -34,7 +34,7 @@ from pellucid.graph.ops.stirling_remainders import (
     stirling_remainder,
 )
 from pellucid.graph.ops.trigonometry import sin
-from pellucid.graph.rewrite_rule import is_scalar_constant, rule
+from pellucid.graph.rewrite_rule import RulePair, is_scalar_constant, rule
 from pellucid.graph.rules.example_operands import draw_positive, make_input
 from pellucid.graph.rules.gamma_differences import (
     Form,
@@ -167,14 +167,14 @@ def complete_binomial(terms: list[tuple[float, Expr]]) -> list[tuple[float, Expr
     return None
 
 
-def get_logit(p: Expr, s: int, q: Expr, t: int) -> Any:
+def get_logit(p: Expr, s: int, q: Expr, t: int) -> Expr | None:
     """Return ``log(p / q)`` if ``p ** s + q ** t`` is 1; otherwise None."""
     if s == t == 1 and add_forms(get_form(p), get_form(q)) == {None: 1.0}:
         return log(p) - log(q)
     return None
 
 
-def get_multiple(e: Expr) -> tuple[float, Counter[Expr], int]:
+def get_multiple(e: Expr) -> tuple[float, Counter[Expr], int] | tuple[Expr | float, Counter[Expr], int]:
     """Return a number, factors and the power 1 or -1 of the factors, whose product is an expression."""
     power = 1
     if e.op is true_divide.op and is_scalar_constant(e.inputs[0]):
@@ -206,7 +206,7 @@ def complete_ratio(terms: list[tuple[float, Expr]]) -> list[tuple[float, Expr]] 
     return None
 
 
-def complete(total: Expr) -> Any:
+def complete(total: Expr) -> Expr | None:
     """Return a sum whose leading terms are cancelled, or None if it has none."""
     terms = list_weighted_terms(total, lambda e: has_gamma(e) or any(i.op is log.op for i in e.inputs))
     if len(terms) < 2 or any(e.dtype != total.dtype for _, e in terms):
@@ -221,7 +221,7 @@ def _make_poisson() -> tuple[Expr, Expr]:
 
 
 @rule("stabilize", when="x > 0", examples=lambda rng: _make_poisson())
-def difference_of_count_terms(x: Any, y: Any) -> Any:
+def difference_of_count_terms(x: Expr, y: Expr) -> RulePair:
     return x - y, lambda x, y: complete(x - y) if has_gamma(x) or has_gamma(y) else None
 
 
@@ -231,11 +231,11 @@ def _make_binomial() -> tuple[Expr, Expr]:
 
 
 @rule("stabilize", when="x > 0", examples=lambda rng: _make_binomial())
-def sum_of_count_terms(x: Any, y: Any) -> Any:
+def sum_of_count_terms(x: Expr, y: Expr) -> RulePair:
     return x + y, lambda x, y: complete(x + y) if has_gamma(x) or has_gamma(y) else None
 
 
-def sum_along(function: Any, x: Expr, axis: Any, keepdims: bool) -> Any:
+def sum_along(function: Any, x: Expr, axis: tuple[int, ...], keepdims: bool) -> Expr | None:
     """Return the sum of a function of each element but the first and the sum of those before it."""
     if len(axis) != 1:
         return None
@@ -244,27 +244,27 @@ def sum_along(function: Any, x: Expr, axis: Any, keepdims: bool) -> Any:
     return sum(function(x[later], cumsum(x, axis=axis[0])[earlier]), axis=axis, keepdims=keepdims)
 
 
-def _draw_counts(rng: Any) -> Any:
+def _draw_counts(rng: np.random.Generator) -> tuple[object, ...]:
     return draw_positive(rng), (1,), False
 
 
 @rule("stabilize", examples=_draw_counts)
-def multinomial_coefficient(x: Any, axis: Any, keepdims: Any) -> Any:
+def multinomial_coefficient(x: Expr, axis: tuple[int, ...], keepdims: bool) -> RulePair:
     total = sum(x, axis=axis, keepdims=keepdims)
     parts = sum(log_gamma_ratio(1, x), axis=axis, keepdims=keepdims)
     return log_gamma_ratio(1, total) - parts, functools.partial(sum_along, log_binomial)
 
 
 @rule("stabilize", examples=_draw_counts)
-def multivariate_beta(x: Any, axis: Any, keepdims: Any) -> Any:
+def multivariate_beta(x: Expr, axis: tuple[int, ...], keepdims: bool) -> RulePair:
     total = sum(x, axis=axis, keepdims=keepdims)
     parts = sum(gammaln(x), axis=axis, keepdims=keepdims)
     return parts - gammaln(total), functools.partial(sum_along, betaln)
 
 
 @rule("stabilize", examples=_draw_counts)
-def inverse_multivariate_beta(x: Any, axis: Any, keepdims: Any) -> Any:
-    def negate_sum(x: Expr, axis: Any, keepdims: bool) -> Any:
+def inverse_multivariate_beta(x: Expr, axis: tuple[int, ...], keepdims: bool) -> RulePair:
+    def negate_sum(x: Expr, axis: tuple[int, ...], keepdims: bool) -> Expr | None:
         found = sum_along(betaln, x, axis, keepdims)
         return None if found is None else -found
 
@@ -278,8 +278,8 @@ def _make_multiple() -> tuple[Expr, Expr, Expr]:
 
 
 @rule("stabilize", examples=lambda rng: _make_multiple())
-def multiple_of_log1p_of_quotient(n: Any, s: Any, x: Any) -> Any:
-    def split(n: Expr, s: Expr, x: Expr) -> Any:
+def multiple_of_log1p_of_quotient(n: Expr, s: Expr, x: Expr) -> RulePair:
+    def split(n: Expr, s: Expr, x: Expr) -> Expr | None:
         form = get_form(n)
         weight = form.pop(x, 0.0)
         if not weight or is_scalar_constant(s):
@@ -296,10 +296,10 @@ def _make_scaled_ratio() -> tuple[Expr, Expr]:
 
 
 @rule("stabilize", when="y > 0", examples=lambda rng: _make_scaled_ratio())
-def exp_of_gamma_ratio_times_root(x: Any, y: Any) -> Any:
+def exp_of_gamma_ratio_times_root(x: Expr, y: Expr) -> RulePair:
     return exp(x) * sqrt(y), lambda x, y: exp(x + 0.5 * log(y)) if has_gamma(x) else None
 
 
 @rule("stabilize", when="y > 0", examples=lambda rng: _make_scaled_ratio())
-def exp_of_gamma_ratio_over_root(x: Any, y: Any) -> Any:
+def exp_of_gamma_ratio_over_root(x: Expr, y: Expr) -> RulePair:
     return exp(x) / sqrt(y), lambda x, y: exp(x - 0.5 * log(y)) if has_gamma(x) else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from pellucid.graph.ops.special import erf, erfc, erfcx
 from pellucid.graph.ops.trigonometry import arctan, arctan2
 from pellucid.graph.ops.where import where
 from pellucid.graph.pattern import Number
-from pellucid.graph.rewrite_rule import rule
+from pellucid.graph.rewrite_rule import RulePair, rule
 from pellucid.graph.rules.algebraic_differences import list_quotient_factors
 from pellucid.graph.rules.angles import is_quarter_turn
 from pellucid.graph.rules.example_operands import draw_normal, draw_one, draw_positive, draw_two, make_input
@@ -27,83 +28,83 @@ from pellucid.graph.rules.predicates import are_opposite, as_number, negate
 from pellucid.graph.rules.scaled_exponentials import list_factors
 
 
-def _draw_ordered(rng: Any) -> Any:
+def _draw_ordered(rng: np.random.Generator) -> tuple[object, ...]:
     return np.full((3, 4), 3.0), draw_normal(rng)
 
 
 @rule("stabilize", examples=lambda rng: (draw_normal(rng), erf(make_input("x")), erf(make_input("y"))))
-def difference_of_multiples(a: Any, x: Any, y: Any) -> Any:
+def difference_of_multiples(a: Expr, x: Expr, y: Expr) -> RulePair:
     functions = {f.op for f in (exp, sigmoid, erf, erfc, tanh)}
 
-    def factor_out(a: Expr, x: Expr, y: Expr) -> Any:
+    def factor_out(a: Expr, x: Expr, y: Expr) -> Expr | None:
         return a * (x - y) if x.op is y.op and x.op in functions else None
 
     return a * x - a * y, factor_out
 
 
 @rule("stabilize", examples=draw_two)
-def difference_of_exponentials(x: Any, y: Any) -> Any:
+def difference_of_exponentials(x: Expr, y: Expr) -> RulePair:
     return exp(x) - exp(y), lambda x, y: None if are_opposite(x, y) else exp_difference(x, y)
 
 
 @rule("stabilize", examples=draw_two)
-def divided_difference_of_exponentials(x: Any, y: Any) -> Any:
+def divided_difference_of_exponentials(x: Expr, y: Expr) -> RulePair:
     return exp_difference(x, y) / (x - y), where(x > y, exp(x) * exprel(y - x), exp(y) * exprel(x - y))
 
 
 @rule("stabilize", examples=draw_two)
-def difference_of_expm1(x: Any, y: Any) -> Any:
+def difference_of_expm1(x: Expr, y: Expr) -> RulePair:
     return expm1(x) - expm1(y), exp_difference(x, y)
 
 
 @rule("stabilize", examples=draw_one)
-def one_plus_expm1(x: Any) -> Any:
+def one_plus_expm1(x: Expr) -> RulePair:
     return 1 + expm1(x), exp(x)
 
 
 @rule("stabilize", examples=_draw_ordered)
-def log_of_exp_difference(x: Any, y: Any) -> Any:
+def log_of_exp_difference(x: Expr, y: Expr) -> RulePair:
     return log(exp_difference(x, y)), x + log1mexp(y - x)
 
 
 @rule(
     "stabilize", examples=lambda rng: (constant(np.float64(0.5)), exp_difference(2 + make_input("x"), make_input("y")))
 )
-def log_of_multiple_of_difference(a: Number, x: Any) -> Any:
+def log_of_multiple_of_difference(a: Number, x: Expr) -> RulePair:
     differences = {f.op for f in (exp_difference, sigmoid_difference, erf_difference)}
 
-    def add_logs(a: Expr, x: Expr) -> Any:
+    def add_logs(a: Expr, x: Expr) -> Expr | None:
         return log(x) + math.log(as_number(a)) if x.op in differences and as_number(a) > 0 else None
 
     return log(a * x), add_logs
 
 
 @rule("stabilize", examples=draw_two)
-def difference_of_sigmoids(x: Any, y: Any) -> Any:
+def difference_of_sigmoids(x: Expr, y: Expr) -> RulePair:
     return sigmoid(x) - sigmoid(y), sigmoid_difference(x, y)
 
 
 @rule("stabilize", examples=draw_one)
-def sigmoid_minus_half(x: Any) -> Any:
+def sigmoid_minus_half(x: Expr) -> RulePair:
     return sigmoid(x) - 0.5, tanh(x / 2) / 2
 
 
 @rule("stabilize", examples=draw_two)
-def difference_of_tanh(x: Any, y: Any) -> Any:
+def difference_of_tanh(x: Expr, y: Expr) -> RulePair:
     return tanh(x) - tanh(y), 2 * sigmoid_difference(2 * x, 2 * y)
 
 
 @rule("stabilize", examples=_draw_ordered)
-def log_of_sigmoid_difference(x: Any, y: Any) -> Any:
+def log_of_sigmoid_difference(x: Expr, y: Expr) -> RulePair:
     return log(sigmoid_difference(x, y)), log(sigmoid(x)) + log(sigmoid(-y)) + log1mexp(y - x)
 
 
 @rule("stabilize", examples=draw_two)
-def difference_of_arctan(x: Any, y: Any) -> Any:
+def difference_of_arctan(x: Expr, y: Expr) -> RulePair:
     return arctan(x) - arctan(y), arctan_difference(x, y)
 
 
-def get_complement(angle: Expr, sign: int) -> Any:
+def get_complement(angle: Expr, sign: int) -> Expr | None:
     """Return pi / 2 plus or minus an angle from -pi / 2 to pi / 2, or None for other expressions."""
     if angle.op is arctan.op:
         return arctan2(1.0, -sign * angle.inputs[0])
@@ -113,13 +114,13 @@ def get_complement(angle: Expr, sign: int) -> Any:
     return None
 
 
-def _make_angle(b: float) -> Any:
+def _make_angle(b: float) -> Callable[[Any], tuple[Expr, Expr, Expr]]:
     return lambda rng: (constant(np.float64(0.5)), constant(np.float64(b)), arctan(make_input()))
 
 
 @rule("stabilize", examples=_make_angle(1 / math.pi))
-def cauchy_distribution(a: Number, b: Number, x: Any) -> Any:
-    def add_angle(a: Expr, b: Expr, x: Expr) -> Any:
+def cauchy_distribution(a: Number, b: Number, x: Expr) -> RulePair:
+    def add_angle(a: Expr, b: Expr, x: Expr) -> Expr | None:
         found = get_complement(x, 1)
         return as_number(b) * found if found is not None and is_quarter_turn(a, as_number(b)) else None
 
@@ -127,8 +128,8 @@ def cauchy_distribution(a: Number, b: Number, x: Any) -> Any:
 
 
 @rule("stabilize", examples=_make_angle(1 / math.pi))
-def cauchy_survival(a: Number, b: Number, x: Any) -> Any:
-    def subtract_angle(a: Expr, b: Expr, x: Expr) -> Any:
+def cauchy_survival(a: Number, b: Number, x: Expr) -> RulePair:
+    def subtract_angle(a: Expr, b: Expr, x: Expr) -> Expr | None:
         found = get_complement(x, -1)
         return as_number(b) * found if found is not None and is_quarter_turn(a, as_number(b)) else None
 
@@ -136,8 +137,8 @@ def cauchy_survival(a: Number, b: Number, x: Any) -> Any:
 
 
 @rule("stabilize", examples=_make_angle(math.pi))
-def cauchy_distribution_over_pi(a: Number, b: Number, x: Any) -> Any:
-    def add_angle(a: Expr, b: Expr, x: Expr) -> Any:
+def cauchy_distribution_over_pi(a: Number, b: Number, x: Expr) -> RulePair:
+    def add_angle(a: Expr, b: Expr, x: Expr) -> Expr | None:
         found = get_complement(x, 1)
         return found / as_number(b) if found is not None and is_quarter_turn(a, 1.0, as_number(b)) else None
 
@@ -145,8 +146,8 @@ def cauchy_distribution_over_pi(a: Number, b: Number, x: Any) -> Any:
 
 
 @rule("stabilize", examples=_make_angle(math.pi))
-def cauchy_survival_over_pi(a: Number, b: Number, x: Any) -> Any:
-    def subtract_angle(a: Expr, b: Expr, x: Expr) -> Any:
+def cauchy_survival_over_pi(a: Number, b: Number, x: Expr) -> RulePair:
+    def subtract_angle(a: Expr, b: Expr, x: Expr) -> Expr | None:
         found = get_complement(x, -1)
         return found / as_number(b) if found is not None and is_quarter_turn(a, 1.0, as_number(b)) else None
 
@@ -154,20 +155,20 @@ def cauchy_survival_over_pi(a: Number, b: Number, x: Any) -> Any:
 
 
 @rule("stabilize", examples=draw_two)
-def difference_of_erf(x: Any, y: Any) -> Any:
+def difference_of_erf(x: Expr, y: Expr) -> RulePair:
     return erf(x) - erf(y), erf_difference(x, y)
 
 
 @rule("stabilize", examples=draw_two)
-def difference_of_erfc(x: Any, y: Any) -> Any:
+def difference_of_erfc(x: Expr, y: Expr) -> RulePair:
     return erfc(x) - erfc(y), erf_difference(y, x)
 
 
 @rule("stabilize", examples=_draw_ordered)
-def log_of_erf_difference(x: Any, y: Any) -> Any:
+def log_of_erf_difference(x: Expr, y: Expr) -> RulePair:
     r"""In a tail, take the logarithm of the difference of complements, :math:`\log(e^a - e^b)`."""
 
-    def subtract_tails(x: Expr, y: Expr) -> Any:
+    def subtract_tails(x: Expr, y: Expr) -> Expr:
         upper, lower = y > 0.5, x < -0.5
         near, far = where(upper, y, where(lower, -x, 1)), where(upper, x, where(lower, -y, 2))
         a, b = log(erfc(near)), log(erfc(far))
@@ -178,7 +179,7 @@ def log_of_erf_difference(x: Any, y: Any) -> Any:
 
 
 @rule("stabilize", examples=draw_one)
-def one_minus_half_erfc(x: Any) -> Any:
+def one_minus_half_erfc(x: Expr) -> RulePair:
     return 1 - 0.5 * erfc(x), 0.5 * erfc(-x)
 
 
@@ -212,14 +213,14 @@ def list_squared_factors(e: Expr) -> tuple[float, list[Expr], list[Expr]]:
     return number, *squared
 
 
-def _make_gaussian(rng: Any) -> Any:
+def _make_gaussian(rng: np.random.Generator) -> tuple[object, ...]:
     z = make_input()
     return draw_positive(rng) * exp(-square(z)), 0.5 * erfc(z)
 
 
 @rule("stabilize", examples=_make_gaussian)
-def exp_over_erfc(n: Any, d: Any) -> Any:
-    def divide_scaled(n: Expr, d: Expr) -> Any:
+def exp_over_erfc(n: Expr, d: Expr) -> RulePair:
+    def divide_scaled(n: Expr, d: Expr) -> Expr | float | None:
         scale, below = list_factors(d)
         v = next((f.inputs[0] for f in below if f.op is erfc.op), None)
         if v is None or not scale:
@@ -237,8 +238,8 @@ def exp_over_erfc(n: Any, d: Any) -> Any:
 
 
 @rule("stabilize", examples=lambda rng: (erfc(z := make_input()), -square(z)))
-def erfc_over_exp(e: Any, u: Any) -> Any:
-    def scale(e: Expr, u: Expr) -> Any:
+def erfc_over_exp(e: Expr, u: Expr) -> RulePair:
+    def scale(e: Expr, u: Expr) -> Expr | None:
         rest = get_exponent_of_erfcx(u, e.inputs[0]) if e.op is erfc.op else None
         return None if rest is None else exp(-rest) * erfcx(e.inputs[0])
 
@@ -246,7 +247,7 @@ def erfc_over_exp(e: Any, u: Any) -> Any:
 
 
 @rule("stabilize", examples=lambda rng: (square(z := make_input()), z))
-def exp_times_erfc(u: Any, v: Any) -> Any:
+def exp_times_erfc(u: Expr, v: Expr) -> RulePair:
     def scale(u: Expr, v: Expr) -> Any:
         rest = get_exponent_of_erfcx(negate(u), v)
         return None if rest is None else exp(-rest) * erfcx(v)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from pellucid.graph.expr import Expr
 from pellucid.graph.ops.activations import softplus
 from pellucid.graph.ops.elementwise import add, fraction_of_sum, multiply, negative, square, subtract, true_divide
@@ -18,7 +20,7 @@ from pellucid.graph.ops.reductions import mean, sum
 from pellucid.graph.ops.remainders import expm1_minus_x
 from pellucid.graph.ops.special import xlogy
 from pellucid.graph.ops.stirling_remainders import kl_div
-from pellucid.graph.rewrite_rule import is_scalar_constant, rule
+from pellucid.graph.rewrite_rule import RulePair, is_scalar_constant, rule
 from pellucid.graph.rules.example_operands import make_input
 from pellucid.graph.rules.gamma_differences import Form, add_forms, build_form, get_form
 from pellucid.graph.rules.scaled_exponentials import list_factors, multiply_all
@@ -58,7 +60,9 @@ def complete_hyperbolic_cosine(form: Form, e: Expr, weight: float) -> Iterator[C
 
 def complete_product_with_logarithm(form: Form, e: Expr, weight: float) -> Iterator[Candidate]:
     r"""Find :math:`x \log \frac{x}{y} - x + y`."""
-    x, quotient, part = None, None, {e: 1.0}
+    x: Expr | float | None = None
+    quotient: tuple[Expr, ...] | None = None
+    part: Form = {e: 1.0}
     if e.op is xlogy.op:
         x, y = e.inputs
         quotient = y.inputs if y.op is true_divide.op else None
@@ -73,7 +77,7 @@ def complete_product_with_logarithm(form: Form, e: Expr, weight: float) -> Itera
             yield sign * weight, add_forms(difference, part, sign), kl_div(x, denominator)
 
 
-def split_product_with_logarithm(e: Expr) -> Any:
+def split_product_with_logarithm(e: Expr) -> tuple[Expr | float | None, tuple[Expr, ...] | None]:
     """Return x and the quotient in ``x * log(y / z)`` or ``x * (log(y) - log(z))``, or None for either."""
     number, factors = list_factors(e)
     for position, factor in enumerate(factors):
@@ -154,7 +158,7 @@ FORMS = (
 """Functions that find forms with one term of a sum: ``find(form, term, weight)``."""
 
 
-def complete_sum(total: Expr) -> Any:
+def complete_sum(total: Expr) -> Expr | None:
     """Return a sum without cancellation, or None if no terms cancel."""
     form = get_form(total)
     terms = [(e, weight) for e, weight in form.items() if isinstance(e, Expr)]
@@ -162,7 +166,7 @@ def complete_sum(total: Expr) -> Any:
         rest = add_forms(form, part, -scale)
         if rest.keys() & part.keys() or len(part) < 2:  # not all terms of the form are in the sum
             continue
-        term = value if abs(scale) == 1 else abs(scale) * value
+        term: Expr = value if abs(scale) == 1 else abs(scale) * value
         if not rest:
             return term if scale > 0 else -term
         return build_form(rest) + term if scale > 0 else build_form(rest) - term
@@ -191,21 +195,21 @@ def is_logarithm(e: Expr) -> bool:
     return e.op is log.op or (e.op is subtract.op and e.inputs[0].op is log.op)
 
 
-def _make_divergence(rng: Any) -> Any:
+def _make_divergence(rng: np.random.Generator) -> tuple[object, ...]:
     x, y = softplus(make_input("x")), softplus(make_input("y"))
     return x * log(x / y) - x, y
 
 
 @rule("stabilize", examples=_make_divergence)
-def sum_of_cancelling_terms(x: Any, y: Any) -> Any:
+def sum_of_cancelling_terms(x: Expr, y: Expr) -> RulePair:
     return x + y, lambda x, y: complete_sum(x + y) if has_candidate(x) or has_candidate(y) else None
 
 
-def _make_exponential(rng: Any) -> Any:
+def _make_exponential(rng: np.random.Generator) -> tuple[object, ...]:
     x = make_input()
     return expm1(x), x
 
 
 @rule("stabilize", examples=_make_exponential)
-def difference_of_cancelling_terms(x: Any, y: Any) -> Any:
+def difference_of_cancelling_terms(x: Expr, y: Expr) -> RulePair:
     return x - y, lambda x, y: complete_sum(x - y) if has_candidate(x) or has_candidate(y) else None

@@ -5,7 +5,7 @@ For example, :math:`y / (a e^x + b e^z) = y e^{-m} / (a e^{x - m} + b e^{z - m})
 
 from __future__ import annotations
 
-from typing import Any
+import numpy as np
 
 from pellucid.graph.expr import Expr
 from pellucid.graph.ops.elementwise import maximum, multiply
@@ -13,7 +13,7 @@ from pellucid.graph.ops.exponentials import exp, expm1, log, log1p, shifted_exp
 from pellucid.graph.ops.gradient_transforms import stop_gradient
 from pellucid.graph.ops.permute import transpose
 from pellucid.graph.ops.reductions import mean, sum
-from pellucid.graph.rewrite_rule import is_scalar_constant, rule
+from pellucid.graph.rewrite_rule import RulePair, is_scalar_constant, rule
 from pellucid.graph.rules.example_operands import draw_positive, draw_two, make_input
 from pellucid.graph.rules.scaled_exponentials import (
     GROWING,
@@ -32,14 +32,14 @@ from pellucid.graph.rules.scaled_exponentials import (
 )
 
 
-def _make_weighted_sum(rng: Any) -> Any:
+def _make_weighted_sum(rng: np.random.Generator) -> tuple[object, ...]:
     x, y = make_input("x"), make_input("y")
     return draw_positive(rng), exp(x) * draw_positive(rng) + draw_positive(rng) * exp(y)
 
 
 @rule("stabilize", examples=_make_weighted_sum)
-def over_exponential_sum(n: Any, d: Any) -> Any:
-    def divide_scales(n: Expr, d: Expr) -> Any:
+def over_exponential_sum(n: Expr, d: Expr) -> RulePair:
+    def divide_scales(n: Expr, d: Expr) -> Expr | None:
         if n.op is transpose.op:  # `divide_rows_by_transposes` matches quotients of transposes
             return None
         if not has_exponential_sum(d):
@@ -61,8 +61,8 @@ def has_weights(total: Expr) -> bool:
 
 
 @rule("stabilize", examples=lambda rng: (make_input("x"), 2 * exp(make_input("y")) + exp(make_input("z"))))
-def exp_times_exponential_sum(x: Any, y: Any) -> Any:
-    def multiply_scales(x: Expr, y: Expr) -> Any:
+def exp_times_exponential_sum(x: Expr, y: Expr) -> RulePair:
+    def multiply_scales(x: Expr, y: Expr) -> Expr | None:
         if not has_exponential_sum(y) or has_weights(y):
             return None
         scaled = split_scale(y)
@@ -72,8 +72,8 @@ def exp_times_exponential_sum(x: Any, y: Any) -> Any:
 
 
 @rule("stabilize", examples=lambda rng: _make_weighted_sum(rng)[1:])
-def log_of_exponential_sum(x: Any) -> Any:
-    def add_exponent(x: Expr) -> Any:
+def log_of_exponential_sum(x: Expr) -> RulePair:
+    def add_exponent(x: Expr) -> Expr | None:
         if not has_exponential_sum(x):
             return None
         scaled = split_scale(x)
@@ -83,10 +83,10 @@ def log_of_exponential_sum(x: Any) -> Any:
 
 
 @rule("stabilize", examples=lambda rng: _make_weighted_sum(rng)[1:])
-def log1p_of_exponential(x: Any) -> Any:
+def log1p_of_exponential(x: Expr) -> RulePair:
     r"""Write :math:`\log(1 + s e^m) = t + \log(1 + s e^{m - t} + (e^{-t} - 1))` with :math:`t \ge 0`."""
 
-    def add_exponent(x: Expr) -> Any:
+    def add_exponent(x: Expr) -> Expr | None:
         reached = find_ops(x)
         is_multiple_of_exp = any(factor.op is exp.op for factor in list_factors(x)[1])
         if not reached & GROWING or (shifted_exp.op in reached and not is_multiple_of_exp):
@@ -101,5 +101,5 @@ def log1p_of_exponential(x: Any) -> Any:
 
 
 @rule("stabilize", examples=draw_two)
-def log_of_shifted_exp(x: Any, m: Any) -> Any:
+def log_of_shifted_exp(x: Expr, m: Expr) -> RulePair:
     return log(shifted_exp(x, m)), x - m

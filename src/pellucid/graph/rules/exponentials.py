@@ -2,15 +2,16 @@ r"""Products, quotients and powers of exponentials, and exponentials of logarith
 
 from __future__ import annotations
 
-from typing import Any
+import numpy as np
 
+from pellucid.graph.expr import Expr
 from pellucid.graph.ops.activations import sigmoid, softplus
 from pellucid.graph.ops.elementwise import power, sqrt, square
 from pellucid.graph.ops.exponentials import exp, expm1, log
 from pellucid.graph.ops.reductions import prod, sum
 from pellucid.graph.ops.where import where
 from pellucid.graph.pattern import Number
-from pellucid.graph.rewrite_rule import rule
+from pellucid.graph.rewrite_rule import RulePair, rule
 from pellucid.graph.rules.example_operands import (
     draw_normal,
     draw_one,
@@ -26,37 +27,37 @@ from pellucid.graph.rules.predicates import as_number
 
 
 @rule("stabilize", examples=draw_two)
-def exp_times_exp(x: Any, y: Any) -> Any:
+def exp_times_exp(x: Expr, y: Expr) -> RulePair:
     return exp(x) * exp(y), exp(x + y)
 
 
 @rule("stabilize", examples=draw_two)
-def exp_over_exp(x: Any, y: Any) -> Any:
+def exp_over_exp(x: Expr, y: Expr) -> RulePair:
     return exp(x) / exp(y), exp(x - y)
 
 
 @rule("stabilize", examples=draw_with_number)
-def number_over_exp(a: Number, x: Any) -> Any:
+def number_over_exp(a: Number, x: Expr) -> RulePair:
     return a / exp(x), lambda a, x: as_number(a) * exp(-x)
 
 
 @rule("stabilize", examples=draw_one)
-def square_of_exp(x: Any) -> Any:
+def square_of_exp(x: Expr) -> RulePair:
     return square(exp(x)), exp(2 * x)
 
 
 @rule("stabilize", examples=draw_one)
-def sqrt_of_exp(x: Any) -> Any:
+def sqrt_of_exp(x: Expr) -> RulePair:
     return sqrt(exp(x)), exp(x / 2)
 
 
 @rule("stabilize", examples=lambda rng: (draw_normal(rng), 3.0))
-def power_of_exp(x: Any, a: Number) -> Any:
+def power_of_exp(x: Expr, a: Number) -> RulePair:
     return power(exp(x), a), lambda x, a: exp(as_number(a) * x)
 
 
 @rule("stabilize", examples=lambda rng: (draw_normal(rng), (1,), True))
-def prod_of_exp(x: Any, axis: Any, keepdims: Any) -> Any:
+def prod_of_exp(x: Expr, axis: tuple[int, ...], keepdims: bool) -> RulePair:
     return prod(exp(x), axis=axis, keepdims=keepdims), exp(sum(x, axis=axis, keepdims=keepdims))
 
 
@@ -64,47 +65,47 @@ def prod_of_exp(x: Any, axis: Any, keepdims: Any) -> Any:
 
 
 @rule("stabilize", when="x > 0")
-def exp_minus_log(x: Any) -> Any:
+def exp_minus_log(x: Expr) -> RulePair:
     return exp(-log(x)), 1 / x
 
 
 @rule("stabilize", when="x > 0", examples=lambda rng: (3.0, draw_positive(rng)))
-def exp_of_multiple_log(a: Number, x: Any) -> Any:
+def exp_of_multiple_log(a: Number, x: Expr) -> RulePair:
     return exp(a * log(x)), lambda a, x: power(x, as_number(a))
 
 
 @rule("stabilize", when="x > 0", examples=lambda rng: (draw_positive(rng), 2.0))
-def exp_of_divided_log(x: Any, a: Number) -> Any:
+def exp_of_divided_log(x: Expr, a: Number) -> RulePair:
     return exp(log(x) / a), lambda x, a: power(x, 1 / as_number(a))
 
 
 @rule("stabilize", when="x, y > 0")
-def exp_of_log_sum(x: Any, y: Any) -> Any:
+def exp_of_log_sum(x: Expr, y: Expr) -> RulePair:
     return exp(log(x) + log(y)), x * y
 
 
 @rule("stabilize", when="x, y > 0")
-def exp_of_log_difference(x: Any, y: Any) -> Any:
+def exp_of_log_difference(x: Expr, y: Expr) -> RulePair:
     return exp(log(x) - log(y)), x / y
 
 
 @rule("stabilize", examples=make_opposites)
-def exp_minus_softplus(x: Any, y: Any) -> Any:
+def exp_minus_softplus(x: Expr, y: Expr) -> RulePair:
     return exp(-softplus(x)), lambda x: sigmoid(-x)
 
 
 # Selected exponentials.
 
 
-def _make_selected_exp(rng: Any) -> Any:
+def _make_selected_exp(rng: np.random.Generator) -> tuple[object, ...]:
     return make_input("c") > 0, draw_normal(rng), draw_normal(rng)
 
 
 @rule("stabilize", examples=_make_selected_exp)
-def selected_exp_minus_one(c: Any, x: Any, y: Any) -> Any:
+def selected_exp_minus_one(c: Expr, x: Expr, y: Expr) -> RulePair:
     return where(c, exp(x), y) - 1, where(c, expm1(x), y - 1)
 
 
 @rule("stabilize", examples=_make_selected_exp)
-def one_minus_selected_exp(c: Any, x: Any, y: Any) -> Any:
+def one_minus_selected_exp(c: Expr, x: Expr, y: Expr) -> RulePair:
     return 1 - where(c, exp(x), y), where(c, -expm1(x), 1 - y)

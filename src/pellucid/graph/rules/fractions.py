@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from pellucid.graph.expr import Expr
 from pellucid.graph.ops.activations import sigmoid
 from pellucid.graph.ops.differences import exp_difference
@@ -28,7 +30,7 @@ from pellucid.graph.ops.reductions import sum
 from pellucid.graph.ops.softmax import softmax
 from pellucid.graph.ops.where import where
 from pellucid.graph.pattern import Number
-from pellucid.graph.rewrite_rule import is_scalar_constant, rule
+from pellucid.graph.rewrite_rule import RulePair, is_scalar_constant, rule
 from pellucid.graph.rules.example_operands import draw_positive, make_input
 from pellucid.graph.rules.predicates import as_number, negate
 from pellucid.graph.rules.scaled_exponentials import (
@@ -78,7 +80,7 @@ def list_positive_terms(e: Expr) -> list[Expr]:
     return terms
 
 
-def divide_by_own_sum(n: Expr, d: Expr) -> Any:
+def divide_by_own_sum(n: Expr, d: Expr) -> Expr | None:
     """Return the quotient of a multiple of a term and a sum with the term; None if the sum does not have it."""
     terms = list_positive_terms(d)
     if len(terms) < 2:
@@ -97,11 +99,12 @@ def divide_by_own_sum(n: Expr, d: Expr) -> Any:
             weight = weight if factor in set(term_factors) else combine(weight, factor, multiply)
         number = number / term_number
         weight = weight if number == 1 else combine(weight, number, multiply)
-        return combine(weight, get_fraction(term, rest), multiply)
+        quotient: Expr = combine(weight, get_fraction(term, rest), multiply)
+        return quotient
     return None
 
 
-def get_fraction(term: Expr, rest: Expr) -> Any:
+def get_fraction(term: Expr, rest: Expr) -> Expr:
     """Return ``term / (term + rest)``: a sigmoid of the difference of their logarithms if both are positive."""
     if find_ops(rest) & GROWING or find_ops(term) & GROWING:
         if is_positive_product(term) and is_positive_product(rest):
@@ -112,18 +115,19 @@ def get_fraction(term: Expr, rest: Expr) -> Any:
     return fraction_of_sum(term, rest)
 
 
-def distribute(n: Expr, d: Expr) -> Any:
+def distribute(n: Expr, d: Expr) -> Expr | None:
     """Return the quotient of a sum of multiples of terms and the sum of the terms, such as a weighted mean."""
     quotients = [divide_by_own_sum(term, d) for term in list_terms(n)]
-    if len(quotients) < 2 or any(q is None for q in quotients):
+    found = [q for q in quotients if q is not None]
+    if len(found) < 2 or len(found) < len(quotients):
         return None
-    total = quotients[0]
-    for quotient in quotients[1:]:
+    total = found[0]
+    for quotient in found[1:]:
         total = total + quotient
     return total
 
 
-def divide_difference_by_sum(n: Expr, d: Expr) -> Any:
+def divide_difference_by_sum(n: Expr, d: Expr) -> Expr | None:
     """Return ``(x - y) / (x + y)`` of positive terms as a hyperbolic tangent."""
     terms = [exp(i) for i in n.inputs] if n.op is exp_difference.op else n.inputs
     if n.op not in (subtract.op, exp_difference.op) or d.op is not add.op or set(terms) != set(d.inputs):
@@ -132,14 +136,14 @@ def divide_difference_by_sum(n: Expr, d: Expr) -> Any:
     return tanh((log(x) - log(y)) / 2) if is_positive_product(x) and is_positive_product(y) else None
 
 
-def _make_sum() -> Any:
+def _make_sum() -> tuple[Expr, Expr]:
     x, y = make_input("x"), make_input("y")
     return exp(x), exp(x) + 2 * exp(y)
 
 
 @rule("stabilize", examples=lambda rng: _make_sum())
-def over_own_exponential_sum(n: Any, d: Any) -> Any:
-    def find_fractions(n: Expr, d: Expr) -> Any:
+def over_own_exponential_sum(n: Expr, d: Expr) -> RulePair:
+    def find_fractions(n: Expr, d: Expr) -> Expr | None:
         if not has_exponential_sum(d):
             return None
         forms = (form(n, d) for form in (divide_difference_by_sum, divide_by_own_sum, distribute))
@@ -149,21 +153,21 @@ def over_own_exponential_sum(n: Any, d: Any) -> Any:
 
 
 @rule("stabilize", examples=lambda rng: (draw_positive(rng), draw_positive(rng)))
-def over_own_sum(x: Any, y: Any) -> Any:
+def over_own_sum(x: Expr, y: Expr) -> RulePair:
     return x / (x + y), lambda x, y: None if is_scalar_constant(x) else fraction_of_sum(x, y)
 
 
-def _make_multiple(rng: Any) -> Any:
+def _make_multiple(rng: np.random.Generator) -> tuple[object, ...]:
     x = make_input()
     return x * draw_positive(rng), x, draw_positive(rng)
 
 
 @rule("stabilize", examples=_make_multiple)
-def multiple_over_own_sum(n: Any, x: Any, y: Any) -> Any:
+def multiple_over_own_sum(n: Expr, x: Expr, y: Expr) -> RulePair:
     return n / (x + y), lambda n, x, y: divide_by_own_sum(n, x + y) if n.op is multiply.op else None
 
 
-def get_fraction_of_powers(x: Any, y: Any, n: Any) -> Any:
+def get_fraction_of_powers(x: Expr | float, y: Expr | float, n: Expr) -> Expr | None:
     r"""Return :math:`x^n / (x^n + y^n)`, the sigmoid of :math:`n \log(x / y)` for positive numbers."""
     if any(isinstance(e, Expr) and e.op is where.op for e in (x, y)) or is_scalar_constant(n):
         return None
@@ -173,28 +177,28 @@ def get_fraction_of_powers(x: Any, y: Any, n: Any) -> Any:
     return where(positive, sigmoid(n * (log(a) - log(b))), fraction_of_sum(power(c, n), power(d, n)))
 
 
-def _draw_three(rng: Any) -> Any:
+def _draw_three(rng: np.random.Generator) -> tuple[object, ...]:
     return draw_positive(rng), draw_positive(rng), draw_positive(rng)
 
 
 @rule("stabilize", examples=_draw_three)
-def fraction_of_powers(x: Any, y: Any, n: Any) -> Any:
+def fraction_of_powers(x: Expr, y: Expr, n: Expr) -> RulePair:
     return fraction_of_sum(power(x, n), power(y, n)), get_fraction_of_powers
 
 
 @rule("stabilize", examples=_draw_three)
-def fraction_of_power_and_compound(x: Any, y: Any, n: Any) -> Any:
+def fraction_of_power_and_compound(x: Expr, y: Expr, n: Expr) -> RulePair:
     return fraction_of_sum(power(x, n), compound(y, n)), lambda x, y, n: get_fraction_of_powers(x, 1 + y, n)
 
 
 @rule("stabilize", examples=_draw_three)
-def fraction_of_compound_and_power(x: Any, y: Any, n: Any) -> Any:
+def fraction_of_compound_and_power(x: Expr, y: Expr, n: Expr) -> RulePair:
     return fraction_of_sum(compound(y, n), power(x, n)), lambda x, y, n: get_fraction_of_powers(1 + y, x, n)
 
 
 @rule("stabilize", examples=lambda rng: (draw_positive(rng), draw_positive(rng)))
-def reciprocal_of_one_plus_power(x: Any, n: Any) -> Any:
-    def to_sigmoid(x: Expr, n: Expr) -> Any:
+def reciprocal_of_one_plus_power(x: Expr, n: Expr) -> RulePair:
+    def to_sigmoid(x: Expr, n: Expr) -> Expr | None:
         if x.op is where.op or is_scalar_constant(n):
             return None
         positive = x > 0
@@ -205,21 +209,21 @@ def reciprocal_of_one_plus_power(x: Any, n: Any) -> Any:
 
 
 @rule("stabilize", examples=lambda rng: (3.0, draw_positive(rng)))
-def fraction_of_power_and_one(a: Number, n: Any) -> Any:
-    def to_sigmoid(a: Expr, n: Expr) -> Any:
+def fraction_of_power_and_one(a: Number, n: Expr) -> RulePair:
+    def to_sigmoid(a: Expr, n: Expr) -> Expr | None:
         return sigmoid(n * math.log(as_number(a))) if as_number(a) > 0 else None
 
     return fraction_of_sum(power(a, n), 1), to_sigmoid
 
 
 @rule("stabilize", examples=lambda rng: (draw_positive(rng), draw_positive(rng)))
-def log_of_fraction(x: Any, y: Any) -> Any:
+def log_of_fraction(x: Expr, y: Expr) -> RulePair:
     return log(fraction_of_sum(x, y)), -log1p(y / x)
 
 
 @rule("stabilize", examples=lambda rng: (sigmoid(make_input("x")) * exp(make_input("y")), (1,)))
-def normalized_positive_product(x: Any, axis: Any) -> Any:
-    def to_softmax(x: Expr, axis: Any) -> Any:
+def normalized_positive_product(x: Expr, axis: tuple[int, ...]) -> RulePair:
+    def to_softmax(x: Expr, axis: tuple[int, ...]) -> Expr | None:
         return softmax(log(x), axis) if is_positive_product(x) and find_ops(x) & GROWING else None
 
     return x / sum(x, axis=axis, keepdims=True), to_softmax

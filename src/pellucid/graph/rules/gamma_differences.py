@@ -17,7 +17,7 @@ from pellucid.graph.ops.elementwise import add, multiply, negative, subtract, tr
 from pellucid.graph.ops.exponentials import exp, log, log1p
 from pellucid.graph.ops.gamma import gammaln
 from pellucid.graph.ops.gamma_ratios import betaln, log_binomial, log_gamma_ratio
-from pellucid.graph.rewrite_rule import is_scalar_constant, rule
+from pellucid.graph.rewrite_rule import RulePair, is_scalar_constant, rule
 from pellucid.graph.rules.example_operands import make_input
 from pellucid.graph.rules.predicates import as_number
 from pellucid.graph.rules.scaled_exponentials import combine, list_factors
@@ -58,7 +58,7 @@ class Group(NamedTuple):
 def get_form(e: Any, scale: float = 1.0) -> Form:
     """Return a sum as a linear form of the expressions in it."""
     form: Form = {}
-    stack = [(e, scale)]
+    stack: list[tuple[Any, float]] = [(e, scale)]
     while stack:
         e, scale = stack.pop()
         if not isinstance(e, Expr) or is_scalar_constant(e):
@@ -87,7 +87,7 @@ def is_number(form: Form) -> bool:
     return not form or list(form) == [None]
 
 
-def build_form(form: Form) -> Any:
+def build_form(form: Form) -> Expr | float:
     """Return a linear form as an expression or a number. Positive terms come first."""
     total: Any = None
     for atom, c in sorted(((a, c) for a, c in form.items() if a is not None), key=lambda pair: pair[1] < 0):
@@ -95,8 +95,10 @@ def build_form(form: Form) -> Any:
         total = combine(total, term, add) if c > 0 else (-term if total is None else total - term)
     number = form.get(None, 0.0)
     if total is None or not number:
-        return number if total is None else total
-    return total + number if number > 0 else total - -number
+        only: Expr | float = number if total is None else total
+        return only
+    result: Expr = total + number if number > 0 else total - -number
+    return result
 
 
 def list_gamma_terms(weight: float, e: Expr) -> list[GammaTerm]:
@@ -138,7 +140,7 @@ def merge_terms(terms: Iterable[GammaTerm]) -> list[GammaTerm]:
     return [t for t in merged.values() if t.weight and t.form not in ({None: 1.0}, {None: 2.0})]
 
 
-def get_argument(term: GammaTerm) -> Any:
+def get_argument(term: GammaTerm) -> Expr | float | Any:
     return build_form(term.form) if term.argument is None else term.argument
 
 
@@ -293,7 +295,7 @@ def add_weighted(terms: Iterable[tuple[float, Any]]) -> Any:
     return result
 
 
-def regroup(total: Expr) -> Any:
+def regroup(total: Expr) -> Expr | None:
     """Return a sum with its gamma functions grouped, or None if that does not help."""
     terms, others, cost = [], [], 0
     for weight, e in list_weighted_terms(total):
@@ -316,7 +318,7 @@ def _make_gammas() -> tuple[Expr, Expr]:
 
 
 @rule("stabilize", examples=lambda rng: _make_gammas())
-def difference_of_gammaln(x: Any, y: Any) -> Any:
+def difference_of_gammaln(x: Expr, y: Expr) -> RulePair:
     return x - y, lambda x, y: regroup(x - y) if has_gamma(y) and has_gamma(x) else None
 
 
@@ -326,15 +328,15 @@ def _make_multiples() -> tuple[Expr, Expr]:
 
 
 @rule("stabilize", examples=lambda rng: _make_multiples())
-def sum_of_gammaln(x: Any, y: Any) -> Any:
+def sum_of_gammaln(x: Expr, y: Expr) -> RulePair:
     return x + y, lambda x, y: regroup(x + y) if has_gamma(y) and has_gamma(x) else None
 
 
 @rule("stabilize")
-def gammaln_of_one_plus(x: Any) -> Any:
+def gammaln_of_one_plus(x: Expr) -> RulePair:
     return gammaln(1 + x), log_gamma_ratio(1.0, x)
 
 
 @rule("stabilize", when="x > 0")
-def log_plus_gammaln(x: Any) -> Any:
+def log_plus_gammaln(x: Expr) -> RulePair:
     return log(x) + gammaln(x), log_gamma_ratio(1.0, x)

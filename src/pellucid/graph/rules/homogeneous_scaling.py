@@ -36,7 +36,7 @@ from pellucid.graph.ops.statistics import std, var
 from pellucid.graph.ops.trigonometry import hypot
 from pellucid.graph.ops.where import where
 from pellucid.graph.pattern import Number
-from pellucid.graph.rewrite_rule import is_scalar_constant, rule
+from pellucid.graph.rewrite_rule import RulePair, is_scalar_constant, rule
 from pellucid.graph.rules.example_operands import draw_positive, make_input
 from pellucid.graph.rules.predicates import as_number, is_nonnegative
 from pellucid.graph.rules.scaled_exponentials import GROWING, list_terms
@@ -188,7 +188,7 @@ class Scaling:
         factors = [(self.get_shaped(scales[group], False), degree) for group, degree in total.items()]
         return self.substitute(replaced), factors
 
-    def get_scale(self, variables: list[Expr], inverse: bool) -> Any:
+    def get_scale(self, variables: list[Expr], inverse: bool) -> Expr:
         """Return the largest absolute value of variables, or the smallest. It keeps the reduced axes."""
         scale: Any = None
         combine, reduce = (minimum, min_) if inverse else (maximum, max_)
@@ -201,7 +201,7 @@ class Scaling:
             scale = size if scale is None else combine(scale, size)
         return power_of_two(scale)
 
-    def get_shaped(self, scale: Any, reduced: bool) -> Any:
+    def get_shaped(self, scale: Any, reduced: bool) -> Expr:
         """Return a scale in the shape of the variables inside of a reduction, or outside of it."""
         return scale if reduced or self.keepdims or self.axes is None else squeeze(scale, self.axes)
 
@@ -227,7 +227,7 @@ def scale_variables(e: Expr) -> tuple[Expr, list[tuple[Any, float]]] | None:
         return None
 
 
-def scale_result(e: Expr) -> Any:
+def scale_result(e: Expr) -> Expr | None:
     scaled = scale_variables(e)
     if scaled is None:
         return None
@@ -240,24 +240,24 @@ def scale_result(e: Expr) -> Any:
 # Rules.
 
 
-def _make_ratio() -> Any:
+def _make_ratio() -> tuple[Expr, Expr]:
     x, y = make_input("x"), make_input("y")
     return x * y, power(x, 4) + power(y, 4)
 
 
 @rule("stabilize", examples=lambda rng: _make_ratio())
-def homogeneous_quotient(x: Any, y: Any) -> Any:
+def homogeneous_quotient(x: Expr, y: Expr) -> RulePair:
     return x / y, lambda x, y: scale_result(x / y) if y.op in HANDLED else None
 
 
 @rule("stabilize", examples=lambda rng: (square(make_input("x")), 2 * square(make_input("y"))))
-def homogeneous_fraction(x: Any, y: Any) -> Any:
+def homogeneous_fraction(x: Expr, y: Expr) -> RulePair:
     return fraction_of_sum(x, y), lambda x, y: scale_result(fraction_of_sum(x, y))
 
 
 @rule("stabilize", examples=lambda rng: (square(make_input("x")), square(make_input("y"))))
-def root_of_nonnegative_product(x: Any, y: Any) -> Any:
-    def split(x: Expr, y: Expr) -> Any:
+def root_of_nonnegative_product(x: Expr, y: Expr) -> RulePair:
+    def split(x: Expr, y: Expr) -> Expr | None:
         return sqrt(x) * sqrt(y) if is_nonnegative_sum(x) and is_nonnegative_sum(y) else None
 
     return sqrt(x * y), split
@@ -269,22 +269,22 @@ def is_nonnegative_sum(e: Expr) -> bool:
 
 
 @rule("stabilize", examples=lambda rng: (2 * square(make_input("x")) + square(make_input("y")) * 3,))
-def homogeneous_root(x: Any) -> Any:
+def homogeneous_root(x: Expr) -> RulePair:
     return sqrt(x), lambda x: scale_result(sqrt(x)) if x.op in HANDLED else None
 
 
-def _make_power() -> Any:
+def _make_power() -> tuple[Expr, Expr]:
     return power(make_input("x"), 4) + power(make_input("y"), 4), constant(np.float64(0.25))
 
 
 @rule("stabilize", examples=lambda rng: _make_power())
-def homogeneous_power(x: Any, a: Number) -> Any:
+def homogeneous_power(x: Expr, a: Number) -> RulePair:
     return power(x, a), lambda x, a: scale_result(power(x, as_number(a))) if x.op in HANDLED else None
 
 
 @rule("stabilize", examples=lambda rng: (2 * square(make_input("x")) + 3 * square(make_input("y")),))
-def log_of_homogeneous(x: Any) -> Any:
-    def add_logs(x: Expr) -> Any:
+def log_of_homogeneous(x: Expr) -> RulePair:
+    def add_logs(x: Expr) -> Expr | None:
         scaled = scale_variables(x) if x.op in HANDLED else None
         if scaled is None:
             return None
@@ -301,7 +301,7 @@ def log_of_homogeneous(x: Any) -> Any:
 
 
 @rule("stabilize", examples=lambda rng: (draw_positive(rng), draw_positive(rng), 3.5))
-def quotient_of_powers(x: Any, y: Any, a: Number) -> Any:
+def quotient_of_powers(x: Expr, y: Expr, a: Number) -> RulePair:
     return power(x, a) / power(y, a), lambda x, y, a: power(x / y, as_number(a))
 
 
@@ -309,8 +309,8 @@ def quotient_of_powers(x: Any, y: Any, a: Number) -> Any:
 
 
 @rule("stabilize", examples=lambda rng: (draw_positive(rng), 0.25, (1,), True))
-def root_of_prod(x: Any, a: Number, axis: Any, keepdims: Any) -> Any:
-    def scale(x: Expr, a: Expr, axis: Any, keepdims: bool) -> Any:
+def root_of_prod(x: Expr, a: Number, axis: tuple[int, ...], keepdims: bool) -> RulePair:
+    def scale(x: Expr, a: Expr, axis: tuple[int, ...], keepdims: bool) -> Expr | None:
         if not 0 < abs(as_number(a)) < 1 or x.op is true_divide.op:
             return None
         scale = power_of_two(exp(mean(log(absolute(x)), axis=axis, keepdims=True)))
@@ -321,7 +321,7 @@ def root_of_prod(x: Any, a: Number, axis: Any, keepdims: Any) -> Any:
     return power(prod(x, axis=axis, keepdims=keepdims), a), scale
 
 
-def get_log_of_size(x: Expr) -> Any:
+def get_log_of_size(x: Expr) -> Expr:
     """Return the logarithm of the absolute value, accurate for numbers that are 1 and a small number."""
     if x.op is not add.op or not (is_scalar_constant(x.inputs[0]) and as_number(x.inputs[0]) == 1):
         return log(absolute(x))
@@ -330,10 +330,10 @@ def get_log_of_size(x: Expr) -> Any:
 
 
 @rule("stabilize", examples=lambda rng: (draw_positive(rng), (1,), True))
-def log_of_any_prod(x: Any, axis: Any, keepdims: Any) -> Any:
+def log_of_any_prod(x: Expr, axis: tuple[int, ...], keepdims: bool) -> RulePair:
     """The logarithm of the product of signs is 0, or NaN for an odd number of negative factors."""
 
-    def add_logs(x: Expr, axis: Any, keepdims: bool) -> Any:
+    def add_logs(x: Expr, axis: tuple[int, ...], keepdims: bool) -> Expr | None:
         if x.op is sign.op:
             return None
         return sum(get_log_of_size(x), axis, keepdims) + log(prod(sign(x), axis, keepdims))

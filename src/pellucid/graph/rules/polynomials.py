@@ -29,6 +29,7 @@ from pellucid.graph.ops.elementwise import (
 )
 from pellucid.graph.rewrite_rule import is_scalar_constant
 from pellucid.graph.rules.predicates import as_number, negate
+from pellucid.graph.types import DType
 
 MAX_MONOMIALS = 12
 MAX_POWER = 4
@@ -62,7 +63,7 @@ class Expansion:
         Number of terms that have cancelled.
     """
 
-    def __init__(self, dtype: Any) -> None:
+    def __init__(self, dtype: DType) -> None:
         self.tolerance: float = 4 * float(np.finfo(dtype).eps) if np.dtype(dtype).kind == "f" else 1e-15
         self.order: dict[Expr, int] = {}
         self.cancelled: int = 0
@@ -266,7 +267,7 @@ def find_square_root(a: Polynomial) -> tuple[float, Any] | None:
     return None
 
 
-def join_factors(number: float, factors: Iterable[Expr], divisors: Iterable[Any]) -> Any:
+def join_factors(number: float, factors: Iterable[Expr], divisors: Iterable[Any]) -> Expr | float:
     """Return a product divided by others. Divisions come between multiplications, which might overflow."""
     above, below = list(factors), list(divisors)
     waiting = subtract_lists(below, above)
@@ -280,10 +281,11 @@ def join_factors(number: float, factors: Iterable[Expr], divisors: Iterable[Any]
         result = negate(result) if number == -1 else number * result
     for divisor in waiting:
         result = result / divisor
-    return result
+    product: Expr | float = result
+    return product
 
 
-def subtract_exactly(a: Expr, b: Any, divisors: Iterable[Any] = ()) -> Any:
+def subtract_exactly(a: Expr, b: Any, divisors: Iterable[Any] = ()) -> Expr | None:
     """Return ``a - b``, divided by other expressions, if terms cancel and the rest is accurate, else None."""
     found = expand_difference(a, b)
     if found is None:

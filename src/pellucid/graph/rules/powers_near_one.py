@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from pellucid.graph.expr import Expr
 from pellucid.graph.ops.activations import sigmoid
 from pellucid.graph.ops.elementwise import absolute, negative, power, square, true_divide
@@ -16,17 +18,17 @@ from pellucid.graph.ops.reductions import max_, prod, sum
 from pellucid.graph.ops.reshape import squeeze
 from pellucid.graph.ops.where import where
 from pellucid.graph.pattern import Number
-from pellucid.graph.rewrite_rule import is_scalar_constant, rule
+from pellucid.graph.rewrite_rule import RulePair, is_scalar_constant, rule
 from pellucid.graph.rules.example_operands import draw_fraction, draw_normal, draw_positive, make_input
 from pellucid.graph.rules.predicates import as_number, is_probability
 from pellucid.graph.rules.scaled_exponentials import list_factors, multiply_all
 
 
-def _draw_fraction_and_power(rng: Any) -> Any:
+def _draw_fraction_and_power(rng: np.random.Generator) -> tuple[object, ...]:
     return *draw_fraction(rng), draw_positive(rng)
 
 
-def is_small_integer(n: Expr) -> bool:
+def is_small_integer(n: Expr) -> Any:
     return is_scalar_constant(n) and float(as_number(n)).is_integer() and abs(as_number(n)) <= 4
 
 
@@ -34,60 +36,60 @@ def is_small_integer(n: Expr) -> bool:
 
 
 @rule("stabilize", examples=_draw_fraction_and_power)
-def power_of_one_plus(x: Any, n: Any) -> Any:
+def power_of_one_plus(x: Expr, n: Expr) -> RulePair:
     return power(1 + x, n), lambda x, n: None if is_small_integer(n) else compound(x, n)
 
 
 @rule("stabilize", examples=_draw_fraction_and_power)
-def power_of_one_minus(x: Any, n: Any) -> Any:
+def power_of_one_minus(x: Expr, n: Expr) -> RulePair:
     return power(1 - x, n), lambda x, n: None if is_small_integer(n) else compound(-x, n)
 
 
 @rule("stabilize", examples=lambda rng: (draw_fraction(rng)[0], 3.0))
-def integer_power_of_one_plus_minus_one(x: Any, n: Number) -> Any:
+def integer_power_of_one_plus_minus_one(x: Expr, n: Number) -> RulePair:
     return power(1 + x, n) - 1, lambda x, n: compound_minus_one(x, as_number(n))
 
 
 @rule("stabilize", examples=lambda rng: (draw_fraction(rng)[0], 3.0))
-def one_minus_integer_power_of_one_minus(x: Any, n: Number) -> Any:
+def one_minus_integer_power_of_one_minus(x: Expr, n: Number) -> RulePair:
     return 1 - power(1 - x, n), lambda x, n: -compound_minus_one(-x, as_number(n))
 
 
 @rule("stabilize", examples=draw_fraction)
-def one_minus_square_of_one_minus(x: Any) -> Any:
+def one_minus_square_of_one_minus(x: Expr) -> RulePair:
     return 1 - square(1 - x), x * (2 - x)
 
 
 @rule("stabilize", examples=_draw_fraction_and_power)
-def compound_minus_1(x: Any, n: Any) -> Any:
+def compound_minus_1(x: Expr, n: Expr) -> RulePair:
     return compound(x, n) - 1, compound_minus_one(x, n)
 
 
 @rule("stabilize", examples=_draw_fraction_and_power)
-def one_minus_compound(x: Any, n: Any) -> Any:
+def one_minus_compound(x: Expr, n: Expr) -> RulePair:
     return 1 - compound(x, n), -compound_minus_one(x, n)
 
 
 @rule("stabilize", examples=lambda rng: (draw_positive(rng), draw_positive(rng)))
-def power_minus_1(x: Any, y: Any) -> Any:
+def power_minus_1(x: Expr, y: Expr) -> RulePair:
     return power(x, y) - 1, power_minus_one(x, y)
 
 
 @rule("stabilize", examples=lambda rng: (draw_positive(rng), draw_positive(rng)))
-def one_minus_power(x: Any, y: Any) -> Any:
+def one_minus_power(x: Expr, y: Expr) -> RulePair:
     return 1 - power(x, y), -power_minus_one(x, y)
 
 
 @rule("stabilize", examples=lambda rng: (draw_positive(rng), draw_positive(rng)))
-def one_plus_power_minus_one(x: Any, y: Any) -> Any:
+def one_plus_power_minus_one(x: Expr, y: Expr) -> RulePair:
     return 1 + power_minus_one(x, y), power(x, y)
 
 
 @rule("stabilize", examples=lambda rng: (rng.uniform(0.1, 0.9, (3, 4)), draw_positive(rng), draw_positive(rng)))
-def power_of_one_minus_power_minus_one(x: Any, y: Any, n: Any) -> Any:
+def power_of_one_minus_power_minus_one(x: Expr, y: Expr, n: Expr) -> RulePair:
     base = -power_minus_one(x, y)
 
-    def choose(x: Expr, y: Expr, n: Expr) -> Any:
+    def choose(x: Expr, y: Expr, n: Expr) -> Expr:
         small = power(x, y) < 0.5
         near = compound_minus_one(-where(small, power(x, y), 0), n)
         return where(small, near, power_minus_one(where(small, 1, -power_minus_one(x, y)), n))
@@ -96,29 +98,29 @@ def power_of_one_minus_power_minus_one(x: Any, y: Any, n: Any) -> Any:
 
 
 @rule("stabilize", when="x > -1", examples=lambda rng: (rng.uniform(0.1, 0.9, (3, 4)), draw_positive(rng)))
-def log_of_one_minus_compound(x: Any, n: Any) -> Any:
+def log_of_one_minus_compound(x: Expr, n: Expr) -> RulePair:
     return log(-compound_minus_one(-x, n)), log1mexp(n * log1p(-x))
 
 
 @rule("stabilize", when="x > 0", examples=lambda rng: (rng.uniform(0.1, 0.9, (3, 4)), draw_positive(rng)))
-def log_of_one_minus_power(x: Any, y: Any) -> Any:
+def log_of_one_minus_power(x: Expr, y: Expr) -> RulePair:
     return log(-power_minus_one(x, y)), log1mexp(y * log(x))
 
 
 @rule("stabilize", when="x > -1", examples=_draw_fraction_and_power)
-def log_of_compound(x: Any, n: Any) -> Any:
+def log_of_compound(x: Expr, n: Expr) -> RulePair:
     return log(compound(x, n)), n * log1p(x)
 
 
 @rule("stabilize", when="x > 0", examples=lambda rng: (draw_positive(rng), draw_positive(rng)))
-def log_of_variable_power(x: Any, y: Any) -> Any:
+def log_of_variable_power(x: Expr, y: Expr) -> RulePair:
     return log(power(x, y)), lambda x, y: None if is_scalar_constant(y) else y * log(x)
 
 
 # Quotients whose numerator and denominator tend to 0 together.
 
 
-def divide_factor(product: Expr, divisor: Expr) -> Any:
+def divide_factor(product: Expr, divisor: Expr) -> Expr | float | None:
     """Return the quotient of a product and some of its factors; None if it has no such factors."""
     if is_scalar_constant(divisor):
         return None
@@ -132,16 +134,17 @@ def divide_factor(product: Expr, divisor: Expr) -> Any:
         return None if rest is None else rest / product.inputs[1]
     number, factors = list_factors(product)
     scale, wanted = list_factors(divisor)
-    rest = Counter(factors)
-    rest.subtract(wanted)
-    if not scale or min(rest.values()) < 0:
+    counts = Counter(factors)
+    counts.subtract(wanted)
+    if not scale or min(counts.values()) < 0:
         return None
-    return multiply_all(number / scale, list(rest.elements()))
+    remaining: Expr | float = multiply_all(number / scale, list(counts.elements()))
+    return remaining
 
 
 @rule("stabilize", when="x > 0", examples=lambda rng: (draw_positive(rng), draw_positive(rng)))
-def box_cox(x: Any, y: Any) -> Any:
-    def to_logarithm(x: Expr, y: Expr) -> Any:
+def box_cox(x: Expr, y: Expr) -> RulePair:
+    def to_logarithm(x: Expr, y: Expr) -> Expr:
         positive = x > 0
         scaled = log(where(positive, x, 1))
         return where(positive, scaled * exprel(y * scaled), -1 / where(positive, 1, y))
@@ -149,7 +152,7 @@ def box_cox(x: Any, y: Any) -> Any:
     return power_minus_one(x, y) / y, to_logarithm
 
 
-def choose_above_minus_one(x: Any, n: Any, above: Callable[[Any], Any], below: Callable[[Any], Any]) -> Any:
+def choose_above_minus_one(x: Expr, n: Expr, above: Callable[[Any], Any], below: Callable[[Any], Any]) -> Expr:
     """Compute a formula of log1p(x) where x > -1, and one of (1 + x)**n - 1 elsewhere (n may be a whole number)."""
     inside = x > -1
     numerator = where(inside, 1, compound_minus_one(where(inside, 0, x), n))
@@ -157,25 +160,25 @@ def choose_above_minus_one(x: Any, n: Any, above: Callable[[Any], Any], below: C
 
 
 @rule("stabilize", examples=_draw_fraction_and_power)
-def box_cox_of_one_plus(x: Any, y: Any) -> Any:
+def box_cox_of_one_plus(x: Expr, y: Expr) -> RulePair:
     return compound_minus_one(x, y) / y, lambda x, y: choose_above_minus_one(
         x, y, lambda a: log1p(a) * exprel(y * log1p(a)), lambda p: p / y
     )
 
 
 @rule("stabilize", examples=lambda rng: (draw_normal(rng), *_draw_fraction_and_power(rng)))
-def over_compound(y: Any, x: Any, n: Any) -> Any:
+def over_compound(y: Expr, x: Expr, n: Expr) -> RulePair:
     return y / compound(x, n), y * compound(x, -n)
 
 
-def _make_annuity(rng: Any) -> Any:
+def _make_annuity(rng: np.random.Generator) -> tuple[object, ...]:
     x, n = 2 + make_input("x"), 2 + make_input("n")
     return draw_positive(rng) * compound(x, n), x, n
 
 
 @rule("stabilize", when="x > -1", examples=_make_annuity)
-def compound_over_compound_minus_one(y: Any, x: Any, n: Any) -> Any:
-    def cancel(y: Expr, x: Expr, n: Expr) -> Any:
+def compound_over_compound_minus_one(y: Expr, x: Expr, n: Expr) -> RulePair:
+    def cancel(y: Expr, x: Expr, n: Expr) -> Expr | None:
         rest = divide_factor(y, compound(x, n))
         return None if rest is None else -rest / compound_minus_one(x, -n)
 
@@ -183,12 +186,12 @@ def compound_over_compound_minus_one(y: Any, x: Any, n: Any) -> Any:
 
 
 @rule("stabilize", when="x > -1", examples=lambda rng: ((z := make_input()) / 2, 3.0 / z))
-def compound_of_quotient(x: Any, n: Any) -> Any:
+def compound_of_quotient(x: Expr, n: Expr) -> RulePair:
     r"""If a factor of x divides n, as in :math:`(1 + \lambda y)^{1 / \lambda}`, the exponent :math:`n \log(1 + x)` is
     computed without the quotient of two small numbers.
     """
 
-    def cancel(x: Expr, n: Expr) -> Any:
+    def cancel(x: Expr, n: Expr) -> Expr | None:
         if n.op is true_divide.op:
             rest = divide_factor(x, n.inputs[1])
             product = None if rest is None else rest * n.inputs[0]
@@ -210,32 +213,32 @@ def compound_of_quotient(x: Any, n: Any) -> Any:
 
 
 @rule("stabilize", examples=lambda rng: (*draw_fraction(rng), *draw_fraction(rng)))
-def one_minus_product(x: Any, y: Any) -> Any:
+def one_minus_product(x: Expr, y: Expr) -> RulePair:
     return 1 - x * (1 - y), (1 - x) + x * y
 
 
 @rule("stabilize", examples=lambda rng: (*draw_fraction(rng), *draw_fraction(rng)))
-def product_minus_one(x: Any, y: Any) -> Any:
+def product_minus_one(x: Expr, y: Expr) -> RulePair:
     return x * (1 + y) - 1, (x - 1) + x * y
 
 
-def _make_fractions(rng: Any) -> Any:
+def _make_fractions(rng: np.random.Generator) -> tuple[object, ...]:
     return *draw_fraction(rng), (1,), True
 
 
 @rule("stabilize", examples=_make_fractions)
-def one_minus_prod(x: Any, axis: Any, keepdims: Any) -> Any:
+def one_minus_prod(x: Expr, axis: tuple[int, ...], keepdims: bool) -> RulePair:
     pattern = 1 - prod(1 - x, axis=axis, keepdims=keepdims)
     return pattern, lambda x, axis, keepdims: -_get_prod_minus_one(-x, axis, keepdims)
 
 
 @rule("stabilize", examples=_make_fractions)
-def prod_minus_one(x: Any, axis: Any, keepdims: Any) -> Any:
+def prod_minus_one(x: Expr, axis: tuple[int, ...], keepdims: bool) -> RulePair:
     pattern = prod(1 + x, axis=axis, keepdims=keepdims) - 1
     return pattern, lambda x, axis, keepdims: _get_prod_minus_one(x, axis, keepdims)
 
 
-def _get_prod_minus_one(x: Expr, axis: Any, keepdims: Any) -> Any:
+def _get_prod_minus_one(x: Expr, axis: tuple[int, ...], keepdims: bool) -> Expr:
     """Return the product of all 1 + x, minus 1, by logarithms if all x are small."""
     size = stop_gradient(max_(absolute(x), axis=axis, keepdims=True))
     logs = sum(log1p(where(size < 0.5, x, 0)), axis, keepdims)
@@ -245,6 +248,6 @@ def _get_prod_minus_one(x: Expr, axis: Any, keepdims: Any) -> Any:
 
 
 @rule("stabilize", examples=lambda rng: (sigmoid(make_input()), (1,), True))
-def one_minus_prod_of_probabilities(x: Any, axis: Any, keepdims: Any) -> Any:
+def one_minus_prod_of_probabilities(x: Expr, axis: tuple[int, ...], keepdims: bool) -> RulePair:
     pattern = 1 - prod(x, axis=axis, keepdims=keepdims)
     return pattern, lambda x, axis, keepdims: -expm1(sum(log(x), axis, keepdims)) if is_probability(x) else None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from pellucid.graph.expr import Constant, Expr
@@ -48,10 +46,11 @@ REARRANGING = {f.op for f in (expand_dims, squeeze, transpose, reshape, slice_, 
 """Ops whose result consists of elements of their first operand."""
 
 
-def as_number(e: Expr) -> Any:
+def as_number(e: Expr) -> float:
     """Return the value of a scalar constant as a Python number, which takes the dtype of the other operand."""
     assert isinstance(e, Constant)
-    return e.value[()].item()
+    number: float = e.value[()].item()
+    return number
 
 
 def is_positive(e: Expr) -> bool:
@@ -118,7 +117,7 @@ def are_opposite(a: Expr, b: Expr) -> bool:
     return a is not b and (negate(a) is b or negate(b) is a)
 
 
-def add_exactly(a: Expr, b: Expr, sign: int = 1) -> Any:
+def add_exactly(a: Expr, b: Expr, sign: int = 1) -> Expr | None:
     """Return a + sign * b if the sum is exact in floating point, otherwise None."""
     assert isinstance(a, Constant)
     assert isinstance(b, Constant)

@@ -7,12 +7,13 @@ of the argument that is also a factor of the other side of the quotient is cance
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+
+import numpy as np
 
 from pellucid.graph.expr import Expr
 from pellucid.graph.ops.exponentials import expm1, exprel, log1p, log1prel
 from pellucid.graph.ops.powers_near_one import compound_minus_one
-from pellucid.graph.rewrite_rule import rule
+from pellucid.graph.rewrite_rule import RulePair, rule
 from pellucid.graph.rules.algebraic_differences import list_quotient_factors
 from pellucid.graph.rules.example_operands import draw_positive, make_input
 from pellucid.graph.rules.polynomials import join_factors
@@ -21,7 +22,7 @@ from pellucid.graph.rules.powers_near_one import choose_above_minus_one
 FUNCTIONS = {f.op for f in (expm1, log1p, compound_minus_one)}
 
 
-def get_relative_function(e: Expr) -> Any:
+def get_relative_function(e: Expr) -> Expr:
     """Return a function divided by its first operand, accurate where that is 0."""
     x = e.inputs[0]
     if e.op is not compound_minus_one.op:
@@ -30,7 +31,7 @@ def get_relative_function(e: Expr) -> Any:
     return choose_above_minus_one(x, n, lambda a: n * log1prel(a) * exprel(n * log1p(a)), lambda p: p / x)
 
 
-def cancel_argument(number: float, above: list[Expr], below: list[Expr], inverse: bool) -> Any:
+def cancel_argument(number: float, above: list[Expr], below: list[Expr], inverse: bool) -> Expr | float | None:
     """Return ``number * above / below``, or its inverse, without a common factor; None if there is none.
 
     It is a factor of the argument of a function in ``above``, and of ``below``.
@@ -48,7 +49,7 @@ def cancel_argument(number: float, above: list[Expr], below: list[Expr], inverse
     return None
 
 
-def cancel_common_factor(n: Expr, d: Expr) -> Any:
+def cancel_common_factor(n: Expr, d: Expr) -> Expr | float | None:
     number, above, upper_divisors = list_quotient_factors(n)
     scale, below, lower_divisors = list_quotient_factors(d)
     above, below = above + lower_divisors, below + upper_divisors
@@ -58,11 +59,11 @@ def cancel_common_factor(n: Expr, d: Expr) -> Any:
     return cancel_argument(scale / number, below, above, True) if found is None else found
 
 
-def _make_product_and_factor(rng: Any) -> Any:
+def _make_product_and_factor(rng: np.random.Generator) -> tuple[object, ...]:
     z = make_input()
     return expm1(-z * draw_positive(rng)) * draw_positive(rng), z
 
 
 @rule("stabilize", when="y != 0", examples=_make_product_and_factor)
-def function_over_factor_of_argument(x: Any, y: Any) -> Any:
+def function_over_factor_of_argument(x: Expr, y: Expr) -> RulePair:
     return x / y, lambda x, y: cancel_common_factor(x, y)

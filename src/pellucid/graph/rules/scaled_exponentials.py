@@ -129,12 +129,12 @@ def add_scaled(terms: list[Scaled], top: Any = None) -> Scaled:
     return Scaled(total, stop_gradient(top))
 
 
-def limit_below(top: Any) -> Any:
+def limit_below(top: Any) -> Expr:
     """Return the largest exponent, or a finite one if all terms are 0: infinities have no difference."""
     return maximum(top, {2: -6e4}.get(top.dtype.itemsize, -1e30))
 
 
-def shift_exponent(exponent: Any, top: Any) -> Any:
+def shift_exponent(exponent: Any, top: Any) -> Expr:
     """Return the exponential of an exponent, divided by that of the largest one."""
     return shifted_exp(np.zeros((), top.dtype) if exponent is None else exponent, stop_gradient(top))
 
@@ -280,9 +280,10 @@ def list_factors(e: Expr) -> tuple[float, list[Expr]]:
     return number, factors
 
 
-def multiply_all(number: float, factors: list[Expr]) -> Any:
+def multiply_all(number: float, factors: list[Expr]) -> Expr | float:
     """Return the product of a number and factors."""
     product: Any = None if number == 1 and factors else number
     for factor in factors:
         product = combine(product, factor, multiply)
-    return product
+    result: Expr | float = product
+    return result

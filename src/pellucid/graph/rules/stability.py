@@ -6,14 +6,13 @@ The identities are those of the references in `logsumexp` and `softmax`.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
 from pellucid.graph.expr import Expr, constant, is_compatible_shape
 from pellucid.graph.ops.activations import sigmoid, softplus
 from pellucid.graph.ops.exponentials import exp, expm1, log, log1p, logaddexp
-from pellucid.graph.ops.index_spec import ARRAY
+from pellucid.graph.ops.index_spec import ARRAY, Index
 from pellucid.graph.ops.indexing import gather, take_along_axis
 from pellucid.graph.ops.reductions import max_, mean, sum
 from pellucid.graph.ops.reshape import broadcast_like, expand_dims, size, squeeze
@@ -26,83 +25,87 @@ from pellucid.graph.ops.softmax import (
     sparse_crossentropy,
 )
 from pellucid.graph.pattern import Number
-from pellucid.graph.rewrite_rule import rule
+from pellucid.graph.rewrite_rule import RulePair, rule
 from pellucid.graph.rules.example_operands import draw_normal, draw_one, draw_positive
 from pellucid.graph.rules.predicates import are_row_numbers, as_number, has_stable_log, is_positive
 from pellucid.graph.types import ShapeMismatch, broadcast
 
 
 @rule("stabilize")
-def log_one_plus(x: Any) -> Any:
+def log_one_plus(x: Expr) -> RulePair:
     return log(1 + x), log1p(x)
 
 
 @rule("stabilize")
-def log_one_plus_two_terms(x: Any, y: Any) -> Any:
+def log_one_plus_two_terms(x: Expr, y: Expr) -> RulePair:
     return log((1 + x) + y), log1p(x + y)
 
 
 @rule("stabilize")
-def exp_minus_one(x: Any) -> Any:
+def exp_minus_one(x: Expr) -> RulePair:
     return exp(x) - 1, expm1(x)
 
 
 @rule("stabilize", examples=draw_one)
-def log1p_exp(x: Any) -> Any:
+def log1p_exp(x: Expr) -> RulePair:
     return log1p(exp(x)), softplus(x)
 
 
 @rule("stabilize", examples=draw_one)
-def log_sigmoid(x: Any) -> Any:
+def log_sigmoid(x: Expr) -> RulePair:
     return log(sigmoid(x)), -softplus(-x)
 
 
 @rule("stabilize", examples=lambda rng: (draw_normal(rng), (1,), True))
-def log_sum_exp(x: Any, axis: Any, keepdims: Any) -> Any:
+def log_sum_exp(x: Expr, axis: tuple[int, ...], keepdims: bool) -> RulePair:
     return log(sum(exp(x), axis=axis, keepdims=keepdims)), logsumexp(x, axis=axis, keepdims=keepdims)
 
 
 @rule("stabilize", examples=lambda rng: (draw_normal(rng), (1,)))
-def softmax_of_exp(x: Any, axis: Any) -> Any:
+def softmax_of_exp(x: Expr, axis: tuple[int, ...]) -> RulePair:
     return exp(x) / sum(exp(x), axis=axis, keepdims=True), softmax(x, axis=axis)
 
 
 @rule("stabilize", examples=lambda rng: (rng.normal(size=4), (0,)))
-def softmax_of_all(x: Any, axis: Any) -> Any:
+def softmax_of_all(x: Expr, axis: tuple[int, ...]) -> RulePair:
     pattern = exp(x) / sum(exp(x), axis=axis, keepdims=False)
     return pattern, lambda x, axis: softmax(x, axis) if len(axis) == x.ndim else None
 
 
 @rule("stabilize", examples=lambda rng: (draw_normal(rng), (1,)))
-def log_of_softmax(x: Any, axis: Any) -> Any:
+def log_of_softmax(x: Expr, axis: tuple[int, ...]) -> RulePair:
     return log(softmax(x, axis=axis)), log_softmax(x, axis=axis)
 
 
 @rule("stabilize", examples=lambda rng: (draw_normal(rng), (1,)))
-def log_one_minus_softmax(x: Any, axis: Any) -> Any:
+def log_one_minus_softmax(x: Expr, axis: tuple[int, ...]) -> RulePair:
     return log(1 - softmax(x, axis=axis)), log1m_softmax(x, axis=axis)
 
 
 @rule("stabilize", examples=lambda rng: (draw_normal(rng), (1,)))
-def minus_logsumexp(x: Any, axis: Any) -> Any:
+def minus_logsumexp(x: Expr, axis: tuple[int, ...]) -> RulePair:
     return x - logsumexp(x, axis=axis, keepdims=True), log_softmax(x, axis=axis)
 
 
 @rule("stabilize", examples=lambda rng: (draw_normal(rng), (0, 1)))
-def minus_logsumexp_of_all(x: Any, axis: Any) -> Any:
+def minus_logsumexp_of_all(x: Expr, axis: tuple[int, ...]) -> RulePair:
     pattern = x - logsumexp(x, axis=axis, keepdims=False)
     return pattern, lambda x, axis: log_softmax(x, axis) if len(axis) == x.ndim else None
 
 
 @rule("stabilize", examples=lambda rng: (draw_normal(rng), np.array([[1], [0], [3]]), (1,), 1))
-def log_of_taken_softmax(x: Any, i: Any, axis: Any, along: Any) -> Any:
+def log_of_taken_softmax(x: Expr, i: Expr, axis: tuple[int, ...], along: int) -> RulePair:
     pattern = log(take_along_axis(softmax(x, axis=axis), i, axis=along))
     return pattern, lambda x, i, axis, along: take_along_axis(log_softmax(x, axis), i, axis=along)
 
 
 @rule("stabilize", examples=lambda rng: (draw_normal(rng), np.array([1, 0, 3]), (1,), (1,), 1, (1,)))
-def crossentropy_of_taken_log_softmax(x: Any, y: Any, new_axis: Any, axis: Any, index_axis: Any, squeezed: Any) -> Any:
-    def crossentropy(x: Expr, y: Expr, new_axis: Any, axis: Any, index_axis: int, squeezed: Any) -> Expr | None:
+def crossentropy_of_taken_log_softmax(
+    x: Expr, y: Expr, new_axis: tuple[int, ...], axis: tuple[int, ...], index_axis: int, squeezed: tuple[int, ...]
+) -> RulePair:
+    def crossentropy(
+        x: Expr, y: Expr, new_axis: tuple[int, ...], axis: tuple[int, ...], index_axis: int, squeezed: tuple[int, ...]
+    ) -> Expr | None:
         last = (x.ndim - 1,)
         is_crossentropy = (index_axis,) == last == axis == new_axis == squeezed
         # `take_along_axis` broadcasts the labels, `sparse_crossentropy` does not.
@@ -112,15 +115,15 @@ def crossentropy_of_taken_log_softmax(x: Any, y: Any, new_axis: Any, axis: Any, 
     return squeeze(target, axis=squeezed), crossentropy
 
 
-def _draw_indexed_scores(rng: np.random.Generator) -> tuple[Any, ...]:
+def _draw_indexed_scores(rng: np.random.Generator) -> tuple[object, ...]:
     return draw_normal(rng), constant(np.arange(3)), np.array([1, 0, 3]), (1,), (ARRAY, ARRAY)
 
 
 @rule("stabilize", examples=_draw_indexed_scores)
-def crossentropy_of_indexed_log_softmax(x: Any, i: Any, y: Any, axis: Any, index: Any) -> Any:
+def crossentropy_of_indexed_log_softmax(x: Expr, i: Expr, y: Expr, axis: tuple[int, ...], index: Index) -> RulePair:
     """``p[arange(n), y]`` takes one probability of each row."""
 
-    def crossentropy(x: Expr, i: Expr, y: Expr, axis: Any, index: Any) -> Expr | None:
+    def crossentropy(x: Expr, i: Expr, y: Expr, axis: tuple[int, ...], index: Index) -> Expr | None:
         fits = x.ndim == 2 and axis == (1,) and index == (ARRAY, ARRAY) and is_compatible_shape(y.shape, x.shape[:1])
         return -sparse_crossentropy(y, x) if fits and are_row_numbers(i, x) else None
 
@@ -128,8 +131,8 @@ def crossentropy_of_indexed_log_softmax(x: Any, i: Any, y: Any, axis: Any, index
 
 
 @rule("stabilize", examples=lambda rng: (draw_normal(rng), (1,), True))
-def log_mean_exp(x: Any, axis: Any, keepdims: Any) -> Any:
-    def shift(x: Expr, axis: Any, keepdims: bool) -> Any:
+def log_mean_exp(x: Expr, axis: tuple[int, ...], keepdims: bool) -> RulePair:
+    def shift(x: Expr, axis: tuple[int, ...], keepdims: bool) -> Expr:
         return logsumexp(x, axis, keepdims) - log(size(x, axis=axis, dtype=x.dtype))
 
     return log(mean(exp(x), axis=axis, keepdims=keepdims)), shift
@@ -139,15 +142,15 @@ def log_mean_exp(x: Any, axis: Any, keepdims: Any) -> Any:
 
 
 @rule("stabilize", examples=lambda rng: (draw_normal(rng), draw_normal(rng), (1,)))
-def weighted_softmax_of_exp(w: Any, x: Any, axis: Any) -> Any:
+def weighted_softmax_of_exp(w: Expr, x: Expr, axis: tuple[int, ...]) -> RulePair:
     return (w * exp(x)) / sum(exp(x), axis=axis, keepdims=True), w * softmax(x, axis=axis)
 
 
 @rule("stabilize", examples=lambda rng: (draw_normal(rng), draw_normal(rng), (1,), False))
-def weighted_sum_over_sum(w: Any, x: Any, axis: Any, keepdims: Any) -> Any:
+def weighted_sum_over_sum(w: Expr, x: Expr, axis: tuple[int, ...], keepdims: bool) -> RulePair:
     """An average weighted by exponentials is an average weighted by a softmax."""
 
-    def average(w: Expr, x: Expr, axis: Any, keepdims: bool) -> Any:
+    def average(w: Expr, x: Expr, axis: tuple[int, ...], keepdims: bool) -> Expr | None:
         return sum(w * softmax(x, axis), axis, keepdims) if len(w.shape) <= len(x.shape) else None
 
     weighted = sum(w * exp(x), axis=axis, keepdims=keepdims)
@@ -155,59 +158,59 @@ def weighted_sum_over_sum(w: Any, x: Any, axis: Any, keepdims: Any) -> Any:
 
 
 @rule("stabilize", examples=lambda rng: (draw_normal(rng), rng.normal(size=3), (1,), False))
-def exp_over_sum_of_exp(x: Any, y: Any, axis: Any, keepdims: Any) -> Any:
+def exp_over_sum_of_exp(x: Expr, y: Expr, axis: tuple[int, ...], keepdims: bool) -> RulePair:
     total = sum(exp(x), axis=axis, keepdims=keepdims)
     return exp(y) / total, lambda x, y, axis, keepdims: exp(y - logsumexp(x, axis, keepdims))
 
 
 @rule("stabilize", examples=lambda rng: (3.0, draw_normal(rng), (1,), False))
-def number_over_sum_of_exp(a: Number, x: Any, axis: Any, keepdims: Any) -> Any:
+def number_over_sum_of_exp(a: Number, x: Expr, axis: tuple[int, ...], keepdims: bool) -> RulePair:
     total = sum(exp(x), axis=axis, keepdims=keepdims)
     return a / total, lambda a, x, axis, keepdims: as_number(a) * exp(-logsumexp(x, axis, keepdims))
 
 
 @rule("stabilize", examples=lambda rng: (0.5, draw_normal(rng), (1,), False))
-def log_of_number_and_sum_of_exp(a: Number, x: Any, axis: Any, keepdims: Any) -> Any:
-    def combine(a: Expr, x: Expr, axis: Any, keepdims: bool) -> Any:
+def log_of_number_and_sum_of_exp(a: Number, x: Expr, axis: tuple[int, ...], keepdims: bool) -> RulePair:
+    def combine(a: Expr, x: Expr, axis: tuple[int, ...], keepdims: bool) -> Expr | None:
         return logaddexp(logsumexp(x, axis, keepdims), math.log(as_number(a))) if is_positive(a) else None
 
     return log(a + sum(exp(x), axis=axis, keepdims=keepdims)), combine
 
 
 @rule("stabilize", examples=lambda rng: (0.5, draw_normal(rng), draw_normal(rng), (1,), True))
-def exp_over_number_and_sum_of_exp(a: Number, x: Any, y: Any, axis: Any, keepdims: Any) -> Any:
-    def combine(a: Expr, x: Expr, y: Expr, axis: Any, keepdims: bool) -> Any:
+def exp_over_number_and_sum_of_exp(a: Number, x: Expr, y: Expr, axis: tuple[int, ...], keepdims: bool) -> RulePair:
+    def combine(a: Expr, x: Expr, y: Expr, axis: tuple[int, ...], keepdims: bool) -> Expr | None:
         return exp(y - logaddexp(logsumexp(x, axis, keepdims), math.log(as_number(a)))) if is_positive(a) else None
 
     return exp(y) / (a + sum(exp(x), axis=axis, keepdims=keepdims)), combine
 
 
 @rule("stabilize", examples=lambda rng: (draw_normal(rng), (1,)))
-def exp_of_log_softmax(x: Any, axis: Any) -> Any:
+def exp_of_log_softmax(x: Expr, axis: tuple[int, ...]) -> RulePair:
     return exp(log_softmax(x, axis=axis)), softmax(x, axis=axis)
 
 
 @rule("stabilize", examples=lambda rng: (draw_normal(rng), (1,)))
-def logsumexp_minus(x: Any, axis: Any) -> Any:
+def logsumexp_minus(x: Expr, axis: tuple[int, ...]) -> RulePair:
     return logsumexp(x, axis=axis, keepdims=True) - x, -log_softmax(x, axis=axis)
 
 
 @rule("stabilize", examples=lambda rng: (draw_normal(rng), (1,)))
-def softmax_of_shifted(x: Any, axis: Any) -> Any:
+def softmax_of_shifted(x: Expr, axis: tuple[int, ...]) -> RulePair:
     return softmax(x - max_(x, axis=axis, keepdims=True), axis=axis), softmax(x, axis=axis)
 
 
 @rule("stabilize", examples=lambda rng: (draw_normal(rng), (1,)))
-def log_softmax_of_shifted(x: Any, axis: Any) -> Any:
+def log_softmax_of_shifted(x: Expr, axis: tuple[int, ...]) -> RulePair:
     return log_softmax(x - max_(x, axis=axis, keepdims=True), axis=axis), log_softmax(x, axis=axis)
 
 
 @rule("stabilize", examples=lambda rng: (3.0, draw_normal(rng), (1,)))
-def softmax_plus_number(a: Number, x: Any, axis: Any) -> Any:
+def softmax_plus_number(a: Number, x: Expr, axis: tuple[int, ...]) -> RulePair:
     return softmax(a + x, axis=axis), softmax(x, axis=axis)
 
 
-def _draw_weighted(rng: Any) -> Any:
+def _draw_weighted(rng: np.random.Generator) -> tuple[object, ...]:
     return draw_positive(rng), draw_normal(rng), (1,), True
 
 
@@ -220,8 +223,8 @@ def _broadcast_weights(w: Expr, x: Expr) -> Expr | None:
 
 
 @rule("stabilize", examples=_draw_weighted)
-def log_of_weighted_sum_of_exp(w: Any, x: Any, axis: Any, keepdims: Any) -> Any:
-    def shift(w: Expr, x: Expr, axis: Any, keepdims: bool) -> Any:
+def log_of_weighted_sum_of_exp(w: Expr, x: Expr, axis: tuple[int, ...], keepdims: bool) -> RulePair:
+    def shift(w: Expr, x: Expr, axis: tuple[int, ...], keepdims: bool) -> Expr | None:
         weights = _broadcast_weights(w, x)
         if weights is None:
             return None
@@ -235,8 +238,10 @@ def log_of_weighted_sum_of_exp(w: Any, x: Any, axis: Any, keepdims: Any) -> Any:
 
 
 @rule("stabilize", examples=lambda rng: (*_draw_weighted(rng), (1,)))
-def log_of_weighted_sum_of_softmax(w: Any, x: Any, axis: Any, keepdims: Any, along: Any) -> Any:
-    def shift(w: Expr, x: Expr, axis: Any, keepdims: bool, along: Any) -> Any:
+def log_of_weighted_sum_of_softmax(
+    w: Expr, x: Expr, axis: tuple[int, ...], keepdims: bool, along: tuple[int, ...]
+) -> RulePair:
+    def shift(w: Expr, x: Expr, axis: tuple[int, ...], keepdims: bool, along: tuple[int, ...]) -> Expr | None:
         weights = _broadcast_weights(w, x)
         if axis != along or weights is None:
             return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,7 +17,8 @@ from pellucid.graph.subgraph import Subgraph
 from pellucid.graph.traversal import replace_all
 from pellucid.graph.types import Type, format_shape
 
-Array = np.ndarray[Any, Any]
+if TYPE_CHECKING:
+    from pellucid.typing import Array
 
 
 class GraphReader:

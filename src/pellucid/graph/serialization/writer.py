@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,7 +13,9 @@ from pellucid.graph.op import OPS, OUTPUT, PASSTHROUGH
 from pellucid.graph.serialization.attributes import DimEncoder, encode_setting
 from pellucid.graph.subgraph import Subgraph
 
-Array = np.ndarray[Any, Any]
+if TYPE_CHECKING:
+    from pellucid.typing import Array
+
 
 FORMAT = 1
 """Version of the data, increased when an older reader would misread newer data."""

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.graph.array_namespace import NUMPY
+from pellucid.graph.decomposition import symbolic
 from pellucid.graph.errors import PellucidError, ShapeError
 from pellucid.graph.expr import Expr
 from pellucid.graph.op import OUTPUT
@@ -216,8 +218,8 @@ def sum_pool_gradient(g: Expr, like: Expr, pool_size: Sequence[int], strides: Se
 def _argmax_masks(y: Expr, x: Expr, pool_size: Sequence[int], strides: Sequence[int], padding: Pairs) -> list[Expr]:
     """Return, for each position in the window, the mask of windows whose first maximum is there."""
     lowest = -np.inf if x.dtype.kind not in "iu" else np.iinfo(x.dtype).min
-    padded, ones, counts = pad_spatial(P, x, padding, lowest), (1,) * len(strides), y.shape[1:-1]
-    slices = list(iterate_window_slices(np, padded, pool_size, strides, ones, counts))  # type: ignore[arg-type]
+    padded, ones, counts = pad_spatial(symbolic, x, padding, lowest), (1,) * len(strides), y.shape[1:-1]
+    slices = list(iterate_window_slices(NUMPY, padded, pool_size, strides, ones, counts))  # type: ignore[arg-type]
     masks: list[Expr] = []
     seen: Expr | None = None
     for tap in slices:

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.expr import Constant, Expr
-from pellucid.graph.op import OPS, Op
+from pellucid.graph.op import OPS, Op, TemplatePiece
 from pellucid.graph.pattern import Pattern
-from pellucid.graph.precedence import ADD, ATOM, NEGATE, TemplatePiece
+from pellucid.graph.precedence import ADD, ATOM, NEGATE
 from pellucid.graph.printing import PythonNotation, fill_template, render
 from pellucid.live.arithmetic.traced_values import ChosenIndex, is_scatter
 from pellucid.show.why import Why

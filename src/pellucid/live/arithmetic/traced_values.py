@@ -79,7 +79,7 @@ class TracedValues(ValueEnv):
         # An operand whose elements along the first indexed axis are their own positions.
         line = positions.reshape([-1 if a == axes[0] else 1 for a in range(x.ndim)])
         operand = np.broadcast_to(line, [positions.size if a == axes[0] else size for a, size in enumerate(sizes)])
-        found = expr.op.value(np, operand, positions, *zeros, **expr.settings)[index]
+        found = np.asarray(expr.op.value(np, operand, positions, *zeros, **expr.settings))[index]
         return tuple(map(int, np.unravel_index(found, shape)))
 
 

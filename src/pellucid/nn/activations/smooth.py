@@ -134,8 +134,7 @@ def silu(x: Operand) -> Expr:
     ----------
     P. Ramachandran, B. Zoph and Q. V. Le, Searching for Activation Functions, arXiv:1710.05941.
     """
-    result: Expr = x * sigmoid(x)
-    return result
+    return as_expr(x) * sigmoid(x)
 
 
 def mish(x: Operand) -> Expr:
@@ -155,8 +154,7 @@ def mish(x: Operand) -> Expr:
     ----------
     D. Misra, Mish: A Self Regularized Non-Monotonic Activation Function, BMVC 2020.
     """
-    result: Expr = x * tanh(softplus(x))
-    return result
+    return as_expr(x) * tanh(softplus(x))
 
 
 def squareplus(x: Operand, b: float = 4) -> Expr:

@@ -30,7 +30,7 @@ class DepthwiseBase(ConvBase):
         """Return the depthwise convolution, which is a grouped convolution with one channel per group."""
         *window, channels, multiplier = self.depthwise.shape
         kernel = self.depthwise.reshape(*window, 1, int(channels) * int(multiplier))
-        return conv(  # type: ignore[no-any-return]
+        return conv(
             to_float(x),
             kernel,
             strides=self.strides,

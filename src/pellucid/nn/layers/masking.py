@@ -54,4 +54,4 @@ class Masking(Layer):
     def call(self, x: Expr) -> Expr:
         inner = tuple(range(2, x.ndim))
         valid = (x != self.mask_value).any(axis=inner)
-        return attach_mask(where(expand_dims(valid, inner), x, 0), valid)  # type: ignore[no-any-return]
+        return attach_mask(where(expand_dims(valid, inner), x, 0), valid)

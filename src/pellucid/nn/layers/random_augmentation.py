@@ -150,7 +150,7 @@ class RandomCrop(RandomImageLayer, ResizeBase):
         x = to_float(x)
         resized = resize(self.crop_to_ratio(x), (self.height, self.width))
         if any(n < target for n, target in zip(self.get_known_sizes(x), (self.height, self.width), strict=True)):
-            return resized  # type: ignore[no-any-return]
+            return resized
         result: Expr = training_only(self.augment(x), resized)
         return result
 

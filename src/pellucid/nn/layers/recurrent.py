@@ -95,7 +95,7 @@ class Recurrent(Layer):
 
     def prepare_sequence(self, x: Expr) -> Expr:
         """Return the elements of the sequence, time first, after everything that needs no state."""
-        return swapaxes(x, 0, 1)  # type: ignore[no-any-return]
+        return swapaxes(x, 0, 1)
 
     def make_step(self, states: States) -> Step:
         """Return the function of one step, for a loop that starts with these states."""
@@ -133,8 +133,8 @@ class Recurrent(Layer):
     def hold_masked_steps(self, result: StepOutput, valid: Expr, *previous: Expr) -> StepOutput:
         """Return the results of a step where it is valid, otherwise the previous states and output."""
 
-        def select(new: Expr, old: Operand) -> Expr:
-            return where(expand_dims(valid, tuple(range(1, new.ndim))), new, old)  # type: ignore[no-any-return]
+        def select(new: Expr, old: Any) -> Expr:
+            return where(expand_dims(valid, tuple(range(1, new.ndim))), new, old)
 
         states = [select(new, old) for new, old in zip(result.states, previous, strict=False)]
         if self.emits_zeros:
@@ -149,7 +149,7 @@ class Recurrent(Layer):
         result = swapaxes(flip(outputs, axis=0) if self.go_backwards else outputs, 0, 1)
         if mask is not None:
             result = attach_mask(result, flip(mask, axis=1) if self.go_backwards else mask)
-        return result  # type: ignore[no-any-return]
+        return result
 
     def get_initial_states(self, sequence: Expr, initial_state: Operand | Sequence[Operand] | None) -> States:
         """Return the given initial states, or zeros."""

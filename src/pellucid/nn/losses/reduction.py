@@ -182,6 +182,6 @@ def aggregate(loss: Operand, weights: Operand | None = None, mode: Aggregation =
     factors = None if weights is None else to_dtype(as_expr(weights), loss.dtype)
     weighted = loss if factors is None else loss * factors
     if mode == "normalized_sum":
-        return sum(weighted) / sum(factors)  # type: ignore[no-any-return]
+        return sum(weighted) / sum(factors)
     result: Expr = mean(weighted) if mode == "mean" else sum(weighted)
     return result

@@ -55,7 +55,7 @@ def accuracy(y_true: Operand, y_pred: Operand) -> Expr:
     """
     y_true, y_pred = as_expr(y_true), as_expr(y_pred)
     if y_pred.dtype.kind in "iub" and is_compatible_shape(y_true.shape, y_pred.shape):
-        return cast(equal(y_true, y_pred), dtype=as_float(y_pred.dtype))  # type: ignore[no-any-return]
+        return cast(equal(y_true, y_pred), dtype=as_float(y_pred.dtype))
     if y_pred.ndim <= 1 or y_pred.shape[-1] == 1:
         return binary_accuracy(y_true, y_pred)
     if y_true.ndim < y_pred.ndim or y_true.shape[-1] == 1:

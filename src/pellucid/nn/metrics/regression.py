@@ -117,7 +117,7 @@ class R2Score(Metric):
         # Constant targets have no variation to explain: the score is 0, as in Keras.
         scores: Expr = where(variation > 0, 1 - divide_no_nan(sums["residual"], variation), 0)
         if self.class_aggregation == "uniform_average":
-            return mean(scores)  # type: ignore[no-any-return]
+            return mean(scores)
         if self.class_aggregation is None:
             return scores
         result: Expr = divide_no_nan(sum(variation * scores), sum(variation))

@@ -92,7 +92,7 @@ class Adafactor(Optimizer):
 
 
 def root_mean_square(x: Expr) -> Expr:
-    return sqrt(mean(square(x)))  # type: ignore[no-any-return]
+    return sqrt(mean(square(x)))
 
 
 class Ftrl(Optimizer):

@@ -352,7 +352,7 @@ def clip_gradients(gradients: Sequence[Expr], options: Options) -> Sequence[Expr
 
 def global_norm(gradients: Sequence[Expr]) -> Expr:
     r"""Return the norm of all gradients as one vector, :math:`\sqrt{\sum_i \lVert g_i \rVert^2}`."""
-    return sqrt(functools.reduce(operator.add, [reduce_sum(square(g)) for g in gradients]))  # type: ignore[no-any-return]
+    return sqrt(functools.reduce(operator.add, [reduce_sum(square(g)) for g in gradients]))
 
 
 def rescale(gradient: Expr, norm: Expr, max_norm: float) -> Expr:

@@ -12,6 +12,7 @@ import numpy as np
 
 from pellucid.graph.errors import UseError
 from pellucid.graph.expr import Expr, Shared
+from pellucid.graph.ops.closure_conversion import as_list
 from pellucid.graph.ops.reshape import broadcast_like
 from pellucid.graph.types import as_float, covers
 from pellucid.graph.unique_names import UniqueNames
@@ -112,7 +113,7 @@ class Optax(StrictArguments, Optimizer):
         step = from_jax(transformed.step, name="optax_step")
         full = [expand_gradient(g, p) for g, p in zip(gradients, parameters, strict=True)]
         results = step(dict(zip(by_name, full, strict=True)), dict(enumerate(slots)), by_name)
-        new = dict(zip([*parameters, *slots], results if isinstance(results, list) else [results], strict=True))
+        new = dict(zip([*parameters, *slots], as_list(results), strict=True))
         constrained = {p: new[p] if p.constraint is None else p.constraint(new[p]) for p in parameters}
         return {**new, **constrained}
 

@@ -83,7 +83,9 @@ def multiply(
 def conv(
     x: JaxArray, kernel: JaxArray, strides: Sequence[int], padding: Sequence[tuple[int, int]], dilation: Sequence[int]
 ) -> JaxArray | None:
-    result: JaxArray | None = convolve_with_lax(x, kernel, strides, padding, dilation, (1,) * len(strides), 1)
+    result: JaxArray | None = convolve_with_lax(
+        x, kernel, tuple(strides), padding, tuple(dilation), (1,) * len(strides), 1
+    )
     return result
 
 

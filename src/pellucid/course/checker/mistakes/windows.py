@@ -58,7 +58,7 @@ def change_settings(node: Node, cost: float, settings: dict[str, Any], text: Tex
     """Return a mistake in the settings of an op, such as its padding."""
     op = node.expr.op if node.expr is not None else None
     assert op is not None
-    return Mistake(node, cost, lambda v, _: op.value(np, *v, **{**node.settings, **settings}), lambda: text)
+    return Mistake(node, cost, lambda v, _: op.compute_value(*v, **{**node.settings, **settings}), lambda: text)
 
 
 def change_result(

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from pellucid.graph.array_namespace import NUMPY
 from pellucid.graph.expr import Expr, constant
 from pellucid.graph.ops.pooling import max_pool as max_pool_op
 from pellucid.graph.ops.pooling import sum_pool
@@ -61,7 +62,7 @@ class Windows:
         self.node.spend(math.prod(self.window), "the positions in the window", BYTES_PER_NODE)
         counts = count_windows(x, self.window, self.strides, tuple(self.padding), self.dilations)
         padded = P.pad(x, [(0, 0), *self.padding, (0, 0)], constant_values=fill)
-        return list(iterate_window_slices(np, padded, self.window, self.strides, self.dilations, counts))
+        return list(iterate_window_slices(NUMPY, padded, self.window, self.strides, self.dilations, counts))  # type: ignore[arg-type]
 
 
 def get_lowest(x: Expr) -> float:
