@@ -184,7 +184,7 @@ class TerminalDisplay(ProgressDisplay):
 
     def __init__(self, *, keep: bool, has_total: bool, fields: Sequence[str]) -> None:
         super().__init__()
-        self.bars = create_rich_progress(keep, has_total, fields)
+        self.bars: Progress = create_rich_progress(keep, has_total, fields)
         self.ids: dict[Task, TaskID] = {}
 
     def show(self, task: Task) -> None:
@@ -232,10 +232,12 @@ def create_rich_progress(keep: bool, has_total: bool, fields: Sequence[str]) -> 
 class NotebookDisplay(ProgressDisplay):
     """One output of a notebook's cell, updated in place. It remains when the display ends."""
 
+    started: float
+
     def __init__(self) -> None:
         super().__init__()
         self.write: Callable[[str, str], None] | None = None
-        self.is_running = False
+        self.is_running: bool = False
         self.started = self.next_time = 0.0
         self.last_removed: list[Task] = []
 

@@ -27,7 +27,7 @@ class Output:
 
     def __init__(self, stream: str) -> None:
         self.stream = stream
-        self.is_closed = False
+        self.is_closed: bool = False
 
     def print(self, text: str) -> None:
         """Print text at once."""

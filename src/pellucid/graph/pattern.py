@@ -35,7 +35,7 @@ class Pattern(Operators):
     ) -> None:
         self.op: Op | None = op
         self.operands = operands
-        self.settings = settings
+        self.settings: OpSettings = settings
         self.name: str | None = name
         self.number: bool = number
 

@@ -9,7 +9,7 @@ class UniqueNames:
     """Makes names unique by appending a number to those that are in use."""
 
     def __init__(self, used: Iterable[str] = ()) -> None:
-        self.used = set(used)
+        self.used: set[str] = set(used)
 
     def add(self, name: str) -> str:
         unique, number = name, 0

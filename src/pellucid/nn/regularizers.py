@@ -175,6 +175,8 @@ class OrthogonalRegularizer(StrictArguments):
     0.70710677
     """
 
+    factor: float
+
     def __init__(self, factor: float = 0.01, mode: Literal["rows", "columns"] = "rows") -> None:
         if mode not in ("rows", "columns"):
             raise OptionError(f"Expected mode to be 'rows' or 'columns'. Received: mode={mode!r}")

@@ -29,11 +29,11 @@ class PureFunction:
     def __init__(self, function: Function) -> None:
         self.__name__ = "function"
         self.function = function
-        self.tracer = XlaProgram(function.program)
+        self.tracer: XlaProgram = XlaProgram(function.program)
         names = UniqueNames()
         shared = {names.add(s.name or "shared"): s for s in function.program.shared}
-        self.parameters = {name: s for name, s in shared.items() if is_float(s.dtype)}
-        self.counters = {name: s for name, s in shared.items() if not is_float(s.dtype)}
+        self.parameters: dict[str, Shared] = {name: s for name, s in shared.items() if is_float(s.dtype)}
+        self.counters: dict[str, Shared] = {name: s for name, s in shared.items() if not is_float(s.dtype)}
         self.state = copy_values(self.counters)
 
     def __repr__(self) -> str:

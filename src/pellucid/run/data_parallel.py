@@ -36,6 +36,9 @@ AXIS = "devices"
 class DataParallelProgram(XlaProgram):
     """A program compiled by XLA for the devices of all processes; every process passes the same ones."""
 
+    count: int
+    is_single_process: bool
+
     def __init__(self, program: Program, devices: Sequence[Device]) -> None:
         super().__init__(program)
         sharding = jax().sharding

@@ -114,7 +114,7 @@ class Function:
         self.program = program
         self.mode = mode
         self.devices = devices
-        self.defaults = dict(defaults or {})
+        self.defaults: dict[Input, Array] = dict(defaults or {})
         self._structure = structure
         self._backend: Any = None
 

@@ -329,7 +329,7 @@ class OutputHistory:
 
     def __init__(self, num_outputs: int, steps: int = 0) -> None:
         self.chunks: list[list[Array]] = [[] for _ in range(num_outputs)]
-        self.steps = steps
+        self.steps: int = steps
 
     def append(self, count: int, outputs: Sequence[Array]) -> None:
         for chunks, output in zip(self.chunks, outputs, strict=True):

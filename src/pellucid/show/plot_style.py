@@ -113,7 +113,7 @@ class Canvas:
     """
 
     def __init__(self, ax: "Axes | None", width: float, height: float) -> None:
-        self.ax = None if ax is None else check_axes(ax)
+        self.ax: Axes | None = None if ax is None else check_axes(ax)
         self.figure: Any = new_figure(width, height) if ax is None else ax.figure  # a Figure or a SubFigure
 
     @property

@@ -83,6 +83,8 @@ class ScanEquations:
     ``"output"`` and ``"repeated"`` (a subexpression that is used twice), and the named expressions of the step.
     """
 
+    symbols: Mapping[Expr | str, str]
+
     names: Names
     scan: Expr
     style: Style

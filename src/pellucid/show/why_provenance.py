@@ -233,6 +233,8 @@ def pair_with_factors(
 class Prober:
     """Finds the elements that a result depends on by perturbing them."""
 
+    operands: Sequence[Array]
+
     node: Expr
 
     def __init__(self, node: Expr, index: ElementIndex, operands: Sequence[Array]) -> None:
@@ -243,7 +245,7 @@ class Prober:
         """Return the elements, or None if there are too many to probe."""
         if len(self.node.types) > 1 or self.node.op is OUTPUT:
             return None
-        self.before = evaluate_element(self.node, self.operands, self.index)
+        self.before: Array = evaluate_element(self.node, self.operands, self.index)
         places: list[ElementRef] = []
         for position, operand in enumerate(self.operands):
             if not operand.ndim:

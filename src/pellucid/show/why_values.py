@@ -27,6 +27,9 @@ class ValueEnv:
     Each explained step of a loop has a separate environment, whose placeholders refer to outer elements.
     """
 
+    names: dict[Expr, str]
+    values: dict[Expr, Array]
+
     def __init__(self, values: dict[Expr, Array], names: dict[Expr, str], roots: Sequence[Expr]) -> None:
         self.values, self.names = values, names
         self.auto_names: dict[Expr, str] = {}

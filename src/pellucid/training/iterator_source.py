@@ -51,9 +51,12 @@ class BatchStream:
     begins with the first batch, too. Samples come in groups of ``batch_size``.
     """
 
+    requested_restarts: bool
+    requested_steps: int | None
+
     def __init__(self, items: Any, steps: int | None, restarts: bool = False) -> None:
         self.items = items
-        self.is_iterator = isinstance(items, Iterator)
+        self.is_iterator: bool = isinstance(items, Iterator)
         self.length = None if self.is_iterator else get_length(items)
         self.requested_steps, self.requested_restarts = steps, restarts
         self.batch_size: int | None = None
@@ -199,6 +202,10 @@ class Prefetcher:
 class IteratorSource(BatchSource):
     """Batches from an iterable, validated and stacked in the background."""
 
+    model: ModelLike
+    reader: ItemReader
+    training: bool
+
     batch_size = None
     is_replayable = False
 
@@ -215,12 +222,12 @@ class IteratorSource(BatchSource):
     ) -> None:
         self.model, self.convert, self.training, self.reader = model, convert, training, data.reader
         self.devices = devices
-        self.stream = BatchStream(data.items, steps, restarts=not training)
+        self.stream: BatchStream = BatchStream(data.items, steps, restarts=not training)
         first = open_stream(self.stream, data.reader, batch_size, default_batch_size)
         self.steps = self.stream.steps
-        self.first = self.prepare(first)
+        self.first: ArrayDataset = self.prepare(first)
         self.metrics = get_train_step(model, self.first).get_metrics(training)
-        self.depth = int(np.clip(MAX_QUEUED_BYTES // max(count_bytes(self.first), 1), 2, MAX_QUEUED))
+        self.depth: int = int(np.clip(MAX_QUEUED_BYTES // max(count_bytes(self.first), 1), 2, MAX_QUEUED))
 
     def prepare(self, batch: Any) -> ArrayDataset:
         """Validate a batch."""

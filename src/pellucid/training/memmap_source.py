@@ -38,7 +38,7 @@ class MemmapDataset:
         if len({count for count, _ in counts}) > 1:
             received = ", ".join(f"{count} in {prefix}{name}" for count, name in counts)
             raise ModelError(f"Expected a target and a weight for every sample. Received: {received}")
-        self.count = counts[0][0]
+        self.count: int = counts[0][0]
 
     def __len__(self) -> int:
         return self.count

@@ -86,7 +86,7 @@ class BarProgress(LineProgress):
         self.progress = create_progress_display(True, has_total=bool(steps), fields=("rate", "metrics"))
         total = epochs * steps if steps else None
         self.task = self.progress.add_task(self.format_title(0), total, rate="", metrics="compiling")
-        self.steps_before = 0  # in earlier epochs, if their length is unknown
+        self.steps_before: int = 0  # in earlier epochs, if their length is unknown
 
     def format_title(self, epoch: int) -> str:
         return f"{self.units[0]} {epoch + 1}/{self.epochs}"

@@ -43,6 +43,12 @@ class RowDataset(Protocol):
 class RowSource(BatchSource):
     """Batches of rows; pieces are read and validated in the background, and run as compiled loops."""
 
+    convert: Convert
+    dataset: RowDataset
+    model: ModelLike
+    shuffle: bool
+    training: bool
+
     steps: int
     batch_size: int
 
@@ -64,8 +70,8 @@ class RowSource(BatchSource):
         first = self.read_piece(dataset.get_span(0, 1))
         bytes_per_row = dataset.bytes_per_row or max(1, count_bytes(first))
         available = -(-len(dataset) // self.batch_size)
-        self.steps_per_piece = min(available, max(1, dataset.piece_bytes // (bytes_per_row * self.batch_size)))
-        self.order = dataset.make_order(self.steps_per_piece * self.batch_size, shuffle)
+        self.steps_per_piece: int = min(available, max(1, dataset.piece_bytes // (bytes_per_row * self.batch_size)))
+        self.order: RowOrder = dataset.make_order(self.steps_per_piece * self.batch_size, shuffle)
         self.metrics = get_train_step(model, first).get_metrics(training)
 
     def run_steps(

@@ -52,13 +52,13 @@ class TrainStep:
         config = model.compile_config
         self.output_configs, self.optimizer = config.for_outputs(model.output_names), config.optimizer
         self.parameters: list[Shared] = model.trainable_parameters
-        self.penalty = model.regularization()
+        self.penalty: Expr | float = model.regularization()
         batch = model.inputs[0].shape[0]
         self.targets: list[Input | None] = self.make_inputs("y", batch, target_specs)
         self.weights: list[Input | None] = self.make_inputs("weight", batch, weight_specs)
         self.inputs: list[Expr] = [*model.inputs, *(e for e in (*self.targets, *self.weights) if e is not None)]
-        self.outputs = model.outputs
-        self.training_metrics = self.make_metrics(self.outputs)
+        self.outputs: list[Expr] = model.outputs
+        self.training_metrics: dict[str, StepMetric] = self.make_metrics(self.outputs)
         self.programs: dict[tuple[object, ...], Any] = {}
 
     @functools.cached_property

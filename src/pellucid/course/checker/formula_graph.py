@@ -110,7 +110,7 @@ class FormulaGraph:
 
     def __init__(self, reference: Expr, letters: Mapping[Expr, str], values: Values, names: Mapping[Expr, str]) -> None:
         self.names = names
-        self.letter_values = {name: values[e] for e, name in names.items() if values[e].ndim}
+        self.letter_values: dict[str, Array] = {name: values[e] for e, name in names.items() if values[e].ndim}
         self._letters, self._values = letters, values
         self._nodes: dict[Expr, Node] = {}
         for e in topological([reference], stop=letters):

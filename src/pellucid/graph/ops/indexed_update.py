@@ -59,7 +59,7 @@ class IndexUpdate:
     __slots__ = ("arrays", "index", "x")
 
     def __init__(self, x: Expr, index: IndexKey) -> None:
-        self.x = x
+        self.x: Expr = x
         self.index, self.arrays = normalize_index(x, index)
 
     def __getattr__(self, name: str) -> Any:
@@ -139,7 +139,7 @@ class MaskedIndexUpdate(IndexUpdate):
             )
         missing = tuple(range(condition.ndim, x.ndim))
         self.x = x
-        self.condition = call_op("expand_dims", condition, missing) if missing else condition
+        self.condition: Expr = call_op("expand_dims", condition, missing) if missing else condition
 
     def get(self) -> Expr:
         """Raise ShapeError: the number of selected elements is unknown."""

@@ -50,9 +50,9 @@ class GraphReader:
     ) -> None:
         check_format(data)
         self.arrays = arrays
-        self.leaves = leaves or {}
-        self.local_ops = local_ops or {}
-        self.dims = DimEncoder()
+        self.leaves: Mapping[int, Expr] | dict[int, Expr] = leaves or {}
+        self.local_ops: Mapping[str, Op] | dict[str, Op] = local_ops or {}
+        self.dims: DimEncoder = DimEncoder()
         self.exprs: list[Expr] = []
         with pause_gc():
             for index, entry in enumerate(data["nodes"]):

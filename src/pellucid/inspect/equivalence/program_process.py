@@ -58,6 +58,9 @@ class ProgramRunner:
         Seconds for the start, and for each step. A process that takes longer is killed.
     """
 
+    time_limit: float
+    title: str
+
     def __init__(self, code: str, title: str, file: str, y: Array | None, time_limit: float) -> None:
         self.title, self.time_limit = title, time_limit
         self.stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process

@@ -50,7 +50,7 @@ class ConfigReader:
 
     def __init__(self, custom: Mapping[str, Any] | None = None) -> None:
         self.custom = dict(custom or {})
-        self.depth = 0
+        self.depth: int = 0
         self.order: dict[Layer, int] = {}  # of the layers in the file
         self.dtypes: dict[Layer, str] = {}  # of their parameters in Keras
 

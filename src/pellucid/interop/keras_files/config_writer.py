@@ -148,7 +148,7 @@ class FunctionalWriter:
 
     def __init__(self, model: Any) -> None:
         self.model = model
-        self.names = UniqueNames()
+        self.names: UniqueNames = UniqueNames()
         self.layers: list[Config] = []
         self.entries: dict[Layer, Config] = {}
         self.positions: dict[Expr, tuple[Config, int, int]] = {}

@@ -105,7 +105,7 @@ class EventWriter:
     """
 
     def __init__(self, folder: FilePath, suffix: str = "") -> None:
-        self.messages = import_tensorboard()
+        self.messages: SimpleNamespace = import_tensorboard()
         self.folder: Path = Path(folder)
         self.file = self.messages.EventFileWriter(str(self.folder), filename_suffix=suffix)
         self.started: float = time.time()

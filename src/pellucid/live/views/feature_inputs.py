@@ -28,6 +28,9 @@ MAX_FEATURES = 100
 
 
 class FeatureInputs(View):
+    examples: ArrayLike | None
+    labels: ArrayLike | None
+
     names: Sequence[str] | None
 
     kind = "feature_inputs"

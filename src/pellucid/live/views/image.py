@@ -49,6 +49,9 @@ class Examples:
 
 
 class Image(View):
+    images: ArrayLike | None
+    labels: ArrayLike | None
+
     pad: bool
     score: bool
     shape: Sequence[int] | None

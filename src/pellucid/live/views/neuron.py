@@ -81,7 +81,7 @@ class Neuron(View):
         self.tasks: tuple[Input, Mapping[str, Sequence[int]]] | None = (
             None if tasks is None else check_tasks(tasks, len(inputs))
         )
-        self.products = stack([w * x for w, x in zip(weights, inputs, strict=True)])
+        self.products: Expr = stack([w * x for w, x in zip(weights, inputs, strict=True)])
         self.z: Expr = self.add_up(inputs)
         self.output: Expr = self.activate(self.z)
 

@@ -30,6 +30,8 @@ Names = dict[Expr, str]
 
 
 class Rewriting(View):
+    values: dict[Input, Array]
+
     expression: Expr
     reasons: dict[str, str]
 

@@ -30,6 +30,9 @@ PROBE_SEQUENCES = 64
 
 
 class SequenceView(View):
+    examples: ArrayLike | None
+    targets: ArrayLike | None
+
     integers: Sequence[str] | None
     marks: dict[str, Expr]
     names: Sequence[str] | None

@@ -77,6 +77,9 @@ class VarianceScaling(Initializer):
     Y. LeCun, L. Bottou, G. B. Orr and K.-R. Müller, Efficient BackProp, 1998 (scale 1, fan in).
     """
 
+    scale: float
+    seed: int | None
+
     MODES = get_args(FanMode)
     DISTRIBUTIONS = get_args(Distribution)
 

@@ -88,9 +88,9 @@ class Attention(Layer):
         name: str | None = None,
     ) -> None:
         super().__init__(name)
-        self.use_scale = bool(use_scale)
+        self.use_scale: bool = bool(use_scale)
         self.score_mode = check_choice(self.name, "score_mode", score_mode, get_args(ScoreMode))
-        self.dropout = self.add_sublayer(Dropout(dropout, seed=seed, name=f"{self.name}/dropout"))
+        self.dropout: Dropout = self.add_sublayer(Dropout(dropout, seed=seed, name=f"{self.name}/dropout"))
 
     def check_input(self, x: object) -> None:
         if not isinstance(x, list) or len(x) not in (2, 3):

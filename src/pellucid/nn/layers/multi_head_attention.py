@@ -111,7 +111,7 @@ class MultiHeadAttention(Layer):
         )
         self.configure_parameter("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
         self.configure_parameter("bias", bias_initializer, bias_regularizer, bias_constraint)
-        self.dropout = self.add_sublayer(Dropout(dropout, seed=seed, name=f"{self.name}/dropout"))
+        self.dropout: Dropout = self.add_sublayer(Dropout(dropout, seed=seed, name=f"{self.name}/dropout"))
         self.projections: dict[str, list[Expr]] = {}
 
     def __call__(  # type: ignore[override]

@@ -46,8 +46,8 @@ class Pooling(SpatialLayer):
         name: str | None = None,
     ) -> None:
         super().__init__(name)
-        self.pool_size = self.check_sizes("pool_size", pool_size)
-        self.strides = self.pool_size if strides is None else self.check_sizes("strides", strides)
+        self.pool_size: tuple[int, ...] = self.check_sizes("pool_size", pool_size)
+        self.strides: tuple[int, ...] = self.pool_size if strides is None else self.check_sizes("strides", strides)
         self.padding = check_choice(self.name, "padding", padding, get_args(PoolPadding))
 
     def call(self, x: Expr) -> Expr:

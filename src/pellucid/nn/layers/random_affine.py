@@ -35,7 +35,7 @@ class RandomAffine(RandomImageLayer):
         super().__init__(seed, name)
         self.fill_mode = check_choice(self.name, "fill_mode", fill_mode, get_args(FillMode))
         self.interpolation = check_choice(self.name, "interpolation", interpolation, get_args(Interpolation))
-        self.fill_value = check_real(self.name, "fill_value", fill_value)
+        self.fill_value: float = check_real(self.name, "fill_value", fill_value)
 
     def augment(self, x: Expr) -> Expr:
         transform = stack([stack(row, axis=-1) for row in self.get_transform(x, *self.get_known_sizes(x))], axis=1)

@@ -51,8 +51,8 @@ class Rescaling(Layer):
 
     def __init__(self, scale: ArrayLike, offset: ArrayLike = 0.0, name: str | None = None) -> None:
         super().__init__(name)
-        self.scale = check_array(self.name, "scale", scale)
-        self.offset = check_array(self.name, "offset", offset)
+        self.scale: Array = check_array(self.name, "scale", scale)
+        self.offset: Array = check_array(self.name, "offset", offset)
 
     def call(self, x: Expr) -> Expr:
         x = to_float(x)

@@ -188,7 +188,7 @@ class TimeDistributed(Layer):
             raise UseError(
                 f"{self.name}: expected a layer of one expression. Received: layer={layer!r}{suggest_instance(layer)}"
             )
-        self.layer = self.add_sublayer(layer)
+        self.layer: Layer = self.add_sublayer(layer)
 
     def check_input(self, x: Expr) -> None:
         if x.ndim < 3:
@@ -256,7 +256,7 @@ class Lambda(Layer):
     def __call__(
         self, inputs: Operand | Sequence[Operand], *more: Operand, mask: Operand | None = None, **named: Any
     ) -> Any:
-        self.merges = bool(more) or isinstance(inputs, (list, tuple))
+        self.merges: bool = bool(more) or isinstance(inputs, (list, tuple))
         return super().__call__(inputs, *more, mask=mask, **named)
 
     def call(self, x: Expr | list[Expr]) -> Expr | list[Expr]:

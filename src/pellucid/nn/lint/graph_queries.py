@@ -43,6 +43,8 @@ class CrossEntropyCall(NamedTuple):
 class LintGraph:
     """A loss or predictions to check, with the known values of inputs."""
 
+    values: dict[Expr, Array]
+
     outputs: list[Expr]
 
     def __init__(self, outputs: Sequence[Expr], values: Values | None = None) -> None:

@@ -55,7 +55,7 @@ class Loss(StrictArguments):
         self, reduction: Reduction | None = DEFAULT_REDUCTION, name: str | None = None, **settings: Any
     ) -> None:
         self.reduction = check_reduction(reduction)
-        self.name = snake_case(type(self).__name__) if name is None else name
+        self.name: str = snake_case(type(self).__name__) if name is None else name
         self.settings = settings
 
     @classmethod

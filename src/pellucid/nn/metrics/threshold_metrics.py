@@ -330,6 +330,9 @@ class FBetaScore(Metric):
     C. J. van Rijsbergen, Information Retrieval, Butterworths 1979.
     """
 
+    beta: float
+    threshold: float | None
+
     AVERAGES = (None, *get_args(Average))
 
     def __init__(

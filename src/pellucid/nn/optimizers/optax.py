@@ -142,8 +142,8 @@ class Transformation:
 
         self.jax = jax()
         self.update: Callable[..., Any] = transformation.update
-        self.names = list(parameters)  # JAX sorts the keys of dicts
-        self.has_64_bits = any(p.dtype.itemsize == 8 for p in parameters.values())
+        self.names: list[str] = list(parameters)  # JAX sorts the keys of dicts
+        self.has_64_bits: bool = any(p.dtype.itemsize == 8 for p in parameters.values())
         with self.jax.enable_x64(self.has_64_bits):
             state = transformation.init({name: self.jax.numpy.asarray(p.get_value()) for name, p in parameters.items()})
             leaves, self.structure = self.jax.tree_util.tree_flatten_with_path(state)
@@ -151,7 +151,7 @@ class Transformation:
             values = [self.to_numbers(leaf) for _, leaf in leaves]
         paths = [split_path(path, parameters) for path, _ in leaves]
         unique: dict[Shared | None, UniqueNames] = {}
-        self.leaves = [
+        self.leaves: list[StateLeaf] = [
             StateLeaf(parameter, unique.setdefault(parameter, UniqueNames()).add(name), np.asarray(value))
             for (parameter, name), value in zip(paths, values, strict=True)
         ]

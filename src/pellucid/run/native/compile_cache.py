@@ -43,6 +43,8 @@ Outputs = list[tuple[tuple[int, ...], np.dtype[Any]]]
 class CompiledLoop:
     """A compiled loop of steps for arguments of certain shapes; ``compiler`` describes what compiled it."""
 
+    code: str
+
     def __init__(self, library: ctypes.CDLL, code: str, outputs: Outputs, compiler: str) -> None:
         self.library, self.code, self.outputs, self.function = library, code, outputs, library.run
         self.compiler = compiler

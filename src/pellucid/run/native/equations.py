@@ -20,7 +20,7 @@ class Value:
     __slots__ = ("constant", "dtype", "name", "producer", "shape")
 
     def __init__(self, shape: Sequence[int], dtype: np.dtype[np.generic], name: str, constant: Any = None) -> None:
-        self.shape = tuple(int(n) for n in shape)
+        self.shape: tuple[int, ...] = tuple(int(n) for n in shape)
         self.dtype = np.dtype(dtype)
         self.name: str = name
         self.constant = constant

@@ -328,6 +328,9 @@ class LambdaCallback(Callback):
 class Monitor(Callback):
     """Base class of callbacks that compare a metric with its best value so far."""
 
+    min_delta: float
+    monitor: str
+
     def __init__(self, monitor: str = "val_loss", mode: MonitorMode = "auto", min_delta: float = 0.0) -> None:
         if mode not in get_args(MonitorMode):
             raise OptionError(f"{self.class_name}: expected mode to be 'auto', 'min' or 'max'. Received: mode={mode!r}")

@@ -54,6 +54,8 @@ class LearningRateScheduler(Callback):
     [0.5, 0.25, 0.125]
     """
 
+    verbose: int
+
     def __init__(self, schedule: Callable[[int, float], float], verbose: int = 0) -> None:
         if not callable(schedule):
             raise OptionError(

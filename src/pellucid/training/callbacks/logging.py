@@ -52,6 +52,10 @@ class CSVLogger(Callback):
     1,0.0
     """
 
+    append: bool
+    filename: Path
+    separator: str
+
     def __init__(self, filename: FilePath, separator: str = ",", append: bool = False) -> None:
         self.filename, self.separator, self.append = Path(filename), separator, append
         self.file: TextIO | None = None
@@ -153,6 +157,9 @@ class TensorBoard(Callback):
     ['train', 'validation']
     """
 
+    write_graph: bool
+    write_images: bool
+
     unsaved: ClassVar[Mapping[str, Callable[[], object]]] = {**Callback.unsaved, "writers": dict}
 
     def __init__(
@@ -179,7 +186,7 @@ class TensorBoard(Callback):
         self.update_freq = update_freq
         self.hyperparameters = hyperparameters
         self.writers: dict[str, EventWriter | NullEventWriter] = {}
-        self.is_training = False
+        self.is_training: bool = False
 
     @property
     def batch_interval(self) -> int | None:

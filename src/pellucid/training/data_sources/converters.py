@@ -144,7 +144,9 @@ class HuggingFaceColumn:
         self.column = column
         # A field of a column of structures has a column for a source.
         is_field = hasattr(column.source, "column_name")
-        self.rows = None if is_field else HuggingFaceRows(column.source).select([column.column_name])
+        self.rows: HuggingFaceRows | None = (
+            None if is_field else HuggingFaceRows(column.source).select([column.column_name])
+        )
 
     def __len__(self) -> int:
         return len(self.column)

@@ -21,9 +21,12 @@ from pellucid.training.data_sources.kinds import describe, is_array
 class ItemReader:
     """Divides the items of one data source into the parts that a model needs."""
 
+    model: ModelLike
+    wanted: TargetNames
+
     def __init__(self, model: ModelLike, source: Any, wanted: TargetNames) -> None:
         self.model, self.wanted = model, wanted
-        self.owner = f"{wanted.prefix}x ({describe(source)})"
+        self.owner: str = f"{wanted.prefix}x ({describe(source)})"
         self.plans: dict[tuple[int, tuple[str, ...]], ColumnPlan] = {}
 
     @property

@@ -48,6 +48,9 @@ class IndexedDataset:
         Index of the first sample.
     """
 
+    count: int
+    start: int
+
     bytes_per_row = 0  # only a converted sample tells it
     piece_bytes = PIECE_BYTES
 
@@ -167,6 +170,9 @@ class ArrayRows:
 class LazyStructure:
     """Inputs, targets or weights, as an array, a list or a dict, whose rows are read by index."""
 
+    array_count: int
+    name: str
+
     def __init__(self, value: Any, count: int, name: str) -> None:
         self.name, self.array_count = name, count
         lengths: list[int] = []
@@ -184,7 +190,7 @@ class LazyStructure:
             raise ModelError(
                 f"Expected the arrays of {name} to have equally many samples, 1 or more. Received: {received}"
             )
-        self.count = lengths[0]
+        self.count: int = lengths[0]
 
     def check_length(self, count: int, name: str) -> None:
         if self.count != count:
