@@ -10,7 +10,7 @@ from cyclopts import App
 from cyclopts.exceptions import CycloptsError
 
 from pellucid.cli.check import check
-from pellucid.cli.course import course
+from pellucid.cli.course import course, docs
 from pellucid.cli.lab import lab
 from pellucid.cli.predict import evaluate, predict
 from pellucid.cli.reference import reference
@@ -38,7 +38,8 @@ For example:
     pellucid lab iris.csv                  write a page in which a network learns your data
     pellucid train photos/                 train a network on your data
     pellucid predict runs/1 photo.jpg      predict with a trained network
-    pellucid reference softmax             look up an op
+    pellucid reference softmax             look up a name
+    pellucid docs softmax                  open its page in the browser
 
 Exit status: 0 success, 1 run or data error, 2 usage error, 130 interrupted, 143 terminated.
 Ctrl-C and SIGTERM save what is done so far; a second SIGTERM does not.
@@ -48,7 +49,7 @@ With --debug (or PELLUCID_DEBUG=1), errors are shown with a traceback.
 app = App(
     name="pellucid", help=HELP, help_format="plaintext", version=get_package_version, suppress_keyboard_interrupt=False
 )
-for command in (course, check, run, tour, lab, train, resume, predict, reference):
+for command in (course, check, run, tour, lab, train, resume, predict, reference, docs):
     app.command(command)
 app.command(evaluate, name="test")
 

@@ -42,9 +42,9 @@ def split(
     >>> X_test, y_test
     (array([6, 2]), array([0, 0]))
 
-    See Also
-    --------
-    sklearn.model_selection.train_test_split
+    References
+    ----------
+    scikit-learn's ``sklearn.model_selection.train_test_split``.
     """
     from sklearn.model_selection import train_test_split
 
@@ -72,9 +72,9 @@ def encode_labels(labels: npt.ArrayLike) -> tuple[npt.NDArray[np.int32], tuple[A
     >>> encode_labels(["dog", "cat", "dog"])
     (array([1, 0, 1], dtype=int32), ('cat', 'dog'))
 
-    See Also
-    --------
-    sklearn.preprocessing.LabelEncoder
+    References
+    ----------
+    scikit-learn's ``sklearn.preprocessing.LabelEncoder``.
     """
     from sklearn.preprocessing import LabelEncoder
 
