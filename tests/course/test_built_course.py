@@ -61,7 +61,7 @@ def test_every_public_name_has_a_page(site: Path, name: str) -> None:
         assert f"Usage: {name}" in article
         return
     assert f'id="{name}"' in article
-    assert ("Parameters<" in article) == bool(facts.doc.parameters or any_method_has_parameters(facts))
+    assert (">Parameters<" in article) == bool(facts.doc.parameters or any_method_has_parameters(facts))
     assert (">>> " in unescape(re.sub(r"<[^>]+>", "", article))) == (entry.kind != "module")
     assert all(f'id="{method}"' in article for method in facts.methods)
 

@@ -532,7 +532,7 @@ def train(
 
 
 def predict(parameters: ConvolutionParameters, X: Array) -> Array:
-    r"""Return the most probable class of each example: :math:`\arg\max_k \hat y_{n, k}`.
+    r"""Return the most probable class of each example: :math:`\operatorname{argmax}_k \hat y_{n, k}`.
 
     Parameters
     ----------

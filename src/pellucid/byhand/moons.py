@@ -329,7 +329,7 @@ def train(
 
 
 def predict(parameters: MoonsParameters, X: Array) -> Array:
-    r"""Return the most probable class of each example: :math:`\arg\max_k \hat y_{n, k}`.
+    r"""Return the most probable class of each example: :math:`\operatorname{argmax}_k \hat y_{n, k}`.
 
     Parameters
     ----------

@@ -257,13 +257,16 @@ def write_frameworks() -> str:
         by_advice: dict[tuple[str, str], list[str]] = {}
         for name, advice in names.items():
             by_advice.setdefault((advice.code, advice.note), []).append(name)
-        rows = [("there", "in pellucid", "")]
-        rows += [
-            (", ".join(f"``{name}``" for name in found), f"``{code}``" if code else "", escape_text(note))
-            for (code, note), found in by_advice.items()
+        advice_by_names = [
+            f"{', '.join(f'``{name}``' for name in found)}\n{indent(join_advice(*advice))}"
+            for advice, found in by_advice.items()
         ]
-        parts += [make_heading(title, "-"), make_table(rows)]
+        parts += [make_heading(title, "-"), *advice_by_names]
     return "\n\n".join(parts) + "\n"
+
+
+def join_advice(code: str, note: str) -> str:
+    return ". ".join(filter(None, [f"``{code}``" if code else "", escape_text(note)])).rstrip(".") + "."
 
 
 def make_table(rows: Sequence[tuple[str, ...]]) -> str:

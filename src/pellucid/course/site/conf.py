@@ -22,7 +22,6 @@ nitpicky = True
 
 # The reference is reStructuredText, with names between backticks as in docstrings.
 default_role = "pellucid"
-maximum_signature_line_length = 72
 python_display_short_literal_types = True
 toc_object_entries_show_parents = "hide"
 
