@@ -1,7 +1,8 @@
 # Everything starts from a bare machine with python3 and make:
 #   make tour                    install, then run every experiment of the course
 #   make test                    install, then format check, lint, types and tests
-#   make course                  install the generator of the course, build the course and open it
+#   make course                  install the generator of the site, build the site and open the course
+#   make docs                    the same, and open the reference
 #   make wheel                   build the course, and a wheel that has it
 #   make release                 build the wheel and check it in empty environments
 #   make lowest                  run the tests with the lowest versions of all dependencies
@@ -19,7 +20,7 @@ INSTALLED_COURSE := $(VENV)/.installed-course
 INSTALLED_DEV := $(VENV)/.installed-dev
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
 
-.PHONY: tour course wheel release test lowest slow peers bench lint format stubs runtime check-runtime clean
+.PHONY: tour course docs wheel release test lowest slow peers bench lint format stubs runtime check-runtime clean
 
 tour: $(INSTALLED)
 	$(BIN)/pellucid tour
@@ -27,7 +28,10 @@ tour: $(INSTALLED)
 course: $(INSTALLED_COURSE)
 	$(BIN)/pellucid course
 
-# The wheel has the built course, so that a learner needs no generator.
+docs: $(INSTALLED_COURSE)
+	$(BIN)/pellucid docs
+
+# The wheel has the built site, so that a reader needs no generator.
 wheel: $(INSTALLED_COURSE)
 	$(BIN)/python -m pellucid.course.site.shipped
 	rm -rf dist
@@ -93,7 +97,7 @@ web/node_modules/.installed: web/package-lock.json
 	touch $@
 
 clean:
-	rm -rf $(VENV) build dist src/pellucid/course/built web/build web/node_modules .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) build dist src/pellucid/course/built.tar.xz web/build web/node_modules .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(CREATED):

@@ -2300,7 +2300,7 @@ def log1mexp(x: Operand) -> Expr:
 
     References
     ----------
-    M. Maechler, Accurately computing log(1 - exp(-|a|)), vignette of the R package Rmpfr, 2012.
+    M. Maechler, Accurately computing ``log(1 - exp(-|a|))``, vignette of the R package Rmpfr, 2012.
     """
 
 def log1p(x: Operand) -> Expr:

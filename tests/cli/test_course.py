@@ -1,5 +1,6 @@
 """``pellucid course``: which site is opened, and the files of learners."""
 
+import tempfile
 import webbrowser
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(build, "build_site", build_site)
     monkeypatch.setattr(shipped, "build_site", build_site)
-    monkeypatch.setattr(shipped, "SHIPPED", tmp_path / "shipped")
+    monkeypatch.setattr(shipped, "SHIPPED", tmp_path / "shipped.tar.xz")
     monkeypatch.setenv("PELLUCID_CACHE", str(tmp_path / "cache"))
     return folders
 
@@ -63,24 +64,66 @@ def test_no_open_only_prints(opened: list[str], capsys: Output) -> None:
     assert capsys.readouterr().out.startswith("The course: file:///")
 
 
+def ship_site(tmp_path: Path, stamp: str) -> None:
+    shipped.build_stamped_site(tmp_path / "site", stamp)
+    (tmp_path / "site" / "index.html").write_text("the shipped course", "utf-8")
+    shipped.pack_site(tmp_path / "site")
+
+
 def test_a_wheel_has_the_course(built: list[Path], opened: list[str], tmp_path: Path) -> None:
-    shipped.build_stamped_site(shipped.SHIPPED, shipped.hash_sources())
+    ship_site(tmp_path, shipped.hash_sources())
+    built.clear()
+    assert main(["course"]) == main(["course"]) == 0
+    assert built == []
+    folder = tmp_path / "cache" / "course"
+    assert opened == [(folder / "index.html").as_uri()] * 2
+    assert (folder / "index.html").read_text("utf-8") == "the shipped course"
+    assert not (tmp_path / "cache" / "course-unpacked").exists()
+
+
+def test_a_wheel_shows_the_course_without_a_cache(
+    built: list[Path], opened: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ship_site(tmp_path, shipped.hash_sources())
+    monkeypatch.setenv("PELLUCID_CACHE", "0")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     built.clear()
     assert main(["course"]) == 0
     assert built == []
-    assert opened == [(tmp_path / "shipped" / "index.html").as_uri()]
+    assert opened[0].startswith((tmp_path / "pellucid-").as_uri())
+
+
+def test_equal_sites_give_equal_archives(tmp_path: Path) -> None:
+    ship_site(tmp_path, "stamp")
+    first = shipped.SHIPPED.read_bytes()
+    (tmp_path / "site" / "index.html").touch()
+    shipped.pack_site(tmp_path / "site")
+    assert shipped.SHIPPED.read_bytes() == first
 
 
 def test_an_old_site_of_the_package_is_used_only_without_the_generator(
-    built: list[Path], opened: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    built: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shipped.build_stamped_site(shipped.SHIPPED, "old")
+    ship_site(tmp_path, "old")
     built.clear()
     assert main(["course"]) == 0
-    assert built == [tmp_path / "cache" / "course"]
+    folder = tmp_path / "cache" / "course"
+    assert built == [folder]
     monkeypatch.setattr(shipped, "find_missing_packages", lambda: ["sphinx"])
     assert main(["course"]) == 0
-    assert opened[1] == (tmp_path / "shipped" / "index.html").as_uri()
+    assert (folder / "index.html").read_text("utf-8") == "the shipped course"
+
+
+def test_docs_opens_the_page_of_a_name(opened: list[str], capsys: Output) -> None:
+    assert main(["docs"]) == main(["docs", "Dense"]) == main(["docs", "Model.fit"]) == main(["docs", "Function"]) == 0
+    assert [address.partition("/course/reference/")[2] for address in opened] == [
+        "index.html",
+        "nn.Dense.html",
+        "Model.html#pel.Model.fit",
+        "Function-class.html",
+    ]
+    assert main(["docs", "Densee", "--no-open"]) == 2
+    assert "Did you mean 'Dense'?" in capsys.readouterr().err
 
 
 def test_without_a_cache_a_folder_is_needed(monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
@@ -135,12 +178,12 @@ def test_errors_are_one_line(monkeypatch: pytest.MonkeyPatch, capsys: Output) ->
 
 def test_the_hash_of_sources_leaves_out_the_built_course(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     package = tmp_path / "package"
-    (package / "course" / "built").mkdir(parents=True)
+    (package / "course").mkdir(parents=True)
     (package / "a.py").write_text("a", "utf-8")
     monkeypatch.setattr(shipped, "PACKAGE", package)
-    monkeypatch.setattr(shipped, "SHIPPED", package / "course" / "built")
+    monkeypatch.setattr(shipped, "SHIPPED", package / "course" / "built.tar.xz")
     before = shipped.hash_sources()
-    (package / "course" / "built" / "index.html").write_text("site", "utf-8")
+    (package / "course" / "built.tar.xz").write_bytes(b"site")
     (package / "a.pyc").write_text("compiled", "utf-8")
     assert shipped.hash_sources() == before
     (package / "a.py").write_text("b", "utf-8")

@@ -2,6 +2,7 @@
 
 import re
 import time
+from html import unescape
 from pathlib import Path
 
 import nbformat
@@ -9,13 +10,16 @@ import pytest
 from nbclient import NotebookClient
 from site_checks import DESKTOP, PHONE, find_broken_links, find_page_faults, list_pages, search
 
-from pellucid.course.site import build_site
+from pellucid.course.site import build_site, shipped
 from pellucid.course.site.sources import collect_pages
+from pellucid.reference import list_public_names
+from pellucid.reference.facts import Facts, collect_facts
+from pellucid.reference.pages import get_page
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 MAX_BUILD_SECONDS = 180
-MAX_WHEEL_BYTES = 5_000_000
+MAX_SITE_BYTES = 3_500_000
 MAX_NOTEBOOK_SECONDS = 60
 CHAPTERS = [page.name for page in collect_pages() if re.match(r"\d_", page.name)]
 
@@ -38,13 +42,73 @@ def test_the_build_is_fast(course: tuple[Path, float]) -> None:
     assert course[1] < MAX_BUILD_SECONDS
 
 
-def test_the_site_is_small(site: Path, tmp_path: Path) -> None:
-    import zipfile
+def test_the_site_is_small(site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shipped, "SHIPPED", tmp_path / "site.tar.xz")
+    (site / shipped.STAMP).write_text("stamp", "utf-8")
+    shipped.pack_site(site)
+    (site / shipped.STAMP).unlink()
+    assert (tmp_path / "site.tar.xz").stat().st_size < MAX_SITE_BYTES
 
-    with zipfile.ZipFile(tmp_path / "site.zip", "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in site.rglob("*"):
-            archive.write(path, path.relative_to(site))
-    assert (tmp_path / "site.zip").stat().st_size < MAX_WHEEL_BYTES
+
+@pytest.mark.parametrize("name", [name for name, entry in list_public_names().items() if entry.owner is None])
+def test_every_public_name_has_a_page(site: Path, name: str) -> None:
+    entry = list_public_names()[name]
+    text = (site / "reference" / f"{get_page(entry)}.html").read_text("utf-8")
+    article = text[text.index("<article") : text.index("</article>")]
+    facts = collect_facts(entry)
+    assert f"<h1>{name}" in article
+    if entry.kind == "command":
+        assert f"Usage: {name}" in article
+        return
+    assert f'id="{name}"' in article
+    assert (">Parameters<" in article) == bool(facts.doc.parameters or any_method_has_parameters(facts))
+    assert (">>> " in unescape(re.sub(r"<[^>]+>", "", article))) == (entry.kind != "module")
+    assert all(f'id="{method}"' in article for method in facts.methods)
+
+
+def any_method_has_parameters(facts: Facts) -> bool:
+    return any(collect_facts(list_public_names()[method]).doc.parameters for method in facts.methods)
+
+
+@pytest.mark.parametrize(
+    ("word", "page"),
+    [
+        ("Dense", "pel.nn.Dense"),
+        ("EarlyStopping", "pel.callbacks.EarlyStopping"),
+        ("mse", "pel.losses.mean_squared_error"),
+        ("np.tanh", "pel.tanh"),
+        ("predict_proba", "pel.Model"),
+        ("pellucid train", "pellucid train"),
+        ("requires_grad", "Coming from other frameworks"),
+    ],
+)
+def test_the_search_finds_names(pages, site: Path, word: str, page: str) -> None:
+    assert any(title.startswith(page) for title in search(pages, site, word))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "index",
+        "tanh",
+        "Model",
+        "nn.Dense",
+        "section-losses",
+        "pellucid.train",
+        "other-frameworks",
+        "rules",
+        "data.moons",
+    ],
+)
+def test_pages_of_the_reference_are_accessible(pages, site: Path, name: str, size, scheme: str) -> None:
+    assert find_page_faults(pages, site / "reference" / f"{name}.html", scheme=scheme, size=size) == []
+
+
+def test_code_of_chapters_links_to_the_reference(site: Path) -> None:
+    glossary = (site / "glossary.html").read_text("utf-8")
+    assert 'href="reference/losses.mean_squared_error.html' in glossary
 
 
 def test_there_are_nine_chapters(site: Path) -> None:

@@ -15,7 +15,7 @@ document.querySelector("pellucid-figure").shadowRoot.querySelector(".figure").st
 
 
 def test_links_and_anchors_resolve(sample_site: Path) -> None:
-    assert len(list_pages(sample_site)) == 5  # four pages and the search
+    assert len(list_pages(sample_site)) == 6  # four pages, the search and the index
     assert find_broken_links(sample_site) == []
 
 

@@ -57,7 +57,7 @@ class AdderParameters(NamedTuple):
 
 
 def initialize(hidden: int = 16, seed: int = 0, dtype: Any = float) -> AdderParameters:
-    r"""Draw weights uniformly from [-1, 1): W = 2 u - 1, u \sim U[0, 1).
+    r"""Draw weights uniformly from [-1, 1): :math:`W = 2 u - 1, u \sim U[0, 1)`.
 
     Parameters
     ----------
@@ -93,7 +93,8 @@ def initialize(hidden: int = 16, seed: int = 0, dtype: Any = float) -> AdderPara
 
 
 def sigmoid(z: Array) -> Array:
-    r"""Logistic sigmoid, \sigma(z) = 1 / (1 + e^{-z}) = (1 + \tanh(z / 2)) / 2. The second form cannot overflow.
+    r"""Logistic sigmoid, :math:`\sigma(z) = 1 / (1 + e^{-z}) = (1 + \tanh(z / 2)) / 2`. The second form cannot
+    overflow.
 
     Parameters
     ----------
@@ -112,7 +113,7 @@ def sigmoid(z: Array) -> Array:
 
 
 def forward(parameters: AdderParameters, x: Array) -> tuple[Array, Array]:
-    r"""Run the network on one sum: h_t = \sigma(x_t W_x + h_{t-1} W_h), o_t = \sigma(h_t W_o).
+    r"""Run the network on one sum: :math:`h_t = \sigma(x_t W_x + h_{t-1} W_h), o_t = \sigma(h_t W_o)`.
 
     Parameters
     ----------
@@ -141,7 +142,7 @@ def forward(parameters: AdderParameters, x: Array) -> tuple[Array, Array]:
 
 
 def loss(o: Array, y: Array) -> float:
-    r"""Half the squared error of one sum: E = \frac{1}{2} \sum_t (y_t - o_t)^2.
+    r"""Half the squared error of one sum: :math:`E = \frac{1}{2} \sum_t (y_t - o_t)^2`.
 
     Parameters
     ----------
@@ -163,7 +164,7 @@ def loss(o: Array, y: Array) -> float:
 
 
 def gradient(parameters: AdderParameters, x: Array, y: Array, h: Array, o: Array) -> AdderParameters:
-    r"""Gradient of the error of one sum by backpropagation through time: \partial E / \partial W for each W.
+    r"""Gradient of the error of one sum by backpropagation through time: :math:`\partial E / \partial W` for each W.
 
     Parameters
     ----------
@@ -200,7 +201,7 @@ def gradient(parameters: AdderParameters, x: Array, y: Array, h: Array, o: Array
 def descend(
     parameters: AdderParameters, inputs: Array, targets: Array, learning_rate: float = 0.1
 ) -> Iterator[tuple[AdderParameters, Array]]:
-    r"""Gradient descent, one sum per step: W \leftarrow W - \alpha \, \partial E / \partial W.
+    r"""Gradient descent, one sum per step: :math:`W \leftarrow W - \alpha \, \partial E / \partial W`.
 
     Iterate over this generator yourself to inspect a run, or to keep its weights when you interrupt it.
 
@@ -213,7 +214,7 @@ def descend(
     targets : ndarray of float, shape (sums, bits, 1)
         The true bits of each sum.
     learning_rate : float
-        \alpha, the step size.
+        :math:`\alpha`, the step size.
 
     Yields
     ------
@@ -244,7 +245,7 @@ def train(
     seed: int = 0,
     progress: Callable[[int, float], None] | None = None,
 ) -> tuple[AdderParameters, Array, Array]:
-    r"""Initialize a network and train it once on each sum: W \leftarrow W - \alpha \, \partial E / \partial W.
+    r"""Initialize a network and train it once on each sum: :math:`W \leftarrow W - \alpha \, \partial E / \partial W`.
 
     Parameters
     ----------
@@ -255,7 +256,7 @@ def train(
     hidden : int
         Number of hidden units.
     learning_rate : float
-        \alpha, the step size.
+        :math:`\alpha`, the step size.
     seed : int
         Seed of the initial weights.
     progress : callable, optional
@@ -268,7 +269,7 @@ def train(
     bits : ndarray of int, shape (sums, bits)
         Predicted bits of each sum, before the step on it.
     errors : ndarray, shape (sums,)
-        \sum_t |y_t - o_t| of these predictions, as in the tutorial.
+        :math:`\sum_t |y_t - o_t|` of these predictions, as in the tutorial.
 
     Raises
     ------

@@ -90,7 +90,7 @@ def initialize(
     seed: int = 0,
     dtype: Any = float,
 ) -> ConvolutionParameters:
-    r"""Draw normal weights, K \sim N(0, 2 / n) and W_2 \sim N(0, 1 / n) for n inputs; set the biases to zero.
+    r"""Draw normal weights, :math:`K \sim N(0, 2 / n)` and :math:`W_2 \sim N(0, 1 / n)` for n inputs, and zero biases.
 
     Relu sets half of its inputs to zero; the 2 makes up for it.
 
@@ -137,7 +137,7 @@ def initialize(
 
 
 def convolve(X: Array, K: Array, b: Array) -> Array:
-    r"""Cross-correlate images with filters: z_{n,i,j,f} = b_f + \sum_{k,l,c} X_{n, i+k, j+l, c} K_{k,l,c,f}.
+    r"""Cross-correlate images with filters: :math:`z_{n,i,j,f} = b_f + \sum_{k,l,c} X_{n, i+k, j+l, c} K_{k,l,c,f}`.
 
     Parameters
     ----------
@@ -161,15 +161,16 @@ def convolve(X: Array, K: Array, b: Array) -> Array:
 
 
 def kernel_gradient(X: Array, delta: Array) -> Array:
-    r"""Gradient by the kernel: \partial L / \partial K_{k,l,c,f} = \sum_{n,i,j} X_{n, i+k, j+l, c} \delta_{n,i,j,f}.
+    r"""Gradient by the kernel:
+    :math:`\partial L / \partial K_{k,l,c,f} = \sum_{n,i,j} X_{n, i+k, j+l, c} \delta_{n,i,j,f}`.
 
-    It is a cross-correlation too: of the images with \delta.
+    It is a cross-correlation too: of the images with :math:`\delta`.
 
     Parameters
     ----------
     X : ndarray of float, shape (examples, rows, columns, channels)
     delta : ndarray, shape (examples, rows - k + 1, columns - l + 1, filters)
-        \partial L / \partial z, the gradient by the result of `convolve`.
+        :math:`\partial L / \partial z`, the gradient by the result of `convolve`.
 
     Returns
     -------
@@ -186,16 +187,18 @@ def kernel_gradient(X: Array, delta: Array) -> Array:
 
 
 def input_gradient(K: Array, delta: Array) -> Array:
-    r"""Gradient by the images: \partial L / \partial X_{n,i,j,c} = \sum_{k,l,f} \delta_{n, i-k, j-l, f} K_{k,l,c,f}.
+    r"""Gradient by the images:
+    :math:`\partial L / \partial X_{n,i,j,c} = \sum_{k,l,f} \delta_{n, i-k, j-l, f} K_{k,l,c,f}`.
 
-    Each output adds its \delta times the kernel to the pixels of its window. Nothing is flipped here. The same sum,
-    read as a cross-correlation of \delta padded by k - 1 and l - 1 zeros, has the kernel flipped in both axes.
+    Each output adds its :math:`\delta` times the kernel to the pixels of its window. Nothing is flipped here. The same
+    sum, read as a cross-correlation of :math:`\delta` padded by k - 1 and l - 1 zeros, has the kernel flipped in both
+    axes.
 
     Parameters
     ----------
     K : ndarray, shape (k, l, channels, filters)
     delta : ndarray, shape (examples, rows - k + 1, columns - l + 1, filters)
-        \partial L / \partial z, the gradient by the result of `convolve`.
+        :math:`\partial L / \partial z`, the gradient by the result of `convolve`.
 
     Returns
     -------
@@ -215,7 +218,7 @@ def input_gradient(K: Array, delta: Array) -> Array:
 
 
 def pool(a: Array) -> Array:
-    r"""Maximum of each 2 x 2 window: m_{n,i,j,f} = \max_{k,l \in \{0,1\}} a_{n, 2i+k, 2j+l, f}.
+    r"""Maximum of each 2 x 2 window: :math:`m_{n,i,j,f} = \max_{k,l \in \{0,1\}} a_{n, 2i+k, 2j+l, f}`.
 
     The last row or column of an odd number is ignored.
 
@@ -237,7 +240,7 @@ def pool(a: Array) -> Array:
 
 
 def pool_gradient(a: Array, dm: Array) -> Array:
-    r"""Gradient by the pooled values: \partial L / \partial m at the maximum of each window, and 0 elsewhere.
+    r"""Gradient by the pooled values: :math:`\partial L / \partial m` at the maximum of each window, and 0 elsewhere.
 
     Of several equal maxima the first, by rows, receives the gradient, as in `pellucid.max_pool`.
 
@@ -246,7 +249,7 @@ def pool_gradient(a: Array, dm: Array) -> Array:
     a : ndarray, shape (examples, rows, columns, filters)
         The values before pooling.
     dm : ndarray, shape (examples, rows // 2, columns // 2, filters)
-        \partial L / \partial m, the gradient by the result of `pool`.
+        :math:`\partial L / \partial m`, the gradient by the result of `pool`.
 
     Returns
     -------
@@ -276,7 +279,8 @@ def split_windows(a: Array) -> Array:
 
 
 def forward(parameters: ConvolutionParameters, X: Array) -> tuple[Array, Array, Array]:
-    r"""Compute log-probabilities: a = \max(z, 0), v = pooled a as rows, \log \hat y = s - \log \sum_k e^{s_k}.
+    r"""Compute log-probabilities: :math:`a = \max(z, 0)`, v is the pooled a,
+    :math:`\log \hat y = s - \log \sum_k e^{s_k}`.
 
     Parameters
     ----------
@@ -307,7 +311,7 @@ def forward(parameters: ConvolutionParameters, X: Array) -> tuple[Array, Array, 
 
 
 def loss(log_p: Array, y: Array) -> float:
-    r"""Mean cross-entropy of the examples: L = -\frac{1}{N} \sum_n \log \hat y_{n, y_n}.
+    r"""Mean cross-entropy of the examples: :math:`L = -\frac{1}{N} \sum_n \log \hat y_{n, y_n}`.
 
     Parameters
     ----------
@@ -331,7 +335,7 @@ def loss(log_p: Array, y: Array) -> float:
 def gradient(
     parameters: ConvolutionParameters, X: Array, y: Array, a: Array, v: Array, log_p: Array
 ) -> tuple[ConvolutionParameters, Array]:
-    r"""Gradient of the mean loss by backpropagation: \partial L / \partial \theta for each parameter.
+    r"""Gradient of the mean loss by backpropagation: :math:`\partial L / \partial \theta` for each parameter.
 
     Parameters
     ----------
@@ -347,7 +351,8 @@ def gradient(
     gradient : ConvolutionParameters
         The gradient with respect to the kernel, each weight and each bias.
     delta1 : ndarray, shape of a
-        \delta_1, from which ``input_gradient(parameters.K, delta1)`` computes the gradient with respect to the images.
+        :math:`\delta_1`, from which ``input_gradient(parameters.K, delta1)`` computes the gradient with respect to the
+        images.
 
     Examples
     --------
@@ -399,7 +404,8 @@ def draw_batches(examples: int, batch: int, epochs: int, seed: int = 0) -> Itera
 def descend(
     parameters: ConvolutionParameters, X: Array, y: Array, batches: Iterable[Array], learning_rate: float = 0.2
 ) -> Iterator[tuple[ConvolutionParameters, float]]:
-    r"""Gradient descent, one mini-batch per step: \theta \leftarrow \theta - \eta \, \partial L / \partial \theta.
+    r"""Gradient descent, one mini-batch per step:
+    :math:`\theta \leftarrow \theta - \eta \, \partial L / \partial \theta`.
 
     Iterate over this generator yourself to inspect a run, or to keep its parameters when you interrupt it.
 
@@ -413,7 +419,7 @@ def descend(
     batches : iterable of ndarray of int
         The examples of each mini-batch, such as those of `draw_batches`.
     learning_rate : float
-        \eta, the step size.
+        :math:`\eta`, the step size.
 
     Yields
     ------
@@ -458,7 +464,7 @@ def train(
     classes: int = 10,
     progress: Callable[[int, float], None] | None = None,
 ) -> tuple[ConvolutionParameters, Array]:
-    r"""Initialize a network and train it: \theta \leftarrow \theta - \eta \, \partial L / \partial \theta.
+    r"""Initialize a network and train it: :math:`\theta \leftarrow \theta - \eta \, \partial L / \partial \theta`.
 
     Parameters
     ----------
@@ -475,7 +481,7 @@ def train(
     batch : int
         Number of examples in a mini-batch. The last one of an epoch may be smaller.
     learning_rate : float
-        \eta, the step size for the gradient of the mean loss.
+        :math:`\eta`, the step size for the gradient of the mean loss.
     seed : int
         Seed of the initial weights and of the order of the examples.
     classes : int
@@ -526,7 +532,7 @@ def train(
 
 
 def predict(parameters: ConvolutionParameters, X: Array) -> Array:
-    r"""Return the most probable class of each example: \arg\max_k \hat y_{n, k}.
+    r"""Return the most probable class of each example: :math:`\operatorname{argmax}_k \hat y_{n, k}`.
 
     Parameters
     ----------

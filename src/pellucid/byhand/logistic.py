@@ -27,7 +27,8 @@ __all__ = ["loss", "predict", "train"]
 
 
 def loss(theta: Array, A: Array, y: Array, strength: float) -> float:
-    r"""The summed loss, L = \sum_n \log(1 + e^{z_n}) - y_n z_n + \frac{\lambda}{2} \|w\|^2 with z = A \theta.
+    r"""The summed loss, :math:`L = \sum_n \log(1 + e^{z_n}) - y_n z_n + \frac{\lambda}{2} \|w\|^2` with
+    :math:`z = A \theta`.
 
     Parameters
     ----------
@@ -38,7 +39,7 @@ def loss(theta: Array, A: Array, y: Array, strength: float) -> float:
     y : ndarray of int, shape (examples,)
         The classes 0 and 1.
     strength : float
-        \lambda, the strength of the L2 regularization. It does not apply to the bias.
+        :math:`\lambda`, the strength of the L2 regularization. It does not apply to the bias.
 
     Returns
     -------
@@ -54,7 +55,7 @@ def loss(theta: Array, A: Array, y: Array, strength: float) -> float:
 
 
 def train(X: Any, y: Any, strength: float = 1.0, tolerance: float = 1e-12) -> Array:
-    r"""Minimize the loss by Newton's method: \theta \leftarrow \theta - s H^{-1} \partial L / \partial \theta.
+    r"""Minimize the loss by Newton's method: :math:`\theta \leftarrow \theta - s H^{-1} \partial L / \partial \theta`.
 
     The step size s starts at 1 and is halved until the step lowers the loss.
 
@@ -64,7 +65,7 @@ def train(X: Any, y: Any, strength: float = 1.0, tolerance: float = 1e-12) -> Ar
     y : ndarray of int, shape (examples,)
         The classes 0 and 1.
     strength : float
-        \lambda, the strength of the L2 regularization, above 0.
+        :math:`\lambda`, the strength of the L2 regularization, above 0.
     tolerance : float
         Training stops when a step lowers the mean loss by no more than this.
 

@@ -63,7 +63,7 @@ class MoonsParameters(NamedTuple):
 def initialize(
     inputs: int = 2, hidden: int = 3, classes: int = 2, seed: int = 0, dtype: Any = float
 ) -> MoonsParameters:
-    r"""Draw normal weights, W \sim N(0, 1) / \sqrt{n} for n inputs, and set the biases to zero.
+    r"""Draw normal weights, :math:`W \sim N(0, 1) / \sqrt{n}` for n inputs, and set the biases to zero.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def initialize(
 
 
 def forward(parameters: MoonsParameters, X: Array) -> tuple[Array, Array]:
-    r"""Compute log-probabilities: a_1 = \tanh(X W_1 + b_1), \log \hat y = z_2 - \log \sum_k e^{z_{2, k}}.
+    r"""Compute log-probabilities: :math:`a_1 = \tanh(X W_1 + b_1), \log \hat y = z_2 - \log \sum_k e^{z_{2, k}}`.
 
     `np.logaddexp` cannot overflow. Reducing over the classes, one column at a time, is faster than
     `np.logaddexp.reduce`, which loops over the examples.
@@ -128,7 +128,8 @@ def forward(parameters: MoonsParameters, X: Array) -> tuple[Array, Array]:
 
 
 def loss(parameters: MoonsParameters, log_p: Array, y: Array, strength: float = 0.01) -> float:
-    r"""Loss, summed over the examples: L = -\sum_n \log \hat y_{n, y_n} + \frac{\lambda}{2} (\|W_1\|^2 + \|W_2\|^2).
+    r"""Loss, summed over the examples:
+    :math:`L = -\sum_n \log \hat y_{n, y_n} + \frac{\lambda}{2} (\|W_1\|^2 + \|W_2\|^2)`.
 
     Parameters
     ----------
@@ -138,7 +139,7 @@ def loss(parameters: MoonsParameters, log_p: Array, y: Array, strength: float = 
     y : ndarray of int, shape (examples,)
         The true classes.
     strength : float
-        \lambda, the strength of the L2 regularization. It does not apply to the biases.
+        :math:`\lambda`, the strength of the L2 regularization. It does not apply to the biases.
 
     Returns
     -------
@@ -160,7 +161,7 @@ def loss(parameters: MoonsParameters, log_p: Array, y: Array, strength: float = 
 def gradient(
     parameters: MoonsParameters, X: Array, y: Array, a1: Array, log_p: Array, strength: float = 0.01
 ) -> MoonsParameters:
-    r"""Gradient of the summed loss by backpropagation: \partial L / \partial \theta for each parameter.
+    r"""Gradient of the summed loss by backpropagation: :math:`\partial L / \partial \theta` for each parameter.
 
     Parameters
     ----------
@@ -171,7 +172,7 @@ def gradient(
     a1, log_p : ndarray
         The results of `forward` for these parameters and examples.
     strength : float
-        \lambda, the strength of the L2 regularization.
+        :math:`\lambda`, the strength of the L2 regularization.
 
     Returns
     -------
@@ -203,7 +204,7 @@ def descend(
     learning_rate: float = 0.01,
     strength: float = 0.01,
 ) -> Iterator[tuple[MoonsParameters, float]]:
-    r"""Full-batch gradient descent: \theta \leftarrow \theta - \eta \, \partial L / \partial \theta.
+    r"""Full-batch gradient descent: :math:`\theta \leftarrow \theta - \eta \, \partial L / \partial \theta`.
 
     Iterate over this generator yourself to inspect a run, or to keep its parameters when you interrupt it.
 
@@ -217,9 +218,9 @@ def descend(
     epochs : int
         Number of epochs, one step each.
     learning_rate : float
-        \eta, the step size.
+        :math:`\eta`, the step size.
     strength : float
-        \lambda, the strength of the L2 regularization.
+        :math:`\lambda`, the strength of the L2 regularization.
 
     Yields
     ------
@@ -264,7 +265,7 @@ def train(
     classes: int = 2,
     progress: Callable[[int, float], None] | None = None,
 ) -> tuple[MoonsParameters, Array]:
-    r"""Initialize a network and train it: \theta \leftarrow \theta - \eta \, \partial L / \partial \theta.
+    r"""Initialize a network and train it: :math:`\theta \leftarrow \theta - \eta \, \partial L / \partial \theta`.
 
     Parameters
     ----------
@@ -277,9 +278,9 @@ def train(
     epochs : int
         Number of epochs, one step each.
     learning_rate : float
-        \eta, the step size for the gradient of the summed loss.
+        :math:`\eta`, the step size for the gradient of the summed loss.
     strength : float
-        \lambda, the strength of the L2 regularization.
+        :math:`\lambda`, the strength of the L2 regularization.
     seed : int
         Seed of the initial weights.
     classes : int
@@ -328,7 +329,7 @@ def train(
 
 
 def predict(parameters: MoonsParameters, X: Array) -> Array:
-    r"""Return the most probable class of each example: \arg\max_k \hat y_{n, k}.
+    r"""Return the most probable class of each example: :math:`\operatorname{argmax}_k \hat y_{n, k}`.
 
     Parameters
     ----------

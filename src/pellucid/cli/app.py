@@ -11,7 +11,7 @@ from cyclopts.exceptions import CycloptsError
 
 from pellucid import __version__
 from pellucid.cli.check import check
-from pellucid.cli.course import course
+from pellucid.cli.course import course, docs
 from pellucid.cli.lab import lab
 from pellucid.cli.output import CLOSED_PIPE, ERRORS, OUTPUT
 from pellucid.cli.predict import evaluate, predict
@@ -39,7 +39,8 @@ For example:
     pellucid lab iris.csv                  write a page in which a network learns your data
     pellucid train photos/                 train a network on your data
     pellucid predict runs/1 photo.jpg      predict with a trained network
-    pellucid reference softmax             look up an op
+    pellucid reference softmax             look up a name
+    pellucid docs softmax                  open its page in the browser
     pellucid --install-completion          complete commands with the Tab key
 
 Exit status: 0 success, 1 run or data error, 2 usage error, 130 interrupted,
@@ -51,7 +52,7 @@ With --debug (or PELLUCID_DEBUG=1), errors are shown with a traceback.
 app: App = App(
     name="pellucid", help=HELP, help_format="plaintext", version=__version__, suppress_keyboard_interrupt=False
 )
-for command in (course, check, run, tour, lab, train, resume, predict, reference):
+for command in (course, check, run, tour, lab, train, resume, predict, reference, docs):
     app.command(command)
 app.command(evaluate, name="test")
 app.register_install_completion_command(help="Install completion of commands and options for bash, zsh or fish.")

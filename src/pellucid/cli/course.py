@@ -1,4 +1,4 @@
-"""``pellucid course``: the course as pages and notebooks."""
+"""``pellucid course`` and ``pellucid docs``: the course, the guides and the reference as pages, and the notebooks."""
 
 import webbrowser
 from pathlib import Path
@@ -7,6 +7,8 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from pellucid.cli.output import ERRORS, Option
+from pellucid.errors import NoSuchNameError
+from pellucid.experiments.runner import UsageError
 from pellucid.progress import create_progress_display
 
 
@@ -41,17 +43,9 @@ def course(
     open
         Open the course in the browser (default), or only print its address with --no-open.
     """
-    from pellucid.course.site.build import build_site
-    from pellucid.course.site.errors import PageFaults
-    from pellucid.course.site.shipped import copy_notebooks, find_or_build_site
+    from pellucid.course.site.shipped import copy_notebooks
 
-    with create_progress_display() as display:
-        try:
-            site = find_or_build_site(display) if out is None else build_site(out, display=display).parent
-        except PageFaults as faults:
-            display.stop()
-            ERRORS.print("\n".join(faults.warnings))
-            raise
+    site = prepare_site(out)
     if notebooks is not None:
         copied, kept = copy_notebooks(site, notebooks)
         print(f"In {notebooks}: {', '.join(copied) or 'nothing new'}")
@@ -63,3 +57,53 @@ def course(
     if open and out is None and notebooks is None:
         webbrowser.open(address)
     return 0
+
+
+def docs(name: str = "", *, open: Annotated[bool, Parameter(negative="--no-open", show_default=False)] = True) -> int:
+    """Open the documentation in the browser, at the page of a public name.
+
+    For example:
+
+        pellucid docs          open the list of all names
+        pellucid docs softmax  open the page of a name
+
+    The pages work from disk, without a network. The same facts in the
+    terminal: pellucid reference softmax
+
+    Parameters
+    ----------
+    name
+        A function, class, method or command (default: the list of all names).
+    open
+        Open the page in the browser (default), or only print its address with --no-open.
+    """
+    from pellucid.reference import find_public_names
+    from pellucid.reference.pages import get_anchor, get_page
+
+    page = "index.html"
+    if name:
+        try:
+            entry = find_public_names(name)[0]
+        except NoSuchNameError as error:
+            raise UsageError(str(error)) from None
+        page = f"{get_page(entry)}.html{get_anchor(entry)}"
+    address = (prepare_site() / "reference").resolve().as_uri() + f"/{page}"
+    print(f"The documentation: {address}")
+    if open:
+        webbrowser.open(address)
+    return 0
+
+
+def prepare_site(out: Path | None = None) -> Path:
+    """Return the folder of the site: the package's or the cache's, or a new one in a folder. Print faults of pages."""
+    from pellucid.course.site.build import build_site
+    from pellucid.course.site.errors import PageFaults
+    from pellucid.course.site.shipped import find_or_build_site
+
+    with create_progress_display() as display:
+        try:
+            return find_or_build_site(display) if out is None else build_site(out, display=display).parent
+        except PageFaults as faults:
+            display.stop()
+            ERRORS.print("\n".join(faults.warnings))
+            raise

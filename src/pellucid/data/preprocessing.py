@@ -42,9 +42,9 @@ def split(*arrays: ArrayLike, test_size: float = 0.25, seed: int = 0, stratify: 
     >>> X_test, y_test
     (array([6, 2]), array([0, 0]))
 
-    See Also
-    --------
-    sklearn.model_selection.train_test_split
+    References
+    ----------
+    scikit-learn's ``sklearn.model_selection.train_test_split``.
     """
     with require_packages("A stratified split"):
         from sklearn.model_selection import train_test_split
@@ -73,9 +73,9 @@ def encode_labels(labels: ArrayLike) -> tuple[npt.NDArray[np.int32], tuple[Any, 
     >>> encode_labels(["dog", "cat", "dog"])
     (array([1, 0, 1], dtype=int32), ('cat', 'dog'))
 
-    See Also
-    --------
-    sklearn.preprocessing.LabelEncoder
+    References
+    ----------
+    scikit-learn's ``sklearn.preprocessing.LabelEncoder``.
     """
     with require_packages("Encoding labels"):
         from sklearn.preprocessing import LabelEncoder

@@ -7,7 +7,7 @@ import importlib
 import inspect
 import io
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pellucid.graph.op import Op
 from pellucid.graph.op_docstring import describe_dtypes
@@ -133,8 +133,30 @@ def get_signature(entry: PublicName) -> inspect.Signature:
 
 
 def strip_annotations(signature: inspect.Signature) -> inspect.Signature:
-    parameters = [p.replace(annotation=p.empty) for p in signature.parameters.values()]
+    """Return a signature without types, and with defaults that a reader understands."""
+    parameters = [
+        p.replace(annotation=p.empty, default=simplify_default(p.default)) for p in signature.parameters.values()
+    ]
     return signature.replace(parameters=parameters, return_annotation=signature.empty)
+
+
+class Words:
+    """A value that is shown as it is."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def simplify_default(default: Any) -> Any:
+    """Return a default value, dots if its text has an address, and a class by its name."""
+    if default is inspect.Parameter.empty:
+        return default
+    if inspect.isclass(default):
+        return Words(default.__name__)
+    return Words("...") if "<" in repr(default) else default
 
 
 def list_lines(facts: Facts) -> list[Fact]:

@@ -23,7 +23,13 @@ LEFTOVERS = (".buildinfo", "objects.inv", ".doctrees")
 """Files that readers do not need, or that contain paths of this machine."""
 
 
-def build_site(out: Path, *, sections: dict[str, Path] | None = None, display: ProgressDisplay | None = None) -> Path:
+def build_site(
+    out: Path,
+    *,
+    sections: dict[str, Path] | None = None,
+    reference: bool | None = None,
+    display: ProgressDisplay | None = None,
+) -> Path:
     """Build the site of the course.
 
     Parameters
@@ -31,7 +37,9 @@ def build_site(out: Path, *, sections: dict[str, Path] | None = None, display: P
     out : Path
         Folder of the site. It must be new or empty, or have an earlier site, which is replaced.
     sections : dict of str to Path, optional
-        Folders of Markdown pages, by their folder in the site; by default the course.
+        Folders of Markdown pages, by their folder in the site; by default the course and the guides.
+    reference : bool, optional
+        Whether the site has the reference of all public names; by default if ``sections`` is not given.
     display : ProgressDisplay, optional
         Shows the progress.
 
@@ -53,6 +61,7 @@ def build_site(out: Path, *, sections: dict[str, Path] | None = None, display: P
     from pellucid.course.site.notebooks import write_notebooks
 
     pages = collect_pages(sections)
+    has_reference = sections is None if reference is None else reference
     to_execute = [page for page in pages if page.has_code or page.exercises]
     advance = start_progress(display, "executing pages", len(to_execute))
     with tempfile.TemporaryDirectory(prefix="pellucid-course-") as temporary:
@@ -64,7 +73,8 @@ def build_site(out: Path, *, sections: dict[str, Path] | None = None, display: P
             target = work / "pages" / f"{page.name}.md"
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(page.text, "utf-8")
-        found = run_sphinx(work, start_progress(display, "rendering pages", len(pages) + 1))  # and the search
+        others = write_reference(work / "pages" / "reference") if has_reference else 0
+        found = run_sphinx(work, start_progress(display, "rendering pages", len(pages) + others + 1))  # and the search
         exercises: dict[str, Any] = {}
         for page in to_execute:
             exercises |= load_executed(page.text, str(work / "executed"))["exercises"]
@@ -75,6 +85,17 @@ def build_site(out: Path, *, sections: dict[str, Path] | None = None, display: P
     if found:
         raise PageFaults(out, [rename_files(line, pages, work) for line in found])
     return out / "index.html"
+
+
+def write_reference(folder: Path) -> int:
+    """Write the pages of the reference to a folder, and return their number."""
+    from pellucid.reference.pages import write_pages
+
+    folder.mkdir()
+    texts = write_pages()
+    for name, text in texts.items():
+        (folder / f"{name}.rst").write_text(text, "utf-8")
+    return len(texts)
 
 
 def start_progress(display: ProgressDisplay | None, description: str, total: int) -> Callable[[], None]:

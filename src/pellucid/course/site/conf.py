@@ -28,6 +28,11 @@ myst_heading_anchors = 3
 myst_update_mathjax = False
 nitpicky = True
 
+# The reference is reStructuredText, with names between backticks as in docstrings.
+default_role = "pellucid"
+python_display_short_literal_types = True
+toc_object_entries_show_parents = "hide"
+
 # Code runs before Sphinx does.
 nb_execution_mode = "off"
 nb_code_prompt_show = "Show the code"
@@ -49,7 +54,7 @@ html_js_files: list[str] = ["course.js"]
 html_copy_source = False
 html_secnumber_suffix = " "
 html_show_sourcelink = False
-html_use_index = False  # the search finds words; the API pages of the documentation may want an index
+html_domain_indices = False  # an index of modules
 html_show_search_summary = False  # excerpts would be fetched, which browsers forbid for pages from disk
 html_theme_options = {
     "top_of_page_buttons": [],

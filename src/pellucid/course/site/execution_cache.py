@@ -61,7 +61,9 @@ def get_path(page: Page) -> Path | None:
 def hash_data_files() -> str:
     """Return a hash of the package's data: C sources, compiled modules, data sets."""
     files = sorted(p for p in PACKAGE.rglob("*") if p.is_file() and p.suffix not in CODE_SUFFIXES)
-    listing = "".join(f"{p.relative_to(PACKAGE).as_posix()} {hash_file(p)}\n" for p in files if "built" not in p.parts)
+    listing = "".join(
+        f"{p.relative_to(PACKAGE).as_posix()} {hash_file(p)}\n" for p in files if p.name != "built.tar.xz"
+    )
     return hashlib.sha256(listing.encode()).hexdigest()
 
 

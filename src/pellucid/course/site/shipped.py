@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import tarfile
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pellucid.atomic_write import atomic_write
-from pellucid.course.site.build import build_site
+from pellucid.course.site.build import build_site, replace_folder
 from pellucid.course.site.errors import CourseError, find_missing_packages
 from pellucid.course.site.kernel import PACKAGE, hash_file
 from pellucid.run.compilation_cache import cache_directory, ensure_writable
@@ -16,11 +18,11 @@ from pellucid.run.compilation_cache import cache_directory, ensure_writable
 if TYPE_CHECKING:
     from pellucid.progress import ProgressDisplay
 
-SHIPPED = PACKAGE / "course" / "built"
-"""The site in wheels. Git ignores this folder."""
+SHIPPED = PACKAGE / "course" / "built.tar.xz"
+"""The site in wheels, as one archive: a thousand compressed pages would be three times larger. Git ignores it."""
 
 STAMP = "sources.txt"
-"""File of a site with the hash of the sources that it was built from."""
+"""File of a site with the hash of the sources that it was built from; the first one of the archive."""
 
 
 def find_or_build_site(display: ProgressDisplay | None = None) -> Path:
@@ -31,15 +33,17 @@ def find_or_build_site(display: ProgressDisplay | None = None) -> Path:
     CourseError
         If the site must be built, and the packages for that are missing, the cache is off, or a page has faults.
     """
-    stamp = hash_sources()
-    if read_stamp(SHIPPED) == stamp or (is_site(SHIPPED) and find_missing_packages()):
-        return SHIPPED
+    stamp, shipped = hash_sources(), read_shipped_stamp()
+    is_shipped = shipped is not None and (shipped == stamp or bool(find_missing_packages()))
     cache = ensure_writable(cache_directory())
-    if cache is None:
+    if cache is None and not is_shipped:
         raise CourseError("The course is built into the cache, and the cache is off. Build it elsewhere: --out FOLDER")
-    folder = cache / "course"
-    if read_stamp(folder) != stamp:
-        build_stamped_site(folder, stamp, display)
+    folder = (cache or Path(tempfile.mkdtemp(prefix="pellucid-"))) / "course"
+    if read_stamp(folder) != (shipped if is_shipped else stamp):
+        if is_shipped:
+            unpack_site(folder)
+        else:
+            build_stamped_site(folder, stamp, display)
     return folder
 
 
@@ -48,9 +52,40 @@ def build_stamped_site(folder: Path, stamp: str, display: ProgressDisplay | None
     atomic_write(folder / STAMP, stamp)
 
 
+def pack_site(folder: Path) -> None:
+    """Write the archive of the wheel. Equal sites give equal archives."""
+
+    def normalize(member: tarfile.TarInfo) -> tarfile.TarInfo:
+        member.mtime = member.uid = member.gid = 0
+        member.uname = member.gname = ""
+        return member
+
+    files = sorted(p for p in folder.rglob("*") if p.is_file() and p != folder / STAMP)
+    with tarfile.open(SHIPPED, "w:xz") as archive:
+        for path in (folder / STAMP, *files):
+            archive.add(path, path.relative_to(folder).as_posix(), filter=normalize)
+
+
+def unpack_site(folder: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix="pellucid-course-") as temporary, tarfile.open(SHIPPED) as archive:
+        archive.extractall(temporary, filter="data")
+        shutil.copytree(temporary, folder.with_name(f"{folder.name}-unpacked"), dirs_exist_ok=True)
+    replace_folder(folder.with_name(f"{folder.name}-unpacked"), folder)
+
+
+def read_shipped_stamp() -> str | None:
+    """Return the hash of the sources of the wheel's site, or None if there is none."""
+    if not SHIPPED.is_file():
+        return None
+    with tarfile.open(SHIPPED) as archive:
+        first = archive.next()
+        content = archive.extractfile(first) if first is not None and first.name == STAMP else None
+        return content.read().decode() if content is not None else None
+
+
 def hash_sources() -> str:
     """Return a hash of all files of the package that a site may depend on."""
-    files = sorted(p for p in PACKAGE.rglob("*") if p.is_file() and p.suffix != ".pyc" and SHIPPED not in p.parents)
+    files = sorted(p for p in PACKAGE.rglob("*") if p.is_file() and p.suffix != ".pyc" and p != SHIPPED)
     listing = "".join(f"{p.relative_to(PACKAGE).as_posix()} {hash_file(p)}\n" for p in files)
     return hashlib.sha256(listing.encode()).hexdigest()
 
@@ -84,4 +119,6 @@ def copy_notebooks(site: Path, target: Path) -> tuple[list[str], list[str]]:
 
 
 if __name__ == "__main__":  # `make wheel`
-    build_stamped_site(SHIPPED, hash_sources())
+    with tempfile.TemporaryDirectory(prefix="pellucid-course-") as built:
+        build_stamped_site(Path(built) / "site", hash_sources())
+        pack_site(Path(built) / "site")

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 CHAPTERS = Path(__file__).parents[1] / "chapters"
+GUIDES = Path(__file__).parents[2] / "guides"
 
-SECTIONS = {"": CHAPTERS}
+SECTIONS = {"": CHAPTERS, "guides": GUIDES}
 """Folders of the site, and the folders of their pages. Further sections of the site are further entries."""
 
 EXERCISE = re.compile(r"^(?:`{3,}|:{3,})\s*\{exercise\}\s*(\S+)\s*$", re.MULTILINE)

@@ -221,7 +221,7 @@ def log1mexp(xp: ArrayNamespace, x: NamespaceArray) -> NamespaceArray:
 
     References
     ----------
-    M. Maechler, Accurately computing log(1 - exp(-|a|)), vignette of the R package Rmpfr, 2012.
+    M. Maechler, Accurately computing ``log(1 - exp(-|a|))``, vignette of the R package Rmpfr, 2012.
     """
     # expm1 is accurate near 0 and log1p far from it; the two forms meet at -log 2.
     near, middle = x > -LOG_2, xp.full_like(x, -LOG_2)

@@ -26,7 +26,6 @@ SCRIPTS = {"<pellucid-figure>": RUNTIME, "<pellucid-exercise>": EXERCISES}
 def register(app: Sphinx) -> None:
     app.connect("builder-inited", copy_scripts)
     app.connect("html-page-context", add_scripts)
-    app.connect("html-page-context", complete_captions, priority=900)  # after Furo
 
 
 def copy_scripts(app: Sphinx) -> None:
@@ -46,9 +45,3 @@ def add_scripts(app: Sphinx, name: str, template: str, context: dict[str, Any], 
             logger.warning("%s is missing, and a page has an exercise. Build it: make runtime", script, location=name)
             continue
         app.add_js_file(script.name, loading_method="defer")
-
-
-def complete_captions(app: Sphinx, name: str, template: str, context: dict[str, Any], doctree: Any) -> None:
-    """Give captions of the navigation a level: Furo marks them as headings without one."""
-    tree = context.get("furo_navigation_tree", "")
-    context["furo_navigation_tree"] = tree.replace('role="heading"', 'role="heading" aria-level="2"')
