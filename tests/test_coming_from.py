@@ -98,6 +98,8 @@ def read_page(text: str) -> Iterator[Pair]:
         if unknown := re.search(r"^(:::.*|%.*|```.*)$", between, flags=re.MULTILINE):
             raise ValueError(f"Expected {CONTAINER} with two columns and ':::'. Received: {unknown[0]}")
         for block in read_blocks(text, position, end):
+            if block.language != "python":
+                raise ValueError(f"Expected Python in both columns. Received {block.language!r}:{block.code}")
             yield Pair(block, block)
         if match is not None:
             yield read_pair(text, match)
@@ -194,6 +196,7 @@ def test_every_page_has_a_framework_and_a_link() -> None:
         (f"{CONTAINER}\n```python\n```\n```python\n```\n:::\n\n% same: x\n", "Received: % same: x"),
         (f"{CONTAINER}\n```python\n```\n```python\n```\n:::\n\n% equal: x rtol\n", "Received: % equal: x rtol"),
         (f"{CONTAINER}\n```text\n```\n```python\n```\n:::\n", "Expected Python, or '% not executed: reason'"),
+        ("```sh\npellucid run moons\n```\n", "Expected Python in both columns. Received 'sh'"),
         (":::{note}\nText.\n:::\n", "Received: :::{note}"),
         (f"{CONTAINER}\n```python\n```\n```python\n```\n", "Received: :::{container} two-columns"),
         ("Text.\n% equal: x\n", "Received: % equal: x"),
