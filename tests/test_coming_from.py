@@ -114,7 +114,7 @@ def run_right(page: Path, pair: Pair, names: dict[str, Any]) -> None:
         name, _, _ = pair.right.code.strip().removeprefix("# ").partition("\n")
         Path(name).write_text(pair.right.code, "utf-8")
     elif pair.right.language == "sh":
-        for line in filter(None, pair.right.code.splitlines()):
+        for line in re.findall(r"^[^#\n].*", pair.right.code, flags=re.MULTILINE):
             check_command(line)
     else:
         raise ValueError(f"{page}: no way to check {pair.right.language!r}")
@@ -126,7 +126,7 @@ def check_command(line: str) -> None:
     from pellucid.cli.train import merge_settings
     from pellucid.experiments.user_data.settings import Settings
 
-    program, *words = line.partition("#")[0].split()
+    program, *words = line.split()
     assert program == "pellucid", line
     command, bound, _ = app.parse_args(words, exit_on_error=False, print_error=False)
     if command.__name__ == "train":
