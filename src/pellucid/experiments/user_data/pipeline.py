@@ -14,6 +14,7 @@ from pellucid.experiments.user_data.dataset import Dataset, split_dataset
 from pellucid.experiments.user_data.loaders import get_options, load_dataset
 from pellucid.experiments.user_data.networks import append_unscaling, build_model, get_layers
 from pellucid.experiments.user_data.settings import Settings
+from pellucid.nn.schedules import Schedule
 from pellucid.typing import Array
 
 if TYPE_CHECKING:
@@ -69,12 +70,13 @@ class PreparedRun:
             else f"predicting {', '.join(dataset.target_names)}"
         )
         optimizer = self.model.optimizer
-        rate: Any = optimizer.learning_rate
+        rate = optimizer.learning_rate
+        learning_rate = str(rate) if isinstance(rate, Schedule) else f"{float(rate):g}"
         return [
             f"{dataset.where}: {dataset.summary}; {dataset.task}, {target}",
             f"{sizes['training']} training, {sizes['validation']} validation and {sizes['test']} test samples",
             f"{self.name}: {pluralize(len(self.layers), 'layer')}, {pluralize(self.weights, 'weight')}; "
-            f"{type(optimizer).__name__}, learning rate {float(rate):g}, at most "
+            f"{type(optimizer).__name__}, learning rate {learning_rate}, at most "
             f"{pluralize(settings.epochs or 1, 'epoch')}, batch size {settings.batch_size}, seed {settings.seed}",
         ]
 
