@@ -18,7 +18,7 @@ import pytest
 import pellucid as pel
 
 ROOT = Path(__file__).parent.parent
-FOLDER = ROOT / "docs" / "coming_from"
+FOLDER = ROOT / "src" / "pellucid" / "guides" / "coming_from"
 PAGES = sorted(page for page in FOLDER.glob("*.md") if page.name != "index.md")
 FRAMEWORKS = {
     "caffe": [],

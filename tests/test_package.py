@@ -25,7 +25,10 @@ HEAVY = {
 
 # The packages that each package may import; imports point to lower layers only. Every package may import the modules
 # of BASE.
-BASE = {"atomic_write", "errors", "extension_points", "optional_packages", "progress", "typing", "untrusted_files"}
+BASE = {
+    *("atomic_write", "errors", "extension_points", "optional_packages", "progress", "typing", "untrusted_files"),
+    "version",
+}
 MODEL = {"graph", "saving", "show", "nn"}
 TRAINING = {"graph", "run", "saving", "show", "nn", "model"}
 INSPECT = {"graph", "run", "show", "nn", "model", "training"}
@@ -36,6 +39,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "atomic_write": set(),
     "progress": set(),
     "typing": set(),
+    "version": set(),
     "extension_points": {"typing"},
     "errors": {"extension_points"},
     "optional_packages": {"errors"},

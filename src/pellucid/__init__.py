@@ -9,8 +9,7 @@ from importlib import import_module
 from typing import Any
 
 from pellucid import extension_points
-
-__version__ = "0.1.0"
+from pellucid.version import __version__ as __version__
 
 _NAMES_BY_MODULE = {
     "pellucid.course.checker": ["check_answer"],

@@ -140,6 +140,7 @@ from pellucid.training import callbacks
 from pellucid.training.run_diff import compare
 from pellucid.training.sweeps.sweep import sweep
 from pellucid.typing import ArrayLike, Axes, ConvPadding, DTypeLike, Padding, PadWidth, Sizes
+from pellucid.version import __version__
 
 __all__ = [
     "Classifier",
@@ -548,8 +549,6 @@ __all__ = [
     "zeros",
     "zeros_like",
 ]
-
-__version__: str
 
 def abs(x: Operand) -> Expr:
     """Elementwise absolute value, :math:`|x|`. The gradient at 0 is 0.

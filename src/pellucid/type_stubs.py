@@ -103,7 +103,7 @@ class Stub:
                 for other, found in vars(importlib.import_module(module)).items():
                     if found is value:
                         return module, other
-        return self.module, name
+        return collect_homes(self.module).get(name, self.module), name
 
     def declare_op(self, name: str, op: Op) -> None:
         if self.module != "pellucid":

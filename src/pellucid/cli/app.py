@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from cyclopts import App
 from cyclopts.exceptions import CycloptsError
 
-from pellucid import __version__
 from pellucid.cli.check import check
 from pellucid.cli.course import course, docs
 from pellucid.cli.lab import lab
@@ -21,6 +20,7 @@ from pellucid.cli.tour import tour
 from pellucid.cli.train import resume, train
 from pellucid.experiments.runner.errors import UsageError
 from pellucid.experiments.runner.experiment import describe_error
+from pellucid.version import __version__
 
 FAILED, USAGE = 1, 2
 

@@ -521,7 +521,7 @@ class Model(Layer):
         Large memory-mapped files (``np.load(path, mmap_mode="r")``, `numpy.memmap`) are read in pieces, so that memory
         use does not grow with them. An epoch then takes blocks of neighboring rows in a new order, and shuffles the
         rows of many blocks; the order differs from that of arrays in memory. Sparse matrices and map-style data sets
-        are read in pieces in the same order as arrays. ``docs/data_sources.md`` has an example for every kind of data.
+        are read in pieces in the same order as arrays. The guide to data sources has an example for every kind of data.
 
         Parameters
         ----------

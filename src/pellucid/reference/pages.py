@@ -252,7 +252,7 @@ def write_frameworks() -> str:
         "Methods of arrays": FOREIGN_METHODS,
         "Methods of models": FOREIGN_MODEL_METHODS,
     }
-    parts = [make_heading("Coming from other frameworks"), FRAMEWORKS]
+    parts = [make_heading("Names of other frameworks"), FRAMEWORKS]
     for title, names in tables.items():
         by_advice: dict[tuple[str, str], list[str]] = {}
         for name, advice in names.items():

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from pellucid.graph.errors import StorageError
 from pellucid.graph.types import as_dtype
 from pellucid.typing import Array, FilePath
 from pellucid.untrusted_files.reading import open_regular_file, quote, report_damage, shorten
+from pellucid.version import __version__
 
 FORMAT = 1
 """Version of the format. Increase it when older programs would misread new files."""
@@ -79,7 +79,7 @@ def write_container(path: FilePath, kind: str, data: Mapping[str, Any], arrays: 
         "checksum": BLANK_CHECKSUM,
         "format": FORMAT,
         "kind": kind,
-        "version": get_version(),
+        "version": __version__,
         "arrays": list(arrays),
         **data,
     }
@@ -88,10 +88,6 @@ def write_container(path: FilePath, kind: str, data: Mapping[str, Any], arrays: 
     start = find_checksum_offset(content)
     checksum = hashlib.sha256(content).hexdigest().encode()
     atomic_write(path, content[:start] + checksum + content[start + len(BLANK_CHECKSUM) :])
-
-
-def get_version() -> str:
-    return str(sys.modules["pellucid"].__version__)
 
 
 def read_container(path: FilePath, kind: str) -> tuple[dict[str, Any], dict[str, Array]]:
@@ -196,7 +192,7 @@ def read_metadata(content: bytes) -> dict[str, Any]:
         raise StorageError("its metadata is damaged. The format or the kind is missing")
     if data["format"] != FORMAT:
         raise StorageError(
-            f"expected format {FORMAT}, which pellucid {get_version()} reads. Received: format "
+            f"expected format {FORMAT}, which pellucid {__version__} reads. Received: format "
             f"{quote(data['format'], 20)}, written by pellucid {shorten(str(data.get('version')), 20)}. Update pellucid"
         )
     return data

@@ -8,12 +8,12 @@ from html import escape
 from importlib import resources
 from pathlib import Path
 
-from pellucid import __version__
 from pellucid.experiments.report.next_steps import NEXT_STEPS, format_chapters
 from pellucid.experiments.runner import Experiment, Record, Score
 from pellucid.experiments.runner.record import to_json
 from pellucid.experiments.runner.result import SavedPicture, SavedText
 from pellucid.show.mathml import latex_to_mathml
+from pellucid.version import __version__
 
 GENERATOR = '<meta name="generator" content="pellucid tour">'
 # Browsers enforce that the page uses only its own style and pictures, and fetches nothing.

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pellucid import __version__
 from pellucid.experiments.runner.result import SavedPicture, SavedText, Score
+from pellucid.version import __version__
 
 FILE = "record.json"
 Status = Literal["finished", "interrupted", "failed"]

@@ -14,7 +14,6 @@ from pellucid.experiments.user_data.dataset import Dataset, split_dataset
 from pellucid.experiments.user_data.loaders import get_options, load_dataset
 from pellucid.experiments.user_data.networks import append_unscaling, build_model, get_layers
 from pellucid.experiments.user_data.settings import Settings
-from pellucid.nn.schedules import Schedule
 from pellucid.typing import Array
 
 if TYPE_CHECKING:
@@ -71,7 +70,7 @@ class PreparedRun:
         )
         optimizer = self.model.optimizer
         rate = optimizer.learning_rate
-        learning_rate = str(rate) if isinstance(rate, Schedule) else f"{float(rate):g}"
+        learning_rate = f"{rate:g}" if isinstance(rate, float) else str(rate)
         return [
             f"{dataset.where}: {dataset.summary}; {dataset.task}, {target}",
             f"{sizes['training']} training, {sizes['validation']} validation and {sizes['test']} test samples",

@@ -22,7 +22,6 @@ from pellucid.interop.keras_files.tables import (
     is_unused,
 )
 from pellucid.model.interfaces import is_model
-from pellucid.model.model import Model
 from pellucid.model.object_config import get_classes, get_module, get_parameters
 from pellucid.nn import layers
 from pellucid.nn.layers import RNN, GroupQueryAttention, Input, Lambda, Layer, MultiHeadAttention
@@ -449,7 +448,7 @@ def apply_layer(layer: Layer, args: list[Any], keywords: dict[str, Any]) -> Any:
     masks = take_masks(args[0], keywords)
     keywords = {key: value for key, value in keywords.items() if value is not None}
     if isinstance(args[0], Mapping):
-        if not isinstance(layer, Model):
+        if not is_model(layer):
             raise StorageError("expected a list of inputs, because only models take inputs by name")
         return layer(args[0], **keywords)
     own = [find_mask(e) for e, _ in masks]

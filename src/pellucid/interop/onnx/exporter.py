@@ -19,8 +19,8 @@ from pellucid.interop.onnx.tensors import iterate_graphs
 from pellucid.interop.onnx.writer import OnnxWriter, make_value_info
 from pellucid.model.interfaces import ModelLike, is_model
 from pellucid.optional_packages import require_packages
-from pellucid.saving.container import get_version
 from pellucid.typing import FilePath
+from pellucid.version import __version__
 
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto
@@ -175,7 +175,7 @@ def write_graph(
     )
     opsets = [helper.make_opsetid("", OPSET)]
     model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="pellucid")
-    model.producer_version = get_version()
+    model.producer_version = __version__
     model.doc_string = description
     try:
         onnx.checker.check_model(model, full_check=True)
