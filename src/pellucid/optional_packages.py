@@ -21,7 +21,15 @@ EXTRAS = {
 
 
 class MissingPackageError(PellucidError, ImportError):
-    """A feature needs a package that is not installed."""
+    """A feature needs a package that is not installed.
+
+    Examples
+    --------
+    >>> try:
+    ...     boards = pel.callbacks.TensorBoard("logs")
+    ... except pel.MissingPackageError as error:
+    ...     print(error)  # names the command that installs it
+    """
 
 
 @contextmanager

@@ -224,7 +224,7 @@ def test_a_folder_that_is_not_empty_is_refused(run: Path, capsys: Output) -> Non
     assert "is not empty" in capsys.readouterr().err
 
 
-DOCUMENTATION = Path(__file__).parents[2] / "docs" / "train.md"
+DOCUMENTATION = Path(__file__).parents[2] / "src" / "pellucid" / "guides" / "train.md"
 
 
 def test_the_experiment_files_of_the_documentation_are_valid(folder: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from pellucid.course.exercise import CodeExercise
-from pellucid.course.site import CourseError, build, build_site, errors, execution
+from pellucid.course.site import CourseError, build, build_site, errors, execution, rendering
 from pellucid.course.site.errors import PageFaults
 from pellucid.course.site.execution import execute_pages
 from pellucid.course.site.extension import assets, chapter_pages
@@ -114,6 +114,13 @@ def test_an_unknown_exercise_is_named(tmp_path: Path) -> None:
         execute_pages([page], tmp_path)
 
 
+@pytest.fixture
+def render_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run Sphinx in this process, which has the patches of a test, and on one core."""
+    monkeypatch.setattr(build, "render_pages", lambda work, cores, display: rendering.run_sphinx(work, 1))
+
+
+@pytest.mark.usefixtures("render_here")
 def test_warnings_are_errors_with_file_and_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(assets.SCRIPTS, "<pellucid-exercise>", tmp_path / "missing.js")
     source = tmp_path / "pages"
@@ -150,6 +157,7 @@ def test_pages_have_no_path_of_this_machine(sample_site: Path) -> None:
             assert b"/tmp/" not in content
 
 
+@pytest.mark.usefixtures("render_here")
 def test_solutions_of_a_chapter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     slope = CodeExercise(
         "slope", "What is the slope of $w^2$?", str, "", "def slope(w):\n    return 2 * w", "It *doubles*."
@@ -176,9 +184,7 @@ def test_a_changed_module_executes_a_page_again(sample_site: Path, monkeypatch: 
 
 def test_missing_packages_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(errors, "GENERATOR", {"sphinx": "sphinx", "a_module_that_is_missing": "its-package"})
-    with pytest.raises(
-        CourseError, match=r"not installed: its-package. Install them: pip install 'pellucid\[course\]'"
-    ):
+    with pytest.raises(CourseError, match=r"not installed: its-package. Install them: pip install 'pellucid\[docs\]'"):
         build_site(tmp_path / "site")
 
 

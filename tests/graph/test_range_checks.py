@@ -143,7 +143,7 @@ def test_functions_and_lists_are_checked() -> None:
 
 
 def test_examples_of_the_documentation() -> None:
-    page = Path(__file__).parents[2] / "docs" / "range_checks.md"
+    page = Path(__file__).parents[2] / "src" / "pellucid" / "guides" / "range_checks.md"
     # Blocks of a page end with a line that a doctest would take for output.
     text = page.read_text("utf-8").replace("```python\n", "").replace("```", "")
     test = doctest.DocTestParser().get_doctest(text, {}, page.name, None, 0)

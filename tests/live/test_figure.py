@@ -169,7 +169,7 @@ class TestModules:
 
 def test_code_of_the_documentation_runs(tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
-    page = Path(__file__).parents[2] / "docs" / "live.md"
+    page = Path(__file__).parents[2] / "src" / "pellucid" / "guides" / "live.md"
     code = re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
     exec("".join(code), {})
     assert (tmp_path / "moons.html").stat().st_size > 100_000

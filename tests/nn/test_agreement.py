@@ -62,6 +62,7 @@ FORMULA_TESTS: dict[str, str] = {
     "aggregate": "test_losses.py::test_aggregate",
     "class_weight": "test_losses.py::test_class_weights_as_labels_and_as_columns",
     "ConfusionMatrix": "test_metrics.py::test_confusion_matrix_and_auc_are_counts_of_pairs",
+    "Optax": "test_optax.py::test_steps_agree_with_optax_by_hand",
     "Mean": "test_metrics.py::test_mean_and_sum_accumulate_until_reset",
     "Sum": "test_metrics.py::test_mean_and_sum_accumulate_until_reset",
     "l1": "test_regularizers.py::test_penalties_exclude_biases",

@@ -78,7 +78,7 @@ def test_other_values_are_refused(variable: str, program: str, python: Callable[
 
 def test_all_variables_are_documented() -> None:
     root = Path(__file__).parents[2]
-    text = (root / "docs" / "environment.md").read_text("utf-8")
+    text = (root / "src" / "pellucid" / "guides" / "environment.md").read_text("utf-8")
     documented = set(re.findall(r"^\| `(PELLUCID_\w+)` \|", text, re.MULTILINE))
     code = "\n".join(path.read_text("utf-8") for path in (root / "src").rglob("*.py"))
     assert set(re.findall(r"[\"`](PELLUCID_[A-Z_]*[A-Z])\b", code)) == documented

@@ -215,7 +215,20 @@ class StorageError(PellucidError, ValueError):
 
 
 class StorageWarning(UserWarning):
-    """A part of a file that was not read or written, such as an optimizer that the other program does not have."""
+    """A part of a file that was not read or written, such as an optimizer that the other program does not have.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from pellucid import nn
+    >>> model = pel.Sequential([nn.Input((2,)), nn.Dense(1)])
+    >>> model.compile("sgd", loss=lambda y_true, y_pred: abs(y_true - y_pred).mean(axis=-1))
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
+    ...     model.save("line.keras")
+    >>> caught[0].category.__name__
+    'StorageWarning'
+    """
 
 
 class PrecisionWarning(UserWarning):

@@ -126,6 +126,8 @@ def get_signature(entry: PublicName) -> inspect.Signature:
     """Return the signature of a callable name, without ``self``."""
     if inspect.isclass(entry.object) and not inspect.isfunction(entry.object.__init__):
         return inspect.Signature()  # of C: that of warnings is unknown, that of other classes is not
+    if getattr(entry.object, "_is_protocol", False):
+        return inspect.Signature()  # protocols are not called
     if entry.owner is None:
         return inspect.signature(entry.object)
     signature = inspect.signature(getattr(entry.object, "__func__", entry.object))

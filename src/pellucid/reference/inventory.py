@@ -40,6 +40,7 @@ OPERATIONS = {
 INTERNAL = "Internal operations"
 
 PACKAGES = {
+    "optional_packages": "Errors and warnings",
     "graph": "Expressions and gradients",
     "run": "Compiled functions",
     "show": "Formulas and costs",

@@ -59,15 +59,21 @@ class NumpyTransformer(ast.NodeTransformer):
         self.takes_namespace: set[str] = set(takes_namespace)
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
-        return ast.Name("np", node.ctx) if node.id == NAMESPACE else node
+        return ast.Name("np", node.ctx) if node.id in (NAMESPACE, "NUMPY") else node
 
     def visit_arg(self, node: ast.arg) -> ast.arg:
         return ast.arg("np") if node.arg == NAMESPACE else node
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.Assign | None:
+        """Remove the type of a variable."""
+        return None if node.value is None else ast.Assign([node.target], self.visit(node.value))
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
         """Remove the namespace from the arguments of converted functions."""
         passes_namespace = bool(node.args) and isinstance(node.args[0], ast.Name) and node.args[0].id == NAMESPACE
         function = node.func
+        if isinstance(function, ast.Name) and function.id == "cast" and len(node.args) == 2:
+            return self.visit(node.args[1])  # type: ignore[no-any-return]  # a hint for type checkers
         if isinstance(function, ast.Name) and function.id == "evaluate_subgraph":
             # In a script, the graph inside an op is a function.
             return self.generic_visit(ast.Call(node.args[1], [ast.Starred(node.args[2], ast.Load())], []))  # type: ignore[return-value]
@@ -82,7 +88,7 @@ class NumpyTransformer(ast.NodeTransformer):
     def visit_Compare(self, node: ast.Compare) -> ast.expr:
         """Evaluate comparisons of the namespace with NumPy or the symbolic namespace."""
         both = [node.left, *node.comparators]
-        names = [e.id for e in both if isinstance(e, ast.Name) and e.id in (NAMESPACE, "np", "symbolic")]
+        names = [e.id for e in both if isinstance(e, ast.Name) and e.id in (NAMESPACE, "np", "NUMPY", "symbolic")]
         if len(names) == len(both):
             return ast.Constant(("symbolic" not in names) == isinstance(node.ops[0], (ast.Is, ast.Eq)))
         return self.generic_visit(node)  # type: ignore[return-value]

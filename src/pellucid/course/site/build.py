@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import io
-import re
 import shutil
 import tempfile
-import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pellucid.course.site.errors import CourseError, PageFaults, require_generator
+from pellucid.course.site.rendering import render_pages
 from pellucid.course.site.sources import Page, collect_pages, load_executed
+from pellucid.run.jax_runtime import count_cores
 
 if TYPE_CHECKING:
     from pellucid.progress import ProgressDisplay
-
-CONFIGURATION = Path(__file__).parent
 
 LEFTOVERS = (".buildinfo", "objects.inv", ".doctrees")
 """Files that readers do not need, or that contain paths of this machine."""
@@ -73,8 +70,9 @@ def build_site(
             target = work / "pages" / f"{page.name}.md"
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(page.text, "utf-8")
-        others = write_reference(work / "pages" / "reference") if has_reference else 0
-        found = run_sphinx(work, start_progress(display, "rendering pages", len(pages) + others + 1))  # and the search
+        if has_reference:
+            write_reference(work / "pages" / "reference")
+        found = render_pages(work, count_cores(), display)
         exercises: dict[str, Any] = {}
         for page in to_execute:
             exercises |= load_executed(page.text, str(work / "executed"))["exercises"]
@@ -87,15 +85,13 @@ def build_site(
     return out / "index.html"
 
 
-def write_reference(folder: Path) -> int:
-    """Write the pages of the reference to a folder, and return their number."""
+def write_reference(folder: Path) -> None:
+    """Write the pages of the reference to a folder."""
     from pellucid.reference.pages import write_pages
 
     folder.mkdir()
-    texts = write_pages()
-    for name, text in texts.items():
+    for name, text in write_pages().items():
         (folder / f"{name}.rst").write_text(text, "utf-8")
-    return len(texts)
 
 
 def start_progress(display: ProgressDisplay | None, description: str, total: int) -> Callable[[], None]:
@@ -104,35 +100,6 @@ def start_progress(display: ProgressDisplay | None, description: str, total: int
         return lambda: None
     task = display.add_task(description, total=total)
     return lambda: display.advance(task)
-
-
-def run_sphinx(work: Path, advance: Callable[[], None]) -> list[str]:
-    """Run Sphinx on the pages of a folder. Return its warnings."""
-    from sphinx.application import Sphinx
-    from sphinx.util.docutils import docutils_namespace, patch_docutils
-
-    executed = str(work / "executed")
-    reader = ["pellucid.course.site.sources.read_executed_notebook", {"folder": executed}, False]
-    overrides = {"pellucid_executed": executed, "nb_custom_formats": {".md": reader}}
-    found = io.StringIO()
-    with warnings.catch_warnings(), patch_docutils(str(CONFIGURATION)), docutils_namespace():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of one package that another one calls
-        warnings.simplefilter("ignore", PendingDeprecationWarning)
-        app = Sphinx(
-            srcdir=work / "pages",
-            confdir=CONFIGURATION,
-            outdir=work / "site",
-            doctreedir=work / "doctrees",
-            buildername="html",
-            confoverrides=overrides,
-            status=io.StringIO(),
-            warning=found,
-            freshenv=True,
-        )
-        app.connect("html-page-context", lambda *context: advance())
-        app.build(force_all=True)
-    colors = re.compile(r"\x1b\[[\d;]*m")
-    return [line for line in colors.sub("", found.getvalue()).splitlines() if line.strip()]
 
 
 def rename_files(line: str, pages: Sequence[Page], work: Path) -> str:

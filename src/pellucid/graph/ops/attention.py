@@ -196,7 +196,7 @@ def attention_weights(
     ----------
     A. Vaswani et al., Attention Is All You Need, NeurIPS 2017.
     """
-    scale, reduced = 1 / math.sqrt(query.shape[-1]), normalize_axes(axes, query.ndim, "attention_weights")
+    scale, reduced = 1 / math.sqrt(query.shape[-1]), cast("tuple[int, ...]", axes)
     scores = xp.einsum(get_attention_subscripts(query.ndim, reduced)[0], query * scale, key)
     over = tuple(range(scores.ndim - len(reduced), scores.ndim))
     if xp is symbolic:
@@ -250,5 +250,5 @@ def attention_output(
     ----------
     A. Vaswani et al., Attention Is All You Need, NeurIPS 2017.
     """
-    reduced = normalize_axes(axes, value.ndim, "attention_output")
+    reduced = cast("tuple[int, ...]", axes)
     return xp.einsum(get_attention_subscripts(value.ndim, reduced)[1], weights, value)

@@ -227,7 +227,19 @@ class Generator:
         like: Operand | None = None,
         dtype: DTypeLike | None = None,
     ) -> Expr:
-        r"""Draw from the uniform distribution on :math:`[a, b)`."""
+        """Draw from the uniform distribution on :math:`[a, b)`.
+
+        Parameters
+        ----------
+        low, high : Expr or number
+            :math:`a` and :math:`b`.
+        size : int or tuple of int, optional
+            Shape of the result. By default that of ``like`` or of the parameters.
+        like : Expr, optional
+            Expression whose shape the result gets.
+        dtype : dtype, optional
+            By default `config.floatx`, or the dtype of the parameters.
+        """
         u = self._draw("random_uniform", (low, high), size, like, dtype)
         return scale_and_shift(u, low, high if is_python_number(low, 0.0) else as_expr(high) - low)
 
@@ -256,7 +268,21 @@ class Generator:
         like: Operand | None = None,
         dtype: DTypeLike | None = None,
     ) -> Expr:
-        r"""Draw from the normal distribution, :math:`\mu + \sigma z` with :math:`z \sim \mathcal{N}(0, 1)`."""
+        r"""Draw from the normal distribution, :math:`\mu + \sigma z` with :math:`z \sim \mathcal{N}(0, 1)`.
+
+        Parameters
+        ----------
+        loc : Expr or number
+            Location :math:`\mu`.
+        scale : Expr or number
+            Scale, greater than 0.
+        size : int or tuple of int, optional
+            Shape of the result. By default that of ``like`` or of the parameters.
+        like : Expr, optional
+            Expression whose shape the result gets.
+        dtype : dtype, optional
+            By default `config.floatx`, or the dtype of the parameters.
+        """
         return scale_and_shift(self._draw("random_normal", (loc, scale), size, like, dtype), loc, scale)
 
     def truncated_normal(
@@ -320,7 +346,21 @@ class Generator:
         like: Operand | None = None,
         dtype: DTypeLike | None = None,
     ) -> Expr:
-        r"""Draw from the Gumbel distribution, as :math:`\mu - \beta \log(-\log u)`."""
+        r"""Draw from the Gumbel distribution, as :math:`\mu - \beta \log(-\log u)`.
+
+        Parameters
+        ----------
+        loc : Expr or number
+            Location :math:`\mu`.
+        scale : Expr or number
+            Scale, greater than 0.
+        size : int or tuple of int, optional
+            Shape of the result. By default that of ``like`` or of the parameters.
+        like : Expr, optional
+            Expression whose shape the result gets.
+        dtype : dtype, optional
+            By default `config.floatx`, or the dtype of the parameters.
+        """
         u = exclude_zero(self._draw("random_uniform", (loc, scale), size, like, dtype))
         return scale_and_shift(-xp.log(-xp.log(u)), loc, scale)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -414,7 +414,7 @@ def size(xp: ArrayNamespace, x: NamespaceArray, axis: Axes = None, dtype: DTypeL
     >>> pel.size(pel.matrix("x", shape=("n", 3)), axis=0)
     size(x, axis=0)
     """
-    return xp.asarray(math.prod(x.shape[a] for a in normalize_axes(axis, x.ndim, "size")), dtype=dtype)
+    return xp.asarray(math.prod(x.shape[a] for a in cast("tuple[int, ...]", axis)), dtype=dtype)
 
 
 @register_function

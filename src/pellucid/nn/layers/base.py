@@ -15,10 +15,10 @@ from pellucid.graph.foreign_names import FOREIGN_MODEL_METHODS
 from pellucid.graph.traversal import topological
 from pellucid.graph.types import as_float, format_shape, unify
 from pellucid.nn import constraints, initializers, regularizers
+from pellucid.nn.constructor_signature import InitSignature
 from pellucid.nn.initializers.base import InitializerLike
 from pellucid.nn.layers.call_tracking import CallRecord, inside_a_layer, record_call
 from pellucid.nn.layers.config_capture import (
-    InitSignature,
     accepts_keyword,
     bind_arguments,
     check_call,

@@ -12,16 +12,6 @@ from pellucid.graph.foreign_names import FOREIGN_CALL_ARGUMENTS
 from pellucid.graph.unsupported_functions import suggest_argument
 
 
-class InitSignature:
-    """Descriptor for ``__signature__``: that of `__init__` on the class, none on instances, which have `__call__`."""
-
-    def __get__(self, instance: Any, cls: type) -> inspect.Signature:
-        if instance is not None:
-            raise AttributeError("__signature__")
-        signature = inspect.signature(cls.__init__)  # type: ignore[misc]
-        return signature.replace(parameters=list(signature.parameters.values())[1:])  # without self
-
-
 def bind_arguments(
     cls: type, signature: inspect.Signature, args: Sequence[Any], named: Mapping[str, Any]
 ) -> dict[str, Any]:

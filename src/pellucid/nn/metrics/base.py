@@ -15,6 +15,7 @@ from pellucid.graph.ops.norms import divide_no_nan
 from pellucid.graph.ops.reductions import sum
 from pellucid.graph.ops.reshape import size
 from pellucid.graph.types import format_shape
+from pellucid.nn.constructor_signature import InitSignature
 from pellucid.nn.did_you_mean import StrictArguments
 from pellucid.nn.dtypes import to_dtype, to_float
 from pellucid.nn.losses.reduction import broadcast_weights
@@ -111,6 +112,8 @@ class Metric(StrictArguments):
 
     arguments: dict[str, Any]
     """The arguments of the constructor by name."""
+
+    __signature__: InitSignature = InitSignature()
 
     def __new__(cls, *args: Any, **named: Any) -> Self:
         metric = super().__new__(cls, *args, **named)
