@@ -10,12 +10,12 @@ class ModelError(PellucidError, ValueError):
 
     Examples
     --------
-    >>> model = pel.Sequential([pel.nn.Input((2,)), pel.nn.Dense(1)])
+    >>> model = pel.Sequential([pel.nn.Input((2,)), pel.nn.Dense(1)], name="line")
     >>> try:
     ...     model.fit(np.ones((4, 2)), np.ones(4))
     ... except pel.ModelError as error:
     ...     print(str(error).split(". ")[0])
-    sequential is not compiled
+    line is not compiled
     """
 
 
