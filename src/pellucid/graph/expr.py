@@ -298,8 +298,9 @@ class Shared(Expr):
         "trainable_by_default",
     )
 
-    __setattr__ = object.__setattr__  # type: ignore[assignment]
-    __delattr__ = object.__delattr__
+    if not TYPE_CHECKING:  # mutable again
+        __setattr__ = object.__setattr__
+        __delattr__ = object.__delattr__
 
     if TYPE_CHECKING:
 

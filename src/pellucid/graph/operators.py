@@ -86,8 +86,8 @@ class Operators:
     __slots__ = ()
     __array_priority__: float = 1000.0
 
-    is_symbolic = True
-    is_pattern = False
+    is_symbolic: bool = True
+    is_pattern: bool = False
 
     if TYPE_CHECKING:
 
@@ -173,7 +173,12 @@ class Operators:
         return call_op("greater_equal", self, other)
 
     # ``==`` is elementwise, so dictionaries distinguish expressions by identity, as in PyTorch.
-    __hash__ = object.__hash__
+    if TYPE_CHECKING:
+
+        def __hash__(self) -> int: ...
+
+    else:
+        __hash__ = object.__hash__
 
     def __getitem__(self, index: IndexKey) -> Expr:
         return call_op("getitem", self, index)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -39,14 +39,13 @@ class NamedDim(str):
             "to go through the elements; or declare the size, as in shape=(3,)"
         )
 
-    __index__ = __int__ = __float__ = refuse_number
-    __mul__ = __rmul__ = __sub__ = __rsub__ = __pow__ = __rpow__ = refuse_number
-    __truediv__ = __rtruediv__ = __floordiv__ = __rfloordiv__ = refuse_number
-
     def __add__(self, other: Any) -> Any:
         return str(self) + other if isinstance(other, str) else self.refuse_number()
 
-    __radd__ = refuse_number
+    if not TYPE_CHECKING:  # a type checker refuses them too
+        __index__ = __int__ = __float__ = refuse_number
+        __radd__ = __mul__ = __rmul__ = __sub__ = __rsub__ = __pow__ = __rpow__ = refuse_number
+        __truediv__ = __rtruediv__ = __floordiv__ = __rfloordiv__ = refuse_number
 
 
 class Unknown(NamedDim):
