@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pellucid.extension_points import expression_text
+
+if TYPE_CHECKING:
+    from pellucid.graph.source_location import Location
 
 MAX_OPERANDS = 4
 """Number of operands that an error describes."""
@@ -34,7 +37,7 @@ class PellucidError(Exception):
         from pellucid.graph.source_location import find_user_location, format_location
 
         super().__init__(*args)
-        self.location = find_user_location()
+        self.location: Location | None = find_user_location()
         self.names_operands: bool = False
         if self.location is not None:
             self.add_note(f"  at {format_location(self.location)}")

@@ -20,6 +20,7 @@ from pellucid.optional_packages import require_packages
 
 if TYPE_CHECKING:
     from pellucid.graph.expr import Expr, Input
+    from pellucid.nn.layers.convolution import Conv2D
 
 SMALL_IMAGES, SMALL_EPOCHS, SMALL_BATCH, SMALL_RATE = 5000, 5, 20, 0.2
 """Training of the network by hand."""
@@ -173,7 +174,7 @@ class MnistCnnNetwork:
         self.x: Input = pel.tensor("x", ("n", 28, 28), "uint8")
         self.y: Input = pel.ivector("y", shape=("n",))
         scaled = pel.expand_dims(pel.cast(self.x) / 255, -1)
-        self.first = nn.Conv2D(32, 5, padding="same", **common)
+        self.first: Conv2D = nn.Conv2D(32, 5, padding="same", **common)
         self.maps: Expr = self.first(scaled)
         h = nn.MaxPooling2D(2)(self.maps)
         h = nn.MaxPooling2D(2)(nn.Conv2D(64, 5, padding="same", **common)(h))

@@ -1,6 +1,6 @@
 """A 2-3-2 network on two moons, by hand in NumPy and by graph as one compiled program."""
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 
@@ -8,6 +8,9 @@ from pellucid.byhand import logistic
 from pellucid.byhand import moons as by_hand
 from pellucid.experiments.runner import ExperimentResult, Range, RunContext, Score, experiment, pluralize
 from pellucid.typing import Array
+
+if TYPE_CHECKING:
+    from pellucid.graph.expr import Expr
 
 COMPARED = 1001
 """The pass up to which two runs are compared: the workshop's "iteration 1000", counted from 0."""
@@ -34,7 +37,7 @@ class MoonsNetwork:
         p = pel.softmax(hidden @ W2 + b2)
         cross_entropy = pel.losses.sparse_categorical_crossentropy(self.y, p)
         loss = cross_entropy.sum() + strength / 2 * ((W1**2).sum() + (W2**2).sum())
-        self.gradients = pel.grad(loss, self.parameters)
+        self.gradients: list[Expr] = pel.grad(loss, self.parameters)
         self.cost, self.names = loss, {hidden: "a1", self.X @ W1 + b1: "z1", hidden @ W2 + b2: "z2"}
         updates = pel.optimizers.SGD(rate).updates(loss, self.parameters)
         self.step = pel.function([self.X, self.y], loss, updates=updates)

@@ -34,7 +34,7 @@ class Pattern(Operators):
         number: bool = False,
     ) -> None:
         self.op: Op | None = op
-        self.operands = operands
+        self.operands: tuple[PatternPart, ...] = operands
         self.settings: OpSettings = settings
         self.name: str | None = name
         self.number: bool = number

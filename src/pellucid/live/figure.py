@@ -6,6 +6,7 @@ import copy
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pellucid.atomic_write import atomic_write
 from pellucid.graph.errors import InputError, OptionError, UseError
@@ -20,6 +21,10 @@ from pellucid.live.still import draw_still_pictures
 from pellucid.live.views.base import View
 from pellucid.run.function import Function
 from pellucid.typing import ArrayLike, FilePath, Json
+
+if TYPE_CHECKING:
+    from pellucid.graph.expr import Expr
+    from pellucid.live.data import FigureData
 
 __all__ = ["Figure", "vary"]
 
@@ -111,8 +116,8 @@ class Figure:
             if not isinstance(view, View):
                 raise UseError(f"Figure: expected views such as pel.live.loss_curve(). Received: {view!r}")
         self.title, self.description = title, description
-        self.initial = {s: as_expr(value) for s, value in (initial or {}).items()}
-        self.data = make_figure_data(data or {}, weights, features, classes)
+        self.initial: dict[Shared, Expr] = {s: as_expr(value) for s, value in (initial or {}).items()}
+        self.data: FigureData = make_figure_data(data or {}, weights, features, classes)
         check_targets(self)
         self.variants: list[tuple[dict[str, Json], Figure]] = [({}, self)]
 

@@ -34,7 +34,7 @@ class PureFunction:
         shared = {names.add(s.name or "shared"): s for s in function.program.shared}
         self.parameters: dict[str, Shared] = {name: s for name, s in shared.items() if is_float(s.dtype)}
         self.counters: dict[str, Shared] = {name: s for name, s in shared.items() if not is_float(s.dtype)}
-        self.state = copy_values(self.counters)
+        self.state: dict[str, Any] = copy_values(self.counters)
 
     def __repr__(self) -> str:
         inputs = ["params", *map(str, self.function.program.inputs), *["state"] * bool(self.counters)]

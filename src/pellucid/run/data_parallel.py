@@ -47,7 +47,9 @@ class DataParallelProgram(XlaProgram):
         self.count, self.is_single_process = len(devices), len(self.local_devices) == len(devices)
         mesh = sharding.Mesh(np.array(devices), (AXIS,))
         self.replicated = sharding.NamedSharding(mesh, sharding.PartitionSpec())
-        self.sharded = [sharding.NamedSharding(mesh, sharding.PartitionSpec(*[None] * n, AXIS)) for n in (0, 1)]
+        self.sharded: list[Any] = [
+            sharding.NamedSharding(mesh, sharding.PartitionSpec(*[None] * n, AXIS)) for n in (0, 1)
+        ]
         """Shardings of the first and of the second axis; in loops the first one is that of the steps."""
         self.jit_options["out_shardings"] = self.replicated
 

@@ -121,7 +121,7 @@ class JaxFunction:
 
     def make_op(self, tex: Template | None = None, text: Template | None = None) -> Op:
         parameters = self.signature.parameters.values()
-        self.defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
+        self.defaults: dict[str, Any] = {p.name: p.default for p in parameters if p.default is not p.empty}
         return Op(
             name=self.name,
             value=self.make_value(),

@@ -167,13 +167,13 @@ class ObjectReader:
         self, objects: Any, reader: GraphReader, custom_objects: Mapping[str, Callable[..., object]] | None = None
     ) -> None:
         self.reader = reader
-        self.custom = dict(custom_objects or {})
+        self.custom: dict[str, Callable[..., object]] = dict(custom_objects or {})
         if not isinstance(objects, list) or not all(
             isinstance(o, dict) and isinstance(o.get("state"), dict) for o in objects
         ):
             raise make_data_error("a list of objects, with class and state", objects)
         # All objects exist before any gets its attributes, because they may refer to one another.
-        self.objects = [self.make_empty(entry.get("class")) for entry in objects]
+        self.objects: list[Any] = [self.make_empty(entry.get("class")) for entry in objects]
         for index, (thing, entry) in enumerate(zip(self.objects, objects, strict=True)):
             try:
                 self.set_state(thing, entry["state"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pellucid.graph.expr import Constant, Input, Shared
 from pellucid.graph.gradient import grad_barrier
 from pellucid.graph.precedence import COMPARE
@@ -14,6 +16,9 @@ from pellucid.show.input_values import format_number
 from pellucid.show.renderers import Line, Math, Page, Style
 from pellucid.show.scan_recurrences import ScanRenderer, find_scan_results
 from pellucid.show.window_sums import index_name, write_window_sum
+
+if TYPE_CHECKING:
+    from pellucid.graph.expr import Expr
 
 INDENT = 5
 
@@ -29,7 +34,9 @@ class DerivationWriter:
         for e in topological([derivation.cost]):
             if e.op is not None and e.op.name == "cast" and e.inputs[0].op is None and e not in self.names:
                 self.names[e] = page.write(e.inputs[0], {})
-        self.leaves = [e for e in topological([derivation.cost]) if e.op is None and not isinstance(e, Constant)]
+        self.leaves: list[Expr] = [
+            e for e in topological([derivation.cost]) if e.op is None and not isinstance(e, Constant)
+        ]
         used = [*self.names.values(), *(page.name(e.name) for e in self.leaves if e.name)]
         self.renderer: ScanRenderer = ScanRenderer(
             page, [(step.gradient, self.names) for step in derivation.steps], used

@@ -34,7 +34,7 @@ class Geometry:
         self.strides, self.padding = settings["strides"], settings["padding"]
         self.axes = range(len(self.strides))
         self.dilation = settings.get("dilation", (1,) * len(self.strides))
-        self.window = settings.get("pool_size")
+        self.window: Any | None = settings.get("pool_size")
         names = [["count"], ["rows", "columns"], ["depth", "rows", "columns"]]
         self.counts, self.letters = names[len(self.strides) - 1], "ijk"[: len(self.strides)]
 

@@ -7,7 +7,7 @@ import itertools
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from pellucid.training.data_sources.items import ItemReader
 from pellucid.training.data_sources.opening import ItemStream
 from pellucid.training.epoch_program import UNLIMITED, BatchSource, Chunk, StepLimit, with_batch_sizes
 from pellucid.training.train_step import get_train_step
+
+if TYPE_CHECKING:
+    from threading import Event, Thread
 
 DEFAULT_BATCH_SIZE = 32
 
@@ -156,9 +159,9 @@ class Prefetcher:
     def __init__(self, batches: Iterable[Any], prepare: Callable[[Any], Any], depth: int) -> None:
         self.batches, self.prepare = batches, prepare
         self.queue: queue.Queue[Any] = queue.Queue(depth)
-        self.stopped = threading.Event()
+        self.stopped: Event = threading.Event()
         self.error: BaseException | None = None
-        self.thread = threading.Thread(target=self.fetch, name="pellucid prefetch", daemon=True)
+        self.thread: Thread = threading.Thread(target=self.fetch, name="pellucid prefetch", daemon=True)
 
     def fetch(self) -> None:
         """Fill the queue until the batches end or the consumer stops."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pellucid.graph.errors import OptionError
 from pellucid.progress import create_progress_display, is_interactive
 from pellucid.run.distributed.process_group import process_id
 from pellucid.training.loop_progress import format_metric
+
+if TYPE_CHECKING:
+    from pellucid.progress import ProgressDisplay, Task
 
 
 def make_display(
@@ -83,9 +86,11 @@ class BarProgress(LineProgress):
     def __init__(self, epochs: int, steps: int | None, units: tuple[str, str] = ("Epoch", "step")) -> None:
         super().__init__(epochs)
         self.steps, self.units = steps, units
-        self.progress = create_progress_display(True, has_total=bool(steps), fields=("rate", "metrics"))
+        self.progress: ProgressDisplay = create_progress_display(
+            True, has_total=bool(steps), fields=("rate", "metrics")
+        )
         total = epochs * steps if steps else None
-        self.task = self.progress.add_task(self.format_title(0), total, rate="", metrics="compiling")
+        self.task: Task = self.progress.add_task(self.format_title(0), total, rate="", metrics="compiling")
         self.steps_before: int = 0  # in earlier epochs, if their length is unknown
 
     def format_title(self, epoch: int) -> str:

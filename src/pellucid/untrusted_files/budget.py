@@ -6,9 +6,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pellucid.errors import OptionError
+
+if TYPE_CHECKING:
+    from threading import Condition
 
 DEFAULT_MAX_BYTES = 4 * 2**30
 """Default budget of a reader: 4 GiB."""
@@ -61,7 +64,7 @@ class MemoryBudget:
             raise OptionError(f"Expected max_bytes to be a whole number of bytes above 0. Received: {max_bytes!r}")
         self.max_bytes = self.left = max_bytes
         self.error, self.file, self.remedy = error, file, remedy
-        self.released = threading.Condition()
+        self.released: Condition = threading.Condition()
 
     def spend(self, number: int, what: str) -> None:
         """Take bytes from the budget, or raise the error of the reader if fewer are left."""

@@ -81,7 +81,7 @@ class Question:
             if finite or positive:
                 break
         self.values: dict[Expr, Array] = min(finite or drawn, key=self._count_one_sided)
-        self.letters = {name: np.asarray(self.values[e]) for name, e in self.definitions.items()}
+        self.letters: dict[str, Array] = {name: np.asarray(self.values[e]) for name, e in self.definitions.items()}
         self.size_inputs: dict[str, Input] = {dim: Input(dim, (), "float64") for dim in self.sizes.by_name}
         for dim, size in self.sizes.by_name.items():
             self.letters.setdefault(dim, np.asarray(size))

@@ -9,7 +9,7 @@ from pellucid.typing import Array
 
 if TYPE_CHECKING:
     from pellucid.experiments.common.image_data import ImageData
-    from pellucid.graph.expr import Expr
+    from pellucid.graph.expr import Expr, Shared
 
 
 class SoftmaxLayer:
@@ -23,7 +23,7 @@ class SoftmaxLayer:
         all_labels = pel.shared(labels, "labels", trainable=False)
         batch, pixels = pel.ivector("batch", shape=("n",)), pel.tensor("pixels", ("m", size), "uint8")
         self.W = pel.shared(np.zeros((size, classes), "float32"), "W")
-        self.b = pel.shared(np.zeros(classes, "float32"), "b")
+        self.b: Shared = pel.shared(np.zeros(classes, "float32"), "b")
 
         def probabilities(pixels: "Expr") -> "Expr":
             result: Expr = pel.softmax(pixels.astype("float32") / 255 @ self.W + self.b)

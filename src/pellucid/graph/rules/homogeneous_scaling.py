@@ -84,7 +84,7 @@ class Scaling:
         self.inverse: set[Expr] = set()
         """Groups of which a sum has negative powers."""
         self.root = e
-        self.total = self.find_degrees(e, False)
+        self.total: Degrees = self.find_degrees(e, False)
 
     def find_group(self, variable: Expr) -> Expr:
         while self.group.setdefault(variable, variable) is not variable:

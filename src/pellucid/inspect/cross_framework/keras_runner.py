@@ -54,7 +54,7 @@ class KerasRunner:
         ]
         output = apply_layers(model, inputs, lambda layer, x: built[layer](x) if layer in built else x)
         self.keras_model = keras.Model(inputs if len(inputs) > 1 else inputs[0], output)
-        self.variables = {
+        self.variables: dict[str, Any] = {
             str(p.name): v for layer, keras_layer in built.items() for p, v in self.pair_weights(layer, keras_layer)
         }
         without_decay = [self.variables[str(p.name)] for p in model.parameters if p.trainable and not p.regularizable]

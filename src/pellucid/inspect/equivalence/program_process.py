@@ -13,7 +13,7 @@ import tempfile
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,6 +23,9 @@ from pellucid.inspect.equivalence.program_worker import MessageError, Tensors, r
 from pellucid.model.errors import ModelError
 from pellucid.typing import Array
 from pellucid.untrusted_files.reading import report_damage
+
+if TYPE_CHECKING:
+    from subprocess import Popen
 
 START = "import json, runpy, sys; sys.path[:] = json.loads(sys.argv[1]); runpy.run_path(sys.argv[2], {}, '__main__')"
 """Code of the new interpreter, which ignores environment variables and the folder it is started in."""
@@ -65,7 +68,7 @@ class ProgramRunner:
         self.title, self.time_limit = title, time_limit
         self.stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         path = json.dumps([os.path.abspath(part) for part in sys.path])  # noqa: PTH100 - "" is the current folder
-        self.process = subprocess.Popen(
+        self.process: Popen[bytes] = subprocess.Popen(
             [sys.executable, "-I", "-c", START, path, str(Path(program_worker.__file__))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

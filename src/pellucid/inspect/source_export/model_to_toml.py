@@ -74,8 +74,8 @@ class GraphConfig:
         for e in model.inputs:
             self.names[e] = name = self.unique_names.add(e.name or "input")
             self.inputs.append({**input_to_config(e), "name": name})
-        self.layers = [self.make_call_table(node) for node in model.functional_graph.nodes]
-        self.outputs = [self.to_names(output) for output in model.outputs]
+        self.layers: list[dict[str, Any]] = [self.make_call_table(node) for node in model.functional_graph.nodes]
+        self.outputs: list[Any] = [self.to_names(output) for output in model.outputs]
 
     def make_call_table(self, node: CallNode) -> dict[str, Any]:
         layer = node.layer

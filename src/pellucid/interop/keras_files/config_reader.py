@@ -48,7 +48,7 @@ class ConfigReader:
     """Builds layers, models and other objects from configs; ``custom`` are the caller's classes and functions."""
 
     def __init__(self, custom: Mapping[str, Any] | None = None) -> None:
-        self.custom = dict(custom or {})
+        self.custom: dict[str, Any] = dict(custom or {})
         self.depth: int = 0
         self.order: dict[Layer, int] = {}  # of the layers in the file
         self.dtypes: dict[Layer, str] = {}  # of their parameters in Keras

@@ -160,7 +160,7 @@ class FunctionalWriter:
         self.write_calls(graph)
         ends = {"input_layers": (graph.inputs, model._input_structure)}
         ends["output_layers"] = (graph.outputs, model._output_structure)
-        self.ends = {key: self.write_ends(*value) for key, value in ends.items()}
+        self.ends: dict[str, Any] = {key: self.write_ends(*value) for key, value in ends.items()}
         # The weights of layers of one kind are numbered in this order.
         sorted_layers = [self.entries[layer] for layer in sort_as_keras(model)]
         self.layers = [*(e for e in self.layers if e not in sorted_layers), *sorted_layers]

@@ -73,10 +73,10 @@ class OnnxNode:
         self.opset: int = reader.opset
         outputs = shorten(", ".join(map(repr, proto.output[:4])))
         self.name: str = quote(proto.name) if proto.name else f"number {position} ({outputs})"
-        self.inputs = [reader.get_value(i, f"a node {self.kind}") if i else None for i in proto.input]
+        self.inputs: list[Any | None] = [reader.get_value(i, f"a node {self.kind}") if i else None for i in proto.input]
         self.outputs: list[str] = list(proto.output)
         attributes = {a.name: reader.read_attribute(a) for a in proto.attribute}
-        self.attributes = {key: value for key, value in attributes.items() if value is not None}
+        self.attributes: dict[str, Any] = {key: value for key, value in attributes.items() if value is not None}
 
     def __str__(self) -> str:
         return f"node {self.name}, {shorten(self.kind, 60)}"

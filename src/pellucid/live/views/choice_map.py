@@ -32,7 +32,7 @@ class ChoiceMap(View):
                 raise UseError(f"pel.live.choice_map: expected choices, made by pel.live.choice. Received: {choice!r}")
         self.rows, self.columns = rows, columns
         shape = len(rows.options), len(columns.options)
-        self.scores = {name: np.asarray(values, float) for name, values in scores.items()}
+        self.scores: dict[str, Array] = {name: np.asarray(values, float) for name, values in scores.items()}
         for name, values in self.scores.items():
             if values.shape != shape or not np.isfinite(values).all():
                 raise ShapeError(

@@ -41,7 +41,7 @@ class Convolution(View):
     ) -> None:
         super().__init__(title)
         self.images: Array = check_images(images)
-        self.kernels = {name: np.asarray(kernel, "float64") for name, kernel in kernels.items()}
+        self.kernels: dict[str, Array] = {name: np.asarray(kernel, "float64") for name, kernel in kernels.items()}
         shapes = {kernel.shape for kernel in self.kernels.values()}
         if len(shapes) != 1 or any(len(shape) != 2 for shape in shapes):
             raise ShapeError(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from pellucid.graph.errors import ShapeError, UseError
@@ -12,6 +14,9 @@ from pellucid.live.network_structure import find_hidden_layers
 from pellucid.live.views.base import FigureContext, View, check_function, describe_range, get_output
 from pellucid.run.function import Function
 from pellucid.typing import ArrayLike, Json
+
+if TYPE_CHECKING:
+    from pellucid.typing import Array
 
 __all__ = ["DecisionBoundary", "decision_boundary"]
 
@@ -25,7 +30,7 @@ class DecisionBoundary(View):
     def __init__(self, predict: Function, title: str, held_out: ArrayLike | None = None) -> None:
         super().__init__(title)
         self.predict: Function = check_function("decision_boundary", predict)
-        self.held_out = None if held_out is None else np.asarray(held_out, bool)
+        self.held_out: Array | None = None if held_out is None else np.asarray(held_out, bool)
 
     def build(self, context: FigureContext) -> tuple[dict[str, Json], dict[str, Json]]:
         inputs = [i for i in self.predict.program.inputs if i.ndim or i not in context.inputs]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from pellucid.graph.errors import ShapeError, brief
 from pellucid.graph.expr import Expr
@@ -16,6 +17,9 @@ from pellucid.nn.initializers.base import InitializerLike
 from pellucid.nn.layers.base import ConstraintLike, Layer, RegularizerLike
 from pellucid.nn.layers.validation import check_axes, check_axis, check_real, check_size
 from pellucid.nn.masks import attach_mask, find_mask
+
+if TYPE_CHECKING:
+    from pellucid.graph.expr import Shared
 
 __all__ = ["Activation", "Maxout", "Softmax", "ReLU", "LeakyReLU", "PReLU", "ELU"]
 
@@ -173,7 +177,7 @@ class PReLU(Layer):
         super().__init__(name)
         self.configure_parameter("alpha", alpha_initializer, alpha_regularizer, alpha_constraint)
         shared = () if shared_axes is None else check_axes(self.name, "shared_axes", shared_axes)
-        self.shared_axes = (shared,) if isinstance(shared, int) else shared
+        self.shared_axes: tuple[int, ...] = (shared,) if isinstance(shared, int) else shared
 
     def build(self, x: Expr) -> None:
         shared = {normalize_axis(a, x.ndim, self.name, x) for a in self.shared_axes}
@@ -184,7 +188,7 @@ class PReLU(Layer):
                 f"{self.name}: expected an input (batch, ...) with a known length of each axis that is not shared. "
                 f"Received: {brief(x)}, of shape {format_shape(x.shape)}, with shared_axes={self.shared_axes}"
             ).with_operands([x])
-        self.alpha = self.configured_parameter("alpha", known, x)
+        self.alpha: Shared = self.configured_parameter("alpha", known, x)
 
     def check_input(self, x: Expr) -> None:
         super().check_input(x)

@@ -26,6 +26,9 @@ from pellucid.nn.layers.dropout import Dropout
 from pellucid.nn.layers.validation import check_choice, make_shape_error
 from pellucid.nn.masks import attach_mask, find_mask
 
+if TYPE_CHECKING:
+    from pellucid.graph.expr import Shared
+
 __all__ = ["Attention", "AdditiveAttention"]
 
 ScoreMode = Literal["dot", "concat"]
@@ -109,9 +112,9 @@ class Attention(Layer):
 
     def build(self, x: list[Expr]) -> None:
         if self.use_scale:
-            self.scale = self.parameter("scale", (), np.ones, x[0])
+            self.scale: Shared = self.parameter("scale", (), np.ones, x[0])
         if self.score_mode == "concat":
-            self.concat_score_weight = self.parameter("concat_score_weight", (), np.ones, x[0])
+            self.concat_score_weight: Shared = self.parameter("concat_score_weight", (), np.ones, x[0])
 
     def compute_scores(self, query: Expr, key: Expr) -> Expr:
         """Return the scores before the softmax, (batch, queries, keys)."""
@@ -173,7 +176,7 @@ class AdditiveAttention(Attention):
     def build(self, x: list[Expr]) -> None:
         if self.use_scale:
             size = self.expect_features(x[0])
-            self.scale = self.parameter("scale", (size,), initializers.get("glorot_uniform"), x[0])
+            self.scale: Shared = self.parameter("scale", (size,), initializers.get("glorot_uniform"), x[0])
 
     def compute_scores(self, query: Expr, key: Expr) -> Expr:
         sums = tanh(expand_dims(query, axis=2) + expand_dims(key, axis=1))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pellucid.graph.expr import Expr
 from pellucid.graph.ops.batch_normalization import batch_normalization, normalize_with_moving_averages
 from pellucid.nn import initializers
@@ -10,6 +12,10 @@ from pellucid.nn.initializers.base import InitializerLike
 from pellucid.nn.layers.base import ConstraintLike, RegularizerLike
 from pellucid.nn.layers.normalization import ScaleOffset
 from pellucid.nn.layers.validation import check_axis, check_real
+
+if TYPE_CHECKING:
+    from pellucid.graph.expr import Shared
+    from pellucid.nn.initializers.base import InitializerFunction
 
 __all__ = ["BatchNormalization"]
 
@@ -84,14 +90,16 @@ class BatchNormalization(ScaleOffset):
         super().__init__(axis, epsilon, center, scale, beta, gamma, name)
         check_axis(self.name, "axis", axis)
         self.momentum: float = check_real(self.name, "momentum", momentum, 0, 1)
-        self.moving_mean_initializer = initializers.get(moving_mean_initializer)
-        self.moving_variance_initializer = initializers.get(moving_variance_initializer)
+        self.moving_mean_initializer: InitializerFunction | Expr = initializers.get(moving_mean_initializer)
+        self.moving_variance_initializer: InitializerFunction | Expr = initializers.get(moving_variance_initializer)
 
     def build(self, x: Expr) -> None:
         super().build(x)
         shape = self.lengths
-        self.moving_mean = self.parameter("moving_mean", shape, self.moving_mean_initializer, x, trainable=False)
-        self.moving_variance = self.parameter(
+        self.moving_mean: Shared = self.parameter(
+            "moving_mean", shape, self.moving_mean_initializer, x, trainable=False
+        )
+        self.moving_variance: Shared = self.parameter(
             "moving_variance", shape, self.moving_variance_initializer, x, trainable=False
         )
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pellucid.graph.expr import Expr
 from pellucid.nn import activations
 from pellucid.nn.dtypes import to_float
 from pellucid.nn.initializers.base import InitializerLike
 from pellucid.nn.layers.base import ActivationLike, ConstraintLike, Layer, RegularizerLike
 from pellucid.nn.layers.validation import check_size
+
+if TYPE_CHECKING:
+    from pellucid.graph.expr import Shared
 
 __all__ = ["Dense"]
 
@@ -74,9 +79,9 @@ class Dense(Layer):
 
     def build(self, x: Expr) -> None:
         shape = (self.expect_features(x), self.units)
-        self.kernel = self.configured_parameter("kernel", shape, x)
+        self.kernel: Shared = self.configured_parameter("kernel", shape, x)
         if self.use_bias:
-            self.bias = self.configured_parameter("bias", (self.units,), x, False)
+            self.bias: Shared = self.configured_parameter("bias", (self.units,), x, False)
 
     def call(self, x: Expr) -> Expr:
         z = to_float(x) @ self.kernel

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pellucid.graph.expr import Expr
 from pellucid.graph.ops.convolution import conv
 from pellucid.nn.dtypes import to_float
@@ -10,6 +12,9 @@ from pellucid.nn.layers.base import ActivationLike, ConstraintLike, RegularizerL
 from pellucid.nn.layers.convolution import ConvBase, Padding
 from pellucid.nn.layers.spatial_base import Sizes
 from pellucid.nn.layers.validation import check_size
+
+if TYPE_CHECKING:
+    from pellucid.graph.expr import Shared
 
 __all__ = ["DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D"]
 
@@ -23,7 +28,7 @@ class DepthwiseBase(ConvBase):
         """Create a kernel of shape (window..., channels, depth_multiplier). Return the number of output channels."""
         channels = self.expect_features(x)
         shape = (*self.kernel_size, channels, self.depth_multiplier)
-        self.depthwise = self.configured_parameter("depthwise", shape, x, name=name)
+        self.depthwise: Shared = self.configured_parameter("depthwise", shape, x, name=name)
         return channels * self.depth_multiplier
 
     def depthwise_conv(self, x: Expr) -> Expr:
@@ -163,7 +168,7 @@ class SeparableConv(DepthwiseBase):
     def build(self, x: Expr) -> None:
         channels = self.add_depthwise_kernel("depthwise_kernel", x)
         shape = (*(1,) * self.spatial_ndim, channels, self.filters)
-        self.pointwise = self.configured_parameter("pointwise", shape, x, name="pointwise_kernel")
+        self.pointwise: Shared = self.configured_parameter("pointwise", shape, x, name="pointwise_kernel")
         self.add_bias(self.filters, x)
 
     def call(self, x: Expr) -> Expr:

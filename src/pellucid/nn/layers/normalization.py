@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from pellucid.graph.errors import OptionError, ShapeError, brief
 from pellucid.graph.expr import Expr
@@ -15,6 +16,9 @@ from pellucid.nn.dtypes import to_float
 from pellucid.nn.initializers.base import InitializerLike
 from pellucid.nn.layers.base import ConstraintLike, Layer, ParameterOptions, RegularizerLike
 from pellucid.nn.layers.validation import check_axes, check_axis, check_real, check_size
+
+if TYPE_CHECKING:
+    from pellucid.graph.expr import Shared
 
 __all__ = [
     "LayerNormalization",
@@ -69,9 +73,9 @@ class ScaleOffset(Layer):
     def build(self, x: Expr) -> None:
         shape = self.expect_lengths(x)
         if self.scale:
-            self.gamma = self.configured_parameter("gamma", shape, x, False)
+            self.gamma: Shared = self.configured_parameter("gamma", shape, x, False)
         if self.center:
-            self.beta = self.configured_parameter("beta", shape, x, False)
+            self.beta: Shared = self.configured_parameter("beta", shape, x, False)
 
     def check_input(self, x: Expr) -> None:
         super().check_input(x)
@@ -265,7 +269,7 @@ class RMSNormalization(ScaleOffset):
         super().__init__(axis, epsilon, center=False, name=name)
 
     def build(self, x: Expr) -> None:
-        self.gamma = self.configured_parameter("gamma", self.expect_lengths(x), x, False, name="scale")
+        self.gamma: Shared = self.configured_parameter("gamma", self.expect_lengths(x), x, False, name="scale")
 
     def call(self, x: Expr) -> Expr:
         return self.scale_and_offset(rms_normalize(to_float(x), axis=self.get_axes(x), epsilon=self.epsilon))

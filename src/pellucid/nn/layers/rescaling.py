@@ -115,7 +115,7 @@ class Normalization(Layer):
                 f"{self.name}: expected mean and variance, or neither. Received: mean={mean!r}, variance={variance!r}"
             )
         axes = () if axis is None else check_axes(self.name, "axis", axis)
-        self.axis = (axes,) if isinstance(axes, int) else axes
+        self.axis: tuple[int, ...] = (axes,) if isinstance(axes, int) else axes
         self.invert = invert
         self.statistics: dict[str, Array] = {
             "mean": check_array(self.name, "mean", 0.0 if mean is None else mean),

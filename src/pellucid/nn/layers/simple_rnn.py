@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pellucid.graph.expr import Expr
 from pellucid.graph.naming import named
 from pellucid.graph.ops.creation import ones_like
@@ -12,6 +14,9 @@ from pellucid.nn.layers.base import ActivationLike, ConstraintLike, ParameterOpt
 from pellucid.nn.layers.dropout import Dropout
 from pellucid.nn.layers.recurrent import Recurrent, RecurrentOptions, States, Step, StepOutput
 from pellucid.nn.layers.validation import check_size
+
+if TYPE_CHECKING:
+    from pellucid.graph.expr import Shared
 
 __all__ = ["SimpleRNN"]
 
@@ -60,10 +65,12 @@ class RecurrentCell(Recurrent):
 
     def build(self, x: Expr) -> None:
         features, width = self.expect_features(x), self.gates * self.units
-        self.kernel = self.configured_parameter("kernel", (features, width), x)
-        self.recurrent_kernel = self.configured_parameter("recurrent", (self.units, width), x, name="recurrent_kernel")
+        self.kernel: Shared = self.configured_parameter("kernel", (features, width), x)
+        self.recurrent_kernel: Shared = self.configured_parameter(
+            "recurrent", (self.units, width), x, name="recurrent_kernel"
+        )
         if self.use_bias:
-            self.bias = self.configured_parameter("bias", self.bias_shape, x, False)
+            self.bias: Shared = self.configured_parameter("bias", self.bias_shape, x, False)
 
     def prepare_sequence(self, x: Expr) -> Expr:
         """Return :math:`x W + b` of all steps, as one matrix product outside the loop."""

@@ -251,7 +251,7 @@ class Lambda(Layer):
         if not callable(function):
             raise UseError(f"{self.name}: expected a function of an expression. Received: {function!r}")
         self.function = function
-        self.arguments = dict(arguments or {})
+        self.arguments: dict[str, Any] = dict(arguments or {})
 
     def __call__(
         self, inputs: Operand | Sequence[Operand], *more: Operand, mask: Operand | None = None, **named: Any

@@ -3,7 +3,7 @@ r"""Metrics of ROC and precision-recall curves."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from pellucid.graph.validation import check_integer
 from pellucid.nn.losses.reduction import broadcast_weights
 from pellucid.nn.metrics.base import Sums
 from pellucid.nn.metrics.threshold_metrics import ThresholdMetric, precision, recall, specificity
+
+if TYPE_CHECKING:
+    from pellucid.typing import Array
 
 __all__ = ["AUC", "PrecisionAtRecall", "RecallAtPrecision", "SensitivityAtSpecificity", "SpecificityAtSensitivity"]
 
@@ -100,7 +103,7 @@ class AUC(ThresholdMetric):
         even = np.linspace(0, 1, num_thresholds)[1:-1].tolist()
         inner = even if thresholds is None else sorted(thresholds)
         super().__init__(inner or None, name=name)
-        self.thresholds = np.array([-EDGE, *inner, 1 + EDGE])
+        self.thresholds: Array = np.array([-EDGE, *inner, 1 + EDGE])
         self.curve, self.summation_method, self.from_logits = curve.upper(), summation_method, from_logits
         self.by_label = self.multi_label = bool(multi_label)
         self.label_weights = None if label_weights is None else np.asarray(label_weights, np.float32)

@@ -6,7 +6,7 @@ optax is not imported here: a transformation is any object with functions ``init
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -20,6 +20,9 @@ from pellucid.nn.did_you_mean import StrictArguments
 from pellucid.nn.dtypes import to_dtype
 from pellucid.nn.optimizers.base import Optimizer, Updates
 from pellucid.nn.optimizers.options import LearningRate
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 __all__ = ["Optax"]
 
@@ -140,14 +143,14 @@ class Transformation:
     def __init__(self, transformation: Any, parameters: Mapping[str, Shared]) -> None:
         from pellucid.run.jax_runtime import jax
 
-        self.jax = jax()
+        self.jax: ModuleType = jax()
         self.update: Callable[..., Any] = transformation.update
         self.names: list[str] = list(parameters)  # JAX sorts the keys of dicts
         self.has_64_bits: bool = any(p.dtype.itemsize == 8 for p in parameters.values())
         with self.jax.enable_x64(self.has_64_bits):
             state = transformation.init({name: self.jax.numpy.asarray(p.get_value()) for name, p in parameters.items()})
             leaves, self.structure = self.jax.tree_util.tree_flatten_with_path(state)
-            self.keys = [self.get_key_kind(leaf) for _, leaf in leaves]
+            self.keys: list[Any] = [self.get_key_kind(leaf) for _, leaf in leaves]
             values = [self.to_numbers(leaf) for _, leaf in leaves]
         paths = [split_path(path, parameters) for path, _ in leaves]
         unique: dict[Shared | None, UniqueNames] = {}

@@ -13,6 +13,11 @@ import socket
 import struct
 import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from selectors import DefaultSelector
+    from threading import Event
 
 MESSAGE = struct.Struct("!i")
 """A message: the rank of a lost process, or GOODBYE."""
@@ -36,11 +41,11 @@ class PeerMonitor:
 
     def __init__(self, on_lost: Callable[[int], None]) -> None:
         self.on_lost = on_lost
-        self.selector = selectors.DefaultSelector()
+        self.selector: DefaultSelector = selectors.DefaultSelector()
         self.ranks: dict[socket.socket, int] = {}
         self.token: int = 0
         self.closing: bool = False
-        self.stop = threading.Event()
+        self.stop: Event = threading.Event()
 
     def listen(self, host: str) -> tuple[int, int]:
         """Accept connections, in rank 0; return the port, and the token that others must send first."""

@@ -85,7 +85,7 @@ class BatchedTrainer:
         self.samples: ArrayDataset = batch.trials[0].samples
         self.values, self.chunk_sizer = stack_trial_values(batch), ChunkSizer()
         rows = [trial.rows for trial in batch.trials if trial.rows is not None]
-        self.rows = np.stack(rows) if rows else None
+        self.rows: Array | None = np.stack(rows) if rows else None
         self.samples_per_trial: int = len(batch.trials[0])
         self.seeds: list[int] = list(dict.fromkeys(trial.seed for trial in batch.trials))
         self.batch_size: int = min(batch_size, self.samples_per_trial)

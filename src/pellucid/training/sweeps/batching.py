@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +17,10 @@ from pellucid.graph.passes import collect_updates, inference
 from pellucid.graph.traversal import replace_all
 from pellucid.training.sweeps.trials import Trial
 from pellucid.training.train_step import get_train_step
+
+if TYPE_CHECKING:
+    from pellucid.nn.optimizers.base import Optimizer
+    from pellucid.training.train_step import TrainStep
 
 PROGRAM_SECONDS = 0.4
 """Estimated time to compile and start one more program."""
@@ -35,12 +39,12 @@ class TrialGraph:
     training: dict[str, Expr]
 
     def __init__(self, trial: Trial) -> None:
-        self.train_step = get_train_step(trial.model, trial.samples)
+        self.train_step: TrainStep = get_train_step(trial.model, trial.samples)
         self.training, self.evaluation = self.train_step.get_outputs(True), self.train_step.get_outputs(False)
         self.predictions: list[Expr] = inference(trial.model.outputs)
         self.parameters: list[Shared] = self.train_step.parameters
         self.gradients: list[Input] = [Input("g", p.shape, p.dtype) for p in self.parameters]
-        self.optimizer = self.train_step.optimizer
+        self.optimizer: Optimizer = self.train_step.optimizer
         self.updates: dict[Shared, Expr] = self.optimizer.apply(self.gradients, self.parameters)
 
     @property

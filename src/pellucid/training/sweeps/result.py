@@ -49,7 +49,7 @@ class Sweep:
     def __init__(self, trials: Sequence[Trial], batches: Sequence[TrialBatch], monitor: str) -> None:
         self.trials: list[Trial] = []
         self.curves: dict[str, Array] = {}
-        self.seconds = np.empty(0)
+        self.seconds: Array = np.empty(0)
         self.programs: int = len(batches)
         self.monitor = monitor
         self.backends: list[str] = []

@@ -49,7 +49,7 @@ class LoopStep:
         self.is_reverse: bool = bool(node.settings["reverse"])
         inputs = self.body.inputs
         self.states: tuple[Expr, ...] = inputs[sequences : sequences + states]
-        self.starts = [graph.base[o] for o in node.operands[sequences : sequences + states]]
+        self.starts: list[Any] = [graph.base[o] for o in node.operands[sequences : sequences + states]]
         self.names: dict[Expr, str] = {}
         for i, (placeholder, operand) in enumerate(zip(inputs, node.operands, strict=True)):
             if i < sequences:
