@@ -3,8 +3,12 @@
 import ast
 import importlib.util
 import json
+import os
+import shutil
 import subprocess
 import sys
+import sysconfig
+import venv
 from pathlib import Path
 
 import pytest
@@ -73,6 +77,21 @@ def test_type_checkers_accept_the_program_and_find_every_misspelling(check, tmp_
     found = {"mypy": find_mypy_errors, "pyright": find_pyright_errors}[check]([right, wrong])
     assert found[right] == set()
     assert found[wrong] == lines
+
+
+@pytest.mark.slow
+def test_almost_all_public_symbols_have_known_types(tmp_path):
+    """Pyright looks for a package among installed ones, so an environment has a copy of the source."""
+    venv.create(tmp_path / "env", with_pip=False)
+    (site,) = (tmp_path / "env" / "lib").glob("python*/site-packages")
+    for path in Path(sysconfig.get_path("purelib")).iterdir():
+        if "pellucid" not in path.name:
+            (site / path.name).symlink_to(path)
+    shutil.copytree(Path(pellucid.__file__).parent, site / "pellucid")
+    command = [sys.executable, "-m", "pyright", "--verifytypes", "pellucid", "--ignoreexternal", "--outputjson"]
+    environment = {**os.environ, "PATH": f"{tmp_path / 'env' / 'bin'}{os.pathsep}{os.environ['PATH']}"}
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=environment)
+    assert json.loads(done.stdout)["typeCompleteness"]["completenessScore"] >= 0.95
 
 
 def find_mypy_errors(files: list[Path]) -> dict[Path, set[int]]:

@@ -18,6 +18,7 @@ from pellucid.experiments.runner import ExperimentResult, Range, RunContext, Sco
 
 if TYPE_CHECKING:
     from pellucid.graph.expr import Expr, Input
+    from pellucid.run.function import Function
 
 SOFTMAX_EPOCHS, SOFTMAX_RATE = 10, 0.001
 """The softmax layer has converged on the built-in images after these epochs."""
@@ -117,7 +118,7 @@ class Conv32Network:
         h = nn.MaxPooling2D(3, strides=2)(h)
         h = nn.Dense(128, activation=leaky_relu, kernel_initializer="orthogonal")(nn.Dropout(drop)(nn.Flatten()(h)))
         self.p: Expr = nn.Dense(classes, activation="softmax")(nn.Dropout(drop)(h))
-        self.predict = pel.function([self.x], pel.inference(self.p).argmax(-1))
+        self.predict: Function = pel.function([self.x], pel.inference(self.p).argmax(-1))
 
 
 def leaky_relu(x: "Expr") -> "Expr":

@@ -21,6 +21,7 @@ from pellucid.optional_packages import require_packages
 if TYPE_CHECKING:
     from pellucid.graph.expr import Expr, Input
     from pellucid.nn.layers.convolution import Conv2D
+    from pellucid.run.function import Function
 
 SMALL_IMAGES, SMALL_EPOCHS, SMALL_BATCH, SMALL_RATE = 5000, 5, 20, 0.2
 """Training of the network by hand."""
@@ -180,4 +181,4 @@ class MnistCnnNetwork:
         h = nn.MaxPooling2D(2)(nn.Conv2D(64, 5, padding="same", **common)(h))
         h = nn.Dropout(drop)(nn.Dense(1024, **common)(nn.Flatten()(h)))
         self.p: Expr = nn.Dense(10, **{**common, "activation": "softmax"})(h)
-        self.predict = pel.function([self.x], pel.inference(self.p).argmax(-1))
+        self.predict: Function = pel.function([self.x], pel.inference(self.p).argmax(-1))

@@ -42,7 +42,9 @@ class LoweringContext:
     outputs: set[Expr]
 
     def __init__(self, values: Mapping[Expr, Any], outputs: Sequence[Expr], nodes: Sequence[Expr]) -> None:
-        self.values, self.outputs, self.nodes = values, set(outputs), nodes
+        self.values: Mapping[Expr, Any] = values
+        self.outputs: set[Expr] = set(outputs)
+        self.nodes = nodes
 
     @functools.cached_property
     def users(self) -> Mapping[Expr, Sequence[Expr]]:

@@ -46,7 +46,7 @@ class DataParallelProgram(XlaProgram):
         self.local_devices = [d for d in devices if d.process_index == rank]
         self.count, self.is_single_process = len(devices), len(self.local_devices) == len(devices)
         mesh = sharding.Mesh(np.array(devices), (AXIS,))
-        self.replicated = sharding.NamedSharding(mesh, sharding.PartitionSpec())
+        self.replicated: Any = sharding.NamedSharding(mesh, sharding.PartitionSpec())
         self.sharded: list[Any] = [
             sharding.NamedSharding(mesh, sharding.PartitionSpec(*[None] * n, AXIS)) for n in (0, 1)
         ]

@@ -91,6 +91,8 @@ class SigtermHandler:
     garbage collector, and while ``is_deferred`` returns true, the handler raises none.
     """
 
+    is_deferred: Callable[[], bool]
+
     def __init__(self, is_deferred: Callable[[], bool] = lambda: False) -> None:
         self.received, self.is_deferred = False, is_deferred
 

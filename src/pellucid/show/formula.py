@@ -27,6 +27,8 @@ class Formula(Displayable):
         The named expressions in it, each after those that use it.
     """
 
+    names: dict[Any, str]
+
     expr: Expr
     shapes: bool
 

@@ -5,7 +5,7 @@ Each result has one method that writes it to a page. `TextPage`, `LatexPage` and
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 from typing import Any, NamedTuple
 
@@ -72,9 +72,9 @@ class LatexStyle:
     def __init__(self, limit: int = 300) -> None:
         self.limit = limit
 
-    name = staticmethod(name_to_latex)
-    bar = staticmethod(bar_to_latex)
-    index = staticmethod(add_index)
+    name: Callable[[str], str] = staticmethod(name_to_latex)
+    bar: Callable[[str], str] = staticmethod(bar_to_latex)
+    index: Callable[[str, str], str] = staticmethod(add_index)
 
     def write(self, e: Expr, names: Names) -> str:
         return latex(e, names, self.limit)

@@ -3,6 +3,7 @@ r"""Scans as recurrences, :math:`h_t = f(x_t, h_{t-1})`, with only the required 
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from pellucid.graph.expr import Constant, Expr
 from pellucid.graph.op import OUTPUT, get_result
@@ -10,6 +11,9 @@ from pellucid.graph.ops.index_spec import to_numpy_index
 from pellucid.graph.printing import get_own_name
 from pellucid.graph.traversal import topological
 from pellucid.show.renderers import Line, Names, Style
+
+if TYPE_CHECKING:
+    from typing import Any
 
 TRIVIAL_OPS = frozenset(["expand_dims", "squeeze", "transpose", "cast"])
 """Ops that get no symbol when a step uses them twice."""
@@ -83,6 +87,11 @@ class ScanEquations:
     ``"output"`` and ``"repeated"`` (a subexpression that is used twice), and the named expressions of the step.
     """
 
+    body: Any
+    reverse: Any
+    sequences: Any
+    states: Any
+
     symbols: Mapping[Expr | str, str]
 
     names: Names
@@ -101,7 +110,7 @@ class ScanEquations:
         self.scan, self.style, self.names, self.symbols = scan, style, names, symbols
         self.body, self.reverse = scan.settings["body"], scan.settings["reverse"]
         self.states, self.sequences = scan.settings["states"], scan.settings["sequences"]
-        self.formulas = self.body.outputs
+        self.formulas: Any = self.body.outputs
         self.outputs: dict[int, tuple[int, bool]] = {k: get_step_output(scan, k) for k in needed}
         self.fixed: dict[int, str] = {self.outputs[k][0]: name for k, name in fixed.items() if self.outputs[k][1]}
         terms = {k: self.find_summand(place) for k, (place, is_stacked) in self.outputs.items() if not is_stacked}

@@ -233,6 +233,8 @@ def pair_with_factors(
 class Prober:
     """Finds the elements that a result depends on by perturbing them."""
 
+    index: ElementIndex
+
     operands: Sequence[Array]
 
     node: Expr

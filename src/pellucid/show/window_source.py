@@ -6,7 +6,7 @@ in a window instead, without padding, strides or dilation that its network does 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pellucid.graph.expr import Expr
@@ -31,9 +31,10 @@ class Geometry:
     counts: list[str]
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
-        self.strides, self.padding = settings["strides"], settings["padding"]
-        self.axes = range(len(self.strides))
-        self.dilation = settings.get("dilation", (1,) * len(self.strides))
+        self.strides: tuple[int, ...] = settings["strides"]
+        self.padding: Sequence[tuple[int, int]] = settings["padding"]
+        self.axes: range = range(len(self.strides))
+        self.dilation: tuple[int, ...] = settings.get("dilation", (1,) * len(self.strides))
         self.window: Any | None = settings.get("pool_size")
         names = [["count"], ["rows", "columns"], ["depth", "rows", "columns"]]
         self.counts, self.letters = names[len(self.strides) - 1], "ijk"[: len(self.strides)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from pellucid.run.function_builder import function
 from pellucid.run.interrupts import Interrupted
 from pellucid.training.loop_progress import StepMetric
 from pellucid.typing import Array, Devices, DTypeLike
+
+if TYPE_CHECKING:
+    from pellucid.run.function import Function
 
 Outputs = dict[str, Array]
 StepLimit = Callable[[], int] | None
@@ -94,7 +97,7 @@ class ArrayEpochProgram:
         ]
         index = Input("index", (next(iter(data)).shape[0],), np.int32)
         batch = {e: shared[index].astype(e.dtype) for e, shared in zip(data, self.data, strict=True)}
-        self.function = function(
+        self.function: Function = function(
             [index], dict(outputs), updates=updates, givens=batch, on_unused_input="ignore", devices=devices
         )
 
@@ -137,7 +140,7 @@ class BatchEpochProgram:
     ) -> None:
         raw = [Input(e.name, e.shape, dtype) for e, dtype in dtypes.items()]
         cast = {e: r.astype(e.dtype) for e, r in zip(dtypes, raw, strict=True)}
-        self.function = function(
+        self.function: Function = function(
             raw, dict(outputs), updates=updates, givens=cast, on_unused_input="ignore", devices=devices
         )
         self.placed: list[Any] = []

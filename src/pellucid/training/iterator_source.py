@@ -58,7 +58,7 @@ class BatchStream:
     requested_steps: int | None
 
     def __init__(self, items: Any, steps: int | None, restarts: bool = False) -> None:
-        self.items = items
+        self.items: Any = items
         self.is_iterator: bool = isinstance(items, Iterator)
         self.length = None if self.is_iterator else get_length(items)
         self.requested_steps, self.requested_restarts = steps, restarts
@@ -156,6 +156,9 @@ END = object()
 class Prefetcher:
     """Thread that prepares batches ahead of use; a context manager around one epoch."""
 
+    batches: Iterable[Any]
+    prepare: Callable[[Any], Any]
+
     def __init__(self, batches: Iterable[Any], prepare: Callable[[Any], Any], depth: int) -> None:
         self.batches, self.prepare = batches, prepare
         self.queue: queue.Queue[Any] = queue.Queue(depth)
@@ -204,6 +207,8 @@ class Prefetcher:
 
 class IteratorSource(BatchSource):
     """Batches from an iterable, validated and stacked in the background."""
+
+    convert: Convert
 
     model: ModelLike
     reader: ItemReader

@@ -27,6 +27,10 @@ BLOCK_BYTES = 64 * 2**10
 class MemmapDataset:
     """Inputs, targets and weights as given, of which any rows can be read."""
 
+    sample_weight: Any
+    x: Any
+    y: Any
+
     def __init__(self, x: Any, y: Any = None, sample_weight: Any = None, prefix: str = "") -> None:
         self.x, self.y, self.sample_weight = (map_arrays(value, np.asanyarray) for value in (x, y, sample_weight))
         counts = [

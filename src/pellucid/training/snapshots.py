@@ -49,6 +49,8 @@ class Snapshot:
 class RunRecorder:
     """Records snapshots and external writes of a run of `Model.fit`, in at most ``max_bytes`` of memory."""
 
+    config: Any
+
     begin: int
     model: ModelLike
     source: BatchSource

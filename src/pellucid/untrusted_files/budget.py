@@ -63,7 +63,9 @@ class MemoryBudget:
         if not isinstance(max_bytes, int) or isinstance(max_bytes, bool) or max_bytes < 1:
             raise OptionError(f"Expected max_bytes to be a whole number of bytes above 0. Received: {max_bytes!r}")
         self.max_bytes = self.left = max_bytes
-        self.error, self.file, self.remedy = error, file, remedy
+        self.error: type[Exception] = error
+        self.file: Any = file
+        self.remedy: str = remedy
         self.released: Condition = threading.Condition()
 
     def spend(self, number: int, what: str) -> None:

@@ -10,6 +10,7 @@ from pellucid.typing import Array
 if TYPE_CHECKING:
     from pellucid.experiments.common.image_data import ImageData
     from pellucid.graph.expr import Expr, Shared
+    from pellucid.run.function import Function
 
 
 class SoftmaxLayer:
@@ -31,8 +32,8 @@ class SoftmaxLayer:
 
         p = probabilities(all_images[batch])
         loss = pel.losses.sparse_categorical_crossentropy(all_labels[batch], p).sum()
-        self.step = pel.function([batch], loss, updates=pel.optimizers.SGD(rate).updates(loss))
-        self.predict = pel.function([pixels], probabilities(pixels).argmax(axis=-1))
+        self.step: Function = pel.function([batch], loss, updates=pel.optimizers.SGD(rate).updates(loss))
+        self.predict: Function = pel.function([pixels], probabilities(pixels).argmax(axis=-1))
 
 
 def predict_with_softmax_layer(data: "ImageData", epochs: int, rate: float, seed: int, batch: int = 100) -> Any:

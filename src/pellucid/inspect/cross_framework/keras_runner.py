@@ -45,15 +45,15 @@ class KerasRunner:
             if not is_random(layer)
         }
         optimizer_config: Any = to_plain_value(optimizer, "optimizer", model.name)
-        self.loss = unsupported.try_build("its loss", compile_to_config(model)["loss"], self.build_loss)
-        self.optimizer = unsupported.try_build("its optimizer", optimizer_config, self.build)
+        self.loss: Any = unsupported.try_build("its loss", compile_to_config(model)["loss"], self.build_loss)
+        self.optimizer: Any = unsupported.try_build("its optimizer", optimizer_config, self.build)
         unsupported.raise_if_any()
         inputs = [
             keras.Input([n if isinstance(n, int) else None for n in i.shape[1:]], dtype=i.dtype.name)
             for i in model.inputs
         ]
         output = apply_layers(model, inputs, lambda layer, x: built[layer](x) if layer in built else x)
-        self.keras_model = keras.Model(inputs if len(inputs) > 1 else inputs[0], output)
+        self.keras_model: Any = keras.Model(inputs if len(inputs) > 1 else inputs[0], output)
         self.variables: dict[str, Any] = {
             str(p.name): v for layer, keras_layer in built.items() for p, v in self.pair_weights(layer, keras_layer)
         }

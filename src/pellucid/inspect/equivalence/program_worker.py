@@ -29,6 +29,9 @@ class MessageError(ValueError):
 class ScriptRunner:
     """A NumPy program with a function ``step``. Its tensors are the arrays among its global variables."""
 
+    namespace: dict[str, Any]
+    step: Callable[..., Any]
+
     title: str
 
     def __init__(self, step: Callable[..., Any], namespace: dict[str, Any], title: str) -> None:

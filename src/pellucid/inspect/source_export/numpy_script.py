@@ -43,6 +43,8 @@ class ModelScript(Script):
     The outputs of the step are the loss and the gradients of the parameters.
     """
 
+    predict: Any
+
     model: ModelLike
     options: ExportOptions
 

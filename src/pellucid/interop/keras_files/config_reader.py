@@ -302,7 +302,7 @@ class FunctionalReader:
             self.compute(key)
         inputs = self.read_ends(settings.get("input_layers"), "the inputs")
         outputs = self.read_ends(settings.get("output_layers"), "the outputs")
-        self.model = make_model("model:Model", inputs, outputs, name=reader.read_name(settings))
+        self.model: Any = make_model("model:Model", inputs, outputs, name=reader.read_name(settings))
 
     def add_layer(self, config: Any) -> None:
         """Build a layer and record its calls."""

@@ -107,7 +107,7 @@ class EventWriter:
     def __init__(self, folder: FilePath, suffix: str = "") -> None:
         self.messages: SimpleNamespace = import_tensorboard()
         self.folder: Path = Path(folder)
-        self.file = self.messages.EventFileWriter(str(self.folder), filename_suffix=suffix)
+        self.file: Any = self.messages.EventFileWriter(str(self.folder), filename_suffix=suffix)
         self.started: float = time.time()
         self.has_hyperparameters: bool = False
         self.closed: bool = False

@@ -45,6 +45,8 @@ class Neuron(View):
         The weighted sum and the output, over the inputs, the weights and the bias.
     """
 
+    activations: dict[str, Callable[[Expr], Expr]]
+
     activation: Input | None
     bias: Input
     inputs: list[Input]

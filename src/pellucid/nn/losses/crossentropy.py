@@ -2,6 +2,9 @@ r"""Cross-entropy losses."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import ClassVar
+
 from pellucid.graph.errors import OptionError
 from pellucid.graph.expr import Expr, Operand
 from pellucid.graph.ops.activations import sigmoid
@@ -99,7 +102,7 @@ class SparseCategoricalCrossentropy(Loss):
     np.float32(0.6931472)
     """
 
-    function = staticmethod(sparse_categorical_crossentropy)
+    function: ClassVar[Callable[..., Expr]] = staticmethod(sparse_categorical_crossentropy)
 
     def __init__(
         self,
@@ -191,7 +194,7 @@ class CategoricalCrossentropy(Loss):
     -(t * log_softmax(z)).sum(axis=1).mean()
     """
 
-    function = staticmethod(categorical_crossentropy)
+    function: ClassVar[Callable[..., Expr]] = staticmethod(categorical_crossentropy)
 
     def __init__(
         self,
@@ -276,7 +279,7 @@ class BinaryCrossentropy(Loss):
     np.float32(1.0397208)
     """
 
-    function = staticmethod(binary_crossentropy)
+    function: ClassVar[Callable[..., Expr]] = staticmethod(binary_crossentropy)
 
     def __init__(
         self,
@@ -344,7 +347,7 @@ class CategoricalGeneralizedCrossEntropy(Loss):
     np.float32(1.0)
     """
 
-    function = staticmethod(categorical_generalized_cross_entropy)
+    function: ClassVar[Callable[..., Expr]] = staticmethod(categorical_generalized_cross_entropy)
 
     def __init__(
         self, q: float = 0.5, reduction: Reduction | None = DEFAULT_REDUCTION, name: str | None = None

@@ -2,6 +2,9 @@ r"""Connectionist temporal classification (CTC) loss."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import ClassVar
+
 import numpy as np
 
 from pellucid.graph.errors import DtypeError, ShapeError
@@ -101,7 +104,7 @@ class CTC(Loss):
     np.float32(1.0986123)
     """
 
-    function = staticmethod(ctc)
+    function: ClassVar[Callable[..., Expr]] = staticmethod(ctc)
 
     def __init__(self, reduction: Reduction | None = DEFAULT_REDUCTION, name: str | None = None) -> None:
         super().__init__(reduction, name)

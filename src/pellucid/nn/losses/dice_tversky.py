@@ -2,6 +2,9 @@ r"""Dice and Tversky losses for segmentation."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import ClassVar
+
 from pellucid.graph.expr import Expr, Operand
 from pellucid.graph.ops.reductions import sum
 from pellucid.nn.losses.base import DEFAULT_REDUCTION, Loss
@@ -72,7 +75,7 @@ class Dice(Loss):
     np.float32(0.5)
     """
 
-    function = staticmethod(dice)
+    function: ClassVar[Callable[..., Expr]] = staticmethod(dice)
 
     def __init__(
         self, reduction: Reduction | None = DEFAULT_REDUCTION, name: str | None = None, axis: Axis = None
@@ -132,7 +135,7 @@ class Tversky(Loss):
     np.float32(0.50000006)
     """
 
-    function = staticmethod(tversky)
+    function: ClassVar[Callable[..., Expr]] = staticmethod(tversky)
 
     def __init__(
         self,

@@ -2,7 +2,8 @@ r"""Focal losses."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import ClassVar
 
 import numpy as np
 
@@ -91,7 +92,7 @@ class CategoricalFocalCrossentropy(Loss):
     np.float32(0.0433217)
     """
 
-    function = staticmethod(categorical_focal_crossentropy)
+    function: ClassVar[Callable[..., Expr]] = staticmethod(categorical_focal_crossentropy)
 
     def __init__(
         self,
@@ -189,7 +190,7 @@ class BinaryFocalCrossentropy(Loss):
     np.float32(0.1732868)
     """
 
-    function = staticmethod(binary_focal_crossentropy)
+    function: ClassVar[Callable[..., Expr]] = staticmethod(binary_focal_crossentropy)
 
     def __init__(
         self,

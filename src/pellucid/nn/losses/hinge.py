@@ -2,6 +2,9 @@ r"""Hinge losses."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import ClassVar
+
 import numpy as np
 
 from pellucid.graph.expr import Expr, Operand
@@ -83,7 +86,7 @@ class Hinge(Loss):
     np.float32(1.0)
     """
 
-    function = staticmethod(hinge)
+    function: ClassVar[Callable[..., Expr]] = staticmethod(hinge)
 
 
 def squared_hinge(y_true: Operand, y_pred: Operand) -> Expr:
@@ -124,7 +127,7 @@ class SquaredHinge(Loss):
     np.float32(1.25)
     """
 
-    function = staticmethod(squared_hinge)
+    function: ClassVar[Callable[..., Expr]] = staticmethod(squared_hinge)
 
 
 def to_signs(t: Expr) -> Expr:
@@ -210,7 +213,7 @@ class CategoricalHinge(Loss):
     np.float32(0.5)
     """
 
-    function = staticmethod(categorical_hinge)
+    function: ClassVar[Callable[..., Expr]] = staticmethod(categorical_hinge)
 
 
 def multiclass_hinge(y_true: Operand, y_pred: Operand, delta: float = 1.0) -> Expr:

@@ -2,6 +2,9 @@ r"""Losses of metric learning."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import ClassVar
+
 from pellucid.graph.expr import Expr, Operand
 from pellucid.graph.ops.activations import softplus
 from pellucid.graph.ops.elementwise import maximum
@@ -99,7 +102,7 @@ class Circle(Loss):
     np.float32(0.54589295)
     """
 
-    function = staticmethod(circle)
+    function: ClassVar[Callable[..., Expr]] = staticmethod(circle)
 
     def __init__(
         self,

@@ -2,6 +2,9 @@ r"""Losses of probability distributions."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import ClassVar
+
 from pellucid.graph.expr import Expr, Operand
 from pellucid.graph.ops.exponentials import log
 from pellucid.graph.ops.reductions import mean, sum
@@ -67,7 +70,7 @@ class KLDivergence(Loss):
     np.float32(0.14384104)
     """
 
-    function = staticmethod(kl_divergence)
+    function: ClassVar[Callable[..., Expr]] = staticmethod(kl_divergence)
 
 
 def poisson(y_true: Operand, y_pred: Operand) -> Expr:
@@ -119,4 +122,4 @@ class Poisson(Loss):
     np.float32(0.46027923)
     """
 
-    function = staticmethod(poisson)
+    function: ClassVar[Callable[..., Expr]] = staticmethod(poisson)

@@ -2,6 +2,9 @@ r"""Regression losses."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import ClassVar
+
 from pellucid.graph.errors import OptionError
 from pellucid.graph.expr import Expr, Operand
 from pellucid.graph.ops import hyperbolic
@@ -83,7 +86,7 @@ class MeanSquaredError(Loss):
     np.float32(2.5)
     """
 
-    function = staticmethod(mean_squared_error)
+    function: ClassVar[Callable[..., Expr]] = staticmethod(mean_squared_error)
 
 
 def mean_absolute_error(y_true: Operand, y_pred: Operand) -> Expr:
@@ -124,7 +127,7 @@ class MeanAbsoluteError(Loss):
     np.float32(1.5)
     """
 
-    function = staticmethod(mean_absolute_error)
+    function: ClassVar[Callable[..., Expr]] = staticmethod(mean_absolute_error)
 
 
 def mean_absolute_percentage_error(y_true: Operand, y_pred: Operand) -> Expr:
@@ -167,7 +170,7 @@ class MeanAbsolutePercentageError(Loss):
     np.float32(25.0)
     """
 
-    function = staticmethod(mean_absolute_percentage_error)
+    function: ClassVar[Callable[..., Expr]] = staticmethod(mean_absolute_percentage_error)
 
 
 def mean_squared_logarithmic_error(y_true: Operand, y_pred: Operand) -> Expr:
@@ -210,7 +213,7 @@ class MeanSquaredLogarithmicError(Loss):
     np.float32(0.2402265)
     """
 
-    function = staticmethod(mean_squared_logarithmic_error)
+    function: ClassVar[Callable[..., Expr]] = staticmethod(mean_squared_logarithmic_error)
 
 
 def huber(y_true: Operand, y_pred: Operand, delta: float = 1.0) -> Expr:
@@ -273,7 +276,7 @@ class Huber(Loss):
     np.float32(1.5)
     """
 
-    function = staticmethod(huber)
+    function: ClassVar[Callable[..., Expr]] = staticmethod(huber)
 
     def __init__(
         self, delta: float = 1.0, reduction: Reduction | None = DEFAULT_REDUCTION, name: str | None = None
@@ -320,7 +323,7 @@ class LogCosh(Loss):
     np.float32(1.3715546)
     """
 
-    function = staticmethod(log_cosh)
+    function: ClassVar[Callable[..., Expr]] = staticmethod(log_cosh)
 
 
 def cosine_similarity(y_true: Operand, y_pred: Operand, axis: int = -1) -> Expr:
@@ -374,7 +377,7 @@ class CosineSimilarity(Loss):
     np.float32(-0.70710677)
     """
 
-    function = staticmethod(cosine_similarity)
+    function: ClassVar[Callable[..., Expr]] = staticmethod(cosine_similarity)
 
     def __init__(
         self, axis: int = -1, reduction: Reduction | None = DEFAULT_REDUCTION, name: str | None = None

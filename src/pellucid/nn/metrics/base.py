@@ -292,7 +292,8 @@ class MeanMetricWrapper(Metric):
 
     def __init__(self, function: Callable[..., Expr], name: str | None = None, **settings: Any) -> None:
         super().__init__(getattr(function, "__name__", type(function).__name__) if name is None else name)
-        self.function, self.settings = function, settings
+        self.function: Callable[..., Expr] = function
+        self.settings: dict[str, Any] = settings
 
     def updates(self, y_true: Operand, y_pred: Operand, sample_weight: Operand | None = None) -> Sums:
         values = to_float(as_expr(self.function(y_true, y_pred, **self.settings)))

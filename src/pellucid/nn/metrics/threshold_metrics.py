@@ -73,6 +73,8 @@ class ThresholdMetric(Metric):
     np.float32(2.0)
     """
 
+    thresholds: Array
+
     class_id: int | None
     top_k: int | None
 

@@ -140,6 +140,8 @@ class Optax(StrictArguments, Optimizer):
 class Transformation:
     """A gradient transformation for parameters by name, with its state as a list of arrays."""
 
+    structure: Any
+
     def __init__(self, transformation: Any, parameters: Mapping[str, Shared]) -> None:
         from pellucid.run.jax_runtime import jax
 

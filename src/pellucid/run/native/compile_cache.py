@@ -46,7 +46,9 @@ class CompiledLoop:
     code: str
 
     def __init__(self, library: ctypes.CDLL, code: str, outputs: Outputs, compiler: str) -> None:
-        self.library, self.code, self.outputs, self.function = library, code, outputs, library.run
+        self.library = library
+        self.code, self.outputs = code, outputs
+        self.function = library.run
         self.compiler = compiler
         self.output_bytes: list[int] = [math.prod(shape) * dtype.itemsize for shape, dtype in outputs]
 

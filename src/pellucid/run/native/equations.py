@@ -21,9 +21,9 @@ class Value:
 
     def __init__(self, shape: Sequence[int], dtype: np.dtype[np.generic], name: str, constant: Any = None) -> None:
         self.shape: tuple[int, ...] = tuple(int(n) for n in shape)
-        self.dtype = np.dtype(dtype)
+        self.dtype: np.dtype[Any] = np.dtype(dtype)
         self.name: str = name
-        self.constant = constant
+        self.constant: Any = constant
         self.producer: Equation | None = None
 
     @property

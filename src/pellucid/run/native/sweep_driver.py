@@ -56,7 +56,7 @@ class SweepDriver:
     trials: int
 
     def __post_init__(self) -> None:
-        self.driver = load_driver()
+        self.driver: Any = load_driver()
 
     def __call__(
         self,

@@ -103,8 +103,8 @@ class SparseRows:
     """Rows of a SciPy sparse matrix, made dense when they are read."""
 
     def __init__(self, matrix: Any) -> None:
-        self.matrix = matrix.tocsr()
-        self.shape = matrix.shape
+        self.matrix: Any = matrix.tocsr()
+        self.shape: Any = matrix.shape
 
     def __len__(self) -> int:
         return int(self.shape[0])
@@ -121,8 +121,8 @@ class HuggingFaceRows:
     """
 
     def __init__(self, dataset: Any) -> None:
-        self.has_transform = dataset.format["type"] == "custom"
-        self.dataset = (
+        self.has_transform: Any = dataset.format["type"] == "custom"
+        self.dataset: Any = (
             dataset if self.has_transform else dataset.with_format("numpy", columns=dataset.format["columns"])
         )
 

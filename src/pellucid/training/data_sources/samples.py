@@ -48,6 +48,8 @@ class IndexedDataset:
         Index of the first sample.
     """
 
+    read: Callable[[Array], Parts]
+
     count: int
     start: int
 
@@ -184,7 +186,7 @@ class LazyStructure:
             lengths.append(len(rows))
             return rows
 
-        self.rows = map_leaves(value, count, open_rows)
+        self.rows: Any = map_leaves(value, count, open_rows)
         if len(set(lengths)) != 1 or not lengths[0]:
             received = " and ".join(map(str, lengths)) or "none"
             raise ModelError(

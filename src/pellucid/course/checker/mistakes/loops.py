@@ -43,7 +43,8 @@ class LoopStep:
 
     def __init__(self, node: Node, graph: FormulaGraph) -> None:
         assert node.expr is not None
-        self.node, self.settings = node, node.settings
+        self.node = node
+        self.settings: dict[str, Any] = node.settings
         self.body: Subgraph = node.settings["body"]
         sequences, states = node.settings["sequences"], node.settings["states"]
         self.is_reverse: bool = bool(node.settings["reverse"])
