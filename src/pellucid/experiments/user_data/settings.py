@@ -64,7 +64,7 @@ class Settings:
         int | None, Range(1), "Maximum number of epochs (default 20, up to 200 for small training sets)."
     ] = None
     batch_size: Annotated[int, Range(1), "Samples per step (default 32)."] = 32
-    optimizer: Annotated[str | dict[str, Any], "Optimizer: adam, sgd, adamw, rmsprop, ... (default adam)."] = "adam"
+    optimizer: Annotated[str | dict, "Optimizer: adam, sgd, adamw, rmsprop, ... (default adam)."] = "adam"  # type: ignore[type-arg]
     learning_rate: Annotated[float | None, Range(0, open=True), "Learning rate (default: that of the optimizer)."] = (
         None
     )
@@ -87,10 +87,8 @@ class Settings:
         Literal["all"] | int | None, Range(1), "Number of devices that share every batch, or all (default 1)."
     ] = None
     strict: Annotated[bool, "Stop at an invalid image, line or cell instead of skipping it with a warning."] = False
-    loss: Annotated[str | dict[str, Any] | None, "Loss (default: cross-entropy of classes, or mean squared error)."] = (
-        None
-    )
-    metrics: Annotated[list[Any] | None, "Metrics (default: accuracy, or mean absolute error)."] = None
+    loss: Annotated[str | dict | None, "Loss (default: cross-entropy of classes, or mean squared error)."] = None  # type: ignore[type-arg]
+    metrics: Annotated[list | None, "Metrics (default: accuracy, or mean absolute error)."] = None  # type: ignore[type-arg]
     checksum: Annotated[str | None, "Checksum of the data of an earlier run."] = None
     options: Mapping[str, Any] = field(default_factory=dict)
     layers: Sequence[Mapping[str, Any]] | None = None
