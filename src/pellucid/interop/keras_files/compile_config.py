@@ -27,8 +27,11 @@ SCHEDULES_NOT_IN_KERAS = {
 WRAPPERS = ("LossFunctionWrapper", "MeanMetricWrapper")
 """Classes in which Keras stores functions."""
 
-NOT_IN_KERAS = {"ConfusionMatrix", "Sparse", "binary_hinge", "multiclass_hinge", "scaled_tanh", *SCHEDULES_NOT_IN_KERAS}
-"""Metrics, losses and the like that Keras does not have."""
+NOT_IN_KERAS = {
+    *("ConfusionMatrix", "Optax", "Sparse", "binary_hinge", "multiclass_hinge", "scaled_tanh"),
+    *SCHEDULES_NOT_IN_KERAS,
+}
+"""Metrics, losses, optimizers and the like that Keras does not have."""
 
 
 def write_compile_config(model: Any) -> Config:
