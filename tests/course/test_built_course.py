@@ -79,7 +79,7 @@ def any_method_has_parameters(facts: Facts) -> bool:
         ("np.tanh", "pel.tanh"),
         ("predict_proba", "pel.Model"),
         ("pellucid train", "pellucid train"),
-        ("requires_grad", "Coming from other frameworks"),
+        ("requires_grad", "Names of other frameworks"),
     ],
 )
 def test_the_search_finds_names(pages, site: Path, word: str, page: str) -> None:
