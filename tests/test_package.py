@@ -43,7 +43,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "extension_points": {"typing"},
     "errors": {"extension_points"},
     "optional_packages": {"errors"},
-    "untrusted_files": {"errors"},
+    "untrusted_files": {"errors", "typing"},
     "byhand": set(),
     "graph": BASE,
     "run": BASE | {"graph"},

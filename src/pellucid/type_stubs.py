@@ -1,7 +1,7 @@
 """Type stubs of modules whose names are found or made at run time: ``python -m pellucid.type_stubs`` writes them.
 
 A module that imports its names on first use, or whose functions the `op` decorator makes, says nothing to a type
-checker. Its stub, a ``.pyi`` file beside it, declares every public name.
+checker. Its stub, a ``.pyi`` file in the same folder, declares every public name.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ Examples
 """
 
 ArrayLike: TypeAlias = npt.ArrayLike
-"""What NumPy converts to an array: arrays, numbers, lists of numbers.
+"""Values that NumPy converts to an array: arrays, numbers, lists of numbers.
 
 Examples
 --------
@@ -64,7 +64,7 @@ Examples
 """
 
 DTypeLike: TypeAlias = npt.DTypeLike
-"""What NumPy converts to a dtype, such as ``"float32"``.
+"""Values that NumPy converts to a dtype, such as ``"float32"``.
 
 Examples
 --------

@@ -7,6 +7,7 @@ import json
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,9 @@ from tests.interop.keras_architectures import ARCHITECTURES, GOLDEN, randomize
 from tests.nn.layer_rows import LAYERS, Row, make_data
 
 pytest.importorskip("h5py")
+IDENTITY = SimpleNamespace(init=lambda params: (), update=lambda g, state, params: (g, state))
+"""Gradient transformation of optax, which no file can hold."""
+
 SAVED = Path(__file__).parents[1] / "saving" / "golden"
 
 ROWS = {key: row for key, row in LAYERS.items() if type(row.make()) in get_classes(layers).values()}
@@ -225,6 +229,7 @@ def test_models_that_keras_cannot_express_are_refused(tmp_path: Path) -> None:
     ("optimizer", "loss", "reason"),
     [
         (nn.optimizers.SGD(nn.schedules.StepDecay(0.1, 2)), "mse", "Keras has no StepDecay, the optimizer of the mod"),
+        (nn.optimizers.Optax(IDENTITY), "mse", "Keras has no Optax, the optimizer of the model"),
         (nn.optimizers.Nadam(0.1), "mse", "The state of Nadam cannot be written"),
         (nn.optimizers.SGD(0.1, multipliers={"w": 2.0}), "mse", "Keras's SGD has no multipliers"),
         ("sgd", lambda t, y: (t - y).mean(axis=-1), "loss=.* has no registered name"),

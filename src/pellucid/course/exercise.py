@@ -1,4 +1,4 @@
-"""Exercises: a question, the true answer, and what a learner may use."""
+"""Exercises: a question, the true answer, and the variables that a learner may use."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ import numpy as np
 from pellucid.graph.errors import DtypeError, PrecisionWarning, brief
 from pellucid.graph.source_location import get_user_stacklevel
 from pellucid.graph.types import MAX_ITEMSIZE, NamedDim, as_dtype, is_float
+from pellucid.typing import Array
 
 
 def has_dtype(value: Any) -> bool:
@@ -25,7 +26,7 @@ def is_torch_tensor(value: Any) -> bool:
     return torch is not None and isinstance(value, getattr(torch, "Tensor", ()))
 
 
-def read_array(value: Any) -> np.ndarray[Any, Any]:
+def read_array(value: Any) -> Array:
     """Return an array of any library, or nested lists, as a NumPy array; data in main memory are not copied.
 
     PyTorch tensors are detached and taken off their device, and sparse ones are made dense. Arrays that offer nothing
@@ -51,18 +52,18 @@ def read_array(value: Any) -> np.ndarray[Any, Any]:
     return np.asarray(value)
 
 
-def read_torch_tensor(tensor: Any) -> np.ndarray[Any, Any]:
+def read_torch_tensor(tensor: Any) -> Array:
     torch = sys.modules["torch"]
     tensor = tensor.detach()
     if tensor.layout != torch.strided:
         tensor = tensor.to_dense()
     if tensor.dtype == torch.bfloat16:  # NumPy has no such dtype; every value is a float32
         tensor = tensor.float()
-    array: np.ndarray[Any, Any] = tensor.cpu().resolve_conj().resolve_neg().numpy()
+    array: Array = tensor.cpu().resolve_conj().resolve_neg().numpy()
     return array
 
 
-def as_array(value: Any, dtype: Any = None) -> np.ndarray[Any, Any]:
+def as_array(value: Any, dtype: Any = None) -> Array:
     """Return a value as an array: NumPy arrays keep their dtype, Python numbers and lists get `config.floatx`."""
     array = to_native_array(value)
     check_real(array, value)
@@ -71,7 +72,7 @@ def as_array(value: Any, dtype: Any = None) -> np.ndarray[Any, Any]:
     return array if dtype is None else _cast(array, as_dtype(dtype))
 
 
-def check_real(array: np.ndarray[Any, Any], value: Any, owner: str = "") -> None:
+def check_real(array: Array, value: Any, owner: str = "") -> None:
     """Raise an error unless the array of a value has real numbers, integers or booleans of up to 64 bits."""
     if (array.dtype.kind not in "biuf" and not is_float(array.dtype)) or array.dtype.itemsize > MAX_ITEMSIZE:
         expected = f"{owner}: expected real numbers" if owner else "Expected real numbers"
@@ -79,7 +80,7 @@ def check_real(array: np.ndarray[Any, Any], value: Any, owner: str = "") -> None
         raise DtypeError(f"{expected}. Received: {reprlib.repr(value)}, of dtype {array.dtype}{fix}")
 
 
-def _cast(array: np.ndarray[Any, Any], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+def _cast(array: Array, dtype: np.dtype[Any]) -> Array:
     if is_float(dtype):
         return array.astype(dtype)
     with np.errstate(all="ignore"):
@@ -89,14 +90,14 @@ def _cast(array: np.ndarray[Any, Any], dtype: np.dtype[Any]) -> np.ndarray[Any, 
     return result
 
 
-def is_numeric_text(array: np.ndarray[Any, Any]) -> bool:
+def is_numeric_text(array: Array) -> bool:
     try:
         return array.dtype.kind in "US" and array.astype("float64").size > 0
     except ValueError:
         return False
 
 
-def to_native_array(value: Any) -> np.ndarray[Any, Any]:
+def to_native_array(value: Any) -> Array:
     if getattr(type(value), "is_symbolic", False):
         raise DtypeError(
             f"Expected a value. Received: the expression {brief(value)}, which has none until it runs. Run it first, "
@@ -116,7 +117,7 @@ def to_native_array(value: Any) -> np.ndarray[Any, Any]:
         raise DtypeError(f"Expected numbers, in rows of equal length. Received: {reprlib.repr(value)}") from error
 
 
-def cast_to_dtype(value: Any, dtype: np.dtype[Any], owner: str) -> np.ndarray[Any, Any]:
+def cast_to_dtype(value: Any, dtype: np.dtype[Any], owner: str) -> Array:
     """Cast the value of an input or variable, the owner; warn if an array is rounded.
 
     Python numbers and lists have no dtype, so they are rounded silently. Raises a DtypeError for a number that the

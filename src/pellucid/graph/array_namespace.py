@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class NamespaceArray(Protocol):
-    """Array of an array namespace: what arrays of NumPy and of JAX and expressions have in common."""
+    """Array of an array namespace, with the operators and methods that NumPy, JAX and expressions have in common."""
 
     @property
     def shape(self) -> tuple[int, ...]: ...

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from types import EllipsisType
 
     from pellucid.graph.op import Op
-    from pellucid.typing import ArrayLike, Mode
+    from pellucid.typing import Array, ArrayLike, Mode
 
 Settings = tuple[tuple[str, Any], ...]
 """Settings of an op in hashable form, sorted by name."""
@@ -47,11 +47,11 @@ OpSettings = dict[str, Any]
 """Settings of an op by name. Their types depend on the op."""
 
 Operand: TypeAlias = "Expr | ArrayLike"
-"""What functions on expressions take: an expression, or what becomes a constant."""
+"""Argument of functions on expressions: an expression, or a value that becomes a constant."""
 
 IndexPart: TypeAlias = "Operand | slice | EllipsisType | None"
 IndexKey: TypeAlias = "IndexPart | tuple[Any, ...]"
-"""What ``x[...]`` takes: integers, slices, ``None``, ``...``, integer arrays and constant masks."""
+"""Index in ``x[...]``: integers, slices, ``None``, ``...``, integer arrays and constant masks."""
 
 
 class Expr(ArrayMethods):
@@ -246,7 +246,7 @@ class Constant(Expr):
 
     __slots__ = ("value",)
 
-    value: np.ndarray[Any, Any]
+    value: Array
 
     if TYPE_CHECKING:
 
@@ -254,7 +254,7 @@ class Constant(Expr):
         def shape(self) -> tuple[int, ...]:
             """Sizes of the axes, which are known."""
 
-    def __init__(self, value: np.ndarray[Any, Any]) -> None:
+    def __init__(self, value: Array) -> None:
         set_leaf_attributes(self, Type(value.shape, value.dtype))
         object.__setattr__(self, "value", value)
 
@@ -332,7 +332,7 @@ class Shared(Expr):
         copy: Shared = expression_copy(self, {})  # a variable has no parts that a copy could share
         return copy
 
-    def get_value(self) -> np.ndarray[Any, Any]:
+    def get_value(self) -> Array:
         """Return a copy of the value as a NumPy array."""
         return np.array(self.storage)
 

@@ -14,6 +14,7 @@ import numpy as np
 from pellucid.graph.expr import Constant, Expr, Input, Shared
 from pellucid.graph.graph_batching_padding import MemberSizes, PaddedAxes, mask_inputs
 from pellucid.graph.traversal import topological
+from pellucid.typing import Array
 
 NodeGroup = tuple[Expr, ...]
 """Corresponding expressions of several graphs."""
@@ -119,12 +120,12 @@ class GraphBatcher:
             if updates and isinstance(made, Shared):
                 (made.default_update,) = self.merge([tuple(updates)])
 
-    def stack_values(self, leaf: Expr) -> np.ndarray[Any, Any]:
+    def stack_values(self, leaf: Expr) -> Array:
         """Stack the values of a leaf in all members, padded with zeros."""
         if leaf in self.sizes:
             return np.array(self.sizes[leaf], np.int32)  # type: ignore[index]
         values = [n.value if isinstance(n, Constant) else n.get_value() for n in self.leaves[leaf]]  # type: ignore[attr-defined]
-        padded: np.ndarray[Any, Any] = np.zeros((len(values), *get_known_sizes(leaf)), leaf.dtype)
+        padded: Array = np.zeros((len(values), *get_known_sizes(leaf)), leaf.dtype)
         for i, value in enumerate(values):
             padded[i, ...][tuple(slice(size) for size in value.shape)] = value
         return padded
@@ -144,6 +145,6 @@ def get_known_sizes(leaf: Expr) -> tuple[int, ...]:
     return tuple(dim for dim in leaf.shape if isinstance(dim, int))
 
 
-def unpad(value: np.ndarray[Any, Any], like: Expr) -> np.ndarray[Any, Any]:
+def unpad(value: Array, like: Expr) -> Array:
     """Return the part of a padded value without padding, of the shape of a leaf."""
     return np.array(value[tuple(slice(size) for size in get_known_sizes(like))])

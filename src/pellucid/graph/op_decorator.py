@@ -217,7 +217,7 @@ class OpFunction(Protocol[Result]):
 
 
 class OpDecorator(Protocol):
-    """What `op` returns: a function that turns the value function of an op into its public function."""
+    """Decorator that turns the value function of an op into its public function."""
 
     @overload
     def __call__(self, value: Callable[..., ArrayValue]) -> OpFunction[Expr]: ...

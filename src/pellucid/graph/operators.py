@@ -311,7 +311,7 @@ class ArrayMethods(Operators):
         """Standard deviation over axes; see `pellucid.std`."""
         return call_op("std", self, axis=axis, ddof=ddof, keepdims=keepdims, **wrong)
 
-    def any(self, axis: Any = None, keepdims: bool = False, **wrong: object) -> Expr:
+    def any(self, axis: Axes = None, keepdims: bool = False, **wrong: object) -> Expr:
         """Whether any element is true; see `pellucid.any`."""
         return call_op("any", self, axis=axis, keepdims=keepdims, **wrong)
 

@@ -20,6 +20,7 @@ from pellucid.graph.operators import MAX_TEXT
 from pellucid.graph.pattern import Pattern
 from pellucid.graph.precedence import ATOM, DIVIDE, MULTIPLY, NEGATE
 from pellucid.graph.types import Type
+from pellucid.typing import Array
 
 
 class Notation(Protocol):
@@ -179,7 +180,7 @@ def format_setting(value: Any) -> str:
     return str(value)
 
 
-def format_constant(value: np.ndarray[Any, Any]) -> tuple[str, int]:
+def format_constant(value: Array) -> tuple[str, int]:
     """Return the text of a constant, the type of a large array, and its precedence."""
     if value.ndim == 0:
         text = format_number(value[()], value.dtype)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from pellucid.graph.expr import Expr
+from pellucid.typing import Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +35,7 @@ class Subgraph:
         return any(e.is_labeled for e in self.outputs)
 
     @property
-    def empty_outputs(self) -> list[np.ndarray[Any, Any]]:
+    def empty_outputs(self) -> list[Array]:
         """The stacked outputs of zero iterations. Unknown sizes are 0."""
         shapes = [tuple(d if isinstance(d, int) else 0 for d in e.shape) for e in self.outputs]
         return [np.empty((0, *shape), e.dtype) for shape, e in zip(shapes, self.outputs, strict=True)]

@@ -15,6 +15,7 @@ from pellucid.graph.naming import strip_labels
 from pellucid.graph.range_rules import get_dtype_range
 from pellucid.graph.traversal import topological
 from pellucid.graph.types import is_float
+from pellucid.typing import Array
 
 Ranges = Mapping[Any, tuple[float, float]]
 """Intervals of inputs and shared variables, by expression or by name."""
@@ -78,7 +79,7 @@ def infer_node_range(node: Expr, operands: Sequence[Interval]) -> Interval:
     return fit_dtype(node.op.value_range(node, *operands), node.dtype)
 
 
-def get_array_range(array: np.ndarray[Any, Any]) -> Interval:
+def get_array_range(array: Array) -> Interval:
     values = array[~np.isnan(array)] if is_float(array.dtype) else array
     return Interval(float(values.min()), float(values.max())) if values.size else Interval(0, 0)
 

@@ -76,7 +76,7 @@ class Model(Layer):
     Notes
     -----
     `pickle`, joblib and cloudpickle store what `save` stores, and custom classes and functions as they store any other;
-    a loaded model goes on training bit by bit like the original. `copy.deepcopy` returns an independent model, which
+    a loaded model continues training bit by bit like the original. `copy.deepcopy` returns an independent model, which
     keeps the values, the compile configuration and the state of the optimizer. `copy.copy` returns a model of the same
     layers, parameters and optimizer. Within one pickle or deep copy, models and functions that share a variable still
     share it.

@@ -181,22 +181,11 @@ def save_weights(model: Layer, path: FilePath) -> None:
         write_arrays(file, get_parameter_paths(model))
 
 
-def is_state_dict(path: Any) -> bool:
-    """Whether weights are a state dict or a file of one; the names in it have dots in place of slashes."""
-    if not isinstance(path, (str, Path)):
-        return True
-    file = Path(path)
-    if file.suffix != ".safetensors":
-        return file.suffix in (".pt", ".pth")
-    names = read_arrays(file, 0)
-    return bool(names) and all("." in name and "/" not in name for name in names)
-
-
 def load_weights(model: Layer, path: Any, mapping: Any = None) -> None:
     """Read the values of a model's parameters; see `Model.load_weights`."""
-    if mapping is not None or is_state_dict(path):
-        from pellucid.interop.pytorch.state_dict import load_state_dict
+    from pellucid.interop.pytorch.state_dict import PT_SUFFIXES, assign_tensors, load_state_dict
 
+    if mapping is not None or not isinstance(path, (str, Path)) or Path(path).suffix in PT_SUFFIXES:
         load_state_dict(model, path, mapping)
         return
     file = check_suffix(path, (*SUFFIXES, ".pel"))
@@ -208,4 +197,13 @@ def load_weights(model: Layer, path: Any, mapping: Any = None) -> None:
         assign_weights(get_parameter_paths(model), values, file)
     else:
         parameters = get_parameter_paths(model)
-        assign_weights(parameters, read_arrays(file, get_max_weight_bytes(parameters.values())), file)
+        arrays = read_arrays(file, get_max_weight_bytes(parameters.values()))
+        if file.suffix == ".safetensors" and has_module_names(arrays):
+            assign_tensors(model, arrays, None, str(file), in_order=False)
+        else:
+            assign_weights(parameters, arrays, file)
+
+
+def has_module_names(arrays: Mapping[str, Any]) -> bool:
+    """Whether names of arrays are those of a state dict, with dots in place of slashes."""
+    return bool(arrays) and all("." in name and "/" not in name for name in arrays)

@@ -1,4 +1,4 @@
-"""The reference: an inventory of all public names, and what is known about each of them."""
+"""The reference: an inventory of all public names, with the facts about each of them."""
 
 from pellucid.reference.inventory import PublicName as PublicName
 from pellucid.reference.inventory import find_public_names as find_public_names

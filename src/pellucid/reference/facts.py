@@ -1,4 +1,4 @@
-"""What is known about a public name: signature, docstring, formula, gradient, cost, methods; and the rewrite rules."""
+"""Facts about a public name: signature, docstring, formula, gradient, cost, methods; and the rewrite rules."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HELP_WIDTH = 84
 
 @dataclass
 class Facts:
-    """What is known about a public name."""
+    """Facts about a public name."""
 
     name: str
     kind: str
@@ -53,7 +53,7 @@ class Fact(NamedTuple):
 
 @functools.cache
 def collect_facts(entry: PublicName) -> Facts:
-    r"""Collect what is known about a public name.
+    r"""Collect the facts about a public name.
 
     Examples
     --------

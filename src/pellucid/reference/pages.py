@@ -144,7 +144,7 @@ def convert_sections(text: str) -> str:
 
 
 def write_facts(facts: Facts) -> list[str]:
-    """Return the derived facts as a list of fields, with formulas on lines of their own."""
+    """Return the derived facts as a list of fields, with formulas on separate lines."""
     fields = []
     for label, lines in list_derived_lines(facts):
         formulas = [re.fullmatch(r":math:`([^`]*)`", line) for line in lines]

@@ -273,4 +273,4 @@ REDUCTIONS: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] =
         r'<svg aria-hidden="true" style="max-width: \2pt" \1\3',
     ),
 ]
-"""What is removed from matplotlib's SVG: metadata, global style, fonts, digits that nobody sees."""
+"""Parts that are removed from Matplotlib's SVG: metadata, global style, fonts, and invisible digits."""

@@ -205,7 +205,8 @@ def read_keras(path: Path, model: Layer, order: Mapping[Layer, int] | None = Non
         with report_damage(StorageError, where):
             datasets, names = collect_datasets(file)
         parameters = dict(walk_model(model, names, order))
-        given = find_given_statistics(model)
+        normalizations = iterate_normalizations(model)
+        given = {p for n in normalizations if n.config["mean"] is not None for p in n.parameters}  # files may lack them
         parameters = {key: p for key, p in parameters.items() if key in datasets or p not in given}
         with report_damage(StorageError, where):
             values = {key: read_value(p, datasets.get(key), key, names) for key, p in parameters.items()}
@@ -283,18 +284,14 @@ def collect_datasets(file: h5py.File) -> tuple[dict[str, h5py.Dataset], dict[str
     return datasets, names
 
 
-def find_given_statistics(layer: Layer) -> set[Shared]:
-    """Return the parameters of `Normalization` layers with given statistics, which Keras files may lack."""
+def iterate_normalizations(layer: Layer) -> Iterator[Normalization]:
+    """Yield the `Normalization` layers in a layer, which may be one itself."""
     if isinstance(layer, Normalization):
-        return set() if layer.config["mean"] is None else set(layer.parameters)
-    return {p for part in layer.parts if isinstance(part, Layer) for p in find_given_statistics(part)}
-
-
-def find_variances(layer: Layer) -> set[Shared]:
-    """Return the variances of `Normalization` layers."""
-    if isinstance(layer, Normalization):
-        return set(layer.parameters[1:])
-    return {p for part in layer.parts if isinstance(part, Layer) for p in find_variances(part)}
+        yield layer
+        return
+    for part in layer.parts:
+        if isinstance(part, Layer):
+            yield from iterate_normalizations(part)
 
 
 def read_value(p: Shared, dataset: Any, path: str, names: Mapping[str, str]) -> Array:
@@ -343,7 +340,7 @@ def write_keras(
     the optimizer.
     """
     weights = io.BytesIO()
-    variances = find_variances(model)
+    variances = {p for normalization in iterate_normalizations(model) for p in normalization.parameters[1:]}
     with import_h5py().File(weights, "w") as file:
         for key, p in walk_model(model, {}):
             file[key] = p.get_value().astype("float32") if p.dtype.name == "bfloat16" else p.get_value()

@@ -114,13 +114,16 @@ def draw_nodes(
 def draw_nodes(
     nodes: Sequence[GraphNode], title: str = "", kind_names: Mapping[str, str] = KIND_NAMES, *, ax: Axes | None = None
 ) -> Figure | Axes:
-    """Draw nodes in topological order, with a legend of their ki
+    """Draw nodes in topological order, with a legend of their kinds.
 
     Parameters
     ----------
-        ax : matplotlib.axes.Axes, optional
-            Axes to draw into and to return. By default, the picture is a new figure, which is returned.
-    nds.
+    nodes : sequence of GraphNode
+    title : str
+    kind_names : mapping from str to str
+        Texts of the legend by kind of node.
+    ax : matplotlib.axes.Axes, optional
+        Axes to draw into and to return. By default, the picture is a new figure, which is returned.
     """
     layout = compute_layout(nodes, get_box_width)
     width = max(p.x + p.width / 2 for row in layout.layers for p in row)

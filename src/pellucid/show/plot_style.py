@@ -67,7 +67,7 @@ DARK_COLORS = {
 }
 """Colors in dark mode, as in ``web/src/theme.ts``. All others are the same: they are readable on both pages."""
 PLAIN: "dict[str, Any]" = {"color": INK, "parse_math": False}
-"""Style of texts with names, in which Matplotlib would read what is between two dollar signs as mathematics."""
+"""Style of texts with names, in which Matplotlib would read text between two dollar signs as mathematics."""
 DOTS_PER_INCH = 144
 
 

@@ -23,8 +23,7 @@ from pellucid.training.epoch_program import (
     with_batch_sizes,
 )
 from pellucid.training.train_step import SampleSpec, get_train_step
-
-Array = np.ndarray[Any, Any]
+from pellucid.typing import Array
 
 STEPS_PER_CALL = 1024
 """Up to how many steps of several short epochs one call covers."""

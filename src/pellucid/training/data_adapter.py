@@ -41,8 +41,8 @@ from pellucid.training.target_checks import (
     warn_about_accuracy,
     warn_about_unreachable_targets,
 )
+from pellucid.typing import Array
 
-Array = np.ndarray[Any, Any]
 Dataset: TypeAlias = ArrayDataset | MemmapDataset | IndexedDataset
 
 # Sources

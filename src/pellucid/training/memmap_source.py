@@ -11,8 +11,8 @@ import numpy as np
 
 from pellucid.model.errors import ModelError
 from pellucid.training.array_source import list_arrays, map_arrays
+from pellucid.typing import Array
 
-Array = np.ndarray[Any, Any]
 Spans = list[tuple[int, int]]
 Rows = tuple[Spans, Array | None]
 """Spans of neighboring rows, and the permutation of all rows, None to keep their order."""

@@ -13,8 +13,7 @@ from pellucid.training.array_source import ArrayDataset, count_steps
 from pellucid.training.epoch_program import BatchSource, Chunk, StepLimit, with_batch_sizes
 from pellucid.training.iterator_source import END, Convert, Prefetcher, count_bytes
 from pellucid.training.train_step import get_train_step
-
-Array = np.ndarray[Any, Any]
+from pellucid.typing import Array
 
 QUEUED_PIECES = 2
 

@@ -9,10 +9,9 @@ from typing import IO, Any
 
 import numpy as np
 
+from pellucid.typing import Array
 from pellucid.untrusted_files.budget import MemoryBudget
 from pellucid.untrusted_files.reading import ErrorClass, report_damage, shorten
-
-Array = np.ndarray[Any, Any]
 
 KINDS = "biufcSU"
 """Kinds of dtypes that are read: numbers, booleans and strings."""

@@ -1,4 +1,4 @@
-"""`check_answer`: compares a learner's answer with the true formula on random data, and names what is wrong."""
+"""`check_answer`: compares a learner's answer with the true formula on random data, and names the mistake."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ INTERNAL = ("expand_dims", "squeeze", "max_unpool", "take_along_axis", "[None", 
 """Parts of texts that learners do not write. Hints do not quote them."""
 
 EXPANDED_COST = 0.15
-"""Extra cost of mistakes inside of letters: a mistake in what the learner wrote is more likely."""
+"""Extra cost of mistakes inside of letters: a mistake in the learner's own text is more likely."""
 
 
 @dataclass(frozen=True)
@@ -141,10 +141,10 @@ def check_answer(
 
 
 def explain_answer(question: Question, outcome: AnswerValue) -> CheckResult | None:
-    """Return what is wrong with an answer, or None.
+    """Return the mistake of an answer, or None.
 
     The formula is read in several ways: in all letters, and with letters that the answer does not use written out. A
-    mistake may be in what the learner wrote in place of such a letter.
+    mistake may be in the learner's text in place of such a letter.
     """
     readings = [(question.read(opaque, outcome.numbers), opaque) for opaque in question.list_readings(outcome.letters)]
     computed = [(context, compute_candidates(context)) for context, _ in readings]
@@ -179,7 +179,7 @@ def write_explanation(quantity: str, context: Context, explanation: MistakeExpla
 
 
 def write_result(quantity: str, texts: Sequence[Text], places: Sequence[str] = ()) -> CheckResult:
-    """Return the result for what is wrong. Reasons become hints if there are several."""
+    """Return the result for a mistake. Reasons become hints if there are several."""
     if len(texts) == 1:
         statement, why = texts[0]
         return CheckResult(False, f"{quantity}: {statement} {why}".strip(), tuple(places))

@@ -1,4 +1,4 @@
-"""Rendering of pages by Sphinx, in a process of its own: ``python -m pellucid.course.site.rendering WORK CORES``.
+"""Rendering of pages by Sphinx, in a separate process: ``python -m pellucid.course.site.rendering WORK CORES``.
 
 Sphinx forks to use several cores, which a process that has loaded JAX must not do.
 """
@@ -23,6 +23,9 @@ CONFIGURATION = Path(__file__).parent
 FAULTS = "faults.txt"
 """File with the warnings of Sphinx, in the folder of a build."""
 
+ERRORS = "errors.txt"
+"""File with what the process wrote to its standard error, in the folder of a build."""
+
 STATUS = re.compile(r"(reading sources|writing output)\.\.\. \S*\[ *(\d+)%\]")
 """Status line of Sphinx: its phase and the percentage of pages."""
 
@@ -31,18 +34,19 @@ def render_pages(work: Path, cores: int, display: ProgressDisplay | None) -> lis
     """Render the pages of a folder, and return the warnings of Sphinx."""
     command = [sys.executable, "-m", __name__, str(work), str(cores)]
     tasks: dict[str, Task] = {}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with (
+        (work / ERRORS).open("w+", encoding="utf-8") as errors,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
+    ):
         assert process.stdout is not None
-        assert process.stderr is not None
         for line in process.stdout:
             if display is not None and (found := STATUS.search(line)):
                 phase, percent = found.groups()
                 if phase not in tasks:
                     tasks[phase] = display.add_task(phase, 100)
                 display.update(tasks[phase], completed=int(percent))
-        errors = process.stderr.read()
     if process.returncode:
-        raise CourseError(f"Sphinx failed: {errors.strip()}")
+        raise CourseError(f"Sphinx failed: {(work / ERRORS).read_text('utf-8').strip()}")
     return (work / FAULTS).read_text("utf-8").splitlines()
 
 

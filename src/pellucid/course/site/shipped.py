@@ -67,10 +67,11 @@ def pack_site(folder: Path) -> None:
 
 
 def unpack_site(folder: Path) -> None:
-    with tempfile.TemporaryDirectory(prefix="pellucid-course-") as temporary, tarfile.open(SHIPPED) as archive:
-        archive.extractall(temporary, filter="data")
-        shutil.copytree(temporary, folder.with_name(f"{folder.name}-unpacked"), dirs_exist_ok=True)
-    replace_folder(folder.with_name(f"{folder.name}-unpacked"), folder)
+    unpacked = folder.with_name(f"{folder.name}-unpacked")
+    shutil.rmtree(unpacked, ignore_errors=True)  # of an interrupted call
+    with tarfile.open(SHIPPED) as archive:
+        archive.extractall(unpacked, filter="data")
+    replace_folder(unpacked, folder)
 
 
 def read_shipped_stamp() -> str | None:

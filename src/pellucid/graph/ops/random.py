@@ -146,7 +146,7 @@ class Generator:
         """Return the state: the two words of the seed and the step, as uint32 of shape (3,)."""
         return self.state.get_value()
 
-    def set_state(self, state: Expr) -> None:
+    def set_state(self, state: Array) -> None:
         """Continue from a state that `get_state` returned.
 
         Parameters

@@ -14,8 +14,6 @@ from collections.abc import Mapping
 from types import FunctionType
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from pellucid.extension_points import expression_copy, expression_reduction
 from pellucid.graph.expr import Expr, Input, Shared
 from pellucid.graph.op import OPS
@@ -28,6 +26,7 @@ from pellucid.graph.serialization.writer import (
     write_structure,
 )
 from pellucid.graph.traversal import collect_shared, replace_all
+from pellucid.typing import Array
 
 CODE_PICKLERS = frozenset({"cloudpickle", "dill"})
 """Packages that pickle the code of functions and classes, where pickle stores a module and a name."""
@@ -37,7 +36,7 @@ class GraphState(NamedTuple):
     """Content of a pickle of expressions, or of objects that contain expressions."""
 
     text: str  # JSON: the table of expressions, and data that refers to it
-    arrays: Mapping[str, np.ndarray[Any, Any]]  # large constants
+    arrays: Mapping[str, Array]  # large constants
     leaves: Mapping[int, Expr]  # inputs and shared variables, by their entry in the table
     ops: tuple[Any, ...]  # functions of custom ops: loading them imports their modules, which registers the ops
 
@@ -76,7 +75,7 @@ def is_picklable(value: Any) -> bool:
         return is_importable(value)
     try:
         pickle.dumps(value)
-    except Exception:  # pickle has no class of its own for what it cannot store
+    except Exception:  # pickle raises errors of many classes
         return False
     return True
 

@@ -85,6 +85,7 @@ def arrange(value: Any, model: Any) -> Any:
 def write_optimizer(optimizer: optimizers.Optimizer, to_keras: Callable[[Any, str], Any]) -> Any:
     if optimizer.options["multipliers"]:
         raise ModelError(f"Keras's {type(optimizer).__name__} has no multipliers")
+    check_in_keras(type(optimizer).__name__, "optimizer")
     config = to_keras(optimizer, "optimizer")
     if isinstance(config, str):
         raise ModelError(f"{config} is a custom optimizer, which Keras does not have")

@@ -27,6 +27,7 @@ from pellucid.nn import layers
 from pellucid.nn.layers import RNN, GroupQueryAttention, Input, Lambda, Layer, MultiHeadAttention
 from pellucid.nn.masks import attach_mask, find_mask
 from pellucid.saving.class_registry import find_registered
+from pellucid.typing import Array
 from pellucid.untrusted_files.reading import quote, shorten
 
 Config = Mapping[str, Any]
@@ -277,7 +278,7 @@ def check_dtype(layer: Layer, dtype: str) -> None:
         )
 
 
-def read_array(config: Any) -> np.ndarray[Any, Any]:
+def read_array(config: Any) -> Array:
     if not isinstance(config, dict):
         raise StorageError(f"expected an array. Received: {quote(config)}")
     return np.asarray(config.get("value"), as_dtype(config.get("dtype") or "float32"))

@@ -17,8 +17,7 @@ from pellucid.nn import schedules
 from pellucid.nn.layers import Layer
 from pellucid.nn.optimizers import Optimizer
 from pellucid.saving.keras_weights import get_layers, sort_as_keras
-
-Array = np.ndarray[Any, Any]
+from pellucid.typing import Array
 
 PREFIX = "optimizer/vars/"
 

@@ -17,8 +17,7 @@ from pellucid.model.functional_graph import CallNode, get_dependencies, iterate_
 from pellucid.model.interfaces import ModelLike, is_model
 from pellucid.nn import layers
 from pellucid.nn.layers import Layer
-
-Array = np.ndarray[Any, Any]
+from pellucid.typing import Array
 
 
 @dataclass

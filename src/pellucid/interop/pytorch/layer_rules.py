@@ -32,8 +32,8 @@ from pellucid.nn.layers import (
     RMSNormalization,
     SimpleRNN,
 )
+from pellucid.typing import Array
 
-Array = np.ndarray[Any, Any]
 Tensors = dict[str, Array]
 
 

@@ -16,9 +16,8 @@ from pellucid.interop.pytorch.feature_order import FeatureOrders
 from pellucid.interop.pytorch.layer_rules import IGNORED, TensorRule, Tensors, count_modules, has_rules, list_rules
 from pellucid.nn.layers import Layer
 from pellucid.saving.weights import join_names
+from pellucid.typing import Array
 from pellucid.untrusted_files.reading import quote, report_damage
-
-Array = np.ndarray[Any, Any]
 
 PrefixMapping = Mapping[str, str | None] | Callable[[str], str | None]
 """Layer names by the prefixes of a state dict, or a function; None leaves tensors out."""
@@ -66,14 +65,31 @@ def load_state_dict(target: Layer, state_dict: Any, mapping: PrefixMapping | Non
     >>> model.layers[0].get_weights()[0].shape
     (2, 3)
     """
-    name = f"the weights of {target.name}"
     if isinstance(state_dict, (str, Path)):
-        tensors = read_tensors(Path(state_dict))
-        name = f"{state_dict}"
+        path = Path(state_dict)
+        assign_tensors(target, read_tensors(path), mapping, str(path), in_order=path.suffix != ".safetensors")
     else:
-        tensors = to_arrays(state_dict, name)
+        name = f"the weights of {target.name}"
+        assign_tensors(target, to_arrays(state_dict, name), mapping, name)
+
+
+def assign_tensors(
+    target: Layer, tensors: Tensors, mapping: PrefixMapping | None, name: str, in_order: bool = True
+) -> None:
+    """Set the weights of a model or a layer to tensors of a state dict; see `load_state_dict`.
+
+    Parameters
+    ----------
+    target : Model or Layer
+    tensors : dict from str to array
+    mapping : dict from str to str or None, or function, or None
+    name : str
+        Name of the state dict or path of its file, for messages.
+    in_order : bool
+        Whether tensors have the order in which PyTorch registers them.
+    """
     groups = group_tensors(tensors)
-    if mapping is None and str(state_dict).endswith(".safetensors"):
+    if mapping is None and not in_order:
         groups = sort_modules(groups, name)
     layers = list_layers(target)
     if not layers:
@@ -183,11 +199,11 @@ def sort_modules(groups: dict[str, Tensors], name: str) -> dict[str, Tensors]:
 
 def list_layers(target: Layer, prefix: str = "") -> list[tuple[str, Layer]]:
     """Return the layers that own parameters, with their paths, in the order in which they are computed."""
-    found: list[tuple[str, Layer]] = []
-    for name, layer in iterate_layers(target, prefix):
-        if layer.parameters and layer not in [each for _, each in found]:
-            found.append((name, layer))
-    return found
+    paths: dict[Layer, str] = {}
+    for path, layer in iterate_layers(target, prefix):
+        if layer.parameters:
+            paths.setdefault(layer, path)
+    return [(path, layer) for layer, path in paths.items()]
 
 
 def iterate_layers(layer: Layer, prefix: str) -> Iterator[tuple[str, Layer]]:

@@ -11,12 +11,11 @@ import numpy as np
 from pellucid.graph.array_conversion import as_array
 from pellucid.graph.errors import UseError
 from pellucid.graph.expr import Expr, Input
+from pellucid.typing import Array
 
 if TYPE_CHECKING:
     from pellucid.nn.metrics.base import Metric
     from pellucid.run.function import Function
-
-Array = np.ndarray[Any, Any]
 
 
 class ArrayState:

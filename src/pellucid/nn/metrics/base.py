@@ -147,8 +147,10 @@ class Metric(StrictArguments):
     def update_state(self, *args: Any, **kwargs: Any) -> None:
         """Add a batch of arrays to the sums.
 
-        The arguments are those of `updates`, usually ``(y_true, y_pred, sample_weight=None)``, as arrays, lists or
-        numbers. The batch is the first axis.
+        Parameters
+        ----------
+        *args, **kwargs : array, list or number
+            The arguments of `updates`, usually ``(y_true, y_pred, sample_weight=None)``. The batch is the first axis.
 
         Raises
         ------

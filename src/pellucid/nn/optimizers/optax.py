@@ -20,6 +20,7 @@ from pellucid.nn.did_you_mean import StrictArguments
 from pellucid.nn.dtypes import to_dtype
 from pellucid.nn.optimizers.base import Optimizer, Updates
 from pellucid.nn.optimizers.options import LearningRate
+from pellucid.typing import Array
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -32,7 +33,7 @@ class StateLeaf(NamedTuple):
 
     parameter: Shared | None
     name: str
-    value: np.ndarray[Any, Any]
+    value: Array
 
 
 class Optax(StrictArguments, Optimizer):

@@ -152,7 +152,7 @@ class AutoProgram(XlaProgram):
         note_loops(loop)
 
         def run_chunk(count: int) -> None:
-            with DeferSigint():  # a new state without its outputs would be a step that nobody counts
+            with DeferSigint():  # a new state without its outputs would be an uncounted step
                 outputs = self.update_state(lambda s, r: self.run_steps(loop, s, r, arranged, history.steps, count))
                 history.append(count, outputs)
 
