@@ -11,6 +11,7 @@ import pytest
 import pellucid as pel
 from pellucid.graph.expr import Constant, Expr, Input
 from pellucid.graph.inputs import iscalar
+from pellucid.graph.op_decorator import is_built_in
 from pellucid.graph.operators import FUNCTIONS
 from pellucid.graph.pattern import make_hole
 
@@ -273,7 +274,7 @@ def test_text() -> None:
 
 
 def test_every_public_function_has_a_docstring() -> None:
-    assert all(f.__doc__ for f in FUNCTIONS.values())
+    assert [name for name, f in FUNCTIONS.items() if is_built_in(f) and not f.__doc__] == []
 
 
 def test_arguments_by_name_and_wrong_arguments() -> None:

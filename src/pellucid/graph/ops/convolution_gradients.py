@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -37,9 +37,6 @@ from pellucid.graph.ops.window_formatters import (
 )
 from pellucid.graph.precedence import BIG, MULTIPLY
 from pellucid.graph.types import Type
-
-if TYPE_CHECKING:
-    pass
 
 
 def transpose_conv(
