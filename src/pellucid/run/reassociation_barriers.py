@@ -8,10 +8,7 @@ before it fuses loops, so they cost no time.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-if TYPE_CHECKING:
-    pass
+from typing import Any, NamedTuple
 
 CONSTANT, EXPONENTIAL, DIVIDE, REDUCE = (f"stablehlo.{n}" for n in ("constant", "exponential", "divide", "reduce"))
 

@@ -5,15 +5,12 @@ Its layers have the form that ``model.to_source("toml")`` writes, so that one fi
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pellucid.experiments.runner.errors import UsageError, suggest_name
 from pellucid.experiments.user_data.loaders import get_built_in_names, get_options
 from pellucid.experiments.user_data.settings import PARAMETERS, Settings
 from pellucid.untrusted_files.reading import report_damage
-
-if TYPE_CHECKING:
-    pass
 
 FILE = "experiment.toml"
 FORMAT = 1

@@ -3,7 +3,6 @@ r"""Activation functions: sigmoid, softplus, softsign, ReLU and leaky ReLU."""
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,9 +12,6 @@ from pellucid.graph.operators import call_op
 from pellucid.graph.ops.hyperbolic import tanh
 from pellucid.graph.precedence import MULTIPLY
 from pellucid.graph.range_rules import fixed, increasing
-
-if TYPE_CHECKING:
-    pass
 
 
 def _sigmoid_xla(xp: ArrayNamespace, x: JaxArray) -> JaxArray:

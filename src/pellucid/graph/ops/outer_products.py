@@ -2,7 +2,7 @@ r"""Outer, Kronecker and cross products."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -15,9 +15,6 @@ from pellucid.graph.ops.formatters import format_operand
 from pellucid.graph.ops.reshape import infer_new_shape, ravel, sum_broadcast_axes
 from pellucid.graph.precedence import ATOM, MULTIPLY
 from pellucid.graph.types import Dim, Shape, ShapeMismatch, Type, Unknown, broadcast, normalize_axis, unify
-
-if TYPE_CHECKING:
-    pass
 
 
 def _outer_grad(g: Expr, z: Expr, x: Expr, y: Expr) -> tuple[Expr, Expr]:
