@@ -196,6 +196,16 @@ def test_invalid_definitions_and_arguments_raise_errors() -> None:
         pel.composite(name="tanh")(lambda x: x)
 
 
+def test_the_decorator_works_without_arguments(by_numpy: Any) -> None:
+    @pel.composite
+    def doubled_here(x: Expr) -> Expr:
+        return 2 * x
+
+    x = pel.scalar("x")
+    assert str(doubled_here(x)) == "doubled_here(x)"
+    assert by_numpy([pel.grad(doubled_here(x), x)], {x: np.float32(3)}) == [2]
+
+
 def test_custom_op() -> None:
     @pel.op(grad=lambda g, y, x: g * (1 - y * y), tex=r"\tanh({0:_})")
     def tanh_here(xp: Any, x: Any) -> Any:

@@ -233,6 +233,29 @@ def test_custom_layer() -> None:
     assert re.fullmatch(r"scale(_\d+)?/factor", layer.parameters[0].name or "")
 
 
+@pytest.mark.parametrize("initializer", ["ones", 1.0, np.ones(3), np.ones, nn.initializers.Ones()])
+def test_parameters_of_custom_layers_take_all_kinds_of_initial_values(initializer: Any) -> None:
+    class Scale(nn.Layer):
+        def build(self, x: Any) -> None:
+            self.factor = self.parameter("factor", (3,), initializer, x)
+
+        def call(self, x: Any) -> Any:
+            return x * self.factor
+
+    layer = Scale()
+    layer(pel.matrix("x", shape=("n", 3)))
+    np.testing.assert_array_equal(layer.factor.get_value(), np.ones(3, "float32"))
+
+
+def test_initial_values_of_custom_layers_are_suggested_by_name() -> None:
+    class Scale(nn.Layer):
+        def build(self, x: Any) -> None:
+            self.factor = self.parameter("factor", (), "onse", x)
+
+    with pytest.raises(ValueError, match=r"onse.*Did you mean.*ones"):
+        Scale()(pel.vector("x"))
+
+
 X = pel.matrix("x", shape=("n", 4))
 
 

@@ -11,7 +11,7 @@ import functools
 import inspect
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, cast, overload
+from typing import Any, Protocol, overload
 
 import numpy as np
 
@@ -37,6 +37,11 @@ MAX_TRACES = 128
 """Number of traced definitions that each composite op caches, by types of operands and settings."""
 
 
+@overload
+def composite(definition: Callable[..., Expr], /) -> OpFunction[Expr]: ...
+@overload
+def composite(definition: Callable[..., Sequence[Expr]], /) -> OpFunction[list[Expr]]: ...
+@overload
 def composite(
     *,
     name: str | None = None,
@@ -45,7 +50,18 @@ def composite(
     precedence: int = ATOM,
     tex_precedence: int | None = None,
     grad: GradientRule | None = None,
-) -> CompositeDecorator:
+) -> CompositeDecorator: ...
+def composite(
+    definition: Definition | None = None,
+    /,
+    *,
+    name: str | None = None,
+    tex: Template | None = None,
+    text: Template | None = None,
+    precedence: int = ATOM,
+    tex_precedence: int | None = None,
+    grad: GradientRule | None = None,
+) -> OpFunction[Any] | CompositeDecorator:
     r"""Define a composite op by a function of expressions, such as :math:`\operatorname{swish}(x) = x \, \sigma(x)`.
 
     Arguments without a default are operands, arguments with a default are settings. The function returns one expression
@@ -53,6 +69,8 @@ def composite(
 
     Parameters
     ----------
+    definition : function
+        The function, if the decorator is used without arguments, as ``@composite``.
     name : str, optional
         Name of the op, by default that of the function.
     tex, text : str or function, optional
@@ -66,7 +84,8 @@ def composite(
     Returns
     -------
     function
-        The public function. Its attribute ``op`` is the `Op`. It replaces an earlier composite op of that name.
+        The public function, or a decorator that returns it. Its attribute ``op`` is the `Op`. It replaces an earlier
+        composite op of that name.
 
     Raises
     ------
@@ -109,7 +128,7 @@ def composite(
         )(composite.value())
         return made
 
-    return cast(CompositeDecorator, make)
+    return make if definition is None else make(definition)
 
 
 class CompositeDecorator(Protocol):

@@ -332,7 +332,7 @@ class Layer:
         self,
         name: str,
         shape: tuple[int, ...],
-        initializer: Expr | Callable[..., ArrayLike],
+        initializer: InitializerLike,
         like: Expr,
         regularizer: Penalty | None = None,
         regularizable: bool = True,
@@ -352,8 +352,8 @@ class Layer:
             Name within the layer.
         shape : tuple of int
             Shape of the parameter.
-        initializer : str, function or array
-            Initial values; see `pellucid.nn.initializers`.
+        initializer : str, function, number, array or Expr
+            Initial values; see `pellucid.nn.initializers.get`.
         like : Expr
             Expression whose dtype the parameter gets if it is a float.
         regularizer : function, optional
@@ -371,6 +371,7 @@ class Layer:
                 f"Received: shape={shape} and {like!r}. build(self, x) receives an expression, whose shape is x.shape"
             )
         dtype = as_float(like.dtype)
+        initializer = initializers.get(initializer)
         if isinstance(initializer, Expr):
             value: Expr | Array = initializer
         else:
