@@ -429,6 +429,43 @@ def test_the_page_of_iris(pages, iris_csv, few_networks, monkeypatch) -> None:
     assert "–" in table
 
 
+# Work on the main thread delays the new network until the timers of the previous one are due.
+CHANGE_NETWORK_AND_WORK = """
+async () => {
+  const figure = document.querySelector("pellucid-figure");
+  for (const changes of [{ layers: 0 }, { layers: 1 }, { layers: 0 }]) {
+    figure.set(changes);
+    const start = performance.now();
+    while (performance.now() < start + 300);
+    await figure.retrain({});
+  }
+}
+"""
+
+# Without animation frames, a picture waits 200 ms to be drawn.
+CHANGE_NETWORK_BEFORE_A_PICTURE = """
+async (delay) => {
+  const figure = document.querySelector("pellucid-figure");
+  window.requestAnimationFrame = () => 0;
+  for (const changes of [{ layers: 0 }, { layers: 1, units: 7 }, { layers: 0 }, { layers: 1, units: 6 }]) {
+    figure.set({ noise: 0.1 });
+    await new Promise((resolve) => setTimeout(resolve, delay));
+    await figure.retrain(changes);
+  }
+}
+"""
+
+
+def test_the_network_of_a_page_changes_while_pictures_are_pending(pages, iris_csv, few_networks) -> None:
+    lab(iris_csv, steps=50).save(iris_csv.with_name("lab.html"))
+    opened = pages.open(iris_csv.with_name("lab.html"))
+    opened.evaluate(CHANGE_NETWORK_AND_WORK)
+    for delay in (20, 60, 120, 180):
+        opened.evaluate(CHANGE_NETWORK_BEFORE_A_PICTURE, delay)
+    assert opened.evaluate("document.querySelector('pellucid-figure').state.controls.layers") == 1
+    assert pages.errors == []
+
+
 def check_page(found, state, figure, rows) -> None:
     inputs = make_inputs(rows, "float32")
     network = make_dense_network(inputs, state["layers"], state.get("activation", "linear"))

@@ -240,6 +240,7 @@ export class Figure implements Host {
     this.starts = {};
     this.showEffects();
     this.frame = null;
+    this.discardIncoming();
     this.resetViews();
   }
 
@@ -395,6 +396,12 @@ export class Figure implements Host {
   private receive(frame: EngineFrame): void {
     this.incoming = frame;
     this.schedule();
+  }
+
+  /** Drops a frame of another variant, whose results the views cannot draw. */
+  private discardIncoming(): void {
+    if (this.incoming) this.session.confirmDrawn();
+    this.incoming = null;
   }
 
   private drawAgain(): void {

@@ -95,6 +95,7 @@ export class Numbers implements View {
 
   private build(parts: NumbersParts): void {
     const before = this.parts?.expressions[this.stops[0].of].name;
+    clearTimeout(this.timer);
     this.parts = parts;
     this.outputs = [];
     this.arithmetic = makeArithmetic(parts, (of) => this.outputs[of]);
