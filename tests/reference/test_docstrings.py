@@ -10,17 +10,22 @@ import pytest
 
 import pellucid as pel
 from pellucid.reference import PublicName, find_public_names, list_public_names
-from pellucid.reference.docstrings import get_docstring
+from pellucid.reference.docstrings import SECTION, get_docstring
 from pellucid.reference.facts import collect_facts, get_signature
 
 NAMES = list_public_names()
 WITHOUT_ARGUMENTS = ("module", "property", "object", "type", "command")
+SECTIONS = {"Parameters", "Attributes", "Returns", "Yields", "Raises", "Warns", "Notes", "Examples", "References"}
+"""Sections of docstrings. Pages link related names, so there is no "See Also"."""
 
 
 def find_gaps(entry: PublicName) -> list[str]:
     """Return what the docstring of a public name lacks."""
     doc = collect_facts(entry).doc
     gaps = [] if doc.sentence.endswith((".", ":")) else [f"{entry.name}: no sentence"]
+    sections = {match[0].splitlines()[0] for match in SECTION.finditer(get_docstring(entry))}
+    if unexpected := sorted(sections - SECTIONS):
+        gaps.append(f"{entry.name}: unexpected sections: {', '.join(unexpected)}")
     if entry.kind not in WITHOUT_ARGUMENTS:
         undocumented = list_undocumented_parameters(entry)
         gaps += [f"{entry.name}: parameters without description: {', '.join(undocumented)}"] if undocumented else []

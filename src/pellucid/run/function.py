@@ -310,7 +310,7 @@ class Function:
         Variables that are not floating-point numbers, such as random streams and counters of steps, are not in
         ``params``, so that `jax.grad` applies to all of them. ``f(params, *inputs, state=state)`` takes their values,
         by default those in ``f.state``, and returns ``(outputs, new_params, new_state)`` if it updates variables.
-        The same ``state`` gives the same random numbers.
+        The same ``state`` gives the same random numbers. `from_jax` is the opposite direction.
 
         Returns
         -------
@@ -324,10 +324,6 @@ class Function:
         ------
         InputError, ShapeError
             When it is called with missing or unknown names, or with values of other shapes.
-
-        See Also
-        --------
-        pellucid.from_jax : the opposite direction.
 
         Examples
         --------
