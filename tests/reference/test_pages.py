@@ -52,6 +52,7 @@ def test_the_page_of_a_class_has_its_methods() -> None:
         ("typing.Mode", "   :value: Literal['auto', 'xla', 'native', 'numpy', 'guard']"),
         ("pel.losses", ":pellucid:`pel.losses.huber`\n      Huber loss"),
         ("byhand.moons.initialize", "dtype=float)"),
+        ("nn.MultiHeadAttention", "   \\A. Vaswani et al., Attention"),  # no list that begins with A
         ("nn.metrics.Accuracy", ":Glossary: :term:`accuracy`"),
     ],
 )

@@ -140,6 +140,7 @@ def convert_sections(text: str) -> str:
         "napoleon_custom_sections": [("Attributes", "params_style"), ("Warns", "params_style")],
     }
     config: Any = Config(**settings)  # a part of Sphinx's, which its type hint asks for
+    text = re.sub(r"(?m)^([A-Z]\.) ", r"\\\1 ", text)  # "A. Vaswani" is an author, not an item of a list
     return str(NumpyDocstring(text, config)).strip() if text else ""
 
 
