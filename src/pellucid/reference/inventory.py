@@ -6,6 +6,7 @@ import functools
 import inspect
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 from types import ModuleType
@@ -18,6 +19,7 @@ from pellucid.graph.expr import Expr
 from pellucid.graph.op import OPS, Op
 from pellucid.graph.op_decorator import is_built_in
 from pellucid.graph.operators import FUNCTIONS
+from pellucid.optional_packages import MissingPackageError
 
 Kind = Literal["operation", "function", "class", "error", "method", "property", "type", "object", "module", "command"]
 
@@ -238,11 +240,13 @@ def list_operation_aliases(main: str, spelled: list[str]) -> list[str]:
 
 
 def list_package_names() -> Iterator[PublicName]:
-    """Yield the names that `pellucid` has besides operations and modules."""
+    """Yield the names that `pellucid` has besides operations and modules, except those whose packages are missing."""
     for home, names in sys.modules["pellucid"]._NAMES_BY_MODULE.items():
         section = PACKAGES[home.split(".")[1]]
-        for name in names:
-            yield make_public_name(f"pel.{name}", getattr(import_module(home), name), section, home)
+        with suppress(MissingPackageError):
+            module = import_module(home)
+            for name in names:
+                yield make_public_name(f"pel.{name}", getattr(module, name), section, home)
 
 
 def list_module_names() -> Iterator[PublicName]:
@@ -335,6 +339,8 @@ def find_public_names(name: str) -> list[PublicName]:
     ------
     NoSuchNameError
         If there is none. The message suggests a similar name.
+    MissingPackageError
+        If the name needs a package that is not installed.
 
     Examples
     --------
@@ -343,6 +349,7 @@ def find_public_names(name: str) -> list[PublicName]:
     """
     found = find_candidates(name)
     if not found:
+        getattr(sys.modules["pellucid"], name.removeprefix("pel."), None)  # raises MissingPackageError
         known = [*index_endings(), *(alias.strip('"') for alias in index_spellings())]
         hint = near_miss(name.removeprefix("pel."), known) or " Run `pellucid reference` for a list."
         raise NoSuchNameError(f"The reference has no {name!r}.{hint}")

@@ -2,5 +2,5 @@
 
 from pellucid.optional_packages import require_packages
 
-with require_packages("pel.Classifier and pel.Regressor"):
+with require_packages("An estimator for pipelines"):
     import sklearn.base  # noqa: F401
