@@ -18,7 +18,7 @@ from PIL import Image
 
 import pellucid as pel
 from pellucid import nn
-from pellucid.data import DataError, image_folder, read_csv, read_idx, read_npz, write_idx
+from pellucid.data import DataError, image_folder, read_idx, read_npz, read_table, write_idx
 from pellucid.data.digit_folder_writer import CONFIG_FILE, DigitFolderConfig, _is_up_to_date
 from pellucid.experiments.runner.errors import UsageError
 from pellucid.experiments.runner.record import FILE as RECORD
@@ -27,6 +27,7 @@ from pellucid.experiments.user_data.config_toml import read_settings
 from pellucid.experiments.user_data.fit import DATA, MODEL
 from pellucid.experiments.user_data.inference import TrainedNetwork, load_network, read_description, read_inputs
 from pellucid.experiments.user_data.loaders import get_loaders, load_dataset
+from pellucid.experiments.user_data.loaders.table_loader import READING
 from pellucid.experiments.user_data.settings import Settings
 from pellucid.inspect.equivalence.program_process import read_answer
 from pellucid.inspect.equivalence.program_worker import write_message
@@ -289,10 +290,10 @@ def make_data_seeds(folder: Path) -> list[Seed]:
         network = TrainedNetwork(folder, None, loader, description)
         return lambda path: list(read_inputs(network, str(path), strict=True))
 
-    rooms = {"name": "rooms", "kind": "number", "missing": 3.0}
+    rooms = {"name": "rooms", "kind": "number", "missing": 3.0, "limits": None}
     place = {"name": "place", "kind": "category", "values": ["town", "village"]}
     samples = predict(kind="array", shape=[2])
-    rows = predict(kind="row", target="price", columns=[rooms, place])
+    rows = predict(kind="row", target="price", inputs=[rooms, place], columns=None, **dict.fromkeys(READING))
     pictures = predict(kind="image", size=[4, 4], shape=[4, 4, 3])
     members = {**good, "cat/2.jpg": make_image("jpg", 5), "dog/ü.gif": make_image("gif", 7)}
     table = b'rooms,place,price\n2,town,90\n3,,120\n1,village,70.5\n4,town,200\n5,town,1e3\n"6","a\nb",7\n'
@@ -302,7 +303,7 @@ def make_data_seeds(folder: Path) -> list[Seed]:
         Seed("data set of an NPZ file", "e.npz", npz, load, own, {}),
         Seed("read_idx", "d.idx", idx, read_idx, own, {}),
         Seed("read_idx, gzip", "d.idx.gz", packed, read_idx, own, {}),
-        Seed("read_csv", "d.csv", table, lambda path: read_csv(path).strings("place"), own, {}),
+        Seed("read_table", "d.csv", table, lambda path: read_table(path).strings("place"), own, {}),
         Seed("data set of a CSV file", "e.csv", table, load, own, {}),
         Seed("inputs in an NPZ file", "f.npz", npz, samples, own, {}),
         Seed("inputs in a CSV file", "f.csv", table, rows, own, {}),

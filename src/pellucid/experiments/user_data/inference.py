@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pellucid.data.errors import DataError, DataWarning
-from pellucid.data.table import MAXIMUM_FILE_BYTES
 from pellucid.experiments.runner.errors import UsageError
 from pellucid.experiments.runner.record import FILE as RECORD
 from pellucid.experiments.runner.result import pluralize
@@ -35,6 +34,9 @@ if TYPE_CHECKING:
     from pellucid.model.interfaces import ModelLike
 
 TASKS = ("classification", "regression")
+
+MAXIMUM_FILE_BYTES = 2**30
+"""Largest size of standard input."""
 
 
 @dataclass(frozen=True)

@@ -71,8 +71,11 @@ class PreparedRun:
         optimizer = self.model.optimizer
         rate = optimizer.learning_rate
         learning_rate = f"{rate:g}" if isinstance(rate, float) else str(rate)
+        other = "regression" if names else "classification"
+        doubt = f" (because {dataset.task_reason}; otherwise --task {other})" if dataset.task_reason else ""
         return [
-            f"{dataset.where}: {dataset.summary}; {dataset.task}, {target}",
+            f"{dataset.where}: {dataset.summary}; {dataset.task}, {target}{doubt}",
+            *dataset.describe(self.description),
             f"{sizes['training']} training, {sizes['validation']} validation and {sizes['test']} test samples",
             f"{self.name}: {pluralize(len(self.layers), 'layer')}, {pluralize(self.weights, 'weight')}; "
             f"{type(optimizer).__name__}, learning rate {learning_rate}, at most "

@@ -151,15 +151,11 @@ def check_targets(dataset: Dataset) -> Array:
 
 def name_columns(description: Mapping[str, Any], X: Array) -> list[str]:
     """Return names of the features: columns of a table, with one name for each category, or x1, x2, ..."""
-    if "columns" not in description:
-        return [f"x{k + 1}" for k in range(X.shape[1])] if X.ndim == 2 else []
-    names: list[str] = []
-    for column in description["columns"]:
-        if column["kind"] == "number":
-            names.append(column["name"])
-        else:
-            names += [f"{column['name']} = {value}" for value in column["values"]]
-    return names
+    from pellucid.experiments.user_data.table_columns import list_features
+
+    if "inputs" in description:
+        return list_features(description["inputs"])
+    return [f"x{k + 1}" for k in range(X.shape[1])] if X.ndim == 2 else []
 
 
 def describe_size(dataset: Dataset, name: str, target: str) -> str:
@@ -170,10 +166,10 @@ def describe_size(dataset: Dataset, name: str, target: str) -> str:
 
 def describe_missing(dataset: Dataset, description: Mapping[str, Any]) -> list[str]:
     """Return a sentence about the missing numbers of a table, if it has any."""
-    columns = [c for c in description.get("columns", []) if c["kind"] == "number"]
+    columns = [c for c in description.get("inputs", []) if c["kind"] == "number"]
     if not columns:
         return []
-    marked = {**description, "columns": [{**c, "missing": np.nan} for c in columns]}
+    marked = {**description, "inputs": [{**c, "missing": np.nan} for c in columns]}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)  # about invalid cells, again
         counts = np.isnan(dataset.apply_description(marked)).sum(axis=0).tolist()

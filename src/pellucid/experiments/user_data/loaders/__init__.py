@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pellucid.experiments.user_data.settings import Settings
     from pellucid.typing import Array
 
-MODULES = ("image_loader", "csv_loader", "array_loader")
+MODULES = ("table_loader", "image_loader", "array_loader")
 
 STANDARD_INPUT = "-"
 """Name of standard input among files, and in messages."""
