@@ -142,9 +142,11 @@ def test_a_csv_file_has_numbers_categories_and_missing_cells(folder: Path, capsy
     assert "flats.csv: 89 rows of 5 columns, the target is 'price'; regression, predicting price" in output
     assert "flats.csv: skipped 111 of 200 rows without a target; the first is line 10, column 'price'" in errors
     assert "flats.csv: treated 1 cell as missing: line 8, column 'rooms': expected a number, received 'many'" in errors
-    assert "flats.csv: skipped 1 of 5 columns: 'where': always 'here'" in errors
-    columns = json.loads((folder / "here" / "data.json").read_text())["columns"]
-    assert columns[0] == {"name": "rooms", "kind": "number", "missing": 3.0}
+    assert re.search(r"where +- +always 'here'\n", output)
+    assert re.search(r"key +- +an identifier: nearly every string is unique\n", output)
+    assert re.search(r"rooms +number +numbers; 2 missing become the median 3\n", output)
+    columns = json.loads((folder / "here" / "data.json").read_text())["inputs"]
+    assert columns[0] | {"limits": None} == {"name": "rooms", "kind": "number", "missing": 3.0, "limits": None}
     assert columns[1] == {"name": "place", "kind": "category", "values": ["land", "town"]}
     assert (folder / "here" / "predictions.png").exists()
     record = json.loads((folder / "here" / "record.json").read_text())

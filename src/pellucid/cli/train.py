@@ -150,7 +150,7 @@ def add_options() -> None:
 def get_option_type(option: Parameter) -> Any:
     """Return the type to which cyclopts converts an option: a scalar, or text for `parse_option`."""
     kind = option.kinds[0] if len(option.kinds) == 1 else str
-    return bool if kind is bool else (str if get_origin(kind) else kind) | None
+    return bool if kind is bool else (str if get_origin(kind) or kind is dict else kind) | None
 
 
 def parse_option(option: Parameter, value: Any) -> Any:

@@ -104,7 +104,7 @@ def read_csv_batches(
         breaks: Array = np.zeros(0, np.int64)
         try:
             reader = pc.open_csv(
-                utf8,
+                io.BufferedReader(utf8),  # which reads whole blocks
                 read_options=pc.ReadOptions(
                     use_threads=False,  # so that rows have numbers
                     block_size=BLOCK,

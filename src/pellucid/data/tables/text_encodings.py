@@ -121,12 +121,13 @@ def iterate_text(content: Content, encoding: str) -> Iterator[str]:
 
 
 class Utf8Stream(io.RawIOBase):
-    """The bytes of a text file, encoded as UTF-8."""
+    """The bytes of a text file, encoded as UTF-8, with a line break at the end."""
 
     def __init__(self, stream: IO[bytes], encoding: str) -> None:
         self.stream = stream
         self.decoder = codecs.getincrementaldecoder(encoding)()
         self.rest = b""
+        self.last = b"\n"
         self.quotes = 0
         """Number of quotation marks so far."""
 
@@ -137,9 +138,12 @@ class Utf8Stream(io.RawIOBase):
         while not self.rest:
             chunk = self.stream.read(CHUNK)
             self.rest = self.decoder.decode(chunk, final=not chunk).encode()
-            self.quotes += self.rest.count(b'"')
-            if not chunk:
+            if not chunk and self.last not in b"\r\n":
+                self.rest += b"\n"  # without it, PyArrow takes a header alone for a part of a row
+            if not self.rest:
                 break
+            self.last = self.rest[-1:]
+            self.quotes += self.rest.count(b'"')
         size = min(len(buffer), len(self.rest))
         buffer[:size] = self.rest[:size]
         self.rest = self.rest[size:]

@@ -48,9 +48,10 @@ DAY = 86_400
 
 @dataclass(frozen=True)
 class Skipped:
-    """The reason to leave a column out."""
+    """The reason to leave a column out; an identifier is used if there is nothing else."""
 
     reason: str
+    is_identifier: bool = False
 
 
 def describe_columns(
@@ -79,16 +80,14 @@ def describe_columns(
         If no column is left.
     """
     check_chosen(table, target, chosen)
-    columns: list[dict[str, Any]] = []
-    skipped: dict[str, str] = {}
-    for name in table.names:
-        if name == target:
-            continue
-        described = describe_column(table, name, training, chosen.get(name), strict=strict)
-        if isinstance(described, Skipped):
-            skipped[name] = described.reason
-        else:
-            columns.append({"name": name, **described})
+    names = [name for name in table.names if name != target]
+    described = {name: describe_column(table, name, training, chosen.get(name), strict=strict) for name in names}
+    if all(isinstance(column, Skipped) for column in described.values()):
+        for name, column in described.items():
+            if isinstance(column, Skipped) and column.is_identifier and table.infer_kind(name) == "number":
+                described[name] = describe_column(table, name, training, "number", strict=strict)
+    columns = [{"name": name, **column} for name, column in described.items() if not isinstance(column, Skipped)]
+    skipped = {name: column.reason for name, column in described.items() if isinstance(column, Skipped)}
     if not columns:
         reasons = join_first([f"{name!a}: {reason}" for name, reason in skipped.items()], limit=4)
         raise DataError(
@@ -137,7 +136,7 @@ def describe_numbers(
 ) -> dict[str, Any] | Skipped:
     values = table.numbers(name, strict)
     if not is_chosen and (reason := find_identifier(name, values)):
-        return Skipped(reason)
+        return Skipped(reason, is_identifier=True)
     known = values[training]
     present = known[np.isfinite(known)]
     if not len(present):

@@ -158,7 +158,7 @@ def recognizes(path: Path) -> bool:
 
 LOADER = DataLoader(
     kind=KIND,
-    name="a table (CSV, Parquet, Arrow, Excel, JSON lines, SQLite or DuckDB)",
+    name="a table",
     recognizes=recognizes,
     load=load,
     read_inputs=read_inputs,
