@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -155,7 +156,7 @@ def test_descriptions_from_files_are_checked(change: dict[str, Any]) -> None:
         (np.repeat(np.arange(1, 4), 20), "classification", "the targets are the integers 1 to 3"),
         (np.repeat(np.arange(2005, 2024), 20), "regression", "the integers do not count from 0 or 1"),
         (np.random.default_rng(0).poisson(6, 400), "regression", "occurs only"),
-        (np.random.default_rng(0).poisson(2.5, 400), "regression", "occurs only"),
+        (np.minimum(np.random.default_rng(0).poisson(2.5, 400), 8), "regression", "occurs only"),
         (np.random.default_rng(0).integers(0, 5000, 400), "regression", "different integers"),
         (np.array([10, 20, 30] * 20), "regression", "the integers do not count from 0 or 1"),
         (np.linspace(0, 1, 50), "regression", "the targets have decimals"),
@@ -195,6 +196,11 @@ def to_american(text: str) -> bytes:
     return "\n".join(lines).encode("utf-16")
 
 
+def read_losses(run: str) -> list[dict[str, str]]:
+    with Path(run, "history.csv").open() as file:
+        return [{name: cell for name, cell in row.items() if name != "seconds"} for row in csv.DictReader(file)]
+
+
 @pytest.mark.parametrize("rewrite", [to_german, to_american])
 def test_awkward_files_give_the_same_network_as_clean_ones(
     rewrite: Callable[[str], bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -205,13 +211,11 @@ def test_awkward_files_give_the_same_network_as_clean_ones(
     for source in ("clean.csv", "awkward.txt"):
         words = ["train", source, "--model", "linear", "--epochs", "2", "--columns", "place=category", "--out", source[:-4]]
         assert main(words) == 0
-    for name in ("model.pel", "history.csv"):
-        if name.endswith("csv"):
-            assert Path("clean", name).read_text() == Path("awkward", name).read_text()
+    assert read_losses("clean") == read_losses("awkward")
     clean, awkward = (json.loads(Path(run, "data.json").read_text()) for run in ("clean", "awkward"))
     assert clean["inputs"][1] == awkward["inputs"][1]
     capsys.readouterr()
     assert main(["train", "clean/experiment.toml", "--quiet", "--out", "again"]) == 0
-    assert Path("again/history.csv").read_text() == Path("clean/history.csv").read_text()
+    assert read_losses("again") == read_losses("clean")
     assert main(["predict", "awkward", "awkward.txt", "--json"]) == 0
     assert len(json.loads(capsys.readouterr().out)["predictions"]) == 80

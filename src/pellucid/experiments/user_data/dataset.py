@@ -99,7 +99,7 @@ def infer_task(values: Array) -> tuple[Task, str]:
     >>> infer_task(np.array(["dog", "cat", "dog"]))
     ('classification', 'the targets are text')
     >>> infer_task(np.array([2005.0, 2006.0, 2007.0] * 30))
-    ('regression', 'the integers do not count from 0 or 1')
+    ('regression', 'the integers do not count from 0 or 1 without a gap')
     """
     if values.dtype.kind in "USb":
         return "classification", "the targets are text" if values.dtype.kind in "US" else "the targets are booleans"
@@ -113,7 +113,7 @@ def infer_task(values: Array) -> tuple[Task, str]:
     if len(distinct) > MAXIMUM_CLASSES:
         return "regression", f"the targets are {len(distinct)} different integers"
     if distinct[0] not in (0, 1) or distinct[-1] - distinct[0] != len(distinct) - 1:
-        return "regression", "the integers do not count from 0 or 1"
+        return "regression", "the integers do not count from 0 or 1 without a gap"
     if counts.min() < MINIMUM_SAMPLES_PER_CLASS or counts.min() < MINIMUM_CLASS_SHARE * len(values) / len(distinct):
         rare = distinct[counts.argmin()]
         return "regression", f"the integer {rare:g} occurs only {pluralize(int(counts.min()), 'time')}, as in a count"
