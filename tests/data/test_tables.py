@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import bz2
-import datetime
+import datetime as dt
 import gzip
 import json
 import lzma
@@ -23,7 +23,8 @@ import pytest
 
 from pellucid.data import DataError, DataWarning, Table, read_table
 from pellucid.data.tables import parse_table
-from pellucid.data.tables.formats import ReadOptions, read_content
+from pellucid.data.tables.formats import read_content
+from pellucid.data.tables.read_options import ReadOptions
 from pellucid.errors import OptionError
 
 
@@ -37,6 +38,9 @@ def list_cells(table: Table) -> dict[str, list[Any]]:
     read: dict[str, Callable[[str], Any]] = {"number": table.numbers, "date": table.dates}
     columns = {name: read.get(table.infer_kind(name), table.strings)(name).tolist() for name in table.names}
     return {name: [None if cell != cell else cell for cell in cells] for name, cells in columns.items()}
+
+
+DAYS = [f"2024-02-0{day}" for day in range(1, 6)]
 
 
 def test_columns_are_numbers_or_strings_with_missing_cells() -> None:
@@ -81,7 +85,9 @@ def test_an_invalid_cell_is_missing_or_an_error() -> None:
 
 def test_a_line_of_another_length_is_skipped_or_an_error() -> None:
     text = 'a,b\n"1\n",2\n3\n4,5,6\n7,8\n'
-    message = r"skipped 2 of 4 lines: line 4: expected 2 cells, as in the first line, received 1; line 5: expected 2 cells"
+    message = (
+        r"skipped 2 of 4 lines: line 4: expected 2 cells, as in the first line, received 1; line 5: expected 2 cells"
+    )
     with pytest.warns(DataWarning, match=message):
         assert parse(text).numbers("b").tolist() == [2, 8]
     with pytest.raises(DataError, match=r"t.csv, line 4: expected 2 cells.* received 1. Correct or remove the line"):
@@ -91,7 +97,7 @@ def test_a_line_of_another_length_is_skipped_or_an_error() -> None:
 @pytest.mark.parametrize(
     ("text", "cells"),
     [
-        ("5.1,3.5,setosa\n4.9,3.0,setosa\n", {"column 1": [5.1, 4.9], "column 2": [3.5, 3], "column 3": ["setosa"] * 2}),
+        ("5.1,3.5,iris\n4.9,3.0,iris\n", {"column 1": [5.1, 4.9], "column 2": [3.5, 3], "column 3": ["iris"] * 2}),
         ("land,1990,1991\nA,3,4\nB,5,6\n", {"land": ["A", "B"], "1990": [3, 5], "1991": [4, 6]}),
         ("name,town\nAnn,Bonn\nBob,Kiel\n", {"name": ["Ann", "Bob"], "town": ["Bonn", "Kiel"]}),
         ("Ann,yes\nBob,yes\nCy,no\n", {"column 1": ["Ann", "Bob", "Cy"], "column 2": ["yes", "yes", "no"]}),
@@ -125,7 +131,7 @@ def test_dialects_are_inferred(text: str, cells: dict[str, list[Any]]) -> None:
         (["31/12/2023", "1/2/2024"], ["2023-12-31", "2024-02-01"]),
         (["3 Feb 2024", "29 Dec 2023"], ["2024-02-03", "2023-12-29"]),
         (["1/2/24", "12/31/23"], ["2024-01-02", "2023-12-31"]),
-        (["2024-02-30", "2024-02-01", "2024-02-02", "2024-02-03", "2024-02-04"], ["NaT", "2024-02-01", "2024-02-02", "2024-02-03", "2024-02-04"]),
+        (["2024-02-30", *DAYS], ["NaT", *DAYS]),
     ],
 )  # fmt: skip
 @pytest.mark.filterwarnings("ignore:.*treated 1 cell as missing")
@@ -178,15 +184,15 @@ def test_compressed_files_are_read(
     table = read_table("t.csv.packed")
     assert table.facts[1] == name
     assert len(table) == 5000
+    Path("t.csv.packed").write_bytes(packed[: len(packed) // 2])
     with pytest.raises(DataError, match=r"t.csv.packed: "):
-        Path("t.csv.packed").write_bytes(packed[: len(packed) // 2])
         read_table("t.csv.packed")
 
 
 COLUMNS: dict[str, list[Any]] = {
     "n": [1.5, None, 3.0],
     "text": ["a", "", "c"],
-    "when": [datetime.datetime(2024, 2, 29, 12), None, datetime.datetime(2023, 1, 1)],
+    "when": [dt.datetime(2024, 2, 29, 12), None, dt.datetime(2023, 1, 1)],
 }
 TYPED = {"n": [1.5, None, 3.0], "text": ["a", None, "c"], "when": COLUMNS["when"], "flag": [True, False, None]}
 
@@ -278,9 +284,16 @@ def test_one_of_several_tables_is_chosen_by_name(tmp_path: Path) -> None:
 def test_nested_and_categorical_columns_are_opened(tmp_path: Path) -> None:
     place = pa.array([{"town": "Bonn", "zip": 1}, {"town": "Kiel", "zip": 2}])
     kind = pa.array(["x", "y"]).dictionary_encode()
-    pyarrow.parquet.write_table(pa.table({"place": place, "kind": kind, "tags": [["a"], ["b"]]}), tmp_path / "t.parquet")
+    pyarrow.parquet.write_table(
+        pa.table({"place": place, "kind": kind, "tags": [["a"], ["b"]]}), tmp_path / "t.parquet"
+    )
     table = read_table(tmp_path / "t.parquet")
-    assert list_cells(table) == {"place.town": ["Bonn", "Kiel"], "place.zip": [1, 2], "kind": ["x", "y"], "tags": ["", ""]}
+    assert list_cells(table) == {
+        "place.town": ["Bonn", "Kiel"],
+        "place.zip": [1, 2],
+        "kind": ["x", "y"],
+        "tags": ["", ""],
+    }
     assert table.infer_kind("tags") == "empty"
 
 
@@ -291,11 +304,11 @@ def test_nested_and_categorical_columns_are_opened(tmp_path: Path) -> None:
         ("a,b\n", {}, "t.csv: expected rows, received only names of columns: a, b"),
         ("a,b,a\n1,2,3\n", {}, "t.csv, line 1: expected unique column names, received 'a' twice"),
         (b"\x00\x01" * 100, {}, "t.csv: expected a text file, received a binary file"),
-        (b"a,b\n\x81,\x8d\n", {}, "t.csv: expected a text file, received bytes that are neither UTF-8, UTF-16 nor cp1252"),
+        (b"a,b\n\x81,\x8d\n", {}, "t.csv: expected a text file, received bytes that are neither"),
         ('a,b\n1,2\n3,"4\n5,6\n7,8\n', {}, "t.csv, line 3: a quotation mark is not closed"),
         ('a,b\n1,2\n"3,4\n5,6\n7,8\n', {}, "t.csv, line 3: expected 2 cells.*because a quotation mark is not closed"),
         ("a,b\n1,2\n3,4\n", {"max_bytes": 8}, "t.csv: the table takes .* bytes, and 8 of the budget of 8 are left"),
-        ("a,b\n" + "x" * 5_000_000 + ",1\n", {}, "t.csv: a row has more than 4,194,304 bytes"),
+        ("a,b\n" + "x" * 10_000_000 + ",1\n", {}, "t.csv: a row has more than 4,194,304 bytes"),
     ],
 )  # fmt: skip
 def test_invalid_files_are_refused_with_the_line(text: str | bytes, options: dict[str, Any], message: str) -> None:

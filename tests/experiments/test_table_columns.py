@@ -79,7 +79,10 @@ def test_an_identifier_is_used_if_there_is_nothing_else() -> None:
 def test_kinds_can_be_chosen() -> None:
     table = make_table(zip=RNG.integers(1, 5, ROWS), n=np.arange(ROWS), place=["a", "b"] * 30, y=TARGET)
     described = describe(table, {"zip": "category", "n": "number", "place": "skip"})
-    assert [(column["name"], column["kind"]) for column in described["inputs"]] == [("zip", "category"), ("n", "number")]
+    assert [(column["name"], column["kind"]) for column in described["inputs"]] == [
+        ("zip", "category"),
+        ("n", "number"),
+    ]
     assert described["inputs"][0]["values"] == ["1", "2", "3", "4"]
     assert described["skipped"] == {"place": "as chosen"}
 
@@ -118,7 +121,9 @@ def test_an_ambiguous_date_is_reported() -> None:
 def test_a_number_that_hides_all_others_is_missing() -> None:
     table = make_table(a=[*RNG.normal(size=ROWS - 1), 1e30], y=TARGET)
     described = describe(table)["inputs"]
-    with pytest.warns(DataWarning, match=rf"treated 1 cell as missing: line {ROWS + 1}, column 'a': expected a number from "):
+    with pytest.warns(
+        DataWarning, match=rf"treated 1 cell as missing: line {ROWS + 1}, column 'a': expected a number from "
+    ):
         found = encode(table, described, strict=False)
     assert np.abs(found).max() < 10
     with pytest.raises(DataError, match=r"t.csv, line 61, column 'a': expected a number from"):
@@ -128,7 +133,9 @@ def test_a_number_that_hides_all_others_is_missing() -> None:
 def test_categories_that_were_not_in_the_training_data_are_reported() -> None:
     described = describe(make_table(place=["town", "land"] * 30, y=TARGET))["inputs"]
     other = make_table(place=["twon", "land", "", "moon"], y=[1, 2, 3, 4])
-    message = r"treated 2 cells as missing: line 2, column 'place': expected a category of the training data, received 'twon'"
+    message = (
+        r"treated 2 cells as missing: line 2, column 'place': expected a category of the training data, received 'twon'"
+    )
     with pytest.warns(DataWarning, match=message + r"; line 5.*'moon'. Did you mean 'town'\?"):
         found = encode(other, described, strict=False, is_new=True)
     np.testing.assert_array_equal(found, [[0, 0], [1, 0], [0, 0], [0, 0]])
@@ -209,7 +216,18 @@ def test_awkward_files_give_the_same_network_as_clean_ones(
     write_clean(Path("clean.csv"), np.random.default_rng(5))
     Path("awkward.txt").write_bytes(rewrite(Path("clean.csv").read_text()))
     for source in ("clean.csv", "awkward.txt"):
-        words = ["train", source, "--model", "linear", "--epochs", "2", "--columns", "place=category", "--out", source[:-4]]
+        words = [
+            "train",
+            source,
+            "--model",
+            "linear",
+            "--epochs",
+            "2",
+            "--columns",
+            "place=category",
+            "--out",
+            source[:-4],
+        ]
         assert main(words) == 0
     assert read_losses("clean") == read_losses("awkward")
     clean, awkward = (json.loads(Path(run, "data.json").read_text()) for run in ("clean", "awkward"))

@@ -54,9 +54,9 @@ def open_bytes(content: Content) -> Iterator[tuple[IO[bytes], str]]:
 
 def open_zstd(file: IO[bytes]) -> Any:
     with require_packages("Reading zstd"):
-        import pyarrow
+        import pyarrow as pa
 
-    return pyarrow.CompressedInputStream(file, "zstd")
+    return pa.CompressedInputStream(file, "zstd")
 
 
 @contextmanager
@@ -66,7 +66,9 @@ def open_only_member(file: IO[bytes]) -> Iterator[IO[bytes]]:
         members = [m for m in archive.infolist() if not m.is_dir() and not m.filename.startswith("__MACOSX/")]
         if len(members) != 1:
             found = format_names([member.filename for member in members])
-            raise DataError(f"Expected a zip archive with one table, received {len(members)} files: {found}. Unpack it.")
+            raise DataError(
+                f"Expected a zip archive with one table, received {len(members)} files: {found}. Unpack it."
+            )
         if members[0].compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise DataError(f"The file {members[0].filename!a} is not compressed by deflate. Unpack it.")
         with archive.open(members[0]) as member:

@@ -8,6 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     import pyarrow as pa
 
+DECIMAL_SAMPLE, DATE_SAMPLE = 20_000, 2_000
+"""Number of cells of a column from which the decimal mark and the format of dates are inferred."""
+
+FIRST_DATES = 40
+"""Number of cells that every format of dates is tried on."""
+
 Decimal = Literal[".", ","]
 """The decimal mark of numbers."""
 
@@ -20,17 +26,19 @@ MAXIMUM_INVALID_FRACTION = 0.2
 CURRENCY = r"(?:[$€£¥₹₽₩]|R\$|USD|EUR|GBP|CHF|JPY|CNY|INR|AUD|CAD|BRL|SEK|NOK|DKK|PLN|kr|zł)"
 
 BODY = {
-    ".": r"(?:\d{1,3}(?:[,'’ \x{a0}\x{2009}\x{202f}]\d{3})+|\d+)(?:\.\d*)?|\.\d+",
-    ",": r"(?:\d{1,3}(?:[.'’ \x{a0}\x{2009}\x{202f}]\d{3})+|\d+)(?:,\d*)?|,\d+",
+    ".": r"(?:\d{1,3}(?:[,'\x{2019} \x{a0}\x{2009}\x{202f}]\d{3})+|\d+)(?:\.\d*)?|\.\d+",
+    ",": r"(?:\d{1,3}(?:[.'\x{2019} \x{a0}\x{2009}\x{202f}]\d{3})+|\d+)(?:,\d*)?|,\d+",
 }
 """Digits with thousands separators and decimals, for each decimal mark."""
 
-GROUPED = {".": r"[,'’ \x{a0}\x{2009}\x{202f}]", ",": r"[.'’ \x{a0}\x{2009}\x{202f}]"}
+GROUPED = {".": r"[,'\x{2019} \x{a0}\x{2009}\x{202f}]", ",": r"[.'\x{2019} \x{a0}\x{2009}\x{202f}]"}
 
 # Numbers that have one meaning only: 1,234 and 1.234 may be thousands or decimals.
-WITH_COMMA = r"^[^\d.,]*(?:\d*,(?:\d{1,2}|\d{4,})|0,\d+|\d{1,3}(?:\.\d{3})+,\d+|\d{1,3}(?:\.\d{3}){2,}|\d{4,},\d+)[^\d.,]*$"
-WITH_POINT = r"^[^\d.,]*(?:\d*\.(?:\d{1,2}|\d{4,})|0\.\d+|\d{1,3}(?:,\d{3})+\.\d+|\d{1,3}(?:,\d{3}){2,}|\d{4,}\.\d+)(?:[eE][-+]?\d+)?[^\d.,]*$"
-SPACED_GROUP = r"(\d)['’ \x{a0}\x{2009}\x{202f}](\d{3})"
+DECIMALS = r"^[^\d.,]*(?:\d*{mark}(?:\d{{1,2}}|\d{{4,}})|0{mark}\d+|\d{{4,}}{mark}\d+|"
+GROUPS = r"\d{{1,3}}(?:{other}\d{{3}})+{mark}\d+|\d{{1,3}}(?:{other}\d{{3}}){{2,}})(?:[eE][-+]?\d+)?[^\d.,]*$"
+WITH_COMMA = (DECIMALS + GROUPS).format(mark=",", other=r"\.")
+WITH_POINT = (DECIMALS + GROUPS).format(mark=r"\.", other=",")
+SPACED_GROUP = r"(\d)['\x{2019} \x{a0}\x{2009}\x{202f}](\d{3})"
 AMBIGUOUS = r"^[^\d.,]*\d{1,3},\d{3}[^\d.,]*$"
 
 
@@ -51,7 +59,8 @@ def find_decimal_mark(columns: Sequence[pa.ChunkedArray], delimiter: str) -> Dec
     """
     import pyarrow.compute as pc
 
-    texts = [pc.replace_substring_regex(cells, SPACED_GROUP, r"\1\2") for cells in columns]
+    samples = [draw_sample(cells, DECIMAL_SAMPLE) for cells in columns]
+    texts = [pc.replace_substring_regex(cells, SPACED_GROUP, r"\1\2") for cells in samples]
 
     def count(pattern: str) -> int:
         return sum(pc.sum(pc.match_substring_regex(cells, pattern)).as_py() or 0 for cells in texts)
@@ -60,6 +69,13 @@ def find_decimal_mark(columns: Sequence[pa.ChunkedArray], delimiter: str) -> Dec
     if commas == points == 0:
         return "," if delimiter == ";" and count(AMBIGUOUS) else "."
     return "," if commas > points else "."
+
+
+def draw_sample(cells: pa.ChunkedArray, size: int) -> pa.ChunkedArray:
+    """Return at most this many cells, spread evenly."""
+    import pyarrow as pa
+
+    return cells.take(pa.array(range(0, len(cells), 1 + len(cells) // size), pa.int64()))
 
 
 def parse_numbers(cells: pa.ChunkedArray, decimal: Decimal = ".") -> pa.ChunkedArray:
@@ -114,8 +130,6 @@ DATES = (
 )  # fmt: skip
 """Formats of dates. Of several that fit, the first is used: with slashes, the month comes first as in the USA."""
 
-DATE_SAMPLE = 2000
-"""Number of cells from which the format of dates is inferred."""
 
 TIMES = ("", "T%H:%M:%S", " %H:%M:%S", " %H:%M", "T%H:%M", " %I:%M:%S %p", " %I:%M %p")
 FRACTION_AND_ZONE = r"(:\d{2})(?:[.,]\d+)?\s*(?:Z|UTC|[-+]\d{2}:?\d{2})?$"
@@ -133,19 +147,17 @@ def find_date_format(cells: pa.ChunkedArray) -> tuple[str, str] | None:
     >>> find_date_format(pa.chunked_array([["1/2/2020", "3/4/2021"]]))
     ('%m/%d/%Y', '%d/%m/%Y')
     """
-    import pyarrow as pa
     import pyarrow.compute as pc
 
-    present = pc.drop_null(cells)
-    present = present.take(pa.array(range(0, len(present), 1 + len(present) // DATE_SAMPLE), pa.int64()))
+    present = draw_sample(pc.drop_null(cells), DATE_SAMPLE)
     if not len(present) or pc.mean(pc.match_substring_regex(present, LOOKS_LIKE_DATE)).as_py() < 0.5:
         return None
-    counts = {}
-    for date in DATES:
-        for time in TIMES:
-            parsed = parse_dates(present, date + time)
-            if (found := len(present) - parsed.null_count) >= (1 - MAXIMUM_INVALID_FRACTION) * len(present):
-                counts[date + time] = found
+    forms = [date + time for date in DATES for time in TIMES]
+    for size in (FIRST_DATES, len(present)):  # few formats are left for the second round
+        tried = present[:size]
+        found = {form: len(tried) - parse_dates(tried, form).null_count for form in forms}
+        forms = [form for form in forms if found[form] >= (1 - MAXIMUM_INVALID_FRACTION) * len(tried)]
+    counts = {form: found[form] for form in forms}
     if not counts:
         return None
     best = [form for form, count in counts.items() if count == max(counts.values())]

@@ -15,12 +15,21 @@ from typing import Literal
 from pellucid.data.errors import DataError
 from pellucid.data.tables.cells import MISSING, Decimal
 
-DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar", ":": "colon", "~": "tilde", "^": "caret", " ": "space"}
+DELIMITERS = {
+    ",": "comma",
+    ";": "semicolon",
+    "\t": "tab",
+    "|": "bar",
+    ":": "colon",
+    "~": "tilde",
+    "^": "caret",
+    " ": "space",
+}
 """Delimiters that are recognized, the likely ones first."""
 
 USUAL_DELIMITERS = ",;\t|"
 SAMPLE_ROWS = 500
-NUMBER = re.compile(r"[-+−]?[\d.,'’\s]*\d[\d.,]*(?:[eE][-+]?\d+)?\s*%?")
+NUMBER = re.compile(r"[-+−]?[\d.,'\u2019\s]*\d[\d.,]*(?:[eE][-+]?\d+)?\s*%?")
 DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}.*")
 
 Header = Literal["auto", "yes", "no"]
@@ -113,8 +122,8 @@ def unlimited_cells() -> Iterator[None]:
 def find_delimiter(lines: Sequence[str]) -> str:
     """Return the delimiter that divides most rows into the same number of cells, two or more; else a comma.
 
-    Of two that divide all rows alike, such as the comma and the semicolon of ``1,5;2,5``, it is the one that leaves more
-    numbers.
+    Of two that divide all rows alike, such as the comma and the semicolon of ``1,5;2,5``, it is the one that leaves
+    more numbers.
     """
     scores = {}
     for order, delimiter in enumerate(DELIMITERS):

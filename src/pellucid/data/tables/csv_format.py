@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pellucid.data.errors import DataError, DataWarning, join_first
-from pellucid.data.tables.byte_streams import open_bytes
-from pellucid.data.tables.cells import clean_cells
-from pellucid.data.tables.csv_dialect import CsvDialect, unlimited_cells
-from pellucid.data.tables.text_encodings import TextFile, Utf8Stream
+from pellucid.data.tables.byte_streams import Content, open_bytes
+from pellucid.data.tables.cells import clean_cells, find_decimal_mark
+from pellucid.data.tables.csv_dialect import DELIMITERS, CsvDialect, infer_dialect, unlimited_cells
+from pellucid.data.tables.read_options import ReadOptions
+from pellucid.data.tables.table import Table
+from pellucid.data.tables.text_encodings import TextFile, Utf8Stream, inspect_text
 from pellucid.typing import Array
 
 if TYPE_CHECKING:
@@ -72,6 +74,42 @@ class LineCounter:
         lines: Array = rows + (ends - all_breaks)[rows - self.row]
         self.row, self.breaks = int(rows[-1]) + 1, int(ends[-1])
         return lines
+
+
+def read_csv_file(content: Content, name: str, options: ReadOptions) -> Table:
+    import pyarrow as pa
+
+    text = inspect_text(content, name)
+    dialect = infer_dialect(
+        text.sample,
+        name,
+        is_complete=text.is_complete,
+        delimiter=options.delimiter,
+        header=options.header,
+        decimal=options.decimal,
+    )
+    budget = options.make_budget(name)
+    chunks: dict[str, list[Any]] = {column: [] for column in dialect.names}
+    lines: list[Array] = []
+    for columns, batch_lines in read_csv_batches(text, dialect, strict=options.strict):
+        budget.spend(sum(cells.nbytes for cells in columns.values()), "the table")
+        for column, cells in columns.items():
+            chunks[column] += cells.chunks
+        lines.append(batch_lines)
+    columns = {column: pa.chunked_array(parts, pa.string()) for column, parts in chunks.items()}
+    decimal = options.decimal or find_decimal_mark(list(columns.values()), dialect.delimiter)
+    header = f"header ({dialect.header_reason})" if dialect.header_reason else "header"
+    if not dialect.has_header:
+        header = f"no header ({dialect.header_reason})" if dialect.header_reason else "no header"
+    facts = (
+        "CSV",
+        *([text.compression] if text.compression else []),
+        text.encoding_name,
+        f"delimiter {DELIMITERS.get(dialect.delimiter, dialect.delimiter)}",
+        header,
+        *(["decimal comma"] if decimal == "," else []),
+    )
+    return Table(name, columns, np.concatenate([np.zeros(0, np.int64), *lines]), facts, decimal)
 
 
 def read_csv_batches(
@@ -139,7 +177,8 @@ def read_csv_batches(
                 raise DataError(f"{text.name}, {message}. Correct or remove the line.") from error
             if "straddl" in str(error):
                 raise DataError(
-                    f"{text.name}: a row has more than {BLOCK:,} bytes. Close its quotation marks, or shorten its cells."
+                    f"{text.name}: a row has more than {BLOCK:,} bytes. "
+                    "Close its quotation marks, or shorten its cells."
                 ) from error
             if "Empty CSV" not in str(error):
                 raise
@@ -173,4 +212,3 @@ def describe_problems(text: TextFile, dialect: CsvDialect, counter: LineCounter,
             starts[number] = start
             start = reader.line_num + 1
     return [f"line {starts.get(row, row)}: {counter.problems[row]}" for row in rows]
-

@@ -15,6 +15,7 @@ from pellucid.data.tables.cells import (
     MAXIMUM_INVALID_FRACTION,
     Decimal,
     find_date_format,
+    keep_finite,
     parse_dates,
     parse_numbers,
 )
@@ -104,9 +105,7 @@ class Table:
 
         cells = self.get_cells(name)
         if not is_text(cells.type):
-            if pa.types.is_floating(cells.type):  # 3.0 is the category 3
-                cells = pc.if_else(pc.equal(cells, pc.round(cells)), pc.replace_substring_regex(cells.cast(pa.string()), r"\.0$", ""), cells.cast(pa.string()))
-            cells = cells.cast(pa.string())
+            cells = pc.replace_substring_regex(cells.cast(pa.string()), r"^(-?\d+)\.0$", r"\1")  # 3.0 is the class 3
         return np.array(pc.fill_null(cells, "").to_pylist(), dtype=str)
 
     def _parse(self, name: str) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
@@ -218,7 +217,8 @@ class Table:
     def _report_invalid(self, name: str, invalid: npt.NDArray[np.int64], expected: str, strict: bool) -> None:
         cells = self.columns[name]
         messages = [
-            f"{self.unit} {self.lines[row]}, column {name!a}: expected {expected}, received {str(cells[row].as_py())[:40]!a}"
+            f"{self.unit} {self.lines[row]}, column {name!a}: expected {expected}, "
+            f"received {str(cells[row].as_py())[:40]!a}"
             for row in invalid[:3].tolist()
         ]
         if messages and strict:
@@ -247,7 +247,7 @@ class Table:
 def is_text(kind: Any) -> bool:
     import pyarrow as pa
 
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def is_boolean(kind: Any) -> bool:
@@ -259,14 +259,12 @@ def is_boolean(kind: Any) -> bool:
 def is_temporal(kind: Any) -> bool:
     import pyarrow as pa
 
-    return pa.types.is_date(kind) or pa.types.is_timestamp(kind)
+    return bool(pa.types.is_date(kind) or pa.types.is_timestamp(kind))
 
 
 def to_numbers(cells: pa.ChunkedArray) -> pa.ChunkedArray:
     """Convert a typed column to float64; values that are no finite numbers are null."""
     import pyarrow as pa
-
-    from pellucid.data.tables.cells import keep_finite
 
     if is_temporal(cells.type):
         return pa.chunked_array([pa.nulls(len(cells), pa.float64())])

@@ -79,8 +79,8 @@ def inspect_text(content: Content, name: str) -> TextFile:
         except UnicodeError as error:
             if candidate == tried[-1]:
                 raise DataError(
-                    f"{name}: expected a text file, received bytes that are neither UTF-8, UTF-16 nor cp1252. Export the "
-                    "table as CSV in UTF-8."
+                    f"{name}: expected a text file, received bytes that are neither UTF-8, UTF-16 nor cp1252. "
+                    "Export the table as CSV in UTF-8."
                 ) from error
             continue
         if CONTROL_CHARACTERS.search(sample):

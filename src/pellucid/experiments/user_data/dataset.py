@@ -15,8 +15,8 @@ from pellucid.typing import Array
 MAXIMUM_CLASSES = 20
 MINIMUM_SAMPLES_PER_CLASS = 3
 MINIMUM_CLASS_SHARE = 0.02
-"""Integer targets are class labels if they have few distinct values, and enough samples of each: at least this fraction of
-those that it would have if all were equally frequent."""
+"""Integer targets are class labels if they have few distinct values, and enough samples of each: at least this fraction
+of those that it would have if all were equally frequent."""
 
 Task = Literal["classification", "regression"]
 

@@ -28,7 +28,9 @@ MAXIMUM_CATEGORIES = 100
 
 MINIMUM_ROWS_OF_IDENTIFIERS = 20
 MINIMUM_UNIQUE_FRACTION = 0.95
-IDENTIFIER_NAME = re.compile(r"(?i)(^|[\s_.-])(id|ids|uuid|guid|index|idx|row|rowid|key)$|^(index|unnamed.*|.*[a-z]Id|column 1)$")
+IDENTIFIER_NAME = re.compile(
+    r"(?i)(^|[\s_.-])(id|ids|uuid|guid|index|idx|row|rowid|key)$|^(index|unnamed.*|.*[a-z]Id|column 1)$"
+)
 TIME_NAME = re.compile(r"(?i)year|month|day|date|time|hour|week|step|age")
 MINIMUM_WORDS_OF_TEXT = 5
 
@@ -91,8 +93,8 @@ def describe_columns(
     if not columns:
         reasons = join_first([f"{name!a}: {reason}" for name, reason in skipped.items()], limit=4)
         raise DataError(
-            f"{table.path}: expected at least one feature for {target!a}, received none: {reasons}. Choose columns with "
-            "--columns NAME=KIND."
+            f"{table.path}: expected at least one feature for {target!a}, received none: {reasons}. Choose columns "
+            "with --columns NAME=KIND."
         )
     return {"target": target, "inputs": columns, "skipped": skipped}
 
@@ -222,12 +224,14 @@ def describe_categories(table: Table, name: str, training: Array, *, is_chosen: 
     present = strings[strings != ""]
     if len(present) >= MINIMUM_ROWS_OF_IDENTIFIERS and len(set(present)) >= MINIMUM_UNIQUE_FRACTION * len(present):
         words = np.mean([len(text.split()) for text in present[:200]])
-        return Skipped("free text" if words >= MINIMUM_WORDS_OF_TEXT else "an identifier: nearly every string is unique")
+        return Skipped(
+            "free text" if words >= MINIMUM_WORDS_OF_TEXT else "an identifier: nearly every string is unique"
+        )
     return {"kind": "category", "values": categories}
 
 
 def encode(table: Table, columns: Sequence[Mapping[str, Any]], *, strict: bool, is_new: bool = False) -> Array:
-    """Return rows as numbers, shape (rows, features), float32.
+    r"""Return rows as numbers, shape (rows, features), float32.
 
     Parameters
     ----------
@@ -244,7 +248,7 @@ def encode(table: Table, columns: Sequence[Mapping[str, Any]], *, strict: bool, 
     Examples
     --------
     >>> from pellucid.data.tables import parse_table
-    >>> table = parse_table(b"rooms,place\\n2,town\\n,moon\\n", "flats.csv")
+    >>> table = parse_table(b"rooms,place\n2,town\n,moon\n", "flats.csv")
     >>> rooms = {"name": "rooms", "kind": "number", "missing": 3.0, "limits": None}
     >>> place = {"name": "place", "kind": "category", "values": ["land", "town"]}
     >>> encode(table, [rooms, place], strict=True)
@@ -416,4 +420,3 @@ def is_valid_column(column: Mapping[str, Any]) -> bool:
 
 def is_finite(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-

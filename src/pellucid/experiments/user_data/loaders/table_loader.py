@@ -115,9 +115,9 @@ def check_outliers(table: "Table", target: str, values: "Array") -> None:
     if outside.any():
         row = int(outside.argmax())
         raise DataError(
-            f"{table.path}, {table.unit} {table.lines[row]}, column {target!a}: expected a target from {limits[0]:.4g} to "
-            f"{limits[1]:.4g}, a million interquartile ranges around the median; received {values[row]:g}. Beside it, all "
-            f"other targets are equal in float32. Correct the cell, or leave out the row."
+            f"{table.path}, {table.unit} {table.lines[row]}, column {target!a}: expected a target from {limits[0]:.4g} "
+            f"to {limits[1]:.4g}, a million interquartile ranges around the median; received {values[row]:g}. In "
+            "float32, all other targets would be equal. Correct the cell, or leave out the row."
         )
 
 
