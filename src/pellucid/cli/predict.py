@@ -60,7 +60,7 @@ def predict(
     strict: Annotated[bool, Option] = False,
     json: Annotated[bool, Option] = False,
 ) -> int:
-    """Predict with a trained network. Prints one line for each image, row of a CSV file, or sample of an array.
+    """Predict with a trained network. Prints one line for each image, row of a table, or sample of an array.
 
     For example:
 
@@ -71,7 +71,7 @@ def predict(
         find photos -name "*.jpg" | pellucid predict runs/7 -
 
     The file - is standard input. For a network of tables, it is the content
-    of a CSV file; for a network of images, it is a list of paths, one a line.
+    of a table file; for a network of images, it is a list of paths, one a line.
 
     A line has the file, with the line or row in it, and the class with its probability, or the predicted values.
 
@@ -80,7 +80,7 @@ def predict(
     folder
         Folder of the run.
     files
-        Images, folders or zip archives of images, CSV files, NPZ files with an array x, or - for standard input.
+        Images, folders or zip archives of images, tables, NPZ files with an array x, or - for standard input.
     strict
         Stop at an invalid image, line or cell instead of skipping it with a warning.
     json

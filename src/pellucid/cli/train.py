@@ -1,4 +1,4 @@
-"""``pellucid train`` and ``pellucid resume``: a network for a folder of images, a CSV or an NPZ file."""
+"""``pellucid train`` and ``pellucid resume``: a network for a folder of images, a table or an NPZ file."""
 
 import inspect
 import os
@@ -47,7 +47,7 @@ def train(
 
         pellucid train photos/                    folder or zip of images
         pellucid train photos/ --model cnn --size 64 --augment
-        pellucid train flats.csv --target price   table with a header
+        pellucid train flats.csv --target price   table: CSV, Parquet, Excel, ...
         pellucid train arrays.npz --model mlp     arrays x and y
         pellucid train mnist --epochs 5           built-in data set
         pellucid train runs/7/experiment.toml     repeat a run bit for bit
@@ -65,7 +65,7 @@ def train(
     Parameters
     ----------
     data
-        Folder or zip of images, .csv, .npz or .toml file, or mnist, digits32, moons, circles or blobs.
+        Folder or zip of images, table (.csv, .parquet, .xlsx, .jsonl, .sqlite, .duckdb), .npz or .toml file, or mnist, digits32, moons, circles or blobs.
     distributed
         Train together with the other processes that SLURM, MPI or PELLUCID_... variables define.
     out
@@ -77,7 +77,7 @@ def train(
     """
     if data is None:
         raise UsageError(
-            "train: expected data: a folder of images, a .csv, .npz or .toml file, or a built-in name such as moons"
+            "train: expected data: a folder of images, a table such as a .csv file, an .npz or .toml file, or a built-in name such as moons"
         )
     check_output("train", json, quiet)
     from pellucid.experiments.user_data.settings import Settings

@@ -133,7 +133,7 @@ DATES = (
 
 TIMES = ("", "T%H:%M:%S", " %H:%M:%S", " %H:%M", "T%H:%M", " %I:%M:%S %p", " %I:%M %p")
 FRACTION_AND_ZONE = r"(:\d{2})(?:[.,]\d+)?\s*(?:Z|UTC|[-+]\d{2}:?\d{2})?$"
-LOOKS_LIKE_DATE = r"^(?:\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{1,2}[ -]\p{L}{3,9}[ -]\d{2,4}|\p{L}{3,9} \d{1,2}, \d{4})"
+LOOKS_LIKE_DATE = r"^(?:\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{1,2}[ -][A-Za-z]{3,9}[ -]\d{2,4}|[A-Za-z]{3,9} \d{1,2}, \d{4})"
 
 
 def find_date_format(cells: pa.ChunkedArray) -> tuple[str, str] | None:
@@ -184,5 +184,5 @@ def remove_zeros(cells: Any) -> Any:
     """Return dates without leading zeros, and the names of months with three letters."""
     import pyarrow.compute as pc
 
-    short = pc.replace_substring_regex(cells, r"(\p{L}{3})\p{L}+", r"\1")
+    short = pc.replace_substring_regex(cells, r"([a-z]{3})[a-z]+", r"\1")
     return pc.replace_substring_regex(short, r"(^|\D)0+(\d)", r"\1\2")

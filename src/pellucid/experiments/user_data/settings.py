@@ -27,9 +27,9 @@ class Settings:
     Parameters
     ----------
     data : str
-        A folder or zip archive of images, a CSV file, an NPZ file, or the name of a built-in data set.
+        A folder or zip archive of images, a table, an NPZ file, or the name of a built-in data set.
     options : mapping
-        Options of the data loader: ``target`` of CSV files, ``size`` of images.
+        Options of the data loader: ``target`` and ``columns`` of tables, ``size`` of images.
     layers : sequence of mapping, optional
         The network layer by layer, like ``[[layers]]`` of a TOML file; ``model`` is then its name.
     layers_from : str

@@ -100,7 +100,7 @@ def load(data: Any, target: str | None, task: str | None, strict: bool) -> tuple
         return load_dataset(Settings(str(data), task=task, strict=strict, options=options)), None  # type: ignore[arg-type]
     if target is not None:
         raise OptionError(
-            f"pel.lab: target={target!r} names a column of a CSV file. Of the arrays (X, y), y is the target"
+            f"pel.lab: target={target!r} names a column of a table. Of the arrays (X, y), y is the target"
         )
     return load_arrays(data, task)
 
@@ -112,7 +112,7 @@ def load_arrays(data: Any, task: str | None) -> tuple[Dataset, list[str] | None]
 
     if not isinstance(data, tuple | list) or len(data) != 2:
         raise OptionError(
-            "pel.lab: expected a CSV file, a built-in name such as 'moons', a pair (X, y), or a model and its data. "
+            "pel.lab: expected a file such as a CSV file, a built-in name such as 'moons', a pair (X, y), or a model and its data. "
             f"Received: {type(data).__name__}"
         )
     x, y = np.asarray(data[0]), to_labels(np.asarray(data[1]))
