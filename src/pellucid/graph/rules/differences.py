@@ -24,7 +24,7 @@ from pellucid.graph.rules.algebraic_differences import list_quotient_factors
 from pellucid.graph.rules.angles import is_quarter_turn
 from pellucid.graph.rules.example_operands import draw_normal, draw_one, draw_positive, draw_two, make_input
 from pellucid.graph.rules.polynomials import join_factors
-from pellucid.graph.rules.predicates import are_opposite, as_number, negate
+from pellucid.graph.rules.predicates import are_opposite, as_number, is_nonpositive, negate
 from pellucid.graph.rules.scaled_exponentials import list_factors
 
 
@@ -187,7 +187,9 @@ def one_minus_half_erfc(x: Expr) -> RulePair:
 
 
 def get_exponent_of_erfcx(u: Expr, v: Expr) -> Expr | None:
-    """Return u + v ** 2 if u is a negative multiple of v ** 2 up to rounding, otherwise None."""
+    """Return u + v ** 2 if u is a negative multiple of v ** 2 up to rounding and v may be positive, otherwise None."""
+    if is_nonpositive(v):
+        return None  # erfc(v) is at least 1, and erfcx(v) may overflow
     scale, above, below = list_quotient_factors(v)
     number, squares_above, squares_below = list_squared_factors(u)
     if not above or Counter(squares_above) != Counter(above) or Counter(squares_below) != Counter(below):

@@ -6,7 +6,18 @@ import numpy as np
 
 from pellucid.graph.expr import Constant, Expr
 from pellucid.graph.ops.activations import sigmoid, softplus
-from pellucid.graph.ops.elementwise import absolute, add, multiply, negative, power, sqrt, square, subtract, true_divide
+from pellucid.graph.ops.elementwise import (
+    absolute,
+    add,
+    maximum,
+    multiply,
+    negative,
+    power,
+    sqrt,
+    square,
+    subtract,
+    true_divide,
+)
 from pellucid.graph.ops.exponentials import exp, shifted_exp
 from pellucid.graph.ops.hyperbolic import cosh, sech, tanh_slope
 from pellucid.graph.ops.indexing import gather, slice_, take_along_axis
@@ -58,7 +69,8 @@ def is_positive(e: Expr) -> bool:
 
 
 def is_nonnegative(e: Expr) -> bool:
-    return is_positive(e) or e.op in NONNEGATIVE or is_probability(e) or is_power_of_probability(e)
+    is_bounded = e.op is maximum.op and any(is_scalar_constant(i) and as_number(i) >= 0 for i in e.inputs)
+    return is_bounded or is_positive(e) or e.op in NONNEGATIVE or is_probability(e) or is_power_of_probability(e)
 
 
 def is_nonpositive(e: Expr) -> bool:
