@@ -11,11 +11,15 @@ from cyclopts.exceptions import CycloptsError
 
 from pellucid.cli.check import check
 from pellucid.cli.course import course, docs
+from pellucid.cli.devices import devices
+from pellucid.cli.explain import explain
+from pellucid.cli.export import export
 from pellucid.cli.lab import lab
 from pellucid.cli.output import CLOSED_PIPE, ERRORS, OUTPUT
 from pellucid.cli.predict import evaluate, predict
 from pellucid.cli.reference import reference
 from pellucid.cli.run import run
+from pellucid.cli.time import time
 from pellucid.cli.tour import tour
 from pellucid.cli.train import resume, train
 from pellucid.experiments.runner.errors import UsageError
@@ -52,7 +56,7 @@ With --debug (or PELLUCID_DEBUG=1), errors are shown with a traceback.
 app: App = App(
     name="pellucid", help=HELP, help_format="plaintext", version=__version__, suppress_keyboard_interrupt=False
 )
-for command in (course, check, run, tour, lab, train, resume, predict, reference, docs):
+for command in (course, check, run, tour, lab, train, resume, predict, explain, export, time, devices, reference, docs):
     app.command(command)
 app.command(evaluate, name="test")
 app.register_install_completion_command(help="Install completion of commands and options for bash, zsh or fish.")

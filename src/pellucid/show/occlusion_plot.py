@@ -1,0 +1,85 @@
+"""Occlusion maps: how far a prediction drops where a part of the image is covered."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, overload
+
+import numpy as np
+
+from pellucid.graph.errors import OptionError
+from pellucid.show.alt_text import describe_location
+from pellucid.show.plot_style import PLAIN, SIGNED, Canvas, draw_image, make_color_map
+from pellucid.typing import Array
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+NEGLIGIBLE = 5e-4
+"""Smaller changes of a prediction are not mentioned."""
+
+
+@overload
+def occlusion_map(image: Array, effects: Array, title: str = "", *, ax: None = None) -> Figure: ...
+@overload
+def occlusion_map(image: Array, effects: Array, title: str = "", *, ax: Axes) -> Axes: ...
+def occlusion_map(image: Array, effects: Array, title: str = "", *, ax: Axes | None = None) -> Figure | Axes:
+    """Plot an image, and beside it how far its prediction drops where a pixel is covered.
+
+    Parameters
+    ----------
+    image : array
+        Shape (height, width) or (height, width, channels).
+    effects : array
+        Drop of the prediction, shape (height, width): positive (green) where the image supports it, and negative
+        (purple) where it speaks against it.
+    ax : matplotlib.axes.Axes, optional
+        Axes to draw into and to return. By default, the picture is a new figure, which is returned.
+
+    Examples
+    --------
+    >>> len(occlusion_map(np.zeros((4, 4)), np.eye(4), "a digit").axes)  # image, map and color bar
+    3
+    """
+    if effects.shape != image.shape[:2]:
+        raise OptionError(f"Expected an effect for each pixel. Received: {image.shape} and {effects.shape}")
+    canvas = Canvas(ax, 5.6, 2.9)
+    canvas.add_title(title)
+    left, right = canvas.add_image_panel(1, 2, 0), canvas.add_image_panel(1, 2, 1)
+    draw_image(left, image, float(image.min()), float(image.max()))
+    left.set_title("image", fontsize=9, **PLAIN)
+    limit = float(np.abs(effects).max()) or 1.0
+    drawn = right.imshow(effects, cmap=make_color_map(*SIGNED), vmin=-limit, vmax=limit, interpolation="nearest")
+    right.set_title("drop where covered", fontsize=9, **PLAIN)
+    canvas.add_color_bar(drawn, [left, right], "drop of the prediction")
+    return canvas.result
+
+
+def describe_occlusion(name: str, prediction: float, predictions: Array, tops: Array, lefts: Array, size: int) -> str:
+    """Describe without which squares a prediction falls and rises most.
+
+    Examples
+    --------
+    >>> covered = np.array([[0.9, 0.2], [0.9, 0.95]])
+    >>> text = describe_occlusion("cat", 0.9, covered, np.array([0, 2]), np.array([0, 2]), 2)
+    >>> print(text.replace(". ", ".\\n"))
+    4 squares of 2x2 pixels were covered in turn.
+    Without rows 0 to 1, columns 2 to 3, in the upper right, cat falls most, from 0.900 to 0.200.
+    Without rows 2 to 3, columns 2 to 3, in the lower right, cat rises most, from 0.900 to 0.950.
+    """
+    drops = prediction - predictions
+    sentences = [f"{drops.size} squares of {size}x{size} pixels were covered in turn."]
+    for sign, verb in ((1, "falls"), (-1, "rises")):
+        row, column = (int(i) for i in np.unravel_index(int((sign * drops).argmax()), drops.shape))
+        if sign * drops[row, column] > NEGLIGIBLE * max(1.0, abs(prediction)):
+            square = np.zeros(drops.shape)
+            square[row, column] = 1.0
+            top, left = int(tops[row]), int(lefts[column])
+            sentences.append(
+                f"Without rows {top} to {top + size - 1}, columns {left} to {left + size - 1}, "
+                f"{describe_location(square)}, {name} {verb} most, from {prediction:.3f} to {predictions[row, column]:.3f}."
+            )
+    if len(sentences) == 1:
+        sentences.append(f"None of them changes {name}, {prediction:.3f}.")
+    return " ".join(sentences)
