@@ -25,6 +25,7 @@ from pellucid.run.function import Function
 from pellucid.run.function_builder import function
 from pellucid.run.jax_runtime import x64
 from pellucid.run.profile import PreparedProgram, measure_median, measure_run, prepare_empty_xla
+from pellucid.show.text_table import align_cells
 from pellucid.typing import Array
 
 MINIMUM_SECONDS = 0.0005
@@ -46,7 +47,7 @@ class TimeSpread(NamedTuple):
     @property
     def text(self) -> str:
         """The median, and half the distance of the quartiles relative to it."""
-        if self.median <= 0:
+        if self.lower <= 0:  # of a difference
             return "below noise"
         deviation = (self.upper - self.lower) / 2 / self.median
         return f"{format_duration(self.median)} ± {deviation:.0%}"
@@ -174,14 +175,7 @@ class ModelTime:
         cells.append(
             ["sum of the layers", format_duration(forward), format_duration(self.layer_seconds - forward), "100.0%"]
         )
-        widths = [max(len(line[i]) for line in cells if i < len(line)) for i in range(6)]
-        return [
-            "  ".join(
-                cell.ljust(width) if i == 0 else cell.rjust(width)
-                for i, (cell, width) in enumerate(zip(line, widths, strict=False))
-            ).rstrip()
-            for line in cells
-        ]
+        return align_cells(cells)
 
     def format_whole(self) -> list[str]:
         """Return the times of the whole network and of a step, and how the sum of the layers compares."""
@@ -193,13 +187,13 @@ class ModelTime:
         else:
             lines.append("no training step: the model has no loss or no trainable parameters")
         ratio = self.layer_seconds / self.whole_seconds
+        layers, whole = format_duration(self.layer_seconds), format_duration(self.whole_seconds)
         return [
             *lines,
-            "Each layer is a program of its own here, and XLA fuses the layers of the whole network. Added up, the "
-            f"layers take {format_duration(self.layer_seconds)}, {ratio:.2f} times the {format_duration(self.whole_seconds)} "
-            f"of the whole. Every time of a layer includes {format_duration(self.overhead)} of an empty call.",
-            "Backward is the time of both passes minus that of the forward pass. "
-            "Operations are per sample, forward.",
+            "Each layer is a program of its own here, and XLA fuses the layers of the whole network.",
+            f"Added up, the layers take {layers}, {ratio:.2f} times the {whole} of the whole.",
+            f"Every time of a layer includes {format_duration(self.overhead)} of an empty call.",
+            "Backward is the time of both passes minus that of the forward pass. Operations are per sample, forward.",
         ]
 
 
@@ -364,17 +358,26 @@ def time_pair(
 
 
 def make_measurement(run: Callable[[], object]) -> Callable[[], float]:
-    """Return a function that measures the seconds of a run, repeated so often that a measurement is not too short."""
-    run()  # the first is slower
+    """Return a function that measures the seconds of a run."""
+
+    def repeat(repetitions: int) -> None:
+        for _ in range(repetitions):
+            run()
+
+    return make_repeated_measurement(repeat)
+
+
+def make_repeated_measurement(repeat: Callable[[int], object]) -> Callable[[], float]:
+    """Return a function that measures the seconds of one of so many repetitions that they are not too short."""
+    repeat(1)  # the first is slower
+
+    def measure(repetitions: int) -> float:
+        return measure_run(lambda: repeat(repetitions))
+
     repetitions = 1
-    while repetitions < MAXIMUM_REPETITIONS and measure_run(lambda: repeat(run, repetitions)) < MINIMUM_SECONDS:
+    while repetitions < MAXIMUM_REPETITIONS and measure(repetitions) < MINIMUM_SECONDS:
         repetitions *= 2
-    return lambda: measure_run(lambda: repeat(run, repetitions)) / repetitions
-
-
-def repeat(run: Callable[[], object], repetitions: int) -> None:
-    for _ in range(repetitions):
-        run()
+    return lambda: measure(repetitions) / repetitions
 
 
 def summarize(seconds: Sequence[float]) -> TimeSpread:
@@ -414,10 +417,5 @@ def time_step(training: SymbolicTraining, batch: Sequence[Array], iterations: in
     if not training.parameters:
         return None
     step = function(training.batch_inputs, training.loss, updates=training.optimizer.updates(training.loss))
-    repetitions = 1
-    step.repeat(1, *batch)  # compiles
-    while repetitions < MAXIMUM_REPETITIONS and measure_run(lambda: step.repeat(repetitions, *batch)) < MINIMUM_SECONDS:
-        repetitions *= 2
-    return summarize(
-        [measure_run(lambda: step.repeat(repetitions, *batch)) / repetitions for _ in range(iterations)]
-    )
+    measure = make_repeated_measurement(lambda repetitions: step.repeat(repetitions, *batch))
+    return summarize([measure() for _ in range(iterations)])

@@ -92,7 +92,7 @@ class MachineReport:
         """What mode "auto" does on this machine."""
         loops = "C" if self.loops_as_c else "XLA"
         kernels = "C kernels" if self.kernels_as_c else "XLA"
-        return f"auto: loops of small steps by {loops}; convolutions, pooling and products by {kernels}; the rest by XLA"
+        return f"auto: loops of small steps by {loops}; convolutions, pooling, products by {kernels}; the rest by XLA"
 
     def __str__(self) -> str:
         unused = "" if self.kernels_as_c or self.loops_as_c else " (not used)"
@@ -112,7 +112,7 @@ class MachineReport:
         ]
         lines = [f"{name:14}{value}" for name, value in rows]
         if self.compiler is None:
-            lines.append("For small networks a C compiler is faster: install gcc or clang, or pip install 'pellucid[compiler]'")
+            lines.append("C is faster for small networks. Install gcc or clang, or pip install 'pellucid[compiler]'")
         return "\n".join(lines)
 
 
@@ -150,8 +150,11 @@ def inspect_machine() -> MachineReport:
 
 def abbreviate_home(text: str) -> str:
     """Replace the user's folder, which has a name that reports should not have, by ``~``."""
-    home = os.path.expanduser("~")
-    return text if home in ("~", "/", "") else text.replace(f"{home}{os.sep}", f"~{os.sep}")
+    try:
+        home = str(Path.home())
+    except RuntimeError:  # there is none, as in some containers
+        return text
+    return text if home == os.sep else text.replace(f"{home}{os.sep}", f"~{os.sep}")
 
 
 def find_processor_name() -> str:

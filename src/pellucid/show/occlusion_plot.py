@@ -57,13 +57,13 @@ def occlusion_map(image: Array, effects: Array, title: str = "", *, ax: Axes | N
 
 
 def describe_occlusion(name: str, prediction: float, predictions: Array, tops: Array, lefts: Array, size: int) -> str:
-    """Describe without which squares a prediction falls and rises most.
+    r"""Describe without which squares a prediction falls and rises most.
 
     Examples
     --------
     >>> covered = np.array([[0.9, 0.2], [0.9, 0.95]])
     >>> text = describe_occlusion("cat", 0.9, covered, np.array([0, 2]), np.array([0, 2]), 2)
-    >>> print(text.replace(". ", ".\\n"))
+    >>> print(text.replace(". ", ".\n"))
     4 squares of 2x2 pixels were covered in turn.
     Without rows 0 to 1, columns 2 to 3, in the upper right, cat falls most, from 0.900 to 0.200.
     Without rows 2 to 3, columns 2 to 3, in the lower right, cat rises most, from 0.900 to 0.950.
@@ -76,10 +76,9 @@ def describe_occlusion(name: str, prediction: float, predictions: Array, tops: A
             square = np.zeros(drops.shape)
             square[row, column] = 1.0
             top, left = int(tops[row]), int(lefts[column])
-            sentences.append(
-                f"Without rows {top} to {top + size - 1}, columns {left} to {left + size - 1}, "
-                f"{describe_location(square)}, {name} {verb} most, from {prediction:.3f} to {predictions[row, column]:.3f}."
-            )
+            place = f"rows {top} to {top + size - 1}, columns {left} to {left + size - 1}, {describe_location(square)}"
+            change = f"from {prediction:.3f} to {predictions[row, column]:.3f}"
+            sentences.append(f"Without {place}, {name} {verb} most, {change}.")
     if len(sentences) == 1:
         sentences.append(f"None of them changes {name}, {prediction:.3f}.")
     return " ".join(sentences)

@@ -82,10 +82,11 @@ class RowExplanation:
             names.append(pluralize(len(rest), "other column"))
             values.append(sum(each.contribution for each in rest))
         width = max(map(len, names))
+        difference = self.prediction - self.baseline_prediction
         return "\n".join(
             [
-                f"{format_position(self.position)}: {self.output} {self.prediction:.6g}, {self.baseline_prediction:.6g} "
-                f"for the baseline, difference {self.prediction - self.baseline_prediction:+.4g}",
+                f"{format_position(self.position)}: {self.output} {self.prediction:.6g}, "
+                f"{self.baseline_prediction:.6g} for the baseline, difference {difference:+.4g}",
                 *(f"  {name:{width}}  {value:+.4g}" for name, value in zip(names, values, strict=True)),
             ]
         )
@@ -106,14 +107,16 @@ class ImageExplanation:
         size = result.patch[0]
         text = describe_occlusion(self.output, result.prediction, result.predictions, result.tops, result.lefts, size)
         changed = int(result.changes_class.sum())
-        return f"{text} {changed or 'None'} of the squares {'changes' if changed < 2 else 'change'} the predicted class."
+        verb = "changes" if changed < 2 else "change"
+        return f"{text} {changed or 'None'} of the squares {verb} the predicted class."
 
     def make_picture(self) -> Picture:
         """Return the image and the map as a figure."""
         from pellucid.show.figure import Picture
 
         title = f"{self.output} {self.result.prediction:.3f}"
-        return Picture(occlusion_map(self.result.image, self.result.effects, title), self.reading, f"explanation of {title}")
+        figure = occlusion_map(self.result.image, self.result.effects, title)
+        return Picture(figure, self.reading, f"explanation of {title}")
 
     def to_json(self) -> dict[str, Any]:
         result = self.result
@@ -173,8 +176,8 @@ class FormulaExplanation:
 def explain_formulas(saved: SavedModel) -> FormulaExplanation:
     """Explain the layers, the loss and the update of a model as formulas."""
     shape = saved.model.inputs[0].shape[1:]
-    is_flat_run = saved.network is not None and len(shape) == 1
-    columns = list_columns(saved.network.description, shape) if saved.network and is_flat_run else []
+    is_flat = saved.network is not None and len(shape) == 1
+    columns = list_columns(saved.network.description, list(map(int, shape))) if saved.network and is_flat else []
     return FormulaExplanation(saved.model.explain(), [name for column in columns for name in column.inputs])
 
 
@@ -340,4 +343,5 @@ def format_position(position: Mapping[str, Any]) -> str:
     >>> format_position({"file": "a.csv", "line": 2})
     'a.csv, line 2'
     """
-    return ", ".join([str(position["file"]), *(f"{name} {value}" for name, value in position.items() if name != "file")])
+    others = [f"{name} {value}" for name, value in position.items() if name != "file"]
+    return ", ".join([str(position["file"]), *others])

@@ -158,7 +158,9 @@ def choose_path(saved: SavedModel, suffix: str) -> Path:
 def check_paths(saved: SavedModel, form: str, path: Path, sidecar: Path, overwrite: bool) -> None:
     """Raise if a file exists or has the ending of another form."""
     if saved.path.suffix.lower() == ".toml":
-        raise UsageError(f"{saved.path}: expected a trained network, of a run or a .pel file; a .toml file has no weights")
+        raise UsageError(
+            f"{saved.path}: expected a trained network, of a run or a .pel file; received a .toml file, without weights"
+        )
     suffix = FORMATS[form].suffix
     if path.suffix.lower() != suffix:
         raise UsageError(f"--out: expected a file that ends in {suffix} for --to {form}; received {path}")
@@ -211,16 +213,17 @@ def read_onnx(saved: SavedModel, path: Path) -> tuple[Predict, str]:
         from onnx.reference import ReferenceEvaluator
 
         evaluator: Any = ReferenceEvaluator(str(path))
-        names = evaluator.input_names
-        return lambda inputs: join_outputs(evaluator.run(None, dict(zip(names, inputs, strict=True)))), "ONNX's reference"
+        return make_onnx_predictor(evaluator, evaluator.input_names), "ONNX's reference implementation"
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    names = [each.name for each in session.get_inputs()]
+    return make_onnx_predictor(session, [each.name for each in session.get_inputs()]), "ONNX Runtime"
 
+
+def make_onnx_predictor(session: Any, names: Sequence[str]) -> Predict:
     def run(inputs: Sequence[Array]) -> Array:
         found = session.run(None, dict(zip(names, inputs, strict=True)))
         return join_outputs(found if len(found) > 1 else found[0])
 
-    return run, "ONNX Runtime"
+    return run
 
 
 def write_numpy(saved: SavedModel, path: Path, interface: Mapping[str, Any]) -> None:

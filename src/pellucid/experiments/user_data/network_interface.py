@@ -21,6 +21,8 @@ TABLE_STEPS = (
     "write a category as 1 in its own input and 0 in the others; a missing or unknown one as zeros",
 )
 
+ARRAY_STEP = "pass samples of shape {shape} as in the array x of the training data; the network scales them itself"
+
 
 def describe_interface(saved: SavedModel) -> dict[str, Any]:
     """Return the inputs of a network with shape, dtype, order and preprocessing, and its outputs.
@@ -37,7 +39,11 @@ def describe_interface(saved: SavedModel) -> dict[str, Any]:
     """
     model, network = saved.model, saved.network
     inputs = [
-        {"name": name, "shape": [str(size) if isinstance(size, str) else size for size in e.shape], "dtype": str(e.dtype)}
+        {
+            "name": name,
+            "shape": [size if isinstance(size, int) else str(size) for size in e.shape],
+            "dtype": str(e.dtype),
+        }
         for name, e in zip(model.input_names, model.inputs, strict=True)
     ]
     if network is None:
@@ -82,7 +88,7 @@ def list_steps(network: TrainedNetwork, shape: Sequence[int]) -> list[str]:
         return [step.format(height=height, width=width) for step in IMAGE_STEPS]
     if "columns" in description:
         return list(TABLE_STEPS)
-    return [f"pass samples of shape {tuple(shape)} as in the array x of the training data; the network scales them itself"]
+    return [ARRAY_STEP.format(shape=tuple(shape))]
 
 
 def list_outputs(network: TrainedNetwork) -> list[dict[str, Any]]:
