@@ -45,7 +45,7 @@ For example:
     pellucid lab iris.csv                  write a page in which a network learns your data
     pellucid train photos/                 train a network on your data
     pellucid predict runs/1 photo.jpg      predict with a trained network
-    pellucid explain runs/1 photo.jpg      see what a prediction rests on
+    pellucid explain runs/1 photo.jpg      explain a prediction
     pellucid export runs/1 --to onnx       use the network in another program
     pellucid runs                          list all runs with their scores
     pellucid time runs/1                   measure each layer
@@ -73,7 +73,7 @@ GROUPS: dict[str, tuple[Callable[..., int], ...]] = {
     "Course": (course, check, run, tour),
     "Reference": (reference, docs),
 }
-"""Commands by what they are for, in the order of the help page."""
+"""Commands by purpose, in the order of the help page."""
 
 for number, (title, commands) in enumerate(GROUPS.items()):
     group = Group(title, sort_key=number)

@@ -1,5 +1,6 @@
-"""``pellucid explain``: formulas and costs of a network, and what single predictions rest on."""
+"""``pellucid explain``: formulas and costs of a network, and explanations of single predictions."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -20,7 +21,7 @@ def explain(
     strict: Annotated[bool, Option] = False,
     json: Annotated[bool, Option] = False,
 ) -> int:
-    """Write a network as formulas with their costs, or explain what its predictions rest on.
+    """Write a network as formulas with their costs, or explain its predictions.
 
     For example:
 
@@ -34,7 +35,7 @@ def explain(
     all columns add up to the difference between the prediction and that for
     the mean of the training set. Images are explained by occlusion: squares of
     the image are covered one after another, and the drop of the prediction is
-    measured. Both say what the network responds to, and not what causes what.
+    measured. Both show the response of the network. They do not show causes.
 
     Parameters
     ----------
@@ -68,15 +69,15 @@ def explain(
         explain_predictions,
     )
 
-    found: FormulaExplanation | PredictionExplanations = (
-        explain_predictions(saved.network, files, strict, target)
-        if files and saved.network is not None
-        else explain_formulas(saved)
-    )
-    print(to_json({"network": str(network), **found.to_json()}) if json else found)
-    if out is not None:
-        with open_run_folder(out) as folder:
+    with nullcontext() if out is None else open_run_folder(out) as folder:
+        found: FormulaExplanation | PredictionExplanations = (
+            explain_predictions(saved.network, files, strict, target)
+            if files and saved.network is not None
+            else explain_formulas(saved)
+        )
+        print(to_json({"network": str(network), **found.to_json()}) if json else found)
+        if folder is not None:
             paths = found.save(folder)
-        if not json:
-            print(f"In {out}: {', '.join(path.name for path in paths)}")
+            if not json:
+                print(f"In {folder}: {', '.join(path.name for path in paths)}")
     return 0

@@ -30,9 +30,9 @@ def export(
     page computes in the browser; here its C code is compared, compiled for
     this processor.
 
-    A second file, such as model.onnx.inputs.json, says what the network
-    expects: the inputs in their order, units, categories, replacements of
-    missing values, the size of images, and an example. ONNX files and scripts
+    A second file, such as model.onnx.inputs.json, describes the inputs of
+    the network: order, units, categories, replacements of missing values, size
+    of images, and an example. ONNX files and scripts
     have the same description inside.
 
     Parameters
@@ -42,7 +42,7 @@ def export(
     to
         Form: onnx, numpy, keras, page or pel.
     out
-        The file (default: model.onnx, .py, .keras, .html or .pel beside the network).
+        The file (default: model.onnx, .py, .keras, .html or .pel next to the network).
     overwrite
         Replace existing files.
     json

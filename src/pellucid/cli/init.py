@@ -14,7 +14,7 @@ def init(
     out: Annotated[Path, Option] = Path("experiment.toml"),
     overwrite: Annotated[bool, Option] = False,
 ) -> int:
-    """Write an experiment file with every setting, its default and what it means.
+    """Write an experiment file with every setting, its default and an explanation.
 
     For example:
 

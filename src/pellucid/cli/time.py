@@ -25,11 +25,11 @@ def time(
         pellucid time model.pel --batch-size 128
         pellucid time network.toml --iterations 10 --json
 
-    The batch is random. Every part runs once before it is measured. A layer
-    is measured as a program of its own, and so is the whole network. XLA fuses
+    The batch is random. Every part runs once before it is measured. Each layer
+    is measured as a separate program, and so is the whole network. XLA fuses
     layers, so the layers added up take another time than the whole; both are
-    printed. The last lines say what computed the layers and the step: XLA, C
-    kernels or C loops.
+    printed. The last lines name the backends of the layers and of the step:
+    XLA, C kernels or C loops.
 
     Parameters
     ----------

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pellucid.graph.errors import UseError
+from pellucid.graph.errors import PellucidError
 from pellucid.graph.expr import Expr, Input
 from pellucid.graph.gradient import grad
 from pellucid.graph.passes import inference
@@ -29,8 +29,8 @@ RELATIVE_TOLERANCE, ROUNDING = 1e-3, 1e-5
 MAXIMUM_BATCH_BYTES = 1 << 26
 """Memory for the points that are evaluated at a time."""
 
-PATCHES_PER_SIDE = 6
-"""Size of the covered squares: this fraction of the shorter side of the image."""
+PATCHES_PER_SIDE = 4
+"""Number of covered squares that fit into the shorter side of the image."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Attribution:
 
     @property
     def errors(self) -> Array:
-        """What the contributions lack to add up to the difference, from numerical integration and rounding."""
+        """Difference minus the sum of the contributions, from numerical integration and rounding."""
         total = self.contributions.reshape(len(self.contributions), -1).sum(axis=1)
         return np.asarray(self.predictions - self.baseline_predictions - total)
 
@@ -126,7 +126,7 @@ def compile_gradient(model: ModelLike) -> Function:
         [scores] = replace_all([output], {model_input: sample})
         chosen: Expr = (scores * (index[:, None] == np.arange(int(scores.shape[-1])))).sum(axis=-1)
         gradient = grad(chosen.sum(), sample)  # samples are independent of each other
-    except UseError as error:
+    except PellucidError as error:
         raise ModelError(f"{model.name}: no gradient with respect to its input: {error}") from error
     return function([sample, index], [chosen, gradient])
 
@@ -160,40 +160,47 @@ class OcclusionResult:
     ----------
     image : array
         The image.
-    prediction : float
-        Explained output for the whole image.
+    prediction, score : float
+        Explained output for the whole image, and its score: the log-odds of a probability, or else the output.
+    are_log_odds : bool
+        Whether scores are log-odds. They change where a probability is so close to 1 that it does not.
     tops, lefts : array of int
         Positions of the covered squares.
-    patch : (int, int)
+    size : int
         Height and width of the squares.
-    predictions : array, shape (len(tops), len(lefts))
-        Explained output with each square covered.
+    predictions, scores : array, shape (len(tops), len(lefts))
+        Output and score with each square covered.
     changes_class : array of bool
         Whether the class with the largest output changes.
     """
 
     image: Array
     prediction: float
+    score: float
+    are_log_odds: bool
     tops: Array
     lefts: Array
-    patch: tuple[int, int]
+    size: int
     predictions: Array
+    scores: Array
     changes_class: Array
 
     @property
     def effects(self) -> Array:
-        """How far the prediction drops where a pixel is covered, the mean over the squares that cover it."""
+        """How far the score drops where a pixel is covered, the mean over the squares that cover it."""
         total, count = np.zeros(self.image.shape[:2]), np.zeros(self.image.shape[:2])
         for row, top in enumerate(self.tops):
             for column, left in enumerate(self.lefts):
-                place = slice(top, top + self.patch[0]), slice(left, left + self.patch[1])
-                total[place] += self.prediction - self.predictions[row, column]
+                place = slice(top, top + self.size), slice(left, left + self.size)
+                total[place] += self.score - self.scores[row, column]
                 count[place] += 1
         return np.asarray(total / count)
 
 
 def occlude(model: ModelLike, image: Array, target: int, fill: Array | None = None) -> OcclusionResult:
-    """Cover squares of an image one after another, and predict each time.
+    r"""Cover squares of an image one after another, and predict each time.
+
+    Probabilities of a softmax or sigmoid are compared by their log-odds, :math:`\log p / (1 - p)`.
 
     Parameters
     ----------
@@ -209,17 +216,17 @@ def occlude(model: ModelLike, image: Array, target: int, fill: Array | None = No
     Returns
     -------
     OcclusionResult
-        Predictions for squares a sixth as large as the shorter side, which overlap by half.
+        Predictions for squares a quarter as large as the shorter side, which overlap by half.
 
     Examples
     --------
     >>> from pellucid import nn
-    >>> model = pel.Sequential([nn.Input((6, 6)), nn.Flatten(), nn.Dense(1, kernel_initializer="ones")])
-    >>> image = np.zeros((6, 6), "float32")
-    >>> image[4, 1] = 2.0
+    >>> model = pel.Sequential([nn.Input((4, 4)), nn.Flatten(), nn.Dense(1, kernel_initializer="ones")])
+    >>> image = np.zeros((4, 4), "float32")
+    >>> image[2, 1] = 2.0
     >>> found = occlude(model, image, 0, np.zeros(()))
     >>> print(found.prediction, np.argwhere(found.effects > 0))
-    2.0 [[4 1]]
+    2.0 [[2 1]]
 
     References
     ----------
@@ -232,17 +239,38 @@ def occlude(model: ModelLike, image: Array, target: int, fill: Array | None = No
     covered = np.repeat(image[None], len(tops) * len(lefts) + 1, axis=0)
     for number, (top, left) in enumerate((top, left) for top in tops for left in lefts):
         covered[number + 1, top : top + size, left : left + size] = color
-    outputs = model.predict(covered)
+    outputs, scores, are_log_odds = compute_scores(model, covered, target)
     classes = outputs.argmax(axis=-1)
+    shape = len(tops), len(lefts)
     return OcclusionResult(
         image,
         float(outputs[0, target]),
+        float(scores[0]),
+        are_log_odds,
         tops,
         lefts,
-        (size, size),
-        outputs[1:, target].astype(np.float64).reshape(len(tops), len(lefts)),
-        (classes[1:] != classes[0]).reshape(len(tops), len(lefts)),
+        size,
+        outputs[1:, target].reshape(shape),
+        scores[1:].reshape(shape),
+        (classes[1:] != classes[0]).reshape(shape),
     )
+
+
+def compute_scores(model: ModelLike, x: Array, target: int) -> tuple[Array, Array, bool]:
+    """Return the outputs, float64, the scores of one of them, and whether these are log-odds."""
+    [model_input], [output] = model.inputs, inference(model.outputs)
+    assert isinstance(model_input, Input)
+    last = output.op.name if output.op is not None else ""
+    if last not in ("softmax", "sigmoid") or (last == "softmax" and output.shape[-1] == 1):
+        outputs = np.asarray(model.predict(x), np.float64)
+        return outputs, outputs[:, target], False
+    compute = function([model_input], [output, output.inputs[0]])
+    outputs, logits = (np.asarray(value, np.float64) for value in compute(x.astype(model_input.dtype)))
+    if last == "sigmoid":
+        return outputs, logits[:, target], True
+    others = np.delete(logits, target, axis=1)
+    largest = others.max(axis=1)
+    return outputs, logits[:, target] - largest - np.log(np.exp(others - largest[:, None]).sum(axis=1)), True
 
 
 def place_patches(side: int, size: int) -> Array:

@@ -85,7 +85,7 @@ class ModelTime:
     batch_size, iterations : int
         Samples of the batch, and number of measurements.
     layers : list of LayerTime
-        Each layer as a program of its own.
+        Each layer as a separate program.
     forward, backward : TimeSpread
         The whole network as one program. ``backward`` has the loss; None if no gradient flows.
     step : TimeSpread or None
@@ -190,7 +190,7 @@ class ModelTime:
         layers, whole = format_duration(self.layer_seconds), format_duration(self.whole_seconds)
         return [
             *lines,
-            "Each layer is a program of its own here, and XLA fuses the layers of the whole network.",
+            "Each layer is a separate program here, and XLA fuses the layers of the whole network.",
             f"Added up, the layers take {layers}, {ratio:.2f} times the {whole} of the whole.",
             f"Every time of a layer includes {format_duration(self.overhead)} of an empty call.",
             "Backward is the time of both passes minus that of the forward pass. Operations are per sample, forward.",
@@ -202,7 +202,7 @@ def time_model(
 ) -> ModelTime:
     """Measure each layer of a model on a random batch, and the whole training step, whose updates change the model.
 
-    A layer is compiled as a program of its own. Its backward time is the median difference between a program with
+    Each layer is compiled as a separate program. Its backward time is the median difference between a program with
     forward and backward pass and one with the forward pass alone, which run in turn. XLA fuses layers of the whole
     network, so that the layers together take another time than the whole.
 
@@ -368,7 +368,7 @@ def make_measurement(run: Callable[[], object]) -> Callable[[], float]:
 
 
 def make_repeated_measurement(repeat: Callable[[int], object]) -> Callable[[], float]:
-    """Return a function that measures the seconds of one of so many repetitions that they are not too short."""
+    """Return a function that measures the seconds per repetition, with enough repetitions for a precise result."""
     repeat(1)  # the first is slower
 
     def measure(repetitions: int) -> float:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pellucid.show.figure import Picture
 
 MISSING = "(none)"
-"""What is shown for a setting that only the other run has."""
+"""Text for a setting that only the other run has."""
 
 MOST_EPOCHS = 10
 """Number of epochs in the table of the curves; the picture has all."""
@@ -48,7 +48,7 @@ class HistoryChange(NamedTuple):
 
 @dataclass(frozen=True)
 class RunDifference:
-    """What differs between two runs.
+    """Differences between two runs.
 
     Attributes
     ----------

@@ -73,7 +73,7 @@ class SavedRun:
     record: Mapping[str, Any]
 
     def to_json(self) -> dict[str, Any]:
-        """Return what the table shows, and all metrics."""
+        """Return the cells of the table as values, and all metrics."""
         return {
             "folder": str(self.folder),
             "status": self.status,

@@ -1,4 +1,4 @@
-"""What single predictions of a trained network rest on: columns of tables, and regions of images."""
+"""Explanations of single predictions of a trained network: columns of tables, and regions of images."""
 
 from __future__ import annotations
 
@@ -39,6 +39,7 @@ GRADIENTS = (
 OCCLUSION = (
     "Occlusion (Zeiler and Fergus, 2014): squares are covered with {fill}, and the drop of the prediction is measured."
 )
+LOG_ODDS = " The score of a class with probability p is log(p / (1 - p)). Numbers in brackets are probabilities."
 
 
 class Contribution(NamedTuple):
@@ -53,7 +54,7 @@ class Contribution(NamedTuple):
 class RowExplanation:
     """A prediction for a row, and the contributions of its columns, the largest first.
 
-    ``error`` is what they lack to add up to the difference.
+    ``error`` is the rest of the difference, from numerical integration and rounding.
     """
 
     position: Mapping[str, Any]
@@ -101,11 +102,20 @@ class ImageExplanation:
     result: OcclusionResult
 
     @property
+    def score_name(self) -> str:
+        """Name of the compared number."""
+        return f"the score of {self.output}" if self.result.are_log_odds else self.output
+
+    @property
     def reading(self) -> str:
         """The map in words."""
         result = self.result
-        size = result.patch[0]
-        text = describe_occlusion(self.output, result.prediction, result.predictions, result.tops, result.lefts, size)
+        probabilities = result.predictions if result.are_log_odds else None
+        text = describe_occlusion(
+            self.score_name, result.score, result.scores, result.tops, result.lefts, result.size, probabilities
+        )
+        if not result.are_log_odds:
+            return text
         changed = int(result.changes_class.sum())
         verb = "changes" if changed < 2 else "change"
         return f"{text} {changed or 'None'} of the squares {verb} the predicted class."
@@ -115,7 +125,7 @@ class ImageExplanation:
         from pellucid.show.figure import Picture
 
         title = f"{self.output} {self.result.prediction:.3f}"
-        figure = occlusion_map(self.result.image, self.result.effects, title)
+        figure = occlusion_map(self.result.image, self.result.effects, title, f"drop of {self.score_name}")
         return Picture(figure, self.reading, f"explanation of {title}")
 
     def to_json(self) -> dict[str, Any]:
@@ -124,10 +134,13 @@ class ImageExplanation:
             **self.position,
             "output": self.output,
             "prediction": result.prediction,
-            "square": list(result.patch),
+            "score": result.score,
+            "score_is_log_odds": result.are_log_odds,
+            "square": result.size,
             "tops": result.tops,
             "lefts": result.lefts,
             "predictions_where_covered": result.predictions,
+            "scores_where_covered": result.scores,
             "reading": self.reading,
         }
 
@@ -272,7 +285,7 @@ def explain_predictions(
         baseline = "a sample of zeros" if mean is None else "the mean of the training samples"
         return PredictionExplanations(GRADIENTS.format(baseline=baseline), items)
     fill = "the mean color of the image" if mean is None else "the mean color of the training images"
-    return PredictionExplanations(OCCLUSION.format(fill=fill), items)
+    return PredictionExplanations(OCCLUSION.format(fill=fill) + (LOG_ODDS if network.class_names else ""), items)
 
 
 def choose_outputs(

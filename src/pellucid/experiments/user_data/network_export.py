@@ -107,7 +107,7 @@ def export_network(saved: SavedModel, form: str, out: Path | None = None, overwr
     form : {"onnx", "numpy", "keras", "page", "pel"}
         The form.
     out : Path, optional
-        The file. By default it is beside the model.
+        The file. By default it is next to the model.
     overwrite : bool
         Whether existing files are replaced.
 
@@ -151,7 +151,7 @@ def export_network(saved: SavedModel, form: str, out: Path | None = None, overwr
 
 
 def choose_path(saved: SavedModel, suffix: str) -> Path:
-    """Return the path beside the model."""
+    """Return the path next to the model."""
     return saved.path / f"model{suffix}" if saved.path.is_dir() else saved.path.with_suffix(suffix)
 
 
@@ -233,7 +233,7 @@ def write_numpy(saved: SavedModel, path: Path, interface: Mapping[str, Any]) -> 
         text = to_source(model, "numpy")
     else:
         inputs = [e for e in model.inputs if isinstance(e, Input)]
-        text = to_source(function(inputs, inference(model.outputs)), "numpy")
+        text = f"{to_source(function(inputs, inference(model.outputs)), 'numpy')}\n\npredict = compute\n"
     comment = "".join(f"# {comment_to_source(line)}\n" for line in format_interface(interface))
     path.write_text(f"{comment}\n{text}", "utf-8")
 
@@ -241,8 +241,7 @@ def write_numpy(saved: SavedModel, path: Path, interface: Mapping[str, Any]) -> 
 def read_numpy(saved: SavedModel, path: Path) -> tuple[Predict, str]:
     namespace: dict[str, Any] = {"__name__": "exported"}
     exec(compile(path.read_text("utf-8"), path.name, "exec"), namespace)
-    call = namespace.get("predict") or namespace["step"]
-    return lambda inputs: join_outputs(call(*inputs)), "the script"
+    return lambda inputs: join_outputs(namespace["predict"](*inputs)), "the script"
 
 
 def write_model(saved: SavedModel, path: Path, interface: Mapping[str, Any]) -> None:
@@ -263,7 +262,7 @@ def write_page(saved: SavedModel, path: Path, interface: Mapping[str, Any]) -> N
 
 
 def read_page(saved: SavedModel, path: Path) -> tuple[Predict, str]:
-    """Return what the C of the page computes, because there is no browser here."""
+    """Return the predictions of the C code of the page, because there is no browser here."""
     from pellucid.live.model_page import make_predictor
     from pellucid.run.native.page_code import compile_page_code
 

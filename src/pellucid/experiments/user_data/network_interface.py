@@ -1,4 +1,4 @@
-"""Description of what a network expects and returns, for programs that run an exported network."""
+"""Description of the inputs and outputs of a network, for programs that run an exported network."""
 
 from __future__ import annotations
 

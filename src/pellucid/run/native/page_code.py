@@ -1,4 +1,4 @@
-"""The C of a web page, compiled for this processor, to compute here what the page computes in a browser."""
+"""The C of a web page, compiled for this processor, to compute the results of the page without a browser."""
 
 from __future__ import annotations
 
