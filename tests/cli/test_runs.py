@@ -12,6 +12,7 @@ from PIL import Image
 
 import pellucid as pel
 from pellucid.cli import main
+from pellucid.experiments.runner import Record, Score
 
 Output = pytest.CaptureFixture[str]
 
@@ -86,12 +87,18 @@ def test_a_strange_record_is_a_damaged_run(content: str, capsys: Output) -> None
 
 
 def test_experiments_of_the_course_are_runs(capsys: Output) -> None:
-    assert main(["run", "logistic", "--set", "points=40", "--out", "course/first", "--json"]) == 0
-    capsys.readouterr()
+    folder = Path("course/first")
+    folder.mkdir(parents=True)
+    measures = {"weights": [1.0, 2.0], "training_accuracy": 0.85}
+    score, baseline = Score("held-out accuracy", 0.875), Score("majority class", 0.5)
+    record = Record(
+        "logistic", "", "finished", None, 0, {"points": 40}, score, baseline, measures, (), 0.5, {}, (), (), {}, {}
+    )
+    (folder / "record.json").write_text(record.to_json())
     [found] = run_json(capsys, "course")
     assert (found["name"], found["status"], found["epochs"]) == ("logistic", "finished", None)
     assert main(["runs", "course"]) == 0
-    assert "held-out accuracy" in capsys.readouterr().out
+    assert "held-out accuracy 0.875  majority class 0.5" in capsys.readouterr().out
 
 
 def test_two_runs_are_compared(capsys: Output) -> None:
@@ -165,8 +172,13 @@ def test_what_cannot_be_listed_or_compared(words: list[str], status: int, messag
     assert message in capsys.readouterr().err
 
 
-def test_a_folder_without_runs_says_how_to_train(tmp_path: Path, capsys: Output) -> None:
+def test_a_folder_without_runs_says_how_to_train(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
     (tmp_path / "nothing").mkdir()
     assert main(["runs", "nothing"]) == 0
     assert capsys.readouterr().out == "no runs in nothing. Train a network: pellucid train DATA\n"
     assert run_json(capsys, "nothing") == []
+    monkeypatch.chdir("nothing")
+    assert main(["runs"]) == 0
+    assert capsys.readouterr().out.startswith("no runs in runs. Train")

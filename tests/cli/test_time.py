@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 import pellucid as pel
 from pellucid import nn
 from pellucid.cli import main
-from pellucid.inspect.layer_timing import TimeSpread, summarize, time_model
+from pellucid.inspect.layer_timing import LayerTime, TimeSpread, summarize, time_model
 from pellucid.model.errors import ModelError
 
 Output = pytest.CaptureFixture[str]
@@ -127,6 +128,18 @@ def test_inputs_of_unknown_size_are_an_error() -> None:
     model = pel.Sequential([nn.Input((None, 3)), nn.LSTM(2)])
     with pytest.raises(ModelError, match="expected inputs of known sizes"):
         time_model(model)
+
+
+def test_the_time_of_a_layer_is_that_of_both_passes() -> None:
+    model = pel.Sequential([nn.Input((4,)), nn.Dense(3)])
+    [forward, backward, noise] = (TimeSpread(m, m, m) for m in (2.0, 3.0, -1.0))
+    layers = [LayerTime("a", forward, backward, 0, 0), LayerTime("b", forward, noise, 0, 0)]
+    layers.append(LayerTime("c", TimeSpread(1.0, 1.0, 1.0), None, 0, 0))
+    found = replace(time_model(model, 2, 1), layers=layers, forward=forward, backward=backward)
+    assert [each.seconds for each in layers] == [5.0, 2.0, 1.0]
+    assert [each["share"] for each in found.to_json()["layers"]] == [0.625, 0.25, 0.125]
+    assert (found.layer_seconds, found.whole_seconds) == (8.0, 5.0)
+    assert "Added up, the layers take 8 s, 1.60 times the 5 s of the whole." in str(found)
 
 
 def test_the_spread_is_that_of_the_quartiles() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 import pellucid as pel
 from pellucid import nn
-from pellucid.inspect.attribution import compute_scores, find_training_mean, integrated_gradients, occlude
+from pellucid.inspect.attribution import Scorer, find_training_mean, integrated_gradients, occlude
 from pellucid.model.errors import ModelError
 
 
@@ -76,21 +76,22 @@ def test_a_model_without_a_gradient_or_with_two_inputs_is_an_error() -> None:
 def test_scores_are_log_odds_where_there_are_probabilities(classifier: pel.Sequential) -> None:
     x = np.random.default_rng(1).normal(size=(5, 3)).astype("float32")
     p = classifier.predict(x).astype(float)
-    outputs, scores, are_log_odds = compute_scores(classifier, x, 1)
+    scorer = Scorer(classifier)
+    outputs, scores = scorer.compute(x, 1)
     np.testing.assert_allclose(outputs, p, atol=1e-6)
     np.testing.assert_allclose(scores, np.log(p[:, 1] / (1 - p[:, 1])), rtol=1e-3, atol=1e-5)
-    assert are_log_odds
+    assert scorer.are_log_odds
     binary = make([nn.Input((3,)), nn.Dense(1, activation="sigmoid")])
     p = binary.predict(x).astype(float)[:, 0]
-    np.testing.assert_allclose(compute_scores(binary, x, 0)[1], np.log(p / (1 - p)), rtol=1e-3)
+    np.testing.assert_allclose(Scorer(binary).compute(x, 0)[1], np.log(p / (1 - p)), rtol=1e-3)
     linear = make([nn.Input((3,)), nn.Dense(2)])
-    np.testing.assert_allclose(compute_scores(linear, x, 1)[1], linear.predict(x)[:, 1], rtol=1e-5)
+    np.testing.assert_allclose(Scorer(linear).compute(x, 1)[1], linear.predict(x)[:, 1], rtol=1e-5)
 
 
 def test_squares_cover_every_pixel() -> None:
     model = make([nn.Input((9, 7)), nn.Flatten(), nn.Dense(2)])
     image = np.random.default_rng(0).normal(size=(9, 7)).astype("float32")
-    found = occlude(model, image, 1)
+    found = occlude(Scorer(model), image, 1)
     assert found.size == 1
     assert found.effects.shape == (9, 7)
     weights = model.parameters[0].get_value()[:, 1].reshape(9, 7)

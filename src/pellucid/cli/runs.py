@@ -60,12 +60,12 @@ def runs(
         return 0
     if out is not None:
         raise UsageError("--out: expected two runs to compare, such as runs/3 runs/7, or no --out")
-    roots = folders or (RUNS,)
+    roots = folders or ((RUNS,) if RUNS.exists() else ())
     found = sort_runs([run for root in roots for run in find_runs(root)], sort)
     if json:
         print(to_json([run.to_json() for run in found]))
     elif found:
         print(format_runs(found, roots[0], sort))
     else:
-        print(f"no runs in {', '.join(map(str, roots))}. Train a network: pellucid train DATA")
+        print(f"no runs in {', '.join(map(str, roots or (RUNS,)))}. Train a network: pellucid train DATA")
     return 0

@@ -152,6 +152,40 @@ def integrate_gradient(compute: Function, start: Array, difference: Array, targe
     return np.array(found)
 
 
+class Scorer:
+    """Outputs of a model with scores: log-odds of the probabilities of a softmax or sigmoid, or else the outputs.
+
+    Log-odds change where a probability is so close to 1 that it does not.
+
+    Examples
+    --------
+    >>> from pellucid import nn
+    >>> model = pel.Sequential([nn.Input((1,)), nn.Dense(1, "sigmoid", kernel_initializer="ones")])
+    >>> outputs, scores = Scorer(model).compute(np.array([[30.0]], "float32"), 0)
+    >>> print(outputs, scores)
+    [[1.]] [30.]
+    """
+
+    def __init__(self, model: ModelLike) -> None:
+        [model_input], [output] = model.inputs, inference(model.outputs)
+        assert isinstance(model_input, Input)
+        last = output.op.name if output.op is not None else ""
+        self.are_log_odds: bool = last == "sigmoid" or (last == "softmax" and output.shape[-1] != 1)
+        self.is_softmax: bool = last == "softmax"
+        self.function: Function = function([model_input], [output, output.inputs[0] if self.are_log_odds else output])
+
+    def compute(self, x: Array, target: int) -> tuple[Array, Array]:
+        """Return all outputs, and the scores of one of them, as float64."""
+        outputs, logits = (
+            np.asarray(v, np.float64) for v in self.function(x.astype(self.function.program.inputs[0].dtype))
+        )
+        if not (self.are_log_odds and self.is_softmax):
+            return outputs, logits[:, target]
+        others = np.delete(logits, target, axis=1)
+        largest = others.max(axis=1)
+        return outputs, logits[:, target] - largest - np.log(np.exp(others - largest[:, None]).sum(axis=1))
+
+
 @dataclass(frozen=True)
 class OcclusionResult:
     """Predictions of one image with a part of it covered.
@@ -163,7 +197,7 @@ class OcclusionResult:
     prediction, score : float
         Explained output for the whole image, and its score: the log-odds of a probability, or else the output.
     are_log_odds : bool
-        Whether scores are log-odds. They change where a probability is so close to 1 that it does not.
+        Whether scores are log-odds.
     tops, lefts : array of int
         Positions of the covered squares.
     size : int
@@ -197,15 +231,13 @@ class OcclusionResult:
         return np.asarray(total / count)
 
 
-def occlude(model: ModelLike, image: Array, target: int, fill: Array | None = None) -> OcclusionResult:
-    r"""Cover squares of an image one after another, and predict each time.
-
-    Probabilities of a softmax or sigmoid are compared by their log-odds, :math:`\log p / (1 - p)`.
+def occlude(scorer: Scorer, image: Array, target: int, fill: Array | None = None) -> OcclusionResult:
+    """Cover squares of an image one after another, and predict each time.
 
     Parameters
     ----------
-    model : Model
-        A model with one input and one output of shape (n, k).
+    scorer : Scorer
+        Of a model with one input and one output of shape (n, k).
     image : array, shape (height, width) or (height, width, channels)
         The image.
     target : int
@@ -224,7 +256,7 @@ def occlude(model: ModelLike, image: Array, target: int, fill: Array | None = No
     >>> model = pel.Sequential([nn.Input((4, 4)), nn.Flatten(), nn.Dense(1, kernel_initializer="ones")])
     >>> image = np.zeros((4, 4), "float32")
     >>> image[2, 1] = 2.0
-    >>> found = occlude(model, image, 0, np.zeros(()))
+    >>> found = occlude(Scorer(model), image, 0, np.zeros(()))
     >>> print(found.prediction, np.argwhere(found.effects > 0))
     2.0 [[2 1]]
 
@@ -239,14 +271,14 @@ def occlude(model: ModelLike, image: Array, target: int, fill: Array | None = No
     covered = np.repeat(image[None], len(tops) * len(lefts) + 1, axis=0)
     for number, (top, left) in enumerate((top, left) for top in tops for left in lefts):
         covered[number + 1, top : top + size, left : left + size] = color
-    outputs, scores, are_log_odds = compute_scores(model, covered, target)
+    outputs, scores = scorer.compute(covered, target)
     classes = outputs.argmax(axis=-1)
     shape = len(tops), len(lefts)
     return OcclusionResult(
         image,
         float(outputs[0, target]),
         float(scores[0]),
-        are_log_odds,
+        scorer.are_log_odds,
         tops,
         lefts,
         size,
@@ -254,23 +286,6 @@ def occlude(model: ModelLike, image: Array, target: int, fill: Array | None = No
         scores[1:].reshape(shape),
         (classes[1:] != classes[0]).reshape(shape),
     )
-
-
-def compute_scores(model: ModelLike, x: Array, target: int) -> tuple[Array, Array, bool]:
-    """Return the outputs, float64, the scores of one of them, and whether these are log-odds."""
-    [model_input], [output] = model.inputs, inference(model.outputs)
-    assert isinstance(model_input, Input)
-    last = output.op.name if output.op is not None else ""
-    if last not in ("softmax", "sigmoid") or (last == "softmax" and output.shape[-1] == 1):
-        outputs = np.asarray(model.predict(x), np.float64)
-        return outputs, outputs[:, target], False
-    compute = function([model_input], [output, output.inputs[0]])
-    outputs, logits = (np.asarray(value, np.float64) for value in compute(x.astype(model_input.dtype)))
-    if last == "sigmoid":
-        return outputs, logits[:, target], True
-    others = np.delete(logits, target, axis=1)
-    largest = others.max(axis=1)
-    return outputs, logits[:, target] - largest - np.log(np.exp(others - largest[:, None]).sum(axis=1)), True
 
 
 def place_patches(side: int, size: int) -> Array:

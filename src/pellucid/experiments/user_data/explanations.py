@@ -18,6 +18,7 @@ from pellucid.experiments.user_data.saved_models import SavedModel
 from pellucid.inspect.attribution import (
     Attribution,
     OcclusionResult,
+    Scorer,
     find_training_mean,
     integrated_gradients,
     occlude,
@@ -342,9 +343,9 @@ def explain_images(
 ) -> list[ImageExplanation]:
     pairs = choose_outputs(network, network.model.predict(x), names, target)
     fill = None if mean is None else mean.mean(axis=(0, 1))
+    scorer = Scorer(network.model)
     return [
-        ImageExplanation(positions[row], names[output], occlude(network.model, x[row], output, fill))
-        for row, output in pairs
+        ImageExplanation(positions[row], names[output], occlude(scorer, x[row], output, fill)) for row, output in pairs
     ]
 
 
