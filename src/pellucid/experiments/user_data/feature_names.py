@@ -40,6 +40,23 @@ class Column:
         return self.categories[int(values.argmax())] if values.max() > 0 else "another or none"
 
 
+def get_table_columns(description: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """Return how the columns of a table become inputs; nothing for other kinds of data."""
+    columns = description.get("columns")
+    return columns if isinstance(columns, list) else ()
+
+
+def name_inputs(column: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return a name for each input that a column becomes.
+
+    Examples
+    --------
+    >>> name_inputs({"name": "place", "kind": "category", "values": ["sea", "town"]})
+    ('place = sea', 'place = town')
+    """
+    return tuple(f"{column['name']} = {value}" for value in column.get("values", ())) or (str(column["name"]),)
+
+
 def list_columns(description: Mapping[str, Any], shape: Sequence[int]) -> list[Column]:
     """Return the columns of a table, or the elements of flat samples, in the order of the inputs.
 
@@ -53,11 +70,9 @@ def list_columns(description: Mapping[str, Any], shape: Sequence[int]) -> list[C
     ['x[0]', 'x[1]']
     """
     columns: list[Column] = []
-    for each in description.get("columns", ()):
+    for each in get_table_columns(description):
         start = columns[-1].place.stop if columns else 0
-        categories = tuple(each.get("values", ()))
-        inputs = tuple(f"{each['name']} = {value}" for value in categories) or (str(each["name"]),)
-        columns.append(Column(str(each["name"]), start, inputs, categories))
+        columns.append(Column(str(each["name"]), start, name_inputs(each), tuple(each.get("values", ()))))
     count = math.prod(shape)
     if columns and columns[-1].place.stop == count:
         return columns

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pellucid.experiments.user_data.feature_names import list_columns
+from pellucid.experiments.user_data.feature_names import get_table_columns, list_columns
 from pellucid.experiments.user_data.inference import TrainedNetwork
 from pellucid.experiments.user_data.saved_models import SavedModel
 
@@ -67,15 +67,15 @@ def list_features(description: Mapping[str, Any], shape: Sequence[int]) -> list[
     >>> list_features({"columns": [place]}, (2,))[1]
     {'index': 1, 'name': 'place = town', 'column': 'place', 'category': 'town'}
     """
-    details = {str(each["name"]): each for each in description.get("columns", ())}
+    missing = {str(each["name"]): each.get("missing") for each in get_table_columns(description)}
     found: list[dict[str, Any]] = []
     for column in list_columns(description, shape):
         for offset, name in enumerate(column.inputs):
             feature = {"index": column.start + offset, "name": name, "column": column.name}
             if column.categories:
                 feature["category"] = column.categories[offset]
-            elif "missing" in details.get(column.name, {}):
-                feature["missing"] = details[column.name]["missing"]
+            elif isinstance(missing.get(column.name), int | float):
+                feature["missing"] = missing[column.name]
             found.append(feature)
     return found
 
@@ -86,7 +86,7 @@ def list_steps(network: TrainedNetwork, shape: Sequence[int]) -> list[str]:
     if "size" in description:
         height, width = description["size"]
         return [step.format(height=height, width=width) for step in IMAGE_STEPS]
-    if "columns" in description:
+    if get_table_columns(description):
         return list(TABLE_STEPS)
     return [ARRAY_STEP.format(shape=tuple(shape))]
 
