@@ -86,7 +86,7 @@ def predict(
     json
         Print the predictions as JSON, with the probabilities of all classes.
     """
-    check_files(files)
+    check_files("predict", files)
     from pellucid.experiments.user_data import inference
 
     predictions = inference.predict(inference.load_network(folder), files, strict)
@@ -97,16 +97,16 @@ def predict(
     return int(not predictions)
 
 
-def check_files(files: Sequence[str]) -> None:
+def check_files(command: str, files: Sequence[str], options: Sequence[str] = ("--strict", "--json")) -> None:
     """Refuse a command without files, with an unknown option, or that reads standard input twice."""
     if not files:
-        raise UsageError("predict: expected files: pellucid predict RUN FILES")
+        raise UsageError(f"{command}: expected files: pellucid {command} RUN FILES")
     option = next((word for word in files if word.startswith("-") and word != "-"), None)
     if option is not None:
-        hint = near_miss(option, ["--strict", "--json"])
-        raise UsageError(f"predict: unknown option {option}.{hint} A file with this name is ./{option}")
+        hint = near_miss(option, options)
+        raise UsageError(f"{command}: unknown option {option}.{hint} A file with this name is ./{option}")
     if files.count("-") > 1:
-        raise UsageError("predict: expected - once: standard input can be read only once")
+        raise UsageError(f"{command}: expected - once: standard input can be read only once")
 
 
 def format_prediction(prediction: Mapping[str, Any]) -> str:
