@@ -37,6 +37,7 @@ def test_formulas_name_the_inputs_and_count_the_costs(tmp_path: Path, capsys: Ou
     assert found["layers"][0]["layer"] == "standardized (Normalization)"
 
 
+@pytest.mark.filterwarnings("ignore:.*expected a category of the training data, received .moon.")
 def test_contributions_of_a_linear_network_are_its_slopes_times_the_distances(capsys: Output) -> None:
     Path("few.csv").write_text("place,age,rooms\ntown,10,6\nsea,80,1\nmoon,,2\n")
     found = run_json(capsys, "explain", "runs/1", "few.csv")
@@ -62,6 +63,7 @@ def test_contributions_of_a_linear_network_are_its_slopes_times_the_distances(ca
     )
 
 
+@pytest.mark.filterwarnings("ignore:.*expected a category of the training data, received .moon.")
 def test_contributions_add_up_to_the_difference(capsys: Output) -> None:
     found = run_json(capsys, "explain", "runs/1", "flats.csv")
     predictions = run_json(capsys, "predict", "runs/1", "flats.csv")["predictions"]

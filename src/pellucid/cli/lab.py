@@ -66,7 +66,9 @@ def lab(
         Print the path, the rows, the features and notes about the data as JSON.
     """
     if data is None:
-        raise UsageError("lab: expected data: a table, such as a .csv file, an .npz file, or a built-in name such as moons")
+        raise UsageError(
+            "lab: expected data: a table, such as a .csv file, an .npz file, or a built-in name such as moons"
+        )
     if out.suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"out: expected a file that ends in .html; received {str(out)!r}")
     if steps < 1:

@@ -65,7 +65,8 @@ def train(
     Parameters
     ----------
     data
-        Folder or zip of images, table (.csv, .parquet, .xlsx, .jsonl, .sqlite, .duckdb), .npz or .toml file, or mnist, digits32, moons, circles or blobs.
+        Folder or zip of images, table (.csv, .parquet, .xlsx, .jsonl, .sqlite, .duckdb), .npz or .toml file, or mnist,
+        digits32, moons, circles or blobs.
     distributed
         Train together with the other processes that SLURM, MPI or PELLUCID_... variables define.
     out
@@ -77,7 +78,8 @@ def train(
     """
     if data is None:
         raise UsageError(
-            "train: expected data: a folder of images, a table such as a .csv file, an .npz or .toml file, or a built-in name such as moons"
+            "train: expected data: a folder of images, a table such as a .csv file, an .npz or .toml file, or a "
+            "built-in name such as moons"
         )
     check_output("train", json, quiet)
     from pellucid.experiments.user_data.settings import Settings

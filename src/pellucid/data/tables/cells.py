@@ -133,7 +133,9 @@ DATES = (
 
 TIMES = ("", "T%H:%M:%S", " %H:%M:%S", " %H:%M", "T%H:%M", " %I:%M:%S %p", " %I:%M %p")
 FRACTION_AND_ZONE = r"(:\d{2})(?:[.,]\d+)?\s*(?:Z|UTC|[-+]\d{2}:?\d{2})?$"
-LOOKS_LIKE_DATE = r"^(?:\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{1,2}[ -][A-Za-z]{3,9}[ -]\d{2,4}|[A-Za-z]{3,9} \d{1,2}, \d{4})"
+LOOKS_LIKE_DATE = (
+    r"^(?:\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{1,2}[ -][A-Za-z]{3,9}[ -]\d{2,4}|[A-Za-z]{3,9} \d{1,2}, \d{4})"
+)
 
 
 def find_date_format(cells: pa.ChunkedArray) -> tuple[str, str] | None:

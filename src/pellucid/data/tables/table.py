@@ -34,12 +34,16 @@ class Table:
     ----------
     path : str
         The file.
-    names : tuple of str
-        Names of the columns.
+    columns : mapping from str to pyarrow.ChunkedArray
+        Cells of each column, null where one is missing.
     lines : ndarray of int, shape (rows,)
         The line of the file where each row starts; in files without lines, the number of the row from 1.
     facts : tuple of str
         How the file was read: format, compression, encoding, delimiter, header, decimal mark.
+    decimal : {".", ","}
+        Decimal mark of numbers in text.
+    unit : str
+        ``"line"``, or ``"row"`` in files without lines.
 
     Examples
     --------
@@ -88,7 +92,7 @@ class Table:
             raise DataError(f"{self.path}: no column {name!a}.{hint}")
         return self.names.index(name)
 
-    def get_cells(self, name: str) -> pa.ChunkedArray:
+    def _get_cells(self, name: str) -> pa.ChunkedArray:
         self.column_index(name)
         return self.columns[name]
 
@@ -103,7 +107,7 @@ class Table:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        cells = self.get_cells(name)
+        cells = self._get_cells(name)
         if not is_text(cells.type):
             cells = pc.replace_substring_regex(cells.cast(pa.string()), r"^(-?\d+)\.0$", r"\1")  # 3.0 is the class 3
         return np.array(pc.fill_null(cells, "").to_pylist(), dtype=str)
@@ -111,7 +115,7 @@ class Table:
     def _parse(self, name: str) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
         """Return a column as numbers, nan where a cell is missing or invalid, and the rows of invalid cells."""
         if name not in self._parsed:
-            cells = self.get_cells(name)
+            cells = self._get_cells(name)
             values = parse_numbers(cells, self.decimal) if is_text(cells.type) else to_numbers(cells)
             invalid = np.flatnonzero(cells.is_valid().to_numpy() & ~values.is_valid().to_numpy())
             self._parsed[name] = values.to_numpy().astype(np.float64), invalid
@@ -125,7 +129,7 @@ class Table:
         name : str
             Name of the column.
         """
-        kind = self.get_cells(name).type
+        kind = self._get_cells(name).type
         if is_temporal(kind) or is_boolean(kind):
             return False
         values, invalid = self._parse(name)
@@ -140,12 +144,12 @@ class Table:
         name : str
             Name of the column.
         """
-        return is_temporal(self.get_cells(name).type) or self.find_date_format(name) is not None
+        return is_temporal(self._get_cells(name).type) or self.find_date_format(name) is not None
 
     def find_date_format(self, name: str) -> tuple[str, str] | None:
         """Return the format of a column of dates, and another one that fits as well; None for other columns."""
         if name not in self._date_formats:
-            cells = self.get_cells(name)
+            cells = self._get_cells(name)
             self._date_formats[name] = find_date_format(cells) if is_text(cells.type) else None
         return self._date_formats[name]
 
@@ -157,7 +161,7 @@ class Table:
         name : str
             Name of the column.
         """
-        if self.get_cells(name).null_count == len(self):
+        if self._get_cells(name).null_count == len(self):
             return "empty"
         if self.is_numeric(name):
             return "number"
@@ -199,7 +203,7 @@ class Table:
         DataError
             If the column has no dates, or ``strict`` is set and a cell is invalid.
         """
-        cells = self.get_cells(name)
+        cells = self._get_cells(name)
         if is_text(cells.type):
             found = self.find_date_format(name)
             form = form or (found and found[0])

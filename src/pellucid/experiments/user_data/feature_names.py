@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pellucid.experiments.user_data.table_columns import list_features
 from pellucid.typing import Array
 
 
@@ -42,19 +43,8 @@ class Column:
 
 def get_table_columns(description: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     """Return how the columns of a table become inputs; nothing for other kinds of data."""
-    columns = description.get("columns")
-    return columns if isinstance(columns, list) else ()
-
-
-def name_inputs(column: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return a name for each input that a column becomes.
-
-    Examples
-    --------
-    >>> name_inputs({"name": "place", "kind": "category", "values": ["sea", "town"]})
-    ('place = sea', 'place = town')
-    """
-    return tuple(f"{column['name']} = {value}" for value in column.get("values", ())) or (str(column["name"]),)
+    columns: Sequence[Mapping[str, Any]] = description.get("inputs", ())
+    return columns
 
 
 def list_columns(description: Mapping[str, Any], shape: Sequence[int]) -> list[Column]:
@@ -64,7 +54,7 @@ def list_columns(description: Mapping[str, Any], shape: Sequence[int]) -> list[C
     --------
     >>> rooms = {"name": "rooms", "kind": "number", "missing": 3.0}
     >>> place = {"name": "place", "kind": "category", "values": ["sea", "town"]}
-    >>> [column.inputs for column in list_columns({"columns": [rooms, place]}, (3,))]
+    >>> [column.inputs for column in list_columns({"inputs": [rooms, place]}, (3,))]
     [('rooms',), ('place = sea', 'place = town')]
     >>> [column.name for column in list_columns({}, (2,))]
     ['x[0]', 'x[1]']
@@ -72,7 +62,7 @@ def list_columns(description: Mapping[str, Any], shape: Sequence[int]) -> list[C
     columns: list[Column] = []
     for each in get_table_columns(description):
         start = columns[-1].place.stop if columns else 0
-        columns.append(Column(str(each["name"]), start, name_inputs(each), tuple(each.get("values", ()))))
+        columns.append(Column(str(each["name"]), start, tuple(list_features([each])), tuple(each.get("values", ()))))
     count = math.prod(shape)
     if columns and columns[-1].place.stop == count:
         return columns

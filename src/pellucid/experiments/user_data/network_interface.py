@@ -21,6 +21,11 @@ TABLE_STEPS = (
     "write a category as 1 in its own input and 0 in the others; a missing or unknown one as zeros",
 )
 
+DATE_STEP = (
+    "write a date as days since the date given here, as year, and as month (0 to 11), weekday (0 is Monday) and hour: "
+    "of these three the sine and the cosine of 2 pi times the number divided by 12, 7 and 24"
+)
+
 ARRAY_STEP = "pass samples of shape {shape} as in the array x of the training data; the network scales them itself"
 
 
@@ -64,18 +69,20 @@ def list_features(description: Mapping[str, Any], shape: Sequence[int]) -> list[
     Examples
     --------
     >>> place = {"name": "place", "kind": "category", "values": ["sea", "town"]}
-    >>> list_features({"columns": [place]}, (2,))[1]
+    >>> list_features({"inputs": [place]}, (2,))[1]
     {'index': 1, 'name': 'place = town', 'column': 'place', 'category': 'town'}
     """
-    missing = {str(each["name"]): each.get("missing") for each in get_table_columns(description)}
+    described = {str(each["name"]): each for each in get_table_columns(description)}
     found: list[dict[str, Any]] = []
     for column in list_columns(description, shape):
         for offset, name in enumerate(column.inputs):
             feature = {"index": column.start + offset, "name": name, "column": column.name}
             if column.categories:
                 feature["category"] = column.categories[offset]
-            elif isinstance(missing.get(column.name), int | float):
-                feature["missing"] = missing[column.name]
+            elif described.get(column.name, {}).get("kind") == "number":
+                feature["missing"] = described[column.name]["missing"]
+            elif described.get(column.name, {}).get("kind") == "date":
+                feature["since"] = described[column.name]["start"]
             found.append(feature)
     return found
 
@@ -86,8 +93,8 @@ def list_steps(network: TrainedNetwork, shape: Sequence[int]) -> list[str]:
     if "size" in description:
         height, width = description["size"]
         return [step.format(height=height, width=width) for step in IMAGE_STEPS]
-    if get_table_columns(description):
-        return list(TABLE_STEPS)
+    if columns := get_table_columns(description):
+        return [*TABLE_STEPS, *([DATE_STEP] if any(column["kind"] == "date" for column in columns) else [])]
     return [ARRAY_STEP.format(shape=tuple(shape))]
 
 

@@ -69,7 +69,7 @@ def read_rows(
         X, description = dataset.fit_inputs(np.arange(len(dataset.targets)))
     for w in caught:
         warnings.warn_explicit(w.message, w.category, w.filename, w.lineno)
-    missing = describe_missing(dataset, description)
+    missing = [*describe_skipped(description), *describe_missing(dataset, description)]
     y = check_targets(dataset)
     names = names or name_columns(description, X)
     plane = project_rows(X, names, features, dataset.where)
@@ -112,8 +112,8 @@ def load_arrays(data: Any, task: str | None) -> tuple[Dataset, list[str] | None]
 
     if not isinstance(data, tuple | list) or len(data) != 2:
         raise OptionError(
-            "pel.lab: expected a file such as a CSV file, a built-in name such as 'moons', a pair (X, y), or a model and its data. "
-            f"Received: {type(data).__name__}"
+            "pel.lab: expected a table such as a CSV file, a built-in name such as 'moons', a pair (X, y), or a model "
+            f"and its data. Received: {type(data).__name__}"
         )
     x, y = np.asarray(data[0]), to_labels(np.asarray(data[1]))
     check_pair(x, y, "X", "y", x, ARRAYS)
@@ -162,6 +162,12 @@ def describe_size(dataset: Dataset, name: str, target: str) -> str:
     count, classes = len(dataset.targets), dataset.class_names
     kind = f"one of {len(classes)} classes" if classes else "a number"
     return f"The network predicts {target}, {kind}, from {count:,} rows of {name}."
+
+
+def describe_skipped(description: Mapping[str, Any]) -> list[str]:
+    """Return a sentence about the columns of a table that are no features, if there are any."""
+    skipped = [f"{name} ({reason})" for name, reason in description.get("skipped", {}).items()]
+    return [f"Columns that are left out: {', '.join(skipped)}."] if skipped else []
 
 
 def describe_missing(dataset: Dataset, description: Mapping[str, Any]) -> list[str]:
