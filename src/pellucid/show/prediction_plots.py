@@ -219,6 +219,71 @@ def describe_prediction_errors(truth: ArrayLike, predicted: ArrayLike, names: Se
     return " ".join(describe_target(labels[k], x[:, k], y[:, k]) for k in range(x.shape[1]))
 
 
+@overload
+def residuals(truth: ArrayLike, predicted: ArrayLike, names: Sequence[str] = (), *, ax: None = None) -> Figure: ...
+@overload
+def residuals(truth: ArrayLike, predicted: ArrayLike, names: Sequence[str] = (), *, ax: Axes) -> Axes: ...
+def residuals(
+    truth: ArrayLike, predicted: ArrayLike, names: Sequence[str] = (), *, ax: Axes | None = None
+) -> Figure | Axes:
+    """Plot residuals, true minus predicted values, over predicted values, one panel per target.
+
+    Values have the shape (n,) or (n, targets); ``names`` are those of the targets.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes, optional
+        Axes to draw into and to return. By default, the picture is a new figure, which is returned.
+
+    Examples
+    --------
+    >>> figure = residuals([1.0, 2.0, 3.0], [1.5, 2.0, 2.5], ["price"])
+    >>> figure.axes[0].get_xlabel(), figure.axes[0].get_ylabel()
+    ('predicted price', 'true minus predicted')
+    """
+    x, y, labels = to_columns(truth, predicted, names)
+    count = min(x.shape[1], MAX_PANELS)
+    columns, rows = compute_grid(count, 3)
+    canvas = Canvas(ax, 4.6 if count == 1 else 3.4 * columns, 4.4 if count == 1 else 3.3 * rows)
+    for k in range(count):
+        axes = canvas.add_axes() if count == 1 else canvas.add_panel(rows, columns, k, gap=0.4)
+        style_axes(axes, f"predicted {labels[k]}", "true minus predicted")
+        axes.axhline(0, color=INK, linewidth=1, linestyle=(0, (4, 3)))
+        axes.scatter(y[:, k], x[:, k] - y[:, k], s=14, color=PALETTE[0], alpha=0.8, linewidths=0)
+    return canvas.result
+
+
+def describe_residuals(truth: ArrayLike, predicted: ArrayLike, names: Sequence[str] = ()) -> str:
+    """Describe mean and spread of residuals, and whether the spread grows with the prediction.
+
+    Examples
+    --------
+    >>> print(describe_residuals([1.0, 2.0, 3.0], [1.5, 2.0, 2.5], ["price"]))
+    price: residuals from -0.5 to 0.5, mean 0, standard deviation 0.4082.
+    """
+    x, y, labels = to_columns(truth, predicted, names)
+    return " ".join(describe_residual(labels[k], x[:, k] - y[:, k], y[:, k]) for k in range(x.shape[1]))
+
+
+def describe_residual(name: str, residual: Array, predicted: Array) -> str:
+    description = (
+        f"{name}: residuals from {residual.min():.4g} to {residual.max():.4g}, mean {residual.mean():.4g}, standard "
+        f"deviation {residual.std():.4g}."
+    )
+    low, high = (np.abs(residual[part]) for part in np.array_split(predicted.argsort(kind="stable"), 2))
+    if len(low) < 2:
+        return description
+    error = np.sqrt(low.var(ddof=1) / len(low) + high.var(ddof=1) / len(high)) if len(high) > 1 else np.inf
+    difference = high.mean() - low.mean()
+    if abs(difference) <= 2 * error:
+        return description
+    side = "larger" if difference > 0 else "smaller"
+    return (
+        f"{description} They are {side} for the upper half of the predictions: mean size {high.mean():.4g} against "
+        f"{low.mean():.4g}."
+    )
+
+
 def describe_target(name: str, truth: Array, predicted: Array) -> str:
     description = (
         f"{name}: true values from {truth.min():.4g} to {truth.max():.4g}, predicted values from "

@@ -1,14 +1,39 @@
-"""Evaluation of a trained network on the test set: metrics, baselines and pictures."""
+"""Evaluation of a trained network on the test set: metrics, baselines, findings and a summary."""
 
-import warnings
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pellucid.experiments.runner.context import RunContext
 from pellucid.experiments.runner.result import ExperimentResult, Score, pluralize
-from pellucid.optional_packages import require_packages
+from pellucid.experiments.user_data.baseline_comparison import (
+    VERDICTS,
+    Comparison,
+    compare_classifiers,
+    compare_regressors,
+)
+from pellucid.experiments.user_data.baselines import Baseline, fit_baselines
+from pellucid.experiments.user_data.class_balance import is_imbalanced
+from pellucid.experiments.user_data.decision import Decision
+from pellucid.experiments.user_data.evaluation_pictures import draw_pictures
+from pellucid.experiments.user_data.intervals import Interval
+from pellucid.experiments.user_data.metrics import (
+    LOWER_IS_BETTER,
+    Evaluation,
+    Metrics,
+    evaluate_classification,
+    evaluate_regression,
+    get_metric_name,
+)
+from pellucid.experiments.user_data.result_findings import (
+    find_balance_problems,
+    find_baseline_problems,
+    find_class_problems,
+)
+from pellucid.experiments.user_data.result_summary import summarize
+from pellucid.graph.errors import NonFiniteError
 from pellucid.typing import Array
 
 if TYPE_CHECKING:
@@ -16,29 +41,45 @@ if TYPE_CHECKING:
     from pellucid.model.interfaces import ModelLike
     from pellucid.training.callbacks.history import History
 
-MAXIMUM_LINEAR_INPUTS = 2_000_000
-"""The linear baseline is skipped if the training set has more numbers."""
+SHOWN_METRICS = (
+    "accuracy", "balanced_accuracy", "macro_f1", "roc_auc", "average_precision", "log_loss", "calibration_error", "mae",
+    "rmse", "median_absolute_error", "r2",
+)  # fmt: skip
+"""Metrics of the table in the terminal; the record has all."""
 
-METRIC_NAMES = {"mae": "mean absolute error", "rmse": "root mean squared error", "r2": "R²"}
+SHOWN_GROUPS = 10
+"""Number of classes or targets in the table, those with the lowest F1 or R² first."""
 
-Metrics = Mapping[str, float]
 
-
-def evaluate(run: RunContext, prepared: "PreparedRun", model: "ModelLike", history: "History") -> ExperimentResult:
+def evaluate(
+    run: RunContext, prepared: "PreparedRun", model: "ModelLike", decision: Decision, history: "History"
+) -> ExperimentResult:
     """Evaluate a trained network, which predicts in the units of the targets, on the test set."""
     dataset, rows = prepared.dataset, prepared.parts["test"]
-    predictions = model.predict(prepared.x[rows])
-    metrics = compute_metrics(dataset.task, predictions, dataset.targets[rows])
-    baselines = compute_baselines(prepared)
+    outputs = predict_finite(model, prepared.x[rows])
+    truth, seed = dataset.targets[rows], prepared.settings.seed
+    found = evaluate_outputs(outputs, truth, decision, dataset.class_names, dataset.target_names, seed)
+    with run.clock("baselines"):
+        baselines, skipped = fit_baselines(prepared)
+    others = {
+        name: evaluate_outputs(
+            each.outputs, truth, each.decision, dataset.class_names, dataset.target_names, seed
+        ).metrics
+        for name, each in baselines.items()
+    }
+    metric = choose_metric(prepared)
+    comparisons = compare_with_baselines(metric, found.metrics, outputs, decision, baselines, others, truth, seed)
+    constant = [each for each in comparisons if baselines[each.baseline].is_constant]
+    classes = found.groups if dataset.class_names else []
+    findings = [*find_class_problems(classes, prepared.class_weights is not None), *find_baseline_problems(constant)]
+    summary = summarize(found, metric, comparisons, findings, len(rows))
     losses = history.history["val_loss"]
     best = int(np.nanargmin(losses)) if np.isfinite(losses).any() else 0
-    name = "accuracy" if dataset.class_names else "mae"
-    label = METRIC_NAMES.get(name, name)
-    best_baseline = (min if name == "mae" else max)(baselines, key=lambda baseline: baselines[baseline][name])
+    best_baseline = choose_best(metric, others)
     run.timings |= {**prepared.timings, "epochs": sum(history.seconds)}
     return ExperimentResult(
-        Score(f"test {label}", metrics[name]),
-        baseline=Score(best_baseline, baselines[best_baseline][name]),
+        Score(f"test {get_metric_name(metric)}", found.metrics[metric], found.intervals.get(metric)),
+        baseline=Score(best_baseline, others[best_baseline][metric]),
         measures={
             "task": dataset.task,
             "classes": dataset.class_names,
@@ -49,144 +90,153 @@ def evaluate(run: RunContext, prepared: "PreparedRun", model: "ModelLike", histo
             "epochs": len(history.epoch),
             "best_epoch": history.epoch[best] + 1,
             "best_validation_loss": losses[best],
-            "test": metrics,
-            "baselines": baselines,
+            "class_weights": name_class_weights(prepared),
+            "decision": decision.describe(dataset.class_names),
+            "metric": metric,
+            "test": found.metrics,
+            "intervals": found.intervals,
+            "per_class" if dataset.class_names else "per_target": found.groups,
+            "baselines": others,
+            "skipped_baselines": skipped,
+            "comparisons": [{**asdict(each), "verdict": VERDICTS[each.verdict]} for each in comparisons],
+            "findings": [asdict(each) for each in (*findings, *find_balance_problems(prepared))],
+            "summary": summary,
         },
         lines=[
+            *summary,
             f"on {len(rows):,} held-out test samples:",
-            *format_metrics({f"this network ({prepared.name})": metrics, **baselines}),
-            *compare_with_baselines(metrics, baselines),
+            *format_metrics({f"this network ({prepared.name})": found.metrics, **others}, found.intervals),
+            *(f"{name}: skipped, {reason}" for name, reason in skipped.items()),
+            *format_groups(found.groups),
+            *describe_decision(prepared, decision),
             f"{pluralize(len(history.epoch), 'epoch')} in {sum(history.seconds):.1f} s; "
             f"best epoch: {history.epoch[best] + 1}",
         ],
-        draw=lambda: draw_pictures(run, prepared, model, predictions, history),
+        draw=lambda: draw_pictures(run, prepared, outputs, decision, history),
     )
 
 
-def compute_metrics(task: str, predictions: Array, truth: Array) -> dict[str, float]:
-    """Return the metrics of a task.
-
-    For classification: accuracy and cross-entropy of class probabilities, shape (n, k), or the accuracy of class
-    indices. For regression: mean absolute error, root mean squared error, and R² unless the targets are constant.
-
-    Examples
-    --------
-    >>> compute_metrics("classification", np.array([[0.5, 0.5], [0.25, 0.75]]), np.array([0, 1]))
-    {'accuracy': 1.0, 'loss': 0.4904}
-    """
-    if task == "regression":
-        error = predictions.astype(float) - truth
-        variance = ((truth - truth.mean(axis=0)) ** 2).mean()
-        metrics = {"mae": float(np.abs(error).mean()), "rmse": float(np.sqrt((error**2).mean()))}
-        return metrics | ({"r2": float(1 - (error**2).mean() / variance)} if variance > 0 else {})
-    if predictions.ndim == 1:
-        return {"accuracy": float((predictions == truth).mean())}
-    probabilities = np.clip(predictions[np.arange(len(truth)), truth].astype(float), 1e-7, 1)  # log 0 is -inf
-    accuracy = float((predictions.argmax(axis=1) == truth).mean())
-    return {"accuracy": accuracy, "loss": float(-np.log(probabilities).mean())}
+def predict_finite(model: "ModelLike", x: Array) -> Array:
+    """Return the outputs of a network; raise `NonFiniteError` if they are not finite."""
+    outputs: Array = model.predict(x)
+    wrong = ~np.isfinite(outputs).reshape(len(outputs), -1).all(axis=1)
+    if wrong.any():
+        raise NonFiniteError(
+            f"The outputs of the network are not finite for {int(wrong.sum()):,} of {len(x):,} samples. Look for "
+            "extreme inputs in them, or train again with a smaller --learning-rate"
+        )
+    return outputs
 
 
-def compute_baselines(prepared: "PreparedRun") -> dict[str, dict[str, float]]:
-    """Return the test metrics of a constant prediction, and of a linear model unless the training set is large."""
-    dataset, rows, training = prepared.dataset, prepared.parts["test"], prepared.parts["training"]
-    truth, targets = dataset.targets[rows], dataset.targets[training]
-    if dataset.class_names:
-        name, constant = "most frequent class", np.full(len(rows), np.bincount(targets).argmax())
-    else:
-        name, constant = "mean", np.broadcast_to(targets.mean(axis=0), truth.shape)
-    baselines = {name: compute_metrics(dataset.task, constant, truth)}
-    if len(training) * int(np.prod(prepared.x.shape[1:])) <= MAXIMUM_LINEAR_INPUTS:
-        name, predictions = predict_linear(prepared, targets)
-        baselines[name] = compute_metrics(dataset.task, predictions.reshape(truth.shape), truth)
-    return baselines
+def evaluate_outputs(
+    outputs: Array, truth: Array, decision: Decision, class_names: Sequence[str], target_names: Sequence[str], seed: int
+) -> Evaluation:
+    """Return the metrics of outputs, shape (n, k), for class indices or values."""
+    if not class_names:
+        return evaluate_regression(truth, outputs, target_names, seed)
+    predicted = decision.choose_classes(outputs)
+    return evaluate_classification(truth, predicted, outputs, class_names, decision.positive, seed)
 
 
-def predict_linear(prepared: "PreparedRun", targets: Array) -> tuple[str, Array]:
-    """Return the name and the test predictions of scikit-learn's linear model on standardized inputs."""
-    with require_packages("The linear baseline"):
-        from sklearn.linear_model import LogisticRegression, Ridge
-        from sklearn.preprocessing import StandardScaler
-
-    flat = prepared.x.reshape(len(prepared.x), -1)
-    scaler = StandardScaler()
-    x = scaler.fit_transform(flat[prepared.parts["training"]].astype(np.float64))
-    x_test = scaler.transform(flat[prepared.parts["test"]].astype(np.float64))
-    if not prepared.dataset.class_names:
-        return "linear regression", Ridge().fit(x, targets).predict(x_test)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a regression that has not converged is a valid baseline
-        return "logistic regression", LogisticRegression(max_iter=200).fit(x, targets).predict(x_test)
+def choose_metric(prepared: "PreparedRun") -> str:
+    """Return the key of the main metric; accuracy only if no class is rare, because it hides rare classes."""
+    dataset = prepared.dataset
+    if not dataset.class_names:
+        return "mae"
+    is_skewed = is_imbalanced(dataset.targets[prepared.parts["training"]], dataset.outputs)
+    return "balanced_accuracy" if is_skewed else "accuracy"
 
 
-def compare_with_baselines(metrics: Metrics, baselines: Mapping[str, Metrics]) -> list[str]:
-    """Return a line if the network is not better than a baseline.
+def choose_best(metric: str, baselines: Mapping[str, Metrics]) -> str:
+    """Return the name of the baseline with the best value of a metric.
 
     Examples
     --------
-    >>> compare_with_baselines({"accuracy": 0.5}, {"most frequent class": {"accuracy": 0.6}})[0][:40]
-    'no better than most frequent class: try '
-    >>> compare_with_baselines({"mae": 2.0}, {"mean": {"mae": 3.0}})
-    []
+    >>> choose_best("accuracy", {"constant": {"accuracy": 0.5}, "linear": {"accuracy": 0.75}})
+    'linear'
     """
-    if metrics.get("accuracy") == 1:
+    return (min if metric in LOWER_IS_BETTER else max)(baselines, key=lambda name: baselines[name][metric])
+
+
+def compare_with_baselines(
+    metric: str,
+    metrics: Metrics,
+    outputs: Array,
+    decision: Decision,
+    baselines: Mapping[str, Baseline],
+    others: Mapping[str, Metrics],
+    truth: Array,
+    seed: int,
+) -> list[Comparison]:
+    """Compare a network with every baseline by the main metric."""
+    found = []
+    for name, baseline in baselines.items():
+        if metric in LOWER_IS_BETTER:
+            verdict, test = compare_regressors(truth, outputs, baseline.outputs)
+        else:
+            predictions = decision.choose_classes(outputs), baseline.decision.choose_classes(baseline.outputs)
+            verdict, test = compare_classifiers(metric, truth, *predictions, seed)
+        found.append(Comparison(name, metric, metrics[metric], others[name][metric], verdict, test))
+    return found
+
+
+def name_class_weights(prepared: "PreparedRun") -> dict[str, float] | None:
+    weights, names = prepared.class_weights, prepared.dataset.class_names
+    return None if weights is None else {names[k]: weight for k, weight in weights.items()}
+
+
+def describe_decision(prepared: "PreparedRun", decision: Decision) -> list[str]:
+    """Return a line about the threshold, if there is one."""
+    if decision.threshold is None or decision.positive is None:
         return []
-    name, sign = ("accuracy", 1) if "accuracy" in metrics else ("mae", -1)
-    better = [baseline for baseline, other in baselines.items() if sign * other[name] >= sign * metrics[name]]
-    advice = "try more epochs (--epochs), another network or learning rate, or more data"
-    return [f"no better than {', '.join(better)}: {advice}"] if better else []
+    name, setting = prepared.dataset.class_names[decision.positive], prepared.settings.threshold
+    how = f", chosen by {setting} on the validation set" if isinstance(setting, str) else ""
+    return [f"{name} is predicted from a probability of {decision.threshold:.4g} on{how}"]
 
 
-def format_metrics(rows: Mapping[str, Metrics]) -> list[str]:
-    r"""Return a table of metrics, with those of the first row as columns.
+def format_metrics(columns: Mapping[str, Metrics], intervals: Mapping[str, Interval]) -> list[str]:
+    r"""Return a table with a row for each metric of the first column, whose intervals are given.
 
     Examples
     --------
-    >>> print("\n".join(format_metrics({"network": {"accuracy": 0.9, "loss": 0.25}, "majority": {"accuracy": 0.5}})))
-              accuracy  loss
-    network        0.9  0.25
-    majority       0.5
+    >>> columns = {"network": {"accuracy": 0.9, "roc_auc": 0.25}, "majority": {"accuracy": 0.5}}
+    >>> print("\n".join(format_metrics(columns, {"accuracy": (0.8, 0.95)})))
+              network  95% interval  majority
+    accuracy      0.9   0.8 to 0.95       0.5
+    ROC AUC      0.25
     """
-    columns = {name: METRIC_NAMES.get(name, name) for name in next(iter(rows.values()))}
-    cells = [["", *columns.values()]]
-    cells += [[label, *(f"{row[name]:.4g}" if name in row else "" for name in columns)] for label, row in rows.items()]
+    first, *others = columns
+    cells = [["", first, "95% interval", *others]]
+    for key in SHOWN_METRICS:
+        if key in columns[first]:
+            ends = "{:.3g} to {:.3g}".format(*intervals[key]) if key in intervals else ""
+            values = [format_number(columns[name].get(key)) for name in columns]
+            cells.append([get_metric_name(key), values[0], ends, *values[1:]])
+    return align_columns(cells)
+
+
+def format_groups(groups: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return a table of classes or targets, the worst first; empty for one target."""
+    if not groups:
+        return []
+    columns = ("samples", "predicted", "precision", "recall", "f1") if "recall" in groups[0] else ("mae", "rmse", "r2")
+    key = columns[-1]
+    worst = sorted(groups, key=lambda group: group.get(key, 0.0))[:SHOWN_GROUPS]
+    cells = [["class" if key == "f1" else "target", *map(get_metric_name, columns)]]
+    cells += [[str(group["name"])[:40], *(format_number(group.get(name)) for name in columns)] for group in worst]
+    hidden = len(groups) - len(worst)
+    return [*align_columns(cells), *([f"and {hidden:,} more with a higher {get_metric_name(key)}"] if hidden else [])]
+
+
+def format_number(value: float | None) -> str:
+    return "" if value is None else f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
+
+
+def align_columns(cells: Sequence[Sequence[str]]) -> list[str]:
+    """Return the lines of a table: the first column to the left, the others to the right."""
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = []
     for first, *others in cells:
         padded = [first.ljust(widths[0]), *(text.rjust(width) for text, width in zip(others, widths[1:], strict=True))]
         lines.append("  ".join(padded).rstrip())
     return lines
-
-
-def draw_pictures(
-    run: RunContext, prepared: "PreparedRun", model: "ModelLike", predictions: Array, history: "History"
-) -> None:
-    """Save the learning curves, and the confusion matrix or the predicted values."""
-    from pellucid.inspect.pictures import confusion_matrix, learning_curves
-    from pellucid.show.prediction_plots import describe_prediction_errors, prediction_errors
-
-    dataset, rows = prepared.dataset, prepared.parts["test"]
-    curves = truncate_at_nonfinite(history.history)
-    for name in ("loss", "accuracy"):
-        if name in curves:
-            picture = learning_curves(curves, name)
-            run.save_figure(name, f"Training and validation {name}", picture.figure, reading=picture.reading)
-    if dataset.class_names:
-        picture = confusion_matrix(model, prepared.x[rows], dataset.targets[rows], dataset.class_names)
-        run.save_figure("confusion", "Confusion matrix of the test set", picture.figure, reading=picture.reading)
-        return
-    errors = dataset.targets[rows], predictions, dataset.target_names
-    figure, reading = prediction_errors(*errors), describe_prediction_errors(*errors)
-    run.save_figure("predictions", "Predicted and true values of the test set", figure, reading=reading)
-
-
-def truncate_at_nonfinite(curves: Mapping[str, Sequence[float]]) -> dict[str, Sequence[float]]:
-    """Return curves up to the first epoch with a loss of nan or infinity.
-
-    Examples
-    --------
-    >>> truncate_at_nonfinite({"loss": [2.0, 1.0, float("inf")], "val_loss": [2.0, 3.0, 4.0]})
-    {'loss': [2.0, 1.0], 'val_loss': [2.0, 3.0]}
-    """
-    finite: Array = np.isfinite(np.array([curves["loss"], curves["val_loss"]])).all(axis=0)
-    end = len(finite) if finite.all() else int(finite.argmin())
-    return {name: values[:end] for name, values in curves.items()}
