@@ -37,7 +37,7 @@ def reliability_curve(
     samples, probability, right : array
         For each bin: number of samples, their mean probability, and how many predictions are right.
     subject : str
-        The class whose probability it is.
+        The class whose probability it is; by default the most probable one of each sample.
     ax : matplotlib.axes.Axes, optional
         Axes to draw into and to return. By default, the picture is a new figure, which is returned.
 
@@ -49,7 +49,8 @@ def reliability_curve(
     """
     count, mean, fraction = to_bins(samples, probability, right)
     canvas = Canvas(ax, 4.6, 4.4)
-    axes = style_axes(canvas.add_axes(), f"probability of {subject}", f"fraction of {subject}")
+    x_label = f"probability of {subject or 'the most probable class'}"
+    axes = style_axes(canvas.add_axes(), x_label, f"fraction of {subject}" if subject else "fraction that is right")
     axes.plot([0, 1], [0, 1], color=INK, linewidth=1, linestyle=(0, (4, 3)))
     axes.errorbar(
         mean, fraction, np.sqrt(mean * (1 - mean) / count), color=FAINT, linestyle="none", linewidth=1.5, zorder=2
@@ -73,11 +74,11 @@ def describe_calibration(samples: ArrayLike, probability: ArrayLike, right: Arra
     count, mean, fraction = to_bins(samples, probability, right)
     gaps = count * np.abs(fraction - mean) / count.sum()
     worst = int(gaps.argmax())
-    outcome = "are right" if subject.startswith("the most probable") else f"are {subject}"
     return (
-        f"The expected calibration error of the probability of {subject} is {gaps.sum():.3f} on {int(count.sum()):,} "
+        f"The expected calibration error of the probability of "
+        f"{subject or 'the most probable class'} is {gaps.sum():.3f} on {int(count.sum()):,} "
         f"samples. It is largest near a probability of {mean[worst]:.2f}, where "
-        f"{round(count[worst] * fraction[worst]):,} of {int(count[worst]):,} {outcome}."
+        f"{round(count[worst] * fraction[worst]):,} of {int(count[worst]):,} are {subject or 'right'}."
     )
 
 

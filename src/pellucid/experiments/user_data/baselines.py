@@ -96,7 +96,7 @@ def list_baselines(prepared: "PreparedRun") -> Iterator[tuple[str, Callable[[], 
 
 
 def describe_work(work: int, maximum: int) -> str:
-    return f"{work:,} training numbers times outputs, more than {maximum:,}" if work > maximum else ""
+    return f"{work:,} samples x inputs x outputs, more than {maximum:,}" if work > maximum else ""
 
 
 def fit_baseline(prepared: "PreparedRun", estimator: Any, *, is_constant: bool) -> Baseline:

@@ -28,6 +28,7 @@ from pellucid.experiments.user_data.metrics import (
     get_metric_name,
 )
 from pellucid.experiments.user_data.result_findings import (
+    can_weight,
     find_balance_problems,
     find_baseline_problems,
     find_class_problems,
@@ -70,8 +71,9 @@ def evaluate(
     metric = choose_metric(prepared)
     comparisons = compare_with_baselines(metric, found.metrics, outputs, decision, baselines, others, truth, seed)
     constant = [each for each in comparisons if baselines[each.baseline].is_constant]
-    classes = found.groups if dataset.class_names else []
-    findings = [*find_class_problems(classes, prepared.class_weights is not None), *find_baseline_problems(constant)]
+    findings = list(find_baseline_problems(constant))
+    if dataset.class_names:
+        findings = [*find_class_problems(found.groups, can_weight(prepared)), *findings]
     summary = summarize(found, metric, comparisons, findings, len(rows))
     losses = history.history["val_loss"]
     best = int(np.nanargmin(losses)) if np.isfinite(losses).any() else 0
@@ -143,8 +145,7 @@ def choose_metric(prepared: "PreparedRun") -> str:
     dataset = prepared.dataset
     if not dataset.class_names:
         return "mae"
-    is_skewed = is_imbalanced(dataset.targets[prepared.parts["training"]], dataset.outputs)
-    return "balanced_accuracy" if is_skewed else "accuracy"
+    return "balanced_accuracy" if is_imbalanced(prepared.training_labels, dataset.outputs) else "accuracy"
 
 
 def choose_best(metric: str, baselines: Mapping[str, Metrics]) -> str:
@@ -224,8 +225,11 @@ def format_groups(groups: Sequence[Mapping[str, Any]]) -> list[str]:
     worst = sorted(groups, key=lambda group: group.get(key, 0.0))[:SHOWN_GROUPS]
     cells = [["class" if key == "f1" else "target", *map(get_metric_name, columns)]]
     cells += [[str(group["name"])[:40], *(format_number(group.get(name)) for name in columns)] for group in worst]
-    hidden = len(groups) - len(worst)
-    return [*align_columns(cells), *([f"and {hidden:,} more with a higher {get_metric_name(key)}"] if hidden else [])]
+    hidden, last = len(groups) - len(worst), format_number(worst[-1].get(key))
+    return [
+        *align_columns(cells),
+        *([f"and {hidden:,} more with {get_metric_name(key)} {last} or more"] if hidden else []),
+    ]
 
 
 def format_number(value: float | None) -> str:

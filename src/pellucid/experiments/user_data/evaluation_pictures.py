@@ -61,7 +61,7 @@ def draw_calibration(run: RunContext, prepared: "PreparedRun", outputs: Array, d
         return
     names, truth = prepared.dataset.class_names, prepared.dataset.targets[prepared.parts["test"]]
     bins = group_by_confidence(*select_confidence(truth, probabilities, decision.positive))
-    subject = "the most probable class" if decision.positive is None else names[decision.positive]
+    subject = "" if decision.positive is None else names[decision.positive]
     reading = describe_calibration(*bins, subject)
     run.save_figure("calibration", "Calibration on the test set", reliability_curve(*bins, subject), reading=reading)
 

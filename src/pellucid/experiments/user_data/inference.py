@@ -115,7 +115,7 @@ def evaluate_network(network: TrainedNetwork, data: str, strict: bool = False) -
     if names:
         truth = np.array([names.index(name) for name in dataset.class_names])[truth]
     found = evaluate_outputs(outputs, truth, network.decision, names, description["target_names"], SEED)
-    findings = list(find_class_problems(found.groups if names else [], has_weights=False))
+    findings = list(find_class_problems(found.groups if names else [], advise_weights=False))
     return {
         "folder": str(network.folder),
         "data": data,

@@ -23,6 +23,7 @@ from pellucid.typing import Array
 
 METRIC_NAMES = {
     "balanced_accuracy": "balanced accuracy",
+    "f1": "F1",
     "macro_f1": "macro F1",
     "roc_auc": "ROC AUC",
     "average_precision": "average precision",

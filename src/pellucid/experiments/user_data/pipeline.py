@@ -49,6 +49,11 @@ class PreparedRun:
     def get_part(self, name: str) -> tuple[Array, Array]:
         return self.x[self.parts[name]], self.y[self.parts[name]]
 
+    @property
+    def training_labels(self) -> Array:
+        """Targets of the training samples, in their own units."""
+        return self.dataset.targets[self.parts["training"]]
+
     def get_validation_data(self) -> tuple[Array, ...]:
         """Return the validation part, with the weights of classes, so that the loss is that of training."""
         x, y = self.get_part("validation")

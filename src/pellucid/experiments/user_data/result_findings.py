@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pellucid.experiments.runner.result import pluralize
-from pellucid.experiments.user_data.class_balance import FEW_SAMPLES, RARE_FRACTION, find_rare_classes
+from pellucid.experiments.user_data.class_balance import FEW_SAMPLES, RARE_FRACTION, find_rare_classes, is_imbalanced
 from pellucid.graph.finding import Finding
 from pellucid.show.alt_text import join_parts
 
@@ -29,16 +29,14 @@ def find_balance_problems(prepared: "PreparedRun") -> list[Finding]:
     dataset = prepared.dataset
     if not dataset.class_names:
         return []
-    labels = dataset.targets[prepared.parts["training"]]
+    labels = prepared.training_labels
     rare = find_rare_classes(labels, dataset.outputs)
     if not len(rare):
         return []
     counts = np.bincount(labels, minlength=dataset.outputs)
     listed = join_parts([f"{dataset.class_names[k]} ({counts[k]:,})" for k in rare])
     limit = f"fewer than {RARE_FRACTION:.0%} of the most frequent class, or fewer than {FEW_SAMPLES}"
-    weighting = (
-        "" if prepared.class_weights else "--class-weights balanced gives all classes equal shares of the loss. "
-    )
+    weighting = "--class-weights balanced gives all classes equal shares of the loss. " if can_weight(prepared) else ""
     threshold = "--threshold best-f1 chooses when the rare one is predicted." if dataset.outputs == 2 else ""
     return [
         Finding(
@@ -51,13 +49,19 @@ def find_balance_problems(prepared: "PreparedRun") -> list[Finding]:
     ]
 
 
-def find_class_problems(groups: Sequence[Mapping[str, Any]], has_weights: bool) -> Iterator[Finding]:
+def can_weight(prepared: "PreparedRun") -> bool:
+    """Tell whether class weights may help: some classes are rarer than others, and no weights are given."""
+    is_skewed = is_imbalanced(prepared.training_labels, prepared.dataset.outputs)
+    return is_skewed and prepared.class_weights is None
+
+
+def find_class_problems(groups: Sequence[Mapping[str, Any]], advise_weights: bool) -> Iterator[Finding]:
     """Yield findings about classes that are never predicted, or whose recall is not known.
 
     Examples
     --------
     >>> fraud = {"name": "fraud", "samples": 6, "predicted": 0, "recall": 0.0, "recall_interval": (0.0, 0.39)}
-    >>> [finding] = find_class_problems([fraud, {**fraud, "name": "ok", "predicted": 2000}], False)
+    >>> [finding] = find_class_problems([fraud, {**fraud, "name": "ok", "predicted": 2000}], advise_weights=True)
     >>> print(finding.severity, finding.what)
     failure the network never predicts fraud: all 6 test samples of it are missed
     """
@@ -75,7 +79,7 @@ def find_class_problems(groups: Sequence[Mapping[str, Any]], has_weights: bool) 
             if samples > 1
             else f"the network never predicts {missed[0]['name']}: its only test sample is missed",
             "For these classes the network is useless, whatever its accuracy is.",
-            f"Train with {'' if has_weights else '--class-weights balanced, '}more samples of "
+            f"Train with {'--class-weights balanced, ' if advise_weights else ''}more samples of "
             f"{'this class' if one else 'these classes'}{', --threshold best-f1' if len(groups) == 2 else ''}, or "
             "longer (--epochs)",
             severity="failure" if is_certain else "warning",

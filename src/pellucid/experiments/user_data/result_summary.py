@@ -6,6 +6,7 @@ from pellucid.experiments.common.comparison import capitalize
 from pellucid.experiments.user_data.baseline_comparison import Comparison
 from pellucid.experiments.user_data.intervals import Interval
 from pellucid.experiments.user_data.metrics import LOWER_IS_BETTER, Confidence, Evaluation, get_metric_name
+from pellucid.experiments.user_data.result_findings import CONSTANTS
 from pellucid.graph.finding import Finding, Severity
 
 WIDE = 0.1
@@ -48,7 +49,8 @@ def describe_best_baseline(best: Comparison, rivals: Sequence[Comparison]) -> st
     >>> describe_best_baseline(linear, [linear])
     "This network is ahead of linear regression, but not beyond chance (McNemar's test): accuracy 0.8 against 0.75."
     """
-    name, own, other = best.baseline, f"{best.network_value:.4g}", f"{best.baseline_value:.4g}"
+    name = f"the {best.baseline}" if best.baseline in CONSTANTS else best.baseline
+    own, other = f"{best.network_value:.4g}", f"{best.baseline_value:.4g}"
     metric, verb = get_metric_name(best.metric), "are" if best.baseline.endswith("trees") else "is"
     if best.verdict < 0:
         return (
