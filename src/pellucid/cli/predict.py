@@ -44,8 +44,8 @@ def evaluate(
     json
         Print only the metrics, as JSON.
     """
-    from pellucid.experiments.user_data.evaluation import format_groups, format_metrics
     from pellucid.experiments.user_data.inference import evaluate_network, load_network
+    from pellucid.experiments.user_data.result_tables import format_groups, format_metrics
 
     result = evaluate_network(load_network(folder), data, strict)
     if json:

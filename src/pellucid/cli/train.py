@@ -52,6 +52,7 @@ def train(
         pellucid train arrays.npz --model mlp     arrays x and y
         pellucid train mnist --epochs 5           built-in data set
         pellucid train fraud.csv --class-weights balanced --threshold recall=0.9
+        pellucid train flats.csv --folds 5        cross-validation
         pellucid train runs/7/experiment.toml     repeat a run bit for bit
         pellucid resume runs/7                    resume after Ctrl-C
 

@@ -19,7 +19,7 @@ SECTIONS = ("pellucid", "model", "input", "layers", "optimizer", "loss", "data",
 DATA_KEYS = ("task", "validation_split", "test_split", "strict", "checksum")
 TRAINING_KEYS = (
     "epochs", "batch_size", "seed", "patience", "devices", "augment", "metrics", "class_weights", "threshold",
-    "positive_class",
+    "positive_class", "folds",
 )  # fmt: skip
 
 

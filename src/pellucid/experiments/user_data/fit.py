@@ -99,15 +99,20 @@ def run_training(
     on_result: Callable[[ExperimentResult], None] | None = None,
 ) -> tuple[Record | None, BaseException | None]:
     """Train and record a run in an existing folder, like `train`; return the exception that ended it, if any."""
-    from pellucid.run.distributed.process_group import process_id
+    from pellucid.experiments.user_data.cross_validation import cross_validate, prepare_folds
+    from pellucid.experiments.user_data.evaluation import evaluate
+    from pellucid.run.distributed.process_group import num_processes, process_id
 
     if is_finished(folder):
         raise UsageError(f"{folder}: this run is finished. Choose another folder")
+    if settings.folds and num_processes() > 1:
+        raise UsageError("folds: not available with --distributed. Omit one of them")
     run = RunContext(folder, settings.seed)
 
     def work() -> ExperimentResult:
         resuming = has_checkpoint(folder)
         prepared = prepare(settings, resuming)
+        folds = prepare_folds(prepared) if settings.folds else []
         run.parameters = vars(prepared.settings)
         report(
             [
@@ -117,7 +122,9 @@ def run_training(
             ]
         )
         history = fit_and_save(run, prepared, verbose, resuming)
-        return evaluate_and_save(run, prepared, history)
+        model, decision = save_results(run, prepared, history)
+        validation = cross_validate(run, prepared, folds, verbose, report) if folds else None
+        return evaluate(run, prepared, model, decision, history, validation)
 
     if process_id():  # only the first process writes and reports
         prepared = prepare(settings, has_checkpoint(folder))
@@ -245,13 +252,12 @@ def save_interrupted_run(prepared: PreparedRun, folder: Path, history: "History"
     return f"{message}; {saved}. To resume: pellucid resume {folder}"
 
 
-def evaluate_and_save(run: RunContext, prepared: PreparedRun, history: "History") -> ExperimentResult:
-    from pellucid.experiments.user_data.evaluation import evaluate
-
+def save_results(run: RunContext, prepared: PreparedRun, history: "History") -> tuple["ModelLike", Decision]:
+    """Save network, history and settings with what computed the run; return the network and its decision."""
     model, decision = save_network(prepared, run.folder, history)
     save_settings(run, prepared, history.backends)
     warn_if_backends_differ(prepared.settings, history.backends)
-    return evaluate(run, prepared, model, decision, history)
+    return model, decision
 
 
 def read_interrupted_run(folder: Path) -> Settings:

@@ -18,7 +18,6 @@ from pellucid.experiments.runner.result import pluralize
 from pellucid.experiments.user_data.config_toml import FILE as CONFIG
 from pellucid.experiments.user_data.dataset import is_list_of
 from pellucid.experiments.user_data.decision import Decision, read_decision
-from pellucid.experiments.user_data.evaluation import evaluate_outputs, predict_finite
 from pellucid.experiments.user_data.fit import DATA, MODEL
 from pellucid.experiments.user_data.loaders import (
     STANDARD_INPUT,
@@ -29,6 +28,12 @@ from pellucid.experiments.user_data.loaders import (
     load_dataset,
 )
 from pellucid.experiments.user_data.result_findings import find_class_problems
+from pellucid.experiments.user_data.scored_predictions import (
+    describe_details,
+    evaluate_outputs,
+    get_predictions,
+    predict_finite,
+)
 from pellucid.experiments.user_data.settings import Settings
 from pellucid.typing import Array
 from pellucid.untrusted_files.reading import read_regular_file, report_damage
@@ -114,16 +119,18 @@ def evaluate_network(network: TrainedNetwork, data: str, strict: bool = False) -
     truth = dataset.targets[rows]
     if names:
         truth = np.array([names.index(name) for name in dataset.class_names])[truth]
-    found = evaluate_outputs(outputs, truth, network.decision, names, description["target_names"], SEED)
-    findings = list(find_class_problems(found.groups if names else [], advise_weights=False))
+    decision = network.decision
+    predicted = get_predictions(outputs, decision, names)
+    targets = description["target_names"]
+    found = evaluate_outputs(outputs, predicted, truth, decision.positive, names, targets, SEED)
+    findings = list(find_class_problems(found.groups if names else [], advise_weights=False, advise_folds=False))
     return {
         "folder": str(network.folder),
         "data": data,
         "samples": len(rows),
         "decision": description.get("decision"),
         "test": found.metrics,
-        "intervals": found.intervals,
-        "per_class" if names else "per_target": found.groups,
+        **describe_details(found, bool(names)),
         "findings": [asdict(finding) for finding in findings],
     }
 

@@ -87,7 +87,7 @@ def get_metric_name(key: str) -> str:
 
 
 def evaluate_classification(
-    truth: Array, predicted: Array, scores: Array, class_names: Sequence[str], positive: int | None, seed: int
+    truth: Array, predicted: Array, scores: Array, class_names: Sequence[str], positive: int | None, seed: int | None
 ) -> Evaluation:
     """Return the metrics of a classifier.
 
@@ -103,8 +103,8 @@ def evaluate_classification(
         Class probabilities. For other scores, metrics of probabilities are left out.
     positive : int, optional
         The positive of two classes.
-    seed : int
-        Seed of the bootstrap.
+    seed : int, optional
+        Seed of the bootstrap; without it, only fractions have intervals.
 
     Examples
     --------
@@ -149,7 +149,7 @@ def evaluate_classification(
     intervals = {
         "accuracy": compute_fraction_interval(int(right.sum()), len(truth)),
         "balanced_accuracy": compute_mean_fraction_interval(right[present], support[present]),
-        **bootstrap(compute_resamples, len(truth), seed),
+        **(bootstrap(compute_resamples, len(truth), seed) if seed is not None else {}),
     }
     return Evaluation(
         metrics,
@@ -286,8 +286,8 @@ def resample_ranking(weights: Array, is_positive: Array, score: Array) -> dict[s
     return {"roc_auc": auc, "average_precision": average}
 
 
-def evaluate_regression(truth: Array, predicted: Array, names: Sequence[str], seed: int) -> Evaluation:
-    """Return the metrics of predicted values, shape (n, k), averaged over targets.
+def evaluate_regression(truth: Array, predicted: Array, names: Sequence[str], seed: int | None) -> Evaluation:
+    """Return the metrics of predicted values, shape (n, k), averaged over targets; intervals if there is a seed.
 
     R² is left out if the true values are constant.
 
@@ -314,7 +314,9 @@ def evaluate_regression(truth: Array, predicted: Array, names: Sequence[str], se
 
     columns = np.arange(truth.shape[1])
     metrics = compute_metrics(columns)
-    intervals = bootstrap(lambda weights: resample_regression(weights, truth, predicted), len(truth), seed)
+    intervals: Mapping[str, Interval] = {}
+    if seed is not None:
+        intervals = bootstrap(lambda weights: resample_regression(weights, truth, predicted), len(truth), seed)
     return Evaluation(
         metrics,
         {name: ends for name, ends in intervals.items() if name in metrics},

@@ -55,13 +55,15 @@ def can_weight(prepared: "PreparedRun") -> bool:
     return is_skewed and prepared.class_weights is None
 
 
-def find_class_problems(groups: Sequence[Mapping[str, Any]], advise_weights: bool) -> Iterator[Finding]:
+def find_class_problems(
+    groups: Sequence[Mapping[str, Any]], advise_weights: bool, advise_folds: bool
+) -> Iterator[Finding]:
     """Yield findings about classes that are never predicted, or whose recall is not known.
 
     Examples
     --------
     >>> fraud = {"name": "fraud", "samples": 6, "predicted": 0, "recall": 0.0, "recall_interval": (0.0, 0.39)}
-    >>> [finding] = find_class_problems([fraud, {**fraud, "name": "ok", "predicted": 2000}], advise_weights=True)
+    >>> [finding] = find_class_problems([fraud, {**fraud, "name": "ok", "predicted": 2000}], True, True)
     >>> print(finding.severity, finding.what)
     failure the network never predicts fraud: all 6 test samples of it are missed
     """
@@ -96,7 +98,7 @@ def find_class_problems(groups: Sequence[Mapping[str, Any]], advise_weights: boo
             join_parts([group["name"] for group in vague]),
             f"too few test samples to know the recall of {listed}: its 95% interval is wider than {WIDEST_INTERVAL}",
             "The recall of these classes can be far better or worse than printed.",
-            "Use more samples, a larger --test-split, or --folds 5, which tests on all samples",
+            "Use more samples" + (", a larger --test-split, or --folds 5, which tests on all samples" * advise_folds),
         )
 
 

@@ -1,30 +1,36 @@
 """Summary of a result: whether the network is better than its baselines, and how far its score can be trusted."""
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from pellucid.experiments.common.comparison import capitalize
 from pellucid.experiments.user_data.baseline_comparison import Comparison
 from pellucid.experiments.user_data.intervals import Interval
-from pellucid.experiments.user_data.metrics import LOWER_IS_BETTER, Confidence, Evaluation, get_metric_name
+from pellucid.experiments.user_data.metrics import LOWER_IS_BETTER, Confidence, get_metric_name
 from pellucid.experiments.user_data.result_findings import CONSTANTS
 from pellucid.graph.finding import Finding, Severity
+
+if TYPE_CHECKING:
+    from pellucid.experiments.user_data.scored_predictions import ScoredPredictions
 
 WIDE = 0.1
 """An interval of a score is wide if it has more than this width, or that of an error more than this fraction of it."""
 
 
 def summarize(
-    found: Evaluation, metric: str, comparisons: Sequence[Comparison], findings: Sequence[Finding], samples: int
+    result: "ScoredPredictions", metric: str, comparisons: Sequence[Comparison], findings: Sequence[Finding]
 ) -> list[str]:
     """Return sentences about a result, the most important first: a better baseline, failures, the rest."""
     rivals = comparisons[1:] or comparisons  # without the constant, unless there is nothing else
     choose = min if metric in LOWER_IS_BETTER else max
     best = choose(rivals, key=lambda each: each.baseline_value)
     verdict = describe_best_baseline(best, rivals)
+    found = result.evaluation
+    advice = "More folds or data narrow it." if result.has_folds else "More data or --folds 5 narrow it."
     failures = list(list_sentences(findings, "failure"))
     return [
         *([verdict, *failures] if best.is_baseline_ahead else [*failures, verdict]),
-        describe_precision(metric, found.metrics[metric], found.intervals.get(metric), samples),
+        describe_precision(metric, found.metrics[metric], found.intervals.get(metric), result.source, advice),
         *([describe_confidence(found.confidence)] if found.confidence else []),
         *list_sentences(findings, "warning"),
     ]
@@ -74,24 +80,24 @@ def describe_best_baseline(best: Comparison, rivals: Sequence[Comparison]) -> st
     return f"This network is better than {name}, beyond chance ({best.test}): {metric} {own} against {other}."
 
 
-def describe_precision(metric: str, value: float, interval: Interval | None, samples: int) -> str:
-    """Return how precisely the test set measures the main metric.
+def describe_precision(metric: str, value: float, interval: Interval | None, source: str, advice: str) -> str:
+    """Return how precisely the samples measure the main metric.
 
     Examples
     --------
-    >>> describe_precision("accuracy", 0.9, (0.8, 0.95), 40)
-    'The accuracy is imprecise: its 95% interval from 40 test samples is 0.8 to 0.95. More data or --folds 5 narrow it.'
-    >>> describe_precision("mae", 20.0, (19.5, 20.5), 4000)
+    >>> describe_precision("accuracy", 0.9, (0.8, 0.95), "40 test samples", "More data narrow it.")
+    'The accuracy is imprecise: its 95% interval from 40 test samples is 0.8 to 0.95. More data narrow it.'
+    >>> describe_precision("mae", 20.0, (19.5, 20.5), "4,000 test samples", "")
     'The mean absolute error is precise: its 95% interval from 4,000 test samples is 19.5 to 20.5.'
     """
     name = get_metric_name(metric)
     if interval is None:
-        return f"The {name} has no interval: resamples of the {samples:,} test samples do not differ in it."
+        return f"The {name} has no interval: resamples of the {source} do not differ in it."
     low, high = interval
     is_wide = high - low > WIDE * (abs(value) if metric in LOWER_IS_BETTER else 1)
-    text = f"its 95% interval from {samples:,} test samples is {low:.3g} to {high:.3g}."
+    text = f"its 95% interval from {source} is {low:.3g} to {high:.3g}."
     if is_wide:
-        return f"The {name} is imprecise: {text} More data or --folds 5 narrow it."
+        return f"The {name} is imprecise: {text} {advice}"
     return f"The {name} is precise: {text}"
 
 

@@ -96,6 +96,11 @@ class Settings:
         str | None,
         "Class of two that the threshold, ROC AUC and average precision are about (default: the rarer one).",
     ] = None
+    folds: Annotated[
+        int | None,
+        Range(2, 100),
+        "Number of folds of a cross-validation, which trains as many networks more (default: none).",
+    ] = None
     seed: Annotated[
         int, Range(0, 2**32 - 1), "Seed of the split, the initial weights and the sample order (default 0)."
     ] = 0
