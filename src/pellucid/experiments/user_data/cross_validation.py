@@ -1,7 +1,7 @@
 """Cross-validation: each sample is predicted by a network that was trained without it, and so by the baselines.
 
-The folds cover all samples but a test part that the data bring. A fold is a run of its own in ``folds/1``, ``folds/2``
-and so on: network, history, and predictions. A finished fold is not trained again when the run is resumed.
+The folds cover all samples but a test part that the data bring. Each fold has a folder, ``folds/1`` and so on,
+with network, history, and predictions. A finished fold is not trained again when the run is resumed.
 """
 
 import csv
@@ -70,7 +70,7 @@ class CrossValidation:
         Those of all folds together.
     fold : array of int, shape (n,)
         The fold of each of these samples, from 1.
-    evaluations : mapping from str to sequence of mapping
+    scores : mapping from str to sequence of mapping
         Metrics of each fold, by network and baseline.
     pooled : Evaluation
         Evaluation of the network on the samples of all folds together.
@@ -78,12 +78,12 @@ class CrossValidation:
 
     predictions: FoldPredictions
     fold: Array
-    evaluations: Mapping[str, Sequence[Mapping[str, float]]]
+    scores: Mapping[str, Sequence[Mapping[str, float]]]
     pooled: Evaluation
 
     @property
     def folds(self) -> int:
-        return len(self.evaluations[NETWORK])
+        return len(self.scores[NETWORK])
 
     def average(self, name: str) -> dict[str, float]:
         """Return the means over the folds of the metrics of the network or a baseline; those that all folds have."""
@@ -91,7 +91,7 @@ class CrossValidation:
 
     def collect(self, name: str) -> dict[str, list[float]]:
         """Return the values of each metric in all folds; without metrics that a fold lacks."""
-        found = self.evaluations[name]
+        found = self.scores[name]
         shared = [metric for metric in found[0] if all(metric in fold for fold in found)]
         return {metric: [fold[metric] for fold in found] for metric in shared}
 
@@ -116,7 +116,7 @@ class CrossValidation:
         rows = self.predictions.rows
         return ScoredPredictions(
             replace(self.pooled, metrics=self.average(NETWORK), intervals=self.intervals),
-            {name: self.average(name) for name in self.evaluations if name != NETWORK},
+            {name: self.average(name) for name in self.scores if name != NETWORK},
             targets[rows],
             self.predictions.predicted,
             f"{len(rows):,} samples in {self.folds} folds",
@@ -132,7 +132,7 @@ class CrossValidation:
             "mean": result.evaluation.metrics,
             "standard_deviation": self.deviations,
             **describe_details(result.evaluation, has_classes),
-            "scores": self.evaluations[NETWORK],
+            "scores": self.scores[NETWORK],
             "baselines": result.baselines,
         }
 
@@ -196,7 +196,7 @@ def cross_validate(
     KeyboardInterrupt
         On Ctrl-C, with a message how to resume the run.
     """
-    metric = choose_metric(prepared)
+    main_metric = choose_metric(prepared)
     found, scores = [], []
     for number, build in enumerate(folds, start=1):
         folder, title = run.folder / FOLDS / str(number), f"fold {number} of {len(folds)}"
@@ -207,8 +207,8 @@ def cross_validate(
                 run_fold(run, title, build(), folder, verbose)
         predictions = read_predictions(folder / PREDICTIONS)
         evaluations = {name: score(prepared, predictions, name) for name in predictions.outputs}
-        value = evaluations[NETWORK].metrics[metric]
-        report([f"{title}: {get_metric_name(metric)} {value:.4g}{' (finished earlier)' if is_finished else ''}"])
+        value = evaluations[NETWORK].metrics[main_metric]
+        report([f"{title}: {get_metric_name(main_metric)} {value:.4g}{' (finished earlier)' if is_finished else ''}"])
         found.append(predictions)
         scores.append({name: each.metrics for name, each in evaluations.items()})
     names = [name for name in found[0].outputs if all(name in each.outputs for each in found)]
@@ -219,12 +219,8 @@ def cross_validate(
     )
     fold = np.repeat(np.arange(1, len(found) + 1), [len(each.rows) for each in found])
     atomic_write(run.folder / OUT_OF_FOLD, format_predictions(prepared, pooled, fold))
-    return CrossValidation(
-        pooled,
-        fold,
-        {name: [each[name] for each in scores] for name in names},
-        score(prepared, pooled, NETWORK, prepared.settings.seed),
-    )
+    metrics = {name: [each[name] for each in scores] for name in names}
+    return CrossValidation(pooled, fold, metrics, score(prepared, pooled, NETWORK, prepared.settings.seed))
 
 
 def run_fold(run: RunContext, title: str, fold: PreparedRun, folder: Path, verbose: "Verbosity") -> None:
