@@ -1,6 +1,7 @@
 """Baselines of a training run, findings, and the summary that compares them."""
 
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -45,6 +46,15 @@ def test_a_tree_that_wins_comes_first_in_the_summary(checkers: Path, tmp_path: P
     assert output[output.index("") + 1].strip() == first
     [comparison] = [each for each in measures["comparisons"] if each["baseline"] == "gradient-boosted trees"]
     assert comparison["verdict"] == "worse"
+
+
+def test_a_missing_package_is_named_before_training(
+    checkers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    monkeypatch.setitem(sys.modules, "threadpoolctl", None)
+    assert main(["train", str(checkers), "--out", str(tmp_path / "run")]) == 1
+    assert "The evaluation needs threadpoolctl, which is not installed. Install it: pip" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
 
 
 def test_baselines_see_the_same_samples_as_the_network(checkers: Path) -> None:

@@ -1,5 +1,6 @@
 """Training, checkpoints, and the files of a run."""
 
+import importlib
 import shutil
 import time
 import warnings
@@ -25,6 +26,7 @@ from pellucid.experiments.user_data.decision import Decision
 from pellucid.experiments.user_data.pipeline import PreparedRun, prepare
 from pellucid.experiments.user_data.settings import Settings
 from pellucid.graph.errors import DistributionError, NonFiniteError
+from pellucid.optional_packages import require_packages
 from pellucid.run.backends import compare_backends
 from pellucid.training.callbacks.checkpoint import BackupAndRestore
 from pellucid.typing import FilePath
@@ -110,6 +112,9 @@ def run_training(
     run = RunContext(folder, settings.seed)
 
     def work() -> ExperimentResult:
+        with require_packages("The evaluation"):  # says so before training, not after it
+            for module in ("sklearn", "threadpoolctl"):
+                importlib.import_module(module)
         resuming = has_checkpoint(folder)
         prepared = prepare(settings, resuming)
         folds = prepare_folds(prepared) if settings.folds else []
