@@ -76,7 +76,7 @@ def train(
     json
         Print only the record, as JSON.
     quiet
-        Print only warnings and errors.
+        Print only warnings, errors, and failures such as a class that is never predicted.
     """
     if data is None:
         raise UsageError(
@@ -120,7 +120,7 @@ def resume(
     json
         Print only the record, as JSON.
     quiet
-        Print only warnings and errors.
+        Print only warnings, errors, and failures such as a class that is never predicted.
     """
     check_output("resume", json, quiet)
     from pellucid.experiments.user_data.fit import read_interrupted_run
