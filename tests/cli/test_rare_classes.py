@@ -14,8 +14,9 @@ from sklearn.utils.class_weight import compute_class_weight
 import pellucid as pel
 from pellucid.cli import main
 from pellucid.experiments.user_data import Settings, train
-from pellucid.experiments.user_data.decision import choose_threshold, parse_threshold
+from pellucid.experiments.user_data.decision import Decision, choose_threshold, parse_threshold
 from pellucid.experiments.user_data.pipeline import prepare
+from pellucid.experiments.user_data.result_findings import find_threshold_problems
 
 Output = pytest.CaptureFixture[str]
 QUICK = ["--model", "linear", "--epochs", "4", "--batch-size", "64", "--learning-rate", "0.05"]
@@ -138,15 +139,26 @@ def test_rules_choose_the_best_threshold_of_all() -> None:
     p = np.clip(rng.normal(0.3 + 0.3 * positive, 0.2), 0.01, 0.99)
     every = np.unique(p)
     best = max(f1_score(positive, p >= each) for each in every)
-    assert f1_score(positive, p >= choose_threshold(parse_threshold("best-f1"), p, positive)) == best
+    assert f1_score(positive, p >= choose_threshold(parse_threshold("best-f1"), p, positive)[0]) == best
     highest = max(each for each in every if recall_score(positive, p >= each) >= 0.7)
-    at = choose_threshold(parse_threshold("recall=0.7"), p, positive)
+    at, _ = choose_threshold(parse_threshold("recall=0.7"), p, positive)
     assert ((p >= at) == (p >= highest)).all()
     lowest = min(each for each in every if precision_score(positive, p >= each) >= 0.7)
-    at = choose_threshold(parse_threshold("precision=0.7"), p, positive)
+    at, _ = choose_threshold(parse_threshold("precision=0.7"), p, positive)
     assert ((p >= at) == (p >= lowest)).all()
     never = choose_threshold(parse_threshold("precision=1"), np.array([0.4, 0.9]), np.array([True, False]))
-    assert never == 0.2  # precision 0.5 is the highest one
+    assert never == (0.2, False)  # precision 0.5 is the highest one
+
+
+def test_thresholds_that_miss_their_goal_or_rest_on_one_sample_are_findings() -> None:
+    for rule, reached, name in (
+        ("recall=0.9", True, "threshold of one sample"),  # of 6 validation samples, a tenth is less than one
+        ("precision=0.9", False, "goal not reached"),
+    ):
+        prepared = prepare(Settings("some.csv", threshold=rule))
+        [finding] = find_threshold_problems(prepared, Decision(0, 0.5, reached))
+        assert (finding.name, finding.severity) == (name, "warning")
+    assert list(find_threshold_problems(prepare(Settings("some.csv", threshold=0.3)), Decision(0, 0.3))) == []
 
 
 def test_weights_and_thresholds_of_a_file_are_read(tmp_path: Path, capsys: Output) -> None:

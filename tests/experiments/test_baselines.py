@@ -153,7 +153,7 @@ def test_the_summary_says_what_the_numbers_say(comparisons: list[Comparison], se
     first, precision, confidence = summarize(result, "accuracy", comparisons, [])
     assert first.startswith(sentence)
     assert precision == "The accuracy is precise: its 95% interval from 40 test samples is 0.912 to 1."
-    assert confidence.startswith("No sign that the network is over- or underconfident: its mean probability of the pre")
+    assert confidence.startswith("No sign that the network is over- or underconfident: its mean probability of the mo")
 
 
 def test_overconfidence_and_underconfidence_are_found() -> None:

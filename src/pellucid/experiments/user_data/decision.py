@@ -64,10 +64,13 @@ class Decision:
         The class that thresholds, precision and recall of two classes are about; None for other numbers of classes.
     threshold : float, optional
         Smallest probability at which the positive class is predicted. Without it, the most probable class is.
+    is_goal_reached : bool
+        Whether the threshold has the precision on the validation set that its rule demands.
     """
 
     positive: int | None = None
     threshold: float | None = None
+    is_goal_reached: bool = True
 
     def choose_classes(self, scores: "Array") -> "Array":
         """Return the predicted classes, shape (n,), for probabilities or scores, shape (n, k).
@@ -103,8 +106,8 @@ def read_decision(description: Mapping[str, Any]) -> Decision:
     return Decision(names.index(found["class"]), threshold)
 
 
-def choose_threshold(rule: ThresholdRule, probabilities: "Array", is_positive: "Array") -> float:
-    """Return the threshold that a rule chooses on the validation set.
+def choose_threshold(rule: ThresholdRule, probabilities: "Array", is_positive: "Array") -> tuple[float, bool]:
+    """Return the threshold that a rule chooses on the validation set, and whether it reaches its goal there.
 
     Parameters
     ----------
@@ -119,14 +122,14 @@ def choose_threshold(rule: ThresholdRule, probabilities: "Array", is_positive: "
     Examples
     --------
     >>> p, positive = np.array([0.1, 0.2, 0.4, 0.8]), np.array([False, True, False, True])
-    >>> [choose_threshold(parse_threshold(rule), p, positive) for rule in ("recall=0.5", "recall=1", "precision=1")]
+    >>> [choose_threshold(parse_threshold(rule), p, positive)[0] for rule in ("recall=0.5", "recall=1", "precision=1")]
     [0.6000000000000001, 0.15000000000000002, 0.6000000000000001]
     """
     import numpy as np
     from sklearn.metrics import precision_recall_curve
 
     if rule.kind == "number":
-        return rule.value
+        return rule.value, True
     precision, recall, thresholds = precision_recall_curve(is_positive, probabilities.astype(np.float64))
     precision, recall = precision[:-1], recall[:-1]  # the last point has no threshold
     if rule.kind == BEST_F1:
@@ -139,4 +142,5 @@ def choose_threshold(rule: ThresholdRule, probabilities: "Array", is_positive: "
         chosen = int(np.flatnonzero(precision >= goal)[0])
     # Halfway to the next lower probability, so that rounding does not change the decision.
     below = thresholds[chosen - 1] if chosen else 0.0
-    return float(thresholds[chosen] + below) / 2
+    is_reached = rule.kind != "precision" or float(precision[chosen]) >= rule.value
+    return float(thresholds[chosen] + below) / 2, is_reached

@@ -28,6 +28,7 @@ from pellucid.experiments.user_data.result_findings import (
     find_balance_problems,
     find_baseline_problems,
     find_class_problems,
+    find_threshold_problems,
 )
 from pellucid.experiments.user_data.result_summary import summarize
 from pellucid.experiments.user_data.result_tables import format_result
@@ -70,7 +71,7 @@ def evaluate(
     main = validation.summarize(dataset.targets) if validation else test
     metric = choose_metric(prepared)
     comparisons = compare_with_baselines(metric, main, prepared.settings.seed)
-    findings = list_findings(prepared, main, comparisons)
+    findings = [*list_findings(prepared, main, comparisons), *find_threshold_problems(prepared, decision)]
     summary = summarize(main, metric, comparisons, findings)
     losses = history.history["val_loss"]
     best = int(np.nanargmin(losses)) if np.isfinite(losses).any() else 0

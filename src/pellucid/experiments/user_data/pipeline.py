@@ -70,7 +70,7 @@ class PreparedRun:
         if rule.kind == "number":
             return Decision(self.positive, rule.value)
         is_positive = self.dataset.targets[self.parts["validation"]] == self.positive
-        return Decision(self.positive, choose_threshold(rule, predict("validation")[:, self.positive], is_positive))
+        return Decision(self.positive, *choose_threshold(rule, predict("validation")[:, self.positive], is_positive))
 
     def make_final_model(self) -> "ModelLike":
         """Return the network that predicts in the units of the targets."""

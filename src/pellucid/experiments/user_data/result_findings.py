@@ -7,6 +7,7 @@ import numpy as np
 
 from pellucid.experiments.runner.result import pluralize
 from pellucid.experiments.user_data.class_balance import FEW_SAMPLES, RARE_FRACTION, find_rare_classes, is_imbalanced
+from pellucid.experiments.user_data.decision import Decision, parse_threshold
 from pellucid.graph.finding import Finding
 from pellucid.show.alt_text import join_parts
 
@@ -99,6 +100,31 @@ def find_class_problems(
             f"too few test samples to know the recall of {listed}: its 95% interval is wider than {WIDEST_INTERVAL}",
             "The recall of these classes can be far better or worse than printed.",
             "Use more samples" + (", a larger --test-split, or --folds 5, which tests on all samples" * advise_folds),
+        )
+
+
+def find_threshold_problems(prepared: "PreparedRun", decision: Decision) -> Iterator[Finding]:
+    """Yield findings about a threshold that misses its goal, or that a single validation sample decides."""
+    if prepared.settings.threshold is None or decision.positive is None:
+        return
+    rule, name = parse_threshold(prepared.settings.threshold), prepared.dataset.class_names[decision.positive]
+    if not decision.is_goal_reached:
+        yield Finding(
+            "goal not reached",
+            name,
+            f"no threshold has a precision of {rule.value:g} on the validation set; the chosen one has the highest",
+            "More of the samples that are predicted as this class are wrong than you allow.",
+            "Improve the network first, or choose a lower precision",
+        )
+    samples = int((prepared.dataset.targets[prepared.parts["validation"]] == decision.positive).sum())
+    if rule.kind == "recall" and samples * (1 - rule.value) < 1 - 1e-9:
+        yield Finding(
+            "threshold of one sample",
+            name,
+            f"one sample decides the threshold: with {pluralize(samples, 'validation sample')} of {name}, a recall of "
+            f"{rule.value:g} allows none below it",
+            "One unusual sample can make the threshold so low that nearly everything is predicted as this class.",
+            "Use more samples, a larger --validation-split, or a lower recall",
         )
 
 

@@ -102,12 +102,12 @@ def describe_precision(metric: str, value: float, interval: Interval | None, sou
 
 
 def describe_confidence(confidence: Confidence) -> str:
-    """Return whether the probabilities of predicted classes are too high or too low.
+    """Return whether the probabilities of the most probable classes are too high or too low.
 
     Examples
     --------
     >>> describe_confidence(Confidence(mean=0.95, right=0.8, verdict=1))
-    'The network is overconfident: its mean probability of the predicted class is 0.950, and 0.800 are right.'
+    'The network is overconfident: its mean probability of the most probable class is 0.950, and 0.800 are right.'
     """
     verdict = {
         1: "The network is overconfident",
@@ -115,6 +115,6 @@ def describe_confidence(confidence: Confidence) -> str:
         -1: "The network is underconfident",
     }[confidence.verdict]
     return (
-        f"{verdict}: its mean probability of the predicted class is {confidence.mean:.3f}, and {confidence.right:.3f} "
-        "are right."
+        f"{verdict}: its mean probability of the most probable class is {confidence.mean:.3f}, and "
+        f"{confidence.right:.3f} are right."
     )
