@@ -158,6 +158,28 @@ def test_too_few_or_too_many_folds_are_refused(folds: str, message: str, capsys:
     assert not Path("refused").exists()
 
 
+def test_few_samples_and_several_processes_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    np.savez(tmp_path / "few.npz", x=np.arange(12.0).reshape(6, 2), y=np.arange(6) / 7)
+    assert main(["train", str(tmp_path / "few.npz"), "--folds", "9", "--out", "refused"]) == 1
+    assert "few.npz: expected at least 9 samples for 9 folds; received 6." in capsys.readouterr().err
+    monkeypatch.setattr("pellucid.run.distributed.process_group.num_processes", lambda: 2)
+    assert main([*WORDS, "--out", "refused"]) == 2
+    assert "folds: not available with --distributed. Omit one of them" in capsys.readouterr().err
+    assert not Path("refused").exists()
+
+
+def test_a_fold_that_diverges_is_named(place: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
+    def fail(*given: Any) -> None:
+        raise pel.NonFiniteError("The loss was never finite")
+
+    monkeypatch.setattr("pellucid.experiments.user_data.cross_validation.fit_model", fail)
+    assert main([*WORDS, "--out", "diverged"]) == 1
+    assert "fold 1 of 3: The loss was never finite" in capsys.readouterr().err
+    assert Path("diverged/model.pel").exists()
+
+
 def test_damaged_predictions_of_a_fold_name_the_file(place: Path, tmp_path: Path) -> None:
     from pellucid.experiments.user_data.cross_validation import read_predictions
 

@@ -7,6 +7,7 @@ import pytest
 from scipy.stats import binomtest
 from sklearn import metrics as peer
 
+import pellucid as pel
 from pellucid.experiments.user_data import intervals
 from pellucid.experiments.user_data.metrics import (
     evaluate_classification,
@@ -14,6 +15,8 @@ from pellucid.experiments.user_data.metrics import (
     resample_classification,
     resample_regression,
 )
+from pellucid.experiments.user_data.scored_predictions import predict_finite
+from pellucid.show.calibration_plot import reliability_curve
 
 Simulation = Callable[[np.random.Generator], tuple[tuple[float, float], float]]
 
@@ -153,3 +156,15 @@ def test_a_class_without_test_samples_has_no_recall() -> None:
     assert found.groups[1]["recall"] is None
     assert found.metrics["balanced_accuracy"] == pytest.approx(2 / 3)
     assert "roc_auc" not in found.metrics
+
+
+def test_outputs_that_are_not_finite_are_an_error() -> None:
+    model = pel.Sequential([pel.nn.Input((1,)), pel.nn.Dense(1)])
+    model.set_weights([np.full((1, 1), 1e10, "float32"), np.zeros(1, "float32")])
+    with pytest.raises(pel.NonFiniteError, match="The outputs of the network are not finite for 1 of 2 samples"):
+        predict_finite(model, np.array([[1.0], [3e38]], "float32"))
+
+
+def test_a_reliability_curve_needs_bins_with_samples() -> None:
+    with pytest.raises(pel.OptionError, match="with one or more samples in a bin"):
+        reliability_curve([3, 0], [0.2, 0.8], [1, 0])
