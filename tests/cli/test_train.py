@@ -61,14 +61,14 @@ def weights(folder: Path) -> list[Any]:
 
 def test_a_run_on_images_saves_model_settings_history_and_results(run: Path) -> None:
     assert sorted(file.name for file in run.iterdir()) == [
-        "accuracy.png", "confusion.png", "data.json", "experiment.toml", "history.csv", "loss.png", "model.pel",
-        "record.json",
+        "accuracy.png", "calibration.png", "confusion.png", "data.json", "experiment.toml", "history.csv", "loss.png",
+        "model.pel", "record.json",
     ]  # fmt: skip
     record = json.loads((run / "record.json").read_text())
     result = record["measures"]
     assert result["samples"] == {"training": 16, "validation": 4, "test": 4}
     assert result["test"]["accuracy"] == 1.0
-    assert result["baselines"]["most frequent class"] == {"accuracy": 0.5}
+    assert result["baselines"]["most frequent class"]["accuracy"] == 0.5
     assert "Of 4 samples in 2 classes, 4 (100.0%)" in record["pictures"][2]["reading"]
     assert json.loads((run / "data.json").read_text())["class_names"] == ["dark", "light"]
     rows = list(csv.DictReader((run / "history.csv").read_text().splitlines()))
@@ -163,7 +163,7 @@ def test_a_diverging_training_keeps_the_best_epoch(folder: Path, capsys: Output)
     assert main(["train", "steep.npz", *words, "--out", "here"]) == 0
     output, errors = capsys.readouterr()
     assert re.fullmatch(r"warning: The loss became inf in step .*\n", errors)
-    assert "no better than mean, linear regression: " in output
+    assert "Linear regression is better than this network: mean absolute error" in output
     result = json.loads(Path("here/record.json").read_text())["measures"]
     assert (result["best_epoch"], result["epochs"] < 20) == (1, True)
     assert np.isfinite(weights(folder / "here")[-1]).all()

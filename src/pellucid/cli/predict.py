@@ -29,7 +29,9 @@ def evaluate(
         pellucid test runs/7 more-photos/
         pellucid test runs/7 measured-later.csv
 
-    If the data are divided into parts, the test part is used, otherwise all samples.
+    If the data are divided into parts, the test part is used, otherwise all
+    samples. Metrics come with 95% intervals, and for each class. The decision
+    threshold of the run is used (pellucid train --threshold).
 
     Parameters
     ----------
@@ -42,14 +44,20 @@ def evaluate(
     json
         Print only the metrics, as JSON.
     """
-    from pellucid.experiments.user_data.evaluation import format_metrics
     from pellucid.experiments.user_data.inference import evaluate_network, load_network
+    from pellucid.experiments.user_data.result_tables import format_groups, format_metrics
 
     result = evaluate_network(load_network(folder), data, strict)
     if json:
         print(to_json(result))
     else:
-        print("\n".join([f"{data}: {result['samples']:,} samples", *format_metrics({"this network": result["test"]})]))
+        lines = [
+            *(f"{each['severity']}: {each['what']}. {each['fix']}." for each in result["findings"]),
+            f"{data}: {result['samples']:,} samples",
+            *format_metrics({"this network": result["test"]}, result["intervals"]),
+            *format_groups(result["per_class" if "per_class" in result else "per_target"]),
+        ]
+        print("\n".join(lines))
     return 0
 
 
@@ -73,7 +81,8 @@ def predict(
     The file - is standard input. For a network of tables, it is the content
     of a table file; for a network of images, it is a list of paths, one a line.
 
-    A line has the file, with the line or row in it, and the class with its probability, or the predicted values.
+    A line has the file, with the line or row in it, and the class with its probability, or the predicted values. If
+    the run has a decision threshold (pellucid train --threshold), it decides between two classes.
 
     Parameters
     ----------

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_origin
 
 from cyclopts import Parameter as CommandParameter
 
-from pellucid.cli.output import OUTPUT, Option, finish_run, format_result
+from pellucid.cli.output import ERRORS, OUTPUT, Option, finish_run, format_result
 from pellucid.experiments.runner.errors import UsageError
 from pellucid.experiments.runner.parameters import Parameter
 from pellucid.experiments.runner.run_folder import open_run_folder
@@ -19,6 +19,7 @@ from pellucid.experiments.user_data.loaders import get_options
 from pellucid.experiments.user_data.settings import PARAMETERS
 
 if TYPE_CHECKING:
+    from pellucid.experiments.runner.record import Record
     from pellucid.experiments.user_data.settings import Settings
 
 FILE_ONLY = ("loss", "metrics", "checksum")
@@ -50,6 +51,8 @@ def train(
         pellucid train flats.csv --target price   table: CSV, Parquet, Excel, ...
         pellucid train arrays.npz --model mlp     arrays x and y
         pellucid train mnist --epochs 5           built-in data set
+        pellucid train fraud.csv --class-weights balanced --threshold recall=0.9
+        pellucid train flats.csv --folds 5        cross-validation
         pellucid train runs/7/experiment.toml     repeat a run bit for bit
         pellucid resume runs/7                    resume after Ctrl-C
 
@@ -74,7 +77,7 @@ def train(
     json
         Print only the record, as JSON.
     quiet
-        Print only warnings and errors.
+        Print only warnings, errors, and failures such as a class that is never predicted.
     """
     if data is None:
         raise UsageError(
@@ -119,7 +122,7 @@ def resume(
     json
         Print only the record, as JSON.
     quiet
-        Print only warnings and errors.
+        Print only warnings, errors, and failures such as a class that is never predicted.
     """
     check_output("resume", json, quiet)
     from pellucid.experiments.user_data.fit import read_interrupted_run
@@ -215,12 +218,21 @@ def execute(
         )
         if record is None:  # not the first process
             return 0
+        if quiet and error is None:
+            print_failures(record)
         hints = [
             f"Predict:     pellucid predict {folder} FILES",
             f"Repeat:      pellucid train {folder}/experiment.toml",
             f'From Python: pel.load_model("{folder}/model.pel").explain()',
         ]
         return finish_run(record, error, folder, json=json, quiet=quiet, hints=hints)
+
+
+def print_failures(record: "Record") -> None:
+    """Print failures of a result, such as a class that is never predicted, to standard error."""
+    for finding in record.measures.get("findings", ()):
+        if finding["severity"] == "failure":
+            ERRORS.print(f"failure: {finding['what']}. {finding['fix']}.")
 
 
 @contextmanager

@@ -217,10 +217,17 @@ def _parse_kind(kind: Any, text: str) -> Any:
         pairs = [item.partition("=") for item in text.split(",")]
         if not all(equals for _, equals, _ in pairs):
             raise ValueError(text)
-        return {name.strip(): value.strip() for name, _, value in pairs}
+        return {name.strip(): _parse_number(value.strip()) for name, _, value in pairs}
     if kind is int and "e" in text.lower() and float(text).is_integer():
         return int(float(text))
     return text if get_origin(kind) is Literal else kind(text)
+
+
+def _parse_number(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def _convert(kind: Any, value: Any) -> Any:

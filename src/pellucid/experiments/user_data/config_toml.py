@@ -17,7 +17,10 @@ FORMAT = 1
 
 SECTIONS = ("pellucid", "model", "input", "layers", "optimizer", "loss", "data", "training", "computed")
 DATA_KEYS = ("task", "validation_split", "test_split", "strict", "checksum")
-TRAINING_KEYS = ("epochs", "batch_size", "seed", "patience", "devices", "augment", "metrics")
+TRAINING_KEYS = (
+    "epochs", "batch_size", "seed", "patience", "devices", "augment", "metrics", "class_weights", "threshold",
+    "positive_class", "folds",
+)  # fmt: skip
 
 
 def read_settings(path: Path) -> dict[str, Any]:

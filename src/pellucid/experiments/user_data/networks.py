@@ -159,6 +159,11 @@ def check_model(model: "Model", dataset: Dataset, settings: Settings) -> None:
             f"kind = 'Dense', units = {dataset.outputs}"
         )
     activation = output.op.name if output.op else "an input"
+    if settings.threshold is not None and activation != "softmax":
+        raise ModelError(
+            f"{settings.layers_from}: threshold: expected class probabilities from a softmax; received the output of "
+            f"{activation}. Add activation = 'softmax' to the last layer, or omit the threshold"
+        )
     if dataset.class_names and settings.loss is None and activation not in ("softmax", "sigmoid"):
         raise ModelError(
             f"{settings.layers_from}: expected class probabilities from the last layer; received the output of "

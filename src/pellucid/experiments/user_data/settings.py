@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pellucid.errors import near_miss
 from pellucid.experiments.runner.errors import UsageError
 from pellucid.experiments.runner.parameters import Range, get_parameters
+from pellucid.experiments.user_data.decision import parse_threshold
 
 MODELS = ("linear", "mlp", "cnn")
 """Names of built-in networks; `networks` has their layers."""
@@ -80,6 +81,26 @@ class Settings:
     test_split: Annotated[
         float, Range(0, 1, open=True), "Fraction of the samples in the held-out test set (default 0.15)."
     ] = 0.15
+    class_weights: Annotated[
+        Literal["balanced"] | dict | None,  # type: ignore[type-arg]
+        "Weights of classes in the loss: balanced for equal shares of rare and frequent classes (default: none). TOML "
+        "files may have a table of weights.",
+    ] = None
+    threshold: Annotated[
+        float | str | None,
+        Range(0, 1, open=True),
+        "Smallest probability at which the positive of two classes is predicted: a number, or best-f1, recall=0.9 or "
+        "precision=0.9, which choose it on the validation set (default: the more probable class is predicted).",
+    ] = None
+    positive_class: Annotated[
+        str | None,
+        "Class of two that the threshold, ROC AUC and average precision are about (default: the rarer one).",
+    ] = None
+    folds: Annotated[
+        int | None,
+        Range(2, 100),
+        "Number of folds of a cross-validation, which trains as many networks more (default: none).",
+    ] = None
     seed: Annotated[
         int, Range(0, 2**32 - 1), "Seed of the split, the initial weights and the sample order (default 0)."
     ] = 0
@@ -106,6 +127,8 @@ class Settings:
             raise UsageError(f"model: expected one of {', '.join(MODELS)}; received {self.model!r}.{hint}")
         if self.layers is not None and self.augment:
             raise UsageError("augment: not available with [[layers]]. Add augmentation layers to them instead")
+        if self.threshold is not None:
+            parse_threshold(self.threshold)
         if self.validation_split + self.test_split >= MAXIMUM_HELD_OUT:
             raise UsageError(
                 f"validation_split and test_split: expected a sum below {MAXIMUM_HELD_OUT}, so that samples are left "
