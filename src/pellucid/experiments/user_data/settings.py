@@ -83,8 +83,8 @@ class Settings:
     ] = 0.15
     class_weights: Annotated[
         Literal["balanced"] | dict | None,  # type: ignore[type-arg]
-        "Weights of classes in the loss: balanced for equal shares of rare and frequent classes (default: none). TOML "
-        "files may have a table of weights.",
+        "Weights of classes in the loss: balanced for equal shares of rare and frequent classes, or numbers such as "
+        "fraud=20,ok=1 (default: none).",
     ] = None
     threshold: Annotated[
         float | str | None,
