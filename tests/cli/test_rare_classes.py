@@ -179,7 +179,7 @@ def test_weights_and_thresholds_of_a_file_are_read(tmp_path: Path, capsys: Outpu
     [
         (["--threshold", "1.5"], "threshold: expected a number between 0 and 1, best-f1, or a goal such as recall=0.9"),
         (["--threshold", "recall=2"], "or precision=0.9; received 'recall=2'"),
-        (["--class-weights", "balance"], "class_weights: expected 'balanced' or a table; received 'balance'"),
+        (["--class-weights", "balance"], "class_weights: expected 'balanced' or pairs NAME=VALUE separated by"),
         (["--positive-class", "frad"], "positive_class: expected fraud or ok; received 'frad'. Did you mean 'fraud'?"),
     ],
 )

@@ -93,8 +93,8 @@ def format_runs(runs: Sequence[SavedRun], root: Path, sort: str | None = None) -
                 run.network,
                 "" if run.epochs is None else str(run.epochs),
                 *metric,
-                str(run.score or ""),
-                str(run.baseline or ""),
+                format_score(run.score),
+                format_score(run.baseline),
                 "" if run.seconds is None else f"{run.seconds:.1f}",
                 run.date.strftime("%Y-%m-%d %H:%M"),
                 run.status,
@@ -102,6 +102,11 @@ def format_runs(runs: Sequence[SavedRun], root: Path, sort: str | None = None) -
         )
     left = (0, 1, 2, *range(len(rows[0]) - 5, len(rows[0]) - 3), len(rows[0]) - 1)
     return "\n".join(align_cells(rows, left))
+
+
+def format_score(score: Score | None) -> str:
+    """Return a score without its interval."""
+    return "" if score is None else f"{score.label} {score.value_text}"
 
 
 def format_number(value: float | None) -> str:

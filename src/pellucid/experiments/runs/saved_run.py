@@ -206,7 +206,10 @@ def make_run(folder: Path, status: str, record: Mapping[str, Any], file: Path) -
 
 def make_score(value: Mapping[str, Any] | None) -> Score | None:
     """Return a score of a record; its number is a text where JSON has none, such as nan."""
-    return None if value is None else Score(str(value["label"]), value["value"])
+    if value is None:
+        return None
+    interval = value.get("interval")
+    return Score(str(value["label"]), value["value"], None if interval is None else (interval[0], interval[1]))
 
 
 def is_number(value: object) -> bool:
