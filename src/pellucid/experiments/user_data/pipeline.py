@@ -12,7 +12,7 @@ from pellucid.data.errors import DataError, DataWarning
 from pellucid.experiments.runner.result import pluralize
 from pellucid.experiments.user_data.dataset import Dataset, split_dataset
 from pellucid.experiments.user_data.loaders import get_options, load_dataset
-from pellucid.experiments.user_data.networks import append_unscaling, build_model, get_layers
+from pellucid.experiments.user_data.networks import append_unscaling, build_model, complete_optimizer, get_layers
 from pellucid.experiments.user_data.settings import Settings
 from pellucid.typing import Array
 
@@ -98,6 +98,7 @@ def prepare(settings: Settings, resuming: bool = False) -> PreparedRun:
     x, description = dataset.fit_inputs(training)
     options = {name: description[name] for name in get_options() if name in description}
     settings = replace(settings, checksum=dataset.checksum, options=options).resolve_epochs(len(training))
+    settings = replace(settings, optimizer=complete_optimizer(settings, len(training)))
     name, layers = get_layers(settings, x.shape[1:], dataset.outputs, dataset.task)
     y = dataset.targets
     mean: Array = np.zeros(1)
@@ -107,7 +108,7 @@ def prepare(settings: Settings, resuming: bool = False) -> PreparedRun:
         deviation = np.where(deviation > 0, deviation, 1.0)  # a constant target
         y = ((y - mean) / deviation).astype(np.float32)
     seconds = time.perf_counter() - start
-    model = build_model(settings, dataset, x, training, layers, name)
+    model = build_model(settings, dataset, x, training, layers, name, description)
     return PreparedRun(
         settings, dataset, parts, x, y, description, name, layers, model, mean, deviation, {"reading": seconds}
     )

@@ -155,6 +155,12 @@ def encode(table: "Table", columns: Sequence[Mapping[str, Any]], strict: bool) -
     return np.concatenate(features, axis=1).astype(np.float32)
 
 
+def get_feature_columns(description: Mapping[str, Any]) -> list[str]:
+    """Return the name of the column of every feature that `encode` makes."""
+    counts = {column["name"]: len(column.get("values", ["a number"])) for column in description["columns"]}
+    return [name for name, count in counts.items() for _ in range(count)]
+
+
 def read_inputs(description: Mapping[str, Any], file: str, strict: bool) -> Iterator[Batch]:
     from pellucid.data.errors import DataError
     from pellucid.data.table import read_csv
@@ -197,6 +203,7 @@ LOADER = DataLoader(
     load=load,
     read_inputs=read_inputs,
     parse_inputs=parse_inputs,
+    get_feature_columns=get_feature_columns,
     is_valid=is_valid,
     options=(Parameter("target", str | None, None, "Column of a CSV file to predict (default: the last)."),),
 )
