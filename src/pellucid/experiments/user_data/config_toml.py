@@ -10,10 +10,9 @@ from typing import Any
 from pellucid.errors import near_miss
 from pellucid.experiments.runner.errors import UsageError, suggest_name
 from pellucid.experiments.runner.parameters import Parameter
-from pellucid.experiments.user_data.experiment_table import ExperimentTable, read_experiment_table
+from pellucid.experiments.user_data.experiment_table import ExperimentTable, read_experiment_table, report_mistakes
 from pellucid.experiments.user_data.loaders import get_built_in_names, get_options
 from pellucid.experiments.user_data.settings import PARAMETERS, Settings
-from pellucid.untrusted_files.reading import report_damage
 
 FILE = "experiment.toml"
 FORMAT = 1
@@ -32,7 +31,7 @@ def read_settings(path: Path) -> dict[str, Any]:
 
 def parse_settings(experiment: ExperimentTable) -> dict[str, Any]:
     """Return the settings in a table, as keyword arguments of `Settings`."""
-    with report_damage(UsageError, experiment.name, passing=(UsageError,)):
+    with report_mistakes(experiment.name):
         return parse_sections(experiment) | parse_network(experiment)
 
 

@@ -8,13 +8,14 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from pellucid.errors import PellucidError, near_miss
 from pellucid.experiments.runner.errors import UsageError, suggest_name
 from pellucid.experiments.user_data.loaders import get_built_in_names
-from pellucid.untrusted_files.reading import report_damage
+from pellucid.untrusted_files.reading import MAX_QUOTE, abbreviate, report_damage
 
 Table = dict[str, Any]
 Keys = tuple[str, ...]
@@ -139,8 +140,18 @@ def remove_replaced(base: Table, later: Table) -> Table:
 
 def read_experiment_table(path: Path) -> ExperimentTable:
     """Read a file and the files that it includes; raise `UsageError` or `ModelError` for what cannot be read."""
-    with report_damage(UsageError, path.name, passing=(OSError, PellucidError)):
+    with report_mistakes(path.name):
         return read_included(path, (), [0])
+
+
+@contextmanager
+def report_mistakes(name: str) -> Iterator[None]:
+    """Turn every exception of code that reads a file into a `UsageError` that quotes little of it."""
+    try:
+        with report_damage(UsageError, name, passing=(PellucidError,)):
+            yield
+    except UsageError as error:
+        raise UsageError(abbreviate(str(error))) from error
 
 
 def read_included(path: Path, parents: tuple[Path, ...], count: list[int]) -> ExperimentTable:
@@ -166,7 +177,7 @@ def read_included(path: Path, parents: tuple[Path, ...], count: list[int]) -> Ex
 
 def find_included(include: object, folder: Path, name: str) -> Path:
     """Return the path of an included file, which is relative to the folder of the file that includes it."""
-    if not isinstance(include, str) or not include.endswith(".toml"):
+    if not isinstance(include, str) or not include.endswith(".toml") or len(include) > MAX_QUOTE:
         raise UsageError(f'{name}: include: expected a .toml file, such as "base.toml"; received {include!r:.100}')
     path = folder / Path(include).expanduser()
     if not path.is_file():
