@@ -46,6 +46,7 @@ For example:
 Exit status: 0 success, 1 run or data error, 2 usage error, 130 interrupted,
 141 output closed by its reader, such as head, 143 terminated.
 Ctrl-C and SIGTERM save what is done so far; a second SIGTERM does not.
+SIGHUP writes a snapshot of a training, which goes on.
 With --debug (or PELLUCID_DEBUG=1), errors are shown with a traceback.
 """
 

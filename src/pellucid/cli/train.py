@@ -62,6 +62,10 @@ def train(
     test, or arrays x_train, y_train, x_val and so on. Otherwise they are split
     at random.
 
+    Ctrl-C and SIGTERM save the run and stop. SIGHUP (kill -HUP) writes a
+    snapshot, and training goes on; Windows does not have it. A closed terminal
+    sends it too. A run that was stopped or killed is resumed by pellucid resume.
+
     The folder of the run has the network with the weights of its best epoch
     (model.pel), the settings (experiment.toml), the history (history.csv),
     pictures, and the results (record.json).
