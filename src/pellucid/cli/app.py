@@ -16,6 +16,7 @@ from pellucid.cli.output import CLOSED_PIPE, ERRORS, OUTPUT
 from pellucid.cli.predict import evaluate, predict
 from pellucid.cli.reference import reference
 from pellucid.cli.run import run
+from pellucid.cli.schema import schema
 from pellucid.cli.tour import tour
 from pellucid.cli.train import resume, train
 from pellucid.experiments.runner.errors import UsageError
@@ -39,6 +40,7 @@ For example:
     pellucid lab iris.csv                  write a page in which a network learns your data
     pellucid train photos/                 train a network on your data
     pellucid predict runs/1 photo.jpg      predict with a trained network
+    pellucid schema                        print the JSON Schema of experiment files
     pellucid reference softmax             look up a name
     pellucid docs softmax                  open its page in the browser
     pellucid --install-completion          complete commands with the Tab key
@@ -46,14 +48,14 @@ For example:
 Exit status: 0 success, 1 run or data error, 2 usage error, 130 interrupted,
 141 output closed by its reader, such as head, 143 terminated.
 Ctrl-C and SIGTERM save what is done so far; a second SIGTERM does not.
-SIGHUP writes a snapshot of a training, which goes on.
+SIGHUP writes a snapshot of a training, which continues.
 With --debug (or PELLUCID_DEBUG=1), errors are shown with a traceback.
 """
 
 app: App = App(
     name="pellucid", help=HELP, help_format="plaintext", version=__version__, suppress_keyboard_interrupt=False
 )
-for command in (course, check, run, tour, lab, train, resume, predict, reference, docs):
+for command in (course, check, run, tour, lab, train, resume, schema, predict, reference, docs):
     app.command(command)
 app.command(evaluate, name="test")
 app.register_install_completion_command(help="Install completion of commands and options for bash, zsh or fish.")

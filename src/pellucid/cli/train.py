@@ -63,7 +63,7 @@ def train(
     at random.
 
     Ctrl-C and SIGTERM save the run and stop. SIGHUP (kill -HUP) writes a
-    snapshot, and training goes on; Windows does not have it. A closed terminal
+    snapshot, and training continues; Windows does not have it. A closed terminal
     sends it too. A run that was stopped or killed is resumed by pellucid resume.
 
     The folder of the run has the network with the weights of its best epoch

@@ -72,7 +72,7 @@ class RepeatedInterrupt:
 
 
 class SnapshotRequest:
-    """Handler of SIGHUP while a run trains: a snapshot is due, and the run goes on. ``report`` prints lines.
+    """Handler of SIGHUP while a run trains: a snapshot is due, and the run continues. ``report`` prints lines.
 
     A terminal that is closed sends SIGHUP too. Output to it is then dropped, because writing would fail.
     """

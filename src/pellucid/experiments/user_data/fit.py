@@ -225,7 +225,7 @@ def save_best_weights(prepared: PreparedRun, folder: Path, history: "History", s
 
 
 def save_snapshot(prepared: PreparedRun, folder: Path, history: "History", stopping: "EarlyStopping") -> None:
-    """Save the best weights so far beside the checkpoint, and keep the weights of the training as they are."""
+    """Save the best weights so far next to the checkpoint, and keep the weights of the training as they are."""
     from pellucid.run.distributed.process_group import process_id
 
     if process_id():
