@@ -106,8 +106,8 @@ def build_schema() -> Schema:
     >>> schema = build_schema()
     >>> schema["properties"]["training"]["properties"]["batch_size"]
     {'description': 'Samples per step (default 32).', 'type': 'integer', 'minimum': 1, 'default': 32}
-    >>> schema["definitions"]["layers.Flatten"]["properties"]["kind"]
-    {'enum': ['Flatten'], 'description': 'Flattening of each sample to one axis, y_{n, (iC + j)D + k} = x_{nijk}, from (batch, rows, columns, channels) to (batch, features).'}
+    >>> list(schema["definitions"]["layers.Dropout"]["properties"])
+    ['kind', 'rate', 'noise_shape', 'seed', 'name', 'as', 'inputs', 'with']
     """
     modules = [layers, *dict.fromkeys(MODULES.values())]
     definitions: Schema = {f"call.{key}": schema for key, schema in CALL.items()}
