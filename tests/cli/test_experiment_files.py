@@ -131,6 +131,9 @@ def test_branches_of_a_table_train_and_repeat_bit_for_bit(capsys: Output) -> Non
         "b/kernel": (3, 2),  # one feature for each place
     }
     assert all(map(np.array_equal, one.get_weights(), two.get_weights()))
+    text = one.to_source("toml")
+    assert 'kind = "SelectFeatures"\nname = "where_columns"\nindices = [2, 3, 4]' in text
+    assert pel.from_toml(text).to_source("toml") == text
     assert main(["predict", "one", "flats.csv", "--json"]) == 0
     predicted = json.loads(capsys.readouterr().out)["predictions"]
     x = np.array([[float(cell) for cell in line.split(",")[:2]] for line in Path("flats.csv").read_text().split()[1:]])
@@ -234,6 +237,7 @@ def test_set_changes_a_run(capsys: Output) -> None:
             "training.epochs.first=3",
             "training.epochs is 2, not a table. Replace it as a whole: --set 'training.epochs={",
         ),
+        ("include=base.toml", "--set include=base.toml: only a file includes others. Write include = 'base.toml' in a"),
         ("epochs", "--set: expected KEY=VALUE with a TOML value, such as training.epochs=5; received 'epochs'"),
         ("training.epochs=[1", "--set: expected KEY=VALUE with a TOML value, such as training.epochs=5; received"),
         (

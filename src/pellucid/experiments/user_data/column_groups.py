@@ -23,6 +23,8 @@ def select_groups(
 
     Raises `UsageError` for a column that the data do not have, or that two groups have.
     """
+    from pellucid.nn.layers import SelectFeatures
+
     if not groups:
         return {DEFAULT_NAME: features}
     columns = get_feature_columns(description, features.shape[1:])
@@ -34,7 +36,7 @@ def select_groups(
             raise UsageError(f"{place}: expected a unique name; received {name!r:.100}")
         if "columns" in group:
             indices = find_features(group["columns"], columns, f"{place} ({name})")
-            selected[name] = features[:, indices]
+            selected[name] = SelectFeatures(indices, name=f"{name}_columns")(features)
         else:
             selected[name] = features
     return selected

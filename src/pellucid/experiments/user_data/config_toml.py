@@ -10,7 +10,12 @@ from typing import Any
 from pellucid.errors import near_miss
 from pellucid.experiments.runner.errors import UsageError, suggest_name
 from pellucid.experiments.runner.parameters import Parameter
-from pellucid.experiments.user_data.experiment_table import ExperimentTable, read_experiment_table, report_mistakes
+from pellucid.experiments.user_data.experiment_table import (
+    ExperimentTable,
+    escape_variables,
+    read_experiment_table,
+    report_mistakes,
+)
 from pellucid.experiments.user_data.loaders import get_built_in_names, get_options
 from pellucid.experiments.user_data.settings import PARAMETERS, Settings
 
@@ -210,20 +215,23 @@ def format_settings(
     data |= {key: getattr(settings, key) for key in DATA_KEYS} | {"task": task}
     # The layers of the augmentation are written below.
     training = {key: getattr(settings, key) for key in TRAINING_KEYS if key != "augment"} | {"metrics": metrics}
-    lines = [f"pellucid = {FORMAT}  # the version of this format; run it again: pellucid train {FILE}"]
-    lines += format_section("[data]", data)
     if settings.inputs is None:
-        lines += format_section("[model]", {"kind": "Sequential", "name": name})
-        lines += format_section("[input]", {"shape": list(shape)})
+        model: dict[str, Any] = {"kind": "Sequential", "name": name}
+        inputs = [("[input]", {"shape": list(shape)})]
     else:
-        lines += format_section("[model]", {"kind": "Model", "name": name, "outputs": settings.outputs})
-    for group in settings.inputs or ():
-        lines += format_section("[[inputs]]", group)
-    for layer in layers:
-        lines += format_section("[[layers]]", layer)
-    lines += format_section("[optimizer]", get_optimizer(settings))
-    lines += format_section("[loss]", loss if isinstance(loss, Mapping) else {"kind": loss})
-    lines += format_section("[training]", training)
-    if settings.backends:
-        lines += format_section("[computed]", {"backends": list(settings.backends)})
-    return "\n".join(lines).replace("$", "$$") + "\n"
+        model = {"kind": "Model", "name": name, "outputs": settings.outputs}
+        inputs = [("[[inputs]]", dict(group)) for group in settings.inputs]
+    sections: list[tuple[str, Mapping[str, Any]]] = [
+        ("[data]", data),
+        ("[model]", model),
+        *inputs,
+        *(("[[layers]]", layer) for layer in layers),
+        ("[optimizer]", get_optimizer(settings)),
+        ("[loss]", loss if isinstance(loss, Mapping) else {"kind": loss}),
+        ("[training]", training),
+        *([("[computed]", {"backends": list(settings.backends)})] if settings.backends else []),
+    ]
+    lines = [f"pellucid = {FORMAT}  # the version of this format; run it again: pellucid train {FILE}"]
+    for title, table in sections:
+        lines += format_section(title, escape_variables(table))
+    return "\n".join(lines) + "\n"

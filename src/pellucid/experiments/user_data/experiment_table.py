@@ -77,6 +77,8 @@ class ExperimentTable:
         parsed = [(*parse_assignment(text), f"--set {text}") for text in assignments]
         result, seen = self, dict[Keys, str]()
         for keys, value, text in sorted(parsed, key=lambda each: each[0][-1] != "kind"):
+            if keys[0] == "include":
+                raise UsageError(f"{text}: only a file includes others. Write include = {value!r:.100} in a file")
             if keys in seen:
                 raise UsageError(f"{seen[keys]} and {text} set the same value. Remove one of them")
             seen[keys] = text
@@ -220,6 +222,15 @@ def expand_variables(value: Any, keys: Keys, name: str) -> Any:
         return os.environ[variable]
 
     return VARIABLE.sub(expand, value)
+
+
+def escape_variables(value: Any) -> Any:
+    """Return values that `expand_variables` turns into the given ones."""
+    if isinstance(value, Mapping):
+        return {key: escape_variables(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [escape_variables(each) for each in value]
+    return value.replace("$", "$$") if isinstance(value, str) else value
 
 
 def parse_assignment(text: str) -> tuple[Keys, Any]:
