@@ -242,9 +242,8 @@ def save_interrupted_run(prepared: PreparedRun, folder: Path, history: "History"
     """Save the best weights so far; return how to resume the run, whose checkpoint is written already."""
     from pellucid.run.distributed.process_group import process_id
 
-    progress, model = prepared.model.run, prepared.model
-    epochs = model.history.params["epochs"]
-    message = f"interrupted in epoch {min(progress.epoch + 1, epochs)} of {epochs}"
+    epochs = prepared.settings.epochs or 1
+    message = f"interrupted in epoch {min(prepared.model.run.epoch + 1, epochs)} of {epochs}"
     if process_id():
         return message
     save_best_weights(prepared, folder, history, stopping)
