@@ -167,6 +167,9 @@ def test_includes_are_merged_and_paths_are_relative_to_their_file(folder: Path) 
     assert Path(settings["data"]).resolve() == folder / "flats.csv"
     assert [settings[key] for key in ("epochs", "seed", "batch_size", "model")] == [9, 8, 16, "linear"]
     assert settings["optimizer"] == {"kind": "Adam"}  # not the momentum of SGD
+    write("a/one.toml", 'include = "deep/two.toml"\noptimizer = "sgd"\n')
+    write("own.toml", 'pellucid = 1\ninclude = "a/one.toml"\n[optimizer]\nmomentum = 0.5\n')
+    assert read_settings(Path("own.toml"))["optimizer"] == {"kind": "sgd", "momentum": 0.5}
     write("own.toml", 'pellucid = 1\ninclude = "a/one.toml"\n[data]\nsource = "moons"\n')
     assert "checksum" not in read_settings(Path("own.toml"))
     assert read_settings(Path("branches.toml"))["layers"][0]["name"] == "a"  # replaces model = "linear"

@@ -1,4 +1,4 @@
-"""The JSON Schema of experiment files accepts what the library reads and writes, and refuses mistakes."""
+"""The JSON Schema of experiment files accepts the files that the library reads and writes, and refuses mistakes."""
 
 import json
 import re

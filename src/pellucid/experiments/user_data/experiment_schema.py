@@ -41,7 +41,7 @@ BASE_CLASSES = (
     *("Constraint", "Initializer", "Loss", "Metric", "MeanMetricWrapper", "Optax", "Optimizer", "Schedule"),
     *("StreamingMetric", "ThresholdMetric"),
 )
-"""Classes that a file cannot name: they have no formula of their own, or take a function."""
+"""Classes that a file cannot name: abstract ones, and those that take a function."""
 
 COMPLETED = ("initial_learning_rate", "max_learning_rate", "schedule", "decay_steps", "total_steps")
 """Required arguments of schedules that `pellucid train` fills in."""
@@ -190,7 +190,7 @@ def get_short_name(module: ModuleType) -> str:
 
 
 def list_choices(module: ModuleType, found: Iterable[str]) -> list[Schema]:
-    """Return what may stand for an object: a name, a table with a kind, or a number for a schedule."""
+    """Return the forms of an object in a file: a name, a table with a kind, or a number for a schedule."""
     short = get_short_name(module)
     names: list[Schema] = []
     if module is losses:

@@ -57,7 +57,7 @@ class ExperimentTable:
         ('base.toml', 'own.toml and base.toml')
         """
         table = merge_tables(remove_replaced(self.table, later.table), later.table)
-        origins = {keys: later.origins.get(keys) or self.origins[keys] for keys in list_leaves(table)}
+        origins = {keys: later.origins.get(keys) or self.locate(*keys) for keys in list_leaves(table)}
         return ExperimentTable(self.name, table, origins)
 
     def without(self, section: str, names: Sequence[str]) -> "ExperimentTable":
@@ -120,6 +120,8 @@ def merge_tables(base: Table, later: Table) -> Table:
     result = dict(base)
     for key, value in later.items():
         old = base.get(key)
+        if isinstance(old, str) and key in ("optimizer", "loss"):  # a name is the same as a table with this kind
+            old = {"kind": old}
         if isinstance(old, dict) and isinstance(value, dict) and value.get("kind") in (None, old.get("kind")):
             value = merge_tables(old, value)
         result[key] = value
