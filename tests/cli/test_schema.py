@@ -23,7 +23,8 @@ from tests.nn.layer_rows import LAYERS
 
 SCHEMA = json.loads(experiment_schema.FILE.read_text("utf-8"))
 VALIDATOR = Draft7Validator(SCHEMA)
-GUIDE = (Path(pel.__file__).parent / "guides" / "train.md").read_text("utf-8")
+PAGES = Path(pel.__file__).parent.rglob("*.md")
+EXAMPLES = [text for page in PAGES for text in re.findall(r"```toml\n(.*?)```", page.read_text("utf-8"), re.S)]
 
 
 def find_mistakes(text: str) -> list[str]:
@@ -40,7 +41,7 @@ def test_the_command_prints_it(capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(capsys.readouterr().out) == SCHEMA
 
 
-@pytest.mark.parametrize("text", [BASE, BRANCHES, GOOD, *re.findall(r"```toml\n(.*?)```", GUIDE, re.S)])
+@pytest.mark.parametrize("text", [BASE, BRANCHES, GOOD, *EXAMPLES])
 def test_examples_are_valid(text: str) -> None:
     assert find_mistakes(text) == []
 
