@@ -121,3 +121,25 @@ def test_a_handler_of_hangups_that_a_program_has_is_kept() -> None:
     finally:
         signal.signal(signal.SIGHUP, earlier)
     assert received == [signal.SIGHUP]
+
+
+def test_ctrl_c_during_the_import_of_jax_waits_for_its_end() -> None:
+    """The import of an extension module that is interrupted crashes jaxlib."""
+    program = """
+    import signal, sys
+    from pellucid.run.jax_runtime import jax
+
+    class Presser:
+        def find_spec(self, name, path=None, target=None):
+            if name == "jaxlib.xla_client":
+                signal.raise_signal(signal.SIGINT)
+
+    sys.meta_path.insert(0, Presser())
+    try:
+        jax()
+    except KeyboardInterrupt:
+        print(hasattr(sys.modules["jax"], "jit"))
+    """
+    command = [sys.executable, "-c", textwrap.dedent(program)]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "True\n", "")
