@@ -140,6 +140,16 @@ def test_ctrl_c_while_a_resumed_run_reads_its_data_says_how_to_resume(
     assert capsys.readouterr().err == "interrupted. To resume: pellucid resume run\n"
 
 
+def test_ctrl_c_before_the_first_step_says_how_to_resume(monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
+    def stop(*given: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pellucid.experiments.user_data.pipeline.PreparedRun.get_part", stop)
+    assert main([*WORDS, "--quiet"]) == 130
+    expected = "interrupted in epoch 1 of 4; no epoch is finished. To resume: pellucid resume runs/1\n"
+    assert capsys.readouterr().err == expected
+
+
 def test_changed_data_are_an_error_when_resuming(uninterrupted: Path, folder: Path, capsys: Output) -> None:
     text = (uninterrupted / "experiment.toml").read_text()
     source = str(uninterrupted.parent / "signs.npz")

@@ -148,14 +148,24 @@ def test_invalid_requests_are_reported_and_leave_no_files(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[data]\nsource = 5", "t.toml: source: expected a file, a folder or a built-in name; received 5"),
-        ("[data]\nsource = ''", "t.toml: source: expected a file, a folder or a built-in name; received ''"),
-        ("[training]\nepochs = true", "t.toml: epochs: expected an integer, 1 or more; received True"),
-        ("[training]\ndevices = [1]", "t.toml: devices: expected 'all' or an integer, 1 or more; received [1]"),
+        ("[data]\nsource = 5", "t.toml, [data]: source: expected a file, a folder or a built-in name; received 5"),
+        ("[data]\nsource = ''", "t.toml, [data]: source: expected a file, a folder or a built-in name; received ''"),
+        ("[training]\nepochs = true", "t.toml, [training]: epochs: expected an integer, 1 or more; received True"),
+        (
+            "[training]\ndevices = [1]",
+            "t.toml, [training]: devices: expected 'all' or an integer, 1 or more; received [1]",
+        ),
         ("optimizer = 7", "t.toml: optimizer: expected a string or pairs NAME=VALUE separated by commas; received 7"),
         ("model = 'Cnn'", "model: expected one of linear, mlp, cnn; received 'Cnn'. Did you mean 'cnn'?"),
-        ("data.size = [32, 'x']", "t.toml: size: expected an integer or integers separated by commas, from 1 to 4096"),
-        ("[model]\nkind = 'Model'", "t.toml, [model]: expected a Sequential model; received kind = 'Model'"),
+        (
+            "data.size = [32, 'x']",
+            "t.toml, [data]: size: expected an integer or integers separated by commas, from 1 to 4096",
+        ),
+        (
+            "[model]\nkind = 'Modle'",
+            "t.toml, [model]: expected kind = 'Sequential' or kind = 'Model'; received 'Modle'. D",
+        ),
+        ("[model]\nkind = 'Model'", "t.toml: expected [[layers]] with the inputs and outputs of the network"),
         ("layers = 3", "t.toml: expected [[layers]] tables, one for each layer; received 3"),
         ("model = 'mlp'\n[[layers]]\nkind = 'Dense'", "expected model = 'mlp' or [[layers]]; received both"),
         ("data.seed = 3", "t.toml, [data]: unknown key 'seed'. The keys are source, target, columns, table"),

@@ -399,8 +399,20 @@ seed = 1
 metrics = ["mae"]
 """
 
+INCLUDED = {"base.toml": b'model = "mlp"\n[data]\nsource = "d.csv"\ntarget = "$$"\n'}
+
 EXPERIMENT = """pellucid = 1
-model = "mlp"
+include = ["base.toml"]
+[[inputs]]
+name = "size"
+columns = ["a", "b"]
+[[layers]]
+kind = "Dense"
+units = 2
+inputs = "size"
+[optimizer]
+kind = "SGD"
+learning_rate = { kind = "CosineDecay", warmup_steps = 2 }
 [data]
 source = "d.csv"
 task = "regression"
@@ -432,7 +444,9 @@ def make_text_seeds(folder: Path) -> list[Seed]:
 
     return [
         Seed("from_toml", "net.toml", TOML.encode(), pel.from_toml, (pel.ModelError,), {}),
-        Seed("experiment", "experiment.toml", EXPERIMENT.encode(), read_settings, (UsageError, pel.ModelError), {}),
+        Seed(
+            "experiment", "experiment.toml", EXPERIMENT.encode(), read_settings, (UsageError, pel.ModelError), INCLUDED
+        ),
         Seed("description of a run", "data.json", encode(RUN), read_description, (DataError,), {}),
         Seed("record of a run", RECORD, encode(record), lambda path: is_finished(path.parent), (), {}),
         Seed("CSVLogger", "log.csv", b"epoch,loss,acc\n0,0.5,0.25\n", read_log, (pel.StorageError,), {}),

@@ -21,6 +21,7 @@ from pellucid.cli.predict import evaluate, predict
 from pellucid.cli.reference import reference
 from pellucid.cli.run import run
 from pellucid.cli.runs import runs
+from pellucid.cli.schema import schema
 from pellucid.cli.time import time
 from pellucid.cli.tour import tour
 from pellucid.cli.train import resume, train
@@ -49,6 +50,7 @@ For example:
     pellucid export runs/1 --to onnx       use the network in another program
     pellucid runs                          list all runs with their scores
     pellucid time runs/1                   measure each layer
+    pellucid schema                        print the JSON Schema of experiment files
     pellucid reference softmax             look up a name
     pellucid docs softmax                  open its page in the browser
     pellucid --install-completion          complete commands with the Tab key
@@ -56,6 +58,7 @@ For example:
 Exit status: 0 success, 1 run or data error, 2 usage error, 130 interrupted,
 141 output closed by its reader, such as head, 143 terminated.
 Ctrl-C and SIGTERM save what is done so far; a second SIGTERM does not.
+SIGHUP writes a snapshot of a training, which continues.
 With --debug (or PELLUCID_DEBUG=1), errors are shown with a traceback.
 """
 
@@ -68,7 +71,7 @@ app: App = App(
     group_commands=Group("Help", sort_key=100),
 )
 GROUPS: dict[str, tuple[Callable[..., int], ...]] = {
-    "Train on your data": (init, train, resume, evaluate, predict, explain, export, lab),
+    "Train on your data": (init, schema, train, resume, evaluate, predict, explain, export, lab),
     "Runs and machine": (runs, time, devices),
     "Course": (course, check, run, tour),
     "Reference": (reference, docs),

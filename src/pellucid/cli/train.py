@@ -37,6 +37,7 @@ def train(
     /,
     *,
     distributed: Annotated[bool, Option] = False,
+    set: Annotated[tuple[str, ...], Option] = (),
     out: Annotated[Path | None, Option] = None,
     json: Annotated[bool, Option] = False,
     quiet: Annotated[bool, Option] = False,
@@ -53,6 +54,9 @@ def train(
         pellucid train mnist --epochs 5           built-in data set
         pellucid train fraud.csv --class-weights balanced --threshold recall=0.9
         pellucid train flats.csv --folds 5        cross-validation
+        pellucid train mine.toml                  settings and layers as a file
+        pellucid train mine.toml --set layers.0.units=64
+        pellucid train moons --set optimizer.learning_rate=CosineDecay
         pellucid train runs/7/experiment.toml     repeat a run bit for bit
         pellucid resume runs/7                    resume after Ctrl-C
 
@@ -60,6 +64,10 @@ def train(
     the first dot (cat.0.jpg). Data may be divided into folders train, val and
     test, or arrays x_train, y_train, x_val and so on. Otherwise they are split
     at random.
+
+    Ctrl-C and SIGTERM save the run and stop. SIGHUP (kill -HUP) writes a
+    snapshot, and training continues; Windows does not have it. A closed terminal
+    sends it too. A run that was stopped or killed is resumed by pellucid resume.
 
     The folder of the run has the network with the weights of its best epoch
     (model.pel), the settings (experiment.toml), the history (history.csv),
@@ -72,6 +80,8 @@ def train(
         digits32, moons, circles or blobs.
     distributed
         Train together with the other processes that SLURM, MPI or PELLUCID_... variables define.
+    set
+        Set a value of the experiment file: KEY=VALUE, such as optimizer.momentum=0.9. May be repeated.
     out
         New or empty folder for the run (default: the next free runs/1, runs/2, ...).
     json
@@ -93,7 +103,7 @@ def train(
         if value is not None and value is not False  # flags that are not given; 0 is a value
     }
     model = values.pop("model", None)
-    return execute(Settings(**merge_settings(data, model, values)), out, distributed, json=json, quiet=quiet)
+    return execute(Settings(**merge_settings(data, model, values, set)), out, distributed, json=json, quiet=quiet)
 
 
 def resume(
@@ -165,27 +175,37 @@ def parse_option(option: Parameter, value: Any) -> Any:
 add_options()
 
 
-def merge_settings(data: str, model: str | None, values: dict[str, Any]) -> dict[str, Any]:
-    """Return settings from the TOML files that the command line names, overridden by its options."""
-    from pellucid.experiments.user_data.config_toml import read_settings
+def merge_settings(
+    data: str, model: str | None, values: dict[str, Any], assignments: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Return settings from the TOML files and the ``--set`` of a command line, overridden by its options."""
+    from pellucid.experiments.user_data.config_toml import get_keys, parse_settings
+    from pellucid.experiments.user_data.experiment_table import ExperimentTable, read_experiment_table
 
-    settings: dict[str, Any] = {"data": data}
     if data.endswith(".toml"):
-        settings = read_settings(Path(data))
-        if "data" not in settings:
-            raise UsageError(
-                f'{data}: expected [data] with source = "photos/"; or name the data on the command line: '
-                f"pellucid train DATA --model {data}"
-            )
+        experiment = read_experiment_table(Path(data))
+    else:
+        experiment = ExperimentTable("the command line", {"pellucid": 1, "data": {"source": data}})
     if model is not None and model.endswith(".toml"):
-        network = read_settings(Path(model))
-        if "layers" not in network:
+        network = read_experiment_table(Path(model))
+        if "layers" not in network.table:
             raise UsageError(f"model: expected [[layers]] in {model}; received none")
-        settings |= {name: value for name, value in network.items() if name not in ("data", "checksum", "options")}
+        experiment = experiment.merge(network.without("data", ("source", "checksum", *get_options())))
     elif model is not None:
-        settings |= {"model": model, "layers": None, "input_shape": None}
+        experiment = experiment.merge(ExperimentTable("--model", {"model": model}))
+    experiment = experiment.assign(assignments)
+    settings = parse_settings(experiment)
+    if "data" not in settings:
+        raise UsageError(
+            f'{data}: expected [data] with source = "photos/"; or name the data on the command line: '
+            f"pellucid train DATA --model {data}"
+        )
     options = {name: values.pop(name) for name in get_options() if name in values}
-    return settings | values | {"options": {**settings.get("options", {}), **options}}
+    for name in (*values, *options):
+        origin = experiment.locate(*get_keys(name))
+        if origin.startswith("--set"):
+            raise UsageError(f"--{name.replace('_', '-')} and {origin} set the same value. Remove one of them")
+    return settings | values | {"options": {**settings["options"], **options}}
 
 
 def check_output(command: str, json: bool, quiet: bool) -> None:

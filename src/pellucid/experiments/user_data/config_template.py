@@ -11,6 +11,7 @@ from typing import Any
 from pellucid.experiments.runner.errors import UsageError
 from pellucid.experiments.runner.parameters import Parameter
 from pellucid.experiments.user_data.config_toml import DATA_KEYS, FORMAT, TRAINING_KEYS
+from pellucid.experiments.user_data.experiment_table import escape_variables
 from pellucid.experiments.user_data.loaders import find_loader, get_built_in_names, get_loaders
 from pellucid.experiments.user_data.networks import get_optimizer
 from pellucid.experiments.user_data.settings import PARAMETERS, Settings
@@ -75,7 +76,7 @@ def write_template(data: str | None, path: Path) -> str:
         "",
         "[data]",
         *write_comment(SOURCE.format(names=", ".join(get_built_in_names()))),
-        f"source = {format_value(source)}",
+        f"source = {format_value(escape_variables(source))}",
     ]
     for option in loader.options:
         lines += write_setting(option)

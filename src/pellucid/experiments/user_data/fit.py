@@ -14,7 +14,11 @@ import numpy as np
 from pellucid.atomic_write import atomic_write
 from pellucid.data.errors import DataWarning
 from pellucid.errors import PellucidError
-from pellucid.experiments.common.interrupt import acknowledge_interrupt
+from pellucid.experiments.common.interrupt import (
+    acknowledge_interrupt,
+    receive_snapshot_requests,
+    take_snapshot_request,
+)
 from pellucid.experiments.runner.context import RunContext
 from pellucid.experiments.runner.errors import UsageError
 from pellucid.experiments.runner.experiment import record_run
@@ -28,11 +32,13 @@ from pellucid.experiments.user_data.settings import Settings
 from pellucid.graph.errors import DistributionError, NonFiniteError
 from pellucid.optional_packages import require_packages
 from pellucid.run.backends import compare_backends
+from pellucid.run.interrupts import DeferSigint
 from pellucid.training.callbacks.checkpoint import BackupAndRestore
 from pellucid.typing import FilePath
 
 if TYPE_CHECKING:
     from pellucid.model.interfaces import ModelLike
+    from pellucid.training.callbacks.early_stopping import EarlyStopping
     from pellucid.training.callbacks.history import History
     from pellucid.typing import Verbosity
 
@@ -42,11 +48,28 @@ SECONDS_BETWEEN_CHECKPOINTS = 1.0
 
 
 class ThrottledBackup(BackupAndRestore):
-    """Backup after an epoch, at most once per `SECONDS_BETWEEN_CHECKPOINTS`; the file is kept after training."""
+    """Backup after an epoch, at most once per `SECONDS_BETWEEN_CHECKPOINTS`; the file is kept after training.
 
-    def __init__(self, backup_dir: FilePath) -> None:
+    SIGHUP also writes one, between two steps, and then calls ``on_snapshot``.
+    """
+
+    def __init__(self, backup_dir: FilePath, on_snapshot: Callable[[], None] = lambda: None) -> None:
         super().__init__(backup_dir, delete_checkpoint=False)
         self.last_time: float = -SECONDS_BETWEEN_CHECKPOINTS
+        self.on_snapshot = on_snapshot
+
+    @property
+    def batch_interval(self) -> int:
+        """After every chunk of steps."""
+        return 0
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        request = take_snapshot_request()
+        if request is not None:
+            self.write_backup()
+            self.on_snapshot()
+            epoch, step = self.model.run.epoch + 1, self.model.run.step
+            request.report([f"SIGHUP: snapshot of step {step:,}, in epoch {epoch}, saved in {self.folder}"])
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         is_last = epoch + 1 == self.params["epochs"]
@@ -132,10 +155,11 @@ def run_training(
         return evaluate(run, prepared, model, decision, history, validation)
 
     if process_id():  # only the first process writes and reports
-        prepared = prepare(settings, has_checkpoint(folder))
-        fit_model(prepared, folder, verbose)
+        with receive_snapshot_requests(report):
+            fit_model(prepare(settings, has_checkpoint(folder)), folder, verbose)
         return None, None
-    record, error = record_run(run, "train", f"A network trained on {settings.data}", work, on_result)
+    with receive_snapshot_requests(report):
+        record, error = record_run(run, "train", f"A network trained on {settings.data}", work, on_result)
     if error is None:
         shutil.rmtree(folder / CHECKPOINT)
     elif isinstance(error, OSError) and error.filename and has_checkpoint(folder):
@@ -211,8 +235,8 @@ def fit_model(prepared: PreparedRun, folder: Path, verbose: "Verbosity") -> "His
     settings, model = prepared.settings, prepared.model
     assert settings.epochs is not None  # resolved by `prepare`
     stopping = EarlyStopping(patience=settings.patience or settings.epochs, restore_best_weights=True)
-    backup = ThrottledBackup(folder / CHECKPOINT)
     history = History(snapshot_megabytes=0)
+    backup = ThrottledBackup(folder / CHECKPOINT, lambda: save_snapshot(prepared, folder, history, stopping))
     start = time.perf_counter()
     try:
         model.fit(
@@ -237,18 +261,36 @@ def fit_model(prepared: PreparedRun, folder: Path, verbose: "Verbosity") -> "His
     return history
 
 
-def save_interrupted_run(prepared: PreparedRun, folder: Path, history: "History", stopping: Any) -> str:
+def save_best_weights(prepared: PreparedRun, folder: Path, history: "History", stopping: "EarlyStopping") -> None:
+    """Save the network with the weights of the best epoch so far, and the history; before the first epoch, nothing."""
+    if stopping.best_weights is not None:
+        prepared.model.set_weights(stopping.best_weights)
+        save_network(prepared, folder, history)
+
+
+def save_snapshot(prepared: PreparedRun, folder: Path, history: "History", stopping: "EarlyStopping") -> None:
+    """Save the best weights so far next to the checkpoint, and keep the weights of the training as they are."""
+    from pellucid.run.distributed.process_group import process_id
+
+    if process_id():
+        return
+    with DeferSigint():
+        weights = prepared.model.get_weights()
+        try:
+            save_best_weights(prepared, folder, history, stopping)
+        finally:
+            prepared.model.set_weights(weights)
+
+
+def save_interrupted_run(prepared: PreparedRun, folder: Path, history: "History", stopping: "EarlyStopping") -> str:
     """Save the best weights so far; return how to resume the run, whose checkpoint is written already."""
     from pellucid.run.distributed.process_group import process_id
 
-    progress, model = prepared.model.run, prepared.model
-    epochs = model.history.params["epochs"]
-    message = f"interrupted in epoch {min(progress.epoch + 1, epochs)} of {epochs}"
+    epochs = prepared.settings.epochs or 1
+    message = f"interrupted in epoch {min(prepared.model.run.epoch + 1, epochs)} of {epochs}"
     if process_id():
         return message
-    if stopping.best_weights is not None:
-        model.set_weights(stopping.best_weights)
-        save_network(prepared, folder, history)
+    save_best_weights(prepared, folder, history, stopping)
     saved = (
         f"the weights of the best epoch so far, {stopping.best_epoch + 1}, are in {folder / MODEL}"
         if history.epoch

@@ -14,7 +14,7 @@ from pellucid.experiments.user_data.class_balance import get_class_weights, get_
 from pellucid.experiments.user_data.dataset import Dataset, split_dataset
 from pellucid.experiments.user_data.decision import Decision, choose_threshold, parse_threshold
 from pellucid.experiments.user_data.loaders import get_options, load_dataset
-from pellucid.experiments.user_data.networks import append_unscaling, build_model, get_layers
+from pellucid.experiments.user_data.networks import append_unscaling, build_model, complete_optimizer, get_layers
 from pellucid.experiments.user_data.settings import Settings
 from pellucid.typing import Array
 
@@ -140,6 +140,7 @@ def prepare_parts(settings: Settings, dataset: Dataset, parts: Mapping[str, Arra
     x, description = dataset.fit_inputs(training)
     options = {name: description[name] for name in get_options() if name in description}
     settings = replace(settings, checksum=dataset.checksum, options=options).resolve_epochs(len(training))
+    settings = replace(settings, optimizer=complete_optimizer(settings, len(training)))
     name, layers = get_layers(settings, x.shape[1:], dataset.outputs, dataset.task)
     y = dataset.targets
     mean: Array = np.zeros(1)
@@ -148,7 +149,7 @@ def prepare_parts(settings: Settings, dataset: Dataset, parts: Mapping[str, Arra
         mean, deviation = y[training].mean(axis=0, dtype=np.float64), y[training].std(axis=0, dtype=np.float64)
         deviation = np.where(deviation > 0, deviation, 1.0)  # a constant target
         y = ((y - mean) / deviation).astype(np.float32)
-    model = build_model(settings, dataset, x, training, layers, name)
+    model = build_model(settings, dataset, x, training, layers, name, description)
     return PreparedRun(
         settings, dataset, parts, x, y, description, name, layers, model, mean, deviation, class_weights, positive
     )

@@ -57,15 +57,16 @@ def load_saved_model(path: Path) -> SavedModel:
 
 def build_network(path: Path) -> Model:
     """Build the network of a TOML file; its data decide about sizes if it names data."""
-    from pellucid.experiments.user_data.config_toml import read_settings
+    from pellucid.experiments.user_data.config_toml import parse_settings
+    from pellucid.experiments.user_data.experiment_table import read_experiment_table
     from pellucid.experiments.user_data.pipeline import prepare
     from pellucid.experiments.user_data.settings import Settings
-    from pellucid.inspect.source_export.model_from_toml import from_toml, read_toml
+    from pellucid.inspect.source_export.model_from_toml import from_toml
 
-    _, table = read_toml(path)
-    if "data" not in table:
+    experiment = read_experiment_table(path)
+    if "data" not in experiment.table:
         return from_toml(path)
-    settings = read_settings(path)
+    settings = parse_settings(experiment)
     if "data" not in settings:
         raise UsageError(f'{path}: expected [data] with source = "photos/"; received no source')
     return as_model(prepare(Settings(**settings)).make_final_model())

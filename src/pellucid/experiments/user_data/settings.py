@@ -37,6 +37,12 @@ class Settings:
         The file that has the layers, for error messages.
     input_shape : tuple of int, optional
         The shape of one sample for which the layers were written, to be checked against the data.
+    inputs : sequence of mapping, optional
+        Named groups of columns, like ``[[inputs]]``, if the layers name their inputs; an empty one is all columns.
+    outputs : str, optional
+        Name of the output, by default that of the last layer.
+    sources : mapping
+        The file of each section, for error messages, if it is not ``layers_from``.
     backends : sequence of str
         What computed the run that wrote the settings; other backends cause a warning.
 
@@ -115,6 +121,9 @@ class Settings:
     layers: Sequence[Mapping[str, Any]] | None = None
     layers_from: str = "layers"
     input_shape: Any = None
+    inputs: Sequence[Mapping[str, Any]] | None = None
+    outputs: Any = None
+    sources: Mapping[str, str] = field(default_factory=dict)
     backends: Sequence[str] = ()
 
     def __post_init__(self) -> None:

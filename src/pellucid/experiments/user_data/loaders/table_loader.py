@@ -144,6 +144,14 @@ def encode_rows(table: "Table", description: Mapping[str, Any], file: str, stric
     return positions, encode(table, description["inputs"], strict=strict, is_new=True)
 
 
+def get_feature_columns(description: Mapping[str, Any]) -> list[str]:
+    """Return the name of the column of every feature."""
+    from pellucid.experiments.user_data.table_columns import list_features
+
+    columns = description["inputs"]
+    return [column["name"] for column in columns for _ in list_features([column])]
+
+
 def is_valid(description: Mapping[str, Any]) -> bool:
     from pellucid.experiments.user_data.table_columns import is_valid_column
 
@@ -163,6 +171,7 @@ LOADER = DataLoader(
     load=load,
     read_inputs=read_inputs,
     parse_inputs=parse_inputs,
+    get_feature_columns=get_feature_columns,
     is_valid=is_valid,
     options=(
         Parameter("target", str | None, None, "Column of a table to predict (default: the last)."),
