@@ -94,10 +94,14 @@ def test_a_line_of_another_length_is_skipped_or_an_error() -> None:
         parse(text, strict=True)
 
 
+@pytest.mark.filterwarnings("ignore:.*treated 1 cell as missing")
 @pytest.mark.parametrize(
     ("text", "cells"),
     [
         ("5.1,3.5,iris\n4.9,3.0,iris\n", {"column 1": [5.1, 4.9], "column 2": [3.5, 3], "column 3": ["iris"] * 2}),
+        (",1940,1945\nFood,2.5,3\nHealth,4,5\n", {"column 1": ["Food", "Health"], "1940": [2.5, 4], "1945": [3, 5]}),
+        ('"","name","use"\n"1","a","x"\n"2","b","x"\n', {"column 1": [1, 2], "name": ["a", "b"], "use": ["x", "x"]}),
+        ("a,b\n1,6.2\x1a\n2,3\n" + "4,5\n" * 50, {"a": [1, 2] + [4] * 50, "b": [None, 3] + [5] * 50}),
         ("land,1990,1991\nA,3,4\nB,5,6\n", {"land": ["A", "B"], "1990": [3, 5], "1991": [4, 6]}),
         ("name,town\nAnn,Bonn\nBob,Kiel\n", {"name": ["Ann", "Bob"], "town": ["Bonn", "Kiel"]}),
         ("Ann,yes\nBob,yes\nCy,no\n", {"column 1": ["Ann", "Bob", "Cy"], "column 2": ["yes", "yes", "no"]}),

@@ -149,23 +149,27 @@ def find_header(rows: Sequence[Sequence[str]]) -> tuple[bool, str]:
     Names are no numbers, except such as years above columns of numbers; and they do not occur below.
     """
     first, body = rows[0], [row for row in rows[1:] if len(row) == len(rows[0])]
-    numeric_names = [k for k, cell in enumerate(first) if is_value(cell)]
     if not body:
-        return len(numeric_names) < len(first), ""
+        return not all(map(is_value, first)), ""
     columns = [[row[k] for row in body] for k in range(len(first))]
     numeric = [k for k, cells in enumerate(columns) if is_value_column(cells)]
     texts = [k for k in range(len(first)) if k not in numeric]
     titled = [k for k in numeric if first[k] and not is_value(first[k]) and first[k].lower() not in MISSING]
     if titled:
         return True, f"{first[titled[0]]!a} stands above numbers"
-    if numeric and are_consecutive([first[k] for k in numeric]):
-        return True, f"{first[numeric[0]]!a} to {first[numeric[-1]]!a} are consecutive"
-    if numeric:
-        return False, f"{first[numeric[0]]!a} is a number, like the cells below it"
+    if not first[0] and all(columns[0]):
+        return True, "its first cell is empty, as above the names of rows"
+    numbers = [first[k] for k in numeric if is_value(first[k])]
+    if are_consecutive(numbers):
+        return True, f"{numbers[0]!a} to {numbers[-1]!a} are consecutive"
+    if numbers:
+        return False, f"{numbers[0]!a} is a number, like the cells below it"
     repeated = [k for k in texts if first[k] and first[k] in columns[k]]
     if repeated:
         return False, f"{first[repeated[0]]!a} occurs again below"
-    return len(set(first)) == len(first) and all(first), "the first line has different words than the others"
+    if len(set(first)) < len(first) or not all(first):
+        return False, "the first line has empty or equal cells"
+    return True, "the first line has other words than the lines below"
 
 
 def are_consecutive(cells: Sequence[str]) -> bool:

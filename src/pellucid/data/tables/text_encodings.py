@@ -25,7 +25,10 @@ NAMES = {"utf-8": "UTF-8", "utf-8-sig": "UTF-8", "utf-16-le": "UTF-16", "utf-16-
 """Names of encodings in messages, if they are not those of codecs in upper case."""
 
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0e-\x1a]")
-"""Characters that no text has."""
+"""Characters that texts hardly have; old programs of DOS end a file with Ctrl-Z."""
+
+MAXIMUM_CONTROL_FRACTION = 0.01
+"""A file with more of them is binary."""
 
 SAMPLE = 2**20
 """Number of characters from which dialects are inferred."""
@@ -83,7 +86,7 @@ def inspect_text(content: Content, name: str) -> TextFile:
                     "Export the table as CSV in UTF-8."
                 ) from error
             continue
-        if CONTROL_CHARACTERS.search(sample):
+        if len(CONTROL_CHARACTERS.findall(sample)) > MAXIMUM_CONTROL_FRACTION * len(sample):
             raise DataError(f"{name}: expected a text file, received a binary file. Export the table as CSV.")
         return TextFile(content, name, compression, candidate, sample, is_complete)
     raise AssertionError
