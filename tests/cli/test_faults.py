@@ -21,7 +21,7 @@ from PIL import Image
 
 import pellucid as pel
 from pellucid.cli import main
-from pellucid.data import read_csv
+from pellucid.data import read_table
 from pellucid.data.errors import DataWarning
 from pellucid.experiments.runner.errors import UsageError
 from pellucid.experiments.user_data.config_toml import read_settings
@@ -185,7 +185,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     "data.json": lambda path: json.loads(path.read_text()),
     "training.pel": lambda path: read_container(path, FILE_KIND),
     "model.pel": pel.load_model,
-    "history.csv": read_csv,
+    "history.csv": read_table,
     "loss.png": lambda path: Image.open(path).load(),
 }
 

@@ -233,7 +233,7 @@ def test_the_experiment_files_of_the_documentation_are_valid(folder: Path) -> No
     from pellucid.experiments.user_data.config_toml import read_settings
     from pellucid.experiments.user_data.fit import prepare
 
-    named, layers = re.findall(r"```toml\n(.*?)```", DOCUMENTATION.read_text("utf-8"), re.DOTALL)
+    named, layers, *_ = re.findall(r"```toml\n(.*?)```", DOCUMENTATION.read_text("utf-8"), re.DOTALL)
     Path("flats.csv").write_text("\n".join(["rooms,price", *(f"{i},{10 * i}" for i in range(40))]))
     Path("named.toml").write_text(named)
     Path("layers.toml").write_text(re.sub(r"model = .*\n", "\n", named) + layers)
