@@ -196,10 +196,11 @@ READERS: dict[str, Callable[[Path], object]] = {
         (0, "experiment.toml"),
         (1, "data.json"),
         (2, "checkpoint/training.pel"),
-        (4, "model.pel"),
-        (5, "history.csv"),
-        (7, "loss.png"),
-        (8, "accuracy.png"),
+        (4, "data.json"),
+        (5, "model.pel"),
+        (6, "history.csv"),
+        (8, "loss.png"),
+        (9, "accuracy.png"),
     ],
 )
 def test_a_full_disk_leaves_no_damaged_file(
