@@ -79,6 +79,7 @@ format: $(INSTALLED_DEV)
 
 stubs: $(INSTALLED_DEV)
 	$(BIN)/python -m pellucid.type_stubs
+	$(BIN)/python -m pellucid.experiments.user_data.experiment_schema
 
 runtime: $(INSTALLED_DEV) web/node_modules/.installed
 	npm --prefix web run build

@@ -21,7 +21,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 import pellucid as pel
 from pellucid import nn
-from pellucid.data import DataError, DataWarning, image_folder, read_csv, read_idx, read_npz, write_idx
+from pellucid.data import DataError, DataWarning, image_folder, read_idx, read_npz, read_table, write_idx
 from pellucid.graph.expr import Constant
 from pellucid.untrusted_files.reading import MAX_QUOTE, quote, report_damage
 from tests.damaged_files import harness, mutations
@@ -410,7 +410,7 @@ def read_experiment(path: Path) -> Any:
         ("a.onnx", pel.from_onnx),
         ("a.npz", read_npz),
         ("a.idx", read_idx),
-        ("a.csv", read_csv),
+        ("a.csv", read_table),
         ("a.toml", pel.from_toml),
         ("experiment.toml", read_experiment),
         ("a.zip", image_folder),

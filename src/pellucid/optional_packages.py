@@ -9,10 +9,13 @@ from pellucid.errors import PellucidError
 
 EXTRAS = {
     "PIL": ("Pillow", "train"),
+    "duckdb": ("DuckDB", "databases"),
     "h5py": ("h5py", "keras"),
     "matplotlib": ("Matplotlib", "train"),
     "onnx": ("onnx", "onnx"),
     "onnxruntime": ("onnxruntime", "onnx"),
+    "pyarrow": ("PyArrow", "train"),
+    "python_calamine": ("python-calamine", "train"),
     "sklearn": ("scikit-learn", "train"),
     "tensorboard": ("TensorBoard", "tensorboard"),
     "threadpoolctl": ("threadpoolctl", "train"),

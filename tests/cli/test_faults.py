@@ -6,24 +6,30 @@ import errno
 import json
 import os
 import signal
+import stat
 import subprocess
 import sys
 import time
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import pellucid as pel
 from pellucid.cli import main
+from pellucid.data import read_table
 from pellucid.data.errors import DataWarning
 from pellucid.experiments.runner.errors import UsageError
 from pellucid.experiments.user_data.config_toml import read_settings
 from pellucid.experiments.user_data.fit import warn_if_backends_differ
 from pellucid.experiments.user_data.settings import Settings
 from pellucid.run.native.compiler import find_compiler
+from pellucid.saving.container import read_container
+from pellucid.training.callbacks.checkpoint import FILE_KIND
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals")
 
@@ -47,6 +53,22 @@ def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
     while not path.exists() and process.poll() is None:
         time.sleep(0.01)
     assert process.poll() is None, process.communicate()
+
+
+def read_history(run: Path) -> list[list[str]]:
+    """The rows of the history without the durations."""
+    rows = [line.split(",") for line in (run / "history.csv").read_text().splitlines()]
+    return [row[:1] + row[2:] for row in rows]
+
+
+def assert_same_runs(run: Path, other: Path) -> None:
+    """Two runs have the same weights, history and report, bit for bit."""
+    assert read_weights(run) == read_weights(other)
+    assert read_history(run) == read_history(other)
+    records = [json.loads((each / "record.json").read_text()) for each in (run, other)]
+    assert records[0]["status"] == records[1]["status"] == "finished"
+    assert records[0]["measures"] == records[1]["measures"]
+    assert records[0]["lines"][:-1] == records[1]["lines"][:-1]  # the last line has the duration
 
 
 def read_weights(run: Path) -> list[bytes]:
@@ -95,11 +117,119 @@ def test_sigterm_works_where_ctrl_c_is_ignored(folder: Path) -> None:
     assert (done.returncode, done.stderr) == (143, "interrupted; the results so far are in out\n")
 
 
+def read_checkpoint_step(run: Path) -> int:
+    return int(read_container(run / "checkpoint" / "training.pel", FILE_KIND)[1]["run/step"])
+
+
+LONG = ["train", "moons", "--model", "linear", "--epochs", "300", "--patience", "0", "--out"]
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run of `LONG` without any signal."""
+    path = tmp_path_factory.mktemp("uninterrupted") / "run"
+    assert main([*LONG, str(path), "--quiet"]) == 0
+    return path
+
+
+def test_a_run_killed_twice_is_bit_identical_and_sighup_writes_a_snapshot(folder: Path, uninterrupted: Path) -> None:
+    process = start(*LONG, "run")
+    wait_for(folder / "run" / "checkpoint" / "training.pel", process)
+    process.send_signal(signal.SIGHUP)
+    assert process.stdout is not None
+    line = next(line for line in process.stdout if line.startswith("SIGHUP"))
+    process.kill()
+    process.communicate()
+    step = read_checkpoint_step(folder / "run")
+    assert line == f"SIGHUP: snapshot of step {step:,}, in epoch {step // 22 + 1}, saved in run/checkpoint\n"
+    assert (folder / "run" / "model.pel").exists()  # the best weights so far
+    resumed = start("resume", "run", "--quiet")
+    while read_checkpoint_step(folder / "run") == step:
+        assert resumed.poll() is None, resumed.communicate()
+        time.sleep(0.01)
+    resumed.kill()
+    resumed.communicate()
+    assert main(["resume", "run", "--quiet"]) == 0
+    assert_same_runs(folder / "run", uninterrupted)
+    assert not [*folder.rglob("*.part")]
+
+
+CLOSED_TERMINAL = """
+import os, pty, sys, time
+process, terminal = pty.fork()
+if not process:
+    os.execv(sys.executable, [sys.executable, "-m", "pellucid", *sys.argv[1:]])
+while not os.path.exists("run/checkpoint/training.pel"):
+    time.sleep(0.01)
+os.close(terminal)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]))
+"""
+
+
+def test_a_run_outlives_its_terminal_and_is_bit_identical(folder: Path, uninterrupted: Path) -> None:
+    command = [sys.executable, "-c", CLOSED_TERMINAL, *LONG, "run"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert_same_runs(folder / "run", uninterrupted)
+
+
 def test_help_names_the_exit_statuses(capsys: Output) -> None:
     assert main(["--help"]) == 0
     assert "130 interrupted, 141 output closed by its reader, such as head, 143 terminated." in " ".join(
         capsys.readouterr().out.split()
     )
+
+
+READERS: dict[str, Callable[[Path], object]] = {
+    "experiment.toml": read_settings,
+    "data.json": lambda path: json.loads(path.read_text()),
+    "training.pel": lambda path: read_container(path, FILE_KIND),
+    "model.pel": pel.load_model,
+    "history.csv": read_table,
+    "loss.png": lambda path: Image.open(path).load(),
+}
+
+
+@pytest.mark.parametrize(
+    ("writes", "name"),
+    [
+        (0, "experiment.toml"),
+        (1, "data.json"),
+        (2, "checkpoint/training.pel"),
+        (4, "data.json"),
+        (5, "model.pel"),
+        (6, "history.csv"),
+        (8, "loss.png"),
+        (9, "accuracy.png"),
+    ],
+)
+def test_a_full_disk_leaves_no_damaged_file(
+    writes: int, name: str, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    """The disk is full after a number of files."""
+    fsync = os.fsync
+    written: list[int] = []
+
+    def fill(descriptor: int) -> None:
+        is_file = stat.S_ISREG(os.fstat(descriptor).st_mode)
+        if is_file and len(written) == writes:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        written.extend([descriptor] * is_file)
+        fsync(descriptor)
+
+    with monkeypatch.context() as full:
+        full.setattr(os, "fsync", fill)
+        assert main(["train", "moons", "--model", "linear", "--epochs", "2", "--quiet", "--out", "run"]) == 1
+    errors = capsys.readouterr().err
+    assert f"run/{name}: cannot be written: the disk is full. Free some space and try again" in errors
+    left = [path for path in Path("run").rglob("*") if path.is_file()]
+    assert len(left) <= writes
+    for path in left:
+        READERS[path.name](path)
+    if writes > 2:
+        assert errors.endswith("To resume: pellucid resume run\n")
+    if name == "model.pel":
+        assert main(["resume", "run", "--quiet"]) == 0
 
 
 @pytest.mark.slow
@@ -170,30 +300,31 @@ def test_a_run_repeated_with_another_backend_warns(
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("kind", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_trainings_ended_at_random_moments_are_bit_identical(kind: signal.Signals, folder: Path) -> None:
-    """Ten times, also before the first checkpoint and during evaluation; no temporary file is left."""
+    """Twelve times, also before the first checkpoint and during evaluation; no temporary file is left."""
     rng = np.random.default_rng(int(kind))
     x = rng.normal(size=(600, 5))
     np.savez("data.npz", x=x, y=(x[:, 0] * x[:, 1] > 0).astype(int))
-    words = ["train", "data.npz", "--epochs", "600", "--patience", "0", "--quiet"]
+    words = ["train", "data.npz", "--epochs", "2000", "--patience", "0", "--quiet"]
     through = start(*words, "--out", "through")
     assert through.communicate()[1] == ""
     ended, status = 0, None
     record = folder / "run" / "record.json"  # the last file of a run, which may be killed after it
-    while status != 0 and ended < 10 and not record.exists():
+    while status != 0 and ended < 12 and not record.exists():
         resumable = (folder / "run" / "experiment.toml").exists()
         if not resumable and (folder / "run").exists():
             for path in (folder / "run").iterdir():
                 path.unlink()
         process = start("resume", "run", "--quiet") if resumable else start(*words, "--out", "run")
-        time.sleep(float(rng.uniform(1, 6)))
+        time.sleep(float(rng.uniform(0.5, 3)))
         process.send_signal(kind)
         errors = process.communicate()[1]
         status = process.returncode
         assert status in (0, -int(kind), 128 + int(kind)), errors
         ended += status != 0
+    assert ended == 12
     if not record.exists():
         done: Any = start("resume", "run", "--quiet")
         assert done.communicate()[1] == ""
         assert done.returncode == 0
-    assert read_weights(folder / "run") == read_weights(folder / "through")
+    assert_same_runs(folder / "run", folder / "through")
     assert not [*folder.rglob("*.part")]

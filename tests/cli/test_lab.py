@@ -60,7 +60,7 @@ def test_json_and_options(capsys: Output) -> None:
 @pytest.mark.parametrize(
     ("words", "status", "message"),
     [
-        ([], 2, "lab: expected data: a .csv or .npz file, or a built-in name such as moons"),
+        ([], 2, "lab: expected data: a table, such as a .csv file, an .npz file, or a built-in"),
         (["table.csv", "--out", "page.pdf"], 2, "out: expected a file that ends in .html; received 'page.pdf'"),
         (["table.csv", "--steps", "0"], 2, "steps: expected 1 or more; received 0"),
         (["tabel.csv"], 1, "tabel.csv: no such file"),

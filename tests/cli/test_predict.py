@@ -125,7 +125,7 @@ def test_networks_are_evaluated_on_other_data(capsys: Output) -> None:
         (["predict", "nowhere", "a.png"], 2, "nowhere: expected the folder of a run, with model.pel and data.json"),
         (["predict", "on-images", "none.png"], 1, "none.png: no such file or folder"),
         (["predict", "on-images", "asked.csv"], 1, "asked.csv: expected an image, or a folder or zip archive"),
-        (["predict", "on-rows", "asked.npz"], 1, "asked.npz: expected a CSV file, like the training data"),
+        (["predict", "on-rows", "asked.npz"], 1, "asked.npz: expected a table, like the training data"),
         (["predict", "on-rows", "later.csv", "--strict"], 0, ""),
         (
             ["predict", "on-rows", "rows.csv", "asked.csv", "--strict"],
@@ -144,7 +144,7 @@ def test_networks_are_evaluated_on_other_data(capsys: Output) -> None:
             "two.npz: expected 1 target per sample, like the training data",
         ),
         (["predict", "on-arrays", "scalar.npz"], 1, "scalar.npz: expected samples of shape (2,), as in training"),
-        (["test", "on-rows", "line.npz"], 1, "line.npz: expected a CSV file, like the training data"),
+        (["test", "on-rows", "line.npz"], 1, "line.npz: expected a table, like the training data"),
         (
             ["test", "on-rows", "strange.csv"],
             1,
@@ -171,8 +171,10 @@ def test_data_that_do_not_fit_are_an_error(
     [
         ("on-images", {"size": [8, 10**9]}),
         ("on-images", {"shape": "8"}),
-        ("on-rows", {"columns": [{"name": "a", "kind": "number", "missing": "none"}]}),
-        ("on-rows", {"columns": [{"name": "a", "kind": "category", "values": [1]}]}),
+        ("on-rows", {"inputs": [{"name": "a", "kind": "number", "missing": "none", "limits": None}]}),
+        ("on-rows", {"inputs": [{"name": "a", "kind": "number", "missing": 0, "limits": [1]}]}),
+        ("on-rows", {"inputs": [{"name": "a", "kind": "category", "values": [1]}]}),
+        ("on-rows", {"inputs": [{"name": "a", "kind": "date", "start": "then", "format": "%d"}]}),
         ("on-rows", {"class_names": ["up", 2]}),
         ("on-arrays", {"task": "guessing"}),
         ("on-arrays", {"kind": ["array"]}),
@@ -219,7 +221,7 @@ def test_standard_input_is_a_list_of_images(capsys: Output, monkeypatch: pytest.
     ("words", "content", "status", "message"),
     [
         (["on-rows", "-"], b"", 1, "-: expected a header and rows, received an empty file"),
-        (["on-rows", "-"], b"a,b\n1,\xff\n", 1, "-, line 2: expected UTF-8 text, received the byte 0xff"),
+        (["on-rows", "-"], b"a,b\n1,\x81\n", 1, "-: expected a text file, received bytes that are neither UTF-8"),
         (["on-images", "-"], b"nowhere.png\n", 1, "nowhere.png: no such file or folder"),
         (["on-arrays", "-"], b"", 2, "-: expected the path of an NPZ file, which is not read from"),
         (["on-rows", "--jsn", "asked.csv"], b"", 2, "predict: unknown option --jsn. Did you mean '--json'?"),

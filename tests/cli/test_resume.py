@@ -140,6 +140,16 @@ def test_ctrl_c_while_a_resumed_run_reads_its_data_says_how_to_resume(
     assert capsys.readouterr().err == "interrupted. To resume: pellucid resume run\n"
 
 
+def test_ctrl_c_before_the_first_step_says_how_to_resume(monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
+    def stop(*given: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pellucid.experiments.user_data.pipeline.PreparedRun.get_part", stop)
+    assert main([*WORDS, "--quiet"]) == 130
+    expected = "interrupted in epoch 1 of 4; no epoch is finished. To resume: pellucid resume runs/1\n"
+    assert capsys.readouterr().err == expected
+
+
 def test_changed_data_are_an_error_when_resuming(uninterrupted: Path, folder: Path, capsys: Output) -> None:
     text = (uninterrupted / "experiment.toml").read_text()
     source = str(uninterrupted.parent / "signs.npz")
@@ -184,7 +194,7 @@ def test_devices_and_processes_train_as_one(uninterrupted: Path, folder: Path) -
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     alone = start(*WORDS, "--devices", "all", "--quiet", "--out", "two", env={"XLA_FLAGS": flags})
-    assert (alone.communicate(), alone.returncode) == (("", ""), 0)
+    assert (alone.communicate()[0], alone.returncode) == ("", 0)
     variables = {"PELLUCID_COORDINATOR_ADDRESS": f"127.0.0.1:{port}", "PELLUCID_NUM_PROCESSES": "2"}
     words = [*WORDS, "--devices", "all", "--distributed", "--json", "--out", "joined"]
     both = [start(*words, env={**variables, "PELLUCID_PROCESS_ID": str(number)}) for number in range(2)]
@@ -201,7 +211,7 @@ def test_devices_and_processes_train_as_one(uninterrupted: Path, folder: Path) -
 def test_a_run_resumed_after_a_signal_is_bit_identical(folder: Path, uninterrupted: Path) -> None:
     long = [*WORDS, "--epochs", "100", "--patience", "0", "--quiet"]
     through = start(*long, "--out", "through", env={})
-    assert (through.communicate(), through.returncode) == (("", ""), 0)
+    assert (through.communicate()[0], through.returncode) == ("", 0)
     for kind, status in ((signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)):
         out = kind.name
         process = start(*long, "--out", out, env={})

@@ -61,14 +61,14 @@ def weights(folder: Path) -> list[Any]:
 
 def test_a_run_on_images_saves_model_settings_history_and_results(run: Path) -> None:
     assert sorted(file.name for file in run.iterdir()) == [
-        "accuracy.png", "confusion.png", "data.json", "experiment.toml", "history.csv", "loss.png", "model.pel",
-        "record.json",
+        "accuracy.png", "calibration.png", "confusion.png", "data.json", "experiment.toml", "history.csv", "loss.png",
+        "model.pel", "record.json",
     ]  # fmt: skip
     record = json.loads((run / "record.json").read_text())
     result = record["measures"]
     assert result["samples"] == {"training": 16, "validation": 4, "test": 4}
     assert result["test"]["accuracy"] == 1.0
-    assert result["baselines"]["most frequent class"] == {"accuracy": 0.5}
+    assert result["baselines"]["most frequent class"]["accuracy"] == 0.5
     assert "Of 4 samples in 2 classes, 4 (100.0%)" in record["pictures"][2]["reading"]
     assert json.loads((run / "data.json").read_text())["class_names"] == ["dark", "light"]
     rows = list(csv.DictReader((run / "history.csv").read_text().splitlines()))
@@ -142,9 +142,11 @@ def test_a_csv_file_has_numbers_categories_and_missing_cells(folder: Path, capsy
     assert "flats.csv: 89 rows of 5 columns, the target is 'price'; regression, predicting price" in output
     assert "flats.csv: skipped 111 of 200 rows without a target; the first is line 10, column 'price'" in errors
     assert "flats.csv: treated 1 cell as missing: line 8, column 'rooms': expected a number, received 'many'" in errors
-    assert "flats.csv: skipped 1 of 5 columns: 'where': always 'here'" in errors
-    columns = json.loads((folder / "here" / "data.json").read_text())["columns"]
-    assert columns[0] == {"name": "rooms", "kind": "number", "missing": 3.0}
+    assert re.search(r"where +- +always 'here'\n", output)
+    assert re.search(r"key +- +an identifier: nearly every string is unique\n", output)
+    assert re.search(r"rooms +number +numbers; 2 missing become the median 3\n", output)
+    columns = json.loads((folder / "here" / "data.json").read_text())["inputs"]
+    assert columns[0] | {"limits": None} == {"name": "rooms", "kind": "number", "missing": 3.0, "limits": None}
     assert columns[1] == {"name": "place", "kind": "category", "values": ["land", "town"]}
     assert (folder / "here" / "predictions.png").exists()
     record = json.loads((folder / "here" / "record.json").read_text())
@@ -161,7 +163,7 @@ def test_a_diverging_training_keeps_the_best_epoch(folder: Path, capsys: Output)
     assert main(["train", "steep.npz", *words, "--out", "here"]) == 0
     output, errors = capsys.readouterr()
     assert re.fullmatch(r"warning: The loss became inf in step .*\n", errors)
-    assert "no better than mean, linear regression: " in output
+    assert "Linear regression is better than this network: mean absolute error" in output
     result = json.loads(Path("here/record.json").read_text())["measures"]
     assert (result["best_epoch"], result["epochs"] < 20) == (1, True)
     assert np.isfinite(weights(folder / "here")[-1]).all()
@@ -231,7 +233,7 @@ def test_the_experiment_files_of_the_documentation_are_valid(folder: Path) -> No
     from pellucid.experiments.user_data.config_toml import read_settings
     from pellucid.experiments.user_data.fit import prepare
 
-    named, layers = re.findall(r"```toml\n(.*?)```", DOCUMENTATION.read_text("utf-8"), re.DOTALL)
+    named, layers, *_ = re.findall(r"```toml\n(.*?)```", DOCUMENTATION.read_text("utf-8"), re.DOTALL)
     Path("flats.csv").write_text("\n".join(["rooms,price", *(f"{i},{10 * i}" for i in range(40))]))
     Path("named.toml").write_text(named)
     Path("layers.toml").write_text(re.sub(r"model = .*\n", "\n", named) + layers)

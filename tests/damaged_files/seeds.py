@@ -5,20 +5,29 @@ They are the same in every process, so that the number of an input determines it
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
+import lzma
+import sqlite3
 import zipfile
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
+import openpyxl
+import pyarrow as pa
+import pyarrow.feather
+import pyarrow.parquet
 from PIL import Image
 
 import pellucid as pel
 from pellucid import nn
-from pellucid.data import DataError, image_folder, read_csv, read_idx, read_npz, write_idx
+from pellucid.data import DataError, image_folder, read_idx, read_npz, read_table, write_idx
 from pellucid.data.digit_folder_writer import CONFIG_FILE, DigitFolderConfig, _is_up_to_date
 from pellucid.experiments.runner.errors import UsageError
 from pellucid.experiments.runner.record import FILE as RECORD
@@ -27,6 +36,7 @@ from pellucid.experiments.user_data.config_toml import read_settings
 from pellucid.experiments.user_data.fit import DATA, MODEL
 from pellucid.experiments.user_data.inference import TrainedNetwork, load_network, read_description, read_inputs
 from pellucid.experiments.user_data.loaders import get_loaders, load_dataset
+from pellucid.experiments.user_data.loaders.table_loader import READING
 from pellucid.experiments.user_data.settings import Settings
 from pellucid.inspect.equivalence.program_process import read_answer
 from pellucid.inspect.equivalence.program_worker import write_message
@@ -132,7 +142,14 @@ def written(folder: Path, name: str, write: Callable[[Path], Any]) -> bytes:
 
 def make_seeds(folder: Path) -> list[Seed]:
     """Return the seeds of all readers; ``folder`` is for temporary files."""
-    makers = (make_pel_seeds, make_weight_seeds, make_onnx_seeds, make_data_seeds, make_text_seeds)
+    makers = (
+        make_pel_seeds,
+        make_weight_seeds,
+        make_onnx_seeds,
+        make_data_seeds,
+        make_text_seeds,
+        make_table_seeds,
+    )
     return [seed for make in makers for seed in make(folder)]
 
 
@@ -267,6 +284,49 @@ def make_constant_model() -> bytes:
     return bytes(model.SerializeToString())
 
 
+def make_table_seeds(folder: Path) -> list[Seed]:
+    """Return a small table in every format."""
+    table = pa.table({"n": [1.5, None, 3.0], "text": ["a", None, "c"], "flag": [True, False, None]})
+    rows = [dict(zip(table.column_names, row, strict=True)) for row in zip(*table.to_pydict().values(), strict=True)]
+    lines = "".join(json.dumps(row) + "\n" for row in rows).encode()
+
+    def write_workbook(path: Path) -> None:
+        book = openpyxl.Workbook()
+        for row in (table.column_names, *[list(row.values()) for row in rows]):
+            book.active.append(row)
+        book.save(path)
+
+    def write_sqlite(path: Path) -> None:
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("CREATE TABLE t (n REAL, text TEXT)")
+            connection.executemany("INSERT INTO t VALUES (?, ?)", [(row["n"], row["text"]) for row in rows])
+            connection.commit()
+
+    def write_duckdb(path: Path) -> None:
+        with duckdb.connect(str(path)) as connection:
+            connection.execute("CREATE TABLE t AS SELECT 1.5 AS n, 'a' AS text")
+
+    contents = {
+        "t.csv.gz": gzip.compress(b"a,b\n1,x\n2,y\n", mtime=0),
+        "t.csv.xz": lzma.compress(b"a,b\n1,x\n2,y\n"),
+        "u.dat": "a;when\n1,5;31.12.2023\n2,5;1.2.2024\n".encode("utf-16"),
+        "t.parquet": written(folder, "t.parquet", lambda path: pyarrow.parquet.write_table(table, path)),
+        "t.feather": written(folder, "t.feather", lambda path: pyarrow.feather.write_feather(table, path)),
+        "t.xlsx": rezip(written(folder, "t.xlsx", write_workbook), zipfile.ZIP_DEFLATED),
+        "t.jsonl": lines,
+        "t.json": json.dumps(rows).encode(),
+        "t.sqlite": written(folder, "t.sqlite", write_sqlite),
+        "t.duckdb": written(folder, "t.duckdb", write_duckdb),
+    }
+
+    def read(path: Path) -> None:
+        found = read_table(path)
+        for name in found.names:
+            {"number": found.numbers, "date": found.dates}.get(found.infer_kind(name), found.strings)(name)
+
+    return [Seed(f"table {name}", name, content, read, (DataError,), {}) for name, content in contents.items()]
+
+
 def make_data_seeds(folder: Path) -> list[Seed]:
     own = (DataError,)
     arrays = {"x": np.arange(12.0).reshape(6, 2), "y": np.array(list("ababab")), "z": np.asfortranarray(np.eye(2, 3))}
@@ -289,10 +349,10 @@ def make_data_seeds(folder: Path) -> list[Seed]:
         network = TrainedNetwork(folder, None, loader, description)
         return lambda path: list(read_inputs(network, str(path), strict=True))
 
-    rooms = {"name": "rooms", "kind": "number", "missing": 3.0}
-    place = {"name": "place", "kind": "category", "values": ["town", "village"]}
+    rooms = {"name": "rooms", "kind": "number", "missing": 3.0, "limits": None}
+    place = {"name": "place", "kind": "category", "values": ["a\nb", "town", "village"]}
     samples = predict(kind="array", shape=[2])
-    rows = predict(kind="row", target="price", columns=[rooms, place])
+    rows = predict(kind="row", target="price", inputs=[rooms, place], columns=None, **dict.fromkeys(READING))
     pictures = predict(kind="image", size=[4, 4], shape=[4, 4, 3])
     members = {**good, "cat/2.jpg": make_image("jpg", 5), "dog/ü.gif": make_image("gif", 7)}
     table = b'rooms,place,price\n2,town,90\n3,,120\n1,village,70.5\n4,town,200\n5,town,1e3\n"6","a\nb",7\n'
@@ -302,7 +362,7 @@ def make_data_seeds(folder: Path) -> list[Seed]:
         Seed("data set of an NPZ file", "e.npz", npz, load, own, {}),
         Seed("read_idx", "d.idx", idx, read_idx, own, {}),
         Seed("read_idx, gzip", "d.idx.gz", packed, read_idx, own, {}),
-        Seed("read_csv", "d.csv", table, lambda path: read_csv(path).strings("place"), own, {}),
+        Seed("read_table", "d.csv", table, lambda path: read_table(path).strings("place"), own, {}),
         Seed("data set of a CSV file", "e.csv", table, load, own, {}),
         Seed("inputs in an NPZ file", "f.npz", npz, samples, own, {}),
         Seed("inputs in a CSV file", "f.csv", table, rows, own, {}),
@@ -339,8 +399,20 @@ seed = 1
 metrics = ["mae"]
 """
 
+INCLUDED = {"base.toml": b'model = "mlp"\n[data]\nsource = "d.csv"\ntarget = "$$"\n'}
+
 EXPERIMENT = """pellucid = 1
-model = "mlp"
+include = ["base.toml"]
+[[inputs]]
+name = "size"
+columns = ["a", "b"]
+[[layers]]
+kind = "Dense"
+units = 2
+inputs = "size"
+[optimizer]
+kind = "SGD"
+learning_rate = { kind = "CosineDecay", warmup_steps = 2 }
 [data]
 source = "d.csv"
 task = "regression"
@@ -372,7 +444,9 @@ def make_text_seeds(folder: Path) -> list[Seed]:
 
     return [
         Seed("from_toml", "net.toml", TOML.encode(), pel.from_toml, (pel.ModelError,), {}),
-        Seed("experiment", "experiment.toml", EXPERIMENT.encode(), read_settings, (UsageError, pel.ModelError), {}),
+        Seed(
+            "experiment", "experiment.toml", EXPERIMENT.encode(), read_settings, (UsageError, pel.ModelError), INCLUDED
+        ),
         Seed("description of a run", "data.json", encode(RUN), read_description, (DataError,), {}),
         Seed("record of a run", RECORD, encode(record), lambda path: is_finished(path.parent), (), {}),
         Seed("CSVLogger", "log.csv", b"epoch,loss,acc\n0,0.5,0.25\n", read_log, (pel.StorageError,), {}),

@@ -7,7 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from pellucid.experiments.common.interrupt import acknowledge_interrupt, repeat_interrupts
+from pellucid.experiments.common.interrupt import (
+    acknowledge_interrupt,
+    receive_snapshot_requests,
+    repeat_interrupts,
+    take_snapshot_request,
+)
 
 
 def press_and_drop() -> None:
@@ -89,3 +94,52 @@ def test_ctrl_c_during_the_import_of_the_command_prints_no_traceback() -> None:
     command = [sys.executable, "-c", textwrap.dedent(program)]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=30)
     assert (ended.returncode, ended.stderr) == (130, "interrupted\n")
+
+
+def test_a_hangup_requests_one_snapshot() -> None:
+    lines: list[str] = []
+    for first in (signal.SIG_DFL, signal.SIG_IGN):  # as after nohup
+        earlier = signal.signal(signal.SIGHUP, first)
+        with receive_snapshot_requests(lines.extend):
+            assert take_snapshot_request() is None
+            signal.raise_signal(signal.SIGHUP)
+            request = take_snapshot_request()
+            assert request is not None
+            request.report(["saved"])
+            assert take_snapshot_request() is None
+        assert signal.signal(signal.SIGHUP, earlier) is first
+    assert lines == ["saved", "saved"]
+
+
+def test_a_handler_of_hangups_that_a_program_has_is_kept() -> None:
+    received: list[int] = []
+    earlier = signal.signal(signal.SIGHUP, lambda number, frame: received.append(number))
+    try:
+        with receive_snapshot_requests(lambda lines: None):
+            signal.raise_signal(signal.SIGHUP)
+            assert take_snapshot_request() is None
+    finally:
+        signal.signal(signal.SIGHUP, earlier)
+    assert received == [signal.SIGHUP]
+
+
+def test_ctrl_c_during_the_import_of_jax_waits_for_its_end() -> None:
+    """The import of an extension module that is interrupted crashes jaxlib."""
+    program = """
+    import signal, sys
+    from pellucid.run.jax_runtime import jax
+
+    class Presser:
+        def find_spec(self, name, path=None, target=None):
+            if name == "jaxlib.xla_client":
+                signal.raise_signal(signal.SIGINT)
+
+    sys.meta_path.insert(0, Presser())
+    try:
+        jax()
+    except KeyboardInterrupt:
+        print(hasattr(sys.modules["jax"], "jit"))
+    """
+    command = [sys.executable, "-c", textwrap.dedent(program)]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "True\n", "")

@@ -28,8 +28,8 @@ def test_a_finished_run_leaves_a_record_of_everything(experiments: dict[str, Exp
     assert written["parameters"]["passes"] == 7
     assert written["parameters"]["sizes"] == [1, 2, 50]
     assert written["measures"] == {"total": 7, "worst": "nan"}
-    assert written["result"] == {"label": "share", "value": 0.75}
-    assert written["baseline"] == {"label": "chance", "value": 0.5}
+    assert written["result"] == {"label": "share", "value": 0.75, "interval": None}
+    assert written["baseline"] == {"label": "chance", "value": 0.5, "interval": None}
     assert written["pictures"] == [{"file": "curve.png", "caption": "A curve", "reading": "A line that falls & falls."}]
     assert 0 <= written["timings"]["adding"] <= written["seconds"]
     assert written["versions"]["numpy"] == np.__version__

@@ -100,8 +100,14 @@ WRONG: dict[str, tuple[Any, str]] = {
     "argument": (replaced("units", "unit"), r"layer 1 \(Dense\): unknown key 'unit'\. Did you mean 'units'\?"),
     "range": (replaced("units = 3", "units = 0"), r"layer 1 \(Dense\): .*expected units to be .*Received: .*0"),
     "huge": (replaced("units = 3", "units = 99999999999"), r"expected units to be a finite number below 2,147,483,648"),
-    "nan": (replaced("l2 = 0.1", "l2 = nan"), r"layer 1 \(Dense\): expected l2 to be a finite number"),
-    "negative": (replaced("l2 = 0.1", "l2 = -1.0"), r"layer 1 \(Dense\): Expected l2 to be a number of 0 or more"),
+    "nan": (
+        replaced("l2 = 0.1", "l2 = nan"),
+        r"layer 1 \(Dense\), kernel_regularizer: expected l2 to be a finite number",
+    ),
+    "negative": (
+        replaced("l2 = 0.1", "l2 = -1.0"),
+        r"layer 1 \(Dense\), kernel_regularizer: Expected l2 to be a number of 0 or more",
+    ),
     "truth": (
         replaced("units = 3", 'units = 3\nuse_bias = "no"'),
         r"expected use_bias to be true or false\. Received: 'no'",
@@ -115,7 +121,22 @@ WRONG: dict[str, tuple[Any, str]] = {
         replaced("clipnorm", "clipnrm"),
         r"\[optimizer\]: unknown key 'clipnrm'\. Did you mean 'clipnorm'\?",
     ),
-    "rate": (replaced("initial_learning_rate = 0.1", "initial_learning_rate = -1.0"), r"\[optimizer\]: .*Received"),
+    "rate": (
+        replaced("initial_learning_rate = 0.1", "initial_learning_rate = -1.0"),
+        r"\[optimizer\.learning_rate\]: .*Received",
+    ),
+    "schedule": (
+        replaced('"ExponentialDecay"', '"ExponentialDeacy"'),
+        r"\[optimizer\.learning_rate\]: unknown kind of schedule 'ExponentialDeacy'\. Did you mean 'ExponentialDecay'",
+    ),
+    "schedule without arguments": (
+        replaced(", decay_steps = 10, decay_rate = 0.5", ""),
+        r"\[optimizer\.learning_rate\]: expected decay_steps and decay_rate of ExponentialDecay",
+    ),
+    "no schedule": (
+        replaced('kind = "ExponentialDecay", ', ""),
+        r"\[optimizer\.learning_rate\]: expected a kind of schedule, such as kind = 'CosineDecay'\. Received: None",
+    ),
     "loss": (replaced('"mse"', '"msw"'), r"\[training\]: There is no loss named 'msw'\. Did you mean"),
     "no loss": (replaced('loss = "mse"', ""), r"the text: expected a loss, such as loss = \"mse\"\. Received: None"),
     "epochs": (replaced("epochs = 7", "epochs = -7"), r"\[training\]: Expected epochs to be an integer of 1 or more"),
@@ -183,11 +204,11 @@ def test_round_trip_of_a_functional_model() -> None:
     ("old", "new", "message"),
     [
         (
-            'of = "age"',
-            'of = "aeg"',
+            'inputs = "age"',
+            'inputs = "aeg"',
             r"layer 4 \(same\): expected the name of an input or an earlier layer.* Did you mean 'age'",
         ),
-        ('of = "age"', "of = 3", r"expected the name of an input.* Received: 3"),
+        ('inputs = "age"', "inputs = 3", r"expected the name of an input.* Received: 3"),
         ('again = "same"', 'again = "some"', r"expected again to name an earlier layer.* mean 'same'"),
         (
             'again = "same"',
@@ -196,8 +217,8 @@ def test_round_trip_of_a_functional_model() -> None:
         ),
         ('as = "same_1"', 'as = "same"', r"expected a unique name; as = .* Received: 'same'"),
         (
-            'of = "lstm:0"',
-            'of = "lstm"',
+            'inputs = "lstm:0"',
+            'inputs = "lstm"',
             r"layer 2 \(LSTM\): expected the name of .* Did you mean 'lstm:\d'\? Received: 'lstm'",
         ),
         (
@@ -205,7 +226,7 @@ def test_round_trip_of_a_functional_model() -> None:
             'outputs = ["kind", "six"]',
             r"\[model\] outputs: expected the name of an input.* Received: 'six'",
         ),
-        ('name = "age"', "", r"input 2: expected a name, which layers refer to by of"),
+        ('name = "age"', "", r"input 2: expected a name, which layers have in their inputs"),
         (
             'kind = "Model"',
             'kind = "Modell"',

@@ -87,7 +87,7 @@ class TestRows:
         assert set(rows.X[:, 1]) == {0.0, 1.0}
 
     def test_cells_that_cannot_be_used_are_on_the_page(self, tmp_path) -> None:
-        table = [[i, "oops" if i == 7 else "" if i == 9 else i % 5, "ab"[i % 2]] for i in range(40)]
+        table = [[i / 2, "oops" if i == 7 else "" if i == 9 else i % 5, "ab"[i % 2]] for i in range(40)]
         path = write_csv(tmp_path / "bad.csv", ("a", "b", "label"), table)
         with pytest.warns(DataWarning, match=r"line 9, column 'b': expected a number, received 'oops'"):
             rows = read(path)
@@ -96,6 +96,11 @@ class TestRows:
         assert f"bad.csv: treated 1 cell as missing: {where}." in rows.facts
         with pytest.raises(DataError, match=re.escape(f"bad.csv, {where}")):
             read(path, strict=True)
+
+    def test_columns_that_are_left_out_are_on_the_page(self, tmp_path) -> None:
+        table = [[i, i / 2, i % 5, "x", "ab"[i % 2]] for i in range(40)]
+        rows = read(write_csv(tmp_path / "ids.csv", ("id", "a", "b", "c", "label"), table))
+        assert "Columns that are left out: id (an identifier: it counts the rows), c (always 'x')." in rows.facts
 
     def test_names_of_a_data_frame(self) -> None:
         class Frame(np.ndarray):
@@ -122,7 +127,10 @@ class TestRows:
             (lambda X, y: (X, X), "expected one number to predict, received 2"),
             (lambda X, y: (X, X[:, 0] * 0 + 0.5), "the target is always 0.5"),
             (lambda X, y: (np.where(X > 1.5, np.nan, X), y), "expected finite numbers in X, received nan at"),
-            (lambda X, y: X, r"expected a CSV file, a built-in name such as 'moons', a pair \(X, y\), or a model"),
+            (
+                lambda X, y: X,
+                r"expected a table such as a CSV file, a built-in name such as 'moons', a pair \(X, y\), or a model",
+            ),
         ],
     )
     def test_messages(self, change, message) -> None:
@@ -138,7 +146,7 @@ class TestRows:
             ),
             ({"features": ("x1", "x1")}, "two different columns"),
             ({"features": (0, 5)}, "no feature 5. The features are 'x1', 'x2'"),
-            ({"target": "x2"}, r"target='x2' names a column of a CSV file. Of the arrays \(X, y\), y is the target"),
+            ({"target": "x2"}, r"target='x2' names a column of a table. Of the arrays \(X, y\), y is the target"),
             ({"steps": 0}, "steps to be an integer of 1 or more"),
             ({"data": (X, y)}, "expected a model before the data. Received: tuple"),
         ]:

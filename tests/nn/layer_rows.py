@@ -160,6 +160,13 @@ LAYERS: dict[str, Row] = {
     "Flatten": Row(nn.Flatten, LINE),
     "Reshape": Row(lambda: nn.Reshape((3, 2)), (6,), wrong=(7,), invalid={"target_shape": (2, 2.5)}),
     "Permute": Row(lambda: nn.Permute((2, 1)), LINE, wrong=IMAGE, invalid={"dims": (2, 2)}),
+    "SelectFeatures": Row(
+        lambda: nn.SelectFeatures([2, 0]),
+        ROW,
+        wrong=(2,),
+        invalid={"indices": [0, -1]},
+        formula=lambda x: x[:, [2, 0]],
+    ),
     "RepeatVector": Row(lambda: nn.RepeatVector(2), ROW, wrong=LINE, invalid={"n": 0}),
     "Conv1D": Row(lambda: nn.Conv1D(3, 2), LINE, wrong=(5, 3), invalid={"filters": 0}),
     "Conv1D, causal": Row(

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 import pellucid as pel
 from pellucid import nn
 from pellucid.show import (
+    calibration_plot,
     graph_drawing,
     histogram_plot,
     plots,
@@ -54,12 +55,14 @@ FIGURES: dict[str, Callable[..., Any]] = {
     "confusion_matrix with images": lambda **o: prediction_plots.confusion_matrix(
         [[5, 1], [0, 4]], images=IMAGES, cell=(0, 1), **o
     ),
+    "residuals": lambda **o: prediction_plots.residuals(GRID, GRID, **o),
+    "reliability_curve": lambda **o: calibration_plot.reliability_curve([10, 20], [0.3, 0.8], [2, 18], "spam", **o),
     "prediction_errors": lambda **o: prediction_plots.prediction_errors(GRID, GRID, **o),
     "prediction_errors of two": lambda **o: prediction_plots.prediction_errors(POINTS, POINTS, **o),
     "draw_graph": lambda **o: pel.show.draw_graph(pel.tanh(pel.vector("x")), **o),
 }
 
-MODULES = (plots, surface_plots, sweep_plot, histogram_plot, saliency_plot, prediction_plots)
+MODULES = (plots, surface_plots, sweep_plot, histogram_plot, saliency_plot, prediction_plots, calibration_plot)
 
 
 @pytest.fixture(scope="module")

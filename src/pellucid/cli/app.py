@@ -4,18 +4,25 @@ import os
 import sys
 import traceback
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from cyclopts import App
+from cyclopts import App, Group
 from cyclopts.exceptions import CycloptsError
 
 from pellucid.cli.check import check
 from pellucid.cli.course import course, docs
+from pellucid.cli.devices import devices
+from pellucid.cli.explain import explain
+from pellucid.cli.export import export
+from pellucid.cli.init import init
 from pellucid.cli.lab import lab
 from pellucid.cli.output import CLOSED_PIPE, ERRORS, OUTPUT
 from pellucid.cli.predict import evaluate, predict
 from pellucid.cli.reference import reference
 from pellucid.cli.run import run
+from pellucid.cli.runs import runs
+from pellucid.cli.schema import schema
+from pellucid.cli.time import time
 from pellucid.cli.tour import tour
 from pellucid.cli.train import resume, train
 from pellucid.experiments.runner.errors import UsageError
@@ -39,6 +46,11 @@ For example:
     pellucid lab iris.csv                  write a page in which a network learns your data
     pellucid train photos/                 train a network on your data
     pellucid predict runs/1 photo.jpg      predict with a trained network
+    pellucid explain runs/1 photo.jpg      explain a prediction
+    pellucid export runs/1 --to onnx       use the network in another program
+    pellucid runs                          list all runs with their scores
+    pellucid time runs/1                   measure each layer
+    pellucid schema                        print the JSON Schema of experiment files
     pellucid reference softmax             look up a name
     pellucid docs softmax                  open its page in the browser
     pellucid --install-completion          complete commands with the Tab key
@@ -46,15 +58,30 @@ For example:
 Exit status: 0 success, 1 run or data error, 2 usage error, 130 interrupted,
 141 output closed by its reader, such as head, 143 terminated.
 Ctrl-C and SIGTERM save what is done so far; a second SIGTERM does not.
+SIGHUP writes a snapshot of a training, which continues.
 With --debug (or PELLUCID_DEBUG=1), errors are shown with a traceback.
 """
 
 app: App = App(
-    name="pellucid", help=HELP, help_format="plaintext", version=__version__, suppress_keyboard_interrupt=False
+    name="pellucid",
+    help=HELP,
+    help_format="plaintext",
+    version=__version__,
+    suppress_keyboard_interrupt=False,
+    group_commands=Group("Help", sort_key=100),
 )
-for command in (course, check, run, tour, lab, train, resume, predict, reference, docs):
-    app.command(command)
-app.command(evaluate, name="test")
+GROUPS: dict[str, tuple[Callable[..., int], ...]] = {
+    "Train on your data": (init, schema, train, resume, evaluate, predict, explain, export, lab),
+    "Runs and machine": (runs, time, devices),
+    "Course": (course, check, run, tour),
+    "Reference": (reference, docs),
+}
+"""Commands by purpose, in the order of the help page."""
+
+for number, (title, commands) in enumerate(GROUPS.items()):
+    group = Group(title, sort_key=number)
+    for place, command in enumerate(commands):
+        app.command(command, name="test" if command is evaluate else command.__name__, group=group, sort_key=place)
 app.register_install_completion_command(help="Install completion of commands and options for bash, zsh or fish.")
 
 

@@ -39,7 +39,7 @@ def lab(
     network and no server. A page for a new size of data is compiled, which
     takes less than 20 seconds; the compiled code is kept for the next page.
 
-    The first line of a CSV file has the column names. The network sees two
+    The network sees two
     features. Of more than two, --features chooses; otherwise these are their
     first two principal components. String columns become one feature for each
     category, such as "place = town".
@@ -47,9 +47,9 @@ def lab(
     Parameters
     ----------
     data
-        .csv or .npz file (arrays x and y), or moons, circles or blobs.
+        Table (.csv, .parquet, .xlsx, ...) or .npz file (arrays x and y), or moons, circles or blobs.
     target
-        Column of a CSV file to predict (default: the last).
+        Column of a table to predict (default: the last).
     features
         Names of the two features.
     task
@@ -66,7 +66,9 @@ def lab(
         Print the path, the rows, the features and notes about the data as JSON.
     """
     if data is None:
-        raise UsageError("lab: expected data: a .csv or .npz file, or a built-in name such as moons")
+        raise UsageError(
+            "lab: expected data: a table, such as a .csv file, an .npz file, or a built-in name such as moons"
+        )
     if out.suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"out: expected a file that ends in .html; received {str(out)!r}")
     if steps < 1:

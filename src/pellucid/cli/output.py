@@ -1,6 +1,5 @@
 """Options and output that the commands share."""
 
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -8,6 +7,7 @@ from pathlib import Path
 
 from cyclopts import Parameter
 
+from pellucid.experiments.common.interrupt import discard_output
 from pellucid.experiments.runner import ExperimentResult, Record
 from pellucid.experiments.runner.record import to_json
 
@@ -39,9 +39,7 @@ class Output:
     def close(self) -> None:
         """Drop everything that is printed from now on, which also keeps Python from reporting the pipe at exit."""
         self.is_closed = True
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, getattr(sys, self.stream).fileno())
-        os.close(null)
+        discard_output(getattr(sys, self.stream).fileno())
 
 
 OUTPUT, ERRORS = Output("stdout"), Output("stderr")

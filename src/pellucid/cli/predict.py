@@ -29,7 +29,9 @@ def evaluate(
         pellucid test runs/7 more-photos/
         pellucid test runs/7 measured-later.csv
 
-    If the data are divided into parts, the test part is used, otherwise all samples.
+    If the data are divided into parts, the test part is used, otherwise all
+    samples. Metrics come with 95% intervals, and for each class. The decision
+    threshold of the run is used (pellucid train --threshold).
 
     Parameters
     ----------
@@ -42,14 +44,20 @@ def evaluate(
     json
         Print only the metrics, as JSON.
     """
-    from pellucid.experiments.user_data.evaluation import format_metrics
     from pellucid.experiments.user_data.inference import evaluate_network, load_network
+    from pellucid.experiments.user_data.result_tables import format_groups, format_metrics
 
     result = evaluate_network(load_network(folder), data, strict)
     if json:
         print(to_json(result))
     else:
-        print("\n".join([f"{data}: {result['samples']:,} samples", *format_metrics({"this network": result["test"]})]))
+        lines = [
+            *(f"{each['severity']}: {each['what']}. {each['fix']}." for each in result["findings"]),
+            f"{data}: {result['samples']:,} samples",
+            *format_metrics({"this network": result["test"]}, result["intervals"]),
+            *format_groups(result["per_class" if "per_class" in result else "per_target"]),
+        ]
+        print("\n".join(lines))
     return 0
 
 
@@ -60,7 +68,7 @@ def predict(
     strict: Annotated[bool, Option] = False,
     json: Annotated[bool, Option] = False,
 ) -> int:
-    """Predict with a trained network. Prints one line for each image, row of a CSV file, or sample of an array.
+    """Predict with a trained network. Prints one line for each image, row of a table, or sample of an array.
 
     For example:
 
@@ -71,22 +79,23 @@ def predict(
         find photos -name "*.jpg" | pellucid predict runs/7 -
 
     The file - is standard input. For a network of tables, it is the content
-    of a CSV file; for a network of images, it is a list of paths, one a line.
+    of a table file; for a network of images, it is a list of paths, one a line.
 
-    A line has the file, with the line or row in it, and the class with its probability, or the predicted values.
+    A line has the file, with the line or row in it, and the class with its probability, or the predicted values. If
+    the run has a decision threshold (pellucid train --threshold), it decides between two classes.
 
     Parameters
     ----------
     folder
         Folder of the run.
     files
-        Images, folders or zip archives of images, CSV files, NPZ files with an array x, or - for standard input.
+        Images, folders or zip archives of images, tables, NPZ files with an array x, or - for standard input.
     strict
         Stop at an invalid image, line or cell instead of skipping it with a warning.
     json
         Print the predictions as JSON, with the probabilities of all classes.
     """
-    check_files(files)
+    check_files("predict", files)
     from pellucid.experiments.user_data import inference
 
     predictions = inference.predict(inference.load_network(folder), files, strict)
@@ -97,16 +106,16 @@ def predict(
     return int(not predictions)
 
 
-def check_files(files: Sequence[str]) -> None:
+def check_files(command: str, files: Sequence[str], options: Sequence[str] = ("--strict", "--json")) -> None:
     """Refuse a command without files, with an unknown option, or that reads standard input twice."""
     if not files:
-        raise UsageError("predict: expected files: pellucid predict RUN FILES")
+        raise UsageError(f"{command}: expected files: pellucid {command} RUN FILES")
     option = next((word for word in files if word.startswith("-") and word != "-"), None)
     if option is not None:
-        hint = near_miss(option, ["--strict", "--json"])
-        raise UsageError(f"predict: unknown option {option}.{hint} A file with this name is ./{option}")
+        hint = near_miss(option, options)
+        raise UsageError(f"{command}: unknown option {option}.{hint} A file with this name is ./{option}")
     if files.count("-") > 1:
-        raise UsageError("predict: expected - once: standard input can be read only once")
+        raise UsageError(f"{command}: expected - once: standard input can be read only once")
 
 
 def format_prediction(prediction: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""``pellucid train`` and ``pellucid resume``: a network for a folder of images, a CSV or an NPZ file."""
+"""``pellucid train`` and ``pellucid resume``: a network for a folder of images, a table or an NPZ file."""
 
 import inspect
 import os
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_origin
 
 from cyclopts import Parameter as CommandParameter
 
-from pellucid.cli.output import OUTPUT, Option, finish_run, format_result
+from pellucid.cli.output import ERRORS, OUTPUT, Option, finish_run, format_result
 from pellucid.experiments.runner.errors import UsageError
 from pellucid.experiments.runner.parameters import Parameter
 from pellucid.experiments.runner.run_folder import open_run_folder
@@ -19,6 +19,7 @@ from pellucid.experiments.user_data.loaders import get_options
 from pellucid.experiments.user_data.settings import PARAMETERS
 
 if TYPE_CHECKING:
+    from pellucid.experiments.runner.record import Record
     from pellucid.experiments.user_data.settings import Settings
 
 FILE_ONLY = ("loss", "metrics", "checksum")
@@ -36,6 +37,7 @@ def train(
     /,
     *,
     distributed: Annotated[bool, Option] = False,
+    set: Annotated[tuple[str, ...], Option] = (),
     out: Annotated[Path | None, Option] = None,
     json: Annotated[bool, Option] = False,
     quiet: Annotated[bool, Option] = False,
@@ -47,9 +49,14 @@ def train(
 
         pellucid train photos/                    folder or zip of images
         pellucid train photos/ --model cnn --size 64 --augment
-        pellucid train flats.csv --target price   table with a header
+        pellucid train flats.csv --target price   table: CSV, Parquet, Excel, ...
         pellucid train arrays.npz --model mlp     arrays x and y
         pellucid train mnist --epochs 5           built-in data set
+        pellucid train fraud.csv --class-weights balanced --threshold recall=0.9
+        pellucid train flats.csv --folds 5        cross-validation
+        pellucid train mine.toml                  settings and layers as a file
+        pellucid train mine.toml --set layers.0.units=64
+        pellucid train moons --set optimizer.learning_rate=CosineDecay
         pellucid train runs/7/experiment.toml     repeat a run bit for bit
         pellucid resume runs/7                    resume after Ctrl-C
 
@@ -58,6 +65,10 @@ def train(
     test, or arrays x_train, y_train, x_val and so on. Otherwise they are split
     at random.
 
+    Ctrl-C and SIGTERM save the run and stop. SIGHUP (kill -HUP) writes a
+    snapshot, and training continues; Windows does not have it. A closed terminal
+    sends it too. A run that was stopped or killed is resumed by pellucid resume.
+
     The folder of the run has the network with the weights of its best epoch
     (model.pel), the settings (experiment.toml), the history (history.csv),
     pictures, and the results (record.json).
@@ -65,19 +76,23 @@ def train(
     Parameters
     ----------
     data
-        Folder or zip of images, .csv, .npz or .toml file, or mnist, digits32, moons, circles or blobs.
+        Folder or zip of images, table (.csv, .parquet, .xlsx, .jsonl, .sqlite, .duckdb), .npz or .toml file, or mnist,
+        digits32, moons, circles or blobs.
     distributed
         Train together with the other processes that SLURM, MPI or PELLUCID_... variables define.
+    set
+        Set a value of the experiment file: KEY=VALUE, such as optimizer.momentum=0.9. May be repeated.
     out
         New or empty folder for the run (default: the next free runs/1, runs/2, ...).
     json
         Print only the record, as JSON.
     quiet
-        Print only warnings and errors.
+        Print only warnings, errors, and failures such as a class that is never predicted.
     """
     if data is None:
         raise UsageError(
-            "train: expected data: a folder of images, a .csv, .npz or .toml file, or a built-in name such as moons"
+            "train: expected data: a folder of images, a table such as a .csv file, an .npz or .toml file, or a "
+            "built-in name such as moons"
         )
     check_output("train", json, quiet)
     from pellucid.experiments.user_data.settings import Settings
@@ -88,7 +103,7 @@ def train(
         if value is not None and value is not False  # flags that are not given; 0 is a value
     }
     model = values.pop("model", None)
-    return execute(Settings(**merge_settings(data, model, values)), out, distributed, json=json, quiet=quiet)
+    return execute(Settings(**merge_settings(data, model, values, set)), out, distributed, json=json, quiet=quiet)
 
 
 def resume(
@@ -117,7 +132,7 @@ def resume(
     json
         Print only the record, as JSON.
     quiet
-        Print only warnings and errors.
+        Print only warnings, errors, and failures such as a class that is never predicted.
     """
     check_output("resume", json, quiet)
     from pellucid.experiments.user_data.fit import read_interrupted_run
@@ -150,7 +165,7 @@ def add_options() -> None:
 def get_option_type(option: Parameter) -> Any:
     """Return the type to which cyclopts converts an option: a scalar, or text for `parse_option`."""
     kind = option.kinds[0] if len(option.kinds) == 1 else str
-    return bool if kind is bool else (str if get_origin(kind) else kind) | None
+    return bool if kind is bool else (str if get_origin(kind) or kind is dict else kind) | None
 
 
 def parse_option(option: Parameter, value: Any) -> Any:
@@ -160,27 +175,37 @@ def parse_option(option: Parameter, value: Any) -> Any:
 add_options()
 
 
-def merge_settings(data: str, model: str | None, values: dict[str, Any]) -> dict[str, Any]:
-    """Return settings from the TOML files that the command line names, overridden by its options."""
-    from pellucid.experiments.user_data.config_toml import read_settings
+def merge_settings(
+    data: str, model: str | None, values: dict[str, Any], assignments: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Return settings from the TOML files and the ``--set`` of a command line, overridden by its options."""
+    from pellucid.experiments.user_data.config_toml import get_keys, parse_settings
+    from pellucid.experiments.user_data.experiment_table import ExperimentTable, read_experiment_table
 
-    settings: dict[str, Any] = {"data": data}
     if data.endswith(".toml"):
-        settings = read_settings(Path(data))
-        if "data" not in settings:
-            raise UsageError(
-                f'{data}: expected [data] with source = "photos/"; or name the data on the command line: '
-                f"pellucid train DATA --model {data}"
-            )
+        experiment = read_experiment_table(Path(data))
+    else:
+        experiment = ExperimentTable("the command line", {"pellucid": 1, "data": {"source": data}})
     if model is not None and model.endswith(".toml"):
-        network = read_settings(Path(model))
-        if "layers" not in network:
+        network = read_experiment_table(Path(model))
+        if "layers" not in network.table:
             raise UsageError(f"model: expected [[layers]] in {model}; received none")
-        settings |= {name: value for name, value in network.items() if name not in ("data", "checksum", "options")}
+        experiment = experiment.merge(network.without("data", ("source", "checksum", *get_options())))
     elif model is not None:
-        settings |= {"model": model, "layers": None, "input_shape": None}
+        experiment = experiment.merge(ExperimentTable("--model", {"model": model}))
+    experiment = experiment.assign(assignments)
+    settings = parse_settings(experiment)
+    if "data" not in settings:
+        raise UsageError(
+            f'{data}: expected [data] with source = "photos/"; or name the data on the command line: '
+            f"pellucid train DATA --model {data}"
+        )
     options = {name: values.pop(name) for name in get_options() if name in values}
-    return settings | values | {"options": {**settings.get("options", {}), **options}}
+    for name in (*values, *options):
+        origin = experiment.locate(*get_keys(name))
+        if origin.startswith("--set"):
+            raise UsageError(f"--{name.replace('_', '-')} and {origin} set the same value. Remove one of them")
+    return settings | values | {"options": {**settings["options"], **options}}
 
 
 def check_output(command: str, json: bool, quiet: bool) -> None:
@@ -213,12 +238,21 @@ def execute(
         )
         if record is None:  # not the first process
             return 0
+        if quiet and error is None:
+            print_failures(record)
         hints = [
             f"Predict:     pellucid predict {folder} FILES",
             f"Repeat:      pellucid train {folder}/experiment.toml",
             f'From Python: pel.load_model("{folder}/model.pel").explain()',
         ]
         return finish_run(record, error, folder, json=json, quiet=quiet, hints=hints)
+
+
+def print_failures(record: "Record") -> None:
+    """Print failures of a result, such as a class that is never predicted, to standard error."""
+    for finding in record.measures.get("findings", ()):
+        if finding["severity"] == "failure":
+            ERRORS.print(f"failure: {finding['what']}. {finding['fix']}.")
 
 
 @contextmanager

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pellucid.data.images import ImageFolder, image_folder, image_parts
     from pellucid.data.npz import read_npz
     from pellucid.data.preprocessing import encode_labels, one_hot, split
-    from pellucid.data.table import Table, read_csv
+    from pellucid.data.tables import Table, read_table
     from pellucid.data.toy2d import blobs, circles, moons
 
 # No module has the name of a function in it: importing the module would hide the function.
@@ -33,14 +33,14 @@ _MODULES = {
     "npz": ("read_npz",),
     "toy2d": ("blobs", "circles", "moons"),
     "preprocessing": ("encode_labels", "one_hot", "split"),
-    "table": ("Table", "read_csv"),
+    "tables": ("Table", "read_table"),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
     "DataError", "DataWarning", "ImageFolder", "Table", "binary_addition", "blobs", "circles", "digits32",
-    "encode_labels", "from_bits", "image_folder", "image_parts", "mnist", "moons", "one_hot", "read_csv", "read_idx",
-    "read_npz", "split", "to_bits", "write_digit_folder", "write_idx",
+    "encode_labels", "from_bits", "image_folder", "image_parts", "mnist", "moons", "one_hot", "read_idx", "read_npz",
+    "read_table", "split", "to_bits", "write_digit_folder", "write_idx",
 ]  # fmt: skip
 
 

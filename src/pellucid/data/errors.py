@@ -17,7 +17,7 @@ class DataError(PellucidError, ValueError):
     Examples
     --------
     >>> try:
-    ...     pel.data.read_csv("flats.csv")
+    ...     pel.data.read_table("flats.csv")
     ... except pel.data.DataError as error:
     ...     print(str(error)[:9])
     flats.csv
@@ -34,7 +34,7 @@ class DataWarning(UserWarning):
     >>> _ = Path("flats.csv").write_text("size\n50\n60\n70\n80\nlarge\n90\n", "utf-8")
     >>> with warnings.catch_warnings(record=True) as caught:
     ...     warnings.simplefilter("always")
-    ...     sizes = pel.data.read_csv("flats.csv").numbers("size")
+    ...     sizes = pel.data.read_table("flats.csv").numbers("size")
     >>> print(caught[0].message)
     flats.csv: treated 1 cell as missing: line 6, column 'size': expected a number, received 'large'
     """

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
-from typing import overload
+from typing import Literal, overload
 
 from pellucid.extension_points import result_html
 from pellucid.graph.expr import Expr
 from pellucid.graph.printing import text
 from pellucid.graph.source_location import format_location
+
+Severity = Literal["failure", "warning", "note"]
+"""A failure makes a result useless, a warning limits it, and a note does neither."""
 
 PRINTED_DEPTH = 5
 """Levels of an expression that a finding prints; deeper operands become an ellipsis."""
@@ -43,6 +46,8 @@ class Finding:
         The expression that shows the problem, or the name of a layer, class or sample.
     what, why, fix : str
         The problem, its effect on training, and its fix.
+    severity : str
+        ``"failure"``, ``"warning"`` or ``"note"``.
     """
 
     name: str
@@ -50,6 +55,7 @@ class Finding:
     what: str
     why: str
     fix: str
+    severity: Severity = field(default="warning", kw_only=True)
 
     @property
     def location(self) -> str:

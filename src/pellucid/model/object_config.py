@@ -55,8 +55,8 @@ MAX_ARRAY_SIZE = 64
 """Larger arrays are not written into a config."""
 
 
-class PerOutput(dict[str, Any]):
-    """Plain values by output name. Unlike a config, an output may be named ``kind``."""
+class PlainMapping(dict[str, Any]):
+    """Plain values by name, such as that of an output. Unlike in a config, ``kind`` is a name like any other."""
 
 
 def get_module(argument: str) -> ModuleType:
@@ -100,9 +100,16 @@ def to_plain_value(value: object, argument: str, owner: str) -> Json:
         return UNKNOWN
     if isinstance(value, (list, tuple)):
         return [UNKNOWN if v is None else to_plain_value(v, argument, owner) for v in value]
+    if isinstance(value, Mapping) and argument == "multipliers":
+        return PlainMapping({get_key(key, argument, owner): float(factor) for key, factor in value.items()})
     if isinstance(value, np.ndarray) and value.size <= MAX_ARRAY_SIZE:
         result: Json = value.tolist()
         return result
+    return get_name_or_config(value, argument, owner)
+
+
+def get_name_or_config(value: object, argument: str, owner: str) -> Json:
+    """Return the registered name of a function, or the config of an object of a built-in class."""
     plain: Json = get_registered_name(value, argument)
     if plain is None and not inspect.isfunction(value):
         plain = object_to_config(value, owner)
@@ -112,6 +119,14 @@ def to_plain_value(value: object, argument: str, owner: str) -> Json:
             "built-in one, or a layer such as nn.LeakyReLU(0.01); the levels 'expressions' and 'numpy' take any"
         )
     return plain
+
+
+def get_key(key: object, argument: str, owner: str) -> str:
+    """Return a key of a mapping as a string: the name of a shared variable."""
+    name = key.name if isinstance(key, Shared) else key
+    if not isinstance(name, str):
+        raise ModelError(f"{owner}: {argument} has a key without a name, {brief(key)}. Give its variable a name")
+    return name
 
 
 def get_registered_name(value: object, argument: str) -> str | None:
@@ -162,6 +177,13 @@ def get_parameters(cls: type) -> dict[str, inspect.Parameter]:
     return dict(list(signature.parameters.items())[1:])
 
 
+def get_required(cls: type) -> list[str]:
+    """Return the names of the arguments that a constructor requires."""
+    variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    parameters = get_parameters(cls)
+    return [n for n, p in parameters.items() if p.default is p.empty and p.kind not in variadic]
+
+
 def is_default(value: object, default: object) -> bool:
     return type(value) is type(default) and bool(np.all(value == default))
 
@@ -196,9 +218,9 @@ def compile_to_config(model: ModelLike) -> dict[str, Any]:
     weights = {o.name: o.loss_weight for o in outputs if o.loss_weight != 1}
     return {
         **config,
-        "loss": PerOutput(output_losses),
-        "metrics": PerOutput(output_metrics),
-        "loss_weights": PerOutput(weights) if weights else None,
+        "loss": PlainMapping(output_losses),
+        "metrics": PlainMapping(output_metrics),
+        "loss_weights": PlainMapping(weights) if weights else None,
     }
 
 
@@ -210,7 +232,7 @@ def to_code(value: Json, argument: str) -> str:
     >>> to_code({"kind": "L2", "l2": 0.1}, "kernel_regularizer"), to_code([2, "?"], "noise_shape"), to_code(0.5, "rate")
     ('nn.regularizers.L2(l2=0.1)', '(2, None)', '0.5')
     """
-    if isinstance(value, PerOutput):
+    if isinstance(value, PlainMapping):
         return "{" + ", ".join(f"{string_to_source(name)}: {to_code(v, argument)}" for name, v in value.items()) + "}"
     if isinstance(value, dict):
         module = get_module(argument)

@@ -124,7 +124,7 @@ METHODS = {
     "Regressor": "fit partial_fit predict",
     "Figure": "save to_html",
     "Picture": "png save",
-    "Table": "strings numbers is_numeric column_index select_rows",
+    "Table": "strings numbers dates infer_kind is_numeric is_date column_index select_rows",
     "Cost": "operations bytes elements moved seconds predict table",
     "Machine": "seconds",
     "EventWriter": "scalar scalars histogram image figure text graph hyperparameters flush close",

@@ -15,6 +15,7 @@ from typing import Any
 
 from pellucid.graph.errors import PellucidError
 from pellucid.run.environment import is_enabled
+from pellucid.run.interrupts import DeferSigint
 
 SMALL_LOOP_OPTION = "xla_cpu_small_while_loop_byte_threshold"
 SMALL_LOOP_BYTES = 131072
@@ -48,7 +49,8 @@ def start_jax() -> tuple[ModuleType, str]:
         flags = f"{flags} --xla_backend_extra_options={SMALL_LOOP_OPTION}={SMALL_LOOP_BYTES}".strip()
     os.environ["XLA_FLAGS"] = flags
     try:
-        module = importlib.import_module("jax")
+        with DeferSigint():  # jaxlib crashes if the import of one of its extension modules is interrupted
+            module = importlib.import_module("jax")
         for call in before_devices:
             call(module)
         module.devices()

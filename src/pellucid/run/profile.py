@@ -246,12 +246,14 @@ def measure_program(program: Program, args: Sequence[Buffer], by: str, repeats: 
 def measure_median(run: Run, repeats: int) -> float:
     """Return the median time of some runs, after a first one that is not counted."""
     run()
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        run()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
+    return statistics.median(measure_run(run) for _ in range(repeats))
+
+
+def measure_run(run: Run) -> float:
+    """Return the seconds of one run."""
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
 
 
 def prepare_empty_xla() -> Run:
@@ -279,14 +281,26 @@ def prepare_xla(e: Expr, values: Mapping[Expr, Any]) -> Run:
     return lambda: j.block_until_ready(program(*operands))
 
 
+class PreparedProgram:
+    """A program compiled by XLA, with arguments on the device. Running it keeps its state. Use it in ``x64()``."""
+
+    def __init__(self, program: Program, args: Sequence[Buffer]) -> None:
+        self.backend = XlaProgram(replace(program, donate=False))
+        self.args = [jax().device_put(a) for a in args]
+        self.compiled: Any = self.backend.get_compiled("call", self.args, self.backend.compile_step)
+        self.state = self.backend.get_state()
+
+    def run(self) -> None:
+        """Compute the results, and wait for them."""
+        jax().block_until_ready(self.compiled(*self.state, self.args))
+
+
 def measure_whole(program: Program, args: Sequence[Buffer], repeats: int) -> ProgramCost:
     """Compile and measure the whole program, on copies of its state."""
-    backend = XlaProgram(replace(program, donate=False))
     with x64():
-        placed = [jax().device_put(a) for a in args]
-        compiled = backend.get_compiled("call", placed, backend.compile_step)
-        state = backend.get_state()
-        seconds = measure_median(lambda: jax().block_until_ready(compiled(*state, placed)), repeats)
+        prepared = PreparedProgram(program, args)
+        seconds = measure_median(prepared.run, repeats)
+    compiled, backend = prepared.compiled, prepared.backend
     if not hasattr(compiled, "cost_analysis"):  # a partitioned program
         return ProgramCost(seconds, backend.compile_seconds)
     cost, memory = compiled.cost_analysis() or {}, compiled.memory_analysis()

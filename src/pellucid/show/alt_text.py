@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pellucid.show.input_values import format_number
+from pellucid.show.prediction_plots import list_frequent_errors
 from pellucid.typing import Array
 
 
@@ -96,12 +97,11 @@ def describe_confusion(counts: ArrayLike, names: Sequence[str] = ()) -> str:
             f"The highest recall is {recall.max():.1%} of {sizes[best]:,} for {labels[best]}, the lowest "
             f"{recall.min():.1%} of {sizes[worst]:,} for {labels[worst]}."
         )
-    errors = table - np.diag(np.diag(table))
-    if not errors.any():
+    if correct == total:
         return " ".join([*sentences, "There are no errors."])
-    cells = zip(*np.unravel_index(np.argsort(-errors, axis=None, kind="stable")[:3], errors.shape), strict=True)
     listed = [
-        f"{labels[r]} predicted as {labels[c]}, {errors[r, c]:,} of {sizes[r]:,}" for r, c in cells if errors[r, c]
+        f"{labels[r]} predicted as {labels[c]}, {table[r, c]:,} of {sizes[r]:,}"
+        for r, c in list_frequent_errors(table, 3)
     ]
     sentences.append(f"Most frequent error{'s' * (len(listed) > 1)}: {'; '.join(listed)}.")
     return " ".join(sentences)

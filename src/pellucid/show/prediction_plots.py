@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 MAX_NUMBERED_CLASSES = 16
 """Number of classes up to which cells show their counts."""
 
+MAX_NAMED_CLASSES = 40
+"""Number of classes up to which rows and columns have names; of more, the most frequent errors are listed."""
+
+MAX_PAIRS = 20
 MAX_IMAGES = 12
 
 MAX_PANELS = 6
@@ -49,13 +53,23 @@ def count_confusions(labels: ArrayLike, predicted: ArrayLike, classes: int) -> A
     return counts
 
 
+def list_frequent_errors(counts: Array, limit: int) -> list[tuple[int, int]]:
+    """Return the true and the predicted class of the most frequent errors.
+
+    Examples
+    --------
+    >>> list_frequent_errors(np.array([[5, 1, 0], [3, 4, 0], [0, 0, 2]]), 3)
+    [(1, 0), (0, 1)]
+    """
+    errors = counts - np.diag(np.diag(counts))
+    order = np.argsort(-errors, axis=None, kind="stable")[:limit]
+    cells = zip(*(axis.tolist() for axis in np.unravel_index(order, errors.shape)), strict=True)
+    return [(row, column) for row, column in cells if errors[row, column]]
+
+
 def find_most_frequent_error(counts: Array) -> tuple[int, int] | None:
     """Return the true and the predicted class of the most frequent error, or None if there are no errors."""
-    errors = counts - np.diag(np.diag(counts))
-    if not errors.any():
-        return None
-    row, column = np.unravel_index(int(errors.argmax()), errors.shape)
-    return int(row), int(column)
+    return next(iter(list_frequent_errors(counts, 1)), None)
 
 
 @overload
@@ -89,7 +103,8 @@ def confusion_matrix(
 ) -> Figure | Axes:
     """Plot a confusion matrix, with correct predictions in blue and errors in orange.
 
-    Colors show fractions of the row, on separate scales.
+    Colors show fractions of the row, on separate scales. Of more than 40 classes, the most frequent errors are listed
+    next to the matrix, instead of names and images.
 
     Parameters
     ----------
@@ -115,6 +130,12 @@ def confusion_matrix(
     if names and len(names) != len(table):
         raise OptionError(f"Expected a name for each of {len(table)} classes. Received: {len(names)}")
     labels = list(names) or [str(k) for k in range(len(table))]
+    if len(table) > MAX_NAMED_CLASSES:
+        canvas = Canvas(ax, 10, 5.6)
+        left, right = canvas.divide(5.6, 4.4)
+        draw_matrix(left.add_axes(), table, labels, title)
+        draw_frequent_errors(right.add_axes(), table, labels)
+        return canvas.result
     side = float(np.clip(0.46 * len(table) + 1.3 + 0.06 * max(map(len, labels)), 3.2, 8.5))
     if images is None or cell is None or not len(np.asarray(images)):
         canvas = Canvas(ax, side, side)
@@ -140,9 +161,13 @@ def draw_matrix(
     correct = np.where(np.eye(len(table), dtype=bool), fractions, np.nan)
     axes.imshow(errors / (errors.max() or 1.0), cmap=make_color_map("white", PALETTE[1]), vmin=0, vmax=1.4)
     axes.imshow(correct, cmap=make_color_map("white", PALETTE[0]), vmin=0, vmax=1)
-    is_rotated = max(map(len, names)) > 3
-    axes.set_xticks(range(len(names)), names, rotation=45 * is_rotated, ha="right" if is_rotated else "center")
-    axes.set_yticks(range(len(names)), names)
+    if len(names) > MAX_NAMED_CLASSES:
+        axes.set_xticks([])
+        axes.set_yticks([])
+    else:
+        is_rotated = max(map(len, names)) > 3
+        axes.set_xticks(range(len(names)), names, rotation=45 * is_rotated, ha="right" if is_rotated else "center")
+        axes.set_yticks(range(len(names)), names)
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
     if len(names) <= MAX_NUMBERED_CLASSES:
@@ -154,6 +179,25 @@ def draw_matrix(
     if cell is not None:
         corner = (cell[1] - 0.5, cell[0] - 0.5)
         axes.add_patch(Rectangle(corner, 1, 1, fill=False, edgecolor=ON_LIGHT, linewidth=1.8, clip_on=False))
+
+
+def draw_frequent_errors(axes: Axes, table: Array, names: Sequence[str]) -> None:
+    """Draw bars with the numbers of the most frequent errors."""
+    from matplotlib.ticker import MaxNLocator
+
+    pairs = list_frequent_errors(table, MAX_PAIRS)
+    style_axes(axes, "samples", "", f"{len(pairs)} of the most frequent errors" if pairs else "no errors", 9.5)
+    axes.barh(range(len(pairs)), [table[pair] for pair in pairs], color=PALETTE[1], height=0.7)
+    axes.set_yticks(range(len(pairs)), [f"{shorten(names[r])} as {shorten(names[c])}" for r, c in pairs])
+    for label in axes.get_yticklabels():
+        label.set_parse_math(False)
+    axes.tick_params(axis="y", labelsize=7.5, length=0)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.invert_yaxis()
+
+
+def shorten(name: str, length: int = 18) -> str:
+    return name if len(name) <= length else name[: length - 1] + "…"
 
 
 def draw_images(canvas: Canvas, images: Array, title: str, height: float) -> None:
@@ -217,6 +261,71 @@ def describe_prediction_errors(truth: ArrayLike, predicted: ArrayLike, names: Se
     """
     x, y, labels = to_columns(truth, predicted, names)
     return " ".join(describe_target(labels[k], x[:, k], y[:, k]) for k in range(x.shape[1]))
+
+
+@overload
+def residuals(truth: ArrayLike, predicted: ArrayLike, names: Sequence[str] = (), *, ax: None = None) -> Figure: ...
+@overload
+def residuals(truth: ArrayLike, predicted: ArrayLike, names: Sequence[str] = (), *, ax: Axes) -> Axes: ...
+def residuals(
+    truth: ArrayLike, predicted: ArrayLike, names: Sequence[str] = (), *, ax: Axes | None = None
+) -> Figure | Axes:
+    """Plot residuals, true minus predicted values, over predicted values, one panel per target.
+
+    Values have the shape (n,) or (n, targets); ``names`` are those of the targets.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes, optional
+        Axes to draw into and to return. By default, the picture is a new figure, which is returned.
+
+    Examples
+    --------
+    >>> figure = residuals([1.0, 2.0, 3.0], [1.5, 2.0, 2.5], ["price"])
+    >>> figure.axes[0].get_xlabel(), figure.axes[0].get_ylabel()
+    ('predicted price', 'true minus predicted')
+    """
+    x, y, labels = to_columns(truth, predicted, names)
+    count = min(x.shape[1], MAX_PANELS)
+    columns, rows = compute_grid(count, 3)
+    canvas = Canvas(ax, 4.6 if count == 1 else 3.4 * columns, 4.4 if count == 1 else 3.3 * rows)
+    for k in range(count):
+        axes = canvas.add_axes() if count == 1 else canvas.add_panel(rows, columns, k, gap=0.4)
+        style_axes(axes, f"predicted {labels[k]}", "true minus predicted")
+        axes.axhline(0, color=INK, linewidth=1, linestyle=(0, (4, 3)))
+        axes.scatter(y[:, k], x[:, k] - y[:, k], s=14, color=PALETTE[0], alpha=0.8, linewidths=0)
+    return canvas.result
+
+
+def describe_residuals(truth: ArrayLike, predicted: ArrayLike, names: Sequence[str] = ()) -> str:
+    """Describe mean and spread of residuals, and whether the spread grows with the prediction.
+
+    Examples
+    --------
+    >>> print(describe_residuals([1.0, 2.0, 3.0], [1.5, 2.0, 2.5], ["price"]))
+    price: residuals from -0.5 to 0.5, mean 0, standard deviation 0.4082.
+    """
+    x, y, labels = to_columns(truth, predicted, names)
+    return " ".join(describe_residual(labels[k], x[:, k] - y[:, k], y[:, k]) for k in range(x.shape[1]))
+
+
+def describe_residual(name: str, residual: Array, predicted: Array) -> str:
+    description = (
+        f"{name}: residuals from {residual.min():.4g} to {residual.max():.4g}, mean {residual.mean():.4g}, standard "
+        f"deviation {residual.std():.4g}."
+    )
+    low, high = (np.abs(residual[part]) for part in np.array_split(predicted.argsort(kind="stable"), 2))
+    if len(low) < 2:
+        return description
+    error = np.sqrt(low.var(ddof=1) / len(low) + high.var(ddof=1) / len(high)) if len(high) > 1 else np.inf
+    difference = high.mean() - low.mean()
+    if abs(difference) <= 2 * error:
+        return description
+    side = "larger" if difference > 0 else "smaller"
+    return (
+        f"{description} They are {side} for the upper half of the predictions: mean size {high.mean():.4g} against "
+        f"{low.mean():.4g}."
+    )
 
 
 def describe_target(name: str, truth: Array, predicted: Array) -> str:

@@ -1,18 +1,21 @@
-"""Ctrl-C and SIGTERM that are repeated until the code that handles them has received them.
+"""Signals of commands: Ctrl-C and SIGTERM, repeated until they are handled, and SIGHUP, a request for a snapshot.
 
 Python drops exceptions that are raised in a callback of the garbage collector or of a weak reference, and JAX has
-both. A signal that arrives there would be lost, and the run would go on.
+both. A signal that arrives there would be lost, and the run would go on. The handler of SIGHUP only sets a flag.
 """
 
+import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any, ClassVar
 
 from pellucid.run.interrupts import DeferSigint
+
+Report = Callable[[Sequence[str]], None]
 
 SECONDS_BETWEEN = 0.2
 """Delay before an unhandled Ctrl-C is raised again."""
@@ -66,6 +69,63 @@ class RepeatedInterrupt:
         signal.signal(signal.SIGALRM, handler)
         signal.setitimer(signal.ITIMER_REAL, *timer)
         self._active = False
+
+
+class SnapshotRequest:
+    """Handler of SIGHUP while a run trains: a snapshot is due, and the run continues. ``report`` prints lines.
+
+    A terminal that is closed sends SIGHUP too. Output to it is then dropped, because writing would fail.
+    """
+
+    current: "ClassVar[SnapshotRequest | None]" = None
+
+    def __init__(self, report: Report) -> None:
+        self.received, self.report = False, report
+        self.terminals: list[int] = [descriptor for descriptor in (1, 2) if os.isatty(descriptor)]
+
+    def on_hangup(self, number: int, frame: FrameType | None) -> None:
+        self.received = True
+        for descriptor in self.terminals:
+            if not os.isatty(descriptor):
+                discard_output(descriptor)
+
+
+def discard_output(descriptor: int) -> None:
+    """Drop everything that is written to a file descriptor from now on."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, descriptor)
+    os.close(null)
+
+
+def take_snapshot_request() -> SnapshotRequest | None:
+    """Return the request if there was a SIGHUP since the last call."""
+    request = SnapshotRequest.current
+    if request is None or not request.received:
+        return None
+    request.received = False
+    return request
+
+
+@contextmanager
+def receive_snapshot_requests(report: Report) -> Iterator[None]:
+    """Take SIGHUP as a request for a snapshot inside a ``with`` block.
+
+    Only in the main thread, on systems that have the signal, and only if nothing else handles it. After ``nohup``,
+    which ignores it, a hangup still does not end the process.
+    """
+    number, is_main = getattr(signal, "SIGHUP", None), threading.current_thread() is threading.main_thread()
+    first = signal.getsignal(number) if number is not None and is_main else None
+    if number is None or first not in (signal.SIG_DFL, signal.SIG_IGN):
+        yield
+        return
+    request = SnapshotRequest(report)
+    signal.signal(number, request.on_hangup)
+    SnapshotRequest.current = request
+    try:
+        yield
+    finally:
+        SnapshotRequest.current = None
+        signal.signal(number, first)
 
 
 def is_handling_interrupt() -> bool:

@@ -190,7 +190,7 @@ _DESCRIPTIONS: dict[Any, str] = {
     Path: "a path",
     tuple[int, ...]: "integers separated by commas",
     tuple[float, ...]: "numbers separated by commas",
-    dict: "a table",
+    dict: "pairs NAME=VALUE separated by commas",
     list: "a list",
 }
 _BOOLEANS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
@@ -213,9 +213,21 @@ def _parse_kind(kind: Any, text: str) -> Any:
         return _BOOLEANS[text.lower()]
     if kind is Path:
         return Path(text).expanduser()
+    if kind is dict:
+        pairs = [item.partition("=") for item in text.split(",")]
+        if not all(equals for _, equals, _ in pairs):
+            raise ValueError(text)
+        return {name.strip(): _parse_number(value.strip()) for name, _, value in pairs}
     if kind is int and "e" in text.lower() and float(text).is_integer():
         return int(float(text))
     return text if get_origin(kind) is Literal else kind(text)
+
+
+def _parse_number(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def _convert(kind: Any, value: Any) -> Any:

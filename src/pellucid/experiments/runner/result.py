@@ -7,21 +7,25 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Score:
-    """A labeled value.
+    """A labeled value, with a 95 % confidence interval if it is known.
 
     Examples
     --------
     >>> print(Score("held-out accuracy", 0.97512))
     held-out accuracy 0.9751
+    >>> print(Score("test accuracy", 0.9, interval=(0.85, 0.94)))
+    test accuracy 0.9, 95% interval 0.85 to 0.94
     >>> print(Score("rewritten", "2 * (x + y)"))
     rewritten 2 * (x + y)
     """
 
     label: str
     value: float | str
+    interval: tuple[float, float] | None = None
 
     def __str__(self) -> str:
-        return f"{self.label} {self.value_text}"
+        ends = "" if self.interval is None else ", 95% interval {:.3g} to {:.3g}".format(*self.interval)
+        return f"{self.label} {self.value_text}{ends}"
 
     @property
     def value_text(self) -> str:

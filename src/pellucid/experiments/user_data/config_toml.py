@@ -7,101 +7,202 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pellucid.errors import near_miss
 from pellucid.experiments.runner.errors import UsageError, suggest_name
+from pellucid.experiments.runner.parameters import Parameter
+from pellucid.experiments.user_data.experiment_table import (
+    ExperimentTable,
+    escape_variables,
+    read_experiment_table,
+    report_mistakes,
+)
 from pellucid.experiments.user_data.loaders import get_built_in_names, get_options
 from pellucid.experiments.user_data.settings import PARAMETERS, Settings
-from pellucid.untrusted_files.reading import report_damage
 
 FILE = "experiment.toml"
 FORMAT = 1
 
-SECTIONS = ("pellucid", "model", "input", "layers", "optimizer", "loss", "data", "training", "computed")
+SECTIONS = ("pellucid", "model", "input", "inputs", "layers", "optimizer", "loss", "data", "training", "computed")
 DATA_KEYS = ("task", "validation_split", "test_split", "strict", "checksum")
-TRAINING_KEYS = ("epochs", "batch_size", "seed", "patience", "devices", "augment", "metrics")
+TRAINING_KEYS = (
+    "epochs", "batch_size", "seed", "patience", "devices", "augment", "metrics", "class_weights", "threshold",
+    "positive_class", "folds",
+)  # fmt: skip
+INPUT_KEYS = ("shape", "dtype", "name")
+GROUP_KEYS = ("name", "columns")
 
 
 def read_settings(path: Path) -> dict[str, Any]:
     """Return the settings in a TOML file, as keyword arguments of `Settings`; errors name the file and the key."""
-    from pellucid.inspect.source_export.model_from_toml import read_toml
-
-    name, table = read_toml(path)
-    with report_damage(UsageError, name):
-        return parse_settings(path, name, table)
+    return parse_settings(read_experiment_table(path))
 
 
-def parse_settings(path: Path, name: str, table: Mapping[str, Any]) -> dict[str, Any]:
-    check_keys(table, SECTIONS, name)
-    if table.get("pellucid") != FORMAT:
-        raise UsageError(f"{name}: expected pellucid = {FORMAT}, the format version, in the first line")
+def parse_settings(experiment: ExperimentTable) -> dict[str, Any]:
+    """Return the settings in a table, as keyword arguments of `Settings`."""
+    with report_mistakes(experiment.name):
+        return parse_sections(experiment) | parse_network(experiment)
+
+
+def parse_sections(experiment: ExperimentTable) -> dict[str, Any]:
+    """Return all settings but the network."""
+    check_keys(experiment, (), ("include", *SECTIONS))
+    if experiment.table.get("pellucid") != FORMAT:
+        raise UsageError(f"{experiment.name}: expected pellucid = {FORMAT}, the format version, in the first line")
     options = get_options()
-    data, training = get_table(table, "data", name), get_table(table, "training", name)
-    check_keys(data, ("source", *options, *DATA_KEYS), f"{name}, [data]")
-    check_keys(training, TRAINING_KEYS, f"{name}, [training]")
-    computed = get_table(table, "computed", name)
-    check_keys(computed, ("backends",), f"{name}, [computed]")
-    backends = computed.get("backends", [])
-    if not isinstance(backends, list) or not all(isinstance(each, str) for each in backends):
-        raise UsageError(f"{name}, [computed]: backends: expected a list of strings; received {backends!r:.100}")
-    given = {key: value for key, value in (data | training).items() if key in (*DATA_KEYS, *TRAINING_KEYS)}
-    given |= {key: table[key] for key in ("optimizer", "loss") if key in table}
-    given_options = {key: value for key, value in data.items() if key in options}
-    try:
-        settings = {key: PARAMETERS[key].check(value) for key, value in given.items()}
-        settings["options"] = {key: options[key].check(value) for key, value in given_options.items()}
-    except UsageError as error:
-        raise UsageError(f"{name}: {error}") from error
-    if "source" in data:
-        if not isinstance(data["source"], str) or not data["source"]:
-            raise UsageError(
-                f"{name}: source: expected a file, a folder or a built-in name; received {data['source']!r}"
-            )
-        # A path is relative to the folder of the file.
-        is_built_in = data["source"] in get_built_in_names()
-        settings["data"] = data["source"] if is_built_in else str(path.parent / Path(data["source"]).expanduser())
-    settings["backends"] = tuple(backends)
+    data, training = get_table(experiment, "data"), get_table(experiment, "training")
+    check_keys(experiment, ("data",), ("source", *options, *DATA_KEYS))
+    check_keys(experiment, ("training",), TRAINING_KEYS)
+    settings: dict[str, Any] = {"options": {}}
+    for section, table in (("data", data), ("training", training)):
+        for key, value in table.items():
+            if key in options and section == "data":
+                settings["options"][key] = check_value(experiment, options[key], value, section, key)
+            elif key != "source":
+                settings[key] = check_value(experiment, PARAMETERS[key], value, section, key)
+    for key in ("optimizer", "loss"):
+        if key in experiment.table:
+            settings[key] = check_value(experiment, PARAMETERS[key], experiment.table[key], key)
     if isinstance(settings.get("loss"), dict) and set(settings["loss"]) == {"kind"}:
         settings["loss"] = settings["loss"]["kind"]
-    return settings | {"layers_from": name} | read_network(table, name)
+    if "source" in data:
+        settings["data"] = parse_source(experiment, data["source"])
+    sources = {section: experiment.locate(section) for section in SECTIONS if section in experiment.table}
+    return settings | {
+        "layers_from": experiment.locate("layers"),
+        "sources": sources,
+        "backends": parse_backends(experiment),
+    }
 
 
-def read_network(table: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """Return the settings of the network: a name, or layers."""
-    model, layers = table.get("model", {}), table.get("layers")
-    if isinstance(model, str):
-        if layers is not None:
-            raise UsageError(f"{name}: expected model = {model!r} or [[layers]]; received both. Remove one")
-        return {"model": model}
-    model = get_table(table, "model", name)
-    if model.get("kind", "Sequential") != "Sequential":
+def get_keys(setting: str) -> tuple[str, ...]:
+    """Return the keys of a setting in a file.
+
+    Examples
+    --------
+    >>> get_keys("epochs"), get_keys("target"), get_keys("learning_rate")
+    (('training', 'epochs'), ('data', 'target'), ('optimizer', 'learning_rate'))
+    """
+    if setting == "learning_rate":
+        return ("optimizer", setting)
+    if setting in TRAINING_KEYS:
+        return ("training", setting)
+    return ("data", setting) if setting in (*get_options(), *DATA_KEYS) else (setting,)
+
+
+def check_value(experiment: ExperimentTable, parameter: Parameter, value: Any, *keys: str) -> Any:
+    """Return a valid value, or raise an error with the file and the table."""
+    try:
+        return parameter.check(value)
+    except UsageError as error:
+        section = f", [{keys[0]}]" if len(keys) > 1 else ""
+        raise UsageError(f"{experiment.locate(*keys)}{section}: {error}") from error
+
+
+def parse_source(experiment: ExperimentTable, source: object) -> str:
+    if not isinstance(source, str) or not source:
         raise UsageError(
-            f"{name}, [model]: expected a Sequential model; received kind = {model['kind']!r}. Train other models from "
-            "Python, with pel.from_toml and fit"
+            f"{experiment.locate('data', 'source')}, [data]: source: expected a file, a folder or a built-in name; "
+            f"received {source!r:.100}"
         )
-    check_keys(model, ("kind", "name"), f"{name}, [model]")
+    return source
+
+
+def parse_backends(experiment: ExperimentTable) -> tuple[str, ...]:
+    computed = get_table(experiment, "computed")
+    check_keys(experiment, ("computed",), ("backends",))
+    backends = computed.get("backends", [])
+    if not isinstance(backends, list) or not all(isinstance(each, str) for each in backends):
+        raise UsageError(
+            f"{experiment.locate('computed')}, [computed]: backends: expected a list of strings; received "
+            f"{backends!r:.100}"
+        )
+    return tuple(backends)
+
+
+def parse_network(experiment: ExperimentTable) -> dict[str, Any]:
+    """Return the settings of the network: a name, layers in a chain, or layers with named inputs."""
+    from pellucid.inspect.source_export.model_from_toml import is_functional
+
+    table = experiment.table
+    layers = table.get("layers")
+    if isinstance(table.get("model"), str):
+        if layers is not None:
+            raise UsageError(
+                f"{experiment.locate('model')}: expected model = {table['model']!r} or [[layers]]; received both. "
+                "Remove one"
+            )
+        return {"model": table["model"]}
+    model = get_table(experiment, "model")
+    is_graph = is_functional(table)
+    if model.get("kind", "Sequential") not in ("Sequential", "Model"):
+        hint = near_miss(str(model["kind"]), ("Sequential", "Model"))
+        raise UsageError(
+            f"{experiment.locate('model', 'kind')}, [model]: expected kind = 'Sequential' or kind = 'Model'; received "
+            f"{model['kind']!r:.100}.{hint}"
+        )
+    check_keys(experiment, ("model",), ("kind", "name", "outputs") if is_graph else ("kind", "name"))
+    if layers is None and is_graph:
+        raise UsageError(f"{experiment.name}: expected [[layers]] with the inputs and outputs of the network")
     if layers is None:
         return {}
-    if not isinstance(layers, list) or not layers or not all(isinstance(each, dict) for each in layers):
-        raise UsageError(f"{name}: expected [[layers]] tables, one for each layer; received {layers!r}")
-    settings: dict[str, Any] = {"layers": layers}
+    settings: dict[str, Any] = {"layers": get_tables(experiment, "layers")}
     if isinstance(model.get("name"), str):
         settings["model"] = model["name"]
     if "input" in table:
-        shape = get_table(table, "input", name).get("shape")
+        check_keys(experiment, ("input",), INPUT_KEYS)
+        shape = get_table(experiment, "input").get("shape")
         settings["input_shape"] = tuple(shape) if isinstance(shape, list) else shape
+    if is_graph:
+        settings["inputs"] = get_tables(experiment, "inputs") if "inputs" in table else []
+        settings["outputs"] = parse_output(experiment, model.get("outputs"))
+        for number, each in enumerate(settings["inputs"], start=1):
+            check_names(each, GROUP_KEYS, f"{experiment.locate('inputs')}, input {number}")
     return settings
 
 
-def get_table(table: Mapping[str, Any], key: str, name: str) -> dict[str, Any]:
-    value = table.get(key, {})
+def parse_output(experiment: ExperimentTable, outputs: object) -> str | None:
+    """Return the name of the output; None for the result of the last layer."""
+    if isinstance(outputs, list) and len(outputs) == 1:
+        [outputs] = outputs
+    if not isinstance(outputs, str | None):
+        raise UsageError(
+            f"{experiment.locate('model', 'outputs')}, [model]: outputs: expected the name of one layer; received "
+            f"{outputs!r:.100}. Join several with a layer of kind = 'Concatenate', or train from Python, with "
+            "pel.from_toml and fit"
+        )
+    return outputs
+
+
+def get_table(experiment: ExperimentTable, key: str) -> dict[str, Any]:
+    value = experiment.table.get(key, {})
     if not isinstance(value, dict):
-        raise UsageError(f"{name}: expected a table [{key}]; received {value!r}")
+        raise UsageError(f"{experiment.locate(key)}: expected a table [{key}]; received {value!r:.100}")
     return value
 
 
-def check_keys(table: Iterable[str], known: Sequence[str], where: str) -> None:
+def get_tables(experiment: ExperimentTable, key: str) -> list[dict[str, Any]]:
+    value = experiment.table.get(key)
+    if not isinstance(value, list) or not value or not all(isinstance(each, dict) for each in value):
+        raise UsageError(
+            f"{experiment.locate(key)}: expected [[{key}]] tables, one for each {key[:-1]}; received {value!r:.100}"
+        )
+    return value
+
+
+def check_keys(experiment: ExperimentTable, keys: Sequence[str], known: Sequence[str]) -> None:
+    """Refuse unknown keys of the table at ``keys``, with the file that has them."""
+    table: Any = experiment.table
+    for key in keys:
+        table = table.get(key, {})
     for key in table:
-        if key not in known:
-            raise UsageError(f"{where}: unknown key {key!r}. {suggest_name(key, known, 'keys')}")
+        place = f", [{'.'.join(keys)}]" if keys else ""
+        check_names([key], known, f"{experiment.locate(*keys, key)}{place}")
+
+
+def check_names(names: Iterable[str], known: Sequence[str], where: str) -> None:
+    for name in names:
+        if name not in known:
+            raise UsageError(f"{where}: unknown key {name!r:.100}. {suggest_name(name, known, 'keys')}")
 
 
 def format_settings(
@@ -117,15 +218,23 @@ def format_settings(
     data |= {key: getattr(settings, key) for key in DATA_KEYS} | {"task": task}
     # The layers of the augmentation are written below.
     training = {key: getattr(settings, key) for key in TRAINING_KEYS if key != "augment"} | {"metrics": metrics}
+    if settings.inputs is None:
+        model: dict[str, Any] = {"kind": "Sequential", "name": name}
+        inputs = [("[input]", {"shape": list(shape)})]
+    else:
+        model = {"kind": "Model", "name": name, "outputs": settings.outputs}
+        inputs = [("[[inputs]]", dict(group)) for group in settings.inputs]
+    sections: list[tuple[str, Mapping[str, Any]]] = [
+        ("[data]", data),
+        ("[model]", model),
+        *inputs,
+        *(("[[layers]]", layer) for layer in layers),
+        ("[optimizer]", get_optimizer(settings)),
+        ("[loss]", loss if isinstance(loss, Mapping) else {"kind": loss}),
+        ("[training]", training),
+        *([("[computed]", {"backends": list(settings.backends)})] if settings.backends else []),
+    ]
     lines = [f"pellucid = {FORMAT}  # the version of this format; run it again: pellucid train {FILE}"]
-    lines += format_section("[data]", data)
-    lines += format_section("[model]", {"kind": "Sequential", "name": name})
-    lines += format_section("[input]", {"shape": list(shape)})
-    for layer in layers:
-        lines += format_section("[[layers]]", layer)
-    lines += format_section("[optimizer]", get_optimizer(settings))
-    lines += format_section("[loss]", loss if isinstance(loss, Mapping) else {"kind": loss})
-    lines += format_section("[training]", training)
-    if settings.backends:
-        lines += format_section("[computed]", {"backends": list(settings.backends)})
+    for title, table in sections:
+        lines += format_section(title, escape_variables(table))
     return "\n".join(lines) + "\n"

@@ -4,7 +4,7 @@ import hashlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -14,7 +14,11 @@ from pellucid.typing import Array
 
 MAXIMUM_CLASSES = 20
 MINIMUM_SAMPLES_PER_CLASS = 3
-"""Integer targets are class labels if they have few distinct values, and on average enough samples of each."""
+MINIMUM_CLASS_SHARE = 0.02
+"""Integer targets are class labels if they have few distinct values, and enough samples of each: at least this fraction
+of those that it would have if all were equally frequent."""
+
+Task = Literal["classification", "regression"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +48,10 @@ class Dataset:
         Names of the regression targets.
     remedy_for_few : str
         A further remedy if a class has too few samples, for the error message.
+    task_reason : str
+        Why the task was inferred, and empty if it was given.
+    describe : function
+        Takes the description and returns lines that say how the data were read, for printing.
     """
 
     where: str
@@ -56,6 +64,8 @@ class Dataset:
     parts: Mapping[str, Array] = field(default_factory=dict)
     target_names: tuple[str, ...] = ("target",)
     remedy_for_few: str = ""
+    task_reason: str = ""
+    describe: Callable[[Mapping[str, Any]], Sequence[str]] = lambda description: ()
 
     @property
     def task(self) -> str:
@@ -78,10 +88,42 @@ def compute_checksum(*parts: Any) -> str:
     return checksum.hexdigest()
 
 
+def infer_task(values: Array) -> tuple[Task, str]:
+    """Return the task that targets suggest, and why.
+
+    Strings and booleans are classes. So are integers that have two values, or that count from 0 or 1 without a gap if
+    each occurs often; other integers, such as years, prices and long-tailed counts, are numbers.
+
+    Examples
+    --------
+    >>> infer_task(np.array(["dog", "cat", "dog"]))
+    ('classification', 'the targets are text')
+    >>> infer_task(np.array([2005.0, 2006.0, 2007.0] * 30))
+    ('regression', 'the integers do not count from 0 or 1 without a gap')
+    """
+    if values.dtype.kind in "USb":
+        return "classification", "the targets are text" if values.dtype.kind in "US" else "the targets are booleans"
+    if values.ndim != 1:
+        return "regression", "there are several targets"
+    if values.dtype.kind == "f" and not (values == np.rint(values)).all():
+        return "regression", "the targets have decimals"
+    distinct, counts = np.unique(values, return_counts=True)
+    if len(distinct) == 2:
+        return "classification", f"the targets have two values, {distinct[0]:g} and {distinct[1]:g}"
+    if len(distinct) > MAXIMUM_CLASSES:
+        return "regression", f"the targets are {len(distinct)} different integers"
+    if distinct[0] not in (0, 1) or distinct[-1] - distinct[0] != len(distinct) - 1:
+        return "regression", "the integers do not count from 0 or 1 without a gap"
+    if counts.min() < MINIMUM_SAMPLES_PER_CLASS or counts.min() < MINIMUM_CLASS_SHARE * len(values) / len(distinct):
+        rare = distinct[counts.argmin()]
+        return "regression", f"the integer {rare:g} occurs only {pluralize(int(counts.min()), 'time')}, as in a count"
+    return "classification", f"the targets are the integers {distinct[0]:g} to {distinct[-1]:g}"
+
+
 def encode_targets(values: Array, task: str | None, where: str) -> tuple[Array, tuple[str, ...]]:
     """Return class indices, int32, shape (n,), with the class names; or float32, shape (n, k), with no names.
 
-    Without a task, strings, and integers with few distinct values, are class labels.
+    Without a task, `infer_task` decides.
 
     Examples
     --------
@@ -96,24 +138,18 @@ def encode_targets(values: Array, task: str | None, where: str) -> tuple[Array, 
         raise DataError(f"{where}: expected numbers or strings as targets, received dtype {values.dtype}.")
     if task == "regression" and are_strings:
         raise DataError(f"{where}: expected numbers for a regression, received strings such as {str(values[0])!r}.")
-    if not (are_strings or task == "classification" or (task is None and are_class_labels(values))):
+    if (task or infer_task(values)[0]) == "regression":
+        if len(values) and (values == values[0]).all():
+            raise DataError(f"{where}: the target is always {values.flat[0]:g}; choose another target.")
         return values.astype(np.float32).reshape(len(values), -1), ()
     if values.ndim != 1:
         raise DataError(f"{where}: expected one class per sample, received targets of shape {values.shape}.")
     labels, indices = np.unique(values, return_inverse=True)
     if len(labels) < 2:
         raise DataError(
-            f"{where}: expected two or more classes, received only {str(labels[0])!r}; add samples of another class."
+            f"{where}: expected two or more classes, received only {format_label(labels[0].item())!r}; add samples of another class."
         )
     return indices.astype(np.int32), tuple(format_label(label) for label in labels.tolist())
-
-
-def are_class_labels(values: Array) -> bool:
-    """Tell whether numbers are class labels: integers with few distinct values."""
-    if values.ndim != 1 or (values.dtype.kind == "f" and not (values == np.rint(values)).all()):
-        return False
-    distinct = len(np.unique(values))
-    return distinct <= MAXIMUM_CLASSES and distinct * MINIMUM_SAMPLES_PER_CLASS <= len(values)
 
 
 def format_label(value: object) -> str:

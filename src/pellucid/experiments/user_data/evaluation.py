@@ -1,44 +1,86 @@
-"""Evaluation of a trained network on the test set: metrics, baselines and pictures."""
+"""Evaluation of a trained network on the test set: metrics, baselines, findings and a summary."""
 
-import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pellucid.experiments.runner.context import RunContext
 from pellucid.experiments.runner.result import ExperimentResult, Score, pluralize
-from pellucid.optional_packages import require_packages
+from pellucid.experiments.user_data.baseline_comparison import (
+    VERDICTS,
+    Comparison,
+    compare_classifiers,
+    compare_regressors,
+)
+from pellucid.experiments.user_data.baselines import Baseline, fit_baselines
+from pellucid.experiments.user_data.decision import Decision
+from pellucid.experiments.user_data.evaluation_pictures import draw_pictures
+from pellucid.experiments.user_data.metrics import (
+    LOWER_IS_BETTER,
+    Evaluation,
+    Metrics,
+    get_metric_name,
+)
+from pellucid.experiments.user_data.result_findings import (
+    can_weight,
+    find_balance_problems,
+    find_baseline_problems,
+    find_class_problems,
+    find_threshold_problems,
+)
+from pellucid.experiments.user_data.result_summary import summarize
+from pellucid.experiments.user_data.result_tables import format_result
+from pellucid.experiments.user_data.scored_predictions import (
+    NETWORK,
+    ScoredPredictions,
+    choose_metric,
+    describe_details,
+    evaluate_outputs,
+    get_predictions,
+    predict_finite,
+)
 from pellucid.typing import Array
 
 if TYPE_CHECKING:
+    from pellucid.experiments.user_data.cross_validation import CrossValidation
     from pellucid.experiments.user_data.pipeline import PreparedRun
+    from pellucid.graph.finding import Finding
     from pellucid.model.interfaces import ModelLike
     from pellucid.training.callbacks.history import History
 
-MAXIMUM_LINEAR_INPUTS = 2_000_000
-"""The linear baseline is skipped if the training set has more numbers."""
 
-METRIC_NAMES = {"mae": "mean absolute error", "rmse": "root mean squared error", "r2": "R²"}
+def evaluate(
+    run: RunContext,
+    prepared: "PreparedRun",
+    model: "ModelLike",
+    decision: Decision,
+    history: "History",
+    validation: "CrossValidation | None" = None,
+) -> ExperimentResult:
+    """Evaluate a trained network, which predicts in the units of the targets, on the test set.
 
-Metrics = Mapping[str, float]
-
-
-def evaluate(run: RunContext, prepared: "PreparedRun", model: "ModelLike", history: "History") -> ExperimentResult:
-    """Evaluate a trained network, which predicts in the units of the targets, on the test set."""
-    dataset, rows = prepared.dataset, prepared.parts["test"]
-    predictions = model.predict(prepared.x[rows])
-    metrics = compute_metrics(dataset.task, predictions, dataset.targets[rows])
-    baselines = compute_baselines(prepared)
+    The main score is that of the cross-validation, if there is one.
+    """
+    dataset = prepared.dataset
+    outputs = predict_finite(model, prepared.x[prepared.parts["test"]])
+    with run.clock("baselines"):
+        baselines, skipped = fit_baselines(prepared)
+    test = measure_test_set(prepared, outputs, decision, baselines)
+    main = validation.summarize(dataset.targets) if validation else test
+    metric = choose_metric(prepared)
+    comparisons = compare_with_baselines(metric, main, prepared.settings.seed)
+    findings = [*list_findings(prepared, main, comparisons), *find_threshold_problems(prepared, decision)]
+    summary = summarize(main, metric, comparisons, findings)
     losses = history.history["val_loss"]
     best = int(np.nanargmin(losses)) if np.isfinite(losses).any() else 0
-    name = "accuracy" if dataset.class_names else "mae"
-    label = METRIC_NAMES.get(name, name)
-    best_baseline = (min if name == "mae" else max)(baselines, key=lambda baseline: baselines[baseline][name])
+    best_baseline = choose_best(metric, main.baselines)
+    label = f"{'cross-validated' if validation else 'test'} {get_metric_name(metric)}"
     run.timings |= {**prepared.timings, "epochs": sum(history.seconds)}
     return ExperimentResult(
-        Score(f"test {label}", metrics[name]),
-        baseline=Score(best_baseline, baselines[best_baseline][name]),
+        Score(label, main.evaluation.metrics[metric], main.evaluation.intervals.get(metric)),
+        baseline=Score(best_baseline, main.baselines[best_baseline][metric]),
         measures={
             "task": dataset.task,
             "classes": dataset.class_names,
@@ -49,144 +91,95 @@ def evaluate(run: RunContext, prepared: "PreparedRun", model: "ModelLike", histo
             "epochs": len(history.epoch),
             "best_epoch": history.epoch[best] + 1,
             "best_validation_loss": losses[best],
-            "test": metrics,
-            "baselines": baselines,
+            "class_weights": name_class_weights(prepared),
+            "decision": decision.describe(dataset.class_names),
+            "metric": metric,
+            "test": test.evaluation.metrics,
+            **describe_details(test.evaluation, bool(dataset.class_names)),
+            "baselines": test.baselines,
+            "skipped_baselines": skipped,
+            "cross_validation": validation.describe(dataset.targets, bool(dataset.class_names)) if validation else None,
+            "comparisons": [{**asdict(each), "verdict": VERDICTS[each.verdict]} for each in comparisons],
+            "findings": [asdict(each) for each in (*findings, *find_balance_problems(prepared))],
+            "summary": summary,
         },
         lines=[
-            f"on {len(rows):,} held-out test samples:",
-            *format_metrics({f"this network ({prepared.name})": metrics, **baselines}),
-            *compare_with_baselines(metrics, baselines),
+            *summary,
+            *(format_result(prepared, main, validation.deviations) if validation else ()),
+            *format_result(prepared, test),
+            *(f"{name}: skipped, {reason}" for name, reason in skipped.items()),
+            *describe_decision(prepared, decision),
             f"{pluralize(len(history.epoch), 'epoch')} in {sum(history.seconds):.1f} s; "
             f"best epoch: {history.epoch[best] + 1}",
         ],
-        draw=lambda: draw_pictures(run, prepared, model, predictions, history),
+        draw=lambda: draw_pictures(run, prepared, outputs, decision, history),
     )
 
 
-def compute_metrics(task: str, predictions: Array, truth: Array) -> dict[str, float]:
-    """Return the metrics of a task.
+def measure_test_set(
+    prepared: "PreparedRun", outputs: Array, decision: Decision, baselines: Mapping[str, Baseline]
+) -> ScoredPredictions:
+    """Return the metrics of the network and the baselines on the test set; ``outputs`` are those of the network."""
+    dataset = prepared.dataset
+    names, truth = dataset.class_names, dataset.targets[prepared.parts["test"]]
+    predicted = {NETWORK: get_predictions(outputs, decision, names)}
+    predicted |= {name: get_predictions(each.outputs, each.decision, names) for name, each in baselines.items()}
 
-    For classification: accuracy and cross-entropy of class probabilities, shape (n, k), or the accuracy of class
-    indices. For regression: mean absolute error, root mean squared error, and R² unless the targets are constant.
+    def measure(name: str, outputs: Array, seed: int | None = None) -> Evaluation:
+        return evaluate_outputs(outputs, predicted[name], truth, prepared.positive, names, dataset.target_names, seed)
 
-    Examples
-    --------
-    >>> compute_metrics("classification", np.array([[0.5, 0.5], [0.25, 0.75]]), np.array([0, 1]))
-    {'accuracy': 1.0, 'loss': 0.4904}
-    """
-    if task == "regression":
-        error = predictions.astype(float) - truth
-        variance = ((truth - truth.mean(axis=0)) ** 2).mean()
-        metrics = {"mae": float(np.abs(error).mean()), "rmse": float(np.sqrt((error**2).mean()))}
-        return metrics | ({"r2": float(1 - (error**2).mean() / variance)} if variance > 0 else {})
-    if predictions.ndim == 1:
-        return {"accuracy": float((predictions == truth).mean())}
-    probabilities = np.clip(predictions[np.arange(len(truth)), truth].astype(float), 1e-7, 1)  # log 0 is -inf
-    accuracy = float((predictions.argmax(axis=1) == truth).mean())
-    return {"accuracy": accuracy, "loss": float(-np.log(probabilities).mean())}
+    return ScoredPredictions(
+        measure(NETWORK, outputs, prepared.settings.seed),
+        {name: measure(name, each.outputs).metrics for name, each in baselines.items()},
+        truth,
+        predicted,
+        f"{len(truth):,} test samples",
+    )
 
 
-def compute_baselines(prepared: "PreparedRun") -> dict[str, dict[str, float]]:
-    """Return the test metrics of a constant prediction, and of a linear model unless the training set is large."""
-    dataset, rows, training = prepared.dataset, prepared.parts["test"], prepared.parts["training"]
-    truth, targets = dataset.targets[rows], dataset.targets[training]
-    if dataset.class_names:
-        name, constant = "most frequent class", np.full(len(rows), np.bincount(targets).argmax())
-    else:
-        name, constant = "mean", np.broadcast_to(targets.mean(axis=0), truth.shape)
-    baselines = {name: compute_metrics(dataset.task, constant, truth)}
-    if len(training) * int(np.prod(prepared.x.shape[1:])) <= MAXIMUM_LINEAR_INPUTS:
-        name, predictions = predict_linear(prepared, targets)
-        baselines[name] = compute_metrics(dataset.task, predictions.reshape(truth.shape), truth)
-    return baselines
-
-
-def predict_linear(prepared: "PreparedRun", targets: Array) -> tuple[str, Array]:
-    """Return the name and the test predictions of scikit-learn's linear model on standardized inputs."""
-    with require_packages("The linear baseline"):
-        from sklearn.linear_model import LogisticRegression, Ridge
-        from sklearn.preprocessing import StandardScaler
-
-    flat = prepared.x.reshape(len(prepared.x), -1)
-    scaler = StandardScaler()
-    x = scaler.fit_transform(flat[prepared.parts["training"]].astype(np.float64))
-    x_test = scaler.transform(flat[prepared.parts["test"]].astype(np.float64))
-    if not prepared.dataset.class_names:
-        return "linear regression", Ridge().fit(x, targets).predict(x_test)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a regression that has not converged is a valid baseline
-        return "logistic regression", LogisticRegression(max_iter=200).fit(x, targets).predict(x_test)
-
-
-def compare_with_baselines(metrics: Metrics, baselines: Mapping[str, Metrics]) -> list[str]:
-    """Return a line if the network is not better than a baseline.
+def choose_best(metric: str, baselines: Mapping[str, Metrics]) -> str:
+    """Return the name of the baseline with the best value of a metric.
 
     Examples
     --------
-    >>> compare_with_baselines({"accuracy": 0.5}, {"most frequent class": {"accuracy": 0.6}})[0][:40]
-    'no better than most frequent class: try '
-    >>> compare_with_baselines({"mae": 2.0}, {"mean": {"mae": 3.0}})
-    []
+    >>> choose_best("accuracy", {"constant": {"accuracy": 0.5}, "linear": {"accuracy": 0.75}})
+    'linear'
     """
-    if metrics.get("accuracy") == 1:
+    return (min if metric in LOWER_IS_BETTER else max)(baselines, key=lambda name: baselines[name][metric])
+
+
+def compare_with_baselines(metric: str, result: ScoredPredictions, seed: int) -> list[Comparison]:
+    """Compare a network with every baseline by the main metric; the first one is constant."""
+    found, own = [], result.predicted[NETWORK]
+    for name, metrics in result.baselines.items():
+        if metric in LOWER_IS_BETTER:
+            verdict, test = compare_regressors(result.truth, own, result.predicted[name])
+        else:
+            verdict, test = compare_classifiers(metric, result.truth, own, result.predicted[name], seed)
+        found.append(Comparison(name, metric, result.evaluation.metrics[metric], metrics[metric], verdict, test))
+    return found
+
+
+def list_findings(
+    prepared: "PreparedRun", result: ScoredPredictions, comparisons: Sequence[Comparison]
+) -> "list[Finding]":
+    """Return the findings about a result, those about classes first."""
+    findings = list(find_baseline_problems(comparisons[:1]))
+    if prepared.dataset.class_names:
+        groups, advice = result.evaluation.groups, (can_weight(prepared), not result.has_folds)
+        findings = [*find_class_problems(groups, *advice), *findings]
+    return findings
+
+
+def name_class_weights(prepared: "PreparedRun") -> dict[str, float] | None:
+    weights, names = prepared.class_weights, prepared.dataset.class_names
+    return None if weights is None else {names[k]: weight for k, weight in weights.items()}
+
+
+def describe_decision(prepared: "PreparedRun", decision: Decision) -> list[str]:
+    """Return a line about the threshold, if there is one."""
+    if decision.threshold is None or decision.positive is None:
         return []
-    name, sign = ("accuracy", 1) if "accuracy" in metrics else ("mae", -1)
-    better = [baseline for baseline, other in baselines.items() if sign * other[name] >= sign * metrics[name]]
-    advice = "try more epochs (--epochs), another network or learning rate, or more data"
-    return [f"no better than {', '.join(better)}: {advice}"] if better else []
-
-
-def format_metrics(rows: Mapping[str, Metrics]) -> list[str]:
-    r"""Return a table of metrics, with those of the first row as columns.
-
-    Examples
-    --------
-    >>> print("\n".join(format_metrics({"network": {"accuracy": 0.9, "loss": 0.25}, "majority": {"accuracy": 0.5}})))
-              accuracy  loss
-    network        0.9  0.25
-    majority       0.5
-    """
-    columns = {name: METRIC_NAMES.get(name, name) for name in next(iter(rows.values()))}
-    cells = [["", *columns.values()]]
-    cells += [[label, *(f"{row[name]:.4g}" if name in row else "" for name in columns)] for label, row in rows.items()]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    lines = []
-    for first, *others in cells:
-        padded = [first.ljust(widths[0]), *(text.rjust(width) for text, width in zip(others, widths[1:], strict=True))]
-        lines.append("  ".join(padded).rstrip())
-    return lines
-
-
-def draw_pictures(
-    run: RunContext, prepared: "PreparedRun", model: "ModelLike", predictions: Array, history: "History"
-) -> None:
-    """Save the learning curves, and the confusion matrix or the predicted values."""
-    from pellucid.inspect.pictures import confusion_matrix, learning_curves
-    from pellucid.show.prediction_plots import describe_prediction_errors, prediction_errors
-
-    dataset, rows = prepared.dataset, prepared.parts["test"]
-    curves = truncate_at_nonfinite(history.history)
-    for name in ("loss", "accuracy"):
-        if name in curves:
-            picture = learning_curves(curves, name)
-            run.save_figure(name, f"Training and validation {name}", picture.figure, reading=picture.reading)
-    if dataset.class_names:
-        picture = confusion_matrix(model, prepared.x[rows], dataset.targets[rows], dataset.class_names)
-        run.save_figure("confusion", "Confusion matrix of the test set", picture.figure, reading=picture.reading)
-        return
-    errors = dataset.targets[rows], predictions, dataset.target_names
-    figure, reading = prediction_errors(*errors), describe_prediction_errors(*errors)
-    run.save_figure("predictions", "Predicted and true values of the test set", figure, reading=reading)
-
-
-def truncate_at_nonfinite(curves: Mapping[str, Sequence[float]]) -> dict[str, Sequence[float]]:
-    """Return curves up to the first epoch with a loss of nan or infinity.
-
-    Examples
-    --------
-    >>> truncate_at_nonfinite({"loss": [2.0, 1.0, float("inf")], "val_loss": [2.0, 3.0, 4.0]})
-    {'loss': [2.0, 1.0], 'val_loss': [2.0, 3.0]}
-    """
-    finite: Array = np.isfinite(np.array([curves["loss"], curves["val_loss"]])).all(axis=0)
-    end = len(finite) if finite.all() else int(finite.argmin())
-    return {name: values[:end] for name, values in curves.items()}
+    name, setting = prepared.dataset.class_names[decision.positive], prepared.settings.threshold
+    how = f", chosen by {setting} on the validation set" if isinstance(setting, str) else ""
+    return [f"{name} is predicted from a probability of {decision.threshold:.4g} on{how}"]

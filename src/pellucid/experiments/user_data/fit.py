@@ -1,5 +1,6 @@
 """Training, checkpoints, and the files of a run."""
 
+import importlib
 import shutil
 import time
 import warnings
@@ -10,9 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pellucid.atomic_write import atomic_write
 from pellucid.data.errors import DataWarning
 from pellucid.errors import PellucidError
-from pellucid.experiments.common.interrupt import acknowledge_interrupt
+from pellucid.experiments.common.interrupt import (
+    acknowledge_interrupt,
+    receive_snapshot_requests,
+    take_snapshot_request,
+)
 from pellucid.experiments.runner.context import RunContext
 from pellucid.experiments.runner.errors import UsageError
 from pellucid.experiments.runner.experiment import record_run
@@ -20,14 +26,19 @@ from pellucid.experiments.runner.record import FILE as RECORD
 from pellucid.experiments.runner.record import Record, is_finished, to_json
 from pellucid.experiments.runner.result import ExperimentResult
 from pellucid.experiments.user_data import config_toml
+from pellucid.experiments.user_data.decision import Decision
 from pellucid.experiments.user_data.pipeline import PreparedRun, prepare
 from pellucid.experiments.user_data.settings import Settings
 from pellucid.graph.errors import DistributionError, NonFiniteError
+from pellucid.optional_packages import require_packages
 from pellucid.run.backends import compare_backends
+from pellucid.run.interrupts import DeferSigint
 from pellucid.training.callbacks.checkpoint import BackupAndRestore
 from pellucid.typing import FilePath
 
 if TYPE_CHECKING:
+    from pellucid.model.interfaces import ModelLike
+    from pellucid.training.callbacks.early_stopping import EarlyStopping
     from pellucid.training.callbacks.history import History
     from pellucid.typing import Verbosity
 
@@ -37,11 +48,28 @@ SECONDS_BETWEEN_CHECKPOINTS = 1.0
 
 
 class ThrottledBackup(BackupAndRestore):
-    """Backup after an epoch, at most once per `SECONDS_BETWEEN_CHECKPOINTS`; the file is kept after training."""
+    """Backup after an epoch, at most once per `SECONDS_BETWEEN_CHECKPOINTS`; the file is kept after training.
 
-    def __init__(self, backup_dir: FilePath) -> None:
+    SIGHUP also writes one, between two steps, and then calls ``on_snapshot``.
+    """
+
+    def __init__(self, backup_dir: FilePath, on_snapshot: Callable[[], None] = lambda: None) -> None:
         super().__init__(backup_dir, delete_checkpoint=False)
         self.last_time: float = -SECONDS_BETWEEN_CHECKPOINTS
+        self.on_snapshot = on_snapshot
+
+    @property
+    def batch_interval(self) -> int:
+        """After every chunk of steps."""
+        return 0
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        request = take_snapshot_request()
+        if request is not None:
+            self.write_backup()
+            self.on_snapshot()
+            epoch, step = self.model.run.epoch + 1, self.model.run.step
+            request.report([f"SIGHUP: snapshot of step {step:,}, in epoch {epoch}, saved in {self.folder}"])
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         is_last = epoch + 1 == self.params["epochs"]
@@ -96,25 +124,42 @@ def run_training(
     on_result: Callable[[ExperimentResult], None] | None = None,
 ) -> tuple[Record | None, BaseException | None]:
     """Train and record a run in an existing folder, like `train`; return the exception that ended it, if any."""
-    from pellucid.run.distributed.process_group import process_id
+    from pellucid.experiments.user_data.cross_validation import cross_validate, prepare_folds
+    from pellucid.experiments.user_data.evaluation import evaluate
+    from pellucid.run.distributed.process_group import num_processes, process_id
 
     if is_finished(folder):
         raise UsageError(f"{folder}: this run is finished. Choose another folder")
+    if settings.folds and num_processes() > 1:
+        raise UsageError("folds: not available with --distributed. Omit one of them")
     run = RunContext(folder, settings.seed)
 
     def work() -> ExperimentResult:
+        with require_packages("The evaluation"):  # says so before training, not after it
+            for module in ("sklearn", "threadpoolctl"):
+                importlib.import_module(module)
         resuming = has_checkpoint(folder)
         prepared = prepare(settings, resuming)
+        folds = prepare_folds(prepared) if settings.folds else []
         run.parameters = vars(prepared.settings)
-        report([*prepared.summary, *(["resuming from the last checkpoint"] if resuming else [])])
+        report(
+            [
+                *prepared.summary,
+                *describe_balance(prepared),
+                *(["resuming from the last checkpoint"] if resuming else []),
+            ]
+        )
         history = fit_and_save(run, prepared, verbose, resuming)
-        return evaluate_and_save(run, prepared, history)
+        model, decision = save_results(run, prepared, history)
+        validation = cross_validate(run, prepared, folds, verbose, report) if folds else None
+        return evaluate(run, prepared, model, decision, history, validation)
 
     if process_id():  # only the first process writes and reports
-        prepared = prepare(settings, has_checkpoint(folder))
-        fit_model(prepared, folder, verbose)
+        with receive_snapshot_requests(report):
+            fit_model(prepare(settings, has_checkpoint(folder)), folder, verbose)
         return None, None
-    record, error = record_run(run, "train", f"A network trained on {settings.data}", work, on_result)
+    with receive_snapshot_requests(report):
+        record, error = record_run(run, "train", f"A network trained on {settings.data}", work, on_result)
     if error is None:
         shutil.rmtree(folder / CHECKPOINT)
     elif isinstance(error, OSError) and error.filename and has_checkpoint(folder):
@@ -131,16 +176,39 @@ def has_checkpoint(folder: Path) -> bool:
 
 def fit_and_save(run: RunContext, prepared: PreparedRun, verbose: "Verbosity", resuming: bool) -> "History":
     """Write the configuration, train, and return the history; a run that fails before a checkpoint leaves nothing."""
-    folder, dataset = run.folder, prepared.dataset
+    folder = run.folder
     save_settings(run, prepared, ())
-    targets = {"task": dataset.task, "class_names": dataset.class_names, "target_names": dataset.target_names}
-    run.save_config(DATA, to_json({**prepared.description, **targets}) + "\n")
+    run.save_config(DATA, format_description(prepared, Decision()))
     try:
         return fit_model(prepared, folder, verbose)
     except PellucidError as error:
         if not resuming and (isinstance(error, NonFiniteError) or not has_checkpoint(folder)):
             shutil.rmtree(folder / CHECKPOINT, ignore_errors=True)
         raise
+
+
+def format_description(prepared: PreparedRun, decision: Decision) -> str:
+    """Return the content of ``data.json``: how inputs are made, and what outputs mean."""
+    dataset = prepared.dataset
+    targets = {"task": dataset.task, "class_names": dataset.class_names, "target_names": dataset.target_names}
+    return to_json({**prepared.description, **targets, "decision": decision.describe(dataset.class_names)}) + "\n"
+
+
+def save_network(prepared: PreparedRun, folder: Path, history: "History") -> tuple["ModelLike", Decision]:
+    """Save the network with its decision threshold, and the history; return both of the network."""
+    model = prepared.make_final_model()
+    decision = prepared.choose_decision(lambda part: model.predict(prepared.x[prepared.parts[part]]))
+    atomic_write(folder / DATA, format_description(prepared, decision))
+    model.save(folder / MODEL)
+    history.to_csv(folder / HISTORY)
+    return model, decision
+
+
+def describe_balance(prepared: PreparedRun) -> list[str]:
+    """Return a warning about rare classes, if there are any."""
+    from pellucid.experiments.user_data.result_findings import find_balance_problems
+
+    return [f"{each.severity}: {each.what}. {each.why} {each.fix}." for each in find_balance_problems(prepared)]
 
 
 def save_settings(run: RunContext, prepared: PreparedRun, backends: Sequence[str]) -> None:
@@ -167,15 +235,16 @@ def fit_model(prepared: PreparedRun, folder: Path, verbose: "Verbosity") -> "His
     settings, model = prepared.settings, prepared.model
     assert settings.epochs is not None  # resolved by `prepare`
     stopping = EarlyStopping(patience=settings.patience or settings.epochs, restore_best_weights=True)
-    backup = ThrottledBackup(folder / CHECKPOINT)
     history = History(snapshot_megabytes=0)
+    backup = ThrottledBackup(folder / CHECKPOINT, lambda: save_snapshot(prepared, folder, history, stopping))
     start = time.perf_counter()
     try:
         model.fit(
             *prepared.get_part("training"),
             epochs=settings.epochs,
             batch_size=settings.batch_size,
-            validation_data=prepared.get_part("validation"),
+            validation_data=prepared.get_validation_data(),
+            class_weight=prepared.class_weights,
             callbacks=[history, stopping, TerminateOnNaN(), backup],
             seed=settings.seed,
             devices=settings.devices,
@@ -192,19 +261,36 @@ def fit_model(prepared: PreparedRun, folder: Path, verbose: "Verbosity") -> "His
     return history
 
 
-def save_interrupted_run(prepared: PreparedRun, folder: Path, history: "History", stopping: Any) -> str:
+def save_best_weights(prepared: PreparedRun, folder: Path, history: "History", stopping: "EarlyStopping") -> None:
+    """Save the network with the weights of the best epoch so far, and the history; before the first epoch, nothing."""
+    if stopping.best_weights is not None:
+        prepared.model.set_weights(stopping.best_weights)
+        save_network(prepared, folder, history)
+
+
+def save_snapshot(prepared: PreparedRun, folder: Path, history: "History", stopping: "EarlyStopping") -> None:
+    """Save the best weights so far next to the checkpoint, and keep the weights of the training as they are."""
+    from pellucid.run.distributed.process_group import process_id
+
+    if process_id():
+        return
+    with DeferSigint():
+        weights = prepared.model.get_weights()
+        try:
+            save_best_weights(prepared, folder, history, stopping)
+        finally:
+            prepared.model.set_weights(weights)
+
+
+def save_interrupted_run(prepared: PreparedRun, folder: Path, history: "History", stopping: "EarlyStopping") -> str:
     """Save the best weights so far; return how to resume the run, whose checkpoint is written already."""
     from pellucid.run.distributed.process_group import process_id
 
-    progress, model = prepared.model.run, prepared.model
-    epochs = model.history.params["epochs"]
-    message = f"interrupted in epoch {min(progress.epoch + 1, epochs)} of {epochs}"
+    epochs = prepared.settings.epochs or 1
+    message = f"interrupted in epoch {min(prepared.model.run.epoch + 1, epochs)} of {epochs}"
     if process_id():
         return message
-    if stopping.best_weights is not None:
-        model.set_weights(stopping.best_weights)
-        prepared.make_final_model().save(folder / MODEL)
-        history.to_csv(folder / HISTORY)
+    save_best_weights(prepared, folder, history, stopping)
     saved = (
         f"the weights of the best epoch so far, {stopping.best_epoch + 1}, are in {folder / MODEL}"
         if history.epoch
@@ -213,15 +299,12 @@ def save_interrupted_run(prepared: PreparedRun, folder: Path, history: "History"
     return f"{message}; {saved}. To resume: pellucid resume {folder}"
 
 
-def evaluate_and_save(run: RunContext, prepared: PreparedRun, history: "History") -> ExperimentResult:
-    from pellucid.experiments.user_data.evaluation import evaluate
-
-    model = prepared.make_final_model()
-    model.save(run.folder / MODEL)
-    history.to_csv(run.folder / HISTORY)
+def save_results(run: RunContext, prepared: PreparedRun, history: "History") -> tuple["ModelLike", Decision]:
+    """Save network, history and settings with what computed the run; return the network and its decision."""
+    model, decision = save_network(prepared, run.folder, history)
     save_settings(run, prepared, history.backends)
     warn_if_backends_differ(prepared.settings, history.backends)
-    return evaluate(run, prepared, model, history)
+    return model, decision
 
 
 def read_interrupted_run(folder: Path) -> Settings:

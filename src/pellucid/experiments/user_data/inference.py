@@ -4,20 +4,19 @@ import json
 import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pellucid.data.errors import DataError, DataWarning
-from pellucid.data.table import MAXIMUM_FILE_BYTES
 from pellucid.experiments.runner.errors import UsageError
 from pellucid.experiments.runner.record import FILE as RECORD
 from pellucid.experiments.runner.result import pluralize
 from pellucid.experiments.user_data.config_toml import FILE as CONFIG
 from pellucid.experiments.user_data.dataset import is_list_of
-from pellucid.experiments.user_data.evaluation import compute_metrics
+from pellucid.experiments.user_data.decision import Decision, read_decision
 from pellucid.experiments.user_data.fit import DATA, MODEL
 from pellucid.experiments.user_data.loaders import (
     STANDARD_INPUT,
@@ -27,6 +26,13 @@ from pellucid.experiments.user_data.loaders import (
     get_loaders,
     load_dataset,
 )
+from pellucid.experiments.user_data.result_findings import find_class_problems
+from pellucid.experiments.user_data.scored_predictions import (
+    describe_details,
+    evaluate_outputs,
+    get_predictions,
+    predict_finite,
+)
 from pellucid.experiments.user_data.settings import Settings
 from pellucid.typing import Array
 from pellucid.untrusted_files.reading import read_regular_file, report_damage
@@ -35,6 +41,11 @@ if TYPE_CHECKING:
     from pellucid.model.interfaces import ModelLike
 
 TASKS = ("classification", "regression")
+SEED = 0
+"""Seed of the bootstrap of `evaluate_network`."""
+
+MAXIMUM_FILE_BYTES = 2**30
+"""Largest size of standard input."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +56,11 @@ class TrainedNetwork:
     model: "ModelLike"
     loader: DataLoader
     description: Mapping[str, Any]
+
+    @property
+    def decision(self) -> Decision:
+        """How probabilities become classes."""
+        return read_decision(self.description)
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -74,13 +90,14 @@ def read_description(file: Path) -> tuple[Mapping[str, Any], DataLoader]:
         description = json.loads(read_regular_file(file, DataError))
         loader = next((each for each in get_loaders() if each.kind == description["kind"]), None)
         names = is_list_of(str, description["class_names"]) and is_list_of(str, description["target_names"])
+        read_decision(description)
         if loader is None or not (names and description["task"] in TASKS and loader.is_valid(description)):
             raise DataError(f"{file}: expected the description that pellucid train wrote; train again.")
     return description, loader
 
 
 def evaluate_network(network: TrainedNetwork, data: str, strict: bool = False) -> Mapping[str, Any]:
-    """Return the metrics of a network on other data with targets; on their test part if they have parts.
+    """Return the evaluation of a network on other data with targets; on their test part if they have parts.
 
     Raises `DataError` if the data have another kind, shape or classes than the training data.
     """
@@ -100,12 +117,24 @@ def evaluate_network(network: TrainedNetwork, data: str, strict: bool = False) -
     if "test" not in dataset.parts:
         warn_if_trained_on(network, dataset.checksum, data)
     rows = dataset.parts.get("test", np.arange(len(dataset.targets)))
-    predictions = network.model.predict(dataset.apply_description(description)[rows])
+    outputs = predict_finite(network.model, dataset.apply_description(description)[rows])
     truth = dataset.targets[rows]
     if names:
         truth = np.array([names.index(name) for name in dataset.class_names])[truth]
-    metrics = compute_metrics(description["task"], predictions, truth)
-    return {"folder": str(network.folder), "data": data, "samples": len(rows), "test": metrics}
+    decision = network.decision
+    predicted = get_predictions(outputs, decision, names)
+    targets = description["target_names"]
+    found = evaluate_outputs(outputs, predicted, truth, decision.positive, names, targets, SEED)
+    findings = list(find_class_problems(found.groups if names else [], advise_weights=False, advise_folds=False))
+    return {
+        "folder": str(network.folder),
+        "data": data,
+        "samples": len(rows),
+        "decision": description.get("decision"),
+        "test": found.metrics,
+        **describe_details(found, bool(names)),
+        "findings": [asdict(finding) for finding in findings],
+    }
 
 
 def warn_if_trained_on(network: TrainedNetwork, checksum: str, data: str) -> None:
@@ -122,8 +151,9 @@ def warn_if_trained_on(network: TrainedNetwork, checksum: str, data: str) -> Non
 def predict(network: TrainedNetwork, files: Sequence[str], strict: bool = False) -> list[dict[str, Any]]:
     """Return the predictions for the samples of files, one mapping each.
 
-    A mapping has ``file`` and, if files have several samples, ``line`` or ``row``; then ``class``, ``probability`` and
-    ``probabilities``, or ``values`` by the names of the targets.
+    A mapping has ``file`` and, if files have several samples, ``line`` or ``row``; then ``class``, its ``probability``
+    and ``probabilities``, or ``values`` by the names of the targets. A decision threshold may choose another class than
+    the most probable one.
     """
     found: list[dict[str, Any]] = []
     for file in files:
@@ -162,6 +192,6 @@ def describe_prediction(network: TrainedNetwork, output: Array) -> dict[str, Any
     if not names:
         values = zip(network.description["target_names"], output, strict=True)
         return {"values": {name: float(value) for name, value in values}}
-    best = int(output.argmax())
+    [best] = network.decision.choose_classes(output[None]).tolist()
     probabilities = {name: float(p) for name, p in zip(names, output, strict=True)}
     return {"class": names[best], "probability": float(output[best]), "probabilities": probabilities}

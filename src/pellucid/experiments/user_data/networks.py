@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pellucid.experiments.runner.errors import UsageError, suggest_name
+from pellucid.experiments.user_data.column_groups import select_groups
 from pellucid.experiments.user_data.dataset import Dataset
 from pellucid.experiments.user_data.settings import Settings
 from pellucid.typing import Array
@@ -21,6 +22,9 @@ MINIMUM_SIDE = 8
 """A convolution and a pooling layer are added while the shorter side has at least this many pixels."""
 MAXIMUM_POOLINGS = 3
 NORMALIZATION_BATCH = 1024
+
+DEFAULT_OPTIMIZER = "Adam"
+"""The optimizer of a file that sets only its arguments."""
 
 
 def get_layers(settings: Settings, shape: Sequence[int], outputs: int, task: str) -> tuple[str, Sequence[Table]]:
@@ -78,19 +82,71 @@ def get_hidden_layers(name: str, shape: Sequence[int], augment: bool) -> Iterato
         yield {"kind": "Dense", "units": 64, "activation": "relu"}
 
 
-def get_optimizer(settings: Settings) -> Table:
+def get_optimizer(settings: Settings) -> dict[str, Any]:
     """Return the optimizer as a table with its kind and arguments."""
     from pellucid.nn import optimizers
 
-    optimizer = settings.optimizer
-    if isinstance(optimizer, str):
-        if optimizer.lower() not in optimizers.NAMED:
-            hint = suggest_name(optimizer, optimizers.NAMED, "optimizers")
-            raise UsageError(f"optimizer: no optimizer {optimizer!r}. {hint}")
-        kind = optimizers.NAMED[optimizer.lower()]
-        default = inspect.signature(kind).parameters["learning_rate"].default
-        optimizer = {"kind": kind.__name__, "learning_rate": default}
-    return {**optimizer, **({} if settings.learning_rate is None else {"learning_rate": settings.learning_rate})}
+    given = settings.optimizer
+    if isinstance(given, str) and given.lower() not in optimizers.NAMED:
+        raise UsageError(f"optimizer: no optimizer {given!r}. {suggest_name(given, optimizers.NAMED, 'optimizers')}")
+    table = {"kind": DEFAULT_OPTIMIZER, **({"kind": given} if isinstance(given, str) else given)}
+    named = optimizers.NAMED.get(str(table["kind"]).lower())
+    if named is not None:
+        table = {"kind": named.__name__, "learning_rate": get_default_rate(named)} | {**table, "kind": named.__name__}
+    if settings.learning_rate is not None:
+        table["learning_rate"] = settings.learning_rate
+    return table
+
+
+def get_default_rate(optimizer: type) -> float:
+    rate: float = inspect.signature(optimizer).parameters["learning_rate"].default
+    return rate
+
+
+def complete_optimizer(settings: Settings, samples: int) -> dict[str, Any]:
+    """Return the optimizer as a table; a schedule that leaves them out gets its length and its learning rate.
+
+    The length is that of the whole training, and the rate the default of the optimizer. A schedule may be its name.
+
+    Examples
+    --------
+    >>> settings = Settings("moons", epochs=10, optimizer={"kind": "SGD", "learning_rate": "CosineDecay"})
+    >>> complete_optimizer(settings, 320)["learning_rate"]
+    {'kind': 'CosineDecay', 'initial_learning_rate': 0.01, 'decay_steps': 100}
+    """
+    from pellucid.nn import optimizers
+
+    optimizer = get_optimizer(settings)
+    kind = optimizers.NAMED.get(str(optimizer["kind"]).lower())
+    if kind is None:
+        return optimizer
+    steps = -(-samples // settings.batch_size) * (settings.epochs or 1)
+    steps = steps // (optimizer.get("gradient_accumulation_steps") or 1)
+    return optimizer | {"learning_rate": complete_schedule(optimizer["learning_rate"], get_default_rate(kind), steps)}
+
+
+def complete_schedule(schedule: Any, rate: float, steps: int) -> Any:
+    """Return a schedule with its length and its learning rate; values that are no schedule stay as they are."""
+    from pellucid.model.object_config import get_classes, get_required
+    from pellucid.nn import schedules
+
+    classes = get_classes(schedules)
+    if isinstance(schedule, str) and schedule in classes:
+        schedule = {"kind": schedule}
+    if not isinstance(schedule, dict) or schedule.get("kind") not in classes:
+        return schedule
+    warmup = schedule.get("warmup_steps", 0)
+    decay = max(1, steps - warmup) if isinstance(warmup, int) else steps
+    defaults = {"initial_learning_rate": rate, "max_learning_rate": rate, "schedule": rate}
+    defaults |= {"decay_steps": decay, "total_steps": steps}
+    missing = [name for name in get_required(classes[schedule["kind"]]) if name in defaults and name not in schedule]
+    if warmup and schedule["kind"] == "CosineDecay" and "initial_learning_rate" in missing:
+        defaults["initial_learning_rate"] = 0.0
+        schedule = {**schedule, "warmup_target": schedule.get("warmup_target", rate)}
+    completed = {**schedule, **{name: defaults[name] for name in missing}}
+    if "schedule" in schedule:
+        completed["schedule"] = complete_schedule(schedule["schedule"], rate, decay)
+    return completed
 
 
 def get_loss_and_metrics(settings: Settings, task: str) -> tuple[Any, list[Any]]:
@@ -103,18 +159,25 @@ def get_loss_and_metrics(settings: Settings, task: str) -> tuple[Any, list[Any]]
 
 
 def build_model(
-    settings: Settings, dataset: Dataset, x: Array, training: Array, layers: Sequence[Table], name: str
+    settings: Settings,
+    dataset: Dataset,
+    x: Array,
+    training: Array,
+    layers: Sequence[Table],
+    name: str,
+    description: Mapping[str, Any],
 ) -> "ModelLike":
     """Build and compile a network after a layer that standardizes inputs by the statistics of the training samples.
 
-    Raises `ModelError` if the layers are invalid or the output does not fit the targets.
+    ``description`` says how inputs are made from the data, for networks with named groups of columns. Raises
+    `ModelError` if the layers are invalid or the output does not fit the targets.
     """
     from pellucid.inspect.source_export.model_from_toml import TomlModelReader
     from pellucid.nn.random_seed import set_random_seed
 
     set_random_seed(settings.seed)
     loss, metrics = get_loss_and_metrics(settings, dataset.task)
-    reader = TomlModelReader(settings.layers_from)
+    reader = TomlModelReader(settings.layers_from, sources=settings.sources)
     table = {
         "pellucid": 1,
         "model": {"kind": "Sequential", "name": name},
@@ -123,7 +186,14 @@ def build_model(
         "loss": loss,
         "training": {"metrics": metrics},
     }
-    model = reader.build_model(table, first_layers=make_input_layers(x, training))
+    source, scaling = make_input_layers(x, training)
+    if settings.inputs is None:
+        model = reader.build_model(table, first_layers=[source, scaling])
+    else:
+        table["model"] = {"kind": "Model", "name": name, "outputs": settings.outputs}
+        where = settings.sources.get("inputs", settings.layers_from)
+        groups = select_groups(scaling(source), settings.inputs, description, where)
+        model = reader.build_model(table, built_inputs=(source, groups))
     check_model(model, dataset, settings)
     return model
 
@@ -159,6 +229,11 @@ def check_model(model: "Model", dataset: Dataset, settings: Settings) -> None:
             f"kind = 'Dense', units = {dataset.outputs}"
         )
     activation = output.op.name if output.op else "an input"
+    if settings.threshold is not None and activation != "softmax":
+        raise ModelError(
+            f"{settings.layers_from}: threshold: expected class probabilities from a softmax; received the output of "
+            f"{activation}. Add activation = 'softmax' to the last layer, or omit the threshold"
+        )
     if dataset.class_names and settings.loss is None and activation not in ("softmax", "sigmoid"):
         raise ModelError(
             f"{settings.layers_from}: expected class probabilities from the last layer; received the output of "
@@ -170,11 +245,16 @@ def append_unscaling(model: "ModelLike", settings: Settings, mean: Array, deviat
     """Return a network trained on standardized targets with a layer that converts predictions to the original units."""
     from pellucid import nn
     from pellucid.inspect.source_export.model_from_toml import TomlModelReader
+    from pellucid.model.model import Model
     from pellucid.model.sequential import Sequential
 
     unscaling = nn.Rescaling(deviation, mean, name="in_units")
-    final = Sequential([nn.Input(model.inputs[0].shape[1:]), *model.layers, unscaling], name=model.name)
-    reader = TomlModelReader(settings.layers_from)
+    final: ModelLike
+    if model.is_sequential:
+        final = Sequential([nn.Input(model.inputs[0].shape[1:]), *model.layers, unscaling], name=model.name)
+    else:
+        final = Model(model.inputs[0], unscaling(model.outputs[0]), name=model.name)
+    reader = TomlModelReader(settings.layers_from, sources=settings.sources)
     loss, metrics = get_loss_and_metrics(settings, "regression")
     optimizer = reader.build_object(get_optimizer(settings), "optimizer", "[optimizer]")
     final.compile(optimizer, reader.build_loss(loss), metrics=reader.build_metrics(metrics))

@@ -2,7 +2,7 @@
 
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +10,11 @@ import numpy as np
 
 from pellucid.data.errors import DataError, DataWarning
 from pellucid.experiments.runner.result import pluralize
+from pellucid.experiments.user_data.class_balance import get_class_weights, get_positive_class
 from pellucid.experiments.user_data.dataset import Dataset, split_dataset
+from pellucid.experiments.user_data.decision import Decision, choose_threshold, parse_threshold
 from pellucid.experiments.user_data.loaders import get_options, load_dataset
-from pellucid.experiments.user_data.networks import append_unscaling, build_model, get_layers
+from pellucid.experiments.user_data.networks import append_unscaling, build_model, complete_optimizer, get_layers
 from pellucid.experiments.user_data.settings import Settings
 from pellucid.typing import Array
 
@@ -26,6 +28,7 @@ class PreparedRun:
 
     ``parts`` are indices of the training, validation and test samples. ``x`` has all inputs and ``y`` the targets of
     training: regression targets have mean 0 and variance 1. ``description`` says how inputs are made from the data.
+    ``class_weights`` are the weights of classes in the loss, and ``positive`` is the positive of two classes.
     """
 
     settings: Settings
@@ -39,10 +42,35 @@ class PreparedRun:
     model: "ModelLike"
     target_mean: Array
     target_deviation: Array
+    class_weights: Mapping[int, float] | None = None
+    positive: int | None = None
     timings: dict[str, float] = field(default_factory=dict)
 
     def get_part(self, name: str) -> tuple[Array, Array]:
         return self.x[self.parts[name]], self.y[self.parts[name]]
+
+    @property
+    def training_labels(self) -> Array:
+        """Targets of the training samples, in their own units."""
+        return self.dataset.targets[self.parts["training"]]
+
+    def get_validation_data(self) -> tuple[Array, ...]:
+        """Return the validation part, with the weights of classes, so that the loss is that of training."""
+        x, y = self.get_part("validation")
+        if self.class_weights is None:
+            return x, y
+        weights = np.array([self.class_weights.get(k, 1.0) for k in range(self.dataset.outputs)], np.float32)
+        return x, y, weights[y]
+
+    def choose_decision(self, predict: Callable[[str], Array]) -> Decision:
+        """Return how probabilities become classes; ``predict`` returns the probabilities of a part of the data."""
+        if self.settings.threshold is None or self.positive is None:
+            return Decision(self.positive)
+        rule = parse_threshold(self.settings.threshold)
+        if rule.kind == "number":
+            return Decision(self.positive, rule.value)
+        is_positive = self.dataset.targets[self.parts["validation"]] == self.positive
+        return Decision(self.positive, *choose_threshold(rule, predict("validation")[:, self.positive], is_positive))
 
     def make_final_model(self) -> "ModelLike":
         """Return the network that predicts in the units of the targets."""
@@ -71,8 +99,11 @@ class PreparedRun:
         optimizer = self.model.optimizer
         rate = optimizer.learning_rate
         learning_rate = f"{rate:g}" if isinstance(rate, float) else str(rate)
+        other = "regression" if names else "classification"
+        doubt = f" (because {dataset.task_reason}; otherwise --task {other})" if dataset.task_reason else ""
         return [
-            f"{dataset.where}: {dataset.summary}; {dataset.task}, {target}",
+            f"{dataset.where}: {dataset.summary}; {dataset.task}, {target}{doubt}",
+            *dataset.describe(self.description),
             f"{sizes['training']} training, {sizes['validation']} validation and {sizes['test']} test samples",
             f"{self.name}: {pluralize(len(self.layers), 'layer')}, {pluralize(self.weights, 'weight')}; "
             f"{type(optimizer).__name__}, learning rate {learning_rate}, at most "
@@ -92,12 +123,24 @@ def prepare(settings: Settings, resuming: bool = False) -> PreparedRun:
         if resuming:
             raise DataError(f"{message}. Restore them to resume the run, or train again")
         warnings.warn(f"{message}. Results will differ", DataWarning, stacklevel=2)
-    fractions = {"validation": settings.validation_split, "test": settings.test_split}
-    parts = split_dataset(dataset, fractions, settings.seed)
+    parts = split_dataset(
+        dataset, {"validation": settings.validation_split, "test": settings.test_split}, settings.seed
+    )
+    prepared = prepare_parts(settings, dataset, parts)
+    prepared.timings["reading"] = time.perf_counter() - start
+    return prepared
+
+
+def prepare_parts(settings: Settings, dataset: Dataset, parts: Mapping[str, Array]) -> PreparedRun:
+    """Build the network for data that are divided into training, validation and test samples."""
     training = parts["training"]
+    class_weights = get_class_weights(settings, dataset, training)
+    positive = get_positive_class(settings, dataset, training)
+    check_validation(settings, dataset, parts["validation"], positive)
     x, description = dataset.fit_inputs(training)
     options = {name: description[name] for name in get_options() if name in description}
     settings = replace(settings, checksum=dataset.checksum, options=options).resolve_epochs(len(training))
+    settings = replace(settings, optimizer=complete_optimizer(settings, len(training)))
     name, layers = get_layers(settings, x.shape[1:], dataset.outputs, dataset.task)
     y = dataset.targets
     mean: Array = np.zeros(1)
@@ -106,8 +149,19 @@ def prepare(settings: Settings, resuming: bool = False) -> PreparedRun:
         mean, deviation = y[training].mean(axis=0, dtype=np.float64), y[training].std(axis=0, dtype=np.float64)
         deviation = np.where(deviation > 0, deviation, 1.0)  # a constant target
         y = ((y - mean) / deviation).astype(np.float32)
-    seconds = time.perf_counter() - start
-    model = build_model(settings, dataset, x, training, layers, name)
+    model = build_model(settings, dataset, x, training, layers, name, description)
     return PreparedRun(
-        settings, dataset, parts, x, y, description, name, layers, model, mean, deviation, {"reading": seconds}
+        settings, dataset, parts, x, y, description, name, layers, model, mean, deviation, class_weights, positive
     )
+
+
+def check_validation(settings: Settings, dataset: Dataset, rows: Array, positive: int | None) -> None:
+    """Raise if the validation set cannot choose the threshold of the settings."""
+    if settings.threshold is None or parse_threshold(settings.threshold).kind == "number":
+        return
+    if not (dataset.targets[rows] == positive).any():
+        name = dataset.class_names[positive or 0]
+        raise DataError(
+            f"{dataset.where}: expected validation samples of class {name!r}, which choose the threshold; received "
+            "none. Add some, or give the threshold as a number."
+        )

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pellucid.errors import near_miss
 from pellucid.experiments.runner.errors import UsageError
 from pellucid.experiments.runner.parameters import Range, get_parameters
+from pellucid.experiments.user_data.decision import parse_threshold
 
 MODELS = ("linear", "mlp", "cnn")
 """Names of built-in networks; `networks` has their layers."""
@@ -27,15 +28,21 @@ class Settings:
     Parameters
     ----------
     data : str
-        A folder or zip archive of images, a CSV file, an NPZ file, or the name of a built-in data set.
+        A folder or zip archive of images, a table, an NPZ file, or the name of a built-in data set.
     options : mapping
-        Options of the data loader: ``target`` of CSV files, ``size`` of images.
+        Options of the data loader: ``target`` and ``columns`` of tables, ``size`` of images.
     layers : sequence of mapping, optional
         The network layer by layer, like ``[[layers]]`` of a TOML file; ``model`` is then its name.
     layers_from : str
         The file that has the layers, for error messages.
     input_shape : tuple of int, optional
         The shape of one sample for which the layers were written, to be checked against the data.
+    inputs : sequence of mapping, optional
+        Named groups of columns, like ``[[inputs]]``, if the layers name their inputs; an empty one is all columns.
+    outputs : str, optional
+        Name of the output, by default that of the last layer.
+    sources : mapping
+        The file of each section, for error messages, if it is not ``layers_from``.
     backends : sequence of str
         What computed the run that wrote the settings; other backends cause a warning.
 
@@ -80,6 +87,26 @@ class Settings:
     test_split: Annotated[
         float, Range(0, 1, open=True), "Fraction of the samples in the held-out test set (default 0.15)."
     ] = 0.15
+    class_weights: Annotated[
+        Literal["balanced"] | dict | None,  # type: ignore[type-arg]
+        "Weights of classes in the loss: balanced for equal shares of rare and frequent classes, or numbers such as "
+        "fraud=20,ok=1 (default: none).",
+    ] = None
+    threshold: Annotated[
+        float | str | None,
+        Range(0, 1, open=True),
+        "Smallest probability at which the positive of two classes is predicted: a number, or best-f1, recall=0.9 or "
+        "precision=0.9, which choose it on the validation set (default: the more probable class is predicted).",
+    ] = None
+    positive_class: Annotated[
+        str | None,
+        "Class of two that the threshold, ROC AUC and average precision are about (default: the rarer one).",
+    ] = None
+    folds: Annotated[
+        int | None,
+        Range(2, 100),
+        "Number of folds of a cross-validation, which trains as many networks more (default: none).",
+    ] = None
     seed: Annotated[
         int, Range(0, 2**32 - 1), "Seed of the split, the initial weights and the sample order (default 0)."
     ] = 0
@@ -94,6 +121,9 @@ class Settings:
     layers: Sequence[Mapping[str, Any]] | None = None
     layers_from: str = "layers"
     input_shape: Any = None
+    inputs: Sequence[Mapping[str, Any]] | None = None
+    outputs: Any = None
+    sources: Mapping[str, str] = field(default_factory=dict)
     backends: Sequence[str] = ()
 
     def __post_init__(self) -> None:
@@ -106,6 +136,8 @@ class Settings:
             raise UsageError(f"model: expected one of {', '.join(MODELS)}; received {self.model!r}.{hint}")
         if self.layers is not None and self.augment:
             raise UsageError("augment: not available with [[layers]]. Add augmentation layers to them instead")
+        if self.threshold is not None:
+            parse_threshold(self.threshold)
         if self.validation_split + self.test_split >= MAXIMUM_HELD_OUT:
             raise UsageError(
                 f"validation_split and test_split: expected a sum below {MAXIMUM_HELD_OUT}, so that samples are left "

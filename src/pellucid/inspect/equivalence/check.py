@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from pellucid.graph.errors import OptionError
+from pellucid.graph.expr import Expr
 from pellucid.graph.types import format_shape, is_float
 from pellucid.graph.validation import check_integer, check_number
 from pellucid.inspect.equivalence.program_worker import Tensors
@@ -307,18 +308,25 @@ def prepare_data(a: Any, data: Sequence[Any], seed: int) -> list[Array]:
 
 
 def draw_samples(model: ModelLike, rng: np.random.Generator, count: int = RANDOM_SAMPLES) -> list[Array]:
+    """Return random inputs and targets of a compiled model."""
     training = trace_training(model)
-    targets = set(training.targets)
-    samples = []
-    for e in training.batch_inputs:
+    return draw_batch(training.inputs, training.targets, training.outputs, rng, count)
+
+
+def draw_batch(
+    inputs: Sequence[Expr], targets: Sequence[Expr], outputs: Sequence[Expr], rng: np.random.Generator, count: int
+) -> list[Array]:
+    """Return random values: normal inputs, targets between 0 and 1, and integers below the number of outputs."""
+    samples, is_target = [], set(targets).__contains__
+    for e in (*inputs, *targets):
         shape = (count, *(size for size in e.shape[1:] if isinstance(size, int)))
         if len(shape) < e.ndim:
             raise ModelError(f"Cannot draw random data for {e} of unknown shape {format_shape(e.shape)}. Pass data")
         if is_float(e.dtype):
-            values = rng.random(shape) if e in targets else rng.normal(size=shape)
+            values = rng.random(shape) if is_target(e) else rng.normal(size=shape)
             samples.append(values.astype(e.dtype))
         else:
-            classes = training.outputs[0].shape[-1]
+            classes = outputs[0].shape[-1]
             samples.append(rng.integers(0, classes if isinstance(classes, int) else 2, shape).astype(e.dtype))
     return samples
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -11,13 +12,14 @@ from types import ModuleType
 from typing import Any
 
 from pellucid.graph.errors import PellucidError, near_miss
+from pellucid.graph.expr import Expr
 from pellucid.graph.validation import check_integer
 from pellucid.inspect.source_export.model_to_toml import FORMAT_VERSION
 from pellucid.model.errors import ModelError
 from pellucid.model.model import Model
-from pellucid.model.object_config import UNKNOWN, get_classes, get_module, get_parameters
+from pellucid.model.object_config import UNKNOWN, get_classes, get_module, get_parameters, get_required
 from pellucid.model.sequential import Sequential
-from pellucid.nn import layers
+from pellucid.nn import schedules
 from pellucid.nn.layers import Input
 from pellucid.nn.random_seed import validate_seed
 from pellucid.untrusted_files.budget import DEFAULT_MAX_BYTES, TRUSTED, MemoryBudget, limit_parameters
@@ -35,8 +37,14 @@ MAX_NUMBER = 2**31
 
 MAX_STRING_LENGTH = 200
 
-CALL_KEYS = ("again", "as", "of", "with")
+CALL_KEYS = ("again", "as", "inputs", "with")
 """Keys of a layer table that describe its call; see `GraphConfig`."""
+
+BY_NAME = ("multipliers",)
+"""Arguments that are tables of numbers by name; other tables are objects with a kind."""
+
+BuiltInputs = tuple[Expr, Mapping[str, Expr]]
+"""Input of a model, and the expressions that layers of its file refer to by name."""
 
 
 def from_toml(source: str | Path, *, max_bytes: int = DEFAULT_MAX_BYTES) -> Model:
@@ -55,7 +63,7 @@ def from_toml(source: str | Path, *, max_bytes: int = DEFAULT_MAX_BYTES) -> Mode
     Returns
     -------
     Model
-        A `Sequential`, or a functional model if layers name their inputs (``of``). Its ``training`` holds ``epochs``,
+        A `Sequential`, or a functional model if layers name their ``inputs``. Its ``training`` holds ``epochs``,
         ``batch_size`` and ``seed``, as far as the file gives them.
 
     Raises
@@ -116,27 +124,51 @@ def parse_toml(content: bytes, name: str) -> dict[str, Any]:
         raise ModelError(f"{name} does not describe a network: its values are nested too deeply") from None
 
 
-class TomlModelReader:
-    """Builds models, losses and optimizers from TOML tables; ``file`` is the name of the file in messages."""
+def is_functional(table: Mapping[str, Any]) -> bool:
+    """Whether tables describe a functional model: they say so, or name inputs of the model or of a layer."""
+    about, tables = table.get("model"), table.get("layers")
+    if isinstance(about, dict) and "kind" in about:
+        return bool(about["kind"] == "Model")
+    layer_tables = [each for each in tables if isinstance(each, dict)] if isinstance(tables, list) else []
+    return "inputs" in table or any(key in each for each in layer_tables for key in CALL_KEYS)
 
-    def __init__(self, file: str, max_bytes: int = DEFAULT_MAX_BYTES) -> None:
-        self.file = file
+
+class TomlModelReader:
+    """Builds models, losses and optimizers from TOML tables.
+
+    ``file`` is the name of the file in messages; ``sources`` has other names, by section.
+    """
+
+    def __init__(self, file: str, max_bytes: int = DEFAULT_MAX_BYTES, sources: Mapping[str, str] | None = None) -> None:
+        self.file, self.sources = file, sources or {}
         self.budget: MemoryBudget = MemoryBudget(max_bytes, ModelError, file, REMEDY)
 
-    def build_model(self, table: Mapping[str, Any], first_layers: Sequence[Any] = ()) -> Model:
-        """Build and compile the model; a Sequential starts with ``first_layers``, such as an input and built layers."""
+    def build_model(
+        self,
+        table: Mapping[str, Any],
+        first_layers: Sequence[Any] = (),
+        built_inputs: BuiltInputs | None = None,
+    ) -> Model:
+        """Build and compile the model.
+
+        A Sequential starts with ``first_layers``, such as an input and built layers; a functional model with
+        ``built_inputs`` in place of those of the file.
+        """
         about = self.check_table(table.get("model", {}), "model")
         kind = about.get("kind", "Sequential")
         if kind not in ("Sequential", "Model"):
             hint = near_miss(str(kind), ["Sequential", "Model"])
             raise self.error("[model]", f'expected kind = "Sequential" or kind = "Model".{hint}', kind)
-        is_graph = kind == "Model"
-        inputs = "inputs" if is_graph else "input"
-        self.check_keys(table, ["pellucid", "model", inputs, "layers", "optimizer", "loss", "training"], "")
+        is_graph = is_functional(table)
+        inputs = ["inputs", "input"] if is_graph else ["input"]
+        self.check_keys(table, ["pellucid", "model", *inputs, "layers", "optimizer", "loss", "training"], "")
         if table.get("pellucid") != FORMAT_VERSION:
             version = table.get("pellucid")
             raise self.error("", f"expected pellucid = {FORMAT_VERSION}, the version of the format", version)
-        model = self.build_graph(table, about) if is_graph else self.build_sequential(table, about, first_layers)
+        if is_graph:
+            model = self.build_graph(table, about, built_inputs)
+        else:
+            model = self.build_sequential(table, about, first_layers)
         training = self.check_table(table.get("training", {}), "training")
         optimizer = self.build_object(table.get("optimizer", "sgd"), "optimizer", "[optimizer]")
         loss, loss_weights = self.build_losses(table.get("loss"))
@@ -158,22 +190,40 @@ class TomlModelReader:
             self.run(place, lambda each=each, place=place: model.add(self.build_object(each, "layer", place)))
         return model
 
-    def build_graph(self, table: Mapping[str, Any], about: Mapping[str, Any]) -> Model:
+    def build_graph(
+        self, table: Mapping[str, Any], about: Mapping[str, Any], built_inputs: BuiltInputs | None = None
+    ) -> Model:
         self.check_keys(about, ["kind", "name", "outputs"], "[model]")
         calls = LayerCalls(self)
-        inputs = []
-        for number, each in enumerate(self.check_tables(table.get("inputs"), "inputs"), start=1):
-            place = f"input {number}"
-            inputs.append(self.run(place, lambda each=each, place=place: self.build_input(each, place)))
-            calls.add_result(self.get_required_name(each, place), inputs[-1], place)
+        if built_inputs is None:
+            inputs = self.build_inputs(table, calls)
+        else:
+            inputs = built_inputs[0]
+            for name, result in built_inputs[1].items():
+                calls.add_result(name, result, f"input {name!r}")
+        if len(calls.results) > 1:
+            calls.last = None
         for number, each in enumerate(self.check_tables(table.get("layers"), "layers"), start=1):
             place = f"layer {number} ({each.get('kind', each.get('again', 'no kind'))})"
             self.run(place, lambda each=each, place=place: calls.call_layer(each, place))
         outputs = calls.resolve(about.get("outputs"), "[model] outputs")
-        name = self.get_name(about, "[model]")
-        arguments = inputs if len(inputs) > 1 else inputs[0]
-        model: Model = self.run("[model]", lambda: Model(arguments, outputs, name=name))
+        calls.check_all_used()
+        model_name = self.get_name(about, "[model]")
+        model: Model = self.run("[model]", lambda: Model(inputs, outputs, name=model_name))
         return model
+
+    def build_inputs(self, table: Mapping[str, Any], calls: LayerCalls) -> Any:
+        """Build the inputs of a functional model: one, or a list."""
+        if "input" in table:
+            tables: Iterable[Mapping[str, Any]] = [{"name": "input", **self.check_table(table["input"], "input")}]
+        else:
+            tables = self.check_tables(table.get("inputs"), "inputs")
+        inputs = []
+        for number, each in enumerate(tables, start=1):
+            place = f"input {number}"
+            inputs.append(self.run(place, lambda each=each, place=place: self.build_input(each, place)))
+            calls.add_result(self.get_required_name(each, place), inputs[-1], place)
+        return inputs if len(inputs) > 1 else inputs[0]
 
     def build_input(self, table: Mapping[str, Any], place: str = "[input]") -> Input:
         self.check_keys(table, ["shape", "dtype", "name"], place)
@@ -241,13 +291,17 @@ class TomlModelReader:
             if isinstance(default, bool) and not isinstance(each, bool):
                 raise self.error(place, f"expected {name} to be true or false", each)
             arguments[name] = self.parse_value(each, name, place, depth)
+        missing = [name for name in get_required(cls) if name not in arguments]
+        if missing:
+            raise ModelError(f"{self.format_place(place)}: expected {' and '.join(missing)} of {table['kind']}")
         return self.run(place, lambda: cls(**arguments))
 
     def get_class(self, kind: object, module: ModuleType, argument: str, place: str) -> type:
         classes = get_classes(module)
-        what = "layer" if module is layers else argument.rsplit("_", maxsplit=1)[-1]
+        what = module.__name__.rpartition(".")[2].removesuffix("s")
         if not isinstance(kind, str):
-            raise self.error(place, f"expected a kind of {what}, such as kind = {next(iter(classes))!r}", kind)
+            example = "CosineDecay" if module is schedules else next(iter(classes))
+            raise self.error(place, f"expected a kind of {what}, such as kind = {example!r}", kind)
         if kind not in classes:
             hint = near_miss(kind, classes) or f" Known: {', '.join(sorted(classes))}"
             raise ModelError(f"{self.format_place(place)}: unknown kind of {what} {quote(kind)}.{hint}")
@@ -257,8 +311,10 @@ class TomlModelReader:
         """Return the value of an argument: tables become objects, and lists tuples."""
         if depth > MAX_DEPTH:
             raise self.error(place, f"expected at most {MAX_DEPTH} levels of nesting", "more")
+        if isinstance(value, dict) and argument in BY_NAME:
+            return {name: self.parse_value(v, name, join_places(place, argument)) for name, v in value.items()}
         if isinstance(value, dict):
-            return self.build_object(value, argument, place, depth + 1)
+            return self.build_object(value, argument, join_places(place, argument), depth + 1)
         if isinstance(value, list):
             return tuple(None if v == UNKNOWN else self.parse_value(v, argument, place, depth + 1) for v in value)
         if isinstance(value, bool) or (isinstance(value, str) and len(value) < MAX_STRING_LENGTH):
@@ -279,7 +335,7 @@ class TomlModelReader:
     def get_required_name(self, table: Mapping[str, Any], place: str) -> str:
         name = self.get_name(table, place)
         if name is None:
-            raise self.error(place, "expected a name, which layers refer to by of", None)
+            raise self.error(place, "expected a name, which layers have in their inputs", None)
         return name
 
     def check_table(self, value: Any, place: str) -> Mapping[str, Any]:
@@ -305,7 +361,7 @@ class TomlModelReader:
             with limit_parameters(self.budget):
                 return make()
         except ModelError as error:
-            if str(error).startswith(self.file):
+            if str(error).startswith((self.file, *self.sources.values())):
                 raise
             raise ModelError(f"{self.format_place(place)}: {error}") from error
         except (PellucidError, ValueError, TypeError) as error:  # arguments of a layer can be of any wrong type
@@ -314,12 +370,19 @@ class TomlModelReader:
             raise ModelError(f"{self.format_place(place)}: not enough memory") from None
 
     def format_place(self, place: str) -> str:
-        return f"{self.file}, {place}" if place else self.file
+        section = "inputs" if place.startswith("input ") else re.split(r"[^a-z]", place.removeprefix("["))[0]
+        file = self.sources.get("layers" if section == "layer" else section, self.file)
+        return f"{file}, {place}" if place else file
 
     def error(self, place: str, expected: str, received: object) -> ModelError:
         text = repr(received)
         end = "" if expected.endswith("?") else "."
         return ModelError(f"{self.format_place(place)}: {expected}{end} Received: {text[:80]}{'…' * (len(text) > 80)}")
+
+
+def join_places(place: str, argument: str) -> str:
+    """Return the place of an argument: ``[optimizer.learning_rate]``, ``layer 1 (Dense), kernel_regularizer``."""
+    return f"{place[:-1]}.{argument}]" if place.endswith("]") else f"{place}, {argument}"
 
 
 class LayerCalls:
@@ -329,15 +392,21 @@ class LayerCalls:
         self.reader = reader
         self.results: dict[str, Any] = {}
         self.layers: dict[str, Any] = {}
+        self.last: Any = None
+        """The result of the last layer, the default input of the next; or the only input."""
+        self.by_place: dict[str, list[Expr]] = {}
+        self.used: set[Expr] = set()
 
-    def add_result(self, name: str, result: Any, place: str) -> None:
+    def add_result(self, name: str | None, result: Any, place: str) -> None:
         """Register a result; several results of one call are ``name:0``, ``name:1`` and so on."""
+        several = isinstance(result, (list, tuple))
+        self.last = None if several else result
+        self.by_place[place] = [*result] if several else [result]
+        if name is None:
+            return
         if name in self.results or f"{name}:0" in self.results:
             raise self.reader.error(place, 'expected a unique name; as = "..." sets another one', name)
-        if isinstance(result, (list, tuple)):
-            self.results.update({f"{name}:{i}": each for i, each in enumerate(result)})
-        else:
-            self.results[name] = result
+        self.results.update({f"{name}:{i}": each for i, each in enumerate(result)} if several else {name: result})
 
     def call_layer(self, table: Mapping[str, Any], place: str) -> None:
         """Build a layer, or look up an earlier one, and call it."""
@@ -352,19 +421,35 @@ class LayerCalls:
                 hint = near_miss(str(again), self.layers)
                 raise self.reader.error(place, f"expected again to name an earlier layer.{hint}", again)
             layer = self.layers[again]
-        name = self.reader.get_required_name({"name": table.get("as", table.get("name"))}, place)
+        name = self.reader.get_name({"name": table.get("as", table.get("name"))}, place)
         keywords = self.reader.check_table(table.get("with", {}), f"{place} with")
         arguments = {key: self.resolve(value, f"{place} with {key}") for key, value in keywords.items()}
-        self.add_result(name, layer(self.resolve(table.get("of"), place), **arguments), place)
-        self.layers.setdefault(name, layer)
+        self.add_result(name, layer(self.resolve(table.get("inputs"), place), **arguments), place)
+        if name is not None:
+            self.layers.setdefault(name, layer)
 
     def resolve(self, value: Any, place: str, depth: int = 0) -> Any:
-        """Replace names by the results they refer to."""
+        """Replace names by the results they refer to; without a name, return the result of the layer before."""
         if isinstance(value, list) and value and depth < MAX_DEPTH:
             return [self.resolve(part, place, depth + 1) for part in value]
         if isinstance(value, bool) or (isinstance(value, (int, float)) and " with " in place):
             return value
-        if not isinstance(value, str) or value not in self.results:
+        if value is None and self.last is not None:
+            result = self.last
+        elif isinstance(value, str) and value in self.results:
+            result = self.results[value]
+        else:
             hint = near_miss(str(value), self.results) or f" Known: {', '.join(self.results) or 'none'}"
             raise self.reader.error(place, f"expected the name of an input or an earlier layer.{hint}", value)
-        return self.results[value]
+        self.used.add(result)
+        return result
+
+    def check_all_used(self) -> None:
+        """Refuse layers and inputs that no output depends on, which a model would leave out without a word."""
+        for place, results in self.by_place.items():
+            if not self.used.isdisjoint(results):
+                continue
+            raise ModelError(
+                f"{self.reader.format_place(place)}: expected another layer or [model] outputs to use its result. Name "
+                "it in their inputs, or remove it"
+            )

@@ -16,7 +16,13 @@ from pellucid.inspect.source_export.training_loop import ExportOptions
 from pellucid.model.errors import ModelError
 from pellucid.model.functional_graph import CallNode
 from pellucid.model.interfaces import ModelLike
-from pellucid.model.object_config import PerOutput, compile_to_config, input_to_config, layer_to_config, to_plain_value
+from pellucid.model.object_config import (
+    PlainMapping,
+    compile_to_config,
+    input_to_config,
+    layer_to_config,
+    to_plain_value,
+)
 from pellucid.nn.layers import Layer
 from pellucid.typing import Json
 
@@ -32,7 +38,7 @@ def write_toml(model: ModelLike, options: ExportOptions) -> str:
     lines += format_section("[loss]", loss_to_table(config))
     training = {"epochs": options.epochs, "batch_size": options.batch_size, "seed": options.seed}
     metrics = config["metrics"]
-    metrics = {"by_output": metrics} if isinstance(metrics, PerOutput) else metrics
+    metrics = {"by_output": metrics} if isinstance(metrics, PlainMapping) else metrics
     lines += format_section("[training]", {**training, "metrics": metrics})
     return "\n".join(lines) + "\n"
 
@@ -59,8 +65,9 @@ def write_graph_sections(model: ModelLike) -> list[str]:
 class GraphConfig:
     """Tables of the inputs and layer calls of a functional model.
 
-    The table of a call holds the config of its layer, or ``again``, the name of an earlier layer; ``of``, the names of
-    its arguments; ``with``, its keyword arguments; and ``as``, the name of its result unless it is that of the layer.
+    The table of a call holds the config of its layer, or ``again``, the name of an earlier layer; ``inputs``, the
+    names of its arguments; ``with``, its keyword arguments; and ``as``, the name of its result unless it is that of the
+    layer.
     """
 
     model: ModelLike
@@ -90,7 +97,7 @@ class GraphConfig:
         if is_repeated or name != layer.name:
             table["as"] = name
         if arguments is not None:
-            table["of"] = arguments
+            table["inputs"] = arguments
         if keywords:
             table["with"] = keywords
         return table
@@ -112,7 +119,7 @@ class GraphConfig:
 def loss_to_table(config: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the table of the loss, or of the losses by output with their weights."""
     loss = config["loss"]
-    if isinstance(loss, PerOutput):
+    if isinstance(loss, PlainMapping):
         return {"by_output": loss, "weights": config.get("loss_weights")}
     return loss if isinstance(loss, dict) else {"kind": loss}
 

@@ -30,7 +30,7 @@ from pellucid.model.functional_graph import (
 from pellucid.model.interfaces import is_model
 from pellucid.model.object_config import (
     UNKNOWN,
-    PerOutput,
+    PlainMapping,
     get_classes,
     get_module,
     layer_to_config,
@@ -121,7 +121,7 @@ def get_dtype(layer: Layer, result: Expr | None) -> str:
 
 def convert_value(value: Any, argument: str) -> Any:
     """Return a plain value of pellucid's config as Keras writes it."""
-    if isinstance(value, dict) and not isinstance(value, PerOutput):
+    if isinstance(value, dict) and not isinstance(value, PlainMapping):
         inner = {name: convert_value(v, name) for name, v in value.items() if name != "kind"}
         return wrap_config(value["kind"], inner, get_module(argument))
     if isinstance(value, list):

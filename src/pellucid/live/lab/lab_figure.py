@@ -73,13 +73,13 @@ def lab(
     Parameters
     ----------
     data_or_model : str, Path, (array, array) or Model
-        A CSV file, an NPZ file, the name of a built-in data set such as ``"moons"``, or a pair (X, y) of arrays or data
-        frames, of shapes (n, features) and (n,). Or a trained model of two features: the page begins with its weights
-        and continues its training.
+        A table such as a CSV file, an NPZ file, the name of a built-in data set such as ``"moons"``, or a pair (X, y)
+        of arrays or data frames, of shapes (n, features) and (n,). Or a trained model of two features: the page begins
+        with its weights and continues its training.
     data : str, Path or (array, array), optional
         The data, if the first argument is a model.
     target : str, optional
-        Column of a CSV file to predict; the last one by default.
+        Column of a table to predict; the last one by default.
     features : pair of str or int, optional
         The two features, by name or number. By default two of two, or the first two principal components of more.
     task : {"classification", "regression"}, optional

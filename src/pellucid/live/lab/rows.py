@@ -69,7 +69,7 @@ def read_rows(
         X, description = dataset.fit_inputs(np.arange(len(dataset.targets)))
     for w in caught:
         warnings.warn_explicit(w.message, w.category, w.filename, w.lineno)
-    missing = describe_missing(dataset, description)
+    missing = [*describe_skipped(description), *describe_missing(dataset, description)]
     y = check_targets(dataset)
     names = names or name_columns(description, X)
     plane = project_rows(X, names, features, dataset.where)
@@ -100,7 +100,7 @@ def load(data: Any, target: str | None, task: str | None, strict: bool) -> tuple
         return load_dataset(Settings(str(data), task=task, strict=strict, options=options)), None  # type: ignore[arg-type]
     if target is not None:
         raise OptionError(
-            f"pel.lab: target={target!r} names a column of a CSV file. Of the arrays (X, y), y is the target"
+            f"pel.lab: target={target!r} names a column of a table. Of the arrays (X, y), y is the target"
         )
     return load_arrays(data, task)
 
@@ -112,8 +112,8 @@ def load_arrays(data: Any, task: str | None) -> tuple[Dataset, list[str] | None]
 
     if not isinstance(data, tuple | list) or len(data) != 2:
         raise OptionError(
-            "pel.lab: expected a CSV file, a built-in name such as 'moons', a pair (X, y), or a model and its data. "
-            f"Received: {type(data).__name__}"
+            "pel.lab: expected a table such as a CSV file, a built-in name such as 'moons', a pair (X, y), or a model "
+            f"and its data. Received: {type(data).__name__}"
         )
     x, y = np.asarray(data[0]), to_labels(np.asarray(data[1]))
     check_pair(x, y, "X", "y", x, ARRAYS)
@@ -151,15 +151,11 @@ def check_targets(dataset: Dataset) -> Array:
 
 def name_columns(description: Mapping[str, Any], X: Array) -> list[str]:
     """Return names of the features: columns of a table, with one name for each category, or x1, x2, ..."""
-    if "columns" not in description:
-        return [f"x{k + 1}" for k in range(X.shape[1])] if X.ndim == 2 else []
-    names: list[str] = []
-    for column in description["columns"]:
-        if column["kind"] == "number":
-            names.append(column["name"])
-        else:
-            names += [f"{column['name']} = {value}" for value in column["values"]]
-    return names
+    from pellucid.experiments.user_data.table_columns import list_features
+
+    if "inputs" in description:
+        return list_features(description["inputs"])
+    return [f"x{k + 1}" for k in range(X.shape[1])] if X.ndim == 2 else []
 
 
 def describe_size(dataset: Dataset, name: str, target: str) -> str:
@@ -168,12 +164,18 @@ def describe_size(dataset: Dataset, name: str, target: str) -> str:
     return f"The network predicts {target}, {kind}, from {count:,} rows of {name}."
 
 
+def describe_skipped(description: Mapping[str, Any]) -> list[str]:
+    """Return a sentence about the columns of a table that are no features, if there are any."""
+    skipped = [f"{name} ({reason})" for name, reason in description.get("skipped", {}).items()]
+    return [f"Columns that are left out: {', '.join(skipped)}."] if skipped else []
+
+
 def describe_missing(dataset: Dataset, description: Mapping[str, Any]) -> list[str]:
     """Return a sentence about the missing numbers of a table, if it has any."""
-    columns = [c for c in description.get("columns", []) if c["kind"] == "number"]
+    columns = [c for c in description.get("inputs", []) if c["kind"] == "number"]
     if not columns:
         return []
-    marked = {**description, "columns": [{**c, "missing": np.nan} for c in columns]}
+    marked = {**description, "inputs": [{**c, "missing": np.nan} for c in columns]}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)  # about invalid cells, again
         counts = np.isnan(dataset.apply_description(marked)).sum(axis=0).tolist()

@@ -1,4 +1,4 @@
-"""Flatten, reshape, permute, repeat and identity layers."""
+"""Flatten, reshape, permute, repeat, feature selection and identity layers."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from typing import Any
 
 from pellucid.graph.errors import OptionError, ShapeError, brief
 from pellucid.graph.expr import Expr
+from pellucid.graph.ops.indexing import take
 from pellucid.graph.ops.permute import transpose
 from pellucid.graph.ops.repeat import repeat
 from pellucid.graph.ops.reshape import expand_dims
 from pellucid.graph.types import format_shape
-from pellucid.graph.validation import is_integer
+from pellucid.graph.validation import check_integer, is_integer
 from pellucid.nn.layers.base import Layer
 from pellucid.nn.layers.validation import check_axes, check_size
 
-__all__ = ["Flatten", "Reshape", "Permute", "RepeatVector", "Identity"]
+__all__ = ["Flatten", "Reshape", "Permute", "RepeatVector", "SelectFeatures", "Identity"]
 
 
 class Flatten(Layer):
@@ -160,6 +161,45 @@ class RepeatVector(Layer):
     def call(self, x: Expr) -> Expr:
         repeated: Expr = repeat(expand_dims(x, axis=1), self.n, axis=1)
         return repeated
+
+
+class SelectFeatures(Layer):
+    r"""Features at the given indices of the last axis, :math:`y_{nk} = x_{n i_k}`.
+
+    Parameters
+    ----------
+    indices : sequence of int
+        :math:`i`, from 0, in the order of the result.
+    name : str, optional
+        Name of the layer. By default ``select_features``, ``select_features_1`` and so on.
+
+    Raises
+    ------
+    OptionError
+        If there is no index, or one is no integer or negative.
+    ShapeError
+        If the input has too few features.
+
+    Examples
+    --------
+    >>> SelectFeatures([3, 0])(pel.matrix("x", shape=("n", 4))).shape
+    ('n', 2)
+    """
+
+    def __init__(self, indices: Sequence[int], name: str | None = None) -> None:
+        super().__init__(name)
+        if not isinstance(indices, list | tuple) or not indices:
+            raise OptionError(f"{self.name}: expected a list of indices. Received: indices={indices!r}")
+        self.indices: tuple[int, ...] = tuple(check_integer("indices", i, 0, owner=self.name) for i in indices)
+
+    def call(self, x: Expr) -> Expr:
+        features = x.shape[-1] if x.ndim else 0
+        if isinstance(features, int) and features <= max(self.indices):
+            raise ShapeError(
+                f"{self.name}: expected at least {max(self.indices) + 1} features, because of indices={self.indices}. "
+                f"Received: {brief(x)}, of shape {format_shape(x.shape)}"
+            ).with_operands([x])
+        return take(x, list(self.indices), axis=-1)
 
 
 class Identity(Layer):

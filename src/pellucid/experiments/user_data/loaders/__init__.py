@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pellucid.experiments.user_data.settings import Settings
     from pellucid.typing import Array
 
-MODULES = ("image_loader", "csv_loader", "array_loader")
+MODULES = ("table_loader", "image_loader", "array_loader")
 
 STANDARD_INPUT = "-"
 """Name of standard input among files, and in messages."""
@@ -49,6 +49,8 @@ class DataLoader:
         Yields batches of inputs for prediction, from the description of the training data, a file, and ``strict``.
     parse_inputs : function, optional
         Does the same for the content of standard input, from the description, the bytes, and ``strict``.
+    get_feature_columns : function, optional
+        Returns the name of the column of every feature of a description, for data whose columns have names.
     is_valid : function
         Tells whether a description read from ``data.json`` is complete and well-typed.
     options : tuple of Parameter
@@ -64,6 +66,7 @@ class DataLoader:
     read_inputs: Callable[[Mapping[str, Any], str, bool], Iterator[Batch]]
     is_valid: Callable[[Mapping[str, Any]], bool]
     parse_inputs: Callable[[Mapping[str, Any], bytes, bool], Iterator[Batch]] | None = None
+    get_feature_columns: Callable[[Mapping[str, Any]], list[str]] | None = None
     options: tuple[Parameter, ...] = ()
     built_in: tuple[str, ...] = ()
 

@@ -1,0 +1,340 @@
+"""Metrics of predictions for known targets, with confidence intervals.
+
+The values are those of scikit-learn. The intervals of those that are not fractions come from the bootstrap, which
+needs the same metrics for a thousand resamples at once: `resample_classification` and `resample_regression`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from pellucid.experiments.common.comparison import compare_with_noise
+from pellucid.experiments.user_data.intervals import (
+    Interval,
+    bootstrap,
+    compute_fraction_interval,
+    compute_mean_fraction_interval,
+    compute_wilson_interval,
+)
+from pellucid.optional_packages import require_packages
+from pellucid.typing import Array
+
+METRIC_NAMES = {
+    "balanced_accuracy": "balanced accuracy",
+    "f1": "F1",
+    "macro_f1": "macro F1",
+    "roc_auc": "ROC AUC",
+    "average_precision": "average precision",
+    "log_loss": "log loss",
+    "brier_score": "Brier score",
+    "calibration_error": "calibration error",
+    "mae": "mean absolute error",
+    "rmse": "root mean squared error",
+    "median_absolute_error": "median absolute error",
+    "r2": "R²",
+}
+"""Names for people of the metrics whose keys in records are not words."""
+
+LOWER_IS_BETTER = ("log_loss", "brier_score", "calibration_error", "mae", "rmse", "median_absolute_error")
+BINS = 15
+"""Number of bins of probabilities of the calibration error, as in the paper."""
+
+MINIMUM_RESAMPLED = 5
+"""With this many samples of a class, less than 1 % of the resamples have none of it."""
+
+Metrics = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Confidence:
+    """Mean probability of the most probable class, and the fraction of samples for which that class is right.
+
+    ``verdict`` is 1 if the probabilities are too high beyond chance, -1 if they are too low, and otherwise 0.
+    """
+
+    mean: float
+    right: float
+    verdict: int
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """Metrics of predictions for known targets.
+
+    Attributes
+    ----------
+    metrics : mapping from str to float
+        Values by name. Metrics that these targets or outputs do not allow are left out.
+    intervals : mapping from str to (float, float)
+        95 % confidence intervals of some of them.
+    groups : sequence of mapping
+        For each class: name, samples, predicted, precision, recall, f1, recall_interval. For each of several regression
+        targets: name, mae, rmse, median_absolute_error, r2.
+    confidence : Confidence, optional
+        For class probabilities.
+    """
+
+    metrics: Metrics
+    intervals: Mapping[str, Interval] = field(default_factory=dict)
+    groups: Sequence[Mapping[str, Any]] = ()
+    confidence: Confidence | None = None
+
+
+def get_metric_name(key: str) -> str:
+    return METRIC_NAMES.get(key, key)
+
+
+def evaluate_classification(
+    truth: Array, predicted: Array, scores: Array, class_names: Sequence[str], positive: int | None, seed: int | None
+) -> Evaluation:
+    """Return the metrics of a classifier.
+
+    Balanced accuracy is the mean recall of the classes that the samples have. ROC AUC, average precision, Brier score
+    and calibration error of two classes are those of the positive class; of more, means over the classes (one against
+    the rest) and the calibration of the most probable class.
+
+    Parameters
+    ----------
+    truth, predicted : array of int, shape (n,)
+        True and predicted classes.
+    scores : array, shape (n, k)
+        Class probabilities. For other scores, metrics of probabilities are left out.
+    positive : int, optional
+        The positive of two classes.
+    seed : int, optional
+        Seed of the bootstrap; without it, only fractions have intervals.
+
+    Examples
+    --------
+    >>> scores = np.array([[0.9, 0.1], [0.6, 0.4], [0.7, 0.3], [0.2, 0.8]])
+    >>> found = evaluate_classification(np.array([0, 0, 1, 1]), scores.argmax(1), scores, ["cat", "dog"], 1, 0)
+    >>> found.metrics["accuracy"], found.metrics["roc_auc"], round(found.metrics["log_loss"], 4)
+    (0.75, 0.75, 0.5108)
+    """
+    with require_packages("The evaluation"):
+        from sklearn.metrics import precision_recall_fscore_support
+
+    classes = np.arange(len(class_names))
+    precision, recall, f1, support = precision_recall_fscore_support(truth, predicted, labels=classes, zero_division=0)
+    right = np.bincount(truth[truth == predicted], minlength=len(classes))
+    counts = np.bincount(predicted, minlength=len(classes))
+    present, used = support > 0, (support > 0) | (counts > 0)
+    metrics = {
+        "accuracy": float((truth == predicted).mean()),
+        "balanced_accuracy": float(recall[present].mean()),
+        "macro_precision": float(precision[used].mean()),
+        "macro_f1": float(f1[used].mean()),
+        **compute_score_metrics(truth, scores, positive),
+    }
+    low, high = compute_wilson_interval(right, support)
+    groups = [
+        {
+            "name": name,
+            "samples": int(support[k]),
+            "predicted": int(counts[k]),
+            "precision": float(precision[k]),
+            "recall": float(recall[k]) if support[k] else None,
+            "f1": float(f1[k]),
+            "recall_interval": (float(low[k]), float(high[k])),
+        }
+        for k, name in enumerate(class_names)
+    ]
+    probabilities = normalize_probabilities(scores)
+
+    def compute_resamples(weights: Array) -> Mapping[str, Array]:
+        return resample_classification(weights, truth, predicted, probabilities, scores, positive)
+
+    intervals = {
+        "accuracy": compute_fraction_interval(int(right.sum()), len(truth)),
+        "balanced_accuracy": compute_mean_fraction_interval(right[present], support[present]),
+        **(bootstrap(compute_resamples, len(truth), seed) if seed is not None else {}),
+    }
+    return Evaluation(
+        metrics,
+        {name: ends for name, ends in intervals.items() if name in metrics},
+        groups,
+        measure_confidence(truth, probabilities),
+    )
+
+
+def normalize_probabilities(scores: Array) -> Array | None:
+    """Return class probabilities, float64, with sums of exactly 1; None if the scores are no probabilities."""
+    total = scores.sum(axis=1, keepdims=True, dtype=np.float64)
+    if scores.min() < 0 or not np.allclose(total, 1, atol=1e-3):
+        return None
+    probabilities: Array = scores / total
+    return probabilities
+
+
+def measure_confidence(truth: Array, probabilities: Array | None) -> Confidence | None:
+    """Compare the probabilities of the most probable classes with how often they are right."""
+    if probabilities is None:
+        return None
+    highest = probabilities.max(axis=1)
+    mean, right = float(highest.mean()), float((probabilities.argmax(axis=1) == truth).mean())
+    error = np.sqrt((highest * (1 - highest)).sum()) / len(truth)
+    return Confidence(mean, right, compare_with_noise(mean - right, float(error)))
+
+
+def compute_score_metrics(truth: Array, scores: Array, positive: int | None) -> dict[str, float]:
+    """Return the metrics of class scores, shape (n, k): of their order, and of probabilities."""
+    from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
+
+    count = scores.shape[1]
+    is_class = truth[:, None] == np.arange(count)
+    # A class with all samples or without any has no order of samples.
+    ranked = [positive] if positive is not None else list(range(count))
+    ranked = [k for k in ranked if 0 < is_class[:, k].sum() < len(truth)]
+    metrics = {}
+    if ranked:
+        metrics["roc_auc"] = float(roc_auc_score(is_class[:, ranked], scores[:, ranked], average="macro"))
+        metrics["average_precision"] = float(
+            average_precision_score(is_class[:, ranked], scores[:, ranked], average="macro")
+        )
+    probabilities = normalize_probabilities(scores)
+    if probabilities is None:
+        return metrics
+    labels = range(count)
+    metrics["log_loss"] = float(log_loss(truth, probabilities, labels=labels))
+    metrics["brier_score"] = float(brier_score_loss(truth, probabilities, labels=labels))
+    metrics["calibration_error"] = compute_calibration_error(*select_confidence(truth, probabilities, positive))
+    return metrics
+
+
+def select_confidence(truth: Array, probabilities: Array, positive: int | None) -> tuple[Array, Array]:
+    """Return the probabilities whose calibration is measured, and whether their class is the true one.
+
+    Of two classes it is the positive one, of more the most probable one.
+    """
+    if positive is not None:
+        return probabilities[:, positive], truth == positive
+    return probabilities.max(axis=1), truth == probabilities.argmax(axis=1)
+
+
+def group_by_confidence(confidence: Array, is_right: Array) -> tuple[Array, Array, Array]:
+    """Return samples, mean probability and number of right predictions of each bin of probabilities with samples."""
+    bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    count, total, right = (np.bincount(bins, weight, BINS) for weight in (None, confidence, is_right))
+    filled = count > 0
+    return count[filled], total[filled] / count[filled], right[filled]
+
+
+def compute_calibration_error(confidence: Array, is_right: Array) -> float:
+    r"""Return the expected calibration error, :math:`\sum_b \frac{n_b}{n} |\mathrm{acc}_b - \mathrm{conf}_b|`.
+
+    References
+    ----------
+    C. Guo, G. Pleiss, Y. Sun and K. Q. Weinberger, On Calibration of Modern Neural Networks, ICML 2017.
+
+    Examples
+    --------
+    >>> round(compute_calibration_error(np.array([0.9, 0.9, 0.9, 0.9]), np.array([True, True, True, False])), 3)
+    0.15
+    """
+    count, mean, right = group_by_confidence(confidence, is_right)
+    return float(np.abs(right - count * mean).sum() / len(confidence))
+
+
+def resample_classification(
+    weights: Array,
+    truth: Array,
+    predicted: Array,
+    probabilities: Array | None,
+    scores: Array,
+    positive: int | None,
+) -> dict[str, Array]:
+    """Return metrics of resamples, shape (resamples,), from the counts of samples in them, shape (resamples, n)."""
+    classes = np.arange(scores.shape[1])
+    is_true, is_predicted = (values[:, None] == classes for values in (truth, predicted))
+    right, support, counts = (weights @ part.astype(float) for part in (is_true & is_predicted, is_true, is_predicted))
+    used = support + counts > 0
+    found = {}
+    if has_enough(is_true):
+        f1 = 2 * right / np.where(used, support + counts, 1)
+        found["macro_f1"] = f1.sum(axis=1) / used.sum(axis=1)
+    if probabilities is not None:
+        tiny = np.finfo(np.float64).eps
+        losses = -np.log(np.clip(probabilities[np.arange(len(truth)), truth], tiny, 1))
+        errors = ((probabilities - is_true) ** 2).sum(axis=1) / (2 if positive is not None else 1)
+        found["log_loss"], found["brier_score"] = (weights @ values / len(truth) for values in (losses, errors))
+    if positive is not None and has_enough(is_true):
+        found |= resample_ranking(weights, truth == positive, scores[:, positive])
+    return found
+
+
+def has_enough(is_true: Array) -> bool:
+    """Tell whether each class has enough samples: a bootstrap that often lacks a class says nothing about it."""
+    return bool(is_true.sum(axis=0).min() >= MINIMUM_RESAMPLED)
+
+
+def resample_ranking(weights: Array, is_positive: Array, score: Array) -> dict[str, Array]:
+    """Return ROC AUC and average precision of resamples; nan where they have samples of one class only."""
+    order = np.argsort(-score, kind="stable")
+    starts = np.flatnonzero(np.r_[True, np.diff(score[order]) != 0])  # samples with equal scores are one group
+    drawn = weights[:, order]
+    positives, negatives = (
+        np.add.reduceat(drawn * part[order], starts, axis=1) for part in (is_positive, ~is_positive)
+    )
+    above = np.cumsum(positives, axis=1)
+    chosen = above + np.cumsum(negatives, axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        auc = (negatives * (above - positives / 2)).sum(axis=1) / (positives.sum(axis=1) * negatives.sum(axis=1))
+        precision = above / np.maximum(chosen, 1)
+        average = (positives * precision).sum(axis=1) / positives.sum(axis=1)
+    return {"roc_auc": auc, "average_precision": average}
+
+
+def evaluate_regression(truth: Array, predicted: Array, names: Sequence[str], seed: int | None) -> Evaluation:
+    """Return the metrics of predicted values, shape (n, k), averaged over targets; intervals if there is a seed.
+
+    R² is left out if the true values are constant.
+
+    Examples
+    --------
+    >>> found = evaluate_regression(np.array([[1.0], [2.0], [3.0]]), np.array([[1.5], [2.0], [2.5]]), ["price"], 0)
+    >>> found.metrics["median_absolute_error"], found.metrics["r2"]
+    (0.5, 0.75)
+    """
+    with require_packages("The evaluation"):
+        from sklearn.metrics import mean_absolute_error, median_absolute_error, r2_score, root_mean_squared_error
+
+    truth, predicted = truth.astype(np.float64), predicted.astype(np.float64)
+
+    def compute_metrics(columns: Array) -> dict[str, float]:
+        pair = truth[:, columns], predicted[:, columns]
+        varying = columns[np.ptp(truth[:, columns], axis=0) > 0]
+        metrics = {
+            "mae": float(mean_absolute_error(*pair)),
+            "rmse": float(root_mean_squared_error(*pair)),
+            "median_absolute_error": float(median_absolute_error(*pair)),
+        }
+        return metrics | ({"r2": float(r2_score(truth[:, varying], predicted[:, varying]))} if len(varying) else {})
+
+    columns = np.arange(truth.shape[1])
+    metrics = compute_metrics(columns)
+    intervals: Mapping[str, Interval] = {}
+    if seed is not None:
+        intervals = bootstrap(lambda weights: resample_regression(weights, truth, predicted), len(truth), seed)
+    return Evaluation(
+        metrics,
+        {name: ends for name, ends in intervals.items() if name in metrics},
+        [{"name": names[k], **compute_metrics(columns[[k]])} for k in columns] if len(columns) > 1 else [],
+    )
+
+
+def resample_regression(weights: Array, truth: Array, predicted: Array) -> dict[str, Array]:
+    """Return metrics of resamples, shape (resamples,), from the counts of samples in them, shape (resamples, n)."""
+    errors, count = predicted - truth, len(truth)
+    centered = truth - truth.mean(axis=0)
+    squared = weights @ errors**2 / count
+    variance = weights @ centered**2 / count - (weights @ centered / count) ** 2
+    with np.errstate(invalid="ignore", divide="ignore"):
+        r2 = 1 - squared / np.where(variance > 0, variance, np.nan)
+    varying = np.ptp(truth, axis=0) > 0
+    return {
+        "mae": (weights @ np.abs(errors) / count).mean(axis=1),
+        "rmse": np.sqrt(squared).mean(axis=1),
+        "r2": r2[:, varying].mean(axis=1) if varying.any() else np.full(len(weights), np.nan),
+    }

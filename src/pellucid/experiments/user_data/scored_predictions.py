@@ -1,0 +1,101 @@
+"""Predictions of a network and its baselines for the same samples, with their metrics."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pellucid.experiments.user_data.class_balance import is_imbalanced
+from pellucid.experiments.user_data.decision import Decision
+from pellucid.experiments.user_data.metrics import (
+    Evaluation,
+    Metrics,
+    evaluate_classification,
+    evaluate_regression,
+)
+from pellucid.graph.errors import NonFiniteError
+from pellucid.typing import Array
+
+if TYPE_CHECKING:
+    from pellucid.experiments.user_data.pipeline import PreparedRun
+    from pellucid.model.interfaces import ModelLike
+
+NETWORK = "network"
+"""Name of the network among its baselines."""
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredPredictions:
+    """A network and its baselines on the same samples: those of the test set, or of all folds of a cross-validation.
+
+    Attributes
+    ----------
+    evaluation : Evaluation
+        That of the network.
+    baselines : mapping from str to mapping
+        Metrics of the baselines by name, the constant one first.
+    truth : array
+        Classes, shape (n,), or values, shape (n, k).
+    predicted : mapping from str to array
+        Predictions in the same form by baseline, and by `NETWORK`.
+    source : str
+        Where the metrics come from, such as "300 test samples".
+    has_folds : bool
+        Whether this is a cross-validation.
+    """
+
+    evaluation: Evaluation
+    baselines: Mapping[str, Metrics]
+    truth: Array
+    predicted: Mapping[str, Array]
+    source: str
+    has_folds: bool = False
+
+
+def describe_details(found: Evaluation, has_classes: bool) -> dict[str, Any]:
+    """Return intervals, and the metrics of each class or target, for the record."""
+    return {"intervals": found.intervals, "per_class" if has_classes else "per_target": found.groups}
+
+
+def predict_finite(model: "ModelLike", x: Array) -> Array:
+    """Return the outputs of a network; raise `NonFiniteError` if they are not finite."""
+    outputs: Array = model.predict(x)
+    wrong = ~np.isfinite(outputs).reshape(len(outputs), -1).all(axis=1)
+    if wrong.any():
+        raise NonFiniteError(
+            f"The outputs of the network are not finite for {int(wrong.sum()):,} of {len(x):,} samples. Look for "
+            "extreme inputs in them, or train again with a smaller --learning-rate"
+        )
+    return outputs
+
+
+def get_predictions(outputs: Array, decision: Decision, class_names: Sequence[str]) -> Array:
+    """Return the classes that outputs mean, shape (n,), or the values that they are, shape (n, k)."""
+    return decision.choose_classes(outputs) if class_names else outputs
+
+
+def evaluate_outputs(
+    outputs: Array,
+    predicted: Array,
+    truth: Array,
+    positive: int | None,
+    class_names: Sequence[str],
+    target_names: Sequence[str],
+    seed: int | None,
+) -> Evaluation:
+    """Return the metrics of outputs, shape (n, k), and the predictions that they mean, for classes or values.
+
+    Without a seed, only fractions have intervals.
+    """
+    if not class_names:
+        return evaluate_regression(truth, outputs, target_names, seed)
+    return evaluate_classification(truth, predicted, outputs, class_names, positive, seed)
+
+
+def choose_metric(prepared: "PreparedRun") -> str:
+    """Return the key of the main metric; accuracy only if no class is rare, because it hides rare classes."""
+    dataset = prepared.dataset
+    if not dataset.class_names:
+        return "mae"
+    return "balanced_accuracy" if is_imbalanced(prepared.training_labels, dataset.outputs) else "accuracy"
