@@ -24,6 +24,7 @@ from pellucid.cli import main
 from pellucid.data import read_table
 from pellucid.data.errors import DataWarning
 from pellucid.experiments.runner.errors import UsageError
+from pellucid.experiments.runner.record import is_finished
 from pellucid.experiments.user_data.config_toml import read_settings
 from pellucid.experiments.user_data.fit import warn_if_backends_differ
 from pellucid.experiments.user_data.settings import Settings
@@ -304,12 +305,11 @@ def test_trainings_ended_at_random_moments_are_bit_identical(kind: signal.Signal
     rng = np.random.default_rng(int(kind))
     x = rng.normal(size=(600, 5))
     np.savez("data.npz", x=x, y=(x[:, 0] * x[:, 1] > 0).astype(int))
-    words = ["train", "data.npz", "--epochs", "2000", "--patience", "0", "--quiet"]
+    words = ["train", "data.npz", "--epochs", "6000", "--patience", "0", "--quiet"]
     through = start(*words, "--out", "through")
     assert through.communicate()[1] == ""
     ended, status = 0, None
-    record = folder / "run" / "record.json"  # the last file of a run, which may be killed after it
-    while status != 0 and ended < 12 and not record.exists():
+    while status != 0 and ended < 12 and not is_finished(folder / "run"):  # it may be killed after its last file
         resumable = (folder / "run" / "experiment.toml").exists()
         if not resumable and (folder / "run").exists():
             for path in (folder / "run").iterdir():
@@ -322,7 +322,7 @@ def test_trainings_ended_at_random_moments_are_bit_identical(kind: signal.Signal
         assert status in (0, -int(kind), 128 + int(kind)), errors
         ended += status != 0
     assert ended == 12
-    if not record.exists():
+    if not is_finished(folder / "run"):
         done: Any = start("resume", "run", "--quiet")
         assert done.communicate()[1] == ""
         assert done.returncode == 0

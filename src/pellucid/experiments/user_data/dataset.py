@@ -147,7 +147,8 @@ def encode_targets(values: Array, task: str | None, where: str) -> tuple[Array, 
     labels, indices = np.unique(values, return_inverse=True)
     if len(labels) < 2:
         raise DataError(
-            f"{where}: expected two or more classes, received only {format_label(labels[0].item())!r}; add samples of another class."
+            f"{where}: expected two or more classes, received only {format_label(labels[0].item())!r}; "
+            "add samples of another class."
         )
     return indices.astype(np.int32), tuple(format_label(label) for label in labels.tolist())
 
