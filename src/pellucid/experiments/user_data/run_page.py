@@ -31,12 +31,14 @@ class RunContent:
     ----------
     record : Record
         The record of the run.
+    title : str
+        Title of the page.
     folder : str
         The folder of the run, for commands.
     pictures : sequence of str
         HTML of the pictures.
     data : str
-        Where the data come from, their size and the task.
+        Size of the data, and what is predicted.
     facts : sequence of str
         How a file was read: format, encoding and so on.
     columns : sequence of ColumnUse
@@ -56,6 +58,7 @@ class RunContent:
     """
 
     record: Record
+    title: str
     folder: str
     pictures: Sequence[str]
     data: str
@@ -89,7 +92,7 @@ def render_run(content: RunContent) -> str:
     )
     body = f"""<header>
 <p class="mark">pellucid</p>
-<h1>{escape(record.title)}</h1>
+<h1>{escape(content.title)}</h1>
 {render_headline(record)}
 <nav aria-label="Contents"><ul class="contents">{links}</ul></nav>
 </header>
@@ -98,7 +101,7 @@ def render_run(content: RunContent) -> str:
 </main>
 {render_footer(record)}
 {content.scripts}"""
-    return render_document(record.title, GENERATOR, body, content.policy)
+    return render_document(content.title, GENERATOR, body, content.policy)
 
 
 def name_anchor(title: str) -> str:
@@ -255,7 +258,7 @@ def render_long_table(caption: str, header: Sequence[str], rows: Sequence[Sequen
 
 
 def render_data(content: RunContent) -> str:
-    """Return where the data come from, how they were read and divided, and how columns are used."""
+    """Return how the data were read and divided, and how columns are used."""
     measures = content.record.measures
     parts = [f"<p>{escape(content.data)}.</p>"]
     if content.facts:
@@ -313,12 +316,12 @@ def render_settings(content: RunContent) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in record.versions.items())
     machine = ", ".join(f"{name} {value}" for name, value in record.machine.items())
     timings = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in record.timings.items())
-    facts = {"Versions": versions, "Machine": machine, "Computed by": "; ".join(record.backends), "Time": timings}
+    facts = {"Versions": versions, "Machine": machine, "Time": timings}
     return f"""<dl class="commands">{listed}</dl>
 <p>All settings, the content of <code>experiment.toml</code>
 (<a download="experiment.toml" href="data:text/plain;base64,{source}">save it</a>):</p>
 <pre tabindex="0" role="region" aria-label="experiment.toml">{escape(content.settings)}</pre>
-<dl class="facts">{"".join(f"<dt>{name}</dt><dd>{escape(text)}</dd>" for name, text in facts.items() if text)}</dl>"""
+<dl class="facts">{"".join(f"<dt>{name}</dt><dd>{escape(text)}</dd>" for name, text in facts.items())}</dl>"""
 
 
 def render_footer(record: Record) -> str:

@@ -1,5 +1,6 @@
 """The report of a training run, ``report.html``: collects its content and writes the page."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,17 +38,17 @@ MAX_PREDICTION_WEIGHTS = 50_000
 def save_run_page(run: RunContext, prepared: "PreparedRun", network: "ModelLike", record: Record) -> None:
     """Write the report of a finished run into its folder."""
     model = as_model(network)
-    data, *_, size = prepared.summary
     names = list_input_names(prepared)
     prediction, scripts, policy = render_live_prediction(prepared, model, names)
     content = RunContent(
         record=record,
         folder=str(run.folder),
         pictures=[render_saved_picture(run, picture) for picture in run.pictures],
-        data=data,
+        title=f"A network trained on {Path(prepared.dataset.where).name}",
+        data=prepared.data_summary,
         facts=prepared.dataset.facts,
         columns=prepared.dataset.list_columns(prepared.description),
-        network=size,
+        network=prepared.network_summary,
         input_names=names,
         formulas=render_formulas(model),
         settings=(run.folder / config_toml.FILE).read_text("utf-8"),
