@@ -14,7 +14,6 @@ from pellucid.experiments.runner.result import SavedPicture
 from pellucid.experiments.user_data import config_toml
 from pellucid.experiments.user_data.feature_names import list_columns
 from pellucid.experiments.user_data.run_page import RunContent, render_run
-from pellucid.experiments.user_data.saved_models import as_model
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -37,9 +36,11 @@ MAX_PREDICTION_WEIGHTS = 50_000
 
 def save_run_page(run: RunContext, prepared: "PreparedRun", network: "ModelLike", record: Record) -> None:
     """Write the report of a finished run into its folder."""
-    model = as_model(network)
+    from pellucid.model.model import Model
+
+    assert isinstance(network, Model)
     names = list_input_names(prepared)
-    prediction, scripts, policy = render_live_prediction(prepared, model, names)
+    prediction, scripts, policy = render_live_prediction(prepared, network, names)
     content = RunContent(
         record=record,
         folder=str(run.folder),
@@ -50,7 +51,7 @@ def save_run_page(run: RunContext, prepared: "PreparedRun", network: "ModelLike"
         columns=prepared.dataset.list_columns(prepared.description),
         network=prepared.network_summary,
         input_names=names,
-        formulas=render_formulas(model),
+        formulas=render_formulas(network),
         settings=(run.folder / config_toml.FILE).read_text("utf-8"),
         prediction=prediction,
         scripts=scripts,
