@@ -87,7 +87,7 @@ class PreparedRun:
 
     @property
     def data_summary(self) -> str:
-        """Size of the data, and what is predicted."""
+        """Size of the data, the task, and its classes or targets."""
         dataset, names = self.dataset, self.dataset.class_names
         target = (
             f"{len(names)} classes: {', '.join(names[:6])}{' ...' if len(names) > 6 else ''}"

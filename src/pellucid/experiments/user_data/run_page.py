@@ -38,7 +38,7 @@ class RunContent:
     pictures : sequence of str
         HTML of the pictures.
     data : str
-        Size of the data, and what is predicted.
+        Size of the data, the task, and its classes or targets.
     facts : sequence of str
         How a file was read: format, encoding and so on.
     columns : sequence of ColumnUse
