@@ -62,7 +62,7 @@ def weights(folder: Path) -> list[Any]:
 def test_a_run_on_images_saves_model_settings_history_and_results(run: Path) -> None:
     assert sorted(file.name for file in run.iterdir()) == [
         "accuracy.png", "calibration.png", "confusion.png", "data.json", "experiment.toml", "history.csv", "loss.png",
-        "model.pel", "record.json",
+        "model.pel", "record.json", "report.html",
     ]  # fmt: skip
     record = json.loads((run / "record.json").read_text())
     result = record["measures"]

@@ -71,7 +71,8 @@ def train(
 
     The folder of the run has the network with the weights of its best epoch
     (model.pel), the settings (experiment.toml), the history (history.csv),
-    pictures, and the results (record.json).
+    pictures, the results (record.json), and a page that shows everything
+    (report.html).
 
     Parameters
     ----------
@@ -241,6 +242,7 @@ def execute(
         if quiet and error is None:
             print_failures(record)
         hints = [
+            f"Report:      {folder}/report.html",
             f"Predict:     pellucid predict {folder} FILES",
             f"Repeat:      pellucid train {folder}/experiment.toml",
             f'From Python: pel.load_model("{folder}/model.pel").explain()',

@@ -67,22 +67,34 @@ def save_model_page(
     image_shape: Sequence[int] | None,
 ) -> None:
     """Write a model as a page; see `Model.to_page`."""
+    figure = make_model_figure(model, title, examples, class_names, feature_names, image_shape)
+    try:
+        figure.save(path)
+    except UseError as error:
+        raise explain_failure(model, error) from error
+
+
+def make_model_figure(
+    model: Model,
+    title: str | None = None,
+    examples: Any = None,
+    class_names: Sequence[str] | None = None,
+    feature_names: Sequence[str] | None = None,
+    image_shape: Sequence[int] | None = None,
+) -> Figure:
+    """Return the figure in which a model predicts; the arguments are those of `Model.to_page`."""
     check_model(model)
     predict = make_predictor(model)
     x = predict.program.inputs[0]
     options = check_options(model, x, examples, class_names, feature_names, image_shape)
     view = choose_view(model, predict, options)
-    figure = Figure(
+    return Figure(
         views=[view],
         title=model.name if title is None else title,
         description=describe_model(model),
         features=options.feature_names,
         classes=options.class_names,
     )
-    try:
-        figure.save(path)
-    except UseError as error:
-        raise explain_failure(model, error) from error
 
 
 def check_model(model: Model) -> None:

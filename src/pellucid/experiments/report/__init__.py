@@ -1,4 +1,4 @@
-"""The report of ``pellucid tour``: all experiments, on one self-contained HTML page."""
+"""Reports as self-contained HTML pages: ``pellucid tour``, and what the page of a training run shares with it."""
 
 from pellucid.experiments.report.run_all import PAGE as PAGE
 from pellucid.experiments.report.run_all import run_all as run_all

@@ -1,23 +1,20 @@
-"""The HTML page of a report: one file with embedded style and pictures, without network access."""
+"""The HTML page of ``pellucid tour``: all experiments in one file."""
 
-import base64
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from html import escape
-from importlib import resources
 from pathlib import Path
 
+from pellucid.experiments.report.document import render_document, render_picture, render_prose
 from pellucid.experiments.report.next_steps import NEXT_STEPS, format_chapters
 from pellucid.experiments.runner import Experiment, Record, Score
 from pellucid.experiments.runner.record import to_json
-from pellucid.experiments.runner.result import SavedPicture, SavedText
+from pellucid.experiments.runner.result import SavedText
 from pellucid.show.mathml import latex_to_mathml
 from pellucid.version import __version__
 
 GENERATOR = '<meta name="generator" content="pellucid tour">'
-# Browsers enforce that the page uses only its own style and pictures, and fetches nothing.
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
 @dataclass(frozen=True)
@@ -45,23 +42,9 @@ def render(sections: Sequence[Section]) -> str:
     >>> "<h1>" in render([])
     True
     """
-    style = resources.files(__package__).joinpath("style.css").read_text(encoding="utf-8")
     articles = "\n".join(_article(number, section) for number, section in enumerate(sections, start=1))
     records = to_json([asdict(section.record) for section in sections]).replace("<", "\\u003c")
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-{GENERATOR}
-<meta http-equiv="Content-Security-Policy" content="{POLICY}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>pellucid: a tour</title>
-<style>
-{style}</style>
-</head>
-<body>
-<header>
+    body = f"""<header>
 <p class="mark">pellucid</p>
 <h1>Deep learning you can see&nbsp;through</h1>
 <p class="lead">The gallery of the course: its networks, from a straight line to a convolutional network, trained on
@@ -76,10 +59,8 @@ them.</p>
 {_footer(sections)}
 <script type="application/json" id="records">
 {records}
-</script>
-</body>
-</html>
-"""
+</script>"""
+    return render_document("pellucid: a tour", GENERATOR, body)
 
 
 def _summary(sections: Sequence[Section]) -> str:
@@ -113,14 +94,17 @@ def _article(number: int, section: Section) -> str:
     experiment, record = section.experiment, section.record
     parts = [
         f'<p class="kicker"><span>{number}</span> {escape(record.name)}</p>',
-        f"<h2>{_prose(record.title)}</h2>",
-        f'<p class="idea">{_prose(experiment.idea)}</p>',
+        f"<h2>{render_prose(record.title)}</h2>",
+        f'<p class="idea">{render_prose(experiment.idea)}</p>',
         f'<p class="chapter">{format_chapters(experiment.chapters)}</p>' if experiment.chapters else "",
         *map(_formula, experiment.formulas),
         _failure(record),
         _comparison(record),
         _findings(record),
-        *map(_picture, record.pictures, section.pictures),
+        *(
+            render_picture(content, picture.caption, picture.reading)
+            for picture, content in zip(record.pictures, section.pictures, strict=True)
+        ),
         *map(_text, record.texts, section.texts),
         _output(record),
         _usage(experiment),
@@ -157,26 +141,18 @@ def _score(kind: str, score: Score, with_bar: bool) -> str:
 
 
 def _findings(record: Record) -> str:
-    items = "".join(f"<li>{_prose(finding)}</li>" for finding in record.findings)
+    items = "".join(f"<li>{render_prose(finding)}</li>" for finding in record.findings)
     return f'<h3>What this run shows</h3><ul class="findings">{items}</ul>' if items else ""
-
-
-def _picture(picture: SavedPicture, content: bytes) -> str:
-    source = base64.b64encode(content).decode()
-    return (
-        f'<figure><img src="data:image/png;base64,{source}" alt="{escape(picture.reading)}">'
-        f"<figcaption><b>{_prose(picture.caption)}</b> {_prose(picture.reading)}</figcaption></figure>"
-    )
 
 
 def _text(text: SavedText, content: str) -> str:
     if text.file.endswith(".html"):
         body = content.partition("<body>")[2].partition("</body>")[0].partition("</h1>")[2]
-        caption = _prose(text.caption)
+        caption = render_prose(text.caption)
         # Formulas that are wider than the screen scroll, by the keyboard too.
         scroller = f'<div tabindex="0" role="region" aria-label="{escape(text.caption)}">{body}</div>'
         return f'<details class="derivation"><summary>{caption}</summary>{scroller}</details>'
-    return f"<figure><pre>{escape(content)}</pre><figcaption><b>{_prose(text.caption)}</b></figcaption></figure>"
+    return f"<figure><pre>{escape(content)}</pre><figcaption><b>{render_prose(text.caption)}</b></figcaption></figure>"
 
 
 def _output(record: Record) -> str:
@@ -189,7 +165,7 @@ def _usage(experiment: Experiment) -> str:
     command = f"pellucid run {experiment.name}"
     rows = "".join(
         f"<tr><td><code>--set {p.name}={escape(p.default_text)}</code></td>"
-        f"<td>{_prose(p.description)} <small>{escape(p.expected)}</small></td></tr>"
+        f"<td>{render_prose(p.description)} <small>{escape(p.expected)}</small></td></tr>"
         for p in experiment.parameters.values()
     )
     table = f"<table>{rows}</table>" if rows else ""
@@ -208,8 +184,3 @@ def _footer(sections: Sequence[Section]) -> str:
     text = f"Written by pellucid {__version__} after {seconds:.0f} seconds of experiments."
     note = "A difference counts if it is larger than two standard errors; otherwise it is no difference beyond chance."
     return f"<footer><p>{note}</p><p>{escape(text)} {escape(others)}</p></footer>"
-
-
-def _prose(text: str) -> str:
-    """Return text as HTML; `backticks` mark code."""
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))

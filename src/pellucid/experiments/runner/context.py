@@ -61,6 +61,7 @@ class RunContext:
         self.seed = seed
         self.parameters: dict[str, Any] = {}
         self.pictures: list[SavedPicture] = []
+        self.figures: dict[str, Figure] = {}
         self.texts: list[SavedText] = []
         self.timings: dict[str, float] = {}
         self.backends: list[str] = []
@@ -79,6 +80,7 @@ class RunContext:
         path = self._make_path(name, ".png")
         atomic_write(path, content.getvalue())
         self.pictures.append(SavedPicture(path.name, caption, reading))
+        self.figures[path.name] = figure
         return path
 
     def save_text(self, name: str, caption: str, text: str) -> Path:

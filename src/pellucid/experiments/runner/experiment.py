@@ -3,7 +3,7 @@
 import inspect
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -99,11 +99,13 @@ def record_run(
     title: str,
     work: Callable[[], ExperimentResult],
     on_result: Callable[[ExperimentResult], None] | None = None,
+    save_report: Callable[[Record], None] | None = None,
 ) -> tuple[Record, BaseException | None]:
     """Call ``work`` and write the record of the run; return the record and the exception that ended it, if any.
 
-    Ctrl-C is returned too, so that callers can report partial results. A run that fails with a `PellucidError`, such as
-    unusable data, before it has saved results leaves no files.
+    ``save_report`` writes the report of a finished run, before the record, so that a run that is killed in between is
+    not finished. Ctrl-C is returned too, so that callers can report partial results. A run that fails with a
+    `PellucidError`, such as unusable data, before it has saved results leaves no files.
     """
     from pellucid.run.backends import record_backends  # imports the graph, which help pages must not
 
@@ -125,12 +127,12 @@ def record_run(
         error = failure
     if isinstance(error, KeyboardInterrupt) and result is None:
         measures, lines = save_partial_results(run)
-    status: Status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed" if error else "finished"
+    status, reason = describe_end(error)
     record = Record(
         name=name,
         title=title,
         status=status,
-        reason=describe_error(error) if isinstance(error, Exception) else None,
+        reason=reason,
         seed=run.seed,
         parameters=run.parameters,
         result=result.result if result else None,
@@ -146,6 +148,14 @@ def record_run(
         backends=run.backends,
         findings=result.findings if result else (),
     )
+    if error is None and save_report is not None:
+        try:
+            save_report(record)
+        except (Exception, KeyboardInterrupt) as failure:
+            acknowledge_interrupt()
+            error = failure
+            status, reason = describe_end(error)
+            record = replace(record, status=status, reason=reason)
     if not (isinstance(error, PellucidError) and run.discard_if_empty()):
         try:
             atomic_write(run.folder / FILE, record.to_json() + "\n")
@@ -153,6 +163,13 @@ def record_run(
             if error is None:  # otherwise the first error is the one to repair
                 raise
     return record, error
+
+
+def describe_end(error: BaseException | None) -> tuple[Status, str | None]:
+    """Return the status of a run that an exception ended, or none, and why it failed."""
+    if error is None:
+        return "finished", None
+    return ("failed", describe_error(error)) if isinstance(error, Exception) else ("interrupted", None)
 
 
 def describe_error(error: BaseException) -> str:

@@ -4,7 +4,7 @@ import hashlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -19,6 +19,14 @@ MINIMUM_CLASS_SHARE = 0.02
 of those that it would have if all were equally frequent."""
 
 Task = Literal["classification", "regression"]
+
+
+class ColumnUse(NamedTuple):
+    """How a column of a table is used (as number, category, date or target; ``-`` if it is left out), and why."""
+
+    name: str
+    kind: str
+    reason: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +60,10 @@ class Dataset:
         Why the task was inferred, and empty if it was given.
     describe : function
         Takes the description and returns lines that say how the data were read, for printing.
+    facts : sequence of str
+        How a file was read: its format, encoding and so on.
+    list_columns : function
+        Takes the description and returns how each column of a table is used; nothing for other kinds of data.
     """
 
     where: str
@@ -66,6 +78,8 @@ class Dataset:
     remedy_for_few: str = ""
     task_reason: str = ""
     describe: Callable[[Mapping[str, Any]], Sequence[str]] = lambda description: ()
+    facts: Sequence[str] = ()
+    list_columns: Callable[[Mapping[str, Any]], Sequence[ColumnUse]] = lambda description: ()
 
     @property
     def task(self) -> str:

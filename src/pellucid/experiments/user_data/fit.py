@@ -126,6 +126,7 @@ def run_training(
     """Train and record a run in an existing folder, like `train`; return the exception that ended it, if any."""
     from pellucid.experiments.user_data.cross_validation import cross_validate, prepare_folds
     from pellucid.experiments.user_data.evaluation import evaluate
+    from pellucid.experiments.user_data.run_report import save_run_page
     from pellucid.run.distributed.process_group import num_processes, process_id
 
     if is_finished(folder):
@@ -133,6 +134,7 @@ def run_training(
     if settings.folds and num_processes() > 1:
         raise UsageError("folds: not available with --distributed. Omit one of them")
     run = RunContext(folder, settings.seed)
+    trained: list[tuple[PreparedRun, ModelLike]] = []
 
     def work() -> ExperimentResult:
         with require_packages("The evaluation"):  # says so before training, not after it
@@ -151,6 +153,7 @@ def run_training(
         )
         history = fit_and_save(run, prepared, verbose, resuming)
         model, decision = save_results(run, prepared, history)
+        trained.append((prepared, model))
         validation = cross_validate(run, prepared, folds, verbose, report) if folds else None
         return evaluate(run, prepared, model, decision, history, validation)
 
@@ -159,7 +162,10 @@ def run_training(
             fit_model(prepare(settings, has_checkpoint(folder)), folder, verbose)
         return None, None
     with receive_snapshot_requests(report):
-        record, error = record_run(run, "train", f"A network trained on {settings.data}", work, on_result)
+        title = f"A network trained on {settings.data}"
+        record, error = record_run(
+            run, "train", title, work, on_result, lambda record: save_run_page(run, *trained[0], record)
+        )
     if error is None:
         shutil.rmtree(folder / CHECKPOINT)
     elif isinstance(error, OSError) and error.filename and has_checkpoint(folder):

@@ -86,28 +86,40 @@ class PreparedRun:
         return count_parameters(self.model.trainable_parameters)
 
     @property
-    def summary(self) -> list[str]:
-        """Data, split, network and training settings in a few lines."""
-        dataset, settings = self.dataset, self.settings
-        sizes = {name: f"{len(rows):,}" for name, rows in self.parts.items()}
-        names = dataset.class_names
+    def data_summary(self) -> str:
+        """Size of the data, the task, and its classes or targets."""
+        dataset, names = self.dataset, self.dataset.class_names
         target = (
             f"{len(names)} classes: {', '.join(names[:6])}{' ...' if len(names) > 6 else ''}"
             if names
             else f"predicting {', '.join(dataset.target_names)}"
         )
-        optimizer = self.model.optimizer
+        return f"{dataset.summary}; {dataset.task}, {target}"
+
+    @property
+    def network_summary(self) -> str:
+        """Size of the network, and settings of the training."""
+        settings, optimizer = self.settings, self.model.optimizer
         rate = optimizer.learning_rate
         learning_rate = f"{rate:g}" if isinstance(rate, float) else str(rate)
-        other = "regression" if names else "classification"
-        doubt = f" (because {dataset.task_reason}; otherwise --task {other})" if dataset.task_reason else ""
-        return [
-            f"{dataset.where}: {dataset.summary}; {dataset.task}, {target}{doubt}",
-            *dataset.describe(self.description),
-            f"{sizes['training']} training, {sizes['validation']} validation and {sizes['test']} test samples",
+        return (
             f"{self.name}: {pluralize(len(self.layers), 'layer')}, {pluralize(self.weights, 'weight')}; "
             f"{type(optimizer).__name__}, learning rate {learning_rate}, at most "
-            f"{pluralize(settings.epochs or 1, 'epoch')}, batch size {settings.batch_size}, seed {settings.seed}",
+            f"{pluralize(settings.epochs or 1, 'epoch')}, batch size {settings.batch_size}, seed {settings.seed}"
+        )
+
+    @property
+    def summary(self) -> list[str]:
+        """Data, split, network and training settings in a few lines."""
+        dataset = self.dataset
+        sizes = {name: f"{len(rows):,}" for name, rows in self.parts.items()}
+        other = "regression" if dataset.class_names else "classification"
+        doubt = f" (because {dataset.task_reason}; otherwise --task {other})" if dataset.task_reason else ""
+        return [
+            f"{dataset.where}: {self.data_summary}{doubt}",
+            *dataset.describe(self.description),
+            f"{sizes['training']} training, {sizes['validation']} validation and {sizes['test']} test samples",
+            self.network_summary,
         ]
 
 

@@ -39,7 +39,11 @@ def summarize(
 def list_sentences(findings: Sequence[Finding], severity: Severity) -> Iterator[str]:
     for finding in findings:
         if finding.severity == severity:
-            yield f"{severity}: {finding.what}. {finding.fix}."
+            yield format_sentence(severity, finding.what, finding.fix)
+
+
+def format_sentence(severity: str, what: str, fix: str) -> str:
+    return f"{severity}: {what}. {fix}."
 
 
 def describe_best_baseline(best: Comparison, rivals: Sequence[Comparison]) -> str:

@@ -18,6 +18,7 @@ from pellucid.data.errors import DataError, DataWarning, join_first
 from pellucid.data.tables import Table
 from pellucid.errors import near_miss
 from pellucid.experiments.runner.errors import UsageError
+from pellucid.experiments.user_data.dataset import ColumnUse, is_list_of
 from pellucid.typing import Array
 
 Kind = Literal["number", "category", "date", "skip"]
@@ -328,24 +329,30 @@ def list_features(columns: Sequence[Mapping[str, Any]]) -> list[str]:
     return names
 
 
+def list_column_uses(table: Table, description: Mapping[str, Any], target: str) -> list[ColumnUse]:
+    """Return how each column of a table is used, and why."""
+    described = {column["name"]: column for column in description["inputs"]}
+
+    def explain(name: str) -> ColumnUse:
+        if name == target:
+            return ColumnUse(name, "target", "")
+        if name in described:
+            return ColumnUse(name, described[name]["kind"], explain_column(table, described[name]))
+        return ColumnUse(name, "-", description["skipped"][name])
+
+    return [explain(name) for name in table.names]
+
+
 def format_columns(table: Table, description: Mapping[str, Any], target: str) -> list[str]:
     """Return lines that say how each column is used, to be shown before training."""
-    rows = [("column", "used as", "because")]
-    described = {column["name"]: column for column in description["inputs"]}
-    for name in table.names:
-        if name == target:
-            rows.append((name, "target", ""))
-        elif name in described:
-            rows.append((name, described[name]["kind"], explain_column(table, described[name])))
-        else:
-            rows.append((name, "-", description["skipped"][name]))
-    shown = rows[: SHOWN_COLUMNS + 1]
+    uses = list_column_uses(table, description, target)
+    shown = [ColumnUse("column", "used as", "because"), *uses[:SHOWN_COLUMNS]]
     cells = [(shorten_name(name), used, why) for name, used, why in shown]
     widths = [max(len(row[k]) for row in cells) for k in range(2)]
     lines = [f"  {name.ljust(widths[0])}  {used.ljust(widths[1])}  {why}".rstrip() for name, used, why in cells]
-    if len(rows) > len(shown):
+    if len(uses) > SHOWN_COLUMNS:
         skipped = len(description["skipped"])
-        lines.append(f"  and {len(rows) - len(shown)} more columns; {skipped} of all are left out")
+        lines.append(f"  and {len(uses) - SHOWN_COLUMNS} more columns; {skipped} of all are left out")
     return lines
 
 
@@ -398,8 +405,6 @@ def to_words(form: str) -> str:
 
 def is_valid_column(column: Mapping[str, Any]) -> bool:
     """Tell whether a description read from a file is complete and well-typed."""
-    from pellucid.experiments.user_data.dataset import is_list_of
-
     if not isinstance(column["name"], str):
         return False
     if column["kind"] == "number":

@@ -24,7 +24,7 @@ def load(settings: "Settings") -> "Dataset":
     from pellucid.data.errors import DataError
     from pellucid.data.tables import read_table
     from pellucid.experiments.user_data.dataset import Dataset, compute_checksum, encode_targets, infer_task
-    from pellucid.experiments.user_data.table_columns import describe_columns, encode, format_columns
+    from pellucid.experiments.user_data.table_columns import describe_columns, encode, format_columns, list_column_uses
 
     where, strict, options = settings.data, settings.strict, settings.options
     table = read_table(where, strict, **get_reading_options(options))
@@ -62,6 +62,8 @@ def load(settings: "Settings") -> "Dataset":
             *format_columns(table, description, target),
             "  change with --columns NAME=KIND,... where KIND is number, category, date or skip",
         ],
+        facts=table.facts,
+        list_columns=lambda description: list_column_uses(table, description, target),
     )
 
 
