@@ -49,6 +49,7 @@ def load(settings: "Settings") -> "Dataset":
         start += len(found.images)
     images = np.concatenate([found.images for found in read.values()]) if len(read) > 1 else found.images
     labels = np.concatenate([found.labels for found in read.values()])
+    files = [file for found in read.values() for file in found.files]
     description: dict[str, Any] = {"kind": KIND, "size": size, "shape": list(images.shape[1:])}
     return Dataset(
         where=where,
@@ -59,6 +60,7 @@ def load(settings: "Settings") -> "Dataset":
         summary=f"{len(images):,} images, resized to {size[0]}x{size[1]} pixels",
         checksum=compute_checksum(images, labels),
         parts=parts,
+        locate=files.__getitem__,
     )
 
 

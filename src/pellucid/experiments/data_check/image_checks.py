@@ -1,0 +1,121 @@
+"""Checks of images: near-duplicates in several parts, and images that are uniform, too dark or too light."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from pellucid.data.errors import join_first
+from pellucid.experiments.data_check.checked_data import CheckedData, draw_sample
+from pellucid.experiments.data_check.duplicates import MAXIMUM_SHARED_FRACTION, format_percent, group_equal_inputs
+from pellucid.experiments.runner.result import pluralize
+from pellucid.graph.finding import Finding
+from pellucid.typing import Array
+
+HASH_SIDE, THUMBNAIL_SIDE = 8, 16
+MAXIMUM_DIFFERENT_BITS = 4
+MINIMUM_CORRELATION = 0.995
+"""Of ten thousand MNIST digits, no pair has both a hash that differs in at most four bits and this correlation."""
+
+COMPARED_TEST, COMPARED_TRAINING = 1_000, 20_000
+BLOCK = 100
+"""Number of images that are compared with all training images at a time, which limits the memory."""
+
+
+def find_image_problems(checked: CheckedData) -> Iterator[Finding]:
+    """Yield findings about images."""
+    yield from find_near_duplicates(checked)
+    yield from find_uniform_images(checked)
+
+
+def find_near_duplicates(checked: CheckedData) -> Iterator[Finding]:
+    """Yield a finding if test images are nearly the same as training images."""
+    test = draw_sample(checked.parts["test"], COMPARED_TEST)
+    others = np.concatenate([checked.parts["training"], checked.parts["validation"]])
+    training = draw_sample(others, COMPARED_TRAINING)
+    if not len(test) or not len(training):
+        return
+    pairs = match_images(checked.x[test], checked.x[training])
+    found = {int(test[i]): int(training[j]) for i, j in pairs}
+    if not found:
+        return
+    is_sample = len(test) < len(checked.parts["test"]) or len(training) < len(others)
+    counted = f" (a random sample: compared with {len(training):,} others)" if is_sample else ""
+    fraction = len(found) / len(test)
+    examples = [f"{checked.dataset.locate(i)} and {checked.dataset.locate(j)}" for i, j in found.items()]
+    yield Finding(
+        "near-duplicate images",
+        "test set",
+        f"{len(found):,} of {pluralize(len(test), 'test image')}{counted} "
+        f"{'looks' if len(found) == 1 else 'look'} almost the same as a training or validation "
+        f"image ({format_percent(fraction)}): {join_first(examples)}",
+        "Frames of one film, or copies in another size or quality, make the score too good for new images.",
+        "Look at the pairs, and keep images of one scene in one part",
+        severity="warning" if fraction > MAXIMUM_SHARED_FRACTION else "note",
+    )
+
+
+def match_images(images: Array, others: Array) -> Iterator[tuple[int, int]]:
+    """Yield pairs of near-duplicates, at most one for each of the first images; exact duplicates are no pairs."""
+    first, second = make_thumbnails(images), make_thumbnails(others)
+    hashes, other_hashes = compute_hashes(first), compute_hashes(second)
+    units, other_units = normalize(first), normalize(second)
+    groups = group_equal_inputs(np.concatenate([images, others]))
+    bits = hashes.shape[1]
+    for start in range(0, len(images), BLOCK):
+        agreement = hashes[start : start + BLOCK] @ other_hashes.T  # bits that agree minus bits that differ
+        rows, columns = np.nonzero(agreement >= bits - 2 * MAXIMUM_DIFFERENT_BITS)
+        rows += start
+        correlation = np.einsum("ij,ij->i", units[rows], other_units[columns])
+        is_near = (correlation >= MINIMUM_CORRELATION) & (groups[rows] != groups[len(images) + columns])
+        exact = set(rows[groups[rows] == groups[len(images) + columns]].tolist())
+        nearest = {int(i): int(j) for i, j in zip(rows[is_near], columns[is_near], strict=True)}
+        yield from ((i, j) for i, j in nearest.items() if i not in exact)
+
+
+def make_thumbnails(images: Array) -> Array:
+    """Return images as gray ones of 16 x 16 pixels, float32; each pixel is the mean of a block."""
+    gray = (images if images.ndim == 3 else images[..., :3].mean(axis=3)).astype(np.float32)
+    for axis in (1, 2):
+        side = gray.shape[axis]
+        edges = np.linspace(0, side, min(THUMBNAIL_SIDE, side) + 1).astype(int)
+        counts = np.diff(edges).reshape([-1 if k == axis else 1 for k in range(3)])
+        gray = np.add.reduceat(gray, edges[:-1], axis=axis) / counts
+    return gray
+
+
+def compute_hashes(thumbnails: Array) -> Array:
+    """Return the perceptual hashes of images, 63 bits of -1 or 1, shape (n, 63), float32.
+
+    A bit says whether a low frequency of the discrete cosine transform is above their median. This is the hash of
+    Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions", 2010, section 3.2.1.
+    """
+    from scipy.fft import dctn
+
+    frequencies = dctn(thumbnails, axes=(1, 2))[:, :HASH_SIDE, :HASH_SIDE].reshape(len(thumbnails), -1)[:, 1:]
+    medians = np.median(frequencies, axis=1, keepdims=True)
+    return np.where(frequencies > medians, 1, -1).astype(np.float32)
+
+
+def normalize(thumbnails: Array) -> Array:
+    """Return images as vectors with mean 0 and norm 1, whose product is the correlation; uniform ones are 0."""
+    flat = thumbnails.reshape(len(thumbnails), -1)
+    flat = flat - flat.mean(axis=1, keepdims=True)
+    norms = np.linalg.norm(flat, axis=1, keepdims=True)
+    unit: Array = np.divide(flat, norms, out=np.zeros_like(flat), where=norms > 1e-3)
+    return unit
+
+
+def find_uniform_images(checked: CheckedData) -> Iterator[Finding]:
+    """Yield a finding if images have one color only."""
+    flat = checked.x.reshape(len(checked.x), -1, checked.x.shape[3] if checked.x.ndim == 4 else 1)
+    rows = np.flatnonzero((flat == flat[:, :1]).all(axis=(1, 2)))
+    if len(rows):
+        yield Finding(
+            "uniform images",
+            join_first([checked.dataset.locate(row) for row in rows.tolist()]),
+            f"{pluralize(len(rows), 'image')} {'has' if len(rows) == 1 else 'have'} one color only",
+            "A uniform image shows nothing of its class; the file may be damaged.",
+            "Look at these images, and remove them",
+        )
