@@ -1,5 +1,6 @@
 """``pellucid data``: the overview, and what each check finds and does not find."""
 
+import csv
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from sklearn.datasets import load_iris
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.model_selection import KFold, cross_val_score
 
+import pellucid as pel
 from pellucid.cli import main
 from pellucid.experiments.data_check.column_checks import compute_predictive_power
 from pellucid.experiments.data_check.image_checks import compute_hashes, make_thumbnails
@@ -272,3 +274,56 @@ def test_wrong_data_and_options_are_refused(capsys: Output) -> None:
     assert "flat.csv: no such file" in capsys.readouterr().err
     assert main(["data", "flats.csv", "--target", "prize"]) == 1
     assert "no column 'prize'. Did you mean 'price'?" in capsys.readouterr().err
+
+
+def test_training_says_first_that_parts_are_identical(capsys: Output) -> None:
+    for part in ("train", "test"):
+        save_pictures(f"same/{part}", draw_pictures(20))
+    words = ["train", "same", "--model", "linear", "--epochs", "2", "--out", "run"]
+    assert main(words) == 0
+    lines = capsys.readouterr().out.splitlines()
+    failure = "failure: 20 of 20 test samples (100%) are also in the training or validation set"
+    assert lines[0].startswith(failure)
+    assert next(line.strip() for line in lines if line.startswith("  ")).startswith(failure)
+    record = json.loads(Path("run/record.json").read_text())
+    assert record["measures"]["summary"][0].startswith(failure)
+    found = {each["name"]: each for each in record["measures"]["findings"]}
+    assert (found["samples in two parts"]["severity"], found["small test set"]["severity"]) == ("failure", "warning")
+    assert record["timings"]["checking"] > 0
+    assert main([*words[:-1], "quiet", "--quiet"]) == 0
+    assert capsys.readouterr().err.startswith(failure)
+
+
+def test_training_shows_the_important_findings_and_the_command_for_all(capsys: Output) -> None:
+    columns = {name: list(values) for name, values in make_columns(600).items()}
+    columns["size"][:3] = [-999, -999, -999]
+    columns["age"][7] = 30000
+    write_table("flats.csv", {"price": columns.pop("price"), **columns})
+    assert main(["train", "flats.csv", "--target", "price", "--model", "linear", "--epochs", "2", "--out", "run"]) == 0
+    output = capsys.readouterr().out
+    assert "warning: size is -999 in 3 rows" in output
+    assert "30000 in line 9" not in output
+    assert "2 notes about the data: pellucid data run/experiment.toml" in output
+    shown = check(capsys, "run/experiment.toml")["findings"]
+    recorded = json.loads(Path("run/record.json").read_text())["measures"]["findings"]
+    assert [each for each in recorded if each in shown] == shown
+    assert {"sentinel number", "outliers"} <= {each["name"] for each in shown}
+
+
+def test_the_check_does_not_change_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    write_table("flats.csv", make_columns())
+    words = ["train", "flats.csv", "--model", "linear", "--epochs", "3", "--quiet", "--out"]
+    assert main([*words, "checked"]) == 0
+    monkeypatch.setattr("pellucid.experiments.data_check.check.run_checks", lambda checked: iter(()))
+    assert main([*words, "unchecked"]) == 0
+    histories = [read_losses(folder) for folder in ("checked", "unchecked")]
+    assert histories[0] == histories[1]
+    networks = [pel.load_model(f"{folder}/model.pel").get_weights() for folder in ("checked", "unchecked")]
+    for first, second in zip(*networks, strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+def read_losses(folder: str) -> list[list[str]]:
+    """Return the columns of a history that no clock decides."""
+    with Path(folder, "history.csv").open() as file:
+        return [[value for name, value in row.items() if "seconds" not in name] for row in csv.DictReader(file)]

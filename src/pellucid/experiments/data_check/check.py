@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +18,16 @@ from pellucid.experiments.data_check.duplicates import find_duplicates
 from pellucid.experiments.data_check.image_checks import COMPARED_TEST, COMPARED_TRAINING, find_image_problems
 from pellucid.experiments.data_check.overview import describe_parts, format_overview, summarize_data
 from pellucid.experiments.data_check.part_checks import find_part_problems
+from pellucid.experiments.runner.result import pluralize
 from pellucid.graph.finding import Finding, Findings
+from pellucid.show.alt_text import join_parts
 
 if TYPE_CHECKING:
     from pellucid.experiments.user_data.settings import Settings
 
 SEVERITIES = ("failure", "warning", "note")
+SHOWN_WARNINGS = 4
+"""Number of warnings before a training."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +88,33 @@ def check_data(settings: Settings) -> DataCheck:
 def find_problems(checked: CheckedData) -> Findings:
     """Return all findings about data, failures first."""
     return Findings(sorted(run_checks(checked), key=lambda finding: SEVERITIES.index(finding.severity)))
+
+
+def format_short(findings: Sequence[Finding], command: str) -> tuple[list[str], list[str]]:
+    """Return a line for each failure, and lines about the rest: the first warnings, and the number of the others.
+
+    Parameters
+    ----------
+    findings : sequence of Finding
+        Findings about data, sorted by severity.
+    command : str
+        The command that shows all.
+
+    Examples
+    --------
+    >>> notes = [Finding("outliers", "age", "age: 300 in line 9", "It hides others.", "Correct it", severity="note")]
+    >>> format_short(notes, "pellucid data flats.csv")
+    ([], ['1 note about the data: pellucid data flats.csv'])
+    """
+    lines = {severity: [format_line(each) for each in findings if each.severity == severity] for severity in SEVERITIES}
+    warnings = lines["warning"]
+    counts = {"more warning": len(warnings) - SHOWN_WARNINGS, "note": len(lines["note"])}
+    others = join_parts([pluralize(count, name) for name, count in counts.items() if count > 0])
+    return lines["failure"], [*warnings[:SHOWN_WARNINGS], *([f"{others} about the data: {command}"] if others else [])]
+
+
+def format_line(finding: Finding) -> str:
+    return f"{finding.severity}: {finding.what}. {finding.why} {finding.fix}."
 
 
 def run_checks(checked: CheckedData) -> Iterator[Finding]:

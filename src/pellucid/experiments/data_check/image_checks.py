@@ -8,7 +8,7 @@ import numpy as np
 
 from pellucid.data.errors import join_first
 from pellucid.experiments.data_check.checked_data import CheckedData, draw_sample
-from pellucid.experiments.data_check.duplicates import MAXIMUM_SHARED_FRACTION, format_percent, group_equal_inputs
+from pellucid.experiments.data_check.duplicates import MAXIMUM_SHARED_FRACTION, format_percent
 from pellucid.experiments.runner.result import pluralize
 from pellucid.graph.finding import Finding
 from pellucid.typing import Array
@@ -36,8 +36,7 @@ def find_near_duplicates(checked: CheckedData) -> Iterator[Finding]:
     training = draw_sample(others, COMPARED_TRAINING)
     if not len(test) or not len(training):
         return
-    pairs = match_images(checked.x[test], checked.x[training])
-    found = {int(test[i]): int(training[j]) for i, j in pairs}
+    found = dict(match_images(checked.x, test, training))
     if not found:
         return
     is_sample = len(test) < len(checked.parts["test"]) or len(training) < len(others)
@@ -56,22 +55,28 @@ def find_near_duplicates(checked: CheckedData) -> Iterator[Finding]:
     )
 
 
-def match_images(images: Array, others: Array) -> Iterator[tuple[int, int]]:
-    """Yield pairs of near-duplicates, at most one for each of the first images; exact duplicates are no pairs."""
-    first, second = make_thumbnails(images), make_thumbnails(others)
-    hashes, other_hashes = compute_hashes(first), compute_hashes(second)
-    units, other_units = normalize(first), normalize(second)
-    groups = group_equal_inputs(np.concatenate([images, others]))
-    bits = hashes.shape[1]
-    for start in range(0, len(images), BLOCK):
+def match_images(x: Array, rows: Array, others: Array) -> Iterator[tuple[int, int]]:
+    """Yield a near-duplicate among the others for each image that has one; exact duplicates are left out."""
+    hashes, units = describe_images(x, rows)
+    other_hashes, other_units = describe_images(x, others)
+    for start in range(0, len(rows), BLOCK):
         agreement = hashes[start : start + BLOCK] @ other_hashes.T  # bits that agree minus bits that differ
-        rows, columns = np.nonzero(agreement >= bits - 2 * MAXIMUM_DIFFERENT_BITS)
-        rows += start
-        correlation = np.einsum("ij,ij->i", units[rows], other_units[columns])
-        is_near = (correlation >= MINIMUM_CORRELATION) & (groups[rows] != groups[len(images) + columns])
-        exact = set(rows[groups[rows] == groups[len(images) + columns]].tolist())
-        nearest = {int(i): int(j) for i, j in zip(rows[is_near], columns[is_near], strict=True)}
-        yield from ((i, j) for i, j in nearest.items() if i not in exact)
+        i, j = np.nonzero(agreement >= hashes.shape[1] - 2 * MAXIMUM_DIFFERENT_BITS)
+        i += start
+        is_near = np.einsum("ij,ij->i", units[i], other_units[j]) >= MINIMUM_CORRELATION
+        pairs: dict[int, list[int]] = {}
+        for first, second in zip(rows[i[is_near]].tolist(), others[j[is_near]].tolist(), strict=True):
+            pairs.setdefault(first, []).append(second)
+        for first, matches in pairs.items():
+            if not any(np.array_equal(x[first], x[second]) for second in matches):
+                yield first, matches[0]
+
+
+def describe_images(x: Array, rows: Array) -> tuple[Array, Array]:
+    """Return the perceptual hashes and the normalized thumbnails of images, made block by block to save memory."""
+    blocks = [make_thumbnails(x[rows[start : start + BLOCK]]) for start in range(0, len(rows), BLOCK)]
+    thumbnails = np.concatenate(blocks)
+    return compute_hashes(thumbnails), normalize(thumbnails)
 
 
 def make_thumbnails(images: Array) -> Array:
@@ -109,8 +114,8 @@ def normalize(thumbnails: Array) -> Array:
 
 def find_uniform_images(checked: CheckedData) -> Iterator[Finding]:
     """Yield a finding if images have one color only."""
-    flat = checked.x.reshape(len(checked.x), -1, checked.x.shape[3] if checked.x.ndim == 4 else 1)
-    rows = np.flatnonzero((flat == flat[:, :1]).all(axis=(1, 2)))
+    lowest, highest = checked.x.min(axis=(1, 2)), checked.x.max(axis=(1, 2))
+    rows = np.flatnonzero((lowest == highest).reshape(len(checked.x), -1).all(axis=1))
     if len(rows):
         yield Finding(
             "uniform images",
