@@ -38,9 +38,10 @@ def data(
     Checked are samples in two parts, near-duplicate images, equal inputs with
     different targets, columns that alone predict the target, copied columns,
     identifiers, rare classes, small test sets, outliers, numbers such as -999
-    for missing values, and values with several spellings. Data are divided
-    into parts as pellucid train does with the same options. Large data are
-    sampled for some checks, and nothing is changed.
+    for missing values, values with several spellings, given parts that differ,
+    and dark, light, uniform or oddly shaped images. Data are divided into parts
+    as pellucid train does with the same options. Large data are sampled for
+    some checks, and nothing is changed.
 
     Parameters
     ----------

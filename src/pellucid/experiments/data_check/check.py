@@ -14,6 +14,7 @@ from pellucid.experiments.data_check.column_checks import (
     POWER_ROWS,
     find_column_problems,
 )
+from pellucid.experiments.data_check.drift import find_drift
 from pellucid.experiments.data_check.duplicates import find_duplicates
 from pellucid.experiments.data_check.image_checks import COMPARED_TEST, COMPARED_TRAINING, find_image_problems
 from pellucid.experiments.data_check.overview import describe_parts, format_overview, summarize_data
@@ -122,6 +123,7 @@ def run_checks(checked: CheckedData) -> Iterator[Finding]:
     if checked.is_image:
         yield from find_image_problems(checked)
     yield from find_column_problems(checked)
+    yield from find_drift(checked)
     yield from find_part_problems(checked)
 
 

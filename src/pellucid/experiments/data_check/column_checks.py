@@ -19,7 +19,7 @@ from pellucid.typing import Array
 
 PREDICTIVE_POWER = 0.8
 """Predictive power of one feature that suggests a leak: the limit of deepchecks' FeatureLabelCorrelation."""
-POWER_ROWS, POWER_COLUMNS, POWER_FOLDS = 2_000, 100, 4
+POWER_ROWS, POWER_COLUMNS, POWER_FOLDS = 1_000, 100, 4
 
 COPY_ROWS, COPY_COLUMNS = 5_000, 500
 COPY_CORRELATION = 0.99999

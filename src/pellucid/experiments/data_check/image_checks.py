@@ -9,6 +9,7 @@ import numpy as np
 from pellucid.data.errors import join_first
 from pellucid.experiments.data_check.checked_data import CheckedData, draw_sample
 from pellucid.experiments.data_check.duplicates import MAXIMUM_SHARED_FRACTION, format_percent
+from pellucid.experiments.data_check.image_properties import BLOCK, to_gray
 from pellucid.experiments.runner.result import pluralize
 from pellucid.graph.finding import Finding
 from pellucid.typing import Array
@@ -19,14 +20,24 @@ MINIMUM_CORRELATION = 0.995
 """Of ten thousand MNIST digits, no pair has both a hash that differs in at most four bits and this correlation."""
 
 COMPARED_TEST, COMPARED_TRAINING = 1_000, 20_000
-BLOCK = 100
-"""Number of images that are compared with all training images at a time, which limits the memory."""
+
+DARK, LIGHT = 0.32, 0.95
+"""An image is dark if 99 % of its pixels are below the first brightness, and light if 95 % are above the second.
+These are the limits of cleanlab, which also ignores both if more than a tenth of the images are so."""
+MAXIMUM_PREVALENCE = 0.1
+
+MEASURED_FILES = 500
+ODD_ASPECT_RATIO, ODD_SIZE = 0.35, 10
+"""Limits of cleanvision: the shorter by the longer side, and the side of a square of the same area by the median."""
 
 
 def find_image_problems(checked: CheckedData) -> Iterator[Finding]:
     """Yield findings about images."""
     yield from find_near_duplicates(checked)
     yield from find_uniform_images(checked)
+    if checked.x.dtype == np.uint8:
+        yield from find_odd_brightness(checked)
+    yield from find_odd_sizes(checked)
 
 
 def find_near_duplicates(checked: CheckedData) -> Iterator[Finding]:
@@ -81,7 +92,7 @@ def describe_images(x: Array, rows: Array) -> tuple[Array, Array]:
 
 def make_thumbnails(images: Array) -> Array:
     """Return images as gray ones of 16 x 16 pixels, float32; each pixel is the mean of a block."""
-    gray = (images if images.ndim == 3 else images[..., :3].mean(axis=3)).astype(np.float32)
+    gray = to_gray(images)
     for axis in (1, 2):
         side = gray.shape[axis]
         edges = np.linspace(0, side, min(THUMBNAIL_SIDE, side) + 1).astype(int)
@@ -124,3 +135,63 @@ def find_uniform_images(checked: CheckedData) -> Iterator[Finding]:
             "A uniform image shows nothing of its class; the file may be damaged.",
             "Look at these images, and remove them",
         )
+
+
+def find_odd_brightness(checked: CheckedData) -> Iterator[Finding]:
+    """Yield findings about single images that are far darker or lighter than a normal photograph."""
+    blocks = [to_gray(checked.x[start : start + BLOCK]) / 255 for start in range(0, len(checked.x), BLOCK)]
+    flat = (block.reshape(len(block), -1) for block in blocks)
+    lowest, highest = np.concatenate([np.percentile(each, [5, 99], axis=1) for each in flat], axis=1)
+    is_uniform = lowest == highest
+    for word, found in (("dark", highest < DARK), ("light", lowest > LIGHT)):
+        rows = np.flatnonzero(found & ~is_uniform)
+        if 0 < len(rows) <= MAXIMUM_PREVALENCE * len(checked.x):
+            places = join_first([checked.dataset.locate(row) for row in rows.tolist()])
+            yield Finding(
+                f"{word} images",
+                places,
+                f"{pluralize(len(rows), 'image')} {'is' if len(rows) == 1 else 'are'} very {word}: {places}",
+                "Little can be seen in such an image, and the network has few of them to learn from.",
+                "Look at these images; correct their exposure, or remove them if their class cannot be seen",
+                severity="note",
+            )
+
+
+def find_odd_sizes(checked: CheckedData) -> Iterator[Finding]:
+    """Yield findings about image files whose shape or size is unusual; all are resized to one shape."""
+    if checked.dataset.read_sizes is None:
+        return
+    rows = draw_sample(np.arange(len(checked.x)), MEASURED_FILES)
+    sizes = checked.dataset.read_sizes(rows).astype(np.float64)
+    height, width = checked.x.shape[1:3]
+    stretch = sizes[:, 1] / sizes[:, 0] * height / width
+    side = np.sqrt(sizes.prod(axis=1))
+    ratio = side / np.median(side)
+    for name, measure, limit, why, fix in (
+        (
+            "odd shapes",
+            np.minimum(stretch, 1 / stretch),
+            ODD_ASPECT_RATIO,
+            "Resizing them distorts what they show.",
+            "Crop or pad these images, or choose --size HEIGHT,WIDTH in the shape of most images",
+        ),
+        (
+            "odd sizes",
+            np.minimum(ratio, 1 / ratio),
+            1 / ODD_SIZE,
+            "They show other details than the rest, or are no photographs of the same kind, such as icons.",
+            "Look at these images, and remove those that do not belong to the data",
+        ),
+    ):
+        found = np.flatnonzero(measure < limit)
+        if len(found):
+            places = [f"{checked.dataset.locate(int(rows[k]))} ({sizes[k, 1]:g}x{sizes[k, 0]:g})" for k in found]
+            yield Finding(
+                name,
+                join_first(places),
+                f"{len(found):,} of {pluralize(len(rows), 'image')} {'has' if len(found) == 1 else 'have'} an unusual "
+                f"{name[4:-1]}: {join_first(places)}",
+                why,
+                fix,
+                severity="note",
+            )

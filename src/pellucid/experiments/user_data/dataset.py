@@ -57,6 +57,8 @@ class Dataset:
         Returns the place of a sample, by its index, for messages.
     table : Table, optional
         The rows of a table, in the order of the samples.
+    read_sizes : function, optional
+        Returns heights and widths of the files of images, shape (n, 2), by the indices of samples.
     describe : function
         Takes the description and returns lines that say how the data were read, for printing.
     """
@@ -74,6 +76,7 @@ class Dataset:
     task_reason: str = ""
     locate: Callable[[int], str] = lambda index: f"sample {index}"
     table: "Table | None" = None
+    read_sizes: Callable[[Array], Array] | None = None
     describe: Callable[[Mapping[str, Any]], Sequence[str]] = lambda description: ()
 
     @property

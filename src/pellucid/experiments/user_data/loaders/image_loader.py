@@ -3,7 +3,7 @@
 import functools
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +61,19 @@ def load(settings: "Settings") -> "Dataset":
         checksum=compute_checksum(images, labels),
         parts=parts,
         locate=files.__getitem__,
+        read_sizes=lambda rows: read_sizes(where, [files[row] for row in rows]),
     )
+
+
+def read_sizes(where: str, files: Sequence[str]) -> "Array":
+    """Return heights and widths of image files, shape (n, 2)."""
+    import numpy as np
+
+    from pellucid.data.file_source import open_file_source
+    from pellucid.data.image_decoding import read_image_size
+
+    with open_file_source(Path(where)) as source:
+        return np.array([read_image_size(source.read(file)) for file in files])
 
 
 def resolve_size(size: int | tuple[int, ...] | None) -> tuple[int, int]:
