@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -382,3 +383,27 @@ def test_sizes_of_turned_images_are_those_that_are_seen() -> None:
         exif[0x0112] = orientation
         Image.new("RGB", (30, 20)).save("photo.jpg", exif=exif)
         assert read_image_size(Path("photo.jpg").read_bytes()) == expected
+
+
+def test_folds_find_wrong_labels(capsys: Output) -> None:
+    rng = np.random.default_rng(0)
+    kinds = np.arange(300) % 3
+    x = 3.0 * np.eye(3)[kinds] + rng.normal(0, 0.5, (300, 3))
+    wrong = [10, 50, 90]
+    kinds[wrong] = (kinds[wrong] + 1) % 3
+    write_table(
+        "kinds.csv", {**{f"x{k}": x[:, k].round(3) for k in range(3)}, "kind": np.array(["a", "b", "c"])[kinds]}
+    )
+    words = ["train", "kinds.csv", "--model", "linear", "--folds", "2", "--epochs", "15", "--learning-rate", "0.1"]
+    assert main([*words, "--out", "run"]) == 0
+    output = capsys.readouterr().out
+    [found] = [
+        each
+        for each in json.loads(Path("run/record.json").read_text())["measures"]["findings"]
+        if each["name"] == "possible label errors"
+    ]
+    assert found["what"] in output
+    places = re.findall(r"line (\d+) \((\w), perhaps (\w)\)", found["where"])
+    right = np.array(["a", "b", "c"])[(kinds[wrong] - 1) % 3]
+    expected = {(str(row + 2), "abc"[kinds[row]], str(name)) for row, name in zip(wrong, right, strict=True)}
+    assert set(places[:3]) == expected
