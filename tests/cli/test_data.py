@@ -19,6 +19,7 @@ from pellucid.cli import main
 from pellucid.data.image_decoding import read_image_size
 from pellucid.experiments.data_check.column_checks import compute_predictive_power
 from pellucid.experiments.data_check.image_checks import compute_hashes, make_thumbnails
+from pellucid.experiments.data_check.label_errors import find_likely_classes
 from pellucid.experiments.data_check.overview import BINS
 
 Output = pytest.CaptureFixture[str]
@@ -201,7 +202,12 @@ def test_predictive_power_is_that_of_a_tree_on_other_rows() -> None:
 def test_copied_columns_and_identifiers(capsys: Output) -> None:
     columns = make_columns()
     size = np.asarray(columns["size"])
-    more = {"feet": (size * 10.764).round(1), "where": [{"a": "sea", "b": "land"}[k] for k in columns["place"]]}
+    similar = (size + np.random.default_rng(1).normal(0, 0.5, 200)).round(2)  # a correlation of 0.9997 is no copy
+    more = {
+        "measured_again": similar,
+        "feet": (size * 10.764).round(1),
+        "where": [{"a": "sea", "b": "land"}[k] for k in columns["place"]],
+    }
     identifiers = {"row": range(200), "owner_id": np.arange(200) // 4}
     write_table("flats.csv", {**identifiers, **more, **columns})
     found = check(capsys, "flats.csv")["findings"]
@@ -383,6 +389,13 @@ def test_sizes_of_turned_images_are_those_that_are_seen() -> None:
         exif[0x0112] = orientation
         Image.new("RGB", (30, 20)).save("photo.jpg", exif=exif)
         assert read_image_size(Path("photo.jpg").read_bytes()) == expected
+
+
+def test_a_class_is_likely_if_its_probability_is_high_for_this_class() -> None:
+    labels = np.array([0, 0, 0, 1, 1, 1])
+    probabilities = np.array([[0.95, 0.05], [0.9, 0.1], [0.6, 0.4], [0.7, 0.3], [0.6, 0.4], [0.75, 0.25]])
+    # The third sample is more like class 1, whose mean is 0.317, than class 0, whose mean is 0.817.
+    assert find_likely_classes(labels, probabilities).tolist() == [0, 0, 1, 1, 1, 1]
 
 
 def test_folds_find_wrong_labels(capsys: Output) -> None:

@@ -83,7 +83,8 @@ def read_image_size(content: bytes) -> tuple[int, int]:
     from PIL import Image
 
     with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-        is_turned = image.getexif().get(ORIENTATION_TAG, 1) >= TURNED
+        # Pillow decodes the whole of a PNG file to look for EXIF.
+        is_turned = image.format != "PNG" and image.getexif().get(ORIENTATION_TAG, 1) >= TURNED
         return (image.width, image.height) if is_turned else (image.height, image.width)
 
 

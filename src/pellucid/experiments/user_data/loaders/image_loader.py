@@ -70,9 +70,9 @@ def read_sizes(where: str, files: Sequence[str]) -> "Array":
     import numpy as np
 
     from pellucid.data.file_source import open_file_source
-    from pellucid.data.image_decoding import read_image_size
+    from pellucid.data.image_decoding import raise_on_decompression_bombs, read_image_size
 
-    with open_file_source(Path(where)) as source:
+    with open_file_source(Path(where)) as source, raise_on_decompression_bombs():
         return np.array([read_image_size(source.read(file)) for file in files])
 
 
