@@ -11,6 +11,7 @@ from cyclopts.exceptions import CycloptsError
 
 from pellucid.cli.check import check
 from pellucid.cli.course import course, docs
+from pellucid.cli.data import data
 from pellucid.cli.devices import devices
 from pellucid.cli.explain import explain
 from pellucid.cli.export import export
@@ -44,6 +45,7 @@ For example:
     pellucid run moons --set passes=1000   set a parameter
     pellucid tour                          run all, and write a page
     pellucid lab iris.csv                  write a page in which a network learns your data
+    pellucid data photos/                  check your data before training
     pellucid train photos/                 train a network on your data
     pellucid predict runs/1 photo.jpg      predict with a trained network
     pellucid explain runs/1 photo.jpg      explain a prediction
@@ -71,7 +73,7 @@ app: App = App(
     group_commands=Group("Help", sort_key=100),
 )
 GROUPS: dict[str, tuple[Callable[..., int], ...]] = {
-    "Train on your data": (init, schema, train, resume, evaluate, predict, explain, export, lab),
+    "Train on your data": (data, init, schema, train, resume, evaluate, predict, explain, export, lab),
     "Runs and machine": (runs, time, devices),
     "Course": (course, check, run, tour),
     "Reference": (reference, docs),

@@ -3,7 +3,7 @@
 import inspect
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -98,11 +98,7 @@ def train(
     check_output("train", json, quiet)
     from pellucid.experiments.user_data.settings import Settings
 
-    values = {
-        name: parse_option(OPTIONS[name], value)
-        for name, value in given.items()
-        if value is not None and value is not False  # flags that are not given; 0 is a value
-    }
+    values = get_given(OPTIONS, given)
     model = values.pop("model", None)
     return execute(Settings(**merge_settings(data, model, values, set)), out, distributed, json=json, quiet=quiet)
 
@@ -144,9 +140,18 @@ def resume(
     return execute(settings, folder, distributed, json=json, quiet=quiet, resuming=True)
 
 
-def add_options() -> None:
-    """Add an option to `train` for every setting and every option of a data loader."""
-    signature = inspect.signature(train)
+def get_given(options: Mapping[str, Parameter], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of the options that are given."""
+    return {
+        name: parse_option(options[name], value)
+        for name, value in given.items()
+        if value is not None and value is not False  # flags that are not given; 0 is a value
+    }
+
+
+def add_options(command: Callable[..., int], parameters: Mapping[str, Parameter]) -> None:
+    """Add options to a command, for settings and for the options of data loaders."""
+    signature = inspect.signature(command)
     fixed = [p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
     options = [
         inspect.Parameter(
@@ -157,10 +162,10 @@ def add_options() -> None:
                 get_option_type(option), CommandParameter(negative="", show_default=False, help=option.description)
             ],
         )
-        for name, option in OPTIONS.items()
+        for name, option in parameters.items()
     ]
-    train.__signature__ = signature.replace(parameters=[fixed[0], *options, *fixed[1:]])  # type: ignore[attr-defined]
-    train.__annotations__ = {p.name: p.annotation for p in (*fixed, *options)}
+    command.__signature__ = signature.replace(parameters=[fixed[0], *options, *fixed[1:]])  # type: ignore[attr-defined]
+    command.__annotations__ = {p.name: p.annotation for p in (*fixed, *options)}
 
 
 def get_option_type(option: Parameter) -> Any:
@@ -173,7 +178,7 @@ def parse_option(option: Parameter, value: Any) -> Any:
     return option.parse(value) if isinstance(value, str) else option.check(value)
 
 
-add_options()
+add_options(train, OPTIONS)
 
 
 def merge_settings(

@@ -22,6 +22,7 @@ FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM")  # none of these 
 SUFFIXES = frozenset(
     (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm")
 )
+ORIENTATION_TAG, TURNED = 0x0112, 5  # EXIF orientations from 5 on exchange width and height
 MAXIMUM_PIXELS = 80_000_000  # below the size at which Pillow starts to warn
 
 
@@ -69,6 +70,22 @@ def decode_image(content: bytes, size: tuple[int, int], budget: MemoryBudget | N
         raise ImageDecodeError(f"more pixels than the {MAXIMUM_PIXELS} allowed") from error
     except Exception as error:  # decoders raise any kind of error for malformed bytes
         raise ImageDecodeError(f"a damaged image ({type(error).__name__}: {shorten(str(error))})") from error
+
+
+def read_image_size(content: bytes) -> tuple[int, int]:
+    """Return height and width of an image file that `decode_image` accepts, without decoding it.
+
+    Examples
+    --------
+    >>> read_image_size(b"P3 2 1 255  7 8 9  7 8 9")
+    (1, 2)
+    """
+    from PIL import Image
+
+    with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+        # Pillow decodes the whole of a PNG file to look for EXIF.
+        is_turned = image.format != "PNG" and image.getexif().get(ORIENTATION_TAG, 1) >= TURNED
+        return (image.width, image.height) if is_turned else (image.height, image.width)
 
 
 @contextmanager

@@ -4,13 +4,16 @@ import hashlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
 from pellucid.data.errors import DataError
 from pellucid.experiments.runner.result import pluralize
 from pellucid.typing import Array
+
+if TYPE_CHECKING:
+    from pellucid.data.tables import Table
 
 MAXIMUM_CLASSES = 20
 MINIMUM_SAMPLES_PER_CLASS = 3
@@ -58,6 +61,12 @@ class Dataset:
         A further remedy if a class has too few samples, for the error message.
     task_reason : str
         Why the task was inferred, and empty if it was given.
+    locate : function
+        Returns the place of a sample, by its index, for messages.
+    table : Table, optional
+        The rows of a table, in the order of the samples.
+    read_sizes : function, optional
+        Returns heights and widths of the files of images, shape (n, 2), by the indices of samples.
     describe : function
         Takes the description and returns lines that say how the data were read, for printing.
     facts : sequence of str
@@ -77,6 +86,9 @@ class Dataset:
     target_names: tuple[str, ...] = ("target",)
     remedy_for_few: str = ""
     task_reason: str = ""
+    locate: Callable[[int], str] = lambda index: f"sample {index}"
+    table: "Table | None" = None
+    read_sizes: Callable[[Array], Array] | None = None
     describe: Callable[[Mapping[str, Any]], Sequence[str]] = lambda description: ()
     facts: Sequence[str] = ()
     list_columns: Callable[[Mapping[str, Any]], Sequence[ColumnUse]] = lambda description: ()

@@ -25,12 +25,11 @@ from pellucid.experiments.user_data.metrics import (
 )
 from pellucid.experiments.user_data.result_findings import (
     can_weight,
-    find_balance_problems,
     find_baseline_problems,
     find_class_problems,
     find_threshold_problems,
 )
-from pellucid.experiments.user_data.result_summary import summarize
+from pellucid.experiments.user_data.result_summary import list_sentences, summarize
 from pellucid.experiments.user_data.result_tables import format_result
 from pellucid.experiments.user_data.scored_predictions import (
     NETWORK,
@@ -72,7 +71,11 @@ def evaluate(
     metric = choose_metric(prepared)
     comparisons = compare_with_baselines(metric, main, prepared.settings.seed)
     findings = [*list_findings(prepared, main, comparisons), *find_threshold_problems(prepared, decision)]
-    summary = summarize(main, metric, comparisons, findings)
+    doubtful = find_doubtful_labels(prepared, validation)
+    summary = [
+        *list_sentences(prepared.data_findings, "failure"),  # they decide whether the score means anything
+        *summarize(main, metric, comparisons, findings),
+    ]
     losses = history.history["val_loss"]
     best = int(np.nanargmin(losses)) if np.isfinite(losses).any() else 0
     best_baseline = choose_best(metric, main.baselines)
@@ -100,7 +103,7 @@ def evaluate(
             "skipped_baselines": skipped,
             "cross_validation": validation.describe(dataset.targets, bool(dataset.class_names)) if validation else None,
             "comparisons": [{**asdict(each), "verdict": VERDICTS[each.verdict]} for each in comparisons],
-            "findings": [asdict(each) for each in (*findings, *find_balance_problems(prepared))],
+            "findings": [asdict(each) for each in (*findings, *prepared.data_findings, *doubtful)],
             "summary": summary,
         },
         lines=[
@@ -109,11 +112,22 @@ def evaluate(
             *format_result(prepared, test),
             *(f"{name}: skipped, {reason}" for name, reason in skipped.items()),
             *describe_decision(prepared, decision),
+            *(f"{each.severity}: {each.what}. {each.fix}." for each in doubtful),
             f"{pluralize(len(history.epoch), 'epoch')} in {sum(history.seconds):.1f} s; "
             f"best epoch: {history.epoch[best] + 1}",
         ],
         draw=lambda: draw_pictures(run, prepared, outputs, decision, history),
     )
+
+
+def find_doubtful_labels(prepared: "PreparedRun", validation: "CrossValidation | None") -> "list[Finding]":
+    """Return a finding if the predictions of a cross-validation show that labels are possibly wrong."""
+    if validation is None or not prepared.dataset.class_names:
+        return []
+    from pellucid.experiments.data_check.label_errors import find_label_errors
+
+    predictions = validation.predictions
+    return list(find_label_errors(prepared.dataset, predictions.rows, predictions.outputs[NETWORK]))
 
 
 def measure_test_set(

@@ -1,6 +1,7 @@
 """Training, checkpoints, and the files of a run."""
 
 import importlib
+import shlex
 import shutil
 import time
 import warnings
@@ -144,13 +145,9 @@ def run_training(
         prepared = prepare(settings, resuming)
         folds = prepare_folds(prepared) if settings.folds else []
         run.parameters = vars(prepared.settings)
-        report(
-            [
-                *prepared.summary,
-                *describe_balance(prepared),
-                *(["resuming from the last checkpoint"] if resuming else []),
-            ]
-        )
+        failures, others = check_prepared_data(prepared, run.folder)
+        resumed = ["resuming from the last checkpoint"] if resuming else []
+        report([*failures, *prepared.summary, *others, *resumed])
         history = fit_and_save(run, prepared, verbose, resuming)
         model, decision = save_results(run, prepared, history)
         trained.append((prepared, model))
@@ -210,11 +207,16 @@ def save_network(prepared: PreparedRun, folder: Path, history: "History") -> tup
     return model, decision
 
 
-def describe_balance(prepared: PreparedRun) -> list[str]:
-    """Return a warning about rare classes, if there are any."""
-    from pellucid.experiments.user_data.result_findings import find_balance_problems
+def check_prepared_data(prepared: PreparedRun, folder: Path) -> tuple[list[str], list[str]]:
+    """Find the problems of the data, which the record will have; return lines about failures, and about the others."""
+    from pellucid.experiments.data_check.check import find_problems, format_short
+    from pellucid.experiments.data_check.checked_data import CheckedData
 
-    return [f"{each.severity}: {each.what}. {each.why} {each.fix}." for each in find_balance_problems(prepared)]
+    start = time.perf_counter()
+    checked = CheckedData(prepared.dataset, prepared.parts, prepared.x, prepared.description, prepared.class_weights)
+    prepared.data_findings = find_problems(checked)
+    prepared.timings["checking"] = time.perf_counter() - start
+    return format_short(prepared.data_findings, f"pellucid data {shlex.quote(str(folder / config_toml.FILE))}")
 
 
 def save_settings(run: RunContext, prepared: PreparedRun, backends: Sequence[str]) -> None:

@@ -19,6 +19,7 @@ from pellucid.experiments.user_data.settings import Settings
 from pellucid.typing import Array
 
 if TYPE_CHECKING:
+    from pellucid.graph.finding import Finding
     from pellucid.model.interfaces import ModelLike
 
 
@@ -29,6 +30,7 @@ class PreparedRun:
     ``parts`` are indices of the training, validation and test samples. ``x`` has all inputs and ``y`` the targets of
     training: regression targets have mean 0 and variance 1. ``description`` says how inputs are made from the data.
     ``class_weights`` are the weights of classes in the loss, and ``positive`` is the positive of two classes.
+    ``data_findings`` are the problems of the data.
     """
 
     settings: Settings
@@ -44,6 +46,7 @@ class PreparedRun:
     target_deviation: Array
     class_weights: Mapping[int, float] | None = None
     positive: int | None = None
+    data_findings: "Sequence[Finding]" = ()
     timings: dict[str, float] = field(default_factory=dict)
 
     def get_part(self, name: str) -> tuple[Array, Array]:

@@ -12,6 +12,7 @@ from pellucid.graph.finding import Finding
 from pellucid.show.alt_text import join_parts
 
 if TYPE_CHECKING:
+    from pellucid.experiments.data_check.checked_data import CheckedData
     from pellucid.experiments.user_data.baseline_comparison import Comparison
     from pellucid.experiments.user_data.pipeline import PreparedRun
 
@@ -25,7 +26,7 @@ WIDEST_INTERVAL = 0.5
 """A recall whose interval is wider says nothing."""
 
 
-def find_balance_problems(prepared: "PreparedRun") -> list[Finding]:
+def find_balance_problems(prepared: "PreparedRun | CheckedData") -> list[Finding]:
     """Return a finding if classes have few training samples, and no weights are given."""
     dataset = prepared.dataset
     if not dataset.class_names:
@@ -50,7 +51,7 @@ def find_balance_problems(prepared: "PreparedRun") -> list[Finding]:
     ]
 
 
-def can_weight(prepared: "PreparedRun") -> bool:
+def can_weight(prepared: "PreparedRun | CheckedData") -> bool:
     """Tell whether class weights may help: some classes are rarer than others, and no weights are given."""
     is_skewed = is_imbalanced(prepared.training_labels, prepared.dataset.outputs)
     return is_skewed and prepared.class_weights is None

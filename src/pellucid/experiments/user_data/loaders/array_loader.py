@@ -139,8 +139,17 @@ def make_dataset(x: "Array", y: "Array", parts: "Mapping[str, Array]", settings:
         summary=f"{len(x):,} samples of {format_shape(x.shape[1:])}",
         checksum=compute_checksum(x, y),
         parts=parts,
+        locate=lambda index: locate_sample(index, parts),
         target_names=("target",) if count == 1 else tuple(f"target {i}" for i in range(1, count + 1)),
     )
+
+
+def locate_sample(index: int, parts: "Mapping[str, Array]") -> str:
+    """Return the position of a sample, in its part if there are parts; each part is contiguous."""
+    for part, rows in parts.items():
+        if len(rows) and rows[0] <= index <= rows[-1]:
+            return f"{part} sample {index - rows[0]}"
+    return f"sample {index}"
 
 
 def read_inputs(description: Mapping[str, Any], file: str, strict: bool) -> Iterator[Batch]:

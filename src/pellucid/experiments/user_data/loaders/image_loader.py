@@ -3,7 +3,7 @@
 import functools
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +49,7 @@ def load(settings: "Settings") -> "Dataset":
         start += len(found.images)
     images = np.concatenate([found.images for found in read.values()]) if len(read) > 1 else found.images
     labels = np.concatenate([found.labels for found in read.values()])
+    files = [file for found in read.values() for file in found.files]
     description: dict[str, Any] = {"kind": KIND, "size": size, "shape": list(images.shape[1:])}
     return Dataset(
         where=where,
@@ -59,7 +60,20 @@ def load(settings: "Settings") -> "Dataset":
         summary=f"{len(images):,} images, resized to {size[0]}x{size[1]} pixels",
         checksum=compute_checksum(images, labels),
         parts=parts,
+        locate=files.__getitem__,
+        read_sizes=lambda rows: read_sizes(where, [files[row] for row in rows]),
     )
+
+
+def read_sizes(where: str, files: Sequence[str]) -> "Array":
+    """Return heights and widths of image files, shape (n, 2)."""
+    import numpy as np
+
+    from pellucid.data.file_source import open_file_source
+    from pellucid.data.image_decoding import raise_on_decompression_bombs, read_image_size
+
+    with open_file_source(Path(where)) as source, raise_on_decompression_bombs():
+        return np.array([read_image_size(source.read(file)) for file in files])
 
 
 def resolve_size(size: int | tuple[int, ...] | None) -> tuple[int, int]:

@@ -57,6 +57,8 @@ def load(settings: "Settings") -> "Dataset":
         target_names=(target,),
         remedy_for_few="or choose another column with --target",
         task_reason=reason,
+        locate=lambda index: f"{table.unit} {table.lines[index]}",
+        table=table,
         describe=lambda description: [
             f"read as {', '.join(table.facts)}",
             *format_columns(table, description, target),

@@ -1,0 +1,135 @@
+"""Data under check: a data set, its parts, and its columns with their values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pellucid.experiments.user_data.table_columns import explain_column, silence
+from pellucid.typing import Array
+
+if TYPE_CHECKING:
+    from pellucid.data.tables import Table
+    from pellucid.experiments.user_data.dataset import Dataset
+
+MINIMUM_IMAGE_SIDE = 8
+IMAGE_CHANNELS = (1, 3, 4)
+
+
+@dataclass(frozen=True, eq=False)
+class CheckedColumn:
+    """One column of a table, or one feature of an array.
+
+    ``used_as`` is a kind of column, ``"target"``, or ``"-"`` for a column that is left out; ``reason`` says why.
+    ``values`` are float64 with nan, datetime64 with NaT, or strings that are empty where one is missing.
+    """
+
+    name: str
+    used_as: str
+    reason: str
+    values: Array
+
+    @property
+    def is_feature(self) -> bool:
+        return self.used_as not in ("target", "-")
+
+    @cached_property
+    def is_missing(self) -> Array:
+        kind = self.values.dtype.kind
+        missing: Array = (
+            np.isnat(self.values) if kind == "M" else ~np.isfinite(self.values) if kind == "f" else self.values == ""
+        )
+        return missing
+
+    @property
+    def present(self) -> Array:
+        """The values that are not missing."""
+        return self.values[~self.is_missing]
+
+
+@dataclass(frozen=True, eq=False)
+class CheckedData:
+    """A data set as a network receives it.
+
+    Attributes
+    ----------
+    dataset : Dataset
+        The data set.
+    parts : mapping from str to array of int
+        Indices of the training, validation and test samples.
+    x : array, shape (n, ...)
+        All inputs.
+    description : mapping
+        How the inputs were made.
+    class_weights : mapping, optional
+        Weights of the classes in the loss.
+    """
+
+    dataset: Dataset
+    parts: Mapping[str, Array]
+    x: Array
+    description: Mapping[str, Any]
+    class_weights: Mapping[int, float] | None = None
+
+    @property
+    def training_labels(self) -> Array:
+        """Targets of the training samples."""
+        return self.dataset.targets[self.parts["training"]]
+
+    @property
+    def is_image(self) -> bool:
+        """Whether the inputs have the shape of images."""
+        shape = self.x.shape[1:]
+        has_channels = len(shape) == 2 or (len(shape) == 3 and shape[2] in IMAGE_CHANNELS)
+        return has_channels and min(shape[:2]) >= MINIMUM_IMAGE_SIDE
+
+    @cached_property
+    def columns(self) -> list[CheckedColumn]:
+        """The columns of a table, or the features of an array of rows; empty for other data."""
+        table = self.dataset.table
+        if table is not None:
+            return [read_column(table, name, self.description) for name in table.names]
+        if self.x.ndim != 2:
+            return []
+        return [
+            CheckedColumn(f"feature {k + 1}", "number", "", values.astype(np.float64))
+            for k, values in enumerate(self.x.T)
+        ]
+
+    @property
+    def features(self) -> list[CheckedColumn]:
+        """The columns that a network receives."""
+        return [column for column in self.columns if column.is_feature]
+
+
+def read_column(table: Table, name: str, description: Mapping[str, Any]) -> CheckedColumn:
+    described = {column["name"]: column for column in description["inputs"]}
+    if name in described:
+        used_as, reason = described[name]["kind"], explain_column(table, described[name])
+    elif name == description["target"]:
+        used_as, reason = "target", ""
+    else:
+        used_as, reason = "-", description["skipped"][name]
+    kind = table.infer_kind(name)
+    if used_as == "category" or kind in ("text", "empty"):
+        values = table.strings(name)
+    else:
+        values = silence(table.numbers if kind == "number" else table.dates, name)
+    return CheckedColumn(name, used_as, reason, values)
+
+
+def draw_sample(rows: Array, limit: int) -> Array:
+    """Return a random sample of rows, sorted, always the same; all rows if there are few enough.
+
+    Examples
+    --------
+    >>> draw_sample(np.arange(3), 5), len(draw_sample(np.arange(100), 5))
+    (array([0, 1, 2]), 5)
+    """
+    if len(rows) <= limit:
+        return rows
+    return np.sort(np.random.default_rng(0).choice(rows, limit, replace=False))
