@@ -163,6 +163,13 @@ def test_equal_rows_with_other_targets_conflict(capsys: Output) -> None:
     assert {"samples in two parts", "repeated samples"} & set(found)
 
 
+def test_one_shared_sample_of_few_is_a_warning(capsys: Output) -> None:
+    x, y = np.random.default_rng(0).normal(size=(90, 4)), np.arange(90) % 3
+    np.savez("arrays.npz", x_train=x, y_train=y, x_test=np.concatenate([x[:1], x[1:8] + 9]), y_test=y[:8])
+    shared = get_findings(check(capsys, "arrays.npz"))["samples in two parts"]
+    assert (shared["severity"], shared["what"][:38]) == ("warning", "1 of 8 test samples (12%) is also in t")
+
+
 def test_equal_rows_of_few_categories_are_a_note_or_warning(capsys: Output) -> None:
     rng = np.random.default_rng(0)
     x, y = rng.integers(0, 3, (400, 2)), rng.integers(0, 2, 400)
@@ -416,6 +423,7 @@ def test_folds_find_wrong_labels(capsys: Output) -> None:
         if each["name"] == "possible label errors"
     ]
     assert found["what"] in output
+    assert "the test set has only" not in output  # the folds test on all samples
     places = re.findall(r"line (\d+) \((\w), perhaps (\w)\)", found["where"])
     right = np.array(["a", "b", "c"])[(kinds[wrong] - 1) % 3]
     expected = {(str(row + 2), "abc"[kinds[row]], str(name)) for row, name in zip(wrong, right, strict=True)}

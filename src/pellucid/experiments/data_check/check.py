@@ -82,7 +82,7 @@ def check_data(settings: Settings) -> DataCheck:
     )
     x, description = dataset.fit_inputs(parts["training"])
     weights = get_class_weights(settings, dataset, parts["training"])
-    checked = CheckedData(dataset, parts, x, description, weights)
+    checked = CheckedData(dataset, parts, x, description, weights, settings.folds is not None)
     return DataCheck(checked, find_problems(checked))
 
 

@@ -67,6 +67,8 @@ class CheckedData:
         How the inputs were made.
     class_weights : mapping, optional
         Weights of the classes in the loss.
+    has_folds : bool
+        Whether a cross-validation tests on all samples.
     """
 
     dataset: Dataset
@@ -74,6 +76,7 @@ class CheckedData:
     x: Array
     description: Mapping[str, Any]
     class_weights: Mapping[int, float] | None = None
+    has_folds: bool = False
 
     @property
     def training_labels(self) -> Array:

@@ -9,6 +9,7 @@ import numpy as np
 
 from pellucid.experiments.data_check.checked_data import CheckedData
 from pellucid.experiments.runner.result import pluralize
+from pellucid.experiments.user_data.intervals import compute_fraction_interval
 from pellucid.graph.finding import Finding, Severity
 from pellucid.typing import Array
 
@@ -74,14 +75,16 @@ def find_shared_samples(checked: CheckedData, groups: Array, are_mostly_unique: 
             f"{checked.dataset.locate(twin)}",
             why + chance,
             "Remove the copies, or keep all copies of a sample in one part",
-            severity=rate_shared(part, fraction, are_mostly_unique),
+            severity=rate_shared(part, count, len(rows), are_mostly_unique),
         )
 
 
-def rate_shared(part: str, fraction: float, are_mostly_unique: bool) -> Severity:
-    if part == "test" and fraction > MAXIMUM_SHARED_FRACTION and are_mostly_unique:
-        return "failure"
-    return "warning" if fraction > MAXIMUM_SHARED_FRACTION else "note"
+def rate_shared(part: str, count: int, samples: int, are_mostly_unique: bool) -> Severity:
+    """Return the severity of shared samples; a failure is one beyond chance, by the 95 % interval of their fraction."""
+    if count <= MAXIMUM_SHARED_FRACTION * samples:
+        return "note"
+    is_certain = compute_fraction_interval(count, samples)[0] > MAXIMUM_SHARED_FRACTION
+    return "failure" if part == "test" and are_mostly_unique and is_certain else "warning"
 
 
 def find_conflicting_targets(checked: CheckedData, groups: Array, are_mostly_unique: bool) -> Iterator[Finding]:

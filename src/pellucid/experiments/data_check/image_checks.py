@@ -172,7 +172,7 @@ def find_odd_sizes(checked: CheckedData) -> Iterator[Finding]:
             "odd shapes",
             np.minimum(stretch, 1 / stretch),
             ODD_ASPECT_RATIO,
-            "Resizing them distorts what they show.",
+            "Resizing them distorts their content.",
             "Crop or pad these images, or choose --size HEIGHT,WIDTH in the shape of most images",
         ),
         (

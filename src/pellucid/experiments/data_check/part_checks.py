@@ -21,7 +21,8 @@ WIDE, VERY_WIDE = 0.1, 0.2
 def find_part_problems(checked: CheckedData) -> Iterator[Finding]:
     """Yield findings about the sizes of classes and of the test set."""
     yield from find_balance_problems(checked)
-    yield from find_small_test_set(checked)
+    if not checked.has_folds:
+        yield from find_small_test_set(checked)
     yield from find_missing_classes(checked)
 
 

@@ -213,7 +213,14 @@ def check_prepared_data(prepared: PreparedRun, folder: Path) -> tuple[list[str],
     from pellucid.experiments.data_check.checked_data import CheckedData
 
     start = time.perf_counter()
-    checked = CheckedData(prepared.dataset, prepared.parts, prepared.x, prepared.description, prepared.class_weights)
+    checked = CheckedData(
+        prepared.dataset,
+        prepared.parts,
+        prepared.x,
+        prepared.description,
+        prepared.class_weights,
+        has_folds=prepared.settings.folds is not None,
+    )
     prepared.data_findings = find_problems(checked)
     prepared.timings["checking"] = time.perf_counter() - start
     return format_short(prepared.data_findings, f"pellucid data {shlex.quote(str(folder / config_toml.FILE))}")
