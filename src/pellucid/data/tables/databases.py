@@ -38,7 +38,7 @@ def read_duckdb_file(content: Content, name: str, options: ReadOptions) -> Table
         import duckdb
 
     path = need_path(content, name)
-    limits = {"enable_external_access": "false", "memory_limit": f"{options.max_bytes}B"}
+    limits: dict[str, Any] = {"enable_external_access": "false", "memory_limit": f"{options.max_bytes}B"}
     with duckdb.connect(str(path), read_only=True, config=limits) as connection:
         found = connection.execute("SELECT table_name FROM duckdb_tables() WHERE NOT internal ORDER BY table_name")
         table = choose_table([row[0] for row in found.fetchall()], options.table, name, "table")
