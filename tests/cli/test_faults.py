@@ -142,7 +142,7 @@ def test_a_run_killed_twice_is_bit_identical_and_sighup_writes_a_snapshot(folder
     process.kill()
     process.communicate()
     step = read_checkpoint_step(folder / "run")
-    assert line == f"SIGHUP: snapshot of step {step:,}, in epoch {step // 22 + 1}, saved in run/checkpoint\n"
+    assert line == f"SIGHUP: snapshot of step {step:,}, in epoch {(step - 1) // 22 + 1}, saved in run/checkpoint\n"
     assert (folder / "run" / "model.pel").exists()  # the best weights so far
     resumed = start("resume", "run", "--quiet")
     while read_checkpoint_step(folder / "run") == step:
