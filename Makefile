@@ -6,6 +6,7 @@
 #   make wheel                   build the course, and a wheel that has it
 #   make release                 build the wheel and check it in empty environments
 #   make lowest                  run the tests with the lowest versions of all dependencies
+#   make smoke                   run the tests that other versions of Python may fail
 #   make runtime                 build the runtimes of pages, with npm, and the modules that the package ships
 #   make stubs                   write the type stubs of modules whose names are made at run time
 #   make PYTHON=python3.13 test  the same with another Python
@@ -20,7 +21,7 @@ INSTALLED_COURSE := $(VENV)/.installed-course
 INSTALLED_DEV := $(VENV)/.installed-dev
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
 
-.PHONY: tour course docs wheel release test lowest slow peers bench lint format stubs runtime check-runtime clean
+.PHONY: tour course docs wheel release test lowest smoke slow peers bench lint format stubs runtime check-runtime clean
 
 tour: $(INSTALLED)
 	$(BIN)/pellucid tour
@@ -49,12 +50,17 @@ release: wheel
 	  (mkdir -p build/empty && cd build/empty && PELLUCID_CACHE=0 ../$$extra/bin/python -I $(CURDIR)/.ci/check_install.py $$extra) || exit 1; \
 	done
 
-# Tests with the lowest versions of all dependencies.
+# Tests with the lowest versions of all direct dependencies; the newer ones of others deprecate what these use.
 lowest: $(INSTALLED_DEV)
 	$(INSTALL) ".[dev]" uv
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python build/lowest
 	$(BIN)/uv pip install --quiet --python build/lowest/bin/python --resolution lowest-direct --editable ".[dev]"
-	build/lowest/bin/python -m pytest
+	build/lowest/bin/python -m pytest -W ignore::DeprecationWarning
+
+# Tests of language features and of every level, for another version of Python.
+smoke: $(INSTALLED_DEV)
+	$(BIN)/pytest tests/test_tiny.py tests/test_package.py tests/test_optional_packages.py tests/model tests/saving \
+	  tests/data tests/cli/test_train.py
 
 slow: $(INSTALLED_DEV)
 	XLA_FLAGS= $(BIN)/pytest -m slow --timeout=1800
