@@ -374,6 +374,16 @@ def test_brighter_test_images_drift(capsys: Output) -> None:
     assert "brightness (" in found["drift"]["what"]
 
 
+def test_near_duplicates_are_searched_in_training_and_validation_images(capsys: Output) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (1101, 8, 8), dtype="uint8")
+    y = np.arange(1101) % 2
+    np.savez("arrays.npz", x_train=images[:100], y_train=y[:100], x_test=images[100:], y_test=y[100:])
+    assert main(["data", "arrays.npz"]) == 0
+    output = " ".join(capsys.readouterr().out.split())
+    assert "84 training, 16 validation, 1,001 test" in output
+    assert "among 1,000 test images, compared with 100 others, chosen at random." in output
+
+
 def test_dark_light_and_oddly_shaped_images(capsys: Output) -> None:
     pictures = draw_pictures(40)
     rng = np.random.default_rng(0)

@@ -238,16 +238,23 @@ def prediction_errors(
     ('true price', 'predicted price')
     """
     x, y, labels = to_columns(truth, predicted, names)
-    count = min(x.shape[1], MAX_PANELS)
-    columns, rows = compute_grid(count, 3)
-    canvas = Canvas(ax, 4.6 if count == 1 else 3.4 * columns, 4.4 if count == 1 else 3.3 * rows)
-    for k in range(count):
-        axes = canvas.add_axes() if count == 1 else canvas.add_panel(rows, columns, k, gap=0.4)
+    canvas, panels = add_panels(x.shape[1], ax)
+    for k, axes in enumerate(panels):
         style_axes(axes, f"true {labels[k]}", f"predicted {labels[k]}")
         ends = [x[:, k].min(), x[:, k].max()]
         axes.plot(ends, ends, color=INK, linewidth=1, linestyle=(0, (4, 3)))
         axes.scatter(x[:, k], y[:, k], s=14, color=PALETTE[0], alpha=0.8, linewidths=0)
     return canvas.result
+
+
+def add_panels(targets: int, ax: Axes | None) -> tuple[Canvas, list[Axes]]:
+    """Return a canvas with a panel for each target, at most ``MAX_PANELS``."""
+    count = min(targets, MAX_PANELS)
+    columns, rows = compute_grid(count, 3)
+    canvas = Canvas(ax, 4.6 if count == 1 else 3.4 * columns, 4.4 if count == 1 else 3.3 * rows)
+    if count == 1:
+        return canvas, [canvas.add_axes()]
+    return canvas, [canvas.add_panel(rows, columns, k, gap=0.4) for k in range(count)]
 
 
 def describe_prediction_errors(truth: ArrayLike, predicted: ArrayLike, names: Sequence[str] = ()) -> str:
@@ -286,11 +293,8 @@ def residuals(
     ('predicted price', 'true minus predicted')
     """
     x, y, labels = to_columns(truth, predicted, names)
-    count = min(x.shape[1], MAX_PANELS)
-    columns, rows = compute_grid(count, 3)
-    canvas = Canvas(ax, 4.6 if count == 1 else 3.4 * columns, 4.4 if count == 1 else 3.3 * rows)
-    for k in range(count):
-        axes = canvas.add_axes() if count == 1 else canvas.add_panel(rows, columns, k, gap=0.4)
+    canvas, panels = add_panels(x.shape[1], ax)
+    for k, axes in enumerate(panels):
         style_axes(axes, f"predicted {labels[k]}", "true minus predicted")
         axes.axhline(0, color=INK, linewidth=1, linestyle=(0, (4, 3)))
         axes.scatter(y[:, k], x[:, k] - y[:, k], s=14, color=PALETTE[0], alpha=0.8, linewidths=0)

@@ -139,9 +139,10 @@ def describe_limits(checked: CheckedData) -> list[str]:
         limits += [f"the first {most_columns:,} of {columns:,} columns"] * (columns > most_columns)
         if columns and limits:
             lines.append(f"{name} were searched in {' and '.join(limits)}.")
-    if checked.is_image and (test > COMPARED_TEST or rows > COMPARED_TRAINING):
+    others = rows + len(checked.parts["validation"])
+    if checked.is_image and (test > COMPARED_TEST or others > COMPARED_TRAINING):
         lines.append(
             f"Near-duplicates were searched among {min(test, COMPARED_TEST):,} test images, compared with "
-            f"{min(rows, COMPARED_TRAINING):,} others, chosen at random."
+            f"{min(others, COMPARED_TRAINING):,} others, chosen at random."
         )
     return lines

@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pellucid.experiments.user_data.networks import is_image
 from pellucid.experiments.user_data.table_columns import explain_column, silence
 from pellucid.typing import Array
 
 if TYPE_CHECKING:
     from pellucid.data.tables import Table
     from pellucid.experiments.user_data.dataset import Dataset
-
-MINIMUM_IMAGE_SIDE = 8
-IMAGE_CHANNELS = (1, 3, 4)
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,9 +84,7 @@ class CheckedData:
     @property
     def is_image(self) -> bool:
         """Whether the inputs have the shape of images."""
-        shape = self.x.shape[1:]
-        has_channels = len(shape) == 2 or (len(shape) == 3 and shape[2] in IMAGE_CHANNELS)
-        return has_channels and min(shape[:2]) >= MINIMUM_IMAGE_SIDE
+        return is_image(self.x.shape[1:])
 
     @cached_property
     def columns(self) -> list[CheckedColumn]:

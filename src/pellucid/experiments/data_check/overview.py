@@ -9,6 +9,7 @@ import numpy as np
 
 from pellucid.experiments.data_check.checked_data import CheckedColumn, CheckedData
 from pellucid.experiments.user_data.table_columns import shorten_name
+from pellucid.show.text_table import align_cells
 from pellucid.typing import Array
 
 BLOCKS = "▁▂▃▄▅▆▇█"
@@ -120,7 +121,7 @@ def format_columns(columns: Sequence[dict[str, Any]]) -> list[str]:
         histogram = f"|{draw_histogram(each['histogram'])}|" if "histogram" in each else ""
         cells = (shorten_name(each["name"]), each["used_as"], f"{each['count']:,}", f"{each['missing']:,}", histogram)
         rows.append((*cells, describe_values(each)))
-    return [*align(rows, right=(2, 3)), *count_others(len(columns), "columns")]
+    return [*indent(align_cells(rows, left=(0, 1, 4, 5))), *count_others(len(columns), "columns")]
 
 
 def describe_values(column: dict[str, Any]) -> str:
@@ -143,19 +144,11 @@ def format_classes(classes: Sequence[dict[str, Any]]) -> list[str]:
     for each in classes[:SHOWN]:
         bar = "█" * max(1, round(BAR_WIDTH * each["samples"] / most))
         rows.append((shorten_name(each["name"]), *(f"{each[part]:,}" for part in parts), bar))
-    return [*align(rows, right=range(1, 1 + len(parts))), *count_others(len(classes), "classes")]
+    return [*indent(align_cells(rows, left=(0, 1 + len(parts)))), *count_others(len(classes), "classes")]
 
 
-def align(rows: Sequence[tuple[str, ...]], right: Sequence[int]) -> list[str]:
-    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
-    return [
-        "  "
-        + "  ".join(
-            cell.rjust(width) if k in right else cell.ljust(width)
-            for k, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
+def indent(lines: Sequence[str]) -> list[str]:
+    return [f"  {line}" for line in lines]
 
 
 def count_others(count: int, things: str) -> list[str]:

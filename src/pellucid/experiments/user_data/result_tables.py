@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from pellucid.experiments.user_data.intervals import Interval
 from pellucid.experiments.user_data.metrics import Metrics, get_metric_name
+from pellucid.show.text_table import align_cells
 
 if TYPE_CHECKING:
     from pellucid.experiments.user_data.pipeline import PreparedRun
@@ -52,7 +53,7 @@ def format_metrics(
             spread = [format_number(deviations.get(key))] if deviations else []
             values = [format_number(columns[name].get(key)) for name in columns]
             cells.append([get_metric_name(key), values[0], *spread, ends, *values[1:]])
-    return align_columns(cells)
+    return align_cells(cells)
 
 
 def format_groups(groups: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -66,20 +67,10 @@ def format_groups(groups: Sequence[Mapping[str, Any]]) -> list[str]:
     cells += [[str(group["name"])[:40], *(format_number(group.get(name)) for name in columns)] for group in worst]
     hidden, last = len(groups) - len(worst), format_number(worst[-1].get(key))
     return [
-        *align_columns(cells),
+        *align_cells(cells),
         *([f"and {hidden:,} more with {get_metric_name(key)} {last} or more"] if hidden else []),
     ]
 
 
 def format_number(value: float | None) -> str:
     return "" if value is None else f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
-
-
-def align_columns(cells: Sequence[Sequence[str]]) -> list[str]:
-    """Return the lines of a table: the first column to the left, the others to the right."""
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    lines = []
-    for first, *others in cells:
-        padded = [first.ljust(widths[0]), *(text.rjust(width) for text, width in zip(others, widths[1:], strict=True))]
-        lines.append("  ".join(padded).rstrip())
-    return lines
