@@ -23,6 +23,7 @@ from pellucid.cli.reference import reference
 from pellucid.cli.run import run
 from pellucid.cli.runs import runs
 from pellucid.cli.schema import schema
+from pellucid.cli.serve import serve
 from pellucid.cli.time import time
 from pellucid.cli.tour import tour
 from pellucid.cli.train import resume, train
@@ -50,6 +51,7 @@ For example:
     pellucid predict runs/1 photo.jpg      predict with a trained network
     pellucid explain runs/1 photo.jpg      explain a prediction
     pellucid export runs/1 --to onnx       use the network in another program
+    pellucid serve runs/1                  predict over HTTP, with a page to try it
     pellucid runs                          list all runs with their scores
     pellucid time runs/1                   measure each layer
     pellucid schema                        print the JSON Schema of experiment files
@@ -73,7 +75,7 @@ app: App = App(
     group_commands=Group("Help", sort_key=100),
 )
 GROUPS: dict[str, tuple[Callable[..., int], ...]] = {
-    "Train on your data": (data, init, schema, train, resume, evaluate, predict, explain, export, lab),
+    "Train on your data": (data, init, schema, train, resume, evaluate, predict, explain, export, serve, lab),
     "Runs and machine": (runs, time, devices),
     "Course": (course, check, run, tour),
     "Reference": (reference, docs),

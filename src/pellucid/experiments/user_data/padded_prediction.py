@@ -44,9 +44,7 @@ def predict_padded(model: ModelLike, x: Values, sizes: Sequence[int] = SIZES) ->
     """
     from pellucid.training.data_adapter import convert_inputs
 
-    arrays = [
-        array.astype(e.dtype) for array, e in zip(convert_inputs(model, x), model.inputs, strict=True)
-    ]
+    arrays = [array.astype(e.dtype) for array, e in zip(convert_inputs(model, x), model.inputs, strict=True)]
     largest = sizes[-1]
     parts = [
         predict_batch(model, [array[start : start + largest] for array in arrays], sizes)

@@ -168,9 +168,7 @@ def parse_upload(description: Mapping[str, Any], content: bytes, name: str, stri
     from pellucid.untrusted_files.npz import parse_npz
 
     if not zipfile.is_zipfile(io.BytesIO(content)):
-        raise DataError(
-            f"{name}: expected an NPZ file, as numpy.savez writes it, received another kind of file."
-        )
+        raise DataError(f"{name}: expected an NPZ file, as numpy.savez writes it, received another kind of file.")
     budget = MemoryBudget(MAXIMUM_UPLOAD_BYTES, DataError, name, UNCOMPRESSED_REMEDY)
     yield select_inputs(parse_npz(io.BytesIO(content), DataError, name, budget), description, name)
 
