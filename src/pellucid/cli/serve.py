@@ -61,7 +61,8 @@ def serve(
     port
         Port (default: 8000, or a free one if it is in use). 0 is any free port.
     token
-        Token of at least 16 characters (default: PELLUCID_SERVE_TOKEN, or a random one). The process list shows options, so prefer the variable.
+        Token of at least 16 characters (default: PELLUCID_SERVE_TOKEN, or a random one). Other users of the machine
+        can see options, but not the variable.
     allow_remote
         Let other machines connect.
     batch_size

@@ -78,6 +78,8 @@ async def split_multipart(request: Request, content: bytes, limits: Limits) -> l
 
     async def stream() -> AsyncGenerator[bytes, None]:
         yield content
+        if not parser.is_complete:
+            raise MultiPartException("it ends before its last boundary")
 
     parser = FileParser(request.headers, stream(), max_files=limits.samples, max_fields=10)
     parser.spool_max_size = limits.body_bytes + 1  # nothing is written to disk
@@ -87,13 +89,13 @@ async def split_multipart(request: Request, content: bytes, limits: Limits) -> l
         if error.message.startswith("Too many files"):
             raise RequestError(413, f"body: expected at most {limits.samples:,} files; received more") from error
         raise RequestError(
-            400, f"body: expected multipart/form-data; it is damaged ({shorten(error.message)})"
+            400, f"body: expected multipart/form-data; received damaged data ({shorten(error.message)})"
         ) from error
-    if not parser.is_complete:
-        raise RequestError(400, "body: expected multipart/form-data; it ends before its last boundary")
-    parts = [part for _, part in form.multi_items() if not isinstance(part, str)]
-    files = [(shorten(part.filename or "file"), await part.read()) for part in parts]
-    await form.close()
+    try:
+        parts = [part for _, part in form.multi_items() if not isinstance(part, str)]
+        files = [(shorten(part.filename or "file"), await part.read()) for part in parts]
+    finally:
+        await form.close()
     if not files:
         raise RequestError(
             422, "body: expected a file in multipart/form-data, as curl -F file=@NAME sends it; received none"
