@@ -20,8 +20,11 @@ MAXIMUM_FIELDS = 64
 """A larger array has a text field instead of a field for each number."""
 
 TABLE_FILES = ".csv,.tsv,.txt,.parquet,.arrow,.feather,.xlsx,.xls,.ods,.json,.jsonl"
-FORMS = "default-src 'none'; base-uri 'none'; form-action 'self'; connect-src 'self'; img-src blob:"
+FORMS = "default-src 'none'; base-uri 'none'; form-action 'self'; connect-src 'self'; img-src blob: data:"
 """The policy of the pages: no request to any other server. Styles and scripts are allowed by their hashes."""
+
+ICON = '<link rel="icon" href="data:,">'
+"""An empty icon, so that browsers request none."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ def make_page(title: str, body: str, script: str) -> Page:
     styles = [f"\n{report.joinpath('style.css').read_text('utf-8')}", style]
     hashes = " ".join(map(hash_source, styles))
     policy = f"{FORMS}; style-src {hashes}; script-src {hash_source(script)}"
-    html = render_document(title, f"<style>{style}</style>", f"{body}\n<script>{script}</script>", policy)
+    html = render_document(title, f"{ICON}<style>{style}</style>", f"{body}\n<script>{script}</script>", policy)
     return Page(html, f"{policy}; frame-ancestors 'none'")
 
 
