@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from cyclopts import App, Group
 from cyclopts.exceptions import CycloptsError
 
+from pellucid.cli.bench import bench
 from pellucid.cli.check import check
 from pellucid.cli.course import course, docs
 from pellucid.cli.data import data
@@ -54,6 +55,7 @@ For example:
     pellucid serve runs/1                  predict over HTTP, with a page to try it
     pellucid runs                          list all runs with their scores
     pellucid time runs/1                   measure each layer
+    pellucid bench runs/1                  measure training and prediction
     pellucid schema                        print the JSON Schema of experiment files
     pellucid reference softmax             look up a name
     pellucid docs softmax                  open its page in the browser
@@ -76,7 +78,7 @@ app: App = App(
 )
 GROUPS: dict[str, tuple[Callable[..., int], ...]] = {
     "Train on your data": (data, init, schema, train, resume, evaluate, predict, explain, export, serve, lab),
-    "Runs and machine": (runs, time, devices),
+    "Runs and machine": (runs, time, bench, devices),
     "Course": (course, check, run, tour),
     "Reference": (reference, docs),
 }
