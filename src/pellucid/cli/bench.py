@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from pellucid.cli.output import Option
+from pellucid.errors import near_miss
 from pellucid.experiments.runner.errors import UsageError
 from pellucid.experiments.runner.record import to_json
 from pellucid.progress import create_progress_display
@@ -83,13 +84,18 @@ def bench(
 def load_network(network: str) -> "Model":
     """Load the network of a run or file, or build the default network for data."""
     from pellucid.experiments.user_data.fit import MODEL
-    from pellucid.experiments.user_data.loaders import find_loader
+    from pellucid.experiments.user_data.loaders import get_built_in_names
     from pellucid.experiments.user_data.pipeline import prepare
     from pellucid.experiments.user_data.saved_models import MODEL_SUFFIXES, as_model, load_saved_model
     from pellucid.experiments.user_data.settings import Settings
 
-    path = Path(network)
+    path, built_in = Path(network), get_built_in_names()
+    if network in built_in:
+        return as_model(prepare(Settings(network)).make_final_model())
+    if not path.exists():
+        siblings = [str(path.parent / other.name) for other in path.parent.iterdir()] if path.parent.is_dir() else []
+        hint = near_miss(network, [*built_in, *siblings])
+        raise UsageError(f"{network}: no such file or folder.{hint}".removesuffix("."))
     if (path / MODEL).is_file() or path.suffix.lower() in (*MODEL_SUFFIXES, ".toml"):
         return load_saved_model(path).model
-    find_loader(network)  # a misspelled path is no data
     return as_model(prepare(Settings(network)).make_final_model())

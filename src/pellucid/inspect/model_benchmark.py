@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -14,7 +15,7 @@ import numpy as np
 
 from pellucid.graph.expr import Expr
 from pellucid.graph.printing import format_duration
-from pellucid.inspect.cross_framework.peer_speed import PeerSpeed
+from pellucid.inspect.cross_framework.peer_speed import PeerSpeed, keep_weights
 from pellucid.inspect.equivalence.check import draw_batch
 from pellucid.inspect.first_step import FirstCalls, time_first_calls
 from pellucid.inspect.layer_timing import (
@@ -32,6 +33,7 @@ from pellucid.model.model import Model
 from pellucid.model.summary import count_operations, count_parameters
 from pellucid.run.backends import record_backends
 from pellucid.run.function import Function
+from pellucid.run.jax_runtime import count_cores
 from pellucid.run.machine_report import format_bytes, read_memory_field
 from pellucid.run.profile import MINIMUM_ROUNDS, measure_in_turn, measure_run
 from pellucid.show.text_table import align_cells
@@ -49,6 +51,9 @@ NOTICEABLE_BYTES = 2**28
 
 KEPT_COPIES = 2
 """Training keeps the output of each layer for the backward pass, and computes its gradient."""
+
+BUSY_FRACTION = 0.5
+"""Load average, as a fraction of the number of cores, above which other programs affect the times."""
 
 USEFUL_FRACTION = 0.9
 """A batch size is worth using if its speed has this fraction of the best."""
@@ -120,6 +125,8 @@ class ModelBenchmark:
         Memory that was free before.
     estimated_bytes : int
         Memory of a sample in training, estimated from the outputs of the layers.
+    load : float or None
+        Average number of running processes in the minute before.
     """
 
     title: str
@@ -134,6 +141,7 @@ class ModelBenchmark:
     prediction_backends: list[str]
     available_bytes: int | None
     estimated_bytes: int
+    load: float | None
     peers: list[PeerSpeed] = field(default_factory=list)
 
     @property
@@ -189,6 +197,7 @@ class ModelBenchmark:
             "peak_bytes": self.speeds[-1].peak_bytes,
             "bytes_per_sample": self.sample_bytes,
             "largest_batch_estimate": self.largest_batch,
+            "load_average": self.load,
             "backends": {"training": self.training_backends, "prediction": self.prediction_backends},
             "peers": [each.to_json() for each in self.peers],
         }
@@ -205,6 +214,7 @@ class ModelBenchmark:
                 *self.format_table(),
                 "",
                 *self.format_advice(),
+                *self.format_load(),
                 *(f"training by    {name}" for name in self.training_backends),
                 *(f"prediction by  {name}" for name in self.prediction_backends),
                 *self.format_peers(),
@@ -270,6 +280,16 @@ class ModelBenchmark:
             lines.append(f"At best {' and '.join(flops)}; a training step counts as {TRAINING_PASSES} forward passes.")
         return lines
 
+    def format_load(self) -> list[str]:
+        """Return a warning if other programs were running."""
+        cores = count_cores()
+        if self.load is None or self.load <= BUSY_FRACTION * cores:
+            return []
+        return [
+            f"Other programs were running: load average {self.load:.1f} on {pluralize_cores(cores)}. Times are longer "
+            "than on a quiet machine, most of all where threads wait for each other."
+        ]
+
     def format_peers(self) -> list[str]:
         """Return the comparison with other frameworks."""
         if not self.peers:
@@ -291,7 +311,7 @@ def benchmark_model(
     *,
     advance: Advance = lambda part: None,
 ) -> ModelBenchmark:
-    """Measure how fast a model trains and predicts; its weights change if it has a loss.
+    """Measure how fast a model trains and predicts; the model keeps its weights.
 
     Batches are random. Measurements of all batch sizes take turns, so that a slow phase of the machine does not affect
     one of them alone. Every measurement waits for the results.
@@ -323,18 +343,19 @@ def benchmark_model(
     """
     _ = model.functional_graph  # raises an error if the model is not built
     check_sizes(model)
-    available = read_memory_field("MemAvailable")
+    available, load = read_memory_field("MemAvailable"), read_load()
     advance("first calls")
     cold, warm = time_first_calls(model, batch_sizes[0])
-    programs = ModelPrograms(model)
     prediction_backends: list[str] = []
     training_backends: list[str] = []
-    advance("latency")
-    with record_backends(prediction_backends):
-        latency = time_latency(programs, LATENCY_SHARE * seconds)
-    speeds, skipped = time_batches(
-        programs, batch_sizes, (1 - LATENCY_SHARE) * seconds, training_backends, prediction_backends, advance
-    )
+    with keep_weights(model):
+        programs = ModelPrograms(model)
+        advance("latency")
+        with record_backends(prediction_backends):
+            latency = time_latency(programs, LATENCY_SHARE * seconds)
+        speeds, skipped = time_batches(
+            programs, batch_sizes, (1 - LATENCY_SHARE) * seconds, training_backends, prediction_backends, advance
+        )
     counted = count_operations(model)
     known = [count for count in counted if count is not None]
     return ModelBenchmark(
@@ -350,6 +371,7 @@ def benchmark_model(
         prediction_backends,
         available,
         estimate_sample_bytes(model),
+        load,
     )
 
 
@@ -437,6 +459,15 @@ def time_batches(
         BatchSpeed(size, spreads.get((size, "train")), spreads[size, "predict"], peak) for size, peak in peaks.items()
     ]
     return speeds, [size for size in sizes if size not in peaks]
+
+
+def pluralize_cores(count: int) -> str:
+    return f"{count} core{'s' * (count != 1)}"
+
+
+def read_load() -> float | None:
+    """Return the average number of running processes of the last minute; None on systems that do not tell."""
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
 
 
 def read_peak_memory() -> int | None:

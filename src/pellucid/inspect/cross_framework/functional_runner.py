@@ -77,7 +77,8 @@ class FunctionalRunner:
         return outputs, self.get_tensors()
 
     def to_weights(self, tensors: Tensors) -> dict[str, Tensor]:
-        return {name: self.backend.to_tensor(tensors[name], trainable) for name, trainable in self.trainable.items()}
+        values = self.values | tensors
+        return {name: self.backend.to_tensor(values[name], trainable) for name, trainable in self.trainable.items()}
 
     def to_batch(self, batch: Sequence[Array]) -> list[Tensor]:
         return [self.backend.to_tensor(part) for part in cast_batch(batch, self.dtypes[: len(batch)], self.title)]

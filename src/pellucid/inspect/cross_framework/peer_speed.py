@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -107,7 +106,7 @@ class Peer:
 
 
 def compare_speed(model: Model, seconds: float, advance: Advance = lambda part: None) -> list[PeerSpeed]:
-    """Measure a model, and the same network in every framework that is installed; its weights change.
+    """Measure a model, and the same network in every framework that is installed; the model keeps its weights.
 
     Parameters
     ----------
@@ -134,7 +133,7 @@ def compare_speed(model: Model, seconds: float, advance: Advance = lambda part: 
     inputs = draw_training_batch(model, COMPARED_SAMPLES)[: len(model.inputs)]
     expected = np.asarray(predict_all(model, inputs))
     found: dict[str, PeerSpeed] = {}
-    with ExitStack() as stack:
+    with keep_weights(model), ExitStack() as stack:
         peers = [make_model_peer(model)]
         for name, make in MAKERS.items():
             advance(name)
@@ -163,6 +162,16 @@ def compare_speed(model: Model, seconds: float, advance: Advance = lambda part: 
     return sorted(found.values(), key=lambda each: (bool(each.skipped), each.difference is not None))
 
 
+@contextmanager
+def keep_weights(model: Model) -> Iterator[None]:
+    """Give a model its weights back at the end of a block."""
+    weights = model.get_weights()
+    try:
+        yield
+    finally:
+        model.set_weights(weights)
+
+
 def explain_difference(difference: float) -> str:
     if difference <= TOLERANCE:
         return ""
@@ -179,18 +188,17 @@ def prepare_measurements(
 ) -> dict[tuple[str, str, int], Callable[[], float]]:
     """Compile everything, and return a measurement for each framework, for training and prediction, and batch size.
 
-    Batch sizes that would take too long are left out, but not the first.
+    After a batch size that takes longer than its share of the time, larger ones are left out.
     """
     measures: dict[tuple[str, str, int], Callable[[], float]] = {}
     each = seconds / (4 * len(peers) * len(batches) * MINIMUM_ROUNDS)
     for size, batch in batches.items():
-        start = time.perf_counter()
         for peer in peers:
             inputs = batch[:-1] if trains else batch
             measures[peer.title, "predict", size] = make_measurement(partial(peer.predict, inputs), each / 2)
             if trains and peer.make_step is not None:
                 measures[peer.title, "train", size] = make_repeated_measurement(peer.make_step(batch), each / 2)
-        if time.perf_counter() - start > seconds:
+        if max(measure() for (_, _, other), measure in measures.items() if other == size) > each:
             break
     return measures
 
