@@ -27,7 +27,7 @@ from pellucid.experiments.serving.access import HEADERS, Access
 from pellucid.experiments.serving.batching import Batcher
 from pellucid.experiments.serving.body_reading import read_body
 from pellucid.experiments.serving.limits import Limits, RequestError
-from pellucid.experiments.serving.page import Page, render_page, render_token_page
+from pellucid.experiments.serving.page import ServedPage, render_page, render_token_page
 from pellucid.experiments.serving.prediction_schema import describe_server
 from pellucid.experiments.serving.request_reading import Samples, read_samples
 from pellucid.experiments.serving.served_model import ServedModel
@@ -170,7 +170,7 @@ def parse_strict(text: str | None) -> bool:
     return STATES[text.lower()]
 
 
-def make_html(page: Page, status: int, headers: Mapping[str, str] | None = None) -> Response:
+def make_html(page: ServedPage, status: int, headers: Mapping[str, str] | None = None) -> Response:
     return HTMLResponse(page.html, status, {**(headers or {}), "content-security-policy": page.policy})
 
 

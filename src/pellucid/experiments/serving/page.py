@@ -28,14 +28,14 @@ ICON = '<link rel="icon" href="data:,">'
 
 
 @dataclass(frozen=True)
-class Page:
+class ServedPage:
     """A page and its content security policy, as a header."""
 
     html: str
     policy: str
 
 
-def render_page(served: ServedModel, description: Mapping[str, Any]) -> Page:
+def render_page(served: ServedModel, description: Mapping[str, Any]) -> ServedPage:
     """Return the page of a network."""
     name = served.saved.path.resolve().name
     settings = {"kind": served.kind, "example": description.get("example", {}).get("request")}
@@ -58,7 +58,7 @@ def render_page(served: ServedModel, description: Mapping[str, Any]) -> Page:
     return make_page(f"Try {name}", body, read_text("page.js"))
 
 
-def render_token_page() -> Page:
+def render_token_page() -> ServedPage:
     """Return the page that asks for the token."""
     body = """<header>
 <p class="mark">pellucid</p>
@@ -75,14 +75,14 @@ def render_token_page() -> Page:
     return make_page("Token", body, read_text("token_page.js"))
 
 
-def make_page(title: str, body: str, script: str) -> Page:
+def make_page(title: str, body: str, script: str) -> ServedPage:
     """Return a page with the style of reports, and a policy that allows its own style and script only."""
     style, report = read_text("page.css"), resources.files("pellucid.experiments.report")
     styles = [f"\n{report.joinpath('style.css').read_text('utf-8')}", style]
     hashes = " ".join(map(hash_source, styles))
     policy = f"{FORMS}; style-src {hashes}; script-src {hash_source(script)}"
     html = render_document(title, f"{ICON}<style>{style}</style>", f"{body}\n<script>{script}</script>", policy)
-    return Page(html, f"{policy}; frame-ancestors 'none'")
+    return ServedPage(html, f"{policy}; frame-ancestors 'none'")
 
 
 def hash_source(text: str) -> str:
