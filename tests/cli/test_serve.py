@@ -121,6 +121,13 @@ def test_warnings_are_those_of_the_command(start: Callable[[str], Running], caps
     assert "odd.csv, line 2, column 'place': expected a category of the training data" in found["error"]
 
 
+def test_numbers_beyond_float32_are_missing(start: Callable[[str], Running]) -> None:
+    status, found = start("runs/1").ask(body={"rows": [{**FLAT, "age": 1e300}, {**FLAT, "age": None}]})
+    values = [each["values"]["price"] for each in found["predictions"]]
+    assert (status, values[0]) == (200, values[1])
+    assert "row 1, column 'age': expected a number from" in found["warnings"][0]
+
+
 def test_images_are_predicted_as_by_the_command(start: Callable[[str], Running], capsys: Output) -> None:
     server = start("runs/10")
     names = ["squares/lower/0.png", "squares/upper/1.png"]
@@ -266,6 +273,7 @@ INVALID: list[tuple[str, Any, dict[str, str], int, str]] = [
     ("arrays", {"x": 3}, {}, 422, "x: expected a list of samples of shape (2,); received 3"),
     ("arrays", {"x": []}, {}, 422, "expected at least one sample"),
     ("arrays", b'{"x": [[1e999, 1]]}', JSON, 422, "expected finite numbers in x"),
+    ("arrays", {"x": [[1e300, 1]]}, {}, 422, "x: expected finite numbers in x, in float32, received inf"),
     ("arrays", b"nothing", {"Content-Type": "application/octet-stream"}, 422, "body: expected an NPZ file"),
     ("two.pel", {"x": [[1, 2]]}, {}, 422, "x: expected an object with the inputs a, b; received another value"),
     ("two.pel", {"x": {"a": [[1, 2]], "c": []}}, {}, 422, "inputs a, b; received 'a', 'c'"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator
 from contextlib import suppress
 
@@ -12,6 +13,9 @@ from starlette.requests import ClientDisconnect, Request
 from pellucid.experiments.serving.limits import MEGABYTE, Limits, RequestError
 from pellucid.experiments.serving.request_reading import Body
 from pellucid.untrusted_files.reading import shorten
+
+# The parser logs what is damaged, which is in the response.
+logging.getLogger("python_multipart").addHandler(logging.NullHandler())
 
 MULTIPART = "multipart/form-data"
 DISCARD_SECONDS, DISCARD_BYTES = 2.0, 64 * MEGABYTE

@@ -93,6 +93,9 @@ def read_samples(served: ServedModel, body: Body, strict: bool, most: int) -> Sa
         else:
             samples = read_files(served, list_files(served, body), strict, most)
     found = [" ".join(str(each.message).split()) for each in caught if issubclass(each.category, DataWarning)]
+    for each in caught:
+        if not issubclass(each.category, DataWarning):
+            warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
     if not samples.positions:
         raise RequestError(422, "; ".join(found) or "body: expected at least one sample, received none")
     return Samples(samples.positions, samples.inputs, found)

@@ -185,10 +185,15 @@ def select_inputs(arrays: "Mapping[str, Array]", description: Mapping[str, Any],
 
 def check_inputs(x: "Array", description: Mapping[str, Any], where: str) -> "Array":
     """Return inputs in a dtype of networks; raise `DataError` if they are no numbers or have another shape."""
-    from pellucid.experiments.user_data.dataset import check_shape, to_network_dtype
+    import numpy as np
+
+    from pellucid.experiments.user_data.dataset import check_finite, check_shape, to_network_dtype
 
     check_numbers(x, "x", where)
-    return check_shape(to_network_dtype(x), description, where)
+    with np.errstate(over="ignore"):
+        inputs = to_network_dtype(x)
+    check_finite(inputs, "x, in float32", where)
+    return check_shape(inputs, description, where)
 
 
 def is_valid(description: Mapping[str, Any]) -> bool:
