@@ -34,7 +34,7 @@ class Batcher:
     """A thread that computes the outputs of requests, of several in one call.
 
     A request waits for others only while they are being read, and at most ``seconds``. ``calls`` and ``jobs`` count
-    what has been computed.
+    the calls of the network and the requests in them.
 
     Examples
     --------
@@ -58,7 +58,7 @@ class Batcher:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Compute what has been submitted, and end the thread."""
+        """Compute all submitted samples, and end the thread."""
         self._queue.put(None)
         self._thread.join()
 
@@ -76,7 +76,7 @@ class Batcher:
             self._expected += change
 
     def submit(self, inputs: Sequence[Array]) -> Future[list[Array]]:
-        """Return the future of the outputs; cancel it if nobody waits for them any longer."""
+        """Return the future of the outputs; cancel it if the client no longer waits."""
         job = Job(inputs)
         self._queue.put(job)
         return job.future

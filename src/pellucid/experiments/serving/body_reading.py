@@ -14,7 +14,7 @@ from pellucid.experiments.serving.limits import MEGABYTE, Limits, RequestError
 from pellucid.experiments.serving.request_reading import Body
 from pellucid.untrusted_files.reading import shorten
 
-# The parser logs what is damaged, which is in the response.
+# The parser logs the damage, which is in the response.
 logging.getLogger("python_multipart").addHandler(logging.NullHandler())
 
 MULTIPART = "multipart/form-data"

@@ -94,7 +94,7 @@ def read_text(name: str) -> str:
 
 
 def describe_task(served: ServedModel) -> str:
-    """Return what the network predicts from what, as a sentence."""
+    """Return a sentence about the inputs and outputs of the network."""
     network = served.network
     if network is None:
         return f"Predicts {', '.join(served.model.output_names)}."

@@ -76,12 +76,12 @@ def describe_column(column: Mapping[str, Any]) -> Schema:
     Examples
     --------
     >>> describe_column({"kind": "number", "missing": 3.0})["description"]
-    'A number. null, or text that is no number, becomes the median 3.'
+    'A number. null or other text becomes the median 3.'
     """
     if column["kind"] == "number":
         return {
             "type": ["number", "string", "null"],
-            "description": f"A number. null, or text that is no number, becomes the median {column['missing']:.6g}.",
+            "description": f"A number. null or other text becomes the median {column['missing']:.6g}.",
         }
     if column["kind"] == "date":
         own = f", or as {to_words(column['format'])}" if column["format"] else ""

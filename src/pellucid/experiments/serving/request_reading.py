@@ -36,7 +36,7 @@ SUFFIXES = {
     "application/vnd.apache.arrow.file": ".arrow",
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": ".xlsx",
 }
-"""Suffix of the table file that a media type stands for."""
+"""Suffix of table files by media type."""
 
 BINARY = "application/octet-stream"
 ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?)?")

@@ -64,7 +64,7 @@ class ServedModel:
 
     @cached_property
     def kind(self) -> Kind:
-        """What a sample is."""
+        """Kind of a sample."""
         if get_table_columns(self.description):
             return "table"
         return "image" if "size" in self.description else "array"

@@ -54,7 +54,7 @@ def predict_padded(model: ModelLike, x: Values, sizes: Sequence[int] = SIZES) ->
 
 
 def predict_batch(model: ModelLike, arrays: Sequence[Array], sizes: Sequence[int]) -> list[Array]:
-    """Return the outputs for at most as many samples as the largest size."""
+    """Return the outputs for a batch of at most the largest size."""
     from pellucid.training.prediction import get_predictor
 
     count = len(arrays[0])
@@ -77,7 +77,7 @@ def find_exact_sizes(model: ModelLike, inputs: Sequence[Array], sizes: Sequence[
     model : Model
         A built model.
     inputs : sequence of array
-        Samples, at least as many as the largest size.
+        Samples: a batch of the largest size, or more.
     sizes : sequence of int
         Sizes in ascending order; the last one is always returned.
 
