@@ -5,6 +5,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -143,6 +144,7 @@ def test_a_port_in_use_is_named_and_the_default_port_is_not_needed(
     from pellucid.experiments.serving import server
 
     with server.open_socket("127.0.0.1", 0) as taken:
+        assert taken.proto == socket.IPPROTO_TCP  # otherwise asyncio leaves Nagle's algorithm on: 40 ms a response
         port = taken.getsockname()[1]
         assert main(["serve", "runs/1", "--port", str(port)]) == 2
         assert f"--port: {port} is in use. Choose another, or 0 for any free port" in capsys.readouterr().err
@@ -174,4 +176,4 @@ def test_help_teaches_requests(capsys: Output) -> None:
     assert main(["serve", "--help"]) == 0
     output = capsys.readouterr().out
     assert "    pellucid serve runs/7" in output
-    assert "curl -H" in output
+    assert '    curl -H "$AUTH" -F file=@flats.csv $URL\n' in output

@@ -52,7 +52,7 @@ For example:
     pellucid predict runs/1 photo.jpg      predict with a trained network
     pellucid explain runs/1 photo.jpg      explain a prediction
     pellucid export runs/1 --to onnx       use the network in another program
-    pellucid serve runs/1                  predict over HTTP, with a page to try it
+    pellucid serve runs/1                  predict over HTTP, with a page
     pellucid runs                          list all runs with their scores
     pellucid time runs/1                   measure each layer
     pellucid bench runs/1                  measure training and prediction

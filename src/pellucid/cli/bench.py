@@ -34,7 +34,7 @@ def bench(
     For example:
 
         pellucid bench runs/7
-        pellucid bench mnist                       the default network for a built-in data set
+        pellucid bench mnist                       the default network for data
         pellucid bench flats.csv --batch-sizes 32 1024
         pellucid bench model.pel --peers --json    compare with other frameworks
 

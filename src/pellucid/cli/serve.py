@@ -39,9 +39,10 @@ def serve(
 
     Open the printed address in a browser, or send requests from a program:
 
-        curl -H "Authorization: Bearer $TOKEN" --json '{"rows": [{"rooms": 3, "place": "sea"}]}' http://127.0.0.1:8000/predict
-        curl -H "Authorization: Bearer $TOKEN" -F file=@flats.csv http://127.0.0.1:8000/predict
-        curl -H "Authorization: Bearer $TOKEN" -F file=@a.jpg -F file=@b.jpg http://127.0.0.1:8000/predict
+        AUTH="Authorization: Bearer $TOKEN" URL=http://127.0.0.1:8000/predict
+        curl -H "$AUTH" --json '{"rows": [{"rooms": 3, "age": 9}]}' $URL
+        curl -H "$AUTH" -F file=@flats.csv $URL
+        curl -H "$AUTH" -F file=@a.jpg -F file=@b.jpg $URL
 
     The predictions are those of pellucid predict --json, and warnings about
     cells and images are in the response. GET /schema describes requests and
@@ -61,8 +62,7 @@ def serve(
     port
         Port (default: 8000, or a free one if it is in use). 0 is any free port.
     token
-        Token of at least 16 characters (default: PELLUCID_SERVE_TOKEN, or a random one). Other users of the machine
-        can see options, but not the variable.
+        Token of 16 characters or more (default: PELLUCID_SERVE_TOKEN, which other users cannot see, or a random one).
     allow_remote
         Let other machines connect.
     batch_size
