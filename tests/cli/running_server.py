@@ -70,3 +70,11 @@ def run_server(path: Path, **limits: Any) -> Iterator[Running]:
             server.should_exit = True
             thread.join(20)
             assert not thread.is_alive()
+
+
+def multipart(files: list[tuple[str, bytes]], boundary: str = "edge") -> tuple[bytes, dict[str, str]]:
+    body = b""
+    for name, content in files:
+        head = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'
+        body += head.encode() + content + b"\r\n"
+    return body + f"--{boundary}--\r\n".encode(), {"Content-Type": f"multipart/form-data; boundary={boundary}"}

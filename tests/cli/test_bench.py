@@ -15,11 +15,12 @@ import pellucid as pel
 from pellucid import nn
 from pellucid.cli import main
 from pellucid.inspect import first_step
+from pellucid.inspect.benchmark_report import BatchSpeed, Latency, ModelBenchmark
 from pellucid.inspect.cross_framework import peer_speed
 from pellucid.inspect.cross_framework.peer_speed import Peer, compare_speed
 from pellucid.inspect.first_step import FirstCalls, time_first_calls
 from pellucid.inspect.layer_timing import TimeSpread
-from pellucid.inspect.model_benchmark import BatchSpeed, Latency, ModelBenchmark, benchmark_model
+from pellucid.inspect.model_benchmark import benchmark_model
 from pellucid.model.errors import ModelError
 
 Output = pytest.CaptureFixture[str]

@@ -1,29 +1,34 @@
 """A server of predictions, over real HTTP on the loopback address."""
 
 import http.client
-import io
 import json
 import socket
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from html import escape
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import numpy as np
 import pytest
-from PIL import Image
 
 import pellucid as pel
 from pellucid import nn
 from pellucid.cli import main
 from pellucid.data import DataWarning
 from pellucid.experiments.serving.access import Access
-from tests.cli.running_server import FLAT, JSON, TOKEN, Running, run_server
+from pellucid.experiments.serving.limits import Limits
+from pellucid.experiments.serving.page import render_page
+from pellucid.experiments.serving.prediction_schema import describe_server
+from pellucid.experiments.serving.served_model import ServedModel
+from pellucid.experiments.user_data.inference import TrainedNetwork
+from pellucid.experiments.user_data.loaders import table_loader
+from pellucid.experiments.user_data.saved_models import SavedModel
+from tests.cli.running_server import FLAT, JSON, TOKEN, Running, multipart, run_server
 
 Output = pytest.CaptureFixture[str]
 
@@ -31,50 +36,6 @@ Output = pytest.CaptureFixture[str]
 @pytest.fixture(autouse=True)
 def here(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(trained)
-
-
-@pytest.fixture(scope="module")
-def start(trained: Path) -> Iterator[Callable[[str], Running]]:
-    """A function that returns the server of a run or model file, the same one on every call."""
-    with ExitStack() as stack:
-        running: dict[str, Running] = {}
-
-        def start(name: str) -> Running:
-            if name not in running:
-                running[name] = stack.enter_context(run_server(trained / name))
-            return running[name]
-
-        yield start
-
-
-@pytest.fixture(scope="module")
-def arrays(trained: Path) -> str:
-    """A run on arrays."""
-    x = np.random.default_rng(0).normal(size=(60, 2))
-    with pytest.MonkeyPatch.context() as here:
-        here.chdir(trained)
-        np.savez("line.npz", x=x, y=100 + 10 * x[:, 0])
-        np.savez("asked.npz", x=x[:3])
-        assert main(["train", "line.npz", "--model", "linear", "--epochs", "4", "--quiet", "--out", "runs/arrays"]) == 0
-    return "runs/arrays"
-
-
-@pytest.fixture(scope="module")
-def model_file(trained: Path) -> str:
-    """A model file with two inputs and two outputs."""
-    nn.set_random_seed(0)
-    a, b = nn.Input((2,), name="a"), nn.Input((3,), name="b")
-    left, right = nn.Dense(1, name="left")(a), nn.Dense(2, name="right")(nn.Concatenate()([a, b]))
-    pel.Model([a, b], [left, right]).save(trained / "two.pel")
-    return "two.pel"
-
-
-def multipart(files: list[tuple[str, bytes]], boundary: str = "edge") -> tuple[bytes, dict[str, str]]:
-    body = b""
-    for name, content in files:
-        head = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'
-        body += head.encode() + content + b"\r\n"
-    return body + f"--{boundary}--\r\n".encode(), {"Content-Type": f"multipart/form-data; boundary={boundary}"}
 
 
 def predict(capsys: Output, *words: str) -> list[dict[str, Any]]:
@@ -240,110 +201,6 @@ def test_concurrent_requests_share_calls_of_the_network(start: Callable[[str], R
     assert len({found["predictions"][0]["values"]["price"] for _, found in together}) == 64
     assert batcher.jobs - jobs == 67
     assert batcher.calls - calls < 50
-
-
-INVALID: list[tuple[str, Any, dict[str, str], int, str]] = [
-    ("runs/1", b"{", JSON, 400, "body: expected JSON; received other text (Expecting property name"),
-    ("runs/1", b"", JSON, 400, "body: expected JSON; received other text"),
-    ("runs/1", b"\xff\xfe\xff", JSON, 400, "body: expected JSON; received other text"),
-    ("runs/1", b"[" * 100_000, JSON, 400, "received lists that are nested too deeply"),
-    ("runs/1", b'{"rows": [{"rooms": NaN}]}', JSON, 400, "NaN is no JSON; send null for a missing number"),
-    ("runs/1", b'{"rows": [{"age": 1, "age": 2}]}', JSON, 400, "the key 'age' is there twice"),
-    ("runs/1", b'{"rows": [{"age": ' + b"9" * 5000 + b"}]}", JSON, 400, "body: expected JSON"),
-    ("runs/1", {"row": [FLAT]}, {}, 422, "received the keys 'row'. Rename 'row' to 'rows'"),
-    ("runs/1", [FLAT], {}, 422, 'body: expected an object such as {"rows": [{"column": 1}]}; received other JSON'),
-    ("runs/1", {"rows": FLAT}, {}, 422, "rows: expected a list of objects, one for each row"),
-    ("runs/1", {"rows": []}, {}, 422, "body: expected at least one sample, received none"),
-    ("runs/1", {"rows": [{**FLAT, "age": [1]}]}, {}, 422, "rows, row 1, column 'age': expected a number, a string"),
-    ("runs/1", {"rows": [{"room": 3, "place": "sea", "age": 4}]}, {}, 422, "no column 'rooms'. Did you mean 'room'?"),
-    ("runs/1", {"rows": [{}]}, {}, 422, "rows"),
-    ("runs/1", b"a,b\n1,2\n", {"Content-Type": "text/csv"}, 422, "body.csv: no column 'rooms'"),
-    ("runs/1", b"", {"Content-Type": "text/csv"}, 422, "body.csv: "),
-    ("runs/1", b"SQLite format 3\0", {"Content-Type": "application/octet-stream"}, 422, "received a SQLite file"),
-    ("runs/1", b"x", {"Content-Type": "application/x-www-form-urlencoded"}, 415, "With curl: -F file=@rows.csv"),
-    ("runs/1", b"x", {}, 415, "received none"),
-    ("runs/1", b"x", {"Content-Type": "image/png"}, 415, "for a network of tables; received 'image/png'"),
-    ("runs/10", {"rows": [FLAT]}, {}, 415, "for a network of images; received 'application/json'"),
-    ("runs/10", b"nothing", {"Content-Type": "image/png"}, 422, "body: skipped, not an image"),
-    ("arrays", {"x": [[1, 2, 3]]}, {}, 422, "x: expected samples of shape (2,), as in training, received (3,)"),
-    ("arrays", {"x": [[1, 2], [3]]}, {}, 422, "received lists of different lengths"),
-    ("arrays", {"x": [1, 2]}, {}, 422, "received one sample. Put it into a list: [[...]]"),
-    ("arrays", {"x": [["a", "b"]]}, {}, 422, "expected real numbers in x"),
-    ("arrays", {"x": [[None, 1]]}, {}, 422, "received other values than numbers"),
-    ("arrays", {"x": 3}, {}, 422, "x: expected a list of samples of shape (2,); received 3"),
-    ("arrays", {"x": []}, {}, 422, "expected at least one sample"),
-    ("arrays", b'{"x": [[1e999, 1]]}', JSON, 422, "expected finite numbers in x"),
-    ("arrays", {"x": [[1e300, 1]]}, {}, 422, "x: expected finite numbers in x, in float32, received inf"),
-    ("arrays", b"nothing", {"Content-Type": "application/octet-stream"}, 422, "body: expected an NPZ file"),
-    ("two.pel", {"x": [[1, 2]]}, {}, 422, "x: expected an object with the inputs a, b; received another value"),
-    ("two.pel", {"x": {"a": [[1, 2]], "c": []}}, {}, 422, "inputs a, b; received 'a', 'c'"),
-    (
-        "two.pel",
-        {"x": {"a": [[1, 2]], "b": []}},
-        {},
-        422,
-        "the same number of samples for every input; received [0, 1]",
-    ),
-    ("two.pel", *multipart([("a.npz", b"")]), 415, "body: expected application/json for this network; received files"),
-]
-
-
-@pytest.mark.parametrize(("name", "body", "headers", "status", "message"), INVALID)
-def test_an_invalid_request_is_answered_with_the_reason(
-    name: str,
-    body: Any,
-    headers: dict[str, str],
-    status: int,
-    message: str,
-    start: Callable[[str], Running],
-    arrays: str,
-    model_file: str,
-) -> None:
-    server = start(arrays if name == "arrays" else name)
-    received, found = server.ask(body=body, headers=headers)
-    assert message in found["error"]
-    assert received == status
-    assert not any("Traceback" in line for line in server.log)
-
-
-@pytest.mark.parametrize(
-    ("change", "status", "message"),
-    [
-        (lambda body: body[:-10], 400, "it ends before its last boundary"),
-        (lambda body: body[:60], 400, "it ends before its last boundary"),
-        (lambda body: b"junk" + body[3:], 400, "received damaged data"),
-        (lambda body: b"", 400, "it ends before its last boundary"),
-        (lambda body: body.replace(b' name="file";', b""), 400, 'field "name" must be provided'),
-        (lambda body: body.replace(b'; filename="a.csv"', b""), 422, "expected a file in multipart/form-data"),
-        (lambda body: body.replace(b"rooms", b"r\0\xff\xfem"), 422, "a.csv: "),
-    ],
-)
-def test_damaged_multipart_is_refused(
-    change: Callable[[bytes], bytes], status: int, message: str, start: Callable[[str], Running]
-) -> None:
-    body, headers = multipart([("a.csv", b"rooms,place,age\n3,sea,40\n")])
-    received, found = start("runs/1").ask(body=change(body), headers=headers)
-    assert (received, message in found["error"]) == (status, True), found
-    _, found = start("runs/1").ask(body=body, headers={"Content-Type": "multipart/form-data"})
-    assert "Missing boundary" in found["error"]
-
-
-def test_damaged_images_never_fail_the_server(start: Callable[[str], Running]) -> None:
-    rng = np.random.default_rng(0)
-    server = start("runs/10")
-    good = Path("squares/lower/0.png").read_bytes()
-    for _ in range(40):
-        damaged = bytearray(good)
-        for place in rng.integers(0, len(good), 4):
-            damaged[place] = rng.integers(256)
-        status, found = server.ask(body=bytes(damaged), headers={"Content-Type": "image/png"})
-        assert status in (200, 422), found
-    stream = io.BytesIO()
-    Image.new("1", (9_000, 9_000)).save(stream, "PNG")
-    status, found = server.ask(body=stream.getvalue(), headers={"Content-Type": "image/png"})
-    assert (status, "more than the 80000000 allowed" in found["error"]) == (422, True)
-    assert server.ask(body=good, headers={"Content-Type": "image/png"})[0] == 200
-    assert not any("Traceback" in line for line in server.log)
 
 
 def test_every_request_but_the_health_check_needs_the_token(start: Callable[[str], Running]) -> None:
@@ -525,3 +382,28 @@ def test_the_log_has_a_line_for_each_request(start: Callable[[str], Running]) ->
     lines = [line[9:] for line in server.log[-2:]]
     assert lines[0].startswith("POST /predict 200  3 samples  ")
     assert lines[1].startswith(r"GET /a\xe4\x1b[2J 404  ")
+
+
+def test_hostile_names_are_escaped_in_the_page() -> None:
+    name = "</script><img src=x onerror=alert(1)>'\""
+    number = {"name": name, "kind": "number", "missing": 1.0, "limits": None}
+    category = {"name": "b", "kind": "category", "values": [name, "other"]}
+    model = pel.Sequential([nn.Input((3,)), nn.Dense(2, activation="softmax")])
+    outputs = {"class_names": [name, "b"], "target_names": [], "task": "classification"}
+    description = {"kind": "row", "target": "y", "inputs": [number, category], **outputs}
+    network = TrainedNetwork(Path(name), model, table_loader.LOADER, description)
+    served = ServedModel(SavedModel(Path(name), model, network), 8)
+    described = describe_server(served, Limits())
+    assert described["example"]["request"] == {"rows": [{name: 1.0, "b": name}]}
+    html = render_page(served, described).html
+    assert "<img" not in html
+    assert html.count("</script>") == 2  # that of the settings, and that of the script
+    assert f'data-column="{escape(name)}"' in html
+
+
+def test_large_arrays_have_a_text_field_and_no_example(tmp_path: Path) -> None:
+    pel.Sequential([nn.Input((28, 28)), nn.Flatten(), nn.Dense(2)]).save(tmp_path / "large.pel")
+    with run_server(tmp_path / "large.pel") as server:
+        assert "example" not in server.ask("/schema")[1]
+        assert b'<textarea id="json"' in server.ask_raw("/")[2]
+        assert server.ask(body={"x": np.zeros((2, 28, 28)).tolist()})[0] == 200
