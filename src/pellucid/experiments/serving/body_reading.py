@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncGenerator
 from contextlib import suppress
 
+from python_multipart.exceptions import FormParserError
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
@@ -89,11 +90,12 @@ async def split_multipart(request: Request, content: bytes, limits: Limits) -> l
     parser.spool_max_size = limits.body_bytes + 1  # nothing is written to disk
     try:
         form = await parser.parse()
-    except MultiPartException as error:
-        if error.message.startswith("Too many files"):
+    except (MultiPartException, FormParserError) as error:  # older versions of Starlette pass the parser's own on
+        reason = str(error.message if isinstance(error, MultiPartException) else error)
+        if reason.startswith("Too many files"):
             raise RequestError(413, f"body: expected at most {limits.samples:,} files; received more") from error
         raise RequestError(
-            400, f"body: expected multipart/form-data; received damaged data ({shorten(error.message)})"
+            400, f"body: expected multipart/form-data; received damaged data ({shorten(reason)})"
         ) from error
     try:
         parts = [part for _, part in form.multi_items() if not isinstance(part, str)]
