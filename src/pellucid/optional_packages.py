@@ -16,9 +16,12 @@ EXTRAS = {
     "onnxruntime": ("onnxruntime", "onnx"),
     "pyarrow": ("PyArrow", "train"),
     "python_calamine": ("python-calamine", "train"),
+    "python_multipart": ("python-multipart", "serve"),
     "sklearn": ("scikit-learn", "train"),
+    "starlette": ("Starlette", "serve"),
     "tensorboard": ("TensorBoard", "tensorboard"),
     "threadpoolctl": ("threadpoolctl", "train"),
+    "uvicorn": ("Uvicorn", "serve"),
 }
 """Name and extra of the package of each module."""
 

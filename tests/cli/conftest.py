@@ -1,6 +1,9 @@
 """Runs that several tests of commands read."""
 
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -46,3 +49,44 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         squares = ["train", "squares", "--size", "13", "--model", "linear", "--epochs", "8", "--out", "runs/10"]
         assert main([*squares, *QUICK]) == 0
     return place
+
+
+@pytest.fixture(scope="module")
+def start(trained: Path) -> Iterator[Callable[[str], Any]]:
+    """A function that returns the server of a run or model file, the same one on every call."""
+    from tests.cli.running_server import run_server
+
+    with ExitStack() as stack:
+        running: dict[str, Any] = {}
+
+        def start(name: str) -> Any:
+            if name not in running:
+                running[name] = stack.enter_context(run_server(trained / name))
+            return running[name]
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def arrays(trained: Path) -> str:
+    """A run on arrays."""
+    x = np.random.default_rng(0).normal(size=(60, 2))
+    with pytest.MonkeyPatch.context() as here:
+        here.chdir(trained)
+        np.savez("line.npz", x=x, y=100 + 10 * x[:, 0])
+        np.savez("asked.npz", x=x[:3])
+        assert main(["train", "line.npz", "--model", "linear", "--epochs", "4", "--quiet", "--out", "runs/arrays"]) == 0
+    return "runs/arrays"
+
+
+@pytest.fixture(scope="session")
+def model_file(trained: Path) -> str:
+    """A model file with two inputs and two outputs."""
+    import pellucid as pel
+    from pellucid import nn
+
+    nn.set_random_seed(0)
+    a, b = nn.Input((2,), name="a"), nn.Input((3,), name="b")
+    left, right = nn.Dense(1, name="left")(a), nn.Dense(2, name="right")(nn.Concatenate()([a, b]))
+    pel.Model([a, b], [left, right]).save(trained / "two.pel")
+    return "two.pel"

@@ -24,6 +24,7 @@ import pyarrow as pa
 import pyarrow.feather
 import pyarrow.parquet
 from PIL import Image
+from starlette.requests import Request
 
 import pellucid as pel
 from pellucid import nn
@@ -32,11 +33,16 @@ from pellucid.data.digit_folder_writer import CONFIG_FILE, DigitFolderConfig, _i
 from pellucid.experiments.runner.errors import UsageError
 from pellucid.experiments.runner.record import FILE as RECORD
 from pellucid.experiments.runner.record import is_finished
+from pellucid.experiments.serving.body_reading import MULTIPART, split_multipart
+from pellucid.experiments.serving.limits import Limits, RequestError
+from pellucid.experiments.serving.request_reading import BINARY, JSON, Body, read_samples
+from pellucid.experiments.serving.served_model import ServedModel
 from pellucid.experiments.user_data.config_toml import read_settings
 from pellucid.experiments.user_data.fit import DATA, MODEL
 from pellucid.experiments.user_data.inference import TrainedNetwork, load_network, read_description, read_inputs
 from pellucid.experiments.user_data.loaders import get_loaders, load_dataset
 from pellucid.experiments.user_data.loaders.table_loader import READING
+from pellucid.experiments.user_data.saved_models import SavedModel
 from pellucid.experiments.user_data.settings import Settings
 from pellucid.inspect.equivalence.program_process import read_answer
 from pellucid.inspect.equivalence.program_worker import write_message
@@ -149,6 +155,7 @@ def make_seeds(folder: Path) -> list[Seed]:
         make_data_seeds,
         make_text_seeds,
         make_table_seeds,
+        make_request_seeds,
     )
     return [seed for make in makers for seed in make(folder)]
 
@@ -461,3 +468,67 @@ def make_text_seeds(folder: Path) -> list[Seed]:
             {},
         ),
     ]
+
+
+def make_request_seeds(folder: Path) -> list[Seed]:
+    """Return bodies of requests to ``pellucid serve``."""
+    rooms = {"name": "rooms", "kind": "number", "missing": 3.0, "limits": None}
+    place = {"name": "place", "kind": "category", "values": ["sea", "town"]}
+    sold = {"name": "sold", "kind": "date", "format": "%d.%m.%Y", "start": "2024-01-02T00:00:00", "parts": ["days"]}
+    table = {"kind": "row", "target": "price", "inputs": [rooms, place, sold | {"missing": {"days": 9.0}}]}
+    rows = serve((4,), **table, columns=None, **dict.fromkeys(READING))
+    arrays, pictures = (
+        serve((4,), kind="array", shape=[4]),
+        serve((4, 4, 3), kind="image", size=[4, 4], shape=[4, 4, 3]),
+    )
+    row = {"rooms": 3, "place": "sea", "sold": "2024-03-01"}
+    csv = b"rooms,place,sold\n2,town,01.02.2024\n,sea,\n4,moon,3.4.2024\n"
+    files = [("a.csv", csv), ("b.json", json.dumps([row]).encode())]
+    body = b"".join(
+        f'--edge\r\nContent-Disposition: form-data; name="f"; filename="{name}"\r\n\r\n'.encode() + content + b"\r\n"
+        for name, content in files
+    )
+    npz = written(folder, "q.npz", lambda path: np.savez(path, x=np.ones((2, 4))))
+    samples = json.dumps({"x": np.arange(8.0).reshape(2, 4).tolist()}).encode()
+    requests: list[tuple[str, str, bytes, Any, str]] = [
+        ("rows", "q.json", json.dumps({"rows": [row, {**row, "rooms": None}]}).encode(), rows, JSON),
+        ("CSV", "q.csv", csv, rows, "text/csv"),
+        ("multipart", "q.txt", body + b"--edge--\r\n", rows, "multipart/form-data; boundary=edge"),
+        ("arrays", "x.json", samples, arrays, JSON),
+        ("NPZ", "q.npz", npz, arrays, BINARY),
+        ("PNG", "q.png", make_image("png", 5), pictures, "image/png"),
+    ]
+    return [
+        Seed(f"request, {name}", file, content, read_request(served, media_type), (DataError,), {})
+        for name, file, content, served, media_type in requests
+    ]
+
+
+def serve(sizes: tuple[int, ...], **description: Any) -> ServedModel:
+    model = pel.Sequential([nn.Input(sizes), nn.Flatten(), nn.Dense(2)])
+    loader = next(each for each in get_loaders() if each.kind == description["kind"])
+    return ServedModel(SavedModel(Path("run"), model, TrainedNetwork(Path("run"), model, loader, description)), 8)
+
+
+def read_request(served: ServedModel, content_type: str) -> Callable[[Path], Any]:
+    """Return a function that reads a file as the body of a request."""
+
+    def read(path: Path) -> Any:
+        try:
+            return read_samples(served, parse_body(path.read_bytes(), content_type), False, 1000)
+        except (RequestError, DataError) as error:
+            raise DataError(f"{path}: {error}") from error
+
+    return read
+
+
+def parse_body(content: bytes, content_type: str) -> Body:
+    media_type = content_type.partition(";")[0]
+    if media_type != MULTIPART:
+        return Body(media_type, content)
+    request = Request({"type": "http", "headers": [(b"content-type", content_type.encode())]})
+    try:
+        split_multipart(request, content, Limits()).send(None)  # without a loop: browser tests leave one
+    except StopIteration as done:
+        return Body(media_type, files=done.value)
+    raise AssertionError("the body is in memory, so that nothing waits")

@@ -237,3 +237,12 @@ def test_awkward_files_give_the_same_network_as_clean_ones(
     assert read_losses("again") == read_losses("clean")
     assert main(["predict", "awkward", "awkward.txt", "--json"]) == 0
     assert len(json.loads(capsys.readouterr().out)["predictions"]) == 80
+
+
+def test_numbers_beyond_float32_are_missing() -> None:
+    table = parse_table(b"size\n1e300\n-1e39\n2\n", "sizes.csv")
+    size = {"name": "size", "kind": "number", "missing": 3.0, "limits": None}
+    with pytest.warns(
+        DataWarning, match=r"treated 2 cells as missing: line 2, column 'size': expected a number from -3\.4"
+    ):
+        assert encode(table, [size], strict=False).tolist() == [[3.0], [3.0], [2.0]]

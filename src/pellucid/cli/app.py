@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from cyclopts import App, Group
 from cyclopts.exceptions import CycloptsError
 
+from pellucid.cli.bench import bench
 from pellucid.cli.check import check
 from pellucid.cli.course import course, docs
 from pellucid.cli.data import data
@@ -23,6 +24,7 @@ from pellucid.cli.reference import reference
 from pellucid.cli.run import run
 from pellucid.cli.runs import runs
 from pellucid.cli.schema import schema
+from pellucid.cli.serve import serve
 from pellucid.cli.time import time
 from pellucid.cli.tour import tour
 from pellucid.cli.train import resume, train
@@ -50,8 +52,10 @@ For example:
     pellucid predict runs/1 photo.jpg      predict with a trained network
     pellucid explain runs/1 photo.jpg      explain a prediction
     pellucid export runs/1 --to onnx       use the network in another program
+    pellucid serve runs/1                  predict over HTTP, with a page
     pellucid runs                          list all runs with their scores
     pellucid time runs/1                   measure each layer
+    pellucid bench runs/1                  measure training and prediction
     pellucid schema                        print the JSON Schema of experiment files
     pellucid reference softmax             look up a name
     pellucid docs softmax                  open its page in the browser
@@ -73,8 +77,8 @@ app: App = App(
     group_commands=Group("Help", sort_key=100),
 )
 GROUPS: dict[str, tuple[Callable[..., int], ...]] = {
-    "Train on your data": (data, init, schema, train, resume, evaluate, predict, explain, export, lab),
-    "Runs and machine": (runs, time, devices),
+    "Train on your data": (data, init, schema, train, resume, evaluate, predict, explain, export, serve, lab),
+    "Runs and machine": (runs, time, bench, devices),
     "Course": (course, check, run, tour),
     "Reference": (reference, docs),
 }

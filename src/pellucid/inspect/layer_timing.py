@@ -357,17 +357,19 @@ def time_pair(
     return summarize(forward_seconds), summarize(differences) if both else None
 
 
-def make_measurement(run: Callable[[], object]) -> Callable[[], float]:
+def make_measurement(run: Callable[[], object], minimum_seconds: float = MINIMUM_SECONDS) -> Callable[[], float]:
     """Return a function that measures the seconds of a run."""
 
     def repeat(repetitions: int) -> None:
         for _ in range(repetitions):
             run()
 
-    return make_repeated_measurement(repeat)
+    return make_repeated_measurement(repeat, minimum_seconds)
 
 
-def make_repeated_measurement(repeat: Callable[[int], object]) -> Callable[[], float]:
+def make_repeated_measurement(
+    repeat: Callable[[int], object], minimum_seconds: float = MINIMUM_SECONDS
+) -> Callable[[], float]:
     """Return a function that measures the seconds per repetition, with enough repetitions for a precise result."""
     repeat(1)  # the first is slower
 
@@ -375,7 +377,7 @@ def make_repeated_measurement(repeat: Callable[[int], object]) -> Callable[[], f
         return measure_run(lambda: repeat(repetitions))
 
     repetitions = 1
-    while repetitions < MAXIMUM_REPETITIONS and measure(repetitions) < MINIMUM_SECONDS:
+    while repetitions < MAXIMUM_REPETITIONS and measure(repetitions) < minimum_seconds:
         repetitions *= 2
     return lambda: measure(repetitions) / repetitions
 
@@ -416,6 +418,11 @@ def time_step(training: SymbolicTraining, batch: Sequence[Array], iterations: in
     """Measure training steps as `fit` runs them: many in one call."""
     if not training.parameters:
         return None
-    step = function(training.batch_inputs, training.loss, updates=training.optimizer.updates(training.loss))
+    step = make_step(training)
     measure = make_repeated_measurement(lambda repetitions: step.repeat(repetitions, *batch))
     return summarize([measure() for _ in range(iterations)])
+
+
+def make_step(training: SymbolicTraining) -> Function:
+    """Return the training step as a function of a batch."""
+    return function(training.batch_inputs, training.loss, updates=training.optimizer.updates(training.loss))

@@ -6,9 +6,9 @@ import html
 import statistics
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -30,6 +30,11 @@ Run = Callable[[], Any]
 
 MAX_PRINTED_ROWS = 25
 """How many rows are printed; `Profile.rows` has all."""
+
+MINIMUM_ROUNDS, MAXIMUM_ROUNDS = 3, 50
+"""Number of measurements of each part when several parts take turns."""
+
+Key = TypeVar("Key", bound=Hashable)
 
 SORT_KEYS = ("seconds", "bytes", "order")
 
@@ -254,6 +259,24 @@ def measure_run(run: Run) -> float:
     start = time.perf_counter()
     run()
     return time.perf_counter() - start
+
+
+def measure_in_turn(measures: Mapping[Key, Callable[[], float]], seconds: float) -> dict[Key, list[float]]:
+    """Call all measurements in turn until the time is over, and at least three times.
+
+    Examples
+    --------
+    >>> {name: len(values) for name, values in measure_in_turn({"a": lambda: 1.0, "b": lambda: 2.0}, 0.0).items()}
+    {'a': 3, 'b': 3}
+    """
+    found: dict[Key, list[float]] = {key: [] for key in measures}
+    end = time.perf_counter() + seconds
+    for done in range(MAXIMUM_ROUNDS):
+        if done >= MINIMUM_ROUNDS and time.perf_counter() >= end:
+            break
+        for key, measure in measures.items():
+            found[key].append(measure())
+    return found
 
 
 def prepare_empty_xla() -> Run:

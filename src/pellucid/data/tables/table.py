@@ -204,6 +204,8 @@ class Table:
             If the column has no dates, or ``strict`` is set and a cell is invalid.
         """
         cells = self._get_cells(name)
+        if form is not None and cells.null_count == len(cells):  # the type of an empty column says nothing
+            return np.full(len(cells), np.datetime64("NaT", "s"))
         if is_text(cells.type):
             found = self.find_date_format(name)
             form = form or (found and found[0])

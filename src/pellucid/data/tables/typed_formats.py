@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from pellucid.data.errors import DataError
 from pellucid.data.tables.byte_streams import Content, open_bytes
@@ -42,14 +44,19 @@ def read_json_lines(content: Content, name: str, options: ReadOptions) -> Table:
 
 def read_json_array(content: Content, name: str, options: ReadOptions) -> Table:
     """Read an array of objects; a file of one object a line is read as JSON lines."""
-    import pyarrow as pa
-
     data, facts = read_all(content, name, options)
     if data.lstrip()[:1] == b"{":
         return read_json_lines(content, name, options)
     rows = json.loads(data)
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise DataError(f"{name}: expected a JSON array of objects, one for each row, received other JSON.")
+    return make_table_of_objects(rows, name, facts)
+
+
+def make_table_of_objects(rows: Sequence[Mapping[str, Any]], name: str, facts: tuple[str, ...] = ()) -> Table:
+    """Return a table of mappings from column names to cells; a missing key is a missing cell."""
+    import pyarrow as pa
+
     names = dict.fromkeys(key for row in rows for key in row)
     columns = {column: make_column([row.get(column) for row in rows]) for column in names}
     return make_typed_table(pa.table(columns), name, ("JSON", *facts))

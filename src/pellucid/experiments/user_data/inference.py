@@ -26,6 +26,7 @@ from pellucid.experiments.user_data.loaders import (
     get_loaders,
     load_dataset,
 )
+from pellucid.experiments.user_data.padded_prediction import predict_padded
 from pellucid.experiments.user_data.result_findings import find_class_problems
 from pellucid.experiments.user_data.scored_predictions import (
     describe_details,
@@ -159,7 +160,7 @@ def predict(network: TrainedNetwork, files: Sequence[str], strict: bool = False)
     for file in files:
         for positions, x in read_inputs(network, file, strict):
             if len(positions):
-                outputs = network.model.predict(x)
+                [outputs] = predict_padded(network.model, x)
                 found += [
                     position | describe_prediction(network, output)
                     for position, output in zip(positions, outputs, strict=True)

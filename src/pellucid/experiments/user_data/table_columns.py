@@ -41,6 +41,8 @@ MAXIMUM_DEVIATION = 1e6
 float32 has seven digits: beside a number farther away, all others would become equal.
 """
 
+FLOAT32_RANGE = (-float(np.finfo(np.float32).max), float(np.finfo(np.float32).max))
+
 DATE_PARTS = ("days", "year", "month", "weekday", "hour")
 PERIODS = {"month": 12, "weekday": 7, "hour": 24}
 """Parts of a date that return: they become a sine and a cosine, so that December is next to January."""
@@ -264,11 +266,10 @@ def encode_column(table: Table, column: Mapping[str, Any], *, strict: bool, is_n
     name = column["name"]
     if column["kind"] == "number":
         values = table.numbers(name, strict)
-        if column["limits"] is not None:
-            low, high = column["limits"]
-            too_far = np.flatnonzero((values < low) | (values > high))
-            report_cells(table, name, too_far, f"a number from {low:.4g} to {high:.4g}", "missing", strict=strict)
-            values[too_far] = np.nan
+        low, high = column["limits"] or FLOAT32_RANGE
+        too_far = np.flatnonzero((values < low) | (values > high))
+        report_cells(table, name, too_far, f"a number from {low:.4g} to {high:.4g}", "missing", strict=strict)
+        values[too_far] = np.nan
         return np.where(np.isfinite(values), values, column["missing"])[:, None]
     if column["kind"] == "date":
         return encode_dates(table, column, strict=strict)

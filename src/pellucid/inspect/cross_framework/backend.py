@@ -42,6 +42,7 @@ class Backend(Protocol):
     sum: Callable[..., Tensor]
     mean: Callable[..., Tensor]  # of an array over axes, with keepdims
     max: Callable[..., Tensor]
+    maximum: Callable[..., Tensor]  # of an array and a number
     sqrt: Callable[..., Tensor]
     softmax: Callable[..., Tensor]
     stop_gradient: Callable[..., Tensor]

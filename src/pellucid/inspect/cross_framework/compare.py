@@ -122,13 +122,10 @@ def compare_with(
             f"{' or '.join(other for other in FRAMEWORKS if other != framework)}"
         )
     runner = make_framework_runner(framework, model, optimizer)
-    comparison = LockstepComparison(
-        make_model_runner(model, training, optimizer),
-        runner,
-        seed,
-        tolerance,
-        pairs={name: name for name in runner.get_tensors()},
-    )
+    own = make_model_runner(model, training, optimizer)
+    # Constants, such as the statistics of Normalization, are no tensors of the model's runner.
+    pairs = {name: name for name in runner.get_tensors() if name in own.shared}
+    comparison = LockstepComparison(own, runner, seed, tolerance, pairs=pairs)
     return comparison.run(list(make_batches(data, steps, batch_size, False, seed)), FrameworkComparison)
 
 

@@ -62,9 +62,31 @@ class FunctionalRunner:
 
     def run_step(self, tensors: Tensors, batch: Sequence[Array]) -> tuple[Tensors, Tensors]:
         backend = self.backend
-        weights = {name: backend.to_tensor(tensors[name], trainable) for name, trainable in self.trainable.items()}
+        weights = self.to_weights(tensors)
+        *inputs, y = self.to_batch(batch)
+        names = [name for name, trainable in self.trainable.items() if trainable]
+        parameters = [weights[name] for name in names]
         new_state: dict[str, Tensor] = {}
-        *inputs, y = (backend.to_tensor(part) for part in cast_batch(batch, self.dtypes, self.title))
+        (loss, output), gradients = backend.compute_gradients(
+            lambda: self.compute_loss(weights, inputs, y, new_state), parameters
+        )
+        outputs = {"output": backend.to_numpy(output), "loss": backend.to_numpy(loss)}
+        outputs |= {f"gradient of {name}": backend.to_numpy(g) for name, g in zip(names, gradients, strict=True)}
+        self.optimize(parameters, gradients)
+        self.values = {name: backend.to_numpy(new_state.get(name, value)) for name, value in weights.items()}
+        return outputs, self.get_tensors()
+
+    def to_weights(self, tensors: Tensors) -> dict[str, Tensor]:
+        values = self.values | tensors
+        return {name: self.backend.to_tensor(values[name], trainable) for name, trainable in self.trainable.items()}
+
+    def to_batch(self, batch: Sequence[Array]) -> list[Tensor]:
+        return [self.backend.to_tensor(part) for part in cast_batch(batch, self.dtypes[: len(batch)], self.title)]
+
+    def compute_output(
+        self, weights: dict[str, Tensor], inputs: Sequence[Tensor], new_state: dict[str, Tensor]
+    ) -> Tensor:
+        """Return the output in training mode, and put the moving averages of batch normalization into a mapping."""
 
         def apply(layer: Layer, x: Tensor) -> Tensor:
             if layer not in self.formulas:
@@ -77,21 +99,18 @@ class FunctionalRunner:
             result: Tensor = output
             return result
 
-        def forward() -> tuple[Tensor, Tensor]:
-            output = apply_layers(self.model, inputs, apply)
-            loss = self.loss(y, output)
-            for name, l1, l2 in self.penalties:
-                loss = loss + l1 * backend.sum(abs(weights[name])) + l2 * backend.sum(weights[name] ** 2)
-            return loss, output
+        found: Tensor = apply_layers(self.model, inputs, apply)
+        return found
 
-        names = [name for name, trainable in self.trainable.items() if trainable]
-        parameters = [weights[name] for name in names]
-        (loss, output), gradients = backend.compute_gradients(forward, parameters)
-        outputs = {"output": backend.to_numpy(output), "loss": backend.to_numpy(loss)}
-        outputs |= {f"gradient of {name}": backend.to_numpy(g) for name, g in zip(names, gradients, strict=True)}
-        self.optimize(parameters, gradients)
-        self.values = {name: backend.to_numpy(new_state.get(name, value)) for name, value in weights.items()}
-        return outputs, self.get_tensors()
+    def compute_loss(
+        self, weights: dict[str, Tensor], inputs: Sequence[Tensor], y: Tensor, new_state: dict[str, Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        """Return the loss with the penalties of regularizers, and the output."""
+        output = self.compute_output(weights, inputs, new_state)
+        loss = self.loss(y, output)
+        for name, l1, l2 in self.penalties:
+            loss = loss + l1 * self.backend.sum(abs(weights[name])) + l2 * self.backend.sum(weights[name] ** 2)
+        return loss, output
 
 
 def get_penalty(pair: tuple[Shared, Penalty]) -> tuple[str, float, float]:

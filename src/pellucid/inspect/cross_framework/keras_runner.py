@@ -105,15 +105,18 @@ class KerasRunner:
 
     def pair_weights(self, layer: Layer, keras_layer: keras.Layer) -> list[tuple[Shared, keras.Variable]]:
         """Pair the parameters of a layer with the Keras variables, which have the same order."""
-        variables = [v for v in keras_layer.weights if "seed" not in v.path]
+        variables = [v for v in keras_layer.weights if "seed" not in v.path and not v.path.endswith("/count")]
         shapes, keras_shapes = [p.shape for p in layer.parameters], [tuple(v.shape) for v in variables]
         if shapes != keras_shapes:
             raise ModelError(f"{layer.name} has weights of shapes {shapes}, and in Keras {keras_shapes}")
         return list(zip(layer.parameters, variables, strict=True))
 
     def set_tensors(self, tensors: Tensors) -> None:
-        for name, variable in self.variables.items():
-            variable.assign(tensors[name])
+        for name, value in tensors.items():
+            self.variables[name].assign(value)
+        for layer in self.keras_model.layers:
+            if isinstance(layer, self.keras.layers.Normalization):
+                layer.finalize_state()  # it computes with a copy of its variables
 
     def get_tensors(self) -> Tensors:
         return self.to_arrays(self.variables)

@@ -18,7 +18,8 @@ from pellucid.inspect.cross_framework.backend import Backend, Tensor
 from pellucid.model.errors import ModelError
 from pellucid.model.object_config import get_registered_name
 from pellucid.nn import activations
-from pellucid.nn.layers import Layer
+from pellucid.nn.layers import Layer, Normalization, Rescaling
+from pellucid.nn.layers.rescaling import EPSILON
 
 Weights = Mapping[str, Tensor]
 
@@ -69,6 +70,25 @@ def global_pooling(f: Backend, layer: Layer, w: Weights, x: Tensor) -> Tensor:
     axes = tuple(range(1, len(x.shape) - 1))
     reduce = f.max if "Max" in type(layer).__name__ else f.mean
     return reduce(x, axes, bool(layer.config["keepdims"]))
+
+
+def rescaling(f: Backend, layer: Layer, w: Weights, x: Tensor) -> Tensor:
+    assert isinstance(layer, Rescaling)
+    dtype = np.result_type(f.get_dtype(x), np.float32)
+    scale, offset = (
+        f.to_tensor(value.astype(dtype)) if value.ndim else float(value) for value in (layer.scale, layer.offset)
+    )
+    return x * scale + offset
+
+
+def normalization(f: Backend, layer: Layer, w: Weights, x: Tensor) -> Tensor:
+    """Normalization by the statistics of the training set."""
+    assert isinstance(layer, Normalization)
+    axes = layer.get_axes(len(x.shape))
+    shape = [x.shape[axis] if axis in axes else 1 for axis in range(len(x.shape))]
+    mean, variance = (f.reshape(w[name], shape) for name in ("mean", "variance"))
+    deviation = f.maximum(f.sqrt(variance), EPSILON)
+    return mean + x * deviation if layer.invert else (x - mean) / deviation
 
 
 def batch_normalization(f: Backend, layer: Layer, w: Weights, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
@@ -204,8 +224,9 @@ FORMULAS: dict[str, Callable[[Backend, Layer, Weights, Any], Output]] = {
     "LeakyReLU": leaky_relu,
     "MaxPooling1D": pooling,
     "MaxPooling2D": pooling,
+    "Normalization": normalization,
     "ReLU": relu,
-    "Rescaling": lambda f, layer, w, x: x * layer.config["scale"] + layer.config["offset"],
+    "Rescaling": rescaling,
     "Reshape": reshape,
     "SimpleRNN": recurrent,
     "Softmax": lambda f, layer, w, x: f.softmax(x),

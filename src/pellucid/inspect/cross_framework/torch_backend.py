@@ -28,6 +28,7 @@ class TorchBackend(Backend):
         self.sum, self.sqrt = torch.sum, torch.sqrt
         self.mean = lambda x, axes, keepdims: x.mean(axes, keepdim=keepdims)
         self.max = lambda x, axes, keepdims: x.amax(axes, keepdim=keepdims)
+        self.maximum = lambda x, least: x.clamp(min=least)
         self.softmax = lambda x: functional.softmax(x, -1)
         self.stop_gradient = lambda x: x.detach()
         self.gather = lambda rows, index: rows[index.long()]

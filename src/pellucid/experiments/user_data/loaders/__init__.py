@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 MODULES = ("table_loader", "image_loader", "array_loader")
 
+MAXIMUM_UPLOAD_BYTES = 2**28
+"""Largest size of the decoded cells or arrays of a file that a client sends."""
+
 STANDARD_INPUT = "-"
 """Name of standard input among files, and in messages."""
 
@@ -49,6 +52,9 @@ class DataLoader:
         Yields batches of inputs for prediction, from the description of the training data, a file, and ``strict``.
     parse_inputs : function, optional
         Does the same for the content of standard input, from the description, the bytes, and ``strict``.
+    parse_upload : function, optional
+        Does the same for a file that a client of ``pellucid serve`` sends, from the description, the bytes, the name of
+        the file, and ``strict``.
     get_feature_columns : function, optional
         Returns the name of the column of every feature of a description, for data whose columns have names.
     is_valid : function
@@ -66,6 +72,7 @@ class DataLoader:
     read_inputs: Callable[[Mapping[str, Any], str, bool], Iterator[Batch]]
     is_valid: Callable[[Mapping[str, Any]], bool]
     parse_inputs: Callable[[Mapping[str, Any], bytes, bool], Iterator[Batch]] | None = None
+    parse_upload: Callable[[Mapping[str, Any], bytes, str, bool], Iterator[Batch]] | None = None
     get_feature_columns: Callable[[Mapping[str, Any]], list[str]] | None = None
     options: tuple[Parameter, ...] = ()
     built_in: tuple[str, ...] = ()

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pellucid.experiments.user_data.loaders import Batch, DataLoader
+from pellucid.experiments.user_data.loaders import MAXIMUM_UPLOAD_BYTES, Batch, DataLoader
 
 if TYPE_CHECKING:
     from pellucid.experiments.user_data.dataset import Dataset
@@ -153,16 +153,47 @@ def locate_sample(index: int, parts: "Mapping[str, Array]") -> str:
 
 
 def read_inputs(description: Mapping[str, Any], file: str, strict: bool) -> Iterator[Batch]:
-    from pellucid.data.errors import DataError
     from pellucid.data.npz import read_npz
-    from pellucid.experiments.user_data.dataset import check_shape, to_network_dtype
 
-    arrays = read_npz(file)
+    yield select_inputs(read_npz(file), description, file)
+
+
+def parse_upload(description: Mapping[str, Any], content: bytes, name: str, strict: bool) -> Iterator[Batch]:
+    """Yield the samples of an NPZ file that a client sends."""
+    import io
+    import zipfile
+
+    from pellucid.data.errors import DataError
+    from pellucid.untrusted_files.budget import UNCOMPRESSED_REMEDY, MemoryBudget
+    from pellucid.untrusted_files.npz import parse_npz
+
+    if not zipfile.is_zipfile(io.BytesIO(content)):
+        raise DataError(f"{name}: expected an NPZ file, as numpy.savez writes it, received another kind of file.")
+    budget = MemoryBudget(MAXIMUM_UPLOAD_BYTES, DataError, name, UNCOMPRESSED_REMEDY)
+    yield select_inputs(parse_npz(io.BytesIO(content), DataError, name, budget), description, name)
+
+
+def select_inputs(arrays: "Mapping[str, Array]", description: Mapping[str, Any], file: str) -> Batch:
+    """Return the array x of a file, with the positions of its samples."""
+    from pellucid.data.errors import DataError
+
     if "x" not in arrays:
         raise DataError(f"{file}: expected an array x, received {', '.join(map(ascii, arrays)) or 'none'}.")
-    check_numbers(arrays["x"], "x", file)
-    x = check_shape(to_network_dtype(arrays["x"]), description, file)
-    yield [{"file": file, "row": row} for row in range(len(x))], x
+    x = check_inputs(arrays["x"], description, file)
+    return [{"file": file, "row": row} for row in range(len(x))], x
+
+
+def check_inputs(x: "Array", description: Mapping[str, Any], where: str) -> "Array":
+    """Return inputs in a dtype of networks; raise `DataError` if they are no numbers or have another shape."""
+    import numpy as np
+
+    from pellucid.experiments.user_data.dataset import check_finite, check_shape, to_network_dtype
+
+    check_numbers(x, "x", where)
+    with np.errstate(over="ignore"):
+        inputs = to_network_dtype(x)
+    check_finite(inputs, "x, in float32", where)
+    return check_shape(inputs, description, where)
 
 
 def is_valid(description: Mapping[str, Any]) -> bool:
@@ -177,6 +208,7 @@ LOADER = DataLoader(
     recognizes=lambda path: path.suffix.lower() == ".npz",
     load=load,
     read_inputs=read_inputs,
+    parse_upload=parse_upload,
     is_valid=is_valid,
     built_in=BUILT_IN,
 )

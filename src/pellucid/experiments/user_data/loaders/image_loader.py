@@ -3,7 +3,7 @@
 import functools
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -102,6 +102,18 @@ def find_parts(folders: tuple[str, ...], where: str) -> Mapping[str, str]:
 
 def read_inputs(description: Mapping[str, Any], file: str, strict: bool) -> Iterator[Batch]:
     """Yield an image, or those of a folder or zip archive, in batches."""
+    return decode_images(description, open_images(file), strict)
+
+
+def parse_upload(description: Mapping[str, Any], content: bytes, name: str, strict: bool) -> Iterator[Batch]:
+    """Yield an image that a client sends."""
+    return decode_images(description, [(name, lambda: content)], strict)
+
+
+def decode_images(
+    description: Mapping[str, Any], opened: Iterable[tuple[str, Callable[[], bytes]]], strict: bool
+) -> Iterator[Batch]:
+    """Yield images in batches, from their names and functions that read them."""
     import numpy as np
 
     from pellucid.data.errors import DataError, DataWarning
@@ -112,7 +124,7 @@ def read_inputs(description: Mapping[str, Any], file: str, strict: bool) -> Iter
     positions: list[dict[str, Any]] = []
     images: list[Array] = []
     with raise_on_decompression_bombs():
-        for name, read in open_images(file):
+        for name, read in opened:
             try:
                 image = decode_image(read(), size)
             except (ImageDecodeError, ArchiveReadError) as error:
@@ -181,6 +193,7 @@ LOADER = DataLoader(
     load=load,
     read_inputs=read_inputs,
     parse_inputs=parse_inputs,
+    parse_upload=parse_upload,
     is_valid=is_valid,
     options=(
         Parameter(

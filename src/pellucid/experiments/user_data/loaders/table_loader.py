@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pellucid.experiments.runner.parameters import Parameter
-from pellucid.experiments.user_data.loaders import STANDARD_INPUT, Batch, DataLoader
+from pellucid.experiments.user_data.loaders import MAXIMUM_UPLOAD_BYTES, STANDARD_INPUT, Batch, DataLoader
 
 if TYPE_CHECKING:
     from pellucid.data.tables import Table
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pellucid.typing import Array
 
 KIND = "row"
+DATABASES = ("SQLite", "DuckDB")
 READING = ("table", "delimiter", "header", "decimal")
 """Options of `pellucid.data.read_table`."""
 
@@ -140,6 +141,19 @@ def parse_inputs(description: Mapping[str, Any], content: bytes, strict: bool) -
     yield encode_rows(parse_table(content, STANDARD_INPUT, strict), description, STANDARD_INPUT, strict)
 
 
+def parse_upload(description: Mapping[str, Any], content: bytes, name: str, strict: bool) -> Iterator[Batch]:
+    """Yield the rows of a table that a client sends. Databases are refused: their files are parsed by a database."""
+    from pellucid.data.errors import DataError
+    from pellucid.data.tables.formats import find_format, read_content
+    from pellucid.data.tables.read_options import ReadOptions
+
+    form = find_format(content, name).name
+    if form in DATABASES:
+        raise DataError(f"{name}: expected CSV, Parquet, Arrow, Excel or JSON, received a {form} file; export a table.")
+    options = ReadOptions(strict, **get_reading_options(description), max_bytes=MAXIMUM_UPLOAD_BYTES)
+    yield encode_rows(read_content(content, name, options), description, name, strict)
+
+
 def encode_rows(table: "Table", description: Mapping[str, Any], file: str, strict: bool) -> Batch:
     """Return the positions of all rows, and their inputs."""
     from pellucid.experiments.user_data.table_columns import encode
@@ -175,6 +189,7 @@ LOADER = DataLoader(
     load=load,
     read_inputs=read_inputs,
     parse_inputs=parse_inputs,
+    parse_upload=parse_upload,
     get_feature_columns=get_feature_columns,
     is_valid=is_valid,
     options=(

@@ -1,0 +1,1 @@
+"""Server of the predictions of a trained network, for ``pellucid serve``."""

@@ -1,0 +1,267 @@
+"""Speeds that ``pellucid bench`` measures: fields, consistency, and peers."""
+
+import json
+import math
+import re
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pellucid as pel
+from pellucid import nn
+from pellucid.cli import main
+from pellucid.inspect import first_step
+from pellucid.inspect.benchmark_report import BatchSpeed, Latency, ModelBenchmark
+from pellucid.inspect.cross_framework import peer_speed
+from pellucid.inspect.cross_framework.peer_speed import Peer, compare_speed
+from pellucid.inspect.first_step import FirstCalls, time_first_calls
+from pellucid.inspect.layer_timing import TimeSpread
+from pellucid.inspect.model_benchmark import benchmark_model
+from pellucid.model.errors import ModelError
+
+Output = pytest.CaptureFixture[str]
+TITLES = {"torch": "pytorch", "keras": "keras", "tensorflow": "tensorflow"}
+QUICK = ["--seconds", "1", "--batch-sizes", "1", "16"]
+
+
+@pytest.fixture(autouse=True)
+def here(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(trained)
+
+
+@pytest.fixture
+def without_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """First calls are not measured."""
+    calls = FirstCalls(1.0, 0.5, 0.25), FirstCalls(0.5, 0.25, 0.125)
+    monkeypatch.setattr("pellucid.inspect.model_benchmark.time_first_calls", lambda model, size: calls)
+
+
+def make_model() -> pel.Sequential:
+    nn.set_random_seed(0)
+    layers = [nn.Input((20,)), nn.Dense(30, activation="relu"), nn.Dense(4, activation="softmax")]
+    model = pel.Sequential(layers)
+    model.compile("adam", "sparse_categorical_crossentropy")
+    return model
+
+
+def check_spread(spread: dict[str, float]) -> None:
+    assert 0 < spread["lower"] <= spread["median"] <= spread["upper"] < 5
+
+
+def test_all_speeds_of_a_run_are_measured(capsys: Output) -> None:
+    assert main(["bench", "runs/1", *QUICK, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    for part in ("start", "first_step", "first_prediction"):
+        assert 0 < found[part]["warm"] < 60
+        assert 0 < found[part]["cold"] < 60
+    assert found["parameters"] == 5 + 5 + 5 + 1  # mean, variance, weights, bias
+    assert found["multiply_adds_per_sample"] == found["operations_per_sample"] // 2 > 0
+    latency = found["latency"]
+    assert 0 < latency["median"] <= latency["percentile_95"] < 5
+    assert latency["calls"] >= 3
+    assert [each["batch_size"] for each in found["batch_sizes"]] == [1, 16]
+    for each in found["batch_sizes"]:
+        for time, rate in (
+            ("training_step", "training_samples_per_second"),
+            ("prediction", "prediction_samples_per_second"),
+        ):
+            check_spread(each[time])
+            assert each[rate] * each[time]["median"] == pytest.approx(each["batch_size"])
+        assert each["peak_bytes"] > 2**24
+    rates = [each["training_samples_per_second"] for each in found["batch_sizes"]]
+    assert found["training_operations_per_second"] == pytest.approx(3 * max(rates) * found["operations_per_sample"])
+    assert any("XLA" in name for name in found["backends"]["prediction"])
+    assert found["backends"]["training"]
+    assert found["peers"] == []
+    assert found["skipped_batch_sizes"] == []
+
+
+@pytest.mark.usefixtures("without_processes")
+def test_the_table_has_every_batch_size(capsys: Output) -> None:
+    assert main(["bench", "runs/10/model.pel", "--seconds", "1", "--batch-sizes", "8", "2", "8"]) == 0
+    output = capsys.readouterr().out
+    assert re.search(r"^training step +250 ms +125 ms$", output, re.MULTILINE)
+    assert re.search(
+        r"^prediction for one sample: median \S+ .s, 95% within \S+ .s \([\d,]+ calls\)$", output, re.MULTILINE
+    )
+    assert re.findall(r"^(\d+) +[\d.]+ .?s ± \d+% +[\d,]+ +[\d.]+ .?s ± \d+% +[\d,]+ ", output, re.MULTILINE) == [
+        "2",
+        "8",
+    ]
+    assert "Training reaches 90% of its best speed at batch size" in output
+    assert "GFLOP/s in training and" in output
+    assert "prediction by  " in output
+
+
+@pytest.mark.usefixtures("without_processes")
+def test_data_get_the_default_network(capsys: Output) -> None:
+    for data in ("flats.csv", "moons"):
+        assert main(["bench", data, *QUICK, "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["parameters"] > 500
+
+
+@pytest.mark.usefixtures("without_processes")
+def test_a_model_keeps_its_weights_and_needs_no_loss() -> None:
+    model = make_model()
+    before = [w.copy() for w in model.get_weights()]
+    parts: list[str] = []
+    found = benchmark_model(model, [2, 4], 0.5, advance=parts.append)
+    assert parts == ["first calls", "latency", "batch size 2", "batch size 4", "rounds"]
+    for old, new in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+    bare = pel.Sequential([nn.Input((4,)), nn.Dense(3)])
+    found = benchmark_model(bare, [2], 0.05)
+    assert found.speeds[0].step is None
+    assert found.training_flops is None
+    assert found.find_useful_size(lambda each: each.training_rate) is None
+    assert "Training reaches" not in str(found)
+
+
+@pytest.mark.usefixtures("without_processes")
+def test_batch_sizes_that_take_too_long_are_named() -> None:
+    wide = pel.Sequential([nn.Input((400,)), nn.Dense(800), nn.Dense(10)])
+    found = benchmark_model(wide, [1, 20_000], 0.02)
+    assert [each.batch_size for each in found.speeds] == [1]
+    assert found.skipped_sizes == [20_000]
+    assert "Not measured: batch size 20,000. Give more time with --seconds." in str(found)
+
+
+def make_benchmark(*peaks: int, free: int = 2**34, load: float = 0.0) -> ModelBenchmark:
+    spread = TimeSpread(0.01, 0.01, 0.01)
+    sizes = (1, 101)[: len(peaks)]
+    speeds = [
+        BatchSpeed(size, TimeSpread(0.001 * size**0.5, 0.001, 0.1), spread, peak)
+        for size, peak in zip(sizes, peaks, strict=True)
+    ]
+    first, latency = FirstCalls(1.0, 0.5, None), Latency(0.001, 0.002, 5)
+    return ModelBenchmark("Model m", 10, 1000, first, first, latency, speeds, [], [], [], free, 2000, load)
+
+
+def test_the_largest_batch_is_measured_or_estimated() -> None:
+    measured = make_benchmark(2**28, 2**28 + 100 * 2**23)
+    assert (measured.measured_bytes, measured.sample_bytes, measured.largest_batch) == (2**23, 2**23, 2**11)
+    assert "takes about 8.39 MB (measured): about 2,048 fit into the 17.2 GB that were free." in str(measured)
+    estimated = make_benchmark(2**28, 2**28 + 1000)
+    assert (estimated.measured_bytes, estimated.sample_bytes, estimated.largest_batch) == (None, 2000, 2**34 // 2000)
+    assert "0.002 MB (estimated from the outputs of the layers)" in str(estimated)
+    assert estimated.find_useful_size(lambda each: each.training_rate) == 101
+    assert estimated.prediction_flops == pytest.approx(1000 * 101 / 0.01)
+    assert "training step  " not in "\n".join(estimated.format_first_calls())
+    assert replace(estimated, operations=None).training_flops is None
+
+
+def test_a_busy_machine_is_named() -> None:
+    assert "Other programs were running: load average 99.0 on" in str(make_benchmark(1, load=99.0))
+    assert "Other programs" not in str(make_benchmark(1))
+
+
+def test_first_calls_compile_and_then_read_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    folders: list[str] = []
+    original = first_step.start_process
+
+    def start(command: list[str], variables: dict[str, str]) -> FirstCalls:
+        folders.append(variables["PELLUCID_CACHE"])
+        return original(command, variables)
+
+    monkeypatch.setattr(first_step, "start_process", start)
+    cold, warm = time_first_calls(make_model(), 4)
+    assert folders[0] == folders[1] != "0"
+    assert not Path(folders[0]).exists()
+    for calls in (cold, warm):
+        assert all(seconds is not None and 0 < seconds < 60 for seconds in calls)
+    monkeypatch.setattr(first_step, "PROGRAM", "raise SystemExit('no step today')")
+    with pytest.raises(ModelError, match="The process that measures the first step failed: no step today"):
+        time_first_calls(make_model(), 4)
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "message"),
+    [
+        (["runs/1", "--seconds", "0"], 2, "--seconds: expected a number above 0; received 0"),
+        (["runs/1", "--batch-sizes", "0", "4"], 2, "--batch-sizes: expected numbers of 1 or more; received 0 4"),
+        (["runs/1", "--batch-sizes", "many"], 2, "--batch-sizes"),
+        (["flast.csv"], 2, "flast.csv: no such file or folder. Did you mean 'flats.csv'?"),
+        (["monos"], 2, "monos: no such file or folder. Did you mean 'moons'?"),
+        (["missing.pel"], 2, "missing.pel: no such file or folder"),
+        (["notes.pdf"], 2, "received a .pdf file"),
+        (["sizes.pel"], 1, "expected inputs of known sizes"),
+    ],
+)
+def test_what_cannot_be_measured(words: list[str], status: int, message: str, capsys: Output) -> None:
+    Path("notes.pdf").write_bytes(b"")
+    pel.Sequential([nn.Input((None, 3)), nn.LSTM(2)]).save("sizes.pel")
+    assert main(["bench", *words]) == status
+    assert message in capsys.readouterr().err
+
+
+def fake_peer(factor: float) -> Any:
+    def make(model: Any) -> Any:
+        from contextlib import nullcontext
+
+        return nullcontext(Peer("fake", lambda inputs: factor * np.asarray(model.predict_on_batch(inputs[0]))))
+
+    return make
+
+
+def test_peers_with_other_outputs_and_missing_ones_are_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = make_model()
+    monkeypatch.setattr(peer_speed, "MAKERS", {"json": fake_peer(1.0), "no_such_framework": fake_peer(1.0)})
+    ours, same, missing = compare_speed(model, 1.0)
+    assert (ours.title, ours.sizes, sorted(ours.steps)) == ("pellucid", [1, 32, 256], [1, 32, 256])
+    assert (same.title, same.difference, same.sizes, same.steps) == ("fake", 0.0, [1, 32, 256], {})
+    assert (missing.title, missing.skipped, missing.sizes) == ("no_such_framework", "not installed", [])
+    monkeypatch.setattr(peer_speed, "MAKERS", {"json": fake_peer(1.01)})
+    _, other = compare_speed(model, 1.0)
+    assert other.skipped == "its outputs differ by 0.01 of the largest, and 0.0001 is allowed"
+    assert other.sizes == []
+
+    def refuse(model: Any) -> Any:
+        raise ModelError("it has no such layer")
+
+    monkeypatch.setattr(peer_speed, "MAKERS", {"json": refuse})
+    assert compare_speed(model, 1.0)[1].skipped == "it has no such layer"
+
+
+@pytest.mark.usefixtures("without_processes")
+def test_peers_are_in_the_table_and_in_the_json(monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
+    monkeypatch.setattr(peer_speed, "MAKERS", {"json": fake_peer(1.0), "no_such_framework": fake_peer(1.0)})
+    assert main(["bench", "runs/10", *QUICK, "--peers"]) == 0
+    output = capsys.readouterr().out
+    assert re.search(r"^fake +32 +- +\S+ .?s ± \d+% +0.0e\+00$", output, re.MULTILINE)
+    assert "no_such_framework: skipped, not installed" in output
+    assert main(["bench", "runs/10", *QUICK, "--peers", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["peers"]
+    assert [each["name"] for each in found] == ["pellucid", "fake", "no_such_framework"]
+    assert [each["batch_size"] for each in found[1]["batch_sizes"]] == [1, 32, 256]
+    check_spread(found[0]["batch_sizes"][0]["training_step"])
+
+
+def test_onnx_runtime_computes_the_same() -> None:
+    pytest.importorskip("onnxruntime")
+    model = make_model()
+    with peer_speed.make_onnx_peer(model) as peer:
+        x = np.random.default_rng(0).normal(size=(5, 20)).astype("float32")
+        np.testing.assert_allclose(peer.predict([x]), model.predict(x), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.peer
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", ["torch", "keras", "tensorflow"])
+@pytest.mark.parametrize("run", ["runs/1", "runs/10"])
+def test_frameworks_compute_the_same_and_train(name: str, run: str) -> None:
+    if find_spec(name) is None:
+        pytest.skip(f"{name} is not installed")
+    from pellucid.cli.bench import load_network
+
+    model = load_network(run)
+    found = {each.title: each for each in compare_speed(model, 0.5)}
+    [peer] = [each for title, each in found.items() if title.lower().startswith(TITLES[name])]
+    assert peer.skipped == ""
+    assert peer.difference is not None
+    assert peer.difference < 1e-5
+    assert set(peer.steps) == set(peer.predictions) != set()
+    assert all(math.isfinite(spread.median) and spread.median > 0 for spread in peer.steps.values())
