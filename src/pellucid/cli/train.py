@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pellucid.experiments.runner.record import Record
     from pellucid.experiments.user_data.settings import Settings
 
-FILE_ONLY = ("loss", "metrics", "checksum")
+FILE_ONLY = ("loss", "metrics", "checksum", "weights_checksum")
 """Settings for which TOML files have a key, and the command has no option."""
 
 OPTIONS = {

@@ -174,7 +174,7 @@ def run_training(
 
 
 def has_checkpoint(folder: Path) -> bool:
-    return any((folder / CHECKPOINT).glob("*.pel"))
+    return any((folder / CHECKPOINT).rglob("*.pel"))
 
 
 def fit_and_save(run: RunContext, prepared: PreparedRun, verbose: "Verbosity", resuming: bool) -> "History":
@@ -244,27 +244,30 @@ def warn_if_backends_differ(settings: Settings, backends: Sequence[str]) -> None
 
 def fit_model(prepared: PreparedRun, folder: Path, verbose: "Verbosity") -> "History":
     """Train with checkpoints, restore the weights of the best epoch, and return the history."""
+    from pellucid.experiments.user_data.fine_tuning import PhasedStopping, iterate_phases
     from pellucid.training.callbacks.early_stopping import EarlyStopping, TerminateOnNaN
     from pellucid.training.callbacks.history import History
 
     settings, model = prepared.settings, prepared.model
-    assert settings.epochs is not None  # resolved by `prepare`
-    stopping = EarlyStopping(patience=settings.patience or settings.epochs, restore_best_weights=True)
+    stopping = (EarlyStopping if prepared.fine_tuning is None else PhasedStopping)(restore_best_weights=True)
     history = History(snapshot_megabytes=0)
-    backup = ThrottledBackup(folder / CHECKPOINT, lambda: save_snapshot(prepared, folder, history, stopping))
     start = time.perf_counter()
     try:
-        model.fit(
-            *prepared.get_part("training"),
-            epochs=settings.epochs,
-            batch_size=settings.batch_size,
-            validation_data=prepared.get_validation_data(),
-            class_weight=prepared.class_weights,
-            callbacks=[history, stopping, TerminateOnNaN(), backup],
-            seed=settings.seed,
-            devices=settings.devices,
-            verbose=verbose,
-        )
+        for phase in iterate_phases(prepared, folder / CHECKPOINT):
+            stopping.patience = phase.patience
+            backup = ThrottledBackup(phase.checkpoint, lambda: save_snapshot(prepared, folder, history, stopping))
+            model.fit(
+                *prepared.get_part("training"),
+                epochs=phase.end,
+                initial_epoch=phase.start,
+                batch_size=settings.batch_size,
+                validation_data=prepared.get_validation_data(),
+                class_weight=prepared.class_weights,
+                callbacks=[history, stopping, TerminateOnNaN(), backup],
+                seed=settings.seed,
+                devices=settings.devices,
+                verbose=verbose,
+            )
     except KeyboardInterrupt:
         acknowledge_interrupt()
         raise KeyboardInterrupt(save_interrupted_run(prepared, folder, history, stopping)) from None
