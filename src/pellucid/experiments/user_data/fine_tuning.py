@@ -104,7 +104,7 @@ def set_trainable(model: ModelLike, frozen: Sequence[str], rates: Mapping[str, f
         layer.trainable = layer.name not in frozen
     options = model.optimizer.options
     given: Mapping[Any, float] = options["multipliers"] or {}
-    factors = {
+    factors: dict[Any, float] = {
         p.name: rates[layer.name] * given.get(p.name, 1.0)
         for layer in model.layers
         if rates.get(layer.name, 1.0) != 1.0

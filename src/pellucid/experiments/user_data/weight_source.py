@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pellucid.data.errors import DataError
+from pellucid.data.errors import DataError, NoColumnError
 from pellucid.errors import near_miss
 from pellucid.experiments.runner.errors import UsageError
 from pellucid.experiments.runner.result import pluralize
@@ -93,13 +94,11 @@ class WeightSource:
 
     def load_dataset(self, settings: Settings) -> Dataset:
         """Return the data; the target of a table is that of the run if there is such a column."""
-        dataset = load_dataset(settings)
         target = (self.description or {}).get("target")
-        if dataset.table is None or settings.options.get("target") or target in (None, *dataset.target_names):
-            return dataset
-        if target not in dataset.table.names:
-            return dataset
-        return load_dataset(replace(settings, options={**settings.options, "target": target}))
+        if target is not None and settings.options.get("target") is None:
+            with suppress(NoColumnError):
+                return load_dataset(replace(settings, options={**settings.options, "target": target}))
+        return load_dataset(settings)
 
     def make_inputs(self, dataset: Dataset, training: Array) -> tuple[Array, Mapping[str, Any]]:
         """Return the inputs with their description, made as in the run."""
