@@ -14,8 +14,9 @@ from pellucid.experiments.runner.errors import UsageError
 from pellucid.experiments.runner.result import pluralize
 from pellucid.experiments.user_data.dataset import Dataset, compute_checksum
 from pellucid.experiments.user_data.loaders import find_loader, get_loaders, load_dataset
+from pellucid.graph.errors import StorageError
 from pellucid.typing import Array
-from pellucid.untrusted_files.reading import read_regular_file
+from pellucid.untrusted_files.reading import read_regular_file, report_damage
 
 if TYPE_CHECKING:
     from pellucid.experiments.user_data.settings import Settings
@@ -235,8 +236,7 @@ def read_weight_file(path: Path, settings: Settings, shape: Sequence[int]) -> Mo
     tables = [dict(table) for table in settings.layers]
     head = max((k for k, table in enumerate(tables) if "units" in table), default=None)
     if head is not None and arrays:
-        name = f"{tables[head].get('name')}/bias"
-        tables[head]["units"] = len(arrays.get(name, [*arrays.values()][-1]))
+        tables[head]["units"] = find_head_units(arrays, str(tables[head].get("name")), path)
     reader = TomlModelReader(settings.layers_from, sources=settings.sources)
     with temporary_seed(0):
         layers = [reader.build_object(table, "layer", f"layer {k}") for k, table in enumerate(tables, start=1)]
@@ -254,3 +254,14 @@ def read_named_arrays(path: Path) -> Mapping[str, Array]:
     if path.suffix == ".h5":
         return {}
     return read_tensors(path) if path.suffix in PT_SUFFIXES else read_arrays(path, 2**31)
+
+
+def find_head_units(arrays: Mapping[str, Array], head: str, path: Path) -> int:
+    """Return the number of units of the head in a weight file: a layer of this name, or the last module."""
+    from pellucid.interop.pytorch.state_dict import group_tensors, sort_modules
+
+    if f"{head}/kernel" in arrays:
+        return int(arrays[f"{head}/kernel"].shape[-1])
+    with report_damage(StorageError, path):
+        modules = sort_modules(group_tensors(dict(arrays)), str(path))
+        return len(next(iter([*modules.values()][-1].values())))
