@@ -24,7 +24,7 @@ FORMAT = 1
 
 SECTIONS = (
     "pellucid", "model", "input", "inputs", "layers", "optimizer", "loss", "data", "training", "fine_tuning",
-    "computed",
+    "sweep", "computed",
 )  # fmt: skip
 DATA_KEYS = ("task", "validation_split", "test_split", "strict", "checksum")
 TRAINING_KEYS = (
@@ -32,6 +32,8 @@ TRAINING_KEYS = (
     "positive_class", "folds",
 )  # fmt: skip
 FINE_TUNING_KEYS = ("weights", "head", "freeze", "unfreeze_after", "layer_rates", "weights_checksum")
+SWEEP_KEYS = {"settings": "sweep", "trials": "trials"}
+"""Keys of [sweep], and the settings that they are."""
 INPUT_KEYS = ("shape", "dtype", "name")
 GROUP_KEYS = ("name", "columns")
 
@@ -58,7 +60,8 @@ def parse_sections(experiment: ExperimentTable) -> dict[str, Any]:
     check_keys(experiment, ("data",), ("source", *options, *DATA_KEYS))
     check_keys(experiment, ("training",), TRAINING_KEYS)
     check_keys(experiment, ("fine_tuning",), FINE_TUNING_KEYS)
-    settings: dict[str, Any] = {"options": {}}
+    settings = parse_sweep(experiment)
+    settings["options"] = {}
     for section, table in (("data", data), ("training", training), ("fine_tuning", fine_tuning)):
         for key, value in table.items():
             if key in options and section == "data":
@@ -80,6 +83,15 @@ def parse_sections(experiment: ExperimentTable) -> dict[str, Any]:
     }
 
 
+def parse_sweep(experiment: ExperimentTable) -> dict[str, Any]:
+    table = get_table(experiment, "sweep")
+    check_keys(experiment, ("sweep",), tuple(SWEEP_KEYS))
+    return {
+        SWEEP_KEYS[key]: check_value(experiment, PARAMETERS[SWEEP_KEYS[key]], value, "sweep", key)
+        for key, value in table.items()
+    }
+
+
 def get_keys(setting: str) -> tuple[str, ...]:
     """Return the keys of a setting in a file.
 
@@ -92,6 +104,8 @@ def get_keys(setting: str) -> tuple[str, ...]:
         return ("optimizer", setting)
     if setting in TRAINING_KEYS:
         return ("training", setting)
+    if setting in SWEEP_KEYS.values():
+        return ("sweep", next(key for key, name in SWEEP_KEYS.items() if name == setting))
     if setting in FINE_TUNING_KEYS:
         return ("fine_tuning", setting)
     return ("data", setting) if setting in (*get_options(), *DATA_KEYS) else (setting,)
@@ -242,6 +256,7 @@ def format_settings(
         ("[loss]", loss if isinstance(loss, Mapping) else {"kind": loss}),
         ("[training]", training),
         *([("[fine_tuning]", fine_tuning)] if settings.weights else []),
+        *([("[sweep]", {"settings": settings.sweep, "trials": settings.trials})] if settings.sweep else []),
         *([("[computed]", {"backends": list(settings.backends)})] if settings.backends else []),
     ]
     lines = [f"pellucid = {FORMAT}  # the version of this format; run it again: pellucid train {FILE}"]

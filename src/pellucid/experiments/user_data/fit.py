@@ -128,12 +128,16 @@ def run_training(
     from pellucid.experiments.user_data.cross_validation import cross_validate, prepare_folds
     from pellucid.experiments.user_data.evaluation import evaluate
     from pellucid.experiments.user_data.run_report import save_run_page
+    from pellucid.experiments.user_data.sweep import STATE, read_result, run_sweep
+    from pellucid.experiments.user_data.sweep_grid import check_sweep
+    from pellucid.experiments.user_data.sweep_report import add_sweep
     from pellucid.run.distributed.process_group import num_processes, process_id
 
     if is_finished(folder):
         raise UsageError(f"{folder}: this run is finished. Choose another folder")
     if settings.folds and num_processes() > 1:
         raise UsageError("folds: not available with --distributed. Omit one of them")
+    check_sweep(settings)
     run = RunContext(folder, settings.seed)
     trained: list[tuple[PreparedRun, ModelLike]] = []
 
@@ -141,8 +145,13 @@ def run_training(
         with require_packages("The evaluation"):  # says so before training, not after it
             for module in ("sklearn", "threadpoolctl"):
                 importlib.import_module(module)
+        chosen, sweep = settings, None
+        if settings.sweep is not None:
+            chosen, sweep = run_sweep(run, settings, verbose, report)
+        else:
+            sweep = read_result(folder)  # of the winner whose training was interrupted
         resuming = has_checkpoint(folder)
-        prepared = prepare(settings, resuming)
+        prepared = prepare(chosen, resuming)
         folds = prepare_folds(prepared) if settings.folds else []
         run.parameters = vars(prepared.settings)
         failures, others = check_prepared_data(prepared, run.folder)
@@ -152,7 +161,8 @@ def run_training(
         model, decision = save_results(run, prepared, history)
         trained.append((prepared, model))
         validation = cross_validate(run, prepared, folds, verbose, report) if folds else None
-        return evaluate(run, prepared, model, decision, history, validation)
+        result = evaluate(run, prepared, model, decision, history, validation)
+        return result if sweep is None else add_sweep(run, result, sweep)
 
     if process_id():  # only the first process writes and reports
         with receive_snapshot_requests(report):
@@ -165,6 +175,7 @@ def run_training(
         )
     if error is None:
         shutil.rmtree(folder / CHECKPOINT)
+        (folder / STATE).unlink(missing_ok=True)
     elif isinstance(error, OSError) and error.filename and has_checkpoint(folder):
         hint = f"{str(error.strerror).rstrip('.')}. To resume: pellucid resume {folder}"
         error = OSError(error.errno, hint, error.filename).with_traceback(error.__traceback__)

@@ -15,6 +15,7 @@ from pellucid.experiments.user_data.dataset import ColumnUse
 from pellucid.experiments.user_data.metrics import LOWER_IS_BETTER, get_metric_name
 from pellucid.experiments.user_data.result_summary import format_sentence
 from pellucid.experiments.user_data.result_tables import SHOWN_METRICS, format_number
+from pellucid.experiments.user_data.sweep_report import render_sweep
 from pellucid.show.alt_text import join_parts
 
 GENERATOR = '<meta name="generator" content="pellucid train">'
@@ -79,6 +80,7 @@ def render_run(content: RunContent) -> str:
     sections = {
         "Summary": render_summary(record),
         "Scores": render_scores(record.measures),
+        **({"Sweep": render_sweep(record.measures["sweep"])} if record.measures.get("sweep") else {}),
         "Pictures": "\n".join(content.pictures),
         "Data": render_data(content),
         "Network": render_network(content),

@@ -132,6 +132,13 @@ class Settings:
         "Factors of the learning rate in fine-tuning: one factor that is applied once more for each layer before the "
         "head, such as 0.5, or factors by layer such as conv2d=0.1,dense=0.5 (default: 1).",
     ] = None
+    sweep: Annotated[
+        list | None,  # type: ignore[type-arg]
+        'Values of settings to try, such as ["learning_rate=0.001,0.01", "units=32,64"] (default: no sweep).',
+    ] = None
+    trials: Annotated[
+        int | None, Range(2), "Number of combinations of a sweep that are drawn at random (default: all)."
+    ] = None
     seed: Annotated[
         int, Range(0, 2**32 - 1), "Seed of the split, the initial weights and the sample order (default 0)."
     ] = 0
