@@ -1,6 +1,7 @@
 """`pellucid train --sweep`: grids, successive halving, the run of the winner, resuming, and what is refused."""
 
 import csv
+import itertools
 import json
 import tomllib
 from pathlib import Path
@@ -107,7 +108,7 @@ def test_a_rung_continues_weights_and_optimizer() -> None:
     rest = pel.sweep(lambda k: models[k], x, y, epochs=5, initial_epoch=2, k=[0, 1], **options)
     for name, values in whole.curves.items():
         np.testing.assert_allclose(np.hstack([first.curves[name], rest.curves[name]]), values, rtol=1e-5)
-    with pytest.raises(pel.OptionError, match="expected initial_epoch to be less than epochs. Received: 5 and 5"):
+    with pytest.raises(pel.OptionError, match=r"expected initial_epoch to be less than epochs. Received: 5 and 5"):
         pel.sweep(build, x, y, epochs=5, initial_epoch=5, learning_rate=rates, **options)
 
 
@@ -170,7 +171,7 @@ def test_a_state_of_another_sweep_is_refused(run: Path, monkeypatch: pytest.Monk
     assert main([*SWEEP, "--out", "cut", "--quiet"]) == 130
     file = Path("cut/experiment.toml")
     file.write_text(file.read_text().replace("units=4,16", "units=4,17"))
-    with pytest.raises(DataError, match="expected the state of this sweep, received that of another. Remove the file"):
+    with pytest.raises(DataError, match=r"expected the state of this sweep, received that of another. Remove the file"):
         pel.experiments.user_data.train(Settings(**read(file)), Path("cut"))
 
 
@@ -214,9 +215,7 @@ def test_rungs_end_with_all_epochs(trials: int, epochs: int) -> None:
     rungs = plan_rungs(trials, epochs)
     assert rungs[0].trials == trials
     assert rungs[-1].end == epochs
-    assert all(
-        a.end == b.start < b.end and b.trials == -(-a.trials // 2) for a, b in zip(rungs, rungs[1:], strict=False)
-    )
+    assert all(a.end == b.start < b.end and b.trials == -(-a.trials // 2) for a, b in itertools.pairwise(rungs))
 
 
 def test_trials_have_the_settings_of_their_values() -> None:
@@ -315,7 +314,7 @@ def test_several_processes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     from pellucid.experiments.user_data.sweep_grid import check_sweep
 
     monkeypatch.setattr("pellucid.run.distributed.process_group.num_processes", lambda: 2)
-    with pytest.raises(UsageError, match="sweep: not available with --distributed. Sweep in one process"):
+    with pytest.raises(UsageError, match=r"sweep: not available with --distributed. Sweep in one process"):
         check_sweep(Settings("moons", sweep=["units=4,8"]))
 
 

@@ -34,10 +34,11 @@ from pellucid.experiments.runner.record import FILE as RECORD
 from pellucid.experiments.runner.record import is_finished
 from pellucid.experiments.user_data.config_toml import read_settings
 from pellucid.experiments.user_data.fit import DATA, MODEL
-from pellucid.experiments.user_data.inference import TrainedNetwork, load_network, read_description, read_inputs
+from pellucid.experiments.user_data.inference import read_inputs
 from pellucid.experiments.user_data.loaders import get_loaders, load_dataset
 from pellucid.experiments.user_data.loaders.table_loader import READING
 from pellucid.experiments.user_data.settings import Settings
+from pellucid.experiments.user_data.trained_network import TrainedNetwork, load_network, read_description
 from pellucid.inspect.equivalence.program_process import read_answer
 from pellucid.inspect.equivalence.program_worker import write_message
 from pellucid.run.compilation_cache import pack_entry, unpack_entry

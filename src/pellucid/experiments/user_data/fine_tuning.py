@@ -6,7 +6,7 @@ The head is the last layer with weights. Layers are compared in order, without t
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,14 +20,11 @@ from pellucid.experiments.user_data.weight_source import SCALING, UNSCALING, Wei
 from pellucid.graph.types import format_shape
 from pellucid.graph.unique_names import UniqueNames
 from pellucid.nn.registry import snake_case
-from pellucid.training.callbacks.early_stopping import EarlyStopping
 
 if TYPE_CHECKING:
-    from pellucid.experiments.user_data.pipeline import PreparedRun
     from pellucid.experiments.user_data.settings import Settings
     from pellucid.model.interfaces import ModelLike
     from pellucid.nn.layers import Layer
-    from pellucid.training.callbacks.base import Logs
 
 Table = Mapping[str, Any]
 
@@ -335,35 +332,3 @@ def find_rates(settings: Settings, names: Sequence[str]) -> dict[str, float]:
         if isinstance(factor, bool) or not isinstance(factor, int | float) or factor < 0:
             raise UsageError(f"layer_rates: expected a number, 0 or more, for {name!r}; received {factor!r}")
     return {name: float(factor) for name, factor in given.items()}
-
-
-class PhasedStopping(EarlyStopping):
-    """Early stopping that remembers the best epoch of an earlier phase."""
-
-    def on_train_begin(self, logs: Logs | None = None) -> None:
-        self.wait = self.stopped_epoch = 0
-        self.check_monitor()
-
-
-@dataclass(frozen=True)
-class Phase:
-    """Epochs that are trained by one call of ``fit``, from ``start`` up to and without ``end``."""
-
-    start: int
-    end: int
-    patience: int
-    checkpoint: Path
-
-
-def iterate_phases(prepared: PreparedRun, checkpoint: Path) -> Iterator[Phase]:
-    """Yield the phases of a training that are left, and unfreeze layers between them."""
-    settings, tuning = prepared.settings, prepared.fine_tuning
-    assert settings.epochs is not None  # resolved by `prepare`
-    patience = settings.patience or settings.epochs
-    if tuning is None or tuning.unfreeze_after is None:
-        yield Phase(0, settings.epochs, patience, checkpoint)
-        return
-    if not any(checkpoint.glob("*.pel")):
-        yield Phase(0, tuning.unfreeze_after, settings.epochs, checkpoint / "head")
-    tuning.unfreeze(prepared.model, settings)
-    yield Phase(tuning.unfreeze_after, settings.epochs, patience, checkpoint)

@@ -30,6 +30,7 @@ from pellucid.experiments.user_data import config_toml
 from pellucid.experiments.user_data.decision import Decision
 from pellucid.experiments.user_data.pipeline import PreparedRun, prepare
 from pellucid.experiments.user_data.settings import Settings
+from pellucid.experiments.user_data.trained_network import DATA, MODEL
 from pellucid.graph.errors import DistributionError, NonFiniteError
 from pellucid.optional_packages import require_packages
 from pellucid.run.backends import compare_backends
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from pellucid.training.callbacks.history import History
     from pellucid.typing import Verbosity
 
-MODEL, DATA, HISTORY, CHECKPOINT = "model.pel", "data.json", "history.csv", "checkpoint"
+HISTORY, CHECKPOINT = "history.csv", "checkpoint"
 SECONDS_BETWEEN_CHECKPOINTS = 1.0
 """Epochs of small networks are shorter than a write to disk, so not every epoch is followed by a checkpoint."""
 
@@ -255,7 +256,7 @@ def warn_if_backends_differ(settings: Settings, backends: Sequence[str]) -> None
 
 def fit_model(prepared: PreparedRun, folder: Path, verbose: "Verbosity") -> "History":
     """Train with checkpoints, restore the weights of the best epoch, and return the history."""
-    from pellucid.experiments.user_data.fine_tuning import PhasedStopping, iterate_phases
+    from pellucid.experiments.user_data.fine_tuning_phases import PhasedStopping, iterate_phases
     from pellucid.training.callbacks.early_stopping import EarlyStopping, TerminateOnNaN
     from pellucid.training.callbacks.history import History
 

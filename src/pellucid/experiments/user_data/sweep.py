@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,8 @@ from pellucid.experiments.user_data import config_toml
 from pellucid.experiments.user_data.pipeline import PreparedRun, prepare, prepare_parts
 from pellucid.experiments.user_data.settings import Settings
 from pellucid.experiments.user_data.sweep_grid import TrialSettings, check_sweep, draw_trials, make_trial, parse_grid
+from pellucid.experiments.user_data.sweep_report import save_table
+from pellucid.experiments.user_data.sweep_result import FACTOR, MONITOR, Rung, SweepResult, TrialResult
 from pellucid.graph.errors import NonFiniteError, StorageError
 from pellucid.saving.container import read_container, write_container
 from pellucid.typing import Array
@@ -34,84 +36,8 @@ if TYPE_CHECKING:
     from pellucid.typing import Verbosity
 
 STATE, STATE_KIND = "sweep-state.pel", "sweep"
-MONITOR, ACCURACY = "val_loss", "val_accuracy"
-FACTOR = 2
-"""Fraction of the trials that continue after a rung, inverted."""
 
 Report = Callable[[Sequence[str]], None]
-
-
-@dataclass(frozen=True)
-class Rung:
-    """A part of a sweep: some trials are trained up to an epoch."""
-
-    trials: int
-    start: int
-    end: int
-
-
-@dataclass
-class TrialResult:
-    """What is known about a trial: the metrics of its epochs, and the last rung that it was trained in."""
-
-    number: int
-    values: Mapping[str, Any]
-    rung: int = 0
-    curves: dict[str, list[float]] = field(default_factory=dict)
-
-    @property
-    def loss(self) -> float:
-        """Lowest validation loss so far; infinity if there is none."""
-        losses = [value for value in self.curves.get(MONITOR, ()) if math.isfinite(value)]
-        return min(losses, default=math.inf)
-
-    @property
-    def best_epoch(self) -> int:
-        losses = self.curves.get(MONITOR, [])
-        return losses.index(self.loss) + 1 if self.loss in losses else 0
-
-    @property
-    def accuracy(self) -> float | None:
-        """Validation accuracy in the epoch of the lowest loss."""
-        return self.curves[ACCURACY][self.best_epoch - 1] if ACCURACY in self.curves and self.best_epoch else None
-
-    def describe(self) -> dict[str, Any]:
-        """Return the values for the record."""
-        return {
-            "trial": self.number,
-            "values": dict(self.values),
-            "rung": self.rung,
-            "epochs": len(self.curves.get(MONITOR, ())),
-            "best_epoch": self.best_epoch,
-            "validation_loss": self.loss if math.isfinite(self.loss) else None,
-            "validation_accuracy": self.accuracy,
-            "curve": [value if math.isfinite(value) else None for value in self.curves.get(MONITOR, ())],
-        }
-
-
-@dataclass
-class SweepResult:
-    """Trials and rungs of a sweep, and the number of compiled programs of each rung that is finished."""
-
-    trials: list[TrialResult]
-    rungs: list[Rung]
-    programs: list[int] = field(default_factory=list)
-
-    @property
-    def ranking(self) -> list[TrialResult]:
-        """Trials, best first: those of later rungs before others, then by the lowest validation loss."""
-        return sorted(self.trials, key=lambda each: (-each.rung, each.loss, each.number))
-
-    def describe(self) -> dict[str, Any]:
-        """Return the values for the record."""
-        return {
-            "monitor": MONITOR,
-            "factor": FACTOR,
-            "rungs": [vars(rung) for rung in self.rungs],
-            "programs": self.programs,
-            "winner": self.ranking[0].number,
-            "trials": [each.describe() for each in self.ranking],
-        }
 
 
 def plan_rungs(trials: int, epochs: int) -> list[Rung]:
@@ -140,8 +66,6 @@ def run_sweep(run: RunContext, settings: Settings, verbose: Verbosity, report: R
     KeyboardInterrupt
         On Ctrl-C, with a message how to resume the sweep; finished rungs are saved.
     """
-    from pellucid.experiments.user_data.sweep_report import save_table
-
     check_sweep(settings)
     base = replace(settings, sweep=None, trials=None)
     prepared = prepare(base)

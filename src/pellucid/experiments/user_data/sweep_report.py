@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from html import escape
 from pathlib import Path
@@ -17,7 +17,7 @@ from pellucid.atomic_write import atomic_write
 from pellucid.experiments.report.document import render_table
 from pellucid.experiments.runner.context import RunContext
 from pellucid.experiments.runner.result import ExperimentResult
-from pellucid.experiments.user_data.sweep import SweepResult
+from pellucid.experiments.user_data.sweep_result import SweepResult
 from pellucid.show.plot_style import FAINT, PALETTE, new_figure, style_axes
 from pellucid.show.text_table import align_cells
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 TABLE = "sweep.csv"
 SHOWN_TRIALS = 12
+SHOWN_TICKS = 8
 SHOWN_SETTINGS = 5
 """Number of settings in the picture."""
 
@@ -62,7 +63,8 @@ def describe_choice(measures: Mapping[str, Any]) -> str:
     values = ", ".join(f"{key}={value}" for key, value in best["values"].items())
     return (
         f"Of {len(measures['trials'])} trials, the sweep chose {values} by its validation loss, "
-        f"{best['validation_loss']:.4g}. That loss is optimistic, because it is the lowest of many; the test set was used once, for this network only."
+        f"{best['validation_loss']:.4g}. That loss is optimistic, because it is the lowest of many; the test set was "
+        "used once, for this network only."
     )
 
 
@@ -126,17 +128,17 @@ def draw_sweep(run: RunContext, result: SweepResult) -> None:
 
 
 def draw_setting(panel: Axes, key: str, result: SweepResult) -> None:
-    """Draw the lowest loss of every trial against one of its settings."""
-    values: Sequence[Any] = [each.values[key] for each in result.trials]
+    """Draw the lowest loss of every trial against one of its settings; few values are ticks at equal distances."""
+    values: list[Any] = list(dict.fromkeys(each.values[key] for each in result.trials))
     is_number = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
-    order = list(dict.fromkeys(values)) if not is_number else []
-    winner = result.ranking[0]
-    for each in result.trials:
+    ordered = sorted(values) if is_number else values
+    is_axis = is_number and len(values) > SHOWN_TICKS
+    for each in result.ranking[::-1]:
         if math.isfinite(each.loss):
-            x = each.values[key] if is_number else order.index(each.values[key])
-            panel.plot([x], [each.loss], "o", color=PALETTE[each is winner], markersize=5)
-    if is_number and min(values) > 0 and max(values) / min(values) >= 8:
+            x = each.values[key] if is_axis else ordered.index(each.values[key])
+            panel.plot([x], [each.loss], "o", color=PALETTE[each is result.ranking[0]], markersize=5)
+    if not is_axis:
+        panel.set_xticks(range(len(ordered)), [str(value) for value in ordered])
+    elif ordered[0] > 0 and ordered[-1] / ordered[0] >= SHOWN_TICKS:
         panel.set_xscale("log")
-    if not is_number:
-        panel.set_xticks(range(len(order)), [str(value) for value in order])
     style_axes(panel, key, "lowest validation loss")

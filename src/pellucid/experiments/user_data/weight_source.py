@@ -6,14 +6,17 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pellucid.data.errors import DataError, NoColumnError
 from pellucid.errors import near_miss
 from pellucid.experiments.runner.errors import UsageError
 from pellucid.experiments.runner.result import pluralize
+from pellucid.experiments.user_data.config_toml import FILE, parse_network
 from pellucid.experiments.user_data.dataset import Dataset, compute_checksum
+from pellucid.experiments.user_data.experiment_table import read_experiment_table
 from pellucid.experiments.user_data.loaders import find_loader, get_loaders, load_dataset
+from pellucid.experiments.user_data.trained_network import DATA, MODEL, load_network
 from pellucid.graph.errors import StorageError
 from pellucid.typing import Array
 from pellucid.untrusted_files.reading import read_regular_file, report_damage
@@ -175,7 +178,7 @@ def load_source(settings: Settings) -> WeightSource | None:
         if given:
             raise UsageError(f"{given}: only for fine-tuning. Add --weights with a run or a model file, or omit it")
         return None
-    from pellucid.experiments.user_data.fit import DATA, MODEL
+    from pellucid.model.model import load_model
 
     path = Path(settings.weights)
     suffix = path.suffix.lower()
@@ -188,25 +191,24 @@ def load_source(settings: Settings) -> WeightSource | None:
         raise UsageError(f"weights: {path}: {EXPECTED}; received {received}")
     if suffix in WEIGHT_SUFFIXES:
         return WeightSource(path, compute_checksum(read_regular_file(path, DataError)))
-    from pellucid.experiments.user_data.saved_models import load_saved_model
-
-    saved = load_saved_model(path)
-    files = [path] if saved.network is None else [saved.network.folder / MODEL, saved.network.folder / DATA]
+    folder = path if path.is_dir() else path.parent
+    if path.is_dir() or (path.name == MODEL and (folder / DATA).is_file()):
+        network = load_network(folder)
+        model, description, files = cast("Model", network.model), network.description, [folder / MODEL, folder / DATA]
+        settings_file = folder / FILE
+    else:
+        model, description, files, settings_file = load_model(path), None, [path], None
     checksum = compute_checksum(*(read_regular_file(file, DataError) for file in files))
-    description = None if saved.network is None else saved.network.description
-    folder = None if saved.network is None else saved.network.folder
-    return WeightSource(path, checksum, saved.model, read_network(saved.model, path, folder), description)
+    return WeightSource(path, checksum, model, read_network(model, path, settings_file), description)
 
 
-def read_network(model: Model, path: Path, folder: Path | None) -> Mapping[str, Any]:
+def read_network(model: Model, path: Path, settings_file: Path | None) -> Mapping[str, Any]:
     """Return the layers of a network as settings: those in the experiment file of a run, or those of a model."""
-    from pellucid.experiments.user_data.config_toml import FILE, parse_network
-    from pellucid.experiments.user_data.experiment_table import read_experiment_table
     from pellucid.inspect.source_export.model_to_toml import GraphConfig
     from pellucid.model.object_config import layer_to_config
 
-    if folder is not None and (folder / FILE).is_file():
-        found = parse_network(read_experiment_table(folder / FILE))
+    if settings_file is not None and settings_file.is_file():
+        found = parse_network(read_experiment_table(settings_file))
         return {name: found[name] for name in ("model", "layers", "inputs", "outputs") if name in found}
     if model.is_sequential:
         layers = [layer for layer in model.layers if layer.name not in (SCALING, UNSCALING)]
