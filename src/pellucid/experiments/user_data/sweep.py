@@ -26,7 +26,7 @@ from pellucid.experiments.user_data.settings import Settings
 from pellucid.experiments.user_data.sweep_grid import TrialSettings, check_sweep, draw_trials, make_trial, parse_grid
 from pellucid.experiments.user_data.sweep_report import save_table
 from pellucid.experiments.user_data.sweep_result import FACTOR, MONITOR, Rung, SweepResult, TrialResult
-from pellucid.graph.errors import NonFiniteError, StorageError
+from pellucid.graph.errors import NonFiniteError
 from pellucid.saving.container import read_container, write_container
 from pellucid.typing import Array
 from pellucid.untrusted_files.reading import report_damage
@@ -205,19 +205,17 @@ def restore(file: Path, result: SweepResult, networks: Mapping[int, PreparedRun]
         return 0
     header, arrays = read_container(file, STATE_KIND)
     expected = {"sweep": list(settings.sweep or ()), "trials": settings.trials}
-    if {key: header.get(key) for key in expected} != expected or len(header["rungs"]) != len(result.trials):
-        raise DataError(
-            f"{file}: expected the state of this sweep, received that of another. Remove the file to start again"
-        )
-    states: dict[int, dict[str, Array]] = {}
     with report_damage(DataError, file):
+        if {key: header.get(key) for key in expected} != expected or len(header["rungs"]) != len(result.trials):
+            raise DataError(
+                f"{file}: expected the state of this sweep, received that of another. Remove the file to start again."
+            )
         add_state(result, header, arrays)
-        for name, value in arrays.items():
-            kind, number, path = name.split("/", 2)
-            if kind == "state":
-                states.setdefault(int(number), {})[path] = value
-    for trial, values in states.items():
-        restore_model(networks[trial].model, values, file)
+        for number, prepared in networks.items():
+            start = f"state/{number}/"
+            values = {name.removeprefix(start): value for name, value in arrays.items() if name.startswith(start)}
+            if values:
+                restore_model(prepared.model, values, file)
     return len(result.programs)
 
 
@@ -228,10 +226,9 @@ def restore_model(model: ModelLike, values: Mapping[str, Array], file: Path) -> 
     parameters = model.trainable_parameters
     model.optimizer.apply([Input("g", p.shape, p.dtype) for p in parameters], parameters)  # creates the slots
     state = model.state()
-    if set(values) - set(state):
-        raise StorageError(
-            f"{file}: {sorted(set(values) - set(state))[0]} belongs to another network. Remove the file to start again"
-        )
+    unmatched = sorted(set(values) ^ set(state))
+    if unmatched:
+        raise DataError(f"{file}: {unmatched[0]} belongs to another network. Remove the file to start again.")
     for path, value in values.items():
         state[path].set_value(value)
 
