@@ -1,4 +1,4 @@
-"""`pellucid train --weights`: copied, replaced and frozen layers, learning rates, and what is refused."""
+"""`pellucid train --weights`: copied, replaced and frozen layers, learning rates, and refused settings."""
 
 import json
 import shutil

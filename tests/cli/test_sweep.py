@@ -1,4 +1,4 @@
-"""`pellucid train --sweep`: grids, successive halving, the run of the winner, resuming, and what is refused."""
+"""`pellucid train --sweep`: grids, successive halving, the run of the winner, resuming, and refused values."""
 
 import csv
 import itertools

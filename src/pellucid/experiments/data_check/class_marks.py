@@ -47,7 +47,7 @@ def find_class_marks(checked: CheckedData) -> Iterator[Finding]:
                     f"class {name!r}",
                     f"all {len(own)} measured images of class {name!r} {what}, and of the others {shared} of "
                     f"{len(others)}",
-                    "A network can learn how the files were made in place of what they show, and then fails on others.",
+                    "A network can learn how files were made in place of their content, and then fails on other files.",
                     "Take images of all classes from the same sources, or make the files alike",
                 )
                 break
@@ -69,6 +69,6 @@ def find_similar_classes(checked: CheckedData) -> Iterator[Finding]:
                 "similar classes",
                 "targets",
                 f"the classes {join_parts([repr(name) for name in names])} differ only in case or spaces",
-                f"{pluralize(len(names), 'spelling')} of one class make the network separate what is equal.",
+                f"{pluralize(len(names), 'spelling')} of one class make the network separate equal images.",
                 "Merge the classes if they are the same",
             )

@@ -69,7 +69,7 @@ class FineTuning:
 
     @property
     def summary(self) -> list[str]:
-        """What is copied, replaced and frozen, as a table for printing."""
+        """Copied, new and frozen layers as a table for printing."""
         why = f" ({self.difference})" if self.difference else ""
         kept = "is kept" if self.head == "keep" else "is replaced: its weights are new"
         header = TunedLayer("layer", "kind", "weights", "trained", 0.0)

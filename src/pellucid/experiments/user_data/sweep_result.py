@@ -1,4 +1,4 @@
-"""Trials and rungs of a sweep, and what is known about them."""
+"""Trials and rungs of a sweep, with their scores."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Rung:
 
 @dataclass
 class TrialResult:
-    """What is known about a trial: the metrics of its epochs, and the last rung that it was trained in."""
+    """Metrics of a trial by epoch, and the last rung that it was trained in."""
 
     number: int
     values: Mapping[str, Any]
