@@ -299,6 +299,79 @@ def test_columns_of_a_table_are_those_of_the_run(place: Path) -> None:
     assert main(["train", "t/experiment.toml", "--out", "u", "--quiet"]) == 0
 
 
+BRANCHES = """
+pellucid = 1
+[[inputs]]
+name = "size"
+columns = ["rooms", "age"]
+[[inputs]]
+name = "where"
+columns = ["place"]
+[[layers]]
+kind = "Dense"
+name = "a"
+units = 4
+inputs = "size"
+[[layers]]
+kind = "Dense"
+units = 3
+name = "b"
+inputs = "where"
+[[layers]]
+kind = "Concatenate"
+inputs = ["a", "b"]
+[[layers]]
+kind = "Dense"
+units = 1
+"""
+
+
+def test_networks_with_branches_are_fine_tuned(place: Path) -> None:
+    Path("net.toml").write_text(BRANCHES)
+    words = ["train", str(place / "flats.csv"), "--epochs", "2", "--quiet"]
+    assert main([*words, "--model", "net.toml", "--out", "old"]) == 0
+    assert main([*words, "--weights", "old", "--freeze", "a", "--out", "new"]) == 0
+    old, new = (pel.load_model(f"{name}/model.pel") for name in ("old", "new"))
+    np.testing.assert_array_equal(old.get_layer("a").get_weights()[0], new.get_layer("a").get_weights()[0])
+    assert (old.get_layer("b").get_weights()[0] != new.get_layer("b").get_weights()[0]).any()
+    assert main(["train", "new/experiment.toml", "--out", "again", "--quiet"]) == 0
+    for one, other in zip(new.get_weights(), pel.load_model("again/model.pel").get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    old.save("alone.pel")
+    with pytest.raises(UsageError, match=r"alone.pel: expected the folder of the run.*received only its model. Name"):
+        fine_tune(place / "flats.csv", Path("alone.pel"))
+
+
+def test_functional_models_and_layers_of_users(place: Path) -> None:
+    x = pel.nn.Input((7,), name="seven")
+    hidden = pel.nn.Dense(5, activation="relu", name="first")(x)
+    both = pel.nn.Concatenate(name="both")([hidden, x])
+    model = pel.Model(x, pel.nn.Dense(3, activation="softmax", name="last")(both))
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    model.save("graph.pel")
+    prepared = fine_tune(place / "three.npz", Path("graph.pel"))
+    values = np.load(place / "three.npz")["x"]
+    np.testing.assert_allclose(prepared.model.predict(values), model.predict(values), rtol=1e-5, atol=1e-6)
+
+    class Twice(pel.nn.Layer):
+        def call(self, x: Any) -> Any:
+            return 2 * x
+
+    own = pel.Sequential([pel.nn.Input((7,)), Twice(), pel.nn.Dense(3, activation="softmax")])
+    own.compile("sgd", "sparse_categorical_crossentropy")
+    own.save("own.pel")
+    with pytest.raises(
+        UsageError, match=r"weights: own.pel: .*Twice, is not a built-in layer.*Add --model with the lay"
+    ):
+        fine_tune(place / "three.npz", Path("own.pel"))
+    two = pel.Model(x, [hidden, pel.nn.Dense(3)(hidden)])
+    two.save("two.pel")
+    with pytest.raises(
+        UsageError, match=r"two.pel: expected a network with one input and one output; received several"
+    ):
+        fine_tune(place / "three.npz", Path("two.pel"))
+
+
 def test_folds_are_fine_tuned_too(place: Path) -> None:
     words = ["train", str(place / "three.npz"), "--weights", str(place / "three"), "--freeze", "all-but-head"]
     assert main([*words, "--folds", "2", "--epochs", "1", "--out", "folds", "--quiet"]) == 0

@@ -178,7 +178,8 @@ def make_pel_seeds(folder: Path) -> list[Seed]:
         return read_result(path.parent)
 
     def read_weights(path: Path) -> Any:
-        return load_source(Settings("moons", weights=str(path)))
+        source = load_source(Settings("moons", weights=str(path)))
+        return None if source is None else source.network
 
     keras = rezip(written(folder, "m.keras", lambda path: make_functional_model().save(path)))
     packed = rezip(written(folder, "n.keras", lambda path: make_model().save(path)), zipfile.ZIP_DEFLATED)
@@ -193,7 +194,7 @@ def make_pel_seeds(folder: Path) -> list[Seed]:
         ),
         Seed("training state", "training.pel", state, restore, own, {}),
         Seed("state of a sweep", STATE, make_sweep(folder), read_sweep, (DataError, pel.StorageError), {}),
-        Seed("weights to fine-tune", "t.pel", model, read_weights, (*own, UsageError), {}),
+        Seed("weights to fine-tune", "t.pel", model, read_weights, (*own, UsageError, DataError), {}),
         Seed("pel.load_model of Keras", "m.keras", keras, pel.load_model, own, {}),
         Seed("pel.load_model of Keras, compressed", "n.keras", packed, pel.load_model, own, {}),
     ]

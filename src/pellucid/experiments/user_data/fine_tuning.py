@@ -127,12 +127,11 @@ def complete_network(settings: Settings, source: WeightSource, dataset: Dataset,
     layers_from = settings.layers_from
     if settings.layers is not None:
         layers = settings.layers
-    elif settings.model is not None or source.network is None:
+    elif settings.model is not None or (network := source.network) is None:
         name, layers = get_layers(settings, shape, dataset.outputs, dataset.task)
     else:
-        layers, layers_from = source.network["layers"], str(source.path)
-        inputs, outputs = source.network.get("inputs"), source.network.get("outputs")
-        name = source.network.get("model", name)
+        layers, layers_from = network["layers"], str(source.path)
+        inputs, outputs, name = network.get("inputs"), network.get("outputs"), network.get("model", name)
         if head == "replace":
             layers = replace_head(layers, dataset.outputs, dataset.task, source.path)
         if settings.augment:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from pellucid.data.errors import DataError, NoColumnError
-from pellucid.errors import near_miss
+from pellucid.errors import PellucidError, near_miss
 from pellucid.experiments.runner.errors import UsageError
 from pellucid.experiments.runner.result import pluralize
 from pellucid.experiments.user_data.config_toml import FILE, parse_network
@@ -18,6 +18,7 @@ from pellucid.experiments.user_data.experiment_table import read_experiment_tabl
 from pellucid.experiments.user_data.loaders import find_loader, get_loaders, load_dataset
 from pellucid.experiments.user_data.trained_network import DATA, MODEL, load_network
 from pellucid.graph.errors import StorageError
+from pellucid.model.errors import ModelError
 from pellucid.typing import Array
 from pellucid.untrusted_files.reading import read_regular_file, report_damage
 
@@ -53,8 +54,8 @@ class WeightSource:
         Checksum of the model file and of the description of its data.
     model : Model, optional
         The network; None for a weight file, which needs the layers of the new network.
-    network : mapping
-        Settings of the network: ``layers``, its name, and ``inputs`` and ``outputs`` of one with branches.
+    settings_file : Path, optional
+        The experiment file of the run.
     description : mapping, optional
         How inputs were made from the data of the run, with ``class_names`` and ``target_names``.
     """
@@ -62,8 +63,13 @@ class WeightSource:
     path: Path
     checksum: str
     model: Model | None = None
-    network: Mapping[str, Any] | None = None
+    settings_file: Path | None = None
     description: Mapping[str, Any] | None = None
+
+    @property
+    def network(self) -> Mapping[str, Any] | None:
+        """Settings of the network: ``layers``, its name, and ``inputs`` and ``outputs`` of one with branches."""
+        return None if self.model is None else read_network(self.model, self.path, self.settings_file)
 
     @property
     def scaling(self) -> Normalization | None:
@@ -199,22 +205,36 @@ def load_source(settings: Settings) -> WeightSource | None:
     else:
         model, description, files, settings_file = load_model(path), None, [path], None
     checksum = compute_checksum(*(read_regular_file(file, DataError) for file in files))
-    return WeightSource(path, checksum, model, read_network(model, path, settings_file), description)
+    return WeightSource(path, checksum, model, settings_file, description)
 
 
 def read_network(model: Model, path: Path, settings_file: Path | None) -> Mapping[str, Any]:
     """Return the layers of a network as settings: those in the experiment file of a run, or those of a model."""
-    from pellucid.inspect.source_export.model_to_toml import GraphConfig
-    from pellucid.model.object_config import layer_to_config
-
     if settings_file is not None and settings_file.is_file():
         found = parse_network(read_experiment_table(settings_file))
         return {name: found[name] for name in ("model", "layers", "inputs", "outputs") if name in found}
+    with report_damage(DataError, path, passing=(PellucidError,)):
+        try:
+            return describe_network(model, path)
+        except ModelError as error:  # a layer of the user
+            raise UsageError(f"weights: {path}: {error}. Add --model with the layers") from error
+
+
+def describe_network(model: Model, path: Path) -> Mapping[str, Any]:
+    """Return the layers of a model as settings."""
+    from pellucid.inspect.source_export.model_to_toml import GraphConfig
+    from pellucid.model.object_config import layer_to_config
+
     if model.is_sequential:
         layers = [layer for layer in model.layers if layer.name not in (SCALING, UNSCALING)]
         return {"layers": [drop_defaults(layer_to_config(layer)) for layer in layers]}
     if len(model.inputs) > 1 or len(model.outputs) > 1:
         raise UsageError(f"weights: {path}: expected a network with one input and one output; received several")
+    if any(layer.name == SCALING for layer in model.layers):
+        raise UsageError(
+            f"weights: {path}: expected the folder of the run, which describes the groups of columns; received only "
+            "its model. Name the folder"
+        )
     graph = GraphConfig(model)
     name = graph.inputs[0]["name"]
     tables = [drop_defaults(table) for table in graph.layers]
