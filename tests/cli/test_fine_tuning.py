@@ -13,9 +13,11 @@ import pytest
 
 import pellucid as pel
 from pellucid.cli import main
+from pellucid.cli.train import merge_settings
 from pellucid.data import DataError, DataWarning
-from pellucid.experiments.runner import UsageError
+from pellucid.experiments.runner import RunContext, UsageError
 from pellucid.experiments.user_data import Settings, train
+from pellucid.experiments.user_data.fit import fit_model, save_network, save_settings
 from pellucid.experiments.user_data.pipeline import prepare
 from tests.cli.conftest import write_flats
 from tests.cli.photos import draw_images
@@ -40,6 +42,16 @@ def write_clusters(path: Path, classes: int, count: int, seed: int = 0, shift: f
     return path
 
 
+def fit(settings: Settings, folder: Path) -> float:
+    """Train a network and save it as a run without a report; return its accuracy on the test set."""
+    folder.mkdir()
+    prepared = prepare(settings)
+    save_settings(RunContext(folder), prepared, ())
+    model, _ = save_network(prepared, folder, fit_model(prepared, folder, 0))
+    x, y = prepared.get_part("test")
+    return float((model.predict(x).argmax(axis=1) == y).mean()) if prepared.dataset.class_names else np.nan
+
+
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with trained runs: of three clusters, of a table, and of images."""
@@ -49,10 +61,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as here:
         here.chdir(place)
         write_clusters(Path("three.npz"), 3, 120)
-        assert main(["train", "three.npz", "--epochs", "4", "--out", "three", "--quiet"]) == 0
-        assert main(["train", "flats.csv", "--epochs", "4", "--out", "flats", "--quiet"]) == 0
-        images = ["train", "photos", "--size", "8", "--epochs", "2", "--model", "cnn", "--out", "images", "--quiet"]
-        assert main(images) == 0
+        fit(Settings("three.npz", epochs=4), Path("three"))
+        fit(Settings("flats.csv", epochs=4), Path("flats"))
+        fit(Settings("photos", model="cnn", epochs=1, options={"size": 8}), Path("images"))
     return place
 
 
@@ -143,8 +154,7 @@ def test_frozen_batch_normalization_keeps_its_moving_averages(place: Path) -> No
         'pellucid = 1\n[[layers]]\nkind = "Dense"\nunits = 8\n[[layers]]\nkind = "BatchNormalization"\n'
         '[[layers]]\nkind = "Dense"\nunits = 3\nactivation = "softmax"\n'
     )
-    words = ["train", str(place / "three.npz"), "--model", "norm.toml", "--epochs", "2", "--out", "norm", "--quiet"]
-    assert main(words) == 0
+    fit(Settings(**merge_settings(str(place / "three.npz"), "norm.toml", {"epochs": 2})), Path("norm"))
     averages = {}
     for freeze in ("all-but-head", None):
         prepared = fine_tune(place / "three.npz", Path("norm"), freeze=freeze)
@@ -232,17 +242,6 @@ def test_fine_tuning_is_better_than_training_from_scratch_on_few_samples() -> No
     assert tuned > scratch + 0.1
 
 
-def fit(settings: Settings, folder: Path) -> float:
-    """Train and save a network; return its accuracy on the test set."""
-    from pellucid.experiments.user_data.fit import fit_model, save_network
-
-    folder.mkdir()
-    prepared = prepare(settings)
-    model, _ = save_network(prepared, folder, fit_model(prepared, folder, 0))
-    x, y = prepared.get_part("test")
-    return float((model.predict(x).argmax(axis=1) == y).mean())
-
-
 def test_model_files_and_weight_files_are_sources(place: Path) -> None:
     model = pel.load_model(place / "three" / "model.pel")
     expected = get_values(model)
@@ -326,6 +325,7 @@ units = 1
 """
 
 
+@pytest.mark.slow
 def test_networks_with_branches_are_fine_tuned(place: Path) -> None:
     Path("net.toml").write_text(BRANCHES)
     words = ["train", str(place / "flats.csv"), "--epochs", "2", "--quiet"]
@@ -372,6 +372,7 @@ def test_functional_models_and_layers_of_users(place: Path) -> None:
         fine_tune(place / "three.npz", Path("two.pel"))
 
 
+@pytest.mark.slow
 def test_folds_are_fine_tuned_too(place: Path) -> None:
     words = ["train", str(place / "three.npz"), "--weights", str(place / "three"), "--freeze", "all-but-head"]
     assert main([*words, "--folds", "2", "--epochs", "1", "--out", "folds", "--quiet"]) == 0
@@ -458,8 +459,6 @@ def test_layers_of_another_shape_or_kind_are_named(place: Path) -> None:
         ('kind = "Dense"\nunits = 64\nuse_bias = false\n', r"layer 2 .*: expected 1 array of weights; received 2 in"),
     ):
         Path("net.toml").write_text(f"pellucid = 1\n{first}[[layers]]\n{second}{softmax}")
-        from pellucid.cli.train import merge_settings
-
         settings = merge_settings(str(place / "three.npz"), "net.toml", {"weights": str(place / "three"), "epochs": 2})
         with pytest.raises(UsageError, match=message):
             prepare(Settings(**settings))
