@@ -17,6 +17,7 @@ from pellucid.cli.train import merge_settings
 from pellucid.data import DataError, DataWarning
 from pellucid.experiments.runner import RunContext, UsageError
 from pellucid.experiments.user_data import Settings, train
+from pellucid.experiments.user_data.fine_tuning import FineTuning
 from pellucid.experiments.user_data.fit import fit_model, save_network, save_settings
 from pellucid.experiments.user_data.pipeline import prepare
 from tests.cli.conftest import write_flats
@@ -188,6 +189,22 @@ def test_layers_are_unfrozen_and_resumed_bit_for_bit(place: Path, monkeypatch: p
     for name in ("again", "first", "second"):
         for one, other in zip(weights, pel.load_model(f"{name}/model.pel").get_weights(), strict=True):
             np.testing.assert_array_equal(one, other)
+
+
+def test_the_best_epoch_of_both_phases_is_kept(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The weights are those of the head's training if the training of all layers makes the network worse."""
+    unfreeze = FineTuning.unfreeze
+
+    def unfreeze_with_large_rate(self: FineTuning, model: Any, settings: Settings) -> None:
+        unfreeze(self, model, replace(settings, optimizer={"kind": "SGD", "learning_rate": 100.0}))
+
+    monkeypatch.setattr(FineTuning, "unfreeze", unfreeze_with_large_rate)
+    prepared = fine_tune(place / "three.npz", place / "three", unfreeze_after=2, epochs=4)
+    losses = fit_model(prepared, Path("run"), 0).history["val_loss"]
+    assert len(losses) == 4
+    assert min(losses[2:]) > min(losses[:2])
+    x, y = prepared.get_part("validation")
+    assert prepared.model.evaluate(x, y, return_dict=True)["loss"] == pytest.approx(min(losses), rel=1e-5)
 
 
 def interrupt_in_epoch(number: int, words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
