@@ -53,7 +53,7 @@ def plan_rungs(trials: int, epochs: int) -> list[Rung]:
     counts = [trials]
     while counts[-1] > FACTOR:
         counts.append(-(-counts[-1] // FACTOR))
-    counts = counts[: int(math.log(epochs, FACTOR)) + 1]
+    counts = counts[: epochs.bit_length()]  # each rung has half the epochs of the next
     ends = [max(1, round(epochs / FACTOR**k)) for k in reversed(range(len(counts)))]
     return [Rung(count, start, end) for count, start, end in zip(counts, [0, *ends], ends, strict=False)]
 
