@@ -153,7 +153,7 @@ def draw_trials(grid: Mapping[str, Sequence[Any]], trials: int | None, seed: int
     Examples
     --------
     >>> [each["a"] for each in draw_trials({"a": range(9)}, 4, seed=0)]
-    [2, 5, 6, 8]
+    [2, 4, 5, 7]
     """
     combinations = int(np.prod([len(values) for values in grid.values()], dtype=object))
     if trials is None and combinations > MAXIMUM_TRIALS:
