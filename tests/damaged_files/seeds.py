@@ -38,12 +38,15 @@ from pellucid.experiments.serving.limits import Limits, RequestError
 from pellucid.experiments.serving.request_reading import BINARY, JSON, Body, read_samples
 from pellucid.experiments.serving.served_model import ServedModel
 from pellucid.experiments.user_data.config_toml import read_settings
-from pellucid.experiments.user_data.fit import DATA, MODEL
-from pellucid.experiments.user_data.inference import TrainedNetwork, load_network, read_description, read_inputs
+from pellucid.experiments.user_data.inference import read_inputs
 from pellucid.experiments.user_data.loaders import get_loaders, load_dataset
 from pellucid.experiments.user_data.loaders.table_loader import READING
 from pellucid.experiments.user_data.saved_models import SavedModel
 from pellucid.experiments.user_data.settings import Settings
+from pellucid.experiments.user_data.sweep import STATE, read_result, save_state
+from pellucid.experiments.user_data.sweep_result import Rung, SweepResult, TrialResult
+from pellucid.experiments.user_data.trained_network import DATA, MODEL, TrainedNetwork, load_network, read_description
+from pellucid.experiments.user_data.weight_source import load_source
 from pellucid.inspect.equivalence.program_process import read_answer
 from pellucid.inspect.equivalence.program_worker import write_message
 from pellucid.run.compilation_cache import pack_entry, unpack_entry
@@ -178,6 +181,13 @@ def make_pel_seeds(folder: Path) -> list[Seed]:
     def read_run(path: Path) -> Any:
         return load_network(path.parent)
 
+    def read_sweep(path: Path) -> Any:
+        return read_result(path.parent)
+
+    def read_weights(path: Path) -> Any:
+        source = load_source(Settings("moons", weights=str(path)))
+        return None if source is None else source.network
+
     keras = rezip(written(folder, "m.keras", lambda path: make_functional_model().save(path)))
     packed = rezip(written(folder, "n.keras", lambda path: make_model().save(path)), zipfile.ZIP_DEFLATED)
 
@@ -190,9 +200,18 @@ def make_pel_seeds(folder: Path) -> list[Seed]:
             "folder of a run", MODEL, weights, read_run, (DataError, pel.StorageError), {DATA: json.dumps(RUN).encode()}
         ),
         Seed("training state", "training.pel", state, restore, own, {}),
+        Seed("state of a sweep", STATE, make_sweep(folder), read_sweep, (DataError, pel.StorageError), {}),
+        Seed("weights to fine-tune", "t.pel", model, read_weights, (*own, UsageError, DataError), {}),
         Seed("pel.load_model of Keras", "m.keras", keras, pel.load_model, own, {}),
         Seed("pel.load_model of Keras, compressed", "n.keras", packed, pel.load_model, own, {}),
     ]
+
+
+def make_sweep(folder: Path) -> bytes:
+    """Return the state of a sweep of two trials after its only rung."""
+    trials = [TrialResult(k, {"units": k}, 1, {"val_loss": [0.5, 0.25]}) for k in (1, 2)]
+    save_state(folder / STATE, SweepResult(trials, [Rung(2, 0, 2)], [1]), {}, Settings("moons", sweep=["units=1,2"]))
+    return (folder / STATE).read_bytes()
 
 
 def make_backup(folder: Path) -> Any:

@@ -27,7 +27,7 @@ def test_the_class_is_inferred_from_the_name(names: list[str], classes: list[str
     ("names", "message"),
     [
         (["cat.0.jpg", "dog/0.jpg"], "received both: 'cat.0.jpg' and folders such as that of 'dog/0.jpg'; use one"),
-        (["cats/0.jpg", "cats/1.jpg"], "one folder of names without a class, such as 'cats/0.jpg' and 1 more"),
+        (["cats/0.jpg", "cats/1.jpg"], "one folder, 'cats', of names without a class, such as 'cats/0.jpg' and 1 more"),
         (["cat.0.jpg", "cat.1.jpg"], r"two or more classes, received only 'cat' \(2 images\)"),
     ],
 )

@@ -198,7 +198,7 @@ def test_all_bad_files_are_reported(folder) -> None:
         ({}, "expected a folder of images .* received an empty folder"),
         ({"a.txt": b"x"}, "expected a folder of images .* received only 'a.txt'"),
         ({"cat.0.png": encode_image(), "cat.1.png": encode_image()}, "two or more classes, received only 'cat'"),
-        ({"cat/0.png": encode_image(), "cat/1.png": encode_image()}, "one folder of names without a class"),
+        ({"cat/0.png": encode_image(), "cat/1.png": encode_image()}, "of names without a class"),
         ({"cat.0.png": encode_image(), "dog/0.png": encode_image()}, "received both: 'cat.0.png' and folders"),
         (
             {"cat.0.png": encode_image(), "dog.0.png": b"x", "dog.1.png": b""},

@@ -39,7 +39,8 @@ def data(
     different targets, columns that alone predict the target, copied columns,
     identifiers, rare classes, small test sets, outliers, numbers such as -999
     for missing values, values with several spellings, given parts that differ,
-    and dark, light, uniform or oddly shaped images. Data are divided into parts
+    dark, light, uniform or oddly shaped images, and classes that differ from
+    all others in the size or the colors of their files. Data are divided into parts
     as pellucid train does with the same options. Large data are sampled for
     some checks, and nothing is changed.
 

@@ -44,8 +44,9 @@ def evaluate(
     json
         Print only the metrics, as JSON.
     """
-    from pellucid.experiments.user_data.inference import evaluate_network, load_network
+    from pellucid.experiments.user_data.inference import evaluate_network
     from pellucid.experiments.user_data.result_tables import format_groups, format_metrics
+    from pellucid.experiments.user_data.trained_network import load_network
 
     result = evaluate_network(load_network(folder), data, strict)
     if json:
@@ -97,8 +98,9 @@ def predict(
     """
     check_files("predict", files)
     from pellucid.experiments.user_data import inference
+    from pellucid.experiments.user_data.trained_network import load_network
 
-    predictions = inference.predict(inference.load_network(folder), files, strict)
+    predictions = inference.predict(load_network(folder), files, strict)
     if json:
         print(to_json({"folder": str(folder), "predictions": predictions}))
     else:

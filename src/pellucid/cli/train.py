@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pellucid.experiments.runner.record import Record
     from pellucid.experiments.user_data.settings import Settings
 
-FILE_ONLY = ("loss", "metrics", "checksum")
+FILE_ONLY = ("loss", "metrics", "checksum", "weights_checksum", "sweep")
 """Settings for which TOML files have a key, and the command has no option."""
 
 OPTIONS = {
@@ -38,6 +38,7 @@ def train(
     *,
     distributed: Annotated[bool, Option] = False,
     set: Annotated[tuple[str, ...], Option] = (),
+    sweep: Annotated[tuple[str, ...], CommandParameter(negative="", show_default=False, consume_multiple=True)] = (),
     out: Annotated[Path | None, Option] = None,
     json: Annotated[bool, Option] = False,
     quiet: Annotated[bool, Option] = False,
@@ -54,6 +55,8 @@ def train(
         pellucid train mnist --epochs 5           built-in data set
         pellucid train fraud.csv --class-weights balanced --threshold recall=0.9
         pellucid train flats.csv --folds 5        cross-validation
+        pellucid train pets/ --weights runs/7     fine-tuning of a trained network
+        pellucid train flats.csv --sweep learning_rate=0.001,0.01 units=32,64
         pellucid train mine.toml                  settings and layers as a file
         pellucid train mine.toml --set layers.0.units=64
         pellucid train moons --set optimizer.learning_rate=CosineDecay
@@ -83,6 +86,10 @@ def train(
         Train together with the other processes that SLURM, MPI or PELLUCID_... variables define.
     set
         Set a value of the experiment file: KEY=VALUE, such as optimizer.momentum=0.9. May be repeated.
+    sweep
+        Try values of settings, and train the best: KEY=VALUE,VALUE or KEY=LOW..HIGH:COUNT, one or several. Keys are
+        learning_rate, batch_size, optimizer, model, augment, width (a factor of all widths), units (of hidden layers),
+        and keys of --set in the optimizer and the layers.
     out
         New or empty folder for the run (default: the next free runs/1, runs/2, ...).
     json
@@ -100,6 +107,8 @@ def train(
 
     values = get_given(OPTIONS, given)
     model = values.pop("model", None)
+    if sweep:
+        values["sweep"] = [part for text in sweep for part in text.split()]
     return execute(Settings(**merge_settings(data, model, values, set)), out, distributed, json=json, quiet=quiet)
 
 

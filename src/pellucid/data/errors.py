@@ -24,6 +24,10 @@ class DataError(PellucidError, ValueError):
     """
 
 
+class NoColumnError(DataError):
+    """A table has no column of a name."""
+
+
 class DataWarning(UserWarning):
     r"""Data that were used in part; the message names the skipped parts and the reasons.
 

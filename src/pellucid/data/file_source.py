@@ -17,6 +17,13 @@ from pellucid.untrusted_files.reading import open_regular_file, shorten
 MAXIMUM_FILE_BYTES = 128 * 2**20
 MAXIMUM_FILES = 5_000_000
 
+SYSTEM_NAMES = frozenset(
+    {
+        *("__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "@eadir", "$recycle.bin", "lost+found"),
+        "system volume information",
+    }
+)
+
 Skipped = tuple[str, str]
 
 
@@ -173,5 +180,5 @@ def _check_file_count(path: Path, number: int) -> None:
 
 
 def _is_hidden(name: str) -> bool:
-    """Tell whether a name is hidden, or was created by a file manager."""
-    return (name.startswith(".") and not name.startswith("..")) or name in ("__MACOSX", "Thumbs.db", "desktop.ini")
+    """Tell whether a name is hidden, or was created by a file manager or an operating system."""
+    return (name.startswith(".") and not name.startswith("..")) or name.lower() in SYSTEM_NAMES

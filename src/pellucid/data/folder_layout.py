@@ -7,6 +7,7 @@ folder per class (``cat/0.jpg``, at any depth). Folders that only wrap others ar
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 
 from pellucid.data.errors import DataError, format_names
@@ -64,8 +65,10 @@ def find_part_folder(names: Sequence[str], part: str | None, where: str) -> str:
     return folders[part]
 
 
-def infer_classes(names: Sequence[str], where: str) -> dict[str, str | None]:
+def infer_classes(names: Sequence[str], where: str, others: Sequence[str] = ()) -> dict[str, str | None]:
     """Infer the class of each image from its name; None for an image whose name has no class.
+
+    Composed and decomposed forms of letters, such as é, are the same class. ``others`` are files that are no images.
 
     Examples
     --------
@@ -75,7 +78,8 @@ def infer_classes(names: Sequence[str], where: str) -> dict[str, str | None]:
     {'cat/0.jpg': 'cat', 'dog/old/0.jpg': 'dog'}
     """
     prefix = _get_common_prefix(names, through_parts=bool(find_parts(names)))
-    relative = {name: name[len(prefix) :] for name in names}
+    relative = {name: unicodedata.normalize("NFC", name[len(prefix) :]) for name in names}
+    _check_parts(list(relative.values()), where)
     nested = [name for name in names if "/" in relative[name]]
     loose = [name for name in names if "/" not in relative[name]]
     if nested and loose:
@@ -88,9 +92,14 @@ def infer_classes(names: Sequence[str], where: str) -> dict[str, str | None]:
     }
     class_names = sorted(set(filter(None, classes.values())))
     if not class_names:
+        tables = [
+            name for name in others if name.lower().endswith((".csv", ".tsv", ".json", ".jsonl", ".txt", ".xlsx"))
+        ]
+        wrapper = f", {prefix[:-1]!a}," if prefix else ""
+        unread = f" Labels in {format_names(tables, 1)} are not read." if tables else ""
         raise DataError(
-            f"{where}: expected {LAYOUTS}; received one folder of names without a class, such as "
-            f"{format_names(loose, 1)}. Rename the images, or move them into one folder per class."
+            f"{where}: expected {LAYOUTS}; received one folder{wrapper} of names without a class, such as "
+            f"{format_names(loose, 1)}.{unread} Rename the images, or move them into one folder per class."
         )
     if len(class_names) == 1:
         raise DataError(
@@ -98,6 +107,27 @@ def infer_classes(names: Sequence[str], where: str) -> dict[str, str | None]:
             f"add images of another class: {LAYOUTS}."
         )
     return classes
+
+
+def _check_parts(names: Sequence[str], where: str) -> None:
+    """Raise if folders named like parts would become classes, or parts inside of classes would be ignored."""
+    tops = {name.partition("/")[0] for name in names if "/" in name}
+    parts = sorted(top for top in tops if top.lower() in PART_NAMES)
+    others = sorted(tops - set(parts))
+    if others and len({PART_NAMES[part.lower()] for part in parts}) > 1:
+        raise DataError(
+            f"{where}: expected only parts next to {' and '.join(parts)}, received {format_names(others)}. Move it "
+            "elsewhere, or rename the parts if they are classes."
+        )
+    inside = {folders[1] for name in names if len(folders := name.split("/")) > 2}
+    depth = [name for name in names if name.count("/") > 1]
+    if len(depth) == len(names) and len(inside) > 1 and _are_part_names(inside):
+        example = "/".join(depth[0].split("/")[:2])
+        first, second = example.split("/")
+        raise DataError(
+            f"{where}: expected classes inside of parts, such as {second}/{first}, received parts inside of classes, "
+            f"such as {example!a}. Move the images, or use the images of one part."
+        )
 
 
 def _get_class_from_name(name: str) -> str | None:

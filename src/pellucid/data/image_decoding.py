@@ -22,6 +22,10 @@ FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM")  # none of these 
 SUFFIXES = frozenset(
     (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm")
 )
+UNSUPPORTED_SUFFIXES = frozenset(
+    (".heic", ".heif", ".avif", ".jp2", ".jxl", ".svg", ".psd", ".eps", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raw")
+)
+"""Suffixes of images that are not read."""
 ORIENTATION_TAG, TURNED = 0x0112, 5  # EXIF orientations from 5 on exchange width and height
 MAXIMUM_PIXELS = 80_000_000  # below the size at which Pillow starts to warn
 

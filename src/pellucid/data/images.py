@@ -19,6 +19,7 @@ from pellucid.data.file_source import ArchiveReadError, FileSource, Skipped, ope
 from pellucid.data.folder_layout import LAYOUTS, find_part_folder, find_parts, infer_classes
 from pellucid.data.image_decoding import (
     SUFFIXES,
+    UNSUPPORTED_SUFFIXES,
     ImageDecodeError,
     decode_image,
     make_image_budget,
@@ -126,7 +127,7 @@ def image_folder(
     budget = make_image_budget(max_bytes)
     with report_damage(DataError, where), open_file_source(path) as source:
         names, skipped = _find_images(source, part, where)
-        classes = infer_classes(names, where)
+        classes = infer_classes(names, where, [name for name, _ in skipped])
         skipped += [(name, f"no class in its name; expected {LAYOUTS}") for name in names if classes[name] is None]
         labeled = [(name, kind) for name, kind in classes.items() if kind is not None]
         if strict:
@@ -185,16 +186,35 @@ def _check_size(size: Sequence[object]) -> None:
 def _find_images(source: FileSource, part: str | None, where: str) -> tuple[list[str], list[Skipped]]:
     """Return the names of the images in a part, and the skipped files."""
     names = [name for name in source.sizes if _is_image(name)]
-    others = [(name, "no image suffix") for name in source.sizes if not _is_image(name)]
+    others = [(name, _describe_suffix(name)) for name in source.sizes if not _is_image(name)]
     skipped = [*source.skipped, *others]
     if not names:
-        found = f"only {format_names([name for name, _ in skipped])}" if skipped else "an empty folder"
+        found = f"only {format_names([skipped[0][0]])} ({skipped[0][1]})" if skipped else "an empty folder"
+        found += f" and {len(skipped) - 1} more" if len(skipped) > 1 else ""
         raise DataError(f"{where}: expected a folder of images ({LAYOUTS}), received {found}.")
+    _check_formats(names, others, where)
     folder = find_part_folder(names, part, where)
     return (
         [name for name in names if name.startswith(folder)],
         [(name, reason) for name, reason in skipped if name.startswith(folder)],
     )
+
+
+def _check_formats(names: list[str], others: list[Skipped], where: str) -> None:
+    """Raise if a folder, which may be a class, has only images of formats that are not supported."""
+    folders = {name.rpartition("/")[0] for name in names}
+    for name, reason in others:
+        folder = name.rpartition("/")[0]
+        if PurePosixPath(name).suffix.lower() in UNSUPPORTED_SUFFIXES and folder not in folders:
+            raise DataError(f"{where}: no usable image in {folder!a}; {name!a}: {reason}.")
+
+
+def _describe_suffix(name: str) -> str:
+    """Return why a file is no image that can be read."""
+    suffix = PurePosixPath(name).suffix.lower()
+    if suffix not in UNSUPPORTED_SUFFIXES:
+        return "no image suffix"
+    return f"a {suffix[1:].upper()} image, a format that is not supported; convert it to JPEG or PNG"
 
 
 def _is_image(name: str) -> bool:

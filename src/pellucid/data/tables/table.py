@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from pellucid.data.errors import DataError, DataWarning, format_names
+from pellucid.data.errors import DataError, DataWarning, NoColumnError, format_names
 from pellucid.data.tables.cells import (
     MAXIMUM_INVALID_FRACTION,
     Decimal,
@@ -89,7 +89,7 @@ class Table:
         """
         if name not in self.columns:
             hint = near_miss(name, self.names) or f" The columns are {format_names(self.names, 20)}."
-            raise DataError(f"{self.path}: no column {name!a}.{hint}")
+            raise NoColumnError(f"{self.path}: no column {name!a}.{hint}")
         return self.names.index(name)
 
     def _get_cells(self, name: str) -> pa.ChunkedArray:

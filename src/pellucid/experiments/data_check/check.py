@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from pellucid.experiments.data_check.checked_data import CheckedData
+from pellucid.experiments.data_check.class_marks import find_class_marks, find_similar_classes
 from pellucid.experiments.data_check.column_checks import (
     COPY_COLUMNS,
     COPY_ROWS,
@@ -122,6 +123,8 @@ def run_checks(checked: CheckedData) -> Iterator[Finding]:
     yield from find_duplicates(checked)
     if checked.is_image:
         yield from find_image_problems(checked)
+        yield from find_class_marks(checked)
+    yield from find_similar_classes(checked)
     yield from find_column_problems(checked)
     yield from find_drift(checked)
     yield from find_part_problems(checked)

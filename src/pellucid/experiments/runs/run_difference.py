@@ -12,7 +12,7 @@ import numpy as np
 from pellucid.errors import PellucidError
 from pellucid.experiments.runner.errors import UsageError
 from pellucid.experiments.runs.saved_run import SavedRun
-from pellucid.experiments.user_data.fit import MODEL
+from pellucid.experiments.user_data.trained_network import MODEL
 from pellucid.run.backends import compare_backends
 from pellucid.show.text_table import align_cells
 

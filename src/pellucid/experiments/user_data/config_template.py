@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import textwrap
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pellucid.experiments.runner.errors import UsageError
 from pellucid.experiments.runner.parameters import Parameter
-from pellucid.experiments.user_data.config_toml import DATA_KEYS, FORMAT, TRAINING_KEYS
+from pellucid.experiments.user_data.config_toml import DATA_KEYS, FINE_TUNING_KEYS, FORMAT, SWEEP_KEYS, TRAINING_KEYS
 from pellucid.experiments.user_data.experiment_table import escape_variables
 from pellucid.experiments.user_data.loaders import find_loader, get_built_in_names, get_loaders
 from pellucid.experiments.user_data.networks import get_optimizer
@@ -20,7 +21,7 @@ from pellucid.inspect.source_export.model_to_toml import format_key, format_valu
 EXAMPLE_DATA = "moons"
 """Data of a template for which none are named: a small built-in data set, so that the file runs."""
 
-WRITTEN_BY_RUNS = ("checksum",)
+WRITTEN_BY_RUNS = ("checksum", "weights_checksum")
 """Settings that only the file of a finished run has."""
 
 WIDTH = 100
@@ -89,6 +90,9 @@ def write_template(data: str | None, path: Path) -> str:
     lines += write_comment(PARAMETERS["learning_rate"].description)
     lines += [f"{format_key(name)} = {format_value(value)}" for name, value in optimizer.items()]
     lines += ["", "[training]", *write_settings(TRAINING_KEYS)]
+    lines += ["", "[fine_tuning]", *write_settings(FINE_TUNING_KEYS), "", "[sweep]"]
+    for key, name in SWEEP_KEYS.items():
+        lines += write_setting(replace(PARAMETERS[name], name=key))
     return "\n".join(lines) + "\n"
 
 

@@ -22,12 +22,18 @@ from pellucid.experiments.user_data.settings import PARAMETERS, Settings
 FILE = "experiment.toml"
 FORMAT = 1
 
-SECTIONS = ("pellucid", "model", "input", "inputs", "layers", "optimizer", "loss", "data", "training", "computed")
+SECTIONS = (
+    "pellucid", "model", "input", "inputs", "layers", "optimizer", "loss", "data", "training", "fine_tuning",
+    "sweep", "computed",
+)  # fmt: skip
 DATA_KEYS = ("task", "validation_split", "test_split", "strict", "checksum")
 TRAINING_KEYS = (
     "epochs", "batch_size", "seed", "patience", "devices", "augment", "metrics", "class_weights", "threshold",
     "positive_class", "folds",
 )  # fmt: skip
+FINE_TUNING_KEYS = ("weights", "head", "freeze", "unfreeze_after", "layer_rates", "weights_checksum")
+SWEEP_KEYS = {"settings": "sweep", "trials": "trials"}
+"""Keys of [sweep], and the settings that they are."""
 INPUT_KEYS = ("shape", "dtype", "name")
 GROUP_KEYS = ("name", "columns")
 
@@ -50,10 +56,13 @@ def parse_sections(experiment: ExperimentTable) -> dict[str, Any]:
         raise UsageError(f"{experiment.name}: expected pellucid = {FORMAT}, the format version, in the first line")
     options = get_options()
     data, training = get_table(experiment, "data"), get_table(experiment, "training")
+    fine_tuning = get_table(experiment, "fine_tuning")
     check_keys(experiment, ("data",), ("source", *options, *DATA_KEYS))
     check_keys(experiment, ("training",), TRAINING_KEYS)
-    settings: dict[str, Any] = {"options": {}}
-    for section, table in (("data", data), ("training", training)):
+    check_keys(experiment, ("fine_tuning",), FINE_TUNING_KEYS)
+    settings = parse_sweep(experiment)
+    settings["options"] = {}
+    for section, table in (("data", data), ("training", training), ("fine_tuning", fine_tuning)):
         for key, value in table.items():
             if key in options and section == "data":
                 settings["options"][key] = check_value(experiment, options[key], value, section, key)
@@ -74,6 +83,15 @@ def parse_sections(experiment: ExperimentTable) -> dict[str, Any]:
     }
 
 
+def parse_sweep(experiment: ExperimentTable) -> dict[str, Any]:
+    table = get_table(experiment, "sweep")
+    check_keys(experiment, ("sweep",), tuple(SWEEP_KEYS))
+    return {
+        SWEEP_KEYS[key]: check_value(experiment, PARAMETERS[SWEEP_KEYS[key]], value, "sweep", key)
+        for key, value in table.items()
+    }
+
+
 def get_keys(setting: str) -> tuple[str, ...]:
     """Return the keys of a setting in a file.
 
@@ -86,6 +104,10 @@ def get_keys(setting: str) -> tuple[str, ...]:
         return ("optimizer", setting)
     if setting in TRAINING_KEYS:
         return ("training", setting)
+    if setting in SWEEP_KEYS.values():
+        return ("sweep", next(key for key, name in SWEEP_KEYS.items() if name == setting))
+    if setting in FINE_TUNING_KEYS:
+        return ("fine_tuning", setting)
     return ("data", setting) if setting in (*get_options(), *DATA_KEYS) else (setting,)
 
 
@@ -218,6 +240,7 @@ def format_settings(
     data |= {key: getattr(settings, key) for key in DATA_KEYS} | {"task": task}
     # The layers of the augmentation are written below.
     training = {key: getattr(settings, key) for key in TRAINING_KEYS if key != "augment"} | {"metrics": metrics}
+    fine_tuning = {key: getattr(settings, key) for key in FINE_TUNING_KEYS}
     if settings.inputs is None:
         model: dict[str, Any] = {"kind": "Sequential", "name": name}
         inputs = [("[input]", {"shape": list(shape)})]
@@ -232,6 +255,8 @@ def format_settings(
         ("[optimizer]", get_optimizer(settings)),
         ("[loss]", loss if isinstance(loss, Mapping) else {"kind": loss}),
         ("[training]", training),
+        *([("[fine_tuning]", fine_tuning)] if settings.weights else []),
+        *([("[sweep]", {"settings": settings.sweep, "trials": settings.trials})] if settings.sweep else []),
         *([("[computed]", {"backends": list(settings.backends)})] if settings.backends else []),
     ]
     lines = [f"pellucid = {FORMAT}  # the version of this format; run it again: pellucid train {FILE}"]

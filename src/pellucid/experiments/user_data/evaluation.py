@@ -91,6 +91,7 @@ def evaluate(
             "checksum": dataset.checksum,
             "model": prepared.name,
             "weights": prepared.weights,
+            "fine_tuning": prepared.fine_tuning.describe() if prepared.fine_tuning else None,
             "epochs": len(history.epoch),
             "best_epoch": history.epoch[best] + 1,
             "best_validation_loss": losses[best],

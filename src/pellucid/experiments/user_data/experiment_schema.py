@@ -17,7 +17,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from pellucid.atomic_write import atomic_write
 from pellucid.experiments.runner.parameters import Parameter
-from pellucid.experiments.user_data.config_toml import DATA_KEYS, FORMAT, TRAINING_KEYS
+from pellucid.experiments.user_data.config_toml import DATA_KEYS, FINE_TUNING_KEYS, FORMAT, SWEEP_KEYS, TRAINING_KEYS
 from pellucid.experiments.user_data.loaders import get_options
 from pellucid.experiments.user_data.networks import DEFAULT_OPTIMIZER
 from pellucid.experiments.user_data.settings import MODELS, PARAMETERS
@@ -164,6 +164,8 @@ def describe_sections() -> Schema:
         },
         "data": make_table(data),
         "training": make_table(training),
+        "fine_tuning": make_table({name: describe_parameter(PARAMETERS[name]) for name in FINE_TUNING_KEYS}),
+        "sweep": make_table({key: describe_parameter(PARAMETERS[name]) for key, name in SWEEP_KEYS.items()}),
         "computed": make_table({"backends": make_list({"type": "string"})}),
     }
 

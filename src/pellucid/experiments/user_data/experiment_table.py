@@ -139,6 +139,9 @@ def remove_replaced(base: Table, later: Table) -> Table:
     data, later_data = base.get("data"), later.get("data")
     if isinstance(data, dict) and isinstance(later_data, dict) and "source" in later_data:
         result["data"] = {key: value for key, value in data.items() if key != "checksum"}
+    tuning, later_tuning = base.get("fine_tuning"), later.get("fine_tuning")
+    if isinstance(tuning, dict) and isinstance(later_tuning, dict) and "weights" in later_tuning:
+        result["fine_tuning"] = {key: value for key, value in tuning.items() if key != "weights_checksum"}
     return result
 
 
@@ -193,11 +196,14 @@ def find_included(include: object, folder: Path, name: str) -> Path:
 
 
 def resolve_source(table: Table, folder: Path) -> None:
-    """Make the path of the data relative to the folder of the file."""
+    """Make the paths of the data and of weights relative to the folder of the file."""
     data = table.get("data")
     source = data.get("source") if isinstance(data, dict) else None
     if isinstance(data, dict) and isinstance(source, str) and source and source not in get_built_in_names():
         data["source"] = str(folder / Path(source).expanduser())
+    tuning = table.get("fine_tuning")
+    if isinstance(tuning, dict) and isinstance(tuning.get("weights"), str) and tuning["weights"]:
+        tuning["weights"] = str(folder / Path(tuning["weights"]).expanduser())
 
 
 def expand_variables(value: Any, keys: Keys, name: str) -> Any:

@@ -13,8 +13,9 @@ import numpy as np
 from pellucid.experiments.runner.errors import UsageError, suggest_name
 from pellucid.experiments.runner.result import pluralize
 from pellucid.experiments.user_data.feature_names import Column, list_columns
-from pellucid.experiments.user_data.inference import TrainedNetwork, read_inputs
+from pellucid.experiments.user_data.inference import read_inputs
 from pellucid.experiments.user_data.saved_models import SavedModel
+from pellucid.experiments.user_data.trained_network import TrainedNetwork
 from pellucid.inspect.attribution import (
     Attribution,
     OcclusionResult,

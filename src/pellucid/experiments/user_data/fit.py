@@ -30,6 +30,7 @@ from pellucid.experiments.user_data import config_toml
 from pellucid.experiments.user_data.decision import Decision
 from pellucid.experiments.user_data.pipeline import PreparedRun, prepare
 from pellucid.experiments.user_data.settings import Settings
+from pellucid.experiments.user_data.trained_network import DATA, MODEL
 from pellucid.graph.errors import DistributionError, NonFiniteError
 from pellucid.optional_packages import require_packages
 from pellucid.run.backends import compare_backends
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from pellucid.training.callbacks.history import History
     from pellucid.typing import Verbosity
 
-MODEL, DATA, HISTORY, CHECKPOINT = "model.pel", "data.json", "history.csv", "checkpoint"
+HISTORY, CHECKPOINT = "history.csv", "checkpoint"
 SECONDS_BETWEEN_CHECKPOINTS = 1.0
 """Epochs of small networks are shorter than a write to disk, so not every epoch is followed by a checkpoint."""
 
@@ -128,12 +129,16 @@ def run_training(
     from pellucid.experiments.user_data.cross_validation import cross_validate, prepare_folds
     from pellucid.experiments.user_data.evaluation import evaluate
     from pellucid.experiments.user_data.run_report import save_run_page
+    from pellucid.experiments.user_data.sweep import STATE, read_result, run_sweep
+    from pellucid.experiments.user_data.sweep_grid import check_sweep
+    from pellucid.experiments.user_data.sweep_report import add_sweep
     from pellucid.run.distributed.process_group import num_processes, process_id
 
     if is_finished(folder):
         raise UsageError(f"{folder}: this run is finished. Choose another folder")
     if settings.folds and num_processes() > 1:
         raise UsageError("folds: not available with --distributed. Omit one of them")
+    check_sweep(settings)
     run = RunContext(folder, settings.seed)
     trained: list[tuple[PreparedRun, ModelLike]] = []
 
@@ -141,8 +146,13 @@ def run_training(
         with require_packages("The evaluation"):  # says so before training, not after it
             for module in ("sklearn", "threadpoolctl"):
                 importlib.import_module(module)
+        chosen, sweep = settings, None
+        if settings.sweep is not None:
+            chosen, sweep = run_sweep(run, settings, verbose, report)
+        else:
+            sweep = read_result(folder)  # of the winner whose training was interrupted
         resuming = has_checkpoint(folder)
-        prepared = prepare(settings, resuming)
+        prepared = prepare(chosen, resuming)
         folds = prepare_folds(prepared) if settings.folds else []
         run.parameters = vars(prepared.settings)
         failures, others = check_prepared_data(prepared, run.folder)
@@ -152,7 +162,8 @@ def run_training(
         model, decision = save_results(run, prepared, history)
         trained.append((prepared, model))
         validation = cross_validate(run, prepared, folds, verbose, report) if folds else None
-        return evaluate(run, prepared, model, decision, history, validation)
+        result = evaluate(run, prepared, model, decision, history, validation)
+        return result if sweep is None else add_sweep(run, result, sweep)
 
     if process_id():  # only the first process writes and reports
         with receive_snapshot_requests(report):
@@ -165,6 +176,7 @@ def run_training(
         )
     if error is None:
         shutil.rmtree(folder / CHECKPOINT)
+        (folder / STATE).unlink(missing_ok=True)
     elif isinstance(error, OSError) and error.filename and has_checkpoint(folder):
         hint = f"{str(error.strerror).rstrip('.')}. To resume: pellucid resume {folder}"
         error = OSError(error.errno, hint, error.filename).with_traceback(error.__traceback__)
@@ -174,7 +186,7 @@ def run_training(
 
 
 def has_checkpoint(folder: Path) -> bool:
-    return any((folder / CHECKPOINT).glob("*.pel"))
+    return any((folder / CHECKPOINT).rglob("*.pel"))
 
 
 def fit_and_save(run: RunContext, prepared: PreparedRun, verbose: "Verbosity", resuming: bool) -> "History":
@@ -244,27 +256,30 @@ def warn_if_backends_differ(settings: Settings, backends: Sequence[str]) -> None
 
 def fit_model(prepared: PreparedRun, folder: Path, verbose: "Verbosity") -> "History":
     """Train with checkpoints, restore the weights of the best epoch, and return the history."""
+    from pellucid.experiments.user_data.fine_tuning_phases import PhasedStopping, iterate_phases
     from pellucid.training.callbacks.early_stopping import EarlyStopping, TerminateOnNaN
     from pellucid.training.callbacks.history import History
 
     settings, model = prepared.settings, prepared.model
-    assert settings.epochs is not None  # resolved by `prepare`
-    stopping = EarlyStopping(patience=settings.patience or settings.epochs, restore_best_weights=True)
+    stopping = (EarlyStopping if prepared.fine_tuning is None else PhasedStopping)(restore_best_weights=True)
     history = History(snapshot_megabytes=0)
-    backup = ThrottledBackup(folder / CHECKPOINT, lambda: save_snapshot(prepared, folder, history, stopping))
     start = time.perf_counter()
     try:
-        model.fit(
-            *prepared.get_part("training"),
-            epochs=settings.epochs,
-            batch_size=settings.batch_size,
-            validation_data=prepared.get_validation_data(),
-            class_weight=prepared.class_weights,
-            callbacks=[history, stopping, TerminateOnNaN(), backup],
-            seed=settings.seed,
-            devices=settings.devices,
-            verbose=verbose,
-        )
+        for phase in iterate_phases(prepared, folder / CHECKPOINT):
+            stopping.patience = phase.patience
+            backup = ThrottledBackup(phase.checkpoint, lambda: save_snapshot(prepared, folder, history, stopping))
+            model.fit(
+                *prepared.get_part("training"),
+                epochs=phase.end,
+                initial_epoch=phase.start,
+                batch_size=settings.batch_size,
+                validation_data=prepared.get_validation_data(),
+                class_weight=prepared.class_weights,
+                callbacks=[history, stopping, TerminateOnNaN(), backup],
+                seed=settings.seed,
+                devices=settings.devices,
+                verbose=verbose,
+            )
     except KeyboardInterrupt:
         acknowledge_interrupt()
         raise KeyboardInterrupt(save_interrupted_run(prepared, folder, history, stopping)) from None

@@ -1,11 +1,9 @@
 """Evaluation and prediction with the network of a saved run."""
 
-import json
 import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,15 +13,10 @@ from pellucid.experiments.runner.errors import UsageError
 from pellucid.experiments.runner.record import FILE as RECORD
 from pellucid.experiments.runner.result import pluralize
 from pellucid.experiments.user_data.config_toml import FILE as CONFIG
-from pellucid.experiments.user_data.dataset import is_list_of
-from pellucid.experiments.user_data.decision import Decision, read_decision
-from pellucid.experiments.user_data.fit import DATA, MODEL
 from pellucid.experiments.user_data.loaders import (
     STANDARD_INPUT,
     Batch,
-    DataLoader,
     find_loader,
-    get_loaders,
     load_dataset,
 )
 from pellucid.experiments.user_data.padded_prediction import predict_padded
@@ -35,66 +28,18 @@ from pellucid.experiments.user_data.scored_predictions import (
     predict_finite,
 )
 from pellucid.experiments.user_data.settings import Settings
+from pellucid.experiments.user_data.trained_network import TrainedNetwork
 from pellucid.typing import Array
-from pellucid.untrusted_files.reading import read_regular_file, report_damage
+from pellucid.untrusted_files.reading import report_damage
 
 if TYPE_CHECKING:
-    from pellucid.model.interfaces import ModelLike
+    pass
 
-TASKS = ("classification", "regression")
 SEED = 0
 """Seed of the bootstrap of `evaluate_network`."""
 
 MAXIMUM_FILE_BYTES = 2**30
 """Largest size of standard input."""
-
-
-@dataclass(frozen=True)
-class TrainedNetwork:
-    """A network with its data loader and the description of its training data."""
-
-    folder: Path
-    model: "ModelLike"
-    loader: DataLoader
-    description: Mapping[str, Any]
-
-    @property
-    def decision(self) -> Decision:
-        """How probabilities become classes."""
-        return read_decision(self.description)
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        """The classes; empty for regression."""
-        return tuple(self.description["class_names"])
-
-
-def load_network(folder: Path) -> TrainedNetwork:
-    """Load the network of a run; raise `UsageError` if the folder has none, and `DataError` if a file is damaged."""
-    from pellucid.model.model import load_model
-
-    if not (folder / MODEL).is_file() or not (folder / DATA).is_file():
-        raise UsageError(f"{folder}: expected the folder of a run, with {MODEL} and {DATA}; received another folder")
-    description, loader = read_description(folder / DATA)
-    model = load_model(folder / MODEL)
-    outputs = len(description["class_names"] or description["target_names"])
-    with report_damage(DataError, folder / MODEL):
-        fits = model.built and len(model.outputs) == 1 and model.outputs[0].shape[1:] == (outputs,)
-    if not fits:
-        raise DataError(f"{folder / MODEL}: expected a network with {outputs} outputs, as in {DATA}; train again.")
-    return TrainedNetwork(folder, model, loader, description)
-
-
-def read_description(file: Path) -> tuple[Mapping[str, Any], DataLoader]:
-    """Read ``data.json``; raise `DataError` if it is not as pellucid wrote it."""
-    with report_damage(DataError, f"{file}: expected the description that pellucid train wrote; train again"):
-        description = json.loads(read_regular_file(file, DataError))
-        loader = next((each for each in get_loaders() if each.kind == description["kind"]), None)
-        names = is_list_of(str, description["class_names"]) and is_list_of(str, description["target_names"])
-        read_decision(description)
-        if loader is None or not (names and description["task"] in TASKS and loader.is_valid(description)):
-            raise DataError(f"{file}: expected the description that pellucid train wrote; train again.")
-    return description, loader
 
 
 def evaluate_network(network: TrainedNetwork, data: str, strict: bool = False) -> Mapping[str, Any]:

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pellucid.experiments.user_data.feature_names import get_table_columns, list_columns
-from pellucid.experiments.user_data.inference import TrainedNetwork
 from pellucid.experiments.user_data.saved_models import SavedModel
+from pellucid.experiments.user_data.trained_network import TrainedNetwork
 
 IMAGE_STEPS = (
     "turn the image upright by its EXIF orientation, blend transparency with white, convert to RGB",

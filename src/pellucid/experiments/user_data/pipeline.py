@@ -13,12 +13,16 @@ from pellucid.experiments.runner.result import pluralize
 from pellucid.experiments.user_data.class_balance import get_class_weights, get_positive_class
 from pellucid.experiments.user_data.dataset import Dataset, split_dataset
 from pellucid.experiments.user_data.decision import Decision, choose_threshold, parse_threshold
+from pellucid.experiments.user_data.fine_tuning import check_source, complete_network, transfer
 from pellucid.experiments.user_data.loaders import get_options, load_dataset
 from pellucid.experiments.user_data.networks import append_unscaling, build_model, complete_optimizer, get_layers
 from pellucid.experiments.user_data.settings import Settings
+from pellucid.experiments.user_data.weight_source import load_source
 from pellucid.typing import Array
 
 if TYPE_CHECKING:
+    from pellucid.experiments.user_data.fine_tuning import FineTuning
+    from pellucid.experiments.user_data.weight_source import WeightSource
     from pellucid.graph.finding import Finding
     from pellucid.model.interfaces import ModelLike
 
@@ -30,7 +34,7 @@ class PreparedRun:
     ``parts`` are indices of the training, validation and test samples. ``x`` has all inputs and ``y`` the targets of
     training: regression targets have mean 0 and variance 1. ``description`` says how inputs are made from the data.
     ``class_weights`` are the weights of classes in the loss, and ``positive`` is the positive of two classes.
-    ``data_findings`` are the problems of the data.
+    ``data_findings`` are the problems of the data. ``fine_tuning`` says how the network continues from a trained one.
     """
 
     settings: Settings
@@ -48,6 +52,7 @@ class PreparedRun:
     positive: int | None = None
     data_findings: "Sequence[Finding]" = ()
     timings: dict[str, float] = field(default_factory=dict)
+    fine_tuning: "FineTuning | None" = None
 
     def get_part(self, name: str) -> tuple[Array, Array]:
         return self.x[self.parts[name]], self.y[self.parts[name]]
@@ -83,10 +88,10 @@ class PreparedRun:
 
     @property
     def weights(self) -> int:
-        """Number of trainable weights."""
+        """Number of trainable weights, those of frozen layers included."""
         from pellucid.model.summary import count_parameters
 
-        return count_parameters(self.model.trainable_parameters)
+        return count_parameters([p for p in self.model.parameters if p.trainable_by_default])
 
     @property
     def data_summary(self) -> str:
@@ -123,6 +128,7 @@ class PreparedRun:
             *dataset.describe(self.description),
             f"{sizes['training']} training, {sizes['validation']} validation and {sizes['test']} test samples",
             self.network_summary,
+            *(self.fine_tuning.summary if self.fine_tuning else ()),
         ]
 
 
@@ -132,7 +138,13 @@ def prepare(settings: Settings, resuming: bool = False) -> PreparedRun:
     Data with another checksum than that in the settings cause a warning, or an error if the run is resumed.
     """
     start = time.perf_counter()
-    dataset = load_dataset(settings)
+    source = load_source(settings)
+    if source is None:
+        dataset = load_dataset(settings)
+    else:
+        check_source(settings, source, resuming=resuming)
+        settings = source.complete_options(settings)
+        dataset = source.load_dataset(settings)
     if settings.checksum not in (None, dataset.checksum):
         message = f"{settings.data}: the data have changed since the experiment was written"
         if resuming:
@@ -141,21 +153,31 @@ def prepare(settings: Settings, resuming: bool = False) -> PreparedRun:
     parts = split_dataset(
         dataset, {"validation": settings.validation_split, "test": settings.test_split}, settings.seed
     )
-    prepared = prepare_parts(settings, dataset, parts)
+    prepared = prepare_parts(settings, dataset, parts, source)
     prepared.timings["reading"] = time.perf_counter() - start
     return prepared
 
 
-def prepare_parts(settings: Settings, dataset: Dataset, parts: Mapping[str, Array]) -> PreparedRun:
-    """Build the network for data that are divided into training, validation and test samples."""
+def prepare_parts(
+    settings: Settings, dataset: Dataset, parts: Mapping[str, Array], source: "WeightSource | None" = None
+) -> PreparedRun:
+    """Build the network for data that are divided into training, validation and test samples.
+
+    A fine-tuned network has weights of ``source``, which is read if it is not given.
+    """
+    source = source or load_source(settings)
     training = parts["training"]
     class_weights = get_class_weights(settings, dataset, training)
     positive = get_positive_class(settings, dataset, training)
     check_validation(settings, dataset, parts["validation"], positive)
-    x, description = dataset.fit_inputs(training)
+    x, description = dataset.fit_inputs(training) if source is None else source.make_inputs(dataset, training)
     options = {name: description[name] for name in get_options() if name in description}
     settings = replace(settings, checksum=dataset.checksum, options=options).resolve_epochs(len(training))
-    settings = replace(settings, optimizer=complete_optimizer(settings, len(training)))
+    if source is not None:
+        settings = complete_network(settings, source, dataset, x.shape[1:])
+    # A schedule lasts for the epochs in which all layers are trained.
+    phase = replace(settings, epochs=max(1, (settings.epochs or 1) - (settings.unfreeze_after or 0)))
+    settings = replace(settings, optimizer=complete_optimizer(phase, len(training)))
     name, layers = get_layers(settings, x.shape[1:], dataset.outputs, dataset.task)
     y = dataset.targets
     mean: Array = np.zeros(1)
@@ -165,9 +187,12 @@ def prepare_parts(settings: Settings, dataset: Dataset, parts: Mapping[str, Arra
         deviation = np.where(deviation > 0, deviation, 1.0)  # a constant target
         y = ((y - mean) / deviation).astype(np.float32)
     model = build_model(settings, dataset, x, training, layers, name, description)
-    return PreparedRun(
+    prepared = PreparedRun(
         settings, dataset, parts, x, y, description, name, layers, model, mean, deviation, class_weights, positive
     )
+    if source is not None:
+        prepared.fine_tuning = transfer(settings, source, dataset, model)
+    return prepared
 
 
 def check_validation(settings: Settings, dataset: Dataset, rows: Array, positive: int | None) -> None:

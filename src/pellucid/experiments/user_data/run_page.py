@@ -15,6 +15,7 @@ from pellucid.experiments.user_data.dataset import ColumnUse
 from pellucid.experiments.user_data.metrics import LOWER_IS_BETTER, get_metric_name
 from pellucid.experiments.user_data.result_summary import format_sentence
 from pellucid.experiments.user_data.result_tables import SHOWN_METRICS, format_number
+from pellucid.experiments.user_data.sweep_report import render_sweep
 from pellucid.show.alt_text import join_parts
 
 GENERATOR = '<meta name="generator" content="pellucid train">'
@@ -79,6 +80,7 @@ def render_run(content: RunContent) -> str:
     sections = {
         "Summary": render_summary(record),
         "Scores": render_scores(record.measures),
+        **({"Sweep": render_sweep(record.measures["sweep"])} if record.measures.get("sweep") else {}),
         "Pictures": "\n".join(content.pictures),
         "Data": render_data(content),
         "Network": render_network(content),
@@ -289,9 +291,22 @@ def render_network(content: RunContent) -> str:
         f"<p>{escape(content.network)}.</p>\n"
         f"<p>{pluralize(measures['epochs'], 'epoch')} of training; the weights are those of epoch "
         f"{measures['best_epoch']}, which has the lowest validation loss, {measures['best_validation_loss']:.4g}.</p>\n"
+        f"{render_fine_tuning(measures.get('fine_tuning'))}"
         f'{inputs}\n<div class="derivation"><div tabindex="0" role="region" aria-label="Formulas of the network">'
         f"{content.formulas}</div></div>"
     )
+
+
+def render_fine_tuning(tuning: Mapping[str, Any] | None) -> str:
+    """Return the table of copied, new and frozen layers, if the network continues from a trained one."""
+    if tuning is None:
+        return ""
+    why = f" ({tuning['difference']})" if tuning["difference"] else ""
+    head = "kept" if tuning["head"] == "keep" else "replaced"
+    texts = ("name", "kind", "weights", "trained")
+    rows = [[*(each[key] for key in texts), f"{each['rate']:g}"] for each in tuning["layers"]]
+    table = render_table("Layers of the fine-tuned network", ["layer", *texts[1:], "rate"], rows, {4})
+    return f"<p>Fine-tuned from {escape(tuning['weights'])}. The head is {head}{escape(why)}.</p>\n{table}\n"
 
 
 def render_prediction(content: RunContent) -> str:

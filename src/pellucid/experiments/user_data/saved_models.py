@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 from pellucid.errors import near_miss
 from pellucid.experiments.runner.errors import UsageError
-from pellucid.experiments.user_data.fit import DATA, MODEL
-from pellucid.experiments.user_data.inference import TrainedNetwork, load_network
+from pellucid.experiments.user_data.trained_network import DATA, MODEL, TrainedNetwork, load_network
 
 if TYPE_CHECKING:
     from pellucid.model.model import Model

@@ -107,6 +107,38 @@ class Settings:
         Range(2, 100),
         "Number of folds of a cross-validation, which trains as many networks more (default: none).",
     ] = None
+    weights: Annotated[
+        str | None,
+        "Run folder, model (.pel, .keras) or weights (.npz, .safetensors, .h5, .pt) whose network is fine-tuned.",
+    ] = None
+    head: Annotated[
+        Literal["keep", "replace"] | None,
+        "Last layer of a fine-tuned network: keep or replace (default: replace it if classes or targets differ).",
+    ] = None
+    freeze: Annotated[
+        int | str | None,
+        Range(0),
+        "Layers of a fine-tuned network that are not trained: a number of first layers, the name of the last of them, "
+        "or all-but-head (default: none).",
+    ] = None
+    unfreeze_after: Annotated[
+        int | None,
+        Range(1),
+        "Number of epochs after which all layers are trained; until then, those of freeze are not (default: all but "
+        "the head).",
+    ] = None
+    layer_rates: Annotated[
+        float | dict | None,  # type: ignore[type-arg]
+        "Factors of the learning rate in fine-tuning: one factor that is applied once more for each layer before the "
+        "head, such as 0.5, or factors by layer such as conv2d=0.1,dense=0.5 (default: 1).",
+    ] = None
+    sweep: Annotated[
+        list | None,  # type: ignore[type-arg]
+        'Values of settings to try, such as ["learning_rate=0.001,0.01", "units=32,64"] (default: no sweep).',
+    ] = None
+    trials: Annotated[
+        int | None, Range(2), "Number of combinations of a sweep that are drawn at random (default: all)."
+    ] = None
     seed: Annotated[
         int, Range(0, 2**32 - 1), "Seed of the split, the initial weights and the sample order (default 0)."
     ] = 0
@@ -117,6 +149,7 @@ class Settings:
     loss: Annotated[str | dict | None, "Loss (default: cross-entropy of classes, or mean squared error)."] = None  # type: ignore[type-arg]
     metrics: Annotated[list | None, "Metrics (default: accuracy, or mean absolute error)."] = None  # type: ignore[type-arg]
     checksum: Annotated[str | None, "Checksum of the data of an earlier run."] = None
+    weights_checksum: Annotated[str | None, "Checksum of the weights of an earlier run."] = None
     options: Mapping[str, Any] = field(default_factory=dict)
     layers: Sequence[Mapping[str, Any]] | None = None
     layers_from: str = "layers"

@@ -79,9 +79,10 @@ class BatchedTrainer:
         shuffle: bool,
         devices: Devices = None,
         get_order: Callable[..., Array] = get_epoch_order,
+        initial_epoch: int = 0,
     ) -> None:
         self.batch, self.epochs, self.shuffle, self.devices = batch, epochs, shuffle, devices
-        self.get_order = get_order
+        self.get_order, self.initial_epoch = get_order, initial_epoch
         self.samples: ArrayDataset = batch.trials[0].samples
         self.values, self.chunk_sizer = stack_trial_values(batch), ChunkSizer()
         rows = [trial.rows for trial in batch.trials if trial.rows is not None]
@@ -208,7 +209,8 @@ class BatchedTrainer:
 
     def get_seed_orders(self, epoch: int) -> Array:
         """Return the sample order of each seed in an epoch: shape (seeds, samples)."""
-        orders = [self.get_order(seed, epoch, self.samples_per_trial, self.shuffle) for seed in self.seeds]
+        number = self.initial_epoch + epoch
+        orders = [self.get_order(seed, number, self.samples_per_trial, self.shuffle) for seed in self.seeds]
         return np.concatenate(orders).reshape(len(orders), self.samples_per_trial)
 
     def make_evaluation_program(self, samples: ArrayDataset) -> Callable[[], Curves]:

@@ -46,6 +46,7 @@ def sweep(
     verbose: Verbosity = "auto",
     progress: Callable[[int, int, Sequence[Trial]], None] | None = None,
     devices: Devices = None,
+    initial_epoch: int = 0,
     **settings: Any,
 ) -> Sweep:
     """Train a model for every combination of settings, seeds and subsamples, with as few compiled programs as possible.
@@ -81,6 +82,9 @@ def sweep(
     devices : "all", int or list, optional
         Devices to divide the trials among, as for `Model.fit`. By default one, or all after
         `pellucid.distribution.initialize`.
+    initial_epoch : int
+        Epochs that the models were trained already, as for `Sequential.fit`: the sweep continues with the sample order
+        of the next one, up to ``epochs``.
     **settings
         Arguments of ``build``: a value each, or a list, tuple, range or array of values.
 
@@ -117,17 +121,24 @@ def sweep(
     """
     devices = resolve_devices(devices)
     size = check_optional_integer("batch_size", batch_size, DEFAULT_BATCH_SIZE)
-    epochs = check_integer("epochs", epochs)
+    first = check_integer("initial_epoch", initial_epoch, minimum=0)
+    epochs = check_integer("epochs", epochs) - first
+    if epochs < 1:
+        raise OptionError(
+            f"sweep: expected initial_epoch to be less than epochs. Received: {first} and {epochs + first}"
+        )
     subsamples = None if rows is None else validate_rows(rows, x)
     trials = make_trials(build, settings, seed, subsamples, x, y)
     batches = batch_trials(trials, float(np.mean([len(trial) for trial in trials])) * epochs)
     result = Sweep(trials, batches, resolve_monitor(monitor, batches, validation_data is not None))
     first_trials = {id(trial.samples): trial for trial in trials}
     validation = {key: prepare_validation(trial, validation_data) for key, trial in first_trials.items()}
-    check_trials_consistent(trials, size, epochs, devices, bool(shuffle))
+    check_trials_consistent(trials, size, epochs, first, devices, bool(shuffle))
     get_order = cache_orders(max(map(len, trials)))
     trainers = [
-        BatchedTrainer(batch, validation[id(batch.trials[0].samples)], size, epochs, bool(shuffle), devices, get_order)
+        BatchedTrainer(
+            batch, validation[id(batch.trials[0].samples)], size, epochs, bool(shuffle), devices, get_order, first
+        )
         for batch in batches
     ]
     with make_display(verbose, len(batches), epochs, ("Program", "epoch")) or nullcontext() as display:
