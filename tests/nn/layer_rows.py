@@ -154,6 +154,29 @@ LAYERS: dict[str, Row] = {
     "Gated": Row(Gated, ROW, formula=lambda x, slope: x[:, :2] / (1 + np.exp(-slope * x[:, 2:]))),
     "Dense": Row(lambda: nn.Dense(3, activation="tanh"), ROW, wrong=(5,), invalid={"units": 0}),
     "Dense, sequence": Row(lambda: nn.Dense(3, use_bias=False), LINE, wrong=(5, 3), invalid={"units": 1.5}),
+    "EinsumDense": Row(
+        lambda: nn.EinsumDense("bsf,sfu->bsu", (5, 3), activation="tanh", bias_axes="su"),
+        LINE,
+        wrong=ROW,
+        invalid={"equation": "bsf,sfu"},
+        formula=lambda x, kernel, bias: np.tanh(np.einsum("bsf,sfu->bsu", x, kernel) + bias),
+    ),
+    "EinsumDense, members": Row(
+        lambda: nn.EinsumDense("bf,kf->bkf", (3, None), bias_axes="k", bias_initializer="random_normal"),
+        ROW,
+        wrong=LINE,
+        invalid={"bias_axes": "b"},
+        formula=lambda x, kernel, bias: x[:, None] * kernel + bias,
+    ),
+    "PiecewiseLinearEncoding": Row(
+        lambda: nn.PiecewiseLinearEncoding(edges=[[-1, 0, 0.5], [0.0], [-0.5, 0.5], [0, 1]]),
+        ROW,
+        wrong=(3,),
+        invalid={"bins": 0},
+        formula=lambda x: np.clip(
+            np.stack([x[:, 0] + 1, 2 * x[:, 0], x[:, 2] + 0.5, x[:, 3]], axis=1), 0, 1
+        ),
+    ),
     "Embedding": Row(lambda: nn.Embedding(5, 3), ROW, vocabulary=5, invalid={"input_dim": 0}),
     "Embedding, masked": Row(lambda: nn.Embedding(5, 3, mask_zero=True), ROW, vocabulary=5, invalid={"output_dim": -1}),
     "Masking": Row(nn.Masking, LINE, wrong=ROW, invalid={"mask_value": "none"}),

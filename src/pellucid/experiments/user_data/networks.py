@@ -1,5 +1,6 @@
 """Built-in networks, layer by layer, and the scaling layers around any network."""
 
+import functools
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ import numpy as np
 from pellucid.experiments.runner.errors import UsageError, suggest_name
 from pellucid.experiments.user_data.column_groups import select_groups
 from pellucid.experiments.user_data.dataset import Dataset
+from pellucid.experiments.user_data.ensembles import compile_ensemble, count_members
 from pellucid.experiments.user_data.settings import Settings
 from pellucid.typing import Array
 
@@ -22,6 +24,11 @@ MINIMUM_SIDE = 8
 """A convolution and a pooling layer are added while the shorter side has at least this many pixels."""
 MAXIMUM_POOLINGS = 3
 NORMALIZATION_BATCH = 1024
+MAXIMUM_QUANTILE_SAMPLES = 100_000
+"""Samples from which the bins of an encoding are computed; of more, evenly spaced ones are taken."""
+
+BINS, MEMBERS = 16, 16
+"""Bins of each number, and members, of the ensemble."""
 
 DEFAULT_OPTIMIZER = "Adam"
 """The optimizer of a file that sets only its arguments."""
@@ -36,12 +43,12 @@ def get_layers(settings: Settings, shape: Sequence[int], outputs: int, task: str
     --------
     >>> name, layers = get_layers(Settings("moons"), (2,), 2, "classification")
     >>> name, [layer["kind"] for layer in layers]
-    ('mlp', ['Dense', 'Dense', 'Dense'])
+    ('ensemble', ['PiecewiseLinearEncoding', 'Dense', 'EinsumDense', 'Dropout', 'Dense', 'Dropout', 'EinsumDense'])
     """
     if settings.layers is not None:
         return settings.model or "network", settings.layers
     has_images = is_image(shape)
-    name = settings.model or ("cnn" if has_images else "mlp")
+    name = settings.model or ("cnn" if has_images else "ensemble" if len(shape) == 1 else "mlp")
     if not has_images and (name == "cnn" or settings.augment):
         option, remedy = ("model: cnn", "Use mlp or linear") if name == "cnn" else ("augment:", "Omit it")
         raise UsageError(
@@ -49,6 +56,8 @@ def get_layers(settings: Settings, shape: Sequence[int], outputs: int, task: str
             f"{MINIMUM_SIDE} pixels per side; received samples of shape {tuple(shape)}. {remedy}"
         )
     last: dict[str, Any] = {"kind": "Dense", "units": outputs}
+    if name == "ensemble":
+        last = {"kind": "EinsumDense", "equation": "bkf,kfo->bko", "output_shape": [MEMBERS, outputs], "bias_axes": "ko"}
     if task == "classification":
         last["activation"] = "softmax"
     return name, [*get_hidden_layers(name, shape, settings.augment), last]
@@ -77,6 +86,16 @@ def get_hidden_layers(name: str, shape: Sequence[int], augment: bool) -> Iterato
     if name == "cnn":
         yield {"kind": "Dropout", "rate": 0.5}
         yield {"kind": "Dense", "units": 128, "activation": "relu"}
+    if name == "ensemble":
+        yield {"kind": "PiecewiseLinearEncoding", "bins": BINS}
+        # The members share both products. They differ in the scale and the bias of the units between them.
+        yield {"kind": "Dense", "units": 128, "use_bias": False, "kernel_initializer": "he_normal"}
+        scale = {"kind": "RandomNormal", "stddev": 1.0}
+        member = {"equation": "bf,kf->bkf", "output_shape": [MEMBERS, 128], "bias_axes": "kf", "activation": "relu"}
+        yield {"kind": "EinsumDense", **member, "kernel_initializer": scale}
+        yield {"kind": "Dropout", "rate": 0.1}
+        yield {"kind": "Dense", "units": 128, "activation": "relu", "kernel_initializer": "he_normal"}
+        yield {"kind": "Dropout", "rate": 0.1}
     if name == "mlp":
         yield {"kind": "Dense", "units": 128, "activation": "relu"}
         yield {"kind": "Dense", "units": 64, "activation": "relu"}
@@ -89,7 +108,7 @@ def get_optimizer(settings: Settings) -> dict[str, Any]:
     given = settings.optimizer
     if isinstance(given, str) and given.lower() not in optimizers.NAMED:
         raise UsageError(f"optimizer: no optimizer {given!r}. {suggest_name(given, optimizers.NAMED, 'optimizers')}")
-    table = {"kind": DEFAULT_OPTIMIZER, **({"kind": given} if isinstance(given, str) else given)}
+    table = {"kind": DEFAULT_OPTIMIZER, **({"kind": given} if isinstance(given, str) else given or {})}
     named = optimizers.NAMED.get(str(table["kind"]).lower())
     if named is not None:
         table = {"kind": named.__name__, "learning_rate": get_default_rate(named)} | {**table, "kind": named.__name__}
@@ -110,7 +129,7 @@ def complete_optimizer(settings: Settings, samples: int) -> dict[str, Any]:
 
     Examples
     --------
-    >>> settings = Settings("moons", epochs=10, optimizer={"kind": "SGD", "learning_rate": "CosineDecay"})
+    >>> settings = Settings("moons", epochs=10, batch_size=32, optimizer={"kind": "SGD", "learning_rate": "CosineDecay"})
     >>> complete_optimizer(settings, 320)["learning_rate"]
     {'kind': 'CosineDecay', 'initial_learning_rate': 0.01, 'decay_steps': 100}
     """
@@ -120,6 +139,7 @@ def complete_optimizer(settings: Settings, samples: int) -> dict[str, Any]:
     kind = optimizers.NAMED.get(str(optimizer["kind"]).lower())
     if kind is None:
         return optimizer
+    assert settings.batch_size is not None
     steps = -(-samples // settings.batch_size) * (settings.epochs or 1)
     steps = steps // (optimizer.get("gradient_accumulation_steps") or 1)
     return optimizer | {"learning_rate": complete_schedule(optimizer["learning_rate"], get_default_rate(kind), steps)}
@@ -177,7 +197,9 @@ def build_model(
 
     set_random_seed(settings.seed)
     loss, metrics = get_loss_and_metrics(settings, dataset.task)
-    reader = TomlModelReader(settings.layers_from, sources=settings.sources)
+    source, scaling = make_input_layers(x, training)
+    adapt = functools.partial(adapt_layer, source=source, x=x, training=training)
+    reader = TomlModelReader(settings.layers_from, sources=settings.sources, prepare_layer=adapt)
     table = {
         "pellucid": 1,
         "model": {"kind": "Sequential", "name": name},
@@ -186,7 +208,6 @@ def build_model(
         "loss": loss,
         "training": {"metrics": metrics},
     }
-    source, scaling = make_input_layers(x, training)
     if settings.inputs is None:
         model = reader.build_model(table, first_layers=[source, scaling])
     else:
@@ -195,6 +216,8 @@ def build_model(
         groups = select_groups(scaling(source), settings.inputs, description, where)
         model = reader.build_model(table, built_inputs=(source, groups))
     check_model(model, dataset, settings)
+    if count_members(model):
+        compile_ensemble(model)
     return model
 
 
@@ -211,6 +234,16 @@ def make_input_layers(x: Array, training: Array) -> list[Any]:
     return [nn.Input(x.shape[1:]), scaling]
 
 
+def adapt_layer(layer: Any, e: Any, *, source: Any, x: Array, training: Array) -> None:
+    """Adapt a layer of bins to the training samples; ``e`` is its input, and ``source`` the input of the network."""
+    from pellucid import nn
+    from pellucid.run.function_builder import function
+
+    if isinstance(layer, nn.PiecewiseLinearEncoding) and layer.edges is None:
+        rows = training[:: -(-len(training) // MAXIMUM_QUANTILE_SAMPLES)]
+        layer.adapt(function([source], e)(x[rows]))
+
+
 def check_model(model: "Model", dataset: Dataset, settings: Settings) -> None:
     """Raise if the input or the output of a network does not fit the data."""
     from pellucid.model.errors import ModelError
@@ -222,11 +255,11 @@ def check_model(model: "Model", dataset: Dataset, settings: Settings) -> None:
             f"{dataset.where}; received {settings.input_shape!r}. Correct or remove [input]"
         )
     output = model.outputs[0]
-    if output.shape[1:] != (dataset.outputs,):
+    if output.shape[-1:] != (dataset.outputs,) or (output.ndim != 2 and not count_members(model)):
         raise ModelError(
             f"{settings.layers_from}: expected {dataset.outputs} outputs of the last layer, one for each "
             f"{'class' if dataset.class_names else 'target'}; received shape {output.shape[1:]}. Use a last layer of "
-            f"kind = 'Dense', units = {dataset.outputs}"
+            f"kind = 'Dense', units = {dataset.outputs}. An ensemble has the shape (members, {dataset.outputs})"
         )
     activation = output.op.name if output.op else "an input"
     if settings.threshold is not None and activation != "softmax":
@@ -241,21 +274,23 @@ def check_model(model: "Model", dataset: Dataset, settings: Settings) -> None:
         )
 
 
-def append_unscaling(model: "ModelLike", settings: Settings, mean: Array, deviation: Array) -> "ModelLike":
-    """Return a network trained on standardized targets with a layer that converts predictions to the original units."""
+def append_layers(model: "ModelLike", settings: Settings, task: str, layers: Sequence[Any]) -> "ModelLike":
+    """Return a trained network with further layers, which turn its output into predictions."""
     from pellucid import nn
     from pellucid.inspect.source_export.model_from_toml import TomlModelReader
     from pellucid.model.model import Model
     from pellucid.model.sequential import Sequential
 
-    unscaling = nn.Rescaling(deviation, mean, name="in_units")
     final: ModelLike
     if model.is_sequential:
-        final = Sequential([nn.Input(model.inputs[0].shape[1:]), *model.layers, unscaling], name=model.name)
+        final = Sequential([nn.Input(model.inputs[0].shape[1:]), *model.layers, *layers], name=model.name)
     else:
-        final = Model(model.inputs[0], unscaling(model.outputs[0]), name=model.name)
+        output = model.outputs[0]
+        for layer in layers:
+            output = layer(output)
+        final = Model(model.inputs[0], output, name=model.name)
     reader = TomlModelReader(settings.layers_from, sources=settings.sources)
-    loss, metrics = get_loss_and_metrics(settings, "regression")
+    loss, metrics = get_loss_and_metrics(settings, task)
     optimizer = reader.build_object(get_optimizer(settings), "optimizer", "[optimizer]")
     final.compile(optimizer, reader.build_loss(loss), metrics=reader.build_metrics(metrics))
     return final
