@@ -24,7 +24,7 @@ WRONG = [
     (["train"], 2, "train: expected data: a folder of images"),
     (["train", "mons"], 2, "mons: no such file or folder. Did you mean 'moons'?"),
     (["train", "fhotos"], 2, "fhotos: no such file or folder. Did you mean 'photos'?"),
-    (["train", "moons", "--model", "liner"], 2, "linear, mlp, cnn; received 'liner'. Did you mean 'linear'?"),
+    (["train", "moons", "--model", "liner"], 2, "linear, mlp, ensemble, cnn; received 'liner'. Did you mean 'linear'?"),
     (["train", "moons", "--model", "cnn"], 2, "model: cnn requires images"),
     (["train", "moons", "--augment"], 2, "augment: requires images"),
     (["train", "moons", "--optimizer", "sgdd"], 2, "optimizer: no optimizer 'sgdd'. Did you mean 'sgd'?"),
@@ -156,7 +156,7 @@ def test_invalid_requests_are_reported_and_leave_no_files(
             "t.toml, [training]: devices: expected 'all' or an integer, 1 or more; received [1]",
         ),
         ("optimizer = 7", "t.toml: optimizer: expected a string or pairs NAME=VALUE separated by commas; received 7"),
-        ("model = 'Cnn'", "model: expected one of linear, mlp, cnn; received 'Cnn'. Did you mean 'cnn'?"),
+        ("model = 'Cnn'", "model: expected one of linear, mlp, ensemble, cnn; received 'Cnn'. Did you mean 'cnn'?"),
         (
             "data.size = [32, 'x']",
             "t.toml, [data]: size: expected an integer or integers separated by commas, from 1 to 4096",

@@ -16,7 +16,7 @@ from pellucid.experiments.user_data.decision import Decision, choose_threshold, 
 from pellucid.experiments.user_data.ensembles import make_final_layers
 from pellucid.experiments.user_data.loaders import get_options, load_dataset
 from pellucid.experiments.user_data.networks import append_layers, build_model, complete_optimizer, get_layers
-from pellucid.experiments.user_data.recipes import resolve_settings
+from pellucid.experiments.user_data.recipes import get_recipe, resolve_settings
 from pellucid.experiments.user_data.settings import Settings
 from pellucid.typing import Array
 
@@ -141,7 +141,7 @@ def format_learning_rate(rate: Any) -> str:
     """
     if not isinstance(rate, Mapping):
         return f"learning rate {rate:g}" if isinstance(rate, float | int) else f"learning rate {rate}"
-    largest = rate.get("max_learning_rate", rate.get("warmup_target") or rate.get("initial_learning_rate"))
+    largest = rate.get("max_learning_rate") or rate.get("warmup_target") or rate.get("initial_learning_rate")
     suffix = f" up to {largest:g}" if isinstance(largest, float | int) else ""
     return f"{rate['kind']} learning rate{suffix}"
 
@@ -176,7 +176,7 @@ def prepare_parts(settings: Settings, dataset: Dataset, parts: Mapping[str, Arra
     options = {name: description[name] for name in get_options() if name in description}
     name, layers = get_layers(settings, x.shape[1:], dataset.outputs, dataset.task)
     settings = replace(settings, checksum=dataset.checksum, options=options)
-    settings = resolve_settings(settings, name, len(training))
+    settings = resolve_settings(settings, get_recipe(settings, name), len(training))
     settings = replace(settings, optimizer=complete_optimizer(settings, len(training)))
     y = dataset.targets
     mean: Array = np.zeros(1)
