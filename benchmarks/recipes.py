@@ -71,7 +71,10 @@ def run_seed(source: str, settings: dict[str, Any], recipes: dict[str, candidate
             found[key] = {"kind": given.kind, "data": source, "seed": settings["seed"], "recipe": name, **result}
             with given.out.open("a") as file:
                 file.write(json.dumps(found[key]) + "\n")
-            print(f"{source}, seed {settings['seed']}, {name}: {result['score']:.4f}, {result['cpu']:.1f} s CPU", flush=True)
+            print(
+                f"{source}, seed {settings['seed']}, {name}: {result['score']:.4f}, {result['cpu']:.1f} s CPU",
+                flush=True,
+            )
         if recipe.is_reference:
             budget = found[key]["training_cpu"]
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pellucid.experiments.user_data.recipes import PLAIN, RECIPES, Recipe
 
 Layers = list[dict[str, Any]]
 
@@ -29,8 +30,6 @@ class Candidate:
         Whether it is the default of ``pellucid train``, whose CPU time is the budget of the others.
     baseline : str
         Name of a baseline of scikit-learn; the other attributes are not used then.
-    flips : bool
-        Whether predictions are averaged with those of mirrored images.
     """
 
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -39,7 +38,6 @@ class Candidate:
     members: int | None = None
     is_reference: bool = False
     baseline: str = ""
-    flips: bool = False
 
 
 def dense(units: int, activation: str = "relu", **options: Any) -> dict[str, Any]:
@@ -54,16 +52,13 @@ def encode(bins: int = 16) -> dict[str, Any]:
     return {"kind": "PiecewiseLinearEncoding", "bins": bins}
 
 
-def scale_members(members: int, units: int) -> dict[str, Any]:
+def make_ensemble(members: int, bins: int | None = 16) -> Layers:
+    """Return the layers of the ensemble of `pellucid train` with other numbers of members and bins."""
+    scale = {"equation": "bf,kf->bkf", "output_shape": [members, "?"]}
     initializer = {"kind": "RandomNormal", "stddev": 1.0}
-    shape = {"equation": "bf,kf->bkf", "output_shape": [members, units], "bias_axes": "kf"}
-    return {"kind": "EinsumDense", **shape, "activation": "relu", "kernel_initializer": initializer}
-
-
-def make_ensemble(members: int, units: int = 128, bins: int | None = 16) -> Layers:
     first = [] if bins is None else [encode(bins)]
-    shared = {"kind": "Dense", "units": units, "use_bias": False, "kernel_initializer": "he_normal"}
-    return [*first, shared, scale_members(members, units), dropout(0.1), dense(units), dropout(0.1)]
+    scaling = {"kind": "EinsumDense", **scale, "kernel_initializer": initializer}
+    return [*first, scaling, dense(128), dropout(0.1), dense(128), dropout(0.1)]
 
 
 def make_separate(members: int, units: int = 128) -> Layers:
@@ -78,11 +73,13 @@ ENSEMBLE = RECIPES["ensemble"]
 
 TABLES = {
     "ensemble": Candidate({"model": "ensemble"}, ENSEMBLE, is_reference=True),
-    "8 members": Candidate({}, ENSEMBLE, lambda shape: make_ensemble(8), members=8),
-    "one network": Candidate({}, ENSEMBLE, lambda shape: [encode(), dense(128), dropout(0.1), dense(128), dropout(0.1)]),
+    "16 members": Candidate({}, ENSEMBLE, lambda shape: make_ensemble(16), members=16),
+    "one network": Candidate(
+        {}, ENSEMBLE, lambda shape: [encode(), dense(128), dropout(0.1), dense(128), dropout(0.1)]
+    ),
     "separate networks": Candidate({}, ENSEMBLE, lambda shape: make_separate(8), members=8),
-    "no encoding": Candidate({}, ENSEMBLE, lambda shape: make_ensemble(16, bins=None), members=16),
-    "48 bins": Candidate({}, ENSEMBLE, lambda shape: make_ensemble(16, bins=48), members=16),
+    "no encoding": Candidate({}, ENSEMBLE, lambda shape: make_ensemble(8, bins=None), members=8),
+    "48 bins": Candidate({}, ENSEMBLE, lambda shape: make_ensemble(8, bins=48), members=8),
     "SELU, 3 x 256": Candidate(
         {}, ENSEMBLE, lambda shape: [layer for _ in range(3) for layer in (dense(256, "selu"), dropout(0.15))]
     ),
@@ -107,10 +104,28 @@ def make_tutorial(shape: Sequence[int]) -> Layers:
     return [convolutions[0], POOL, convolutions[1], POOL, convolutions[2], {"kind": "Flatten"}, dense(64)]
 
 
+def make_previous(shape: Sequence[int]) -> Layers:
+    """Return the hidden layers of the default network before this study, for images of 24 pixels or more."""
+    layers: Layers = []
+    for filters in (32, 64, 128):
+        convolution = {"filters": filters, "kernel_size": 3, "padding": "same", "activation": "relu"}
+        layers += [{"kind": "Conv2D", **convolution}, POOL]
+    return [*layers, {"kind": "Flatten"}, dropout(0.5), {"kind": "Dense", "units": 128, "activation": "relu"}]
+
+
+def make_wide(shape: Sequence[int]) -> Layers:
+    """Return the layers of the default network with twice the filters, without augmentation."""
+    blocks = [layer for filters in (48, 96, 192, 256) for layer in (POOL, *convolve(filters))]
+    return [*blocks[1:], {"kind": "GlobalAveragePooling2D"}, dropout(0.2)]
+
+
 CNN = RECIPES["cnn"]
 
 IMAGES = {
     "cnn": Candidate({"model": "cnn"}, CNN, is_reference=True),
-    "cnn, test-time flips": Candidate({"model": "cnn"}, CNN, flips=True),
+    "no augmentation": Candidate({"model": "cnn", "augment": "none"}, CNN),
+    "Adam at 0.001": Candidate({"model": "cnn"}, PLAIN),
+    "twice the filters": Candidate({}, CNN, make_wide),
+    "previous": Candidate({}, PLAIN, make_previous),
     "Keras tutorial": Candidate({}, PLAIN, make_tutorial),
 }

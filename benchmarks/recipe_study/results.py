@@ -20,10 +20,8 @@ def read(path: Path) -> list[dict[str, Any]]:
 
 def format_report(found: list[dict[str, Any]]) -> str:
     """Return a Markdown table for each kind of data: mean scores over the seeds, CPU times and paired ranks."""
-    blocks = []
-    for kind in dict.fromkeys(result["kind"] for result in found):
-        blocks.append(format_kind([result for result in found if result["kind"] == kind]))
-    return "\n\n".join(blocks)
+    kinds = dict.fromkeys(result["kind"] for result in found)
+    return "\n\n".join(format_kind([result for result in found if result["kind"] == kind]) for kind in kinds)
 
 
 def format_kind(found: list[dict[str, Any]]) -> str:

@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from recipe_study.candidates import Candidate
 from threadpoolctl import threadpool_limits
 
 from pellucid.experiments.user_data.baselines import fit_baseline, list_baselines
@@ -18,12 +17,15 @@ from pellucid.experiments.user_data.pipeline import PreparedRun, prepare_parts
 from pellucid.experiments.user_data.recipes import resolve_settings
 from pellucid.experiments.user_data.settings import Settings
 from pellucid.training.callbacks.early_stopping import EarlyStopping
+from recipe_study.candidates import Candidate
 
 MAXIMUM_EPOCHS = 400
 LINEAR_NAMES = ("logistic regression", "linear regression")
 
 
-def run_trial(recipe: Candidate, source: Mapping[str, Any], budget: float | None, samples: int | None) -> dict[str, Any]:
+def run_trial(
+    recipe: Candidate, source: Mapping[str, Any], budget: float | None, samples: int | None
+) -> dict[str, Any]:
     """Train, evaluate on the test set, and return scores and CPU times in seconds.
 
     ``budget`` is the CPU time of the training; None takes the number of epochs of the recipe.
@@ -45,7 +47,9 @@ def run_trial(recipe: Candidate, source: Mapping[str, Any], budget: float | None
     stopping = fit(prepared)
     cpu = time.process_time() - start
     trained = {"cpu": cpu, "training_cpu": cpu, "best_epoch": stopping.best_epoch, "epochs": prepared.settings.epochs}
-    return compute_scores(dataset, parts["test"], predict(prepared, flips=recipe.flips)) | trained
+    return (
+        compute_scores(dataset, parts["test"], prepared.make_final_model().predict(prepared.x[parts["test"]])) | trained
+    )
 
 
 def split_samples(dataset: Dataset, seed: int, samples: int | None) -> dict[str, Any]:
@@ -56,9 +60,7 @@ def split_samples(dataset: Dataset, seed: int, samples: int | None) -> dict[str,
     return parts
 
 
-def make_settings(
-    recipe: Candidate, source: Mapping[str, Any], dataset: Dataset, parts: Mapping[str, Any]
-) -> Settings:
+def make_settings(recipe: Candidate, source: Mapping[str, Any], dataset: Dataset, parts: Mapping[str, Any]) -> Settings:
     settings = Settings(**source, **recipe.settings)
     if recipe.layers is None:
         return settings
@@ -97,12 +99,6 @@ def fit(prepared: PreparedRun, epochs: int | None = None) -> EarlyStopping:
         verbose=0,
     )
     return stopping
-
-
-def predict(prepared: PreparedRun, *, flips: bool) -> Any:
-    model, x = prepared.make_final_model(), prepared.x[prepared.parts["test"]]
-    outputs = model.predict(x)
-    return (outputs + model.predict(np.ascontiguousarray(x[:, :, ::-1]))) / 2 if flips else outputs
 
 
 def predict_by_baseline(prepared: PreparedRun, baseline: str) -> Any:

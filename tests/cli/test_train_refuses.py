@@ -26,7 +26,7 @@ WRONG = [
     (["train", "fhotos"], 2, "fhotos: no such file or folder. Did you mean 'photos'?"),
     (["train", "moons", "--model", "liner"], 2, "linear, mlp, ensemble, cnn; received 'liner'. Did you mean 'linear'?"),
     (["train", "moons", "--model", "cnn"], 2, "model: cnn requires images"),
-    (["train", "moons", "--augment"], 2, "augment: requires images"),
+    (["train", "moons", "--augment", "shift"], 2, "augment: requires images"),
     (["train", "moons", "--optimizer", "sgdd"], 2, "optimizer: no optimizer 'sgdd'. Did you mean 'sgd'?"),
     (["train", "moons", "--epochs", "0"], 2, "epochs: expected an integer, 1 or more; received 0"),
     (["train", "moons", "--learning-rate", "-1"], 2, "learning_rate: expected a number, more than 0; received -1"),

@@ -173,9 +173,7 @@ LAYERS: dict[str, Row] = {
         ROW,
         wrong=(3,),
         invalid={"bins": 0},
-        formula=lambda x: np.clip(
-            np.stack([x[:, 0] + 1, 2 * x[:, 0], x[:, 2] + 0.5, x[:, 3]], axis=1), 0, 1
-        ),
+        formula=lambda x: np.clip(np.stack([x[:, 0] + 1, 2 * x[:, 0], x[:, 2] + 0.5, x[:, 3]], axis=1), 0, 1),
     ),
     "Embedding": Row(lambda: nn.Embedding(5, 3), ROW, vocabulary=5, invalid={"input_dim": 0}),
     "Embedding, masked": Row(lambda: nn.Embedding(5, 3, mask_zero=True), ROW, vocabulary=5, invalid={"output_dim": -1}),

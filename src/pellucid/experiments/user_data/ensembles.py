@@ -1,4 +1,4 @@
-"""Ensembles: networks whose output has an axis of members, trained with the loss of each and averaged in predictions."""
+"""Ensembles: networks whose output has an axis of members. Each is trained, and predictions are averaged."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -39,7 +39,9 @@ class EnsembleLoss(Loss):
         self.loss: Callable[[Expr, Expr], Expr] = loss.call if isinstance(loss, Loss) else loss
 
     def call(self, y_true: Expr, y_pred: Expr) -> Expr:
-        repeated = repeat(expand_dims(y_true, MEMBER_AXIS), y_pred.shape[MEMBER_AXIS], axis=MEMBER_AXIS)
+        members = y_pred.shape[MEMBER_AXIS]
+        assert isinstance(members, int)  # see `count_members`
+        repeated = repeat(expand_dims(y_true, MEMBER_AXIS), members, axis=MEMBER_AXIS)
         in_training = mean(self.loss(repeated, y_pred), axis=MEMBER_AXIS)
         return training_only(in_training, self.loss(y_true, mean(y_pred, axis=MEMBER_AXIS)))
 
@@ -51,8 +53,8 @@ class EnsembleMetric(Metric):
         super().__init__(metric.name)
         self.metric = metric
 
-    def updates(self, y_true: Expr, y_pred: Expr, sample_weight: Expr | None = None) -> Mapping[str, Expr]:
-        return self.metric.updates(y_true, mean(y_pred, axis=MEMBER_AXIS), sample_weight=sample_weight)
+    def updates(self, y_true: Expr, y_pred: Expr, **options: Any) -> dict[str, Expr]:
+        return self.metric.updates(y_true, mean(y_pred, axis=MEMBER_AXIS), **options)
 
     def compute(self, sums: Mapping[str, Expr]) -> Expr:
         return self.metric.compute(sums)

@@ -3,6 +3,7 @@
 import functools
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,14 +22,19 @@ if TYPE_CHECKING:
 Table = Mapping[str, Any]
 
 MINIMUM_SIDE = 8
-"""A convolution and a pooling layer are added while the shorter side has at least this many pixels."""
-MAXIMUM_POOLINGS = 3
+"""Another block of the convolutional network follows while the shorter side has at least this many pixels."""
+FILTERS = (24, 48, 96, 128)
+"""Filters of the blocks of the convolutional network."""
+GRAY_SAMPLE = 256
+"""Number of images that tell whether all are gray."""
 NORMALIZATION_BATCH = 1024
 MAXIMUM_QUANTILE_SAMPLES = 100_000
 """Samples from which the bins of an encoding are computed; of more, evenly spaced ones are taken."""
 
-BINS, MEMBERS = 16, 16
+BINS, MEMBERS = 16, 8
 """Bins of each number, and members, of the ensemble."""
+MAXIMUM_ENCODED = 4_096
+"""Number of encoded features up to which each feature has `BINS` bins; more features have fewer."""
 
 DEFAULT_OPTIMIZER = "Adam"
 """The optimizer of a file that sets only its arguments."""
@@ -43,13 +49,14 @@ def get_layers(settings: Settings, shape: Sequence[int], outputs: int, task: str
     --------
     >>> name, layers = get_layers(Settings("moons"), (2,), 2, "classification")
     >>> name, [layer["kind"] for layer in layers]
-    ('ensemble', ['PiecewiseLinearEncoding', 'Dense', 'EinsumDense', 'Dropout', 'Dense', 'Dropout', 'EinsumDense'])
+    ('ensemble', ['PiecewiseLinearEncoding', 'EinsumDense', 'Dense', 'Dropout', 'Dense', 'Dropout', 'EinsumDense'])
     """
     if settings.layers is not None:
         return settings.model or "network", settings.layers
     has_images = is_image(shape)
     name = settings.model or ("cnn" if has_images else "ensemble" if len(shape) == 1 else "mlp")
-    if not has_images and (name == "cnn" or settings.augment):
+    augment = settings.augment or "none"
+    if not has_images and (name == "cnn" or augment != "none"):
         option, remedy = ("model: cnn", "Use mlp or linear") if name == "cnn" else ("augment:", "Omit it")
         raise UsageError(
             f"{option} requires images of shape (height, width) or (height, width, channels) with at least "
@@ -57,10 +64,15 @@ def get_layers(settings: Settings, shape: Sequence[int], outputs: int, task: str
         )
     last: dict[str, Any] = {"kind": "Dense", "units": outputs}
     if name == "ensemble":
-        last = {"kind": "EinsumDense", "equation": "bkf,kfo->bko", "output_shape": [MEMBERS, outputs], "bias_axes": "ko"}
+        last = {
+            "kind": "EinsumDense",
+            "equation": "bkf,kfo->bko",
+            "output_shape": [MEMBERS, outputs],
+            "bias_axes": "ko",
+        }
     if task == "classification":
         last["activation"] = "softmax"
-    return name, [*get_hidden_layers(name, shape, settings.augment), last]
+    return name, [*get_hidden_layers(name, shape, augment), last]
 
 
 def is_image(shape: Sequence[int]) -> bool:
@@ -69,36 +81,55 @@ def is_image(shape: Sequence[int]) -> bool:
     return has_channels and min(shape[:2]) >= MINIMUM_SIDE
 
 
-def get_hidden_layers(name: str, shape: Sequence[int], augment: bool) -> Iterator[Table]:
-    if len(shape) == 2 and (augment or name == "cnn"):
+def resolve_augmentation(settings: Settings, x: Array) -> Settings:
+    """Return settings with the augmentation of images resolved; gray ones, such as digits, are not mirrored."""
+    if settings.augment is not None or settings.layers is not None:
+        return settings
+    if not is_image(x.shape[1:]) or settings.model not in (None, "cnn"):
+        return replace(settings, augment="none")
+    sample = x[:GRAY_SAMPLE]
+    is_gray = x.ndim == 3 or x.shape[-1] == 1 or bool((sample[..., :3] == sample[..., :1]).all())
+    return replace(settings, augment="shift" if is_gray else "mirror")
+
+
+def get_hidden_layers(name: str, shape: Sequence[int], augment: str) -> Iterator[Table]:
+    if len(shape) == 2 and (augment != "none" or name == "cnn"):
         yield {"kind": "Reshape", "target_shape": [*shape, 1]}
-    if augment:
+    if augment == "mirror":
         yield {"kind": "RandomFlip", "mode": "horizontal"}
+    if augment != "none":
         yield {"kind": "RandomTranslation", "height_factor": 0.1, "width_factor": 0.1}
     if name == "cnn":
-        side, filters, poolings = min(shape[:2]), 32, 0
-        while side >= MINIMUM_SIDE and poolings < MAXIMUM_POOLINGS:
-            yield {"kind": "Conv2D", "filters": filters, "kernel_size": 3, "padding": "same", "activation": "relu"}
-            yield {"kind": "MaxPooling2D", "pool_size": 2}
-            side, filters, poolings = side // 2, 2 * filters, poolings + 1
+        yield from get_convolutions(min(shape[:2]))
+        return
     if len(shape) > 1:
         yield {"kind": "Flatten"}
-    if name == "cnn":
-        yield {"kind": "Dropout", "rate": 0.5}
-        yield {"kind": "Dense", "units": 128, "activation": "relu"}
     if name == "ensemble":
-        yield {"kind": "PiecewiseLinearEncoding", "bins": BINS}
-        # The members share both products. They differ in the scale and the bias of the units between them.
-        yield {"kind": "Dense", "units": 128, "use_bias": False, "kernel_initializer": "he_normal"}
-        scale = {"kind": "RandomNormal", "stddev": 1.0}
-        member = {"equation": "bf,kf->bkf", "output_shape": [MEMBERS, 128], "bias_axes": "kf", "activation": "relu"}
-        yield {"kind": "EinsumDense", **member, "kernel_initializer": scale}
-        yield {"kind": "Dropout", "rate": 0.1}
-        yield {"kind": "Dense", "units": 128, "activation": "relu", "kernel_initializer": "he_normal"}
-        yield {"kind": "Dropout", "rate": 0.1}
+        yield {"kind": "PiecewiseLinearEncoding", "bins": max(2, min(BINS, MAXIMUM_ENCODED // shape[0]))}
+        # The members share all products but the last. They differ in the scale of the encoded features.
+        scale = {"equation": "bf,kf->bkf", "output_shape": [MEMBERS, "?"]}
+        yield {"kind": "EinsumDense", **scale, "kernel_initializer": {"kind": "RandomNormal", "stddev": 1.0}}
+        for _ in range(2):
+            yield {"kind": "Dense", "units": 128, "activation": "relu", "kernel_initializer": "he_normal"}
+            yield {"kind": "Dropout", "rate": 0.1}
     if name == "mlp":
         yield {"kind": "Dense", "units": 128, "activation": "relu"}
         yield {"kind": "Dense", "units": 64, "activation": "relu"}
+
+
+def get_convolutions(side: int) -> Iterator[Table]:
+    """Yield blocks of a convolution with batch normalization, at half the size from one to the next."""
+    for number, filters in enumerate(FILTERS):
+        if number:
+            if side < MINIMUM_SIDE:
+                break
+            yield {"kind": "MaxPooling2D", "pool_size": 2}
+            side //= 2
+        yield {"kind": "Conv2D", "filters": filters, "kernel_size": 3, "padding": "same", "use_bias": False}
+        yield {"kind": "BatchNormalization"}
+        yield {"kind": "ReLU"}
+    yield {"kind": "GlobalAveragePooling2D"}
+    yield {"kind": "Dropout", "rate": 0.2}
 
 
 def get_optimizer(settings: Settings) -> dict[str, Any]:
@@ -129,7 +160,9 @@ def complete_optimizer(settings: Settings, samples: int) -> dict[str, Any]:
 
     Examples
     --------
-    >>> settings = Settings("moons", epochs=10, batch_size=32, optimizer={"kind": "SGD", "learning_rate": "CosineDecay"})
+    >>> settings = Settings(
+    ...     "moons", epochs=10, batch_size=32, optimizer={"kind": "SGD", "learning_rate": "CosineDecay"}
+    ... )
     >>> complete_optimizer(settings, 320)["learning_rate"]
     {'kind': 'CosineDecay', 'initial_learning_rate': 0.01, 'decay_steps': 100}
     """

@@ -15,7 +15,13 @@ from pellucid.experiments.user_data.dataset import Dataset, split_dataset
 from pellucid.experiments.user_data.decision import Decision, choose_threshold, parse_threshold
 from pellucid.experiments.user_data.ensembles import make_final_layers
 from pellucid.experiments.user_data.loaders import get_options, load_dataset
-from pellucid.experiments.user_data.networks import append_layers, build_model, complete_optimizer, get_layers
+from pellucid.experiments.user_data.networks import (
+    append_layers,
+    build_model,
+    complete_optimizer,
+    get_layers,
+    resolve_augmentation,
+)
 from pellucid.experiments.user_data.recipes import get_recipe, resolve_settings
 from pellucid.experiments.user_data.settings import Settings
 from pellucid.typing import Array
@@ -174,6 +180,7 @@ def prepare_parts(settings: Settings, dataset: Dataset, parts: Mapping[str, Arra
     check_validation(settings, dataset, parts["validation"], positive)
     x, description = dataset.fit_inputs(training)
     options = {name: description[name] for name in get_options() if name in description}
+    settings = resolve_augmentation(settings, x)
     name, layers = get_layers(settings, x.shape[1:], dataset.outputs, dataset.task)
     settings = replace(settings, checksum=dataset.checksum, options=options)
     settings = resolve_settings(settings, get_recipe(settings, name), len(training))

@@ -63,7 +63,11 @@ class Settings:
         Literal["classification", "regression"] | None,
         "Task: classification or regression (default: inferred from the target).",
     ] = None
-    augment: Annotated[bool, "Mirror and shift training images at random."] = False
+    augment: Annotated[
+        Literal["none", "shift", "mirror"] | None,
+        "Random changes of training images: shift moves them by up to a tenth, mirror also mirrors them, none leaves "
+        "them as they are (default for cnn: mirror for color images, shift for gray ones, such as digits).",
+    ] = None
     epochs: Annotated[
         int | None, Range(1), "Maximum number of epochs (default 20, up to 200 for small training sets)."
     ] = None
@@ -74,8 +78,10 @@ class Settings:
         "ensemble and cnn, otherwise adam).",
     ] = None
     learning_rate: Annotated[
-        float | None, Range(0, open=True), "Learning rate, or the maximum of the default schedule (default 0.002 for "
-        "ensemble and cnn, otherwise that of the optimizer)."
+        float | None,
+        Range(0, open=True),
+        "Learning rate, or the maximum of the default schedule (default 0.002 for "
+        "ensemble and cnn, otherwise that of the optimizer).",
     ] = None
     patience: Annotated[
         int | None,
@@ -136,7 +142,7 @@ class Settings:
         if self.layers is None and self.model is not None and self.model not in MODELS:
             hint = near_miss(self.model.lower(), MODELS)
             raise UsageError(f"model: expected one of {', '.join(MODELS)}; received {self.model!r}.{hint}")
-        if self.layers is not None and self.augment:
+        if self.layers is not None and self.augment not in (None, "none"):
             raise UsageError("augment: not available with [[layers]]. Add augmentation layers to them instead")
         if self.threshold is not None:
             parse_threshold(self.threshold)

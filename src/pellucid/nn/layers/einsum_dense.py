@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pellucid.graph.errors import OptionError, ShapeError, brief
@@ -96,7 +96,7 @@ class EinsumDense(Layer):
 
     def split_equation(self) -> tuple[str, str, str]:
         """Return the axes of the input, the kernel and the output."""
-        match = EQUATION.fullmatch(self.equation.replace(" ", "")) if isinstance(self.equation, str) else None
+        match = EQUATION.fullmatch(str(self.equation).replace(" ", ""))
         if match is None:
             raise OptionError(
                 f"{self.name}: expected an equation of letters such as 'bf,fu->bu'. Received: "
@@ -143,7 +143,7 @@ class EinsumDense(Layer):
         axes = self.bias_axes
         if axes is None:
             return
-        if not isinstance(axes, str) or not axes or not set(axes) <= set(self.output_axes[1:]):
+        if not axes or not set(axes) <= set(self.output_axes[1:]):
             raise OptionError(
                 f"{self.name}: expected axes of the bias among {self.output_axes[1:]!r}. Received: bias_axes={axes!r}"
             )
@@ -172,7 +172,7 @@ class EinsumDense(Layer):
             shape = tuple(found.get(axis, 1) for axis in self.output_axes[first:])
             self.bias: Shared = self.configured_parameter("bias", shape, x, False)
 
-    def get_sizes(self, axes: str, sizes: dict[str, object], x: Expr) -> tuple[int, ...]:
+    def get_sizes(self, axes: str, sizes: Mapping[str, object], x: Expr) -> tuple[int, ...]:
         """Return the sizes of axes, which must be known."""
         known = tuple(size for axis in axes if isinstance(size := sizes.get(axis), int))
         if len(known) < len(axes):

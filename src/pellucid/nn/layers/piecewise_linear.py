@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -66,9 +67,7 @@ class PiecewiseLinearEncoding(Layer):
     2022 (without its open outer bins).
     """
 
-    def __init__(
-        self, bins: int = 16, edges: Sequence[Sequence[float]] | None = None, name: str | None = None
-    ) -> None:
+    def __init__(self, bins: int = 16, edges: Sequence[Sequence[float]] | None = None, name: str | None = None) -> None:
         super().__init__(name)
         self.bins: int = check_integer("bins", bins, 1, owner=self.name)
         self.edges: Edges | None = None if edges is None else [self.check_edges(e) for e in edges]
@@ -116,7 +115,7 @@ class PiecewiseLinearEncoding(Layer):
                 f"{self.name}: expected an input of shape (batch, {len(self.edges)}), because edges has as many "
                 f"features. Received: {brief(x)}, of shape {format_shape(x.shape)}"
             ).with_operands([x])
-        bins = [(i, a, b - a) for i, edges in enumerate(self.edges) for a, b in zip(edges, edges[1:], strict=False)]
+        bins = [(i, a, b - a) for i, edges in enumerate(self.edges) for a, b in itertools.pairwise(edges)]
         if not bins:
             raise ShapeError(f"{self.name}: expected a feature with two or more values. Received: constant features")
         features, starts, widths = zip(*bins, strict=True)
