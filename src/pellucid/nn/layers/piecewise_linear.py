@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
 
 from pellucid.graph.errors import OptionError, ShapeError, brief
@@ -124,6 +122,6 @@ class PiecewiseLinearEncoding(Layer):
     def call(self, x: Expr) -> Expr:
         features, starts, widths = self.list_bins(x)
         x = to_float(x)
-        values: Any = take(x, features.tolist(), axis=-1)
+        values: Expr = take(x, features.tolist(), axis=-1)
         encoded: Expr = clip((values - starts.astype(x.dtype)) / widths.astype(x.dtype), 0, 1)
         return encoded
