@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+
 import numpy as np
 
 from pellucid.graph.errors import OptionError, ShapeError, brief
