@@ -113,7 +113,7 @@ def test_a_schedule_lasts_as_long_as_the_training() -> None:
     np.testing.assert_allclose(rate([0, 5, 22]), [0, 0.001, 0], atol=1e-9)
     run = prepare_run("moons", "optimizer.learning_rate={kind='WarmUp', warmup_steps=2, schedule='OneCycle'}", epochs=1)
     rate = run.model.optimizer.learning_rate
-    assert (rate.warmup_steps, rate.schedule.total_steps, rate.schedule.max_learning_rate) == (2, 20, 0.001)
+    assert (rate.warmup_steps, rate.schedule.total_steps, rate.schedule.max_learning_rate) == (2, 4, 0.001)
     text = error("base.toml", "optimizer.learning_rate.kind=ExponentialDecay")
     assert text.endswith("[optimizer.learning_rate]: expected decay_rate of ExponentialDecay")
 

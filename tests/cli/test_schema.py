@@ -59,7 +59,7 @@ def test_files_that_the_library_writes_are_valid(tmp_path: Path, monkeypatch: py
         shape = run.x.shape[1:]
         text = format_settings(run.settings, run.name, run.layers, shape, run.dataset.task)
         assert find_mistakes(text) == []
-        assert find_mistakes(run.model.to_source("toml")) == []
+        assert find_mistakes(run.make_final_model().to_source("toml")) == []
 
 
 def test_every_layer_is_valid_with_all_arguments_of_a_file() -> None:

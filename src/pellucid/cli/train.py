@@ -49,7 +49,7 @@ def train(
     For example:
 
         pellucid train photos/                    folder or zip of images
-        pellucid train photos/ --model cnn --size 64 --augment
+        pellucid train photos/ --model cnn --size 64 --augment mirror
         pellucid train flats.csv --target price   table: CSV, Parquet, Excel, ...
         pellucid train arrays.npz --model mlp     arrays x and y
         pellucid train mnist --epochs 5           built-in data set

@@ -14,9 +14,8 @@ from pellucid.experiments.runner.parameters import Parameter
 from pellucid.experiments.user_data.config_toml import DATA_KEYS, FINE_TUNING_KEYS, FORMAT, SWEEP_KEYS, TRAINING_KEYS
 from pellucid.experiments.user_data.experiment_table import escape_variables
 from pellucid.experiments.user_data.loaders import find_loader, get_built_in_names, get_loaders
-from pellucid.experiments.user_data.networks import get_optimizer
-from pellucid.experiments.user_data.settings import PARAMETERS, Settings
-from pellucid.inspect.source_export.model_to_toml import format_key, format_value
+from pellucid.experiments.user_data.settings import PARAMETERS
+from pellucid.inspect.source_export.model_to_toml import format_value
 
 EXAMPLE_DATA = "moons"
 """Data of a template for which none are named: a small built-in data set, so that the file runs."""
@@ -27,8 +26,8 @@ WRITTEN_BY_RUNS = ("checksum", "weights_checksum")
 WIDTH = 100
 
 MODEL = (
-    "Network: linear, mlp or cnn (default: cnn for images, otherwise mlp). For other layers remove the line and append "
-    "[[layers]] tables, such as those in the experiment.toml of a run."
+    "Network: linear, mlp, ensemble or cnn (default: cnn for images, ensemble for tables and vectors, otherwise mlp). "
+    "For other layers remove the line and append [[layers]] tables, such as those in the experiment.toml of a run."
 )
 
 SOURCE = (
@@ -60,13 +59,12 @@ def write_template(data: str | None, path: Path) -> str:
     Examples
     --------
     >>> lines = write_template(None, Path("experiment.toml")).splitlines()
-    >>> [line for line in lines if line.startswith(("source", "batch_size", "# epochs"))]
-    ['source = "moons"', '# epochs = (an integer, 1 or more)', 'batch_size = 32']
+    >>> [line for line in lines if line.startswith(("source", "validation_split", "# epochs ="))]
+    ['source = "moons"', 'validation_split = 0.15', '# epochs = (an integer, 1 or more)']
     """
     source = EXAMPLE_DATA if data is None else find_source(data, path)
     loader = find_loader(data or EXAMPLE_DATA)
     others = [other for other in get_loaders() if other is not loader]
-    optimizer = dict(get_optimizer(Settings(data or EXAMPLE_DATA)))
     lines = [
         f"# Experiment. Train it: pellucid train {path.name}",
         "# A setting that is a comment has the default that the text above it names. Remove the # to set it.",
@@ -85,10 +83,8 @@ def write_template(data: str | None, path: Path) -> str:
         for option in other.options:
             lines += write_setting(option, f"Only for {other.name}: {option.description}")
     lines += write_settings(DATA_KEYS)
-    lines += ["", "[optimizer]", *write_comment(PARAMETERS["optimizer"].description)]
-    lines.append(f"kind = {format_value(optimizer.pop('kind'))}")
-    lines += write_comment(PARAMETERS["learning_rate"].description)
-    lines += [f"{format_key(name)} = {format_value(value)}" for name, value in optimizer.items()]
+    lines += ["", "[optimizer]", *write_comment(PARAMETERS["optimizer"].description), '# kind = "adam"']
+    lines += write_setting(PARAMETERS["learning_rate"])
     lines += ["", "[training]", *write_settings(TRAINING_KEYS)]
     lines += ["", "[fine_tuning]", *write_settings(FINE_TUNING_KEYS), "", "[sweep]"]
     for key, name in SWEEP_KEYS.items():
@@ -120,8 +116,8 @@ def write_setting(parameter: Parameter, description: str = "") -> Iterator[str]:
     --------
     >>> print("\n".join(write_setting(PARAMETERS["patience"])))
     <BLANKLINE>
-    # Stop after this many epochs without a lower validation loss, 0 for never (default 5 to 20: a tenth
-    # of the epochs).
+    # Stop after this many epochs without a lower validation loss, 0 for never (default: a tenth of the
+    # epochs, a quarter for ensemble and cnn, at least 5).
     # patience = (an integer, 0 or more)
     """
     default: Any = parameter.default

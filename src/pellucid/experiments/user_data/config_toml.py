@@ -228,31 +228,29 @@ def check_names(names: Iterable[str], known: Sequence[str], where: str) -> None:
 
 
 def format_settings(
-    settings: Settings, name: str, layers: Sequence[Mapping[str, Any]], shape: Sequence[int], task: str
+    settings: Settings, name: str, layers: Sequence[Mapping[str, Any]] | None, shape: Sequence[int], task: str
 ) -> str:
-    """Return the TOML file of a run with all values that determine the result, defaults and layers included."""
+    """Return the TOML file of a run with all values that determine the result, defaults and layers included.
+
+    Without ``layers``, as for a sweep, the network and its recipe stay those of the settings.
+    """
     from pellucid.experiments.user_data.networks import get_loss_and_metrics, get_optimizer
-    from pellucid.inspect.source_export.model_to_toml import format_section
+    from pellucid.inspect.source_export.model_to_toml import format_section, format_value
 
     loss, metrics = get_loss_and_metrics(settings, task)
     built_in = settings.data in get_built_in_names()
     data = {"source": settings.data if built_in else str(Path(settings.data).resolve()), **settings.options}
     data |= {key: getattr(settings, key) for key in DATA_KEYS} | {"task": task}
-    # The layers of the augmentation are written below.
-    training = {key: getattr(settings, key) for key in TRAINING_KEYS if key != "augment"} | {"metrics": metrics}
+    training = {key: getattr(settings, key) for key in TRAINING_KEYS} | {"metrics": metrics}
+    if layers is not None:
+        del training["augment"]  # it is layers
     fine_tuning = {key: getattr(settings, key) for key in FINE_TUNING_KEYS}
-    if settings.inputs is None:
-        model: dict[str, Any] = {"kind": "Sequential", "name": name}
-        inputs = [("[input]", {"shape": list(shape)})]
-    else:
-        model = {"kind": "Model", "name": name, "outputs": settings.outputs}
-        inputs = [("[[inputs]]", dict(group)) for group in settings.inputs]
+    has_optimizer = settings.optimizer is not None or layers is not None
+    optimizer = get_optimizer(settings) if has_optimizer else {"learning_rate": settings.learning_rate}
     sections: list[tuple[str, Mapping[str, Any]]] = [
         ("[data]", data),
-        ("[model]", model),
-        *inputs,
-        *(("[[layers]]", layer) for layer in layers),
-        ("[optimizer]", get_optimizer(settings)),
+        *([] if layers is None else list_network_sections(settings, name, layers, shape)),
+        ("[optimizer]", optimizer),
         ("[loss]", loss if isinstance(loss, Mapping) else {"kind": loss}),
         ("[training]", training),
         *([("[fine_tuning]", fine_tuning)] if settings.weights else []),
@@ -260,6 +258,20 @@ def format_settings(
         *([("[computed]", {"backends": list(settings.backends)})] if settings.backends else []),
     ]
     lines = [f"pellucid = {FORMAT}  # the version of this format; run it again: pellucid train {FILE}"]
+    if layers is None and settings.model is not None:
+        lines.append(f"model = {format_value(settings.model)}")
     for title, table in sections:
         lines += format_section(title, escape_variables(table))
     return "\n".join(lines) + "\n"
+
+
+def list_network_sections(
+    settings: Settings, name: str, layers: Sequence[Mapping[str, Any]], shape: Sequence[int]
+) -> list[tuple[str, Mapping[str, Any]]]:
+    if settings.inputs is None:
+        model: dict[str, Any] = {"kind": "Sequential", "name": name}
+        inputs = [("[input]", {"shape": list(shape)})]
+    else:
+        model = {"kind": "Model", "name": name, "outputs": settings.outputs}
+        inputs = [("[[inputs]]", dict(group)) for group in settings.inputs]
+    return [("[model]", model), *inputs, *(("[[layers]]", layer) for layer in layers)]

@@ -104,8 +104,8 @@ def build_schema() -> Schema:
     Examples
     --------
     >>> schema = build_schema()
-    >>> schema["properties"]["training"]["properties"]["batch_size"]
-    {'description': 'Samples per step (default 32).', 'type': 'integer', 'minimum': 1, 'default': 32}
+    >>> schema["properties"]["training"]["properties"]["seed"]["minimum"]
+    0
     >>> list(schema["definitions"]["layers.Dropout"]["properties"])
     ['kind', 'rate', 'noise_shape', 'seed', 'name', 'as', 'inputs', 'with']
     """

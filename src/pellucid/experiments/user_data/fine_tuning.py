@@ -15,10 +15,12 @@ from pellucid.data.errors import DataError, DataWarning
 from pellucid.experiments.runner.errors import UsageError, suggest_name
 from pellucid.experiments.runner.result import pluralize
 from pellucid.experiments.user_data.dataset import Dataset
+from pellucid.experiments.user_data.ensembles import compile_ensemble, count_members
 from pellucid.experiments.user_data.networks import get_hidden_layers, get_layers, get_loss_and_metrics, get_optimizer
 from pellucid.experiments.user_data.weight_source import SCALING, UNSCALING, WeightSource
 from pellucid.graph.types import format_shape
 from pellucid.graph.unique_names import UniqueNames
+from pellucid.nn.layers import PiecewiseLinearEncoding
 from pellucid.nn.registry import snake_case
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 Table = Mapping[str, Any]
 
 ALL_BUT_HEAD = "all-but-head"
+WIDTHS = {"units", "filters", "output_shape"}
+"""Arguments of layers that set the size of their output."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +97,8 @@ class FineTuning:
         loss, metrics = get_loss_and_metrics(settings, str(settings.task))
         optimizer = reader.build_object(get_optimizer(settings), "optimizer", "[optimizer]")
         model.compile(optimizer, reader.build_loss(loss), metrics=reader.build_metrics(metrics))
+        if count_members(model):
+            compile_ensemble(model)
         set_trainable(model, (), self.rates)
 
 
@@ -130,12 +136,12 @@ def complete_network(settings: Settings, source: WeightSource, dataset: Dataset,
     elif settings.model is not None or (network := source.network) is None:
         name, layers = get_layers(settings, shape, dataset.outputs, dataset.task)
     else:
-        layers, layers_from = network["layers"], str(source.path)
+        layers, layers_from = keep_edges(network["layers"], source), str(source.path)
         inputs, outputs, name = network.get("inputs"), network.get("outputs"), network.get("model", name)
         if head == "replace":
             layers = replace_head(layers, dataset.outputs, dataset.task, source.path)
-        if settings.augment:
-            layers = add_augmentation(layers, shape, source.path)
+        if settings.augment not in (None, "none"):
+            layers = add_augmentation(layers, shape, settings.augment, source.path)
     return replace(
         settings,
         model=name,
@@ -143,7 +149,7 @@ def complete_network(settings: Settings, source: WeightSource, dataset: Dataset,
         layers_from=layers_from,
         inputs=inputs,
         outputs=outputs,
-        augment=False,
+        augment="none",
         head=head,
         task="classification" if dataset.class_names else "regression",
         weights=str(source.path.resolve()),
@@ -177,24 +183,38 @@ def name_layers(layers: Sequence[Table]) -> list[dict[str, Any]]:
     return named
 
 
+def keep_edges(layers: Sequence[Table], source: WeightSource) -> list[Table]:
+    """Return the layers with the edges of bins that the trained network has, so that its weights fit."""
+    encodings = (
+        [] if source.model is None else [e for e in source.model.layers if isinstance(e, PiecewiseLinearEncoding)]
+    )
+    found = iter(encodings)
+    return [
+        {**table, "edges": next(found).edges} if table.get("kind") == "PiecewiseLinearEncoding" else table
+        for table in layers
+    ]
+
+
 def replace_head(layers: Sequence[Table], outputs: int, task: str, path: Path) -> list[Table]:
-    """Return the layers with a last Dense layer for other targets."""
-    index = max((k for k, table in enumerate(layers) if "units" in table or "filters" in table), default=-1)
-    if index < 0 or layers[index].get("kind") != "Dense":
-        kind = layers[index].get("kind") if index >= 0 else "no layer with units"
+    """Return the layers with a last layer for other targets; that of an ensemble has an axis of members."""
+    index = max((k for k, table in enumerate(layers) if WIDTHS & set(table)), default=-1)
+    kind = layers[index].get("kind") if index >= 0 else "no layer with units"
+    if kind not in ("Dense", "EinsumDense"):
         raise UsageError(
             f"head: expected the head of {path} to be a Dense layer, which can be replaced; received {kind}. Write the "
             "layers with the new head into a .toml file, and add --model with it"
         )
     later = [table for table in layers[index + 1 :] if table.get("kind") not in ("Activation", "Softmax")]
-    new = {**layers[index], "units": outputs}
+    head = layers[index]
+    width = {"units": outputs} if kind == "Dense" else {"output_shape": [*head["output_shape"][:-1], outputs]}
+    new = {**head, **width}
     new.pop("activation", None)
     if task == "classification":
         new["activation"] = "softmax"
     return [*layers[:index], new, *later]
 
 
-def add_augmentation(layers: Sequence[Table], shape: Sequence[int], path: Path) -> list[Table]:
+def add_augmentation(layers: Sequence[Table], shape: Sequence[int], augment: str, path: Path) -> list[Table]:
     """Return the layers after those that mirror and shift images, unless they have some."""
     if any(str(table.get("kind")).startswith("Random") for table in layers):
         return list(layers)
@@ -203,7 +223,7 @@ def add_augmentation(layers: Sequence[Table], shape: Sequence[int], path: Path) 
             f"augment: expected a chain of layers for images with channels; received another network, that of {path}. "
             "Add augmentation layers to it instead"
         )
-    added = [table for table in get_hidden_layers("cnn", shape, True) if str(table["kind"]).startswith("Random")]
+    added = [table for table in get_hidden_layers("cnn", shape, augment) if str(table["kind"]).startswith("Random")]
     return [*added, *layers]
 
 

@@ -1,7 +1,9 @@
 """Built-in networks, layer by layer, and the scaling layers around any network."""
 
+import functools
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,6 +11,7 @@ import numpy as np
 from pellucid.experiments.runner.errors import UsageError, suggest_name
 from pellucid.experiments.user_data.column_groups import select_groups
 from pellucid.experiments.user_data.dataset import Dataset
+from pellucid.experiments.user_data.ensembles import compile_ensemble, count_members
 from pellucid.experiments.user_data.settings import Settings
 from pellucid.typing import Array
 
@@ -19,9 +22,19 @@ if TYPE_CHECKING:
 Table = Mapping[str, Any]
 
 MINIMUM_SIDE = 8
-"""A convolution and a pooling layer are added while the shorter side has at least this many pixels."""
-MAXIMUM_POOLINGS = 3
+"""Another block of the convolutional network follows while the shorter side has at least this many pixels."""
+FILTERS = (24, 48, 96, 128)
+"""Filters of the blocks of the convolutional network."""
+GRAY_SAMPLE = 256
+"""Number of images that tell whether all are gray."""
 NORMALIZATION_BATCH = 1024
+MAXIMUM_QUANTILE_SAMPLES = 100_000
+"""Samples from which the bins of an encoding are computed; of more, evenly spaced ones are taken."""
+
+BINS, MEMBERS = 16, 8
+"""Bins of each number, and members, of the ensemble."""
+MAXIMUM_ENCODED = 4_096
+"""Number of encoded features up to which each feature has `BINS` bins; more features have fewer."""
 
 DEFAULT_OPTIMIZER = "Adam"
 """The optimizer of a file that sets only its arguments."""
@@ -36,22 +49,30 @@ def get_layers(settings: Settings, shape: Sequence[int], outputs: int, task: str
     --------
     >>> name, layers = get_layers(Settings("moons"), (2,), 2, "classification")
     >>> name, [layer["kind"] for layer in layers]
-    ('mlp', ['Dense', 'Dense', 'Dense'])
+    ('ensemble', ['PiecewiseLinearEncoding', 'EinsumDense', 'Dense', 'Dropout', 'Dense', 'Dropout', 'EinsumDense'])
     """
     if settings.layers is not None:
         return settings.model or "network", settings.layers
     has_images = is_image(shape)
-    name = settings.model or ("cnn" if has_images else "mlp")
-    if not has_images and (name == "cnn" or settings.augment):
+    name = settings.model or ("cnn" if has_images else "ensemble" if len(shape) == 1 else "mlp")
+    augment = settings.augment or "none"
+    if not has_images and (name == "cnn" or augment != "none"):
         option, remedy = ("model: cnn", "Use mlp or linear") if name == "cnn" else ("augment:", "Omit it")
         raise UsageError(
             f"{option} requires images of shape (height, width) or (height, width, channels) with at least "
             f"{MINIMUM_SIDE} pixels per side; received samples of shape {tuple(shape)}. {remedy}"
         )
     last: dict[str, Any] = {"kind": "Dense", "units": outputs}
+    if name == "ensemble":
+        last = {
+            "kind": "EinsumDense",
+            "equation": "bkf,kfo->bko",
+            "output_shape": [MEMBERS, outputs],
+            "bias_axes": "ko",
+        }
     if task == "classification":
         last["activation"] = "softmax"
-    return name, [*get_hidden_layers(name, shape, settings.augment), last]
+    return name, [*get_hidden_layers(name, shape, augment), last]
 
 
 def is_image(shape: Sequence[int]) -> bool:
@@ -60,26 +81,55 @@ def is_image(shape: Sequence[int]) -> bool:
     return has_channels and min(shape[:2]) >= MINIMUM_SIDE
 
 
-def get_hidden_layers(name: str, shape: Sequence[int], augment: bool) -> Iterator[Table]:
-    if len(shape) == 2 and (augment or name == "cnn"):
+def resolve_augmentation(settings: Settings, x: Array) -> Settings:
+    """Return settings with the augmentation of images resolved; gray ones, such as digits, are not mirrored."""
+    if settings.augment is not None or settings.layers is not None:
+        return settings
+    if not is_image(x.shape[1:]) or settings.model not in (None, "cnn"):
+        return replace(settings, augment="none")
+    sample = x[:GRAY_SAMPLE]
+    is_gray = x.ndim == 3 or x.shape[-1] == 1 or bool((sample[..., :3] == sample[..., :1]).all())
+    return replace(settings, augment="shift" if is_gray else "mirror")
+
+
+def get_hidden_layers(name: str, shape: Sequence[int], augment: str) -> Iterator[Table]:
+    if len(shape) == 2 and (augment != "none" or name == "cnn"):
         yield {"kind": "Reshape", "target_shape": [*shape, 1]}
-    if augment:
+    if augment == "mirror":
         yield {"kind": "RandomFlip", "mode": "horizontal"}
+    if augment != "none":
         yield {"kind": "RandomTranslation", "height_factor": 0.1, "width_factor": 0.1}
     if name == "cnn":
-        side, filters, poolings = min(shape[:2]), 32, 0
-        while side >= MINIMUM_SIDE and poolings < MAXIMUM_POOLINGS:
-            yield {"kind": "Conv2D", "filters": filters, "kernel_size": 3, "padding": "same", "activation": "relu"}
-            yield {"kind": "MaxPooling2D", "pool_size": 2}
-            side, filters, poolings = side // 2, 2 * filters, poolings + 1
+        yield from get_convolutions(min(shape[:2]))
+        return
     if len(shape) > 1:
         yield {"kind": "Flatten"}
-    if name == "cnn":
-        yield {"kind": "Dropout", "rate": 0.5}
-        yield {"kind": "Dense", "units": 128, "activation": "relu"}
+    if name == "ensemble":
+        yield {"kind": "PiecewiseLinearEncoding", "bins": max(2, min(BINS, MAXIMUM_ENCODED // shape[0]))}
+        # The members share all products but the last. They differ in the scale of the encoded features.
+        scale = {"equation": "bf,kf->bkf", "output_shape": [MEMBERS, "?"]}
+        yield {"kind": "EinsumDense", **scale, "kernel_initializer": {"kind": "RandomNormal", "stddev": 1.0}}
+        for _ in range(2):
+            yield {"kind": "Dense", "units": 128, "activation": "relu", "kernel_initializer": "he_normal"}
+            yield {"kind": "Dropout", "rate": 0.1}
     if name == "mlp":
         yield {"kind": "Dense", "units": 128, "activation": "relu"}
         yield {"kind": "Dense", "units": 64, "activation": "relu"}
+
+
+def get_convolutions(side: int) -> Iterator[Table]:
+    """Yield blocks of a convolution with batch normalization, at half the size from one to the next."""
+    for number, filters in enumerate(FILTERS):
+        if number:
+            if side < MINIMUM_SIDE:
+                break
+            yield {"kind": "MaxPooling2D", "pool_size": 2}
+            side //= 2
+        yield {"kind": "Conv2D", "filters": filters, "kernel_size": 3, "padding": "same", "use_bias": False}
+        yield {"kind": "BatchNormalization"}
+        yield {"kind": "ReLU"}
+    yield {"kind": "GlobalAveragePooling2D"}
+    yield {"kind": "Dropout", "rate": 0.2}
 
 
 def get_optimizer(settings: Settings) -> dict[str, Any]:
@@ -89,7 +139,7 @@ def get_optimizer(settings: Settings) -> dict[str, Any]:
     given = settings.optimizer
     if isinstance(given, str) and given.lower() not in optimizers.NAMED:
         raise UsageError(f"optimizer: no optimizer {given!r}. {suggest_name(given, optimizers.NAMED, 'optimizers')}")
-    table = {"kind": DEFAULT_OPTIMIZER, **({"kind": given} if isinstance(given, str) else given)}
+    table = {"kind": DEFAULT_OPTIMIZER, **({"kind": given} if isinstance(given, str) else given or {})}
     named = optimizers.NAMED.get(str(table["kind"]).lower())
     if named is not None:
         table = {"kind": named.__name__, "learning_rate": get_default_rate(named)} | {**table, "kind": named.__name__}
@@ -110,7 +160,9 @@ def complete_optimizer(settings: Settings, samples: int) -> dict[str, Any]:
 
     Examples
     --------
-    >>> settings = Settings("moons", epochs=10, optimizer={"kind": "SGD", "learning_rate": "CosineDecay"})
+    >>> settings = Settings(
+    ...     "moons", epochs=10, batch_size=32, optimizer={"kind": "SGD", "learning_rate": "CosineDecay"}
+    ... )
     >>> complete_optimizer(settings, 320)["learning_rate"]
     {'kind': 'CosineDecay', 'initial_learning_rate': 0.01, 'decay_steps': 100}
     """
@@ -120,6 +172,7 @@ def complete_optimizer(settings: Settings, samples: int) -> dict[str, Any]:
     kind = optimizers.NAMED.get(str(optimizer["kind"]).lower())
     if kind is None:
         return optimizer
+    assert settings.batch_size is not None
     steps = -(-samples // settings.batch_size) * (settings.epochs or 1)
     steps = steps // (optimizer.get("gradient_accumulation_steps") or 1)
     return optimizer | {"learning_rate": complete_schedule(optimizer["learning_rate"], get_default_rate(kind), steps)}
@@ -177,7 +230,9 @@ def build_model(
 
     set_random_seed(settings.seed)
     loss, metrics = get_loss_and_metrics(settings, dataset.task)
-    reader = TomlModelReader(settings.layers_from, sources=settings.sources)
+    source, scaling = make_input_layers(x, training)
+    adapt = functools.partial(adapt_layer, source=source, x=x, training=training)
+    reader = TomlModelReader(settings.layers_from, sources=settings.sources, prepare_layer=adapt)
     table = {
         "pellucid": 1,
         "model": {"kind": "Sequential", "name": name},
@@ -186,7 +241,6 @@ def build_model(
         "loss": loss,
         "training": {"metrics": metrics},
     }
-    source, scaling = make_input_layers(x, training)
     if settings.inputs is None:
         model = reader.build_model(table, first_layers=[source, scaling])
     else:
@@ -195,6 +249,8 @@ def build_model(
         groups = select_groups(scaling(source), settings.inputs, description, where)
         model = reader.build_model(table, built_inputs=(source, groups))
     check_model(model, dataset, settings)
+    if count_members(model):
+        compile_ensemble(model)
     return model
 
 
@@ -211,6 +267,16 @@ def make_input_layers(x: Array, training: Array) -> list[Any]:
     return [nn.Input(x.shape[1:]), scaling]
 
 
+def adapt_layer(layer: Any, e: Any, *, source: Any, x: Array, training: Array) -> None:
+    """Adapt a layer of bins to the training samples; ``e`` is its input, and ``source`` the input of the network."""
+    from pellucid import nn
+    from pellucid.run.function_builder import function
+
+    if isinstance(layer, nn.PiecewiseLinearEncoding) and layer.edges is None:
+        rows = training[:: -(-len(training) // MAXIMUM_QUANTILE_SAMPLES)]
+        layer.adapt(function([source], e)(x[rows]))
+
+
 def check_model(model: "Model", dataset: Dataset, settings: Settings) -> None:
     """Raise if the input or the output of a network does not fit the data."""
     from pellucid.model.errors import ModelError
@@ -222,11 +288,11 @@ def check_model(model: "Model", dataset: Dataset, settings: Settings) -> None:
             f"{dataset.where}; received {settings.input_shape!r}. Correct or remove [input]"
         )
     output = model.outputs[0]
-    if output.shape[1:] != (dataset.outputs,):
+    if output.shape[-1:] != (dataset.outputs,) or (output.ndim != 2 and not count_members(model)):
         raise ModelError(
             f"{settings.layers_from}: expected {dataset.outputs} outputs of the last layer, one for each "
             f"{'class' if dataset.class_names else 'target'}; received shape {output.shape[1:]}. Use a last layer of "
-            f"kind = 'Dense', units = {dataset.outputs}"
+            f"kind = 'Dense', units = {dataset.outputs}. An ensemble has the shape (members, {dataset.outputs})"
         )
     activation = output.op.name if output.op else "an input"
     if settings.threshold is not None and activation != "softmax":
@@ -241,21 +307,23 @@ def check_model(model: "Model", dataset: Dataset, settings: Settings) -> None:
         )
 
 
-def append_unscaling(model: "ModelLike", settings: Settings, mean: Array, deviation: Array) -> "ModelLike":
-    """Return a network trained on standardized targets with a layer that converts predictions to the original units."""
+def append_layers(model: "ModelLike", settings: Settings, task: str, layers: Sequence[Any]) -> "ModelLike":
+    """Return a trained network with further layers, which turn its output into predictions."""
     from pellucid import nn
     from pellucid.inspect.source_export.model_from_toml import TomlModelReader
     from pellucid.model.model import Model
     from pellucid.model.sequential import Sequential
 
-    unscaling = nn.Rescaling(deviation, mean, name="in_units")
     final: ModelLike
     if model.is_sequential:
-        final = Sequential([nn.Input(model.inputs[0].shape[1:]), *model.layers, unscaling], name=model.name)
+        final = Sequential([nn.Input(model.inputs[0].shape[1:]), *model.layers, *layers], name=model.name)
     else:
-        final = Model(model.inputs[0], unscaling(model.outputs[0]), name=model.name)
+        output = model.outputs[0]
+        for layer in layers:
+            output = layer(output)
+        final = Model(model.inputs[0], output, name=model.name)
     reader = TomlModelReader(settings.layers_from, sources=settings.sources)
-    loss, metrics = get_loss_and_metrics(settings, "regression")
+    loss, metrics = get_loss_and_metrics(settings, task)
     optimizer = reader.build_object(get_optimizer(settings), "optimizer", "[optimizer]")
     final.compile(optimizer, reader.build_loss(loss), metrics=reader.build_metrics(metrics))
     return final

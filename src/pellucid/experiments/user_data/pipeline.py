@@ -13,9 +13,17 @@ from pellucid.experiments.runner.result import pluralize
 from pellucid.experiments.user_data.class_balance import get_class_weights, get_positive_class
 from pellucid.experiments.user_data.dataset import Dataset, split_dataset
 from pellucid.experiments.user_data.decision import Decision, choose_threshold, parse_threshold
+from pellucid.experiments.user_data.ensembles import make_final_layers
 from pellucid.experiments.user_data.fine_tuning import check_source, complete_network, transfer
 from pellucid.experiments.user_data.loaders import get_options, load_dataset
-from pellucid.experiments.user_data.networks import append_unscaling, build_model, complete_optimizer, get_layers
+from pellucid.experiments.user_data.networks import (
+    append_layers,
+    build_model,
+    complete_optimizer,
+    get_layers,
+    resolve_augmentation,
+)
+from pellucid.experiments.user_data.recipes import get_recipe, resolve_settings
 from pellucid.experiments.user_data.settings import Settings
 from pellucid.experiments.user_data.weight_source import load_source
 from pellucid.typing import Array
@@ -82,9 +90,12 @@ class PreparedRun:
 
     def make_final_model(self) -> "ModelLike":
         """Return the network that predicts in the units of the targets."""
-        if self.dataset.class_names:
-            return self.model
-        return append_unscaling(self.model, self.settings, self.target_mean, self.target_deviation)
+        from pellucid import nn
+
+        layers = list(make_final_layers(self.model))
+        if not self.dataset.class_names:
+            layers.append(nn.Rescaling(self.target_deviation, self.target_mean, name="in_units"))
+        return append_layers(self.model, self.settings, self.dataset.task, layers) if layers else self.model
 
     @property
     def weights(self) -> int:
@@ -108,11 +119,11 @@ class PreparedRun:
     def network_summary(self) -> str:
         """Size of the network, and settings of the training."""
         settings, optimizer = self.settings, self.model.optimizer
-        rate = optimizer.learning_rate
-        learning_rate = f"{rate:g}" if isinstance(rate, float) else str(rate)
+        table = settings.optimizer if isinstance(settings.optimizer, dict) else {}
+        learning_rate = format_learning_rate(table.get("learning_rate", optimizer.learning_rate))
         return (
             f"{self.name}: {pluralize(len(self.layers), 'layer')}, {pluralize(self.weights, 'weight')}; "
-            f"{type(optimizer).__name__}, learning rate {learning_rate}, at most "
+            f"{type(optimizer).__name__}, {learning_rate}, at most "
             f"{pluralize(settings.epochs or 1, 'epoch')}, batch size {settings.batch_size}, seed {settings.seed}"
         )
 
@@ -130,6 +141,21 @@ class PreparedRun:
             self.network_summary,
             *(self.fine_tuning.summary if self.fine_tuning else ()),
         ]
+
+
+def format_learning_rate(rate: Any) -> str:
+    """Return a learning rate for printing; of a schedule, its kind and its largest rate.
+
+    Examples
+    --------
+    >>> format_learning_rate(0.001), format_learning_rate({"kind": "OneCycle", "max_learning_rate": 0.002})
+    ('learning rate 0.001', 'OneCycle learning rate up to 0.002')
+    """
+    if not isinstance(rate, Mapping):
+        return f"learning rate {rate:g}" if isinstance(rate, float | int) else f"learning rate {rate}"
+    largest = rate.get("max_learning_rate") or rate.get("warmup_target") or rate.get("initial_learning_rate")
+    suffix = f" up to {largest:g}" if isinstance(largest, float | int) else ""
+    return f"{rate['kind']} learning rate{suffix}"
 
 
 def prepare(settings: Settings, resuming: bool = False) -> PreparedRun:
@@ -172,13 +198,15 @@ def prepare_parts(
     check_validation(settings, dataset, parts["validation"], positive)
     x, description = dataset.fit_inputs(training) if source is None else source.make_inputs(dataset, training)
     options = {name: description[name] for name in get_options() if name in description}
-    settings = replace(settings, checksum=dataset.checksum, options=options).resolve_epochs(len(training))
+    settings = replace(settings, checksum=dataset.checksum, options=options)
     if source is not None:
         settings = complete_network(settings, source, dataset, x.shape[1:])
+    settings = resolve_augmentation(settings, x)
+    name, layers = get_layers(settings, x.shape[1:], dataset.outputs, dataset.task)
+    settings = resolve_settings(settings, get_recipe(settings, name), len(training))
     # A schedule lasts for the epochs in which all layers are trained.
     phase = replace(settings, epochs=max(1, (settings.epochs or 1) - (settings.unfreeze_after or 0)))
     settings = replace(settings, optimizer=complete_optimizer(phase, len(training)))
-    name, layers = get_layers(settings, x.shape[1:], dataset.outputs, dataset.task)
     y = dataset.targets
     mean: Array = np.zeros(1)
     deviation: Array = np.ones(1)

@@ -1,7 +1,7 @@
 """Settings of a training run on user data."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from pellucid.errors import near_miss
@@ -9,13 +9,9 @@ from pellucid.experiments.runner.errors import UsageError
 from pellucid.experiments.runner.parameters import Range, get_parameters
 from pellucid.experiments.user_data.decision import parse_threshold
 
-MODELS = ("linear", "mlp", "cnn")
+MODELS = ("linear", "mlp", "ensemble", "cnn")
 """Names of built-in networks; `networks` has their layers."""
 
-EPOCHS, MAXIMUM_EPOCHS, MINIMUM_STEPS = 20, 200, 2_000
-"""Default number of epochs; small training sets get more, up to the maximum, to reach the minimum number of steps."""
-
-MINIMUM_PATIENCE = 5
 MAXIMUM_HELD_OUT = 0.95
 
 
@@ -53,33 +49,45 @@ class Settings:
 
     Examples
     --------
-    >>> Settings("moons", model="mlp", epochs=5).batch_size
-    32
+    >>> Settings("moons", model="mlp", epochs=5).model
+    'mlp'
     """
 
     data: str
     model: Annotated[
         str | None,
-        "Network: linear, mlp, cnn, or a .toml file with [[layers]] (default: cnn for images, otherwise mlp).",
+        "Network: linear, mlp, ensemble, cnn, or a .toml file with [[layers]] (default: cnn for images, ensemble for "
+        "tables and vectors, otherwise mlp).",
     ] = None
     task: Annotated[
         Literal["classification", "regression"] | None,
         "Task: classification or regression (default: inferred from the target).",
     ] = None
-    augment: Annotated[bool, "Mirror and shift training images at random."] = False
+    augment: Annotated[
+        Literal["none", "shift", "mirror"] | None,
+        "Random changes of training images: shift moves them by up to a tenth, mirror also mirrors them, none leaves "
+        "them as they are (default for cnn: mirror for color images, shift for gray ones, such as digits).",
+    ] = None
     epochs: Annotated[
         int | None, Range(1), "Maximum number of epochs (default 20, up to 200 for small training sets)."
     ] = None
-    batch_size: Annotated[int, Range(1), "Samples per step (default 32)."] = 32
-    optimizer: Annotated[str | dict, "Optimizer: adam, sgd, adamw, rmsprop, ... (default adam)."] = "adam"  # type: ignore[type-arg]
-    learning_rate: Annotated[float | None, Range(0, open=True), "Learning rate (default: that of the optimizer)."] = (
-        None
-    )
+    batch_size: Annotated[int | None, Range(1), "Samples per step (default 32, 128 for the ensemble)."] = None
+    optimizer: Annotated[
+        str | dict | None,  # type: ignore[type-arg]
+        "Optimizer: adam, sgd, adamw, rmsprop, ... (default adamw with a learning rate that rises and falls for "
+        "ensemble and cnn, otherwise adam).",
+    ] = None
+    learning_rate: Annotated[
+        float | None,
+        Range(0, open=True),
+        "Learning rate, or the maximum of the default schedule (default 0.002 for "
+        "ensemble and cnn, otherwise that of the optimizer).",
+    ] = None
     patience: Annotated[
         int | None,
         Range(0),
-        "Stop after this many epochs without a lower validation loss, 0 for never (default 5 to 20: a tenth of the "
-        "epochs).",
+        "Stop after this many epochs without a lower validation loss, 0 for never (default: a tenth of the epochs, a "
+        "quarter for ensemble and cnn, at least 5).",
     ] = None
     validation_split: Annotated[
         float, Range(0, 1, open=True), "Fraction of the samples in the validation set (default 0.15)."
@@ -167,7 +175,7 @@ class Settings:
         if self.layers is None and self.model is not None and self.model not in MODELS:
             hint = near_miss(self.model.lower(), MODELS)
             raise UsageError(f"model: expected one of {', '.join(MODELS)}; received {self.model!r}.{hint}")
-        if self.layers is not None and self.augment:
+        if self.layers is not None and self.augment not in (None, "none"):
             raise UsageError("augment: not available with [[layers]]. Add augmentation layers to them instead")
         if self.threshold is not None:
             parse_threshold(self.threshold)
@@ -176,20 +184,6 @@ class Settings:
                 f"validation_split and test_split: expected a sum below {MAXIMUM_HELD_OUT}, so that samples are left "
                 f"for training; received {self.validation_split:g} and {self.test_split:g}"
             )
-
-    def resolve_epochs(self, samples: int) -> "Settings":
-        """Return settings with epochs and patience resolved for a number of training samples.
-
-        Examples
-        --------
-        >>> few, many = (Settings("moons").resolve_epochs(n) for n in (700, 60_000))
-        >>> (few.epochs, few.patience), (many.epochs, many.patience)
-        ((90, 9), (20, 5))
-        """
-        steps = -(-samples // self.batch_size)
-        epochs = self.epochs or min(max(EPOCHS, MINIMUM_STEPS // steps), MAXIMUM_EPOCHS)
-        patience = max(MINIMUM_PATIENCE, epochs // 10) if self.patience is None else self.patience
-        return replace(self, epochs=epochs, patience=patience)
 
 
 PARAMETERS = get_parameters(Settings)

@@ -77,12 +77,12 @@ def run_sweep(run: RunContext, settings: Settings, verbose: Verbosity, report: R
     )
     networks = build_networks(prepared, trials)
     done = restore(run.folder / STATE, result, networks, settings)
-    kept = replace(prepared.settings, sweep=settings.sweep, trials=settings.trials, optimizer=settings.optimizer)
-    shape = prepared.x.shape[1:]
-    run.save_config(
-        config_toml.FILE,
-        config_toml.format_settings(kept, prepared.name, prepared.layers, shape, prepared.dataset.task),
-    )
+    # What depends on the network of a trial stays open, so that a resumed sweep has the same trials.
+    names = ("sweep", "trials", "optimizer", "learning_rate", "batch_size", "patience", "augment", "model")
+    kept = replace(prepared.settings, **{name: getattr(settings, name) for name in names})
+    layers = None if settings.layers is None else prepared.layers
+    shape, task = prepared.x.shape[1:], prepared.dataset.task
+    run.save_config(config_toml.FILE, config_toml.format_settings(kept, prepared.name, layers, shape, task))
     report([*describe_plan(result), *(["resuming from the last rung"] if done else [])])
     for number, rung in enumerate(result.rungs[done:], start=done + 1):
         chosen = sorted(each.number for each in result.ranking[: rung.trials])
@@ -150,7 +150,7 @@ def train_rung(networks: Mapping[int, PreparedRun], rung: Rung, result: SweepRes
 
     groups: dict[int, list[int]] = {}
     for number, prepared in networks.items():
-        groups.setdefault(prepared.settings.batch_size, []).append(number)
+        groups.setdefault(prepared.settings.batch_size or 0, []).append(number)
     programs, found = 0, {}
     for size, numbers in groups.items():
         first = networks[numbers[0]]

@@ -14,7 +14,8 @@ from pellucid.errors import PellucidError
 from pellucid.experiments.runner.errors import UsageError, suggest_name
 from pellucid.experiments.user_data.config_toml import format_settings, get_keys, parse_settings
 from pellucid.experiments.user_data.experiment_table import ExperimentTable, expand_variables, parse_assignment
-from pellucid.experiments.user_data.networks import get_layers
+from pellucid.experiments.user_data.networks import get_layers, resolve_augmentation
+from pellucid.experiments.user_data.recipes import get_recipe, resolve_settings
 from pellucid.experiments.user_data.settings import MODELS, PARAMETERS, Settings
 
 if TYPE_CHECKING:
@@ -24,7 +25,9 @@ MAXIMUM_TRIALS = 1_000
 
 NETWORK_KEYS = ("model", "augment", "width", "units")
 """Keys that decide about the layers."""
-SHORT_KEYS = (*NETWORK_KEYS, "learning_rate", "batch_size", "optimizer")
+RECIPE_KEYS = ("learning_rate", "batch_size", "optimizer")
+"""Keys that replace a part of the recipe of the network."""
+SHORT_KEYS = (*NETWORK_KEYS, *RECIPE_KEYS)
 SECTIONS = ("optimizer", "layers")
 
 REFUSED = {
@@ -192,14 +195,17 @@ def make_trial(number: int, values: Mapping[str, Any], prepared: PreparedRun, ba
         settings = replace(base, sweep=None, trials=None, epochs=prepared.settings.epochs, checksum=dataset.checksum)
         shape = prepared.x.shape[1:]
         settings = choose_network(settings, values)
+        settings = replace(settings, **{key: values[key] for key in RECIPE_KEYS if key in values})
+        settings = resolve_augmentation(settings, prepared.x)
         name, layers = get_layers(settings, shape, dataset.outputs, dataset.task)
+        settings = resolve_settings(settings, get_recipe(settings, name), len(prepared.parts["training"]))
         layers = scale_layers(layers, values)
         content = tomllib.loads(format_settings(settings, name, layers, shape, dataset.task))
         table = ExperimentTable("the sweep", expand_variables(content, (), "the sweep"))
         others = [
             (get_keys(key) if "." not in key else tuple(key.split(".")), key)
             for key in values
-            if key not in NETWORK_KEYS
+            if key not in (*NETWORK_KEYS, *RECIPE_KEYS)
         ]
         for keys, key in sorted(others, key=lambda each: (len(each[0]), each[0][-1] != "kind")):
             table = table.assign_value(keys, values[key], f"--sweep {key}={values[key]}")

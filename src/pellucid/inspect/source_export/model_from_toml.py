@@ -136,11 +136,18 @@ def is_functional(table: Mapping[str, Any]) -> bool:
 class TomlModelReader:
     """Builds models, losses and optimizers from TOML tables.
 
-    ``file`` is the name of the file in messages; ``sources`` has other names, by section.
+    ``file`` is the name of the file in messages; ``sources`` has other names, by section. ``prepare_layer`` is called
+    with each new layer and its input before the layer is called; it may adapt the layer to data.
     """
 
-    def __init__(self, file: str, max_bytes: int = DEFAULT_MAX_BYTES, sources: Mapping[str, str] | None = None) -> None:
-        self.file, self.sources = file, sources or {}
+    def __init__(
+        self,
+        file: str,
+        max_bytes: int = DEFAULT_MAX_BYTES,
+        sources: Mapping[str, str] | None = None,
+        prepare_layer: Callable[[Any, Any], None] = lambda layer, x: None,
+    ) -> None:
+        self.file, self.sources, self.prepare_layer = file, sources or {}, prepare_layer
         self.budget: MemoryBudget = MemoryBudget(max_bytes, ModelError, file, REMEDY)
 
     def build_model(
@@ -187,8 +194,14 @@ class TomlModelReader:
             self.run("[input]", lambda: model.add(self.build_input(input_table)))
         for number, each in enumerate(self.check_tables(table.get("layers"), "layers"), start=1):
             place = f"layer {number} ({each.get('kind', 'no kind')})"
-            self.run(place, lambda each=each, place=place: model.add(self.build_object(each, "layer", place)))
+            self.run(place, lambda each=each, place=place: self.add_layer(model, each, place))
         return model
+
+    def add_layer(self, model: Sequential, table: Mapping[str, Any], place: str) -> None:
+        layer = self.build_object(table, "layer", place)
+        if model.built:
+            self.prepare_layer(layer, model.outputs[0])
+        model.add(layer)
 
     def build_graph(
         self, table: Mapping[str, Any], about: Mapping[str, Any], built_inputs: BuiltInputs | None = None
@@ -422,9 +435,12 @@ class LayerCalls:
                 raise self.reader.error(place, f"expected again to name an earlier layer.{hint}", again)
             layer = self.layers[again]
         name = self.reader.get_name({"name": table.get("as", table.get("name"))}, place)
+        x = self.resolve(table.get("inputs"), place)
+        if again is None:
+            self.reader.prepare_layer(layer, x)
         keywords = self.reader.check_table(table.get("with", {}), f"{place} with")
         arguments = {key: self.resolve(value, f"{place} with {key}") for key, value in keywords.items()}
-        self.add_result(name, layer(self.resolve(table.get("inputs"), place), **arguments), place)
+        self.add_result(name, layer(x, **arguments), place)
         if name is not None:
             self.layers.setdefault(name, layer)
 

@@ -8,6 +8,7 @@ from pellucid.nn.layers.convolution import *
 from pellucid.nn.layers.dense import *
 from pellucid.nn.layers.depthwise import *
 from pellucid.nn.layers.dropout import *
+from pellucid.nn.layers.einsum_dense import *
 from pellucid.nn.layers.embedding import *
 from pellucid.nn.layers.gru import *
 from pellucid.nn.layers.input import *
@@ -17,6 +18,7 @@ from pellucid.nn.layers.merging import *
 from pellucid.nn.layers.multi_head_attention import *
 from pellucid.nn.layers.normalization import *
 from pellucid.nn.layers.padding import *
+from pellucid.nn.layers.piecewise_linear import *
 from pellucid.nn.layers.pooling import *
 from pellucid.nn.layers.random_affine import *
 from pellucid.nn.layers.random_augmentation import *

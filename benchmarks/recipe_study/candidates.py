@@ -1,0 +1,131 @@
+"""Recipes that are compared: networks as layers, with optimizer, batch size and length of the training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pellucid.experiments.user_data.recipes import PLAIN, RECIPES, Recipe
+
+Layers = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A recipe.
+
+    Attributes
+    ----------
+    settings : mapping
+        Settings of ``pellucid train``; what they leave out has its default.
+    training : Recipe
+        Optimizer, batch size and length of the training.
+    layers : function, optional
+        Takes the shape of a sample and the number of outputs, and returns the hidden layers in place of a built-in
+        network's.
+    members : int, optional
+        Number of members of an ensemble, whose last layer has an axis for them.
+    is_reference : bool
+        Whether it is the default of ``pellucid train``, whose CPU time is the budget of the others.
+    baseline : str
+        Name of a baseline of scikit-learn; the other attributes are not used then.
+    """
+
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    training: Recipe = PLAIN
+    layers: Callable[[Sequence[int]], Layers] | None = None
+    members: int | None = None
+    is_reference: bool = False
+    baseline: str = ""
+
+
+def dense(units: int, activation: str = "relu", **options: Any) -> dict[str, Any]:
+    return {"kind": "Dense", "units": units, "activation": activation, "kernel_initializer": "he_normal", **options}
+
+
+def dropout(rate: float) -> dict[str, Any]:
+    return {"kind": "Dropout", "rate": rate}
+
+
+def encode(bins: int = 16) -> dict[str, Any]:
+    return {"kind": "PiecewiseLinearEncoding", "bins": bins}
+
+
+def make_ensemble(members: int, bins: int | None = 16) -> Layers:
+    """Return the layers of the ensemble of `pellucid train` with other numbers of members and bins."""
+    scale = {"equation": "bf,kf->bkf", "output_shape": [members, "?"]}
+    initializer = {"kind": "RandomNormal", "stddev": 1.0}
+    first = [] if bins is None else [encode(bins)]
+    scaling = {"kind": "EinsumDense", **scale, "kernel_initializer": initializer}
+    return [*first, scaling, dense(128), dropout(0.1), dense(128), dropout(0.1)]
+
+
+def make_separate(members: int, units: int = 128) -> Layers:
+    """Return the layers of networks that share nothing but the encoding."""
+    first = {"equation": "bf,kfu->bku", "output_shape": [members, units], "bias_axes": "ku"}
+    second = {"equation": "bkf,kfu->bku", "output_shape": [members, units], "bias_axes": "ku"}
+    layers = [{"kind": "EinsumDense", **axes, "activation": "relu"} for axes in (first, second)]
+    return [encode(), layers[0], dropout(0.1), layers[1], dropout(0.1)]
+
+
+ENSEMBLE = RECIPES["ensemble"]
+
+TABLES = {
+    "ensemble": Candidate({"model": "ensemble"}, ENSEMBLE, is_reference=True),
+    "16 members": Candidate({}, ENSEMBLE, lambda shape: make_ensemble(16), members=16),
+    "one network": Candidate(
+        {}, ENSEMBLE, lambda shape: [encode(), dense(128), dropout(0.1), dense(128), dropout(0.1)]
+    ),
+    "separate networks": Candidate({}, ENSEMBLE, lambda shape: make_separate(8), members=8),
+    "no encoding": Candidate({}, ENSEMBLE, lambda shape: make_ensemble(8, bins=None), members=8),
+    "48 bins": Candidate({}, ENSEMBLE, lambda shape: make_ensemble(8, bins=48), members=8),
+    "SELU, 3 x 256": Candidate(
+        {}, ENSEMBLE, lambda shape: [layer for _ in range(3) for layer in (dense(256, "selu"), dropout(0.15))]
+    ),
+    "plain": Candidate({"model": "mlp"}),
+    "gradient-boosted trees": Candidate(baseline="gradient-boosted trees"),
+    "linear model": Candidate(baseline="linear model"),
+}
+
+
+def convolve(filters: int, **options: Any) -> Layers:
+    """Return a convolution with batch normalization."""
+    shape = {"filters": filters, "kernel_size": 3, "padding": "same", "use_bias": False, **options}
+    return [{"kind": "Conv2D", **shape}, {"kind": "BatchNormalization"}, {"kind": "ReLU"}]
+
+
+POOL = {"kind": "MaxPooling2D", "pool_size": 2}
+
+
+def make_tutorial(shape: Sequence[int]) -> Layers:
+    """Return the hidden layers of the convolutional network of Keras's introductions."""
+    convolutions = [{"kind": "Conv2D", "filters": n, "kernel_size": 3, "activation": "relu"} for n in (32, 64, 64)]
+    return [convolutions[0], POOL, convolutions[1], POOL, convolutions[2], {"kind": "Flatten"}, dense(64)]
+
+
+def make_previous(shape: Sequence[int]) -> Layers:
+    """Return the hidden layers of the default network before this study, for images of 24 pixels or more."""
+    layers: Layers = []
+    for filters in (32, 64, 128):
+        convolution = {"filters": filters, "kernel_size": 3, "padding": "same", "activation": "relu"}
+        layers += [{"kind": "Conv2D", **convolution}, POOL]
+    return [*layers, {"kind": "Flatten"}, dropout(0.5), {"kind": "Dense", "units": 128, "activation": "relu"}]
+
+
+def make_wide(shape: Sequence[int]) -> Layers:
+    """Return the layers of the default network with twice the filters, without augmentation."""
+    blocks = [layer for filters in (48, 96, 192, 256) for layer in (POOL, *convolve(filters))]
+    return [*blocks[1:], {"kind": "GlobalAveragePooling2D"}, dropout(0.2)]
+
+
+CNN = RECIPES["cnn"]
+
+IMAGES = {
+    "cnn": Candidate({"model": "cnn"}, CNN, is_reference=True),
+    "no augmentation": Candidate({"model": "cnn", "augment": "none"}, CNN),
+    "Adam at 0.001": Candidate({"model": "cnn"}, PLAIN),
+    "twice the filters": Candidate({}, CNN, make_wide),
+    "previous": Candidate({}, PLAIN, make_previous),
+    "Keras tutorial": Candidate({}, PLAIN, make_tutorial),
+}
