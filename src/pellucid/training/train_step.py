@@ -63,7 +63,7 @@ class TrainStep:
 
     @functools.cached_property
     def evaluation_metrics(self) -> dict[str, StepMetric]:
-        return self.make_metrics(inference(self.outputs))
+        return self.make_metrics(inference(self.outputs), training=False)
 
     @functools.cached_property
     def updates(self) -> dict[Shared, Expr]:
@@ -90,7 +90,7 @@ class TrainStep:
         """The scalar that training minimizes."""
         return self.training_metrics["loss"].outputs["loss"]
 
-    def make_metrics(self, outputs: Sequence[Expr]) -> dict[str, StepMetric]:
+    def make_metrics(self, outputs: Sequence[Expr], training: bool = True) -> dict[str, StepMetric]:
         """Return the loss, which includes the penalty of the regularizers, and the metrics."""
         total: Any = None
         losses: dict[str, StepMetric] = {}
@@ -101,6 +101,8 @@ class TrainStep:
                 continue
             if config.loss is not None:
                 loss = compute_loss(config.loss, y, output, weight)
+                if not training:  # a loss may differ between training and evaluation, too
+                    loss = inference(loss)
                 if not single:
                     losses[f"{config.name}_loss"] = StepMetric({f"{config.name}_loss": loss})
                 weighted = loss if config.loss_weight == 1.0 else config.loss_weight * loss

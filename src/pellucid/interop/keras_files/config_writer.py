@@ -18,6 +18,7 @@ from pellucid.interop.keras_files.tables import (
     NN_OPERATIONS,
     NOT_IN_KERAS,
     OPERATION_SETTINGS,
+    WRITTEN_AS_OPERATIONS,
 )
 from pellucid.model.errors import ModelError
 from pellucid.model.functional_graph import (
@@ -37,19 +38,20 @@ from pellucid.model.object_config import (
     to_plain_value,
 )
 from pellucid.nn import layers
-from pellucid.nn.layers import GroupQueryAttention, Layer, MultiHeadAttention, Normalization
+from pellucid.nn.layers import EinsumDense, GroupQueryAttention, Layer, MultiHeadAttention, Normalization
 from pellucid.saving.keras_weights import sort_as_keras
 
 Config = dict[str, Any]
 
-MAX_CONSTANT = 1000
+MAX_CONSTANT = 100_000
 """Largest number of elements of a constant between layers."""
 
 
 def write_model_config(model: Any, name: str = "") -> Config:
     """Return the config of a model; ``name`` replaces its own name where Keras needs unique names."""
     name = clean_name(name or model.name)
-    return write_sequential(model, name) if model.is_sequential else write_functional(model, name)
+    is_chain = model.is_sequential and not any(type(layer).__name__ in WRITTEN_AS_OPERATIONS for layer in model.layers)
+    return write_sequential(model, name) if is_chain else write_functional(model, name)
 
 
 def clean_name(name: str) -> str:
@@ -107,6 +109,8 @@ def write_layer(layer: Layer, name: str, result: Expr | None = None) -> Config:
     arguments = {n: v for n, v in {**others, **table}.items() if n not in ("kind", "name", *ARGUMENTS_NOT_IN_KERAS)}
     if isinstance(layer, Normalization):  # its parameters have the statistics
         arguments |= {"mean": None, "variance": None}
+    if isinstance(layer, EinsumDense) and result is not None:  # Keras does not infer the sizes of a kernel
+        arguments |= {"output_shape": write_shape(result)[1:]}
     config = {n: convert_value(v, n) for n, v in arguments.items()} | nested
     dtype = get_dtype(layer, result)
     frozen = {"trainable": False} if layer.parameters and not layer.trainable else {}
@@ -162,7 +166,7 @@ class FunctionalWriter:
         ends["output_layers"] = (graph.outputs, model._output_structure)
         self.ends: dict[str, Any] = {key: self.write_ends(*value) for key, value in ends.items()}
         # The weights of layers of one kind are numbered in this order.
-        sorted_layers = [self.entries[layer] for layer in sort_as_keras(model)]
+        sorted_layers = [self.entries[layer] for layer in sort_as_keras(model) if layer in self.entries]
         self.layers = [*(e for e in self.layers if e not in sorted_layers), *sorted_layers]
 
     def add_entry(self, config: Config) -> Config:
@@ -171,7 +175,10 @@ class FunctionalWriter:
         return config
 
     def write_calls(self, graph: FunctionalGraph) -> None:
-        producers = graph.producers()
+        producers = {
+            e: [call for call in calls if type(call[0].layer).__name__ not in WRITTEN_AS_OPERATIONS]
+            for e, calls in graph.producers().items()
+        }
         given = set(graph.inputs)
         done: dict[CallNode, int] = {}
 
@@ -217,11 +224,16 @@ class FunctionalWriter:
                 "save the model as a .pel file"
             )
         args: list[Any] = [self.write_value(i) for i in e.inputs]
+        settings = {key: e.settings[own] for key, own in OPERATION_SETTINGS[keras_name].items() if own in e.settings}
         if keras_name in ("Concatenate", "Stack"):
             args = [args]
+        elif keras_name == "Clip":
+            settings = {"x_min": args[1], "x_max": args[2]}
+            args = args[:1]
+        elif keras_name == "Take":
+            settings = {"axis": find_taken_axis(e)}
         elif keras_name == "GetItem":
             args.append([write_index(part) for part in e.settings["index"]])
-        settings = {key: e.settings[own] for key, own in OPERATION_SETTINGS[keras_name].items() if own in e.settings}
         if keras_name == "Reshape":
             settings["newshape"] = [n if isinstance(n, int) else -1 for n in settings["newshape"]]
         name = self.names.add(e.op.name)
@@ -269,6 +281,14 @@ class FunctionalWriter:
         entry, number, index = self.positions[e]
         first = 1 if entry["class_name"] == "Functional" else 0  # Keras counts the calls of a functional model from 1
         return [entry["name"], number + first, index]
+
+
+def find_taken_axis(e: Expr) -> int:
+    """Return the axis along which elements are taken, the last of an index with full slices before it."""
+    *slices, last = e.settings["index"]
+    if isinstance(last, Slice) or any(part != Slice(None, None, None) for part in slices):
+        raise ModelError(f"a .keras file cannot hold the index of {brief(e)}. Save the model as a .pel file")
+    return len(slices)
 
 
 def write_index(part: Any) -> Any:

@@ -36,6 +36,9 @@ HOMES: dict[str, ModuleType] = {
 NOT_IN_KERAS = {"LocalResponseNormalization", "Maxout"}
 """Layers that Keras does not have."""
 
+WRITTEN_AS_OPERATIONS = {"PiecewiseLinearEncoding", "SelectFeatures"}
+"""Layers without weights that Keras does not have; their operations take their place."""
+
 ARGUMENTS_NOT_IN_KERAS = {"checkpoint"}
 """Arguments of layers that Keras does not have, and that change no value."""
 
@@ -102,7 +105,9 @@ OPERATION_SETTINGS: dict[str, dict[str, str]] = {
     **{name: {} for name in [*ELEMENTWISE, "ConvertToTensor", "GetItem", "Matmul"]},
     **{name: {"axis": "axis", "keepdims": "keepdims"} for name in REDUCTIONS},
     **{name: {"axis": "axis"} for name in ("Softmax", "LogSoftmax", "Concatenate", "ExpandDims", "Squeeze", "Stack")},
+    "Clip": {"x_min": "min", "x_max": "max"},
     "Reshape": {"newshape": "shape"},
+    "Take": {"axis": "axis"},
     "Transpose": {"axes": "axes"},
 }
 """Settings of Keras's operations by Keras's name, with the name of the argument in pellucid."""
@@ -110,6 +115,7 @@ OPERATION_SETTINGS: dict[str, dict[str, str]] = {
 KERAS_OPERATIONS = {
     **{snake_case(name): name for name in OPERATION_SETTINGS},
     "abs": "Absolute",
+    "gather": "Take",
     "join": "Concatenate",
     "slice": "GetItem",
 }

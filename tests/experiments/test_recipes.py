@@ -1,0 +1,163 @@
+"""Recipes of the built-in networks: their settings, the ensemble for tables, and the augmentation of images."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pellucid as pel
+from pellucid import nn
+from pellucid.cli import main
+from pellucid.experiments.user_data.ensembles import EnsembleLoss, count_members
+from pellucid.experiments.user_data.networks import MAXIMUM_ENCODED, MEMBERS, get_layers
+from pellucid.experiments.user_data.pipeline import PreparedRun, prepare
+from pellucid.experiments.user_data.recipes import PLAIN, RECIPES, resolve_settings
+from pellucid.experiments.user_data.settings import Settings
+
+CLASSES = ("low", "middle", "high")
+
+
+@pytest.fixture
+def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A table whose classes are steps of one of two numbers."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    numbers = rng.normal(size=(400, 2))
+    labels = np.digitize(numbers[:, 0], [-0.5, 0.4])
+    rows = [f"{a:.4f},{b:.4f},{CLASSES[k]}" for (a, b), k in zip(numbers, labels, strict=True)]
+    Path("steps.csv").write_text("\n".join(["a,b,level", *rows]) + "\n")
+    return "steps.csv"
+
+
+def prepare_table(table: str, **settings: Any) -> PreparedRun:
+    return prepare(Settings(table, epochs=2, **settings))
+
+
+def test_the_loss_of_an_ensemble_is_that_of_its_members_in_training_and_of_their_mean_in_evaluation() -> None:
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(5, 3, 4)).astype("float32")
+    p = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
+    y = np.array([0, 1, 2, 3, 0], "int32")
+    t, predicted = pel.ivector("t", shape=("n",)), pel.tensor3("p", shape=("n", 3, 4))
+    loss = EnsembleLoss(nn.losses.SparseCategoricalCrossentropy())(t, predicted)
+    by_member = -np.log(p[np.arange(5), :, y])
+    np.testing.assert_allclose(pel.function([t, predicted], loss)(y, p), by_member.mean(), rtol=1e-5)
+    of_mean = -np.log(p.mean(axis=1)[np.arange(5), y])
+    np.testing.assert_allclose(pel.function([t, predicted], pel.inference(loss))(y, p), of_mean.mean(), rtol=1e-5)
+
+
+def test_predictions_are_the_mean_of_the_members(table: str) -> None:
+    prepared = prepare_table(table)
+    x = prepared.x[:7]
+    members = prepared.model.predict(x)
+    assert count_members(prepared.model) == MEMBERS
+    assert members.shape == (7, MEMBERS, 3)
+    assert np.ptp(members, axis=1).max() > 0.01  # they differ
+    np.testing.assert_allclose(prepared.make_final_model().predict(x), members.mean(axis=1), rtol=1e-6)
+
+
+def test_the_bins_come_from_the_training_samples(table: str) -> None:
+    prepared = prepare_table(table)
+    encoding = next(layer for layer in prepared.model.layers if isinstance(layer, nn.PiecewiseLinearEncoding))
+    rows = prepared.x[prepared.parts["training"]]
+    standardized = (rows - rows.mean(axis=0)) / rows.std(axis=0)
+    expected = np.quantile(standardized, np.linspace(0, 1, encoding.bins + 1), axis=0)
+    assert encoding.edges is not None
+    np.testing.assert_allclose(np.array(encoding.edges).T, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_the_metrics_of_the_history_are_those_of_the_mean_prediction(table: str) -> None:
+    prepared = prepare_table(table)
+    x, y = prepared.get_part("validation")
+    prepared.model.fit(*prepared.get_part("training"), epochs=1, batch_size=128, validation_data=(x, y), verbose=0)
+    p = prepared.make_final_model().predict(x)
+    loss, accuracy = prepared.model.evaluate(x, y, verbose=0)
+    np.testing.assert_allclose(accuracy, (p.argmax(axis=1) == y).mean(), rtol=1e-6)
+    np.testing.assert_allclose(loss, -np.log(p[np.arange(len(y)), y]).mean(), rtol=1e-5)
+
+
+def test_class_weights_apply_to_an_ensemble(table: str) -> None:
+    weighted = prepare_table(table, class_weights={"low": 50.0})
+    weighted.model.fit(*weighted.get_part("training"), epochs=5, class_weight=weighted.class_weights, verbose=0)
+    plain = prepare_table(table)
+    plain.model.fit(*plain.get_part("training"), epochs=5, verbose=0)
+    low = weighted.dataset.class_names.index("low")
+    shares = [run.make_final_model().predict(run.x)[:, low].mean() for run in (weighted, plain)]
+    assert shares[0] > shares[1] + 0.1
+
+
+def test_an_ensemble_learns_steps_and_repeats_bit_for_bit(table: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", table, "--epochs", "40", "--out", "one", "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["measures"]["model"] == "ensemble"
+    assert record["result"]["value"] > 0.9
+    assert main(["train", "one/experiment.toml", "--out", "two", "--quiet"]) == 0
+    first, second = (pel.load_model(f"{run}/model.pel").get_weights() for run in ("one", "two"))
+    assert all((a == b).all() for a, b in zip(first, second, strict=True))
+
+
+def test_fine_tuning_keeps_the_bins_and_replaces_the_head_of_an_ensemble(
+    table: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", table, "--epochs", "2", "--out", "one", "--quiet"]) == 0
+    text = Path(table).read_text()
+    Path("two.csv").write_text(text.replace("middle", "low"))
+    words = ["--weights", "one", "--epochs", "2", "--unfreeze-after", "1", "--out", "two"]
+    assert main(["train", "two.csv", *words]) == 0
+    assert "the head is replaced" in capsys.readouterr().out
+    networks = [pel.load_model(f"{run}/model.pel") for run in ("one", "two")]
+    edges = [
+        next(layer for layer in each.layers if isinstance(layer, nn.PiecewiseLinearEncoding)).edges for each in networks
+    ]
+    assert edges[0] == edges[1]
+    assert networks[1].outputs[0].shape[1:] == (2,)
+
+
+def test_many_features_have_fewer_bins() -> None:
+    bins = [get_layers(Settings("wide.csv"), (n,), 2, "classification")[1][0]["bins"] for n in (10, 500, 4_000)]
+    assert bins == [16, MAXIMUM_ENCODED // 500, 2]
+
+
+def test_settings_replace_parts_of_a_recipe() -> None:
+    recipe = RECIPES["ensemble"]
+    default = resolve_settings(Settings("x.csv"), recipe, 10_000)
+    assert isinstance(default.optimizer, dict)
+    assert (default.batch_size, default.optimizer["kind"], default.learning_rate) == (128, "AdamW", None)
+    assert default.optimizer["learning_rate"]["warmup_target"] == recipe.peak_rate
+    faster = resolve_settings(Settings("x.csv", learning_rate=0.01), recipe, 10_000)
+    assert isinstance(faster.optimizer, dict)
+    assert faster.optimizer["learning_rate"]["warmup_target"] == 0.01
+    decay = resolve_settings(Settings("x.csv", optimizer={"weight_decay": 0.5}), recipe, 10_000)
+    assert decay.optimizer == {**default.optimizer, "weight_decay": 0.5}
+    constant = resolve_settings(Settings("x.csv", optimizer="sgd", learning_rate=0.1), recipe, 10_000)
+    assert (constant.optimizer, constant.learning_rate) == ("sgd", 0.1)
+    again = resolve_settings(default, PLAIN, 10)  # the settings of a finished run stay as they are
+    assert again == default
+
+
+def test_a_training_of_a_few_steps_has_no_warm_up() -> None:
+    few = resolve_settings(Settings("x.csv", epochs=1), RECIPES["ensemble"], 100)
+    assert isinstance(few.optimizer, dict)
+    assert few.optimizer["learning_rate"] == {"kind": "CosineDecay", "initial_learning_rate": 0.002, "decay_steps": 1}
+
+
+def test_color_images_are_mirrored_and_gray_ones_are_not(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    color = rng.integers(0, 256, (20, 8, 8, 3)).astype("uint8")
+    gray = np.repeat(color[..., :1], 3, axis=3)
+    labels = np.arange(20) % 2
+    kinds = {}
+    for name, x in (("color", color), ("gray", gray), ("plane", gray[..., 0])):
+        np.savez(tmp_path / f"{name}.npz", x=x, y=labels)
+        prepared = prepare(Settings(str(tmp_path / f"{name}.npz"), epochs=1))
+        assert prepared.name == "cnn"
+        kinds[name] = [layer["kind"] for layer in prepared.layers if layer["kind"].startswith("Random")]
+    assert kinds == {
+        "color": ["RandomFlip", "RandomTranslation"],
+        "gray": ["RandomTranslation"],
+        "plane": ["RandomTranslation"],
+    }
+    prepared = prepare(Settings(str(tmp_path / "color.npz"), epochs=1, augment="none"))
+    assert not [layer for layer in prepared.layers if layer["kind"].startswith("Random")]
