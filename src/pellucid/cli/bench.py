@@ -83,11 +83,11 @@ def bench(
 
 def load_network(network: str) -> "Model":
     """Load the network of a run or file, or build the default network for data."""
-    from pellucid.experiments.user_data.trained_network import MODEL
     from pellucid.experiments.user_data.loaders import get_built_in_names
     from pellucid.experiments.user_data.pipeline import prepare
     from pellucid.experiments.user_data.saved_models import MODEL_SUFFIXES, as_model, load_saved_model
     from pellucid.experiments.user_data.settings import Settings
+    from pellucid.experiments.user_data.trained_network import MODEL
 
     path, built_in = Path(network), get_built_in_names()
     if network in built_in:
