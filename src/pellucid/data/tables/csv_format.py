@@ -13,7 +13,7 @@ import numpy as np
 
 from pellucid.data.errors import DataError, DataWarning, join_first
 from pellucid.data.tables.byte_streams import Content, open_bytes
-from pellucid.data.tables.cells import clean_cells, find_decimal_mark
+from pellucid.data.tables.cells import Decimal, clean_cells, find_decimal_mark
 from pellucid.data.tables.csv_dialect import DELIMITERS, CsvDialect, infer_dialect, unlimited_cells
 from pellucid.data.tables.read_options import ReadOptions
 from pellucid.data.tables.table import Table
@@ -98,10 +98,16 @@ def read_csv_file(content: Content, name: str, options: ReadOptions) -> Table:
         lines.append(batch_lines)
     columns = {column: pa.chunked_array(parts, pa.string()) for column, parts in chunks.items()}
     decimal = options.decimal or find_decimal_mark(list(columns.values()), dialect.delimiter)
+    facts = format_csv_facts(text, dialect, decimal)
+    return Table(name, columns, np.concatenate([np.zeros(0, np.int64), *lines]), facts, decimal)
+
+
+def format_csv_facts(text: TextFile, dialect: CsvDialect, decimal: Decimal) -> tuple[str, ...]:
+    """Return how a CSV file is read: compression, encoding, delimiter, header and decimal mark."""
     header = f"header ({dialect.header_reason})" if dialect.header_reason else "header"
     if not dialect.has_header:
         header = f"no header ({dialect.header_reason})" if dialect.header_reason else "no header"
-    facts = (
+    return (
         "CSV",
         *([text.compression] if text.compression else []),
         text.encoding_name,
@@ -109,7 +115,6 @@ def read_csv_file(content: Content, name: str, options: ReadOptions) -> Table:
         header,
         *(["decimal comma"] if decimal == "," else []),
     )
-    return Table(name, columns, np.concatenate([np.zeros(0, np.int64), *lines]), facts, decimal)
 
 
 def read_csv_batches(

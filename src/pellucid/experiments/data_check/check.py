@@ -19,6 +19,7 @@ from pellucid.experiments.data_check.duplicates import find_duplicates
 from pellucid.experiments.data_check.image_checks import COMPARED_TEST, COMPARED_TRAINING, find_image_problems
 from pellucid.experiments.data_check.overview import describe_parts, format_overview, summarize_data
 from pellucid.experiments.data_check.part_checks import find_part_problems
+from pellucid.experiments.common.comparison import capitalize
 from pellucid.experiments.runner.result import pluralize
 from pellucid.graph.finding import Finding, Findings
 from pellucid.show.alt_text import join_parts
@@ -75,14 +76,18 @@ def check_data(settings: Settings) -> DataCheck:
     from pellucid.experiments.user_data.class_balance import get_class_weights
     from pellucid.experiments.user_data.dataset import split_dataset
     from pellucid.experiments.user_data.loaders import load_dataset
+    from pellucid.experiments.user_data.stored_samples import draw_checked_data
 
     dataset = load_dataset(settings)
     parts = split_dataset(
         dataset, {"validation": settings.validation_split, "test": settings.test_split}, settings.seed
     )
-    x, description = dataset.fit_inputs(parts["training"])
     weights = get_class_weights(settings, dataset, parts["training"])
-    checked = CheckedData(dataset, parts, x, description, weights, settings.folds is not None)
+    if dataset.stored is None:
+        x, description = dataset.fit_inputs(parts["training"])
+        checked = CheckedData(dataset, parts, x, description, weights, settings.folds is not None)
+    else:
+        checked = draw_checked_data(dataset, parts, weights)
     return DataCheck(checked, find_problems(checked))
 
 
@@ -130,7 +135,7 @@ def run_checks(checked: CheckedData) -> Iterator[Finding]:
 def describe_limits(checked: CheckedData) -> list[str]:
     """Return sentences about checks that see only a part of the data, because it is large."""
     rows, test = len(checked.parts["training"]), len(checked.parts["test"])
-    columns, lines = len(checked.features), []
+    columns, lines = len(checked.features), [f"{capitalize(checked.sample_text)}."] if checked.sample_text else []
     for name, most_rows, most_columns in (
         ("Columns that predict the target", POWER_ROWS, POWER_COLUMNS),
         ("Copied columns", COPY_ROWS, COPY_COLUMNS),

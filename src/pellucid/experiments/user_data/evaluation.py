@@ -63,7 +63,7 @@ def evaluate(
     The main score is that of the cross-validation, if there is one.
     """
     dataset = prepared.dataset
-    outputs = predict_finite(model, prepared.x[prepared.parts["test"]])
+    outputs = predict_finite(model, prepared.get_inputs("test"), prepared.prediction_batch)
     with run.clock("baselines"):
         baselines, skipped = fit_baselines(prepared)
     test = measure_test_set(prepared, outputs, decision, baselines)
@@ -135,7 +135,7 @@ def measure_test_set(
 ) -> ScoredPredictions:
     """Return the metrics of the network and the baselines on the test set; ``outputs`` are those of the network."""
     dataset = prepared.dataset
-    names, truth = dataset.class_names, dataset.targets[prepared.parts["test"]]
+    names, truth = dataset.class_names, np.array(prepared.get_targets("test"))
     predicted = {NETWORK: get_predictions(outputs, decision, names)}
     predicted |= {name: get_predictions(each.outputs, each.decision, names) for name, each in baselines.items()}
 

@@ -37,16 +37,15 @@ def draw_confusion(run: RunContext, prepared: "PreparedRun", predicted: Array) -
     """Save the confusion matrix, for images with those of the most frequent error."""
     from pellucid.experiments.user_data.networks import is_image
     from pellucid.show.alt_text import describe_confusion
-    from pellucid.show.prediction_plots import confusion_matrix, count_confusions, find_most_frequent_error
+    from pellucid.show.prediction_plots import MAX_IMAGES, confusion_matrix, count_confusions, find_most_frequent_error
 
-    names, rows = prepared.dataset.class_names, prepared.parts["test"]
-    truth = prepared.dataset.targets[rows]
+    names, truth = prepared.dataset.class_names, prepared.get_targets("test")
     counts = count_confusions(truth, predicted, len(names))
     cell = images = None
     if is_image(prepared.x.shape[1:]):
         cell = find_most_frequent_error(counts)
     if cell is not None:
-        images = prepared.x[rows[(truth == cell[0]) & (predicted == cell[1])]]
+        images = prepared.get_inputs("test")[np.flatnonzero((truth == cell[0]) & (predicted == cell[1]))[:MAX_IMAGES]]
     figure = confusion_matrix(counts, names, images=images, cell=cell)
     reading = describe_confusion(counts, names)
     run.save_figure("confusion", "Confusion matrix of the test set", figure, reading=reading)
@@ -59,7 +58,7 @@ def draw_calibration(run: RunContext, prepared: "PreparedRun", outputs: Array, d
     probabilities = normalize_probabilities(outputs)
     if probabilities is None:
         return
-    names, truth = prepared.dataset.class_names, prepared.dataset.targets[prepared.parts["test"]]
+    names, truth = prepared.dataset.class_names, prepared.get_targets("test")
     bins = group_by_confidence(*select_confidence(truth, probabilities, decision.positive))
     subject = "" if decision.positive is None else names[decision.positive]
     reading = describe_calibration(*bins, subject)
@@ -76,7 +75,7 @@ def draw_errors(run: RunContext, prepared: "PreparedRun", outputs: Array) -> Non
     )
 
     dataset = prepared.dataset
-    errors = dataset.targets[prepared.parts["test"]], outputs, dataset.target_names
+    errors = np.array(prepared.get_targets("test")), outputs, dataset.target_names
     caption = "Predicted and true values of the test set"
     run.save_figure("predictions", caption, prediction_errors(*errors), reading=describe_prediction_errors(*errors))
     run.save_figure("residuals", "Residuals of the test set", residuals(*errors), reading=describe_residuals(*errors))

@@ -142,7 +142,7 @@ def run_training(
             for module in ("sklearn", "threadpoolctl"):
                 importlib.import_module(module)
         resuming = has_checkpoint(folder)
-        prepared = prepare(settings, resuming)
+        prepared = prepare(settings, resuming, run.folder)
         folds = prepare_folds(prepared) if settings.folds else []
         run.parameters = vars(prepared.settings)
         failures, others = check_prepared_data(prepared, run.folder)
@@ -156,7 +156,7 @@ def run_training(
 
     if process_id():  # only the first process writes and reports
         with receive_snapshot_requests(report):
-            fit_model(prepare(settings, has_checkpoint(folder)), folder, verbose)
+            fit_model(prepare(settings, has_checkpoint(folder), folder), folder, verbose)
         return None, None
     with receive_snapshot_requests(report):
         title = f"A network trained on {settings.data}"
@@ -200,7 +200,7 @@ def format_description(prepared: PreparedRun, decision: Decision) -> str:
 def save_network(prepared: PreparedRun, folder: Path, history: "History") -> tuple["ModelLike", Decision]:
     """Save the network with its decision threshold, and the history; return both of the network."""
     model = prepared.make_final_model()
-    decision = prepared.choose_decision(lambda part: model.predict(prepared.x[prepared.parts[part]]))
+    decision = prepared.choose_decision(lambda part: model.predict(prepared.get_inputs(part), prepared.prediction_batch))
     atomic_write(folder / DATA, format_description(prepared, decision))
     model.save(folder / MODEL)
     history.to_csv(folder / HISTORY)
@@ -213,14 +213,17 @@ def check_prepared_data(prepared: PreparedRun, folder: Path) -> tuple[list[str],
     from pellucid.experiments.data_check.checked_data import CheckedData
 
     start = time.perf_counter()
-    checked = CheckedData(
-        prepared.dataset,
-        prepared.parts,
-        prepared.x,
-        prepared.description,
-        prepared.class_weights,
-        has_folds=prepared.settings.folds is not None,
-    )
+    if prepared.arranged is not None:
+        checked = replace(prepared.arranged.checked, class_weights=prepared.class_weights)
+    else:
+        checked = CheckedData(
+            prepared.dataset,
+            prepared.parts,
+            prepared.x,
+            prepared.description,
+            prepared.class_weights,
+            has_folds=prepared.settings.folds is not None,
+        )
     prepared.data_findings = find_problems(checked)
     prepared.timings["checking"] = time.perf_counter() - start
     return format_short(prepared.data_findings, f"pellucid data {shlex.quote(str(folder / config_toml.FILE))}")

@@ -58,9 +58,9 @@ def describe_details(found: Evaluation, has_classes: bool) -> dict[str, Any]:
     return {"intervals": found.intervals, "per_class" if has_classes else "per_target": found.groups}
 
 
-def predict_finite(model: "ModelLike", x: Array) -> Array:
+def predict_finite(model: "ModelLike", x: Array, batch_size: int | None = None) -> Array:
     """Return the outputs of a network; raise `NonFiniteError` if they are not finite."""
-    outputs: Array = model.predict(x)
+    outputs: Array = model.predict(x, batch_size)
     wrong = ~np.isfinite(outputs).reshape(len(outputs), -1).all(axis=1)
     if wrong.any():
         raise NonFiniteError(
@@ -98,4 +98,4 @@ def choose_metric(prepared: "PreparedRun") -> str:
     dataset = prepared.dataset
     if not dataset.class_names:
         return "mae"
-    return "balanced_accuracy" if is_imbalanced(prepared.training_labels, dataset.outputs) else "accuracy"
+    return "balanced_accuracy" if is_imbalanced(prepared.training_counts) else "accuracy"

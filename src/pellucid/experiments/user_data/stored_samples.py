@@ -1,0 +1,157 @@
+"""Samples that are larger than memory: their order in a file, and the sample of them that checks see."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from pellucid.data.tables import Table
+from pellucid.experiments.data_check.checked_data import CheckedData
+from pellucid.experiments.user_data.dataset import Dataset
+from pellucid.experiments.user_data.row_file import RowFile, count_labels
+from pellucid.typing import Array
+
+SAMPLE_ROWS = 100_000
+"""Largest number of rows from which statistics are computed, and that checks see."""
+
+SAMPLE_BYTES = 64 * 2**20
+"""Largest size of the inputs of this sample."""
+
+PARTS = ("training", "validation", "test")
+
+
+class StoredSamples(Protocol):
+    """Samples in temporary files, in the order of the data."""
+
+    def describe(self, is_training: Array) -> "tuple[Mapping[str, Any], DrawnSample]":
+        """Return how inputs are made, and a random sample."""
+        ...
+
+    def iter_inputs(self, description: Mapping[str, Any], *, is_new: bool) -> Iterator[Array]:
+        """Yield the inputs in chunks; ``is_new`` tells that they are other data than those of training."""
+        ...
+
+    def arrange(self, description: Mapping[str, Any], order: Array) -> Any:
+        """Return the inputs as an array that is read from a file: row k has sample ``order[k]``."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class DrawnSample:
+    """A random sample: the indices of its rows, in order, their inputs, and the rows of a table."""
+
+    rows: Array
+    x: Array
+    table: Table | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class ArrangedData:
+    """Data in a file, each part in one piece.
+
+    Attributes
+    ----------
+    dataset : Dataset
+        The data in the order of the file.
+    parts : mapping from str to range
+        The rows of each part.
+    x : array, shape (n, ...)
+        The inputs, in the file.
+    description : mapping
+        How the inputs were made.
+    checked : CheckedData
+        A random sample for checks, in memory.
+    """
+
+    dataset: Dataset
+    parts: Mapping[str, range]
+    x: Any
+    description: Mapping[str, Any]
+    checked: CheckedData
+
+    def describe(self, memory: int) -> str:
+        """Return where the data are, and what sees only a random sample."""
+        seen = self.checked.sample_text
+        sample = f"; {seen}, which the statistics of columns come from, too" if seen and self.checked.columns else seen
+        return f"larger than {memory} MB (--memory), so samples are read from a temporary file" + (
+            f"; {sample}" if sample else ""
+        )
+
+
+def arrange_data(dataset: Dataset, parts: Mapping[str, Array], seed: int, folder: Path | None) -> ArrangedData:
+    """Write samples into a file: the training samples in random order, then those of validation and test."""
+    assert dataset.stored is not None
+    checked = draw_checked_data(dataset, parts)
+    shuffled = np.array(parts["training"])
+    np.random.default_rng([seed, 1]).shuffle(shuffled)
+    order = np.concatenate([shuffled, *(parts[name] for name in PARTS[1:])]).astype(np.int32)
+    targets = RowFile(folder, dataset.targets.shape[1:], dataset.targets.dtype)
+    targets.write(0, dataset.targets[order])
+    ends = np.cumsum([len(parts[name]) for name in PARTS]).tolist()
+    ranges = {name: range(end - len(parts[name]), end) for name, end in zip(PARTS, ends, strict=True)}
+    arranged = replace(dataset, targets=targets.map(len(order)), stored=None, locate=lambda index: f"sample {index}")
+    return ArrangedData(
+        arranged, ranges, dataset.stored.arrange(checked.description, order), checked.description, checked
+    )
+
+
+def draw_checked_data(
+    dataset: Dataset, parts: Mapping[str, Array], class_weights: Mapping[int, float] | None = None
+) -> CheckedData:
+    """Return a random sample for checks, in the order of the data."""
+    assert dataset.stored is not None
+    is_training = np.zeros(len(dataset.targets), bool)
+    is_training[parts["training"]] = True
+    description, drawn = dataset.stored.describe(is_training)
+    classes = dataset.outputs
+    counts = {
+        name: count_labels(dataset.targets, rows, classes) if dataset.class_names else np.array([len(rows)])
+        for name, rows in parts.items()
+    }
+    sample, found = make_checked_data(dataset, parts, drawn)
+    return CheckedData(sample, found, drawn.x, description, class_weights, whole_counts=counts)
+
+
+def make_checked_data(
+    dataset: Dataset, parts: Mapping[str, Array], drawn: DrawnSample
+) -> tuple[Dataset, dict[str, Array]]:
+    """Return a random sample of the data, in the order of the data, with its parts."""
+    rows, table, read_sizes = drawn.rows, drawn.table, dataset.read_sizes
+    found = {name: np.flatnonzero(is_member(rows, parts[name], len(dataset.targets))) for name in PARTS}
+
+    def locate(index: int) -> str:
+        return dataset.locate(int(rows[index])) if table is None else f"{table.unit} {table.lines[index]}"
+
+    sample = replace(
+        dataset,
+        targets=np.array(dataset.targets[rows]),
+        parts={name: found[name] for name in dataset.parts},
+        locate=locate,
+        table=table,
+        read_sizes=None if read_sizes is None else lambda chosen: read_sizes(rows[chosen]),
+        stored=None,
+    )
+    return sample, found
+
+
+def is_member(rows: Array, part: Array, count: int) -> Array:
+    """Tell which rows are in a part."""
+    inside = np.zeros(count, bool)
+    inside[part] = True
+    found: Array = inside[rows]
+    return found
+
+
+def draw_rows(count: int, limit: int) -> Array:
+    """Return the indices of a random sample, sorted, always the same; all rows if there are few enough.
+
+    Examples
+    --------
+    >>> draw_rows(3, 5).tolist(), len(draw_rows(10**9, 5)) <= 5
+    ([0, 1, 2], True)
+    """
+    if count <= limit:
+        return np.arange(count)
+    return np.unique(np.random.default_rng(0).integers(count, size=limit))
