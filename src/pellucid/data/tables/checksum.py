@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 class TableChecksum:
-    """SHA-256 checksum of names, types and cells, from chunks of rows.
+    r"""SHA-256 checksum of names, types and cells, from chunks of rows.
 
     Examples
     --------
     >>> from pellucid.data.tables import parse_table
     >>> whole, parts = TableChecksum(), TableChecksum()
-    >>> whole.update(parse_table(b"a\\n1\\n2\\n", "a.csv"))
-    >>> for part in (b"a\\n1\\n", b"a\\n2\\n"):
+    >>> whole.update(parse_table(b"a\n1\n2\n", "a.csv"))
+    >>> for part in (b"a\n1\n", b"a\n2\n"):
     ...     parts.update(parse_table(part, "a.csv"))
     >>> whole.hexdigest() == parts.hexdigest()
     True

@@ -80,14 +80,7 @@ def read_csv_file(content: Content, name: str, options: ReadOptions) -> Table:
     import pyarrow as pa
 
     text = inspect_text(content, name)
-    dialect = infer_dialect(
-        text.sample,
-        name,
-        is_complete=text.is_complete,
-        delimiter=options.delimiter,
-        header=options.header,
-        decimal=options.decimal,
-    )
+    dialect = infer_csv_dialect(text, options)
     budget = options.make_budget(name)
     chunks: dict[str, list[Any]] = {column: [] for column in dialect.names}
     lines: list[Array] = []
@@ -100,6 +93,17 @@ def read_csv_file(content: Content, name: str, options: ReadOptions) -> Table:
     decimal = options.decimal or find_decimal_mark(list(columns.values()), dialect.delimiter)
     facts = format_csv_facts(text, dialect, decimal)
     return Table(name, columns, np.concatenate([np.zeros(0, np.int64), *lines]), facts, decimal)
+
+
+def infer_csv_dialect(text: TextFile, options: ReadOptions) -> CsvDialect:
+    return infer_dialect(
+        text.sample,
+        text.name,
+        is_complete=text.is_complete,
+        delimiter=options.delimiter,
+        header=options.header,
+        decimal=options.decimal,
+    )
 
 
 def format_csv_facts(text: TextFile, dialect: CsvDialect, decimal: Decimal) -> tuple[str, ...]:

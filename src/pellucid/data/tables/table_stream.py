@@ -10,8 +10,7 @@ from pellucid.data.errors import DataError
 from pellucid.data.tables.byte_streams import CHUNK, Content, open_bytes
 from pellucid.data.tables.cells import DECIMAL_SAMPLE, Decimal, find_decimal_mark
 from pellucid.data.tables.columns import make_typed_table
-from pellucid.data.tables.csv_dialect import infer_dialect
-from pellucid.data.tables.csv_format import format_csv_facts, read_csv_batches
+from pellucid.data.tables.csv_format import format_csv_facts, infer_csv_dialect, read_csv_batches
 from pellucid.data.tables.read_options import ReadOptions
 from pellucid.data.tables.table import Table
 from pellucid.data.tables.text_encodings import inspect_text
@@ -50,7 +49,7 @@ def is_larger(content: Content, form: str, limit: int) -> bool:
     with open_bytes(content) as (stream, compression):
         if form == "Parquet":
             metadata = pq.ParquetFile(stream).metadata
-            return sum(metadata.row_group(k).total_byte_size for k in range(metadata.num_row_groups)) > limit
+            return bool(sum(metadata.row_group(k).total_byte_size for k in range(metadata.num_row_groups)) > limit)
         if not compression and not isinstance(content, bytes):
             return content.stat().st_size > limit
         size = 0
@@ -64,8 +63,7 @@ def stream_csv(content: Content, name: str, options: ReadOptions) -> TableStream
     import pyarrow as pa
 
     text = inspect_text(content, name)
-    given = {"delimiter": options.delimiter, "header": options.header, "decimal": options.decimal}
-    dialect = infer_dialect(text.sample, name, is_complete=text.is_complete, **given)
+    dialect = infer_csv_dialect(text, options)
     samples: dict[str, list[Any]] = {column: [] for column in dialect.names}
 
     def read_chunks() -> Iterator[Table]:

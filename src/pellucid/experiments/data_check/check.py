@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from pellucid.experiments.common.comparison import capitalize
 from pellucid.experiments.data_check.checked_data import CheckedData
 from pellucid.experiments.data_check.column_checks import (
     COPY_COLUMNS,
@@ -19,7 +20,6 @@ from pellucid.experiments.data_check.duplicates import find_duplicates
 from pellucid.experiments.data_check.image_checks import COMPARED_TEST, COMPARED_TRAINING, find_image_problems
 from pellucid.experiments.data_check.overview import describe_parts, format_overview, summarize_data
 from pellucid.experiments.data_check.part_checks import find_part_problems
-from pellucid.experiments.common.comparison import capitalize
 from pellucid.experiments.runner.result import pluralize
 from pellucid.graph.finding import Finding, Findings
 from pellucid.show.alt_text import join_parts

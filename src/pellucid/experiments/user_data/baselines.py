@@ -124,7 +124,9 @@ def fit_baseline(prepared: "PreparedRun", estimator: Any, *, is_constant: bool) 
     y = np.array(take_rows(prepared.dataset.targets, choose_rows(prepared)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a regression that has not converged is a valid baseline
-        estimator.fit(flatten(np.array(take_rows(prepared.x, choose_rows(prepared)))), y[:, 0] if y.shape[1:] == (1,) else y)
+        estimator.fit(
+            flatten(np.array(take_rows(prepared.x, choose_rows(prepared)))), y[:, 0] if y.shape[1:] == (1,) else y
+        )
     if not prepared.dataset.class_names:
         values = apply_in_blocks(prepared, "test", estimator.predict)
         return Baseline(values.reshape(len(values), -1), Decision(), is_constant)

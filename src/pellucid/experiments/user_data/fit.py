@@ -200,7 +200,9 @@ def format_description(prepared: PreparedRun, decision: Decision) -> str:
 def save_network(prepared: PreparedRun, folder: Path, history: "History") -> tuple["ModelLike", Decision]:
     """Save the network with its decision threshold, and the history; return both of the network."""
     model = prepared.make_final_model()
-    decision = prepared.choose_decision(lambda part: model.predict(prepared.get_inputs(part), prepared.prediction_batch))
+    decision = prepared.choose_decision(
+        lambda part: model.predict(prepared.get_inputs(part), prepared.prediction_batch)
+    )
     atomic_write(folder / DATA, format_description(prepared, decision))
     model.save(folder / MODEL)
     history.to_csv(folder / HISTORY)
@@ -218,7 +220,7 @@ def check_prepared_data(prepared: PreparedRun, folder: Path) -> tuple[list[str],
     else:
         checked = CheckedData(
             prepared.dataset,
-            prepared.parts,
+            {name: np.asarray(rows) for name, rows in prepared.parts.items()},
             prepared.x,
             prepared.description,
             prepared.class_weights,

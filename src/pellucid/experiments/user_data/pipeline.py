@@ -202,7 +202,12 @@ def check_classes(settings: Settings, dataset: Dataset, parts: Mapping[str, Rows
 
 
 def prepare_inputs(
-    settings: Settings, dataset: Dataset, parts: Mapping[str, Rows], x: Array, description: Mapping[str, Any], folder: Path | None = None
+    settings: Settings,
+    dataset: Dataset,
+    parts: Mapping[str, Rows],
+    x: Array,
+    description: Mapping[str, Any],
+    folder: Path | None = None,
 ) -> PreparedRun:
     """Build the network for inputs; standardized targets of data in files are in another file in the folder."""
     training = parts["training"]

@@ -3,8 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from pellucid.experiments.runner.result import pluralize
 from pellucid.experiments.user_data.class_balance import FEW_SAMPLES, RARE_FRACTION, find_rare_classes, is_imbalanced
 from pellucid.experiments.user_data.decision import Decision, parse_threshold

@@ -26,6 +26,7 @@ BLOCK_BYTES = 16 * 2**20
 MAXIMUM_BLOCKS = 256
 """Larger files are sorted in blocks of more bytes, because every row is compared with the ends of every block."""
 
+
 class RowFile:
     """A temporary file of rows that all have one shape and dtype.
 
@@ -54,7 +55,7 @@ class RowFile:
 
     def write(self, start: int, rows: Array) -> None:
         """Write rows from one on."""
-        data = memoryview(np.ascontiguousarray(rows, self.dtype)).cast("B")
+        data = np.ascontiguousarray(rows, self.dtype).reshape(-1).data.cast("B")
         with explain_write_errors(self.folder):
             self.file.seek(start * self.row_bytes)
             while data:
@@ -63,7 +64,7 @@ class RowFile:
     def read(self, start: int, stop: int) -> Array:
         """Return copies of neighboring rows."""
         rows = np.empty((stop - start, *self.shape), self.dtype)
-        data = memoryview(rows).cast("B")
+        data = rows.reshape(-1).data.cast("B")
         self.file.seek(start * self.row_bytes)
         while data:
             size = self.file.readinto(data)  # type: ignore[attr-defined]

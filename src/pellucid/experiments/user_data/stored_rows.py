@@ -127,7 +127,9 @@ class Witnesses:
         rows = int(finite[present.argmin()]), int(finite[present.argmax()])
         low, high = self.ends.get(name, (math.inf, -math.inf))
         self.ends[name] = min(low, float(numbers[rows[0]])), max(high, float(numbers[rows[1]]))
-        return [rows[0]] * (numbers[rows[0]] < low) + [rows[1]] * (numbers[rows[1]] > high)
+        return [
+            row for row, is_new in zip(rows, (numbers[rows[0]] < low, numbers[rows[1]] > high), strict=True) if is_new
+        ]
 
     def find_categories(self, known: set[str], cells: Any, is_training: Array) -> list[int]:
         import pyarrow as pa

@@ -73,11 +73,11 @@ class ArrangedData:
 
     def describe(self, memory: int) -> str:
         """Return where the data are, and what sees only a random sample."""
-        seen = self.checked.sample_text
-        sample = f"; {seen}, which the statistics of columns come from, too" if seen and self.checked.columns else seen
-        return f"larger than {memory} MB (--memory), so samples are read from a temporary file" + (
-            f"; {sample}" if sample else ""
-        )
+        text = f"larger than {memory} MB (--memory), so samples are read from a temporary file"
+        if not self.checked.sample_text:
+            return text
+        columns = "; statistics and missing values of columns are those of the sample" * bool(self.checked.columns)
+        return f"{text}; {self.checked.sample_text}{columns}"
 
 
 def arrange_data(dataset: Dataset, parts: Mapping[str, Array], seed: int, folder: Path | None) -> ArrangedData:
@@ -149,9 +149,9 @@ def draw_rows(count: int, limit: int) -> Array:
 
     Examples
     --------
-    >>> draw_rows(3, 5).tolist(), len(draw_rows(10**9, 5)) <= 5
-    ([0, 1, 2], True)
+    >>> draw_rows(3, 5).tolist(), len(draw_rows(10**9, 5))
+    ([0, 1, 2], 5)
     """
     if count <= limit:
         return np.arange(count)
-    return np.unique(np.random.default_rng(0).integers(count, size=limit))
+    return np.sort(np.random.default_rng(0).choice(count, limit, replace=False, shuffle=False))

@@ -55,9 +55,7 @@ class TargetCounter:
         return infer_integer_task(distinct, np.array([self.counts[value] for value in distinct.tolist()]))
 
 
-def read_targets(
-    table: StoredTable, target: str, settings: Settings
-) -> tuple[StoredTable, dict[str, Any]]:
+def read_targets(table: StoredTable, target: str, settings: Settings) -> tuple[StoredTable, dict[str, Any]]:
     """Return the rows that have a target, and targets, class names and the reason for the task, by name.
 
     Raises

@@ -300,9 +300,7 @@ def encode_dates(table: Table, column: Mapping[str, Any], *, strict: bool) -> Ar
     return np.stack(encoded, axis=1)
 
 
-def report_cells(
-    table: Table, name: str, rows: Array, expected: str, *, strict: bool, hint: str = ""
-) -> None:
+def report_cells(table: Table, name: str, rows: Array, expected: str, *, strict: bool, hint: str = "") -> None:
     """Warn of cells that cannot be used, or raise `DataError` if ``strict`` is set."""
     if not len(rows):
         return

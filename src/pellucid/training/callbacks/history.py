@@ -60,7 +60,11 @@ class History(Callback):
       loss  0.7 -> 0.5  (minimum 0.5 in epoch 2)
     """
 
-    unsaved: ClassVar[Mapping[str, Callable[[], object]]] = {**Callback.unsaved, "recorder": lambda: None}
+    unsaved: ClassVar[Mapping[str, Callable[[], object]]] = {
+        **Callback.unsaved,
+        "recorder": lambda: None,
+        "reading": lambda: None,
+    }
 
     backends: Sequence[str] = ()  # of histories in old files
     reading: ReadingTime | None = None

@@ -44,9 +44,9 @@ def load(settings: "Settings") -> "Dataset":
         return encode(table, description["inputs"], strict=strict), description
 
     return make_dataset(
-        table,
         settings,
         target,
+        lambda: table,
         targets=targets,
         class_names=names,
         task_reason=reason,
@@ -55,6 +55,8 @@ def load(settings: "Settings") -> "Dataset":
         apply_description=lambda description: encode(table, description["inputs"], strict=strict, is_new=True),
         locate=lambda index: f"{table.unit} {table.lines[index]}",
         table=table,
+        summary=summarize(table, target),
+        facts=table.facts,
     )
 
 
@@ -73,7 +75,20 @@ def load_stored(settings: "Settings", folder: Path | None) -> "Dataset | None":
     target = choose_target(stored.names, options, where)
     stored, found = read_targets(stored, target, settings)
     rows = StoredRows(stored, settings, target, folder)
-    return make_dataset(stored, settings, target, checksum=stored.checksum, stored=rows, **found)
+    return make_dataset(
+        settings,
+        target,
+        lambda: rows.drawn,  # the rows whose missing values are counted
+        checksum=stored.checksum,
+        stored=rows,
+        summary=summarize(stored, target),
+        facts=stored.facts,
+        **found,
+    )
+
+
+def summarize(table: "Table | StoredTable", target: str) -> str:
+    return f"{len(table):,} rows of {len(table.names)} columns, the target is {target!r}"
 
 
 def choose_target(names: Sequence[str], options: Mapping[str, Any], where: str) -> str:
@@ -94,30 +109,20 @@ def describe(table: "Table", training: "Array", target: str, settings: "Settings
     return {"kind": KIND, **described, **{name: options.get(name) for name in ("columns", *READING)}}
 
 
-def make_dataset(
-    table: "Table | StoredTable", settings: "Settings", target: str, **options: Any
-) -> "Dataset":
-    """Return the data of a table; ``options`` are those of `Dataset`."""
+def make_dataset(settings: "Settings", target: str, get_rows: "Callable[[], Table]", **options: Any) -> "Dataset":
+    """Return the data of a table; ``options`` are those of `Dataset`, and the values of the rows are described."""
     from pellucid.experiments.user_data.dataset import Dataset
     from pellucid.experiments.user_data.table_columns import format_columns, list_column_uses
 
-    stored = options.get("stored")
-
-    def get_rows() -> "Table":
-        """Return the rows whose missing values are counted: all, or a random sample of stored ones."""
-        return table if stored is None else stored.drawn
-
     return Dataset(
         where=settings.data,
-        summary=f"{len(table):,} rows of {len(table.names)} columns, the target is {target!r}",
         target_names=(target,),
         remedy_for_few="or choose another column with --target",
         describe=lambda description: [
-            f"read as {', '.join(table.facts)}",
+            f"read as {', '.join(get_rows().facts)}",
             *format_columns(get_rows(), description, target),
             "  change with --columns NAME=KIND,... where KIND is number, category, date or skip",
         ],
-        facts=table.facts,
         list_columns=lambda description: list_column_uses(get_rows(), description, target),
         **options,
     )
