@@ -212,12 +212,13 @@ def count_breaks(batch: pa.RecordBatch) -> Array:
 
 def describe_problems(text: TextFile, dialect: CsvDialect, counter: LineCounter, rows: Sequence[int]) -> list[str]:
     """Return the lines of rows with their problems. Lines are counted again: other rows may have line breaks."""
-    starts = {}
+    starts, wanted = {}, set(rows)
     start = 1
     with open_bytes(text.content) as (stream, _), unlimited_cells():
         lines = io.TextIOWrapper(io.BufferedReader(Utf8Stream(stream, text.encoding)), "utf-8", newline="")
         reader = csv.reader(lines, delimiter=dialect.delimiter)
         for number, _ in zip(range(1, max(rows) + 1), reader, strict=False):
-            starts[number] = start
+            if number in wanted:
+                starts[number] = start
             start = reader.line_num + 1
     return [f"line {starts.get(row, row)}: {counter.problems[row]}" for row in rows]

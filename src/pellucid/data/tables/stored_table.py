@@ -26,6 +26,9 @@ from pellucid.untrusted_files.reading import report_damage
 
 LINES = "lines"
 
+CHUNKS_BETWEEN_RELEASES = 64
+"""Number of chunks after which freed memory is returned to the system."""
+
 
 @dataclass(frozen=True, eq=False)
 class StoredTable:
@@ -81,6 +84,9 @@ class StoredTable:
             start = stop
             if len(table):
                 yield table
+            del piece, cells, table
+            if k % CHUNKS_BETWEEN_RELEASES == 0:
+                release_memory()
 
     def select_rows(self, kept: Array) -> StoredTable:
         """Return the table without some of its rows; ``kept`` has one value for each row of the file."""
@@ -129,6 +135,7 @@ def store_table(
         form = find_format(content, name).name
         if (form != "CSV" and form not in READERS) or not is_larger(content, form, limit):
             return None
+        use_system_memory()
         stream = stream_csv(content, name, options) if form == "CSV" else stream_typed(content, name, form)
         file, place = open_temporary_file(folder)
         checksum, writer = TableChecksum(), ColumnWriter(file, place)
@@ -139,9 +146,24 @@ def store_table(
             checksum.update(chunk)
             writer.write(chunk)
         writer.close()
+        release_memory()
         check_size(name, names, writer.count)
         facts, decimal = stream.get_properties()
         return StoredTable(name, names, file, writer.count, facts, decimal, unit, checksum.hexdigest())
+
+
+def use_system_memory() -> None:
+    """Let PyArrow allocate as the system does; its own allocators keep 150 MB after a file of 400 MB was read."""
+    import pyarrow as pa
+
+    pa.set_memory_pool(pa.system_memory_pool())
+
+
+def release_memory() -> None:
+    """Return freed memory to the system."""
+    import pyarrow as pa
+
+    pa.system_memory_pool().release_unused()
 
 
 class ColumnWriter:

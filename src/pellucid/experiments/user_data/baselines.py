@@ -147,7 +147,7 @@ def apply_in_blocks(prepared: "PreparedRun", part: str, predict: Callable[[Array
         return predict(flatten(prepared.get_inputs(part)))
     size = max(1, MAXIMUM_SAMPLED_NUMBERS // int(np.prod(prepared.x.shape[1:])))
     blocks = iter_row_blocks(prepared.x, prepared.parts[part], size)
-    return np.concatenate([predict(flatten(block)) for block in blocks])
+    return np.concatenate([predict(flatten(block)).astype(np.float32) for block in blocks])
 
 
 def flatten(x: Array) -> Array:

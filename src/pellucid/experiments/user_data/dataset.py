@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -217,23 +217,25 @@ def split_dataset(dataset: Dataset, fractions: Mapping[str, float], seed: int) -
                 f"({', '.join(drawn)}); received {pluralize(len(members), 'sample')}. "
                 f"{', '.join(filter(None, remedies))}."
             )
-        order = np.array(members)
+        order = np.array(members) if members is given.get("training") else members
         rng.shuffle(order)
         for part, fraction in missing.items():
             count = min(max(1, round(fraction * len(members))), len(order) - 1)
             taken, order = order[:count], order[count:]
             drawn[part].append(taken)
         drawn["training"].append(order)
-    found = {name: np.sort(np.concatenate(groups)) for name, groups in drawn.items()}
+    found = {name: np.concatenate(groups) for name, groups in drawn.items()}
+    for rows in found.values():
+        rows.sort()
     return {name: found[name] if name in found else given[name] for name in ("training", *fractions)}
 
 
-def group_by_class(dataset: Dataset, rows: Array) -> Sequence[tuple[str, Array]]:
+def group_by_class(dataset: Dataset, rows: Array) -> Iterable[tuple[str, Array]]:
     """Return the class names with their samples; one group without a name for regression."""
     if not dataset.class_names:
         return [("", rows)]
-    labels = dataset.targets[rows]
-    return [(name, rows[labels == index]) for index, name in enumerate(dataset.class_names)]
+    labels = dataset.targets if len(rows) == len(dataset.targets) else dataset.targets[rows]
+    return ((name, rows[labels == index]) for index, name in enumerate(dataset.class_names))
 
 
 def check_finite(values: Array, name: str, where: str) -> None:

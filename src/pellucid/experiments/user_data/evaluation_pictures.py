@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from pellucid.experiments.user_data.pipeline import PreparedRun
     from pellucid.training.callbacks.history import History
 
+MAXIMUM_POINTS = 20_000
+"""Number of test samples in pictures of data that are larger than memory."""
+
 
 def draw_pictures(
     run: RunContext, prepared: "PreparedRun", outputs: Array, decision: Decision, history: "History"
@@ -75,10 +78,15 @@ def draw_errors(run: RunContext, prepared: "PreparedRun", outputs: Array) -> Non
     )
 
     dataset = prepared.dataset
-    errors = np.array(prepared.get_targets("test")), outputs, dataset.target_names
-    caption = "Predicted and true values of the test set"
+    truth, shown = prepared.get_targets("test"), "the test set"
+    if prepared.arranged is not None and len(truth) > MAXIMUM_POINTS:
+        rows = np.sort(np.random.default_rng(0).choice(len(truth), MAXIMUM_POINTS, replace=False, shuffle=False))
+        shown = f"a random sample of {MAXIMUM_POINTS:,} of {len(truth):,} test samples"
+        truth, outputs = truth[rows], outputs[rows]
+    errors = np.array(truth), outputs, dataset.target_names
+    caption = f"Predicted and true values of {shown}"
     run.save_figure("predictions", caption, prediction_errors(*errors), reading=describe_prediction_errors(*errors))
-    run.save_figure("residuals", "Residuals of the test set", residuals(*errors), reading=describe_residuals(*errors))
+    run.save_figure("residuals", f"Residuals of {shown}", residuals(*errors), reading=describe_residuals(*errors))
 
 
 def truncate_at_nonfinite(curves: Mapping[str, Sequence[float]]) -> dict[str, Sequence[float]]:

@@ -13,7 +13,8 @@ import numpy as np
 from pellucid.experiments.common.comparison import compare_with_noise
 from pellucid.experiments.user_data.intervals import (
     Interval,
-    bootstrap,
+    Statistics,
+    bootstrap_samples,
     compute_fraction_interval,
     compute_mean_fraction_interval,
     compute_wilson_interval,
@@ -143,13 +144,15 @@ def evaluate_classification(
     ]
     probabilities = normalize_probabilities(scores)
 
-    def compute_resamples(weights: Array) -> Mapping[str, Array]:
-        return resample_classification(weights, truth, predicted, probabilities, scores, positive)
+    def select(rows: Array | slice) -> Statistics:
+        chosen = None if probabilities is None else probabilities[rows]
+        parts = truth[rows], predicted[rows], chosen, scores[rows], positive
+        return lambda weights: resample_classification(weights, *parts)
 
     intervals = {
         "accuracy": compute_fraction_interval(int(right.sum()), len(truth)),
         "balanced_accuracy": compute_mean_fraction_interval(right[present], support[present]),
-        **(bootstrap(compute_resamples, len(truth), seed) if seed is not None else {}),
+        **(bootstrap_samples(select, len(truth), seed, metrics) if seed is not None else {}),
     }
     return Evaluation(
         metrics,
@@ -302,21 +305,33 @@ def evaluate_regression(truth: Array, predicted: Array, names: Sequence[str], se
 
     truth, predicted = truth.astype(np.float64), predicted.astype(np.float64)
 
+    def select_columns(values: Array, columns: Array) -> Array:
+        return values if len(columns) == values.shape[1] else values[:, columns]  # a copy only of some
+
     def compute_metrics(columns: Array) -> dict[str, float]:
-        pair = truth[:, columns], predicted[:, columns]
-        varying = columns[np.ptp(truth[:, columns], axis=0) > 0]
+        pair = select_columns(truth, columns), select_columns(predicted, columns)
+        varying = columns[np.ptp(pair[0], axis=0) > 0]
         metrics = {
             "mae": float(mean_absolute_error(*pair)),
             "rmse": float(root_mean_squared_error(*pair)),
             "median_absolute_error": float(median_absolute_error(*pair)),
         }
-        return metrics | ({"r2": float(r2_score(truth[:, varying], predicted[:, varying]))} if len(varying) else {})
+        return metrics | (
+            {"r2": float(r2_score(select_columns(truth, varying), select_columns(predicted, varying)))}
+            if len(varying)
+            else {}
+        )
 
     columns = np.arange(truth.shape[1])
     metrics = compute_metrics(columns)
     intervals: Mapping[str, Interval] = {}
     if seed is not None:
-        intervals = bootstrap(lambda weights: resample_regression(weights, truth, predicted), len(truth), seed)
+
+        def select(rows: Array | slice) -> Statistics:
+            parts = truth[rows], predicted[rows]
+            return lambda weights: resample_regression(weights, *parts)
+
+        intervals = bootstrap_samples(select, len(truth), seed, metrics)
     return Evaluation(
         metrics,
         {name: ends for name, ends in intervals.items() if name in metrics},

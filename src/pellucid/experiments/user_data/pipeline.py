@@ -175,6 +175,7 @@ def prepare(settings: Settings, resuming: bool = False, folder: Path | None = No
         check_folds(settings)
         check_classes(settings, dataset, parts)
         arranged = arrange_data(dataset, parts, settings.seed, folder)
+        del dataset, parts  # which take memory for every sample
         prepared = prepare_inputs(settings, arranged.dataset, arranged.parts, arranged.x, arranged.description, folder)
         prepared.arranged = arranged
     prepared.timings["reading"] = time.perf_counter() - start

@@ -68,6 +68,6 @@ class StoredImages:
         for block in self.file.iter_blocks(self.count):
             yield check_shape(block, description, self.where)
 
-    def arrange(self, description: Mapping[str, Any], order: Array) -> Any:
-        self.file.permute(order)
+    def arrange(self, description: Mapping[str, Any], places: Array) -> Any:
+        self.file.permute(np.argsort(places))
         return self.file.map(self.count)

@@ -62,12 +62,10 @@ class StoredRows:
             for chunk in self.table.iter_chunks(names):
                 yield self.encode(chunk, description, is_new)
 
-    def arrange(self, description: Mapping[str, Any], order: Array) -> Any:
+    def arrange(self, description: Mapping[str, Any], places: Array) -> Any:
         features, count = len(list_features(description["inputs"])), len(self.table)
         what = f"{self.table.path}: {count:,} rows of {features:,} features"
         check_free_space(self.folder, 4 * count * features, what, REMEDY)
-        places: Array = np.empty(count, np.int32)
-        places[order] = np.arange(count, dtype=np.int32)
         file = RowFile(self.folder, (features,), np.float32)
         with shuffle_rows(file, places) as writer:
             for chunk in self.iter_inputs(description, is_new=False):

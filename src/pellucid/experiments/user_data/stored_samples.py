@@ -10,7 +10,8 @@ import numpy as np
 from pellucid.data.tables import Table
 from pellucid.experiments.data_check.checked_data import CheckedData
 from pellucid.experiments.user_data.dataset import Dataset
-from pellucid.experiments.user_data.row_file import RowFile, count_labels
+from pellucid.experiments.user_data.row_file import RowFile, count_labels, iter_row_blocks, shuffle_rows
+from pellucid.training.memmap_source import release_pages
 from pellucid.typing import Array
 
 SAMPLE_ROWS = 100_000
@@ -18,6 +19,8 @@ SAMPLE_ROWS = 100_000
 
 SAMPLE_BYTES = 64 * 2**20
 """Largest size of the inputs of this sample."""
+
+BLOCK_ROWS = 2**16
 
 PARTS = ("training", "validation", "test")
 
@@ -33,8 +36,8 @@ class StoredSamples(Protocol):
         """Yield the inputs in chunks; ``is_new`` tells that they are other data than those of training."""
         ...
 
-    def arrange(self, description: Mapping[str, Any], order: Array) -> Any:
-        """Return the inputs as an array that is read from a file: row k has sample ``order[k]``."""
+    def arrange(self, description: Mapping[str, Any], places: Array) -> Any:
+        """Return the inputs as an array that is read from a file: row ``places[k]`` has sample k."""
         ...
 
 
@@ -80,21 +83,33 @@ class ArrangedData:
         return f"{text}; {self.checked.sample_text}{columns}"
 
 
-def arrange_data(dataset: Dataset, parts: Mapping[str, Array], seed: int, folder: Path | None) -> ArrangedData:
-    """Write samples into a file: the training samples in random order, then those of validation and test."""
+def arrange_data(dataset: Dataset, parts: dict[str, Array], seed: int, folder: Path | None) -> ArrangedData:
+    """Write samples into a file: the training samples in random order, then those of validation and test.
+
+    ``parts`` is emptied, because the indices of all samples take much memory.
+    """
     assert dataset.stored is not None
     checked = draw_checked_data(dataset, parts)
-    shuffled = np.array(parts["training"])
+    sizes = {name: len(parts[name]) for name in PARTS}
+    ranges = {
+        name: range(end - sizes[name], end)
+        for name, end in zip(PARTS, np.cumsum(list(sizes.values())).tolist(), strict=True)
+    }
+    places = np.empty(len(dataset.targets), np.int32)
+    shuffled = parts.pop("training")
     np.random.default_rng([seed, 1]).shuffle(shuffled)
-    order = np.concatenate([shuffled, *(parts[name] for name in PARTS[1:])]).astype(np.int32)
+    for name, rows in (("training", shuffled), *((name, parts.pop(name)) for name in PARTS[1:])):
+        places[rows] = np.arange(ranges[name].start, ranges[name].stop, dtype=np.int32)
+    del shuffled, rows
     targets = RowFile(folder, dataset.targets.shape[1:], dataset.targets.dtype)
-    targets.write(0, dataset.targets[order])
-    ends = np.cumsum([len(parts[name]) for name in PARTS]).tolist()
-    ranges = {name: range(end - len(parts[name]), end) for name, end in zip(PARTS, ends, strict=True)}
-    arranged = replace(dataset, targets=targets.map(len(order)), stored=None, locate=lambda index: f"sample {index}")
-    return ArrangedData(
-        arranged, ranges, dataset.stored.arrange(checked.description, order), checked.description, checked
+    with shuffle_rows(targets, places) as writer:
+        for block in iter_row_blocks(dataset.targets, range(len(places)), BLOCK_ROWS):
+            writer.append(block)
+    x = dataset.stored.arrange(checked.description, places)
+    arranged = replace(
+        dataset, targets=targets.map(len(places)), parts={}, stored=None, locate=lambda index: f"sample {index}"
     )
+    return ArrangedData(arranged, ranges, x, checked.description, checked)
 
 
 def draw_checked_data(
@@ -124,9 +139,11 @@ def make_checked_data(
     def locate(index: int) -> str:
         return dataset.locate(int(rows[index])) if table is None else f"{table.unit} {table.lines[index]}"
 
+    targets = np.array(dataset.targets[rows])
+    release_pages(dataset.targets)
     sample = replace(
         dataset,
-        targets=np.array(dataset.targets[rows]),
+        targets=targets,
         parts={name: found[name] for name in dataset.parts},
         locate=locate,
         table=table,

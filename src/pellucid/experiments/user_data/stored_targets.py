@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from pellucid.data.tables.stored_table import StoredTable
 from pellucid.data.tables.table import Table, is_boolean, is_temporal, parse_column
 from pellucid.experiments.user_data.dataset import Task, encode_targets, infer_integer_task, infer_task
 from pellucid.experiments.user_data.loaders.table_loader import check_present, make_outlier_error
+from pellucid.experiments.user_data.row_file import RowFile
 from pellucid.experiments.user_data.settings import Settings
 from pellucid.experiments.user_data.stored_samples import SAMPLE_ROWS, draw_rows
 from pellucid.experiments.user_data.table_columns import find_limits
@@ -55,7 +57,9 @@ class TargetCounter:
         return infer_integer_task(distinct, np.array([self.counts[value] for value in distinct.tolist()]))
 
 
-def read_targets(table: StoredTable, target: str, settings: Settings) -> tuple[StoredTable, dict[str, Any]]:
+def read_targets(
+    table: StoredTable, target: str, settings: Settings, folder: Path | None
+) -> tuple[StoredTable, dict[str, Any]]:
     """Return the rows that have a target, and targets, class names and the reason for the task, by name.
 
     Raises
@@ -82,19 +86,18 @@ def read_targets(table: StoredTable, target: str, settings: Settings) -> tuple[S
     task, reason = (settings.task, "") if settings.task else counter.infer_task()
     if task == "regression":
         encode_targets(counter.distinct, task, where)  # raises for strings, and for one value
-        return kept, {"targets": encode_numbers(kept, target), "class_names": (), "task_reason": reason}
+        return kept, {"targets": encode_numbers(kept, target, folder), "class_names": (), "task_reason": reason}
     if counter.is_full:
         raise DataError(
             f"{where}: expected at most {MAXIMUM_DISTINCT:,} classes in a table that is larger than memory, received "
             "more. Choose another column with --target, or --task regression if they are numbers."
         )
     _, names = encode_targets(counter.distinct, task, where)
-    targets: Array = np.empty(len(kept), np.int32)
-    start = 0
+    file, start = RowFile(folder, (), np.int32), 0
     for chunk, values in iter_targets(kept, target, is_numeric):
-        targets[start : start + len(chunk)] = np.searchsorted(counter.distinct, values)
+        file.write(start, np.searchsorted(counter.distinct, values))
         start += len(chunk)
-    return kept, {"targets": targets, "class_names": names, "task_reason": reason}
+    return kept, {"targets": file.map(len(kept)), "class_names": names, "task_reason": reason}
 
 
 def has_numbers(table: StoredTable, name: str) -> bool:
@@ -115,22 +118,22 @@ def iter_targets(table: StoredTable, name: str, is_numeric: bool) -> Iterator[tu
         yield chunk, parse_column(chunk, name)[0] if is_numeric else chunk.strings(name)
 
 
-def encode_numbers(table: StoredTable, target: str) -> Array:
+def encode_numbers(table: StoredTable, target: str, folder: Path | None) -> Array:
     """Return the targets of a regression, float32, shape (n, 1); raise `DataError` if one hides all others."""
     drawn = draw_rows(len(table), SAMPLE_ROWS)
-    values: Array = np.empty((len(table), 1), np.float32)
-    sample, ends, start = [], [], 0
+    file, sample, ends, start = RowFile(folder, (1,), np.float32), list[Array](), dict[int, float](), 0
     for chunk, numbers in iter_targets(table, target, True):
         stop = start + len(chunk)
-        values[start:stop, 0] = numbers
+        file.write(start, numbers[:, None])
         sample.append(numbers[drawn[np.searchsorted(drawn, start) : np.searchsorted(drawn, stop)] - start])
-        ends += [start + int(numbers.argmin()), start + int(numbers.argmax())]
+        ends |= {start + int(row): float(numbers[row]) for row in (numbers.argmin(), numbers.argmax())}
         start = stop
     limits = find_limits(np.concatenate(sample))
     if limits is not None:
-        for row in sorted(ends):
-            if not limits[0] <= values[row, 0] <= limits[1]:
-                raise make_outlier_error(table.path, locate(table, row), target, limits, float(values[row, 0]))
+        for row, value in sorted(ends.items()):
+            if not limits[0] <= value <= limits[1]:
+                raise make_outlier_error(table.path, locate(table, row), target, limits, value)
+    values: Array = file.map(len(table))
     return values
 
 

@@ -73,7 +73,7 @@ def load_stored(settings: "Settings", folder: Path | None) -> "Dataset | None":
     if stored is None:
         return None
     target = choose_target(stored.names, options, where)
-    stored, found = read_targets(stored, target, settings)
+    stored, found = read_targets(stored, target, settings, folder)
     rows = StoredRows(stored, settings, target, folder)
     return make_dataset(
         settings,
