@@ -133,7 +133,8 @@ def fit_baseline(prepared: "PreparedRun", estimator: Any, *, is_constant: bool) 
 
     def predict(part: str) -> Array:
         # A class without training samples has no probability.
-        probabilities = np.zeros((len(rows[part]), prepared.dataset.outputs))
+        dtype = np.float64 if prepared.arranged is None else np.float32
+        probabilities = np.zeros((len(rows[part]), prepared.dataset.outputs), dtype)
         probabilities[:, estimator.classes_] = apply_in_blocks(prepared, part, estimator.predict_proba)
         return probabilities
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from pellucid.experiments.runner.context import RunContext
 from pellucid.experiments.user_data.decision import Decision
-from pellucid.experiments.user_data.metrics import group_by_confidence, normalize_probabilities, select_confidence
+from pellucid.experiments.user_data.metrics import are_probabilities, group_by_confidence
 from pellucid.typing import Array
 
 if TYPE_CHECKING:
@@ -58,11 +58,10 @@ def draw_calibration(run: RunContext, prepared: "PreparedRun", outputs: Array, d
     """Save the reliability curve, if the outputs are probabilities."""
     from pellucid.show.calibration_plot import describe_calibration, reliability_curve
 
-    probabilities = normalize_probabilities(outputs)
-    if probabilities is None:
+    if not are_probabilities(outputs):
         return
     names, truth = prepared.dataset.class_names, prepared.get_targets("test")
-    bins = group_by_confidence(*select_confidence(truth, probabilities, decision.positive))
+    bins = group_by_confidence(truth, outputs, decision.positive)
     subject = "" if decision.positive is None else names[decision.positive]
     reading = describe_calibration(*bins, subject)
     run.save_figure("calibration", "Calibration on the test set", reliability_curve(*bins, subject), reading=reading)
