@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import IO
 
 from pellucid.atomic_write import explain_write_errors
 from pellucid.data.errors import DataError
@@ -14,11 +15,18 @@ SPARE_BYTES = 256 * 2**20
 """Disk space that is left free."""
 
 
-def open_temporary_file(folder: Path | None) -> tuple[IO[bytes], Path]:
+def open_temporary_file(folder: Path | None) -> tuple[ClosingFile, Path]:
     """Return a new file without a name, with its folder; by default the one of the system for temporary files."""
     place = Path(tempfile.gettempdir()) if folder is None else folder
-    with explain_write_errors(place):
-        return tempfile.TemporaryFile(dir=place, buffering=0), place
+    with explain_write_errors(place), tempfile.TemporaryFile(dir=place, buffering=0) as file:
+        return ClosingFile(os.dup(file.fileno()), "rb+"), place
+
+
+class ClosingFile(io.FileIO):
+    """A file that is closed when it is no longer used, without a warning."""
+
+    def __del__(self) -> None:
+        self.close()
 
 
 def check_free_space(folder: Path | None, number: int, what: str, remedy: str) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pellucid.experiments.user_data.decision import Decision
-from pellucid.experiments.user_data.row_file import Rows, iter_row_blocks, take_rows
+from pellucid.experiments.user_data.row_file import Rows, iter_row_blocks, store_blocks, take_rows
 from pellucid.optional_packages import require_packages
 from pellucid.typing import Array
 
@@ -120,7 +120,6 @@ def describe_work(work: int, maximum: int) -> str:
 
 def fit_baseline(prepared: "PreparedRun", estimator: Any, *, is_constant: bool) -> Baseline:
     """Train an estimator of scikit-learn on the training samples, and predict the others."""
-    rows = prepared.parts
     y = np.array(take_rows(prepared.dataset.targets, choose_rows(prepared)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a regression that has not converged is a valid baseline
@@ -132,10 +131,12 @@ def fit_baseline(prepared: "PreparedRun", estimator: Any, *, is_constant: bool) 
         return Baseline(values.reshape(len(values), -1), Decision(), is_constant)
 
     def predict(part: str) -> Array:
+        return apply_in_blocks(prepared, part, predict_block)
+
+    def predict_block(x: Array) -> Array:
         # A class without training samples has no probability.
-        dtype = np.float64 if prepared.arranged is None else np.float32
-        probabilities = np.zeros((len(rows[part]), prepared.dataset.outputs), dtype)
-        probabilities[:, estimator.classes_] = apply_in_blocks(prepared, part, estimator.predict_proba)
+        probabilities = np.zeros((len(x), prepared.dataset.outputs))
+        probabilities[:, estimator.classes_] = estimator.predict_proba(x)
         return probabilities
 
     decision = Decision(prepared.positive) if is_constant else prepared.choose_decision(predict)
@@ -148,7 +149,7 @@ def apply_in_blocks(prepared: "PreparedRun", part: str, predict: Callable[[Array
         return predict(flatten(prepared.get_inputs(part)))
     size = max(1, MAXIMUM_SAMPLED_NUMBERS // int(np.prod(prepared.x.shape[1:])))
     blocks = iter_row_blocks(prepared.x, prepared.parts[part], size)
-    return np.concatenate([predict(flatten(block)).astype(np.float32) for block in blocks])
+    return store_blocks((predict(flatten(block)).reshape(len(block), -1) for block in blocks), prepared.arranged.folder)
 
 
 def flatten(x: Array) -> Array:

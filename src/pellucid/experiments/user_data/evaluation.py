@@ -38,7 +38,7 @@ from pellucid.experiments.user_data.scored_predictions import (
     describe_details,
     evaluate_outputs,
     get_predictions,
-    predict_finite,
+    predict_part,
 )
 from pellucid.typing import Array
 
@@ -63,7 +63,7 @@ def evaluate(
     The main score is that of the cross-validation, if there is one.
     """
     dataset = prepared.dataset
-    outputs = predict_finite(model, prepared.get_inputs("test"), prepared.prediction_batch)
+    outputs = predict_part(prepared, model, "test")
     with run.clock("baselines"):
         baselines, skipped = fit_baselines(prepared)
     test = measure_test_set(prepared, outputs, decision, baselines)

@@ -35,7 +35,7 @@ from pellucid.optional_packages import require_packages
 from pellucid.run.backends import compare_backends
 from pellucid.run.interrupts import DeferSigint
 from pellucid.training.callbacks.checkpoint import BackupAndRestore
-from pellucid.typing import FilePath
+from pellucid.typing import Array, FilePath
 
 if TYPE_CHECKING:
     from pellucid.model.interfaces import ModelLike
@@ -199,10 +199,15 @@ def format_description(prepared: PreparedRun, decision: Decision) -> str:
 
 def save_network(prepared: PreparedRun, folder: Path, history: "History") -> tuple["ModelLike", Decision]:
     """Save the network with its decision threshold, and the history; return both of the network."""
+    from pellucid.experiments.user_data.scored_predictions import predict_part
+
     model = prepared.make_final_model()
-    decision = prepared.choose_decision(
-        lambda part: model.predict(prepared.get_inputs(part), prepared.prediction_batch)
-    )
+
+    def predict(part: str) -> Array:
+        in_memory = prepared.arranged is None
+        return model.predict(prepared.get_inputs(part)) if in_memory else predict_part(prepared, model, part)
+
+    decision = prepared.choose_decision(predict)
     atomic_write(folder / DATA, format_description(prepared, decision))
     model.save(folder / MODEL)
     history.to_csv(folder / HISTORY)

@@ -26,9 +26,9 @@ from pellucid.experiments.user_data.loaders import (
     get_loaders,
     load_dataset,
 )
-from pellucid.experiments.user_data.pipeline import PREDICTION_BATCH
 from pellucid.experiments.user_data.result_findings import find_class_problems
 from pellucid.experiments.user_data.scored_predictions import (
+    PREDICTION_BATCH,
     describe_details,
     evaluate_outputs,
     get_predictions,

@@ -167,8 +167,8 @@ def evaluate_classification(
 
 def are_probabilities(scores: Array) -> bool:
     """Tell whether scores are class probabilities."""
-    total = scores.sum(axis=1, dtype=np.float64)
-    return bool(scores.min() >= 0 and np.allclose(total, 1, atol=1e-3))
+    blocks = (scores[start : start + BLOCK] for start in range(0, len(scores), BLOCK))
+    return all(block.min() >= 0 and np.allclose(block.sum(axis=1, dtype=np.float64), 1, atol=1e-3) for block in blocks)
 
 
 def normalize(scores: Array) -> Array:

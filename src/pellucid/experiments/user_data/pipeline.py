@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from pellucid.graph.finding import Finding
     from pellucid.model.interfaces import ModelLike
 
-PREDICTION_BATCH = 1024
-"""Number of samples of data that are larger than memory that are predicted at a time."""
-
 
 @dataclass
 class PreparedRun:
@@ -72,11 +69,6 @@ class PreparedRun:
     def training_counts(self) -> Array:
         """Number of training samples of each class."""
         return count_labels(self.dataset.targets, self.parts["training"], self.dataset.outputs)
-
-    @property
-    def prediction_batch(self) -> int | None:
-        """Number of samples that are predicted at a time; None for the default."""
-        return None if self.arranged is None else PREDICTION_BATCH
 
     @property
     def storage_notes(self) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -67,7 +68,7 @@ class RowFile:
         data = rows.reshape(-1).data.cast("B")
         self.file.seek(start * self.row_bytes)
         while data:
-            size = self.file.readinto(data)  # type: ignore[attr-defined]
+            size = self.file.readinto(data)
             if not size:
                 raise DataError(f"{self.folder}: the temporary file of samples is shorter than it was written.")
             data = data[size:]
@@ -175,6 +176,17 @@ def iter_row_blocks(values: Array, rows: Rows, size: int) -> Iterator[Array]:
         block = np.array(take_rows(values, rows[start : start + size]))
         release_pages(values)
         yield block
+
+
+def store_blocks(blocks: Iterator[Array], folder: Path | None) -> Array:
+    """Write blocks of rows to a file, and return them as one array that is read from it."""
+    first = next(blocks)
+    file, count = RowFile(folder, first.shape[1:], np.float32), 0
+    for block in itertools.chain([first], blocks):
+        file.write(count, block)
+        count += len(block)
+    stored: Array = file.map(count)
+    return stored
 
 
 def count_labels(labels: Array, rows: Rows, classes: int) -> Array:

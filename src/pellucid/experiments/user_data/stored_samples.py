@@ -66,6 +66,8 @@ class ArrangedData:
         How the inputs were made.
     checked : CheckedData
         A random sample for checks, in memory.
+    folder : Path, optional
+        Folder of temporary files.
     """
 
     dataset: Dataset
@@ -73,6 +75,7 @@ class ArrangedData:
     x: Any
     description: Mapping[str, Any]
     checked: CheckedData
+    folder: Path | None
 
     def describe(self, memory: int) -> str:
         """Return where the data are, and what sees only a random sample."""
@@ -109,7 +112,7 @@ def arrange_data(dataset: Dataset, parts: dict[str, Array], seed: int, folder: P
     arranged = replace(
         dataset, targets=targets.map(len(places)), parts={}, stored=None, locate=lambda index: f"sample {index}"
     )
-    return ArrangedData(arranged, ranges, x, checked.description, checked)
+    return ArrangedData(arranged, ranges, x, checked.description, checked, folder)
 
 
 def draw_checked_data(
