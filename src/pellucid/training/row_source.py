@@ -73,7 +73,10 @@ class RowSource(BatchSource):
         available = -(-len(dataset) // self.batch_size)
         self.steps_per_piece: int = min(available, max(1, dataset.piece_bytes // (bytes_per_row * self.batch_size)))
         self.order: RowOrder = dataset.make_order(self.steps_per_piece * self.batch_size, shuffle)
-        self.metrics = get_train_step(model, first).get_metrics(training)
+        step = get_train_step(model, first)
+        self.metrics = step.get_metrics(training)
+        if training:  # the optimizer has its slots before a checkpoint is restored
+            step.get_batch_program([a.dtype for a in first.arrays], training, devices)
 
     def run_steps(
         self, seed: int, epoch: int, first_step: int = 0, step_limit: StepLimit = None, epochs: int = 1

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 ROWS = 2**16
 """Number of rows of a chunk of typed columns."""
 
+CELL_BYTES = 8
+"""Bytes that a cell of a Parquet file takes at least when it is decoded."""
+
 LATER_SAMPLE = 200
 """Number of cells of a column that later chunks add to the sample from which the decimal mark is inferred."""
 
@@ -49,7 +52,9 @@ def is_larger(content: Content, form: str, limit: int) -> bool:
     with open_bytes(content) as (stream, compression):
         if form == "Parquet":
             metadata = pq.ParquetFile(stream).metadata
-            return bool(sum(metadata.row_group(k).total_byte_size for k in range(metadata.num_row_groups)) > limit)
+            size = sum(metadata.row_group(k).total_byte_size for k in range(metadata.num_row_groups))
+            # Encoded columns may be far smaller than their cells.
+            return max(size, CELL_BYTES * metadata.num_rows * metadata.num_columns) > limit
         if not compression and not isinstance(content, bytes):
             return content.stat().st_size > limit
         size = 0
