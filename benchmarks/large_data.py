@@ -4,9 +4,9 @@
     python benchmarks/large_data.py --megabytes 200 --images 10000 --bound 800
 
 The data are written to a temporary folder. A child process trains a network on them with default settings, but few
-epochs. The peak is the maximum resident memory of the whole process, with all libraries. Samples per second are those of
-the last epoch, with its validation. The reference trains the same network from memory: on the same images, and on the
-first 20 MB of the table. The command fails if a peak exceeds the bound.
+epochs. The peak is the maximum resident memory of the whole process, with all libraries. Samples per second are those
+of the last epoch, with its validation. The reference trains the same network from memory: on the same images, and on
+the first 20 MB of the table. The command fails if a peak exceeds the bound.
 """
 
 from __future__ import annotations

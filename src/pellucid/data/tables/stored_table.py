@@ -19,12 +19,14 @@ from pellucid.data.tables.formats import check_size, find_format
 from pellucid.data.tables.read_options import ReadOptions
 from pellucid.data.tables.table import Table
 from pellucid.data.tables.table_stream import READERS, is_larger, stream_csv, stream_typed
-from pellucid.data.temporary_files import open_temporary_file
+from pellucid.data.temporary_files import check_free_space, open_temporary_file
 from pellucid.optional_packages import require_packages
 from pellucid.typing import Array
 from pellucid.untrusted_files.reading import report_damage
 
 LINES = "lines"
+
+REMEDY = "Free some space, or use a part of the rows."
 
 CHUNKS_BETWEEN_RELEASES = 64
 """Number of chunks after which freed memory is returned to the system."""
@@ -138,7 +140,7 @@ def store_table(
         use_system_memory()
         stream = stream_csv(content, name, options) if form == "CSV" else stream_typed(content, name, form)
         file, place = open_temporary_file(folder)
-        checksum, writer = TableChecksum(), ColumnWriter(file, place)
+        checksum, writer = TableChecksum(), ColumnWriter(file, place, name)
         names: tuple[str, ...] = ()
         unit = ""
         for chunk in stream.chunks:
@@ -169,8 +171,8 @@ def release_memory() -> None:
 class ColumnWriter:
     """Writer of chunks of a table to a Parquet file."""
 
-    def __init__(self, file: IO[bytes], folder: Path) -> None:
-        self.file, self.folder, self.count = file, folder, 0
+    def __init__(self, file: IO[bytes], folder: Path, name: str) -> None:
+        self.file, self.folder, self.name, self.count = file, folder, name, 0
         self.writer: Any = None
 
     def write(self, chunk: Table) -> None:
@@ -179,6 +181,7 @@ class ColumnWriter:
 
         columns = {name_column(k): cells for k, cells in enumerate(chunk.columns.values())}
         table = pa.table({**columns, LINES: chunk.lines})
+        check_free_space(self.folder, table.nbytes, f"{self.name}: the next {len(table):,} rows", REMEDY)
         with explain_write_errors(self.folder):
             if self.writer is None:
                 self.writer = pq.ParquetWriter(

@@ -54,7 +54,7 @@ def is_larger(content: Content, form: str, limit: int) -> bool:
             metadata = pq.ParquetFile(stream).metadata
             size = sum(metadata.row_group(k).total_byte_size for k in range(metadata.num_row_groups))
             # Encoded columns may be far smaller than their cells.
-            return max(size, CELL_BYTES * metadata.num_rows * metadata.num_columns) > limit
+            return bool(max(size, CELL_BYTES * metadata.num_rows * metadata.num_columns) > limit)
         if not compression and not isinstance(content, bytes):
             return content.stat().st_size > limit
         size = 0

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pellucid.data.tables.stored_table import release_memory
 from pellucid.experiments.user_data.class_balance import is_imbalanced
 from pellucid.experiments.user_data.decision import Decision
 from pellucid.experiments.user_data.metrics import (
@@ -109,6 +110,8 @@ def evaluate_outputs(
     else:
         found = evaluate_classification(truth, predicted, outputs, class_names, positive, seed)
     release_pages(outputs)
+    if isinstance(outputs, StreamedArray):
+        release_memory()
     return found
 
 
