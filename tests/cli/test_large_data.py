@@ -24,11 +24,13 @@ import pellucid as pel
 from pellucid.cli import main
 from pellucid.data.errors import DataError, DataWarning
 from pellucid.experiments.user_data import stored_rows
+from pellucid.experiments.user_data.dataset import split_dataset
 from pellucid.experiments.user_data.loaders import load_dataset
 from pellucid.experiments.user_data.pipeline import PreparedRun, prepare
 from pellucid.experiments.user_data.row_file import RowFile
 from pellucid.experiments.user_data.settings import Settings
 from pellucid.experiments.user_data.stored_images import StoredImages
+from pellucid.experiments.user_data.stored_samples import arrange_data
 from pellucid.training.callbacks import TerminateOnNaN
 from pellucid.training.memmap_source import StreamedArray
 
@@ -300,21 +302,35 @@ def test_a_full_disk_names_the_folder_and_leaves_nothing(
     assert not [path for path in Path("run").rglob("*") if path.name != "record.json"]
 
 
+class FullDisk:
+    free = 2**28 + 1000
+
+
 @pytest.mark.parametrize(
-    ("data", "remedy"),
+    ("data", "options", "message"),
     [
-        ("photos", "Choose a smaller --size, or free some space"),
-        ("flats.csv", r"Leave out columns .*--columns NAME=skip"),
+        (
+            "photos",
+            {"size": 64},
+            r"120 images of 64x64 pixels take 1 MB in .* Choose a smaller --size, or free",
+        ),
+        ("flats.csv", {}, r"the next 24,000 rows take \d MB in .* Free some space, or use a part of the rows"),
     ],
 )
-def test_data_that_do_not_fit_on_the_disk_are_refused(data: str, remedy: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Usage:
-        free = 2**28 + 1000
-
-    monkeypatch.setattr("shutil.disk_usage", lambda path: Usage)
-    options = {"size": 64} if data == "photos" else {}
-    with pytest.raises(DataError, match=rf"take \d MB in a temporary file in .*, where 0 MB can be used. {remedy}"):
+def test_data_that_do_not_fit_on_the_disk_are_refused(
+    data: str, options: dict[str, Any], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda path: FullDisk)
+    with pytest.raises(DataError, match=message):
         prepare(Settings(data, memory=1, options=options))
+
+
+def test_features_that_do_not_fit_on_the_disk_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = load_dataset(Settings("flats.csv", memory=1))
+    parts = split_dataset(dataset, {"validation": 0.15, "test": 0.15}, 0)
+    monkeypatch.setattr("shutil.disk_usage", lambda path: FullDisk)
+    with pytest.raises(DataError, match=r"24,000 rows of \d+ features take 1 MB in .* where 0 MB can be used"):
+        arrange_data(dataset, parts, 0, None)
 
 
 def test_invalid_settings_are_refused(capsys: Output) -> None:

@@ -14,7 +14,7 @@ from pellucid.typing import Array
 
 if TYPE_CHECKING:
     from pellucid.data.tables import Table
-    from pellucid.experiments.user_data.stored_samples import StoredSamples
+    from pellucid.experiments.user_data.sample_storage import StoredSamples
 
 MAXIMUM_CLASSES = 20
 MINIMUM_SAMPLES_PER_CLASS = 3

@@ -9,7 +9,7 @@ import numpy as np
 from pellucid.data.temporary_files import check_free_space
 from pellucid.experiments.user_data.dataset import check_shape
 from pellucid.experiments.user_data.row_file import RowFile
-from pellucid.experiments.user_data.stored_samples import SAMPLE_BYTES, SAMPLE_ROWS, DrawnSample, draw_rows
+from pellucid.experiments.user_data.sample_storage import SAMPLE_BYTES, SAMPLE_ROWS, DrawnSample, draw_rows
 from pellucid.typing import Array
 
 REMEDY = "Choose a smaller --size, or free some space."

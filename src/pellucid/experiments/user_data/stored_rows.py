@@ -17,8 +17,8 @@ from pellucid.data.tables.table import is_boolean, is_temporal, is_text, parse_c
 from pellucid.data.temporary_files import check_free_space
 from pellucid.experiments.user_data.loaders.table_loader import describe
 from pellucid.experiments.user_data.row_file import RowFile, shuffle_rows
+from pellucid.experiments.user_data.sample_storage import SAMPLE_BYTES, SAMPLE_ROWS, DrawnSample, draw_rows
 from pellucid.experiments.user_data.settings import Settings
-from pellucid.experiments.user_data.stored_samples import SAMPLE_BYTES, SAMPLE_ROWS, DrawnSample, draw_rows
 from pellucid.experiments.user_data.table_columns import MAXIMUM_CATEGORIES, encode, list_features
 from pellucid.typing import Array
 

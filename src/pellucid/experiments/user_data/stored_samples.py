@@ -1,53 +1,22 @@
 """Samples that are larger than memory: their order in a file, and the sample of them that checks see."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
-from pellucid.data.tables import Table
 from pellucid.experiments.data_check.checked_data import CheckedData
 from pellucid.experiments.user_data.dataset import Dataset
 from pellucid.experiments.user_data.row_file import RowFile, count_labels, iter_row_blocks, shuffle_rows
+from pellucid.experiments.user_data.sample_storage import DrawnSample
 from pellucid.training.memmap_source import release_pages
 from pellucid.typing import Array
-
-SAMPLE_ROWS = 100_000
-"""Largest number of rows from which statistics are computed, and that checks see."""
-
-SAMPLE_BYTES = 64 * 2**20
-"""Largest size of the inputs of this sample."""
 
 BLOCK_ROWS = 2**16
 
 PARTS = ("training", "validation", "test")
-
-
-class StoredSamples(Protocol):
-    """Samples in temporary files, in the order of the data."""
-
-    def describe(self, is_training: Array) -> "tuple[Mapping[str, Any], DrawnSample]":
-        """Return how inputs are made, and a random sample."""
-        ...
-
-    def iter_inputs(self, description: Mapping[str, Any], *, is_new: bool) -> Iterator[Array]:
-        """Yield the inputs in chunks; ``is_new`` tells that they are other data than those of training."""
-        ...
-
-    def arrange(self, description: Mapping[str, Any], places: Array) -> Any:
-        """Return the inputs as an array that is read from a file: row ``places[k]`` has sample k."""
-        ...
-
-
-@dataclass(frozen=True, eq=False)
-class DrawnSample:
-    """A random sample: the indices of its rows, in order, their inputs, and the rows of a table."""
-
-    rows: Array
-    x: Array
-    table: Table | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,16 +131,3 @@ def is_member(rows: Array, part: Array, count: int) -> Array:
     inside[part] = True
     found: Array = inside[rows]
     return found
-
-
-def draw_rows(count: int, limit: int) -> Array:
-    """Return the indices of a random sample, sorted, always the same; all rows if there are few enough.
-
-    Examples
-    --------
-    >>> draw_rows(3, 5).tolist(), len(draw_rows(10**9, 5))
-    ([0, 1, 2], 5)
-    """
-    if count <= limit:
-        return np.arange(count)
-    return np.sort(np.random.default_rng(0).choice(count, limit, replace=False, shuffle=False))

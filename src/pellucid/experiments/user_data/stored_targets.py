@@ -15,8 +15,8 @@ from pellucid.data.tables.table import Table, is_boolean, is_temporal, parse_col
 from pellucid.experiments.user_data.dataset import Task, encode_targets, infer_integer_task, infer_task
 from pellucid.experiments.user_data.loaders.table_loader import check_present, make_outlier_error
 from pellucid.experiments.user_data.row_file import RowFile
+from pellucid.experiments.user_data.sample_storage import SAMPLE_ROWS, draw_rows
 from pellucid.experiments.user_data.settings import Settings
-from pellucid.experiments.user_data.stored_samples import SAMPLE_ROWS, draw_rows
 from pellucid.experiments.user_data.table_columns import find_limits
 from pellucid.typing import Array
 
