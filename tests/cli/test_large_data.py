@@ -172,6 +172,7 @@ def test_json_lines_of_another_type_name_the_remedy() -> None:
 def test_invalid_cells_of_all_chunks_are_reported_once(monkeypatch: pytest.MonkeyPatch) -> None:
     write_table(Path("faults.csv"), faults=True)
     monkeypatch.setattr("pellucid.data.tables.csv_format.BLOCK", 2**18)
+    monkeypatch.setattr(stored_rows, "ENCODED_BYTES", 2**18)
     messages = []
     for memory in (1, 100):
         with warnings.catch_warnings(record=True) as caught:

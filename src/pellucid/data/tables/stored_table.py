@@ -121,7 +121,14 @@ def concatenate_tables(parts: Sequence[Table]) -> Table:
         name: pa.chunked_array([chunk for part in parts for chunk in part.columns[name].chunks], cells.type)
         for name, cells in parts[0].columns.items()
     }
-    return replace(parts[0], columns=columns, lines=np.concatenate([part.lines for part in parts]), _parsed={})
+    lines = np.concatenate([part.lines for part in parts])
+    return replace(parts[0], columns=columns, lines=lines, _parsed={}, _date_formats={})
+
+
+def slice_table(table: Table, start: int, stop: int) -> Table:
+    """Return neighboring rows."""
+    columns = {name: cells.slice(start, stop - start) for name, cells in table.columns.items()}
+    return replace(table, columns=columns, lines=table.lines[start:stop], _parsed={}, _date_formats={})
 
 
 def store_table(

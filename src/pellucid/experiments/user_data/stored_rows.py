@@ -12,7 +12,7 @@ import numpy as np
 from pellucid.data.errors import DataWarning
 from pellucid.data.tables import Table
 from pellucid.data.tables.cell_warnings import collect_cell_warnings
-from pellucid.data.tables.stored_table import StoredTable, concatenate_tables
+from pellucid.data.tables.stored_table import StoredTable, concatenate_tables, slice_table
 from pellucid.data.tables.table import is_boolean, is_temporal, is_text, parse_column
 from pellucid.data.temporary_files import check_free_space
 from pellucid.experiments.user_data.loaders.table_loader import describe
@@ -21,6 +21,9 @@ from pellucid.experiments.user_data.sample_storage import SAMPLE_BYTES, SAMPLE_R
 from pellucid.experiments.user_data.settings import Settings
 from pellucid.experiments.user_data.table_columns import MAXIMUM_CATEGORIES, encode, list_features
 from pellucid.typing import Array
+
+ENCODED_BYTES = 16 * 2**20
+"""Bytes of the features that are computed at one time, float64."""
 
 REMEDY = "Leave out columns with many categories (--columns NAME=skip), or free some space."
 
@@ -58,9 +61,11 @@ class StoredRows:
 
     def iter_inputs(self, description: Mapping[str, Any], *, is_new: bool) -> Iterator[Array]:
         names = [column["name"] for column in description["inputs"]]
+        size = max(1, ENCODED_BYTES // (8 * len(list_features(description["inputs"]))))
         with collect_cell_warnings():
             for chunk in self.table.iter_chunks(names):
-                yield self.encode(chunk, description, is_new)
+                for start in range(0, len(chunk), size):
+                    yield self.encode(slice_table(chunk, start, start + size), description, is_new)
 
     def arrange(self, description: Mapping[str, Any], places: Array) -> Any:
         features, count = len(list_features(description["inputs"])), len(self.table)
