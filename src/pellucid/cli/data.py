@@ -10,7 +10,7 @@ from pellucid.experiments.user_data.settings import PARAMETERS
 
 OPTIONS = {
     **get_options(),
-    **{name: PARAMETERS[name] for name in ("task", "validation_split", "test_split", "seed", "strict")},
+    **{name: PARAMETERS[name] for name in ("task", "validation_split", "test_split", "seed", "memory", "strict")},
 }
 
 

@@ -68,6 +68,9 @@ def train(
     test, or arrays x_train, y_train, x_val and so on. Otherwise they are split
     at random.
 
+    Images and tables larger than --memory are read from a temporary file in the
+    folder of the run, which the system removes when the process ends.
+
     Ctrl-C and SIGTERM save the run and stop. SIGHUP (kill -HUP) writes a
     snapshot, and training continues; Windows does not have it. A closed terminal
     sends it too. A run that was stopped or killed is resumed by pellucid resume.

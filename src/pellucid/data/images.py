@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
@@ -36,6 +38,9 @@ R = TypeVar("R")
 MAXIMUM_ARRAY_BYTES = 16 * 2**30
 # Large images decode faster in threads. Small ones decode slower: the threads mostly wait for the GIL.
 MINIMUM_BYTES_FOR_THREADS = 16_384
+
+IMAGES_AHEAD = 4
+"""Number of images that each thread may decode before they are used."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,6 +127,37 @@ def image_folder(
     >>> data.images.shape, data.labels.tolist(), data.class_names
     ((10, 32, 32, 3), [0, 0, 0, 0, 0, 1, 1, 1, 1, 1], ('digit3', 'digit8'))
     """
+    images: list[npt.NDArray[np.uint8]] = []
+
+    def allocate(count: int) -> Callable[[npt.NDArray[np.uint8]], None]:
+        if count * size[0] * size[1] * 3 > MAXIMUM_ARRAY_BYTES:
+            raise DataError(f"{path}: {count} images of size {size} do not fit in memory; use a smaller size.")
+        pixels, used = np.empty((count, *size, 3), np.uint8), itertools.count()
+        images.append(pixels)
+
+        def append(image: npt.NDArray[np.uint8]) -> None:
+            pixels[next(used)] = image
+
+        return append
+
+    found = read_images(path, size, part, allocate, progress=progress, strict=strict, max_bytes=max_bytes)
+    return replace(found, images=images[0][: len(found.labels)])
+
+
+def read_images(
+    path: FilePath,
+    size: tuple[int, int],
+    part: str | None,
+    begin: Callable[[int], Callable[[npt.NDArray[np.uint8]], None]],
+    *,
+    progress: bool | None = None,
+    strict: bool = False,
+    max_bytes: int = DEFAULT_WORKING_BYTES,
+) -> ImageFolder:
+    """Read a folder like `image_folder`, one image at a time; the result has an empty array of images.
+
+    ``begin`` receives the number of files and returns the function that receives each usable image, in order.
+    """
     path, where = Path(path), str(path)
     _check_size(size)
     budget = make_image_budget(max_bytes)
@@ -132,21 +168,35 @@ def image_folder(
         labeled = [(name, kind) for name, kind in classes.items() if kind is not None]
         if strict:
             _raise_first(skipped, where)
-        images, bad = _decode_images(source, [name for name, _ in labeled], size, progress, where, strict, budget)
+        bad = _decode_images(source, [name for name, _ in labeled], size, begin, progress, where, strict, budget)
     class_names = _get_class_names(labeled, bad, where)
+    used = [(name, kind) for name, kind in labeled if name not in bad]
     skipped = sorted([*skipped, *bad.items()])
     if skipped:
         reasons = join_first([f"{name!a}: {reason}" for name, reason in skipped])
-        total = len(skipped) + len(images)
-        warnings.warn(f"{where}: skipped {len(skipped)} of {total} files: {reasons}", DataWarning, stacklevel=2)
-    used = [(name, kind) for name, kind in labeled if name not in bad]
+        total = len(skipped) + len(used)
+        warnings.warn(f"{where}: skipped {len(skipped)} of {total} files: {reasons}", DataWarning, stacklevel=3)
+    numbers = {kind: number for number, kind in enumerate(class_names)}
     return ImageFolder(
-        images=images,
-        labels=np.array([class_names.index(kind) for _, kind in used], np.int32),
+        images=np.empty((0, *size, 3), np.uint8),
+        labels=np.array([numbers[kind] for _, kind in used], np.int32),
         class_names=class_names,
         files=tuple(name for name, _ in used),
         skipped=tuple(skipped),
     )
+
+
+def count_images(path: FilePath, parts: Iterable[str | None]) -> int:
+    """Return the number of image files in parts of a folder or zip archive.
+
+    Examples
+    --------
+    >>> count_images(pel.data.write_digit_folder("digits", digits=(3, 8), per_class=5), [None])
+    10
+    """
+    path = Path(path)
+    with report_damage(DataError, path), open_file_source(path) as source:
+        return sum(len(_find_images(source, part, str(path))[0]) for part in parts)
 
 
 def image_parts(path: FilePath) -> tuple[str, ...]:
@@ -225,14 +275,13 @@ def _decode_images(
     source: FileSource,
     names: list[str],
     size: tuple[int, int],
+    begin: Callable[[int], Callable[[npt.NDArray[np.uint8]], None]],
     progress: bool | None,
     where: str,
     strict: bool,
     budget: MemoryBudget,
-) -> tuple[npt.NDArray[np.uint8], dict[str, str]]:
-    """Decode all usable images; return them and, by name, the reasons against the others."""
-    if len(names) * size[0] * size[1] * 3 > MAXIMUM_ARRAY_BYTES:
-        raise DataError(f"{where}: {len(names)} images of size {size} do not fit in memory; use a smaller size.")
+) -> dict[str, str]:
+    """Decode all usable images; return the reasons against the others by name."""
 
     def decode_or_reason(name: str) -> npt.NDArray[np.uint8] | str:
         try:
@@ -240,8 +289,7 @@ def _decode_images(
         except (ArchiveReadError, ImageDecodeError) as error:
             return str(error)
 
-    images = np.empty((len(names), *size, 3), np.uint8)
-    used, bad = 0, dict[str, str]()
+    append, bad = begin(len(names)), dict[str, str]()
     mean_bytes = sum(source.sizes[name] for name in names) / len(names)
     with (
         raise_on_decompression_bombs(),
@@ -250,13 +298,12 @@ def _decode_images(
         watched = track(results, total=len(names), description="reading images", progress=progress)
         for name, result in zip(names, watched, strict=True):
             if not isinstance(result, str):
-                images[used] = result
-                used += 1
+                append(result)
             elif strict:
                 _raise_first([(name, result)], where)
             else:
                 bad[name] = result
-    return images[:used], bad
+    return bad
 
 
 @contextmanager
@@ -265,11 +312,23 @@ def _map_in_order(function: Callable[[T], R], items: Iterable[T], threads: bool)
     if not threads:
         yield map(function, items)
         return
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+    workers = min(8, os.cpu_count() or 1)
+    with ThreadPoolExecutor(workers) as pool:
         try:
-            yield pool.map(function, items)
+            yield _map_ahead(pool, function, items, IMAGES_AHEAD * workers)
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _map_ahead(pool: Executor, function: Callable[[T], R], items: Iterable[T], ahead: int) -> Iterator[R]:
+    """Yield results in order; only a few more are computed than were asked for."""
+    pending: deque[Future[R]] = deque()
+    for item in items:
+        pending.append(pool.submit(function, item))
+        if len(pending) > ahead:
+            yield pending.popleft().result()
+    while pending:
+        yield pending.popleft().result()
 
 
 def _raise_first(skipped: list[Skipped], where: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -33,6 +33,24 @@ CHUNK_SECONDS = 0.1
 """Target duration of a chunk of whole epochs."""
 
 
+class ReadingTime(NamedTuple):
+    """Seconds that the steps of a training waited for data, and that they took in all, since its start or resumption.
+
+    Examples
+    --------
+    >>> ReadingTime(3.0, 4.0).is_bottleneck
+    True
+    """
+
+    waited: float
+    total: float
+
+    @property
+    def is_bottleneck(self) -> bool:
+        """Whether the steps waited for data for more than half of the time."""
+        return 2 * self.waited > self.total
+
+
 class BatchSource:
     """Base class of the sources of batches: arrays, memory maps and iterators."""
 
@@ -43,6 +61,7 @@ class BatchSource:
     devices: Devices
     epochs_per_call: int = 1  # maximum number of epochs of one call of `run_steps`
     is_replayable: bool = True  # whether an epoch can run again with the same batches
+    seconds_waited: float | None = None  # for data, since the source was made; None if they are in memory
 
     def on_device(self) -> AbstractContextManager[None]:
         """Keep the data in memory on the device inside a ``with`` block."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import nullcontext
@@ -22,7 +23,7 @@ from pellucid.run.index_bounds import find_computed_index_error
 from pellucid.run.interrupts import DeferSigint, Interrupted, SigtermHandler, interrupt_on_sigterm
 from pellucid.training.callbacks.base import Callback, CallbackList, Logs
 from pellucid.training.data_adapter import get_index_search
-from pellucid.training.epoch_program import UNLIMITED, BatchSource, Outputs
+from pellucid.training.epoch_program import UNLIMITED, BatchSource, Outputs, ReadingTime
 from pellucid.training.loop_progress import LoopProgress, MetricAccumulator, MetricValue
 from pellucid.training.snapshots import RunRecorder
 from pellucid.training.training_lock import lock_for_training
@@ -58,6 +59,7 @@ class EpochHistory(Protocol):
     backends: Sequence[str]
     snapshot_megabytes: float
     recorder: Any
+    reading: ReadingTime | None
 
     def extend(self, first: int, columns: Mapping[str, Sequence[MetricValue] | Array], count: int) -> None: ...
 
@@ -111,6 +113,7 @@ class FitLoop:
             is_deferred=lambda: self.has_uncounted_steps() or not self.callbacks.is_complete
         )
         self.has_warned: bool = False
+        self.seconds_in_steps: float = 0.0
         self.variables: list[Shared] = []
         self.counted: list[Any] = []
         """The values of the variables after the last step that the progress counts."""
@@ -193,6 +196,7 @@ class FitLoop:
         self.callbacks("on_epoch_begin", progress.epoch, {})
         self.mark_counted()
         self.recorder.after_steps()
+        start = time.perf_counter()
         steps = self.source.run_steps(progress.seed, progress.epoch, progress.batch, self.step_limit, count)
         with record_backends(self.backends):
             for outputs, batch_sizes in steps:
@@ -208,6 +212,9 @@ class FitLoop:
                 self.sigterm.raise_if_received()
                 if self.model.stop_training:
                     break
+        self.seconds_in_steps += time.perf_counter() - start
+        if self.source.seconds_waited is not None:
+            self.history.reading = ReadingTime(self.source.seconds_waited, self.seconds_in_steps)
         if not progress.batch:
             raise ModelError(
                 f"Epoch {progress.epoch + 1} had no batches: the iterator is exhausted. Give steps_per_epoch, or an "

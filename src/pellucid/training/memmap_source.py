@@ -24,6 +24,13 @@ BLOCK_BYTES = 64 * 2**10
 """Bytes of neighboring rows that are read together when shuffling."""
 
 
+class StreamedArray(np.memmap):
+    """Memory-mapped file that is read in pieces, however small it is; other small ones are loaded.
+
+    Its slices are the same.
+    """
+
+
 class MemmapDataset:
     """Inputs, targets and weights as given, of which any rows can be read."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any, Protocol
 
@@ -64,6 +65,7 @@ class RowSource(BatchSource):
     ) -> None:
         self.model, self.dataset, self.convert = model, dataset, convert
         self.training, self.shuffle, self.devices = training, shuffle, devices
+        self.seconds_waited: float = 0.0
         self.batch_size = min(batch_size, len(dataset))
         self.steps = count_steps(len(dataset), self.batch_size, steps)
         first = self.read_piece(dataset.get_span(0, 1))
@@ -71,7 +73,10 @@ class RowSource(BatchSource):
         available = -(-len(dataset) // self.batch_size)
         self.steps_per_piece: int = min(available, max(1, dataset.piece_bytes // (bytes_per_row * self.batch_size)))
         self.order: RowOrder = dataset.make_order(self.steps_per_piece * self.batch_size, shuffle)
-        self.metrics = get_train_step(model, first).get_metrics(training)
+        step = get_train_step(model, first)
+        self.metrics = step.get_metrics(training)
+        if training:  # the optimizer has its slots before a checkpoint is restored
+            step.get_batch_program([a.dtype for a in first.arrays], training, devices)
 
     def run_steps(
         self, seed: int, epoch: int, first_step: int = 0, step_limit: StepLimit = None, epochs: int = 1
@@ -79,9 +84,17 @@ class RowSource(BatchSource):
         piece, skipped = divmod(first_step, self.steps_per_piece)
         done = first_step - skipped
         with Prefetcher(self.order.iter_pieces(seed, epoch, piece), self.read_piece, QUEUED_PIECES) as prefetched:
-            while done < self.steps and (batch := prefetched.get()) is not END:
+            while done < self.steps and (batch := self.wait_for_piece(prefetched)) is not END:
                 yield from self.run_piece(batch, skipped, self.steps - done, step_limit)
                 done, skipped = done + self.steps_per_piece, 0
+
+    def wait_for_piece(self, prefetched: Prefetcher) -> Any:
+        """Return the next piece, and count how long it was not ready."""
+        start = time.perf_counter()
+        try:
+            return prefetched.get()
+        finally:
+            self.seconds_waited += time.perf_counter() - start
 
     def read_piece(self, rows: Any) -> ArrayDataset:
         """Read and validate the rows of a piece."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from pellucid.data.errors import DataError, DataWarning, join_first
 from pellucid.data.tables.byte_streams import Content, open_bytes
-from pellucid.data.tables.cells import clean_cells, find_decimal_mark
+from pellucid.data.tables.cells import Decimal, clean_cells, find_decimal_mark
 from pellucid.data.tables.csv_dialect import DELIMITERS, CsvDialect, infer_dialect, unlimited_cells
 from pellucid.data.tables.read_options import ReadOptions
 from pellucid.data.tables.table import Table
@@ -80,14 +80,7 @@ def read_csv_file(content: Content, name: str, options: ReadOptions) -> Table:
     import pyarrow as pa
 
     text = inspect_text(content, name)
-    dialect = infer_dialect(
-        text.sample,
-        name,
-        is_complete=text.is_complete,
-        delimiter=options.delimiter,
-        header=options.header,
-        decimal=options.decimal,
-    )
+    dialect = infer_csv_dialect(text, options)
     budget = options.make_budget(name)
     chunks: dict[str, list[Any]] = {column: [] for column in dialect.names}
     lines: list[Array] = []
@@ -98,10 +91,27 @@ def read_csv_file(content: Content, name: str, options: ReadOptions) -> Table:
         lines.append(batch_lines)
     columns = {column: pa.chunked_array(parts, pa.string()) for column, parts in chunks.items()}
     decimal = options.decimal or find_decimal_mark(list(columns.values()), dialect.delimiter)
+    facts = format_csv_facts(text, dialect, decimal)
+    return Table(name, columns, np.concatenate([np.zeros(0, np.int64), *lines]), facts, decimal)
+
+
+def infer_csv_dialect(text: TextFile, options: ReadOptions) -> CsvDialect:
+    return infer_dialect(
+        text.sample,
+        text.name,
+        is_complete=text.is_complete,
+        delimiter=options.delimiter,
+        header=options.header,
+        decimal=options.decimal,
+    )
+
+
+def format_csv_facts(text: TextFile, dialect: CsvDialect, decimal: Decimal) -> tuple[str, ...]:
+    """Return how a CSV file is read: compression, encoding, delimiter, header and decimal mark."""
     header = f"header ({dialect.header_reason})" if dialect.header_reason else "header"
     if not dialect.has_header:
         header = f"no header ({dialect.header_reason})" if dialect.header_reason else "no header"
-    facts = (
+    return (
         "CSV",
         *([text.compression] if text.compression else []),
         text.encoding_name,
@@ -109,7 +119,6 @@ def read_csv_file(content: Content, name: str, options: ReadOptions) -> Table:
         header,
         *(["decimal comma"] if decimal == "," else []),
     )
-    return Table(name, columns, np.concatenate([np.zeros(0, np.int64), *lines]), facts, decimal)
 
 
 def read_csv_batches(
@@ -203,12 +212,13 @@ def count_breaks(batch: pa.RecordBatch) -> Array:
 
 def describe_problems(text: TextFile, dialect: CsvDialect, counter: LineCounter, rows: Sequence[int]) -> list[str]:
     """Return the lines of rows with their problems. Lines are counted again: other rows may have line breaks."""
-    starts = {}
+    starts, wanted = {}, set(rows)
     start = 1
     with open_bytes(text.content) as (stream, _), unlimited_cells():
         lines = io.TextIOWrapper(io.BufferedReader(Utf8Stream(stream, text.encoding)), "utf-8", newline="")
         reader = csv.reader(lines, delimiter=dialect.delimiter)
         for number, _ in zip(range(1, max(rows) + 1), reader, strict=False):
-            starts[number] = start
+            if number in wanted:
+                starts[number] = start
             start = reader.line_num + 1
     return [f"line {starts.get(row, row)}: {counter.problems[row]}" for row in rows]

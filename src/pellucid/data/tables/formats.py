@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -132,11 +132,16 @@ def read_content(content: Content, name: str, options: ReadOptions) -> Table:
     with report_damage(DataError, name):
         form = find_format(content, name)
         table = form.read(content, name, options)
-        if len(table.names) > MAXIMUM_COLUMNS:
-            raise DataError(f"{name}: expected at most {MAXIMUM_COLUMNS:,} columns, received {len(table.names):,}.")
-        if not len(table):
-            raise DataError(f"{name}: expected rows, received only names of columns: {', '.join(table.names)[:200]}.")
+        check_size(name, table.names, len(table))
         return table
+
+
+def check_size(name: str, columns: Sequence[str], rows: int) -> None:
+    """Raise if a table has too many columns, or no rows."""
+    if len(columns) > MAXIMUM_COLUMNS:
+        raise DataError(f"{name}: expected at most {MAXIMUM_COLUMNS:,} columns, received {len(columns):,}.")
+    if not rows:
+        raise DataError(f"{name}: expected rows, received only names of columns: {', '.join(columns)[:200]}.")
 
 
 def find_format(content: Content, name: str) -> TableFormat:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -10,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from pellucid.data.errors import DataError, DataWarning, NoColumnError, format_names
+from pellucid.data.errors import DataError, NoColumnError, format_names
+from pellucid.data.tables.cell_warnings import warn_of_cells
 from pellucid.data.tables.cells import (
     MAXIMUM_INVALID_FRACTION,
     Decimal,
@@ -44,6 +44,8 @@ class Table:
         Decimal mark of numbers in text.
     unit : str
         ``"line"``, or ``"row"`` in files without lines.
+    sampled_from : int, optional
+        Number of rows of the table of which these are a random sample.
 
     Examples
     --------
@@ -68,6 +70,7 @@ class Table:
     facts: tuple[str, ...] = ()
     decimal: Decimal = "."
     unit: str = "line"
+    sampled_from: int | None = None
     _parsed: dict[str, tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]] = field(default_factory=dict, repr=False)
     _date_formats: dict[str, tuple[str, str] | None] = field(default_factory=dict, repr=False)
 
@@ -230,10 +233,7 @@ class Table:
         if messages and strict:
             raise DataError(f"{self.path}, {messages[0]}. Correct or empty the cell.")
         if messages:
-            more = f" and {len(invalid) - 3} more" if len(invalid) > 3 else ""
-            count = f"{len(invalid)} cell{'s' * (len(invalid) > 1)}"
-            text = f"{self.path}: treated {count} as missing: {'; '.join(messages)}{more}"
-            warnings.warn(text, DataWarning, stacklevel=3)
+            warn_of_cells(self.path, name, expected, len(invalid), messages, stacklevel=3)
 
     def select_rows(self, mask: npt.NDArray[np.bool_]) -> Table:
         """Return a table of the rows where ``mask`` is true.
@@ -247,7 +247,12 @@ class Table:
 
         kept = pa.array(mask)
         columns = {name: cells.filter(kept) for name, cells in self.columns.items()}
-        return Table(self.path, columns, self.lines[mask], self.facts, self.decimal, self.unit)
+        return Table(self.path, columns, self.lines[mask], self.facts, self.decimal, self.unit, self.sampled_from)
+
+
+def parse_column(table: Table, name: str) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    """Return a column as numbers, nan where a cell is missing or invalid, and the rows of invalid cells."""
+    return table._parse(name)
 
 
 def is_text(kind: Any) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from pellucid.experiments.common.comparison import capitalize
 from pellucid.experiments.data_check.checked_data import CheckedData
 from pellucid.experiments.data_check.class_marks import find_class_marks, find_similar_classes
 from pellucid.experiments.data_check.column_checks import (
@@ -76,14 +77,18 @@ def check_data(settings: Settings) -> DataCheck:
     from pellucid.experiments.user_data.class_balance import get_class_weights
     from pellucid.experiments.user_data.dataset import split_dataset
     from pellucid.experiments.user_data.loaders import load_dataset
+    from pellucid.experiments.user_data.stored_samples import draw_checked_data
 
     dataset = load_dataset(settings)
     parts = split_dataset(
         dataset, {"validation": settings.validation_split, "test": settings.test_split}, settings.seed
     )
-    x, description = dataset.fit_inputs(parts["training"])
     weights = get_class_weights(settings, dataset, parts["training"])
-    checked = CheckedData(dataset, parts, x, description, weights, settings.folds is not None)
+    if dataset.stored is None:
+        x, description = dataset.fit_inputs(parts["training"])
+        checked = CheckedData(dataset, parts, x, description, weights, settings.folds is not None)
+    else:
+        checked = draw_checked_data(dataset, parts, weights)
     return DataCheck(checked, find_problems(checked))
 
 
@@ -133,7 +138,7 @@ def run_checks(checked: CheckedData) -> Iterator[Finding]:
 def describe_limits(checked: CheckedData) -> list[str]:
     """Return sentences about checks that see only a part of the data, because it is large."""
     rows, test = len(checked.parts["training"]), len(checked.parts["test"])
-    columns, lines = len(checked.features), []
+    columns, lines = len(checked.features), [f"{capitalize(checked.sample_text)}."] if checked.sample_text else []
     for name, most_rows, most_columns in (
         ("Columns that predict the target", POWER_ROWS, POWER_COLUMNS),
         ("Copied columns", COPY_ROWS, COPY_COLUMNS),

@@ -67,6 +67,9 @@ class CheckedData:
         Weights of the classes in the loss.
     has_folds : bool
         Whether a cross-validation tests on all samples.
+    whole_counts : mapping from str to array of int, optional
+        For a random sample of data: how many samples of each class the parts of the whole data have; one number for a
+        regression.
     """
 
     dataset: Dataset
@@ -75,11 +78,28 @@ class CheckedData:
     description: Mapping[str, Any]
     class_weights: Mapping[int, float] | None = None
     has_folds: bool = False
+    whole_counts: Mapping[str, Array] | None = None
+
+    def count_samples(self, part: str) -> int:
+        """Return the number of samples of a part, of the whole data."""
+        return len(self.parts[part]) if self.whole_counts is None else int(self.whole_counts[part].sum())
+
+    def count_classes(self, part: str) -> Array:
+        """Return the number of samples of each class in a part, of the whole data."""
+        if self.whole_counts is not None:
+            return self.whole_counts[part]
+        return np.bincount(self.dataset.targets[self.parts[part]], minlength=self.dataset.outputs)
 
     @property
-    def training_labels(self) -> Array:
-        """Targets of the training samples."""
-        return self.dataset.targets[self.parts["training"]]
+    def training_counts(self) -> Array:
+        """Number of training samples of each class."""
+        return self.count_classes("training")
+
+    @property
+    def sample_text(self) -> str:
+        """Which samples were checked, if not all."""
+        total = sum(map(self.count_samples, self.parts))
+        return f"checked a random sample of {len(self.x):,} of {total:,} samples" if len(self.x) < total else ""
 
     @property
     def is_image(self) -> bool:

@@ -20,7 +20,7 @@ BAR_WIDTH = 20
 
 
 def describe_parts(checked: CheckedData) -> dict[str, int]:
-    return {part: len(rows) for part, rows in checked.parts.items()}
+    return {part: checked.count_samples(part) for part in checked.parts}
 
 
 def summarize_data(checked: CheckedData) -> dict[str, Any]:
@@ -36,9 +36,9 @@ def summarize_data(checked: CheckedData) -> dict[str, Any]:
 
 
 def count_classes(checked: CheckedData) -> list[dict[str, Any]]:
-    names, targets = checked.dataset.class_names, checked.dataset.targets
-    parts = {part: np.bincount(targets[rows], minlength=len(names)) for part, rows in checked.parts.items()}
-    total = np.bincount(targets, minlength=len(names))
+    names = checked.dataset.class_names
+    parts = {part: checked.count_classes(part) for part in checked.parts}
+    total = np.sum(list(parts.values()), axis=0)
     return [
         {"name": name, "samples": int(total[k]), **{part: int(counts[k]) for part, counts in parts.items()}}
         for k, name in enumerate(names)

@@ -28,7 +28,7 @@ def find_part_problems(checked: CheckedData) -> Iterator[Finding]:
 
 def find_small_test_set(checked: CheckedData) -> Iterator[Finding]:
     """Yield a finding if the interval of a score on the test set would be wide."""
-    samples = len(checked.parts["test"])
+    samples = checked.count_samples("test")
     low, high = compute_fraction_interval(round(TYPICAL_ACCURACY * samples), samples)
     if high - low > WIDE:
         example = f"an accuracy of {TYPICAL_ACCURACY:g} would have a 95% interval of {low:.2f} to {high:.2f}"
@@ -47,8 +47,8 @@ def find_small_test_set(checked: CheckedData) -> Iterator[Finding]:
 def find_missing_classes(checked: CheckedData) -> Iterator[Finding]:
     """Yield a finding if a part has no sample of a class."""
     names = checked.dataset.class_names
-    for part, rows in checked.parts.items():
-        counts = np.bincount(checked.dataset.targets[rows], minlength=len(names)) if names else np.ones(1)
+    for part in checked.parts:
+        counts = checked.count_classes(part) if names else np.ones(1)
         absent = [names[k] for k in np.flatnonzero(counts == 0)]
         if absent:
             yield Finding(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pellucid.experiments.common.comparison import compare_on_same_samples, compare_with_noise
-from pellucid.experiments.user_data.intervals import LEVEL, RESAMPLES, resample
+from pellucid.experiments.user_data.intervals import LEVEL, MAXIMUM_RESAMPLED, RESAMPLES, draw_subset, resample
 from pellucid.experiments.user_data.metrics import LOWER_IS_BETTER, get_metric_name
 from pellucid.typing import Array
 
@@ -60,6 +60,10 @@ def compare_classifiers(metric: str, truth: Array, first: Array, second: Array, 
     """
     if metric == "accuracy":
         return compare_on_same_samples(first == truth, second == truth), "McNemar's test"
+    samples, value = len(truth), compare_recalls(truth, first, second)
+    if samples > MAXIMUM_RESAMPLED:
+        rows = draw_subset(samples, seed)
+        truth, first, second = truth[rows], first[rows], second[rows]
     is_class = (truth[:, None] == np.unique(truth)).astype(float)
     gain = (first == truth).astype(float) - (second == truth)
 
@@ -70,7 +74,17 @@ def compare_classifiers(metric: str, truth: Array, first: Array, second: Array, 
 
     drawn = resample(compute_differences, len(truth), RESAMPLES, seed)[metric]
     low, high = np.percentile(drawn, [50 * (1 - LEVEL), 50 * (1 + LEVEL)])
+    if samples > len(truth):  # the width of an interval shrinks with the root of the number of samples
+        center, scale = compare_recalls(truth, first, second), np.sqrt(len(truth) / samples)
+        low, high = value + scale * (low - center), value + scale * (high - center)
     return int(low > 0) - int(high < 0), "paired bootstrap"
+
+
+def compare_recalls(truth: Array, first: Array, second: Array) -> float:
+    """Return the difference of two balanced accuracies."""
+    counts = np.bincount(truth)
+    gains = np.bincount(truth, weights=(first == truth).astype(float) - (second == truth))
+    return float((gains[counts > 0] / counts[counts > 0]).mean())
 
 
 def compare_regressors(truth: Array, first: Array, second: Array) -> tuple[int, str]:

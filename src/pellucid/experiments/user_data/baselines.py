@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pellucid.experiments.user_data.decision import Decision
+from pellucid.experiments.user_data.row_file import Rows, iter_row_blocks, store_blocks, take_rows
 from pellucid.optional_packages import require_packages
 from pellucid.typing import Array
 
@@ -23,6 +24,10 @@ MAXIMUM_TREE_INPUTS = 2_000
 MAXIMUM_TREE_WORK = 50_000_000
 MAXIMUM_TREE_OUTPUTS = 20
 """Each of up to 100 rounds grows one tree for each class."""
+
+SAMPLED_ROWS, MAXIMUM_SAMPLED_NUMBERS = 100_000, 2_000_000
+"""Largest number of samples, and of their inputs together, for which baselines are trained if the data are larger than
+memory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +66,20 @@ def fit_baselines(prepared: "PreparedRun") -> tuple[dict[str, Baseline], dict[st
     return found, skipped
 
 
+def choose_rows(prepared: "PreparedRun") -> Rows:
+    """Return the training samples of the baselines: all, or the first of a file, which are in random order."""
+    rows = prepared.parts["training"]
+    if prepared.arranged is None:
+        return rows
+    return rows[: min(SAMPLED_ROWS, max(1, MAXIMUM_SAMPLED_NUMBERS // int(np.prod(prepared.x.shape[1:]))))]
+
+
+def describe_sample(prepared: "PreparedRun") -> list[str]:
+    """Return a line that says on which samples the baselines were trained, if not on all."""
+    used, total = len(choose_rows(prepared)), len(prepared.parts["training"])
+    return [f"baselines: trained on a random sample of {used:,} of {total:,} training samples"] * (used < total)
+
+
 def list_baselines(prepared: "PreparedRun") -> Iterator[tuple[str, Callable[[], Any], str]]:
     """Yield name, constructor and the reason to skip each baseline; the first is the constant one."""
     with require_packages("The baselines"):
@@ -73,7 +92,7 @@ def list_baselines(prepared: "PreparedRun") -> Iterator[tuple[str, Callable[[], 
 
     outputs, weights = prepared.dataset.outputs, prepared.class_weights
     inputs = int(np.prod(prepared.x.shape[1:]))
-    work = len(prepared.parts["training"]) * inputs * outputs
+    work = len(choose_rows(prepared)) * inputs * outputs
     seed = prepared.settings.seed
     tree_reason = (
         f"{inputs:,} inputs, more than {MAXIMUM_TREE_INPUTS:,}"
@@ -101,26 +120,38 @@ def describe_work(work: int, maximum: int) -> str:
 
 def fit_baseline(prepared: "PreparedRun", estimator: Any, *, is_constant: bool) -> Baseline:
     """Train an estimator of scikit-learn on the training samples, and predict the others."""
-    rows, targets = prepared.parts, prepared.dataset.targets
-    y = targets[rows["training"]]
+    y = np.array(take_rows(prepared.dataset.targets, choose_rows(prepared)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a regression that has not converged is a valid baseline
-        estimator.fit(get_features(prepared, "training"), y[:, 0] if y.shape[1:] == (1,) else y)
+        estimator.fit(
+            flatten(np.array(take_rows(prepared.x, choose_rows(prepared)))), y[:, 0] if y.shape[1:] == (1,) else y
+        )
     if not prepared.dataset.class_names:
-        values = estimator.predict(get_features(prepared, "test"))
+        values = apply_in_blocks(prepared, "test", estimator.predict)
         return Baseline(values.reshape(len(values), -1), Decision(), is_constant)
 
     def predict(part: str) -> Array:
+        return apply_in_blocks(prepared, part, predict_block)
+
+    def predict_block(x: Array) -> Array:
         # A class without training samples has no probability.
-        probabilities = np.zeros((len(rows[part]), prepared.dataset.outputs))
-        probabilities[:, estimator.classes_] = estimator.predict_proba(get_features(prepared, part))
+        probabilities = np.zeros((len(x), prepared.dataset.outputs))
+        probabilities[:, estimator.classes_] = estimator.predict_proba(x)
         return probabilities
 
     decision = Decision(prepared.positive) if is_constant else prepared.choose_decision(predict)
     return Baseline(predict("test"), decision, is_constant)
 
 
-def get_features(prepared: "PreparedRun", part: str) -> Array:
-    """Return the inputs of a part as a table, float64, shape (n, inputs)."""
-    x = prepared.x[prepared.parts[part]]
+def apply_in_blocks(prepared: "PreparedRun", part: str, predict: Callable[[Array], Array]) -> Array:
+    """Return the predictions for a part; samples that are larger than memory are predicted in blocks."""
+    if prepared.arranged is None:
+        return predict(flatten(prepared.get_inputs(part)))
+    size = max(1, MAXIMUM_SAMPLED_NUMBERS // int(np.prod(prepared.x.shape[1:])))
+    blocks = iter_row_blocks(prepared.x, prepared.parts[part], size)
+    return store_blocks((predict(flatten(block)).reshape(len(block), -1) for block in blocks), prepared.arranged.folder)
+
+
+def flatten(x: Array) -> Array:
+    """Return inputs as a table, float64, shape (n, inputs)."""
     return x.reshape(len(x), -1).astype(np.float64)

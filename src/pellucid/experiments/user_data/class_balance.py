@@ -7,7 +7,7 @@ import numpy as np
 
 from pellucid.errors import near_miss
 from pellucid.experiments.runner.errors import UsageError
-from pellucid.optional_packages import require_packages
+from pellucid.experiments.user_data.row_file import Rows, count_labels
 from pellucid.typing import Array
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ FEW_SAMPLES = 20
 interval of a recall of one half is 0.7 wide."""
 
 
-def get_class_weights(settings: "Settings", dataset: "Dataset", training: Array) -> dict[int, float] | None:
+def get_class_weights(settings: "Settings", dataset: "Dataset", training: Rows) -> dict[int, float] | None:
     """Return the weight of each class in the loss, by its index, or None; raise `UsageError` if they do not fit.
 
     Balanced weights are n / (k n_k) for n training samples, of which n_k are of one of the k classes.
@@ -34,13 +34,9 @@ def get_class_weights(settings: "Settings", dataset: "Dataset", training: Array)
         raise UsageError(f"class_weights: only for classification. Omit it for {dataset.where}")
     if isinstance(given, Mapping):
         return read_class_weights(given, names)
-    with require_packages("class_weights: balanced"):
-        from sklearn.utils.class_weight import compute_class_weight
-
-    labels = dataset.targets[training]
-    classes = np.unique(labels)
-    weights = compute_class_weight("balanced", classes=classes, y=labels)
-    return {int(k): float(weight) for k, weight in zip(classes, weights, strict=True)}
+    counts = count_labels(dataset.targets, training, len(names))
+    classes = np.flatnonzero(counts)
+    return {int(k): len(training) / (len(classes) * float(counts[k])) for k in classes}
 
 
 def read_class_weights(given: Mapping[str, object], names: Sequence[str]) -> dict[int, float]:
@@ -56,7 +52,7 @@ def read_class_weights(given: Mapping[str, object], names: Sequence[str]) -> dic
     return weights
 
 
-def get_positive_class(settings: "Settings", dataset: "Dataset", training: Array) -> int | None:
+def get_positive_class(settings: "Settings", dataset: "Dataset", training: Rows) -> int | None:
     """Return the index of the positive of two classes, None for other targets; raise `UsageError` if there is none."""
     names = dataset.class_names
     for name in ("threshold", "positive_class"):
@@ -72,23 +68,21 @@ def get_positive_class(settings: "Settings", dataset: "Dataset", training: Array
         return names.index(settings.positive_class)
     if len(names) != 2:
         return None
-    first, second = np.bincount(dataset.targets[training], minlength=2)
+    first, second = count_labels(dataset.targets, training, 2)
     return 0 if first < second else 1
 
 
-def find_rare_classes(labels: Array, classes: int) -> Array:
-    """Return the indices of classes with few training samples.
+def find_rare_classes(counts: Array) -> Array:
+    """Return the indices of classes with few training samples, from the number of each class.
 
     Examples
     --------
-    >>> find_rare_classes(np.repeat([0, 1, 2], [500, 49, 50]), 3), find_rare_classes(np.repeat([0, 1], [30, 19]), 2)
+    >>> find_rare_classes(np.array([500, 49, 50])), find_rare_classes(np.array([30, 19]))
     (array([1]), array([1]))
     """
-    counts = np.bincount(labels, minlength=classes)
     return np.flatnonzero((counts < RARE_FRACTION * counts.max()) | (counts < FEW_SAMPLES))
 
 
-def is_imbalanced(labels: Array, classes: int) -> bool:
+def is_imbalanced(counts: Array) -> bool:
     """Tell whether accuracy alone would hide a class: the smallest has few samples compared with the largest."""
-    counts = np.bincount(labels, minlength=classes)
     return bool(counts.min() < RARE_FRACTION * counts.max())

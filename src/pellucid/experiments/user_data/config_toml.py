@@ -26,7 +26,7 @@ SECTIONS = (
     "pellucid", "model", "input", "inputs", "layers", "optimizer", "loss", "data", "training", "fine_tuning",
     "sweep", "computed",
 )  # fmt: skip
-DATA_KEYS = ("task", "validation_split", "test_split", "strict", "checksum")
+DATA_KEYS = ("task", "validation_split", "test_split", "memory", "strict", "checksum")
 TRAINING_KEYS = (
     "epochs", "batch_size", "seed", "patience", "devices", "augment", "metrics", "class_weights", "threshold",
     "positive_class", "folds",

@@ -229,7 +229,7 @@ def run_fold(run: RunContext, title: str, fold: PreparedRun, folder: Path, verbo
     try:
         history = fit_model(fold, folder, verbose)
         model, decision = save_network(fold, folder, history)
-        x = fold.x[fold.parts["test"]]
+        x = fold.get_inputs("test")
         outputs = {NETWORK: predict_finite(model, x)}
         predicted = {NETWORK: get_predictions(outputs[NETWORK], decision, fold.dataset.class_names)}
         for name, baseline in fit_baselines(fold)[0].items():
@@ -242,7 +242,7 @@ def run_fold(run: RunContext, title: str, fold: PreparedRun, folder: Path, verbo
         ) from None
     except NonFiniteError as error:
         raise NonFiniteError(f"{title}: {error}") from error
-    arrays = {"rows": fold.parts["test"]}
+    arrays = {"rows": np.asarray(fold.parts["test"])}
     arrays |= {f"outputs of {name}": values for name, values in outputs.items()}
     arrays |= {f"predictions of {name}": values for name, values in predicted.items()}
     content = io.BytesIO()

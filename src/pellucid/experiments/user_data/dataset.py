@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -14,6 +14,7 @@ from pellucid.typing import Array
 
 if TYPE_CHECKING:
     from pellucid.data.tables import Table
+    from pellucid.experiments.user_data.sample_storage import StoredSamples
 
 MAXIMUM_CLASSES = 20
 MINIMUM_SAMPLES_PER_CLASS = 3
@@ -30,6 +31,10 @@ class ColumnUse(NamedTuple):
     name: str
     kind: str
     reason: str
+
+
+def refuse_to_load(_: Any) -> Any:
+    raise AssertionError("samples that are larger than memory have no array of all inputs")
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,15 +78,17 @@ class Dataset:
         How a file was read: its format, encoding and so on.
     list_columns : function
         Takes the description and returns how each column of a table is used; nothing for other kinds of data.
+    stored : StoredSamples, optional
+        The samples, if they are larger than memory, instead of ``fit_inputs`` and ``apply_description``.
     """
 
     where: str
     targets: Array
     class_names: tuple[str, ...]
-    fit_inputs: Callable[[Array], tuple[Array, Mapping[str, Any]]]
-    apply_description: Callable[[Mapping[str, Any]], Array]
     summary: str
     checksum: str
+    fit_inputs: Callable[[Array], tuple[Array, Mapping[str, Any]]] = refuse_to_load
+    apply_description: Callable[[Mapping[str, Any]], Array] = refuse_to_load
     parts: Mapping[str, Array] = field(default_factory=dict)
     target_names: tuple[str, ...] = ("target",)
     remedy_for_few: str = ""
@@ -92,6 +99,7 @@ class Dataset:
     describe: Callable[[Mapping[str, Any]], Sequence[str]] = lambda description: ()
     facts: Sequence[str] = ()
     list_columns: Callable[[Mapping[str, Any]], Sequence[ColumnUse]] = lambda description: ()
+    stored: "StoredSamples | None" = None
 
     @property
     def task(self) -> str:
@@ -133,14 +141,18 @@ def infer_task(values: Array) -> tuple[Task, str]:
         return "regression", "there are several targets"
     if values.dtype.kind == "f" and not (values == np.rint(values)).all():
         return "regression", "the targets have decimals"
-    distinct, counts = np.unique(values, return_counts=True)
+    return infer_integer_task(*np.unique(values, return_counts=True))
+
+
+def infer_integer_task(distinct: Array, counts: Array) -> tuple[Task, str]:
+    """Return the task that integers suggest, and why, from the distinct values and their numbers."""
     if len(distinct) == 2:
         return "classification", f"the targets have two values, {distinct[0]:g} and {distinct[1]:g}"
     if len(distinct) > MAXIMUM_CLASSES:
         return "regression", f"the targets are {len(distinct)} different integers"
     if distinct[0] not in (0, 1) or distinct[-1] - distinct[0] != len(distinct) - 1:
         return "regression", "the integers do not count from 0 or 1 without a gap"
-    if counts.min() < MINIMUM_SAMPLES_PER_CLASS or counts.min() < MINIMUM_CLASS_SHARE * len(values) / len(distinct):
+    if counts.min() < MINIMUM_SAMPLES_PER_CLASS or counts.min() < MINIMUM_CLASS_SHARE * counts.sum() / len(distinct):
         rare = distinct[counts.argmin()]
         return "regression", f"the integer {rare:g} occurs only {pluralize(int(counts.min()), 'time')}, as in a count"
     return "classification", f"the targets are the integers {distinct[0]:g} to {distinct[-1]:g}"
@@ -191,7 +203,9 @@ def split_dataset(dataset: Dataset, fractions: Mapping[str, float], seed: int) -
     least one sample. Raises `DataError` if a class has too few samples.
     """
     given = dataset.parts
-    rest = given.get("training", np.arange(len(dataset.targets)))
+    # Half of the memory for samples that are larger than it; the drawn numbers are the same.
+    dtype = np.int64 if dataset.stored is None else np.int32
+    rest = given.get("training", np.arange(len(dataset.targets), dtype=dtype))
     missing = {name: fraction for name, fraction in fractions.items() if name not in given}
     rng = np.random.default_rng(seed)
     drawn: dict[str, list[Array]] = {"training": [], **{name: [] for name in missing}}
@@ -203,22 +217,25 @@ def split_dataset(dataset: Dataset, fractions: Mapping[str, float], seed: int) -
                 f"({', '.join(drawn)}); received {pluralize(len(members), 'sample')}. "
                 f"{', '.join(filter(None, remedies))}."
             )
-        order = members[rng.permutation(len(members))]
+        order = np.array(members) if members is given.get("training") else members
+        rng.shuffle(order)
         for part, fraction in missing.items():
             count = min(max(1, round(fraction * len(members))), len(order) - 1)
             taken, order = order[:count], order[count:]
             drawn[part].append(taken)
         drawn["training"].append(order)
-    found = {name: np.sort(np.concatenate(groups)) for name, groups in drawn.items()}
+    found = {name: np.concatenate(groups) for name, groups in drawn.items()}
+    for rows in found.values():
+        rows.sort()
     return {name: found[name] if name in found else given[name] for name in ("training", *fractions)}
 
 
-def group_by_class(dataset: Dataset, rows: Array) -> Sequence[tuple[str, Array]]:
+def group_by_class(dataset: Dataset, rows: Array) -> Iterable[tuple[str, Array]]:
     """Return the class names with their samples; one group without a name for regression."""
     if not dataset.class_names:
         return [("", rows)]
-    labels = dataset.targets[rows]
-    return [(name, rows[labels == index]) for index, name in enumerate(dataset.class_names)]
+    labels = dataset.targets if len(rows) == len(dataset.targets) else dataset.targets[rows]
+    return ((name, rows[labels == index]) for index, name in enumerate(dataset.class_names))
 
 
 def check_finite(values: Array, name: str, where: str) -> None:

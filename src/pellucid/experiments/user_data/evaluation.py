@@ -14,7 +14,7 @@ from pellucid.experiments.user_data.baseline_comparison import (
     compare_classifiers,
     compare_regressors,
 )
-from pellucid.experiments.user_data.baselines import Baseline, fit_baselines
+from pellucid.experiments.user_data.baselines import Baseline, describe_sample, fit_baselines
 from pellucid.experiments.user_data.decision import Decision
 from pellucid.experiments.user_data.evaluation_pictures import draw_pictures
 from pellucid.experiments.user_data.metrics import (
@@ -38,7 +38,7 @@ from pellucid.experiments.user_data.scored_predictions import (
     describe_details,
     evaluate_outputs,
     get_predictions,
-    predict_finite,
+    predict_part,
 )
 from pellucid.typing import Array
 
@@ -63,7 +63,7 @@ def evaluate(
     The main score is that of the cross-validation, if there is one.
     """
     dataset = prepared.dataset
-    outputs = predict_finite(model, prepared.x[prepared.parts["test"]])
+    outputs = predict_part(prepared, model, "test")
     with run.clock("baselines"):
         baselines, skipped = fit_baselines(prepared)
     test = measure_test_set(prepared, outputs, decision, baselines)
@@ -80,6 +80,8 @@ def evaluate(
     best = int(np.nanargmin(losses)) if np.isfinite(losses).any() else 0
     best_baseline = choose_best(metric, main.baselines)
     label = f"{'cross-validated' if validation else 'test'} {get_metric_name(metric)}"
+    if history.reading is not None:
+        run.timings |= {"waiting for data": history.reading.waited, "training steps": history.reading.total}
     run.timings |= {**prepared.timings, "epochs": sum(history.seconds)}
     return ExperimentResult(
         Score(label, main.evaluation.metrics[metric], main.evaluation.intervals.get(metric)),
@@ -102,6 +104,7 @@ def evaluate(
             **describe_details(test.evaluation, bool(dataset.class_names)),
             "baselines": test.baselines,
             "skipped_baselines": skipped,
+            "notes": [*prepared.storage_notes, *describe_sample(prepared)],
             "cross_validation": validation.describe(dataset.targets, bool(dataset.class_names)) if validation else None,
             "comparisons": [{**asdict(each), "verdict": VERDICTS[each.verdict]} for each in comparisons],
             "findings": [asdict(each) for each in (*findings, *prepared.data_findings, *doubtful)],
@@ -114,6 +117,8 @@ def evaluate(
             *(f"{name}: skipped, {reason}" for name, reason in skipped.items()),
             *describe_decision(prepared, decision),
             *(f"{each.severity}: {each.what}. {each.fix}." for each in doubtful),
+            *describe_sample(prepared),
+            *describe_reading(prepared, history),
             f"{pluralize(len(history.epoch), 'epoch')} in {sum(history.seconds):.1f} s; "
             f"best epoch: {history.epoch[best] + 1}",
         ],
@@ -136,7 +141,7 @@ def measure_test_set(
 ) -> ScoredPredictions:
     """Return the metrics of the network and the baselines on the test set; ``outputs`` are those of the network."""
     dataset = prepared.dataset
-    names, truth = dataset.class_names, dataset.targets[prepared.parts["test"]]
+    names, truth = dataset.class_names, np.array(prepared.get_targets("test"))
     predicted = {NETWORK: get_predictions(outputs, decision, names)}
     predicted |= {name: get_predictions(each.outputs, each.decision, names) for name, each in baselines.items()}
 
@@ -189,6 +194,18 @@ def list_findings(
 def name_class_weights(prepared: "PreparedRun") -> dict[str, float] | None:
     weights, names = prepared.class_weights, prepared.dataset.class_names
     return None if weights is None else {names[k]: weight for k, weight in weights.items()}
+
+
+def describe_reading(prepared: "PreparedRun", history: "History") -> list[str]:
+    """Return a line that says whether reading or the network limited the speed, if data were read from a file."""
+    reading = history.reading
+    if prepared.arranged is None or reading is None:
+        return []
+    bottleneck = "reading the data" if reading.is_bottleneck else "the network"
+    return [
+        f"bottleneck: {bottleneck}; the training steps waited {reading.waited:.1f} of {reading.total:.1f} s for data, "
+        f"which were written to the file in {prepared.timings['reading']:.1f} s before"
+    ]
 
 
 def describe_decision(prepared: "PreparedRun", decision: Decision) -> list[str]:

@@ -7,12 +7,15 @@ import numpy as np
 
 from pellucid.experiments.runner.context import RunContext
 from pellucid.experiments.user_data.decision import Decision
-from pellucid.experiments.user_data.metrics import group_by_confidence, normalize_probabilities, select_confidence
+from pellucid.experiments.user_data.metrics import are_probabilities, group_by_confidence
 from pellucid.typing import Array
 
 if TYPE_CHECKING:
     from pellucid.experiments.user_data.pipeline import PreparedRun
     from pellucid.training.callbacks.history import History
+
+MAXIMUM_POINTS = 20_000
+"""Number of test samples in pictures of data that are larger than memory."""
 
 
 def draw_pictures(
@@ -37,16 +40,15 @@ def draw_confusion(run: RunContext, prepared: "PreparedRun", predicted: Array) -
     """Save the confusion matrix, for images with those of the most frequent error."""
     from pellucid.experiments.user_data.networks import is_image
     from pellucid.show.alt_text import describe_confusion
-    from pellucid.show.prediction_plots import confusion_matrix, count_confusions, find_most_frequent_error
+    from pellucid.show.prediction_plots import MAX_IMAGES, confusion_matrix, count_confusions, find_most_frequent_error
 
-    names, rows = prepared.dataset.class_names, prepared.parts["test"]
-    truth = prepared.dataset.targets[rows]
+    names, truth = prepared.dataset.class_names, prepared.get_targets("test")
     counts = count_confusions(truth, predicted, len(names))
     cell = images = None
     if is_image(prepared.x.shape[1:]):
         cell = find_most_frequent_error(counts)
     if cell is not None:
-        images = prepared.x[rows[(truth == cell[0]) & (predicted == cell[1])]]
+        images = prepared.get_inputs("test")[np.flatnonzero((truth == cell[0]) & (predicted == cell[1]))[:MAX_IMAGES]]
     figure = confusion_matrix(counts, names, images=images, cell=cell)
     reading = describe_confusion(counts, names)
     run.save_figure("confusion", "Confusion matrix of the test set", figure, reading=reading)
@@ -56,11 +58,10 @@ def draw_calibration(run: RunContext, prepared: "PreparedRun", outputs: Array, d
     """Save the reliability curve, if the outputs are probabilities."""
     from pellucid.show.calibration_plot import describe_calibration, reliability_curve
 
-    probabilities = normalize_probabilities(outputs)
-    if probabilities is None:
+    if not are_probabilities(outputs):
         return
-    names, truth = prepared.dataset.class_names, prepared.dataset.targets[prepared.parts["test"]]
-    bins = group_by_confidence(*select_confidence(truth, probabilities, decision.positive))
+    names, truth = prepared.dataset.class_names, prepared.get_targets("test")
+    bins = group_by_confidence(truth, outputs, decision.positive)
     subject = "" if decision.positive is None else names[decision.positive]
     reading = describe_calibration(*bins, subject)
     run.save_figure("calibration", "Calibration on the test set", reliability_curve(*bins, subject), reading=reading)
@@ -76,10 +77,15 @@ def draw_errors(run: RunContext, prepared: "PreparedRun", outputs: Array) -> Non
     )
 
     dataset = prepared.dataset
-    errors = dataset.targets[prepared.parts["test"]], outputs, dataset.target_names
-    caption = "Predicted and true values of the test set"
+    truth, shown = prepared.get_targets("test"), "the test set"
+    if prepared.arranged is not None and len(truth) > MAXIMUM_POINTS:
+        rows = np.sort(np.random.default_rng(0).choice(len(truth), MAXIMUM_POINTS, replace=False, shuffle=False))
+        shown = f"a random sample of {MAXIMUM_POINTS:,} of {len(truth):,} test samples"
+        truth, outputs = truth[rows], outputs[rows]
+    errors = np.array(truth), outputs, dataset.target_names
+    caption = f"Predicted and true values of {shown}"
     run.save_figure("predictions", caption, prediction_errors(*errors), reading=describe_prediction_errors(*errors))
-    run.save_figure("residuals", "Residuals of the test set", residuals(*errors), reading=describe_residuals(*errors))
+    run.save_figure("residuals", f"Residuals of {shown}", residuals(*errors), reading=describe_residuals(*errors))
 
 
 def truncate_at_nonfinite(curves: Mapping[str, Sequence[float]]) -> dict[str, Sequence[float]]:

@@ -17,7 +17,7 @@ from pellucid.experiments.runner.result import pluralize
 from pellucid.experiments.user_data.dataset import Dataset
 from pellucid.experiments.user_data.ensembles import compile_ensemble, count_members
 from pellucid.experiments.user_data.networks import get_hidden_layers, get_layers, get_loss_and_metrics, get_optimizer
-from pellucid.experiments.user_data.weight_source import SCALING, UNSCALING, WeightSource
+from pellucid.experiments.user_data.weight_source import FINAL_LAYERS, SCALING, WeightSource
 from pellucid.graph.types import format_shape
 from pellucid.graph.unique_names import UniqueNames
 from pellucid.nn.layers import PiecewiseLinearEncoding
@@ -232,7 +232,9 @@ def transfer(settings: Settings, source: WeightSource, dataset: Dataset, model: 
 
     Raises `UsageError` if a layer has weights of another shape, or a setting names an unknown layer.
     """
-    layers = [each for each in model.layers if each.name not in (SCALING, UNSCALING) and "_columns" not in each.name]
+    layers = [
+        each for each in model.layers if each.name not in (SCALING, *FINAL_LAYERS) and "_columns" not in each.name
+    ]
     weighted = [each for each in layers if each.parameters]
     old = source.read_layers(settings, [int(size) for size in model.inputs[0].shape[1:]])
     copied = copy_weights(old, weighted, settings.head == "keep", source.path)

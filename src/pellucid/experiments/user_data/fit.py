@@ -36,7 +36,7 @@ from pellucid.optional_packages import require_packages
 from pellucid.run.backends import compare_backends
 from pellucid.run.interrupts import DeferSigint
 from pellucid.training.callbacks.checkpoint import BackupAndRestore
-from pellucid.typing import FilePath
+from pellucid.typing import Array, FilePath
 
 if TYPE_CHECKING:
     from pellucid.model.interfaces import ModelLike
@@ -152,7 +152,7 @@ def run_training(
         else:
             sweep = read_result(folder)  # of the winner whose training was interrupted
         resuming = has_checkpoint(folder)
-        prepared = prepare(chosen, resuming)
+        prepared = prepare(chosen, resuming, run.folder)
         folds = prepare_folds(prepared) if settings.folds else []
         run.parameters = vars(prepared.settings)
         failures, others = check_prepared_data(prepared, run.folder)
@@ -167,7 +167,7 @@ def run_training(
 
     if process_id():  # only the first process writes and reports
         with receive_snapshot_requests(report):
-            fit_model(prepare(settings, has_checkpoint(folder)), folder, verbose)
+            fit_model(prepare(settings, has_checkpoint(folder), folder), folder, verbose)
         return None, None
     with receive_snapshot_requests(report):
         title = f"A network trained on {settings.data}"
@@ -211,8 +211,15 @@ def format_description(prepared: PreparedRun, decision: Decision) -> str:
 
 def save_network(prepared: PreparedRun, folder: Path, history: "History") -> tuple["ModelLike", Decision]:
     """Save the network with its decision threshold, and the history; return both of the network."""
+    from pellucid.experiments.user_data.scored_predictions import predict_part
+
     model = prepared.make_final_model()
-    decision = prepared.choose_decision(lambda part: model.predict(prepared.x[prepared.parts[part]]))
+
+    def predict(part: str) -> Array:
+        in_memory = prepared.arranged is None
+        return model.predict(prepared.get_inputs(part)) if in_memory else predict_part(prepared, model, part)
+
+    decision = prepared.choose_decision(predict)
     atomic_write(folder / DATA, format_description(prepared, decision))
     model.save(folder / MODEL)
     history.to_csv(folder / HISTORY)
@@ -225,14 +232,17 @@ def check_prepared_data(prepared: PreparedRun, folder: Path) -> tuple[list[str],
     from pellucid.experiments.data_check.checked_data import CheckedData
 
     start = time.perf_counter()
-    checked = CheckedData(
-        prepared.dataset,
-        prepared.parts,
-        prepared.x,
-        prepared.description,
-        prepared.class_weights,
-        has_folds=prepared.settings.folds is not None,
-    )
+    if prepared.arranged is not None:
+        checked = replace(prepared.arranged.checked, class_weights=prepared.class_weights)
+    else:
+        checked = CheckedData(
+            prepared.dataset,
+            {name: np.asarray(rows) for name, rows in prepared.parts.items()},
+            prepared.x,
+            prepared.description,
+            prepared.class_weights,
+            has_folds=prepared.settings.folds is not None,
+        )
     prepared.data_findings = find_problems(checked)
     prepared.timings["checking"] = time.perf_counter() - start
     return format_short(prepared.data_findings, f"pellucid data {shlex.quote(str(folder / config_toml.FILE))}")

@@ -13,6 +13,7 @@ from pellucid.experiments.runner.errors import UsageError
 from pellucid.experiments.runner.record import FILE as RECORD
 from pellucid.experiments.runner.result import pluralize
 from pellucid.experiments.user_data.config_toml import FILE as CONFIG
+from pellucid.experiments.user_data.dataset import Dataset
 from pellucid.experiments.user_data.loaders import (
     STANDARD_INPUT,
     Batch,
@@ -22,6 +23,7 @@ from pellucid.experiments.user_data.loaders import (
 from pellucid.experiments.user_data.padded_prediction import predict_padded
 from pellucid.experiments.user_data.result_findings import find_class_problems
 from pellucid.experiments.user_data.scored_predictions import (
+    PREDICTION_BATCH,
     describe_details,
     evaluate_outputs,
     get_predictions,
@@ -63,7 +65,7 @@ def evaluate_network(network: TrainedNetwork, data: str, strict: bool = False) -
     if "test" not in dataset.parts:
         warn_if_trained_on(network, dataset.checksum, data)
     rows = dataset.parts.get("test", np.arange(len(dataset.targets)))
-    outputs = predict_finite(network.model, dataset.apply_description(description)[rows])
+    outputs = predict_dataset(network, dataset, rows)
     truth = dataset.targets[rows]
     if names:
         truth = np.array([names.index(name) for name in dataset.class_names])[truth]
@@ -81,6 +83,21 @@ def evaluate_network(network: TrainedNetwork, data: str, strict: bool = False) -
         **describe_details(found, bool(names)),
         "findings": [asdict(finding) for finding in findings],
     }
+
+
+def predict_dataset(network: TrainedNetwork, dataset: Dataset, rows: Array) -> Array:
+    """Return the outputs for samples; those that are larger than memory are read in chunks."""
+    if dataset.stored is None:
+        return predict_finite(network.model, dataset.apply_description(network.description)[rows])
+    is_chosen = np.zeros(len(dataset.targets), bool)
+    is_chosen[rows] = True
+    parts, start = [], 0
+    for x in dataset.stored.iter_inputs(network.description, is_new=True):
+        chosen = x[is_chosen[start : start + len(x)]]
+        start += len(x)
+        if len(chosen):
+            parts.append(predict_finite(network.model, chosen, PREDICTION_BATCH))
+    return np.concatenate(parts)
 
 
 def warn_if_trained_on(network: TrainedNetwork, checksum: str, data: str) -> None:

@@ -30,6 +30,9 @@ MAXIMUM_DRAWS = 20_000_000
 CHUNK = 2_000_000
 """Number of draws that are in memory at the same time."""
 
+MAXIMUM_RESAMPLED = 200_000
+"""Of more samples, so many are resampled, and the width of the intervals is scaled to all."""
+
 Interval = tuple[float, float]
 Statistics = Callable[[Array], Mapping[str, Array]]
 """From counts of each sample, shape (resamples, n), to the metrics of each resample, shape (resamples,)."""
@@ -113,6 +116,40 @@ def bootstrap(statistics: Statistics, samples: int, seed: int) -> dict[str, Inte
             low, high = np.percentile(finite, [tail, 100 - tail])
             found[name] = float(low), float(high)
     return found
+
+
+def bootstrap_samples(
+    select: Callable[[Array | slice], Statistics], samples: int, seed: int, values: Mapping[str, float]
+) -> dict[str, Interval]:
+    r"""Return the intervals of metrics, like `bootstrap`; ``values`` are the metrics of all samples.
+
+    Of n samples, m are resampled if n is large. The width of an interval shrinks with the root of the number of
+    samples, so it is scaled by :math:`\sqrt{m / n}`.
+
+    Examples
+    --------
+    >>> errors = np.random.default_rng(0).exponential(size=1_000_000)
+    >>> select = lambda rows: lambda w: {"mae": w @ errors[rows] / len(errors[rows])}
+    >>> low, high = bootstrap_samples(select, len(errors), 0, {"mae": float(errors.mean())})["mae"]
+    >>> round(float(errors.mean()), 4), round(low, 3), round(high, 3)  # 1.96 standard errors are 0.00196
+    (1.0, 0.998, 1.002)
+    """
+    if samples <= MAXIMUM_RESAMPLED:
+        return bootstrap(select(slice(None)), samples, seed)
+    statistics = select(draw_subset(samples, seed))
+    center = statistics(np.ones((1, MAXIMUM_RESAMPLED)))
+    scale = float(np.sqrt(MAXIMUM_RESAMPLED / samples))
+    found = {}
+    for name, ends in bootstrap(statistics, MAXIMUM_RESAMPLED, seed).items():
+        if name in values:
+            low, high = (values[name] + scale * (end - float(center[name][0])) for end in ends)
+            found[name] = low, high
+    return found
+
+
+def draw_subset(samples: int, seed: int) -> Array:
+    """Return `MAXIMUM_RESAMPLED` random indices, sorted."""
+    return np.sort(np.random.default_rng(seed).choice(samples, MAXIMUM_RESAMPLED, replace=False, shuffle=False))
 
 
 def resample(statistics: Statistics, samples: int, resamples: int, seed: int) -> dict[str, Array]:

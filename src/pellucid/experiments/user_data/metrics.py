@@ -4,7 +4,7 @@ The values are those of scikit-learn. The intervals of those that are not fracti
 needs the same metrics for a thousand resamples at once: `resample_classification` and `resample_regression`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,8 @@ import numpy as np
 from pellucid.experiments.common.comparison import compare_with_noise
 from pellucid.experiments.user_data.intervals import (
     Interval,
-    bootstrap,
+    Statistics,
+    bootstrap_samples,
     compute_fraction_interval,
     compute_mean_fraction_interval,
     compute_wilson_interval,
@@ -40,6 +41,9 @@ METRIC_NAMES = {
 LOWER_IS_BETTER = ("log_loss", "brier_score", "calibration_error", "mae", "rmse", "median_absolute_error")
 BINS = 15
 """Number of bins of probabilities of the calibration error, as in the paper."""
+
+BLOCK = 2**20
+"""Number of samples whose probabilities are normalized at one time."""
 
 MINIMUM_RESAMPLED = 5
 """With this many samples of a class, less than 1 % of the resamples have none of it."""
@@ -113,13 +117,13 @@ def evaluate_classification(
     >>> found.metrics["accuracy"], found.metrics["roc_auc"], round(found.metrics["log_loss"], 4)
     (0.75, 0.75, 0.5108)
     """
-    with require_packages("The evaluation"):
-        from sklearn.metrics import precision_recall_fscore_support
-
-    classes = np.arange(len(class_names))
-    precision, recall, f1, support = precision_recall_fscore_support(truth, predicted, labels=classes, zero_division=0)
-    right = np.bincount(truth[truth == predicted], minlength=len(classes))
-    counts = np.bincount(predicted, minlength=len(classes))
+    size = len(class_names)
+    counted = (truth[truth == predicted], truth, predicted)
+    right, support, counts = (np.bincount(labels, minlength=size) for labels in counted)
+    precision, recall, f1 = (
+        np.divide(part, whole, out=np.zeros(size), where=whole > 0)
+        for part, whole in ((right, counts), (right, support), (2.0 * right, support + counts))
+    )
     present, used = support > 0, (support > 0) | (counts > 0)
     metrics = {
         "accuracy": float((truth == predicted).mean()),
@@ -141,65 +145,79 @@ def evaluate_classification(
         }
         for k, name in enumerate(class_names)
     ]
-    probabilities = normalize_probabilities(scores)
+    have_probabilities = are_probabilities(scores)
 
-    def compute_resamples(weights: Array) -> Mapping[str, Array]:
-        return resample_classification(weights, truth, predicted, probabilities, scores, positive)
+    def select(rows: Array | slice) -> Statistics:
+        chosen = normalize(scores[rows]) if have_probabilities else None
+        parts = truth[rows], predicted[rows], chosen, scores[rows], positive
+        return lambda weights: resample_classification(weights, *parts)
 
     intervals = {
         "accuracy": compute_fraction_interval(int(right.sum()), len(truth)),
         "balanced_accuracy": compute_mean_fraction_interval(right[present], support[present]),
-        **(bootstrap(compute_resamples, len(truth), seed) if seed is not None else {}),
+        **(bootstrap_samples(select, len(truth), seed, metrics) if seed is not None else {}),
     }
     return Evaluation(
         metrics,
         {name: ends for name, ends in intervals.items() if name in metrics},
         groups,
-        measure_confidence(truth, probabilities),
+        measure_confidence(truth, scores) if have_probabilities else None,
     )
 
 
-def normalize_probabilities(scores: Array) -> Array | None:
-    """Return class probabilities, float64, with sums of exactly 1; None if the scores are no probabilities."""
-    total = scores.sum(axis=1, keepdims=True, dtype=np.float64)
-    if scores.min() < 0 or not np.allclose(total, 1, atol=1e-3):
-        return None
-    probabilities: Array = scores / total
+def are_probabilities(scores: Array) -> bool:
+    """Tell whether scores are class probabilities."""
+    blocks = (scores[start : start + BLOCK] for start in range(0, len(scores), BLOCK))
+    return all(block.min() >= 0 and np.allclose(block.sum(axis=1, dtype=np.float64), 1, atol=1e-3) for block in blocks)
+
+
+def normalize(scores: Array) -> Array:
+    """Return class probabilities, float64, with sums of exactly 1."""
+    probabilities: Array = scores / scores.sum(axis=1, keepdims=True, dtype=np.float64)
     return probabilities
 
 
-def measure_confidence(truth: Array, probabilities: Array | None) -> Confidence | None:
+def iter_probabilities(truth: Array, scores: Array) -> Iterator[tuple[Array, Array]]:
+    """Yield blocks of classes with their probabilities, so that memory does not grow with the samples."""
+    for start in range(0, len(truth), BLOCK):
+        yield truth[start : start + BLOCK], normalize(scores[start : start + BLOCK])
+
+
+def measure_confidence(truth: Array, scores: Array) -> Confidence:
     """Compare the probabilities of the most probable classes with how often they are right."""
-    if probabilities is None:
-        return None
-    highest = probabilities.max(axis=1)
-    mean, right = float(highest.mean()), float((probabilities.argmax(axis=1) == truth).mean())
-    error = np.sqrt((highest * (1 - highest)).sum()) / len(truth)
-    return Confidence(mean, right, compare_with_noise(mean - right, float(error)))
+    total = right = spread = 0.0
+    for labels, probabilities in iter_probabilities(truth, scores):
+        highest = probabilities.max(axis=1)
+        total += float(highest.sum())
+        right += int((probabilities.argmax(axis=1) == labels).sum())
+        spread += float((highest * (1 - highest)).sum())
+    mean, fraction = total / len(truth), right / len(truth)
+    return Confidence(mean, fraction, compare_with_noise(mean - fraction, float(np.sqrt(spread)) / len(truth)))
 
 
 def compute_score_metrics(truth: Array, scores: Array, positive: int | None) -> dict[str, float]:
     """Return the metrics of class scores, shape (n, k): of their order, and of probabilities."""
-    from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
+    with require_packages("The evaluation"):
+        from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
 
-    count = scores.shape[1]
-    is_class = truth[:, None] == np.arange(count)
+    classes = range(scores.shape[1])
     # A class with all samples or without any has no order of samples.
-    ranked = [positive] if positive is not None else list(range(count))
-    ranked = [k for k in ranked if 0 < is_class[:, k].sum() < len(truth)]
+    ranked = [k for k in (classes if positive is None else [positive]) if 0 < (truth == k).sum() < len(truth)]
     metrics = {}
     if ranked:
-        metrics["roc_auc"] = float(roc_auc_score(is_class[:, ranked], scores[:, ranked], average="macro"))
-        metrics["average_precision"] = float(
-            average_precision_score(is_class[:, ranked], scores[:, ranked], average="macro")
-        )
-    probabilities = normalize_probabilities(scores)
-    if probabilities is None:
+        for name, measure in (("roc_auc", roc_auc_score), ("average_precision", average_precision_score)):
+            metrics[name] = float(np.average([measure(truth == k, scores[:, k]) for k in ranked]))
+    if not are_probabilities(scores):
         return metrics
-    labels = range(count)
-    metrics["log_loss"] = float(log_loss(truth, probabilities, labels=labels))
-    metrics["brier_score"] = float(brier_score_loss(truth, probabilities, labels=labels))
-    metrics["calibration_error"] = compute_calibration_error(*select_confidence(truth, probabilities, positive))
+    blocks = [
+        (len(labels), log_loss(labels, p, labels=classes), brier_score_loss(labels, p, labels=classes))
+        for labels, p in iter_probabilities(truth, scores)
+    ]
+    sizes, losses, errors = (np.array(values) for values in zip(*blocks, strict=True))
+    shares = sizes / len(truth)
+    metrics["log_loss"] = float((shares * losses).sum())
+    metrics["brier_score"] = float((shares * errors).sum())
+    metrics["calibration_error"] = compute_calibration_error(*group_by_confidence(truth, scores, positive))
     return metrics
 
 
@@ -213,16 +231,22 @@ def select_confidence(truth: Array, probabilities: Array, positive: int | None) 
     return probabilities.max(axis=1), truth == probabilities.argmax(axis=1)
 
 
-def group_by_confidence(confidence: Array, is_right: Array) -> tuple[Array, Array, Array]:
+def group_by_confidence(truth: Array, scores: Array, positive: int | None) -> tuple[Array, Array, Array]:
     """Return samples, mean probability and number of right predictions of each bin of probabilities with samples."""
-    bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
-    count, total, right = (np.bincount(bins, weight, BINS) for weight in (None, confidence, is_right))
+    count, total, right = np.zeros(BINS, np.int64), np.zeros(BINS), np.zeros(BINS)
+    for labels, probabilities in iter_probabilities(truth, scores):
+        confidence, is_right = select_confidence(labels, probabilities, positive)
+        bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
+        for sums, weight in ((count, None), (total, confidence), (right, is_right)):
+            sums += np.bincount(bins, weight, BINS)
     filled = count > 0
     return count[filled], total[filled] / count[filled], right[filled]
 
 
-def compute_calibration_error(confidence: Array, is_right: Array) -> float:
+def compute_calibration_error(count: Array, mean: Array, right: Array) -> float:
     r"""Return the expected calibration error, :math:`\sum_b \frac{n_b}{n} |\mathrm{acc}_b - \mathrm{conf}_b|`.
+
+    The arguments are those that `group_by_confidence` returns.
 
     References
     ----------
@@ -230,11 +254,10 @@ def compute_calibration_error(confidence: Array, is_right: Array) -> float:
 
     Examples
     --------
-    >>> round(compute_calibration_error(np.array([0.9, 0.9, 0.9, 0.9]), np.array([True, True, True, False])), 3)
+    >>> round(compute_calibration_error(np.array([4]), np.array([0.9]), np.array([3])), 3)
     0.15
     """
-    count, mean, right = group_by_confidence(confidence, is_right)
-    return float(np.abs(right - count * mean).sum() / len(confidence))
+    return float(np.abs(right - count * mean).sum() / count.sum())
 
 
 def resample_classification(
@@ -302,21 +325,31 @@ def evaluate_regression(truth: Array, predicted: Array, names: Sequence[str], se
 
     truth, predicted = truth.astype(np.float64), predicted.astype(np.float64)
 
+    def select_columns(values: Array, columns: Array) -> Array:
+        return values if len(columns) == values.shape[1] else values[:, columns]  # a copy only of some
+
     def compute_metrics(columns: Array) -> dict[str, float]:
-        pair = truth[:, columns], predicted[:, columns]
-        varying = columns[np.ptp(truth[:, columns], axis=0) > 0]
+        pair = select_columns(truth, columns), select_columns(predicted, columns)
+        varying = columns[np.ptp(pair[0], axis=0) > 0]
         metrics = {
             "mae": float(mean_absolute_error(*pair)),
             "rmse": float(root_mean_squared_error(*pair)),
             "median_absolute_error": float(median_absolute_error(*pair)),
         }
-        return metrics | ({"r2": float(r2_score(truth[:, varying], predicted[:, varying]))} if len(varying) else {})
+        if not len(varying):
+            return metrics
+        return metrics | {"r2": float(r2_score(select_columns(truth, varying), select_columns(predicted, varying)))}
 
     columns = np.arange(truth.shape[1])
     metrics = compute_metrics(columns)
     intervals: Mapping[str, Interval] = {}
     if seed is not None:
-        intervals = bootstrap(lambda weights: resample_regression(weights, truth, predicted), len(truth), seed)
+
+        def select(rows: Array | slice) -> Statistics:
+            parts = truth[rows], predicted[rows]
+            return lambda weights: resample_regression(weights, *parts)
+
+        intervals = bootstrap_samples(select, len(truth), seed, metrics)
     return Evaluation(
         metrics,
         {name: ends for name, ends in intervals.items() if name in metrics},

@@ -12,6 +12,7 @@ from pellucid.experiments.runner.errors import UsageError, suggest_name
 from pellucid.experiments.user_data.column_groups import select_groups
 from pellucid.experiments.user_data.dataset import Dataset
 from pellucid.experiments.user_data.ensembles import compile_ensemble, count_members
+from pellucid.experiments.user_data.row_file import Rows, iter_row_blocks
 from pellucid.experiments.user_data.settings import Settings
 from pellucid.typing import Array
 
@@ -215,7 +216,7 @@ def build_model(
     settings: Settings,
     dataset: Dataset,
     x: Array,
-    training: Array,
+    training: Rows,
     layers: Sequence[Table],
     name: str,
     description: Mapping[str, Any],
@@ -254,27 +255,26 @@ def build_model(
     return model
 
 
-def make_input_layers(x: Array, training: Array) -> list[Any]:
+def make_input_layers(x: Array, training: Rows) -> list[Any]:
     """Return the input layer, and a normalization layer adapted to the training samples."""
     from pellucid import nn
 
     scaling = nn.Normalization(axis=None if x.ndim == 3 else -1, name="standardized")
-    starts = range(0, len(training), NORMALIZATION_BATCH)
-    scaling.adapt(x[training[start : start + NORMALIZATION_BATCH]] for start in starts)
+    scaling.adapt(iter_row_blocks(x, training, NORMALIZATION_BATCH))
     # A constant feature has variance 0; dividing by it would turn the first other value into infinity.
     variance = scaling.statistics["variance"]
     scaling.statistics["variance"] = np.where(variance > 0, variance, 1.0)
     return [nn.Input(x.shape[1:]), scaling]
 
 
-def adapt_layer(layer: Any, e: Any, *, source: Any, x: Array, training: Array) -> None:
+def adapt_layer(layer: Any, e: Any, *, source: Any, x: Array, training: Rows) -> None:
     """Adapt a layer of bins to the training samples; ``e`` is its input, and ``source`` the input of the network."""
     from pellucid import nn
     from pellucid.run.function_builder import function
 
     if isinstance(layer, nn.PiecewiseLinearEncoding) and layer.edges is None:
         rows = training[:: -(-len(training) // MAXIMUM_QUANTILE_SAMPLES)]
-        layer.adapt(function([source], e)(x[rows]))
+        layer.adapt(function([source], e)(x[np.asarray(rows)]))
 
 
 def check_model(model: "Model", dataset: Dataset, settings: Settings) -> None:

@@ -4,11 +4,13 @@ import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pellucid.data.errors import DataError, DataWarning
+from pellucid.experiments.runner.errors import UsageError
 from pellucid.experiments.runner.result import pluralize
 from pellucid.experiments.user_data.class_balance import get_class_weights, get_positive_class
 from pellucid.experiments.user_data.dataset import Dataset, split_dataset
@@ -24,7 +26,9 @@ from pellucid.experiments.user_data.networks import (
     resolve_augmentation,
 )
 from pellucid.experiments.user_data.recipes import get_recipe, resolve_settings
+from pellucid.experiments.user_data.row_file import Rows, compute_moments, count_labels, standardize, take_rows
 from pellucid.experiments.user_data.settings import Settings
+from pellucid.experiments.user_data.stored_samples import ArrangedData, arrange_data
 from pellucid.experiments.user_data.weight_source import load_source
 from pellucid.typing import Array
 
@@ -41,13 +45,14 @@ class PreparedRun:
 
     ``parts`` are indices of the training, validation and test samples. ``x`` has all inputs and ``y`` the targets of
     training: regression targets have mean 0 and variance 1. ``description`` says how inputs are made from the data.
+    ``arranged`` is there for data that are larger than memory: ``x``, ``y`` and the targets are then read from files.
     ``class_weights`` are the weights of classes in the loss, and ``positive`` is the positive of two classes.
     ``data_findings`` are the problems of the data. ``fine_tuning`` says how the network continues from a trained one.
     """
 
     settings: Settings
     dataset: Dataset
-    parts: Mapping[str, Array]
+    parts: Mapping[str, Rows]
     x: Array
     y: Array
     description: Mapping[str, Any]
@@ -59,16 +64,29 @@ class PreparedRun:
     class_weights: Mapping[int, float] | None = None
     positive: int | None = None
     data_findings: "Sequence[Finding]" = ()
+    arranged: ArrangedData | None = None
     timings: dict[str, float] = field(default_factory=dict)
     fine_tuning: "FineTuning | None" = None
 
     def get_part(self, name: str) -> tuple[Array, Array]:
-        return self.x[self.parts[name]], self.y[self.parts[name]]
+        return self.get_inputs(name), take_rows(self.y, self.parts[name])
+
+    def get_inputs(self, name: str) -> Array:
+        return take_rows(self.x, self.parts[name])
+
+    def get_targets(self, name: str) -> Array:
+        """Return the targets of a part, in their own units."""
+        return take_rows(self.dataset.targets, self.parts[name])
 
     @property
-    def training_labels(self) -> Array:
-        """Targets of the training samples, in their own units."""
-        return self.dataset.targets[self.parts["training"]]
+    def training_counts(self) -> Array:
+        """Number of training samples of each class."""
+        return count_labels(self.dataset.targets, self.parts["training"], self.dataset.outputs)
+
+    @property
+    def storage_notes(self) -> list[str]:
+        """Sentences about data that are larger than memory: where they are, and what sees only a sample."""
+        return [] if self.arranged is None else [self.arranged.describe(self.settings.memory)]
 
     def get_validation_data(self) -> tuple[Array, ...]:
         """Return the validation part, with the weights of classes, so that the loss is that of training."""
@@ -85,7 +103,7 @@ class PreparedRun:
         rule = parse_threshold(self.settings.threshold)
         if rule.kind == "number":
             return Decision(self.positive, rule.value)
-        is_positive = self.dataset.targets[self.parts["validation"]] == self.positive
+        is_positive = self.get_targets("validation") == self.positive
         return Decision(self.positive, *choose_threshold(rule, predict("validation")[:, self.positive], is_positive))
 
     def make_final_model(self) -> "ModelLike":
@@ -137,6 +155,7 @@ class PreparedRun:
         return [
             f"{dataset.where}: {self.data_summary}{doubt}",
             *dataset.describe(self.description),
+            *self.storage_notes,
             f"{sizes['training']} training, {sizes['validation']} validation and {sizes['test']} test samples",
             self.network_summary,
             *(self.fine_tuning.summary if self.fine_tuning else ()),
@@ -158,15 +177,16 @@ def format_learning_rate(rate: Any) -> str:
     return f"{rate['kind']} learning rate{suffix}"
 
 
-def prepare(settings: Settings, resuming: bool = False) -> PreparedRun:
+def prepare(settings: Settings, resuming: bool = False, folder: Path | None = None) -> PreparedRun:
     """Load and split the data, and build the network; raise a `PellucidError` for an invalid setting, data or layers.
 
+    Data that are larger than memory are in temporary files in the folder, by default that of the system.
     Data with another checksum than that in the settings cause a warning, or an error if the run is resumed.
     """
     start = time.perf_counter()
     source = load_source(settings)
     if source is None:
-        dataset = load_dataset(settings)
+        dataset = load_dataset(settings, folder)
     else:
         check_source(settings, source, resuming=resuming)
         settings = source.complete_options(settings)
@@ -179,9 +199,29 @@ def prepare(settings: Settings, resuming: bool = False) -> PreparedRun:
     parts = split_dataset(
         dataset, {"validation": settings.validation_split, "test": settings.test_split}, settings.seed
     )
-    prepared = prepare_parts(settings, dataset, parts, source)
+    if dataset.stored is None:
+        prepared = prepare_parts(settings, dataset, parts, source)
+    else:
+        check_stored(settings)
+        check_classes(settings, dataset, parts)
+        arranged = arrange_data(dataset, parts, settings.seed, folder)
+        del dataset, parts  # which take memory for every sample
+        prepared = prepare_inputs(
+            settings, arranged.dataset, arranged.parts, arranged.x, arranged.description, folder=folder
+        )
+        prepared.arranged = arranged
     prepared.timings["reading"] = time.perf_counter() - start
     return prepared
+
+
+def check_stored(settings: Settings) -> None:
+    """Raise for settings that need all samples in memory."""
+    for name, value in (("folds", settings.folds), ("weights", settings.weights)):
+        if value is not None:
+            raise UsageError(
+                f"{name}: not available for data that are larger than memory, {settings.memory} MB; omit it, or give a "
+                "larger --memory"
+            )
 
 
 def prepare_parts(
@@ -191,12 +231,31 @@ def prepare_parts(
 
     A fine-tuned network has weights of ``source``, which is read if it is not given.
     """
-    source = source or load_source(settings)
+    check_classes(settings, dataset, parts)
+    source, training = source or load_source(settings), parts["training"]
+    x, description = dataset.fit_inputs(training) if source is None else source.make_inputs(dataset, training)
+    return prepare_inputs(settings, dataset, parts, x, description, source)
+
+
+def check_classes(settings: Settings, dataset: Dataset, parts: Mapping[str, Rows]) -> None:
+    """Raise if settings and classes do not match."""
+    get_class_weights(settings, dataset, parts["training"])
+    check_validation(settings, dataset, parts["validation"], get_positive_class(settings, dataset, parts["training"]))
+
+
+def prepare_inputs(
+    settings: Settings,
+    dataset: Dataset,
+    parts: Mapping[str, Rows],
+    x: Array,
+    description: Mapping[str, Any],
+    source: "WeightSource | None" = None,
+    folder: Path | None = None,
+) -> PreparedRun:
+    """Build the network for inputs; standardized targets of data in files are in another file in the folder."""
     training = parts["training"]
     class_weights = get_class_weights(settings, dataset, training)
     positive = get_positive_class(settings, dataset, training)
-    check_validation(settings, dataset, parts["validation"], positive)
-    x, description = dataset.fit_inputs(training) if source is None else source.make_inputs(dataset, training)
     options = {name: description[name] for name in get_options() if name in description}
     settings = replace(settings, checksum=dataset.checksum, options=options)
     if source is not None:
@@ -211,9 +270,9 @@ def prepare_parts(
     mean: Array = np.zeros(1)
     deviation: Array = np.ones(1)
     if not dataset.class_names:
-        mean, deviation = y[training].mean(axis=0, dtype=np.float64), y[training].std(axis=0, dtype=np.float64)
+        mean, deviation = compute_moments(y, training)
         deviation = np.where(deviation > 0, deviation, 1.0)  # a constant target
-        y = ((y - mean) / deviation).astype(np.float32)
+        y = standardize(y, mean, deviation, folder)
     model = build_model(settings, dataset, x, training, layers, name, description)
     prepared = PreparedRun(
         settings, dataset, parts, x, y, description, name, layers, model, mean, deviation, class_weights, positive
@@ -223,11 +282,11 @@ def prepare_parts(
     return prepared
 
 
-def check_validation(settings: Settings, dataset: Dataset, rows: Array, positive: int | None) -> None:
+def check_validation(settings: Settings, dataset: Dataset, rows: Rows, positive: int | None) -> None:
     """Raise if the validation set cannot choose the threshold of the settings."""
     if settings.threshold is None or parse_threshold(settings.threshold).kind == "number":
         return
-    if not (dataset.targets[rows] == positive).any():
+    if not (take_rows(dataset.targets, rows) == positive).any():
         name = dataset.class_names[positive or 0]
         raise DataError(
             f"{dataset.where}: expected validation samples of class {name!r}, which choose the threshold; received "

@@ -3,8 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from pellucid.experiments.runner.result import pluralize
 from pellucid.experiments.user_data.class_balance import FEW_SAMPLES, RARE_FRACTION, find_rare_classes, is_imbalanced
 from pellucid.experiments.user_data.decision import Decision, parse_threshold
@@ -31,11 +29,10 @@ def find_balance_problems(prepared: "PreparedRun | CheckedData") -> list[Finding
     dataset = prepared.dataset
     if not dataset.class_names:
         return []
-    labels = prepared.training_labels
-    rare = find_rare_classes(labels, dataset.outputs)
+    counts = prepared.training_counts
+    rare = find_rare_classes(counts)
     if not len(rare):
         return []
-    counts = np.bincount(labels, minlength=dataset.outputs)
     listed = join_parts([f"{dataset.class_names[k]} ({counts[k]:,})" for k in rare])
     limit = f"fewer than {RARE_FRACTION:.0%} of the most frequent class, or fewer than {FEW_SAMPLES}"
     weighting = "--class-weights balanced gives all classes equal shares of the loss. " if can_weight(prepared) else ""
@@ -44,7 +41,7 @@ def find_balance_problems(prepared: "PreparedRun | CheckedData") -> list[Finding
         Finding(
             "rare classes",
             join_parts([dataset.class_names[k] for k in rare]),
-            f"rare among {len(labels):,} training samples: {listed}. That is {limit}",
+            f"rare among {counts.sum():,} training samples: {listed}. That is {limit}",
             "A network that never predicts a rare class can still have a high accuracy.",
             f"Collect more samples. {weighting}{threshold}".rstrip(". "),
         )
@@ -53,7 +50,7 @@ def find_balance_problems(prepared: "PreparedRun | CheckedData") -> list[Finding
 
 def can_weight(prepared: "PreparedRun | CheckedData") -> bool:
     """Tell whether class weights may help: some classes are rarer than others, and no weights are given."""
-    is_skewed = is_imbalanced(prepared.training_labels, prepared.dataset.outputs)
+    is_skewed = is_imbalanced(prepared.training_counts)
     return is_skewed and prepared.class_weights is None
 
 
@@ -117,7 +114,7 @@ def find_threshold_problems(prepared: "PreparedRun", decision: Decision) -> Iter
             "More of the samples that are predicted as this class are wrong than you allow.",
             "Improve the network first, or choose a lower precision",
         )
-    samples = int((prepared.dataset.targets[prepared.parts["validation"]] == decision.positive).sum())
+    samples = int((prepared.get_targets("validation") == decision.positive).sum())
     if rule.kind == "recall" and samples * (1 - rule.value) < 1 - 1e-9:
         yield Finding(
             "threshold of one sample",

@@ -165,6 +165,7 @@ def render_scores(measures: Mapping[str, Any]) -> str:
         source = f"Cross-validation, {validation['folds']} folds, {validation['samples']:,} samples"
         parts += render_metrics(source, network, scores)
     parts += render_metrics(f"Test set, {measures['samples']['test']:,} samples", network, measures)
+    parts += [f"<p>{escape(capitalize(note))}.</p>" for note in measures.get("notes", ())]
     parts += [f"<p>{escape(name)}: skipped, {escape(why)}.</p>" for name, why in measures["skipped_baselines"].items()]
     decision = measures["decision"]
     if decision and decision["threshold"] is not None:

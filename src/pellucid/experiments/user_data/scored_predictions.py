@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pellucid.data.tables.stored_table import release_memory
 from pellucid.experiments.user_data.class_balance import is_imbalanced
 from pellucid.experiments.user_data.decision import Decision
 from pellucid.experiments.user_data.metrics import (
@@ -14,12 +15,17 @@ from pellucid.experiments.user_data.metrics import (
     evaluate_classification,
     evaluate_regression,
 )
+from pellucid.experiments.user_data.row_file import iter_row_blocks, store_blocks
 from pellucid.graph.errors import NonFiniteError
+from pellucid.training.memmap_source import StreamedArray, release_pages
 from pellucid.typing import Array
 
 if TYPE_CHECKING:
     from pellucid.experiments.user_data.pipeline import PreparedRun
     from pellucid.model.interfaces import ModelLike
+
+PREDICTED_ROWS, PREDICTION_BATCH = 2**14, 1024
+"""Number of samples of data that are larger than memory that are read, and predicted, at a time."""
 
 NETWORK = "network"
 """Name of the network among its baselines."""
@@ -58,9 +64,9 @@ def describe_details(found: Evaluation, has_classes: bool) -> dict[str, Any]:
     return {"intervals": found.intervals, "per_class" if has_classes else "per_target": found.groups}
 
 
-def predict_finite(model: "ModelLike", x: Array) -> Array:
+def predict_finite(model: "ModelLike", x: Array, batch_size: int | None = None) -> Array:
     """Return the outputs of a network; raise `NonFiniteError` if they are not finite."""
-    outputs: Array = model.predict(x)
+    outputs: Array = model.predict(x, batch_size)
     wrong = ~np.isfinite(outputs).reshape(len(outputs), -1).all(axis=1)
     if wrong.any():
         raise NonFiniteError(
@@ -70,9 +76,20 @@ def predict_finite(model: "ModelLike", x: Array) -> Array:
     return outputs
 
 
+def predict_part(prepared: "PreparedRun", model: "ModelLike", part: str) -> Array:
+    """Return the outputs of a network for a part; those for data that are larger than memory are in a file."""
+    if prepared.arranged is None:
+        return predict_finite(model, prepared.get_inputs(part))
+    blocks = iter_row_blocks(prepared.x, prepared.parts[part], PREDICTED_ROWS)
+    return store_blocks((predict_finite(model, x, PREDICTION_BATCH) for x in blocks), prepared.arranged.folder)
+
+
 def get_predictions(outputs: Array, decision: Decision, class_names: Sequence[str]) -> Array:
     """Return the classes that outputs mean, shape (n,), or the values that they are, shape (n, k)."""
-    return decision.choose_classes(outputs) if class_names else outputs
+    if not class_names:
+        return outputs
+    classes = decision.choose_classes(outputs)
+    return classes.astype(np.int32) if isinstance(outputs, StreamedArray) else classes
 
 
 def evaluate_outputs(
@@ -89,8 +106,13 @@ def evaluate_outputs(
     Without a seed, only fractions have intervals.
     """
     if not class_names:
-        return evaluate_regression(truth, outputs, target_names, seed)
-    return evaluate_classification(truth, predicted, outputs, class_names, positive, seed)
+        found = evaluate_regression(truth, outputs, target_names, seed)
+    else:
+        found = evaluate_classification(truth, predicted, outputs, class_names, positive, seed)
+    release_pages(outputs)
+    if isinstance(outputs, StreamedArray):
+        release_memory()
+    return found
 
 
 def choose_metric(prepared: "PreparedRun") -> str:
@@ -98,4 +120,4 @@ def choose_metric(prepared: "PreparedRun") -> str:
     dataset = prepared.dataset
     if not dataset.class_names:
         return "mae"
-    return "balanced_accuracy" if is_imbalanced(prepared.training_labels, dataset.outputs) else "accuracy"
+    return "balanced_accuracy" if is_imbalanced(prepared.training_counts) else "accuracy"

@@ -153,6 +153,12 @@ class Settings:
     devices: Annotated[
         Literal["all"] | int | None, Range(1), "Number of devices that share every batch, or all (default 1)."
     ] = None
+    memory: Annotated[
+        int,
+        Range(1),
+        "Megabytes of images at the network's size, or of a table, that are held in memory; larger data are read from "
+        "a temporary file in the folder of the run (default 64).",
+    ] = 64
     strict: Annotated[bool, "Stop at an invalid image, line or cell instead of skipping it with a warning."] = False
     loss: Annotated[str | dict | None, "Loss (default: cross-entropy of classes, or mean squared error)."] = None  # type: ignore[type-arg]
     metrics: Annotated[list | None, "Metrics (default: accuracy, or mean absolute error)."] = None  # type: ignore[type-arg]

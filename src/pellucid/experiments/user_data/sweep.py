@@ -19,9 +19,10 @@ from pellucid.data.errors import DataError, DataWarning
 from pellucid.errors import PellucidError
 from pellucid.experiments.common.interrupt import acknowledge_interrupt
 from pellucid.experiments.runner.context import RunContext
+from pellucid.experiments.runner.errors import UsageError
 from pellucid.experiments.runner.result import pluralize
 from pellucid.experiments.user_data import config_toml
-from pellucid.experiments.user_data.pipeline import PreparedRun, prepare, prepare_parts
+from pellucid.experiments.user_data.pipeline import PreparedRun, prepare, prepare_inputs
 from pellucid.experiments.user_data.settings import Settings
 from pellucid.experiments.user_data.sweep_grid import TrialSettings, check_sweep, draw_trials, make_trial, parse_grid
 from pellucid.experiments.user_data.sweep_report import save_table
@@ -69,6 +70,11 @@ def run_sweep(run: RunContext, settings: Settings, verbose: Verbosity, report: R
     check_sweep(settings)
     base = replace(settings, sweep=None, trials=None)
     prepared = prepare(base)
+    if prepared.arranged is not None:
+        raise UsageError(
+            f"sweep: not available for data that are larger than memory, {settings.memory} MB; omit it, or give a "
+            "larger --memory"
+        )
     drawn = draw_trials(parse_grid(settings.sweep or ()), settings.trials, settings.seed)
     trials = [make_trial(number, values, prepared, base) for number, values in enumerate(drawn, start=1)]
     assert prepared.settings.epochs is not None  # resolved by `prepare`
@@ -130,14 +136,13 @@ def describe_rung(result: SweepResult, number: int) -> str:
 
 def build_networks(prepared: PreparedRun, trials: Sequence[TrialSettings]) -> dict[int, PreparedRun]:
     """Return the network of every trial by its number, on the inputs and parts of one run."""
-    inputs = prepared.x, prepared.description
-    dataset = replace(prepared.dataset, fit_inputs=lambda training: inputs)
+    data = prepared.dataset, prepared.parts, prepared.x, prepared.description
     found = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)  # the same as those of the whole data
         for trial in trials:
             try:
-                found[trial.number] = prepare_parts(trial.settings, dataset, prepared.parts)
+                found[trial.number] = prepare_inputs(trial.settings, *data)
             except PellucidError as error:
                 error.add_note(f"  in the trial of the sweep with {trial}")
                 raise

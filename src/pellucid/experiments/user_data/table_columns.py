@@ -16,6 +16,7 @@ import numpy as np
 
 from pellucid.data.errors import DataError, DataWarning, join_first
 from pellucid.data.tables import Table
+from pellucid.data.tables.cell_warnings import warn_of_cells
 from pellucid.errors import near_miss
 from pellucid.experiments.runner.errors import UsageError
 from pellucid.experiments.user_data.dataset import ColumnUse, is_list_of
@@ -140,7 +141,7 @@ def describe_numbers(
     table: Table, name: str, training: Array, *, is_chosen: bool, strict: bool
 ) -> dict[str, Any] | Skipped:
     values = table.numbers(name, strict)
-    if not is_chosen and (reason := find_identifier(name, values)):
+    if not is_chosen and (reason := find_identifier(name, values, table.sampled_from)):
         return Skipped(reason, is_identifier=True)
     known = values[training]
     present = known[np.isfinite(known)]
@@ -158,8 +159,11 @@ def find_limits(values: Array) -> list[float] | None:
     return [float(median - reach), float(median + reach)] if high > low else None
 
 
-def find_identifier(name: str, values: Array) -> str:
-    """Return why numbers identify rows instead of describing them, or an empty string."""
+def find_identifier(name: str, values: Array, sampled_from: int | None = None) -> str:
+    """Return why numbers identify rows instead of describing them, or an empty string.
+
+    A sample of ``sampled_from`` values has the lowest and the highest of all.
+    """
     present = values[np.isfinite(values)]
     if len(present) < max(MINIMUM_ROWS_OF_IDENTIFIERS, MINIMUM_UNIQUE_FRACTION * len(values)):
         return ""
@@ -167,7 +171,7 @@ def find_identifier(name: str, values: Array) -> str:
     unique = np.unique(present)
     if not whole or len(unique) < MINIMUM_UNIQUE_FRACTION * len(present):
         return ""
-    counts_rows = len(unique) == len(present) and unique[-1] - unique[0] == len(unique) - 1
+    counts_rows = len(unique) == len(present) and unique[-1] - unique[0] == (sampled_from or len(unique)) - 1
     if counts_rows and not TIME_NAME.search(name):
         return "an identifier: it counts the rows"
     return "an identifier: nearly every value is unique" if IDENTIFIER_NAME.search(name) else ""
@@ -268,7 +272,7 @@ def encode_column(table: Table, column: Mapping[str, Any], *, strict: bool, is_n
         values = table.numbers(name, strict)
         low, high = column["limits"] or FLOAT32_RANGE
         too_far = np.flatnonzero((values < low) | (values > high))
-        report_cells(table, name, too_far, f"a number from {low:.4g} to {high:.4g}", "missing", strict=strict)
+        report_cells(table, name, too_far, f"a number from {low:.4g} to {high:.4g}", strict=strict)
         values[too_far] = np.nan
         return np.where(np.isfinite(values), values, column["missing"])[:, None]
     if column["kind"] == "date":
@@ -279,7 +283,7 @@ def encode_column(table: Table, column: Mapping[str, Any], *, strict: bool, is_n
         unknown = np.flatnonzero(~encoded.any(axis=1) & (strings != ""))
         expected = "a category of the training data"
         hint = near_miss(str(strings[unknown[0]]), column["values"]) if len(unknown) else ""
-        report_cells(table, name, unknown, expected, "missing", strict=strict, hint=hint)
+        report_cells(table, name, unknown, expected, strict=strict, hint=hint)
     return encoded
 
 
@@ -297,22 +301,18 @@ def encode_dates(table: Table, column: Mapping[str, Any], *, strict: bool) -> Ar
     return np.stack(encoded, axis=1)
 
 
-def report_cells(
-    table: Table, name: str, rows: Array, expected: str, treated: str, *, strict: bool, hint: str = ""
-) -> None:
+def report_cells(table: Table, name: str, rows: Array, expected: str, *, strict: bool, hint: str = "") -> None:
     """Warn of cells that cannot be used, or raise `DataError` if ``strict`` is set."""
     if not len(rows):
         return
     cells = table.strings(name)
     messages = [
         f"{table.unit} {table.lines[row]}, column {name!a}: expected {expected}, received {str(cells[row])[:40]!a}"
-        for row in rows.tolist()
+        for row in rows[:3].tolist()
     ]
     if strict:
         raise DataError(f"{table.path}, {messages[0]}.{hint} Correct or empty the cell.")
-    count = f"{len(rows)} cell{'s' * (len(rows) > 1)}"
-    text = f"{table.path}: treated {count} as {treated}: {join_first(messages)}{f'.{hint}' if hint else ''}"
-    warnings.warn(text, DataWarning, stacklevel=4)
+    warn_of_cells(table.path, name, expected, len(rows), messages, hint, stacklevel=4)
 
 
 def list_features(columns: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -14,6 +14,7 @@ from pellucid.experiments.runner.errors import UsageError
 from pellucid.experiments.runner.result import pluralize
 from pellucid.experiments.user_data.config_toml import FILE, parse_network
 from pellucid.experiments.user_data.dataset import Dataset, compute_checksum
+from pellucid.experiments.user_data.ensembles import AVERAGE
 from pellucid.experiments.user_data.experiment_table import read_experiment_table
 from pellucid.experiments.user_data.loaders import find_loader, get_loaders, load_dataset
 from pellucid.experiments.user_data.trained_network import DATA, MODEL, load_network
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 
 Table = Mapping[str, Any]
 
-SCALING, UNSCALING = "standardized", "in_units"
+SCALING = "standardized"
+FINAL_LAYERS = (AVERAGE, "in_units")
 """Names of the layers that `pellucid train` puts around a network."""
 
 WEIGHT_SUFFIXES = (".npz", ".safetensors", ".h5", ".pt", ".pth")
@@ -82,7 +84,7 @@ class WeightSource:
     def read_layers(self, settings: Settings, shape: Sequence[int]) -> list[Layer]:
         """Return the layers that have weights, in order, without those that scale inputs and outputs."""
         model = self.model or read_weight_file(self.path, settings, shape)
-        return [each for each in model.layers if each.name not in (SCALING, UNSCALING) and each.parameters]
+        return [each for each in model.layers if each.name not in (SCALING, *FINAL_LAYERS) and each.parameters]
 
     def complete_options(self, settings: Settings) -> Settings:
         """Return settings that read data like those of the run: the same kind, size of images and target."""
@@ -226,7 +228,7 @@ def describe_network(model: Model, path: Path) -> Mapping[str, Any]:
     from pellucid.model.object_config import layer_to_config
 
     if model.is_sequential:
-        layers = [layer for layer in model.layers if layer.name not in (SCALING, UNSCALING)]
+        layers = [layer for layer in model.layers if layer.name not in (SCALING, *FINAL_LAYERS)]
         return {"layers": [drop_defaults(layer_to_config(layer)) for layer in layers]}
     if len(model.inputs) > 1 or len(model.outputs) > 1:
         raise UsageError(f"weights: {path}: expected a network with one input and one output; received several")

@@ -17,6 +17,7 @@ from pellucid.graph.errors import StateError
 from pellucid.graph.validation import check_number
 from pellucid.model.interfaces import ModelLike
 from pellucid.training.callbacks.base import Callback, Logs
+from pellucid.training.epoch_program import ReadingTime
 from pellucid.training.loop_progress import MetricValue, format_metric
 from pellucid.training.metric_mode import is_higher_better
 from pellucid.training.snapshots import RunRecorder
@@ -59,9 +60,14 @@ class History(Callback):
       loss  0.7 -> 0.5  (minimum 0.5 in epoch 2)
     """
 
-    unsaved: ClassVar[Mapping[str, Callable[[], object]]] = {**Callback.unsaved, "recorder": lambda: None}
+    unsaved: ClassVar[Mapping[str, Callable[[], object]]] = {
+        **Callback.unsaved,
+        "recorder": lambda: None,
+        "reading": lambda: None,
+    }
 
     backends: Sequence[str] = ()  # of histories in old files
+    reading: ReadingTime | None = None
 
     def __init__(self, snapshot_megabytes: float = 128.0) -> None:
         self.snapshot_megabytes: float = check_number("snapshot_megabytes", snapshot_megabytes, minimum=0.0)
@@ -74,6 +80,7 @@ class History(Callback):
         self.history: dict[str, list[Any]] = {}
         self.epoch: list[int] = []
         self.seconds: list[float] = []
+        self.reading: ReadingTime | None = None
         # For each metric, the spans of rows that have it: not every epoch is validated.
         self.spans: dict[str, list[tuple[int, int]]] = {}
         self.clock: float = time.perf_counter()

@@ -22,7 +22,7 @@ from pellucid.training.data_sources.samples import (
     read_map_style,
     read_sample,
 )
-from pellucid.training.memmap_source import MemmapDataset
+from pellucid.training.memmap_source import MemmapDataset, StreamedArray
 
 MIN_MEMMAP_BYTES = 64 * 2**20
 """Memory-mapped files up to this size are loaded like other arrays."""
@@ -134,7 +134,7 @@ def has_lazy_rows(value: Any, count: int) -> bool:
 def is_memory_mapped(*values: Any) -> bool:
     """Tell whether data are memory-mapped files that are too large to load."""
     arrays = [a for value in values for a in list_arrays(value) if isinstance(a, np.memmap)]
-    return sum(a.nbytes for a in arrays) > MIN_MEMMAP_BYTES
+    return sum(a.nbytes for a in arrays) > MIN_MEMMAP_BYTES or any(isinstance(a, StreamedArray) for a in arrays)
 
 
 def is_sample_list(model: ModelLike, x: Any) -> bool:

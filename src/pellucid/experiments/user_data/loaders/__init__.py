@@ -48,6 +48,9 @@ class DataLoader:
     load : function
         Reads data with targets. The description that its `Dataset` returns must have the resolved values of all
         ``options``.
+    load_stored : function, optional
+        Reads data with targets that are larger than ``settings.memory``, from temporary files in a folder; returns None
+        for smaller ones.
     read_inputs : function
         Yields batches of inputs for prediction, from the description of the training data, a file, and ``strict``.
     parse_inputs : function, optional
@@ -71,6 +74,7 @@ class DataLoader:
     load: "Callable[[Settings], Dataset]"
     read_inputs: Callable[[Mapping[str, Any], str, bool], Iterator[Batch]]
     is_valid: Callable[[Mapping[str, Any]], bool]
+    load_stored: "Callable[[Settings, Path | None], Dataset | None] | None" = None
     parse_inputs: Callable[[Mapping[str, Any], bytes, bool], Iterator[Batch]] | None = None
     parse_upload: Callable[[Mapping[str, Any], bytes, str, bool], Iterator[Batch]] | None = None
     get_feature_columns: Callable[[Mapping[str, Any]], list[str]] | None = None
@@ -110,8 +114,8 @@ def find_loader(data: str) -> DataLoader:
     raise UsageError(f"{data}: expected {kinds} or a built-in name; received {received}")
 
 
-def load_dataset(settings: "Settings") -> "Dataset":
-    """Read and check the data of a run.
+def load_dataset(settings: "Settings", folder: Path | None = None) -> "Dataset":
+    """Read and check the data of a run; those that are larger than memory are in temporary files in a folder.
 
     Raises `UsageError` if they are not found or an option is for another kind of data, and `DataError` if they cannot
     be used.
@@ -128,4 +132,5 @@ def load_dataset(settings: "Settings") -> "Dataset":
     from pellucid.data.errors import DataError
 
     with report_damage(DataError, settings.data, passing=(UsageError,)):
-        return loader.load(settings)
+        stored = loader.load_stored(settings, folder) if loader.load_stored else None
+        return loader.load(settings) if stored is None else stored

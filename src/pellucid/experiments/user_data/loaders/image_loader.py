@@ -12,6 +12,7 @@ from pellucid.experiments.runner.parameters import Parameter, Range
 from pellucid.experiments.user_data.loaders import Batch, DataLoader
 
 if TYPE_CHECKING:
+    from pellucid.data.images import ImageFolder
     from pellucid.experiments.user_data.dataset import Dataset
     from pellucid.experiments.user_data.settings import Settings
     from pellucid.typing import Array
@@ -27,41 +28,86 @@ def load(settings: "Settings") -> "Dataset":
     """Read the images of a folder or zip archive, in its own parts (``train``, ``val``, ``test``) if it has any."""
     import numpy as np
 
+    from pellucid.data.images import image_folder
+    from pellucid.experiments.user_data.dataset import check_shape, compute_checksum
+
+    where, size, folders = settings.data, resolve_size(settings.options.get("size")), find_folders(settings.data)
+    read = {part: image_folder(where, size, folder, strict=settings.strict) for part, folder in folders.items()}
+    images = np.concatenate([found.images for found in read.values()])
+    labels = np.concatenate([found.labels for found in read.values()])
+    description: dict[str, Any] = {"kind": KIND, "size": size, "shape": list(images.shape[1:])}
+    return make_dataset(
+        settings,
+        read,
+        fit_inputs=lambda training: (images, description),
+        apply_description=lambda other: check_shape(images, other, where),
+        checksum=compute_checksum(images, labels),
+    )
+
+
+def load_stored(settings: "Settings", folder: Path | None) -> "Dataset | None":
+    """Decode images that are larger than memory into a temporary file in a folder; return None for smaller ones."""
+    import numpy as np
+
+    from pellucid.data.images import count_images, read_images
+    from pellucid.experiments.user_data.dataset import compute_checksum
+    from pellucid.experiments.user_data.stored_images import StoredImages
+
+    where, size, folders = settings.data, resolve_size(settings.options.get("size")), find_folders(settings.data)
+    count = count_images(where, folders.values())
+    if count * size[0] * size[1] * 3 <= settings.memory * 10**6:
+        return None
+    stored = StoredImages(size, count, folder, where)
+    read = {
+        part: read_images(where, size, each, lambda count: stored.append, strict=settings.strict)
+        for part, each in folders.items()
+    }
+    stored.flush()
+    labels = np.concatenate([found.labels for found in read.values()])
+    blocks = stored.file.iter_blocks(stored.count)
+    header = f"uint8{(stored.count, *stored.shape)}".encode()  # as of one array
+    checksum = compute_checksum(header, *(block.data.cast("B") for block in blocks), labels)
+    return make_dataset(settings, read, checksum=checksum, stored=stored)
+
+
+def find_folders(where: str) -> Mapping[str, str | None]:
+    """Return the folder of each part of the data; without parts, one without a name."""
+    from pellucid.data.images import image_parts
+
+    return find_parts(image_parts(Path(where)), where) or {"": None}
+
+
+def make_dataset(settings: "Settings", read: "Mapping[str, ImageFolder]", **options: Any) -> "Dataset":
+    """Return the data of all parts together; raise `DataError` if the parts have other classes."""
+    import numpy as np
+
     from pellucid.data.errors import DataError
-    from pellucid.data.images import image_folder, image_parts
-    from pellucid.experiments.user_data.dataset import Dataset, check_shape, compute_checksum
+    from pellucid.experiments.user_data.dataset import Dataset
 
     where, size = settings.data, resolve_size(settings.options.get("size"))
-
-    folders: Mapping[str, str | None] = find_parts(image_parts(Path(where)), where) or {"": None}
-    read = {part: image_folder(where, size, folder, strict=settings.strict) for part, folder in folders.items()}
-    names = next(iter(read.values())).class_names
+    first = next(iter(read))
+    names = read[first].class_names
     parts: dict[str, Array] = {}
     start = 0
     for part, found in read.items():
         if found.class_names != names:
             raise DataError(
-                f"{where}: expected the same classes in every part, received {', '.join(found.class_names)} in "
-                f"{folders[part]} and {', '.join(names)} in {next(iter(folders.values()))}."
+                f"{where}: expected the same classes in every part, received {', '.join(found.class_names)} in the "
+                f"{part} part and {', '.join(names)} in the {first} part."
             )
         if part:
-            parts[part] = np.arange(start, start + len(found.images))
-        start += len(found.images)
-    images = np.concatenate([found.images for found in read.values()]) if len(read) > 1 else found.images
-    labels = np.concatenate([found.labels for found in read.values()])
+            parts[part] = np.arange(start, start + len(found.labels))
+        start += len(found.labels)
     files = [file for found in read.values() for file in found.files]
-    description: dict[str, Any] = {"kind": KIND, "size": size, "shape": list(images.shape[1:])}
     return Dataset(
         where=where,
-        targets=labels,
+        targets=np.concatenate([found.labels for found in read.values()]),
         class_names=names,
-        fit_inputs=lambda training: (images, description),
-        apply_description=lambda other: check_shape(images, other, where),
-        summary=f"{len(images):,} images, resized to {size[0]}x{size[1]} pixels",
-        checksum=compute_checksum(images, labels),
+        summary=f"{start:,} images, resized to {size[0]}x{size[1]} pixels",
         parts=parts,
         locate=files.__getitem__,
         read_sizes=lambda rows: read_sizes(where, [files[row] for row in rows]),
+        **options,
     )
 
 
@@ -191,6 +237,7 @@ LOADER = DataLoader(
     name="a folder or zip archive of images",
     recognizes=recognizes,
     load=load,
+    load_stored=load_stored,
     read_inputs=read_inputs,
     parse_inputs=parse_inputs,
     parse_upload=parse_upload,

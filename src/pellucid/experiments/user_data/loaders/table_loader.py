@@ -1,7 +1,7 @@
 """Loader of tables: one column is the target, the others become numbers."""
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -9,7 +9,9 @@ from pellucid.experiments.runner.parameters import Parameter
 from pellucid.experiments.user_data.loaders import MAXIMUM_UPLOAD_BYTES, STANDARD_INPUT, Batch, DataLoader
 
 if TYPE_CHECKING:
+    from pellucid.data.errors import DataError
     from pellucid.data.tables import Table
+    from pellucid.data.tables.stored_table import StoredTable
     from pellucid.experiments.user_data.dataset import Dataset
     from pellucid.experiments.user_data.settings import Settings
     from pellucid.typing import Array
@@ -22,51 +24,108 @@ READING = ("table", "delimiter", "header", "decimal")
 
 def load(settings: "Settings") -> "Dataset":
     """Read a table; rows without a target are skipped with a warning."""
-    from pellucid.data.errors import DataError
     from pellucid.data.tables import read_table
-    from pellucid.experiments.user_data.dataset import Dataset, compute_checksum, encode_targets, infer_task
-    from pellucid.experiments.user_data.table_columns import describe_columns, encode, format_columns, list_column_uses
+    from pellucid.data.tables.checksum import TableChecksum
+    from pellucid.experiments.user_data.dataset import encode_targets, infer_task
+    from pellucid.experiments.user_data.table_columns import encode
 
     where, strict, options = settings.data, settings.strict, settings.options
     table = read_table(where, strict, **get_reading_options(options))
-    checksum = compute_checksum(*get_bytes(table))
-    if len(table.names) < 2:
-        raise DataError(
-            f"{where}: expected two or more columns, a target and features, received only {table.names[0]!a}."
-        )
-    target: str = options.get("target") or table.names[-1]
+    checksum = TableChecksum()
+    checksum.update(table)
+    target = choose_target(table.names, options, where)
     table, values = select_targets(table, target, strict)
     task, reason = (settings.task, "") if settings.task else infer_task(values)
     targets, names = encode_targets(values, task, f"{where}, column {target!a}")
     if not names:
         check_outliers(table, target, values)
-    chosen = options.get("columns") or {}
 
     def fit_inputs(training: "Array") -> "tuple[Array, Mapping[str, Any]]":
-        described = describe_columns(table, training, target, chosen, strict=strict)
-        given = {name: options.get(name) for name in ("columns", *READING)}
-        return encode(table, described["inputs"], strict=strict), {"kind": KIND, **described, **given}
+        description = describe(table, training, target, settings)
+        return encode(table, description["inputs"], strict=strict), description
 
-    return Dataset(
-        where=where,
+    return make_dataset(
+        settings,
+        target,
+        lambda: table,
         targets=targets,
         class_names=names,
+        task_reason=reason,
+        checksum=checksum.hexdigest(),
         fit_inputs=fit_inputs,
         apply_description=lambda description: encode(table, description["inputs"], strict=strict, is_new=True),
-        summary=f"{len(table):,} rows of {len(table.names)} columns, the target is {target!r}",
-        checksum=checksum,
-        target_names=(target,),
-        remedy_for_few="or choose another column with --target",
-        task_reason=reason,
         locate=lambda index: f"{table.unit} {table.lines[index]}",
         table=table,
+        summary=summarize(table, target),
+        facts=table.facts,
+    )
+
+
+def load_stored(settings: "Settings", folder: Path | None) -> "Dataset | None":
+    """Convert a table that is larger than memory to a temporary file; return None for a smaller one."""
+    from pellucid.data.tables.read_options import ReadOptions
+    from pellucid.data.tables.stored_table import store_table
+    from pellucid.experiments.user_data.stored_rows import StoredRows
+    from pellucid.experiments.user_data.stored_targets import read_targets
+
+    where, options = settings.data, settings.options
+    reading = ReadOptions(settings.strict, **get_reading_options(options))
+    stored = store_table(Path(where), where, reading, settings.memory * 10**6, folder)
+    if stored is None:
+        return None
+    target = choose_target(stored.names, options, where)
+    stored, found = read_targets(stored, target, settings, folder)
+    rows = StoredRows(stored, settings, target, folder)
+    return make_dataset(
+        settings,
+        target,
+        lambda: rows.drawn,  # the rows whose missing values are counted
+        checksum=stored.checksum,
+        stored=rows,
+        summary=summarize(stored, target),
+        facts=stored.facts,
+        **found,
+    )
+
+
+def summarize(table: "Table | StoredTable", target: str) -> str:
+    return f"{len(table):,} rows of {len(table.names)} columns, the target is {target!r}"
+
+
+def choose_target(names: Sequence[str], options: Mapping[str, Any], where: str) -> str:
+    """Return the name of the target column; raise `DataError` if there is no other column."""
+    from pellucid.data.errors import DataError
+
+    if len(names) < 2:
+        raise DataError(f"{where}: expected two or more columns, a target and features, received only {names[0]!a}.")
+    return options.get("target") or names[-1]
+
+
+def describe(table: "Table", training: "Array", target: str, settings: "Settings") -> dict[str, Any]:
+    """Return how the columns of a table become inputs, with the options that say how it is read."""
+    from pellucid.experiments.user_data.table_columns import describe_columns
+
+    options = settings.options
+    described = describe_columns(table, training, target, options.get("columns") or {}, strict=settings.strict)
+    return {"kind": KIND, **described, **{name: options.get(name) for name in ("columns", *READING)}}
+
+
+def make_dataset(settings: "Settings", target: str, get_rows: "Callable[[], Table]", **options: Any) -> "Dataset":
+    """Return the data of a table; ``options`` are those of `Dataset`, and the values of the rows are described."""
+    from pellucid.experiments.user_data.dataset import Dataset
+    from pellucid.experiments.user_data.table_columns import format_columns, list_column_uses
+
+    return Dataset(
+        where=settings.data,
+        target_names=(target,),
+        remedy_for_few="or choose another column with --target",
         describe=lambda description: [
-            f"read as {', '.join(table.facts)}",
-            *format_columns(table, description, target),
+            f"read as {', '.join(get_rows().facts)}",
+            *format_columns(get_rows(), description, target),
             "  change with --columns NAME=KIND,... where KIND is number, category, date or skip",
         ],
-        facts=table.facts,
-        list_columns=lambda description: list_column_uses(table, description, target),
+        list_columns=lambda description: list_column_uses(get_rows(), description, target),
+        **options,
     )
 
 
@@ -74,43 +133,36 @@ def get_reading_options(options: Mapping[str, Any]) -> dict[str, Any]:
     return {name: options[name] for name in READING if options.get(name) is not None}
 
 
-def get_bytes(table: "Table") -> Iterator[bytes]:
-    """Yield the bytes of a table for its checksum."""
-    yield repr(table.names).encode()
-    for cells in table.columns.values():
-        yield str(cells.type).encode()
-        for chunk in cells.chunks:
-            yield repr(chunk.to_pylist()).encode()
-
-
 def select_targets(table: "Table", target: str, strict: bool) -> "tuple[Table, Array]":
     """Return the rows that have a target, and their targets: numbers or strings."""
     import numpy as np
 
-    from pellucid.data.errors import DataError, DataWarning
-
     is_numeric = table.is_numeric(target)
     values: Array = table.numbers(target, strict) if is_numeric else table.strings(target)
     present = np.isfinite(values) if is_numeric else values != ""
+    check_present(table.path, target, present, lambda row: f"{table.unit} {table.lines[row]}")
+    return table.select_rows(present), values[present]
+
+
+def check_present(path: str, target: str, present: "Array", locate: Callable[[int], str]) -> None:
+    """Warn of rows without a target, or raise `DataError` if all are."""
+    from pellucid.data.errors import DataError, DataWarning
+
     if not present.any():
         raise DataError(
-            f"{table.path}: expected values in the target column {target!a}, received none; choose another with "
-            "--target."
+            f"{path}: expected values in the target column {target!a}, received none; choose another with --target."
         )
     if not present.all():
-        first = table.lines[int((~present).argmax())]
         warnings.warn(
-            f"{table.path}: skipped {int((~present).sum())} of {len(present)} rows without a target; the first is "
-            f"{table.unit} {first}, column {target!a}",
+            f"{path}: skipped {int((~present).sum())} of {len(present)} rows without a target; the first is "
+            f"{locate(int((~present).argmax()))}, column {target!a}",
             DataWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
-    return table.select_rows(present), values[present]
 
 
 def check_outliers(table: "Table", target: str, values: "Array") -> None:
     """Raise `DataError` if a target hides all others: float32 has seven digits."""
-    from pellucid.data.errors import DataError
     from pellucid.experiments.user_data.table_columns import find_limits
 
     limits = find_limits(values)
@@ -119,11 +171,17 @@ def check_outliers(table: "Table", target: str, values: "Array") -> None:
     outside = (values < limits[0]) | (values > limits[1])
     if outside.any():
         row = int(outside.argmax())
-        raise DataError(
-            f"{table.path}, {table.unit} {table.lines[row]}, column {target!a}: expected a target from {limits[0]:.4g} "
-            f"to {limits[1]:.4g}, a million interquartile ranges around the median; received {values[row]:g}. In "
-            "float32, all other targets would be equal. Correct the cell, or leave out the row."
-        )
+        raise make_outlier_error(table.path, f"{table.unit} {table.lines[row]}", target, limits, values[row])
+
+
+def make_outlier_error(path: str, place: str, target: str, limits: Sequence[float], value: float) -> "DataError":
+    from pellucid.data.errors import DataError
+
+    return DataError(
+        f"{path}, {place}, column {target!a}: expected a target from {limits[0]:.4g} to {limits[1]:.4g}, a million "
+        f"interquartile ranges around the median; received {value:g}. In float32, all other targets would be equal. "
+        "Correct the cell, or leave out the row."
+    )
 
 
 def read_inputs(description: Mapping[str, Any], file: str, strict: bool) -> Iterator[Batch]:
@@ -187,6 +245,7 @@ LOADER = DataLoader(
     name="a table",
     recognizes=recognizes,
     load=load,
+    load_stored=load_stored,
     read_inputs=read_inputs,
     parse_inputs=parse_inputs,
     parse_upload=parse_upload,

@@ -1,0 +1,142 @@
+"""Targets of a table that is larger than memory."""
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pellucid.data.errors import DataError
+from pellucid.data.tables.cell_warnings import collect_cell_warnings
+from pellucid.data.tables.cells import MAXIMUM_INVALID_FRACTION
+from pellucid.data.tables.stored_table import StoredTable
+from pellucid.data.tables.table import Table, is_boolean, is_temporal, parse_column
+from pellucid.experiments.user_data.dataset import Task, encode_targets, infer_integer_task, infer_task
+from pellucid.experiments.user_data.loaders.table_loader import check_present, make_outlier_error
+from pellucid.experiments.user_data.row_file import RowFile
+from pellucid.experiments.user_data.sample_storage import SAMPLE_ROWS, draw_rows
+from pellucid.experiments.user_data.settings import Settings
+from pellucid.experiments.user_data.table_columns import find_limits
+from pellucid.typing import Array
+
+MAXIMUM_DISTINCT = 10_000
+"""Number of distinct values that are counted: more cannot be classes."""
+
+
+class TargetCounter:
+    """Distinct targets with their numbers, while they are not too many, and whether all are integers."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[Any] = Counter()
+        self.are_whole: bool = True
+        self.is_full: bool = False
+
+    def add(self, values: Array) -> None:
+        if values.dtype.kind == "f":
+            self.are_whole &= bool((values == np.rint(values)).all())
+        if not self.is_full:
+            distinct, counts = np.unique(values, return_counts=True)
+            self.counts.update(dict(zip(distinct.tolist(), counts.tolist(), strict=True)))
+            self.is_full = len(self.counts) > MAXIMUM_DISTINCT
+
+    @property
+    def distinct(self) -> Array:
+        """The distinct values, sorted."""
+        return np.array(sorted(self.counts))
+
+    def infer_task(self) -> tuple[Task, str]:
+        """Return the task that all targets suggest, and why, as `dataset.infer_task`."""
+        distinct = self.distinct
+        if distinct.dtype.kind != "f":
+            return infer_task(distinct)
+        if not self.are_whole:
+            return "regression", "the targets have decimals"
+        if self.is_full:
+            return "regression", f"the targets are more than {MAXIMUM_DISTINCT:,} different integers"
+        return infer_integer_task(distinct, np.array([self.counts[value] for value in distinct.tolist()]))
+
+
+def read_targets(
+    table: StoredTable, target: str, settings: Settings, folder: Path | None
+) -> tuple[StoredTable, dict[str, Any]]:
+    """Return the rows that have a target, and targets, class names and the reason for the task, by name.
+
+    Raises
+    ------
+    DataError
+        If the targets cannot be used, or there are more classes than `MAXIMUM_DISTINCT`.
+    """
+    where = f"{table.path}, column {target!a}"
+    if target not in table.names:
+        next(table.iter_chunks()).column_index(target)  # raises an error with the columns
+    is_numeric = has_numbers(table, target)
+    counter, present = TargetCounter(), np.zeros(len(table), bool)
+    start = 0
+    with collect_cell_warnings():
+        for chunk, values in iter_targets(table, target, is_numeric):
+            if is_numeric:
+                chunk.numbers(target, settings.strict)  # reports invalid cells
+            has_target = np.isfinite(values) if is_numeric else values != ""
+            present[start : start + len(chunk)] = has_target
+            counter.add(values[has_target])
+            start += len(chunk)
+    check_present(table.path, target, present, lambda row: locate(table, row))
+    kept = table if present.all() else table.select_rows(present)
+    task, reason = (settings.task, "") if settings.task else counter.infer_task()
+    if task == "regression":
+        encode_targets(counter.distinct, task, where)  # raises for strings, and for one value
+        return kept, {"targets": encode_numbers(kept, target, folder), "class_names": (), "task_reason": reason}
+    if counter.is_full:
+        raise DataError(
+            f"{where}: expected at most {MAXIMUM_DISTINCT:,} classes in a table that is larger than memory, received "
+            "more. Choose another column with --target, or --task regression if they are numbers."
+        )
+    _, names = encode_targets(counter.distinct, task, where)
+    file, start = RowFile(folder, (), np.int32), 0
+    for chunk, values in iter_targets(kept, target, is_numeric):
+        file.write(start, np.searchsorted(counter.distinct, values))
+        start += len(chunk)
+    return kept, {"targets": file.map(len(kept)), "class_names": names, "task_reason": reason}
+
+
+def has_numbers(table: StoredTable, name: str) -> bool:
+    """Tell whether at most one in five present cells of a column is not a number, as `Table.is_numeric`."""
+    present = invalid = 0
+    for chunk in table.iter_chunks([name]):
+        kind = chunk.columns[name].type
+        if is_temporal(kind) or is_boolean(kind):
+            return False
+        numbers, wrong = parse_column(chunk, name)
+        present += int(np.isfinite(numbers).sum()) + len(wrong)
+        invalid += len(wrong)
+    return present > 0 and invalid <= MAXIMUM_INVALID_FRACTION * present
+
+
+def iter_targets(table: StoredTable, name: str, is_numeric: bool) -> Iterator[tuple[Table, Array]]:
+    for chunk in table.iter_chunks([name]):
+        yield chunk, parse_column(chunk, name)[0] if is_numeric else chunk.strings(name)
+
+
+def encode_numbers(table: StoredTable, target: str, folder: Path | None) -> Array:
+    """Return the targets of a regression, float32, shape (n, 1); raise `DataError` if one hides all others."""
+    drawn = draw_rows(len(table), SAMPLE_ROWS)
+    file, sample, ends, start = RowFile(folder, (1,), np.float32), list[Array](), dict[int, float](), 0
+    for chunk, numbers in iter_targets(table, target, True):
+        stop = start + len(chunk)
+        file.write(start, numbers[:, None])
+        sample.append(numbers[drawn[np.searchsorted(drawn, start) : np.searchsorted(drawn, stop)] - start])
+        ends |= {start + int(row): float(numbers[row]) for row in (numbers.argmin(), numbers.argmax())}
+        start = stop
+    limits = find_limits(np.concatenate(sample))
+    if limits is not None:
+        for row, value in sorted(ends.items()):
+            if not limits[0] <= value <= limits[1]:
+                raise make_outlier_error(table.path, locate(table, row), target, limits, value)
+    values: Array = file.map(len(table))
+    return values
+
+
+def locate(table: StoredTable, row: int) -> str:
+    """Return the line of a row."""
+    return f"{table.unit} {table.take(np.array([row])).lines[0]}"
