@@ -62,8 +62,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as here:
         here.chdir(place)
         write_clusters(Path("three.npz"), 3, 120)
-        fit(Settings("three.npz", epochs=4), Path("three"))
-        fit(Settings("flats.csv", epochs=4), Path("flats"))
+        fit(Settings("three.npz", model="mlp", epochs=4), Path("three"))
+        fit(Settings("flats.csv", model="mlp", epochs=4), Path("flats"))
         fit(Settings("photos", model="cnn", epochs=1, options={"size": 8}), Path("images"))
     return place
 
@@ -399,7 +399,7 @@ def test_folds_are_fine_tuned_too(place: Path) -> None:
 
 def test_images_are_resized_and_augmented_as_in_the_run(place: Path) -> None:
     draw_images(Path("big"), side=20)
-    prepared = fine_tune("big", place / "images", augment=True)
+    prepared = fine_tune("big", place / "images", augment="mirror")
     assert prepared.x.shape[1:] == (8, 8, 3)
     assert [each["kind"] for each in prepared.layers][:3] == ["RandomFlip", "RandomTranslation", "Conv2D"]
 

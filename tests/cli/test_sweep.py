@@ -31,7 +31,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-SWEEP = ["train", "moons", "--epochs", "8", "--sweep", "learning_rate=0.0001,0.003,0.02", "units=4,16"]
+SWEEP = ["train", "moons", "--model", "mlp", "--epochs", "8", "--sweep", "learning_rate=0.0001,0.003,0.02", "units=4,16"]
 
 
 @pytest.fixture(scope="module")
@@ -190,7 +190,7 @@ def read(file: Path) -> dict[str, Any]:
         ("width=0.5..2.0:3", [0.5, 1.0, 2.0]),
         ("optimizer.momentum=0..0.9:4:linear", [0, 0.3, 0.6, 0.9]),
         ("layers.0.activation=relu,tanh", ["relu", "tanh"]),
-        ("augment=true,false", [True, False]),
+        ("augment=none,mirror", ["none", "mirror"]),
         ("model=linear,mlp", ["linear", "mlp"]),
     ],
 )
@@ -223,26 +223,33 @@ def test_trials_have_the_settings_of_their_values() -> None:
     base = Settings("photos", options={"size": 8}, epochs=2)
     prepared = prepare(base)
     values = {
-        "model": "cnn", "width": 0.25, "augment": True, "optimizer": "sgd", "learning_rate": 0.5, "batch_size": 7,
+        "model": "cnn", "width": 0.25, "augment": "mirror", "optimizer": "sgd", "learning_rate": 0.5, "batch_size": 7,
         "optimizer.momentum": 0.9, "layers.-1.kernel_initializer": "zeros",
     }  # fmt: skip
     settings = make_trial(1, values, prepared, base).settings
-    assert settings.optimizer == {"kind": "sgd", "learning_rate": 0.5, "momentum": 0.9}
+    assert settings.optimizer == {"kind": "SGD", "learning_rate": 0.5, "momentum": 0.9}
     assert settings.batch_size == 7
     assert settings.layers is not None
+    block = ["Conv2D", "BatchNormalization", "ReLU"]
     kinds = [each["kind"] for each in settings.layers]
-    assert kinds == [
-        "RandomFlip",
-        "RandomTranslation",
-        "Conv2D",
-        "MaxPooling2D",
-        "Flatten",
-        "Dropout",
-        "Dense",
-        "Dense",
+    last = ["GlobalAveragePooling2D", "Dropout", "Dense"]
+    assert kinds == ["RandomFlip", "RandomTranslation", *block, "MaxPooling2D", *block, *last]
+    assert [each["filters"] for each in settings.layers if "filters" in each] == [6, 12]
+    assert settings.layers[-1] == {"kind": "Dense", "units": 2, "activation": "softmax", "kernel_initializer": "zeros"}
+
+
+def test_trials_have_the_recipe_of_their_network() -> None:
+    base = Settings("moons", epochs=2)
+    prepared = prepare(base)
+    found = [
+        make_trial(1, values, prepared, base).settings
+        for values in ({"learning_rate": 0.01}, {"model": "mlp"}, {"optimizer.weight_decay": 0.5})
     ]
-    assert settings.layers[2]["filters"] == 8
-    assert [each["units"] for each in settings.layers[-2:]] == [32, 2]
+    optimizers: list[Any] = [each.optimizer for each in found]
+    assert [each.batch_size for each in found] == [128, 32, 128]
+    assert [each["kind"] for each in optimizers] == ["AdamW", "Adam", "AdamW"]
+    assert [each["learning_rate"]["initial_learning_rate"] for each in optimizers[::2]] == [0.01, 0.002]
+    assert optimizers[2]["weight_decay"] == 0.5
     assert settings.layers[-1]["kernel_initializer"] == "zeros"
 
 
@@ -284,10 +291,7 @@ REFUSED: list[tuple[list[str], str]] = [
     (["--sweep", "width=1,2", "units=8,16"], "sweep: width and units exclude each other"),
     (["--sweep", "width=0,1"], "sweep: width: expected a factor above 0; received 0. This is the trial with width=0"),
     (["--sweep", "units=a,b"], "sweep: units: expected a number of units; received 'a'"),
-    (
-        ["--sweep", "width=1,2", "--model", "linear"],
-        "sweep: width: expected a network with hidden layers; received none",
-    ),
+    (["--sweep", "width=1,2", "model=linear,mlp"], "sweep: width: expected a network with hidden layers; received none"),
     (["--sweep", "model=mlp,mpl"], "sweep: model: no built-in network 'mpl'. Did you mean 'mlp'?"),
     (["--sweep", "layers.0.unit=3,4"], "unknown key 'unit'. Did you mean 'units'?"),
     (["--sweep", "layers.9.units=3,4"], "expected an index from 0 to 2 in layers; received '9'"),
@@ -305,7 +309,7 @@ REFUSED: list[tuple[list[str], str]] = [
 
 @pytest.mark.parametrize(("options", "message"), REFUSED)
 def test_the_error_names_cause_and_fix(options: list[str], message: str, capsys: Output) -> None:
-    assert main(["train", "moons", "--epochs", "2", "--out", "new", *options]) in (1, 2)
+    assert main(["train", "moons", "--model", "mlp", "--epochs", "2", "--out", "new", *options]) in (1, 2)
     assert message in capsys.readouterr().err.replace("\n", " ")
     assert not Path("new").exists()
 

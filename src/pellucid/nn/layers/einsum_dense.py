@@ -140,6 +140,7 @@ class EinsumDense(Layer):
         return sizes
 
     def check_bias_axes(self) -> None:
+        """Refuse axes of the bias that the output does not have."""
         axes = self.bias_axes
         if axes is None:
             return
