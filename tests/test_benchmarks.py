@@ -131,3 +131,35 @@ def test_the_c_loops_train_the_networks(
         seconds, found = workload.time_c_loop()
         assert 0 < seconds < 10
         assert found["loss"] == pytest.approx(workload.by_numpy(phases)["loss"], rel=1e-3)
+
+
+def make_result(recipe: str, seed: int, score: float) -> dict[str, Any]:
+    return {"kind": "tables", "data": "flats", "seed": seed, "recipe": recipe, "score": score, "cpu": 2.0}
+
+
+def test_the_report_of_recipes_ranks_them_on_the_same_splits(benchmark_module: Callable[[str], Any]) -> None:
+    results = benchmark_module("recipe_study.results")
+    found = [
+        *(make_result("ensemble", seed, score) for seed, score in enumerate([0.90, 0.80])),
+        *(make_result("gradient-boosted trees", seed, score) for seed, score in enumerate([0.91, 0.80])),
+        make_result("ensemble", 2, 0.1),  # a split that only one of them has counts for no rank
+    ]
+    lines = results.format_report(found).splitlines()
+    assert "| mean rank | | 1.75 | 1.25 |" in lines
+    assert lines[-1] == "- ensemble: level with gradient-boosted trees or ahead on 0 of 1, within 1 % on 1"
+
+
+def test_a_recipe_is_trained_within_its_budget(benchmark_module: Callable[[str], Any]) -> None:
+    candidates, trials = benchmark_module("recipe_study.candidates"), benchmark_module("recipe_study.trials")
+    source = {"data": "moons", "seed": 0}
+    found = trials.run_trial(candidates.TABLES["plain"], source, budget=0.5, samples=100)
+    assert 1 <= found["epochs"] <= trials.MAXIMUM_EPOCHS
+    assert found["score"] > 0.6
+    trees = trials.run_trial(candidates.TABLES["gradient-boosted trees"], source, None, samples=100)
+    assert trees["score"] > 0.6
+
+
+@pytest.mark.parametrize("kind", ["TABLES", "IMAGES"])
+def test_one_recipe_is_the_default_and_comes_first(kind: str, benchmark_module: Callable[[str], Any]) -> None:
+    recipes = list(getattr(benchmark_module("recipe_study.candidates"), kind).values())
+    assert [recipe.is_reference for recipe in recipes] == [True, *[False] * (len(recipes) - 1)]

@@ -88,7 +88,7 @@ def count_affordable_epochs(prepared: PreparedRun, budget: float) -> int:
 def fit(prepared: PreparedRun, epochs: int | None = None) -> EarlyStopping:
     settings = prepared.settings
     length = epochs or settings.epochs or 1
-    stopping = EarlyStopping(patience=max(5, length // 4), restore_best_weights=True)
+    stopping = EarlyStopping(patience=settings.patience or length, restore_best_weights=True)
     prepared.model.fit(
         *prepared.get_part("training"),
         epochs=length,

@@ -31,7 +31,17 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-SWEEP = ["train", "moons", "--model", "mlp", "--epochs", "8", "--sweep", "learning_rate=0.0001,0.003,0.02", "units=4,16"]
+SWEEP = [
+    "train",
+    "moons",
+    "--model",
+    "mlp",
+    "--epochs",
+    "8",
+    "--sweep",
+    "learning_rate=0.0001,0.003,0.02",
+    "units=4,16",
+]
 
 
 @pytest.fixture(scope="module")
@@ -291,7 +301,10 @@ REFUSED: list[tuple[list[str], str]] = [
     (["--sweep", "width=1,2", "units=8,16"], "sweep: width and units exclude each other"),
     (["--sweep", "width=0,1"], "sweep: width: expected a factor above 0; received 0. This is the trial with width=0"),
     (["--sweep", "units=a,b"], "sweep: units: expected a number of units; received 'a'"),
-    (["--sweep", "width=1,2", "model=linear,mlp"], "sweep: width: expected a network with hidden layers; received none"),
+    (
+        ["--sweep", "width=1,2", "model=linear,mlp"],
+        "sweep: width: expected a network with hidden layers; received none",
+    ),
     (["--sweep", "model=mlp,mpl"], "sweep: model: no built-in network 'mpl'. Did you mean 'mlp'?"),
     (["--sweep", "layers.0.unit=3,4"], "unknown key 'unit'. Did you mean 'units'?"),
     (["--sweep", "layers.9.units=3,4"], "expected an index from 0 to 2 in layers; received '9'"),

@@ -116,8 +116,8 @@ def write_setting(parameter: Parameter, description: str = "") -> Iterator[str]:
     --------
     >>> print("\n".join(write_setting(PARAMETERS["patience"])))
     <BLANKLINE>
-    # Stop after this many epochs without a lower validation loss, 0 for never (default: a tenth of the
-    # epochs, a quarter for ensemble and cnn, at least 5).
+    # Stop after this many epochs without a lower validation loss, 0 for never (default: never for cnn,
+    # a quarter of the epochs for ensemble, otherwise a tenth, at least 5).
     # patience = (an integer, 0 or more)
     """
     default: Any = parameter.default
