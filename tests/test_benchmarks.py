@@ -133,16 +133,16 @@ def test_the_c_loops_train_the_networks(
         assert found["loss"] == pytest.approx(workload.by_numpy(phases)["loss"], rel=1e-3)
 
 
-def make_result(recipe: str, seed: int, score: float) -> dict[str, Any]:
+def make_recipe_result(recipe: str, seed: int, score: float) -> dict[str, Any]:
     return {"kind": "tables", "data": "flats", "seed": seed, "recipe": recipe, "score": score, "cpu": 2.0}
 
 
 def test_the_report_of_recipes_ranks_them_on_the_same_splits(benchmark_module: Callable[[str], Any]) -> None:
     results = benchmark_module("recipe_study.results")
     found = [
-        *(make_result("ensemble", seed, score) for seed, score in enumerate([0.90, 0.80])),
-        *(make_result("gradient-boosted trees", seed, score) for seed, score in enumerate([0.91, 0.80])),
-        make_result("ensemble", 2, 0.1),  # a split that only one of them has counts for no rank
+        *(make_recipe_result("ensemble", seed, score) for seed, score in enumerate([0.90, 0.80])),
+        *(make_recipe_result("gradient-boosted trees", seed, score) for seed, score in enumerate([0.91, 0.80])),
+        make_recipe_result("ensemble", 2, 0.1),  # a split that only one of them has counts for no rank
     ]
     lines = results.format_report(found).splitlines()
     assert "| mean rank | | 1.75 | 1.25 |" in lines

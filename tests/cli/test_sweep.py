@@ -260,7 +260,6 @@ def test_trials_have_the_recipe_of_their_network() -> None:
     assert [each["kind"] for each in optimizers] == ["AdamW", "Adam", "AdamW"]
     assert [each["learning_rate"]["initial_learning_rate"] for each in optimizers[::2]] == [0.01, 0.002]
     assert optimizers[2]["weight_decay"] == 0.5
-    assert settings.layers[-1]["kernel_initializer"] == "zeros"
 
 
 @pytest.mark.slow

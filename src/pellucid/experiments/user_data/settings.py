@@ -86,8 +86,8 @@ class Settings:
     patience: Annotated[
         int | None,
         Range(0),
-        "Stop after this many epochs without a lower validation loss, 0 for never (default: never for cnn, a quarter of "
-        "the epochs for ensemble, otherwise a tenth, at least 5).",
+        "Stop after this many epochs without a lower validation loss, 0 for never (default: never for cnn, a quarter "
+        "of the epochs for ensemble, otherwise a tenth, at least 5).",
     ] = None
     validation_split: Annotated[
         float, Range(0, 1, open=True), "Fraction of the samples in the validation set (default 0.15)."
