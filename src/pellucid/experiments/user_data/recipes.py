@@ -9,8 +9,9 @@ from typing import Any
 
 from pellucid.experiments.user_data.settings import Settings
 
-EPOCHS, MAXIMUM_EPOCHS = 20, 200
+EPOCHS, MINIMUM_EPOCHS, MAXIMUM_EPOCHS = 20, 2, 200
 MINIMUM_PATIENCE = 5
+STEPS_PER_EPOCH = 1_000
 
 WARMUP = 0.05
 """Fraction of the steps in which the learning rate rises, before it falls along a cosine."""
@@ -24,12 +25,16 @@ class Recipe:
     ----------
     batch_size : int
         Samples per step.
+    maximum_batch_size : int, optional
+        The batch size is doubled up to this number while an epoch has more than `STEPS_PER_EPOCH` steps.
     optimizer : mapping
         Kind and arguments of the optimizer.
     peak_rate : float, optional
         Learning rate after a warm-up, from which it falls to 0 along a cosine. None keeps the optimizer's rate.
     steps : int
         Small training sets get more epochs than `EPOCHS`, up to `MAXIMUM_EPOCHS`, to reach this number of steps.
+    maximum_steps : int, optional
+        Large training sets get fewer epochs, at least `MINIMUM_EPOCHS`, not to exceed this number of steps.
     patience : float
         Fraction of the epochs after which training stops without a lower validation loss. A network with batch
         normalization gets its lowest loss near the end, when the learning rate is small.
@@ -40,12 +45,29 @@ class Recipe:
     peak_rate: float | None = None
     steps: int = 2_000
     patience: float = 0.1
+    maximum_batch_size: int | None = None
+    maximum_steps: int | None = None
 
 
 PLAIN = Recipe()
 RECIPES = {
-    "ensemble": Recipe(128, {"kind": "AdamW", "weight_decay": 0.02, "beta_2": 0.95}, 0.002, 4_000, 0.25),
-    "cnn": Recipe(32, {"kind": "AdamW", "weight_decay": 0.05}, 0.002, 2_000, 1.0),
+    "ensemble": Recipe(
+        batch_size=128,
+        optimizer={"kind": "AdamW", "weight_decay": 0.02, "beta_2": 0.95},
+        peak_rate=0.002,
+        steps=4_000,
+        patience=0.25,
+        maximum_batch_size=2_048,
+        maximum_steps=20_000,
+    ),
+    "cnn": Recipe(
+        batch_size=32,
+        optimizer={"kind": "AdamW", "weight_decay": 0.05},
+        peak_rate=0.002,
+        steps=2_000,
+        patience=1.0,
+        maximum_steps=30_000,
+    ),
 }
 """Recipes of the built-in networks that have one of their own; all other networks have the plain one."""
 
@@ -63,12 +85,17 @@ def resolve_settings(settings: Settings, recipe: Recipe, samples: int) -> Settin
     >>> few, many = (resolve_settings(Settings("moons"), PLAIN, n) for n in (700, 60_000))
     >>> (few.epochs, few.patience), (many.epochs, many.patience)
     ((90, 9), (20, 5))
+    >>> large = resolve_settings(Settings("x.csv"), RECIPES["ensemble"], 20_000_000)
+    >>> large.batch_size, large.epochs
+    (2048, 2)
     >>> resolve_settings(Settings("flats.csv"), RECIPES["ensemble"], 10_000).optimizer["kind"]
     'AdamW'
     """
-    batch_size = settings.batch_size or recipe.batch_size
+    batch_size = settings.batch_size or choose_batch_size(recipe, samples)
     steps = -(-samples // batch_size)
     epochs = settings.epochs or min(max(EPOCHS, recipe.steps // steps), MAXIMUM_EPOCHS)
+    if settings.epochs is None and recipe.maximum_steps is not None:
+        epochs = max(MINIMUM_EPOCHS, min(epochs, recipe.maximum_steps // steps))
     patience = settings.patience
     if patience is None:
         patience = max(MINIMUM_PATIENCE, int(epochs * recipe.patience))
@@ -81,6 +108,13 @@ def resolve_settings(settings: Settings, recipe: Recipe, samples: int) -> Settin
     return replace(
         settings, batch_size=batch_size, epochs=epochs, patience=patience, optimizer=optimizer, learning_rate=rate
     )
+
+
+def choose_batch_size(recipe: Recipe, samples: int) -> int:
+    size = recipe.batch_size
+    while size < (recipe.maximum_batch_size or size) and samples > size * STEPS_PER_EPOCH:
+        size *= 2
+    return size
 
 
 def make_schedule(rate: float, steps: int) -> dict[str, Any]:

@@ -69,9 +69,11 @@ class Settings:
         "them as they are (default for cnn: mirror for color images, shift for gray ones, such as digits).",
     ] = None
     epochs: Annotated[
-        int | None, Range(1), "Maximum number of epochs (default 20, up to 200 for small training sets)."
+        int | None, Range(1), "Maximum number of epochs (default 20, up to 200 for small and down to 2 for large data)."
     ] = None
-    batch_size: Annotated[int | None, Range(1), "Samples per step (default 32, 128 for the ensemble)."] = None
+    batch_size: Annotated[
+        int | None, Range(1), "Samples per step (default 32; for the ensemble 128, up to 2048 for large data)."
+    ] = None
     optimizer: Annotated[
         str | dict | None,  # type: ignore[type-arg]
         "Optimizer: adam, sgd, adamw, rmsprop, ... (default adamw with a learning rate that rises and falls for "
