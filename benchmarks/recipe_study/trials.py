@@ -71,7 +71,8 @@ def make_settings(recipe: Candidate, source: Mapping[str, Any], dataset: Dataset
         last = {"kind": "EinsumDense", **axes, "output_shape": [recipe.members, dataset.outputs]}
     if dataset.class_names:
         last["activation"] = "softmax"
-    return replace(settings, layers=[*recipe.layers(shape), last])
+    channels = [{"kind": "Reshape", "target_shape": [*shape, 1]}] if len(shape) == 2 else []
+    return replace(settings, layers=[*channels, *recipe.layers(shape), last])
 
 
 def count_affordable_epochs(prepared: PreparedRun, budget: float) -> int:
