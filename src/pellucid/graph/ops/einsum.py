@@ -162,7 +162,8 @@ def multiply_and_sum(xp: ArrayNamespace, x: NamespaceArray, y: NamespaceArray, s
         return xp.reshape(moved, [sizes.get(index, 1) for index in order])
 
     product = align(x, inputs[0]) * align(y, inputs[1])
-    return xp.sum(product, axis=tuple(range(len(output), len(order)))) if summed else product
+    axes = tuple(range(len(output), len(order)))
+    return xp.sum(product, axis=axes, dtype=product.dtype) if summed else product  # NumPy would widen integers
 
 
 @register_function
