@@ -18,7 +18,7 @@ class Candidate:
     Attributes
     ----------
     settings : mapping
-        Settings of ``pellucid train``; what they leave out has its default.
+        Settings of ``pellucid train``; the others have their defaults.
     training : Recipe
         Optimizer, batch size and length of the training.
     layers : function, optional

@@ -69,7 +69,7 @@ RECIPES = {
         maximum_steps=30_000,
     ),
 }
-"""Recipes of the built-in networks that have one of their own; all other networks have the plain one."""
+"""Recipes of built-in networks; all other networks have the plain one."""
 
 
 def get_recipe(settings: Settings, name: str) -> Recipe:
