@@ -53,6 +53,7 @@ def test_predictions_are_the_mean_of_the_members(table: str) -> None:
     x = prepared.x[:7]
     members = prepared.model.predict(x)
     assert count_members(prepared.model) == MEMBERS
+    assert f"weights, {MEMBERS} members, whose mean loss is minimized; AdamW" in prepared.network_summary
     assert members.shape == (7, MEMBERS, 3)
     assert np.ptp(members, axis=1).max() > 0.01  # they differ
     np.testing.assert_allclose(prepared.make_final_model().predict(x), members.mean(axis=1), rtol=1e-6)

@@ -15,7 +15,7 @@ from pellucid.experiments.runner.result import pluralize
 from pellucid.experiments.user_data.class_balance import get_class_weights, get_positive_class
 from pellucid.experiments.user_data.dataset import Dataset, split_dataset
 from pellucid.experiments.user_data.decision import Decision, choose_threshold, parse_threshold
-from pellucid.experiments.user_data.ensembles import make_final_layers
+from pellucid.experiments.user_data.ensembles import count_members, make_final_layers
 from pellucid.experiments.user_data.fine_tuning import check_source, complete_network, transfer
 from pellucid.experiments.user_data.loaders import get_options, load_dataset
 from pellucid.experiments.user_data.networks import (
@@ -138,9 +138,11 @@ class PreparedRun:
         """Size of the network, and settings of the training."""
         settings, optimizer = self.settings, self.model.optimizer
         table = settings.optimizer if isinstance(settings.optimizer, dict) else {}
+        count = count_members(self.model)
+        members = f", {count} members, whose mean loss is minimized" if count else ""
         learning_rate = format_learning_rate(table.get("learning_rate", optimizer.learning_rate))
         return (
-            f"{self.name}: {pluralize(len(self.layers), 'layer')}, {pluralize(self.weights, 'weight')}; "
+            f"{self.name}: {pluralize(len(self.layers), 'layer')}, {pluralize(self.weights, 'weight')}{members}; "
             f"{type(optimizer).__name__}, {learning_rate}, at most "
             f"{pluralize(settings.epochs or 1, 'epoch')}, batch size {settings.batch_size}, seed {settings.seed}"
         )
