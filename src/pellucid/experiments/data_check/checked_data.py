@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pellucid.experiments.user_data.networks import is_image
-from pellucid.experiments.user_data.table_columns import explain_column, silence
+from pellucid.experiments.user_data.table_columns import explain_column, get_targets, silence
 from pellucid.typing import Array
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def read_column(table: Table, name: str, description: Mapping[str, Any]) -> Chec
     described = {column["name"]: column for column in description["inputs"]}
     if name in described:
         used_as, reason = described[name]["kind"], explain_column(table, described[name])
-    elif name == description["target"]:
+    elif name in get_targets(description):
         used_as, reason = "target", ""
     else:
         used_as, reason = "-", description["skipped"][name]
