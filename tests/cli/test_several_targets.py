@@ -305,6 +305,9 @@ def test_outputs_that_do_not_match_the_targets_are_refused(assignment: str, mess
 def test_outputs_are_in_the_order_of_the_file_and_stay_in_a_sweep() -> None:
     run = prepare_run("graph.toml", "layers.1.units=2", target="price,size,age")
     assert run.model.outputs[0].shape == ("n", 3)
+    constants = [f"layers.{k}.bias_initializer={{kind='Constant', value={k}.0}}" for k in (1, 2)]
+    run = prepare_run("graph.toml", *constants, *(f"layers.{k}.kernel_initializer=zeros" for k in (1, 2)))
+    np.testing.assert_array_equal(run.model.predict(run.x[:2]), [[1, 2], [1, 2]])
     layers = [{"name": name, "kind": "Dense", "units": 8} for name in ("shared", "price_out", "size_out")]
     scaled = scale_layers(layers, {"units": 3}, ["price_out", "size_out"])
     assert [layer["units"] for layer in scaled] == [3, 8, 8]

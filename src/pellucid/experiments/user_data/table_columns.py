@@ -103,18 +103,6 @@ def describe_columns(
     return {"target": targets[0] if len(targets) == 1 else [*targets], "inputs": columns, "skipped": skipped}
 
 
-def get_targets(description: Mapping[str, Any]) -> list[str]:
-    """Return the names of the target columns of a description.
-
-    Examples
-    --------
-    >>> get_targets({"target": "price"}), get_targets({"target": ["price", "size"]})
-    (['price'], ['price', 'size'])
-    """
-    target = description["target"]
-    return target if isinstance(target, list) else [target]
-
-
 def check_chosen(table: Table, targets: Sequence[str], chosen: Mapping[str, str]) -> None:
     for name, kind in chosen.items():
         if name not in table.names:

@@ -124,10 +124,11 @@ class WeightSource:
         missing = [name for name in columns if name not in dataset.table.names]
         wanted = [name for name in dataset.target_names if name in columns]
         if missing or wanted:
+            one = "the" if len(dataset.target_names) == 1 else "a"
             problem = (
                 f"received none named {missing[0]!a}.{near_miss(missing[0], dataset.table.names)}"
                 if missing
-                else f"of which {wanted[0]!a} is a target here."
+                else f"of which {wanted[0]!a} is {one} target here."
             )
             raise DataError(
                 f"{dataset.where}: expected the columns of {self.path} ({', '.join(columns)}), {problem} Rename or add "

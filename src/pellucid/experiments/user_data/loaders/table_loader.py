@@ -318,9 +318,11 @@ def get_feature_columns(description: Mapping[str, Any]) -> list[str]:
 
 def is_valid(description: Mapping[str, Any]) -> bool:
     from pellucid.experiments.user_data.dataset import is_list_of
-    from pellucid.experiments.user_data.table_columns import get_targets, is_valid_column
+    from pellucid.experiments.user_data.table_columns import is_valid_column
 
-    return is_list_of(str, get_targets(description)) and all(map(is_valid_column, description["inputs"]))
+    target = description["target"]
+    has_targets = isinstance(target, str) or is_list_of(str, target)
+    return has_targets and all(map(is_valid_column, description["inputs"]))
 
 
 def recognizes(path: Path) -> bool:
