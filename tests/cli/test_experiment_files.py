@@ -290,9 +290,8 @@ def test_errors_of_set_on_the_command_line() -> None:
     assert "input 1 (size): columns: only for tables, whose columns have names. Omit it" in error(
         "branches.toml", "data.source=moons", "data={ source = 'moons' }"
     )
-    text = error("branches.toml", "model.outputs=['a', 'b']")
-    assert (
-        "model.outputs=['a', 'b'], [model]: outputs: expected the name of one layer; received ['a', 'b']. Join" in text
+    assert "model.outputs=3, [model]: outputs: expected the name of a layer, or a list of names; received 3" in error(
+        "branches.toml", "model.outputs=3"
     )
 
 

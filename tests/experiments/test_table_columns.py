@@ -36,7 +36,7 @@ def make_table(**columns: Any) -> Table:
 
 def describe(table: Table, chosen: dict[str, str] | None = None, training: Any = None) -> dict[str, Any]:
     rows = np.arange(len(table)) if training is None else training
-    return describe_columns(table, rows, table.names[-1], chosen or {}, strict=False)
+    return describe_columns(table, rows, table.names[-1:], chosen or {}, strict=False)
 
 
 TARGET = RNG.normal(size=ROWS).round(3)
@@ -68,7 +68,7 @@ def test_kinds_of_columns_are_inferred(name: str, values: Any, kind: str) -> Non
     spelled = name.replace("_", " ")
     found = {column["name"]: column["kind"] for column in described["inputs"]} | described["skipped"]
     assert found[spelled] == kind
-    assert [line for line in format_columns(table, described, "y") if line.startswith(f"  {spelled} ")]
+    assert [line for line in format_columns(table, described, ["y"]) if line.startswith(f"  {spelled} ")]
 
 
 def test_an_identifier_is_used_if_there_is_nothing_else() -> None:
@@ -114,7 +114,7 @@ def test_dates_become_parts_that_vary() -> None:
 
 def test_an_ambiguous_date_is_reported() -> None:
     table = make_table(when=["1/2/2024", "3/4/2024", "5/6/2023"], y=[1, 2, 3])
-    lines = format_columns(table, describe(table), "y")
+    lines = format_columns(table, describe(table), ["y"])
     assert "month/day/year, could also be day/month/year; features: days, year, month, weekday" in lines[1]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -111,7 +111,7 @@ class CheckedData:
         """The columns of a table, or the features of an array of rows; empty for other data."""
         table = self.dataset.table
         if table is not None:
-            return [read_column(table, name, self.description) for name in table.names]
+            return [read_column(table, name, self.description, self.dataset.target_names) for name in table.names]
         if self.x.ndim != 2:
             return []
         return [
@@ -125,11 +125,11 @@ class CheckedData:
         return [column for column in self.columns if column.is_feature]
 
 
-def read_column(table: Table, name: str, description: Mapping[str, Any]) -> CheckedColumn:
+def read_column(table: Table, name: str, description: Mapping[str, Any], targets: Sequence[str]) -> CheckedColumn:
     described = {column["name"]: column for column in description["inputs"]}
     if name in described:
         used_as, reason = described[name]["kind"], explain_column(table, described[name])
-    elif name == description["target"]:
+    elif name in targets:
         used_as, reason = "target", ""
     else:
         used_as, reason = "-", description["skipped"][name]

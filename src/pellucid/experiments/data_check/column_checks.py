@@ -58,11 +58,13 @@ def find_leaks(checked: CheckedData) -> Iterator[Finding]:
     leaks = {column.name: power for column, power in measure_predictive_power(checked) if power >= PREDICTIVE_POWER}
     if leaks:
         names = list(leaks)
+        dataset = checked.dataset
+        target = "the target" if dataset.class_names or len(dataset.target_names) == 1 else "one of the targets"
         listed = join_parts([f"{name} ({power:.2f})" for name, power in leaks.items()])
         yield Finding(
             "possible leak",
             join_parts(names),
-            f"{listed} {'predicts' if len(leaks) == 1 else 'each predict'} the target alone (predictive power: 0 is a "
+            f"{listed} {'predicts' if len(leaks) == 1 else 'each predict'} {target} alone (predictive power: 0 is a "
             "constant prediction, 1 is perfect)",
             "If a feature is known only after the target, the score is far too good for new samples.",
             f"Check when it is known; if after the target, leave it out{format_skip(checked, names)}",
@@ -97,6 +99,8 @@ def encode_values(column: CheckedColumn) -> Array:
 def compute_predictive_power(feature: Array, y: Array) -> float:
     """Return the predictive power of one feature for class indices, int32, or regression targets, shape (n, k).
 
+    Of several targets, it is the power for the one that the feature predicts best.
+
     Examples
     --------
     >>> feature = np.arange(40.0) % 2
@@ -118,9 +122,9 @@ def compute_predictive_power(feature: Array, y: Array) -> float:
         least = max(2 * p.max() ** 2 / (1 + p.max()), (p**2).sum())
         own = f1_score(y, predicted, average="weighted")
         return max(0.0, float((own - least) / (1 - least))) if least < 1 else 0.0
-    error = np.abs(predicted.reshape(y.shape) - y).mean()
-    least = np.abs(np.median(y, axis=0) - y).mean()
-    return max(0.0, float(1 - error / least)) if least > 0 else 0.0
+    errors = np.abs(predicted.reshape(y.shape) - y).mean(axis=0)
+    least_errors = np.abs(np.median(y, axis=0) - y).mean(axis=0)
+    return max([0.0, *(float(1 - e / least) for e, least in zip(errors, least_errors, strict=True) if least > 0)])
 
 
 def find_identifiers(checked: CheckedData) -> Iterator[Finding]:

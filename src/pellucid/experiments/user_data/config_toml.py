@@ -176,22 +176,24 @@ def parse_network(experiment: ExperimentTable) -> dict[str, Any]:
         settings["input_shape"] = tuple(shape) if isinstance(shape, list) else shape
     if is_graph:
         settings["inputs"] = get_tables(experiment, "inputs") if "inputs" in table else []
-        settings["outputs"] = parse_output(experiment, model.get("outputs"))
+        settings["outputs"] = parse_outputs(experiment, model.get("outputs"))
         for number, each in enumerate(settings["inputs"], start=1):
             check_names(each, GROUP_KEYS, f"{experiment.locate('inputs')}, input {number}")
     return settings
 
 
-def parse_output(experiment: ExperimentTable, outputs: object) -> str | None:
-    """Return the name of the output; None for the result of the last layer."""
+def parse_outputs(experiment: ExperimentTable, outputs: object) -> str | list[str] | None:
+    """Return the name of the output, or the names of several; None for the result of the last layer."""
     if isinstance(outputs, list) and len(outputs) == 1:
         [outputs] = outputs
+    where = f"{experiment.locate('model', 'outputs')}, [model]: outputs"
+    if isinstance(outputs, list) and outputs and all(isinstance(name, str) for name in outputs):
+        for name in outputs:
+            if outputs.count(name) > 1:
+                raise UsageError(f"{where}: {name!r} is given twice. Remove one of them")
+        return outputs
     if not isinstance(outputs, str | None):
-        raise UsageError(
-            f"{experiment.locate('model', 'outputs')}, [model]: outputs: expected the name of one layer; received "
-            f"{outputs!r:.100}. Join several with a layer of kind = 'Concatenate', or train from Python, with "
-            "pel.from_toml and fit"
-        )
+        raise UsageError(f"{where}: expected the name of a layer, or a list of names; received {outputs!r:.100}")
     return outputs
 
 

@@ -140,7 +140,7 @@ def describe_sections() -> Schema:
     model = {
         "kind": {"enum": ["Sequential", "Model"], "description": "A chain of layers, or layers with named inputs."},
         "name": NAME,
-        "outputs": {**NAMES, "description": "Name of the output, by default the last layer."},
+        "outputs": {**NAMES, "description": "Name of the output, or several, by default the last layer."},
     }
     source = {
         "name": {**NAME, "description": "Name that layers have in their inputs."},

@@ -139,6 +139,11 @@ def complete_network(settings: Settings, source: WeightSource, dataset: Dataset,
         layers, layers_from = keep_edges(network["layers"], source), str(source.path)
         inputs, outputs, name = network.get("inputs"), network.get("outputs"), network.get("model", name)
         if head == "replace":
+            if isinstance(outputs, list):
+                raise UsageError(
+                    f"head: expected a network with one output layer, which can be replaced; received {source.path} "
+                    f"with {', '.join(outputs)}. Write the layers into a .toml file, and add --model with it"
+                )
             layers = replace_head(layers, dataset.outputs, dataset.task, source.path)
         if settings.augment not in (None, "none"):
             layers = add_augmentation(layers, shape, settings.augment, source.path)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pellucid.experiments.runner.errors import UsageError, suggest_name
+from pellucid.experiments.runner.result import pluralize
 from pellucid.experiments.user_data.column_groups import select_groups
 from pellucid.experiments.user_data.dataset import Dataset
 from pellucid.experiments.user_data.ensembles import compile_ensemble, count_members
@@ -233,7 +234,8 @@ def build_model(
     loss, metrics = get_loss_and_metrics(settings, dataset.task)
     source, scaling = make_input_layers(x, training)
     adapt = functools.partial(adapt_layer, source=source, x=x, training=training)
-    reader = TomlModelReader(settings.layers_from, sources=settings.sources, prepare_layer=adapt)
+    join = functools.partial(join_outputs, settings=settings, dataset=dataset)
+    reader = TomlModelReader(settings.layers_from, sources=settings.sources, prepare_layer=adapt, join_outputs=join)
     table = {
         "pellucid": 1,
         "model": {"kind": "Sequential", "name": name},
@@ -275,6 +277,27 @@ def adapt_layer(layer: Any, e: Any, *, source: Any, x: Array, training: Rows) ->
     if isinstance(layer, nn.PiecewiseLinearEncoding) and layer.edges is None:
         rows = training[:: -(-len(training) // MAXIMUM_QUANTILE_SAMPLES)]
         layer.adapt(function([source], e)(x[np.asarray(rows)]))
+
+
+def join_outputs(outputs: Sequence[Any], *, settings: Settings, dataset: Dataset) -> Any:
+    """Return the concatenation of several outputs; raise `ModelError` if they are not one number for each target."""
+    from pellucid import nn
+    from pellucid.model.errors import ModelError
+
+    if dataset.class_names:
+        raise ModelError(
+            f"expected the name of one layer for a classification; received {settings.outputs!r:.100}. Join several "
+            "with a layer of kind = 'Concatenate', or train from Python, with pel.from_toml and fit"
+        )
+    units = [output.shape[-1] for output in outputs]
+    if sum(units) != dataset.outputs:
+        received = ", ".join(f"{count} of {name!r}" for name, count in zip(settings.outputs, units, strict=True))
+        raise ModelError(
+            f"expected {pluralize(dataset.outputs, 'number')}, one for each target in this order "
+            f"({', '.join(dataset.target_names)}); received {sum(units)}: {received}. Change the units of these "
+            "layers, or the outputs"
+        )
+    return nn.Concatenate(axis=-1, name="joined_outputs")(list(outputs))
 
 
 def check_model(model: "Model", dataset: Dataset, settings: Settings) -> None:

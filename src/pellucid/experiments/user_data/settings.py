@@ -35,8 +35,9 @@ class Settings:
         The shape of one sample for which the layers were written, to be checked against the data.
     inputs : sequence of mapping, optional
         Named groups of columns, like ``[[inputs]]``, if the layers name their inputs; an empty one is all columns.
-    outputs : str, optional
-        Name of the output, by default that of the last layer.
+    outputs : str or list of str, optional
+        Name of the output, by default that of the last layer; or names of several, which are joined in the order of
+        the targets.
     sources : mapping
         The file of each section, for error messages, if it is not ``layers_from``.
     backends : sequence of str

@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -40,12 +40,12 @@ class StoredRows:
 
     drawn: Table
 
-    def __init__(self, table: StoredTable, settings: Settings, target: str, folder: Path | None) -> None:
-        self.table, self.settings, self.target, self.folder = table, settings, target, folder
+    def __init__(self, table: StoredTable, settings: Settings, targets: Sequence[str], folder: Path | None) -> None:
+        self.table, self.settings, self.targets, self.folder = table, settings, targets, folder
 
     def describe(self, is_training: Array) -> tuple[Mapping[str, Any], DrawnSample]:
         rows, self.drawn = draw_sample(self.table, is_training)
-        description = describe(self.drawn, np.flatnonzero(is_training[rows]), self.target, self.settings)
+        description = describe(self.drawn, np.flatnonzero(is_training[rows]), self.targets, self.settings)
         most = SAMPLE_BYTES // (4 * len(list_features(description["inputs"])))
         few = draw_rows(len(rows), max(1, most))
         mask = np.zeros(len(rows), bool)

@@ -1,7 +1,7 @@
 """Targets of a table that is larger than memory."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,12 @@ from pellucid.data.tables.cells import MAXIMUM_INVALID_FRACTION
 from pellucid.data.tables.stored_table import StoredTable
 from pellucid.data.tables.table import Table, is_boolean, is_temporal, parse_column
 from pellucid.experiments.user_data.dataset import Task, encode_targets, infer_integer_task, infer_task
-from pellucid.experiments.user_data.loaders.table_loader import check_present, make_outlier_error
+from pellucid.experiments.user_data.loaders.table_loader import (
+    check_numbers,
+    check_present,
+    check_task,
+    make_outlier_error,
+)
 from pellucid.experiments.user_data.row_file import RowFile
 from pellucid.experiments.user_data.sample_storage import SAMPLE_ROWS, draw_rows
 from pellucid.experiments.user_data.settings import Settings
@@ -58,46 +63,69 @@ class TargetCounter:
 
 
 def read_targets(
-    table: StoredTable, target: str, settings: Settings, folder: Path | None
+    table: StoredTable, names: Sequence[str], settings: Settings, folder: Path | None
 ) -> tuple[StoredTable, dict[str, Any]]:
-    """Return the rows that have a target, and targets, class names and the reason for the task, by name.
+    """Return the rows that have all targets, and targets, class names and the reason for the task, by name.
 
     Raises
     ------
     DataError
         If the targets cannot be used, or there are more classes than `MAXIMUM_DISTINCT`.
     """
-    where = f"{table.path}, column {target!a}"
-    if target not in table.names:
-        next(table.iter_chunks()).column_index(target)  # raises an error with the columns
-    is_numeric = has_numbers(table, target)
-    counter, present = TargetCounter(), np.zeros(len(table), bool)
-    start = 0
+    check_task(names, settings)
+    for name in names:
+        if name not in table.names:
+            next(table.iter_chunks()).column_index(name)  # raises an error with the columns
+    counters, masks = dict[str, TargetCounter](), dict[str, Array]()
+    are_numeric = {name: has_numbers(table, name) for name in names}
+    for name, is_numeric in are_numeric.items():
+        counters[name], masks[name] = count_targets(table, name, is_numeric, settings.strict)
+        if len(names) > 1 and masks[name].any():
+            check_numbers(table.path, name, settings.task, counters[name].infer_task(), is_numeric)
+    present = check_present(table.path, masks, lambda row: locate(table, row))
+    kept = table if present.all() else table.select_rows(present)
+    task, reason = settings.task or "regression", ""
+    if settings.task is None and len(names) == 1:
+        task, reason = counters[names[0]].infer_task()
+    if task == "regression":
+        for name, counter in counters.items():
+            encode_targets(counter.distinct, task, f"{table.path}, column {name!a}")  # raises for strings or one value
+        return kept, {"targets": encode_numbers(kept, names, folder), "class_names": (), "task_reason": reason}
+    [(name, counter)] = counters.items()
+    found = encode_classes(kept, name, counter, are_numeric[name], folder)
+    return kept, {**found, "task_reason": reason}
+
+
+def count_targets(table: StoredTable, target: str, is_numeric: bool, strict: bool) -> tuple[TargetCounter, Array]:
+    """Return the distinct targets of a column, and which rows have one."""
+    counter, present, start = TargetCounter(), np.zeros(len(table), bool), 0
     with collect_cell_warnings():
         for chunk, values in iter_targets(table, target, is_numeric):
             if is_numeric:
-                chunk.numbers(target, settings.strict)  # reports invalid cells
+                chunk.numbers(target, strict)  # reports invalid cells
             has_target = np.isfinite(values) if is_numeric else values != ""
             present[start : start + len(chunk)] = has_target
             counter.add(values[has_target])
             start += len(chunk)
-    check_present(table.path, target, present, lambda row: locate(table, row))
-    kept = table if present.all() else table.select_rows(present)
-    task, reason = (settings.task, "") if settings.task else counter.infer_task()
-    if task == "regression":
-        encode_targets(counter.distinct, task, where)  # raises for strings, and for one value
-        return kept, {"targets": encode_numbers(kept, target, folder), "class_names": (), "task_reason": reason}
+    return counter, present
+
+
+def encode_classes(
+    table: StoredTable, target: str, counter: TargetCounter, is_numeric: bool, folder: Path | None
+) -> dict[str, Any]:
+    """Return class indices, int32, shape (n,), and class names, by name."""
+    where = f"{table.path}, column {target!a}"
     if counter.is_full:
         raise DataError(
             f"{where}: expected at most {MAXIMUM_DISTINCT:,} classes in a table that is larger than memory, received "
             "more. Choose another column with --target, or --task regression if they are numbers."
         )
-    _, names = encode_targets(counter.distinct, task, where)
+    _, names = encode_targets(counter.distinct, "classification", where)
     file, start = RowFile(folder, (), np.int32), 0
-    for chunk, values in iter_targets(kept, target, is_numeric):
+    for chunk, values in iter_targets(table, target, is_numeric):
         file.write(start, np.searchsorted(counter.distinct, values))
         start += len(chunk)
-    return kept, {"targets": file.map(len(kept)), "class_names": names, "task_reason": reason}
+    return {"targets": file.map(len(table)), "class_names": names}
 
 
 def has_numbers(table: StoredTable, name: str) -> bool:
@@ -118,23 +146,27 @@ def iter_targets(table: StoredTable, name: str, is_numeric: bool) -> Iterator[tu
         yield chunk, parse_column(chunk, name)[0] if is_numeric else chunk.strings(name)
 
 
-def encode_numbers(table: StoredTable, target: str, folder: Path | None) -> Array:
-    """Return the targets of a regression, float32, shape (n, 1); raise `DataError` if one hides all others."""
-    drawn = draw_rows(len(table), SAMPLE_ROWS)
-    file, sample, ends, start = RowFile(folder, (1,), np.float32), list[Array](), dict[int, float](), 0
-    for chunk, numbers in iter_targets(table, target, True):
+def encode_numbers(table: StoredTable, targets: Sequence[str], folder: Path | None) -> Array:
+    """Return the k targets of a regression, float32, shape (n, k); raise `DataError` if one hides all others."""
+    drawn, count = draw_rows(len(table), SAMPLE_ROWS), len(targets)
+    file, sample, start = RowFile(folder, (count,), np.float32), list[Array](), 0
+    ends: list[dict[int, float]] = [{} for _ in targets]
+    for chunk in table.iter_chunks([*targets]):
+        numbers = np.stack([parse_column(chunk, name)[0] for name in targets], axis=1)
         stop = start + len(chunk)
-        file.write(start, numbers[:, None])
+        file.write(start, numbers)
         sample.append(numbers[drawn[np.searchsorted(drawn, start) : np.searchsorted(drawn, stop)] - start])
-        ends |= {start + int(row): float(numbers[row]) for row in (numbers.argmin(), numbers.argmax())}
+        for k, column in enumerate(numbers.T):
+            ends[k] |= {start + int(row): float(column[row]) for row in (column.argmin(), column.argmax())}
         start = stop
-    limits = find_limits(np.concatenate(sample))
-    if limits is not None:
-        for row, value in sorted(ends.items()):
-            if not limits[0] <= value <= limits[1]:
-                raise make_outlier_error(table.path, locate(table, row), target, limits, value)
-    values: Array = file.map(len(table))
-    return values
+    for name, values, found in zip(targets, np.concatenate(sample).T, ends, strict=True):
+        limits = find_limits(values)
+        if limits is not None:
+            for row, value in sorted(found.items()):
+                if not limits[0] <= value <= limits[1]:
+                    raise make_outlier_error(table.path, locate(table, row), name, limits, value)
+    encoded: Array = file.map(len(table))
+    return encoded
 
 
 def locate(table: StoredTable, row: int) -> str:

@@ -199,7 +199,7 @@ def make_trial(number: int, values: Mapping[str, Any], prepared: PreparedRun, ba
         settings = resolve_augmentation(settings, prepared.x)
         name, layers = get_layers(settings, shape, dataset.outputs, dataset.task)
         settings = resolve_settings(settings, get_recipe(settings, name), len(prepared.parts["training"]))
-        layers = scale_layers(layers, values)
+        layers = scale_layers(layers, values, settings.outputs)
         content = tomllib.loads(format_settings(settings, name, layers, shape, dataset.task))
         table = ExperimentTable("the sweep", expand_variables(content, (), "the sweep"))
         others = [
@@ -226,8 +226,10 @@ def choose_network(settings: Settings, values: Mapping[str, Any]) -> Settings:
     return replace(settings, model=model, augment=augment)
 
 
-def scale_layers(layers: Sequence[Mapping[str, Any]], values: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return layers, the last of which stays, with widths multiplied by ``width``, or ``units`` in hidden Dense layers.
+def scale_layers(
+    layers: Sequence[Mapping[str, Any]], values: Mapping[str, Any], outputs: str | Sequence[str] | None = None
+) -> list[dict[str, Any]]:
+    """Return layers with widths multiplied by ``width``, or ``units`` in Dense layers; the last and the outputs stay.
 
     Examples
     --------
@@ -238,7 +240,12 @@ def scale_layers(layers: Sequence[Mapping[str, Any]], values: Mapping[str, Any])
     [16, 16, 2]
     """
     last = max((k for k, each in enumerate(layers) if "units" in each or "filters" in each), default=-1)
-    hidden = [k for k, each in enumerate(layers) if k != last and ("units" in each or "filters" in each)]
+    final = [outputs] if isinstance(outputs, str) else outputs or ()
+    hidden = [
+        k
+        for k, each in enumerate(layers)
+        if k != last and each.get("name") not in final and ("units" in each or "filters" in each)
+    ]
     scaled = [dict(each) for each in layers]
     for key in ("width", "units"):
         if key not in values:

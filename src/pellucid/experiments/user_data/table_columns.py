@@ -61,7 +61,7 @@ class Skipped:
 
 
 def describe_columns(
-    table: Table, training: Array, target: str, chosen: Mapping[str, str], *, strict: bool
+    table: Table, training: Array, targets: Sequence[str], chosen: Mapping[str, str], *, strict: bool
 ) -> dict[str, Any]:
     """Return how columns become numbers: the kind of each, with the statistics of the training rows.
 
@@ -71,8 +71,8 @@ def describe_columns(
         All rows.
     training : ndarray of int
         The training rows.
-    target : str
-        Name of the target column.
+    targets : sequence of str
+        Names of the target columns.
     chosen : mapping from str to str
         Kinds of columns that the user has chosen; others are inferred.
     strict : bool
@@ -85,8 +85,8 @@ def describe_columns(
     DataError
         If no column is left.
     """
-    check_chosen(table, target, chosen)
-    names = [name for name in table.names if name != target]
+    check_chosen(table, targets, chosen)
+    names = [name for name in table.names if name not in targets]
     described = {name: describe_column(table, name, training, chosen.get(name), strict=strict) for name in names}
     if all(isinstance(column, Skipped) for column in described.values()):
         for name, column in described.items():
@@ -97,18 +97,20 @@ def describe_columns(
     if not columns:
         reasons = join_first([f"{name!a}: {reason}" for name, reason in skipped.items()], limit=4)
         raise DataError(
-            f"{table.path}: expected at least one feature for {target!a}, received none: {reasons}. Choose columns "
-            "with --columns NAME=KIND."
+            f"{table.path}: expected at least one feature for {', '.join(map(ascii, targets))}, received none: "
+            f"{reasons}. Choose columns with --columns NAME=KIND."
         )
-    return {"target": target, "inputs": columns, "skipped": skipped}
+    return {"target": targets[0] if len(targets) == 1 else [*targets], "inputs": columns, "skipped": skipped}
 
 
-def check_chosen(table: Table, target: str, chosen: Mapping[str, str]) -> None:
+def check_chosen(table: Table, targets: Sequence[str], chosen: Mapping[str, str]) -> None:
     for name, kind in chosen.items():
         if name not in table.names:
             raise UsageError(f"columns: {table.path} has no column {name!r}.{near_miss(name, table.names)}")
-        if name == target:
-            raise UsageError(f"columns: {name!r} is the target. Choose its kind with --task")
+        if name in targets:
+            raise UsageError(
+                f"columns: {name!r} is {'the' if len(targets) == 1 else 'a'} target. Choose its kind with --task"
+            )
         if kind not in KINDS:
             raise UsageError(
                 f"columns: expected one of {', '.join(KINDS)} for {name!r}; received {kind!r}.{near_miss(kind, KINDS)}"
@@ -330,12 +332,12 @@ def list_features(columns: Sequence[Mapping[str, Any]]) -> list[str]:
     return names
 
 
-def list_column_uses(table: Table, description: Mapping[str, Any], target: str) -> list[ColumnUse]:
+def list_column_uses(table: Table, description: Mapping[str, Any], targets: Sequence[str]) -> list[ColumnUse]:
     """Return how each column of a table is used, and why."""
     described = {column["name"]: column for column in description["inputs"]}
 
     def explain(name: str) -> ColumnUse:
-        if name == target:
+        if name in targets:
             return ColumnUse(name, "target", "")
         if name in described:
             return ColumnUse(name, described[name]["kind"], explain_column(table, described[name]))
@@ -344,9 +346,9 @@ def list_column_uses(table: Table, description: Mapping[str, Any], target: str) 
     return [explain(name) for name in table.names]
 
 
-def format_columns(table: Table, description: Mapping[str, Any], target: str) -> list[str]:
+def format_columns(table: Table, description: Mapping[str, Any], targets: Sequence[str]) -> list[str]:
     """Return lines that say how each column is used, to be shown before training."""
-    uses = list_column_uses(table, description, target)
+    uses = list_column_uses(table, description, targets)
     shown = [ColumnUse("column", "used as", "because"), *uses[:SHOWN_COLUMNS]]
     cells = [(shorten_name(name), used, why) for name, used, why in shown]
     widths = [max(len(row[k]) for row in cells) for k in range(2)]

@@ -120,26 +120,26 @@ class WeightSource:
         if dataset.table is None:
             own = dataset.fit_inputs(training)[1]
             return dataset.apply_description(described), own
-        target = dataset.target_names[0]
         columns = [column["name"] for column in described["inputs"]]
         missing = [name for name in columns if name not in dataset.table.names]
-        if missing or target in columns:
+        wanted = [name for name in dataset.target_names if name in columns]
+        if missing or wanted:
+            one = "the" if len(dataset.target_names) == 1 else "a"
             problem = (
                 f"received none named {missing[0]!a}.{near_miss(missing[0], dataset.table.names)}"
                 if missing
-                else f"of which {target!a} is the target here."
+                else f"of which {wanted[0]!a} is {one} target here."
             )
             raise DataError(
                 f"{dataset.where}: expected the columns of {self.path} ({', '.join(columns)}), {problem} Rename or add "
                 "the column, or choose another --target, or train without --weights."
             )
-        others = [name for name in dataset.table.names if name not in columns and name != target]
+        others = [name for name in dataset.table.names if name not in (*columns, *dataset.target_names)]
         reading = {
             k: v for k, v in dataset.fit_inputs(training)[1].items() if k not in ("inputs", "skipped", "columns")
         }
         description = {
             **reading,
-            "target": target,
             "inputs": described["inputs"],
             "skipped": dict.fromkeys(others, f"not an input of {self.path}"),
             "columns": None,

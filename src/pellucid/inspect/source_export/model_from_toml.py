@@ -137,7 +137,8 @@ class TomlModelReader:
     """Builds models, losses and optimizers from TOML tables.
 
     ``file`` is the name of the file in messages; ``sources`` has other names, by section. ``prepare_layer`` is called
-    with each new layer and its input before the layer is called; it may adapt the layer to data.
+    with each new layer and its input before the layer is called; it may adapt the layer to data. ``join_outputs`` takes
+    several outputs of a functional model and returns those of the model.
     """
 
     def __init__(
@@ -146,8 +147,10 @@ class TomlModelReader:
         max_bytes: int = DEFAULT_MAX_BYTES,
         sources: Mapping[str, str] | None = None,
         prepare_layer: Callable[[Any, Any], None] = lambda layer, x: None,
+        join_outputs: Callable[[list[Any]], Any] = lambda outputs: outputs,
     ) -> None:
         self.file, self.sources, self.prepare_layer = file, sources or {}, prepare_layer
+        self.join_outputs = join_outputs
         self.budget: MemoryBudget = MemoryBudget(max_bytes, ModelError, file, REMEDY)
 
     def build_model(
@@ -221,6 +224,8 @@ class TomlModelReader:
             self.run(place, lambda each=each, place=place: calls.call_layer(each, place))
         outputs = calls.resolve(about.get("outputs"), "[model] outputs")
         calls.check_all_used()
+        if isinstance(outputs, list):
+            outputs = self.run("[model] outputs", lambda: self.join_outputs(outputs))
         model_name = self.get_name(about, "[model]")
         model: Model = self.run("[model]", lambda: Model(inputs, outputs, name=model_name))
         return model
