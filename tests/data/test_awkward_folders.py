@@ -314,7 +314,7 @@ REFUSED: list[tuple[str, Files, str]] = [
             **rename(make_clean(), "train/{}".format),
             **rename(make_clean(), lambda n: f"test/{n}".replace("dog", "fox")),
         },
-        "expected the same classes in every part, received cat, dog in train and cat, fox in test",
+        "expected the same classes in every part, received cat, dog in the training part and cat, fox in the test part",
     ),
     (
         "no training part",
