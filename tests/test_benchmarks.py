@@ -146,7 +146,7 @@ def test_the_report_of_recipes_ranks_them_on_the_same_splits(benchmark_module: C
     ]
     lines = results.format_report(found).splitlines()
     assert "| mean rank | | 1.75 | 1.25 |" in lines
-    assert lines[-1] == "- ensemble: level with gradient-boosted trees or ahead on 0 of 1, within 1 % on 1"
+    assert lines[-1] == "| ensemble | 0 | 1 | 0 |"
 
 
 def test_a_recipe_is_trained_within_its_budget(benchmark_module: Callable[[str], Any]) -> None:

@@ -71,20 +71,22 @@ def compute_mean_ranks(scores: Any, sources: list[str], recipes: list[str]) -> l
 
 
 def compare_with_trees(scores: Any, sources: list[str], recipes: list[str]) -> list[str]:
-    """Return a line for each recipe: on how many data sets it is ahead of the trees, and within the tolerance."""
-    lines = []
+    """Return a table: on how many data sets each recipe is ahead of the trees, within the tolerance, and behind."""
+    percent = f"{TOLERANCE:.0%}"
+    lines = [
+        f"| compared with {TREES} | level or ahead | less than {percent} behind | more |",
+        "|---|---|---|---|",
+    ]
     for recipe in recipes:
         if recipe == TREES:
             continue
-        gaps = {}
+        gaps = []
         for source in sources:
             seeds = set(scores[source, recipe]) & set(scores[source, TREES])
             if seeds:
                 ours, trees = (np.mean([scores[source, r][seed] for seed in seeds]) for r in (recipe, TREES))
-                gaps[source] = float((ours - trees) / abs(trees))
-        ahead = sum(gap >= 0 for gap in gaps.values())
-        near = sum(-TOLERANCE <= gap < 0 for gap in gaps.values())
-        behind = [f"{source} {gap:.1%}" for source, gap in gaps.items() if gap < -TOLERANCE]
-        rest = f"; behind on {', '.join(behind)}" if behind else ""
-        lines.append(f"- {recipe}: level with {TREES} or ahead on {ahead} of {len(gaps)}, within 1 % on {near}{rest}")
+                gaps.append(float((ours - trees) / abs(trees)))
+        ahead = sum(gap >= 0 for gap in gaps)
+        near = sum(-TOLERANCE <= gap < 0 for gap in gaps)
+        lines.append(f"| {recipe} | {ahead} | {near} | {len(gaps) - ahead - near} |")
     return lines
