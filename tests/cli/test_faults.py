@@ -281,7 +281,7 @@ def test_a_run_repeated_with_another_backend_warns(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
     words = ["--quiet", "--out"]
-    assert main(["train", "moons", "--epochs", "1", *words, "first"]) == 0
+    assert main(["train", "moons", "--model", "mlp", "--epochs", "1", *words, "first"]) == 0
     text = Path("first/experiment.toml").read_text()
     assert '[computed]\nbackends = ["C loops: ' in text
     assert main(["train", "first/experiment.toml", *words, "same"]) == 0
@@ -305,7 +305,7 @@ def test_trainings_ended_at_random_moments_are_bit_identical(kind: signal.Signal
     rng = np.random.default_rng(int(kind))
     x = rng.normal(size=(600, 5))
     np.savez("data.npz", x=x, y=(x[:, 0] * x[:, 1] > 0).astype(int))
-    words = ["train", "data.npz", "--epochs", "6000", "--patience", "0", "--quiet"]
+    words = ["train", "data.npz", "--epochs", "2000", "--patience", "0", "--quiet"]
     through = start(*words, "--out", "through")
     assert through.communicate()[1] == ""
     ended, status = 0, None
