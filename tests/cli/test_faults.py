@@ -305,7 +305,7 @@ def test_trainings_ended_at_random_moments_are_bit_identical(kind: signal.Signal
     rng = np.random.default_rng(int(kind))
     x = rng.normal(size=(600, 5))
     np.savez("data.npz", x=x, y=(x[:, 0] * x[:, 1] > 0).astype(int))
-    words = ["train", "data.npz", "--epochs", "2000", "--patience", "0", "--quiet"]
+    words = ["train", "data.npz", "--model", "mlp", "--epochs", "6000", "--patience", "0", "--quiet"]
     through = start(*words, "--out", "through")
     assert through.communicate()[1] == ""
     ended, status = 0, None
