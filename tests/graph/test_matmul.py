@@ -342,7 +342,7 @@ def test_the_gradient_of_weights_that_a_stack_shares_is_one_product() -> None:
     x = pel.tensor4("x", shape=("n", 2, 3, 4))
     W = pel.shared(np.ones((4, 5), "float32"), "W")
     gradient = pel.grad((pel.tanh(x @ W) ** 2).sum(), W)
-    assert str(gradient).startswith("einsum('abcy,abcz->yz', x, ")
+    assert "sum" not in str(gradient)
     rng = np.random.default_rng(0)
     value = rng.normal(size=(6, 2, 3, 4)).astype("float32")
     y = np.tanh(value @ np.ones((4, 5), "float32"))

@@ -2,7 +2,6 @@ r"""Matrix products of vectors, matrices and stacks of matrices."""
 
 from __future__ import annotations
 
-import string
 from typing import Any
 
 import numpy as np
@@ -69,8 +68,8 @@ def _matmul_grad(g: Expr, z: Expr, x: Expr, y: Expr) -> tuple[Expr, Expr]:
     gx = sum_broadcast_axes(g @ swapaxes(y, -1, -2), x)
     if y.ndim == 2 and x.ndim > 2 and g.shape == z.shape:
         # One product instead of one for each matrix of the stack, whose sum takes many times as long.
-        rows = string.ascii_lowercase[: x.ndim - 1]
-        return gx, call_op("sum_of_products", x, g, subscripts=f"{rows}y,{rows}z->yz")
+        rows, columns = (call_op("reshape", e, shape=(-1, e.shape[-1])) for e in (x, g))
+        return gx, swapaxes(rows, -1, -2) @ columns
     return gx, sum_broadcast_axes(swapaxes(x, -1, -2) @ g, y)
 
 
