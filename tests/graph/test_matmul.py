@@ -314,30 +314,6 @@ def test_gradients_with_unknown_sizes(build: Callable[[], list[Expr]], by_numpy:
         assert any(np.any(g) for g in found[1:])
 
 
-@pytest.mark.parametrize("dtype", ["float32", "int32", "bool"])
-@pytest.mark.parametrize(
-    ("subscripts", "shapes"),
-    [
-        ("bf,kf->bkf", ((3, 4), (5, 4))),
-        ("bkf,bf->kf", ((3, 5, 4), (3, 4))),
-        ("ab,abc->bc", ((2, 3), (2, 3, 4))),
-        ("ab,ab->a", ((2, 3), (2, 3))),
-        ("ba,abz->a", ((3, 2), (2, 3, 4))),
-    ],
-)
-def test_einsum_of_vectors_in_a_batch_has_the_values_and_dtype_of_numpy(
-    subscripts: str, shapes: tuple[tuple[int, ...], ...], dtype: str
-) -> None:
-    rng = np.random.default_rng(0)
-    values = [(3 * rng.normal(size=shape)).astype(dtype) for shape in shapes]
-    inputs = [pel.tensor(name, shape=(None,) * v.ndim, dtype=dtype) for name, v in zip("xy", values, strict=True)]
-    expected = np.einsum(subscripts, *values)
-    for mode in ("numpy", "xla"):
-        found = np.asarray(pel.function(inputs, pel.einsum(subscripts, *inputs), mode=mode)(*values))
-        assert found.dtype == expected.dtype
-        np.testing.assert_allclose(found, expected, rtol=1e-5)
-
-
 def test_the_gradient_of_weights_that_a_stack_shares_is_one_product() -> None:
     x = pel.tensor4("x", shape=("n", 2, 3, 4))
     W = pel.shared(np.ones((4, 5), "float32"), "W")

@@ -127,43 +127,7 @@ def sum_of_products(xp: ArrayNamespace, *operands: NamespaceArray, subscripts: s
     einsum('ij,jk->ik', A, B)
     """
     infer_index_sizes(subscripts, [x.shape for x in operands])
-    if len(operands) == 2 and is_elementwise(subscripts):
-        return multiply_and_sum(xp, *operands, subscripts)
     return xp.einsum(subscripts, *operands, optimize=True)
-
-
-def is_elementwise(subscripts: str) -> bool:
-    """Tell whether two operands share an axis of the result, and only one of them has axes of its own there.
-
-    XLA computes such a product, of a matrix and a vector for each element of the shared axes, many times faster as a
-    multiplication and a sum.
-
-    Examples
-    --------
-    >>> is_elementwise("bf,kf->bkf"), is_elementwise("bkf,bf->kf"), is_elementwise("bij,bjk->bik")
-    (False, True, False)
-    """
-    (first, second), output = split_subscripts(subscripts)
-    shared = set(first) & set(second) & set(output)
-    own = [set(indices) & set(output) - shared for indices in (first, second)]
-    return bool(shared) and not (own[0] and own[1])
-
-
-def multiply_and_sum(xp: ArrayNamespace, x: NamespaceArray, y: NamespaceArray, subscripts: str) -> NamespaceArray:
-    inputs, output = split_subscripts(subscripts)
-    summed = "".join(sorted(set("".join(inputs)) - set(output)))
-    order = output + summed
-
-    def align(value: NamespaceArray, indices: str) -> NamespaceArray:
-        """Return an operand with all axes in the order of the result, of size 1 where it lacks them."""
-        present = [index for index in order if index in indices]
-        moved = xp.transpose(value, [indices.index(index) for index in present])
-        sizes = dict(zip(present, moved.shape, strict=True))
-        return xp.reshape(moved, [sizes.get(index, 1) for index in order])
-
-    product = align(x, inputs[0]) * align(y, inputs[1])
-    axes = tuple(range(len(output), len(order)))
-    return xp.sum(product, axis=axes, dtype=product.dtype) if summed else product  # NumPy would widen integers
 
 
 @register_function
