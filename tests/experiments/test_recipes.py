@@ -119,6 +119,8 @@ def test_fine_tuning_keeps_the_bins_and_replaces_the_head_of_an_ensemble(
 def test_many_features_have_fewer_bins() -> None:
     bins = [get_layers(Settings("wide.csv"), (n,), 2, "classification")[1][0]["bins"] for n in (10, 500, 4_000)]
     assert bins == [16, MAXIMUM_ENCODED // 500, 2]
+    flatten, encoding, *_ = get_layers(Settings("x.npz", model="ensemble"), (28, 28), 10, "classification")[1]
+    assert (flatten["kind"], encoding["bins"]) == ("Flatten", MAXIMUM_ENCODED // 784)
 
 
 def test_settings_replace_parts_of_a_recipe() -> None:

@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -107,7 +108,7 @@ def get_hidden_layers(name: str, shape: Sequence[int], augment: str) -> Iterator
     if len(shape) > 1:
         yield {"kind": "Flatten"}
     if name == "ensemble":
-        yield {"kind": "PiecewiseLinearEncoding", "bins": max(2, min(BINS, MAXIMUM_ENCODED // shape[0]))}
+        yield {"kind": "PiecewiseLinearEncoding", "bins": max(2, min(BINS, MAXIMUM_ENCODED // math.prod(shape)))}
         # The members share all products but the last. They differ in the scale of the encoded features.
         scale = {"equation": "bf,kf->bkf", "output_shape": [MEMBERS, "?"]}
         yield {"kind": "EinsumDense", **scale, "kernel_initializer": {"kind": "RandomNormal", "stddev": 1.0}}
