@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pellucid.experiments.user_data.networks import BINS, FILTERS, MEMBERS, get_convolutions, get_member_layers
 from pellucid.experiments.user_data.recipes import PLAIN, RECIPES, Recipe
 
 Layers = list[dict[str, Any]]
@@ -48,17 +49,7 @@ def dropout(rate: float) -> dict[str, Any]:
     return {"kind": "Dropout", "rate": rate}
 
 
-def encode(bins: int = 16) -> dict[str, Any]:
-    return {"kind": "PiecewiseLinearEncoding", "bins": bins}
-
-
-def make_ensemble(members: int, bins: int | None = 16) -> Layers:
-    """Return the layers of the ensemble of `pellucid train` with other numbers of members and bins."""
-    scale = {"equation": "bf,kf->bkf", "output_shape": [members, "?"]}
-    initializer = {"kind": "RandomNormal", "stddev": 1.0}
-    first = [] if bins is None else [encode(bins)]
-    scaling = {"kind": "EinsumDense", **scale, "kernel_initializer": initializer}
-    return [*first, scaling, dense(128), dropout(0.1), dense(128), dropout(0.1)]
+ENCODING = {"kind": "PiecewiseLinearEncoding", "bins": BINS}
 
 
 def make_separate(members: int, units: int = 128) -> Layers:
@@ -66,20 +57,20 @@ def make_separate(members: int, units: int = 128) -> Layers:
     first = {"equation": "bf,kfu->bku", "output_shape": [members, units], "bias_axes": "ku"}
     second = {"equation": "bkf,kfu->bku", "output_shape": [members, units], "bias_axes": "ku"}
     layers = [{"kind": "EinsumDense", **axes, "activation": "relu"} for axes in (first, second)]
-    return [encode(), layers[0], dropout(0.1), layers[1], dropout(0.1)]
+    return [ENCODING, layers[0], dropout(0.1), layers[1], dropout(0.1)]
 
 
 ENSEMBLE = RECIPES["ensemble"]
 
 TABLES = {
     "ensemble": Candidate({"model": "ensemble"}, ENSEMBLE, is_reference=True),
-    "16 members": Candidate({}, ENSEMBLE, lambda shape: make_ensemble(16), members=16),
+    "16 members": Candidate({}, ENSEMBLE, lambda shape: [*get_member_layers(16, BINS)], members=16),
     "one network": Candidate(
-        {}, ENSEMBLE, lambda shape: [encode(), dense(128), dropout(0.1), dense(128), dropout(0.1)]
+        {}, ENSEMBLE, lambda shape: [ENCODING, dense(128), dropout(0.1), dense(128), dropout(0.1)]
     ),
-    "separate networks": Candidate({}, ENSEMBLE, lambda shape: make_separate(8), members=8),
-    "no encoding": Candidate({}, ENSEMBLE, lambda shape: make_ensemble(8, bins=None), members=8),
-    "48 bins": Candidate({}, ENSEMBLE, lambda shape: make_ensemble(8, bins=48), members=8),
+    "separate networks": Candidate({}, ENSEMBLE, lambda shape: make_separate(MEMBERS), members=MEMBERS),
+    "no encoding": Candidate({}, ENSEMBLE, lambda shape: [*get_member_layers(MEMBERS, None)], members=MEMBERS),
+    "48 bins": Candidate({}, ENSEMBLE, lambda shape: [*get_member_layers(MEMBERS, 48)], members=MEMBERS),
     "SELU, 3 x 256": Candidate(
         {}, ENSEMBLE, lambda shape: [layer for _ in range(3) for layer in (dense(256, "selu"), dropout(0.15))]
     ),
@@ -87,12 +78,6 @@ TABLES = {
     "gradient-boosted trees": Candidate(baseline="gradient-boosted trees"),
     "linear model": Candidate(baseline="linear model"),
 }
-
-
-def convolve(filters: int, **options: Any) -> Layers:
-    """Return a convolution with batch normalization."""
-    shape = {"filters": filters, "kernel_size": 3, "padding": "same", "use_bias": False, **options}
-    return [{"kind": "Conv2D", **shape}, {"kind": "BatchNormalization"}, {"kind": "ReLU"}]
 
 
 POOL = {"kind": "MaxPooling2D", "pool_size": 2}
@@ -115,8 +100,7 @@ def make_previous(shape: Sequence[int]) -> Layers:
 
 def make_wide(shape: Sequence[int]) -> Layers:
     """Return the layers of the default network with twice the filters, without augmentation."""
-    blocks = [layer for filters in (48, 96, 192, 256) for layer in (POOL, *convolve(filters))]
-    return [*blocks[1:], {"kind": "GlobalAveragePooling2D"}, dropout(0.2)]
+    return [*get_convolutions(min(shape[:2]), [2 * filters for filters in FILTERS])]
 
 
 CNN = RECIPES["cnn"]

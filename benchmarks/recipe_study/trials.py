@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 from pellucid.experiments.user_data.baselines import fit_baseline, list_baselines
 from pellucid.experiments.user_data.dataset import Dataset, split_dataset
 from pellucid.experiments.user_data.loaders import load_dataset
+from pellucid.experiments.user_data.networks import make_member_outputs
 from pellucid.experiments.user_data.pipeline import PreparedRun, prepare_parts
 from pellucid.experiments.user_data.recipes import resolve_settings
 from pellucid.experiments.user_data.settings import Settings
@@ -67,8 +68,7 @@ def make_settings(recipe: Candidate, source: Mapping[str, Any], dataset: Dataset
     shape = dataset.fit_inputs(parts["training"])[0].shape[1:]
     last: dict[str, Any] = {"kind": "Dense", "units": dataset.outputs}
     if recipe.members is not None:
-        axes = {"equation": "bkf,kfo->bko", "bias_axes": "ko"}
-        last = {"kind": "EinsumDense", **axes, "output_shape": [recipe.members, dataset.outputs]}
+        last = make_member_outputs(recipe.members, dataset.outputs)
     if dataset.class_names:
         last["activation"] = "softmax"
     channels = [{"kind": "Reshape", "target_shape": [*shape, 1]}] if len(shape) == 2 else []

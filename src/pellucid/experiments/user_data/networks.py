@@ -67,12 +67,7 @@ def get_layers(settings: Settings, shape: Sequence[int], outputs: int, task: str
         )
     last: dict[str, Any] = {"kind": "Dense", "units": outputs}
     if name == "ensemble":
-        last = {
-            "kind": "EinsumDense",
-            "equation": "bkf,kfo->bko",
-            "output_shape": [MEMBERS, outputs],
-            "bias_axes": "ko",
-        }
+        last = make_member_outputs(MEMBERS, outputs)
     if task == "classification":
         last["activation"] = "softmax"
     return name, [*get_hidden_layers(name, shape, augment), last]
@@ -108,21 +103,35 @@ def get_hidden_layers(name: str, shape: Sequence[int], augment: str) -> Iterator
     if len(shape) > 1:
         yield {"kind": "Flatten"}
     if name == "ensemble":
-        yield {"kind": "PiecewiseLinearEncoding", "bins": max(2, min(BINS, MAXIMUM_ENCODED // math.prod(shape)))}
-        # The members share all products but the last. They differ in the scale of the encoded features.
-        scale = {"equation": "bf,kf->bkf", "output_shape": [MEMBERS, "?"]}
-        yield {"kind": "EinsumDense", **scale, "kernel_initializer": {"kind": "RandomNormal", "stddev": 1.0}}
-        for _ in range(2):
-            yield {"kind": "Dense", "units": 128, "activation": "relu", "kernel_initializer": "he_normal"}
-            yield {"kind": "Dropout", "rate": 0.1}
+        yield from get_member_layers(MEMBERS, max(2, min(BINS, MAXIMUM_ENCODED // math.prod(shape))))
     if name == "mlp":
         yield {"kind": "Dense", "units": 128, "activation": "relu"}
         yield {"kind": "Dense", "units": 64, "activation": "relu"}
 
 
-def get_convolutions(side: int) -> Iterator[Table]:
+def get_member_layers(members: int, bins: int | None) -> Iterator[Table]:
+    """Yield the hidden layers of an ensemble; without ``bins``, numbers are not encoded.
+
+    The members share all products. They differ in the scale of the encoded features.
+    """
+    if bins is not None:
+        yield {"kind": "PiecewiseLinearEncoding", "bins": bins}
+    scale = {"equation": "bf,kf->bkf", "output_shape": [members, "?"]}
+    yield {"kind": "EinsumDense", **scale, "kernel_initializer": {"kind": "RandomNormal", "stddev": 1.0}}
+    for _ in range(2):
+        yield {"kind": "Dense", "units": 128, "activation": "relu", "kernel_initializer": "he_normal"}
+        yield {"kind": "Dropout", "rate": 0.1}
+
+
+def make_member_outputs(members: int, outputs: int) -> dict[str, Any]:
+    """Return the last layer of an ensemble, with separate weights for each member."""
+    axes = {"equation": "bkf,kfo->bko", "output_shape": [members, outputs], "bias_axes": "ko"}
+    return {"kind": "EinsumDense", **axes}
+
+
+def get_convolutions(side: int, filters_by_block: Sequence[int] = FILTERS) -> Iterator[Table]:
     """Yield blocks of a convolution with batch normalization, at half the size from one to the next."""
-    for number, filters in enumerate(FILTERS):
+    for number, filters in enumerate(filters_by_block):
         if number:
             if side < MINIMUM_SIDE:
                 break
