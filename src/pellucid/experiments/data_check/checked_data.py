@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pellucid.experiments.user_data.networks import is_image
+from pellucid.experiments.user_data.sample_storage import draw_rows
 from pellucid.experiments.user_data.table_columns import explain_column, silence
 from pellucid.typing import Array
 
@@ -149,6 +150,5 @@ def draw_sample(rows: Array, limit: int) -> Array:
     >>> draw_sample(np.arange(3), 5), len(draw_sample(np.arange(100), 5))
     (array([0, 1, 2]), 5)
     """
-    if len(rows) <= limit:
-        return rows
-    return np.sort(np.random.default_rng(0).choice(rows, limit, replace=False))
+    chosen: Array = rows[draw_rows(len(rows), limit)]
+    return chosen

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from pellucid.experiments.data_check.checked_data import CheckedData, draw_sample
+from pellucid.experiments.data_check.image_properties import are_gray
 from pellucid.experiments.runner.result import pluralize
 from pellucid.graph.finding import Finding
 from pellucid.show.alt_text import join_parts
-from pellucid.typing import Array
 
 MEASURED_FILES = 500
 MINIMUM_IMAGES = 5
@@ -28,7 +28,7 @@ def find_class_marks(checked: CheckedData) -> Iterator[Finding]:
     rows = draw_sample(np.arange(len(checked.x)), MEASURED_FILES)
     labels = dataset.targets[rows]
     sizes = dataset.read_sizes(rows)
-    is_gray = np.array([is_colorless(checked.x[row]) for row in rows.tolist()])
+    is_gray = np.concatenate([are_gray(checked.x[row : row + 1]) for row in rows.tolist()])
     for index, name in enumerate(dataset.class_names):
         own = np.flatnonzero(labels == index)
         others = np.flatnonzero(labels != index)
@@ -51,11 +51,6 @@ def find_class_marks(checked: CheckedData) -> Iterator[Finding]:
                     "Take images of all classes from the same sources, or make the files alike",
                 )
                 break
-
-
-def is_colorless(image: Array) -> bool:
-    """Tell whether all colors of an image are equal."""
-    return image.ndim == 2 or bool((image == image[..., :1]).all())
 
 
 def find_similar_classes(checked: CheckedData) -> Iterator[Finding]:

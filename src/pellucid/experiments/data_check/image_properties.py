@@ -38,6 +38,20 @@ def measure_block(images: Array) -> dict[str, Array]:
     return found
 
 
+def are_gray(images: Array) -> Array:
+    """Tell which images have no color, shape (n,); an alpha channel does not count.
+
+    Examples
+    --------
+    >>> are_gray(np.array([[[[7, 7, 7]]], [[[7, 8, 7]]]], np.uint8))
+    array([ True, False])
+    """
+    if images.ndim == 3:
+        return np.ones(len(images), bool)
+    found: Array = (images[..., :3] == images[..., :1]).all(axis=(1, 2, 3))
+    return found
+
+
 def to_gray(images: Array) -> Array:
     """Return the mean of the colors, shape (n, height, width), float32."""
     return (images if images.ndim == 3 else images[..., :3].mean(axis=3)).astype(np.float32)

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pellucid.experiments.data_check.image_properties import are_gray
 from pellucid.experiments.runner.errors import UsageError, suggest_name
 from pellucid.experiments.runner.result import pluralize
 from pellucid.experiments.user_data.column_groups import select_groups
 from pellucid.experiments.user_data.dataset import Dataset
 from pellucid.experiments.user_data.ensembles import compile_ensemble, count_members
 from pellucid.experiments.user_data.row_file import Rows, iter_row_blocks
+from pellucid.experiments.user_data.sample_storage import draw_rows
 from pellucid.experiments.user_data.settings import Settings
 from pellucid.typing import Array
 
@@ -85,8 +87,7 @@ def resolve_augmentation(settings: Settings, x: Array) -> Settings:
         return settings
     if not is_image(x.shape[1:]) or settings.model not in (None, "cnn"):
         return replace(settings, augment="none")
-    sample = x[:GRAY_SAMPLE]
-    is_gray = x.ndim == 3 or x.shape[-1] == 1 or bool((sample[..., :3] == sample[..., :1]).all())
+    is_gray = are_gray(np.array(x[draw_rows(len(x), GRAY_SAMPLE)])).all()
     return replace(settings, augment="shift" if is_gray else "mirror")
 
 
