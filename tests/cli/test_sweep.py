@@ -262,6 +262,14 @@ def test_trials_have_the_recipe_of_their_network() -> None:
     assert optimizers[2]["weight_decay"] == 0.5
 
 
+def test_widths_of_an_ensemble_are_those_of_all_hidden_layers() -> None:
+    base = Settings("moons", epochs=2)
+    settings = make_trial(1, {"units": 16}, prepare(base), base).settings
+    assert settings.layers is not None
+    assert [each["units"] for each in settings.layers if "units" in each] == [16, 16]
+    assert settings.layers[-1]["output_shape"][-1] == 2
+
+
 @pytest.mark.slow
 def test_graphs_and_batch_sizes_take_several_programs() -> None:
     write_flats(Path("flats.csv"))

@@ -78,12 +78,17 @@ def test_networks_agree_with_other_frameworks(name: str, framework: str) -> None
         np.testing.assert_array_equal(old, new)
 
 
+def make_member_layer() -> nn.EinsumDense:
+    return nn.EinsumDense("bkf,kfo->bko", (3, 5), activation="tanh", bias_axes="ko")
+
+
 LAYERS: dict[str, tuple[tuple[int, ...], list[Any]]] = {
     "lstm": ((5, 3), [lambda: nn.LSTM(4, return_sequences=True), lambda: nn.LSTM(3, go_backwards=True)]),
     "gru": ((5, 3), [lambda: nn.GRU(4)]),
     "same": ((7, 6, 2), [lambda: nn.Conv2D(3, (3, 2), strides=2, padding="same", activation="gelu"), nn.Flatten]),
     "groups": ((7, 6, 2), [lambda: nn.Conv2D(4, 3, dilation_rate=2, groups=2), nn.GlobalAveragePooling2D]),
     "pools": ((7, 2), [lambda: nn.MaxPooling1D(3, 2, padding="same"), nn.AveragePooling1D, nn.GlobalMaxPooling1D]),
+    "members": ((4,), [lambda: nn.EinsumDense("bf,kf->bkf", (3, None)), make_member_layer, nn.GlobalAveragePooling1D]),
     "norms": ((4, 3), [nn.BatchNormalization, lambda: nn.Activation("elu"), nn.LayerNormalization, nn.Flatten]),
 }
 
@@ -96,6 +101,18 @@ def test_layers_agree_with_other_frameworks(case: str, framework: str) -> None:
     nn.set_random_seed(0)
     shape, layers = LAYERS[case]
     model = pel.Sequential([nn.Input(shape), *(layer() for layer in layers), nn.Dense(2)])
+    model.compile(nn.optimizers.Adam(0.01), "mse")
+    found = model.compare_with(framework, steps=2)
+    assert found, found
+
+
+@pytest.mark.peer
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("framework", FUNCTIONAL)
+def test_piecewise_linear_encodings_agree_with_other_frameworks(framework: str) -> None:
+    nn.set_random_seed(0)
+    encoding = nn.PiecewiseLinearEncoding(edges=[[-1, 0, 0.5], [0.0], [-0.5, 0.5]])
+    model = pel.Sequential([nn.Input((3,)), encoding, nn.Dense(2)])
     model.compile(nn.optimizers.Adam(0.01), "mse")
     found = model.compare_with(framework, steps=2)
     assert found, found

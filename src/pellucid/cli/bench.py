@@ -15,16 +15,12 @@ from pellucid.progress import create_progress_display
 if TYPE_CHECKING:
     from pellucid.model.model import Model
 
-DEFAULT_SIZES = (1, 8, 32, 128, 512)
-
 
 def bench(
     network: str,
     /,
     *,
-    batch_sizes: Annotated[tuple[int, ...], Parameter(consume_multiple=True, negative="", show_default=False)] = (
-        DEFAULT_SIZES
-    ),
+    batch_sizes: Annotated[tuple[int, ...] | None, Parameter(consume_multiple=True, negative="")] = None,
     seconds: Annotated[float, Option] = 10.0,
     peers: Annotated[bool, Option] = False,
     json: Annotated[bool, Option] = False,
@@ -62,18 +58,21 @@ def bench(
     json
         Print the measurements as JSON; times are in seconds.
     """
-    sizes = sorted(set(batch_sizes))
-    if not sizes or sizes[0] < 1:
+    if batch_sizes is not None and (not batch_sizes or min(batch_sizes) < 1):
         raise UsageError(f"--batch-sizes: expected numbers of 1 or more; received {' '.join(map(str, batch_sizes))}")
     if not 0 < seconds < float("inf"):
         raise UsageError(f"--seconds: expected a number above 0; received {seconds:g}")
     model = load_network(network)
     from pellucid.inspect.cross_framework.peer_speed import MAKERS, compare_speed
-    from pellucid.inspect.model_benchmark import benchmark_model
+    from pellucid.inspect.model_benchmark import BATCH_SIZES, benchmark_model
 
+    sizes = sorted(set(batch_sizes or BATCH_SIZES))
     with create_progress_display() as display:
         task = display.add_task("compiling and measuring", len(sizes) + 3 + (len(MAKERS) + 1 if peers else 0))
-        advance = lambda part: display.advance(task, 1)  # noqa: E731
+
+        def advance(part: str) -> None:
+            display.advance(task, 1)
+
         found = benchmark_model(model, sizes, seconds, advance=advance)
         if peers:
             found = replace(found, peers=compare_speed(model, seconds, advance))

@@ -16,7 +16,14 @@ from pellucid.experiments.runner.errors import UsageError, suggest_name
 from pellucid.experiments.runner.result import pluralize
 from pellucid.experiments.user_data.dataset import Dataset
 from pellucid.experiments.user_data.ensembles import compile_ensemble, count_members
-from pellucid.experiments.user_data.networks import get_hidden_layers, get_layers, get_loss_and_metrics, get_optimizer
+from pellucid.experiments.user_data.networks import (
+    find_head,
+    get_hidden_layers,
+    get_layers,
+    get_loss_and_metrics,
+    get_optimizer,
+    resize_head,
+)
 from pellucid.experiments.user_data.weight_source import FINAL_LAYERS, SCALING, WeightSource
 from pellucid.graph.types import format_shape
 from pellucid.graph.unique_names import UniqueNames
@@ -31,8 +38,6 @@ if TYPE_CHECKING:
 Table = Mapping[str, Any]
 
 ALL_BUT_HEAD = "all-but-head"
-WIDTHS = {"units", "filters", "output_shape"}
-"""Arguments of layers that set the size of their output."""
 
 
 @dataclass(frozen=True)
@@ -202,17 +207,16 @@ def keep_edges(layers: Sequence[Table], source: WeightSource) -> list[Table]:
 
 def replace_head(layers: Sequence[Table], outputs: int, task: str, path: Path) -> list[Table]:
     """Return the layers with a last layer for other targets; that of an ensemble has an axis of members."""
-    index = max((k for k, table in enumerate(layers) if WIDTHS & set(table)), default=-1)
-    kind = layers[index].get("kind") if index >= 0 else "no layer with units"
-    if kind not in ("Dense", "EinsumDense"):
+    index = find_head(layers)
+    kind = "no layer with units" if index is None else layers[index].get("kind")
+    if index is None or kind not in ("Dense", "EinsumDense"):
         raise UsageError(
             f"head: expected the head of {path} to be a Dense layer, which can be replaced; received {kind}. Write the "
             "layers with the new head into a .toml file, and add --model with it"
         )
     later = [table for table in layers[index + 1 :] if table.get("kind") not in ("Activation", "Softmax")]
     head = layers[index]
-    width = {"units": outputs} if kind == "Dense" else {"output_shape": [*head["output_shape"][:-1], outputs]}
-    new = {**head, **width}
+    new = {**head, **resize_head(head, outputs)}
     new.pop("activation", None)
     if task == "classification":
         new["activation"] = "softmax"

@@ -41,6 +41,9 @@ BINS, MEMBERS = 16, 8
 MAXIMUM_ENCODED = 4_096
 """Number of encoded features up to which each feature has `BINS` bins; more features have fewer."""
 
+WIDTHS = {"units", "filters", "output_shape"}
+"""Arguments of layers that set the size of their output."""
+
 DEFAULT_OPTIMIZER = "Adam"
 """The optimizer of a file that sets only its arguments."""
 
@@ -143,6 +146,24 @@ def get_convolutions(side: int, filters_by_block: Sequence[int] = FILTERS) -> It
         yield {"kind": "ReLU"}
     yield {"kind": "GlobalAveragePooling2D"}
     yield {"kind": "Dropout", "rate": 0.2}
+
+
+def find_head(layers: Sequence[Table]) -> int | None:
+    """Return the index of the last layer that sets the size of its output, or None.
+
+    Examples
+    --------
+    >>> find_head([{"kind": "Dense", "units": 8}, {"kind": "Dense", "units": 2}, {"kind": "Softmax"}])
+    1
+    """
+    return max((k for k, table in enumerate(layers) if WIDTHS & set(table)), default=None)
+
+
+def resize_head(head: Table, outputs: int) -> dict[str, Any]:
+    """Return the argument of a last layer that gives it a number of outputs, for each member of an ensemble."""
+    if "output_shape" in head:
+        return {"output_shape": [*head["output_shape"][:-1], outputs]}
+    return {"units": outputs}
 
 
 def get_optimizer(settings: Settings) -> dict[str, Any]:

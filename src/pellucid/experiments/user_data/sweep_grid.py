@@ -14,7 +14,7 @@ from pellucid.errors import PellucidError
 from pellucid.experiments.runner.errors import UsageError, suggest_name
 from pellucid.experiments.user_data.config_toml import format_settings, get_keys, parse_settings
 from pellucid.experiments.user_data.experiment_table import ExperimentTable, expand_variables, parse_assignment
-from pellucid.experiments.user_data.networks import get_layers, resolve_augmentation
+from pellucid.experiments.user_data.networks import find_head, get_layers, resolve_augmentation
 from pellucid.experiments.user_data.recipes import get_recipe, resolve_settings
 from pellucid.experiments.user_data.settings import MODELS, PARAMETERS, Settings
 
@@ -239,7 +239,7 @@ def scale_layers(
     >>> [each["units"] for each in scale_layers(mlp, {"units": 16})]
     [16, 16, 2]
     """
-    last = max((k for k, each in enumerate(layers) if "units" in each or "filters" in each), default=-1)
+    last = find_head(layers)
     final = [outputs] if isinstance(outputs, str) else outputs or ()
     hidden = [
         k

@@ -17,6 +17,7 @@ from pellucid.experiments.user_data.dataset import Dataset, compute_checksum
 from pellucid.experiments.user_data.ensembles import AVERAGE
 from pellucid.experiments.user_data.experiment_table import read_experiment_table
 from pellucid.experiments.user_data.loaders import find_loader, get_loaders, load_dataset
+from pellucid.experiments.user_data.networks import find_head, resize_head
 from pellucid.experiments.user_data.trained_network import DATA, MODEL, load_network
 from pellucid.graph.errors import StorageError
 from pellucid.model.errors import ModelError
@@ -148,7 +149,7 @@ class WeightSource:
 
     def describe_difference(self, dataset: Dataset) -> tuple[str, bool]:
         """Return how the targets differ, and whether the head can still be kept; an empty text if they are equal."""
-        here, there = list(dataset.class_names), None
+        here = list(dataset.class_names)
         if self.description is None:
             count = None if self.model is None else self.model.outputs[0].shape[-1]
             if count in (None, dataset.outputs):
@@ -258,9 +259,9 @@ def read_weight_file(path: Path, settings: Settings, shape: Sequence[int]) -> Mo
         raise UsageError(f"weights: {path}: weights without a model are only for networks whose layers form a chain")
     arrays = read_named_arrays(path)
     tables = [dict(table) for table in settings.layers]
-    head = max((k for k, table in enumerate(tables) if "units" in table), default=None)
+    head = find_head(tables)
     if head is not None and arrays:
-        tables[head]["units"] = find_head_units(arrays, str(tables[head].get("name")), path)
+        tables[head] |= resize_head(tables[head], find_head_units(arrays, str(tables[head].get("name")), path))
     reader = TomlModelReader(settings.layers_from, sources=settings.sources)
     with temporary_seed(0):
         layers = [reader.build_object(table, "layer", f"layer {k}") for k, table in enumerate(tables, start=1)]

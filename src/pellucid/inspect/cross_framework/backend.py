@@ -44,6 +44,7 @@ class Backend(Protocol):
     max: Callable[..., Tensor]
     maximum: Callable[..., Tensor]  # of an array and a number
     sqrt: Callable[..., Tensor]
+    einsum: Callable[..., Tensor]
     softmax: Callable[..., Tensor]
     stop_gradient: Callable[..., Tensor]
     gather: Callable[..., Tensor]

@@ -18,7 +18,7 @@ from pellucid.inspect.cross_framework.backend import Backend, Tensor
 from pellucid.model.errors import ModelError
 from pellucid.model.object_config import get_registered_name
 from pellucid.nn import activations
-from pellucid.nn.layers import Layer, Normalization, Rescaling
+from pellucid.nn.layers import Layer, Normalization, PiecewiseLinearEncoding, Rescaling
 from pellucid.nn.layers.rescaling import EPSILON
 
 Weights = Mapping[str, Tensor]
@@ -43,6 +43,21 @@ def activate(f: Backend, activation: str | Callable[[Expr], Expr] | None, x: Ten
 def dense(f: Backend, layer: Layer, w: Weights, x: Tensor) -> Tensor:
     z = x @ w["kernel"]
     return activate(f, layer.config["activation"], z + w["bias"] if "bias" in w else z)
+
+
+def einsum_dense(f: Backend, layer: Layer, w: Weights, x: Tensor) -> Tensor:
+    z = f.einsum(layer.config["equation"].replace(" ", ""), x, w["kernel"])
+    return activate(f, layer.config["activation"], z + w["bias"] if "bias" in w else z)
+
+
+def piecewise_linear_encoding(f: Backend, layer: Layer, w: Weights, x: Tensor) -> Tensor:
+    assert isinstance(layer, PiecewiseLinearEncoding)
+    features, starts, widths = layer.list_bins()
+    dtype = np.result_type(f.get_dtype(x), np.float32)
+    selection, start, width = (
+        f.to_tensor(value.astype(dtype)) for value in (np.eye(int(x.shape[-1]))[:, features], starts, widths)
+    )
+    return -f.maximum(-f.maximum((x @ selection - start) / width, 0.0), -1.0)
 
 
 def convolution(f: Backend, layer: Layer, w: Weights, x: Tensor) -> Tensor:
@@ -211,6 +226,7 @@ FORMULAS: dict[str, Callable[[Backend, Layer, Weights, Any], Output]] = {
     "Conv1D": convolution,
     "Conv2D": convolution,
     "Dense": dense,
+    "EinsumDense": einsum_dense,
     "Embedding": lambda f, layer, w, x: f.gather(w["embeddings"], x),
     "Flatten": reshape,
     "GRU": recurrent,
@@ -225,6 +241,7 @@ FORMULAS: dict[str, Callable[[Backend, Layer, Weights, Any], Output]] = {
     "MaxPooling1D": pooling,
     "MaxPooling2D": pooling,
     "Normalization": normalization,
+    "PiecewiseLinearEncoding": piecewise_linear_encoding,
     "ReLU": relu,
     "Rescaling": rescaling,
     "Reshape": reshape,

@@ -26,7 +26,7 @@ class TensorFlowBackend(Backend):
         self.tf = tf
         self.title: str = f"TensorFlow {tf.__version__}"
         self.sum, self.mean, self.max, self.sqrt = tf.reduce_sum, tf.reduce_mean, tf.reduce_max, tf.sqrt
-        self.maximum = tf.maximum
+        self.maximum, self.einsum = tf.maximum, tf.einsum
         self.softmax, self.stop_gradient, self.gather = tf.nn.softmax, tf.stop_gradient, tf.gather
         self.stack_steps = lambda values: tf.stack(list(values), 1)
         self.concatenate = lambda values, axis: tf.concat(list(values), axis)

@@ -25,7 +25,7 @@ class TorchBackend(Backend):
 
         self.torch, self.functional = torch, functional
         self.title: str = f"PyTorch {torch.__version__.split('+')[0]}"
-        self.sum, self.sqrt = torch.sum, torch.sqrt
+        self.sum, self.sqrt, self.einsum = torch.sum, torch.sqrt, torch.einsum
         self.mean = lambda x, axes, keepdims: x.mean(axes, keepdim=keepdims)
         self.max = lambda x, axes, keepdims: x.amax(axes, keepdim=keepdims)
         self.maximum = lambda x, least: x.clamp(min=least)

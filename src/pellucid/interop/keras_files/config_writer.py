@@ -38,7 +38,7 @@ from pellucid.model.object_config import (
     to_plain_value,
 )
 from pellucid.nn import layers
-from pellucid.nn.layers import EinsumDense, GroupQueryAttention, Layer, MultiHeadAttention, Normalization
+from pellucid.nn.layers import GroupQueryAttention, Layer, MultiHeadAttention, Normalization
 from pellucid.saving.keras_weights import sort_as_keras
 
 Config = dict[str, Any]
@@ -109,8 +109,6 @@ def write_layer(layer: Layer, name: str, result: Expr | None = None) -> Config:
     arguments = {n: v for n, v in {**others, **table}.items() if n not in ("kind", "name", *ARGUMENTS_NOT_IN_KERAS)}
     if isinstance(layer, Normalization):  # its parameters have the statistics
         arguments |= {"mean": None, "variance": None}
-    if isinstance(layer, EinsumDense) and result is not None:  # Keras does not infer the sizes of a kernel
-        arguments |= {"output_shape": write_shape(result)[1:]}
     config = {n: convert_value(v, n) for n, v in arguments.items()} | nested
     dtype = get_dtype(layer, result)
     frozen = {"trainable": False} if layer.parameters and not layer.trainable else {}

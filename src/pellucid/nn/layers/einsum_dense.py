@@ -164,6 +164,9 @@ class EinsumDense(Layer):
                 ).with_operands([x])
             if size is not None:
                 sizes[axis] = size
+        resolved = (sizes[axis] for axis in self.output_axes[1:])
+        known = tuple(each if isinstance(each, int) else None for each in resolved)
+        self.config["output_shape"] = known  # copies, and Keras, need the sizes of the kernel
         self.kernel: Shared = self.configured_parameter("kernel", self.get_sizes(self.kernel_axes, sizes, x), x)
         if self.bias_axes is not None:
             axes = [axis for axis in self.output_axes if axis in self.bias_axes]

@@ -105,15 +105,10 @@ class PiecewiseLinearEncoding(Layer):
         self.edges = [np.unique(column.astype(np.float32)).astype(float).tolist() for column in quantiles.T]
         self.config["edges"] = self.edges  # a copy of the layer has the same bins
 
-    def list_bins(self, x: Expr) -> tuple[Array, Array, Array]:
+    def list_bins(self) -> tuple[Array, Array, Array]:
         """Return feature, start and width of each bin."""
         if self.edges is None:
             raise ShapeError(f"{self.name}: expected edges of bins. Call {self.name}.adapt(data) first, or pass edges")
-        if x.ndim != 2 or x.shape[-1] != len(self.edges):
-            raise ShapeError(
-                f"{self.name}: expected an input of shape (batch, {len(self.edges)}), because edges has as many "
-                f"features. Received: {brief(x)}, of shape {format_shape(x.shape)}"
-            ).with_operands([x])
         bins = [(i, a, b - a) for i, edges in enumerate(self.edges) for a, b in itertools.pairwise(edges)]
         if not bins:
             raise ShapeError(f"{self.name}: expected a feature with two or more values. Received: constant features")
@@ -121,7 +116,13 @@ class PiecewiseLinearEncoding(Layer):
         return np.array(features), np.array(starts), np.array(widths)
 
     def call(self, x: Expr) -> Expr:
-        features, starts, widths = self.list_bins(x)
+        features, starts, widths = self.list_bins()
+        count = len(self.edges or ())
+        if x.ndim != 2 or x.shape[1] != count:
+            raise ShapeError(
+                f"{self.name}: expected an input of shape (batch, {count}), because edges has as many features. "
+                f"Received: {brief(x)}, of shape {format_shape(x.shape)}"
+            ).with_operands([x])
         x = to_float(x)
         values: Expr = take(x, features.tolist(), axis=-1)
         encoded: Expr = clip((values - starts.astype(x.dtype)) / widths.astype(x.dtype), 0, 1)
