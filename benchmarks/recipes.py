@@ -30,7 +30,7 @@ def main(words: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("kind", nargs="?", choices=("tables", "images"), help="kind of data")
     parser.add_argument("data", nargs="*", help="folders or zip archives of images")
-    parser.add_argument("--only", nargs="+", help="names of tables")
+    parser.add_argument("--only", nargs="+", help="names of tables or images")
     parser.add_argument("--recipes", nargs="+", help="names of recipes (default: all)")
     parser.add_argument("--seeds", type=int, default=5, help="number of seeds (default 5)")
     parser.add_argument("--samples", type=int, help="largest number of training images (default: all)")
@@ -53,6 +53,7 @@ def main(words: list[str] | None = None) -> int:
             sources = tables.write_tables(Path(folder), given.only)
         else:
             sources = {Path(data).stem: {"data": data} for data in (*given.data, DIGITS)}
+            sources = {name: source for name, source in sources.items() if not given.only or name in given.only}
         for seed in range(given.seeds):
             for source, settings in sources.items():
                 run_seed(source, {**settings, "seed": seed}, {n: known[n] for n in names}, given)

@@ -27,6 +27,8 @@ class Candidate:
         network's.
     members : int, optional
         Number of members of an ensemble, whose last layer has an axis for them.
+    is_graph : bool
+        Whether layers name their inputs.
     is_reference : bool
         Whether it is the default of ``pellucid train``, whose CPU time is the budget of the others.
     baseline : str
@@ -37,6 +39,7 @@ class Candidate:
     training: Recipe = PLAIN
     layers: Callable[[Sequence[int]], Layers] | None = None
     members: int | None = None
+    is_graph: bool = False
     is_reference: bool = False
     baseline: str = ""
 
@@ -60,6 +63,15 @@ def make_separate(members: int, units: int = 128) -> Layers:
     return [ENCODING, layers[0], dropout(0.1), layers[1], dropout(0.1)]
 
 
+def make_residual(shape: Sequence[int]) -> Layers:
+    """Return the layers of one network with two residual blocks."""
+    layers: Layers = [{**ENCODING, "inputs": "input"}, {**dense(128), "name": "sum_0"}]
+    for k in (1, 2):
+        inside = [dense(128), dropout(0.1), {**dense(128, "linear"), "name": f"change_{k}"}]
+        layers += [*inside, {"kind": "Add", "inputs": [f"sum_{k - 1}", f"change_{k}"], "name": f"sum_{k}"}]
+    return layers
+
+
 ENSEMBLE = RECIPES["ensemble"]
 
 TABLES = {
@@ -74,6 +86,7 @@ TABLES = {
     "SELU, 3 x 256": Candidate(
         {}, ENSEMBLE, lambda shape: [layer for _ in range(3) for layer in (dense(256, "selu"), dropout(0.15))]
     ),
+    "residual": Candidate({}, ENSEMBLE, make_residual, is_graph=True),
     "plain": Candidate({"model": "mlp"}),
     "gradient-boosted trees": Candidate(baseline="gradient-boosted trees"),
     "linear model": Candidate(baseline="linear model"),
@@ -103,13 +116,28 @@ def make_wide(shape: Sequence[int]) -> Layers:
     return [*get_convolutions(min(shape[:2]), [2 * filters for filters in FILTERS])]
 
 
+def make_residual_convolutions(shape: Sequence[int]) -> Layers:
+    """Return the default network with a residual convolution in each block but the first, without augmentation."""
+    layers: Layers = []
+    for k, table in enumerate(get_convolutions(min(shape[:2]))):
+        layers.append({**table, "name": f"layer_{k}"})
+        if table["kind"] == "ReLU" and k > 3:
+            filters = layers[-3]["filters"]
+            change = {"kind": "Conv2D", "filters": filters, "kernel_size": 3, "padding": "same", "use_bias": False}
+            layers += [change, {"kind": "BatchNormalization"}, {"kind": "ReLU", "name": f"change_{k}"}]
+            layers.append({"kind": "Add", "inputs": [f"layer_{k}", f"change_{k}"]})
+    return layers
+
+
 CNN = RECIPES["cnn"]
 
 IMAGES = {
     "cnn": Candidate({"model": "cnn"}, CNN, is_reference=True),
     "no augmentation": Candidate({"model": "cnn", "augment": "none"}, CNN),
+    "always mirrored": Candidate({"model": "cnn", "augment": "mirror"}, CNN),
     "Adam at 0.001": Candidate({"model": "cnn"}, PLAIN),
     "twice the filters": Candidate({}, CNN, make_wide),
+    "residual": Candidate({}, CNN, make_residual_convolutions, is_graph=True),
     "previous": Candidate({}, PLAIN, make_previous),
     "Keras tutorial": Candidate({}, PLAIN, make_tutorial),
 }

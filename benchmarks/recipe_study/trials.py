@@ -72,7 +72,8 @@ def make_settings(recipe: Candidate, source: Mapping[str, Any], dataset: Dataset
     if dataset.class_names:
         last["activation"] = "softmax"
     channels = [{"kind": "Reshape", "target_shape": [*shape, 1]}] if len(shape) == 2 else []
-    return replace(settings, layers=[*channels, *recipe.layers(shape), last])
+    inputs: list[Any] | None = [] if recipe.is_graph else None
+    return replace(settings, layers=[*channels, *recipe.layers(shape), last], inputs=inputs)
 
 
 def count_affordable_epochs(prepared: PreparedRun, budget: float) -> int:
