@@ -337,11 +337,16 @@ def test_features_that_do_not_fit_on_the_disk_are_refused(monkeypatch: pytest.Mo
 def test_invalid_settings_are_refused(capsys: Output) -> None:
     assert main(["train", "flats.csv", "--memory", "0"]) == 2
     assert "memory: expected an integer, 1 or more; received 0" in capsys.readouterr().err
-    assert main(["train", "flats.csv", "--memory", "1", "--folds", "3"]) == 2
-    assert (
-        "folds: not available for data that are larger than memory, 1 MB; omit it, or give a larger --memory"
-        in capsys.readouterr().err
-    )
+
+
+def test_options_that_need_all_samples_in_memory_are_refused(capsys: Output) -> None:
+    words = ["train", "flats.csv", "--model", "linear", "--epochs", "1", "--quiet"]
+    assert main([*words, "--out", "small"]) == 0
+    options = (["--folds", "3"], ["--weights", "small"], ["--sweep", "learning_rate=0.1,0.2"])
+    for option in options:
+        assert main([*words, "--memory", "1", *option]) == 2
+        expected = f"{option[0][2:]}: not available for data that are larger than memory; omit it, or give a larger"
+        assert expected in capsys.readouterr().err
 
 
 def test_what_sees_a_sample_says_so(monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:

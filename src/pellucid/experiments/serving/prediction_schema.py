@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -142,8 +143,6 @@ def make_cell(column: Mapping[str, Any]) -> Any:
 
 
 def predict_example(served: ServedModel, example: Schema) -> Schema:
-    import json
-
     samples = read_samples(served, Body(JSON, json.dumps(example).encode()), False, 1)
     outputs = served.compute(samples.inputs)
     predictions = [{**place, **served.describe(outputs, row)} for row, place in enumerate(samples.positions)]

@@ -204,7 +204,7 @@ def prepare(settings: Settings, resuming: bool = False, folder: Path | None = No
     if dataset.stored is None:
         prepared = prepare_parts(settings, dataset, parts, source)
     else:
-        check_stored(settings)
+        check_stored(folds=settings.folds, weights=settings.weights)
         check_classes(settings, dataset, parts)
         arranged = arrange_data(dataset, parts, settings.seed, folder)
         del dataset, parts  # which take memory for every sample
@@ -216,13 +216,12 @@ def prepare(settings: Settings, resuming: bool = False, folder: Path | None = No
     return prepared
 
 
-def check_stored(settings: Settings) -> None:
-    """Raise for settings that need all samples in memory."""
-    for name, value in (("folds", settings.folds), ("weights", settings.weights)):
+def check_stored(**options: object) -> None:
+    """Raise `UsageError` for an option that needs all samples in memory, if it is given."""
+    for name, value in options.items():
         if value is not None:
             raise UsageError(
-                f"{name}: not available for data that are larger than memory, {settings.memory} MB; omit it, or give a "
-                "larger --memory"
+                f"{name}: not available for data that are larger than memory; omit it, or give a larger --memory"
             )
 
 

@@ -19,10 +19,9 @@ from pellucid.data.errors import DataError, DataWarning
 from pellucid.errors import PellucidError
 from pellucid.experiments.common.interrupt import acknowledge_interrupt
 from pellucid.experiments.runner.context import RunContext
-from pellucid.experiments.runner.errors import UsageError
 from pellucid.experiments.runner.result import pluralize
 from pellucid.experiments.user_data import config_toml
-from pellucid.experiments.user_data.pipeline import PreparedRun, prepare, prepare_inputs
+from pellucid.experiments.user_data.pipeline import PreparedRun, check_stored, prepare, prepare_inputs
 from pellucid.experiments.user_data.settings import Settings
 from pellucid.experiments.user_data.sweep_grid import TrialSettings, check_sweep, draw_trials, make_trial, parse_grid
 from pellucid.experiments.user_data.sweep_report import save_table
@@ -71,10 +70,7 @@ def run_sweep(run: RunContext, settings: Settings, verbose: Verbosity, report: R
     base = replace(settings, sweep=None, trials=None)
     prepared = prepare(base)
     if prepared.arranged is not None:
-        raise UsageError(
-            f"sweep: not available for data that are larger than memory, {settings.memory} MB; omit it, or give a "
-            "larger --memory"
-        )
+        check_stored(sweep=settings.sweep)
     drawn = draw_trials(parse_grid(settings.sweep or ()), settings.trials, settings.seed)
     trials = [make_trial(number, values, prepared, base) for number, values in enumerate(drawn, start=1)]
     assert prepared.settings.epochs is not None  # resolved by `prepare`
