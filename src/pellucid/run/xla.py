@@ -18,6 +18,7 @@ from pellucid.run.compilation_cache import compile_or_load
 from pellucid.run.graph_partitioning import MAX_EXPRESSIONS, PartitionedStep
 from pellucid.run.interrupts import DeferSigint
 from pellucid.run.jax_runtime import get_first_line, jax, without_jax_notes, x64
+from pellucid.run.kernels.loading import compile_with_kernels
 from pellucid.run.kernels.lowerings import get_lowerings
 from pellucid.run.program import OutputHistory, Program, Shapes
 from pellucid.typing import Array
@@ -39,6 +40,7 @@ CHUNK_SECONDS = 0.15
 """Target duration of a chunk. Between chunks, progress is reported and Ctrl-C takes effect."""
 
 Compiled = Callable[..., tuple[list[Any], list[Any]]]
+Step = Callable[..., tuple[list[Buffer], list[Buffer]]]
 
 
 class XlaProgram:
@@ -221,18 +223,26 @@ class XlaProgram:
                 self.check_deleted(error)
                 raise
 
+    def make_step(self) -> Step:
+        """Return `trace` as a function that JAX traces once for arguments of the same shapes."""
+        step: Step = jax().jit(lambda *values: self.trace(*values), inline=True)
+        return step
+
     def infer_shapes(self, args: Sequence[Buffer], walk: bool) -> Shapes:
         """Trace one step of a loop for the shapes of its outputs."""
+        return self.trace_shapes(self.make_step(), args, walk)
+
+    def trace_shapes(self, step: Step, args: Sequence[Buffer], walk: bool) -> Shapes:
         with x64():
             one = [jax().ShapeDtypeStruct(a.shape[1:], a.dtype) for a in args] if walk else args
-            return [(o.shape, o.dtype) for o in jax().eval_shape(self.trace, *self.get_state(), one)[0]]
+            return [(o.shape, o.dtype) for o in jax().eval_shape(step, *self.get_state(), one)[0]]
 
     def get_compiled(self, kind: str, args: Sequence[Buffer], compile_: Callable[[str, Sequence[Buffer]], Any]) -> Any:
         key = self.make_key(kind, args)
         if key not in self.compiled:
             start = time.perf_counter()
             with without_jax_notes(), record_backends([]) as backends:
-                self.compiled[key] = compile_(kind, args)
+                self.compiled[key] = compile_with_kernels(lambda: compile_(kind, args))
             self.backends[key] = [*backends, describe_xla()]
             self.compile_seconds += time.perf_counter() - start
         note_backends(self.backends.get(key, ()))
@@ -244,7 +254,9 @@ class XlaProgram:
     def compile_step(self, kind: str, args: Sequence[Buffer]) -> Compiled:
         if self.program.size > MAX_EXPRESSIONS:
             return PartitionedStep(self.program, self.get_state(), args)
-        return self.compile_lowered(jax().jit(self.trace, **self.jit_options).lower(*self.get_state(), args))
+        return self.compile_lowered(
+            jax().jit(lambda *values: self.trace(*values), **self.jit_options).lower(*self.get_state(), args)
+        )
 
     def compile_lowered(self, lowered: Lowered) -> Compiled:
         compiled: Compiled = compile_or_load(lowered)
@@ -259,7 +271,8 @@ class XlaProgram:
         j = jax()
         lax, xp = j.lax, j.numpy
         walk = kind == "over"
-        shapes = self.infer_shapes(args, walk)
+        step = self.make_step()
+        shapes = self.trace_shapes(step, args, walk)
         step_bytes = sum(int(np.prod(shape)) * dtype.itemsize for shape, dtype in shapes)
         most = len(args[0]) if walk else MAX_CHUNK_STEPS
         capacity = int(np.clip(HISTORY_BYTES // max(step_bytes, 1), 1, most))
@@ -270,7 +283,7 @@ class XlaProgram:
             def body(i: JaxArray, carry: Any) -> Any:
                 state, history = carry
                 now = [lax.dynamic_index_in_dim(a, first + i, keepdims=False) for a in args] if walk else args
-                outputs, new = self.trace(state, read, now)
+                outputs, new = step(state, read, now)
                 return new, [lax.dynamic_update_index_in_dim(h, o, i, 0) for h, o in zip(history, outputs, strict=True)]
 
             history = [xp.zeros((capacity, *shape), dtype) for shape, dtype in shapes]

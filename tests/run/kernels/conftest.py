@@ -10,14 +10,14 @@ from pellucid.run.kernels.amx.detection import has_amx
 
 EMULATION = Path(__file__).with_name("amx_emulation.c")
 
-get_target = ffi.get_target
+emit_code = ffi.emit_code
 
 
 @pytest.fixture(autouse=True)
 def _kernels_are_compiled_again() -> Iterator[None]:
     """Clear the cache of kernels, which does not depend on the constants that tests replace."""
     yield
-    get_target.cache_clear()
+    emit_code.cache_clear()
 
 
 AMX = ["emulated amx", "amx"] if has_amx() else ["emulated amx"]
@@ -34,7 +34,7 @@ def choose_unit(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.setattr(module, "get_vector_bytes", lambda: 64)
         for module in (convolution_programs, matmul_program):
             monkeypatch.setattr(module, "count_vector_registers", lambda: 32)
-    get_target.cache_clear()
+    emit_code.cache_clear()
 
 
 @pytest.fixture(params=AMX)

@@ -12,7 +12,7 @@ import pytest
 
 import pellucid as pel
 from pellucid.run import xla
-from pellucid.run.kernels import convolution_programs, ffi, lowerings, pooling_programs, source_assembly
+from pellucid.run.kernels import convolution_programs, ffi, loading, lowerings, pooling_programs, source_assembly
 from pellucid.run.kernels.convolution_programs import split_evenly
 from pellucid.run.native.compiler import find_compiler
 from pellucid.run.native.errors import NotNative
@@ -64,9 +64,8 @@ def kernels(monkeypatch):
     """Use kernels for all sizes, and collect their C programs."""
     monkeypatch.setattr(lowerings, "MIN_CONV_MULTIPLICATIONS", 0)
     monkeypatch.setattr(lowerings, "MIN_POOLED_ELEMENTS", 0)
-    programs, register = [], ffi.register_kernel
-    monkeypatch.setattr(ffi, "register_kernel", lambda code: programs.append(code) or register(code))
-    ffi.get_target.cache_clear()
+    programs, request = [], ffi.request_kernel
+    monkeypatch.setattr(ffi, "request_kernel", lambda code: programs.append(code) or request(code))
     return programs
 
 
@@ -241,7 +240,7 @@ def test_xla_computes_everything_if_the_compiler_fails(kernels, monkeypatch):
     def fail(code):
         raise NotNative("there are no headers")
 
-    monkeypatch.setattr(ffi, "register_kernel", fail)
+    monkeypatch.setattr(ffi, "request_kernel", fail)
     x = np.ones((1, 4, 4, 1), "float32")
     f = pel.function([], pel.max_pool(pel.conv(x, np.ones((2, 2, 1, 1), "float32")), 3), mode="xla")
     message = r"compiling the CPU kernel failed, so XLA computes it, more slowly: there are no headers"
@@ -254,7 +253,7 @@ def test_threads_may_register_one_kernel_at_the_same_time(monkeypatch):
     spec = pooling_programs.PoolingSpec(channels=3, dtype="float64", **sizes)
     monkeypatch.setenv("PELLUCID_CACHE", "0")  # so that each thread would compile its own
     with ThreadPoolExecutor(4) as pool:
-        assert len(set(pool.map(ffi.register_kernel, [pooling_programs.emit_max_pool(spec)] * 4))) == 1
+        assert len(set(pool.map(ffi.request_kernel, [pooling_programs.emit_max_pool(spec)] * 4))) == 1
 
 
 def test_a_length_is_divided_into_nearly_equal_parts():
@@ -274,3 +273,20 @@ def test_large_kernels_have_fewer_partial_sums():
     )
     programs = [convolution_programs.emit_conv_kernel_gradient(conv) for conv in (small, large)]
     assert [int(re.search(r"SHARES = (\d+)", code)[1]) for code in programs] == [16, 3]
+
+
+def test_xla_computes_an_op_whose_kernel_cannot_be_compiled(kernels, monkeypatch):
+    emit = convolution_programs.emit_conv_forward
+    monkeypatch.setattr(ffi, "emit_conv_forward", lambda spec: emit(spec) + "\nthis is not C")
+    x = np.ones((1, 4, 4, 1), "float32")
+    f = pel.function([], pel.max_pool(pel.conv(x, np.ones((2, 2, 1, 1), "float32")), 3), mode="xla")
+    with pytest.warns(RuntimeWarning, match="compiling the CPU kernel failed, so XLA computes it, more slowly"):
+        assert f().item() == 4
+    assert kernels[:2] == kernels[2:]  # the program was traced twice
+
+
+def test_a_call_of_a_kernel_that_is_not_loaded_fails(kernels, monkeypatch):
+    monkeypatch.setattr(loading, "load_kernel", lambda code: None)
+    f = pel.function([], pel.max_pool(np.full((1, 6, 6, 7), 2.5, "float32"), 3), mode="xla")
+    with pytest.raises(Exception, match="a pellucid kernel is not loaded"):
+        f()

@@ -14,8 +14,8 @@ pytestmark = pytest.mark.skipif(find_compiler() is None, reason="there is no C c
 @pytest.fixture
 def specs(monkeypatch):
     """Collect the products that kernels compute."""
-    collected, get_target = [], ffi.get_target
-    monkeypatch.setattr(ffi, "get_target", lambda emit, spec: collected.append(spec) or get_target(emit, spec))
+    collected, emit_code = [], ffi.emit_code
+    monkeypatch.setattr(ffi, "emit_code", lambda emit, spec: collected.append(spec) or emit_code(emit, spec))
     return collected
 
 
@@ -122,7 +122,7 @@ def test_a_tall_operand_is_packed_in_batches_with_the_same_bits(unit, rng, monke
     arguments = left, right, (True, False), unit != "vectors"
     at_once = np.asarray(ffi.matmul(*arguments))
     monkeypatch.setattr(matmul_program, "LEFT_BYTES", 1)
-    ffi.get_target.cache_clear()
+    ffi.emit_code.cache_clear()
     np.testing.assert_array_equal(ffi.matmul(*arguments), at_once)
 
 

@@ -1,76 +1,63 @@
-"""Kernels as functions of JAX arrays: compiled, registered with XLA, and called through its FFI."""
+"""Kernels as functions of JAX arrays, called through XLA's FFI."""
 
 from __future__ import annotations
 
 import functools
-import hashlib
-import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from pellucid.run.backends import note_backends
 from pellucid.run.jax_runtime import jax
 from pellucid.run.kernels.convolution_programs import ConvolutionSpec, emit_conv_forward, emit_conv_kernel_gradient
+from pellucid.run.kernels.loading import TARGET, request_kernel
 from pellucid.run.kernels.matmul_program import MatmulSpec, choose_tile_rows, emit_matmul
 from pellucid.run.kernels.pooling_programs import PoolingSpec, emit_max_pool, emit_max_pool_gradient
-from pellucid.run.native.compiler import describe_compiler, load_library
+from pellucid.run.native.compiler import describe_compiler
 
 if TYPE_CHECKING:
     from jax import Array as JaxArray
 
-LOCK = threading.Lock()
-
-
-def register_kernel(code: str) -> str:
-    """Compile a kernel and register it with XLA; return its name, which is a hash of its code."""
-    with LOCK:  # XLA rejects a second registration of a name, which another thread might be making
-        return _register(code)
-
 
 @functools.cache
-def _register(code: str) -> str:
-    ffi = jax().ffi
-    handler = load_library(code, includes=(ffi.include_dir(),)).run
-    name = f"pellucid_{hashlib.sha256(code.encode()).hexdigest()[:32]}"
-    ffi.register_ffi_target(name, ffi.pycapsule(handler), platform="cpu")
-    return name
-
-
-@functools.cache
-def get_target(emit: Callable[[Any], str], spec: Any) -> str:
-    """Return the registered name of the kernel whose code ``emit`` returns for some sizes."""
-    return register_kernel(emit(spec))
+def emit_code(emit: Callable[[Any], str], spec: Any) -> str:
+    """Return the code of the kernel for some sizes."""
+    return emit(spec)
 
 
 def call_kernel(
-    target: str, shape: tuple[int, ...], *operands: JaxArray, aliases: dict[int, int] | None = None
+    code: str, shape: tuple[int, ...], *operands: JaxArray, aliases: dict[int, int] | None = None
 ) -> JaxArray:
-    """Call a registered kernel, whose result has this shape and the dtype of the first operand."""
-    j = jax()
+    """Call a kernel, whose result has this shape and the dtype of the first operand.
+
+    Raises `NotNative` if the compiler cannot compile it.
+    """
+    j, key = jax(), np.int64(request_kernel(code))
     note_backends([f"C kernels: {describe_compiler()}"])  # of the program that is traced
     result = j.ShapeDtypeStruct(shape, operands[0].dtype)
-    call = j.ffi.ffi_call(target, result, vmap_method="sequential", input_output_aliases=aliases or {})
-    found: JaxArray = call(*operands)
+    call = j.ffi.ffi_call(TARGET, result, vmap_method="sequential", input_output_aliases=aliases or {})
+    found: JaxArray = call(*operands, key=key)
     return found
 
 
 def conv_forward(conv: ConvolutionSpec, x: JaxArray, kernel: JaxArray) -> JaxArray:
-    return call_kernel(get_target(emit_conv_forward, conv), (x.shape[0], *conv.output_size, conv.filters), x, kernel)
+    return call_kernel(emit_code(emit_conv_forward, conv), (x.shape[0], *conv.output_size, conv.filters), x, kernel)
 
 
 def conv_kernel_gradient(conv: ConvolutionSpec, x: JaxArray, g: JaxArray) -> JaxArray:
     """Return the gradient with respect to the kernel, given the gradient ``g`` of the output."""
-    target = get_target(emit_conv_kernel_gradient, conv)
-    return call_kernel(target, (*conv.window, conv.channels, conv.filters), x, g)
+    code = emit_code(emit_conv_kernel_gradient, conv)
+    return call_kernel(code, (*conv.window, conv.channels, conv.filters), x, g)
 
 
 def max_pool(pool: PoolingSpec, x: JaxArray) -> JaxArray:
-    return call_kernel(get_target(emit_max_pool, pool), (x.shape[0], *pool.output_size, pool.channels), x)
+    return call_kernel(emit_code(emit_max_pool, pool), (x.shape[0], *pool.output_size, pool.channels), x)
 
 
 def max_pool_gradient(pool: PoolingSpec, g: JaxArray, y: JaxArray, x: JaxArray) -> JaxArray:
     """Return the gradient with respect to images, given the output ``y`` and its gradient ``g``."""
-    return call_kernel(get_target(emit_max_pool_gradient, pool), x.shape, g, y, x)
+    return call_kernel(emit_code(emit_max_pool_gradient, pool), x.shape, g, y, x)
 
 
 def matmul(
@@ -84,4 +71,4 @@ def matmul(
     tile_rows = 0 if use_amx else choose_tile_rows(shape[0])
     spec = MatmulSpec(str(left.dtype), transposed, bool(base_and_scale), tile_rows)
     aliases = {2: 0} if base_and_scale else None
-    return call_kernel(get_target(emit_matmul, spec), shape, left, right, *base_and_scale, aliases=aliases)
+    return call_kernel(emit_code(emit_matmul, spec), shape, left, right, *base_and_scale, aliases=aliases)

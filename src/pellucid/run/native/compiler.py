@@ -64,6 +64,14 @@ NEUTRAL_FLAGS = ("-shared", "-fPIC", "-g0", "-w", "-Werror=implicit-function-dec
 CLANG_FLAGS = ("-mllvm", "-force-vector-interleave=2")
 """Clang computes two vectors at a time, as GCC does for these loops: one waits while the other computes."""
 
+GCC_FLAGS = (
+    "--param=sccvn-max-alias-queries-per-access=20",
+    "-fno-tree-pre",
+    "-fno-code-hoisting",
+    "-fno-tree-dse",
+)
+"""Passes of GCC that take half of its time on long loops of many arrays, and do not make them faster."""
+
 loaded_libraries: dict[str, ctypes.CDLL] = {}
 """Libraries of this process by cache key, for when none are kept on disk."""
 
@@ -114,7 +122,7 @@ def describe_compiler() -> str:
 
 def get_flags() -> tuple[str, ...]:
     wide = ("-mprefer-vector-width=512",) if "avx512f" in processor().split() else ()
-    return (*FLAGS, *wide, *(CLANG_FLAGS if is_clang() else ()))
+    return (*FLAGS, *wide, *(CLANG_FLAGS if is_clang() else GCC_FLAGS))
 
 
 def load_library(code: str, flags: tuple[str, ...] | None = None, includes: tuple[str, ...] = ()) -> ctypes.CDLL:
