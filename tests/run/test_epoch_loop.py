@@ -148,7 +148,7 @@ def test_loops_may_be_compiled_in_parallel_before_they_run(mode: str, monkeypatc
 
 
 def test_loops_too_large_for_c_are_left_to_xla_in_advance(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(program, "MAX_SCRATCH_BYTES", 0)
+    monkeypatch.setattr(program, "MAX_STATE_BYTES", 0)
     whole, last = make_batches(2)
     f, _ = make_step("auto", [0.5, -0.3])
     start_compilation(f, [whole], walk=True)()

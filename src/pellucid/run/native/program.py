@@ -22,7 +22,7 @@ from pellucid.run.native.compiler_process import warn_once
 from pellucid.run.native.errors import NotNative, RejectedProgram
 from pellucid.run.native.jaxpr_reader import trace_step
 from pellucid.run.native.sweep_driver import SweepDriver, load_driver
-from pellucid.run.native.target import MAX_SCRATCH_BYTES
+from pellucid.run.native.target import MAX_STATE_BYTES
 from pellucid.run.program import BatchedProgram, OutputHistory, Program
 from pellucid.run.xla import HISTORY_BYTES, MAX_CHUNK_STEPS, XlaProgram
 from pellucid.typing import Array
@@ -41,7 +41,7 @@ def prepare_loop(
         return lambda: cached
     with x64(), without_jax_notes():
         block = trace_step(xla.trace_without_kernels, state, read, args)
-    check_products(block)
+    check_products(block, block.inputs[: len(state)])
     code = generate_program(block, Signature(len(state), len(read), len(args), walk))
     outputs = [(v.shape, v.dtype) for v in block.outputs[: len(xla.program.outputs)]]
 
@@ -76,8 +76,8 @@ def check_size(program: Program, state: Sequence[Buffer], args: Sequence[Buffer]
     if program.size > MAX_EXPRESSIONS:
         raise NotNative(f"it has {program.size:,} expressions, more than {MAX_EXPRESSIONS:,}")
     size = sum(a.nbytes for a in (*state, *args))
-    if size > MAX_SCRATCH_BYTES:
-        raise NotNative(f"its state and arguments take {size:,} bytes, more than {MAX_SCRATCH_BYTES:,}")
+    if size > MAX_STATE_BYTES:
+        raise NotNative(f"its state and arguments take {size:,} bytes, more than {MAX_STATE_BYTES:,}")
 
 
 class AutoProgram(XlaProgram):

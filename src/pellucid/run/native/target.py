@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-MAX_SCRATCH_BYTES = 1 << 20
+MAX_STATE_BYTES = 1 << 20
+"""Maximum memory of the state and the arguments of a step on this machine. XLA runs larger ones."""
+
+MAX_SCRATCH_BYTES = 1 << 22
 """Maximum memory of the arrays of a loop on this machine, which should stay in the caches. XLA runs larger ones."""
 
 MAX_PAGE_BYTES = 1 << 28
