@@ -4,6 +4,7 @@
     python benchmarks/families.py --only lstm vae --sizes medium      some of them
     python benchmarks/families.py --libraries pellucid jax_scan torch some libraries
     python benchmarks/families.py --compiled                          torch.compile, too
+    python benchmarks/families.py --grid dense                        pellucid alone, over a grid of sizes
 
 pellucid trains through ``fit`` with its default settings, and each peer in its usual way: PyTorch eager, with images
 channels last or compiled, TensorFlow with a compiled step, Keras on JAX, and plain JAX with a compiled step or a
@@ -15,6 +16,9 @@ A step is timed in steady state, without compilation. *ratio* is the time of the
 pellucid is ahead. *first* is the time until the first epoch ends, with imports and compilation, in the first process;
 *again* is the median of the later ones, for which pellucid's compilation cache is filled. *memory* is the peak of the
 process. The networks are in ``networks/catalog.py``.
+
+``--grid`` times steps over a logarithmic grid of sizes, and models the time as a sum of costs of a step, a layer, an
+operation, an activation and a parameter. It reports neighbors between which the time rises 1.3 times more than modeled.
 """
 
 from __future__ import annotations
@@ -31,6 +35,7 @@ from typing import Any
 
 import machine
 import start
+from networks import grid
 from networks.catalog import FAMILIES, SIZES
 from networks.training import LIBRARIES, is_fair
 
@@ -192,9 +197,13 @@ def format_summary(summary: dict[str, Any]) -> str:
 
 
 def format_table(found: dict[str, Any]) -> str:
-    """Return the summary, and the problems."""
-    problems = [problem for network in found["networks"] for problem in network["problems"]]
-    return "\n".join([format_summary(found["summary"]), *problems])
+    """Return all results as terminal tables."""
+    return "\n".join([*map(format_network, found["networks"]), format_summary(found["summary"])])
+
+
+def list_problems(found: dict[str, Any]) -> list[str]:
+    """Return the failed runs, and the losses that disagree."""
+    return [problem for network in found["networks"] for problem in network["problems"]]
 
 
 def main() -> None:
@@ -207,8 +216,12 @@ def main() -> None:
         "--compiled", action="store_true", help="run torch.compile, too, which compiles for 10 s and more"
     )
     parser.add_argument("--repeats", type=int, default=3, help="runs of each library (default 3)")
+    parser.add_argument("--grid", nargs="*", choices=grid.GRIDS, help="find cliffs between neighboring sizes instead")
     parser.add_argument("--json", action="store_true", help="print the results as JSON")
     args = parser.parse_args()
+    if args.grid is not None:
+        grid.run(args.grid or list(grid.GRIDS), args.json)
+        return
     libraries = args.libraries or [
         library
         for library, package in PACKAGES.items()
@@ -223,8 +236,7 @@ def main() -> None:
                     print(format_network(found["networks"][-1]), flush=True)
     found["summary"] = summarize_families(found["networks"])
     print(json.dumps(found) if args.json else format_summary(found["summary"]))
-    problems = [problem for network in found["networks"] for problem in network["problems"]]
-    if problems:
+    if problems := list_problems(found):
         sys.exit("\n".join(["\nProblems:", *problems]))
 
 

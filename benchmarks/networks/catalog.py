@@ -151,7 +151,7 @@ def make_logistic(features: int, batch: int, steps: int, epochs: int) -> Network
 
 def make_autoencoder(pixels: int, units: int, code: int, batch: int, steps: int, epochs: int) -> Network:
     widths = (units, units // 4, code, units // 4, units)
-    layers = tuple(("dense", width, "relu") for width in widths) + (("dense", pixels, "sigmoid"),)
+    layers = (*(("dense", width, "relu") for width in widths), ("dense", pixels, "sigmoid"))
     return Network((pixels,), layers, batch, steps, epochs, loss="image")
 
 
