@@ -37,8 +37,8 @@ class Network:
         Epochs of a timed call of ``fit``.
     loss : {"classes", "binary", "pixels", "image"}
         Cross-entropy of integer classes, of two classes or of the pixels of a mask, from logits; or the squared error
-        of an image from its own copy. A network with the layer ``sample`` uses the cross-entropy of its own pixels,
-        plus the Kullback-Leibler divergence.
+        of an image from the input. A network with the layer ``sample`` predicts its input, too, and adds the
+        Kullback-Leibler divergence.
     vocabulary : int
         Number of words, if a sample is a sequence of words.
     """

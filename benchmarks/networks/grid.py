@@ -24,6 +24,9 @@ MAX_OPERATIONS = 1.5e10
 STEPS, CALLS, SECONDS = 16, 3, 0.1
 """Steps of an epoch; timed calls of ``fit``, of which the shortest counts; and how long a call takes at least."""
 
+SHOWN = 20
+"""How many cliffs of a grid are printed."""
+
 Cell = tuple[int, ...]
 
 
@@ -159,12 +162,12 @@ def measure_grid(name: str) -> dict[str, Any]:
 
 
 def format_table(found: dict[str, Any]) -> str:
-    """Return the cliffs of all grids."""
+    """Return the steepest cliffs of all grids."""
     lines = []
     for name, one in found.items():
         count = len(one["cliffs"])
         lines.append(f"{name}: {len(one['seconds'])} sizes, {count} cliffs of more than {MAX_RISE}")
-        for cliff in one["cliffs"]:
+        for cliff in one["cliffs"][:SHOWN]:
             before, after = (f"{1000 * seconds:.4g} ms" for seconds in cliff["seconds"])
             lines.append(f"  {cliff['rise']:.2f}  {cliff['from']}: {before}; {cliff['to']}: {after}")
     return "\n".join(lines)

@@ -147,7 +147,7 @@ def compute_initial_loss(net: Network, library: str, x: Array, y: Array, weights
 
 
 def main() -> None:
-    """Run what the arguments say."""
+    """Write weights, or train a network and print the measurements."""
     library, family, size, path, *options = sys.argv[1:]
     net = FAMILIES[family].make_network(size)
     if library == "weights":
