@@ -39,8 +39,8 @@ from networks import grid
 from networks.catalog import FAMILIES, SIZES
 from networks.training import LIBRARIES, is_fair
 
-INITIAL_TOLERANCE, FINAL_TOLERANCE = 1e-3, 0.03
-"""Allowed relative differences of losses. The final one differs by how Adam adds its epsilon."""
+INITIAL_TOLERANCE, FINAL_TOLERANCE = 1e-5, 0.03
+"""Allowed relative differences of losses. TensorFlow's sparse gradients of embeddings train a little differently."""
 
 RANDOM_TOLERANCE = 0.03
 """Allowed relative differences of both losses if every library draws its own random numbers."""
@@ -125,7 +125,7 @@ def check_losses(name: str, libraries: dict[str, Any], is_random: bool) -> list[
             if not abs(one[kind] - expected) <= allowed * abs(expected):
                 problems.append(
                     f"{name}: the {kind} loss of {library} is {one[kind]:.4f}, and that of {reference} {expected:.4f}. "
-                    f"They may differ by {allowed:.1%}"
+                    f"They may differ by {100 * allowed:g}%"
                 )
     return problems
 

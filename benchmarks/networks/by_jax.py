@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from networks.catalog import RATE, Array, Layers, Network
+from networks.catalog import EPSILON, RATE, Array, Layers, Network
 from networks.layer_builder import Weights, compute_divergence
 
 ACTIVATIONS = {
@@ -181,7 +181,7 @@ def make_step(net: Network) -> Any:
         first = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, first, gradients)
         second = jax.tree.map(lambda v, g: 0.999 * v + 0.001 * g * g, second, gradients)
         rate = RATE * jnp.sqrt(1 - 0.999 ** (t + 1.0)) / (1 - 0.9 ** (t + 1.0))
-        weights = jax.tree.map(lambda w, m, v: w - rate * m / (jnp.sqrt(v) + 1e-7), weights, first, second)
+        weights = jax.tree.map(lambda w, m, v: w - rate * m / (jnp.sqrt(v) + EPSILON), weights, first, second)
         return (t + 1, weights, averages, first, second), loss
 
     return step

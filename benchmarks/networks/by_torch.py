@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from networks.catalog import RATE, Array, Layers, Network
+from networks.catalog import EPSILON, RATE, Array, Layers, Network
 from networks.layer_builder import Weights, compute_divergence
 
 MIRRORED = (slice(None, None, -1), slice(None, None, -1))
@@ -260,7 +260,7 @@ def train_modules(
         module = ModuleBuilder(net, weights).build(net.layers)
         if channels_last:
             module = module.to(memory_format=torch.channels_last)
-        optimizer = torch.optim.Adam(module.parameters(), RATE, eps=1e-7, fused=True)
+        optimizer = torch.optim.Adam(module.parameters(), RATE, eps=EPSILON, fused=True)
         samples, targets = to_tensor(net, x, channels_last), to_tensor(net, y, channels_last)
 
     @wrap

@@ -17,6 +17,8 @@ Layers = tuple[tuple[Any, ...], ...]
 
 SIZES = ("small", "medium", "large")
 CLASSES, RATE = 10, 1e-3
+EPSILON = 1e-10
+"""Adam's epsilon. PyTorch adds it at another place, and with the usual 1e-7 the first steps differ."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from networks.catalog import RATE, Layers, Network
+from networks.catalog import EPSILON, RATE, Layers, Network
 
 Weights = list[list[Any]]
 """The weights of each layer that has any, in the order of the catalog."""
@@ -130,7 +130,7 @@ def compile_model(net: Network, library: Any, layers: Any, sampling: Any, xp: An
     if net.is_random:
         losses.append(lambda _, statistics: compute_divergence(xp, statistics, net.shape[0]))
     model = library.Model(x, outputs if net.is_random else outputs[0])
-    model.compile(library.optimizers.Adam(RATE), losses if net.is_random else losses[0])
+    model.compile(library.optimizers.Adam(RATE, epsilon=EPSILON), losses if net.is_random else losses[0])
     return model, builder
 
 
