@@ -28,6 +28,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import families
 import live
 import machine
 import report
@@ -39,6 +40,7 @@ PACKAGES = {"pellucid": "pellucid", "numpy": "numpy", "jax": "jax", "torch": "to
 PACKAGES |= {"keras": "keras", "pytensor": "pytensor"}
 
 OTHERS = {"graphs": "graphs.py", "start": "start.py", "sweep": "sweep.py", "scaling": "scaling.py", "live": "live.py"}
+OTHERS |= {"families": "families.py", "cliffs": "families.py --grid"}
 """Other benchmarks of this folder, run with ``--json``."""
 
 
@@ -62,11 +64,14 @@ def make_environment(cache: str) -> dict[str, str]:
 def run_other(name: str, out: Path | None) -> Any:
     """Run another benchmark of this folder and return its results."""
     print(f"  {name}   ", end="\r", file=sys.stderr, flush=True)
-    command = [sys.executable, str(Path(__file__).with_name(OTHERS[name])), "--json"]
+    file, *options = OTHERS[name].split()
+    command = [sys.executable, str(Path(__file__).with_name(file)), *options, "--json"]
     if name == "scaling" and out:
         command += ["--out", str(out)]
     with tempfile.TemporaryDirectory() as cache:
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=make_environment(cache), check=True)
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=make_environment(cache), check=False)
+    if not done.stdout:  # with problems, families.py prints its results and fails
+        sys.exit(f"{name}: exit status {done.returncode}")
     return json.loads(done.stdout)
 
 
@@ -151,9 +156,11 @@ def main() -> None:
         print(json.dumps(found))
     if args.out:
         report.write_results(found, args.out)
-    problems = [problem for workload in found["workloads"] for problem in workload["problems"]]
-    if problems:
-        sys.exit("\n".join(["The floors are wrong:", *problems]))
+    floors = [problem for workload in found["workloads"] for problem in workload["problems"]]
+    networks = families.list_problems(found["families"]) if "families" in found else []
+    if floors or networks:
+        floors = ["The floors are wrong:", *floors] if floors else []
+        sys.exit("\n".join([*floors, *networks]))
 
 
 if __name__ == "__main__":

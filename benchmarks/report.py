@@ -7,11 +7,13 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
+import families
 import graphs
 import live
 import scaling
 import start
 import sweep
+from networks import grid
 
 TIMES = ("library", "train", "min", "max", "ratio", "import", "build", "total", "first")
 HEAD = (*TIMES, "memory", "loss", "accuracy", "fraction")
@@ -22,6 +24,8 @@ TITLES = {
     "sweep": "two moons: a sweep of seven sizes and twenty seeds, compared with one run of the widest network",
     "scaling": "cost over examples, parameters and steps",
     "live": "two moons: a live figure, from moving a slider to the picture of the trained network",
+    "families": "families of networks",
+    "cliffs": "neighboring sizes between which the time of a step rises far more than its work",
 }
 
 COLORS = ("#d55e00", "#000000", "#0072b2", "#cc79a7", "#e69f00", "#009e73", "#56b4e9")
@@ -84,6 +88,8 @@ def format_other(name: str, found: Any) -> str:
         "sweep": sweep.format_table,
         "scaling": scaling.format_table,
         "live": live.format_table,
+        "families": families.format_table,
+        "cliffs": grid.format_table,
     }
     return f"\n{TITLES[name]}\n{formats[name](found)}"
 

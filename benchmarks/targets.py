@@ -12,6 +12,7 @@ from typing import Any
 
 import live
 import numpy as np
+from networks.catalog import FAMILIES
 
 Found = dict[str, Any]
 
@@ -119,6 +120,29 @@ def get_live_time(picture: str, share: float) -> Callable[[Found], float]:
     return lambda found: float(np.quantile(found["live"]["figure"][picture], share))
 
 
+def get_family_ratio(family: str) -> Callable[[Found], float]:
+    """Measure the time of the fastest peer over pellucid's in the median of a family's sizes."""
+    return lambda found: float(found["families"]["summary"]["families"][family]["median"])
+
+
+def get_share_ahead(found: Found) -> float:
+    """Return the percentage of families at 1.2 or more."""
+    summary = found["families"]["summary"]
+    if not summary["families"]:
+        raise ValueError("no family was compared")
+    return 100 * float(summary["ahead"]) / len(summary["families"])
+
+
+def get_family_memory(found: Found) -> float:
+    """Return pellucid's peak memory over the leanest peer's in the worst case."""
+    return max(float(one["memory"]) for one in found["families"]["summary"]["families"].values())
+
+
+def count_cliffs(found: Found) -> float:
+    """Return the number of cliffs in all grids."""
+    return float(sum(len(one["cliffs"]) for one in found["cliffs"].values()))
+
+
 IN_PAGES = (
     "the page trains and draws on the same cores, and V8 keeps the order of WebAssembly instructions; tried: shorter "
     "loops and fewer coarse pictures, which helped; other unrolling and Binaryen's optimizer, which did not"
@@ -137,6 +161,8 @@ CONVOLUTIONS = (
     "im2col with one matrix product, C kernels for the exact shapes with vector and matrix units; the fastest is used"
 )
 MEMORY = "JAX and its compiler stay in memory after compilation; a run with a cached program needs less"
+FAMILY = "XLA computes what no kernel takes, as in plain JAX; PyTorch's library has kernels for more layers"
+CLIFFS = "where native C ends and XLA begins, and where XLA switches to another matrix product or convolution"
 STARTING = (
     "the imports of Python, NumPy and the command-line library take the first part; the NumPy loop, on the other core, "
     "the rest"
@@ -241,6 +267,15 @@ TARGETS = (
         True,
         IN_PAGES,
     ),
+    *(
+        Target(
+            f"{family.title}: the fastest peer's time over pellucid's", get_family_ratio(name), 1, "times", True, FAMILY
+        )
+        for name, family in FAMILIES.items()
+    ),
+    Target("families at 1.2 times or more", get_share_ahead, 66, "%", True, FAMILY),
+    Target("families: largest peak memory over the leanest peer's", get_family_memory, 1, "times", False, MEMORY),
+    Target("cliffs between neighboring sizes", count_cliffs, 0, "cliffs", False, CLIFFS),
 )
 
 

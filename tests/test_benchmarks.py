@@ -14,6 +14,7 @@ import pytest
 
 import pellucid as pel
 from pellucid.run.native.compiler import find_compiler
+from pellucid.training.array_source import get_epoch_order
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 
@@ -163,3 +164,136 @@ def test_a_recipe_is_trained_within_its_budget(benchmark_module: Callable[[str],
 def test_one_recipe_is_the_default_and_comes_first(kind: str, benchmark_module: Callable[[str], Any]) -> None:
     recipes = list(getattr(benchmark_module("recipe_study.candidates"), kind).values())
     assert [recipe.is_reference for recipe in recipes] == [True, *[False] * (len(recipes) - 1)]
+
+
+IMAGES = (
+    ("conv", 4, 3, 1),
+    ("batch_norm",),
+    ("residual", (("conv", 6, 3, 2), ("batch_norm",)), (("conv", 6, 1, 2),)),
+    ("depthwise", 3, 2),
+    ("skip", (("pool",), ("transposed", 3))),
+    ("global_pool",),
+    ("dense", 10),
+)
+"""Layers for images of 8 by 8 pixels."""
+
+SEQUENCES = (
+    ("embedding", 7, 4),
+    ("residual", (("layer_norm",), ("attention", 2)), ()),
+    ("lstm", 4),
+    ("dense", 10),
+)
+"""Layers for sequences of six words."""
+
+
+@pytest.mark.parametrize("library", ["jax_step", "jax_scan", "torch", "torch_channels_last"])
+@pytest.mark.parametrize(("shape", "layers", "vocabulary"), [((8, 8, 3), IMAGES, 0), ((6,), SEQUENCES, 7)])
+def test_a_peer_trains_a_network_as_pellucid_does(
+    benchmark_module: Callable[[str], Any], library: str, shape: tuple[int, ...], layers: Any, vocabulary: int
+) -> None:
+    if library.startswith("torch"):
+        pytest.importorskip("torch")
+    catalog, training = benchmark_module("networks.catalog"), benchmark_module("networks.training")
+    net = catalog.Network(shape, layers, batch=4, steps=3, epochs=1, vocabulary=vocabulary)
+    weights = benchmark_module("networks.by_layers").build_pellucid(net)[1].get_weights()
+    losses = []
+    for name in ("pellucid", library):
+        phases = benchmark_module("phases").Phases()
+        losses.append(training.LIBRARIES[name](net, *net.make_data(), weights, phases)(0, 2))
+    assert losses[1] == pytest.approx(losses[0], rel=2e-5)
+
+
+def test_every_family_has_data_and_layers_of_all_libraries(benchmark_module: Callable[[str], Any]) -> None:
+    catalog, builder = benchmark_module("networks.catalog"), benchmark_module("networks.layer_builder").LayerBuilder
+    forward = benchmark_module("networks.by_jax").Forward
+    for family in catalog.FAMILIES.values():
+        for size in catalog.SIZES:
+            net = family.make_network(size)
+            assert all(hasattr(library, kind) for library in (builder, forward) for kind in net.kinds)
+        x, y = family.make_network("small").make_data()
+        assert len(x) == len(y)
+        assert np.isfinite(x).all()
+        assert len(np.unique(y)) > 1
+
+
+def test_peers_see_the_samples_in_the_order_of_fit(benchmark_module: Callable[[str], Any]) -> None:
+    catalog = benchmark_module("networks.catalog")
+    net = catalog.Network((2,), (("dense", 10),), batch=4, steps=3, epochs=1)
+    np.testing.assert_array_equal(net.get_order(5).ravel(), get_epoch_order(0, 5, 12))
+
+
+def make_run(step: float, final: float, memory: int = 100) -> dict[str, Any]:
+    return {"step": step, "first": 1.0, "peak_bytes": memory, "initial": 2.0, "final": final}
+
+
+@pytest.mark.parametrize(
+    ("run", "problem"),
+    [
+        (make_run(0.03, 0.51), None),
+        (
+            make_run(0.03, 0.6),
+            "the final loss of torch is 0.6000, and that of pellucid 0.5000. They may differ by 3%",
+        ),
+        (make_run(0.03, float("nan")), "the final loss of torch is nan, and that of pellucid 0.5000. They may .* 3%"),
+        (make_run(0.03, 0.5) | {"initial": 2.1}, "the initial loss of torch is 2.1000, .* They may differ by 0.001%"),
+        ({"error": "no torch"}, "torch failed: no torch"),
+    ],
+)
+def test_a_peer_that_trains_differently_fails_the_command(
+    benchmark_module: Callable[[str], Any],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    run: dict[str, Any],
+    problem: str | None,
+) -> None:
+    families = benchmark_module("families")
+    runs = {"weights": {}, "pellucid": make_run(0.02, 0.5), "torch": run}
+    monkeypatch.setattr(families, "run_in_process", lambda library, *args: runs[library])
+    words = ["families.py", "--only", "lstm", "--sizes", "small", "--libraries", "pellucid", "torch", "--repeats", "1"]
+    monkeypatch.setattr(sys, "argv", words)
+    if problem is None:
+        families.main()
+        assert "1 of 1 families at 1.0 or more, 1 at 1.2 or more" in capsys.readouterr().out
+    else:
+        with pytest.raises(SystemExit, match=f"lstm, small: {problem}"):
+            families.main()
+
+
+def test_a_family_is_as_fast_as_the_median_of_its_sizes(benchmark_module: Callable[[str], Any]) -> None:
+    families, targets = benchmark_module("families"), benchmark_module("targets")
+    networks = []
+    for size, step, memory in (("small", 0.5, 90), ("medium", 1.1, 200), ("large", 3.0, 90)):
+        libraries = {
+            "pellucid": make_run(1.0, 0.5, memory),
+            "jax_scan": make_run(step, 0.5),
+            "torch": make_run(4.0, 0.5),
+        }
+        networks.append({"family": "vae", "size": size, **families.compare(libraries)})
+    found = {"families": {"summary": families.summarize_families(networks)}}
+    assert found["families"]["summary"]["families"]["vae"]["median"] == 1.1
+    verdicts = dict(targets.list_verdicts(found | {"workloads": []}))
+    assert verdicts["VAE: the fastest peer's time over pellucid's"] == "met: 1.1 times, required 1 or more"
+    assert verdicts["families at 1.2 times or more"].startswith("missed: 0 %, required 66 or more")
+    assert verdicts["families: largest peak memory over the leanest peer's"].startswith("missed: 2 times")
+    assert verdicts["LSTM: the fastest peer's time over pellucid's"] == "not measured"
+
+
+def test_a_cliff_is_found_where_time_rises_more_than_work(benchmark_module: Callable[[str], Any]) -> None:
+    grid = benchmark_module("networks.grid")
+    dense = grid.GRIDS["dense"]
+    costs = np.array([1e-6, 1e-11, 1e-9, 1e-10])
+    seconds = {cell: 2e-6 + float(costs @ dense.count_work(*cell)) for cell in dense.list_cells()}
+    assert grid.find_cliffs(dense, seconds) == []
+    for cell in seconds:
+        if cell == (8, 1024, 64):
+            seconds[cell] *= 2
+    cliffs = grid.find_cliffs(dense, seconds)
+    assert {cliff["to"] for cliff in cliffs} == {"depth 8, width 1,024, batch 64"}
+    assert len(cliffs) == 3  # from half the depth, half the width, and a quarter of the batch
+    assert all(1.8 < cliff["rise"] < 2.1 for cliff in cliffs)
+
+
+def test_the_grid_times_a_step(benchmark_module: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    grid = benchmark_module("networks.grid")
+    monkeypatch.setattr(grid, "SECONDS", 0.001)
+    assert 0 < grid.time_step(grid.make_dense(1, 8, 16)) < 0.01

@@ -1,0 +1,1 @@
+"""Families of networks for `families.py`: described once, and trained with each library."""
