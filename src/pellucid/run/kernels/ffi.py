@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pellucid.run.backends import note_backends
@@ -46,11 +46,17 @@ def call_kernel(
     target: str, shape: tuple[int, ...], *operands: JaxArray, aliases: dict[int, int] | None = None
 ) -> JaxArray:
     """Call a registered kernel, whose result has this shape and the dtype of the first operand."""
-    j = jax()
+    [found] = call_with_results(target, [jax().ShapeDtypeStruct(shape, operands[0].dtype)], *operands, aliases=aliases)
+    return found
+
+
+def call_with_results(
+    target: str, results: Sequence[Any], *operands: JaxArray, aliases: dict[int, int] | None = None
+) -> Sequence[JaxArray]:
+    """Call a registered kernel with several results of these shapes and dtypes (`jax.ShapeDtypeStruct`)."""
     note_backends([f"C kernels: {describe_compiler()}"])  # of the program that is traced
-    result = j.ShapeDtypeStruct(shape, operands[0].dtype)
-    call = j.ffi.ffi_call(target, result, vmap_method="sequential", input_output_aliases=aliases or {})
-    found: JaxArray = call(*operands)
+    call = jax().ffi.ffi_call(target, results, vmap_method="sequential", input_output_aliases=aliases or {})
+    found: Sequence[JaxArray] = call(*operands)
     return found
 
 
