@@ -1,8 +1,8 @@
 """Lowering of scans to kernels: recurrent layers and their gradients, and other loops of the same kind.
 
-A step may be anything that keeps rows (samples) separate: products of rows with loop-invariant matrices, and elementwise
-functions. In the gradient of a layer, the gradients of the weights are sums over all rows and steps. They leave the loop:
-it stacks their factors, and one product after the loop sums over both.
+A step may be anything that keeps rows (samples) separate: products of rows with loop-invariant matrices, and
+elementwise functions. In the gradient of a layer, the gradients of the weights are sums over all rows and steps. They
+leave the loop: it stacks their factors, and one product after the loop sums over both.
 """
 
 from __future__ import annotations
@@ -30,7 +30,18 @@ if TYPE_CHECKING:
 MIN_LOOP_MULTIPLICATIONS = 2**16
 """XLA runs loops with fewer multiplications: compiling a kernel would take longer than it saves."""
 
-LINEAR_OPS = ("transpose", "reshape", "expand_dims", "squeeze", "slice", "join", "set_at", "add", "subtract", "negative")
+LINEAR_OPS = (
+    "transpose",
+    "reshape",
+    "expand_dims",
+    "squeeze",
+    "slice",
+    "join",
+    "set_at",
+    "add",
+    "subtract",
+    "negative",
+)
 """Ops of which a sum over steps is the same as the op of the sums."""
 
 Type = tuple[tuple[int, ...], str]
@@ -52,7 +63,7 @@ class LoweredLoop:
     stacked_types : list
         Their shapes and dtypes in one step.
     totals : dict from int to Expr
-        What every step adds to a state that is a sum over all rows and steps. Other states are results of the kernel.
+        For each state that is a sum over rows and steps, the term of a step. The kernel computes the other states.
     """
 
     code: str
@@ -116,7 +127,7 @@ def lower_loop(
 
 
 def match_total(body: Subgraph, sequences: int, index: int) -> Expr | None:
-    """Return what a step adds to a state, if it does nothing else with it; otherwise None."""
+    """Return the expression that a step adds to a state, if it does nothing else with the state; otherwise None."""
     state, new = body.inputs[sequences + index], body.outputs[index]
     if new.op is None or new.op.name != "add" or state not in set(new.inputs):
         return None
@@ -164,7 +175,9 @@ def is_zero(e: Expr) -> bool:
     return isinstance(e, Constant) and not np.any(e.value)
 
 
-def sum_over_steps(added: Expr, body: Subgraph, sequences: int, states: int, values: Mapping[Expr, JaxArray]) -> JaxArray:
+def sum_over_steps(
+    added: Expr, body: Subgraph, sequences: int, states: int, values: Mapping[Expr, JaxArray]
+) -> JaxArray:
     """Return the sum of an expression over all steps, from its factors with the rows of all steps on one axis."""
     merged: dict[Expr, JaxArray] = dict(values)
     inputs: dict[Expr, Expr] = {}

@@ -44,10 +44,10 @@ class RecurrentLoop:
     Attributes
     ----------
     block : Block
-        The step. Its inputs are the elements of the sequences, the states and the loop-invariant values; its outputs are
-        the new states and then the results that are stacked.
+        The step. Its inputs are the elements of the sequences, the states and the loop-invariant values; its outputs
+        are the new states and then the results that are stacked.
     sequences, states : int
-        Numbers of sequences and of states.
+        Numbers of sequences, at least one, and of states.
     batch : int
         Number of rows of each state.
     reverse : bool
@@ -335,15 +335,11 @@ static void pack_panel(void *data, int64_t task) {{
 
     def emit_setup(self) -> str:
         """Return the functions that fill in a call, and that allocate and free its scratch arrays."""
-        first_state, stacked = self.loop.sequences, bool(self.loop.stacked)
-        steps = "argument(frame, 0)" if self.loop.sequences else "result(frame, 0)" if stacked else ""
-        if not steps:
-            raise NotNative("it has neither sequences nor stacked results")
         allocations = [f"call->{name} = (void *)at; at += ({size} + 63) / 64 * 64;" for name, size in self.scratch]
         total = " + ".join(f"({size} + 63) / 64 * 64" for _, size in self.scratch)
         return f"""
 static void read_buffers(XLA_FFI_CallFrame *frame, Call *call) {{
-  call->batch = argument(frame, {first_state})->dims[0], call->steps = {steps}->dims[0];
+  call->steps = argument(frame, 0)->dims[0], call->batch = argument(frame, {self.loop.sequences})->dims[0];
   {join(self.setup)}
 }}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -18,26 +18,26 @@ AFFINE_MAPS = ("broadcast_in_dim", "reshape", "squeeze", "expand_dims", "transpo
 
 
 class Span(str):
-    """Index of a piece of columns: a start plus ``j``, which is less than a count."""
+    """Index of a piece of columns: its first column plus ``j``, which is less than the width of the piece."""
 
-    start: int
-    count: int
+    first: int
+    width: int
 
-    def __new__(cls, start: int, count: int) -> Span:
-        span = super().__new__(cls, f"(j + {start})" if start else "j")
-        span.start, span.count = start, count
+    def __new__(cls, first: int, width: int) -> Span:
+        span = super().__new__(cls, f"(j + {first})" if first else "j")
+        span.first, span.width = first, width
         return span
 
     def shift(self, offset: int) -> Span:
-        return Span(self.start + offset, self.count)
+        return Span(self.first + offset, self.width)
 
     def find_place(self, size: int) -> int | None:
         """Return 0 if all columns are within an axis of this size, 1 or -1 if all are after or before it."""
-        if self.start >= size:
+        if self.first >= size:
             return 1
-        if self.start + self.count <= 0:
+        if self.first + self.width <= 0:
             return -1
-        if self.start >= 0 and self.start + self.count <= size:
+        if self.first >= 0 and self.first + self.width <= size:
             return 0
         raise NotNative("a piece of columns crosses the end of a part")
 
@@ -76,7 +76,7 @@ class RowEmitter:
         return self.arrays[value].name
 
     def emit_pieces(self, pieces: Sequence[tuple[Value, Indices, list[str]]]) -> list[str]:
-        """Return the lines that store elements of values, each at some indices, in arrays. Equal elements are shared."""
+        """Return lines that store elements of values, each at some indices, in arrays. They share equal elements."""
         self.lines, self.locals = [], {}
         elements = [self.emit_element(value, indices) for value, indices, _ in pieces]
         for (value, indices, arrays), element in zip(pieces, elements, strict=True):
