@@ -40,7 +40,7 @@ def run_in_both_modes(inputs, outputs, arguments):
 def assert_close(found, expected):
     for a, b in zip(found, expected, strict=True):
         assert a.dtype == b.dtype
-        np.testing.assert_allclose(a, b, rtol=0, atol=(3e-5 if a.dtype == np.float32 else 1e-12) * max(1, abs(b).max()))
+        np.testing.assert_allclose(a, b, rtol=0, atol=(3e-5 if a.dtype == np.float32 else 1e-12) * abs(b).max(initial=1))
 
 
 def compare_with_numpy(layer, sizes, dtype, rng, masked=False):
@@ -159,7 +159,7 @@ class Peephole(nn.Layer):
         h, c = states
         both = pel.tanh(h @ self.first + pel.concatenate([x_t[:, 1:4], h * np.arange(6.0, dtype="float32")], axis=1))
         c = pel.where(c > 0, c, 0.5 * c) + both @ self.second
-        return both[:, ::2] + 1, [pel.concatenate([c, both[:, 2:5]], axis=1), c]
+        return both[:, 1:6] + 1, [pel.concatenate([c, both[:, 2:5]], axis=1), c]
 
 
 def test_custom_cells(kernels, rng):
@@ -231,10 +231,10 @@ def test_a_total_that_the_step_reads_stays_in_the_loop(kernels, rng):
 
 @pytest.mark.parametrize("shape", [(0, 5, 3), (4, 0, 3)])
 def test_empty_batches_and_sequences(kernels, shape):
-    x, h = pel.tensor3("x", shape=("t", "n", 3)), pel.matrix("h", shape=("n", 3))
+    samples, steps, _ = shape
+    x, h = pel.tensor3("x", shape=("t", samples, 3)), pel.matrix("h", shape=(samples, 3))
     w = pel.matrix("w", shape=(3, 3))
     y = pel.scan(lambda x_t, h: pel.tanh(x_t + h @ w), x, h)
-    samples, steps, _ = shape
     arguments = [np.ones(s, "float32") for s in ((steps, samples, 3), (samples, 3), (3, 3))]
     assert_close(*run_in_both_modes([x, h, w], [y, pel.grad(y.sum(), w)], arguments))
     assert not kernels
