@@ -40,7 +40,9 @@ def run_in_both_modes(inputs, outputs, arguments):
 def assert_close(found, expected):
     for a, b in zip(found, expected, strict=True):
         assert a.dtype == b.dtype
-        np.testing.assert_allclose(a, b, rtol=0, atol=(3e-5 if a.dtype == np.float32 else 1e-12) * abs(b).max(initial=1))
+        np.testing.assert_allclose(
+            a, b, rtol=0, atol=(3e-5 if a.dtype == np.float32 else 1e-12) * abs(b).max(initial=1)
+        )
 
 
 def compare_with_numpy(layer, sizes, dtype, rng, masked=False):
@@ -256,3 +258,14 @@ def test_a_kernel_that_does_not_compile_leaves_the_loop_to_xla(monkeypatch, rng)
     x, layer = pel.tensor3("x", shape=(4, 5, 3)), nn.LSTM(6)
     with pytest.warns(RuntimeWarning, match="compiling the CPU kernel failed, so XLA computes it"):
         assert_close(*run_in_both_modes([x], [layer(x)], [rng.normal(size=(4, 5, 3)).astype("float32")]))
+
+
+def test_one_kernel_serves_all_numbers_of_samples_and_steps(monkeypatch, rng):
+    codes, register = [], ffi.register_kernel
+    monkeypatch.setattr(ffi, "register_kernel", lambda code: codes.append(code) or register(code))
+    x = pel.tensor3("x", shape=("n", "t", 3))
+    f = pel.function([x], nn.LSTM(7)(x), mode="xla")
+    for samples, steps in ((2, 4), (11, 5), (40, 9)):
+        f(rng.normal(size=(samples, steps, 3)).astype("float32"))
+    assert len(codes) >= 3
+    assert len(set(codes)) == 1
