@@ -204,7 +204,8 @@ def build_segmented_loop(operands: Sequence[Expr], **settings: Any) -> list[Expr
     """
     states, sequences, kept = (settings[key] for key in ("states", "sequences", "kept"))
     xs, inits, ws = operands[:sequences], operands[sequences : sequences + states], operands[sequences + states :]
-    length, steps = settings["checkpoint"], xs[0].shape[0] if xs else settings["length"]
+    steps = xs[0].shape[0] if xs else settings["length"]
+    length = max(1, min(settings["checkpoint"], steps))  # a loop without segments would have no sizes to stack
     count, remainder = divmod(steps, length)
     head, tail = slice(None, count * length), slice(count * length, None)
     if settings["reverse"]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,15 +29,22 @@ def emit_code(emit: Callable[[Any], str], spec: Any) -> str:
 def call_kernel(
     code: str, shape: tuple[int, ...], *operands: JaxArray, aliases: dict[int, int] | None = None
 ) -> JaxArray:
-    """Call a kernel, whose result has this shape and the dtype of the first operand.
+    """Call a kernel, whose result has this shape and the dtype of the first operand; see `call_with_results`."""
+    [found] = call_with_results(code, [jax().ShapeDtypeStruct(shape, operands[0].dtype)], *operands, aliases=aliases)
+    return found
+
+
+def call_with_results(
+    code: str, results: Sequence[Any], *operands: JaxArray, aliases: dict[int, int] | None = None
+) -> Sequence[JaxArray]:
+    """Call a kernel with several results of these shapes and dtypes (`jax.ShapeDtypeStruct`).
 
     Raises `NotNative` if the compiler cannot compile it.
     """
-    j, key = jax(), np.int64(request_kernel(code))
+    key = np.int64(request_kernel(code))
     note_backends([f"C kernels: {describe_compiler()}"])  # of the program that is traced
-    result = j.ShapeDtypeStruct(shape, operands[0].dtype)
-    call = j.ffi.ffi_call(TARGET, result, vmap_method="sequential", input_output_aliases=aliases or {})
-    found: JaxArray = call(*operands, key=key)
+    call = jax().ffi.ffi_call(TARGET, results, vmap_method="sequential", input_output_aliases=aliases or {})
+    found: Sequence[JaxArray] = call(*operands, key=key)
     return found
 
 

@@ -13,7 +13,7 @@ from pellucid.graph.evaluate import Lowering, LoweringContext
 from pellucid.graph.expr import Expr
 from pellucid.run.environment import is_enabled
 from pellucid.run.jax_runtime import jax, runs_on_cpu
-from pellucid.run.kernels import ffi, matmul_dispatch
+from pellucid.run.kernels import ffi, matmul_dispatch, recurrent_lowerings
 from pellucid.run.kernels.convolution_programs import ConvolutionSpec, split_evenly
 from pellucid.run.kernels.pooling_programs import PoolingSpec
 from pellucid.run.kernels.source_assembly import ITEM_SIZES, Pair
@@ -179,6 +179,7 @@ OPERAND_LOWERINGS = (conv, conv_input_gradient, conv_kernel_gradient, max_pool, 
 LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
     {f.__name__: with_fallback(lower_operands(f)) for f in OPERAND_LOWERINGS}
     | {"matmul": with_fallback(matmul_dispatch.matmul), "subtract": with_fallback(matmul_dispatch.subtract)}
+    | {"scan_loop": with_fallback(recurrent_lowerings.scan_loop)}
 )
 
 
