@@ -203,10 +203,11 @@ def start_processes(
     *arguments: Any,
     devices: int = 1,
     make_variables: Callable[..., dict[str, Any]] | None = None,
+    module: str = __file__,
 ) -> list[subprocess.Popen[str]]:
-    """Start processes that form a group on this machine; a single one forms none."""
+    """Start processes that form a group on this machine and call a function of a module; a single one forms none."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "tests_of_processes.py").write_text(Path(__file__).read_text("utf-8"), "utf-8")
+    (folder / "tests_of_processes.py").write_text(Path(module).read_text("utf-8"), "utf-8")
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("XLA_", "PELLUCID_", "SLURM_", "OMPI_"))}
     kept |= {"PYTHONPATH": os.pathsep.join([str(folder), *sys.path]), "PELLUCID_CACHE": "0"}
     kept |= {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": f"--xla_backend_optimization_level=0 {FORCED}={devices}"}
