@@ -28,14 +28,13 @@ class Devices(NamedTuple):
 
     bandwidth: float  # bytes per second that a device sends and receives
     latency: float  # seconds of a message
-    shares_cores: bool = False  # parts of one CPU, whose cores and memory they share
-    has_reduce_scatter: bool = True  # XLA has no pass that makes one from an all-reduce on CPUs
+    are_cpu_parts: bool = False  # share its cores and memory; XLA has no reduce-scatter of gradients for them
 
 
 def predict_seconds(work: Workload, devices: Devices, count: int, shard: bool = False) -> float:
     """Return the time of a step on a number of devices."""
-    # Devices that share cores compute and send one after the other.
-    turns = count if devices.shares_cores else 1
+    # Parts of a CPU compute and send one after the other.
+    turns = count if devices.are_cpu_parts else 1
     update = work.update_seconds / (count if shard else 1)
     compute = work.batch / count * work.sample_seconds + work.fixed_seconds + update
     return turns * (compute + predict_transfer_seconds(work, devices, count, shard)) + (
@@ -48,7 +47,7 @@ def predict_transfer_seconds(work: Workload, devices: Devices, count: int, shard
 
     An all-reduce has two phases, a reduce-scatter and an all-gather. In each, a device sends all parts but its own.
     """
-    phases = 3 if shard and not devices.has_reduce_scatter else 2
+    phases = 3 if shard and devices.are_cpu_parts else 2
     return phases * (count - 1) / count * work.parameter_bytes / devices.bandwidth
 
 
@@ -57,11 +56,15 @@ def count_collective_phases(work: Workload, devices: Devices, shard: bool) -> in
 
     XLA combines the all-reduces of all gradients. Parameters are gathered one by one.
     """
-    return (1 if devices.has_reduce_scatter else 2) + work.kernels if shard else 2
+    return (2 if devices.are_cpu_parts else 1) + work.kernels if shard else 2
 
 
-def predict_bytes(work: Workload, count: int, shard: bool = False) -> float:
-    """Return the memory of a device: parameters and slots, a gathered copy, gradients and activations."""
+def predict_bytes(work: Workload, devices: Devices, count: int, shard: bool = False) -> float:
+    """Return the memory of a device: parameters and slots, a gathered copy, gradients and activations.
+
+    On a CPU, the sums of the gradients are another copy.
+    """
     state = (1 + work.slots) * work.parameter_bytes
-    gradients, activations = work.parameter_bytes, work.batch / count * work.sample_bytes
+    gradients = (2 if devices.are_cpu_parts else 1) * work.parameter_bytes
+    activations = work.batch / count * work.sample_bytes
     return (state / count + work.parameter_bytes if shard else state) + gradients + activations

@@ -104,12 +104,22 @@ def measure_one() -> dict[str, float]:
 def measure_several(count: int) -> dict[str, float]:
     """Return the times of a small and a large all-reduce, and of steps with copied and with divided parameters."""
     batch = make_batch(BATCH)
+    copied, divided = build_step(devices=count), build_step(devices=count, shard="parameters")
     return {
         "small": time_all_reduce(count, 1),
         "large": time_all_reduce(count, LAYERS * UNITS**2),
-        "copied": time_step(build_step(devices=count), *batch),
-        "divided": time_step(build_step(devices=count, shard="parameters"), *batch),
+        "copied": time_step(copied, *batch),
+        "divided": time_step(divided, *batch),
+        "copied bytes": count_bytes(copied),
+        "divided bytes": count_bytes(divided),
     }
+
+
+def count_bytes(step: Any) -> int:
+    """Return the memory that the compiled loop of a step takes on a device: arguments and temporary values."""
+    ((loop, _),) = step.backend.compiled.values()
+    memory = loop.memory_analysis()
+    return int(memory.argument_size_in_bytes + memory.temp_size_in_bytes)
 
 
 def time_all_reduce(count: int, size: int) -> float:
@@ -157,16 +167,16 @@ def calibrate(found: dict[int, dict[str, float]]) -> tuple[Workload, Devices]:
     )
     transfer = found[most]["large"] - found[most]["small"]
     latency = found[most]["small"] / (2 * np.log2(most))
-    return work, Devices(2 * (most - 1) * size / transfer, float(latency), shares_cores=True, has_reduce_scatter=False)
+    return work, Devices(2 * (most - 1) * size / transfer, float(latency), are_cpu_parts=True)
 
 
 def compare(found: dict[int, dict[str, float]]) -> list[dict[str, float]]:
-    """Return the predicted and measured times of each number of devices."""
+    """Return the predicted and measured times and sizes of each number of devices from two on."""
     work, devices = calibrate(found)
-    rows = predict_rows(work, devices, COUNTS)
-    for row, (count, measured) in zip(rows, found.items(), strict=True):
-        for name in ("copied", "divided"):
-            row[f"{name} measured"] = measured["step" if count == 1 else name]
+    rows = predict_rows(work, devices, COUNTS[1:])
+    for row in rows:
+        measured = found[int(row["devices"])]
+        row |= {f"{name}, measured": measured[name] for name in list(row)[1:]}
     return rows
 
 
@@ -177,15 +187,15 @@ def predict_rows(work: Workload, devices: Devices, counts: Any = None) -> list[d
             "devices": count,
             "copied": predict_seconds(work, devices, count),
             "divided": predict_seconds(work, devices, count, shard=True),
-            "copied bytes": predict_bytes(work, count),
-            "divided bytes": predict_bytes(work, count, shard=True),
+            "copied bytes": predict_bytes(work, devices, count),
+            "divided bytes": predict_bytes(work, devices, count, shard=True),
         }
         for count in counts or [4**n for n in range(7)]
     ]
 
 
 def format_rows(rows: list[dict[str, float]]) -> str:
-    """Return a Markdown table; times in milliseconds, memory in gigabytes."""
+    """Return a Markdown table."""
     names = list(rows[0])
     lines = [names, ["---"] * len(names), *([format_value(*cell) for cell in row.items()] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
@@ -194,7 +204,9 @@ def format_rows(rows: list[dict[str, float]]) -> str:
 def format_value(name: str, value: float) -> str:
     if name == "devices":
         return f"{value:,}"
-    return f"{value / 1e9:,.3g} GB" if name.endswith("bytes") else f"{value * 1e3:,.4g} ms"
+    if "bytes" in name:
+        return f"{value / 2**20:,.0f} MiB"
+    return f"{value * 1e3:.1f} ms" if value < 1 else f"{value:.1f} s"
 
 
 if __name__ == "__main__":

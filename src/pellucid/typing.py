@@ -176,8 +176,8 @@ Shard: TypeAlias = Literal["parameters"] | None
 Examples
 --------
 >>> import pellucid.typing as pt
->>> def train(model: pel.Model, x: pt.Array, y: pt.Array, shard: pt.Shard = "parameters") -> pel.History:
-...     return model.fit(x, y, devices="all", shard=shard)
+>>> def train(model: pel.Model, x: pt.Array, y: pt.Array, shard: pt.Shard = "parameters") -> None:
+...     model.fit(x, y, devices="all", shard=shard)
 """
 
 Values: TypeAlias = ArrayLike | Sequence[ArrayLike] | Mapping[str, ArrayLike]
