@@ -87,7 +87,7 @@ class Batches:
 
 def train_on_stream() -> dict[str, Any]:
     """Train on batches from an iterable."""
-    return fit(make(), Batches())
+    return fit(make(), Batches(), batch_size=None)
 
 
 def train_on_memmap() -> dict[str, Any]:
@@ -110,7 +110,7 @@ def train_on_devices() -> dict[str, Any]:
         found[str(devices)] = {
             "batches": fit(model, x, y, validation_split=0.2, devices=devices),
             "whole": whole_batch,
-            "stream": fit(make(), Batches(), devices=devices),
+            "stream": fit(make(), Batches(), batch_size=None, devices=devices),
             "evaluated": model.evaluate(x, y, batch_size=7, devices=devices),
             "entered": [np.ravel(w).tolist() for w in model.history.at(7).get_weights()],
             "branched": model.history.branch(at=7, learning_rate=0.05).history["loss"],

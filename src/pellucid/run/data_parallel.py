@@ -56,7 +56,7 @@ class DataParallelProgram(XlaProgram):
         self.stored: dict[Shared | Constant, Any] = {
             source: self.choose_sharding(source) for source in (*program.updates, *program.read)
         }
-        """Shardings of the state and of what is only read, between steps."""
+        """Shardings of all leaves between steps."""
         self.stored_state: list[Any] = [self.stored[s] for s in program.updates]
         self.jit_options["out_shardings"] = (self.replicated, self.stored_state)
 
