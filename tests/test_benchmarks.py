@@ -297,3 +297,48 @@ def test_the_grid_times_a_step(benchmark_module: Callable[[str], Any], monkeypat
     grid = benchmark_module("networks.grid")
     monkeypatch.setattr(grid, "SECONDS", 0.001)
     assert 0 < grid.time_step(grid.make_dense(1, 8, 16)) < 0.01
+
+
+def test_the_cost_model_of_devices(benchmark_module: Callable[[str], Any]) -> None:
+    model = benchmark_module("device_model")
+    work = model.Workload(64, 1e-3, 2e-3, 8e-3, parameter_bytes=1e6, slots=2, sample_bytes=1e3, kernels=3)
+    links, cpu = model.Devices(1e9, 1e-5), model.Devices(1e9, 1e-5, are_cpu_parts=True)
+    one = 64e-3 + 2e-3 + 8e-3
+    for devices in (links, cpu):
+        assert model.predict_seconds(work, devices, 1) == model.predict_seconds(work, devices, 1, True) == one
+    sent, wait = 2 * 7 / 8 * 1e-3, 3 * 1e-5
+    assert np.isclose(model.predict_seconds(work, links, 8), 8e-3 + 10e-3 + sent + 2 * wait)
+    assert np.isclose(model.predict_seconds(work, links, 8, True), 8e-3 + 2e-3 + 1e-3 + sent + 4 * wait)
+    assert np.isclose(model.predict_seconds(work, cpu, 8), 64e-3 + 80e-3 + 8 * sent + 2 * wait)
+    assert np.isclose(model.predict_seconds(work, cpu, 8, True), 64e-3 + 16e-3 + 8e-3 + 12 * sent + 5 * wait)
+    assert model.predict_bytes(work, links, 8) == 4e6 + 8e3
+    assert model.predict_bytes(work, links, 8, True) == 3e6 / 8 + 2e6 + 8e3
+    assert model.predict_bytes(work, cpu, 8, True) == 3e6 / 8 + 3e6 + 8e3
+
+
+def test_devices_are_calibrated_without_their_steps(benchmark_module: Callable[[str], Any]) -> None:
+    devices, model = benchmark_module("devices"), benchmark_module("device_model")
+    size = 4 * devices.LAYERS * devices.UNITS**2
+    work = model.Workload(devices.BATCH, 1e-5, 1e-3, 2e-3, size, 2, 4 * (devices.LAYERS + 1) * devices.UNITS, 4)
+    parts = model.Devices(bandwidth=1e10, latency=1e-4, are_cpu_parts=True)
+    found: dict[int, dict[str, float]] = {
+        1: {"step": 3e-3 + devices.BATCH * 1e-5, "small": 3e-3 + devices.SMALL_BATCH * 1e-5, "update": 2e-3}
+    }
+    for n in (2, 4, 8):
+        wait = 2 * np.log2(n) * 1e-4
+        steps = {"copied": 1.0, "divided": 1.0, "copied bytes": 1.0, "divided bytes": 1.0}
+        found[n] = {"small": wait, "large": wait + 2 * (n - 1) * size / 1e10, **steps}
+    for calibrated, expected in zip(devices.calibrate(found), (work, parts), strict=True):
+        np.testing.assert_allclose(calibrated, expected)
+    rows = devices.compare(found)
+    assert [row["copied, measured"] for row in rows] == [1.0] * 3
+    np.testing.assert_allclose(
+        [row["copied"] for row in rows], [model.predict_seconds(work, parts, n) for n in (2, 4, 8)]
+    )
+
+
+def test_the_guide_has_the_predictions(
+    benchmark_module: Callable[[str], Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert benchmark_module("devices").main(["--predict"]) == 0
+    assert capsys.readouterr().out in (Path(pel.__file__).parent / "guides" / "devices.md").read_text("utf-8")

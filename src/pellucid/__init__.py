@@ -131,6 +131,7 @@ _EXTENSIONS: dict[str, list[extension_points.Extension[Any, Any]]] = {
         extension_points.model_latex,
     ],
     "pellucid.inspect.explain.renderers": [extension_points.optimizer_html, extension_points.optimizer_latex],
+    "pellucid.run.distributed.divided_state": [extension_points.gathered_value],
     "pellucid.run.expression_eval": [extension_points.expression_value],
     "pellucid.show.html_style": [extension_points.result_html],
     "pellucid.show.notebook": [

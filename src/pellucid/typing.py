@@ -26,6 +26,7 @@ __all__ = [
     "Mode",
     "PadWidth",
     "Padding",
+    "Shard",
     "Sizes",
     "Values",
     "Verbosity",
@@ -167,6 +168,16 @@ Examples
 >>> import pellucid.typing as pt
 >>> def evaluate(model: pel.Model, x: pt.Array, y: pt.Array, devices: pt.Devices = None) -> float:
 ...     return model.evaluate(x, y, devices=devices)
+"""
+
+Shard: TypeAlias = Literal["parameters"] | None
+"""Whether devices divide the parameters and the optimizer state among them, or each has a copy of all (None).
+
+Examples
+--------
+>>> import pellucid.typing as pt
+>>> def train(model: pel.Model, x: pt.Array, y: pt.Array, shard: pt.Shard = "parameters") -> None:
+...     model.fit(x, y, devices="all", shard=shard)
 """
 
 Values: TypeAlias = ArrayLike | Sequence[ArrayLike] | Mapping[str, ArrayLike]

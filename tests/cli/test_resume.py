@@ -167,13 +167,14 @@ def test_options_override_an_experiment_file(folder: Path, capsys: Output) -> No
     Path("mine/short.toml").write_text(
         'pellucid = 1\nmodel = "linear"\noptimizer = "sgd"\n[data]\nsource = "../signs.npz"\n[training]\nepochs = 1\n'
     )
-    words = ["train", "mine/short.toml", "--epochs", "2", "--devices", "all", "--json", "--out", "here"]
+    placement = ["--devices", "all", "--shard", "parameters"]
+    words = ["train", "mine/short.toml", "--epochs", "2", *placement, "--json", "--out", "here"]
     assert main(words) == 0
     measures = json.loads(capsys.readouterr().out)["measures"]
     assert (measures["model"], measures["epochs"]) == ("linear", 2)
     text = Path("here/experiment.toml").read_text()
     assert 'kind = "SGD"\nlearning_rate = 0.01' in text
-    assert 'devices = "all"' in text
+    assert 'devices = "all"\nshard = "parameters"' in text
 
 
 def start(*words: str, env: dict[str, str]) -> subprocess.Popen[str]:

@@ -35,6 +35,8 @@ WRONG = [
     (["train", "moons", "--size", "8"], 2, "size: only for a folder or zip archive of images. Omit"),
     (["train", "moons", "--task", "guess"], 2, "task: expected one of classification, regression; received"),
     (["train", "moons", "--devices", "some"], 2, "devices: expected 'all' or an integer"),
+    (["train", "moons", "--shard", "parameters"], 2, "shard: expected devices to divide parameters over"),
+    (["train", "moons", "--shard", "weights", "--devices", "all"], 2, "shard: expected"),
     (["train", "moons", "--json", "--quiet"], 2, "train: --json and --quiet exclude each other"),
     (["train", "moons", "--distributed"], 2, "--distributed: expected --out"),
     (["train", "moons", "--distributed", "--out", "here"], 2, "--distributed: expected --devices all"),

@@ -87,7 +87,7 @@ class Batches:
 
 def train_on_stream() -> dict[str, Any]:
     """Train on batches from an iterable."""
-    return fit(make(), Batches())
+    return fit(make(), Batches(), batch_size=None)
 
 
 def train_on_memmap() -> dict[str, Any]:
@@ -110,7 +110,7 @@ def train_on_devices() -> dict[str, Any]:
         found[str(devices)] = {
             "batches": fit(model, x, y, validation_split=0.2, devices=devices),
             "whole": whole_batch,
-            "stream": fit(make(), Batches(), devices=devices),
+            "stream": fit(make(), Batches(), batch_size=None, devices=devices),
             "evaluated": model.evaluate(x, y, batch_size=7, devices=devices),
             "entered": [np.ravel(w).tolist() for w in model.history.at(7).get_weights()],
             "branched": model.history.branch(at=7, learning_rate=0.05).history["loss"],
@@ -203,10 +203,11 @@ def start_processes(
     *arguments: Any,
     devices: int = 1,
     make_variables: Callable[..., dict[str, Any]] | None = None,
+    module: str = __file__,
 ) -> list[subprocess.Popen[str]]:
-    """Start processes that form a group on this machine; a single one forms none."""
+    """Start processes that form a group on this machine and call a function of a module; a single one forms none."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "tests_of_processes.py").write_text(Path(__file__).read_text("utf-8"), "utf-8")
+    (folder / "tests_of_processes.py").write_text(Path(module).read_text("utf-8"), "utf-8")
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("XLA_", "PELLUCID_", "SLURM_", "OMPI_"))}
     kept |= {"PYTHONPATH": os.pathsep.join([str(folder), *sys.path]), "PELLUCID_CACHE": "0"}
     kept |= {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": f"--xla_backend_optimization_level=0 {FORCED}={devices}"}

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.extension_points import gathered_value
 from pellucid.graph.errors import DtypeError, PrecisionWarning, brief
 from pellucid.graph.source_location import get_user_stacklevel
 from pellucid.graph.types import MAX_ITEMSIZE, NamedDim, as_dtype, is_float
@@ -50,6 +51,17 @@ def read_array(value: Any) -> Array:
                 f"NumPy cannot read ({error}); copy it to the CPU"
             ) from error
     return np.asarray(value)
+
+
+def read_storage(storage: Any) -> Array:
+    """Return the stored value of a variable as a NumPy array, without a copy where it is in main memory.
+
+    If several processes hold parts of it, each must call this, and each gets the whole value.
+    """
+    if getattr(storage, "is_fully_addressable", True) or storage.is_fully_replicated:
+        return np.asarray(storage)
+    value: Array = gathered_value(storage)
+    return value
 
 
 def read_torch_tensor(tensor: Any) -> Array:

@@ -18,7 +18,7 @@ from pellucid.extension_points import (
     expression_text,
     expression_value,
 )
-from pellucid.graph.array_conversion import as_array, cast_to_dtype
+from pellucid.graph.array_conversion import as_array, cast_to_dtype, read_storage
 from pellucid.graph.errors import DtypeError, ShapeError, UseError, brief
 from pellucid.graph.operators import MAX_TEXT, ArrayMethods, call_op
 from pellucid.graph.source_location import Location, get_current_location, later_locations, record_location
@@ -334,7 +334,7 @@ class Shared(Expr):
 
     def get_value(self) -> Array:
         """Return a copy of the value as a NumPy array."""
-        return np.array(self.storage)
+        return np.array(read_storage(self.storage))
 
     def set_value(self, value: Any) -> None:
         """Replace the value.

@@ -26,7 +26,18 @@ from pellucid.model.functional_graph import (
 from pellucid.model.state import get_parameter_paths, get_state_paths, iter_parts, iter_sublayers
 from pellucid.nn.layers import Layer
 from pellucid.nn.optimizers import Optimizer
-from pellucid.typing import Array, ArrayLike, Batches, ClassWeights, Devices, DTypeLike, FilePath, Values, Verbosity
+from pellucid.typing import (
+    Array,
+    ArrayLike,
+    Batches,
+    ClassWeights,
+    Devices,
+    DTypeLike,
+    FilePath,
+    Shard,
+    Values,
+    Verbosity,
+)
 
 if TYPE_CHECKING:
     from pellucid.inspect.cross_framework.compare import FrameworkComparison
@@ -511,6 +522,7 @@ class Model(Layer):
         *,
         seed: int | None = None,
         devices: Devices = None,
+        shard: Shard = None,
     ) -> History:
         """Train the model on data.
 
@@ -572,6 +584,10 @@ class Model(Layer):
             Devices that share every batch: all of this machine, a number of them, or their numbers or names
             (`pellucid.distribution.list_devices`). Results equal those of one device up to rounding. By default one, or
             all if `pellucid.distribution` joined processes; every process must choose the same.
+        shard : {"parameters"}, optional
+            Divide parameters and optimizer state over the devices, for models that are too large for one: memory per
+            device falls with the number of devices, and more data are sent between them. By default each device has a
+            copy. Results are the same up to rounding.
 
         Returns
         -------
@@ -615,6 +631,7 @@ class Model(Layer):
             validation_freq,
             seed,
             devices,
+            shard,
         )
 
     @hint_at_arguments
@@ -630,6 +647,7 @@ class Model(Layer):
         return_dict: bool = False,
         *,
         devices: Devices = None,
+        shard: Shard = None,
     ) -> Any:
         """Compute the loss and the metrics on data, in the inference form of the model.
 
@@ -649,6 +667,8 @@ class Model(Layer):
             Whether to return the metrics by name.
         devices : "all", int or list, optional
             Devices that share every batch, as for `fit`; by default one, in every process.
+        shard : {"parameters"}, optional
+            Divide the parameters over the devices, as for `fit`.
 
         Returns
         -------
@@ -662,7 +682,7 @@ class Model(Layer):
         """
         from pellucid.training.fit import evaluate
 
-        return evaluate(self, x, y, batch_size, verbose, sample_weight, steps, callbacks, return_dict, devices)
+        return evaluate(self, x, y, batch_size, verbose, sample_weight, steps, callbacks, return_dict, devices, shard)
 
     def train_on_batch(
         self,
@@ -723,6 +743,9 @@ class Model(Layer):
         verbose: Verbosity = 0,
         steps: int | None = None,
         callbacks: Callback | Iterable[Callback] | None = None,
+        *,
+        devices: Devices = None,
+        shard: Shard = None,
     ) -> Any:
         """Compute the outputs for data, in the inference form of the model.
 
@@ -740,6 +763,10 @@ class Model(Layer):
             Number of batches, to use fewer than all.
         callbacks : list of Callback, optional
             See `pellucid.callbacks`.
+        devices : "all", int or list, optional
+            Devices that share every batch, as for `fit`; by default one, in every process.
+        shard : {"parameters"}, optional
+            Divide the parameters over the devices, as for `fit`.
 
         Returns
         -------
@@ -753,7 +780,7 @@ class Model(Layer):
         """
         from pellucid.training.prediction import predict
 
-        return predict(self, x, batch_size, verbose, steps, callbacks)
+        return predict(self, x, batch_size, verbose, steps, callbacks, devices, shard)
 
     def predict_on_batch(self, x: Values) -> Any:
         """Compute the outputs for one batch in one step.

@@ -2,26 +2,29 @@
 
 The program is that of a single device. Sharding annotations divide the first axis of the inputs over the devices and
 replicate the state; XLA's partitioner infers which sums are all-reduced. So random numbers and batch normalization do
-not change.
+not change. With ``shard="parameters"``, the devices divide the state as well: XLA gathers parameters where they are
+used, and each device updates its part.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pellucid.graph.array_conversion import read_storage
 from pellucid.graph.errors import StateError
 from pellucid.graph.expr import Constant, Shared
 from pellucid.run.buffers import Buffer
 from pellucid.run.distributed.process_group import explain_loss, translate_losses
 from pellucid.run.jax_runtime import jax, x64
-from pellucid.run.program import Program
+from pellucid.run.parameter_sharding import choose_sharded_axis
+from pellucid.run.program import BatchedProgram, Program
 from pellucid.run.reassociation_barriers import insert_reassociation_barriers
 from pellucid.run.xla import Compiled, XlaProgram
-from pellucid.typing import Array
+from pellucid.typing import Array, Shard
 
 if TYPE_CHECKING:
     from jax import Device
@@ -39,52 +42,78 @@ class DataParallelProgram(XlaProgram):
     count: int
     is_single_process: bool
 
-    def __init__(self, program: Program, devices: Sequence[Device]) -> None:
+    def __init__(self, program: Program, devices: Sequence[Device], shard: Shard = None) -> None:
         super().__init__(program)
         sharding = jax().sharding
         rank = jax().process_index()
-        self.local_devices = [d for d in devices if d.process_index == rank]
-        self.count, self.is_single_process = len(devices), len(self.local_devices) == len(devices)
-        mesh = sharding.Mesh(np.array(devices), (AXIS,))
-        self.replicated: Any = sharding.NamedSharding(mesh, sharding.PartitionSpec())
-        self.sharded: list[Any] = [
-            sharding.NamedSharding(mesh, sharding.PartitionSpec(*[None] * n, AXIS)) for n in (0, 1)
-        ]
+        self.count, self.is_single_process = len(devices), all(d.process_index == rank for d in devices)
+        self.mesh = sharding.Mesh(np.array(devices), (AXIS,))
+        self.replicated: Any = sharding.NamedSharding(self.mesh, sharding.PartitionSpec())
+        self.sharded: list[Any] = [self.divide_axis(0), self.divide_axis(1)]
         """Shardings of the first and of the second axis; in loops the first one is that of the steps."""
-        self.jit_options["out_shardings"] = self.replicated
+        # Members of a batched program are divided already.
+        self.divides_parameters: bool = shard is not None and not isinstance(program, BatchedProgram)
+        self.stored: dict[Shared | Constant, Any] = {
+            source: self.choose_sharding(source) for source in (*program.updates, *program.read)
+        }
+        """Shardings of all leaves between steps."""
+        self.stored_state: list[Any] = [self.stored[s] for s in program.updates]
+        self.jit_options["out_shardings"] = (self.replicated, self.stored_state)
+
+    def divide_axis(self, axis: int) -> Any:
+        """Return the sharding that divides one axis over the devices."""
+        sharding = jax().sharding
+        return sharding.NamedSharding(self.mesh, sharding.PartitionSpec(*[None] * axis, AXIS))
+
+    def choose_sharding(self, source: Shared | Constant) -> Any:
+        """Return how the devices store a value: they divide the state and parameters, but not data and constants."""
+        is_state = source in self.program.updates or is_parameter(source)
+        axis = choose_sharded_axis(source.shape, self.count) if self.divides_parameters and is_state else None
+        return self.replicated if axis is None else self.divide_axis(axis)
 
     def trace(
         self, state: Sequence[Buffer], read: Sequence[Buffer], args: Sequence[Buffer]
     ) -> tuple[list[Buffer], list[Buffer]]:
         """Trace one step with sharding constraints. XLA cannot partition pellucid's own kernels, so none are used."""
-        constrain = jax().lax.with_sharding_constraint
+        state_divided, read_divided, args_divided, outputs_divided = self.program.sharded
+        outputs, new = self.trace_without_kernels(
+            self.constrain(state, state_divided, [self.choose_step_sharding(s) for s in self.program.updates]),
+            self.constrain(read, read_divided, [self.choose_step_sharding(s) for s in self.program.read]),
+            self.constrain(args, args_divided),
+        )
+        return self.constrain(outputs, outputs_divided), self.constrain(new, state_divided, self.stored_state)
 
-        def constrain_all(values: Sequence[Buffer], is_sharded: Sequence[bool]) -> list[Buffer]:
-            return [
-                constrain(v, self.sharded[0] if s and v.ndim else self.replicated)
-                for v, s in zip(values, is_sharded, strict=True)
-            ]
+    def choose_step_sharding(self, source: Shared | Constant) -> Any:
+        """Return the sharding inside a step: parameters are gathered, and optimizer slots stay divided."""
+        return self.replicated if is_parameter(source) else self.stored[source]
 
-        leaves = zip((state, read, args), self.program.sharded[:3], strict=True)
-        outputs, new = self.trace_without_kernels(*(constrain_all(*pair) for pair in leaves))
-        return constrain_all(outputs, self.program.sharded[3]), constrain_all(new, self.program.sharded[0])
+    def constrain(
+        self, values: Sequence[Buffer], is_divided: Sequence[bool], otherwise: Sequence[Any] | None = None
+    ) -> list[Buffer]:
+        """Divide the first axis of some values, and give the others their own shardings; by default, replicate them."""
+        shardings = otherwise or [self.replicated] * len(values)
+        return [
+            jax().lax.with_sharding_constraint(value, self.sharded[0] if divided and value.ndim else sharding)
+            for value, divided, sharding in zip(values, is_divided, shardings, strict=True)
+        ]
 
     def put_on_device(self, source: Shared | Constant) -> Buffer:
-        """Return a value as an array that is replicated on all devices, copying it there the first time."""
+        """Return a value as an array on all devices, copying it there the first time."""
         if isinstance(source, Constant):
             if source not in self.constants:
-                self.constants[source] = self.replicate(source.value)
+                self.constants[source] = self.place(source.value, self.replicated)
             return self.constants[source]
-        storage = source.storage
-        if not isinstance(storage, jax().Array) or storage.sharding != self.replicated:
-            source.storage = self.replicate(np.asarray(storage))
+        storage, sharding = source.storage, self.stored[source]
+        if not isinstance(storage, jax().Array) or storage.sharding != sharding:
+            source.storage = self.place(read_storage(storage), sharding)
         result: Buffer = source.storage
         return result
 
-    def replicate(self, value: Buffer) -> Buffer:
-        """Return one array with a copy of a value on each device."""
-        copies = [jax().device_put(value, device, may_alias=False) for device in self.local_devices]
-        result: Buffer = jax().make_array_from_single_device_arrays(np.shape(value), self.replicated, copies)
+    def place(self, value: Array, sharding: Any) -> Buffer:
+        """Copy to each device of this process its part of a value, which is all of it if it is replicated."""
+        parts = sharding.addressable_devices_indices_map(value.shape)
+        copies = [jax().device_put(value[index], device, may_alias=False) for device, index in parts.items()]
+        result: Buffer = jax().make_array_from_single_device_arrays(value.shape, sharding, copies)
         return result
 
     def place_arguments(self, args: Sequence[Buffer], walk: bool) -> list[Buffer]:
@@ -98,6 +127,10 @@ class DataParallelProgram(XlaProgram):
         sharding = self.sharded[walk] if even else self.replicated
         result: Buffer = jax().make_array_from_callback(value.shape, sharding, lambda index: value[index])
         return result
+
+    def make_key(self, kind: str, args: Sequence[Buffer]) -> Hashable:
+        """Return the key of a compiled program, which functions with other variables share (`Function.copy`)."""
+        return kind, super().make_key(kind, args), *self.stored.values()
 
     def call(self, args: Sequence[Buffer]) -> list[Array]:
         with x64():
@@ -130,3 +163,7 @@ class DataParallelProgram(XlaProgram):
         with suppress(StateError):  # the call marks the values as lost; the error below explains why
             super().check_deleted(error)
         raise loss from error
+
+
+def is_parameter(source: Shared | Constant) -> bool:
+    return isinstance(source, Shared) and source.trainable_by_default

@@ -3,15 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pellucid.graph.errors import OptionError, near_miss
 from pellucid.graph.validation import is_integer
 from pellucid.run.jax_runtime import jax
-from pellucid.typing import Devices
+from pellucid.typing import Devices, Shard
 
 if TYPE_CHECKING:
     from jax import Device
+
+
+class Placement(NamedTuple):
+    """The devices of a program, and whether they divide its parameters."""
+
+    devices: Devices = None
+    shard: Shard = None
+
+
+DEFAULT_PLACEMENT = Placement()
+
+
+def check_shard(shard: Shard, devices: Devices) -> None:
+    """Raise an error unless ``shard`` is valid and there are devices to divide the parameters over."""
+    if shard is not None and shard != "parameters":
+        hint = near_miss(str(shard), ["parameters"])
+        raise OptionError(f"Expected shard to be 'parameters' or None. Received: shard={shard!r}.{hint}")
+    if shard is not None and devices is None:
+        raise OptionError(
+            f"shard={shard!r} divides the parameters over devices. Expected devices, such as devices='all'. Received: "
+            "none"
+        )
+
+
+def check_placement(devices: Devices, shard: Shard) -> Placement:
+    """Return devices and ``shard`` after checking that they are valid and that the devices exist."""
+    check_shard(shard, devices)
+    choose_devices(devices)
+    return Placement(devices, shard)
 
 
 def list_devices() -> list[str]:

@@ -23,7 +23,7 @@ from pellucid.run.native.program import AutoProgram, BatchedAutoProgram, NativeP
 from pellucid.run.node_values import NodeValues
 from pellucid.run.program import BatchedProgram, OutputHistory, Program, Shapes, drop_updates, swap_shared
 from pellucid.run.xla import XlaProgram
-from pellucid.typing import Array, ArrayLike, Mode
+from pellucid.typing import Array, ArrayLike, Mode, Shard
 
 if TYPE_CHECKING:
     from pellucid.run.as_jax import PureFunction
@@ -61,6 +61,8 @@ class Function:
         Values of inputs that a call does not give.
     devices : tuple of jax.Device, optional
         The devices that divide each batch.
+    shard : {"parameters"}, optional
+        Whether the devices also divide the shared variables.
 
     Attributes
     ----------
@@ -73,6 +75,8 @@ class Function:
         Values of inputs that a call does not give.
     devices : tuple of jax.Device, or None
         The devices that divide each batch; None for JAX's default device.
+    shard : str or None
+        ``"parameters"`` if the devices also divide the shared variables.
 
     Notes
     -----
@@ -96,6 +100,7 @@ class Function:
         mode: Mode,
         defaults: Mapping[Input, Array] | None = None,
         devices: Devices = None,
+        shard: Shard = None,
     ) -> None:
         if mode not in MODES:
             raise OptionError(
@@ -113,7 +118,7 @@ class Function:
             )
         self.program = program
         self.mode = mode
-        self.devices = devices
+        self.devices, self.shard = devices, shard
         self.defaults: dict[Input, Array] = dict(defaults or {})
         self._structure = structure
         self._backend: Any = None
@@ -123,7 +128,7 @@ class Function:
         """The compiled or interpreted program, made at the first call."""
         if self._backend is None:
             if self.devices is not None:
-                self._backend = DataParallelProgram(self.program, self.devices)
+                self._backend = DataParallelProgram(self.program, self.devices, self.shard)
             elif self.mode == "auto" and isinstance(self.program, BatchedProgram):
                 self._backend = BatchedAutoProgram(self.program)
             else:
@@ -294,7 +299,7 @@ class Function:
             self._structure,
             mode or self.mode,
             self.defaults,
-            self.devices if (mode or self.mode) in MULTI_DEVICE_MODES else None,
+            *((self.devices, self.shard) if (mode or self.mode) in MULTI_DEVICE_MODES else (None, None)),
         )
         if made.mode == self.mode in COMPILED_MODES and not delete_updates:
             made.backend.compiled, made.backend.backends = self.backend.compiled, self.backend.backends

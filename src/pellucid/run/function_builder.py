@@ -11,10 +11,10 @@ from pellucid.graph.errors import InputError
 from pellucid.graph.expr import Expr, Input, Operand, Shared, as_expr
 from pellucid.graph.unsupported_functions import hint_at_arguments
 from pellucid.run.argument_binding import check_shape
-from pellucid.run.device_selection import choose_devices
+from pellucid.run.device_selection import check_shard, choose_devices
 from pellucid.run.function import Function, Outputs
 from pellucid.run.program import OnUnusedInput, make_program
-from pellucid.typing import Array, ArrayLike, Devices, Mode
+from pellucid.typing import Array, ArrayLike, Devices, Mode, Shard
 
 
 def list_pairs(given: Mapping[Any, Any] | Sequence[tuple[Any, Any]], argument: str) -> list[tuple[Any, Any]]:
@@ -42,6 +42,7 @@ def function(
     on_unused_input: OnUnusedInput = "raise",
     donate: bool = True,
     devices: Devices = None,
+    shard: Shard = None,
 ) -> Function:
     """Compile expressions into a function.
 
@@ -76,6 +77,10 @@ def function(
         Devices of this machine, or of each machine that `pellucid.distribution` connects: all, a number of them, or a
         list of numbers or names. They divide the first axis of every input, and each keeps a copy of the shared
         variables. The results are those of one device, up to rounding. By default the function runs on one device.
+    shard : {"parameters"}, optional
+        Divide the updated and trainable variables over the devices, instead of copying them to each: memory per device
+        falls with the number of devices, and more data are sent between them. Variables that several processes divide
+        are gathered by `Shared.get_value`, which every process must call.
 
     Returns
     -------
@@ -108,6 +113,7 @@ def function(
         output_list: list[Any] = list(outputs.values())
     else:
         output_list = [] if outputs is None else list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
+    check_shard(shard, devices)
     program = make_program(
         inputs,
         [as_expr(o) for o in output_list],
@@ -117,7 +123,8 @@ def function(
         on_unused_input,
         donate,
     )
-    return Function(program, outputs, mode, check_defaults(program.inputs, defaults or {}), choose_devices(devices))
+    checked_defaults = check_defaults(program.inputs, defaults or {})
+    return Function(program, outputs, mode, checked_defaults, choose_devices(devices), shard)
 
 
 def check_defaults(inputs: Sequence[Input], given: Mapping[Input, ArrayLike]) -> dict[Input, Array]:

@@ -24,7 +24,7 @@ def reduce_function(f: Function) -> tuple[Any, ...]:
     if isinstance(program, BatchedProgram):
         parts["one"] = get_parts(program.one)
         settings["mapped"] = program.mapped
-    options = {"mode": f.mode, "defaults": f.defaults, "devices": get_device_numbers(f)}
+    options = {"mode": f.mode, "defaults": f.defaults, "devices": get_device_numbers(f), "shard": f.shard}
     return load_function, (pack(parts), settings, get_structure(f), options)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.graph.array_conversion import read_storage
 from pellucid.graph.errors import UseError
 from pellucid.graph.expr import Constant, Expr
 from pellucid.graph.traversal import topological
@@ -35,7 +36,7 @@ class NumpyProgram:
     def step(self, args: Sequence[Buffer], values: dict[Expr, Any] | None = None) -> tuple[list[Array], list[Array]]:
         """Compute outputs and new state as new arrays, without keeping them. Record all values in ``values``."""
         program = self.program
-        state, read = [np.asarray(s.storage) for s in program.updates], program.get_read_values()
+        state, read = [read_storage(s.storage) for s in program.updates], program.get_read_values()
         inputs = [np.asarray(a) for a in args]
         if values is not None:
             leaves = [*program.updates, *program.read, *program.inputs]

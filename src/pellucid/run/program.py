@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from pellucid.graph.array_conversion import has_dtype
+from pellucid.graph.array_conversion import has_dtype, read_storage
 from pellucid.graph.errors import DtypeError, InputError, ShapeError, brief
 from pellucid.graph.evaluate import Watcher, evaluate
 from pellucid.graph.expr import Constant, Expr, Input, Operand, Shared, as_expr, is_compatible_shape
@@ -88,7 +88,8 @@ class Program:
 
     def get_read_values(self) -> list[Array]:
         """Return the values of the leaves that are only read, as NumPy arrays."""
-        return [np.asarray(e.value if isinstance(e, Constant) else e.storage, order="C") for e in self.read]
+        values = [e.value if isinstance(e, Constant) else read_storage(e.storage) for e in self.read]
+        return [np.asarray(value, order="C") for value in values]
 
     def keep(self, new: Sequence[Buffer]) -> None:
         """Store the new state in the shared variables."""

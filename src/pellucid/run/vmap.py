@@ -73,6 +73,7 @@ def vmap(f: Function, places: Mapping[Any, Any]) -> Function:
         f.mode,
         {places.get(i, i): value for i, value in f.defaults.items() if i not in places},
         f.devices,
+        f.shard,
     )
 
 

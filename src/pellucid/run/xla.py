@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
+from pellucid.graph.array_conversion import read_storage
 from pellucid.graph.errors import StateError
 from pellucid.graph.evaluate import use_lowerings
 from pellucid.graph.expr import Constant, Shared
@@ -94,7 +95,7 @@ class XlaProgram:
             return self.constants[source]
         storage = source.storage
         if isinstance(storage, jax().Array) and storage.committed:  # to the devices of a data-parallel program
-            storage = np.asarray(storage)
+            storage = read_storage(storage)
         if isinstance(storage, np.ndarray):
             source.storage = jax().device_put(storage, may_alias=False)
         result: Buffer = source.storage

@@ -11,6 +11,7 @@ import numpy as np
 
 from pellucid.graph.errors import OptionError
 from pellucid.model.interfaces import ModelLike
+from pellucid.run.device_selection import DEFAULT_PLACEMENT, Placement
 from pellucid.run.interrupts import DeferSigint
 from pellucid.training.epoch_program import (
     UNLIMITED,
@@ -87,9 +88,9 @@ class ArraySource(BatchSource):
         training: bool,
         shuffle: bool = False,
         steps: int | None = None,
-        devices: Any = None,
+        placement: Placement = DEFAULT_PLACEMENT,
     ) -> None:
-        self.count, self.devices = len(dataset), devices
+        self.count, self.placement = len(dataset), placement
         self.batch_size = min(batch_size, self.count)
         self.dataset, self.training, self.shuffle = dataset, training, shuffle
         self.steps = count_steps(self.count, self.batch_size, steps)
@@ -102,10 +103,10 @@ class ArraySource(BatchSource):
         self.program: ArrayEpochProgram | BatchEpochProgram
         if self.batch_size == self.count:
             # A batch of all samples needs no order.
-            self.program = step.get_batch_program([a.dtype for a in self.arrays], training, devices)
+            self.program = step.get_batch_program([a.dtype for a in self.arrays], training, placement)
             self.epochs_per_call: int = UNLIMITED
         else:
-            self.program = step.get_array_program(self.arrays, training, devices)
+            self.program = step.get_array_program(self.arrays, training, placement)
             if training:
                 self.epochs_per_call = max(1, STEPS_PER_CALL // self.steps)
         self.chunk_sizer: ChunkSizer = ChunkSizer()
@@ -164,7 +165,7 @@ class ArraySource(BatchSource):
         return rows
 
     def rebind(self, model: ModelLike) -> ArraySource:
-        settings = self.batch_size, self.training, self.shuffle, self.steps, self.devices
+        settings = self.batch_size, self.training, self.shuffle, self.steps, self.placement
         return ArraySource(model, self.dataset, *settings)
 
 

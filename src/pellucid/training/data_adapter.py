@@ -20,6 +20,7 @@ from pellucid.model.compile_config import OutputConfig
 from pellucid.model.errors import ModelError
 from pellucid.model.interfaces import ModelLike
 from pellucid.nn import losses
+from pellucid.run.device_selection import DEFAULT_PLACEMENT, Placement
 from pellucid.run.index_bounds import IndexSearch
 from pellucid.training.array_source import ArrayDataset, ArraySource
 from pellucid.training.data_sources.columns import TargetNames, get_record, plan_columns
@@ -59,7 +60,7 @@ def make_sources(
     default_batch_size: int = DEFAULT_BATCH_SIZE,
     steps: int | None = None,
     shuffle: bool = False,
-    devices: Any = None,
+    placement: Placement = DEFAULT_PLACEMENT,
     class_weight: Any = None,
     prefix: str = "",
     validation_split: float = 0.0,
@@ -79,15 +80,15 @@ def make_sources(
                 f"Expected no validation_split, since {data.reader.owner} has no last samples until it ends. Received: "
                 f"validation_split={share:g}. Split the data before, and give validation_data"
             )
-        return IteratorSource(model, data, convert, training, batch_size, steps, devices, default_batch_size), None
+        return IteratorSource(model, data, convert, training, batch_size, steps, placement, default_batch_size), None
 
     def make_source(
         part: Dataset, batch_size: int | None, training: bool, shuffle: bool = False, steps: int | None = None
     ) -> BatchSource:
         size = default_batch_size if batch_size is None else batch_size
         if isinstance(part, ArrayDataset):
-            return ArraySource(model, part, size, training, shuffle, steps, devices)
-        return RowSource(model, part, convert, size, training, shuffle, steps, devices)
+            return ArraySource(model, part, size, training, shuffle, steps, placement)
+        return RowSource(model, part, convert, size, training, shuffle, steps, placement)
 
     dataset: Dataset = convert(model, data.x, data.y, data.sample_weight) if isinstance(data, ArrayParts) else data
     kept, held_out = split_dataset(dataset, share) if share else (dataset, None)

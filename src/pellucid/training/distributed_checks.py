@@ -24,7 +24,7 @@ def check_ranks_consistent(model: ModelLike, config: FitConfig, sources: Sequenc
     progress, used = model.run, [source for source in sources if source is not None]
     settings = [
         (config.epochs, config.validation_freq),
-        [(type(s).__name__, s.steps, s.devices, s.batch_size) for s in used],
+        [(type(s).__name__, s.steps, s.placement, s.batch_size) for s in used],
     ]
     agree(
         {

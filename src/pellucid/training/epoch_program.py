@@ -11,11 +11,12 @@ import numpy as np
 
 from pellucid.graph.expr import Expr, Input, Shared
 from pellucid.model.interfaces import ModelLike
+from pellucid.run.device_selection import DEFAULT_PLACEMENT, Placement
 from pellucid.run.epoch_loop import put_on_device, run_epochs, step_once
 from pellucid.run.function_builder import function
 from pellucid.run.interrupts import Interrupted
 from pellucid.training.loop_progress import StepMetric
-from pellucid.typing import Array, Devices, DTypeLike
+from pellucid.typing import Array, DTypeLike
 
 if TYPE_CHECKING:
     from pellucid.run.function import Function
@@ -58,7 +59,7 @@ class BatchSource:
     batch_size: int | None  # None where the iterator decides
     metrics: dict[str, StepMetric]
     arrays: Sequence[Array] = ()  # data in memory
-    devices: Devices
+    placement: Placement
     epochs_per_call: int = 1  # maximum number of epochs of one call of `run_steps`
     is_replayable: bool = True  # whether an epoch can run again with the same batches
     seconds_waited: float | None = None  # for data, since the source was made; None if they are in memory
@@ -108,7 +109,7 @@ class ArrayEpochProgram:
         outputs: Mapping[str, Expr],
         updates: Mapping[Shared, Expr],
         data: Mapping[Expr, Array],
-        devices: Devices = None,
+        placement: Placement = DEFAULT_PLACEMENT,
     ) -> None:
         self.data: list[Shared] = [
             Shared(array, f"all {e.name or 'inputs'}", trainable=False, regularizable=False)
@@ -117,7 +118,7 @@ class ArrayEpochProgram:
         index = Input("index", (next(iter(data)).shape[0],), np.int32)
         batch = {e: shared[index].astype(e.dtype) for e, shared in zip(data, self.data, strict=True)}
         self.function: Function = function(
-            [index], dict(outputs), updates=updates, givens=batch, on_unused_input="ignore", devices=devices
+            [index], dict(outputs), updates=updates, givens=batch, on_unused_input="ignore", **placement._asdict()
         )
 
     @contextmanager
@@ -155,12 +156,12 @@ class BatchEpochProgram:
         outputs: Mapping[str, Expr],
         updates: Mapping[Shared, Expr],
         dtypes: Mapping[Expr, DTypeLike],
-        devices: Devices = None,
+        placement: Placement = DEFAULT_PLACEMENT,
     ) -> None:
         raw = [Input(e.name, e.shape, dtype) for e, dtype in dtypes.items()]
         cast = {e: r.astype(e.dtype) for e, r in zip(dtypes, raw, strict=True)}
         self.function: Function = function(
-            raw, dict(outputs), updates=updates, givens=cast, on_unused_input="ignore", devices=devices
+            raw, dict(outputs), updates=updates, givens=cast, on_unused_input="ignore", **placement._asdict()
         )
         self.placed: list[Any] = []
 

@@ -16,7 +16,8 @@ from pellucid.graph.validation import check_integer, check_optional_integer
 from pellucid.model.errors import ModelError
 from pellucid.model.interfaces import ModelLike
 from pellucid.nn.random_seed import draw_seed, validate_seed
-from pellucid.run.device_selection import choose_devices
+from pellucid.run.device_selection import Placement, check_placement
+from pellucid.run.distributed.divided_state import gather_values
 from pellucid.run.distributed.process_group import num_processes, process_id
 from pellucid.training.callbacks.base import CallbackList
 from pellucid.training.callbacks.conversion import as_callback_list
@@ -31,7 +32,7 @@ from pellucid.training.iterator_source import DEFAULT_BATCH_SIZE
 from pellucid.training.loop_progress import MetricAccumulator, MetricValue
 from pellucid.training.train_step import get_train_step
 from pellucid.training.training_lock import lock_for_training, with_model_reserved
-from pellucid.typing import Batches, ClassWeights, Devices, Values, Verbosity
+from pellucid.typing import Batches, ClassWeights, Devices, Shard, Values, Verbosity
 
 if TYPE_CHECKING:
     from pellucid.training.callbacks.base import Callback
@@ -58,6 +59,7 @@ def fit(
     validation_freq: int | Collection[int] = 1,
     seed: int | None = None,
     devices: Devices = None,
+    shard: Shard = None,
 ) -> History:
     """Train a model; see `Model.fit`."""
     _ = model.compile_config  # raises if the model is not compiled
@@ -71,7 +73,7 @@ def fit(
         check_validation_freq(validation_freq),
     )
     validation_steps = check_optional_integer("validation_steps", validation_steps, None)
-    devices = resolve_devices(devices)
+    placement = resolve_placement(devices, shard)
     source, validation = make_sources(
         model,
         x,
@@ -81,7 +83,7 @@ def fit(
         batch_size=batch_size,
         steps=check_optional_integer("steps_per_epoch", steps_per_epoch, None),
         shuffle=bool(shuffle),
-        devices=devices,
+        placement=placement,
         class_weight=class_weight,
         validation_split=validation_split,
         validation_batch_size=validation_batch_size,
@@ -97,7 +99,7 @@ def fit(
             batch_size=validation_batch_size,
             default_batch_size=batch_size or DEFAULT_BATCH_SIZE,
             steps=validation_steps,
-            devices=devices,
+            placement=placement,
             prefix="validation ",
         )
     warn_about_single_samples(model, source)
@@ -107,6 +109,8 @@ def fit(
         history = History()
         callback_list.append(history)
     FitLoop(model, config, source, validation, callback_list, history).run()
+    if placement.shard is not None:
+        gather_values(model.state().values())
     return history
 
 
@@ -132,13 +136,11 @@ def check_validation_freq(value: int | Collection[int]) -> int | frozenset[int]:
     return check_integer("validation_freq", value)
 
 
-def resolve_devices(devices: Devices) -> Devices:
+def resolve_placement(devices: Devices, shard: Shard = None) -> Placement:
     """Return the devices to train on, which must exist; by default all, where processes train together."""
     if devices is None and num_processes() > 1:
         devices = "all"
-    if devices is not None:
-        choose_devices(devices)  # raises for a device that does not exist
-    return devices
+    return check_placement(devices, shard)
 
 
 def unpack_validation_data(model: ModelLike, data: Any, y: Any) -> Parts:
@@ -169,16 +171,20 @@ def evaluate(
     callbacks: Callback | Iterable[Callback] | None = None,
     return_dict: bool = False,
     devices: Devices = None,
+    shard: Shard = None,
 ) -> Any:
     """Compute the loss and the metrics on data; see `Model.evaluate`."""
     batch_size = check_optional_integer("batch_size", batch_size, None)
     steps = check_optional_integer("steps", steps, None)
+    placement = check_placement(devices, shard)
     source, _ = make_sources(
-        model, x, y, sample_weight, training=False, batch_size=batch_size, steps=steps, devices=devices
+        model, x, y, sample_weight, training=False, batch_size=batch_size, steps=steps, placement=placement
     )
     params = {"epochs": 1, "steps": source.steps, "verbose": verbose, "metrics": list(source.metrics)}
     with source.on_device():
         metrics = evaluate_source(source, CallbackList(as_callback_list(callbacks), model, params))
+    if placement.shard is not None:
+        gather_values(model.state().values())
     if verbose and not process_id():
         from pellucid.training.progress_display import format_metrics
 

@@ -14,6 +14,7 @@ import numpy as np
 from pellucid.graph.errors import OptionError
 from pellucid.model.errors import ModelError
 from pellucid.model.interfaces import ModelLike
+from pellucid.run.device_selection import DEFAULT_PLACEMENT, Placement
 from pellucid.run.distributed.process_group import num_processes
 from pellucid.training.array_source import ArrayDataset
 from pellucid.training.data_sources.columns import Parts
@@ -225,11 +226,11 @@ class IteratorSource(BatchSource):
         training: bool,
         batch_size: int | None = None,
         steps: int | None = None,
-        devices: Any = None,
+        placement: Placement = DEFAULT_PLACEMENT,
         default_batch_size: int = DEFAULT_BATCH_SIZE,
     ) -> None:
         self.model, self.convert, self.training, self.reader = model, convert, training, data.reader
-        self.devices = devices
+        self.placement = placement
         self.stream: BatchStream = BatchStream(data.items, steps, restarts=not training)
         first = open_stream(self.stream, data.reader, batch_size, default_batch_size)
         self.steps = self.stream.steps
@@ -260,7 +261,7 @@ class IteratorSource(BatchSource):
     def run_group(self, group: Sequence[ArrayDataset]) -> Iterator[Chunk]:
         """Run batches of equal shapes as one compiled loop."""
         step, first = get_train_step(self.model, group[0]), group[0]
-        program = step.get_batch_program([a.dtype for a in first.arrays], self.training, self.devices)
+        program = step.get_batch_program([a.dtype for a in first.arrays], self.training, self.placement)
         capacity = get_stack_capacity(first)
         stacked = []
         for arrays in zip(*(batch.arrays for batch in group), strict=True):

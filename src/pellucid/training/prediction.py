@@ -14,6 +14,8 @@ from pellucid.graph.passes import inference
 from pellucid.graph.validation import check_optional_integer
 from pellucid.model.errors import ModelError
 from pellucid.model.interfaces import ModelLike
+from pellucid.run.device_selection import DEFAULT_PLACEMENT, Placement, check_placement
+from pellucid.run.distributed.divided_state import gather_values
 from pellucid.run.function_builder import function
 from pellucid.training.callbacks.base import CallbackList
 from pellucid.training.callbacks.conversion import as_callback_list
@@ -22,18 +24,26 @@ from pellucid.training.data_sources.opening import ArrayParts, ItemStream, open_
 from pellucid.training.iterator_source import DEFAULT_BATCH_SIZE, BatchStream, open_stream, split_batch
 from pellucid.training.progress_display import make_prediction_display
 from pellucid.training.row_source import RowDataset
-from pellucid.typing import Array, Batches, Values
+from pellucid.typing import Array, Batches, Devices, Shard, Values
 
 if TYPE_CHECKING:
     from pellucid.run.function import Function
 
 
 def predict(
-    model: ModelLike, x: Values | Batches, batch_size: int | None, verbose: Any, steps: int | None, callbacks: Any
+    model: ModelLike,
+    x: Values | Batches,
+    batch_size: int | None,
+    verbose: Any,
+    steps: int | None,
+    callbacks: Any,
+    devices: Devices = None,
+    shard: Shard = None,
 ) -> Any:
     """Compute the outputs for data; see `Model.predict`."""
     batch_size = check_optional_integer("batch_size", batch_size, None)
     steps = check_optional_integer("steps", steps, None)
+    placement = check_placement(devices, shard)
     params = {"epochs": 1, "steps": steps, "verbose": verbose, "metrics": []}
     callback_list = CallbackList(as_callback_list(callbacks), model, params)
     callback_list("on_predict_begin", {})
@@ -42,10 +52,12 @@ def predict(
     with make_prediction_display(verbose, count if steps is None else steps) or nullcontext() as display:
         for step, arrays in enumerate(itertools.islice(batches, steps)):
             callback_list("on_predict_batch_begin", step, {})
-            parts.append(get_predictor(model, [a.dtype for a in arrays])(*arrays))
+            parts.append(get_predictor(model, [a.dtype for a in arrays], placement)(*arrays))
             callback_list("on_predict_batch_end", step, {"outputs": model.unflatten_outputs(parts[-1])})
             if display is not None:
                 display.step(0, step + 1, {})
+    if placement.shard is not None:
+        gather_values(model.state().values())
     if not parts:
         raise ModelError("There is nothing to predict from: the iterator is exhausted")
     result = model.unflatten_outputs([np.concatenate(each) for each in zip(*parts, strict=True)])
@@ -115,12 +127,14 @@ def check_single_output(model: ModelLike, prediction: Any, method: str) -> Array
     return prediction
 
 
-def get_predictor(model: ModelLike, dtypes: Any) -> Function:
+def get_predictor(model: ModelLike, dtypes: Any, placement: Placement = DEFAULT_PLACEMENT) -> Function:
     """Return the compiled function from inputs of these dtypes to all outputs, in the inference form."""
-    key = (tuple(dtypes), tuple(model.outputs))
+    key = (tuple(dtypes), tuple(model.outputs), repr(placement.devices), placement.shard)
     if key not in model.predictors:
         raw = [Input(e.name, e.shape, dtype) for e, dtype in zip(model.inputs, dtypes, strict=True)]
         cast = {e: r.astype(e.dtype) for e, r in zip(model.inputs, raw, strict=True)}
-        model.predictors[key] = function(raw, inference(model.outputs), givens=cast, on_unused_input="ignore")
+        model.predictors[key] = function(
+            raw, inference(model.outputs), givens=cast, on_unused_input="ignore", **placement._asdict()
+        )
     predictor: Function = model.predictors[key]
     return predictor

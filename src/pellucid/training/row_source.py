@@ -10,6 +10,7 @@ import numpy as np
 
 from pellucid.graph.errors import PellucidError
 from pellucid.model.interfaces import ModelLike
+from pellucid.run.device_selection import DEFAULT_PLACEMENT, Placement
 from pellucid.training.array_source import ArrayDataset, count_steps
 from pellucid.training.epoch_program import BatchSource, Chunk, StepLimit, with_batch_sizes
 from pellucid.training.iterator_source import END, Convert, Prefetcher, count_bytes
@@ -61,10 +62,10 @@ class RowSource(BatchSource):
         training: bool,
         shuffle: bool = False,
         steps: int | None = None,
-        devices: Any = None,
+        placement: Placement = DEFAULT_PLACEMENT,
     ) -> None:
         self.model, self.dataset, self.convert = model, dataset, convert
-        self.training, self.shuffle, self.devices = training, shuffle, devices
+        self.training, self.shuffle, self.placement = training, shuffle, placement
         self.seconds_waited: float = 0.0
         self.batch_size = min(batch_size, len(dataset))
         self.steps = count_steps(len(dataset), self.batch_size, steps)
@@ -76,7 +77,7 @@ class RowSource(BatchSource):
         step = get_train_step(model, first)
         self.metrics = step.get_metrics(training)
         if training:  # the optimizer has its slots before a checkpoint is restored
-            step.get_batch_program([a.dtype for a in first.arrays], training, devices)
+            step.get_batch_program([a.dtype for a in first.arrays], training, placement)
 
     def run_steps(
         self, seed: int, epoch: int, first_step: int = 0, step_limit: StepLimit = None, epochs: int = 1
@@ -116,7 +117,7 @@ class RowSource(BatchSource):
     def run_piece(self, piece: ArrayDataset, first: int, most: int, step_limit: StepLimit) -> Iterator[Chunk]:
         """Run up to ``most`` steps of a piece, from one on."""
         step = get_train_step(self.model, piece)
-        program = step.get_batch_program([a.dtype for a in piece.arrays], self.training, self.devices)
+        program = step.get_batch_program([a.dtype for a in piece.arrays], self.training, self.placement)
         batch_size = self.batch_size
         full = len(piece) // batch_size
         if first < min(full, most):
@@ -128,7 +129,7 @@ class RowSource(BatchSource):
             yield from with_batch_sizes(program.run_steps(last, 1, 0, step_limit), rest)
 
     def rebind(self, model: ModelLike) -> RowSource:
-        settings = self.batch_size, self.training, self.shuffle, self.steps, self.devices
+        settings = self.batch_size, self.training, self.shuffle, self.steps, self.placement
         return RowSource(model, self.dataset, self.convert, *settings)
 
 

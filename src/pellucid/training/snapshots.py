@@ -19,6 +19,7 @@ from pellucid.graph.errors import OptionError, StateError
 from pellucid.graph.expr import Shared
 from pellucid.graph.validation import is_integer
 from pellucid.model.interfaces import ModelLike
+from pellucid.run.distributed.process_group import num_processes
 from pellucid.training.epoch_program import BatchSource
 from pellucid.training.loop_progress import LoopProgress, MetricAccumulator
 from pellucid.typing import Array
@@ -76,9 +77,12 @@ class RunRecorder:
         if not self.source.is_replayable:
             self.missing = "the batches came from an iterable, which cannot be repeated"
             return
+        if self.source.placement.shard is not None and num_processes() > 1:
+            self.missing = "several processes divide the parameters, and each has its part only"
+            return
         self.state = self.model.state()
         self.set_count = {path: p.set_count for path, p in self.state.items()}
-        size = sum(p.get_value().nbytes for p in self.state.values())
+        size = sum(p.storage.nbytes for p in self.state.values())
         if size > self.max_bytes:
             self.stop(f"the state of {self.model.name} takes {size} bytes, more than {self.max_bytes:.0f}")
             return

@@ -21,9 +21,10 @@ from pellucid.nn.losses.reduction import reduce_values
 from pellucid.nn.masks import find_mask
 from pellucid.nn.metrics import MeanMetricWrapper, Metric, MetricFunction
 from pellucid.nn.metrics.array_state import make_result_function
+from pellucid.run.device_selection import DEFAULT_PLACEMENT, Placement
 from pellucid.training.epoch_program import ArrayEpochProgram, BatchEpochProgram
 from pellucid.training.loop_progress import StepMetric
-from pellucid.typing import Array, Devices, DTypeLike
+from pellucid.typing import Array, DTypeLike
 
 MAX_PROGRAMS = 8
 """Number of compiled programs kept per training step: for training data, validation data and a few more."""
@@ -123,19 +124,21 @@ class TrainStep:
         """Return the outputs of a step, by name."""
         return {key: e for metric in self.get_metrics(training).values() for key, e in metric.outputs.items()}
 
-    def get_array_program(self, arrays: Sequence[Array], training: bool, devices: Devices = None) -> ArrayEpochProgram:
+    def get_array_program(
+        self, arrays: Sequence[Array], training: bool, placement: Placement = DEFAULT_PLACEMENT
+    ) -> ArrayEpochProgram:
         """Return the program for data of these shapes on these devices."""
-        key = (training, *((a.shape, a.dtype) for a in arrays), str(devices))
+        key = (training, *((a.shape, a.dtype) for a in arrays), str(placement))
         data = dict(zip(self.inputs, arrays, strict=True))
-        return self.cache_program(key, lambda: ArrayEpochProgram(*self.get_definition(training), data, devices))
+        return self.cache_program(key, lambda: ArrayEpochProgram(*self.get_definition(training), data, placement))
 
     def get_batch_program(
-        self, dtypes: Sequence[DTypeLike], training: bool, devices: Devices = None
+        self, dtypes: Sequence[DTypeLike], training: bool, placement: Placement = DEFAULT_PLACEMENT
     ) -> BatchEpochProgram:
         """Return the program for batches of these dtypes on these devices."""
-        key = (training, *dtypes, str(devices))
+        key = (training, *dtypes, str(placement))
         data = dict(zip(self.inputs, dtypes, strict=True))
-        return self.cache_program(key, lambda: BatchEpochProgram(*self.get_definition(training), data, devices))
+        return self.cache_program(key, lambda: BatchEpochProgram(*self.get_definition(training), data, placement))
 
     def get_definition(self, training: bool) -> tuple[dict[str, Expr], dict[Shared, Expr]]:
         """Return outputs and updates; evaluation updates nothing."""

@@ -28,7 +28,7 @@ SECTIONS = (
 )  # fmt: skip
 DATA_KEYS = ("task", "validation_split", "test_split", "memory", "strict", "checksum")
 TRAINING_KEYS = (
-    "epochs", "batch_size", "seed", "patience", "devices", "augment", "metrics", "class_weights", "threshold",
+    "epochs", "batch_size", "seed", "patience", "devices", "shard", "augment", "metrics", "class_weights", "threshold",
     "positive_class", "folds",
 )  # fmt: skip
 FINE_TUNING_KEYS = ("weights", "head", "freeze", "unfreeze_after", "layer_rates", "weights_checksum")

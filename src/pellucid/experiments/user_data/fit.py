@@ -34,6 +34,7 @@ from pellucid.experiments.user_data.trained_network import DATA, MODEL
 from pellucid.graph.errors import DistributionError, NonFiniteError
 from pellucid.optional_packages import require_packages
 from pellucid.run.backends import compare_backends
+from pellucid.run.distributed.divided_state import gathered, list_divided
 from pellucid.run.interrupts import DeferSigint
 from pellucid.training.callbacks.checkpoint import BackupAndRestore
 from pellucid.typing import Array, FilePath
@@ -288,6 +289,7 @@ def fit_model(prepared: PreparedRun, folder: Path, verbose: "Verbosity") -> "His
                 callbacks=[history, stopping, TerminateOnNaN(), backup],
                 seed=settings.seed,
                 devices=settings.devices,
+                shard=settings.shard,
                 verbose=verbose,
             )
     except KeyboardInterrupt:
@@ -312,9 +314,9 @@ def save_snapshot(prepared: PreparedRun, folder: Path, history: "History", stopp
     """Save the best weights so far next to the checkpoint, and keep the weights of the training as they are."""
     from pellucid.run.distributed.process_group import process_id
 
-    if process_id():
-        return
-    with DeferSigint():
+    with gathered(prepared.model.state().values()), DeferSigint():
+        if process_id():
+            return
         weights = prepared.model.get_weights()
         try:
             save_best_weights(prepared, folder, history, stopping)
@@ -330,6 +332,8 @@ def save_interrupted_run(prepared: PreparedRun, folder: Path, history: "History"
     message = f"interrupted in epoch {min(prepared.model.run.epoch + 1, epochs)} of {epochs}"
     if process_id():
         return message
+    if list_divided(prepared.model.state().values()):  # which one process cannot save
+        return f"{message}. To resume: pellucid resume {folder}"
     save_best_weights(prepared, folder, history, stopping)
     saved = (
         f"the weights of the best epoch so far, {stopping.best_epoch + 1}, are in {folder / MODEL}"

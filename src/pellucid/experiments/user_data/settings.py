@@ -156,6 +156,10 @@ class Settings:
     devices: Annotated[
         Literal["all"] | int | None, Range(1), "Number of devices that share every batch, or all (default 1)."
     ] = None
+    shard: Annotated[
+        Literal["parameters"] | None,
+        "Divide the parameters and the optimizer state over the devices (default: each device has a copy).",
+    ] = None
     memory: Annotated[
         int,
         Range(1),
@@ -186,6 +190,8 @@ class Settings:
             raise UsageError(f"model: expected one of {', '.join(MODELS)}; received {self.model!r}.{hint}")
         if self.layers is not None and self.augment not in (None, "none"):
             raise UsageError("augment: not available with [[layers]]. Add augmentation layers to them instead")
+        if self.shard is not None and self.devices is None:
+            raise UsageError(f"shard: expected devices to divide {self.shard} over, such as 'all'; received none")
         if self.threshold is not None:
             parse_threshold(self.threshold)
         if self.validation_split + self.test_split >= MAXIMUM_HELD_OUT:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from pellucid.graph.array_conversion import read_storage
 from pellucid.graph.expr import Constant, Expr, Input, Shared
 from pellucid.graph.finding import Finding
 from pellucid.nn.lint.graph_queries import LintGraph, is_op, skip_pass_through
@@ -24,7 +25,7 @@ def check_symmetric_weights(graph: LintGraph) -> Iterator[Finding]:
         if first is None or second is None or second in symmetric:
             continue
         symmetric.add(second)
-        values = [float(np.asarray(p.storage).ravel()[0]) for p in (first, second)]
+        values = [float(read_storage(p.storage).ravel()[0]) for p in (first, second)]
         equal = f"All weights of {first} are {values[0]:g}, and all weights of {second} are {values[1]:g}."
         yield Finding(
             "symmetric weights",
@@ -44,7 +45,7 @@ def get_constant_kernel(e: Expr) -> Shared | None:
         return None
     kernel = skip_pass_through(e.inputs[1])
     is_kernel = isinstance(kernel, Shared) and kernel.trainable and kernel.ndim >= 2 and 0 not in kernel.shape
-    return kernel if is_kernel and has_equal_elements(kernel.storage) else None  # type: ignore[attr-defined, return-value]
+    return kernel if is_kernel and has_equal_elements(read_storage(kernel.storage)) else None  # type: ignore[attr-defined, return-value]
 
 
 def find_constant_kernel_below(e: Expr) -> Shared | None:
@@ -57,7 +58,7 @@ def find_constant_kernel_below(e: Expr) -> Shared | None:
         if is_op(e, "matmul", "conv", "join", "dropout", "variable_dropout", "training_only"):
             return None
         data = [i for i in e.inputs if not is_parameter(i)]
-        if len(data) != 1 or not all(has_equal_elements(p.storage) for p in list_parameters(e)):
+        if len(data) != 1 or not all(has_equal_elements(read_storage(p.storage)) for p in list_parameters(e)):
             return None
         [e] = data
     return None

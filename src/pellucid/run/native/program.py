@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.graph.array_conversion import read_storage
 from pellucid.graph.errors import UseError
 from pellucid.graph.expr import Shared
 from pellucid.run.backends import note_backends
@@ -60,7 +61,7 @@ def note_loops(*loops: CompiledLoop) -> None:
 
 
 def copy_state(program: Program) -> list[Array]:
-    return [np.array(s.storage, order="C") for s in program.updates]
+    return [np.array(read_storage(s.storage), order="C") for s in program.updates]
 
 
 def check_machine() -> None:

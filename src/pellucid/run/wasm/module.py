@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.graph.array_conversion import read_storage
 from pellucid.graph.errors import UseError
 from pellucid.run.jax_runtime import without_jax_notes, x64
 from pellucid.run.native.c_writer import SIMD
@@ -116,7 +117,7 @@ def favor_size(code: str, symbol: str) -> str:
 
 def trace_function(f: FunctionSource) -> tuple[Block, Signature]:
     program = f.program
-    state, read = [np.asarray(s.storage) for s in program.updates], program.get_read_values()
+    state, read = [read_storage(s.storage) for s in program.updates], program.get_read_values()
     args = [np.zeros(shape, dtype) for shape, dtype in f.args]
     with x64(), without_jax_notes():
         block = trace_step(XlaProgram(program).trace_without_kernels, state, read, args)

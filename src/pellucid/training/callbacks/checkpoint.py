@@ -16,6 +16,7 @@ from pellucid.graph.errors import OptionError, StorageError, TrainingWarning, ne
 from pellucid.graph.source_location import get_user_stacklevel
 from pellucid.graph.types import format_shape
 from pellucid.graph.validation import check_integer
+from pellucid.run.distributed.divided_state import gathered, list_divided
 from pellucid.run.distributed.process_group import process_id
 from pellucid.saving.container import read_container, write_container
 from pellucid.saving.weights import SUFFIXES, check_suffix
@@ -133,8 +134,12 @@ class ModelCheckpoint(Monitor):
             if value is None or not self.is_better(value, self.best):
                 return
             self.best = value
-        if process_id():
-            return
+        with gathered(self.model.state().values()):
+            if not process_id():
+                self.save(epoch, batch, logs)
+
+    def save(self, epoch: int, batch: int | None, logs: Logs | None) -> None:
+        """Save the model or its weights."""
         counters = {"epoch": epoch + 1, "batch": None if batch is None else batch + 1}
         path = Path(self.filepath.format(**dict.fromkeys(self.params["metrics"], np.nan) | (logs or {}) | counters))
         with explain_write_errors(path.parent):
@@ -227,7 +232,9 @@ class BackupAndRestore(Callback):
             self.write_backup()
 
     def save_interrupted(self) -> None:
-        self.write_backup()
+        # Processes are interrupted at different steps, so they cannot gather a state that they have divided.
+        if not list_divided(self.model.state().values()):
+            self.write_backup()
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         self.warn_if_backends_differ()
@@ -237,9 +244,10 @@ class BackupAndRestore(Callback):
 
     def write_backup(self) -> None:
         """Write the file, in the first process."""
-        if process_id():
-            return
-        arrays = {f"state/{path}": p.get_value() for path, p in self.model.state().items()}
+        with gathered(self.model.state().values()):
+            if process_id():
+                return
+            arrays = {f"state/{path}": p.get_value() for path, p in self.model.state().items()}
         arrays |= {f"run/{name}": value for name, value in self.model.run.get_state().items()}
         for name, callback in self.iter_named_callbacks():
             arrays |= {f"callbacks/{name}/{key}": np.asarray(v) for key, v in callback.get_state().items()}

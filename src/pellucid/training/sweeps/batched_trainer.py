@@ -12,6 +12,7 @@ import numpy as np
 
 from pellucid.graph.expr import Expr, Input, Shared
 from pellucid.graph.graph_batching import unpad
+from pellucid.run.device_selection import DEFAULT_PLACEMENT, Placement
 from pellucid.run.epoch_loop import run_epochs, start_compilation, step_once
 from pellucid.run.function import Function
 from pellucid.run.interrupts import DeferSigint, Interrupted
@@ -21,7 +22,7 @@ from pellucid.training.array_source import ArrayDataset, get_epoch_order
 from pellucid.training.epoch_program import ArrayEpochProgram, BatchEpochProgram, ChunkSizer
 from pellucid.training.loop_progress import MetricAccumulator, StepMetric
 from pellucid.training.sweeps.batching import TrialBatch
-from pellucid.typing import Array, Devices, DTypeLike
+from pellucid.typing import Array, DTypeLike
 
 Outputs = dict[str, Array]
 Curves = dict[str, Array]
@@ -77,11 +78,11 @@ class BatchedTrainer:
         batch_size: int,
         epochs: int,
         shuffle: bool,
-        devices: Devices = None,
+        placement: Placement = DEFAULT_PLACEMENT,
         get_order: Callable[..., Array] = get_epoch_order,
         initial_epoch: int = 0,
     ) -> None:
-        self.batch, self.epochs, self.shuffle, self.devices = batch, epochs, shuffle, devices
+        self.batch, self.epochs, self.shuffle, self.placement = batch, epochs, shuffle, placement
         self.get_order, self.initial_epoch = get_order, initial_epoch
         self.samples: ArrayDataset = batch.trials[0].samples
         self.values, self.chunk_sizer = stack_trial_values(batch), ChunkSizer()
@@ -138,7 +139,7 @@ class BatchedTrainer:
             self.batch.training,
             self.batch.updates,
             {e: a.dtype for e, a in zip(self.batch.inputs, arrays, strict=True)},
-            self.devices,
+            self.placement,
         )
         leaves = get_batched_leaves(program.function, self.values)
         if self.rows is not None:
@@ -157,7 +158,7 @@ class BatchedTrainer:
         """Return a function that runs epochs of mini-batches, in a separate order for each trial."""
         arrays = self.samples.arrays
         data = dict(zip(self.batch.inputs, arrays, strict=True))
-        program = ArrayEpochProgram(self.batch.training, self.batch.updates, data, self.devices)
+        program = ArrayEpochProgram(self.batch.training, self.batch.updates, data, self.placement)
         (index,) = program.function.program.inputs
         indices = Input("indices", ("trials", *index.shape), index.dtype)
         f = vmap(program.function, {**get_batched_leaves(program.function, self.values), index: indices})
@@ -216,7 +217,7 @@ class BatchedTrainer:
     def make_evaluation_program(self, samples: ArrayDataset) -> Callable[[], Curves]:
         """Return a function that evaluates all trials on samples."""
         data = dict(zip(self.batch.inputs, samples.arrays, strict=True))
-        program = ArrayEpochProgram(self.batch.evaluation, {}, data, self.devices)
+        program = ArrayEpochProgram(self.batch.evaluation, {}, data, self.placement)
         f = vmap(program.function, get_batched_leaves(program.function, self.values))
         for shared, array in zip(program.data, samples.arrays, strict=True):
             shared.storage = array

@@ -21,7 +21,7 @@ from pellucid.training.array_source import ArrayDataset
 from pellucid.training.data_adapter import make_dataset
 from pellucid.training.data_sources.conversion import to_array
 from pellucid.training.distributed_checks import compute_crc32
-from pellucid.training.fit import resolve_devices
+from pellucid.training.fit import resolve_placement
 from pellucid.training.iterator_source import DEFAULT_BATCH_SIZE
 from pellucid.training.progress_display import make_display
 from pellucid.training.sweeps.batched_trainer import BatchedTrainer, cache_orders, compile_trainers
@@ -119,7 +119,7 @@ def sweep(
     >>> result.model().predict(x[:2]).shape
     (2, 2)
     """
-    devices = resolve_devices(devices)
+    placement = resolve_placement(devices)
     size = check_optional_integer("batch_size", batch_size, DEFAULT_BATCH_SIZE)
     first = check_integer("initial_epoch", initial_epoch, minimum=0)
     epochs = check_integer("epochs", epochs) - first
@@ -133,11 +133,11 @@ def sweep(
     result = Sweep(trials, batches, resolve_monitor(monitor, batches, validation_data is not None))
     first_trials = {id(trial.samples): trial for trial in trials}
     validation = {key: prepare_validation(trial, validation_data) for key, trial in first_trials.items()}
-    check_trials_consistent(trials, size, epochs, first, devices, bool(shuffle))
+    check_trials_consistent(trials, size, epochs, first, placement, bool(shuffle))
     get_order = cache_orders(max(map(len, trials)))
     trainers = [
         BatchedTrainer(
-            batch, validation[id(batch.trials[0].samples)], size, epochs, bool(shuffle), devices, get_order, first
+            batch, validation[id(batch.trials[0].samples)], size, epochs, bool(shuffle), placement, get_order, first
         )
         for batch in batches
     ]
