@@ -34,6 +34,8 @@ def predict(
     """Compute the outputs for data; see `Model.predict`."""
     batch_size = check_optional_integer("batch_size", batch_size, None)
     steps = check_optional_integer("steps", steps, None)
+    if callbacks is None and verbose == 0 and steps is None and is_one_batch(x, batch_size):
+        return predict_on_batch(model, x)
     params = {"epochs": 1, "steps": steps, "verbose": verbose, "metrics": []}
     callback_list = CallbackList(as_callback_list(callbacks), model, params)
     callback_list("on_predict_begin", {})
@@ -51,6 +53,11 @@ def predict(
     result = model.unflatten_outputs([np.concatenate(each) for each in zip(*parts, strict=True)])
     callback_list("on_predict_end", {})
     return result
+
+
+def is_one_batch(x: Values | Batches, batch_size: int | None) -> bool:
+    """Whether data are an array with one sample or more, and no more than a batch."""
+    return type(x) is np.ndarray and x.ndim > 0 and 0 < len(x) <= (batch_size or DEFAULT_BATCH_SIZE)
 
 
 def open_input_batches(
