@@ -1,5 +1,6 @@
 """Partitioned programs have the results of whole ones."""
 
+import jax
 import numpy as np
 import pytest
 
@@ -56,6 +57,24 @@ def test_new_state_does_not_share_memory(small_partitions):
     pel.function([], updates={a: b})()
     pel.function([], updates={a: a + 1}).repeat(3)
     assert (a.get_value().tolist(), b.get_value().tolist()) == ([5], [2])
+
+
+def test_variables_with_the_same_update_do_not_share_memory(small_partitions):
+    a, b = pel.shared([1.0], "a"), pel.shared([2.0], "b")
+    new = pel.tanh(a + b)
+    c = pel.function([], [new], updates={a: new, b: new})()[0]
+    pel.function([], updates={a: a + 1})()
+    pel.function([], updates={b: b + 2})()
+    assert (a.get_value() - c, b.get_value() - c) == (1, 2)
+
+
+def test_only_shared_buffers_are_copied():
+    leaf, computed = jax.numpy.ones(3), jax.numpy.zeros(3)
+    results = graph_partitioning.copy_shared_buffers([computed, leaf, computed], [leaf])
+    assert results[0] is computed
+    pointers = {each.unsafe_buffer_pointer() for each in (leaf, *results)}
+    assert len(pointers) == 4
+    assert [each.tolist() for each in results] == [[0, 0, 0], [1, 1, 1], [0, 0, 0]]
 
 
 def test_a_chain_of_thousands_compiles_and_runs():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeAlias
 
 import numpy as np
 
@@ -14,6 +14,18 @@ from pellucid.graph.foreign_names import FOREIGN_ARGUMENTS
 from pellucid.graph.types import format_shape
 from pellucid.run.buffers import Buffer
 from pellucid.typing import Array, ArrayLike
+
+Signature: TypeAlias = tuple[tuple[tuple[int, ...], np.dtype[Any]], ...]
+"""Shape and dtype of every argument."""
+
+
+def get_signature(args: Sequence[Any]) -> Signature | None:
+    """Return the shapes and dtypes of arguments that are NumPy arrays; None if one is something else.
+
+    Whether such arguments fit the inputs depends on nothing else, except for indices.
+    """
+    signature = tuple([(a.shape, a.dtype) for a in args if type(a) is np.ndarray])
+    return signature if len(signature) == len(args) else None
 
 
 def order_arguments(

@@ -31,9 +31,14 @@ def record_backends(record: list[str]) -> Iterator[list[str]]:
         ACTIVE.reset(token)
 
 
+def is_recording() -> bool:
+    """Whether the current code runs inside of `record_backends`."""
+    return bool(ACTIVE.get())
+
+
 def note_backends(descriptions: Iterable[str]) -> None:
     """Add backends that are about to run to the surrounding records."""
-    names = list(dict.fromkeys(descriptions)) if ACTIVE.get() else ()
+    names = list(dict.fromkeys(descriptions)) if is_recording() else ()
     for record in ACTIVE.get():
         record.extend(name for name in names if name not in record)
 

@@ -8,7 +8,7 @@ used, and each device updates its part.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -96,6 +96,9 @@ class DataParallelProgram(XlaProgram):
             jax().lax.with_sharding_constraint(value, self.sharded[0] if divided and value.ndim else sharding)
             for value, divided, sharding in zip(values, is_divided, shardings, strict=True)
         ]
+
+    def put_all_on_device(self, sources: Iterable[Shared | Constant]) -> list[Buffer]:
+        return [self.put_on_device(source) for source in sources]
 
     def put_on_device(self, source: Shared | Constant) -> Buffer:
         """Return a value as an array on all devices, copying it there the first time."""

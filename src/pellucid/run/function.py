@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from operator import is_
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from pellucid.extension_points import function_html
 from pellucid.graph.errors import InputError, OptionError, near_miss
-from pellucid.graph.expr import Input, Operand, Shared
+from pellucid.graph.expr import Expr, Input, Operand, Shared
 from pellucid.graph.rewriter import Journal
 from pellucid.graph.types import format_shape
 from pellucid.graph.validation import check_integer
 from pellucid.progress import create_progress_display
-from pellucid.run.argument_binding import convert_arguments, order_arguments
+from pellucid.run.argument_binding import Signature, convert_arguments, get_signature, order_arguments
 from pellucid.run.buffers import Buffer
 from pellucid.run.data_parallel import DataParallelProgram, Devices
 from pellucid.run.interpreter import NumpyProgram
@@ -122,6 +123,8 @@ class Function:
         self.defaults: dict[Input, Array] = dict(defaults or {})
         self._structure = structure
         self._backend: Any = None
+        self._accepted: set[Signature] = set()
+        """Shapes and dtypes of arguments that need no conversion, known from earlier calls."""
 
     @property
     def backend(self) -> Any:
@@ -178,11 +181,19 @@ class Function:
         self, args: Sequence[ArrayLike], kwargs: Mapping[str, ArrayLike], walk: bool = False
     ) -> list[Buffer]:
         """Return the arguments in the order and dtypes of the inputs, after checking shapes and index ranges."""
-        inputs = self.program.inputs
-        values = convert_arguments(inputs, order_arguments(inputs, args, kwargs, self.defaults, walk), lead=int(walk))
-        for i, value in zip(inputs, values, strict=True):
-            for bound in self.program.bounds.get(i, ()):
-                bound.check(i, value)
+        inputs, bounds = self.program.inputs, self.program.bounds
+        signature = None if kwargs or walk else get_signature(args)
+        if signature in self._accepted:
+            values: list[Any] = list(args)
+        else:
+            ordered = order_arguments(inputs, args, kwargs, self.defaults, walk)
+            values = convert_arguments(inputs, ordered, lead=int(walk))
+            if signature is not None and len(args) == len(values) and all(map(is_, values, args)):
+                self._accepted.add(signature)
+        if bounds:
+            for i, value in zip(inputs, values, strict=True):
+                for bound in bounds.get(i, ()):
+                    bound.check(i, value)
         return values
 
     def __call__(self, *args: ArrayLike, **kwargs: ArrayLike) -> Any:
@@ -458,6 +469,8 @@ class Function:
 
     def shape_outputs(self, outputs: Sequence[Buffer]) -> Any:
         """Return outputs in the form in which they were requested: one, a list, a dict, or None."""
+        if isinstance(self._structure, Expr):
+            return outputs[0]
         if self._structure is None:
             return None
         if isinstance(self._structure, Mapping):

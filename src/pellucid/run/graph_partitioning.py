@@ -83,6 +83,18 @@ class PartitionedStep:
             values.update(zip(partition.outputs, outputs, strict=True))
             for e in partition.finished:
                 del values[e]
-        # Copies, because a partition may return one of its inputs, and the new state must not share memory.
-        results = [jax().numpy.array(values[e]) for e in self.program.results]
+        results = copy_shared_buffers([values[e] for e in self.program.results], [*state, *read, *args])
         return results[: len(self.program.outputs)], results[len(self.program.outputs) :]
+
+
+def copy_shared_buffers(results: Sequence[Buffer], leaves: Sequence[Buffer]) -> list[Buffer]:
+    """Return results with copies of those that are leaves or equal earlier ones, because each must own its memory.
+
+    Other results need none: a compiled partition returns new buffers only.
+    """
+    seen = {id(leaf) for leaf in leaves}
+    owned = []
+    for value in results:
+        owned.append(jax().numpy.array(value) if id(value) in seen else value)
+        seen.add(id(value))
+    return owned

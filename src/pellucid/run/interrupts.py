@@ -15,6 +15,10 @@ TERMINATED = 143
 """Exit status of a process that SIGTERM ended: 128 and the number of the signal."""
 
 
+# Without the conversions of handlers to enums, which take longer than a call of a small function.
+get_handler, set_handler = (getattr(f, "__wrapped__", f) for f in (signal.getsignal, signal.signal))
+
+
 class DeferSigint:
     """Context manager that defers Ctrl-C, and SIGTERM if Python handles it, to the end of its block.
 
@@ -41,10 +45,10 @@ class DeferSigint:
         if threading.current_thread() is not threading.main_thread() or DeferSigint.current is not None:
             return
         for number in (signal.SIGINT, signal.SIGTERM):
-            handler = signal.getsignal(number)
+            handler = get_handler(number)
             if callable(handler):
                 self.handlers[number] = handler
-                signal.signal(number, self.record)
+                set_handler(number, self.record)
         DeferSigint.current = self  # last, because a signal may still raise before this line
 
     def __exit__(self, *exception: object) -> None:
@@ -52,7 +56,7 @@ class DeferSigint:
             return
         DeferSigint.current = None
         for number, handler in self.handlers.items():
-            signal.signal(number, handler)
+            set_handler(number, handler)
         for number, frame in self.received.items():
             self.handlers[number](number, frame)
         if self.interrupts_at_exit:

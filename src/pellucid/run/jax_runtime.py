@@ -8,7 +8,7 @@ import importlib
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
@@ -43,6 +43,7 @@ def start_jax() -> tuple[ModuleType, str]:
     kept, and child processes inherit none of ours.
     """
     configure_allocator()
+    is_first_import = "jax" not in sys.modules
     user_flags = os.environ.get("XLA_FLAGS")
     flags = user_flags or ""
     if "xla_backend_extra_options" not in flags:
@@ -51,6 +52,8 @@ def start_jax() -> tuple[ModuleType, str]:
     try:
         with DeferSigint():  # jaxlib crashes if the import of one of its extension modules is interrupted
             module = importlib.import_module("jax")
+        if is_first_import:
+            run_programs_inline(module)
         for call in before_devices:
             call(module)
         module.devices()
@@ -60,6 +63,16 @@ def start_jax() -> tuple[ModuleType, str]:
         else:
             os.environ["XLA_FLAGS"] = user_flags
     return module, flags
+
+
+def run_programs_inline(module: ModuleType) -> None:
+    """Make JAX run CPU programs in the calling thread.
+
+    pellucid waits for every result, and handing a small program to another thread takes longer than the program. Users
+    who import JAX before pellucid starts it keep their own setting.
+    """
+    with suppress(AttributeError):  # a version of JAX without this option
+        module.config.update("jax_cpu_enable_async_dispatch", False)
 
 
 def runs_on_cpu() -> bool:

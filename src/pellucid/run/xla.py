@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import time
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -13,7 +14,7 @@ from pellucid.graph.errors import StateError
 from pellucid.graph.evaluate import use_lowerings
 from pellucid.graph.expr import Constant, Shared
 from pellucid.run.allocator import TrimPolicy
-from pellucid.run.backends import describe_xla, note_backends, record_backends
+from pellucid.run.backends import describe_xla, is_recording, note_backends, record_backends
 from pellucid.run.buffers import Buffer
 from pellucid.run.compilation_cache import compile_or_load
 from pellucid.run.graph_partitioning import MAX_EXPRESSIONS, PartitionedStep
@@ -81,7 +82,17 @@ class XlaProgram:
 
     def get_state(self) -> tuple[list[Buffer], list[Buffer]]:
         """Return the values of the state, and those that are only read, on the device."""
-        return [self.put_on_device(s) for s in self.program.updates], [self.put_on_device(s) for s in self.program.read]
+        return self.put_all_on_device(self.program.updates), self.put_all_on_device(self.program.read)
+
+    def put_all_on_device(self, sources: Iterable[Shared | Constant]) -> list[Buffer]:
+        """Return values as JAX arrays. Those of shared variables are usually on the device already."""
+        array_type = get_array_type()
+        return [
+            value
+            if isinstance(source, Shared) and type(value := source.storage) is array_type and not value.committed
+            else self.put_on_device(source)
+            for source in sources
+        ]
 
     def put_on_device(self, source: Shared | Constant) -> Buffer:
         """Return a value as a JAX array, copied to the device the first time.
@@ -108,10 +119,10 @@ class XlaProgram:
         with x64():
             try:
                 compiled = self.get_compiled("call", args, self.compile_step)
+                if not self.program.updates:  # Ctrl-C can lose no state
+                    return copy_outputs(compiled(*self.get_state(), args)[0])
                 with DeferSigint():
-                    outputs = self.advance(compiled, args)
-                    # Copies, because a view would be read-only and would keep its buffer from being donated.
-                    return [np.array(o) for o in outputs]
+                    return copy_outputs(self.advance(compiled, args))
             except Exception as error:
                 self.check_deleted(error)
                 raise
@@ -240,17 +251,19 @@ class XlaProgram:
 
     def get_compiled(self, kind: str, args: Sequence[Buffer], compile_: Callable[[str, Sequence[Buffer]], Any]) -> Any:
         key = self.make_key(kind, args)
-        if key not in self.compiled:
+        compiled = self.compiled.get(key)
+        if compiled is None:
             start = time.perf_counter()
             with without_jax_notes(), record_backends([]) as backends:
-                self.compiled[key] = compile_with_kernels(lambda: compile_(kind, args))
+                compiled = self.compiled[key] = compile_with_kernels(lambda: compile_(kind, args))
             self.backends[key] = [*backends, describe_xla()]
             self.compile_seconds += time.perf_counter() - start
-        note_backends(self.backends.get(key, ()))
-        return self.compiled[key]
+        if is_recording():
+            note_backends(self.backends.get(key, ()))
+        return compiled
 
     def make_key(self, kind: str, args: Sequence[Buffer]) -> Hashable:
-        return kind, tuple((a.shape, a.dtype) for a in args)
+        return kind, tuple([(a.shape, a.dtype) for a in args])
 
     def compile_step(self, kind: str, args: Sequence[Buffer]) -> Compiled:
         if self.program.size > MAX_EXPRESSIONS:
@@ -293,6 +306,17 @@ class XlaProgram:
 
         lowered = j.jit(loop, **self.jit_options).lower(*self.get_state(), args, np.int32(0), np.int32(1))
         return self.compile_lowered(lowered), capacity
+
+
+def copy_outputs(outputs: Sequence[Buffer]) -> list[Array]:
+    """Return outputs as NumPy arrays: a view would be read-only and would keep its buffer from being donated."""
+    return [np.array(o) for o in outputs]
+
+
+@functools.cache
+def get_array_type() -> type:
+    """Return the class of concrete JAX arrays."""
+    return type(jax().device_put(np.float32(0)))
 
 
 def get_window_length(args: Sequence[Buffer]) -> int:
