@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pellucid.graph.printing import format_duration
-from pellucid.show.roofline import Machine, Utilization, Work, format_share
+from pellucid.show.roofline import Machine, Utilization, Work, format_share, get_core_utilization
 from pellucid.show.text_table import align_cells
 
 SEPARATE = "Each layer, forward and backward, is a separate program. Bytes are counted with fusion inside a layer."
@@ -157,8 +157,10 @@ def make_roofline(
         for name, seconds, work in layers
     ]
     name, seconds, work = step
-    whole = RooflineRow(name, seconds, work, machine.get_utilization(work, seconds, one_core))
-    return LayerRoofline(rows, whole, machine, one_core)
+    reached = (
+        get_core_utilization(work, seconds, machine.core_peak) if one_core else machine.get_utilization(work, seconds)
+    )
+    return LayerRoofline(rows, RooflineRow(name, seconds, work, reached), machine, one_core)
 
 
 def format_rate(rate: float | None, share: float | None) -> list[str]:

@@ -100,7 +100,7 @@ def measure_device_bandwidth() -> float:
     a = j.device_put(np.ones(SUMMED_BYTES[0] // 12, np.float32))
     add = j.jit(lambda x, y: x + y).lower(a, a).compile()
     b = j.device_put(np.full_like(a, 2))
-    return 3 * a.nbytes / measure_fastest(lambda: add(a, b).block_until_ready())
+    return 3 * float(a.nbytes) / measure_fastest(lambda: add(a, b).block_until_ready())
 
 
 def measure_cache_bandwidth() -> float:

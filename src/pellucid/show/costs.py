@@ -249,7 +249,7 @@ def cost(what: Expr | Sequence[Expr] | Function, sizes: Mapping[str, int] | None
 
 def count_program_cost(program: Program, arguments: Sequence[Sizes]) -> Cost:
     """Count the cost of a step of a program with arguments of these shapes; see `cost`."""
-    given = dict(zip(program.inputs, arguments, strict=True))
+    given: dict[Expr, Sizes] = dict(zip(program.inputs, arguments, strict=True))
     sizes = {dim: size for e, shape in given.items() for dim, size in zip(e.shape, shape, strict=True) if is_name(dim)}
     return count_cost(program.results, sizes, given)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from typing import NamedTuple
 
-
 MINIMUM_SHARE = 0.05
 """Neither operations nor bytes bound a program that reaches less than this share of both peaks."""
 
@@ -65,7 +64,7 @@ class Utilization(NamedTuple):
     def __str__(self) -> str:
         text = f"{self.operations_rate / 1e9:.3g} GFLOP/s, {format_share(self.operations_share)} of the peak"
         if self.bytes_rate is None or self.bytes_share is None:
-            return text
+            return f"{text} of one core"
         return f"{text}; {self.bytes_rate / 1e9:.3g} GB/s, {format_share(self.bytes_share)}"
 
 
@@ -146,8 +145,8 @@ class Machine(NamedTuple):
         """
         return max(self.bandwidth, self.cache_bandwidth) if working_set <= self.cache_bytes else self.bandwidth
 
-    def get_utilization(self, work: Work, seconds: float, one_core: bool = False) -> Utilization:
-        """Compare the rates of a program with the peaks.
+    def get_utilization(self, work: Work, seconds: float) -> Utilization:
+        """Compare the rates of a program with the peaks of all cores.
 
         Parameters
         ----------
@@ -155,19 +154,17 @@ class Machine(NamedTuple):
             Operations and bytes of the program.
         seconds : float
             Its time.
-        one_core : bool
-            Whether it is a C loop, which runs on one core and keeps values in registers.
         """
         rate, moved = work.operations / seconds, work.moved / seconds
-        if one_core:
-            return Utilization(rate, rate / (self.core_peak or self.rate), None, None)
         share = moved / self.get_bandwidth(work.working_set)
         return Utilization(rate, rate / (self.peak or self.rate), moved, share)
 
     def describe_peaks(self) -> str:
         """Return the peaks as a sentence."""
         cores = f"{self.cores} core{'s' * (self.cores != 1)}"
-        operations = f"{(self.peak or self.rate) / 1e9:.3g} GFLOP/s on {cores}, {self.rate / 1e9:.3g} in a large product"
+        operations = (
+            f"{(self.peak or self.rate) / 1e9:.3g} GFLOP/s on {cores}, {self.rate / 1e9:.3g} in a large product"
+        )
         caches = ""
         if self.cache_bytes:
             caches = f", {self.cache_bandwidth / 1e9:.3g} for up to {self.cache_bytes / 2**20:.0f} MiB in the caches"
@@ -176,6 +173,19 @@ class Machine(NamedTuple):
     def __str__(self) -> str:
         rate, bandwidth = self.rate / 1e9, self.bandwidth / 1e9
         return f"a machine with {rate:.3g} billion operations and {bandwidth:.3g} billion bytes per second"
+
+
+def get_core_utilization(work: Work, seconds: float, peak: float) -> Utilization:
+    """Compare the operations per second of a C loop with the peak of one core."""
+    return Utilization(work.operations / seconds, work.operations / seconds / peak, None, None)
+
+
+@functools.cache
+def measure_core_peak() -> float | None:
+    """Measure the operations per second of one core in multiply-adds; None without a C compiler."""
+    from pellucid.run.machine_rates import measure_multiply_add_rate
+
+    return measure_multiply_add_rate(1)
 
 
 @functools.cache
@@ -205,7 +215,7 @@ def this_machine() -> Machine:
     if jax().default_backend() != "cpu":
         bandwidth = measure_memory_bandwidth(0)
         return Machine(rate, bandwidth, rate, rate, bandwidth, 0, cores)
-    one, all_cores, cache_bytes = measure_multiply_add_rate(1), measure_multiply_add_rate(cores), find_cache_bytes()
+    one, all_cores, cache_bytes = measure_core_peak(), measure_multiply_add_rate(cores), find_cache_bytes()
     return Machine(
         rate,
         measure_memory_bandwidth(cache_bytes),

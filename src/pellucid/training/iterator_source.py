@@ -260,7 +260,7 @@ class IteratorSource(BatchSource):
     def run_group(self, group: Sequence[ArrayDataset]) -> Iterator[Chunk]:
         """Run batches of equal shapes as one compiled loop."""
         step, first = get_train_step(self.model, group[0]), group[0]
-        program = step.get_batch_program([a.dtype for a in first.arrays], self.training, self.devices)
+        program = self.program = step.get_batch_program([a.dtype for a in first.arrays], self.training, self.devices)
         capacity = get_stack_capacity(first)
         stacked = []
         for arrays in zip(*(batch.arrays for batch in group), strict=True):

@@ -116,7 +116,7 @@ class RowSource(BatchSource):
     def run_piece(self, piece: ArrayDataset, first: int, most: int, step_limit: StepLimit) -> Iterator[Chunk]:
         """Run up to ``most`` steps of a piece, from one on."""
         step = get_train_step(self.model, piece)
-        program = step.get_batch_program([a.dtype for a in piece.arrays], self.training, self.devices)
+        program = self.program = step.get_batch_program([a.dtype for a in piece.arrays], self.training, self.devices)
         batch_size = self.batch_size
         full = len(piece) // batch_size
         if first < min(full, most):
