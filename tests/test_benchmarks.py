@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-import pellucid as pel
 from pellucid.run.native.compiler import find_compiler
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"

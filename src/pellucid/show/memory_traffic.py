@@ -65,7 +65,7 @@ def find_base(e: Expr) -> Expr:
 
 def find_stored(order: Sequence[Expr], outputs: Sequence[Expr]) -> set[Expr]:
     """Return the expressions whose values are written to memory."""
-    stored = {find_base(e) for e in outputs}
+    stored = {e if find_base(e).op is None else find_base(e) for e in outputs}
     for e in order:
         if e.op is None or e.op is OUTPUT or is_fused(e):
             continue
@@ -94,7 +94,7 @@ def count_memory_traffic(
     sizes: list[int] = []
     sources: dict[Expr, int] = {}
     """For each expression, the values in memory that it is computed from, as bits: positions in ``sizes``."""
-    moved = 0
+    moved = used = 0
 
     def add_value(size: int) -> int:
         sizes.append(size)
@@ -118,8 +118,10 @@ def count_memory_traffic(
         sources[e] = find_sources(e)
         if e in stored:
             moved += sum(sizes[number] for number in iter_bits(sources[e])) + count_bytes(e)
+            used |= sources[e]
             sources[e] = add_value(count_bytes(e))
-    return MemoryTraffic(moved, sum(sizes))
+            used |= sources[e]
+    return MemoryTraffic(moved, sum(sizes[number] for number in iter_bits(used)))
 
 
 def iter_bits(bits: int) -> Iterator[int]:
