@@ -11,8 +11,9 @@ medians from the same call are compared. A library that would need minutes for a
 time is scaled, and the table shows the fraction. Import and build (graphs, compilation, a first step) are timed
 separately from training; *first* is their sum in the first process, with an empty compilation cache. Memory is the peak
 of the process until the end of training. The floor is a lower bound: the arithmetic and the bytes of a workload at the
-rates measured after its runs. The command fails if a run is faster than the floor, or a hand-written C loop of a small
-network takes more than 20 times as long. The targets and their verdicts follow at the end.
+peak rates of this machine, measured after the first runs. The command fails if a run is faster than the floor, or a
+hand-written C loop of a small network takes more than 20 times as long. The targets and their verdicts follow at the
+end.
 """
 
 from __future__ import annotations

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-import pellucid as pel
 from pellucid.run.native.compiler import find_compiler
 from pellucid.training.array_source import get_epoch_order
 
@@ -29,43 +27,6 @@ def benchmark_module() -> Iterator[Callable[[str], Any]]:
     for name in set(sys.modules) - before:
         if str(FOLDER) in str(getattr(sys.modules[name], "__file__", "")):
             del sys.modules[name]
-
-
-class SlowArray:
-    """A result that is there after a delay, like that of an asynchronous call."""
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-
-    def block_until_ready(self) -> SlowArray:
-        time.sleep(0.05)
-        return self
-
-    def __array__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.value
-
-
-def replace_product(monkeypatch: pytest.MonkeyPatch, result: Any) -> None:
-    """Make compiled functions return at once and store a result in the variable that they update."""
-
-    def function(inputs: Any, updates: dict[Any, Any]) -> Callable[[], None]:
-        [target] = updates
-        return lambda: setattr(target, "storage", result)
-
-    monkeypatch.setattr(pel, "function", function)
-
-
-def test_the_product_is_timed_until_its_result_is_there(
-    benchmark_module: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator
-) -> None:
-    machine = benchmark_module("machine")
-    a, b = rng.normal(size=(2, 8, 8)).astype("float32")
-    assert 0 < machine.time_product(a, b) < 0.05
-    replace_product(monkeypatch, SlowArray(a @ b))
-    assert machine.time_product(a, b) >= 0.05
-    replace_product(monkeypatch, a)
-    with pytest.raises(RuntimeError, match=r"The matrix product that is timed is wrong by"):
-        machine.time_product(a, b)
 
 
 def make_result(floor: float, loop: dict[str, Any]) -> dict[str, Any]:
@@ -99,6 +60,16 @@ def test_a_wrong_floor_is_a_problem(
     assert benchmark_module("machine").check_floor(make_result(floor, loop)) == expected
 
 
+def test_bytes_of_a_floor_come_from_memory_unless_they_fit_into_the_caches(
+    benchmark_module: Callable[[str], Any],
+) -> None:
+    rates = {"operations": 1e12, "bytes": 1e10, "cache_bytes": 1e11, "cache_size": 1e6}
+    compute = benchmark_module("machine").compute_floor
+    assert compute({"operations": 1e9, "bytes": 1e9, "working_set": 2e6}, rates) == pytest.approx(0.1)
+    assert compute({"operations": 1e9, "bytes": 1e9, "working_set": 1e6}, rates) == pytest.approx(0.01)
+    assert compute({"operations": 1e11, "bytes": 1e9, "working_set": 1e6}, rates) == pytest.approx(0.1)
+
+
 def test_a_wrong_floor_fails_the_command(
     benchmark_module: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -108,11 +79,11 @@ def test_a_wrong_floor_fails_the_command(
     monkeypatch.setattr(bench, "run_in_process", lambda *args: run)
     monkeypatch.setattr(moons, "time_c_loop", lambda: (0.03, {"loss": 1.0, "accuracy": 0.975}))
     monkeypatch.setattr(sys, "argv", ["bench.py", "--only", "moons", "--libraries", "pellucid", "--repeats", "1"])
-    rates = {"loop_operations": 1e11, "functions": 1e9}
+    rates = {"loop_operations": 2e11}
     monkeypatch.setattr(bench.machine, "measure_rates", lambda: rates)
     bench.main()
     assert "(C loop)  30 ms" in capsys.readouterr().out
-    rates["functions"] = rates["loop_operations"] = 1e13
+    rates["loop_operations"] = 1e13
     with pytest.raises(SystemExit, match=r"The floors are wrong:\ntwo moons 2-3-2, 20,000 epochs: the floor of .* low"):
         bench.main()
 

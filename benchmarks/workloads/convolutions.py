@@ -72,6 +72,7 @@ class Network:
         """Return the work of a run.
 
         Each kernel is applied forward, for its own gradient and, except in the first layer, for its input's gradient.
+        The weights are read forward, and read and written once more with the one or two moments of the optimizer.
         """
         operations = sum(
             2 * (2 if k == 0 else 3) * int(np.prod(kernel)) * positions
@@ -81,6 +82,7 @@ class Network:
         return {
             "operations": self.steps * self.batch * operations,
             "bytes": self.steps * weights * (7 if self.adam else 5),
+            "working_set": weights * (3 if self.adam else 2),
         }
 
     def make_weights(self) -> list[Any]:

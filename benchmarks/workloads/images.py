@@ -16,9 +16,16 @@ LIBRARIES = ("pellucid", "numpy", "jax", "torch", "tensorflow", "keras")
 
 
 def count_work() -> dict[str, float]:
-    """Return the work of a run: forward products, gradients of weights and inputs, five transfers of the weights."""
+    """Return the work of a run: forward products, gradients of weights and inputs, and transfers of the weights.
+
+    The weights are read forward, and read and written once more by a backward pass that updates them.
+    """
     pairs = [a * b for a, b in pairwise(SIZES)]
-    return {"operations": STEPS * 2 * BATCH * (2 * sum(pairs) + sum(pairs[1:])), "bytes": STEPS * 20 * sum(pairs)}
+    return {
+        "operations": STEPS * 2 * BATCH * (2 * sum(pairs) + sum(pairs[1:])),
+        "bytes": STEPS * 3 * 4 * sum(pairs),
+        "working_set": 4 * sum(pairs),
+    }
 
 
 def make_weights() -> list[Any]:

@@ -13,6 +13,7 @@ from pellucid import nn
 from pellucid.cli import main
 from pellucid.inspect.layer_timing import LayerTime, TimeSpread, summarize, time_model
 from pellucid.model.errors import ModelError
+from pellucid.show.roofline import Work
 
 Output = pytest.CaptureFixture[str]
 
@@ -134,8 +135,9 @@ def test_inputs_of_unknown_size_are_an_error() -> None:
 def test_the_time_of_a_layer_is_that_of_both_passes() -> None:
     model = pel.Sequential([nn.Input((4,)), nn.Dense(3)])
     [forward, backward, noise] = (TimeSpread(m, m, m) for m in (2.0, 3.0, -1.0))
-    layers = [LayerTime("a", forward, backward, 0, 0), LayerTime("b", forward, noise, 0, 0)]
-    layers.append(LayerTime("c", TimeSpread(1.0, 1.0, 1.0), None, 0, 0))
+    none = Work(0, 0, 0)
+    layers = [LayerTime("a", forward, backward, 0, 0, none), LayerTime("b", forward, noise, 0, 0, none)]
+    layers.append(LayerTime("c", TimeSpread(1.0, 1.0, 1.0), None, 0, 0, none))
     found = replace(time_model(model, 2, 1), layers=layers, forward=forward, backward=backward)
     assert [each.seconds for each in layers] == [5.0, 2.0, 1.0]
     assert [each["share"] for each in found.to_json()["layers"]] == [0.625, 0.25, 0.125]

@@ -38,6 +38,8 @@ def test_one_line_an_epoch(data: Data, make: Make, capsys: pytest.CaptureFixture
     for verbose in (1, 2):
         history = model.fit(*data, epochs=2, validation_split=0.2, verbose=verbose).history
         lines = capsys.readouterr().out.splitlines()
+        if verbose == 2:
+            assert lines.pop().startswith("Training steps: ")
         assert [line.split("  ")[0] for line in lines] == ["Epoch 1/2", "Epoch 2/2"]
         assert lines[1].endswith("  ".join(f"{name} {values[1]:.4f}" for name, values in history.items()))
 

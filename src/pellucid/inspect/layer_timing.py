@@ -15,16 +15,19 @@ from pellucid.graph.printing import format_duration
 from pellucid.graph.traversal import replace_all, topological
 from pellucid.graph.types import format_shape, is_float
 from pellucid.inspect.equivalence.check import draw_batch
+from pellucid.inspect.layer_roofline import LayerRoofline, make_roofline
 from pellucid.inspect.layer_trace import LayerCall, SymbolicTraining, trace_layers, trace_training
 from pellucid.model.errors import ModelError
 from pellucid.model.interfaces import ModelLike
 from pellucid.model.summary import count_parameters, describe_size, summarize_layers
 from pellucid.nn.random_seed import validate_seed
-from pellucid.run.backends import record_backends
+from pellucid.run.backends import is_c_loop, record_backends
 from pellucid.run.function import Function
 from pellucid.run.function_builder import function
 from pellucid.run.jax_runtime import x64
 from pellucid.run.profile import PreparedProgram, measure_median, measure_run, prepare_empty_xla
+from pellucid.show.costs import count_program_cost
+from pellucid.show.roofline import Machine, Work, this_machine
 from pellucid.show.text_table import align_cells
 from pellucid.typing import Array
 
@@ -55,7 +58,7 @@ class TimeSpread(NamedTuple):
 
 @dataclass(frozen=True)
 class LayerTime:
-    """Time of one layer for a batch, with its parameters and its operations per sample.
+    """Time of one layer for a batch, with its parameters, its operations per sample, and the work of both passes.
 
     ``backward`` is None for a layer through which no gradient flows.
     """
@@ -65,6 +68,7 @@ class LayerTime:
     backward: TimeSpread | None
     parameters: int
     operations: int | None
+    work: Work
 
     @property
     def seconds(self) -> float:
@@ -94,6 +98,10 @@ class ModelTime:
         What computed the layers and the step.
     overhead : float
         Seconds of a call that computes nothing, which are part of the time of every layer.
+    whole_work : Work
+        Operations and bytes of the training step; without a loss, of both passes of the whole network.
+    machine : Machine
+        Peak rates of this machine.
     """
 
     title: str
@@ -107,6 +115,8 @@ class ModelTime:
     layer_backends: list[str]
     step_backends: list[str]
     overhead: float
+    whole_work: Work
+    machine: Machine
 
     @property
     def layer_seconds(self) -> float:
@@ -117,6 +127,14 @@ class ModelTime:
     def whole_seconds(self) -> float:
         """Median of forward and backward of the whole network as one program."""
         return self.forward.median + (max(self.backward.median, 0.0) if self.backward else 0.0)
+
+    @property
+    def roofline(self) -> LayerRoofline:
+        """Operations and bytes of each layer and of the step, and the shares of the machine's peaks reached."""
+        layers = [(each.layer, each.seconds, each.work) for each in self.layers]
+        name, seconds = ("training step", self.step.median) if self.step else ("whole network", self.whole_seconds)
+        one_core = self.step is not None and all(map(is_c_loop, self.step_backends))
+        return make_roofline(layers, (name, seconds, self.whole_work), self.machine, self.overhead, one_core)
 
     def to_json(self) -> dict[str, Any]:
         """Return all numbers; times are in seconds."""
@@ -144,6 +162,7 @@ class ModelTime:
             "training_step": self.step._asdict() if self.step else None,
             "empty_call": self.overhead,
             "backends": {"layers": self.layer_backends, "training_step": self.step_backends},
+            "roofline": self.roofline.to_json(),
         }
 
     def __str__(self) -> str:
@@ -156,6 +175,8 @@ class ModelTime:
                 *self.format_table(),
                 "",
                 *self.format_whole(),
+                "",
+                *self.roofline.format_lines(),
                 "",
                 *(f"layers run by  {name}" for name in self.layer_backends),
                 *(f"step run by    {name}" for name in self.step_backends),
@@ -243,15 +264,18 @@ def time_model(
     batch = draw_batch(model.inputs, targets, model.outputs, rng, batch_size)
     layer_backends: list[str] = []
     step_backends: list[str] = []
+    machine = this_machine()
     with record_backends(layer_backends):
         layers = time_layers(model, batch[: len(model.inputs)], iterations, advance)
         advance("whole network")
-        forward, backward = time_network(model, training, batch, iterations)
+        forward, backward, work = time_network(model, training, batch, iterations)
         with x64():
             overhead = measure_median(prepare_empty_xla(), iterations)
     with record_backends(step_backends):
         advance("training step")
         step = time_step(training, batch, iterations) if training else None
+    if step is not None and training is not None:
+        work = count_program_cost(make_step(training).program, [a.shape for a in batch]).work
     return ModelTime(
         f"{type(model).__name__} {model.name}",
         describe_size(model),
@@ -264,6 +288,8 @@ def time_model(
         layer_backends,
         step_backends,
         overhead,
+        work,
+        machine,
     )
 
 
@@ -295,7 +321,7 @@ def time_layers(model: ModelLike, batch: Sequence[Array], iterations: int, advan
         forward, both = compile_layer(call, values, trained, trainable)
         times = time_pair(forward, both, iterations)
         parameters = count_parameters(call.layer.parameters)
-        found.append(LayerTime(summary.layer, *times, parameters, summary.operations))
+        found.append(LayerTime(summary.layer, *times, parameters, summary.operations, count_work(both or forward)))
     return found
 
 
@@ -338,6 +364,11 @@ def compile_program(inputs: Sequence[Input], outputs: Sequence[Expr], arguments:
 def prepare(f: Function, arguments: Sequence[Array]) -> PreparedProgram:
     with x64():
         return PreparedProgram(f.program, f.bind_arguments(arguments, {}))
+
+
+def count_work(prepared: PreparedProgram) -> Work:
+    """Return the operations and bytes of a program, for its arguments."""
+    return count_program_cost(prepared.backend.program, [np.shape(a) for a in prepared.args]).work
 
 
 def time_pair(
@@ -396,8 +427,11 @@ def summarize(seconds: Sequence[float]) -> TimeSpread:
 
 def time_network(
     model: ModelLike, training: SymbolicTraining | None, batch: Sequence[Array], iterations: int
-) -> tuple[TimeSpread, TimeSpread | None]:
-    """Measure forward and backward pass of the whole network; without a loss, the outputs are summed for a gradient."""
+) -> tuple[TimeSpread, TimeSpread | None, Work]:
+    """Measure forward and backward pass of the whole network, and count their work.
+
+    Without a loss, the outputs are summed for a gradient.
+    """
     inputs = [e for e in model.inputs if isinstance(e, Input)]
     forward = compile_program(inputs, list(model.outputs), batch[: len(inputs)])
     trainable = set(model.trainable_parameters)
@@ -408,10 +442,10 @@ def time_network(
         cost = sum(floats[1:], floats[0]) if floats else None
     wanted = [] if cost is None else [e for e in topological([cost]) if isinstance(e, Shared) and e in trainable]
     if not wanted:
-        return time_pair(forward, None, iterations)
+        return *time_pair(forward, None, iterations), count_work(forward)
     batch_inputs = training.batch_inputs if training else inputs
     both = compile_program(batch_inputs, [cost, *model.outputs, *grad(cost, wanted)], batch)
-    return time_pair(forward, both, iterations)
+    return *time_pair(forward, both, iterations), count_work(both)
 
 
 def time_step(training: SymbolicTraining, batch: Sequence[Array], iterations: int) -> TimeSpread | None:

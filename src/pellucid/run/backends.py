@@ -20,6 +20,9 @@ ACTIVE: ContextVar[tuple[list[str], ...]] = ContextVar("backends", default=())
 FEATURES = ("amx_bf16", "avx512f", "avx2", "avx", "asimd")
 """Names of vector instruction sets in ``/proc/cpuinfo``, the widest first."""
 
+C_LOOPS = "C loops: "
+"""Start of the description of loops of steps that are compiled as C."""
+
 
 @contextmanager
 def record_backends(record: list[str]) -> Iterator[list[str]]:
@@ -41,6 +44,11 @@ def note_backends(descriptions: Iterable[str]) -> None:
     names = list(dict.fromkeys(descriptions)) if is_recording() else ()
     for record in ACTIVE.get():
         record.extend(name for name in names if name not in record)
+
+
+def is_c_loop(description: str) -> bool:
+    """Whether a recorded backend is a loop of steps in C, on one core."""
+    return description.startswith(C_LOOPS)
 
 
 @functools.cache

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeGuard
 
 from pellucid.graph.errors import ShapeError, near_miss
 from pellucid.graph.expr import Expr, Input, Shared
@@ -16,15 +16,14 @@ from pellucid.graph.subgraph import Subgraph
 from pellucid.graph.traversal import topological
 from pellucid.graph.types import Dim, Shape, Unknown
 from pellucid.show.input_values import collect_outputs
-from pellucid.show.roofline import Machine, this_machine
+from pellucid.show.memory_traffic import VIEW_OPS, MemoryTraffic, count_memory_traffic
+from pellucid.show.roofline import Machine, Work, this_machine
 
 if TYPE_CHECKING:
     from pellucid.run.function import Function
+    from pellucid.run.program import Program
 
 Sizes = tuple[int, ...]
-
-VIEW_OPS = {"reshape", "reshape_like", "expand_dims", "squeeze", "transpose", "broadcast_like", "broadcast_to", "slice"}
-"""Ops that move no data."""
 
 
 class CostRow(NamedTuple):
@@ -70,6 +69,8 @@ class Cost:
         Bytes of the outputs.
     parameters : int
         Elements of all shared variables, each counted once.
+    traffic : MemoryTraffic
+        Bytes read and written if elementwise ops are fused into their users, as compilers do.
 
     Examples
     --------
@@ -84,6 +85,7 @@ class Cost:
     peak: int
     outputs: int
     parameters: int
+    traffic: MemoryTraffic
 
     @property
     def operations(self) -> int:
@@ -104,6 +106,11 @@ class Cost:
     def moved(self) -> int:
         """Bytes read and written, without fusion."""
         return sum(row.moved for row in self.rows)
+
+    @property
+    def work(self) -> Work:
+        """Operations, and bytes with fusion."""
+        return Work(self.operations, *self.traffic)
 
     def __iter__(self) -> Iterator[CostRow]:
         return iter(self.rows)
@@ -237,14 +244,31 @@ def cost(what: Expr | Sequence[Expr] | Function, sizes: Mapping[str, int] | None
     outputs, _ = collect_outputs(what, "cost")
     sizes = sizes or {}
     check_size_names(sizes, outputs)
+    return count_cost(outputs, sizes, {})
+
+
+def count_program_cost(program: Program, arguments: Sequence[Sizes]) -> Cost:
+    """Count the cost of a step of a program with arguments of these shapes; see `cost`."""
+    given: dict[Expr, Sizes] = dict(zip(program.inputs, arguments, strict=True))
+    sizes = {dim: size for e, shape in given.items() for dim, size in zip(e.shape, shape, strict=True) if is_name(dim)}
+    return count_cost(program.results, sizes, given)
+
+
+def is_name(dim: Dim) -> TypeGuard[str]:
+    return isinstance(dim, str) and not isinstance(dim, Unknown)
+
+
+def count_cost(outputs: Sequence[Expr], sizes: Mapping[str, int], given: Mapping[Expr, Sizes]) -> Cost:
+    """Count the cost of expressions; ``given`` are shapes of leaves with unnamed sizes."""
     order = topological(outputs)
-    shapes = infer_shapes(order, sizes, {})
+    shapes = infer_shapes(order, sizes, given)
     return Cost(
         rows=[compute_row(e, shapes, sizes) for e in order if e.op is not None and e.op is not OUTPUT],
         leaves=sum(count_bytes(e, shapes) for e in order if e.op is None),
         peak=estimate_peak_memory(outputs, order, shapes),
         outputs=sum(count_bytes(e, shapes) for e in dict.fromkeys(outputs)),
         parameters=count_parameters(order, shapes),
+        traffic=count_memory_traffic(order, outputs, lambda e: count_bytes(e, shapes)),
     )
 
 
@@ -347,7 +371,7 @@ def resolve_size(dim: Dim, e: Expr, sizes: Mapping[str, int]) -> int:
 def check_size_names(sizes: Mapping[str, int], outputs: Sequence[Expr]) -> None:
     """Check that each name is a dimension of an expression."""
     dims: list[Dim] = [d for e in topological(outputs) for t in e.types for d in t.shape]
-    names = {str(d) for d in dims if isinstance(d, str) and not isinstance(d, Unknown)}
+    names = {str(d) for d in dims if is_name(d)}
     for name in sizes:
         if name not in names:
             raise ShapeError(f"No dimension is named {name!r}.{near_miss(name, names)} Received: sizes={dict(sizes)}")

@@ -15,6 +15,8 @@ from pellucid.run.device_selection import DEFAULT_PLACEMENT, Placement
 from pellucid.run.epoch_loop import put_on_device, run_epochs, step_once
 from pellucid.run.function_builder import function
 from pellucid.run.interrupts import Interrupted
+from pellucid.show.costs import count_program_cost
+from pellucid.show.roofline import Work
 from pellucid.training.loop_progress import StepMetric
 from pellucid.typing import Array, DTypeLike
 
@@ -63,6 +65,7 @@ class BatchSource:
     epochs_per_call: int = 1  # maximum number of epochs of one call of `run_steps`
     is_replayable: bool = True  # whether an epoch can run again with the same batches
     seconds_waited: float | None = None  # for data, since the source was made; None if they are in memory
+    program: ArrayEpochProgram | BatchEpochProgram | None = None  # that computed the latest steps
 
     def on_device(self) -> AbstractContextManager[None]:
         """Keep the data in memory on the device inside a ``with`` block."""
@@ -121,6 +124,10 @@ class ArrayEpochProgram:
             [index], dict(outputs), updates=updates, givens=batch, on_unused_input="ignore", **placement._asdict()
         )
 
+    def count_work(self, batch_size: int) -> Work:
+        """Count the operations and bytes of a step."""
+        return count_program_cost(self.function.program, [(batch_size,)]).work
+
     @contextmanager
     def load(self, arrays: Sequence[Array]) -> Iterator[None]:
         """Keep arrays on the device while the program is in use."""
@@ -164,11 +171,17 @@ class BatchEpochProgram:
             raw, dict(outputs), updates=updates, givens=cast, on_unused_input="ignore", **placement._asdict()
         )
         self.placed: list[Any] = []
+        self.sample_shapes: list[tuple[int, ...]] = []
+
+    def count_work(self, batch_size: int) -> Work:
+        """Count the operations and bytes of a step on samples of the latest shapes."""
+        return count_program_cost(self.function.program, [(batch_size, *shape) for shape in self.sample_shapes]).work
 
     def run_steps(
         self, stacked: Sequence[Array], stop: int, first: int = 0, step_limit: StepLimit = None
     ) -> Iterator[Outputs]:
         """Run the batches ``first`` to ``stop`` of arrays that hold one batch per row."""
+        self.sample_shapes = [a.shape[2:] for a in stacked]
         arguments = self.function.bind_arguments(list(stacked), {}, walk=True)
         yield from self.function.run_chunks(arguments, stop, True, first, step_limit)
 
@@ -176,6 +189,7 @@ class BatchEpochProgram:
     def load(self, arrays: Sequence[Array]) -> Iterator[None]:
         """Keep one batch on the device, for `repeat`."""
         self.placed = put_on_device(self.function, arrays)
+        self.sample_shapes = [a.shape[1:] for a in arrays]
         try:
             yield
         finally:

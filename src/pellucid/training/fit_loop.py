@@ -30,6 +30,7 @@ from pellucid.training.training_lock import lock_for_training
 
 if TYPE_CHECKING:
     from pellucid.training.progress_display import LineProgress
+    from pellucid.training.step_rate import StepMeter
 from pellucid.typing import Array, Verbosity
 
 MAX_DIAGNOSED_SAMPLES = 2**16
@@ -97,6 +98,11 @@ class FitLoop:
             from pellucid.training.progress_display import make_display
 
             self.display = make_display(config.verbose, config.epochs, source.steps)
+        self.meter: StepMeter | None = None
+        if config.verbose == 2 and self.display is not None and num_processes() == 1:
+            from pellucid.training.step_rate import StepMeter
+
+            self.meter = StepMeter(source)
         self.callbacks: CallbackList = CallbackList(callbacks, model, params)
         self.recorder = history.recorder = RunRecorder(
             model, config, source, validation, history.snapshot_megabytes * 2**20
@@ -149,6 +155,7 @@ class FitLoop:
                     logs = self.run_epochs(self.get_epochs_per_call())
                     self.recorder.after_steps()
                     self.sigterm.raise_if_received()
+                self.display_rates()
                 self.callbacks("on_train_end", logs)
                 self.recorder.after_steps()
         except KeyboardInterrupt:
@@ -158,6 +165,14 @@ class FitLoop:
             if self.progress.batch and self.progress.batch == self.source.steps:
                 self.record_epochs({name: [value] for name, value in self.progress.metrics.compute().items()}, 1)
             raise Interrupted(self.history, self.progress.step - first_step) from None
+
+    def display_rates(self) -> None:
+        """Display the rates of the steps and their shares of the machine's peaks."""
+        if self.display is None or self.meter is None:
+            return
+        reached = self.meter.get_utilization(self.backends)
+        if reached is not None:
+            self.display.rates(reached)
 
     def mark_counted(self) -> None:
         """Remember the values of the variables, whose steps the progress counts."""
@@ -199,7 +214,7 @@ class FitLoop:
         start = time.perf_counter()
         steps = self.source.run_steps(progress.seed, progress.epoch, progress.batch, self.step_limit, count)
         with record_backends(self.backends):
-            for outputs, batch_sizes in steps:
+            for outputs, batch_sizes in self.meter.measure(steps) if self.meter else steps:
                 epoch, batch = progress.epoch, progress.batch
                 with DeferSigint():
                     progress.step += len(batch_sizes)

@@ -262,6 +262,7 @@ class IteratorSource(BatchSource):
         """Run batches of equal shapes as one compiled loop."""
         step, first = get_train_step(self.model, group[0]), group[0]
         program = step.get_batch_program([a.dtype for a in first.arrays], self.training, self.placement)
+        self.program = program
         capacity = get_stack_capacity(first)
         stacked = []
         for arrays in zip(*(batch.arrays for batch in group), strict=True):

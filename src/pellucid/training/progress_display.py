@@ -12,6 +12,7 @@ from pellucid.training.loop_progress import format_metric
 
 if TYPE_CHECKING:
     from pellucid.progress import ProgressDisplay, Task
+    from pellucid.show.roofline import Utilization
 
 
 def make_display(
@@ -72,6 +73,10 @@ class LineProgress:
     def epoch(self, epoch: int, metrics: Mapping[str, Any], seconds: float) -> None:
         """Show a finished epoch."""
         print(format_epoch(epoch, self.epochs, metrics, seconds), flush=True)
+
+    def rates(self, reached: Utilization) -> None:
+        """Show the rates of the steps, after the last epoch."""
+        print(f"Training steps: {reached}", flush=True)
 
 
 class BarProgress(LineProgress):

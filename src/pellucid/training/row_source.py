@@ -118,6 +118,7 @@ class RowSource(BatchSource):
         """Run up to ``most`` steps of a piece, from one on."""
         step = get_train_step(self.model, piece)
         program = step.get_batch_program([a.dtype for a in piece.arrays], self.training, self.placement)
+        self.program = program
         batch_size = self.batch_size
         full = len(piece) // batch_size
         if first < min(full, most):

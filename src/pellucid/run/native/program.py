@@ -11,7 +11,7 @@ import numpy as np
 from pellucid.graph.array_conversion import read_storage
 from pellucid.graph.errors import UseError
 from pellucid.graph.expr import Shared
-from pellucid.run.backends import note_backends
+from pellucid.run.backends import C_LOOPS, note_backends
 from pellucid.run.buffers import Buffer
 from pellucid.run.environment import is_enabled
 from pellucid.run.interrupts import DeferSigint
@@ -57,7 +57,7 @@ def prepare_loop(
 
 def note_loops(*loops: CompiledLoop) -> None:
     """Record what compiled the loops that are about to run."""
-    note_backends(f"C loops: {loop.compiler}" for loop in loops)
+    note_backends(f"{C_LOOPS}{loop.compiler}" for loop in loops)
 
 
 def copy_state(program: Program) -> list[Array]:
