@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import pellucid as pel
 from pellucid.run.native.compiler import find_compiler
 from pellucid.training.array_source import get_epoch_order
 
