@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pellucid.run.backends import note_backends
 from pellucid.run.jax_runtime import jax
 from pellucid.run.kernels.convolution_programs import ConvolutionSpec, emit_conv_forward, emit_conv_kernel_gradient
+from pellucid.run.kernels.grouped_programs import GroupedSpec, emit_grouped_conv, emit_grouped_kernel_gradient
 from pellucid.run.kernels.matmul_program import MatmulSpec, choose_tile_rows, emit_matmul
 from pellucid.run.kernels.pooling_programs import PoolingSpec, emit_max_pool, emit_max_pool_gradient
 from pellucid.run.native.compiler import describe_compiler, load_library
@@ -62,6 +63,17 @@ def conv_kernel_gradient(conv: ConvolutionSpec, x: JaxArray, g: JaxArray) -> Jax
     """Return the gradient with respect to the kernel, given the gradient ``g`` of the output."""
     target = get_target(emit_conv_kernel_gradient, conv)
     return call_kernel(target, (*conv.window, conv.channels, conv.filters), x, g)
+
+
+def grouped_conv(conv: GroupedSpec, x: JaxArray, kernel: JaxArray) -> JaxArray:
+    shape = (x.shape[0], *conv.output_size, conv.output_channels)
+    return call_kernel(get_target(emit_grouped_conv, conv), shape, x, kernel)
+
+
+def grouped_kernel_gradient(conv: GroupedSpec, x: JaxArray, g: JaxArray) -> JaxArray:
+    """Return the gradient with respect to the kernel, given the gradient ``g`` of the output."""
+    shape = (*conv.window, conv.channels, conv.output_channels)
+    return call_kernel(get_target(emit_grouped_kernel_gradient, conv), shape, x, g)
 
 
 def max_pool(pool: PoolingSpec, x: JaxArray) -> JaxArray:

@@ -1,0 +1,347 @@
+"""C programs of convolutions with few filters per group, such as depthwise ones, vectorized over their output channels.
+
+The input is seen as planes, one for each channel of a group: in plane j, each output channel has channel j of its group.
+A convolution is then a sum over the elements of the window and over planes, each multiplied by a vector of weights.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pellucid.run.kernels.source_assembly import (
+    ITEM_SIZES,
+    Pair,
+    WindowSpec,
+    assemble_kernel,
+    count_vector_registers,
+    get_vector_bytes,
+    read_source,
+)
+from pellucid.run.kernels.convolution_programs import split_evenly
+
+MAX_UNROLLED_TAPS = 7
+"""Longer rows of a window are a loop, which loads more and compiles faster."""
+
+GRADIENT_COLUMNS = 4
+"""Columns of an output gradient that are in registers at the same time."""
+
+MAX_SHARES, MAX_SUM_BYTES = 16, 2**27
+"""Into how many partial sums a kernel gradient is divided, independent of the machine, and their maximum total size."""
+
+Tap = tuple[int, int]
+"""Where an element of the window is in the input, relative to the output, and its index."""
+
+Phases = tuple[tuple[Tap, ...], ...]
+"""The taps along one axis for output places with each remainder modulo the number of phases."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupedSpec:
+    """Sizes of a grouped convolution, or of its gradient with respect to the input."""
+
+    input_size: Pair  # height and width, as in all pairs
+    output_size: Pair
+    window: Pair
+    groups: int
+    channels: int  # of a group of the input
+    filters: int  # channels of a group of the output
+    steps: Pair  # places of the input for each place of the output with the same remainder
+    phases: tuple[Phases, Phases]
+    transposed: bool  # whether the kernel has the channels of the output before those of the input
+    dtype: str
+
+    @property
+    def output_channels(self) -> int:
+        return self.groups * self.filters
+
+    @property
+    def lanes(self) -> int:
+        """Elements per vector register."""
+        return get_vector_bytes() // ITEM_SIZES[self.dtype]
+
+    @property
+    def pixels(self) -> int:
+        """Neighboring pixels in one vector register."""
+        contiguous = self.steps[1] == len(self.phases[1]) == 1
+        return max(1, min(self.lanes // self.output_channels, self.output_size[1])) if contiguous else 1
+
+    @property
+    def first_place(self) -> Pair:
+        """First row and column of the input, or of zeros before it, that the window reaches."""
+        y, x = (min(at for taps in phases for at, _ in taps) for phases in self.phases)
+        return y, x
+
+    @property
+    def reach(self) -> Pair:
+        """Rows and columns from the first to the last that one output place with any remainder needs."""
+        y, x = (
+            max(at for taps in phases for at, _ in taps) - first + 1
+            for phases, first in zip(self.phases, self.first_place, strict=True)
+        )
+        return y, x
+
+    @property
+    def needed_size(self) -> Pair:
+        """Rows and columns of the input, with zeros around it, that all outputs need."""
+        h, w = (
+            (-(-n // len(phases)) - 1) * step + reach
+            for n, phases, step, reach in zip(self.output_size, self.phases, self.steps, self.reach, strict=True)
+        )
+        return h, w
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether vectors are loaded from images as they are, without zeros around them."""
+        inside = all(
+            first >= 0 and first + needed <= n
+            for first, needed, n in zip(self.first_place, self.needed_size, self.input_size, strict=True)
+        )
+        return inside and self.channels == self.filters == 1 and self.output_channels >= self.lanes
+
+    @property
+    def buffer_bytes(self) -> int:
+        """Size of the rows that a task keeps."""
+        row = self.needed_size[1] * self.output_channels * self.channels * ITEM_SIZES[self.dtype]
+        return 0 if self.is_direct else self.reach[0] * row
+
+    @property
+    def constants(self) -> dict[str, int]:
+        """Constants of the C program."""
+        vectors = -(-self.output_channels // self.lanes)
+        return {
+            "GROUPS": self.groups,
+            "CHANNELS": self.channels,
+            "FILTERS": self.filters,
+            "HEIGHT": self.input_size[0],
+            "WIDTH": self.input_size[1],
+            "OUTPUT_H": self.output_size[0],
+            "OUTPUT_W": self.output_size[1],
+            "WINDOW_H": self.window[0],
+            "WINDOW_W": self.window[1],
+            "STEP_Y": self.steps[0],
+            "PHASES_Y": len(self.phases[0]),
+            "FIRST_ROW": self.first_place[0],
+            "FIRST_COLUMN": self.first_place[1],
+            "REACH": self.reach[0],
+            "COLUMNS": self.needed_size[1],
+            "TRANSPOSED": int(self.transposed),
+            "IS_DIRECT": int(self.is_direct),
+            "LANES": self.lanes,
+            "PIXELS": self.pixels,
+            "VECTORS": vectors,
+            "LAST_VECTOR": max(0, self.output_channels - self.lanes),
+        }
+
+
+def make_grouped_spec(conv: WindowSpec, groups: int, filters: int) -> GroupedSpec:
+    """Return the sizes of a convolution with this number of filters in all groups."""
+    y, x = (
+        (tuple((k * d - low, k) for k in range(n)),)
+        for n, d, low in zip(conv.window, conv.dilation, conv.padding, strict=True)
+    )
+    return GroupedSpec(
+        input_size=conv.input_size,
+        output_size=conv.output_size,
+        window=conv.window,
+        groups=groups,
+        channels=conv.channels // groups,
+        filters=filters // groups,
+        steps=conv.strides,
+        phases=(y, x),
+        transposed=False,
+        dtype=conv.dtype,
+    )
+
+
+def make_transposed_spec(conv: WindowSpec, groups: int, filters: int) -> GroupedSpec:
+    """Return the sizes of the gradient of a convolution with respect to its input.
+
+    With stride s, input places with the same remainder modulo s meet every s-th element of the window.
+    """
+    y, x = (
+        tuple(
+            tuple(((r + low - k * d) // s, k) for k in range(n) if (r + low - k * d) % s == 0) for r in range(s)
+        )
+        for n, d, s, low in zip(conv.window, conv.dilation, conv.strides, conv.padding, strict=True)
+    )
+    return GroupedSpec(
+        input_size=conv.output_size,
+        output_size=conv.input_size,
+        window=conv.window,
+        groups=groups,
+        channels=filters // groups,
+        filters=conv.channels // groups,
+        steps=(1, 1),
+        phases=(y, x),
+        transposed=True,
+        dtype=conv.dtype,
+    )
+
+
+def emit_grouped_conv(spec: GroupedSpec) -> str:
+    count = len(spec.phases[1])
+    widths = [-(-(spec.output_size[1] - r) // count) for r in range(count)]
+    rows = [emit_conv_row(spec, r, width) for r, width in enumerate(widths) if width > 0]
+    calls = "\n".join(f"  conv_row_{r}(rows, weights, count, output);" for r, width in enumerate(widths) if width > 0)
+    head = "static void conv_row(const real **rows, const real **weights, int64_t count, real *output) {"
+    return assemble_kernel(
+        spec.dtype,
+        spec.constants,
+        emit_row_taps(spec),
+        read_source("grouped_rows.c"),
+        *rows,
+        f"{head}\n{calls}\n}}",
+        read_source("grouped_conv.c"),
+    )
+
+
+def emit_row_taps(spec: GroupedSpec) -> str:
+    """Return tables of the rows of the window that each remainder of an output row meets."""
+    counts = ", ".join(str(len(taps)) for taps in spec.phases[0])
+    places = ", ".join(
+        "{" + ", ".join(f"{{{at - spec.first_place[0]}, {k}}}" for at, k in taps) + "}" for taps in spec.phases[0]
+    )
+    return f"""static const int tap_counts[PHASES_Y] = {{{counts}}};
+static const struct {{ int place, index; }} row_taps[PHASES_Y][WINDOW_H] = {{{places}}};"""
+
+
+def emit_conv_row(spec: GroupedSpec, phase: int, width: int) -> str:
+    """Return a function that computes the places of an output row with one remainder.
+
+    A tile is some places by one vector. Each vector of the input is loaded once for all places that use it.
+    """
+    size, taps = spec.output_channels, spec.phases[1][phase]
+    most = 8 if count_vector_registers() == 32 else 4
+    columns = max(count for _, count in split_evenly(width // spec.pixels, most))
+    unrolled = len(taps) if len(taps) <= MAX_UNROLLED_TAPS else 1
+    users: dict[int, list[str]] = {}
+    for t in range(columns):
+        for k, (at, _) in enumerate(taps[:unrolled]):
+            place = t * spec.pixels * spec.steps[1] + at - taps[0][0]
+            users.setdefault(place, []).append(f"c{t} += a * w{k};")
+    zeros = " ".join(f"vec c{t} = {{0}};" for t in range(columns))
+    weights = "\n".join(
+        f"      const vec w{k} = *(const vec *)(q + {(index - taps[0][1]) * spec.constants['VECTORS'] * spec.lanes});"
+        for k, (_, index) in enumerate(taps[:unrolled])
+    )
+    products = "\n".join(
+        f"      {{ const vec a = *(const vec *)(p + {place * size}); {' '.join(sums)} }}" for place, sums in users.items()
+    )
+    stores = "\n".join(
+        f"  memcpy(output + {t * spec.pixels * len(spec.phases[1]) * size}, &c{t}, STORED * sizeof(real));"
+        for t in range(columns)
+    )
+    (first, index), (next_place, next_index) = taps[0] if taps else (0, 0), taps[1] if len(taps) > 1 else (0, 0)
+    steps = f"p += {(next_place - first) * size}, q += {(next_index - index) * spec.constants['VECTORS'] * spec.lanes}"
+    at = f"{(first - spec.first_place[1]) * size} + at", f"{index * spec.constants['VECTORS'] * spec.lanes} + v * LANES"
+    loop = f"for (int k = 0; k < {len(taps)}; k++, {steps})" if unrolled < len(taps) else ""
+    tile = columns * spec.pixels
+    return f"""
+static void conv_tile_{phase}(const real **rows, const real **weights, int64_t count, int64_t at, int64_t v,
+                              real *restrict output) {{
+  {zeros}
+  for (int64_t r = 0; r < {"count" if taps else 0}; r++) {{
+    const real *p = rows[r] + {at[0]}, *q = weights[r] + {at[1]};
+    {loop} {{
+{weights}
+{products}
+    }}
+  }}
+{stores}
+}}
+
+static void conv_row_{phase}(const real **rows, const real **weights, int64_t count, real *output) {{
+  /* The last tile overlaps the one before it, and the last vector too, so that all have one size. */
+  for (int64_t column = 0; column < {width}; column += {tile}) {{
+    const int64_t x = column + {tile} > {width} ? {width - tile} : column;
+    for (int64_t v = 0; v < VECTORS; v++)
+      conv_tile_{phase}(rows, weights, count, x * {spec.steps[1] * size} + vector_offset(v), v,
+                        output + (x * {len(spec.phases[1])} + {phase}) * {size} + vector_offset(v));
+  }}
+}}
+"""
+
+
+def emit_grouped_kernel_gradient(spec: GroupedSpec) -> str:
+    """Return the C program of the gradient of a grouped convolution with respect to its kernel.
+
+    A tile is a piece of the kernel: some rows and columns of the window by one vector. A row of the output gradient
+    passes by.
+    """
+    most = 24 if count_vector_registers() == 32 else 9
+    across = split_evenly(spec.window[1], most)
+    all_rows = spec.window[0] * spec.channels
+    down = split_evenly(all_rows, max(1, most // max(size for _, size in across)))
+    shapes = sorted({(rows, columns) for _, rows in down for _, columns in across})
+    taps, weights = spec.phases[1][0], spec.constants["VECTORS"] * spec.lanes
+    calls = "\n".join(
+        f"    gradient_tile_{rows}x{columns}(rows + {y}, {taps[x][0] - spec.first_place[1]} * OUTPUTS + vector_offset(v), "
+        f"gradient + vector_offset(v), sums + {(y * spec.window[1] + x) * weights} + v * LANES);"
+        for y, rows in down
+        for x, columns in across
+    )
+    row = f"""
+static void add_row(const real **rows, const real *gradient, real *sums) {{
+  for (int64_t v = 0; v < VECTORS; v++) {{
+{calls}
+  }}
+}}
+"""
+    shares = max(1, min(MAX_SHARES, MAX_SUM_BYTES // (all_rows * spec.window[1] * weights * ITEM_SIZES[spec.dtype])))
+    return assemble_kernel(
+        spec.dtype,
+        spec.constants | {"SHARES": shares},
+        emit_row_taps(spec),
+        read_source("grouped_rows.c"),
+        *(emit_gradient_tile(spec, *shape) for shape in shapes),
+        row,
+        read_source("grouped_kernel_gradient.c"),
+    )
+
+
+def emit_gradient_tile(spec: GroupedSpec, rows: int, columns: int) -> str:
+    """Return a function that adds to a tile of the kernel's gradient the contribution of one output row."""
+    size, weights, (width, pixels) = spec.output_channels, spec.constants["VECTORS"] * spec.lanes, (spec.output_size[1], spec.pixels)
+    taps = spec.phases[1][0]
+    gap = taps[1][0] - taps[0][0] if len(taps) > 1 else 0
+    places = [(r, k, f"c{r}_{k}") for r in range(rows) for k in range(columns)]
+    offsets = {name: (r * spec.window[1] + k) * weights for r, k, name in places}
+    begin = "\n".join(f"  vec {name} = *(vec *)(sums + {offset});" for name, offset in offsets.items())
+    end = "\n".join(f"  *(vec *)(sums + {offset}) = {name};" for name, offset in offsets.items())
+
+    def emit_columns(count: int, lanes: str = "") -> str:
+        """Return C for some columns; only some lanes of the vectors, which cover fewer pixels than others."""
+        load = f"(vec)(*(const bits *)({{}}) & {lanes})" if lanes else "*(const vec *)({})"
+        lines = [f"    const vec g{t} = {load.format(f'g + {t * pixels * size}')};" for t in range(count)]
+        for r in range(rows):
+            users: dict[int, list[str]] = {}
+            for t in range(count):
+                for k in range(columns):
+                    users.setdefault(t * pixels * spec.steps[1] + k * gap, []).append(f"c{r}_{k} += a * g{t};")
+            lines += [
+                f"    {{ const vec a = {load.format(f'rows[{r}] + at + {place * size}')}; {' '.join(sums)} }}"
+                for place, sums in users.items()
+            ]
+        return "\n".join(lines)
+
+    whole, rest, tail = width // pixels // GRADIENT_COLUMNS, width // pixels % GRADIENT_COLUMNS, width % pixels
+    step = GRADIENT_COLUMNS * pixels * size
+    parts = [
+        f"  for (int x = 0; x < {whole}; x++, at += {step * spec.steps[1]}, g += {step}) {{\n"
+        f"{emit_columns(GRADIENT_COLUMNS)}\n  }}"
+    ]
+    if rest:
+        parts.append(f"  {{\n{emit_columns(rest)}\n    at += {rest * pixels * spec.steps[1] * size}, g += {rest * pixels * size};\n  }}")
+    if tail:
+        mask = ", ".join("-1" if lane < tail * size else "0" for lane in range(spec.lanes))
+        parts.append(f"  {{\n    const bits mask = {{{mask}}};\n{emit_columns(1, 'mask')}\n  }}")
+    body = "\n".join(parts)
+    return f"""
+typedef int{8 * ITEM_SIZES[spec.dtype]}_t bits __attribute__((vector_size(sizeof(vec)), aligned(sizeof(real))));
+
+static void gradient_tile_{rows}x{columns}(const real **rows, int64_t at, const real *restrict g, real *restrict sums) {{
+{begin}
+{body}
+{end}
+}}
+"""
