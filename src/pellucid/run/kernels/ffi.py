@@ -55,14 +55,19 @@ def call_kernel(
     return found
 
 
-def conv_forward(conv: ConvolutionSpec, x: JaxArray, kernel: JaxArray) -> JaxArray:
-    return call_kernel(get_target(emit_conv_forward, conv), (x.shape[0], *conv.output_size, conv.filters), x, kernel)
+def conv_forward(conv: ConvolutionSpec, x: JaxArray, kernel: JaxArray, base: JaxArray | None = None) -> JaxArray:
+    """Return a convolution. Where it leaves out places of the result, those of ``base`` remain, or any values."""
+    shape = (x.shape[0], *(conv.result_size or conv.output_size), conv.filters)
+    operands, aliases = (x, kernel), None
+    if base is not None:
+        operands, aliases = (x, kernel, base), {2: 0}
+    return call_kernel(get_target(emit_conv_forward, conv), shape, *operands, aliases=aliases)
 
 
 def conv_kernel_gradient(conv: ConvolutionSpec, x: JaxArray, g: JaxArray) -> JaxArray:
     """Return the gradient with respect to the kernel, given the gradient ``g`` of the output."""
     target = get_target(emit_conv_kernel_gradient, conv)
-    return call_kernel(target, (*conv.window, conv.channels, conv.filters), x, g)
+    return call_kernel(target, (*conv.window, conv.channels // conv.groups, conv.filters), x, g)
 
 
 def grouped_conv(conv: GroupedSpec, x: JaxArray, kernel: JaxArray) -> JaxArray:

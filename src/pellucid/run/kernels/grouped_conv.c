@@ -44,7 +44,7 @@ static void compute_rows(void *data, int64_t task) {
 XLA_FFI_Error *run(XLA_FFI_CallFrame *frame) {
   if (answer_metadata_query(frame)) return 0;
   XLA_FFI_Buffer *images = argument(frame, 0);
-  Call call = {images->data, result(frame, 0)->data, malloc(WINDOW_H * CHANNELS * WEIGHT_ROW * sizeof(real))};
+  Call call = {images->data, result(frame, 0)->data, aligned_alloc(64, (WINDOW_H * CHANNELS * WEIGHT_ROW * sizeof(real) + 63) / 64 * 64)};
   if (!call.weights) return out_of_memory(frame);
   pack_weights(argument(frame, 1)->data, call.weights);
   call.rows = images->dims[0] * OUTPUT_H, call.tasks = 4 * count_threads(frame);

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from pellucid.run.kernels.source_assembly import (
     ITEM_SIZES,
     Pair,
-    WindowSpec,
     assemble_kernel,
     count_vector_registers,
     get_vector_bytes,
     read_source,
 )
-from pellucid.run.kernels.convolution_programs import split_evenly
+from pellucid.run.kernels.convolution_programs import ConvolutionSpec, split_evenly
 
 MAX_UNROLLED_TAPS = 7
 """Longer rows of a window are a loop, which loads more and compiles faster."""
@@ -133,8 +132,7 @@ class GroupedSpec:
         }
 
 
-def make_grouped_spec(conv: WindowSpec, groups: int, filters: int) -> GroupedSpec:
-    """Return the sizes of a convolution with this number of filters in all groups."""
+def make_grouped_spec(conv: ConvolutionSpec) -> GroupedSpec:
     y, x = (
         (tuple((k * d - low, k) for k in range(n)),)
         for n, d, low in zip(conv.window, conv.dilation, conv.padding, strict=True)
@@ -143,9 +141,9 @@ def make_grouped_spec(conv: WindowSpec, groups: int, filters: int) -> GroupedSpe
         input_size=conv.input_size,
         output_size=conv.output_size,
         window=conv.window,
-        groups=groups,
-        channels=conv.channels // groups,
-        filters=filters // groups,
+        groups=conv.groups,
+        channels=conv.channels // conv.groups,
+        filters=conv.filters // conv.groups,
         steps=conv.strides,
         phases=(y, x),
         transposed=False,
@@ -153,7 +151,7 @@ def make_grouped_spec(conv: WindowSpec, groups: int, filters: int) -> GroupedSpe
     )
 
 
-def make_transposed_spec(conv: WindowSpec, groups: int, filters: int) -> GroupedSpec:
+def make_transposed_spec(conv: ConvolutionSpec) -> GroupedSpec:
     """Return the sizes of the gradient of a convolution with respect to its input.
 
     With stride s, input places with the same remainder modulo s meet every s-th element of the window.
@@ -168,9 +166,9 @@ def make_transposed_spec(conv: WindowSpec, groups: int, filters: int) -> Grouped
         input_size=conv.output_size,
         output_size=conv.input_size,
         window=conv.window,
-        groups=groups,
-        channels=filters // groups,
-        filters=conv.channels // groups,
+        groups=conv.groups,
+        channels=conv.filters // conv.groups,
+        filters=conv.channels // conv.groups,
         steps=(1, 1),
         phases=(y, x),
         transposed=True,

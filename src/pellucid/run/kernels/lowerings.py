@@ -90,6 +90,7 @@ OPERAND_LOWERINGS = (
     convolution_lowerings.conv,
     convolution_lowerings.conv_input_gradient,
     convolution_lowerings.conv_kernel_gradient,
+    convolution_lowerings.conv_transpose,
     max_pool,
     max_pool_gradient,
 )

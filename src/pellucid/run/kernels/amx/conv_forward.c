@@ -80,7 +80,7 @@ static void amx_conv_rows(const uint16_t *planes, const Packed *kernel, real *ou
       const __mmask16 first = tail_mask(FILTERS - f * 32), second = tail_mask(FILTERS - f * 32 - 16);
       for (int64_t k = 0; k < 32 && place + k < places; k++) {
         const int64_t y = (place + k) / PADDED_W, x = (place + k) % PADDED_W;
-        real *to = output + (y * OUTPUT_W + x) * FILTERS + f * 32;
+        real *to = output + y * OUTPUT_ROW + x * OUTPUT_PIXEL + f * 32;
         if (x >= OUTPUT_W) continue;
         _mm512_mask_storeu_ps(to, first, _mm512_load_ps(sums + k * 32));
         _mm512_mask_storeu_ps(to + 16, second, _mm512_load_ps(sums + k * 32 + 16));
@@ -104,7 +104,7 @@ static int amx_conv_images(const real *images, int64_t count, int64_t top, int64
         make_splitter(images + (n + 1) * HEIGHT * WIDTH * CHANNELS, top, height, rows, planes + (n + 1) % 2 * 3 * plane);
     if (n + 1 == count) splitter.end = 0;
     if (split_ok)
-      amx_conv_rows(planes + n % 2 * 3 * plane, kernel, output + n * OUTPUT_H * OUTPUT_W * FILTERS, rows, &splitter);
+      amx_conv_rows(planes + n % 2 * 3 * plane, kernel, output + n * RESULT_SIZE, rows, &splitter);
     else pending[n * bands] = 1;
   }
   end_tiles();
