@@ -12,7 +12,14 @@ import pytest
 
 import pellucid as pel
 from pellucid.run import xla
-from pellucid.run.kernels import convolution_lowerings, convolution_programs, ffi, lowerings, pooling_programs, source_assembly
+from pellucid.run.kernels import (
+    convolution_lowerings,
+    convolution_programs,
+    ffi,
+    lowerings,
+    pooling_programs,
+    source_assembly,
+)
 from pellucid.run.kernels.convolution_programs import split_evenly
 from pellucid.run.native.compiler import find_compiler
 from pellucid.run.native.errors import NotNative

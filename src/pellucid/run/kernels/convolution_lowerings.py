@@ -69,7 +69,7 @@ def conv_transpose(
     """Return a transposed convolution, or None to leave it to XLA."""
     per_axis = zip(x.shape[1:-1], kernel.shape[:-2], strides, padding, output_padding, dilation, strict=True)
     sizes = (compute_transposed_size(*each) for each in per_axis)
-    like = jax().ShapeDtypeStruct((x.shape[0], *sizes, kernel.shape[-2] * groups), x.dtype)
+    like = jax().numpy.zeros((x.shape[0], *sizes, kernel.shape[-2] * groups), x.dtype)  # only its shape is used
     spec = make_conv_spec(like, kernel, strides, padding, dilation, groups)
     return None if spec is None else transpose_conv(spec, x, kernel)
 
@@ -180,5 +180,9 @@ def is_worthwhile(spec: ConvolutionSpec, x: JaxArray) -> bool:
 
 
 def uses_planes(spec: GroupedSpec) -> bool:
-    """Whether a vector of output channels has several groups. Otherwise groups are convolved one after the other."""
-    return spec.groups > 1 and spec.filters < spec.lanes and spec.buffer_bytes <= MAX_BUFFER_BYTES
+    """Whether a vector of output channels has several groups. Otherwise groups are convolved one after the other.
+
+    That leaves lanes empty, but needs no planes: it is faster if the filters of a group fill half of a vector.
+    """
+    fills_vectors = spec.filters >= (spec.lanes if spec.channels == 1 else spec.lanes // 2)
+    return spec.groups > 1 and not fills_vectors and spec.buffer_bytes <= MAX_BUFFER_BYTES

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pellucid.run.kernels.convolution_programs import ConvolutionSpec, split_evenly
 from pellucid.run.kernels.source_assembly import (
     ITEM_SIZES,
     Pair,
@@ -16,7 +17,6 @@ from pellucid.run.kernels.source_assembly import (
     get_vector_bytes,
     read_source,
 )
-from pellucid.run.kernels.convolution_programs import ConvolutionSpec, split_evenly
 
 MAX_UNROLLED_TAPS = 7
 """Longer rows of a window are a loop, which loads more and compiles faster."""
@@ -157,9 +157,7 @@ def make_transposed_spec(conv: ConvolutionSpec) -> GroupedSpec:
     With stride s, input places with the same remainder modulo s meet every s-th element of the window.
     """
     y, x = (
-        tuple(
-            tuple(((r + low - k * d) // s, k) for k in range(n) if (r + low - k * d) % s == 0) for r in range(s)
-        )
+        tuple(tuple(((r + low - k * d) // s, k) for k in range(n) if (r + low - k * d) % s == 0) for r in range(s))
         for n, d, s, low in zip(conv.window, conv.dilation, conv.strides, conv.padding, strict=True)
     )
     return GroupedSpec(
@@ -223,7 +221,8 @@ def emit_conv_row(spec: GroupedSpec, phase: int, width: int) -> str:
         for k, (_, index) in enumerate(taps[:unrolled])
     )
     products = "\n".join(
-        f"      {{ const vec a = *(const vec *)(p + {place * size}); {' '.join(sums)} }}" for place, sums in users.items()
+        f"      {{ const vec a = *(const vec *)(p + {place * size}); {' '.join(sums)} }}"
+        for place, sums in users.items()
     )
     stores = "\n".join(
         f"  memcpy(output + {t * spec.pixels * len(spec.phases[1]) * size}, &c{t}, STORED * sizeof(real));"
@@ -299,7 +298,11 @@ static void add_row(const real **rows, const real *gradient, real *sums) {{
 
 def emit_gradient_tile(spec: GroupedSpec, rows: int, columns: int) -> str:
     """Return a function that adds to a tile of the kernel's gradient the contribution of one output row."""
-    size, weights, (width, pixels) = spec.output_channels, spec.constants["VECTORS"] * spec.lanes, (spec.output_size[1], spec.pixels)
+    size, weights, (width, pixels) = (
+        spec.output_channels,
+        spec.constants["VECTORS"] * spec.lanes,
+        (spec.output_size[1], spec.pixels),
+    )
     taps = spec.phases[1][0]
     gap = taps[1][0] - taps[0][0] if len(taps) > 1 else 0
     places = [(r, k, f"c{r}_{k}") for r in range(rows) for k in range(columns)]
@@ -329,7 +332,9 @@ def emit_gradient_tile(spec: GroupedSpec, rows: int, columns: int) -> str:
         f"{emit_columns(GRADIENT_COLUMNS)}\n  }}"
     ]
     if rest:
-        parts.append(f"  {{\n{emit_columns(rest)}\n    at += {rest * pixels * spec.steps[1] * size}, g += {rest * pixels * size};\n  }}")
+        parts.append(
+            f"  {{\n{emit_columns(rest)}\n    at += {rest * pixels * spec.steps[1] * size}, g += {rest * pixels * size};\n  }}"
+        )
     if tail:
         mask = ", ".join("-1" if lane < tail * size else "0" for lane in range(spec.lanes))
         parts.append(f"  {{\n    const bits mask = {{{mask}}};\n{emit_columns(1, 'mask')}\n  }}")

@@ -6,7 +6,7 @@ import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pellucid.graph.errors import brief
 from pellucid.graph.evaluate import Lowering, LoweringContext
@@ -28,6 +28,7 @@ MIN_POOLED_ELEMENTS = 2**16
 
 MAX_POOL_WINDOW = 64
 """XLA pools larger windows."""
+
 
 def get_lowerings() -> Mapping[str, Lowering]:
     """Return the lowerings for this machine: none with ``PELLUCID_KERNELS=0``, an accelerator, or no C compiler."""
