@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pellucid.graph.ops.conv_transpose import compute_transposed_size
@@ -30,16 +31,26 @@ MAX_TILE_CALLS = 2000
 
 
 def conv(
-    x: JaxArray, kernel: JaxArray, strides: Sequence[int], padding: Padding, dilation: Sequence[int], groups: int
+    x: JaxArray,
+    kernel: JaxArray,
+    strides: Sequence[int],
+    padding: Padding,
+    dilation: Sequence[int],
+    groups: int,
+    bias: JaxArray | None = None,
 ) -> JaxArray | None:
+    """Return a convolution, or None to leave it to XLA. With a bias, return the rectified sum of both."""
     spec = make_conv_spec(x, kernel, strides, padding, dilation, groups)
     if spec is None:
         return None
-    images, window = as_images(x), as_2d_kernel(kernel)
+    operands = [as_images(x), as_2d_kernel(kernel)]
+    if bias is not None:
+        spec = replace(spec, rectified=True)
+        operands.append(bias)
     if uses_planes(grouped := make_grouped_spec(spec)):
-        output: JaxArray = ffi.grouped_conv(grouped, images, window)
+        output: JaxArray = ffi.grouped_conv(grouped, *operands)
     else:
-        output = ffi.conv_forward(spec, images, window)
+        output = ffi.conv_forward(spec, *operands)
     return output.reshape(x.shape[0], *spec.output_size[4 - x.ndim :], spec.filters)
 
 
@@ -95,13 +106,13 @@ def add_remainders(spec: ConvolutionSpec, gradient: JaxArray, window: JaxArray) 
     (h, w), (step_y, step_x) = spec.input_size, spec.strides
     remainders = list(itertools.product(range(min(step_y, h)), range(min(step_x, w))))
     parts = [describe_remainder(spec, remainder) for remainder in remainders]
-    result = None
+    result: list[JaxArray] = []
     if not all(parts):  # some places meet no element of the kernel
-        result = xp.zeros((gradient.shape[0], h, w, spec.channels), gradient.dtype)
+        result = [xp.zeros((gradient.shape[0], h, w, spec.channels), gradient.dtype)]
     for taps, part in filter(None, parts):
         flipped = swap_group_channels(xp, xp.flip(window[taps], axis=(0, 1)), spec.groups)
-        result = ffi.conv_forward(part, gradient, flipped, result)
-    return result
+        result = [ffi.conv_forward(part, gradient, flipped, *result)]
+    return result[0]
 
 
 def describe_remainder(spec: ConvolutionSpec, remainder: Pair) -> tuple[tuple[slice, ...], ConvolutionSpec] | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from pellucid.run.kernels.amx.detection import has_amx
-from pellucid.run.kernels.microkernels import STORE_VECTOR, emit_loads, emit_products, name_accumulators
+from pellucid.run.kernels.microkernels import RECTIFY, STORE_VECTOR, emit_loads, emit_products, name_accumulators
 from pellucid.run.kernels.source_assembly import (
     ITEM_SIZES,
     Pair,
@@ -44,6 +44,7 @@ class ConvolutionSpec(WindowSpec):
     output_steps: Pair = (1, 1)  # rows and columns of the result from one output place to the next
     output_start: Pair = (0, 0)  # the first output place in the result
     result_size: Pair | None = None  # of the result; by default the size of the output
+    rectified: bool = False  # whether a bias is added, and negative sums become zero
 
     @property
     def constants(self) -> dict[str, int]:
@@ -65,6 +66,7 @@ class ConvolutionSpec(WindowSpec):
             "OUTPUT_PIXEL": pixel,
             "OUTPUT_START": (y * width + x) * self.filters,
             "RESULT_SIZE": height * width * self.filters,
+            "RECTIFIED": int(self.rectified),
         }
 
     @property
@@ -159,7 +161,9 @@ def emit_conv_tile(conv: ConvolutionSpec, rows: int, columns: int) -> str:
         for r, t, v, c in places
     )
     runs = 1 if conv.has_contiguous_rows else conv.window[1]
-    return f"""{STORE_VECTOR}
+    bias = "\n".join(f"  {c} = rectify({c} + b{v});" for _, _, v, c in places)
+    epilogue = f"  {{\n{emit_loads(conv.vectors, conv.lanes)}\n{bias}\n  }}" if conv.rectified else ""
+    return f"""{STORE_VECTOR}{RECTIFY}
 static void conv_tile(const real *restrict s, const real *restrict q, real *restrict o, int64_t left) {{
 {zeros}
   for (int y = 0; y < {conv.window[0]}; y++)
@@ -170,6 +174,7 @@ static void conv_tile(const real *restrict s, const real *restrict q, real *rest
 {products}
       }}
     }}
+{epilogue}
 {stores}
 }}
 """

@@ -55,12 +55,14 @@ def call_kernel(
     return found
 
 
-def conv_forward(conv: ConvolutionSpec, x: JaxArray, kernel: JaxArray, base: JaxArray | None = None) -> JaxArray:
-    """Return a convolution. Where it leaves out places of the result, those of ``base`` remain, or any values."""
-    shape = (x.shape[0], *(conv.result_size or conv.output_size), conv.filters)
-    operands, aliases = (x, kernel), None
-    if base is not None:
-        operands, aliases = (x, kernel, base), {2: 0}
+def conv_forward(conv: ConvolutionSpec, *operands: JaxArray) -> JaxArray:
+    """Return a convolution of images with a kernel.
+
+    A third operand is the bias if the result is rectified. Otherwise it is an array in which the places of the result
+    are replaced; without it, places that the convolution leaves out have any values.
+    """
+    shape = (operands[0].shape[0], *(conv.result_size or conv.output_size), conv.filters)
+    aliases = {2: 0} if len(operands) == 3 and not conv.rectified else None
     return call_kernel(get_target(emit_conv_forward, conv), shape, *operands, aliases=aliases)
 
 
@@ -70,9 +72,10 @@ def conv_kernel_gradient(conv: ConvolutionSpec, x: JaxArray, g: JaxArray) -> Jax
     return call_kernel(target, (*conv.window, conv.channels // conv.groups, conv.filters), x, g)
 
 
-def grouped_conv(conv: GroupedSpec, x: JaxArray, kernel: JaxArray) -> JaxArray:
-    shape = (x.shape[0], *conv.output_size, conv.output_channels)
-    return call_kernel(get_target(emit_grouped_conv, conv), shape, x, kernel)
+def grouped_conv(conv: GroupedSpec, *operands: JaxArray) -> JaxArray:
+    """Return a grouped convolution of images with a kernel, and a bias if the result is rectified."""
+    shape = (operands[0].shape[0], *conv.output_size, conv.output_channels)
+    return call_kernel(get_target(emit_grouped_conv, conv), shape, *operands)
 
 
 def grouped_kernel_gradient(conv: GroupedSpec, x: JaxArray, g: JaxArray) -> JaxArray:

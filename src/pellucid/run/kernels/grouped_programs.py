@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pellucid.run.kernels.convolution_programs import ConvolutionSpec, split_evenly
+from pellucid.run.kernels.microkernels import RECTIFY
 from pellucid.run.kernels.source_assembly import (
     ITEM_SIZES,
     Pair,
@@ -48,6 +49,7 @@ class GroupedSpec:
     phases: tuple[Phases, Phases]
     transposed: bool  # whether the kernel has the channels of the output before those of the input
     dtype: str
+    rectified: bool = False  # whether a bias is added, and negative sums become zero
 
     @property
     def output_channels(self) -> int:
@@ -125,6 +127,7 @@ class GroupedSpec:
             "COLUMNS": self.needed_size[1],
             "TRANSPOSED": int(self.transposed),
             "IS_DIRECT": int(self.is_direct),
+            "RECTIFIED": int(self.rectified),
             "LANES": self.lanes,
             "PIXELS": self.pixels,
             "VECTORS": vectors,
@@ -148,6 +151,7 @@ def make_grouped_spec(conv: ConvolutionSpec) -> GroupedSpec:
         phases=(y, x),
         transposed=False,
         dtype=conv.dtype,
+        rectified=conv.rectified,
     )
 
 
@@ -178,13 +182,18 @@ def emit_grouped_conv(spec: GroupedSpec) -> str:
     count = len(spec.phases[1])
     widths = [-(-(spec.output_size[1] - r) // count) for r in range(count)]
     rows = [emit_conv_row(spec, r, width) for r, width in enumerate(widths) if width > 0]
-    calls = "\n".join(f"  conv_row_{r}(rows, weights, count, output);" for r, width in enumerate(widths) if width > 0)
-    head = "static void conv_row(const real **rows, const real **weights, int64_t count, real *output) {"
+    calls = "\n".join(
+        f"  conv_row_{r}(rows, weights, count, bias, output);" for r, width in enumerate(widths) if width > 0
+    )
+    head = (
+        "static void conv_row(const real **rows, const real **weights, int64_t count, const real *bias, real *output) {"
+    )
     return assemble_kernel(
         spec.dtype,
         spec.constants,
         emit_row_taps(spec),
         read_source("grouped_rows.c"),
+        RECTIFY,
         *rows,
         f"{head}\n{calls}\n}}",
         read_source("grouped_conv.c"),
@@ -224,6 +233,7 @@ def emit_conv_row(spec: GroupedSpec, phase: int, width: int) -> str:
         f"      {{ const vec a = *(const vec *)(p + {place * size}); {' '.join(sums)} }}"
         for place, sums in users.items()
     )
+    epilogue = "\n".join(f"  c{t} = rectify(c{t} + *(const vec *)(bias + v * LANES));" for t in range(columns))
     stores = "\n".join(
         f"  memcpy(output + {t * spec.pixels * len(spec.phases[1]) * size}, &c{t}, STORED * sizeof(real));"
         for t in range(columns)
@@ -234,8 +244,8 @@ def emit_conv_row(spec: GroupedSpec, phase: int, width: int) -> str:
     loop = f"for (int k = 0; k < {len(taps)}; k++, {steps})" if unrolled < len(taps) else ""
     tile = columns * spec.pixels
     return f"""
-static void conv_tile_{phase}(const real **rows, const real **weights, int64_t count, int64_t at, int64_t v,
-                              real *restrict output) {{
+static void conv_tile_{phase}(const real **rows, const real **weights, int64_t count, const real *bias, int64_t at,
+                              int64_t v, real *restrict output) {{
   {zeros}
   for (int64_t r = 0; r < {"count" if taps else 0}; r++) {{
     const real *p = rows[r] + {at[0]}, *q = weights[r] + {at[1]};
@@ -244,15 +254,16 @@ static void conv_tile_{phase}(const real **rows, const real **weights, int64_t c
 {products}
     }}
   }}
+{epilogue if spec.rectified else ""}
 {stores}
 }}
 
-static void conv_row_{phase}(const real **rows, const real **weights, int64_t count, real *output) {{
+static void conv_row_{phase}(const real **rows, const real **weights, int64_t count, const real *bias, real *output) {{
   /* The last tile overlaps the one before it, and the last vector too, so that all have one size. */
   for (int64_t column = 0; column < {width}; column += {tile}) {{
     const int64_t x = column + {tile} > {width} ? {width - tile} : column;
     for (int64_t v = 0; v < VECTORS; v++)
-      conv_tile_{phase}(rows, weights, count, x * {spec.steps[1] * size} + vector_offset(v), v,
+      conv_tile_{phase}(rows, weights, count, bias, x * {spec.steps[1] * size} + vector_offset(v), v,
                         output + (x * {len(spec.phases[1])} + {phase}) * {size} + vector_offset(v));
   }}
 }}
@@ -340,8 +351,6 @@ def emit_gradient_tile(spec: GroupedSpec, rows: int, columns: int) -> str:
         parts.append(f"  {{\n    const bits mask = {{{mask}}};\n{emit_columns(1, 'mask')}\n  }}")
     body = "\n".join(parts)
     return f"""
-typedef int{8 * ITEM_SIZES[spec.dtype]}_t bits __attribute__((vector_size(sizeof(vec)), aligned(sizeof(real))));
-
 static void gradient_tile_{rows}x{columns}(const real **rows, int64_t at, const real *restrict g, real *restrict sums) {{
 {begin}
 {body}

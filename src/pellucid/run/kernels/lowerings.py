@@ -13,7 +13,7 @@ from pellucid.graph.evaluate import Lowering, LoweringContext
 from pellucid.graph.expr import Expr
 from pellucid.run.environment import is_enabled
 from pellucid.run.jax_runtime import runs_on_cpu
-from pellucid.run.kernels import convolution_lowerings, ffi, matmul_dispatch
+from pellucid.run.kernels import convolution_lowerings, ffi, matmul_dispatch, rectifier_fusion
 from pellucid.run.kernels.pooling_programs import PoolingSpec
 from pellucid.run.kernels.source_assembly import ITEM_SIZES
 from pellucid.run.kernels.window_shapes import Padding, as_images, as_pair, describe_windows
@@ -88,7 +88,6 @@ def with_fallback(lowering: Lowering) -> Lowering:
 
 NO_LOWERINGS: Mapping[str, Lowering] = MappingProxyType({})
 OPERAND_LOWERINGS = (
-    convolution_lowerings.conv,
     convolution_lowerings.conv_input_gradient,
     convolution_lowerings.conv_kernel_gradient,
     convolution_lowerings.conv_transpose,
@@ -98,7 +97,8 @@ OPERAND_LOWERINGS = (
 
 LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
     {f.__name__: with_fallback(lower_operands(f)) for f in OPERAND_LOWERINGS}
-    | {"matmul": with_fallback(matmul_dispatch.matmul), "subtract": with_fallback(matmul_dispatch.subtract)}
+    | {f.__name__: with_fallback(f) for f in (matmul_dispatch.matmul, matmul_dispatch.subtract)}
+    | {f.__name__: with_fallback(f) for f in (rectifier_fusion.conv, rectifier_fusion.add, rectifier_fusion.relu)}
 )
 
 

@@ -71,6 +71,7 @@ def assemble_kernel(dtype: str, constants: Mapping[str, int], *sources: str) -> 
     listed = ", ".join(f"{name} = {value}" for name, value in constants.items())
     types = f"""typedef {real} real;
 typedef {real} vec __attribute__((vector_size({get_vector_bytes()}), aligned({ITEM_SIZES[dtype]})));
+typedef int{8 * ITEM_SIZES[dtype]}_t bits __attribute__((vector_size({get_vector_bytes()}), aligned({ITEM_SIZES[dtype]})));
 enum {{ {listed} }};
 """
     return "\n".join([read_source("runtime.c"), types, *sources])
