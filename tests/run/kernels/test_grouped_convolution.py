@@ -8,9 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import pellucid as pel
-from pellucid.run.kernels import convolution_lowerings, convolution_programs, ffi, grouped_programs, source_assembly
+from pellucid.run.kernels import (
+    convolution_lowerings,
+    convolution_programs,
+    ffi,
+    grouped_programs,
+    grouped_shapes,
+    source_assembly,
+)
 from pellucid.run.kernels.convolution_programs import ConvolutionSpec
-from pellucid.run.kernels.grouped_programs import make_grouped_spec, make_transposed_spec
+from pellucid.run.kernels.grouped_shapes import make_grouped_spec, make_transposed_spec
 from pellucid.run.native.compiler import find_compiler
 
 pytestmark = pytest.mark.skipif(find_compiler() is None, reason="there is no C compiler")
@@ -102,7 +109,7 @@ def test_transposed_convolutions_and_their_gradients(kernels, name, shape, windo
 
 
 def test_shorter_vector_registers(kernels, monkeypatch):
-    for module in (convolution_programs, grouped_programs, source_assembly):
+    for module in (convolution_programs, grouped_shapes, source_assembly):
         monkeypatch.setattr(module, "get_vector_bytes", lambda: 16)
     for module in (convolution_programs, grouped_programs):
         monkeypatch.setattr(module, "count_vector_registers", lambda: 16)

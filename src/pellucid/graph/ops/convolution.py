@@ -4,9 +4,9 @@ A convolution is bilinear in its input and its kernel: each of the three ops `co
 `conv_kernel_gradient` has the other two as its gradients. All are written with one strided slice per kernel position,
 which NumPy and XLA share.
 
-On a CPU with a C compiler, large convolutions run on the kernels in `run/kernels`. The others run on XLA:CPU, whose
-own convolution gradient is an order of magnitude slower inside a compiled training loop than outside. It is therefore
-never used:
+On a CPU with a C compiler, large convolutions run on the kernels in `run/kernels`, with and without groups. The others
+run on XLA:CPU, whose own convolution gradient is an order of magnitude slower inside a compiled training loop than
+outside. It is therefore never used:
 
 - forward: im2col and one matrix product, which is at least as fast as XLA's convolution for few input channels and has
   no slow sizes;

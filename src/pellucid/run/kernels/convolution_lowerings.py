@@ -6,14 +6,14 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pellucid.graph.ops.conv_transpose import compute_transposed_size
 from pellucid.graph.ops.convolution import swap_group_channels
 from pellucid.run.jax_runtime import jax
 from pellucid.run.kernels import ffi
 from pellucid.run.kernels.convolution_programs import ConvolutionSpec, split_evenly
-from pellucid.run.kernels.grouped_programs import GroupedSpec, make_grouped_spec, make_transposed_spec
+from pellucid.run.kernels.grouped_shapes import GroupedSpec, make_grouped_spec, make_transposed_spec
 from pellucid.run.kernels.source_assembly import ITEM_SIZES, Pair
 from pellucid.run.kernels.window_shapes import Padding, as_2d_kernel, as_images, as_pair, describe_windows
 
@@ -110,7 +110,7 @@ def add_remainders(spec: ConvolutionSpec, gradient: JaxArray, window: JaxArray) 
     if not all(parts):  # some places meet no element of the kernel
         result = [xp.zeros((gradient.shape[0], h, w, spec.channels), gradient.dtype)]
     for taps, part in filter(None, parts):
-        flipped = swap_group_channels(xp, xp.flip(window[taps], axis=(0, 1)), spec.groups)
+        flipped: Any = swap_group_channels(xp, xp.flip(window[taps], axis=(0, 1)), spec.groups)
         result = [ffi.conv_forward(part, gradient, flipped, *result)]
     return result[0]
 

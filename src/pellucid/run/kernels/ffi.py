@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from pellucid.run.backends import note_backends
 from pellucid.run.jax_runtime import jax
 from pellucid.run.kernels.convolution_programs import ConvolutionSpec, emit_conv_forward, emit_conv_kernel_gradient
-from pellucid.run.kernels.grouped_programs import GroupedSpec, emit_grouped_conv, emit_grouped_kernel_gradient
+from pellucid.run.kernels.grouped_programs import emit_grouped_conv, emit_grouped_kernel_gradient
+from pellucid.run.kernels.grouped_shapes import GroupedSpec
 from pellucid.run.kernels.matmul_program import MatmulSpec, choose_tile_rows, emit_matmul
 from pellucid.run.kernels.pooling_programs import PoolingSpec, emit_max_pool, emit_max_pool_gradient
 from pellucid.run.native.compiler import describe_compiler, load_library

@@ -1,181 +1,22 @@
 """C programs of convolutions with few filters per group, such as depthwise ones, vectorized over their output channels.
 
-The input is seen as planes, one for each channel of a group: in plane j, each output channel has channel j of its group.
-A convolution is then a sum over the elements of the window and over planes, each multiplied by a vector of weights.
+The input is seen as planes, one for each channel of a group: plane j has, for each output channel, channel j of its
+group. A convolution is then a sum over the elements of the window and over planes, each multiplied by a vector of
+weights.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from pellucid.run.kernels.convolution_programs import ConvolutionSpec, split_evenly
+from pellucid.run.kernels.convolution_programs import MAX_SHARES, MAX_SUM_BYTES, split_evenly
+from pellucid.run.kernels.grouped_shapes import GroupedSpec
 from pellucid.run.kernels.microkernels import RECTIFY
-from pellucid.run.kernels.source_assembly import (
-    ITEM_SIZES,
-    Pair,
-    assemble_kernel,
-    count_vector_registers,
-    get_vector_bytes,
-    read_source,
-)
+from pellucid.run.kernels.source_assembly import ITEM_SIZES, assemble_kernel, count_vector_registers, read_source
 
 MAX_UNROLLED_TAPS = 7
 """Longer rows of a window are a loop, which loads more and compiles faster."""
 
 GRADIENT_COLUMNS = 4
 """Columns of an output gradient that are in registers at the same time."""
-
-MAX_SHARES, MAX_SUM_BYTES = 16, 2**27
-"""Into how many partial sums a kernel gradient is divided, independent of the machine, and their maximum total size."""
-
-Tap = tuple[int, int]
-"""Where an element of the window is in the input, relative to the output, and its index."""
-
-Phases = tuple[tuple[Tap, ...], ...]
-"""The taps along one axis for output places with each remainder modulo the number of phases."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class GroupedSpec:
-    """Sizes of a grouped convolution, or of its gradient with respect to the input."""
-
-    input_size: Pair  # height and width, as in all pairs
-    output_size: Pair
-    window: Pair
-    groups: int
-    channels: int  # of a group of the input
-    filters: int  # channels of a group of the output
-    steps: Pair  # places of the input for each place of the output with the same remainder
-    phases: tuple[Phases, Phases]
-    transposed: bool  # whether the kernel has the channels of the output before those of the input
-    dtype: str
-    rectified: bool = False  # whether a bias is added, and negative sums become zero
-
-    @property
-    def output_channels(self) -> int:
-        return self.groups * self.filters
-
-    @property
-    def lanes(self) -> int:
-        """Elements per vector register."""
-        return get_vector_bytes() // ITEM_SIZES[self.dtype]
-
-    @property
-    def pixels(self) -> int:
-        """Neighboring pixels in one vector register."""
-        contiguous = self.steps[1] == len(self.phases[1]) == 1
-        return max(1, min(self.lanes // self.output_channels, self.output_size[1])) if contiguous else 1
-
-    @property
-    def first_place(self) -> Pair:
-        """First row and column of the input, or of zeros before it, that the window reaches."""
-        y, x = (min(at for taps in phases for at, _ in taps) for phases in self.phases)
-        return y, x
-
-    @property
-    def reach(self) -> Pair:
-        """Rows and columns from the first to the last that one output place with any remainder needs."""
-        y, x = (
-            max(at for taps in phases for at, _ in taps) - first + 1
-            for phases, first in zip(self.phases, self.first_place, strict=True)
-        )
-        return y, x
-
-    @property
-    def needed_size(self) -> Pair:
-        """Rows and columns of the input, with zeros around it, that all outputs need."""
-        h, w = (
-            (-(-n // len(phases)) - 1) * step + reach
-            for n, phases, step, reach in zip(self.output_size, self.phases, self.steps, self.reach, strict=True)
-        )
-        return h, w
-
-    @property
-    def is_direct(self) -> bool:
-        """Whether vectors are loaded from images as they are, without zeros around them."""
-        inside = all(
-            first >= 0 and first + needed <= n
-            for first, needed, n in zip(self.first_place, self.needed_size, self.input_size, strict=True)
-        )
-        return inside and self.channels == self.filters == 1 and self.output_channels >= self.lanes
-
-    @property
-    def buffer_bytes(self) -> int:
-        """Size of the rows that a task keeps."""
-        row = self.needed_size[1] * self.output_channels * self.channels * ITEM_SIZES[self.dtype]
-        return 0 if self.is_direct else self.reach[0] * row
-
-    @property
-    def constants(self) -> dict[str, int]:
-        """Constants of the C program."""
-        vectors = -(-self.output_channels // self.lanes)
-        return {
-            "GROUPS": self.groups,
-            "CHANNELS": self.channels,
-            "FILTERS": self.filters,
-            "HEIGHT": self.input_size[0],
-            "WIDTH": self.input_size[1],
-            "OUTPUT_H": self.output_size[0],
-            "OUTPUT_W": self.output_size[1],
-            "WINDOW_H": self.window[0],
-            "WINDOW_W": self.window[1],
-            "STEP_Y": self.steps[0],
-            "PHASES_Y": len(self.phases[0]),
-            "FIRST_ROW": self.first_place[0],
-            "FIRST_COLUMN": self.first_place[1],
-            "REACH": self.reach[0],
-            "COLUMNS": self.needed_size[1],
-            "TRANSPOSED": int(self.transposed),
-            "IS_DIRECT": int(self.is_direct),
-            "RECTIFIED": int(self.rectified),
-            "LANES": self.lanes,
-            "PIXELS": self.pixels,
-            "VECTORS": vectors,
-            "LAST_VECTOR": max(0, self.output_channels - self.lanes),
-        }
-
-
-def make_grouped_spec(conv: ConvolutionSpec) -> GroupedSpec:
-    y, x = (
-        (tuple((k * d - low, k) for k in range(n)),)
-        for n, d, low in zip(conv.window, conv.dilation, conv.padding, strict=True)
-    )
-    return GroupedSpec(
-        input_size=conv.input_size,
-        output_size=conv.output_size,
-        window=conv.window,
-        groups=conv.groups,
-        channels=conv.channels // conv.groups,
-        filters=conv.filters // conv.groups,
-        steps=conv.strides,
-        phases=(y, x),
-        transposed=False,
-        dtype=conv.dtype,
-        rectified=conv.rectified,
-    )
-
-
-def make_transposed_spec(conv: ConvolutionSpec) -> GroupedSpec:
-    """Return the sizes of the gradient of a convolution with respect to its input.
-
-    With stride s, input places with the same remainder modulo s meet every s-th element of the window.
-    """
-    y, x = (
-        tuple(tuple(((r + low - k * d) // s, k) for k in range(n) if (r + low - k * d) % s == 0) for r in range(s))
-        for n, d, s, low in zip(conv.window, conv.dilation, conv.strides, conv.padding, strict=True)
-    )
-    return GroupedSpec(
-        input_size=conv.output_size,
-        output_size=conv.input_size,
-        window=conv.window,
-        groups=conv.groups,
-        channels=conv.filters // conv.groups,
-        filters=conv.channels // conv.groups,
-        steps=(1, 1),
-        phases=(y, x),
-        transposed=True,
-        dtype=conv.dtype,
-    )
 
 
 def emit_grouped_conv(spec: GroupedSpec) -> str:
@@ -240,7 +81,10 @@ def emit_conv_row(spec: GroupedSpec, phase: int, width: int) -> str:
     )
     (first, index), (next_place, next_index) = taps[0] if taps else (0, 0), taps[1] if len(taps) > 1 else (0, 0)
     steps = f"p += {(next_place - first) * size}, q += {(next_index - index) * spec.constants['VECTORS'] * spec.lanes}"
-    at = f"{(first - spec.first_place[1]) * size} + at", f"{index * spec.constants['VECTORS'] * spec.lanes} + v * LANES"
+    start = (
+        f"{(first - spec.first_place[1]) * size} + at",
+        f"{index * spec.constants['VECTORS'] * spec.lanes} + v * LANES",
+    )
     loop = f"for (int k = 0; k < {len(taps)}; k++, {steps})" if unrolled < len(taps) else ""
     tile = columns * spec.pixels
     return f"""
@@ -248,7 +92,7 @@ static void conv_tile_{phase}(const real **rows, const real **weights, int64_t c
                               int64_t v, real *restrict output) {{
   {zeros}
   for (int64_t r = 0; r < {"count" if taps else 0}; r++) {{
-    const real *p = rows[r] + {at[0]}, *q = weights[r] + {at[1]};
+    const real *p = rows[r] + {start[0]}, *q = weights[r] + {start[1]};
     {loop} {{
 {weights}
 {products}
@@ -281,16 +125,17 @@ def emit_grouped_kernel_gradient(spec: GroupedSpec) -> str:
     all_rows = spec.window[0] * spec.channels
     down = split_evenly(all_rows, max(1, most // max(size for _, size in across)))
     shapes = sorted({(rows, columns) for _, rows in down for _, columns in across})
-    taps, weights = spec.phases[1][0], spec.constants["VECTORS"] * spec.lanes
+    weights, places = spec.constants["VECTORS"] * spec.lanes, [at - spec.first_place[1] for at, _ in spec.phases[1][0]]
     calls = "\n".join(
-        f"    gradient_tile_{rows}x{columns}(rows + {y}, {taps[x][0] - spec.first_place[1]} * OUTPUTS + vector_offset(v), "
-        f"gradient + vector_offset(v), sums + {(y * spec.window[1] + x) * weights} + v * LANES);"
+        f"    gradient_tile_{rows}x{columns}(rows + {y}, {places[x]} * OUTPUTS + c, gradient + c, "
+        f"sums + {(y * spec.window[1] + x) * weights} + v * LANES);"
         for y, rows in down
         for x, columns in across
     )
     row = f"""
 static void add_row(const real **rows, const real *gradient, real *sums) {{
   for (int64_t v = 0; v < VECTORS; v++) {{
+    const int64_t c = vector_offset(v);
 {calls}
   }}
 }}
@@ -343,15 +188,15 @@ def emit_gradient_tile(spec: GroupedSpec, rows: int, columns: int) -> str:
         f"{emit_columns(GRADIENT_COLUMNS)}\n  }}"
     ]
     if rest:
-        parts.append(
-            f"  {{\n{emit_columns(rest)}\n    at += {rest * pixels * spec.steps[1] * size}, g += {rest * pixels * size};\n  }}"
-        )
+        steps = f"at += {rest * pixels * spec.steps[1] * size}, g += {rest * pixels * size};"
+        parts.append(f"  {{\n{emit_columns(rest)}\n    {steps}\n  }}")
     if tail:
         mask = ", ".join("-1" if lane < tail * size else "0" for lane in range(spec.lanes))
         parts.append(f"  {{\n    const bits mask = {{{mask}}};\n{emit_columns(1, 'mask')}\n  }}")
     body = "\n".join(parts)
     return f"""
-static void gradient_tile_{rows}x{columns}(const real **rows, int64_t at, const real *restrict g, real *restrict sums) {{
+static void gradient_tile_{rows}x{columns}(const real **rows, int64_t at, const real *restrict g,
+                                            real *restrict sums) {{
 {begin}
 {body}
 {end}

@@ -23,7 +23,7 @@ typedef struct {
 static inline int64_t vector_offset(int64_t v) { return v * LANES < LAST_VECTOR ? v * LANES : LAST_VECTOR; }
 
 static Rows make_rows(void) {
-  /* Vectors also read, and ignore, what is behind the last row. */
+  /* Vectors also read numbers behind the last row, and ignore them. */
   const int64_t bytes = ((REACH * ROW_SIZE + LANES) * sizeof(real) + 63) / 64 * 64;
   Rows rows = {IS_DIRECT ? 0 : aligned_alloc(64, bytes), -1, 0};
   if (rows.ring) memset((char *)rows.ring + bytes - LANES * sizeof(real), 0, LANES * sizeof(real));

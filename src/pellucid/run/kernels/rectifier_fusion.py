@@ -33,10 +33,9 @@ def add(node: Expr, context: LoweringContext) -> JaxArray | None:
     if match is None:
         return None
     convolution, bias = match
-    operands = (context.values[i] for i in convolution.inputs)
-    result = convolution_lowerings.conv(
-        *operands, **convolution.settings, bias=jax().numpy.asarray(context.values[bias], node.dtype)
-    )
+    x, kernel = (context.values[i] for i in convolution.inputs)
+    vector = jax().numpy.asarray(context.values[bias], node.dtype)
+    result = convolution_lowerings.conv(x, kernel, **convolution.settings, bias=vector)
     if result is not None:
         context.rectified.add(node)
     return result
