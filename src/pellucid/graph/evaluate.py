@@ -36,6 +36,8 @@ class LoweringContext:
         Values that have been computed.
     outputs : set of Expr
         Outputs of the graph.
+    rectified : set of Expr
+        Expressions of whose values only the positive part has been computed, because nothing needs more.
     """
 
     nodes: Sequence[Expr]
@@ -45,6 +47,7 @@ class LoweringContext:
         self.values: Mapping[Expr, Any] = values
         self.outputs: set[Expr] = set(outputs)
         self.nodes = nodes
+        self.rectified: set[Expr] = set()
 
     @functools.cached_property
     def users(self) -> Mapping[Expr, Sequence[Expr]]:

@@ -16,7 +16,8 @@ TERMINATED = 143
 
 
 # Without the conversions of handlers to enums, which take longer than a call of a small function.
-get_handler, set_handler = (getattr(f, "__wrapped__", f) for f in (signal.getsignal, signal.signal))
+get_handler: Callable[[int], Any] = getattr(signal.getsignal, "__wrapped__", signal.getsignal)
+set_handler: Callable[[int, Any], Any] = getattr(signal.signal, "__wrapped__", signal.signal)
 
 
 class DeferSigint:

@@ -86,12 +86,8 @@ class XlaProgram:
 
     def put_all_on_device(self, sources: Iterable[Shared | Constant]) -> list[Buffer]:
         """Return values as JAX arrays. Those of shared variables are usually on the device already."""
-        array_type = get_array_type()
         return [
-            value
-            if isinstance(source, Shared) and type(value := source.storage) is array_type and not value.committed
-            else self.put_on_device(source)
-            for source in sources
+            s.storage if isinstance(s, Shared) and is_on_device(s.storage) else self.put_on_device(s) for s in sources
         ]
 
     def put_on_device(self, source: Shared | Constant) -> Buffer:
@@ -311,6 +307,11 @@ class XlaProgram:
 def copy_outputs(outputs: Sequence[Buffer]) -> list[Array]:
     """Return outputs as NumPy arrays: a view would be read-only and would keep its buffer from being donated."""
     return [np.array(o) for o in outputs]
+
+
+def is_on_device(value: object) -> bool:
+    """Whether a value is a JAX array that any program of one device can use."""
+    return type(value) is get_array_type() and not value.committed  # type: ignore[attr-defined]
 
 
 @functools.cache

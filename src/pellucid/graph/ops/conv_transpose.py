@@ -86,7 +86,7 @@ def _resolve_padding(
     return tuple(pairs), tuple(added)
 
 
-def _output_size(n: int, window: int, stride: int, pad: tuple[int, int], added: int, dilation: int) -> int:
+def compute_transposed_size(n: int, window: int, stride: int, pad: tuple[int, int], added: int, dilation: int) -> int:
     return (n - 1) * stride + (window - 1) * dilation + 1 - pad[0] - pad[1] + added
 
 
@@ -96,7 +96,7 @@ def _infer_type(
     spatial: list[Dim] = []
     per_axis = zip(x.shape[1:-1], get_window_size(kernel), strides, padding, output_padding, dilation, strict=True)
     for n, k, s, p, added, d in per_axis:
-        size = _output_size(n if isinstance(n, int) else 1, k, s, p, added, d)
+        size = compute_transposed_size(n if isinstance(n, int) else 1, k, s, p, added, d)
         if isinstance(n, int) and size < 0:
             raise ShapeError(
                 f"conv_transpose of {x} with {kernel}: padding={p} crops more than the {size + sum(p)} elements "
@@ -186,5 +186,5 @@ def conv_transpose(
     normalized = (strides, padding, output_padding, dilation)
     steps, widths, added, gaps = cast("tuple[Extents, Pairs, Extents, Extents]", normalized)
     per_axis = zip(x.shape[1:-1], kernel.shape[:-2], steps, widths, added, gaps, strict=True)
-    sizes = [_output_size(*each) for each in per_axis]
+    sizes = [compute_transposed_size(*each) for each in per_axis]
     return transpose_conv(xp, x, kernel, sizes, steps, widths, gaps, groups)

@@ -4,9 +4,9 @@ A convolution is bilinear in its input and its kernel: each of the three ops `co
 `conv_kernel_gradient` has the other two as its gradients. All are written with one strided slice per kernel position,
 which NumPy and XLA share.
 
-On a CPU with a C compiler, large convolutions run on the kernels in `run/kernels`. The others run on XLA:CPU, whose
-own convolution gradient is an order of magnitude slower inside a compiled training loop than outside. It is therefore
-never used:
+On a CPU with a C compiler, large convolutions run on the kernels in `run/kernels`, with and without groups. The others
+run on XLA:CPU, whose own convolution gradient is an order of magnitude slower inside a compiled training loop than
+outside. It is therefore never used:
 
 - forward: im2col and one matrix product, which is at least as fast as XLA's convolution for few input channels and has
   no slow sizes;
@@ -24,7 +24,6 @@ with respect to the input uses XLA's grouped convolution.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
@@ -68,7 +67,7 @@ def convolve_groups(
             total = total + tap * weight
         return total
     patches = xp.stack(slices, axis=-2).reshape(-1, len(slices), groups, weights.shape[1])
-    return xp.einsum("pkgc,kcgo->pgo", patches, weights).reshape(*leading, -1)
+    return xp.einsum("pkgc,kcgo->pgo", patches, weights).reshape(*leading, kernel.shape[-1])
 
 
 def spread_gradient_by_tap(
@@ -76,16 +75,16 @@ def spread_gradient_by_tap(
 ) -> list[NamespaceArray]:
     """Return the gradient with respect to each slice of the input."""
     weights = _split_groups(kernel, groups)
-    by_group = g.reshape(*g.shape[:-1], groups, -1)
-    return [xp.einsum("...go,cgo->...gc", by_group, weight).reshape(*g.shape[:-1], -1) for weight in weights]
+    by_group = g.reshape(*g.shape[:-1], groups, g.shape[-1] // groups)
+    shape = (*g.shape[:-1], kernel.shape[-2] * groups)
+    return [xp.einsum("...go,cgo->...gc", by_group, weight).reshape(shape) for weight in weights]
 
 
 def compute_grouped_kernel_gradient(
     xp: ArrayNamespace, slices: list[NamespaceArray], g: NamespaceArray, shape: tuple[int, ...], groups: int
 ) -> NamespaceArray:
     by_group = g.reshape(-1, groups, g.shape[-1] // groups)
-    rows = math.prod(g.shape[:-1])
-    parts = [xp.einsum("pgc,pgo->cgo", tap.reshape(rows, groups, -1), by_group) for tap in slices]
+    parts = [xp.einsum("pgc,pgo->cgo", tap.reshape(-1, groups, shape[-2]), by_group) for tap in slices]
     return xp.stack(parts).reshape(shape)
 
 

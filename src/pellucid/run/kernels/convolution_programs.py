@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from pellucid.run.kernels.amx.detection import has_amx
-from pellucid.run.kernels.microkernels import STORE_VECTOR, emit_loads, emit_products, name_accumulators
+from pellucid.run.kernels.microkernels import RECTIFY, STORE_VECTOR, emit_loads, emit_products, name_accumulators
 from pellucid.run.kernels.source_assembly import (
     ITEM_SIZES,
+    Pair,
     WindowSpec,
     assemble_kernel,
     count_vector_registers,
@@ -39,13 +40,61 @@ class ConvolutionSpec(WindowSpec):
     """Sizes of a two-dimensional convolution."""
 
     filters: int  # channels of the output
+    groups: int = 1
+    output_steps: Pair = (1, 1)  # rows and columns of the result from one output place to the next
+    output_start: Pair = (0, 0)  # the first output place in the result
+    result_size: Pair | None = None  # of the result; by default the size of the output
+    rectified: bool = False  # whether a bias is added, and negative sums become zero
 
     @property
     def constants(self) -> dict[str, int]:
         """Constants of the C program."""
+        (row, pixel), (y, x) = self.output_strides, self.output_start
+        height, width = self.result_size or self.output_size
         names = ("WINDOW_H", "WINDOW_W", "DILATION_Y", "DILATION_X")
         constants = super().constants | dict(zip(names, (*self.window, *self.dilation), strict=True))
-        return constants | {"FILTERS": self.filters, "FILTER_BLOCK": self.block, "PADDED_FILTERS": self.padded_filters}
+        return constants | {
+            "GROUPS": self.groups,
+            "GROUP_CHANNELS": self.channels // self.groups,
+            "GROUP_FILTERS": self.group_filters,
+            "FILTERS": self.filters,
+            "FILTER_BLOCK": self.block,
+            "PADDED_FILTERS": self.padded_filters,
+            "ROW_WIDTH": self.row_width,
+            "NEEDS_PADDING": int(self.needs_padding),
+            "OUTPUT_ROW": row,
+            "OUTPUT_PIXEL": pixel,
+            "OUTPUT_START": (y * width + x) * self.filters,
+            "RESULT_SIZE": height * width * self.filters,
+            "RECTIFIED": int(self.rectified),
+        }
+
+    @property
+    def group_filters(self) -> int:
+        return self.filters // self.groups
+
+    @property
+    def output_strides(self) -> Pair:
+        """Elements of the result from one output row to the next, and from one place to the next."""
+        _, width = self.result_size or self.output_size
+        return self.output_steps[0] * width * self.filters, self.output_steps[1] * self.filters
+
+    @property
+    def has_windows_inside(self) -> bool:
+        """Whether windows are read from images as they are, because their steps leave out the end of rows only."""
+        ends = (padded - low for padded, low in zip(self.padded_size, self.padding, strict=True))
+        inside = all(end <= n for end, n in zip(ends, self.input_size, strict=True)) and max(self.padding) <= 0
+        return inside and self.strides != (1, 1)
+
+    @property
+    def needs_padding(self) -> bool:
+        """Whether images are copied to add zeros around them, or to remove some of their border."""
+        return not self.has_windows_inside and (self.padding != (0, 0) or self.padded_size != self.input_size)
+
+    @property
+    def row_width(self) -> int:
+        """Places from one row that windows are read from to the next."""
+        return self.input_size[1] if self.has_windows_inside else self.padded_size[1]
 
     @property
     def lanes(self) -> int:
@@ -55,7 +104,7 @@ class ConvolutionSpec(WindowSpec):
     @property
     def vectors(self) -> int:
         """Vector registers per block of filters."""
-        needed = -(-self.filters // self.lanes)
+        needed = -(-self.group_filters // self.lanes)
         return 1 if needed == 1 else min((2, 3), key=lambda v: -(-needed // v) * v)
 
     @property
@@ -65,8 +114,8 @@ class ConvolutionSpec(WindowSpec):
 
     @property
     def padded_filters(self) -> int:
-        """Number of filters, rounded up to whole blocks."""
-        return -(-self.filters // self.block) * self.block
+        """Number of filters of a group, rounded up to whole blocks."""
+        return -(-self.group_filters // self.block) * self.block
 
     @property
     def max_tile(self) -> int:
@@ -76,12 +125,12 @@ class ConvolutionSpec(WindowSpec):
     @property
     def has_contiguous_rows(self) -> bool:
         """Whether a row of the window is contiguous in memory."""
-        return self.dilation[1] == 1
+        return self.dilation[1] == self.groups == 1
 
     @property
     def run(self) -> int:
         """Elements of the window that are contiguous in memory."""
-        return self.channels * (self.window[1] if self.has_contiguous_rows else 1)
+        return self.channels // self.groups * (self.window[1] if self.has_contiguous_rows else 1)
 
 
 def emit_conv_forward(conv: ConvolutionSpec) -> str:
@@ -103,16 +152,18 @@ def emit_conv_forward(conv: ConvolutionSpec) -> str:
 
 def emit_conv_tile(conv: ConvolutionSpec, rows: int, columns: int) -> str:
     """Return the function ``conv_tile``: rows by columns of the output, for one block of filters."""
-    w, (sy, sx), (dy, dx) = conv.padded_size[1], conv.strides, conv.dilation
-    width, places = conv.output_size[1], list(name_accumulators(rows, columns, conv.vectors))
+    w, (sy, sx), (dy, dx) = conv.row_width, conv.strides, conv.dilation
+    (row, pixel), places = conv.output_strides, list(name_accumulators(rows, columns, conv.vectors))
     zeros = "\n".join(f"  vec {c} = {{0}};" for *_, c in places)
     products = emit_products(places, lambda r, t: f"{(r * sy * w + t * sx) * conv.channels} + k")
     stores = "\n".join(
-        f"  store_vector(o + {(r * width + t) * conv.filters + v * conv.lanes}, {c}, left - {v * conv.lanes});"
+        f"  store_vector(o + {r * row + t * pixel + v * conv.lanes}, {c}, left - {v * conv.lanes});"
         for r, t, v, c in places
     )
     runs = 1 if conv.has_contiguous_rows else conv.window[1]
-    return f"""{STORE_VECTOR}
+    bias = "\n".join(f"  {c} = rectify({c} + b{v});" for _, _, v, c in places)
+    epilogue = f"  {{\n{emit_loads(conv.vectors, conv.lanes)}\n{bias}\n  }}" if conv.rectified else ""
+    return f"""{STORE_VECTOR}{RECTIFY}
 static void conv_tile(const real *restrict s, const real *restrict q, real *restrict o, int64_t left) {{
 {zeros}
   for (int y = 0; y < {conv.window[0]}; y++)
@@ -123,6 +174,7 @@ static void conv_tile(const real *restrict s, const real *restrict q, real *rest
 {products}
       }}
     }}
+{epilogue}
 {stores}
 }}
 """
@@ -133,9 +185,9 @@ def emit_gradient_tile(conv: ConvolutionSpec, rows: int, columns: int) -> str:
 
     A row of the tile is a row of the window; a column is an element of one contiguous run in that row.
     """
-    w, (sy, sx), dy, c = conv.padded_size[1], conv.strides, conv.dilation[0], conv.channels
+    w, (sy, sx), dy, c = conv.row_width, conv.strides, conv.dilation[0], conv.channels
     places = list(name_accumulators(rows, columns, conv.vectors))
-    row = conv.window[1] * c * conv.padded_filters
+    row, pixel = conv.window[1] * c // conv.groups * conv.padded_filters, conv.groups * conv.padded_filters
     offsets = {name: r * row + t * conv.padded_filters + v * conv.lanes for r, t, v, name in places}
     begin = "\n".join(f"  vec {name} = *(vec *)(d + {offset});" for name, offset in offsets.items())
     end = "\n".join(f"  *(vec *)(d + {offset}) = {name};" for name, offset in offsets.items())
@@ -145,8 +197,8 @@ static void gradient_{rows}x{columns}(const real *restrict s, const real *restri
                                       int64_t height) {{
 {begin}
   for (int64_t y = 0; y < height; y++) {{
-    const real *p = s + y * {sy * w * c}, *q = g + y * {width} * {conv.padded_filters};
-    for (int x = 0; x < {width}; x++, p += {sx * c}, q += {conv.padded_filters}) {{
+    const real *p = s + y * {sy * w * c}, *q = g + y * {width * pixel};
+    for (int x = 0; x < {width}; x++, p += {sx * c}, q += {pixel}) {{
 {emit_loads(conv.vectors, conv.lanes)}
 {emit_products(places, lambda r, t: f"{r * dy * w * c + t}")}
     }}
@@ -169,7 +221,7 @@ def uses_amx_forward(conv: ConvolutionSpec) -> bool:
 
 def supports_amx(conv: ConvolutionSpec) -> bool:
     """Whether there is AMX and it can number the places of an image across rows."""
-    return has_amx() and conv.dtype == "float32" and conv.strides == (1, 1)
+    return has_amx() and conv.dtype == "float32" and conv.strides == (1, 1) and conv.groups == 1
 
 
 def round_up_to_tiles(size: int) -> int:
@@ -191,8 +243,8 @@ def emit_conv_kernel_gradient(conv: ConvolutionSpec) -> str:
         [(0, 0)] if conv.has_contiguous_rows else [(x * conv.dilation[1], x) for x in range(conv.window[1])]
     )
     calls = [
-        f"  gradient_{r}x{t}(s + {(y * conv.dilation[0] * conv.padded_size[1] + offset) * conv.channels + at}, g, "
-        f"d + {((y * conv.window[1] + x) * conv.channels + at) * conv.padded_filters}, height);"
+        f"  gradient_{r}x{t}(s + {(y * conv.dilation[0] * conv.row_width + offset) * conv.channels + at}, g, "
+        f"d + {((y * conv.window[1] + x) * (conv.channels // conv.groups) + at) * conv.padded_filters}, height);"
         for y, r in down
         for offset, x in window_columns
         for at, t in across

@@ -11,6 +11,8 @@ import numpy as np
 from pellucid.run.backends import note_backends
 from pellucid.run.jax_runtime import jax
 from pellucid.run.kernels.convolution_programs import ConvolutionSpec, emit_conv_forward, emit_conv_kernel_gradient
+from pellucid.run.kernels.grouped_programs import emit_grouped_conv, emit_grouped_kernel_gradient
+from pellucid.run.kernels.grouped_shapes import GroupedSpec
 from pellucid.run.kernels.loading import TARGET, request_kernel
 from pellucid.run.kernels.matmul_program import MatmulSpec, choose_tile_rows, emit_matmul
 from pellucid.run.kernels.pooling_programs import PoolingSpec, emit_max_pool, emit_max_pool_gradient
@@ -48,14 +50,33 @@ def call_with_results(
     return found
 
 
-def conv_forward(conv: ConvolutionSpec, x: JaxArray, kernel: JaxArray) -> JaxArray:
-    return call_kernel(emit_code(emit_conv_forward, conv), (x.shape[0], *conv.output_size, conv.filters), x, kernel)
+def conv_forward(conv: ConvolutionSpec, *operands: JaxArray) -> JaxArray:
+    """Return a convolution of images with a kernel.
+
+    A third operand is the bias if the result is rectified. Otherwise it is an array in which the places of the result
+    are replaced; without it, places that the convolution leaves out have any values.
+    """
+    shape = (operands[0].shape[0], *(conv.result_size or conv.output_size), conv.filters)
+    aliases = {2: 0} if len(operands) == 3 and not conv.rectified else None
+    return call_kernel(emit_code(emit_conv_forward, conv), shape, *operands, aliases=aliases)
 
 
 def conv_kernel_gradient(conv: ConvolutionSpec, x: JaxArray, g: JaxArray) -> JaxArray:
     """Return the gradient with respect to the kernel, given the gradient ``g`` of the output."""
     code = emit_code(emit_conv_kernel_gradient, conv)
-    return call_kernel(code, (*conv.window, conv.channels, conv.filters), x, g)
+    return call_kernel(code, (*conv.window, conv.channels // conv.groups, conv.filters), x, g)
+
+
+def grouped_conv(conv: GroupedSpec, *operands: JaxArray) -> JaxArray:
+    """Return a grouped convolution of images with a kernel, and a bias if the result is rectified."""
+    shape = (operands[0].shape[0], *conv.output_size, conv.output_channels)
+    return call_kernel(emit_code(emit_grouped_conv, conv), shape, *operands)
+
+
+def grouped_kernel_gradient(conv: GroupedSpec, x: JaxArray, g: JaxArray) -> JaxArray:
+    """Return the gradient with respect to the kernel, given the gradient ``g`` of the output."""
+    shape = (*conv.window, conv.channels, conv.output_channels)
+    return call_kernel(emit_code(emit_grouped_kernel_gradient, conv), shape, x, g)
 
 
 def max_pool(pool: PoolingSpec, x: JaxArray) -> JaxArray:

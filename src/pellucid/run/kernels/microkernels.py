@@ -13,6 +13,12 @@ static inline __attribute__((always_inline)) void store_vector(real *to, vec val
 """
 """Stores a register, or only the lanes of filters that exist."""
 
+RECTIFY = """
+/* The larger of value and zero; NaN stays. */
+static inline vec rectify(vec value) { return (vec)((bits)value & ~(bits)(value < (vec){0})); }
+"""
+"""The rectifier, as a C function of a register."""
+
 
 def name_accumulators(rows: int, columns: int, vectors: int) -> Iterator[tuple[int, int, int, str]]:
     for r in range(rows):

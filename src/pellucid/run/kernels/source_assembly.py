@@ -69,8 +69,10 @@ def assemble_kernel(dtype: str, constants: Mapping[str, int], *sources: str) -> 
     """Return a whole program: the runtime, the types, the constants, and the sources. The last one defines ``run``."""
     real = "float" if dtype == "float32" else "double"
     listed = ", ".join(f"{name} = {value}" for name, value in constants.items())
+    attributes = f"__attribute__((vector_size({get_vector_bytes()}), aligned({ITEM_SIZES[dtype]})))"
     types = f"""typedef {real} real;
-typedef {real} vec __attribute__((vector_size({get_vector_bytes()}), aligned({ITEM_SIZES[dtype]})));
+typedef {real} vec {attributes};
+typedef int{8 * ITEM_SIZES[dtype]}_t bits {attributes};
 enum {{ {listed} }};
 """
     return "\n".join([read_source("runtime.c"), types, *sources])

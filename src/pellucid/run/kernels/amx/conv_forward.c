@@ -64,8 +64,18 @@ static int finish_splitting(Splitter *splitter) {
   return is_splittable(splitter->max_bits);
 }
 
+/* Add the bias of some filters to the sums of 32 places; negative sums become zero, and NaN stays. */
+static void rectify_sums(real *sums, const real *bias, int64_t filters) {
+  for (int64_t k = 0; k < 32; k++)
+    for (int64_t f = 0; f < filters; f++) {
+      const real sum = sums[k * 32 + f] + bias[f];
+      sums[k * 32 + f] = sum < 0 ? 0 : sum;
+    }
+}
+
 /* Compute some rows from the planes of one image, and split the next image meanwhile. */
-static void amx_conv_rows(const uint16_t *planes, const Packed *kernel, real *output, int64_t rows, Splitter *splitter) {
+static void amx_conv_rows(const uint16_t *planes, const Packed *kernel, const real *bias, real *output, int64_t rows,
+                          Splitter *splitter) {
   const int64_t plane = plane_size(rows), places = (rows - 1) * PADDED_W + OUTPUT_W;
   const Layout layout = {CHANNELS * 2, TILE * CHANNELS * 2, plane * 2, K_TILE * 2};
   real sums[32 * 32] __attribute__((aligned(64)));
@@ -77,10 +87,11 @@ static void amx_conv_rows(const uint16_t *planes, const Packed *kernel, real *ou
                             kernel + (f * WINDOW_H + y) * packed_size(WINDOW_RUN), PACKED_LAYOUT, WINDOW_RUN, split_steps,
                             splitter);
       store_accumulators(sums, 128);
+      if (RECTIFIED) rectify_sums(sums, bias + f * 32, FILTERS - f * 32 < 32 ? FILTERS - f * 32 : 32);
       const __mmask16 first = tail_mask(FILTERS - f * 32), second = tail_mask(FILTERS - f * 32 - 16);
       for (int64_t k = 0; k < 32 && place + k < places; k++) {
         const int64_t y = (place + k) / PADDED_W, x = (place + k) % PADDED_W;
-        real *to = output + (y * OUTPUT_W + x) * FILTERS + f * 32;
+        real *to = output + y * OUTPUT_ROW + x * OUTPUT_PIXEL + f * 32;
         if (x >= OUTPUT_W) continue;
         _mm512_mask_storeu_ps(to, first, _mm512_load_ps(sums + k * 32));
         _mm512_mask_storeu_ps(to + 16, second, _mm512_load_ps(sums + k * 32 + 16));
@@ -89,8 +100,8 @@ static void amx_conv_rows(const uint16_t *planes, const Packed *kernel, real *ou
 }
 
 /* Compute some rows of several images, and mark those that cannot be split as pending. Return 0 if memory ran out. */
-static int amx_conv_images(const real *images, int64_t count, int64_t top, int64_t height, const Packed *kernel, real *output,
-                           int64_t rows, char *pending, int64_t bands) {
+static int amx_conv_images(const real *images, int64_t count, int64_t top, int64_t height, const Packed *kernel, const real *bias,
+                           real *output, int64_t rows, char *pending, int64_t bands) {
   const int64_t plane = plane_size(rows);
   uint16_t *planes = aligned_alloc(64, 12 * plane);
   if (!planes) return 0;
@@ -104,7 +115,7 @@ static int amx_conv_images(const real *images, int64_t count, int64_t top, int64
         make_splitter(images + (n + 1) * HEIGHT * WIDTH * CHANNELS, top, height, rows, planes + (n + 1) % 2 * 3 * plane);
     if (n + 1 == count) splitter.end = 0;
     if (split_ok)
-      amx_conv_rows(planes + n % 2 * 3 * plane, kernel, output + n * OUTPUT_H * OUTPUT_W * FILTERS, rows, &splitter);
+      amx_conv_rows(planes + n % 2 * 3 * plane, kernel, bias, output + n * RESULT_SIZE, rows, &splitter);
     else pending[n * bands] = 1;
   }
   end_tiles();

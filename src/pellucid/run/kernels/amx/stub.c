@@ -6,8 +6,8 @@ static int64_t amx_kernel_size(void) { return 0; }
 static void begin_tiles(void) {}
 static void end_tiles(void) {}
 static int pack_kernel(const real *kernel, int64_t task, Packed *to) { return 0; }
-static int amx_conv_images(const real *images, int64_t count, int64_t top, int64_t height, const Packed *kernel, real *output,
-                           int64_t rows, char *pending, int64_t bands) {
+static int amx_conv_images(const real *images, int64_t count, int64_t top, int64_t height, const Packed *kernel, const real *bias,
+                           real *output, int64_t rows, char *pending, int64_t bands) {
   return 1;
 }
 
