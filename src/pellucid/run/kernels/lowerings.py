@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 from pellucid.graph.errors import brief
 from pellucid.graph.evaluate import Lowering, LoweringContext
 from pellucid.graph.expr import Expr
+from pellucid.graph.op import OPS
 from pellucid.run.environment import is_enabled
 from pellucid.run.jax_runtime import jax, runs_on_cpu
-from pellucid.run.kernels import ffi, matmul_dispatch
+from pellucid.run.kernels import ffi, matmul_dispatch, reduction_lowerings
 from pellucid.run.kernels.convolution_programs import ConvolutionSpec, split_evenly
 from pellucid.run.kernels.pooling_programs import PoolingSpec
 from pellucid.run.kernels.source_assembly import ITEM_SIZES, Pair
@@ -142,6 +143,11 @@ def max_pool_gradient(
     return gradient.reshape(x.shape)
 
 
+def subtract(node: Expr, context: LoweringContext) -> JaxArray | None:
+    fused = matmul_dispatch.subtract(node, context)
+    return reduction_lowerings.recompute(node, context) if fused is None else fused
+
+
 def lower_operands(lowering: Callable[..., JaxArray | None]) -> Lowering:
     """Make a lowering from a function of the operands' values and the op's settings."""
 
@@ -176,9 +182,13 @@ def with_fallback(lowering: Lowering) -> Lowering:
 NO_LOWERINGS: Mapping[str, Lowering] = MappingProxyType({})
 OPERAND_LOWERINGS = (conv, conv_input_gradient, conv_kernel_gradient, max_pool, max_pool_gradient)
 
+RECOMPUTED = ("batch_normalization", "standardize", *(name for name, op in OPS.items() if op.elementwise))
+
 LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
-    {f.__name__: with_fallback(lower_operands(f)) for f in OPERAND_LOWERINGS}
-    | {"matmul": with_fallback(matmul_dispatch.matmul), "subtract": with_fallback(matmul_dispatch.subtract)}
+    {name: with_fallback(reduction_lowerings.recompute) for name in RECOMPUTED}
+    | {name: with_fallback(reduction_lowerings.reduce_rows) for name in ("sum", "mean", "var")}
+    | {f.__name__: with_fallback(lower_operands(f)) for f in OPERAND_LOWERINGS}
+    | {"matmul": with_fallback(matmul_dispatch.matmul), "subtract": with_fallback(subtract)}
 )
 
 
