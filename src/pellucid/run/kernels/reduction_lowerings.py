@@ -58,7 +58,7 @@ def get_fusion(context: LoweringContext) -> ReductionFusion:
 
 
 class ReductionFusion:
-    """The column reductions and normalizations of a graph, and what has been computed of them.
+    """The column reductions and normalizations of a graph, and their values so far.
 
     Attributes
     ----------
@@ -236,9 +236,11 @@ def compute_terms(terms: Sequence[Expr], operands: Sequence[Expr], elements: Seq
     """Return one element of each term from one element of each operand."""
     values: dict[Expr, Any] = dict(zip(operands, elements, strict=True))
     for e in topological(terms, stop=operands):
+        if e in values:
+            continue
         if isinstance(e, Constant):
             values[e] = e.value
-        elif e not in values:
+        else:
             op = cast(Any, e.op)
             values[e] = (op.xla or op.value)(jax().numpy, *(values[i] for i in e.inputs), **e.settings)
     return [values[t] for t in terms]
