@@ -36,18 +36,20 @@ class LoweringContext:
         Values that have been computed.
     outputs : set of Expr
         Outputs of the graph.
+    nodes : sequence of Expr
+        All expressions of the graph, each after its inputs.
     rectified : set of Expr
         Expressions of whose values only the positive part has been computed, because nothing needs more.
+    memo : dict
+        What lowerings remember from one expression to the next, by their own keys.
     """
-
-    nodes: Sequence[Expr]
-    outputs: set[Expr]
 
     def __init__(self, values: Mapping[Expr, Any], outputs: Sequence[Expr], nodes: Sequence[Expr]) -> None:
         self.values: Mapping[Expr, Any] = values
         self.outputs: set[Expr] = set(outputs)
-        self.nodes = nodes
+        self.nodes: Sequence[Expr] = nodes
         self.rectified: set[Expr] = set()
+        self.memo: dict[Any, Any] = {}
 
     @functools.cached_property
     def users(self) -> Mapping[Expr, Sequence[Expr]]:

@@ -11,9 +11,17 @@ from typing import TYPE_CHECKING
 from pellucid.graph.errors import brief
 from pellucid.graph.evaluate import Lowering, LoweringContext
 from pellucid.graph.expr import Expr
+from pellucid.graph.op import OPS
 from pellucid.run.environment import is_enabled
 from pellucid.run.jax_runtime import runs_on_cpu
-from pellucid.run.kernels import convolution_lowerings, ffi, matmul_dispatch, recurrent_lowerings, rectifier_fusion
+from pellucid.run.kernels import (
+    convolution_lowerings,
+    ffi,
+    matmul_dispatch,
+    rectifier_fusion,
+    recurrent_lowerings,
+    reduction_lowerings,
+)
 from pellucid.run.kernels.pooling_programs import PoolingSpec
 from pellucid.run.kernels.source_assembly import ITEM_SIZES
 from pellucid.run.kernels.window_shapes import Padding, as_images, as_pair, describe_windows
@@ -64,6 +72,16 @@ def lower_operands(lowering: Callable[..., JaxArray | None]) -> Lowering:
     return lowered
 
 
+def try_both(first: Lowering, second: Lowering) -> Lowering:
+    """Make a lowering that tries the second one if the first leaves an expression to XLA."""
+
+    def lowered(node: Expr, context: LoweringContext) -> JaxArray | None:
+        result: JaxArray | None = first(node, context)
+        return second(node, context) if result is None else result
+
+    return lowered
+
+
 def with_fallback(lowering: Lowering) -> Lowering:
     """Make a lowering that warns and leaves an expression to XLA if the C compiler or the lowering itself fails."""
 
@@ -95,11 +113,18 @@ OPERAND_LOWERINGS = (
     max_pool_gradient,
 )
 
+RECOMPUTED = ("batch_normalization", "standardize", *(name for name, op in OPS.items() if op.elementwise))
+
 LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
-    {f.__name__: with_fallback(lower_operands(f)) for f in OPERAND_LOWERINGS}
-    | {f.__name__: with_fallback(f) for f in (matmul_dispatch.matmul, matmul_dispatch.subtract)}
-    | {f.__name__: with_fallback(f) for f in (rectifier_fusion.conv, rectifier_fusion.add, rectifier_fusion.relu)}
-    | {"scan_loop": with_fallback(recurrent_lowerings.scan_loop)}
+    {name: with_fallback(reduction_lowerings.recompute) for name in RECOMPUTED}
+    | {name: with_fallback(reduction_lowerings.reduce_rows) for name in ("sum", "mean", "var")}
+    | {f.__name__: with_fallback(lower_operands(f)) for f in OPERAND_LOWERINGS}
+    | {"conv": with_fallback(rectifier_fusion.conv), "scan_loop": with_fallback(recurrent_lowerings.scan_loop)}
+    | {"matmul": with_fallback(matmul_dispatch.matmul)}
+    | {
+        f.__name__: with_fallback(try_both(f, reduction_lowerings.recompute))
+        for f in (matmul_dispatch.subtract, rectifier_fusion.add, rectifier_fusion.relu)
+    }
 )
 
 

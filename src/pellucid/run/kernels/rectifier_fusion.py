@@ -14,6 +14,7 @@ from pellucid.graph.expr import Constant, Expr
 from pellucid.run.jax_runtime import jax
 from pellucid.run.kernels import convolution_lowerings
 from pellucid.run.kernels.matmul_dispatch import get_only_user
+from pellucid.run.kernels.reduction_lowerings import has_normalizations
 
 if TYPE_CHECKING:
     from jax import Array as JaxArray
@@ -51,6 +52,8 @@ def relu(node: Expr, context: LoweringContext) -> JaxArray | None:
 def match_rectified_sum(total: Expr, context: LoweringContext) -> tuple[Expr, Expr] | None:
     """Return the convolution and the bias of a sum of which only the positive part is used; None for any other."""
     if total.op is None or total.op.name != "add" or total in context.outputs:
+        return None
+    if has_normalizations(context):  # their reductions compute sums and rectifiers again, from the convolution
         return None
     users = context.users.get(total, ())
     if not all(is_rectifier(user, total) for user in users) or not any(is_named(user, "relu") for user in users):

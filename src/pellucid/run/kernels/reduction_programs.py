@@ -1,0 +1,88 @@
+"""C programs of reductions over the rows of matrices, of terms that are computed from several operands on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pellucid.run.jax_runtime import jax
+from pellucid.run.kernels.source_assembly import assemble_kernel, get_vector_bytes, read_source
+from pellucid.run.native.elementwise import c_literal, c_type, emit_elementwise, is_elementwise
+from pellucid.run.native.equations import Value
+from pellucid.run.native.jaxpr_reader import trace_step
+from pellucid.run.native.vector_math import get_preamble
+
+OperandKind = Literal["full", "channel", "row", "scalar"]
+"""Which elements an operand has: all, one for each column, one for each row, or a single one."""
+
+LOADS = {"full": "at", "channel": "c", "row": "r", "scalar": "0"}
+"""Index of the element of each kind of operand."""
+
+BLOCKING = {"BLOCK_ROWS": 64, "CHUNK": 256, "STRIP": 32, "SHORT_STRIP": 8, "UNROLL": 8}
+SHARING = {"SHARE_ELEMENTS": 2**15, "SHARE_BLOCKS": 2, "MAX_SHARES": 32}
+"""BLOCK_ROWS and CHUNK: rows and columns whose sums stay in the L1 cache; STRIP, SHORT_STRIP and UNROLL: columns and
+rows of one loop iteration; SHARE_ELEMENTS and SHARE_BLOCKS: minimum size of a share of the rows; MAX_SHARES: maximum
+number."""
+
+
+@dataclass(frozen=True)
+class ReductionSpec:
+    """The properties of a reduction that its C program depends on.
+
+    Attributes
+    ----------
+    dtype : str
+        Of all operands and results.
+    kinds : tuple of str
+        Which elements each operand has.
+    code : str
+        C statements that compute the terms.
+    terms : int
+        Number of terms.
+    moments : bool
+        Whether the results are the mean and the variance of the only term, instead of the sums of all terms.
+    """
+
+    dtype: str
+    kinds: tuple[OperandKind, ...]
+    code: str
+    terms: int
+    moments: bool
+
+
+def emit_column_reduction(spec: ReductionSpec) -> str:
+    results = 2 if spec.moments else spec.terms
+    constants = {"OPERANDS": len(spec.kinds), "TERMS": spec.terms, "RESULTS": results, "MOMENTS": int(spec.moments)}
+    loads = "\n".join(f"  const real x{k} = operands[{k}][{LOADS[kind]}];" for k, kind in enumerate(spec.kinds))
+    terms = f"""
+static inline __attribute__((always_inline)) void compute_terms(const real *const *operands, int64_t r, int64_t at,
+                                                                int64_t c, real *terms) {{
+{loads}
+{spec.code}
+}}
+"""
+    sources = get_preamble(get_vector_bytes()), terms, read_source("column_reductions.c")
+    return assemble_kernel(spec.dtype, constants | BLOCKING | SHARING, *sources)
+
+
+def emit_terms(compute: Callable[..., Sequence[Any]], count: int, dtype: str) -> str | None:
+    """Return C statements for the results of a function of scalars, or None if C lacks one of its primitives."""
+    block = trace_step(compute, *[jax().ShapeDtypeStruct((), dtype)] * count)
+    if not all(is_elementwise(e) and len(e.outputs) == 1 for e in block.equations):
+        return None
+    texts: dict[Value, str] = {v: f"x{k}" for k, v in enumerate(block.inputs)}
+
+    def write(value: Value) -> str:
+        return texts[value] if value.constant is None else c_literal(value.constant.item(), value.dtype)
+
+    lines = []
+    for e in block.equations:
+        text = emit_elementwise(e, [write(x) for x in e.inputs])
+        if e.result.dtype.kind == "b":  # compilers vectorize conditions, but not bytes that hold them
+            texts[e.result] = text
+            continue
+        texts[e.result] = e.result.name
+        lines.append(f"  const {c_type(e.result.dtype)} {e.result.name} = {text};")
+    lines += [f"  terms[{k}] = {write(v)};" for k, v in enumerate(block.outputs)]
+    return "\n".join(lines)

@@ -1,0 +1,240 @@
+"""Normalizations and their gradients by a kernel, compared with the NumPy interpreter in double precision."""
+
+import numpy as np
+import pytest
+
+import pellucid as pel
+from pellucid import nn
+from pellucid.run.kernels import elementwise_terms, ffi, reduction_lowerings, reduction_programs
+from pellucid.run.native.compiler import find_compiler
+
+pytestmark = pytest.mark.skipif(find_compiler() is None, reason="there is no C compiler")
+
+SHAPE = (40, 3, 5, 20)
+
+
+@pytest.fixture
+def kernels(monkeypatch):
+    """Use kernels for all sizes, and collect the number of results of each call."""
+    monkeypatch.setattr(reduction_lowerings, "MIN_REDUCED_ELEMENTS", 0)
+    monkeypatch.setattr(reduction_lowerings, "MIN_CHANNELS", 1)
+    calls, call = [], ffi.call_kernel
+
+    def call_kernel(target, shape, *operands, **options):
+        calls.append(shape[0])
+        return call(target, shape, *operands, **options)
+
+    monkeypatch.setattr(ffi, "call_kernel", call_kernel)
+    return calls
+
+
+def build(shape, dtype, activation=pel.relu, residual=False, offset=0.0, momentum=0.5, make=nn.BatchNormalization):
+    """Return inputs, and the output, gradients and updates of a normalization, as expressions."""
+    inputs = [pel.tensor(name, shape=("n", *shape[1:]), dtype=dtype) for name in ("x", "g", "shortcut")]
+    x, g, shortcut = inputs
+    x = x + np.asarray(offset, dtype)
+    layer = make(name="layer") if make is nn.GroupNormalization else make(momentum=momentum, name="layer")
+    z = layer(x)
+    for k, p in enumerate(layer.parameters):
+        p.set_value(np.random.default_rng(k).uniform(0.5, 1.5, p.shape).astype(dtype))
+    y = activation(z + shortcut if residual else z)
+    wrt = [x, *(p for p in layer.parameters if p.trainable), *[shortcut] * residual]
+    inputs = inputs[: 2 + residual]
+    return inputs, [y, *pel.grad((y * g).sum(), wrt), *pel.collect_updates(y).values()]
+
+
+def run(mode, arrays, dtype, **options):
+    inputs, results = build(arrays[0].shape, dtype, **options)
+    return pel.function(inputs, results, mode=mode)(*(a.astype(dtype) for a in arrays))
+
+
+def check(arrays, dtype="float32", tolerance=4e-6, **options):
+    """Compare with double precision: each result within a tolerance, relative to its largest element."""
+    found, expected = run("xla", arrays, dtype, **options), run("numpy", arrays, "float64", **options)
+    for f, e in zip(found, expected, strict=True):
+        np.testing.assert_allclose(f, e, rtol=0, atol=tolerance * max(1.0, np.abs(e).max()))
+
+
+def draw(rng, shape, count=3):
+    return [rng.normal(size=shape).astype("float32") for _ in range(count)]
+
+
+@pytest.mark.parametrize("residual", [False, True])
+@pytest.mark.parametrize(
+    "activation",
+    [
+        lambda z: z,
+        pel.relu,
+        lambda z: pel.leaky_relu(z, 0.1),
+        pel.tanh,
+        lambda z: pel.clip(z, 0, 1),
+        nn.activations.silu,
+    ],
+    ids=["none", "relu", "leaky_relu", "tanh", "clip", "silu"],
+)
+def test_batch_normalization_and_its_gradients(kernels, rng, activation, residual):
+    check(draw(rng, SHAPE, 2 + residual), activation=activation, residual=residual)
+    assert kernels[0] == 2  # mean and variance, also of the updates
+    assert len(kernels) == 2 or residual  # one pass for the sums of all gradients
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [(300, 16), (7, 1), (2000, 5), (6, 9, 7, 24), (130, 300), (5, 64, 41), (3, 1, 1, 8), (66, 260), (70000, 3)],
+    ids=str,
+)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_any_shape(kernels, rng, shape, dtype):
+    check(draw(rng, shape, 2), dtype, tolerance=2e-5 if dtype == "float32" else 1e-11)
+    assert kernels == [2, 2]
+
+
+def test_one_row(kernels, rng):
+    check(draw(rng, (1, 20), 2), activation=pel.tanh)
+    assert kernels
+
+
+def test_the_offset_of_a_layer_is_added_on_the_way(kernels, rng):
+    """Nothing but the normalization reads the sum, so it is not stored."""
+    check(draw(rng, SHAPE, 2), offset=rng.normal(size=20))
+    assert kernels == [2, 2]
+
+
+def test_a_mean_far_from_zero_loses_no_digits(kernels, rng):
+    x = (1000 + 0.1 * rng.normal(size=(3000, 16))).astype("float32")
+    x[0] = -1e4  # an outlier in the first row must not become the origin of all deviations
+    found, expected = (run(mode, [x, x], dtype)[-2:] for mode, dtype in (("xla", "float32"), ("numpy", "float64")))
+    np.testing.assert_allclose(found, expected, rtol=5e-7)
+    assert kernels
+
+
+def test_moments_of_a_constant_and_of_values_that_are_not_finite(kernels):
+    x = np.tile(np.float32([0.1, 3e4, 0, 1, 1, 1, 1, 2]), (200, 1))
+    x[150, 3:7] = np.inf, -np.inf, np.nan, 3e38
+    x[10, 4] = np.inf
+    g = np.ones_like(x)
+    with np.errstate(all="ignore"):
+        found, expected = run("xla", [x, g], "float32"), run("numpy", [x, g], "float32")
+    assert kernels == [2, 2]
+    for f, e in zip(found, expected, strict=True):
+        finite = np.isfinite(e)
+        np.testing.assert_array_equal(np.isnan(f), np.isnan(e))
+        np.testing.assert_array_equal(f[~finite], e[~finite])
+        np.testing.assert_allclose(f[finite], e[finite], rtol=1e-4, atol=1e-2)
+
+
+def test_two_normalizations_of_one_gradient_share_a_pass(kernels, rng):
+    """As in a residual block whose shortcut is normalized, too."""
+    x, s, g = (pel.matrix(name, shape=("n", 16)) for name in ("x", "s", "g"))
+    first, second = nn.BatchNormalization(name="first"), nn.BatchNormalization(name="second")
+    y = pel.relu(first(x) + second(s))
+    parameters = [first.gamma, first.beta, second.gamma, second.beta]
+    results = [y, *pel.grad((y * g).sum(), [x, s, *parameters])]
+    arrays = draw(rng, (500, 16))
+    by_kernels, by_numpy = (pel.function([x, s, g], results, mode=mode)(*arrays) for mode in ("xla", "numpy"))
+    for f, e in zip(by_kernels, by_numpy, strict=True):
+        np.testing.assert_allclose(f, e, rtol=0, atol=1e-5 * max(1, np.abs(e).max()))
+    assert kernels == [2, 2, 3]
+
+
+def test_second_derivatives(kernels, rng):
+    x = pel.matrix("x", shape=("n", 12))
+    y = pel.tanh(nn.BatchNormalization(name="bn")(x))
+    gradient = pel.grad((y**3).sum(), x)
+    results = [pel.grad((gradient**2).sum(), x)]
+    a = rng.normal(size=(50, 12)).astype("float32")
+    found, expected = (pel.function([x], results, mode=mode)(a)[0] for mode in ("xla", "numpy"))
+    np.testing.assert_allclose(found, expected, rtol=0, atol=2e-4 * np.abs(expected).max())
+    assert kernels
+
+
+def test_masks_and_other_axes_are_left_to_xla(kernels, rng):
+    x, moving = pel.tensor3("x", shape=("n", 6, 8)), pel.shared(np.ones(8, "float32"))
+    mask, rows = pel.matrix("mask", shape=("n", 6), dtype="bool"), pel.shared(np.ones(6, "float32"))
+    results = [
+        pel.batch_normalization(x, moving, moving, mask),
+        pel.batch_normalization(x, rows, rows, axis=1),
+        pel.standardize(x),
+    ]
+    arrays = rng.normal(size=(30, 6, 8)).astype("float32"), rng.uniform(size=(30, 6)) < 0.7
+    found, expected = (pel.function([x, mask], results, mode=mode)(*arrays) for mode in ("xla", "numpy"))
+    for f, e in zip(found, expected, strict=True):
+        np.testing.assert_allclose(f, e, rtol=1e-4, atol=1e-5)
+    assert not kernels
+
+
+@pytest.mark.parametrize("axis", [(0, 1), (0, 1, 2)], ids=str)
+def test_standardization_over_rows(kernels, rng, axis):
+    x = pel.tensor("x", shape=("n", 6, 8, 9)[: len(axis) + 1])
+    results = [pel.standardize(x, axis=axis), pel.grad((pel.standardize(x, axis=axis) ** 3).sum(), x)]
+    a = rng.normal(size=(30, 6, 8, 9)[: len(axis) + 1]).astype("float32")
+    found, expected = (pel.function([x], results, mode=mode)(a) for mode in ("xla", "numpy"))
+    for f, e in zip(found, expected, strict=True):
+        np.testing.assert_allclose(f, e, rtol=1e-3, atol=1e-4)
+    assert kernels
+
+
+def test_long_expressions_are_divided(kernels, rng, monkeypatch):
+    monkeypatch.setattr(elementwise_terms, "MAX_DEPTH", 4)
+
+    def activation(z):
+        for k in range(20):
+            z = z * pel.sigmoid(z + k)
+        return z
+
+    check(draw(rng, (300, 16), 2), activation=activation, tolerance=1e-4)
+    assert kernels
+
+
+def test_many_arrays_in_one_term_are_left_to_xla(kernels, rng, monkeypatch):
+    monkeypatch.setattr(reduction_lowerings, "MAX_ARRAYS", 1)
+    check(draw(rng, (300, 16), 2))
+    assert kernels == [2]  # the gradient reads two arrays
+
+
+def test_float16_is_left_to_xla(kernels):
+    x = pel.matrix("x", shape=("n", 8), dtype="float16")
+    a = np.random.default_rng(0).normal(size=(20, 8)).astype("float16")
+    found, expected = (pel.function([x], pel.standardize(x, axis=0), mode=mode)(a) for mode in ("xla", "numpy"))
+    np.testing.assert_allclose(found, expected, atol=1e-2)
+    assert not kernels
+
+
+def test_results_do_not_depend_on_threads_and_are_repeated(kernels, rng, monkeypatch):
+    """More rows than one share has; each share has its own sums."""
+    arrays = draw(rng, (4000, 40), 2)
+    monkeypatch.setitem(reduction_programs.SHARING, "SHARE_ELEMENTS", 1000)
+    ffi.emit_code.cache_clear()
+    inputs, results = build(arrays[0].shape, "float32")
+    f = pel.function(inputs, results, mode="xla")
+    first = f(*arrays)
+    for _ in range(20):
+        for a, b in zip(first, f(*arrays), strict=True):
+            np.testing.assert_array_equal(a, b)
+    check(arrays, tolerance=2e-5)
+
+
+def test_a_network_trains_as_without_kernels(kernels, monkeypatch):
+    def train():
+        rng = np.random.default_rng(0)
+        x, target = rng.normal(size=(64, 8, 8, 3)).astype("float32"), rng.integers(0, 4, 64)
+        model = pel.Sequential(
+            [
+                nn.Input((8, 8, 3)),
+                nn.Conv2D(16, 3, padding="same", kernel_initializer=nn.initializers.GlorotUniform(seed=1)),
+                nn.BatchNormalization(),
+                nn.ReLU(),
+                nn.GlobalAveragePooling2D(),
+                nn.Dense(4, kernel_initializer=nn.initializers.GlorotUniform(seed=2)),
+            ]
+        )
+        model.compile(optimizer="sgd", loss=nn.losses.SparseCategoricalCrossentropy(from_logits=True))
+        history = model.fit(x, target, epochs=5, batch_size=32, shuffle=False, verbose=0)
+        return history.history["loss"]
+
+    found = train()
+    assert kernels
+    count = len(kernels)
+    monkeypatch.setenv("PELLUCID_KERNELS", "0")
+    np.testing.assert_allclose(found, train(), rtol=1e-5)
+    assert len(kernels) == count
