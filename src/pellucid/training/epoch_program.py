@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from pellucid.graph.expr import Expr, Input, Shared
+from pellucid.graph.operators import call_op
+from pellucid.graph.ops.index_spec import ARRAY
 from pellucid.model.interfaces import ModelLike
 from pellucid.run.device_selection import DEFAULT_PLACEMENT, Placement
 from pellucid.run.epoch_loop import put_on_device, run_epochs, step_once
@@ -119,7 +121,9 @@ class ArrayEpochProgram:
             for e, array in data.items()
         ]
         index = Input("index", (next(iter(data)).shape[0],), np.int32)
-        batch = {e: shared[index].astype(e.dtype) for e, shared in zip(data, self.data, strict=True)}
+        # The order of the samples is a permutation, and a check of each index would copy the batch.
+        rows = [call_op("gather", shared, index, index=(ARRAY,), in_bounds=True) for shared in self.data]
+        batch = {e: row.astype(e.dtype) for e, row in zip(data, rows, strict=True)}
         self.function: Function = function(
             [index], dict(outputs), updates=updates, givens=batch, on_unused_input="ignore", **placement._asdict()
         )

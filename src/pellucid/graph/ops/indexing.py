@@ -97,29 +97,35 @@ def slice_(xp: ArrayNamespace, x: NamespaceArray, index: Index = ()) -> Namespac
     return x[to_numpy_index(index)]
 
 
-def _infer_gather(x: Expr, *indices: Expr, index: Index) -> Type:
+def _normalize_gather(x: Expr, *indices: Expr, index: Index, in_bounds: bool = False) -> OpSettings:
+    settings = normalize_array_index(x, indices, index)
+    return {**settings, "in_bounds": True} if in_bounds else settings
+
+
+def _infer_gather(x: Expr, *indices: Expr, index: Index, in_bounds: bool = False) -> Type:
     for array in indices:
         check_integer_indices(array, "gather")
     return infer_indexed(x, index, indices)
 
 
-def _gather_grad(g: Expr, y: Expr, x: Expr, *indices: Expr, index: Index) -> list[Expr | None]:
+def _gather_grad(g: Expr, y: Expr, x: Expr, *indices: Expr, index: Index, in_bounds: bool = False) -> list[Expr | None]:
     zeros = call_op("zeros_like", x, g.dtype)
     return [call_op("add_at", zeros, strip_broadcast(g, y), *indices, index=index), *[None] * len(indices)]
 
 
-def _gather_xla(xp: ArrayNamespace, x: JaxArray, *indices: JaxArray, index: Index) -> JaxArray:
+def _gather_xla(xp: ArrayNamespace, x: JaxArray, *indices: JaxArray, index: Index, in_bounds: bool = False) -> JaxArray:
     import jax.numpy as jnp
 
     elements = jnp.asarray(x).at[to_jax_index(x, index, indices)]
-    return elements.get(mode="promise_in_bounds" if all(map(is_constant, indices)) else "fill")
+    is_safe = in_bounds or all(map(is_constant, indices))
+    return elements.get(mode="promise_in_bounds" if is_safe else "fill", wrap_negative_indices=not in_bounds)
 
 
 @op(
     tex=_index_tex,
     text=_index_text,
     infer=_infer_gather,
-    normalize=lambda x, *indices, index: normalize_array_index(x, indices, index),
+    normalize=_normalize_gather,
     xla=_gather_xla,
     grad=_gather_grad,
     examples=lambda rng: [
@@ -132,7 +138,9 @@ def _gather_xla(xp: ArrayNamespace, x: JaxArray, *indices: JaxArray, index: Inde
     behind="getitem",
     value_range=elements_of(0),
 )
-def gather(xp: ArrayNamespace, x: NamespaceArray, *indices: NamespaceArray, index: Index = ()) -> NamespaceArray:
+def gather(
+    xp: ArrayNamespace, x: NamespaceArray, *indices: NamespaceArray, index: Index = (), in_bounds: bool = False
+) -> NamespaceArray:
     r"""Index an array with index arrays, :math:`y_k = x_{i_k, j_k}`; the op of ``x[i, j]`` and ``x[:, i]``.
 
     ``index`` is the complete index, in which ``index_spec.ARRAY`` marks the positions of ``indices`` (default: the
@@ -146,6 +154,9 @@ def gather(xp: ArrayNamespace, x: NamespaceArray, *indices: NamespaceArray, inde
         Integer arrays that broadcast with one another.
     index : tuple
         Index of each axis: slices, integers, ``None``, and markers for the index arrays.
+    in_bounds : bool
+        Promise that no index is negative or out of bounds, so that compiled programs need not check them. If one is,
+        the result is undefined.
 
     Examples
     --------

@@ -22,13 +22,6 @@ from pellucid.run.native.simd_batch import SimdEmitter
 from pellucid.run.native.target import NATIVE, Target
 from pellucid.run.native.vector_math import get_preamble
 
-MAX_PRODUCT_OPERATIONS = 1 << 22
-"""Maximum operations of the matrix products of a step. XLA computes larger ones faster, on all cores."""
-
-MAX_CACHED_OPERATIONS, MAX_CACHED_BYTES = 1 << 25, 1 << 15
-"""The maximum for dense networks whose weights all have at most this size. Their tiles run at the peak of one core,
-because weights and samples stay in the caches, while XLA spends its time between the products."""
-
 
 @dataclass(frozen=True)
 class Signature:
@@ -49,13 +42,11 @@ def generate_program(block: Block, signature: Signature, symbol: str = "run", ta
     return ProgramGenerator(block, signature, [], None, symbol, target).code
 
 
-def check_products(block: Block, state: Sequence[Value]) -> None:
-    """Raise `NotNative` if XLA computes the matrix products of a step faster."""
+def check_products(block: Block, limit: int) -> None:
+    """Raise `NotNative` if the matrix products of a step take more operations than the limit."""
     products = [DotGeneral.from_equation(e) for e in block.equations if e.name == "dot_general"]
     operations = sum(2 * p.num_products for p in products)
-    is_dense = not any(e.name == "patches" for e in block.equations)
-    fits = is_dense and all(v.size * v.dtype.itemsize <= MAX_CACHED_BYTES for v in state)
-    if operations > (MAX_CACHED_OPERATIONS if fits else MAX_PRODUCT_OPERATIONS):
+    if operations > limit:
         raise NotNative(
             f"its matrix products take {operations:,} operations per step, which XLA spreads over all cores"
         )

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from pellucid.graph.array_conversion import read_storage
 from pellucid.graph.errors import UseError
 from pellucid.graph.expr import Shared
+from pellucid.graph.traversal import topological
 from pellucid.run.backends import C_LOOPS, note_backends
 from pellucid.run.buffers import Buffer
 from pellucid.run.environment import is_enabled
@@ -23,13 +25,31 @@ from pellucid.run.native.compiler_process import warn_once
 from pellucid.run.native.errors import NotNative, RejectedProgram
 from pellucid.run.native.jaxpr_reader import trace_step
 from pellucid.run.native.sweep_driver import SweepDriver, load_driver
-from pellucid.run.native.target import MAX_STATE_BYTES
+from pellucid.run.native.target import MAX_SCRATCH_BYTES, MAX_STATE_BYTES, NATIVE
 from pellucid.run.program import BatchedProgram, OutputHistory, Program
 from pellucid.run.xla import HISTORY_BYTES, MAX_CHUNK_STEPS, XlaProgram
 from pellucid.typing import Array
 
 MAX_EXPRESSIONS = 3000
 """XLA compiles steps with more expressions."""
+
+
+class Limits(NamedTuple):
+    """The largest step that is compiled as C: operations of its matrix products, and bytes of its arrays."""
+
+    operations: int
+    scratch_bytes: int
+
+
+LIMITS = Limits(1 << 22, MAX_SCRATCH_BYTES)
+"""XLA computes larger steps faster, on all cores."""
+
+DENSE_LIMITS, MAX_WEIGHT_BYTES = Limits(1 << 25, 4 * MAX_SCRATCH_BYTES), 1 << 15
+"""Limits for dense networks whose weights all have at most this size. Their tiles run at the peak of one core, because
+weights and samples stay in the caches, while XLA spends its time between the products."""
+
+OTHER_PRODUCTS = ("conv", "conv_transpose", "conv_input_gradient", "conv_kernel_gradient", "scan_loop")
+"""Ops whose matrix products are not those of dense layers."""
 
 
 def prepare_loop(
@@ -42,8 +62,10 @@ def prepare_loop(
         return lambda: cached
     with x64(), without_jax_notes():
         block = trace_step(xla.trace_without_kernels, state, read, args)
-    check_products(block, block.inputs[: len(state)])
-    code = generate_program(block, Signature(len(state), len(read), len(args), walk))
+    limits = choose_limits(xla.program, state)
+    check_products(block, limits.operations)
+    target = replace(NATIVE, max_bytes=limits.scratch_bytes)
+    code = generate_program(block, Signature(len(state), len(read), len(args), walk), target=target)
     outputs = [(v.shape, v.dtype) for v in block.outputs[: len(xla.program.outputs)]]
 
     def compile_loop() -> CompiledLoop:
@@ -79,6 +101,11 @@ def check_size(program: Program, state: Sequence[Buffer], args: Sequence[Buffer]
     size = sum(a.nbytes for a in (*state, *args))
     if size > MAX_STATE_BYTES:
         raise NotNative(f"its state and arguments take {size:,} bytes, more than {MAX_STATE_BYTES:,}")
+
+
+def choose_limits(program: Program, state: Sequence[Buffer]) -> Limits:
+    is_dense = not any(e.op is not None and e.op.name in OTHER_PRODUCTS for e in topological(program.results))
+    return DENSE_LIMITS if is_dense and all(s.nbytes <= MAX_WEIGHT_BYTES for s in state) else LIMITS
 
 
 class AutoProgram(XlaProgram):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 MAX_STATE_BYTES = 1 << 20
 """Maximum memory of the state and the arguments of a step on this machine. XLA runs larger ones."""
 
-MAX_SCRATCH_BYTES = 1 << 22
+MAX_SCRATCH_BYTES = 1 << 20
 """Maximum memory of the arrays of a loop on this machine, which should stay in the caches. XLA runs larger ones."""
 
 MAX_PAGE_BYTES = 1 << 28
