@@ -39,6 +39,7 @@ PACKAGES = {"pellucid": "pellucid", "numpy": "numpy", "jax": "jax", "torch": "to
 PACKAGES |= {"keras": "keras", "pytensor": "pytensor"}
 
 OTHERS = {"graphs": "graphs.py", "start": "start.py", "sweep": "sweep.py", "scaling": "scaling.py", "live": "live.py"}
+OTHERS["calls"] = "calls.py"
 """Other benchmarks of this folder, run with ``--json``."""
 
 

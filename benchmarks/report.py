@@ -7,6 +7,7 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
+import calls
 import graphs
 import live
 import scaling
@@ -21,6 +22,7 @@ TITLES = {
     "start": "start-up",
     "sweep": "two moons: a sweep of seven sizes and twenty seeds, compared with one run of the widest network",
     "scaling": "cost over examples, parameters and steps",
+    "calls": "one call",
     "live": "two moons: a live figure, from moving a slider to the picture of the trained network",
 }
 
@@ -84,6 +86,7 @@ def format_other(name: str, found: Any) -> str:
         "sweep": sweep.format_table,
         "scaling": scaling.format_table,
         "live": live.format_table,
+        "calls": calls.format_table,
     }
     return f"\n{TITLES[name]}\n{formats[name](found)}"
 

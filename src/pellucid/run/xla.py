@@ -300,7 +300,7 @@ def copy_outputs(outputs: Sequence[Buffer]) -> list[Array]:
 
 
 @functools.cache
-def get_array_type() -> type:
+def get_array_type() -> Any:
     """Return the class of concrete JAX arrays."""
     return type(jax().device_put(np.float32(0)))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
@@ -55,7 +55,7 @@ def predict(
     return result
 
 
-def is_one_batch(x: Values | Batches, batch_size: int | None) -> bool:
+def is_one_batch(x: Values | Batches, batch_size: int | None) -> TypeGuard[Array]:
     """Whether data are an array with one sample or more, and no more than a batch."""
     return type(x) is np.ndarray and x.ndim > 0 and 0 < len(x) <= (batch_size or DEFAULT_BATCH_SIZE)
 
