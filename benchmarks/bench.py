@@ -41,7 +41,7 @@ PACKAGES = {"pellucid": "pellucid", "numpy": "numpy", "jax": "jax", "torch": "to
 PACKAGES |= {"keras": "keras", "pytensor": "pytensor"}
 
 OTHERS = {"graphs": "graphs.py", "start": "start.py", "sweep": "sweep.py", "scaling": "scaling.py", "live": "live.py"}
-OTHERS |= {"families": "families.py", "cliffs": "families.py --grid"}
+OTHERS |= {"calls": "calls.py", "families": "families.py", "cliffs": "families.py --grid"}
 """Other benchmarks of this folder, run with ``--json``."""
 
 

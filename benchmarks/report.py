@@ -7,6 +7,7 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
+import calls
 import families
 import graphs
 import live
@@ -23,6 +24,7 @@ TITLES = {
     "start": "start-up",
     "sweep": "two moons: a sweep of seven sizes and twenty seeds, compared with one run of the widest network",
     "scaling": "cost over examples, parameters and steps",
+    "calls": "one call",
     "live": "two moons: a live figure, from moving a slider to the picture of the trained network",
     "families": "families of networks",
     "cliffs": "neighboring sizes between which the time of a step rises far more than its work",
@@ -88,6 +90,7 @@ def format_other(name: str, found: Any) -> str:
         "sweep": sweep.format_table,
         "scaling": scaling.format_table,
         "live": live.format_table,
+        "calls": calls.format_table,
         "families": families.format_table,
         "cliffs": grid.format_table,
     }

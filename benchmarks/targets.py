@@ -115,6 +115,11 @@ def get_sweep_ratio(found: Found) -> float:
     return max(float(row["ratio"]) for row in found["sweep"])
 
 
+def get_call_time(title: str) -> Callable[[Found], float]:
+    """Measure the median microseconds of a call of a small dense network on one row."""
+    return lambda found: float(found["calls"]["dense"][title])
+
+
 def get_live_time(picture: str, share: float) -> Callable[[Found], float]:
     """Measure the milliseconds to a picture of a live figure that a share of the moves do not exceed."""
     return lambda found: float(np.quantile(found["live"]["figure"][picture], share))
@@ -166,6 +171,10 @@ CLIFFS = "where native C ends and XLA begins, and where XLA switches to another 
 STARTING = (
     "the imports of Python, NumPy and the command-line library take the first part; the NumPy loop, on the other core, "
     "the rest"
+)
+CALLING = (
+    "running the program in XLA takes 7 us; tried: weights as constants, 2 us less, but then new values need a new "
+    "program; one flat list of arguments, 0.3 us less"
 )
 TITLES = {
     "moons": "W1 two moons",
@@ -256,6 +265,10 @@ TARGETS = (
         "with 20,000 full-batch steps, arithmetic dominates: on two cores the twenty widest networks take ten times "
         "as long as one, and all others as much again; tried: a separate program for each width, equally slow",
     ),
+    Target(
+        "one call of a function, 20-64-64-3, one row", get_call_time("pellucid, function"), 12, "us", False, CALLING
+    ),
+    Target("model.predict, 20-64-64-3, one row", get_call_time("pellucid, predict"), 40, "us", False, CALLING),
     Target("live figure: first coarse picture, median", get_live_time("coarse", 0.5), 40, "ms", False, IN_PAGES),
     Target("live figure: complete picture, median", get_live_time("final", 0.5), 120, "ms", False, IN_PAGES),
     Target("live figure: complete picture, 95 % of moves", get_live_time("final", 0.95), 200, "ms", False, IN_PAGES),

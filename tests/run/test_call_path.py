@@ -14,7 +14,7 @@ import pytest
 import pellucid as pel
 from pellucid.graph.errors import InputError, PrecisionWarning, ShapeError
 from pellucid.run import function as function_module
-from pellucid.run import xla
+from pellucid.run import interrupts, xla
 from pellucid.run.interrupts import DeferSigint
 
 compiled = pytest.mark.parametrize("mode", ["auto", "xla", "native"])
@@ -172,7 +172,9 @@ def test_ctrl_c_waits_for_the_new_state_only(monkeypatch):
         assert entered == ["block"] * (name == "write")
 
 
-def test_ctrl_c_during_a_call_keeps_the_new_state(monkeypatch):
+@pytest.mark.parametrize("module", [interrupts.handlers, signal])
+def test_ctrl_c_during_a_call_keeps_the_new_state(module, monkeypatch):
+    monkeypatch.setattr(interrupts, "handlers", module)
     w = pel.shared(0.0, "w")
     f = pel.function([], w, updates={w: w + 1}, mode="xla")
     f()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from types import FrameType
 from typing import Any, ClassVar
 
@@ -14,10 +16,8 @@ Handler = Callable[[int, FrameType | None], Any]
 TERMINATED = 143
 """Exit status of a process that SIGTERM ended: 128 and the number of the signal."""
 
-
-# Without the conversions of handlers to enums, which take longer than a call of a small function.
-get_handler: Callable[[int], Any] = getattr(signal.getsignal, "__wrapped__", signal.getsignal)
-set_handler: Callable[[int, Any], Any] = getattr(signal.signal, "__wrapped__", signal.signal)
+handlers: Any = importlib.import_module("_signal" if find_spec("_signal") else "signal")
+"""CPython's own functions where it has them: those of `signal` convert handlers to enums, which takes microseconds."""
 
 
 class DeferSigint:
@@ -46,10 +46,10 @@ class DeferSigint:
         if threading.current_thread() is not threading.main_thread() or DeferSigint.current is not None:
             return
         for number in (signal.SIGINT, signal.SIGTERM):
-            handler = get_handler(number)
+            handler = handlers.getsignal(number)
             if callable(handler):
                 self.handlers[number] = handler
-                set_handler(number, self.record)
+                handlers.signal(number, self.record)
         DeferSigint.current = self  # last, because a signal may still raise before this line
 
     def __exit__(self, *exception: object) -> None:
@@ -57,7 +57,7 @@ class DeferSigint:
             return
         DeferSigint.current = None
         for number, handler in self.handlers.items():
-            set_handler(number, handler)
+            handlers.signal(number, handler)
         for number, frame in self.received.items():
             self.handlers[number](number, frame)
         if self.interrupts_at_exit:

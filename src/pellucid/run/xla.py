@@ -315,7 +315,7 @@ def is_on_device(value: object) -> bool:
 
 
 @functools.cache
-def get_array_type() -> type:
+def get_array_type() -> Any:
     """Return the class of concrete JAX arrays."""
     return type(jax().device_put(np.float32(0)))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
@@ -45,7 +45,7 @@ def predict(
     steps = check_optional_integer("steps", steps, None)
     placement = check_placement(devices, shard)
     has_defaults = callbacks is None and verbose == 0 and steps is None and placement == DEFAULT_PLACEMENT
-    if has_defaults and isinstance(x, np.ndarray) and is_one_batch(x, batch_size):
+    if has_defaults and is_one_batch(x, batch_size):
         return predict_on_batch(model, x)
     params = {"epochs": 1, "steps": steps, "verbose": verbose, "metrics": []}
     callback_list = CallbackList(as_callback_list(callbacks), model, params)
@@ -68,8 +68,8 @@ def predict(
     return result
 
 
-def is_one_batch(x: Array, batch_size: int | None) -> bool:
-    """Whether an array has one sample or more, and no more than a batch."""
+def is_one_batch(x: Values | Batches, batch_size: int | None) -> TypeGuard[Array]:
+    """Whether data are an array with one sample or more, and no more than a batch."""
     return type(x) is np.ndarray and x.ndim > 0 and 0 < len(x) <= (batch_size or DEFAULT_BATCH_SIZE)
 
 
