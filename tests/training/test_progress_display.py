@@ -1,6 +1,7 @@
 """Progress displays, histories as text and tables, and interruption with Ctrl-C."""
 
 import io
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +13,8 @@ import pytest
 from rich.console import Console
 
 import pellucid as pel
+from pellucid.run import compilation_notice
+from pellucid.run.compilation_notice import listen_to_compilations
 from pellucid.training import progress_display
 from pellucid.training.callbacks.history import History
 
@@ -170,3 +173,31 @@ def test_ctrl_c_ends_training_and_keeps_finished_epochs() -> None:
     rest, _ = process.communicate(timeout=60)
     assert process.returncode == 0
     assert rest.splitlines()[-1] == "kept"
+
+
+def test_long_compilations_are_announced(
+    data: Data, make: Make, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compilation_notice, "NOTICE_SECONDS", 0.0)
+    monkeypatch.setenv("PELLUCID_CACHE", "0")
+    model = make()
+    model.fit(*data, epochs=1, verbose=2)
+    out, err = capfd.readouterr()
+    assert re.search(r"^Compiling a step of \d+ expressions with (XLA|the C compiler) \.\.\.$", err, re.M)
+    assert "Compiling" not in out
+    model.fit(*data, epochs=1, verbose=2)  # it is compiled
+    assert capfd.readouterr().err == ""
+
+
+def test_the_progress_bar_shows_compilations(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress_display.BarProgress(1, 10) as bar:
+        assert bar.task.fields["metrics"] == "compiling"
+        bar.compilation("Compiling a step of 12 expressions with XLA")
+        assert bar.task.fields["metrics"] == "compiling a step of 12 expressions with XLA"
+
+
+def test_short_compilations_and_other_code_are_not_announced() -> None:
+    notices: list[str] = []
+    with listen_to_compilations(notices.append):
+        pel.function([], pel.shared(1.0, "x") + 1)()
+    assert notices == []

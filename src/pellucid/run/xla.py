@@ -17,6 +17,7 @@ from pellucid.run.allocator import TrimPolicy
 from pellucid.run.backends import describe_xla, is_recording, note_backends, record_backends
 from pellucid.run.buffers import Buffer
 from pellucid.run.compilation_cache import compile_or_load
+from pellucid.run.compilation_notice import announce_compilation
 from pellucid.run.graph_partitioning import MAX_EXPRESSIONS, PartitionedStep
 from pellucid.run.interrupts import DeferSigint
 from pellucid.run.jax_runtime import get_first_line, jax, without_jax_notes, x64
@@ -250,7 +251,8 @@ class XlaProgram:
         compiled = self.compiled.get(key)
         if compiled is None:
             start = time.perf_counter()
-            with without_jax_notes(), record_backends([]) as backends:
+            notice = announce_compilation(self.program.size, "XLA")
+            with notice, without_jax_notes(), record_backends([]) as backends:
                 compiled = self.compiled[key] = compile_with_kernels(lambda: compile_(kind, args))
             self.backends[key] = [*backends, describe_xla()]
             self.compile_seconds += time.perf_counter() - start

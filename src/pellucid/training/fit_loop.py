@@ -18,6 +18,7 @@ from pellucid.model.errors import ModelError
 from pellucid.model.interfaces import ModelLike
 from pellucid.nn.lint.linter import find_certain_mistakes
 from pellucid.run.backends import record_backends
+from pellucid.run.compilation_notice import listen_to_compilations
 from pellucid.run.distributed.process_group import add_recovery_hint, num_processes
 from pellucid.run.index_bounds import find_computed_index_error
 from pellucid.run.interrupts import DeferSigint, Interrupted, SigtermHandler, interrupt_on_sigterm
@@ -213,7 +214,8 @@ class FitLoop:
         self.recorder.after_steps()
         start = time.perf_counter()
         steps = self.source.run_steps(progress.seed, progress.epoch, progress.batch, self.step_limit, count)
-        with record_backends(self.backends):
+        notices = listen_to_compilations(self.display.compilation if self.display else None)
+        with notices, record_backends(self.backends):
             for outputs, batch_sizes in self.meter.measure(steps) if self.meter else steps:
                 epoch, batch = progress.epoch, progress.batch
                 with DeferSigint():

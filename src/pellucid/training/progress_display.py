@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
@@ -67,6 +68,10 @@ class LineProgress:
 
     def __exit__(self, *exception: object) -> None: ...
 
+    def compilation(self, notice: str) -> None:
+        """Show what is being compiled, on standard error."""
+        print(f"{notice} ...", file=sys.stderr, flush=True)
+
     def step(self, epoch: int, done: int, latest: Mapping[str, Any]) -> None:
         """Show the number of steps done in an epoch, and the latest metrics."""
 
@@ -107,6 +112,9 @@ class BarProgress(LineProgress):
 
     def __exit__(self, *exception: object) -> None:
         self.progress.stop()
+
+    def compilation(self, notice: str) -> None:
+        self.progress.update(self.task, metrics=f"{notice[0].lower()}{notice[1:]}")
 
     def step(self, epoch: int, done: int, latest: Mapping[str, Any]) -> None:
         self.move(epoch, done)

@@ -15,6 +15,7 @@ from pellucid.graph.expr import Shared
 from pellucid.graph.traversal import topological
 from pellucid.run.backends import C_LOOPS, note_backends
 from pellucid.run.buffers import Buffer
+from pellucid.run.compilation_notice import announce_compilation
 from pellucid.run.environment import is_enabled
 from pellucid.run.interrupts import DeferSigint
 from pellucid.run.jax_runtime import configure_allocator, runs_on_cpu, without_jax_notes, x64
@@ -128,7 +129,8 @@ class AutoProgram(XlaProgram):
             """Do some work; if the program cannot be C, record its replacement and return None."""
             start = time.perf_counter()
             try:
-                return work()
+                with announce_compilation(self.program.size, "the C compiler"):
+                    return work()
             except NotNative as reason:
                 self.compiled[key] = self.replace_loop(reason)
                 return None
