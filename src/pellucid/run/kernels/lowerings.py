@@ -21,6 +21,7 @@ from pellucid.run.kernels import (
     rectifier_fusion,
     recurrent_lowerings,
     reduction_lowerings,
+    update_fusion,
 )
 from pellucid.run.kernels.pooling_programs import PoolingSpec
 from pellucid.run.kernels.source_assembly import ITEM_SIZES
@@ -72,12 +73,15 @@ def lower_operands(lowering: Callable[..., JaxArray | None]) -> Lowering:
     return lowered
 
 
-def try_both(first: Lowering, second: Lowering) -> Lowering:
-    """Make a lowering that tries the second one if the first leaves an expression to XLA."""
+def try_in_turn(*lowerings: Lowering) -> Lowering:
+    """Make a lowering that tries the next one if one leaves an expression to XLA."""
 
     def lowered(node: Expr, context: LoweringContext) -> JaxArray | None:
-        result: JaxArray | None = first(node, context)
-        return second(node, context) if result is None else result
+        for lowering in lowerings:
+            result: JaxArray | None = lowering(node, context)
+            if result is not None:
+                return result
+        return None
 
     return lowered
 
@@ -116,13 +120,13 @@ OPERAND_LOWERINGS = (
 RECOMPUTED = ("batch_normalization", "standardize", *(name for name, op in OPS.items() if op.elementwise))
 
 LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
-    {name: with_fallback(reduction_lowerings.recompute) for name in RECOMPUTED}
+    {name: with_fallback(try_in_turn(update_fusion.update, reduction_lowerings.recompute)) for name in RECOMPUTED}
     | {name: with_fallback(reduction_lowerings.reduce_rows) for name in ("sum", "mean", "var")}
     | {f.__name__: with_fallback(lower_operands(f)) for f in OPERAND_LOWERINGS}
     | {"conv": with_fallback(rectifier_fusion.conv), "scan_loop": with_fallback(recurrent_lowerings.scan_loop)}
     | {"matmul": with_fallback(matmul_dispatch.matmul)}
     | {
-        f.__name__: with_fallback(try_both(f, reduction_lowerings.recompute))
+        f.__name__: with_fallback(try_in_turn(f, update_fusion.update, reduction_lowerings.recompute))
         for f in (matmul_dispatch.subtract, rectifier_fusion.add, rectifier_fusion.relu)
     }
 )

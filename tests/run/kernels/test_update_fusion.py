@@ -1,0 +1,136 @@
+"""Updates of variables and their optimizer slots in one pass, compared with XLA and NumPy."""
+
+import numpy as np
+import pytest
+
+import pellucid as pel
+from pellucid import nn
+from pellucid.run.kernels import ffi, update_fusion
+from pellucid.run.native.compiler import find_compiler
+
+pytestmark = pytest.mark.skipif(find_compiler() is None, reason="there is no C compiler")
+
+OPTIMIZERS = ["Adam", "AdamW", "RMSprop", "Nadam", "Adagrad", "Adadelta", "Adamax", "Ftrl", "Lion", "momentum"]
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """Use kernels for all sizes, and collect the numbers of results and of operands, and the aliases, of each call."""
+    monkeypatch.setattr(update_fusion, "MIN_ELEMENTS", 0)
+    monkeypatch.setenv("PELLUCID_NATIVE", "0")
+    collected, call = [], ffi.call_with_results
+
+    def call_with_results(code, results, *operands, aliases=None):
+        collected.append((len(results), len(operands), aliases))
+        return call(code, results, *operands, aliases=aliases)
+
+    monkeypatch.setattr(ffi, "call_with_results", call_with_results)
+    return collected
+
+
+def make_optimizer(name):
+    if name == "momentum":
+        return pel.optimizers.SGD(0.05, momentum=0.9, nesterov=True)
+    return getattr(pel.optimizers, name)(0.05)
+
+
+def train(name, dtype, mode, steps=4):
+    rng = np.random.default_rng(0)
+    x, target = (pel.matrix(n, shape=("n", w), dtype=dtype) for n, w in (("x", 5), ("y", 3)))
+    W = pel.shared(rng.normal(size=(5, 3)).astype(dtype), "W")
+    loss = ((pel.tanh(x @ W) - target) ** 2).mean() + 0.01 * (W**2).sum()
+    optimizer = make_optimizer(name)
+    step = pel.function([x, target], loss, updates=optimizer.updates(loss, [W]), mode=mode)
+    losses = step.repeat(steps, *(rng.normal(size=(8, w)).astype(dtype) for w in (5, 3)))
+    return losses, W.get_value()
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_all_updates_of_a_variable_are_one_pass(calls, name):
+    found = train(name, "float32", "xla")
+    assert len(calls) == 1
+    assert calls[0][0] >= 2
+    for a, b in zip(found, train(name, "float32", "numpy"), strict=True):
+        np.testing.assert_allclose(a, b, rtol=2e-5, atol=1e-6)
+
+
+def test_double_precision(calls):
+    found = train("Adam", "float64", "xla")
+    assert len(calls) == 1
+    for a, b in zip(found, train("Adam", "float64", "numpy"), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12)
+
+
+def test_new_values_use_the_memory_of_old_ones(calls):
+    train("Adam", "float32", "xla")
+    [(results, operands, aliases)] = calls
+    assert (results, operands) == (3, 5)  # the parameter and two slots; the gradient and the scaled rate
+    assert sorted(aliases.values()) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e30])
+def test_values_that_are_not_finite(calls, value):
+    def step(mode):
+        w, m = (pel.shared(np.array([1.0, -2.0, 3.0], "float32"), name) for name in "wm")
+        g = pel.vector("g", shape=(3,))
+        new = 0.9 * m + g
+        f = pel.function([g], [], updates={m: new, w: w - 0.1 * new / (pel.sqrt(pel.square(new)) + 1e-7)}, mode=mode)
+        with np.errstate(invalid="ignore"):
+            f(np.array([value, 0.0, -0.0], "float32"))
+        return w.get_value(), m.get_value()
+
+    for a, b in zip(step("xla"), step("numpy"), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-6)
+    assert calls
+
+
+def test_variables_of_equal_shape_are_updated_separately(calls):
+    a, b = (pel.shared(np.arange(6.0, dtype="float32"), name) for name in "ab")
+    x = pel.vector("x", shape=(6,))
+    pel.function([x], [], updates={a: a + x, b: b * 2}, mode="xla")(np.ones(6, "float32"))
+    assert not calls
+    np.testing.assert_array_equal(b.get_value(), 2 * np.arange(6))
+
+
+def test_exchanged_values(calls):
+    a, b = pel.shared(np.zeros(4, "float32"), "a"), pel.shared(np.ones(4, "float32"), "b")
+    pel.function([], [], updates={a: b + a, b: a - b}, mode="xla")()
+    np.testing.assert_array_equal(a.get_value(), np.ones(4))
+    np.testing.assert_array_equal(b.get_value(), -np.ones(4))
+    assert calls
+
+
+def test_xla_updates_small_variables_and_other_dtypes(calls, monkeypatch):
+    h = pel.shared(np.ones(4, "float16"), "h")
+    m = pel.shared(np.zeros(4, "float16"), "m")
+    x = pel.vector("x", shape=(4,), dtype="float16")
+    pel.function([x], [], updates={m: m + x, h: h - (m + x)}, mode="xla")(np.ones(4, "float16"))
+    assert not calls
+    monkeypatch.setattr(update_fusion, "MIN_ELEMENTS", 2**14)
+    train("Adam", "float32", "xla")
+    assert not calls
+
+
+def test_a_model_trains_as_without_kernels(calls, monkeypatch):
+    def fit():
+        nn.set_random_seed(0)
+        model = pel.Sequential([nn.Input((7,)), nn.Dense(9, activation="tanh"), nn.Dense(4, activation="softmax")])
+        model.compile("adam", "sparse_categorical_crossentropy")
+        rng = np.random.default_rng(1)
+        x, y = rng.normal(size=(90, 7)).astype("float32"), rng.integers(0, 4, 90)
+        return model.fit(x, y, batch_size=32, epochs=3, verbose=0, seed=0).history["loss"]
+
+    found = fit()
+    assert calls
+    monkeypatch.setenv("PELLUCID_KERNELS", "0")
+    np.testing.assert_allclose(found, fit(), rtol=1e-5)
+
+
+def test_xla_computes_very_long_expressions(calls):
+    x = pel.vector("x", shape=(5,))
+    y = x
+    for _ in range(150):
+        y = pel.tanh(y) * x
+    found = pel.function([x], [y, y + x], mode="xla")(np.ones(5, "float32"))
+    assert not calls
+    np.testing.assert_allclose(found[1], found[0] + 1, rtol=1e-6)
