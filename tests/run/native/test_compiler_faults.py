@@ -186,7 +186,9 @@ def test_a_wrong_name_in_cc_is_reported_once(fake_compiler: FakeCompiler, monkey
 
 
 def test_a_rejected_program_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pellucid.run.native.program.generate_program", lambda *args: "int run(void) { return wrong; }")
+    monkeypatch.setattr(
+        "pellucid.run.native.program.generate_program", lambda *args, **options: "int run(void) { return wrong; }"
+    )
     with pytest.warns(RuntimeWarning, match="XLA computes a program that the C compiler rejects; please report it"):
         assert run_loop(0.5) == run_loop(0.5, mode="xla")
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import re
 
 import numpy as np
 import pytest
 
 import pellucid as pel
-from pellucid.run.native import codegen, program, simd_batch
+from pellucid.run.native import program, simd_batch
 from pellucid.run.native.compiler import find_compiler
 from pellucid.run.native.loop_fission import (
     MAX_ACCUMULATORS,
@@ -34,10 +33,7 @@ FLOAT = np.dtype("float32")
 def splitting(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Split loops of native programs, too, with one or several blocks of samples."""
     max_cost, block_bytes = request.param
-    target = dataclasses.replace(NATIVE, vector_bytes=16, max_body_cost=max_cost)
-
-    generate = functools.partial(codegen.generate_program, target=target)
-    monkeypatch.setattr(program, "generate_program", generate)
+    monkeypatch.setattr(program, "NATIVE", dataclasses.replace(NATIVE, vector_bytes=16, max_body_cost=max_cost))
     monkeypatch.setattr(simd_batch, "MAX_BLOCK_BYTES", block_bytes)
 
 

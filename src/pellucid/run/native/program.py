@@ -35,17 +35,17 @@ MAX_EXPRESSIONS = 3000
 """XLA compiles steps with more expressions."""
 
 
-class Limits(NamedTuple):
+class StepLimits(NamedTuple):
     """The largest step that is compiled as C: operations of its matrix products, and bytes of its arrays."""
 
     operations: int
     scratch_bytes: int
 
 
-LIMITS = Limits(1 << 22, MAX_SCRATCH_BYTES)
+LIMITS = StepLimits(1 << 22, MAX_SCRATCH_BYTES)
 """XLA computes larger steps faster, on all cores."""
 
-DENSE_LIMITS, MAX_WEIGHT_BYTES = Limits(1 << 25, 4 * MAX_SCRATCH_BYTES), 1 << 15
+DENSE_LIMITS, MAX_WEIGHT_BYTES = StepLimits(1 << 25, 4 * MAX_SCRATCH_BYTES), 1 << 15
 """Limits for dense networks whose weights all have at most this size. Their tiles run at the peak of one core, because
 weights and samples stay in the caches, while XLA spends its time between the products."""
 
@@ -104,7 +104,7 @@ def check_size(program: Program, state: Sequence[Buffer], args: Sequence[Buffer]
         raise NotNative(f"its state and arguments take {size:,} bytes, more than {MAX_STATE_BYTES:,}")
 
 
-def choose_limits(program: Program, state: Sequence[Buffer]) -> Limits:
+def choose_limits(program: Program, state: Sequence[Buffer]) -> StepLimits:
     is_dense = not any(e.op is not None and e.op.name in OTHER_PRODUCTS for e in topological(program.results))
     return DENSE_LIMITS if is_dense and all(s.nbytes <= MAX_WEIGHT_BYTES for s in state) else LIMITS
 
