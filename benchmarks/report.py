@@ -72,9 +72,7 @@ def format_seconds(value: float) -> str:
 def format_table(found: dict[str, Any]) -> str:
     """Return the results of a workload as a terminal table."""
     rows = [HEAD, *make_rows(found)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return "\n".join([f"\n{found['title']}", *lines, *format_errors(found)])
+    return "\n".join([f"\n{found['title']}", *families.align(rows), *format_errors(found)])
 
 
 def format_errors(found: dict[str, Any]) -> list[str]:

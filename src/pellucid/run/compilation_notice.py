@@ -27,12 +27,13 @@ def listen_to_compilations(show: Listener | None) -> Iterator[None]:
 
 @contextmanager
 def announce_compilation(expressions: int, compiler: str) -> Iterator[None]:
-    """Tell the listener what is being compiled if the ``with`` block takes long."""
+    """Tell the listener about a compilation, the ``with`` block, if it takes long."""
     show = listener.get()
     if show is None:
         yield
         return
-    timer = threading.Timer(NOTICE_SECONDS, show, [f"Compiling a step of {expressions:,} expressions with {compiler}"])
+    size = f"{expressions:,} expression{'s' * (expressions != 1)}"
+    timer = threading.Timer(NOTICE_SECONDS, show, [f"Compiling a step of {size} with {compiler}"])
     timer.daemon = True
     timer.start()
     try:

@@ -69,7 +69,7 @@ class LineProgress:
     def __exit__(self, *exception: object) -> None: ...
 
     def compilation(self, notice: str) -> None:
-        """Show what is being compiled, on standard error."""
+        """Show a notice of a compilation, on standard error."""
         print(f"{notice} ...", file=sys.stderr, flush=True)
 
     def step(self, epoch: int, done: int, latest: Mapping[str, Any]) -> None:

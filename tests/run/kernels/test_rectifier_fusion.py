@@ -98,3 +98,15 @@ def test_xla_rectifies_if_the_compiler_fails(kernels, monkeypatch):
     monkeypatch.setattr(ffi, "request_kernel", fail)
     with pytest.warns(RuntimeWarning, match="there are no headers"):
         check_layer(lambda convolution, b, x, w: [pel.relu(convolution + b)], *SHAPES[0][1:])
+
+
+def test_graphs_that_normalize_keep_the_sum(kernels, no_amx):
+    """Their reductions compute the sum and the rectifier again, from the convolution."""
+
+    def normalize(convolution, b, x, w):
+        y = pel.relu(convolution + b)
+        return [pel.standardize(y, axis=(0, 1, 2)), *pel.grad((y * pel.tanh(y)).sum(), [w, b])]
+
+    check_layer(normalize, (4, 9, 9, 8), (3, 3, 8, 16), {}, "float32")
+    assert kernels
+    assert count_rectified(kernels) == 0

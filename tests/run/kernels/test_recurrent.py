@@ -7,7 +7,7 @@ import pytest
 
 import pellucid as pel
 from pellucid import nn
-from pellucid.run.kernels import ffi, recurrent_lowerings, recurrent_programs, source_assembly
+from pellucid.run.kernels import ffi, recurrent_lowerings, recurrent_programs, row_products, source_assembly
 from pellucid.run.native.compiler import find_compiler
 from pellucid.run.native.errors import NotNative
 
@@ -95,9 +95,9 @@ def test_recurrent_dropout(kernels, rng, kind):
 
 @pytest.mark.parametrize(("vector_bytes", "registers"), [(16, 16), (16, 32), (32, 16)])
 def test_other_processors(kernels, monkeypatch, rng, vector_bytes, registers):
-    for module in (recurrent_programs, source_assembly):
+    for module in (recurrent_programs, row_products, source_assembly):
         monkeypatch.setattr(module, "get_vector_bytes", lambda: vector_bytes)
-    monkeypatch.setattr(recurrent_programs, "count_vector_registers", lambda: registers)
+    monkeypatch.setattr(row_products, "count_vector_registers", lambda: registers)
     compare_with_numpy(nn.GRU(21), (19, 5, 3), "float32", rng)
     compare_with_numpy(nn.LSTM(9), (3, 5, 3), "float64", rng)
     assert len(kernels) == 4

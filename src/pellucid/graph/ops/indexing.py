@@ -133,6 +133,7 @@ def _gather_xla(xp: ArrayNamespace, x: JaxArray, *indices: JaxArray, index: Inde
         ((rng.normal(size=(4, 3)), np.array([[2], [0]], "int8"), np.array([-1, 1])), {}),
         ((rng.normal(size=(2, 3, 4)), np.array([1, 1]), np.array([0, 3])), {"index": (ARRAY, slice(1, None), ARRAY)}),
         ((rng.normal(size=(2, 3, 4)), np.array([[2, 2]])), {"index": (None, ..., ARRAY, -1)}),
+        ((rng.normal(size=(4, 3)), np.array([3, 0, 3])), {"index": (ARRAY,), "in_bounds": True}),
     ],
     cost=0,
     behind="getitem",

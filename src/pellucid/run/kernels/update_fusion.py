@@ -1,6 +1,6 @@
 """Fusion of the update of a variable with those of its optimizer slots.
 
-XLA computes each new value in a pass of its own, and reads again those that another one needs. Adam, for example, reads
+XLA computes each new value in a separate pass, and reads again those that another one needs. Adam, for example, reads
 seven arrays and writes three. A kernel computes all new values of a variable in one pass, which reads four.
 """
 

@@ -70,7 +70,7 @@ GCC_FLAGS = (
     "-fno-code-hoisting",
     "-fno-tree-dse",
 )
-"""Passes of GCC that take half of its time on long loops of many arrays, and do not make them faster."""
+"""Switch off passes of GCC that take half of its time on long loops of many arrays, and do not make them faster."""
 
 loaded_libraries: dict[str, ctypes.CDLL] = {}
 """Libraries of this process by cache key, for when none are kept on disk."""

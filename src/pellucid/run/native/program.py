@@ -46,8 +46,8 @@ LIMITS = StepLimits(1 << 22, MAX_SCRATCH_BYTES)
 """XLA computes larger steps faster, on all cores."""
 
 DENSE_LIMITS, MAX_WEIGHT_BYTES = StepLimits(1 << 25, 4 * MAX_SCRATCH_BYTES), 1 << 15
-"""Limits for dense networks whose weights all have at most this size. Their tiles run at the peak of one core, because
-weights and samples stay in the caches, while XLA spends its time between the products."""
+"""Limits for dense networks whose weights all have at most this size. One core is faster than XLA on two: weights and
+samples stay in its caches, while XLA spends its time between the products."""
 
 OTHER_PRODUCTS = ("conv", "conv_transpose", "conv_input_gradient", "conv_kernel_gradient", "scan_loop")
 """Ops whose matrix products are not those of dense layers."""
