@@ -22,7 +22,8 @@ def specs(monkeypatch):
 @pytest.fixture
 def all_sizes(monkeypatch):
     """Use kernels for all sizes."""
-    for limit in ("MIN_MULTIPLICATIONS", "MIN_SIDE", "MIN_RESULT"):
+    limits = "MIN_MULTIPLICATIONS", "MIN_SIDE", "MIN_GRADIENT_SIDE", "MIN_AMX_MULTIPLICATIONS", "MIN_AMX_SIDE"
+    for limit in limits:
         monkeypatch.setattr(matmul_dispatch, limit, 0)
 
 
@@ -117,22 +118,52 @@ def test_members_of_a_batch_have_their_own_weights(unit, all_sizes, specs, rng):
         assert_close([history[:, number], members.get_value()[number]], [alone, w.get_value()])
 
 
-def test_a_tall_operand_is_packed_in_batches_with_the_same_bits(unit, rng, monkeypatch):
+def test_a_tall_operand_is_packed_in_batches_with_the_same_bits(amx, rng, monkeypatch):
     left, right = (jax().numpy.asarray(rng.normal(size=s).astype("float32")) for s in ((30, 700), (30, 40)))
-    arguments = left, right, (True, False), unit != "vectors"
+    arguments = left, right, (True, False), True
     at_once = np.asarray(ffi.matmul(*arguments))
     monkeypatch.setattr(matmul_program, "LEFT_BYTES", 1)
     ffi.emit_code.cache_clear()
     np.testing.assert_array_equal(ffi.matmul(*arguments), at_once)
 
 
+LAYOUTS = [(False, False), (True, False), (False, True), (True, True)]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("transposed", LAYOUTS)
+def test_vector_registers_compute_products_of_any_sizes_and_layouts(no_amx, rng, transposed, dtype):
+    """The sizes leave parts of tiles, panels and pieces of the summed axis, or reach their limits."""
+    sizes = [(1, 1, 1), (5, 3, 2), (6, 16, 64), (7, 17, 65), (400, 9, 200), (70, 1500, 33), (20, 130, 1000)]
+    for rows, summed, columns in [*sizes, *rng.integers(1, 90, size=(5, 3)).tolist()]:
+        left, right = (rng.normal(size=s).astype(dtype) for s in ((rows, summed), (summed, columns)))
+        stored = [np.ascontiguousarray(a.T) if t else a for a, t in zip((left, right), transposed, strict=True)]
+        found = ffi.matmul(*map(jax().numpy.asarray, stored), transposed, False)
+        assert found.shape == (rows, columns)
+        assert_close([np.asarray(found)], [left @ right])
+
+
+@pytest.mark.parametrize("transposed", LAYOUTS)
+def test_special_values_stay_in_their_rows_and_columns(no_amx, rng, transposed):
+    left, right = rng.normal(size=(40, 50)).astype("float32"), rng.normal(size=(50, 70)).astype("float32")
+    left[3, 7], right[9, 11] = np.inf, np.nan
+    stored = [np.ascontiguousarray(a.T) if t else a for a, t in zip((left, right), transposed, strict=True)]
+    found = np.asarray(ffi.matmul(*map(jax().numpy.asarray, stored), transposed, False))
+    with np.errstate(invalid="ignore"):
+        expected = left @ right
+    np.testing.assert_array_equal(np.isfinite(found), np.isfinite(expected))
+    np.testing.assert_array_equal(found[3], expected[3])
+    assert np.isnan(found[:, 11]).all()
+
+
 def test_amx_computes_large_products(amx, specs, rng):
-    x, w = pel.matrix("x"), pel.shared(rng.normal(size=(256, 128)).astype("float32"), "w")
-    argument = rng.normal(size=(128, 256)).astype("float32")
-    f = pel.function([x], [x @ w, (x @ w) @ w.T, (x @ w)[:4] @ w.T], mode="xla")
+    x, w = pel.matrix("x"), pel.shared(rng.normal(size=(1024, 512)).astype("float32"), "w")
+    argument = rng.normal(size=(256, 1024)).astype("float32")
+    f = pel.function([x], [x @ w, (x @ w) @ w.T, (x @ w)[:32] @ w.T, (x @ w)[:4] @ w.T], mode="xla")
     for found, expected in zip(f(argument), f.copy(mode="numpy")(argument), strict=True):
-        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-3)
-    assert [spec.transposed for spec in specs] == [(False, False), (False, True)]
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=2e-2)
+    layouts = [(spec.transposed, spec.vectors > 0) for spec in specs]
+    assert layouts == [((False, False), False), ((False, True), False), ((False, True), True)]
 
 
 def test_kernels_leave_products_of_stacks_and_vectors_to_xla(all_sizes, rng):

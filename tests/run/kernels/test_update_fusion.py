@@ -64,7 +64,8 @@ def test_double_precision(calls):
 def test_new_values_use_the_memory_of_old_ones(calls):
     train("Adam", "float32", "xla")
     [(results, operands, aliases)] = calls
-    assert (results, operands) == (3, 5)  # the parameter and two slots; the gradient and the scaled rate
+    # The parameter and two slots; the gradient, the scaled rate, and the product that reads the old parameter before.
+    assert (results, operands) == (3, 6)
     assert sorted(aliases.values()) == [0, 1, 2]
 
 

@@ -155,7 +155,7 @@ def emit_conv_tile(conv: ConvolutionSpec, rows: int, columns: int) -> str:
     w, (sy, sx), (dy, dx) = conv.row_width, conv.strides, conv.dilation
     (row, pixel), places = conv.output_strides, list(name_accumulators(rows, columns, conv.vectors))
     zeros = "\n".join(f"  vec {c} = {{0}};" for *_, c in places)
-    products = emit_products(places, lambda r, t: f"{(r * sy * w + t * sx) * conv.channels} + k")
+    products = emit_products(places, lambda r, t: f"p[{(r * sy * w + t * sx) * conv.channels} + k]")
     stores = "\n".join(
         f"  store_vector(o + {r * row + t * pixel + v * conv.lanes}, {c}, left - {v * conv.lanes});"
         for r, t, v, c in places
@@ -200,7 +200,7 @@ static void gradient_{rows}x{columns}(const real *restrict s, const real *restri
     const real *p = s + y * {sy * w * c}, *q = g + y * {width * pixel};
     for (int x = 0; x < {width}; x++, p += {sx * c}, q += {pixel}) {{
 {emit_loads(conv.vectors, conv.lanes)}
-{emit_products(places, lambda r, t: f"{r * dy * w * c + t}")}
+{emit_products(places, lambda r, t: f"p[{r * dy * w * c + t}]")}
     }}
   }}
 {end}

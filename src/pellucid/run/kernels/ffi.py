@@ -14,7 +14,7 @@ from pellucid.run.kernels.convolution_programs import ConvolutionSpec, emit_conv
 from pellucid.run.kernels.grouped_programs import emit_grouped_conv, emit_grouped_kernel_gradient
 from pellucid.run.kernels.grouped_shapes import GroupedSpec
 from pellucid.run.kernels.loading import TARGET, request_kernel
-from pellucid.run.kernels.matmul_program import MatmulSpec, choose_tile_rows, emit_matmul
+from pellucid.run.kernels.matmul_program import MatmulSpec, choose_tile_vectors, emit_matmul
 from pellucid.run.kernels.pooling_programs import PoolingSpec, emit_max_pool, emit_max_pool_gradient
 from pellucid.run.native.compiler import describe_compiler
 
@@ -96,7 +96,7 @@ def matmul(
     ``transposed`` says which operands are stored transposed. The result replaces the base where XLA can donate it.
     """
     shape = (left.shape[transposed[0]], right.shape[not transposed[1]])
-    tile_rows = 0 if use_amx else choose_tile_rows(shape[0])
-    spec = MatmulSpec(str(left.dtype), transposed, bool(base_and_scale), tile_rows)
+    vectors = 0 if use_amx else choose_tile_vectors(shape[1], str(left.dtype))
+    spec = MatmulSpec(str(left.dtype), transposed, bool(base_and_scale), vectors)
     aliases = {2: 0} if base_and_scale else None
     return call_kernel(emit_code(emit_matmul, spec), shape, left, right, *base_and_scale, aliases=aliases)

@@ -95,9 +95,7 @@ static int multiply_blocks(XLA_FFI_CallFrame *frame, Call *call) {
 
 XLA_FFI_Error *run(XLA_FFI_CallFrame *frame) {
   if (answer_metadata_query(frame)) return 0;
-  XLA_FFI_Buffer *left = argument(frame, 0), *right = argument(frame, 1), *output = result(frame, 0);
-  Call call = {left->data, right->data, 0, 0, output->data, output->dims[0], output->dims[1], left->dims[!LEFT_TRANSPOSED]};
-  if (SUBTRACT_FROM_BASE) call.base = argument(frame, 2)->data, call.scale = argument(frame, 3)->data;
+  Call call = read_call(frame);
   const int64_t blocks = ceil_div(call.m, ROWS), bytes = left_size(call.k) * sizeof(Packed);
   int64_t batch = LEFT_BYTES / bytes > MIN_BLOCKS ? LEFT_BYTES / bytes : MIN_BLOCKS;
   if (batch > blocks) batch = blocks;

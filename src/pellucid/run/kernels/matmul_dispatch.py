@@ -2,7 +2,8 @@
 
 The gradient of a layer's weights is a product with a transposed left operand, and gradient descent subtracts a multiple
 of it from the weights. For such products XLA's library falls back to a slower one, and the subtraction reads and writes
-the weights once more; the kernel fuses it. Other products are computed by a kernel only on AMX, which XLA does not use.
+the weights once more; the kernel fuses it. The kernel is also faster for other products: for small ones, and for large
+ones on AMX, which XLA does not use.
 """
 
 from __future__ import annotations
@@ -20,9 +21,15 @@ from pellucid.run.kernels.source_assembly import ITEM_SIZES
 if TYPE_CHECKING:
     from jax import Array as JaxArray
 
-MIN_MULTIPLICATIONS, MIN_SIDE, MIN_RESULT = 2**22, 32, 2**12
-"""XLA computes products with fewer multiplications, a shorter side or fewer elements in the result: tiles would be
-partly empty, or too few for all cores."""
+MIN_MULTIPLICATIONS, MIN_SIDE = 2**17, 16
+"""XLA computes products with fewer multiplications or a shorter side: the tiles of the kernel would be partly empty."""
+
+MIN_GRADIENT_SIDE = 4
+"""The same for a transposed left operand, which is slower in XLA."""
+
+MIN_AMX_MULTIPLICATIONS, MIN_AMX_SIDE = 2**27, 128
+"""Vector registers compute products with fewer multiplications or a shorter side, for which splitting the operands takes
+too long."""
 
 
 def matmul(node: Expr, context: LoweringContext) -> JaxArray | None:
@@ -58,12 +65,12 @@ def match_matmul(product: Expr, context: LoweringContext) -> tuple[Any, Any, tup
         return None
     (left, left_transposed), (right, right_transposed) = operands
     sizes = (*left.shape, right.shape[not right_transposed])
-    result_size = sizes[left_transposed] * sizes[2]
-    if min(sizes) < max(1, MIN_SIDE) or result_size < MIN_RESULT or math.prod(sizes) < MIN_MULTIPLICATIONS:
+    count = math.prod(sizes)
+    shortest = MIN_GRADIENT_SIDE if left_transposed and not right_transposed else MIN_SIDE
+    if min(sizes) < max(1, shortest) or count < MIN_MULTIPLICATIONS:
         return None
-    use_amx = has_amx() and str(product.dtype) == "float32"
-    if not use_amx and (left_transposed, right_transposed) != (True, False):
-        return None
+    is_large = count >= MIN_AMX_MULTIPLICATIONS and min(sizes) >= MIN_AMX_SIDE
+    use_amx = is_large and has_amx() and str(product.dtype) == "float32"
     return left, right, (left_transposed, right_transposed), use_amx
 
 

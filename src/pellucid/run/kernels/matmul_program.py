@@ -14,17 +14,39 @@ from pellucid.run.kernels.source_assembly import (
     read_source,
 )
 
-TILE_VECTORS = 2
-"""Vector registers per row of a tile."""
+TILE_ROWS = 6
+"""Rows of a tile of vector registers. Their six addresses fit into general registers."""
 
 LEFT_BYTES = 2**23
-"""How much of the left operand is packed at a time."""
+"""How much of the left operand is packed at a time for AMX."""
 
-VECTOR_CONSTANTS = {"DEPTH": 256, "BUFFERS": 1, "WIDE": 1, "CHUNK": 64, "TASKS": 4}
-AMX_CONSTANTS = {"DEPTH": 128, "BUFFERS": 2, "WIDE": 12, "CHUNK": 16, "TASKS": 1, "ROWS": 32, "BLOCK": 32}
+VECTOR_CONSTANTS = {
+    "DEPTH": 1024,
+    "MIN_REUSE": 3,
+    "WIDE_ROW": 384,
+    "MIN_PANELS": 3,
+    "CHUNK": 64,
+    "MIN_CHUNK": 4,
+    "TASKS": 2,
+}
+"""DEPTH: length of the summed axis that is computed at a time, so that a panel stays in the L2 cache; MIN_REUSE: number
+of tiles for which a panel is packed; WIDE_ROW and MIN_PANELS: row length and number of panels from which a left operand
+that is stored transposed is packed; CHUNK and MIN_CHUNK: maximum and minimum tiles per task; TASKS: minimum tasks per
+thread."""
+
+AMX_CONSTANTS = {
+    "DEPTH": 128,
+    "BUFFERS": 2,
+    "WIDE": 12,
+    "CHUNK": 16,
+    "TASKS": 1,
+    "ROWS": 32,
+    "BLOCK": 32,
+    "MIN_BLOCKS": 4,
+}
 """DEPTH: length of the summed axis that is packed at a time, so that a panel stays in the L1 cache; BUFFERS: number of
-packed panels; WIDE and CHUNK: maximum panels and row blocks per task; TASKS: minimum tasks per thread; ROWS and BLOCK:
-rows and columns of a block."""
+packed panels; WIDE and CHUNK: maximum panels and row blocks per task; MIN_BLOCKS: minimum row blocks that are packed at a
+time; ROWS and BLOCK: rows and columns of a block."""
 
 
 @dataclass(frozen=True)
@@ -34,44 +56,83 @@ class MatmulSpec:
     dtype: str
     transposed: tuple[bool, bool]  # how the left and the right operand are stored
     subtract_from_base: bool  # the result is base - scale * product
-    tile_rows: int  # rows of a tile of vector registers; 0 for AMX
+    vectors: int  # vector registers per row of a tile; 0 for AMX
 
 
-def choose_tile_rows(height: int) -> int:
-    """Return the number of rows with which tiles of nearly equal size cover the height."""
-    most = (count_vector_registers() - 1 - TILE_VECTORS) // TILE_VECTORS
-    return -(-height // -(-height // most))
+def choose_tile_vectors(columns: int, dtype: str) -> int:
+    """Return the number of vector registers with which tiles cover the columns in the shortest time."""
+    lanes = get_vector_bytes() // ITEM_SIZES[dtype]
+    most = max(1, min((count_vector_registers() - 2) // (TILE_ROWS + 1), columns // lanes))
+    # A tile of one vector has too few sums to hide the latency of the products.
+    return min(range(most, 0, -1), key=lambda vectors: -(-columns // (vectors * lanes)) * max(3 * vectors, 4))
 
 
 def emit_matmul(spec: MatmulSpec) -> str:
     left, right = spec.transposed
     constants = {"SUBTRACT_FROM_BASE": int(spec.subtract_from_base)}
     constants |= {"LEFT_TRANSPOSED": int(left), "RIGHT_TRANSPOSED": int(right)}
-    constants |= {"LEFT_BYTES": LEFT_BYTES, "MIN_BLOCKS": 4}
-    if not spec.tile_rows:
-        constants |= AMX_CONSTANTS
-        packing = read_amx_sources("amx/gemm_pack.c")
+    if not spec.vectors:
+        constants |= AMX_CONSTANTS | {"LEFT_BYTES": LEFT_BYTES}
+        sources = [*read_amx_sources("amx/gemm_pack.c"), read_source("gemm_loops.c")]
     else:
         lanes = get_vector_bytes() // ITEM_SIZES[spec.dtype]
-        constants |= VECTOR_CONSTANTS | {"ROWS": spec.tile_rows, "BLOCK": TILE_VECTORS * lanes}
-        packing = [read_source("gemm_pack.c"), emit_matmul_tile(spec.tile_rows, TILE_VECTORS, lanes)]
-    return assemble_kernel(spec.dtype, constants, read_source("gemm_handler.c"), *packing, read_source("gemm_loops.c"))
+        constants |= VECTOR_CONSTANTS | {"ROWS": TILE_ROWS, "VECTORS": spec.vectors, "LANES": lanes}
+        sources = [emit_transpose(lanes), emit_matmul_tile(spec.vectors, lanes), read_source("gemm_tiles.c")]
+    return assemble_kernel(spec.dtype, constants, read_source("gemm_handler.c"), *sources)
 
 
-def emit_matmul_tile(rows: int, vectors: int, lanes: int) -> str:
-    """Return the function ``multiply_tile``: a tile plus the products over a piece of the summed axis, both packed."""
-    places = list(name_accumulators(rows, 1, vectors))
-    offsets = {name: (r * vectors + v) * lanes for r, _, v, name in places}
-    begin = "\n".join(f"  vec {c} = add ? *(vec *)(sums + {offset}) : (vec){{0}};" for c, offset in offsets.items())
-    end = "\n".join(f"  *(vec *)(sums + {offset}) = {c};" for c, offset in offsets.items())
+def emit_matmul_tile(vectors: int, lanes: int) -> str:
+    """Return the function ``multiply_tile``: sums of products, added to earlier sums, or subtracted from the base."""
+    places = list(name_accumulators(TILE_ROWS, 1, vectors))
+    rows = "\n".join(f"  const real *p{r} = p + ({r} < last ? {r} : last) * row_stride;" for r in range(TILE_ROWS))
+    begin = "\n".join(
+        f"  vec {c} = add ? *(vec *)(sums + {(r * vectors + v) * lanes}) : (vec){{0}};" for r, _, v, c in places
+    )
+    addresses = {c: f"{r} * to_stride + {v * lanes}" for r, _, v, c in places}
+    end = "\n".join(
+        f"  *(vec *)(to + {address}) = base ? *(const vec *)(base + {address}) - scale * {c} : {c};"
+        for c, address in addresses.items()
+    )
+    prefetches = "\n".join(f"      __builtin_prefetch(p{r} + {TILE_ROWS} * row_stride + k);" for r in range(TILE_ROWS))
     return f"""
-static void multiply_tile(const real *restrict p, const real *restrict q, real *restrict sums, int64_t count, int add,
-                          Packer *packer, int64_t blocks) {{
+static inline __attribute__((always_inline)) void
+multiply_tile(const real *restrict p, int64_t row_stride, int64_t stride, int64_t last, const real *restrict q,
+              int64_t right_stride, const real *sums, int add, int64_t count, real *to, int64_t to_stride,
+              const real *base, real scale) {{
+{rows}
 {begin}
-  for (int64_t k = 0; k < count; k++, p += {rows}, q += {vectors * lanes}) {{
+  for (int64_t k = 0, i = 0; k < count; k++, i += stride, q += right_stride) {{
+    if (!LEFT_TRANSPOSED && (k & 64 / sizeof(real) - 1) == 0) {{
+{prefetches}
+    }}
 {emit_loads(vectors, lanes)}
-{emit_products(places, lambda r, t: f"{r}")}
+{emit_products(places, lambda r, t: f"p{r}[i]")}
   }}
 {end}
+}}
+"""
+
+
+def emit_transpose(lanes: int) -> str:
+    """Return the function ``transpose_square``: as many rows and columns as a register has lanes."""
+    lines = [f"  vec a{r} = *(const vec *)(from + {r} * stride);" for r in range(lanes)]
+    size = 1
+    while size < lanes:
+        low = ", ".join(str(j if not j & size else j - size + lanes) for j in range(lanes))
+        high = ", ".join(str(j + size if not j & size else j + lanes) for j in range(lanes))
+        for r in (r for r in range(lanes) if not r & size):
+            a, b = f"a{r}", f"a{r + size}"
+            lines.append(f"  {{ const vec t = SHUFFLE({a}, {b}, {low}); {b} = SHUFFLE({a}, {b}, {high}); {a} = t; }}")
+        size *= 2
+    lines += [f"  *(vec *)(to + {r} * to_stride) = a{r};" for r in range(lanes)]
+    body = "\n".join(lines)
+    return f"""
+#ifdef __clang__
+#define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (bits){{__VA_ARGS__}})
+#endif
+static void transpose_square(const real *from, int64_t stride, real *to, int64_t to_stride) {{
+{body}
 }}
 """

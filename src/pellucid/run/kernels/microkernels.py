@@ -32,9 +32,9 @@ def emit_loads(vectors: int, lanes: int) -> str:
     return "\n".join(f"      const vec b{v} = *(const vec *)(q + {v * lanes});" for v in range(vectors))
 
 
-def emit_products(places: list[tuple[int, int, int, str]], index: Callable[[int, int], str]) -> str:
-    """Return C that broadcasts one element per tile row and column, and adds its products with the loaded row."""
+def emit_products(places: list[tuple[int, int, int, str]], element: Callable[[int, int], str]) -> str:
+    """Return C that broadcasts an element for each tile row and column, and adds its products with the loaded row."""
     cells: dict[tuple[int, int], list[str]] = {}
     for r, t, v, name in places:
         cells.setdefault((r, t), []).append(f"{name} += a * b{v};")
-    return "\n".join(f"      {{ const real a = p[{index(r, t)}]; {' '.join(sums)} }}" for (r, t), sums in cells.items())
+    return "\n".join(f"      {{ const real a = {element(r, t)}; {' '.join(sums)} }}" for (r, t), sums in cells.items())

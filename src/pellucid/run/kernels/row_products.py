@@ -100,7 +100,7 @@ static void tile_{vectors}_{rows}(const real *restrict p, int64_t depth, const r
   vec {declared};
   for (int64_t k = 0; k < depth; k++, q += {vectors * lanes}) {{
 {emit_loads(vectors, lanes)}
-{emit_products(places, lambda r, t: f"{r} * depth + k")}
+{emit_products(places, lambda r, t: f"p[{r} * depth + k]")}
   }}
 {stores}
 }}

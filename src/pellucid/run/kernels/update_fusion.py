@@ -15,6 +15,7 @@ from pellucid.graph.expr import Constant, Expr, Shared
 from pellucid.run.jax_runtime import jax
 from pellucid.run.kernels import ffi
 from pellucid.run.kernels.elementwise_terms import is_elementwise
+from pellucid.run.kernels.matmul_dispatch import get_only_user
 from pellucid.run.kernels.reduction_lowerings import compute_terms
 from pellucid.run.kernels.reduction_programs import emit_terms
 from pellucid.run.kernels.source_assembly import ITEM_SIZES
@@ -107,9 +108,9 @@ class UpdateFusion:
         spec = UpdateSpec(dtype, len(arrays), len(scalars), code, len(results))
         shapes = [jax().ShapeDtypeStruct(operands[0].shape, dtype)] * len(results)
         program, aliases = ffi.emit_code(emit_fused_update, spec), self.match_variables(results, arrays)
-        self.values.update(
-            zip(results, ffi.call_with_results(program, shapes, *operands, aliases=aliases), strict=True)
-        )
+        readers = self.find_readers([arrays[k] for k in aliases])
+        found = ffi.call_with_results(program, shapes, *operands, *readers, aliases=aliases)
+        self.values.update(zip(results, found, strict=True))
 
     def compute(self, e: Expr) -> Any:
         """Return the value of an operand; scalars may not have been computed yet."""
@@ -117,6 +118,26 @@ class UpdateFusion:
             known = [self.compute(i) for i in e.inputs]
             self.values[e] = e.value if isinstance(e, Constant) else compute_node(jax().numpy, e, known)
         return self.values[e]
+
+    def find_readers(self, variables: Iterable[Expr]) -> list[Any]:
+        """Return what has been computed from variables by other than elementwise expressions.
+
+        As operands of the update that the kernel ignores, they make XLA compute them first. It would keep a copy of
+        the old variable otherwise.
+        """
+        readers: dict[Expr, Any] = {}
+        stack = list(variables)
+        while stack:
+            for user in self.context.users.get(stack.pop(), ()):
+                if user.op is not None and user.op.name == "transpose":
+                    stack.append(user)
+                elif user in self.values and not is_elementwise(user):
+                    total = get_only_user(user, self.context)
+                    result = (
+                        total if total in self.context.rectified else user
+                    )  # a kernel may have computed the sum alone
+                    readers[result] = jax().numpy.asarray(self.values[result])
+        return list(readers.values())
 
     def match_variables(self, results: list[Expr], arrays: list[Expr]) -> dict[int, int]:
         """Return for each variable the result that replaces it, and may use its memory: positions of both.
