@@ -22,6 +22,7 @@ from pellucid.nn.masks import find_mask
 from pellucid.nn.metrics import MeanMetricWrapper, Metric, MetricFunction
 from pellucid.nn.metrics.array_state import make_result_function
 from pellucid.run.device_selection import DEFAULT_PLACEMENT, Placement
+from pellucid.run.kernels.lowerings import prepare_for
 from pellucid.training.epoch_program import ArrayEpochProgram, BatchEpochProgram
 from pellucid.training.loop_progress import StepMetric
 from pellucid.typing import Array, DTypeLike
@@ -142,7 +143,9 @@ class TrainStep:
 
     def get_definition(self, training: bool) -> tuple[dict[str, Expr], dict[Shared, Expr]]:
         """Return outputs and updates; evaluation updates nothing."""
-        return self.get_outputs(training), self.updates if training else {}
+        outputs = self.get_outputs(training)
+        prepare_for(list(outputs.values()))  # while gradients are derived and simplified
+        return outputs, self.updates if training else {}
 
     def cache_program(self, key: tuple[object, ...], make: Callable[[], Program]) -> Program:
         if key not in self.programs:
