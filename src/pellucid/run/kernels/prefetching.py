@@ -10,7 +10,7 @@ from pellucid.graph.traversal import topological
 from pellucid.run.kernels import convolution_lowerings, ffi, lowerings
 from pellucid.run.kernels.loading import get_executor, prefetch_kernel, start_preparation
 from pellucid.run.kernels.window_shapes import Placeholder
-from pellucid.run.native.product_limit import count_summands
+from pellucid.run.native.product_limit import LIMITS, count_summands
 
 LOWERINGS: Mapping[str, Callable[..., Any]] = {
     "conv": convolution_lowerings.conv,
@@ -23,14 +23,15 @@ LOWERINGS: Mapping[str, Callable[..., Any]] = {
 """Lowerings that depend on the shapes of the operands only."""
 
 
-def prefetch_kernels(results: Sequence[Expr], samples: int, operations: int) -> None:
-    """Start to compile the convolutions of a graph if they take more than some operations.
+def prefetch_kernels(results: Sequence[Expr], samples: int) -> None:
+    """Start to compile the convolutions of a graph, unless they are so small that its loop may be compiled as C.
 
-    The graph need not be traced: it has all sizes but the number of samples, which kernels do not depend on.
+    The graph need not be traced: it has all sizes but the number of samples, which kernels do not depend on. The number
+    decides whether a kernel is worthwhile; it may be less than that of the batches.
     """
     nodes = topological(results)
     products = sum(2 * count_elements(e, samples) * count_summands(e) for e in nodes if is_convolution(e))
-    if products > operations and lowerings.get_lowerings():
+    if products > LIMITS.operations and lowerings.get_lowerings():
         start_preparation()
         get_executor().submit(prefetch, nodes, samples)
 

@@ -5,11 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 from pellucid.graph.evaluate import watch_subgraphs
 from pellucid.graph.expr import Expr
 from pellucid.run.native.errors import NotNative
+from pellucid.run.native.target import MAX_SCRATCH_BYTES
+
+
+class StepLimits(NamedTuple):
+    """The largest step that is compiled as C: operations of its matrix products, and bytes of its arrays."""
+
+    operations: int
+    scratch_bytes: int
+
+
+LIMITS = StepLimits(1 << 22, MAX_SCRATCH_BYTES)
+"""XLA computes larger steps faster, on all cores."""
 
 
 def report_products(operations: int) -> NotNative:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -26,7 +26,7 @@ from pellucid.run.native.compiler import describe_compiler, load_library, requir
 from pellucid.run.native.compiler_process import warn_once
 from pellucid.run.native.errors import NotNative, RejectedProgram
 from pellucid.run.native.jaxpr_reader import trace_step
-from pellucid.run.native.product_limit import limit_products
+from pellucid.run.native.product_limit import LIMITS, StepLimits, limit_products
 from pellucid.run.native.sweep_driver import SweepDriver, load_driver
 from pellucid.run.native.target import MAX_SCRATCH_BYTES, MAX_STATE_BYTES, NATIVE
 from pellucid.run.program import BatchedProgram, OutputHistory, Program
@@ -35,17 +35,6 @@ from pellucid.typing import Array
 
 MAX_EXPRESSIONS = 3000
 """XLA compiles steps with more expressions."""
-
-
-class StepLimits(NamedTuple):
-    """The largest step that is compiled as C: operations of its matrix products, and bytes of its arrays."""
-
-    operations: int
-    scratch_bytes: int
-
-
-LIMITS = StepLimits(1 << 22, MAX_SCRATCH_BYTES)
-"""XLA computes larger steps faster, on all cores."""
 
 DENSE_LIMITS, MAX_WEIGHT_BYTES = StepLimits(1 << 25, 4 * MAX_SCRATCH_BYTES), 1 << 15
 """Limits for dense networks whose weights all have at most this size. One core is faster than XLA on two: weights and
@@ -176,7 +165,7 @@ class AutoProgram(XlaProgram):
     ) -> Iterator[None]:
         """Run many steps in chunks, and yield after each."""
         if args and self.loop_key(args, walk) not in self.compiled:
-            prefetch_kernels(self.program.results, (*args[0].shape[walk:], 1)[0], LIMITS.operations)
+            prefetch_kernels(self.program.results, (*args[0].shape[walk:], 1)[0])
         loop = self.get_loop(args, walk) if history.steps < steps else None
         if loop is None:
             yield from super().run(args, steps, walk, history, limit)
