@@ -103,7 +103,7 @@ def test_convolutions_and_pooling_are_prefetched(kernels, make):
 def test_more_blocks_need_no_more_kernels_or_programs(kernels, programs):
     fit(make_resnet(2))
     count, requested = len(kernels[1]), len(programs)
-    assert requested == 1  # the loop over the steps of an epoch, and no small program beside it
+    assert requested == 1  # the loop over the steps of an epoch, and no small helper program
     fit(make_resnet(4))
     assert len(kernels[1]) == count
     assert len(programs) == 2

@@ -13,7 +13,7 @@ from pellucid.run.native.equations import Value
 from pellucid.run.native.jaxpr_reader import trace_step
 
 emitted: dict[Hashable, str | None] = {}
-"""The statements of this process by what they compute. The layers of a network often have equal ones."""
+"""The statements of this process, by a description of their expressions. Layers of a network often have equal ones."""
 
 
 def emit_expressions(terms: Sequence[Expr], operands: Sequence[Expr], dtype: str) -> str | None:
