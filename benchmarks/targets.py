@@ -130,6 +130,19 @@ def get_family_ratio(family: str) -> Callable[[Found], float]:
     return lambda found: float(found["families"]["summary"]["families"][family]["median"])
 
 
+def get_first_epoch(kind: str) -> Callable[[Found], float]:
+    """Measure the seconds to the end of pellucid's first epoch, in the slowest of some networks of medium size.
+
+    ``kind`` is ``first`` for an empty and ``again`` for a filled compilation cache.
+    """
+
+    def measure(found: Found) -> float:
+        times = {(one["family"], one["size"]): one["libraries"] for one in found["families"]["networks"]}
+        return max(float(times[family, "medium"]["pellucid"][kind] or np.nan) for family in LARGE_PROGRAMS)
+
+    return measure
+
+
 def get_share_ahead(found: Found) -> float:
     """Return the percentage of families at 1.2 or more."""
     summary = found["families"]["summary"]
@@ -148,6 +161,14 @@ def count_cliffs(found: Found) -> float:
     return float(sum(len(one["cliffs"]) for one in found["cliffs"].values()))
 
 
+LARGE_PROGRAMS = ("resnet", "unet", "separable")
+"""Families whose programs take long to compile."""
+
+COMPILING = (
+    "XLA and the C compiler use both cores; tried: one kernel for all parts of gradients with strides, for equal sizes"
+    " and for all updates, no intrinsics header, kernels compiled while JAX is imported, which halved the time"
+)
+IMPORTING = "importing JAX takes a quarter, tracing and lowering a third; tried: no second trace for the C backend"
 IN_PAGES = (
     "the page trains and draws on the same cores, and V8 keeps the order of WebAssembly instructions; tried: shorter "
     "loops and fewer coarse pictures, which helped; other unrolling and Binaryen's optimizer, which did not"
@@ -306,6 +327,22 @@ TARGETS = (
     ),
     Target("families at 1.2 times or more", get_share_ahead, 66, "%", True, FAMILY),
     Target("families: largest peak memory over the leanest peer's", get_family_memory, 1, "times", False, MEMORY),
+    Target(
+        "first epoch of ResNet, U-Net and depthwise network, empty cache",
+        get_first_epoch("first"),
+        4,
+        "s",
+        False,
+        COMPILING,
+    ),
+    Target(
+        "first epoch of ResNet, U-Net and depthwise network, filled cache",
+        get_first_epoch("again"),
+        1.5,
+        "s",
+        False,
+        IMPORTING,
+    ),
     Target("cliffs between neighboring sizes", count_cliffs, 0, "cliffs", False, CLIFFS),
 )
 

@@ -22,7 +22,7 @@ from pellucid.run.graph_partitioning import MAX_EXPRESSIONS, PartitionedStep
 from pellucid.run.interrupts import DeferSigint
 from pellucid.run.jax_runtime import get_first_line, jax, without_jax_notes, x64
 from pellucid.run.kernels.loading import compile_with_kernels
-from pellucid.run.kernels.lowerings import get_lowerings
+from pellucid.run.kernels.lowerings import get_lowerings, prepare_for
 from pellucid.run.program import OutputHistory, Program, Shapes
 from pellucid.typing import Array
 
@@ -60,6 +60,7 @@ class XlaProgram:
         self.paces: dict[Hashable, int] = {}
         """For each loop, how many steps take about `CHUNK_SECONDS`."""
         self.trim_policy: TrimPolicy = TrimPolicy()
+        prepare_for(program.results)
 
     def trace(
         self, state: Sequence[Buffer], read: Sequence[Buffer], args: Sequence[Buffer]

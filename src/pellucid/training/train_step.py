@@ -22,6 +22,7 @@ from pellucid.nn.masks import find_mask
 from pellucid.nn.metrics import MeanMetricWrapper, Metric, MetricFunction
 from pellucid.nn.metrics.array_state import make_result_function
 from pellucid.run.device_selection import DEFAULT_PLACEMENT, Placement
+from pellucid.run.kernels.prefetching import prefetch_kernels
 from pellucid.training.epoch_program import ArrayEpochProgram, BatchEpochProgram
 from pellucid.training.loop_progress import StepMetric
 from pellucid.typing import Array, DTypeLike
@@ -130,7 +131,9 @@ class TrainStep:
         """Return the program for data of these shapes on these devices."""
         key = (training, *((a.shape, a.dtype) for a in arrays), str(placement))
         data = dict(zip(self.inputs, arrays, strict=True))
-        return self.cache_program(key, lambda: ArrayEpochProgram(*self.get_definition(training), data, placement))
+        return self.cache_program(
+            key, lambda: ArrayEpochProgram(*self.get_definition(training, placement), data, placement)
+        )
 
     def get_batch_program(
         self, dtypes: Sequence[DTypeLike], training: bool, placement: Placement = DEFAULT_PLACEMENT
@@ -138,11 +141,16 @@ class TrainStep:
         """Return the program for batches of these dtypes on these devices."""
         key = (training, *dtypes, str(placement))
         data = dict(zip(self.inputs, dtypes, strict=True))
-        return self.cache_program(key, lambda: BatchEpochProgram(*self.get_definition(training), data, placement))
+        return self.cache_program(
+            key, lambda: BatchEpochProgram(*self.get_definition(training, placement), data, placement)
+        )
 
-    def get_definition(self, training: bool) -> tuple[dict[str, Expr], dict[Shared, Expr]]:
+    def get_definition(self, training: bool, placement: Placement) -> tuple[dict[str, Expr], dict[Shared, Expr]]:
         """Return outputs and updates; evaluation updates nothing."""
-        return self.get_outputs(training), self.updates if training else {}
+        outputs = self.get_outputs(training)
+        if placement == DEFAULT_PLACEMENT:
+            prefetch_kernels(list(outputs.values()), 1)  # while gradients are derived and simplified
+        return outputs, self.updates if training else {}
 
     def cache_program(self, key: tuple[object, ...], make: Callable[[], Program]) -> Program:
         if key not in self.programs:

@@ -32,6 +32,8 @@ CONVOLUTIONS = [
     ("same, one channel", (2, 12, 11, 1), (5, 5, 1, 18), {"padding": "same"}),
     ("strides", (2, 9, 8, 3), (3, 2, 3, 33), {"strides": (2, 1), "padding": ((1, 2), (0, 1))}),
     ("strides larger than the window", (2, 11, 10, 2), (2, 2, 2, 4), {"strides": 3}),
+    ("rows that no window meets", (2, 1, 9, 3), (2, 2, 3, 4), {"strides": (3, 1), "padding": ((2, 3), (0, 0))}),
+    ("strides of rows of odd height", (2, 13, 7, 5), (3, 3, 5, 6), {"strides": (2, 3), "padding": "same"}),
     ("dilation", (2, 9, 12, 4), (3, 2, 4, 20), {"dilation": (2, 3), "padding": ((1, 0), (2, 1))}),
     ("1 x 1", (2, 5, 6, 40), (1, 1, 40, 50), {}),
     ("many channels", (2, 4, 4, 70), (3, 3, 70, 64), {"padding": "same"}),

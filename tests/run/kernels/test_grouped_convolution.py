@@ -118,7 +118,14 @@ def test_shorter_vector_registers(kernels, monkeypatch):
 def test_strided_gradients_with_amx(amx, kernels, monkeypatch):
     monkeypatch.setattr(convolution_programs, "MAX_AMX_WASTE", np.inf)
     check_convolution(kernels, pel.conv, (2, 7, 8, 32), (3, 3, 32, 32), {"padding": "same", "strides": 2}, "float32")
-    assert sum("amx_conv_rows(const uint16_t" in code for code in kernels) == 4  # one for each remainder
+    assert sum("amx_conv_rows(const uint16_t" in code for code in kernels) == 1  # for all remainders
+
+
+@pytest.mark.parametrize("height", [11, 61])
+def test_strided_gradients_in_bands(kernels, no_amx, height):
+    """The bands of one image, whose last row belongs to some remainders only."""
+    shape, window = (1, height, 20, 4), (3, 3, 4, 5)
+    check_convolution(kernels, pel.conv, shape, window, {"padding": "same", "strides": 2}, "float32")
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

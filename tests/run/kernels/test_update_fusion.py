@@ -135,3 +135,26 @@ def test_xla_computes_very_long_expressions(calls):
     found = pel.function([x], [y, y + x], mode="xla")(np.ones(5, "float32"))
     assert not calls
     np.testing.assert_allclose(found[1], found[0] + 1, rtol=1e-6)
+
+
+def test_one_kernel_updates_small_and_large_variables(calls, monkeypatch):
+    monkeypatch.setattr(update_fusion, "MIN_ELEMENTS", 2**14)
+    codes, request = [], ffi.request_kernel
+    monkeypatch.setattr(ffi, "request_kernel", lambda code: codes.append(code) or request(code))
+    rng = np.random.default_rng(0)
+    x = pel.matrix("x", shape=("n", 100))
+    W, b = (
+        pel.shared(rng.normal(size=size).astype("float32"), name) for name, size in (("W", (100, 60)), ("b", (60,)))
+    )
+    loss = pel.tanh(x @ W + b).mean()
+    values = []
+    for mode in ("xla", "numpy"):
+        W.set_value(0.01 * np.ones((100, 60), "float32"))
+        b.set_value(np.zeros(60, "float32"))
+        step = pel.function([x], loss, updates=pel.optimizers.Adam(0.05).updates(loss, [W, b]), mode=mode)
+        step(np.ones((8, 100), "float32"))
+        values.append([W.get_value(), b.get_value()])
+    assert [results for results, _, _ in calls] == [3, 3]
+    assert len({code for code in codes if "compute_elements" in code}) == 1
+    for found, expected in zip(*values, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-5)

@@ -5,7 +5,9 @@ import pytest
 
 import pellucid as pel
 from pellucid import nn
+from pellucid.run.native import product_limit, program
 from pellucid.run.native.compiler import find_compiler
+from pellucid.run.native.product_limit import count_summands
 
 pytestmark = pytest.mark.skipif(find_compiler() is None, reason="there is no C compiler")
 
@@ -30,3 +32,23 @@ def is_compiled_as_c(layers, shape, batch):
 )
 def test_large_products_are_c_only_in_dense_networks_with_small_weights(layers, shape, batch, expected):
     assert is_compiled_as_c(layers, shape, batch) == expected
+
+
+def test_a_step_is_not_traced_beyond_its_limit(monkeypatch):
+    x, kernel = pel.tensor4("x", shape=("n", 32, 32, 8)), pel.shared(np.ones((3, 3, 8, 32), "float32"), "kernel")
+    traced = []
+    monkeypatch.setattr(product_limit, "count_summands", lambda e: traced.append(e.op.name) or count_summands(e))
+    loss = pel.tanh(pel.conv(x, kernel)).mean()
+    step = pel.function([x], loss, updates={kernel: kernel - 0.1 * pel.grad(loss, kernel)})
+    step.repeat(2, np.ones((4, 32, 32, 8), "float32"))
+    assert traced[-1] == "conv"
+    assert "tanh" not in traced
+    assert any(name.startswith("XLA") for names in step.backend.backends.values() for name in names)
+
+
+def test_products_of_small_steps_are_traced_to_the_end(monkeypatch):
+    operations = []
+    check = program.check_products
+    monkeypatch.setattr(program, "check_products", lambda block, limit: operations.append(limit) or check(block, limit))
+    assert is_compiled_as_c([nn.Dense(16)], (8,), 8)
+    assert operations

@@ -81,7 +81,6 @@ static void sum_share(void *data, int64_t task) {
 /* Images are divided into a fixed number of shares, whose sums are added in order: the result has the same bits for any
    number of threads. */
 XLA_FFI_Error *run(XLA_FFI_CallFrame *frame) {
-  if (answer_metadata_query(frame)) return 0;
   XLA_FFI_Buffer *images = argument(frame, 0);
   real *output = result(frame, 0)->data;
   Call call = {images->data, argument(frame, 1)->data, 0, images->dims[0], SHARES};

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 from pellucid.graph.ops.conv_transpose import compute_transposed_size
-from pellucid.graph.ops.convolution import swap_group_channels
-from pellucid.run.jax_runtime import jax
 from pellucid.run.kernels import ffi
 from pellucid.run.kernels.convolution_programs import ConvolutionSpec, split_evenly
 from pellucid.run.kernels.grouped_shapes import GroupedSpec, make_grouped_spec, make_transposed_spec
-from pellucid.run.kernels.source_assembly import ITEM_SIZES, Pair
-from pellucid.run.kernels.window_shapes import Padding, as_2d_kernel, as_images, as_pair, describe_windows
+from pellucid.run.kernels.source_assembly import ITEM_SIZES
+from pellucid.run.kernels.transposed_shapes import transpose_spec
+from pellucid.run.kernels.window_shapes import Padding, Placeholder, as_2d_kernel, as_images, as_pair, describe_windows
 
 if TYPE_CHECKING:
     from jax import Array as JaxArray
@@ -43,11 +40,8 @@ def conv(
     spec = make_conv_spec(x, kernel, strides, padding, dilation, groups)
     if spec is None:
         return None
-    operands = [as_images(x), as_2d_kernel(kernel)]
-    if bias is not None:
-        spec = replace(spec, rectified=True)
-        operands.append(bias)
-    if uses_planes(grouped := make_grouped_spec(spec)):
+    operands = [as_images(x), as_2d_kernel(kernel), *([] if bias is None else [bias])]
+    if uses_planes(grouped := make_grouped_spec(spec, rectified=bias is not None)):
         output: JaxArray = ffi.grouped_conv(grouped, *operands)
     else:
         output = ffi.conv_forward(spec, *operands)
@@ -80,16 +74,16 @@ def conv_transpose(
     """Return a transposed convolution, or None to leave it to XLA."""
     per_axis = zip(x.shape[1:-1], kernel.shape[:-2], strides, padding, output_padding, dilation, strict=True)
     sizes = (compute_transposed_size(*each) for each in per_axis)
-    like = jax().numpy.zeros((x.shape[0], *sizes, kernel.shape[-2] * groups), x.dtype)  # only its shape is used
-    spec = make_conv_spec(like, kernel, strides, padding, dilation, groups)
+    like = Placeholder((x.shape[0], *sizes, kernel.shape[-2] * groups), str(x.dtype))
+    spec = make_conv_spec(cast("JaxArray", like), kernel, strides, padding, dilation, groups)
     return None if spec is None else transpose_conv(spec, x, kernel)
 
 
 def transpose_conv(spec: ConvolutionSpec, g: JaxArray, kernel: JaxArray) -> JaxArray | None:
     """Return the gradient of a convolution with respect to its input, or None to leave it to XLA.
 
-    With stride s, input places with the same remainder modulo s meet every s-th row of the kernel. Each remainder is a
-    convolution with a correspondingly smaller kernel, flipped, and writes its places of one array.
+    With stride s, input places with the same remainder modulo s meet every s-th row of the kernel. They are a
+    convolution with a correspondingly smaller kernel, mirrored.
     """
     gradient, window = as_images(g), as_2d_kernel(kernel)
     if uses_planes(grouped := make_transposed_spec(spec)):
@@ -97,56 +91,8 @@ def transpose_conv(spec: ConvolutionSpec, g: JaxArray, kernel: JaxArray) -> JaxA
     elif any(s > 1 and d > 1 for s, d in zip(spec.strides, spec.dilation, strict=True)):
         return None
     else:
-        result = add_remainders(spec, gradient, window)
+        result = ffi.conv_forward(transpose_spec(spec), gradient, window, transposed=True)
     return result.reshape(g.shape[0], *spec.input_size[4 - g.ndim :], spec.channels)
-
-
-def add_remainders(spec: ConvolutionSpec, gradient: JaxArray, window: JaxArray) -> JaxArray:
-    xp = jax().numpy
-    (h, w), (step_y, step_x) = spec.input_size, spec.strides
-    remainders = list(itertools.product(range(min(step_y, h)), range(min(step_x, w))))
-    parts = [describe_remainder(spec, remainder) for remainder in remainders]
-    result: list[JaxArray] = []
-    if not all(parts):  # some places meet no element of the kernel
-        result = [xp.zeros((gradient.shape[0], h, w, spec.channels), gradient.dtype)]
-    for taps, part in filter(None, parts):
-        flipped: Any = swap_group_channels(xp, xp.flip(window[taps], axis=(0, 1)), spec.groups)
-        result = [ffi.conv_forward(part, gradient, flipped, *result)]
-    return result[0]
-
-
-def describe_remainder(spec: ConvolutionSpec, remainder: Pair) -> tuple[tuple[slice, ...], ConvolutionSpec] | None:
-    """Return the part of the kernel and the sizes of the convolution that compute the input places with one remainder.
-
-    None if no element of the kernel meets them.
-    """
-    taps, windows, output_size, padding = [], [], [], []
-    for r, n, k, s, low, d in zip(
-        remainder, spec.input_size, spec.window, spec.strides, spec.padding, spec.dilation, strict=True
-    ):
-        first = (r + low) % s
-        taps.append(slice(first, None, s))
-        windows.append(len(range(first, k, s)))
-        output_size.append(-(-(n - r) // s))
-        padding.append((windows[-1] - 1) * d - (r + low - first) // s)
-    if 0 in windows:
-        return None
-    part = ConvolutionSpec(
-        input_size=spec.output_size,
-        window=(windows[0], windows[1]),
-        output_size=(output_size[0], output_size[1]),
-        channels=spec.filters,
-        filters=spec.channels,
-        groups=spec.groups,
-        strides=(1, 1),
-        dilation=spec.dilation,
-        padding=(padding[0], padding[1]),
-        dtype=spec.dtype,
-        output_steps=spec.strides,
-        output_start=remainder,
-        result_size=spec.input_size,
-    )
-    return tuple(taps), part
 
 
 def conv_kernel_gradient(

@@ -36,21 +36,35 @@ filters."""
 
 
 @dataclass(frozen=True, kw_only=True)
+class Part:
+    """The places of the result of a convolution that meet the same elements of its kernel."""
+
+    output_size: Pair  # rows and columns of places
+    window: Pair  # elements of the kernel
+    output_start: Pair = (0, 0)  # the first place in the result
+    offset: Pair = (0, 0)  # of the first window in the padded images
+    first_tap: Pair = (0, 0)  # the first element in the kernel
+
+
+@dataclass(frozen=True, kw_only=True)
 class ConvolutionSpec(WindowSpec):
-    """Sizes of a two-dimensional convolution."""
+    """Sizes of a two-dimensional convolution.
+
+    If it is the transpose of a convolution with strides, ``parts`` are the places with the same remainders modulo these
+    strides. ``window`` and ``output_size`` are then the largest of a part.
+    """
 
     filters: int  # channels of the output
     groups: int = 1
-    output_steps: Pair = (1, 1)  # rows and columns of the result from one output place to the next
-    output_start: Pair = (0, 0)  # the first output place in the result
-    result_size: Pair | None = None  # of the result; by default the size of the output
-    rectified: bool = False  # whether a bias is added, and negative sums become zero
+    parts: tuple[Part, ...] = ()
+    output_steps: Pair = (1, 1)  # rows and columns of the result from one place of a part to the next
+    kernel_size: Pair | None = None  # of all parts; by default the window
+    result_size: Pair | None = None  # of all parts; by default the size of the output
 
     @property
     def constants(self) -> dict[str, int]:
         """Constants of the C program."""
-        (row, pixel), (y, x) = self.output_strides, self.output_start
-        height, width = self.result_size or self.output_size
+        (row, pixel), (height, width) = self.output_strides, self.result_size or self.output_size
         names = ("WINDOW_H", "WINDOW_W", "DILATION_Y", "DILATION_X")
         constants = super().constants | dict(zip(names, (*self.window, *self.dilation), strict=True))
         return constants | {
@@ -64,10 +78,28 @@ class ConvolutionSpec(WindowSpec):
             "NEEDS_PADDING": int(self.needs_padding),
             "OUTPUT_ROW": row,
             "OUTPUT_PIXEL": pixel,
-            "OUTPUT_START": (y * width + x) * self.filters,
             "RESULT_SIZE": height * width * self.filters,
-            "RECTIFIED": int(self.rectified),
         }
+
+    @property
+    def all_parts(self) -> tuple[Part, ...]:
+        """The parts of a transposed convolution; those of another one are one part."""
+        return self.parts or (Part(output_size=self.output_size, window=self.window),)
+
+    @property
+    def extent(self) -> Pair:
+        """Rows and columns that the windows of one place of each part cover."""
+        h, w = (
+            max(p.offset[axis] + max(p.window[axis] - 1, 0) * self.dilation[axis] + 1 for p in self.all_parts)
+            for axis in (0, 1)
+        )
+        return h, w
+
+    @property
+    def padded_size(self) -> Pair:
+        """Height and width of the area that the windows cover, padding included."""
+        h, w = ((n - 1) * s + e for n, s, e in zip(self.output_size, self.strides, self.extent, strict=True))
+        return h, w
 
     @property
     def group_filters(self) -> int:
@@ -130,24 +162,65 @@ class ConvolutionSpec(WindowSpec):
     @property
     def run(self) -> int:
         """Elements of the window that are contiguous in memory."""
-        return self.channels // self.groups * (self.window[1] if self.has_contiguous_rows else 1)
+        return self.get_run(self.window)
+
+    def get_run(self, window: Pair) -> int:
+        """Return the number of elements of a window that are contiguous in memory."""
+        return self.channels // self.groups * (window[1] if self.has_contiguous_rows else 1)
 
 
 def emit_conv_forward(conv: ConvolutionSpec) -> str:
-    columns = max(size for _, size in split_evenly(conv.output_size[1], conv.max_tile))
-    rows = max(1, min(conv.output_size[0], conv.max_tile // columns))
+    heights, widths = zip(*(part.output_size for part in conv.all_parts), strict=True)
+    columns = max(size for _, size in split_evenly(min(widths), conv.max_tile))
+    rows = max(1, min(min(heights), conv.max_tile // columns))
     padded_bytes = conv.padded_size[0] * conv.padded_size[1] * conv.channels * ITEM_SIZES[conv.dtype]
     amx = uses_amx_forward(conv)
     images = MAX_IMAGES_PER_TASK if amx else max(1, min(MAX_IMAGES_PER_TASK, TASK_BYTES // padded_bytes))
     constants = conv.constants | {"TILE_ROWS": rows, "TILE_COLUMNS": columns, "IMAGES_PER_TASK": images}
+    constants["MIN_BAND_ROWS"] = rows + (max(heights) > min(heights))  # the last band of a part may lack a row
+    part_constants, parts = emit_parts(conv)
     return assemble_kernel(
         conv.dtype,
-        constants | band_constants(conv, amx),
+        constants | part_constants | band_constants(conv, amx),
         read_source("pad_image.c"),
+        read_source("conv_parts.c"),
+        parts,
         emit_conv_tile(conv, rows, columns),
         *(read_amx_sources("amx/conv_forward.c") if amx else [read_source("amx/stub.c")]),
         read_source("conv_forward.c"),
     )
+
+
+def emit_parts(conv: ConvolutionSpec) -> tuple[dict[str, int], str]:
+    """Return constants that depend on the parts of a convolution, and the table of the parts in C."""
+    width = (conv.result_size or conv.output_size)[1]
+    rows, kernel_start, blocks_start, reach = [], 0, 0, 0
+    for part in conv.all_parts:
+        run = conv.get_run(part.window)
+        offset = (part.offset[0] * conv.row_width + part.offset[1]) * conv.channels
+        start = (part.output_start[0] * width + part.output_start[1]) * conv.filters
+        runs = 1 if conv.has_contiguous_rows else part.window[1]
+        places = (*part.output_size, start, offset)
+        rows.append((*places, *part.window, *part.first_tap, runs, run, kernel_start, blocks_start))
+        elements = part.window[0] * part.window[1] * conv.channels // conv.groups
+        kernel_start += elements * conv.filters
+        blocks_start += (elements + 1) * conv.padded_filters * conv.groups
+        row_size = conv.padded_size[1] * conv.channels
+        reach = max(reach, offset + (part.window[0] - 1) * conv.dilation[0] * row_size + round_up_to_tiles(run))
+    constants = {
+        "PARTS": len(rows),
+        "EXTENT_H": conv.extent[0],
+        "KERNEL_W": (conv.kernel_size or conv.window)[1],
+        "TAP_STEP_Y": conv.output_steps[0],
+        "TAP_STEP_X": conv.output_steps[1],
+        "KERNEL_SIZE": kernel_start,
+        "BLOCKS_SIZE": blocks_start,
+        "PART_ROWS": sum(part.window[0] for part in conv.all_parts),
+        "PART_TILES": sum(part.window[0] * -(-conv.get_run(part.window) // 32) for part in conv.all_parts),
+        "AMX_REACH": reach,
+    }
+    table = ",\n".join("  {" + ", ".join(map(str, row)) + "}" for row in rows)
+    return constants, f"static const Part parts[PARTS] = {{\n{table}\n}};\n"
 
 
 def emit_conv_tile(conv: ConvolutionSpec, rows: int, columns: int) -> str:
@@ -160,21 +233,23 @@ def emit_conv_tile(conv: ConvolutionSpec, rows: int, columns: int) -> str:
         f"  store_vector(o + {r * row + t * pixel + v * conv.lanes}, {c}, left - {v * conv.lanes});"
         for r, t, v, c in places
     )
-    runs = 1 if conv.has_contiguous_rows else conv.window[1]
     bias = "\n".join(f"  {c} = rectify({c} + b{v});" for _, _, v, c in places)
-    epilogue = f"  {{\n{emit_loads(conv.vectors, conv.lanes)}\n{bias}\n  }}" if conv.rectified else ""
     return f"""{STORE_VECTOR}{RECTIFY}
-static void conv_tile(const real *restrict s, const real *restrict q, real *restrict o, int64_t left) {{
+static void conv_tile(const real *restrict s, const real *restrict q, real *restrict o, int64_t left, int64_t window_h,
+                      int64_t runs, int64_t run, int rectified) {{
 {zeros}
-  for (int y = 0; y < {conv.window[0]}; y++)
-    for (int x = 0; x < {runs}; x++) {{
+  for (int64_t y = 0; y < window_h; y++)
+    for (int64_t x = 0; x < runs; x++) {{
       const real *p = s + (y * {dy * w} + x * {dx}) * {conv.channels};
-      for (int k = 0; k < {conv.run}; k++, q += {conv.block}) {{
+      for (int64_t k = 0; k < run; k++, q += {conv.block}) {{
 {emit_loads(conv.vectors, conv.lanes)}
 {products}
       }}
     }}
-{epilogue}
+  if (rectified) {{
+{emit_loads(conv.vectors, conv.lanes)}
+{bias}
+  }}
 {stores}
 }}
 """
@@ -214,9 +289,13 @@ def uses_amx_forward(conv: ConvolutionSpec) -> bool:
     AMX reads tiles from the image as it is stored. It pads a row of the window and a block of filters to 32, and
     computes all places of the padded width; this waste must stay below `MAX_AMX_WASTE`.
     """
-    computed = round_up_to_tiles(conv.run) * round_up_to_tiles(conv.filters) * conv.padded_size[1]
-    needed = conv.run * conv.filters * conv.output_size[1]
-    return supports_amx(conv) and conv.has_contiguous_rows and computed / needed <= MAX_AMX_WASTE
+    if not supports_amx(conv) or not conv.has_contiguous_rows:
+        return False
+    sizes = [(part.window[0] * part.output_size[0], conv.get_run(part.window), part) for part in conv.all_parts]
+    filters = round_up_to_tiles(conv.filters)
+    computed = sum(rows * round_up_to_tiles(run) * filters * conv.padded_size[1] for rows, run, _ in sizes)
+    needed = sum(rows * run * conv.filters * part.output_size[1] for rows, run, part in sizes)
+    return 0 < computed <= MAX_AMX_WASTE * needed
 
 
 def supports_amx(conv: ConvolutionSpec) -> bool:

@@ -19,9 +19,19 @@ int add_kernel(uint64_t key, XLA_FFI_Handler *handler) {
   return 0;
 }
 
+/* XLA calls each handler once to ask for its interface version; answer, and return whether this is such a call. */
+static int answer_metadata_query(XLA_FFI_CallFrame *frame) {
+  XLA_FFI_Extension_Base *extension = frame->extension_start;
+  if (!extension || extension->type != XLA_FFI_Extension_Metadata) return 0;
+  XLA_FFI_Metadata *metadata = ((XLA_FFI_Metadata_Extension *)extension)->metadata;
+  metadata->api_version.major_version = XLA_FFI_API_MAJOR;
+  metadata->api_version.minor_version = XLA_FFI_API_MINOR;
+  return 1;
+}
+
 XLA_FFI_Error *run(XLA_FFI_CallFrame *frame) {
   if (answer_metadata_query(frame)) return 0;
-  const uint64_t key = *(uint64_t *)((XLA_FFI_Scalar *)frame->attrs.attrs[0])->value;
+  const uint64_t key = attribute(frame, 0);
   for (Entry *entry = atomic_load(&buckets[key % BUCKETS]); entry; entry = entry->next)
     if (entry->key == key) return entry->handler(frame);
   XLA_FFI_Error_Create_Args args = {XLA_FFI_Error_Create_Args_STRUCT_SIZE, 0, "a pellucid kernel is not loaded",

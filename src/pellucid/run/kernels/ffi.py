@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -16,10 +18,26 @@ from pellucid.run.kernels.grouped_shapes import GroupedSpec
 from pellucid.run.kernels.loading import TARGET, request_kernel
 from pellucid.run.kernels.matmul_program import MatmulSpec, choose_tile_vectors, emit_matmul
 from pellucid.run.kernels.pooling_programs import PoolingSpec, emit_max_pool, emit_max_pool_gradient
+from pellucid.run.kernels.window_shapes import Placeholder
 from pellucid.run.native.compiler import describe_compiler
 
 if TYPE_CHECKING:
     from jax import Array as JaxArray
+
+
+codes: ContextVar[list[str] | None] = ContextVar("codes", default=None)
+"""Where the code of kernels is collected instead of calling them."""
+
+
+@contextmanager
+def collect_codes() -> Iterator[list[str]]:
+    """Collect the code of the kernels that lowerings call inside a ``with`` block, with placeholders as operands."""
+    collected: list[str] = []
+    token = codes.set(collected)
+    try:
+        yield collected
+    finally:
+        codes.reset(token)
 
 
 @functools.cache
@@ -29,36 +47,45 @@ def emit_code(emit: Callable[[Any], str], spec: Any) -> str:
 
 
 def call_kernel(
-    code: str, shape: tuple[int, ...], *operands: JaxArray, aliases: dict[int, int] | None = None
+    code: str, shape: tuple[int, ...], *operands: JaxArray, aliases: dict[int, int] | None = None, **attributes: int
 ) -> JaxArray:
     """Call a kernel, whose result has this shape and the dtype of the first operand; see `call_with_results`."""
-    [found] = call_with_results(code, [jax().ShapeDtypeStruct(shape, operands[0].dtype)], *operands, aliases=aliases)
+    collected = codes.get()
+    if collected is not None:
+        collected.append(code)
+        return cast("JaxArray", Placeholder(shape, str(operands[0].dtype)))
+    results = [jax().ShapeDtypeStruct(shape, operands[0].dtype)]
+    [found] = call_with_results(code, results, *operands, aliases=aliases, **attributes)
     return found
 
 
 def call_with_results(
-    code: str, results: Sequence[Any], *operands: JaxArray, aliases: dict[int, int] | None = None
+    code: str,
+    results: Sequence[Any],
+    *operands: JaxArray,
+    aliases: dict[int, int] | None = None,
+    **attributes: int,
 ) -> Sequence[JaxArray]:
     """Call a kernel with several results of these shapes and dtypes (`jax.ShapeDtypeStruct`).
 
-    Raises `NotNative` if the compiler cannot compile it.
+    The names of attributes come after ``key`` in the alphabet. Raises `NotNative` if the compiler cannot compile it.
     """
     key = np.int64(request_kernel(code))
     note_backends([f"C kernels: {describe_compiler()}"])  # of the program that is traced
     call = jax().ffi.ffi_call(TARGET, results, vmap_method="sequential", input_output_aliases=aliases or {})
-    found: Sequence[JaxArray] = call(*operands, key=key)
+    found: Sequence[JaxArray] = call(
+        *operands, key=key, **{name: np.int64(value) for name, value in attributes.items()}
+    )
     return found
 
 
-def conv_forward(conv: ConvolutionSpec, *operands: JaxArray) -> JaxArray:
-    """Return a convolution of images with a kernel.
+def conv_forward(conv: ConvolutionSpec, *operands: JaxArray, transposed: bool = False) -> JaxArray:
+    """Return a convolution of images with a kernel, or its rectified sum with a bias.
 
-    A third operand is the bias if the result is rectified. Otherwise it is an array in which the places of the result
-    are replaced; without it, places that the convolution leaves out have any values.
+    ``transposed`` says whether the kernel is that of the convolution whose transpose ``conv`` describes.
     """
     shape = (operands[0].shape[0], *(conv.result_size or conv.output_size), conv.filters)
-    aliases = {2: 0} if len(operands) == 3 and not conv.rectified else None
-    return call_kernel(emit_code(emit_conv_forward, conv), shape, *operands, aliases=aliases)
+    return call_kernel(emit_code(emit_conv_forward, conv), shape, *operands, transposed=transposed)
 
 
 def conv_kernel_gradient(conv: ConvolutionSpec, x: JaxArray, g: JaxArray) -> JaxArray:

@@ -16,7 +16,6 @@ static void compute_block(void *data, int64_t task) {
 }
 
 XLA_FFI_Error *run(XLA_FFI_CallFrame *frame) {
-  if (answer_metadata_query(frame)) return 0;
   Call call = {.size = 1};
   for (int k = 0; k < OPERANDS; k++) call.operands[k] = argument(frame, k)->data;
   for (int k = 0; k < RESULTS; k++) call.results[k] = result(frame, k)->data;

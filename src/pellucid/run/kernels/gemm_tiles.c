@@ -92,7 +92,6 @@ static void multiply_chunk(void *data, int64_t task) {
 }
 
 XLA_FFI_Error *run(XLA_FFI_CallFrame *frame) {
-  if (answer_metadata_query(frame)) return 0;
   Call call = read_call(frame);
   call.panels = ceil_div(call.n, BLOCK), call.blocks = ceil_div(call.m, ROWS);
   int failed = 0;

@@ -42,7 +42,6 @@ static real add_shares(const Call *call, int64_t at, int64_t channel) {
 
 /* Rows are divided into a fixed number of shares: the result has the same bits for any number of threads. */
 XLA_FFI_Error *run(XLA_FFI_CallFrame *frame) {
-  if (answer_metadata_query(frame)) return 0;
   XLA_FFI_Buffer *images = argument(frame, 0);
   real *output = result(frame, 0)->data;
   Call call = {images->data, argument(frame, 1)->data, 0, images->dims[0] * OUTPUT_H, SHARES};

@@ -114,7 +114,7 @@ class GroupedSpec:
         }
 
 
-def make_grouped_spec(conv: ConvolutionSpec) -> GroupedSpec:
+def make_grouped_spec(conv: ConvolutionSpec, rectified: bool = False) -> GroupedSpec:
     y, x = (
         (tuple((k * d - low, k) for k in range(n)),)
         for n, d, low in zip(conv.window, conv.dilation, conv.padding, strict=True)
@@ -130,7 +130,7 @@ def make_grouped_spec(conv: ConvolutionSpec) -> GroupedSpec:
         phases=(y, x),
         transposed=False,
         dtype=conv.dtype,
-        rectified=conv.rectified,
+        rectified=rectified,
     )
 
 

@@ -12,8 +12,10 @@ import hashlib
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TypeVar
 
 from pellucid.run.jax_runtime import count_cores, jax
@@ -26,7 +28,10 @@ Compiled = TypeVar("Compiled")
 TARGET = "pellucid_kernel"
 """Name of the handler of all kernels."""
 
-LOCK = threading.Lock()
+LOCK, DISPATCHER_LOCK = threading.Lock(), threading.Lock()
+
+dispatchers: dict[str, ctypes.CDLL] = {}
+"""The library of the common handler, by its name, once it is loaded."""
 
 Request = Future[None]
 """The compilation of a kernel."""
@@ -54,14 +59,60 @@ def get_executor() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(count_cores(), "pellucid-kernels")
 
 
-@functools.cache
+preparations: list[Future[None]] = []
+"""Preparations that no request has waited for."""
+
+
+def start_preparation() -> None:
+    """Check the compiler, and compile what all kernels need, in the background: usually while JAX is imported."""
+    if not (requests or preparations):
+        preparations.append(get_executor().submit(prepare))
+
+
+def prepare() -> None:
+    check_compiler(require_compiler())
+    load_dispatcher()
+
+
+def finish_preparation() -> None:
+    """Wait for the preparation, check the compiler unless that was done, and register the common handler.
+
+    Raises `NotNative` if the compiler cannot be used.
+    """
+    while preparations:
+        with suppress(NotNative):  # raised below
+            preparations.pop().result()
+    check_compiler(require_compiler())
+    register_dispatcher()
+
+
 def load_dispatcher() -> ctypes.CDLL:
-    """Compile the common handler, and register it with XLA."""
-    code = "\n".join([read_source("runtime.c"), read_source("dispatch.c")])
-    library = load_library(code, includes=(jax().ffi.include_dir(),))
-    library.add_kernel.argtypes = (ctypes.c_int64, ctypes.c_void_p)
-    jax().ffi.register_ffi_target(TARGET, jax().ffi.pycapsule(library.run), platform="cpu")
-    return library
+    """Compile the common handler, or return it if it is loaded."""
+    with DISPATCHER_LOCK:
+        if TARGET not in dispatchers:
+            library = load_library(read_dispatcher(), includes=(find_headers(),))
+            library.add_kernel.argtypes = (ctypes.c_int64, ctypes.c_void_p)
+            dispatchers[TARGET] = library
+        return dispatchers[TARGET]
+
+
+@functools.cache
+def register_dispatcher() -> None:
+    """Register the common handler with XLA."""
+    jax().ffi.register_ffi_target(TARGET, jax().ffi.pycapsule(load_dispatcher().run), platform="cpu")
+
+
+def read_dispatcher() -> str:
+    return "\n".join(map(read_source, ("runtime.c", "thread_pool.c", "dispatch.c")))
+
+
+@functools.cache
+def find_headers() -> str:
+    """Return the folder of XLA's headers, without importing JAX."""
+    spec = find_spec("jaxlib")
+    assert spec is not None
+    assert spec.origin is not None
+    return str(Path(spec.origin).with_name("include"))
 
 
 def make_key(code: str) -> int:
@@ -76,10 +127,10 @@ def request_kernel(code: str) -> int:
     """
     with LOCK:
         if code not in requests:
-            check_compiler(require_compiler())
-            load_dispatcher()
+            finish_preparation()
             requests[code] = get_executor().submit(load_kernel, code)
         request = requests[code]
+    register_dispatcher()
     record = recorded.get()
     if record is None or request.done():
         request.result()
@@ -88,10 +139,20 @@ def request_kernel(code: str) -> int:
     return make_key(code)
 
 
+def prefetch_kernel(code: str) -> None:
+    """Start to compile a kernel that will probably be requested; if it cannot be compiled, the request will fail."""
+    with LOCK:
+        if code not in requests:
+            requests[code] = get_executor().submit(load_kernel, code)
+
+
 def load_kernel(code: str) -> None:
     """Compile a kernel, and add it to those that the common handler finds."""
-    library = load_library(code, includes=(jax().ffi.include_dir(),))
-    if load_dispatcher().add_kernel(make_key(code), ctypes.cast(library.run, ctypes.c_void_p)):
+    library = load_library(code, includes=(find_headers(),))
+    dispatcher = load_dispatcher()
+    pool = ctypes.addressof(ctypes.c_char.in_dll(dispatcher, "pool"))
+    ctypes.c_void_p.in_dll(library, "pellucid_thread_pool").value = pool
+    if dispatcher.add_kernel(make_key(code), ctypes.cast(library.run, ctypes.c_void_p)):
         raise NotNative("there is no memory for another kernel")
 
 

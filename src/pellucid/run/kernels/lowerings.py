@@ -12,6 +12,7 @@ from pellucid.graph.errors import brief
 from pellucid.graph.evaluate import Lowering, LoweringContext
 from pellucid.graph.expr import Expr
 from pellucid.graph.op import OPS
+from pellucid.graph.traversal import topological
 from pellucid.run.environment import is_enabled
 from pellucid.run.jax_runtime import runs_on_cpu
 from pellucid.run.kernels import (
@@ -23,6 +24,7 @@ from pellucid.run.kernels import (
     reduction_lowerings,
     update_fusion,
 )
+from pellucid.run.kernels.loading import start_preparation
 from pellucid.run.kernels.pooling_programs import PoolingSpec
 from pellucid.run.kernels.source_assembly import ITEM_SIZES
 from pellucid.run.kernels.window_shapes import Padding, as_images, as_pair, describe_windows
@@ -39,10 +41,20 @@ MAX_POOL_WINDOW = 64
 """XLA pools larger windows."""
 
 
+HEAVY_OPS = ("conv", "conv_transpose", "max_pool", "scan_loop")
+"""Ops that kernels usually compute."""
+
+
 def get_lowerings() -> Mapping[str, Lowering]:
     """Return the lowerings for this machine: none with ``PELLUCID_KERNELS=0``, an accelerator, or no C compiler."""
     enabled = is_enabled("PELLUCID_KERNELS") and runs_on_cpu() and find_compiler() is not None
     return LOWERINGS if enabled else NO_LOWERINGS
+
+
+def prepare_for(results: Sequence[Expr]) -> None:
+    """Prepare kernels in the background if a graph probably needs some."""
+    if any(e.op is not None and e.op.name in HEAVY_OPS for e in topological(results)) and get_lowerings():
+        start_preparation()
 
 
 def max_pool(x: JaxArray, pool_size: Sequence[int], strides: Sequence[int], padding: Padding) -> JaxArray | None:

@@ -28,8 +28,8 @@ MIN_GRADIENT_SIDE = 4
 """The same for a transposed left operand, which is slower in XLA."""
 
 MIN_AMX_MULTIPLICATIONS, MIN_AMX_SIDE = 2**27, 128
-"""Vector registers compute products with fewer multiplications or a shorter side, for which splitting the operands takes
-too long."""
+"""Vector registers compute products with fewer multiplications or a shorter side: splitting operands would take too
+long."""
 
 
 def matmul(node: Expr, context: LoweringContext) -> JaxArray | None:

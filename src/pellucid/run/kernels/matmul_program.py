@@ -45,8 +45,8 @@ AMX_CONSTANTS = {
     "MIN_BLOCKS": 4,
 }
 """DEPTH: length of the summed axis that is packed at a time, so that a panel stays in the L1 cache; BUFFERS: number of
-packed panels; WIDE and CHUNK: maximum panels and row blocks per task; MIN_BLOCKS: minimum row blocks that are packed at a
-time; ROWS and BLOCK: rows and columns of a block."""
+packed panels; WIDE and CHUNK: maximum panels and row blocks per task; MIN_BLOCKS: minimum row blocks that are packed at
+a time; ROWS and BLOCK: rows and columns of a block."""
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from pellucid.graph.expr import Constant, Expr
 from pellucid.graph.traversal import topological
 from pellucid.run.jax_runtime import jax
 from pellucid.run.kernels import ffi
+from pellucid.run.kernels.elementwise_code import emit_expressions
 from pellucid.run.kernels.elementwise_terms import (
     TermBuilder,
     get_kind,
@@ -26,7 +27,7 @@ from pellucid.run.kernels.elementwise_terms import (
     is_column_reduction,
     is_elementwise,
 )
-from pellucid.run.kernels.reduction_programs import ReductionSpec, emit_column_reduction, emit_terms
+from pellucid.run.kernels.reduction_programs import ReductionSpec, emit_column_reduction
 from pellucid.run.kernels.source_assembly import ITEM_SIZES
 
 if TYPE_CHECKING:
@@ -188,7 +189,7 @@ class ReductionFusion:
             if kind is None or operand.size != sizes[kind] or operand.dtype != dtype:
                 return None
             described.append(kind)
-        code = emit_terms(lambda *scalars: compute_terms(terms, expressions, scalars), len(operands), dtype)
+        code = emit_expressions(terms, expressions, dtype)
         if described[0] != "full" or code is None:
             return None
         spec = ReductionSpec(dtype, tuple(described), code, len(terms), moments)
@@ -235,17 +236,3 @@ def is_selection(e: Expr) -> bool:
 def is_small(e: Expr) -> bool:
     """Whether an expression has one element for each column, or a single one."""
     return all(d == 1 for d in e.shape[:-1])
-
-
-def compute_terms(terms: Sequence[Expr], operands: Sequence[Expr], elements: Sequence[Any]) -> list[Any]:
-    """Return one element of each term from one element of each operand."""
-    values: dict[Expr, Any] = dict(zip(operands, elements, strict=True))
-    for e in topological(terms, stop=operands):
-        if e in values:
-            continue
-        if isinstance(e, Constant):
-            values[e] = e.value
-        else:
-            op = cast(Any, e.op)
-            values[e] = (op.xla or op.value)(jax().numpy, *(values[i] for i in e.inputs), **e.settings)
-    return [values[t] for t in terms]

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-from pellucid.run.jax_runtime import jax
 from pellucid.run.kernels.source_assembly import assemble_kernel, get_vector_bytes, read_source
-from pellucid.run.native.elementwise import c_literal, c_type, emit_elementwise, is_elementwise
-from pellucid.run.native.equations import Value
-from pellucid.run.native.jaxpr_reader import trace_step
 from pellucid.run.native.vector_math import get_preamble
 
 OperandKind = Literal["full", "channel", "row", "scalar"]
@@ -64,25 +59,3 @@ static inline __attribute__((always_inline)) void compute_terms(const real *cons
 """
     sources = get_preamble(get_vector_bytes()), terms, read_source("column_reductions.c")
     return assemble_kernel(spec.dtype, constants | BLOCKING | SHARING, *sources)
-
-
-def emit_terms(compute: Callable[..., Sequence[Any]], count: int, dtype: str) -> str | None:
-    """Return C statements for the results of a function of scalars, or None if C lacks one of its primitives."""
-    block = trace_step(compute, *[jax().ShapeDtypeStruct((), dtype)] * count)
-    if not all(is_elementwise(e) and len(e.outputs) == 1 for e in block.equations):
-        return None
-    texts: dict[Value, str] = {v: f"x{k}" for k, v in enumerate(block.inputs)}
-
-    def write(value: Value) -> str:
-        return texts[value] if value.constant is None else c_literal(value.constant.item(), value.dtype)
-
-    lines = []
-    for e in block.equations:
-        text = emit_elementwise(e, [write(x) for x in e.inputs])
-        if e.result.dtype.kind == "b":  # compilers vectorize conditions, but not bytes that hold them
-            texts[e.result] = text
-            continue
-        texts[e.result] = e.result.name
-        lines.append(f"  const {c_type(e.result.dtype)} {e.result.name} = {text};")
-    lines += [f"  terms[{k}] = {write(v)};" for k, v in enumerate(block.outputs)]
-    return "\n".join(lines)

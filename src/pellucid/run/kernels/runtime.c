@@ -1,6 +1,5 @@
-/* Runtime of every kernel: the XLA FFI call interface, and a parallel loop on XLA's own thread pool. */
+/* Runtime of every kernel: the XLA FFI call interface. The handler of all kernels provides the thread pool. */
 
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -9,65 +8,18 @@
 #include "xla/ffi/api/c_api.h"
 
 typedef struct {
-  void (*body)(void *context, int64_t task);
-  void *context;
-  int64_t tasks;
-  atomic_llong next, done;
-  atomic_int references;
-} Job;
+  int64_t (*count_threads)(XLA_FFI_CallFrame *frame);
+  int (*parallel_for)(XLA_FFI_CallFrame *frame, void (*body)(void *, int64_t), void *context, int64_t tasks);
+} ThreadPool;
 
-static void run_tasks(Job *job) {
-  int64_t task;
-  while ((task = atomic_fetch_add(&job->next, 1)) < job->tasks) {
-    job->body(job->context, task);
-    atomic_fetch_add(&job->done, 1);
-  }
-}
-
-static void release_job(Job *job) {
-  if (atomic_fetch_sub(&job->references, 1) == 1) free(job);
-}
-
-/* Runs on a pool thread, possibly after all tasks are done and the caller has returned: hence the reference count. */
-static void run_worker(void *data) {
-  run_tasks(data);
-  release_job(data);
-}
-
-/* Destroy an error, and return whether there was one. */
-static int discard_error(XLA_FFI_CallFrame *frame, XLA_FFI_Error *error) {
-  if (!error) return 0;
-  XLA_FFI_Error_Destroy_Args args = {XLA_FFI_Error_Destroy_Args_STRUCT_SIZE, 0, error};
-  frame->api->XLA_FFI_Error_Destroy(&args);
-  return 1;
-}
+const ThreadPool *pellucid_thread_pool; /* set when the kernel is loaded */
 
 /* Number of threads in XLA's pool; one if there is no pool. */
-static int64_t count_threads(XLA_FFI_CallFrame *frame) {
-  int64_t count = 1;
-  XLA_FFI_ThreadPool_NumThreads_Args args = {XLA_FFI_ThreadPool_NumThreads_Args_STRUCT_SIZE, 0, frame->ctx, &count};
-  return discard_error(frame, frame->api->XLA_FFI_ThreadPool_NumThreads(&args)) ? 1 : count;
-}
+static inline int64_t count_threads(XLA_FFI_CallFrame *frame) { return pellucid_thread_pool->count_threads(frame); }
 
-/* Run all tasks on this thread and idle pool threads; return whether memory ran out. The caller only waits for tasks that
-   a thread has started, so a busy pool cannot cause a deadlock. */
-static int parallel_for(XLA_FFI_CallFrame *frame, void (*body)(void *, int64_t), void *context, int64_t tasks) {
-  Job *job = malloc(sizeof(Job));
-  if (!job) return 1;
-  int64_t workers = count_threads(frame) - 1;
-  if (workers > tasks - 1) workers = tasks - 1;
-  if (workers < 0) workers = 0;
-  job->body = body, job->context = context, job->tasks = tasks;
-  atomic_init(&job->next, 0), atomic_init(&job->done, 0), atomic_init(&job->references, workers + 1);
-  for (int64_t k = 0; k < workers; k++) {
-    XLA_FFI_ThreadPool_Schedule_Args args = {XLA_FFI_ThreadPool_Schedule_Args_STRUCT_SIZE, 0, frame->ctx, run_worker, job};
-    if (discard_error(frame, frame->api->XLA_FFI_ThreadPool_Schedule(&args))) release_job(job);
-  }
-  run_tasks(job);
-  for (int64_t spins = 0; atomic_load(&job->done) < tasks; spins++)
-    if (spins > 64) sched_yield();
-  release_job(job);
-  return 0;
+/* Run all tasks on this thread and idle pool threads; return whether memory ran out. */
+static inline int parallel_for(XLA_FFI_CallFrame *frame, void (*body)(void *, int64_t), void *context, int64_t tasks) {
+  return pellucid_thread_pool->parallel_for(frame, body, context, tasks);
 }
 
 static XLA_FFI_Error *out_of_memory(XLA_FFI_CallFrame *frame) {
@@ -76,15 +28,10 @@ static XLA_FFI_Error *out_of_memory(XLA_FFI_CallFrame *frame) {
   return frame->api->XLA_FFI_Error_Create(&args);
 }
 
-/* XLA calls each handler once to ask for its interface version; answer, and return whether this is such a call. */
-static int answer_metadata_query(XLA_FFI_CallFrame *frame) {
-  XLA_FFI_Extension_Base *extension = frame->extension_start;
-  if (!extension || extension->type != XLA_FFI_Extension_Metadata) return 0;
-  XLA_FFI_Metadata *metadata = ((XLA_FFI_Metadata_Extension *)extension)->metadata;
-  metadata->api_version.major_version = XLA_FFI_API_MAJOR;
-  metadata->api_version.minor_version = XLA_FFI_API_MINOR;
-  return 1;
-}
-
 static XLA_FFI_Buffer *argument(XLA_FFI_CallFrame *frame, int k) { return frame->args.args[k]; }
 static XLA_FFI_Buffer *result(XLA_FFI_CallFrame *frame, int k) { return frame->rets.rets[k]; }
+
+/* An integer attribute of the call. They are in alphabetical order; the first is the key of the kernel. */
+static int64_t attribute(XLA_FFI_CallFrame *frame, int k) {
+  return *(int64_t *)((XLA_FFI_Scalar *)frame->attrs.attrs[k])->value;
+}

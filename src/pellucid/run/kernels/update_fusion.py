@@ -14,10 +14,9 @@ from pellucid.graph.evaluate import LoweringContext, compute_node
 from pellucid.graph.expr import Constant, Expr, Shared
 from pellucid.run.jax_runtime import jax
 from pellucid.run.kernels import ffi
+from pellucid.run.kernels.elementwise_code import emit_expressions
 from pellucid.run.kernels.elementwise_terms import is_elementwise
 from pellucid.run.kernels.matmul_dispatch import get_only_user
-from pellucid.run.kernels.reduction_lowerings import compute_terms
-from pellucid.run.kernels.reduction_programs import emit_terms
 from pellucid.run.kernels.source_assembly import ITEM_SIZES
 from pellucid.run.kernels.update_programs import UpdateSpec, emit_fused_update
 
@@ -25,7 +24,8 @@ if TYPE_CHECKING:
     from jax import Array as JaxArray
 
 MIN_ELEMENTS = 2**14
-"""XLA updates smaller variables."""
+"""XLA updates the variables of a network that has fewer elements. In larger networks a kernel updates small variables,
+too: one kernel serves all sizes, while XLA compiles every new value of every variable."""
 
 MAX_ARRAYS, MAX_EXPRESSIONS = 8, 200
 """Maximum number of arrays that a kernel reads, and of expressions that it computes."""
@@ -33,7 +33,7 @@ MAX_ARRAYS, MAX_EXPRESSIONS = 8, 200
 
 def update(node: Expr, context: LoweringContext) -> JaxArray | None:
     """Return the new value of a variable or slot, or None to leave it to XLA."""
-    if node not in context.outputs or not is_large(node):
+    if node not in context.outputs:
         return None
     if UpdateFusion not in context.memo:
         context.memo[UpdateFusion] = UpdateFusion(context)
@@ -50,8 +50,9 @@ class UpdateFusion:
         self.context = context
         self.values: dict[Expr, Any] = cast("dict[Expr, Any]", context.values)
         self.groups: dict[Expr, list[Expr]] = {}
-        for e in context.nodes:
-            if e in context.outputs and is_elementwise(e) and is_large(e):
+        outputs = [e for e in context.nodes if e in context.outputs and is_elementwise(e) and count_elements(e) > 1]
+        if sum(map(count_elements, outputs)) >= MIN_ELEMENTS:
+            for e in outputs:
                 self.add_output(e)
 
     def add_output(self, e: Expr) -> None:
@@ -101,8 +102,7 @@ class UpdateFusion:
         dtype = str(operands[0].dtype)
         if dtype not in ITEM_SIZES or any(str(x.dtype) != dtype for x in operands):
             return
-        order = [*arrays, *scalars]
-        code = emit_terms(lambda *elements: compute_terms(results, order, elements), len(order), dtype)
+        code = emit_expressions(results, [*arrays, *scalars], dtype)
         if code is None:
             return
         spec = UpdateSpec(dtype, len(arrays), len(scalars), code, len(results))
@@ -163,6 +163,6 @@ class UpdateFusion:
         return {place[old]: number[new] for old, new in replaced.items()}
 
 
-def is_large(e: Expr) -> bool:
-    sizes = [d for d in e.shape if isinstance(d, int)]
-    return len(sizes) == e.ndim and math.prod(sizes) >= MIN_ELEMENTS
+def count_elements(e: Expr) -> int:
+    """Return the number of elements of an expression, or 0 if it is unknown."""
+    return math.prod(d if isinstance(d, int) else 0 for d in e.shape)

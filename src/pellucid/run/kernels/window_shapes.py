@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pellucid.run.kernels.source_assembly import Pair
@@ -12,6 +14,25 @@ if TYPE_CHECKING:
 
 Padding = Sequence[tuple[int, int]]
 """Zeros before and after each spatial axis."""
+
+
+@dataclass(frozen=True)
+class Placeholder:
+    """An array of which only shape and dtype are known."""
+
+    shape: tuple[int, ...]
+    dtype: str
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)
+
+    def reshape(self, *shape: Any) -> Placeholder:
+        return Placeholder(tuple(shape[0] if isinstance(shape[0], tuple) else shape), self.dtype)
 
 
 def as_images(x: JaxArray) -> JaxArray:

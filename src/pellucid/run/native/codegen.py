@@ -18,6 +18,7 @@ from pellucid.run.native.index_maps import is_row_gather
 from pellucid.run.native.loop_nests import LoopNestEmitter
 from pellucid.run.native.matmul import DotGeneral
 from pellucid.run.native.padding import get_uniform_element
+from pellucid.run.native.product_limit import report_products
 from pellucid.run.native.simd_batch import SimdEmitter
 from pellucid.run.native.target import NATIVE, Target
 from pellucid.run.native.vector_math import get_preamble
@@ -47,9 +48,7 @@ def check_products(block: Block, limit: int) -> None:
     products = [DotGeneral.from_equation(e) for e in block.equations if e.name == "dot_general"]
     operations = sum(2 * p.num_products for p in products)
     if operations > limit:
-        raise NotNative(
-            f"its matrix products take {operations:,} operations per step, which XLA spreads over all cores"
-        )
+        raise report_products(operations)
 
 
 def find_batch_candidates(block: Block, signature: Signature) -> list[list[Value]]:

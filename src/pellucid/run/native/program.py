@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -19,12 +19,14 @@ from pellucid.run.compilation_notice import announce_compilation
 from pellucid.run.environment import is_enabled
 from pellucid.run.interrupts import DeferSigint
 from pellucid.run.jax_runtime import configure_allocator, runs_on_cpu, without_jax_notes, x64
+from pellucid.run.kernels.prefetching import prefetch_kernels
 from pellucid.run.native.codegen import Signature, check_products, generate_program
 from pellucid.run.native.compile_cache import CompiledLoop, get_entry_path, load_entry, save_entry
 from pellucid.run.native.compiler import describe_compiler, load_library, require_compiler
 from pellucid.run.native.compiler_process import warn_once
 from pellucid.run.native.errors import NotNative, RejectedProgram
 from pellucid.run.native.jaxpr_reader import trace_step
+from pellucid.run.native.product_limit import LIMITS, StepLimits, limit_products
 from pellucid.run.native.sweep_driver import SweepDriver, load_driver
 from pellucid.run.native.target import MAX_SCRATCH_BYTES, MAX_STATE_BYTES, NATIVE
 from pellucid.run.program import BatchedProgram, OutputHistory, Program
@@ -33,17 +35,6 @@ from pellucid.typing import Array
 
 MAX_EXPRESSIONS = 3000
 """XLA compiles steps with more expressions."""
-
-
-class StepLimits(NamedTuple):
-    """The largest step that is compiled as C: operations of its matrix products, and bytes of its arrays."""
-
-    operations: int
-    scratch_bytes: int
-
-
-LIMITS = StepLimits(1 << 22, MAX_SCRATCH_BYTES)
-"""XLA computes larger steps faster, on all cores."""
 
 DENSE_LIMITS, MAX_WEIGHT_BYTES = StepLimits(1 << 25, 4 * MAX_SCRATCH_BYTES), 1 << 15
 """Limits for dense networks whose weights all have at most this size. One core is faster than XLA on two: weights and
@@ -61,9 +52,9 @@ def prepare_loop(
     cached = None if path is None else load_entry(path)
     if cached is not None:
         return lambda: cached
-    with x64(), without_jax_notes():
-        block = trace_step(xla.trace_without_kernels, state, read, args)
     limits = choose_limits(xla.program, state)
+    with x64(), without_jax_notes(), limit_products(limits.operations):
+        block = trace_step(xla.trace_without_kernels, state, read, args)
     check_products(block, limits.operations)
     target = replace(NATIVE, max_bytes=limits.scratch_bytes)
     code = generate_program(block, Signature(len(state), len(read), len(args), walk), target=target)
@@ -173,6 +164,8 @@ class AutoProgram(XlaProgram):
         limit: Callable[[], int] | None = None,
     ) -> Iterator[None]:
         """Run many steps in chunks, and yield after each."""
+        if args and self.loop_key(args, walk) not in self.compiled:
+            prefetch_kernels(self.program.results, (*args[0].shape[walk:], 1)[0])
         loop = self.get_loop(args, walk) if history.steps < steps else None
         if loop is None:
             yield from super().run(args, steps, walk, history, limit)

@@ -72,11 +72,16 @@ split_row_pair(const real *low, const real *high, __mmask16 low_mask, __mmask16 
     rows[p] = _mm512_or_si512(_mm512_and_si512(b[p], upper), _mm512_srli_epi32(a[p], 16));
 }
 
+/* The upper halves of the words of two vectors. */
+static const uint16_t odd_places[32] __attribute__((aligned(64))) = {1,  3,  5,  7,  9,  11, 13, 15, 17, 19, 21,
+                                                                     23, 25, 27, 29, 31, 33, 35, 37, 39, 41, 43,
+                                                                     45, 47, 49, 51, 53, 55, 57, 59, 61, 63};
+
 /* One row of three tiles, from 32 contiguous numbers of the summed axis. */
 static inline __attribute__((always_inline)) void
 split_row(const real *from, __mmask16 first, __mmask16 second, __m512i rows[3], __m512i *max_bits) {
-  const __m512i odd = _mm512_set_epi16(63, 61, 59, 57, 55, 53, 51, 49, 47, 45, 43, 41, 39, 37, 35, 33, 31, 29, 27, 25, 23, 21,
-                                       19, 17, 15, 13, 11, 9, 7, 5, 3, 1);
+  __m512i odd;
+  memcpy(&odd, odd_places, sizeof odd);
   __m512i a[3], b[3];
   split(_mm512_maskz_loadu_ps(first, from), a, max_bits);
   split(_mm512_maskz_loadu_ps(second, from + 16), b, max_bits);

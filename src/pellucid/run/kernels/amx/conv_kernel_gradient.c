@@ -76,7 +76,7 @@ static inline __attribute__((always_inline)) void pack_gradient_step(Packer *pac
   }
 }
 
-static inline __attribute__((always_inline)) void pack_steps(void *data) {
+static __attribute__((noinline)) void pack_steps(void *data) {
   Packer *packer = data;
   for (packer->credit += STEPS; packer->credit >= SLOTS && packer->next < packer->end; packer->next++, packer->credit -= SLOTS)
     if (packer->next < IMAGE_STEPS) pack_image_step(packer, packer->next);

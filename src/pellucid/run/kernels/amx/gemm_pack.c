@@ -34,7 +34,7 @@ static Packer make_packer(const Call *call, int64_t from, int64_t depth, int64_t
                   .to = to};
 }
 
-static inline __attribute__((always_inline)) void pack_steps(void *data) {
+static __attribute__((noinline)) void pack_steps(void *data) {
   Packer *packer = data;
   for (int64_t s = 0; s < packer->pace && packer->next < packer->steps; s++, packer->next++) {
     const int64_t t = packer->next % 2, k = packer->next / 2;
