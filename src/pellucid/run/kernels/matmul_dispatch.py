@@ -15,6 +15,7 @@ from pellucid.graph.expr import Expr
 from pellucid.run.jax_runtime import jax
 from pellucid.run.kernels import ffi
 from pellucid.run.kernels.amx.detection import has_amx
+from pellucid.run.kernels.batch_sharding import is_sharded
 from pellucid.run.kernels.source_assembly import ITEM_SIZES
 
 if TYPE_CHECKING:
@@ -85,8 +86,11 @@ def match_scaled_matrix(e: Expr) -> tuple[Expr, Expr] | None:
 
 
 def find_fused_subtraction(product: Expr, context: LoweringContext) -> Expr | None:
-    """Return the subtraction of a multiple of a product, if nothing else uses the product; otherwise None."""
-    multiple = get_only_user(product, context)
+    """Return the subtraction of a multiple of a product, if nothing else uses the product; otherwise None.
+
+    Several devices add their parts of a product before it is subtracted.
+    """
+    multiple = None if is_sharded() else get_only_user(product, context)
     if multiple is None or (scaled := match_scaled_matrix(multiple)) is None or scaled[1] is not product:
         return None
     difference = get_only_user(multiple, context)

@@ -7,13 +7,14 @@ seven arrays and writes three. A kernel computes all new values of a variable in
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from pellucid.graph.evaluate import LoweringContext, compute_node
 from pellucid.graph.expr import Constant, Expr, Shared
 from pellucid.run.jax_runtime import jax
 from pellucid.run.kernels import ffi
+from pellucid.run.kernels.batch_sharding import choose_variable_axis, shard_batch
 from pellucid.run.kernels.elementwise_terms import is_elementwise
 from pellucid.run.kernels.reduction_lowerings import compute_terms
 from pellucid.run.kernels.reduction_programs import emit_terms
@@ -105,11 +106,15 @@ class UpdateFusion:
         if code is None:
             return
         spec = UpdateSpec(dtype, len(arrays), len(scalars), code, len(results))
-        shapes = [jax().ShapeDtypeStruct(operands[0].shape, dtype)] * len(results)
         program, aliases = ffi.emit_code(emit_fused_update, spec), self.match_variables(results, arrays)
-        self.values.update(
-            zip(results, ffi.call_with_results(program, shapes, *operands, aliases=aliases), strict=True)
-        )
+        axis = choose_variable_axis(operands[0].shape)
+
+        def call(*parts: JaxArray) -> Sequence[JaxArray]:
+            shapes = [jax().ShapeDtypeStruct(parts[0].shape, dtype)] * len(results)
+            return ffi.call_with_results(program, shapes, *parts, aliases=aliases)
+
+        axes = [axis] * len(arrays) + [None] * len(scalars)
+        self.values.update(zip(results, shard_batch(call, operands, axes, [axis] * len(results)), strict=True))
 
     def compute(self, e: Expr) -> Any:
         """Return the value of an operand; scalars may not have been computed yet."""
