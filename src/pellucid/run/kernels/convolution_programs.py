@@ -7,16 +7,8 @@ from itertools import pairwise
 
 from pellucid.run.kernels.amx.detection import has_amx
 from pellucid.run.kernels.microkernels import RECTIFY, STORE_VECTOR, emit_loads, emit_products, name_accumulators
-from pellucid.run.kernels.source_assembly import (
-    ITEM_SIZES,
-    Pair,
-    WindowSpec,
-    assemble_kernel,
-    count_vector_registers,
-    get_vector_bytes,
-    read_amx_sources,
-    read_source,
-)
+from pellucid.run.kernels.source_assembly import ITEM_SIZES, Pair, WindowSpec, assemble_kernel, read_amx_sources, read_source
+from pellucid.run.native.compiler import count_vector_registers, get_vector_bytes
 
 GRADIENT_CACHE_BYTES = 16 * 2**10
 """How much of an output gradient all tiles use before the next rows, so that it stays in the L1 cache."""

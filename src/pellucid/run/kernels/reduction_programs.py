@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from pellucid.run.jax_runtime import jax
-from pellucid.run.kernels.source_assembly import assemble_kernel, get_vector_bytes, read_source
+from pellucid.run.kernels.source_assembly import assemble_kernel, read_source
+from pellucid.run.native.compiler import get_vector_bytes
 from pellucid.run.native.elementwise import c_literal, c_type, emit_elementwise, is_elementwise
 from pellucid.run.native.equations import Value
 from pellucid.run.native.jaxpr_reader import trace_step

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pellucid.run.compilation_cache import processor
+from pellucid.run.native.compiler import get_vector_bytes
 
 Pair = tuple[int, int]
 
@@ -54,15 +53,6 @@ class WindowSpec:
         for names, values in pairs:
             constants |= zip(names, values, strict=True)
         return constants
-
-
-def get_vector_bytes() -> int:
-    features = processor().split()
-    return 64 if "avx512f" in features else 32 if "avx2" in features else 16
-
-
-def count_vector_registers() -> int:
-    return 32 if get_vector_bytes() == 64 or platform.machine() in ("aarch64", "arm64") else 16
 
 
 def assemble_kernel(dtype: str, constants: Mapping[str, int], *sources: str) -> str:

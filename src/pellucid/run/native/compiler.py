@@ -38,12 +38,12 @@ from pellucid.run.native.compiler_process import (
     warn_once,
 )
 from pellucid.run.native.errors import CompilerFailure, KilledCompiler, NotNative, RejectedProgram
+from pellucid.run.native.instruction_set import find_instructions, get_architecture
 from pellucid.run.native.library_file import is_complete, mark_program
 from pellucid.run.zig import explain_first_build, find_zig, is_zig
 
 FLAGS = (
     "-O3",
-    "-march=native",
     "-std=gnu11",
     "-shared",
     "-fPIC",
@@ -121,8 +121,23 @@ def describe_compiler() -> str:
 
 
 def get_flags() -> tuple[str, ...]:
-    wide = ("-mprefer-vector-width=512",) if "avx512f" in processor().split() else ()
-    return (*FLAGS, *wide, *(CLANG_FLAGS if is_clang() else GCC_FLAGS))
+    wide = ("-mprefer-vector-width=512",) if "avx512f" in get_instructions() else ()
+    return (*FLAGS, f"-march={get_architecture()}", *wide, *(CLANG_FLAGS if is_clang() else GCC_FLAGS))
+
+
+def get_instructions() -> frozenset[str]:
+    """Return the names of the instruction sets that compiled C may use, such as ``avx2`` and ``aarch64``."""
+    return find_instructions(get_architecture(), require_compiler())
+
+
+def get_vector_bytes() -> int:
+    """Return the size of a vector register."""
+    instructions = get_instructions()
+    return 64 if "avx512f" in instructions else 32 if "avx2" in instructions else 16
+
+
+def count_vector_registers() -> int:
+    return 32 if get_instructions() & {"avx512f", "aarch64"} else 16
 
 
 def load_library(code: str, flags: tuple[str, ...] | None = None, includes: tuple[str, ...] = ()) -> ctypes.CDLL:
