@@ -60,14 +60,18 @@ EVEN, UNEVEN = 8, 6
 """Batch sizes of four devices."""
 
 
-def collect_kernels() -> list[str]:
-    """Use kernels for all sizes, and return the list to which this process adds the programs that it requests."""
+def collect_kernels(patch: pytest.MonkeyPatch) -> list[str]:
+    """Use kernels for all sizes, and return the list to which requested programs are added."""
     for module, names in LIMITS.items():
         for name in names:
-            setattr(module, name, 0)
+            patch.setattr(module, name, 0)
     requested, request = list[str](), ffi.request_kernel
-    ffi.request_kernel = lambda code: requested.append(code) or request(code)
+    patch.setattr(ffi, "request_kernel", lambda code: requested.append(code) or request(code))
     return requested
+
+
+def find_families(requested: list[str]) -> list[str]:
+    return [name for name, part in FAMILIES.items() if any(part in code for code in requested)]
 
 
 def make_network(images: pel.Expr, sequences: pel.Expr) -> pel.Expr:
@@ -94,7 +98,7 @@ def train(requested: list[str], batch: int, **placement: Any) -> dict[str, Any]:
     return {
         "losses": losses.tolist(),
         "parameters": [np.ravel(p.get_value())[::29].tolist() for p in parameters],  # pipes between processes are small
-        "kernels": [name for name, part in FAMILIES.items() if any(part in code for code in requested)],
+        "kernels": find_families(requested),
         "reductions": sum(FAMILIES["reduction"] in code for code in set(requested)),
         "collectives": {name: text.count(f" {name}(") for name in ("all-reduce", "all-gather", "all-to-all")},
     }
@@ -118,7 +122,7 @@ def train_members(requested: list[str], **placement: Any) -> dict[str, Any]:
 
 
 def train_on_four() -> dict[str, Any]:
-    requested = collect_kernels()
+    requested = collect_kernels(pytest.MonkeyPatch())
     found: dict[str, Any] = {}
     for batch in (EVEN, UNEVEN):
         found[f"{batch} one"] = train(requested, batch)
@@ -129,7 +133,7 @@ def train_on_four() -> dict[str, Any]:
 
 def train_in_group(devices: int) -> dict[str, Any]:
     """Train in the processes of a group, with kernels and without them in one of the processes."""
-    requested = collect_kernels()
+    requested = collect_kernels(pytest.MonkeyPatch())
     placement = {"devices": devices} if pel.distribution.num_processes() > 1 else {}
     found = {"same": train(requested, EVEN, **placement)}
     if placement:

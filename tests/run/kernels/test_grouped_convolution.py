@@ -94,7 +94,8 @@ def check_convolution(kernels, op, shape, window, options, dtype):
 @pytest.mark.parametrize(("name", "shape", "window", "options", "dtype"), DEPTHWISE)
 def test_depthwise_convolutions_and_their_gradients(kernels, name, shape, window, options, dtype):
     check_convolution(kernels, pel.conv, shape, window, {**options, "groups": shape[-1]}, dtype)
-    assert all("Rows of images for grouped convolutions" in code for code in kernels)
+    fills_vectors = window[-1] > shape[-1]  # where they are short
+    assert fills_vectors or all("Rows of images for grouped convolutions" in code for code in kernels)
 
 
 @pytest.mark.parametrize(("name", "shape", "window", "options", "dtype"), GROUPED)

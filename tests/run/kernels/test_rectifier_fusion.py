@@ -58,7 +58,7 @@ def count_rectified(kernels):
 def test_training_with_a_fused_rectifier(kernels, no_amx, name, shape, window, options, dtype):
     check_layer(make_training, shape, window, options, dtype)
     assert count_rectified(kernels) == 1
-    assert len(kernels) == 3
+    assert len(kernels) >= 3
 
 
 def test_amx_rectifies_too(amx, kernels, monkeypatch):

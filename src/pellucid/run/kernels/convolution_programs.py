@@ -7,7 +7,14 @@ from itertools import pairwise
 
 from pellucid.run.kernels.amx.detection import has_amx
 from pellucid.run.kernels.microkernels import RECTIFY, STORE_VECTOR, emit_loads, emit_products, name_accumulators
-from pellucid.run.kernels.source_assembly import ITEM_SIZES, Pair, WindowSpec, assemble_kernel, read_amx_sources, read_source
+from pellucid.run.kernels.source_assembly import (
+    ITEM_SIZES,
+    Pair,
+    WindowSpec,
+    assemble_kernel,
+    read_amx_sources,
+    read_source,
+)
 from pellucid.run.native.compiler import count_vector_registers, get_vector_bytes
 
 GRADIENT_CACHE_BYTES = 16 * 2**10

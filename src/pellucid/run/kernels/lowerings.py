@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from pellucid.graph.errors import DistributionError, brief
+from pellucid.graph.errors import DistributionError, OptionError, brief
 from pellucid.graph.evaluate import Lowering, LoweringContext
 from pellucid.graph.expr import Expr
 from pellucid.graph.op import OPS
@@ -103,6 +103,8 @@ def with_fallback(lowering: Lowering) -> Lowering:
             if isinstance(error, CompilerFailure):  # its warning was given
                 return None
             reason = f"compiling the CPU kernel failed, so XLA computes it, more slowly: {error}"
+        except OptionError:  # of the environment
+            raise
         except Exception as error:  # a defect of a lowering must not keep a correct program from running
             reason = (
                 "selecting a CPU kernel failed, so XLA computes it, more slowly. This is a defect of pellucid; "

@@ -15,8 +15,8 @@ from typing import NamedTuple
 from pellucid.run.kernels.row_emitter import RowEmitter, RowUse, Span
 from pellucid.run.kernels.row_products import RowProduct, emit_multiplication, make_product
 from pellucid.run.kernels.source_assembly import assemble_kernel, read_source
-from pellucid.run.native.compiler import get_vector_bytes
 from pellucid.run.native.c_writer import SIMD
+from pellucid.run.native.compiler import get_vector_bytes
 from pellucid.run.native.elementwise import c_type
 from pellucid.run.native.equations import Block, Value
 from pellucid.run.native.errors import NotNative

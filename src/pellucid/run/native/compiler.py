@@ -6,6 +6,7 @@ import ctypes
 import functools
 import hashlib
 import os
+import platform
 import shutil
 import tempfile
 import threading
@@ -43,7 +44,6 @@ from pellucid.run.native.library_file import is_complete, mark_program
 from pellucid.run.zig import explain_first_build, find_zig, is_zig
 
 FLAGS = (
-    "-O3",
     "-std=gnu11",
     "-shared",
     "-fPIC",
@@ -122,7 +122,7 @@ def describe_compiler() -> str:
 
 def get_flags() -> tuple[str, ...]:
     wide = ("-mprefer-vector-width=512",) if "avx512f" in get_instructions() else ()
-    return (*FLAGS, f"-march={get_architecture()}", *wide, *(CLANG_FLAGS if is_clang() else GCC_FLAGS))
+    return ("-O3", f"-march={get_architecture()}", *FLAGS, *wide, *(CLANG_FLAGS if is_clang() else GCC_FLAGS))
 
 
 def get_instructions() -> frozenset[str]:
@@ -138,6 +138,12 @@ def get_vector_bytes() -> int:
 
 def count_vector_registers() -> int:
     return 32 if get_instructions() & {"avx512f", "aarch64"} else 16
+
+
+@functools.cache
+def has_mvec() -> bool:
+    """Whether programs use glibc's vector functions, by the same rule as the code of `vector_math.py`."""
+    return "sse2" in get_instructions() and platform.libc_ver()[0] == "glibc" and not is_clang()
 
 
 def load_library(code: str, flags: tuple[str, ...] | None = None, includes: tuple[str, ...] = ()) -> ctypes.CDLL:
@@ -261,7 +267,7 @@ def compile_library(cc: Command, code: str, folder: Path, key: str, options: tup
     with tempfile.TemporaryDirectory(dir=folder, suffix=".part") as work:
         source, library = Path(work) / "program.c", Path(work) / "program.so"
         source.write_text(mark_program(code, key), "utf-8")
-        links = ["-lmvec", "-lm"] if "USE_MVEC" in code and not is_clang() else ["-lm"]
+        links = ["-lmvec", "-lm"] if "USE_MVEC" in code and has_mvec() else ["-lm"]
         done = run_compiler(cc, [*options, source.name, "-o", library.name, *links], timeout, Path(work))
         if done.status:
             error = KilledCompiler if TEMPORARY_FAILURE.search(done.reason) else RejectedProgram

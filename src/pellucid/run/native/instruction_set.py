@@ -5,10 +5,12 @@ from __future__ import annotations
 import functools
 import os
 import re
+from pathlib import Path
 
 from pellucid.graph.errors import OptionError
 from pellucid.run.compilation_cache import processor
-from pellucid.run.native.compiler_process import SHORT_TIMEOUT, Command, get_timeout, run_compiler
+from pellucid.run.native.compiler_process import SHORT_TIMEOUT, Command, describe_command, get_timeout, run_compiler
+from pellucid.run.native.errors import NotNative
 
 VARIABLE = "PELLUCID_MARCH"
 
@@ -29,12 +31,14 @@ def find_instructions(architecture: str, compiler: Command) -> frozenset[str]:
 
     For this machine they are those that Linux lists, which needs no run of the compiler.
     """
-    if architecture == THIS_MACHINE and os.path.exists("/proc/cpuinfo"):
+    if architecture == THIS_MACHINE and Path("/proc/cpuinfo").exists():
         machine = ["aarch64"] if os.uname().machine in ("aarch64", "arm64") else []
         return frozenset([*processor().lower().split(), *machine])
-    options = [f"-march={architecture}", "-dM", "-E", "-x", "c", os.devnull]
-    done = run_compiler(compiler, options, min(SHORT_TIMEOUT, get_timeout()))
-    if done.status and architecture != THIS_MACHINE:
+    timeout, options = min(SHORT_TIMEOUT, get_timeout()), ["-dM", "-E", "-x", "c", os.devnull]
+    done = run_compiler(compiler, [f"-march={architecture}", *options], timeout)
+    if done.status and run_compiler(compiler, options, timeout).status:
+        raise NotNative(f"{describe_command(compiler)} does not say which instructions it uses: {done.reason}")
+    if done.status:
         raise OptionError(
             f"Environment variable {VARIABLE}: expected a processor that the compiler's option -march accepts, such as "
             f"x86-64-v3. Received: {architecture!r}. {(done.reason.splitlines() or ['The compiler rejects it'])[0]}"
