@@ -22,6 +22,7 @@ from pellucid.run.kernels import (
     matmul_dispatch,
     recurrent_lowerings,
     reduction_lowerings,
+    source_assembly,
     update_fusion,
 )
 from pellucid.run.kernels.batch_sharding import Sharding, use_sharding
@@ -51,6 +52,7 @@ LIMITS = {
     convolution_lowerings: ["MIN_CONV_MULTIPLICATIONS"],
     lowerings: ["MIN_POOLED_ELEMENTS"],
     matmul_dispatch: ["MIN_MULTIPLICATIONS", "MIN_SIDE", "MIN_RESULT"],
+    source_assembly: ["XLA_VECTOR_BYTES"],
     recurrent_lowerings: ["MIN_LOOP_MULTIPLICATIONS"],
     reduction_lowerings: ["MIN_REDUCED_ELEMENTS"],
     update_fusion: ["MIN_ELEMENTS"],

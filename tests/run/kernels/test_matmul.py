@@ -5,7 +5,7 @@ import pytest
 
 import pellucid as pel
 from pellucid.run.jax_runtime import jax
-from pellucid.run.kernels import ffi, matmul_dispatch, matmul_program
+from pellucid.run.kernels import ffi, matmul_dispatch, matmul_program, source_assembly
 from pellucid.run.native.compiler import find_compiler
 
 pytestmark = pytest.mark.skipif(find_compiler() is None, reason="there is no C compiler")
@@ -21,7 +21,8 @@ def specs(monkeypatch):
 
 @pytest.fixture
 def all_sizes(monkeypatch):
-    """Use kernels for all sizes."""
+    """Use kernels for all sizes and vectors."""
+    monkeypatch.setattr(source_assembly, "XLA_VECTOR_BYTES", 0)
     for limit in ("MIN_MULTIPLICATIONS", "MIN_SIDE", "MIN_RESULT"):
         monkeypatch.setattr(matmul_dispatch, limit, 0)
 
@@ -102,6 +103,15 @@ def test_xla_computes_small_products(rng, monkeypatch):
     monkeypatch.setattr(ffi, "matmul", None)
     x, w, loss, arguments = network(rng)
     assert_close(*run_in_both_modes([x], loss, {w: w - 0.1 * pel.grad(loss, w)}, arguments))
+
+
+@pytest.mark.parametrize("vector_bytes", [16, 32, 64])
+def test_kernels_multiply_in_longer_vectors_than_xla(no_amx, all_sizes, specs, rng, monkeypatch, vector_bytes):
+    monkeypatch.setattr(source_assembly, "XLA_VECTOR_BYTES", 32)
+    monkeypatch.setattr(source_assembly, "get_vector_bytes", lambda: vector_bytes)
+    x, w, loss, arguments = network(rng)
+    assert_close(*run_in_both_modes([x], loss, {w: w - 0.1 * pel.grad(loss, w)}, arguments))
+    assert bool(specs) == (vector_bytes == 64)
 
 
 def test_members_of_a_batch_have_their_own_weights(unit, all_sizes, specs, rng):

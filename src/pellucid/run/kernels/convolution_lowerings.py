@@ -14,7 +14,7 @@ from pellucid.run.jax_runtime import jax
 from pellucid.run.kernels import ffi
 from pellucid.run.kernels.convolution_programs import ConvolutionSpec, split_evenly
 from pellucid.run.kernels.grouped_shapes import GroupedSpec, make_grouped_spec, make_transposed_spec
-from pellucid.run.kernels.source_assembly import ITEM_SIZES, Pair
+from pellucid.run.kernels.source_assembly import ITEM_SIZES, Pair, has_longer_vectors_than_xla
 from pellucid.run.kernels.window_shapes import Padding, as_2d_kernel, as_images, as_pair, describe_windows
 
 if TYPE_CHECKING:
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 MIN_CONV_MULTIPLICATIONS = 2**20
 """XLA computes smaller convolutions: compiling a kernel would take longer than it saves."""
+
+MAX_SHORT_VECTOR_CHANNELS = 2**12
+"""Channels times filters of a group, above which XLA convolves unless kernels have longer vectors. With few channels, the
+copies of windows that XLA makes take longer than the multiplications."""
 
 MAX_BUFFER_BYTES = 2**22
 """How much of the input, as planes, a task of a grouped convolution may keep."""
@@ -186,6 +190,9 @@ def is_worthwhile(spec: ConvolutionSpec, x: JaxArray) -> bool:
     if spec.dtype not in ITEM_SIZES or min(x.size, spec.channels, spec.filters, *spec.output_size) < 1:
         return False
     per_image = math.prod(spec.window) * math.prod(spec.output_size) * spec.channels // spec.groups * spec.filters
+    is_large = spec.channels // spec.groups * spec.group_filters > MAX_SHORT_VECTOR_CHANNELS
+    if is_large and not has_longer_vectors_than_xla():
+        return False
     tile_calls = len(split_evenly(spec.run, spec.max_tile)) * math.prod(spec.window)
     return x.shape[0] * per_image >= MIN_CONV_MULTIPLICATIONS and tile_calls <= MAX_TILE_CALLS
 

@@ -2,7 +2,8 @@
 
 The gradient of a layer's weights is a product with a transposed left operand, and gradient descent subtracts a multiple
 of it from the weights. For such products XLA's library falls back to a slower one, and the subtraction reads and writes
-the weights once more; the kernel fuses it. Other products are computed by a kernel only on AMX, which XLA does not use.
+the weights once more; the kernel fuses it. It is faster where its vectors are longer than those of XLA's library. Other
+products are computed by a kernel only on AMX, which XLA does not use.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pellucid.run.jax_runtime import jax
 from pellucid.run.kernels import ffi
 from pellucid.run.kernels.amx.detection import has_amx
 from pellucid.run.kernels.batch_sharding import is_sharded
-from pellucid.run.kernels.source_assembly import ITEM_SIZES
+from pellucid.run.kernels.source_assembly import ITEM_SIZES, has_longer_vectors_than_xla
 
 if TYPE_CHECKING:
     from jax import Array as JaxArray
@@ -63,7 +64,8 @@ def match_matmul(product: Expr, context: LoweringContext) -> tuple[Any, Any, tup
     if min(sizes) < max(1, MIN_SIDE) or result_size < MIN_RESULT or math.prod(sizes) < MIN_MULTIPLICATIONS:
         return None
     use_amx = has_amx() and str(product.dtype) == "float32"
-    if not use_amx and (left_transposed, right_transposed) != (True, False):
+    is_gradient = (left_transposed, right_transposed) == (True, False)
+    if not use_amx and not (is_gradient and has_longer_vectors_than_xla()):
         return None
     return left, right, (left_transposed, right_transposed), use_amx
 

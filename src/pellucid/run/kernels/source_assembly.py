@@ -17,6 +17,15 @@ AMX_INSTRUCTIONS = "amx/instructions.c"
 """Definitions of the tile instructions. Tests put an emulation here."""
 
 
+XLA_VECTOR_BYTES = 32
+"""Vectors of XLA's library of matrix products, also where the processor has longer ones."""
+
+
+def has_longer_vectors_than_xla() -> bool:
+    """Whether kernels multiply in longer vectors than XLA's library, which otherwise is as fast as the processor."""
+    return get_vector_bytes() > XLA_VECTOR_BYTES
+
+
 @dataclass(frozen=True, kw_only=True)
 class WindowSpec:
     """Sizes of an op that slides a window over two-dimensional images, for any number of images."""
