@@ -24,8 +24,8 @@ MIN_CONV_MULTIPLICATIONS = 2**20
 """XLA computes smaller convolutions: compiling a kernel would take longer than it saves."""
 
 MAX_SHORT_VECTOR_CHANNELS = 2**12
-"""Channels times filters of a group, above which XLA convolves unless kernels have longer vectors. With few channels, the
-copies of windows that XLA makes take longer than the multiplications."""
+"""Channels times filters of a group, above which XLA convolves unless kernels have longer vectors. With few channels,
+the copies of windows that XLA makes take longer than the multiplications."""
 
 MAX_BUFFER_BYTES = 2**22
 """How much of the input, as planes, a task of a grouped convolution may keep."""
