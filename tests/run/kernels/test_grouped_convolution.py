@@ -62,6 +62,7 @@ TRANSPOSED = [
 def kernels(monkeypatch):
     """Use kernels for all sizes, and collect their C programs."""
     monkeypatch.setattr(convolution_lowerings, "MIN_CONV_MULTIPLICATIONS", 0)
+    monkeypatch.setattr(source_assembly, "XLA_VECTOR_BYTES", 0)
     programs, request = [], ffi.request_kernel
     monkeypatch.setattr(ffi, "request_kernel", lambda code: programs.append(code) or request(code))
     return programs

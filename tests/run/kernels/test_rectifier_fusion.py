@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import pellucid as pel
-from pellucid.run.kernels import convolution_lowerings, convolution_programs, ffi
+from pellucid.run.kernels import convolution_lowerings, convolution_programs, ffi, source_assembly
 from pellucid.run.native.compiler import find_compiler
 from pellucid.run.native.errors import NotNative
 
@@ -22,6 +22,7 @@ SHAPES = [
 def kernels(monkeypatch):
     """Use kernels for all sizes, and collect their C programs."""
     monkeypatch.setattr(convolution_lowerings, "MIN_CONV_MULTIPLICATIONS", 0)
+    monkeypatch.setattr(source_assembly, "XLA_VECTOR_BYTES", 0)
     programs, request = [], ffi.request_kernel
     monkeypatch.setattr(ffi, "request_kernel", lambda code: programs.append(code) or request(code))
     return programs
