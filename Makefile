@@ -8,6 +8,7 @@
 #   make lowest                  run the tests with the lowest versions of all dependencies
 #   make smoke                   run the tests that other versions of Python may fail
 #   make runtime                 build the runtimes of pages, with npm, and the modules that the package ships
+#   make processors              run the tests of compiled C for other processors
 #   make stubs                   write the type stubs of modules whose names are made at run time
 #   make PYTHON=python3.13 test  the same with another Python
 PYTHON ?= python3
@@ -21,7 +22,7 @@ INSTALLED_COURSE := $(VENV)/.installed-course
 INSTALLED_DEV := $(VENV)/.installed-dev
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
 
-.PHONY: tour course docs wheel release test lowest smoke slow peers bench lint format stubs runtime check-runtime clean
+.PHONY: tour course docs wheel release test lowest smoke slow peers processors bench lint format stubs runtime check-runtime clean
 
 tour: $(INSTALLED)
 	$(BIN)/pellucid tour
@@ -69,6 +70,17 @@ slow: $(INSTALLED_DEV)
 peers: $(INSTALLED_DEV)
 	$(INSTALL) ".[dev,peers]"
 	XLA_FLAGS= KERAS_BACKEND=jax $(BIN)/pytest -m peer
+
+# Tests of compiled C for older x86 processors, and for an emulated 64-bit ARM processor.
+PROCESSOR_TESTS := $(addprefix tests/run/kernels/test_, convolution_and_pooling.py grouped_convolution.py matmul.py \
+  rectifier_fusion.py recurrent.py reductions.py update_fusion.py) $(addprefix tests/run/native/test_, convolution.py every_op.py \
+  extremes.py loops.py loop_fission.py random_networks.py vector_math.py)
+
+processors: $(INSTALLED_DEV)
+	for march in x86-64 x86-64-v3; do \
+	  PELLUCID_MARCH=$$march XLA_FLAGS= $(BIN)/python -m pytest $(PROCESSOR_TESTS) || exit 1; \
+	done
+	XLA_FLAGS= $(BIN)/python -m pytest -n0 -rs -p tests.arm64 $(PROCESSOR_TESTS)
 
 bench: $(INSTALLED_DEV)
 	$(INSTALL) ".[dev,bench]"

@@ -8,7 +8,9 @@ used, and each device updates its part.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+import functools
+import zlib
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +18,15 @@ import numpy as np
 
 from pellucid.graph.array_conversion import read_storage
 from pellucid.graph.errors import StateError
+from pellucid.graph.evaluate import Lowering, use_lowerings
 from pellucid.graph.expr import Constant, Shared
 from pellucid.run.buffers import Buffer
-from pellucid.run.distributed.process_group import explain_loss, translate_losses
+from pellucid.run.distributed.process_group import explain_loss, is_equal_in_all_processes, translate_losses
 from pellucid.run.jax_runtime import jax, x64
+from pellucid.run.kernels.amx.detection import has_amx
+from pellucid.run.kernels.batch_sharding import AXIS, Sharding, use_sharding
+from pellucid.run.kernels.lowerings import NO_LOWERINGS, get_lowerings
+from pellucid.run.native.compiler import describe_compiler
 from pellucid.run.parameter_sharding import choose_sharded_axis
 from pellucid.run.program import BatchedProgram, Program
 from pellucid.run.reassociation_barriers import insert_reassociation_barriers
@@ -32,8 +39,6 @@ if TYPE_CHECKING:
 
 Devices = tuple[Any, ...] | None
 """The devices of a program; None for JAX's default device."""
-
-AXIS = "devices"
 
 
 class DataParallelProgram(XlaProgram):
@@ -57,6 +62,7 @@ class DataParallelProgram(XlaProgram):
             source: self.choose_sharding(source) for source in (*program.updates, *program.read)
         }
         """Shardings of all leaves between steps."""
+        self.lowerings: Mapping[str, Lowering] = NO_LOWERINGS
         self.stored_state: list[Any] = [self.stored[s] for s in program.updates]
         self.jit_options["out_shardings"] = (self.replicated, self.stored_state)
 
@@ -68,20 +74,48 @@ class DataParallelProgram(XlaProgram):
     def choose_sharding(self, source: Shared | Constant) -> Any:
         """Return how the devices store a value: they divide the state and parameters, but not data and constants."""
         is_state = source in self.program.updates or is_parameter(source)
-        axis = choose_sharded_axis(source.shape, self.count) if self.divides_parameters and is_state else None
+        axis = self.choose_axis(source.shape) if is_state else None
         return self.replicated if axis is None else self.divide_axis(axis)
+
+    def choose_axis(self, shape: tuple[int, ...]) -> int | None:
+        """Return the axis along which the devices divide a variable; None if each has all of it."""
+        return choose_sharded_axis(shape, self.count) if self.divides_parameters else None
 
     def trace(
         self, state: Sequence[Buffer], read: Sequence[Buffer], args: Sequence[Buffer]
     ) -> tuple[list[Buffer], list[Buffer]]:
-        """Trace one step with sharding constraints. XLA cannot partition pellucid's own kernels, so none are used."""
+        """Trace one step with sharding constraints, and with kernels that the devices divide."""
         state_divided, read_divided, args_divided, outputs_divided = self.program.sharded
-        outputs, new = self.trace_without_kernels(
+        values = (
             self.constrain(state, state_divided, [self.choose_step_sharding(s) for s in self.program.updates]),
             self.constrain(read, read_divided, [self.choose_step_sharding(s) for s in self.program.read]),
             self.constrain(args, args_divided),
         )
+        if isinstance(self.program, BatchedProgram):
+            outputs, new = self.trace_members(*values)
+        else:
+            with use_lowerings(self.lowerings), use_sharding(Sharding(self.mesh, self.choose_axis)):
+                outputs, new = self.trace_without_kernels(*values)
         return self.constrain(outputs, outputs_divided), self.constrain(new, state_divided, self.stored_state)
+
+    def trace_members(self, *values: list[Buffer]) -> tuple[list[Buffer], list[Buffer]]:
+        """Trace one step of a batched program: each device runs its members, with kernels if all have equally many."""
+        *divided, outputs_divided = self.program.sharded
+        pairs = [pair for group in zip(values, divided, strict=True) for pair in zip(*group, strict=True)]
+        if any(value.shape[0] % self.count for value, is_divided in pairs if is_divided):
+            return self.trace_without_kernels(*values)
+        whole, part = (spec.spec for spec in (self.replicated, self.sharded[0]))
+        specs = [[part if d else whole for d in group] for group in (*divided, outputs_divided)]
+        with use_lowerings(self.lowerings):
+            run = jax().shard_map(
+                self.trace_without_kernels,
+                mesh=self.mesh,
+                in_specs=tuple(specs[:3]),
+                out_specs=(specs[3], specs[0]),
+                check_vma=False,
+            )
+            result: tuple[list[Buffer], list[Buffer]] = run(*values)
+        return result
 
     def choose_step_sharding(self, source: Shared | Constant) -> Any:
         """Return the sharding inside a step: parameters are gathered, and optimizer slots stay divided."""
@@ -140,6 +174,11 @@ class DataParallelProgram(XlaProgram):
             args = self.place_arguments(args, False)
         return super().call(args)
 
+    def get_compiled(self, kind: str, args: Sequence[Buffer], compile_: Callable[[str, Sequence[Buffer]], Any]) -> Any:
+        if not self.compiled:
+            self.lowerings = get_lowerings() if self.is_single_process else get_common_lowerings()
+        return super().get_compiled(kind, args, compile_)
+
     def compile_step(self, kind: str, args: Sequence[Buffer]) -> Compiled:
         return self.compile_lowered(jax().jit(self.trace, **self.jit_options).lower(*self.get_state(), args))
 
@@ -166,6 +205,14 @@ class DataParallelProgram(XlaProgram):
         with suppress(StateError):  # the call marks the values as lost; the error below explains why
             super().check_deleted(error)
         raise loss from error
+
+
+@functools.cache
+def get_common_lowerings() -> Mapping[str, Lowering]:
+    """Return the kernels if all processes have the same ones, because they must run the same program."""
+    lowerings = get_lowerings()
+    description = f"{describe_compiler()} {has_amx()}" if lowerings else ""
+    return lowerings if is_equal_in_all_processes(zlib.crc32(description.encode())) else NO_LOWERINGS
 
 
 def is_parameter(source: Shared | Constant) -> bool:

@@ -137,7 +137,7 @@ def inspect_machine() -> MachineReport:
         memory=find_memory(),
         available_memory=read_memory_field("MemAvailable"),
         instructions=[feature for feature in FEATURES if feature in words],
-        amx=has_amx() and bool(get_lowerings()),
+        amx=bool(get_lowerings()) and has_amx(),
         compiler=None if compiler is None else abbreviate_home(shlex.join(compiler)),
         compiler_version=None if compiler is None else find_compiler_version(),
         devices=list_device_reports(),

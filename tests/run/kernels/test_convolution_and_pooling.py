@@ -73,6 +73,7 @@ def with_dtypes(cases):
 def kernels(monkeypatch):
     """Use kernels for all sizes, and collect their C programs."""
     monkeypatch.setattr(convolution_lowerings, "MIN_CONV_MULTIPLICATIONS", 0)
+    monkeypatch.setattr(source_assembly, "MAX_XLA_VECTOR_BYTES", 0)
     monkeypatch.setattr(lowerings, "MIN_POOLED_ELEMENTS", 0)
     programs, request = [], ffi.request_kernel
     monkeypatch.setattr(ffi, "request_kernel", lambda code: programs.append(code) or request(code))
@@ -239,6 +240,20 @@ def test_xla_computes_other_convolutions(x, kernel, groups):
     x, kernel = (SimpleNamespace(shape=s, ndim=len(s), size=int(np.prod(s)), dtype="float32") for s in (x, kernel))
     x.reshape = kernel.reshape = None
     assert convolution_lowerings.conv(x, kernel, (1,) * axes, ((0, 0),) * axes, (1,) * axes, groups) is None
+
+
+@pytest.mark.parametrize("vector_bytes", [32, 64])
+def test_xla_computes_many_channels_where_vectors_are_short(monkeypatch, vector_bytes):
+    monkeypatch.setattr(source_assembly, "get_vector_bytes", lambda: vector_bytes)
+    sizes = {"input_size": (9, 9), "window": (3, 3), "output_size": (7, 7), "strides": (1, 1), "padding": (0, 0)}
+    found = [
+        convolution_lowerings.is_worthwhile(
+            convolution_programs.ConvolutionSpec(channels=n, filters=n, groups=groups, dtype="float32", **sizes),
+            np.empty((32, 9, 9, n)),
+        )
+        for n, groups in ((64, 1), (128, 1), (128, 4))
+    ]
+    assert found == [True, vector_bytes == 64, True]
 
 
 def test_there_are_no_kernels_without_a_compiler(monkeypatch):

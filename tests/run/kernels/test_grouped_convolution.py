@@ -62,6 +62,7 @@ TRANSPOSED = [
 def kernels(monkeypatch):
     """Use kernels for all sizes, and collect their C programs."""
     monkeypatch.setattr(convolution_lowerings, "MIN_CONV_MULTIPLICATIONS", 0)
+    monkeypatch.setattr(source_assembly, "MAX_XLA_VECTOR_BYTES", 0)
     programs, request = [], ffi.request_kernel
     monkeypatch.setattr(ffi, "request_kernel", lambda code: programs.append(code) or request(code))
     return programs
@@ -94,7 +95,8 @@ def check_convolution(kernels, op, shape, window, options, dtype):
 @pytest.mark.parametrize(("name", "shape", "window", "options", "dtype"), DEPTHWISE)
 def test_depthwise_convolutions_and_their_gradients(kernels, name, shape, window, options, dtype):
     check_convolution(kernels, pel.conv, shape, window, {**options, "groups": shape[-1]}, dtype)
-    assert all("Rows of images for grouped convolutions" in code for code in kernels)
+    fills_vectors = window[-1] > shape[-1]  # where they are short
+    assert fills_vectors or all("Rows of images for grouped convolutions" in code for code in kernels)
 
 
 @pytest.mark.parametrize(("name", "shape", "window", "options", "dtype"), GROUPED)

@@ -5,7 +5,7 @@ import pytest
 
 import pellucid as pel
 from pellucid.run.jax_runtime import jax
-from pellucid.run.kernels import ffi, matmul_dispatch, matmul_program
+from pellucid.run.kernels import ffi, matmul_dispatch, matmul_program, source_assembly
 from pellucid.run.native.compiler import find_compiler
 
 pytestmark = pytest.mark.skipif(find_compiler() is None, reason="there is no C compiler")
@@ -21,7 +21,8 @@ def specs(monkeypatch):
 
 @pytest.fixture
 def all_sizes(monkeypatch):
-    """Use kernels for all sizes."""
+    """Use kernels for all sizes and vectors."""
+    monkeypatch.setattr(source_assembly, "MAX_XLA_VECTOR_BYTES", 0)
     limits = "MIN_MULTIPLICATIONS", "MIN_SIDE", "MIN_GRADIENT_SIDE", "MIN_AMX_MULTIPLICATIONS", "MIN_AMX_SIDE"
     for limit in limits:
         monkeypatch.setattr(matmul_dispatch, limit, 0)
@@ -103,6 +104,16 @@ def test_xla_computes_small_products(rng, monkeypatch):
     monkeypatch.setattr(ffi, "matmul", None)
     x, w, loss, arguments = network(rng)
     assert_close(*run_in_both_modes([x], loss, {w: w - 0.1 * pel.grad(loss, w)}, arguments))
+
+
+@pytest.mark.parametrize(("xla_vector_bytes", "is_faster"), [(0, True), (64, False)])
+def test_kernels_multiply_in_longer_vectors_than_xla(
+    no_amx, all_sizes, specs, rng, monkeypatch, xla_vector_bytes, is_faster
+):
+    monkeypatch.setattr(source_assembly, "MAX_XLA_VECTOR_BYTES", xla_vector_bytes)
+    x, w, loss, arguments = network(rng)
+    assert_close(*run_in_both_modes([x], loss, {w: w - 0.1 * pel.grad(loss, w)}, arguments))
+    assert bool(specs) == is_faster
 
 
 def test_members_of_a_batch_have_their_own_weights(unit, all_sizes, specs, rng):

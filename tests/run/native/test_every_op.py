@@ -13,7 +13,7 @@ from pellucid.graph.op import OPS
 from pellucid.run.jax_runtime import jax, x64
 from pellucid.run.native.codegen import Signature, generate_program
 from pellucid.run.native.compile_cache import CompiledLoop
-from pellucid.run.native.compiler import FLAGS, describe_compiler, find_compiler, load_library
+from pellucid.run.native.compiler import describe_compiler, find_compiler, get_flags, load_library
 from pellucid.run.native.errors import NotNative
 from pellucid.run.native.jaxpr_reader import trace_step
 from tests.every_op import build_cases
@@ -22,9 +22,6 @@ pytestmark = pytest.mark.skipif(find_compiler() is None, reason="there is no C c
 
 PARTS = 4
 """All ops are divided into this number of programs."""
-
-QUICK_FLAGS = ("-O1", *FLAGS[1:])
-"""They compile faster, and the arithmetic is the same."""
 
 UNSUPPORTED = {
     name: primitive
@@ -83,7 +80,7 @@ def test_values_and_gradients_equal_the_interpreter(part: int) -> None:
     with np.errstate(all="ignore"):
         expected = evaluate(np, results, dict(zip(inputs, values, strict=True)))
     outputs = [(np.shape(e), r.dtype) for e, r in zip(expected, results, strict=True)]
-    loop = CompiledLoop(load_library(code, QUICK_FLAGS), code, outputs, describe_compiler())
+    loop = CompiledLoop(load_library(code, ("-O1", *get_flags()[1:])), code, outputs, describe_compiler())
     found = [history[0] for history in loop([], [], values, 0, 1)]
     result_names = [n for n in names for _ in examples[n][1]]
     for name, f, e in zip(result_names, found, expected, strict=True):

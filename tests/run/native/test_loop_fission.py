@@ -20,7 +20,7 @@ from pellucid.run.native.loop_fission import (
     remove_unused,
     split_body,
 )
-from pellucid.run.native.target import NATIVE
+from pellucid.run.native.target import get_native_target
 from tests.run.native.test_loops import compare_with_interpreter
 from tests.run.native.test_random_networks import make_network
 
@@ -33,7 +33,8 @@ FLOAT = np.dtype("float32")
 def splitting(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Split loops of native programs, too, with one or several blocks of samples."""
     max_cost, block_bytes = request.param
-    monkeypatch.setattr(program, "NATIVE", dataclasses.replace(NATIVE, vector_bytes=16, max_body_cost=max_cost))
+    split = dataclasses.replace(get_native_target(), vector_bytes=16, max_body_cost=max_cost)
+    monkeypatch.setattr(program, "get_native_target", lambda: split)
     monkeypatch.setattr(simd_batch, "MAX_BLOCK_BYTES", block_bytes)
 
 

@@ -6,13 +6,14 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import numpy as np
 
 from pellucid.graph.errors import DistributionError
 from pellucid.run.jax_runtime import get_first_line, jax
+from pellucid.typing import Array
 
 LOSS_STATUSES = (
     "UNKNOWN",
@@ -59,10 +60,7 @@ def process_id() -> int:
 
 def agree(values: Mapping[str, int]) -> None:
     """Check that named values, each below 2**32, are the same in all processes."""
-    from jax.experimental.multihost_utils import process_allgather
-
-    with translate_losses():
-        rows = np.asarray(process_allgather(np.array(list(values.values()), np.uint32)))
+    rows = gather_values(list(values.values()))
     for name, column in zip(values, rows.T, strict=True):
         different = [str(n) for n, value in enumerate(column) if value != column[0]]
         if different:
@@ -70,6 +68,19 @@ def agree(values: Mapping[str, int]) -> None:
                 f"Expected the same {name} in all processes. Received: process {', '.join(different)} differs from "
                 "process 0. All processes must run the same script on the same data and read the same folder"
             )
+
+
+def is_equal_in_all_processes(value: int) -> bool:
+    """Whether a value below 2**32 is the same in all processes, which must all call this."""
+    return len(np.unique(gather_values([value]))) == 1
+
+
+def gather_values(values: Sequence[int]) -> Array:
+    """Return the values of all processes, each below 2**32: a row per process."""
+    from jax.experimental.multihost_utils import process_allgather
+
+    with translate_losses():
+        return np.asarray(process_allgather(np.array(values, np.uint32))).reshape(-1, len(values))
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from pellucid.graph.ops.conv_transpose import compute_transposed_size
 from pellucid.run.kernels import ffi
 from pellucid.run.kernels.convolution_programs import ConvolutionSpec, split_evenly
 from pellucid.run.kernels.grouped_shapes import GroupedSpec, make_grouped_spec, make_transposed_spec
-from pellucid.run.kernels.source_assembly import ITEM_SIZES
+from pellucid.run.kernels.source_assembly import ITEM_SIZES, has_wide_vectors
 from pellucid.run.kernels.transposed_shapes import transpose_spec
 from pellucid.run.kernels.window_shapes import Padding, Placeholder, as_2d_kernel, as_images, as_pair, describe_windows
 
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 MIN_CONV_MULTIPLICATIONS = 2**20
 """XLA computes smaller convolutions: compiling a kernel would take longer than it saves."""
+
+MAX_SHORT_VECTOR_CHANNELS = 2**12
+"""Channels times filters of a group, above which XLA convolves unless vectors are long. With few channels,
+the copies of windows that XLA makes take longer than the multiplications."""
 
 MAX_BUFFER_BYTES = 2**22
 """How much of the input, as planes, a task of a grouped convolution may keep."""
@@ -132,6 +136,9 @@ def is_worthwhile(spec: ConvolutionSpec, x: JaxArray) -> bool:
     if spec.dtype not in ITEM_SIZES or min(x.size, spec.channels, spec.filters, *spec.output_size) < 1:
         return False
     per_image = math.prod(spec.window) * math.prod(spec.output_size) * spec.channels // spec.groups * spec.filters
+    is_large = spec.channels // spec.groups * spec.group_filters > MAX_SHORT_VECTOR_CHANNELS
+    if is_large and not has_wide_vectors():
+        return False
     tile_calls = len(split_evenly(spec.run, spec.max_tile)) * math.prod(spec.window)
     return x.shape[0] * per_image >= MIN_CONV_MULTIPLICATIONS and tile_calls <= MAX_TILE_CALLS
 

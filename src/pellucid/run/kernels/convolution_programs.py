@@ -12,11 +12,10 @@ from pellucid.run.kernels.source_assembly import (
     Pair,
     WindowSpec,
     assemble_kernel,
-    count_vector_registers,
-    get_vector_bytes,
     read_amx_sources,
     read_source,
 )
+from pellucid.run.native.compiler import count_vector_registers, get_vector_bytes
 
 GRADIENT_CACHE_BYTES = 16 * 2**10
 """How much of an output gradient all tiles use before the next rows, so that it stays in the L1 cache."""

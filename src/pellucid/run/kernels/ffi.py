@@ -12,6 +12,7 @@ import numpy as np
 
 from pellucid.run.backends import note_backends
 from pellucid.run.jax_runtime import jax
+from pellucid.run.kernels.batch_sharding import Combine, add_parts, shard_batch
 from pellucid.run.kernels.convolution_programs import ConvolutionSpec, emit_conv_forward, emit_conv_kernel_gradient
 from pellucid.run.kernels.grouped_programs import emit_grouped_conv, emit_grouped_kernel_gradient
 from pellucid.run.kernels.grouped_shapes import GroupedSpec
@@ -79,40 +80,62 @@ def call_with_results(
     return found
 
 
+def divide_call(
+    code: str,
+    get_shape: Callable[..., tuple[int, ...]],
+    operands: Sequence[JaxArray],
+    operand_axes: Sequence[int | None],
+    result_axis: int | Combine,
+    aliases: dict[int, int] | None = None,
+    **attributes: int,
+) -> JaxArray:
+    """Call a kernel with one result, whose shape depends on the operands; see `shard_batch` for several devices."""
+
+    def call(*parts: JaxArray) -> list[JaxArray]:
+        return [call_kernel(code, get_shape(*parts), *parts, aliases=aliases, **attributes)]
+
+    [found] = shard_batch(call, operands, operand_axes, [result_axis])
+    return found
+
+
 def conv_forward(conv: ConvolutionSpec, *operands: JaxArray, transposed: bool = False) -> JaxArray:
     """Return a convolution of images with a kernel, or its rectified sum with a bias.
 
     ``transposed`` says whether the kernel is that of the convolution whose transpose ``conv`` describes.
     """
-    shape = (operands[0].shape[0], *(conv.result_size or conv.output_size), conv.filters)
-    return call_kernel(emit_code(emit_conv_forward, conv), shape, *operands, transposed=transposed)
+    size = (*(conv.result_size or conv.output_size), conv.filters)
+    code, axes = emit_code(emit_conv_forward, conv), [0, None, None][: len(operands)]
+    return divide_call(code, lambda x, *_: (x.shape[0], *size), operands, axes, 0, transposed=transposed)
 
 
 def conv_kernel_gradient(conv: ConvolutionSpec, x: JaxArray, g: JaxArray) -> JaxArray:
     """Return the gradient with respect to the kernel, given the gradient ``g`` of the output."""
+    shape = (*conv.window, conv.channels // conv.groups, conv.filters)
     code = emit_code(emit_conv_kernel_gradient, conv)
-    return call_kernel(code, (*conv.window, conv.channels // conv.groups, conv.filters), x, g)
+    return divide_call(code, lambda *_: shape, (x, g), (0, 0), add_parts)
 
 
 def grouped_conv(conv: GroupedSpec, *operands: JaxArray) -> JaxArray:
     """Return a grouped convolution of images with a kernel, and a bias if the result is rectified."""
-    shape = (operands[0].shape[0], *conv.output_size, conv.output_channels)
-    return call_kernel(emit_code(emit_grouped_conv, conv), shape, *operands)
+    size, axes = (*conv.output_size, conv.output_channels), [0, None, None][: len(operands)]
+    return divide_call(emit_code(emit_grouped_conv, conv), lambda x, *_: (x.shape[0], *size), operands, axes, 0)
 
 
 def grouped_kernel_gradient(conv: GroupedSpec, x: JaxArray, g: JaxArray) -> JaxArray:
     """Return the gradient with respect to the kernel, given the gradient ``g`` of the output."""
     shape = (*conv.window, conv.channels, conv.output_channels)
-    return call_kernel(emit_code(emit_grouped_kernel_gradient, conv), shape, x, g)
+    return divide_call(emit_code(emit_grouped_kernel_gradient, conv), lambda *_: shape, (x, g), (0, 0), add_parts)
 
 
 def max_pool(pool: PoolingSpec, x: JaxArray) -> JaxArray:
-    return call_kernel(emit_code(emit_max_pool, pool), (x.shape[0], *pool.output_size, pool.channels), x)
+    size = (*pool.output_size, pool.channels)
+    return divide_call(emit_code(emit_max_pool, pool), lambda part: (part.shape[0], *size), (x,), (0,), 0)
 
 
 def max_pool_gradient(pool: PoolingSpec, g: JaxArray, y: JaxArray, x: JaxArray) -> JaxArray:
     """Return the gradient with respect to images, given the output ``y`` and its gradient ``g``."""
-    return call_kernel(emit_code(emit_max_pool_gradient, pool), x.shape, g, y, x)
+    code = emit_code(emit_max_pool_gradient, pool)
+    return divide_call(code, lambda g, y, x: x.shape, (g, y, x), (0, 0, 0), 0)
 
 
 def matmul(
@@ -121,9 +144,16 @@ def matmul(
     """Return the product of two matrices, or ``base - scale * product``.
 
     ``transposed`` says which operands are stored transposed. The result replaces the base where XLA can donate it.
+    Several devices divide the rows of the left operand as it is stored: those of the result, or those that are summed.
     """
-    shape = (left.shape[transposed[0]], right.shape[not transposed[1]])
-    vectors = 0 if use_amx else choose_tile_vectors(shape[1], str(left.dtype))
+    vectors = 0 if use_amx else choose_tile_vectors(right.shape[not transposed[1]], str(left.dtype))
     spec = MatmulSpec(str(left.dtype), transposed, bool(base_and_scale), vectors)
-    aliases = {2: 0} if base_and_scale else None
-    return call_kernel(emit_code(emit_matmul, spec), shape, left, right, *base_and_scale, aliases=aliases)
+    code, aliases = emit_code(emit_matmul, spec), {2: 0} if base_and_scale else None
+    axes = (0, int(transposed[1]) if transposed[0] else None, *[None] * len(base_and_scale))
+
+    def get_shape(left: JaxArray, right: JaxArray, *_: JaxArray) -> tuple[int, ...]:
+        return left.shape[transposed[0]], right.shape[not transposed[1]]
+
+    return divide_call(
+        code, get_shape, (left, right, *base_and_scale), axes, add_parts if transposed[0] else 0, aliases
+    )

@@ -10,7 +10,8 @@ from __future__ import annotations
 from pellucid.run.kernels.convolution_programs import MAX_SHARES, MAX_SUM_BYTES, split_evenly
 from pellucid.run.kernels.grouped_shapes import GroupedSpec
 from pellucid.run.kernels.microkernels import RECTIFY
-from pellucid.run.kernels.source_assembly import ITEM_SIZES, assemble_kernel, count_vector_registers, read_source
+from pellucid.run.kernels.source_assembly import ITEM_SIZES, assemble_kernel, read_source
+from pellucid.run.native.compiler import count_vector_registers
 
 MAX_UNROLLED_TAPS = 7
 """Longer rows of a window are a loop, which loads more and compiles faster."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pellucid.run.kernels.convolution_programs import ConvolutionSpec
-from pellucid.run.kernels.source_assembly import ITEM_SIZES, Pair, get_vector_bytes
+from pellucid.run.kernels.source_assembly import ITEM_SIZES, Pair
+from pellucid.run.native.compiler import get_vector_bytes
 
 Tap = tuple[int, int]
 """Where an element of the window is in the input, relative to the output, and its index."""

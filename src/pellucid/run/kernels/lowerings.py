@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from pellucid.graph.errors import brief
+from pellucid.graph.errors import DistributionError, OptionError, brief
 from pellucid.graph.evaluate import Lowering, LoweringContext
 from pellucid.graph.expr import Expr
 from pellucid.graph.op import OPS
@@ -24,6 +24,7 @@ from pellucid.run.kernels import (
     reduction_lowerings,
     update_fusion,
 )
+from pellucid.run.kernels.batch_sharding import spans_processes
 from pellucid.run.kernels.loading import start_preparation
 from pellucid.run.kernels.pooling_programs import PoolingSpec
 from pellucid.run.kernels.source_assembly import ITEM_SIZES
@@ -105,10 +106,17 @@ def with_fallback(lowering: Lowering) -> Lowering:
         try:
             result: JaxArray | None = lowering(node, context)
             return result
-        except CompilerFailure:  # its warning was given
-            return None
         except NotNative as error:
+            if spans_processes():
+                raise DistributionError(
+                    f"{brief(node)}: all processes must run the same program, and this one cannot compile a CPU "
+                    f"kernel: {error}. Set PELLUCID_KERNELS=0 in all processes to do without kernels"
+                ) from error
+            if isinstance(error, CompilerFailure):  # its warning was given
+                return None
             reason = f"compiling the CPU kernel failed, so XLA computes it, more slowly: {error}"
+        except OptionError:  # of the environment
+            raise
         except Exception as error:  # a defect of a lowering must not keep a correct program from running
             reason = (
                 "selecting a CPU kernel failed, so XLA computes it, more slowly. This is a defect of pellucid; "

@@ -2,8 +2,8 @@
 
 The gradient of a layer's weights is a product with a transposed left operand, and gradient descent subtracts a multiple
 of it from the weights. For such products XLA's library falls back to a slower one, and the subtraction reads and writes
-the weights once more; the kernel fuses it. The kernel is also faster for other products: for small ones, and for large
-ones on AMX, which XLA does not use.
+the weights once more; the kernel fuses it. The kernel is also faster for other products: with long vectors for small
+ones, and for large ones on AMX, which XLA does not use.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from pellucid.graph.expr import Expr
 from pellucid.run.jax_runtime import jax
 from pellucid.run.kernels import ffi
 from pellucid.run.kernels.amx.detection import has_amx
-from pellucid.run.kernels.source_assembly import ITEM_SIZES
+from pellucid.run.kernels.batch_sharding import is_sharded
+from pellucid.run.kernels.source_assembly import ITEM_SIZES, has_wide_vectors
 
 if TYPE_CHECKING:
     from jax import Array as JaxArray
@@ -67,7 +68,7 @@ def match_matmul(product: Expr, context: LoweringContext) -> tuple[Any, Any, tup
     sizes = (*left.shape, right.shape[not right_transposed])
     count = math.prod(sizes)
     shortest = MIN_GRADIENT_SIDE if left_transposed and not right_transposed else MIN_SIDE
-    if min(sizes) < max(1, shortest) or count < MIN_MULTIPLICATIONS:
+    if min(sizes) < max(1, shortest) or count < MIN_MULTIPLICATIONS or not has_wide_vectors():
         return None
     is_large = count >= MIN_AMX_MULTIPLICATIONS and min(sizes) >= MIN_AMX_SIDE
     use_amx = is_large and has_amx() and str(product.dtype) == "float32"
@@ -92,8 +93,11 @@ def match_scaled_matrix(e: Expr) -> tuple[Expr, Expr] | None:
 
 
 def find_fused_subtraction(product: Expr, context: LoweringContext) -> Expr | None:
-    """Return the subtraction of a multiple of a product, if nothing else uses the product; otherwise None."""
-    multiple = get_only_user(product, context)
+    """Return the subtraction of a multiple of a product, if nothing else uses the product; otherwise None.
+
+    Several devices add their parts of a product before it is subtracted.
+    """
+    multiple = None if is_sharded() else get_only_user(product, context)
     if multiple is None or (scaled := match_scaled_matrix(multiple)) is None or scaled[1] is not product:
         return None
     difference = get_only_user(multiple, context)

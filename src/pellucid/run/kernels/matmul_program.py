@@ -5,14 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pellucid.run.kernels.microkernels import emit_loads, emit_products, name_accumulators
-from pellucid.run.kernels.source_assembly import (
-    ITEM_SIZES,
-    assemble_kernel,
-    count_vector_registers,
-    get_vector_bytes,
-    read_amx_sources,
-    read_source,
-)
+from pellucid.run.kernels.source_assembly import ITEM_SIZES, assemble_kernel, read_amx_sources, read_source
+from pellucid.run.native.compiler import count_vector_registers, get_vector_bytes
 
 TILE_ROWS = 6
 """Rows of a tile of vector registers. Their six addresses fit into general registers."""

@@ -20,6 +20,7 @@ from pellucid.graph.subgraph import Subgraph
 from pellucid.graph.traversal import replace_all, topological
 from pellucid.run.jax_runtime import jax
 from pellucid.run.kernels import ffi
+from pellucid.run.kernels.batch_sharding import Combine, add_parts, divides_evenly, is_sharded, shard_batch
 from pellucid.run.kernels.recurrent_programs import RecurrentLoop, emit_recurrent_loop
 from pellucid.run.native.errors import NotNative
 from pellucid.run.native.jaxpr_reader import trace_step
@@ -56,6 +57,8 @@ class LoweredLoop:
     ----------
     code : str
         The C program.
+    has_rows : list of bool, optional
+        Which operands of the kernel have rows of samples. None if devices cannot divide them.
     multiplications : int
         The number of multiplications of its matrix products in one step.
     stacked : list of Expr
@@ -67,6 +70,7 @@ class LoweredLoop:
     """
 
     code: str
+    has_rows: list[bool] | None
     multiplications: int
     stacked: list[Expr]
     stacked_types: list[Type]
@@ -84,17 +88,38 @@ def scan_loop(node: Expr, context: LoweringContext) -> tuple[JaxArray, ...] | Ja
     if loop is None or steps * loop.multiplications < MIN_LOOP_MULTIPLICATIONS:
         return None
     row_states = [i for i in range(states) if i not in loop.totals]
-    shapes = [j.ShapeDtypeStruct((steps, *shape), dtype) for shape, dtype in loop.stacked_types]
-    shapes += [j.ShapeDtypeStruct(*types[sequences + i]) for i in row_states]
-    used = [x for i, x in enumerate(operands) if i - sequences not in loop.totals]
-    found = ffi.call_with_results(loop.code, shapes, *used)
-    values = dict(zip(body.inputs, operands, strict=True))
-    values.update(zip(loop.stacked, found, strict=False))
-    last = dict(zip(row_states, found[len(loop.stacked) :], strict=True))
-    for i, added in loop.totals.items():
-        last[i] = operands[sequences + i] + sum_over_steps(added, body, sequences, states, values)
+    if is_sharded() and not can_shard(loop, types[sequences + row_states[0]][0][0]):
+        return None
+    used = [i for i in range(len(operands)) if i - sequences not in loop.totals]
+
+    def run(*parts: JaxArray) -> list[JaxArray]:
+        """Return the stacked results, the last states that have rows, and the sums that are added to the others."""
+        rows = parts[used.index(sequences + row_states[0])].shape[:1]
+        shapes = [j.ShapeDtypeStruct((steps, *rows, *shape[1:]), dtype) for shape, dtype in loop.stacked_types]
+        last = [types[sequences + i] for i in row_states]
+        shapes += [j.ShapeDtypeStruct((*rows, *shape[1:]), dtype) for shape, dtype in last]
+        found = ffi.call_with_results(loop.code, shapes, *parts)
+        values = {body.inputs[i]: part for i, part in zip(used, parts, strict=True)}
+        values.update(zip(loop.stacked, found, strict=False))
+        return [*found, *(sum_over_steps(added, body, sequences, states, values) for added in loop.totals.values())]
+
+    axes = [int(i < sequences) if rows else None for i, rows in zip(used, loop.has_rows or [], strict=False)]
+    result_axes: list[int | Combine | None] = [
+        *[1] * len(loop.stacked),
+        *[0] * len(row_states),
+        *[add_parts] * len(loop.totals),
+    ]
+    found = list(shard_batch(run, [operands[i] for i in used], axes, result_axes))
+    values = {e: found.pop(0) for e in loop.stacked}
+    last = {i: found.pop(0) for i in row_states}
+    last |= {i: operands[sequences + i] + found.pop(0) for i in loop.totals}
     results = (*(values[body.outputs[i]] for i in kept), *(last[i] for i in range(states)))
     return results if len(results) > 1 else results[0]
+
+
+def can_shard(loop: LoweredLoop, batch: int) -> bool:
+    """Whether devices can divide a loop. Sums over rows must not include those that fill up an uneven batch."""
+    return loop.has_rows is not None and (divides_evenly(batch) or not loop.totals)
 
 
 @functools.lru_cache(maxsize=256)
@@ -119,11 +144,11 @@ def lower_loop(
         )
         batch = types[sequences + row_states[0]][0][0]
         loop = RecurrentLoop(block, sequences, len(row_states), batch, reverse)
-        code = emit_recurrent_loop(loop)
+        program = emit_recurrent_loop(loop)
     except NotNative:
         return None
     stacked_types = [(v.shape, str(v.dtype)) for v in loop.stacked]
-    return LoweredLoop(code, loop.multiplications, stacked, stacked_types, totals)
+    return LoweredLoop(*program, loop.multiplications, stacked, stacked_types, totals)
 
 
 def match_total(body: Subgraph, sequences: int, index: int) -> Expr | None:

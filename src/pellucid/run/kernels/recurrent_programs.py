@@ -10,15 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
-from pellucid.run.kernels.row_emitter import RowEmitter, Span
+from pellucid.run.kernels.row_emitter import RowEmitter, RowUse, Span
 from pellucid.run.kernels.row_products import RowProduct, emit_multiplication, make_product
-from pellucid.run.kernels.source_assembly import (
-    assemble_kernel,
-    get_vector_bytes,
-    read_source,
-)
+from pellucid.run.kernels.source_assembly import assemble_kernel, read_source
 from pellucid.run.native.c_writer import SIMD
+from pellucid.run.native.compiler import get_vector_bytes
 from pellucid.run.native.elementwise import c_type
 from pellucid.run.native.equations import Block, Value
 from pellucid.run.native.errors import NotNative
@@ -82,9 +80,18 @@ class RecurrentLoop:
         return sum(DotGeneral.from_equation(e).num_products for e in products)
 
 
-def emit_recurrent_loop(loop: RecurrentLoop) -> str:
+class LoopProgram(NamedTuple):
+    """The program of a loop, and which of its operands devices can divide by rows; None if they cannot."""
+
+    code: str
+    has_rows: list[bool] | None
+
+
+def emit_recurrent_loop(loop: RecurrentLoop) -> LoopProgram:
     """Return the program of a loop. Raises `NotNative` for a step that mixes rows or uses an unsupported primitive."""
-    return LoopWriter(loop).emit()
+    writer = LoopWriter(loop)
+    code = writer.emit()
+    return LoopProgram(code, writer.find_row_operands())
 
 
 class LoopWriter:
@@ -145,6 +152,20 @@ static void run_rows(void *data, int64_t task) {{
 }}
 """
         return assemble_kernel(dtype, constants, *sources, step, self.emit_setup(), read_source("recurrent_loop.c"))
+
+    def find_row_operands(self) -> list[bool] | None:
+        """Return which operands have rows of samples, each read for its own row only; None if others read them too."""
+        uses, batch = self.rows.uses, self.loop.batch
+        has_rows = []
+        for value in self.loop.block.inputs:
+            default: RowUse = "same row" if value in self.loop.old_states or value in self.loop.elements else "no row"
+            found = uses.get(value, {default})
+            has_rows.append(found == {"same row"})
+            fits = value.ndim > 0 and value.shape[0] == batch if has_rows[-1] else default == "no row"
+            if len(found) > 1 or "other rows" in found or not fits:
+                return None
+        constants = [use for value, use in uses.items() if value.constant is not None]
+        return None if self.rows.depends_on_numbers or any(use != {"no row"} for use in constants) else has_rows
 
     def declare(self, kind: str, name: str, source: str) -> None:
         self.fields.append(f"{kind} *{name};")

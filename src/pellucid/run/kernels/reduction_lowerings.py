@@ -19,6 +19,7 @@ from pellucid.graph.expr import Constant, Expr
 from pellucid.graph.traversal import topological
 from pellucid.run.jax_runtime import jax
 from pellucid.run.kernels import ffi
+from pellucid.run.kernels.batch_sharding import add_parts, divides_evenly, merge_moments
 from pellucid.run.kernels.elementwise_code import emit_expressions
 from pellucid.run.kernels.elementwise_terms import (
     TermBuilder,
@@ -181,7 +182,7 @@ class ReductionFusion:
         expressions = sorted(kinds, key=lambda e: kinds[e] != "full")
         operands = [jax().numpy.asarray(self.compute(e)) for e in expressions]
         sizes = {"full": math.prod(shape), "channel": shape[-1], "row": math.prod(shape[:-1]), "scalar": 1}
-        if not operands or len(self.terms.find_arrays(terms[0])) > MAX_ARRAYS:
+        if not operands or len(self.terms.find_arrays(terms[0])) > MAX_ARRAYS or not divides_evenly(shape[0]):
             return None
         dtype, described = str(operands[0].dtype), []
         for e, operand in zip(expressions, operands, strict=True):
@@ -194,7 +195,9 @@ class ReductionFusion:
             return None
         spec = ReductionSpec(dtype, tuple(described), code, len(terms), moments)
         program = ffi.emit_code(emit_column_reduction, spec)
-        return list(ffi.call_kernel(program, (2 if moments else len(terms), shape[-1]), *operands))
+        axes = [0 if kind in ("full", "row") else None for kind in described]
+        size, combine = (2 if moments else len(terms), shape[-1]), merge_moments if moments else add_parts
+        return list(ffi.divide_call(program, lambda *_: size, operands, axes, combine))
 
     def recompute(self, node: Expr) -> Any:
         """Return an expression of normalizations if it is stored, computed from other arrays in memory."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from pellucid.run.kernels.source_assembly import assemble_kernel, get_vector_bytes, read_source
+from pellucid.run.kernels.source_assembly import assemble_kernel, read_source
+from pellucid.run.native.compiler import get_vector_bytes
 from pellucid.run.native.vector_math import get_preamble
 
 OperandKind = Literal["full", "channel", "row", "scalar"]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import Literal
 
 from pellucid.run.native.c_writer import Indices
 from pellucid.run.native.element_emitter import broadcast_indices
@@ -51,6 +53,20 @@ class RowArray:
     is_private: bool
 
 
+RowUse = Literal["same row", "no row", "other rows"]
+"""Which elements of an array row ``r`` reads: those of row ``r``, those that all rows read, or any others."""
+
+
+def classify_use(indices: Indices) -> RowUse:
+    if not any(map(uses_row, indices)):
+        return "no row"
+    return "same row" if indices[0] == "r" and not any(map(uses_row, indices[1:])) else "other rows"
+
+
+def uses_row(index: str) -> bool:
+    return re.search(r"\br\b", index) is not None
+
+
 class RowEmitter:
     """Writes the elements of row ``r`` of values. Rows of states and of what follows from them stay separate."""
 
@@ -61,6 +77,8 @@ class RowEmitter:
         self.lines: list[str] | None = None  # of the loop body that is written; None for expressions only
         self.locals: dict[tuple[object, ...], str] = {}
         self.cuts: dict[Value, set[int]] = {}
+        self.uses: dict[Value, set[RowUse]] = {}  # of arrays of which every element may be read
+        self.depends_on_numbers: bool = False  # whether an element depends on the number of its row
 
     def add_input(self, value: Value, name: str) -> None:
         """Declare an array of which every element may be read."""
@@ -123,6 +141,7 @@ class RowEmitter:
         if array.is_private:
             column = f" + {last}" if outer and last != "0" else ""
             return f"{array.name}[r * {array.row_length}{column}]"
+        self.uses.setdefault(value, set()).add(classify_use(indices))
         offset = "0"
         for size, index in zip(value.shape, indices, strict=True):
             offset = index if offset == "0" else f"({offset}) * {size} + {index}"
@@ -139,6 +158,8 @@ class RowEmitter:
 
     def emit_movement(self, e: Equation, value: Value, indices: Indices) -> str | None:
         """Return the C expression of an element of moved data; None for other primitives."""
+        if e.name == "iota" and uses_row(indices[e.params["dimension"]]):
+            self.depends_on_numbers = True
         if e.name in AFFINE_MAPS:
             return INDEX_MAPS[e.name](e, indices, self.emit_element)
         if e.name == "slice":

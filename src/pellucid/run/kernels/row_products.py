@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pellucid.run.kernels.microkernels import emit_loads, emit_products, name_accumulators
-from pellucid.run.kernels.source_assembly import ITEM_SIZES, count_vector_registers, get_vector_bytes
+from pellucid.run.kernels.source_assembly import ITEM_SIZES
+from pellucid.run.native.compiler import count_vector_registers, get_vector_bytes
 from pellucid.run.native.equations import Equation, Value
 from pellucid.run.native.errors import NotNative
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pellucid.run.compilation_cache import processor
+from pellucid.run.native.compiler import get_vector_bytes
 
 Pair = tuple[int, int]
 
@@ -16,6 +15,15 @@ ITEM_SIZES = {"float32": 4, "float64": 8}
 
 AMX_INSTRUCTIONS = "amx/instructions.c"
 """Definitions of the tile instructions. Tests put an emulation here."""
+
+
+MAX_XLA_VECTOR_BYTES = 32
+"""With vectors of up to this size, XLA multiplies matrices, and convolves images with many channels, faster."""
+
+
+def has_wide_vectors() -> bool:
+    """Whether vectors are so long that kernels multiply matrices faster than XLA."""
+    return get_vector_bytes() > MAX_XLA_VECTOR_BYTES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,15 +62,6 @@ class WindowSpec:
         for names, values in pairs:
             constants |= zip(names, values, strict=True)
         return constants
-
-
-def get_vector_bytes() -> int:
-    features = processor().split()
-    return 64 if "avx512f" in features else 32 if "avx2" in features else 16
-
-
-def count_vector_registers() -> int:
-    return 32 if get_vector_bytes() == 64 or platform.machine() in ("aarch64", "arm64") else 16
 
 
 def assemble_kernel(dtype: str, constants: Mapping[str, int], *sources: str) -> str:

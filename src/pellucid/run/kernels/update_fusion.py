@@ -7,13 +7,14 @@ seven arrays and writes three. A kernel computes all new values of a variable in
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from pellucid.graph.evaluate import LoweringContext, compute_node
 from pellucid.graph.expr import Constant, Expr, Shared
 from pellucid.run.jax_runtime import jax
 from pellucid.run.kernels import ffi
+from pellucid.run.kernels.batch_sharding import choose_variable_axis, is_sharded, shard_batch
 from pellucid.run.kernels.elementwise_code import emit_expressions
 from pellucid.run.kernels.elementwise_terms import is_elementwise
 from pellucid.run.kernels.matmul_dispatch import get_only_user
@@ -106,10 +107,16 @@ class UpdateFusion:
         if code is None:
             return
         spec = UpdateSpec(dtype, len(arrays), len(scalars), code, len(results))
-        shapes = [jax().ShapeDtypeStruct(operands[0].shape, dtype)] * len(results)
         program, aliases = ffi.emit_code(emit_fused_update, spec), self.match_variables(results, arrays)
-        readers = self.find_readers([arrays[k] for k in aliases])
-        found = ffi.call_with_results(program, shapes, *operands, *readers, aliases=aliases)
+        readers = [] if is_sharded() else self.find_readers([arrays[k] for k in aliases])
+        axis = choose_variable_axis(operands[0].shape)
+
+        def call(*parts: JaxArray) -> Sequence[JaxArray]:
+            shapes = [jax().ShapeDtypeStruct(parts[0].shape, dtype)] * len(results)
+            return ffi.call_with_results(program, shapes, *parts, aliases=aliases)
+
+        axes = [axis] * len(arrays) + [None] * (len(scalars) + len(readers))
+        found = shard_batch(call, [*operands, *readers], axes, [axis] * len(results))
         self.values.update(zip(results, found, strict=True))
 
     def compute(self, e: Expr) -> Any:
@@ -125,7 +132,7 @@ class UpdateFusion:
         As operands of the update that the kernel ignores, they make XLA compute them first. It would keep a copy of
         the old variable otherwise.
         """
-        readers: dict[Expr, Any] = {}
+        readers: dict[Expr, list[Any]] = {}
         stack = list(variables)
         while stack:
             for user in self.context.users.get(stack.pop(), ()):
@@ -136,8 +143,8 @@ class UpdateFusion:
                     result = (
                         total if total in self.context.rectified else user
                     )  # a kernel may have computed the sum alone
-                    readers[result] = jax().numpy.asarray(self.values[result])
-        return list(readers.values())
+                    readers[result] = [jax().numpy.asarray(x) for x in jax().tree.leaves(self.values[result])]
+        return [x for arrays in readers.values() for x in arrays]
 
     def match_variables(self, results: list[Expr], arrays: list[Expr]) -> dict[int, int]:
         """Return for each variable the result that replaces it, and may use its memory: positions of both.

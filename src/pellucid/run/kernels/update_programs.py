@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pellucid.run.kernels.source_assembly import assemble_kernel, get_vector_bytes, read_source
+from pellucid.run.kernels.source_assembly import assemble_kernel, read_source
 from pellucid.run.native.c_writer import SIMD
+from pellucid.run.native.compiler import get_vector_bytes
 from pellucid.run.native.vector_math import get_preamble
 
 

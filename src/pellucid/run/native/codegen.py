@@ -20,7 +20,7 @@ from pellucid.run.native.matmul import DotGeneral
 from pellucid.run.native.padding import get_uniform_element
 from pellucid.run.native.product_limit import report_products
 from pellucid.run.native.simd_batch import SimdEmitter
-from pellucid.run.native.target import NATIVE, Target
+from pellucid.run.native.target import Target, get_native_target
 from pellucid.run.native.vector_math import get_preamble
 
 
@@ -34,8 +34,9 @@ class Signature:
     walk: bool
 
 
-def generate_program(block: Block, signature: Signature, symbol: str = "run", target: Target = NATIVE) -> str:
+def generate_program(block: Block, signature: Signature, symbol: str = "run", target: Target | None = None) -> str:
     """Return the C program of a loop of steps, vectorized over the batch if there is one: one function, ``symbol``."""
+    target = target or get_native_target()
     strategies: tuple[type[SimdEmitter | BatchTiler], ...] = (SimdEmitter, BatchTiler)
     for strategy, seeds in itertools.product(strategies, find_batch_candidates(block, signature)):
         with contextlib.suppress(NotVectorizable):

@@ -34,6 +34,7 @@ from pellucid.run.compilation_cache import (
     write_entry,
 )
 from pellucid.run.native.compiler import find_compiler, is_intact
+from pellucid.run.native.instruction_set import get_architecture
 from pellucid.run.program import Program
 from pellucid.typing import Array
 
@@ -75,7 +76,7 @@ def get_entry_path(program: Program, args: Sequence[Buffer], walk: bool) -> Path
     if folder is None or graph is None:
         return None
     shapes = [[str(a.dtype), *a.shape] for a in args]
-    key = json.dumps([graph, walk, shapes, stamp_sources(), processor()])
+    key = json.dumps([graph, walk, shapes, stamp_sources(), processor(), get_architecture()])
     return folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}{INDEX_SUFFIX}"
 
 

@@ -40,12 +40,11 @@ from pellucid.run.native.compiler_process import (
     warn_once,
 )
 from pellucid.run.native.errors import CompilerFailure, KilledCompiler, NotNative, RejectedProgram
+from pellucid.run.native.instruction_set import find_instructions, get_architecture
 from pellucid.run.native.library_file import is_complete, mark_program
 from pellucid.run.zig import explain_first_build, find_zig, is_zig
 
 FLAGS = (
-    "-O3",
-    "-march=native",
     "-std=gnu11",
     "-shared",
     "-fPIC",
@@ -123,8 +122,29 @@ def describe_compiler() -> str:
 
 
 def get_flags() -> tuple[str, ...]:
-    wide = ("-mprefer-vector-width=512",) if "avx512f" in processor().split() else ()
-    return (*FLAGS, *wide, *(CLANG_FLAGS if is_clang() else GCC_FLAGS))
+    wide = ("-mprefer-vector-width=512",) if "avx512f" in get_instructions() else ()
+    return ("-O3", f"-march={get_architecture()}", *FLAGS, *wide, *(CLANG_FLAGS if is_clang() else GCC_FLAGS))
+
+
+def get_instructions() -> frozenset[str]:
+    """Return the names of the instruction sets that compiled C may use, such as ``avx2`` and ``aarch64``."""
+    return find_instructions(get_architecture(), require_compiler())
+
+
+def get_vector_bytes() -> int:
+    """Return the size of a vector register."""
+    instructions = get_instructions()
+    return 64 if "avx512f" in instructions else 32 if "avx2" in instructions else 16
+
+
+def count_vector_registers() -> int:
+    return 32 if get_instructions() & {"avx512f", "aarch64"} else 16
+
+
+@functools.cache
+def has_mvec() -> bool:
+    """Whether programs use glibc's vector functions, by the same rule as the code of `vector_math.py`."""
+    return "sse2" in get_instructions() and platform.libc_ver()[0] == "glibc" and not is_clang()
 
 
 def get_link_flags() -> tuple[str, ...]:
@@ -266,7 +286,7 @@ def compile_library(cc: Command, code: str, folder: Path, key: str, options: tup
     with tempfile.TemporaryDirectory(dir=folder, suffix=".part") as work:
         source, library = Path(work) / "program.c", Path(work) / "program.so"
         source.write_text(mark_program(code, key), "utf-8")
-        links = [*get_link_flags(), *(["-lmvec"] if "USE_MVEC" in code and not is_clang() else []), "-lm"]
+        links = [*get_link_flags(), *(["-lmvec"] if "USE_MVEC" in code and has_mvec() else []), "-lm"]
         done = run_compiler(cc, [*options, source.name, "-o", library.name, *links], timeout, Path(work))
         if done.status:
             error = KilledCompiler if TEMPORARY_FAILURE.search(done.reason) else RejectedProgram

@@ -28,7 +28,7 @@ from pellucid.run.native.errors import NotNative, RejectedProgram
 from pellucid.run.native.jaxpr_reader import trace_step
 from pellucid.run.native.product_limit import LIMITS, StepLimits, limit_products
 from pellucid.run.native.sweep_driver import SweepDriver, load_driver
-from pellucid.run.native.target import MAX_SCRATCH_BYTES, MAX_STATE_BYTES, NATIVE
+from pellucid.run.native.target import MAX_SCRATCH_BYTES, MAX_STATE_BYTES, get_native_target
 from pellucid.run.program import BatchedProgram, OutputHistory, Program
 from pellucid.run.xla import HISTORY_BYTES, MAX_CHUNK_STEPS, XlaProgram
 from pellucid.typing import Array
@@ -56,7 +56,7 @@ def prepare_loop(
     with x64(), without_jax_notes(), limit_products(limits.operations):
         block = trace_step(xla.trace_without_kernels, state, read, args)
     check_products(block, limits.operations)
-    target = replace(NATIVE, max_bytes=limits.scratch_bytes)
+    target = replace(get_native_target(), max_bytes=limits.scratch_bytes)
     code = generate_program(block, Signature(len(state), len(read), len(args), walk), target=target)
     outputs = [(v.shape, v.dtype) for v in block.outputs[: len(xla.program.outputs)]]
 

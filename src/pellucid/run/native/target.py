@@ -1,8 +1,10 @@
-"""Targets of the generated C: this machine, and web pages."""
+"""Targets of the generated C: the processor that it is compiled for, and web pages."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from pellucid.run.native.compiler import count_vector_registers, get_vector_bytes
 
 MAX_STATE_BYTES = 1 << 20
 """Maximum memory of the state and the arguments of a step on this machine. XLA runs larger ones."""
@@ -40,7 +42,11 @@ class Target:
     static_storage: str = "static _Thread_local "
 
 
-NATIVE = Target(MAX_SCRATCH_BYTES, vector_bytes=64, tile_rows=8, tile_vectors=24)
+def get_native_target() -> Target:
+    """Return the limits and tile sizes of the processor that C is compiled for."""
+    rows, vectors = (8, 24) if count_vector_registers() == 32 else (6, 12)
+    return Target(MAX_SCRATCH_BYTES, vector_bytes=get_vector_bytes(), tile_rows=rows, tile_vectors=vectors)
+
 
 WEB = Target(MAX_PAGE_BYTES, vector_bytes=16, tile_rows=4, tile_vectors=8, max_body_cost=28, static_storage="static ")
 """Browsers have 16 registers of 16 bytes, and spill what does not fit."""

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import platform
 import sys
 
-from pellucid.run.compilation_cache import processor
-from pellucid.run.native.compiler import load_library
+from pellucid.run.native.compiler import get_instructions, load_library
 from pellucid.run.native.errors import NotNative
 
 SYS_ARCH_PRCTL, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA = 158, 0x1023, 18
@@ -18,12 +16,15 @@ AMX_PROBE = 'void probe(void) { asm volatile("tilezero %tmm0; tdpbf16ps %tmm2, %
 """Instructions that older assemblers do not know."""
 
 
-@functools.cache
 def has_amx() -> bool:
     """Whether processor, operating system and assembler support AMX with bfloat16."""
-    if sys.platform != "linux" or platform.machine() != "x86_64":
-        return False
-    if not {"amx_tile", "amx_bf16", "avx512f", "avx512bw"} <= set(processor().split()):
+    return {"amx_tile", "amx_bf16", "avx512f", "avx512bw"} <= get_instructions() and can_use_amx()
+
+
+@functools.cache
+def can_use_amx() -> bool:
+    """Whether the operating system lets this process use tile registers, and the assembler knows their instructions."""
+    if sys.platform != "linux":
         return False
     status: int = ctypes.CDLL(None).syscall(SYS_ARCH_PRCTL, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA)
     return status == 0 and can_compile(AMX_PROBE)
