@@ -21,6 +21,7 @@ import pytest
 COMPILER, EMULATOR = "aarch64-linux-gnu-gcc", "qemu-aarch64"
 LIBRARIES = Path("/usr/aarch64-linux-gnu")
 
+KERNELS = Path(__file__).parent.parent / "src" / "pellucid" / "run" / "kernels"
 FOLDER = Path(tempfile.mkdtemp(prefix="pellucid-arm64-"))
 
 if shutil.which(COMPILER) and shutil.which(EMULATOR):
@@ -39,8 +40,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason=reason))
         elif "amx" in item.name or "amx" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.skip(reason="AMX is an extension of x86 processors"))
-        elif "another_process" in item.name:
-            item.add_marker(pytest.mark.skip(reason="other processes are not emulated"))
+        elif "another_process" in item.name or "is_not_loaded" in item.name:
+            item.add_marker(pytest.mark.skip(reason="other processes and the common handler are not emulated"))
     if not missing:
         emulate()
 
@@ -61,7 +62,9 @@ def emulate() -> None:
     def load_kernel(code: str) -> None:
         names[code] = compiler.load_library(code, includes=(find_headers(),))._name
 
-    def call_with_results(code: str, results: Sequence[Any], *operands: Any, aliases: Any = None) -> Any:
+    def call_with_results(
+        code: str, results: Sequence[Any], *operands: Any, aliases: Any = None, **attributes: int
+    ) -> Any:
         import jax
 
         ffi.request_kernel(code)
@@ -73,7 +76,8 @@ def emulate() -> None:
                 loading.requests[code].result()
             values = [np.asarray(a) for a in arrays]
             found = [values[operand_of[k]].copy() if k in operand_of else poison(*s) for k, s in enumerate(shapes)]
-            return run(names[code], True, [values, [], [], found])[1]
+            keyed = [np.int64(0), *(np.int64(value) for _, value in sorted(attributes.items()))]
+            return run(names[code], True, [values, keyed, [], found])[1]
 
         return jax.pure_callback(call, list(results), *operands, vmap_method="sequential")
 
@@ -88,7 +92,8 @@ def emulate() -> None:
     jax_runtime.before_devices.append(lambda jax: jax.config.update("jax_enable_x64", True))
     compiler.open_library = open_library  # type: ignore[assignment]
     compiler.check_compiler = loading.check_compiler = lambda cc: None  # type: ignore[assignment]
-    loading.load_kernel, loading.load_dispatcher = load_kernel, lambda: None  # type: ignore[assignment]
+    loading.load_kernel = load_kernel
+    loading.load_dispatcher = loading.register_dispatcher = lambda: None  # type: ignore[assignment]
     ffi.call_with_results = call_with_results  # type: ignore[assignment]
     compile_cache.CompiledLoop.__call__ = call_loop  # type: ignore[method-assign]
 
@@ -108,7 +113,7 @@ def build_driver() -> Path:
     path = FOLDER / "driver"
     if not path.exists():
         source = Path(__file__).with_name("arm64_driver.c")
-        options = ["-O1", f"-I{find_headers()}", str(source), "-o", str(path), "-lpthread", "-ldl"]
+        options = ["-O1", f"-I{find_headers()}", f"-I{KERNELS}", str(source), "-o", str(path), "-lpthread", "-ldl"]
         subprocess.run([COMPILER, *options], check=True)
     return path
 

@@ -1,27 +1,25 @@
 // Runs a compiled kernel or loop of steps in another process: driver LIBRARY INPUT OUTPUT.
 //
 // The input has seven or more int64: is_kernel, first, count, and the numbers of arrays of four groups. Then follows, for
-// each array, its rank, its sizes, its bytes, and its data, padded to 8 bytes. A kernel has arguments in the first group and
-// results in the last one; a loop has state, read values, arguments and outputs. The output has the data of the first group
+// each array, its rank, its sizes, its bytes, and its data, padded to 8 bytes. A kernel has arguments in the first group,
+// integer attributes in the second and results in the last one; a loop has state, read values, arguments and outputs. The output has the data of the first group
 // (of loops only) and of the last one.
 #include <dlfcn.h>
 #include <pthread.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "xla/ffi/api/c_api.h"
+#include "runtime.c"
+#include "thread_pool.c"
 
 enum { GROUPS = 4, THREADS = 3 };
 
 typedef struct {
   XLA_FFI_Task *task;
   void *data;
-} Job;
+} Task;
 
 static void *run_job(void *data) {
-  Job job = *(Job *)data;
+  Task job = *(Task *)data;
   free(data);
   job.task(job.data);
   return 0;
@@ -29,14 +27,14 @@ static void *run_job(void *data) {
 
 static XLA_FFI_Error *schedule(XLA_FFI_ThreadPool_Schedule_Args *args) {
   pthread_t thread;
-  Job *job = malloc(sizeof(Job));
-  *job = (Job){args->task, args->data};
+  Task *job = malloc(sizeof(Task));
+  *job = (Task){args->task, args->data};
   if (pthread_create(&thread, 0, run_job, job)) abort();
   pthread_detach(thread);
   return 0;
 }
 
-static XLA_FFI_Error *count_threads(XLA_FFI_ThreadPool_NumThreads_Args *args) {
+static XLA_FFI_Error *report_threads(XLA_FFI_ThreadPool_NumThreads_Args *args) {
   *args->num_threads = THREADS;
   return 0;
 }
@@ -83,9 +81,17 @@ int main(int count, char **names) {
     }
   if (head[0]) {
     XLA_FFI_Api api = {.XLA_FFI_ThreadPool_Schedule = schedule,
-                       .XLA_FFI_ThreadPool_NumThreads = count_threads,
+                       .XLA_FFI_ThreadPool_NumThreads = report_threads,
                        .XLA_FFI_Error_Create = create_error};
+    XLA_FFI_Scalar scalars[GROUPS];
+    void *attributes[GROUPS];
+    for (int k = 0; k < head[4]; k++) {
+      scalars[k] = (XLA_FFI_Scalar){XLA_FFI_DataType_S64, pointers[1][k]};
+      attributes[k] = &scalars[k];
+    }
+    *(const ThreadPool **)dlsym(library, "pellucid_thread_pool") = &pool;
     XLA_FFI_CallFrame frame = {.api = &api,
+                               .attrs = {.size = head[4], .attrs = attributes},
                                .args = {.size = head[3], .args = views[0]},
                                .rets = {.size = head[3 + GROUPS - 1], .rets = views[GROUPS - 1]}};
     ((XLA_FFI_Error * (*)(XLA_FFI_CallFrame *)) dlsym(library, "run"))(&frame);
