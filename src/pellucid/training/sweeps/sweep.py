@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from typing import Any
 
 import numpy as np
@@ -135,19 +135,21 @@ def sweep(
     validation = {key: prepare_validation(trial, validation_data) for key, trial in first_trials.items()}
     check_trials_consistent(trials, size, epochs, first, placement, bool(shuffle))
     get_order = cache_orders(max(map(len, trials)))
-    trainers = [
+    trainers = compile_trainers(
         BatchedTrainer(
             batch, validation[id(batch.trials[0].samples)], size, epochs, bool(shuffle), placement, get_order, first
         )
         for batch in batches
-    ]
-    with make_display(verbose, len(batches), epochs, ("Program", "epoch")) or nullcontext() as display:
-        try:
-            compile_trainers(trainers)
-        except KeyboardInterrupt:
-            raise Interrupted(result, 0) from None
-        for number, trainer in enumerate(trainers):
-            batch = trainer.batch
+    )
+    with (
+        closing(trainers),
+        make_display(verbose, len(batches), epochs, ("Program", "epoch")) or nullcontext() as display,
+    ):
+        for number, batch in enumerate(batches):
+            try:
+                trainer = next(trainers)
+            except KeyboardInterrupt:
+                raise Interrupted(result, 0) from None
 
             def on_epoch(epoch: int, number: int = number, batch: TrialBatch = batch) -> None:
                 if display is not None:
