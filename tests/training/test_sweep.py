@@ -13,7 +13,7 @@ from pellucid import nn
 from pellucid.data import moons
 from pellucid.training.sweeps import batched_trainer
 from pellucid.training.sweeps.batching import batch_trials
-from pellucid.training.sweeps.trials import make_trials
+from pellucid.training.sweeps.trials import TrialBuilder, list_choices
 
 X, Y = moons(70, seed=1)
 
@@ -95,7 +95,7 @@ def test_subsamples_of_inputs_by_name():
 
 
 def batch_numbers(builder, work=1.0, **settings):
-    trials = make_trials(builder, settings, 0, None, X, Y)
+    trials = TrialBuilder(builder, False, X, Y).make_trials(list_choices(settings, 0, None))
     return [batch.numbers for batch in batch_trials(trials, work)]
 
 
@@ -212,7 +212,7 @@ def test_sweep_keeps_the_global_random_state():
     nn.set_random_seed(3)
     first = nn.initializers.RandomNormal()((2,))
     nn.set_random_seed(3)
-    make_trials(build, {}, [0, 1], None, X, Y)
+    TrialBuilder(build, False, X, Y).make_trials(list_choices({}, [0, 1], None))
     assert (nn.initializers.RandomNormal()((2,)) == first).all()
 
 

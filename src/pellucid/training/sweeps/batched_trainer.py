@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.expr import Expr, Input, Shared
-from pellucid.graph.graph_batching import unpad
 from pellucid.run.device_selection import DEFAULT_PLACEMENT, Placement
 from pellucid.run.epoch_loop import run_epochs, start_compilation, step_once
 from pellucid.run.function import Function
@@ -267,22 +266,13 @@ class BatchedTrainer:
 
     def update_models(self) -> None:
         """Set the parameters of the models, and the state of their optimizers, to the trained values."""
-        for leaf, originals in self.batch.batcher.leaves.items():
-            if not isinstance(leaf, Shared):
-                continue
-            values = self.values[leaf].get_value()
-            for value, original in zip(values, originals, strict=True):
-                if isinstance(original, Shared):
-                    original.storage = unpad(value, original)
+        for variable, values in self.values.items():
+            self.batch.update_models(variable, values.get_value())
 
 
 def stack_trial_values(batch: TrialBatch) -> dict[Shared, Shared]:
     """Return, for each leaf of the merged graph, a variable with the values of all trials."""
-    return {
-        leaf: Shared(batch.batcher.stack_values(leaf), leaf.name, trainable=False)
-        for leaf in (*batch.batcher.leaves, *batch.batcher.sizes)
-        if isinstance(leaf, Shared)
-    }
+    return {v: Shared(batch.batcher.stack_values(v), v.name, trainable=False) for v in batch.variables}
 
 
 def get_batched_leaves(f: Function, values: Mapping[Shared, Shared]) -> dict[Expr, Any]:
