@@ -9,8 +9,10 @@ from pellucid.errors import PellucidError
 
 EXTRAS = {
     "PIL": ("Pillow", "train"),
+    "cloudpickle": ("cloudpickle", "train"),
     "duckdb": ("DuckDB", "databases"),
     "h5py": ("h5py", "keras"),
+    "joblib": ("joblib", "train"),
     "matplotlib": ("Matplotlib", "train"),
     "onnx": ("onnx", "onnx"),
     "onnxruntime": ("onnxruntime", "onnx"),

@@ -1,5 +1,6 @@
 """Sweeps: every trial equals the model trained alone, in any batch, and results are described."""
 
+import threading
 from functools import partial
 from importlib import import_module
 from itertools import product
@@ -12,7 +13,7 @@ from pellucid import nn
 from pellucid.data import moons
 from pellucid.training.sweeps import batched_trainer
 from pellucid.training.sweeps.batching import batch_trials
-from pellucid.training.sweeps.trials import make_trials
+from pellucid.training.sweeps.trials import TrialBuilder, list_choices
 
 X, Y = moons(70, seed=1)
 
@@ -94,7 +95,7 @@ def test_subsamples_of_inputs_by_name():
 
 
 def batch_numbers(builder, work=1.0, **settings):
-    trials = make_trials(builder, settings, 0, None, X, Y)
+    trials = TrialBuilder(builder, False, X, Y).make_trials(list_choices(settings, 0, None))
     return [batch.numbers for batch in batch_trials(trials, work)]
 
 
@@ -211,7 +212,7 @@ def test_sweep_keeps_the_global_random_state():
     nn.set_random_seed(3)
     first = nn.initializers.RandomNormal()((2,))
     nn.set_random_seed(3)
-    make_trials(build, {}, [0, 1], None, X, Y)
+    TrialBuilder(build, False, X, Y).make_trials(list_choices({}, [0, 1], None))
     assert (nn.initializers.RandomNormal()((2,)) == first).all()
 
 
@@ -233,14 +234,14 @@ def test_progress_covers_all_batches():
     assert {a[1] for a in calls} == {6}
 
 
-def test_programs_are_compiled_before_training_and_can_be_interrupted(monkeypatch):
+def test_compilation_can_be_interrupted(monkeypatch):
     module = import_module("pellucid.training.sweeps.sweep")
     compiled = []
 
     def interrupted(trainers):
-        batched_trainer.compile_trainers(trainers)
-        compiled.extend(trainer.run_epochs for trainer in trainers)
+        compiled.extend(batched_trainer.compile_trainers(trainers))
         raise KeyboardInterrupt
+        yield
 
     monkeypatch.setattr(batched_trainer.BatchedTrainer, "train", lambda *given: pytest.fail("trained"))
     monkeypatch.setattr(module, "compile_trainers", interrupted)
@@ -248,6 +249,27 @@ def test_programs_are_compiled_before_training_and_can_be_interrupted(monkeypatc
         pel.sweep(build, X, Y, activation=["tanh", "relu"], epochs=2, batch_size=32)
     assert len(stopped.value.history) == 0
     assert len(compiled) == 2
+
+
+def test_a_program_is_trained_while_the_next_is_compiled(monkeypatch):
+    first_is_trained, waited = threading.Event(), []
+    make, train = batched_trainer.BatchedTrainer.__init__, batched_trainer.BatchedTrainer.train
+
+    def make_slow(self, batch, *given):
+        make(self, batch, *given)
+        if batch.trials[0].settings["activation"] == "relu":
+            self.pending_compilations.append(lambda: waited.append(first_is_trained.wait(30)))
+
+    def note_training(self, on_epoch):
+        result = train(self, on_epoch)
+        first_is_trained.set()
+        return result
+
+    monkeypatch.setattr(batched_trainer, "count_cores", lambda: 2)
+    monkeypatch.setattr(batched_trainer.BatchedTrainer, "__init__", make_slow)
+    monkeypatch.setattr(batched_trainer.BatchedTrainer, "train", note_training)
+    pel.sweep(build, X, Y, activation=["tanh", "relu"], epochs=2, batch_size=32)
+    assert waited == [True]
 
 
 def test_interrupted_sweep_keeps_its_results(monkeypatch):

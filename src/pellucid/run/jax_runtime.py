@@ -128,8 +128,10 @@ def configure_allocator() -> None:
 
 
 def count_cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Return how many cores this process may use: at most the environment variable ``NPROC``, which XLA reads too."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    limit = os.environ.get("NPROC", "")
+    return max(1, min(cores, int(limit))) if limit.isdecimal() else cores
 
 
 def x64() -> Any:

@@ -6,6 +6,7 @@ import contextlib
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from pellucid.run.native.batch_axis_analysis import MIN_SAMPLES, BatchAxes, NotVectorizable
 from pellucid.run.native.batch_tiling import BatchTiler
@@ -22,6 +23,8 @@ from pellucid.run.native.product_limit import report_products
 from pellucid.run.native.simd_batch import SimdEmitter
 from pellucid.run.native.target import Target, get_native_target
 from pellucid.run.native.vector_math import get_preamble
+
+FLOAT_MODE = Path(__file__).with_name("float_mode.c").read_text("utf-8")
 
 
 @dataclass(frozen=True)
@@ -148,7 +151,8 @@ class ProgramGenerator:
         arrays = "void **state, void **read, void **args, void **history"
         head = f"void {self.symbol}({arrays}, int64_t first, int64_t count) {{"
         preamble = get_preamble(self.emitter.target.vector_bytes)
-        return "\n".join([preamble, *self.emitter.tables, head, *writer.lines, "}", ""])
+        body = ["  FloatMode mode = flush_subnormals();", *writer.lines, "  restore_float_mode(mode);"]
+        return "\n".join([preamble, FLOAT_MODE, *self.emitter.tables, head, *body, "}", ""])
 
     def emit_pointer(self, v: Value, source: str, offset: str = "") -> None:
         c = c_type(v.dtype)

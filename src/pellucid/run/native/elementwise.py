@@ -226,8 +226,9 @@ def split_exponential(e: Equation) -> Halves | None:
     if e.name == "logistic":
         return Halves((magnitude, "(- {0})"), nonpositive, f"expand_logistic{F}({{x}}, {{q}}, {{w}})", 10)
     if e.name == "exp":
-        first = nonpositive if is_nonpositive(e.inputs[0]) else f"reduce_exp{F}({{0}}, &{{w}})"
-        return Halves((), first, f"expand_exp{F}({{q}}, {{w}})", 2)
+        if is_nonpositive(e.inputs[0]):
+            return Halves((), nonpositive, f"expand_exp_nonpositive{F}({{q}}, {{w}})", 1)
+        return Halves((), f"reduce_exp{F}({{0}}, &{{w}})", f"expand_exp{F}({{q}}, {{w}})", 2)
     return None
 
 

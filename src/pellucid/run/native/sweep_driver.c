@@ -1,5 +1,5 @@
-/* Runs a program for several trials, one after the other, each for all its epochs: some steps with batches of one size, and
-   one step with a smaller last batch if there is one. */
+/* Runs a program for several trials, each for all its epochs: some steps with batches of one size, and one step with a smaller
+   last batch if there is one. Threads share the counter `next`: each takes the next trial when it has finished one. */
 #include <stdint.h>
 
 typedef void (*Steps)(void **state, void **read, void **args, void **history, int64_t first, int64_t count);
@@ -11,12 +11,12 @@ static void point_to(void **pointers, const TrialArrays *arrays, int64_t trial) 
   for (int64_t k = 0; k < arrays->count; k++) pointers[k] = arrays->addresses[k] + trial * arrays->strides[k];
 }
 
-void run_trials(Steps steps, Steps last_step, int64_t epochs, int64_t steps_per_epoch, int64_t first, int64_t begin,
-                int64_t end, const TrialArrays *state, const TrialArrays *read, const TrialArrays *args,
+void run_trials(Steps steps, Steps last_step, int64_t epochs, int64_t steps_per_epoch, int64_t first, int64_t trials,
+                int64_t *next, const TrialArrays *state, const TrialArrays *read, const TrialArrays *args,
                 const TrialArrays *last_args, const TrialArrays *history, const int64_t *output_bytes) {
   void *s[state->count + 1], *r[read->count + 1], *a[args->count + 1], *l[last_args->count + 1];
   void *h[history->count + 1], *outputs[history->count + 1];
-  for (int64_t trial = begin; trial < end; trial++) {
+  for (int64_t trial; (trial = __atomic_fetch_add(next, 1, __ATOMIC_RELAXED)) < trials;) {
     point_to(s, state, trial);
     point_to(r, read, trial);
     point_to(a, args, trial);

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import itertools
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -83,20 +82,23 @@ class SweepDriver:
         functions = [self.steps.function, self.last_step.function if self.last_step else None]
         addresses = [ctypes.cast(f, ctypes.c_void_p) if f else ctypes.c_void_p() for f in functions]
 
-        def run(span: tuple[int, int]) -> None:
+        next_trial = ctypes.c_int64(0)
+
+        def run_trials() -> None:
             self.driver(
                 *addresses,
-                *(ctypes.c_int64(n) for n in (epochs, steps_per_epoch, first, *span)),
+                *(ctypes.c_int64(n) for n in (epochs, steps_per_epoch, first, self.trials)),
+                ctypes.byref(next_trial),
                 *(ctypes.byref(each) for each in arrays),
                 output_bytes,
             )
 
         if self.trials == 1:
-            run((0, 1))
+            run_trials()
         else:
             pool, threads = get_thread_pool()
-            edges = np.linspace(0, self.trials, min(threads, self.trials) + 1).astype(int).tolist()
-            list(pool.map(run, itertools.pairwise(edges)))
+            for future in [pool.submit(run_trials) for _ in range(min(threads, self.trials))]:
+                future.result()
         if self.mapped is None:
             return [h[0] for h in history]
         return [np.asarray(np.moveaxis(h, 0, 1), order="C") for h in history]

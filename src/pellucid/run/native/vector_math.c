@@ -3,35 +3,40 @@
    reduction follows J.-M. Muller, Elementary Functions, 3rd edition, chapters 3 and 11. Functions share subexpressions in
    identical form, so that the compiler computes each once. */
 
-/* e^x = 2 w (1 + q) with x = n log 2 + r, w = 2^(n - 1) and q = r + r^2 P(r). Adding SHIFT rounds to the integer n and leaves
-   the biased exponent of w in the last bits, which are limited to max_bits. Results below the normal numbers are 0, as in
-   XLA. */
-static inline REAL F(reduce_exp_up_to)(INTEGER max_bits, REAL x, REAL *w) {
-  REAL y = x < MIN_EXPONENT ? MIN_EXPONENT : x, shifted = F(fma)(y, (REAL)0x1.71547652b82fep+0, SHIFT);
+/* e^x = s w (1 + q) with x = n log 2 + r, w = 2^n / s and q = r + r^2 P(r). Adding `shift` rounds to the integer n and leaves
+   the biased exponent of w in the last bits, which are limited to max_bits; for `min` it is 0, so w is too. Results below the
+   normal numbers are 0, as in XLA. The order of the comparison makes it one instruction. */
+static inline REAL F(reduce_exp_within)(REAL min, INTEGER max_bits, REAL shift, REAL x, REAL *w) {
+  REAL y = min > x ? min : x, shifted = F(fma)(y, (REAL)0x1.71547652b82fep+0, shift);
   INTEGER bits;
   memcpy(&bits, &shifted, sizeof bits);
   bits = bits > max_bits ? max_bits : bits;
   memcpy(&shifted, &bits, sizeof bits);
   bits = (INTEGER)((UNSIGNED)bits << FRACTION_BITS);
   memcpy(w, &bits, sizeof bits);
-  REAL n = shifted - SHIFT, r = F(fma)(n, -LOG2_HIGH, y);
+  REAL n = shifted - shift, r = F(fma)(n, -LOG2_HIGH, y);
   r = F(fma)(n, -LOG2_LOW, r);
   return F(fma)(EXP_POLYNOMIAL(r), r * r, r);
 }
 
+/* With s = 2, because 2^n may be infinite. */
 static inline REAL F(reduce_exp)(REAL x, REAL *w) {
-  return F(reduce_exp_up_to)(MAX_BITS, x, w);
+  return F(reduce_exp_within)(MIN_EXPONENT, MAX_BITS, SHIFT, x, w);
 }
 
-/* For x <= 0, whose exponential cannot overflow. */
+/* With s = 1, for x <= 0, whose exponential cannot overflow. */
 static inline REAL F(reduce_exp_nonpositive)(REAL x, REAL *w) {
-  return F(reduce_exp_up_to)(NO_LIMIT, x, w);
+  return F(reduce_exp_within)(MIN_EXPONENT - (REAL)0.5, NO_LIMIT, SHIFT + 1, x, w);
 }
 
 /* The functions that begin with "expand" are the second half of the others: loops that are split call the halves. */
 static inline REAL F(expand_exp)(REAL q, REAL w) {
   REAL half = F(fma)(q, w, w);
   return half + half;
+}
+
+static inline REAL F(expand_exp_nonpositive)(REAL q, REAL w) {
+  return F(fma)(q, w, w);
 }
 
 static inline REAL F(vector_exp)(REAL x) {
@@ -41,7 +46,7 @@ static inline REAL F(vector_exp)(REAL x) {
 
 static inline REAL F(vector_exp_nonpositive)(REAL x) {
   REAL w, q = F(reduce_exp_nonpositive)(x, &w);
-  return F(expand_exp)(q, w);
+  return F(expand_exp_nonpositive)(q, w);
 }
 
 /* e^x - 1 = 2 (w q + w - 1/2), exact near 0, where w is 1/2, but for the sign of 0. */
@@ -52,8 +57,8 @@ static inline REAL F(vector_expm1)(REAL x) {
 
 /* tanh x = (1 - e) / (1 + e) with e = e^(-2 |x|). */
 static inline REAL F(expand_tanh)(REAL x, REAL q, REAL w) {
-  REAL e = F(fma)(q, w, w), m = F(fma)(q, w, w - (REAL)0.5);
-  return F(copysign)((m + m) * (1 / (1 + (e + e))), x);
+  REAL e = F(expand_exp_nonpositive)(q, w), m = F(fma)(q, w, w - 1);
+  return F(copysign)(m * (1 / (1 + e)), x);
 }
 
 static inline REAL F(vector_tanh)(REAL x) {
@@ -63,7 +68,7 @@ static inline REAL F(vector_tanh)(REAL x) {
 
 /* 1 / (1 + e^-x), from e^(-|x|), which its derivative uses too. */
 static inline REAL F(expand_logistic)(REAL x, REAL q, REAL w) {
-  REAL e = F(expand_exp)(q, w);
+  REAL e = F(expand_exp_nonpositive)(q, w);
   return (x < 0 ? e : 1) * (1 / (1 + e));
 }
 

@@ -113,7 +113,7 @@ MACROS = {
 
 
 def emit_polynomial(coefficients: tuple[str, ...], kind: str) -> str:
-    """Return C for a polynomial in x by Estrin's scheme, whose terms can be computed in parallel.
+    """Return C for a polynomial in x: Horner's scheme in x^2, whose coefficients c + d x can be computed in parallel.
 
     Examples
     --------
@@ -121,11 +121,14 @@ def emit_polynomial(coefficients: tuple[str, ...], kind: str) -> str:
     'fmaf(0x1p-5f, (x * x), fmaf(0x1p-3f, x, 0x1p-1f))'
     """
     end, fma = ("f", "fmaf") if kind == "float" else ("", "fma")
-    terms, power = [c + end for c in coefficients], "x"
-    while len(terms) > 1:
-        pairs = [f"{fma}({high}, {power}, {low})" for low, high in zip(terms[::2], terms[1::2], strict=False)]
-        terms, power = [*pairs, *terms[len(pairs) * 2 :]], f"({power} * {power})"
-    return terms[0]
+    terms = [c + end for c in coefficients]
+    terms = [f"{fma}({high}, x, {low})" for low, high in zip(terms[::2], terms[1::2], strict=False)] + terms[
+        len(terms) & ~1 :
+    ]
+    total = terms.pop()
+    while terms:
+        total = f"{fma}({total}, (x * x), {terms.pop()})"
+    return total
 
 
 def _include_vector_math(kind: str) -> str:

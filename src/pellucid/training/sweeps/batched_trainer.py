@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 
 from pellucid.graph.expr import Expr, Input, Shared
-from pellucid.graph.graph_batching import unpad
 from pellucid.run.device_selection import DEFAULT_PLACEMENT, Placement
 from pellucid.run.epoch_loop import run_epochs, start_compilation, step_once
 from pellucid.run.function import Function
@@ -39,19 +38,25 @@ def cache_orders(samples: int) -> Callable[..., Array]:
     return functools.lru_cache(max(1, ORDER_BYTES // (4 * samples)))(get_epoch_order)
 
 
-def compile_trainers(trainers: Sequence[BatchedTrainer]) -> None:
-    """Compile the programs of all trainers in parallel, and compute sample orders meanwhile, up to the cache size."""
+def compile_trainers(trainers: Iterable[BatchedTrainer]) -> Generator[BatchedTrainer, None, None]:
+    """Yield each trainer once its programs are compiled, after all trainers are made.
+
+    Programs are compiled in parallel, while later trainers are made and earlier ones train. Sample orders are computed
+    before the first one is ready, up to the cache size.
+    """
     pool = ThreadPoolExecutor(count_cores())
     try:
-        pending = [pool.submit(finish) for trainer in trainers for finish in trainer.pending_compilations]
-        for trainer in (t for t in trainers if t.batch_size < t.samples_per_trial):
-            bytes_per_epoch = 4 * trainer.samples_per_trial * len(trainer.seeds) * len(trainers)
+        pending = [(each, [pool.submit(finish) for finish in each.pending_compilations]) for each in trainers]
+        for trainer in (t for t, _ in pending if t.batch_size < t.samples_per_trial):
+            bytes_per_epoch = 4 * trainer.samples_per_trial * len(trainer.seeds) * len(pending)
             for epoch in range(min(trainer.epochs, ORDER_BYTES // bytes_per_epoch)):
-                if all(future.done() for future in pending):
+                if all(future.done() for future in pending[0][1]):
                     break
                 trainer.get_seed_orders(epoch)
-        for future in pending:
-            future.result()
+        for trainer, futures in pending:
+            for future in futures:
+                future.result()
+            yield trainer
     finally:
         pool.shutdown(cancel_futures=True)  # after Ctrl-C, drop compilations that have not started
 
@@ -261,22 +266,13 @@ class BatchedTrainer:
 
     def update_models(self) -> None:
         """Set the parameters of the models, and the state of their optimizers, to the trained values."""
-        for leaf, originals in self.batch.batcher.leaves.items():
-            if not isinstance(leaf, Shared):
-                continue
-            values = self.values[leaf].get_value()
-            for value, original in zip(values, originals, strict=True):
-                if isinstance(original, Shared):
-                    original.storage = unpad(value, original)
+        for variable, values in self.values.items():
+            self.batch.update_models(variable, values.get_value())
 
 
 def stack_trial_values(batch: TrialBatch) -> dict[Shared, Shared]:
     """Return, for each leaf of the merged graph, a variable with the values of all trials."""
-    return {
-        leaf: Shared(batch.batcher.stack_values(leaf), leaf.name, trainable=False)
-        for leaf in (*batch.batcher.leaves, *batch.batcher.sizes)
-        if isinstance(leaf, Shared)
-    }
+    return {v: Shared(batch.batcher.stack_values(v), v.name, trainable=False) for v in batch.variables}
 
 
 def get_batched_leaves(f: Function, values: Mapping[Shared, Shared]) -> dict[Expr, Any]:

@@ -11,12 +11,13 @@ import numpy as np
 
 from pellucid.graph.expr import Expr, Input, Shared
 from pellucid.graph.gradient import grad
-from pellucid.graph.graph_batching import GraphBatcher, get_known_sizes, structural_hash
+from pellucid.graph.graph_batching import GraphBatcher, get_known_sizes, structural_hash, unpad
 from pellucid.graph.graph_batching_padding import PaddingError
 from pellucid.graph.passes import collect_updates, inference
 from pellucid.graph.traversal import replace_all
 from pellucid.training.sweeps.trials import Trial
 from pellucid.training.train_step import get_train_step
+from pellucid.typing import Array
 
 if TYPE_CHECKING:
     from pellucid.nn.optimizers.base import Optimizer
@@ -82,6 +83,17 @@ class TrialBatch:
     evaluation: dict[str, Expr]  # outputs of a step in inference mode
     predictions: list[Expr]
     updates: dict[Shared, Expr]
+
+    @property
+    def variables(self) -> list[Shared]:
+        """The variables of the merged graph that have a value for each trial."""
+        return [leaf for leaf in (*self.batcher.leaves, *self.batcher.sizes) if isinstance(leaf, Shared)]
+
+    def update_models(self, variable: Shared, values: Array) -> None:
+        """Set a variable of the models, such as a parameter or a slot of the optimizer, to the trained values."""
+        for value, original in zip(values, self.batcher.leaves.get(variable, ()), strict=False):
+            if isinstance(original, Shared):
+                original.storage = unpad(value, original)
 
 
 def batch_trials(trials: Sequence[Trial], samples_per_trial: float) -> list[TrialBatch]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import closing, nullcontext
 from typing import Any
 
 import numpy as np
@@ -12,13 +13,10 @@ import numpy as np
 from pellucid.graph.errors import NoSuchNameError, OptionError, near_miss
 from pellucid.graph.types import format_shape
 from pellucid.graph.validation import check_integer, check_optional_integer
-from pellucid.model.errors import ModelError
 from pellucid.model.interfaces import ModelLike
 from pellucid.run.backends import record_backends
 from pellucid.run.distributed.process_group import agree, num_processes
 from pellucid.run.interrupts import Interrupted
-from pellucid.training.array_source import ArrayDataset
-from pellucid.training.data_adapter import make_dataset
 from pellucid.training.data_sources.conversion import to_array
 from pellucid.training.distributed_checks import compute_crc32
 from pellucid.training.fit import resolve_placement
@@ -26,9 +24,13 @@ from pellucid.training.iterator_source import DEFAULT_BATCH_SIZE
 from pellucid.training.progress_display import make_display
 from pellucid.training.sweeps.batched_trainer import BatchedTrainer, cache_orders, compile_trainers
 from pellucid.training.sweeps.batching import TrialBatch, batch_trials
+from pellucid.training.sweeps.joblib_workers import TrainedBatch, TrainingSettings, count_workers, train_in_workers
 from pellucid.training.sweeps.result import Sweep
-from pellucid.training.sweeps.trials import Trial, make_trials
+from pellucid.training.sweeps.trials import Trial, TrialBuilder, check_builder, list_choices, prepare_validation
 from pellucid.typing import Array, ArrayLike, Devices, Values, Verbosity
+
+Report = Callable[[int, TrialBatch, int], None]
+"""Called with the number of batches before this one, the batch, and the epoch that it has reached."""
 
 
 def sweep(
@@ -46,6 +48,7 @@ def sweep(
     verbose: Verbosity = "auto",
     progress: Callable[[int, int, Sequence[Trial]], None] | None = None,
     devices: Devices = None,
+    n_jobs: int | None = None,
     initial_epoch: int = 0,
     **settings: Any,
 ) -> Sweep:
@@ -82,6 +85,11 @@ def sweep(
     devices : "all", int or list, optional
         Devices to divide the trials among, as for `Model.fit`. By default one, or all after
         `pellucid.distribution.initialize`.
+    n_jobs : int, optional
+        Number of worker processes that train programs at the same time; -1 is one per core. As in scikit-learn, None
+        is 1 unless in a ``joblib.parallel_config`` context, which also chooses the backend: ``"loky"`` for processes
+        of this machine, or Dask or Ray for a cluster. Workers call ``build`` again. Results on the same kind of
+        machine are bit-identical to those of one process. ``progress`` is called when a program is finished.
     initial_epoch : int
         Epochs that the models were trained already, as for `Sequential.fit`: the sweep continues with the sample order
         of the next one, up to ``epochs``.
@@ -97,10 +105,15 @@ def sweep(
     ------
     OptionError, UseError
         If ``build`` does not take a setting, or a setting has no value.
+    OptionError
+        If ``n_jobs`` is combined with ``devices``.
+    UseError
+        If ``build`` and its settings cannot be sent to workers.
     ModelError, ShapeError
         If ``build`` does not return a compiled model, or the data do not fit it. Nothing is trained then.
     Interrupted
-        On Ctrl-C. Its ``history`` is the sweep of the trials that were started, whose curves end with NaN.
+        On Ctrl-C. Its ``history`` is the sweep of the trials that were started, whose curves end with NaN; with workers
+        that of the finished ones.
 
     Examples
     --------
@@ -128,36 +141,50 @@ def sweep(
             f"sweep: expected initial_epoch to be less than epochs. Received: {first} and {epochs + first}"
         )
     subsamples = None if rows is None else validate_rows(rows, x)
-    trials = make_trials(build, settings, seed, subsamples, x, y)
+    builder = TrialBuilder(build, check_builder(build, settings), x, y)
+    trials = builder.make_trials(list_choices(settings, seed, subsamples))
     batches = batch_trials(trials, float(np.mean([len(trial) for trial in trials])) * epochs)
     result = Sweep(trials, batches, resolve_monitor(monitor, batches, validation_data is not None))
+    jobs = count_workers(n_jobs, devices, len(batches))
     first_trials = {id(trial.samples): trial for trial in trials}
     validation = {key: prepare_validation(trial, validation_data) for key, trial in first_trials.items()}
     check_trials_consistent(trials, size, epochs, first, placement, bool(shuffle))
-    get_order = cache_orders(max(map(len, trials)))
-    trainers = [
-        BatchedTrainer(
-            batch, validation[id(batch.trials[0].samples)], size, epochs, bool(shuffle), placement, get_order, first
-        )
-        for batch in batches
-    ]
     with make_display(verbose, len(batches), epochs, ("Program", "epoch")) or nullcontext() as display:
-        try:
-            compile_trainers(trainers)
-        except KeyboardInterrupt:
-            raise Interrupted(result, 0) from None
-        for number, trainer in enumerate(trainers):
-            batch = trainer.batch
 
-            def on_epoch(epoch: int, number: int = number, batch: TrialBatch = batch) -> None:
-                if display is not None:
-                    display.step(number, epoch, {})
-                if progress is not None:
-                    progress((number * epochs + epoch) // len(batches), epochs, batch.trials)
+        def report(number: int, batch: TrialBatch, epoch: int) -> None:
+            if display is not None:
+                display.step(number, epoch, {})
+            if progress is not None:
+                progress((number * epochs + epoch) // len(batches), epochs, batch.trials)
 
+        if jobs > 1:
+            training = TrainingSettings(validation_data, size, epochs, bool(shuffle), first)
+            collect_from_workers(result, train_in_workers(batches, builder, training, jobs), batches, epochs, report)
+            return result
+        get_order = cache_orders(max(map(len, trials)))
+        trainers = (
+            BatchedTrainer(
+                batch, validation[id(batch.trials[0].samples)], size, epochs, bool(shuffle), placement, get_order, first
+            )
+            for batch in batches
+        )
+        train_batches(result, trainers, batches, epochs, report)
+    return result
+
+
+def train_batches(
+    result: Sweep, trainers: Iterable[BatchedTrainer], batches: Sequence[TrialBatch], epochs: int, report: Report
+) -> None:
+    """Train batches one after the other in this process, and add them to the result."""
+    with closing(compile_trainers(trainers)) as compiled:
+        for number, batch in enumerate(batches):
+            try:
+                trainer = next(compiled)
+            except KeyboardInterrupt:
+                raise Interrupted(result, 0) from None
             try:
                 with record_backends(result.backends):
-                    curves, seconds = trainer.train(on_epoch)
+                    curves, seconds = trainer.train(functools.partial(report, number, batch))
             except KeyboardInterrupt as stop:
                 if isinstance(stop, Interrupted) and stop.history is not None:
                     result.add_batch(batch.numbers, stop.history, epochs)
@@ -165,7 +192,25 @@ def sweep(
             finally:
                 trainer.update_models()
             result.add_batch(batch.numbers, curves, epochs, seconds)
-    return result
+
+
+def collect_from_workers(
+    result: Sweep,
+    trained: Generator[TrainedBatch, None, None],
+    batches: Sequence[TrialBatch],
+    epochs: int,
+    report: Report,
+) -> None:
+    """Add batches to the result in the order in which workers finish them."""
+    with closing(trained):
+        try:
+            for number, each in enumerate(trained):
+                batch = batches[each.number]
+                result.add_batch(batch.numbers, each.curves, epochs, each.seconds)
+                result.backends += [name for name in each.backends if name not in result.backends]
+                report(number, batch, epochs)
+        except KeyboardInterrupt:
+            raise Interrupted(result, 0) from None
 
 
 def check_trials_consistent(trials: Sequence[Trial], *settings: object) -> None:
@@ -189,14 +234,6 @@ def check_trials_consistent(trials: Sequence[Trial], *settings: object) -> None:
 def describe_settings(settings: Mapping[str, Any]) -> dict[str, int | float | str]:
     """Return settings as they print in every process; objects, whose text may contain an address, by their types."""
     return {name: v if isinstance(v, (int, float, str)) else type(v).__name__ for name, v in settings.items()}
-
-
-def prepare_validation(trial: Trial, data: object) -> ArrayDataset | None:
-    if data is None:
-        return None
-    if not isinstance(data, (list, tuple)) or len(data) != 2:
-        raise ModelError(f"Expected validation_data to be a pair (x, y). Received: {type(data).__name__}")
-    return make_dataset(trial.model, data[0], data[1], prefix="validation ")
 
 
 def resolve_monitor(name: str | None, batches: Sequence[TrialBatch], has_validation: bool) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,24 +21,59 @@ from pellucid.typing import Array, Values
 
 
 @dataclass(frozen=True)
-class Trial:
-    """One trial of a sweep."""
+class TrialChoice:
+    """The settings, seed and subsample of a trial, from which its model can be built."""
 
-    settings: dict[str, Any]  # arguments that the model was built with
+    settings: dict[str, Any]  # arguments that the model is built with
     seed: int  # of the initial weights and of the sample order
     subsample: int | None  # number of the subsample it trains on; None for all samples
-    model: ModelLike
-    samples: ArrayDataset  # all samples, converted for the model
     rows: Array | None  # indices of the samples it trains on; None for all
-
-    def __len__(self) -> int:
-        return len(self.samples) if self.rows is None else len(self.rows)
 
     def __str__(self) -> str:
         settings = {**self.settings, "seed": self.seed}
         if self.subsample is not None:
             settings["rows"] = self.subsample
         return ", ".join(f"{name}={value}" for name, value in settings.items())
+
+
+@dataclass(frozen=True)
+class Trial(TrialChoice):
+    """One trial of a sweep."""
+
+    model: ModelLike
+    samples: ArrayDataset  # all samples, converted for the model
+
+    def __len__(self) -> int:
+        return len(self.samples) if self.rows is None else len(self.rows)
+
+    @property
+    def choice(self) -> TrialChoice:
+        """The trial without its model and data."""
+        return TrialChoice(self.settings, self.seed, self.subsample, self.rows)
+
+
+@dataclass(frozen=True)
+class TrialBuilder:
+    """Makes trials on the same data. Trials whose models convert the data in the same way share the converted ones."""
+
+    build: Callable[..., ModelLike]
+    takes_seed: bool  # whether the function has a parameter of that name
+    x: Values
+    y: Values
+
+    def make_trials(self, choices: Iterable[TrialChoice]) -> list[Trial]:
+        """Build the models of trials, and convert the data for them."""
+        datasets: dict[Any, ArrayDataset] = {}
+        trials = []
+        for choice in choices:
+            settings = {**choice.settings, "seed": choice.seed} if self.takes_seed else choice.settings
+            model = build_model(self.build, settings, choice.seed, self.x)
+            signature = get_data_signature(model)
+            if signature not in datasets:
+                datasets[signature] = make_dataset(model, self.x, self.y)
+            data = datasets[signature]
+            trials.append(Trial(choice.settings, choice.seed, choice.subsample, choice.rows, model, data))
+        return trials
 
 
 def is_varied(value: Any) -> bool:
@@ -57,30 +92,18 @@ def get_choices(name: str, value: Any) -> list[Any]:
     return choices
 
 
-def make_trials(
-    build: Callable[..., ModelLike],
-    settings: Mapping[str, Any],
-    seed: int | Sequence[int] | Array,
-    rows: Sequence[Array] | None,
-    x: Values,
-    y: Values,
-) -> list[Trial]:
-    """Build the model of every trial; for the arguments see `sweep`."""
-    takes_seed = check_builder(build, settings)
-    choices = {name: get_choices(name, value) for name, value in settings.items()}
+def list_choices(
+    settings: Mapping[str, Any], seed: int | Sequence[int] | Array, rows: Sequence[Array] | None
+) -> list[TrialChoice]:
+    """Return all combinations of settings, seeds and subsamples; for the arguments see `sweep`."""
+    values = {name: get_choices(name, value) for name, value in settings.items()}
     seeds = [validate_seed(each) for each in get_choices("seed", seed)]
     subsamples: list[tuple[int | None, Array | None]] = [(None, None)] if rows is None else list(enumerate(rows))
-    datasets: dict[Any, ArrayDataset] = {}
-    trials = []
-    for values in itertools.product(*choices.values()):
-        chosen = dict(zip(choices, values, strict=True))
-        for each, (number, indices) in itertools.product(seeds, subsamples):
-            model = build_model(build, {**chosen, "seed": each} if takes_seed else chosen, each, x)
-            signature = get_data_signature(model)
-            if signature not in datasets:
-                datasets[signature] = make_dataset(model, x, y)
-            trials.append(Trial(chosen, each, number, model, datasets[signature], indices))
-    return trials
+    return [
+        TrialChoice(dict(zip(values, chosen, strict=True)), each, number, indices)
+        for chosen in itertools.product(*values.values())
+        for each, (number, indices) in itertools.product(seeds, subsamples)
+    ]
 
 
 def get_data_signature(model: ModelLike) -> Any:
@@ -131,3 +154,12 @@ def check_builder(build: object, settings: Mapping[str, Any]) -> bool:
         name = getattr(build, "__name__", "build")
         raise UseError(f"sweep: {name} requires {', '.join(missing)}: pass a value or several values")
     return "seed" in parameters
+
+
+def prepare_validation(trial: Trial, data: object) -> ArrayDataset | None:
+    """Return validation data as the model of a trial reads them."""
+    if data is None:
+        return None
+    if not isinstance(data, (list, tuple)) or len(data) != 2:
+        raise ModelError(f"Expected validation_data to be a pair (x, y). Received: {type(data).__name__}")
+    return make_dataset(trial.model, data[0], data[1], prefix="validation ")
