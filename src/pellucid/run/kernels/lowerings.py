@@ -14,7 +14,7 @@ from pellucid.graph.expr import Expr
 from pellucid.graph.op import OPS
 from pellucid.graph.traversal import topological
 from pellucid.run.environment import is_enabled
-from pellucid.run.jax_runtime import runs_on_cpu
+from pellucid.run.jax_runtime import jax, runs_on_cpu
 from pellucid.run.kernels import (
     convolution_lowerings,
     ffi,
@@ -75,6 +75,21 @@ def max_pool_gradient(
         return None
     gradient: JaxArray = ffi.max_pool_gradient(spec, as_images(g), as_images(y), as_images(x))
     return gradient.reshape(x.shape)
+
+
+def softplus(node: Expr, context: LoweringContext) -> JaxArray | None:
+    """Return softplus of a negated array, or None to leave any other to its op.
+
+    The value is the same. XLA does not know that |-x| is |x|; now it computes one exponential and one logarithm for
+    both terms of a binary cross-entropy.
+    """
+    (x,) = node.inputs
+    if x.op is None or x.op.name != "negative":
+        return None
+    xp = jax().numpy
+    value, opposite = (xp.asarray(context.values[e], node.dtype) for e in (x, x.inputs[0]))
+    result: JaxArray = xp.maximum(value, 0) + xp.log1p(xp.exp(-xp.abs(opposite)))
+    return result
 
 
 def lower_operands(lowering: Callable[..., JaxArray | None]) -> Lowering:
@@ -147,7 +162,7 @@ LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
     | {"matmul": with_fallback(matmul_dispatch.matmul)}
     | {
         f.__name__: with_fallback(try_in_turn(f, update_fusion.update, reduction_lowerings.recompute))
-        for f in (matmul_dispatch.subtract, rectifier_fusion.add, rectifier_fusion.relu)
+        for f in (matmul_dispatch.subtract, rectifier_fusion.add, rectifier_fusion.relu, softplus)
     }
 )
 
