@@ -22,10 +22,14 @@ COMPILER, EMULATOR = "aarch64-linux-gnu-gcc", "qemu-aarch64"
 LIBRARIES = Path("/usr/aarch64-linux-gnu")
 
 KERNELS = Path(__file__).parent.parent / "src" / "pellucid" / "run" / "kernels"
-FOLDER = Path(tempfile.mkdtemp(prefix="pellucid-arm64-"))
+FOLDER = Path(tempfile.gettempdir(), f"pellucid-arm64-{os.getpid()}")
 
-if shutil.which(COMPILER) and shutil.which(EMULATOR):
-    os.environ.update(CC=COMPILER, PELLUCID_MARCH="armv8-a", PELLUCID_CACHE=str(FOLDER / "cache"))
+
+def pytest_load_initial_conftests() -> None:
+    """Choose the compiler before `pellucid` is imported."""
+    FOLDER.mkdir(mode=0o700)
+    if shutil.which(COMPILER) and shutil.which(EMULATOR):
+        os.environ.update(CC=COMPILER, PELLUCID_MARCH="armv8-a", PELLUCID_CACHE=str(FOLDER / "cache"))
 
 
 def pytest_unconfigure() -> None:

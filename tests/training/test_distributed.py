@@ -461,6 +461,6 @@ def test_settings_of_a_sweep_are_compared_by_their_values(monkeypatch: pytest.Mo
     monkeypatch.setattr(sweep_module, "agree", compared.append)
     model, samples = make(), ArrayDataset([np.zeros((3, 4), "float32")], [], [], [])
     for activation in ("tanh", "relu", lambda h: h, lambda h: 2 * h):  # functions compare equal
-        sweep_module.check_trials_consistent([Trial({"activation": activation}, 0, None, model, samples, None)])
+        sweep_module.check_trials_consistent([Trial({"activation": activation}, 0, None, None, model, samples)])
     tanh, relu, first, second = (each["trials and settings of the sweep"] for each in compared)
     assert tanh != relu != first == second
