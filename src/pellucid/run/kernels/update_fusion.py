@@ -127,7 +127,7 @@ class UpdateFusion:
         return self.values[e]
 
     def find_readers(self, variables: Iterable[Expr]) -> list[Any]:
-        """Return what has been computed from variables by other than elementwise expressions.
+        """Return the computed values that depend on variables directly and are not elementwise.
 
         As operands of the update that the kernel ignores, they make XLA compute them first. It would keep a copy of
         the old variable otherwise.
