@@ -74,7 +74,7 @@ class ProgramCost:
     compile_seconds : float
         Time to compile it, or to load it from the cache.
     operations, bytes_moved : float or None
-        Arithmetic operations, and bytes read and written, as XLA counts them.
+        Arithmetic operations, and bytes read and written, as XLA counts them, without those of C kernels.
     argument_bytes, output_bytes, temporary_bytes : int or None
         Memory of arguments, outputs and intermediate values.
     """
