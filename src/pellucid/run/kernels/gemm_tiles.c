@@ -1,5 +1,6 @@
-/* A matrix product in tiles of vector registers: ROWS rows by BLOCK columns, summed over the whole summed axis. The left operand
-   is read where it is. The last tile of rows and the last panel of columns begin earlier if they would reach too far. */
+/* A matrix product in tiles of vector registers: ROWS rows by BLOCK columns. The left operand is read where it is, unless it is
+   stored transposed with long rows. The last tile of rows and the last panel of columns begin earlier if they would reach too
+   far. */
 
 enum { BLOCK = VECTORS * LANES };
 
@@ -64,15 +65,18 @@ static void multiply_chunk(void *data, int64_t task) {
   const int64_t depth = call->k < DEPTH ? call->k : DEPTH;
   const int64_t sums_size = (depth < call->k ? last - first : 1) * ROWS * BLOCK;
   const real scale = SUBTRACT_FROM_BASE ? *call->scale : 0;
-  real *buffer = aligned_alloc(64, (sums_size + (is_packed && !RIGHT_TRANSPOSED ? depth * BLOCK : 0)) * sizeof(real) + 63 & ~63);
+  const int64_t packs_piece = is_packed && !RIGHT_TRANSPOSED;
+  real *buffer = aligned_alloc(64, (sums_size + packs_piece * depth * BLOCK) * sizeof(real) + 63 & ~63);
   if (!buffer) {
     atomic_store(&call->failed, 1);
     return;
   }
   for (int64_t from = 0; from < call->k; from += depth) {
     const int64_t stop = call->k - from < depth ? call->k : from + depth;
-    if (is_packed && !RIGHT_TRANSPOSED) pack_panel(call, panel, from, stop, buffer + sums_size);
-    const real *right = RIGHT_TRANSPOSED ? panel_at(call, panel) + from * BLOCK : is_packed ? buffer + sums_size : right_at(call, from, column);
+    if (packs_piece) pack_panel(call, panel, from, stop, buffer + sums_size);
+    const real *right = RIGHT_TRANSPOSED ? panel_at(call, panel) + from * BLOCK
+                        : packs_piece    ? buffer + sums_size
+                                         : right_at(call, from, column);
     for (int64_t tile = first; tile < last; tile++) {
       const int64_t row = first_row(call, tile);
       const real *left = call->packed_left ? call->packed_left + (tile * call->k + from) * ROWS : left_at(call, row, from);
@@ -82,8 +86,8 @@ static void multiply_chunk(void *data, int64_t task) {
         multiply_tile(left, row_stride, left_stride, call->m - 1, right, right_stride, sums, from > 0, stop - from,
                       call->output + at, call->n, SUBTRACT_FROM_BASE ? call->base + at : 0, scale);
       else {
-        multiply_tile(left, row_stride, left_stride, call->m - 1, right, right_stride, sums, from > 0, stop - from, sums, BLOCK, 0,
-                      0);
+        multiply_tile(left, row_stride, left_stride, call->m - 1, right, right_stride, sums, from > 0, stop - from, sums,
+                      BLOCK, 0, 0);
         if (stop == call->k) store_rest(call, sums, row, column, tile * ROWS, panel * BLOCK);
       }
     }
