@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import mmap
 import os
 import struct
 import time
@@ -60,11 +61,12 @@ def test_every_seed_is_valid(tmp_path: Path) -> None:
 def test_the_harness_finds_faults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     reader = harness.Reader(tmp_path)
     seed = reader.seeds[0]
-    memory: list[bytes] = [b"x" * 2**29]
-    memory.clear()  # an earlier peak, which must not hide a later one
+    memory: list[mmap.mmap] = []
 
     def take_memory(path: Path) -> None:
-        memory.append(b"x" * harness.MAX_GROWTH * 2)
+        # malloc would return what earlier tests have freed, since the process keeps it.
+        memory.append(mmap.mmap(-1, harness.MAX_GROWTH * 2))
+        memory[-1][:: mmap.PAGESIZE] = bytes(len(memory[-1]) // mmap.PAGESIZE)
 
     def fail(path: Path) -> None:
         raise KeyError("oh")
@@ -81,6 +83,8 @@ def test_the_harness_finds_faults(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(harness, "MAX_SECONDS", 1.5)
     monkeypatch.setattr(harness, "MAX_GROWTH", 100 * 2**20)
+    take_memory(tmp_path)
+    memory.pop().close()  # an earlier peak must not hide a later one
     old = harness.signal.signal(harness.signal.SIGPROF, harness.stop)
     try:
         cases: list[tuple[Callable[[Path], Any], str]] = [
