@@ -936,7 +936,7 @@ def attention_weights(query: Operand, key: Operand, *mask: Operand, axes: int | 
     --------
     >>> q, k = pel.tensor4("q", shape=("n", 3, 2, 4)), pel.tensor4("k", shape=("n", 5, 2, 4))
     >>> pel.expand(pel.attention_weights(q, k))
-    softmax(einsum('abcd,aecd->acbe', q * 0.5, k))
+    softmax(einsum('abcd,aecd->acbe', 0.5 * q, k))
 
     References
     ----------

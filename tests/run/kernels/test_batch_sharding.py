@@ -22,6 +22,7 @@ from pellucid.run.kernels import (
     matmul_dispatch,
     recurrent_lowerings,
     reduction_lowerings,
+    row_fusion,
     source_assembly,
     update_fusion,
 )
@@ -42,6 +43,8 @@ FAMILIES = {
     "pooling": "void pool_window(",
     "pooling gradient": "void scatter_window(",
     "product": "void multiply_chunk(",
+    "batch of products": "void multiply_pairs(",
+    "row fusion": "void evaluate_rows(",
     "recurrent loop": "void run_rows(",
     "reduction": "void add_terms(",
     "update": "void compute_block(",
@@ -55,6 +58,7 @@ LIMITS = {
     source_assembly: ["MAX_XLA_VECTOR_BYTES"],
     recurrent_lowerings: ["MIN_LOOP_MULTIPLICATIONS"],
     reduction_lowerings: ["MIN_REDUCED_ELEMENTS"],
+    row_fusion: ["MIN_ELEMENTS", "MIN_COLUMNS"],
     update_fusion: ["MIN_ELEMENTS"],
 }
 
@@ -80,7 +84,9 @@ def make_network(images: pel.Expr, sequences: pel.Expr) -> pel.Expr:
     h = nn.DepthwiseConv2D(3, padding="same")(nn.Conv2D(16, 3, activation="relu")(images))
     h = nn.Dropout(0.4)(nn.MaxPooling2D(2)(nn.ReLU()(nn.BatchNormalization()(h))))
     h = nn.Dense(72, activation="tanh")(nn.Flatten()(h))
-    return nn.Dense(3)(h) + nn.Dense(3)(nn.LSTM(16)(sequences))
+    s = nn.LSTM(16, return_sequences=True)(sequences)
+    s = nn.LayerNormalization()(nn.MultiHeadAttention(2, 8)(s, s) + s)
+    return nn.Dense(3)(h) + nn.Dense(3)(nn.GlobalAveragePooling1D()(s))
 
 
 def train(requested: list[str], batch: int, **placement: Any) -> dict[str, Any]:

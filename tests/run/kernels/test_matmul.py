@@ -191,7 +191,7 @@ def test_xla_computes_an_expression_if_its_lowering_fails(monkeypatch, rng):
     def fail(node, context):
         raise IndexError("tuple index out of range")
 
-    monkeypatch.setattr(matmul_dispatch, "match_matmul", fail)
+    monkeypatch.setattr(matmul_dispatch, "match_product", fail)
     x = rng.normal(size=(3, 3)).astype("float32")
     a = pel.matrix("a")
     message = r"selecting a CPU kernel failed, so XLA computes it.* defect of pellucid.*IndexError: tuple index"

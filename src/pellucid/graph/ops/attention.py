@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pellucid.typing import Axes
 
 
-def _masked_softmax_value(xp: ArrayNamespace, x: NamespaceArray, mask: ArrayOperand, axis: Axes) -> NamespaceArray:
+def compute_masked_softmax(xp: ArrayNamespace, x: NamespaceArray, mask: ArrayOperand, axis: Axes) -> NamespaceArray:
     low = xp.min(xp.where(mask, x, xp.zeros_like(x)), axis=axis, keepdims=True)  # masked elements may be NaN
     top = xp.max(xp.where(mask, x, low), axis=axis, keepdims=True)
     e = xp.where(mask, xp.exp(subtract_maximum(xp, xp.where(mask, x, top), top)), xp.zeros_like(x))
@@ -93,7 +93,7 @@ def masked_softmax(xp: ArrayNamespace, mask: NamespaceArray, x: NamespaceArray, 
     >>> pel.masked_softmax(np.array([True, False, True]), pel.constant([1.0, 9.0, 1.0])).eval()
     array([0.5, 0. , 0.5], dtype=float32)
     """
-    return _masked_softmax_value(xp, x, mask, axis)
+    return compute_masked_softmax(xp, x, mask, axis)
 
 
 def get_attention_subscripts(ndim: int, axes: tuple[int, ...]) -> tuple[str, str]:
@@ -190,19 +190,19 @@ def attention_weights(
     --------
     >>> q, k = pel.tensor4("q", shape=("n", 3, 2, 4)), pel.tensor4("k", shape=("n", 5, 2, 4))
     >>> pel.expand(pel.attention_weights(q, k))
-    softmax(einsum('abcd,aecd->acbe', q * 0.5, k))
+    softmax(einsum('abcd,aecd->acbe', 0.5 * q, k))
 
     References
     ----------
     A. Vaswani et al., Attention Is All You Need, NeurIPS 2017.
     """
     scale, reduced = 1 / math.sqrt(query.shape[-1]), cast("tuple[int, ...]", axes)
-    scores = xp.einsum(get_attention_subscripts(query.ndim, reduced)[0], query * scale, key)
+    scores = xp.einsum(get_attention_subscripts(query.ndim, reduced)[0], scale * query, key)
     over = tuple(range(scores.ndim - len(reduced), scores.ndim))
     if xp is symbolic:
         expanded = masked_softmax(mask[0], scores, axis=over) if mask else softmax(scores, axis=over)
         return cast(NamespaceArray, expanded)
-    return _masked_softmax_value(xp, scores, mask[0] if mask else np.True_, over)
+    return compute_masked_softmax(xp, scores, mask[0] if mask else np.True_, over)
 
 
 @op(

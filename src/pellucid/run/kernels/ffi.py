@@ -13,11 +13,18 @@ import numpy as np
 from pellucid.run.backends import note_backends
 from pellucid.run.jax_runtime import jax
 from pellucid.run.kernels.batch_sharding import Combine, add_parts, shard_batch
+from pellucid.run.kernels.contractions import find_contraction
 from pellucid.run.kernels.convolution_programs import ConvolutionSpec, emit_conv_forward, emit_conv_kernel_gradient
 from pellucid.run.kernels.grouped_programs import emit_grouped_conv, emit_grouped_kernel_gradient
 from pellucid.run.kernels.grouped_shapes import GroupedSpec
 from pellucid.run.kernels.loading import TARGET, request_kernel
-from pellucid.run.kernels.matmul_program import MatmulSpec, choose_tile_vectors, emit_matmul
+from pellucid.run.kernels.matmul_program import (
+    BatchedMatmulSpec,
+    MatmulSpec,
+    choose_tile_vectors,
+    emit_batched_matmul,
+    emit_matmul,
+)
 from pellucid.run.kernels.pooling_programs import PoolingSpec, emit_max_pool, emit_max_pool_gradient
 from pellucid.run.kernels.window_shapes import Placeholder
 from pellucid.run.native.compiler import describe_compiler
@@ -48,7 +55,11 @@ def emit_code(emit: Callable[[Any], str], spec: Any) -> str:
 
 
 def call_kernel(
-    code: str, shape: tuple[int, ...], *operands: JaxArray, aliases: dict[int, int] | None = None, **attributes: int
+    code: str,
+    shape: tuple[int, ...],
+    *operands: JaxArray,
+    aliases: dict[int, int] | None = None,
+    **attributes: int | Sequence[int],
 ) -> JaxArray:
     """Call a kernel, whose result has this shape and the dtype of the first operand; see `call_with_results`."""
     collected = codes.get()
@@ -65,7 +76,7 @@ def call_with_results(
     results: Sequence[Any],
     *operands: JaxArray,
     aliases: dict[int, int] | None = None,
-    **attributes: int,
+    **attributes: int | Sequence[int],
 ) -> Sequence[JaxArray]:
     """Call a kernel with several results of these shapes and dtypes (`jax.ShapeDtypeStruct`).
 
@@ -75,7 +86,7 @@ def call_with_results(
     note_backends([f"C kernels: {describe_compiler()}"])  # of the program that is traced
     call = jax().ffi.ffi_call(TARGET, results, vmap_method="sequential", input_output_aliases=aliases or {})
     found: Sequence[JaxArray] = call(
-        *operands, key=key, **{name: np.int64(value) for name, value in attributes.items()}
+        *operands, key=key, **{name: np.array(value, np.int64)[()] for name, value in attributes.items()}
     )
     return found
 
@@ -157,3 +168,27 @@ def matmul(
     return divide_call(
         code, get_shape, (left, right, *base_and_scale), axes, add_parts if transposed[0] else 0, aliases
     )
+
+
+def multiply_batches(first: JaxArray, second: JaxArray, names: Sequence[Sequence[str]]) -> JaxArray:
+    """Return a sum of products of two arrays that consists of many matrix products, over the axes with these names.
+
+    Several devices divide the first axis of both arrays and the result.
+    """
+
+    def call(*parts: JaxArray) -> list[JaxArray]:
+        sizes = {
+            a: size for x, axes in zip(parts, names[:2], strict=True) for a, size in zip(axes, x.shape, strict=True)
+        }
+        c = find_contraction(names, sizes)
+        assert c is not None
+        vectors = choose_tile_vectors(c.columns, str(first.dtype))
+        code = emit_code(emit_batched_matmul, BatchedMatmulSpec(str(first.dtype), c.transposed, vectors))
+        batch = (1, 1, *c.batch)[-2:]
+        strides = [n for each in c.batch_strides for n in (0, 0, *each)[-2:]]
+        layout = [c.rows, c.columns, c.summed, *batch, *c.leading, *strides]
+        operands = parts[::-1] if c.swapped else parts
+        return [call_kernel(code, tuple(sizes[a] for a in names[2]), *operands, layout=layout)]
+
+    [found] = shard_batch(call, (first, second), (0, 0), [0])
+    return found

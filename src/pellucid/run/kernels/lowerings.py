@@ -22,6 +22,8 @@ from pellucid.run.kernels import (
     rectifier_fusion,
     recurrent_lowerings,
     reduction_lowerings,
+    row_fusion,
+    row_stages,
     update_fusion,
 )
 from pellucid.run.kernels.batch_sharding import spans_processes
@@ -152,16 +154,27 @@ OPERAND_LOWERINGS = (
     max_pool_gradient,
 )
 
+ROW_OPS = (*row_stages.ROW_NORMALIZATIONS, *row_stages.ROW_REDUCTIONS, *row_stages.BROADCASTS)
 RECOMPUTED = ("batch_normalization", "standardize", *(name for name, op in OPS.items() if op.elementwise))
 
 LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
-    {name: with_fallback(try_in_turn(update_fusion.update, reduction_lowerings.recompute)) for name in RECOMPUTED}
-    | {name: with_fallback(reduction_lowerings.reduce_rows) for name in ("sum", "mean", "var")}
+    {name: with_fallback(row_fusion.compute) for name in ROW_OPS}
+    | {
+        name: with_fallback(try_in_turn(update_fusion.update, row_fusion.compute, reduction_lowerings.recompute))
+        for name in RECOMPUTED
+    }
+    | {
+        name: with_fallback(try_in_turn(row_fusion.compute, reduction_lowerings.reduce_rows))
+        for name in ("sum", "mean", "var")
+    }
     | {f.__name__: with_fallback(lower_operands(f)) for f in OPERAND_LOWERINGS}
     | {"conv": with_fallback(rectifier_fusion.conv), "scan_loop": with_fallback(recurrent_lowerings.scan_loop)}
-    | {"matmul": with_fallback(matmul_dispatch.matmul)}
+    | {name: with_fallback(matmul_dispatch.matmul) for name in ("matmul", "sum_of_products")}
+    | {f.__name__: with_fallback(f) for f in (matmul_dispatch.attention_weights, matmul_dispatch.attention_output)}
     | {
-        f.__name__: with_fallback(try_in_turn(f, update_fusion.update, reduction_lowerings.recompute))
+        f.__name__: with_fallback(
+            try_in_turn(f, update_fusion.update, row_fusion.compute, reduction_lowerings.recompute)
+        )
         for f in (matmul_dispatch.subtract, rectifier_fusion.add, rectifier_fusion.relu, softplus)
     }
 )

@@ -8,15 +8,22 @@ ones, and for large ones on AMX, which XLA does not use.
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING, Any
+import string
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
 
-from pellucid.graph.evaluate import LoweringContext
-from pellucid.graph.expr import Expr
+from pellucid.graph.decomposition import expand
+from pellucid.graph.evaluate import LoweringContext, compute_node
+from pellucid.graph.expr import Constant, Expr
+from pellucid.graph.ops.attention import get_attention_subscripts
+from pellucid.graph.ops.einsum import split_subscripts
+from pellucid.graph.traversal import topological
 from pellucid.run.jax_runtime import jax
 from pellucid.run.kernels import ffi
 from pellucid.run.kernels.amx.detection import has_amx
 from pellucid.run.kernels.batch_sharding import is_sharded
+from pellucid.run.kernels.contractions import Contraction, find_contraction
 from pellucid.run.kernels.source_assembly import ITEM_SIZES, has_wide_vectors
 
 if TYPE_CHECKING:
@@ -34,11 +41,11 @@ long."""
 
 
 def matmul(node: Expr, context: LoweringContext) -> JaxArray | None:
-    """Return a matrix product, or None to leave it to XLA."""
-    match = match_matmul(node, context)
-    if match is None or find_fused_subtraction(node, context) is not None:
+    """Return a product of matrices or a sum of products of two arrays, or None to leave it to XLA."""
+    product = match_product(node, context)
+    if product is None or find_fused_subtraction(node, context) is not None:
         return None
-    return ffi.matmul(*match)
+    return compute_product(product)
 
 
 def subtract(node: Expr, context: LoweringContext) -> JaxArray | None:
@@ -47,39 +54,125 @@ def subtract(node: Expr, context: LoweringContext) -> JaxArray | None:
     scaled = match_scaled_matrix(subtrahend)
     if scaled is None:
         return None
-    scale, product = scaled
-    match = match_matmul(product, context)
-    if match is None or find_fused_subtraction(product, context) is not node:
+    scale, matrix = scaled
+    product = match_product(matrix, context)
+    if product is None or find_fused_subtraction(matrix, context) is not node:
         return None
     asarray = jax().numpy.asarray
-    return ffi.matmul(*match, asarray(context.values[base]), asarray(context.values[scale], match[0].dtype))
+    more = asarray(context.values[base]), asarray(context.values[scale], matrix.dtype)
+    return compute_product(product, *more)
 
 
-def match_matmul(product: Expr, context: LoweringContext) -> tuple[Any, Any, tuple[bool, bool], bool] | None:
-    """Return the operands as stored, whether each is stored transposed, and whether to use AMX; None for XLA."""
-    if product.op is None or product.op.name != "matmul" or str(product.dtype) not in ITEM_SIZES:
-        return None
-    if any(operand.ndim != 2 for operand in product.inputs):  # also a stack times a vector has a matrix as result
-        return None
-    operands = [get_stored_operand(operand, context) for operand in product.inputs]
-    if any(operand is None or operand.dtype != product.dtype for operand, _ in operands):
-        return None
-    (left, left_transposed), (right, right_transposed) = operands
-    sizes = (*left.shape, right.shape[not right_transposed])
-    count = math.prod(sizes)
-    shortest = MIN_GRADIENT_SIDE if left_transposed and not right_transposed else MIN_SIDE
-    if min(sizes) < max(1, shortest) or count < MIN_MULTIPLICATIONS or not has_wide_vectors():
-        return None
-    is_large = count >= MIN_AMX_MULTIPLICATIONS and min(sizes) >= MIN_AMX_SIDE
-    use_amx = is_large and has_amx() and str(product.dtype) == "float32"
-    return left, right, (left_transposed, right_transposed), use_amx
+def attention_weights(node: Expr, context: LoweringContext) -> JaxArray:
+    """Return the softmax of the scores, each computed by its own lowering.
+
+    The gradient contains the same expressions, which are computed only once.
+    """
+    weights, values = expand(node), cast("dict[Expr, Any]", context.values)
+    for e in topological([weights], stop=values):
+        if e not in values:
+            known = [values[i] for i in e.inputs]
+            values[e] = e.value if isinstance(e, Constant) else compute_node(jax().numpy, e, known, context)
+    result: JaxArray = values[weights]
+    return result
 
 
-def get_stored_operand(operand: Expr, context: LoweringContext) -> tuple[Any, bool]:
-    """Return the value of an operand, or of the matrix of which it is the transpose, and whether it is one."""
-    transposed = operand.op is not None and operand.op.name == "transpose" and operand.ndim == 2
-    value = context.values.get(operand.inputs[0] if transposed else operand)
-    return (None if value is None else jax().numpy.asarray(value)), transposed
+def attention_output(node: Expr, context: LoweringContext) -> JaxArray | None:
+    """Return the average of values with attention weights, or None to leave it to XLA."""
+    names = split_subscripts(get_attention_subscripts(node.ndim, node.settings["axes"])[1])
+    product = find_product([context.values[e] for e in node.inputs], *names)
+    return None if product is None else compute_product(product)
+
+
+@dataclass(frozen=True)
+class Product:
+    """A sum of products of two arrays that a kernel computes.
+
+    Attributes
+    ----------
+    operands : tuple of array
+        Both arrays, as stored.
+    names : sequence of sequence of str
+        Names of the axes of both arrays and the result.
+    shape : tuple of int
+        Shape of the result.
+    contraction : Contraction
+        The matrix products.
+    """
+
+    operands: tuple[Any, Any]
+    names: Sequence[Sequence[str]]
+    shape: tuple[int, ...]
+    contraction: Contraction
+
+
+def match_product(e: Expr, context: LoweringContext) -> Product | None:
+    """Return the product that an expression is, or None if XLA computes it."""
+    names = name_axes(e)
+    if names is None:
+        return None
+    operands, stored_names = [], []
+    for operand, axes in zip(e.inputs, names[0], strict=True):
+        transposed = operand.op is not None and operand.op.name == "transpose"
+        source = operand.inputs[0] if transposed else operand
+        if source not in context.values:
+            return None
+        operands.append(context.values[source])
+        places = sorted(range(len(axes)), key=operand.settings["axes"].__getitem__) if transposed else range(len(axes))
+        stored_names.append([axes[place] for place in places])
+    return find_product(operands, stored_names, names[1])
+
+
+def name_axes(e: Expr) -> tuple[Sequence[Sequence[str]], Sequence[str]] | None:
+    """Return the names of the axes of both operands and of the result; None for other ops."""
+    if e.op is None or len(e.inputs) != 2:
+        return None
+    if e.op.name == "sum_of_products":
+        return split_subscripts(e.settings["subscripts"])
+    if e.op.name != "matmul":
+        return None
+    left, right = e.inputs
+    if left.ndim < 2 or right.ndim not in (2, left.ndim):
+        return None
+    batch = string.ascii_letters[: left.ndim - 2]
+    stack = batch if right.ndim == left.ndim else ""
+    return (batch + "RS", stack + "SC"), batch + "RC"
+
+
+def find_product(values: Sequence[Any], names: Sequence[Sequence[str]], result: Sequence[str]) -> Product | None:
+    """Return the product of two arrays whose axes have these names, or None if XLA is faster."""
+    first, second = map(jax().numpy.asarray, values)
+    if first.dtype != second.dtype or str(first.dtype) not in ITEM_SIZES or not has_wide_vectors():
+        return None
+    sizes: dict[str, int] = {}
+    for array, axes in zip((first, second), names, strict=True):
+        if any(sizes.setdefault(a, size) != size for a, size in zip(axes, array.shape, strict=True)):
+            return None
+    contraction = find_contraction((*names, result), sizes)
+    if contraction is None or not is_large(contraction):
+        return None
+    if is_sharded() and not contraction.is_single_product and {axes[0] for axes in (*names, result)} != {result[0]}:
+        return None
+    return Product((first, second), (*names, result), tuple(sizes[a] for a in result), contraction)
+
+
+def is_large(c: Contraction) -> bool:
+    """Whether a kernel is faster than XLA."""
+    shortest = MIN_GRADIENT_SIDE if c.transposed == (True, False) else MIN_SIDE
+    return c.multiplications >= MIN_MULTIPLICATIONS and min(c.rows, c.columns, c.summed) >= max(1, shortest)
+
+
+def compute_product(product: Product, *base_and_scale: JaxArray) -> JaxArray:
+    """Compute a product, or ``base - scale * product``."""
+    c = product.contraction
+    if not c.is_single_product:
+        return ffi.multiply_batches(*product.operands, product.names)
+    left, right = reversed(product.operands) if c.swapped else product.operands
+    sizes = (c.rows, c.summed), (c.summed, c.columns)
+    left, right = (x.reshape(s[::-1] if t else s) for x, s, t in zip((left, right), sizes, c.transposed, strict=True))
+    use_amx = c.multiplications >= MIN_AMX_MULTIPLICATIONS and min(c.rows, c.columns, c.summed) >= MIN_AMX_SIDE
+    use_amx = use_amx and has_amx() and str(left.dtype) == "float32"
+    return ffi.matmul(left, right, c.transposed, use_amx, *base_and_scale).reshape(product.shape)
 
 
 def match_scaled_matrix(e: Expr) -> tuple[Expr, Expr] | None:

@@ -53,6 +53,15 @@ class MatmulSpec:
     vectors: int  # vector registers per row of a tile; 0 for AMX
 
 
+@dataclass(frozen=True)
+class BatchedMatmulSpec:
+    """The properties of a batch of matrix products that their C program depends on."""
+
+    dtype: str
+    transposed: tuple[bool, bool]  # whether columns, not rows, of the left and the right operand are stored together
+    vectors: int  # vector registers per row of a tile
+
+
 def choose_tile_vectors(columns: int, dtype: str) -> int:
     """Return the number of vector registers with which tiles cover the columns in the shortest time."""
     lanes = get_vector_bytes() // ITEM_SIZES[dtype]
@@ -73,6 +82,15 @@ def emit_matmul(spec: MatmulSpec) -> str:
         constants |= VECTOR_CONSTANTS | {"ROWS": TILE_ROWS, "VECTORS": spec.vectors, "LANES": lanes}
         sources = [emit_transpose(lanes), emit_matmul_tile(spec.vectors, lanes), read_source("gemm_tiles.c")]
     return assemble_kernel(spec.dtype, constants, read_source("gemm_handler.c"), *sources)
+
+
+def emit_batched_matmul(spec: BatchedMatmulSpec) -> str:
+    left, right = spec.transposed
+    lanes = get_vector_bytes() // ITEM_SIZES[spec.dtype]
+    constants = {"LEFT_TRANSPOSED": int(left), "RIGHT_TRANSPOSED": int(right), "ROWS": TILE_ROWS, "LANES": lanes}
+    constants |= {"VECTORS": spec.vectors} | {name: VECTOR_CONSTANTS[name] for name in ("TASKS", "MIN_CHUNK")}
+    sources = emit_transpose(lanes), emit_matmul_tile(spec.vectors, lanes), read_source("batched_gemm.c")
+    return assemble_kernel(spec.dtype, constants, *sources)
 
 
 def emit_matmul_tile(vectors: int, lanes: int) -> str:

@@ -35,3 +35,6 @@ static XLA_FFI_Buffer *result(XLA_FFI_CallFrame *frame, int k) { return frame->r
 static int64_t attribute(XLA_FFI_CallFrame *frame, int k) {
   return *(int64_t *)((XLA_FFI_Scalar *)frame->attrs.attrs[k])->value;
 }
+
+/* Several integers of one attribute. */
+static inline const void *attributes(XLA_FFI_CallFrame *frame, int k) { return ((XLA_FFI_Array *)frame->attrs.attrs[k])->data; }
