@@ -63,6 +63,8 @@ class Target:
         The expression that is computed for all elements.
     operands : tuple of Expr
         Expressions in memory from which it is computed.
+    arrays : frozenset of Expr
+        The operands of which all elements are read.
     has_reductions : bool
         Whether it depends on reductions of rows.
     """
@@ -70,6 +72,7 @@ class Target:
     kind: ResultKind
     term: Expr
     operands: tuple[Expr, ...]
+    arrays: frozenset[Expr]
     has_reductions: bool
 
 
@@ -82,6 +85,8 @@ class RowFusion:
         weights = [expand(e) for e in context.nodes if e.op is not None and e.op.name == "attention_weights"]
         self.stored: dict[Expr, bool] = dict.fromkeys(weights, True)
         self.targets: dict[Expr, Target] = {}
+        self.positions: dict[Expr, int] = {e: k for k, e in enumerate((*context.nodes, *weights))}
+        self.readers: dict[Expr, list[Expr]] = {}  # of each array, the targets that read it
         if weights or any(is_row_reduction(e) or is_row_normalization(e) for e in context.nodes):
             for e in (*context.nodes, *weights):
                 self.add_target(e)
@@ -97,7 +102,10 @@ class RowFusion:
             return
         operands, has_reductions = self.find_operands(term, term if kind == "full" else None)
         if operands:
-            self.targets[e] = Target(kind, term, tuple(operands), has_reductions)
+            arrays = frozenset(i for i in operands if get_kind(i, term) in ("full", None))
+            self.targets[e] = Target(kind, term, tuple(operands), arrays, has_reductions)
+            for array in arrays:
+                self.readers.setdefault(array, []).append(e)
 
     def is_stored(self, e: Expr) -> bool:
         """Whether an expression is an array in memory in any case, or is better stored than computed twice."""
@@ -146,23 +154,26 @@ class RowFusion:
         target = self.targets[node]
         if not target.has_reductions or not self.are_available(target.operands):
             return
-        group, arrays = {node: target}, self.find_arrays(target)
-        for other, candidate in self.targets.items():
-            if other in group or other in self.values or candidate.term.shape != target.term.shape:
-                continue
-            known = arrays | {t.term for t in group.values() if t.kind == "full"}
-            more = self.find_arrays(candidate) - known
-            is_related = not self.find_arrays(candidate).isdisjoint(known)
-            if not is_related or (more and not candidate.has_reductions) or len(arrays) + len(more) > MAX_ARRAYS:
-                continue
-            if len(group) < MAX_RESULTS and self.are_available(e for e in candidate.operands if e not in known):
-                group[other] = candidate
-                arrays |= more
+        group = {node: target}
+        while len(group) < MAX_RESULTS and (other := self.find_related(group)) is not None:
+            group[other] = self.targets[other]
         self.call_kernel(group)
 
-    def find_arrays(self, target: Target) -> set[Expr]:
-        """Return the operands of which a kernel reads all elements."""
-        return {e for e in target.operands if get_kind(e, target.term) in ("full", None)}
+    def find_related(self, group: dict[Expr, Target]) -> Expr | None:
+        """Return another target that reads arrays which the kernel of a group reads or computes."""
+        computed = {t.term for t in group.values() if t.kind == "full"}
+        known = computed.union(*(t.arrays for t in group.values()))
+        most, shape = MAX_ARRAYS - len(known - computed), next(iter(group.values())).term.shape
+        readers = dict.fromkeys(e for array in known for e in self.readers.get(array, ()))
+        for other in sorted(readers, key=self.positions.__getitem__):
+            candidate = self.targets[other]
+            more = len(candidate.arrays - known)
+            if other in group or other in self.values or candidate.term.shape != shape or more > most:
+                continue
+            is_free = not more or candidate.has_reductions
+            if is_free and self.are_available(e for e in candidate.operands if e not in known):
+                return other
+        return None
 
     def are_available(self, operands: Iterable[Expr]) -> bool:
         return all(e in self.context.values or isinstance(e, Constant) for e in operands)
