@@ -148,7 +148,8 @@ def test_numpy_and_xla_agree_on_values_and_gradients(name: str, thorough: bool, 
     compiled = functools.partial(by_xla, options={}) if thorough else by_xla
     outputs: list[Expr] = []
     values: dict[Expr, np.ndarray] = {}
-    for i, case in enumerate(cases(name)):
+    few = is_slow_to_compile(OPS[name]) and not thorough
+    for i, case in enumerate(cases(name)[: 2 if few else None]):
         both = ("float64", "float32")
         for dtype in both if thorough or i == 0 else both[i % 2 :][:1]:
             results, given = case.build(dtype)
