@@ -49,6 +49,28 @@ def notes_without_source(request: pytest.FixtureRequest, monkeypatch: pytest.Mon
         monkeypatch.setattr(source_location, "format_location", format_line)
 
 
+@pytest.fixture(scope="session")
+def program_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of the programs that this run of the tests compiles; it starts empty, and all processes share it."""
+    own = tmp_path_factory.getbasetemp()
+    return (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "programs"
+
+
+@pytest.fixture
+def compile_once(program_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Load programs that another test, or another process of it, has compiled."""
+    monkeypatch.setenv("PELLUCID_CACHE", str(program_cache))
+
+
+@pytest.fixture
+def blank_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Save an empty figure instead of every other one: drawing takes half of the time of a small run."""
+    from matplotlib.figure import Figure
+
+    save = Figure.savefig
+    monkeypatch.setattr(Figure, "savefig", lambda self, *args, **kwargs: save(Figure((1, 1)), *args, **kwargs))
+
+
 @pytest.fixture
 def rng() -> np.random.Generator:
     """A random number generator with a fixed seed."""

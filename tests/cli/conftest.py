@@ -11,6 +11,12 @@ from PIL import Image
 
 from pellucid.cli import main
 
+
+@pytest.fixture(autouse=True)
+def _runs_are_quick(compile_once: None, blank_pictures: None) -> None:
+    """Runs load compiled programs and draw nothing, except where a module replaces these fixtures."""
+
+
 QUICK = ["--learning-rate", "0.05", "--quiet"]
 
 
@@ -36,7 +42,7 @@ def write_squares(folder: Path, count: int = 12) -> None:
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(tmp_path_factory: pytest.TempPathFactory, program_cache: Path) -> Path:
     """A folder with data and three runs: two linear networks of a table, and one of images."""
     place = tmp_path_factory.mktemp("trained")
     write_flats(place / "flats.csv")
@@ -44,6 +50,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     table = ["train", "flats.csv", "--model", "linear", *QUICK]
     with pytest.MonkeyPatch.context() as here:
         here.chdir(place)
+        here.setenv("PELLUCID_CACHE", str(program_cache))
         assert main([*table, "--epochs", "6", "--out", "runs/1"]) == 0
         assert main([*table, "--epochs", "4", "--seed", "1", "--out", "runs/2"]) == 0
         squares = ["train", "squares", "--size", "13", "--model", "linear", "--epochs", "8", "--out", "runs/10"]

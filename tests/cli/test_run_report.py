@@ -30,6 +30,11 @@ def write_hostile_table(path: Path) -> None:
             writer.writerow([f"{a:.4f}", f"{b:.4f}", f"{HOSTILE}{a > b}", f"{HOSTILE} {'up' if b > 0 else 'down'}"])
 
 
+@pytest.fixture
+def blank_pictures() -> None:
+    """Pictures are drawn."""
+
+
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run on a table of classes whose names are markup."""

@@ -286,7 +286,7 @@ def test_a_sweep_is_a_section_of_an_experiment_file(capsys: Output) -> None:
         'pellucid = 1\n[data]\nsource = "moons"\n[training]\nepochs = 1\n[sweep]\n'
         'settings = ["learning_rate=0.001..0.1:5"]\ntrials = 3\n'
     )
-    assert main(["train", "mine.toml", "--out", "run", "--json"]) == 0
+    assert main(["train", "mine.toml", "--model", "linear", "--out", "run", "--json"]) == 0
     record = json.loads(capsys.readouterr().out)
     assert len(record["measures"]["sweep"]["trials"]) == 3
 

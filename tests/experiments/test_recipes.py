@@ -16,6 +16,8 @@ from pellucid.experiments.user_data.pipeline import PreparedRun, prepare
 from pellucid.experiments.user_data.recipes import PLAIN, RECIPES, resolve_settings
 from pellucid.experiments.user_data.settings import Settings
 
+pytestmark = pytest.mark.usefixtures("blank_pictures")
+
 CLASSES = ("low", "middle", "high")
 
 
