@@ -22,9 +22,6 @@ INSTALLED_COURSE := $(VENV)/.installed-course
 INSTALLED_DEV := $(VENV)/.installed-dev
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
 
-# Tests start many processes, which share compiled bytecode.
-export PYTHONDONTWRITEBYTECODE=
-
 .PHONY: tour course docs wheel release test lowest smoke slow peers processors bench lint format stubs runtime check-runtime clean
 
 tour: $(INSTALLED)

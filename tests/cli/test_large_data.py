@@ -198,12 +198,11 @@ def read_run(folder: Path) -> Any:
 
 
 @pytest.mark.parametrize(("data", "options"), [("flats.csv", []), ("photos", ["--size", "64"])])
-def test_two_runs_and_a_repetition_are_bit_identical(data: str, options: list[str], capsys: Output) -> None:
-    for name in ("one", "two"):
-        assert main(["train", data, *QUICK, *options, "--out", name]) == 0
+def test_a_run_and_its_repetition_are_bit_identical(data: str, options: list[str], capsys: Output) -> None:
+    assert main(["train", data, *QUICK, *options, "--out", "one"]) == 0
     output = capsys.readouterr().out
-    assert main(["train", "one/experiment.toml", "--out", "three", "--quiet"]) == 0
-    assert read_run(Path("one")) == read_run(Path("two")) == read_run(Path("three"))
+    assert main(["train", "one/experiment.toml", "--out", "two", "--quiet"]) == 0
+    assert read_run(Path("one")) == read_run(Path("two"))
     assert "memory = 1\n" in Path("one/experiment.toml").read_text()
     assert "larger than 1 MB (--memory), so samples are read from a temporary file" in output
     assert "bottleneck: the network; the training steps waited " in output

@@ -22,6 +22,7 @@ def blank_pictures() -> None:
     """Pictures are drawn."""
 
 
+@pytest.mark.slow
 def test_300_classes_with_4_images_each_take_seconds_beyond_training(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -87,6 +87,7 @@ def test_errors_without_a_reader_keep_their_status(tmp_path: Path) -> None:
     assert close_pipe(["run", "images", "--data", "nowhere"], 2, tmp_path).returncode == 1
 
 
+@pytest.mark.slow
 def test_head_gets_the_first_line(tmp_path: Path) -> None:
     command = f'"{sys.executable}" -m pellucid reference --json | head -n 1; echo "${{PIPESTATUS[0]}}"'
     ended = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=tmp_path, check=True)
