@@ -56,19 +56,23 @@ def program_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "programs"
 
 
-@pytest.fixture
-def compile_once(program_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module")
+def compile_once(program_cache: Path) -> Iterator[None]:
     """Load programs that another test, or another process of it, has compiled."""
-    monkeypatch.setenv("PELLUCID_CACHE", str(program_cache))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PELLUCID_CACHE", str(program_cache))
+        yield
 
 
-@pytest.fixture
-def blank_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module")
+def blank_pictures() -> Iterator[None]:
     """Save an empty figure instead of every other one: drawing takes half of the time of a small run."""
     from matplotlib.figure import Figure
 
     save = Figure.savefig
-    monkeypatch.setattr(Figure, "savefig", lambda self, *args, **kwargs: save(Figure((1, 1)), *args, **kwargs))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Figure, "savefig", lambda self, *args, **kwargs: save(Figure((1, 1)), *args, **kwargs))
+        yield
 
 
 @pytest.fixture

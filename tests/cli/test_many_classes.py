@@ -17,7 +17,7 @@ SECONDS = 10.0
 """Maximum CPU time of reading, evaluation and pictures together."""
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def blank_pictures() -> None:
     """Pictures are drawn."""
 

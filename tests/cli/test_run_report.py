@@ -30,7 +30,7 @@ def write_hostile_table(path: Path) -> None:
             writer.writerow([f"{a:.4f}", f"{b:.4f}", f"{HOSTILE}{a > b}", f"{HOSTILE} {'up' if b > 0 else 'down'}"])
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def blank_pictures() -> None:
     """Pictures are drawn."""
 

@@ -8,7 +8,7 @@ import pytest
 from pellucid.experiments.runner import Experiment, ExperimentResult, Range, RunContext, Score, experiment
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def _programs_are_compiled_once(compile_once: None) -> None:
     """Runs load programs that other runs have compiled."""
 

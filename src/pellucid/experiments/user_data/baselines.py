@@ -23,7 +23,8 @@ MAXIMUM_TREE_INPUTS = 2_000
 """More inputs are pixels, of which single ones say little to a tree, and take minutes."""
 MAXIMUM_TREE_WORK = 50_000_000
 MAXIMUM_TREE_OUTPUTS = 20
-"""Each of up to 100 rounds grows one tree for each class."""
+MAXIMUM_ROUNDS = 100
+"""Each round grows one tree for each class."""
 
 SAMPLED_ROWS, MAXIMUM_SAMPLED_NUMBERS = 100_000, 2_000_000
 """Largest number of samples, and of their inputs together, for which baselines are trained if the data are larger than
@@ -93,7 +94,7 @@ def list_baselines(prepared: "PreparedRun") -> Iterator[tuple[str, Callable[[], 
     outputs, weights = prepared.dataset.outputs, prepared.class_weights
     inputs = int(np.prod(prepared.x.shape[1:]))
     work = len(choose_rows(prepared)) * inputs * outputs
-    seed = prepared.settings.seed
+    options: dict[str, Any] = {"max_iter": MAXIMUM_ROUNDS, "random_state": prepared.settings.seed}
     tree_reason = (
         f"{inputs:,} inputs, more than {MAXIMUM_TREE_INPUTS:,}"
         if inputs > MAXIMUM_TREE_INPUTS
@@ -106,11 +107,11 @@ def list_baselines(prepared: "PreparedRun") -> Iterator[tuple[str, Callable[[], 
         yield "most frequent class", lambda: DummyClassifier(strategy="prior"), ""
         logistic = LogisticRegression(max_iter=200, class_weight=weights)
         yield "logistic regression", lambda: make_pipeline(StandardScaler(), logistic), linear_reason
-        yield TREES, lambda: HistGradientBoostingClassifier(class_weight=weights, random_state=seed), tree_reason
+        yield TREES, lambda: HistGradientBoostingClassifier(**options, class_weight=weights), tree_reason
     else:
         yield "mean", lambda: DummyRegressor(), ""
         yield "linear regression", lambda: make_pipeline(StandardScaler(), Ridge()), linear_reason
-        trees = HistGradientBoostingRegressor(random_state=seed)
+        trees = HistGradientBoostingRegressor(**options)
         yield TREES, lambda: MultiOutputRegressor(trees) if outputs > 1 else trees, tree_reason
 
 
