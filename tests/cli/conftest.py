@@ -13,11 +13,8 @@ from pellucid.cli import main
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _runs_are_quick(compile_once: None, blank_pictures: None) -> Iterator[None]:
-    """Runs load compiled programs, and draw nothing unless a module replaces that fixture; baselines are small."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pellucid.experiments.user_data.baselines.MAXIMUM_ROUNDS", 10)
-        yield
+def _runs_are_quick(compile_once: None, blank_pictures: None) -> None:
+    """Runs load compiled programs, and draw nothing, except where a module replaces that fixture."""
 
 
 QUICK = ["--learning-rate", "0.05", "--quiet"]

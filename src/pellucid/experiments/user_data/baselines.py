@@ -23,8 +23,7 @@ MAXIMUM_TREE_INPUTS = 2_000
 """More inputs are pixels, of which single ones say little to a tree, and take minutes."""
 MAXIMUM_TREE_WORK = 50_000_000
 MAXIMUM_TREE_OUTPUTS = 20
-MAXIMUM_ROUNDS = 100
-"""Each round grows one tree for each class."""
+"""Each of up to 100 rounds grows one tree for each class."""
 
 SAMPLED_ROWS, MAXIMUM_SAMPLED_NUMBERS = 100_000, 2_000_000
 """Largest number of samples, and of their inputs together, for which baselines are trained if the data are larger than
@@ -94,7 +93,7 @@ def list_baselines(prepared: "PreparedRun") -> Iterator[tuple[str, Callable[[], 
     outputs, weights = prepared.dataset.outputs, prepared.class_weights
     inputs = int(np.prod(prepared.x.shape[1:]))
     work = len(choose_rows(prepared)) * inputs * outputs
-    options: dict[str, Any] = {"max_iter": MAXIMUM_ROUNDS, "random_state": prepared.settings.seed}
+    seed = prepared.settings.seed
     tree_reason = (
         f"{inputs:,} inputs, more than {MAXIMUM_TREE_INPUTS:,}"
         if inputs > MAXIMUM_TREE_INPUTS
@@ -107,11 +106,11 @@ def list_baselines(prepared: "PreparedRun") -> Iterator[tuple[str, Callable[[], 
         yield "most frequent class", lambda: DummyClassifier(strategy="prior"), ""
         logistic = LogisticRegression(max_iter=200, class_weight=weights)
         yield "logistic regression", lambda: make_pipeline(StandardScaler(), logistic), linear_reason
-        yield TREES, lambda: HistGradientBoostingClassifier(**options, class_weight=weights), tree_reason
+        yield TREES, lambda: HistGradientBoostingClassifier(class_weight=weights, random_state=seed), tree_reason
     else:
         yield "mean", lambda: DummyRegressor(), ""
         yield "linear regression", lambda: make_pipeline(StandardScaler(), Ridge()), linear_reason
-        trees = HistGradientBoostingRegressor(**options)
+        trees = HistGradientBoostingRegressor(random_state=seed)
         yield TREES, lambda: MultiOutputRegressor(trees) if outputs > 1 else trees, tree_reason
 
 
