@@ -266,7 +266,6 @@ def check_same(found: Any, expected: Any, rtol: float = 5e-4) -> None:
         np.testing.assert_allclose(a, b, rtol=rtol, atol=1e-5)
 
 
-@pytest.mark.slow
 def test_two_processes_agree_with_one_and_only_rank_0_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     processes_of_two = start_processes(tmp_path, 2, "train_with_files")
     (tmp_path / "alone").mkdir()
