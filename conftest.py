@@ -19,6 +19,7 @@ os.environ.setdefault(
     "XLA_FLAGS",
     "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1",
 )
+os.environ.setdefault("JAX_TRACEBACK_IN_LOCATIONS_LIMIT", "0")  # locations of a program take a tenth of its lowering
 if shutil.which("gcc"):
     os.environ.setdefault("CC", str(Path(__file__).with_name("tests") / "fast_gcc"))
 

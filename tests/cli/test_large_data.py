@@ -92,7 +92,14 @@ def sort_rows(prepared: PreparedRun, part: str) -> Any:
     return table[np.lexsort(table.T)]
 
 
-@pytest.mark.parametrize("options", [{"target": "price"}, {"target": "place"}, {"target": "age"}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"target": "price"},
+        pytest.param({"target": "place"}, marks=pytest.mark.slow),
+        pytest.param({"target": "age"}, marks=pytest.mark.slow),
+    ],
+)
 def test_a_stored_table_has_the_inputs_and_the_split_of_one_in_memory(options: dict[str, str]) -> None:
     runs = [prepare(Settings("flats.csv", memory=memory, options=options)) for memory in (1, 100)]
     stored, loaded = runs
@@ -216,6 +223,7 @@ def test_a_run_and_its_repetition_are_bit_identical(data: str, options: list[str
     ]
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_is_resumed_bit_identical(monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
     def stop(self: TerminateOnNaN, batch: int, logs: Any = None) -> None:
         if self.model.run.step == 90:  # in the middle of the second epoch

@@ -151,6 +151,7 @@ def test_an_interrupted_sweep_resumes_with_the_same_result(
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
 def test_the_winner_can_be_interrupted_too(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from pellucid.training.callbacks.early_stopping import TerminateOnNaN
 
