@@ -20,6 +20,9 @@ os.environ.setdefault(
     "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1",
 )
 os.environ.setdefault("JAX_TRACEBACK_IN_LOCATIONS_LIMIT", "0")  # locations of a program take a tenth of its lowering
+# Test processes have a core each, so threads of BLAS would wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 if shutil.which("gcc"):
     os.environ.setdefault("CC", str(Path(__file__).with_name("tests") / "fast_gcc"))
 

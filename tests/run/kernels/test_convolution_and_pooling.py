@@ -208,6 +208,7 @@ def train_kernel(steps):
     return kernel.get_value()
 
 
+@pytest.mark.slow
 def test_a_second_run_and_another_process_give_the_same_bits(tmp_path):
     module = "tests.run.kernels.test_convolution_and_pooling"
     code = f"from {module} import train_kernel; print(train_kernel(20).tobytes().hex())"
