@@ -222,7 +222,7 @@ def test_a_picture_with_many_points_stays_small(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("error", "status", "exit_status"),
     [(OSError(errno.ENOSPC, "cannot be written: the disk is full", "report.html"), "failed", 1),
-     (KeyboardInterrupt(), "interrupted", 130)],
+     pytest.param(KeyboardInterrupt(), "interrupted", 130, marks=pytest.mark.slow)],
 )  # fmt: skip
 def test_a_run_whose_report_is_missing_is_not_finished_and_can_be_resumed(
     error: BaseException, status: str, exit_status: int, hostile: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
