@@ -1,6 +1,7 @@
 """Fixtures of all tests. Chromium has no network, and every error of a page fails its test."""
 
 import copy
+import functools
 import io
 import os
 import pickle
@@ -70,8 +71,13 @@ def blank_pictures() -> Iterator[None]:
     from matplotlib.figure import Figure
 
     save = Figure.savefig
+
+    @functools.wraps(save)
+    def save_blank(self: Figure, *args: Any, **kwargs: Any) -> None:
+        save(Figure((1, 1)), *args, **kwargs)
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Figure, "savefig", lambda self, *args, **kwargs: save(Figure((1, 1)), *args, **kwargs))
+        patch.setattr(Figure, "savefig", save_blank)
         yield
 
 

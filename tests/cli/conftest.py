@@ -1,5 +1,6 @@
 """Runs that several tests of commands read."""
 
+import inspect
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -43,7 +44,9 @@ def write_squares(folder: Path, count: int = 12) -> None:
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory, program_cache: Path) -> Path:
-    """A folder with data and three runs: two linear networks of a table, and one of images."""
+    """A folder with data and three runs, with pictures: two linear networks of a table, and one of images."""
+    from matplotlib.figure import Figure
+
     place = tmp_path_factory.mktemp("trained")
     write_flats(place / "flats.csv")
     write_squares(place / "squares")
@@ -51,6 +54,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, program_cache: Path) -> Pa
     with pytest.MonkeyPatch.context() as here:
         here.chdir(place)
         here.setenv("PELLUCID_CACHE", str(program_cache))
+        here.setattr(Figure, "savefig", inspect.unwrap(Figure.savefig))
         assert main([*table, "--epochs", "6", "--out", "runs/1"]) == 0
         assert main([*table, "--epochs", "4", "--seed", "1", "--out", "runs/2"]) == 0
         squares = ["train", "squares", "--size", "13", "--model", "linear", "--epochs", "8", "--out", "runs/10"]
