@@ -64,12 +64,12 @@ smoke: $(INSTALLED_DEV)
 	  tests/data tests/cli/test_train.py
 
 slow: $(INSTALLED_DEV)
-	XLA_FLAGS= $(BIN)/pytest -m slow --timeout=1800
-	XLA_FLAGS= $(BIN)/pytest tests/graph/test_stability.py tests/nn/test_every_layer.py
+	CC= XLA_FLAGS= $(BIN)/pytest -m slow --timeout=1800
+	CC= XLA_FLAGS= $(BIN)/pytest tests/graph/test_stability.py tests/nn/test_every_layer.py
 
 peers: $(INSTALLED_DEV)
 	$(INSTALL) ".[dev,peers]"
-	XLA_FLAGS= KERAS_BACKEND=jax $(BIN)/pytest -m peer
+	CC= XLA_FLAGS= KERAS_BACKEND=jax $(BIN)/pytest -m peer
 
 # Tests of compiled C for older x86 processors, and for an emulated 64-bit ARM processor.
 PROCESSOR_TESTS := $(addprefix tests/run/kernels/test_, convolution_and_pooling.py grouped_convolution.py matmul.py \
@@ -78,9 +78,9 @@ PROCESSOR_TESTS := $(addprefix tests/run/kernels/test_, convolution_and_pooling.
 
 processors: $(INSTALLED_DEV)
 	for march in x86-64 x86-64-v3; do \
-	  PELLUCID_MARCH=$$march XLA_FLAGS= $(BIN)/python -m pytest $(PROCESSOR_TESTS) || exit 1; \
+	  PELLUCID_MARCH=$$march CC= XLA_FLAGS= $(BIN)/python -m pytest $(PROCESSOR_TESTS) || exit 1; \
 	done
-	XLA_FLAGS= $(BIN)/python -m pytest -n0 -rs -p tests.arm64 $(PROCESSOR_TESTS)
+	CC= XLA_FLAGS= $(BIN)/python -m pytest -n0 -rs -p tests.arm64 $(PROCESSOR_TESTS)
 
 bench: $(INSTALLED_DEV)
 	$(INSTALL) ".[dev,bench]"

@@ -2,7 +2,9 @@
 
 import gc
 import os
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,12 +12,19 @@ import pytest
 
 os.environ["MPLBACKEND"] = "Agg"
 os.environ["PELLUCID_CACHE"] = "0"  # no test depends on programs that an earlier test compiled
-# XLA compiles fast: without optimization, and with its older emitter of fused loops.
-# Tests of rounding errors use the default flags (tests/graph/stability/evaluation.py), as does `make slow`.
+# XLA and GCC compile fast: without optimization, and with XLA's older emitter of fused loops.
+# Tests of rounding errors use the default flags (tests/graph/stability/evaluation.py, tests/run/conftest.py), as does
+# `make slow`.
 os.environ.setdefault(
     "XLA_FLAGS",
     "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1",
 )
+os.environ.setdefault("JAX_TRACEBACK_IN_LOCATIONS_LIMIT", "0")  # locations of a program take a tenth of its lowering
+# Test processes have a core each, so threads of BLAS would wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+if shutil.which("gcc"):
+    os.environ.setdefault("CC", str(Path(__file__).with_name("tests") / "fast_gcc"))
 
 # Aliases of modules, which pytest would import a second time.
 collect_ignore = [f"src/pellucid/{name}.py" for name in ("callbacks", "losses", "optimizers", "schedules")]

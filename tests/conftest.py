@@ -1,6 +1,7 @@
 """Fixtures of all tests. Chromium has no network, and every error of a page fails its test."""
 
 import copy
+import functools
 import io
 import os
 import pickle
@@ -47,6 +48,37 @@ def notes_without_source(request: pytest.FixtureRequest, monkeypatch: pytest.Mon
             return f"{source_location.format_filename(location[0])}:{location[1]}"
 
         monkeypatch.setattr(source_location, "format_location", format_line)
+
+
+@pytest.fixture(scope="session")
+def program_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of the programs that this run of the tests compiles; it starts empty, and all processes share it."""
+    own = tmp_path_factory.getbasetemp()
+    return (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "programs"
+
+
+@pytest.fixture(scope="module")
+def compile_once(program_cache: Path) -> Iterator[None]:
+    """Load programs that another test, or another process of it, has compiled."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PELLUCID_CACHE", str(program_cache))
+        yield
+
+
+@pytest.fixture(scope="module")
+def blank_pictures() -> Iterator[None]:
+    """Save an empty figure instead of every other one: drawing takes half of the time of a small run."""
+    from matplotlib.figure import Figure
+
+    save = Figure.savefig
+
+    @functools.wraps(save)
+    def save_blank(self: Figure, *args: Any, **kwargs: Any) -> None:
+        save(Figure((1, 1)), *args, **kwargs)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Figure, "savefig", save_blank)
+        yield
 
 
 @pytest.fixture

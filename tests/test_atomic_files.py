@@ -139,7 +139,7 @@ def write_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[set[s
     ("words", "files"),
     [
         (
-            ["train", "moons", "--epochs", "2"],
+            ["train", "moons", "--model", "linear", "--epochs", "2"],
             {"model.pel", "experiment.toml", "data.json", "history.csv", "record.json", "loss.png", "confusion.png"},
         ),
         (["run", "logistic"], {"boundary.png", "record.json"}),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -158,21 +159,19 @@ SEQUENCES = (
 """Layers for sequences of six words."""
 
 
-@pytest.mark.parametrize("library", ["jax_step", "jax_scan", "torch", "torch_channels_last"])
 @pytest.mark.parametrize(("shape", "layers", "vocabulary"), [((8, 8, 3), IMAGES, 0), ((6,), SEQUENCES, 7)])
-def test_a_peer_trains_a_network_as_pellucid_does(
-    benchmark_module: Callable[[str], Any], library: str, shape: tuple[int, ...], layers: Any, vocabulary: int
+def test_peers_train_a_network_as_pellucid_does(
+    benchmark_module: Callable[[str], Any], shape: tuple[int, ...], layers: Any, vocabulary: int
 ) -> None:
-    if library.startswith("torch"):
-        pytest.importorskip("torch")
+    libraries = ["pellucid", "jax_step", "jax_scan", *(["torch", "torch_channels_last"] if find_spec("torch") else [])]
     catalog, training = benchmark_module("networks.catalog"), benchmark_module("networks.training")
     net = catalog.Network(shape, layers, batch=4, steps=3, epochs=1, vocabulary=vocabulary)
     weights = benchmark_module("networks.by_layers").build_pellucid(net)[1].get_weights()
-    losses = []
-    for name in ("pellucid", library):
+    losses = {}
+    for name in libraries:
         phases = benchmark_module("phases").Phases()
-        losses.append(training.LIBRARIES[name](net, *net.make_data(), weights, phases)(0, 2))
-    assert losses[1] == pytest.approx(losses[0], rel=2e-5)
+        losses[name] = training.LIBRARIES[name](net, *net.make_data(), weights, phases)(0, 2)
+        assert losses[name] == pytest.approx(losses["pellucid"], rel=2e-5), name
 
 
 def test_every_family_has_data_and_layers_of_all_libraries(benchmark_module: Callable[[str], Any]) -> None:

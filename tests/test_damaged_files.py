@@ -42,12 +42,12 @@ def check_inputs(first: int, count: int) -> None:
 
 @pytest.mark.timeout(300)
 def test_damaged_files_are_read_or_refused() -> None:
-    check_inputs(0, 2000)
+    check_inputs(0, 800)
 
 
 @pytest.mark.slow
 def test_many_damaged_files_are_read_or_refused() -> None:
-    check_inputs(2000, 20_000)
+    check_inputs(800, 20_000)
 
 
 def test_every_seed_is_valid(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Runs that several tests of commands read."""
 
+import inspect
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,6 +11,12 @@ import pytest
 from PIL import Image
 
 from pellucid.cli import main
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _runs_are_quick(compile_once: None, blank_pictures: None) -> None:
+    """Runs load compiled programs, and draw nothing, except where a module replaces that fixture."""
+
 
 QUICK = ["--learning-rate", "0.05", "--quiet"]
 
@@ -36,14 +43,18 @@ def write_squares(folder: Path, count: int = 12) -> None:
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with data and three runs: two linear networks of a table, and one of images."""
+def trained(tmp_path_factory: pytest.TempPathFactory, program_cache: Path) -> Path:
+    """A folder with data and three runs, with pictures: two linear networks of a table, and one of images."""
+    from matplotlib.figure import Figure
+
     place = tmp_path_factory.mktemp("trained")
     write_flats(place / "flats.csv")
     write_squares(place / "squares")
     table = ["train", "flats.csv", "--model", "linear", *QUICK]
     with pytest.MonkeyPatch.context() as here:
         here.chdir(place)
+        here.setenv("PELLUCID_CACHE", str(program_cache))
+        here.setattr(Figure, "savefig", inspect.unwrap(Figure.savefig))
         assert main([*table, "--epochs", "6", "--out", "runs/1"]) == 0
         assert main([*table, "--epochs", "4", "--seed", "1", "--out", "runs/2"]) == 0
         squares = ["train", "squares", "--size", "13", "--model", "linear", "--epochs", "8", "--out", "runs/10"]

@@ -178,7 +178,10 @@ def test_the_module_runs_as_the_command_does() -> None:
     assert "pellucid run moons" in shown.stdout
 
 
-@pytest.mark.parametrize("words", [["run", "logistic", "--json", "--out", "out"], ["tour", "logistic"]])
+@pytest.mark.parametrize(
+    "words",
+    [["run", "logistic", "--json", "--out", "out"], pytest.param(["tour", "logistic"], marks=pytest.mark.slow)],
+)
 def test_ctrl_c_ends_at_once_with_130_and_keeps_finished_results(words: list[str], folder: Path) -> None:
     program = f"""
     import sys, time

@@ -167,6 +167,7 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]))
 """
 
 
+@pytest.mark.slow
 def test_a_run_outlives_its_terminal_and_is_bit_identical(folder: Path, uninterrupted: Path) -> None:
     command = [sys.executable, "-c", CLOSED_TERMINAL, *LONG, "run"]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)

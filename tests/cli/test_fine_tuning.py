@@ -240,6 +240,7 @@ def read(file: str) -> dict[str, Any]:
     return read_settings(Path(file))
 
 
+@pytest.mark.slow
 def test_fine_tuning_is_better_than_training_from_scratch_on_few_samples() -> None:
     """A network of clean digits learns noisy ones from three samples each, better than a new network."""
     from sklearn.datasets import load_digits

@@ -17,6 +17,12 @@ SECONDS = 10.0
 """Maximum CPU time of reading, evaluation and pictures together."""
 
 
+@pytest.fixture(scope="module")
+def blank_pictures() -> None:
+    """Pictures are drawn."""
+
+
+@pytest.mark.slow
 def test_300_classes_with_4_images_each_take_seconds_beyond_training(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

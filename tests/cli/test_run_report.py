@@ -31,6 +31,11 @@ def write_hostile_table(path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
+def blank_pictures() -> None:
+    """Pictures are drawn."""
+
+
+@pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run on a table of classes whose names are markup."""
     place = tmp_path_factory.mktemp("hostile")
@@ -217,7 +222,7 @@ def test_a_picture_with_many_points_stays_small(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("error", "status", "exit_status"),
     [(OSError(errno.ENOSPC, "cannot be written: the disk is full", "report.html"), "failed", 1),
-     (KeyboardInterrupt(), "interrupted", 130)],
+     pytest.param(KeyboardInterrupt(), "interrupted", 130, marks=pytest.mark.slow)],
 )  # fmt: skip
 def test_a_run_whose_report_is_missing_is_not_finished_and_can_be_resumed(
     error: BaseException, status: str, exit_status: int, hostile: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

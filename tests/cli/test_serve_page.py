@@ -9,7 +9,7 @@ import pytest
 
 from tests.cli.running_server import TOKEN, Running, run_server
 
-SCHEMES = [("light", "phone"), ("dark", "desktop")]
+SCHEMES = [("light", "phone"), pytest.param("dark", "desktop", marks=pytest.mark.slow)]
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """The sample course, built once."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,12 +8,12 @@ SAMPLE = Path(__file__).with_name("sample")
 
 
 @pytest.fixture(scope="session")
-def sample_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The folder of the site. Executed pages are in a cache, from which tests may build it again."""
+def sample_site(tmp_path_factory: pytest.TempPathFactory, program_cache: Path) -> Path:
+    """The folder of the site. Executed pages are in the cache of the tests, from which they may build it again."""
     from pellucid.course.site import build_site
 
     folder = tmp_path_factory.mktemp("course")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PELLUCID_CACHE", str(folder / "cache"))
+        patch.setenv("PELLUCID_CACHE", str(program_cache))
         build_site(folder / "site", sections={"": SAMPLE})
-        yield folder / "site"
+    return folder / "site"

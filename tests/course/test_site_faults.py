@@ -144,6 +144,7 @@ def test_warnings_are_errors_with_file_and_line(tmp_path: Path, monkeypatch: pyt
     assert (tmp_path / "out" / "index.html").exists()
 
 
+@pytest.mark.usefixtures("compile_once")
 def test_a_second_build_is_equal_and_executes_nothing(sample_site: Path, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(execution, "execute_page", None)  # every page comes from the cache
     build_site(tmp_path / "site", sections={"": SAMPLE})
@@ -171,6 +172,7 @@ def test_solutions_of_a_chapter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert "It <em>doubles</em>." in page
 
 
+@pytest.mark.usefixtures("compile_once")
 def test_a_changed_module_executes_a_page_again(sample_site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from pellucid.course.site import execution_cache
 

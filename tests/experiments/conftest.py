@@ -8,6 +8,11 @@ import pytest
 from pellucid.experiments.runner import Experiment, ExperimentResult, Range, RunContext, Score, experiment
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _programs_are_compiled_once(compile_once: None) -> None:
+    """Runs load programs that other runs have compiled."""
+
+
 @experiment("sample", "Something small that <works>", r"x^2 + \frac{1}{2}, \quad y = 2", chapters=(3, 4))
 def sample(
     run: RunContext,

@@ -25,6 +25,9 @@ from pellucid.experiments.user_data.scored_predictions import ScoredPredictions
 Output = pytest.CaptureFixture[str]
 
 
+pytestmark = pytest.mark.usefixtures("blank_pictures")
+
+
 @pytest.fixture
 def checkers(tmp_path: Path) -> Path:
     """Points whose class a tree finds, and a linear network does not."""

@@ -16,6 +16,8 @@ from pellucid.experiments.user_data.pipeline import PreparedRun, prepare
 from pellucid.experiments.user_data.recipes import PLAIN, RECIPES, resolve_settings
 from pellucid.experiments.user_data.settings import Settings
 
+pytestmark = pytest.mark.usefixtures("blank_pictures")
+
 CLASSES = ("low", "middle", "high")
 
 
@@ -79,6 +81,7 @@ def test_the_metrics_of_the_history_are_those_of_the_mean_prediction(table: str)
     np.testing.assert_allclose(loss, -np.log(p[np.arange(len(y)), y]).mean(), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_class_weights_apply_to_an_ensemble(table: str) -> None:
     weighted = prepare_table(table, class_weights={"low": 50.0})
     weighted.model.fit(*weighted.get_part("training"), epochs=5, class_weight=weighted.class_weights, verbose=0)
@@ -89,20 +92,12 @@ def test_class_weights_apply_to_an_ensemble(table: str) -> None:
     assert shares[0] > shares[1] + 0.1
 
 
-def test_an_ensemble_learns_steps_and_repeats_bit_for_bit(table: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_ensemble_learns_steps_and_is_fine_tuned(table: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Fine-tuning keeps the bins and replaces the head."""
     assert main(["train", table, "--epochs", "40", "--out", "one", "--json"]) == 0
     record = json.loads(capsys.readouterr().out)
     assert record["measures"]["model"] == "ensemble"
     assert record["result"]["value"] > 0.9
-    assert main(["train", "one/experiment.toml", "--out", "two", "--quiet"]) == 0
-    first, second = (pel.load_model(f"{run}/model.pel").get_weights() for run in ("one", "two"))
-    assert all((a == b).all() for a, b in zip(first, second, strict=True))
-
-
-def test_fine_tuning_keeps_the_bins_and_replaces_the_head_of_an_ensemble(
-    table: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["train", table, "--epochs", "2", "--out", "one", "--quiet"]) == 0
     text = Path(table).read_text()
     Path("two.csv").write_text(text.replace("middle", "low"))
     words = ["--weights", "one", "--epochs", "2", "--unfreeze-after", "1", "--out", "two"]
@@ -114,6 +109,14 @@ def test_fine_tuning_keeps_the_bins_and_replaces_the_head_of_an_ensemble(
     ]
     assert edges[0] == edges[1]
     assert networks[1].outputs[0].shape[1:] == (2,)
+
+
+@pytest.mark.slow
+def test_an_ensemble_repeats_bit_for_bit(table: str) -> None:
+    assert main(["train", table, "--epochs", "3", "--out", "one", "--quiet"]) == 0
+    assert main(["train", "one/experiment.toml", "--out", "two", "--quiet"]) == 0
+    first, second = (pel.load_model(f"{run}/model.pel").get_weights() for run in ("one", "two"))
+    assert all((a == b).all() for a, b in zip(first, second, strict=True))
 
 
 def test_many_features_have_fewer_bins() -> None:

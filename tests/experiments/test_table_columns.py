@@ -23,6 +23,8 @@ from pellucid.experiments.user_data.table_columns import (
     list_features,
 )
 
+pytestmark = pytest.mark.usefixtures("blank_pictures")
+
 RNG = np.random.default_rng(0)
 ROWS = 60
 

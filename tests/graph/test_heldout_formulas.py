@@ -53,6 +53,7 @@ def test_the_corpus_is_large_and_separate_from_the_tables_of_the_rules() -> None
     assert not set(formulas) & {row.formula for row in CASES}
 
 
+@pytest.mark.slow
 def test_most_sampled_heldout_formulas_are_right() -> None:
     wrong = find_wrong(SAMPLE, interpret)
     assert len(SAMPLE) - len(wrong) >= RIGHT_IN_SAMPLE, "\n".join(wrong)

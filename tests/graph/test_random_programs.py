@@ -25,7 +25,7 @@ BATCH = 25
 
 FAST_COMPILATION = {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False}
 
-QUICK, MANY = 200, 10_000
+QUICK, MANY = 100, 10_000
 """Numbers of programs of `make test` and `make slow`."""
 
 NOT_GENERATED = {
@@ -72,7 +72,7 @@ def test_compiled_programs(first: int) -> None:
 
 @pytest.mark.skipif(find_compiler() is None, reason="there is no C compiler")
 def test_programs_in_c() -> None:
-    counts = check(draw_programs(range(0, QUICK, 15)), ["interpreter", "native"], order=1)
+    counts = check(draw_programs(range(0, 2 * QUICK, 15)), ["interpreter", "native"], order=1)
     assert counts["native"] > 10
 
 

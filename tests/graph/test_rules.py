@@ -303,9 +303,7 @@ def evaluate_with_maximum(e: Expr) -> tuple[np.ndarray, float]:
         return np.asarray(evaluate(np, [e], VALUES, watch)[0]), largest
 
 
-@settings(max_examples=400)
-@given(expressions())
-def test_simplified_random_graphs_are_fixed_points_and_keep_their_value(e: Expr) -> None:
+def check_simplified_random_graphs_are_fixed_points_and_keep_their_value(e: Expr) -> None:
     simple = simplify(e)
     assert simplify(simple) is simple
     assert (simple.shape, simple.dtype) == (e.shape, e.dtype)
@@ -313,6 +311,19 @@ def test_simplified_random_graphs_are_fixed_points_and_keep_their_value(e: Expr)
     # Overflow may become finite, and differences of large numbers have the rounding errors of these numbers.
     finite = np.isfinite(before)
     np.testing.assert_allclose(after[finite], before[finite], rtol=1e-6, atol=1e-12 * largest)
+
+
+@settings(max_examples=100)
+@given(expressions())
+def test_simplified_random_graphs_are_fixed_points_and_keep_their_value(e: Expr) -> None:
+    check_simplified_random_graphs_are_fixed_points_and_keep_their_value(e)
+
+
+@pytest.mark.slow
+@settings(max_examples=2000)
+@given(expressions())
+def test_many_simplified_random_graphs_are_fixed_points_and_keep_their_value(e: Expr) -> None:
+    check_simplified_random_graphs_are_fixed_points_and_keep_their_value(e)
 
 
 def to_float32(e: Expr) -> tuple[Expr, dict[Expr, np.ndarray]]:
@@ -330,9 +341,7 @@ def to_float32(e: Expr) -> tuple[Expr, dict[Expr, np.ndarray]]:
     return converted[e], values
 
 
-@settings(max_examples=300)
-@given(expressions())
-def test_simplified_graphs_are_as_accurate_as_naive_ones(e: Expr) -> None:
+def check_simplified_graphs_are_as_accurate_as_naive_ones(e: Expr) -> None:
     """Compare both forms in float32 with float64, where both forms agree in float64."""
     single, values = to_float32(e)
     with np.errstate(all="ignore"):
@@ -343,9 +352,20 @@ def test_simplified_graphs_are_as_accurate_as_naive_ones(e: Expr) -> None:
     assert np.all(error <= 1e-4 * np.abs(exact[known]) + 100 * naive_error + 1e-30), f"{e} became {simplify(e)}"
 
 
-@settings(max_examples=200)
+@settings(max_examples=75)
 @given(expressions())
-def test_gradients_of_simplified_and_naive_graphs_agree(e: Expr) -> None:
+def test_simplified_graphs_are_as_accurate_as_naive_ones(e: Expr) -> None:
+    check_simplified_graphs_are_as_accurate_as_naive_ones(e)
+
+
+@pytest.mark.slow
+@settings(max_examples=1500)
+@given(expressions())
+def test_many_simplified_graphs_are_as_accurate_as_naive_ones(e: Expr) -> None:
+    check_simplified_graphs_are_as_accurate_as_naive_ones(e)
+
+
+def check_gradients_of_simplified_and_naive_graphs_agree(e: Expr) -> None:
     """Compare the gradient of the graph without simplification with `grad`, where the former is finite."""
     cost = e.sum()
     if X not in set(topological([cost])):
@@ -356,6 +376,19 @@ def test_gradients_of_simplified_and_naive_graphs_agree(e: Expr) -> None:
         after = evaluate(np, [pel.grad(cost, X)], VALUES)[0]
     (_, largest), finite = evaluate_with_maximum(cost), np.isfinite(before)
     np.testing.assert_allclose(after[finite], before[finite], rtol=1e-6, atol=1e-10 * largest)
+
+
+@settings(max_examples=50)
+@given(expressions())
+def test_gradients_of_simplified_and_naive_graphs_agree(e: Expr) -> None:
+    check_gradients_of_simplified_and_naive_graphs_agree(e)
+
+
+@pytest.mark.slow
+@settings(max_examples=1000)
+@given(expressions())
+def test_many_gradients_of_simplified_and_naive_graphs_agree(e: Expr) -> None:
+    check_gradients_of_simplified_and_naive_graphs_agree(e)
 
 
 FORMULAS = [

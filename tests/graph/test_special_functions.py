@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,9 @@ import pytest
 import scipy.special as sp
 
 import pellucid as pel
+from pellucid.graph.traversal import topological
+from pellucid.run.native.compiler import find_compiler
+from tests.run.native.test_every_op import UNSUPPORTED
 
 SPECIAL = [0.0, -0.0, np.inf, -np.inf, np.nan]
 POLES = [-1.0, -2.0, -3.0, -1e5, -1e10, -1e20]
@@ -58,28 +62,44 @@ def get_points(dtype: str) -> np.ndarray:
     return np.array(values, dtype)
 
 
-def run_in_all_modes(x: Any, outputs: list[Any], points: np.ndarray) -> dict[str, list[np.ndarray]]:
-    results = {mode: pel.function([x], outputs, mode=mode)(points) for mode in ("numpy", "xla")}
-    results["loop"] = [values[0] for values in pel.function([x], outputs).over(points[None])]
-    return results
+@functools.cache
+def compute_in_all_modes(dtype: str) -> dict[str, dict[str, list[np.ndarray]]]:
+    """Return the values and gradients of all functions by mode and name: one program for each mode.
+
+    The loop has the functions that C computes; XLA would compute all of a loop with another one.
+    """
+    points = get_points(dtype)
+    x = pel.vector("x", shape=points.shape, dtype=dtype)
+    outputs = {
+        name: [y := function(x), *([pel.grad(y.sum(), x)] if slope else [])]
+        for name, (function, _, slope) in CASES.items()
+    }
+    in_c = [
+        name for name, exprs in outputs.items() if not {e.op.name for e in topological(exprs) if e.op} & {*UNSUPPORTED}
+    ]
+
+    def compute(mode: str, names: Sequence[str]) -> dict[str, list[np.ndarray]]:
+        f = pel.function([x], [e for name in names for e in outputs[name]], mode=mode)
+        values = iter([v[0] for v in f.over(points[None])] if mode == "native" else f(points))
+        return {name: [next(values) for _ in outputs[name]] for name in names}
+
+    found = {mode: compute(mode, list(CASES)) for mode in ("numpy", "xla")}
+    return found | ({"native": compute("native", in_c)} if find_compiler() else {})
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of NumPy and SciPy, at poles
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", list(CASES))
 def test_special_functions_match_scipy_in_all_modes(name: str, dtype: str) -> None:
-    function, value, slope = CASES[name]
+    _, value, slope = CASES[name]
     points = get_points(dtype)
-    x = pel.vector("x", shape=points.shape, dtype=dtype)
-    y = function(x)
-    outputs = [y, pel.grad(y.sum(), x)] if slope is not None else [y]
     wide = points.astype("float64")
     tiny = np.finfo(dtype).tiny
     with np.errstate(all="ignore"):
         expected = [f(wide).astype(dtype) for f in (value, slope) if f is not None]
     rtol = 1e-4 if dtype == "float32" else 1e-11
-    for mode, found in run_in_all_modes(x, outputs, points).items():
-        for what, a, b in zip(("value", "gradient"), found, expected, strict=False):
+    for mode, found in compute_in_all_modes(dtype).items():
+        for what, a, b in zip(("value", "gradient"), found.get(name, ()), expected, strict=False):
             np.testing.assert_allclose(a, b, rtol=rtol, atol=tiny, err_msg=f"{what} of {name} in mode {mode}")
 
 
@@ -96,3 +116,9 @@ def test_polygamma_of_higher_orders() -> None:
     for n in (4, 5, 6):
         found = pel.function([x], pel.polygamma(n, x), mode="xla")(points)
         np.testing.assert_allclose(found, sp.polygamma(n, points), rtol=1e-9)
+
+
+def test_c_computes_most_functions() -> None:
+    if find_compiler() is None:
+        pytest.skip("there is no C compiler")
+    assert len(compute_in_all_modes("float32")["native"]) >= 10

@@ -22,7 +22,7 @@ def gallery(tmp_path_factory):
     ("scheme", "size"),
     [
         ("light", "phone"),
-        ("dark", "desktop"),
+        pytest.param("dark", "desktop", marks=pytest.mark.slow),
         pytest.param("dark", "phone", marks=pytest.mark.slow),
         pytest.param("light", "desktop", marks=pytest.mark.slow),
     ],

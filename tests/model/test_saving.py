@@ -83,6 +83,7 @@ def test_a_loaded_model_has_the_same_summary(make: Make, tmp_path: Path, capsys:
     assert repr(loaded.compile_config.optimizer) == repr(model.compile_config.optimizer)
 
 
+@pytest.mark.slow
 def test_training_in_another_process_is_bit_identical(make: Make, data: Data, tmp_path: Path) -> None:
     x, y = data
     model = make(dropout=0.5, optimizer="adam")

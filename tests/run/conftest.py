@@ -9,6 +9,31 @@ import pytest
 
 from pellucid.graph import FUNCTIONS
 from pellucid.graph.op import OPS
+from pellucid.run.kernels import loading
+from pellucid.run.native import compiler
+
+OPTIMIZED = {"test_loops", "test_extremes", "test_vector_math", "test_matmul", "test_reductions", "test_update_fusion"}
+"""Files whose C is compiled as that of users, and not fast."""
+
+
+def forget_compiled_code() -> None:
+    """Forget the C compiler and what it has compiled."""
+    compiler.find_compiler.cache_clear()
+    compiler.get_compiler_version.cache_clear()
+    loading.requests.clear()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _c_is_optimized(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Compile C with the flags of users in the files that compare what the flags may change."""
+    if request.path.stem not in OPTIMIZED or not os.environ.get("CC", "").endswith("fast_gcc"):
+        yield
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("CC")
+        forget_compiled_code()
+        yield
+    forget_compiled_code()
 
 
 def run_python(program: str, **environment: str) -> list[str]:

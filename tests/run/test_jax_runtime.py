@@ -1,6 +1,8 @@
 """JAX's configuration: flags, allocator and 64-bit mode, without side effects on the user's programs."""
 
+import os
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -26,14 +28,25 @@ print("jax" in sys.modules)
     assert python(program) == ["1 - tanh(x) ** 2", "False"]
 
 
-FLAGS = (
-    LOOP
-    + "import os; from pellucid.run.jax_runtime import start_jax; print(start_jax()[1], os.environ.get('XLA_FLAGS'))"
+@pytest.mark.parametrize(
+    ("user_flags", "flags"),
+    [
+        (None, SMALL),
+        ("--xla_cpu_enable_fast_math=false", f"--xla_cpu_enable_fast_math=false {SMALL}"),
+        (SMALL.replace("131072", "0"), SMALL.replace("131072", "0")),
+    ],
 )
-
-
-def test_child_processes_do_not_inherit_the_flags(python):
-    assert python(FLAGS) == ["[1.0, 2.0, 4.0]", f"{SMALL} None"]
+def test_flags_of_the_user_take_precedence_and_child_processes_inherit_no_others(monkeypatch, user_flags, flags):
+    while_starting = []
+    jax = SimpleNamespace(devices=lambda: while_starting.append(os.environ["XLA_FLAGS"]))
+    monkeypatch.setattr(jax_runtime, "importlib", SimpleNamespace(import_module=lambda name: jax))
+    monkeypatch.setattr(jax_runtime, "configure_allocator", lambda: None)
+    monkeypatch.delenv("XLA_FLAGS", raising=False)
+    if user_flags is not None:
+        monkeypatch.setenv("XLA_FLAGS", user_flags)
+    assert jax_runtime.start_jax.__wrapped__() == (jax, flags)
+    assert while_starting == [flags]
+    assert os.environ.get("XLA_FLAGS") == user_flags
 
 
 def test_xla_reads_the_flags(python, tmp_path):
@@ -42,17 +55,6 @@ def test_xla_reads_the_flags(python, tmp_path):
         + LOOP
     )
     assert list(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize(
-    ("user_flags", "flags"),
-    [
-        ("--xla_cpu_enable_fast_math=false", f"--xla_cpu_enable_fast_math=false {SMALL}"),
-        (SMALL.replace("131072", "0"), SMALL.replace("131072", "0")),
-    ],
-)
-def test_flags_of_the_user_take_precedence(python, user_flags, flags):
-    assert python(FLAGS, XLA_FLAGS=user_flags) == ["[1.0, 2.0, 4.0]", f"{flags} {user_flags}"]
 
 
 MALLOPT = """
@@ -79,30 +81,25 @@ def test_the_allocator_is_configured_once_unless_the_user_configures_it(python, 
     assert python(MALLOPT, **environment) == [count]
 
 
-def test_jax_may_be_imported_first(python):
-    assert python("import jax\n" + LOOP) == ["[1.0, 2.0, 4.0]"]
+def test_jax_may_be_started_first(python):
     assert python("import jax; jax.numpy.ones(3).sum()\n" + LOOP) == ["[1.0, 2.0, 4.0]"]
 
 
 LEAK = """
 import jax, jax.numpy as jnp, numpy as np, pellucid as pel
-w = pel.shared(np.float64(1.0), "w")
-dtypes = []
-f = pel.function([], w, updates={w: 2 * w}, mode="xla")
-look = lambda *_: dtypes.append(str(jnp.asarray(1.0).dtype))
-look(); f(); look(); f.repeat(3, progress=look); f.repeat(0); look()
-print(f().dtype, set(dtypes), jax.config.jax_enable_x64)
+for setting in (False, True):
+    jax.config.update("jax_enable_x64", setting)
+    w = pel.shared(np.float64(1.0), "w")
+    dtypes = []
+    f = pel.function([], w, updates={w: 2 * w}, mode="xla")
+    look = lambda *_: dtypes.append(str(jnp.asarray(1.0).dtype))
+    look(); f(); look(); f.repeat(3, progress=look); f.repeat(0); look()
+    print(f().dtype, set(dtypes), jax.config.jax_enable_x64)
 """
 
 
-def test_64_bits_do_not_leak_into_the_users_jax(python):
-    assert python(LEAK) == ["float64 {'float32'} False"]
-
-
-def test_pellucid_keeps_64_bits_with_any_setting_of_the_user(python):
-    assert python(LEAK.replace("look = ", "jax.config.update('jax_enable_x64', True); look = ")) == [
-        "float64 {'float64'} True"
-    ]
+def test_64_bits_are_kept_with_any_setting_of_the_user_and_do_not_leak(python):
+    assert python(LEAK) == ["float64 {'float32'} False", "float64 {'float64'} True"]
 
 
 def test_jax_is_imported_early_only_with_a_plugin_for_accelerators(monkeypatch):

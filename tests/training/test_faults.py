@@ -85,6 +85,7 @@ def test_sigterm_saves_a_last_snapshot(tmp_path: Path) -> None:
     assert list_files(tmp_path / "backup") == []
 
 
+@pytest.mark.slow
 def test_sigterm_between_a_step_and_its_count_saves_a_snapshot(tmp_path: Path) -> None:
     program = (
         "import os, signal, sys; sys.path.insert(0, sys.argv[1]); import test_faults as t\n"
@@ -104,6 +105,7 @@ def test_sigterm_between_a_step_and_its_count_saves_a_snapshot(tmp_path: Path) -
     assert train(tmp_path / "backup", 3) == train(None, 3)
 
 
+@pytest.mark.slow
 def test_a_second_sigterm_ends_at_once(tmp_path: Path) -> None:
     """Cleanup after the first signal takes a minute here; the second one does not wait for it."""
     program = (

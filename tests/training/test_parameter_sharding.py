@@ -232,6 +232,7 @@ def test_processes_resume_with_their_parts(tmp_path: Path) -> None:
     assert first["weights"] == second["weights"]
 
 
+@pytest.mark.slow
 def test_each_process_has_its_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     two = start_processes(tmp_path, 2, "train_in_group", module=__file__)
     (tmp_path / "alone").mkdir()

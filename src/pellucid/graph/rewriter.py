@@ -110,11 +110,26 @@ class RuleSet:
         Whether constants are folded.
     normal_forms : WeakIdentitySet
         Expressions that no rule changes, so that later calls do not visit their graphs again.
+    candidates : dict from tuple to list of Rule
+        The rules that may match, by op and signature of the operands.
     """
 
     by_op: Mapping[Op, list[Rule]]
     folds: bool
     normal_forms: WeakIdentitySet = field(default_factory=WeakIdentitySet)
+    candidates: dict[tuple[Any, ...], list[Rule]] = field(default_factory=dict)
+
+    def get_candidates(self, node: Expr) -> list[Rule]:
+        """Return the rules that may match an expression."""
+        rules = self.by_op.get(node.op) if node.op is not None else None
+        if rules is None:
+            return []
+        kinds, has_repeats = get_operand_signature(node)
+        key = (node.op, has_repeats, *kinds)
+        found = self.candidates.get(key)
+        if found is None:
+            found = self.candidates[key] = [r for r in rules if r.may_match(kinds, has_repeats)]
+        return found
 
 
 @functools.cache
@@ -139,7 +154,6 @@ class Rewriter:
         self.rules: RuleSet = make_rule_set(tuple(rules))
         self.journal = journal
         self.done: dict[Expr, Expr] = {}
-        self.candidates: dict[tuple[Any, ...], list[Rule]] = {}
 
     def rewrite(self, outputs: Sequence[Expr]) -> list[Expr]:
         """Return the normal forms of the outputs.
@@ -220,23 +234,11 @@ class Rewriter:
         folded = self.fold_constants(node) if self.rules.folds else None
         if folded is not None:
             return self.log_step(FOLD, node, folded)
-        for r in self.get_candidate_rules(node):
+        for r in self.rules.get_candidates(node):
             new = r.try_rewrite(node)
             if new is not None:
                 return self.log_step(r, node, new)
         return None
-
-    def get_candidate_rules(self, node: Expr) -> list[Rule]:
-        """Return the rules that may match an expression, by its op and the signature of its operands."""
-        rules = self.rules.by_op.get(node.op) if node.op is not None else None
-        if rules is None:
-            return []
-        kinds, has_repeats = get_operand_signature(node)
-        key = (node.op, has_repeats, *kinds)
-        found = self.candidates.get(key)
-        if found is None:
-            found = self.candidates[key] = [r for r in rules if r.may_match(kinds, has_repeats)]
-        return found
 
     def log_step(self, rule: Rule, before: Expr, after: Expr) -> Expr:
         if self.journal is not None:

@@ -96,6 +96,9 @@ class SigtermHandler:
     garbage collector, and while ``is_deferred`` returns true, the handler raises none.
     """
 
+    ends_process: ClassVar[bool] = False
+    """Whether this process exits because of SIGTERM."""
+
     is_deferred: Callable[[], bool]
 
     def __init__(self, is_deferred: Callable[[], bool] = lambda: False) -> None:
@@ -128,6 +131,7 @@ def interrupt_on_sigterm(handler: SigtermHandler, enabled: bool) -> Iterator[Non
         handler.raise_if_received()
     except KeyboardInterrupt as interrupt:
         if handler.received:
+            SigtermHandler.ends_process = True
             exec("")  # an interrupt inside of exec() makes CPython exit by SIGINT, until another exec() runs
             raise SystemExit(TERMINATED) from interrupt
         raise

@@ -14,6 +14,7 @@ import pytest
 import pellucid as pel
 from pellucid.run.distributed import process_group
 from pellucid.run.distributed.peer_failure import GOODBYE, MESSAGE, PeerMonitor, make_listener, recv_message
+from pellucid.run.interrupts import TERMINATED, SigtermHandler
 
 Group = tuple[PeerMonitor, list[PeerMonitor], "queue.Queue[tuple[int, int]]"]
 
@@ -140,5 +141,7 @@ def test_a_failed_process_does_not_wait_for_others(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(process_group.sys, "last_value", None, raising=False)
     process_group.shutdown(lambda: actions.append("goodbye"))
     monkeypatch.setattr(process_group.sys, "last_value", pel.ModelError("no"), raising=False)
-    process_group.shutdown(lambda: None)
-    assert actions == ["goodbye", 1]
+    process_group.shutdown(lambda: actions.append("another goodbye"))
+    monkeypatch.setattr(SigtermHandler, "ends_process", True)
+    process_group.shutdown(lambda: actions.append("a third goodbye"))
+    assert actions == ["goodbye", 1, TERMINATED]

@@ -20,8 +20,8 @@ def _kernels_are_compiled_again() -> Iterator[None]:
     emit_code.cache_clear()
 
 
-AMX = ["emulated amx", "amx"] if has_amx() else ["emulated amx"]
-"""AMX is emulated on every machine, and also tested on processors that have it."""
+AMX = ["amx", pytest.param("emulated amx", marks=pytest.mark.slow)] if has_amx() else ["emulated amx"]
+"""AMX is tested on processors that have it, and emulated on the others and by `make slow`."""
 
 
 def choose_unit(name: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -129,12 +129,14 @@ def train_members(requested: list[str], **placement: Any) -> dict[str, Any]:
     return {"found": found}
 
 
-def train_on_four() -> dict[str, Any]:
+def train_on_four(thoroughly: int) -> dict[str, Any]:
     requested = collect_kernels(pytest.MonkeyPatch())
     found: dict[str, Any] = {}
-    for batch in (EVEN, UNEVEN):
+    for batch in (EVEN, UNEVEN) if thoroughly else (EVEN,):
         found[f"{batch} one"] = train(requested, batch)
         found[f"{batch} four"] = train(requested, batch, devices=4)
+    if not thoroughly:
+        return found
     found["sharded"] = train(requested, EVEN, devices=4, shard="parameters")
     return found | {"members": [train_members(requested), train_members(requested, devices=4)]}
 
@@ -156,7 +158,15 @@ def train_in_group(devices: int) -> dict[str, Any]:
 def on_four(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Results of a process with four devices."""
     folder = tmp_path_factory.mktemp("four")
-    (found,) = collect_results(start_processes(folder, 1, "train_on_four", devices=4, module=__file__))
+    (found,) = collect_results(start_processes(folder, 1, "train_on_four", 0, devices=4, module=__file__))
+    return dict(found)
+
+
+@pytest.fixture(scope="module")
+def all_on_four(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Results of a process with four devices, also of other batches and of members."""
+    folder = tmp_path_factory.mktemp("four")
+    (found,) = collect_results(start_processes(folder, 1, "train_on_four", 1, devices=4, module=__file__))
     return dict(found)
 
 
@@ -166,22 +176,32 @@ def check_training(found: dict[str, Any], expected: dict[str, Any]) -> None:
         np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", [f"{EVEN} four", f"{UNEVEN} four", "sharded"])
-def test_devices_divide_kernels(on_four: dict[str, Any], name: str) -> None:
-    one, found = on_four[f"{UNEVEN if str(UNEVEN) in name else EVEN} one"], on_four[name]
+def check_devices(one: dict[str, Any], found: dict[str, Any]) -> None:
     assert one["kernels"] == found["kernels"] == list(FAMILIES)
     check_training(found, one)
     assert found["collectives"]["all-reduce"] > 0
-    assert found["collectives"]["all-gather"] == 0 or name != f"{EVEN} four"
 
 
-def test_normalizations_of_an_uneven_batch_are_left_to_xla(on_four: dict[str, Any]) -> None:
-    even, uneven = (on_four[f"{n} four"]["reductions"] for n in (EVEN, UNEVEN))
+def test_devices_divide_kernels(on_four: dict[str, Any]) -> None:
+    check_devices(on_four[f"{EVEN} one"], on_four[f"{EVEN} four"])
+    assert on_four[f"{EVEN} four"]["collectives"]["all-gather"] == 0
+
+
+@pytest.mark.slow
+def test_devices_divide_kernels_of_uneven_batches_and_divided_parameters(all_on_four: dict[str, Any]) -> None:
+    check_devices(all_on_four[f"{UNEVEN} one"], all_on_four[f"{UNEVEN} four"])
+    check_devices(all_on_four[f"{EVEN} one"], all_on_four["sharded"])
+
+
+@pytest.mark.slow
+def test_normalizations_of_an_uneven_batch_are_left_to_xla(all_on_four: dict[str, Any]) -> None:
+    even, uneven = (all_on_four[f"{n} four"]["reductions"] for n in (EVEN, UNEVEN))
     assert 0 < uneven < even  # that of the recurrent layer divides the steps
 
 
-def test_each_device_runs_the_kernels_of_its_members(on_four: dict[str, Any]) -> None:
-    one, four = (each["found"] for each in on_four["members"])
+@pytest.mark.slow
+def test_each_device_runs_the_kernels_of_its_members(all_on_four: dict[str, Any]) -> None:
+    one, four = (each["found"] for each in all_on_four["members"])
     assert (one[2], one[5], four[2], four[5]) == (True, True, True, False)  # devices cannot share out seven equally
     for k in (0, 1, 3, 4):
         np.testing.assert_allclose(four[k], one[k], rtol=1e-4, atol=1e-6)

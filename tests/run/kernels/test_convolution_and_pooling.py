@@ -24,6 +24,7 @@ from pellucid.run.kernels import (
 from pellucid.run.kernels.convolution_programs import split_evenly
 from pellucid.run.native.compiler import find_compiler
 from pellucid.run.native.errors import NotNative
+from tests.sampled_cases import sample_cases
 
 pytestmark = pytest.mark.skipif(find_compiler() is None, reason="there is no C compiler")
 
@@ -110,7 +111,7 @@ def check_convolution(kernels, shape, window, settings, dtype):
         np.testing.assert_array_equal(first, second)
 
 
-@pytest.mark.parametrize(("name", "shape", "window", "settings", "dtype"), with_dtypes(CONVOLUTIONS))
+@pytest.mark.parametrize(("name", "shape", "window", "settings", "dtype"), sample_cases(with_dtypes(CONVOLUTIONS)))
 def test_convolutions_and_their_gradients(kernels, no_amx, name, shape, window, settings, dtype):
     check_convolution(kernels, shape, window, settings, dtype)
     assert not any("TDPBF16PS" in code for code in kernels)
@@ -119,8 +120,8 @@ def test_convolutions_and_their_gradients(kernels, no_amx, name, shape, window, 
 @pytest.mark.parametrize(
     ("name", "shape", "window", "settings"),
     [
-        *(pytest.param(*row, marks=[pytest.mark.slow] * (k % 2)) for k, row in enumerate(CONVOLUTIONS[::8])),
-        *WHOLE_TILES,
+        *sample_cases(CONVOLUTIONS[::8]),
+        *sample_cases(WHOLE_TILES),
     ],
 )
 def test_convolutions_and_their_gradients_with_amx(amx, kernels, any_waste, name, shape, window, settings):
@@ -207,6 +208,7 @@ def train_kernel(steps):
     return kernel.get_value()
 
 
+@pytest.mark.slow
 def test_a_second_run_and_another_process_give_the_same_bits(tmp_path):
     module = "tests.run.kernels.test_convolution_and_pooling"
     code = f"from {module} import train_kernel; print(train_kernel(20).tobytes().hex())"

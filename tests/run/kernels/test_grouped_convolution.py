@@ -19,6 +19,7 @@ from pellucid.run.kernels import (
 from pellucid.run.kernels.convolution_programs import ConvolutionSpec
 from pellucid.run.kernels.grouped_shapes import make_grouped_spec, make_transposed_spec
 from pellucid.run.native.compiler import find_compiler
+from tests.sampled_cases import sample_cases
 
 pytestmark = pytest.mark.skipif(find_compiler() is None, reason="there is no C compiler")
 
@@ -92,19 +93,19 @@ def check_convolution(kernels, op, shape, window, options, dtype):
         np.testing.assert_array_equal(first, second)
 
 
-@pytest.mark.parametrize(("name", "shape", "window", "options", "dtype"), DEPTHWISE)
+@pytest.mark.parametrize(("name", "shape", "window", "options", "dtype"), sample_cases(DEPTHWISE))
 def test_depthwise_convolutions_and_their_gradients(kernels, name, shape, window, options, dtype):
     check_convolution(kernels, pel.conv, shape, window, {**options, "groups": shape[-1]}, dtype)
     fills_vectors = window[-1] > shape[-1]  # where they are short
     assert fills_vectors or all("Rows of images for grouped convolutions" in code for code in kernels)
 
 
-@pytest.mark.parametrize(("name", "shape", "window", "options", "dtype"), GROUPED)
+@pytest.mark.parametrize(("name", "shape", "window", "options", "dtype"), sample_cases(GROUPED))
 def test_grouped_convolutions_and_their_gradients(kernels, name, shape, window, options, dtype):
     check_convolution(kernels, pel.conv, shape, window, {**options, "groups": shape[-1] // window[-2]}, dtype)
 
 
-@pytest.mark.parametrize(("name", "shape", "window", "options", "dtype"), TRANSPOSED)
+@pytest.mark.parametrize(("name", "shape", "window", "options", "dtype"), sample_cases(TRANSPOSED))
 def test_transposed_convolutions_and_their_gradients(kernels, name, shape, window, options, dtype):
     check_convolution(kernels, pel.conv_transpose, shape, window, options, dtype)
 

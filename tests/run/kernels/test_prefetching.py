@@ -100,6 +100,7 @@ def test_convolutions_and_pooling_are_prefetched(kernels, make):
     assert prefetched == {code for code in requested if not is_from_trace(code)}
 
 
+@pytest.mark.slow
 def test_more_blocks_need_no_more_kernels_or_programs(kernels, programs):
     fit(make_resnet(2))
     count, requested = len(kernels[1]), len(programs)

@@ -83,7 +83,7 @@ def test_batch_normalization_and_its_gradients(kernels, rng, activation, residua
     [(300, 16), (7, 1), (2000, 5), (6, 9, 7, 24), (130, 300), (5, 64, 41), (3, 1, 1, 8), (66, 260), (70000, 3)],
     ids=str,
 )
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", ["float32", pytest.param("float64", marks=pytest.mark.slow)])
 def test_any_shape(kernels, rng, shape, dtype):
     check(draw(rng, shape, 2), dtype, tolerance=2e-5 if dtype == "float32" else 1e-11)
     assert kernels == [2, 2]

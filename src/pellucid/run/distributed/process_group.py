@@ -12,6 +12,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from pellucid.graph.errors import DistributionError
+from pellucid.run.interrupts import TERMINATED, SigtermHandler
 from pellucid.run.jax_runtime import get_first_line, jax
 from pellucid.typing import Array
 
@@ -142,15 +143,18 @@ def format_rank() -> str:
 
 
 def shutdown(close: Callable[[], None]) -> None:
-    """Close the connections at exit. After an error exit at once, as JAX would wait for the others and then abort."""
+    """Close the connections at exit. After an error or SIGTERM exit at once, as JAX would wait for the others."""
     failed = getattr(sys, "last_exc", None) or getattr(sys, "last_value", None)
-    if _peer_failed.is_set() or failed is not None:
+    if SigtermHandler.ends_process:
+        exit_now(TERMINATED)
+    elif _peer_failed.is_set() or failed is not None:
         exit_now()
-    close()
+    else:
+        close()
 
 
-def exit_now() -> None:
+def exit_now(status: int = 1) -> None:
     """End the process without cleanup, after flushing its output."""
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(1)
+    os._exit(status)
