@@ -12,7 +12,15 @@ from pellucid.graph.op import OPS
 from pellucid.run.kernels import loading
 from pellucid.run.native import compiler
 
-OPTIMIZED = {"test_loops", "test_extremes", "test_vector_math", "test_matmul", "test_reductions", "test_update_fusion"}
+OPTIMIZED = {
+    "test_loops",
+    "test_extremes",
+    "test_vector_math",
+    "test_matmul",
+    "test_reductions",
+    "test_row_fusion",
+    "test_update_fusion",
+}
 """Files whose C is compiled as that of users, and not fast."""
 
 
