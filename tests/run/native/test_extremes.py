@@ -9,7 +9,7 @@ import pytest
 
 import pellucid as pel
 from pellucid.run.native.compiler import find_compiler
-from tests.run.native.test_loops import compare_with_interpreter, is_vectorized
+from tests.run.native.test_loops import compare_with_interpreter
 
 pytestmark = pytest.mark.skipif(find_compiler() is None, reason="there is no C compiler")
 
@@ -73,7 +73,7 @@ def test_rows_gathered_from_samples() -> None:
     loss = (pel.tanh(p)[j] * p).sum()
     compare_with_interpreter(pel.function([x, i, j], [p, loss], updates={w: w - pel.grad(loss, w)}), 3, *arguments)
     rows = pel.function([x, i], [(pel.tanh(x[i] @ w) ** 2).sum()], updates={w: 0.9 * w})
-    assert is_vectorized(compare_with_interpreter(rows, 2, *arguments[:2]), 20)
+    assert "_sums" in compare_with_interpreter(rows, 2, *arguments[:2])
 
 
 def run_jax_function(step: Any) -> Any:

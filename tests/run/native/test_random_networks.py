@@ -39,7 +39,7 @@ OPTIMIZERS = [
 
 def make_network(rng: np.random.Generator, dtype: str, data: str) -> tuple[Function, list[np.ndarray]]:
     """Return a training step of a classifier of random sizes, and its arguments."""
-    rows, features, classes = (int(rng.integers(*span)) for span in ((16, 70), (1, 6), (2, 5)))
+    rows, features, classes = (int(rng.integers(*span)) for span in ((16, 200), (1, 6), (2, 5)))
     X, y = rng.normal(size=(ROWS, features)).astype(dtype), rng.integers(0, classes, ROWS).astype("int32")
     numbers = rng.integers(-ROWS, ROWS, (STEPS, rows)).astype("int32")
     inputs: list[Any] = [pel.matrix("x", shape=("n", features), dtype=dtype), pel.ivector("t", shape=("n",))]

@@ -26,7 +26,7 @@ class BatchAxes:
     """The batch axis of each value, and the level of each value: the number of sums over the batch before it.
 
     ``seeds`` are the values with one sample per row. ``count_lanes`` returns the number of samples that are computed
-    together, given the number of samples and how many of their numbers fit into one of the vectors.
+    together, from this analysis and how many of their numbers fit into one of the vectors.
     """
 
     def __init__(
@@ -34,13 +34,9 @@ class BatchAxes:
         equations: Sequence[Equation],
         seeds: Sequence[Value],
         vector_bytes: int,
-        count_lanes: Callable[[int, int], int],
+        count_lanes: Callable[[BatchAxes, int], int],
     ) -> None:
         self.count: int = seeds[0].shape[0]
-        has_doubles = any(v.dtype == np.float64 for e in equations for v in e.outputs)
-        self.lanes: int = count_lanes(self.count, vector_bytes // (8 if has_doubles else 4))
-        self.padded_count: int = -(-self.count // self.lanes) * self.lanes  # a multiple of the samples per group
-        self.has_padding: bool = self.padded_count > self.count
         self.axis: dict[Value, int] = dict.fromkeys(seeds, 0)
         self.levels: dict[Value, int] = {}
         self.equations: list[Equation] = []  # those that act on each sample separately, or sum over the samples
@@ -61,6 +57,10 @@ class BatchAxes:
                 self.axis[e.result] = axis
             self.levels[e.result] = level
             self.num_elements += e.result.size // (1 if axis is None else self.count)
+        has_doubles = any(v.dtype == np.float64 for e in equations for v in e.outputs)
+        self.lanes: int = count_lanes(self, vector_bytes // (8 if has_doubles else 4))
+        self.padded_count: int = -(-self.count // self.lanes) * self.lanes  # a multiple of the samples per group
+        self.has_padding: bool = self.padded_count > self.count
 
     def infer_axis(self, e: Equation) -> int | None:
         """Return the batch axis of a result, or None if it is summed."""

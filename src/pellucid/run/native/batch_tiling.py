@@ -9,17 +9,26 @@ from collections.abc import Sequence
 
 from pellucid.run.native.batch_axis_analysis import MIN_SAMPLES, BatchAxes, NotVectorizable
 from pellucid.run.native.buffer_assignment import choose_buffers, get_computed_operand
-from pellucid.run.native.c_writer import SIMD, Indices
 from pellucid.run.native.element_emitter import ElementEmitter
 from pellucid.run.native.elementwise import c_type
 from pellucid.run.native.equations import Equation, Value
 from pellucid.run.native.index_maps import linear_index
 from pellucid.run.native.layout import BatchLastLayout
 from pellucid.run.native.matmul import DotGeneral
-from pellucid.run.native.simd_reductions import LANE_MASK, emit_lane_mask
+from pellucid.run.native.simd_reductions import emit_lane_mask
+from pellucid.run.native.tile_sums import TileSum
 
 MAX_INPUT_ELEMENTS = 64
 """Maximum elements of an input per sample, because inputs are copied into tiles."""
+
+MAX_TILE_VECTORS = 4
+"""Maximum vectors of samples in a tile of several groups. C compilers unroll the loops over them."""
+
+MAX_TILE_ELEMENTS = 1 << 13
+"""Maximum number of elements computed for a tile of several groups, so that those stored stay in the L1 cache."""
+
+TILE_COST = 0.25
+"""Time of a tile apart from that of its groups, relative to the time of a group."""
 
 MAX_SUMS = 512
 """Maximum number of sums over the batch, because every tile updates all of them."""
@@ -29,9 +38,12 @@ class BatchTiler:
     """Writes equations as loops over tiles of samples, with loops over arrays inside a tile."""
 
     @staticmethod
-    def count_lanes(count: int, width: int) -> int:
-        """Return the number of samples per tile."""
-        return MIN_SAMPLES
+    def count_lanes(batch: BatchAxes, width: int) -> int:
+        """Return the number of samples per tile: several groups of ``MIN_SAMPLES`` for small networks."""
+        groups, group_elements = -(-batch.count // MIN_SAMPLES), max(batch.num_elements, 1) * MIN_SAMPLES
+        largest = min(MAX_TILE_VECTORS * width // MIN_SAMPLES, MAX_TILE_ELEMENTS // group_elements)
+        sizes = range(1, max(largest, 1) + 1)
+        return MIN_SAMPLES * min(sizes, key=lambda size: -(-groups // size) * (size + TILE_COST))
 
     def __init__(self, emitter: ElementEmitter, batch: BatchAxes) -> None:
         self.emitter = emitter
@@ -85,23 +97,23 @@ class BatchTiler:
             self.allocate_tiles(v)
         for v in stored:
             emitter.allocate(v)
-        for e in sums:
-            name = emitter.declare_array(sums_name(e), e.result.dtype, e.result.size * self.batch.lanes)
-            writer.add(f"memset({name}, 0, sizeof {name});")
+        tile_sums = [TileSum(emitter, self.batch, self.layout, e) for e in sums]
+        for each in tile_sums:
+            each.emit_initialization()
         with writer.loop(self.num_tiles, writer.make_name()) as t:
             self.emit_tile_pointers(earlier, t)
             emitter.emit_block(body, self.choose_buffers(body, sums, [*spilled, *stored]))
             self.zero_padding(sums, t)
-            for e in sums:
-                self.emit_accumulation(e, t)
+            for each in tile_sums:
+                each.emit_accumulation(t)
             for v in stored:
                 self.emit_stores(v, t)
             for v in spilled:
                 self.emit_spill(v, t)
         for v in [*self.all_tiles, *(o for e in body for o in e.outputs)]:
             emitter.arrays.pop(v, None)
-        for e in sums:
-            self.emit_lane_sums(e)
+        for each in tile_sums:
+            each.emit_total()
 
     def emit_tile_pointers(self, all_tiles: dict[Value, str], t: str) -> None:
         """Write pointers to the current tile in arrays that hold all tiles."""
@@ -139,57 +151,3 @@ class BatchTiler:
                 with writer.loop(v.size // lanes, writer.make_name()) as row:
                     zero = f"{self.emitter.arrays[v]}[{row} * {lanes} + l] = 0;"
                     writer.add(f"if ({t} == {self.num_tiles - 1}) for (int l = {rest}; l < {lanes}; l++) {zero}")
-
-    def emit_accumulation(self, e: Equation, t: str) -> None:
-        """Write the addition of a tile to the sums of each lane. Padding adds 0."""
-        writer, lanes = self.emitter.writer, self.batch.lanes
-        with (
-            writer.loops(e.result.shape) as place,
-            writer.loops(self.get_inner_sizes(e)) as inner,
-            writer.loop(lanes, writer.make_name(), SIMD) as lane,
-        ):
-            factors = [self.emit_masked(x, indices, t, lane) for x, indices in self.get_factors(e, place, inner)]
-            to = f"{sums_name(e)}[{linear_index((*e.result.shape, lanes), [*place, lane])}]"
-            writer.add(f"{to} += {' * '.join(factors)};")
-
-    def get_inner_sizes(self, e: Equation) -> list[int]:
-        """Return the lengths of the summed axes, without the batch axis."""
-        x = e.inputs[0]
-        axes = e.params["axes"] if e.name == "reduce_sum" else DotGeneral.from_equation(e).left_axes["sum"]
-        return [x.shape[a] for a in axes if a != self.batch.axis[x]]
-
-    def get_factors(self, e: Equation, place: Indices, inner: Indices) -> list[tuple[Value, Indices]]:
-        """Return the factors of a sum's terms, each with the indices of its element inside a sample."""
-        if e.name == "reduce_sum":
-            x = e.inputs[0]
-            free = [a for a in range(x.ndim) if a not in e.params["axes"]]
-            operands = [(x, free, list(e.params["axes"]), place)]
-        else:
-            p = DotGeneral.from_equation(e)
-            rows = len(p.left_axes["free"])
-            operands = [(p.left, p.left_axes["free"], p.left_axes["sum"], place[:rows])]
-            operands += [(p.right, p.right_axes["free"], p.right_axes["sum"], place[rows:])]
-        factors = []
-        for x, free, summed, indices in operands:
-            index = dict(zip(free, indices, strict=True))
-            index |= dict(zip([a for a in summed if a != self.batch.axis[x]], inner, strict=True))
-            factors.append((x, [index[a] for a in range(x.ndim) if a != self.batch.axis[x]]))
-        return factors
-
-    def emit_masked(self, x: Value, indices: Indices, t: str, lane: str) -> str:
-        """Return the C expression of an element that is 0 in padding."""
-        tile = self.layout.get_tile(x)
-        element = self.emitter.emit_element(tile, [*indices, lane])
-        if self.emitter.find_stored(tile) is not None or not self.batch.has_padding:
-            return element
-        return f"mask_lane_{x.dtype.name}({element}, {LANE_MASK}[{t} * {self.batch.lanes} + {lane}])"
-
-    def emit_lane_sums(self, e: Equation) -> None:
-        name, writer, lanes = self.emitter.allocate(e.result), self.emitter.writer, self.batch.lanes
-        with writer.loop(e.result.size) as i:
-            total = f"horizontal_sum_{c_type(e.result.dtype)}({sums_name(e)} + {i} * {lanes}, {lanes})"
-            writer.add(f"{name}[{i}] = {total};")
-
-
-def sums_name(e: Equation) -> str:
-    return f"{e.result.name}_sums"

@@ -24,6 +24,10 @@ from pellucid.run.native.simd_batch import SimdEmitter
 from pellucid.run.native.target import Target, get_native_target
 from pellucid.run.native.vector_math import get_preamble
 
+MAX_TILED_SAMPLES = 64
+"""Larger batches of small networks are computed in one loop over the samples. In smaller ones it has so few iterations
+that the processor waits for the results of instructions; the short loops of tiles have more independent ones."""
+
 FLOAT_MODE = Path(__file__).with_name("float_mode.c").read_text("utf-8")
 
 
@@ -40,11 +44,17 @@ class Signature:
 def generate_program(block: Block, signature: Signature, symbol: str = "run", target: Target | None = None) -> str:
     """Return the C program of a loop of steps, vectorized over the batch if there is one: one function, ``symbol``."""
     target = target or get_native_target()
-    strategies: tuple[type[SimdEmitter | BatchTiler], ...] = (SimdEmitter, BatchTiler)
-    for strategy, seeds in itertools.product(strategies, find_batch_candidates(block, signature)):
+    for rank, seeds in itertools.product(range(2), find_batch_candidates(block, signature)):
         with contextlib.suppress(NotVectorizable):
+            strategy = rank_strategies(seeds[0].shape[0], target)[rank]
             return ProgramGenerator(block, signature, seeds, strategy, symbol, target).code
     return ProgramGenerator(block, signature, [], None, symbol, target).code
+
+
+def rank_strategies(samples: int, target: Target) -> tuple[type[SimdEmitter | BatchTiler], ...]:
+    """Return the strategies of vectorization, the one first that is faster for small networks."""
+    tiles_first = samples <= MAX_TILED_SAMPLES and target.max_body_cost is None
+    return (BatchTiler, SimdEmitter) if tiles_first else (SimdEmitter, BatchTiler)
 
 
 def check_products(block: Block, limit: int) -> None:

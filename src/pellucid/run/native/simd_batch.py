@@ -43,9 +43,9 @@ class SimdEmitter:
     """Writes equations as loops over vectors of samples, with the elements of a sample as local variables."""
 
     @staticmethod
-    def count_lanes(count: int, width: int) -> int:
+    def count_lanes(batch: BatchAxes, width: int) -> int:
         """Return the number of samples per iteration: two vectors, so that one computes while the other waits."""
-        return width if count <= width else 2 * width
+        return width if batch.count <= width else 2 * width
 
     def __init__(self, emitter: ElementEmitter, batch: BatchAxes) -> None:
         if batch.num_elements > MAX_ELEMENTS:
