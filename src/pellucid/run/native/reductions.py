@@ -84,31 +84,20 @@ def _emit_row_reduction(
 def emit_arg_extremum(emitter: ElementEmitter, e: Equation) -> None:
     """Write argmax or argmin: the first of equal elements; NaN counts as the extremum."""
     writer, x, [axis] = emitter.writer, e.inputs[0], e.params["axes"]
-    name, kept = emitter.allocate(e.result), [a for a in range(x.ndim) if a != axis]
-    across_rows = axis != x.ndim - 1 and x.shape[-1] > 1
-    width = x.shape[-1] if across_rows else 1
-    best, position = (writer.make_name("t") for _ in range(2))
-    emitter.declare_array(best, x.dtype, width)
-    emitter.declare_array(position, np.dtype(np.int32), width)
-    with writer.loops([x.shape[a] for a in kept[: len(kept) - across_rows]]) as outer:
-
-        def get_element(i: str, column: str) -> str:
-            index = dict(zip(kept, [*outer, column] if across_rows else outer, strict=True))
-            return emitter.emit_element(x, [index.get(a, i) for a in range(x.ndim)])
-
-        with writer.loop(width, pragma=SIMD) as j:
-            writer.add(f"{best}[{j}] = {get_element('0', j)}; {position}[{j}] = 0;")
-        with writer.loop(x.shape[axis], writer.make_name()) as i, writer.loop(width, pragma=SIMD) as j:
-            old, new = (writer.make_name("t") for _ in range(2))
-            writer.add(f"const {c_type(x.dtype)} {old} = {best}[{j}], {new} = {get_element(i, j)};")
-            nan = f" | (({new} != {new}) & ({old} == {old}))" if x.dtype.kind == "f" else ""
-            is_better = writer.make_name("t")
-            writer.add(f"const int {is_better} = ({new} {'>' if e.name == 'argmax' else '<'} {old}){nan};")
-            writer.add(f"{best}[{j}] = {is_better} ? {new} : {old};")
-            writer.add(f"{position}[{j}] = {is_better} ? (int32_t){i} : {position}[{j}];")
-        with writer.loop(width, pragma=SIMD) as j:
-            target = linear_index(e.result.shape, [*outer, j] if across_rows else outer)
-            writer.add(f"{name}[{target}] = {position}[{j}];")
+    name, sign = emitter.allocate(e.result), ">" if e.name == "argmax" else "<"
+    kept = [a for a in range(x.ndim) if a != axis]
+    kind = c_type(x.dtype)
+    with writer.loops([x.shape[a] for a in kept]) as outer:
+        best, position = writer.make_name("t"), writer.make_name("t")
+        index = dict(zip(kept, outer, strict=True))
+        first = emitter.emit_element(x, [index.get(a, "0") for a in range(x.ndim)])
+        writer.add(f"{kind} {best} = {first}; {c_type(e.result.dtype)} {position} = 0;")
+        with writer.loop(x.shape[axis], writer.make_name()) as i:
+            value = writer.make_name("t")
+            writer.add(f"{kind} {value} = {emitter.emit_element(x, [index.get(a, i) for a in range(x.ndim)])};")
+            nan = f" || ({value} != {value} && {best} == {best})" if x.dtype.kind == "f" else ""
+            writer.add(f"if ({value} {sign} {best}{nan}) {{ {best} = {value}; {position} = {i}; }}")
+        writer.add(f"{name}[{linear_index(e.result.shape, outer)}] = {position};")
 
 
 def emit_cumulative(emitter: ElementEmitter, e: Equation) -> None:
