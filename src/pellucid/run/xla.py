@@ -331,11 +331,16 @@ def get_window_length(args: Sequence[Buffer]) -> int:
 
 def slice_window(args: Sequence[Buffer], first: int, length: int) -> list[Buffer]:
     """Return the arguments of some steps, padded with zeros after the last one."""
-    windows = [a[first : first + length] for a in args]
-    return [
-        np.concatenate([a, np.zeros((length - len(a), *a.shape[1:]), a.dtype)]) if len(a) < length else a
-        for a in windows
-    ]
+    return [pad_rows(a[first : first + length], length) for a in args]
+
+
+def pad_rows(array: Buffer, length: int) -> Buffer:
+    """Return an array with zeros after its last row."""
+    if len(array) == length:
+        return array
+    padded = np.zeros((length, *array.shape[1:]), array.dtype)
+    padded[: len(array)] = array
+    return padded
 
 
 class DeletedBuffer:
