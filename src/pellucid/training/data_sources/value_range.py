@@ -1,4 +1,4 @@
-"""Least and greatest values of arrays, for the checks of data."""
+"""Minima and maxima of arrays, for the checks of data."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pellucid.typing import Array
 
 
 class ValueRange(NamedTuple):
-    """Least and greatest value of an array; both are NaN if it contains NaN."""
+    """Minimum and maximum of an array; both are NaN if it contains NaN."""
 
     low: np.generic
     high: np.generic
