@@ -81,12 +81,13 @@ def test_the_key_depends_on_sources_and_settings(
     import jax
 
     expected = run()
-    for change in (
+    changes: list[Callable[[pytest.MonkeyPatch], None]] = [
         lambda patch: patch.setenv("PELLUCID_KERNELS", "0"),
         lambda patch: patch.setattr(program_index, "stamp_sources", lambda: ["edited"]),
         lambda patch: patch.setattr(program_index, "describe_environment", lambda: ["another machine"]),
         lambda patch: patch.setattr(program_index, "count_cores", lambda: 1000),
-    ):
+    ]
+    for change in changes:
         traces.clear()
         with monkeypatch.context() as patch:
             change(patch)

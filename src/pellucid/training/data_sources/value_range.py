@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,8 +12,8 @@ from pellucid.typing import Array
 class ValueRange(NamedTuple):
     """Minimum and maximum of an array; both are NaN if it contains NaN."""
 
-    low: np.generic
-    high: np.generic
+    low: Any
+    high: Any
 
     @property
     def is_finite(self) -> bool:
