@@ -8,6 +8,8 @@ import pytest
 import pellucid as pel
 from pellucid import nn
 from pellucid.model.errors import ModelError
+from pellucid.training.data_sources.conversion import check_finite
+from pellucid.training.data_sources.value_range import ValueRanges
 
 Data = tuple[np.ndarray, np.ndarray]
 Make = Callable[..., pel.Sequential]
@@ -193,3 +195,12 @@ def test_a_model_without_parameters_is_rejected(data: Data) -> None:
     model.compile("sgd", "sparse_categorical_crossentropy")
     with pytest.raises(pel.GradientError, match="Nothing to train"):
         model.fit(*data)
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+def test_nonfinite_values_among_others_are_found(data: Data, make: Make, wrong: float) -> None:
+    x = np.array(data[0], "float32")
+    x[7, 1] = wrong
+    with pytest.raises(ModelError, match=rf"Expected x to be finite float32 numbers. Received: {wrong} at \[7, 1\]"):
+        make().fit(x, data[1])
+    assert check_finite(np.empty((2, 0), "float32"), "x", ranges=ValueRanges()).shape == (2, 0)

@@ -329,3 +329,18 @@ def test_class_weights_multiply_the_losses_of_their_classes(data: Data, make: Ma
         ends.append(model.get_weights())
     assert not np.allclose(ends[0][0], ends[1][0], rtol=1e-3)
     np.testing.assert_allclose(ends[1][0], ends[2][0], rtol=1e-6)
+
+
+def test_targets_that_are_the_input_are_stored_once(rng: np.random.Generator) -> None:
+    x = rng.random((40, 6), dtype="float32")
+    histories, stored = [], []
+    for targets in (x, x.copy()):
+        nn.set_random_seed(0)
+        model = pel.Sequential([nn.Input((6,)), nn.Dense(2), nn.Dense(6, activation="sigmoid")])
+        model.compile("adam", "mse")
+        histories.append(model.fit(x, targets, batch_size=16, epochs=2, seed=0, verbose=0).history)
+        model.fit(x, 1 - x, batch_size=16, seed=0, verbose=0)
+        (step,) = model.train_steps.values()
+        stored.append([len(program.data) for program in step.programs.values()])
+    assert histories[0] == histories[1]
+    assert stored == [[1, 2], [2]]

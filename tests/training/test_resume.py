@@ -116,7 +116,7 @@ def test_the_state_has_all_variables_of_a_step(data: Data) -> None:
     (objective,) = model.train_steps.values()
     ((_, walk),) = objective.programs.items()
     program = walk.function.program
-    touched = {s for s in [*program.updates, *program.read] if isinstance(s, pel.Shared)} - set(walk.data)
+    touched = {s for s in [*program.updates, *program.read] if isinstance(s, pel.Shared)} - set(walk.data.values())
     assert touched == set(state.values())
 
 

@@ -20,8 +20,9 @@ import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pellucid.atomic_write import atomic_write
 from pellucid.run.allocator import trim_memory
@@ -51,6 +52,9 @@ MACHINE_WARNING = b"cpu_aot_loader"
 no machine has, such as ``+prefer-no-scatter``; the cache key has the features of the processor."""
 
 _log_lock = threading.Lock()
+
+recorded_programs: ContextVar[list[Path] | None] = ContextVar("recorded_programs", default=None)
+"""Where the files of the current code's XLA programs are recorded."""
 
 
 def cache_directory() -> Path | None:
@@ -88,22 +92,44 @@ def compile_or_load(lowered: Lowered) -> Compiled:
         trim_memory()
 
 
-def _compile_or_load(lowered: Lowered) -> Compiled:
+def get_program_folder() -> Path | None:
+    """Return the folder of XLA programs, or None if they cannot be stored."""
     folder = ensure_writable(cache_directory())
     # Programs are loaded onto the first device of a single process.
     if folder is None or jax().process_count() > 1 or jax().config.jax_default_device is not None:
+        return None
+    return folder
+
+
+@contextmanager
+def record_programs() -> Iterator[list[Path]]:
+    """Collect the files of the XLA programs that are stored or loaded inside a ``with`` block."""
+    record: list[Path] = []
+    token = recorded_programs.set(record)
+    try:
+        yield record
+    finally:
+        recorded_programs.reset(token)
+
+
+def _compile_or_load(lowered: Lowered) -> Compiled:
+    folder = get_program_folder()
+    if folder is None:
         return lowered.compile()
     text = lowered.as_text()
     if "callback" in text:  # contains an address that is valid in this process only
         return lowered.compile()
     path = folder / f"{make_key(text, describe_arguments(lowered))}{XLA_SUFFIX}"
-    cached = load_program(path, lowered)
-    if cached is not None:
-        return cached
-    start = time.perf_counter()
-    compiled = lowered.compile()
-    if time.perf_counter() - start >= MIN_COMPILE_SECONDS:
+    compiled = load_program(path, lowered.in_tree, lowered.out_tree)
+    if compiled is None:
+        start = time.perf_counter()
+        compiled = lowered.compile()
+        if time.perf_counter() - start < MIN_COMPILE_SECONDS:
+            return compiled
         save_program(path, compiled)
+    record = recorded_programs.get()
+    if record is not None:
+        record.append(path)
     return compiled
 
 
@@ -170,8 +196,11 @@ def processor() -> str:
     return "\n".join(sorted({line for line in lines if line.startswith(fields)}))
 
 
-def load_program(path: Path, lowered: Lowered) -> Compiled | None:
-    """Return the program in a file, or None if there is none or it cannot be used."""
+def load_program(path: Path, in_tree: Any, out_tree: Any) -> Compiled | None:
+    """Return the program in a file, or None if there is none or it cannot be used.
+
+    The trees are the structures of its arguments and results.
+    """
     from jax.experimental.serialize_executable import deserialize_and_load
 
     try:
@@ -181,9 +210,7 @@ def load_program(path: Path, lowered: Lowered) -> Compiled | None:
     try:
         devices = jax().devices()[:1]
         with drop_log_lines(MACHINE_WARNING):
-            program = deserialize_and_load(
-                zlib.decompress(packed), lowered.in_tree, lowered.out_tree, execution_devices=devices
-            )
+            program = deserialize_and_load(zlib.decompress(packed), in_tree, out_tree, execution_devices=devices)
     except RuntimeError:  # serialized by an incompatible library
         return None
     mark_used(path)

@@ -44,6 +44,7 @@ Devices = tuple[Any, ...] | None
 class DataParallelProgram(XlaProgram):
     """A program compiled by XLA for the devices of all processes; every process passes the same ones."""
 
+    is_indexed: bool = False
     count: int
     is_single_process: bool
 

@@ -24,6 +24,7 @@ from pellucid.run.jax_runtime import get_first_line, jax, without_jax_notes, x64
 from pellucid.run.kernels.loading import compile_with_kernels
 from pellucid.run.kernels.lowerings import get_lowerings, prepare_for
 from pellucid.run.program import OutputHistory, Program, Shapes
+from pellucid.run.program_index import get_index_path, load_indexed, record_build, save_index
 from pellucid.typing import Array
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ Step = Callable[..., tuple[list[Buffer], list[Buffer]]]
 
 class XlaProgram:
     """A program compiled by XLA, once for each set of argument shapes."""
+
+    is_indexed: bool = True  # whether the graph and its arguments determine the compiled program
 
     def __init__(self, program: Program) -> None:
         self.program = program
@@ -254,11 +257,38 @@ class XlaProgram:
             start = time.perf_counter()
             notice = announce_compilation(self.program.size, "XLA")
             with notice, without_jax_notes(), record_backends([]) as backends:
-                compiled = self.compiled[key] = compile_with_kernels(lambda: compile_(kind, args))
+                compiled = self.compiled[key] = self.load_or_compile(kind, args, compile_, backends)
             self.backends[key] = [*backends, describe_xla()]
             self.compile_seconds += time.perf_counter() - start
         if is_recording():
             note_backends(self.backends.get(key, ()))
+        return compiled
+
+    def load_or_compile(
+        self,
+        kind: str,
+        args: Sequence[Buffer],
+        compile_: Callable[[str, Sequence[Buffer]], Any],
+        backends: Sequence[str],
+    ) -> Any:
+        """Find a program in the index by its graph, or trace and compile it; ``backends`` record what it runs on."""
+        groups = [*self.get_state(), args]
+        path = get_index_path(self.program, kind, groups) if self.is_indexed else None
+        is_loop, is_traced = kind != "call", False
+
+        def load_or_trace() -> Any:
+            nonlocal is_traced
+            arguments = [*groups, np.int32(0), np.int32(1)] if is_loop else groups
+            found = None if path is None else load_indexed(path, self.program, arguments)
+            is_traced = found is None
+            if found is None:
+                return compile_(kind, args)
+            return (found.program, found.capacity) if is_loop else found.program
+
+        with record_build() as record:
+            compiled = compile_with_kernels(load_or_trace)
+        if path is not None and is_traced:
+            save_index(path, record, backends, compiled[1] if is_loop else None)
         return compiled
 
     def make_key(self, kind: str, args: Sequence[Buffer]) -> Hashable:
@@ -331,11 +361,16 @@ def get_window_length(args: Sequence[Buffer]) -> int:
 
 def slice_window(args: Sequence[Buffer], first: int, length: int) -> list[Buffer]:
     """Return the arguments of some steps, padded with zeros after the last one."""
-    windows = [a[first : first + length] for a in args]
-    return [
-        np.concatenate([a, np.zeros((length - len(a), *a.shape[1:]), a.dtype)]) if len(a) < length else a
-        for a in windows
-    ]
+    return [pad_rows(a[first : first + length], length) for a in args]
+
+
+def pad_rows(array: Buffer, length: int) -> Buffer:
+    """Return an array with zeros after its last row."""
+    if len(array) == length:
+        return array
+    padded = np.zeros((length, *array.shape[1:]), array.dtype)
+    padded[: len(array)] = array
+    return padded
 
 
 class DeletedBuffer:

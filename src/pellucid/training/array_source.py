@@ -153,16 +153,10 @@ class ArraySource(BatchSource):
         return self.latest_order[1]
 
     def get_indices(self, seed: int, epoch: int, epochs: int) -> Array:
-        """Return the sample indices of every full step, one row per step.
-
-        The shape is the same for every number of epochs, so that one program serves them all.
-        """
-        rows = np.zeros((self.full_steps * (1 if self.remainder else self.epochs_per_call), self.batch_size), np.int32)
+        """Return the sample indices of every full step, one row per step."""
         used = self.full_steps * self.batch_size
-        for i in range(epochs):
-            order = self.get_order(seed, epoch + i)[:used]
-            rows[i * self.full_steps : (i + 1) * self.full_steps] = order.reshape(self.full_steps, self.batch_size)
-        return rows
+        orders = [self.get_order(seed, epoch + i)[:used] for i in range(epochs)]
+        return np.concatenate(orders).reshape(-1, self.batch_size)
 
     def rebind(self, model: ModelLike) -> ArraySource:
         settings = self.batch_size, self.training, self.shuffle, self.steps, self.placement

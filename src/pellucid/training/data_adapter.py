@@ -29,6 +29,7 @@ from pellucid.training.data_sources.converters import format_names
 from pellucid.training.data_sources.kinds import is_array, is_table
 from pellucid.training.data_sources.opening import ArrayParts, ItemStream, open_data
 from pellucid.training.data_sources.samples import IndexedDataset
+from pellucid.training.data_sources.value_range import ValueRanges
 from pellucid.training.epoch_program import BatchSource
 from pellucid.training.iterator_source import DEFAULT_BATCH_SIZE, IteratorSource
 from pellucid.training.memmap_source import MemmapDataset
@@ -117,9 +118,10 @@ def make_dataset(
     model: ModelLike, x: Any, y: Any = None, sample_weight: Any = None, *, class_weight: Any = None, prefix: str = ""
 ) -> ArrayDataset:
     """Validate arrays against a model, its losses and each other."""
-    inputs = convert_inputs(model, x, prefix)
+    ranges = ValueRanges()  # the targets of an autoencoder are its inputs
+    inputs = convert_inputs(model, x, prefix, ranges)
     configs, outputs = model.compile_config.for_outputs(model.output_names), model.outputs
-    targets = convert_targets(configs, outputs, y, prefix)
+    targets = convert_targets(configs, outputs, y, prefix, ranges)
     weights = convert_weights(configs, outputs, targets, sample_weight, prefix)
     if class_weight is not None:
         weights = apply_class_weight(configs, targets, weights, class_weight)
@@ -139,7 +141,7 @@ def name_data(argument: str, name: str, count: int) -> str:
     return argument if count == 1 else f"{argument}[{name!r}]"
 
 
-def convert_inputs(model: ModelLike, x: Any, prefix: str = "") -> list[Array]:
+def convert_inputs(model: ModelLike, x: Any, prefix: str = "", ranges: ValueRanges | None = None) -> list[Array]:
     """Validate the inputs, and build a model that is not built for samples of their shape."""
     if is_table(x) and (record := get_record(x)) is not None:
         x, _, _ = plan_columns(model, record, TargetNames(needed=False, prefix=prefix)).select(record)
@@ -152,7 +154,7 @@ def convert_inputs(model: ModelLike, x: Any, prefix: str = "") -> list[Array]:
     arrays = []
     for value, e, name in zip(match_arrays(x, names, exprs, f"{prefix}x", "input"), exprs, names, strict=True):
         shown = name_data(f"{prefix}x", name, len(names))
-        arrays.append(convert_input(value, e, owner, shown))
+        arrays.append(convert_input(value, e, owner, shown, ranges))
         for bound in bounds.get(e, ()):
             bound.check(e, arrays[-1], shown)
     lengths = {name: len(array) for name, array in zip(names, arrays, strict=True)}
@@ -172,7 +174,7 @@ def get_index_search(model: ModelLike) -> IndexSearch:
 
 
 def convert_targets(
-    configs: Sequence[OutputConfig], outputs: Sequence[Expr], y: Any, prefix: str
+    configs: Sequence[OutputConfig], outputs: Sequence[Expr], y: Any, prefix: str, ranges: ValueRanges
 ) -> list[Array | None]:
     """Validate the targets of each output."""
     targets: list[Array | None] = []
@@ -183,10 +185,10 @@ def convert_targets(
             raise ModelError(f"Expected {name} to hold a target for every sample. Received: None")
         if value is not None and not config.needs_targets:
             raise ModelError(f"{name}: the output {config.name} has neither a loss nor a metric. Leave its targets out")
-        targets.append(None if value is None else convert_target(value, output, config.loss, name))
+        targets.append(None if value is None else convert_target(value, output, config.loss, name, ranges))
         if targets[-1] is not None:
-            warn_about_accuracy(config, output, targets[-1], name)
-            warn_about_unreachable_targets(config.loss, output, targets[-1], name)
+            warn_about_accuracy(config, output, targets[-1], name, ranges)
+            warn_about_unreachable_targets(config.loss, output, targets[-1], name, ranges)
     return targets
 
 
@@ -305,7 +307,7 @@ def match_arrays(value: Any, names: Sequence[str], exprs: Sequence[Expr], argume
 # Validation of one array
 
 
-def convert_input(value: Any, e: Expr, owner: str, name: str) -> Array:
+def convert_input(value: Any, e: Expr, owner: str, name: str, ranges: ValueRanges | None = None) -> Array:
     """Return samples for an input of the model."""
     array, columns = to_array(value, name), get_feature_names(value)
     if array.ndim == 1 and e.shape[1:] == (1,):  # a column with one number per sample
@@ -317,7 +319,7 @@ def convert_input(value: Any, e: Expr, owner: str, name: str) -> Array:
             f"Received: {name} of shape {format_shape(array.shape)}, samples of shape {format_shape(array.shape[1:])}"
             f"{advice}"
         )
-    return check_finite(limit_dtype(array, e.dtype, name), name, columns)
+    return check_finite(limit_dtype(array, e.dtype, name), name, columns, ranges)
 
 
 def suggest_columns(columns: Sequence[str], e: Expr) -> str:
@@ -390,13 +392,13 @@ def limit_dtype(array: Array, dtype: np.dtype[Any], name: str) -> Array:
         return array.astype(dtype)
 
 
-def convert_target(value: Any, output: Expr, loss: Any, name: str) -> Array:
+def convert_target(value: Any, output: Expr, loss: Any, name: str, ranges: ValueRanges | None = None) -> Array:
     """Return targets for an output of the model.
 
     Integers and booleans are labels, int32; real numbers take the output's dtype.
     """
-    array = to_array(value, name)
-    array = check_finite(limit_dtype(array, get_target_dtype(array, output), name), name)
+    array, ranges = to_array(value, name), ranges or ValueRanges()
+    array = check_finite(limit_dtype(array, get_target_dtype(array, output), name), name, ranges=ranges)
     function = get_loss_function(loss)
     loss_name = getattr(function, "__name__", "the loss")
     if function in COLUMN_LOSSES:
@@ -408,5 +410,5 @@ def convert_target(value: Any, output: Expr, loss: Any, name: str) -> Array:
         raise DtypeError(f"{loss_name}: expected integer labels. Received: {name} of {array.dtype}; {fix}")
     has_range = not isinstance(loss, losses.Loss) or loss.settings.get("ignore_class") is None
     if function in RANGE_CHECKS and has_range:
-        RANGE_CHECKS[function](array, output, loss_name, name)
+        RANGE_CHECKS[function](array, output, loss_name, name, ranges.get(array))
     return array

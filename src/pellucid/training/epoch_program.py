@@ -116,13 +116,16 @@ class ArrayEpochProgram:
         data: Mapping[Expr, Array],
         placement: Placement = DEFAULT_PLACEMENT,
     ) -> None:
-        self.data: list[Shared] = [
-            Shared(array, f"all {e.name or 'inputs'}", trainable=False, regularizable=False)
-            for e, array in data.items()
-        ]
+        first = find_first_uses(list(data.values()))
+        self.data: dict[int, Shared] = {
+            k: Shared(array, f"all {e.name or 'inputs'}", trainable=False, regularizable=False)
+            for k, (e, array) in enumerate(data.items())
+            if first[k] == k
+        }
+        """The arrays on the device, by their position."""
         index = Input("index", (next(iter(data)).shape[0],), np.int32)
         # The order of the samples is a permutation, and a check of each index would copy the batch.
-        rows = [call_op("gather", shared, index, index=(ARRAY,), in_bounds=True) for shared in self.data]
+        rows = [call_op("gather", self.data[k], index, index=(ARRAY,), in_bounds=True) for k in first]
         batch = {e: row.astype(e.dtype) for e, row in zip(data, rows, strict=True)}
         self.function: Function = function(
             [index], dict(outputs), updates=updates, givens=batch, on_unused_input="ignore", **placement._asdict()
@@ -132,15 +135,19 @@ class ArrayEpochProgram:
         """Count the operations and bytes of a step."""
         return count_program_cost(self.function.program, [(batch_size,)]).work
 
+    def set_arrays(self, arrays: Sequence[Array]) -> None:
+        """Set the arrays, which have the shapes of those that the program was made for."""
+        for k, shared in self.data.items():
+            shared.storage = arrays[k]
+
     @contextmanager
     def load(self, arrays: Sequence[Array]) -> Iterator[None]:
         """Keep arrays on the device while the program is in use."""
-        for shared, array in zip(self.data, arrays, strict=True):
-            shared.storage = array
+        self.set_arrays(arrays)
         try:
             yield
         finally:
-            for shared in self.data:
+            for shared in self.data.values():
                 shared.storage = np.empty(0, shared.dtype)
 
     def run_steps(self, indices: Array, first: int, stop: int, step_limit: StepLimit = None) -> Iterator[Outputs]:
@@ -157,6 +164,19 @@ class ArrayEpochProgram:
         """Run whole epochs: per row of ``last_indices`` the equal share of ``indices``, then the smaller last step."""
         outputs: Outputs = run_epochs(self.function, [indices], [last_indices], len(last_indices))
         return outputs
+
+
+def find_first_uses(arrays: Sequence[Array]) -> list[int]:
+    """Return, for each array, the position of the first one in the same memory: the targets may be the input.
+
+    Examples
+    --------
+    >>> x, y = np.zeros(3), np.zeros(3)
+    >>> find_first_uses([x, y, x])
+    [0, 1, 0]
+    """
+    memory = [(a.__array_interface__["data"], a.shape, a.strides, a.dtype) for a in arrays]
+    return [memory.index(each) for each in memory]
 
 
 class BatchEpochProgram:

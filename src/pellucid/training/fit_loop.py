@@ -144,13 +144,14 @@ class FitLoop:
                 self.validation.on_device() if self.validation else nullcontext(),
             ):
                 self.callbacks("on_train_begin", {})
-                self.variables = list(self.model.state().values())
+                state = self.model.state()
+                self.variables = list(state.values())
                 self.mark_counted()
                 if num_processes() > 1:
                     from pellucid.training.distributed_checks import check_ranks_consistent
 
                     check_ranks_consistent(self.model, self.config, [self.source, self.validation])
-                self.recorder.start()
+                self.recorder.start(state)
                 logs: Logs = {}
                 while self.progress.epoch < self.config.epochs and not self.model.stop_training:
                     logs = self.run_epochs(self.get_epochs_per_call())

@@ -71,8 +71,8 @@ class RunRecorder:
         self.spacing, self.earliest = 1, 0.0
         self.begin = self.end = 0
 
-    def start(self) -> None:
-        """Take the first snapshot, after the callbacks have set the start of the run."""
+    def start(self, state: dict[str, Shared]) -> None:
+        """Take the first snapshot of a state, after the callbacks have set the start of the run."""
         self.begin = self.end = self.model.run.step
         if not self.source.is_replayable:
             self.missing = "the batches came from an iterable, which cannot be repeated"
@@ -80,7 +80,7 @@ class RunRecorder:
         if self.source.placement.shard is not None and num_processes() > 1:
             self.missing = "several processes divide the parameters, and each has its part only"
             return
-        self.state = self.model.state()
+        self.state = state
         self.set_count = {path: p.set_count for path, p in self.state.items()}
         size = sum(p.storage.nbytes for p in self.state.values())
         if size > self.max_bytes:

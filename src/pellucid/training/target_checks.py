@@ -18,6 +18,7 @@ from pellucid.nn import losses, metrics
 from pellucid.nn.lint.graph_queries import skip_pass_through
 from pellucid.nn.losses import Loss, LossFunction
 from pellucid.nn.metrics import Metric, MetricFunction
+from pellucid.training.data_sources.value_range import ValueRange, ValueRanges
 from pellucid.typing import Array
 
 
@@ -51,10 +52,10 @@ def check_columns(array: Array, output: Expr, loss: str, name: str) -> None:
         )
 
 
-def check_labels(array: Array, output: Expr, loss: str, name: str) -> None:
+def check_labels(array: Array, output: Expr, loss: str, name: str, limits: ValueRange) -> None:
     """Refuse labels without a column in the output, for which a compiled program would silently take the nearest."""
     count = output.shape[-1] if output.ndim else None
-    low, high = array.min(), array.max()
+    low, high = limits
     if isinstance(count, int) and not is_float(array.dtype) and not 0 <= low <= high < count:
         raise ModelError(
             f"The loss {loss} takes labels from 0 to {count - 1}, for the {count} columns of the model's output. "
@@ -67,8 +68,8 @@ def check_labels(array: Array, output: Expr, loss: str, name: str) -> None:
         )
 
 
-def check_probabilities(array: Array, output: Expr, loss: str, name: str) -> None:
-    low, high = array.min(), array.max()
+def check_probabilities(array: Array, output: Expr, loss: str, name: str, limits: ValueRange) -> None:
+    low, high = limits
     if not 0 <= low <= high <= 1:
         hint = ""
         if low == -1 and high == 1:
@@ -78,36 +79,40 @@ def check_probabilities(array: Array, output: Expr, loss: str, name: str) -> Non
         )
 
 
-def warn_about_accuracy(config: OutputConfig, output: Expr, target: Array, name: str) -> None:
+def warn_about_accuracy(config: OutputConfig, output: Expr, target: Array, name: str, ranges: ValueRanges) -> None:
     """Warn of an accuracy of numbers: it compares one column with the labels 0 and 1."""
     functions = [get_metric_function(m) for m in (*config.metrics.values(), *config.weighted_metrics.values())]
     if not output.ndim or output.shape[-1] != 1 or not {metrics.accuracy, metrics.binary_accuracy} & set(functions):
         return
-    has_fractions = is_float(target.dtype) and bool((target != np.round(target)).any())
-    is_regression = get_loss_function(config.loss) in REGRESSION_LOSSES
-    if target.min() < 0 or target.max() > 1 or (has_fractions and is_regression):
+    low, high = ranges.get(target)
+    is_regression = get_loss_function(config.loss) in REGRESSION_LOSSES and is_float(target.dtype)
+    if low < 0 or high > 1 or (is_regression and (target != np.round(target)).any()):
         warnings.warn(
             f"The metric accuracy compares a single column with the labels 0 and 1. Received: {name} with values from "
-            f"{target.min():g} to {target.max():g}. For numbers, use metrics=['mae']; for labels -1 and 1, map them to "
+            f"{low:g} to {high:g}. For numbers, use metrics=['mae']; for labels -1 and 1, map them to "
             "0 and 1 by (y + 1) / 2",
             TrainingWarning,
             stacklevel=get_user_stacklevel(),
         )
 
 
-def warn_about_unreachable_targets(loss: Loss | LossFunction | None, output: Expr, target: Array, name: str) -> None:
+def warn_about_unreachable_targets(
+    loss: Loss | LossFunction | None, output: Expr, target: Array, name: str, ranges: ValueRanges
+) -> None:
     """Warn of numbers that the activation of the last layer cannot return."""
     activation = skip_pass_through(output)
     low, high = OUTPUT_RANGES.get(activation.op.name if activation.op is not None else "", (-np.inf, np.inf))
     if get_loss_function(loss) not in REGRESSION_LOSSES or (low, high) == (-np.inf, np.inf):
         return
-    margin = OUTPUT_MARGIN if high == np.inf else OUTPUT_MARGIN * (high - low)
+    margin, limits = OUTPUT_MARGIN if high == np.inf else OUTPUT_MARGIN * (high - low), ranges.get(target)
+    if low - margin <= limits.low and limits.high <= high + margin:
+        return
     share = ((target < low - margin) | (target > high + margin)).mean()
     if share > MAX_UNREACHABLE_SHARE:
         assert activation.op is not None
         warnings.warn(
             f"The model ends with a {activation.op.name}, whose values are from {low:g} to {high:g}, and {share:.0%} "
-            f"of the targets are beyond: {name} has values from {target.min():g} to {target.max():g}. Leave out the "
+            f"of the targets are beyond: {name} has values from {limits.low:g} to {limits.high:g}. Leave out the "
             "activation of the last layer, or scale the targets",
             TrainingWarning,
             stacklevel=get_user_stacklevel(),
@@ -139,7 +144,7 @@ REGRESSION_LOSSES: set[LossFunction] = {
 }
 """Losses of numbers, of which an accuracy says nothing."""
 
-RANGE_CHECKS: dict[LossFunction | None, Callable[[Array, Expr, str, str], None]] = {
+RANGE_CHECKS: dict[LossFunction | None, Callable[[Array, Expr, str, str, ValueRange], None]] = {
     losses.binary_crossentropy: check_probabilities,
     losses.categorical_crossentropy: check_probabilities,
     losses.sparse_categorical_crossentropy: check_labels,

@@ -23,7 +23,7 @@ from pellucid.nn.metrics import MeanMetricWrapper, Metric, MetricFunction
 from pellucid.nn.metrics.array_state import make_result_function
 from pellucid.run.device_selection import DEFAULT_PLACEMENT, Placement
 from pellucid.run.kernels.prefetching import prefetch_kernels
-from pellucid.training.epoch_program import ArrayEpochProgram, BatchEpochProgram
+from pellucid.training.epoch_program import ArrayEpochProgram, BatchEpochProgram, find_first_uses
 from pellucid.training.loop_progress import StepMetric
 from pellucid.typing import Array, DTypeLike
 
@@ -129,7 +129,7 @@ class TrainStep:
         self, arrays: Sequence[Array], training: bool, placement: Placement = DEFAULT_PLACEMENT
     ) -> ArrayEpochProgram:
         """Return the program for data of these shapes on these devices."""
-        key = (training, *((a.shape, a.dtype) for a in arrays), str(placement))
+        key = (training, *((a.shape, a.dtype) for a in arrays), *find_first_uses(arrays), str(placement))
         data = dict(zip(self.inputs, arrays, strict=True))
         return self.cache_program(
             key, lambda: ArrayEpochProgram(*self.get_definition(training, placement), data, placement)

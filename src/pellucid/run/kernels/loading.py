@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeVar
@@ -41,6 +42,35 @@ requests: dict[str, Request] = {}
 
 recorded: ContextVar[list[Request] | None] = ContextVar("recorded", default=None)
 """Where the requests of the current code are recorded."""
+
+
+@dataclass
+class KernelUse:
+    """The kernels of a program that is traced."""
+
+    codes: dict[str, None] = field(default_factory=dict)  # an ordered set
+    failed: bool = False  # whether XLA computes an op instead of a kernel that could not be selected or compiled
+
+
+kernel_use: ContextVar[KernelUse | None] = ContextVar("kernel_use", default=None)
+
+
+@contextmanager
+def record_kernel_use() -> Iterator[KernelUse]:
+    """Record the kernels that are requested inside a ``with`` block."""
+    use = KernelUse()
+    token = kernel_use.set(use)
+    try:
+        yield use
+    finally:
+        kernel_use.reset(token)
+
+
+def note_failed_kernel() -> None:
+    """Record that XLA computes an op instead of a kernel that failed."""
+    use = kernel_use.get()
+    if use is not None:
+        use.failed = True
 
 
 @contextmanager
@@ -131,6 +161,9 @@ def request_kernel(code: str) -> int:
             requests[code] = get_executor().submit(load_kernel, code)
         request = requests[code]
     register_dispatcher()
+    use = kernel_use.get()
+    if use is not None:
+        use.codes[code] = None
     record = recorded.get()
     if record is None or request.done():
         request.result()

@@ -27,7 +27,7 @@ from pellucid.run.kernels import (
     update_fusion,
 )
 from pellucid.run.kernels.batch_sharding import spans_processes
-from pellucid.run.kernels.loading import start_preparation
+from pellucid.run.kernels.loading import note_failed_kernel, start_preparation
 from pellucid.run.kernels.pooling_programs import PoolingSpec
 from pellucid.run.kernels.source_assembly import ITEM_SIZES
 from pellucid.run.kernels.window_shapes import Padding, as_images, as_pair, describe_windows
@@ -124,6 +124,7 @@ def with_fallback(lowering: Lowering) -> Lowering:
             result: JaxArray | None = lowering(node, context)
             return result
         except NotNative as error:
+            note_failed_kernel()
             if spans_processes():
                 raise DistributionError(
                     f"{brief(node)}: all processes must run the same program, and this one cannot compile a CPU "
@@ -135,6 +136,7 @@ def with_fallback(lowering: Lowering) -> Lowering:
         except OptionError:  # of the environment
             raise
         except Exception as error:  # a defect of a lowering must not keep a correct program from running
+            note_failed_kernel()
             reason = (
                 "selecting a CPU kernel failed, so XLA computes it, more slowly. This is a defect of pellucid; "
                 f"please report it: {type(error).__name__}: {error}"

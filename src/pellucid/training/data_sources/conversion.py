@@ -15,6 +15,7 @@ from pellucid.graph.types import format_shape, is_float
 from pellucid.model.errors import ModelError
 from pellucid.training.data_sources.converters import format_names, name_column
 from pellucid.training.data_sources.kinds import Form, describe, find_kind
+from pellucid.training.data_sources.value_range import ValueRanges
 from pellucid.typing import Array
 
 
@@ -167,12 +168,10 @@ def get_feature_names(value: Any) -> list[str]:
     return list(kind.convert(value)) if kind is not None and kind.form is Form.TABLE else []
 
 
-def check_finite(array: Array, name: str, columns: Sequence[str] = ()) -> Array:
-    """Refuse data with NaN or infinity, and name the first such value."""
-    # The sum is finite only if every value is, and needs no second array of the data's size.
-    with np.errstate(all="ignore"):
-        if not is_float(array.dtype) or math.isfinite(array.sum()):
-            return array
+def check_finite(array: Array, name: str, columns: Sequence[str] = (), ranges: ValueRanges | None = None) -> Array:
+    """Refuse data with NaN or infinity, and name the first such value; ``ranges`` may know the range of the values."""
+    if not is_float(array.dtype) or (ranges.get(array).is_finite if ranges and array.size else is_sum_finite(array)):
+        return array
     wrong = np.argwhere(~np.isfinite(array))
     if len(wrong):  # else finite values overflowed the sum
         at = tuple(int(i) for i in wrong[0])
@@ -183,3 +182,9 @@ def check_finite(array: Array, name: str, columns: Sequence[str] = ()) -> Array:
             f"{len(wrong)} such values, in {samples} samples. Fill them in, or drop those samples"
         )
     return array
+
+
+def is_sum_finite(array: Array) -> bool:
+    """Whether the sum is finite, and therefore every value; needs no second array of the data's size."""
+    with np.errstate(all="ignore"):
+        return math.isfinite(array.sum())

@@ -167,8 +167,7 @@ class BatchedTrainer:
         (index,) = program.function.program.inputs
         indices = Input("indices", ("trials", *index.shape), index.dtype)
         f = vmap(program.function, {**get_batched_leaves(program.function, self.values), index: indices})
-        for shared, array in zip(program.data, arrays, strict=True):
-            shared.storage = array
+        program.set_arrays(arrays)
 
         def run(first: int, epochs: int, on_step: Callable[[int], None]) -> Outputs:
             if self.remainder:
@@ -224,8 +223,7 @@ class BatchedTrainer:
         data = dict(zip(self.batch.inputs, samples.arrays, strict=True))
         program = ArrayEpochProgram(self.batch.evaluation, {}, data, self.placement)
         f = vmap(program.function, get_batched_leaves(program.function, self.values))
-        for shared, array in zip(program.data, samples.arrays, strict=True):
-            shared.storage = array
+        program.set_arrays(samples.arrays)
         size = self.evaluation_batch_size
         full_batches, remainder = divmod(len(samples), size)
         indices = np.arange(len(samples), dtype=np.int32)
