@@ -63,10 +63,10 @@ class TileSum:
         if self.lanes == self.batch.lanes or not all(self.is_contiguous(f) for f in self.factors):
             self.emit_masked_accumulation(t)  # with one vector per tile, blocks would store no less
             return
-        sizes = [f.get_sizes(f.free) for f in self.factors]
-        rows, columns = self.choose_block([*sizes, []][:2])
+        sizes = [*(f.get_sizes(f.free) for f in self.factors), []][:2]
+        rows, columns = self.choose_block(sizes)
         for left in iterate_row_tiles(writer, sizes[0], rows):
-            for right in iterate_row_tiles(writer, sizes[1], columns) if len(sizes) > 1 else [[[]]]:
+            for right in iterate_row_tiles(writer, sizes[1], columns):
                 self.emit_block(left, right)
 
     def is_contiguous(self, f: Factor) -> bool:
