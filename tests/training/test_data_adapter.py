@@ -8,8 +8,7 @@ import pytest
 import pellucid as pel
 from pellucid import nn
 from pellucid.model.errors import ModelError
-from pellucid.training.data_sources.conversion import check_finite
-from pellucid.training.data_sources.value_range import ValueRanges
+from pellucid.training.data_sources.conversion import ValueRanges, check_finite
 
 Data = tuple[np.ndarray, np.ndarray]
 Make = Callable[..., pel.Sequential]

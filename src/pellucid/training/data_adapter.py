@@ -24,12 +24,11 @@ from pellucid.run.device_selection import DEFAULT_PLACEMENT, Placement
 from pellucid.run.index_bounds import IndexSearch
 from pellucid.training.array_source import ArrayDataset, ArraySource
 from pellucid.training.data_sources.columns import TargetNames, get_record, plan_columns
-from pellucid.training.data_sources.conversion import check_finite, get_feature_names, to_array
+from pellucid.training.data_sources.conversion import ValueRanges, check_finite, get_feature_names, to_array
 from pellucid.training.data_sources.converters import format_names
 from pellucid.training.data_sources.kinds import is_array, is_table
 from pellucid.training.data_sources.opening import ArrayParts, ItemStream, open_data
 from pellucid.training.data_sources.samples import IndexedDataset
-from pellucid.training.data_sources.value_range import ValueRanges
 from pellucid.training.epoch_program import BatchSource
 from pellucid.training.iterator_source import DEFAULT_BATCH_SIZE, IteratorSource
 from pellucid.training.memmap_source import MemmapDataset

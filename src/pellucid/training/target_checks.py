@@ -18,7 +18,7 @@ from pellucid.nn import losses, metrics
 from pellucid.nn.lint.graph_queries import skip_pass_through
 from pellucid.nn.losses import Loss, LossFunction
 from pellucid.nn.metrics import Metric, MetricFunction
-from pellucid.training.data_sources.value_range import ValueRange, ValueRanges
+from pellucid.training.data_sources.conversion import ValueRange, ValueRanges
 from pellucid.typing import Array
 
 

@@ -66,9 +66,9 @@ def test_kernels_of_every_family(architecture: str, monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_loops_of_steps(architecture: str, dtype: str) -> None:
-    f, data = make_loop(23, dtype)
+    f, data = make_loop(150, dtype)
     code = compare_with_interpreter(f, 5, *data, tolerance=3e-5 if dtype == "float32" else 1e-12)
-    assert is_vectorized(code, 23, item_size=int(dtype[5:]) // 8)
+    assert is_vectorized(code, 150, item_size=int(dtype[5:]) // 8)
     assert f"-march={architecture}" in compiler.describe_compiler()
 
 

@@ -52,7 +52,7 @@ def compute(node: Expr, context: LoweringContext) -> JaxArray | None:
 
 
 @dataclass(frozen=True)
-class Target:
+class FusionTarget:
     """An expression that a kernel may compute.
 
     Attributes
@@ -84,7 +84,7 @@ class RowFusion:
         self.values: dict[Expr, Any] = {}
         weights = [expand(e) for e in context.nodes if e.op is not None and e.op.name == "attention_weights"]
         self.stored: dict[Expr, bool] = dict.fromkeys(weights, True)
-        self.targets: dict[Expr, Target] = {}
+        self.targets: dict[Expr, FusionTarget] = {}
         self.positions: dict[Expr, int] = {e: k for k, e in enumerate((*context.nodes, *weights))}
         self.readers: dict[Expr, list[Expr]] = {}  # of each array, the targets that read it
         if weights or any(is_row_reduction(e) or is_row_normalization(e) for e in context.nodes):
@@ -103,7 +103,7 @@ class RowFusion:
         operands, has_reductions = self.find_operands(term, term if kind == "full" else None)
         if operands:
             arrays = frozenset(i for i in operands if get_kind(i, term) in ("full", None))
-            self.targets[e] = Target(kind, term, tuple(operands), arrays, has_reductions)
+            self.targets[e] = FusionTarget(kind, term, tuple(operands), arrays, has_reductions)
             for array in arrays:
                 self.readers.setdefault(array, []).append(e)
 
@@ -159,7 +159,7 @@ class RowFusion:
             group[other] = self.targets[other]
         self.call_kernel(group)
 
-    def find_related(self, group: dict[Expr, Target]) -> Expr | None:
+    def find_related(self, group: dict[Expr, FusionTarget]) -> Expr | None:
         """Return another target that reads arrays which the kernel of a group reads or computes."""
         computed = {t.term for t in group.values() if t.kind == "full"}
         known = computed.union(*(t.arrays for t in group.values()))
@@ -178,7 +178,7 @@ class RowFusion:
     def are_available(self, operands: Iterable[Expr]) -> bool:
         return all(e in self.context.values or isinstance(e, Constant) for e in operands)
 
-    def call_kernel(self, group: dict[Expr, Target]) -> None:
+    def call_kernel(self, group: dict[Expr, FusionTarget]) -> None:
         """Compute the values of a group of targets if a kernel can."""
         first = next(iter(group.values())).term
         inside = {t.term for t in group.values() if t.kind == "full"}

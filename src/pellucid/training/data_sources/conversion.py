@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import reprlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,7 +15,6 @@ from pellucid.graph.types import format_shape, is_float
 from pellucid.model.errors import ModelError
 from pellucid.training.data_sources.converters import format_names, name_column
 from pellucid.training.data_sources.kinds import Form, describe, find_kind
-from pellucid.training.data_sources.value_range import ValueRanges
 from pellucid.typing import Array
 
 
@@ -166,6 +165,40 @@ def get_feature_names(value: Any) -> list[str]:
         return list(value.columns)
     kind = find_kind(value)
     return list(kind.convert(value)) if kind is not None and kind.form is Form.TABLE else []
+
+
+class ValueRange(NamedTuple):
+    """Minimum and maximum of an array; both are NaN if it contains NaN."""
+
+    low: Any
+    high: Any
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether all values are finite."""
+        return bool(np.isfinite(self.low) and np.isfinite(self.high))
+
+
+class ValueRanges:
+    """Ranges of arrays that do not change meanwhile, each computed once.
+
+    Examples
+    --------
+    >>> ranges, values = ValueRanges(), np.array([3, 1, 2])
+    >>> ranges.get(values) is ranges.get(values)
+    True
+    """
+
+    def __init__(self) -> None:
+        self.known: dict[int, tuple[Array, ValueRange]] = {}
+        """For each id, the array, which keeps its id while it exists, and its range."""
+
+    def get(self, array: Array) -> ValueRange:
+        """Return the range of an array with at least one element."""
+        if id(array) not in self.known:
+            with np.errstate(invalid="ignore"):
+                self.known[id(array)] = array, ValueRange(array.min(), array.max())
+        return self.known[id(array)][1]
 
 
 def check_finite(array: Array, name: str, columns: Sequence[str] = (), ranges: ValueRanges | None = None) -> Array:
