@@ -16,16 +16,16 @@ typedef struct {
 } Call;
 
 static int64_t ceil_div(int64_t size, int64_t part) { return (size + part - 1) / part; }
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+static int64_t minimum(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* First row or column of a tile. The last one begins earlier if it would reach too far. */
 static int64_t begin(int64_t tile, int64_t length, int64_t size) {
-  return size < length ? 0 : least(tile * length, size - length);
+  return size < length ? 0 : minimum(tile * length, size - length);
 }
 
 /* Pack columns of the right operand, row by row; columns behind the end are zero. */
 static void pack_panel(const Layout *a, const real *right, int64_t column, real *to) {
-  const int64_t columns = least(a->n, BLOCK), stride = a->leading[1];
+  const int64_t columns = minimum(a->n, BLOCK), stride = a->leading[1];
   if (columns < BLOCK) memset(to, 0, a->k * BLOCK * sizeof(real));
   for (int64_t k = 0; k < a->k; k++, to += BLOCK) {
     if (!RIGHT_TRANSPOSED) memcpy(to, right + k * stride + column, columns * sizeof(real));
@@ -45,7 +45,7 @@ static void multiply_pair(const Layout *a, const real *left, const real *right, 
   const int is_packed = RIGHT_TRANSPOSED || a->n < BLOCK;
   real sums[ROWS * BLOCK];
   for (int64_t panel = 0; panel < ceil_div(a->n, BLOCK); panel++) {
-    const int64_t column = begin(panel, BLOCK, a->n), columns = least(a->n, BLOCK), rows = least(a->m, ROWS);
+    const int64_t column = begin(panel, BLOCK, a->n), columns = minimum(a->n, BLOCK), rows = minimum(a->m, ROWS);
     if (is_packed) pack_panel(a, right, column, packed);
     const real *panel_at = is_packed ? packed : right + column;
     for (int64_t tile = first; tile < last; tile++) {
@@ -65,7 +65,7 @@ static void multiply_pairs(void *data, int64_t task) {
   Call *call = data;
   const Layout *a = call->layout;
   const int64_t chunk = task % call->chunks, from = task / call->chunks * call->pairs_per_task;
-  const int64_t stop = least(from + call->pairs_per_task, a->batch[0] * a->batch[1]);
+  const int64_t stop = minimum(from + call->pairs_per_task, a->batch[0] * a->batch[1]);
   real *packed = aligned_alloc(64, a->k * BLOCK * sizeof(real) + 63 & ~63);
   if (!packed) {
     atomic_store(&call->failed, 1);
