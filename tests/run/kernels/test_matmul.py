@@ -174,7 +174,8 @@ def test_special_values_stay_in_their_rows_and_columns(no_amx, rng, transposed):
     assert np.isnan(found[:, 11]).all()
 
 
-def test_amx_computes_large_products(amx, specs, rng):
+def test_amx_computes_large_products(amx, specs, rng, monkeypatch):
+    monkeypatch.setattr(matmul_dispatch, "MIN_AMX_MULTIPLICATIONS", 2**27)
     x, w = pel.matrix("x"), pel.shared(rng.normal(size=(1024, 512)).astype("float32"), "w")
     argument = rng.normal(size=(256, 1024)).astype("float32")
     f = pel.function([x], [x @ w, (x @ w) @ w.T, (x @ w)[:32] @ w.T, (x @ w)[:4] @ w.T], mode="xla")
