@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pellucid.typing import Axes
 
 
-def compute_masked_softmax(xp: ArrayNamespace, x: NamespaceArray, mask: ArrayOperand, axis: Axes) -> NamespaceArray:
+def _masked_softmax_value(xp: ArrayNamespace, x: NamespaceArray, mask: ArrayOperand, axis: Axes) -> NamespaceArray:
     low = xp.min(xp.where(mask, x, xp.zeros_like(x)), axis=axis, keepdims=True)  # masked elements may be NaN
     top = xp.max(xp.where(mask, x, low), axis=axis, keepdims=True)
     e = xp.where(mask, xp.exp(subtract_maximum(xp, xp.where(mask, x, top), top)), xp.zeros_like(x))
@@ -93,7 +93,7 @@ def masked_softmax(xp: ArrayNamespace, mask: NamespaceArray, x: NamespaceArray, 
     >>> pel.masked_softmax(np.array([True, False, True]), pel.constant([1.0, 9.0, 1.0])).eval()
     array([0.5, 0. , 0.5], dtype=float32)
     """
-    return compute_masked_softmax(xp, x, mask, axis)
+    return _masked_softmax_value(xp, x, mask, axis)
 
 
 def get_attention_subscripts(ndim: int, axes: tuple[int, ...]) -> tuple[str, str]:
@@ -202,7 +202,7 @@ def attention_weights(
     if xp is symbolic:
         expanded = masked_softmax(mask[0], scores, axis=over) if mask else softmax(scores, axis=over)
         return cast(NamespaceArray, expanded)
-    return compute_masked_softmax(xp, scores, mask[0] if mask else np.True_, over)
+    return _masked_softmax_value(xp, scores, mask[0] if mask else np.True_, over)
 
 
 @op(

@@ -16,43 +16,53 @@ emitted: dict[Hashable, str | None] = {}
 """The statements of this process, by a description of their expressions. Layers of a network often have equal ones."""
 
 
+Node = tuple[Expr, Sequence[Expr]]
+"""An expression, and those from which it is computed: its inputs, or what stands in for them."""
+
+
 def emit_expressions(terms: Sequence[Expr], operands: Sequence[Expr], dtype: str) -> str | None:
     """Return C statements that compute ``terms[k]`` from ``x0``, ``x1``, ..., the elements of the operands.
 
     None if C lacks one of the primitives.
     """
-    key = describe_expressions(terms, operands), dtype
+    known = set(operands)
+    return emit_nodes(terms, operands, [(e, e.inputs) for e in topological(terms, stop=known) if e not in known], dtype)
+
+
+def emit_nodes(terms: Sequence[Expr], operands: Sequence[Expr], nodes: Sequence[Node], dtype: str) -> str | None:
+    """Return the statements for expressions that are computed in the order of ``nodes``; see `emit_expressions`.
+
+    Booleans are stored in an operand as numbers that are not 0.
+    """
+    key = describe_nodes(terms, operands, nodes), dtype
     if key not in emitted:
-        emitted[key] = emit_terms(lambda *elements: compute_terms(terms, operands, elements), len(operands), dtype)
+        emitted[key] = emit_terms(lambda *x: compute_nodes(terms, operands, nodes, x), len(operands), dtype)
     return emitted[key]
 
 
-def describe_expressions(terms: Sequence[Expr], operands: Sequence[Expr]) -> Hashable:
-    """Return what elementwise expressions compute, whatever their shapes and the names of their operands are."""
-    numbers = {e: k for k, e in enumerate(operands)}
-    nodes: list[Hashable] = []
-    for e in topological(terms, stop=operands):
-        if e in numbers:
-            continue
+def describe_nodes(terms: Sequence[Expr], operands: Sequence[Expr], nodes: Sequence[Node]) -> Hashable:
+    """Return what expressions compute, whatever their shapes and the names of their operands are."""
+    numbers = {e: k for k, e in enumerate([*operands, *(e for e, _ in nodes)])}
+    described: list[Hashable] = [e.dtype == bool for e in operands]
+    for e, inputs in nodes:
         if isinstance(e, Constant):
-            nodes.append((str(e.dtype), e.value.shape, e.value.tobytes()))
+            described.append((str(e.dtype), e.value.shape, e.value.tobytes()))
         else:
-            nodes.append((e.op, e._settings, *(numbers[i] for i in e.inputs)))
-        numbers[e] = len(numbers)
-    return len(operands), tuple(nodes), tuple(numbers[t] for t in terms)
+            described.append((e.op, e._settings, *(numbers[i] for i in inputs)))
+    return tuple(described), tuple(numbers[t] for t in terms)
 
 
-def compute_terms(terms: Sequence[Expr], operands: Sequence[Expr], elements: Sequence[Any]) -> list[Any]:
+def compute_nodes(
+    terms: Sequence[Expr], operands: Sequence[Expr], nodes: Sequence[Node], elements: Sequence[Any]
+) -> list[Any]:
     """Return one element of each term from one element of each operand."""
-    values: dict[Expr, Any] = dict(zip(operands, elements, strict=True))
-    for e in topological(terms, stop=operands):
-        if e in values:
-            continue
+    values: dict[Expr, Any] = {e: x != 0 if e.dtype == bool else x for e, x in zip(operands, elements, strict=True)}
+    for e, inputs in nodes:
         if isinstance(e, Constant):
             values[e] = e.value
         else:
             op = cast(Any, e.op)
-            values[e] = (op.xla or op.value)(jax().numpy, *(values[i] for i in e.inputs), **e.settings)
+            values[e] = (op.xla or op.value)(jax().numpy, *(values[i] for i in inputs), **e.settings)
     return [values[t] for t in terms]
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from pellucid.graph.expr import Constant, Expr
-from pellucid.run.jax_runtime import jax
-from pellucid.run.kernels.elementwise_code import emit_terms
+from pellucid.graph.expr import Expr
+from pellucid.run.kernels.elementwise_code import emit_nodes
 from pellucid.run.kernels.reduction_programs import OperandKind
 from pellucid.run.kernels.row_stages import ResultKind, RowExpressions, Stage
 from pellucid.run.kernels.source_assembly import assemble_kernel, read_source
@@ -184,39 +183,5 @@ class RowWriter:
                 continue
             visited.add(stack.pop())
             (used if e in self.places else order).append(e)
-        key = describe(terms, used, order, self.expressions), self.dtype
-        if key not in emitted:
-            emitted[key] = emit_terms(lambda *x: self.compute(terms, used, order, x), len(used), self.dtype)
-        return emitted[key], used
-
-    def compute(
-        self, terms: Sequence[Expr], used: Sequence[Expr], order: Sequence[Expr], x: Sequence[Any]
-    ) -> list[Any]:
-        """Return one element of each term from one element of each expression that is used."""
-        values: dict[Expr, Any] = {e: v != 0 if e.dtype == bool else v for e, v in zip(used, x, strict=True)}
-        for e in order:
-            if isinstance(e, Constant):
-                values[e] = e.value
-                continue
-            op = cast(Any, e.op)
-            inputs = [values[i] for i in self.expressions.get_inputs(e)]
-            values[e] = (op.xla or op.value)(jax().numpy, *inputs, **e.settings)
-        return [values[t] for t in terms]
-
-
-emitted: dict[Hashable, str | None] = {}
-"""The statements of this process, by a description of their expressions."""
-
-
-def describe(
-    terms: Sequence[Expr], used: Sequence[Expr], order: Sequence[Expr], expressions: RowExpressions
-) -> Hashable:
-    """Return what expressions compute, whatever their shapes and the names of their operands are."""
-    numbers = {e: k for k, e in enumerate([*used, *order])}
-    nodes: list[Hashable] = [e.dtype == bool for e in used]
-    for e in order:
-        if isinstance(e, Constant):
-            nodes.append((str(e.dtype), e.value.shape, e.value.tobytes()))
-        else:
-            nodes.append((e.op, e._settings, *(numbers[i] for i in expressions.get_inputs(e))))
-    return tuple(nodes), tuple(numbers[t] for t in terms)
+        nodes = [(e, self.expressions.get_inputs(e)) for e in order]
+        return emit_nodes(terms, used, nodes, self.dtype), used

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 from pellucid.graph.decomposition import symbolic
 from pellucid.graph.expr import Constant, Expr
@@ -69,7 +69,7 @@ def is_broadcast(e: Expr) -> bool:
 
 def get_definition(e: Expr) -> Expr:
     """Return an expression in terms of elementwise expressions and the simplest reductions."""
-    if is_row_normalization(e) or (is_row_reduction(e) and cast("object", e.op).name == "var"):  # type: ignore[attr-defined]
+    if is_row_normalization(e) or (is_row_reduction(e) and cast(Any, e.op).name == "var"):
         assert e.op is not None
         return cast(Expr, e.op.value(symbolic, *e.inputs, **e.settings))
     return e.inputs[0] if is_broadcast(e) else e
