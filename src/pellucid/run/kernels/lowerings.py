@@ -173,6 +173,7 @@ LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
     | {"conv": with_fallback(rectifier_fusion.conv), "scan_loop": with_fallback(recurrent_lowerings.scan_loop)}
     | {name: with_fallback(matmul_dispatch.matmul) for name in ("matmul", "sum_of_products")}
     | {f.__name__: with_fallback(f) for f in (matmul_dispatch.attention_weights, matmul_dispatch.attention_output)}
+    | {"add_at": with_fallback(update_fusion.add_at)}
     | {
         f.__name__: with_fallback(
             try_in_turn(f, update_fusion.update, row_fusion.compute, reduction_lowerings.recompute)

@@ -1,14 +1,15 @@
 """Fusion of the update of a variable with those of its optimizer slots.
 
 XLA computes each new value in a separate pass, and reads again those that another one needs. Adam, for example, reads
-seven arrays and writes three. A kernel computes all new values of a variable in one pass, which reads four.
+seven arrays and writes three. A kernel computes all new values of a variable in one pass, which reads four. It does not
+even store the gradient of an embedding, which it sums up row by row.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from pellucid.graph.evaluate import LoweringContext, compute_node
 from pellucid.graph.expr import Constant, Expr, Shared
@@ -18,6 +19,7 @@ from pellucid.run.kernels.batch_sharding import choose_variable_axis, is_sharded
 from pellucid.run.kernels.elementwise_code import emit_expressions
 from pellucid.run.kernels.elementwise_terms import is_elementwise
 from pellucid.run.kernels.matmul_dispatch import get_only_user
+from pellucid.run.kernels.row_scatter import is_row_scatter, match_row_scatter
 from pellucid.run.kernels.source_assembly import ITEM_SIZES
 from pellucid.run.kernels.update_programs import UpdateSpec, emit_fused_update
 
@@ -36,12 +38,39 @@ def update(node: Expr, context: LoweringContext) -> JaxArray | None:
     """Return the new value of a variable or slot, or None to leave it to XLA."""
     if node not in context.outputs:
         return None
-    if UpdateFusion not in context.memo:
-        context.memo[UpdateFusion] = UpdateFusion(context)
-    fusion = cast(UpdateFusion, context.memo[UpdateFusion])
+    fusion = get_fusion(context)
     fusion.compute_group(node)
     result: JaxArray | None = fusion.values.get(node)
     return result
+
+
+def add_at(node: Expr, context: LoweringContext) -> JaxArray | None:
+    """Return sums of rows that are added to zeros, or None to leave them to XLA.
+
+    It is also None if the update of a variable computes them on the way: without a use, XLA does not compute its own.
+    """
+    if not is_row_scatter(node) or count_elements(node) < MIN_ELEMENTS or is_sharded():
+        return None
+    scatter = None if get_fusion(context).sums_on_the_way(node) else match_row_scatter(node, context)
+    if scatter is None:
+        return None
+    spec = UpdateSpec(str(node.dtype), 0, 0, "terms[0] = x0;", 1, True)
+    [result] = call_update(spec, [scatter.values, scatter.positions], [], cast("tuple[int, ...]", node.shape), {})
+    return result
+
+
+def get_fusion(context: LoweringContext) -> UpdateFusion:
+    if UpdateFusion not in context.memo:
+        context.memo[UpdateFusion] = UpdateFusion(context)
+    return cast(UpdateFusion, context.memo[UpdateFusion])
+
+
+class Operands(NamedTuple):
+    """What results of one shape are computed from."""
+
+    arrays: list[Expr]  # of the same shape
+    others: list[Expr]
+    inner: set[Expr]  # the expressions between them and the results
 
 
 class UpdateFusion:
@@ -58,21 +87,21 @@ class UpdateFusion:
 
     def add_output(self, e: Expr) -> None:
         """Add an output to the group of those with which it shares an array."""
-        arrays = set(self.find_operands([e])[0])
+        arrays = set(self.find_operands([e]).arrays)
         merged = [e]
-        for group in {id(g): g for g in self.groups.values()}.values():
-            if group[0].shape == e.shape and arrays.intersection(self.find_operands(group)[0]):
+        for group in self.list_groups():
+            if group[0].shape == e.shape and arrays.intersection(self.find_operands(group).arrays):
                 merged = [*group, *merged]
         self.groups.update(dict.fromkeys(merged, merged))
 
-    def find_operands(self, results: Iterable[Expr]) -> tuple[list[Expr], list[Expr]]:
-        """Return the arrays of the results' shape from which they are computed, and the other operands.
+    def list_groups(self) -> list[list[Expr]]:
+        return list({id(group): group for group in self.groups.values()}.values())
 
-        Without arrays, there are too many expressions.
-        """
+    def find_operands(self, results: Iterable[Expr]) -> Operands:
+        """Return what results are computed from; no arrays if there are too many expressions."""
         arrays: dict[Expr, None] = {}
         others: dict[Expr, None] = {}
-        visited, stack = set(), list(results)
+        visited, stack = set[Expr](), list(results)
         shape = stack[0].shape
         while stack:
             e = stack.pop()
@@ -80,21 +109,41 @@ class UpdateFusion:
                 continue
             visited.add(e)
             if len(visited) > MAX_EXPRESSIONS:
-                return [], []
+                return Operands([], [], set())
             if e.shape != shape:
                 others[e] = None
             elif is_elementwise(e) and all(map(is_elementwise, self.context.users.get(e, ()))):
                 stack.extend(e.inputs)
             else:
                 arrays[e] = None
-        return list(arrays), list(others)
+        return Operands(list(arrays), list(others), visited.difference(arrays, others))
+
+    def find_scattered(self, results: list[Expr]) -> Expr | None:
+        """Return sums of rows that nothing but these results needs, or None."""
+        found = self.find_operands(results)
+        unused_elsewhere = (
+            e for e in found.arrays if e not in self.context.outputs and found.inner.issuperset(self.context.users[e])
+        )
+        return None if is_sharded() else next(filter(is_row_scatter, unused_elsewhere), None)
+
+    def sums_on_the_way(self, e: Expr) -> bool:
+        """Whether the kernel of a group computes sums of rows, and nothing else needs them."""
+        return any(self.find_scattered(group) is e for group in self.list_groups())
 
     def compute_group(self, node: Expr) -> None:
         """Compute all results of the group of an output, if a kernel can."""
         results = self.groups.pop(node, [])
         for e in results:
             self.groups.pop(e, None)
-        arrays, scalars = self.find_operands(results) if len(results) > 1 else ([], [])
+        if not results:
+            return
+        arrays, scalars, _ = self.find_operands(results)
+        scattered = self.find_scattered(results)
+        scatter = None if scattered is None else match_row_scatter(scattered, self.context)
+        if scatter is not None:
+            arrays = [e for e in arrays if e is not scattered]
+        elif len(results) == 1:
+            return
         if not arrays or len(arrays) > MAX_ARRAYS or any(e not in self.values for e in arrays):
             return
         if any(e.shape != () for e in scalars):
@@ -103,20 +152,15 @@ class UpdateFusion:
         dtype = str(operands[0].dtype)
         if dtype not in ITEM_SIZES or any(str(x.dtype) != dtype for x in operands):
             return
-        code = emit_expressions(results, [*arrays, *scalars], dtype)
+        last = [] if scatter is None or scattered is None else [scattered]
+        code = emit_expressions(results, [*arrays, *scalars, *last], dtype)
         if code is None:
             return
-        spec = UpdateSpec(dtype, len(arrays), len(scalars), code, len(results))
-        program, aliases = ffi.emit_code(emit_fused_update, spec), self.match_variables(results, arrays)
+        spec = UpdateSpec(dtype, len(arrays), len(scalars), code, len(results), scatter is not None)
+        aliases = self.match_variables(results, arrays, set(last))
         readers = [] if is_sharded() else self.find_readers([arrays[k] for k in aliases])
-        axis = choose_variable_axis(operands[0].shape)
-
-        def call(*parts: JaxArray) -> Sequence[JaxArray]:
-            shapes = [jax().ShapeDtypeStruct(parts[0].shape, dtype)] * len(results)
-            return ffi.call_with_results(program, shapes, *parts, aliases=aliases)
-
-        axes = [axis] * len(arrays) + [None] * (len(scalars) + len(readers))
-        found = shard_batch(call, [*operands, *readers], axes, [axis] * len(results))
+        operands += [] if scatter is None else [scatter.values, scatter.positions]
+        found = call_update(spec, operands, readers, operands[0].shape, aliases)
         self.values.update(zip(results, found, strict=True))
 
     def compute(self, e: Expr) -> Any:
@@ -135,9 +179,12 @@ class UpdateFusion:
         readers: dict[Expr, list[Any]] = {}
         stack = list(variables)
         while stack:
-            for user in self.context.users.get(stack.pop(), ()):
+            variable = stack.pop()
+            for user in self.context.users.get(variable, ()):
                 if user.op is not None and user.op.name == "transpose":
                     stack.append(user)
+                elif user.op is not None and user.op.name == "broadcast_like" and user.inputs[0] is not variable:
+                    continue  # it depends on the shape only
                 elif user in self.values and not is_elementwise(user):
                     total = get_only_user(user, self.context)
                     result = (
@@ -146,8 +193,10 @@ class UpdateFusion:
                     readers[result] = [jax().numpy.asarray(x) for x in jax().tree.leaves(self.values[result])]
         return [x for arrays in readers.values() for x in arrays]
 
-    def match_variables(self, results: list[Expr], arrays: list[Expr]) -> dict[int, int]:
+    def match_variables(self, results: list[Expr], arrays: list[Expr], others: set[Expr]) -> dict[int, int]:
         """Return for each variable the result that replaces it, and may use its memory: positions of both.
+
+        ``others`` are the operands that are no arrays in memory.
 
         A new slot depends on the old one, and perhaps on the parameter; the new parameter depends on no other slot
         except through new ones.
@@ -160,7 +209,7 @@ class UpdateFusion:
                 e = stack.pop()
                 if isinstance(e, Shared) and e in place:
                     candidates[result].add(e)
-                elif e not in place and e not in number and e.shape == result.shape:
+                elif e not in place and e not in number and e not in others and e.shape == result.shape:
                     stack.extend(e.inputs)
         replaced: dict[Expr, Expr] = {}
         for result in sorted(results, key=lambda e: len(candidates[e])):
@@ -168,6 +217,26 @@ class UpdateFusion:
             if len(free) == 1:
                 replaced[free.pop()] = result
         return {place[old]: number[new] for old, new in replaced.items()}
+
+
+def call_update(
+    spec: UpdateSpec,
+    operands: Sequence[JaxArray],
+    readers: Sequence[JaxArray],
+    shape: tuple[int, ...],
+    aliases: dict[int, int],
+) -> Sequence[JaxArray]:
+    """Call the kernel of an update, after the values of ``readers`` have been computed."""
+    program, axis = ffi.emit_code(emit_fused_update, spec), choose_variable_axis(shape)
+
+    def call(*parts: JaxArray) -> Sequence[JaxArray]:
+        own = parts[0].shape if spec.arrays else shape
+        return ffi.call_with_results(
+            program, [jax().ShapeDtypeStruct(own, spec.dtype)] * spec.results, *parts, aliases=aliases
+        )
+
+    rest = len(operands) + len(readers) - spec.arrays
+    return shard_batch(call, [*operands, *readers], [axis] * spec.arrays + [None] * rest, [axis] * spec.results)
 
 
 def count_elements(e: Expr) -> int:

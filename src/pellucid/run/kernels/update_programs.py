@@ -24,6 +24,8 @@ class UpdateSpec:
         C statements that compute the terms, one for each result.
     results : int
         Number of results.
+    scattered : bool
+        Whether there is one more array, each of whose rows is a sum of rows of values.
     """
 
     dtype: str
@@ -31,6 +33,7 @@ class UpdateSpec:
     scalars: int
     code: str
     results: int
+    scattered: bool
 
 
 def emit_fused_update(spec: UpdateSpec) -> str:
@@ -39,10 +42,12 @@ def emit_fused_update(spec: UpdateSpec) -> str:
     pointers += [f"const real x{k} = *operands[{k}];" for k in range(spec.arrays, count)]
     pointers += [f"real *r{k} = results[{k}];" for k in range(spec.results)]
     loads = [f"const real x{k} = a{k}[i];" for k in range(spec.arrays)]
+    loads += [f"const real x{count} = sums[i - first];"] if spec.scattered else []
     stores = [f"r{k}[i] = terms[{k}];" for k in range(spec.results)]
     lines = "\n  ".join
     elements = f"""
-static void compute_elements(const real *const *operands, real *const *results, int64_t first, int64_t end) {{
+static void compute_elements(const real *const *operands, const real *sums, real *const *results, int64_t first,
+                             int64_t end) {{
   {lines(pointers)}
   {SIMD}
   for (int64_t i = first; i < end; i++) {{
@@ -54,4 +59,5 @@ static void compute_elements(const real *const *operands, real *const *results, 
 }}
 """
     sources = get_preamble(get_vector_bytes()), elements, read_source("fused_update.c")
-    return assemble_kernel(spec.dtype, {"OPERANDS": count, "RESULTS": spec.results}, *sources)
+    constants = {"OPERANDS": count, "RESULTS": spec.results, "SCATTERED": int(spec.scattered)}
+    return assemble_kernel(spec.dtype, constants, *sources)

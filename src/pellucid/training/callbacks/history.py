@@ -69,7 +69,7 @@ class History(Callback):
     backends: Sequence[str] = ()  # of histories in old files
     reading: ReadingTime | None = None
 
-    def __init__(self, snapshot_megabytes: float = 128.0) -> None:
+    def __init__(self, snapshot_megabytes: float = 32.0) -> None:
         self.snapshot_megabytes: float = check_number("snapshot_megabytes", snapshot_megabytes, minimum=0.0)
         self.recorder: RunRecorder | None = None
         self.backends = []
