@@ -6,8 +6,7 @@ typedef struct {
   real *output;
   int64_t m, n, k;
   void *packed;
-  real *packed_left;
-  int64_t row, blocks, chunks, panels, panels_per_task;
+  int64_t row, blocks, chunks, panels, panels_per_task, groups;
   atomic_int failed, unsplittable;
 } Call;
 

@@ -15,18 +15,22 @@ LEFT_BYTES = 2**23
 """How much of the left operand is packed at a time for AMX."""
 
 VECTOR_CONSTANTS = {
-    "DEPTH": 1024,
+    "DEPTH": 128,
     "MIN_REUSE": 3,
-    "WIDE_ROW": 384,
-    "MIN_PANELS": 3,
-    "CHUNK": 64,
+    "PACKED_COLUMNS": 16,
+    "CHUNK": 48,
     "MIN_CHUNK": 4,
-    "TASKS": 2,
+    "MIN_REUSING_CHUNK": 16,
+    "PANELS": 8,
+    "TASKS": 4,
 }
-"""DEPTH: length of the summed axis that is computed at a time, so that a panel stays in the L2 cache; MIN_REUSE: number
-of tiles for which a panel is packed; WIDE_ROW and MIN_PANELS: row length and number of panels from which a left operand
-that is stored transposed is packed; CHUNK and MIN_CHUNK: maximum and minimum tiles per task; TASKS: minimum tasks per
-thread."""
+"""DEPTH: length of the summed axis that is computed at a time, so that a panel stays in the L1 cache; MIN_REUSE: number
+of tiles for which a panel is packed; PACKED_COLUMNS: columns that are packed at a time, if the left operand is stored
+transposed; CHUNK: maximum tiles per task; MIN_CHUNK: minimum tiles, and MIN_REUSING_CHUNK if each thread has a task
+already; PANELS: maximum panels per task, whose sums stay in the L2 cache; TASKS: tasks per thread."""
+
+BATCH_CONSTANTS = {"MIN_CHUNK": 4, "TASKS": 2}
+"""The same for many products."""
 
 AMX_CONSTANTS = {
     "DEPTH": 128,
@@ -88,7 +92,7 @@ def emit_batched_matmul(spec: BatchedMatmulSpec) -> str:
     left, right = spec.transposed
     lanes = get_vector_bytes() // ITEM_SIZES[spec.dtype]
     constants = {"LEFT_TRANSPOSED": int(left), "RIGHT_TRANSPOSED": int(right), "ROWS": TILE_ROWS, "LANES": lanes}
-    constants |= {"VECTORS": spec.vectors} | {name: VECTOR_CONSTANTS[name] for name in ("TASKS", "MIN_CHUNK")}
+    constants |= {"VECTORS": spec.vectors} | BATCH_CONSTANTS
     sources = emit_transpose(lanes), emit_matmul_tile(spec.vectors, lanes), read_source("batched_gemm.c")
     return assemble_kernel(spec.dtype, constants, *sources)
 
