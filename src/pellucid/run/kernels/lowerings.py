@@ -19,6 +19,7 @@ from pellucid.run.kernels import (
     convolution_lowerings,
     ffi,
     matmul_dispatch,
+    narrow_products,
     rectifier_fusion,
     recurrent_lowerings,
     reduction_lowerings,
@@ -171,7 +172,8 @@ LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
     }
     | {f.__name__: with_fallback(lower_operands(f)) for f in OPERAND_LOWERINGS}
     | {"conv": with_fallback(rectifier_fusion.conv), "scan_loop": with_fallback(recurrent_lowerings.scan_loop)}
-    | {name: with_fallback(matmul_dispatch.matmul) for name in ("matmul", "sum_of_products")}
+    | {"matmul": with_fallback(try_in_turn(narrow_products.matmul, matmul_dispatch.matmul))}
+    | {"sum_of_products": with_fallback(matmul_dispatch.matmul)}
     | {f.__name__: with_fallback(f) for f in (matmul_dispatch.attention_weights, matmul_dispatch.attention_output)}
     | {"add_at": with_fallback(update_fusion.add_at)}
     | {
