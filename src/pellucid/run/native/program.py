@@ -36,9 +36,10 @@ from pellucid.typing import Array
 MAX_EXPRESSIONS = 3000
 """XLA compiles steps with more expressions."""
 
-DENSE_LIMITS, MAX_WEIGHT_BYTES = StepLimits(1 << 25, 4 * MAX_SCRATCH_BYTES), 1 << 15
-"""Limits for dense networks whose weights all have at most this size. One core is faster than XLA on two: weights and
-samples stay in its caches, while XLA spends its time between the products."""
+DENSE_LIMITS, MAX_WEIGHT_BYTES = StepLimits(1 << 26, 32 * MAX_SCRATCH_BYTES), 1 << 15
+"""Limits for dense networks whose weights all have at most this size. One core is faster than XLA on two: weights stay in
+its caches, while XLA spends its time between the products. Gradients are counted too: a step of four layers of 64 units
+on 1,024 samples is above the limit, and takes equally long in both."""
 
 OTHER_PRODUCTS = ("conv", "conv_transpose", "conv_input_gradient", "conv_kernel_gradient", "scan_loop")
 """Ops whose matrix products are not those of dense layers."""
