@@ -48,6 +48,11 @@ def limit_products(limit: int) -> Iterator[None]:
         yield
 
 
+def is_product(e: Expr) -> bool:
+    """Whether an expression is a product of matrices or of arrays with more axes."""
+    return e.op is not None and e.op.name in ("matmul", "sum_of_products", "attention_weights", "attention_output")
+
+
 def count_summands(node: Expr) -> int:
     """Return how many products are added for an element of a matrix product or convolution; 0 for other expressions."""
     if node.op is None or node.op.name not in ("conv", "matmul"):

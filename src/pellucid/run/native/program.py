@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -26,7 +26,7 @@ from pellucid.run.native.compiler import describe_compiler, load_library, requir
 from pellucid.run.native.compiler_process import warn_once
 from pellucid.run.native.errors import NotNative, RejectedProgram
 from pellucid.run.native.jaxpr_reader import trace_step
-from pellucid.run.native.product_limit import LIMITS, StepLimits, limit_products
+from pellucid.run.native.product_limit import LIMITS, StepLimits, is_product, limit_products
 from pellucid.run.native.sweep_driver import SweepDriver, load_driver
 from pellucid.run.native.target import MAX_SCRATCH_BYTES, MAX_STATE_BYTES, get_native_target
 from pellucid.run.program import BatchedProgram, OutputHistory, Program
@@ -36,10 +36,16 @@ from pellucid.typing import Array
 MAX_EXPRESSIONS = 3000
 """XLA compiles steps with more expressions."""
 
-DENSE_LIMITS, MAX_WEIGHT_BYTES = StepLimits(1 << 26, 32 * MAX_SCRATCH_BYTES), 1 << 15
-"""Limits for dense networks whose weights all have at most this size. One core is faster than XLA on two: weights stay in
-its caches, while XLA spends its time between the products. Gradients are counted too: a step of four layers of 64 units
-on 1,024 samples is above the limit, and takes equally long in both."""
+MAX_WEIGHT_BYTES = 1 << 15
+"""Maximum size of each weight of a network to which the following limits apply. Weights stay in the caches of one core,
+which is faster than XLA on two: XLA spends its time between the products."""
+
+DENSE_LIMITS = StepLimits(1 << 26, 32 * MAX_SCRATCH_BYTES)
+"""Limits for products of matrices. Gradients are counted too: a step of four layers of 64 units on 1,024 samples is
+above the limit, and takes equally long in both."""
+
+SEQUENCE_LIMITS = StepLimits(1 << 25, 4 * MAX_SCRATCH_BYTES)
+"""Limits if products of arrays with more axes occur, such as attention."""
 
 OTHER_PRODUCTS = ("conv", "conv_transpose", "conv_input_gradient", "conv_kernel_gradient", "scan_loop")
 """Ops whose matrix products are not those of dense layers."""
@@ -97,8 +103,11 @@ def check_size(program: Program, state: Sequence[Buffer], args: Sequence[Buffer]
 
 
 def choose_limits(program: Program, state: Sequence[Buffer]) -> StepLimits:
-    is_dense = not any(e.op is not None and e.op.name in OTHER_PRODUCTS for e in topological(program.results))
-    return DENSE_LIMITS if is_dense and all(s.nbytes <= MAX_WEIGHT_BYTES for s in state) else LIMITS
+    nodes = [e for e in topological(program.results) if e.op is not None]
+    names = {cast(Any, e.op).name for e in nodes}
+    if not names.isdisjoint(OTHER_PRODUCTS) or any(s.nbytes > MAX_WEIGHT_BYTES for s in state):
+        return LIMITS
+    return SEQUENCE_LIMITS if any(is_product(e) and e.ndim > 2 for e in nodes) else DENSE_LIMITS
 
 
 class AutoProgram(XlaProgram):
