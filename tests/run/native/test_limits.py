@@ -12,8 +12,15 @@ from pellucid.run.native.product_limit import count_summands
 pytestmark = pytest.mark.skipif(find_compiler() is None, reason="there is no C compiler")
 
 
+def attend(x):
+    return nn.MultiHeadAttention(2, x.shape[-1] // 2)(x, x)
+
+
 def is_compiled_as_c(layers, shape, batch):
-    model = pel.Sequential([nn.Input(shape), *layers, nn.Dense(2)])
+    h = inputs = nn.Input(shape)
+    for layer in [*layers, nn.Dense(2)]:
+        h = layer(h)
+    model = pel.Model(inputs, h)
     model.compile("sgd", "mse")
     rng = np.random.default_rng(0)
     x, y = (rng.normal(size=(2 * batch, *each)).astype("float32") for each in (shape, (2,)))
@@ -28,6 +35,10 @@ def is_compiled_as_c(layers, shape, batch):
         pytest.param([nn.Dense(128), nn.Dense(128)], (8,), 64, False, id="large weights"),
         pytest.param([nn.Dense(128), nn.Dense(128)], (8,), 8, True, id="large weights, few operations"),
         pytest.param([nn.Conv2D(16, 3), nn.Flatten()], (12, 12, 3), 64, False, id="convolution"),
+        pytest.param([nn.Dense(16), nn.Dense(16), nn.Dense(16)], (8,), 4096, True, id="small weights, many samples"),
+        pytest.param([nn.Dense(64), nn.Dense(64), nn.Dense(64)], (8,), 4096, False, id="too many operations"),
+        pytest.param([nn.Dense(32), attend, nn.Flatten()], (60, 8), 20, False, id="attention"),
+        pytest.param([nn.Dense(8), attend, nn.Flatten()], (4, 4), 8, True, id="small attention"),
     ],
 )
 def test_large_products_are_c_only_in_dense_networks_with_small_weights(layers, shape, batch, expected):
