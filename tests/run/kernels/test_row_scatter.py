@@ -142,6 +142,13 @@ def test_a_gradient_with_other_uses_is_summed_once(calls, make_optimizer, use_gr
         np.testing.assert_allclose(a, b, rtol=2e-5, atol=1e-6)
 
 
+def test_a_gradient_of_another_dtype(calls):
+    total, i = pel.shared(np.ones((4, 3)), "total"), pel.shared(np.array([1, 1, 3]), "i")
+    rows = pel.zeros_like(total, "float32").at[i].add(np.float32(0.5))
+    pel.function([], [], updates={total: total + rows.astype("float64")}, mode="xla")()
+    np.testing.assert_array_equal(total.get_value(), [[1] * 3, [2] * 3, [1] * 3, [1.5] * 3])
+
+
 def test_two_uses_of_one_embedding(calls):
     def run(mode):
         rng = np.random.default_rng(0)

@@ -149,8 +149,8 @@ class UpdateFusion:
         if any(e.shape != () for e in scalars):
             return
         operands = [jax().numpy.asarray(self.compute(e)) for e in (*arrays, *scalars)]
-        dtype = str(operands[0].dtype)
-        if dtype not in ITEM_SIZES or any(str(x.dtype) != dtype for x in operands):
+        dtype, summed = str(operands[0].dtype), [] if scatter is None else [scatter.values]
+        if dtype not in ITEM_SIZES or any(str(x.dtype) != dtype for x in (*operands, *summed)):
             return
         last = [] if scatter is None or scattered is None else [scattered]
         code = emit_expressions(results, [*arrays, *scalars, *last], dtype)
