@@ -37,6 +37,8 @@ def is_compiled_as_c(layers, shape, batch):
         pytest.param([nn.Conv2D(16, 3), nn.Flatten()], (12, 12, 3), 64, False, id="convolution"),
         pytest.param([nn.Dense(16), nn.Dense(16), nn.Dense(16)], (8,), 4096, True, id="small weights, many samples"),
         pytest.param([nn.Dense(64), nn.Dense(64), nn.Dense(64)], (8,), 4096, False, id="too many operations"),
+        pytest.param([nn.Dense(1)], (1500,), 100, True, id="wide samples"),
+        pytest.param([nn.Dense(1)], (1500,), 1000, False, id="many wide samples"),
         pytest.param([nn.Dense(32), attend, nn.Flatten()], (60, 8), 20, False, id="attention"),
         pytest.param([nn.Dense(8), attend, nn.Flatten()], (4, 4), 8, True, id="small attention"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -11,7 +12,7 @@ import numpy as np
 
 from pellucid.graph.array_conversion import read_storage
 from pellucid.graph.errors import UseError
-from pellucid.graph.expr import Shared
+from pellucid.graph.expr import Expr, Shared
 from pellucid.graph.traversal import topological
 from pellucid.run.backends import C_LOOPS, note_backends
 from pellucid.run.buffers import Buffer
@@ -44,8 +45,9 @@ DENSE_LIMITS = StepLimits(1 << 26, 32 * MAX_SCRATCH_BYTES)
 """Limits for products of matrices. Gradients are counted too: a step of four layers of 64 units on 1,024 samples is
 above the limit, and takes equally long in both."""
 
-SEQUENCE_LIMITS = StepLimits(1 << 25, 4 * MAX_SCRATCH_BYTES)
-"""Limits if products of arrays with more axes occur, such as attention."""
+SEQUENCE_LIMITS, MAX_ARRAY_BYTES = StepLimits(1 << 25, 4 * MAX_SCRATCH_BYTES), 1 << 22
+"""Limits if products of arrays with more axes occur, such as attention, or a larger array, such as a batch with
+thousands of columns: such steps are as fast as memory, which two cores read faster."""
 
 OTHER_PRODUCTS = ("conv", "conv_transpose", "conv_input_gradient", "conv_kernel_gradient", "scan_loop")
 """Ops whose matrix products are not those of dense layers."""
@@ -59,7 +61,7 @@ def prepare_loop(
     cached = None if path is None else load_entry(path)
     if cached is not None:
         return lambda: cached
-    limits = choose_limits(xla.program, state)
+    limits = choose_limits(xla.program, state, args)
     with x64(), without_jax_notes(), limit_products(limits.operations):
         block = trace_step(xla.trace_without_kernels, state, read, args)
     check_products(block, limits.operations)
@@ -102,12 +104,20 @@ def check_size(program: Program, state: Sequence[Buffer], args: Sequence[Buffer]
         raise NotNative(f"its state and arguments take {size:,} bytes, more than {MAX_STATE_BYTES:,}")
 
 
-def choose_limits(program: Program, state: Sequence[Buffer]) -> StepLimits:
+def choose_limits(program: Program, state: Sequence[Buffer], args: Sequence[Buffer]) -> StepLimits:
     nodes = [e for e in topological(program.results) if e.op is not None]
     names = {cast(Any, e.op).name for e in nodes}
     if not names.isdisjoint(OTHER_PRODUCTS) or any(s.nbytes > MAX_WEIGHT_BYTES for s in state):
         return LIMITS
-    return SEQUENCE_LIMITS if any(is_product(e) and e.ndim > 2 for e in nodes) else DENSE_LIMITS
+    samples = max((len(a) for a in args if a.ndim), default=1)
+    is_large = max(map(count_sample_bytes, nodes), default=0) * samples > MAX_ARRAY_BYTES
+    return SEQUENCE_LIMITS if is_large or any(is_product(e) and e.ndim > 2 for e in nodes) else DENSE_LIMITS
+
+
+def count_sample_bytes(e: Expr) -> int:
+    """Return the size of one sample of an expression whose number of samples is unknown, or 0 for any other."""
+    sizes = [d for d in e.shape if isinstance(d, int)]
+    return 0 if len(sizes) == e.ndim else math.prod(sizes) * e.dtype.itemsize
 
 
 class AutoProgram(XlaProgram):
