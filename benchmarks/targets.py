@@ -187,16 +187,16 @@ CONVOLUTIONS = (
     "im2col with one matrix product, C kernels for the exact shapes with vector and matrix units; the fastest is used"
 )
 MEMORY = (
-    "JAX and its compiler stay in memory after compilation; a run with a cached program needs less; XLA copies data that "
-    "NumPy did not align to 64 bytes"
+    "JAX and its compiler stay in memory after compilation; a run with a cached program needs less; XLA copies data "
+    "that NumPy did not align to 64 bytes"
 )
 FAMILY = "XLA computes what no kernel takes, as in plain JAX; PyTorch's library has kernels for more layers"
 FITTING = (
     "a call of fit also checks and copies the data and keeps the state at its start, up to 17 ms; without that, a step "
     "of the autoencoder or VAE takes as long as in a compiled loop of JAX; most of it is "
     "products at 75 to 95 % of the peak of both cores; tried: updates of optimizers in one pass, gathering batches "
-    "without checks, packing of transposed operands by task; bias and relu in the product, and the update of a variable "
-    "in the product that is its gradient, which both gained nothing"
+    "without checks, packing of transposed operands by task; bias and relu in the product, and the update of a "
+    "variable in the product that is its gradient, which both gained nothing"
 )
 TANH = (
     "the derivative of tanh, which stays exact where 1 - y**2 loses all digits, takes a tenth of a step; tried: its "
