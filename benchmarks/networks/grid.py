@@ -71,7 +71,8 @@ def make_dense(depth: int, width: int, batch: int) -> Network:
 
 def count_dense_work(depth: int, width: int, batch: int) -> tuple[float, ...]:
     parameters = depth * width**2
-    return depth, 6 * batch * parameters, batch * width * depth, parameters
+    # Two products for the first layer, whose input needs no gradient, and three for each of the others.
+    return depth, 2 * batch * (3 * parameters - width**2), batch * width * depth, parameters
 
 
 def make_convolutional(image: int, channels: int, batch: int) -> Network:
@@ -82,7 +83,7 @@ def make_convolutional(image: int, channels: int, batch: int) -> Network:
 
 def count_convolutional_work(image: int, channels: int, batch: int) -> tuple[float, ...]:
     places, parameters = batch * image**2, 2 * 9 * channels**2
-    return 2, 6 * places * parameters, 2 * places * channels, parameters
+    return 2, 5 * places * parameters, 2 * places * channels, parameters
 
 
 GRIDS = {
