@@ -83,6 +83,7 @@ def make_convolutional(image: int, channels: int, batch: int) -> Network:
 
 def count_convolutional_work(image: int, channels: int, batch: int) -> tuple[float, ...]:
     places, parameters = batch * image**2, 2 * 9 * channels**2
+    # Two convolutions for the first layer, whose input needs no gradient, and three for the second.
     return 2, 5 * places * parameters, 2 * places * channels, parameters
 
 

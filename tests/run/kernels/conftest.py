@@ -2,10 +2,18 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from pellucid.run.kernels import convolution_programs, ffi, matmul_dispatch, matmul_program, source_assembly
+from pellucid.run.kernels import (
+    convolution_programs,
+    ffi,
+    matmul_dispatch,
+    matmul_program,
+    source_assembly,
+    update_fusion,
+)
 from pellucid.run.kernels.amx.detection import has_amx
 
 EMULATION = Path(__file__).with_name("amx_emulation.c")
@@ -51,3 +59,18 @@ def unit(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
 @pytest.fixture
 def no_amx(monkeypatch: pytest.MonkeyPatch) -> None:
     choose_unit("vectors", monkeypatch)
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int, dict[int, int] | None]]:
+    """Update variables of all sizes by kernels, and collect the numbers of results and operands, and the aliases."""
+    monkeypatch.setattr(update_fusion, "MIN_ELEMENTS", 0)
+    monkeypatch.setenv("PELLUCID_NATIVE", "0")
+    collected, call = list[tuple[int, int, dict[int, int] | None]](), ffi.call_with_results
+
+    def call_with_results(code: str, results: Any, *operands: Any, aliases: dict[int, int] | None = None) -> Any:
+        collected.append((len(results), len(operands), aliases))
+        return call(code, results, *operands, aliases=aliases)
+
+    monkeypatch.setattr(ffi, "call_with_results", call_with_results)
+    return collected

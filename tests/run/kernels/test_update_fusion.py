@@ -13,21 +13,6 @@ pytestmark = pytest.mark.skipif(find_compiler() is None, reason="there is no C c
 OPTIMIZERS = ["Adam", "AdamW", "RMSprop", "Nadam", "Adagrad", "Adadelta", "Adamax", "Ftrl", "Lion", "momentum"]
 
 
-@pytest.fixture
-def calls(monkeypatch):
-    """Use kernels for all sizes, and collect the numbers of results and of operands, and the aliases, of each call."""
-    monkeypatch.setattr(update_fusion, "MIN_ELEMENTS", 0)
-    monkeypatch.setenv("PELLUCID_NATIVE", "0")
-    collected, call = [], ffi.call_with_results
-
-    def call_with_results(code, results, *operands, aliases=None):
-        collected.append((len(results), len(operands), aliases))
-        return call(code, results, *operands, aliases=aliases)
-
-    monkeypatch.setattr(ffi, "call_with_results", call_with_results)
-    return collected
-
-
 def make_optimizer(name):
     if name == "momentum":
         return pel.optimizers.SGD(0.05, momentum=0.9, nesterov=True)

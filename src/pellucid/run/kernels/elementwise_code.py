@@ -17,7 +17,7 @@ emitted: dict[Hashable, str | None] = {}
 
 
 Node = tuple[Expr, Sequence[Expr]]
-"""An expression, and those from which it is computed: its inputs, or what stands in for them."""
+"""An expression, and those from which it is computed: its inputs, or the expressions that replace them."""
 
 
 def emit_expressions(terms: Sequence[Expr], operands: Sequence[Expr], dtype: str) -> str | None:

@@ -66,7 +66,7 @@ def get_fusion(context: LoweringContext) -> UpdateFusion:
 
 
 class Operands(NamedTuple):
-    """What results of one shape are computed from."""
+    """The operands of results of one shape."""
 
     arrays: list[Expr]  # of the same shape
     others: list[Expr]
@@ -118,9 +118,8 @@ class UpdateFusion:
                 arrays[e] = None
         return Operands(list(arrays), list(others), visited.difference(arrays, others))
 
-    def find_scattered(self, results: list[Expr]) -> Expr | None:
-        """Return sums of rows that nothing but these results needs, or None."""
-        found = self.find_operands(results)
+    def find_scattered(self, found: Operands) -> Expr | None:
+        """Return sums of rows among the operands of some results that nothing else needs, or None."""
         unused_elsewhere = (
             e for e in found.arrays if e not in self.context.outputs and found.inner.issuperset(self.context.users[e])
         )
@@ -128,7 +127,7 @@ class UpdateFusion:
 
     def sums_on_the_way(self, e: Expr) -> bool:
         """Whether the kernel of a group computes sums of rows, and nothing else needs them."""
-        return any(self.find_scattered(group) is e for group in self.list_groups())
+        return any(self.find_scattered(self.find_operands(group)) is e for group in self.list_groups())
 
     def compute_group(self, node: Expr) -> None:
         """Compute all results of the group of an output, if a kernel can."""
@@ -137,8 +136,8 @@ class UpdateFusion:
             self.groups.pop(e, None)
         if not results:
             return
-        arrays, scalars, _ = self.find_operands(results)
-        scattered = self.find_scattered(results)
+        found = self.find_operands(results)
+        arrays, scalars, scattered = found.arrays, found.others, self.find_scattered(found)
         scatter = None if scattered is None else match_row_scatter(scattered, self.context)
         if scatter is not None:
             arrays = [e for e in arrays if e is not scattered]
@@ -160,8 +159,8 @@ class UpdateFusion:
         aliases = self.match_variables(results, arrays, set(last))
         readers = [] if is_sharded() else self.find_readers([arrays[k] for k in aliases])
         operands += [] if scatter is None else [scatter.values, scatter.positions]
-        found = call_update(spec, operands, readers, operands[0].shape, aliases)
-        self.values.update(zip(results, found, strict=True))
+        values = call_update(spec, operands, readers, operands[0].shape, aliases)
+        self.values.update(zip(results, values, strict=True))
 
     def compute(self, e: Expr) -> Any:
         """Return the value of an operand; scalars may not have been computed yet."""
@@ -196,7 +195,7 @@ class UpdateFusion:
     def match_variables(self, results: list[Expr], arrays: list[Expr], others: set[Expr]) -> dict[int, int]:
         """Return for each variable the result that replaces it, and may use its memory: positions of both.
 
-        ``others`` are the operands that are no arrays in memory.
+        ``others`` are operands that are not in memory.
 
         A new slot depends on the old one, and perhaps on the parameter; the new parameter depends on no other slot
         except through new ones.

@@ -45,7 +45,7 @@ DENSE_LIMITS = StepLimits(1 << 26, 32 * MAX_SCRATCH_BYTES)
 """Limits for products of matrices. Gradients are counted too: a step of four layers of 64 units on 1,024 samples is
 above the limit, and takes equally long in both."""
 
-SEQUENCE_LIMITS, MAX_ARRAY_BYTES = StepLimits(1 << 25, 4 * MAX_SCRATCH_BYTES), 1 << 22
+SMALL_WEIGHT_LIMITS, MAX_ARRAY_BYTES = StepLimits(1 << 25, 4 * MAX_SCRATCH_BYTES), 1 << 22
 """Limits if products of arrays with more axes occur, such as attention, or a larger array, such as a batch with
 thousands of columns: such steps are as fast as memory, which two cores read faster."""
 
@@ -111,7 +111,7 @@ def choose_limits(program: Program, state: Sequence[Buffer], args: Sequence[Buff
         return LIMITS
     samples = max((len(a) for a in args if a.ndim), default=1)
     is_large = max(map(count_sample_bytes, nodes), default=0) * samples > MAX_ARRAY_BYTES
-    return SEQUENCE_LIMITS if is_large or any(is_product(e) and e.ndim > 2 for e in nodes) else DENSE_LIMITS
+    return SMALL_WEIGHT_LIMITS if is_large or any(is_product(e) and e.ndim > 2 for e in nodes) else DENSE_LIMITS
 
 
 def count_sample_bytes(e: Expr) -> int:
