@@ -194,8 +194,9 @@ FAMILY = "XLA computes what no kernel takes, as in plain JAX; PyTorch's library 
 FITTING = (
     "a call of fit also checks and copies the data and keeps the state at its start, up to 17 ms; without that, a step "
     "of the autoencoder or VAE takes as long as in a compiled loop of JAX; most of it is matrix products; tried: "
-    "updates of optimizers in one pass, gathering batches without checks, packing of transposed operands by task; bias and relu in the product, and the update of a "
-    "variable in the product that is its gradient, which both gained nothing"
+    "updates of optimizers in one pass, gathering batches without checks, packing of transposed operands by task; bias "
+    "and relu in the product, and the update of a variable in the product that is its gradient, which both gained "
+    "nothing"
 )
 TANH = (
     "the derivative of tanh, which stays exact where 1 - y**2 loses all digits, takes a tenth of a step; tried: its "
