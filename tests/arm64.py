@@ -67,7 +67,7 @@ def emulate() -> None:
         names[code] = compiler.load_library(code, includes=(find_headers(),))._name
 
     def call_with_results(
-        code: str, results: Sequence[Any], *operands: Any, aliases: Any = None, **attributes: int
+        code: str, results: Sequence[Any], *operands: Any, aliases: Any = None, **attributes: int | Sequence[int]
     ) -> Any:
         import jax
 
@@ -76,18 +76,20 @@ def emulate() -> None:
         operand_of = {result: operand for operand, result in (aliases or {}).items()}
 
         def call(*arrays: Any) -> list[Any]:
-            if code not in names:
-                loading.requests[code].result()
+            functions = [code for code in list(loading.requests) if loading.make_key(code) == attributes.get("tile")]
+            for name in (code, *functions):
+                if name not in names:
+                    loading.requests[name].result()
             values = [np.asarray(a) for a in arrays]
             found = [values[operand_of[k]].copy() if k in operand_of else poison(*s) for k, s in enumerate(shapes)]
-            keyed = [np.int64(0), *(np.int64(value) for _, value in sorted(attributes.items()))]
-            return run(names[code], True, [values, keyed, [], found])[1]
+            keyed = [np.int64(0), *(np.array(value, np.int64) for _, value in sorted(attributes.items()))]
+            return run(names[code], True, [values, keyed, [], found], *(names[function] for function in functions))[1]
 
         return jax.pure_callback(call, list(results), *operands, vmap_method="sequential")
 
     def call_loop(self: Any, state: Any, read: Any, args: Any, first: int, count: int) -> list[Any]:
         history = [poison((count, *shape), dtype) for shape, dtype in self.outputs]
-        new, outputs = run(self.library._name, False, [state, read, args, history], first, count)
+        new, outputs = run(self.library._name, False, [state, read, args, history], first=first, count=count)
         for old, value in zip(state, new, strict=True):
             old[...] = value
         return outputs
@@ -122,8 +124,13 @@ def build_driver() -> Path:
     return path
 
 
-def run(library: str, is_kernel: bool, groups: Sequence[Sequence[Any]], first: int = 0, count: int = 0) -> list[Any]:
-    """Run a library; return the new arrays of the first group and those of the last one."""
+def run(
+    library: str, is_kernel: bool, groups: Sequence[Sequence[Any]], *functions: str, first: int = 0, count: int = 0
+) -> list[Any]:
+    """Run a library; return the new arrays of the first group and those of the last one.
+
+    ``functions`` has the library of the function that a kernel finds, if any.
+    """
     driver = build_driver()
     parts = [np.array([is_kernel, first, count, *map(len, groups)], np.int64).tobytes()]
     for array in (np.ascontiguousarray(a).reshape(np.shape(a)) for group in groups for a in group):
@@ -132,7 +139,7 @@ def run(library: str, is_kernel: bool, groups: Sequence[Sequence[Any]], first: i
     with tempfile.TemporaryDirectory(dir=FOLDER) as folder:
         given, output = Path(folder) / "input", Path(folder) / "output"
         given.write_bytes(b"".join(parts))
-        command = [EMULATOR, "-L", str(LIBRARIES), str(driver), library, str(given), str(output)]
+        command = [EMULATOR, "-L", str(LIBRARIES), str(driver), library, str(given), str(output), *functions]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
         if done.returncode:
             raise RuntimeError(f"the emulated program failed with status {done.returncode}: {done.stderr}")

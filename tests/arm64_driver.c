@@ -1,8 +1,9 @@
-// Runs a compiled kernel or loop of steps in another process: driver LIBRARY INPUT OUTPUT.
+// Runs a compiled kernel or loop of steps in another process: driver LIBRARY INPUT OUTPUT [FUNCTION].
+// FUNCTION is the library of the function that the kernel finds.
 //
 // The input has seven or more int64: is_kernel, first, count, and the numbers of arrays of four groups. Then follows, for
 // each array, its rank, its sizes, its bytes, and its data, padded to 8 bytes. A kernel has arguments in the first group,
-// integer attributes in the second and results in the last one; a loop has state, read values, arguments and outputs. The output has the data of the first group
+// attributes of one or more integers in the second and results in the last one; a loop has state, read values, arguments and outputs. The output has the data of the first group
 // (of loops only) and of the last one.
 #include <dlfcn.h>
 #include <pthread.h>
@@ -56,6 +57,10 @@ static char *read_file(const char *name) {
   return text;
 }
 
+static void *function;
+
+static void *get_function(uint64_t key) { return function; }
+
 int main(int count, char **names) {
   void *library = dlopen(names[1], RTLD_NOW);
   if (!library) {
@@ -83,13 +88,17 @@ int main(int count, char **names) {
     XLA_FFI_Api api = {.XLA_FFI_ThreadPool_Schedule = schedule,
                        .XLA_FFI_ThreadPool_NumThreads = report_threads,
                        .XLA_FFI_Error_Create = create_error};
-    XLA_FFI_Scalar scalars[GROUPS];
-    void *attributes[GROUPS];
+    XLA_FFI_Scalar scalars[256];
+    XLA_FFI_Array arrays[256];
+    void *attributes[256];
     for (int k = 0; k < head[4]; k++) {
       scalars[k] = (XLA_FFI_Scalar){XLA_FFI_DataType_S64, pointers[1][k]};
-      attributes[k] = &scalars[k];
+      arrays[k] = (XLA_FFI_Array){XLA_FFI_DataType_S64, bytes[1][k] / sizeof(int64_t), pointers[1][k]};
+      attributes[k] = ((XLA_FFI_Buffer *)views[1][k])->rank ? (void *)&arrays[k] : (void *)&scalars[k];
     }
-    *(const ThreadPool **)dlsym(library, "pellucid_thread_pool") = &pool;
+    const Services services = {count_pool_threads, run_in_parallel, get_function};
+    *(const Services **)dlsym(library, "pellucid_services") = &services;
+    if (count > 4) function = dlsym(dlopen(names[4], RTLD_NOW), "run");
     XLA_FFI_CallFrame frame = {.api = &api,
                                .attrs = {.size = head[4], .attrs = attributes},
                                .args = {.size = head[3], .args = views[0]},

@@ -74,3 +74,16 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int, dict[int, int
 
     monkeypatch.setattr(ffi, "call_with_results", call_with_results)
     return collected
+
+
+@pytest.fixture
+def convolutions(monkeypatch: pytest.MonkeyPatch) -> list[convolution_programs.ConvolutionProgram]:
+    """Collect the programs of convolutions that are called."""
+    collected, call = list[convolution_programs.ConvolutionProgram](), ffi.call_convolution
+
+    def call_convolution(program: convolution_programs.ConvolutionProgram, *rest: Any) -> Any:
+        collected.append(program)
+        return call(program, *rest)
+
+    monkeypatch.setattr(ffi, "call_convolution", call_convolution)
+    return collected

@@ -36,8 +36,8 @@ from tests.training.test_distributed import collect_results, start_processes
 pytestmark = pytest.mark.skipif(find_compiler() is None, reason="there is no C compiler")
 
 FAMILIES = {
-    "convolution": "void conv_tile(",
-    "kernel gradient": "void gradient_tiles(",
+    "convolution": "void copy_filter_block(",
+    "kernel gradient": "real *get_padded_image(",
     "grouped convolution": "void compute_rows(",
     "grouped kernel gradient": "real add_shares(",
     "pooling": "void pool_window(",

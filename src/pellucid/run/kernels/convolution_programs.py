@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -11,6 +12,7 @@ from pellucid.run.kernels.source_assembly import (
     ITEM_SIZES,
     Pair,
     WindowSpec,
+    assemble_function,
     assemble_kernel,
     read_amx_sources,
     read_source,
@@ -61,24 +63,35 @@ class ConvolutionSpec(WindowSpec):
     result_size: Pair | None = None  # of all parts; by default the size of the output
 
     @property
-    def constants(self) -> dict[str, int]:
-        """Constants of the C program."""
+    def sizes(self) -> dict[str, int]:
+        """Sizes that a call passes to a program. Positions in memory are numbers of elements."""
         (row, pixel), (height, width) = self.output_strides, self.result_size or self.output_size
-        names = ("WINDOW_H", "WINDOW_W", "DILATION_Y", "DILATION_X")
-        constants = super().constants | dict(zip(names, (*self.window, *self.dilation), strict=True))
-        return constants | {
-            "GROUPS": self.groups,
-            "GROUP_CHANNELS": self.channels // self.groups,
-            "GROUP_FILTERS": self.group_filters,
-            "FILTERS": self.filters,
-            "FILTER_BLOCK": self.block,
-            "PADDED_FILTERS": self.padded_filters,
-            "ROW_WIDTH": self.row_width,
-            "NEEDS_PADDING": int(self.needs_padding),
-            "OUTPUT_ROW": row,
-            "OUTPUT_PIXEL": pixel,
-            "RESULT_SIZE": height * width * self.filters,
+        pairs = {
+            ("height", "width"): self.input_size,
+            ("output_h", "output_w"): self.output_size,
+            ("window_h", "window_w"): self.window,
+            ("stride_y", "stride_x"): self.strides,
+            ("dilation_y", "dilation_x"): self.dilation,
+            ("pad_top", "pad_left"): self.padding,
+            ("padded_h", "padded_w"): self.padded_size,
+            ("tap_step_y", "tap_step_x"): self.output_steps,  # between elements of the kernel that a part meets
         }
+        return {
+            "channels": self.channels,
+            "filters": self.filters,
+            "groups": self.groups,
+            "group_channels": self.channels // self.groups,
+            "group_filters": self.group_filters,
+            "filter_block": self.block,
+            "padded_filters": self.padded_filters,
+            "row_width": self.row_width,
+            "needs_padding": int(self.needs_padding),
+            "output_row": row,  # from one output row to the next, and from one place to the next
+            "output_pixel": pixel,
+            "result_size": height * width * self.filters,
+            "extent_h": self.extent[0],
+            "kernel_w": (self.kernel_size or self.window)[1],
+        } | {name: size for names, sizes in pairs.items() for name, size in zip(names, sizes, strict=True)}
 
     @property
     def all_parts(self) -> tuple[Part, ...]:
@@ -168,62 +181,112 @@ class ConvolutionSpec(WindowSpec):
         return self.channels // self.groups * (window[1] if self.has_contiguous_rows else 1)
 
 
-def emit_conv_forward(conv: ConvolutionSpec) -> str:
+@dataclass(frozen=True)
+class ConvolutionProgram:
+    """A program for convolutions of all sizes, and what a call passes to it.
+
+    Attributes
+    ----------
+    code : str
+        The program.
+    tile : str or None
+        The program of the innermost loops, which depend on the sizes; None if AMX computes them.
+    sizes, plan : dict
+        Sizes of the convolution, and how it is divided.
+    parts : tuple of dict
+        Sizes of its parts; none for the gradient of the kernel.
+    """
+
+    code: str
+    tile: str | None
+    sizes: Mapping[str, int]
+    plan: Mapping[str, int]
+    parts: Sequence[Mapping[str, int]] = ()
+
+    @property
+    def attributes(self) -> dict[str, list[int]]:
+        """Attributes of a call: the fields of the structures of the program."""
+        parts = {"parts": [size for part in self.parts for size in part.values()]} if self.parts else {}
+        return {"plan": list(self.plan.values()), "sizes": list(self.sizes.values()), **parts}
+
+
+def make_conv_forward(conv: ConvolutionSpec) -> ConvolutionProgram:
     heights, widths = zip(*(part.output_size for part in conv.all_parts), strict=True)
     columns = max(size for _, size in split_evenly(min(widths), conv.max_tile))
     rows = max(1, min(min(heights), conv.max_tile // columns))
     padded_bytes = conv.padded_size[0] * conv.padded_size[1] * conv.channels * ITEM_SIZES[conv.dtype]
     amx = uses_amx_forward(conv)
-    images = MAX_IMAGES_PER_TASK if amx else max(1, min(MAX_IMAGES_PER_TASK, TASK_BYTES // padded_bytes))
-    constants = conv.constants | {"TILE_ROWS": rows, "TILE_COLUMNS": columns, "IMAGES_PER_TASK": images}
-    constants["MIN_BAND_ROWS"] = rows + (max(heights) > min(heights))  # the last band of a part may lack a row
-    part_constants, parts = emit_parts(conv)
+    bands, _ = count_bands(conv, amx)
+    parts, plan = describe_parts(conv)
+    plan |= {
+        "use_amx": int(amx),
+        "bands": bands,
+        "tile_rows": rows,
+        "tile_columns": columns,
+        "images_per_task": MAX_IMAGES_PER_TASK if amx else max(1, min(MAX_IMAGES_PER_TASK, TASK_BYTES // padded_bytes)),
+        "min_band_rows": rows + (max(heights) > min(heights)),  # the last band of a part may lack a row
+    }
+    code = emit_program(conv, plan, "amx/conv_forward.c", STORE_VECTOR, RECTIFY, read_source("conv_forward.c"))
+    tile = None if amx else emit_conv_tile(conv, rows, columns)
+    return ConvolutionProgram(code, tile, conv.sizes, plan, parts)
+
+
+def emit_program(conv: ConvolutionSpec, plan: Mapping[str, int], amx_source: str, *sources: str) -> str:
+    """Return a program for convolutions of all sizes, with this plan."""
+    parts, _ = describe_parts(conv)
+    structures = {"Sizes": conv.sizes, "Part": parts[0], "Plan": plan}
+    can_use_amx = conv.dtype == "float32" and has_amx()
     return assemble_kernel(
         conv.dtype,
-        constants | part_constants | band_constants(conv, amx),
+        {},
+        *(f"typedef struct {{ int64_t {', '.join(names)}; }} {name};" for name, names in structures.items()),
+        read_source("conv_sizes.c"),
         read_source("pad_image.c"),
-        read_source("conv_parts.c"),
-        parts,
-        emit_conv_tile(conv, rows, columns),
-        *(read_amx_sources("amx/conv_forward.c") if amx else [read_source("amx/stub.c")]),
-        read_source("conv_forward.c"),
+        *(read_amx_sources(amx_source) if can_use_amx else [read_source("amx/stub.c")]),
+        *sources,
     )
 
 
-def emit_parts(conv: ConvolutionSpec) -> tuple[dict[str, int], str]:
-    """Return constants that depend on the parts of a convolution, and the table of the parts in C."""
+def describe_parts(conv: ConvolutionSpec) -> tuple[list[dict[str, int]], dict[str, int]]:
+    """Return the sizes of each part of a convolution, and the part of a plan that depends on them."""
     width = (conv.result_size or conv.output_size)[1]
-    rows, kernel_start, blocks_start, reach = [], 0, 0, 0
+    parts, kernel_start, blocks_start, reach = [], 0, 0, 0
     for part in conv.all_parts:
         run = conv.get_run(part.window)
         offset = (part.offset[0] * conv.row_width + part.offset[1]) * conv.channels
-        start = (part.output_start[0] * width + part.output_start[1]) * conv.filters
-        runs = 1 if conv.has_contiguous_rows else part.window[1]
-        places = (*part.output_size, start, offset)
-        rows.append((*places, *part.window, *part.first_tap, runs, run, kernel_start, blocks_start))
+        parts.append(
+            {
+                "rows": part.output_size[0],  # of places
+                "columns": part.output_size[1],
+                "output_start": (part.output_start[0] * width + part.output_start[1]) * conv.filters,
+                "offset": offset,  # of the first window in the padded images
+                "window_h": part.window[0],
+                "window_w": part.window[1],
+                "tap_y": part.first_tap[0],
+                "tap_x": part.first_tap[1],
+                "runs": 1 if conv.has_contiguous_rows else part.window[1],  # contiguous pieces of a row of the window
+                "run": run,  # elements of such a piece
+                "kernel_start": kernel_start,  # in the arranged kernel
+                "blocks_start": blocks_start,  # in the blocks of filters
+            }
+        )
         elements = part.window[0] * part.window[1] * conv.channels // conv.groups
         kernel_start += elements * conv.filters
         blocks_start += (elements + 1) * conv.padded_filters * conv.groups
         row_size = conv.padded_size[1] * conv.channels
         reach = max(reach, offset + (part.window[0] - 1) * conv.dilation[0] * row_size + round_up_to_tiles(run))
-    constants = {
-        "PARTS": len(rows),
-        "EXTENT_H": conv.extent[0],
-        "KERNEL_W": (conv.kernel_size or conv.window)[1],
-        "TAP_STEP_Y": conv.output_steps[0],
-        "TAP_STEP_X": conv.output_steps[1],
-        "KERNEL_SIZE": kernel_start,
-        "BLOCKS_SIZE": blocks_start,
-        "PART_ROWS": sum(part.window[0] for part in conv.all_parts),
-        "PART_TILES": sum(part.window[0] * -(-conv.get_run(part.window) // 32) for part in conv.all_parts),
-        "AMX_REACH": reach,
+    plan = {
+        "kernel_size": kernel_start,
+        "blocks_size": blocks_start,
+        "part_rows": sum(part.window[0] for part in conv.all_parts),
+        "part_tiles": sum(part.window[0] * -(-conv.get_run(part.window) // 32) for part in conv.all_parts),
+        "amx_reach": reach,
     }
-    table = ",\n".join("  {" + ", ".join(map(str, row)) + "}" for row in rows)
-    return constants, f"static const Part parts[PARTS] = {{\n{table}\n}};\n"
+    return parts, plan
 
 
 def emit_conv_tile(conv: ConvolutionSpec, rows: int, columns: int) -> str:
-    """Return the function ``conv_tile``: rows by columns of the output, for one block of filters."""
+    """Return the program of a tile: rows by columns of the output, for one block of filters."""
     w, (sy, sx), (dy, dx) = conv.row_width, conv.strides, conv.dilation
     (row, pixel), places = conv.output_strides, list(name_accumulators(rows, columns, conv.vectors))
     zeros = "\n".join(f"  vec {c} = {{0}};" for *_, c in places)
@@ -233,9 +296,9 @@ def emit_conv_tile(conv: ConvolutionSpec, rows: int, columns: int) -> str:
         for r, t, v, c in places
     )
     bias = "\n".join(f"  {c} = rectify({c} + b{v});" for _, _, v, c in places)
-    return f"""{STORE_VECTOR}{RECTIFY}
-static void conv_tile(const real *restrict s, const real *restrict q, real *restrict o, int64_t left, int64_t window_h,
-                      int64_t runs, int64_t run, int rectified) {{
+    tile = f"""
+void run(const real *restrict s, const real *restrict q, real *restrict o, int64_t left, int64_t window_h, int64_t runs,
+         int64_t run, int rectified) {{
 {zeros}
   for (int64_t y = 0; y < window_h; y++)
     for (int64_t x = 0; x < runs; x++) {{
@@ -252,6 +315,7 @@ static void conv_tile(const real *restrict s, const real *restrict q, real *rest
 {stores}
 }}
 """
+    return assemble_function(conv.dtype, STORE_VECTOR, RECTIFY, tile)
 
 
 def emit_gradient_tile(conv: ConvolutionSpec, rows: int, columns: int) -> str:
@@ -307,13 +371,28 @@ def round_up_to_tiles(size: int) -> int:
     return -(-size // 32) * 32
 
 
-def emit_conv_kernel_gradient(conv: ConvolutionSpec) -> str:
+def make_conv_kernel_gradient(conv: ConvolutionSpec) -> ConvolutionProgram:
     item = ITEM_SIZES[conv.dtype]
     sum_bytes = conv.window[0] * conv.window[1] * conv.channels * conv.padded_filters * item
-    shares = max(1, min(MAX_SHARES, MAX_SUM_BYTES // sum_bytes))
+    amx = uses_amx_kernel_gradient(conv)
+    bands, band_rows = count_bands(conv, amx)
+    plan = {
+        "use_amx": int(amx),
+        "bands": bands,
+        "band_rows": band_rows,
+        "cache_rows": max(
+            1, min(conv.output_size[0], GRADIENT_CACHE_BYTES // (conv.output_size[1] * conv.block * item))
+        ),
+        "shares": max(1, min(MAX_SHARES, MAX_SUM_BYTES // sum_bytes)),
+    }
+    code = emit_program(conv, plan, "amx/conv_kernel_gradient.c", read_source("conv_kernel_gradient.c"))
+    return ConvolutionProgram(code, None if amx else emit_gradient_tiles(conv), conv.sizes, plan)
+
+
+def emit_gradient_tiles(conv: ConvolutionSpec) -> str:
+    """Return the program of all tiles of the kernel's gradient, for one block of filters and some rows of an image."""
     across = split_evenly(conv.run, conv.max_tile)
     down = split_evenly(conv.window[0], max(1, conv.max_tile // max(size for _, size in across)))
-    cache_rows = max(1, min(conv.output_size[0], GRADIENT_CACHE_BYTES // (conv.output_size[1] * conv.block * item)))
     tiles = [
         emit_gradient_tile(conv, r, t) for r in sorted({r for _, r in down}) for t in sorted({t for _, t in across})
     ]
@@ -327,16 +406,8 @@ def emit_conv_kernel_gradient(conv: ConvolutionSpec) -> str:
         for offset, x in window_columns
         for at, t in across
     ]
-    head = "static void gradient_tiles(const real *s, const real *g, real *d, int64_t height) {"
-    amx = uses_amx_kernel_gradient(conv)
-    return assemble_kernel(
-        conv.dtype,
-        conv.constants | {"CACHE_ROWS": cache_rows, "SHARES": shares} | band_constants(conv, amx),
-        read_source("pad_image.c"),
-        "\n".join([*tiles, head, *calls, "}"]),
-        *(read_amx_sources("amx/conv_kernel_gradient.c") if amx else [read_source("amx/stub.c")]),
-        read_source("conv_kernel_gradient.c"),
-    )
+    head = "void run(const real *s, const real *g, real *d, int64_t height) {"
+    return assemble_function(conv.dtype, "\n".join([*tiles, head, *calls, "}"]))
 
 
 def uses_amx_kernel_gradient(conv: ConvolutionSpec) -> bool:
@@ -346,13 +417,13 @@ def uses_amx_kernel_gradient(conv: ConvolutionSpec) -> bool:
     return supports_amx(conv) and fits and waste <= MAX_AMX_WASTE
 
 
-def band_constants(conv: ConvolutionSpec, amx: bool) -> dict[str, int]:
+def count_bands(conv: ConvolutionSpec, amx: bool) -> Pair:
     """Return the number of bands into which AMX divides an image, and the output rows of each."""
     row_bytes = conv.padded_size[1] * conv.channels * SPLIT_ITEM_SIZE
     overlap = conv.padded_size[0] - conv.output_size[0]
     most = max(1, PLANE_BYTES // row_bytes - overlap) if amx else conv.output_size[0]
     rows = max(size for _, size in split_evenly(conv.output_size[0], most))
-    return {"BANDS": -(-conv.output_size[0] // rows), "BAND_ROWS": rows}
+    return -(-conv.output_size[0] // rows), rows
 
 
 def split_evenly(length: int, most: int) -> list[tuple[int, int]]:

@@ -4,17 +4,17 @@ enum { BUCKETS = 1024 };
 
 typedef struct Entry {
   uint64_t key;
-  XLA_FFI_Handler *handler;
+  void *function;
   struct Entry *next;
 } Entry;
 
 static _Atomic(Entry *) buckets[BUCKETS];
 
-/* Add a kernel; return whether memory ran out. Calls may run at the same time. */
-int add_kernel(uint64_t key, XLA_FFI_Handler *handler) {
+/* Add a kernel, or a function that kernels call; return whether memory ran out. Calls may run at the same time. */
+int add_kernel(uint64_t key, void *function) {
   Entry *entry = malloc(sizeof(Entry));
   if (!entry) return 1;
-  entry->key = key, entry->handler = handler, entry->next = atomic_load(&buckets[key % BUCKETS]);
+  entry->key = key, entry->function = function, entry->next = atomic_load(&buckets[key % BUCKETS]);
   while (!atomic_compare_exchange_weak(&buckets[key % BUCKETS], &entry->next, entry)) {}
   return 0;
 }
@@ -29,12 +29,16 @@ static int answer_metadata_query(XLA_FFI_CallFrame *frame) {
   return 1;
 }
 
+static void *find_loaded_function(uint64_t key) {
+  for (Entry *entry = atomic_load(&buckets[key % BUCKETS]); entry; entry = entry->next)
+    if (entry->key == key) return entry->function;
+  return 0;
+}
+
+const Services services = {count_pool_threads, run_in_parallel, find_loaded_function};
+
 XLA_FFI_Error *run(XLA_FFI_CallFrame *frame) {
   if (answer_metadata_query(frame)) return 0;
-  const uint64_t key = attribute(frame, 0);
-  for (Entry *entry = atomic_load(&buckets[key % BUCKETS]); entry; entry = entry->next)
-    if (entry->key == key) return entry->handler(frame);
-  XLA_FFI_Error_Create_Args args = {XLA_FFI_Error_Create_Args_STRUCT_SIZE, 0, "a pellucid kernel is not loaded",
-                                    XLA_FFI_Error_Code_FAILED_PRECONDITION};
-  return frame->api->XLA_FFI_Error_Create(&args);
+  XLA_FFI_Handler *kernel = find_loaded_function(attribute(frame, 0));
+  return kernel ? kernel(frame) : report_missing_kernel(frame);
 }

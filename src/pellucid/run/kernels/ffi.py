@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
@@ -14,7 +14,12 @@ from pellucid.run.backends import note_backends
 from pellucid.run.jax_runtime import jax
 from pellucid.run.kernels.batch_sharding import Combine, add_parts, shard_batch
 from pellucid.run.kernels.contractions import find_contraction
-from pellucid.run.kernels.convolution_programs import ConvolutionSpec, emit_conv_forward, emit_conv_kernel_gradient
+from pellucid.run.kernels.convolution_programs import (
+    ConvolutionProgram,
+    ConvolutionSpec,
+    make_conv_forward,
+    make_conv_kernel_gradient,
+)
 from pellucid.run.kernels.grouped_programs import emit_grouped_conv, emit_grouped_kernel_gradient
 from pellucid.run.kernels.grouped_shapes import GroupedSpec
 from pellucid.run.kernels.loading import TARGET, request_kernel
@@ -31,6 +36,8 @@ from pellucid.run.native.compiler import describe_compiler
 
 if TYPE_CHECKING:
     from jax import Array as JaxArray
+
+Code = TypeVar("Code", str, ConvolutionProgram)
 
 
 codes: ContextVar[list[str] | None] = ContextVar("codes", default=None)
@@ -49,9 +56,18 @@ def collect_codes() -> Iterator[list[str]]:
 
 
 @functools.cache
-def emit_code(emit: Callable[[Any], str], spec: Any) -> str:
+def emit_code(emit: Callable[[Any], Code], spec: Any) -> Code:
     """Return the code of the kernel for some sizes."""
     return emit(spec)
+
+
+def request_function(code: str | None) -> int:
+    """Start to compile a function that a kernel calls, and return its key; 0 if there is none."""
+    collected = codes.get()
+    if code is None or collected is None:
+        return 0 if code is None else request_kernel(code)
+    collected.append(code)
+    return 0
 
 
 def call_kernel(
@@ -98,7 +114,7 @@ def divide_call(
     operand_axes: Sequence[int | None],
     result_axis: int | Combine,
     aliases: dict[int, int] | None = None,
-    **attributes: int,
+    **attributes: int | Sequence[int],
 ) -> JaxArray:
     """Call a kernel with one result, whose shape depends on the operands; see `shard_batch` for several devices."""
 
@@ -115,15 +131,39 @@ def conv_forward(conv: ConvolutionSpec, *operands: JaxArray, transposed: bool = 
     ``transposed`` says whether the kernel is that of the convolution whose transpose ``conv`` describes.
     """
     size = (*(conv.result_size or conv.output_size), conv.filters)
-    code, axes = emit_code(emit_conv_forward, conv), [0, None, None][: len(operands)]
-    return divide_call(code, lambda x, *_: (x.shape[0], *size), operands, axes, 0, transposed=transposed)
+    program, axes = emit_code(make_conv_forward, conv), [0, None, None][: len(operands)]
+    return call_convolution(
+        program, lambda x, *_: (x.shape[0], *size), operands, axes, 0, {"transposed": int(transposed)}
+    )
 
 
 def conv_kernel_gradient(conv: ConvolutionSpec, x: JaxArray, g: JaxArray) -> JaxArray:
     """Return the gradient with respect to the kernel, given the gradient ``g`` of the output."""
     shape = (*conv.window, conv.channels // conv.groups, conv.filters)
-    code = emit_code(emit_conv_kernel_gradient, conv)
-    return divide_call(code, lambda *_: shape, (x, g), (0, 0), add_parts)
+    return call_convolution(emit_code(make_conv_kernel_gradient, conv), lambda *_: shape, (x, g), (0, 0), add_parts, {})
+
+
+def call_convolution(
+    program: ConvolutionProgram,
+    get_shape: Callable[..., tuple[int, ...]],
+    operands: Sequence[JaxArray],
+    operand_axes: Sequence[int | None],
+    result_axis: int | Combine,
+    attributes: dict[str, int],
+) -> JaxArray:
+    """Call a kernel with the sizes of a convolution; see `divide_call`."""
+    tile = request_function(program.tile)
+    return divide_call(
+        program.code,
+        get_shape,
+        operands,
+        operand_axes,
+        result_axis,
+        None,
+        tile=tile,
+        **program.attributes,
+        **attributes,
+    )
 
 
 def grouped_conv(conv: GroupedSpec, *operands: JaxArray) -> JaxArray:

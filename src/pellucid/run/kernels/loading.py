@@ -180,11 +180,11 @@ def prefetch_kernel(code: str) -> None:
 
 
 def load_kernel(code: str) -> None:
-    """Compile a kernel, and add it to those that the common handler finds."""
+    """Compile a kernel, or a function that kernels call, and add it to those that the common handler finds."""
     library = load_library(code, includes=(find_headers(),))
     dispatcher = load_dispatcher()
-    pool = ctypes.addressof(ctypes.c_char.in_dll(dispatcher, "pool"))
-    ctypes.c_void_p.in_dll(library, "pellucid_thread_pool").value = pool
+    services = ctypes.addressof(ctypes.c_char.in_dll(dispatcher, "services"))
+    ctypes.c_void_p.in_dll(library, "pellucid_services").value = services
     if dispatcher.add_kernel(make_key(code), ctypes.cast(library.run, ctypes.c_void_p)):
         raise NotNative("there is no memory for another kernel")
 

@@ -66,15 +66,24 @@ class WindowSpec:
 
 def assemble_kernel(dtype: str, constants: Mapping[str, int], *sources: str) -> str:
     """Return a whole program: the runtime, the types, the constants, and the sources. The last one defines ``run``."""
-    real = "float" if dtype == "float32" else "double"
     listed = ", ".join(f"{name} = {value}" for name, value in constants.items())
+    enumeration = [f"enum {{ {listed} }};\n"] if constants else []
+    return "\n".join([read_source("runtime.c"), define_types(dtype), *enumeration, *sources])
+
+
+def assemble_function(dtype: str, *sources: str) -> str:
+    """Return the program of a function ``run`` that kernels call. It needs no runtime, which takes long to compile."""
+    head = "#include <stdint.h>\n#include <string.h>\n\nconst void *pellucid_services; /* set as in kernels */\n"
+    return "\n".join([head, define_types(dtype), *sources])
+
+
+def define_types(dtype: str) -> str:
+    real = "float" if dtype == "float32" else "double"
     attributes = f"__attribute__((vector_size({get_vector_bytes()}), aligned({ITEM_SIZES[dtype]})))"
-    types = f"""typedef {real} real;
+    return f"""typedef {real} real;
 typedef {real} vec {attributes};
 typedef int{8 * ITEM_SIZES[dtype]}_t bits {attributes};
-enum {{ {listed} }};
 """
-    return "\n".join([read_source("runtime.c"), types, *sources])
 
 
 def read_source(name: str) -> str:

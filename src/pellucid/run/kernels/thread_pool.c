@@ -61,5 +61,3 @@ static int run_in_parallel(XLA_FFI_CallFrame *frame, void (*body)(void *, int64_
   release_job(job);
   return 0;
 }
-
-const ThreadPool pool = {count_pool_threads, run_in_parallel};
