@@ -47,14 +47,16 @@ static inline __attribute__((always_inline)) void add_squares(const Call *call, 
   }
 
 /* Adds sums and squared deviations from the mean of more rows to those of `count` rows. */
-static void merge_moments(double *sum, double *square, double count, const double *more_sum, const double *more_square,
-                          double more, int64_t width) {
-  const double weight = count * more / (count + more), per_row = count > 0 ? 1 / count : 0, per_new_row = 1 / more;
-  for (int64_t c = 0; c < width; c++) {
+static __attribute__((noinline)) void merge_moments(double *restrict sum, double *restrict square, double count,
+                                                    const double *restrict more_sum, const double *restrict more_square,
+                                                    double more, int64_t width) {
+  const double weight = count * more / (count + more), per_row = 1 / count, per_new_row = 1 / more;
+  for (int64_t c = 0; c < width && count > 0; c++) {
     const double change = more_sum[c] * per_new_row - sum[c] * per_row;
-    square[c] += more_square[c] + (count > 0 ? change * change * weight : 0);
+    square[c] += more_square[c] + change * change * weight;
     sum[c] += more_sum[c];
   }
+  for (int64_t c = 0; c < width && count == 0; c++) square[c] += more_square[c], sum[c] += more_sum[c];
 }
 
 static void add_block(const Call *call, int64_t row, int64_t rows, int64_t first, int64_t width, double *totals,
