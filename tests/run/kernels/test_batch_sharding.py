@@ -129,9 +129,18 @@ def train_members(requested: list[str], **placement: Any) -> dict[str, Any]:
     return {"found": found}
 
 
+def add_up_elements(requested: list[str], **placement: Any) -> dict[str, Any]:
+    """Add up the elements of a loss."""
+    z = pel.tensor4("z", shape=("n", 32, 32, 1))
+    f = pel.function([z], pel.softplus(z).mean(), mode="xla", **placement)
+    requested.clear()
+    found = f(np.random.default_rng(0).normal(size=(8, 32, 32, 1)).astype("float32"))
+    return {"loss": float(found), "kernels": find_families(requested)}
+
+
 def train_on_four(thoroughly: int) -> dict[str, Any]:
     requested = collect_kernels(pytest.MonkeyPatch())
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = {"elements": [add_up_elements(requested), add_up_elements(requested, devices=4)]}
     for batch in (EVEN, UNEVEN) if thoroughly else (EVEN,):
         found[f"{batch} one"] = train(requested, batch)
         found[f"{batch} four"] = train(requested, batch, devices=4)
@@ -185,6 +194,12 @@ def check_devices(one: dict[str, Any], found: dict[str, Any]) -> None:
 def test_devices_divide_kernels(on_four: dict[str, Any]) -> None:
     check_devices(on_four[f"{EVEN} one"], on_four[f"{EVEN} four"])
     assert on_four[f"{EVEN} four"]["collectives"]["all-gather"] == 0
+
+
+def test_devices_add_up_the_elements_of_a_loss(on_four: dict[str, Any]) -> None:
+    one, four = on_four["elements"]
+    assert one["kernels"] == four["kernels"] == ["reduction"]
+    assert four["loss"] == pytest.approx(one["loss"], rel=1e-6)
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ import pytest
 
 import pellucid as pel
 from pellucid import nn
+from pellucid.graph.op import OPS
 from pellucid.run.kernels import elementwise_terms, ffi, reduction_lowerings, reduction_programs
 from pellucid.run.native.compiler import find_compiler
 
@@ -238,3 +239,48 @@ def test_a_network_trains_as_without_kernels(kernels, monkeypatch):
     monkeypatch.setenv("PELLUCID_KERNELS", "0")
     np.testing.assert_allclose(found, train(), rtol=1e-5)
     assert len(kernels) == count
+
+
+def compute_loss(mode, shape, dtype="float32", reduce=pel.mean, transform=pel.softplus, **options):
+    """Return the loss of logits, its elements added up in a given way, and the gradient."""
+    rng = np.random.default_rng(0)
+    z, y = (pel.tensor(name, shape=("n", *shape[1:]), dtype=dtype) for name in "zy")
+    elements = transform(z) - z * y
+    results = [reduce(elements, **options), pel.grad(elements.mean(), z)]
+    arrays = rng.normal(size=shape).astype(dtype), rng.integers(0, 2, shape).astype(dtype)
+    return pel.function([z, y], results, mode=mode)(*arrays)
+
+
+@pytest.mark.parametrize("reduce", [pel.sum, pel.mean])
+@pytest.mark.parametrize(
+    ("shape", "dtype"), [((5, 32, 32, 1), "float32"), ((4096, 1), "float64"), ((6000,), "float32")]
+)
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_elements_of_a_loss_are_added_up(kernels, reduce, shape, dtype, keepdims):
+    options = {"dtype": dtype, "reduce": reduce, "keepdims": keepdims}
+    by_kernel = compute_loss("xla", shape, **options)
+    assert len(kernels) == (len(shape) > 1)  # the last axis of the vector is long
+    for f, e in zip(by_kernel, compute_loss("numpy", shape, **options), strict=True):
+        np.testing.assert_allclose(f, e, rtol=1e-5 if dtype == "float32" else 1e-12)
+        assert f.shape == e.shape
+
+
+@pytest.mark.parametrize(
+    ("shape", "options"),
+    [
+        ((64, 32, 1), {}),  # few elements
+        ((300, 16), {}),  # a long last axis
+        ((4097, 1), {}),  # no columns of equal length
+        ((4096, 1), {"transform": pel.square}),
+        ((64, 64, 1), {"axis": (1, 2)}),
+    ],
+)
+def test_xla_adds_up_other_elements(kernels, monkeypatch, shape, options):
+    monkeypatch.setattr(reduction_lowerings, "MIN_CHANNELS", 8)
+    found, expected = (compute_loss(mode, shape, **options) for mode in ("xla", "numpy"))
+    np.testing.assert_allclose(found[0], expected[0], rtol=1e-5)
+    assert not kernels
+
+
+def test_cheap_ops_are_elementwise_ops():
+    assert all(OPS[name].elementwise for name in reduction_lowerings.CHEAP_OPS)

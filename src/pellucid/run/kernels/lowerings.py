@@ -167,9 +167,12 @@ LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
         for name in RECOMPUTED
     }
     | {
-        name: with_fallback(try_in_turn(row_fusion.compute, reduction_lowerings.reduce_rows))
-        for name in ("sum", "mean", "var")
+        name: with_fallback(
+            try_in_turn(row_fusion.compute, reduction_lowerings.reduce_rows, reduction_lowerings.reduce_all)
+        )
+        for name in ("sum", "mean")
     }
+    | {"var": with_fallback(try_in_turn(row_fusion.compute, reduction_lowerings.reduce_rows))}
     | {f.__name__: with_fallback(lower_operands(f)) for f in OPERAND_LOWERINGS}
     | {"conv": with_fallback(rectifier_fusion.conv), "scan_loop": with_fallback(recurrent_lowerings.scan_loop)}
     | {"matmul": with_fallback(try_in_turn(narrow_products.matmul, matmul_dispatch.matmul))}

@@ -19,7 +19,7 @@ from pellucid.graph.expr import Constant, Expr
 from pellucid.graph.traversal import topological
 from pellucid.run.jax_runtime import jax
 from pellucid.run.kernels import ffi
-from pellucid.run.kernels.batch_sharding import add_parts, divides_evenly, merge_moments
+from pellucid.run.kernels.batch_sharding import add_parts, divides_evenly, is_sharded, merge_moments
 from pellucid.run.kernels.elementwise_code import emit_expressions
 from pellucid.run.kernels.elementwise_terms import (
     TermBuilder,
@@ -37,6 +37,17 @@ if TYPE_CHECKING:
 MIN_REDUCED_ELEMENTS, MIN_CHANNELS = 2**16, 8
 """XLA reduces smaller arrays, and those with fewer columns, which would not fill vector registers."""
 
+MIN_SUMMED_ELEMENTS, MAX_SHORT_AXIS, MAX_COLUMNS = 2**12, 15, 2**8
+"""XLA adds up fewer elements, and those of arrays with a longer last axis; and how many columns a kernel adds up."""
+
+CHEAP_OPS = (
+    *("abs", "cast", "ceil", "clip", "floor", "negative", "relu", "rint", "sign", "sqrt", "square"),
+    *("add", "subtract", "multiply", "true_divide", "maximum", "minimum", "scale_gradient", "stop_gradient"),
+    *("equal", "not_equal", "less", "less_equal", "greater", "greater_equal"),
+    *("where", "logical_and", "logical_or", "logical_not"),
+)
+"""Elementwise ops that take less time than to store their result."""
+
 MAX_ARRAYS, MAX_TERMS = 4, 8
 """Maximum number of arrays that one kernel reads, and of sums that it computes. More would not stay in registers."""
 
@@ -50,6 +61,49 @@ def reduce_rows(node: Expr, context: LoweringContext) -> JaxArray | None:
     """Return a reduction over all axes but the last, in a graph with normalizations; None to leave it to XLA."""
     fusion = get_fusion(context)
     return fusion.reduce(node) if fusion.has_normalizations and is_column_reduction(node) else None
+
+
+def reduce_all(node: Expr, context: LoweringContext) -> JaxArray | None:
+    """Return a sum or mean of all elements, such as those of a loss; None to leave it to XLA.
+
+    XLA computes the elements in the loop of the sum, along the last axis. If this axis is short, its vectors are nearly
+    empty: a binary cross-entropy of 65,536 pixels took 3.4 ms, and 0.2 ms if a kernel adds them up.
+    """
+    (operand,) = node.inputs
+    x = context.values[operand]
+    if len(node.settings["axis"]) < x.ndim or not x.ndim or x.shape[-1] > MAX_SHORT_AXIS or node.dtype != x.dtype:
+        return None
+    # Each device adds up the elements of whole samples.
+    columns = math.gcd(x.size // max(x.shape[0], 1) if is_sharded() else x.size, MAX_COLUMNS)
+    if (
+        x.size < MIN_SUMMED_ELEMENTS
+        or columns < MIN_CHANNELS
+        or not divides_evenly(x.shape[0])
+        or not is_costly(operand)
+    ):
+        return None
+    dtype, code = str(x.dtype), emit_expressions([operand], [operand], str(x.dtype))
+    if dtype not in ITEM_SIZES or code is None:
+        return None
+    program = ffi.emit_code(emit_column_reduction, ReductionSpec(dtype, ("full",), code, 1, moments=False))
+    rows = x.reshape(x.shape[0] if is_sharded() else 1, -1, columns)
+    total = ffi.divide_call(program, lambda *_: (1, columns), [rows], [0], add_parts).sum()
+    result: JaxArray = total / x.size if cast(Any, node.op).name == "mean" else total
+    return result.reshape((1,) * x.ndim) if node.settings["keepdims"] else result
+
+
+def is_costly(e: Expr) -> bool:
+    """Whether an elementwise expression takes longer to compute than to store."""
+    stack, visited = [e], {e}
+    while stack:
+        node = stack.pop()
+        if not is_elementwise(node):
+            continue
+        if cast(Any, node.op).name not in CHEAP_OPS:
+            return True
+        stack.extend(i for i in node.inputs if i not in visited)
+        visited.update(node.inputs)
+    return False
 
 
 def recompute(node: Expr, context: LoweringContext) -> JaxArray | None:
