@@ -17,7 +17,7 @@ import numpy as np
 from pellucid.graph.composite import check_settings, prepend_namespace_parameter
 from pellucid.graph.errors import DtypeError, GradientError, ShapeError, UseError
 from pellucid.graph.expr import Expr, as_expr, to_hashable
-from pellucid.graph.op import Function, Op, Template, get_output
+from pellucid.graph.op import OPS, Function, Op, Template, get_output
 from pellucid.graph.op_decorator import OpFunction, make_op_function
 from pellucid.graph.operators import call_op
 from pellucid.graph.precedence import ATOM
@@ -42,7 +42,7 @@ def from_jax(
     function : function
         From JAX arrays to JAX arrays. It runs with JAX's 64-bit types enabled.
     name : str, optional
-        Name of the op; by default that of the function.
+        Name of the op; by default that of the function. It ends with ``_jax`` if pellucid has an op of this name.
     tex, text : str or function, optional
         How it is printed, as in `op`. The default text is ``name(a, b)``.
 
@@ -78,7 +78,11 @@ def from_jax(
     if not callable(function):
         raise UseError(f"from_jax: expected a JAX function. Received: {function!r}")
     op_name = name or str(getattr(function, "__name__", ""))
-    return accept_trees(JaxFunction(function, op_name if op_name.isidentifier() else "from_jax"), tex, text)
+    if not op_name.isidentifier():
+        op_name = "from_jax"
+    elif op_name in OPS:  # kernels and exporters recognize ops by their names
+        op_name += "_jax"
+    return accept_trees(JaxFunction(function, op_name), tex, text)
 
 
 def accept_trees(of_arrays: JaxFunction, tex: Template | None, text: Template | None) -> OpFunction[Any]:
