@@ -55,7 +55,9 @@ def test_arguments_with_a_default_are_settings() -> None:
     assert str(softmax(x, axis=0)) == "softmax_jax(x, axis=0)"
     assert softmax(x, axis=-1) is softmax(x)
     assert str(softmax(x, 0)) == "softmax_jax(x, axis=0)"
-    with pytest.raises(PellucidError, match=r"softmax_jax: axis is a setting and must be a plain value. Received: axis=x"):
+    with pytest.raises(
+        PellucidError, match=r"softmax_jax: axis is a setting and must be a plain value. Received: axis=x"
+    ):
         softmax(x, axis=x)
     with pytest.raises(TypeError, match=r"softmax_jax takes no argument named 'axes'. Use axis instead"):
         softmax(x, axes=0)
