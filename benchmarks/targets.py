@@ -166,8 +166,8 @@ LARGE_PROGRAMS = ("resnet", "unet", "separable")
 
 COMPILING = (
     "XLA and the C compiler use both cores; tried: one program for the convolutions of all sizes, which took away a "
-    "quarter of the time, one kernel for all parts of gradients with strides and for all updates, no intrinsics header, "
-    "kernels compiled while JAX is imported; fewer optimizations of GCC make steps slower"
+    "quarter of the time, one kernel for all parts of gradients with strides and for all updates, no intrinsics "
+    "header, kernels compiled while JAX is imported; fewer optimizations of GCC make steps slower"
 )
 IMPORTING = "importing JAX takes a quarter, tracing and lowering a third; tried: no second trace for the C backend"
 IN_PAGES = (
