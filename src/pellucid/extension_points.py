@@ -71,6 +71,7 @@ op_text: Extension[[Any, Sequence[Any], Mapping[str, Any], int, Mapping[Any, str
 )
 expression_value: Extension[[Any, Mapping[Any, Any] | None, Mode], Any] = Extension("the value of an expression")
 gathered_value: Extension[[Any], Any] = Extension("the value of a variable that is divided over processes")
+size_expression: Extension[..., Any] = Extension("the value of a size as an expression")
 expression_copy: Extension[[Any, dict[int, Any]], Any] = Extension("the copy of an expression")
 expression_reduction: Extension[[Any], Any] = Extension("the parts of an expression that pickle stores")
 expression_latex: Extension[[Any], str] = Extension("the LaTeX of an expression")

@@ -275,7 +275,7 @@ def test_latex_and_text(name: str) -> None:
             assert "{0:" not in tex
             line = text(result)
             assert line.count("(") == line.count(")")
-            assert "x0" in line or case.op.name in ("random_uniform", "random_normal")
+            assert "x0" in line or case.op.name in ("random_uniform", "random_normal", "shape_template")
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -35,6 +35,7 @@ NOT_GENERATED = {
     **dict.fromkeys(RULE_FORMS.split(), "SciPy does not compute it; tests/graph/stability compares it with mpmath"),
     "grad_barrier": "is removed before a gradient is returned",
     "fold_in": "NumPy does not compute these states; see test_random.py",
+    "shape_template": "only its shape is used; see test_symbolic_sizes.py",
     "dropout": "NumPy does not draw these numbers; see test_random.py",
     "batch_normalization": "needs shared variables; see tests/nn/test_batch_normalization.py",
 }

@@ -164,9 +164,7 @@ def test_invalid_arguments_raise_errors() -> None:
         pel.diff(x, n=-1)
     with pytest.raises(ShapeError, match=r"recurrence: expected equal shapes. Received: x"):
         pel.recurrence(x, pel.vector("b"))
-    with pytest.raises(
-        ShapeError, match=r"full: expected known sizes. Received: shape=\(n, 3\). .* use full_like, zeros_like"
-    ):
+    with pytest.raises(ShapeError, match=r"Received: shape=\(n, 3\). .* use full_like, zeros_like"):
         pel.zeros(("n", 3))
     with pytest.raises(TypeError, match=r"arange: expected numbers, .* Received: x.sum\(\), whose value is known only"):
         pel.arange(x.sum())

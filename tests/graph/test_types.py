@@ -193,10 +193,19 @@ def test_shapes_with_a_named_dimension(build: Any, shape: Any, by_numpy: Any) ->
     assert value.shape == tuple(2 if d == "n" else d for d in shape)
 
 
-def test_unknown_sizes() -> None:
+def test_computed_sizes() -> None:
     x = Input("x", ("n", 3))
-    for made in (x[1:], pel.concatenate([x, x]), pel.pad(x, 1), x.reshape((-1,))):
-        assert isinstance(made.shape[0], Unknown)
+    made = [x[1:], pel.concatenate([x, x]), pel.pad(x, 1), x.reshape((-1,))]
+    assert [e.shape[0] for e in made] == ["n - 1", "2*n", "n + 2", "3*n"]
+
+
+def test_formulas_that_may_be_equal_are_compatible() -> None:
+    x = Input("x", ("n", 3))
+    halves = pel.repeat(x[::2], 2, axis=0)
+    assert halves.shape == ("2*((n + 1)//2)", 3)
+    assert (x + halves).shape == ("n", 3)
+    with pytest.raises(ShapeError, match=r"shapes \(n, 3\) and \(n - 1, 3\) do not broadcast"):
+        x + x[1:]
 
 
 def test_one_hot_of_more_classes_than_the_dtype_of_the_indices_holds() -> None:

@@ -17,6 +17,7 @@ from pellucid.extension_points import (
     expression_reduction,
     expression_text,
     expression_value,
+    size_expression,
 )
 from pellucid.graph.array_conversion import as_array, cast_to_dtype, read_storage
 from pellucid.graph.errors import DtypeError, ShapeError, UseError, brief
@@ -24,13 +25,17 @@ from pellucid.graph.operators import MAX_TEXT, ArrayMethods, call_op
 from pellucid.graph.source_location import Location, get_current_location, later_locations, record_location
 from pellucid.graph.types import (
     Dim,
+    NamedDim,
     Shape,
     Type,
+    Unknown,
     as_dtype,
     as_shape,
     common_dtype,
     format_shape,
+    get_origins,
     is_float,
+    is_formula,
     unify_shapes,
 )
 
@@ -191,8 +196,8 @@ class Expr(ArrayMethods):
             return self.shape[0]
         raise UseError(
             f"The length of {brief(self)}, of shape {format_shape(self.shape)}, is not known until it runs. Declare "
-            "it, as in shape=(3,); write x.mean() for x.sum() / len(x), and pel.size(x, 0) for len(x); go through the "
-            "elements with pel.map or pel.scan"
+            "it, as in shape=(3,); write x.shape[0] for len(x) in formulas; go through the elements with pel.map or "
+            "pel.scan"
         ).with_operands([self])
 
     def __iter__(self) -> Iterator[Expr]:
@@ -226,7 +231,10 @@ class Input(Expr):
                 f"Expected the name of an input first, as in pel.vector('x'). Received: {name!r}. "
                 "Values are made by pel.constant(value), and variables by pel.shared(value, name)"
             )
-        set_leaf_attributes(self, Type(as_shape(shape), as_dtype(dtype)), name)
+        # Names that were taken from another input are sizes of this one, too.
+        dims = tuple(NamedDim(d) if type(d) is NamedDim and not is_formula(d) else d for d in as_shape(shape))
+        set_leaf_attributes(self, Type(dims, as_dtype(dtype)), name)
+        set_origins(self)
 
 
 class Constant(Expr):
@@ -403,9 +411,18 @@ def _build(
     made._base = base
     made._origin = get_current_location()
     made.__class__ = Expr
+    if len(types) == 1 and Unknown in map(type, types[0].shape):
+        set_origins(made)
     for new in _recordings:
         new.add(made)
     return made
+
+
+def set_origins(e: Expr) -> None:
+    """Remember in the names of an expression's sizes which axes have them, unless they are those of another one."""
+    for axis, dim in enumerate(e.types[0].shape):
+        if isinstance(dim, NamedDim) and not get_origins(dim) and not is_formula(dim):
+            dim.origins = {str(dim): (weakref.ref(e), axis)}
 
 
 def has_labels(inputs: tuple[Expr, ...], settings: Settings) -> bool:
@@ -539,19 +556,21 @@ def constant(value: Any, dtype: Any = None) -> Constant:
 
 
 def as_expr(value: Any, dtype: Any = None) -> Expr:
-    """Return an expression unchanged, and any other value as a `constant`."""
-    return value if isinstance(value, Expr) else constant(value, dtype)
+    """Return an expression unchanged, the size of an axis as its value, and any other value as a `constant`."""
+    if isinstance(value, Expr):
+        return value
+    return size_expression(value, dtype) if isinstance(value, NamedDim) else constant(value, dtype)
 
 
 def promote_operands(operands: Sequence[Any], to_float: bool = False) -> list[Expr]:
-    """Cast operands to NumPy's common dtype. Python numbers take the dtype of the other operands."""
+    """Cast operands to NumPy's common dtype. Python numbers and sizes take the dtype of the other operands."""
     if all(isinstance(o, Expr) for o in operands):
         # The fast path of rewriting, where all operands have one dtype already.
         dtypes = [o.types[0].dtype for o in operands]
         if all(d == dtypes[0] for d in dtypes) and (not to_float or is_float(dtypes[0])):
             return list(operands)
     strong = [as_expr(o) for o in operands if not _is_weak(o)]
-    weak = [o for o in operands if _is_weak(o)]
+    weak = [0 if isinstance(o, NamedDim) else o for o in operands if _is_weak(o)]
     dtype = common_dtype([e.dtype for e in strong], weak)
     if to_float and not is_float(dtype):
         dtype = as_dtype(None)
@@ -565,7 +584,7 @@ def promote_operands(operands: Sequence[Any], to_float: bool = False) -> list[Ex
 
 
 def _is_weak(value: Any) -> bool:
-    return isinstance(value, (bool, int, float)) and not isinstance(value, np.generic)
+    return isinstance(value, (bool, int, float, NamedDim)) and not isinstance(value, np.generic)
 
 
 def is_compatible_shape(actual: Shape, declared: Shape) -> bool:

@@ -76,6 +76,9 @@ ReleaseRule = Callable[..., Expr | Sequence[Expr]]
 UpdateRule = Callable[..., Sequence[tuple[Expr, Expr]]]
 """``updates(*inputs, **settings)``: pairs of a variable and its new value."""
 
+SymbolicRule = Callable[..., Expr | None]
+"""``symbolic(*inputs, **settings)``: the expression for settings with sizes of other expressions; None for others."""
+
 CostRule = Callable[..., float]
 """``cost(node, size)``: the number of arithmetic operations."""
 
@@ -121,6 +124,7 @@ class Op:
     inference: InferenceRule | None = None
     release: ReleaseRule | None = None
     updates: UpdateRule | None = None
+    symbolic: SymbolicRule | None = None
     narrow: Callable[[Expr, Collection[int]], PrunedOp] | None = None
     widen: Callable[[Expr], PrunedOp] | None = None
     behind: str = ""
@@ -216,7 +220,11 @@ class Op:
                 ).with_operands([condition])
         if len(self.accepts) < len(KIND_NAMES) and any(get_kind(e.dtype) not in self.accepts for e in tail):
             raise DtypeError(self.explain_wrong_kind(rest)).with_operands(tail)
-        node = self.make_promoted((*head, *tail), {**self.defaults, **settings})
+        settings = {**self.defaults, **settings}
+        found = self.symbolic(*head, *tail, **settings) if self.symbolic is not None else None
+        if found is not None:
+            return found
+        node = self.make_promoted((*head, *tail), settings)
         return node if len(node.types) == 1 else [get_output(node, i) for i in range(len(node.types))]
 
     def explain_wrong_kind(self, operands: Sequence[Operand]) -> str:

@@ -23,6 +23,7 @@ from pellucid.graph.op import (
     PrunedOp,
     ReleaseRule,
     SettingsRule,
+    SymbolicRule,
     Template,
     TypeRule,
     UpdateRule,
@@ -60,6 +61,7 @@ def op(
     inference: InferenceRule | None = None,
     release: ReleaseRule | None = None,
     updates: UpdateRule | None = None,
+    symbolic: SymbolicRule | None = None,
     narrow: Callable[[Expr, Collection[int]], PrunedOp] | None = None,
     widen: Callable[[Expr], PrunedOp] | None = None,
     behind: str = "",
@@ -132,6 +134,9 @@ def op(
     updates : function, optional
         ``updates(*inputs, **settings)`` returns pairs of an input and its new value, for variables that training
         updates without gradients, such as running means; see `pellucid.collect_updates`.
+    symbolic : function, optional
+        ``symbolic(*inputs, **settings)`` returns the expression if a setting has sizes of other expressions that this
+        op cannot take, otherwise None.
     behind : str
         For internal ops, the public function that builds it or whose gradient contains it.
     cost : number or function
@@ -189,6 +194,7 @@ def op(
             inference=inference,
             release=release,
             updates=updates,
+            symbolic=symbolic,
             narrow=narrow,
             widen=widen,
             behind=behind,

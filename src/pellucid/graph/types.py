@@ -1,55 +1,276 @@
 r"""Dimensions, shapes and dtypes of expressions.
 
-A dimension is an integer or a name. Equal names mean equal sizes. Different names, or a name and an integer, mean
-different sizes, and an expression that needs them equal raises an error when it is built. A dimension without a name is
-`Unknown`: it is compatible with every dimension when the graph is built, and checked when the program runs.
+A dimension is an integer, a name, or a formula of names such as ``n//2 + 1``. Equal names and formulas mean equal
+sizes. Different ones, or a name and an integer, mean different sizes, and an expression that needs them equal raises an
+error when it is built. A dimension without a name is `Unknown`: it is compatible with every dimension when the graph is
+built, and checked when the program runs.
 """
 
 from __future__ import annotations
 
+import functools
 import itertools
-from collections.abc import Iterable, Sequence
+import math
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pellucid.extension_points import size_expression
 from pellucid.graph.config import config
 from pellucid.graph.errors import DtypeError, ShapeError, UseError, near_miss
+from pellucid.graph.size_formulas import (
+    SizeFormula,
+    choose_largest,
+    choose_smallest,
+    is_nonnegative,
+    make_constant_formula,
+    parse_formula,
+)
 from pellucid.graph.validation import is_integer
 
 Dim = int | str
 Shape = tuple[Dim, ...]
 DType = np.dtype[Any]
 
+SizeOperation = Callable[[SizeFormula, SizeFormula], SizeFormula]
+
+MAX_INFERRED_TEXT = 60
+"""Longer formulas that are inferred from operands are unknown sizes, so that their length is bounded."""
+
 _counter = itertools.count(1)
 
 
 class NamedDim(str):
-    """Name of a size that is known when a program runs. It equals the string, and refuses to be used as a number."""
+    """Name of a size that is known when a program runs, or a formula of such names, such as ``n//2 + 1``.
 
-    __slots__ = ()
+    It equals the string. Arithmetic with integers and other sizes gives a formula, or an integer if the names cancel
+    out; with other numbers and expressions, it gives an expression.
+
+    Attributes
+    ----------
+    origins : dict from str to (weak reference to Expr, int)
+        Axes that have the sizes of the names.
+    """
+
+    __slots__ = ("origins",)
+
+    origins: Mapping[str, tuple[Callable[[], Any], int]]
 
     def refuse_number(self, *_: object) -> Any:
         """Raise an error that says how to compute with an unknown size."""
         size = "?" if isinstance(self, Unknown) else repr(str(self))
         raise UseError(
-            f"The size {size} of a shape is not known until the program runs, so Python cannot compute with it. Use "
-            "pel.size(x, 0) for the length of an axis in a formula, x.mean() for x.sum() / n, and pel.map or pel.scan "
-            "to go through the elements; or declare the size, as in shape=(3,)"
+            f"The size {size} of a shape is not known until the program runs, so Python cannot use its value. Formulas "
+            "of sizes work, as in x.reshape(x.shape[0] // 2, 2) and x.sum() / x.shape[0]; pel.map and pel.scan go "
+            "through the elements; or declare the size, as in shape=(3,)"
         )
 
-    def __add__(self, other: Any) -> Any:
-        return str(self) + other if isinstance(other, str) else self.refuse_number()
+    def combine(self, compute: SizeOperation, other: Any, *, reflected: bool = False) -> Any:
+        """Return a formula of two sizes, or an expression if the other operand is no integer."""
+        if getattr(type(other), "is_symbolic", False):
+            return NotImplemented
+        if is_integer(other) or isinstance(other, NamedDim):
+            operands = (other, self) if reflected else (self, other)
+            return combine_dims(compute, *operands)
+        if isinstance(other, str):
+            return NotImplemented
+        return self.compute_as_expression(compute, other, reflected=reflected)
 
-    if not TYPE_CHECKING:  # a type checker refuses them too
+    def compute_as_expression(self, compute: Callable[[Any, Any], Any], other: Any, *, reflected: bool = False) -> Any:
+        value = size_expression(self)
+        return compute(other, value) if reflected else compute(value, other)
+
+    def maximum(self, other: Dim) -> Dim:
+        """Return the larger of two sizes."""
+        return combine_dims(choose_largest, self, check_size(other))
+
+    def minimum(self, other: Dim) -> Dim:
+        """Return the smaller of two sizes."""
+        return combine_dims(choose_smallest, self, check_size(other))
+
+    def __add__(self, other: Any) -> Any:
+        is_text = isinstance(other, str) and not isinstance(other, NamedDim)
+        return str(self) + other if is_text else self.combine(operator.add, other)
+
+    if not TYPE_CHECKING:  # a type checker sees the methods of str
+
+        def __radd__(self, other):
+            return self.combine(operator.add, other, reflected=True)
+
+        def __sub__(self, other):
+            return self.combine(operator.sub, other)
+
+        def __rsub__(self, other):
+            return self.combine(operator.sub, other, reflected=True)
+
+        def __mul__(self, other):
+            return self.combine(operator.mul, other)
+
+        def __rmul__(self, other):
+            return self.combine(operator.mul, other, reflected=True)
+
+        def __floordiv__(self, other):
+            return self.combine(operator.floordiv, other)
+
+        def __rfloordiv__(self, other):
+            return self.combine(operator.floordiv, other, reflected=True)
+
+        def __mod__(self, other):
+            return self.combine(operator.mod, other)
+
+        def __rmod__(self, other):
+            return self.combine(operator.mod, other, reflected=True)
+
+        def __truediv__(self, other):
+            return self.compute_as_expression(operator.truediv, other)
+
+        def __rtruediv__(self, other):
+            return self.compute_as_expression(operator.truediv, other, reflected=True)
+
+        def __pow__(self, other):
+            if is_integer(other) and other >= 0:
+                return math.prod([self] * int(other))
+            return self.compute_as_expression(operator.pow, other)
+
+        def __rpow__(self, other):
+            return self.compute_as_expression(operator.pow, other, reflected=True)
+
+        def __neg__(self):
+            return self.combine(operator.mul, -1)
+
+        def __pos__(self):
+            return self
+
         __index__ = __int__ = __float__ = refuse_number
-        __radd__ = __mul__ = __rmul__ = __sub__ = __rsub__ = __pow__ = __rpow__ = refuse_number
-        __truediv__ = __rtruediv__ = __floordiv__ = __rfloordiv__ = refuse_number
+
+        def __lt__(self, other):
+            return str.__lt__(self, other) if isinstance(other, str) else self.refuse_number()
+
+        def __le__(self, other):
+            return str.__le__(self, other) if isinstance(other, str) else self.refuse_number()
+
+        def __gt__(self, other):
+            return str.__gt__(self, other) if isinstance(other, str) else self.refuse_number()
+
+        def __ge__(self, other):
+            return str.__ge__(self, other) if isinstance(other, str) else self.refuse_number()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (NamedDim, (str(self),))
+
+
+def check_size(value: Any) -> Dim:
+    """Return an integer or a size unchanged."""
+    if is_integer(value):
+        return int(value)
+    if isinstance(value, NamedDim):
+        return value
+    raise UseError(f"Expected an integer or a size of a shape. Received: {value!r}")
+
+
+def parse_dim(text: str) -> SizeFormula | None:
+    """Return the formula of a dimension; None if it is a name that cannot be part of a formula, such as ``"1"``."""
+    formula = parse_formula(str(text))
+    return None if formula is None or formula.constant is not None else formula
+
+
+def as_formula(dim: Dim) -> SizeFormula:
+    """Return the formula of a dimension."""
+    if isinstance(dim, int):
+        return make_constant_formula(dim)
+    formula = parse_dim(dim)
+    if formula is None:
+        raise ShapeError(
+            f"The size {str(dim)!r} has a name that cannot be part of a formula. Declare a name of letters, digits and "
+            "underscores, as in shape=('n',)"
+        )
+    return formula
+
+
+def as_dim(formula: SizeFormula, origins: Mapping[str, Any], *, unknown: bool = False) -> Dim:
+    """Return the dimension of a formula, an integer if it has no names."""
+    if formula.constant is not None:
+        return formula.constant
+    dim = str.__new__(Unknown if unknown else NamedDim, str(formula))
+    dim.origins = {name: origins[name] for name in dict.fromkeys(formula.list_names()) if name in origins}
+    return dim
+
+
+def combine_dims(compute: SizeOperation, *dims: Dim) -> Dim:
+    """Return a formula of dimensions."""
+    origins: dict[str, Any] = {}
+    for dim in dims:
+        origins = {**get_origins(dim), **origins}
+    formula = combine_formulas(compute, *(d if isinstance(d, int) else str(d) for d in dims))
+    unknown = any(name.startswith("?") for name in formula.list_names())
+    return as_dim(formula, origins, unknown=unknown)
+
+
+@functools.lru_cache(4096)
+def combine_formulas(compute: SizeOperation, *dims: Dim) -> SizeFormula:
+    return compute(*map(as_formula, dims))
+
+
+def multiply_sizes(*dims: Dim) -> Dim:
+    """Return the product of dimensions."""
+    return functools.reduce(functools.partial(combine_dims, operator.mul), [1, *dims])
+
+
+def compute_dim(compute: Callable[[], Dim], *operands: Dim) -> Dim:
+    """Return a dimension that is computed from those of operands.
+
+    It is unknown if one of them is, if the formula is long, or if a name cannot be part of a formula.
+    """
+    if Unknown in map(type, operands):
+        return Unknown()
+    try:
+        dim = compute()
+    except ShapeError:
+        return Unknown()
+    return Unknown() if isinstance(dim, str) and len(dim) > MAX_INFERRED_TEXT else dim
+
+
+def add_dims(*dims: Dim) -> Dim:
+    return compute_dim(lambda: functools.reduce(functools.partial(combine_dims, operator.add), dims), *dims)
+
+
+def multiply_dims(*dims: Dim) -> Dim:
+    return compute_dim(lambda: multiply_sizes(*dims), *dims)
+
+
+def divide_dim(dim: Dim, divisor: Dim) -> Dim:
+    """Return a quotient, rounded down."""
+    return compute_dim(lambda: combine_dims(operator.floordiv, dim, divisor), dim, divisor)
+
+
+def differs_always(a: Dim, b: Dim) -> bool:
+    """Whether two dimensions differ for all values of the names in them."""
+    try:
+        left, right = as_formula(a), as_formula(b)
+    except ShapeError:  # a name that is no formula
+        return True
+    one = make_constant_formula(1)
+    return is_nonnegative(left - right - one) or is_nonnegative(right - left - one)
+
+
+def get_origins(dim: Dim) -> Mapping[str, tuple[Callable[[], Any], int]]:
+    """Return the axes that have the sizes of the names in a dimension, as far as they are known."""
+    origins: Mapping[str, tuple[Callable[[], Any], int]] = getattr(dim, "origins", {})
+    return origins
+
+
+def is_formula(dim: Dim) -> bool:
+    """Whether a dimension is a formula, and not an integer or a name."""
+    return (
+        isinstance(dim, str) and not dim.isidentifier() and not isinstance(dim, Unknown) and parse_dim(dim) is not None
+    )
 
 
 class Unknown(NamedDim):
-    """Dimension of unknown size. Each one is distinct, and compatible with every other dimension."""
+    """Dimension of unknown size, or a formula of some. It is compatible with every other dimension."""
 
     __slots__ = ()
 
@@ -102,7 +323,7 @@ def as_shape(shape: Sequence[Dim | None] | Dim) -> Shape:
         if dim is None:
             result.append(Unknown())
         elif isinstance(dim, str) and dim:
-            result.append(dim if isinstance(dim, Unknown) else NamedDim(dim))
+            result.append(dim if isinstance(dim, NamedDim) else make_named_dim(dim))
         elif isinstance(dim, (int, np.integer)) and not isinstance(dim, bool) and dim >= 0:
             result.append(int(dim))
         else:
@@ -112,17 +333,31 @@ def as_shape(shape: Sequence[Dim | None] | Dim) -> Shape:
     return tuple(result)
 
 
+def make_named_dim(text: str) -> Dim:
+    """Return the dimension of a text; a formula gets its normal form."""
+    formula = None if text.isidentifier() else parse_dim(text)
+    return NamedDim(text) if formula is None else as_dim(formula, {})
+
+
 def unify(a: Dim, b: Dim) -> Dim | None:
     """Return the more specific of two compatible dimensions, or None if they are incompatible.
+
+    Formulas are incompatible if they differ for all values of their names.
 
     Examples
     --------
     >>> unify("n", "n"), unify(Unknown(), 3), unify("n", 3)
     ('n', 3, None)
+    >>> unify("2*(n//2)", "n"), unify("n - 1", "n")
+    ('n', None)
     """
     if a == b or isinstance(b, Unknown):
         return a
-    return b if isinstance(a, Unknown) else None
+    if isinstance(a, Unknown):
+        return b
+    if not (is_formula(a) or is_formula(b)) or differs_always(a, b):
+        return None
+    return b if is_formula(a) else a
 
 
 def unify_shapes(*shapes: Shape) -> Shape | None:

@@ -11,7 +11,7 @@ from pellucid.graph.array_conversion import cast_to_dtype
 from pellucid.graph.errors import InputError, ShapeError, near_miss
 from pellucid.graph.expr import Input
 from pellucid.graph.foreign_names import FOREIGN_ARGUMENTS
-from pellucid.graph.types import format_shape
+from pellucid.graph.types import as_formula, format_shape, is_formula
 from pellucid.run.buffers import Buffer
 from pellucid.typing import Array, ArrayLike
 
@@ -89,7 +89,22 @@ def convert_arguments(inputs: Sequence[Input], values: Sequence[Any], lead: int 
         )
         check_shape(declared, array.shape, lead, sizes)
         result.append(array)
+    check_formulas(sizes)
     return result
+
+
+def check_formulas(sizes: Mapping[str, tuple[int, Input]]) -> None:
+    """Check that sizes that were declared as formulas, such as ``2*n``, have the values of the formulas."""
+    values = {name: size for name, (size, _) in sizes.items()}
+    for dim, (size, declared) in sizes.items():
+        if not is_formula(dim):
+            continue
+        formula = as_formula(dim)
+        if all(name in values for name in formula.list_names()) and formula.evaluate(values) != size:
+            known = ", ".join(f"{name} = {values[name]}" for name in dict.fromkeys(formula.list_names()))
+            raise ShapeError(
+                f"Expected size {dim!r} = {formula.evaluate(values)} in {declared}, because {known}. Received: {size}"
+            ).with_operands([declared])
 
 
 def check_shape(declared: Input, shape: tuple[int, ...], lead: int, sizes: dict[str, tuple[int, Input]]) -> None:

@@ -14,7 +14,7 @@ from pellucid.graph.op import OUTPUT
 from pellucid.graph.printing import format_duration, text
 from pellucid.graph.subgraph import Subgraph
 from pellucid.graph.traversal import topological
-from pellucid.graph.types import Dim, Shape, Unknown
+from pellucid.graph.types import Dim, Shape, Unknown, as_formula, is_formula
 from pellucid.show.input_values import collect_outputs
 from pellucid.show.memory_traffic import VIEW_OPS, MemoryTraffic, count_memory_traffic
 from pellucid.show.roofline import Machine, Work, this_machine
@@ -363,15 +363,17 @@ def resolve_size(dim: Dim, e: Expr, sizes: Mapping[str, int]) -> int:
         raise ShapeError(
             f"The cost of {e} depends on an unnamed size. Name it when you create its inputs: shape=('n', ...)"
         )
-    if dim not in sizes:
-        raise ShapeError(f"The cost of {e} depends on the size {dim}. Pass it: sizes={{{dim!r}: 128}}")
-    return sizes[dim]
+    names = [dim] if dim in sizes or not is_formula(dim) else list(as_formula(dim).list_names())
+    missing = next((name for name in names if name not in sizes), None)
+    if missing is not None:
+        raise ShapeError(f"The cost of {e} depends on the size {missing}. Pass it: sizes={{{missing!r}: 128}}")
+    return sizes[dim] if dim in sizes else as_formula(dim).evaluate(sizes)
 
 
 def check_size_names(sizes: Mapping[str, int], outputs: Sequence[Expr]) -> None:
     """Check that each name is a dimension of an expression."""
     dims: list[Dim] = [d for e in topological(outputs) for t in e.types for d in t.shape]
-    names = {str(d) for d in dims if is_name(d)}
+    names = {name for d in dims if is_name(d) for name in (as_formula(d).list_names() if is_formula(d) else [str(d)])}
     for name in sizes:
         if name not in names:
             raise ShapeError(f"No dimension is named {name!r}.{near_miss(name, names)} Received: sizes={dict(sizes)}")

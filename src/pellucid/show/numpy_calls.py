@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
 
 from pellucid.graph.expr import Expr
 from pellucid.show.literals import make_attribute, make_number, make_tuple, make_variable
@@ -18,6 +19,36 @@ def write_reshape(node: Expr, operands: list[ast.expr]) -> ast.expr | None:
     return ast.Call(make_attribute("np", "reshape"), [operands[0], sizes], [])
 
 
+def write_template(node: Expr, operands: list[ast.expr]) -> ast.expr | None:
+    """Write an array of a shape that is computed from the sizes of others."""
+    assert node.op is not None
+    if node.op.name != "shape_template":
+        return None
+    lengths = {
+        f"d{k}": write_length(x, axis) for k, (x, axis) in enumerate(zip(operands, node.settings["axes"], strict=True))
+    }
+    sizes = [make_number(d) if isinstance(d, int) else write_formula(d, lengths) for d in node.settings["shape"]]
+    return ast.Call(make_attribute("np", "zeros"), [make_tuple(sizes), make_variable("bool")], [])
+
+
+def write_formula(text: str, lengths: Mapping[str, ast.expr]) -> ast.expr:
+    """Write a formula of sizes with the lengths of axes in the place of names."""
+
+    class Replace(ast.NodeTransformer):
+        def visit_Name(self, name: ast.Name) -> ast.expr:
+            return lengths.get(name.id, name)
+
+    tree: ast.expr = Replace().visit(ast.parse(text, mode="eval").body)
+    return tree
+
+
+def write_length(array: ast.expr, axis: int) -> ast.expr:
+    """Write the length of an axis."""
+    if axis:
+        return ast.Subscript(ast.Attribute(array, "shape", ast.Load()), ast.Constant(axis), ast.Load())
+    return ast.Call(make_variable("len"), [array], [])
+
+
 def write_size(node: Expr, operands: list[ast.expr]) -> ast.expr | None:
     """Write the size of one axis."""
     assert node.op is not None
@@ -25,9 +56,7 @@ def write_size(node: Expr, operands: list[ast.expr]) -> ast.expr | None:
     if node.op.name != "size" or len(axes) != 1:
         return None
     [axis], [array] = axes, operands
-    size: ast.expr = ast.Subscript(ast.Attribute(array, "shape", ast.Load()), ast.Constant(axis), ast.Load())
-    size = size if axis else ast.Call(make_variable("len"), [array], [])
-    return ast.Call(make_attribute("np", node.dtype.name), [size], [])
+    return ast.Call(make_attribute("np", node.dtype.name), [write_length(array, axis)], [])
 
 
 def write_one_hot(node: Expr, operands: list[ast.expr]) -> ast.expr | None:

@@ -34,7 +34,14 @@ from pellucid.show.literals import (
     make_tuple,
     make_variable,
 )
-from pellucid.show.numpy_calls import CallSimplifier, unwrap_axis, write_one_hot, write_reshape, write_size
+from pellucid.show.numpy_calls import (
+    CallSimplifier,
+    unwrap_axis,
+    write_one_hot,
+    write_reshape,
+    write_size,
+    write_template,
+)
 from pellucid.show.op_source_extraction import (
     SourceExtractor,
     get_global_names,
@@ -188,6 +195,7 @@ class NumpyWriter:
             write_operator(node, operands)
             or write_reshape(node, operands)
             or write_size(node, operands)
+            or write_template(node, operands)
             or write_one_hot(node, operands)
             or self.write_window_call(node, op, operands)
             or self.inline(node, op, operands)
@@ -358,7 +366,7 @@ def get_bodies(node: Expr) -> list[Subgraph]:
 def get_definition_names(op: Op) -> frozenset[str]:
     """Return the names that the function of an op and the functions called by it have in a script."""
     extractor = SourceExtractor()
-    if op is OUTPUT:  # written as an index
+    if op is OUTPUT or op.name == "shape_template":  # written as an index, and as np.zeros
         return frozenset()
     if op.name in WINDOW_WRITERS:  # with a number for each further set of settings
         extractor.parts |= dict.fromkeys([op.name, *(f"{op.name}_{number}" for number in range(2, MAX_VARIANTS))], "")

@@ -58,6 +58,7 @@ from pellucid.graph.ops import (
     split,
     statistics,
     stirling_remainders,
+    symbolic_sizes,
     train_eval,
     triangular,
     trigonometry,

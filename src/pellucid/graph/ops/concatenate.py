@@ -14,7 +14,7 @@ from pellucid.graph.op_decorator import alias, op, register_function
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.reshape import draw_tensor, expand_dims, ravel
 from pellucid.graph.range_rules import elements_of
-from pellucid.graph.types import Type, Unknown, format_shape, normalize_axis, unify
+from pellucid.graph.types import Type, add_dims, format_shape, normalize_axis, unify
 
 
 def infer_concatenated(axis: int, parts: Sequence[Expr]) -> Type:
@@ -29,10 +29,8 @@ def infer_concatenated(axis: int, parts: Sequence[Expr]) -> Type:
                 raise ShapeError(
                     f"concatenate: shapes {shapes} differ in axis {a}. All axes except axis {axis} must be equal"
                 )
-    sizes = [p.shape[axis] for p in parts]
-    known = [size for size in sizes if isinstance(size, int)]
     if len(parts) > 1:
-        shape[axis] = sum(known) if len(known) == len(sizes) else Unknown()
+        shape[axis] = add_dims(*(p.shape[axis] for p in parts))
     return Type(tuple(shape), parts[0].dtype)
 
 

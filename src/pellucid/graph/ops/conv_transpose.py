@@ -23,7 +23,7 @@ from pellucid.graph.ops.sliding_windows import (
     parse_explicit_padding,
 )
 from pellucid.graph.precedence import MULTIPLY
-from pellucid.graph.types import Dim, Type, Unknown, unify
+from pellucid.graph.types import Dim, Type, add_dims, multiply_dims, unify
 from pellucid.graph.validation import is_integer
 
 if TYPE_CHECKING:
@@ -102,10 +102,8 @@ def _infer_type(
                 f"conv_transpose of {x} with {kernel}: padding={p} crops more than the {size + sum(p)} elements "
                 "along the axis"
             )
-        spatial.append(size if isinstance(n, int) else n if s == 1 == size else Unknown())
-    channels = kernel.shape[-2]
-    out = channels if groups == 1 else channels * groups if isinstance(channels, int) else Unknown()
-    return Type((x.shape[0], *spatial, out), x.dtype)
+        spatial.append(size if isinstance(n, int) else add_dims(multiply_dims(add_dims(n, -1), s), size))
+    return Type((x.shape[0], *spatial, multiply_dims(kernel.shape[-2], groups)), x.dtype)
 
 
 def _examples(rng: np.random.Generator) -> list[Example]:

@@ -14,8 +14,9 @@ from pellucid.graph.op import PrintedOperand, TemplatePiece
 from pellucid.graph.op_decorator import op, register_function
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.index_spec import check_integer_indices
+from pellucid.graph.ops.symbolic_sizes import has_known_axes, make_template
 from pellucid.graph.range_rules import fixed
-from pellucid.graph.types import DType, Type, as_dtype, as_shape, format_shape
+from pellucid.graph.types import Dim, DType, Type, as_dtype, as_shape, format_shape
 from pellucid.graph.validation import check_integer
 
 if TYPE_CHECKING:
@@ -23,13 +24,13 @@ if TYPE_CHECKING:
 
 
 @register_function
-def full(shape: int | Sequence[int], fill_value: Operand, dtype: DTypeLike | None = None) -> Expr:
+def full(shape: Dim | Sequence[Dim], fill_value: Operand, dtype: DTypeLike | None = None) -> Expr:
     r"""Array of a given shape filled with one value, :math:`y_i = c`.
 
     Parameters
     ----------
     shape : int or tuple of int
-        Shape.
+        Shape. Sizes of other expressions and formulas of them are allowed, such as ``(x.shape[0] // 2, 3)``.
     fill_value : Expr, array or number
         Fill value; broadcasts to the shape.
     dtype : dtype, optional
@@ -43,33 +44,35 @@ def full(shape: int | Sequence[int], fill_value: Operand, dtype: DTypeLike | Non
     Raises
     ------
     ShapeError
-        If a dimension is a name, whose size is unknown.
+        If a dimension is a name that is not the size of an expression.
 
     Examples
     --------
     >>> pel.full((2, 3), 7.0).shape
     (2, 3)
     """
-    sizes = as_shape(shape)
-    if any(isinstance(d, str) for d in sizes):
-        raise ShapeError(
-            f"full: expected known sizes. Received: shape={format_shape(sizes)}. For the shape of another expression "
-            "use full_like, zeros_like or ones_like"
-        )
     value = as_expr(fill_value) if isinstance(fill_value, Expr) else constant(fill_value, dtype)
     if dtype is not None and value.dtype != as_dtype(dtype):
         value = call_op("cast", value, dtype=dtype)
+    sizes = as_shape(shape)
+    if has_known_axes(sizes):
+        return call_op("broadcast_like", value, make_template(sizes))
+    if any(isinstance(d, str) for d in sizes):
+        raise ShapeError(
+            f"full: expected integers, and sizes of expressions such as x.shape[0]. Received: "
+            f"shape={format_shape(sizes)}. For the shape of another expression use full_like, zeros_like or ones_like"
+        )
     return call_op("broadcast_to", value, sizes)
 
 
 @register_function
-def zeros(shape: int | Sequence[int], dtype: DTypeLike | None = None) -> Expr:
+def zeros(shape: Dim | Sequence[Dim], dtype: DTypeLike | None = None) -> Expr:
     r"""Array of zeros, :math:`y_i = 0`.
 
     Parameters
     ----------
     shape : int or tuple of int
-        Shape.
+        Shape. Sizes of other expressions and formulas of them are allowed, such as ``(x.shape[0] // 2, 3)``.
     dtype : dtype, optional
         Defaults to `config.floatx`.
 
@@ -82,12 +85,15 @@ def zeros(shape: int | Sequence[int], dtype: DTypeLike | None = None) -> Expr:
     --------
     >>> pel.zeros(3).shape
     (3,)
+    >>> x = pel.vector("x", shape=("n",))
+    >>> pel.zeros((x.shape[0] // 2 + 1, 3)).shape
+    ('n//2 + 1', 3)
     """
     return full(shape, 0, dtype)
 
 
 @register_function
-def ones(shape: int | Sequence[int], dtype: DTypeLike | None = None) -> Expr:
+def ones(shape: Dim | Sequence[Dim], dtype: DTypeLike | None = None) -> Expr:
     r"""Array of ones, :math:`y_i = 1`. The parameters are those of `zeros`.
 
     Parameters
@@ -177,9 +183,9 @@ def make_constant(create: Callable[..., Any], *arguments: Any, dtype: Any = None
     for argument in (*arguments, *settings.values()):
         if isinstance(argument, (Expr, str)):
             raise UseError(
-                f"{create.__name__}: expected numbers, because they determine the shape of the result. Received: "
-                f"{argument}, whose value is known only when the program runs. For the indices along an axis of an "
-                "expression use arange_like"
+                f"{create.__name__}: expected numbers, or sizes of expressions such as x.shape[0], because they "
+                f"determine the shape of the result. Received: {argument}, whose value is known only when the program "
+                "runs"
             )
     try:
         values = create(*arguments, **settings)
@@ -192,13 +198,13 @@ def make_constant(create: Callable[..., Any], *arguments: Any, dtype: Any = None
 
 
 @register_function
-def eye(n: int, m: int | None = None, k: int = 0, dtype: DTypeLike | None = None) -> Expr:
+def eye(n: Dim, m: Dim | None = None, k: int = 0, dtype: DTypeLike | None = None) -> Expr:
     r"""Matrix with ones on a diagonal and zeros elsewhere; by default the identity matrix, :math:`I_n`.
 
     Parameters
     ----------
     n, m : int
-        Number of rows and columns (by default ``m = n``).
+        Number of rows and columns (by default ``m = n``). They may be sizes of expressions, such as ``x.shape[0]``.
     k : int
         Diagonal: 0 is the main diagonal, positive values are above it, negative values below it.
     dtype : dtype, optional
@@ -214,11 +220,25 @@ def eye(n: int, m: int | None = None, k: int = 0, dtype: DTypeLike | None = None
     >>> pel.eye(2)
     [[1, 0], [0, 1]]
     """
-    return make_constant(np.eye, n, n if m is None else m, k, dtype=dtype)
+    m = n if m is None else m
+    if has_known_axes((n, m)):
+        is_diagonal = call_op("equal", shift(count_from_zero(n), k), count_from_zero(m))
+        return call_op("cast", is_diagonal, dtype=as_dtype(dtype))
+    return make_constant(np.eye, n, m, k, dtype=dtype)
+
+
+def shift(rows: Expr, k: int) -> Expr:
+    """Return the numbers of the columns of a diagonal, as a column."""
+    return rows[:, None] + k if k else rows[:, None]
+
+
+def count_from_zero(length: Dim) -> Expr:
+    """Return the integers from 0 to a length, which may be the size of an expression."""
+    return call_op("arange", length)
 
 
 @register_function
-def identity(n: int, dtype: DTypeLike | None = None) -> Expr:
+def identity(n: Dim, dtype: DTypeLike | None = None) -> Expr:
     r"""Identity matrix, :math:`I_n`.
 
     Parameters
@@ -237,7 +257,7 @@ def identity(n: int, dtype: DTypeLike | None = None) -> Expr:
 
 
 @register_function
-def tri(n: int, m: int | None = None, k: int = 0, dtype: DTypeLike | None = None) -> Expr:
+def tri(n: Dim, m: Dim | None = None, k: int = 0, dtype: DTypeLike | None = None) -> Expr:
     r"""Matrix with ones on and below a diagonal, :math:`y_{ij} = 1` for :math:`j \le i + k`, and zeros above it.
 
     Parameters
@@ -256,7 +276,11 @@ def tri(n: int, m: int | None = None, k: int = 0, dtype: DTypeLike | None = None
     >>> pel.tri(2)
     [[1, 0], [1, 1]]
     """
-    return make_constant(np.tri, n, n if m is None else m, k, dtype=dtype)
+    m = n if m is None else m
+    if has_known_axes((n, m)):
+        is_below = call_op("less_equal", count_from_zero(m), shift(count_from_zero(n), k))
+        return call_op("cast", is_below, dtype=as_dtype(dtype))
+    return make_constant(np.tri, n, m, k, dtype=dtype)
 
 
 def _infer_one_hot(indices: Expr, num_classes: int, dtype: DType) -> Type:

@@ -42,20 +42,35 @@ def split_subscripts(subscripts: str) -> tuple[list[str], str]:
     return inputs.split(","), output
 
 
-def infer_index_sizes(subscripts: str, shapes: Sequence[Sequence[Any]]) -> dict[str, Dim]:
+def infer_index_sizes(subscripts: str, shapes: Sequence[Sequence[Dim]]) -> dict[str, Dim]:
     """Return the size of each index; raise an error if two operands disagree."""
     sizes: dict[str, Dim] = {}
     for indices, shape in zip(split_subscripts(subscripts)[0], shapes, strict=True):
         for index, size in zip(indices, shape, strict=True):
             both = unify(sizes.get(index, size), size)
             if both is None:
-                received = " and ".join(format_shape(tuple(s)) for s in shapes)
-                raise ShapeError(
-                    f"einsum: index {index} of {subscripts!r} is {sizes[index]} in one operand and {size} in another. "
-                    f"Received: shapes {received}"
-                )
+                raise make_size_error(subscripts, shapes, index, sizes[index], size)
             sizes[index] = both
     return sizes
+
+
+def check_index_sizes(subscripts: str, shapes: Sequence[Sequence[int]]) -> None:
+    """Raise an error if two operands have other sizes for one index."""
+    sizes: dict[str, int] = {}
+    for indices, shape in zip(split_subscripts(subscripts)[0], shapes, strict=True):
+        for index, size in zip(indices, shape, strict=True):
+            if sizes.setdefault(index, size) != size:
+                raise make_size_error(subscripts, shapes, index, sizes[index], size)
+
+
+def make_size_error(
+    subscripts: str, shapes: Sequence[Sequence[Any]], index: str, first: Any, second: Any
+) -> ShapeError:
+    received = " and ".join(format_shape(tuple(s)) for s in shapes)
+    return ShapeError(
+        f"einsum: index {index} of {subscripts!r} is {first} in one operand and {second} in another. Received: shapes "
+        f"{received}"
+    )
 
 
 def infer_einsum(*operands: Expr, subscripts: str) -> Type:
@@ -126,7 +141,7 @@ def sum_of_products(xp: ArrayNamespace, *operands: NamespaceArray, subscripts: s
     >>> pel.sum_of_products(pel.matrix("A"), pel.matrix("B"), subscripts="ij,jk->ik")
     einsum('ij,jk->ik', A, B)
     """
-    infer_index_sizes(subscripts, [x.shape for x in operands])
+    check_index_sizes(subscripts, [x.shape for x in operands])
     return xp.einsum(subscripts, *operands, optimize=True)
 
 

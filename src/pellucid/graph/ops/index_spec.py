@@ -13,7 +13,8 @@ from pellucid.graph.errors import DtypeError, ShapeError, brief
 from pellucid.graph.expr import Constant, Expr, IndexKey, Operand, OpSettings, as_expr
 from pellucid.graph.op import PrintedOperand, TemplatePiece
 from pellucid.graph.ops.formatters import format_operand
-from pellucid.graph.types import Dim, Shape, ShapeMismatch, Type, Unknown, broadcast, format_shape
+from pellucid.graph.slice_sizes import infer_slice_length
+from pellucid.graph.types import Dim, Shape, ShapeMismatch, Type, broadcast, format_shape
 
 if TYPE_CHECKING:
     from pellucid.typing import Array
@@ -62,7 +63,7 @@ def parse_index(x: Expr, index: IndexKey | Index) -> Any:
         return index, [], False
     given = list(index) if isinstance(index, tuple) and not isinstance(index, Slice) else [index]
     parts = [_normalize_part(x, part) for part in given]
-    used = sum(_count_axes(part) for part in parts)
+    used = sum(count_axes(part) for part in parts)
     if used > x.ndim:
         axes = f"{x.ndim} {'axis' if x.ndim == 1 else 'axes'}"
         raise ShapeError(f"{x} has {axes}. Received: indices for {used} axes").with_operands([x])
@@ -84,7 +85,7 @@ def parse_index(x: Expr, index: IndexKey | Index) -> Any:
             part_arrays = []
         result += [ARRAY] * len(part_arrays) or [part]
         arrays += part_arrays
-        axis += _count_axes(part)
+        axis += count_axes(part)
     return tuple(result), arrays, is_separated
 
 
@@ -104,7 +105,7 @@ def _separates(parts: Sequence[object], position: int) -> bool:
     return adjacent and indexed[0] < position < indexed[-1] and indexed[0] > 0 and not only_integers
 
 
-def _count_axes(part: object) -> int:
+def count_axes(part: object) -> int:
     if isinstance(part, np.ndarray) and part.dtype == bool:
         return part.ndim
     return int(part is not None and part is not Ellipsis)
@@ -236,7 +237,9 @@ def infer_indexed(x: Expr, index: Index, arrays: Any = ()) -> Type:
         if part == FULL_SLICE:
             shape.append(dim)
         elif isinstance(part, Slice):
-            shape.append(len(range(*slice(*part).indices(dim))) if isinstance(dim, int) else Unknown())
+            shape.append(
+                len(range(*slice(*part).indices(dim))) if isinstance(dim, int) else infer_slice_length(dim, *part)
+            )
         elif isinstance(part, int):
             _check_bounds(x, part, part, axis)
         axis += 1

@@ -18,9 +18,11 @@ from pellucid.graph.ops.index_spec import (
     ARRAY,
     FULL_SLICE,
     Index,
+    Slice,
     as_indices,
     check_integer_bounds,
     check_integer_indices,
+    count_axes,
     format_index,
     infer_indexed,
     is_constant,
@@ -30,10 +32,11 @@ from pellucid.graph.ops.index_spec import (
     to_jax_index,
     to_numpy_index,
 )
+from pellucid.graph.ops.symbolic_sizes import take_slice
 from pellucid.graph.pattern import Pattern
 from pellucid.graph.precedence import ATOM
 from pellucid.graph.range_rules import elements_of
-from pellucid.graph.types import Type, broadcast_dim, normalize_axis
+from pellucid.graph.types import NamedDim, Type, broadcast_dim, normalize_axis
 
 if TYPE_CHECKING:
     from pellucid.typing import Array
@@ -175,7 +178,8 @@ def gather(
 def getitem(x: Operand | Pattern, index: IndexKey) -> Expr:
     r"""Index an array with integers, slices, ``None``, ``...``, integer arrays and constant masks: ``x[index]``.
 
-    The result is that of NumPy. A mask must be constant, because it determines the size of the result.
+    The result is that of NumPy. A mask must be constant, because it determines the size of the result. Bounds of slices
+    may be sizes of expressions and formulas of them, such as ``x[: x.shape[0] // 2]``.
 
     Parameters
     ----------
@@ -191,7 +195,9 @@ def getitem(x: Operand | Pattern, index: IndexKey) -> Expr:
     """
     if isinstance(x, Pattern):
         return slice_(x, index)
-    e = as_expr(x)
+    e, index = take_symbolic_slices(as_expr(x), index)
+    if isinstance(index, tuple) and not index:
+        return e
     parts, arrays, is_separated = parse_index(e, index)
     found = index_array(e, parts, arrays)
     if not is_separated:
@@ -199,6 +205,28 @@ def getitem(x: Operand | Pattern, index: IndexKey) -> Expr:
     count = found.ndim - sum(not (part is ARRAY or isinstance(part, int)) for part in parts)
     start = parts.index(next(part for part in parts if part is ARRAY or isinstance(part, int)))
     return call_op("moveaxis", found, tuple(range(start, start + count)), tuple(range(count)))
+
+
+def take_symbolic_slices(x: Expr, index: IndexKey) -> tuple[Expr, Any]:
+    """Take the slices of an index whose bounds are sizes of expressions; return the result and the other parts."""
+    parts: list[Any] = list(index) if isinstance(index, tuple) and not isinstance(index, Slice) else [index]
+    if not any(isinstance(v, NamedDim) for part in parts for v in list_bounds(part)):
+        return x, index
+    parts = [as_expr(part) if isinstance(part, NamedDim) else part for part in parts]
+    covered = sum(count_axes(part) for part in parts)
+    axis = 0
+    for position, part in enumerate(parts):
+        if any(isinstance(v, NamedDim) for v in list_bounds(part)):
+            x = take_slice(x, axis, part.start, part.stop, part.step)
+            parts[position] = slice(None)
+        axis += x.ndim - covered if part is Ellipsis else count_axes(part)
+    is_done = all(isinstance(part, slice) and part == slice(None) for part in parts)
+    return x, () if is_done else tuple(parts)
+
+
+def list_bounds(part: Any) -> Sequence[Any]:
+    """Return what determines one part of an index."""
+    return (part.start, part.stop, part.step) if isinstance(part, slice) else (part,)
 
 
 OUT_OF_BOUNDS_MODES = ("raise", "clip", "wrap")

@@ -14,7 +14,7 @@ from pellucid.graph.operators import call_op
 from pellucid.graph.ops.formatters import format_operand
 from pellucid.graph.ops.reshape import infer_new_shape, ravel, sum_broadcast_axes
 from pellucid.graph.precedence import ATOM, MULTIPLY
-from pellucid.graph.types import Dim, Shape, ShapeMismatch, Type, Unknown, broadcast, normalize_axis, unify
+from pellucid.graph.types import Dim, Shape, ShapeMismatch, Type, broadcast, multiply_dims, normalize_axis, unify
 
 
 def _outer_grad(g: Expr, z: Expr, x: Expr, y: Expr) -> tuple[Expr, Expr]:
@@ -60,8 +60,7 @@ def _align_shapes(x: Shape, y: Shape) -> tuple[Shape, Shape]:
 def _infer_kron(x: Expr, y: Expr) -> Type:
     shape: list[Dim] = []
     for m, n in zip(*_align_shapes(x.shape, y.shape), strict=True):
-        product = m * n if isinstance(m, int) and isinstance(n, int) else Unknown()
-        shape.append(n if m == 1 else m if n == 1 else product)
+        shape.append(multiply_dims(m, n))
     return Type(tuple(shape), x.dtype)
 
 

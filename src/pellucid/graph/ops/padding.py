@@ -16,7 +16,7 @@ from pellucid.graph.op_decorator import op
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.formatters import format_operand
 from pellucid.graph.ops.sliding_windows import Pairs
-from pellucid.graph.types import Dim, Type, Unknown
+from pellucid.graph.types import Dim, Type, add_dims
 
 if TYPE_CHECKING:
     from pellucid.typing import Array, PadWidth
@@ -81,7 +81,7 @@ def _infer_pad(x: Expr, pad_width: Widths, mode: str, constant_values: float | P
 def _add_widths(dim: Dim, widths: tuple[int, int], sign: int) -> Dim:
     if widths == (0, 0):
         return dim
-    return dim + sign * (widths[0] + widths[1]) if isinstance(dim, int) else Unknown()
+    return add_dims(dim, sign * (widths[0] + widths[1]))
 
 
 def _abbreviate_widths(widths: Any) -> Any:

@@ -26,7 +26,7 @@ from pellucid.graph.ops.sliding_windows import (
 )
 from pellucid.graph.ops.window_formatters import chosen_operands_tex, chosen_operands_text
 from pellucid.graph.range_rules import elements_or_zero
-from pellucid.graph.types import Dim, Type, Unknown, normalize_axes
+from pellucid.graph.types import Type, multiply_dims, normalize_axes
 
 if TYPE_CHECKING:
     from pellucid.typing import Padding, Sizes
@@ -49,9 +49,7 @@ def _infer_type(
         infer_window_count(n, k, s, p, d, "extract_patches", x)
         for n, k, s, p, d in zip(x.shape[1:-1], size, strides, padding, dilation, strict=True)
     ]
-    channels = x.shape[-1]
-    patch: Dim = channels * math.prod(size) if isinstance(channels, int) else Unknown()
-    return Type((x.shape[0], *spatial, patch), x.dtype)
+    return Type((x.shape[0], *spatial, multiply_dims(x.shape[-1], math.prod(size))), x.dtype)
 
 
 def _draw_examples(rng: np.random.Generator) -> list[Example]:

@@ -9,25 +9,36 @@ import numpy as np
 
 from pellucid.graph.array_namespace import ArrayNamespace, NamespaceArray
 from pellucid.graph.errors import OptionError, ShapeError
-from pellucid.graph.expr import Expr, Operand, as_expr, promote_operands
+from pellucid.graph.expr import Expr, Operand, OpSettings, as_expr, promote_operands
+from pellucid.graph.op import PrintedOperand, TemplatePiece
 from pellucid.graph.op_decorator import op, register_function
 from pellucid.graph.operators import call_op, call_op_with_results
 from pellucid.graph.ops.creation import make_constant
 from pellucid.graph.ops.formatters import format_operand
-from pellucid.graph.types import Type, as_dtype, normalize_axis
+from pellucid.graph.ops.symbolic_sizes import (
+    get_template_shape,
+    has_known_axes,
+    make_size_expression,
+    make_template,
+)
+from pellucid.graph.slice_sizes import count_steps
+from pellucid.graph.types import Dim, Type, as_dtype, check_size, normalize_axis
 
 if TYPE_CHECKING:
     from pellucid.typing import ArrayLike, DTypeLike
 
 
 @register_function
-def arange(start: float, stop: float | None = None, step: float = 1, dtype: DTypeLike | None = None) -> Expr:
+def arange(
+    start: float | Dim, stop: float | Dim | None = None, step: float | Dim = 1, dtype: DTypeLike | None = None
+) -> Expr:
     r"""Evenly spaced numbers in a half-open interval, :math:`a, a + d, a + 2 d, \ldots < b`.
 
     Parameters
     ----------
     start : number
-        First number. If ``stop`` is omitted, this is the stop and the first number is 0.
+        First number. If ``stop`` is omitted, this is the stop and the first number is 0. It may be the size of an
+        expression, such as ``x.shape[0]``, if the others are sizes or integers.
     stop : number, optional
         End of the interval, which is not included.
     step : number
@@ -49,9 +60,25 @@ def arange(start: float, stop: float | None = None, step: float = 1, dtype: DTyp
     --------
     >>> pel.arange(3)
     [0, 1, 2]
+    >>> x = pel.vector("x", shape=("n",))
+    >>> pel.function([x], pel.arange(2 * x.shape[0], 0, -1))([1.0, 1.0])
+    array([4, 3, 2, 1])
     """
     first, last = (0, start) if stop is None else (start, stop)
+    bounds = (first, last, step)
+    if has_known_axes(bounds):
+        return make_symbolic_range(check_size(first), check_size(last), check_size(step), dtype)
     return make_constant(np.arange, first, last, step, dtype=dtype)
+
+
+def make_symbolic_range(first: Dim, last: Dim, step: Dim, dtype: DTypeLike | None) -> Expr:
+    """Return integers from one size up to another."""
+    if not isinstance(step, int) or not step:
+        raise OptionError(f"arange: expected a step that is an integer, and not 0. Received: step={step}")
+    count = count_steps(first, last, step)
+    numbers = call_op("arange_like", make_template((count,)), dtype=dtype)
+    scaled = numbers if step == 1 else numbers * step
+    return scaled if first == 0 else scaled + (first if isinstance(first, int) else make_size_expression(first, dtype))
 
 
 @register_function
@@ -219,6 +246,15 @@ def indices(dimensions: Sequence[int], dtype: DTypeLike | None = "int64") -> Exp
     return make_constant(np.indices, tuple(dimensions), dtype=dtype)
 
 
+def format_range(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> list[TemplatePiece]:
+    """Print ``arange(n)`` for a computed length."""
+    shape, dtype = get_template_shape(operands[0]), settings.get("dtype")
+    if shape is not None and isinstance(operands[0], Expr):
+        return [f"arange({operands[0].shape[0]}" + (")" if dtype == "int64" else f", dtype={dtype})")]
+    axis = "" if not settings.get("axis") else f", axis={settings['axis']}"
+    return ["arange_like(", (operands[0], 0), f"{axis}, dtype={dtype})"]
+
+
 @op(
     infer=lambda x, axis, dtype: Type((x.shape[axis],), dtype),
     normalize=lambda x, axis, dtype: {
@@ -226,6 +262,7 @@ def indices(dimensions: Sequence[int], dtype: DTypeLike | None = "int64") -> Exp
         "dtype": np.dtype("int64") if dtype is None else as_dtype(dtype),
     },
     differentiable=False,
+    text=format_range,
     examples=lambda rng: [((np.zeros((3, 4)),), {"axis": 1}), ((np.zeros(5),), {"axis": -1, "dtype": "uint32"})],
     behind="arange",
 )

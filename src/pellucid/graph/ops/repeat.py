@@ -16,19 +16,12 @@ from pellucid.graph.op_decorator import op, register_function
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.formatters import format_operand, function_tex
 from pellucid.graph.ops.reshape import ravel
+from pellucid.graph.ops.symbolic_sizes import make_template
 from pellucid.graph.range_rules import elements_of
-from pellucid.graph.types import Dim, Type, Unknown, normalize_axis
+from pellucid.graph.types import Dim, NamedDim, Type, divide_dim, multiply_dims, multiply_sizes, normalize_axis
 
 if TYPE_CHECKING:
     from pellucid.typing import Array, Axes
-
-
-def multiply_dim(dim: Dim, count: int) -> Dim:
-    return dim * count if isinstance(dim, int) else dim if count == 1 else Unknown()
-
-
-def _divide_dim(dim: Dim, count: int) -> Dim:
-    return dim // count if isinstance(dim, int) else dim if count == 1 else Unknown()
 
 
 def _replace_dim(shape: tuple[Dim, ...], axis: int, dim: Dim) -> tuple[Dim, ...]:
@@ -46,7 +39,7 @@ def _repeat_text(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> 
 @op(
     tex=function_tex(r"\operatorname{repeat}", "repeats"),
     text=_repeat_text,
-    infer=lambda x, repeats, axis: Type(_replace_dim(x.shape, axis, multiply_dim(x.shape[axis], repeats)), x.dtype),
+    infer=lambda x, repeats, axis: Type(_replace_dim(x.shape, axis, multiply_dims(x.shape[axis], repeats)), x.dtype),
     normalize=_normalize_repeat,
     grad=lambda g, y, x, repeats, axis: call_op("sum_repeated", g, repeats, axis),
     examples=lambda rng: [
@@ -78,7 +71,7 @@ def repeat_each(xp: ArrayNamespace, x: NamespaceArray, repeats: int = 1, axis: i
 
 
 @op(
-    infer=lambda x, repeats, axis: Type(_replace_dim(x.shape, axis, _divide_dim(x.shape[axis], repeats)), x.dtype),
+    infer=lambda x, repeats, axis: Type(_replace_dim(x.shape, axis, divide_dim(x.shape[axis], repeats)), x.dtype),
     normalize=_normalize_repeat,
     grad=lambda g, y, x, repeats, axis: repeat_each(g, repeats, axis),
     examples=lambda rng: [((rng.normal(size=(2, 6)),), {"repeats": 3, "axis": 1})],
@@ -106,7 +99,7 @@ def sum_repeated(xp: ArrayNamespace, x: NamespaceArray, repeats: int = 1, axis: 
 
 
 @register_function
-def repeat(a: Operand, repeats: int | Sequence[int] | Array, axis: int | None = None) -> Expr:
+def repeat(a: Operand, repeats: Dim | Sequence[int] | Array, axis: int | None = None) -> Expr:
     r"""Repeat each element along an axis: :math:`a, a, b, b` from :math:`a, b`.
 
     Parameters
@@ -115,7 +108,7 @@ def repeat(a: Operand, repeats: int | Sequence[int] | Array, axis: int | None = 
         Input of any shape.
     repeats : int or sequence of int
         Number of repetitions, for all elements or for each element along the axis. A sequence requires a known
-        length of the axis.
+        length of the axis. One number may be the size of an expression, such as ``x.shape[0]``.
     axis : int, optional
         Axis to repeat along; by default the array is flattened first.
 
@@ -138,6 +131,11 @@ def repeat(a: Operand, repeats: int | Sequence[int] | Array, axis: int | None = 
     if axis is None:
         x, axis = ravel(x), 0
     axis = normalize_axis(axis, x.ndim, "repeat", x)
+    if isinstance(repeats, NamedDim):
+        before, length, after = x.shape[:axis], x.shape[axis], x.shape[axis + 1 :]
+        copies = call_op("expand_dims", x, axis=axis + 1)
+        copies = call_op("broadcast_like", copies, make_template((*before, length, repeats, *after), x))
+        return call_op("reshape_like", copies, make_template((*before, multiply_sizes(length, repeats), *after), x))
     given: object = repeats
     counts = None if isinstance(given, Expr) else np.asarray(given)
     if counts is None or counts.dtype.kind not in "iu" or counts.ndim > 1 or (counts < 0).any():
@@ -164,7 +162,7 @@ def _normalize_tile(x: Expr, reps: int | Sequence[int]) -> OpSettings:
 
 def _infer_tile(x: Expr, reps: tuple[int, ...]) -> Type:
     shape = (*[1] * (len(reps) - x.ndim), *x.shape)
-    return Type(tuple(multiply_dim(d, r) for d, r in zip(shape, reps, strict=True)), x.dtype)
+    return Type(tuple(multiply_dims(d, r) for d, r in zip(shape, reps, strict=True)), x.dtype)
 
 
 def _tile_grad(g: Expr, y: Expr, x: Expr, reps: tuple[int, ...]) -> Expr:
@@ -211,7 +209,7 @@ def tile(xp: ArrayNamespace, x: NamespaceArray, reps: int | Sequence[int] = 1) -
 
 
 @op(
-    infer=lambda x, reps: Type(tuple(_divide_dim(d, r) for d, r in zip(x.shape, reps, strict=True)), x.dtype),
+    infer=lambda x, reps: Type(tuple(divide_dim(d, r) for d, r in zip(x.shape, reps, strict=True)), x.dtype),
     normalize=_normalize_tile,
     grad=lambda g, y, x, reps: tile(g, reps),
     examples=lambda rng: [((rng.normal(size=(4, 3)),), {"reps": (2, 3)})],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import operator
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
@@ -16,9 +17,24 @@ from pellucid.graph.op import PrintedOperand, TemplatePiece
 from pellucid.graph.op_decorator import op, register_function
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.formatters import format_operand, shape_function_tex
+from pellucid.graph.ops.symbolic_sizes import get_template_shape, has_known_axes, make_template
 from pellucid.graph.precedence import ATOM
 from pellucid.graph.range_rules import elements_of, fixed
-from pellucid.graph.types import Dim, Shape, Type, Unknown, as_shape, covers, format_shape, normalize_axes, unify
+from pellucid.graph.types import (
+    Dim,
+    NamedDim,
+    Shape,
+    Type,
+    as_shape,
+    combine_dims,
+    covers,
+    divide_dim,
+    format_shape,
+    multiply_dims,
+    multiply_sizes,
+    normalize_axes,
+    unify,
+)
 
 if TYPE_CHECKING:
     from pellucid.typing import Array, Axes, DTypeLike
@@ -38,7 +54,7 @@ class AxisDim(str):
 def to_axis_dim(name: str, shape: Shape) -> Dim:
     """Return an `AxisDim` if the input has an axis of this name, otherwise the name."""
     if name not in shape:
-        return name if isinstance(name, Unknown) else str(name)
+        return name if isinstance(name, NamedDim) else str(name)
     dim = AxisDim(name)
     dim.axis = shape.index(name)
     return dim
@@ -69,7 +85,7 @@ def infer_new_shape(x: Expr, shape: Shape) -> Shape:
                 "Write -1 for one size that is to be inferred"
             )
         return shape
-    inferred: Dim = Unknown()
+    inferred: Dim = divide_dim(multiply_dims(*x.shape), multiply_dims(*(d for d in shape if d != -1)))
     if comparable and new_size:
         if old_size % new_size:
             raise ShapeError(f"reshape: {format_operand(x)}, does not divide into shape {format_shape(shape)}")
@@ -95,6 +111,38 @@ def _normalize_reshape(x: Expr, shape: int | str | Sequence[int | str]) -> OpSet
     return {"shape": new}
 
 
+def reshape_symbolically(x: Expr, shape: Dim | Sequence[Dim]) -> Expr | None:
+    """Return an array of a shape with several sizes that its own axes do not have; None for one such size at most."""
+    dims = [shape] if isinstance(shape, (int, np.integer, str)) else list(shape)
+    if not has_known_axes(dims) or sum(isinstance(d, str) and d not in x.shape for d in dims) + dims.count(-1) < 2:
+        return None
+    if dims.count(-1) == 1:
+        known = multiply_sizes(*(d for d in dims if d != -1))
+        dims[dims.index(-1)] = combine_dims(operator.floordiv, multiply_sizes(*x.shape), known)
+    return call_op("reshape_like", x, make_template(dims, x))
+
+
+def _reshape_like_text(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> list[TemplatePiece]:
+    shape = get_template_shape(operands[1])
+    sizes: list[TemplatePiece] = [(operands[1], ATOM), ".shape"] if shape is None else [shape[1:-1].rstrip(",")]
+    return [(operands[0], ATOM), ".reshape(", *sizes, ")"]
+
+
+def _broadcast_like_text(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> list[TemplatePiece]:
+    shape = get_template_shape(operands[1])
+    if shape is None:
+        return ["broadcast_like(", (operands[0], 0), ", ", (operands[1], 0), ")"]
+    return ["broadcast_to(", (operands[0], 0), f", {shape})"]
+
+
+def broadcast_symbolically(x: Expr, shape: Dim | Sequence[Dim]) -> Expr | None:
+    """Return an array broadcast to a shape with sizes of other expressions; None if there are none."""
+    dims = as_shape(shape)
+    if not has_known_axes(dims) or all(d in x.shape for d in dims if isinstance(d, str)):
+        return None
+    return call_op("broadcast_like", x, make_template(dims, x))
+
+
 def _infer_reshape(x: Expr, shape: Shape) -> Type:
     return Type(tuple(x.shape[d.axis] if isinstance(d, AxisDim) else d for d in shape), x.dtype)
 
@@ -114,6 +162,7 @@ def _reshape_text(operands: tuple[PrintedOperand, ...], settings: OpSettings) ->
     text=_reshape_text,
     infer=_infer_reshape,
     normalize=_normalize_reshape,
+    symbolic=reshape_symbolically,
     grad=lambda g, y, x, shape: call_op("reshape_like", g, x),
     examples=lambda rng: [((draw_tensor(rng),), {"shape": (6, 4)}), ((draw_tensor(rng),), {"shape": (-1, 2)})],
     cost=0,
@@ -127,7 +176,8 @@ def reshape(xp: ArrayNamespace, x: NamespaceArray, shape: int | str | Sequence[i
     x : Expr or array
         Input of any shape.
     shape : tuple of int and str
-        New shape. One size may be ``-1``, which is inferred. A name is the size of the axis of that name.
+        New shape. One size may be ``-1``, which is inferred. A name is the size of the axis of that name. Formulas of
+        sizes are allowed, such as ``x.shape[0] // 2``.
 
     Returns
     -------
@@ -143,13 +193,16 @@ def reshape(xp: ArrayNamespace, x: NamespaceArray, shape: int | str | Sequence[i
     --------
     >>> pel.reshape(pel.tensor4("x", shape=("n", 2, 2, 3)), ("n", -1)).shape
     ('n', 12)
+    >>> x = pel.vector("x", shape=("n",))
+    >>> pel.reshape(x, (x.shape[0] // 2, 2)).shape
+    ('n//2', 2)
     """
     return xp.reshape(x, get_runtime_shape(x, shape))
 
 
 @op(
     tex=shape_function_tex(r"\operatorname{reshape}"),
-    text="{0:^}.reshape({1:^}.shape)",
+    text=_reshape_like_text,
     infer=lambda x, like: Type(like.shape, x.dtype),
     grad=lambda g, y, x, like: (call_op("reshape_like", g, x), None),
     examples=lambda rng: [((draw_tensor(rng), np.zeros((6, 4))), {})],
@@ -271,6 +324,7 @@ def squeeze(xp: ArrayNamespace, x: NamespaceArray, axis: Axes = None) -> Namespa
 
 @op(
     tex="{0:_}",
+    text=_broadcast_like_text,
     infer=lambda x, like: _infer_broadcast(x, like.shape),
     grad=lambda g, y, x, like: (sum_broadcast_axes(g, x), None),
     examples=lambda rng: [
@@ -334,6 +388,7 @@ def _normalize_broadcast_to(x: Expr, shape: int | str | Sequence[int | str]) -> 
     tex="{0:_}",
     infer=lambda x, shape: _infer_broadcast(x, _infer_reshape(x, shape).shape),
     normalize=_normalize_broadcast_to,
+    symbolic=broadcast_symbolically,
     grad=lambda g, y, x, shape: sum_broadcast_axes(g, x),
     examples=lambda rng: [((rng.normal(size=(3, 1)),), {"shape": (2, 3, 4)})],
     cost=0,

@@ -25,8 +25,9 @@ from pellucid.graph.ops.closure_conversion import (
     trace_function,
 )
 from pellucid.graph.ops.scan_primitive import scan_loop
+from pellucid.graph.ops.symbolic_sizes import make_template
 from pellucid.graph.traversal import topological
-from pellucid.graph.types import Dim, Unknown
+from pellucid.graph.types import Dim, NamedDim, Unknown, unify
 from pellucid.graph.validation import check_integer
 
 _loop_numbers = itertools.count(1)
@@ -91,7 +92,7 @@ def scan(
     init: Operand | Sequence[Operand] = (),
     non_sequences: Operand | Sequence[Operand] = (),
     *,
-    length: int | None = None,
+    length: Dim | None = None,
     reverse: bool = False,
     truncate: int | None = None,
     checkpoint: bool | int | None = None,
@@ -116,7 +117,7 @@ def scan(
     non_sequences : Expr or sequence of Expr
         Additional arguments of every step. Outside expressions that the step uses need not be listed.
     length : int, optional
-        Number of steps, required without sequences.
+        Number of steps, required without sequences. It may be the size of an expression, such as ``x.shape[0]``.
     reverse : bool
         Whether to iterate from the last element to the first. Results keep the order of the sequences.
     truncate : int, optional
@@ -152,10 +153,25 @@ def scan(
     R. Bird, Introduction to Functional Programming, 1988 (scan); R. J. Williams and J. Peng, An Efficient
     Gradient-Based Algorithm for On-Line Training of Recurrent Network Trajectories, 1990 (truncation).
     """
+    steps = None if isinstance(length, str) else length
+    if isinstance(length, NamedDim):
+        step, sequences = use_symbolic_length(step, sequences, length)
     loop = build_loop(
-        "scan", step, sequences, init, non_sequences, length, reverse, truncate=truncate, checkpoint=checkpoint
+        "scan", step, sequences, init, non_sequences, steps, reverse, truncate=truncate, checkpoint=checkpoint
     )
     return loop.stacked if loop.returns_list or len(loop.stacked) > 1 else loop.stacked[0]
+
+
+def use_symbolic_length(step: Step, sequences: Any, length: NamedDim) -> tuple[Step, Any]:
+    """Return the step and the sequences of a loop whose length is the size of an expression."""
+    given = [sequences] if isinstance(sequences, (Expr, Taps)) else list(sequences)
+    if given:
+        lengths = [e.shape[0] for e in given if isinstance(e, Expr) and e.ndim]
+        wrong = next((d for d in lengths if unify(d, length) is None), None)
+        if wrong is not None:
+            raise ShapeError(f"scan: expected sequences of length {length}. Received: one of length {wrong}")
+        return step, given
+    return lambda _, *arguments: step(*arguments), [make_template((length,))]
 
 
 def build_loop(

@@ -12,7 +12,7 @@ import numpy as np
 from pellucid.graph.array_namespace import NUMPY, ArrayNamespace, NamespaceArray
 from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr
-from pellucid.graph.types import Dim, Shape, Unknown, format_shape
+from pellucid.graph.types import Dim, Shape, add_dims, divide_dim, format_shape
 
 if TYPE_CHECKING:
     from pellucid.typing import ConvPadding
@@ -93,7 +93,7 @@ def infer_window_count(
 ) -> Dim:
     """Return the number of windows along an axis of known or symbolic size."""
     if not isinstance(size, int):
-        return size if stride == 1 and sum(pad) == (k - 1) * dilation else Unknown()
+        return add_dims(divide_dim(add_dims(size, sum(pad) - (k - 1) * dilation - 1), stride), 1)
     last = size + sum(pad) - (k - 1) * dilation - 1
     if last < 0:
         operand_text = " with ".join(map(str, operands))

@@ -18,7 +18,7 @@ from pellucid.graph.ops.formatters import format_operand, settings_tex
 from pellucid.graph.ops.index_spec import as_indices
 from pellucid.graph.ops.indexing import take_along_axis
 from pellucid.graph.range_rules import elements_of, fixed
-from pellucid.graph.types import Shape, Type, Unknown, normalize_axis
+from pellucid.graph.types import Shape, Type, multiply_dims, normalize_axis
 
 if TYPE_CHECKING:
     from pellucid.typing import Axes
@@ -35,7 +35,7 @@ def _normalize_settings(x: Expr, axis: Axes, descending: bool, stable: bool = Tr
 def _infer_shape(x: Expr, axis: int | None) -> Shape:
     if axis is not None or x.ndim == 1:
         return x.shape
-    return (math.prod(x.shape) if all(isinstance(d, int) for d in x.shape) else Unknown(),)
+    return (multiply_dims(*x.shape),)
 
 
 def _count_comparisons(node: Expr, size: Any) -> Any:

@@ -18,7 +18,7 @@ from pellucid.graph.ops.formatters import format_operand
 from pellucid.graph.ops.reductions import get_accumulator_dtype
 from pellucid.graph.ops.reshape import draw_tensor, ravel
 from pellucid.graph.range_rules import elements_of, elements_or_zero
-from pellucid.graph.types import Dim, Type, Unknown, normalize_axis
+from pellucid.graph.types import Dim, Type, Unknown, add_dims, normalize_axis
 
 
 def _diagonal_tex(symbol: str, setting: str = "offset") -> Any:
@@ -145,7 +145,7 @@ def _infer_diagonal_matrix(x: Expr, offset: int) -> Type:
     if not x.ndim:
         raise ShapeError(f"diagonal_matrix: expected at least one axis. Received: {x}, a scalar")
     dim = x.shape[-1]
-    side = dim + abs(offset) if isinstance(dim, int) else dim if offset == 0 else Unknown()
+    side = add_dims(dim, abs(offset))
     return Type((*x.shape[:-1], side, side), x.dtype)
 
 

@@ -1,0 +1,216 @@
+r"""Arrays whose shapes are formulas of the sizes of other expressions, and the values of such sizes.
+
+One op, `shape_template`, has a computed shape. Other functions take the shape of its result: ``zeros((n, 2 * m))``
+broadcasts 0 to it.
+"""
+
+from __future__ import annotations
+
+import functools
+import operator
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, cast
+
+import numpy as np
+
+from pellucid.extension_points import size_expression
+from pellucid.graph.array_namespace import ArrayNamespace, NamespaceArray
+from pellucid.graph.errors import ShapeError, UseError
+from pellucid.graph.expr import Expr, OpSettings, as_expr, constant
+from pellucid.graph.op import PrintedOperand, TemplatePiece
+from pellucid.graph.op_decorator import op
+from pellucid.graph.operators import call_op
+from pellucid.graph.range_rules import fixed
+from pellucid.graph.size_formulas import Atom, Monomial, SizeFormula, parse_formula
+from pellucid.graph.slice_sizes import count_steps, normalize_slice
+from pellucid.graph.types import (
+    Dim,
+    NamedDim,
+    Shape,
+    Type,
+    as_dim,
+    as_formula,
+    format_shape,
+    get_origins,
+    parse_dim,
+)
+
+Axis = tuple[Expr, int]
+"""An expression and the number of one of its axes."""
+
+
+def find_axes(dims: Iterable[Dim], *expressions: Expr) -> dict[str, Axis]:
+    """Return an axis for each name in dimensions, whose length is the size of that name, of these or other expressions.
+
+    Raises UseError if there is none, because the dimension was written as text, or its expression exists no more.
+    """
+    found: dict[str, Axis] = {}
+    own = {d: (e, axis) for e in expressions for axis, d in enumerate(e.shape) if isinstance(d, str)}
+    for dim in dims:
+        if isinstance(dim, int):
+            continue
+        origins = get_origins(dim)
+        for name in list_size_names(dim):
+            get_expression, axis = origins.get(name, (lambda: None, 0))
+            e = get_expression()
+            if name in own:
+                found[name] = own[name]
+            elif e is not None:
+                found.setdefault(name, (e, axis))
+            elif name not in found:
+                raise UseError(
+                    f"The size {str(dim)!r} is not that of an expression. Take it from one, as in x.shape[0], and keep "
+                    "that expression"
+                )
+    return found
+
+
+def list_size_names(dim: Dim) -> list[str]:
+    """Return the names in a dimension; a text that is no formula is one name."""
+    formula = parse_dim(str(dim))
+    return [str(dim)] if formula is None else list(formula.list_names())
+
+
+def has_known_axes(dims: Iterable[Any]) -> bool:
+    """Whether some dimensions are sizes of expressions, and not only numbers and names that were written as text."""
+    return any(get_origins(dim) for dim in dims if isinstance(dim, NamedDim))
+
+
+@size_expression.register
+def make_size_expression(dim: str, dtype: Any = None) -> Expr:
+    """Return the value of a size, as int64 by default."""
+    axes = find_axes([dim])
+    if dim in axes:
+        return call_op("size", axes[dim][0], axis=axes[dim][1], dtype=dtype)
+    value = compute_formula(as_formula(dim), axes)
+    return value if dtype is None or value.dtype == np.dtype(dtype) else call_op("cast", value, dtype=dtype)
+
+
+def compute_formula(formula: SizeFormula, axes: Mapping[str, Axis]) -> Expr:
+    """Return the value of a formula as an expression."""
+    terms = [compute_term(monomial, coefficient, axes) for monomial, coefficient in formula.terms]
+    return functools.reduce(operator.add, terms) if terms else constant(0, "int64")
+
+
+def compute_term(monomial: Monomial, coefficient: int, axes: Mapping[str, Axis]) -> Expr:
+    factors: list[Any] = [compute_atom(atom, axes) for atom in monomial]
+    number = [coefficient] if coefficient != 1 and monomial else []
+    product: Expr = functools.reduce(operator.mul, [*number, *factors]) if monomial else constant(coefficient, "int64")
+    return product
+
+
+COMPUTE = {"//": "floor_divide", "%": "remainder", "max": "maximum", "min": "minimum"}
+
+
+def compute_atom(atom: Atom, axes: Mapping[str, Axis]) -> Expr:
+    if isinstance(atom, str):
+        e, axis = axes[atom]
+        return call_op("size", e, axis=axis)
+    return call_op(COMPUTE[atom.name], compute_formula(atom.left, axes), compute_formula(atom.right, axes))
+
+
+def make_template(shape: Sequence[Dim], *expressions: Expr) -> Expr:
+    """Return an expression of a given shape, whose elements are not used.
+
+    Names are sizes of the given expressions, or of those that they were taken from.
+
+    Raises UseError for a size that is not that of an expression.
+    """
+    axes = find_axes(shape, *expressions)
+    numbers = {name: f"d{k}" for k, name in enumerate(axes)}
+    formulas = {name: cast(SizeFormula, parse_formula(number)) for name, number in numbers.items()}
+    dims = [d if isinstance(d, int) else str(as_formula(d).substitute(formulas)) for d in shape]
+    return call_op(
+        "shape_template", *(e for e, _ in axes.values()), shape=tuple(dims), axes=tuple(a for _, a in axes.values())
+    )
+
+
+def infer_template(*sources: Expr, shape: Shape, axes: Sequence[int]) -> Type:
+    """Return the type of an array whose shape is computed from the sizes of axes."""
+    given = {f"d{k}": source.shape[axis] for k, (source, axis) in enumerate(zip(sources, axes, strict=True))}
+    formulas = {name: as_formula(dim) for name, dim in given.items()}
+    origins = {name: origin for dim in given.values() for name, origin in get_origins(dim).items()}
+    dims: list[Dim] = []
+    for dim in shape:
+        if isinstance(dim, int):
+            dims.append(dim)
+            continue
+        formula = as_formula(dim).substitute(formulas)
+        dims.append(as_dim(formula, origins, unknown=any(name.startswith("?") for name in formula.list_names())))
+    return Type(tuple(dims), np.dtype(bool))
+
+
+def template_text(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> list[TemplatePiece]:
+    return [f"empty({format_template_shape(operands, settings)})"]
+
+
+def template_tex(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> list[TemplatePiece]:
+    return [rf"\operatorname{{empty}}(\texttt{{{format_template_shape(operands, settings)}}})"]
+
+
+def format_template_shape(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> str:
+    """Return the computed shape as text, with the names of the sizes of its operands."""
+    shape = settings.get("shape", ())
+    sources = [o for o in operands if isinstance(o, Expr)]
+    return format_shape(infer_template(*sources, **settings).shape if len(sources) == len(operands) else shape)
+
+
+def get_template_shape(operand: PrintedOperand) -> str | None:
+    """Return the text of a computed shape; None for another expression."""
+    if isinstance(operand, Expr) and operand.op is shape_template.op:
+        return format_shape(operand.shape)
+    return None
+
+
+@op(
+    text=template_text,
+    tex=template_tex,
+    infer=infer_template,
+    normalize=lambda *sources, shape, axes: {"shape": tuple(shape), "axes": tuple(axes)},
+    differentiable=False,
+    examples=lambda rng: [((np.zeros((6, 4)),), {"shape": ("d0//2", 3), "axes": (0,)})],
+    cost=0,
+    behind="zeros",
+    value_range=fixed(0, 0),
+)
+def shape_template(
+    xp: ArrayNamespace, *sources: NamespaceArray, shape: Sequence[int | str] = (), axes: Sequence[int] = ()
+) -> NamespaceArray:
+    r"""Array of booleans whose shape is computed from the lengths of axes of other arrays, and whose elements are 0.
+
+    Parameters
+    ----------
+    *sources : Expr or array
+        Arrays of any shape.
+    shape : tuple of int and str
+        Sizes, and formulas in which ``d0``, ``d1``, ... are the lengths of the axes.
+    axes : tuple of int
+        The axis of each array.
+
+    Examples
+    --------
+    >>> x = pel.matrix("x", shape=("n", 3))
+    >>> pel.zeros((x.shape[0] // 2, 2)).shape
+    ('n//2', 2)
+    """
+    return xp.zeros(get_runtime_sizes(sources, shape, axes), dtype=bool)
+
+
+def get_runtime_sizes(sources: Sequence[Any], shape: Sequence[int | str], axes: Sequence[int]) -> tuple[int, ...]:
+    """Return a computed shape as integers; raises ShapeError if one is negative."""
+    values = {f"d{k}": int(x.shape[axis]) for k, (x, axis) in enumerate(zip(sources, axes, strict=True))}
+    sizes = tuple(d if isinstance(d, int) else cast(SizeFormula, parse_formula(d)).evaluate(values) for d in shape)
+    for dim, size in zip(shape, sizes, strict=True):
+        if size < 0:
+            known = ", ".join(f"{name} = {value}" for name, value in values.items())
+            raise ShapeError(f"The size {dim} is negative: {size}, with {known}")
+    return sizes
+
+
+def take_slice(x: Expr, axis: int, start: Dim | None, stop: Dim | None, step: int | None) -> Expr:
+    """Return a slice along one axis, whose bounds are sizes."""
+    step = 1 if step is None else step
+    first, last = normalize_slice(x.shape[axis], start, stop, step)
+    numbers = call_op("arange_like", make_template((count_steps(first, last, step),), x))
+    numbers = numbers if step == 1 else numbers * step
+    return call_op("take", x, numbers if first == 0 else numbers + as_expr(first, "int64"), axis=axis)

@@ -1,0 +1,274 @@
+"""Sizes of expressions in formulas, shapes, ranges, slices and loops."""
+
+import gc
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pellucid as pel
+from pellucid.graph.errors import ShapeError, UseError
+
+SIZES = [(4, 3), (7, 5), (1, 2)]
+
+
+def make_inputs() -> tuple[pel.Expr, pel.Expr]:
+    """Return a matrix with a named size, and a vector of unknown size."""
+    return pel.matrix("x", shape=("n", 6)), pel.vector("y")
+
+
+def check(build: Callable[[Any, Any], Any], compute: Callable[[Any, Any], Any], least: int = 1) -> None:
+    """Compare an expression with NumPy for several sizes, compiled and interpreted, and its gradient."""
+    x, y = make_inputs()
+    e = build(x, y)
+    used = [i for i in (x, y) if any(i is a for a in pel.ancestors(e))]
+    for n, k in SIZES:
+        if n < least:
+            continue
+        rng = np.random.default_rng(n)
+        values = {x: rng.normal(size=(n, 6)).astype("float32"), y: rng.normal(size=k).astype("float32")}
+        expected = np.asarray(compute(values[x], values[y]))
+        for mode in ("xla", "numpy"):
+            found = np.asarray(pel.function(used, e, mode=mode)(*(values[i] for i in used)))
+            np.testing.assert_allclose(found, expected, rtol=1e-5)
+            assert found.shape == expected.shape
+    assert e.ndim == expected.ndim
+
+
+CASES: dict[str, tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]] = {
+    "quotient": (lambda x, y: x.sum() / x.shape[0], lambda x, y: x.sum() / len(x)),
+    "product": (lambda x, y: x.shape[0] * y, lambda x, y: len(x) * y),
+    "power": (lambda x, y: 0.5 ** x.shape[0] * x, lambda x, y: 0.5 ** len(x) * x),
+    "function": (lambda x, y: pel.sqrt(x.shape[0] + 1), lambda x, y: np.sqrt(len(x) + 1)),
+    "value": (lambda x, y: pel.cast(y.shape[0] // 2 + x.shape[0] % 3, "int32"), lambda x, y: len(y) // 2 + len(x) % 3),
+    "zeros": (
+        lambda x, y: pel.zeros((x.shape[0] // 2 + 1, y.shape[0])),
+        lambda x, y: np.zeros((len(x) // 2 + 1, len(y))),
+    ),
+    "ones": (lambda x, y: pel.ones(x.shape[0]), lambda x, y: np.ones(len(x))),
+    "full": (lambda x, y: pel.full((y.shape[0], 2), y[0]), lambda x, y: np.full((len(y), 2), y[0])),
+    "eye": (lambda x, y: pel.eye(x.shape[0]), lambda x, y: np.eye(len(x))),
+    "diagonal above": (lambda x, y: pel.eye(x.shape[0], 5, 1), lambda x, y: np.eye(len(x), 5, 1)),
+    "tri": (lambda x, y: pel.tri(x.shape[0], y.shape[0], -1), lambda x, y: np.tri(len(x), len(y), -1)),
+    "arange": (lambda x, y: pel.arange(x.shape[0]), lambda x, y: np.arange(len(x))),
+    "range with a step": (lambda x, y: pel.arange(1, 2 * x.shape[0], 3), lambda x, y: np.arange(1, 2 * len(x), 3)),
+    "range down": (lambda x, y: pel.arange(y.shape[0], -2, -1), lambda x, y: np.arange(len(y), -2, -1)),
+    "range of floats": (
+        lambda x, y: pel.arange(y.shape[0], dtype="float32"),
+        lambda x, y: np.arange(len(y), dtype="float32"),
+    ),
+    "empty range": (lambda x, y: pel.arange(x.shape[0], 0), lambda x, y: np.arange(len(x), 0)),
+    "reshape": (lambda x, y: x.reshape(x.shape[0] * 2, 3), lambda x, y: x.reshape(-1, 3)),
+    "reshape with -1": (lambda x, y: x.reshape(3, -1, x.shape[0]), lambda x, y: x.reshape(3, 2, len(x))),
+    "two sizes": (
+        lambda x, y: (y[:, None, None] * x).reshape(x.shape[0], y.shape[0] * 6),
+        lambda x, y: (y[:, None, None] * x).reshape(len(x), -1),
+    ),
+    "broadcast": (lambda x, y: pel.broadcast_to(y, (x.shape[0], y.shape[0])), lambda x, y: np.tile(y, (len(x), 1))),
+    "repeat": (lambda x, y: pel.repeat(y, x.shape[0]), lambda x, y: np.repeat(y, len(x))),
+    "repeat columns": (lambda x, y: pel.repeat(x, y.shape[0], axis=1), lambda x, y: np.repeat(x, len(y), axis=1)),
+    "first half": (lambda x, y: x[: x.shape[0] // 2], lambda x, y: x[: len(x) // 2]),
+    "second half": (lambda x, y: y[y.shape[0] // 2 :], lambda x, y: y[len(y) // 2 :]),
+    "all but one": (lambda x, y: y[: y.shape[0] - 1], lambda x, y: y[:-1]),
+    "from the end": (lambda x, y: y[-(y.shape[0] // 2) :], lambda x, y: y[-(len(y) // 2) :]),
+    "beyond the end": (lambda x, y: x[: 2 * x.shape[0], 1:], lambda x, y: x[:, 1:]),
+    "every second": (lambda x, y: x[1 : x.shape[0] : 2], lambda x, y: x[1::2]),
+    "backwards": (lambda x, y: y[y.shape[0] - 1 :: -1], lambda x, y: y[::-1]),
+    "several axes": (
+        lambda x, y: (x[None] * y[:, None, None])[: y.shape[0] // 2, ..., None, x.shape[0] // 2 : 5],
+        lambda x, y: (x[None] * y[:, None, None])[: len(y) // 2, ..., None, len(x) // 2 : 5],
+    ),
+    "last element": (lambda x, y: x[x.shape[0] - 1], lambda x, y: x[-1]),
+    "with an index array": (
+        lambda x, y: x[: x.shape[0] // 2 + 1, np.array([0, 2])],
+        lambda x, y: x[: len(x) // 2 + 1, np.array([0, 2])],
+    ),
+    "chosen": (
+        lambda x, y: x[pel.arange(x.shape[0]), pel.arange(x.shape[0]) % 6],
+        lambda x, y: x[np.arange(len(x)), np.arange(len(x)) % 6],
+    ),
+    "larger size": (
+        lambda x, y: pel.zeros(x.shape[0].maximum(y.shape[0])),
+        lambda x, y: np.zeros(max(len(x), len(y))),
+    ),
+    "smaller size": (lambda x, y: pel.zeros(y.shape[0].minimum(3)), lambda x, y: np.zeros(min(len(y), 3))),
+    "loop": (
+        lambda x, y: pel.scan(lambda s: 2 * s, init=1.0, length=x.shape[0] // 2 + 1),
+        lambda x, y: 2.0 ** np.arange(1, len(x) // 2 + 2),
+    ),
+    "loop over a sequence": (
+        lambda x, y: pel.scan(lambda v, s: s + v, y, 0.0, length=y.shape[0]),
+        lambda x, y: np.cumsum(y),
+    ),
+    "computed array": (
+        lambda x, y: pel.zeros((x[1:].sum(axis=1).shape[0], 2)),
+        lambda x, y: np.zeros((len(x) - 1, 2)),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_values_are_those_of_numpy(case: tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]) -> None:
+    check(*case)
+
+
+def test_sizes_are_formulas() -> None:
+    x, y = pel.matrix("x", shape=("n", 3)), pel.vector("y", shape=("m",))
+    n, m = x.shape[0], y.shape[0]
+    assert isinstance(n, str)
+    assert [n + 1, 2 * n, n // 2, n - m, n * m, -n, n % 2, 1 - n, +n] == [
+        *("n + 1", "2*n", "n//2", "-m + n", "m*n", "-n", "(n % 2)", "-n + 1", "n"),
+    ]
+    assert n - n == 0
+    assert n // n == 1
+    assert type(n - n) is int
+    assert n + 1 == 1 + n
+    assert n**2 == n * n
+    assert (n + 1).maximum(n) == n + 1
+    assert (n * 0.5).ndim == (n / 2).ndim == (2**n).ndim == 0
+    assert x.reshape(n * 3).shape == ("3*n",)
+    assert (x.reshape(n * 3) + pel.zeros(3 * n)).shape == ("3*n",)
+
+
+def test_dtypes_are_those_of_the_other_operand() -> None:
+    x = pel.matrix("x", shape=("n", 3), dtype="float32")
+    assert (x.sum() / x.shape[0]).dtype == "float32"
+    assert (x.shape[0] * pel.ivector("i")).dtype == "int32"
+    assert pel.arange(x.shape[0]).dtype == "int64"
+
+
+def test_shapes_that_cannot_be_equal_are_errors() -> None:
+    x = pel.matrix("x", shape=("n", 3))
+    with pytest.raises(ShapeError, match=r"shapes \(n, 3\) and \(n \+ 1, 3\) do not broadcast"):
+        x + pel.zeros((x.shape[0] + 1, 3))
+
+
+def test_an_unknown_size_is_compatible_with_others() -> None:
+    y = pel.vector("y")
+    e = y + pel.arange(y.shape[0] // 2 * 2)
+    assert pel.function([y], e)([1.0, 2.0]).tolist() == [1, 3]
+    with pytest.raises(ShapeError, match="broadcast"):
+        pel.function([y], e)([1.0, 2.0, 3.0])
+
+
+def test_gradients_flow_through_reshapes_and_slices() -> None:
+    x = pel.matrix("x", shape=("n", 2))
+    n = x.shape[0]
+    loss = (x[: n // 2] ** 2).sum() + x.reshape(n // 2, 4)[:, 3].sum() / n
+    f = pel.function([x], pel.grad(loss, x))
+    value = np.arange(8.0).reshape(4, 2)
+    expected = np.zeros((4, 2))
+    expected[:2] = 2 * value[:2]
+    expected.reshape(2, 4)[:, 3] += 0.25
+    np.testing.assert_allclose(f(value), expected)
+
+
+def test_declared_formulas_are_checked() -> None:
+    x, y = pel.vector("x", shape=("n",)), pel.vector("y", shape=("2 * n + 1",))
+    assert y.shape == ("2*n + 1",)
+    f = pel.function([x, y], x.sum() + y.sum())
+    assert f([1.0], [1.0, 1.0, 1.0]) == 4
+    with pytest.raises(ShapeError, match=r"Expected size '2\*n \+ 1' = 5 in y, because n = 2. Received: 3"):
+        f([1.0, 1.0], [1.0, 1.0, 1.0])
+
+
+def test_an_input_with_the_size_of_another() -> None:
+    x = pel.vector("x", shape=("n",))
+    y = pel.matrix("y", shape=(x.shape[0], 2))
+    assert pel.function([y], pel.arange(y.shape[0]))(np.ones((3, 2))).tolist() == [0, 1, 2]
+
+
+def test_sizes_in_loops_and_substitutions() -> None:
+    x = pel.matrix("x", shape=("n", 3))
+    rows = pel.map(lambda row: row / x.shape[0] + pel.zeros(x.shape[0])[0], x)
+    np.testing.assert_allclose(pel.function([x], rows)(np.ones((4, 3))), np.full((4, 3), 0.25))
+    z = pel.matrix("z")
+    replaced = pel.replace(pel.zeros((z.shape[0] // 2, 3)), {z: pel.constant(np.ones((10, 3), "float32"))})
+    assert replaced.shape == (5, 3)
+    f = pel.function([], z[: z.shape[0] // 2].sum(), givens={z: np.ones((10, 3), "float32")})
+    assert f() == 15
+
+
+def test_vmap() -> None:
+    x, w = pel.matrix("x", shape=("n", 3)), pel.shared(np.ones(3, "float32"), "w")
+    f = pel.function([x], (x * w).sum() / x.shape[0] + pel.arange(x.shape[0]).sum())
+    members = pel.shared(np.array([[1, 1, 1], [2, 2, 2]], "float32"))
+    assert pel.vmap(f, {w: members})(np.ones((4, 3))).tolist() == [9, 12]
+
+
+def test_graphs_are_saved_and_pickled(tmp_path: Any) -> None:
+    x = pel.matrix("x", shape=("n", 6))
+    f = pel.function([x], x.reshape(x.shape[0] // 2, 12)[:, : x.shape[0]])
+    value = np.arange(24.0).reshape(4, 6)
+    expected = value.reshape(2, 12)[:, :4]
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(f))(value), expected)
+    size = pickle.loads(pickle.dumps(x.shape[0] + 1))
+    assert size == "n + 1"
+
+
+def test_text() -> None:
+    x = pel.matrix("x", shape=("n", 3))
+    n = x.shape[0]
+    assert str(x.reshape(n // 2, 6)) == "x.reshape(n//2, 6)"
+    assert str(pel.arange(n)) == "arange(n)"
+    assert str(pel.zeros((n, 2))) == "broadcast_to(0, (n, 2))"
+    assert str(x.sum() / n) == "x.sum() / size(x, axis=0)"
+    assert str(x[: n // 2]) == "x[arange(n//2)]"
+    assert "n//2" in pel.latex(x.reshape(n // 2, 6)) or "reshape" in pel.latex(x.reshape(n // 2, 6))
+
+
+@pytest.mark.parametrize(
+    ("use", "error", "message"),
+    [
+        (lambda n: range(n), UseError, r"The size 'n' of a shape is not known until the program runs"),
+        (int, UseError, r"Formulas of sizes work, as in x.reshape\(x.shape\[0\] // 2, 2\)"),
+        (lambda n: n < 3, UseError, r"The size 'n' of a shape is not known"),
+        (lambda n: n.maximum(1.5), UseError, r"Expected an integer or a size of a shape. Received: 1.5"),
+        (lambda n: n // 0, ZeroDivisionError, "division of a size by zero"),
+        (lambda n: pel.zeros("n"), ShapeError, r"expected integers, and sizes of expressions such as x.shape\[0\]"),
+        (lambda n: pel.arange(0, n, 0), ValueError, r"expected a step that is an integer, and not 0. Received: step=0"),
+        (lambda n: pel.arange(0.5, n), UseError, r"Expected an integer or a size of a shape. Received: 0.5"),
+        (
+            lambda n: pel.zeros((n, "m")),
+            UseError,
+            r"The size 'm' is not that of an expression. Take it from one, as in",
+        ),
+    ],
+)
+def test_errors(use: Callable[[Any], Any], error: type[Exception], message: str) -> None:
+    x = pel.vector("x", shape=("n",))
+    with pytest.raises(error, match=message):
+        use(x.shape[0])
+
+
+def test_names_that_are_no_identifiers_have_no_formulas() -> None:
+    x = pel.vector("x", shape=("batch size",))
+    assert pel.function([x], x * x.shape[0])([1.0, 1.0]).tolist() == [2, 2]
+    with pytest.raises(ShapeError, match=r"The size 'batch size' has a name that cannot be part of a formula"):
+        x.shape[0] + 1
+
+
+def test_a_size_that_becomes_negative() -> None:
+    x = pel.vector("x", shape=("n",))
+    f = pel.function([x], pel.zeros(x.shape[0] - 3))
+    assert f([1.0] * 5).tolist() == [0, 0]
+    with pytest.raises(ShapeError, match=r"is negative: -2"):
+        f([1.0])
+
+
+def test_sizes_keep_no_expression_alive() -> None:
+    import weakref
+
+    x = pel.vector("x", shape=("n",))
+    y = pel.tanh(x)
+    size, dead = y.shape[0] + 1, weakref.ref(y)
+    del y
+    gc.collect()
+    assert dead() is None
+    assert pel.function([x], pel.zeros(size))([1.0]).tolist() == [0, 0]
+    del x
+    gc.collect()
+    with pytest.raises(UseError, match=r"The size 'n \+ 1' is not that of an expression"):
+        pel.zeros(size)
