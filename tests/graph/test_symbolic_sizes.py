@@ -69,6 +69,13 @@ CASES: dict[str, tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]] = 
     "broadcast": (lambda x, y: pel.broadcast_to(y, (x.shape[0], y.shape[0])), lambda x, y: np.tile(y, (len(x), 1))),
     "repeat": (lambda x, y: pel.repeat(y, x.shape[0]), lambda x, y: np.repeat(y, len(x))),
     "repeat columns": (lambda x, y: pel.repeat(x, y.shape[0], axis=1), lambda x, y: np.repeat(x, len(y), axis=1)),
+    "tile": (lambda x, y: pel.tile(x, (y.shape[0], 2)), lambda x, y: np.tile(x, (len(y), 2))),
+    "tile with a new axis": (
+        lambda x, y: pel.tile(x, (2, 1, y.shape[0] // 2 + 1)),
+        lambda x, y: np.tile(x, (2, 1, len(y) // 2 + 1)),
+    ),
+    "NumPy's functions": (lambda x, y: np.sqrt(x.shape[0]) * np.float32(2), lambda x, y: np.sqrt(len(x)) * 2),
+    "NumPy's numbers": (lambda x, y: np.float32(2) * x.shape[0], lambda x, y: 2 * len(x)),
     "first half": (lambda x, y: x[: x.shape[0] // 2], lambda x, y: x[: len(x) // 2]),
     "second half": (lambda x, y: y[y.shape[0] // 2 :], lambda x, y: y[len(y) // 2 :]),
     "all but one": (lambda x, y: y[: y.shape[0] - 1], lambda x, y: y[:-1]),
@@ -224,6 +231,14 @@ def test_text() -> None:
     [
         (lambda n: range(n), UseError, r"The size 'n' of a shape is not known until the program runs"),
         (int, UseError, r"Formulas of sizes work, as in x.reshape\(x.shape\[0\] // 2, 2\)"),
+        (lambda n: [0] * n, UseError, r"The size 'n' of a shape is not known"),
+        (
+            lambda n: pel.zeros(pel.size(pel.vector("x"))),
+            UseError,
+            r"Received: size\(x, axis=0\), whose value is known",
+        ),
+        (lambda n: pel.linspace(0, 1, n), UseError, r"linspace: expected numbers, .* Received: n"),
+        (lambda n: pel.vector("x")[: n / 2], ShapeError, r"must be integers or sizes, such as x.shape\[0\] // 2"),
         (lambda n: n < 3, UseError, r"The size 'n' of a shape is not known"),
         (lambda n: n.maximum(1.5), UseError, r"Expected an integer or a size of a shape. Received: 1.5"),
         (lambda n: n // 0, ZeroDivisionError, "division of a size by zero"),

@@ -80,8 +80,14 @@ class NamedDim(str):
         return self.compute_as_expression(compute, other, reflected=reflected)
 
     def compute_as_expression(self, compute: Callable[[Any, Any], Any], other: Any, *, reflected: bool = False) -> Any:
+        if isinstance(other, (list, tuple)):  # Python would repeat it
+            return self.refuse_number()
         value = size_expression(self)
         return compute(other, value) if reflected else compute(value, other)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        values = [size_expression(i) if isinstance(i, NamedDim) else i for i in inputs]
+        return size_expression(self).__array_ufunc__(ufunc, method, *values, **kwargs)
 
     def maximum(self, other: Dim) -> Dim:
         """Return the larger of two sizes."""

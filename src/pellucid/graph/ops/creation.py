@@ -51,6 +51,11 @@ def full(shape: Dim | Sequence[Dim], fill_value: Operand, dtype: DTypeLike | Non
     >>> pel.full((2, 3), 7.0).shape
     (2, 3)
     """
+    if isinstance(shape, Expr):
+        raise UseError(
+            "full: expected a shape of integers and sizes of expressions, such as x.shape[0]. Received: "
+            f"{brief(shape)}, whose value is known only when the program runs"
+        )
     value = as_expr(fill_value) if isinstance(fill_value, Expr) else constant(fill_value, dtype)
     if dtype is not None and value.dtype != as_dtype(dtype):
         value = call_op("cast", value, dtype=dtype)
@@ -183,9 +188,9 @@ def make_constant(create: Callable[..., Any], *arguments: Any, dtype: Any = None
     for argument in (*arguments, *settings.values()):
         if isinstance(argument, (Expr, str)):
             raise UseError(
-                f"{create.__name__}: expected numbers, or sizes of expressions such as x.shape[0], because they "
-                f"determine the shape of the result. Received: {argument}, whose value is known only when the program "
-                "runs"
+                f"{create.__name__}: expected numbers, because they determine the shape of the result. Received: "
+                f"{argument}, whose value is known only when the program runs. For the indices along an axis of an "
+                "expression use pel.arange(x.shape[0])"
             )
     try:
         values = create(*arguments, **settings)

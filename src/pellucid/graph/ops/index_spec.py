@@ -151,8 +151,8 @@ def _check_index_array(x: Expr, part: Expr) -> Expr:
 def _normalize_bound(x: Expr, end: Any) -> int | None:
     if isinstance(end, Expr):
         raise ShapeError(
-            f"{x}: the bounds of a slice must be integers, because they determine its size. Received: {end}. For a "
-            "slice of known size with a computed start use x[start + np.arange(size)]"
+            f"{x}: the bounds of a slice must be integers or sizes, such as x.shape[0] // 2, because they determine "
+            f"its size. Received: {end}. For a slice of known size with a computed start use x[start + np.arange(size)]"
         )
     return None if end is None else operator.index(end)
 

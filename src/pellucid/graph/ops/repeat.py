@@ -160,6 +160,20 @@ def _normalize_tile(x: Expr, reps: int | Sequence[int]) -> OpSettings:
     return {"reps": (*[1] * (x.ndim - len(counts)), *counts)}
 
 
+def tile_symbolically(x: Expr, reps: Dim | Sequence[Dim]) -> Expr | None:
+    """Return tiles if their number is the size of an expression, otherwise None."""
+    counts: list[Any] = list(reps) if isinstance(reps, (list, tuple)) else [reps]
+    if not any(isinstance(count, NamedDim) for count in counts):
+        return None
+    counts = [*[1] * (x.ndim - len(counts)), *counts]
+    shape = (*[1] * (len(counts) - x.ndim), *x.shape)
+    pairs = list(zip(counts, shape, strict=True))
+    copies = call_op("reshape", x, shape)
+    copies = call_op("expand_dims", copies, axis=tuple(2 * axis for axis in range(len(shape))))
+    copies = call_op("broadcast_like", copies, make_template([d for pair in pairs for d in pair], x))
+    return call_op("reshape_like", copies, make_template([multiply_sizes(*pair) for pair in pairs], x))
+
+
 def _infer_tile(x: Expr, reps: tuple[int, ...]) -> Type:
     shape = (*[1] * (len(reps) - x.ndim), *x.shape)
     return Type(tuple(multiply_dims(d, r) for d, r in zip(shape, reps, strict=True)), x.dtype)
@@ -175,6 +189,7 @@ def _tile_grad(g: Expr, y: Expr, x: Expr, reps: tuple[int, ...]) -> Expr:
     tex=function_tex(r"\operatorname{tile}", "reps"),
     infer=_infer_tile,
     normalize=_normalize_tile,
+    symbolic=tile_symbolically,
     grad=_tile_grad,
     examples=lambda rng: [((rng.normal(size=(2, 3)),), {"reps": 2}), ((rng.normal(size=(2, 3)),), {"reps": (2, 1, 3)})],
     cost=0,
@@ -188,7 +203,8 @@ def tile(xp: ArrayNamespace, x: NamespaceArray, reps: int | Sequence[int] = 1) -
     x : Expr or array
         Input of any shape.
     reps : int or tuple of int
-        Number of repetitions along the last axes. For more numbers than axes, axes are added in front.
+        Number of repetitions along the last axes; numbers may be sizes of expressions, such as ``x.shape[0]``. For
+        more numbers than axes, axes are added in front.
 
     Returns
     -------
