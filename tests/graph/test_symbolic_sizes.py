@@ -223,7 +223,10 @@ def test_text() -> None:
     assert str(pel.zeros((n, 2))) == "broadcast_to(0, (n, 2))"
     assert str(x.sum() / n) == "x.sum() / size(x, axis=0)"
     assert str(x[: n // 2]) == "x[arange(n//2)]"
-    assert "n//2" in pel.latex(x.reshape(n // 2, 6)) or "reshape" in pel.latex(x.reshape(n // 2, 6))
+    assert pel.latex(x.reshape(n // 2, 6)) == r"\operatorname{reshape}_{\lfloor n / 2 \rfloor \times 6}(x)"
+    assert pel.latex(pel.arange((n - 1).maximum(2 * n % 3))).startswith(r"\operatorname{arange}(\max(")
+    assert "5 operations" in str(pel.cost(x[1:] * 2, {"n": 2})) or pel.cost(x[1:] * 2, {"n": 2}).operations == 3
+    assert pel.explain(x.reshape(-1) * 2).parts[0].operations == 3
 
 
 @pytest.mark.parametrize(

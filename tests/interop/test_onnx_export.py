@@ -164,3 +164,26 @@ def test_unsupported_exports_are_refused(tmp_path):
         pel.to_onnx(x + y, inputs=[x + y])
     with pytest.raises(pel.ModelError, match="is not built"):
         pel.to_onnx(pel.Sequential([nn.Dense(2)]))
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda x, n: x[: n // 2] * 1.0,
+        lambda x, n: x[n // 2 :: 2] * 1.0,
+        lambda x, n: x[-(n // 3) :] * 1.0,
+        lambda x, n: pel.arange(2 * n - 1, -1, -3) * 1.0,
+        lambda x, n: x.reshape(n * 2, -1) * 1.0,
+        lambda x, n: pel.eye(n) @ x,
+        lambda x, n: pel.repeat(x, n % 3 + 1, axis=0) * 1.0,
+        lambda x, n: x + pel.zeros(n.maximum(3).minimum(1)),
+    ],
+)
+def test_computed_sizes(build):
+    x = pel.matrix("x", shape=("n", 6))
+    e = build(x, x.shape[0])
+    session = load_in_runtime(pel.to_onnx(e))
+    for length in (1, 2, 5):
+        value = np.random.default_rng(length).normal(size=(length, 6)).astype("float32")
+        [found] = session.run(None, {"x": value})
+        np.testing.assert_allclose(found, pel.function([x], e)(value), rtol=1e-6)

@@ -258,6 +258,20 @@ def is_name(dim: Dim) -> TypeGuard[str]:
     return isinstance(dim, str) and not isinstance(dim, Unknown)
 
 
+def count_operations_per_sample(outputs: Sequence[Expr]) -> int | None:
+    """Return the arithmetic operations if every named size is 1; None if sizes are unknown, or not positive then."""
+    dims = {d for e in topological(outputs) for d in e.shape if isinstance(d, str)}
+    sizes = dict.fromkeys((name for d in dims for name in list_size_names(d)), 1)
+    if any(isinstance(d, Unknown) or (is_formula(d) and as_formula(d).evaluate(sizes) < 1) for d in dims):
+        return None
+    return count_cost(outputs, sizes, {}).operations
+
+
+def list_size_names(dim: str) -> list[str]:
+    """Return the names in a formula, or a name."""
+    return list(as_formula(dim).list_names()) if is_formula(dim) else [str(dim)]
+
+
 def count_cost(outputs: Sequence[Expr], sizes: Mapping[str, int], given: Mapping[Expr, Sizes]) -> Cost:
     """Count the cost of expressions; ``given`` are shapes of leaves with unnamed sizes."""
     order = topological(outputs)
@@ -363,17 +377,18 @@ def resolve_size(dim: Dim, e: Expr, sizes: Mapping[str, int]) -> int:
         raise ShapeError(
             f"The cost of {e} depends on an unnamed size. Name it when you create its inputs: shape=('n', ...)"
         )
-    names = [dim] if dim in sizes or not is_formula(dim) else list(as_formula(dim).list_names())
+    names = [dim] if dim in sizes else list_size_names(dim)
     missing = next((name for name in names if name not in sizes), None)
     if missing is not None:
         raise ShapeError(f"The cost of {e} depends on the size {missing}. Pass it: sizes={{{missing!r}: 128}}")
-    return sizes[dim] if dim in sizes else as_formula(dim).evaluate(sizes)
+    # Formulas are simplified for sizes of 1 or more, and a slice of an empty axis is empty.
+    return sizes[dim] if dim in sizes else max(0, as_formula(dim).evaluate(sizes))
 
 
 def check_size_names(sizes: Mapping[str, int], outputs: Sequence[Expr]) -> None:
     """Check that each name is a dimension of an expression."""
     dims: list[Dim] = [d for e in topological(outputs) for t in e.types for d in t.shape]
-    names = {name for d in dims if is_name(d) for name in (as_formula(d).list_names() if is_formula(d) else [str(d)])}
+    names = {name for d in dims if is_name(d) for name in list_size_names(d)}
     for name in sizes:
         if name not in names:
             raise ShapeError(f"No dimension is named {name!r}.{near_miss(name, names)} Received: sizes={dict(sizes)}")

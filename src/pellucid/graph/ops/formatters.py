@@ -13,7 +13,8 @@ from pellucid.graph.expr import Expr, OpSettings
 from pellucid.graph.op import Formatter, PrintedOperand, TemplatePiece
 from pellucid.graph.precedence import ATOM, BIG
 from pellucid.graph.printing import format_setting
-from pellucid.graph.types import Unknown, format_shape
+from pellucid.graph.size_formulas import Atom, SizeFormula
+from pellucid.graph.types import Dim, Unknown, as_formula, format_shape, is_formula
 
 
 def format_operand(x: Expr) -> str:
@@ -33,7 +34,7 @@ def axes_to_latex(x: PrintedOperand, axis: int | tuple[int, ...] | None) -> str:
     if len(axes) == x.ndim:
         return ""
     sizes = [x.shape[a] for a in axes]
-    named = [setting_to_latex(d) for d in sizes if isinstance(d, str) and not isinstance(d, Unknown)]
+    named = [dim_to_latex(d) for d in sizes if isinstance(d, str) and not isinstance(d, Unknown)]
     if len(named) == len(axes):
         return f"_{{{', '.join(named)}}}"
     return rf"_{{\text{{axis {', '.join(map(str, axes))}}}}}"
@@ -51,8 +52,39 @@ def setting_to_latex(value: object) -> str:
 
 
 def _shape_to_latex(shape: tuple[Any, ...]) -> str:
-    dims = [r"\cdot" if isinstance(d, Unknown) else setting_to_latex(d) for d in shape]
-    return r" \times ".join(dims) if dims else "()"
+    return r" \times ".join(map(dim_to_latex, shape)) if shape else "()"
+
+
+def dim_to_latex(dim: Dim) -> str:
+    r"""Return the LaTeX of a dimension.
+
+    Examples
+    --------
+    >>> dim_to_latex("n_rows"), dim_to_latex("2*(n//2) - 1")
+    ('n\\_rows', '2 \\lfloor n / 2 \\rfloor - 1')
+    """
+    if is_formula(dim) or isinstance(dim, Unknown):
+        return formula_to_latex(as_formula(dim))
+    return setting_to_latex(dim)
+
+
+def formula_to_latex(formula: SizeFormula) -> str:
+    latex = ""
+    for monomial, coefficient in formula.terms:
+        factors = [atom_to_latex(atom) for atom in monomial]
+        factors = [str(abs(coefficient))] * (abs(coefficient) != 1 or not monomial) + factors
+        sign = ("-" if coefficient < 0 else "") if not latex else (" - " if coefficient < 0 else " + ")
+        latex += sign + " ".join(factors)
+    return latex or "0"
+
+
+def atom_to_latex(atom: Atom) -> str:
+    if isinstance(atom, str):
+        return r"\cdot" if atom.startswith("?") else setting_to_latex(atom)
+    left, right = formula_to_latex(atom.left), formula_to_latex(atom.right)
+    if atom.name == "//":
+        return rf"\lfloor {left if atom.left.is_atom else f'({left})'} / {right} \rfloor"
+    return rf"({left} \bmod {right})" if atom.name == "%" else rf"\{atom.name}({left}, {right})"
 
 
 def big_operator_tex(symbol: str) -> Formatter:

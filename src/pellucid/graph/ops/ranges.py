@@ -14,7 +14,7 @@ from pellucid.graph.op import PrintedOperand, TemplatePiece
 from pellucid.graph.op_decorator import op, register_function
 from pellucid.graph.operators import call_op, call_op_with_results
 from pellucid.graph.ops.creation import make_constant
-from pellucid.graph.ops.formatters import format_operand
+from pellucid.graph.ops.formatters import dim_to_latex, format_operand
 from pellucid.graph.ops.symbolic_sizes import (
     get_template_shape,
     has_known_axes,
@@ -22,7 +22,7 @@ from pellucid.graph.ops.symbolic_sizes import (
     make_template,
 )
 from pellucid.graph.slice_sizes import count_steps
-from pellucid.graph.types import Dim, Type, as_dtype, check_size, normalize_axis
+from pellucid.graph.types import Dim, Type, Unknown, as_dtype, check_size, normalize_axis
 
 if TYPE_CHECKING:
     from pellucid.typing import ArrayLike, DTypeLike
@@ -246,6 +246,15 @@ def indices(dimensions: Sequence[int], dtype: DTypeLike | None = "int64") -> Exp
     return make_constant(np.indices, tuple(dimensions), dtype=dtype)
 
 
+def range_tex(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> list[TemplatePiece]:
+    """Print the indices along an axis in LaTeX, by the name of its size if it has one."""
+    operand = operands[0]
+    dim = operand.shape[settings.get("axis", 0)] if isinstance(operand, Expr) else None
+    if dim is None or isinstance(dim, Unknown):
+        return [r"\operatorname{arange}(\operatorname{size}(", (operand, 0), "))"]
+    return [rf"\operatorname{{arange}}({dim_to_latex(dim)})"]
+
+
 def format_range(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> list[TemplatePiece]:
     """Print ``arange(n)`` for a computed length."""
     shape, dtype = get_template_shape(operands[0]), settings.get("dtype")
@@ -262,6 +271,7 @@ def format_range(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> 
         "dtype": np.dtype("int64") if dtype is None else as_dtype(dtype),
     },
     differentiable=False,
+    tex=range_tex,
     text=format_range,
     examples=lambda rng: [((np.zeros((3, 4)),), {"axis": 1}), ((np.zeros(5),), {"axis": -1, "dtype": "uint32"})],
     behind="arange",

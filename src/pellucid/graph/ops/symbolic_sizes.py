@@ -20,6 +20,7 @@ from pellucid.graph.expr import Expr, OpSettings, as_expr, constant
 from pellucid.graph.op import PrintedOperand, TemplatePiece
 from pellucid.graph.op_decorator import op
 from pellucid.graph.operators import call_op
+from pellucid.graph.ops.formatters import dim_to_latex
 from pellucid.graph.range_rules import fixed
 from pellucid.graph.size_formulas import Atom, Monomial, SizeFormula, parse_formula
 from pellucid.graph.slice_sizes import count_steps, normalize_slice
@@ -141,18 +142,18 @@ def infer_template(*sources: Expr, shape: Shape, axes: Sequence[int]) -> Type:
 
 
 def template_text(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> list[TemplatePiece]:
-    return [f"empty({format_template_shape(operands, settings)})"]
+    return [f"empty({format_shape(get_printed_shape(operands, settings))})"]
 
 
 def template_tex(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> list[TemplatePiece]:
-    return [rf"\operatorname{{empty}}(\texttt{{{format_template_shape(operands, settings)}}})"]
+    return [rf"\operatorname{{empty}}({', '.join(map(dim_to_latex, get_printed_shape(operands, settings)))})"]
 
 
-def format_template_shape(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> str:
-    """Return the computed shape as text, with the names of the sizes of its operands."""
-    shape = settings.get("shape", ())
+def get_printed_shape(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> Shape:
+    """Return the computed shape with the names of the sizes of its operands."""
+    shape: Shape = settings.get("shape", ())
     sources = [o for o in operands if isinstance(o, Expr)]
-    return format_shape(infer_template(*sources, **settings).shape if len(sources) == len(operands) else shape)
+    return infer_template(*sources, **settings).shape if len(sources) == len(operands) else shape
 
 
 def get_template_shape(operand: PrintedOperand) -> str | None:

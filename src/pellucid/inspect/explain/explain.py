@@ -10,7 +10,6 @@ from pellucid.graph.errors import UseError
 from pellucid.graph.expr import Expr, Input, Shared, as_expr
 from pellucid.graph.passes import inference
 from pellucid.graph.traversal import replace_all, topological
-from pellucid.graph.types import Unknown
 from pellucid.inspect.explain.explanation import Explanation, LayerExplanation
 from pellucid.inspect.explain.loss_notation import write_as_in_books
 from pellucid.inspect.layer_trace import LayerCall, get_symbolic_loss, trace_layers
@@ -18,7 +17,7 @@ from pellucid.model.interfaces import ModelLike, is_model
 from pellucid.nn.layers import Layer
 from pellucid.nn.lint.linter import is_function
 from pellucid.nn.optimizers.printing import get_update_rules
-from pellucid.show.costs import cost
+from pellucid.show.costs import count_operations_per_sample
 
 if TYPE_CHECKING:
     from pellucid.run.function import Function
@@ -160,16 +159,8 @@ def explain_outputs(
         list(zip(symbols, formulas, strict=True)),
         changed,
         [(table.symbols[s], s) for s in shared if s not in known],
-        count_operations(inference_formulas),
+        count_operations_per_sample(inference_formulas),
     )
-
-
-def count_operations(outputs: Sequence[Expr]) -> int | None:
-    """Return the arithmetic operations per sample, or None if sizes are unknown."""
-    shapes = [e.shape for e in topological(outputs)]
-    if any(isinstance(dim, Unknown) for shape in shapes for dim in shape):
-        return None
-    return cost(outputs, {dim: 1 for shape in shapes for dim in shape if isinstance(dim, str)}).operations
 
 
 def explain_expressions(title: str, outputs: Sequence[Expr], names: Sequence[str] = ()) -> Explanation:

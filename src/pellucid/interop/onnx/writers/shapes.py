@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Mapping
+
 import numpy as np
 
 from pellucid.graph.expr import Expr
 from pellucid.graph.ops.reshape import AxisDim
+from pellucid.graph.size_formulas import Atom, SizeFormula
+from pellucid.graph.types import as_formula
 from pellucid.interop.onnx.writer import OnnxWriter, unsupported_error, writes
 from pellucid.interop.onnx.writers.networks import flatten_pads
 
@@ -43,6 +48,39 @@ def get_shape(w: OnnxWriter, e: Expr, name: str) -> str:
     """Return the shape of a value, as a constant if it is known."""
     known = all(isinstance(d, int) for d in e.shape)
     return w.shape(e.shape) if known else w.node("Shape", name)
+
+
+@writes("shape_template")
+def shape_template(w: OnnxWriter, e: Expr, *sources: str) -> str:
+    """Write an array of a computed shape."""
+    lengths = {
+        f"d{k}": w.node("Shape", x, start=axis, end=axis + 1)
+        for k, (x, axis) in enumerate(zip(sources, e.settings["axes"], strict=True))
+    }
+    sizes = [
+        w.ints([d]) if isinstance(d, int) else write_formula(w, as_formula(d), lengths) for d in e.settings["shape"]
+    ]
+    return w.node("Expand", w.constant(False, "bool"), w.node("Concat", *sizes, axis=0) if sizes else w.ints([]))
+
+
+def write_formula(w: OnnxWriter, formula: SizeFormula, lengths: Mapping[str, str]) -> str:
+    """Write a formula of lengths as a vector with one element."""
+    terms = []
+    for monomial, coefficient in formula.terms:
+        factors = [write_atom(w, atom, lengths) for atom in monomial]
+        number = [w.ints([coefficient])] if coefficient != 1 or not factors else []
+        terms.append(functools.reduce(functools.partial(w.node, "Mul"), [*number, *factors]))
+    return functools.reduce(functools.partial(w.node, "Add"), terms) if terms else w.ints([0])
+
+
+def write_atom(w: OnnxWriter, atom: Atom, lengths: Mapping[str, str]) -> str:
+    if isinstance(atom, str):
+        return lengths[atom]
+    left, right = write_formula(w, atom.left, lengths), write_formula(w, atom.right, lengths)
+    if atom.name != "//":
+        return w.node({"%": "Mod", "max": "Max", "min": "Min"}[atom.name], left, right)
+    # The division of ONNX rounds towards 0.
+    return w.node("Div", w.node("Sub", left, w.node("Mod", left, right)), right)
 
 
 @writes("expand_dims", "squeeze")
