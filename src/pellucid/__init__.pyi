@@ -3052,7 +3052,8 @@ def reshape(x: Operand, shape: int | str | Sequence[int | str] = ()) -> Expr:
     x : Expr or array
         Input of any shape.
     shape : tuple of int and str
-        New shape. One size may be ``-1``, which is inferred. A name is the size of the axis of that name.
+        New shape. One size may be ``-1``, which is inferred. A name is the size of the axis of that name. Formulas of
+        sizes are allowed, such as ``x.shape[0] // 2``.
 
     Returns
     -------
@@ -3068,6 +3069,9 @@ def reshape(x: Operand, shape: int | str | Sequence[int | str] = ()) -> Expr:
     --------
     >>> pel.reshape(pel.tensor4("x", shape=("n", 2, 2, 3)), ("n", -1)).shape
     ('n', 12)
+    >>> x = pel.vector("x", shape=("n",))
+    >>> pel.reshape(x, (x.shape[0] // 2, 2)).shape
+    ('n//2', 2)
     """
 
 def right_shift(x: Operand, y: Operand) -> Expr:
@@ -3845,7 +3849,8 @@ def tile(x: Operand, reps: int | Sequence[int] = 1) -> Expr:
     x : Expr or array
         Input of any shape.
     reps : int or tuple of int
-        Number of repetitions along the last axes. For more numbers than axes, axes are added in front.
+        Number of repetitions along the last axes; numbers may be sizes of expressions, such as ``x.shape[0]``. For
+        more numbers than axes, axes are added in front.
 
     Returns
     -------

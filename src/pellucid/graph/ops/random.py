@@ -23,7 +23,7 @@ from pellucid.graph.expr import Expr, Operand, Shared, as_expr, constant
 from pellucid.graph.ops.closure_conversion import get_loop_counters
 from pellucid.graph.ops.formatters import format_operand
 from pellucid.graph.ops.random_ops import SPAWN, count_random_bits, derive_key, dropout, fold_in, variable_dropout
-from pellucid.graph.types import as_dtype, common_dtype, is_float
+from pellucid.graph.types import Dim, NamedDim, Shape, as_dtype, common_dtype, is_float, multiply_sizes
 from pellucid.graph.validation import is_integer
 
 if TYPE_CHECKING:
@@ -69,15 +69,15 @@ def exclude_zero(u: Expr) -> Expr:
     return positive
 
 
-def as_size(size: int | Sequence[int] | None) -> tuple[int, ...]:
-    """Convert NumPy's ``size`` argument to a shape."""
+def as_size(size: Dim | Sequence[Dim] | None) -> Shape:
+    """Convert NumPy's ``size`` argument to a shape; sizes of expressions are allowed."""
     dims = () if size is None else tuple(size) if isinstance(size, (list, tuple)) else (size,)
-    if not all(is_integer(d) and d >= 0 for d in dims):
+    if not all(isinstance(d, NamedDim) or (is_integer(d) and d >= 0) for d in dims):
         raise ShapeError(
-            f"Expected size to be an integer of 0 or more, or a tuple of them. Received: size={size!r}. For the shape "
-            "of an expression use like=expression"
+            f"Expected size to be an integer of 0 or more, a size such as x.shape[0], or a tuple of them. Received: "
+            f"size={size!r}. For the shape of an expression use like=expression"
         )
-    return tuple(int(d) for d in dims)
+    return tuple(d if isinstance(d, NamedDim) else int(d) for d in dims)
 
 
 TRUNCATION = 2.0
@@ -194,7 +194,7 @@ class Generator:
         self,
         op: str,
         parameters: Sequence[Operand],
-        size: int | Sequence[int] | None,
+        size: Dim | Sequence[Dim] | None,
         like: Operand | None,
         dtype: DTypeLike | None = None,
     ) -> Expr:
@@ -203,7 +203,7 @@ class Generator:
         return sample
 
     def random(
-        self, size: int | Sequence[int] | None = None, *, like: Operand | None = None, dtype: DTypeLike | None = None
+        self, size: Dim | Sequence[Dim] | None = None, *, like: Operand | None = None, dtype: DTypeLike | None = None
     ) -> Expr:
         """Draw from the uniform distribution on :math:`[0, 1)`.
 
@@ -222,7 +222,7 @@ class Generator:
         self,
         low: Operand = 0.0,
         high: Operand = 1.0,
-        size: int | Sequence[int] | None = None,
+        size: Dim | Sequence[Dim] | None = None,
         *,
         like: Operand | None = None,
         dtype: DTypeLike | None = None,
@@ -244,7 +244,7 @@ class Generator:
         return scale_and_shift(u, low, high if is_python_number(low, 0.0) else as_expr(high) - low)
 
     def standard_normal(
-        self, size: int | Sequence[int] | None = None, *, like: Operand | None = None, dtype: DTypeLike | None = None
+        self, size: Dim | Sequence[Dim] | None = None, *, like: Operand | None = None, dtype: DTypeLike | None = None
     ) -> Expr:
         r"""Draw from the standard normal distribution :math:`\mathcal{N}(0, 1)`.
 
@@ -263,7 +263,7 @@ class Generator:
         self,
         loc: Operand = 0.0,
         scale: Operand = 1.0,
-        size: int | Sequence[int] | None = None,
+        size: Dim | Sequence[Dim] | None = None,
         *,
         like: Operand | None = None,
         dtype: DTypeLike | None = None,
@@ -289,7 +289,7 @@ class Generator:
         self,
         loc: Operand = 0.0,
         scale: Operand = 1.0,
-        size: int | Sequence[int] | None = None,
+        size: Dim | Sequence[Dim] | None = None,
         *,
         like: Operand | None = None,
         dtype: DTypeLike | None = None,
@@ -317,7 +317,7 @@ class Generator:
     def exponential(
         self,
         scale: Operand = 1.0,
-        size: int | Sequence[int] | None = None,
+        size: Dim | Sequence[Dim] | None = None,
         *,
         like: Operand | None = None,
         dtype: DTypeLike | None = None,
@@ -341,7 +341,7 @@ class Generator:
         self,
         loc: Operand = 0.0,
         scale: Operand = 1.0,
-        size: int | Sequence[int] | None = None,
+        size: Dim | Sequence[Dim] | None = None,
         *,
         like: Operand | None = None,
         dtype: DTypeLike | None = None,
@@ -368,7 +368,7 @@ class Generator:
         self,
         loc: Operand = 0.0,
         scale: Operand = 1.0,
-        size: int | Sequence[int] | None = None,
+        size: Dim | Sequence[Dim] | None = None,
         *,
         like: Operand | None = None,
         dtype: DTypeLike | None = None,
@@ -393,7 +393,7 @@ class Generator:
         return scale_and_shift(-xp.sign(v) * xp.log1p(-2 * abs(v)), loc, scale)
 
     def bernoulli(
-        self, p: Operand = 0.5, size: int | Sequence[int] | None = None, *, like: Operand | None = None
+        self, p: Operand = 0.5, size: Dim | Sequence[Dim] | None = None, *, like: Operand | None = None
     ) -> Expr:
         """Draw booleans that are true with probability :math:`p`.
 
@@ -419,7 +419,7 @@ class Generator:
         self,
         low: Operand,
         high: Operand | None = None,
-        size: int | Sequence[int] | None = None,
+        size: Dim | Sequence[Dim] | None = None,
         *,
         like: Operand | None = None,
         dtype: DTypeLike | None = "int64",
@@ -458,7 +458,7 @@ class Generator:
         return scale_and_shift(xp.cast(offset, dtype), low, 1)
 
     def categorical(
-        self, logits: Operand | None = None, *, p: Operand | None = None, size: int | Sequence[int] | None = None
+        self, logits: Operand | None = None, *, p: Operand | None = None, size: Dim | Sequence[Dim] | None = None
     ) -> Expr:
         r"""Draw class indices from probabilities, or their logarithms, along the last axis.
 
@@ -492,7 +492,7 @@ class Generator:
         chosen: Expr = xp.argmax(scores, axis=-1)
         return chosen
 
-    def _noise(self, weights: Expr, size: int | Sequence[int] | None) -> Expr:
+    def _noise(self, weights: Expr, size: Dim | Sequence[Dim] | None) -> Expr:
         """Draw positive exponential noise for every class of every draw."""
         real = weights.dtype if is_float(weights.dtype) else as_dtype(None)
         if not weights.ndim:
@@ -538,7 +538,7 @@ class Generator:
     def choice(
         self,
         a: Operand,
-        size: int | Sequence[int] | None = None,
+        size: Dim | Sequence[Dim] | None = None,
         replace: bool = True,
         p: Operand | None = None,
         axis: int = 0,
@@ -575,8 +575,8 @@ class Generator:
             high = count if isinstance(count, int) else xp.size(a, axis=axis, dtype="int64")
             indices = self.integers(0, high, shape) if p is None else self.categorical(p=p, size=shape)
         else:
-            wanted = math.prod(shape)
-            if isinstance(count, int) and wanted > count:
+            wanted = multiply_sizes(*shape)
+            if isinstance(count, int) and isinstance(wanted, int) and wanted > count:
                 raise ShapeError(
                     f"choice: cannot choose {wanted} of {count} elements without replacement. Choose fewer, or set "
                     "replace=True"
