@@ -29,6 +29,9 @@ def train_expressions() -> float:
     step = pel.function([X, y], loss, updates=SGD(0.5).updates(loss, [W1, b1, W2, b2]), mode="auto")
     history = step.repeat(200, X_train, y_train)
     print(pel.formula(loss), [g.shape for g in gradients], pel.simplify(2 * X - X))
+    rows = X.shape[0]
+    half: pel.Expr = X[: rows // 2] + pel.zeros((rows // 2, 2)) * pel.arange(rows).mean() / rows
+    print(half.shape)
     return float(history[-1])
 
 

@@ -128,8 +128,8 @@ class Expr(ArrayMethods):
         return self.types[0]
 
     @property
-    def shape(self) -> Shape:
-        """Dimensions: integers, names, or unknown."""
+    def shape(self) -> tuple[Any, ...]:
+        """Dimensions: integers, and names, which allow arithmetic: ``x.shape[0] // 2`` is a size too."""
         return self.types[0].shape
 
     @property

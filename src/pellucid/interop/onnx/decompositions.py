@@ -219,7 +219,7 @@ def _argmax_masks(y: Expr, x: Expr, pool_size: Sequence[int], strides: Sequence[
     """Return, for each position in the window, the mask of windows whose first maximum is there."""
     lowest = -np.inf if x.dtype.kind not in "iu" else np.iinfo(x.dtype).min
     padded, ones, counts = pad_spatial(symbolic, x, padding, lowest), (1,) * len(strides), y.shape[1:-1]
-    slices = list(iterate_window_slices(NUMPY, padded, pool_size, strides, ones, counts))  # type: ignore[arg-type]
+    slices = list(iterate_window_slices(NUMPY, padded, pool_size, strides, ones, counts))
     masks: list[Expr] = []
     seen: Expr | None = None
     for tap in slices:
