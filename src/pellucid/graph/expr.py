@@ -196,8 +196,8 @@ class Expr(ArrayMethods):
             return self.shape[0]
         raise UseError(
             f"The length of {brief(self)}, of shape {format_shape(self.shape)}, is not known until it runs. Declare "
-            "it, as in shape=(3,); write x.shape[0] for len(x) in formulas; go through the elements with pel.map or "
-            "pel.scan"
+            "it, as in shape=(3,); write x.mean() for x.sum() / len(x), and x.shape[0] for len(x); go through the "
+            "elements with pel.map or pel.scan"
         ).with_operands([self])
 
     def __iter__(self) -> Iterator[Expr]:
