@@ -264,6 +264,8 @@ def test_errors(use: Callable[[Any], Any], error: type[Exception], message: str)
 def test_names_that_are_no_identifiers_have_no_formulas() -> None:
     x = pel.vector("x", shape=("batch size",))
     assert pel.function([x], x * x.shape[0])([1.0, 1.0]).tolist() == [2, 2]
+    assert pel.zeros((x.shape[0], 2)).shape == ("batch size", 2)
+    assert pel.function([x], pel.zeros((x.shape[0], 2)))([1.0, 1.0, 1.0]).shape == (3, 2)
     with pytest.raises(ShapeError, match=r"The size 'batch size' has a name that cannot be part of a formula"):
         x.shape[0] + 1
 

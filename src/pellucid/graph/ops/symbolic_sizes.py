@@ -22,7 +22,14 @@ from pellucid.graph.op_decorator import op
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.formatters import dim_to_latex
 from pellucid.graph.range_rules import fixed
-from pellucid.graph.size_formulas import Atom, Monomial, SizeFormula, parse_formula
+from pellucid.graph.size_formulas import (
+    Atom,
+    Monomial,
+    SizeFormula,
+    make_constant_formula,
+    make_name_formula,
+    parse_formula,
+)
 from pellucid.graph.slice_sizes import count_steps, normalize_slice
 from pellucid.graph.types import (
     Dim,
@@ -51,7 +58,7 @@ def find_axes(dims: Iterable[Dim], *expressions: Expr) -> dict[str, Axis]:
         if isinstance(dim, int):
             continue
         origins = get_origins(dim)
-        for name in list_size_names(dim):
+        for name in read_dim(dim).list_names():
             get_expression, axis = origins.get(name, (lambda: None, 0))
             e = get_expression()
             if name in own:
@@ -66,10 +73,11 @@ def find_axes(dims: Iterable[Dim], *expressions: Expr) -> dict[str, Axis]:
     return found
 
 
-def list_size_names(dim: Dim) -> list[str]:
-    """Return the names in a dimension; a text that is no formula is one name."""
-    formula = parse_dim(str(dim))
-    return [str(dim)] if formula is None else list(formula.list_names())
+def read_dim(dim: Dim) -> SizeFormula:
+    """Return the formula of a dimension; a text that is no formula is one name."""
+    if isinstance(dim, int):
+        return make_constant_formula(dim)
+    return parse_dim(dim) or make_name_formula(str(dim))
 
 
 def has_known_axes(dims: Iterable[Any]) -> bool:
@@ -120,7 +128,7 @@ def make_template(shape: Sequence[Dim], *expressions: Expr) -> Expr:
     axes = find_axes(shape, *expressions)
     numbers = {name: f"d{k}" for k, name in enumerate(axes)}
     formulas = {name: cast(SizeFormula, parse_formula(number)) for name, number in numbers.items()}
-    dims = [d if isinstance(d, int) else str(as_formula(d).substitute(formulas)) for d in shape]
+    dims = [d if isinstance(d, int) else str(read_dim(d).substitute(formulas)) for d in shape]
     return call_op(
         "shape_template", *(e for e, _ in axes.values()), shape=tuple(dims), axes=tuple(a for _, a in axes.values())
     )
@@ -129,7 +137,7 @@ def make_template(shape: Sequence[Dim], *expressions: Expr) -> Expr:
 def infer_template(*sources: Expr, shape: Shape, axes: Sequence[int]) -> Type:
     """Return the type of an array whose shape is computed from the sizes of axes."""
     given = {f"d{k}": source.shape[axis] for k, (source, axis) in enumerate(zip(sources, axes, strict=True))}
-    formulas = {name: as_formula(dim) for name, dim in given.items()}
+    formulas = {name: read_dim(dim) for name, dim in given.items()}
     origins = {name: origin for dim in given.values() for name, origin in get_origins(dim).items()}
     dims: list[Dim] = []
     for dim in shape:
