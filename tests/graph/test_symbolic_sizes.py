@@ -121,6 +121,21 @@ def test_values_are_those_of_numpy(case: tuple[Callable[[Any, Any], Any], Callab
     check(*case)
 
 
+@pytest.mark.parametrize(
+    "name", ["quotient", "zeros", "range down", "reshape with -1", "repeat", "from the end", "loop"]
+)
+@pytest.mark.parametrize("write", [pel.source, lambda f: pel.to_source(f, "expressions")], ids=["numpy", "expressions"])
+def test_programs_are_written_as_code(name: str, write: Callable[[Any], str]) -> None:
+    x, y = make_inputs()
+    e = CASES[name][0](x, y)
+    used = [i for i in (x, y) if any(i is a for a in pel.ancestors(e))]
+    f, scope = pel.function(used, e), dict[str, Any]()
+    exec(write(f), scope)
+    values = [np.arange(24.0).reshape(4, 6).astype("float32"), np.arange(5.0).astype("float32")]
+    given = [values[i is y] for i in used]
+    np.testing.assert_allclose(scope["compute"](*given), f(*given), rtol=1e-6)
+
+
 def test_sizes_are_formulas() -> None:
     x, y = pel.matrix("x", shape=("n", 3)), pel.vector("y", shape=("m",))
     n, m = x.shape[0], y.shape[0]
