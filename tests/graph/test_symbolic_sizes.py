@@ -175,6 +175,23 @@ def test_an_unknown_size_is_compatible_with_others() -> None:
         pel.function([y], e)([1.0, 2.0, 3.0])
 
 
+@pytest.mark.parametrize("mode", ["xla", "numpy"])
+def test_a_computed_size_of_1_does_not_broadcast(mode: Any) -> None:
+    """Gradients assume that sizes which may be equal are equal."""
+    x, z = pel.matrix("x", shape=("n", 3)), pel.matrix("z", shape=("m", 3))
+    f = pel.function([x, z], x[1:] + z[::2], mode=mode)
+    assert f(np.ones((4, 3)), np.ones((5, 3))).shape == (3, 3)
+    with pytest.raises(ShapeError, match=r"dimension -2 of x\[1:\] was unknown and is 1 here, where .* has 5"):
+        f(np.ones((2, 3)), np.ones((10, 3)))
+
+
+def test_a_size_that_is_divided_by_0() -> None:
+    x = pel.matrix("x", shape=("n", 6))
+    f = pel.function([x], x.reshape(x.shape[0] // 2, -1))
+    with pytest.raises(ShapeError, match=r"which is 0 for d0 = 1"):
+        f(np.ones((1, 6)))
+
+
 def test_gradients_flow_through_reshapes_and_slices() -> None:
     x = pel.matrix("x", shape=("n", 2))
     n = x.shape[0]
@@ -240,7 +257,7 @@ def test_text() -> None:
     assert str(x[: n // 2]) == "x[arange(n//2)]"
     assert pel.latex(x.reshape(n // 2, 6)) == r"\operatorname{reshape}_{\lfloor n / 2 \rfloor \times 6}(x)"
     assert pel.latex(pel.arange((n - 1).maximum(2 * n % 3))).startswith(r"\operatorname{arange}(\max(")
-    assert "5 operations" in str(pel.cost(x[1:] * 2, {"n": 2})) or pel.cost(x[1:] * 2, {"n": 2}).operations == 3
+    assert pel.cost(x[1:] * 2, {"n": 2}).operations == 3
     assert pel.explain(x.reshape(-1) * 2).parts[0].operations == 3
 
 

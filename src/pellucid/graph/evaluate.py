@@ -21,7 +21,7 @@ from pellucid.graph.expr import Constant, Expr, Input, is_compatible_shape
 from pellucid.graph.op import OUTPUT
 from pellucid.graph.subgraph import Subgraph
 from pellucid.graph.traversal import topological
-from pellucid.graph.types import Unknown, format_shape
+from pellucid.graph.types import format_shape, is_computed
 
 Watcher = Callable[[Expr, Any], None]
 WatcherFactory = Callable[[Sequence[Expr], Mapping[Expr, Any]], Watcher | None]
@@ -203,11 +203,11 @@ def bind_named_dims(node: Expr, value: Any) -> tuple[Any, ...]:
 
 
 def check_unknown_sizes(node: Expr, operands: list[Any], core: int, others: list[Any], which: str) -> None:
-    """Raise an error if an unknown dimension broadcasts, because the gradient assumes that it does not."""
+    """Raise an error if an unknown or computed dimension broadcasts, because the gradient assumes that it does not."""
     for operand, value in zip(node.inputs, operands, strict=True):
         for axis, dim in enumerate(reversed(operand.shape[: max(0, operand.ndim - core)]), start=core + 1):
             size = np.shape(value)[-axis]
-            if not isinstance(dim, Unknown) or size != 1:
+            if size != 1 or not is_computed(dim):
                 continue
             sizes = {np.shape(v)[-axis] for v in others if np.ndim(v) >= axis}
             if sizes != {1}:

@@ -12,7 +12,7 @@ from pellucid.graph.finding import Finding
 from pellucid.graph.op import PASSTHROUGH
 from pellucid.graph.source_location import get_user_stacklevel
 from pellucid.graph.traversal import topological
-from pellucid.graph.types import Unknown, format_shape
+from pellucid.graph.types import format_shape, is_computed
 
 EXPLICIT_AXIS_OPS = frozenset(["expand_dims", "reshape", "slice", "broadcast_to", "broadcast_like", "transpose"])
 """Ops by which a program asks for an axis of length 1: an outer difference of such an operand is intended."""
@@ -70,7 +70,7 @@ def match_column_and_row(e: Expr) -> PairedBroadcast | None:
         return None
     samples, other = column.shape[0], row.shape[0]
     is_one_size = samples == other and isinstance(samples, str)
-    if not is_one_size and not (isinstance(samples, Unknown) and isinstance(other, Unknown)):
+    if not is_one_size and not (is_computed(samples) and is_computed(other)):
         return None
     has_explicit_axis = column.op is not None and column.op.name in EXPLICIT_AXIS_OPS
     return None if has_explicit_axis else PairedBroadcast(e, column, row)

@@ -17,6 +17,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain, product
 
+from pellucid.graph.errors import ShapeError
+
+MAX_TEXT, MAX_TERMS, MAX_DEGREE = 400, 200, 6
+"""Limits of a text, of the terms of a formula, and of the factors of a term that is compared: a dimension may come from
+a file, and products of sums grow exponentially."""
+
 Monomial = tuple["Atom", ...]
 """Factors of a product, sorted; none for the constant term."""
 
@@ -98,6 +104,10 @@ class SizeFormula:
         return self + -other
 
     def __mul__(self, other: SizeFormula) -> SizeFormula:
+        if len(self.terms) * len(other.terms) > MAX_TERMS:
+            raise ShapeError(
+                f"A formula of sizes may have {MAX_TERMS} terms. Received: the product of {self} and {other}"
+            )
         return collect_terms((tuple(sorted((*m, *n), key=str)), c * d) for m, c in self.terms for n, d in other.terms)
 
     def __floordiv__(self, other: SizeFormula) -> SizeFormula:
@@ -113,7 +123,10 @@ class SizeFormula:
         return rest if not rest.terms else combine("%", operator.mod, rest, other)
 
     def evaluate(self, values: Mapping[str, int]) -> int:
-        """Return the value for values of the names; raises KeyError for a name without one."""
+        """Return the value for values of the names.
+
+        Raises KeyError for a name without a value, and ShapeError for a division by zero.
+        """
         return sum(c * math.prod(evaluate_atom(a, values) for a in monomial) for monomial, c in self.terms)
 
     def substitute(self, formulas: Mapping[str, SizeFormula]) -> SizeFormula:
@@ -211,6 +224,8 @@ def is_nonnegative(formula: SizeFormula) -> bool:
 
     False if that is not known. A quotient that is subtracted is at most the quotient without rounding.
     """
+    if any(len(monomial) > MAX_DEGREE for monomial, _ in formula.terms):
+        return False
     bounds: dict[Monomial, Fraction] = {}
     for monomial, coefficient in formula.terms:
         for part, factor in bound_below(monomial, coefficient):
@@ -258,7 +273,11 @@ COMBINE: Mapping[str, Callable[[SizeFormula, SizeFormula], SizeFormula]] = {
 def evaluate_atom(atom: Atom, values: Mapping[str, int]) -> int:
     if isinstance(atom, str):
         return values[atom]
-    return COMPUTE[atom.name](atom.left.evaluate(values), atom.right.evaluate(values))
+    left, right = atom.left.evaluate(values), atom.right.evaluate(values)
+    if not right and atom.name in ("//", "%"):
+        known = ", ".join(f"{name} = {values[name]}" for name in dict.fromkeys(atom.right.list_names()))
+        raise ShapeError(f"The size {atom} is divided by {atom.right}, which is 0 for {known}")
+    return COMPUTE[atom.name](left, right)
 
 
 def substitute_atom(atom: Atom, formulas: Mapping[str, SizeFormula]) -> SizeFormula:
@@ -290,6 +309,8 @@ def parse_formula(text: str) -> SizeFormula | None:
     >>> str(parse_formula("(2 * n + 3) // 2")), parse_formula("batch size")
     ('n + 1', None)
     """
+    if len(text) > MAX_TEXT:
+        return None
     try:
         tree = ast.parse(UNKNOWN_NAME.sub(rf"{PREFIX}\1", text.strip()), mode="eval")
         return read_formula(tree.body)
@@ -306,9 +327,6 @@ def read_formula(node: ast.expr) -> SizeFormula:
         return make_name_formula(f"?{node.id.removeprefix(PREFIX)}" if is_unknown else node.id)
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         return -read_formula(node.operand)
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
-        exponent = ast.literal_eval(node.right)
-        return functools.reduce(operator.mul, [read_formula(node.left)] * exponent, make_constant_formula(1))
     if isinstance(node, ast.BinOp) and type(node.op) in OPERATORS:
         return OPERATORS[type(node.op)](read_formula(node.left), read_formula(node.right))
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("max", "min"):

@@ -27,6 +27,7 @@ from pellucid.graph.size_formulas import (
     choose_smallest,
     is_nonnegative,
     make_constant_formula,
+    make_name_formula,
     parse_formula,
 )
 from pellucid.graph.validation import is_integer
@@ -41,6 +42,27 @@ MAX_INFERRED_TEXT = 60
 """Longer formulas that are inferred from operands are unknown sizes, so that their length is bounded."""
 
 _counter = itertools.count(1)
+
+
+def make_operator(compute: SizeOperation) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Return the methods of an operator of sizes, for ``n + 1`` and for ``1 + n``."""
+
+    def method(self: NamedDim, other: Any) -> Any:
+        return self.combine(compute, other)
+
+    def reflected_method(self: NamedDim, other: Any) -> Any:
+        return self.combine(compute, other, reflected=True)
+
+    return method, reflected_method
+
+
+def make_comparison(compare: Callable[[str, str], bool]) -> Callable[..., Any]:
+    """Return the method that compares texts, and refuses to compare a size with a number."""
+
+    def method(self: NamedDim, other: Any) -> Any:
+        return compare(self, other) if isinstance(other, str) else self.refuse_number()
+
+    return method
 
 
 class NamedDim(str):
@@ -102,33 +124,11 @@ class NamedDim(str):
         return str(self) + other if is_text else self.combine(operator.add, other)
 
     if not TYPE_CHECKING:  # a type checker sees the methods of str
-
-        def __radd__(self, other):
-            return self.combine(operator.add, other, reflected=True)
-
-        def __sub__(self, other):
-            return self.combine(operator.sub, other)
-
-        def __rsub__(self, other):
-            return self.combine(operator.sub, other, reflected=True)
-
-        def __mul__(self, other):
-            return self.combine(operator.mul, other)
-
-        def __rmul__(self, other):
-            return self.combine(operator.mul, other, reflected=True)
-
-        def __floordiv__(self, other):
-            return self.combine(operator.floordiv, other)
-
-        def __rfloordiv__(self, other):
-            return self.combine(operator.floordiv, other, reflected=True)
-
-        def __mod__(self, other):
-            return self.combine(operator.mod, other)
-
-        def __rmod__(self, other):
-            return self.combine(operator.mod, other, reflected=True)
+        _, __radd__ = make_operator(operator.add)
+        __sub__, __rsub__ = make_operator(operator.sub)
+        __mul__, __rmul__ = make_operator(operator.mul)
+        __floordiv__, __rfloordiv__ = make_operator(operator.floordiv)
+        __mod__, __rmod__ = make_operator(operator.mod)
 
         def __truediv__(self, other):
             return self.compute_as_expression(operator.truediv, other)
@@ -152,17 +152,7 @@ class NamedDim(str):
 
         __index__ = __int__ = __float__ = refuse_number
 
-        def __lt__(self, other):
-            return str.__lt__(self, other) if isinstance(other, str) else self.refuse_number()
-
-        def __le__(self, other):
-            return str.__le__(self, other) if isinstance(other, str) else self.refuse_number()
-
-        def __gt__(self, other):
-            return str.__gt__(self, other) if isinstance(other, str) else self.refuse_number()
-
-        def __ge__(self, other):
-            return str.__ge__(self, other) if isinstance(other, str) else self.refuse_number()
+        __lt__, __le__, __gt__, __ge__ = map(make_comparison, (str.__lt__, str.__le__, str.__gt__, str.__ge__))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (NamedDim, (str(self),))
@@ -194,6 +184,13 @@ def as_formula(dim: Dim) -> SizeFormula:
             "underscores, as in shape=('n',)"
         )
     return formula
+
+
+def read_dim(dim: Dim) -> SizeFormula:
+    """Return the formula of a dimension; a text that is no formula is one name."""
+    if isinstance(dim, int):
+        return make_constant_formula(dim)
+    return parse_dim(dim) or make_name_formula(str(dim))
 
 
 def as_dim(formula: SizeFormula, origins: Mapping[str, Any], *, unknown: bool = False) -> Dim:
@@ -273,6 +270,11 @@ def is_formula(dim: Dim) -> bool:
     return (
         isinstance(dim, str) and not dim.isidentifier() and not isinstance(dim, Unknown) and parse_dim(dim) is not None
     )
+
+
+def is_computed(dim: Dim) -> bool:
+    """Whether a dimension is unknown or a formula: it may equal others, so the program has to compare the sizes."""
+    return isinstance(dim, Unknown) or is_formula(dim)
 
 
 class Unknown(NamedDim):

@@ -14,7 +14,7 @@ from pellucid.graph.op import OUTPUT
 from pellucid.graph.printing import format_duration, text
 from pellucid.graph.subgraph import Subgraph
 from pellucid.graph.traversal import topological
-from pellucid.graph.types import Dim, Shape, Unknown, as_formula, is_formula
+from pellucid.graph.types import Dim, Shape, Unknown, read_dim
 from pellucid.show.input_values import collect_outputs
 from pellucid.show.memory_traffic import VIEW_OPS, MemoryTraffic, count_memory_traffic
 from pellucid.show.roofline import Machine, Work, this_machine
@@ -261,15 +261,13 @@ def is_name(dim: Dim) -> TypeGuard[str]:
 def count_operations_per_sample(outputs: Sequence[Expr]) -> int | None:
     """Return the arithmetic operations if every named size is 1; None if sizes are unknown, or not positive then."""
     dims = {d for e in topological(outputs) for d in e.shape if isinstance(d, str)}
-    sizes = dict.fromkeys((name for d in dims for name in list_size_names(d)), 1)
-    if any(isinstance(d, Unknown) or (is_formula(d) and as_formula(d).evaluate(sizes) < 1) for d in dims):
+    sizes = dict.fromkeys((name for d in dims for name in read_dim(d).list_names()), 1)
+    try:
+        if any(isinstance(d, Unknown) or read_dim(d).evaluate(sizes) < 1 for d in dims):
+            return None
+    except ShapeError:  # a division by 0
         return None
     return count_cost(outputs, sizes, {}).operations
-
-
-def list_size_names(dim: str) -> list[str]:
-    """Return the names in a formula, or a name."""
-    return list(as_formula(dim).list_names()) if is_formula(dim) else [str(dim)]
 
 
 def count_cost(outputs: Sequence[Expr], sizes: Mapping[str, int], given: Mapping[Expr, Sizes]) -> Cost:
@@ -377,18 +375,18 @@ def resolve_size(dim: Dim, e: Expr, sizes: Mapping[str, int]) -> int:
         raise ShapeError(
             f"The cost of {e} depends on an unnamed size. Name it when you create its inputs: shape=('n', ...)"
         )
-    names = [dim] if dim in sizes else list_size_names(dim)
+    names = [dim] if dim in sizes else list(read_dim(dim).list_names())
     missing = next((name for name in names if name not in sizes), None)
     if missing is not None:
         raise ShapeError(f"The cost of {e} depends on the size {missing}. Pass it: sizes={{{missing!r}: 128}}")
     # Formulas are simplified for sizes of 1 or more, and a slice of an empty axis is empty.
-    return sizes[dim] if dim in sizes else max(0, as_formula(dim).evaluate(sizes))
+    return sizes[dim] if dim in sizes else max(0, read_dim(dim).evaluate(sizes))
 
 
 def check_size_names(sizes: Mapping[str, int], outputs: Sequence[Expr]) -> None:
     """Check that each name is a dimension of an expression."""
     dims: list[Dim] = [d for e in topological(outputs) for t in e.types for d in t.shape]
-    names = {name for d in dims if is_name(d) for name in list_size_names(d)}
+    names = {name for d in dims if is_name(d) for name in read_dim(d).list_names()}
     for name in sizes:
         if name not in names:
             raise ShapeError(f"No dimension is named {name!r}.{near_miss(name, names)} Received: sizes={dict(sizes)}")

@@ -103,8 +103,8 @@ def ones(shape: Dim | Sequence[Dim], dtype: DTypeLike | None = None) -> Expr:
 
     Parameters
     ----------
-    shape : int or tuple of int or Expr
-        Shape of the result.
+    shape : int or tuple of int
+        Shape.
     dtype : str or dtype, optional
         `config.floatx` by default.
 
@@ -227,7 +227,7 @@ def eye(n: Dim, m: Dim | None = None, k: int = 0, dtype: DTypeLike | None = None
     """
     m = n if m is None else m
     if has_known_axes((n, m)):
-        is_diagonal = call_op("equal", shift(count_from_zero(n), k), count_from_zero(m))
+        is_diagonal = call_op("equal", shift(call_op("arange", n), k), call_op("arange", m))
         return call_op("cast", is_diagonal, dtype=as_dtype(dtype))
     return make_constant(np.eye, n, m, k, dtype=dtype)
 
@@ -237,19 +237,14 @@ def shift(rows: Expr, k: int) -> Expr:
     return rows[:, None] + k if k else rows[:, None]
 
 
-def count_from_zero(length: Dim) -> Expr:
-    """Return the integers from 0 to a length, which may be the size of an expression."""
-    return call_op("arange", length)
-
-
 @register_function
 def identity(n: Dim, dtype: DTypeLike | None = None) -> Expr:
     r"""Identity matrix, :math:`I_n`.
 
     Parameters
     ----------
-    n : int or Expr
-        Number of rows and columns.
+    n : int
+        Number of rows and columns, which may be the size of an expression.
     dtype : str or dtype, optional
         `config.floatx` by default.
 
@@ -283,7 +278,7 @@ def tri(n: Dim, m: Dim | None = None, k: int = 0, dtype: DTypeLike | None = None
     """
     m = n if m is None else m
     if has_known_axes((n, m)):
-        is_below = call_op("less_equal", count_from_zero(m), shift(count_from_zero(n), k))
+        is_below = call_op("less_equal", call_op("arange", m), shift(call_op("arange", n), k))
         return call_op("cast", is_below, dtype=as_dtype(dtype))
     return make_constant(np.tri, n, m, k, dtype=dtype)
 

@@ -33,7 +33,7 @@ from pellucid.graph.ops.index_spec import (
 from pellucid.graph.ops.indexing import index_array
 from pellucid.graph.precedence import ATOM
 from pellucid.graph.range_rules import elements_of
-from pellucid.graph.types import Type, Unknown, format_shape, unify
+from pellucid.graph.types import Type, format_shape, is_computed, unify
 
 if TYPE_CHECKING:
     from pellucid.typing import Array
@@ -69,7 +69,7 @@ def _may_have_duplicates(x: Expr, indices: Sequence[Expr], index: Index) -> bool
 
 
 def _unbroadcast(g: Expr, values: Expr) -> Expr:
-    has_unknown_sizes = any(isinstance(d, Unknown) for d in values.shape)
+    has_unknown_sizes = any(map(is_computed, values.shape))
     return call_op("sum_like", g, values) if has_unknown_sizes or g.shape != values.shape else g
 
 

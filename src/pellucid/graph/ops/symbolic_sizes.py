@@ -26,8 +26,6 @@ from pellucid.graph.size_formulas import (
     Atom,
     Monomial,
     SizeFormula,
-    make_constant_formula,
-    make_name_formula,
     parse_formula,
 )
 from pellucid.graph.slice_sizes import count_steps, normalize_slice
@@ -40,7 +38,7 @@ from pellucid.graph.types import (
     as_formula,
     format_shape,
     get_origins,
-    parse_dim,
+    read_dim,
 )
 
 Axis = tuple[Expr, int]
@@ -71,13 +69,6 @@ def find_axes(dims: Iterable[Dim], *expressions: Expr) -> dict[str, Axis]:
                     "that expression"
                 )
     return found
-
-
-def read_dim(dim: Dim) -> SizeFormula:
-    """Return the formula of a dimension; a text that is no formula is one name."""
-    if isinstance(dim, int):
-        return make_constant_formula(dim)
-    return parse_dim(dim) or make_name_formula(str(dim))
 
 
 def has_known_axes(dims: Iterable[Any]) -> bool:

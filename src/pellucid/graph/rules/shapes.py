@@ -21,7 +21,7 @@ from pellucid.graph.ops.where import where
 from pellucid.graph.pattern import Pattern
 from pellucid.graph.rewrite_rule import RulePair, rule
 from pellucid.graph.rules.example_operands import draw_tensor
-from pellucid.graph.types import DType, Shape, Unknown, covers
+from pellucid.graph.types import DType, Shape, covers, is_computed
 
 
 @rule("shapes", examples=lambda rng: (draw_tensor(rng), (1, 2, 0), (2, 0, 1)))
@@ -132,7 +132,7 @@ def reshape_like_same_shape(x: Expr, y: Expr) -> RulePair:
         # Numbers of elements are equal, so one size may be unknown. With more, (?, ?) may be (2, 3) and become (1, 6).
         # A known size that becomes unknown stays unknown: (?,) + (3,) is a sum, and (n,) + (3,) is refused.
         different = [(a, b) for a, b in zip(x.shape, y.shape, strict=False) if a != b]
-        forgets = any(isinstance(b, Unknown) and not isinstance(a, Unknown) for a, b in different)
+        forgets = any(is_computed(b) and not is_computed(a) for a, b in different)
         return x if len(different) < 2 and not forgets and is_compatible_shape(x.shape, y.shape) else None
 
     return reshape_like(x, y), keep
@@ -149,9 +149,9 @@ def broadcast_like_same_shape(x: Expr, y: Expr) -> RulePair:
 
 
 def _has_unchecked_size(operand: Expr, y: Expr) -> bool:
-    """Return whether an operand has an unknown size, which only the run-time check of ``y`` compares."""
+    """Return whether an operand has an unknown or computed size, which only the run-time check of ``y`` compares."""
     pairs = zip(operand.shape[::-1], y.shape[::-1], strict=False)
-    return any(isinstance(dim, Unknown) and dim != other for dim, other in pairs)
+    return any(is_computed(dim) and dim != other for dim, other in pairs)
 
 
 @rule("shapes", examples=lambda rng: (np.array(1.5), np.tanh(Input("y", (3, 4), "float64"))))

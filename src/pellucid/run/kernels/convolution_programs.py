@@ -183,7 +183,7 @@ class ConvolutionSpec(WindowSpec):
 
 @dataclass(frozen=True)
 class ConvolutionProgram:
-    """A program for convolutions of all sizes, and what a call passes to it.
+    """A program for convolutions of all sizes, and the arguments of a call.
 
     Attributes
     ----------

@@ -57,7 +57,7 @@ def collect_codes() -> Iterator[list[str]]:
 
 @functools.cache
 def emit_code(emit: Callable[[Any], Code], spec: Any) -> Code:
-    """Return the code of the kernel for some sizes."""
+    """Return the code of the kernel for some sizes, or its program with the arguments of a call."""
     return emit(spec)
 
 

@@ -67,7 +67,7 @@ def reduce_all(node: Expr, context: LoweringContext) -> JaxArray | None:
     """Return a sum or mean of all elements, such as those of a loss; None to leave it to XLA.
 
     XLA computes the elements in the loop of the sum, along the last axis. If this axis is short, its vectors are nearly
-    empty: a binary cross-entropy of 65,536 pixels took 3.4 ms, and 0.2 ms if a kernel adds them up.
+    empty: a binary cross-entropy of 65,536 pixels took 3.9 ms, and 0.3 ms if a kernel adds them up.
     """
     (operand,) = node.inputs
     x = context.values[operand]
