@@ -185,6 +185,14 @@ def test_a_computed_size_of_1_does_not_broadcast(mode: Any) -> None:
         f(np.ones((2, 3)), np.ones((10, 3)))
 
 
+def test_the_length_of_a_loop_is_that_of_a_sequence() -> None:
+    x = pel.vector("x", shape=("n",))
+    half = x.shape[0] // 2
+    with pytest.raises(ShapeError, match=r"expected the length of a sequence, n. Received: length=n//2. Leave"):
+        pel.scan(lambda v, s: s + v, x, 0.0, length=half)
+    assert pel.function([x], pel.scan(lambda v, s: s + v, x[:half], 0.0, length=half))([1.0, 2.0, 3.0]).tolist() == [1]
+
+
 def test_a_size_that_is_divided_by_0() -> None:
     x = pel.matrix("x", shape=("n", 6))
     f = pel.function([x], x.reshape(x.shape[0] // 2, -1))

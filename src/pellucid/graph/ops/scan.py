@@ -27,7 +27,7 @@ from pellucid.graph.ops.closure_conversion import (
 from pellucid.graph.ops.scan_primitive import scan_loop
 from pellucid.graph.ops.symbolic_sizes import make_template
 from pellucid.graph.traversal import topological
-from pellucid.graph.types import Dim, NamedDim, Unknown, unify
+from pellucid.graph.types import Dim, NamedDim, Unknown
 from pellucid.graph.validation import check_integer
 
 _loop_numbers = itertools.count(1)
@@ -165,13 +165,15 @@ def scan(
 def use_symbolic_length(step: Step, sequences: Any, length: NamedDim) -> tuple[Step, Any]:
     """Return the step and the sequences of a loop whose length is the size of an expression."""
     given = [sequences] if isinstance(sequences, (Expr, Taps)) else list(sequences)
-    if given:
-        lengths = [e.shape[0] for e in given if isinstance(e, Expr) and e.ndim]
-        wrong = next((d for d in lengths if unify(d, length) is None), None)
-        if wrong is not None:
-            raise ShapeError(f"scan: expected sequences of length {length}. Received: one of length {wrong}")
-        return step, given
-    return lambda _, *arguments: step(*arguments), [make_template((length,))]
+    if not given:
+        return lambda _, *arguments: step(*arguments), [make_template((length,))]
+    lengths = [e.shape[0] for e in given if isinstance(e, Expr) and e.ndim]
+    if length not in lengths:  # the program would not compare them
+        raise ShapeError(
+            f"scan: expected the length of a sequence, {' or '.join(map(str, lengths)) or 'of taps'}. Received: "
+            f"length={length}. Leave it out, or cut the sequences, as in x[:length]"
+        )
+    return step, given
 
 
 def build_loop(
