@@ -66,7 +66,7 @@ static void pack_amx_kernel(void *data, int64_t task) {
   if (!pack_kernel(call->sizes, call->parts, kernel, task, call->amx_kernel)) atomic_store(&call->any_pending, 1);
 }
 
-/* A tile without a program of its own, eight places at a time: for images with values that AMX cannot represent. */
+/* A tile that has no separate program, eight places at a time: for images with values that AMX cannot represent. */
 static void compute_tile(const Call *call, const Part *part, const real *at, const real *filters, real *output, int64_t left) {
   enum { PLACES = 8, LANES = sizeof(vec) / sizeof(real) };
   const Sizes *s = call->sizes;

@@ -25,7 +25,7 @@ static void pad_filters(const Sizes *s, const real *restrict gradient, real *res
     memcpy(padded + k * s->padded_filters, gradient + k * s->group_filters, s->group_filters * sizeof(real));
 }
 
-/* All tiles without a program of their own, eight elements of the window at a time: for images with values that AMX cannot
+/* All tiles if they have no separate program, eight elements of the window at a time: for images with values that AMX cannot
    represent. These have one group, contiguous rows of the window, and steps of one pixel. */
 static void add_tiles(const Sizes *s, const real *image, const real *gradient, real *sums, int64_t height) {
   enum { ELEMENTS = 8, LANES = sizeof(vec) / sizeof(real) };
