@@ -1,0 +1,74 @@
+"""Errors for names of old libraries that `pellucid.compat` does not have."""
+
+from __future__ import annotations
+
+import functools
+from importlib import resources
+from typing import Any
+
+from pellucid.errors import NoSuchNameError, near_miss
+from pellucid.graph.foreign_names import FOREIGN_FUNCTIONS
+
+LIBRARIES = {
+    "theano": "Theano",
+    "tensorflow": "TensorFlow",
+    "keras": "Keras",
+    "sklearn": "scikit-learn",
+    "cv2": "OpenCV",
+    "imutils": "imutils",
+}
+"""Names of the libraries by their modules."""
+
+
+@functools.cache
+def read_old_names() -> dict[str, dict[str, str]]:
+    """Return the last version that had each public name of an old library, by module and name."""
+    found: dict[str, dict[str, str]] = {}
+    for line in resources.files("pellucid.compat").joinpath("old_names.tsv").read_text("utf-8").splitlines():
+        module, version, names = line.split("\t")
+        found.setdefault(module, {}).update(dict.fromkeys(names.split(), version))
+    return found
+
+
+def explain_missing_name(module: str, name: str, known: list[str], replacement: str = "") -> NoSuchNameError:
+    """Return the error for a name that a module of an old library does not have here.
+
+    Parameters
+    ----------
+    module : str
+        Old name of the module, such as ``theano.tensor``.
+    name : str
+        The missing name.
+    known : list of str
+        The names that the module has.
+    replacement : str, optional
+        What does the same today; by default, what `pellucid.graph.foreign_names` knows.
+    """
+    library = LIBRARIES[module.partition(".")[0]]
+    version = read_old_names().get(module, {}).get(name)
+    if version is None:
+        return NoSuchNameError(f"{module} has no {name!r}, in any version of {library}.{near_miss(name, known)}")
+    advice = replacement or str(FOREIGN_FUNCTIONS.get(name, "pellucid has no counterpart."))
+    return NoSuchNameError(f"{module}.{name} of {library} {version} is not in pellucid.compat. {advice}")
+
+
+def add_missing_name_errors(module: dict[str, Any], old_name: str, replacements: dict[str, str] | None = None) -> None:
+    """Give a module a ``__getattr__`` that explains names which it does not have.
+
+    Parameters
+    ----------
+    module : dict
+        Its ``globals()``.
+    old_name : str
+        The name under which scripts import it, such as ``theano.tensor``.
+    replacements : dict from str to str, optional
+        Sentences that say what does the same today, by name.
+    """
+
+    def explain(name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        known = [n for n in module if not n.startswith("_")]
+        raise explain_missing_name(old_name, name, known, (replacements or {}).get(name, ""))
+
+    module["__getattr__"] = explain
