@@ -260,7 +260,7 @@ def function(
         if isinstance(e, Input):
             leaves.append(e)
         else:  # a computed variable as an input cuts the graph
-            leaves.append(Input(one.variable.name, e.shape, e.dtype))
+            leaves.append(Input(one.variable.name, tuple(1 if d == 1 else None for d in e.shape), e.dtype))
             substitutions[e] = leaves[-1]
     own_updates = [(k, unwrap(one.update)) for k, one in enumerate(given) if one.update is not None]
     everything = [*results, *(u for _, u in own_updates)]

@@ -10,7 +10,7 @@ import numpy as np
 
 import pellucid as pel
 from pellucid.compat.missing_names import add_missing_name_errors
-from pellucid.compat.theano.variables import TensorVariable, as_tensor_variable, cast_expr, unwrap, wrap
+from pellucid.compat.theano.variables import TensorVariable, as_tensor_variable, cast_expr, get_dtype, unwrap, wrap
 from pellucid.graph.errors import DisconnectedError, GradientError
 from pellucid.graph.errors import WrongGradientError as _WrongGradientError
 
@@ -47,6 +47,9 @@ def grad(
     if cost is not None and as_tensor_variable(cost).ndim:
         raise GradientError(f"cost must be a scalar. Received: {cost}, of {cost.ndim} dimensions. Use its mean or sum")
     targets, results = list_variables(wrt), []
+    cost = None if cost is None else as_tensor_variable(cost)
+    if cost is not None and not cost.dtype.startswith("float"):
+        cost = wrap(pel.cast(cost.expr, "float64"))
     known = {unwrap(k): unwrap(as_tensor_variable(v)) for k, v in (known_grads or {}).items()}
     constant = [
         unwrap(v)
@@ -59,6 +62,9 @@ def grad(
         )
     ]
     for target in targets:
+        if not target.dtype.startswith("float"):  # what depends on integers is constant almost everywhere
+            results.append(wrap(pel.zeros_like(target.expr, dtype=get_dtype("floatX"))))
+            continue
         try:
             found = pel.grad(unwrap(cost), target.expr, consider_constant=constant, known_grads=known or None)
         except DisconnectedError:

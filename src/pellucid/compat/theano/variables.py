@@ -120,9 +120,12 @@ _leaves: weakref.WeakValueDictionary[int, TensorVariable] = weakref.WeakValueDic
 
 
 class Variable:
-    """Base class of all variables."""
+    """Base class of all variables. Its constructor makes a variable that nothing can compute."""
 
     expr: Expr
+
+    def __init__(self, type: Any = None, owner: Any = None, index: Any = None, name: str | None = None) -> None:
+        self.type, self.owner, self.name = type, owner, name
 
 
 class TensorVariable(Variable):

@@ -368,6 +368,8 @@ def convert_index(part: Any) -> Any:
 def convert_indices(x: TensorVariable, index: Any) -> tuple[Any, ...]:
     """Return the parts of an index as pellucid takes them; masks become positions."""
     parts: list[Any] = []
+    if isinstance(index, list) and builtins.any(isinstance(p, slice) for p in index):
+        index = tuple(index)  # as older versions of NumPy took it
     for part in map(convert_index, index if isinstance(index, tuple) else (index,)):
         if str(getattr(part, "dtype", "")) == "bool" and getattr(part, "ndim", 0) and not isinstance(part, np.ndarray):
             parts.extend(pel.nonzero(part))
@@ -431,10 +433,6 @@ def update_subtensor(name: str, x: Any, y: Any) -> TensorVariable:
         raise UseError(f"{name}: expected a part of a variable, as in {name}(x[1:3], y). Received: {x}")
     base, index = x.subtensor
     value = as_tensor_variable(y)
-    if upcast(base.dtype, value.dtype) != base.dtype and not (value.expr.op is None and hasattr(value, "data")):
-        raise DtypeError(
-            f"{name}: expected {base.dtype}, the dtype of {base}. Received: {value}, which is {value.dtype}"
-        )
     place = base.expr.at[make_grid(base, convert_indices(base, index))]
     return wrap((place.set if name == "set_subtensor" else place.add)(cast_expr(value, base.dtype)))
 
