@@ -317,6 +317,11 @@ def vertical_stack(*args: Any) -> TensorVariable:
     return concatenate(args, axis=0)
 
 
+def stacklists(arg: Any) -> TensorVariable:
+    """Nested lists of variables as one variable."""
+    return stack([stacklists(a) for a in arg]) if isinstance(arg, list | tuple) else as_tensor_variable(arg)
+
+
 def split(x: Any, splits_size: Any, n_splits: int, axis: int = 0) -> list[TensorVariable]:
     """Parts of given lengths along an axis."""
     x, parts, start = as_tensor_variable(x), [], make_constant(0)
@@ -574,6 +579,20 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> Te
         count = pel.cast(pel.ceil((last - first) / by), "int64")
         return cast(wrap(first + by * pel.cast(pel.arange(count), "float64")), kept)
     return cast(wrap(pel.arange(*(as_size(b) for b in bounds))), kept)
+
+
+class Grid:
+    """Coordinates of a grid, as `numpy.mgrid` and `numpy.ogrid` give them: ``mgrid[0:5, 0:3]``."""
+
+    def __init__(self, grid: Any) -> None:
+        self._grid = grid
+
+    def __getitem__(self, index: Any) -> list[TensorVariable]:
+        found = self._grid[index]
+        return [make_constant(found)] if isinstance(index, slice) else [make_constant(part) for part in found]
+
+
+mgrid, ogrid = Grid(np.mgrid), Grid(np.ogrid)
 
 
 def to_one_hot(y: Any, nb_class: Any, dtype: Any = None) -> TensorVariable:
