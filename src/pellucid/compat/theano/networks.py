@@ -10,7 +10,9 @@ from pellucid.compat.theano.gradient import grad
 from pellucid.compat.theano.tensor_functions import FUNCTIONS, expr, switch
 from pellucid.compat.theano.variables import (
     apply_real,
+    Variable,
     as_shape,
+    as_size,
     as_tensor_variable,
     cast_expr,
     upcast,
@@ -86,9 +88,7 @@ NNET = {name: FUNCTIONS[name] for name in ("sigmoid", "softplus", "softsign")} |
     "binary_crossentropy": lambda output, target: apply_real(
         lambda p, t: -(t * pel.log(p) + (1 - t) * pel.log(1 - p)), output, target
     ),
-    "sigmoid_binary_crossentropy": lambda output, target: NNET["binary_crossentropy"](
-        FUNCTIONS["sigmoid"](output), target
-    ),
+    "sigmoid_binary_crossentropy": lambda x, target: NNET["binary_crossentropy"](FUNCTIONS["sigmoid"](x), target),
     "categorical_crossentropy": categorical_crossentropy,
     "crossentropy_categorical_1hot": categorical_crossentropy,
     "crossentropy_softmax_1hot": crossentropy_softmax_1hot,
@@ -188,17 +188,14 @@ def differentiate_input(
         as_numbers(subsample if input_dilation is None else input_dilation, rank),
     )
     padding = find_padding(border_mode, w.expr.shape[2:], steps)
-    given = list(input_shape)[-rank:] if isinstance(input_shape, list | tuple) else [None] * rank
-    given = (
-        given
-        if input_shape is None or isinstance(input_shape, list | tuple)
-        else as_shape(input_shape, rank + 2)[-rank:]
-    )
+    if isinstance(input_shape, Variable):
+        given = as_shape(input_shape, rank + 2)
+    else:
+        given = [s if s is None else as_size(s) for s in input_shape or [None] * rank]
+    windows = zip(given[-rank:], g.expr.shape[2:], w.expr.shape[2:], steps, strides, padding, strict=True)
     sizes = [  # unknown sizes are those that a transposed convolution gives
-        as_shape(s)[0] if s is not None and not isinstance(s, pel.Expr) else s
-        if s is not None else (n - 1) * step + (k - 1) * d + 1 - sum(pads)
-        for s, n, k, d, step, pads in zip(given, g.expr.shape[2:], w.expr.shape[2:], steps, strides, padding, strict=True)
-    ]  # fmt: skip
+        s if s is not None else (n - 1) * step + (k - 1) * d + 1 - sum(pads) for s, n, k, d, step, pads in windows
+    ]
     like = pel.zeros((g.expr.shape[0], *sizes, w.expr.shape[1] * num_groups), dtype=dtype)
     data, kernel = move_channels_last(cast_expr(g, dtype)), convert_kernel(cast_expr(w, dtype), filter_flip)
     return wrap(

@@ -142,7 +142,8 @@ class RandomStreams:
         return self._draw(draw, size, ndim, dtype)
 
 
-MRG_RandomStreams = RandomStreams
+class MRG_RandomStreams(RandomStreams):
+    """The random streams of GPUs, which are the same here."""
 
 
 def hash_seed(seed):

@@ -345,7 +345,7 @@ def as_shape(shape, ndim=None):
     """Return the sizes of a shape: integers, and expressions of integers."""
     if isinstance(shape, Variable) and shape.expr.ndim == 1:
         known = shape.expr.shape[0]
-        count = ndim if ndim is not None else known if isinstance(known, int) else None
+        count = known if isinstance(known, int) else ndim
         if count is None:
             raise ShapeError(f"The number of dimensions of the shape {shape} is not known. Pass ndim=")
         shape = shape.elements or [shape[i] for i in range(count)]
