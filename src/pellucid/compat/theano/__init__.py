@@ -9,17 +9,11 @@ from types import ModuleType, SimpleNamespace
 
 from pellucid.compat.missing_names import add_missing_name_errors
 from pellucid.compat.theano import functions, gradient, loops, networks, printing, random_streams, variables
-from pellucid.compat.theano.configuration import config
-from pellucid.compat.theano.functions import In, Mode, Out, Param, function, shared
-from pellucid.compat.theano.gradient import Lop, Rop, grad
-from pellucid.compat.theano.loops import clone, foldl, foldr, reduce, scan
+from pellucid.compat.theano.configuration import config as config
 from pellucid.compat.theano.networks import NNET
-from pellucid.compat.theano.printing import debugprint, pp, pprint
 from pellucid.compat.theano.tensor_functions import FUNCTIONS
 from pellucid.compat.theano.variables import SharedVariable, TensorType, Variable, get_dtype
 
-map = loops.map_
-dot, Constant, dprint = FUNCTIONS["dot"], variables.TensorConstant, debugprint
 __version__ = version = "1.0.5"
 
 PATTERNS = {"scalar": (), "vector": (False,), "row": (True, False), "col": (False, True), "matrix": (False, False)}
@@ -72,7 +66,7 @@ CONVOLUTIONS = {
 BATCH_NORMALIZATION = {name: f for name, f in NNET.items() if name.startswith("batch_normalization")}
 POOLING = pick(networks, "pool_2d pool_3d max_pool_2d_same_size")
 INPUTS = pick(functions, "In Out Param function shared Mode DebugMode NanGuardMode MonitorMode UnusedInputError")
-LOOPS = pick(loops, "scan reduce foldl foldr until clone equal_computations") | {"map": map}
+LOOPS = pick(loops, "scan reduce foldl foldr until clone equal_computations") | {"map": loops.map_}
 DRAWS = "uniform normal binomial random_integers permutation multinomial choice"
 NO_GPU = {"cuda_available": False, "cuda_enabled": False, "pygpu_activated": False}
 NO_GPU["dnn"] = SimpleNamespace(dnn_present=lambda: False, dnn_available=lambda: False)
@@ -131,13 +125,14 @@ def make_modules():
         add_missing_name_errors(vars(module), f"theano.{name}")
         sys.modules[module.__name__] = module
         parent, _, last = module.__name__.rpartition(".")
-        if name != "ifelse":
+        if not callable(vars(sys.modules[parent]).get(last)):  # T.sort and T.var are functions
             setattr(sys.modules[parent], last, module)
     for file in (gradient, printing):
         add_missing_name_errors(vars(file), f"theano.{file.__name__.rpartition('.')[2]}")
-    sys.modules[f"{__name__}.ifelse"].__dict__.update(ifelse=loops.ifelse)
 
 
 make_modules()
-ifelse = sys.modules[f"{__name__}.ifelse"]
+globals().update(pick(functions, "In Mode Out Param function shared") | pick(gradient, "Lop Rop grad"))
+globals().update(pick(loops, "clone foldl foldr reduce scan") | pick(printing, "debugprint pp pprint"))
+globals().update(map=loops.map_, dprint=printing.debugprint, dot=FUNCTIONS["dot"], Constant=variables.TensorConstant)
 add_missing_name_errors(globals(), "theano")

@@ -98,7 +98,7 @@ class MonitorMode(Mode):
                 f(i, wrap(e).owner, SimpleNamespace(inputs=inputs, outputs=[[np.asarray(values[e])]]))
 
 
-MODES = {"NanGuardMode": "guard", "DebugMode": "numpy", "DEBUG_MODE": "numpy"}
+MODES = {"NanGuardMode": "guard", "DebugMode": "numpy", "DEBUG_MODE": "numpy", "FAST_COMPILE": "numpy"}
 """Modes of pellucid for Theano's modes; all others compile."""
 
 

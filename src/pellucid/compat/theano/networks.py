@@ -1,4 +1,4 @@
-"""``theano.tensor.nnet`` and ``theano.tensor.signal``: functions of networks, with channels first and flipped kernels."""
+"""``theano.tensor.nnet`` and ``theano.tensor.signal``: networks with channels first and kernels that are flipped."""
 
 import math
 import warnings
@@ -9,8 +9,8 @@ import pellucid as pel
 from pellucid.compat.theano.gradient import grad
 from pellucid.compat.theano.tensor_functions import FUNCTIONS, expr, switch
 from pellucid.compat.theano.variables import (
-    apply_real,
     Variable,
+    apply_real,
     as_shape,
     as_size,
     as_tensor_variable,
@@ -367,7 +367,9 @@ def batch_normalization_train(
     over = get_axes(axes, x.ndim)
     mean, var = x.mean(axis=over, keepdims=True), x.var(axis=over, keepdims=True)
     invstd = 1 / (var + epsilon).sqrt()
-    results = [(x - mean) * expand(gamma, over, x.ndim) * invstd + expand(beta, over, x.ndim), mean, invstd]
+    out = (x - mean) * expand(gamma, over, x.ndim) * invstd + expand(beta, over, x.ndim)
+    kept = range(x.ndim) if expr(gamma).ndim == x.ndim else [a for a in range(x.ndim) if a not in over]
+    results = [out, mean.dimshuffle(*kept), invstd.dimshuffle(*kept)]
     count = FUNCTIONS["mul"](*(x.shape[a] for a in over)).astype(x.dtype)
     for old, new in ((running_mean, mean), (running_var, var * (count / (count - 1)))):
         if old is not None:

@@ -136,8 +136,8 @@ class RandomStreams:
         p = as_tensor_variable(pvals).expr
 
         def draw(g, shape):
-            drawn = [g.categorical(pel.log(p), size=None if p.ndim > 1 else shape) for _ in range(int(n))]
-            return sum(pel.cast(pel.equal(d[..., None], pel.arange(p.shape[-1])), "int64") for d in drawn)
+            labels = g.categorical(pel.log(p), size=(int(n), *(p.shape[:-1] if p.ndim > 1 else shape or ())))
+            return pel.sum(pel.cast(pel.equal(labels[..., None], pel.arange(p.shape[-1])), "int64"), axis=0)
 
         return self._draw(draw, size, ndim, dtype)
 

@@ -27,8 +27,8 @@ from pellucid.compat.theano.variables import (
 )
 from pellucid.graph.errors import OptionError, ShapeError, UseError
 
-REAL_NAMES = """exp exp2 expm1 log log2 log10 log1p sqrt sin cos tan arcsin arccos arctan arcsinh arccosh arctanh sinh cosh
-tanh erf erfc erfcx erfinv gammaln deg2rad rad2deg arctan2 sigmoid softplus softsign"""
+REAL_NAMES = """exp exp2 expm1 log log2 log10 log1p sqrt sin cos tan arcsin arccos arctan arcsinh arccosh arctanh sinh
+cosh tanh erf erfc erfcx erfinv gammaln deg2rad rad2deg arctan2 sigmoid softplus softsign"""
 REAL = {name: getattr(pel, name) for name in REAL_NAMES.split()} | {
     "inv": lambda x: 1 / x,
     "reciprocal": lambda x: 1 / x,
@@ -249,8 +249,8 @@ def dimshuffle(x, *pattern):
         raise ShapeError(f"dimshuffle of {x}, of {e.ndim} dimensions: received the pattern {tuple(order)}")
     if any(e.shape[a] != 1 for a in dropped):
         raise ShapeError(
-            f"dimshuffle of {x}: only dimensions of length 1 can be left out. Received: the pattern {tuple(order)}, for "
-            f"the shape {e.shape}. Use T.addbroadcast(x, {dropped[0]}) first if its length is 1"
+            f"dimshuffle of {x}: only dimensions of length 1 can be left out. Received: the pattern {tuple(order)}, "
+            f"for the shape {e.shape}. Use T.addbroadcast(x, {dropped[0]}) first if its length is 1"
         )
     moved = (*kept, *dropped)
     e = e if moved == tuple(range(e.ndim)) else pel.transpose(e, moved)
@@ -566,11 +566,6 @@ DEFINED = (
     as_tensor_variable,
 )  # fmt: skip
 FUNCTIONS |= {f.__name__: f for f in DEFINED} | {"sum": sum, "mean": mean, "argmax": argmax, "argmin": argmin}
-for _name, _function in FUNCTIONS.items():
-    if not hasattr(_function, "__name__") or _function.__name__ == "<lambda>":
-        _function.__dict__.update(__name__=_name) if isinstance(_function, functools.partial | Grid) else setattr(
-            _function, "__name__", _name
-        )
 
 OPERATORS = {
     "add": add,
@@ -595,9 +590,9 @@ OTHER_OPERATORS = {
     "__divmod__": lambda x, y: (x // y, x % y),
     **{f"__{name}__": FUNCTIONS[name] for name in ("lt", "le", "gt", "ge")},
 }
-METHODS = """sum prod mean var std max min argmax argmin all any ptp norm cumsum cumprod reshape flatten dimshuffle transpose
-swapaxes squeeze take choose nonzero nonzero_values sort argsort repeat diagonal dot clip round trunc zeros_like ones_like
-exp log sqrt conj fill tile diag trace compress"""
+METHODS = """sum prod mean var std max min argmax argmin all any ptp norm cumsum cumprod reshape flatten dimshuffle
+transpose swapaxes squeeze take choose nonzero nonzero_values sort argsort repeat diagonal dot clip round trunc zeros_like
+ones_like exp log sqrt conj fill tile diag trace compress"""
 
 
 def make_operator(function, reflected=False):

@@ -22,6 +22,7 @@ TYPE_NAMES = {
     (False,) * 3: "3D",
     (False,) * 4: "4D",
 }
+INTEGERS = ("int8", "int16", "int32", "int64", "uint64")
 SMALL_INTEGERS = ("bool", "int8", "int16", "uint8", "uint16")
 """Dtypes of which real functions are float32; those of larger integers are float64."""
 
@@ -60,7 +61,7 @@ class TensorType:
             value = convert_value(value, self, strict, allow_downcast, what or self)
         if value.ndim != self.ndim:
             raise DtypeError(
-                f"{what or self}: expected {self.ndim} dimensions. Received: {value.ndim}, an array of shape {value.shape}"
+                f"{what or self}: expected {self.ndim} dimensions. Received: {value.ndim}, in shape {value.shape}"
             )
         return value
 
@@ -284,8 +285,7 @@ def make_constant(value, dtype=None, name=None):
     if array.dtype.kind not in "biuf":
         raise DtypeError(f"Cannot convert {value!r} to TensorType: expected a variable, a number or an array")
     if dtype is None and type(value) is int:
-        least = np.min_scalar_type(value)
-        array = array.astype(next(d for d in ("int8", "int16", "int32", "int64", "uint64") if np.can_cast(least, d)))
+        array = array.astype(next(d for d in INTEGERS if np.iinfo(d).min <= value <= np.iinfo(d).max))
     elif dtype is None and type(value) is float and config.floatX != "float16":
         is_single = config.floatX == "float32" or float(np.float32(value)) == value or value != value
         array = array.astype("float32" if is_single else "float64")
