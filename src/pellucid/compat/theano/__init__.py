@@ -51,7 +51,7 @@ def pick(module, names):
 GRAPH = pick(loops, "inputs ancestors is_same_graph") | {
     "Variable": Variable,
     "Apply": variables.Apply,
-    "Constant": Constant,
+    "Constant": variables.TensorConstant,
 }
 RANDOM = pick(random_streams, "RandomStreams MRG_RandomStreams")
 GRADIENTS = pick(gradient, "grad jacobian hessian Rop Lop verify_grad consider_constant DisconnectedInputError")
@@ -101,7 +101,7 @@ MODULES = {
     "gof.graph": GRAPH,
     "compile": INPUTS | {"SharedVariable": SharedVariable},
     "compile.io": INPUTS,
-    "compile.mode": INPUTS | {"get_default_mode": Mode, "get_mode": lambda mode: Mode()},
+    "compile.mode": INPUTS | {"get_default_mode": functions.Mode, "get_mode": lambda mode: functions.Mode()},
     "compile.debugmode": INPUTS,
     "compile.nanguardmode": INPUTS,
     "compile.monitormode": INPUTS,

@@ -14,12 +14,13 @@ CHOICES = {
 """Settings that are checked, by their values; the first one is the default. The first two have an effect."""
 
 STORED = """device=cpu mode=Mode optimizer=fast_run linker=cvm exception_verbosity=low cast_policy=custom
-int_division=int warn_float64=ignore cxx= base_compiledir= compiledir= optimizer_including= optimizer_excluding= init_gpu_device=
-deterministic=default traceback.limit=8 blas.ldflags= gcc.cxxflags= dnn.enabled=False warn.ignore_bug_before=0.9
-contexts= nvcc.fastmath= allow_gc=True profile= profile_memory= profile_optimizer= openmp= openmp_elemwise_minsize=
-optimizer_verbose= print_test_value= force_device= nocleanup= reoptimize_unpickled_function= scan.allow_gc=
-scan.allow_output_prealloc=True lib.amdlibm= lib.cnmem= gpuarray.preallocate= DebugMode.check_strides=
-NanGuardMode.nan_is_error=True NanGuardMode.inf_is_error=True experimental.unpickle_gpu_on_cpu="""
+int_division=int warn_float64=ignore cxx= base_compiledir= compiledir= optimizer_including=
+optimizer_excluding= init_gpu_device= deterministic=default traceback.limit=8 blas.ldflags= gcc.cxxflags=
+dnn.enabled=False warn.ignore_bug_before=0.9 contexts= nvcc.fastmath= allow_gc=True profile= profile_memory=
+profile_optimizer= openmp= openmp_elemwise_minsize= optimizer_verbose= print_test_value= force_device=
+nocleanup= reoptimize_unpickled_function= scan.allow_gc= scan.allow_output_prealloc=True lib.amdlibm=
+lib.cnmem= gpuarray.preallocate= DebugMode.check_strides= NanGuardMode.nan_is_error=True
+NanGuardMode.inf_is_error=True experimental.unpickle_gpu_on_cpu="""
 DEFAULTS = {name: values[0] for name, values in CHOICES.items()} | dict(s.split("=") for s in STORED.split())
 
 

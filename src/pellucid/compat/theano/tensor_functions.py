@@ -591,8 +591,8 @@ OTHER_OPERATORS = {
     **{f"__{name}__": FUNCTIONS[name] for name in ("lt", "le", "gt", "ge")},
 }
 METHODS = """sum prod mean var std max min argmax argmin all any ptp norm cumsum cumprod reshape flatten dimshuffle
-transpose swapaxes squeeze take choose nonzero nonzero_values sort argsort repeat diagonal dot clip round trunc zeros_like
-ones_like exp log sqrt conj fill tile diag trace compress"""
+transpose swapaxes squeeze take choose nonzero nonzero_values sort argsort repeat diagonal dot clip round
+trunc zeros_like ones_like exp log sqrt conj fill tile diag trace compress"""
 
 
 def make_operator(function, reflected=False):
