@@ -162,6 +162,8 @@ def test_names_types_and_graphs() -> None:
         "TensorType(float64, 4D)",
         "TensorType(int32, vector)",
     ]
+    assert isinstance(z, T.TensorVariable)
+    assert not isinstance(theano.shared(1), T.TensorVariable)
     z.name = "z"
     assert str(z) == "z"
     assert x.type is x.type

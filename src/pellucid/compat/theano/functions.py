@@ -11,10 +11,10 @@ from pellucid.compat.programs import RECORDER
 from pellucid.compat.theano.configuration import config
 from pellucid.compat.theano.printing import list_prints, print_values
 from pellucid.compat.theano.variables import (
+    TensorBase,
     TensorConstant,
     TensorSharedVariable,
     TensorType,
-    TensorVariable,
     as_tensor_variable,
     cast_expr,
     find_input,
@@ -106,7 +106,7 @@ def shared(
     value, name=None, strict=False, allow_downcast=None, borrow=False, broadcastable=None, target=None, **options
 ):
     """Variable that keeps its value between calls; it has the dtype of the value, which is copied."""
-    if isinstance(value, TensorVariable):
+    if isinstance(value, TensorBase):
         raise DtypeError(f"Shared variable values can not be theano expressions. Received: {value}")
     array = np.asarray(value)
     if array.dtype.kind not in "biuf":

@@ -7,8 +7,8 @@ import numpy as np
 
 import pellucid as pel
 from pellucid.compat.theano.variables import (
+    TensorBase,
     TensorConstant,
-    TensorVariable,
     Variable,
     apply,
     apply_real,
@@ -420,7 +420,7 @@ def make_grid(x, parts):
 
 def update_subtensor(name, x, y):
     """Return the variable of which ``x`` is a part, with the part replaced or increased."""
-    if not isinstance(x, TensorVariable) or x.subtensor is None:
+    if not isinstance(x, TensorBase) or x.subtensor is None:
         raise UseError(f"{name}: expected a part of a variable, as in {name}(x[1:3], y). Received: {x}")
     base, index = x.subtensor
     place = base.expr.at[make_grid(base, convert_index(base, index))]
@@ -605,14 +605,14 @@ def make_operator(function, reflected=False):
 
 
 def attach_methods():
-    """Give `TensorVariable` its operators and methods."""
+    """Give variables their operators and methods."""
     methods = {name: lambda *a, f=FUNCTIONS[name], **k: f(*a, **k) for name in METHODS.split()}
     methods |= {name: lambda *a, f=f: f(*a) for name, f in OTHER_OPERATORS.items()}
     methods |= {f"__{name}__": make_operator(f) for name, f in OPERATORS.items()}
     methods |= {f"__r{name}__": make_operator(f, reflected=True) for name, f in OPERATORS.items()}
     methods |= {"astype": cast, "copy": lambda x, **options: x}
     for name, method in methods.items():
-        setattr(TensorVariable, name, method)
+        setattr(TensorBase, name, method)
 
 
 attach_methods()

@@ -116,7 +116,7 @@ class Variable:
         self.type, self.owner, self.name = type, owner, name
 
 
-class TensorVariable(Variable):
+class TensorBase(Variable):
     """A variable: an expression of pellucid, with a name that can change.
 
     ``elements`` are the scalars of which a vector, such as a shape, was made. ``subtensor`` is the variable and the
@@ -195,7 +195,11 @@ class TensorVariable(Variable):
         return restore_variable, (type(self), self.expr, self.name)
 
 
-class TensorConstant(TensorVariable):
+class TensorVariable(TensorBase):
+    """An input, or what is computed. Constants and shared variables are none, as in Theano."""
+
+
+class TensorConstant(TensorBase):
     """A constant."""
 
     data = value = property(lambda self: self.expr.value)
@@ -208,7 +212,7 @@ class SharedVariable(Variable):
     """Base class of shared variables."""
 
 
-class TensorSharedVariable(TensorVariable, SharedVariable):
+class TensorSharedVariable(TensorBase, SharedVariable):
     """A variable that keeps its value between calls."""
 
     def get_value(self, borrow=False, return_internal_type=False):
@@ -294,7 +298,7 @@ def make_constant(value, dtype=None, name=None):
 
 def as_tensor_variable(x, name=None, ndim=None):
     """Return a variable for a variable, an array, a number or a list of these."""
-    if isinstance(x, TensorVariable):
+    if isinstance(x, TensorBase):
         found = x
     elif isinstance(x, Expr):
         found = wrap(x, name)
@@ -377,6 +381,6 @@ def apply_real(function, *operands):
 
 def find_input(value):
     """Return a variable that a function takes; raises InputError for another object."""
-    if not isinstance(value, TensorVariable) or isinstance(value, TensorConstant):
+    if not isinstance(value, TensorVariable | TensorSharedVariable):
         raise InputError(f"Expected a variable as an input, as T.matrix('x') makes it. Received: {value!r}")
     return value
