@@ -53,6 +53,8 @@ def test_expressions_have_the_values_and_dtypes_of_theano(case: str) -> None:
 @pytest.mark.parametrize("name", theano_cases.PROGRAMS)
 @pytest.mark.usefixtures("as_theano")
 def test_programs_compute_the_numbers_of_theano(name: str) -> None:
+    if name.startswith("lasagne"):
+        pytest.importorskip("lasagne")
     found, expected = theano_cases.run_program(name), RECORDED["programs"][name]
     assert found.keys() == expected.keys()
     for key in expected:

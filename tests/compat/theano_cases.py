@@ -1,7 +1,8 @@
 """Expressions and programs in Theano's spelling, and the script that records what Theano 1.0.5 computes for them.
 
-``python -m pip install numpy==1.23.5 Theano==1.0.5`` in an environment of its own, with Python 3.11, and then
-``THEANO_FLAGS=cxx=,blas.ldflags= python tests/compat/theano_cases.py`` writes ``theano_results.json``.
+``python -m pip install numpy==1.23.5 "scipy<1.11" Theano==1.0.5`` in an environment of its own, with Python 3.11 and the
+development version of Lasagne, and then ``THEANO_FLAGS=cxx=,blas.ldflags= python tests/compat/theano_cases.py`` writes
+``theano_results.json``. Lists that index arrays in Theano's `pool.py` must be tuples for NumPy 1.23.
 """
 
 import json
@@ -13,7 +14,14 @@ import numpy as np
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "theano_results.json"
-PROGRAMS = ["theano_two_moons", "theano_logistic_regression", "theano_perceptron", "theano_loops", "theano_images"]
+PROGRAMS = [
+    "theano_two_moons",
+    "theano_logistic_regression",
+    "theano_perceptron",
+    "theano_loops",
+    "theano_images",
+    "lasagne_images",
+]
 
 DTYPES = """
 b + 1|b + 200|w * 2|i + 0.5|i * 0.1|l / l|i / i|b / b|f / b|f + 1.5|f + d|f * 0.1|i // 2|b % 2|i ** 2|2 ** i|i ** 0.5|-b
