@@ -1,0 +1,1 @@
+"""Package of `tensorflow.examples.tutorials.mnist.input_data`."""

@@ -1,0 +1,159 @@
+"""`tf.layers`, `tf.losses` and the parts of `tf.contrib.layers` that scripts of 1.x use most."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pellucid as pel
+from pellucid.compat.missing_names import add_missing_name_errors
+from pellucid.compat.tensorflow import nn_functions as nn
+from pellucid.compat.tensorflow.graph import convert, make_op
+from pellucid.compat.tensorflow.ops import FUNCTIONS, reshape
+from pellucid.compat.tensorflow.variables import (
+    GraphKeys,
+    add_to_collection,
+    assign,
+    get_variable,
+    ones_initializer,
+    variable_scope,
+    zeros_initializer,
+)
+
+
+def _finish(outputs: Any, activation: Any) -> Any:
+    return outputs if activation is None else activation(outputs)
+
+
+def dense(
+    inputs: Any,
+    units: int,
+    activation: Any = None,
+    use_bias: bool = True,
+    kernel_initializer: Any = None,
+    bias_initializer: Any = None,
+    kernel_regularizer: Any = None,
+    bias_regularizer: Any = None,
+    *,
+    trainable: bool = True,
+    name: str | None = None,
+    reuse: Any = None,
+) -> Any:
+    """Fully connected layer."""
+    x = convert(inputs)
+    with variable_scope(name, "dense", reuse=reuse):
+        shape = [x.static_shape[-1].value, units]
+        kernel = get_variable("kernel", shape, x.dtype, kernel_initializer, kernel_regularizer, trainable)
+        outputs = FUNCTIONS["matmul"](x, kernel) if x.static_shape.ndims == 2 else FUNCTIONS["tensordot"](x, kernel, 1)
+        if use_bias:
+            start = bias_initializer or zeros_initializer()
+            outputs = outputs + get_variable("bias", [units], x.dtype, start, bias_regularizer, trainable)
+        return _finish(outputs, activation)
+
+
+def conv2d(
+    inputs: Any,
+    filters: int,
+    kernel_size: Any,
+    strides: Any = (1, 1),
+    padding: str = "valid",
+    data_format: str = "channels_last",
+    dilation_rate: Any = (1, 1),
+    activation: Any = None,
+    use_bias: bool = True,
+    kernel_initializer: Any = None,
+    bias_initializer: Any = None,
+    kernel_regularizer: Any = None,
+    bias_regularizer: Any = None,
+    *,
+    trainable: bool = True,
+    name: str | None = None,
+    reuse: Any = None,
+) -> Any:
+    """Convolutional layer, channels last."""
+    x = convert(inputs)
+    nn.channels_last({"channels_last": "NHWC"}.get(data_format, data_format))
+    with variable_scope(name, "conv2d", reuse=reuse):
+        shape = [*_pair(kernel_size), x.static_shape[-1].value, filters]
+        kernel = get_variable("kernel", shape, x.dtype, kernel_initializer, kernel_regularizer, trainable)
+        outputs = nn.conv2d(x, kernel, [1, *_pair(strides), 1], padding.upper(), dilations=[1, *_pair(dilation_rate), 1])
+        if use_bias:
+            start = bias_initializer or zeros_initializer()
+            outputs = outputs + get_variable("bias", [filters], x.dtype, start, bias_regularizer, trainable)
+        return _finish(outputs, activation)
+
+
+def _pair(size: Any) -> list[int]:
+    return [int(size)] * 2 if isinstance(size, int) else [int(n) for n in size]
+
+
+def _make_pooling(pool: Any) -> Any:
+    def pooling(inputs: Any, pool_size: Any, strides: Any, padding: str = "valid", name: Any = None) -> Any:
+        return pool(inputs, [1, *_pair(pool_size), 1], [1, *_pair(strides), 1], padding.upper(), name=name)
+
+    return pooling
+
+
+max_pooling2d, average_pooling2d = _make_pooling(nn.max_pool), _make_pooling(nn.avg_pool)
+
+
+def flatten(inputs: Any, name: str | None = None) -> Any:
+    x = convert(inputs)
+    return reshape(x, [-1, math.prod(int(d) for d in x.static_shape[1:])], name)
+
+
+def dropout(
+    inputs: Any, rate: Any = 0.5, noise_shape: Any = None, seed: Any = None, training: Any = False, name: Any = None
+) -> Any:
+    """Dropout in training; `rate` is the fraction to drop, other than in `tf.nn.dropout`."""
+    return _choose(training, lambda: nn.dropout(inputs, 1 - rate, noise_shape, seed, name), lambda: convert(inputs))
+
+
+def _choose(training: Any, yes: Any, no: Any) -> Any:
+    if isinstance(training, (bool, int)):
+        return yes() if training else no()
+    return make_op("cond", lambda a, b, p: pel.where(p, a, b), [convert(yes()), convert(no()), convert(training)])
+
+
+def batch_normalization(
+    inputs: Any,
+    axis: int = -1,
+    momentum: float = 0.99,
+    epsilon: float = 1e-3,
+    center: bool = True,
+    scale: bool = True,
+    *,
+    training: Any = False,
+    trainable: bool = True,
+    name: str | None = None,
+    reuse: Any = None,
+) -> Any:
+    """Batch normalization; the updates of the moving averages are in the collection UPDATE_OPS."""
+    x = convert(inputs)
+    n = [x.static_shape[axis].value]
+    axes = [i for i in range(x.static_shape.ndims or 0) if i != axis % (x.static_shape.ndims or 1)]
+    with variable_scope(name, "batch_normalization", reuse=reuse):
+        gamma = get_variable("gamma", n, x.dtype, ones_initializer(), trainable=trainable) if scale else None
+        beta = get_variable("beta", n, x.dtype, zeros_initializer(), trainable=trainable) if center else None
+        averages = [
+            get_variable("moving_mean", n, x.dtype, zeros_initializer(), trainable=False),
+            get_variable("moving_variance", n, x.dtype, ones_initializer(), trainable=False),
+        ]
+        batch = nn.moments(x, axes)
+        chosen = [_choose(training, lambda b=b: b, lambda a=a: convert(a)) for a, b in zip(averages, batch, strict=True)]
+        if not isinstance(training, (bool, int)) or training:
+            for a, b in zip(averages, batch, strict=True):
+                decay = _choose(training, lambda: convert(momentum, x.dtype), lambda: convert(1.0, x.dtype))
+                add_to_collection(GraphKeys.UPDATE_OPS, assign(a, a * decay + b * (1 - decay)))
+        return nn.batch_normalization(x, chosen[0], chosen[1], beta, gamma, epsilon)
+
+
+def l2_regularizer(scale: float, scope: Any = None) -> Any:
+    return lambda weights: nn.l2_loss(weights) * scale
+
+
+def l1_regularizer(scale: float, scope: Any = None) -> Any:
+    return lambda weights: FUNCTIONS["reduce_sum"](FUNCTIONS["abs"](weights)) * scale
+
+
+add_missing_name_errors(globals(), "tensorflow.layers")

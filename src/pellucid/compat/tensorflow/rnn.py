@@ -1,0 +1,105 @@
+"""Loops over recurrent cells: `tf.nn.dynamic_rnn`, `tf.nn.static_rnn` and `tf.nn.rnn`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pellucid as pel
+from pellucid.compat.tensorflow.control import pack_like, scan_op
+from pellucid.compat.tensorflow.graph import convert, flatten, make_op
+from pellucid.compat.tensorflow.ops import FUNCTIONS, reverse_sequence, shape, where
+from pellucid.compat.tensorflow.variables import variable_scope
+from pellucid.graph.errors import UseError
+
+TRANSPOSE = FUNCTIONS["transpose"]
+
+
+def get_initial_state(cell: Any, batch: Any, initial_state: Any, dtype: Any) -> Any:
+    if initial_state is not None:
+        return initial_state
+    if dtype is None:
+        raise UseError("Expected an initial_state or a dtype, as in dtype=tf.float32. Received: neither")
+    return cell.zero_state(batch, dtype)
+
+
+def step_masked(cell: Any, x: Any, state: Any, active: Any) -> tuple[Any, list[Any]]:
+    """Return the output and the state of a step; finished sequences output 0 and keep their state."""
+    output, new = cell(x, state)
+    states = flatten(new)
+    if active is not None:
+        states = [where(active, a, b) for a, b in zip(states, flatten(state), strict=True)]
+        output = where(active, output, FUNCTIONS["subtract"](output, output))
+    return output, states
+
+
+def dynamic_rnn(
+    cell: Any,
+    inputs: Any,
+    sequence_length: Any = None,
+    initial_state: Any = None,
+    dtype: Any = None,
+    parallel_iterations: Any = None,
+    swap_memory: bool = False,
+    time_major: bool = False,
+    scope: Any = None,
+) -> Any:
+    """Run a cell over sequences as one compiled loop; options of parallel runs change no result."""
+    x = convert(inputs)
+    batch = x.static_shape[1 if time_major else 0].value or shape(x)[1 if time_major else 0]
+    lengths = None if sequence_length is None else convert(sequence_length)
+    with variable_scope(scope, "rnn"):
+        first = get_initial_state(cell, batch, initial_state, dtype)
+        steps = x if time_major else TRANSPOSE(x, [1, 0, *range(2, x.static_shape.ndims or 3)])
+        numbers = make_op("range", lambda e: pel.arange_like(e, dtype="int32"), [steps], dtype="int32")
+
+        def step(x: Any, t: Any, *states: Any) -> Any:
+            active = None if lengths is None else t < lengths_now
+            output, new = step_masked(cell, x, pack_like(first, list(states)), active)
+            return [*new, output]
+
+        lengths_now = None if lengths is None else FUNCTIONS["identity"](lengths)
+        inits = [convert(s) for s in flatten(first)]
+        last, stacked = scan_op(step, [steps, numbers], inits)
+    outputs = stacked[-1] if time_major else TRANSPOSE(stacked[-1], [1, 0, 2])
+    return outputs, pack_like(first, last)
+
+
+def bidirectional_dynamic_rnn(
+    cell_fw: Any,
+    cell_bw: Any,
+    inputs: Any,
+    sequence_length: Any = None,
+    initial_state_fw: Any = None,
+    initial_state_bw: Any = None,
+    dtype: Any = None,
+    parallel_iterations: Any = None,
+    swap_memory: bool = False,
+    time_major: bool = False,
+    scope: Any = None,
+) -> Any:
+    """Run one cell forwards and another one backwards."""
+    axis, options = (0 if time_major else 1), {"dtype": dtype, "time_major": time_major}
+
+    def turn(x: Any) -> Any:
+        return reverse_sequence(x, sequence_length, axis) if sequence_length is not None else FUNCTIONS["reverse"](x, [axis])
+
+    with variable_scope(scope, "bidirectional_rnn"):
+        ahead = dynamic_rnn(cell_fw, inputs, sequence_length, initial_state_fw, scope="fw", **options)
+        back = dynamic_rnn(cell_bw, turn(convert(inputs)), sequence_length, initial_state_bw, scope="bw", **options)
+    return (ahead[0], turn(back[0])), (ahead[1], back[1])
+
+
+def static_rnn(
+    cell: Any, inputs: Any, initial_state: Any = None, dtype: Any = None, sequence_length: Any = None, scope: Any = None
+) -> Any:
+    """Run a cell over a list of inputs, one after the other; `tf.nn.rnn` of 0.x."""
+    steps, outputs = [convert(x) for x in inputs], []
+    with variable_scope(scope, "rnn"):
+        batch = steps[0].static_shape[0].value or shape(steps[0])[0]
+        state = get_initial_state(cell, batch, initial_state, dtype)
+        for t, x in enumerate(steps):
+            active = None if sequence_length is None else FUNCTIONS["less"](t, convert(sequence_length))
+            output, new = step_masked(cell, x, state, active)
+            state = pack_like(state, new)
+            outputs.append(output)
+    return outputs, state

@@ -1,0 +1,426 @@
+"""`tf.train`: optimizers with TensorFlow's formulas, learning rate decays, checkpoints in NumPy's format."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+import pellucid as pel
+from pellucid.compat.missing_names import add_missing_name_errors
+from pellucid.compat.tensorflow.control import gradients
+from pellucid.compat.tensorflow.graph import Tensor, convert, get_default_graph, make_op
+from pellucid.compat.tensorflow.ops import cast
+from pellucid.compat.tensorflow.summary import FileWriter as SummaryWriter
+from pellucid.compat.tensorflow.types import FailedPreconditionError, NotFoundError
+from pellucid.compat.tensorflow.variables import (
+    GraphKeys,
+    Variable,
+    assign,
+    assign_add,
+    global_variables,
+    group,
+    make_update,
+    trainable_variables,
+)
+from pellucid.graph.errors import GradientError, OptionError
+from pellucid.graph.expr import Expr
+
+__all__ = ["SummaryWriter"]
+
+
+class Optimizer:
+    """Optimizer. A subclass has the names of its hyperparameters, their defaults, its slots and its formula."""
+
+    OPTIONS: ClassVar[dict[str, Any]] = {}
+    SLOTS: ClassVar[dict[str, str]] = {}
+    """Names of the slots, and of the hyperparameter of their first value, which is 0 by default."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        given = dict(zip(self.OPTIONS, args, strict=False)) | kwargs
+        for name in ("use_locking", "name"):  # neither changes a result
+            if name not in self.OPTIONS:
+                given.pop(name, None)
+        wrong = [k for k in given if k not in self.OPTIONS]
+        missing = [k for k, v in self.OPTIONS.items() if v is None and k not in given]
+        if wrong or missing or len(args) > len(self.OPTIONS) + 2:
+            raise OptionError(
+                f"{type(self).__name__} takes {', '.join(self.OPTIONS)}, use_locking and name. "
+                + (f"Missing: {missing[0]}" if missing else f"Received: {(wrong or ['too many arguments'])[0]}")
+            )
+        self.options: dict[str, Any] = self.OPTIONS | given
+        self.slots: dict[tuple[Variable, str], Variable] = {}
+
+    def minimize(
+        self,
+        loss: Any,
+        global_step: Any = None,
+        var_list: Any = None,
+        gate_gradients: Any = 1,
+        aggregation_method: Any = None,
+        colocate_gradients_with_ops: bool = False,
+        name: str | None = None,
+        grad_loss: Any = None,
+    ) -> Any:
+        """Return an operation that computes gradients and updates the variables."""
+        pairs = self.compute_gradients(loss, var_list, grad_loss=grad_loss)
+        if not any(g is not None for g, _ in pairs):
+            names = ", ".join(v.name for _, v in pairs)
+            raise GradientError(f"No gradients provided for any variable ({names}): the loss depends on none of them")
+        return self.apply_gradients(pairs, global_step, name)
+
+    def compute_gradients(
+        self,
+        loss: Any,
+        var_list: Any = None,
+        gate_gradients: Any = 1,
+        aggregation_method: Any = None,
+        colocate_gradients_with_ops: bool = False,
+        grad_loss: Any = None,
+    ) -> list[tuple[Any, Variable]]:
+        variables = list(var_list or trainable_variables())
+        if not variables:
+            raise GradientError("No variables to optimize. Make them with tf.Variable(..., trainable=True)")
+        return list(zip(gradients(loss, variables, grad_loss), variables, strict=True))
+
+    def apply_gradients(self, grads_and_vars: Any, global_step: Any = None, name: str | None = None) -> Any:
+        graph = get_default_graph()
+        pairs = [(convert(g), v) for g, v in grads_and_vars if g is not None]
+        if not pairs:
+            raise GradientError("No gradients provided for any variable")
+        with graph.name_scope(name or type(self).__name__.replace("Optimizer", "")):
+            names = list(self.options)
+            values = [convert(self.options[n], pairs[0][1].dtype) for n in names if self.is_numeric(n)]
+            shared = self.make_shared(pairs)
+            updates = [self.apply(g, v, names, values, shared) for g, v in pairs]
+            updates += self.finish(shared, updates)
+            with graph.control_dependencies(updates):
+                return group(name="update") if global_step is None else assign_add(global_step, 1).op
+
+    def is_numeric(self, name: str) -> bool:
+        return not isinstance(self.options[name], (bool, str))
+
+    def make_shared(self, pairs: Sequence[Any]) -> list[Variable]:
+        """Return variables of the optimizer that all variables share."""
+        return []
+
+    def finish(self, shared: Sequence[Variable], updates: Sequence[Any]) -> list[Any]:
+        """Return the updates of the shared variables."""
+        return []
+
+    def apply(self, g: Tensor, v: Variable, names: Sequence[str], values: Sequence[Tensor], shared: Sequence[Variable]) -> Any:
+        slots = [self.make_slot(v, slot, start) for slot, start in self.SLOTS.items()]
+        numeric = [n for n in names if self.is_numeric(n)]
+        fixed = {n: self.options[n] for n in names if not self.is_numeric(n)}
+        extra = [s.value() for s in shared]
+
+        def fn(read: Callable[[Any], Expr], grad: Expr, *exprs: Expr) -> list[Any]:
+            options = dict(zip(numeric, exprs, strict=False))
+            state = [read(s) for s in slots] + list(exprs[len(numeric) :])
+            return self.update(read(v), pel.broadcast_arrays(grad, read(v))[0], *state, **options, **fixed)
+
+        return make_update("ApplyGradient", [v, *slots], [g, *values, *extra], fn)
+
+    def update(self, w: Any, g: Any, *state: Any, **options: Any) -> list[Any]:
+        """Return the new values of a variable and of its slots."""
+        raise NotImplementedError
+
+    def make_slot(self, v: Variable, slot: str, start: str) -> Variable:
+        if (v, slot) not in self.slots:
+            number = float(start) if start.replace(".", "").isdigit() else self.options[start]
+            graph = get_default_graph()
+            outer, graph.scope = graph.scope, ""
+            name = f"{v.op.name}/{type(self).__name__.replace('Optimizer', '')}"
+            initial = make_op("zeros", lambda e: pel.full_like(e, number), [v.initial_value])
+            self.slots[v, slot] = Variable(initial, trainable=False, name=name)
+            graph.scope = outer
+        return self.slots[v, slot]
+
+    def get_slot_names(self) -> list[str]:
+        return sorted(self.SLOTS)
+
+    def get_slot(self, var: Variable, name: str) -> Variable | None:
+        return self.slots.get((var, name))
+
+
+class GradientDescentOptimizer(Optimizer):
+    """Stochastic gradient descent."""
+
+    OPTIONS: ClassVar = {"learning_rate": None}
+
+    def update(self, w: Any, g: Any, learning_rate: Any) -> list[Any]:
+        return [w - learning_rate * g]
+
+
+class MomentumOptimizer(Optimizer):
+    """Gradient descent with momentum."""
+
+    OPTIONS: ClassVar = {"learning_rate": None, "momentum": None, "use_locking": False, "name": "", "use_nesterov": False}
+    SLOTS: ClassVar = {"momentum": "0"}
+
+    def update(self, w: Any, g: Any, a: Any, learning_rate: Any, momentum: Any, use_nesterov: bool, **_: Any) -> list[Any]:
+        a = momentum * a + g
+        return [w - learning_rate * (g + momentum * a if use_nesterov else a), a]
+
+
+class AdagradOptimizer(Optimizer):
+    """Adagrad."""
+
+    OPTIONS: ClassVar = {"learning_rate": None, "initial_accumulator_value": 0.1}
+    SLOTS: ClassVar = {"accumulator": "initial_accumulator_value"}
+
+    def update(self, w: Any, g: Any, a: Any, learning_rate: Any, **_: Any) -> list[Any]:
+        a = a + g * g
+        return [w - learning_rate * g / pel.sqrt(a), a]
+
+
+class AdadeltaOptimizer(Optimizer):
+    """Adadelta."""
+
+    OPTIONS: ClassVar = {"learning_rate": 0.001, "rho": 0.95, "epsilon": 1e-8}
+    SLOTS: ClassVar = {"accum": "0", "accum_update": "0"}
+
+    def update(self, w: Any, g: Any, a: Any, d: Any, learning_rate: Any, rho: Any, epsilon: Any) -> list[Any]:
+        a = rho * a + (1 - rho) * g * g
+        step = pel.sqrt(d + epsilon) / pel.sqrt(a + epsilon) * g
+        return [w - learning_rate * step, a, rho * d + (1 - rho) * step * step]
+
+
+class RMSPropOptimizer(Optimizer):
+    """RMSProp, whose mean of squares starts with 1."""
+
+    OPTIONS: ClassVar = {
+        "learning_rate": None, "decay": 0.9, "momentum": 0.0, "epsilon": 1e-10, "use_locking": False, "centered": False
+    }  # fmt: skip
+    SLOTS: ClassVar = {"rms": "1", "momentum": "0", "mg": "0"}
+
+    def update(self, w: Any, g: Any, s: Any, m: Any, a: Any, learning_rate: Any, decay: Any, momentum: Any, epsilon: Any, centered: bool, **_: Any) -> list[Any]:
+        s = decay * s + (1 - decay) * g * g
+        a = decay * a + (1 - decay) * g if centered else a
+        m = momentum * m + learning_rate * g / pel.sqrt(s - a * a + epsilon if centered else s + epsilon)
+        return [w - m, s, m, a]
+
+
+class AdamOptimizer(Optimizer):
+    """Adam, with epsilon outside of the corrected root, as TensorFlow has it."""
+
+    OPTIONS: ClassVar = {"learning_rate": 0.001, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
+    SLOTS: ClassVar = {"m": "0", "v": "0"}
+
+    def make_shared(self, pairs: Sequence[Any]) -> list[Variable]:
+        first, names = pairs[0][1], ("beta1_power", "beta2_power")
+        for name in names:
+            if (first, name) not in self.slots:
+                start = convert(self.options[name[:5]], first.dtype)
+                self.slots[first, name] = Variable(start, trainable=False, name=name)
+        return [self.slots[first, name] for name in names]
+
+    def finish(self, shared: Sequence[Variable], updates: Sequence[Any]) -> list[Any]:
+        return [assign(p, p * self.options[b]) for p, b in zip(shared, ("beta1", "beta2"), strict=True)]
+
+    def update(
+        self, w: Any, g: Any, m: Any, v: Any, p1: Any, p2: Any, learning_rate: Any, beta1: Any, beta2: Any, epsilon: Any
+    ) -> list[Any]:
+        m, v = m + (g - m) * (1 - beta1), v + (g * g - v) * (1 - beta2)
+        return [w - learning_rate * pel.sqrt(1 - p2) / (1 - p1) * m / (pel.sqrt(v) + epsilon), m, v]
+
+
+class FtrlOptimizer(Optimizer):
+    """Follow the regularized leader."""
+
+    OPTIONS: ClassVar = {
+        "learning_rate": None, "learning_rate_power": -0.5, "initial_accumulator_value": 0.1,
+        "l1_regularization_strength": 0.0, "l2_regularization_strength": 0.0,
+    }  # fmt: skip
+    SLOTS: ClassVar = {"accum": "initial_accumulator_value", "linear": "0"}
+
+    def update(self, w: Any, g: Any, a: Any, z: Any, learning_rate: Any, learning_rate_power: Any, l1_regularization_strength: Any, l2_regularization_strength: Any, **_: Any) -> list[Any]:
+        new, power, l1 = a + g * g, -learning_rate_power, l1_regularization_strength
+        z = z + g - (new**power - a**power) / learning_rate * w
+        quadratic = new**power / learning_rate + 2 * l2_regularization_strength
+        return [pel.where(pel.abs(z) > l1, (pel.sign(z) * l1 - z) / quadratic, 0), new, z]
+
+
+class ExponentialMovingAverage:
+    """Moving averages of variables, which an operation of `apply` updates."""
+
+    def __init__(self, decay: Any, num_updates: Any = None, zero_debias: bool = False, name: str = "ExponentialMovingAverage") -> None:
+        if zero_debias:
+            raise OptionError("ExponentialMovingAverage: zero_debias is not in pellucid.compat")
+        self.decay, self.num_updates, self.name = decay, num_updates, name
+        self.averages: dict[Any, Variable] = {}
+
+    def apply(self, var_list: Any = None) -> Any:
+        updates, decay = [], convert(self.decay)
+        if self.num_updates is not None:
+            n = cast(self.num_updates, "float32")
+            decay = make_op("Minimum", lambda d, n: pel.minimum(d, (1 + n) / (10 + n)), [decay, n])
+        for v in var_list or trainable_variables():
+            if v not in self.averages:
+                start = v.initialized_value() if isinstance(v, Variable) else np.zeros(v.get_shape().as_list(), v.dtype.numpy)
+                self.averages[v] = Variable(start, trainable=False, name=f"{v.op.name}/{self.name}")
+            a = self.averages[v]
+            updates.append(
+                make_update("UpdateAverage", [a], [convert(v), decay], lambda read, x, d, a=a: [read(a) - (1 - d) * (read(a) - x)])
+            )
+        return group(*updates)
+
+    def average(self, var: Any) -> Variable | None:
+        return self.averages.get(var)
+
+    def average_name(self, var: Any) -> str:
+        return f"{var.op.name}/{self.name}"
+
+    def variables_to_restore(self, moving_avg_variables: Any = None) -> dict[str, Variable]:
+        return {(self.average_name(v) if v in (moving_avg_variables or trainable_variables()) else v.op.name): v for v in global_variables()}
+
+
+def _make_decay(formula: Callable[..., Any], *names: str) -> Callable[..., Tensor]:
+    """Return a function of a rate, the global step, a number of steps and other arguments of a formula."""
+
+    def decay(learning_rate: Any, global_step: Any, decay_steps: Any, *args: Any, **kwargs: Any) -> Tensor:
+        options = dict(zip([*names, "name"], args, strict=False)) | kwargs
+        staircase = options.pop("staircase", False)
+        options.pop("name", None)
+
+        def fn(rate: Expr, step: Expr) -> Any:
+            t = step / float(decay_steps)
+            return formula(rate, pel.floor(t) if staircase else t, **options)
+
+        made: Tensor = make_op("decay", fn, [convert(learning_rate), cast(global_step, "float32")])
+        return made
+
+    return decay
+
+
+exponential_decay, natural_exp_decay, inverse_time_decay = (
+    _make_decay(formula, "decay_rate", "staircase")
+    for formula in (
+        lambda rate, t, decay_rate: rate * decay_rate**t,
+        lambda rate, t, decay_rate: rate * pel.exp(-decay_rate * t),
+        lambda rate, t, decay_rate: rate / (1 + decay_rate * t),
+    )
+)
+cosine_decay = _make_decay(
+    lambda rate, t, alpha=0.0: rate * ((1 - alpha) * (1 + pel.cos(math.pi * pel.minimum(t, 1))) / 2 + alpha), "alpha"
+)
+polynomial_decay = _make_decay(
+    lambda rate, t, end_learning_rate=1e-4, power=1.0: (
+        (rate - end_learning_rate) * (1 - pel.minimum(t, 1)) ** power + end_learning_rate
+    ),
+    "end_learning_rate",
+    "power",
+)
+
+
+def piecewise_constant(x: Any, boundaries: Sequence[Any], values: Sequence[Any], name: str | None = None) -> Tensor:
+    def fn(step: Expr) -> Any:
+        rate: Any = pel.constant(values[-1])
+        for limit, value in reversed(list(zip(boundaries, values, strict=False))):
+            rate = pel.where(step <= limit, float(value), rate)
+        return rate
+
+    made: Tensor = make_op("piecewise_constant", fn, [convert(x)], name, dtype="float32")
+    return made
+
+
+def get_global_step(graph: Any = None) -> Variable | None:
+    return next(iter((graph or get_default_graph()).get_collection(GraphKeys.GLOBAL_STEP)), None)
+
+
+def get_or_create_global_step(graph: Any = None) -> Variable:
+    found = get_global_step(graph)
+    kinds = [GraphKeys.GLOBAL_VARIABLES, GraphKeys.GLOBAL_STEP]
+    return found or Variable(np.int64(0), trainable=False, collections=kinds, name="global_step")
+
+
+create_global_step = get_or_create_global_step
+
+
+def global_step(sess: Any, global_step_tensor: Any) -> int:
+    return int(sess.run(global_step_tensor))
+
+
+CHECKPOINT_SUFFIX = ".npz"
+
+
+class CheckpointState:
+    """The latest checkpoint of a folder and all that are kept."""
+
+    def __init__(self, paths: list[str]) -> None:
+        self.model_checkpoint_path, self.all_model_checkpoint_paths = paths[0], paths[1:] or paths
+
+
+class Saver:
+    """Saves variables as `PATH-STEP.npz`, an archive of NumPy arrays by name, and restores them."""
+
+    def __init__(self, var_list: Any = None, max_to_keep: int | None = 5, *, name: str | None = None, **options: Any) -> None:
+        if set(options) - {"reshape", "sharded", "keep_checkpoint_every_n_hours", "write_version", "save_relative_paths", "pad_step_number", "allow_empty", "restore_sequentially"}:
+            raise OptionError(f"Saver: unknown arguments {', '.join(options)}")
+        chosen = global_variables() if var_list is None else var_list
+        self.variables: dict[str, Variable] = dict(chosen) if isinstance(chosen, dict) else {v.op.name: v for v in chosen}
+        if not self.variables:
+            raise OptionError("No variables to save")
+        self.max_to_keep, self.last_checkpoints = max_to_keep, list[str]()
+
+    def save(self, sess: Any, save_path: Any, global_step: Any = None, latest_filename: str = "checkpoint", **_: Any) -> str:
+        """Save the variables and return the path without suffix."""
+        missing = [v.op.name for v in self.variables.values() if v not in sess.initialized]
+        if missing:
+            raise FailedPreconditionError(f"Cannot save the variable {missing[0]!r}, which has no value. Initialize it first")
+        step = global_step if global_step is None or isinstance(global_step, (int, np.integer)) else int(sess.run(global_step))
+        prefix = str(save_path) if step is None else f"{save_path}-{step}"
+        path = Path(prefix + CHECKPOINT_SUFFIX)
+        if not path.parent.is_dir():
+            raise NotFoundError(f"The folder {path.parent} of the checkpoint does not exist. Make it first")
+        with path.open("wb") as file:
+            np.savez(file, **{n: sess.shared[v].get_value() for n, v in self.variables.items()})
+        self.last_checkpoints = [*(p for p in self.last_checkpoints if p != prefix), prefix]
+        while self.max_to_keep and len(self.last_checkpoints) > self.max_to_keep:
+            Path(self.last_checkpoints.pop(0) + CHECKPOINT_SUFFIX).unlink(missing_ok=True)
+        lines = [f'model_checkpoint_path: "{prefix}"', *(f'all_model_checkpoint_paths: "{p}"' for p in self.last_checkpoints)]
+        (path.parent / latest_filename).write_text("\n".join(lines) + "\n", "utf-8")
+        return prefix
+
+    def restore(self, sess: Any, save_path: Any) -> None:
+        """Give the variables the values of a checkpoint."""
+        path = Path(f"{save_path}{CHECKPOINT_SUFFIX}")
+        if not path.exists():
+            raise NotFoundError(
+                f"There is no checkpoint {path}. pellucid.compat reads its own checkpoints, not those of TensorFlow"
+            )
+        with np.load(path) as archive:
+            for name, variable in self.variables.items():
+                if name not in archive:
+                    raise NotFoundError(f"The checkpoint {path} has no variable {name!r}. It has: {', '.join(archive)}")
+                sess.set_value(variable, archive[name])
+
+
+def get_checkpoint_state(checkpoint_dir: Any, latest_filename: str = "checkpoint") -> CheckpointState | None:
+    path = Path(checkpoint_dir) / latest_filename
+    found = re.findall(r'checkpoint_paths?: "(.*)"', path.read_text("utf-8")) if path.exists() else []
+    return CheckpointState(found) if found else None
+
+
+def latest_checkpoint(checkpoint_dir: Any, latest_filename: str | None = None) -> str | None:
+    state = get_checkpoint_state(checkpoint_dir, latest_filename or "checkpoint")
+    return None if state is None or not checkpoint_exists(state.model_checkpoint_path) else state.model_checkpoint_path
+
+
+def checkpoint_exists(checkpoint_prefix: Any) -> bool:
+    return Path(f"{checkpoint_prefix}{CHECKPOINT_SUFFIX}").exists()
+
+
+def write_graph(graph_or_graph_def: Any, logdir: Any, name: str, as_text: bool = True) -> str:
+    """Write the operations of a graph as text, which pellucid cannot read again."""
+    path = Path(logdir) / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(map(repr, getattr(graph_or_graph_def, "operations", []))) + "\n", "utf-8")
+    return str(path)
+
+
+add_missing_name_errors(globals(), "tensorflow.train")
