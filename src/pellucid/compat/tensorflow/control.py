@@ -113,7 +113,7 @@ def cond(
             )
 
         made = make_op("cond", branch, [predicate, *then.captures, *otherwise.captures], name, outputs=specs, single=False)
-    return pack_like(then.result, made)
+    return pack_like(then.result, list(made))
 
 
 def while_loop(
@@ -152,7 +152,7 @@ def while_loop(
         )
 
     made = make_op("while", run, [*inits, *test.captures, *step.captures], name, outputs=specs, single=False)
-    return pack_like(loop_vars, made)
+    return pack_like(loop_vars, list(made))
 
 
 def scan_op(

@@ -112,7 +112,8 @@ def dropout(
 def _choose(training: Any, yes: Any, no: Any) -> Any:
     if isinstance(training, (bool, int)):
         return yes() if training else no()
-    return make_op("cond", lambda a, b, p: pel.where(p, a, b), [convert(yes()), convert(no()), convert(training)])
+    inputs = [convert(yes()), convert(no()), convert(training)]
+    return make_op("cond", lambda a, b, p: pel.where(p, a, b), inputs, outputs=inputs[:1])
 
 
 def batch_normalization(

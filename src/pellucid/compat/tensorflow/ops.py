@@ -253,7 +253,10 @@ def _make_reduction(fn: Callable[..., Any], kinds: str) -> Callable[..., Any]:
 
 
 def mean(x: Expr, axis: Any, keepdims: bool) -> Expr:
-    return pel.sum(x, axis, keepdims) // pel.sum(pel.ones_like(x), axis, keepdims) if x.dtype.kind in "iu" else pel.mean(x, axis, keepdims)
+    if x.dtype.kind == "f":
+        return pel.mean(x, axis, keepdims)
+    total = pel.sum(x, axis, keepdims)  # a mean of integers is rounded to 0
+    return pel.sign(total) * (pel.abs(total) // pel.sum(pel.ones_like(x), axis, keepdims))
 
 
 def logsumexp(x: Expr, axis: Any, keepdims: bool) -> Expr:

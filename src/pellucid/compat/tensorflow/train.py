@@ -135,8 +135,8 @@ class Optimizer:
             graph = get_default_graph()
             outer, graph.scope = graph.scope, ""
             name = f"{v.op.name}/{type(self).__name__.replace('Optimizer', '')}"
-            initial = make_op("zeros", lambda e: pel.full_like(e, number), [v.initial_value])
-            self.slots[v, slot] = Variable(initial, trainable=False, name=name)
+            fill = lambda: make_op("zeros", lambda e: pel.full_like(e, number), [v.initial_value])  # noqa: E731
+            self.slots[v, slot] = Variable(fill, trainable=False, name=name)
             graph.scope = outer
         return self.slots[v, slot]
 
