@@ -12,12 +12,17 @@ from typing import Any
 
 from pellucid.compat.missing_names import add_missing_name_errors
 from pellucid.compat.tensorflow import app as _app
-from pellucid.compat.tensorflow import contrib, layers, losses, nn, summary, train
+from pellucid.compat.tensorflow import contrib as contrib
 from pellucid.compat.tensorflow import control as _control
 from pellucid.compat.tensorflow import graph as _graph
+from pellucid.compat.tensorflow import layers as layers
+from pellucid.compat.tensorflow import losses as losses
+from pellucid.compat.tensorflow import nn as nn
 from pellucid.compat.tensorflow import ops as _ops
 from pellucid.compat.tensorflow import random_ops as _random_ops
 from pellucid.compat.tensorflow import session as _session
+from pellucid.compat.tensorflow import summary as summary
+from pellucid.compat.tensorflow import train as train
 from pellucid.compat.tensorflow import types as _types
 from pellucid.compat.tensorflow import variables as _variables
 
@@ -68,11 +73,24 @@ class GPUOptions(SimpleNamespace):
 
 def _list_public(*modules: Any) -> dict[str, Any]:
     own = (m for m in modules for m in [vars(m)])
-    return {n: v for m in own for n, v in m.items() if not n.startswith("_") and getattr(v, "__module__", "").startswith(__name__)}
+    return {
+        n: v
+        for m in own
+        for n, v in m.items()
+        if not n.startswith("_") and getattr(v, "__module__", "").startswith(__name__)
+    }
 
 
 globals().update(_list_public(_variables, _random_ops, _control, _ops))
-globals().update({**_ops.FUNCTIONS, **_ops.PUBLIC, **_types.DTYPES, "double": _types.DTYPES["float64"], "half": _types.DTYPES["float16"]})
+globals().update(
+    {
+        **_ops.FUNCTIONS,
+        **_ops.PUBLIC,
+        **_types.DTYPES,
+        "double": _types.DTYPES["float64"],
+        "half": _types.DTYPES["float16"],
+    }
+)
 for _name in ("sigmoid", "tanh"):
     globals()[_name] = _ops.FUNCTIONS[_name]
 Graph, Operation, Tensor = _graph.Graph, _graph.Operation, _graph.Tensor

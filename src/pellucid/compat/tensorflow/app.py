@@ -35,7 +35,9 @@ class FlagValues:
         if name.startswith("__"):
             raise AttributeError(name)
         if name not in self._parse():
-            raise NoSuchNameError(f"No flag {name!r} is defined. Write tf.app.flags.DEFINE_string({name!r}, default, help)")
+            raise NoSuchNameError(
+                f"No flag {name!r} is defined. Write tf.app.flags.DEFINE_string({name!r}, default, help)"
+            )
         return self._parse()[name]
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -76,7 +78,7 @@ flags = SimpleNamespace(
 def run(main: Any = None, argv: list[str] | None = None) -> None:
     """Call the function `main` of the script with the arguments that are no flags, and exit."""
     FLAGS._parse(None if argv is None else argv[1:])
-    function = main or sys.modules["__main__"].main  # type: ignore[attr-defined]
+    function = main or sys.modules["__main__"].main
     sys.exit(function([sys.argv[0], *FLAGS._rest]))
 
 

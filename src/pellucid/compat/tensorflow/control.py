@@ -16,7 +16,7 @@ from pellucid.compat.tensorflow.graph import (
     make_op,
 )
 from pellucid.compat.tensorflow.session import Trace
-from pellucid.compat.tensorflow.types import TensorShape
+from pellucid.compat.tensorflow.types import TensorShape, check_neutral
 from pellucid.compat.tensorflow.variables import group
 from pellucid.graph.errors import DtypeError, GradientError, UseError
 from pellucid.graph.expr import Expr
@@ -74,7 +74,7 @@ def refuse_assignments(name: str, *bodies: Body) -> None:
 
 
 def cond(
-    pred: Any, true_fn: Any = None, false_fn: Any = None, strict: bool = False, name: Any = None, fn1: Any = None, fn2: Any = None
+    pred: Any, true_fn: Any = None, false_fn: Any = None, *, name: Any = None, fn1: Any = None, fn2: Any = None
 ) -> Any:
     """Run one of two branches; assignments in a branch happen only if it runs."""
     graph, predicate = get_default_graph(), convert(pred, "bool")
@@ -108,30 +108,23 @@ def cond(
         count = len(then.captures)
 
         def branch(p: Expr, *captured: Expr) -> list[Expr]:
-            return FUNCTIONS["cond"](  # type: ignore[no-any-return]
+            return FUNCTIONS[
+                "cond"
+            ](  # type: ignore[no-any-return]
                 p, lambda: then.compute(captured[:count]), lambda: otherwise.compute(captured[count:])
             )
 
-        made = make_op("cond", branch, [predicate, *then.captures, *otherwise.captures], name, outputs=specs, single=False)
+        made = make_op(
+            "cond", branch, [predicate, *then.captures, *otherwise.captures], name, outputs=specs, single=False
+        )
     return pack_like(then.result, list(made))
 
 
-def while_loop(
-    cond: Any,
-    body: Any,
-    loop_vars: Any,
-    shape_invariants: Any = None,
-    parallel_iterations: int = 10,
-    back_prop: bool = True,
-    swap_memory: bool = False,
-    name: Any = None,
-    maximum_iterations: int | None = None,
-) -> Any:
+def while_loop(cond: Any, body: Any, loop_vars: Any, *, maximum_iterations: int | None = None, **options: Any) -> Any:
     """Run a body while a condition holds. The gradient needs `maximum_iterations`; shapes cannot change."""
+    check_neutral("tf.while_loop", options)
     inits = [convert(v) for v in flatten(loop_vars)]
     specs = [Spec(t.static_shape, t.dtype) for t in inits]
-    if shape_invariants is not None:
-        raise UseError("tf.while_loop: shape_invariants are not in pellucid.compat, where shapes cannot change")
 
     def call(fn: Any) -> Any:
         return lambda *tensors: fn(*pack_like(list(loop_vars), list(tensors)))
@@ -144,14 +137,16 @@ def while_loop(
 
     def run(*exprs: Expr) -> list[Expr]:
         outside = exprs[n:]
-        return FUNCTIONS["while_loop"](  # type: ignore[no-any-return]
+        return FUNCTIONS[
+            "while_loop"
+        ](  # type: ignore[no-any-return]
             lambda *h: test.compute(outside[:m], h)[0],
             lambda *h: step.compute(outside[m:], h),
             list(exprs[:n]),
             maximum=maximum_iterations,
         )
 
-    made = make_op("while", run, [*inits, *test.captures, *step.captures], name, outputs=specs, single=False)
+    made = make_op("while", run, [*inits, *test.captures, *step.captures], outputs=specs, single=False)
     return pack_like(loop_vars, list(made))
 
 
@@ -180,18 +175,9 @@ def scan_op(
     return made[:k], made[k:]
 
 
-def scan(
-    fn: Any,
-    elems: Any,
-    initializer: Any = None,
-    parallel_iterations: int = 10,
-    back_prop: bool = True,
-    swap_memory: bool = False,
-    infer_shape: bool = True,
-    reverse: bool = False,
-    name: Any = None,
-) -> Any:
+def scan(fn: Any, elems: Any, initializer: Any = None, *, reverse: bool = False, **options: Any) -> Any:
     """Stack the results of a function of the result before and of an element."""
+    check_neutral("tf.scan", options)
     sequences = [convert(e) for e in flatten(elems)]
     first = initializer
     if initializer is None:
@@ -214,11 +200,14 @@ def scan(
 def _join(*parts: Tensor) -> Any:
     """Join a first or last element, which lacks the axis, with a sequence."""
     ndim = max(p.static_shape.ndims or 0 for p in parts)
-    return make_op("concat", lambda *xs: FUNCTIONS["concatenate"]([x if x.ndim == ndim else x[None] for x in xs]), parts)
+    return make_op(
+        "concat", lambda *xs: FUNCTIONS["concatenate"]([x if x.ndim == ndim else x[None] for x in xs]), parts
+    )
 
 
-def map_fn(fn: Any, elems: Any, dtype: Any = None, *args: Any, **kwargs: Any) -> Any:
-    """Stack the results of a function for each element; options of parallel runs change no result."""
+def map_fn(fn: Any, elems: Any, dtype: Any = None, **options: Any) -> Any:
+    """Stack the results of a function for each element."""
+    check_neutral("tf.map_fn", options)
     body: list[Any] = []
 
     def step(*x: Tensor) -> Any:
@@ -230,11 +219,7 @@ def map_fn(fn: Any, elems: Any, dtype: Any = None, *args: Any, **kwargs: Any) ->
 
 
 def _make_fold(reverse: bool) -> Any:
-    def fold(fn: Any, elems: Any, initializer: Any = None, *args: Any, name: Any = None) -> Any:
-        stacked = scan(fn, elems, initializer, reverse=reverse)
-        return stacked[0 if reverse else -1]
-
-    return fold
+    return lambda *args, **options: scan(*args, **options, reverse=reverse)[0 if reverse else -1]
 
 
 foldl, foldr = map(_make_fold, (False, True))
@@ -258,27 +243,18 @@ def depends_on(outputs: Sequence[Tensor]) -> set[Tensor]:
     return found
 
 
-def gradients(
-    ys: Any,
-    xs: Any,
-    grad_ys: Any = None,
-    name: str = "gradients",
-    colocate_gradients_with_ops: bool = False,
-    gate_gradients: Any = False,
-    aggregation_method: Any = None,
-    stop_gradients: Any = None,
-) -> list[Any]:
-    """Gradients of the sum of tensors; None for a tensor that they do not depend on.
-
-    Options about devices and the order of the computation change no result. Gradients of `gather` are dense.
-    """
+def gradients(ys: Any, xs: Any, grad_ys: Any = None, *, stop_gradients: Any = None, **options: Any) -> list[Any]:
+    """Gradients of the sum of tensors, also of `gather` dense; None for a tensor that they do not depend on."""
+    check_neutral("tf.gradients", options)
     outputs, targets = [convert(y) for y in flatten(ys)], [convert(x) for x in flatten(xs)]
     fixed = [convert(s) for s in flatten(stop_gradients or [])]
     starts = [None] * len(outputs) if grad_ys is None else flatten(grad_ys)
     given = [None if g is None else convert(g, y.dtype) for g, y in zip(starts, outputs, strict=True)]
     for y in outputs:
         if not y.dtype.is_floating:
-            raise GradientError(f"tf.gradients: expected a floating-point tensor. Received: {y!r}. Cast it with tf.cast")
+            raise GradientError(
+                f"tf.gradients: expected a floating-point tensor. Received: {y!r}. Cast it with tf.cast"
+            )
     reached = depends_on(outputs)
     wanted = [t for t in dict.fromkeys(targets) if t in reached]
     if not wanted:
@@ -294,7 +270,12 @@ def gradients(
     inputs = [*outputs, *wanted, *fixed, *(g for g in given if g is not None)]
     specs = [Spec(t.static_shape, t.dtype) for t in wanted]
     made = make_op(
-        "gradients", run, inputs, name, outputs=specs, single=False, setup=lambda op: setattr(op, "reads_like", outputs[0].op)
+        "gradients",
+        run,
+        inputs,
+        outputs=specs,
+        single=False,
+        setup=lambda op: setattr(op, "reads_like", outputs[0].op),
     )
     by_target = dict(zip(wanted, made, strict=True))
     return [by_target.get(t) for t in targets]

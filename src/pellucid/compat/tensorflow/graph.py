@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pellucid.compat.tensorflow.types import Dimension, DType, TensorShape, as_dtype
+from pellucid.graph import source_location
 from pellucid.graph.errors import DtypeError, InputError, ShapeError, UseError
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Expr, Input, Shared, constant
-from pellucid.graph import source_location
 from pellucid.graph.traversal import topological
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class UnknownShapeError(Exception):
 class NotStaticError(Exception):
     """Raised if a shape depends on the value of a placeholder, which becomes a constant then."""
 
-    def __init__(self, leaves: list[Expr]) -> None:
+    def __init__(self, leaves: Sequence[Expr]) -> None:
         self.leaves = leaves
 
 
@@ -45,17 +45,10 @@ TRACES: list[Trace] = []
 class Operation:
     """Node of a graph.
 
-    Attributes
-    ----------
-    fn : callable
-        Function from the expressions of the inputs to one expression or a list. For an assignment, it takes a function
-        that reads a variable first, and returns the new values of `targets`.
-    before : frozenset of Operation
-        Assignments that run before it, because it depends on them.
-    guards : tuple of (Tensor, bool)
-        Conditions under which an assignment in a branch of `tf.cond` happens.
-    host : callable or None
-        For summaries and strings: function of NumPy values that computes the output outside of the program.
+    `fn` is a function from the expressions of the inputs to one or several. For an assignment, it takes a function that
+    reads a variable first, and returns the new values of `targets`. `before` are the assignments that it depends on,
+    `guards` the conditions of an assignment in a branch of `tf.cond`. For summaries and strings, `host` computes the
+    output from NumPy values outside of the program.
     """
 
     def __init__(self, graph: Graph, type: str, name: str, fn: Any, inputs: Sequence[Tensor]) -> None:
@@ -86,7 +79,9 @@ class Operation:
 
     def describe(self) -> str:
         """Return the name, and the line that made it."""
-        return f"{self.name!r}" + (f", made at {source_location.format_location(self.location)}" if self.location else "")
+        return f"{self.name!r}" + (
+            f", made at {source_location.format_location(self.location)}" if self.location else ""
+        )
 
     def __repr__(self) -> str:
         return f"<tf.Operation {self.name!r} type={self.type}>"
@@ -271,8 +266,6 @@ class Graph:
             if op is None or (number and int(number) >= len(op.outputs)):
                 raise InputError(f"The graph has no {'tensor' if number else 'operation'} named {obj!r}")
             obj = op.outputs[int(number)] if number else op
-        elif hasattr(type(obj), "as_graph_element"):
-            obj = obj.as_graph_element()
         if isinstance(obj, TensorMethods):
             obj = convert(obj)
         kinds = (Tensor,) * allow_tensor + (Operation,) * allow_operation
@@ -320,7 +313,8 @@ def convert(value: Any, dtype: Any = None, name: str | None = None) -> Tensor:
     if isinstance(value, (list, tuple)) and any(isinstance(v, TensorMethods) for v in flatten(value)):
         known = [v for v in flatten(value) if isinstance(v, TensorMethods)]
         parts = [convert(v, wanted or known[0].dtype) for v in value]
-        return make_op("Pack", lambda *xs: stack_exprs(xs), parts, name or "packed")
+        packed: Tensor = make_op("Pack", lambda *xs: stack_exprs(xs), parts, name or "packed")
+        return packed
     array = as_array(value, wanted)
     return make_constant(array, name or "Const")
 
@@ -350,7 +344,8 @@ def as_array(value: Any, wanted: DType | None) -> np.ndarray[Any, Any]:
     if array.dtype.kind in "USO":
         if array.dtype.kind == "O" and not all(isinstance(v, (str, bytes)) for v in array.ravel()):
             raise UseError(f"Expected a tensor, an array or a number. Received: {value!r}")
-        return np.vectorize(lambda s: s.encode() if isinstance(s, str) else s, otypes=[object])(array)
+        encoded = [s.encode() if isinstance(s, str) else s for s in array.ravel().tolist()]
+        return np.array([*encoded, None], object)[:-1].reshape(array.shape)
     is_array = isinstance(value, (np.ndarray, np.generic)) or any(isinstance(v, np.ndarray) for v in flatten(value))
     if wanted is None:
         small = array.dtype.kind == "i" and array.size and max(-array.min(), array.max()) < 2**31
@@ -358,7 +353,9 @@ def as_array(value: Any, wanted: DType | None) -> np.ndarray[Any, Any]:
         weak = "float32" if not array.size and not is_array else weak
         wanted = as_dtype(array.dtype if is_array or weak is None else weak)
     elif not is_array and array.size and "biuf".index(array.dtype.kind) > "biuf".index(wanted.numpy.kind):
-        raise DtypeError(f"Expected {wanted.name}. Received: {value!r}. Cast the tensor with tf.cast first, or the number")
+        raise DtypeError(
+            f"Expected {wanted.name}. Received: {value!r}. Cast the tensor with tf.cast first, or the number"
+        )
     return array.astype(wanted.numpy)
 
 
@@ -366,10 +363,11 @@ def make_constant(array: np.ndarray[Any, Any], name: str) -> Tensor:
     """Return a constant tensor; a string is a value outside of programs."""
     if array.dtype != object:
         e = constant(array)
-        return make_op("Const", lambda: e, [], name)
-    op = make_op("Const", None, [], name, dtype="string").op
-    op.host = lambda: array if array.ndim else array[()]
-    return op.outputs[0]
+        made: Tensor = make_op("Const", lambda: e, [], name)
+    else:
+        made = make_op("Const", None, [], name, dtype="string")
+        made.op.host = lambda: array[()]
+    return made
 
 
 def make_op(
@@ -385,8 +383,8 @@ def make_op(
 ) -> Any:
     """Add an operation to the graph and return its output, or a list of outputs.
 
-    ``outputs`` have static shapes and dtypes: a `Spec` or a tensor each; by default, `fn` is called with expressions of the
-    static shapes of the inputs. If a rank is unknown, the dtype is ``dtype`` or that of the first input. ``setup``
+    ``outputs`` have static shapes and dtypes: a `Spec` or a tensor each. By default, `fn` is called with expressions
+    of the static shapes of the inputs. If a rank is unknown, the dtype is ``dtype`` or that of the first input. ``setup``
     changes the operation before its outputs are made.
     """
     graph = get_default_graph()
@@ -404,7 +402,7 @@ def make_op(
         dtypes: list[DType] = [t.dtype for t in outputs]
     else:
         found = infer(op, fn)
-        abstracts = found if isinstance(found, (list, tuple)) else [found]
+        abstracts = list(found) if isinstance(found, (list, tuple)) else [found]
         default = as_dtype(dtype or (inputs[0].dtype if inputs else "float32"))
         if abstracts and isinstance(abstracts[0], UnknownShapeError):
             dims = abstracts[0].dims
@@ -417,7 +415,7 @@ def make_op(
 def infer(op: Operation, fn: Callable[..., Any] | None) -> Any:
     """Call the function of an operation with expressions of the static shapes."""
     abstracts = [t.abstract for t in op.inputs]
-    if fn is None or None in map(lambda a: None if a is None else 0, abstracts):
+    if fn is None or any(a is None for a in abstracts):
         return None
     traces, TRACES[:] = TRACES[:], []
     try:
@@ -447,7 +445,6 @@ def static_value(e: Any) -> np.ndarray[Any, Any]:
 
 
 def static_int(e: Any) -> int:
-    """Return the value of a scalar expression without inputs as an integer."""
     return int(static_value(e))
 
 

@@ -10,6 +10,7 @@ from pellucid.compat.missing_names import add_missing_name_errors
 from pellucid.compat.tensorflow import nn_functions as nn
 from pellucid.compat.tensorflow.graph import convert, make_op
 from pellucid.compat.tensorflow.ops import FUNCTIONS, reshape
+from pellucid.compat.tensorflow.types import check_neutral
 from pellucid.compat.tensorflow.variables import (
     GraphKeys,
     add_to_collection,
@@ -20,67 +21,53 @@ from pellucid.compat.tensorflow.variables import (
     zeros_initializer,
 )
 
-
-def _finish(outputs: Any, activation: Any) -> Any:
-    return outputs if activation is None else activation(outputs)
+OPTIONS = dict.fromkeys(["kernel_initializer", "bias_initializer", "kernel_regularizer", "bias_regularizer"])
 
 
-def dense(
-    inputs: Any,
-    units: int,
-    activation: Any = None,
-    use_bias: bool = True,
-    kernel_initializer: Any = None,
-    bias_initializer: Any = None,
-    kernel_regularizer: Any = None,
-    bias_regularizer: Any = None,
-    *,
-    trainable: bool = True,
-    name: str | None = None,
-    reuse: Any = None,
+def _connect(
+    kind: str, inputs: Any, shape: list[int], product: Any, activation: Any, use_bias: bool, options: Any
 ) -> Any:
-    """Fully connected layer."""
-    x = convert(inputs)
-    with variable_scope(name, "dense", reuse=reuse):
-        shape = [x.static_shape[-1].value, units]
-        kernel = get_variable("kernel", shape, x.dtype, kernel_initializer, kernel_regularizer, trainable)
-        outputs = FUNCTIONS["matmul"](x, kernel) if x.static_shape.ndims == 2 else FUNCTIONS["tensordot"](x, kernel, 1)
+    """Apply a product with a kernel, a bias and an activation, whose variables are made in a scope."""
+    x, given = convert(inputs), {**OPTIONS, "trainable": True, "name": None, "reuse": None, **options}
+    check_neutral(f"tf.layers.{kind}", set(options) - {*OPTIONS, "trainable", "reuse"})
+    with variable_scope(given["name"], kind, reuse=given["reuse"]):
+        full, trainable = [*shape[:-1], x.static_shape[-1].value, shape[-1]], given["trainable"]
+        start, penalty = given["kernel_initializer"], given["kernel_regularizer"]
+        outputs = product(x, get_variable("kernel", full, x.dtype, start, penalty, trainable))
         if use_bias:
-            start = bias_initializer or zeros_initializer()
-            outputs = outputs + get_variable("bias", [units], x.dtype, start, bias_regularizer, trainable)
-        return _finish(outputs, activation)
+            start, penalty = given["bias_initializer"] or zeros_initializer(), given["bias_regularizer"]
+            outputs = outputs + get_variable("bias", shape[-1:], x.dtype, start, penalty, trainable)
+        return outputs if activation is None else activation(outputs)
+
+
+def dense(inputs: Any, units: int, activation: Any = None, use_bias: bool = True, **options: Any) -> Any:
+    """Fully connected layer."""
+
+    def product(x: Any, w: Any) -> Any:
+        return FUNCTIONS["matmul"](x, w) if x.static_shape.ndims == 2 else FUNCTIONS["tensordot"](x, w, 1)
+
+    return _connect("dense", inputs, [units], product, activation, use_bias, options)
 
 
 def conv2d(
     inputs: Any,
     filters: int,
     kernel_size: Any,
-    strides: Any = (1, 1),
+    strides: Any = 1,
     padding: str = "valid",
     data_format: str = "channels_last",
-    dilation_rate: Any = (1, 1),
+    dilation_rate: Any = 1,
     activation: Any = None,
     use_bias: bool = True,
-    kernel_initializer: Any = None,
-    bias_initializer: Any = None,
-    kernel_regularizer: Any = None,
-    bias_regularizer: Any = None,
-    *,
-    trainable: bool = True,
-    name: str | None = None,
-    reuse: Any = None,
+    **options: Any,
 ) -> Any:
     """Convolutional layer, channels last."""
-    x = convert(inputs)
     nn.channels_last({"channels_last": "NHWC"}.get(data_format, data_format))
-    with variable_scope(name, "conv2d", reuse=reuse):
-        shape = [*_pair(kernel_size), x.static_shape[-1].value, filters]
-        kernel = get_variable("kernel", shape, x.dtype, kernel_initializer, kernel_regularizer, trainable)
-        outputs = nn.conv2d(x, kernel, [1, *_pair(strides), 1], padding.upper(), dilations=[1, *_pair(dilation_rate), 1])
-        if use_bias:
-            start = bias_initializer or zeros_initializer()
-            outputs = outputs + get_variable("bias", [filters], x.dtype, start, bias_regularizer, trainable)
-        return _finish(outputs, activation)
+
+    def product(x: Any, w: Any) -> Any:
+        return nn.conv2d(x, w, [1, *_pair(strides), 1], padding.upper(), dilations=[1, *_pair(dilation_rate), 1])
+
+    return _connect("conv2d", inputs, [*_pair(kernel_size), filters], product, activation, use_bias, options)
 
 
 def _pair(size: Any) -> list[int]:
@@ -141,7 +128,9 @@ def batch_normalization(
             get_variable("moving_variance", n, x.dtype, ones_initializer(), trainable=False),
         ]
         batch = nn.moments(x, axes)
-        chosen = [_choose(training, lambda b=b: b, lambda a=a: convert(a)) for a, b in zip(averages, batch, strict=True)]
+        chosen = [
+            _choose(training, lambda b=b: b, lambda a=a: convert(a)) for a, b in zip(averages, batch, strict=True)
+        ]
         if not isinstance(training, (bool, int)) or training:
             for a, b in zip(averages, batch, strict=True):
                 decay = _choose(training, lambda: convert(momentum, x.dtype), lambda: convert(1.0, x.dtype))

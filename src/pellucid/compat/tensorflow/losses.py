@@ -14,7 +14,9 @@ from pellucid.compat.tensorflow.variables import GraphKeys, add_to_collection, g
 from pellucid.graph.expr import Expr
 
 
-def compute_weighted_loss(losses: Any, weights: Any = 1.0, scope: Any = None, loss_collection: Any = GraphKeys.LOSSES) -> Any:
+def compute_weighted_loss(
+    losses: Any, weights: Any = 1.0, scope: Any = None, loss_collection: Any = GraphKeys.LOSSES
+) -> Any:
     """Sum of the weighted losses, divided by the number of losses whose weight is not 0."""
 
     def fn(e: Expr, w: Expr) -> Any:
@@ -61,7 +63,8 @@ sparse_softmax_cross_entropy = _make_loss(
     lambda labels, logits: nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits), "labels logits"
 )
 sigmoid_cross_entropy = _make_loss(
-    lambda labels, logits: nn.sigmoid_cross_entropy_with_logits(labels=labels, logits=logits), "multi_class_labels logits"
+    lambda labels, logits: nn.sigmoid_cross_entropy_with_logits(labels=labels, logits=logits),
+    "multi_class_labels logits",
 )
 
 

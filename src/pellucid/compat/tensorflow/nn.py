@@ -6,7 +6,6 @@ from pellucid.compat.missing_names import add_missing_name_errors
 from pellucid.compat.tensorflow import rnn_cell as rnn_cell
 from pellucid.compat.tensorflow.nn_functions import *  # noqa: F403
 from pellucid.compat.tensorflow.ops import FUNCTIONS as _FUNCTIONS
-from pellucid.compat.tensorflow.rnn import bidirectional_dynamic_rnn as bidirectional_dynamic_rnn
 from pellucid.compat.tensorflow.rnn import dynamic_rnn as dynamic_rnn
 from pellucid.compat.tensorflow.rnn import static_rnn as static_rnn
 

@@ -11,6 +11,7 @@ from pellucid.compat.tensorflow.graph import TRACES, as_shape_inputs, convert, m
 from pellucid.compat.tensorflow.ops import FUNCTIONS, define, read_axis, unify
 from pellucid.graph.errors import OptionError, UseError
 from pellucid.graph.expr import Expr
+from pellucid.graph.operators import FUNCTIONS as FUNCTIONS_OF_PELLUCID
 from pellucid.graph.ops.convolution_gradients import conv_input_gradient
 
 for _name in ("sigmoid", "tanh", "softplus", "softsign"):
@@ -21,17 +22,22 @@ relu6 = define("Relu6", 1, lambda features: pel.minimum(pel.relu(features), 6), 
 elu = define("Elu", 1, lambda features: pel.where(features > 0, features, pel.expm1(pel.minimum(features, 0))), "f")
 leaky_relu = define("LeakyRelu", 1, lambda features, alpha=0.2: pel.maximum(features, alpha * features), "f")
 crelu = define("CRelu", 1, lambda features: pel.relu(pel.concatenate([features, -features], axis=-1)), "f")
-softmax = define("Softmax", 1, lambda logits, dim=-1, axis=None: pel.softmax(logits, axis=dim if axis is None else axis), "f")
+softmax = define(
+    "Softmax", 1, lambda logits, dim=-1, axis=None: pel.softmax(logits, axis=dim if axis is None else axis), "f"
+)
 log_softmax = define(
     "LogSoftmax", 1, lambda logits, dim=-1, axis=None: pel.log_softmax(logits, axis=dim if axis is None else axis), "f"
 )
-bias_add = define("BiasAdd", 2, lambda value, bias, data_format="NHWC": channels_last(data_format) and value + bias, "iuf")
+bias_add = define(
+    "BiasAdd", 2, lambda value, bias, data_format="NHWC": channels_last(data_format) and value + bias, "iuf"
+)
 l2_loss = define("L2Loss", 1, lambda t: pel.sum(pel.square(t)) / 2, "f")
 l2_normalize = define(
     "l2_normalize",
     1,
-    lambda x, dim=None, epsilon=1e-12, axis=None: x
-    / pel.sqrt(pel.maximum(pel.sum(x * x, read_axis(dim if axis is None else axis), True), epsilon)),
+    lambda x, dim=None, epsilon=1e-12, axis=None: (
+        x / pel.sqrt(pel.maximum(pel.sum(x * x, read_axis(dim if axis is None else axis), True), epsilon))
+    ),
     "f",
 )
 xw_plus_b = define("xw_plus_b", 3, lambda x, weights, biases: x @ weights + biases, "f")
@@ -39,21 +45,18 @@ relu_layer = define("relu_layer", 3, lambda x, weights, biases: pel.relu(x @ wei
 conv2d = define(
     "Conv2D",
     2,
-    lambda input, filter, strides=None, padding="VALID", use_cudnn_on_gpu=True, data_format="NHWC", dilations=(1, 1, 1, 1): pel.conv(
-        input, filter, read_window(strides, data_format), padding.lower(), read_window(dilations)
-    ),
-    "f",
-)
-conv1d = define(
-    "conv1d",
-    2,
-    lambda value, filters, stride=1, padding="VALID", use_cudnn_on_gpu=True, data_format="NHWC": pel.conv(
-        value, filters, stride, padding.lower()
+    lambda input, filter, strides=None, padding="VALID", use_cudnn_on_gpu=True, data_format="NHWC", dilations=[1] * 4: (
+        convolve(input, filter, read_window(strides, data_format), padding, read_window(dilations))
     ),
     "f",
 )
 depthwise_conv2d = depthwise_conv2d_native = define(
-    "depthwise", 2, lambda input, filter, strides=None, padding="VALID", rate=(1, 1): convolve_depthwise(input, filter, strides, padding, rate), "f"
+    "depthwise",
+    2,
+    lambda input, filter, strides=None, padding="VALID", rate=(1, 1): convolve_depthwise(
+        input, filter, strides, padding, rate
+    ),
+    "f",
 )
 separable_conv2d = define(
     "separable_conv2d",
@@ -91,7 +94,6 @@ embedding_lookup = define(
     "embedding_lookup", 2, lambda params, ids, partition_strategy="mod": pel.take(params, ids, axis=0), mixed=True
 )
 zero_fraction = define("zero_fraction", 1, lambda value: pel.mean(pel.cast(value == 0, "float32")), dtype="float32")
-log_poisson_loss = define("log_poisson_loss", 2, lambda targets, log_input: pel.exp(log_input) - log_input * targets, "f")
 
 
 def channels_last(data_format: Any) -> bool:
@@ -109,21 +111,34 @@ def read_window(sizes: Any, data_format: str | None = None) -> tuple[int, int]:
     return values[1], values[2]
 
 
+def convolve(x: Expr, kernel: Expr, strides: Any, padding: str, rate: Any, groups: int = 1) -> Expr:
+    if padding not in ("SAME", "VALID"):
+        raise OptionError(f"Expected padding='SAME' or 'VALID'. Received: {padding!r}")
+    made: Expr = FUNCTIONS_OF_PELLUCID["conv"](x, kernel, strides, padding.lower(), rate, groups)
+    return made
+
+
 def convolve_depthwise(x: Expr, kernel: Expr, strides: Any, padding: str, rate: Any) -> Expr:
     height, width, channels, multiplier = kernel.shape
     grouped = pel.reshape(kernel, (height, width, 1, channels * multiplier))
-    return pel.conv(x, grouped, read_window(strides), padding.lower(), tuple(rate), groups=channels)
+    return convolve(x, grouped, read_window(strides), padding, tuple(rate), channels)
 
 
 def conv2d_transpose(
-    value: Any, filter: Any, output_shape: Any, strides: Any, padding: str = "SAME", data_format: str = "NHWC", name: Any = None
+    value: Any,
+    filter: Any,
+    output_shape: Any,
+    strides: Any,
+    padding: str = "SAME",
+    data_format: str = "NHWC",
+    name: Any = None,
 ) -> Any:
     """Gradient of a convolution with respect to its input of shape `output_shape`."""
     sizes, listed = as_shape_inputs(output_shape)
 
     def fn(g: Expr, kernel: Expr, *dims: Expr) -> Any:
         like = pel.zeros(read_shape(dims, listed), g.dtype)
-        y = pel.conv(like, kernel, read_window(strides, data_format), padding.lower())
+        y = convolve(like, kernel, read_window(strides, data_format), padding, 1)
         return conv_input_gradient(g, kernel, like, **y.settings)
 
     return make_op("conv2d_transpose", fn, [*unify([value, filter]), *sizes], name)
@@ -145,7 +160,9 @@ def dropout(x: Any, keep_prob: Any = None, noise_shape: Any = None, seed: int | 
     return make_op("dropout", fn, [tensor, convert(keep_prob, tensor.dtype), *sizes], name)
 
 
-def moments(x: Any, axes: Any, shift: Any = None, name: Any = None, keep_dims: bool = False, keepdims: bool = False) -> Any:
+def moments(
+    x: Any, axes: Any, shift: Any = None, name: Any = None, keep_dims: bool = False, keepdims: bool = False
+) -> Any:
     keep, axis, tensor = keep_dims or keepdims, read_axis(axes), convert(x)
     return tuple(
         make_op("moments", lambda e, f=f: f(e, axis=axis, keepdims=keep), [tensor], name) for f in (pel.mean, pel.var)
@@ -172,7 +189,9 @@ def get_logits_and_labels(args: tuple[Any, ...], logits: Any, labels: Any) -> tu
     return logits, labels
 
 
-def softmax_cross_entropy_with_logits(*args: Any, labels: Any = None, logits: Any = None, dim: int = -1, name: Any = None) -> Any:
+def softmax_cross_entropy_with_logits(
+    *args: Any, labels: Any = None, logits: Any = None, dim: int = -1, name: Any = None
+) -> Any:
     z, t = get_logits_and_labels(args, logits, labels)
 
     def fn(z: Expr, t: Expr) -> Any:
@@ -184,7 +203,9 @@ def softmax_cross_entropy_with_logits(*args: Any, labels: Any = None, logits: An
 softmax_cross_entropy_with_logits_v2 = softmax_cross_entropy_with_logits
 
 
-def sparse_softmax_cross_entropy_with_logits(*args: Any, labels: Any = None, logits: Any = None, name: Any = None) -> Any:
+def sparse_softmax_cross_entropy_with_logits(
+    *args: Any, labels: Any = None, logits: Any = None, name: Any = None
+) -> Any:
     z, t = get_logits_and_labels(args, logits, labels)
 
     def fn(z: Expr, t: Expr) -> Any:

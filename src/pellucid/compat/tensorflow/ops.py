@@ -27,7 +27,7 @@ from pellucid.compat.tensorflow.graph import (
     static_value,
 )
 from pellucid.compat.tensorflow.types import TensorShape, as_dtype
-from pellucid.graph.errors import DtypeError, OptionError, ShapeError, UseError
+from pellucid.graph.errors import DtypeError, ShapeError, UseError
 from pellucid.graph.expr import Expr, constant
 
 KINDS = {"f": "floating-point numbers", "i": "integers", "b": "booleans"}
@@ -245,9 +245,15 @@ def _make_reduction(fn: Callable[..., Any], kinds: str) -> Callable[..., Any]:
         reduction_indices: Any = None,
         keepdims: Any = None,
     ) -> Any:
-        x, axes, keep = convert(input_tensor), read_axis(reduction_indices if axis is None else axis), bool(keep_dims or keepdims)
+        x, axes, keep = (
+            convert(input_tensor),
+            read_axis(reduction_indices if axis is None else axis),
+            bool(keep_dims or keepdims),
+        )
         check_kind(fn.__name__, x, kinds)
-        return make_op(fn.__name__.capitalize(), lambda e: pel.cast(fn(e, axis=axes, keepdims=keep), e.dtype), [x], name)
+        return make_op(
+            fn.__name__.capitalize(), lambda e: pel.cast(fn(e, axis=axes, keepdims=keep), e.dtype), [x], name
+        )
 
     return reduce
 
@@ -273,7 +279,9 @@ globals().update(FUNCTIONS)
 def _make_arg(type: str, fn: Callable[..., Any]) -> Callable[..., Any]:
     def arg(input: Any, axis: Any = None, name: Any = None, dimension: Any = None, output_type: Any = "int64") -> Any:
         chosen, kind = read_axis(dimension if axis is None else axis), as_dtype(output_type)
-        return make_op(type, lambda x: pel.cast(fn(x, axis=chosen or 0), kind.numpy), [convert(input)], name, dtype=kind)
+        return make_op(
+            type, lambda x: pel.cast(fn(x, axis=chosen or 0), kind.numpy), [convert(input)], name, dtype=kind
+        )
 
     return arg
 
@@ -284,7 +292,11 @@ argmin = arg_min = _make_arg("ArgMin", pel.argmin)
 
 def cast(x: Any, dtype: Any, name: str | None = None) -> Any:
     kind, tensor = as_dtype(dtype), convert(x)
-    return tensor if tensor.dtype == kind else make_op("Cast", lambda e: pel.cast(e, kind.numpy), [tensor], name, dtype=kind)
+    return (
+        tensor
+        if tensor.dtype == kind
+        else make_op("Cast", lambda e: pel.cast(e, kind.numpy), [tensor], name, dtype=kind)
+    )
 
 
 def _make_cast(dtype: str) -> Callable[..., Any]:
@@ -321,7 +333,9 @@ zeros, ones = _make_filled("zeros", 0), _make_filled("ones", 1)
 zeros_like, ones_like = _make_filled_like("zeros_like", 0), _make_filled_like("ones_like", 1)
 
 
-def make_constant_tensor(value: Any, dtype: Any = None, shape: Any = None, name: str = "Const", verify_shape: bool = False) -> Any:
+def make_constant_tensor(
+    value: Any, dtype: Any = None, shape: Any = None, name: str = "Const", verify_shape: bool = False
+) -> Any:
     """Constant tensor; the last value fills the rest of a larger shape."""
     if shape is not None:
         flat, sizes = np.ravel(np.asarray(value)), [int(d) for d in TensorShape(shape)]
@@ -413,7 +427,10 @@ def unstack(value: Any, num: int | None = None, axis: int = 0, name: str = "unst
     count = num or (x.static_shape[axis].value if x.static_shape.ndims else None)
     if count is None:
         raise ShapeError(f"tf.unstack: the length of axis {axis} of {x!r} is not known. Give it: num=...")
-    return [make_op("unstack", functools.partial(lambda e, i: pel.take(e, i, axis=axis), i=i), [x], name) for i in range(count)]
+    return [
+        make_op("unstack", functools.partial(lambda e, i: pel.take(e, i, axis=axis), i=i), [x], name)
+        for i in range(count)
+    ]
 
 
 pack, unpack = stack, unstack
@@ -466,7 +483,13 @@ def get_item(self: Any, key: Any) -> Any:
 
 
 def one_hot(
-    indices: Any, depth: Any, on_value: Any = None, off_value: Any = None, axis: int = -1, dtype: Any = None, name: Any = None
+    indices: Any,
+    depth: Any,
+    on_value: Any = None,
+    off_value: Any = None,
+    axis: int = -1,
+    dtype: Any = None,
+    name: Any = None,
 ) -> Any:
     values = unify([1.0 if on_value is None else on_value, 0.0 if off_value is None else off_value])
     on, off = (cast(v, v.dtype if dtype is None else dtype) for v in values)
@@ -519,7 +542,13 @@ lin_space = linspace
 
 def eye(num_rows: Any, num_columns: Any = None, *, dtype: Any = "float32", name: Any = None) -> Any:
     sides = [convert(num_rows), convert(num_rows if num_columns is None else num_columns)]
-    return make_op("eye", lambda a, b: constant(np.eye(static_int(a), static_int(b), dtype=as_dtype(dtype).numpy)), sides, name, dtype=dtype)
+    return make_op(
+        "eye",
+        lambda a, b: constant(np.eye(static_int(a), static_int(b), dtype=as_dtype(dtype).numpy)),
+        sides,
+        name,
+        dtype=dtype,
+    )
 
 
 def add_n(inputs: Any, name: str | None = None) -> Any:
@@ -532,7 +561,9 @@ def einsum(equation: str, *inputs: Any, name: str | None = None) -> Any:
 
 def global_norm(t_list: Any, name: str | None = None) -> Any:
     known = unify([t for t in t_list if t is not None])
-    return make_op("global_norm", lambda *xs: pel.sqrt(functools.reduce(pel.add, [pel.sum(x * x) for x in xs])), known, name)
+    return make_op(
+        "global_norm", lambda *xs: pel.sqrt(functools.reduce(pel.add, [pel.sum(x * x) for x in xs])), known, name
+    )
 
 
 def clip_by_global_norm(t_list: Any, clip_norm: Any, use_norm: Any = None, name: str | None = None) -> Any:
@@ -542,10 +573,14 @@ def clip_by_global_norm(t_list: Any, clip_norm: Any, use_norm: Any = None, name:
     def fn(t: Expr, n: Expr, limit: Expr) -> Any:
         return t * (limit * pel.minimum(1 / n, 1 / limit))
 
-    return [None if t is None else make_op("clip_by_global_norm", fn, [convert(t), *inputs], name) for t in t_list], length
+    return [
+        None if t is None else make_op("clip_by_global_norm", fn, [convert(t), *inputs], name) for t in t_list
+    ], length
 
 
-def print_tensors(input_: Any, data: Any, message: str = "", first_n: Any = None, summarize: Any = None, name: Any = None) -> Any:
+def print_tensors(
+    input_: Any, data: Any, message: str = "", first_n: Any = None, summarize: Any = None, name: Any = None
+) -> Any:
     """Identity that prints the first elements of tensors at every run."""
 
     def fn(x: Expr, *shown: Expr) -> Any:
@@ -561,33 +596,6 @@ def make_tuple(tensors: Any, name: str | None = None, control_inputs: Any = None
     known = [t for t in tensors if t is not None]
     with get_default_graph().control_dependencies([*known, *(control_inputs or [])]):
         return [None if t is None else FUNCTIONS["identity"](t) for t in tensors]
-
-
-def sequence_mask(lengths: Any, maxlen: Any = None, dtype: Any = "bool", name: str | None = None) -> Any:
-    if maxlen is None:
-        raise OptionError("tf.sequence_mask: maxlen=None depends on values: not in pellucid.compat. Give maxlen")
-
-    def fn(n: Expr, limit: Expr) -> Any:
-        numbers = constant(np.arange(static_int(limit), dtype=n.dtype))
-        return pel.cast(numbers < pel.expand_dims(n, -1), as_dtype(dtype).numpy)
-
-    return make_op("sequence_mask", fn, [convert(lengths), convert(maxlen)], name, dtype=dtype)
-
-
-def reverse_sequence(
-    input: Any, seq_lengths: Any, seq_axis: int | None = None, batch_axis: Any = None, name: Any = None, seq_dim: Any = None, batch_dim: Any = None
-) -> Any:
-    """Reverse the first elements of each sequence, as many as it has."""
-    axis = seq_axis if seq_axis is not None else seq_dim
-    batch = batch_axis if batch_axis is not None else batch_dim if batch_dim is not None else 1 - min(axis, 1)
-
-    def fn(x: Expr, n: Expr) -> Any:
-        e, lengths = pel.moveaxis(x, (batch, axis), (0, 1)), pel.expand_dims(n, 1)
-        t = pel.expand_dims(pel.arange_like(e, 1, dtype=n.dtype), 0)
-        order = pel.where(t < lengths, lengths - 1 - t, t)
-        return pel.moveaxis(pel.take_along_axis(e, pel.reshape(order, (*order.shape, *[1] * (e.ndim - 2))), 1), (0, 1), (batch, axis))
-
-    return make_op("ReverseSequence", fn, [convert(input), convert(seq_lengths)], name)
 
 
 OPERATORS = {

@@ -28,7 +28,8 @@ def _make_distribution(type: str, names: tuple[str, str], draw: Callable[..., An
         given = dict(zip(parameters, args, strict=False)) | kwargs
         if set(given) - set(parameters):
             raise OptionError(f"{type} takes the arguments shape, {', '.join(parameters)} and name. Received: {given}")
-        first, second, dtype, seed = (parameters | given).values()
+        values: dict[str, Any] = parameters | given
+        first, second, dtype, seed = values.values()
         kind = as_dtype(dtype)
         if kind.is_integer and second in (1, None) and names[1] not in given and len(args) < 2:
             raise OptionError(f"{type}: must specify {names[1]} for integer dtype {kind.name}")

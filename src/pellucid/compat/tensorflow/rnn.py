@@ -7,7 +7,8 @@ from typing import Any
 import pellucid as pel
 from pellucid.compat.tensorflow.control import pack_like, scan_op
 from pellucid.compat.tensorflow.graph import convert, flatten, make_op
-from pellucid.compat.tensorflow.ops import FUNCTIONS, reverse_sequence, shape, where
+from pellucid.compat.tensorflow.ops import FUNCTIONS, shape, where
+from pellucid.compat.tensorflow.types import check_neutral
 from pellucid.compat.tensorflow.variables import variable_scope
 from pellucid.graph.errors import UseError
 
@@ -33,17 +34,11 @@ def step_masked(cell: Any, x: Any, state: Any, active: Any) -> tuple[Any, list[A
 
 
 def dynamic_rnn(
-    cell: Any,
-    inputs: Any,
-    sequence_length: Any = None,
-    initial_state: Any = None,
-    dtype: Any = None,
-    parallel_iterations: Any = None,
-    swap_memory: bool = False,
-    time_major: bool = False,
-    scope: Any = None,
+    cell: Any, inputs: Any, sequence_length: Any = None, initial_state: Any = None, dtype: Any = None, **options: Any
 ) -> Any:
-    """Run a cell over sequences as one compiled loop; options of parallel runs change no result."""
+    """Run a cell over sequences as one compiled loop."""
+    time_major, scope = options.pop("time_major", False), options.pop("scope", None)
+    check_neutral("tf.nn.dynamic_rnn", options)
     x = convert(inputs)
     batch = x.static_shape[1 if time_major else 0].value or shape(x)[1 if time_major else 0]
     lengths = None if sequence_length is None else convert(sequence_length)
@@ -62,31 +57,6 @@ def dynamic_rnn(
         last, stacked = scan_op(step, [steps, numbers], inits)
     outputs = stacked[-1] if time_major else TRANSPOSE(stacked[-1], [1, 0, 2])
     return outputs, pack_like(first, last)
-
-
-def bidirectional_dynamic_rnn(
-    cell_fw: Any,
-    cell_bw: Any,
-    inputs: Any,
-    sequence_length: Any = None,
-    initial_state_fw: Any = None,
-    initial_state_bw: Any = None,
-    dtype: Any = None,
-    parallel_iterations: Any = None,
-    swap_memory: bool = False,
-    time_major: bool = False,
-    scope: Any = None,
-) -> Any:
-    """Run one cell forwards and another one backwards."""
-    axis, options = (0 if time_major else 1), {"dtype": dtype, "time_major": time_major}
-
-    def turn(x: Any) -> Any:
-        return reverse_sequence(x, sequence_length, axis) if sequence_length is not None else FUNCTIONS["reverse"](x, [axis])
-
-    with variable_scope(scope, "bidirectional_rnn"):
-        ahead = dynamic_rnn(cell_fw, inputs, sequence_length, initial_state_fw, scope="fw", **options)
-        back = dynamic_rnn(cell_bw, turn(convert(inputs)), sequence_length, initial_state_bw, scope="bw", **options)
-    return (ahead[0], turn(back[0])), (ahead[1], back[1])
 
 
 def static_rnn(

@@ -14,7 +14,7 @@ from pellucid.compat.tensorflow.ops import FUNCTIONS, concat, split, zeros
 from pellucid.compat.tensorflow.variables import constant_initializer, get_variable, variable_scope, zeros_initializer
 from pellucid.graph.errors import OptionError
 
-LSTMStateTuple = namedtuple("LSTMStateTuple", ["c", "h"])  # noqa: PYI024 - scripts make it without types
+LSTMStateTuple = namedtuple("LSTMStateTuple", ["c", "h"])
 TANH, SIGMOID, MATMUL, ADD = (FUNCTIONS[n] for n in ("tanh", "sigmoid", "matmul", "add"))
 
 
@@ -58,7 +58,7 @@ class BasicRNNCell(RNNCell):
 
     scope = "basic_rnn_cell"
 
-    def __init__(self, num_units: int, activation: Callable[..., Any] = TANH, reuse: Any = None) -> None:
+    def __init__(self, num_units: int, activation: Any = None, reuse: Any = None) -> None:
         super().__init__()
         self.state_size = self.output_size = num_units
         self.activation: Any = activation or TANH
@@ -159,7 +159,12 @@ class DropoutWrapper(RNNCell):
     """Dropout on the inputs and outputs of a cell."""
 
     def __init__(
-        self, cell: RNNCell, input_keep_prob: Any = 1.0, output_keep_prob: Any = 1.0, state_keep_prob: Any = 1.0, seed: Any = None
+        self,
+        cell: RNNCell,
+        input_keep_prob: Any = 1.0,
+        output_keep_prob: Any = 1.0,
+        state_keep_prob: Any = 1.0,
+        seed: Any = None,
     ) -> None:
         super().__init__()
         if not isinstance(state_keep_prob, float) or state_keep_prob != 1.0:

@@ -184,7 +184,6 @@ class Session:
         self.generators: dict[Operation, Generator] = {}
         self.feed_keys: dict[Any, Tensor] = {}
         self.closed: bool = False
-        self.entered: list[Any] = []
 
     def run(self, fetches: Any, feed_dict: Any = None, options: Any = None, run_metadata: Any = None) -> Any:
         """Compute fetches, with values for tensors. Options of profiling change no result and are accepted."""
@@ -196,26 +195,29 @@ class Session:
             plan = None
         if plan is None:
             plan = self.find_plan(fetches)
-        keys, values, signature = (), [], []
-        if feed_dict:
-            keys = tuple(feed_dict)
-            for key, value in feed_dict.items():
-                tensor = self.feed_keys[key] if key in self.feed_keys else self.find_feed(key)
-                if type(value) is not np.ndarray or value.dtype is not tensor.dtype.numpy:
-                    value = convert_feed(value, tensor)
-                values.append(value)
-                signature.append(value.shape)
-        cache_key: Any = (keys, *signature)
-        if keys in plan.static:
-            cache_key = (cache_key, *(values[i].tobytes() for i in plan.static[keys]))
-        program = plan.programs.get(cache_key)
+        values = self.convert_feeds(feed_dict) if feed_dict else []
+        keys = tuple(feed_dict) if feed_dict else ()
+        key = self.make_key(plan, keys, values)
+        program = plan.programs.get(key)
         if program is None:
             program, keep = self.build(plan, keys, values)
-            if keys in plan.static:
-                cache_key = ((keys, *signature), *(values[i].tobytes() for i in plan.static[keys]))
             if keep:
-                plan.programs[cache_key] = program
+                plan.programs[self.make_key(plan, keys, values)] = program
         return plan.pack(program(values))
+
+    def convert_feeds(self, feed_dict: Mapping[Any, Any]) -> list[Any]:
+        """Return the fed values as arrays of the dtypes of their tensors."""
+        values = []
+        for key, value in feed_dict.items():
+            tensor = self.feed_keys[key] if key in self.feed_keys else self.find_feed(key)
+            is_ready = type(value) is np.ndarray and value.dtype is tensor.dtype.numpy
+            values.append(value if is_ready else convert_feed(value, tensor))
+        return values
+
+    def make_key(self, plan: Plan, keys: tuple[Any, ...], values: list[Any]) -> Any:
+        """Return the key of a program: the fed tensors, their shapes, and the values that shapes depend on."""
+        static = plan.static.get(keys, ()) if plan.static else ()
+        return (keys, *[v.shape for v in values], *[values[i].tobytes() for i in static])
 
     def find_plan(self, fetches: Any) -> Plan:
         elements: list[Any] = []
@@ -248,7 +250,9 @@ class Session:
         self.feed_keys[key] = tensor
         return tensor
 
-    def build(self, plan: Plan, keys: tuple[Any, ...], values: list[Any]) -> tuple[Callable[[list[Any]], list[Any]], bool]:
+    def build(
+        self, plan: Plan, keys: tuple[Any, ...], values: list[Any]
+    ) -> tuple[Callable[[list[Any]], list[Any]], bool]:
         """Compile a run; return a function of the fed values, and whether it stays valid."""
         tensors = [self.find_feed(k) for k in keys]
         check_feeds(tensors, values)

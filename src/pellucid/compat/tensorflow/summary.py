@@ -25,7 +25,14 @@ def _make_host_op(name: str, inputs: list[Tensor], host: Callable[..., Any]) -> 
 
 
 def _make_summary(method: str) -> Callable[..., Tensor]:
-    def summarize(name: Any, tensor: Any, max_outputs: int = 3, collections: Any = None, family: Any = None, max_images: Any = None) -> Tensor:
+    def summarize(
+        name: Any,
+        tensor: Any,
+        max_outputs: int = 3,
+        collections: Any = None,
+        family: Any = None,
+        max_images: Any = None,
+    ) -> Tensor:
         tag = f"{family}/{name}" if family else str(name)
         options = {"max_images": max_images or max_outputs} if method == "image" else {}
         made = _make_host_op(tag, [convert(tensor)], lambda value: Summary([(method, tag, value, options)]))
@@ -41,7 +48,9 @@ scalar, histogram, image = map(_make_summary, ("scalar", "histogram", "image"))
 
 def merge(inputs: Any, collections: Any = None, name: str | None = None) -> Tensor:
     """Return a summary that joins others."""
-    return _make_host_op(name or "Merge", [convert(i) for i in inputs], lambda *parts: Summary(e for p in parts for e in p))
+    return _make_host_op(
+        name or "Merge", [convert(i) for i in inputs], lambda *parts: Summary(e for p in parts for e in p)
+    )
 
 
 def merge_all(key: str = GraphKeys.SUMMARIES) -> Tensor | None:
@@ -54,7 +63,13 @@ class FileWriter:
     """Writes an event file for TensorBoard."""
 
     def __init__(
-        self, logdir: Any, graph: Any = None, max_queue: int = 10, flush_secs: int = 120, graph_def: Any = None, filename_suffix: str | None = None
+        self,
+        logdir: Any,
+        graph: Any = None,
+        max_queue: int = 10,
+        flush_secs: int = 120,
+        graph_def: Any = None,
+        filename_suffix: str | None = None,
     ) -> None:
         self.writer = EventWriter(str(logdir), filename_suffix or "")
         if isinstance(graph or graph_def, Graph):
@@ -63,7 +78,9 @@ class FileWriter:
     def add_summary(self, summary: Any, global_step: Any = 0) -> None:
         """Write the value of a summary."""
         if not isinstance(summary, Summary):
-            raise UseError(f"Expected the value of a summary, as in sess.run(tf.summary.merge_all()). Received: {summary!r}")
+            raise UseError(
+                f"Expected the value of a summary, as in sess.run(tf.summary.merge_all()). Received: {summary!r}"
+            )
         for method, tag, value, options in summary:
             getattr(self.writer, method)(tag, value, int(global_step or 0), **options)
 

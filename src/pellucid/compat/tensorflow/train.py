@@ -16,7 +16,7 @@ from pellucid.compat.tensorflow.control import gradients
 from pellucid.compat.tensorflow.graph import Tensor, convert, get_default_graph, make_op
 from pellucid.compat.tensorflow.ops import cast
 from pellucid.compat.tensorflow.summary import FileWriter as SummaryWriter
-from pellucid.compat.tensorflow.types import FailedPreconditionError, NotFoundError
+from pellucid.compat.tensorflow.types import FailedPreconditionError, NotFoundError, check_neutral
 from pellucid.compat.tensorflow.variables import (
     GraphKeys,
     Variable,
@@ -56,32 +56,17 @@ class Optimizer:
         self.slots: dict[tuple[Variable, str], Variable] = {}
 
     def minimize(
-        self,
-        loss: Any,
-        global_step: Any = None,
-        var_list: Any = None,
-        gate_gradients: Any = 1,
-        aggregation_method: Any = None,
-        colocate_gradients_with_ops: bool = False,
-        name: str | None = None,
-        grad_loss: Any = None,
+        self, loss: Any, global_step: Any = None, var_list: Any = None, *, name: Any = None, **options: Any
     ) -> Any:
         """Return an operation that computes gradients and updates the variables."""
-        pairs = self.compute_gradients(loss, var_list, grad_loss=grad_loss)
+        pairs = self.compute_gradients(loss, var_list, **options)
         if not any(g is not None for g, _ in pairs):
             names = ", ".join(v.name for _, v in pairs)
             raise GradientError(f"No gradients provided for any variable ({names}): the loss depends on none of them")
         return self.apply_gradients(pairs, global_step, name)
 
-    def compute_gradients(
-        self,
-        loss: Any,
-        var_list: Any = None,
-        gate_gradients: Any = 1,
-        aggregation_method: Any = None,
-        colocate_gradients_with_ops: bool = False,
-        grad_loss: Any = None,
-    ) -> list[tuple[Any, Variable]]:
+    def compute_gradients(self, loss: Any, var_list: Any = None, *, grad_loss: Any = None, **options: Any) -> list[Any]:
+        check_neutral("compute_gradients", options)
         variables = list(var_list or trainable_variables())
         if not variables:
             raise GradientError("No variables to optimize. Make them with tf.Variable(..., trainable=True)")
@@ -112,7 +97,9 @@ class Optimizer:
         """Return the updates of the shared variables."""
         return []
 
-    def apply(self, g: Tensor, v: Variable, names: Sequence[str], values: Sequence[Tensor], shared: Sequence[Variable]) -> Any:
+    def apply(
+        self, g: Tensor, v: Variable, names: Sequence[str], values: Sequence[Tensor], shared: Sequence[Variable]
+    ) -> Any:
         slots = [self.make_slot(v, slot, start) for slot, start in self.SLOTS.items()]
         numeric = [n for n in names if self.is_numeric(n)]
         fixed = {n: self.options[n] for n in names if not self.is_numeric(n)}
@@ -159,10 +146,18 @@ class GradientDescentOptimizer(Optimizer):
 class MomentumOptimizer(Optimizer):
     """Gradient descent with momentum."""
 
-    OPTIONS: ClassVar = {"learning_rate": None, "momentum": None, "use_locking": False, "name": "", "use_nesterov": False}
+    OPTIONS: ClassVar = {
+        "learning_rate": None,
+        "momentum": None,
+        "use_locking": False,
+        "name": "",
+        "use_nesterov": False,
+    }
     SLOTS: ClassVar = {"momentum": "0"}
 
-    def update(self, w: Any, g: Any, a: Any, learning_rate: Any, momentum: Any, use_nesterov: bool, **_: Any) -> list[Any]:
+    def update(
+        self, w: Any, g: Any, a: Any, learning_rate: Any, momentum: Any, use_nesterov: bool, **_: Any
+    ) -> list[Any]:
         a = momentum * a + g
         return [w - learning_rate * (g + momentum * a if use_nesterov else a), a]
 
@@ -198,7 +193,20 @@ class RMSPropOptimizer(Optimizer):
     }  # fmt: skip
     SLOTS: ClassVar = {"rms": "1", "momentum": "0", "mg": "0"}
 
-    def update(self, w: Any, g: Any, s: Any, m: Any, a: Any, learning_rate: Any, decay: Any, momentum: Any, epsilon: Any, centered: bool, **_: Any) -> list[Any]:
+    def update(
+        self,
+        w: Any,
+        g: Any,
+        s: Any,
+        m: Any,
+        a: Any,
+        learning_rate: Any,
+        decay: Any,
+        momentum: Any,
+        epsilon: Any,
+        centered: bool,
+        **_: Any,
+    ) -> list[Any]:
         s = decay * s + (1 - decay) * g * g
         a = decay * a + (1 - decay) * g if centered else a
         m = momentum * m + learning_rate * g / pel.sqrt(s - a * a + epsilon if centered else s + epsilon)
@@ -238,7 +246,18 @@ class FtrlOptimizer(Optimizer):
     }  # fmt: skip
     SLOTS: ClassVar = {"accum": "initial_accumulator_value", "linear": "0"}
 
-    def update(self, w: Any, g: Any, a: Any, z: Any, learning_rate: Any, learning_rate_power: Any, l1_regularization_strength: Any, l2_regularization_strength: Any, **_: Any) -> list[Any]:
+    def update(
+        self,
+        w: Any,
+        g: Any,
+        a: Any,
+        z: Any,
+        learning_rate: Any,
+        learning_rate_power: Any,
+        l1_regularization_strength: Any,
+        l2_regularization_strength: Any,
+        **_: Any,
+    ) -> list[Any]:
         new, power, l1 = a + g * g, -learning_rate_power, l1_regularization_strength
         z = z + g - (new**power - a**power) / learning_rate * w
         quadratic = new**power / learning_rate + 2 * l2_regularization_strength
@@ -248,7 +267,9 @@ class FtrlOptimizer(Optimizer):
 class ExponentialMovingAverage:
     """Moving averages of variables, which an operation of `apply` updates."""
 
-    def __init__(self, decay: Any, num_updates: Any = None, zero_debias: bool = False, name: str = "ExponentialMovingAverage") -> None:
+    def __init__(
+        self, decay: Any, num_updates: Any = None, zero_debias: bool = False, name: str = "ExponentialMovingAverage"
+    ) -> None:
         if zero_debias:
             raise OptionError("ExponentialMovingAverage: zero_debias is not in pellucid.compat")
         self.decay, self.num_updates, self.name = decay, num_updates, name
@@ -261,22 +282,25 @@ class ExponentialMovingAverage:
             decay = make_op("Minimum", lambda d, n: pel.minimum(d, (1 + n) / (10 + n)), [decay, n])
         for v in var_list or trainable_variables():
             if v not in self.averages:
-                start = v.initialized_value() if isinstance(v, Variable) else np.zeros(v.get_shape().as_list(), v.dtype.numpy)
+                start = (
+                    v.initialized_value()
+                    if isinstance(v, Variable)
+                    else np.zeros(v.get_shape().as_list(), v.dtype.numpy)
+                )
                 self.averages[v] = Variable(start, trainable=False, name=f"{v.op.name}/{self.name}")
             a = self.averages[v]
             updates.append(
-                make_update("UpdateAverage", [a], [convert(v), decay], lambda read, x, d, a=a: [read(a) - (1 - d) * (read(a) - x)])
+                make_update(
+                    "UpdateAverage",
+                    [a],
+                    [convert(v), decay],
+                    lambda read, x, d, a=a: [read(a) - (1 - d) * (read(a) - x)],
+                )
             )
         return group(*updates)
 
     def average(self, var: Any) -> Variable | None:
         return self.averages.get(var)
-
-    def average_name(self, var: Any) -> str:
-        return f"{var.op.name}/{self.name}"
-
-    def variables_to_restore(self, moving_avg_variables: Any = None) -> dict[str, Variable]:
-        return {(self.average_name(v) if v in (moving_avg_variables or trainable_variables()) else v.op.name): v for v in global_variables()}
 
 
 def _make_decay(formula: Callable[..., Any], *names: str) -> Callable[..., Tensor]:
@@ -358,21 +382,31 @@ class CheckpointState:
 class Saver:
     """Saves variables as `PATH-STEP.npz`, an archive of NumPy arrays by name, and restores them."""
 
-    def __init__(self, var_list: Any = None, max_to_keep: int | None = 5, *, name: str | None = None, **options: Any) -> None:
-        if set(options) - {"reshape", "sharded", "keep_checkpoint_every_n_hours", "write_version", "save_relative_paths", "pad_step_number", "allow_empty", "restore_sequentially"}:
-            raise OptionError(f"Saver: unknown arguments {', '.join(options)}")
+    def __init__(self, var_list: Any = None, *, max_to_keep: int | None = 5, **options: Any) -> None:
+        check_neutral("Saver", set(options) - {"write_version", "save_relative_paths", "keep_checkpoint_every_n_hours"})
         chosen = global_variables() if var_list is None else var_list
-        self.variables: dict[str, Variable] = dict(chosen) if isinstance(chosen, dict) else {v.op.name: v for v in chosen}
+        self.variables: dict[str, Variable] = (
+            dict(chosen) if isinstance(chosen, dict) else {v.op.name: v for v in chosen}
+        )
         if not self.variables:
             raise OptionError("No variables to save")
         self.max_to_keep, self.last_checkpoints = max_to_keep, list[str]()
 
-    def save(self, sess: Any, save_path: Any, global_step: Any = None, latest_filename: str = "checkpoint", **_: Any) -> str:
+    def save(
+        self, sess: Any, save_path: Any, global_step: Any = None, latest_filename: str = "checkpoint", **options: Any
+    ) -> str:
         """Save the variables and return the path without suffix."""
+        check_neutral("Saver.save", options)
         missing = [v.op.name for v in self.variables.values() if v not in sess.initialized]
         if missing:
-            raise FailedPreconditionError(f"Cannot save the variable {missing[0]!r}, which has no value. Initialize it first")
-        step = global_step if global_step is None or isinstance(global_step, (int, np.integer)) else int(sess.run(global_step))
+            raise FailedPreconditionError(
+                f"Cannot save the variable {missing[0]!r}, which has no value. Initialize it first"
+            )
+        step = (
+            global_step
+            if global_step is None or isinstance(global_step, (int, np.integer))
+            else int(sess.run(global_step))
+        )
         prefix = str(save_path) if step is None else f"{save_path}-{step}"
         path = Path(prefix + CHECKPOINT_SUFFIX)
         if not path.parent.is_dir():
@@ -382,7 +416,10 @@ class Saver:
         self.last_checkpoints = [*(p for p in self.last_checkpoints if p != prefix), prefix]
         while self.max_to_keep and len(self.last_checkpoints) > self.max_to_keep:
             Path(self.last_checkpoints.pop(0) + CHECKPOINT_SUFFIX).unlink(missing_ok=True)
-        lines = [f'model_checkpoint_path: "{prefix}"', *(f'all_model_checkpoint_paths: "{p}"' for p in self.last_checkpoints)]
+        lines = [
+            f'model_checkpoint_path: "{prefix}"',
+            *(f'all_model_checkpoint_paths: "{p}"' for p in self.last_checkpoints),
+        ]
         (path.parent / latest_filename).write_text("\n".join(lines) + "\n", "utf-8")
         return prefix
 
@@ -413,14 +450,6 @@ def latest_checkpoint(checkpoint_dir: Any, latest_filename: str | None = None) -
 
 def checkpoint_exists(checkpoint_prefix: Any) -> bool:
     return Path(f"{checkpoint_prefix}{CHECKPOINT_SUFFIX}").exists()
-
-
-def write_graph(graph_or_graph_def: Any, logdir: Any, name: str, as_text: bool = True) -> str:
-    """Write the operations of a graph as text, which pellucid cannot read again."""
-    path = Path(logdir) / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join(map(repr, getattr(graph_or_graph_def, "operations", []))) + "\n", "utf-8")
-    return str(path)
 
 
 add_missing_name_errors(globals(), "tensorflow.train")

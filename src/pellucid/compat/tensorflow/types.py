@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.errors import PellucidError
-from pellucid.graph.errors import DtypeError, ShapeError
+from pellucid.graph.errors import DtypeError, OptionError, ShapeError
 
 
 class OpError(PellucidError, RuntimeError):
@@ -149,7 +149,9 @@ class TensorShape:
 
     def __iter__(self) -> Iterator[Dimension]:
         if self.dims is None:
-            raise ShapeError("The rank of the shape is not known before the graph runs. Declare the placeholder's shape")
+            raise ShapeError(
+                "The rank of the shape is not known before the graph runs. Declare the placeholder's shape"
+            )
         return iter(self.dims)
 
     def __getitem__(self, key: Any) -> Any:
@@ -172,3 +174,31 @@ class TensorShape:
 
     def __repr__(self) -> str:
         return f"TensorShape({self.dims})"
+
+
+NEUTRAL = frozenset(
+    [
+        "name",
+        "use_locking",
+        "validate_shape",
+        "parallel_iterations",
+        "back_prop",
+        "swap_memory",
+        "infer_shape",
+        "gate_gradients",
+        "scope",
+        "aggregation_method",
+        "colocate_gradients_with_ops",
+        "caching_device",
+        "optimize",
+        "write_meta_graph",
+    ]
+)
+"""Arguments that change no result here: names, and options of devices, of the order of computation and of memory."""
+
+
+def check_neutral(function: str, options: Iterable[str]) -> None:
+    """Raise an error if there are other arguments than neutral ones."""
+    other = sorted(set(options) - NEUTRAL)
+    if other:
+        raise OptionError(f"{function}: the argument {other[0]!r} is not in pellucid.compat. Leave it out")

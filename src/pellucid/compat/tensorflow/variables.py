@@ -23,7 +23,7 @@ from pellucid.compat.tensorflow.graph import (
 )
 from pellucid.compat.tensorflow.random_ops import random_normal, random_uniform, truncated_normal
 from pellucid.compat.tensorflow.session import current_trace
-from pellucid.compat.tensorflow.types import DType, TensorShape, as_dtype
+from pellucid.compat.tensorflow.types import TensorShape, as_dtype
 from pellucid.graph.errors import DtypeError, OptionError, ShapeError, UseError
 from pellucid.graph.expr import Expr, as_expr
 
@@ -66,7 +66,9 @@ class Variable(TensorMethods):
                 raise DtypeError("A variable of strings is not in pellucid.compat. Keep the text in Python")
             self.initial_value, self.dtype, self.trainable = start, start.dtype, trainable
             ref = Tensor(start.op, 0, start.dtype, make_input(start.static_shape, start.dtype))
-            value = make_op("VariableV2", None, [], scope, outputs=[ref], setup=lambda op: setattr(op, "variable", self))
+            value = make_op(
+                "VariableV2", None, [], scope, outputs=[ref], setup=lambda op: setattr(op, "variable", self)
+            )
             self.op: Operation = value.op
             self.name: str = value.name
             self.initializer: Operation = assign(self, start, name=scope + "Assign/").op
@@ -286,13 +288,15 @@ def get_variable(
     known: Variable | None = graph.variable_store.get(full)
     if known is not None:
         if not scope.reuse:
-            raise OptionError(f"Variable {full} already exists, disallowed. Did you mean to set reuse=True in VarScope?")
+            raise OptionError(
+                f"Variable {full} already exists, disallowed. Did you mean to set reuse=True in VarScope?"
+            )
         if shape is not None and not known.get_shape().is_compatible_with(shape):
             raise ShapeError(f"Variable {full} has shape {known.get_shape()}. Received: shape {TensorShape(shape)}")
         return known
     if scope.reuse is True:
         raise OptionError(f"Variable {full} does not exist. Did you mean to set reuse=None in VarScope?")
-    kind = as_dtype(dtype or scope.dtype)
+    kind: Any = as_dtype(dtype or scope.dtype)
     start = scope.initializer if initializer is None else initializer
     if start is None:
         start = glorot_uniform_initializer() if kind.is_floating else zeros_initializer()
@@ -338,20 +342,30 @@ def _make_constant_initializer(number: int) -> Callable[..., Any]:
 zeros_initializer, ones_initializer = map(_make_constant_initializer, (0, 1))
 
 
-def random_normal_initializer(mean: Any = 0.0, stddev: Any = 1.0, seed: Any = None, dtype: Any = "float32") -> Initializer:
+def random_normal_initializer(
+    mean: Any = 0.0, stddev: Any = 1.0, seed: Any = None, dtype: Any = "float32"
+) -> Initializer:
     return lambda shape, dtype=dtype, partition_info=None: random_normal(shape, mean, stddev, dtype, seed)
 
 
-def truncated_normal_initializer(mean: Any = 0.0, stddev: Any = 1.0, seed: Any = None, dtype: Any = "float32") -> Initializer:
+def truncated_normal_initializer(
+    mean: Any = 0.0, stddev: Any = 1.0, seed: Any = None, dtype: Any = "float32"
+) -> Initializer:
     return lambda shape, dtype=dtype, partition_info=None: truncated_normal(shape, mean, stddev, dtype, seed)
 
 
-def random_uniform_initializer(minval: Any = 0, maxval: Any = 1, seed: Any = None, dtype: Any = "float32") -> Initializer:
+def random_uniform_initializer(
+    minval: Any = 0, maxval: Any = 1, seed: Any = None, dtype: Any = "float32"
+) -> Initializer:
     return lambda shape, dtype=dtype, partition_info=None: random_uniform(shape, minval, maxval, dtype, seed)
 
 
 def variance_scaling_initializer(
-    scale: float = 1.0, mode: str = "fan_in", distribution: str = "truncated_normal", seed: Any = None, dtype: Any = "float32"
+    scale: float = 1.0,
+    mode: str = "fan_in",
+    distribution: str = "truncated_normal",
+    seed: Any = None,
+    dtype: Any = "float32",
 ) -> Initializer:
     """Initializer whose variance is `scale` divided by the number of inputs, of outputs or their mean."""
 

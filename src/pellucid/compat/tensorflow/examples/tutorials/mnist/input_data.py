@@ -10,7 +10,7 @@ import numpy as np
 
 import pellucid as pel
 
-Datasets = namedtuple("Datasets", ["train", "validation", "test"])  # noqa: PYI024 - as TensorFlow has it
+Datasets = namedtuple("Datasets", ["train", "validation", "test"])
 NAMES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 
 
@@ -65,5 +65,8 @@ def read_data_sets(
     labels = [np.eye(10)[y] if one_hot else np.array(y) for y in parts[1::2]]
     n = validation_size
     return Datasets(
-        *(DataSet(x, y, seed=seed) for x, y in ((images[0][n:], labels[0][n:]), (images[0][:n], labels[0][:n]), (images[1], labels[1])))
+        *(
+            DataSet(x, y, seed=seed)
+            for x, y in ((images[0][n:], labels[0][n:]), (images[0][:n], labels[0][:n]), (images[1], labels[1]))
+        )
     )
