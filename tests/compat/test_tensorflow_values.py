@@ -13,7 +13,9 @@ import pytest
 
 import pellucid.compat.tensorflow as tf
 
-_spec: Any = importlib.util.spec_from_file_location("tensorflow_programs", Path(__file__).with_name("tensorflow_programs.py"))
+_spec: Any = importlib.util.spec_from_file_location(
+    "tensorflow_programs", Path(__file__).with_name("tensorflow_programs.py")
+)
 programs: Any = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(programs)
 RECORDED = json.loads(programs.RESULTS.read_text("utf-8"))

@@ -26,7 +26,7 @@ from pellucid.compat.tensorflow import train as train
 from pellucid.compat.tensorflow import types as _types
 from pellucid.compat.tensorflow import variables as _variables
 
-__version__ = "1.15.0"
+__version__ = VERSION = "1.15.0"
 
 
 def placeholder(dtype: Any = "float32", shape: Any = None, name: str | None = None) -> Any:
@@ -98,7 +98,7 @@ get_default_graph, reset_default_graph = _graph.get_default_graph, _graph.reset_
 Session, InteractiveSession = _session.Session, _session.InteractiveSession
 get_default_session = _session.get_default_session
 DType, Dimension, TensorShape, as_dtype = _types.DType, _types.Dimension, _types.TensorShape, _types.as_dtype
-convert_to_tensor = _graph.convert
+convert_to_tensor, AUTO_REUSE = _graph.convert, _variables.AUTO_REUSE
 app, flags, gfile, logging = _app.app, _app.flags, _app.gfile, _app.logging
 RunOptions = RunMetadata = OptimizerOptions = GraphOptions = SimpleNamespace
 errors = _types

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -79,7 +80,7 @@ def cond(
     """Run one of two branches; assignments in a branch happen only if it runs."""
     graph, predicate = get_default_graph(), convert(pred, "bool")
     bodies, outer = [], graph.guards
-    for fn, truth in ((true_fn or fn1, True), (false_fn or fn2, False)):
+    for fn, truth in ((fn1 if true_fn is None else true_fn, True), (fn2 if false_fn is None else false_fn, False)):
         if not callable(fn):
             raise UseError(f"tf.cond: expected two functions without arguments. Received: {fn!r}")
         graph.guards = (*outer, (predicate, truth))
@@ -107,10 +108,8 @@ def cond(
     else:
         count = len(then.captures)
 
-        def branch(p: Expr, *captured: Expr) -> list[Expr]:
-            return FUNCTIONS[
-                "cond"
-            ](  # type: ignore[no-any-return]
+        def branch(p: Expr, *captured: Expr) -> Any:
+            return FUNCTIONS["cond"](
                 p, lambda: then.compute(captured[:count]), lambda: otherwise.compute(captured[count:])
             )
 
@@ -135,11 +134,9 @@ def while_loop(cond: Any, body: Any, loop_vars: Any, *, maximum_iterations: int 
         raise DtypeError(f"tf.while_loop: the body must return {[t.dtype.name for t in inits]}")
     n, m = len(inits), len(test.captures)
 
-    def run(*exprs: Expr) -> list[Expr]:
+    def run(*exprs: Expr) -> Any:
         outside = exprs[n:]
-        return FUNCTIONS[
-            "while_loop"
-        ](  # type: ignore[no-any-return]
+        return FUNCTIONS["while_loop"](
             lambda *h: test.compute(outside[:m], h)[0],
             lambda *h: step.compute(outside[m:], h),
             list(exprs[:n]),
@@ -147,7 +144,16 @@ def while_loop(cond: Any, body: Any, loop_vars: Any, *, maximum_iterations: int 
         )
 
     made = make_op("while", run, [*inits, *test.captures, *step.captures], outputs=specs, single=False)
-    return pack_like(loop_vars, list(made))
+    return made[0] if list(loop_vars) == [loop_vars[0]] and n == 1 else pack_like(loop_vars, list(made))
+
+
+def case(pred_fn_pairs: Any, default: Any = None, exclusive: bool = False, name: Any = None) -> Any:
+    """Run the branch of the first condition that is true."""
+    pairs = list(pred_fn_pairs.items() if isinstance(pred_fn_pairs, dict) else pred_fn_pairs)
+    fn = default or pairs.pop()[1]
+    for predicate, branch in reversed(pairs):
+        fn = functools.partial(cond, predicate, branch, fn)
+    return fn()
 
 
 def scan_op(
@@ -248,7 +254,7 @@ def gradients(ys: Any, xs: Any, grad_ys: Any = None, *, stop_gradients: Any = No
     check_neutral("tf.gradients", options)
     outputs, targets = [convert(y) for y in flatten(ys)], [convert(x) for x in flatten(xs)]
     fixed = [convert(s) for s in flatten(stop_gradients or [])]
-    starts = [None] * len(outputs) if grad_ys is None else flatten(grad_ys)
+    starts = [None] * len(outputs) if grad_ys is None else grad_ys if isinstance(grad_ys, list) else [grad_ys]
     given = [None if g is None else convert(g, y.dtype) for g, y in zip(starts, outputs, strict=True)]
     for y in outputs:
         if not y.dtype.is_floating:

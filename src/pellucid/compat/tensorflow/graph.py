@@ -316,7 +316,7 @@ def convert(value: Any, dtype: Any = None, name: str | None = None) -> Tensor:
         packed: Tensor = make_op("Pack", lambda *xs: stack_exprs(xs), parts, name or "packed")
         return packed
     array = as_array(value, wanted)
-    return make_constant(array, name or "Const")
+    return make_constant(array, name or "value")
 
 
 def flatten(value: Any) -> list[Any]:
@@ -383,8 +383,8 @@ def make_op(
 ) -> Any:
     """Add an operation to the graph and return its output, or a list of outputs.
 
-    ``outputs`` have static shapes and dtypes: a `Spec` or a tensor each. By default, `fn` is called with expressions
-    of the static shapes of the inputs. If a rank is unknown, the dtype is ``dtype`` or that of the first input. ``setup``
+    ``outputs`` have static shapes and dtypes: a `Spec` or a tensor each. By default, `fn` is called with expressions of
+    the static shapes of the inputs. If a rank is unknown, the dtype is ``dtype`` or that of the first input. ``setup``
     changes the operation before its outputs are made.
     """
     graph = get_default_graph()

@@ -11,7 +11,7 @@ from pellucid.compat.tensorflow.graph import TRACES, as_shape_inputs, convert, m
 from pellucid.compat.tensorflow.ops import FUNCTIONS, define, read_axis, unify
 from pellucid.graph.errors import OptionError, UseError
 from pellucid.graph.expr import Expr
-from pellucid.graph.operators import FUNCTIONS as FUNCTIONS_OF_PELLUCID
+from pellucid.graph.operators import FUNCTIONS as OPS
 from pellucid.graph.ops.convolution_gradients import conv_input_gradient
 
 for _name in ("sigmoid", "tanh", "softplus", "softsign"):
@@ -114,7 +114,7 @@ def read_window(sizes: Any, data_format: str | None = None) -> tuple[int, int]:
 def convolve(x: Expr, kernel: Expr, strides: Any, padding: str, rate: Any, groups: int = 1) -> Expr:
     if padding not in ("SAME", "VALID"):
         raise OptionError(f"Expected padding='SAME' or 'VALID'. Received: {padding!r}")
-    made: Expr = FUNCTIONS_OF_PELLUCID["conv"](x, kernel, strides, padding.lower(), rate, groups)
+    made: Expr = OPS["conv"](x, kernel, strides, padding.lower(), rate, groups)
     return made
 
 

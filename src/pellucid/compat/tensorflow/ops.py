@@ -29,6 +29,7 @@ from pellucid.compat.tensorflow.graph import (
 from pellucid.compat.tensorflow.types import TensorShape, as_dtype
 from pellucid.graph.errors import DtypeError, ShapeError, UseError
 from pellucid.graph.expr import Expr, constant
+from pellucid.graph.operators import FUNCTIONS as OPS
 
 KINDS = {"f": "floating-point numbers", "i": "integers", "b": "booleans"}
 
@@ -99,12 +100,17 @@ def divide_truly(x: Expr, y: Expr) -> Expr:
     return x / y if x.dtype.kind == "f" else pel.cast(x, wide) / pel.cast(y, wide)
 
 
+def _make_unary(name: str) -> Callable[..., Any]:
+    fn = getattr(pel, name)
+    return define(name.capitalize(), 1, lambda x: fn(x), "f")
+
+
 FLOAT_NAMES = (
-    "exp log log1p expm1 sqrt sin cos tan asin acos atan sinh cosh asinh acosh atanh erf erfc digamma lgamma sigmoid tanh "
-    "ceil floor rint softplus softsign"
+    "exp log log1p expm1 sqrt sin cos tan asin acos atan sinh cosh asinh acosh atanh erf erfc digamma lgamma sigmoid "
+    "tanh ceil floor rint softplus softsign"
 )
 TABLE: dict[str, Any] = {
-    **{n: define(n.capitalize(), 1, functools.partial(lambda x, f: f(x), f=getattr(pel, n)), "f") for n in FLOAT_NAMES.split()},
+    **{name: _make_unary(name) for name in FLOAT_NAMES.split()},
     "rsqrt": define("Rsqrt", 1, lambda x: 1 / pel.sqrt(x), "f"),
     "reciprocal inv": define("Reciprocal", 1, lambda x: 1 / x, "f"),
     "abs complex_abs": define("Abs", 1, lambda x: pel.abs(x), "iuf"),
@@ -146,20 +152,18 @@ TABLE: dict[str, Any] = {
     "logical_and": define("LogicalAnd", 2, lambda x, y: x & y, "b"),
     "logical_or": define("LogicalOr", 2, lambda x, y: x | y, "b"),
     "logical_xor": define("LogicalXor", 2, lambda x, y: x ^ y, "b"),
-    "transpose": define("transpose", 1, lambda a, perm=None: pel.transpose(a, None if perm is None else read_axis(perm))),
+    "transpose": define("transpose", 1, lambda a, perm=None: pel.transpose(a, read_axis(perm))),
     "expand_dims": define(
-        "ExpandDims", 1, lambda input, axis=None, dim=None: pel.expand_dims(input, read_axis(dim if axis is None else axis))
+        "ExpandDims", 1, lambda input, axis=None, dim=None: pel.expand_dims(input, dim if axis is None else axis)
     ),
     "squeeze": define(
         "Squeeze", 1, lambda input, axis=None, squeeze_dims=None: squeeze_axes(input, read_axis(axis or squeeze_dims))
     ),
     "gather": define(
-        "Gather", 2, lambda params, indices, validate_indices=None, axis=0: pel.take(params, indices, axis=axis), mixed=True
+        "Gather", 2, lambda params, indices, validate_indices=None, axis=0: pel.take(params, indices, axis), mixed=True
     ),
-    "gather_nd": define(
-        "GatherNd", 2, lambda params, indices: params[tuple(indices[..., i] for i in range(indices.shape[-1]))], mixed=True
-    ),
-    "tile": define("Tile", 2, lambda input, multiples: pel.tile(input, tuple(static_value(multiples).tolist())), mixed=True),
+    "gather_nd": define("GatherNd", 2, lambda params, indices: params[tuple(pel.moveaxis(indices, -1, 0))], mixed=True),
+    "tile": define("Tile", 2, lambda input, multiples: pel.tile(input, static_value(multiples).tolist()), mixed=True),
     "pad": define(
         "Pad",
         2,
@@ -170,10 +174,14 @@ TABLE: dict[str, Any] = {
     ),
     "reverse": define("Reverse", 1, lambda tensor, axis=None, dims=None: pel.flip(tensor, read_flags(dims or axis))),
     "cumsum": define(
-        "Cumsum", 1, lambda x, axis=0, exclusive=False, reverse=False: accumulate(pel.cumsum, x, axis, exclusive, reverse, 0)
+        "Cumsum",
+        1,
+        lambda x, axis=0, exclusive=False, reverse=False: accumulate("cumsum", x, axis, exclusive, reverse, 0),
     ),
     "cumprod": define(
-        "Cumprod", 1, lambda x, axis=0, exclusive=False, reverse=False: accumulate(pel.cumprod, x, axis, exclusive, reverse, 1)
+        "Cumprod",
+        1,
+        lambda x, axis=0, exclusive=False, reverse=False: accumulate("cumprod", x, axis, exclusive, reverse, 1),
     ),
     "tensordot": define("Tensordot", 2, lambda a, b, axes=2: pel.tensordot(a, b, axes), "iuf"),
     "norm": define(
@@ -185,7 +193,9 @@ TABLE: dict[str, Any] = {
         "f",
     ),
     "clip_by_value": define(
-        "clip_by_value", 3, lambda t, clip_value_min, clip_value_max: pel.minimum(pel.maximum(t, clip_value_min), clip_value_max)
+        "clip_by_value",
+        3,
+        lambda t, clip_value_min, clip_value_max: pel.minimum(pel.maximum(t, clip_value_min), clip_value_max),
     ),
     "clip_by_norm": define("clip_by_norm", 2, lambda t, clip_norm, axes=None: clip_length(t, clip_norm, axes, 1), "f"),
     "clip_by_average_norm": define(
@@ -194,7 +204,7 @@ TABLE: dict[str, Any] = {
     "matmul batch_matmul": define(
         "MatMul",
         2,
-        lambda a, b, transpose_a=False, transpose_b=False, adjoint_a=False, adjoint_b=False, a_is_sparse=0, b_is_sparse=0: (
+        lambda a, b, transpose_a=False, transpose_b=False, adjoint_a=False, adjoint_b=False: (
             multiply_matrices(a, b, transpose_a or adjoint_a, transpose_b or adjoint_b)
         ),
         "iuf",
@@ -213,9 +223,10 @@ def read_flags(axis: Any) -> Any:
     return tuple(i for i, a in enumerate(flags) if a) if booleans else tuple(int(a) for a in flags)
 
 
-def accumulate(fn: Any, x: Expr, axis: int, exclusive: bool, reverse: bool, fill: int) -> Expr:
+def accumulate(name: str, x: Expr, axis: int, exclusive: bool, reverse: bool, fill: int) -> Expr:
     e = pel.flip(x, axis=axis) if reverse else x
-    e = pel.cast(fn(pel.shift(e, axis=axis, fill=fill) if exclusive else e, axis=axis), x.dtype)
+    e = OPS["shift"](e, axis=axis, fill=fill) if exclusive else e
+    e = pel.cast(OPS[name](e, axis=axis), x.dtype)
     return pel.flip(e, axis=axis) if reverse else e
 
 
@@ -398,7 +409,8 @@ def split(
         axis, num_or_size_splits = split_dim, num_split
     elif isinstance(value, int):
         value, axis = axis, value
-    x, along, fn = convert(value), read_axis(axis), slice_axis
+    x, along = convert(value), read_axis(axis)
+    fn: Callable[..., Expr] = slice_axis
     if isinstance(num_or_size_splits, int):
         fn, parts = take_part, [(i, num_or_size_splits) for i in range(num_or_size_splits)]
     else:
@@ -522,7 +534,7 @@ def make_range(start: Any, limit: Any = None, delta: Any = 1, dtype: Any = None,
 
     def fn(*exprs: Expr) -> Any:
         try:
-            values = np.arange(*(static_value(e)[()] for e in exprs))
+            values = np.arange(*[static_value(e).item() for e in exprs])
         except UnknownShapeError:
             raise UnknownShapeError([None]) from None
         return constant(values.astype(as_dtype(dtype or tensors[0].dtype).numpy))
@@ -617,6 +629,6 @@ for _name, _function in {"neg": "negative", "abs": "abs", "invert": "logical_not
     setattr(TensorMethods, f"__{_name}__", lambda self, _f=FUNCTIONS[_function]: _f(self))
 setattr(TensorMethods, "__getitem__", get_item)  # noqa: B010 - it needs functions of this module
 PUBLIC = {
-    "constant": make_constant_tensor, "slice": make_slice, "range": make_range, "Print": print_tensors, "tuple": make_tuple,
-    "newaxis": None, "accumulate_n": add_n,
+    "constant": make_constant_tensor, "slice": make_slice, "range": make_range, "Print": print_tensors,
+    "tuple": make_tuple, "newaxis": None, "accumulate_n": add_n,
 }  # fmt: skip

@@ -66,6 +66,33 @@ truncated_normal = _make_distribution(
 )
 
 
+def _make_random_choice(type: str, draw: Callable[..., Any], dtype: str | None) -> Callable[..., Tensor]:
+    """Return a function of a tensor that a generator draws from."""
+
+    def make(value: Any, *args: Any, seed: int | None = None, name: str | None = None) -> Tensor:
+        x = convert(value)
+
+        def fn(e: Expr) -> Any:
+            if not TRACES:
+                raise UnknownShapeError(
+                    [d if isinstance(d, int) else None for d in e.shape[:1]] + list(args or e.shape[1:])
+                )
+            return draw(TRACES[-1].get_generator(seed), e, *args)
+
+        made: Tensor = make_op(type, fn, [x], name, dtype=dtype or x.dtype)
+        return made
+
+    return make
+
+
+random_shuffle = _make_random_choice("RandomShuffle", lambda rng, x: rng.permutation(x), None)
+multinomial = _make_random_choice(
+    "Multinomial",
+    lambda rng, logits, count: rng.categorical(logits, size=(count, *logits.shape[:1])).T,
+    "int64",
+)
+
+
 def set_random_seed(seed: int) -> None:
     """Set the seed of the default graph: runs of new sessions draw the same numbers, which are not TensorFlow's."""
     get_default_graph().seed = seed

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import pellucid as pel
 from pellucid.compat.tensorflow.control import pack_like, scan_op
 from pellucid.compat.tensorflow.graph import convert, flatten, make_op
 from pellucid.compat.tensorflow.ops import FUNCTIONS, shape, where
 from pellucid.compat.tensorflow.types import check_neutral
 from pellucid.compat.tensorflow.variables import variable_scope
 from pellucid.graph.errors import UseError
+from pellucid.graph.operators import FUNCTIONS as OPS
 
 TRANSPOSE = FUNCTIONS["transpose"]
 
@@ -45,7 +45,7 @@ def dynamic_rnn(
     with variable_scope(scope, "rnn"):
         first = get_initial_state(cell, batch, initial_state, dtype)
         steps = x if time_major else TRANSPOSE(x, [1, 0, *range(2, x.static_shape.ndims or 3)])
-        numbers = make_op("range", lambda e: pel.arange_like(e, dtype="int32"), [steps], dtype="int32")
+        numbers = make_op("range", lambda e: OPS["arange_like"](e, dtype="int32"), [steps], dtype="int32")
 
         def step(x: Any, t: Any, *states: Any) -> Any:
             active = None if lengths is None else t < lengths_now

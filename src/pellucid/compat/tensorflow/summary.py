@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 from pellucid.compat.missing_names import add_missing_name_errors
@@ -71,6 +73,8 @@ class FileWriter:
         graph_def: Any = None,
         filename_suffix: str | None = None,
     ) -> None:
+        # TensorBoard would import these modules as TensorFlow; this name makes it use its own substitute.
+        sys.modules.setdefault("tensorboard.compat.notf", ModuleType("notf"))
         self.writer = EventWriter(str(logdir), filename_suffix or "")
         if isinstance(graph or graph_def, Graph):
             self.add_graph(graph or graph_def)
