@@ -157,6 +157,20 @@ def test_graphs() -> None:
         tf.constant(1)
 
 
+def test_an_interactive_session_has_its_graph() -> None:
+    outer, graph = tf.get_default_graph(), tf.Graph()
+    session = tf.InteractiveSession(graph=graph)
+    assert tf.constant(2).eval() == 2
+    assert tf.get_default_graph() is graph
+    session.close()
+    assert tf.get_default_graph() is outer
+
+
+def test_a_variable_can_be_fed(sess: Any) -> None:
+    v = tf.Variable(1.0)
+    assert sess.run([v, v * 2], {v: 5.0}) == [5, 10]
+
+
 def test_an_interactive_session_is_the_default() -> None:
     session = tf.InteractiveSession()
     v = tf.Variable([1.0, 2.0])
@@ -523,6 +537,11 @@ def test_data_sets_from_idx_files(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert data.train.epochs_completed == 1
 
 
+def test_data_sets_take_no_fake_data() -> None:
+    with pytest.raises(pel.OptionError, match="fake_data is not in"):
+        input_data.read_data_sets("", fake_data=True)
+
+
 def test_compiled_programs_are_recorded(monkeypatch: pytest.MonkeyPatch, sess: Any) -> None:
     monkeypatch.setattr(programs, "RECORDER", recorder := programs.ProgramRecorder())
     monkeypatch.setattr("pellucid.compat.tensorflow.session.RECORDER", recorder)
@@ -548,6 +567,10 @@ def test_missing_names() -> None:
         AttributeError, match=r"tensorflow.train.QueueRunner of TensorFlow 1.15 is not in pellucid.compat"
     ):
         print(tf.train.QueueRunner)
+    assert not hasattr(tf, "define")
+    assert "make_op" not in vars(tf)
+    with pytest.raises(AttributeError, match=r"tensorflow.gfile.Stat of TensorFlow 1.15 is not in pellucid.compat"):
+        print(tf.gfile.Stat)
     with pytest.raises(AttributeError, match=r"tensorflow.nn has no 'sofmax', in any version .*Did you mean 'softmax'"):
         print(tf.nn.sofmax)
 

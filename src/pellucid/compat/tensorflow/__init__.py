@@ -5,10 +5,11 @@ TensorFlow, except for random bits. Not covered: queues, `tf.data`, estimators, 
 several devices, and values that decide shapes.
 """
 
+# mypy: allow-untyped-defs, allow-untyped-calls
+
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any
 
 from pellucid.compat.missing_names import add_missing_name_errors
 from pellucid.compat.tensorflow import app as _app
@@ -29,33 +30,33 @@ from pellucid.compat.tensorflow import variables as _variables
 __version__ = VERSION = "1.15.0"
 
 
-def placeholder(dtype: Any = "float32", shape: Any = None, name: str | None = None) -> Any:
+def placeholder(dtype="float32", shape=None, name=None):
     """Tensor whose value is fed."""
     return _graph.make_op("Placeholder", None, [], name, outputs=[_graph.Spec(shape, dtype)])
 
 
-def placeholder_with_default(input: Any, shape: Any, name: str | None = None) -> Any:
+def placeholder_with_default(input, shape, name=None):
     """Tensor whose value may be fed."""
     x = _graph.convert(input)
     return _graph.make_op("PlaceholderWithDefault", lambda e: e, [x], name, outputs=[_graph.Spec(shape, x.dtype)])
 
 
-def name_scope(name: Any, default_name: Any = None, values: Any = None) -> Any:
+def name_scope(name, default_name=None, values=None):
     """Put the names of operations below a prefix."""
     return _graph.get_default_graph().name_scope(name if name is not None else default_name)
 
 
-def op_scope(values: Any, name: Any, default_name: Any = None) -> Any:
+def op_scope(values, name, default_name=None):
     """`name_scope` with the order of arguments of 0.x."""
     return name_scope(name, default_name)
 
 
-def control_dependencies(control_inputs: Any) -> Any:
+def control_dependencies(control_inputs):
     """Run operations before those that are made in the block."""
     return _graph.get_default_graph().control_dependencies(control_inputs)
 
 
-def device(device_name_or_function: Any) -> Any:
+def device(device_name_or_function):
     """Accept a device; JAX's default device runs everything."""
     return _graph.get_default_graph().device(device_name_or_function)
 
@@ -63,7 +64,7 @@ def device(device_name_or_function: Any) -> Any:
 class ConfigProto(SimpleNamespace):
     """Settings of a session, which change no result and are accepted."""
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, **settings):
         super().__init__(**{"gpu_options": GPUOptions(), "graph_options": SimpleNamespace(), **settings})
 
 
@@ -71,37 +72,12 @@ class GPUOptions(SimpleNamespace):
     """Settings of GPUs, which are accepted."""
 
 
-def _list_public(*modules: Any) -> dict[str, Any]:
-    own = (m for m in modules for m in [vars(m)])
-    return {
-        n: v
-        for m in own
-        for n, v in m.items()
-        if not n.startswith("_") and getattr(v, "__module__", "").startswith(__name__)
-    }
-
-
-globals().update(_list_public(_variables, _random_ops, _control, _ops))
-globals().update(
-    {
-        **_ops.FUNCTIONS,
-        **_ops.PUBLIC,
-        **_types.DTYPES,
-        "double": _types.DTYPES["float64"],
-        "half": _types.DTYPES["float16"],
-    }
-)
-for _name in ("sigmoid", "tanh"):
-    globals()[_name] = _ops.FUNCTIONS[_name]
-Graph, Operation, Tensor = _graph.Graph, _graph.Operation, _graph.Tensor
-get_default_graph, reset_default_graph = _graph.get_default_graph, _graph.reset_default_graph
-Session, InteractiveSession = _session.Session, _session.InteractiveSession
-get_default_session = _session.get_default_session
-DType, Dimension, TensorShape, as_dtype = _types.DType, _types.Dimension, _types.TensorShape, _types.as_dtype
+_SOURCES = (_variables, _random_ops, _control, _ops, _graph, _session, _types)
+globals().update(_types.select_public("tensorflow", *map(vars, _SOURCES), _ops.FUNCTIONS, _ops.PUBLIC, _types.DTYPES))
+double, half = _types.DTYPES["float64"], _types.DTYPES["float16"]
 convert_to_tensor, AUTO_REUSE = _graph.convert, _variables.AUTO_REUSE
-app, flags, gfile, logging = _app.app, _app.flags, _app.gfile, _app.logging
+app, flags, gfile, logging, errors = _app, _app.flags, _app.gfile, _app.logging, _types.errors
 RunOptions = RunMetadata = OptimizerOptions = GraphOptions = SimpleNamespace
-errors = _types
 scalar_summary, histogram_summary = summary.scalar, summary.histogram
 image_summary, merge_summary, merge_all_summaries = summary.image, summary.merge, summary.merge_all
 test = SimpleNamespace(is_gpu_available=lambda: False, is_built_with_cuda=lambda: False)

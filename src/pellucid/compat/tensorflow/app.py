@@ -1,5 +1,7 @@
 """`tf.app`, `tf.flags`, `tf.gfile` and `tf.logging` on Python's standard library."""
 
+# mypy: allow-untyped-defs, allow-untyped-calls
+
 from __future__ import annotations
 
 import argparse
@@ -7,12 +9,11 @@ import glob
 import logging as _logging
 import shutil
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 from pellucid.compat.missing_names import add_missing_name_errors
+from pellucid.compat.tensorflow.types import make_module
 from pellucid.graph.errors import NoSuchNameError
 
 _PARSER = argparse.ArgumentParser(allow_abbrev=False, argument_default=argparse.SUPPRESS)
@@ -21,17 +22,17 @@ _PARSER = argparse.ArgumentParser(allow_abbrev=False, argument_default=argparse.
 class FlagValues:
     """Values of the command line options that `DEFINE_string` and others declare; they are read at first use."""
 
-    def __init__(self) -> None:
+    def __init__(self):
         self.__dict__.update({"_defaults": {}, "_values": None, "_rest": []})
 
-    def _parse(self, arguments: list[str] | None = None) -> dict[str, Any]:
+    def _parse(self, arguments=None):
         if self._values is None:
             parsed, rest = _PARSER.parse_known_args(sys.argv[1:] if arguments is None else arguments)
             self.__dict__.update(_values={**self._defaults, **vars(parsed)}, _rest=rest)
         values: dict[str, Any] = self._values
         return values
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name):
         if name.startswith("__"):
             raise AttributeError(name)
         if name not in self._parse():
@@ -40,21 +41,21 @@ class FlagValues:
             )
         return self._parse()[name]
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name, value):
         self._parse()[name] = value
 
 
 FLAGS = FlagValues()
 
 
-def _read_boolean(text: str) -> bool:
+def _read_boolean(text):
     if text.lower() not in ("true", "t", "1", "yes", "y", "false", "f", "0", "no", "n"):
         raise argparse.ArgumentTypeError(f"expected true or false. Received: {text}")
     return text.lower() in ("true", "t", "1", "yes", "y")
 
 
-def _make_definer(kind: Callable[[str], Any]) -> Callable[[str, Any, str], None]:
-    def define(flag_name: str, default_value: Any, docstring: str = "") -> None:
+def _make_definer(kind):
+    def define(flag_name, default_value, docstring=""):
         options: dict[str, Any] = {"nargs": "?", "const": True} if kind is _read_boolean else {}
         _PARSER.add_argument(f"--{flag_name}", type=kind, help=docstring.replace("%", "%%"), **options)
         if kind is _read_boolean:
@@ -65,53 +66,47 @@ def _make_definer(kind: Callable[[str], Any]) -> Callable[[str, Any, str], None]
     return define
 
 
-flags = SimpleNamespace(
-    FLAGS=FLAGS,
-    DEFINE_string=_make_definer(str),
-    DEFINE_integer=_make_definer(int),
-    DEFINE_float=_make_definer(float),
-    DEFINE_boolean=_make_definer(_read_boolean),
-    DEFINE_bool=_make_definer(_read_boolean),
-)
+_KINDS = {"string": str, "integer": int, "float": float, "boolean": _read_boolean, "bool": _read_boolean}
+_DEFINERS = {f"DEFINE_{name}": _make_definer(kind) for name, kind in _KINDS.items()}
+flags = make_module("tensorflow.flags", {"FLAGS": FLAGS, **_DEFINERS})
 
 
-def run(main: Any = None, argv: list[str] | None = None) -> None:
+def run(main=None, argv=None):
     """Call the function `main` of the script with the arguments that are no flags, and exit."""
     FLAGS._parse(None if argv is None else argv[1:])
     function = main or sys.modules["__main__"].main
     sys.exit(function([sys.argv[0], *FLAGS._rest]))
 
 
-app = SimpleNamespace(run=run, flags=flags)
-
-
-def _open(name: Any, mode: str = "r") -> Any:
+def _open(name, mode="r"):
     return Path(name).open(mode, encoding=None if "b" in mode else "utf-8")
 
 
-gfile = SimpleNamespace(
-    Exists=lambda path: Path(path).exists(),
-    IsDirectory=lambda path: Path(path).is_dir(),
-    MakeDirs=lambda path: Path(path).mkdir(parents=True, exist_ok=True),
-    MkDir=lambda path: Path(path).mkdir(),
-    ListDirectory=lambda path: sorted(p.name for p in Path(path).iterdir()),
-    Glob=lambda pattern: sorted(glob.glob(str(pattern))),  # noqa: PTH207 - the pattern may be absolute
-    Remove=lambda path: Path(path).unlink(),
-    Rename=lambda old, new, overwrite=False: Path(old).rename(new),
-    Copy=lambda old, new, overwrite=False: shutil.copy(old, new),
-    DeleteRecursively=lambda path: shutil.rmtree(path),
-    GFile=_open,
-    FastGFile=_open,
-    Open=_open,
+gfile = make_module(
+    "tensorflow.gfile",
+    {
+        "Exists": lambda path: Path(path).exists(),
+        "IsDirectory": lambda path: Path(path).is_dir(),
+        "MakeDirs": lambda path: Path(path).mkdir(parents=True, exist_ok=True),
+        "MkDir": lambda path: Path(path).mkdir(),
+        "ListDirectory": lambda path: sorted(p.name for p in Path(path).iterdir()),
+        "Glob": lambda pattern: sorted(glob.glob(str(pattern))),  # noqa: PTH207 - the pattern may be absolute
+        "Remove": lambda path: Path(path).unlink(),
+        "Rename": lambda old, new, overwrite=False: Path(old).rename(new),
+        "Copy": lambda old, new, overwrite=False: shutil.copy(old, new),
+        "DeleteRecursively": lambda path: shutil.rmtree(path),
+        **dict.fromkeys(["GFile", "FastGFile", "Open"], _open),
+    },
 )
 
 _LOGGER = _logging.getLogger("tensorflow")
-logging = SimpleNamespace(
-    **{level: getattr(_logging, level) for level in ("DEBUG", "INFO", "WARN", "ERROR", "FATAL")},
-    **{name: getattr(_LOGGER, name) for name in ("debug", "info", "error", "fatal", "log")},
-    warn=_LOGGER.warning,
-    warning=_LOGGER.warning,
-    set_verbosity=_LOGGER.setLevel,
-    get_verbosity=_LOGGER.getEffectiveLevel,
+_METHODS = "debug info error fatal log warning warn=warning set_verbosity=setLevel get_verbosity=getEffectiveLevel"
+_PAIRS = [text.partition("=") for text in _METHODS.split()]
+logging = make_module(
+    "tensorflow.logging",
+    {
+        **{level: getattr(_logging, level) for level in ("DEBUG", "INFO", "WARN", "ERROR", "FATAL")},
+        **{name: getattr(_LOGGER, method or name) for name, _, method in _PAIRS},
+    },
 )
 add_missing_name_errors(globals(), "tensorflow.app")

@@ -1,9 +1,10 @@
 """Control flow of TensorFlow 1 as pellucid's `cond`, `while_loop` and `scan`, and gradients."""
 
+# mypy: allow-untyped-defs, allow-untyped-calls
+
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
 from typing import Any
 
 from pellucid.compat.tensorflow.graph import (
@@ -20,7 +21,6 @@ from pellucid.compat.tensorflow.session import Trace
 from pellucid.compat.tensorflow.types import TensorShape, check_neutral
 from pellucid.compat.tensorflow.variables import group
 from pellucid.graph.errors import DtypeError, GradientError, UseError
-from pellucid.graph.expr import Expr
 from pellucid.graph.gradient import grad
 from pellucid.graph.operators import FUNCTIONS
 
@@ -28,7 +28,7 @@ from pellucid.graph.operators import FUNCTIONS
 class Body:
     """Operations that a function of tensors makes, and the tensors from outside that they take."""
 
-    def __init__(self, fn: Callable[..., Any], specs: Sequence[Any]) -> None:
+    def __init__(self, fn, specs):
         graph = get_default_graph()
         self.start = len(graph.operations)
         self.variables = [make_op("LoopVariable", None, [], outputs=[s]) for s in specs]
@@ -50,7 +50,7 @@ class Body:
             t.op.targets for t in seen if isinstance(t, Tensor) and t.op.index >= self.start
         )
 
-    def compute(self, captured: Sequence[Expr], states: Sequence[Expr] = ()) -> list[Expr]:
+    def compute(self, captured, states=()):
         """Return the expressions of the outputs."""
         parent = TRACES[-1]
         values = dict(zip([*self.captures, *self.variables], [*captured, *states], strict=True))
@@ -60,7 +60,7 @@ class Body:
         return [child.read(t, t.op) for t in self.outputs]
 
 
-def pack_like(structure: Any, items: list[Any]) -> Any:
+def pack_like(structure, items):
     """Return items, which are removed from the list, in a structure of lists and tuples."""
     if not isinstance(structure, (list, tuple)):
         return items.pop(0)
@@ -69,14 +69,12 @@ def pack_like(structure: Any, items: list[Any]) -> Any:
     return kind(*parts) if hasattr(kind, "_fields") else kind(parts)
 
 
-def refuse_assignments(name: str, *bodies: Body) -> None:
+def refuse_assignments(name, *bodies):
     if any(body.assigns for body in bodies):
         raise UseError(f"{name}: a loop cannot assign to variables. Return the value, and assign it after the loop")
 
 
-def cond(
-    pred: Any, true_fn: Any = None, false_fn: Any = None, *, name: Any = None, fn1: Any = None, fn2: Any = None
-) -> Any:
+def cond(pred, true_fn=None, false_fn=None, *, name=None, fn1=None, fn2=None):
     """Run one of two branches; assignments in a branch happen only if it runs."""
     graph, predicate = get_default_graph(), convert(pred, "bool")
     bodies, outer = [], graph.guards
@@ -101,14 +99,14 @@ def cond(
     specs = [Spec(a.static_shape if a.static_shape == b.static_shape else None, a.dtype) for a, b in pairs]
     if then.assigns or otherwise.assigns:
 
-        def choose(p: Expr, *branches: Expr) -> list[Expr]:
+        def choose(p, *branches):
             return [FUNCTIONS["where"](p, a, b) for a, b in zip(branches[::2], branches[1::2], strict=True)]
 
         made = make_op("cond", choose, [predicate, *flatten(pairs)], name, outputs=specs, single=False)
     else:
         count = len(then.captures)
 
-        def branch(p: Expr, *captured: Expr) -> Any:
+        def branch(p, *captured):
             return FUNCTIONS["cond"](
                 p, lambda: then.compute(captured[:count]), lambda: otherwise.compute(captured[count:])
             )
@@ -119,13 +117,13 @@ def cond(
     return pack_like(then.result, list(made))
 
 
-def while_loop(cond: Any, body: Any, loop_vars: Any, *, maximum_iterations: int | None = None, **options: Any) -> Any:
+def while_loop(cond, body, loop_vars, *, maximum_iterations=None, **options):
     """Run a body while a condition holds. The gradient needs `maximum_iterations`; shapes cannot change."""
     check_neutral("tf.while_loop", options)
     inits = [convert(v) for v in flatten(loop_vars)]
     specs = [Spec(t.static_shape, t.dtype) for t in inits]
 
-    def call(fn: Any) -> Any:
+    def call(fn):
         return lambda *tensors: fn(*pack_like(list(loop_vars), list(tensors)))
 
     test, step = Body(call(cond), specs), Body(call(body), specs)
@@ -134,7 +132,7 @@ def while_loop(cond: Any, body: Any, loop_vars: Any, *, maximum_iterations: int 
         raise DtypeError(f"tf.while_loop: the body must return {[t.dtype.name for t in inits]}")
     n, m = len(inits), len(test.captures)
 
-    def run(*exprs: Expr) -> Any:
+    def run(*exprs):
         outside = exprs[n:]
         return FUNCTIONS["while_loop"](
             lambda *h: test.compute(outside[:m], h)[0],
@@ -147,7 +145,7 @@ def while_loop(cond: Any, body: Any, loop_vars: Any, *, maximum_iterations: int 
     return made[0] if list(loop_vars) == [loop_vars[0]] and n == 1 else pack_like(loop_vars, list(made))
 
 
-def case(pred_fn_pairs: Any, default: Any = None, exclusive: bool = False, name: Any = None) -> Any:
+def case(pred_fn_pairs, default=None, exclusive=False, name=None):
     """Run the branch of the first condition that is true."""
     pairs = list(pred_fn_pairs.items() if isinstance(pred_fn_pairs, dict) else pred_fn_pairs)
     fn = default or pairs.pop()[1]
@@ -156,16 +154,14 @@ def case(pred_fn_pairs: Any, default: Any = None, exclusive: bool = False, name:
     return fn()
 
 
-def scan_op(
-    fn: Callable[..., Any], sequences: Sequence[Tensor], inits: Sequence[Tensor], reverse: bool = False
-) -> tuple[list[Tensor], list[Tensor]]:
+def scan_op(fn, sequences, inits, reverse=False):
     """Run a function of elements and states that returns new states and outputs; return the last states and all."""
     elements = [Spec(s.static_shape[1:] if s.static_shape.ndims else None, s.dtype) for s in sequences]
     body = Body(fn, [*elements, *(Spec(h.static_shape, h.dtype) for h in inits)])
     refuse_assignments("A loop", body)
     n, k = len(sequences), len(inits)
 
-    def run(*exprs: Expr) -> list[Expr]:
+    def run(*exprs):
         outside = exprs[n + k :]
         found = FUNCTIONS["scan"](
             lambda *x: body.compute(outside, x), list(exprs[:n]), list(exprs[n : n + k]), reverse=reverse
@@ -181,7 +177,7 @@ def scan_op(
     return made[:k], made[k:]
 
 
-def scan(fn: Any, elems: Any, initializer: Any = None, *, reverse: bool = False, **options: Any) -> Any:
+def scan(fn, elems, initializer=None, *, reverse=False, **options):
     """Stack the results of a function of the result before and of an element."""
     check_neutral("tf.scan", options)
     sequences = [convert(e) for e in flatten(elems)]
@@ -192,7 +188,7 @@ def scan(fn: Any, elems: Any, initializer: Any = None, *, reverse: bool = False,
         sequences = [s[rest] for s in sequences]  # type: ignore[index]
     inits = [convert(h) for h in flatten(first)]
 
-    def step(*exprs: Tensor) -> Any:
+    def step(*exprs):
         x, h = list(exprs[: len(sequences)]), list(exprs[len(sequences) :])
         return fn(pack_like(first, h), pack_like(elems, x))
 
@@ -203,7 +199,7 @@ def scan(fn: Any, elems: Any, initializer: Any = None, *, reverse: bool = False,
     return pack_like(first, list(stacked))
 
 
-def _join(*parts: Tensor) -> Any:
+def _join(*parts):
     """Join a first or last element, which lacks the axis, with a sequence."""
     ndim = max(p.static_shape.ndims or 0 for p in parts)
     return make_op(
@@ -211,12 +207,12 @@ def _join(*parts: Tensor) -> Any:
     )
 
 
-def map_fn(fn: Any, elems: Any, dtype: Any = None, **options: Any) -> Any:
+def map_fn(fn, elems, dtype=None, **options):
     """Stack the results of a function for each element."""
     check_neutral("tf.map_fn", options)
     body: list[Any] = []
 
-    def step(*x: Tensor) -> Any:
+    def step(*x):
         body.append(fn(pack_like(elems, list(x))))
         return body[0]
 
@@ -224,7 +220,7 @@ def map_fn(fn: Any, elems: Any, dtype: Any = None, **options: Any) -> Any:
     return pack_like(body[0], list(stacked))
 
 
-def _make_fold(reverse: bool) -> Any:
+def _make_fold(reverse):
     return lambda *args, **options: scan(*args, **options, reverse=reverse)[0 if reverse else -1]
 
 
@@ -235,7 +231,7 @@ BLOCKING = ("StopGradient", "zeros_like", "ones_like", "Floor", "Ceil", "Rint", 
 """Types of operations through which no gradient flows."""
 
 
-def depends_on(outputs: Sequence[Tensor]) -> set[Tensor]:
+def depends_on(outputs):
     """Return the tensors on which floating-point outputs depend through operations that have a gradient."""
     found: set[Tensor] = set()
     stack = list(outputs)
@@ -249,7 +245,7 @@ def depends_on(outputs: Sequence[Tensor]) -> set[Tensor]:
     return found
 
 
-def gradients(ys: Any, xs: Any, grad_ys: Any = None, *, stop_gradients: Any = None, **options: Any) -> list[Any]:
+def gradients(ys, xs, grad_ys=None, *, stop_gradients=None, **options):
     """Gradients of the sum of tensors, also of `gather` dense; None for a tensor that they do not depend on."""
     check_neutral("tf.gradients", options)
     outputs, targets = [convert(y) for y in flatten(ys)], [convert(x) for x in flatten(xs)]
@@ -267,7 +263,7 @@ def gradients(ys: Any, xs: Any, grad_ys: Any = None, *, stop_gradients: Any = No
         return [None] * len(targets)
     n, k, m = len(outputs), len(wanted), len(fixed)
 
-    def run(*exprs: Expr) -> list[Expr]:
+    def run(*exprs):
         cotangents = iter(exprs[n + k + m :])
         costs = [(y if g is None else y * next(cotangents)).sum() for y, g in zip(exprs[:n], given, strict=True)]
         cost = sum(costs[1:], costs[0])
@@ -276,12 +272,7 @@ def gradients(ys: Any, xs: Any, grad_ys: Any = None, *, stop_gradients: Any = No
     inputs = [*outputs, *wanted, *fixed, *(g for g in given if g is not None)]
     specs = [Spec(t.static_shape, t.dtype) for t in wanted]
     made = make_op(
-        "gradients",
-        run,
-        inputs,
-        outputs=specs,
-        single=False,
-        setup=lambda op: setattr(op, "reads_like", outputs[0].op),
+        "gradients", run, inputs, outputs=specs, single=False, setup=lambda op: setattr(op, "reads_like", outputs[0].op)
     )
     by_target = dict(zip(wanted, made, strict=True))
     return [by_target.get(t) for t in targets]

@@ -199,7 +199,7 @@ class Graph:
         try:
             yield self
         finally:
-            GRAPHS.remove(self)
+            remove_last(GRAPHS, self)
 
     def unique_name(self, name: str) -> str:
         """Return a name with the current scope, and a number if it occurs already."""
@@ -282,6 +282,14 @@ class Graph:
 
 GRAPHS: list[Graph] = [Graph()]
 """The default graphs; the last one is current."""
+
+
+def remove_last(stack: list[Any], item: Any) -> None:
+    """Remove the last occurrence of an item of a stack, which keeps its first item if that is the only one."""
+    for i in reversed(range(int(stack is GRAPHS), len(stack))):
+        if stack[i] is item:
+            del stack[i]
+            return
 
 
 def get_default_graph() -> Graph:

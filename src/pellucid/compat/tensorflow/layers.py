@@ -1,9 +1,10 @@
 """`tf.layers`, `tf.losses` and the parts of `tf.contrib.layers` that scripts of 1.x use most."""
 
+# mypy: allow-untyped-defs, allow-untyped-calls
+
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import pellucid as pel
 from pellucid.compat.missing_names import add_missing_name_errors
@@ -24,9 +25,7 @@ from pellucid.compat.tensorflow.variables import (
 OPTIONS = dict.fromkeys(["kernel_initializer", "bias_initializer", "kernel_regularizer", "bias_regularizer"])
 
 
-def _connect(
-    kind: str, inputs: Any, shape: list[int], product: Any, activation: Any, use_bias: bool, options: Any
-) -> Any:
+def _connect(kind, inputs, shape, product, activation, use_bias, options):
     """Apply a product with a kernel, a bias and an activation, whose variables are made in a scope."""
     x, given = convert(inputs), {**OPTIONS, "trainable": True, "name": None, "reuse": None, **options}
     check_neutral(f"tf.layers.{kind}", set(options) - {*OPTIONS, "trainable", "reuse"})
@@ -40,42 +39,42 @@ def _connect(
         return outputs if activation is None else activation(outputs)
 
 
-def dense(inputs: Any, units: int, activation: Any = None, use_bias: bool = True, **options: Any) -> Any:
+def dense(inputs, units, activation=None, use_bias=True, **options):
     """Fully connected layer."""
 
-    def product(x: Any, w: Any) -> Any:
+    def product(x, w):
         return FUNCTIONS["matmul"](x, w) if x.static_shape.ndims == 2 else FUNCTIONS["tensordot"](x, w, 1)
 
     return _connect("dense", inputs, [units], product, activation, use_bias, options)
 
 
 def conv2d(
-    inputs: Any,
-    filters: int,
-    kernel_size: Any,
-    strides: Any = 1,
-    padding: str = "valid",
-    data_format: str = "channels_last",
-    dilation_rate: Any = 1,
-    activation: Any = None,
-    use_bias: bool = True,
-    **options: Any,
-) -> Any:
+    inputs,
+    filters,
+    kernel_size,
+    strides=1,
+    padding="valid",
+    data_format="channels_last",
+    dilation_rate=1,
+    activation=None,
+    use_bias=True,
+    **options,
+):
     """Convolutional layer, channels last."""
     nn.channels_last({"channels_last": "NHWC"}.get(data_format, data_format))
 
-    def product(x: Any, w: Any) -> Any:
+    def product(x, w):
         return nn.conv2d(x, w, [1, *_pair(strides), 1], padding.upper(), dilations=[1, *_pair(dilation_rate), 1])
 
     return _connect("conv2d", inputs, [*_pair(kernel_size), filters], product, activation, use_bias, options)
 
 
-def _pair(size: Any) -> list[int]:
+def _pair(size):
     return [int(size)] * 2 if isinstance(size, int) else [int(n) for n in size]
 
 
-def _make_pooling(pool: Any) -> Any:
-    def pooling(inputs: Any, pool_size: Any, strides: Any, padding: str = "valid", name: Any = None) -> Any:
+def _make_pooling(pool):
+    def pooling(inputs, pool_size, strides, padding="valid", name=None):
         return pool(inputs, [1, *_pair(pool_size), 1], [1, *_pair(strides), 1], padding.upper(), name=name)
 
     return pooling
@@ -84,19 +83,17 @@ def _make_pooling(pool: Any) -> Any:
 max_pooling2d, average_pooling2d = _make_pooling(nn.max_pool), _make_pooling(nn.avg_pool)
 
 
-def flatten(inputs: Any, name: str | None = None) -> Any:
+def flatten(inputs, name=None):
     x = convert(inputs)
     return reshape(x, [-1, math.prod(int(d) for d in x.static_shape[1:])], name)
 
 
-def dropout(
-    inputs: Any, rate: Any = 0.5, noise_shape: Any = None, seed: Any = None, training: Any = False, name: Any = None
-) -> Any:
+def dropout(inputs, rate=0.5, noise_shape=None, seed=None, training=False, name=None):
     """Dropout in training; `rate` is the fraction to drop, other than in `tf.nn.dropout`."""
     return _choose(training, lambda: nn.dropout(inputs, 1 - rate, noise_shape, seed, name), lambda: convert(inputs))
 
 
-def _choose(training: Any, yes: Any, no: Any) -> Any:
+def _choose(training, yes, no):
     if isinstance(training, (bool, int)):
         return yes() if training else no()
     inputs = [convert(yes()), convert(no()), convert(training)]
@@ -104,18 +101,18 @@ def _choose(training: Any, yes: Any, no: Any) -> Any:
 
 
 def batch_normalization(
-    inputs: Any,
-    axis: int = -1,
-    momentum: float = 0.99,
-    epsilon: float = 1e-3,
-    center: bool = True,
-    scale: bool = True,
+    inputs,
+    axis=-1,
+    momentum=0.99,
+    epsilon=1e-3,
+    center=True,
+    scale=True,
     *,
-    training: Any = False,
-    trainable: bool = True,
-    name: str | None = None,
-    reuse: Any = None,
-) -> Any:
+    training=False,
+    trainable=True,
+    name=None,
+    reuse=None,
+):
     """Batch normalization; the updates of the moving averages are in the collection UPDATE_OPS."""
     x = convert(inputs)
     n = [x.static_shape[axis].value]
@@ -138,11 +135,11 @@ def batch_normalization(
         return nn.batch_normalization(x, chosen[0], chosen[1], beta, gamma, epsilon)
 
 
-def l2_regularizer(scale: float, scope: Any = None) -> Any:
+def l2_regularizer(scale, scope=None):
     return lambda weights: nn.l2_loss(weights) * scale
 
 
-def l1_regularizer(scale: float, scope: Any = None) -> Any:
+def l1_regularizer(scale, scope=None):
     return lambda weights: FUNCTIONS["reduce_sum"](FUNCTIONS["abs"](weights)) * scale
 
 

@@ -1,9 +1,8 @@
 """`tf.losses`: means of weighted losses, collected in GraphKeys.LOSSES."""
 
-from __future__ import annotations
+# mypy: allow-untyped-defs, allow-untyped-calls
 
-from collections.abc import Callable
-from typing import Any
+from __future__ import annotations
 
 import pellucid as pel
 from pellucid.compat.missing_names import add_missing_name_errors
@@ -11,15 +10,12 @@ from pellucid.compat.tensorflow import nn_functions as nn
 from pellucid.compat.tensorflow.graph import convert, make_op
 from pellucid.compat.tensorflow.ops import add_n, unify
 from pellucid.compat.tensorflow.variables import GraphKeys, add_to_collection, get_collection
-from pellucid.graph.expr import Expr
 
 
-def compute_weighted_loss(
-    losses: Any, weights: Any = 1.0, scope: Any = None, loss_collection: Any = GraphKeys.LOSSES
-) -> Any:
+def compute_weighted_loss(losses, weights=1.0, scope=None, loss_collection=GraphKeys.LOSSES):
     """Sum of the weighted losses, divided by the number of losses whose weight is not 0."""
 
-    def fn(e: Expr, w: Expr) -> Any:
+    def fn(e, w):
         count = pel.sum(pel.broadcast_arrays(pel.cast(pel.not_equal(w, 0), e.dtype), e)[0])
         return pel.where(count > 0, pel.sum(e * w) / pel.maximum(count, 1), 0)
 
@@ -28,10 +24,10 @@ def compute_weighted_loss(
     return made
 
 
-def _make_loss(loss: Callable[[Any, Any], Any], names: str) -> Callable[..., Any]:
+def _make_loss(loss, names):
     first, second = names.split()
 
-    def compute(*args: Any, weights: Any = 1.0, scope: Any = None, **kwargs: Any) -> Any:
+    def compute(*args, weights=1.0, scope=None, **kwargs):
         given = dict(zip([first, second, "weights"], args, strict=False)) | {"weights": weights} | kwargs
         extra = {k: v for k, v in given.items() if k not in (first, second, "weights")}
         return compute_weighted_loss(loss(given[first], given[second], **extra), given["weights"], scope)
@@ -39,11 +35,11 @@ def _make_loss(loss: Callable[[Any, Any], Any], names: str) -> Callable[..., Any
     return compute
 
 
-def _elementwise(fn: Callable[[Any, Any], Any]) -> Any:
+def _elementwise(fn):
     return lambda labels, predictions: make_op("loss", lambda p, t: fn(p, t), unify([predictions, labels]))
 
 
-def _cross_entropy(labels: Any, logits: Any, label_smoothing: float = 0) -> Any:
+def _cross_entropy(labels, logits, label_smoothing=0):
     z = convert(logits)
     t = convert(labels)
     t = t if t.dtype == z.dtype else make_op("Cast", lambda e: pel.cast(e, z.dtype.numpy), [t], dtype=z.dtype)
@@ -68,15 +64,15 @@ sigmoid_cross_entropy = _make_loss(
 )
 
 
-def get_losses(scope: str | None = None, loss_collection: str = GraphKeys.LOSSES) -> list[Any]:
+def get_losses(scope=None, loss_collection=GraphKeys.LOSSES):
     return get_collection(loss_collection, scope)
 
 
-def get_regularization_losses(scope: str | None = None) -> list[Any]:
+def get_regularization_losses(scope=None):
     return get_collection(GraphKeys.REGULARIZATION_LOSSES, scope)
 
 
-def get_total_loss(add_regularization_losses: bool = True, name: str = "total_loss") -> Any:
+def get_total_loss(add_regularization_losses=True, name="total_loss"):
     return add_n(get_losses() + (get_regularization_losses() if add_regularization_losses else []), name)
 
 

@@ -1,21 +1,18 @@
 """Functions of `tf.nn`: activations, convolution, pooling, normalization and losses."""
 
-from __future__ import annotations
+# mypy: allow-untyped-defs, allow-untyped-calls
 
-from typing import Any
+from __future__ import annotations
 
 import numpy as np
 
 import pellucid as pel
 from pellucid.compat.tensorflow.graph import TRACES, as_shape_inputs, convert, make_op, read_shape
-from pellucid.compat.tensorflow.ops import FUNCTIONS, define, read_axis, unify
+from pellucid.compat.tensorflow.ops import define, read_axis, unify
 from pellucid.graph.errors import OptionError, UseError
 from pellucid.graph.expr import Expr
 from pellucid.graph.operators import FUNCTIONS as OPS
 from pellucid.graph.ops.convolution_gradients import conv_input_gradient
-
-for _name in ("sigmoid", "tanh", "softplus", "softsign"):
-    globals()[_name] = FUNCTIONS[_name]
 
 relu = define("Relu", 1, lambda features: pel.relu(features), "iuf")
 relu6 = define("Relu6", 1, lambda features: pel.minimum(pel.relu(features), 6), "iuf")
@@ -96,13 +93,13 @@ embedding_lookup = define(
 zero_fraction = define("zero_fraction", 1, lambda value: pel.mean(pel.cast(value == 0, "float32")), dtype="float32")
 
 
-def channels_last(data_format: Any) -> bool:
+def channels_last(data_format):
     if data_format not in (None, "NHWC"):
         raise OptionError(f"Expected data_format='NHWC', channels last. Received: {data_format!r}. Use tf.transpose")
     return True
 
 
-def read_window(sizes: Any, data_format: str | None = None) -> tuple[int, int]:
+def read_window(sizes, data_format=None):
     """Return the height and width of sizes of four axes."""
     channels_last(data_format)
     values = [int(n) for n in sizes] if isinstance(sizes, (list, tuple, np.ndarray)) else []
@@ -111,32 +108,24 @@ def read_window(sizes: Any, data_format: str | None = None) -> tuple[int, int]:
     return values[1], values[2]
 
 
-def convolve(x: Expr, kernel: Expr, strides: Any, padding: str, rate: Any, groups: int = 1) -> Expr:
+def convolve(x, kernel, strides, padding, rate, groups=1):
     if padding not in ("SAME", "VALID"):
         raise OptionError(f"Expected padding='SAME' or 'VALID'. Received: {padding!r}")
     made: Expr = OPS["conv"](x, kernel, strides, padding.lower(), rate, groups)
     return made
 
 
-def convolve_depthwise(x: Expr, kernel: Expr, strides: Any, padding: str, rate: Any) -> Expr:
+def convolve_depthwise(x, kernel, strides, padding, rate):
     height, width, channels, multiplier = kernel.shape
     grouped = pel.reshape(kernel, (height, width, 1, channels * multiplier))
     return convolve(x, grouped, read_window(strides), padding, tuple(rate), channels)
 
 
-def conv2d_transpose(
-    value: Any,
-    filter: Any,
-    output_shape: Any,
-    strides: Any,
-    padding: str = "SAME",
-    data_format: str = "NHWC",
-    name: Any = None,
-) -> Any:
+def conv2d_transpose(value, filter, output_shape, strides, padding="SAME", data_format="NHWC", name=None):
     """Gradient of a convolution with respect to its input of shape `output_shape`."""
     sizes, listed = as_shape_inputs(output_shape)
 
-    def fn(g: Expr, kernel: Expr, *dims: Expr) -> Any:
+    def fn(g, kernel, *dims):
         like = pel.zeros(read_shape(dims, listed), g.dtype)
         y = convolve(like, kernel, read_window(strides, data_format), padding, 1)
         return conv_input_gradient(g, kernel, like, **y.settings)
@@ -144,14 +133,14 @@ def conv2d_transpose(
     return make_op("conv2d_transpose", fn, [*unify([value, filter]), *sizes], name)
 
 
-def dropout(x: Any, keep_prob: Any = None, noise_shape: Any = None, seed: int | None = None, name: Any = None) -> Any:
+def dropout(x, keep_prob=None, noise_shape=None, seed=None, name=None, rate=None):
     """Keep each element with a probability, and divide it by that."""
-    tensor = convert(x)
+    tensor, keep_prob = convert(x), keep_prob if rate is None else 1 - rate
     if keep_prob is None or (isinstance(keep_prob, (int, float)) and not 0 < keep_prob <= 1):
         raise OptionError(f"tf.nn.dropout: expected keep_prob in (0, 1], the fraction to keep. Received: {keep_prob!r}")
     sizes, listed = as_shape_inputs(noise_shape) if noise_shape is not None else ([], True)
 
-    def fn(e: Expr, keep: Expr, *dims: Expr) -> Any:
+    def fn(e, keep, *dims):
         if not TRACES:
             return e
         size, generator = (read_shape(dims, listed) if sizes else e.shape), TRACES[-1].get_generator(seed)
@@ -160,27 +149,23 @@ def dropout(x: Any, keep_prob: Any = None, noise_shape: Any = None, seed: int | 
     return make_op("dropout", fn, [tensor, convert(keep_prob, tensor.dtype), *sizes], name)
 
 
-def moments(
-    x: Any, axes: Any, shift: Any = None, name: Any = None, keep_dims: bool = False, keepdims: bool = False
-) -> Any:
+def moments(x, axes, shift=None, name=None, keep_dims=False, keepdims=False):
     keep, axis, tensor = keep_dims or keepdims, read_axis(axes), convert(x)
     return tuple(
         make_op("moments", lambda e, f=f: f(e, axis=axis, keepdims=keep), [tensor], name) for f in (pel.mean, pel.var)
     )
 
 
-def batch_normalization(
-    x: Any, mean: Any, variance: Any, offset: Any, scale: Any, variance_epsilon: float, name: Any = None
-) -> Any:
+def batch_normalization(x, mean, variance, offset, scale, variance_epsilon, name=None):
     inputs = unify([x, mean, variance, 0 if offset is None else offset, 1 if scale is None else scale])
 
-    def fn(e: Expr, m: Expr, v: Expr, b: Expr, s: Expr) -> Any:
+    def fn(e, m, v, b, s):
         return (e - m) * (s / pel.sqrt(v + variance_epsilon)) + b
 
     return make_op("batchnorm", fn, inputs, name)
 
 
-def get_logits_and_labels(args: tuple[Any, ...], logits: Any, labels: Any) -> tuple[Any, Any]:
+def get_logits_and_labels(args, logits, labels):
     """Return the logits and the labels; in 0.x, they are positional in this order."""
     if (len(args), logits is None, labels is None) == (2, True, True):
         return args
@@ -189,12 +174,10 @@ def get_logits_and_labels(args: tuple[Any, ...], logits: Any, labels: Any) -> tu
     return logits, labels
 
 
-def softmax_cross_entropy_with_logits(
-    *args: Any, labels: Any = None, logits: Any = None, dim: int = -1, name: Any = None
-) -> Any:
+def softmax_cross_entropy_with_logits(*args, labels=None, logits=None, dim=-1, name=None):
     z, t = get_logits_and_labels(args, logits, labels)
 
-    def fn(z: Expr, t: Expr) -> Any:
+    def fn(z, t):
         return -pel.sum(t * pel.log_softmax(z, axis=dim), axis=dim)
 
     return make_op("SoftmaxCrossEntropyWithLogits", fn, unify([z, t]), name)
@@ -203,36 +186,35 @@ def softmax_cross_entropy_with_logits(
 softmax_cross_entropy_with_logits_v2 = softmax_cross_entropy_with_logits
 
 
-def sparse_softmax_cross_entropy_with_logits(
-    *args: Any, labels: Any = None, logits: Any = None, name: Any = None
-) -> Any:
+def sparse_softmax_cross_entropy_with_logits(*args, labels=None, logits=None, name=None):
     z, t = get_logits_and_labels(args, logits, labels)
 
-    def fn(z: Expr, t: Expr) -> Any:
+    def fn(z, t):
         return -pel.take_along_axis(pel.log_softmax(z), pel.expand_dims(t, -1), axis=-1)[..., 0]
 
     return make_op("SparseSoftmaxCrossEntropyWithLogits", fn, [convert(z), convert(t)], name)
 
 
-def sigmoid_cross_entropy_with_logits(*args: Any, labels: Any = None, logits: Any = None, name: Any = None) -> Any:
-    return weighted_cross_entropy_with_logits(*get_logits_and_labels(args, logits, labels)[::-1], 1.0, name)
+def sigmoid_cross_entropy_with_logits(*args, labels=None, logits=None, name=None):
+    z, t = get_logits_and_labels(args, logits, labels)
+    return weighted_cross_entropy_with_logits(t, z, 1.0, name)
 
 
-def weighted_cross_entropy_with_logits(targets: Any, logits: Any, pos_weight: Any, name: Any = None) -> Any:
-    def fn(z: Expr, t: Expr, w: Expr) -> Any:
+def weighted_cross_entropy_with_logits(targets, logits, pos_weight, name=None):
+    def fn(z, t, w):
         return w * t * pel.softplus(-z) + (1 - t) * pel.softplus(z)
 
     return make_op("logistic_loss", fn, unify([logits, targets, pos_weight]), name)
 
 
-def in_top_k(predictions: Any, targets: Any, k: int, name: Any = None) -> Any:
-    def fn(p: Expr, t: Expr) -> Any:
+def in_top_k(predictions, targets, k, name=None):
+    def fn(p, t):
         return pel.sum(p > pel.take_along_axis(p, pel.expand_dims(t, -1), axis=-1), axis=-1) < k
 
     return make_op("InTopK", fn, [convert(predictions), convert(targets)], name, dtype="bool")
 
 
-def top_k(input: Any, k: int = 1, sorted: bool = True, name: Any = None) -> Any:
+def top_k(input, k=1, sorted=True, name=None):
     x = convert(input)
     values = make_op("TopKV2", lambda e: pel.top_k(e, k)[0], [x], name)
     return values, make_op("TopKV2", lambda e: pel.cast(pel.top_k(e, k)[1], "int32"), [x], name, dtype="int32")

@@ -1,10 +1,12 @@
 """Functions on tensors of TensorFlow 0.x and 1.x: arithmetic, reductions, shapes, indexing."""
 
+# mypy: allow-untyped-defs, allow-untyped-calls
+
 from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,6 @@ from pellucid.compat.tensorflow.graph import (
     TRACES,
     NotStaticError,
     Spec,
-    Tensor,
     TensorMethods,
     UnknownShapeError,
     as_shape_inputs,
@@ -34,16 +35,14 @@ from pellucid.graph.operators import FUNCTIONS as OPS
 KINDS = {"f": "floating-point numbers", "i": "integers", "b": "booleans"}
 
 
-def define(
-    type: str, count: int, fn: Callable[..., Any], kinds: str = "biuf", *, mixed: bool = False, dtype: Any = None
-) -> Callable[..., Any]:
+def define(type, count, fn, kinds="biuf", *, mixed=False, dtype=None):
     """Make a function of tensors of a function of expressions, whose first ``count`` parameters are the tensors.
 
     They have one dtype unless they are ``mixed``. ``kinds`` are NumPy's kinds of dtypes that the first may have.
     """
     names = list(inspect.signature(fn).parameters)
 
-    def call(*args: Any, name: str | None = None, **kwargs: Any) -> Any:
+    def call(*args, name=None, **kwargs):
         if len(args) == len(names) + 1:  # the name is the last parameter of every function
             args, name = args[:-1], args[-1]
         given = dict(zip(names, args, strict=False)) | kwargs
@@ -62,13 +61,13 @@ def define(
     return call
 
 
-def check_kind(type: str, tensor: Tensor, kinds: str) -> None:
+def check_kind(type, tensor, kinds):
     if tensor.dtype.numpy.kind not in kinds:
         allowed = " or ".join(text for kind, text in KINDS.items() if kind in kinds)
         raise DtypeError(f"{type}: expected {allowed}. Received: {tensor!r}. Cast it, as in tf.cast(x, tf.float32)")
 
 
-def unify(values: Sequence[Any], mixed: bool = False) -> list[Tensor]:
+def unify(values, mixed=False):
     """Return tensors of one dtype: numbers and arrays take that of the first tensor."""
     first = None if mixed else next((v for v in values if isinstance(v, TensorMethods)), None)
     kind = None if first is None else first.dtype
@@ -82,7 +81,7 @@ def unify(values: Sequence[Any], mixed: bool = False) -> list[Tensor]:
     return tensors
 
 
-def read_axis(axis: Any) -> Any:
+def read_axis(axis):
     """Return an axis or several as integers."""
     if isinstance(axis, TensorMethods):
         axis = static_value(convert(axis).abstract).tolist()
@@ -91,16 +90,16 @@ def read_axis(axis: Any) -> Any:
     return tuple(int(a) for a in axis)
 
 
-def divide_integers(x: Expr, y: Expr) -> Expr:
+def divide_integers(x, y):
     return x // y if x.dtype.kind in "iu" else x / y
 
 
-def divide_truly(x: Expr, y: Expr) -> Expr:
+def divide_truly(x, y):
     wide = "float32" if x.dtype.itemsize < 4 else "float64"
     return x / y if x.dtype.kind == "f" else pel.cast(x, wide) / pel.cast(y, wide)
 
 
-def _make_unary(name: str) -> Callable[..., Any]:
+def _make_unary(name):
     fn = getattr(pel, name)
     return define(name.capitalize(), 1, lambda x: fn(x), "f")
 
@@ -212,30 +211,30 @@ TABLE: dict[str, Any] = {
 }  # fmt: skip
 
 
-def squeeze_axes(x: Expr, axes: Any) -> Expr:
+def squeeze_axes(x, axes):
     return pel.squeeze(x, axis=axes or tuple(i for i, d in enumerate(x.shape) if d == 1))
 
 
-def read_flags(axis: Any) -> Any:
+def read_flags(axis):
     """Return the axes of `reverse`: in 0.x, there is a boolean for each."""
     flags = list(axis) if isinstance(axis, (list, tuple)) else [axis]
     booleans = all(isinstance(a, bool) for a in flags)
     return tuple(i for i, a in enumerate(flags) if a) if booleans else tuple(int(a) for a in flags)
 
 
-def accumulate(name: str, x: Expr, axis: int, exclusive: bool, reverse: bool, fill: int) -> Expr:
+def accumulate(name, x, axis, exclusive, reverse, fill):
     e = pel.flip(x, axis=axis) if reverse else x
     e = OPS["shift"](e, axis=axis, fill=fill) if exclusive else e
     e = pel.cast(OPS[name](e, axis=axis), x.dtype)
     return pel.flip(e, axis=axis) if reverse else e
 
 
-def clip_length(t: Expr, limit: Expr, axes: Any, count: Any) -> Expr:
+def clip_length(t, limit, axes, count):
     length = pel.sqrt(pel.sum(t * t, axis=axes, keepdims=True)) / float(count)
     return t * limit / pel.maximum(length, limit)
 
 
-def multiply_matrices(a: Expr, b: Expr, transpose_a: bool, transpose_b: bool) -> Expr:
+def multiply_matrices(a, b, transpose_a, transpose_b):
     if a.ndim < 2 or b.ndim < 2:
         raise ShapeError(
             f"MatMul: expected matrices. Received: {a.ndim} and {b.ndim} axes. Use tf.expand_dims or tf.tensordot"
@@ -247,15 +246,8 @@ FUNCTIONS = {name: fn for names, fn in TABLE.items() for name in names.split()}
 globals().update(FUNCTIONS)
 
 
-def _make_reduction(fn: Callable[..., Any], kinds: str) -> Callable[..., Any]:
-    def reduce(
-        input_tensor: Any,
-        axis: Any = None,
-        keep_dims: Any = None,
-        name: str | None = None,
-        reduction_indices: Any = None,
-        keepdims: Any = None,
-    ) -> Any:
+def _make_reduction(fn, kinds):
+    def reduce(input_tensor, axis=None, keep_dims=None, name=None, reduction_indices=None, keepdims=None):
         x, axes, keep = (
             convert(input_tensor),
             read_axis(reduction_indices if axis is None else axis),
@@ -269,14 +261,14 @@ def _make_reduction(fn: Callable[..., Any], kinds: str) -> Callable[..., Any]:
     return reduce
 
 
-def mean(x: Expr, axis: Any, keepdims: bool) -> Expr:
+def mean(x, axis, keepdims):
     if x.dtype.kind == "f":
         return pel.mean(x, axis, keepdims)
     total = pel.sum(x, axis, keepdims)  # a mean of integers is rounded to 0
     return pel.sign(total) * (pel.abs(total) // pel.sum(pel.ones_like(x), axis, keepdims))
 
 
-def logsumexp(x: Expr, axis: Any, keepdims: bool) -> Expr:
+def logsumexp(x, axis, keepdims):
     return pel.log(pel.sum(pel.exp(x), axis, keepdims))
 
 
@@ -287,8 +279,8 @@ FUNCTIONS["reduce_logsumexp"] = _make_reduction(logsumexp, "f")
 globals().update(FUNCTIONS)
 
 
-def _make_arg(type: str, fn: Callable[..., Any]) -> Callable[..., Any]:
-    def arg(input: Any, axis: Any = None, name: Any = None, dimension: Any = None, output_type: Any = "int64") -> Any:
+def _make_arg(type, fn):
+    def arg(input, axis=None, name=None, dimension=None, output_type="int64"):
         chosen, kind = read_axis(dimension if axis is None else axis), as_dtype(output_type)
         return make_op(
             type, lambda x: pel.cast(fn(x, axis=chosen or 0), kind.numpy), [convert(input)], name, dtype=kind
@@ -301,7 +293,7 @@ argmax = arg_max = _make_arg("ArgMax", pel.argmax)
 argmin = arg_min = _make_arg("ArgMin", pel.argmin)
 
 
-def cast(x: Any, dtype: Any, name: str | None = None) -> Any:
+def cast(x, dtype, name=None):
     kind, tensor = as_dtype(dtype), convert(x)
     return (
         tensor
@@ -310,29 +302,29 @@ def cast(x: Any, dtype: Any, name: str | None = None) -> Any:
     )
 
 
-def _make_cast(dtype: str) -> Callable[..., Any]:
+def _make_cast(dtype):
     return lambda x, name=None: cast(x, dtype, name)
 
 
 to_float, to_double, to_int32, to_int64 = map(_make_cast, ("float32", "float64", "int32", "int64"))
 
 
-def reshape(tensor: Any, shape: Any, name: str | None = None) -> Any:
+def reshape(tensor, shape, name=None):
     sizes, listed = as_shape_inputs(shape)
     return make_op("Reshape", lambda e, *d: pel.reshape(e, read_shape(d, listed)), [convert(tensor), *sizes], name)
 
 
-def fill(dims: Any, value: Any, name: str | None = None) -> Any:
+def fill(dims, value, name=None):
     sizes, listed = as_shape_inputs(dims)
     return make_op("Fill", lambda e, *d: pel.full(read_shape(d, listed), e), [convert(value), *sizes], name)
 
 
-def _make_filled(type: str, number: int) -> Callable[..., Any]:
+def _make_filled(type, number):
     return lambda shape, dtype="float32", name=None: fill(shape, convert(number, dtype), name or type)
 
 
-def _make_filled_like(type: str, number: int) -> Callable[..., Any]:
-    def make(tensor: Any, dtype: Any = None, name: str | None = None, optimize: bool = True) -> Any:
+def _make_filled_like(type, number):
+    def make(tensor, dtype=None, name=None, optimize=True):
         x = convert(tensor)
         kind = as_dtype(dtype or x.dtype)
         return make_op(type, lambda e: pel.full_like(e, number, kind.numpy), [x], name, dtype=kind)
@@ -344,9 +336,7 @@ zeros, ones = _make_filled("zeros", 0), _make_filled("ones", 1)
 zeros_like, ones_like = _make_filled_like("zeros_like", 0), _make_filled_like("ones_like", 1)
 
 
-def make_constant_tensor(
-    value: Any, dtype: Any = None, shape: Any = None, name: str = "Const", verify_shape: bool = False
-) -> Any:
+def make_constant_tensor(value, dtype=None, shape=None, name="Const", verify_shape=False):
     """Constant tensor; the last value fills the rest of a larger shape."""
     if shape is not None:
         flat, sizes = np.ravel(np.asarray(value)), [int(d) for d in TensorShape(shape)]
@@ -358,7 +348,7 @@ def make_constant_tensor(
     return convert(value, dtype, name)
 
 
-def read_sizes(x: Expr) -> list[int]:
+def read_sizes(x):
     """Return the sizes of an expression; they are known when a session runs it."""
     if all(isinstance(d, int) for d in x.shape):
         return list(x.shape)
@@ -367,7 +357,7 @@ def read_sizes(x: Expr) -> list[int]:
     raise UnknownShapeError
 
 
-def shape(input: Any, name: str | None = None, out_type: Any = "int32") -> Any:
+def shape(input, name=None, out_type="int32"):
     x, kind = convert(input), as_dtype(out_type)
     known = x.static_shape
     if known.is_fully_defined():
@@ -376,15 +366,15 @@ def shape(input: Any, name: str | None = None, out_type: Any = "int32") -> Any:
     return make_op("Shape", lambda e: constant(np.array(read_sizes(e), kind.numpy)), [x], name, outputs=[spec])
 
 
-def size(input: Any, name: str | None = None, out_type: Any = "int32") -> Any:
+def size(input, name=None, out_type="int32"):
     return FUNCTIONS["reduce_prod"](shape(input, name, out_type))
 
 
-def rank(input: Any, name: str | None = None) -> Any:
+def rank(input, name=None):
     return make_op("Rank", lambda e: constant(np.int32(e.ndim)), [convert(input)], name, dtype="int32")
 
 
-def concat(values: Any = None, axis: Any = None, name: str = "concat", concat_dim: Any = None) -> Any:
+def concat(values=None, axis=None, name="concat", concat_dim=None):
     """Concatenate tensors; 0.x gives the axis first."""
     if concat_dim is not None:
         values, axis = (axis if values is None else values), concat_dim
@@ -394,16 +384,7 @@ def concat(values: Any = None, axis: Any = None, name: str = "concat", concat_di
     return make_op("concat", lambda *xs: pel.concatenate(list(xs), axis=along), parts, name)
 
 
-def split(
-    value: Any = None,
-    num_or_size_splits: Any = None,
-    axis: Any = 0,
-    num: Any = None,
-    name: Any = None,
-    *,
-    split_dim: Any = None,
-    num_split: Any = None,
-) -> Any:
+def split(value=None, num_or_size_splits=None, axis=0, num=None, name=None, *, split_dim=None, num_split=None):
     """Split a tensor; 0.x gives the axis and the number first."""
     if split_dim is not None:
         axis, num_or_size_splits = split_dim, num_split
@@ -419,22 +400,22 @@ def split(
     return [make_op("split", functools.partial(lambda e, p: fn(e, along, *p), p=p), [x], name) for p in parts]
 
 
-def take_part(x: Expr, axis: int, i: int, n: int) -> Expr:
+def take_part(x, axis, i, n):
     length = x.shape[axis]
     if isinstance(length, int) and length % n:
         raise ShapeError(f"tf.split: axis {axis} has length {length}, which is not divisible by {n}")
     return slice_axis(x, axis, i * (length // n), (i + 1) * (length // n))
 
 
-def slice_axis(x: Expr, axis: int, start: Any, stop: Any) -> Expr:
+def slice_axis(x, axis, start, stop):
     return x[(slice(None),) * (axis % x.ndim) + (slice(start, stop),)]
 
 
-def stack(values: Any, axis: int = 0, name: str = "stack") -> Any:
+def stack(values, axis=0, name="stack"):
     return make_op("Pack", lambda *xs: stack_exprs(xs, axis), unify(list(values)), name)
 
 
-def unstack(value: Any, num: int | None = None, axis: int = 0, name: str = "unstack") -> list[Any]:
+def unstack(value, num=None, axis=0, name="unstack"):
     x = convert(value)
     count = num or (x.static_shape[axis].value if x.static_shape.ndims else None)
     if count is None:
@@ -448,11 +429,11 @@ def unstack(value: Any, num: int | None = None, axis: int = 0, name: str = "unst
 pack, unpack = stack, unstack
 
 
-def make_slice(input_: Any, begin: Any, size: Any, name: str | None = None) -> Any:
+def make_slice(input_, begin, size, name=None):
     """Slice of some sizes at an index, which may be a tensor; the size -1 is the rest."""
     sizes, listed = as_shape_inputs(size)
 
-    def fn(e: Expr, start: Expr, *dims: Expr) -> Any:
+    def fn(e, start, *dims):
         lengths = read_shape(dims, listed)
         try:
             first = static_value(start)
@@ -465,21 +446,21 @@ def make_slice(input_: Any, begin: Any, size: Any, name: str | None = None) -> A
     return make_op("Slice", fn, [convert(input_), convert(begin), *sizes], name)
 
 
-def strided_slice(input_: Any, begin: Any, end: Any, strides: Any = None, name: str | None = None) -> Any:
+def strided_slice(input_, begin, end, strides=None, name=None):
     steps = [1] * len(begin) if strides is None else strides
     return get_item(convert(input_), tuple(slice(*part) for part in zip(begin, end, steps, strict=True)))
 
 
-def get_item(self: Any, key: Any) -> Any:
+def get_item(self, key):
     """Index of integers, slices, `...`, tf.newaxis and tensors."""
     parts = key if isinstance(key, tuple) else (key,)
     bounds = [b for p in parts for b in ([p.start, p.stop, p.step] if isinstance(p, slice) else [p])]
     inputs = [convert(b) for b in bounds if isinstance(b, TensorMethods)]
 
-    def fn(x: Expr, *exprs: Expr) -> Any:
+    def fn(x, *exprs):
         rest, index = list(exprs), list[Any]()
 
-        def read(bound: Any) -> Any:
+        def read(bound):
             found = rest.pop(0) if isinstance(bound, TensorMethods) else bound
             return int(found) if hasattr(bound, "value") and not isinstance(bound, TensorMethods) else found
 
@@ -494,31 +475,23 @@ def get_item(self: Any, key: Any) -> Any:
     return make_op("strided_slice", fn, [convert(self), *inputs])
 
 
-def one_hot(
-    indices: Any,
-    depth: Any,
-    on_value: Any = None,
-    off_value: Any = None,
-    axis: int = -1,
-    dtype: Any = None,
-    name: Any = None,
-) -> Any:
+def one_hot(indices, depth, on_value=None, off_value=None, axis=-1, dtype=None, name=None):
     values = unify([1.0 if on_value is None else on_value, 0.0 if off_value is None else off_value])
     on, off = (cast(v, v.dtype if dtype is None else dtype) for v in values)
 
-    def fn(a: Expr, b: Expr, i: Expr, n: Expr) -> Any:
+    def fn(a, b, i, n):
         hot = pel.expand_dims(i, -1) == constant(np.arange(static_int(n), dtype=i.dtype))
         return pel.where(pel.moveaxis(hot, -1, axis), a, b)
 
     return make_op("one_hot", fn, [on, off, convert(indices), convert(depth)], name)
 
 
-def where(condition: Any, x: Any = None, y: Any = None, name: str | None = None) -> Any:
+def where(condition, x=None, y=None, name=None):
     """Choose elements, or rows if the condition is a vector."""
     if x is None or y is None:
         raise UseError("tf.where(condition) returns indices, whose number depends on values: not in pellucid.compat")
 
-    def fn(a: Expr, b: Expr, c: Expr) -> Any:
+    def fn(a, b, c):
         return pel.where(pel.reshape(c, (*c.shape, *[1] * (a.ndim - 1))) if c.ndim == 1 < a.ndim else c, a, b)
 
     return make_op("Select", fn, [*unify([x, y]), convert(condition, "bool")], name)
@@ -527,12 +500,12 @@ def where(condition: Any, x: Any = None, y: Any = None, name: str | None = None)
 select = where
 
 
-def make_range(start: Any, limit: Any = None, delta: Any = 1, dtype: Any = None, name: str = "range") -> Any:
+def make_range(start, limit=None, delta=1, dtype=None, name="range"):
     first, last = (0, start) if limit is None else (start, limit)
     is_float = any(convert(v).dtype.is_floating for v in (first, last, delta))
     tensors = [cast(v, "float32") for v in (first, last, delta)] if is_float else unify([first, last, delta])
 
-    def fn(*exprs: Expr) -> Any:
+    def fn(*exprs):
         try:
             values = np.arange(*[static_value(e).item() for e in exprs])
         except UnknownShapeError:
@@ -542,8 +515,8 @@ def make_range(start: Any, limit: Any = None, delta: Any = 1, dtype: Any = None,
     return make_op("range", fn, tensors, name, dtype=dtype)
 
 
-def linspace(start: Any, stop: Any, num: Any, name: str | None = None) -> Any:
-    def fn(a: Expr, b: Expr, n: Expr) -> Any:
+def linspace(start, stop, num, name=None):
+    def fn(a, b, n):
         return a + (b - a) * constant(np.linspace(0, 1, static_int(n)).astype(a.dtype))
 
     return make_op("LinSpace", fn, [*unify([start, stop]), convert(num)], name)
@@ -552,7 +525,7 @@ def linspace(start: Any, stop: Any, num: Any, name: str | None = None) -> Any:
 lin_space = linspace
 
 
-def eye(num_rows: Any, num_columns: Any = None, *, dtype: Any = "float32", name: Any = None) -> Any:
+def eye(num_rows, num_columns=None, *, dtype="float32", name=None):
     sides = [convert(num_rows), convert(num_rows if num_columns is None else num_columns)]
     return make_op(
         "eye",
@@ -563,26 +536,26 @@ def eye(num_rows: Any, num_columns: Any = None, *, dtype: Any = "float32", name:
     )
 
 
-def add_n(inputs: Any, name: str | None = None) -> Any:
+def add_n(inputs, name=None):
     return make_op("AddN", lambda *xs: functools.reduce(pel.add, xs), unify(list(inputs)), name)
 
 
-def einsum(equation: str, *inputs: Any, name: str | None = None) -> Any:
+def einsum(equation, *inputs, name=None):
     return make_op("Einsum", lambda *xs: pel.einsum(equation, *xs), unify(inputs), name)
 
 
-def global_norm(t_list: Any, name: str | None = None) -> Any:
+def global_norm(t_list, name=None):
     known = unify([t for t in t_list if t is not None])
     return make_op(
         "global_norm", lambda *xs: pel.sqrt(functools.reduce(pel.add, [pel.sum(x * x) for x in xs])), known, name
     )
 
 
-def clip_by_global_norm(t_list: Any, clip_norm: Any, use_norm: Any = None, name: str | None = None) -> Any:
+def clip_by_global_norm(t_list, clip_norm, use_norm=None, name=None):
     length = global_norm(t_list) if use_norm is None else convert(use_norm)
     inputs = [length, convert(clip_norm, length.dtype)]
 
-    def fn(t: Expr, n: Expr, limit: Expr) -> Any:
+    def fn(t, n, limit):
         return t * (limit * pel.minimum(1 / n, 1 / limit))
 
     return [
@@ -590,12 +563,10 @@ def clip_by_global_norm(t_list: Any, clip_norm: Any, use_norm: Any = None, name:
     ], length
 
 
-def print_tensors(
-    input_: Any, data: Any, message: str = "", first_n: Any = None, summarize: Any = None, name: Any = None
-) -> Any:
+def print_tensors(input_, data, message="", first_n=None, summarize=None, name=None):
     """Identity that prints the first elements of tensors at every run."""
 
-    def fn(x: Expr, *shown: Expr) -> Any:
+    def fn(x, *shown):
         if TRACES:
             TRACES[-1].printed.append((message, shown))
         return x
@@ -603,7 +574,7 @@ def print_tensors(
     return make_op("Print", fn, [convert(input_), *map(convert, data)], name)
 
 
-def make_tuple(tensors: Any, name: str | None = None, control_inputs: Any = None) -> list[Any]:
+def make_tuple(tensors, name=None, control_inputs=None):
     """Return tensors that are computed after all of them and after some operations."""
     known = [t for t in tensors if t is not None]
     with get_default_graph().control_dependencies([*known, *(control_inputs or [])]):
@@ -617,7 +588,7 @@ OPERATORS = {
 }  # fmt: skip
 
 
-def _install(name: str, fn: Any) -> None:
+def _install(name, fn):
     setattr(TensorMethods, f"__{name}__", lambda self, other: fn(self, other))
     if name not in ("lt", "le", "gt", "ge"):
         setattr(TensorMethods, f"__r{name}__", lambda self, other: fn(other, self))

@@ -1,13 +1,13 @@
 """Random numbers of TensorFlow 1, new ones at every run. Their bits are pellucid's, not TensorFlow's."""
 
+# mypy: allow-untyped-defs, allow-untyped-calls
+
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from pellucid.compat.tensorflow.graph import (
     TRACES,
-    Tensor,
     UnknownShapeError,
     as_shape_inputs,
     convert,
@@ -17,13 +17,12 @@ from pellucid.compat.tensorflow.graph import (
 )
 from pellucid.compat.tensorflow.types import as_dtype
 from pellucid.graph.errors import OptionError
-from pellucid.graph.expr import Expr
 
 
-def _make_distribution(type: str, names: tuple[str, str], draw: Callable[..., Any]) -> Callable[..., Tensor]:
+def _make_distribution(type, names, draw):
     """Return a function of a shape, two parameters, a dtype and a seed."""
 
-    def make(shape: Any, *args: Any, name: str | None = None, **kwargs: Any) -> Tensor:
+    def make(shape, *args, name=None, **kwargs):
         parameters = {names[0]: 0, names[1]: 1, "dtype": "float32", "seed": None}
         given = dict(zip(parameters, args, strict=False)) | kwargs
         if set(given) - set(parameters):
@@ -36,20 +35,19 @@ def _make_distribution(type: str, names: tuple[str, str], draw: Callable[..., An
         sizes, listed = as_shape_inputs(shape)
         bounds = [convert(first, kind), convert(1 if second is None else second, kind)]
 
-        def fn(*exprs: Expr) -> Any:
+        def fn(*exprs):
             size = read_shape(exprs[:-2], listed)
             if not TRACES:
                 raise UnknownShapeError(size)
             return draw(TRACES[-1].get_generator(seed), size, kind, *exprs[-2:])
 
-        made: Tensor = make_op(type, fn, [*sizes, *bounds], name, dtype=kind)
-        return made
+        return make_op(type, fn, [*sizes, *bounds], name, dtype=kind)
 
     make.__name__ = type
     return make
 
 
-def _draw_uniform(rng: Any, size: tuple[int, ...], kind: Any, low: Expr, high: Expr) -> Any:
+def _draw_uniform(rng, size, kind, low, high):
     if kind.is_integer:
         return rng.integers(0, high - low, size=size, dtype=kind.numpy) + low
     return low + (high - low) * rng.random(size, dtype=kind.numpy)
@@ -66,33 +64,30 @@ truncated_normal = _make_distribution(
 )
 
 
-def _make_random_choice(type: str, draw: Callable[..., Any], dtype: str | None) -> Callable[..., Tensor]:
+def _make_random_choice(type, draw, dtype):
     """Return a function of a tensor that a generator draws from."""
 
-    def make(value: Any, *args: Any, seed: int | None = None, name: str | None = None) -> Tensor:
+    def make(value, *args, seed=None, name=None):
         x = convert(value)
 
-        def fn(e: Expr) -> Any:
+        def fn(e):
             if not TRACES:
                 raise UnknownShapeError(
                     [d if isinstance(d, int) else None for d in e.shape[:1]] + list(args or e.shape[1:])
                 )
             return draw(TRACES[-1].get_generator(seed), e, *args)
 
-        made: Tensor = make_op(type, fn, [x], name, dtype=dtype or x.dtype)
-        return made
+        return make_op(type, fn, [x], name, dtype=dtype or x.dtype)
 
     return make
 
 
 random_shuffle = _make_random_choice("RandomShuffle", lambda rng, x: rng.permutation(x), None)
 multinomial = _make_random_choice(
-    "Multinomial",
-    lambda rng, logits, count: rng.categorical(logits, size=(count, *logits.shape[:1])).T,
-    "int64",
+    "Multinomial", lambda rng, logits, count: rng.categorical(logits, size=(count, *logits.shape[:1])).T, "int64"
 )
 
 
-def set_random_seed(seed: int) -> None:
+def set_random_seed(seed):
     """Set the seed of the default graph: runs of new sessions draw the same numbers, which are not TensorFlow's."""
     get_default_graph().seed = seed

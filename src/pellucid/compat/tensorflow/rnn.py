@@ -1,8 +1,8 @@
 """Loops over recurrent cells: `tf.nn.dynamic_rnn`, `tf.nn.static_rnn` and `tf.nn.rnn`."""
 
-from __future__ import annotations
+# mypy: allow-untyped-defs, allow-untyped-calls
 
-from typing import Any
+from __future__ import annotations
 
 from pellucid.compat.tensorflow.control import pack_like, scan_op
 from pellucid.compat.tensorflow.graph import convert, flatten, make_op
@@ -15,7 +15,7 @@ from pellucid.graph.operators import FUNCTIONS as OPS
 TRANSPOSE = FUNCTIONS["transpose"]
 
 
-def get_initial_state(cell: Any, batch: Any, initial_state: Any, dtype: Any) -> Any:
+def get_initial_state(cell, batch, initial_state, dtype):
     if initial_state is not None:
         return initial_state
     if dtype is None:
@@ -23,7 +23,7 @@ def get_initial_state(cell: Any, batch: Any, initial_state: Any, dtype: Any) -> 
     return cell.zero_state(batch, dtype)
 
 
-def step_masked(cell: Any, x: Any, state: Any, active: Any) -> tuple[Any, list[Any]]:
+def step_masked(cell, x, state, active):
     """Return the output and the state of a step; finished sequences output 0 and keep their state."""
     output, new = cell(x, state)
     states = flatten(new)
@@ -33,9 +33,7 @@ def step_masked(cell: Any, x: Any, state: Any, active: Any) -> tuple[Any, list[A
     return output, states
 
 
-def dynamic_rnn(
-    cell: Any, inputs: Any, sequence_length: Any = None, initial_state: Any = None, dtype: Any = None, **options: Any
-) -> Any:
+def dynamic_rnn(cell, inputs, sequence_length=None, initial_state=None, dtype=None, **options):
     """Run a cell over sequences as one compiled loop."""
     time_major, scope = options.pop("time_major", False), options.pop("scope", None)
     check_neutral("tf.nn.dynamic_rnn", options)
@@ -47,7 +45,7 @@ def dynamic_rnn(
         steps = x if time_major else TRANSPOSE(x, [1, 0, *range(2, x.static_shape.ndims or 3)])
         numbers = make_op("range", lambda e: OPS["arange_like"](e, dtype="int32"), [steps], dtype="int32")
 
-        def step(x: Any, t: Any, *states: Any) -> Any:
+        def step(x, t, *states):
             active = None if lengths is None else t < lengths_now
             output, new = step_masked(cell, x, pack_like(first, list(states)), active)
             return [*new, output]
@@ -59,9 +57,7 @@ def dynamic_rnn(
     return outputs, pack_like(first, last)
 
 
-def static_rnn(
-    cell: Any, inputs: Any, initial_state: Any = None, dtype: Any = None, sequence_length: Any = None, scope: Any = None
-) -> Any:
+def static_rnn(cell, inputs, initial_state=None, dtype=None, sequence_length=None, scope=None):
     """Run a cell over a list of inputs, one after the other; `tf.nn.rnn` of 0.x."""
     steps, outputs = [convert(x) for x in inputs], []
     with variable_scope(scope, "rnn"):

@@ -26,6 +26,7 @@ from pellucid.compat.tensorflow.graph import (
     TensorMethods,
     UnknownShapeError,
     get_default_graph,
+    remove_last,
 )
 from pellucid.compat.tensorflow.types import FailedPreconditionError, InvalidArgumentError
 from pellucid.errors import PellucidError
@@ -283,7 +284,8 @@ class Session:
         compiled = function(
             inputs, [*exprs, *printed], updates=updates, on_unused_input="ignore", mode="numpy" if is_single else "auto"
         )
-        RECORDER.add("Session.run", compiled)
+        if not is_single:
+            RECORDER.add("Session.run", compiled)
         return self.make_program(plan, trace, compiled, dict(zip(outputs, range(len(outputs)), strict=True)), host), (
             not trace.checks_initialization
         )
@@ -345,8 +347,7 @@ class Session:
         self.closed = True
         self.plans.clear()
         self.shared.clear()
-        if self in SESSIONS:
-            SESSIONS.remove(self)
+        remove_last(SESSIONS, self)
 
     def as_default(self) -> Session:
         """Return itself for a `with` block, which does not close it."""
@@ -364,9 +365,8 @@ class Session:
 
 def leave(session: Any) -> None:
     """Make the session before the default one again."""
-    for stack, item in ((SESSIONS, session), (graphs.GRAPHS, session.graph)):
-        if item in stack[1:] or (stack is SESSIONS and item in stack):
-            del stack[len(stack) - 1 - stack[::-1].index(item)]
+    remove_last(SESSIONS, session)
+    remove_last(graphs.GRAPHS, session.graph)
 
 
 class _Default:
@@ -388,8 +388,14 @@ class InteractiveSession(Session):
     def __init__(self, target: str = "", graph: Graph | None = None, config: Any = None) -> None:
         super().__init__(target, graph, config)
         SESSIONS.append(self)
-        if graph is not None:
-            graphs.GRAPHS.append(graph)
+        graphs.GRAPHS.extend([] if graph is None else [graph])
+        self.has_own_graph: bool = graph is not None
+
+    def close(self) -> None:
+        """Free the variables, and end the default."""
+        super().close()
+        if self.has_own_graph:
+            remove_last(graphs.GRAPHS, self.graph)
 
 
 def get_default_session() -> Session | None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from pellucid.compat.missing_names import add_missing_name_errors, read_old_names
 from pellucid.errors import PellucidError
 from pellucid.graph.errors import DtypeError, OptionError, ShapeError
 
@@ -202,3 +205,22 @@ def check_neutral(function: str, options: Iterable[str]) -> None:
     other = sorted(set(options) - NEUTRAL)
     if other:
         raise OptionError(f"{function}: the argument {other[0]!r} is not in pellucid.compat. Leave it out")
+
+
+def select_public(old_name: str, *sources: dict[str, Any]) -> dict[str, Any]:
+    """Return the values whose names a module of TensorFlow had."""
+    known = read_old_names()[old_name]
+    return {name: value for source in sources for name, value in source.items() if name in known}
+
+
+def make_module(old_name: str, values: dict[str, Any]) -> ModuleType:
+    """Return a module that can be imported and explains missing names."""
+    module = ModuleType(f"pellucid.compat.{old_name}", f"Names of `{old_name}`.")
+    vars(module).update(values)
+    add_missing_name_errors(vars(module), old_name)
+    sys.modules[module.__name__] = module
+    return module
+
+
+ERRORS = (OpError, FailedPreconditionError, InvalidArgumentError, NotFoundError, OutOfRangeError)
+errors = make_module("tensorflow.errors", {error.__name__: error for error in ERRORS})

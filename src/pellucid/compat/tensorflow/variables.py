@@ -1,10 +1,12 @@
 """Variables, assignments, variable scopes, collections and initializers of TensorFlow 1."""
 
+# mypy: allow-untyped-defs, allow-untyped-calls
+
 from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -25,7 +27,7 @@ from pellucid.compat.tensorflow.random_ops import random_normal, random_uniform,
 from pellucid.compat.tensorflow.session import current_trace
 from pellucid.compat.tensorflow.types import TensorShape, as_dtype
 from pellucid.graph.errors import DtypeError, OptionError, ShapeError, UseError
-from pellucid.graph.expr import Expr, as_expr
+from pellucid.graph.expr import as_expr
 
 
 class GraphKeys:
@@ -48,15 +50,8 @@ class Variable(TensorMethods):
     """Variable of a graph. Each session has a `Shared` for it from the run of its initializer on."""
 
     def __init__(
-        self,
-        initial_value: Any = None,
-        trainable: bool = True,
-        collections: Sequence[str] | None = None,
-        validate_shape: bool = True,
-        *,
-        name: str | None = None,
-        dtype: Any = None,
-    ) -> None:
+        self, initial_value=None, trainable=True, collections=None, validate_shape=True, *, name=None, dtype=None
+    ):
         graph, kinds = get_default_graph(), list(collections or [GraphKeys.GLOBAL_VARIABLES])
         guards, graph.guards = graph.guards, ()  # a variable that is made in a branch exists in both
         scope = graph.unique_name(name or "Variable") + "/"
@@ -78,57 +73,53 @@ class Variable(TensorMethods):
         for kind in kinds:
             graph.add_to_collection(kind, self)
 
-    def value(self) -> Tensor:
+    def value(self):
         return self.op.outputs[0]
 
     read_value = value
 
-    def initialized_value(self) -> Tensor:
+    def initialized_value(self):
         """Return its value if it has one, and its initial value otherwise."""
 
-        def choose(initial: Expr) -> Expr:
+        def choose(initial):
             trace = current_trace()
             trace.checks_initialization = True
             return trace.read_initial(self) if self in trace.session.initialized else initial
 
-        found: Tensor = make_op("cond", choose, [self.initial_value], outputs=[self.initial_value])
-        return found
+        return make_op("cond", choose, [self.initial_value], outputs=[self.initial_value])
 
-    def assign(self, value: Any, use_locking: bool = False) -> Tensor:
+    def assign(self, value, use_locking=False):
         return assign(self, value)
 
-    def assign_add(self, delta: Any, use_locking: bool = False) -> Tensor:
+    def assign_add(self, delta, use_locking=False):
         return assign_add(self, delta)
 
-    def assign_sub(self, delta: Any, use_locking: bool = False) -> Tensor:
+    def assign_sub(self, delta, use_locking=False):
         return assign_sub(self, delta)
 
-    def load(self, value: Any, session: Any = None) -> None:
+    def load(self, value, session=None):
         """Set the value in a session."""
         get_session(session, "load").set_value(self, value)
 
-    def set_shape(self, shape: Any) -> None:
+    def set_shape(self, shape):
         self.value().set_shape(shape)
 
-    def __repr__(self) -> str:
+    def __repr__(self):
         return f"<tf.Variable {self.name!r} shape={self.get_shape()} dtype={self.dtype.name}_ref>"
 
 
-def make_update(
-    type: str, targets: Sequence[Variable], inputs: Sequence[Tensor], fn: Callable[..., Any], name: str | None = None
-) -> Tensor:
+def make_update(type, targets, inputs, fn, name=None):
     """Add an operation that assigns the new values that a function of a reader of variables and of inputs returns."""
 
-    def setup(op: Operation) -> None:
+    def setup(op):
         op.targets, op.guards = list(targets), op.graph.guards
         op.before = op.before.union(*(t.op.after for t, _ in op.guards))
 
-    made: Tensor = make_op(type, fn, inputs, name, outputs=[targets[0].value()], setup=setup)
-    return made
+    return make_op(type, fn, inputs, name, outputs=[targets[0].value()], setup=setup)
 
 
-def _make_assignment(type: str, compute: Callable[[Callable[[Any], Expr], Any, Expr], Expr]) -> Callable[..., Tensor]:
-    def assign(ref: Any, value: Any, validate_shape: bool = True, use_locking: Any = None, name: Any = None) -> Tensor:
+def _make_assignment(type, compute):
+    def assign(ref, value, validate_shape=True, use_locking=None, name=None):
         if not isinstance(ref, Variable):
             raise UseError(f"{type}: expected a variable to assign to. Received: {ref!r}")
         new = convert(value, ref.dtype)
@@ -146,22 +137,21 @@ assign_add = _make_assignment("AssignAdd", lambda read, variable, new: read(vari
 assign_sub = _make_assignment("AssignSub", lambda read, variable, new: read(variable) - new)
 
 
-def scatter_update(ref: Variable, indices: Any, updates: Any, use_locking: bool = True, name: Any = None) -> Tensor:
+def scatter_update(ref, indices, updates, use_locking=True, name=None):
     inputs = [convert(indices), convert(updates, ref.dtype)]
     return make_update("ScatterUpdate", [ref], inputs, lambda read, i, new: [read(ref).at[i].set(new)], name)
 
 
-def is_variable_initialized(variable: Variable) -> Tensor:
-    def check() -> Expr:
+def is_variable_initialized(variable):
+    def check():
         trace = current_trace()
         trace.checks_initialization = True
         return as_expr(np.bool_(variable in trace.session.initialized))
 
-    found: Tensor = make_op("IsVariableInitialized", check, [], outputs=[make_constant(np.array(True), "Const")])
-    return found
+    return make_op("IsVariableInitialized", check, [], outputs=[make_constant(np.array(True), "Const")])
 
 
-def _make_collection(key: str) -> Callable[..., list[Any]]:
+def _make_collection(key):
     return lambda scope=None: get_default_graph().get_collection(key, scope)
 
 
@@ -172,36 +162,35 @@ model_variables = _make_collection(GraphKeys.MODEL_VARIABLES)
 moving_average_variables = _make_collection(GraphKeys.MOVING_AVERAGE_VARIABLES)
 
 
-def get_collection(key: str, scope: str | None = None) -> list[Any]:
+def get_collection(key, scope=None):
     return get_default_graph().get_collection(key, scope)
 
 
-def add_to_collection(name: str, value: Any) -> None:
+def add_to_collection(name, value):
     get_default_graph().add_to_collection(name, value)
 
 
-def group(*inputs: Any, name: str | None = None) -> Operation:
+def group(*inputs, name=None):
     """Return an operation that runs others."""
     graph = get_default_graph()
     with graph.control_dependencies([*flatten(inputs)]):
-        made: Operation = make_op("NoOp", None, [], name or "group_deps", outputs=[])
-    return made
+        return make_op("NoOp", None, [], name or "group_deps", outputs=[])
 
 
-def no_op(name: str | None = None) -> Operation:
+def no_op(name=None):
     return group(name=name or "NoOp")
 
 
-def variables_initializer(var_list: Sequence[Variable], name: str = "init") -> Operation:
+def variables_initializer(var_list, name="init"):
     return group(*(v.initializer for v in var_list), name=name)
 
 
-def global_variables_initializer() -> Operation:
+def global_variables_initializer():
     """Return an operation that initializes the global variables that exist now."""
     return variables_initializer(global_variables())
 
 
-def local_variables_initializer() -> Operation:
+def local_variables_initializer():
     return variables_initializer(local_variables())
 
 
@@ -213,19 +202,19 @@ AUTO_REUSE = "auto"
 class VariableScope:
     """Prefix, reuse and defaults of `get_variable`."""
 
-    def __init__(self, name: str, reuse: Any, initializer: Any, regularizer: Any, dtype: Any) -> None:
+    def __init__(self, name, reuse, initializer, regularizer, dtype):
         self.name, self.reuse, self.initializer, self.regularizer = name, reuse, initializer, regularizer
         self.dtype, self.original_name_scope = dtype, name and name + "/"
         self.counts: dict[str, int] = {}
 
-    def reuse_variables(self) -> None:
+    def reuse_variables(self):
         self.reuse = True
 
-    def set_initializer(self, initializer: Any) -> None:
+    def set_initializer(self, initializer):
         self.initializer = initializer
 
 
-def get_variable_scope() -> VariableScope:
+def get_variable_scope():
     graph = get_default_graph()
     graph.variable_scope = graph.variable_scope or VariableScope("", None, None, None, "float32")
     scope: VariableScope = graph.variable_scope
@@ -234,15 +223,8 @@ def get_variable_scope() -> VariableScope:
 
 @contextlib.contextmanager
 def variable_scope(
-    name_or_scope: Any = None,
-    default_name: str | None = None,
-    values: Any = None,
-    initializer: Any = None,
-    regularizer: Any = None,
-    *,
-    reuse: Any = None,
-    dtype: Any = None,
-) -> Iterator[VariableScope]:
+    name_or_scope=None, default_name=None, values=None, initializer=None, regularizer=None, *, reuse=None, dtype=None
+):
     """Put variables of `get_variable` below a prefix, and make or reuse them."""
     graph, outer = get_default_graph(), get_variable_scope()
     base = name_or_scope if isinstance(name_or_scope, VariableScope) else outer
@@ -268,20 +250,12 @@ def variable_scope(
         graph.variable_scope = outer
 
 
-def variable_op_scope(values: Any, name_or_scope: Any, default_name: str | None = None, **kwargs: Any) -> Any:
+def variable_op_scope(values, name_or_scope, default_name=None, **kwargs):
     """`variable_scope` with the order of arguments of 0.x."""
     return variable_scope(name_or_scope, default_name, values, **kwargs)
 
 
-def get_variable(
-    name: str,
-    shape: Any = None,
-    dtype: Any = None,
-    initializer: Any = None,
-    regularizer: Any = None,
-    trainable: bool = True,
-    collections: Sequence[str] | None = None,
-) -> Variable:
+def get_variable(name, shape=None, dtype=None, initializer=None, regularizer=None, trainable=True, collections=None):
     """Return a variable of the current scope: a new one or, with `reuse`, the existing one."""
     graph, scope = get_default_graph(), get_variable_scope()
     full = f"{scope.name}/{name}" if scope.name else name
@@ -322,16 +296,16 @@ def get_variable(
 Initializer = Callable[..., Any]
 
 
-def constant_initializer(value: Any = 0, dtype: Any = "float32") -> Initializer:
-    def make(shape: Any, dtype: Any = dtype, partition_info: Any = None) -> Tensor:
+def constant_initializer(value=0, dtype="float32"):
+    def make(shape, dtype=dtype, partition_info=None):
         array, sizes = np.asarray(value, as_dtype(dtype).numpy), [int(d) for d in TensorShape(shape)]
         return make_constant(np.full(sizes, array) if array.ndim == 0 else array.reshape(sizes), "Const")
 
     return make
 
 
-def _make_constant_initializer(number: int) -> Callable[..., Any]:
-    def make(shape: Any = None, dtype: Any = "float32", partition_info: Any = None) -> Any:
+def _make_constant_initializer(number):
+    def make(shape=None, dtype="float32", partition_info=None):
         """Return an initializer or, as in 0.x, the values themselves if there is a shape."""
         made = constant_initializer(number, dtype)
         return made if shape is None else made(shape)
@@ -342,34 +316,22 @@ def _make_constant_initializer(number: int) -> Callable[..., Any]:
 zeros_initializer, ones_initializer = map(_make_constant_initializer, (0, 1))
 
 
-def random_normal_initializer(
-    mean: Any = 0.0, stddev: Any = 1.0, seed: Any = None, dtype: Any = "float32"
-) -> Initializer:
+def random_normal_initializer(mean=0.0, stddev=1.0, seed=None, dtype="float32"):
     return lambda shape, dtype=dtype, partition_info=None: random_normal(shape, mean, stddev, dtype, seed)
 
 
-def truncated_normal_initializer(
-    mean: Any = 0.0, stddev: Any = 1.0, seed: Any = None, dtype: Any = "float32"
-) -> Initializer:
+def truncated_normal_initializer(mean=0.0, stddev=1.0, seed=None, dtype="float32"):
     return lambda shape, dtype=dtype, partition_info=None: truncated_normal(shape, mean, stddev, dtype, seed)
 
 
-def random_uniform_initializer(
-    minval: Any = 0, maxval: Any = 1, seed: Any = None, dtype: Any = "float32"
-) -> Initializer:
+def random_uniform_initializer(minval=0, maxval=1, seed=None, dtype="float32"):
     return lambda shape, dtype=dtype, partition_info=None: random_uniform(shape, minval, maxval, dtype, seed)
 
 
-def variance_scaling_initializer(
-    scale: float = 1.0,
-    mode: str = "fan_in",
-    distribution: str = "truncated_normal",
-    seed: Any = None,
-    dtype: Any = "float32",
-) -> Initializer:
+def variance_scaling_initializer(scale=1.0, mode="fan_in", distribution="truncated_normal", seed=None, dtype="float32"):
     """Initializer whose variance is `scale` divided by the number of inputs, of outputs or their mean."""
 
-    def draw(shape: Any, dtype: Any = dtype, partition_info: Any = None) -> Tensor:
+    def draw(shape, dtype=dtype, partition_info=None):
         sizes = [int(d) for d in TensorShape(shape)]
         field = math.prod(sizes[:-2])
         fans = (sizes[-2] * field, sizes[-1] * field) if len(sizes) > 1 else (math.prod(sizes),) * 2
@@ -383,9 +345,9 @@ def variance_scaling_initializer(
     return draw
 
 
-def glorot_uniform_initializer(seed: Any = None, dtype: Any = "float32") -> Initializer:
+def glorot_uniform_initializer(seed=None, dtype="float32"):
     return variance_scaling_initializer(1.0, "fan_avg", "uniform", seed, dtype)
 
 
-def glorot_normal_initializer(seed: Any = None, dtype: Any = "float32") -> Initializer:
+def glorot_normal_initializer(seed=None, dtype="float32"):
     return variance_scaling_initializer(1.0, "fan_avg", seed=seed, dtype=dtype)

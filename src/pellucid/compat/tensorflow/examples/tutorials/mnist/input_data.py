@@ -1,14 +1,16 @@
 """`read_data_sets`: handwritten digits from IDX files, or from those that pellucid has."""
 
+# mypy: allow-untyped-defs, allow-untyped-calls
+
 from __future__ import annotations
 
 from collections import namedtuple
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 import pellucid as pel
+from pellucid.errors import OptionError
 
 Datasets = namedtuple("Datasets", ["train", "validation", "test"])
 NAMES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
@@ -17,13 +19,13 @@ NAMES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3
 class DataSet:
     """Images and labels, and batches of them in random order."""
 
-    def __init__(self, images: Any, labels: Any, *, seed: int | None = None) -> None:
+    def __init__(self, images, labels, *, seed=None):
         self.images, self.labels, self.num_examples = images, labels, len(images)
         self.epochs_completed, self.position = 0, 0
         self.rng = np.random.default_rng(seed)
         self.order = np.arange(len(images))
 
-    def next_batch(self, batch_size: int, fake_data: bool = False, shuffle: bool = True) -> tuple[Any, Any]:
+    def next_batch(self, batch_size, *, shuffle=True):
         """Return the next images and labels; a new order begins after the last one."""
         if shuffle and self.position == 0 and self.epochs_completed == 0:
             self.order = self.rng.permutation(self.num_examples)
@@ -38,19 +40,21 @@ class DataSet:
 
 
 def read_data_sets(
-    train_dir: Any,
-    fake_data: bool = False,
-    one_hot: bool = False,
-    dtype: Any = np.float32,
-    reshape: bool = True,
-    validation_size: int = 5000,
-    seed: int | None = None,
-    **_: Any,
-) -> Any:
+    train_dir,
+    fake_data=False,
+    one_hot=False,
+    dtype=np.float32,
+    reshape=True,
+    validation_size=5000,
+    seed=None,
+    source_url=None,
+):
     """Return the digits of IDX files in a folder or, without them, the MNIST digits that pellucid has.
 
-    Nothing is downloaded, so other arguments, which give an address, change nothing.
+    Nothing is downloaded, so ``source_url`` changes nothing.
     """
+    if fake_data:
+        raise OptionError("read_data_sets: fake_data is not in pellucid.compat. Leave it out")
     files = [next((p for s in ("", ".gz") if (p := Path(train_dir) / (n + s)).exists()), None) for n in NAMES]
     if None in files:
         (a, b), (c, d) = pel.data.mnist()
