@@ -219,6 +219,13 @@ def update_variables(tf: Any) -> Iterator[tuple[str, Any]]:
         pairs = optimizer.compute_gradients(a**2, [a])
         sess.run(optimizer.apply_gradients([(tf.clip_by_value(g, -1.0, 1.0), v) for g, v in pairs]))
         yield "a after a clipped gradient", sess.run(a)
+        adam = tf.train.AdamOptimizer(0.1)
+        steps = [adam.minimize(a**2, var_list=[a]), adam.minimize((a - 1) ** 2, var_list=[a])]
+        sess.run([v.initializer for v in tf.global_variables() if "Adam" in v.name or "beta" in v.name])
+        for step in steps * 2:
+            sess.run(step)
+        yield "a after two losses of one optimizer", sess.run(a)
+        yield "its state", sess.run([v for v in tf.global_variables() if "Adam" in v.name or "beta" in v.name])
 
 
 PROGRAMS = [

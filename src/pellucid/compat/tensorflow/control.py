@@ -25,7 +25,7 @@ from pellucid.graph.gradient import grad
 from pellucid.graph.operators import FUNCTIONS
 
 
-class Body:
+class FunctionGraph:
     """Operations that a function of tensors makes, and the tensors from outside that they take."""
 
     def __init__(self, fn, specs):
@@ -83,7 +83,7 @@ def cond(pred, true_fn=None, false_fn=None, *, name=None, fn1=None, fn2=None):
             raise UseError(f"tf.cond: expected two functions without arguments. Received: {fn!r}")
         graph.guards = (*outer, (predicate, truth))
         try:
-            bodies.append(Body(fn, []))
+            bodies.append(FunctionGraph(fn, []))
         finally:
             graph.guards = outer
     then, otherwise = bodies
@@ -126,7 +126,7 @@ def while_loop(cond, body, loop_vars, *, maximum_iterations=None, **options):
     def call(fn):
         return lambda *tensors: fn(*pack_like(list(loop_vars), list(tensors)))
 
-    test, step = Body(call(cond), specs), Body(call(body), specs)
+    test, step = FunctionGraph(call(cond), specs), FunctionGraph(call(body), specs)
     refuse_assignments("tf.while_loop", test, step)
     if [t.dtype for t in step.outputs] != [t.dtype for t in inits]:
         raise DtypeError(f"tf.while_loop: the body must return {[t.dtype.name for t in inits]}")
@@ -157,7 +157,7 @@ def case(pred_fn_pairs, default=None, exclusive=False, name=None):
 def scan_op(fn, sequences, inits, reverse=False):
     """Run a function of elements and states that returns new states and outputs; return the last states and all."""
     elements = [Spec(s.static_shape[1:] if s.static_shape.ndims else None, s.dtype) for s in sequences]
-    body = Body(fn, [*elements, *(Spec(h.static_shape, h.dtype) for h in inits)])
+    body = FunctionGraph(fn, [*elements, *(Spec(h.static_shape, h.dtype) for h in inits)])
     refuse_assignments("A loop", body)
     n, k = len(sequences), len(inits)
 

@@ -54,7 +54,7 @@ class Optimizer:
                 + (f"Missing: {missing[0]}" if missing else f"Received: {(wrong or ['too many arguments'])[0]}")
             )
         self.options: dict[str, Any] = self.OPTIONS | given
-        self.slots: dict[tuple[Variable, str], Variable] = {}
+        self.slots: dict[tuple[Variable | None, str], Variable] = {}
 
     def minimize(self, loss, global_step=None, var_list=None, *, name=None, **options):
         """Return an operation that computes gradients and updates the variables."""
@@ -76,10 +76,10 @@ class Optimizer:
         pairs = [(convert(g), v) for g, v in grads_and_vars if g is not None]
         if not pairs:
             raise GradientError("No gradients provided for any variable")
+        shared = self.make_shared(pairs)
         with graph.name_scope(name or type(self).__name__.replace("Optimizer", "")):
             names = list(self.options)
             values = [convert(self.options[n], pairs[0][1].dtype) for n in names if self.is_numeric(n)]
-            shared = self.make_shared(pairs)
             updates = [self.apply(g, v, names, values, shared) for g, v in pairs]
             updates += self.finish(shared, updates)
             with graph.control_dependencies(updates):
@@ -196,12 +196,11 @@ class AdamOptimizer(Optimizer):
     SLOTS: ClassVar = {"m": "0", "v": "0"}
 
     def make_shared(self, pairs):
-        first, names = pairs[0][1], ("beta1_power", "beta2_power")
-        for name in names:
-            if (first, name) not in self.slots:
-                start = convert(self.options[name[:5]], first.dtype)
-                self.slots[first, name] = Variable(start, trainable=False, name=name)
-        return [self.slots[first, name] for name in names]
+        for name in ("beta1_power", "beta2_power"):
+            if (None, name) not in self.slots:
+                start = convert(self.options[name[:5]], pairs[0][1].dtype)
+                self.slots[None, name] = Variable(start, trainable=False, name=name)
+        return [self.slots[None, "beta1_power"], self.slots[None, "beta2_power"]]
 
     def finish(self, shared, updates):
         with get_default_graph().control_dependencies(updates):
