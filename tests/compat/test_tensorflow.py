@@ -308,7 +308,10 @@ def test_arguments_of_both_versions(sess: Any) -> None:
         (lambda x, n: x + n, "Expected tensors of one dtype. Received: .*'x:0'.*'n:0'.*write tf.cast.x, tf.float32"),
         (lambda x, n: n + 1.5, "Expected int32. Received: 1.5"),
         (lambda x, n: tf.exp(n), "Exp: expected floating-point numbers. Received: .* Cast it, as in tf.cast"),
-        (lambda x, n: tf.matmul(x, tf.zeros([2, 2])), "3 columns and the right operand has 2 rows"),
+        (
+            lambda x, n: tf.matmul(x, tf.zeros([2, 2])),
+            "x @ .*: the left operand has 3 columns and the right operand has 2 rows",
+        ),
         (lambda x, n: tf.matmul(x, tf.zeros([3])), "MatMul: expected matrices. Received: 2 and 1 axes"),
         (lambda x, n: tf.zeros([2]) + tf.zeros([3]), r"\(2,\)"),
         (lambda x, n: bool(x), "has no value until it runs, so Python cannot test it"),

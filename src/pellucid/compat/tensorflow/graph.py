@@ -143,7 +143,7 @@ class Tensor(TensorMethods):
         """Sizes that are known before the graph runs."""
         if self.abstract is None:
             return TensorShape(() if self.dtype.name == "string" else None)
-        return TensorShape([d if isinstance(d, int) else None for d in self.abstract.shape])
+        return get_static_shape(self.abstract)
 
     def set_shape(self, shape: Any) -> None:
         """Add what is known about the static shape."""
@@ -170,9 +170,13 @@ class Spec:
         self.abstract: Expr | None = make_input(TensorShape(shape), self.dtype)
 
 
-def make_input(shape: TensorShape, dtype: DType, name: str | None = None) -> Expr | None:
+def get_static_shape(e: Expr) -> TensorShape:
+    return TensorShape([d if isinstance(d, int) else None for d in e.shape])
+
+
+def make_input(shape: TensorShape | None, dtype: DType, name: str | None = None) -> Expr | None:
     """Return an input of a static shape; None for strings and unknown ranks."""
-    if shape.dims is None or dtype.name == "string":
+    if shape is None or shape.dims is None or dtype.name == "string":
         return None
     return Input(name, shape.as_list(), dtype.numpy)
 
@@ -406,7 +410,8 @@ def make_op(
     if setup is not None:
         setup(op)
     if outputs is not None:
-        abstracts: list[Any] = [t.abstract for t in outputs]
+        shapes = [None if t.abstract is None else get_static_shape(t.abstract) for t in outputs]
+        abstracts: list[Any] = [make_input(s, t.dtype, full) for s, t in zip(shapes, outputs, strict=True)]
         dtypes: list[DType] = [t.dtype for t in outputs]
     else:
         found = infer(op, fn)

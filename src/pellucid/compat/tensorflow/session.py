@@ -317,7 +317,9 @@ class Session:
         """Return the shared variable of a variable, which a first assignment makes."""
         if variable not in self.shared:
             shape = [d if isinstance(d, int) else 0 for d in value.shape]
+            token = inherited_location.set(variable.op.location)  # errors name the line that made the variable
             self.shared[variable] = Shared(np.zeros(shape, variable.dtype.numpy), variable.op.name)
+            inherited_location.reset(token)
         return self.shared[variable]
 
     def set_value(self, variable: Any, value: Any) -> None:
