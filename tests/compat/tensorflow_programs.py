@@ -226,6 +226,13 @@ def update_variables(tf: Any) -> Iterator[tuple[str, Any]]:
             sess.run(step)
         yield "a after two losses of one optimizer", sess.run(a)
         yield "its state", sess.run([v for v in tf.global_variables() if "Adam" in v.name or "beta" in v.name])
+        d = tf.Variable(np.ones(2))
+        optimizers = [tf.train.AdamOptimizer(0.1), tf.train.MomentumOptimizer(0.1, 0.9)]
+        steps = [optimizer.minimize(tf.reduce_sum(d**2), var_list=[d]) for optimizer in optimizers]
+        sess.run(tf.global_variables_initializer())
+        for step in steps * 2:
+            sess.run(step)
+        yield "a variable of float64", sess.run(d)
 
 
 PROGRAMS = [

@@ -581,3 +581,5 @@ def test_missing_names() -> None:
 def test_printing(capsys: pytest.CaptureFixture[str], sess: Any) -> None:
     assert sess.run(tf.Print(tf.constant(1.0), [tf.constant([1, 2, 3, 4])], "values: ")) == 1
     assert capsys.readouterr().err == "values: [1 2 3]\n"
+    with pytest.raises(pel.UseError, match=r"tf.Print is in a loop or a branch"):
+        sess.run(tf.map_fn(lambda r: tf.Print(r, [r]), tf.ones([3])))

@@ -56,6 +56,8 @@ class FunctionGraph:
         values = dict(zip([*self.captures, *self.variables], [*captured, *states], strict=True))
         child = Trace(parent.session, values, self.start)
         child.compute(self.outputs)
+        if child.printed:
+            raise UseError("tf.Print is in a loop or a branch of tf.cond, which cannot print. Fetch the tensor instead")
         parent.checks_initialization |= child.checks_initialization
         return [child.read(t, t.op) for t in self.outputs]
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from pellucid.compat.tensorflow.control import pack_like, scan_op
 from pellucid.compat.tensorflow.graph import convert, flatten, make_op
-from pellucid.compat.tensorflow.ops import FUNCTIONS, shape, where
+from pellucid.compat.tensorflow.ops import FUNCTIONS, shape, where, zeros_like
 from pellucid.compat.tensorflow.types import check_neutral
 from pellucid.compat.tensorflow.variables import variable_scope
 from pellucid.graph.errors import UseError
@@ -29,7 +29,7 @@ def step_masked(cell, x, state, active):
     states = flatten(new)
     if active is not None:
         states = [where(active, a, b) for a, b in zip(states, flatten(state), strict=True)]
-        output = where(active, output, FUNCTIONS["subtract"](output, output))
+        output = where(active, output, zeros_like(output))
     return output, states
 
 

@@ -76,19 +76,14 @@ class Optimizer:
         pairs = [(convert(g), v) for g, v in grads_and_vars if g is not None]
         if not pairs:
             raise GradientError("No gradients provided for any variable")
-        shared = self.make_shared(pairs)
+        shared = self.make_shared()
         with graph.name_scope(name or type(self).__name__.replace("Optimizer", "")):
-            names = list(self.options)
-            values = [convert(self.options[n], pairs[0][1].dtype) for n in names if self.is_numeric(n)]
-            updates = [self.apply(g, v, names, values, shared) for g, v in pairs]
+            updates = [self.apply(g, v, shared) for g, v in pairs]
             updates += self.finish(shared, updates)
             with graph.control_dependencies(updates):
                 return group(name="update") if global_step is None else assign_add(global_step, 1).op
 
-    def is_numeric(self, name):
-        return not isinstance(self.options[name], (bool, str))
-
-    def make_shared(self, pairs):
+    def make_shared(self):
         """Return variables of the optimizer that all variables share."""
         return []
 
@@ -96,18 +91,19 @@ class Optimizer:
         """Return the updates of the shared variables."""
         return []
 
-    def apply(self, g, v, names, values, shared):
+    def apply(self, g, v, shared):
         slots = [self.make_slot(v, slot, start) for slot, start in self.SLOTS.items()]
-        numeric = [n for n in names if self.is_numeric(n)]
-        fixed = {n: self.options[n] for n in names if not self.is_numeric(n)}
-        extra = [s.value() for s in shared]
+        fixed = {n: o for n, o in self.options.items() if isinstance(o, (bool, str))}
+        numeric = [n for n in self.options if n not in fixed]
+        # As in TensorFlow, numbers are rounded to float32 first, also for variables of float64.
+        values = [cast(e, v.dtype) for e in [*(self.options[n] for n in numeric), *shared]]
 
         def fn(read, grad, *exprs):
             options = SimpleNamespace(**fixed, **dict(zip(numeric, exprs, strict=False)))
             state = [read(s) for s in slots] + list(exprs[len(numeric) :])
             return self.update(read(v), pel.broadcast_arrays(grad, read(v))[0], options, *state)
 
-        return make_update("ApplyGradient", [v, *slots], [g, *values, *extra], fn)
+        return make_update("ApplyGradient", [v, *slots], [g, *values], fn)
 
     def update(self, w, g, o, *state):
         """Return the new values of a variable and of its slots; `o` are the hyperparameters."""
@@ -195,11 +191,10 @@ class AdamOptimizer(Optimizer):
     OPTIONS: ClassVar = {"learning_rate": 0.001, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
     SLOTS: ClassVar = {"m": "0", "v": "0"}
 
-    def make_shared(self, pairs):
+    def make_shared(self):
         for name in ("beta1_power", "beta2_power"):
             if (None, name) not in self.slots:
-                start = convert(self.options[name[:5]], pairs[0][1].dtype)
-                self.slots[None, name] = Variable(start, trainable=False, name=name)
+                self.slots[None, name] = Variable(self.options[name[:5]], trainable=False, name=name)
         return [self.slots[None, "beta1_power"], self.slots[None, "beta2_power"]]
 
     def finish(self, shared, updates):
