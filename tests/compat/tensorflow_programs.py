@@ -29,68 +29,46 @@ tf.argmax(x, 1); tf.argmax(x, dimension=1); tf.argmin(x, 0); tf.argmax(x, 1, out
 tf.matmul(x, w); tf.matmul(x, y, transpose_b=True); tf.matmul(x, y, transpose_a=True); tf.transpose(x)
 tf.transpose(im, [0, 3, 1, 2]); tf.matmul(n, tf.transpose(n))
 tf.cast(x, tf.int32); tf.to_float(n); tf.cast(x > 0., 'float'); tf.cast(n, tf.float64); tf.to_int32(x)
-tf.reshape(x, [-1]); tf.reshape(x, [3, -1]); tf.shape(im); tf.size(x); tf.rank(x); tf.reshape(x, tf.stack([3, 2]))
-tf.reshape(x, [tf.size(x)])
+tf.reshape(x, [-1]); tf.reshape(x, [3, -1]); tf.shape(im); tf.reshape(x, tf.stack([3, 2]))
 tf.concat([x, y], 1); tf.concat([x, y], axis=0); tf.concat([x, y], -1); tf.split(x, 3, 1)[1]
 tf.split(x, [1, 2], 1)[1]; tf.split(value=x, num_or_size_splits=2, axis=0)[0]
 tf.stack([x, y]); tf.stack([x, y], axis=2); tf.unstack(x)[1]; tf.unstack(x, axis=1)[2]; tf.expand_dims(x, 1)
 tf.expand_dims(x, -1); tf.squeeze(tf.expand_dims(x, 0)); tf.squeeze(im[:1, :, :, :1], [0, 3])
 tf.expand_dims(x, dim=0)
-tf.slice(x, [0, 1], [2, 2]); tf.slice(x, [0, 1], [-1, -1]); x[0]; x[:, 1]; x[:, tf.newaxis]; x[..., 0]; x[::-1]
+x[0]; x[:, 1]; x[:, tf.newaxis]; x[..., 0]; x[::-1]
 im[0, 1:3, ::2]; x[tf.constant(1)]; x[n[0, 0] - n[0, 0]]
-tf.gather(x, [1, 0, 1]); tf.gather(w, n); tf.gather_nd(x, [[0, 1], [1, 2]]); tf.one_hot([0, 2, 1], 3)
+tf.gather(x, [1, 0, 1]); tf.gather(w, n); tf.one_hot([0, 2, 1], 3)
 tf.one_hot([0, 2], 3, 5.0, -1.0); tf.one_hot([0, 2], 3, axis=0); tf.one_hot([1], 2, dtype=tf.int32)
-tf.tile(x, [2, 1]); tf.pad(x, [[1, 0], [0, 2]]); tf.pad(x, [[1, 1], [1, 1]], 'REFLECT'); tf.where(x > 0., x, y)
-tf.where([True, False], x, y); tf.reverse(x, [1]); tf.cumsum(x, 1); tf.cumsum(x, exclusive=True)
-tf.cumsum(x, reverse=True); tf.cumprod(x, 1)
-tf.zeros([2, 3]); tf.ones([2], tf.int32); tf.zeros_like(x); tf.ones_like(n); tf.fill([2, 2], 7); tf.eye(3)
-tf.range(5); tf.range(1, 10, 3); tf.linspace(0., 1., 5); tf.range(0., 1., .25); tf.constant(3.0, shape=[2, 2])
-tf.constant([1, 2, 3]); tf.constant(5, tf.float32); tf.diag([1., 2.]); tf.eye(2, 3)
+tf.tile(x, [2, 1]); tf.where(x > 0., x, y)
+tf.where([True, False], x, y)
+tf.zeros([2, 3]); tf.ones([2], tf.int32); tf.zeros_like(x); tf.ones_like(n); tf.fill([2, 2], 7)
+tf.range(5); tf.range(1, 10, 3); tf.range(0., 1., .25); tf.constant(3.0, shape=[2, 2])
+tf.constant([1, 2, 3]); tf.constant(5, tf.float32); tf.diag([1., 2.])
 tf.clip_by_value(x, -0.5, 0.5); tf.clip_by_norm(x, 1.0); tf.clip_by_norm(x, 1.0, [1])
-tf.clip_by_average_norm(x, 0.1); tf.clip_by_global_norm([x, y], 1.0)[0][1]; tf.clip_by_global_norm([x, y], 100.0)[1]
-tf.global_norm([x, y]); tf.add_n([x, y, x]); tf.tensordot(x, w, 1); tf.einsum('ij,jk->ik', x, w); tf.norm(x)
-tf.norm(x, axis=1); tf.norm(x, 1, axis=0)
+tf.clip_by_global_norm([x, y], 1.0)[0][1]; tf.clip_by_global_norm([x, y], 100.0)[1]
+tf.global_norm([x, y]); tf.add_n([x, y, x])
 tf.nn.relu(x); tf.nn.relu6(x * 5); tf.nn.elu(x); tf.nn.leaky_relu(x); tf.nn.softmax(x); tf.nn.log_softmax(x)
 tf.nn.softplus(x); tf.nn.softsign(x); tf.nn.bias_add(x, x[0]); tf.nn.softmax(x, 0); tf.nn.l2_loss(x)
-tf.nn.l2_normalize(x, 1); tf.nn.l2_normalize(x, dim=0)
 tf.nn.conv2d(im, k, [1, 1, 1, 1], 'SAME'); tf.nn.conv2d(im, k, strides=[1, 2, 2, 1], padding='SAME')
 tf.nn.conv2d(im, k, [1, 2, 2, 1], 'VALID'); tf.nn.conv2d(im, k[:2, :2], [1, 2, 2, 1], 'SAME')
 tf.nn.max_pool(im, ksize=[1, 2, 2, 1], strides=[1, 2, 2, 1], padding='SAME')
 tf.nn.avg_pool(im, [1, 3, 3, 1], [1, 2, 2, 1], 'SAME'); tf.nn.max_pool(im, [1, 3, 3, 1], [1, 2, 2, 1], 'VALID')
 tf.nn.avg_pool(im, [1, 2, 2, 1], [1, 1, 1, 1], 'VALID')
-tf.nn.conv2d_transpose(im, tf.transpose(k, [0, 1, 3, 2]), [2, 10, 12, 3], [1, 2, 2, 1], 'SAME')
-tf.nn.conv2d_transpose(im, tf.transpose(k, [0, 1, 3, 2]), [2, 11, 13, 3], [1, 2, 2, 1], 'VALID')
-tf.nn.depthwise_conv2d(im, k, [1, 1, 1, 1], 'SAME')
-tf.nn.separable_conv2d(im, k, tf.ones([1, 1, 12, 2]), [1, 1, 1, 1], 'SAME')
 tf.nn.lrn(im); tf.nn.lrn(im, 1, 1.0, 0.001, 0.75)
 tf.nn.local_response_normalization(im, 4, bias=1.0, alpha=0.001 / 9.0, beta=0.75); tf.nn.moments(x, [0])[1]
 tf.nn.moments(im, [0, 1, 2])[0]; tf.nn.batch_normalization(x, x[0], abs(x[1]), x[0], y[0], 1e-3)
 tf.nn.softmax_cross_entropy_with_logits(logits=x, labels=p)
 tf.nn.sparse_softmax_cross_entropy_with_logits(logits=x, labels=[2, 0])
-tf.nn.sigmoid_cross_entropy_with_logits(logits=x, labels=p); tf.nn.weighted_cross_entropy_with_logits(p, x, 2.0)
-tf.nn.embedding_lookup(w, [[2, 0]]); tf.nn.in_top_k(x, [0, 2], 2); tf.nn.top_k(x, 2)[0]; tf.nn.top_k(x, 2)[1]
+tf.nn.sigmoid_cross_entropy_with_logits(logits=x, labels=p)
+tf.nn.embedding_lookup(w, [[2, 0]]); tf.nn.in_top_k(x, [0, 2], 2)
 tf.nn.xw_plus_b(x, w, w[0])
-tf.cond(tf.constant(True), lambda: x, lambda: y); tf.cond(x[0, 0] > 100., lambda: x, lambda: y * 2)
-tf.while_loop(lambda i, s: i < 5, lambda i, s: (i + 1, s + x), [0, x])[1]; tf.map_fn(lambda r: r * 2 + y[0], x)
-tf.scan(lambda a, r: a + r, x, tf.zeros([3])); tf.scan(lambda a, r: a * r, x); tf.foldl(lambda a, r: a + r, x)
 tf.gradients(tf.reduce_sum(x ** 3), x)[0]; tf.gradients(tf.nn.softmax(x), x, grad_ys=y)[0]
 tf.gradients(x * tf.stop_gradient(x), x)[0]; tf.gradients(tf.gradients(x ** 3, x)[0], x)[0]
-tf.gradients(tf.cond(tf.constant(True), lambda: x * 3, lambda: x), x)[0]
-tf.gradients(tf.map_fn(lambda r: r * r, x), x)[0]
 tf.gradients(tf.nn.max_pool(im, [1, 2, 2, 1], [1, 2, 2, 1], 'SAME'), im)[0]; tf.gradients(tf.nn.lrn(im), im)[0]
 tf.convert_to_tensor(tf.gradients(tf.gather(w, [0, 0, 2]) ** 2, w)[0])
-tf.identity(x); tf.tuple([x, y])[1]; tf.minimum(x, y); tf.maximum(x, 0.)
-tf.trace(tf.matmul(x, y, transpose_b=True)); tf.matrix_inverse(tf.matmul(x, x, transpose_b=True))
-tf.matrix_determinant(tf.matmul(x, x, transpose_b=True)); tf.logical_xor(x > 0., y > 0.)
-tf.losses.mean_squared_error(x, y); tf.losses.softmax_cross_entropy(p, x)
-tf.losses.sparse_softmax_cross_entropy([2, 0], x); tf.losses.sigmoid_cross_entropy(p, x)
-tf.losses.absolute_difference(x, y); tf.losses.mean_squared_error(x, y, weights=[[1.0], [0.0]])
-tf.losses.log_loss(p, tf.nn.softmax(x)); tf.losses.hinge_loss(p, x)
-tf.losses.softmax_cross_entropy(p, x, label_smoothing=0.1)
+tf.identity(x); tf.minimum(x, y); tf.maximum(x, 0.)
+tf.logical_xor(x > 0., y > 0.)
 tf.train.exponential_decay(0.1, 7, 3, 0.5); tf.train.exponential_decay(0.1, 7, 3, 0.5, staircase=True)
-tf.train.inverse_time_decay(0.1, 7, 3, 0.5); tf.train.natural_exp_decay(0.1, 7, 3, 0.5)
-tf.train.polynomial_decay(0.1, 7, 30, 0.01, 2.0); tf.train.piecewise_constant(7, [5, 10], [0.1, 0.01, 0.001])
-tf.train.cosine_decay(0.1, 7, 30)
 """
 
 
@@ -124,9 +102,7 @@ AdadeltaOptimizer()
 AdamOptimizer(.1)
 AdamOptimizer()
 RMSPropOptimizer(.1)
-RMSPropOptimizer(.1, momentum=.5, centered=True)
-FtrlOptimizer(.1)
-FtrlOptimizer(.1, l1_regularization_strength=.05, l2_regularization_strength=.02)
+RMSPropOptimizer(.1, momentum=.5)
 """
 
 
@@ -192,20 +168,13 @@ def train_convolutional_network(tf: Any) -> Iterator[tuple[str, Any]]:
 def update_variables(tf: Any) -> Iterator[tuple[str, Any]]:
     """Yield values around assignments, control dependencies, conditions, and shapes that are fed."""
     with tf.Graph().as_default(), tf.Session() as sess:
-        a, c = tf.Variable(1.0, name="a"), tf.Variable(5)
+        a = tf.Variable(1.0, name="a")
         with tf.control_dependencies([tf.assign_add(a, 2.0)]):
             after = a.read_value() * 1
-        p, n, any_rank = tf.placeholder(tf.bool), tf.placeholder(tf.int32, []), tf.placeholder("float")
-        branch = tf.cond(p, lambda: tf.assign(c, 10), lambda: tf.identity(c))
-        average = tf.train.ExponentialMovingAverage(0.9)
-        averaged = average.apply([a])
+        n, any_rank = tf.placeholder(tf.int32, []), tf.placeholder("float")
         sess.run(tf.global_variables_initializer())
         yield "a read after its assignment", sess.run(after)
         yield "a", sess.run(a)
-        yield "the branch that reads", sess.run(branch, {p: False})
-        yield "c is unchanged", sess.run(c)
-        yield "the branch that assigns", sess.run(branch, {p: True})
-        yield "c", sess.run(c)
         yield "three rows", sess.run(tf.zeros([n, 2]) + 1.0, {n: 3})
         yield "two rows", sess.run(tf.zeros([n, 2]) + 1.0, {n: 2})
         yield "a scalar", sess.run(any_rank * 2 + 1, {any_rank: 3})
@@ -213,8 +182,6 @@ def update_variables(tf: Any) -> Iterator[tuple[str, Any]]:
         yield "in a dict", sess.run({"k": [any_rank, any_rank + 1]}, {any_rank: 1})["k"][1]
         yield "initialized_value", sess.run(tf.Variable(2.0).initialized_value() + 1)
         sess.run(tf.assign(a, 10.0))
-        sess.run(averaged)
-        yield "average", sess.run(average.average(a))
         optimizer = tf.train.GradientDescentOptimizer(0.1)
         pairs = optimizer.compute_gradients(a**2, [a])
         sess.run(optimizer.apply_gradients([(tf.clip_by_value(g, -1.0, 1.0), v) for g, v in pairs]))

@@ -53,14 +53,7 @@ def test_shapes_and_dtypes() -> None:
     )  # fmt: skip
     assert tf.constant([[1, 2]]).get_shape().num_elements() == 2
     assert x.dtype == tf.float32 == np.float32 != tf.float64
-    assert (x.dtype.base_dtype, x.dtype.as_numpy_dtype, repr(tf.int32), tf.int32.max) == (
-        tf.float32, np.float32, "tf.int32", 2**31 - 1,
-    )  # fmt: skip
-    x.set_shape([5, None])
-    assert x.get_shape().as_list() == [5, 3]
     assert tf.reshape(x, [tf.shape(tf.placeholder("float", [None]))[0], 3]).get_shape().as_list() == [None, 3]
-    with pytest.raises(pel.ShapeError, match=r"Shape \(2,\) is not compatible with the shape \(5, 3\)"):
-        x.set_shape([2])
     with pytest.raises(pel.DtypeError, match="Expected a dtype of TensorFlow, one of float16, "):
         tf.cast(x, "complex")
     with pytest.raises(pel.ShapeError, match="The rank of the shape is not known"):
@@ -115,7 +108,7 @@ def test_feeds(sess: Any) -> None:
         sess.run(z, {x: [1, 2, 3]})
     with pytest.raises(pel.UseError, match="The value of a feed cannot be a tensor"):
         sess.run(z, {x: y})
-    with pytest.raises(pel.DtypeError, match="with rows of one length"):
+    with pytest.raises(pel.DtypeError, match="Expected rows of float32 of one length"):
         sess.run(z, {x: ["a"]})
     with pytest.raises(pel.DtypeError, match="Expected values of int32 for 'Placeholder:0'"):
         sess.run(n := tf.placeholder(tf.int32), {n: 1.5})
@@ -152,9 +145,6 @@ def test_graphs() -> None:
         tf.Session().run(a)
     with pytest.raises(pel.InputError, match="is from another graph than the current one"):
         a + 1
-    graph.finalize()
-    with graph.as_default(), pytest.raises(pel.UseError, match="The graph is finalized"):
-        tf.constant(1)
 
 
 def test_an_interactive_session_has_its_graph() -> None:
@@ -188,7 +178,6 @@ def test_variables(sess: Any) -> None:
         tf.errors.FailedPreconditionError, match="Attempting to use uninitialized value 'weights', made at"
     ):
         sess.run(w)
-    assert not sess.run(tf.is_variable_initialized(w))
     sess.run(tf.initialize_all_variables())
     first = sess.run(w)
     np.testing.assert_allclose(sess.run(copy), 2 * first)
@@ -196,8 +185,7 @@ def test_variables(sess: Any) -> None:
     assert not np.array_equal(first, sess.run(w))  # new random values at each run
     assert tf.trainable_variables() == [w]
     assert tf.all_variables() == [w, copy]
-    assert (w.get_shape().as_list(), w.dtype.base_dtype, w.op.name) == ([2, 3], tf.float32, "weights")
-    assert sess.run(tf.scatter_update(w, [0], [[1.0, 2.0, 3.0]]))[0].tolist() == [1, 2, 3]
+    assert (w.get_shape().as_list(), w.dtype, w.op.name) == ([2, 3], tf.float32, "weights")
     with pytest.raises(pel.ShapeError, match=r"Assign: weights has shape \(2, 3\). Received: a value of shape \(3,\)"):
         w.assign([1.0, 2.0, 3.0])
     with pytest.raises(pel.UseError, match="expected a variable to assign to"):
@@ -225,14 +213,13 @@ def test_get_variable_and_scopes() -> None:
             tf.get_variable("u", [2])
     with tf.variable_scope("a", reuse=tf.AUTO_REUSE):
         assert tf.get_variable("v", [2]) is v
-        assert tf.get_variable("u", [1], regularizer=tf.contrib.layers.l2_regularizer(0.1)).name == "a/u:0"
+        assert tf.get_variable("u", [1]).name == "a/u:0"
         with pytest.raises(pel.ShapeError, match=r"Variable a/v has shape \(2,\). Received: shape \(3,\)"):
             tf.get_variable("v", [3])
     with tf.variable_scope(None, "b"), tf.variable_scope("c"):
         assert tf.get_variable("w", initializer=np.ones(2)).name == "b/c/w:0"
     with tf.variable_scope(None, "b"), pytest.raises(pel.ShapeError, match="must be fully defined"):
         tf.get_variable("w")
-    assert len(tf.get_collection(tf.GraphKeys.REGULARIZATION_LOSSES)) == 1
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
         assert session.run(v).tolist() == [2, 2]
@@ -267,13 +254,8 @@ def test_distributions(sess: Any) -> None:
     assert (sorted(set(i.tolist())), i.dtype) == ([1, 2, 3], np.int32)
     dropped = sess.run(tf.nn.dropout(tf.ones([n]), 0.8))
     np.testing.assert_allclose([dropped.mean(), dropped.max()], [1, 1.25], atol=0.03)
-    classes = sess.run(tf.multinomial(tf.log([[0.2, 0.8], [0.5, 0.5]]), n))
-    np.testing.assert_allclose(classes.mean(1), [0.8, 0.5], atol=0.03)
-    assert sorted(sess.run(tf.random_shuffle([3, 1, 2]))) == [1, 2, 3]
     kernel = sess.run(tf.glorot_uniform_initializer()([100, 100]))
     np.testing.assert_allclose(abs(kernel).max(), np.sqrt(6 / 200), rtol=0.02)
-    with pytest.raises(pel.OptionError, match="must specify maxval for integer dtype int32"):
-        tf.random_uniform([2], dtype=tf.int32)
     with pytest.raises(pel.OptionError, match=r"expected keep_prob in \(0, 1\], the fraction to keep. Received: 0"):
         tf.nn.dropout(tf.ones([2]), 0)
 
@@ -298,8 +280,6 @@ def test_arguments_of_both_versions(sess: Any) -> None:
         tf.nn.softmax_cross_entropy_with_logits(labels=t, logits=z),
     ]
     assert np.array_equal(*sess.run(losses))
-    assert sess.run(tf.while_loop(lambda i: i < 10, lambda i: i + 1, [0])) == 10
-    assert sess.run(tf.case([(tf.constant(False), lambda: 1), (tf.constant(True), lambda: 2)], default=lambda: 3)) == 2
 
 
 @pytest.mark.parametrize(
@@ -307,22 +287,22 @@ def test_arguments_of_both_versions(sess: Any) -> None:
     [
         (lambda x, n: x + n, "Expected tensors of one dtype. Received: .*'x:0'.*'n:0'.*write tf.cast.x, tf.float32"),
         (lambda x, n: n + 1.5, "Expected int32. Received: 1.5"),
-        (lambda x, n: tf.exp(n), "Exp: expected floating-point numbers. Received: .* Cast it, as in tf.cast"),
+        (lambda x, n: tf.exp(n), "Exp: expected floating-point numbers. Received: .* Cast it: tf.cast"),
         (
             lambda x, n: tf.matmul(x, tf.zeros([2, 2])),
             "x @ .*: the left operand has 3 columns and the right operand has 2 rows",
         ),
         (lambda x, n: tf.matmul(x, tf.zeros([3])), "MatMul: expected matrices. Received: 2 and 1 axes"),
         (lambda x, n: tf.zeros([2]) + tf.zeros([3]), r"\(2,\)"),
-        (lambda x, n: bool(x), "has no value until it runs, so Python cannot test it"),
-        (lambda x, n: list(x), "cannot be iterated over before it runs"),
+        (lambda x, n: bool(x), "has no value until it runs. Use sess.run.tensor., tf.where or tf.unstack"),
+        (lambda x, n: list(x), "has no value until it runs"),
         (lambda x, n: np.asarray(x), "has no value until it runs. Use sess.run"),
         (lambda x, n: tf.exp(x, 1, 2, 3), "Exp: expected the arguments x, name. Received: too many"),
         (lambda x, n: tf.exp(y=x), "Exp: expected the arguments x, name. Missing: x"),
-        (lambda x, n: tf.split(x, 2, 1), "split: axis 1 has length 3, which is not divisible by 2"),
+        (lambda x, n: tf.split(x, 2, 1), "split: axis 1 of x, of shape .*, does not divide into 2 equal parts"),
         (lambda x, n: tf.unstack(x), "the length of axis 0 of .* is not known. Give it: num="),
         (lambda x, n: tf.constant([1, 2], shape=[1]), r"shape \(1,\) does not fit 2 values"),
-        (lambda x, n: tf.where(x > 0), "returns indices, whose number depends on values"),
+        (lambda x, n: tf.where(x > 0), "Select: expected the arguments condition, x, y, name. Missing: x"),
         (lambda x, n: tf.gradients(n, x), "expected a floating-point tensor"),
         (
             lambda x, n: tf.nn.conv2d(tf.zeros([1, 4, 4, 1]), tf.zeros([1, 1, 1, 1]), [1, 1]),
@@ -334,23 +314,14 @@ def test_arguments_of_both_versions(sess: Any) -> None:
         ),
         (lambda x, n: tf.nn.conv2d(tf.zeros([1, 4, 4, 1]), tf.zeros([1, 1, 1, 1]), [1] * 4, "full"), "padding='SAME'"),
         (lambda x, n: tf.nn.softmax_cross_entropy_with_logits(logits=x), "Expected named arguments"),
-        (lambda x, n: tf.while_loop(lambda i: i < 3, lambda i: tf.to_float(i), [0]), "the body must return"),
-        (
-            lambda x, n: tf.scan(lambda a, i: a, x, tf.zeros([3]), n_jobs=1),
-            "the argument 'n_jobs' is not in pellucid.compat",
-        ),
-        (lambda x, n: tf.cond(x[0, 0] > 0.0, lambda: x, lambda: n), "the branches return float32 and int32"),
-        (lambda x, n: tf.cond(x[0, 0] > 0.0, x, x), "expected two functions without arguments"),
-        (lambda x, n: tf.train.GradientDescentOptimizer(), "GradientDescentOptimizer takes .*Missing: learning_rate"),
+        (lambda x, n: tf.train.GradientDescentOptimizer(), "GradientDescentOptimizer: expected the arguments .*Missing: learning_rate"),
         (lambda x, n: tf.train.AdamOptimizer(beta3=1), "Received: beta3"),
         (lambda x, n: tf.train.AdamOptimizer().minimize(x), "No variables to optimize"),
-        (lambda x, n: tf.nn.rnn_cell.LSTMCell(2, use_peepholes=True), "use_peepholes, cell_clip and num_proj"),
         (
             lambda x, n: tf.nn.dynamic_rnn(tf.nn.rnn_cell.GRUCell(2), tf.zeros([1, 2, 3])),
             "Expected an initial_state or a",
         ),
         (lambda x, n: tf.convert_to_tensor(None), "Expected a tensor, an array or a number. Received: None"),
-        (lambda x, n: tf.layers.dense(x, 2, kernel_constraint=1), "the argument 'kernel_constraint' is not in"),
     ],
 )
 def test_errors_name_what_is_wrong(build: Any, message: str) -> None:
@@ -380,12 +351,6 @@ def test_gradients(sess: Any) -> None:
         tf.train.AdamOptimizer().minimize(tf.reduce_sum(x))
 
 
-def test_a_loop_cannot_assign() -> None:
-    v = tf.Variable(0)
-    with pytest.raises(pel.UseError, match="a loop cannot assign to variables"):
-        tf.while_loop(lambda i: i < 3, lambda i: i + tf.assign_add(v, 1), [0])
-
-
 def test_slots_and_learning_rates_that_are_fed(sess: Any) -> None:
     v, rate = tf.Variable([1.0, 2.0], name="v"), tf.placeholder(tf.float32)
     optimizer = tf.train.MomentumOptimizer(rate, 0.9)
@@ -396,22 +361,6 @@ def test_slots_and_learning_rates_that_are_fed(sess: Any) -> None:
     sess.run(step, {rate: 0.1})
     sess.run(step, {rate: 0.0})
     np.testing.assert_allclose(sess.run(v), [0.8, 1.6], 1e-6)
-
-
-def test_batch_normalization_updates_its_averages(sess: Any) -> None:
-    x, training = tf.placeholder(tf.float32, [None, 2]), tf.placeholder(tf.bool, [])
-    y = tf.layers.batch_normalization(x, momentum=0.5, training=training)
-    updates = tf.get_collection(tf.GraphKeys.UPDATE_OPS)
-    sess.run(tf.global_variables_initializer())
-    value = np.array([[1.0, 2.0], [3.0, 6.0]])
-    normal = sess.run([y, updates], {x: value, training: True})[0]
-    np.testing.assert_allclose(normal, [[-1, -1], [1, 1]], 1e-3)
-    moving = sess.run([v for v in tf.global_variables() if "moving" in v.name])
-    np.testing.assert_allclose(moving, [[1, 2], [1, 2.5]])
-    np.testing.assert_allclose(
-        sess.run(y, {x: value, training: False}), (value - moving[0]) / np.sqrt(moving[1] + 1e-3), 1e-5
-    )
-    assert len(tf.trainable_variables()) == 2
 
 
 def run_lstm(x: np.ndarray, w: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -457,8 +406,6 @@ def test_checkpoints(tmp_path: Path) -> None:
         assert tf.train.latest_checkpoint(tmp_path) is None
         for number in (1, 2, step):
             path = saver.save(session, str(tmp_path / "model"), global_step=number)
-        with pytest.raises(tf.errors.NotFoundError, match=r"The folder .*missing of the checkpoint does not exist"):
-            saver.save(session, tmp_path / "missing" / "model")
     assert path == str(tmp_path / "model-7") == tf.train.latest_checkpoint(tmp_path)
     assert tf.train.get_checkpoint_state(tmp_path).model_checkpoint_path == path
     assert sorted(p.name for p in tmp_path.iterdir()) == ["checkpoint", "model-2.npz", "model-7.npz"]
@@ -466,7 +413,7 @@ def test_checkpoints(tmp_path: Path) -> None:
         saver.restore(session, path)
         assert session.run(v).tolist() == [1, 2]
         with pytest.raises(
-            tf.errors.NotFoundError, match=r"There is no checkpoint .*other.npz. pellucid.compat reads its own"
+            tf.errors.NotFoundError, match=r"There is no checkpoint .*other.npz. Checkpoints of TensorFlow"
         ):
             saver.restore(session, tmp_path / "other")
         with pytest.raises(tf.errors.NotFoundError, match=r"has no variable 'w'. It has: v, step"):
@@ -475,26 +422,6 @@ def test_checkpoints(tmp_path: Path) -> None:
             tf.errors.InvalidArgumentError, match=r"The variable 'step' has shape \(\). Received: shape \(2,\)"
         ):
             tf.train.Saver({"v": step}).restore(session, path)
-
-
-def test_summaries(tmp_path: Path, sess: Any) -> None:
-    loss = tf.constant(0.5)
-    tf.summary.scalar("loss", loss)
-    tf.summary.histogram("weights", tf.ones([5]))
-    tf.summary.image("digit", tf.zeros([2, 4, 4, 1]))
-    merged = tf.summary.merge_all()
-    with_loss = sess.run([merged, loss])
-    writer = tf.summary.FileWriter(str(tmp_path), sess.graph)
-    writer.add_summary(with_loss[0], 3)
-    with pytest.raises(pel.UseError, match="Expected the value of a summary"):
-        writer.add_summary(merged, 3)
-    writer.close()
-    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
-    events = accumulator.EventAccumulator(str(tmp_path))
-    events.Reload()
-    assert events.Tags()["tensors"] == ["loss", "weights", "digit"]
-    assert events.Tensors("loss")[0].step == 3
-    assert events.Tags()["graph"]
 
 
 def test_flags(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -513,17 +440,6 @@ def test_flags(monkeypatch: pytest.MonkeyPatch) -> None:
     assert caught.value.code == 3
 
 
-def test_files(tmp_path: Path) -> None:
-    folder = tmp_path / "a" / "b"
-    tf.gfile.MakeDirs(folder)
-    with tf.gfile.GFile(folder / "file.txt", "w") as file:
-        file.write("text")
-    assert tf.gfile.Exists(folder)
-    assert tf.gfile.ListDirectory(folder) == ["file.txt"]
-    tf.gfile.DeleteRecursively(tmp_path / "a")
-    assert not tf.gfile.IsDirectory(folder)
-
-
 def test_data_sets_from_idx_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     images, labels = np.arange(4 * 28 * 28, dtype=np.uint8).reshape(4, 28, 28), np.array([1, 0, 9, 3], np.uint8)
     for part in ("train", "t10k"):
@@ -538,11 +454,6 @@ def test_data_sets_from_idx_files(tmp_path: Path, capsys: pytest.CaptureFixture[
     drawn = [data.train.next_batch(2)[1].argmax(1) for _ in range(3)]
     assert sorted(np.concatenate(drawn).tolist()) == [0, 0, 3, 3, 9, 9]  # each image once in an epoch
     assert data.train.epochs_completed == 1
-
-
-def test_data_sets_take_no_fake_data() -> None:
-    with pytest.raises(pel.OptionError, match="fake_data is not in"):
-        input_data.read_data_sets("", fake_data=True)
 
 
 def test_compiled_programs_are_recorded(monkeypatch: pytest.MonkeyPatch, sess: Any) -> None:
@@ -561,8 +472,7 @@ def test_a_run_is_compiled_once_for_each_shape(sess: Any) -> None:
     y = 2 * x
     for size in (2, 3, 2, 3):
         sess.run([y], {x: np.zeros(size)})
-    (plan,) = sess.plans.values()
-    assert len(plan.programs) == 2
+    assert len(sess.programs) == 2
 
 
 def test_missing_names() -> None:
@@ -572,14 +482,9 @@ def test_missing_names() -> None:
         print(tf.train.QueueRunner)
     assert not hasattr(tf, "define")
     assert "make_op" not in vars(tf)
-    with pytest.raises(AttributeError, match=r"tensorflow.gfile.Stat of TensorFlow 1.15 is not in pellucid.compat"):
-        print(tf.gfile.Stat)
+    with pytest.raises(AttributeError, match=r"tensorflow.cond of TensorFlow 1.15 is not .*. Compute both branches"):
+        print(tf.cond)
     with pytest.raises(AttributeError, match=r"tensorflow.nn has no 'sofmax', in any version .*Did you mean 'softmax'"):
         print(tf.nn.sofmax)
 
 
-def test_printing(capsys: pytest.CaptureFixture[str], sess: Any) -> None:
-    assert sess.run(tf.Print(tf.constant(1.0), [tf.constant([1, 2, 3, 4])], "values: ")) == 1
-    assert capsys.readouterr().err == "values: [1 2 3]\n"
-    with pytest.raises(pel.UseError, match=r"tf.Print is in a loop or a branch"):
-        sess.run(tf.map_fn(lambda r: tf.Print(r, [r]), tf.ones([3])))

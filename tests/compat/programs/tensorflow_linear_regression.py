@@ -1,4 +1,4 @@
-"""Linear regression with summaries, a checkpoint and flags, in the spelling of TensorFlow 1.4."""
+"""Linear regression with a checkpoint and flags, in the spelling of TensorFlow 1.4."""
 
 import os
 import tempfile
@@ -26,23 +26,17 @@ def main(_):
             b = tf.Variable(0.0, name="bias")
             prediction = tf.add(tf.multiply(X, W), b)
         loss = tf.reduce_mean(tf.square(prediction - Y))
-        global_step = tf.train.get_or_create_global_step()
+        global_step = tf.Variable(0, trainable=False, name="global_step")
         rate = tf.train.exponential_decay(FLAGS.learning_rate, global_step, 100, 0.9)
         optimizer = tf.train.MomentumOptimizer(rate, 0.5).minimize(loss, global_step=global_step)
-        tf.summary.scalar("loss", loss)
-        merged = tf.summary.merge_all()
         saver = tf.train.Saver()
         with tf.Session(config=tf.ConfigProto(allow_soft_placement=True)) as sess:
             sess.run(tf.global_variables_initializer())
-            writer = tf.summary.FileWriter(os.path.join(folder, "logs"), sess.graph)
             for step in range(FLAGS.steps):
-                _, value, text = sess.run([optimizer, loss, merged], feed_dict={X: X_train, Y: Y_train})
-                writer.add_summary(text, step)
+                _, value = sess.run([optimizer, loss], feed_dict={X: X_train, Y: Y_train})
                 if FLAGS.verbose:
                     print(step, value)
-            writer.close()
             saver.save(sess, os.path.join(folder, "model.ckpt"), global_step=global_step)
-            results["events"] = tf.gfile.ListDirectory(os.path.join(folder, "logs"))
             path = tf.train.latest_checkpoint(folder)
         with tf.Session() as sess:
             saver.restore(sess, path)

@@ -1,85 +1,87 @@
-"""TensorFlow 0.x and 1.x on pellucid's expressions: graphs, sessions, variables, optimizers, `nn`, `layers`, `summary`.
+"""TensorFlow 0.x and 1.x on pellucid's expressions: graphs, sessions, variables, optimizers, `nn` and the digits.
 
 A session compiles each combination of fetches and fed shapes as one function of pellucid. Results are those of
-TensorFlow, except for random bits. Not covered: queues, `tf.data`, estimators, sparse and ragged tensors, saved graphs,
-several devices, and values that decide shapes.
+TensorFlow, except for random bits.
 """
 
-# mypy: allow-untyped-defs, allow-untyped-calls
-
-from __future__ import annotations
-
+import contextlib
+import sys
 from types import SimpleNamespace
 
 from pellucid.compat.missing_names import add_missing_name_errors
-from pellucid.compat.tensorflow import app as _app
-from pellucid.compat.tensorflow import contrib as contrib
-from pellucid.compat.tensorflow import control as _control
+from pellucid.compat.tensorflow import app as app
 from pellucid.compat.tensorflow import graph as _graph
-from pellucid.compat.tensorflow import layers as layers
-from pellucid.compat.tensorflow import losses as losses
-from pellucid.compat.tensorflow import nn as nn
-from pellucid.compat.tensorflow import ops as _ops
-from pellucid.compat.tensorflow import random_ops as _random_ops
-from pellucid.compat.tensorflow import session as _session
-from pellucid.compat.tensorflow import summary as summary
+from pellucid.compat.tensorflow import input_data as _input_data
+from pellucid.compat.tensorflow import rnn as _rnn
 from pellucid.compat.tensorflow import train as train
 from pellucid.compat.tensorflow import types as _types
 from pellucid.compat.tensorflow import variables as _variables
+from pellucid.compat.tensorflow.ops import FUNCTIONS as _FUNCTIONS
+from pellucid.compat.tensorflow.session import InteractiveSession as InteractiveSession
+from pellucid.compat.tensorflow.session import Session as Session
 
 __version__ = VERSION = "1.15.0"
 
 
 def placeholder(dtype="float32", shape=None, name=None):
-    """Tensor whose value is fed."""
-    return _graph.make_op("Placeholder", None, [], name, outputs=[_graph.Spec(shape, dtype)])
+    return _graph.make_op("Placeholder", None, [], name, outputs=[(shape, dtype)])
 
 
 def placeholder_with_default(input, shape, name=None):
-    """Tensor whose value may be fed."""
     x = _graph.convert(input)
-    return _graph.make_op("PlaceholderWithDefault", lambda e: e, [x], name, outputs=[_graph.Spec(shape, x.dtype)])
-
-
-def name_scope(name, default_name=None, values=None):
-    """Put the names of operations below a prefix."""
-    return _graph.get_default_graph().name_scope(name if name is not None else default_name)
-
-
-def op_scope(values, name, default_name=None):
-    """`name_scope` with the order of arguments of 0.x."""
-    return name_scope(name, default_name)
-
-
-def control_dependencies(control_inputs):
-    """Run operations before those that are made in the block."""
-    return _graph.get_default_graph().control_dependencies(control_inputs)
-
-
-def device(device_name_or_function):
-    """Accept a device; JAX's default device runs everything."""
-    return _graph.get_default_graph().device(device_name_or_function)
+    return _graph.make_op("PlaceholderWithDefault", lambda e: e, [x], name, outputs=[(shape, x.dtype)])
 
 
 class ConfigProto(SimpleNamespace):
     """Settings of a session, which change no result and are accepted."""
 
     def __init__(self, **settings):
-        super().__init__(**{"gpu_options": GPUOptions(), "graph_options": SimpleNamespace(), **settings})
+        super().__init__(**{"gpu_options": SimpleNamespace(), **settings})
 
 
-class GPUOptions(SimpleNamespace):
-    """Settings of GPUs, which are accepted."""
-
-
-_SOURCES = (_variables, _random_ops, _control, _ops, _graph, _session, _types)
-globals().update(_types.select_public("tensorflow", *map(vars, _SOURCES), _ops.FUNCTIONS, _ops.PUBLIC, _types.DTYPES))
-double, half = _types.DTYPES["float64"], _types.DTYPES["float16"]
-convert_to_tensor, AUTO_REUSE = _graph.convert, _variables.AUTO_REUSE
-app, flags, gfile, logging, errors = _app, _app.flags, _app.gfile, _app.logging, _types.errors
-RunOptions = RunMetadata = OptimizerOptions = GraphOptions = SimpleNamespace
-scalar_summary, histogram_summary = summary.scalar, summary.histogram
-image_summary, merge_summary, merge_all_summaries = summary.image, summary.merge, summary.merge_all
-test = SimpleNamespace(is_gpu_available=lambda: False, is_built_with_cuda=lambda: False)
-
-add_missing_name_errors(globals(), "tensorflow")
+_default = _graph.get_default_graph
+_HERE = {
+    "name_scope": lambda name, default_name=None, values=None: _default().name_scope(name or default_name),
+    "op_scope": lambda values, name, default_name=None: _default().name_scope(name or default_name),
+    "control_dependencies": lambda control_inputs: _default().control_dependencies(control_inputs),
+    "device": lambda name: contextlib.nullcontext(),  # JAX's default device runs everything
+    "set_random_seed": lambda seed: setattr(_default(), "seed", seed),
+    "reset_default_graph": lambda: _graph.GRAPHS.__setitem__(-1, _graph.Graph()),
+    "get_default_session": lambda: _graph.SESSIONS[-1] if _graph.SESSIONS else None,
+    "convert_to_tensor": _graph.convert,
+    "gradients": train.gradients,
+    "flags": app.flags,
+}
+globals().update(_types.select_public("tensorflow", vars(_variables), vars(_graph), _types.DTYPES, _FUNCTIONS, _HERE))
+AUTO_REUSE = "auto"
+RunOptions = RunMetadata = GPUOptions = SimpleNamespace
+_CELLS = {n: c for n, c in vars(_rnn).items() if n.endswith(("Cell", "Tuple"))}
+nn = _types.make_module(
+    "tensorflow.nn",
+    {
+        **_types.select_public("tensorflow.nn", _FUNCTIONS, vars(_rnn)),
+        "rnn": _rnn.static_rnn,
+        "rnn_cell": _types.make_module("tensorflow.nn.rnn_cell", _CELLS),
+    },
+)
+contrib = _types.make_module(
+    "tensorflow.contrib",
+    {"rnn": _types.make_module("tensorflow.contrib.rnn", {**_CELLS, "static_rnn": _rnn.static_rnn})},
+)
+errors = _types.make_module("tensorflow.errors", {n: e for n, e in vars(_types).items() if n.endswith("Error")})
+_mnist = _types.make_module("tensorflow.examples.tutorials.mnist", {"input_data": _input_data})
+_tutorials = _types.make_module("tensorflow.examples.tutorials", {"mnist": _mnist})
+examples = _types.make_module("tensorflow.examples", {"tutorials": _tutorials})
+sys.modules[f"{_mnist.__name__}.input_data"] = _input_data
+_REPLACEMENTS = {
+    "cond": "Compute both branches and choose with tf.where. Today: pel.cond(condition, then, otherwise)",
+    "while_loop": "Write a Python loop. Today: pel.while_loop(condition, step, init)",
+    "scan": "Write a Python loop over tf.unstack(x). Today: pel.scan(step, sequences, init)",
+    "map_fn": "Write a Python loop over tf.unstack(x). Today: pel.map(function, x)",
+    "layers": "Write tf.Variable, tf.matmul and tf.nn.conv2d. Layers are in pel.nn today",
+    "losses": "Write tf.reduce_mean(tf.square(y - t)), for example. Losses are in pel.nn.losses today",
+    "summary": "Leave it out. Today: pel.callbacks.TensorBoard",
+    "gfile": "Write os, shutil and open",
+    "logging": "Write Python's logging",
+}
+add_missing_name_errors(globals(), "tensorflow", _REPLACEMENTS)

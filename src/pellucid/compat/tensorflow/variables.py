@@ -1,353 +1,150 @@
 """Variables, assignments, variable scopes, collections and initializers of TensorFlow 1."""
 
-# mypy: allow-untyped-defs, allow-untyped-calls
-
-from __future__ import annotations
-
 import contextlib
 import math
-from collections.abc import Callable
-from typing import Any
+from types import SimpleNamespace
 
-import numpy as np
-
-from pellucid.compat.tensorflow.graph import (
-    Operation,
-    Tensor,
-    TensorMethods,
-    convert,
-    flatten,
-    get_default_graph,
-    get_session,
-    make_constant,
-    make_input,
-    make_op,
-)
-from pellucid.compat.tensorflow.random_ops import random_normal, random_uniform, truncated_normal
-from pellucid.compat.tensorflow.session import current_trace
+from pellucid.compat.tensorflow import graph as graphs
+from pellucid.compat.tensorflow.graph import Tensor, convert, get_default_graph, make_op
+from pellucid.compat.tensorflow.ops import FUNCTIONS
 from pellucid.compat.tensorflow.types import TensorShape, as_dtype
 from pellucid.graph.errors import DtypeError, OptionError, ShapeError, UseError
-from pellucid.graph.expr import as_expr
+
+GraphKeys = SimpleNamespace(
+    GLOBAL_VARIABLES="variables", VARIABLES="variables", TRAINABLE_VARIABLES="trainable_variables", LOSSES="losses",
+    SUMMARIES="summaries", REGULARIZATION_LOSSES="regularization_losses", UPDATE_OPS="update_ops",
+)  # fmt: skip
 
 
-class GraphKeys:
-    """Names of collections."""
-
-    VARIABLES = GLOBAL_VARIABLES = "variables"
-    TRAINABLE_VARIABLES = "trainable_variables"
-    LOCAL_VARIABLES = "local_variables"
-    MODEL_VARIABLES = "model_variables"
-    MOVING_AVERAGE_VARIABLES = "moving_average_variables"
-    REGULARIZATION_LOSSES = "regularization_losses"
-    LOSSES = "losses"
-    SUMMARIES = "summaries"
-    UPDATE_OPS = "update_ops"
-    GLOBAL_STEP = "global_step"
-    TRAIN_OP = "train_op"
-
-
-class Variable(TensorMethods):
+class Variable(Tensor):
     """Variable of a graph. Each session has a `Shared` for it from the run of its initializer on."""
 
-    def __init__(
-        self, initial_value=None, trainable=True, collections=None, validate_shape=True, *, name=None, dtype=None
-    ):
-        graph, kinds = get_default_graph(), list(collections or [GraphKeys.GLOBAL_VARIABLES])
-        guards, graph.guards = graph.guards, ()  # a variable that is made in a branch exists in both
+    def __init__(self, initial_value, trainable=True, collections=None, validate_shape=True, *, name=None, dtype=None):
+        graph = get_default_graph()
         scope = graph.unique_name(name or "Variable") + "/"
-        with graph.control_dependencies(None), graph.name_scope(scope):
+        with graph.control_dependencies(None), graph.replace("scope", scope):
             start = convert(initial_value() if callable(initial_value) else initial_value, dtype, "initial_value")
-            if start.dtype.name == "string":
+            if start.dtype == object:
                 raise DtypeError("A variable of strings is not in pellucid.compat. Keep the text in Python")
-            self.initial_value, self.dtype, self.trainable = start, start.dtype, trainable
-            ref = Tensor(start.op, 0, start.dtype, make_input(start.static_shape, start.dtype))
-            value = make_op(
-                "VariableV2", None, [], scope, outputs=[ref], setup=lambda op: setattr(op, "variable", self)
-            )
-            self.op: Operation = value.op
-            self.name: str = value.name
-            self.initializer: Operation = assign(self, start, name=scope + "Assign/").op
-        graph.guards = guards
-        if trainable and GraphKeys.TRAINABLE_VARIABLES not in kinds:
-            kinds.append(GraphKeys.TRAINABLE_VARIABLES)
-        for kind in kinds:
-            graph.add_to_collection(kind, self)
-
-    def value(self):
-        return self.op.outputs[0]
-
-    read_value = value
+            op = graphs.Operation(graph, "VariableV2", scope[:-1], None, [], outputs=[self])
+            super().__init__(op, 0, start.dtype, graphs.make_input(start.shape, start.dtype))
+            self.initial_value, self.initializer = start, assign(self, start, name=scope + "Assign/").op
+        for key in dict.fromkeys([*(collections or ["variables"]), *["trainable_variables"] * bool(trainable)]):
+            graph.add_to_collection(key, self)
 
     def initialized_value(self):
         """Return its value if it has one, and its initial value otherwise."""
+        choose = lambda e: t.read_initial(self) if self in (t := graphs.TRACES[-1]).session.initialized else e
+        return make_op("cond", choose, [self.initial_value], outputs=[(self.shape, self.dtype)])
 
-        def choose(initial):
-            trace = current_trace()
-            trace.checks_initialization = True
-            return trace.read_initial(self) if self in trace.session.initialized else initial
-
-        return make_op("cond", choose, [self.initial_value], outputs=[self.initial_value])
-
-    def assign(self, value, use_locking=False):
-        return assign(self, value)
-
-    def assign_add(self, delta, use_locking=False):
-        return assign_add(self, delta)
-
-    def assign_sub(self, delta, use_locking=False):
-        return assign_sub(self, delta)
-
-    def load(self, value, session=None):
-        """Set the value in a session."""
-        get_session(session, "load").set_value(self, value)
-
-    def set_shape(self, shape):
-        self.value().set_shape(shape)
-
-    def __repr__(self):
-        return f"<tf.Variable {self.name!r} shape={self.get_shape()} dtype={self.dtype.name}_ref>"
+    load = lambda self, value, session=None: graphs.get_session(session, "load").set_value(self, value)
+    value = read_value = lambda self: FUNCTIONS["identity"](self)
+    assign = lambda self, value, use_locking=False: assign(self, value)
+    assign_add = lambda self, delta, use_locking=False: assign_add(self, delta)
+    assign_sub = lambda self, delta, use_locking=False: assign_sub(self, delta)
+    __repr__ = lambda self: f"<tf.Variable {self.name!r} shape={self.shape} dtype={self.dtype.name}_ref>"
 
 
-def make_update(type, targets, inputs, fn, name=None):
-    """Add an operation that assigns the new values that a function of a reader of variables and of inputs returns."""
-
-    def setup(op):
-        op.targets, op.guards = list(targets), op.graph.guards
-        op.before = op.before.union(*(t.op.after for t, _ in op.guards))
-
-    return make_op(type, fn, inputs, name, outputs=[targets[0].value()], setup=setup)
-
-
-def _make_assignment(type, compute):
+def make_assignment(type, compute):
     def assign(ref, value, validate_shape=True, use_locking=None, name=None):
         if not isinstance(ref, Variable):
             raise UseError(f"{type}: expected a variable to assign to. Received: {ref!r}")
         new = convert(value, ref.dtype)
-        if type == "Assign" and not new.static_shape.is_compatible_with(ref.get_shape()):
-            raise ShapeError(
-                f"{type}: {ref.op.name} has shape {ref.get_shape()}. Received: a value of shape {new.static_shape}"
-            )
-        return make_update(type, [ref], [new], lambda read, e: [compute(read, ref, e)], name)
+        if type == "Assign" and not new.shape.is_compatible_with(ref.shape):
+            raise ShapeError(f"{type}: {ref.op.name} has shape {ref.shape}. Received: a value of shape {new.shape}")
+        fn = lambda read, e: [compute(read, ref, e)]
+        return make_op(type, fn, [new], name, outputs=[(ref.shape, ref.dtype)], targets=[ref])
 
     return assign
 
 
-assign = _make_assignment("Assign", lambda read, variable, new: new)
-assign_add = _make_assignment("AssignAdd", lambda read, variable, new: read(variable) + new)
-assign_sub = _make_assignment("AssignSub", lambda read, variable, new: read(variable) - new)
+assign = make_assignment("Assign", lambda read, variable, new: new)
+assign_add = make_assignment("AssignAdd", lambda read, variable, new: read(variable) + new)
+assign_sub = make_assignment("AssignSub", lambda read, variable, new: read(variable) - new)
 
 
-def scatter_update(ref, indices, updates, use_locking=True, name=None):
-    inputs = [convert(indices), convert(updates, ref.dtype)]
-    return make_update("ScatterUpdate", [ref], inputs, lambda read, i, new: [read(ref).at[i].set(new)], name)
-
-
-def is_variable_initialized(variable):
-    def check():
-        trace = current_trace()
-        trace.checks_initialization = True
-        return as_expr(np.bool_(variable in trace.session.initialized))
-
-    return make_op("IsVariableInitialized", check, [], outputs=[make_constant(np.array(True), "Const")])
-
-
-def _make_collection(key):
-    return lambda scope=None: get_default_graph().get_collection(key, scope)
-
-
-all_variables = global_variables = _make_collection(GraphKeys.GLOBAL_VARIABLES)
-trainable_variables = _make_collection(GraphKeys.TRAINABLE_VARIABLES)
-local_variables = _make_collection(GraphKeys.LOCAL_VARIABLES)
-model_variables = _make_collection(GraphKeys.MODEL_VARIABLES)
-moving_average_variables = _make_collection(GraphKeys.MOVING_AVERAGE_VARIABLES)
-
-
-def get_collection(key, scope=None):
-    return get_default_graph().get_collection(key, scope)
-
-
-def add_to_collection(name, value):
-    get_default_graph().add_to_collection(name, value)
-
-
-def group(*inputs, name=None):
+def group(*inputs, name="group_deps"):
     """Return an operation that runs others."""
-    graph = get_default_graph()
-    with graph.control_dependencies([*flatten(inputs)]):
-        return make_op("NoOp", None, [], name or "group_deps", outputs=[])
-
-
-def no_op(name=None):
-    return group(name=name or "NoOp")
-
-
-def variables_initializer(var_list, name="init"):
-    return group(*(v.initializer for v in var_list), name=name)
-
-
-def global_variables_initializer():
-    """Return an operation that initializes the global variables that exist now."""
-    return variables_initializer(global_variables())
-
-
-def local_variables_initializer():
-    return variables_initializer(local_variables())
-
-
-initialize_variables, initialize_all_variables = variables_initializer, global_variables_initializer
-initialize_local_variables = local_variables_initializer
-AUTO_REUSE = "auto"
-
-
-class VariableScope:
-    """Prefix, reuse and defaults of `get_variable`."""
-
-    def __init__(self, name, reuse, initializer, regularizer, dtype):
-        self.name, self.reuse, self.initializer, self.regularizer = name, reuse, initializer, regularizer
-        self.dtype, self.original_name_scope = dtype, name and name + "/"
-        self.counts: dict[str, int] = {}
-
-    def reuse_variables(self):
-        self.reuse = True
-
-    def set_initializer(self, initializer):
-        self.initializer = initializer
-
-
-def get_variable_scope():
-    graph = get_default_graph()
-    graph.variable_scope = graph.variable_scope or VariableScope("", None, None, None, "float32")
-    scope: VariableScope = graph.variable_scope
-    return scope
+    with get_default_graph().control_dependencies(graphs.flatten(inputs)):
+        return make_op("NoOp", None, [], name, outputs=[])
 
 
 @contextlib.contextmanager
-def variable_scope(
-    name_or_scope=None, default_name=None, values=None, initializer=None, regularizer=None, *, reuse=None, dtype=None
-):
+def variable_scope(name_or_scope=None, default_name=None, values=None, initializer=None, *, reuse=None):
     """Put variables of `get_variable` below a prefix, and make or reuse them."""
-    graph, outer = get_default_graph(), get_variable_scope()
-    base = name_or_scope if isinstance(name_or_scope, VariableScope) else outer
-    if base is outer and name_or_scope is not outer:
+    graph, outer = get_default_graph(), get_default_graph().variable_scope
+    base = name_or_scope if isinstance(name_or_scope, graphs.VariableScope) else outer
+    name = base.name
+    if base is not name_or_scope:
         if name_or_scope is None:
-            count = outer.counts[str(default_name)] = outer.counts.get(str(default_name), -1) + 1
+            count = outer.counts[default_name] = outer.counts.get(default_name, -1) + 1
             name_or_scope = f"{default_name}_{count}" if count else default_name
-        name = f"{outer.name}/{name_or_scope}" if outer.name else str(name_or_scope)
-    else:
-        name = base.name
-    scope = VariableScope(
-        name,
-        reuse or base.reuse or outer.reuse,
-        initializer or base.initializer,
-        regularizer or base.regularizer,
-        dtype or base.dtype,
-    )
-    graph.variable_scope = scope
-    try:
-        with graph.name_scope(name.rpartition("/")[2]) as scope.original_name_scope:
-            yield scope
-    finally:
-        graph.variable_scope = outer
+        name = f"{outer.name}/{name_or_scope}" if outer.name else name_or_scope
+    scope = graphs.VariableScope(name, reuse or base.reuse or outer.reuse, initializer or base.initializer)
+    with graph.replace("variable_scope", scope), graph.name_scope(name.rpartition("/")[2]):
+        yield scope
 
 
-def variable_op_scope(values, name_or_scope, default_name=None, **kwargs):
-    """`variable_scope` with the order of arguments of 0.x."""
-    return variable_scope(name_or_scope, default_name, values, **kwargs)
-
-
-def get_variable(name, shape=None, dtype=None, initializer=None, regularizer=None, trainable=True, collections=None):
+def get_variable(name, shape=None, dtype="float32", initializer=None, *, trainable=True, collections=None):
     """Return a variable of the current scope: a new one or, with `reuse`, the existing one."""
-    graph, scope = get_default_graph(), get_variable_scope()
+    graph, scope, sizes = get_default_graph(), get_variable_scope(), TensorShape(shape)
     full = f"{scope.name}/{name}" if scope.name else name
-    known: Variable | None = graph.variable_store.get(full)
-    if known is not None:
-        if not scope.reuse:
-            raise OptionError(
-                f"Variable {full} already exists, disallowed. Did you mean to set reuse=True in VarScope?"
-            )
-        if shape is not None and not known.get_shape().is_compatible_with(shape):
-            raise ShapeError(f"Variable {full} has shape {known.get_shape()}. Received: shape {TensorShape(shape)}")
-        return known
-    if scope.reuse is True:
+    known, initializer = graph.variables.get(full), scope.initializer if initializer is None else initializer
+    if known is None and scope.reuse is True:
         raise OptionError(f"Variable {full} does not exist. Did you mean to set reuse=None in VarScope?")
-    kind: Any = as_dtype(dtype or scope.dtype)
-    start = scope.initializer if initializer is None else initializer
-    if start is None:
-        start = glorot_uniform_initializer() if kind.is_floating else zeros_initializer()
-    if callable(start):
-        sizes = TensorShape(shape)
-        if not sizes.is_fully_defined():
+    if known is not None and not scope.reuse:
+        raise OptionError(f"Variable {full} already exists, disallowed. Did you mean to set reuse=True in VarScope?")
+    if known is not None and not known.shape.is_compatible_with(sizes):
+        raise ShapeError(f"Variable {full} has shape {known.shape}. Received: shape {sizes}")
+    if known is None:
+        if initializer is None:
+            initializer = (glorot_uniform_initializer if as_dtype(dtype).kind == "f" else zeros_initializer)()
+        is_function = callable(initializer)
+        if is_function and not sizes.is_fully_defined():
             raise ShapeError(f"Shape of a new variable ({full}) must be fully defined, but instead was {sizes}")
-        initial: Any = lambda: start(sizes.as_list(), dtype=kind)  # noqa: E731 - called in the scope of the variable
-    else:
-        initial, kind = start, kind if dtype is not None else None
-    outer, graph.scope = graph.scope, ""  # the name has the scopes of variables already
-    try:
-        made = graph.variable_store[full] = Variable(initial, trainable, collections, name=full, dtype=kind)
-    finally:
-        graph.scope = outer
-    penalty = regularizer or scope.regularizer
-    loss = penalty(made) if penalty else None
-    if loss is not None:
-        graph.add_to_collection(GraphKeys.REGULARIZATION_LOSSES, loss)
-    return made
+        start = (lambda: initializer(sizes.as_list(), dtype=dtype)) if is_function else initializer
+        with graph.replace("scope", ""):  # the name has the scopes of variables already
+            made = Variable(start, trainable, collections, name=full, dtype=dtype if is_function else None)
+        graph.variables[full] = known = made
+    return known
 
 
-Initializer = Callable[..., Any]
+def initializer(make, dtype):
+    return lambda shape, dtype=dtype, partition_info=None: make([int(d) for d in TensorShape(shape)], dtype)
 
 
-def constant_initializer(value=0, dtype="float32"):
-    def make(shape, dtype=dtype, partition_info=None):
-        array, sizes = np.asarray(value, as_dtype(dtype).numpy), [int(d) for d in TensorShape(shape)]
-        return make_constant(np.full(sizes, array) if array.ndim == 0 else array.reshape(sizes), "Const")
-
-    return make
-
-
-def _make_constant_initializer(number):
-    def make(shape=None, dtype="float32", partition_info=None):
-        """Return an initializer or, as in 0.x, the values themselves if there is a shape."""
-        made = constant_initializer(number, dtype)
-        return made if shape is None else made(shape)
-
-    return make
-
-
-zeros_initializer, ones_initializer = map(_make_constant_initializer, (0, 1))
-
-
-def random_normal_initializer(mean=0.0, stddev=1.0, seed=None, dtype="float32"):
-    return lambda shape, dtype=dtype, partition_info=None: random_normal(shape, mean, stddev, dtype, seed)
-
-
-def truncated_normal_initializer(mean=0.0, stddev=1.0, seed=None, dtype="float32"):
-    return lambda shape, dtype=dtype, partition_info=None: truncated_normal(shape, mean, stddev, dtype, seed)
-
-
-def random_uniform_initializer(minval=0, maxval=1, seed=None, dtype="float32"):
-    return lambda shape, dtype=dtype, partition_info=None: random_uniform(shape, minval, maxval, dtype, seed)
-
-
-def variance_scaling_initializer(scale=1.0, mode="fan_in", distribution="truncated_normal", seed=None, dtype="float32"):
-    """Initializer whose variance is `scale` divided by the number of inputs, of outputs or their mean."""
-
-    def draw(shape, dtype=dtype, partition_info=None):
-        sizes = [int(d) for d in TensorShape(shape)]
-        field = math.prod(sizes[:-2])
-        fans = (sizes[-2] * field, sizes[-1] * field) if len(sizes) > 1 else (math.prod(sizes),) * 2
-        count = {"fan_in": fans[0], "fan_out": fans[1], "fan_avg": sum(fans) / 2}[mode.lower()]
-        deviation = math.sqrt(scale / max(1.0, count))
-        if distribution == "uniform":
-            return random_uniform(shape, -math.sqrt(3) * deviation, math.sqrt(3) * deviation, dtype, seed)
-        # A normal distribution that is truncated at 2 has the standard deviation 0.8796.
-        return truncated_normal(shape, 0.0, deviation / 0.87962566103423978, dtype, seed)
-
-    return draw
+def make_random_initializer(name):
+    return lambda a=0.0, b=1.0, seed=None, dtype="float32": initializer(
+        lambda sizes, dtype: FUNCTIONS[name](sizes, a, b, dtype, seed), dtype
+    )
 
 
 def glorot_uniform_initializer(seed=None, dtype="float32"):
-    return variance_scaling_initializer(1.0, "fan_avg", "uniform", seed, dtype)
+    def draw(sizes, dtype):
+        fans = math.prod(sizes[:-2]) * sum(sizes[-2:]) if len(sizes) > 1 else 2 * math.prod(sizes)
+        limit = math.sqrt(6 / max(1, fans))
+        return FUNCTIONS["random_uniform"](sizes, -limit, limit, dtype, seed)
+
+    return initializer(draw, dtype)
 
 
-def glorot_normal_initializer(seed=None, dtype="float32"):
-    return variance_scaling_initializer(1.0, "fan_avg", seed=seed, dtype=dtype)
+constant_initializer = lambda value=0, dtype="float32": initializer(
+    lambda sizes, dtype: FUNCTIONS["constant"](value, dtype, sizes), dtype
+)
+zeros_initializer = lambda dtype="float32": constant_initializer(0, dtype)
+ones_initializer = lambda dtype="float32": constant_initializer(1, dtype)
+random_normal_initializer, random_uniform_initializer, truncated_normal_initializer = map(
+    make_random_initializer, ("random_normal", "random_uniform", "truncated_normal")
+)
+get_variable_scope = lambda: get_default_graph().variable_scope
+get_collection = lambda key, scope=None: get_default_graph().get_collection(key, scope)
+add_to_collection = lambda name, value: get_default_graph().add_to_collection(name, value)
+all_variables = global_variables = lambda scope=None: get_collection("variables", scope)
+trainable_variables = lambda scope=None: get_collection("trainable_variables", scope)
+initialize_variables = variables_initializer = lambda var_list, name="init": group(
+    *(v.initializer for v in var_list), name=name
+)
+initialize_all_variables = global_variables_initializer = lambda: variables_initializer(global_variables())
+initialize_local_variables = local_variables_initializer = lambda: variables_initializer([])
+no_op = lambda name="NoOp": group(name=name)
+variable_op_scope = lambda values, name, default=None, **options: variable_scope(name, default, **options)

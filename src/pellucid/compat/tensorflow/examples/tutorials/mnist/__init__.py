@@ -1,1 +1,0 @@
-"""Package of `tensorflow.examples.tutorials.mnist.input_data`."""
