@@ -87,7 +87,7 @@ def test_fetches(sess: Any) -> None:
     assert sess.run([tf.constant(["s", "t"]), a])[0].tolist() == [b"s", b"t"]
     with pytest.raises(pel.InputError, match="The graph has no tensor named 'c:0'"):
         sess.run("c:0")
-    with pytest.raises(pel.UseError, match=r"Fetch argument None has an invalid type"):
+    with pytest.raises(pel.UseError, match=r"Expected a Tensor or Operation, or its name. Received: None"):
         sess.run(None)
     with pytest.raises(pel.UseError, match=r"Expected a Tensor or Operation, or its name. Received: 3, a int"):
         sess.run(3)

@@ -19,8 +19,11 @@ class Flags(argparse.Namespace):
 
 
 def define(flag_name, default_value, docstring="", kind=str):
-    options = {"type": kind} if kind is not bool else {"action": argparse.BooleanOptionalAction}
-    PARSER.add_argument(f"--{flag_name}", default=default_value, **options)
+    options = {"type": kind}
+    if kind is bool:
+        options = {"type": lambda text: text.lower() in ("true", "t", "1", "yes", "y"), "nargs": "?", "const": True}
+        PARSER.add_argument(f"--no{flag_name}", action="store_false", dest=flag_name, default=default_value)
+    PARSER.add_argument(f"--{flag_name}", default=default_value, help=docstring, **options)
     vars(FLAGS).pop(flag_name, None)
     PARSER.parse_known_args(namespace=FLAGS)
 

@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 import pellucid as pel
-from pellucid.compat.tensorflow.types import Dimension, TensorShape, as_dtype
+from pellucid.compat.tensorflow.types import TensorShape, as_dtype
 from pellucid.graph import source_location
 from pellucid.graph.errors import DtypeError, InputError, UseError
 from pellucid.graph.evaluate import evaluate
@@ -66,7 +66,7 @@ class Tensor:
     __array_priority__ = 100  # Python's operators are added by the module `ops`
 
     def __init__(self, op, value_index, dtype, abstract):
-        self.op, self.value_index, self.dtype, self.abstract = op, value_index, dtype, abstract
+        self.op, self.dtype, self.abstract = op, dtype, abstract
         self.name, self.graph, self.device = f"{op.name}:{value_index}", op.graph, ""
 
     def eval(self, feed_dict=None, session=None):
@@ -75,7 +75,7 @@ class Tensor:
     def get_shape(self):
         """Return the sizes that are known before the graph runs."""
         if self.abstract is None:
-            return TensorShape(() if self.dtype == object else None)
+            return TensorShape(() if self.dtype.kind == "O" else None)
         return TensorShape([d if isinstance(d, int) else None for d in self.abstract.shape])
 
     shape = property(get_shape)
@@ -95,7 +95,7 @@ class Tensor:
 def make_input(shape, dtype, name=None):
     """Return an input of a static shape; None for strings and unknown ranks."""
     shape, dtype = TensorShape(shape), as_dtype(dtype)
-    return None if shape.dims is None or dtype == object else Input(name, shape.as_list(), dtype)
+    return None if shape.dims is None or dtype.kind == "O" else Input(name, shape.as_list(), dtype)
 
 
 class VariableScope:
@@ -124,14 +124,6 @@ class Graph:
             yield value
         finally:
             setattr(self, attribute, old)
-
-    @contextlib.contextmanager
-    def as_default(self):
-        GRAPHS.append(self)
-        try:
-            yield self
-        finally:
-            remove_last(GRAPHS, self)
 
     def unique_name(self, name):
         """Return a name with the current scope, and a number if it occurs already."""
@@ -173,6 +165,7 @@ class Graph:
             raise InputError(f"{obj!r} is not an element of this graph. Use the session of the graph that it is from")
         return obj
 
+    as_default = lambda self: push(GRAPHS, self)
     get_operations = lambda self: list(self.operations)
     as_graph_element = get_tensor_by_name = get_operation_by_name = find
 
@@ -185,6 +178,16 @@ def remove_last(stack, item):
     """Remove the last occurrence of an item of a stack, but never the first graph."""
     for i in [i for i, e in enumerate(stack) if e is item and (i or stack is not GRAPHS)][-1:]:
         del stack[i]
+
+
+@contextlib.contextmanager
+def push(stack, item):
+    """Add an item to a stack in a block."""
+    stack.append(item)
+    try:
+        yield item
+    finally:
+        remove_last(stack, item)
 
 
 def get_default_graph():
@@ -226,9 +229,7 @@ def convert(value, dtype=None, name=None):
 
 def as_array(value, wanted):
     """Return a value as an array of a dtype, as TensorFlow converts constants."""
-    value = list(value) if isinstance(value, (TensorShape, tuple)) else value
-    value = [int(v) if isinstance(v, Dimension) else v for v in value] if isinstance(value, list) else value
-    array = np.asarray(int(value) if isinstance(value, Dimension) else value)
+    array = np.asarray(list(value) if isinstance(value, TensorShape) else value)
     kind = array.dtype.kind
     if kind in "US":
         return np.char.encode(array.astype("U")).astype(object)

@@ -8,7 +8,7 @@ import numpy as np
 import pellucid as pel
 from pellucid.compat.tensorflow import graph as graphs
 from pellucid.compat.tensorflow.graph import Tensor, ValueNeededError, convert, make_op, read_shape
-from pellucid.compat.tensorflow.types import Dimension, TensorShape, as_dtype
+from pellucid.compat.tensorflow.types import TensorShape, as_dtype
 from pellucid.graph.errors import DtypeError, OptionError, ShapeError, UseError
 from pellucid.graph.expr import constant
 
@@ -318,11 +318,9 @@ def get_item(self, key):
     bounds = [b for p in parts for b in ((p.start, p.stop, p.step) if isinstance(p, slice) else (p,))]
 
     def fn(x, *exprs):
-        rest = iter(exprs)
-        read = lambda b: next(rest) if isinstance(b, Tensor) else int(b) if isinstance(b, Dimension) else b
-        return x[
-            tuple(slice(*map(read, (p.start, p.stop, p.step))) if isinstance(p, slice) else read(p) for p in parts)
-        ]
+        read = lambda b, rest=iter(exprs): next(rest) if isinstance(b, Tensor) else b
+        index = [slice(read(p.start), read(p.stop), read(p.step)) if isinstance(p, slice) else read(p) for p in parts]
+        return x[tuple(index)]
 
     return make_op("strided_slice", fn, [convert(self), *(b for b in bounds if isinstance(b, Tensor))])
 

@@ -11,7 +11,7 @@ import os
 import numpy as np
 
 from pellucid.compat.programs import RECORDER
-from pellucid.compat.tensorflow.graph import GRAPHS, SESSIONS, TRACES, Tensor, flatten, pack_like, remove_last
+from pellucid.compat.tensorflow.graph import GRAPHS, SESSIONS, TRACES, Tensor, flatten, pack_like, push, remove_last
 from pellucid.compat.tensorflow.types import FailedPreconditionError, InvalidArgumentError
 from pellucid.errors import PellucidError
 from pellucid.graph.errors import DtypeError, UseError
@@ -196,12 +196,8 @@ class Session:
     @contextlib.contextmanager
     def as_default(self):
         """Make it and its graph the default in a block, which does not close it."""
-        SESSIONS.append(self)
-        try:
-            with self.graph.as_default():
-                yield self
-        finally:
-            remove_last(SESSIONS, self)
+        with push(SESSIONS, self), push(GRAPHS, self.graph):
+            yield self
 
     def __enter__(self):
         self.context = self.as_default()

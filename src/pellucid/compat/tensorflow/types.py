@@ -1,5 +1,6 @@
 """Shapes and errors of TensorFlow 1; its dtypes are those of NumPy."""
 
+import math
 import sys
 from collections.abc import Iterable
 from types import ModuleType
@@ -27,51 +28,44 @@ class NotFoundError(OpError, LookupError):
     """A checkpoint, or a variable in it, does not exist."""
 
 
-NAMES = "float16 float32 float64 int8 int16 int32 int64 uint8 bool string"
-ALIASES = {"float": "float32", "double": "float64", "string": "object", float: "float32"}
+NAMES = "float16 float32 float64 int8 int16 int32 int64 uint8 bool object"
+ALIASES = {"float": "float32", "double": "float64", "string": "object", "str": "object", "int": "int64"}
 
 
 def as_dtype(dtype):
     """Return NumPy's dtype of a name or a type; `float` is float32, and texts are objects."""
-    name = getattr(dtype, "name", dtype)
-    try:
-        return np.dtype(ALIASES.get(name, name))
-    except TypeError:
-        raise DtypeError(f"Expected a dtype of TensorFlow, one of {NAMES}. Received: {dtype!r}") from None
+    name = dtype if isinstance(dtype, str) else getattr(dtype, "name", getattr(dtype, "__name__", dtype))
+    name = ALIASES.get(name, name)
+    if name not in NAMES.split():
+        raise DtypeError(f"Expected a dtype of TensorFlow, one of {NAMES}. Received: {dtype!r}")
+    return np.dtype(name)
 
 
-DTYPES = {name: as_dtype(name) for name in NAMES.split()}
+DTYPES = {name.replace("object", "string"): np.dtype(name) for name in NAMES.split()}
 
 
-class Dimension:
-    """Size of an axis; its `value` is None if it is unknown."""
+class Dimension(int):
+    """Known size of an axis, which is also its `value`."""
 
-    def __init__(self, value):
-        value = getattr(value, "value", value)
-        self.value = None if value is None else int(value)
-
-    def __int__(self):
-        if self.value is None:
-            raise ShapeError("The size of the axis is not known before the graph runs. Use tf.shape(x)[axis] instead")
-        return self.value
-
-    __index__ = __int__
-    __eq__ = lambda self, other: self.value == getattr(other, "value", other)
-    __hash__ = lambda self: hash(self.value)
-    __repr__ = lambda self: f"Dimension({self.value})"
-    __str__ = lambda self: "?" if self.value is None else str(self.value)
+    value = property(int)
+    __repr__ = lambda self: f"Dimension({int(self)})"
+    __str__ = int.__repr__
 
 
-def make_operator(name):
-    def method(self, other):
-        a, b = self.value, Dimension(other).value
-        return Dimension(None if a is None or b is None else getattr(int, name)(a, b))
+class UnknownDimension:
+    """Size of an axis that is not known before the graph runs."""
 
-    return method
+    value = None
+
+    def refuse(self, *args):
+        raise ShapeError("The size of the axis is not known before the graph runs. Use tf.shape(x)[axis] instead")
+
+    __int__ = __index__ = __add__ = __sub__ = __mul__ = __rmul__ = __floordiv__ = refuse
+    __repr__ = lambda self: "Dimension(None)"
+    __str__ = lambda self: "?"
 
 
-for _name in ("add", "sub", "mul", "floordiv", "mod", "radd", "rsub", "rmul", "rfloordiv"):
-    setattr(Dimension, f"__{_name}__", make_operator(f"__{_name}__"))
+UNKNOWN = UnknownDimension()
 
 
 class TensorShape:
@@ -80,14 +74,15 @@ class TensorShape:
     def __init__(self, dims):
         dims = dims.dims if isinstance(dims, TensorShape) else dims
         sizes = dims if dims is None or isinstance(dims, Iterable) else [dims]
-        self.dims = None if sizes is None else [Dimension(d) for d in sizes]
+        self.dims = None if sizes is None else [UNKNOWN if d in (None, UNKNOWN) else Dimension(d) for d in sizes]
         self.ndims = None if self.dims is None else len(self.dims)
 
     def is_compatible_with(self, other):
         other = TensorShape(other)
         if self.dims is None or other.dims is None:
             return True
-        return self.ndims == other.ndims and all(a == b or None in (a, b) for a, b in zip(self, other, strict=True))
+        pairs = zip(self.dims, other.dims, strict=False)
+        return self.ndims == other.ndims and all(a == b or UNKNOWN in (a, b) for a, b in pairs)
 
     def __iter__(self):
         if self.dims is None:
@@ -105,8 +100,8 @@ class TensorShape:
 
     __bool__ = lambda self: self.dims is not None
     as_list = lambda self: [d.value for d in self]
-    num_elements = lambda self: int(np.prod([int(d) for d in self], dtype=int))
-    is_fully_defined = lambda self: self.dims is not None and None not in self.dims
+    num_elements = lambda self: math.prod(self)
+    is_fully_defined = lambda self: self.dims is not None and UNKNOWN not in self.dims
     __len__ = lambda self: len(self.as_list())
     __str__ = lambda self: "<unknown>" if self.dims is None else str(tuple(map(str, self.dims))).replace("'", "")
     __repr__ = lambda self: f"TensorShape({self.dims})"

@@ -24,7 +24,7 @@ class Variable(Tensor):
         scope = graph.unique_name(name or "Variable") + "/"
         with graph.control_dependencies(None), graph.replace("scope", scope):
             start = convert(initial_value() if callable(initial_value) else initial_value, dtype, "initial_value")
-            if start.dtype == object:
+            if start.dtype.kind == "O":
                 raise DtypeError("A variable of strings is not in pellucid.compat. Keep the text in Python")
             op = graphs.Operation(graph, "VariableV2", scope[:-1], None, [], outputs=[self])
             super().__init__(op, 0, start.dtype, graphs.make_input(start.shape, start.dtype))
