@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections import namedtuple
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ import pellucid as pel
 import pellucid.compat.tensorflow as tf
 from pellucid.compat import programs
 from pellucid.compat.tensorflow.examples.tutorials.mnist import input_data
+
+
+Pair = namedtuple("Pair", ["g", "h"])
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +58,7 @@ def test_shapes_and_dtypes() -> None:
     assert tf.constant([[1, 2]]).get_shape().num_elements() == 2
     assert x.dtype == tf.float32 == np.float32 != tf.float64
     assert tf.reshape(x, [tf.shape(tf.placeholder("float", [None]))[0], 3]).get_shape().as_list() == [None, 3]
-    with pytest.raises(pel.DtypeError, match="Expected a dtype of TensorFlow, one of float16, "):
+    with pytest.raises(pel.DtypeError, match="Expected a dtype of TensorFlow, one of float16 float32 "):
         tf.cast(x, "complex")
     with pytest.raises(pel.ShapeError, match="The rank of the shape is not known"):
         tf.placeholder("float").get_shape().as_list()
@@ -74,7 +78,7 @@ def test_constants_have_the_dtypes_of_tensorflow(value: Any, dtype: str, sess: A
 
 def test_fetches(sess: Any) -> None:
     a, b = tf.constant(1.0, name="a"), tf.constant([2, 3], name="b")
-    pair = tf.nn.rnn_cell.LSTMStateTuple(a, b)
+    pair = Pair(a, b)
     nested = sess.run({"x": [a, (b, a)], "y": a + 1})
     assert nested["x"][0] == 1
     assert isinstance(nested["x"][1], tuple)
@@ -317,10 +321,6 @@ def test_arguments_of_both_versions(sess: Any) -> None:
         (lambda x, n: tf.train.GradientDescentOptimizer(), "GradientDescentOptimizer: expected the arguments .*Missing: learning_rate"),
         (lambda x, n: tf.train.AdamOptimizer(beta3=1), "Received: beta3"),
         (lambda x, n: tf.train.AdamOptimizer().minimize(x), "No variables to optimize"),
-        (
-            lambda x, n: tf.nn.dynamic_rnn(tf.nn.rnn_cell.GRUCell(2), tf.zeros([1, 2, 3])),
-            "Expected an initial_state or a",
-        ),
         (lambda x, n: tf.convert_to_tensor(None), "Expected a tensor, an array or a number. Received: None"),
     ],
 )
@@ -355,45 +355,11 @@ def test_slots_and_learning_rates_that_are_fed(sess: Any) -> None:
     v, rate = tf.Variable([1.0, 2.0], name="v"), tf.placeholder(tf.float32)
     optimizer = tf.train.MomentumOptimizer(rate, 0.9)
     step = optimizer.minimize(tf.reduce_sum(v * v))
-    assert optimizer.get_slot_names() == ["momentum"]
     assert optimizer.get_slot(v, "momentum").name == "v/Momentum:0"
     sess.run(tf.global_variables_initializer())
     sess.run(step, {rate: 0.1})
     sess.run(step, {rate: 0.0})
     np.testing.assert_allclose(sess.run(v), [0.8, 1.6], 1e-6)
-
-
-def run_lstm(x: np.ndarray, w: np.ndarray, b: np.ndarray) -> np.ndarray:
-    c = h = np.zeros((len(x), len(b) // 4))
-    outputs = []
-    for t in range(x.shape[1]):
-        i, j, f, o = np.split(np.concatenate([x[:, t], h], 1) @ w + b, 4, axis=1)
-        c = c / (1 + np.exp(-f - 1)) + np.tanh(j) / (1 + np.exp(-i))
-        h = np.tanh(c) / (1 + np.exp(-o))
-        outputs.append(h)
-    return np.stack(outputs, 1)
-
-
-@pytest.mark.parametrize("lengths", [None, [4, 2]])
-def test_recurrent_networks(lengths: Any, sess: Any) -> None:
-    value = np.random.default_rng(0).normal(size=(2, 4, 3)).astype("float32")
-    x = tf.placeholder(tf.float32, [None, 4, 3])
-    cell = tf.nn.rnn_cell.BasicLSTMCell(5)
-    outputs, last = tf.nn.dynamic_rnn(cell, x, lengths, dtype=tf.float32)
-    steps, state = tf.nn.static_rnn(cell, tf.unstack(x, axis=1), dtype=tf.float32, sequence_length=lengths)
-    sess.run(tf.global_variables_initializer())
-    found, ends, listed, same = sess.run([outputs, last, steps, state], {x: value})
-    expected = run_lstm(value, *sess.run(tf.trainable_variables()))
-    mask = np.arange(4) < np.array(lengths or [4, 4])[:, None]
-    np.testing.assert_allclose(found, expected * mask[..., None], 1e-4, 1e-6)
-    np.testing.assert_allclose(ends.h, expected[range(2), mask.sum(1) - 1], 1e-4, 1e-6)
-    np.testing.assert_allclose(np.stack(listed, 1), found, 1e-4, 1e-6)
-    np.testing.assert_allclose(same, ends, 1e-4, 1e-6)
-    grads = sess.run(
-        [tf.gradients(tf.reduce_sum(tf.square(y)), tf.trainable_variables())[0] for y in (outputs, tf.stack(steps))],
-        {x: value},
-    )
-    np.testing.assert_allclose(*grads, 1e-3, 1e-5)
 
 
 def test_checkpoints(tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ from pellucid.compat.missing_names import add_missing_name_errors
 from pellucid.compat.tensorflow import app as app
 from pellucid.compat.tensorflow import graph as _graph
 from pellucid.compat.tensorflow import input_data as _input_data
-from pellucid.compat.tensorflow import rnn as _rnn
 from pellucid.compat.tensorflow import train as train
 from pellucid.compat.tensorflow import types as _types
 from pellucid.compat.tensorflow import variables as _variables
@@ -32,13 +31,6 @@ def placeholder_with_default(input, shape, name=None):
     return _graph.make_op("PlaceholderWithDefault", lambda e: e, [x], name, outputs=[(shape, x.dtype)])
 
 
-class ConfigProto(SimpleNamespace):
-    """Settings of a session, which change no result and are accepted."""
-
-    def __init__(self, **settings):
-        super().__init__(**{"gpu_options": SimpleNamespace(), **settings})
-
-
 _default = _graph.get_default_graph
 _HERE = {
     "name_scope": lambda name, default_name=None, values=None: _default().name_scope(name or default_name),
@@ -54,20 +46,10 @@ _HERE = {
 }
 globals().update(_types.select_public("tensorflow", vars(_variables), vars(_graph), _types.DTYPES, _FUNCTIONS, _HERE))
 AUTO_REUSE = "auto"
+# Settings of sessions change no result, so all are accepted.
+ConfigProto = lambda **settings: SimpleNamespace(**{"gpu_options": SimpleNamespace(), **settings})
 RunOptions = RunMetadata = GPUOptions = SimpleNamespace
-_CELLS = {n: c for n, c in vars(_rnn).items() if n.endswith(("Cell", "Tuple"))}
-nn = _types.make_module(
-    "tensorflow.nn",
-    {
-        **_types.select_public("tensorflow.nn", _FUNCTIONS, vars(_rnn)),
-        "rnn": _rnn.static_rnn,
-        "rnn_cell": _types.make_module("tensorflow.nn.rnn_cell", _CELLS),
-    },
-)
-contrib = _types.make_module(
-    "tensorflow.contrib",
-    {"rnn": _types.make_module("tensorflow.contrib.rnn", {**_CELLS, "static_rnn": _rnn.static_rnn})},
-)
+nn = _types.make_module("tensorflow.nn", _types.select_public("tensorflow.nn", _FUNCTIONS))
 errors = _types.make_module("tensorflow.errors", {n: e for n, e in vars(_types).items() if n.endswith("Error")})
 _mnist = _types.make_module("tensorflow.examples.tutorials.mnist", {"input_data": _input_data})
 _tutorials = _types.make_module("tensorflow.examples.tutorials", {"mnist": _mnist})
@@ -75,9 +57,9 @@ examples = _types.make_module("tensorflow.examples", {"tutorials": _tutorials})
 sys.modules[f"{_mnist.__name__}.input_data"] = _input_data
 _REPLACEMENTS = {
     "cond": "Compute both branches and choose with tf.where. Today: pel.cond(condition, then, otherwise)",
-    "while_loop": "Write a Python loop. Today: pel.while_loop(condition, step, init)",
-    "scan": "Write a Python loop over tf.unstack(x). Today: pel.scan(step, sequences, init)",
-    "map_fn": "Write a Python loop over tf.unstack(x). Today: pel.map(function, x)",
+    **dict.fromkeys(
+        ["while_loop", "scan", "map_fn"], "Write a Python loop. Today: pel.while_loop, pel.scan and pel.map"
+    ),
     "layers": "Write tf.Variable, tf.matmul and tf.nn.conv2d. Layers are in pel.nn today",
     "losses": "Write tf.reduce_mean(tf.square(y - t)), for example. Losses are in pel.nn.losses today",
     "summary": "Leave it out. Today: pel.callbacks.TensorBoard",

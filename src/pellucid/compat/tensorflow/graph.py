@@ -47,10 +47,7 @@ class Operation:
     def run(self, feed_dict=None, session=None):
         get_session(session, "run").run(self, feed_dict)
 
-    def describe(self):
-        made = f", made at {source_location.format_location(self.location)}" if self.location else ""
-        return f"{self.name!r}{made}"
-
+    describe = lambda self: f"{self.name!r}, made at {source_location.format_location(self.location)}"
     __repr__ = lambda self: f"<tf.Operation {self.name!r} type={self.type}>"
 
 

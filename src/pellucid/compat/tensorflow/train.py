@@ -47,9 +47,7 @@ def gradients(ys, xs, grad_ys=None, name="gradients"):
 
 
 class Optimizer:
-    """Optimizer. `OPTIONS` are the hyperparameters with their defaults, `SLOTS` the first values of the slots."""
-
-    OPTIONS, SLOTS, POWERS = {}, {}, ()
+    """Optimizer, whose subclasses are in `OPTIMIZERS`."""
 
     def __init__(self, *args, **kwargs):
         defaults = self.OPTIONS | {"use_locking": None, "name": None}
@@ -57,7 +55,6 @@ class Optimizer:
         self.options, self.slots = self.OPTIONS | {k: v for k, v in given.items() if k in self.OPTIONS}, {}
 
     def minimize(self, loss, global_step=None, var_list=None, name=None):
-        """Return an operation that computes gradients and updates the variables."""
         return self.apply_gradients(self.compute_gradients(loss, var_list), global_step, name)
 
     def compute_gradients(self, loss, var_list=None):
@@ -71,7 +68,11 @@ class Optimizer:
         if all(g is None for g, _ in pairs):
             names = ", ".join(v.name for _, v in pairs)
             raise GradientError(f"No gradients provided for any variable ({names}): the loss depends on none of them")
-        powers = {name: self.make_slot(None, f"{name}_power", self.options[name]) for name in self.POWERS}
+        powers = {
+            name: self.make_slot(None, f"{name}_power", self.options[name])
+            for name in ("beta1", "beta2")
+            if name in self.options
+        }
         with graph.name_scope(name or type(self).__name__.removesuffix("Optimizer")):
             updates = [self.apply(convert(g), v, powers) for g, v in pairs if g is not None]
             with graph.control_dependencies(updates):
@@ -100,13 +101,17 @@ class Optimizer:
                 self.slots[v, slot] = Variable(start if v is None else fill, trainable=False, name=name)
         return self.slots[v, slot]
 
-    get_slot_names = lambda self: sorted(self.SLOTS)
     get_slot = lambda self, var, name: self.slots.get((var, name))
 
 
 def update_momentum(w, g, o, a):
     a = o.momentum * a + g
     return [w - o.learning_rate * (g + o.momentum * a if o.use_nesterov else a), a]
+
+
+def update_adagrad(w, g, o, a):
+    a = a + g * g
+    return [w - o.learning_rate * g / pel.sqrt(a), a]
 
 
 def update_adadelta(w, g, o, a, d):
@@ -127,32 +132,28 @@ def update_adam(w, g, o, m, v, p1, p2):
     return [w - o.learning_rate * pel.sqrt(1 - p2) / (1 - p1) * m / (pel.sqrt(v) + o.epsilon), m, v]
 
 
-def make_optimizer(name, update, slots=None, powers=(), **options):
-    """Return an optimizer of its formula, a function of a variable, its gradient, the options and the slots."""
-    members = {"OPTIONS": options, "SLOTS": slots or {}, "POWERS": powers, "update": staticmethod(update)}
-    return type(f"{name}Optimizer", (Optimizer,), members)
-
-
 REQUIRED = inspect.Parameter.empty
-GradientDescentOptimizer = make_optimizer(
-    "GradientDescent", lambda w, g, o: [w - o.learning_rate * g], learning_rate=REQUIRED
-)
-AdagradOptimizer = make_optimizer(
-    "Adagrad", lambda w, g, o, a: [w - o.learning_rate * g / pel.sqrt(a + g * g), a + g * g],
-    {"accumulator": "initial_accumulator_value"}, learning_rate=REQUIRED, initial_accumulator_value=0.1,
-)  # fmt: skip
-AdadeltaOptimizer = make_optimizer(
-    "Adadelta", update_adadelta, {"accum": 0, "accum_update": 0}, learning_rate=0.001, rho=0.95, epsilon=1e-8
-)
-MomentumOptimizer = make_optimizer(
-    "Momentum", update_momentum, {"momentum": 0}, learning_rate=REQUIRED, momentum=REQUIRED, use_nesterov=False
-)
-RMSPropOptimizer = make_optimizer(
-    "RMSProp", update_rmsprop, {"rms": 1, "momentum": 0}, learning_rate=REQUIRED, decay=0.9, momentum=0.0, epsilon=1e-10
-)
-AdamOptimizer = make_optimizer(
-    "Adam", update_adam, {"m": 0, "v": 0}, ("beta1", "beta2"), learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-8
-)
+RATE = {"learning_rate": REQUIRED}
+OPTIMIZERS = {
+    "GradientDescent": (lambda w, g, o: [w - o.learning_rate * g], RATE, {}),
+    "Momentum": (update_momentum, {**RATE, "momentum": REQUIRED, "use_nesterov": False}, {"momentum": 0}),
+    "Adagrad": (
+        update_adagrad,
+        {**RATE, "initial_accumulator_value": 0.1},
+        {"accumulator": "initial_accumulator_value"},
+    ),
+    "Adadelta": (
+        update_adadelta,
+        {"learning_rate": 1e-3, "rho": 0.95, "epsilon": 1e-8},
+        {"accum": 0, "accum_update": 0},
+    ),
+    "RMSProp": (update_rmsprop, {**RATE, "decay": 0.9, "momentum": 0.0, "epsilon": 1e-10}, {"rms": 1, "momentum": 0}),
+    "Adam": (update_adam, {"learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}, {"m": 0, "v": 0}),
+}
+"""Formulas, hyperparameters with their defaults, and slots with their first values, by optimizer."""
+for _name, (_update, _options, _slots) in OPTIMIZERS.items():
+    _members = {"OPTIONS": _options, "SLOTS": _slots, "update": staticmethod(_update)}
+    globals()[f"{_name}Optimizer"] = type(f"{_name}Optimizer", (Optimizer,), _members)
 
 
 def exponential_decay(learning_rate, global_step, decay_steps, decay_rate, staircase=False, name="ExponentialDecay"):
@@ -169,14 +170,10 @@ class Saver:
         self.max_to_keep, self.last_checkpoints = max_to_keep, []
 
     def save(self, sess, save_path, global_step=None):
-        """Save the variables and return the path without suffix."""
         step = int(sess.run(global_step)) if isinstance(global_step, Tensor) else global_step
         prefix = str(save_path) if step is None else f"{save_path}-{step}"
-        for v in self.variables.values():
-            if v not in sess.initialized:
-                raise FailedPreconditionError(
-                    f"Cannot save the variable {v.op.name!r}, which has no value. Initialize it"
-                )
+        for name in (v.op.name for v in self.variables.values() if v not in sess.initialized):
+            raise FailedPreconditionError(f"Cannot save the variable {name!r}, which has no value. Initialize it")
         np.savez(f"{prefix}.npz", **{n: sess.shared[v].get_value() for n, v in self.variables.items()})
         self.last_checkpoints = [*(p for p in self.last_checkpoints if p != prefix), prefix]
         while self.max_to_keep and len(self.last_checkpoints) > self.max_to_keep:
@@ -185,7 +182,6 @@ class Saver:
         return prefix
 
     def restore(self, sess, save_path):
-        """Give the variables the values of a checkpoint."""
         path = Path(f"{save_path}.npz")
         if not path.exists():
             raise NotFoundError(f"There is no checkpoint {path}. Checkpoints of TensorFlow itself cannot be read")
