@@ -6,16 +6,11 @@ import sys
 
 from pellucid.compat.missing_names import add_missing_name_errors
 from pellucid.compat.tensorflow.types import make_module
-from pellucid.graph.errors import NoSuchNameError
 
 PARSER = argparse.ArgumentParser(allow_abbrev=False, add_help=False, conflict_handler="resolve")
 
 
-class Flags(argparse.Namespace):
-    """Values of the command line options that `DEFINE_string` and others declare."""
-
-    def __getattr__(self, name):
-        raise NoSuchNameError(f"No flag {name!r} is defined. Write tf.app.flags.DEFINE_string({name!r}, default, help)")
+FLAGS = argparse.Namespace()
 
 
 def define(flag_name, default_value, docstring="", kind=str):
@@ -29,12 +24,10 @@ def define(flag_name, default_value, docstring="", kind=str):
 
 
 def run(main=None, argv=None):
-    """Call the function `main` of the script with the arguments that are no flags, and exit."""
     rest = PARSER.parse_known_args(argv and argv[1:], FLAGS)[1]
     sys.exit((main or sys.modules["__main__"].main)([sys.argv[0], *rest]))
 
 
-FLAGS = Flags()
 KINDS = {"string": str, "integer": int, "float": float, "boolean": bool, "bool": bool}
 flags = make_module(
     "tensorflow.flags",

@@ -44,9 +44,7 @@ class Operation:
         graph.operations.append(self)
         graph.by_name[name] = self
 
-    def run(self, feed_dict=None, session=None):
-        get_session(session, "run").run(self, feed_dict)
-
+    run = lambda self, feed_dict=None, session=None: get_session(session, "run").run(self, feed_dict)
     describe = lambda self: f"{self.name!r}, made at {source_location.format_location(self.location)}"
     __repr__ = lambda self: f"<tf.Operation {self.name!r} type={self.type}>"
 
@@ -66,16 +64,13 @@ class Tensor:
         self.op, self.dtype, self.abstract = op, dtype, abstract
         self.name, self.graph, self.device = f"{op.name}:{value_index}", op.graph, ""
 
-    def eval(self, feed_dict=None, session=None):
-        return get_session(session, "eval").run(self, feed_dict)
-
     def get_shape(self):
-        """Return the sizes that are known before the graph runs."""
         if self.abstract is None:
             return TensorShape(() if self.dtype.kind == "O" else None)
         return TensorShape([d if isinstance(d, int) else None for d in self.abstract.shape])
 
     shape = property(get_shape)
+    eval = lambda self, feed_dict=None, session=None: get_session(session, "eval").run(self, feed_dict)
 
     def refuse(self, *args, **kwargs):
         raise UseError(f"{self!r} has no value until it runs. Use sess.run(tensor), tf.where or tf.unstack")
@@ -101,8 +96,7 @@ class VariableScope:
     def __init__(self, name="", reuse=None, initializer=None):
         self.name, self.reuse, self.initializer, self.counts = name, reuse, initializer, {}
 
-    def reuse_variables(self):
-        self.reuse = True
+    reuse_variables = lambda self: setattr(self, "reuse", True)
 
 
 class Graph:
@@ -140,9 +134,6 @@ class Graph:
         ops = [getattr(e, "op", e) for e in map(self.find, control_inputs or ())]
         return self.replace("controls", [] if control_inputs is None else [*self.controls, *ops])
 
-    def add_to_collection(self, name, value):
-        self.collections.setdefault(name, []).append(value)
-
     def get_collection(self, name, scope=None):
         """Return the values of a collection, those whose names start with a scope."""
         return [v for v in self.collections.get(name, []) if getattr(v, "name", "").startswith(scope or "")]
@@ -164,6 +155,7 @@ class Graph:
 
     as_default = lambda self: push(GRAPHS, self)
     get_operations = lambda self: list(self.operations)
+    add_to_collection = lambda self, name, value: self.collections.setdefault(name, []).append(value)
     as_graph_element = get_tensor_by_name = get_operation_by_name = find
 
 
@@ -187,8 +179,7 @@ def push(stack, item):
         remove_last(stack, item)
 
 
-def get_default_graph():
-    return GRAPHS[-1]
+get_default_graph = lambda: GRAPHS[-1]
 
 
 def flatten(value):
@@ -242,8 +233,8 @@ def as_array(value, wanted):
     return array.astype(wanted)
 
 
-def make_op(type, fn, inputs=(), name=None, *, dtype=None, outputs=None, single=True, **attributes):
-    """Add an operation to the graph and return its output, or a list of outputs.
+def make_op(type, fn, inputs=(), name=None, *, dtype=None, outputs=None, count=None, **attributes):
+    """Add an operation to the graph and return its output, or a list of ``count`` outputs.
 
     ``outputs`` are pairs of a static shape and a dtype. By default, `fn` is called with expressions of the static
     shapes of the inputs; if a rank is unknown, the dtype is ``dtype`` or that of the first input.
@@ -256,25 +247,25 @@ def make_op(type, fn, inputs=(), name=None, *, dtype=None, outputs=None, single=
     op = Operation(graph, type, full, fn, inputs, **attributes)
     default = as_dtype(dtype or (inputs[0].dtype if inputs else "float32"))
     if outputs is None:
-        outputs = [(e, default if e is None else e.dtype) for e in infer_outputs(op, default)]
+        outputs = [(e, default if e is None else e.dtype) for e in infer_outputs(op, default, count or 1)]
     else:
         outputs = [(make_input(shape, kind, full), as_dtype(kind)) for shape, kind in outputs]
     op.outputs = [Tensor(op, i, kind, e) for i, (e, kind) in enumerate(outputs)]
-    return op.outputs[0] if single and op.outputs else op if single else op.outputs
+    return op.outputs if count is not None else op.outputs[0] if op.outputs else op
 
 
-def infer_outputs(op, dtype):
+def infer_outputs(op, dtype, count):
     """Call the function of an operation with expressions of the static shapes; return None for unknown ranks."""
     abstracts = [t.abstract for t in op.inputs]
     try:
-        found = None if any(a is None for a in abstracts) else op.fn(*abstracts)
+        found = [None] * count if any(a is None for a in abstracts) else op.fn(*abstracts)
         return list(found) if isinstance(found, (list, tuple)) else [found]
     except ValueNeededError as error:
         return [make_input(error.args[0], dtype)]
     except UseError:
         if all(t.shape.is_fully_defined() for t in op.inputs):
             raise
-        return [None]
+        return [None] * count
 
 
 def convert_shape(shape):
@@ -288,9 +279,11 @@ def read_shape(exprs):
     sizes = []
     for e in exprs:
         is_known = not any(isinstance(n, (Input, Shared)) for n in topological([e]))
+        if not is_known and TRACES:
+            raise UseError("A shape depends on a value that the graph computes. Feed it as a scalar of integers")
+        if not is_known and not all(isinstance(d, int) for d in e.shape):
+            raise ValueNeededError(None)
         sizes += np.ravel(evaluate(np, [e], {})[0]).tolist() if is_known else [None] * math.prod(e.shape)
-    if None in sizes and TRACES:
-        raise UseError("A shape depends on a value that the graph computes. Feed it as a scalar of integers instead")
     if None in sizes:
         raise ValueNeededError([None if n == -1 else n for n in sizes])
     return tuple(map(int, sizes))

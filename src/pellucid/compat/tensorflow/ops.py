@@ -190,7 +190,7 @@ SIMPLE = {
     "1 biuf": "stop_gradient zeros_like ones_like",
     "1 b": "logical_not",
     "2 f": "atan2=arctan2",
-    "2 iuf": "add subtract,sub multiply,mul pow floordiv,floor_div=floor_divide floormod,mod=remainder maximum minimum",
+    "2 iuf": "add,bias_add subtract,sub multiply,mul pow floordiv,floor_div=floor_divide floormod,mod=remainder maximum minimum",
     "2 iuf bool": "less less_equal greater greater_equal",
     "2 biuf bool": "equal not_equal",
     "2 b": "logical_and logical_or logical_xor",
@@ -217,7 +217,9 @@ TABLE = {
         "Squeeze", 1, lambda x, axis=None, squeeze_dims=None: pel.squeeze(x, read_axis(axis, squeeze_dims))
     ),
     "shape": define("Shape", 1, get_shape, dtype="int32"),
-    "gather": define("Gather", 2, lambda params, indices, axis=0: pel.take(params, indices, axis), mixed=True),
+    "gather embedding_lookup": define(
+        "Gather", 2, lambda params, indices, axis=0: pel.take(params, indices, axis), mixed=True
+    ),
     "tile": define("Tile", 1, lambda input, multiples: pel.tile(input, multiples), sizes="multiples"),
     "one_hot": define("one_hot", 2, one_hot, dtype="float32", mixed=True),
     "where select": define("Select", 3, select, "b", mixed=True),
@@ -231,13 +233,11 @@ TABLE = {
     "leaky_relu": define("LeakyRelu", 1, lambda features, alpha=0.2: pel.leaky_relu(features, alpha), "f"),
     "softmax": define("Softmax", 1, lambda logits, dim=-1, axis=None: pel.softmax(logits, read_axis(axis, dim)), "f"),
     "log_softmax": define("LogSoftmax", 1, lambda logits, dim=-1: pel.log_softmax(logits, dim), "f"),
-    "bias_add": define("BiasAdd", 2, lambda value, bias: value + bias, "iuf"),
     "xw_plus_b": define("xw_plus_b", 3, lambda x, weights, biases: x @ weights + biases, "f"),
     "l2_loss": define("L2Loss", 1, lambda t: pel.sum(pel.square(t)) / 2, "f"),
     "conv2d": define("Conv2D", 2, convolve, "f"),
     "max_pool": make_pool("MaxPool", pel.max_pool),
     "avg_pool": make_pool("AvgPool", pel.average_pool),
-    "embedding_lookup": define("embedding_lookup", 2, lambda params, ids: pel.take(params, ids, axis=0), mixed=True),
     "in_top_k": define("InTopK", 2, lambda z, t, k: pel.sum(z > get_scores(z, t), -1) < k, "f", "bool", mixed=True),
     "lrn local_response_normalization": define("LRN", 1, normalize_locally, "f"),
     "sparse_softmax_cross_entropy_with_logits": make_cross_entropy(
@@ -300,16 +300,16 @@ def split(value=None, num_or_size_splits=None, axis=0, num=None, name="split", s
     if isinstance(value, int):
         value, axis = axis, value
     axis, parts = read_axis(split_dim, axis), num_or_size_splits or num_split
-    ends = parts if isinstance(parts, int) else np.cumsum(parts)[:-1].tolist()
-    return make_op("split", lambda e: pel.split(e, ends, axis), [convert(value)], name, single=False)
+    ends, n = (parts, parts) if isinstance(parts, int) else (np.cumsum(parts)[:-1].tolist(), len(parts))
+    return make_op("split", lambda e: pel.split(e, ends, axis), [convert(value)], name, count=n)
 
 
 def unstack(value, num=None, axis=0, name="unstack"):
     x = convert(value)
-    count = num or (x.shape[axis].value if x.shape.ndims else None)
-    if count is None:
+    n = num or (x.shape[axis].value if x.shape.ndims else None)
+    if n is None:
         raise ShapeError(f"tf.unstack: the length of axis {axis} of {x!r} is not known. Give it: num=...")
-    return make_op("unstack", lambda e: [pel.take(e, i, axis=axis) for i in range(count)], [x], name, single=False)
+    return make_op("unstack", lambda e: [pel.take(e, i, axis=axis) for i in range(n)], [x], name, count=n)
 
 
 def get_item(self, key):
@@ -318,7 +318,8 @@ def get_item(self, key):
     bounds = [b for p in parts for b in ((p.start, p.stop, p.step) if isinstance(p, slice) else (p,))]
 
     def fn(x, *exprs):
-        read = lambda b, rest=iter(exprs): next(rest) if isinstance(b, Tensor) else b
+        rest = iter(exprs)
+        read = lambda b: next(rest) if isinstance(b, Tensor) else b
         index = [slice(read(p.start), read(p.stop), read(p.step)) if isinstance(p, slice) else read(p) for p in parts]
         return x[tuple(index)]
 

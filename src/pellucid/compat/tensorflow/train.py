@@ -41,7 +41,7 @@ def gradients(ys, xs, grad_ys=None, name="gradients"):
 
     inputs, specs = [*outputs, *wanted, *given], [(t.shape, t.dtype) for t in wanted]
     # The gradient is that of the outputs as they are computed, also if an assignment comes in between.
-    made = make_op("gradients", fn, inputs, name, outputs=specs, single=False, reads_like=outputs[0].op)
+    made = make_op("gradients", fn, inputs, name, outputs=specs, count=len(specs), reads_like=outputs[0].op)
     by_target = dict(zip(wanted, made, strict=True))
     return [by_target.get(t) for t in targets]
 
@@ -104,29 +104,29 @@ class Optimizer:
     get_slot = lambda self, var, name: self.slots.get((var, name))
 
 
-def update_momentum(w, g, o, a):
+def momentum(w, g, o, a):
     a = o.momentum * a + g
     return [w - o.learning_rate * (g + o.momentum * a if o.use_nesterov else a), a]
 
 
-def update_adagrad(w, g, o, a):
+def adagrad(w, g, o, a):
     a = a + g * g
     return [w - o.learning_rate * g / pel.sqrt(a), a]
 
 
-def update_adadelta(w, g, o, a, d):
+def adadelta(w, g, o, a, d):
     a = o.rho * a + (1 - o.rho) * g * g
     step = pel.sqrt(d + o.epsilon) / pel.sqrt(a + o.epsilon) * g
     return [w - o.learning_rate * step, a, o.rho * d + (1 - o.rho) * step * step]
 
 
-def update_rmsprop(w, g, o, s, m):
+def rmsprop(w, g, o, s, m):
     s = o.decay * s + (1 - o.decay) * g * g
     m = o.momentum * m + o.learning_rate * g / pel.sqrt(s + o.epsilon)
     return [w - m, s, m]
 
 
-def update_adam(w, g, o, m, v, p1, p2):
+def adam(w, g, o, m, v, p1, p2):
     m, v = m + (g - m) * (1 - o.beta1), v + (g * g - v) * (1 - o.beta2)
     # Epsilon is outside of the corrected root, as TensorFlow has it.
     return [w - o.learning_rate * pel.sqrt(1 - p2) / (1 - p1) * m / (pel.sqrt(v) + o.epsilon), m, v]
@@ -136,19 +136,11 @@ REQUIRED = inspect.Parameter.empty
 RATE = {"learning_rate": REQUIRED}
 OPTIMIZERS = {
     "GradientDescent": (lambda w, g, o: [w - o.learning_rate * g], RATE, {}),
-    "Momentum": (update_momentum, {**RATE, "momentum": REQUIRED, "use_nesterov": False}, {"momentum": 0}),
-    "Adagrad": (
-        update_adagrad,
-        {**RATE, "initial_accumulator_value": 0.1},
-        {"accumulator": "initial_accumulator_value"},
-    ),
-    "Adadelta": (
-        update_adadelta,
-        {"learning_rate": 1e-3, "rho": 0.95, "epsilon": 1e-8},
-        {"accum": 0, "accum_update": 0},
-    ),
-    "RMSProp": (update_rmsprop, {**RATE, "decay": 0.9, "momentum": 0.0, "epsilon": 1e-10}, {"rms": 1, "momentum": 0}),
-    "Adam": (update_adam, {"learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}, {"m": 0, "v": 0}),
+    "Momentum": (momentum, {**RATE, "momentum": REQUIRED, "use_nesterov": False}, {"momentum": 0}),
+    "Adagrad": (adagrad, {**RATE, "initial_accumulator_value": 0.1}, {"accumulator": "initial_accumulator_value"}),
+    "Adadelta": (adadelta, {"learning_rate": 1e-3, "rho": 0.95, "epsilon": 1e-8}, {"accum": 0, "accum_update": 0}),
+    "RMSProp": (rmsprop, {**RATE, "decay": 0.9, "momentum": 0.0, "epsilon": 1e-10}, {"rms": 1, "momentum": 0}),
+    "Adam": (adam, {"learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}, {"m": 0, "v": 0}),
 }
 """Formulas, hyperparameters with their defaults, and slots with their first values, by optimizer."""
 for _name, (_update, _options, _slots) in OPTIMIZERS.items():
@@ -165,9 +157,9 @@ class Saver:
     """Saves variables as `PATH-STEP.npz`, an archive of NumPy arrays by name, and restores them."""
 
     def __init__(self, var_list=None, max_to_keep=5):
+        # All checkpoints are kept.
         chosen = var_list or get_default_graph().get_collection("variables")
         self.variables = chosen if isinstance(chosen, dict) else {v.op.name: v for v in chosen}
-        self.max_to_keep, self.last_checkpoints = max_to_keep, []
 
     def save(self, sess, save_path, global_step=None):
         step = int(sess.run(global_step)) if isinstance(global_step, Tensor) else global_step
@@ -175,9 +167,6 @@ class Saver:
         for name in (v.op.name for v in self.variables.values() if v not in sess.initialized):
             raise FailedPreconditionError(f"Cannot save the variable {name!r}, which has no value. Initialize it")
         np.savez(f"{prefix}.npz", **{n: sess.shared[v].get_value() for n, v in self.variables.items()})
-        self.last_checkpoints = [*(p for p in self.last_checkpoints if p != prefix), prefix]
-        while self.max_to_keep and len(self.last_checkpoints) > self.max_to_keep:
-            Path(self.last_checkpoints.pop(0) + ".npz").unlink(missing_ok=True)
         Path(prefix).with_name("checkpoint").write_text(f'model_checkpoint_path: "{prefix}"\n', "utf-8")
         return prefix
 
@@ -197,9 +186,7 @@ def latest_checkpoint(checkpoint_dir):
     return path.read_text("utf-8").split('"')[1] if path.exists() else None
 
 
-def get_checkpoint_state(checkpoint_dir):
-    path = latest_checkpoint(checkpoint_dir)
-    return path and SimpleNamespace(model_checkpoint_path=path)
-
-
+get_checkpoint_state = lambda folder: (
+    (path := latest_checkpoint(folder)) and SimpleNamespace(model_checkpoint_path=path)
+)
 add_missing_name_errors(globals(), "tensorflow.train")

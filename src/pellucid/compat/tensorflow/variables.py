@@ -128,11 +128,16 @@ def glorot_uniform_initializer(seed=None, dtype="float32"):
     return initializer(draw, dtype)
 
 
+def make_constant_initializer(value):
+    """Return an initializer: scripts write `tf.zeros_initializer` and `tf.zeros_initializer()`."""
+    make = constant_initializer(value)
+    return lambda shape=None, dtype="float32", partition_info=None: make if shape is None else make(shape, dtype)
+
+
 constant_initializer = lambda value=0, dtype="float32": initializer(
     lambda sizes, dtype: FUNCTIONS["constant"](value, dtype, sizes), dtype
 )
-zeros_initializer = lambda dtype="float32": constant_initializer(0, dtype)
-ones_initializer = lambda dtype="float32": constant_initializer(1, dtype)
+zeros_initializer, ones_initializer = map(make_constant_initializer, (0, 1))
 random_normal_initializer, random_uniform_initializer, truncated_normal_initializer = map(
     make_random_initializer, ("random_normal", "random_uniform", "truncated_normal")
 )
