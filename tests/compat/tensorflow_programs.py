@@ -44,7 +44,7 @@ tf.where([True, False], x, y)
 tf.zeros([2, 3]); tf.ones([2], tf.int32); tf.zeros_like(x); tf.ones_like(n); tf.fill([2, 2], 7)
 tf.range(5); tf.range(1, 10, 3); tf.range(0., 1., .25); tf.constant(3.0, shape=[2, 2])
 tf.constant([1, 2, 3]); tf.constant(5, tf.float32); tf.diag([1., 2.])
-tf.clip_by_value(x, -0.5, 0.5); tf.clip_by_norm(x, 1.0); tf.clip_by_norm(x, 1.0, [1])
+tf.clip_by_value(x, -0.5, 0.5)
 tf.clip_by_global_norm([x, y], 1.0)[0][1]; tf.clip_by_global_norm([x, y], 100.0)[1]
 tf.global_norm([x, y]); tf.add_n([x, y, x])
 tf.nn.relu(x); tf.nn.relu6(x * 5); tf.nn.elu(x); tf.nn.leaky_relu(x); tf.nn.softmax(x); tf.nn.log_softmax(x)

@@ -289,7 +289,7 @@ def test_arguments_of_both_versions(sess: Any) -> None:
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda x, n: x + n, "Expected tensors of one dtype. Received: .*'x:0'.*'n:0'.*write tf.cast.x, tf.float32"),
+        (lambda x, n: x + n, "Expected tensors of one dtype. Received: .*'x:0'.*'n:0'.*tf.cast.x, tf.float32"),
         (lambda x, n: n + 1.5, "Expected int32. Received: 1.5"),
         (lambda x, n: tf.exp(n), "Exp: expected floating-point numbers. Received: .* Cast it: tf.cast"),
         (
@@ -301,12 +301,12 @@ def test_arguments_of_both_versions(sess: Any) -> None:
         (lambda x, n: bool(x), "has no value until it runs. Use sess.run.tensor., tf.where or tf.unstack"),
         (lambda x, n: list(x), "has no value until it runs"),
         (lambda x, n: np.asarray(x), "has no value until it runs. Use sess.run"),
-        (lambda x, n: tf.exp(x, 1, 2, 3), "Exp: expected the arguments x, name. Received: too many"),
-        (lambda x, n: tf.exp(y=x), "Exp: expected the arguments x, name. Missing: x"),
+        (lambda x, n: tf.exp(x, 1, 2, 3), "Exp\\(x, name=None\\): too many positional arguments"),
+        (lambda x, n: tf.exp(y=x), "Exp\\(x, name=None\\): missing a required argument: 'x'"),
         (lambda x, n: tf.split(x, 2, 1), "split: axis 1 of x, of shape .*, does not divide into 2 equal parts"),
         (lambda x, n: tf.unstack(x), "the length of axis 0 of .* is not known. Give it: num="),
         (lambda x, n: tf.constant([1, 2], shape=[1]), r"shape \(1,\) does not fit 2 values"),
-        (lambda x, n: tf.where(x > 0), "Select: expected the arguments condition, x, y, name. Missing: x"),
+        (lambda x, n: tf.where(x > 0), "Select\\(.*missing a required argument: 'x'"),
         (lambda x, n: tf.gradients(n, x), "expected a floating-point tensor"),
         (
             lambda x, n: tf.nn.conv2d(tf.zeros([1, 4, 4, 1]), tf.zeros([1, 1, 1, 1]), [1, 1]),
@@ -317,9 +317,9 @@ def test_arguments_of_both_versions(sess: Any) -> None:
             "channels last",
         ),
         (lambda x, n: tf.nn.conv2d(tf.zeros([1, 4, 4, 1]), tf.zeros([1, 1, 1, 1]), [1] * 4, "full"), "padding='SAME'"),
-        (lambda x, n: tf.nn.softmax_cross_entropy_with_logits(logits=x), "Expected named arguments"),
-        (lambda x, n: tf.train.GradientDescentOptimizer(), "GradientDescentOptimizer: expected the arguments .*Missing: learning_rate"),
-        (lambda x, n: tf.train.AdamOptimizer(beta3=1), "Received: beta3"),
+        (lambda x, n: tf.nn.softmax_cross_entropy_with_logits(logits=x), "CrossEntropy.*missing a required argument: 'labels'"),
+        (lambda x, n: tf.train.GradientDescentOptimizer(), "GradientDescentOptimizer.* missing a required argument: 'learning_rate'"),
+        (lambda x, n: tf.train.AdamOptimizer(beta3=1), "got an unexpected keyword argument 'beta3'"),
         (lambda x, n: tf.train.AdamOptimizer().minimize(x), "No variables to optimize"),
         (lambda x, n: tf.convert_to_tensor(None), "Expected a tensor, an array or a number. Received: None"),
     ],
@@ -379,13 +379,13 @@ def test_checkpoints(tmp_path: Path) -> None:
         saver.restore(session, path)
         assert session.run(v).tolist() == [1, 2]
         with pytest.raises(
-            tf.errors.NotFoundError, match=r"There is no checkpoint .*other.npz. Checkpoints of TensorFlow"
+            tf.errors.NotFoundError, match=r"There is no checkpoint .*other.npz. Those of TensorFlow"
         ):
             saver.restore(session, tmp_path / "other")
         with pytest.raises(tf.errors.NotFoundError, match=r"has no variable 'w'. It has: v, step"):
             tf.train.Saver({"w": v}).restore(session, path)
         with pytest.raises(
-            tf.errors.InvalidArgumentError, match=r"The variable 'step' has shape \(\). Received: shape \(2,\)"
+            tf.errors.InvalidArgumentError, match=r"Variable 'step' has shape \(\). Received: shape \(2,\)"
         ):
             tf.train.Saver({"v": step}).restore(session, path)
 

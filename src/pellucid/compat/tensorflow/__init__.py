@@ -9,12 +9,10 @@ import sys
 from types import SimpleNamespace
 
 from pellucid.compat.missing_names import add_missing_name_errors
-from pellucid.compat.tensorflow import app as app
 from pellucid.compat.tensorflow import graph as _graph
 from pellucid.compat.tensorflow import input_data as _input_data
+from pellucid.compat.tensorflow import modules as _modules
 from pellucid.compat.tensorflow import train as train
-from pellucid.compat.tensorflow import types as _types
-from pellucid.compat.tensorflow import variables as _variables
 from pellucid.compat.tensorflow.ops import FUNCTIONS as _FUNCTIONS
 from pellucid.compat.tensorflow.session import InteractiveSession as InteractiveSession
 from pellucid.compat.tensorflow.session import Session as Session
@@ -22,38 +20,34 @@ from pellucid.compat.tensorflow.session import Session as Session
 __version__ = VERSION = "1.15.0"
 
 
-def placeholder(dtype="float32", shape=None, name=None):
-    return _graph.make_op("Placeholder", None, [], name, outputs=[(shape, dtype)])
-
-
-def placeholder_with_default(input, shape, name=None):
-    x = _graph.convert(input)
-    return _graph.make_op("PlaceholderWithDefault", lambda e: e, [x], name, outputs=[(shape, x.dtype)])
-
-
 _default = _graph.get_default_graph
 _HERE = {
+    "placeholder": lambda dtype="float32", shape=None, name=None: _graph.make_op(
+        "Placeholder", None, [], name, outputs=[(shape, dtype)]
+    ),
+    "placeholder_with_default": lambda input, shape, name=None: _graph.make_op(
+        "PlaceholderWithDefault", lambda e: e, [x := _graph.convert(input)], name, outputs=[(shape, x.dtype)]
+    ),
     "name_scope": lambda name, default_name=None, values=None: _default().name_scope(name or default_name),
-    "op_scope": lambda values, name, default_name=None: _default().name_scope(name or default_name),
     "control_dependencies": lambda control_inputs: _default().control_dependencies(control_inputs),
     "device": lambda name: contextlib.nullcontext(),  # JAX's default device runs everything
     "set_random_seed": lambda seed: setattr(_default(), "seed", seed),
     "reset_default_graph": lambda: _graph.GRAPHS.__setitem__(-1, _graph.Graph()),
     "get_default_session": lambda: _graph.SESSIONS[-1] if _graph.SESSIONS else None,
     "convert_to_tensor": _graph.convert,
-    "gradients": train.gradients,
-    "flags": app.flags,
+    "flags": _modules.flags,
+    "app": _modules.app,
 }
-globals().update(_types.select_public("tensorflow", vars(_variables), vars(_graph), _types.DTYPES, _FUNCTIONS, _HERE))
+globals().update(_modules.select_public("tensorflow", vars(train), vars(_graph), _graph.DTYPES, _FUNCTIONS, _HERE))
 AUTO_REUSE = "auto"
 # Settings of sessions change no result, so all are accepted.
 ConfigProto = lambda **settings: SimpleNamespace(**{"gpu_options": SimpleNamespace(), **settings})
 RunOptions = RunMetadata = GPUOptions = SimpleNamespace
-nn = _types.make_module("tensorflow.nn", _types.select_public("tensorflow.nn", _FUNCTIONS))
-errors = _types.make_module("tensorflow.errors", {n: e for n, e in vars(_types).items() if n.endswith("Error")})
-_mnist = _types.make_module("tensorflow.examples.tutorials.mnist", {"input_data": _input_data})
-_tutorials = _types.make_module("tensorflow.examples.tutorials", {"mnist": _mnist})
-examples = _types.make_module("tensorflow.examples", {"tutorials": _tutorials})
+nn = _modules.make_module("tensorflow.nn", _modules.select_public("tensorflow.nn", _FUNCTIONS))
+errors = _modules.make_module("tensorflow.errors", {n: e for n, e in vars(_graph).items() if n.endswith("Error")})
+_mnist = _modules.make_module("tensorflow.examples.tutorials.mnist", {"input_data": _input_data})
+_tutorials = _modules.make_module("tensorflow.examples.tutorials", {"mnist": _mnist})
+examples = _modules.make_module("tensorflow.examples", {"tutorials": _tutorials})
 sys.modules[f"{_mnist.__name__}.input_data"] = _input_data
 _REPLACEMENTS = {
     "cond": "Compute both branches and choose with tf.where. Today: pel.cond(condition, then, otherwise)",
@@ -61,9 +55,6 @@ _REPLACEMENTS = {
         ["while_loop", "scan", "map_fn"], "Write a Python loop. Today: pel.while_loop, pel.scan and pel.map"
     ),
     "layers": "Write tf.Variable, tf.matmul and tf.nn.conv2d. Layers are in pel.nn today",
-    "losses": "Write tf.reduce_mean(tf.square(y - t)), for example. Losses are in pel.nn.losses today",
     "summary": "Leave it out. Today: pel.callbacks.TensorBoard",
-    "gfile": "Write os, shutil and open",
-    "logging": "Write Python's logging",
 }
 add_missing_name_errors(globals(), "tensorflow", _REPLACEMENTS)

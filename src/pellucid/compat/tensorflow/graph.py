@@ -7,19 +7,110 @@ when the operation is made, too, so that static shapes are known and errors name
 
 import contextlib
 import math
+from collections.abc import Iterable
 
 import numpy as np
 
 import pellucid as pel
-from pellucid.compat.tensorflow.types import TensorShape, as_dtype
+from pellucid.errors import PellucidError
 from pellucid.graph import source_location
-from pellucid.graph.errors import DtypeError, InputError, UseError
+from pellucid.graph.errors import DtypeError, InputError, ShapeError, UseError
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Input, Shared, constant
 from pellucid.graph.traversal import topological
 
-TRACES, SESSIONS = [], []
-"""The runs in progress, none while operations are made, and the default sessions; the last one is current."""
+TRACES = []  # the runs in progress; none while operations are made
+SESSIONS = []  # the default sessions; the last one is current
+
+
+class OpError(PellucidError, RuntimeError): ...
+
+
+class FailedPreconditionError(OpError): ...
+
+
+class InvalidArgumentError(OpError, ValueError): ...
+
+
+class NotFoundError(OpError, LookupError): ...
+
+
+NAMES = "float16 float32 float64 int8 int16 int32 int64 uint8 bool object"
+ALIASES = {"float": "float32", "double": "float64", "string": "object", "str": "object", "int": "int64"}
+
+
+def as_dtype(dtype):
+    """Return NumPy's dtype of a name or a type; `float` is float32, and texts are objects."""
+    name = dtype if isinstance(dtype, str) else getattr(dtype, "name", getattr(dtype, "__name__", dtype))
+    name = ALIASES.get(name, name)
+    if name not in NAMES.split():
+        raise DtypeError(f"Expected a dtype of TensorFlow, one of {NAMES}. Received: {dtype!r}")
+    return np.dtype(name)
+
+
+DTYPES = {name.replace("object", "string"): np.dtype(name) for name in NAMES.split()}
+
+
+class Dimension(int):
+    """Known size of an axis, which is also its `value`."""
+
+    value = property(int)
+    __repr__ = lambda self: f"Dimension({int(self)})"
+    __str__ = int.__repr__
+
+
+class UnknownDimension:
+    """Size of an axis that is not known before the graph runs."""
+
+    value = None
+
+    def refuse(self, *args):
+        raise ShapeError("The size of the axis is not known before the graph runs. Use tf.shape(x)[axis] instead")
+
+    __int__ = __index__ = __add__ = __sub__ = __mul__ = __rmul__ = __floordiv__ = refuse
+    __repr__ = lambda self: "Dimension(None)"
+    __str__ = lambda self: "?"
+
+
+UNKNOWN = UnknownDimension()
+
+
+class TensorShape:
+    """Static shape of a tensor; its `dims` are None if the rank is unknown."""
+
+    def __init__(self, dims):
+        dims = dims.dims if isinstance(dims, TensorShape) else dims
+        sizes = dims if dims is None or isinstance(dims, Iterable) else [dims]
+        self.dims = None if sizes is None else [UNKNOWN if d in (None, UNKNOWN) else Dimension(d) for d in sizes]
+        self.ndims = None if self.dims is None else len(self.dims)
+
+    def is_compatible_with(self, other):
+        a, b = self.dims, TensorShape(other).dims
+        if a is None or b is None:
+            return True
+        return len(a) == len(b) and all(m == n or UNKNOWN in (m, n) for m, n in zip(a, b, strict=True))
+
+    def __iter__(self):
+        if self.dims is None:
+            raise ShapeError(
+                "The rank of the shape is not known before the graph runs. Declare the placeholder's shape"
+            )
+        return iter(self.dims)
+
+    def __getitem__(self, key):
+        part = list(self)[key]
+        return TensorShape(part) if isinstance(key, slice) else part
+
+    def __eq__(self, other):
+        return isinstance(other, (TensorShape, list, tuple, type(None))) and self.dims == TensorShape(other).dims
+
+    __bool__ = lambda self: self.dims is not None
+    as_list = lambda self: [d.value for d in self]
+    num_elements = lambda self: math.prod(self)
+    is_fully_defined = lambda self: self.dims is not None and UNKNOWN not in self.dims
+    __len__ = lambda self: len(self.as_list())
+    __str__ = lambda self: "<unknown>" if self.dims is None else str(tuple(map(str, self.dims))).replace("'", "")
+    __repr__ = lambda self: f"TensorShape({self.dims})"
 
 
 class ValueNeededError(Exception):
@@ -85,7 +176,6 @@ class Tensor:
 
 
 def make_input(shape, dtype, name=None):
-    """Return an input of a static shape; None for strings and unknown ranks."""
     shape, dtype = TensorShape(shape), as_dtype(dtype)
     return None if shape.dims is None or dtype.kind == "O" else Input(name, shape.as_list(), dtype)
 
@@ -139,7 +229,6 @@ class Graph:
         return [v for v in self.collections.get(name, []) if getattr(v, "name", "").startswith(scope or "")]
 
     def find(self, obj, *kinds):
-        """Return the tensor or the operation of an object or a name."""
         if isinstance(obj, str):
             name, _, number = obj.partition(":")
             op = self.by_name.get(name)
@@ -159,8 +248,7 @@ class Graph:
     as_graph_element = get_tensor_by_name = get_operation_by_name = find
 
 
-GRAPHS = [Graph()]
-"""The default graphs; the last one is current."""
+GRAPHS = [Graph()]  # the default graphs; the last one is current
 
 
 def remove_last(stack, item):
@@ -171,7 +259,6 @@ def remove_last(stack, item):
 
 @contextlib.contextmanager
 def push(stack, item):
-    """Add an item to a stack in a block."""
     stack.append(item)
     try:
         yield item
@@ -183,7 +270,6 @@ get_default_graph = lambda: GRAPHS[-1]
 
 
 def flatten(value):
-    """Return the items of nested lists, tuples and dicts."""
     value = list(value.values()) if isinstance(value, dict) else value
     return [e for v in value for e in flatten(v)] if isinstance(value, (list, tuple)) else [value]
 
@@ -266,12 +352,6 @@ def infer_outputs(op, dtype, count):
         if all(t.shape.is_fully_defined() for t in op.inputs):
             raise
         return [None] * count
-
-
-def convert_shape(shape):
-    """Return tensors that give a shape, for `read_shape`."""
-    has_tensors = isinstance(shape, (list, tuple)) and any(isinstance(d, Tensor) for d in shape)
-    return [convert(part) for part in (shape if has_tensors else [shape])]
 
 
 def read_shape(exprs):

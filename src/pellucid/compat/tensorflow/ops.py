@@ -7,23 +7,27 @@ import numpy as np
 
 import pellucid as pel
 from pellucid.compat.tensorflow import graph as graphs
-from pellucid.compat.tensorflow.graph import Tensor, ValueNeededError, convert, make_op, read_shape
-from pellucid.compat.tensorflow.types import TensorShape, as_dtype
+from pellucid.compat.tensorflow.graph import (
+    Tensor,
+    TensorShape,
+    ValueNeededError,
+    as_dtype,
+    convert,
+    make_op,
+    read_shape,
+)
 from pellucid.graph.errors import DtypeError, OptionError, ShapeError, UseError
 from pellucid.graph.expr import constant
 
 KINDS = {"f": "floating-point numbers", "i": "integers", "b": "booleans"}
 
 
-def read_arguments(function, defaults, args, kwargs):
-    """Return the arguments of a function by name; a default of None is given, and `inspect._empty` is required."""
-    given = dict(zip(defaults, args, strict=False)) | kwargs
-    missing = [f"Missing: {n}" for n, default in defaults.items() if n not in given and default is inspect._empty]
-    wrong = [f"Received: {n}" for n in given if n not in defaults]
-    if missing or wrong or len(args) > len(defaults):
-        problem = [*missing, *wrong, "Received: too many"][0]
-        raise UseError(f"{function}: expected the arguments {', '.join(defaults)}. {problem}")
-    return given
+def bind(function, signature, args, kwargs):
+    """Return arguments by their names in a signature."""
+    try:
+        return signature.bind(*args, **kwargs).arguments
+    except TypeError as error:
+        raise UseError(f"{function}{signature}: {error}") from None
 
 
 def define(type, count, fn, kinds="biuf", dtype=None, *, mixed=False, sizes=None):
@@ -33,22 +37,24 @@ def define(type, count, fn, kinds="biuf", dtype=None, *, mixed=False, sizes=None
     ``sizes`` is the parameter that is a shape: it may be or contain tensors, and `fn` receives integers. ``dtype`` is
     that of the result if the rank is unknown.
     """
-    defaults = {n: p.default for n, p in inspect.signature(fn).parameters.items()} | {"name": None}
-    names = list(defaults)
+    parameters = inspect.signature(fn).parameters
+    optional = inspect.Parameter("name", inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None)
+    signature = inspect.Signature([*parameters.values(), optional])
 
     def call(*args, **kwargs):
-        given = read_arguments(type, defaults, args, kwargs)
-        name, inputs = given.pop("name", None), unify([given.pop(n) for n in names[:count]], mixed)
+        given = bind(type, signature, args, kwargs)
+        name, inputs = given.pop("name", None), unify([given.pop(n) for n in list(parameters)[:count]], mixed)
         if inputs and inputs[0].dtype.kind not in kinds:
             allowed = " or ".join(text for kind, text in KINDS.items() if kind in kinds)
             raise DtypeError(f"{type}: expected {allowed}. Received: {inputs[0]!r}. Cast it: tf.cast(x, tf.float32)")
-        dims = [] if given.get(sizes) is None else graphs.convert_shape(given.pop(sizes))
+        shape = given.pop(sizes, None)
+        has_tensors = isinstance(shape, (list, tuple)) and any(isinstance(d, Tensor) for d in shape)
+        dims = [] if shape is None else [convert(d) for d in (shape if has_tensors else [shape])]
 
         def compute(*exprs):
-            shape = {sizes: read_shape(exprs[count:])} if dims else {}
-            return fn(*exprs[:count], **shape, **given)
+            return fn(*exprs[:count], **({sizes: read_shape(exprs[count:])} if dims else {}), **given)
 
-        return make_op(type, compute, [*inputs, *dims], name, dtype=(defaults | given).get("dtype") or dtype)
+        return make_op(type, compute, [*inputs, *dims], name, dtype=given.get("dtype", dtype))
 
     return call
 
@@ -59,10 +65,8 @@ def unify(values, mixed=False):
     tensors = [convert(v, None if isinstance(v, Tensor) else kind) for v in values]
     for t in () if mixed else tensors:
         if t.dtype != tensors[0].dtype:
-            raise DtypeError(
-                f"Expected tensors of one dtype. Received: {tensors[0]!r} and {t!r}. TensorFlow casts no tensor by "
-                f"itself: write tf.cast(x, tf.{tensors[0].dtype.name})"
-            )
+            message = f"Expected tensors of one dtype. Received: {tensors[0]!r} and {t!r}."
+            raise DtypeError(f"{message} TensorFlow casts no tensor by itself: tf.cast(x, tf.{tensors[0].dtype})")
     return tensors
 
 
@@ -72,33 +76,10 @@ def read_axis(*axes):
     return axis if axis is None or isinstance(axis, (int, np.integer)) else tuple(int(a) for a in axis)
 
 
-def make_reduction(name, kinds):
-    fn = getattr(pel, name)
-
-    def reduce(input_tensor, axis=None, keep_dims=None, reduction_indices=None, keepdims=None):
-        reduced = fn(input_tensor, axis=read_axis(axis, reduction_indices), keepdims=bool(keep_dims or keepdims))
-        return pel.cast(reduced, input_tensor.dtype)  # rounds means of integers to 0, as in TensorFlow
-
-    return define(name.capitalize(), 1, reduce, kinds)
-
-
-def make_arg(type, fn):
-    def arg(input, axis=None, dimension=None, output_type="int64"):
-        return pel.cast(fn(input, axis=read_axis(axis, dimension, 0)), as_dtype(output_type))
-
-    return define(type, 1, arg, dtype="int64")
-
-
 def multiply_matrices(a, b, transpose_a=False, transpose_b=False):
     if min(a.ndim, b.ndim) < 2:
         raise ShapeError(f"MatMul: expected matrices. Received: {a.ndim} and {b.ndim} axes. Use tf.expand_dims")
     return pel.cast((a.mT if transpose_a else a) @ (b.mT if transpose_b else b), a.dtype)
-
-
-def select(condition, x, y):
-    """Choose elements, or rows if the condition is a vector."""
-    is_row = condition.ndim == 1 < x.ndim
-    return pel.where(pel.reshape(condition, (*condition.shape, *[1] * (x.ndim - 1))) if is_row else condition, x, y)
 
 
 def get_shape(input, out_type="int32"):
@@ -126,13 +107,6 @@ def draw_uniform(shape, minval=0, maxval=1, dtype="float32", seed=None):
     return minval + (maxval - minval) * draw("random", shape, dtype, seed)
 
 
-def make_normal(name, method):
-    fn = lambda shape, mean=0.0, stddev=1.0, dtype="float32", seed=None: (
-        mean + stddev * draw(method, shape, dtype, seed)
-    )
-    return define(name, 0, fn, sizes="shape")
-
-
 def read_window(sizes, data_format="NHWC"):
     """Return the height and width of sizes of four axes, channels last."""
     if data_format not in (None, "NHWC"):
@@ -149,40 +123,45 @@ def convolve(input, filter, strides=None, padding="VALID", use_cudnn_on_gpu=True
     return pel.conv(input, filter, read_window(strides, data_format), padding.lower())
 
 
-def make_pool(type, fn):
-    def pool(value, ksize=None, strides=None, padding="VALID", data_format="NHWC"):
-        return fn(value, read_window(ksize, data_format), read_window(strides), padding.lower())
-
-    return define(type, 1, pool, "f")
-
-
-divide = lambda x, y: x / y if x.dtype.kind == "f" else pel.cast(x, "float64") / pel.cast(y, "float64")
-get_scores = lambda z, t: pel.take_along_axis(z, pel.expand_dims(t, -1), axis=-1)  # of the target classes
-clip_norm = lambda t, clip_norm, axes=None: (
-    t * clip_norm / pel.maximum(pel.sqrt(pel.sum(t * t, axis=read_axis(axes), keepdims=True)), clip_norm)
+# A vector of conditions chooses rows.
+select = lambda c, x, y: pel.where(pel.reshape(c, (-1, *[1] * (x.ndim - 1))) if c.ndim == 1 < x.ndim else c, x, y)
+find_extreme = lambda fn: (
+    lambda input, axis=None, dimension=None, output_type="int64": pel.cast(
+        fn(input, axis=read_axis(axis, dimension, 0)), as_dtype(output_type)
+    )
 )
+pool = lambda fn: (
+    lambda value, ksize=None, strides=None, padding="VALID", data_format="NHWC": fn(
+        value, read_window(ksize, data_format), read_window(strides), padding.lower()
+    )
+)
+make_normal = lambda method: (
+    lambda shape, mean=0.0, stddev=1.0, dtype="float32", seed=None: mean + stddev * draw(method, shape, dtype, seed)
+)
+# The cast rounds means of integers to 0, as in TensorFlow.
+reduce = lambda fn: (
+    lambda input_tensor, axis=None, keep_dims=None, reduction_indices=None, keepdims=None: pel.cast(
+        fn(input_tensor, axis=read_axis(axis, reduction_indices), keepdims=bool(keep_dims or keepdims)),
+        input_tensor.dtype,
+    )
+)
+make_filled = lambda fn: lambda shape, dtype="float32": fn(shape, as_dtype(dtype))
+divide = lambda x, y: x / y if x.dtype.kind == "f" else pel.cast(x, "float64") / pel.cast(y, "float64")
 clip_value = lambda t, clip_value_min, clip_value_max: pel.minimum(pel.maximum(t, clip_value_min), clip_value_max)
 normalize_locally = lambda input, depth_radius=5, bias=1, alpha=1, beta=0.5: pel.local_response_normalization(
     input, 2 * depth_radius + 1, bias, alpha, beta
 )
+squeeze = lambda input, axis=None, squeeze_dims=None: pel.squeeze(input, read_axis(axis, squeeze_dims))
+expand_dims = lambda input, axis=None, dim=None: pel.expand_dims(input, read_axis(axis, dim))
+get_scores = lambda z, t: pel.take_along_axis(z, pel.expand_dims(t, -1), axis=-1)  # of the target classes
+# In 0.x, the arguments are positional, in this order.
+choose_scores = lambda logits, labels: -get_scores(pel.log_softmax(logits), labels)[..., 0]
+cross_entropy = lambda logits, labels, dim=-1: -pel.sum(labels * pel.log_softmax(logits, dim), axis=dim)
+binary_cross_entropy = lambda logits, labels: labels * pel.softplus(-logits) + (1 - labels) * pel.softplus(logits)
 draw_mask = lambda x, keep, noise_shape=None, seed=None: (
     x / keep * pel.floor(keep + draw("random", noise_shape or x.shape, x.dtype, seed)) if graphs.TRACES else x
 )
 drop_some = define("dropout", 2, draw_mask, "f", sizes="noise_shape")
-
-
-def make_cross_entropy(type, fn, mixed=False):
-    """Return a function of named logits and labels; in 0.x, they are positional in this order."""
-    compute = define(type, 2, fn, "f", mixed=mixed)
-
-    def cross_entropy(*args, labels=None, logits=None, name=None, **options):
-        if len(args) != 2 and (args or labels is None or logits is None):
-            raise UseError("Expected named arguments: logits=..., labels=...")
-        return compute(*(args or (logits, labels)), **options, name=name)
-
-    return cross_entropy
-
-
 SIMPLE = {
     "1 f": "exp log log1p expm1 sqrt sin cos tan asin acos atan erf lgamma sigmoid tanh ceil floor softplus softsign",
     "1 f bool": "is_nan=isnan is_finite=isfinite",
@@ -190,7 +169,7 @@ SIMPLE = {
     "1 biuf": "stop_gradient zeros_like ones_like",
     "1 b": "logical_not",
     "2 f": "atan2=arctan2",
-    "2 iuf": "add,bias_add subtract,sub multiply,mul pow floordiv,floor_div=floor_divide floormod,mod=remainder maximum minimum",
+    "2 iuf": "add,bias_add subtract,sub multiply,mul pow floordiv=floor_divide floormod,mod=remainder maximum minimum",
     "2 iuf bool": "less less_equal greater greater_equal",
     "2 biuf bool": "equal not_equal",
     "2 b": "logical_and logical_or logical_xor",
@@ -198,24 +177,25 @@ SIMPLE = {
 """Functions with the arguments of pellucid's, by number of tensors and kinds of dtypes: NAME,ALIAS=NAME_IN_PELLUCID."""
 REDUCTIONS = {"iuf": "sum max min prod mean", "b": "all any", "f": "logsumexp"}
 TABLE = {
-    **{f"reduce_{n}": make_reduction(n, kinds) for kinds, names in REDUCTIONS.items() for n in names.split()},
+    **{
+        f"reduce_{n}": define(n.capitalize(), 1, reduce(getattr(pel, n)), kinds)
+        for kinds, names in REDUCTIONS.items()
+        for n in names.split()
+    },
     "identity": define("Identity", 1, lambda input: input),
     "rsqrt": define("Rsqrt", 1, lambda x: 1 / pel.sqrt(x), "f"),
     "reciprocal inv": define("Reciprocal", 1, lambda x: 1 / x, "f"),
     "div": define("div", 2, lambda x, y: x // y if x.dtype.kind in "iu" else x / y, "iuf"),
     "divide truediv realdiv": define("truediv", 2, divide, "iuf"),
     "squared_difference": define("SquaredDifference", 2, lambda x, y: pel.square(x - y), "iuf"),
-    "clip_by_norm": define("clip_by_norm", 2, clip_norm, "f"),
     "clip_by_value": define("clip_by_value", 3, clip_value),
     "matmul batch_matmul": define("MatMul", 2, multiply_matrices, "iuf"),
-    "argmax arg_max": make_arg("ArgMax", pel.argmax),
-    "argmin arg_min": make_arg("ArgMin", pel.argmin),
+    "argmax arg_max": define("ArgMax", 1, find_extreme(pel.argmax), dtype="int64"),
+    "argmin arg_min": define("ArgMin", 1, find_extreme(pel.argmin), dtype="int64"),
     "reshape": define("Reshape", 1, lambda tensor, shape: pel.reshape(tensor, shape), sizes="shape"),
     "transpose": define("transpose", 1, lambda a, perm=None: pel.transpose(a, read_axis(perm))),
-    "expand_dims": define("ExpandDims", 1, lambda x, axis=None, dim=None: pel.expand_dims(x, read_axis(axis, dim))),
-    "squeeze": define(
-        "Squeeze", 1, lambda x, axis=None, squeeze_dims=None: pel.squeeze(x, read_axis(axis, squeeze_dims))
-    ),
+    "expand_dims": define("ExpandDims", 1, expand_dims),
+    "squeeze": define("Squeeze", 1, squeeze),
     "shape": define("Shape", 1, get_shape, dtype="int32"),
     "gather embedding_lookup": define(
         "Gather", 2, lambda params, indices, axis=0: pel.take(params, indices, axis), mixed=True
@@ -223,11 +203,11 @@ TABLE = {
     "tile": define("Tile", 1, lambda input, multiples: pel.tile(input, multiples), sizes="multiples"),
     "one_hot": define("one_hot", 2, one_hot, dtype="float32", mixed=True),
     "where select": define("Select", 3, select, "b", mixed=True),
-    "zeros": define("zeros", 0, lambda shape, dtype="float32": pel.zeros(shape, as_dtype(dtype)), sizes="shape"),
-    "ones": define("ones", 0, lambda shape, dtype="float32": pel.ones(shape, as_dtype(dtype)), sizes="shape"),
-    "random_uniform": define("random_uniform", 0, draw_uniform, sizes="shape"),
-    "random_normal": make_normal("random_normal", "normal"),
-    "truncated_normal": make_normal("truncated_normal", "truncated_normal"),
+    "zeros": define("zeros", 0, make_filled(pel.zeros), dtype="float32", sizes="shape"),
+    "ones": define("ones", 0, make_filled(pel.ones), dtype="float32", sizes="shape"),
+    "random_uniform": define("random_uniform", 0, draw_uniform, dtype="float32", sizes="shape"),
+    "random_normal": define("random_normal", 0, make_normal("normal"), dtype="float32", sizes="shape"),
+    "truncated_normal": define("truncated_normal", 0, make_normal("truncated_normal"), dtype="float32", sizes="shape"),
     "relu6": define("Relu6", 1, lambda features: pel.minimum(pel.relu(features), 6), "iuf"),
     "elu": define("Elu", 1, lambda features: pel.nn.activations.elu(features), "f"),
     "leaky_relu": define("LeakyRelu", 1, lambda features, alpha=0.2: pel.leaky_relu(features, alpha), "f"),
@@ -236,18 +216,14 @@ TABLE = {
     "xw_plus_b": define("xw_plus_b", 3, lambda x, weights, biases: x @ weights + biases, "f"),
     "l2_loss": define("L2Loss", 1, lambda t: pel.sum(pel.square(t)) / 2, "f"),
     "conv2d": define("Conv2D", 2, convolve, "f"),
-    "max_pool": make_pool("MaxPool", pel.max_pool),
-    "avg_pool": make_pool("AvgPool", pel.average_pool),
+    "max_pool": define("MaxPool", 1, pool(pel.max_pool), "f"),
+    "avg_pool": define("AvgPool", 1, pool(pel.average_pool), "f"),
     "in_top_k": define("InTopK", 2, lambda z, t, k: pel.sum(z > get_scores(z, t), -1) < k, "f", "bool", mixed=True),
     "lrn local_response_normalization": define("LRN", 1, normalize_locally, "f"),
-    "sparse_softmax_cross_entropy_with_logits": make_cross_entropy(
-        "SparseSoftmaxCrossEntropy", lambda z, t: -get_scores(pel.log_softmax(z), t)[..., 0], mixed=True
-    ),
-    "sigmoid_cross_entropy_with_logits": make_cross_entropy(
-        "logistic_loss", lambda z, t: t * pel.softplus(-z) + (1 - t) * pel.softplus(z)
-    ),
-    "softmax_cross_entropy_with_logits softmax_cross_entropy_with_logits_v2": make_cross_entropy(
-        "SoftmaxCrossEntropy", lambda z, t, dim=-1: -pel.sum(t * pel.log_softmax(z, dim), axis=dim)
+    "sparse_softmax_cross_entropy_with_logits": define("SparseSoftmaxCrossEntropy", 2, choose_scores, "f", mixed=True),
+    "sigmoid_cross_entropy_with_logits": define("logistic_loss", 2, binary_cross_entropy, "f"),
+    "softmax_cross_entropy_with_logits softmax_cross_entropy_with_logits_v2": define(
+        "CrossEntropy", 2, cross_entropy, "f"
     ),
 }
 FUNCTIONS = {name: fn for names, fn in TABLE.items() for name in names.split()}
@@ -266,7 +242,6 @@ for _key, _text in SIMPLE.items():
 
 
 def dropout(x, keep_prob=None, noise_shape=None, seed=None, name=None, rate=None):
-    """Keep each element with a probability, and divide it by that."""
     keep = keep_prob if rate is None else 1 - rate
     if keep is None or (isinstance(keep, (int, float)) and not 0 < keep <= 1):
         raise OptionError(f"tf.nn.dropout: expected keep_prob in (0, 1], the fraction to keep. Received: {keep!r}")

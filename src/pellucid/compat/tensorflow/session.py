@@ -11,8 +11,8 @@ import os
 import numpy as np
 
 from pellucid.compat.programs import RECORDER
-from pellucid.compat.tensorflow.graph import GRAPHS, SESSIONS, TRACES, Tensor, flatten, pack_like, push, remove_last
-from pellucid.compat.tensorflow.types import FailedPreconditionError, InvalidArgumentError
+from pellucid.compat.tensorflow import graph as graphs
+from pellucid.compat.tensorflow.graph import FailedPreconditionError, InvalidArgumentError, Tensor
 from pellucid.errors import PellucidError
 from pellucid.graph.errors import DtypeError, UseError
 from pellucid.graph.expr import Input, Shared, as_expr, constant
@@ -20,8 +20,7 @@ from pellucid.graph.ops.random import Generator
 from pellucid.graph.source_location import inherited_location
 from pellucid.run.function_builder import function
 
-DEFAULT_SEED = 87654321
-"""Seed of the graph if only an operation has one, as in TensorFlow."""
+DEFAULT_SEED = 87654321  # of the graph if only an operation has a seed, as in TensorFlow
 
 
 class Trace:
@@ -36,45 +35,37 @@ class Trace:
         self.written, self.state, self.op, self.reads = {}, {}, None, False
 
     def compute(self, targets):
-        """Compute the expressions of tensors, and run operations."""
         found, stack = set(), [getattr(t, "op", t) for t in targets if t not in self.values]
         while stack:
             op = stack.pop()
             if op not in found:
                 found.add(op)
                 stack += [*op.control_inputs, *(t.op for t in op.inputs if t not in self.values)]
-        TRACES.append(self)
+        graphs.TRACES.append(self)
         try:
             for op in sorted(found, key=lambda op: op.index):
                 if op.fn is not None:
                     self.run_op(op)
         finally:
-            TRACES.pop()
+            graphs.TRACES.pop()
 
     def read(self, tensor, op):
-        """Return the expression of an input of an operation."""
         if tensor in self.values:
             return self.values[tensor]
         if tensor.op.type == "Placeholder":
-            raise InvalidArgumentError(
-                f"You must feed a value for the placeholder {tensor.op.describe()}, of {tensor.dtype.name} and shape "
-                f"{tensor.shape}: sess.run(..., feed_dict={{x: value}})"
-            )
+            spec = f"of {tensor.dtype} and shape {tensor.shape}: sess.run(..., feed_dict={{x: value}})"
+            raise InvalidArgumentError(f"You must feed a value for the placeholder {tensor.op.describe()}, {spec}")
         known = [w for w in op.reads_like.before if tensor in self.written.get(w, ())]
         return self.written[max(known, key=lambda w: w.index)][tensor] if known else self.read_initial(tensor)
 
     def read_initial(self, variable):
-        """Return the value of a variable before the run."""
         self.reads = True
         if variable not in self.session.initialized:
-            raise FailedPreconditionError(
-                f"Attempting to use uninitialized value {variable.op.describe()}. Run its initializer first: "
-                "sess.run(tf.global_variables_initializer()), after all variables and optimizers are made"
-            )
+            advice = "Run sess.run(tf.global_variables_initializer()) after all variables and optimizers are made"
+            raise FailedPreconditionError(f"Attempting to use uninitialized value {variable.op.describe()}. {advice}")
         return self.session.shared[variable]
 
     def read_latest(self, variable):
-        """Return the value of a variable after the assignments so far."""
         return self.state[variable] if variable in self.state else self.read_initial(variable)
 
     def run_op(self, op):
@@ -109,15 +100,14 @@ class Session:
     """Runs a graph; see the module."""
 
     def __init__(self, target="", graph=None, config=None):
-        self.graph, self.closed = graph or GRAPHS[-1], False
+        self.graph, self.closed = graph or graphs.GRAPHS[-1], False
         self.shared, self.initialized, self.generators = {}, set(), {}
         self.programs, self.feeds = {}, {}
 
     def run(self, fetches, feed_dict=None, options=None, run_metadata=None):
-        """Compute fetches, with values for tensors. Options of profiling change no result and are accepted."""
         if self.closed:
             raise UseError("Attempted to use a closed Session. Make another one, or run it inside its `with` block")
-        key, values = (*flatten(fetches), *(feed_dict or ())), []
+        key, values = (*graphs.flatten(fetches), *(feed_dict or ())), []
         for name, value in (feed_dict or {}).items():
             if name not in self.feeds:
                 self.feeds[name] = self.graph.find(name, Tensor)
@@ -128,18 +118,19 @@ class Session:
             key += (int(values[-1]) if dtype.kind == "i" and not values[-1].shape else values[-1].shape,)
         program = self.programs.get(key)
         if program is None:
-            fetched, tensors = [self.graph.find(e) for e in flatten(fetches)], [self.feeds[n] for n in feed_dict or ()]
+            fetched, tensors = (
+                [self.graph.find(e) for e in graphs.flatten(fetches)],
+                [self.feeds[n] for n in feed_dict or ()],
+            )
             program = self.programs[key] = self.build(fetched, tensors, values)
-        return pack_like(fetches, iter(program(values)))
+        return graphs.pack_like(fetches, iter(program(values)))
 
     def build(self, fetched, tensors, values):
         """Compile a run and return a function of the fed values."""
         for tensor, value in zip(tensors, values, strict=True):
             if not tensor.shape.is_compatible_with(value.shape):
-                raise InvalidArgumentError(
-                    f"Cannot feed a value of shape {value.shape} for the tensor {tensor.name!r}, which has shape "
-                    f"{tensor.shape}"
-                )
+                message = f"Cannot feed a value of shape {value.shape} for the tensor {tensor.name!r}"
+                raise InvalidArgumentError(f"{message}, which has shape {tensor.shape}")
         inputs = [Input(t.op.name, v.shape, t.dtype) for t, v in zip(tensors, values, strict=True)]
         fed = [constant(v) if e.dtype.kind == "i" and not v.shape else e for e, v in zip(inputs, values, strict=True)]
         trace = Trace(self, dict(zip(tensors, fed, strict=True)))
@@ -179,24 +170,21 @@ class Session:
         """Give a variable a value, as a checkpoint or `Variable.load` does."""
         array, name = np.asarray(value, variable.dtype), variable.op.name
         if not variable.shape.is_compatible_with(array.shape):
-            raise InvalidArgumentError(
-                f"The variable {name!r} has shape {variable.shape}. Received: shape {array.shape}"
-            )
+            raise InvalidArgumentError(f"Variable {name!r} has shape {variable.shape}. Received: shape {array.shape}")
         self.get_shared(variable, array).set_value(array)
         self.initialized.add(variable)
         self.programs.clear()
 
     def close(self):
-        """Free the variables."""
         self.closed = True
         self.programs.clear()
         self.shared.clear()
-        remove_last(SESSIONS, self)
+        graphs.remove_last(graphs.SESSIONS, self)
 
     @contextlib.contextmanager
     def as_default(self):
         """Make it and its graph the default in a block, which does not close it."""
-        with push(SESSIONS, self), push(GRAPHS, self.graph):
+        with graphs.push(graphs.SESSIONS, self), graphs.push(graphs.GRAPHS, self.graph):
             yield self
 
     def __enter__(self):
@@ -213,12 +201,12 @@ class InteractiveSession(Session):
 
     def __init__(self, target="", graph=None, config=None):
         super().__init__(target, graph, config)
-        SESSIONS.append(self)
-        GRAPHS.append(self.graph)
+        graphs.SESSIONS.append(self)
+        graphs.GRAPHS.append(self.graph)
 
     def close(self):
         super().close()
-        remove_last(GRAPHS, self.graph)
+        graphs.remove_last(graphs.GRAPHS, self.graph)
 
 
 def convert_feed(value, tensor):

@@ -1,11 +1,27 @@
-"""`tf.app` and `tf.flags` on `argparse`."""
+"""Modules of TensorFlow 1 that are made of tables, and `tf.app`, whose flags are those of `argparse`."""
 
 import argparse
 import functools
 import sys
+from types import ModuleType
 
-from pellucid.compat.missing_names import add_missing_name_errors
-from pellucid.compat.tensorflow.types import make_module
+from pellucid.compat.missing_names import add_missing_name_errors, read_old_names
+
+
+def select_public(old_name, *sources):
+    """Return the values whose names a module of TensorFlow had."""
+    known = read_old_names()[old_name]
+    return {name: value for source in sources for name, value in source.items() if name in known}
+
+
+def make_module(old_name, values, replacements=None):
+    """Return a module that can be imported and explains missing names."""
+    module = ModuleType(f"pellucid.compat.{old_name}", f"Names of `{old_name}`.")
+    vars(module).update(values, __path__=[])
+    add_missing_name_errors(vars(module), old_name, replacements)
+    sys.modules[module.__name__] = module
+    return module
+
 
 PARSER = argparse.ArgumentParser(allow_abbrev=False, add_help=False, conflict_handler="resolve")
 
@@ -33,4 +49,4 @@ flags = make_module(
     "tensorflow.flags",
     {"FLAGS": FLAGS, **{f"DEFINE_{n}": functools.partial(define, kind=kind) for n, kind in KINDS.items()}},
 )
-add_missing_name_errors(globals(), "tensorflow.app")
+app = make_module("tensorflow.app", {"flags": flags, "run": run})
