@@ -60,7 +60,6 @@ tf.nn.softmax_cross_entropy_with_logits(logits=x, labels=p)
 tf.nn.sparse_softmax_cross_entropy_with_logits(logits=x, labels=[2, 0])
 tf.nn.sigmoid_cross_entropy_with_logits(logits=x, labels=p)
 tf.nn.embedding_lookup(w, [[2, 0]]); tf.nn.in_top_k(x, [0, 2], 2)
-tf.nn.xw_plus_b(x, w, w[0])
 tf.gradients(tf.reduce_sum(x ** 3), x)[0]; tf.gradients(tf.nn.softmax(x), x, grad_ys=y)[0]
 tf.gradients(x * tf.stop_gradient(x), x)[0]; tf.gradients(tf.gradients(x ** 3, x)[0], x)[0]
 tf.gradients(tf.nn.max_pool(im, [1, 2, 2, 1], [1, 2, 2, 1], 'SAME'), im)[0]; tf.gradients(tf.nn.lrn(im), im)[0]

@@ -10,12 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pellucid.compat.tensorflow.examples.tutorials.mnist import input_data
 
 import pellucid as pel
 import pellucid.compat.tensorflow as tf
 from pellucid.compat import programs
-from pellucid.compat.tensorflow.examples.tutorials.mnist import input_data
-
 
 Pair = namedtuple("Pair", ["g", "h"])
 
@@ -229,6 +228,29 @@ def test_get_variable_and_scopes() -> None:
         assert session.run(v).tolist() == [2, 2]
 
 
+def test_initializers(sess: Any) -> None:
+    """Scripts write the name of an initializer, a call, a tensor, or an array."""
+    u = tf.get_variable("u", [50], initializer=tf.random_uniform_initializer(minval=2.0, maxval=3.0))
+    n = tf.get_variable("n", [50], initializer=tf.truncated_normal_initializer(stddev=0.1))
+    zero = tf.get_variable("zero", [2], initializer=tf.zeros_initializer)
+    one = tf.get_variable("one", [2], initializer=tf.ones_initializer())
+    sess.run(tf.global_variables_initializer())
+    values = sess.run([u, n, zero, one])
+    assert 2 <= values[0].min() < values[0].max() <= 3
+    assert 0 < abs(values[1]).max() <= 0.2
+    assert [v.tolist() for v in values[2:]] == [[0, 0], [1, 1]]
+
+
+def test_a_shape_may_depend_on_a_fed_integer(sess: Any) -> None:
+    n, x = tf.placeholder(tf.int32, []), tf.placeholder(tf.float32, [None, 4])
+    y = tf.reshape(x, [n, 2, -1]) + tf.zeros([n, 2, 1])
+    assert y.get_shape().as_list() == [None, 2, None]
+    for size in (1, 4):
+        assert sess.run(y, {x: np.ones((2, 4)), n: size}).shape == (size, 2, 4 // size)
+    with pytest.raises(pel.UseError, match="A shape depends on a value that the graph computes"):
+        sess.run(tf.zeros([tf.cast(x[0, 0], tf.int32)]), {x: np.ones((2, 4))})
+
+
 def test_random_numbers_depend_on_the_seed() -> None:
     def draw(seed: int | None, op_seed: int | None = None) -> list[Any]:
         with tf.Graph().as_default():
@@ -317,8 +339,14 @@ def test_arguments_of_both_versions(sess: Any) -> None:
             "channels last",
         ),
         (lambda x, n: tf.nn.conv2d(tf.zeros([1, 4, 4, 1]), tf.zeros([1, 1, 1, 1]), [1] * 4, "full"), "padding='SAME'"),
-        (lambda x, n: tf.nn.softmax_cross_entropy_with_logits(logits=x), "CrossEntropy.*missing a required argument: 'labels'"),
-        (lambda x, n: tf.train.GradientDescentOptimizer(), "GradientDescentOptimizer.* missing a required argument: 'learning_rate'"),
+        (
+            lambda x, n: tf.nn.softmax_cross_entropy_with_logits(logits=x),
+            "CrossEntropy.*a required argument: 'labels'",
+        ),
+        (
+            lambda x, n: tf.train.GradientDescentOptimizer(),
+            "Descent.* a required argument: 'learning_rate'",
+        ),
         (lambda x, n: tf.train.AdamOptimizer(beta3=1), "got an unexpected keyword argument 'beta3'"),
         (lambda x, n: tf.train.AdamOptimizer().minimize(x), "No variables to optimize"),
         (lambda x, n: tf.convert_to_tensor(None), "Expected a tensor, an array or a number. Received: None"),
@@ -378,9 +406,7 @@ def test_checkpoints(tmp_path: Path) -> None:
     with tf.Session() as session:
         saver.restore(session, path)
         assert session.run(v).tolist() == [1, 2]
-        with pytest.raises(
-            tf.errors.NotFoundError, match=r"There is no checkpoint .*other.npz. Those of TensorFlow"
-        ):
+        with pytest.raises(tf.errors.NotFoundError, match=r"There is no checkpoint .*other.npz. Those of TensorFlow"):
             saver.restore(session, tmp_path / "other")
         with pytest.raises(tf.errors.NotFoundError, match=r"has no variable 'w'. It has: v, step"):
             tf.train.Saver({"w": v}).restore(session, path)
@@ -452,5 +478,3 @@ def test_missing_names() -> None:
         print(tf.cond)
     with pytest.raises(AttributeError, match=r"tensorflow.nn has no 'sofmax', in any version .*Did you mean 'softmax'"):
         print(tf.nn.sofmax)
-
-

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pellucid.compat.tensorflow.examples.tutorials.mnist import input_data
 
 import pellucid as pel
 import pellucid.compat.tensorflow as tf
-from pellucid.compat.tensorflow.examples.tutorials.mnist import input_data
 
 PROGRAMS = Path(__file__).parent / "programs"
 

@@ -5,6 +5,7 @@ function of expressions. `Session.run` calls it with the shapes that are fed. Wh
 when the operation is made, too, so that static shapes are known and errors name the line that made it.
 """
 
+# mypy: disable-error-code="attr-defined, has-type"
 import contextlib
 import math
 from collections.abc import Iterable
@@ -19,8 +20,8 @@ from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Input, Shared, constant
 from pellucid.graph.traversal import topological
 
-TRACES = []  # the runs in progress; none while operations are made
-SESSIONS = []  # the default sessions; the last one is current
+TRACES: list = []  # the runs in progress; none while operations are made
+SESSIONS: list = []  # the default sessions; the last one is current
 
 
 class OpError(PellucidError, RuntimeError): ...
@@ -52,21 +53,16 @@ DTYPES = {name.replace("object", "string"): np.dtype(name) for name in NAMES.spl
 
 
 class Dimension(int):
-    """Known size of an axis, which is also its `value`."""
-
-    value = property(int)
+    value = property(int.__int__)
     __repr__ = lambda self: f"Dimension({int(self)})"
     __str__ = int.__repr__
 
 
 class UnknownDimension:
-    """Size of an axis that is not known before the graph runs."""
-
-    value = None
-
     def refuse(self, *args):
         raise ShapeError("The size of the axis is not known before the graph runs. Use tf.shape(x)[axis] instead")
 
+    value = None
     __int__ = __index__ = __add__ = __sub__ = __mul__ = __rmul__ = __floordiv__ = refuse
     __repr__ = lambda self: "Dimension(None)"
     __str__ = lambda self: "?"
@@ -92,18 +88,14 @@ class TensorShape:
 
     def __iter__(self):
         if self.dims is None:
-            raise ShapeError(
-                "The rank of the shape is not known before the graph runs. Declare the placeholder's shape"
-            )
+            raise ShapeError("The rank of the shape is not known before the graph runs. Declare it in the placeholder")
         return iter(self.dims)
 
     def __getitem__(self, key):
         part = list(self)[key]
         return TensorShape(part) if isinstance(key, slice) else part
 
-    def __eq__(self, other):
-        return isinstance(other, (TensorShape, list, tuple, type(None))) and self.dims == TensorShape(other).dims
-
+    __eq__ = lambda self, other: self.dims == TensorShape(other).dims
     __bool__ = lambda self: self.dims is not None
     as_list = lambda self: [d.value for d in self]
     num_elements = lambda self: math.prod(self)
@@ -184,7 +176,7 @@ class VariableScope:
     """Prefix, reuse and default initializer of `get_variable`."""
 
     def __init__(self, name="", reuse=None, initializer=None):
-        self.name, self.reuse, self.initializer, self.counts = name, reuse, initializer, {}
+        self.name, self.reuse, self.initializer = name, reuse, initializer
 
     reuse_variables = lambda self: setattr(self, "reuse", True)
 
@@ -198,7 +190,6 @@ class Graph:
 
     @contextlib.contextmanager
     def replace(self, attribute, value):
-        """Give an attribute another value in a block."""
         old = getattr(self, attribute)
         setattr(self, attribute, value)
         try:
@@ -207,7 +198,6 @@ class Graph:
             setattr(self, attribute, old)
 
     def unique_name(self, name):
-        """Return a name with the current scope, and a number if it occurs already."""
         full = unique = self.scope + name
         while unique in self.used_names:
             unique = f"{full}_{self.used_names[full]}"
@@ -224,10 +214,6 @@ class Graph:
         ops = [getattr(e, "op", e) for e in map(self.find, control_inputs or ())]
         return self.replace("controls", [] if control_inputs is None else [*self.controls, *ops])
 
-    def get_collection(self, name, scope=None):
-        """Return the values of a collection, those whose names start with a scope."""
-        return [v for v in self.collections.get(name, []) if getattr(v, "name", "").startswith(scope or "")]
-
     def find(self, obj, *kinds):
         if isinstance(obj, str):
             name, _, number = obj.partition(":")
@@ -243,6 +229,9 @@ class Graph:
         return obj
 
     as_default = lambda self: push(GRAPHS, self)
+    get_collection = lambda self, name, scope=None: [
+        v for v in self.collections.get(name, []) if getattr(v, "name", "").startswith(scope or "")
+    ]
     get_operations = lambda self: list(self.operations)
     add_to_collection = lambda self, name, value: self.collections.setdefault(name, []).append(value)
     as_graph_element = get_tensor_by_name = get_operation_by_name = find
@@ -302,7 +291,6 @@ def convert(value, dtype=None, name=None):
 
 
 def as_array(value, wanted):
-    """Return a value as an array of a dtype, as TensorFlow converts constants."""
     array = np.asarray(list(value) if isinstance(value, TensorShape) else value)
     kind = array.dtype.kind
     if kind in "US":

@@ -16,11 +16,11 @@ class DataSet:
 
     def __init__(self, images, labels, seed=None):
         self.images, self.labels, self.num_examples = images, labels, len(images)
-        self.epochs_completed, self.order, self.rng = 0, [], np.random.default_rng(seed)
+        self.epochs_completed, self.rng = 0, np.random.default_rng(seed)
+        self.order = self.rng.permutation(self.num_examples)
 
     def next_batch(self, batch_size):
         """Return the next images and labels; a new order begins after the last one."""
-        self.order = self.order if len(self.order) else self.rng.permutation(self.num_examples)
         while len(self.order) < batch_size:
             self.epochs_completed += 1
             self.order = np.concatenate([self.order, self.rng.permutation(self.num_examples)])
@@ -38,6 +38,5 @@ def read_data_sets(train_dir, one_hot=False, reshape=True, validation_size=5000,
     shape = (-1, parts[0][0].size) if reshape else (-1, *parts[0].shape[1:], 1)
     images = [x.reshape(shape).astype(np.float32) / 255 for x in parts[::2]]
     labels = [np.eye(10)[y] if one_hot else np.array(y) for y in parts[1::2]]
-    pairs, n = list(zip(images, labels, strict=True)), validation_size
-    (x, y), test = pairs
+    ((x, y), test), n = zip(images, labels, strict=True), validation_size
     return Datasets(*(DataSet(*pair, seed) for pair in ((x[n:], y[n:]), (x[:n], y[:n]), test)))

@@ -23,7 +23,6 @@ KINDS = {"f": "floating-point numbers", "i": "integers", "b": "booleans"}
 
 
 def bind(function, signature, args, kwargs):
-    """Return arguments by their names in a signature."""
     try:
         return signature.bind(*args, **kwargs).arguments
     except TypeError as error:
@@ -151,6 +150,7 @@ clip_value = lambda t, clip_value_min, clip_value_max: pel.minimum(pel.maximum(t
 normalize_locally = lambda input, depth_radius=5, bias=1, alpha=1, beta=0.5: pel.local_response_normalization(
     input, 2 * depth_radius + 1, bias, alpha, beta
 )
+gather = lambda params, indices, axis=0: pel.take(params, indices, axis)
 squeeze = lambda input, axis=None, squeeze_dims=None: pel.squeeze(input, read_axis(axis, squeeze_dims))
 expand_dims = lambda input, axis=None, dim=None: pel.expand_dims(input, read_axis(axis, dim))
 get_scores = lambda z, t: pel.take_along_axis(z, pel.expand_dims(t, -1), axis=-1)  # of the target classes
@@ -175,13 +175,9 @@ SIMPLE = {
     "2 b": "logical_and logical_or logical_xor",
 }
 """Functions with the arguments of pellucid's, by number of tensors and kinds of dtypes: NAME,ALIAS=NAME_IN_PELLUCID."""
-REDUCTIONS = {"iuf": "sum max min prod mean", "b": "all any", "f": "logsumexp"}
+REDUCTIONS = {**dict.fromkeys(["sum", "max", "min", "prod", "mean"], "iuf"), "all": "b", "any": "b", "logsumexp": "f"}
 TABLE = {
-    **{
-        f"reduce_{n}": define(n.capitalize(), 1, reduce(getattr(pel, n)), kinds)
-        for kinds, names in REDUCTIONS.items()
-        for n in names.split()
-    },
+    **{f"reduce_{n}": define(n.title(), 1, reduce(getattr(pel, n)), kinds) for n, kinds in REDUCTIONS.items()},
     "identity": define("Identity", 1, lambda input: input),
     "rsqrt": define("Rsqrt", 1, lambda x: 1 / pel.sqrt(x), "f"),
     "reciprocal inv": define("Reciprocal", 1, lambda x: 1 / x, "f"),
@@ -197,9 +193,7 @@ TABLE = {
     "expand_dims": define("ExpandDims", 1, expand_dims),
     "squeeze": define("Squeeze", 1, squeeze),
     "shape": define("Shape", 1, get_shape, dtype="int32"),
-    "gather embedding_lookup": define(
-        "Gather", 2, lambda params, indices, axis=0: pel.take(params, indices, axis), mixed=True
-    ),
+    "gather embedding_lookup": define("Gather", 2, gather, mixed=True),
     "tile": define("Tile", 1, lambda input, multiples: pel.tile(input, multiples), sizes="multiples"),
     "one_hot": define("one_hot", 2, one_hot, dtype="float32", mixed=True),
     "where select": define("Select", 3, select, "b", mixed=True),
@@ -213,7 +207,6 @@ TABLE = {
     "leaky_relu": define("LeakyRelu", 1, lambda features, alpha=0.2: pel.leaky_relu(features, alpha), "f"),
     "softmax": define("Softmax", 1, lambda logits, dim=-1, axis=None: pel.softmax(logits, read_axis(axis, dim)), "f"),
     "log_softmax": define("LogSoftmax", 1, lambda logits, dim=-1: pel.log_softmax(logits, dim), "f"),
-    "xw_plus_b": define("xw_plus_b", 3, lambda x, weights, biases: x @ weights + biases, "f"),
     "l2_loss": define("L2Loss", 1, lambda t: pel.sum(pel.square(t)) / 2, "f"),
     "conv2d": define("Conv2D", 2, convolve, "f"),
     "max_pool": define("MaxPool", 1, pool(pel.max_pool), "f"),
@@ -222,23 +215,18 @@ TABLE = {
     "lrn local_response_normalization": define("LRN", 1, normalize_locally, "f"),
     "sparse_softmax_cross_entropy_with_logits": define("SparseSoftmaxCrossEntropy", 2, choose_scores, "f", mixed=True),
     "sigmoid_cross_entropy_with_logits": define("logistic_loss", 2, binary_cross_entropy, "f"),
-    "softmax_cross_entropy_with_logits softmax_cross_entropy_with_logits_v2": define(
-        "CrossEntropy", 2, cross_entropy, "f"
-    ),
+    "softmax_cross_entropy_with_logits": define("CrossEntropy", 2, cross_entropy, "f"),
 }
 FUNCTIONS = {name: fn for names, fn in TABLE.items() for name in names.split()}
 
 
-def make_simple(count, name, ours, *options):
-    fn, type = getattr(pel, ours or name), "".join(part.capitalize() for part in name.split("_"))
-    return define(type, count, (lambda x: fn(x)) if count == 1 else lambda x, y: fn(x, y), *options)
-
-
+call_one, call_two = lambda fn: lambda x: fn(x), lambda fn: lambda x, y: fn(x, y)
 for _key, _text in SIMPLE.items():
     (_count, *_options) = _key.split()
     for _names, _, _ours in (part.partition("=") for part in _text.split()):
-        _made = make_simple(int(_count), _names.split(",")[0], _ours, *_options)
-        FUNCTIONS |= dict.fromkeys(_names.split(","), _made)
+        (_name, *_aliases), _call = _names.split(","), call_one if _count == "1" else call_two
+        _made = define(_name.title().replace("_", ""), int(_count), _call(getattr(pel, _ours or _name)), *_options)
+        FUNCTIONS |= dict.fromkeys([_name, *_aliases], _made)
 
 
 def dropout(x, keep_prob=None, noise_shape=None, seed=None, name=None, rate=None):
@@ -288,7 +276,6 @@ def unstack(value, num=None, axis=0, name="unstack"):
 
 
 def get_item(self, key):
-    """Index of integers, slices, `...`, tf.newaxis and tensors."""
     parts = key if isinstance(key, tuple) else (key,)
     bounds = [b for p in parts for b in ((p.start, p.stop, p.step) if isinstance(p, slice) else (p,))]
 
@@ -311,7 +298,7 @@ FUNCTIONS |= {
     **{fn.__name__: fn for fn in (dropout, cast, concat, split, unstack, clip_by_global_norm)},
     "constant": make_constant, "unpack": unstack, "newaxis": None,
     "range": lambda start, limit=None, delta=1, name=None: convert(
-        np.arange(*((start, limit) if limit is not None else (0, start)), delta).tolist(), name=name
+        np.arange(0 if limit is None else start, start if limit is None else limit, delta).tolist(), name=name
     ),
     "stack": lambda values, axis=0, name=None: make_op("Pack", lambda *xs: pel.stack(xs, axis), unify(values), name),
     "fill": lambda dims, value, name=None: FUNCTIONS["zeros"](dims, convert(value).dtype) + value,

@@ -20,8 +20,6 @@ from pellucid.graph.ops.random import Generator
 from pellucid.graph.source_location import inherited_location
 from pellucid.run.function_builder import function
 
-DEFAULT_SEED = 87654321  # of the graph if only an operation has a seed, as in TensorFlow
-
 
 class Trace:
     """Expressions of the tensors of one run, computed in the order of the graph.
@@ -90,15 +88,13 @@ class Trace:
         """Return the generator of the current operation, seeded as TensorFlow does: by the graph and the operation."""
         session, op, base = self.session, self.op, self.session.graph.seed
         if op not in session.generators:
-            number = ((DEFAULT_SEED if base is None else base) % 2**32) * 2**32 + (op.index if seed is None else seed)
+            number = ((87654321 if base is None else base) % 2**32) * 2**32 + (op.index if seed is None else seed)
             is_free = base is None and seed is None
             session.generators[op] = Generator(int.from_bytes(os.urandom(8), "little") if is_free else number)
         return session.generators[op]
 
 
 class Session:
-    """Runs a graph; see the module."""
-
     def __init__(self, target="", graph=None, config=None):
         self.graph, self.closed = graph or graphs.GRAPHS[-1], False
         self.shared, self.initialized, self.generators = {}, set(), {}
@@ -107,26 +103,24 @@ class Session:
     def run(self, fetches, feed_dict=None, options=None, run_metadata=None):
         if self.closed:
             raise UseError("Attempted to use a closed Session. Make another one, or run it inside its `with` block")
-        key, values = (*graphs.flatten(fetches), *(feed_dict or ())), []
-        for name, value in (feed_dict or {}).items():
+        key, values, feeds = graphs.flatten(fetches), [], feed_dict or {}
+        for name, value in feeds.items():
             if name not in self.feeds:
-                self.feeds[name] = self.graph.find(name, Tensor)
-            dtype = self.feeds[name].dtype
-            is_ready = type(value) is np.ndarray and value.dtype is dtype
-            values.append(value if is_ready else convert_feed(value, self.feeds[name]))
+                tensor = self.graph.find(name, Tensor)
+                self.feeds[name] = tensor, tensor.dtype, tensor.dtype.kind == "i"
+            tensor, dtype, is_integer = self.feeds[name]
+            if type(value) is not np.ndarray or value.dtype is not dtype:
+                value = convert_feed(value, tensor)
+            values.append(value)
             # Shapes may depend on a scalar of integers, such as the size of a batch, so it is a constant.
-            key += (int(values[-1]) if dtype.kind == "i" and not values[-1].shape else values[-1].shape,)
-        program = self.programs.get(key)
+            key += (name, value.shape if value.shape or not is_integer else int(value))
+        program = self.programs.get(tuple(key))
         if program is None:
-            fetched, tensors = (
-                [self.graph.find(e) for e in graphs.flatten(fetches)],
-                [self.feeds[n] for n in feed_dict or ()],
-            )
-            program = self.programs[key] = self.build(fetched, tensors, values)
+            fetched = [self.graph.find(e) for e in graphs.flatten(fetches)]
+            program = self.programs[tuple(key)] = self.build(fetched, [self.feeds[n][0] for n in feeds], values)
         return graphs.pack_like(fetches, iter(program(values)))
 
     def build(self, fetched, tensors, values):
-        """Compile a run and return a function of the fed values."""
         for tensor, value in zip(tensors, values, strict=True):
             if not tensor.shape.is_compatible_with(value.shape):
                 message = f"Cannot feed a value of shape {value.shape} for the tensor {tensor.name!r}"
@@ -158,7 +152,6 @@ class Session:
         return run
 
     def get_shared(self, variable, value):
-        """Return the shared variable of a variable, which a first assignment makes."""
         if variable not in self.shared:
             shape = [d if isinstance(d, int) else 0 for d in value.shape]
             token = inherited_location.set(variable.op.location)  # errors name the line that made the variable
@@ -167,7 +160,6 @@ class Session:
         return self.shared[variable]
 
     def set_value(self, variable, value):
-        """Give a variable a value, as a checkpoint or `Variable.load` does."""
         array, name = np.asarray(value, variable.dtype), variable.op.name
         if not variable.shape.is_compatible_with(array.shape):
             raise InvalidArgumentError(f"Variable {name!r} has shape {variable.shape}. Received: shape {array.shape}")
@@ -183,7 +175,6 @@ class Session:
 
     @contextlib.contextmanager
     def as_default(self):
-        """Make it and its graph the default in a block, which does not close it."""
         with graphs.push(graphs.SESSIONS, self), graphs.push(graphs.GRAPHS, self.graph):
             yield self
 
@@ -197,8 +188,6 @@ class Session:
 
 
 class InteractiveSession(Session):
-    """A session that is the default one from the start."""
-
     def __init__(self, target="", graph=None, config=None):
         super().__init__(target, graph, config)
         graphs.SESSIONS.append(self)
@@ -210,7 +199,6 @@ class InteractiveSession(Session):
 
 
 def convert_feed(value, tensor):
-    """Return a fed value as an array of the dtype of its tensor."""
     if isinstance(value, Tensor):
         raise UseError(f"The value of a feed cannot be a tensor. Received: {value!r}. Run it first: sess.run(tensor)")
     array, wanted, name = np.asarray(value), tensor.dtype, tensor.name

@@ -1,5 +1,6 @@
 """Variables, scopes and initializers of TensorFlow 1, and `tf.train`: gradients, optimizers and checkpoints."""
 
+# mypy: disable-error-code="attr-defined, has-type"
 import contextlib
 import inspect
 import math
@@ -38,7 +39,6 @@ class Variable(Tensor):
             graph.add_to_collection(key, self)
 
     def initialized_value(self):
-        """Return its value if it has one, and its initial value otherwise."""
         choose = lambda e: t.read_initial(self) if self in (t := graphs.TRACES[-1]).session.initialized else e
         return make_op("cond", choose, [self.initial_value], outputs=[(self.shape, self.dtype)])
 
@@ -77,19 +77,13 @@ def group(*inputs, name="group_deps"):
 def variable_scope(name_or_scope=None, default_name=None, values=None, initializer=None, *, reuse=None):
     graph, outer = get_default_graph(), get_default_graph().variable_scope
     base = name_or_scope if isinstance(name_or_scope, graphs.VariableScope) else outer
-    name = base.name
-    if base is not name_or_scope:
-        if name_or_scope is None:
-            count = outer.counts[default_name] = outer.counts.get(default_name, -1) + 1
-            name_or_scope = f"{default_name}_{count}" if count else default_name
-        name = f"{outer.name}/{name_or_scope}" if outer.name else name_or_scope
+    name = base.name if base is name_or_scope else f"{outer.name}/{name_or_scope or default_name}".lstrip("/")
     scope = graphs.VariableScope(name, reuse or base.reuse or outer.reuse, initializer or base.initializer)
     with graph.replace("variable_scope", scope), graph.name_scope(name.rpartition("/")[2]):
         yield scope
 
 
 def get_variable(name, shape=None, dtype="float32", initializer=None, *, trainable=True, collections=None):
-    """Return a variable of the current scope: a new one or, with `reuse`, the existing one."""
     graph, scope, sizes = get_default_graph(), get_variable_scope(), TensorShape(shape)
     full = f"{scope.name}/{name}" if scope.name else name
     known, initializer = graph.variables.get(full), scope.initializer if initializer is None else initializer
@@ -117,18 +111,15 @@ def initializer(make, dtype):
 
 
 def make_random_initializer(name):
-    return lambda a=0.0, b=1.0, seed=None, dtype="float32": initializer(
-        lambda sizes, dtype: FUNCTIONS[name](sizes, a, b, dtype, seed), dtype
+    return lambda *args, seed=None, dtype="float32", **kwargs: initializer(
+        lambda sizes, dtype: FUNCTIONS[name](sizes, *args, dtype=dtype, seed=seed, **kwargs), dtype
     )
 
 
-def glorot_uniform_initializer(seed=None, dtype="float32"):
-    def draw(sizes, dtype):
-        fans = math.prod(sizes[:-2]) * sum(sizes[-2:]) if len(sizes) > 1 else 2 * math.prod(sizes)
-        limit = math.sqrt(6 / max(1, fans))
-        return FUNCTIONS["random_uniform"](sizes, -limit, limit, dtype, seed)
-
-    return initializer(draw, dtype)
+def draw_glorot_uniform(sizes, dtype, seed):
+    fans = math.prod(sizes[:-2]) * sum(sizes[-2:]) if len(sizes) > 1 else 2 * math.prod(sizes)
+    limit = math.sqrt(6 / max(1, fans))
+    return FUNCTIONS["random_uniform"](sizes, -limit, limit, dtype, seed)
 
 
 def make_constant_initializer(value):
@@ -137,6 +128,9 @@ def make_constant_initializer(value):
     return lambda shape=None, dtype="float32", partition_info=None: make if shape is None else make(shape, dtype)
 
 
+glorot_uniform_initializer = lambda seed=None, dtype="float32": initializer(
+    lambda sizes, dtype: draw_glorot_uniform(sizes, dtype, seed), dtype
+)
 constant_initializer = lambda value=0, dtype="float32": initializer(
     lambda sizes, dtype: FUNCTIONS["constant"](value, dtype, sizes), dtype
 )
@@ -155,10 +149,8 @@ initialize_variables = variables_initializer = lambda var_list, name="init": gro
 initialize_all_variables = global_variables_initializer = lambda: variables_initializer(global_variables())
 local_variables_initializer = lambda: variables_initializer([])
 no_op = lambda name="NoOp": group(name=name)
-variable_op_scope = lambda values, name, default=None, **options: variable_scope(name, default, **options)
-
+# No gradient flows through operations of these types.
 BLOCKING = ("StopGradient", "ZerosLike", "OnesLike", "Floor", "Ceil", "Round", "Sign")
-"""Types of operations through which no gradient flows."""
 
 
 def gradients(ys, xs, grad_ys=None, name="gradients"):
@@ -212,11 +204,7 @@ class Optimizer:
         if all(g is None for g, _ in pairs):
             names = ", ".join(v.name for _, v in pairs)
             raise GradientError(f"No gradients provided for any variable ({names}): the loss depends on none of them")
-        powers = {
-            name: self.make_slot(None, f"{name}_power", self.options[name])
-            for name in ("beta1", "beta2")
-            if name in self.options
-        }
+        powers = {n: self.make_slot(None, f"{n}_power", o) for n, o in self.options.items() if n.startswith("beta")}
         with graph.name_scope(name or type(self).__name__.removesuffix("Optimizer")):
             updates = [self.apply(convert(g), v, powers) for g, v in pairs if g is not None]
             with graph.control_dependencies(updates):
@@ -288,7 +276,7 @@ OPTIMIZERS = {
 }
 """Formulas, hyperparameters with their defaults, and slots with their first values, by optimizer."""
 for _name, (_update, _options, _slots) in OPTIMIZERS.items():
-    _members = {"OPTIONS": _options, "SLOTS": _slots, "update": staticmethod(_update)}
+    _members = {"OPTIONS": _options, "SLOTS": _slots, "update": staticmethod(_update)}  # type: ignore[arg-type]
     globals()[f"{_name}Optimizer"] = type(f"{_name}Optimizer", (Optimizer,), _members)
 
 
@@ -308,9 +296,7 @@ class Saver:
         step = int(sess.run(global_step)) if isinstance(global_step, Tensor) else global_step
         prefix = str(save_path) if step is None else f"{save_path}-{step}"
         for name in (v.op.name for v in self.variables.values() if v not in sess.initialized):
-            raise graphs.FailedPreconditionError(
-                f"Cannot save the variable {name!r}, which has no value"
-            )
+            raise graphs.FailedPreconditionError(f"Cannot save the variable {name!r}, which has no value")
         np.savez(f"{prefix}.npz", **{n: sess.shared[v].get_value() for n, v in self.variables.items()})
         Path(prefix).with_name("checkpoint").write_text(f'model_checkpoint_path: "{prefix}"\n', "utf-8")
         return prefix
@@ -318,15 +304,11 @@ class Saver:
     def restore(self, sess, save_path):
         path = Path(f"{save_path}.npz")
         if not path.exists():
-            raise graphs.NotFoundError(
-                f"There is no checkpoint {path}. Those of TensorFlow cannot be read"
-            )
+            raise graphs.NotFoundError(f"There is no checkpoint {path}. Those of TensorFlow cannot be read")
         with np.load(path) as archive:
             for name, variable in self.variables.items():
                 if name not in archive:
-                    raise graphs.NotFoundError(
-                        f"{path} has no variable {name!r}. It has: {', '.join(archive)}"
-                    )
+                    raise graphs.NotFoundError(f"{path} has no variable {name!r}. It has: {', '.join(archive)}")
                 sess.set_value(variable, archive[name])
 
 
