@@ -46,6 +46,7 @@ tf.range(5); tf.range(1, 10, 3); tf.range(0., 1., .25); tf.constant(3.0, shape=[
 tf.constant([1, 2, 3]); tf.constant(5, tf.float32); tf.diag([1., 2.])
 tf.clip_by_value(x, -0.5, 0.5)
 tf.clip_by_global_norm([x, y], 1.0)[0][1]; tf.clip_by_global_norm([x, y], 100.0)[1]
+tf.pad(x, [[1, 0], [0, 2]]); tf.pad(x, [[1, 1], [1, 1]], 'REFLECT'); tf.cumsum(x, 1); tf.tensordot(x, w, 1)
 tf.global_norm([x, y]); tf.add_n([x, y, x])
 tf.nn.relu(x); tf.nn.relu6(x * 5); tf.nn.elu(x); tf.nn.leaky_relu(x); tf.nn.softmax(x); tf.nn.log_softmax(x)
 tf.nn.softplus(x); tf.nn.softsign(x); tf.nn.bias_add(x, x[0]); tf.nn.softmax(x, 0); tf.nn.l2_loss(x)

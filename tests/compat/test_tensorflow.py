@@ -472,6 +472,12 @@ def test_missing_names() -> None:
         AttributeError, match=r"tensorflow.train.QueueRunner of TensorFlow 1.15 is not in pellucid.compat"
     ):
         print(tf.train.QueueRunner)
+    with pytest.raises(
+        AttributeError, match=r"tensorflow.nn.dynamic_rnn of TensorFlow .* Write the cell with tf.matmul"
+    ):
+        print(tf.nn.dynamic_rnn)
+    with pytest.raises(AttributeError, match=r"tensorflow.contrib of TensorFlow 1.15 is not in pellucid.compat"):
+        print(tf.contrib)
     assert not hasattr(tf, "define")
     assert "make_op" not in vars(tf)
     with pytest.raises(AttributeError, match=r"tensorflow.cond of TensorFlow 1.15 is not .*. Compute both branches"):

@@ -83,7 +83,6 @@ AUTO_REUSE = "auto"
 # Settings of sessions change no result, so all are accepted.
 ConfigProto = lambda **settings: SimpleNamespace(**{"gpu_options": SimpleNamespace(), **settings})
 RunOptions = RunMetadata = GPUOptions = SimpleNamespace
-nn = _make_module("tensorflow.nn", _select_public("tensorflow.nn", _FUNCTIONS))
 errors = _make_module("tensorflow.errors", {n: e for n, e in vars(_graph).items() if n.endswith("Error")})
 _mnist = _make_module("tensorflow.examples.tutorials.mnist", {"input_data": _input_data})
 _tutorials = _make_module("tensorflow.examples.tutorials", {"mnist": _mnist})
@@ -92,7 +91,10 @@ sys.modules[f"{_mnist.__name__}.input_data"] = _input_data
 _REPLACEMENTS = {
     "cond": "Compute both branches and choose with tf.where. Today: pel.cond(condition, then, otherwise)",
     **dict.fromkeys(["while_loop", "scan", "map_fn"], "Write a Python loop. Today: pel.while_loop, scan and map"),
+    **dict.fromkeys(["rnn_cell", "rnn", "dynamic_rnn", "static_rnn"], "Write the cell with tf.matmul. Today: nn.LSTM"),
+    "contrib": "It held experiments. Today: pel.nn",
     "layers": "Write tf.Variable, tf.matmul and tf.nn.conv2d. Layers are in pel.nn today",
     "summary": "Leave it out. Today: pel.callbacks.TensorBoard",
 }
+nn = _make_module("tensorflow.nn", _select_public("tensorflow.nn", _FUNCTIONS), _REPLACEMENTS)
 add_missing_name_errors(globals(), "tensorflow", _REPLACEMENTS)

@@ -54,7 +54,7 @@ DTYPES = {name.replace("object", "string"): np.dtype(name) for name in NAMES.spl
 
 class Dimension(int):
     value = property(int.__int__)
-    __repr__ = lambda self: f"Dimension({int(self)})"
+    __repr__ = lambda self: f"Dimension({self.value})"
     __str__ = int.__repr__
 
 

@@ -20,7 +20,6 @@ class DataSet:
         self.order = self.rng.permutation(self.num_examples)
 
     def next_batch(self, batch_size):
-        """Return the next images and labels; a new order begins after the last one."""
         while len(self.order) < batch_size:
             self.epochs_completed += 1
             self.order = np.concatenate([self.order, self.rng.permutation(self.num_examples)])

@@ -7,15 +7,7 @@ import numpy as np
 
 import pellucid as pel
 from pellucid.compat.tensorflow import graph as graphs
-from pellucid.compat.tensorflow.graph import (
-    Tensor,
-    TensorShape,
-    ValueNeededError,
-    as_dtype,
-    convert,
-    make_op,
-    read_shape,
-)
+from pellucid.compat.tensorflow.graph import Tensor, TensorShape, as_dtype, convert, make_op, read_shape
 from pellucid.graph.errors import DtypeError, OptionError, ShapeError, UseError
 from pellucid.graph.expr import constant
 
@@ -83,7 +75,7 @@ def multiply_matrices(a, b, transpose_a=False, transpose_b=False):
 
 def get_shape(input, out_type="int32"):
     if not all(isinstance(d, int) for d in input.shape):  # a session knows the sizes
-        raise ValueNeededError([input.ndim])
+        raise graphs.ValueNeededError([input.ndim])
     return constant(np.array(input.shape, as_dtype(out_type)))
 
 
@@ -96,7 +88,7 @@ def one_hot(indices, depth, on_value=1.0, off_value=0.0, axis=-1, dtype=None):
 def draw(method, size, dtype, seed, **parameters):
     """Return random numbers of the generator of the current operation; their bits are pellucid's."""
     if not graphs.TRACES:
-        raise ValueNeededError([d if isinstance(d, int) else None for d in size])
+        raise graphs.ValueNeededError([d if isinstance(d, int) else None for d in size])
     return getattr(graphs.TRACES[-1].get_generator(seed), method)(**parameters, size=size, dtype=as_dtype(dtype))
 
 
@@ -195,6 +187,9 @@ TABLE = {
     "shape": define("Shape", 1, get_shape, dtype="int32"),
     "gather embedding_lookup": define("Gather", 2, gather, mixed=True),
     "tile": define("Tile", 1, lambda input, multiples: pel.tile(input, multiples), sizes="multiples"),
+    "pad": define("Pad", 1, lambda tensor, paddings, mode="CONSTANT": pel.pad(tensor, paddings, mode.lower())),
+    "cumsum": define("Cumsum", 1, lambda x, axis=0: pel.cumsum(x, axis), "iuf"),
+    "tensordot": define("Tensordot", 2, lambda a, b, axes=2: pel.tensordot(a, b, axes), "iuf"),
     "one_hot": define("one_hot", 2, one_hot, dtype="float32", mixed=True),
     "where select": define("Select", 3, select, "b", mixed=True),
     "zeros": define("zeros", 0, make_filled(pel.zeros), dtype="float32", sizes="shape"),
@@ -309,6 +304,7 @@ FUNCTIONS |= {
     **{f"to_{kind}": functools.partial(cast, dtype=kind) for kind in ("float", "double", "int32", "int64")},
 }  # fmt: skip
 FUNCTIONS["pack"] = FUNCTIONS["stack"]
+FUNCTIONS["softmax_cross_entropy_with_logits_v2"] = FUNCTIONS["softmax_cross_entropy_with_logits"]
 OPERATORS = "add sub mul truediv floordiv mod pow matmul and=logical_and or=logical_or xor=logical_xor "
 for _text in f"{OPERATORS} lt=less le=less_equal gt=greater ge=greater_equal neg abs invert=logical_not".split():
     _name, _, _function = _text.partition("=")
