@@ -1,0 +1,168 @@
+"""``pellucid legacy SCRIPT``: runs scripts of Theano, TensorFlow before 2 and Keras 1, and translates them."""
+
+import sys
+from contextlib import nullcontext, redirect_stdout
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from pellucid.cli.output import ERRORS, OUTPUT, Option
+from pellucid.experiments.runner.errors import UsageError
+from pellucid.experiments.runner.record import to_json
+from pellucid.experiments.runner.result import pluralize
+from pellucid.graph.source_location import format_filename
+
+if TYPE_CHECKING:
+    from pellucid.compat.programs import RecordedProgram
+    from pellucid.compat.script import ScriptRun
+
+PAGE = "formulas.html"
+
+
+def legacy(
+    script: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
+    /,
+    *arguments: Annotated[str, Parameter(allow_leading_hyphen=True)],
+    explain: Annotated[bool, Option] = False,
+    translate: Annotated[bool, Option] = False,
+    out: Annotated[Path | None, Option] = None,
+    python: Annotated[Literal["2", "3"] | None, Option] = None,
+    quiet: Annotated[bool, Option] = False,
+    json: Annotated[bool, Option] = False,
+) -> int:
+    """Run a script of Theano, Lasagne, TensorFlow before 2 or Keras 1, or translate it.
+
+    For example:
+
+        pellucid legacy mlp.py                     run it
+        pellucid legacy mlp.py --rate 0.1          with arguments of its own
+        pellucid legacy mlp.py -- --out weights    with arguments that have the name of an option below
+        pellucid legacy mlp.py --explain           the formulas of the programs that it compiled
+        pellucid legacy mlp.py --out results       save the figures that it shows
+        pellucid legacy mlp.py --translate         write it in today's pellucid
+        pellucid legacy lecture3.ipynb             run the code cells of a notebook
+        pellucid legacy - < mlp.py
+
+    In the script, `import theano`, `tensorflow`, `keras`, `cv2` and `imutils`
+    give pellucid's modules of these names, whether or not the libraries are
+    installed; removed modules of scikit-learn and Python 2 code work too.
+    Afterwards, standard error lists the old calls and what they are today.
+
+    The command runs the script, as python does: run only scripts that you trust.
+    With --translate, the script is not run.
+
+    Parameters
+    ----------
+    script
+        Python script, Jupyter notebook (.ipynb), or - for standard input.
+    arguments
+        Arguments of the script. Those after -- are never options of this command.
+    explain
+        After the run, write the formulas of each compiled program.
+    translate
+        Write the script in today's pellucid, and list what cannot be translated.
+    out
+        New or empty folder for figures and formulas; with --translate, the new file.
+    python
+        Version of Python in which the script is written (default: it is found out).
+    quiet
+        Do not list the old calls.
+    json
+        Print a report as JSON to standard output; the output of the script goes to standard error.
+    """
+    if script is None:
+        raise UsageError("legacy: expected a script, such as pellucid legacy mlp.py")
+    from pellucid.compat.programs import RECORDER
+    from pellucid.compat.script import FIGURES, ScriptRun
+    from pellucid.experiments.runner.run_folder import open_run_folder
+
+    if translate:
+        if arguments or explain:
+            raise UsageError(
+                "--translate: expected no arguments of the script and no --explain, because it does not run"
+            )
+        return translate_script(ScriptRun(script, (), int(python) if python else None), out, json, quiet)
+    with nullcontext() if out is None else open_run_folder(out) as folder:
+        run = ScriptRun(script, arguments, int(python) if python else None)
+        FIGURES.start(folder)
+        RECORDER.enabled, RECORDER.programs = explain or json, []
+        try:
+            with redirect_stdout(sys.stderr) if json else nullcontext():
+                run.start()
+        finally:
+            RECORDER.enabled = False
+            sys.stdout.flush()
+        programs = list({repr(p.function): p for p in RECORDER.programs}.values())
+        calls = [] if quiet else run.find_old_calls()
+        if explain and not json:
+            OUTPUT.print(
+                "\n\n".join(f"{p.title}: {p.function!r}" for p in programs) or "The script compiled no programs."
+            )
+        if explain and folder is not None:
+            (folder / PAGE).write_text(write_page(script, programs), "utf-8")
+            FIGURES.saved.append(PAGE)
+        if json:
+            OUTPUT.print(to_json(describe_run(run, programs)))
+        elif FIGURES.saved and folder is not None:
+            OUTPUT.print(f"In {folder}: {', '.join(FIGURES.saved)}")
+        if calls and not json:
+            ERRORS.print("\n".join(call.describe() for call in calls))
+    return run.status
+
+
+def translate_script(run: "ScriptRun", out: Path | None, json: bool, quiet: bool) -> int:
+    """Write a script in today's pellucid, and list what is not translated."""
+    from pellucid.compat.translation import translate
+
+    source = "\n".join(unit.source for unit in run.main_units)
+    name = format_filename(run.main_units[0].filename) if len(run.main_units) == 1 else run.path
+    found = translate(source, name, is_python2=run.is_python2)
+    if out is not None:
+        if out.exists():
+            raise UsageError(f"--out: expected a new file; {out} exists. Choose another name")
+        out.write_text(found.text, "utf-8")
+    if json:
+        problems = [{"line": line, "what": what} for line, what in found.problems]
+        report = {"script": run.path, "out": out and str(out), "translated": found.count, "not_translated": problems}
+        OUTPUT.print(to_json(report if out else {**report, "text": found.text}))
+        return 0
+    if out is None:
+        OUTPUT.print(found.text.rstrip("\n"))
+    if not quiet:
+        lines = [f"{name}:{line}: not translated: {what}" for line, what in found.problems]
+        ERRORS.print("\n".join([*lines, f"{pluralize(found.count, 'old name')} translated, {len(lines)} not"]))
+    return 0
+
+
+def describe_run(run: "ScriptRun", programs: "list[RecordedProgram]") -> dict[str, Any]:
+    """Return a run, its old calls and its programs for JSON."""
+    return {
+        "script": run.path,
+        "python": 2 if run.is_python2 else 3,
+        "exit": run.status,
+        "error": run.error,
+        "old_calls": [
+            {"call": call.text, "today": call.code, "places": [{"file": f, "line": n} for f, n in call.places]}
+            for call in run.find_old_calls()
+        ],
+        "programs": [
+            {
+                "made_by": title,
+                "inputs": [function.describe_input(i) for i in function.program.inputs],
+                "outputs": list(map(str, function.program.outputs)),
+                "updates": {str(s): str(e) for s, e in function.program.updates.items()},
+            }
+            for title, function in ((p.title, p.function) for p in programs)
+        ],
+    }
+
+
+def write_page(script: str, programs: "list[RecordedProgram]") -> str:
+    """Return a page with the formulas of all programs."""
+    from html import escape
+
+    parts = [f"<h2>{escape(program.title)}</h2>\n{program.function._repr_html_()}" for program in programs]
+    title = f"Programs of {escape(script)}"
+    head = f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title></head>'
+    return "\n".join([head, f"<body><main><h1>{title}</h1>", *parts, "</main></body></html>\n"])

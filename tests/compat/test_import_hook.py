@@ -1,0 +1,151 @@
+"""Imports of old libraries, and names that today's libraries have lost."""
+
+import collections
+import importlib
+import io
+import pickle
+import string
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pellucid.compat import import_hook
+from pellucid.compat.import_hook import MissingModuleError, use_old_libraries
+from pellucid.compat.removed_names import NAMES
+from pellucid.errors import NoSuchNameError
+
+
+@pytest.mark.usefixtures("old_libraries")
+def test_both_names_are_one_module() -> None:
+    with use_old_libraries():
+        import theano
+        import theano.tensor as T
+        from theano.tensor import nnet
+
+        import pellucid.compat.theano.tensor
+
+        assert sys.modules["theano"] is sys.modules["pellucid.compat.theano"] is theano
+        assert T is pellucid.compat.theano.tensor is theano.tensor
+        assert nnet is T.nnet is sys.modules["pellucid.compat.theano.tensor.nnet"]
+        assert T.__name__ == T.__spec__.name == "pellucid.compat.theano.tensor"
+        assert importlib.reload(nnet) is nnet
+    assert not [name for name in sys.modules if name.partition(".")[0] == "theano"]
+    with pytest.raises(ModuleNotFoundError, match="No module named 'theano'"):
+        importlib.import_module("theano")
+
+
+@pytest.mark.usefixtures("old_libraries")
+def test_installed_packages_are_hidden_and_restored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "keras").mkdir()
+    (tmp_path / "keras" / "__init__.py").write_text("name = 'the installed one'\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    installed = importlib.import_module("keras")
+    meta_path = list(sys.meta_path)
+    with use_old_libraries():
+        import keras
+
+        assert keras is not installed
+        with use_old_libraries():
+            assert importlib.import_module("keras") is keras
+    assert sys.modules["keras"] is installed
+    assert sys.meta_path == meta_path
+    monkeypatch.delitem(sys.modules, "keras")
+
+
+@pytest.mark.usefixtures("old_libraries")
+def test_missing_names_and_modules_say_what_they_were() -> None:
+    with use_old_libraries():
+        import theano.tensor as T
+
+        with pytest.raises(MissingModuleError, match=r"theano\.sandbox of Theano 1\.0\.5 is not in pellucid\.compat\."):
+            importlib.import_module("theano.sandbox.nothing")
+        with pytest.raises(ModuleNotFoundError, match="theano has no 'tensors', in any version of Theano"):
+            importlib.import_module("theano.tensors")
+        with pytest.raises(NoSuchNameError, match=r"theano\.tensor\.psi of Theano 1\.0\.5"):
+            print(T.psi)
+        with pytest.raises(ImportError, match=r"theano\.tensor\.psi of Theano 1\.0\.5"):
+            from theano.tensor import psi  # noqa: F401
+        try:
+            import tensorflow.nothing_of_the_kind  # noqa: F401
+        except ImportError as error:
+            assert "TensorFlow" in str(error)
+
+
+def test_unknown_libraries_and_removed_modules_are_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(import_hook, "is_available", lambda name: False)
+    with use_old_libraries():
+        with pytest.raises(MissingModuleError, match=r"pellucid\.compat has no OpenCV"):
+            importlib.import_module("cv2")
+        with pytest.raises(MissingModuleError, match=r"sklearn\.cross_validation of scikit-learn 0\.19"):
+            importlib.import_module("sklearn.cross_validation")
+        assert importlib.import_module("sklearn.model_selection").__name__ == "sklearn.model_selection"
+
+
+def test_lasagne_says_how_to_install_it() -> None:
+    with use_old_libraries(), pytest.raises(ImportError, match="pip install Lasagne"):
+        importlib.import_module("lasagne")
+
+
+def test_removed_modules_exist_in_the_context_only() -> None:
+    with use_old_libraries():
+        import cPickle
+        import Queue
+        import urllib2
+        from StringIO import StringIO
+
+        assert cPickle.loads("S'a'\n.") == "a"
+        assert Queue.Queue().empty()
+        assert urllib2.urlopen is __import__("urllib.request").request.urlopen
+        assert (StringIO("a").read(), StringIO(b"a").read()) == ("a", b"a")
+    with pytest.raises(ModuleNotFoundError):
+        import Queue  # noqa: F811
+
+
+def test_every_removed_name_is_there_and_goes_away() -> None:
+    modules = [importlib.import_module(name) for name in NAMES if name not in ("matplotlib", "scipy.misc")]
+    before = [dict(vars(module)) for module in modules]
+    with use_old_libraries():
+        for module in modules:
+            for name in NAMES[module.__name__]:
+                assert hasattr(module, name.lstrip("!")), (module, name)
+        assert np.float is float
+        assert np.bool is not bool  # NumPy itself uses its own
+        assert np.asscalar(np.array([2.5])) == 2.5
+        assert collections.Iterable is collections.abc.Iterable
+        assert string.join(["a", "b"]) == "a b"
+        assert time.clock() > 0
+    for module, names in zip(modules, before, strict=True):
+        assert set(vars(module)) - {"__warningregistry__"} <= set(names) | {"__warningregistry__"}, module
+
+
+def test_pickles_of_python_2_and_text_files(tmp_path: Path) -> None:
+    text = b"\x80\x02U\x03\xe9a\x00q\x00."  # a str of Python 2 that is not ASCII
+    with pytest.raises(UnicodeDecodeError):
+        pickle.loads(text)
+    path = tmp_path / "x.pkl"
+    with use_old_libraries():
+        assert pickle.loads(text) == pickle.load(io.BytesIO(text)) == "\xe9a\0"
+        with path.open("w") as file:
+            pickle.dump([1], file)
+        with path.open() as file:
+            assert pickle.load(file) == [1]
+
+
+@pytest.mark.filterwarnings("ignore:scipy.misc is deprecated")
+def test_images_of_scipy(tmp_path: Path) -> None:
+    Image.fromarray(np.arange(48, dtype="uint8").reshape(4, 4, 3)).save(tmp_path / "x.png")
+    with use_old_libraries():
+        from scipy.misc import imread, imresize, imsave
+
+        image = imread(tmp_path / "x.png")
+        assert image.tolist() == np.arange(48).reshape(4, 4, 3).tolist()
+        assert imread(tmp_path / "x.png", flatten=True).dtype == np.float32
+        assert imresize(image, (2, 8)).shape == (2, 8, 3)
+        assert imresize(image, 50).shape == imresize(image, 0.5, interp="bicubic").shape == (2, 2, 3)
+        assert imresize(np.eye(4), 1.0, interp="nearest").max() == 255
+        imsave(tmp_path / "y.png", np.eye(4))
+    assert np.asarray(Image.open(tmp_path / "y.png")).max() == 255
