@@ -16,7 +16,9 @@ from tests.compat.old_programs import STAND_INS
 def stand_in_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of stand-ins for the old libraries that `pellucid.compat` does not have."""
     folder = tmp_path_factory.mktemp("stand_ins")
-    present = {name for name in ("theano", "keras") if is_available(f"{name}.{'tensor' if name == 'theano' else 'models'}")}
+    present = {
+        name for name in ("theano", "keras") if is_available(f"{name}.{'tensor' if name == 'theano' else 'models'}")
+    }
     for name, text in STAND_INS.items():
         if name.partition("/")[0] not in present:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -31,6 +33,8 @@ def old_libraries(stand_in_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     importlib.invalidate_caches()
     yield
     for name, module in list(sys.modules.items()):
-        if name.startswith("pellucid.compat.") and str(getattr(module, "__file__", "")).startswith(str(stand_in_folder)):
+        if name.startswith("pellucid.compat.") and str(getattr(module, "__file__", "")).startswith(
+            str(stand_in_folder)
+        ):
             del sys.modules[name]
             vars(pellucid.compat).pop(name.split(".")[2], None)

@@ -40,7 +40,7 @@ print "accuracy", numpy.mean(predict(X) == Y)
 print "W %.5f" % abs(W.get_value(borrow=True)).sum()
 '''
 
-KERAS_RINGS = '''\
+KERAS_RINGS = """\
 import numpy as np
 from keras.models import Sequential
 from keras.layers.core import Dense, Activation
@@ -56,13 +56,13 @@ model = Sequential()
 model.add(Dense(12, input_dim=2, init="zero", activation="tanh"))   # hidden
 model.add(Dense(output_dim=2, init="zero"))
 model.add(Activation("softmax"))
-model.layers[0].set_weights([rng.randn(2, 12), np.zeros(12)])
+model.layers[0].set_weights([rng.randn(2, 12).astype("float32"), np.zeros(12, "float32")])
 model.compile(loss="categorical_crossentropy", optimizer=SGD(lr=0.5, momentum=0.9), metrics=["accuracy"])
 history = model.fit(X, Y, nb_epoch=8, batch_size=32, verbose=0, shuffle=False)
 loss, accuracy = model.evaluate(X, Y, verbose=0)
 print "loss %.5f" % loss, "accuracy %.4f" % accuracy
 print "first %.4f" % history.history["loss"][0]
-'''
+"""
 
 STAND_INS = {
     "theano/__init__.py": """
@@ -106,6 +106,11 @@ add_missing_name_errors(globals(), "theano.tensor.basic")
 import pellucid as pel
 
 class Sequential(pel.Sequential):
+    def add(self, layer):
+        if hasattr(layer, "input_dim"):
+            super().add(pel.nn.Input((layer.input_dim,)))
+        super().add(layer)
+
     def fit(self, X, Y, nb_epoch=10, **options):
         return super().fit(X, Y, epochs=nb_epoch, **options)
 """,
@@ -115,7 +120,10 @@ from pellucid.nn import Activation
 from pellucid import nn
 
 def Dense(output_dim, init="glorot_uniform", activation=None, input_dim=None):
-    return nn.Dense(output_dim, activation=activation, kernel_initializer="zeros" if init == "zero" else init)
+    layer = nn.Dense(output_dim, activation=activation, kernel_initializer="zeros" if init == "zero" else init)
+    if input_dim:
+        layer.input_dim = input_dim
+    return layer
 """,
     "keras/optimizers.py": """
 import pellucid as pel

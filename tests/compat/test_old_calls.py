@@ -30,25 +30,69 @@ def scope() -> dict[str, Any]:
     model = pel.Sequential([nn.Input((2,)), nn.Dense(2, activation="softmax")])
     model.compile("sgd", "mse")
     ones = "batch_size nb_epoch n m k d repeats reps sections pool_length stride nb_feature num_units input_size"
-    values = dict.fromkeys(f"{ones} output_size filter_length atrous_rate target_n rate axis2 width scale_factor".split(), 2)
-    fractions = "p keep_prob sigma low high alpha epsilon momentum beta1 beta2 beta_1 beta_2 rho decay std mean avg stddev"
-    values |= dict.fromkeys(f"{fractions} l1 l2 learning_rate lr val mask_value minval maxval factor min_lr".split(), 0.5)
+    values = dict.fromkeys(
+        f"{ones} output_size filter_length atrous_rate target_n rate axis2 width scale_factor".split(), 2
+    )
+    fractions = (
+        "p keep_prob sigma low high alpha epsilon momentum beta1 beta2 beta_1 beta_2 rho decay std mean avg stddev"
+    )
+    values |= dict.fromkeys(
+        f"{fractions} l1 l2 learning_rate lr val mask_value minval maxval factor min_lr".split(), 0.5
+    )
     values |= dict.fromkeys("verbose patience seed start indices i labels int_labels axis".split(), 0)
     values |= dict.fromkeys("W init activation inner_activation W_regularizer b_regularizer W_constraint".split(), None)
     values |= dict.fromkeys("b_constraint border_mode subsample subsample_length nonlinearity bias".split(), None)
     return values | {
         **{"pel": pel, "np": np, "x": x, "y": pel.matrix("y", shape=(3, 3)), "v": pel.vector("v", shape=(3,))},
         **{"x1": pel.matrix("x1", shape=(1, 3)), "x3": pel.tensor3("x3", shape=(2, 3, 3)), "square": square, "w": w},
-        **{"y3": pel.tensor3("y3", shape=(2, 3, 3)), "c": x > 0, "d": x < 1, "cost": loss, "loss": loss, "images": images},
+        **{
+            "y3": pel.tensor3("y3", shape=(2, 3, 3)),
+            "c": x > 0,
+            "d": x < 1,
+            "cost": loss,
+            "loss": loss,
+            "images": images,
+        },
         **{"kernel": pel.shared(np.ones((3, 3, 3, 4), "float32")), "labels": labels, "int_labels": labels, "wrt": w},
         **{"tangent": w, "inputs": [x], "outputs": loss, "updates": {w: w - loss}, "incoming": flat, "logits": x},
         **{"layers": [], "arrays": [x, square], "sizes": (2, 3, 3), "axes": (1, 0), "shape": (3, 3), "size": (3, 3)},
         **{"model": model, "optimizer": "sgd", "layer": nn.SimpleRNN(2), "x_train": x_train, "y_train": x_train},
         **{"function": lambda a: a, "then": lambda: x, "otherwise": lambda: x, "rng": pel.random.Generator(0)},
-        **{"name": "name", "dtype": "float32", "value": 1.0, "replace": {x: x}, "stop": 4, "step": 1, "equation": "ij,jk"},
-        **{"perm": (1, 0), "pad_width": 1, "padding": "same", "ord": 2, "num_filters": 4, "filter_size": 3, "pad": "same"},
-        **{"pool_size": 2, "nb_filter": 4, "nb_row": 3, "nb_col": 3, "output_dim": 3, "input_dim": 5, "target_shape": (2, 3)},
-        **{"output": pel.softmax(x), "target": x, "y_true": x, "y_pred": square, "targets": x, "incomings": [x, square]},
+        **{
+            "name": "name",
+            "dtype": "float32",
+            "value": 1.0,
+            "replace": {x: x},
+            "stop": 4,
+            "step": 1,
+            "equation": "ij,jk",
+        },
+        **{
+            "perm": (1, 0),
+            "pad_width": 1,
+            "padding": "same",
+            "ord": 2,
+            "num_filters": 4,
+            "filter_size": 3,
+            "pad": "same",
+        },
+        **{
+            "pool_size": 2,
+            "nb_filter": 4,
+            "nb_row": 3,
+            "nb_col": 3,
+            "output_dim": 3,
+            "input_dim": 5,
+            "target_shape": (2, 3),
+        },
+        **{
+            "output": pel.softmax(x),
+            "target": x,
+            "y_true": x,
+            "y_pred": square,
+            "targets": x,
+            "incomings": [x, square],
+        },
         **{"decay_steps": 10, "decay_rate": 0.5, "global_step": None, "shift": 1, "reduction_indices": 0, "l": 0.1},
         **{"dims": (2, 1), "cropping": 1, "path": "m.pel", "nb_classes": 3, "params": [w], "outfile": None},
     }
@@ -116,6 +160,16 @@ def test_every_replacement_runs(
                 found: Any = pel
                 for part in dotted.split(".")[1:]:
                     found = getattr(found, part)
+
+
+def test_arguments_that_may_be_missing_come_last() -> None:
+    for entry in ENTRIES:
+        optional = {p.arg for p, default in entry.parameters if isinstance(p, ast.arg) and is_ellipsis(default)}
+        if entry.code not in ("", "="):
+            for call in ast.walk(ast.parse(entry.code)):
+                if isinstance(call, ast.Call):
+                    missing = [isinstance(a, ast.Name) and a.id in optional for a in call.args]
+                    assert missing == sorted(missing), (entry.name, entry.code)
 
 
 def list_functions(text: str) -> set[str]:

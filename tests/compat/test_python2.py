@@ -40,7 +40,10 @@ def run(source: str) -> dict[str, Any]:
         ("x = round(2.5), round(-2.5), round(1.25, 1), cmp(1, 2), sorted([1, 3, 2], cmp=lambda a, b: b - a)", None),
         ("try:\n  raise ValueError, 'no'\nexcept (ValueError, TypeError), e:\n  x = str(e)", "no"),
         ("exec 'y = 3' in globals()\nx = y", 3),
-        ("class A(object):\n  def next(self): return 4\n  def __nonzero__(self): return False\nx = A().next(), bool(A())", None),
+        (
+            "class A(object):\n  def next(self): return 4\n  def __nonzero__(self): return False\nx = A().next(), bool(A())",
+            None,
+        ),
         ("if 1:\n        x = 1\n\tx = 2\n", 2),
         ("s = '''a\n\tb'''\nif 1:\n\tx = s", "a\n\tb"),
         ("import sys\nreload(sys)\nx = long(3), apply(max, [1, 2])", (3, 2)),
@@ -86,8 +89,14 @@ def test_python_2_is_recognized(source: str, expected: bool) -> None:
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("for i in range(3):\nprint i\n", r"old\.py:2: line 1 ends in a colon, so this line must be indented\. The script is"),
-        ("if 1:\n    print 3\n  y = 2\n", r"old\.py:3: invalid syntax, or an indentation that does not fit line 2: y = 2"),
+        (
+            "for i in range(3):\nprint i\n",
+            r"old\.py:2: line 1 ends in a colon, so this line must be indented\. The script is",
+        ),
+        (
+            "if 1:\n    print 3\n  y = 2\n",
+            r"old\.py:3: invalid syntax, or an indentation that does not fit line 2: y = 2",
+        ),
         ("x = 1\n    y = 2\nprint 3\n", r"old\.py:2: invalid syntax, or an indentation that does not fit line 1"),
         ("print 'a\n", r"old\.py:1: invalid syntax: print 'a"),
         ("print 1\nx = (1,\n", r"old\.py:\d: invalid syntax"),

@@ -118,7 +118,11 @@ assert not plt.get_fignums()
     ]
     FIGURES.start(Path.cwd())
     assert run(text).status == 0
-    assert sorted(path.name for path in Path.cwd().glob("*.png")) == FIGURES.saved == [f"figure-{n}.png" for n in (1, 2, 3)]
+    assert (
+        sorted(path.name for path in Path.cwd().glob("*.png"))
+        == FIGURES.saved
+        == [f"figure-{n}.png" for n in (1, 2, 3)]
+    )
 
 
 def test_figures_are_shown_on_a_display(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,14 +131,19 @@ def test_figures_are_shown_on_a_display(monkeypatch: pytest.MonkeyPatch) -> None
     shown = []
     monkeypatch.setattr(script, "has_display", lambda: True)
     monkeypatch.setattr(plt, "get_backend", lambda: "QtAgg")
-    monkeypatch.setattr(plt, "get_current_fig_manager", lambda: type("M", (), {"pyplot_show": lambda s, block: shown.append(block)})())
+    monkeypatch.setattr(
+        plt, "get_current_fig_manager", lambda: type("M", (), {"pyplot_show": lambda s, block: shown.append(block)})()
+    )
     assert run("import matplotlib.pyplot as plt\nplt.show(block=True)\n").status == 0
     assert shown == [True]
 
 
 CELLS = [
     {"cell_type": "markdown", "source": "# Notes"},
-    {"cell_type": "code", "source": ["%matplotlib inline\n", "import numpy as np\n", "if 1:\n", "    !ls\n", "np.sum?"]},
+    {
+        "cell_type": "code",
+        "source": ["%matplotlib inline\n", "import numpy as np\n", "if 1:\n", "    !ls\n", "np.sum?"],
+    },
     {"cell_type": "code", "source": "%%bash\nls"},
     {"cell_type": "code", "source": "x = 7 / 2\nprint 'x', x\nx.nothing"},
 ]

@@ -143,7 +143,7 @@ def describe_run(run: "ScriptRun", programs: "list[RecordedProgram]") -> dict[st
         "exit": run.status,
         "error": run.error,
         "old_calls": [
-            {"call": call.text, "today": call.code, "places": [{"file": f, "line": n} for f, n in call.places]}
+            {"message": call.text, "today": call.code, "places": [{"file": f, "line": n} for f, n in call.places]}
             for call in run.find_old_calls()
         ],
         "programs": [

@@ -159,7 +159,7 @@ def use_old_libraries() -> Iterator[OldLibraryFinder]:
     finally:
         sys.meta_path.remove(first)
         sys.meta_path.remove(last)
-        for name in [*filter(is_redirected, sys.modules), *last.created]:
+        for name in [*filter(is_redirected, list(sys.modules)), *last.created]:
             sys.modules.pop(name, None)
         sys.modules.update(hidden)
         for undo in reversed(first.undo):

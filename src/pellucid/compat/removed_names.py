@@ -196,7 +196,9 @@ def fetch_mldata(name: str, **options: Any) -> Any:
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
-    **{f.__name__: f for f in (getargspec, load_pickle, loads_pickle, get_distribution, imread, imresize, fetch_mldata)},
+    **{
+        f.__name__: f for f in (getargspec, load_pickle, loads_pickle, get_distribution, imread, imresize, fetch_mldata)
+    },
     "accept_anything": lambda *args, **options: None,
     "asfarray": lambda array, dtype=np.float64: np.asarray(array, dtype),
     "asscalar": lambda array: np.asarray(array).item(),

@@ -87,18 +87,18 @@ def read_cells(data: bytes, path: str) -> dict[str, str]:
 
 
 class _ScriptModuleFinder(MetaPathFinder):
-    """Finds the modules in the folder of a script, which may be Python 2 too."""
+    """Finds a script's own modules, which may be Python 2 too: in its folder, and in folders that it adds to the path."""
 
     def __init__(self, run: ScriptRun) -> None:
         self.run = run
         self.names: list[str] = []
+        self.foreign = set(sys.path[1:]) - {sys.path[0]}
 
     def find_spec(self, name: str, path: Sequence[str] | None = None, target: Any = None) -> ModuleSpec | None:
-        spec = PathFinder.find_spec(name, path)
-        if spec is None or not isinstance(spec.loader, SourceFileLoader) or not spec.origin:
+        if "." in name and name.rpartition(".")[0] not in self.names:
             return None
-        file = Path(spec.origin).resolve()
-        if not file.is_relative_to(self.run.folder) or {"site-packages", "dist-packages"} & set(file.parts):
+        spec = PathFinder.find_spec(name, path if "." in name else [p for p in sys.path if p not in self.foreign])
+        if spec is None or not isinstance(spec.loader, SourceFileLoader) or not spec.origin:
             return None
         self.names.append(name)
         spec.loader = _ScriptLoader(name, spec.origin)

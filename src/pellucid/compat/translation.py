@@ -12,6 +12,7 @@ from pellucid.graph.foreign_names import FOREIGN_FUNCTIONS
 
 IMPORT = "import pellucid as pel"
 FLOAT64 = 'pel.config.floatx = "float64"  # the default of Theano'
+MOVED = "It is in sklearn.model_selection"
 INPUTS = ("input_shape", "input_dim", "input_length", "batch_input_shape")
 """Arguments of Keras 1's layers that describe the input of a model."""
 
@@ -62,6 +63,7 @@ class _Translator:
         self.parents = {id(child): node for node in ast.walk(self.tree) for child in ast.iter_child_nodes(node)}
         self.found = Translation("")
         self.kept: set[str] = set()
+        self.needs_numpy = False
         self.edits: list[tuple[int, int, str]] = []
         self.integers: set[str] | None = self.find_integers() if is_python2 else None
 
@@ -132,7 +134,7 @@ class _Translator:
         while isinstance(root, ast.Attribute):
             root = root.value
         if isinstance(root, ast.Name):
-            self.kept.add(root.id)
+            self.kept.add(root.id if root.id in self.resolver.aliases else "*")
 
     def replacement(self, node: ast.AST) -> str | None:
         """Return what replaces an expression, or None if it keeps its text, apart from its parts."""
@@ -141,6 +143,10 @@ class _Translator:
             return self.text(node.left) + self.segment(left, right).replace("/", "//", 1) + self.text(node.right)
         if isinstance(node, ast.Call):
             return self.replace_call(node)
+        if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Slice):
+            return self.replace_batch(node, node.slice)
+        if isinstance(node, ast.Attribute) and node.attr == "startswith" and ast.unparse(node.value).endswith(".dtype"):
+            return f"{self.text(node.value)}.name.startswith"  # Theano's dtypes were strings
         if isinstance(node, ast.Attribute | ast.Name):
             name = self.resolver.find_name(node)
             if name.partition(".")[0] not in OLD_PACKAGES or (isinstance(node, ast.Name) and "." not in name):
@@ -153,6 +159,21 @@ class _Translator:
                 self.fail(node, self.reason(name, entries), node)
                 return self.segment(*self.range(node))
         return self.replace_history_key(node)
+
+    def replace_batch(self, node: ast.Subscript, part: ast.Slice) -> str | None:
+        """Return an index of known size for the slice of a mini-batch, ``x[i * size : (i + 1) * size]``."""
+        lower, upper = part.lower, part.upper
+        if not (isinstance(lower, ast.BinOp) and isinstance(lower.op, ast.Mult) and upper and part.step is None):
+            return None
+        index, size, start = ast.unparse(lower.left), ast.unparse(lower.right), ast.unparse(lower)
+        if self.resolver.find_kind(lower.left) != "Integers":
+            index, size = size, index
+        ends = (f"({index} + 1) * {size}", f"{size} * ({index} + 1)", f"{start} + {size}")
+        if self.resolver.find_kind(lower) != "Integers" or ast.unparse(upper) not in ends:
+            return None
+        numpy = next((name for name, full in self.resolver.aliases.items() if full == "numpy"), "")
+        self.needs_numpy |= not numpy
+        return f"{self.text(node.value)}[{self.text(lower)} + {numpy or 'np'}.arange({size})]"
 
     def replace_history_key(self, node: ast.AST) -> str | None:
         """Return today's name of Keras 1's ``acc`` in the dictionary of a history."""
@@ -184,6 +205,8 @@ class _Translator:
             bound = self.resolver.bind(entry, call, receiver) if entry.code not in ("", "=") else None
             if bound is not None:
                 return self.write_call(call, entry, bound, before)
+        if entries[0].note == MOVED:
+            return None
         self.fail(call, self.reason(name, entries), call.func)
         return None if receiver is not None and not name else self.keep_call(call)
 
@@ -241,7 +264,7 @@ class _Translator:
     def reason(self, name: str, entries: list[Replacement]) -> str:
         """Return why something is not translated, with advice where there is some."""
         last = (name or entries[0].name).rpartition(".")[2]
-        shown = name or last
+        shown = name or f"{entries[0].receiver}.{last}"
         notes = [entry.note for entry in entries if entry.note]
         if entries and entries[0].code and entries[0].code != "=":
             return f"{shown} with these arguments. {notes[0] if notes else f'Known: {entries[0].describe()}'}"
@@ -250,38 +273,39 @@ class _Translator:
 
     def replace_imports(self) -> None:
         """Replace imports of old libraries by that of pellucid, and keep those of names that are not translated."""
-        is_first = True
-        sets_dtype = any(
-            isinstance(n, ast.Attribute)
-            and isinstance(n.ctx, ast.Store)
-            and self.resolver.find_name(n) == "theano.config.floatX"
-            for n in ast.walk(self.tree)
-        )
-        for node in ast.walk(self.tree):
-            if not isinstance(node, ast.Import | ast.ImportFrom):
-                continue
-            old = [alias for alias in node.names if self.is_old(node, alias)]
-            if not old:
-                continue
-            kept = [a for a in node.names if a not in old or (a.asname or a.name.partition(".")[0]) in self.kept]
+        found = [node for node in ast.walk(self.tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+        for node in found:
+            entries = [self.resolver.table.get(f"{getattr(node, 'module', '')}.{a.name}") for a in node.names]
+            if all(e and e[0].note == MOVED for e in entries):
+                start, end = self.range(node)
+                new = self.segment(start, end).replace(str(node.module), "sklearn.model_selection", 1)  # type: ignore[union-attr]
+                self.edits.append((start, end, new))
+        old = sorted((n for n in found if any(self.is_old(n, a) for a in n.names)), key=lambda n: n.lineno)
+        if not old:
+            return
+        uses_theano = any(name.partition(".")[0] == "theano" for name in self.resolver.aliases.values())
+        stores = [n for n in ast.walk(self.tree) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store)]
+        sets_dtype = any(self.resolver.find_name(n) == "theano.config.floatX" for n in stores)
+        others = [
+            s for s in self.tree.body if not (isinstance(s, ast.Expr) or getattr(s, "module", "") == "__future__")
+        ]
+        first = next((n for n in old if n in self.tree.body), others[0])
+        lines = [*(["import numpy as np"] * self.needs_numpy), IMPORT, *([FLOAT64] if uses_theano and not sets_dtype else []), ""]
+        self.edits.append((self.starts[first.lineno - 1], self.starts[first.lineno - 1], "\n".join(lines)))
+        for node in old:
+            names = [
+                f"{a.name} as {a.asname}" if a.asname else a.name
+                for a in node.names
+                if not self.is_old(node, a) or (a.asname or a.name.partition(".")[0]) in self.kept
+            ]
             start, end = self.range(node)
-            lines = []
-            if is_first:
-                uses_theano = any(v.partition(".")[0] == "theano" for v in self.resolver.aliases.values())
-                lines = [IMPORT, *([FLOAT64] if uses_theano and not sets_dtype else [])]
-                is_first = False
-            if kept:
-                names = ", ".join(f"{a.name} as {a.asname}" if a.asname else a.name for a in kept)
-                lines.append(
-                    f"from {node.module} import {names}" if isinstance(node, ast.ImportFrom) else f"import {names}"
-                )
-            indent = " " * node.col_offset
+            line = self.bytes[self.starts[node.lineno - 1] : self.starts[node.end_lineno or 1] - 1].strip()
             body = getattr(self.parents[id(node)], "body", [])
-            rest = self.bytes[end:].split(b"\n")[0].strip()
-            if not lines and len(body) > 1 and not rest and not self.bytes[:start].split(b"\n")[-1].strip():
-                self.edits.append((start - len(indent), end + 1, ""))
+            if not names and len(body) > 1 and line == self.bytes[start:end]:
+                self.edits.append((self.starts[node.lineno - 1], self.starts[node.end_lineno or 1], ""))
             else:
-                self.edits.append((start, end, f"\n{indent}".join(lines or ["pass"])))
+                source = f"from {node.module} " if isinstance(node, ast.ImportFrom) else ""
+                self.edits.append((start, end, f"{source}import {', '.join(names)}" if names else "pass"))
 
     def is_old(self, node: ast.Import | ast.ImportFrom, alias: ast.alias) -> bool:
         module = node.module or "" if isinstance(node, ast.ImportFrom) else alias.name
@@ -297,6 +321,10 @@ class _Translator:
                     if isinstance(node, ast.For) and ast.unparse(node.iter).startswith(("range(", "list(range(")):
                         value = ast.Constant(0)
                     values.setdefault(target.id, []).append(value or ast.Constant(0.5))
+            if isinstance(node, ast.arguments):
+                defaults = [None] * (len(node.args) - len(node.defaults)) + list(node.defaults)
+                for argument, default in zip(node.args, defaults, strict=True):
+                    values.setdefault(argument.arg, []).append(default or ast.Constant(0.5))
         self.integers = set(values)
         while True:
             wrong = {name for name in self.integers if not all(map(self.is_integer, values[name]))}
