@@ -29,72 +29,68 @@ def scope() -> dict[str, Any]:
     x_train, loss = np.zeros((4, 2), "float32"), (w * x).sum()
     model = pel.Sequential([nn.Input((2,)), nn.Dense(2, activation="softmax")])
     model.compile("sgd", "mse")
-    ones = "batch_size nb_epoch n m k d repeats reps sections pool_length stride nb_feature num_units input_size"
-    values = dict.fromkeys(
-        f"{ones} output_size filter_length atrous_rate target_n rate axis2 width scale_factor".split(), 2
-    )
-    fractions = (
-        "p keep_prob sigma low high alpha epsilon momentum beta1 beta2 beta_1 beta_2 rho decay std mean avg stddev"
-    )
-    values |= dict.fromkeys(
-        f"{fractions} l1 l2 learning_rate lr val mask_value minval maxval factor min_lr".split(), 0.5
-    )
-    values |= dict.fromkeys("verbose patience seed start indices i labels int_labels axis".split(), 0)
-    values |= dict.fromkeys("W init activation inner_activation W_regularizer b_regularizer W_constraint".split(), None)
-    values |= dict.fromkeys("b_constraint border_mode subsample subsample_length nonlinearity bias".split(), None)
+    groups = {
+        2: """batch_size nb_epoch n m k d repeats reps sections pool_length stride nb_feature num_units input_size
+        output_size filter_length atrous_rate rate axis2 width scale_factor""",
+        0.5: """p keep_prob sigma low high alpha epsilon momentum beta1 beta2 beta_1 beta_2 rho decay std mean avg
+        stddev l1 l2 l learning_rate lr val mask_value minval maxval factor min_lr decay_rate""",
+        0: "verbose patience seed start indices i labels int_labels axis reduction_indices",
+        1: "shift step pad_width cropping value",
+        3: "filter_size nb_row nb_col output_dim nb_classes",
+        4: "stop num_filters nb_filter",
+        None: """W init activation inner_activation W_regularizer b_regularizer W_constraint b_constraint border_mode
+        subsample subsample_length nonlinearity bias outfile global_step""",
+    }
+    values: dict[str, Any] = {name: value for value, names in groups.items() for name in names.split()}
+    values |= dict.fromkeys(["x", "logits", "target", "y_true", "targets"], x)
+    values |= dict.fromkeys(["w", "wrt", "tangent"], w) | dict.fromkeys(["cost", "loss", "outputs"], loss)
+    values |= dict.fromkeys(["labels", "int_labels"], labels)
+    values |= dict.fromkeys(["x_train", "y_train"], x_train) | dict.fromkeys(["shape", "size"], (3, 3))
     return values | {
-        **{"pel": pel, "np": np, "x": x, "y": pel.matrix("y", shape=(3, 3)), "v": pel.vector("v", shape=(3,))},
-        **{"x1": pel.matrix("x1", shape=(1, 3)), "x3": pel.tensor3("x3", shape=(2, 3, 3)), "square": square, "w": w},
-        **{
-            "y3": pel.tensor3("y3", shape=(2, 3, 3)),
-            "c": x > 0,
-            "d": x < 1,
-            "cost": loss,
-            "loss": loss,
-            "images": images,
-        },
-        **{"kernel": pel.shared(np.ones((3, 3, 3, 4), "float32")), "labels": labels, "int_labels": labels, "wrt": w},
-        **{"tangent": w, "inputs": [x], "outputs": loss, "updates": {w: w - loss}, "incoming": flat, "logits": x},
-        **{"layers": [], "arrays": [x, square], "sizes": (2, 3, 3), "axes": (1, 0), "shape": (3, 3), "size": (3, 3)},
-        **{"model": model, "optimizer": "sgd", "layer": nn.SimpleRNN(2), "x_train": x_train, "y_train": x_train},
-        **{"function": lambda a: a, "then": lambda: x, "otherwise": lambda: x, "rng": pel.random.Generator(0)},
-        **{
-            "name": "name",
-            "dtype": "float32",
-            "value": 1.0,
-            "replace": {x: x},
-            "stop": 4,
-            "step": 1,
-            "equation": "ij,jk",
-        },
-        **{
-            "perm": (1, 0),
-            "pad_width": 1,
-            "padding": "same",
-            "ord": 2,
-            "num_filters": 4,
-            "filter_size": 3,
-            "pad": "same",
-        },
-        **{
-            "pool_size": 2,
-            "nb_filter": 4,
-            "nb_row": 3,
-            "nb_col": 3,
-            "output_dim": 3,
-            "input_dim": 5,
-            "target_shape": (2, 3),
-        },
-        **{
-            "output": pel.softmax(x),
-            "target": x,
-            "y_true": x,
-            "y_pred": square,
-            "targets": x,
-            "incomings": [x, square],
-        },
-        **{"decay_steps": 10, "decay_rate": 0.5, "global_step": None, "shift": 1, "reduction_indices": 0, "l": 0.1},
-        **{"dims": (2, 1), "cropping": 1, "path": "m.pel", "nb_classes": 3, "params": [w], "outfile": None},
+        "pel": pel,
+        "x1": pel.matrix("x1", shape=(1, 3)),
+        "x3": pel.tensor3("x3", shape=(2, 3, 3)),
+        "y": pel.matrix("y", shape=(3, 3)),
+        "y3": pel.tensor3("y3", shape=(2, 3, 3)),
+        "v": pel.vector("v", shape=(3,)),
+        "c": x > 0,
+        "d": x < 1,
+        "square": square,
+        "y_pred": square,
+        "output": pel.softmax(x),
+        "tensor_value": pel.zeros((2, 2)),
+        "images": images,
+        "kernel": pel.shared(np.ones((3, 3, 3, 4), "float32")),
+        "incoming": flat,
+        "inputs": [x],
+        "updates": {w: w - loss},
+        "replace": {x: x},
+        "arrays": [x, square],
+        "incomings": [x, square],
+        "params": [w],
+        "layers": [],
+        "layer": nn.SimpleRNN(2),
+        "model": model,
+        "optimizer": "sgd",
+        "rng": pel.random.Generator(0),
+        "function": lambda a: a,
+        "then": lambda: x,
+        "otherwise": lambda: x,
+        "name": "name",
+        "dtype": "float32",
+        "equation": "ij,jk",
+        "padding": "same",
+        "pad": "same",
+        "path": "m.pel",
+        "ord": 2,
+        "perm": (1, 0),
+        "dims": (2, 1),
+        "sizes": (2, 3, 3),
+        "axes": (1, 0),
+        "pool_size": 2,
+        "input_dim": 5,
+        "target_shape": (2, 3),
+        "decay_steps": 10,
     }
 
 
@@ -231,6 +227,6 @@ other.get_value(), [].copy(), np.dot(x, y)
 def test_advice_where_there_is_no_entry() -> None:
     assert list_calls("import tensorflow as tf\ntf.get_variable('w')\ntf.Session()\ntf.nothing()\n") == [
         "old.py:2: tensorflow.get_variable: Write pel.shared(value, 'w'). It keeps a value.",
-        "old.py:3: tensorflow.Session: pel.function([x], y) compiles a formula, and calling it runs it: f(x_value) instead "
-        "of session.run(y, feed_dict={x: x_value})",
+        "old.py:3: tensorflow.Session: pel.function([x], y) compiles a formula, and calling it runs it: f(x_value) "
+        "instead of session.run(y, feed_dict={x: x_value})",
     ]

@@ -41,7 +41,7 @@ def run(source: str) -> dict[str, Any]:
         ("try:\n  raise ValueError, 'no'\nexcept (ValueError, TypeError), e:\n  x = str(e)", "no"),
         ("exec 'y = 3' in globals()\nx = y", 3),
         (
-            "class A(object):\n  def next(self): return 4\n  def __nonzero__(self): return False\nx = A().next(), bool(A())",
+            "class A(object):\n def next(self): return 4\n def __nonzero__(self): return 0 > 1\nx = A().next(), bool(A())",
             None,
         ),
         ("if 1:\n        x = 1\n\tx = 2\n", 2),

@@ -75,7 +75,7 @@ def test_theano(old: str, new: str | None) -> None:
     text = translate_text(f"{head}{old}\n").text
     expected = {
         "z": "z = pel.shared(np.zeros(3, dtype=pel.config.floatx))",
-        "i": "i = pel.scalar(dtype=\"int64\")\ny = w[i * 20 + np.arange(20)] + w[20 * i + np.arange(20)]",
+        "i": 'i = pel.scalar(dtype="int64")\ny = w[i * 20 + np.arange(20)] + w[20 * i + np.arange(20)]',
         "f": 'f = pel.function([x], w, mode="auto", on_unused_input="ignore")',
     }
     assert text.startswith(
@@ -165,6 +165,7 @@ for i in range(n / m): print i / 2, x / 2, data.shape[0] / m, len(x)/ 3
 k = 3
 k = 0.5
 k / 2
+def f(a, size=3, rate=0.1): return a / size, size / 2, rate / 2
 """
     assert (
         translate_text(source).text
@@ -176,6 +177,7 @@ for i in range(n // m): print(i // 2, x / 2, data.shape[0] // m, len(x)// 3)
 k = 3
 k = 0.5
 k / 2
+def f(a, size=3, rate=0.1): return a / size, size // 2, rate / 2
 """
     )
 

@@ -1,7 +1,7 @@
 """Import hook that puts old libraries in place: ``import theano`` gives `pellucid.compat.theano`, in this process only.
 
-`OldLibraryFinder` comes first in ``sys.meta_path``: it redirects old libraries and removed modules of scikit-learn, before
-installed packages of these names, and gives modules that are imported later the names which they have lost.
+`OldLibraryFinder` comes first in ``sys.meta_path``. It redirects old libraries, and removed modules of scikit-learn,
+before installed packages of these names, and gives modules that are imported later the names which they have lost.
 `RemovedModuleFinder` comes last: it makes modules that Python no longer has.
 """
 
@@ -138,7 +138,7 @@ def is_redirected(name: str) -> bool:
 
 @contextmanager
 def use_old_libraries() -> Iterator[OldLibraryFinder]:
-    """Redirect imports of old libraries to `pellucid.compat` in this context, and give modules the names they have lost.
+    """Redirect imports of old libraries to `pellucid.compat` in this context, and give modules their lost names.
 
     Afterwards, ``sys.modules``, ``sys.meta_path`` and the modules are as they were before.
 

@@ -22,9 +22,13 @@ OLD_PACKAGES = {*LIBRARIES, "lasagne"} - {"sklearn"}
 
 SAME_NAMES = {"tensorflow.python.keras": "keras", "tensorflow.keras": "keras", "tensorflow.contrib.keras": "keras"}
 
+KINDS = {"int_": "Integers", "tensor_": "Tensor"}
+"""What an argument must be, by how its parameter begins."""
+
 VALUES: dict[str, dict[str, str]] = {
     "on_unused_input": {"warn": '"ignore"'},
     "mode": {"FAST_RUN": '"auto"', "FAST_COMPILE": '"numpy"', "NanGuardMode": '"guard"', "DebugMode": '"guard"'},
+    "dtype": {"float": '"float32"', "double": '"float64"', "floatX": "pel.config.floatx"},
     "padding": {"SAME": '"same"', "VALID": '"valid"'},
     "optimizer": {"adadelta": "pel.optimizers.Adadelta(1.0)", "adagrad": "pel.optimizers.Adagrad(0.01)"},
     "initializer": {name: f'"{ours}"' for name, (ours, _) in FOREIGN_VALUES["initializer"].items()},
@@ -105,7 +109,9 @@ def fill_in(code: str, texts: dict[str, str]) -> str:
     """
     tree = ast.parse(code, mode="eval")
     names = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)} - {"pel", "str", "print", "sum", "lambda"}
-    separate, starred, joined = {id(tree.body)}, set(), set()
+    separate: set[int] = {id(tree.body)}
+    starred: set[int] = set()
+    joined: set[str] = set()
     keys: dict[int, str] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
@@ -343,8 +349,8 @@ class NameResolver(ast.NodeVisitor):
                 bound[parameter.id] = node
             else:
                 return ast.dump(parameter) == ast.dump(node)
-        elif parameter.arg.startswith("int_"):
-            return self.find_kind(node) == "Integers"
+        elif parameter.arg.startswith(tuple(KINDS)):
+            return self.find_kind(node) == KINDS[f"{parameter.arg.partition('_')[0]}_"]
         elif parameter.annotation is not None and node is not default:
             wanted = parameter.annotation
             if isinstance(wanted, ast.Name):
@@ -353,28 +359,9 @@ class NameResolver(ast.NodeVisitor):
         return True
 
 
-COMMON_METHODS = {*dir(list), *dir(dict), *dir(str), *dir(set), *dir(complex)} | set(
-    [
-        "flatten",
-        "copy",
-        "norm",
-        "nonzero",
-        "sum",
-        "normal",
-        "uniform",
-        "binomial",
-        "fit",
-        "predict",
-        "evaluate",
-        "compile",
-        "add",
-        "save",
-        "output_shape",
-        "input_shape",
-        "get_config",
-        "predict_proba",
-    ]
-)
+AMBIGUOUS = """flatten copy norm nonzero sum normal uniform binomial fit predict evaluate compile add save run
+output_shape input_shape get_config predict_proba"""
+COMMON_METHODS = {*dir(list), *dir(dict), *dir(str), *dir(set), *dir(complex), *str.split(AMBIGUOUS)}
 """Methods of which the name alone does not say that they belong to an old library."""
 
 

@@ -23,12 +23,12 @@ from typing import Any
 from pellucid.errors import PellucidError
 from pellucid.optional_packages import require_packages
 
-SYNTAX = """dict except exec funcattrs has_key metaclass methodattrs ne next nonzero numliterals print raise repr sys_exc
-throw tuple_params types"""
+SYNTAX = """dict except exec funcattrs has_key metaclass methodattrs ne next nonzero numliterals print raise repr
+sys_exc throw tuple_params types"""
 """Fixers of fissix for what Python 3 cannot read, and for methods of dictionaries and iterators."""
 
-NAMES = """asserts basestring execfile filter future getcwdu import imports intern isinstance itertools itertools_imports
-long map operator raw_input reduce reload standarderror unicode urllib xrange xreadlines zip"""
+NAMES = """asserts basestring execfile filter future getcwdu import imports intern isinstance itertools
+itertools_imports long map operator raw_input reduce reload standarderror unicode urllib xrange xreadlines zip"""
 """Fixers for names, with which a translated script needs no built-in functions of Python 2."""
 
 OLD_BUILTINS = [
@@ -86,7 +86,7 @@ def parse_python3(source: str, filename: str) -> ast.Module:
 
 
 def is_python2(tree: ast.Module) -> bool:
-    """Tell whether a module that Python 3 can read uses names that only Python 2 has, without handling their absence."""
+    """Tell whether a module that Python 3 can read uses names of Python 2 without handling their absence."""
     handled = {id(node) for t in ast.walk(tree) if isinstance(t, ast.Try) for node in ast.walk(t)}
     bound: set[str] = set()
     used: set[str] = set()

@@ -1,7 +1,7 @@
 """Names and modules of 2016 that Python, NumPy, SciPy, matplotlib and others have removed since.
 
-Old scripts get them while they run; afterwards the modules are as they were. A target of a table is ``module:name``, or the
-name of a function in `FUNCTIONS`.
+Old scripts get them while they run; afterwards the modules are as they were. A target of a table is ``module:name``,
+or the name of a function in `FUNCTIONS`.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ matplotlib !use=pellucid.compat.script:use_backend
 matplotlib.cm get_cmap=matplotlib.pyplot: spectral=matplotlib.cm:nipy_spectral
 matplotlib.pyplot !show=pellucid.compat.script:show_figures
 matplotlib.pyplot hold=accept_anything ishold=accept_anything spectral=matplotlib.pyplot:nipy_spectral
-numpy Inf=numpy:inf Infinity=numpy:inf NaN=numpy:nan PINF=numpy:inf alltrue=numpy:all asfarray=asfarray asscalar=asscalar
-numpy bool8=numpy:bool complex=builtins: complex_=numpy:complex128 cumproduct=numpy:cumprod float=builtins:
-numpy float_=numpy:float64 in1d=numpy:isin infty=numpy:inf int=builtins: int0=numpy:intp long=builtins:int
+numpy Inf=numpy:inf Infinity=numpy:inf NaN=numpy:nan PINF=numpy:inf alltrue=numpy:all asfarray=asfarray
+numpy asscalar=asscalar bool8=numpy:bool complex=builtins: complex_=numpy:complex128 cumproduct=numpy:cumprod
+numpy float=builtins: float_=numpy:float64 in1d=numpy:isin infty=numpy:inf int=builtins: int0=numpy:intp long=builtins:int
 numpy mat=numpy:asmatrix msort=msort object=builtins: product=numpy:prod rank=numpy:ndim round_=numpy:round
 numpy row_stack=numpy:vstack sometrue=numpy:any str=builtins: string_=numpy:bytes_ trapz=numpy:trapezoid
 numpy unicode=builtins:str unicode_=numpy:str_
@@ -47,7 +47,8 @@ string lowercase=string:ascii_lowercase maketrans=builtins:str.maketrans replace
 string split=builtins:str.split strip=builtins:str.strip upper=builtins:str.upper uppercase=string:ascii_uppercase
 sys maxint=sys:maxsize setdefaultencoding=accept_anything exc_clear=accept_anything
 time clock=time:process_time
-urllib quote=urllib.parse: unquote=urllib.parse: urlencode=urllib.parse: urlopen=urllib.request: urlretrieve=urllib.request:
+urllib quote=urllib.parse: unquote=urllib.parse: urlencode=urllib.parse:
+urllib urlopen=urllib.request: urlretrieve=urllib.request:
 """
 """Names for each module that has lost them; ``module:`` has the same name. Names with ``!`` replace those of today."""
 

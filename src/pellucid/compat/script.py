@@ -87,7 +87,7 @@ def read_cells(data: bytes, path: str) -> dict[str, str]:
 
 
 class _ScriptModuleFinder(MetaPathFinder):
-    """Finds a script's own modules, which may be Python 2 too: in its folder, and in folders that it adds to the path."""
+    """Finds a script's own modules, Python 2 or 3: in its folder, and in folders that it adds to the path."""
 
     def __init__(self, run: ScriptRun) -> None:
         self.run = run
@@ -201,7 +201,7 @@ class ScriptRun:
         if self.is_python2:
             vars(module)["__builtins__"] = python2.BUILTINS
         with self._places(module), use_old_libraries(), self._sibling_modules(), warnings.catch_warnings():
-            for category in (DeprecationWarning, PendingDeprecationWarning):
+            for category in (DeprecationWarning, PendingDeprecationWarning, SyntaxWarning):
                 warnings.simplefilter("ignore", category)
             try:
                 for unit in self.main_units:

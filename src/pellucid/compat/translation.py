@@ -290,7 +290,12 @@ class _Translator:
             s for s in self.tree.body if not (isinstance(s, ast.Expr) or getattr(s, "module", "") == "__future__")
         ]
         first = next((n for n in old if n in self.tree.body), others[0])
-        lines = [*(["import numpy as np"] * self.needs_numpy), IMPORT, *([FLOAT64] if uses_theano and not sets_dtype else []), ""]
+        lines = [
+            *(["import numpy as np"] * self.needs_numpy),
+            IMPORT,
+            *([FLOAT64] if uses_theano and not sets_dtype else []),
+            "",
+        ]
         self.edits.append((self.starts[first.lineno - 1], self.starts[first.lineno - 1], "\n".join(lines)))
         for node in old:
             names = [
