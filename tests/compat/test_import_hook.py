@@ -60,7 +60,7 @@ def test_missing_names_and_modules_say_what_they_were() -> None:
     with use_old_libraries():
         import theano.tensor as T
 
-        with pytest.raises(MissingModuleError, match=r"theano\.sandbox of Theano 1\.0\.5 is not in pellucid\.compat\."):
+        with pytest.raises(MissingModuleError, match=r"theano\.sandbox\.nothing of Theano is not in pellucid\.compat"):
             importlib.import_module("theano.sandbox.nothing")
         with pytest.raises(ModuleNotFoundError, match="theano has no 'tensors', in any version of Theano"):
             importlib.import_module("theano.tensors")

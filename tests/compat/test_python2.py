@@ -2,7 +2,6 @@
 
 import ast
 import traceback
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -39,6 +38,8 @@ def run(source: str) -> dict[str, Any]:
         ("x = reduce(lambda a, b: a * b, xrange(1, 5)), unichr(233), isinstance(u'a', basestring)", (24, "é", True)),
         ("x = round(2.5), round(-2.5), round(1.25, 1), cmp(1, 2), sorted([1, 3, 2], cmp=lambda a, b: b - a)", None),
         ("try:\n  raise ValueError, 'no'\nexcept (ValueError, TypeError), e:\n  x = str(e)", "no"),
+        ("exec 'y = 5 / 2'\nx = y, eval(' 7 / y '), eval('a', {'a': 1}), eval(compile('y', '', 'eval'))", (2, 3, 1, 2)),
+        ("def f():\n z = 8\n return eval('z / 3')\nx = f(), u'a' + ur'\\d'", (2, "a\\d")),
         ("exec 'y = 3' in globals()\nx = y", 3),
         (
             "class A(object):\n def next(self): return 4\n def __nonzero__(self): return 0 > 1\nx = A().next(), bool(A())",
@@ -126,6 +127,5 @@ def test_files_are_executed_where_they_are_named(tmp_path: Any, monkeypatch: pyt
     monkeypatch.chdir(tmp_path)
     (tmp_path / "part.py").write_text("y = 5 / 2\nprint y,\n")
     assert run("execfile('part.py')")["y"] == 2
-    answer: Callable[[str], str] = lambda prompt="": "1 + z"  # noqa: E731
-    monkeypatch.setitem(python2.BUILTINS, "input", lambda prompt="": eval(answer(prompt), {"z": 2}))
-    assert run("x = input()")["x"] == 3
+    monkeypatch.setattr("builtins.input", lambda prompt="": "z / 2")
+    assert run("z = 7\nx = input('z: ')")["x"] == 3

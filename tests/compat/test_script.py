@@ -71,6 +71,14 @@ def test_errors_show_the_original_lines(capsys: Output) -> None:
     ]
 
 
+def test_a_deep_recursion_prints_few_lines() -> None:
+    lines = run("def f(n):\n    return f(n + 1)\nf(0)\n").error.splitlines()
+    assert lines[1] == "  old.py:3: f(0)"
+    assert lines[7].endswith(" more")
+    assert lines[-1].startswith("error: RecursionError")
+    assert len(lines) == 15
+
+
 @pytest.mark.quotes_source
 def test_errors_of_pellucid_quote_the_original_line() -> None:
     text = "import pellucid as pel\nprint 'x'\na = pel.matrix('a', shape=(2, 3))\nb = a.dot(a)   # wrong\n"

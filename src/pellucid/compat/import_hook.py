@@ -52,6 +52,8 @@ def explain_missing_module(name: str) -> MissingModuleError:
         version = next(iter(old[name].values()))
         message = f"The module {name} of {library} {version} is not in pellucid.compat"
         return MissingModuleError(f"{message}. pellucid legacy --translate says what replaces its names")
+    if parent not in old:
+        return MissingModuleError(f"The module {name} of {library} is not in pellucid.compat")
     known = [n for n in vars(sys.modules.get(parent, sys)) if not n.startswith("_")]
     return MissingModuleError(str(explain_missing_name(parent, last, known)))
 

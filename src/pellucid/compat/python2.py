@@ -24,7 +24,7 @@ from pellucid.errors import PellucidError
 from pellucid.optional_packages import require_packages
 
 SYNTAX = """dict except exec funcattrs has_key metaclass methodattrs ne next nonzero numliterals print raise repr
-sys_exc throw tuple_params types"""
+sys_exc throw tuple_params types unicode"""
 """Fixers of fissix for what Python 3 cannot read, and for methods of dictionaries and iterators."""
 
 NAMES = """asserts basestring execfile filter future getcwdu import imports intern isinstance itertools
@@ -286,6 +286,17 @@ def execute_file(path: str, namespace: dict[str, Any] | None = None, local: dict
     exec(code, caller.f_globals if namespace is None else namespace, local)
 
 
+def run_source(run: Any, source: Any, names: tuple[Any, ...]) -> Any:
+    """Run ``exec`` or ``eval`` on Python 2 source, in the names of the caller of the caller unless some are given."""
+    frame = sys._getframe(2)
+    if isinstance(source, str):
+        tree: ast.AST = parse_python2(source.strip() if run is eval else source, "<string>")
+        if run is eval:
+            tree = ast.Expression(tree.body[0].value)  # type: ignore[attr-defined]
+        source = compile(tree, "<string>", run.__name__, dont_inherit=True)
+    return run(source, *(names or (frame.f_globals, frame.f_locals)))
+
+
 def sort_values(values: Any, cmp: Any = None, key: Any = None, reverse: bool = False) -> list[Any]:
     if cmp is None:
         return sorted(values, key=key, reverse=reverse)
@@ -302,10 +313,12 @@ BUILTINS: dict[str, Any] = {
     "basestring": str,
     "buffer": memoryview,
     "cmp": lambda a, b: (a > b) - (a < b),
+    "eval": lambda source, *names: run_source(eval, source, names),
+    "exec": lambda source, *names: run_source(exec, source, names),
     "execfile": execute_file,
     "file": open,
     "filter": list_filter,
-    "input": lambda prompt="": eval(input(prompt), sys._getframe(1).f_globals, sys._getframe(1).f_locals),
+    "input": lambda prompt="": run_source(eval, input(prompt), ()),
     "intern": sys.intern,
     "long": int,
     "map": list_map,

@@ -27,6 +27,8 @@ from pellucid.experiments.runner.experiment import describe_error
 from pellucid.graph.source_location import format_filename
 
 STDIN = "<stdin>"
+MAX_LINES = 12
+"""Number of lines of a script that an error prints."""
 
 
 class SourceUnit(NamedTuple):
@@ -253,6 +255,8 @@ class ScriptRun:
             if frame.filename in self.units:
                 where = "" if frame.name == "<module>" else f", in {frame.name}"
                 lines.append(f"  {format_filename(frame.filename)}:{frame.lineno}{where}: {frame.line}")
+        if len(lines) > MAX_LINES:
+            lines[MAX_LINES // 2 : -MAX_LINES // 2] = [f"  ... {len(lines) - MAX_LINES} more"]
         message = describe_error(error)
         missing = re.match(rf"cannot import name '(\w+)' from '{re.escape(PACKAGE)}\.([\w.]+)'", str(error))
         if isinstance(error, ImportError) and missing:
