@@ -73,15 +73,12 @@ def test_standard_input(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None
 def test_explain_writes_each_program_once(capsys: Output) -> None:
     assert main(["legacy", "small.py", "--explain", "--quiet", "--out", "page"]) == 0
     output, errors = capsys.readouterr()
-    assert (
-        output.splitlines()[1:]
-        == [
-            "theano.function: function of (x: float64 (?, ?)) in mode 'auto'",
-            *("  returns (x @ x * w).sum(): float64 ()", "  updates w := w - (x @ x).sum(): float32 ()"),
-            "In page: formulas.html",
-        ]
-        or "theano.function" in output
-    )
+    assert output.splitlines()[1:] == [
+        "theano.function: function of (x: float64 (?, ?)) in mode 'auto'",
+        "  returns ((x @ x) * w).sum(): float64 ()",
+        "  updates w := w - (x @ x).sum(): float64 ()",
+        "In page: formulas.html",
+    ]
     page = Path("page/formulas.html").read_text("utf-8")
     assert page.count("<h2>") == 1
     assert "<math" in page

@@ -42,7 +42,7 @@ def run(source: str) -> dict[str, Any]:
         ("def f():\n z = 8\n return eval('z / 3')\nx = f(), u'a' + ur'\\d'", (2, "a\\d")),
         ("exec 'y = 3' in globals()\nx = y", 3),
         (
-            "class A(object):\n def next(self): return 4\n def __nonzero__(self): return 0 > 1\nx = A().next(), bool(A())",
+            "class A(object):\n def next(self): return 4\n def __nonzero__(self): return 0 > 1\nx = A().next(), not A()",
             None,
         ),
         ("if 1:\n        x = 1\n\tx = 2\n", 2),
@@ -54,7 +54,7 @@ def test_conversion(source: str, value: object) -> None:
     results = {
         "d = {": (["a", "b"], True, [1, 2]),
         "x = round": (3.0, -3.0, 1.3, -1, [3, 2, 1]),
-        "class A(object)": (4, False),
+        "class A(object)": (4, True),
     }
     expected = next((v for start, v in results.items() if source.startswith(start)), value)
     assert run(source)["x"] == expected

@@ -34,7 +34,8 @@ matplotlib.pyplot hold=accept_anything ishold=accept_anything spectral=matplotli
 numpy Inf=numpy:inf Infinity=numpy:inf NaN=numpy:nan PINF=numpy:inf alltrue=numpy:all asfarray=asfarray
 numpy asscalar=asscalar bool8=numpy:bool complex=builtins: complex_=numpy:complex128 cumproduct=numpy:cumprod
 numpy float=builtins: float_=numpy:float64 in1d=numpy:isin infty=numpy:inf int=builtins: int0=numpy:intp
-numpy long=builtins:int mat=numpy:asmatrix msort=msort object=builtins: product=numpy:prod rank=numpy:ndim round_=numpy:round
+numpy long=builtins:int mat=numpy:asmatrix msort=msort object=builtins: product=numpy:prod
+numpy rank=numpy:ndim round_=numpy:round
 numpy row_stack=numpy:vstack sometrue=numpy:any str=builtins: string_=numpy:bytes_ trapz=numpy:trapezoid
 numpy unicode=builtins:str unicode_=numpy:str_
 os getcwdu=os:getcwd
