@@ -42,7 +42,7 @@ def run(source: str) -> dict[str, Any]:
         ("def f():\n z = 8\n return eval('z / 3')\nx = f(), u'a' + ur'\\d'", (2, "a\\d")),
         ("exec 'y = 3' in globals()\nx = y", 3),
         (
-            "class A(object):\n def next(self): return 4\n def __nonzero__(self): return 0 > 1\nx = A().next(), not A()",
+            "class A(object):\n def next(s): return 4\n def __nonzero__(s): return 0 > 1\nx = A().next(), not A()",
             None,
         ),
         ("if 1:\n        x = 1\n\tx = 2\n", 2),
@@ -81,6 +81,14 @@ def test_lines_are_those_of_the_original() -> None:
         ("from functools import reduce\nreduce(max, [1])", False),
         ("def f(file): return file", False),
         ("x = unicode('a')", True),
+        ("from itertools import izip", True),
+        ("print", True),
+        ("print >>f, 1", True),
+        ("print ('%d') % 3", True),
+        ("print (1), 2", True),
+        ("print(1)\n'a' % b, c", False),
+        ("for i in range(n / 2): pass", True),
+        ("for i in range(n // 2): ()", False),
     ],
 )
 def test_python_2_is_recognized(source: str, expected: bool) -> None:

@@ -178,6 +178,12 @@ def test_wrong_files() -> None:
         ScriptRun("none.py")
 
 
+def test_a_division_that_needs_python_2_is_explained() -> None:
+    error = run("n = 4 / 2\nfor i in range(n): pass\n").error
+    assert error.endswith("In Python 2, / of two integers gives an integer: pellucid legacy --python 2")
+    assert run("n = 4 / 2\nfor i in range(n): pass\n", version=2).status == 0
+
+
 def test_the_version_can_be_given(capsys: Output) -> None:
     assert run("print(7 / 2)").status == run("print(7 / 2)", version=2).status == 0
     assert capsys.readouterr().out == "3.5\n3\n"

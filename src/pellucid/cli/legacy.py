@@ -85,7 +85,8 @@ def legacy(
         return translate_script(ScriptRun(script, (), int(python) if python else None), out, json, quiet)
     with nullcontext() if out is None else open_run_folder(out) as folder:
         run = ScriptRun(script, arguments, int(python) if python else None)
-        FIGURES.start(folder)
+        place = folder and folder.resolve()  # the script may change the working directory
+        FIGURES.start(place)
         RECORDER.enabled, RECORDER.programs = explain or json, []
         try:
             with redirect_stdout(sys.stderr) if json else nullcontext():
@@ -99,8 +100,8 @@ def legacy(
             OUTPUT.print(
                 "\n\n".join(f"{p.title}: {p.function!r}" for p in programs) or "The script compiled no programs."
             )
-        if explain and folder is not None:
-            (folder / PAGE).write_text(write_page(script, programs), "utf-8")
+        if explain and place is not None:
+            (place / PAGE).write_text(write_page(script, programs), "utf-8")
             FIGURES.saved.append(PAGE)
         if json:
             OUTPUT.print(to_json(describe_run(run, programs)))

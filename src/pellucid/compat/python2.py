@@ -31,34 +31,10 @@ NAMES = """asserts basestring execfile filter future getcwdu import imports inte
 itertools_imports long map operator raw_input reduce reload standarderror unicode urllib xrange xreadlines zip"""
 """Fixers for names, with which a translated script needs no built-in functions of Python 2."""
 
-OLD_BUILTINS = [
-    "xrange",
-    "unicode",
-    "unichr",
-    "basestring",
-    "raw_input",
-    "long",
-    "reduce",
-    "execfile",
-    "cmp",
-    "file",
-    "apply",
-    "reload",
-    "intern",
-]
-OLD_METHODS = ["iteritems", "iterkeys", "itervalues", "has_key"]
-OLD_MODULES = [
-    "cPickle",
-    "cStringIO",
-    "StringIO",
-    "urllib2",
-    "ConfigParser",
-    "Queue",
-    "Tkinter",
-    "__builtin__",
-    "urlparse",
-    "httplib",
-]
+OLD_BUILTINS = "xrange unicode unichr basestring raw_input long reduce execfile cmp file apply reload intern"
+OLD_ATTRIBUTES = "iteritems iterkeys itervalues has_key maxint getcwdu izip imap"
+OLD_IMPORTS = """cPickle cStringIO StringIO urllib2 ConfigParser Queue Tkinter __builtin__ urlparse httplib
+itertools.izip itertools.imap string.maketrans"""
 
 
 class ScriptSyntaxError(PellucidError):
@@ -86,26 +62,38 @@ def parse_python3(source: str, filename: str) -> ast.Module:
 
 
 def is_python2(tree: ast.Module) -> bool:
-    """Tell whether a module that Python 3 can read uses names of Python 2 without handling their absence."""
+    """Tell whether a module that Python 3 can read uses what only Python 2 has, without handling its absence."""
     handled = {id(node) for t in ast.walk(tree) if isinstance(t, ast.Try) for node in ast.walk(t)}
     bound: set[str] = set()
     used: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Name):
             (used if isinstance(node.ctx, ast.Load) and id(node) not in handled else bound).add(node.id)
-        elif isinstance(node, ast.arg):
-            bound.add(node.arg)
-        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
-            bound.add(node.name)
-        elif isinstance(node, ast.Attribute) and node.attr in OLD_METHODS:
-            return True
+        elif isinstance(node, ast.arg | ast.FunctionDef | ast.ClassDef):
+            bound.add(node.arg if isinstance(node, ast.arg) else node.name)
         elif isinstance(node, ast.Import | ast.ImportFrom):
-            module = getattr(node, "module", None)
-            names = [alias.name for alias in node.names]
             bound.update(alias.asname or alias.name for alias in node.names)
-            if id(node) not in handled and any(n in OLD_MODULES for n in ([module] if module else names)):
+            module = getattr(node, "module", None)
+            names = {module, *(f"{module}.{a.name}" for a in node.names)} if module else {a.name for a in node.names}
+            if id(node) not in handled and names & set(OLD_IMPORTS.split()):
                 return True
-    return any(name in used and name not in bound for name in OLD_BUILTINS)
+        elif (isinstance(node, ast.Attribute) and node.attr in OLD_ATTRIBUTES.split()) or is_old_statement(node):
+            return True
+    return bool((used - bound) & set(OLD_BUILTINS.split()))
+
+
+def is_old_statement(node: ast.AST) -> bool:
+    """Tell whether Python 3 reads a statement, but it fails or does nothing: a print statement, ``range(n / 2)``."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "range":
+        return any(isinstance(a, ast.BinOp) and isinstance(a.op, ast.Div) for a in node.args)
+    if not isinstance(node, ast.Expr):
+        return False
+    first: Any = node.value  # print, print >> file, print ("%d") % n, print (1), 2
+    is_call = isinstance(first, ast.Call)
+    while isinstance(first, ast.Tuple | ast.BinOp) and (isinstance(first, ast.BinOp) or first.elts):
+        first = first.left if isinstance(first, ast.BinOp) else first.elts[0]
+    first = first.func if isinstance(first, ast.Call) and not is_call else first
+    return isinstance(first, ast.Name) and first.id == "print"
 
 
 def convert(source: str, filename: str, *, names: bool = False, is_local: bool = False) -> tuple[str, list[int]]:

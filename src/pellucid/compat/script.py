@@ -27,6 +27,7 @@ from pellucid.experiments.runner.experiment import describe_error
 from pellucid.graph.source_location import format_filename
 
 STDIN = "<stdin>"
+NEEDS_INTEGER = re.compile("'float' object cannot be interpreted as an integer|slice indices must be integers")
 MAX_LINES = 12
 """Number of lines of a script that an error prints."""
 
@@ -264,5 +265,7 @@ class ScriptRun:
             message = str(explain_missing_name(missing[2], missing[1], known))
         elif not isinstance(error, PellucidError) and not message.startswith(type(error).__name__):
             message = f"{type(error).__name__}: {message}"
+        if not self.is_python2 and isinstance(error, TypeError) and NEEDS_INTEGER.search(message):
+            message += ". In Python 2, / of two integers gives an integer: pellucid legacy --python 2"
         heading = ["Lines of the script, of which the last raised the error:"] * bool(lines)
         return "\n".join([*heading, *lines, f"error: {message}", *getattr(error, "__notes__", ())])

@@ -216,9 +216,7 @@ class _Translator:
             if isinstance(node, list):
                 texts[name] = ", ".join(map(self.text, node))
             else:
-                texts[name] = (
-                    self.text(node) if hasattr(node, "lineno") and node in ast.walk(self.tree) else ast.unparse(node)
-                )
+                texts[name] = self.text(node) if id(node) in self.parents else ast.unparse(node)
         new = fill_in(entry.code, texts)
         parent = self.parents[id(call)]
         if before:
