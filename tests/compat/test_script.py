@@ -166,6 +166,21 @@ def test_notebooks(content: dict, capsys: Output) -> None:
     assert "  notes.ipynb, cell 3:3: x.nothing\nerror: AttributeError:" in errors
 
 
+def test_cells_share_their_names(capsys: Output) -> None:
+    cells = [
+        "%pylab inline\nimport theano.tensor as T\n",
+        "x = T.dvector('x')",
+        "print x.dimshuffle(0, 'x').ndim, plt is not None",
+    ]
+    content = {"cells": [{"cell_type": "code", "source": cell} for cell in cells]}
+    started = run(json.dumps(content), name="notes.ipynb")
+    assert capsys.readouterr().out == "2 True\n"
+    assert [call.describe() for call in started.find_old_calls()] == [
+        'notes.ipynb, cell 2:1: theano.tensor.dvector(name) is pel.vector(name, dtype="float64") today',
+        "notes.ipynb, cell 3:1: x.dimshuffle(0, 'x') is x[:, None] today",
+    ]
+
+
 def test_wrong_files() -> None:
     with pytest.raises(PellucidError, match=r"x\.ipynb: expected a Jupyter notebook \(KeyError while reading it\)"):
         read_cells(b"{}", "x.ipynb")

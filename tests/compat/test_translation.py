@@ -63,7 +63,8 @@ def test_translated_programs_give_the_numbers_of_the_old_ones(
         ("y = T.nnet.categorical_crossentropy(x, n)", "y = pel.losses.sparse_categorical_crossentropy(n, x)"),
         ("y = T.nnet.categorical_crossentropy(x, w)", "y = pel.losses.categorical_crossentropy(w, x)"),
         ("y = T.max_and_argmax(x, axis=1)", "y = (pel.max(x, axis=1), pel.argmax(x, axis=1))"),
-        ("print(f'{T.exp(x)}', 'é', T.exp(x))", "print(f'{T.exp(x)}', 'é', pel.exp(x))"),
+        ("print('é', T.exp(x), f'{x}')", "print('é', pel.exp(x), f'{x}')"),
+        ("k = theano.shared(0)", 'k = pel.shared(0, dtype="int64")'),
         ("i = T.lscalar()\ny = w[i * 20:(i + 1) * 20] + w[20 * i:20 * i + 20]", None),
         ("y = w[3 * 20:(3 + 1) * 20]", "y = w[3 * 20:(3 + 1) * 20]"),
         ("y = x.dtype.startswith('int')", "y = x.dtype.name.startswith('int')"),
@@ -182,8 +183,37 @@ def f(a, size=3, rate=0.1): return a / size, size // 2, rate / 2
     )
 
 
+def test_more_of_python_2() -> None:
+    source = """\
+import cPickle, theano.tensor as T
+i = T.lscalar()
+data = cPickle.load(open('x'))
+if data: m.add(Dense(3, input_dim=2))
+for i in range(3): print data[i * 5:(i + 1) * 5]
+from keras.layers import Dense
+"""
+    assert (
+        translate_text(source).text
+        == """\
+import pellucid as pel
+import pickle
+i = pel.scalar(dtype="int64")
+data = pickle.load(open('x'), encoding="latin1")
+if data: m.add(pel.nn.Input((2,))); m.add(pel.nn.Dense(3))
+for i in range(3): print(data[i * 5:(i + 1) * 5])
+"""
+    )
+
+
+def test_f_strings_keep_their_import() -> None:
+    found = translate_text("import theano.tensor as T\nprint(f'{T.exp(1)}', T.exp(2))\n")
+    assert found.text.endswith(
+        "import theano.tensor as T\n# not translated: old names in an f-string\nprint(f'{T.exp(1)}', pel.exp(2))\n"
+    )
+
+
 def test_imports_in_odd_places() -> None:
-    source = "try:\n    import theano\nexcept ImportError: import keras\nimport theano.tensor as T; y = T.exp(1)\n"
+    source = "try:\n    import theano\nexcept ImportError: import lasagne\nimport theano.tensor as T; y = T.exp(1)\n"
     assert translate_text(source).text == (
         "try:\n    pass\nexcept ImportError: pass\n"
         'import pellucid as pel\npel.config.floatx = "float64"  # the default of Theano\npass; y = pel.exp(1)\n'

@@ -208,10 +208,10 @@ class OldCall:
 class NameResolver(ast.NodeVisitor):
     """Full names of what a module imports, and kinds of the objects that it makes, as far as its text shows them."""
 
-    def __init__(self, tree: ast.Module) -> None:
-        self.aliases: dict[str, str] = {}
-        self.star_modules: list[str] = []
-        self.kinds: dict[str, str] = {}
+    def __init__(self, tree: ast.Module, before: NameResolver | None = None) -> None:
+        self.aliases: dict[str, str] = {**before.aliases} if before else {}
+        self.star_modules: list[str] = [*before.star_modules] if before else []
+        self.kinds: dict[str, str] = {**before.kinds} if before else {}
         self.table = read_replacements()
         self.methods: dict[str, list[str]] = {}
         for name in self.table:
@@ -368,8 +368,10 @@ COMMON_METHODS = {*dir(list), *dir(dict), *dir(str), *dir(set), *dir(complex), *
 def find_old_calls(units: list[tuple[str, ast.Module]]) -> list[OldCall]:
     """Return the old calls of a script's files, in the order of their first lines."""
     found: dict[str, OldCall] = {}
+    resolvers: dict[str, NameResolver] = {}
     for filename, tree in units:
-        resolver = NameResolver(tree)
+        notebook = filename.partition(", cell ")[0]
+        resolver = resolvers[notebook] = NameResolver(tree, resolvers.get(notebook))
         calls = {id(node.func): node for node in ast.walk(tree) if isinstance(node, ast.Call)}
         inner = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
         for node in ast.walk(tree):

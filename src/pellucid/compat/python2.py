@@ -278,9 +278,9 @@ def run_source(run: Any, source: Any, names: tuple[Any, ...]) -> Any:
     """Run ``exec`` or ``eval`` on Python 2 source, in the names of the caller of the caller unless some are given."""
     frame = sys._getframe(2)
     if isinstance(source, str):
-        tree: ast.AST = parse_python2(source.strip() if run is eval else source, "<string>")
+        tree: Any = parse_python2(source.strip() if run is eval else source, "<string>")
         if run is eval:
-            tree = ast.Expression(tree.body[0].value)  # type: ignore[attr-defined]
+            tree = ast.Expression(tree.body[0].value)
         source = compile(tree, "<string>", run.__name__, dont_inherit=True)
     return run(source, *(names or (frame.f_globals, frame.f_locals)))
 

@@ -28,6 +28,7 @@ from pellucid.graph.source_location import format_filename
 
 STDIN = "<stdin>"
 NEEDS_INTEGER = re.compile("'float' object cannot be interpreted as an integer|slice indices must be integers")
+PYLAB = "import numpy as np, matplotlib.pyplot as plt; from pylab import *"
 MAX_LINES = 12
 """Number of lines of a script that an error prints."""
 
@@ -85,6 +86,7 @@ def read_cells(data: bytes, path: str) -> dict[str, str]:
         texts = ["".join(c.get("source", c.get("input", ""))) for c in cells if c["cell_type"] == "code"]
     except (ValueError, KeyError, TypeError, IndexError) as error:
         raise PellucidError(f"{path}: expected a Jupyter notebook ({type(error).__name__} while reading it)") from None
+    texts = [re.sub(r"(?m)^%pylab.*", PYLAB, t) for t in texts]
     texts = [re.sub(r"(?m)^([ \t]*)[%!?].*|^([\w.]+)\?+$", r"\1pass", "" if t.startswith("%%") else t) for t in texts]
     return {f"{path}, cell {number}": f"{text}\n" for number, text in enumerate(texts, 1)}
 

@@ -138,27 +138,35 @@ class _Translator:
 
     def replacement(self, node: ast.AST) -> str | None:
         """Return what replaces an expression, or None if it keeps its text, apart from its parts."""
+        if isinstance(node, ast.Call):
+            return self.replace_call(node)
+        if isinstance(node, ast.Attribute | ast.Name):
+            return self.replace_name(node)
+        if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Slice):
+            return self.replace_batch(node, node.slice)
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div) and self.is_integer(node):
             (_, left), (right, _) = self.range(node.left), self.range(node.right)
             return self.text(node.left) + self.segment(left, right).replace("/", "//", 1) + self.text(node.right)
-        if isinstance(node, ast.Call):
-            return self.replace_call(node)
-        if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Slice):
-            return self.replace_batch(node, node.slice)
+        if isinstance(node, ast.JoinedStr):
+            for inner in ast.walk(node):
+                if self.resolver.find_name(inner).partition(".")[0] in OLD_PACKAGES:
+                    self.fail(node, "old names in an f-string", inner)
+        return self.replace_history_key(node)
+
+    def replace_name(self, node: ast.Attribute | ast.Name) -> str | None:
         if isinstance(node, ast.Attribute) and node.attr == "startswith" and ast.unparse(node.value).endswith(".dtype"):
             return f"{self.text(node.value)}.name.startswith"  # Theano's dtypes were strings
-        if isinstance(node, ast.Attribute | ast.Name):
-            name = self.resolver.find_name(node)
-            if name.partition(".")[0] not in OLD_PACKAGES or (isinstance(node, ast.Name) and "." not in name):
-                return self.replace_history_key(node)
-            entries = self.resolver.find_entries(node)
-            for entry in entries:
-                if entry.code and (new := self.as_value(entry)):
-                    return new
-            if not isinstance(self.parents[id(node)], ast.Attribute) or entries:
-                self.fail(node, self.reason(name, entries), node)
-                return self.segment(*self.range(node))
-        return self.replace_history_key(node)
+        name = self.resolver.find_name(node)
+        if name.partition(".")[0] not in OLD_PACKAGES or (isinstance(node, ast.Name) and "." not in name):
+            return None
+        entries = self.resolver.find_entries(node)
+        for entry in entries:
+            if entry.code and (new := self.as_value(entry)):
+                return new
+        if not isinstance(self.parents[id(node)], ast.Attribute) or entries:
+            self.fail(node, self.reason(name, entries), node)
+            return self.segment(*self.range(node))
+        return None
 
     def replace_batch(self, node: ast.Subscript, part: ast.Slice) -> str | None:
         """Return an index of known size for the slice of a mini-batch, ``x[i * size : (i + 1) * size]``."""
@@ -169,7 +177,10 @@ class _Translator:
         if self.resolver.find_kind(lower.left) != "Integers":
             index, size = size, index
         ends = (f"({index} + 1) * {size}", f"{size} * ({index} + 1)", f"{start} + {size}")
-        if self.resolver.find_kind(lower) != "Integers" or ast.unparse(upper) not in ends:
+        loops = [n.target for n in ast.walk(self.tree) if isinstance(n, ast.For)]
+        if index in map(ast.unparse, loops) or ast.unparse(upper) not in ends:
+            return None
+        if self.resolver.find_kind(lower) != "Integers":
             return None
         numpy = next((name for name, full in self.resolver.aliases.items() if full == "numpy"), "")
         self.needs_numpy |= not numpy
@@ -178,11 +189,10 @@ class _Translator:
     def replace_history_key(self, node: ast.AST) -> str | None:
         """Return today's name of Keras 1's ``acc`` in the dictionary of a history."""
         parent = self.parents.get(id(node))
-        is_key = (
-            isinstance(node, ast.Constant) and node.value in ("acc", "val_acc") and isinstance(parent, ast.Subscript)
-        )
-        is_history = is_key and ast.unparse(parent.value).endswith(".history")  # type: ignore[union-attr]
-        return f'"{node.value}uracy"' if is_history else None  # type: ignore[attr-defined]
+        if not isinstance(node, ast.Constant) or node.value not in ("acc", "val_acc"):
+            return None
+        is_history = isinstance(parent, ast.Subscript) and ast.unparse(parent.value).endswith(".history")
+        return f'"{node.value}uracy"' if is_history else None
 
     def as_value(self, entry: Replacement) -> str | None:
         """Return today's code for a function that is not called, but used as a value."""
@@ -195,6 +205,8 @@ class _Translator:
         return None
 
     def replace_call(self, call: ast.Call) -> str | None:
+        if self.integers is not None and self.resolver.find_name(call.func) in ("pickle.load", "pickle.loads"):
+            return f'{self.keep_call(call)[:-1]}, encoding="latin1")'  # for pickles of Python 2
         entries = self.resolver.find_entries(call.func)
         receiver = call.func.value if isinstance(call.func, ast.Attribute) else None
         if not entries:
@@ -222,9 +234,10 @@ class _Translator:
         if before:
             outer = self.parents.get(id(parent))
             if isinstance(parent, ast.Call) and isinstance(parent.func, ast.Attribute) and isinstance(outer, ast.Expr):
-                add = self.segment(*self.range(parent.func))
-                indent = " " * outer.col_offset
-                return f"{before})\n{indent}{add}({new}"
+                start = self.starts[outer.lineno - 1]
+                is_first = not self.segment(start, self.range(outer)[0]).strip()
+                separator = f"\n{self.indent(start)}" if is_first else "; "
+                return f"{before}){separator}{self.segment(*self.range(parent.func))}({new}"
             return f"{before}, {new}"
         is_open = isinstance(parent, OPEN) or (isinstance(parent, ast.Call) and call in parent.args)
         body = ast.parse(entry.code, mode="eval").body
@@ -281,7 +294,7 @@ class _Translator:
         old = sorted((n for n in found if any(self.is_old(n, a) for a in n.names)), key=lambda n: n.lineno)
         if not old:
             return
-        uses_theano = any(name.partition(".")[0] == "theano" for name in self.resolver.aliases.values())
+        libraries = {name.partition(".")[0] for name in self.resolver.aliases.values()}
         stores = [n for n in ast.walk(self.tree) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store)]
         sets_dtype = any(self.resolver.find_name(n) == "theano.config.floatX" for n in stores)
         others = [
@@ -291,7 +304,7 @@ class _Translator:
         lines = [
             *(["import numpy as np"] * self.needs_numpy),
             IMPORT,
-            *([FLOAT64] if uses_theano and not sets_dtype else []),
+            *([FLOAT64] if "theano" in libraries and "keras" not in libraries and not sets_dtype else []),
             "",
         ]
         self.edits.append((self.starts[first.lineno - 1], self.starts[first.lineno - 1], "\n".join(lines)))
