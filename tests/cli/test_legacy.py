@@ -8,14 +8,9 @@ from pathlib import Path
 import pytest
 
 from pellucid.cli import main
-from tests.compat.conftest import old_libraries, stand_in_folder
 from tests.compat.old_programs import THEANO_MOONS
 
 pytest.importorskip("fissix")
-
-__all__ = ["old_libraries", "stand_in_folder"]
-
-pytestmark = pytest.mark.usefixtures("old_libraries")
 
 Output = pytest.CaptureFixture[str]
 

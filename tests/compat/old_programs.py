@@ -1,4 +1,4 @@
-"""Programs in old spellings, and small stand-ins of old libraries for tests that need only a few of their names."""
+"""Programs in old spellings."""
 
 THEANO_MOONS = '''\
 #!/usr/bin/env python
@@ -63,75 +63,3 @@ loss, accuracy = model.evaluate(X, Y, verbose=0)
 print "loss %.5f" % loss, "accuracy %.4f" % accuracy
 print "first %.4f" % history.history["loss"][0]
 """
-
-STAND_INS = {
-    "theano/__init__.py": """
-import pellucid as pel
-from pellucid import grad
-from pellucid.compat.programs import RECORDER
-
-def shared(value, name=None, borrow=False):
-    return Shared(value, name=name)
-
-class Shared(pel.Shared):
-    def get_value(self, borrow=False):
-        return super().get_value()
-
-def function(inputs, outputs=None, updates=(), allow_input_downcast=None):
-    compiled = pel.function(inputs, outputs, updates=updates)
-    RECORDER.add("theano.function", compiled)
-    return compiled
-""",
-    "theano/tensor/__init__.py": """
-import pellucid as pel
-from pellucid import arange, argmax, grad, ivector, log, mean, square as sqr, sum, tanh
-from pellucid.compat.missing_names import add_missing_name_errors
-from pellucid.compat.theano.tensor import nnet
-
-def matrix(name=None):
-    return pel.matrix(name, dtype="float64")
-
-def dot(x, y):
-    return x @ y
-
-add_missing_name_errors(globals(), "theano.tensor")
-""",
-    "theano/tensor/nnet/__init__.py": "from pellucid import softmax",
-    "theano/tensor/basic.py": """
-from pellucid.compat.missing_names import add_missing_name_errors
-add_missing_name_errors(globals(), "theano.tensor.basic")
-""",
-    "keras/__init__.py": "",
-    "keras/models.py": """
-import pellucid as pel
-
-class Sequential(pel.Sequential):
-    def add(self, layer):
-        if hasattr(layer, "input_dim"):
-            super().add(pel.nn.Input((layer.input_dim,)))
-        super().add(layer)
-
-    def fit(self, X, Y, nb_epoch=10, **options):
-        return super().fit(X, Y, epochs=nb_epoch, **options)
-""",
-    "keras/layers/__init__.py": "from .core import *",
-    "keras/layers/core.py": """
-from pellucid.nn import Activation
-from pellucid import nn
-
-def Dense(output_dim, init="glorot_uniform", activation=None, input_dim=None):
-    layer = nn.Dense(output_dim, activation=activation, kernel_initializer="zeros" if init == "zero" else init)
-    if input_dim:
-        layer.input_dim = input_dim
-    return layer
-""",
-    "keras/optimizers.py": """
-import pellucid as pel
-
-def SGD(lr, momentum):
-    return pel.optimizers.SGD(lr, momentum)
-""",
-    "keras/utils/__init__.py": "",
-    "keras/utils/np_utils.py": "import pellucid as pel\nto_categorical = pel.data.one_hot",
-}
-"""Files of packages that tests use where `pellucid.compat` has none of that name."""

@@ -19,7 +19,6 @@ from pellucid.compat.removed_names import NAMES
 from pellucid.errors import NoSuchNameError
 
 
-@pytest.mark.usefixtures("old_libraries")
 def test_both_names_are_one_module() -> None:
     with use_old_libraries():
         import theano
@@ -36,25 +35,23 @@ def test_both_names_are_one_module() -> None:
         importlib.import_module("theano")
 
 
-@pytest.mark.usefixtures("old_libraries")
 def test_installed_packages_are_hidden_and_restored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "keras").mkdir()
-    (tmp_path / "keras" / "__init__.py").write_text("name = 'the installed one'\n")
+    (tmp_path / "theano").mkdir()
+    (tmp_path / "theano" / "__init__.py").write_text("name = 'the installed one'\n")
     monkeypatch.syspath_prepend(tmp_path)
-    installed = importlib.import_module("keras")
+    installed = importlib.import_module("theano")
     meta_path = list(sys.meta_path)
     with use_old_libraries():
-        import keras
+        import theano
 
-        assert keras is not installed
+        assert theano is not installed
         with use_old_libraries():
-            assert importlib.import_module("keras") is keras
-    assert sys.modules["keras"] is installed
+            assert importlib.import_module("theano") is theano
+    assert sys.modules["theano"] is installed
     assert sys.meta_path == meta_path
-    monkeypatch.delitem(sys.modules, "keras")
+    monkeypatch.delitem(sys.modules, "theano")
 
 
-@pytest.mark.usefixtures("old_libraries")
 def test_missing_names_and_modules_say_what_they_were() -> None:
     with use_old_libraries():
         import theano.tensor as T

@@ -87,7 +87,6 @@ def test_errors_of_pellucid_quote_the_original_line() -> None:
     assert "\n  at old.py:4: b = a.dot(a)   # wrong" in error
 
 
-@pytest.mark.usefixtures("old_libraries")
 def test_a_missing_name_in_an_import_is_explained() -> None:
     error = run("from theano.tensor.basic import psi\n").error
     assert "theano.tensor.basic.psi" in error or "theano.tensor.basic has no 'psi'" in error
