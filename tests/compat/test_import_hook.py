@@ -49,7 +49,7 @@ def test_installed_packages_are_hidden_and_restored(tmp_path: Path, monkeypatch:
             assert importlib.import_module("theano") is theano
     assert sys.modules["theano"] is installed
     assert sys.meta_path == meta_path
-    monkeypatch.delitem(sys.modules, "theano")
+    del sys.modules["theano"]
 
 
 def test_missing_names_and_modules_say_what_they_were() -> None:
