@@ -82,6 +82,9 @@ def scope() -> dict[str, Any]:
         "padding": "same",
         "pad": "same",
         "path": "m.pel",
+        "separator": ";",
+        "append": True,
+        "concat_axis": -1,
         "ord": 2,
         "perm": (1, 0),
         "dims": (2, 1),
@@ -104,6 +107,7 @@ def evaluate(entry: Replacement, scope: dict[str, Any]) -> None:
     if last.startswith(("softmax_cross", "sigmoid_cross", "to_categorical")):
         names |= {"labels": [0, 1] if last == "to_categorical" else scope["y"]}
     names |= {
+        "merge": {"arrays": [scope["incoming"], scope["incoming"]]},
         "add": {"layer": nn.Dense(2)},
         "set_value": {"value": np.zeros((3, 3))},
         "cond": {"c": scope["c"].any()},

@@ -126,6 +126,7 @@ i = pel.nn.Input((3,))
 m = pel.Model(i, pel.nn.Dense(2)(i))
 # not translated: keras.layers.Convolution2D with these arguments. Channels are last
 m.add(Convolution2D(8, 3, 3, dim_ordering='th'))
+print(m.outputs[0].shape, pel.nn.Concatenate()([i, i]), pel.nn.Add()([i, i]))
 """
     )
     assert found.problems == [(12, "keras.layers.Convolution2D with these arguments. Channels are last")]

@@ -157,6 +157,9 @@ class _Translator:
         if isinstance(node, ast.Attribute) and node.attr == "startswith" and ast.unparse(node.value).endswith(".dtype"):
             return f"{self.text(node.value)}.name.startswith"  # Theano's dtypes were strings
         name = self.resolver.find_name(node)
+        if isinstance(node, ast.Attribute) and not name:
+            entries = [e for e in self.resolver.find_entries(node) if e.code and not e.signature]
+            return fill_in(entries[0].code, {entries[0].receiver: self.text(node.value)}) if entries else None
         if name.partition(".")[0] not in OLD_PACKAGES or (isinstance(node, ast.Name) and "." not in name):
             return None
         entries = self.resolver.find_entries(node)
