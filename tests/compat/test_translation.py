@@ -107,6 +107,7 @@ if True:
 i = Input(shape=(3,))
 m = Model(input=i, output=Dense(2)(i))
 m.add(Convolution2D(8, 3, 3, dim_ordering='th'))
+print(m.output_shape, merge([i, i], mode='concat'), merge([i, i]))
 """
     found = translate_text(source)
     assert (
