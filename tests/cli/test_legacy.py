@@ -93,7 +93,8 @@ def test_json_is_the_only_standard_output(capsys: Output) -> None:
     assert report["old_calls"][3]["message"] == "theano.tensor.dot(x, y) is x @ y today"
     assert [place["line"] for place in report["old_calls"][3]["places"]] == [6]
     assert [program["made_by"] for program in report["programs"]] == ["theano.function"]
-    assert list(report["programs"][0]["updates"]) == ["w"]
+    assert report["programs"][0]["updates"] == ["w := w - (x @ x).sum()"]
+    assert report["files"] == []
     assert errors.startswith("2.0 3 []\n")
 
 

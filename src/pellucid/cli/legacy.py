@@ -37,8 +37,8 @@ def legacy(
 
         pellucid legacy mlp.py                     run it
         pellucid legacy mlp.py --rate 0.1          with arguments of its own
-        pellucid legacy mlp.py -- --out weights    with arguments that have the name of an option below
-        pellucid legacy mlp.py --explain           the formulas of the programs that it compiled
+        pellucid legacy mlp.py -- --out weights    arguments named like options below
+        pellucid legacy mlp.py --explain           formulas of what it compiles
         pellucid legacy mlp.py --out results       save the figures that it shows
         pellucid legacy mlp.py --translate         write it in today's pellucid
         pellucid legacy lecture3.ipynb             run the code cells of a notebook
@@ -104,7 +104,7 @@ def legacy(
             (place / PAGE).write_text(write_page(script, programs), "utf-8")
             FIGURES.saved.append(PAGE)
         if json:
-            OUTPUT.print(to_json(describe_run(run, programs)))
+            OUTPUT.print(to_json(describe_run(run, programs, FIGURES.saved)))
         elif FIGURES.saved and folder is not None:
             OUTPUT.print(f"In {folder}: {', '.join(FIGURES.saved)}")
         if calls and not json:
@@ -136,13 +136,14 @@ def translate_script(run: "ScriptRun", out: Path | None, json: bool, quiet: bool
     return 0
 
 
-def describe_run(run: "ScriptRun", programs: "list[RecordedProgram]") -> dict[str, Any]:
-    """Return a run, its old calls and its programs for JSON."""
+def describe_run(run: "ScriptRun", programs: "list[RecordedProgram]", files: list[str]) -> dict[str, Any]:
+    """Return a run, its old calls, its programs and the files in ``--out`` for JSON."""
     return {
         "script": run.path,
         "python": 2 if run.is_python2 else 3,
         "exit": run.status,
         "error": run.error,
+        "files": files,
         "old_calls": [
             {"message": call.text, "today": call.code, "places": [{"file": f, "line": n} for f, n in call.places]}
             for call in run.find_old_calls()
@@ -152,7 +153,7 @@ def describe_run(run: "ScriptRun", programs: "list[RecordedProgram]") -> dict[st
                 "made_by": title,
                 "inputs": [function.describe_input(i) for i in function.program.inputs],
                 "outputs": list(map(str, function.program.outputs)),
-                "updates": {str(s): str(e) for s, e in function.program.updates.items()},
+                "updates": [f"{s} := {e}" for s, e in function.program.updates.items()],
             }
             for title, function in ((p.title, p.function) for p in programs)
         ],
@@ -163,7 +164,7 @@ def write_page(script: str, programs: "list[RecordedProgram]") -> str:
     """Return a page with the formulas of all programs."""
     from html import escape
 
+    from pellucid.show.mathml import render_page
+
     parts = [f"<h2>{escape(program.title)}</h2>\n{program.function._repr_html_()}" for program in programs]
-    title = f"Programs of {escape(script)}"
-    head = f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title></head>'
-    return "\n".join([head, f"<body><main><h1>{title}</h1>", *parts, "</main></body></html>\n"])
+    return render_page(f"Programs of {script}", "\n".join(parts))
