@@ -70,8 +70,8 @@ def test_explain_writes_each_program_once(capsys: Output) -> None:
     output, errors = capsys.readouterr()
     assert output.splitlines()[1:] == [
         "theano.function: function of (x: float64 (?, ?)) in mode 'auto'",
-        "  returns ((x @ x) * w).sum(): float64 ()",
-        "  updates w := w - (x @ x).sum(): float64 ()",
+        "  returns ((x @ x) * w).sum()",
+        "  w ← w - (x @ x).sum()",
         "In page: formulas.html",
     ]
     page = Path("page/formulas.html").read_text("utf-8")
@@ -93,7 +93,7 @@ def test_json_is_the_only_standard_output(capsys: Output) -> None:
     assert report["old_calls"][3]["message"] == "theano.tensor.dot(x, y) is x @ y today"
     assert [place["line"] for place in report["old_calls"][3]["places"]] == [6]
     assert [program["made_by"] for program in report["programs"]] == ["theano.function"]
-    assert report["programs"][0]["updates"] == ["w := w - (x @ x).sum()"]
+    assert report["programs"][0]["formulas"] == ["returns ((x @ x) * w).sum()", "w ← w - (x @ x).sum()"]
     assert report["files"] == []
     assert errors.startswith("2.0 3 []\n")
 

@@ -73,6 +73,7 @@ def legacy(
     """
     if script is None:
         raise UsageError("legacy: expected a script, such as pellucid legacy mlp.py")
+    from pellucid.compat.program_formulas import format_program, render_programs
     from pellucid.compat.programs import RECORDER
     from pellucid.compat.script import FIGURES, ScriptRun
     from pellucid.experiments.runner.run_folder import open_run_folder
@@ -97,11 +98,11 @@ def legacy(
         programs = list({repr(p.function): p for p in RECORDER.programs}.values())
         calls = [] if quiet else run.find_old_calls()
         if explain and not json:
-            OUTPUT.print(
-                "\n\n".join(f"{p.title}: {p.function!r}" for p in programs) or "The script compiled no programs."
-            )
+            heads = [f"{p.title}: {repr(p.function).splitlines()[0]}" for p in programs]
+            texts = ["\n  ".join([h, *format_program(p.function)]) for h, p in zip(heads, programs, strict=True)]
+            OUTPUT.print("\n\n".join(texts) or "The script compiled no programs.")
         if explain and place is not None:
-            (place / PAGE).write_text(write_page(script, programs), "utf-8")
+            (place / PAGE).write_text(render_programs(script, programs), "utf-8")
             FIGURES.saved.append(PAGE)
         if json:
             OUTPUT.print(to_json(describe_run(run, programs, FIGURES.saved)))
@@ -138,6 +139,8 @@ def translate_script(run: "ScriptRun", out: Path | None, json: bool, quiet: bool
 
 def describe_run(run: "ScriptRun", programs: "list[RecordedProgram]", files: list[str]) -> dict[str, Any]:
     """Return a run, its old calls, its programs and the files in ``--out`` for JSON."""
+    from pellucid.compat.program_formulas import format_program
+
     return {
         "script": run.path,
         "python": 2 if run.is_python2 else 3,
@@ -152,19 +155,8 @@ def describe_run(run: "ScriptRun", programs: "list[RecordedProgram]", files: lis
             {
                 "made_by": title,
                 "inputs": [function.describe_input(i) for i in function.program.inputs],
-                "outputs": list(map(str, function.program.outputs)),
-                "updates": [f"{s} := {e}" for s, e in function.program.updates.items()],
+                "formulas": format_program(function),
             }
             for title, function in ((p.title, p.function) for p in programs)
         ],
     }
-
-
-def write_page(script: str, programs: "list[RecordedProgram]") -> str:
-    """Return a page with the formulas of all programs."""
-    from html import escape
-
-    from pellucid.show.mathml import render_page
-
-    parts = [f"<h2>{escape(program.title)}</h2>\n{program.function._repr_html_()}" for program in programs]
-    return render_page(f"Programs of {script}", "\n".join(parts))
