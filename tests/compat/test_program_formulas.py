@@ -24,6 +24,12 @@ def test_repeated_parts_get_names() -> None:
     assert page.count("&#x02190;") == 1  # the arrow of the update
 
 
+def test_variables_of_one_name_are_numbered() -> None:
+    x, W, V = pel.matrix("x"), pel.shared(np.ones((2, 2)), "W"), pel.shared(np.ones((2, 2)), "W")
+    f = pel.function([x], (x @ W) @ V, updates={V: 2 * V})
+    assert format_program(f) == ["returns cast(x, dtype=float64) @ W_1 @ W_2", "W_2 ← 2 * W_2"]
+
+
 def test_loops_are_recurrences() -> None:
     x = pel.matrix("x", shape=("n", 2))
     states = pel.scan(lambda x_t, h: pel.tanh(x_t + h), x, pel.zeros((2,)))

@@ -40,15 +40,19 @@ def write_formulas(function: Function, style: Style) -> list[Line]:
     leaves = [e for e in topological(roots) if e.op is None and not isinstance(e, Constant)]
     found = assign_names(find_repeated_parts(roots), {}, leaves)
     names = {e: style.name(name) for e, name in found.items()}
+    for name, count in Counter(map(text, leaves)).items():
+        if count > 1:  # several layers have a W
+            alike = [e for e in leaves if text(e) == name]
+            names.update((e, style.name(f"{name}_{number}")) for number, e in enumerate(alike, 1))
     used = [*names.values(), *(style.name(e.name) for e in leaves if e.name)]
     renderer = ScanRenderer(style, [*((e, exclude(names, e)) for e in names), *((e, names) for e in roots)], used)
-    lines = [line for e in names for line in renderer.write_formula(e, names[e], exclude(names, e))]
+    lines = [line for e in found for line in renderer.write_formula(e, names[e], exclude(names, e))]
     returns = r"\text{returns}" if isinstance(style, LatexStyle) else "returns"
     for e in program.outputs:
         *before, last = renderer.write_formula(e, returns, names)
         lines += [*before, Line(returns, last.right, "")]
     for s, e in program.updates.items():
-        *before, last = renderer.write_formula(e, style.name(text(s)), names)
+        *before, last = renderer.write_formula(e, names.get(s, style.name(text(s))), names)
         lines += [*before, Line(last.left, last.right, "←")]
     return lines
 
