@@ -1,4 +1,4 @@
-"""Old calls and what they are today: the tables in ``replacements``, and the calls that a script makes.
+"""Old calls and their replacements: the tables in ``replacements``, and the calls that a script makes.
 
 The tables are used by the warnings of ``pellucid legacy``, by its ``--translate``, and by tests that evaluate every
 replacement. `replacements/theano.txt` explains their form.
@@ -23,7 +23,7 @@ OLD_PACKAGES = {*LIBRARIES, "lasagne"} - {"sklearn"}
 SAME_NAMES = {"tensorflow.python.keras": "keras", "tensorflow.keras": "keras", "tensorflow.contrib.keras": "keras"}
 
 KINDS = {"int_": "Integers", "tensor_": "Tensor"}
-"""What an argument must be, by how its parameter begins."""
+"""Kinds of arguments, by the first letters of their parameters."""
 
 VALUES: dict[str, dict[str, str]] = {
     "on_unused_input": {"warn": '"ignore"'},
@@ -38,7 +38,7 @@ VALUES: dict[str, dict[str, str]] = {
 
 @dataclass(frozen=True)
 class Replacement:
-    """An entry of the tables: an old call, and what it is today.
+    """An entry of the tables: an old call, and its replacement.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class Replacement:
     note : str
         A remark; may be empty.
     result : str
-        What it returns, such as ``Variable``.
+        Kind of its result, such as ``Variable``.
     parameters : list
         The parameters: a node of a pattern, or an `ast.arg` with a default.
     """
@@ -66,7 +66,7 @@ class Replacement:
     rest: str = ""
 
     def describe(self, given: frozenset[str] = frozenset()) -> str:
-        """Return what a call of this form is today, with the optional parameters that it gives."""
+        """Return the message for a call with some optional parameters, such as ``dot(x, y) is x @ y today``."""
         last = self.name.rpartition(".")[2]
         if self.code == "=":
             return f"{self.name}: {FOREIGN_FUNCTIONS[last]}"
@@ -192,21 +192,21 @@ def parse_entry(line: str, modules: list[str], result: str) -> Iterator[Replacem
 
 @dataclass
 class OldCall:
-    """An old call that a script makes: what it is today, the code of its entry, and the places of its uses."""
+    """An old call in a script: its message, today's code, and the places of its uses."""
 
     text: str
     code: str
     places: list[tuple[str, int]] = field(default_factory=list)
 
     def describe(self) -> str:
-        """Return the first line of its uses, what it is today, and the number of uses."""
+        """Return its first line, its message, and the number of its uses."""
         filename, line = self.places[0]
         uses = f" ({len(self.places)} uses)" if len(self.places) > 1 else ""
         return f"{format_filename(filename)}:{line}: {self.text}{uses}"
 
 
 class NameResolver(ast.NodeVisitor):
-    """Full names of what a module imports, and kinds of the objects that it makes, as far as its text shows them."""
+    """Full names of imported objects, and kinds of the values of variables, as far as a module's text shows them."""
 
     def __init__(self, tree: ast.Module, before: NameResolver | None = None) -> None:
         self.aliases: dict[str, str] = {**before.aliases} if before else {}
@@ -259,7 +259,7 @@ class NameResolver(ast.NodeVisitor):
         self.generic_visit(node)
 
     def find_name(self, node: ast.AST) -> str:
-        """Return the full name of what an expression names, such as ``theano.tensor.dot``; empty if unknown."""
+        """Return the full name of a function or module, such as ``theano.tensor.dot``; empty if unknown."""
         if isinstance(node, ast.Name) and id(node) not in self.shadowed:
             for module in self.star_modules if node.id not in self.aliases else ():
                 if f"{module}.{node.id}" in self.table:
@@ -276,7 +276,7 @@ class NameResolver(ast.NodeVisitor):
         return name
 
     def find_entries(self, node: ast.AST) -> list[Replacement]:
-        """Return the entries of what an expression names: a function, a module's attribute, or a method."""
+        """Return the entries of a function, an attribute of a module, or a method."""
         found = self.table.get(self.find_name(node), [])
         if not found and isinstance(node, ast.Attribute) and node.attr in self.methods:
             kind = self.find_kind(node.value)
@@ -292,7 +292,7 @@ class NameResolver(ast.NodeVisitor):
         return any(name.partition(".")[0] in OLD_PACKAGES for name in (*self.aliases.values(), *self.star_modules))
 
     def find_kind(self, node: ast.AST) -> str:
-        """Return what an expression is, such as ``Variable`` or ``KerasModel``; empty if unknown."""
+        """Return the kind of a value, such as ``Variable`` or ``KerasModel``; empty if unknown."""
         if isinstance(node, ast.Name | ast.Attribute) and ast.unparse(node) in self.kinds:
             return self.kinds[ast.unparse(node)]
         if isinstance(node, ast.Call):

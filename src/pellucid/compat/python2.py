@@ -1,6 +1,6 @@
 """Python 2 source: how to tell it, its conversion to Python 3 by fissix, and Python 2's built-in functions.
 
-fissix, a maintained copy of lib2to3, converts syntax. What is not syntax keeps its text: a converted module gets Python
+fissix, a maintained copy of lib2to3, converts syntax. Other text stays: a converted module gets Python
 2's built-in functions (`BUILTINS`), in which `map` returns a list and `/` of two integers floors. So every line of the
 conversion belongs to a line of the original.
 """

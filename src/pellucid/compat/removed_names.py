@@ -51,7 +51,7 @@ time clock=time:process_time
 urllib quote=urllib.parse: unquote=urllib.parse: urlencode=urllib.parse:
 urllib urlopen=urllib.request: urlretrieve=urllib.request:
 """
-"""Names for each module that has lost them; ``module:`` has the same name. Names with ``!`` replace those of today."""
+"""Lost names by module; ``module:`` has the same name. Names with ``!`` replace those of today."""
 
 REMOVED_MODULES = """
 cPickle pickle
@@ -76,7 +76,7 @@ thread _thread
 urllib2 urllib.request urllib.error urllib.parse
 urlparse urllib.parse
 """
-"""Modules that are gone, the modules whose names they have, and names of their own."""
+"""Removed modules, the modules that have their names today, and further names."""
 
 EARLY = "collections fractions inspect itertools numpy os pickle string sys time urllib"
 """Modules that get their names at once; others get them when they are imported."""
@@ -103,7 +103,7 @@ def resolve(name: str, target: str) -> Any:
 
 
 def add_removed_names(module: ModuleType, undo: list[Callable[[], None]]) -> None:
-    """Give a module the names that it has lost, and add what takes them away again to a list."""
+    """Give a module its lost names, and add functions that undo this to a list."""
     for marked, target in NAMES.get(module.__name__, {}).items():
         name, present = marked.lstrip("!"), vars(module)
         if name in present and name == marked:

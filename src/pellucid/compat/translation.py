@@ -29,7 +29,7 @@ class Translation:
     text : str
         The new source.
     problems : list of (int, str)
-        What could not be translated: the line in the script and what it is.
+        Lines of the script that are not translated, and the reason for each.
     count : int
         Number of translated calls.
     """
