@@ -98,6 +98,19 @@ def test_removed_modules_exist_in_the_context_only() -> None:
         import Queue
 
 
+def test_six_has_a_stand_in_where_it_is_not_installed() -> None:
+    with use_old_libraries():
+        import six.moves.cPickle
+        from six.moves import cPickle, xrange
+        from six.moves.urllib.request import urlretrieve
+
+        assert six.PY3
+        assert dict(six.iteritems({1: 2})) == {1: 2}
+        assert list(xrange(2)) == [0, 1]
+        assert cPickle.loads(pickle.dumps(1, protocol=2)) == six.moves.cPickle.loads(b"I1\n.") == 1
+        assert callable(urlretrieve)
+
+
 def test_every_removed_name_is_there_and_goes_away() -> None:
     modules = [importlib.import_module(name) for name in NAMES if name not in ("matplotlib", "scipy.misc")]
     before = [dict(vars(module)) for module in modules]

@@ -71,6 +71,13 @@ imp importlib
 md5 hashlib new=hashlib:md5
 pkg_resources importlib.metadata get_distribution=get_distribution
 scipy.misc scipy.special
+six builtins PY2=builtins:False PY3=builtins:True string_types=builtins:str integer_types=builtins:int
+six iteritems=iterate_items text_type=builtins:str
+six.moves builtins cPickle=pickle input=builtins: urllib=urllib xrange=builtins:range
+six.moves.cPickle pickle
+six.moves.urllib urllib.request urllib.parse urllib.error request=urllib.request parse=urllib.parse
+six.moves.urllib.parse urllib.parse
+six.moves.urllib.request urllib.request
 sklearn.externals.joblib joblib
 thread _thread
 urllib2 urllib.request urllib.error urllib.parse
@@ -97,7 +104,7 @@ MODULES = parse_table(REMOVED_MODULES)
 
 
 def resolve(name: str, target: str) -> Any:
-    if ":" not in target:
+    if target in FUNCTIONS:
         return FUNCTIONS[target]
     return pkgutil.resolve_name(f"{target}{name}" if target.endswith(":") else target)
 
@@ -206,6 +213,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "asscalar": lambda array: np.asarray(array).item(),
     "dump_pickle": lambda value, file, *args, **options: _DUMP(value, getattr(file, "buffer", file), *args, **options),
     "imsave": lambda name, array: make_image(array).save(name),
+    "iterate_items": lambda mapping: iter(mapping.items()),
     "join_strings": lambda words, sep=" ": sep.join(words),
     "msort": lambda array: np.sort(array, axis=0),
     "open_string": lambda value="": io.BytesIO(value) if isinstance(value, bytes) else io.StringIO(value),
