@@ -1,6 +1,7 @@
 """Python 2 source: how it is told from Python 3, its conversion, and its built-in functions."""
 
 import ast
+import sys
 import traceback
 from typing import Any
 
@@ -129,6 +130,15 @@ def test_what_is_no_python_names_its_line(source: str, message: str) -> None:
 )
 def test_encodings(data: bytes, text: str) -> None:
     assert decode_source(data) == text
+
+
+def test_a_missing_converter_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("fissix", "fissix.pgen2", "fissix.pgen2.parse"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(
+        pel.MissingPackageError, match=r"Python 2 source needs fissix.*pip install 'pellucid\[legacy\]'"
+    ):
+        parse_python2("print 1", "old.py")
 
 
 def test_files_are_executed_where_they_are_named(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
