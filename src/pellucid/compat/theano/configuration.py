@@ -71,6 +71,8 @@ class Settings:
 
     def __getattr__(self, name: str) -> Any:
         full = self._prefix + name
+        if self._prefix == "warn.":  # warnings about the bugs of old versions
+            return self._values.setdefault(full, False)
         if full in self._values:
             return self._values[full]
         if any(key.startswith(f"{full}.") for key in self._values):

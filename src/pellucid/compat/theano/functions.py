@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from pellucid.compat.theano.variables import (
     as_tensor_variable,
     cast_expr,
     find_input,
+    get_sources,
     unwrap,
     wrap,
 )
@@ -26,7 +28,7 @@ from pellucid.graph.errors import DtypeError, InputError, UseError
 from pellucid.graph.expr import Expr, Input
 from pellucid.graph.traversal import topological
 
-MODES = {"NanGuardMode": "guard", "DebugMode": "numpy", "DEBUG_MODE": "numpy", "MonitorMode": "numpy"}
+MODES = {"NanGuardMode": "guard", "DebugMode": "numpy", "DEBUG_MODE": "numpy", "DebugMode": "numpy"}
 """Modes of pellucid for Theano's modes; all others compile."""
 
 
@@ -115,21 +117,25 @@ class Function:
         self._dtypes = [t.numpy_dtype for t in types]
         self._ndims = [t.ndim for t in types]
         self._defaults = [i.value for i in inputs]
-        self._plain = not self._prints and not self._updates
+        self._monitor = facts.get("monitor")
+        self._plain = not self._prints and not self._updates and self._monitor is None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         values = args
         if kwargs or len(args) != len(self.types):
             values = self._order(args, kwargs)
-        results = self.compiled(
-            *[
-                v if type(v) is np.ndarray and v.dtype == d and v.ndim == n else self._convert(k, v)
-                for k, (v, d, n) in enumerate(zip(values, self._dtypes, self._ndims, strict=True))
-            ]
-        )
+        results = self.compiled(*self._convert_all(values))
+        if self._monitor is not None:
+            self._monitor.report(self.compiled.values(*self._convert_all(values)))
         if self._plain:
             return np.asarray(results[0]) if self._form == "one" else list(map(np.asarray, results))
         return self._finish(list(map(np.asarray, results)))
+
+    def _convert_all(self, values: Sequence[Any]) -> list[Any]:
+        return [
+            v if type(v) is np.ndarray and v.dtype == d and v.ndim == n else self._convert(k, v)
+            for k, (v, d, n) in enumerate(zip(values, self._dtypes, self._ndims, strict=True))
+        ]
 
     def _finish(self, results: list[Any]) -> Any:
         """Print the values of `printing.Print`, keep new values of inputs, and return the outputs."""
@@ -163,6 +169,21 @@ class Function:
 
     def __str__(self) -> str:
         return self.name or f"function of ({', '.join(str(i.variable) for i in self.inputs)})"
+
+    @property
+    def value(self) -> Function:
+        """Values of inputs and shared variables, by variable or name."""
+        return self
+
+    @property
+    def container(self) -> Any:
+        """Objects with the attribute ``value``, by variable or name."""
+        return Containers(self)
+
+    @property
+    def maker(self) -> Any:
+        """Object with the graph of the program, ``maker.fgraph``."""
+        return SimpleNamespace(fgraph=FunctionGraph(self.compiled.program))
 
     def __getitem__(self, key: Any) -> Any:
         """Value of an input, or of a shared variable."""
@@ -216,6 +237,79 @@ class Function:
         """Kept for old programs; memory is freed by itself."""
 
 
+class Containers:
+    """Containers of the values of a function."""
+
+    def __init__(self, function: Function) -> None:
+        self._function = function
+
+    def __getitem__(self, key: Any) -> Any:
+        return Container(self._function, key)
+
+
+class Container:
+    """The value of an input or of a shared variable, as the attribute ``value``."""
+
+    def __init__(self, function: Function, key: Any) -> None:
+        self._function, self._key = function, key
+
+    @property
+    def value(self) -> Any:
+        """The value."""
+        return self._function[self._key]
+
+    @value.setter
+    def value(self, new: Any) -> None:
+        self._function[self._key] = new
+
+
+class FunctionGraph:
+    """The simplified graph of a function."""
+
+    def __init__(self, program: Any) -> None:
+        self.inputs = list(map(wrap, program.inputs))
+        self.outputs = list(map(wrap, program.results))
+
+    def toposort(self) -> list[Any]:
+        """Applications of ops, each after what it needs."""
+        return [wrap(e).owner for e in topological([o.expr for o in self.outputs]) if e.op is not None]
+
+
+class Mode:
+    """Mode of compilation, without effect: XLA has its own."""
+
+    def __init__(self, linker: Any = None, optimizer: Any = None) -> None:
+        self.linker, self.optimizer = linker, optimizer
+
+    def including(self, *tags: str) -> Mode:
+        """The same mode."""
+        return self
+
+    excluding = including
+
+
+class MonitorMode(Mode):
+    """Mode that calls functions with the operands and the result of every op.
+
+    ``pre_func(i, node, fn)`` and ``post_func(i, node, fn)`` get lists in ``fn.inputs`` and ``fn.outputs``, whose first
+    elements are the values.
+    """
+
+    def __init__(self, pre_func: Any = None, post_func: Any = None, linker: Any = None, optimizer: Any = None) -> None:
+        super().__init__(linker, optimizer)
+        self.pre_func, self.post_func = pre_func, post_func
+
+    def report(self, values: Mapping[Expr, Any]) -> None:
+        """Call the functions for all ops of a program."""
+        for i, e in enumerate(e for e in values if e.op is not None):
+            thunk = SimpleNamespace(
+                inputs=[[np.asarray(values[k])] for k in e.inputs], outputs=[[np.asarray(values[e])]]
+            )
+            for report in (self.pre_func, self.post_func):
+                if report is not None:
+                    report(i, wrap(e).owner, thunk)
+
+
 def as_pairs(given: Any, what: str) -> list[tuple[Any, Any]]:
     if given is None:
         return []
@@ -245,7 +339,7 @@ def function(
         raise UseError(
             "Input variables of a Theano function should be contained in a list, even when there is a single input."
         )
-    given = [i if isinstance(i, In) else In(find_input(i)) for i in inputs]
+    given = list(map(make_input, inputs))
     for one in given:
         one.allow_downcast = allow_input_downcast if one.allow_downcast is None else one.allow_downcast
     outputs = dict(outputs) if isinstance(outputs, Mapping) else outputs
@@ -260,7 +354,7 @@ def function(
         if isinstance(e, Input):
             leaves.append(e)
         else:  # a computed variable as an input cuts the graph
-            leaves.append(Input(one.variable.name, e.shape, e.dtype))
+            leaves.append(Input(one.variable.name, tuple(1 if d == 1 else None for d in e.shape), e.dtype))
             substitutions[e] = leaves[-1]
     own_updates = [(k, unwrap(one.update)) for k, one in enumerate(given) if one.update is not None]
     everything = [*results, *(u for _, u in own_updates)]
@@ -284,7 +378,14 @@ def function(
             raise UseError("no_default_updates: expected True, in a function without updates")
         compiled = compiled.copy(delete_updates=True)
     result = Function(
-        given, [i.variable.type for i in given], compiled, form, name=name, prints=prints, updates=own_updates
+        given,
+        [i.variable.type for i in given],
+        compiled,
+        form,
+        name=name,
+        prints=prints,
+        updates=own_updates,
+        monitor=mode if isinstance(mode, MonitorMode) else None,
     )
     RECORDER.add("theano.function", compiled)
     return DictFunction(result, list(outputs)) if isinstance(outputs, dict) else result  # type: ignore[return-value]
@@ -299,6 +400,15 @@ class DictFunction:
     def __call__(self, *args: Any, output_keys: Sequence[str] | None = None, **kwargs: Any) -> dict[str, Any]:
         found = dict(zip(self.keys, self.function(*args, **kwargs), strict=True))
         return found if output_keys is None else {key: found[key] for key in output_keys}
+
+
+def make_input(given: Any) -> In:
+    """Return an input for a variable, or for ``((variable, update), value)`` and ``(variable, value)``."""
+    if isinstance(given, In):
+        return given
+    variable, value = given if isinstance(given, tuple) else (given, None)
+    variable, update = variable if isinstance(variable, tuple) else (variable, None)
+    return In(find_input(variable), value=value, update=update)
 
 
 def check_shared(target: Any) -> Any:
@@ -333,7 +443,7 @@ def check_unused(
     action: str,
 ) -> None:
     """Raise an error or warn if an input is not used."""
-    used = set(topological([*results, *substitutions.values()]))
+    used = {*topological([*results, *substitutions.values()]), *get_sources(results)}
     for k, (one, leaf) in enumerate(zip(given, leaves, strict=True)):
         if leaf not in used and one.variable.expr not in used:
             text = (

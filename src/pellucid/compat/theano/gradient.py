@@ -10,9 +10,18 @@ import numpy as np
 
 import pellucid as pel
 from pellucid.compat.missing_names import add_missing_name_errors
-from pellucid.compat.theano.variables import TensorVariable, as_tensor_variable, cast_expr, unwrap, wrap
+from pellucid.compat.theano.variables import (
+    TensorVariable,
+    as_tensor_variable,
+    cast_expr,
+    get_dtype,
+    remember_sources,
+    unwrap,
+    wrap,
+)
 from pellucid.graph.errors import DisconnectedError, GradientError
 from pellucid.graph.errors import WrongGradientError as _WrongGradientError
+from pellucid.graph.expr import Expr
 
 DisconnectedInputError = DisconnectedError
 verify_error = _WrongGradientError
@@ -24,6 +33,16 @@ class NullTypeGradError(GradientError):
 
 def list_variables(variables: Any) -> list[TensorVariable]:
     return [as_tensor_variable(v) for v in (variables if isinstance(variables, list | tuple) else [variables])]
+
+
+def unwrap_all(variables: Any) -> list[Expr]:
+    return [v.expr for v in list_variables(variables)]
+
+
+def finish(found: Any, *origins: Expr) -> TensorVariable:
+    """Return the variable of a derivative, which remembers what it was made from."""
+    remember_sources(found, origins)
+    return wrap(found)
 
 
 def restore_form(wrt: Any, results: Sequence[Any]) -> Any:
@@ -47,6 +66,9 @@ def grad(
     if cost is not None and as_tensor_variable(cost).ndim:
         raise GradientError(f"cost must be a scalar. Received: {cost}, of {cost.ndim} dimensions. Use its mean or sum")
     targets, results = list_variables(wrt), []
+    cost = None if cost is None else as_tensor_variable(cost)
+    if cost is not None and not cost.dtype.startswith("float"):
+        cost = wrap(pel.cast(cost.expr, "float64"))
     known = {unwrap(k): unwrap(as_tensor_variable(v)) for k, v in (known_grads or {}).items()}
     constant = [
         unwrap(v)
@@ -59,6 +81,9 @@ def grad(
         )
     ]
     for target in targets:
+        if not target.dtype.startswith("float"):  # what depends on integers is constant almost everywhere
+            results.append(wrap(pel.zeros_like(target.expr, dtype=get_dtype("floatX"))))
+            continue
         try:
             found = pel.grad(unwrap(cost), target.expr, consider_constant=constant, known_grads=known or None)
         except DisconnectedError:
@@ -67,6 +92,7 @@ def grad(
             if disconnected_inputs == "warn":
                 warnings.warn(f"The cost does not depend on {target}; its gradient is 0", stacklevel=2)
             found = pel.zeros_like(target.expr)
+        remember_sources(found, [cost.expr] if cost is not None else list(known))
         results.append(wrap(found))
     for target, result in zip(targets, results, strict=True):
         if add_names and result.expr.op is not None and getattr(cost, "name", None) and target.name:
@@ -77,17 +103,18 @@ def grad(
 def jacobian(expression: Any, wrt: Any, consider_constant: Any = None, disconnected_inputs: str = "raise") -> Any:
     """Jacobian of a vector."""
     disconnected = "raise" if disconnected_inputs == "raise" else "zero"
-    y = as_tensor_variable(expression)
+    y = as_tensor_variable(expression).expr
     return restore_form(
-        wrt, [wrap(pel.jacobian(y.expr, v.expr, disconnected=disconnected)) for v in list_variables(wrt)]
+        wrt, [finish(pel.jacobian(y, v.expr, disconnected=disconnected), y) for v in list_variables(wrt)]
     )
 
 
 def hessian(cost: Any, wrt: Any, consider_constant: Any = None, disconnected_inputs: str = "raise") -> Any:
     """Hessian of a scalar, for each variable with itself."""
     disconnected = "raise" if disconnected_inputs == "raise" else "zero"
+    c = unwrap(cost)
     return restore_form(
-        wrt, [wrap(pel.hessian(unwrap(cost), v.expr, disconnected=disconnected)) for v in list_variables(wrt)]
+        wrt, [finish(pel.hessian(c, v.expr, disconnected=disconnected), c) for v in list_variables(wrt)]
     )
 
 
@@ -102,7 +129,7 @@ def Rop(
     found = pel.jvp(
         [v.expr for v in list_variables(f)], [v.expr for v in list_variables(wrt)], points, disconnected="zero"
     )
-    return restore_form(f, list(map(wrap, found)))
+    return restore_form(f, [finish(e, *unwrap_all(f), *points) for e in found])
 
 
 def Lop(f: Any, wrt: Any, eval_points: Any, consider_constant: Any = None, disconnected_inputs: str = "raise") -> Any:
@@ -115,7 +142,7 @@ def Lop(f: Any, wrt: Any, eval_points: Any, consider_constant: Any = None, disco
     found = pel.vjp(
         [v.expr for v in list_variables(f)], [v.expr for v in list_variables(wrt)], points, disconnected=disconnected
     )
-    return restore_form(wrt, list(map(wrap, found)))
+    return restore_form(wrt, [finish(e, *unwrap_all(f), *points) for e in found])
 
 
 def hessian_times_vector(gradient: Any, parameter: Any, vector: Any, r_op: bool = False) -> Any:

@@ -15,6 +15,7 @@ from pellucid.errors import near_miss
 from pellucid.graph.errors import DtypeError, InputError, NoSuchNameError, ShapeError, UseError
 from pellucid.graph.expr import Constant, Expr, Input, Shared
 from pellucid.graph.foreign_names import FOREIGN_METHODS
+from pellucid.graph.traversal import topological
 
 TYPE_NAMES = {
     (): "scalar",
@@ -120,9 +121,12 @@ _leaves: weakref.WeakValueDictionary[int, TensorVariable] = weakref.WeakValueDic
 
 
 class Variable:
-    """Base class of all variables."""
+    """Base class of all variables. Its constructor makes a variable that nothing can compute."""
 
     expr: Expr
+
+    def __init__(self, type: Any = None, owner: Any = None, index: Any = None, name: str | None = None) -> None:
+        self.type, self.owner, self.name = type, owner, name
 
 
 class TensorVariable(Variable):
@@ -305,6 +309,26 @@ class TensorSharedVariable(TensorVariable, SharedVariable):
 def restore_variable(kind: type[TensorVariable], expr: Expr, name: str | None) -> TensorVariable:
     """Return the variable of a pickle."""
     return kind(expr, name)
+
+
+_sources: dict[int, tuple[weakref.ref[Expr], frozenset[Expr]]] = {}
+"""Leaves from which a simplified expression was made, by its identity. Some of them may occur in it no more."""
+
+
+def remember_sources(expr: Expr, origins: Sequence[Expr]) -> None:
+    """Remember what a gradient was made from, so that a function accepts inputs that simplification removed."""
+    leaves = frozenset(e for e in topological(origins) if isinstance(e, Input))
+    _sources[id(expr)] = (weakref.ref(expr), leaves | get_sources(origins))
+
+
+def get_sources(results: Sequence[Expr]) -> frozenset[Expr]:
+    """Return the leaves from which the parts of expressions were made."""
+    found: set[Expr] = set()
+    for e in topological(results) if _sources else ():
+        reference, leaves = _sources.get(id(e), (None, ()))
+        if reference is not None and reference() is e:
+            found.update(leaves)
+    return frozenset(found)
 
 
 def wrap(expr: Expr, name: str | None = None) -> TensorVariable:

@@ -132,7 +132,7 @@ def repeat(a: Operand, repeats: Dim | Sequence[int] | Array, axis: int | None = 
         x, axis = ravel(x), 0
     axis = normalize_axis(axis, x.ndim, "repeat", x)
     given: Any = repeats
-    repeats = as_sizes(given) if isinstance(given, Expr) and not given.ndim else given
+    given = repeats = as_sizes(given) if isinstance(given, Expr) and not given.ndim else given
     if isinstance(repeats, NamedDim):
         before, length, after = x.shape[:axis], x.shape[axis], x.shape[axis + 1 :]
         copies = call_op("expand_dims", x, axis=axis + 1)

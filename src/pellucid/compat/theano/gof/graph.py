@@ -13,8 +13,16 @@ __all__ = ["Apply", "Constant", "Variable", "ancestors", "inputs", "is_same_grap
 
 
 def inputs(variable_list: Any, blockers: Any = None) -> list[Any]:
-    """Leaves on which variables depend."""
-    return [wrap(e) for e in topological([as_tensor_variable(v).expr for v in variable_list]) if e.op is None]
+    """Leaves on which variables depend, in the order in which they occur in the formula."""
+    stack, found, seen = [as_tensor_variable(v).expr for v in variable_list], [], set()
+    while stack:
+        e = stack.pop()
+        if e not in seen:
+            seen.add(e)
+            stack.extend(reversed(e.inputs))
+            if e.op is None:
+                found.append(wrap(e))
+    return found
 
 
 def ancestors(variable_list: Any, blockers: Any = None) -> list[Any]:

@@ -64,7 +64,9 @@ def make_several(maker: Callable[..., TensorVariable]) -> Callable[..., Any]:
     """Return a function such as ``T.matrices``, which takes a number or names."""
 
     def make(*names: Any, dtype: Any = None) -> Any:
-        several = [None] * names[0] if len(names) == 1 and isinstance(names[0], int) else list(names)
+        several = list(names)
+        if len(names) == 1:  # a number of variables, or their letters
+            several = [None] * names[0] if isinstance(names[0], int) else list(names[0])
         options = {"dtype": dtype} if dtype else {}
         made = [maker(name, **options) for name in several]
         return made[0] if len(made) == 1 else made

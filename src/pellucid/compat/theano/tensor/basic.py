@@ -317,6 +317,11 @@ def vertical_stack(*args: Any) -> TensorVariable:
     return concatenate(args, axis=0)
 
 
+def stacklists(arg: Any) -> TensorVariable:
+    """Nested lists of variables as one variable."""
+    return stack([stacklists(a) for a in arg]) if isinstance(arg, list | tuple) else as_tensor_variable(arg)
+
+
 def split(x: Any, splits_size: Any, n_splits: int, axis: int = 0) -> list[TensorVariable]:
     """Parts of given lengths along an axis."""
     x, parts, start = as_tensor_variable(x), [], make_constant(0)
@@ -368,6 +373,8 @@ def convert_index(part: Any) -> Any:
 def convert_indices(x: TensorVariable, index: Any) -> tuple[Any, ...]:
     """Return the parts of an index as pellucid takes them; masks become positions."""
     parts: list[Any] = []
+    if isinstance(index, list) and builtins.any(isinstance(p, slice) for p in index):
+        index = tuple(index)  # as older versions of NumPy took it
     for part in map(convert_index, index if isinstance(index, tuple) else (index,)):
         if str(getattr(part, "dtype", "")) == "bool" and getattr(part, "ndim", 0) and not isinstance(part, np.ndarray):
             parts.extend(pel.nonzero(part))
@@ -431,10 +438,6 @@ def update_subtensor(name: str, x: Any, y: Any) -> TensorVariable:
         raise UseError(f"{name}: expected a part of a variable, as in {name}(x[1:3], y). Received: {x}")
     base, index = x.subtensor
     value = as_tensor_variable(y)
-    if upcast(base.dtype, value.dtype) != base.dtype and not (value.expr.op is None and hasattr(value, "data")):
-        raise DtypeError(
-            f"{name}: expected {base.dtype}, the dtype of {base}. Received: {value}, which is {value.dtype}"
-        )
     place = base.expr.at[make_grid(base, convert_indices(base, index))]
     return wrap((place.set if name == "set_subtensor" else place.add)(cast_expr(value, base.dtype)))
 
@@ -576,6 +579,20 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> Te
         count = pel.cast(pel.ceil((last - first) / by), "int64")
         return cast(wrap(first + by * pel.cast(pel.arange(count), "float64")), kept)
     return cast(wrap(pel.arange(*(as_size(b) for b in bounds))), kept)
+
+
+class Grid:
+    """Coordinates of a grid, as `numpy.mgrid` and `numpy.ogrid` give them: ``mgrid[0:5, 0:3]``."""
+
+    def __init__(self, grid: Any) -> None:
+        self._grid = grid
+
+    def __getitem__(self, index: Any) -> list[TensorVariable]:
+        found = self._grid[index]
+        return [make_constant(found)] if isinstance(index, slice) else [make_constant(part) for part in found]
+
+
+mgrid, ogrid = Grid(np.mgrid), Grid(np.ogrid)
 
 
 def to_one_hot(y: Any, nb_class: Any, dtype: Any = None) -> TensorVariable:

@@ -23,6 +23,40 @@ from pellucid.compat.theano.variables import (
 from pellucid.graph.errors import UseError
 
 
+class StreamState:
+    """State of a stream, with the methods of `numpy.random.RandomState` that set it."""
+
+    def __init__(self, words: Any) -> None:
+        self._words = words
+
+    def seed(self, seed: int) -> None:
+        """Restart with a seed."""
+        self._words = pel.random.Generator(seed=seed).get_state()
+
+    def get_state(self) -> Any:
+        """The state."""
+        return self._words
+
+    def set_state(self, state: Any) -> None:
+        """Replace the state."""
+        self._words = state
+
+
+class StreamVariable:
+    """The state of a stream as a shared variable."""
+
+    def __init__(self, generator: pel.random.Generator) -> None:
+        self.generator = generator
+
+    def get_value(self, borrow: bool = False) -> StreamState:
+        """Return a copy of the state."""
+        return StreamState(self.generator.get_state())
+
+    def set_value(self, value: StreamState, borrow: bool = False) -> None:
+        """Replace the state."""
+        self.generator.set_state(value.get_state())
+
+
 class RandomStreams:
     """Random streams with a seed. Each variable that it returns has its own stream, updated by every call."""
 
@@ -48,8 +82,8 @@ class RandomStreams:
 
     @property
     def state_updates(self) -> list[tuple[Any, Any]]:
-        """The variables of the streams and their updates, which functions make by themselves."""
-        return [(state, state.default_update) for state, _ in self._streams]
+        """Pairs of a stream and None: functions update the streams by themselves."""
+        return [(StreamVariable(generator), None) for _, generator in self._streams]
 
     def updates(self) -> list[tuple[Any, Any]]:
         """The same as `state_updates`."""
@@ -59,7 +93,7 @@ class RandomStreams:
         generator = self._make_stream()
         shape = None if size is None or size == () else as_shape(size, ndim)
         variable = wrap(cast_expr(wrap(draw(generator, shape)), get_dtype(dtype)))
-        variable.rng = self._streams[-1][0]
+        variable.rng = StreamVariable(generator)
         return variable
 
     def uniform(

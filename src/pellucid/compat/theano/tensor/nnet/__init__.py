@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 import pellucid as pel
 from pellucid.compat.missing_names import add_missing_name_errors
 from pellucid.compat.theano.tensor.elementwise import FUNCTIONS, apply_float, switch
@@ -58,7 +60,9 @@ def ultra_fast_sigmoid(x: Any) -> TensorVariable:
 
 
 def relu(x: Any, alpha: Any = 0) -> TensorVariable:
-    """Rectifier; ``alpha`` is the slope for negative numbers."""
+    """Rectifier; ``alpha`` is the slope for negative numbers. Arrays of NumPy stay arrays."""
+    if isinstance(x, np.ndarray):
+        return np.maximum(x, 0) + alpha * np.minimum(x, 0)  # type: ignore[no-any-return]
     if isinstance(alpha, int | float) and alpha == 0:
         return (
             apply_float(pel.relu, x) if as_tensor_variable(x).dtype.startswith("float") else FUNCTIONS["maximum"](x, 0)

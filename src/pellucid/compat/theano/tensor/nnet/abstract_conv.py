@@ -12,11 +12,17 @@ from pellucid.compat.missing_names import add_missing_name_errors
 from pellucid.compat.theano.variables import TensorVariable, as_shape, as_tensor_variable, cast_expr, upcast, wrap
 from pellucid.graph.errors import OptionError, ShapeError
 from pellucid.graph.expr import Expr
+from pellucid.graph.ops.symbolic_sizes import as_sizes
 
 
 def as_tuple(value: Any, rank: int) -> tuple[int, ...]:
     """Return a number for each spatial axis."""
-    return (int(value),) * rank if isinstance(value, int | np.integer) else tuple(int(v) for v in value)
+    sizes = as_sizes(as_shape(value, rank))
+    if not all(isinstance(size, int) for size in sizes):
+        raise ShapeError(
+            f"Expected numbers, known before the program runs, as the sizes of windows and steps. Received: {value}"
+        )
+    return sizes * rank if len(sizes) == 1 else tuple(sizes)
 
 
 def find_padding(border_mode: Any, sizes: Sequence[Any], dilation: Sequence[int]) -> list[tuple[int, int]]:

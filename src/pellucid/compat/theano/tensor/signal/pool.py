@@ -79,7 +79,7 @@ def pool(
         raise OptionError(f"pool_{rank}d: expected mode to be one of {', '.join(MODES)}. Received: {mode!r}")
     if ignore_border is None:
         warnings.warn(f"pool_{rank}d: pass ignore_border=True or False; the default is False", stacklevel=3)
-    size, pads = as_tuple(ws, rank), as_tuple(pad, rank)
+    size, pads = as_tuple(ws, rank), as_tuple(0 if pad is None else pad, rank)
     steps = size if stride is None else as_tuple(stride, rank)
     if any(pads) and not ignore_border:
         raise OptionError(f"pool_{rank}d: padding works only with ignore_border=True. Received: pad={pads}")

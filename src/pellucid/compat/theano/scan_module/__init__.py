@@ -190,7 +190,7 @@ class Loop:
         past = [pel.Input(None, e.shape, e.dtype) for state in states for e in state.list_taps()]
         self.counter = pel.Input(None, (), "uint32")
         with push_loop_counter(self.counter):
-            returned = fn(*map(wrap, slices), *map(wrap, past), *fixed)
+            returned = fn(*[wrap(e) for e in (*slices, *past)], *fixed)
         outputs, updates, self.stop = split_results(returned)
         if states and len(states) != len(outputs):
             raise UseError(f"scan: outputs_info has {len(states)} entries, and the step returns {len(outputs)} outputs")
