@@ -1,27 +1,37 @@
 """Translation of an old script to today's pellucid: known calls are replaced in the text, everything else stays."""
 
-from __future__ import annotations
-
 import ast
-from dataclasses import dataclass, field
-from typing import Any
+import re
+from typing import NamedTuple
 
 from pellucid.compat import python2
-from pellucid.compat.old_calls import OLD_PACKAGES, NameResolver, Replacement, fill_in
-from pellucid.graph.foreign_names import FOREIGN_FUNCTIONS
+from pellucid.compat.old_calls import Filler, NameResolver, is_old, parse_expression, unparse
+from pellucid.graph.foreign_names import FOREIGN_FUNCTIONS, FOREIGN_VALUES
 
-IMPORT = "import pellucid as pel"
-FLOAT64 = 'pel.config.floatx = "float64"  # the default of Theano'
-MOVED = "It is in sklearn.model_selection"
-INPUTS = ("input_shape", "input_dim", "input_length", "batch_input_shape")
-"""Arguments of Keras 1's layers that describe the input of a model."""
+IMPORT = "import pellucid as pel\n"
+FLOAT64 = 'pel.config.floatx = "float64"  # the default of Theano\n'
+MOVED = "sklearn.model_selection"
 
-OPEN = (ast.Assign, ast.Return, ast.keyword, ast.Expr, ast.List, ast.Tuple, ast.Dict, ast.AugAssign, ast.withitem)
-"""Nodes next to whose parts any expression can stand without parentheses."""
+VALUES = {
+    "on_unused_input": {"warn": '"ignore"'},
+    "mode": {"FAST_RUN": '"auto"', "FAST_COMPILE": '"numpy"', "NanGuardMode": '"guard"', "DebugMode": '"guard"'},
+    "dtype": {"float": '"float32"', "double": '"float64"', "floatX": "pel.config.floatx"},
+    "padding": {"SAME": '"same"', "VALID": '"valid"'},
+    "optimizer": {"adadelta": "pel.optimizers.Adadelta(1.0)", "adagrad": "pel.optimizers.Adagrad(0.01)"},
+    "init": {name: f'"{ours}"' for name, (ours, _) in FOREIGN_VALUES["initializer"].items()},
+}
+"""Today's code for strings, by the parameter in the tables that takes them."""
+
+INPUTS = {
+    ("input_shape",): "pel.nn.Input(input_shape)",
+    ("batch_input_shape",): "pel.nn.Input(batch_input_shape[1:])",
+    ("input_length", "input_dim"): "pel.nn.Input((input_length, input_dim))",
+    ("input_dim",): "pel.nn.Input((input_dim,))",
+}
+"""Arguments of Keras 1's layers that describe the input of a model, and the layer that does so today."""
 
 
-@dataclass
-class Translation:
+class Translation(NamedTuple):
     """A script in today's pellucid.
 
     Attributes
@@ -35,332 +45,261 @@ class Translation:
     """
 
     text: str
-    problems: list[tuple[int, str]] = field(default_factory=list)
-    count: int = 0
+    problems: list[tuple[int, str]]
+    count: int
 
 
-def translate(source: str, filename: str, *, is_python2: bool) -> Translation:
+def translate(source, filename, *, is_python2):
     """Translate a script; Python 2 is converted to Python 3 first."""
     text, lines = python2.convert(source, filename, names=True) if is_python2 else (source, [])
     translator = _Translator(text, filename, is_python2)
-    found = translator.translate()
-    ast.parse(found.text)  # a translation that is no Python is an error here
-    if lines:
-        found.problems = [(lines[min(line, len(lines) - 1)], what) for line, what in found.problems]
-    return found
+    new = translator.translate()
+    ast.parse(new)  # a translation that is no Python is an error here
+    problems = [(lines[min(n, len(lines) - 1)] if lines else n, what) for n, what in translator.problems]
+    return Translation(new, problems, translator.count)
 
 
-class _Translator:
-    """Collects edits: start and end of a text, as offsets in bytes, and the new text."""
+class _Translator(ast.NodeTransformer):
+    """Replaces expressions in the tree of a script, and then their text.
 
-    def __init__(self, source: str, filename: str, is_python2: bool) -> None:
-        self.bytes = source.encode()
+    A node of the script has its place in the text as ``source``, and a new one that of the node which it replaces as
+    ``replaces``. New nodes have nodes of the script inside, whose text stays.
+    """
+
+    def __init__(self, source, filename, is_python2):
+        self.bytes, self.is_python2 = source.encode(), is_python2
         self.starts = [0]
         for line in self.bytes.split(b"\n"):
             self.starts.append(self.starts[-1] + len(line) + 1)
         self.tree = python2.parse_python3(source, filename)
         self.resolver = NameResolver(self.tree)
-        self.parents = {id(child): node for node in ast.walk(self.tree) for child in ast.iter_child_nodes(node)}
-        self.found = Translation("")
-        self.kept: set[str] = set()
-        self.needs_numpy = False
-        self.edits: list[tuple[int, int, str]] = []
-        self.integers: set[str] | None = self.find_integers() if is_python2 else None
+        for node in ast.walk(self.tree):
+            if hasattr(node, "lineno"):
+                first, last = self.starts[node.lineno - 1], self.starts[node.end_lineno - 1]
+                node.source = first + node.col_offset, last + node.end_col_offset
+        self.problems, self.count, self.edits, self.kept, self.before = [], 0, [], set(), {}
 
-    def translate(self) -> Translation:
-        for statement in self.tree.body:
-            self.visit(statement)
-        for line in sorted({line for line, _ in self.found.problems}):
-            reasons = dict.fromkeys(what for at, what in self.found.problems if at == line)
+    def translate(self):
+        self.visit(self.tree)
+        self.edits += self.find_edits(self.tree)
+        for line, what in dict.fromkeys(self.problems):
             start = self.starts[line - 1]
-            indent = self.indent(start)
-            self.edits += [(start, start, f"{indent}# not translated: {reason}\n") for reason in reasons]
+            self.edits.append((start, start, f"{self.get_indent(start)}# not translated: {what}\n"))
         self.replace_imports()
-        text = self.bytes
-        for start, end, new in sorted(self.edits, key=lambda edit: (edit[0], edit[1]), reverse=True):
-            text = text[:start] + new.encode() + text[end:]
-        self.found.text = text.decode()
-        return self.found
+        return self.splice((0, len(self.bytes)), self.edits)
 
-    def range(self, node: Any) -> tuple[int, int]:
-        return self.starts[node.lineno - 1] + node.col_offset, self.starts[node.end_lineno - 1] + node.end_col_offset
-
-    def indent(self, start: int) -> str:
-        line = self.bytes[start:].split(b"\n")[0].decode()
-        return line[: len(line) - len(line.lstrip())]
-
-    def visit(self, node: ast.AST) -> None:
-        """Add the edits of a statement, or of a part of one that is no expression."""
-        if isinstance(node, ast.expr):
-            old, new = self.segment(*self.range(node)), self.text(node)
-            if old != new:
-                self.edits.append((*self.range(node), new))
-        elif not isinstance(node, ast.Import | ast.ImportFrom):
-            for child in ast.iter_child_nodes(node):
-                self.visit(child)
-
-    def segment(self, start: int, end: int) -> str:
+    def get_text(self, start, end):
         return self.bytes[start:end].decode()
 
-    def text(self, node: ast.AST) -> str:
-        """Return the new text of an expression."""
-        new = self.replacement(node)
-        if new is not None:
-            self.found.count += 1
-            return new
-        start, end = self.range(node)
+    def get_indent(self, start):
+        return re.match(r"[ \t]*", self.get_text(start, len(self.bytes)))[0]
+
+    def splice(self, place, edits):
+        """Return the text of a place with edits: start, end and new text."""
+        start, end = place
         parts = []
-        for child in sorted(self.children(node), key=lambda c: self.range(c)):
-            first, last = self.range(child)
-            parts += [self.segment(start, first), self.text(child)]
+        for first, last, new in sorted(edits, key=lambda edit: edit[:2]):
+            parts += [self.get_text(start, first), new]
             start = last
-        return "".join([*parts, self.segment(start, end)])
+        return "".join([*parts, self.get_text(start, end)])
 
-    def children(self, node: ast.AST) -> list[ast.AST]:
-        """Return the expressions directly inside an expression."""
-        found: list[ast.AST] = []
-        if isinstance(node, ast.JoinedStr):
-            return found
-        for child in ast.iter_child_nodes(node):
-            found += [child] if isinstance(child, ast.expr) else self.children(child)
-        return found
+    def find_edits(self, parent):
+        """Return the edits of the new nodes inside a node of the script."""
+        edits = []
+        for node in ast.iter_child_nodes(parent):
+            if not hasattr(node, "replaces"):
+                edits += self.find_edits(node)
+                continue
+            first, last = node.replaces
+            context = "", ""
+            if isinstance(parent, ast.expr):
+                context = f"({self.get_text(parent.source[0], first)}", f"{self.get_text(last, parent.source[1])})"
+            edits.append((first, last, self.before.get(id(node), "") + parenthesize(self.write(node), *context)))
+        return edits
 
-    def fail(self, node: Any, what: str, root: ast.AST) -> None:
-        """Note that something is not translated, and keep the import of its name."""
-        statement: Any = node
-        while not isinstance(statement, ast.stmt):
-            statement = self.parents[id(statement)]
-        self.found.problems.append((statement.lineno, what.rstrip(".")))
-        while isinstance(root, ast.Attribute):
-            root = root.value
-        if isinstance(root, ast.Name):
-            self.kept.add(root.id if root.id in self.resolver.aliases else "*")
+    def write(self, node):
+        """Return the text of a node of the script with its edits, or the code of a new node around such texts."""
+        if hasattr(node, "source"):
+            return self.splice(node.source, self.find_edits(node))
+        holes = _HoleMaker()
+        text = unparse(holes.visit(node))
+        while hole := re.search(r"__hole(\d+)__", text):
+            before, after = text[: hole.start()], text[hole.end() :]
+            text = before + parenthesize(self.write(holes.nodes[int(hole[1])]), before, after) + after
+        return text
 
-    def replacement(self, node: ast.AST) -> str | None:
-        """Return what replaces an expression, or None if it keeps its text, apart from its parts."""
-        if isinstance(node, ast.Call):
-            return self.replace_call(node)
-        if isinstance(node, ast.Attribute | ast.Name):
-            return self.replace_name(node)
-        if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Slice):
-            return self.replace_batch(node, node.slice)
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div) and self.is_integer(node):
-            (_, left), (right, _) = self.range(node.left), self.range(node.right)
-            return self.text(node.left) + self.segment(left, right).replace("/", "//", 1) + self.text(node.right)
-        if isinstance(node, ast.JoinedStr):
-            for inner in ast.walk(node):
-                if self.resolver.find_name(inner).partition(".")[0] in OLD_PACKAGES:
-                    self.fail(node, "old names in an f-string", inner)
-        return self.replace_history_key(node)
+    def visit(self, node):
+        if isinstance(node, ast.stmt):
+            self.statement = node
+        new = super().visit(node)
+        if new is not node:
+            self.count += 1
+            new = ast.Expression(new) if hasattr(new, "source") else new
+            new.replaces = node.source
+        return new
 
-    def replace_name(self, node: ast.Attribute | ast.Name) -> str | None:
-        if isinstance(node, ast.Attribute) and node.attr == "startswith" and ast.unparse(node.value).endswith(".dtype"):
-            return f"{self.text(node.value)}.name.startswith"  # Theano's dtypes were strings
-        name = self.resolver.find_name(node)
-        if isinstance(node, ast.Attribute) and not name:
-            entries = [e for e in self.resolver.find_entries(node) if e.code and not e.signature]
-            return fill_in(entries[0].code, {entries[0].receiver: self.text(node.value)}) if entries else None
-        if name.partition(".")[0] not in OLD_PACKAGES or (isinstance(node, ast.Name) and "." not in name):
-            return None
-        entries = self.resolver.find_entries(node)
+    def fail(self, node, what):
+        """Note that something is not translated, and keep the imports of its names."""
+        self.problems.append((self.statement.lineno, what.rstrip(".")))
+        names = [n.id for n in ast.walk(node) if isinstance(n, ast.Name)]
+        self.kept.update(name if name in self.resolver.aliases else "*" for name in names)
+
+    def explain(self, node, entries):
+        """Return why a name is not translated, with advice where there is some."""
+        name = self.resolver.find_name(node) or f"{entries[0].receiver}.{node.attr}"
+        advice = next((e.note for e in entries if e.note), "")
+        if entries and entries[0].code:
+            return f"{name} with these arguments. {advice or f'Known: {entries[0].describe({})}'}"
+        return f"{name}. {advice or FOREIGN_FUNCTIONS.get(name.rpartition('.')[2], '')}".rstrip(". ")
+
+    def visit_Call(self, node):
+        entries, name = self.resolver.find_entries(node.func), self.resolver.find_name(node.func)
         for entry in entries:
-            if entry.code and (new := self.as_value(entry)):
-                return new
-        if not isinstance(self.parents[id(node)], ast.Attribute) or entries:
-            self.fail(node, self.reason(name, entries), node)
-            return self.segment(*self.range(node))
-        return None
-
-    def replace_batch(self, node: ast.Subscript, part: ast.Slice) -> str | None:
-        """Return an index of known size for the slice of a mini-batch, ``x[i * size : (i + 1) * size]``."""
-        lower, upper = part.lower, part.upper
-        if not (isinstance(lower, ast.BinOp) and isinstance(lower.op, ast.Mult) and upper and part.step is None):
-            return None
-        index, size, start = ast.unparse(lower.left), ast.unparse(lower.right), ast.unparse(lower)
-        if self.resolver.find_kind(lower.left) != "Integers":
-            index, size = size, index
-        ends = (f"({index} + 1) * {size}", f"{size} * ({index} + 1)", f"{start} + {size}")
-        loops = [n.target for n in ast.walk(self.tree) if isinstance(n, ast.For)]
-        if index in map(ast.unparse, loops) or ast.unparse(upper) not in ends:
-            return None
-        if self.resolver.find_kind(lower) != "Integers":
-            return None
-        numpy = next((name for name, full in self.resolver.aliases.items() if full == "numpy"), "")
-        self.needs_numpy |= not numpy
-        return f"{self.text(node.value)}[{self.text(lower)} + {numpy or 'np'}.arange({size})]"
-
-    def replace_history_key(self, node: ast.AST) -> str | None:
-        """Return today's name of Keras 1's ``acc`` in the dictionary of a history."""
-        parent = self.parents.get(id(node))
-        if not isinstance(node, ast.Constant) or node.value not in ("acc", "val_acc"):
-            return None
-        is_history = isinstance(parent, ast.Subscript) and ast.unparse(parent.value).endswith(".history")
-        return f'"{node.value}uracy"' if is_history else None
-
-    def as_value(self, entry: Replacement) -> str | None:
-        """Return today's code for a function that is not called, but used as a value."""
-        if not entry.signature:
-            return entry.code
-        body = ast.parse(entry.code, mode="eval").body
-        names = [p.arg if isinstance(p, ast.arg) else "" for p, default in entry.parameters if default is None]
-        if isinstance(body, ast.Call) and [ast.unparse(a) for a in body.args][: len(names)] == names:
-            return ast.unparse(body.func)
-        return None
-
-    def replace_call(self, call: ast.Call) -> str | None:
-        if self.integers is not None and self.resolver.find_name(call.func) in ("pickle.load", "pickle.loads"):
-            return f'{self.keep_call(call)[:-1]}, encoding="latin1")'  # for pickles of Python 2
-        entries = self.resolver.find_entries(call.func)
-        receiver = call.func.value if isinstance(call.func, ast.Attribute) else None
-        if not entries:
-            return None
-        name = self.resolver.find_name(call.func)
-        before = self.take_input(call) if name.startswith("keras.") and entries[0].result == "Layer" else ""
-        for entry in entries:
-            bound = self.resolver.bind(entry, call, receiver) if entry.code not in ("", "=") else None
+            bound = self.resolver.bind(entry, node, getattr(node.func, "value", None)) if entry.code else None
             if bound is not None:
-                return self.write_call(call, entry, bound, before)
-        if entries[0].note == MOVED:
-            return None
-        self.fail(call, self.reason(name, entries), call.func)
-        return None if receiver is not None and not name else self.keep_call(call)
+                return entry.fill({name: self.translate_argument(name, value) for name, value in bound.items()})
+        if self.is_python2 and name in ("pickle.load", "pickle.loads"):
+            encoding = ast.keyword("encoding", ast.Constant("latin1"))  # for pickles of Python 2
+            return ast.Call(node.func, [*map(self.visit, node.args)], [*map(self.visit, node.keywords), encoding])
+        if any(e.signature for e in entries):
+            self.fail(node.func, self.explain(node.func, entries))
+            for part in ast.walk(node.func) if name else [node.func]:
+                part.stays = True
+        return self.generic_visit(node)
 
-    def write_call(self, call: ast.Call, entry: Replacement, bound: dict[str, Any], before: str) -> str:
-        texts = {}
-        for name, node in bound.items():
-            if isinstance(node, list):
-                texts[name] = ", ".join(map(self.text, node))
-            else:
-                texts[name] = self.text(node) if id(node) in self.parents else ast.unparse(node)
-        new = fill_in(entry.code, texts)
-        parent = self.parents[id(call)]
-        if before:
-            outer = self.parents.get(id(parent))
-            if isinstance(parent, ast.Call) and isinstance(parent.func, ast.Attribute) and isinstance(outer, ast.Expr):
-                start = self.starts[outer.lineno - 1]
-                is_first = not self.segment(start, self.range(outer)[0]).strip()
-                separator = f"\n{self.indent(start)}" if is_first else "; "
-                return f"{before}){separator}{self.segment(*self.range(parent.func))}({new}"
-            return f"{before}, {new}"
-        is_open = isinstance(parent, OPEN) or (isinstance(parent, ast.Call) and call in parent.args)
-        body = ast.parse(entry.code, mode="eval").body
-        if isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Add | ast.Sub) and isinstance(body, ast.BinOp):
-            is_open = isinstance(body.op, ast.MatMult | ast.Mult | ast.Div)
-        return new if is_open or not isinstance(body, ast.BinOp | ast.UnaryOp | ast.Compare) else f"({new})"
+    def translate_argument(self, name, node):
+        if isinstance(node, list):
+            return [*map(self.visit, node)]
+        today = VALUES.get(name, {}).get(getattr(node, "value", None))
+        return parse_expression(today) if today else self.visit(node)
 
-    def keep_call(self, call: ast.Call) -> str:
-        """Return a call whose function stays, with its arguments translated."""
-        start, end = self.range(call)
-        parts = []
-        for child in sorted([*call.args, *(k.value for k in call.keywords)], key=self.range):
-            first, last = self.range(child)
-            parts += [self.segment(start, first), self.text(child)]
-            start = last
-        return "".join([*parts, self.segment(start, end)])
+    def visit_Name(self, node):
+        entries, name = self.resolver.find_entries(node), self.resolver.find_name(node)
+        if hasattr(node, "stays") or not (name or entries):
+            if isinstance(node, ast.Attribute) and ast.unparse(node).endswith(
+                ".dtype.startswith"
+            ):  # a string in Theano
+                return Filler({"x": self.visit(node.value)}).visit(parse_expression("x.name.startswith"))
+            return self.generic_visit(node)
+        for entry in entries:
+            if entry.code and (name or entry.signature is None) and not entry.code.startswith(MOVED):
+                new = entry.fill({entry.receiver: self.visit(node.value)}) if entry.receiver else as_value(entry)
+                if new:
+                    return new
+        if is_old(name):
+            self.fail(node, self.explain(node, entries))
+        return node if name else self.generic_visit(node)
 
-    def take_input(self, call: ast.Call) -> str:
-        """Remove the arguments that describe the input of a model from a layer's call; return the layer for them."""
-        given = {str(k.arg): self.text(k.value) for k in call.keywords if k.arg in INPUTS}
-        is_embedding = self.resolver.find_name(call.func).endswith(".Embedding")
-        is_functional = isinstance(self.parents[id(call)], ast.Call) and self.parents[id(call)].func is call  # type: ignore[attr-defined]
-        if is_embedding or is_functional or not given:
-            return ""
-        call.keywords = [k for k in call.keywords if k.arg not in INPUTS]
-        if "input_shape" in given:
-            shape = given["input_shape"]
-        elif "batch_input_shape" in given:
-            shape = f"{given['batch_input_shape']}[1:]"
-        else:
-            sizes = [given[name] for name in ("input_length", "input_dim") if name in given]
-            shape = f"({', '.join(sizes)}{',' * (len(sizes) == 1)})"
-        return f"pel.nn.Input({shape})"
+    visit_Attribute = visit_Name
 
-    def reason(self, name: str, entries: list[Replacement]) -> str:
-        """Return why something is not translated, with advice where there is some."""
-        last = (name or entries[0].name).rpartition(".")[2]
-        shown = name or f"{entries[0].receiver}.{last}"
-        notes = [entry.note for entry in entries if entry.note]
-        if entries and entries[0].code and entries[0].code != "=":
-            return f"{shown} with these arguments. {notes[0] if notes else f'Known: {entries[0].describe()}'}"
-        advice = notes[0] if notes else str(FOREIGN_FUNCTIONS.get(last, ""))
-        return f"{shown}. {advice}" if advice else shown
+    def visit_BinOp(self, node):
+        is_integer = {self.resolver.find_kind(node.left), self.resolver.find_kind(node.right)} == {"int"}
+        node = self.generic_visit(node)
+        is_floored = self.is_python2 and isinstance(node.op, ast.Div) and is_integer
+        return ast.BinOp(node.left, ast.FloorDiv(), node.right) if is_floored else node
 
-    def replace_imports(self) -> None:
+    def visit_Subscript(self, node):
+        node = self.generic_visit(node)
+        if getattr(node.slice, "value", None) in ("acc", "val_acc") and getattr(node.value, "attr", "") == "history":
+            key = ast.Constant(f"{node.slice.value}uracy")
+            key.replaces, node.slice = node.slice.source, key
+        return node
+
+    def visit_JoinedStr(self, node):
+        if any(is_old(self.resolver.find_name(part)) for part in ast.walk(node)):
+            self.fail(node, "old names in an f-string")
+        return node
+
+    def visit_List(self, node):
+        inputs = [*map(self.take_input, node.elts)]
+        node = self.generic_visit(node)
+        self.before.update((id(e), f"{text}, ") for e, text in zip(node.elts, inputs, strict=True) if text)
+        return node
+
+    def visit_Expr(self, node):
+        match node.value:
+            case ast.Call(func=ast.Attribute(attr="add") as function, args=[layer]) if text := self.take_input(layer):
+                start = node.source[0]
+                line = self.starts[node.lineno - 1]
+                indent = self.get_indent(line)
+                end = f"\n{indent}" if self.get_text(line, start) == indent else "; "
+                self.edits.append((start, start, f"{self.get_text(*function.source)}({text}){end}"))
+        return self.generic_visit(node)
+
+    def take_input(self, node):
+        """Remove the arguments that describe the input of a model from a layer; return the code of the layer for them."""
+        name = self.resolver.find_name(node.func) if isinstance(node, ast.Call) else ""
+        for names, code in INPUTS.items() if name.startswith("keras.") and not name.endswith(".Embedding") else ():
+            given = {k.arg: self.visit(k.value) for k in node.keywords if k.arg in names}
+            if len(given) == len(names):
+                node.keywords = [k for k in node.keywords if k.arg not in names]
+                return self.write(Filler(given).visit(parse_expression(code)))
+        return ""
+
+    def visit_Import(self, node):
+        return node
+
+    visit_ImportFrom = visit_Import
+
+    def replace_imports(self):
         """Replace imports of old libraries by that of pellucid, and keep those of names that are not translated."""
-        found = [node for node in ast.walk(self.tree) if isinstance(node, ast.Import | ast.ImportFrom)]
-        for node in found:
-            entries = [self.resolver.table.get(f"{getattr(node, 'module', '')}.{a.name}") for a in node.names]
-            if all(e and e[0].note == MOVED for e in entries):
-                start, end = self.range(node)
-                new = self.segment(start, end).replace(str(node.module), "sklearn.model_selection", 1)  # type: ignore[union-attr]
-                self.edits.append((start, end, new))
-        old = sorted((n for n in found if any(self.is_old(n, a) for a in n.names)), key=lambda n: n.lineno)
-        if not old:
-            return
-        libraries = {name.partition(".")[0] for name in self.resolver.aliases.values()}
-        stores = [n for n in ast.walk(self.tree) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store)]
-        sets_dtype = any(self.resolver.find_name(n) == "theano.config.floatX" for n in stores)
-        others = [
-            s for s in self.tree.body if not (isinstance(s, ast.Expr) or getattr(s, "module", "") == "__future__")
-        ]
-        first = next((n for n in old if n in self.tree.body), others[0])
-        lines = [
-            *(["import numpy as np"] * self.needs_numpy),
-            IMPORT,
-            *([FLOAT64] if "theano" in libraries and "keras" not in libraries and not sets_dtype else []),
-            "",
-        ]
-        self.edits.append((self.starts[first.lineno - 1], self.starts[first.lineno - 1], "\n".join(lines)))
-        for node in old:
-            names = [
-                f"{a.name} as {a.asname}" if a.asname else a.name
-                for a in node.names
-                if not self.is_old(node, a) or (a.asname or a.name.partition(".")[0]) in self.kept
-            ]
-            start, end = self.range(node)
-            line = self.bytes[self.starts[node.lineno - 1] : self.starts[node.end_lineno or 1] - 1].strip()
-            body = getattr(self.parents[id(node)], "body", [])
-            if not names and len(body) > 1 and line == self.bytes[start:end]:
-                self.edits.append((self.starts[node.lineno - 1], self.starts[node.end_lineno or 1], ""))
-            else:
-                source = f"from {node.module} " if isinstance(node, ast.ImportFrom) else ""
-                self.edits.append((start, end, f"{source}import {', '.join(names)}" if names else "pass"))
+        body, first = self.tree.body, None
+        for node in (n for n in ast.walk(self.tree) if isinstance(n, ast.Import | ast.ImportFrom)):
+            module = getattr(node, "module", None) or ""
+            old = [a for a in node.names if is_old(module or a.name) and not getattr(node, "level", 0)]
+            entries = [self.resolver.table.get(f"{module}.{a.name}") for a in node.names]
+            if all(e and e[0].code.startswith(MOVED) for e in entries):
+                self.edits.append((*node.source, self.get_text(*node.source).replace(module, MOVED, 1)))
+            elif old:
+                first = first or node
+                lost = [a for a in old if (a.asname or a.name.partition(".")[0]) not in self.kept]
+                node.names = [a for a in node.names if a not in lost]
+                line = self.starts[node.lineno - 1], self.starts[node.end_lineno]
+                if not node.names and node in body and self.get_text(*line).strip() == self.get_text(*node.source):
+                    self.edits.append((*line, ""))
+                else:
+                    self.edits.append((*node.source, unparse(node) if node.names else "pass"))
+        if first is not None:
+            is_head = [isinstance(n, ast.Expr) or getattr(n, "module", "") == "__future__" for n in body]
+            start = self.starts[(first if first in body else body[is_head.index(False)]).lineno - 1]
+            tops = {name.partition(".")[0] for name in self.resolver.aliases.values()}
+            has_float64 = (
+                "theano" in tops and "keras" not in tops and not re.search(rb"config\.floatX *=[^=]", self.bytes)
+            )
+            self.edits.append((start, start, IMPORT + FLOAT64 * has_float64))
 
-    def is_old(self, node: ast.Import | ast.ImportFrom, alias: ast.alias) -> bool:
-        module = node.module or "" if isinstance(node, ast.ImportFrom) else alias.name
-        return not getattr(node, "level", 0) and module.partition(".")[0] in OLD_PACKAGES
 
-    def find_integers(self) -> set[str]:
-        """Return the names to which a script assigns integers only."""
-        values: dict[str, list[ast.AST]] = {}
-        for node in ast.walk(self.tree):
-            for target in node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]:
-                if isinstance(target, ast.Name):
-                    value = node.value if isinstance(node, ast.Assign) else getattr(node, "value", None)
-                    if isinstance(node, ast.For) and ast.unparse(node.iter).startswith(("range(", "list(range(")):
-                        value = ast.Constant(0)
-                    values.setdefault(target.id, []).append(value or ast.Constant(0.5))
-            if isinstance(node, ast.arguments):
-                defaults = [None] * (len(node.args) - len(node.defaults)) + list(node.defaults)
-                for argument, default in zip(node.args, defaults, strict=True):
-                    values.setdefault(argument.arg, []).append(default or ast.Constant(0.5))
-        self.integers = set(values)
-        while True:
-            wrong = {name for name in self.integers if not all(map(self.is_integer, values[name]))}
-            if not wrong:
-                return self.integers
-            self.integers -= wrong
+class _HoleMaker(ast.NodeTransformer):
+    """Puts names in the place of the nodes of a script."""
 
-    def is_integer(self, node: ast.AST) -> bool:
-        """Tell whether an expression of Python 2 is known to be an integer."""
-        if self.integers is None:
-            return False
-        if isinstance(node, ast.Constant):
-            return type(node.value) is int
-        if isinstance(node, ast.Name):
-            return node.id in self.integers
-        if isinstance(node, ast.BinOp):
-            return self.is_integer(node.left) and self.is_integer(node.right)
-        if isinstance(node, ast.Subscript):
-            return isinstance(node.value, ast.Attribute) and node.value.attr == "shape"
-        return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("len", "int")
+    def __init__(self):
+        self.nodes = []
+
+    def visit(self, node):
+        if not hasattr(node, "source"):
+            return self.generic_visit(node)
+        self.nodes.append(node)
+        return ast.Name(f"__hole{len(self.nodes) - 1}__")
+
+
+def parenthesize(text, before, after):
+    """Return an expression's text, in parentheses if it would be read otherwise between two texts."""
+    plain, safe = (dump_expression(f"{before}{t}{after}") for t in (text, f"({text})"))
+    return f"({text})" if safe and plain != safe else text
+
+
+def dump_expression(text):
+    try:
+        return ast.dump(parse_expression(text))
+    except SyntaxError:
+        return ""
+
+
+def as_value(entry):
+    """Return today's code for an old constant, or for a function that is not called; None if its arguments differ."""
+    body = parse_expression(entry.code)
+    if entry.signature is None:
+        return body
+    required = [p.name for p in entry.signature.parameters.values() if p.default is p.empty]
+    is_same = isinstance(body, ast.Call) and [getattr(a, "id", "") for a in body.args][: len(required)] == required
+    return body.func if is_same else None
