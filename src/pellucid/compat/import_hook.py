@@ -1,28 +1,18 @@
-"""Import hook that puts old libraries in place: ``import theano`` gives `pellucid.compat.theano`, in this process only.
-
-`OldLibraryFinder` comes first in ``sys.meta_path``. It redirects old libraries, and removed modules of scikit-learn,
-before installed packages of these names, and gives modules that are imported later the names which they have lost.
-`RemovedModuleFinder` comes last: it makes modules that Python no longer has.
-"""
-
-from __future__ import annotations
+"""Import hook that puts old libraries in place: ``import theano`` gives `pellucid.compat.theano`, in this process only."""
 
 import importlib
 import sys
-from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.abc import Loader, MetaPathFinder
-from importlib.machinery import ModuleSpec
-from importlib.util import find_spec, spec_from_loader
-from types import ModuleType
-from typing import Any
+from importlib.machinery import ModuleSpec, SourceFileLoader
+from importlib.util import find_spec
 
 from pellucid.compat import removed_names
 from pellucid.compat.missing_names import LIBRARIES, explain_missing_name, read_old_names
 from pellucid.errors import PellucidError
 
 PACKAGE = "pellucid.compat"
-REDIRECTED = tuple(name for name in LIBRARIES if name != "sklearn")
+REDIRECTED = {*LIBRARIES} - {"sklearn"}
 """Libraries that are redirected as a whole. Of scikit-learn, only removed modules are."""
 
 
@@ -30,116 +20,98 @@ class MissingModuleError(PellucidError, ModuleNotFoundError):
     """A module of an old library is not in `pellucid.compat`, or an old package is not installed."""
 
 
-def is_available(name: str) -> bool:
+def is_available(name):
     """Tell whether `pellucid.compat` has a module of an old library."""
-    ours = f"{PACKAGE}.{name}"
     try:
-        importlib.import_module(ours.rpartition(".")[0])
-        return ours in sys.modules or find_spec(ours) is not None
+        importlib.import_module(f"{PACKAGE}.{name}".rpartition(".")[0])
+        return f"{PACKAGE}.{name}" in sys.modules or find_spec(f"{PACKAGE}.{name}") is not None
     except ModuleNotFoundError as error:
         if (error.name or PACKAGE).startswith(PACKAGE):
             return False
         raise
 
 
-def explain_missing_module(name: str) -> MissingModuleError:
-    """Return the error for a module that `pellucid.compat` does not have: which version had it, and what to do."""
+def explain_missing_module(name):
+    """Return the error for a module that does not exist here: which version had it, and what to do."""
     parent, _, last = name.rpartition(".")
-    library, old = LIBRARIES[name.partition(".")[0]], read_old_names()
-    if not parent:
-        return MissingModuleError(f"pellucid.compat has no {library}")
-    if last not in old.get(parent, {}) and name in old:
-        version = next(iter(old[name].values()))
-        message = f"The module {name} of {library} {version} is not in pellucid.compat"
-        return MissingModuleError(f"{message}. pellucid legacy --translate says what replaces its names")
-    if parent not in old:
-        return MissingModuleError(f"The module {name} of {library} is not in pellucid.compat")
-    known = [n for n in vars(sys.modules.get(parent, sys)) if not n.startswith("_")]
-    return MissingModuleError(str(explain_missing_name(parent, last, known)))
+    old = read_old_names()
+    if name == "lasagne":
+        return MissingModuleError("Lasagne is not installed. Its own package runs on Theano here: pip install Lasagne")
+    if parent in old and (name not in old or last in old[parent]):
+        known = [n for n in vars(sys.modules.get(parent, sys)) if not n.startswith("_")]
+        return MissingModuleError(str(explain_missing_name(parent, last, known)))
+    version = f" {next(iter(old[name].values()))}" if name in old else ""
+    message = f"The module {name} of {LIBRARIES[name.partition('.')[0]]}{version} is not in {PACKAGE}"
+    return MissingModuleError(f"{message}. pellucid legacy --translate says what replaces its names")
 
 
 class OldLibraryFinder(MetaPathFinder, Loader):
-    """Finder and loader of the modules in `pellucid.compat`, under their old names."""
+    """Finder and loader that comes before all others.
 
-    def __init__(self) -> None:
-        self.undo: list[Callable[[], None]] = []
-        self._specs: dict[str, Any] = {}
-        self._pending: set[str] = set()
+    It redirects old libraries, and removed modules of scikit-learn, to `pellucid.compat`. It makes modules that Python
+    no longer has, and gives modules that are imported later the names which they have lost.
+    """
 
-    def find_spec(self, name: str, path: Sequence[str] | None = None, target: Any = None) -> ModuleSpec | None:
-        if name in self._pending:
+    def __init__(self):
+        self.undo, self.created, self.pending, self.specs = [], [], set(), {}
+
+    def find_spec(self, name, path=None, target=None):
+        if name in self.pending:
             return None
-        self._pending.add(name)
+        self.pending.add(name)
         try:
-            old = name.removeprefix(f"{PACKAGE}.")
-            top = old.partition(".")[0]
-            if top in REDIRECTED or (top == "sklearn" and top != name == old):
-                if is_available(old):
-                    return ModuleSpec(name, self, is_package=True) if name == old else None
-                if top != "sklearn":
-                    raise explain_missing_module(old)
-            return self._find_patched(name) if name in removed_names.NAMES else None
+            return self.find(name, name.removeprefix(f"{PACKAGE}."))
         finally:
-            self._pending.discard(name)
+            self.pending.discard(name)
 
-    def create_module(self, spec: ModuleSpec) -> ModuleType:
+    def find(self, name, old):
+        is_redirected = old.partition(".")[0] in REDIRECTED
+        is_removed = old.startswith("sklearn.") and old in read_old_names()
+        if (is_redirected or old.startswith("sklearn.")) and is_available(old):
+            return ModuleSpec(name, self, is_package=True) if name == old else None
+        if is_redirected:
+            raise explain_missing_module(old)
+        has_names = name in removed_names.read_table()
+        spec = find_spec(name) if has_names or is_removed or name == "lasagne" else None
+        if spec is None and has_names:
+            return ModuleSpec(name, self, is_package=True)
+        if spec is None and (is_removed or name == "lasagne"):
+            raise explain_missing_module(name)
+        if has_names and isinstance(spec.loader, SourceFileLoader):
+            execute = spec.loader.exec_module
+
+            def execute_and_add(module):
+                execute(module)
+                removed_names.add_removed_names(module, self.undo)
+
+            spec.loader.exec_module = execute_and_add
+        return spec
+
+    def create_module(self, spec):
+        if spec.name in removed_names.read_table():
+            self.created.append(spec.name)
+            return removed_names.create_removed_module(spec.name)
         module = importlib.import_module(f"{PACKAGE}.{spec.name}")
-        self._specs[module.__name__] = module.__spec__
+        self.specs[module] = module.__spec__
         parent, _, name = spec.name.rpartition(".")
         if parent.startswith("sklearn"):
             self.undo.append(lambda: vars(sys.modules.get(parent, module)).pop(name, None))
         return module
 
-    def exec_module(self, module: ModuleType) -> None:
+    def exec_module(self, module):
         # The import system has given the module the spec of its old name.
-        module.__spec__ = self._specs[module.__name__]
-
-    def _find_patched(self, name: str) -> ModuleSpec | None:
-        """Return the spec of an installed module, whose loader then adds the names that the module has lost."""
-        spec = find_spec(name)
-        if spec is None or spec.loader is None:
-            return None
-        execute, undo = spec.loader.exec_module, self.undo
-
-        def execute_and_add(module: ModuleType) -> None:
-            execute(module)
-            removed_names.add_removed_names(module, undo)
-
-        spec.loader.exec_module = execute_and_add  # type: ignore[method-assign]
-        return spec
+        module.__spec__ = self.specs.get(module, module.__spec__)
 
 
-class RemovedModuleFinder(MetaPathFinder, Loader):
-    """Last finder: modules that Python or a library no longer has, and an error for Lasagne to install."""
-
-    def __init__(self) -> None:
-        self.created: list[str] = []
-
-    def find_spec(self, name: str, path: Sequence[str] | None = None, target: Any = None) -> ModuleSpec | None:
-        if name == "lasagne":
-            raise MissingModuleError(
-                "Lasagne is not installed. Its own package runs on pellucid.compat.theano: pip install Lasagne"
-            )
-        if name.startswith("sklearn.") and name not in removed_names.MODULES and name in read_old_names():
-            raise explain_missing_module(name)
-        return spec_from_loader(name, self, is_package=True) if name in removed_names.MODULES else None
-
-    def create_module(self, spec: ModuleSpec) -> ModuleType:
-        self.created.append(spec.name)
-        return removed_names.create_removed_module(spec.name)
-
-    def exec_module(self, module: ModuleType) -> None:
-        """Nothing is left to do."""
-
-
-def is_redirected(name: str) -> bool:
+def is_redirected(name):
     """Tell whether a module is, or depends on, one that the hook puts in place."""
-    top = name.partition(".")[0]
-    return top in REDIRECTED or top == "lasagne" or (top == "sklearn" and name in read_old_names())
+    return name.partition(".")[0] in {*REDIRECTED, "lasagne"} or (
+        name.startswith("sklearn.") and name in read_old_names()
+    )
 
 
 @contextmanager
-def use_old_libraries() -> Iterator[OldLibraryFinder]:
+def use_old_libraries():
     """Redirect imports of old libraries to `pellucid.compat` in this context, and give modules their lost names.
 
     Afterwards, ``sys.modules``, ``sys.meta_path`` and the modules are as they were before.
@@ -151,18 +123,16 @@ def use_old_libraries() -> Iterator[OldLibraryFinder]:
     >>> dict(izip("ab", [1, 2]))
     {'a': 1, 'b': 2}
     """
-    first, last = OldLibraryFinder(), RemovedModuleFinder()
+    finder = OldLibraryFinder()
     hidden = {name: sys.modules.pop(name) for name in list(sys.modules) if is_redirected(name)}
-    removed_names.add_early_names(first.undo)
-    sys.meta_path.insert(0, first)
-    sys.meta_path.append(last)
+    removed_names.add_early_names(finder.undo)
+    sys.meta_path.insert(0, finder)
     try:
-        yield first
+        yield finder
     finally:
-        sys.meta_path.remove(first)
-        sys.meta_path.remove(last)
-        for name in [*filter(is_redirected, list(sys.modules)), *last.created]:
+        sys.meta_path.remove(finder)
+        for name in [*filter(is_redirected, list(sys.modules)), *finder.created]:
             sys.modules.pop(name, None)
         sys.modules.update(hidden)
-        for undo in reversed(first.undo):
+        for undo in reversed(finder.undo):
             undo()
