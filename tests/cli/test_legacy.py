@@ -99,7 +99,7 @@ def test_json_is_the_only_standard_output(capsys: Output) -> None:
 
 
 def test_figures_are_saved(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pellucid.compat.script.has_display", lambda: False)
+    monkeypatch.setattr("pellucid.compat.removed_names.has_display", lambda: False)
     Path("plot.py").write_text("import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()\n")
     assert main(["legacy", "plot.py", "--out", "figures"]) == 0
     assert capsys.readouterr().out == "In figures: figure-1.png\n"

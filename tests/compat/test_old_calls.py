@@ -10,7 +10,8 @@ import pytest
 
 import pellucid as pel
 from pellucid import nn
-from pellucid.compat.old_calls import Replacement, find_old_calls, is_ellipsis, read_replacements, unparse
+from pellucid.compat.old_calls import Replacement, find_old_calls, read_replacements, unparse
+from pellucid.compat.script import parse_unit
 from pellucid.graph.foreign_names import FOREIGN_FUNCTIONS
 
 ENTRIES = [entry for entries in read_replacements().values() for entry in entries]
@@ -78,6 +79,11 @@ def scope() -> dict[str, Any]:
         "otherwise": lambda: x,
         "name": "name",
         "dtype": "float32",
+        "x_dtype": np.dtype("float32"),
+        "prefix": "int",
+        "input_shape": (3,),
+        "batch_input_shape": (None, 3),
+        "input_length": 4,
         "equation": "ij,jk",
         "padding": "same",
         "pad": "same",
@@ -129,7 +135,7 @@ def evaluate(entry: Replacement, scope: dict[str, Any]) -> None:
     for p in entry.signature.parameters.values() if entry.signature else ():
         if p.kind == p.VAR_POSITIONAL:
             nodes[p.name] = [ast.Starred(ast.Name(p.name))]
-        elif not is_ellipsis(p.default):
+        elif p.default is not None:
             nodes[p.name] = ast.Name(p.name) if p.default is p.empty else p.default
     eval(unparse(entry.fill(nodes)), names)
 
@@ -162,7 +168,7 @@ def test_every_replacement_runs(
 def test_arguments_that_may_be_missing_come_last() -> None:
     for entry in ENTRIES:
         parameters = entry.signature.parameters.values() if entry.signature else ()
-        optional = {p.name for p in parameters if is_ellipsis(p.default)}
+        optional = {p.name for p in parameters if p.default is None}
         if entry.code:
             for call in ast.walk(ast.parse(entry.code)):
                 if isinstance(call, ast.Call):
@@ -193,7 +199,7 @@ DIFFERENT = {
 
 
 def list_calls(source: str) -> list[str]:
-    return [call.describe() for call in find_old_calls([("old.py", ast.parse(source))])]
+    return [call.describe() for call in find_old_calls([parse_unit(source, "old.py", 3)])]
 
 
 def test_calls_are_found_through_aliases() -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pellucid.compat import script
+from pellucid.compat import removed_names
+from pellucid.compat.old_calls import find_old_calls
 from pellucid.compat.python2 import ScriptSyntaxError
 from pellucid.compat.script import FIGURES, ScriptRun, read_cells
 from pellucid.errors import PellucidError
@@ -108,7 +109,7 @@ def test_interrupts_reach_the_caller() -> None:
 
 
 def test_figures_are_saved_or_reported(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(script, "has_display", lambda: False)
+    monkeypatch.setattr(removed_names, "has_display", lambda: False)
     text = """
 import matplotlib
 matplotlib.use("TkAgg")
@@ -136,11 +137,8 @@ def test_figures_are_shown_on_a_display(monkeypatch: pytest.MonkeyPatch) -> None
     import matplotlib.pyplot as plt
 
     shown = []
-    monkeypatch.setattr(script, "has_display", lambda: True)
-    monkeypatch.setattr(plt, "get_backend", lambda: "QtAgg")
-    monkeypatch.setattr(
-        plt, "get_current_fig_manager", lambda: type("M", (), {"pyplot_show": lambda s, block: shown.append(block)})()
-    )
+    monkeypatch.setattr(removed_names, "has_display", lambda: True)
+    monkeypatch.setattr(plt, "show", lambda block: shown.append(block))
     assert run("import matplotlib.pyplot as plt\nplt.show(block=True)\n").status == 0
     assert shown == [True]
 
@@ -174,7 +172,7 @@ def test_cells_share_their_names(capsys: Output) -> None:
     content = {"cells": [{"cell_type": "code", "source": cell} for cell in cells]}
     started = run(json.dumps(content), name="notes.ipynb")
     assert capsys.readouterr().out == "2 True\n"
-    assert [call.describe() for call in started.find_old_calls()] == [
+    assert [call.describe() for call in find_old_calls(started.units.values())] == [
         'notes.ipynb, cell 2:1: theano.tensor.dvector(name) is pel.vector(name, dtype="float64") today',
         "notes.ipynb, cell 3:1: x.dimshuffle(0, 'x') is x[:, None] today",
     ]

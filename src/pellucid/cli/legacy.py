@@ -14,8 +14,9 @@ from pellucid.experiments.runner.result import pluralize
 from pellucid.graph.source_location import format_filename
 
 if TYPE_CHECKING:
-    from pellucid.compat.programs import RecordedProgram
+    from pellucid.compat.old_calls import OldCall
     from pellucid.compat.script import ScriptRun
+    from pellucid.run.function import Function
 
 PAGE = "formulas.html"
 
@@ -73,19 +74,18 @@ def legacy(
     """
     if script is None:
         raise UsageError("legacy: expected a script, such as pellucid legacy mlp.py")
-    from pellucid.compat.program_formulas import format_program, render_programs
+    from pellucid.compat.old_calls import find_old_calls
     from pellucid.compat.programs import RECORDER
     from pellucid.compat.script import FIGURES, ScriptRun
     from pellucid.experiments.runner.run_folder import open_run_folder
+    from pellucid.show.program_formulas import format_program, render_programs
 
-    if translate:
-        if arguments or explain:
-            raise UsageError(
-                "--translate: expected no arguments of the script and no --explain, because it does not run"
-            )
-        return translate_script(ScriptRun(script, (), int(python) if python else None), out, json, quiet)
-    with nullcontext() if out is None else open_run_folder(out) as folder:
+    if translate and (arguments or explain):
+        raise UsageError("--translate: expected no arguments of the script and no --explain, because it does not run")
+    with nullcontext() if out is None or translate else open_run_folder(out) as folder:
         run = ScriptRun(script, arguments, int(python) if python else None)
+        if translate:
+            return translate_script(run, out, json, quiet)
         place = folder and folder.resolve()  # the script may change the working directory
         FIGURES.start(place)
         RECORDER.enabled, RECORDER.programs = explain or json, []
@@ -95,17 +95,17 @@ def legacy(
         finally:
             RECORDER.enabled = False
             sys.stdout.flush()
-        programs = list({repr(p.function): p for p in RECORDER.programs}.values())
-        calls = [] if quiet else run.find_old_calls()
+        programs = list({repr(p.function): (p.title, p.function) for p in RECORDER.programs}.values())
+        calls = [] if quiet and not json else find_old_calls(run.units.values())
         if explain and not json:
-            heads = [f"{p.title}: {repr(p.function).splitlines()[0]}" for p in programs]
-            texts = ["\n  ".join([h, *format_program(p.function)]) for h, p in zip(heads, programs, strict=True)]
+            heads = [f"{title}: {repr(function).splitlines()[0]}" for title, function in programs]
+            texts = ["\n  ".join([h, *format_program(f)]) for h, (_, f) in zip(heads, programs, strict=True)]
             OUTPUT.print("\n\n".join(texts) or "The script compiled no programs.")
         if explain and place is not None:
-            (place / PAGE).write_text(render_programs(script, programs), "utf-8")
+            (place / PAGE).write_text(render_programs(f"Programs of {script}", programs), "utf-8")
             FIGURES.saved.append(PAGE)
         if json:
-            OUTPUT.print(to_json(describe_run(run, programs, FIGURES.saved)))
+            OUTPUT.print(to_json(describe_run(run, calls, programs, FIGURES.saved)))
         elif FIGURES.saved and folder is not None:
             OUTPUT.print(f"In {folder}: {', '.join(FIGURES.saved)}")
         if calls and not json:
@@ -117,12 +117,12 @@ def translate_script(run: "ScriptRun", out: Path | None, json: bool, quiet: bool
     """Write a script in today's pellucid, and list what is not translated."""
     from pellucid.compat.translation import translate
 
+    if out is not None and out.exists():
+        raise UsageError(f"--out: expected a new file; {out} exists. Choose another name")
     source = "\n".join(unit.source for unit in run.main_units)
     name = format_filename(run.main_units[0].filename) if len(run.main_units) == 1 else run.path
     found = translate(source, name, is_python2=run.is_python2)
     if out is not None:
-        if out.exists():
-            raise UsageError(f"--out: expected a new file; {out} exists. Choose another name")
         out.write_text(found.text, "utf-8")
     if json:
         problems = [{"line": line, "what": what} for line, what in found.problems]
@@ -137,9 +137,11 @@ def translate_script(run: "ScriptRun", out: Path | None, json: bool, quiet: bool
     return 0
 
 
-def describe_run(run: "ScriptRun", programs: "list[RecordedProgram]", files: list[str]) -> dict[str, Any]:
+def describe_run(
+    run: "ScriptRun", calls: "list[OldCall]", programs: "list[tuple[str, Function]]", files: list[str]
+) -> dict[str, Any]:
     """Return a run, its old calls, its programs and the files in ``--out`` for JSON."""
-    from pellucid.compat.program_formulas import format_program
+    from pellucid.show.program_formulas import format_program
 
     return {
         "script": run.path,
@@ -149,7 +151,7 @@ def describe_run(run: "ScriptRun", programs: "list[RecordedProgram]", files: lis
         "files": files,
         "old_calls": [
             {"message": call.text, "today": call.code, "places": [{"file": f, "line": n} for f, n in call.places]}
-            for call in run.find_old_calls()
+            for call in calls
         ],
         "programs": [
             {
@@ -157,6 +159,6 @@ def describe_run(run: "ScriptRun", programs: "list[RecordedProgram]", files: lis
                 "inputs": [function.describe_input(i) for i in function.program.inputs],
                 "formulas": format_program(function),
             }
-            for title, function in ((p.title, p.function) for p in programs)
+            for title, function in programs
         ],
     }

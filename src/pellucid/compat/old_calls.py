@@ -1,4 +1,4 @@
-"""Old calls and their replacements: the tables in ``replacements``, and the calls that a script makes.
+"""Old calls and their replacements: the tables in ``replacements``, and the names and kinds of objects in a script.
 
 The tables are used by the warnings of ``pellucid legacy``, by its ``--translate``, and by tests that evaluate every
 replacement. `replacements/theano.txt` explains their form.
@@ -13,13 +13,11 @@ from itertools import zip_longest
 from typing import NamedTuple
 
 from pellucid.compat.missing_names import LIBRARIES
-from pellucid.graph.foreign_names import FOREIGN_FUNCTIONS
+from pellucid.graph.foreign_names import FOREIGN_FUNCTIONS, FOREIGN_VALUES
 from pellucid.graph.source_location import format_filename
 
 OLD_PACKAGES = {*LIBRARIES, "lasagne"} - {"sklearn"}
 ENTRY = re.compile(r"([\w. ]+)(\(.*?\))? -> ?(.*?)(?: ?# (.*))?")
-SYMBOLIC = {"Variable", "SharedVariable", "Integers"}
-"""Kinds of Theano's expressions, on which operators and methods give expressions."""
 
 AMBIGUOUS = """flatten copy norm nonzero sum normal uniform binomial fit predict evaluate compile add save run eval
 output_shape input_shape get_config predict_proba"""
@@ -32,30 +30,37 @@ class Replacement(NamedTuple):
 
     name: str  # such as theano.tensor.dot or, of a method, Variable.dimshuffle
     receiver: str  # the name of a method's object in the replacement
-    signature: Signature | None  # with nodes as defaults and annotations; None for an attribute
+    signature: Signature | None  # None for an attribute. Annotations and defaults are nodes; None for one to leave out
     code: str  # today's, in terms of the parameters; may be empty
     note: str
     result: str  # kind of the result, such as Variable
 
-    def describe(self, bound):
-        """Return the message for a call with these arguments, such as ``dot(x, y) is x @ y today``."""
+    @property
+    def parameters(self):
+        return [*self.signature.parameters.values()] if self.signature else []
+
+    def find_value(self):
+        """Return today's code for an attribute, or for a function that is not called if it takes the same arguments."""
+        body = parse_expression(self.code or "None")
+        required = [p.name for p in self.parameters if p.default is p.empty]
+        is_same = isinstance(body, ast.Call) and [getattr(a, "id", "") for a in body.args][: len(required)] == required
+        return body if self.code and not self.signature else body.func if is_same else None
+
+    def describe(self, given=()):
+        """Return the message for a call with some optional parameters, such as ``dot(x, y) is x @ y today``."""
         title = f"{self.receiver}.{self.name.rpartition('.')[2]}" if self.receiver else self.name
         if not self.code:
             return f"{title}: {self.note}"
-        parameters = self.signature.parameters.values() if self.signature else ()
-        given = [p for p in parameters if p.default is p.empty or bound.get(p.name, p.default) is not p.default]
-        nodes = {p.name: ast.Name(p.name) for p in given}
-        nodes.update((p.name, [ast.Starred(ast.Name(p.name))]) for p in given if p.kind == p.VAR_POSITIONAL)
-        defaults = {p.name: p.default for p in parameters if p not in given and not is_ellipsis(p.default)}
-        if self.signature is not None:
-            title = f"{title}({', '.join(map(format_parameter, given))})"
-        today = unparse(self.fill(defaults | nodes))
+        shown = [p for p in self.parameters if p.default is p.empty or p.name in given]
+        nodes = {p.name: ast.Name(p.name) if p in shown else p.default for p in self.parameters}
+        today = unparse(self.fill({name: node for name, node in nodes.items() if node}))
+        if self.signature:
+            title = f"{title}({', '.join(map(format_parameter, shown))})"
         return f"{title} is {today} today{'. ' * bool(self.note)}{self.note}" if title != today else ""
 
     def fill(self, bound):
         """Return today's code with nodes for its parameters; optional arguments without one are left out."""
-        missing = {*self.signature.parameters} - {*bound} if self.signature else ()
-        return Filler(bound, missing).visit(parse_expression(self.code))
+        return Filler(bound, {p.name for p in self.parameters} - {*bound}).visit(parse_expression(self.code))
 
 
 class Filler(ast.NodeTransformer):
@@ -77,6 +82,13 @@ class Filler(ast.NodeTransformer):
         return value if isinstance(value, list) else node
 
 
+def format_parameter(parameter):
+    """Return a parameter as a message shows it; one that must be a constant is shown as that."""
+    is_constant = isinstance(parameter.annotation, ast.Constant | ast.Subscript)
+    shown = parameter.replace(annotation=parameter.empty, default=parameter.empty)
+    return ast.unparse(parameter.annotation) if is_constant else str(shown)
+
+
 def parse_expression(code):
     return ast.parse(code, mode="eval").body
 
@@ -85,28 +97,14 @@ def unparse(node):
     return re.sub(r"'([\w ]*)'", r'"\1"', ast.unparse(node))
 
 
-def format_parameter(parameter):
-    """Return a parameter as a message shows it; one that must be a constant is shown as that."""
-    if isinstance(parameter.annotation, ast.Constant | ast.Subscript):
-        return ast.unparse(parameter.annotation)
-    return "*" * (parameter.kind == parameter.VAR_POSITIONAL) + parameter.name
-
-
-def is_ellipsis(node):
-    return isinstance(node, ast.Constant) and node.value is ...
-
-
 @functools.cache
 def parse_signature(text):
     arguments = ast.parse(f"def f{text}: ...").body[0].args
-    defaults = [Parameter.empty] * (len(arguments.args) - len(arguments.defaults)) + arguments.defaults
-    found = [
-        Parameter(a.arg, Parameter.POSITIONAL_OR_KEYWORD, default=default, annotation=a.annotation)
-        for a, default in zip(arguments.args, defaults, strict=True)
-    ]
-    if rest := arguments.vararg:
-        found.append(Parameter(rest.arg, Parameter.VAR_POSITIONAL, annotation=rest.annotation))
-    return Signature(found)
+    defaults = [None if getattr(d, "value", None) is ... else d for d in arguments.defaults]
+    defaults = [Parameter.empty] * (len(arguments.args) - len(defaults)) + defaults
+    rest = [(arguments.vararg, Parameter.empty, Parameter.VAR_POSITIONAL)] if arguments.vararg else []
+    found = [(a, d, Parameter.POSITIONAL_OR_KEYWORD) for a, d in zip(arguments.args, defaults, strict=True)]
+    return Signature([Parameter(a.arg, kind, default=d, annotation=a.annotation) for a, d, kind in found + rest])
 
 
 @functools.cache
@@ -128,16 +126,21 @@ def read_replacements():
     return found
 
 
-class NameResolver(ast.NodeVisitor):
+def is_old(name):
+    return name.partition(".")[0] in OLD_PACKAGES
+
+
+class NameResolver:
     """Full names of imported objects, and kinds of the values of variables, as far as a module's text shows them."""
 
     def __init__(self, tree):
         self.table, self.aliases, self.star_modules, self.kinds, self.shadowed = read_replacements(), {}, [], {}, set()
         self.methods = {n.partition(".")[2]: n.partition(".")[0] for n in reversed(self.table) if n[0].isupper()}
-        for node in ast.walk(tree):
+        nodes = [*ast.walk(tree)]
+        for node in nodes:
             if isinstance(node, ast.Import):
-                tops = [(a.name.partition(".")[0], a) for a in node.names]
-                self.aliases.update((a.asname or top, a.name if a.asname else top) for top, a in tops)
+                tops = [(a, a.name.partition(".")[0]) for a in node.names]
+                self.aliases.update((a.asname or top, a.name if a.asname else top) for a, top in tops)
             elif isinstance(node, ast.ImportFrom) and not node.level:
                 self.aliases.update((a.asname or a.name, f"{node.module}.{a.name}") for a in node.names)
                 self.star_modules += [node.module for a in node.names if a.name == "*"]
@@ -145,36 +148,29 @@ class NameResolver(ast.NodeVisitor):
                 own = {a.arg for a in ast.walk(node.args) if isinstance(a, ast.arg)}
                 self.shadowed.update(id(n) for n in ast.walk(node) if isinstance(n, ast.Name) and n.id in own)
         self.uses_old_libraries = any(map(is_old, self.aliases.values()))
-        for _ in range(2):  # a function may use what later lines assign
+        for _ in range(3):  # what a line assigns may depend on later lines
             self.previous, self.kinds = self.kinds, {}
-            self.visit(tree)
+            for node in nodes:
+                self.read_kinds(node)
 
-    def add_kind(self, target, value):
-        if isinstance(target, ast.Tuple):
-            for part, own in zip_longest(target.elts, value.elts if isinstance(value, ast.Tuple) else ()):
-                self.add_kind(part, own)
-        elif target is not None:
+    def read_kinds(self, node):
+        match node:
+            case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Tuple(elts=values)):
+                pairs = zip(targets, values, strict=False)
+            case ast.Assign(targets=targets, value=value):
+                pairs = [(target, value) for target in targets]
+            case ast.AugAssign(target=target, op=operator, value=value):
+                pairs = [(target, ast.BinOp(target, operator, value))]
+            case ast.For(target=target, iter=count):
+                pairs = [(target, ast.Constant(0) if re.match(r"(list\()?x?range\(", ast.unparse(count)) else None)]
+            case ast.withitem(context_expr=value, optional_vars=target) if target:
+                pairs = [(target, value)]
+            case ast.arguments(args=arguments, defaults=defaults):
+                pairs = zip_longest([ast.Name(a.arg) for a in reversed(arguments)], reversed(defaults))
+            case _:
+                pairs = ()
+        for target, value in pairs:
             self.kinds.setdefault(ast.unparse(target), set()).add(self.find_kind(value))
-
-    def visit_Assign(self, node):
-        self.generic_visit(node)
-        for target in node.targets:
-            self.add_kind(target, node.value)
-
-    def visit_AugAssign(self, node):
-        self.add_kind(node.target, ast.BinOp(node.target, node.op, node.value))
-
-    def visit_For(self, node):
-        counts = re.match(r"(list\()?x?range\(", ast.unparse(node.iter))
-        self.add_kind(node.target, ast.Constant(0) if counts else None)
-        self.generic_visit(node)
-
-    def visit_withitem(self, node):
-        self.add_kind(node.optional_vars, node.context_expr)
-
-    def visit_arguments(self, node):
-        for argument, default in zip_longest(reversed(node.args), reversed(node.defaults)):
-            self.add_kind(ast.Name(argument.arg), default)
 
     def find_name(self, node):
         """Return the full name of a function or module, such as ``theano.tensor.dot``; empty if unknown."""
@@ -199,67 +195,120 @@ class NameResolver(ast.NodeVisitor):
 
     def find_kind(self, node):
         """Return the kind of a value, such as ``Variable``, ``KerasModel`` or ``int``; empty if unknown."""
-        parts = []
         match node:
             case ast.Constant(value=value):
-                return "int" * (type(value) is int)
-            case ast.Name() | ast.Attribute() if known := self.kinds.get(ast.unparse(node)) or self.previous.get(
-                ast.unparse(node)
-            ):
-                sure = known - {"", "int"}
-                return sure.pop() if len(sure) == 1 else "int" * (known == {"int"})
+                return "int" if type(value) is int else ""
             case ast.Call(func=ast.Name(id="len" | "int")) | ast.Subscript(value=ast.Attribute(attr="shape")):
                 return "int"
             case ast.Call(func=function):
-                if entries := self.find_entries(function):
-                    return entries[0].result
-                parts = [function.value] if isinstance(function, ast.Attribute) else []
-            case ast.Attribute(value=part, attr="T") | ast.UnaryOp(operand=part) | ast.Subscript(value=part):
-                parts = [part]
-            case ast.BinOp(left=left, right=right) | ast.Compare(left=left, comparators=[right]):
-                parts = [left, right]
-        kinds = {self.find_kind(part) for part in parts}
-        if not isinstance(node, ast.Call | ast.Compare) and kinds and kinds <= {"int", "Integers"}:
-            return max(kinds, key=["int", "Integers"].index)
-        return "Variable" if kinds & SYMBOLIC else "Tensor" if "Tensor" in kinds else ""
+                return next((entry.result for entry in self.find_entries(function)), "")
+            case ast.BinOp(left=left, right=right):
+                kinds = {self.find_kind(left), self.find_kind(right)}
+                return "int" if kinds == {"int"} else "Variable" if kinds & {"Variable", "SharedVariable"} else ""
+            case ast.Attribute(attr="dtype"):
+                return "Dtype"
+            case ast.Name() | ast.Attribute():
+                kinds = self.kinds.get(ast.unparse(node)) or self.previous.get(ast.unparse(node), set())
+                sure = kinds - {"", "int"}
+                return sure.pop() if len(sure) == 1 else "int" if kinds == {"int"} else ""
+        return ""
 
     def bind(self, entry, call, receiver=None):
         """Return the arguments of a call by the parameters of an entry, or None if they do not fit."""
         keywords = {k.arg: k.value for k in call.keywords}
-        if entry.signature is None or None in keywords or any(isinstance(a, ast.Starred) for a in call.args):
+        if not entry.signature or None in keywords or any(isinstance(a, ast.Starred) for a in call.args):
             return None
         try:
-            bound = entry.signature.bind(*call.args, **keywords)
+            bound = entry.signature.bind(*call.args, **keywords).arguments
         except TypeError:
             return None
-        bound.apply_defaults()
         found = {entry.receiver: receiver} if entry.receiver else {}
-        for name, value in bound.arguments.items():
-            wanted = entry.signature.parameters[name].annotation
+        for p in entry.parameters:
+            value, wanted = bound.get(p.name), p.annotation
+            values = value if isinstance(value, tuple) else [value] if value else []
             if isinstance(wanted, ast.Subscript) and isinstance(value, ast.Subscript):  # x[i] binds both
                 found.update({wanted.value.id: value.value, wanted.slice.id: value.slice})
-            elif not is_ellipsis(value):
-                found[name] = list(value) if isinstance(value, tuple) else value
-                if wanted and not all(self.fits(v, wanted) for v in (value if isinstance(value, tuple) else [value])):
-                    return None
-        return found
+            elif wanted and not all(self.fits(v, wanted) for v in values):
+                return None
+            else:
+                found[p.name] = [*values] if p.kind == p.VAR_POSITIONAL else value or p.default
+        return {name: node for name, node in found.items() if node is not None}
 
     def fits(self, node, wanted):
         return self.find_kind(node) == wanted.id if isinstance(wanted, ast.Name) else ast.dump(node) == ast.dump(wanted)
 
-    def describe_use(self, node, call):
-        """Return the message and today's code for the use of a name, in a call or as a value; empty if it is not old."""
-        entries, name = self.find_entries(node), self.find_name(node)
-        advice = FOREIGN_FUNCTIONS.get(name.rpartition(".")[2])
-        if not entries:
-            return (f"{name}: {advice}" if call and advice and is_old(name) else ""), ""
-        bound = ((e, call and self.bind(e, call, getattr(node, "value", None))) for e in entries)
-        entry, arguments = next(((e, b) for e, b in bound if b is not None), (entries[0], {}))
-        return entry.describe(arguments), entry.code
 
+class OldCallReplacer(ast.NodeTransformer):
+    """Replaces old names in a tree by nodes of today's code, lists their uses, and what it cannot replace.
 
-def is_old(name):
-    return name.partition(".")[0] in OLD_PACKAGES
+    Attributes
+    ----------
+    uses : list of (int, int, str, str)
+        Line and column of each use, its message, and today's code.
+    problems : list of (int, str)
+        Line of each statement that is not replaced as a whole, and the reason.
+    """
+
+    def __init__(self, resolver):
+        self.resolver, self.uses, self.problems = resolver, [], []
+
+    def visit(self, node):
+        if isinstance(node, ast.stmt):
+            self.statement = node
+        return super().visit(node)
+
+    def add_use(self, node, text, code):
+        self.uses.append((node.lineno, node.end_col_offset, text, code))
+
+    def fail(self, node, entries):
+        """Note that a name is not replaced, with advice where there is some."""
+        name = self.resolver.find_name(node) or f"{entries[0].receiver}.{node.attr}"
+        advice = next((e.note for e in entries if e.note), "") or FOREIGN_FUNCTIONS.get(name.rpartition(".")[2], "")
+        code = entries[0].code if entries else ""
+        shown = entries[0].describe() if entries else f"{name}: {advice}" * bool(advice)
+        self.add_use(node, shown, code)
+        reason = f"{name} with these arguments. {entries[0].note or f'Known: {shown}'}" if code else f"{name}. {advice}"
+        self.problems.append((self.statement.lineno, reason.rstrip(". ")))
+
+    def visit_Call(self, node):
+        entries = self.resolver.find_entries(node.func)
+        for entry in entries:
+            bound = self.resolver.bind(entry, node, getattr(node.func, "value", None)) if entry.code else None
+            if bound is not None:
+                given = {k.arg for k in node.keywords} | {p.name for p in entry.parameters[: len(node.args)]}
+                self.add_use(node.func, entry.describe(given), entry.code)
+                return entry.fill({name: self.replace_argument(name, value) for name, value in bound.items()})
+        if any(e.signature for e in entries):
+            self.fail(node.func, entries)
+            for part in ast.walk(node.func) if self.resolver.find_name(node.func) else [node.func]:
+                part.stays = True
+        return self.generic_visit(node)
+
+    def replace_argument(self, name, node):
+        if isinstance(node, list):
+            return [*map(self.visit, node)]
+        value = getattr(node, "value", None)
+        if name == "init" and value in FOREIGN_VALUES["initializer"]:
+            return ast.Constant(FOREIGN_VALUES["initializer"][value][0])
+        entries = self.resolver.table.get(f"value.{name}.{value}")
+        return parse_expression(entries[0].code) if entries else self.visit(node)
+
+    def visit_Name(self, node):
+        entries, name = self.resolver.find_entries(node), self.resolver.find_name(node)
+        if hasattr(node, "stays") or not (name or entries):
+            return self.generic_visit(node)
+        for entry in entries:
+            new = entry.find_value() if name or not entry.signature else None
+            if new:
+                self.add_use(node, entry.describe(), entry.code)
+                if not is_old(name or "theano"):  # a function of scikit-learn, whose import is replaced
+                    return node
+                return Filler({entry.receiver: self.visit(node.value)}).visit(new) if entry.receiver else new
+        if is_old(name):
+            self.fail(node, entries)
+        return node if name else self.generic_visit(node)
+
+    visit_Attribute = visit_Name
 
 
 class OldCall(NamedTuple):
@@ -276,20 +325,18 @@ class OldCall(NamedTuple):
 
 
 def find_old_calls(units):
-    """Return the old calls of a script's files, in the order of their first lines; units are file names and trees."""
-    modules, uses, found = {}, [], {}
-    for filename, tree in units:  # the cells of a notebook share their names
-        modules.setdefault(filename.partition(", cell ")[0], []).extend(tree.body)
+    """Return the old calls in the units of a script, by their messages, in the order of their first lines.
+
+    It replaces them in the trees.
+    """
+    modules, found = {}, {}
+    for unit in units:  # the cells of a notebook share their names
+        modules.setdefault(unit.filename.partition(", cell ")[0], []).extend(unit.tree.body)
     resolvers = {name: NameResolver(ast.Module(body)) for name, body in modules.items()}
-    for number, (filename, tree) in enumerate(units):
-        nodes = [*ast.walk(tree)]
-        calls = {id(node.func): node for node in nodes if isinstance(node, ast.Call)}
-        inner = {id(node.value) for node in nodes if isinstance(node, ast.Attribute)}
-        for node in nodes:
-            if isinstance(node, ast.Name | ast.Attribute) and id(node) not in inner:
-                use = resolvers[filename.partition(", cell ")[0]].describe_use(node, calls.get(id(node)))
-                uses.append((number, node.lineno, node.end_col_offset, *use))
-    for number, line, _, text, code in sorted(uses):
-        if text:
-            found.setdefault(text, OldCall(text, code, [])).places.append((units[number][0], line))
+    for unit in units:
+        replacer = OldCallReplacer(resolvers[unit.filename.partition(", cell ")[0]])
+        replacer.visit(unit.tree)
+        for line, _, text, code in sorted(replacer.uses):
+            if text:
+                found.setdefault(text, OldCall(text, code, [])).places.append((unit.filename, line))
     return [*found.values()]

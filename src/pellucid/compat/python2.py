@@ -22,20 +22,20 @@ from pathlib import Path
 from pellucid.errors import PellucidError
 from pellucid.optional_packages import require_packages
 
-SYNTAX = """dict except exec funcattrs has_key metaclass methodattrs ne next nonzero numliterals print raise repr
-sys_exc throw tuple_params types unicode"""
-"""Fixers of fissix for what Python 3 cannot read, and for methods of dictionaries and iterators."""
+FIXERS = """apply basestring buffer dict except exec filter funcattrs future getcwdu has_key input intern isinstance
+itertools long map metaclass methodattrs ne next nonzero numliterals operator print raise raw_input reduce reload repr
+sorted standarderror sys_exc throw tuple_params types unicode xrange xreadlines zip"""
+"""Fixers of fissix for all scripts."""
 
-NAMES = """asserts basestring execfile filter future getcwdu imports intern isinstance itertools itertools_imports long
-map operator raw_input reduce reload standarderror urllib xrange xreadlines zip"""
-"""Fixers for names, with which a translated script needs no built-in functions of Python 2."""
+IMPORT_FIXERS = "asserts execfile imports itertools_imports urllib"
+"""Fixers for a translated script. One that runs has stand-ins of the modules, and its own `execfile`."""
 
-OLD_WORDS = set(
-    """xrange unicode unichr basestring raw_input long reduce execfile cmp file apply reload intern .iteritems .iterkeys
-    .itervalues .has_key .maxint .getcwdu .izip .imap cPickle cStringIO StringIO urllib2 ConfigParser Queue Tkinter
-    __builtin__ urlparse httplib itertools.izip itertools.imap string.maketrans""".split()
-)
-"""Names, attributes and modules that only Python 2 has."""
+OLD_NAMES = """xrange unicode unichr basestring raw_input long reduce execfile cmp file apply reload intern .iteritems
+.iterkeys .itervalues .has_key .maxint .getcwdu .izip .imap"""
+OLD_MODULES = """cPickle cStringIO StringIO urllib2 ConfigParser Queue Tkinter __builtin__ urlparse httplib itertools.izip
+itertools.imap string.maketrans"""
+OLD_WORDS = {"old statement", *OLD_NAMES.split(), *(f"import {name}" for name in OLD_MODULES.split())}
+"""Names, attributes and imports that only Python 2 has."""
 
 
 class ScriptSyntaxError(PellucidError):
@@ -77,38 +77,22 @@ def is_python2(tree):
             case ast.Attribute(attr=name):
                 used.add(f".{name}")
             case ast.Import(names=names) | ast.ImportFrom(names=names):
-                module = getattr(node, "module", None)
                 bound.update(a.asname or a.name for a in names)
-                if id(node) not in handled and OLD_WORDS & {
-                    module,
-                    *(f"{module}.{a.name}" if module else a.name for a in names),
-                }:
-                    return True
-            case ast.Call(func=ast.Name(id="range")):  # range(n / 2) fails in Python 3
-                if any(isinstance(a, ast.BinOp) and isinstance(a.op, ast.Div) for a in node.args):
-                    return True
+                module = getattr(node, "module", None)
+                imported = [module, *(f"{module}.{a.name}" if module else a.name for a in names)]
+                used.update(f"import {name}" for name in imported if id(node) not in handled)
+            case ast.Call(func=ast.Name(id="range"), args=[*_, ast.BinOp(op=ast.Div())]):  # fails in Python 3
+                used.add("old statement")
             case ast.Expr(value=value) if not isinstance(value, ast.Call):  # print, print >>f, 1, print ("%d") % n
                 if re.match(r"\(*print\b", ast.unparse(value)):
-                    return True
-    return bool((used - bound) & OLD_WORDS)
+                    used.add("old statement")
+    return not OLD_WORDS.isdisjoint(used - bound)
 
 
-def convert(source, filename, *, names=False, is_local=False):
-    """Convert Python 2 source with fissix.
+def convert(source, filename, *, is_translated=False, is_local=False):
+    """Return Python 2 source converted by fissix, and the original line of each of its lines.
 
-    Parameters
-    ----------
-    source, filename : str
-        The source, and its file for errors.
-    names : bool, optional
-        Whether to convert names too, such as ``xrange``, which otherwise come from `BUILTINS`.
-    is_local : bool, optional
-        Whether the module is part of a package, in which ``import sibling`` means ``from . import sibling``.
-
-    Returns
-    -------
-    str, list of int
-        The converted source, and the original line of each of its lines.
+    In a module that is local to a package, ``import sibling`` means ``from . import sibling``.
     """
     with require_packages("Python 2 source"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -116,8 +100,8 @@ def convert(source, filename, *, names=False, is_local=False):
         from fissix.pgen2.tokenize import TokenError
         from fissix.refactor import RefactoringTool
 
-    fixers = [*SYNTAX.split(), *(NAMES.split() if names else []), *["import"] * is_local]
-    tool = RefactoringTool([f"fissix.fixes.fix_{name}" for name in fixers])
+    fixers = f"{FIXERS} {IMPORT_FIXERS * is_translated} {'import' * is_local}"
+    tool = RefactoringTool([f"fissix.fixes.fix_{name}" for name in fixers.split()])
     # Tabs in indentation reach to the next multiple of 8; those in strings of several lines stay.
     tabs = re.compile(r'"""[\s\S]*?"""|\'\'\'[\s\S]*?\'\'\'|^[ \t]+', re.MULTILINE)
     source = tabs.sub(lambda found: found[0] if found[0].strip() else found[0].expandtabs(8), source)
@@ -179,8 +163,7 @@ def parse_python2(source, filename, *, is_local=False):
         tree = parse_python3(text, filename)
     except SyntaxError as error:
         raise explain_syntax(source, filename, lines[min(error.lineno or 1, len(lines) - 1)]) from None
-    future = [a.name for n in tree.body if isinstance(n, ast.ImportFrom) and n.module == "__future__" for a in n.names]
-    if "division" not in future:
+    if not re.search(r"^from __future__ import .*\bdivision\b", source, re.MULTILINE):
         tree = ast.fix_missing_locations(_Divisions().visit(tree))
     for node in ast.walk(tree):
         if hasattr(node, "lineno"):
@@ -199,67 +182,26 @@ def divide(a, b, floor=operator.floordiv, true=operator.truediv):
     return (floor if is_integer(a) and is_integer(b) else true)(a, b)
 
 
-def list_map(function, *sequences):
-    rows = itertools.zip_longest(*sequences)
-    if function is None:
-        return [row if len(sequences) > 1 else row[0] for row in rows]
-    return [function(*row) for row in rows]
-
-
-def list_filter(function, sequence):
-    kept = list(filter(function, sequence))
-    return "".join(kept) if isinstance(sequence, str) else tuple(kept) if isinstance(sequence, tuple) else kept
-
-
 def round_half_away(number, digits=0):
     """Python 2's ``round``: a float, with halves rounded away from zero."""
     scaled = abs(number) * 10.0**digits
     return math.copysign((scaled // 1 + (scaled % 1 >= 0.5)) / 10.0**digits, number)
 
 
-def run_source(run, source, names, filename="<string>"):
-    """Run ``exec`` or ``eval`` on Python 2 source, in the names of the caller of the caller unless some are given."""
-    frame = sys._getframe(2)
-    if isinstance(source, str):
-        tree = parse_python2(source.strip() if run is eval else source, filename)
-        source = compile_tree(ast.Expression(tree.body[0].value) if run is eval else tree, filename, run.__name__)
-    return run(source, *(names or (frame.f_globals, frame.f_locals)))
-
-
-def sort_values(values, cmp=None, key=None, reverse=False):
-    if cmp is not None:
-        compare, get = functools.cmp_to_key(cmp), key or (lambda value: value)
-        return sorted(values, key=lambda value: compare(get(value)), reverse=reverse)
-    return sorted(values, key=key, reverse=reverse)
+def execute_file(path, *names):
+    frame = sys._getframe(1)
+    tree = parse_python2(decode_source(Path(path).read_bytes()), path)
+    exec(compile_tree(tree, path), *(names or (frame.f_globals, frame.f_locals)))
 
 
 BUILTINS = {
     **vars(builtins),
     "__divide__": divide,
     "__divide_in_place__": functools.partial(divide, floor=operator.ifloordiv, true=operator.itruediv),
-    "StandardError": Exception,
-    "apply": lambda function, args=(), keywords=None: function(*args, **(keywords or {})),
-    "basestring": str,
-    "buffer": memoryview,
     "cmp": lambda a, b: (a > b) - (a < b),
-    "eval": lambda source, *names: run_source(eval, source, names),
-    "exec": lambda source, *names: run_source(exec, source, names),
-    "execfile": lambda path, *names: run_source(exec, decode_source(Path(path).read_bytes()), names, path),
+    "execfile": execute_file,
     "file": open,
-    "filter": list_filter,
-    "input": lambda prompt="": run_source(eval, input(prompt), ()),
-    "intern": sys.intern,
-    "long": int,
-    "map": list_map,
-    "range": lambda *bounds: list(range(*bounds)),
-    "raw_input": input,
-    "reduce": functools.reduce,
     "reload": lambda module: module if module is sys else importlib.reload(module),
     "round": round_half_away,
-    "sorted": sort_values,
-    "unichr": chr,
-    "unicode": str,
-    "xrange": range,
-    "zip": lambda *sequences: list(zip(*sequences, strict=False)),
 }
-"""Built-in functions of Python 2, given to converted modules as their ``__builtins__``."""
+"""Built-in functions of a converted module, its ``__builtins__``."""

@@ -7,6 +7,7 @@ import functools
 import importlib
 import inspect
 import io
+import os
 import pickle
 import pkgutil
 import sys
@@ -35,8 +36,8 @@ def add_removed_names(module, undo):
     """Give a module its lost names, and add functions that undo this to a list."""
     present = vars(module)
     for marked, target in read_table().get(module.__name__, ([], {}))[1].items():
-        name = marked.lstrip("!")
-        if name in present and name == marked:
+        name = marked.lstrip("!?")
+        if name in present and (name == marked or (marked[0] == "?" and has_display())):
             continue
         restore = functools.partial(setattr, module, name, present.get(name))
         undo.append(restore if name in present else functools.partial(present.pop, name, None))
@@ -61,6 +62,10 @@ def create_removed_module(name):
 
 
 import_pillow = functools.partial(importlib.import_module, "PIL.Image")
+
+
+def has_display():
+    return sys.platform != "linux" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
 def getargspec(function):

@@ -3,8 +3,7 @@
 import numpy as np
 
 import pellucid as pel
-from pellucid.compat.program_formulas import format_program, render_programs
-from pellucid.compat.programs import RecordedProgram
+from pellucid.show.program_formulas import format_program, render_programs
 
 
 def test_repeated_parts_get_names() -> None:
@@ -18,7 +17,7 @@ def test_repeated_parts_get_names() -> None:
         "returns h",
         "W ← W - 0.1 * (x.T @ (2 * ((1 - h ** 2) * h)))",
     ]
-    page = render_programs("a<b.py", [RecordedProgram("theano.function", f)])
+    page = render_programs("Programs of a<b.py", [("theano.function", f)])
     assert "<h1>Programs of a&lt;b.py</h1>" in page
     assert "<h2>theano.function</h2>" in page
     assert page.count("&#x02190;") == 1  # the arrow of the update

@@ -18,7 +18,6 @@ from pellucid.show.renderers import LatexStyle, Line, Style, TextStyle, align_li
 from pellucid.show.scan_recurrences import ScanRenderer
 
 if TYPE_CHECKING:
-    from pellucid.compat.programs import RecordedProgram
     from pellucid.run.function import Function
 
 
@@ -63,12 +62,11 @@ def format_program(function: Function) -> list[str]:
     return [" ".join(filter(None, (left, sign, right))) for left, right, sign in lines]
 
 
-def render_programs(script: str, programs: Sequence[RecordedProgram]) -> str:
-    """Return an HTML page with the formulas of a script's programs."""
+def render_programs(title: str, programs: Sequence[tuple[str, Function]]) -> str:
+    """Return an HTML page with the formulas of programs, each under a heading."""
     parts = []
-    for title, function in ((p.title, p.function) for p in programs):
+    for heading, function in programs:
         formulas = latex_to_mathml(align_lines(write_formulas(function, LatexStyle())))
-        parts.append(
-            f"<h2>{escape(title)}</h2>\n<p><code>{escape(repr(function).splitlines()[0])}</code></p>\n{formulas}"
-        )
-    return render_page(f"Programs of {script}", "\n".join(parts))
+        summary = repr(function).splitlines()[0]
+        parts.append(f"<h2>{escape(heading)}</h2>\n<p><code>{escape(summary)}</code></p>\n{formulas}")
+    return render_page(title, "\n".join(parts))
