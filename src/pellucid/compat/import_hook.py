@@ -13,7 +13,7 @@ from pellucid.errors import PellucidError
 
 PACKAGE = "pellucid.compat"
 REDIRECTED = {*LIBRARIES} - {"sklearn"}
-"""Libraries that are redirected as a whole. Of scikit-learn, only removed modules are."""
+"""Libraries that are redirected; of scikit-learn, only removed modules are made."""
 
 
 class MissingModuleError(PellucidError, ModuleNotFoundError):
@@ -48,12 +48,12 @@ def explain_missing_module(name):
 class OldLibraryFinder(MetaPathFinder, Loader):
     """Finder and loader that comes before all others.
 
-    It redirects old libraries, and removed modules of scikit-learn, to `pellucid.compat`. It makes modules that Python
-    no longer has, and gives modules that are imported later the names which they have lost.
+    It redirects old libraries to `pellucid.compat`, makes modules that Python or a library no longer has, and gives
+    modules that are imported later the names which they have lost.
     """
 
     def __init__(self):
-        self.undo, self.created, self.pending, self.specs = [], [], set(), {}
+        self.undo, self.created, self.pending = [], [], set()
 
     def find_spec(self, name, path=None, target=None):
         if name in self.pending:
@@ -65,17 +65,17 @@ class OldLibraryFinder(MetaPathFinder, Loader):
             self.pending.discard(name)
 
     def find(self, name, old):
-        is_redirected = old.partition(".")[0] in REDIRECTED
-        is_removed = old.startswith("sklearn.") and old in read_old_names()
-        if (is_redirected or old.startswith("sklearn.")) and is_available(old):
+        if old.partition(".")[0] in REDIRECTED:
+            if not is_available(old):
+                raise explain_missing_module(old)
             return ModuleSpec(name, self, is_package=True) if name == old else None
-        if is_redirected:
-            raise explain_missing_module(old)
         has_names = name in removed_names.read_table()
-        spec = find_spec(name) if has_names or is_removed or name == "lasagne" else None
+        is_known = name == "lasagne" or {name, name.rpartition(".")[0]} & read_old_names().keys()
+        spec = find_spec(name) if has_names or is_known else None
         if spec is None and has_names:
+            self.created.append(name)
             return ModuleSpec(name, self, is_package=True)
-        if spec is None and (is_removed or name == "lasagne"):
+        if spec is None and is_known:
             raise explain_missing_module(name)
         if has_names and isinstance(spec.loader, SourceFileLoader):
             execute = spec.loader.exec_module
@@ -88,26 +88,15 @@ class OldLibraryFinder(MetaPathFinder, Loader):
         return spec
 
     def create_module(self, spec):
-        if spec.name in removed_names.read_table():
-            self.created.append(spec.name)
+        if spec.name in self.created:
             return removed_names.create_removed_module(spec.name)
         module = importlib.import_module(f"{PACKAGE}.{spec.name}")
-        self.specs[module] = module.__spec__
-        parent, _, name = spec.name.rpartition(".")
-        if parent.startswith("sklearn"):
-            self.undo.append(lambda: vars(sys.modules.get(parent, module)).pop(name, None))
+        spec.loader_state = module.__spec__
         return module
 
     def exec_module(self, module):
         # The import system has given the module the spec of its old name.
-        module.__spec__ = self.specs.get(module, module.__spec__)
-
-
-def is_redirected(name):
-    """Tell whether a module is, or depends on, one that the hook puts in place."""
-    return name.partition(".")[0] in {*REDIRECTED, "lasagne"} or (
-        name.startswith("sklearn.") and name in read_old_names()
-    )
+        module.__spec__ = module.__spec__.loader_state or module.__spec__
 
 
 @contextmanager
@@ -124,14 +113,22 @@ def use_old_libraries():
     {'a': 1, 'b': 2}
     """
     finder = OldLibraryFinder()
-    hidden = {name: sys.modules.pop(name) for name in list(sys.modules) if is_redirected(name)}
+
+    def take_redirected():
+        names = [name for name in sys.modules if name.partition(".")[0] in {*REDIRECTED, "lasagne"}]
+        return {name: sys.modules.pop(name) for name in names}
+
+    hidden = take_redirected()
     removed_names.add_early_names(finder.undo)
     sys.meta_path.insert(0, finder)
     try:
         yield finder
     finally:
         sys.meta_path.remove(finder)
-        for name in [*filter(is_redirected, list(sys.modules)), *finder.created]:
+        take_redirected()
+        for name in finder.created:
+            parent, _, last = name.rpartition(".")
+            vars(sys.modules.get(parent, finder)).pop(last, None)
             sys.modules.pop(name, None)
         sys.modules.update(hidden)
         for undo in reversed(finder.undo):

@@ -56,12 +56,10 @@ def create_removed_module(name):
     """Return a module that is gone, made of those that have its names today."""
     module = ModuleType(name, "Stand-in of pellucid.compat for a removed module.")
     for base in read_table()[name][0]:
-        vars(module).update((k, v) for k, v in vars(importlib.import_module(base)).items() if not k.startswith("__"))
+        found = vars(importlib.import_module(base))
+        vars(module).update({k: v for k, v in found.items() if not k.startswith("__") or k == "__getattr__"})
     add_removed_names(module, [])
     return module
-
-
-import_pillow = functools.partial(importlib.import_module, "PIL.Image")
 
 
 def has_display():
@@ -85,23 +83,10 @@ def loads_pickle(data, **options):
     return _LOADS(data.encode("latin1") if isinstance(data, str) else data, **{"encoding": "latin1", **options})
 
 
-def make_image(array):
-    """Return an array as an image; other dtypes than bytes are scaled from minimum to maximum, as SciPy did."""
-    array = np.asarray(array)
-    if array.dtype != np.uint8:
-        low, high = array.min(), array.max()
-        array = ((array - low) * (255.0 / ((high - low) or 1)) + 0.5).clip(0, 255).astype(np.uint8)
-    return import_pillow().fromarray(array)
+def imread(name, flatten=False, mode=None):
+    from PIL import Image
 
-
-def imresize(array, size, interp="bilinear"):
-    """Resize an image to a fraction, a percentage, or a (height, width)."""
-    image = make_image(array)
-    if isinstance(size, int | float):
-        scale = size / 100 if isinstance(size, int) else size
-        size = [int(length * scale) for length in reversed(image.size)]
-    method = "BICUBIC" if interp == "cubic" else interp.upper()
-    return np.asarray(image.resize((size[1], size[0]), import_pillow().Resampling[method]))
+    return np.asarray(Image.open(name).convert("F" if flatten else mode))
 
 
 def fetch_mldata(name, **options):
@@ -111,15 +96,11 @@ def fetch_mldata(name, **options):
     )
 
 
-FUNCTIONS = {f.__name__: f for f in (getargspec, load_pickle, loads_pickle, imresize, fetch_mldata)} | {
+FUNCTIONS = {f.__name__: f for f in (getargspec, load_pickle, loads_pickle, imread, fetch_mldata)} | {
     "accept_anything": lambda *args, **options: None,
     "asfarray": lambda array, dtype=np.float64: np.asarray(array, dtype),
     "asscalar": lambda array: np.asarray(array).item(),
     "dump_pickle": lambda value, file, *args, **options: _DUMP(value, getattr(file, "buffer", file), *args, **options),
-    "imread": lambda name, flatten=False, mode=None: np.asarray(
-        import_pillow().open(name).convert("F" if flatten else mode)
-    ),
-    "imsave": lambda name, array: make_image(array).save(name),
     "iterate_items": lambda mapping: iter(mapping.items()),
     "join_strings": lambda words, sep=" ": sep.join(words),
     "msort": lambda array: np.sort(array, axis=0),
