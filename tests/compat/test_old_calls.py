@@ -135,8 +135,8 @@ def evaluate(entry: Replacement, scope: dict[str, Any]) -> None:
     for p in entry.signature.parameters.values() if entry.signature else ():
         if p.kind == p.VAR_POSITIONAL:
             nodes[p.name] = [ast.Starred(ast.Name(p.name))]
-        elif p.default is not None:
-            nodes[p.name] = ast.Name(p.name) if p.default is p.empty else p.default
+        elif p.default is not ...:
+            nodes[p.name] = ast.Name(p.name) if p.default is p.empty else ast.Constant(p.default)
     eval(unparse(entry.fill(nodes)), names)
 
 
@@ -168,7 +168,7 @@ def test_every_replacement_runs(
 def test_arguments_that_may_be_missing_come_last() -> None:
     for entry in ENTRIES:
         parameters = entry.signature.parameters.values() if entry.signature else ()
-        optional = {p.name for p in parameters if p.default is None}
+        optional = {p.name for p in parameters if p.default is ...}
         if entry.code:
             for call in ast.walk(ast.parse(entry.code)):
                 if isinstance(call, ast.Call):

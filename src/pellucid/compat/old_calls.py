@@ -4,11 +4,13 @@ The tables are used by the warnings of ``pellucid legacy``, by its ``--translate
 replacement. `replacements/theano.txt` explains their form.
 """
 
+from __future__ import annotations  # for signatures: annotations are texts
+
 import ast
 import functools
 import re
 from importlib import resources
-from inspect import Parameter, Signature
+from inspect import Signature, signature
 from itertools import zip_longest
 from typing import NamedTuple
 
@@ -30,7 +32,9 @@ class Replacement(NamedTuple):
 
     name: str  # such as theano.tensor.dot or, of a method, Variable.dimshuffle
     receiver: str  # the name of a method's object in the replacement
-    signature: Signature | None  # None for an attribute. Annotations and defaults are nodes; None for one to leave out
+    signature: (
+        Signature | None
+    )  # None for an attribute. Annotations are texts; arguments with default ... may be missing
     code: str  # today's, in terms of the parameters; may be empty
     note: str
     result: str  # kind of the result, such as Variable
@@ -52,10 +56,13 @@ class Replacement(NamedTuple):
         if not self.code:
             return f"{title}: {self.note}"
         shown = [p for p in self.parameters if p.default is p.empty or p.name in given]
-        nodes = {p.name: ast.Name(p.name) if p in shown else p.default for p in self.parameters}
-        today = unparse(self.fill({name: node for name, node in nodes.items() if node}))
+        defaults = {p.name: ast.Constant(p.default) for p in self.parameters if p.default not in (p.empty, ...)}
+        today = unparse(self.fill(defaults | {p.name: ast.Name(p.name) for p in shown}))
         if self.signature:
-            title = f"{title}({', '.join(map(format_parameter, shown))})"
+            constants = [p.annotation is not p.empty and not p.annotation.isidentifier() for p in shown]
+            texts = [p.replace(annotation=p.empty, default=p.empty) for p in shown]
+            texts = [p.annotation if c else str(text) for p, c, text in zip(shown, constants, texts, strict=True)]
+            title = f"{title}({', '.join(texts)})"
         return f"{title} is {today} today{'. ' * bool(self.note)}{self.note}" if title != today else ""
 
     def fill(self, bound):
@@ -82,13 +89,6 @@ class Filler(ast.NodeTransformer):
         return value if isinstance(value, list) else node
 
 
-def format_parameter(parameter):
-    """Return a parameter as a message shows it; one that must be a constant is shown as that."""
-    is_constant = isinstance(parameter.annotation, ast.Constant | ast.Subscript)
-    shown = parameter.replace(annotation=parameter.empty, default=parameter.empty)
-    return ast.unparse(parameter.annotation) if is_constant else str(shown)
-
-
 def parse_expression(code):
     return ast.parse(code, mode="eval").body
 
@@ -99,12 +99,9 @@ def unparse(node):
 
 @functools.cache
 def parse_signature(text):
-    arguments = ast.parse(f"def f{text}: ...").body[0].args
-    defaults = [None if getattr(d, "value", None) is ... else d for d in arguments.defaults]
-    defaults = [Parameter.empty] * (len(arguments.args) - len(defaults)) + defaults
-    rest = [(arguments.vararg, Parameter.empty, Parameter.VAR_POSITIONAL)] if arguments.vararg else []
-    found = [(a, d, Parameter.POSITIONAL_OR_KEYWORD) for a, d in zip(arguments.args, defaults, strict=True)]
-    return Signature([Parameter(a.arg, kind, default=d, annotation=a.annotation) for a, d, kind in found + rest])
+    names = {}
+    exec(f"def function{text}: ...", names)
+    return signature(names["function"])
 
 
 @functools.cache
@@ -116,11 +113,11 @@ def read_replacements():
             if line.startswith("["):
                 modules, _, result = line.strip("[]").partition(" -> ")
             elif entry := ENTRY.fullmatch(line):
-                names, signature, code, note = entry.groups("")
+                names, parameters, code, note = entry.groups("")
                 for module, name in ((m, n) for m in modules.split() for n in names.split()):
                     receiver, _, last = name.rpartition(".") if module[0].isupper() else ("", "", name)
                     today = re.sub(r"\bNAME\b", last.rpartition(".")[2].removeprefix("reduce_"), code)
-                    parsed = parse_signature(signature) if signature else None
+                    parsed = parse_signature(parameters) if parameters else None
                     new = Replacement(f"{module}.{last}", receiver, parsed, today, note, result)
                     found.setdefault(new.name, []).append(new)
     return found
@@ -224,18 +221,18 @@ class NameResolver:
             return None
         found = {entry.receiver: receiver} if entry.receiver else {}
         for p in entry.parameters:
-            value, wanted = bound.get(p.name), p.annotation
+            value = bound.get(p.name)
             values = value if isinstance(value, tuple) else [value] if value else []
-            if isinstance(wanted, ast.Subscript) and isinstance(value, ast.Subscript):  # x[i] binds both
-                found.update({wanted.value.id: value.value, wanted.slice.id: value.slice})
-            elif wanted and not all(self.fits(v, wanted) for v in values):
-                return None
+            if p.annotation == "x[i]" and isinstance(value, ast.Subscript):
+                found.update(x=value.value, i=value.slice)
+            elif p.annotation is p.empty or all(p.annotation in (self.find_kind(v), ast.unparse(v)) for v in values):
+                default = [] if p.default in (p.empty, ...) else [ast.Constant(p.default)]
+                found.update(
+                    {p.name: [*values]} if p.kind == p.VAR_POSITIONAL else {p.name: v for v in values or default}
+                )
             else:
-                found[p.name] = [*values] if p.kind == p.VAR_POSITIONAL else value or p.default
-        return {name: node for name, node in found.items() if node is not None}
-
-    def fits(self, node, wanted):
-        return self.find_kind(node) == wanted.id if isinstance(wanted, ast.Name) else ast.dump(node) == ast.dump(wanted)
+                return None
+        return found
 
 
 class OldCallReplacer(ast.NodeTransformer):
