@@ -101,17 +101,7 @@ class OldLibraryFinder(MetaPathFinder, Loader):
 
 @contextmanager
 def use_old_libraries():
-    """Redirect imports of old libraries to `pellucid.compat` in this context, and give modules their lost names.
-
-    Afterwards, ``sys.modules``, ``sys.meta_path`` and the modules are as they were before.
-
-    Examples
-    --------
-    >>> with use_old_libraries():
-    ...     from itertools import izip
-    >>> dict(izip("ab", [1, 2]))
-    {'a': 1, 'b': 2}
-    """
+    """Redirect imports of old libraries to `pellucid.compat` in this context, and give modules their lost names."""
     finder = OldLibraryFinder()
 
     def take_redirected():

@@ -51,17 +51,15 @@ def decode_source(data):
     return text.replace("\r\n", "\n").replace("\r", "\n").rstrip("\x1a\0\n") + "\n"
 
 
-def compile_tree(source, filename, mode="exec"):
+def compile_tree(source, filename, flags=0):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # invalid escape sequences
-        return compile(source, filename, mode, dont_inherit=True)
+        return compile(source, filename, "exec", flags, dont_inherit=True)
 
 
 def parse_python3(source, filename):
     compile_tree(source, filename)  # finds some errors of syntax that the parser does not
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return ast.parse(source, filename)
+    return compile_tree(source, filename, ast.PyCF_ONLY_AST)
 
 
 def is_python2(tree):
@@ -124,16 +122,14 @@ def convert(source, filename, *, is_translated=False, is_local=False):
 
 def explain_syntax(source, filename, line):
     """Return the error for a line that no version of Python reads."""
-    lines = ["", *source.split("\n"), ""]
-    text = lines[line].strip()
-    before = max((n for n in range(1, line) if lines[n].split("#")[0].strip()), default=0)
-    deeper = len(re.match(" *", lines[line])[0]) - len(re.match(" *", lines[before])[0]) if text and before else 0
-    opens = lines[before].split("#")[0].rstrip().endswith(":")
-    reason = f"invalid syntax: {text}"
-    if opens and text and deeper <= 0:
+    lines = [re.sub(r"#.*", "", text).rstrip() for text in ["", *source.split("\n"), ""]]
+    before = max((n for n in range(1, line) if lines[n]), default=0)
+    first, second = (len(lines[n]) - len(lines[n].lstrip()) for n in (before, line))
+    reason = f"invalid syntax: {lines[line].lstrip()}"
+    if lines[before].endswith(":") and second <= first:
         reason = f"line {before} ends in a colon, so this line must be indented"
-    elif deeper and not opens:
-        reason = f"invalid syntax, or an indentation that does not fit line {before}: {text}"
+    elif second != first and before and not lines[before].endswith(":"):
+        reason = f"invalid syntax, or an indentation that does not fit line {before}: {lines[line].lstrip()}"
     return ScriptSyntaxError(f"{filename}:{line}: {reason}. The script is neither Python 3 nor Python 2 here")
 
 

@@ -101,8 +101,6 @@ FUNCTIONS = {f.__name__: f for f in (getargspec, load_pickle, loads_pickle, imre
     "asfarray": lambda array, dtype=np.float64: np.asarray(array, dtype),
     "asscalar": lambda array: np.asarray(array).item(),
     "dump_pickle": lambda value, file, *args, **options: _DUMP(value, getattr(file, "buffer", file), *args, **options),
-    "iterate_items": lambda mapping: iter(mapping.items()),
     "join_strings": lambda words, sep=" ": sep.join(words),
-    "msort": lambda array: np.sort(array, axis=0),
     "open_string": lambda value="": io.BytesIO(value) if isinstance(value, bytes) else io.StringIO(value),
 }
