@@ -136,7 +136,7 @@ def evaluate(entry: Replacement, scope: dict[str, Any]) -> None:
         if p.kind == p.VAR_POSITIONAL:
             nodes[p.name] = [ast.Starred(ast.Name(p.name))]
         elif p.default is not ...:
-            nodes[p.name] = ast.Name(p.name) if p.default is p.empty else ast.Constant(p.default)
+            nodes[p.name] = ast.Name(p.name) if p.default is p.empty else p.default
     eval(unparse(entry.fill(nodes)), names)
 
 

@@ -225,4 +225,4 @@ def test_imports_in_odd_places() -> None:
         'import pellucid as pel\npel.config.floatx = "float64"  # the default of Theano\npass; y = pel.exp(1)\n'
     )
     found: Any = translate_text("x = 1\n")
-    assert (found.text, found.count, found.problems) == ("x = 1\n", 0, [])
+    assert (found.text, found.translated, found.problems) == ("x = 1\n", 0, [])

@@ -14,11 +14,7 @@ from pellucid.experiments.runner.result import pluralize
 from pellucid.graph.source_location import format_filename
 
 if TYPE_CHECKING:
-    from pellucid.compat.old_calls import OldCall
     from pellucid.compat.script import ScriptRun
-    from pellucid.run.function import Function
-
-PAGE = "formulas.html"
 
 
 def legacy(
@@ -36,8 +32,7 @@ def legacy(
 
     For example:
 
-        pellucid legacy mlp.py                     run it
-        pellucid legacy mlp.py --rate 0.1          with arguments of its own
+        pellucid legacy mlp.py --rate 0.1          run it with arguments of its own
         pellucid legacy mlp.py -- --out weights    arguments named like options below
         pellucid legacy mlp.py --explain           formulas of what it compiles
         pellucid legacy mlp.py --out results       save the figures that it shows
@@ -95,22 +90,23 @@ def legacy(
         finally:
             RECORDER.enabled = False
             sys.stdout.flush()
-        programs = list({repr(p.function): (p.title, p.function) for p in RECORDER.programs}.values())
+        unique = {repr(p.function): p for p in RECORDER.programs}.values()
+        programs = [(p.title, p.function, format_program(p.function)) for p in unique]
         calls = [] if quiet and not json else find_old_calls(run.units.values())
         if explain and not json:
-            heads = [f"{title}: {repr(function).splitlines()[0]}" for title, function in programs]
-            texts = ["\n  ".join([h, *format_program(f)]) for h, (_, f) in zip(heads, programs, strict=True)]
+            texts = ["\n  ".join([f"{title}: {repr(f).splitlines()[0]}", *lines]) for title, f, lines in programs]
             OUTPUT.print("\n\n".join(texts) or "The script compiled no programs.")
         if explain and place is not None:
-            (place / PAGE).write_text(render_programs(f"Programs of {script}", programs), "utf-8")
-            FIGURES.saved.append(PAGE)
+            page = render_programs(f"Programs of {script}", [program[:2] for program in programs])
+            (place / "formulas.html").write_text(page, "utf-8")
+            FIGURES.saved.append("formulas.html")
         if json:
             OUTPUT.print(to_json(describe_run(run, calls, programs, FIGURES.saved)))
         elif FIGURES.saved and folder is not None:
             OUTPUT.print(f"In {folder}: {', '.join(FIGURES.saved)}")
         if calls and not json:
             ERRORS.print("\n".join(call.describe() for call in calls))
-    return run.status
+    return int(run.status)
 
 
 def translate_script(run: "ScriptRun", out: Path | None, json: bool, quiet: bool) -> int:
@@ -124,41 +120,29 @@ def translate_script(run: "ScriptRun", out: Path | None, json: bool, quiet: bool
     found = translate(source, name, is_python2=run.is_python2)
     if out is not None:
         out.write_text(found.text, "utf-8")
+    elif not json:
+        OUTPUT.print(found.text.rstrip("\n"))
     if json:
         problems = [{"line": line, "what": what} for line, what in found.problems]
-        report = {"script": run.path, "out": out and str(out), "translated": found.count, "not_translated": problems}
-        OUTPUT.print(to_json(report if out else {**report, "text": found.text}))
+        report = {"script": run.path, "out": out and str(out), "text": None if out else found.text}
+        OUTPUT.print(to_json({**report, "translated": found.translated, "not_translated": problems}))
         return 0
-    if out is None:
-        OUTPUT.print(found.text.rstrip("\n"))
     if not quiet:
         lines = [f"{name}:{line}: not translated: {what}" for line, what in found.problems]
-        ERRORS.print("\n".join([*lines, f"{pluralize(found.count, 'old name')} translated, {len(lines)} not"]))
+        ERRORS.print("\n".join([*lines, f"{pluralize(found.translated, 'old name')} translated, {len(lines)} not"]))
     return 0
 
 
-def describe_run(
-    run: "ScriptRun", calls: "list[OldCall]", programs: "list[tuple[str, Function]]", files: list[str]
-) -> dict[str, Any]:
+def describe_run(run: "ScriptRun", calls: Any, programs: Any, files: list[str]) -> dict[str, Any]:
     """Return a run, its old calls, its programs and the files in ``--out`` for JSON."""
-    from pellucid.show.program_formulas import format_program
-
-    return {
-        "script": run.path,
-        "python": 2 if run.is_python2 else 3,
-        "exit": run.status,
-        "error": run.error,
+    head = {"script": run.path, "python": 2 if run.is_python2 else 3, "exit": run.status, "error": run.error}
+    return head | {
         "files": files,
         "old_calls": [
-            {"message": call.text, "today": call.code, "places": [{"file": f, "line": n} for f, n in call.places]}
-            for call in calls
+            {"message": c.text, "today": c.code, "places": [{"file": f, "line": n} for f, n in c.places]} for c in calls
         ],
         "programs": [
-            {
-                "made_by": title,
-                "inputs": [function.describe_input(i) for i in function.program.inputs],
-                "formulas": format_program(function),
-            }
-            for title, function in programs
+            {"made_by": title, "inputs": [*map(f.describe_input, f.program.inputs)], "formulas": lines}
+            for title, f, lines in programs
         ],
     }

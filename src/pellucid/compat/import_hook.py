@@ -1,4 +1,4 @@
-"""Import hook that puts old libraries in place: ``import theano`` gives `pellucid.compat.theano`, in this process only."""
+"""Import hook that puts old libraries in place: ``import theano`` gives `pellucid.compat.theano` in this process."""
 
 import importlib
 import sys

@@ -32,9 +32,7 @@ class Replacement(NamedTuple):
 
     name: str  # such as theano.tensor.dot or, of a method, Variable.dimshuffle
     receiver: str  # the name of a method's object in the replacement
-    signature: (
-        Signature | None
-    )  # None for an attribute. Annotations are texts; arguments with default ... may be missing
+    signature: Signature | None  # None for an attribute. Annotations are texts and defaults nodes; ... may be missing
     code: str  # today's, in terms of the parameters; may be empty
     note: str
     result: str  # kind of the result, such as Variable
@@ -56,13 +54,10 @@ class Replacement(NamedTuple):
         if not self.code:
             return f"{title}: {self.note}"
         shown = [p for p in self.parameters if p.default is p.empty or p.name in given]
-        defaults = {p.name: ast.Constant(p.default) for p in self.parameters if p.default not in (p.empty, ...)}
+        defaults = {p.name: p.default for p in self.parameters if isinstance(p.default, ast.AST)}
         today = unparse(self.fill(defaults | {p.name: ast.Name(p.name) for p in shown}))
         if self.signature:
-            constants = [p.annotation is not p.empty and not p.annotation.isidentifier() for p in shown]
-            texts = [p.replace(annotation=p.empty, default=p.empty) for p in shown]
-            texts = [p.annotation if c else str(text) for p, c, text in zip(shown, constants, texts, strict=True)]
-            title = f"{title}({', '.join(texts)})"
+            title = f"{title}({', '.join(map(format_parameter, shown))})"
         return f"{title} is {today} today{'. ' * bool(self.note)}{self.note}" if title != today else ""
 
     def fill(self, bound):
@@ -101,7 +96,19 @@ def unparse(node):
 def parse_signature(text):
     names = {}
     exec(f"def function{text}: ...", names)
-    return signature(names["function"])
+    found = signature(names["function"])
+    nodes = {
+        p: p.default if p.default in (p.empty, ...) else ast.Constant(p.default) for p in found.parameters.values()
+    }
+    return found.replace(parameters=[p.replace(default=node) for p, node in nodes.items()])
+
+
+def format_parameter(parameter):
+    """Return a parameter as a message shows it; one that must be a constant is shown as that."""
+    is_free = parameter.annotation is parameter.empty or parameter.annotation.isidentifier()
+    return (
+        str(parameter.replace(annotation=parameter.empty, default=parameter.empty)) if is_free else parameter.annotation
+    )
 
 
 @functools.cache
@@ -221,18 +228,19 @@ class NameResolver:
             return None
         found = {entry.receiver: receiver} if entry.receiver else {}
         for p in entry.parameters:
-            value = bound.get(p.name)
-            values = value if isinstance(value, tuple) else [value] if value else []
+            value = bound.get(p.name, () if p.kind == p.VAR_POSITIONAL else p.default)
             if p.annotation == "x[i]" and isinstance(value, ast.Subscript):
                 found.update(x=value.value, i=value.slice)
-            elif p.annotation is p.empty or all(p.annotation in (self.find_kind(v), ast.unparse(v)) for v in values):
-                default = [] if p.default in (p.empty, ...) else [ast.Constant(p.default)]
-                found.update(
-                    {p.name: [*values]} if p.kind == p.VAR_POSITIONAL else {p.name: v for v in values or default}
-                )
-            else:
+            elif p.name in bound and not self.fits(value, p.annotation):
                 return None
+            elif value is not ...:
+                found[p.name] = list(value) if isinstance(value, tuple) else value
         return found
+
+    def fits(self, value, wanted):
+        """Tell whether a node, or each of several, is of a kind, or the code, that a parameter wants."""
+        nodes = value if isinstance(value, tuple) else (value,)
+        return wanted is Signature.empty or all(wanted in (self.find_kind(n), ast.unparse(n)) for n in nodes)
 
 
 class OldCallReplacer(ast.NodeTransformer):

@@ -10,7 +10,6 @@ import builtins
 import functools
 import importlib
 import io
-import itertools
 import math
 import operator
 import re
@@ -30,10 +29,10 @@ sorted standarderror sys_exc throw tuple_params types unicode xrange xreadlines 
 IMPORT_FIXERS = "asserts execfile imports itertools_imports urllib"
 """Fixers for a translated script. One that runs has stand-ins of the modules, and its own `execfile`."""
 
-OLD_NAMES = """xrange unicode unichr basestring raw_input long reduce execfile cmp file apply reload intern .iteritems
-.iterkeys .itervalues .has_key .maxint .getcwdu .izip .imap"""
-OLD_MODULES = """cPickle cStringIO StringIO urllib2 ConfigParser Queue Tkinter __builtin__ urlparse httplib itertools.izip
-itertools.imap string.maketrans"""
+OLD_NAMES = """xrange unicode unichr basestring raw_input long reduce execfile cmp file apply reload intern
+.iteritems .iterkeys .itervalues .has_key .maxint .getcwdu .izip .imap"""
+OLD_MODULES = """cPickle cStringIO StringIO urllib2 ConfigParser Queue Tkinter __builtin__ urlparse httplib
+itertools.izip itertools.imap string.maketrans"""
 OLD_WORDS = {"old statement", *OLD_NAMES.split(), *(f"import {name}" for name in OLD_MODULES.split())}
 """Names, attributes and imports that only Python 2 has."""
 

@@ -83,6 +83,10 @@ def loads_pickle(data, **options):
     return _LOADS(data.encode("latin1") if isinstance(data, str) else data, **{"encoding": "latin1", **options})
 
 
+def dump_pickle(value, file, *arguments, **options):
+    _DUMP(value, getattr(file, "buffer", file), *arguments, **options)
+
+
 def imread(name, flatten=False, mode=None):
     from PIL import Image
 
@@ -96,11 +100,10 @@ def fetch_mldata(name, **options):
     )
 
 
-FUNCTIONS = {f.__name__: f for f in (getargspec, load_pickle, loads_pickle, imread, fetch_mldata)} | {
+FUNCTIONS = {f.__name__: f for f in (getargspec, load_pickle, loads_pickle, dump_pickle, imread, fetch_mldata)} | {
     "accept_anything": lambda *args, **options: None,
     "asfarray": lambda array, dtype=np.float64: np.asarray(array, dtype),
     "asscalar": lambda array: np.asarray(array).item(),
-    "dump_pickle": lambda value, file, *args, **options: _DUMP(value, getattr(file, "buffer", file), *args, **options),
     "join_strings": lambda words, sep=" ": sep.join(words),
     "open_string": lambda value="": io.BytesIO(value) if isinstance(value, bytes) else io.StringIO(value),
 }

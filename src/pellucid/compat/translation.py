@@ -20,7 +20,7 @@ class Translation(NamedTuple):
 
     text: str
     problems: list[tuple[int, str]]  # lines of the script that are not translated, and the reason for each
-    count: int  # number of translated names
+    translated: int  # number of names
 
 
 def translate(source, filename, *, is_python2):
