@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import operator
+import re
 import weakref
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,6 +24,7 @@ from pellucid.graph.op import PrintedOperand, TemplatePiece
 from pellucid.graph.op_decorator import op
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.formatters import dim_to_latex
+from pellucid.graph.precedence import ATOM
 from pellucid.graph.range_rules import fixed
 from pellucid.graph.size_formulas import (
     VALUE_PREFIX,
@@ -39,6 +41,7 @@ from pellucid.graph.types import (
     NamedDim,
     Shape,
     Type,
+    Unknown,
     as_dim,
     as_formula,
     combine_dims,
@@ -256,6 +259,40 @@ def get_printed_shape(operands: tuple[PrintedOperand, ...], settings: OpSettings
     shape: Shape = settings.get("shape", ())
     sources = [o for o in operands if isinstance(o, Expr)]
     return infer_template(*sources, **settings).shape if len(sources) == len(operands) else shape
+
+
+def write_computed_size(template: Expr, *, is_latex: bool = False) -> list[TemplatePiece]:
+    """Return the pieces of the first size of a template. Sizes without a name are written by the arrays that have them.
+
+    Examples
+    --------
+    >>> t = pel.ivector("t")
+    >>> print(pel.arange(2 * t.shape[0]))
+    arange(2*t.shape[0])
+    """
+    formulas, unnamed = {}, {}
+    for k, (source, axis) in enumerate(zip(template.inputs, template.settings["axes"], strict=True)):
+        size = source.shape[axis] if isinstance(axis, int) else constant_value(source)
+        is_named = size is not None and not isinstance(size, Unknown)
+        formulas[number_size(k, axis)] = read_dim(size if is_named else f"unnamedsize{k}")
+        unnamed[k] = write_source_size(source, axis, is_latex)
+    dim = template.settings["shape"][0]
+    formula = dim if isinstance(dim, int) else as_dim(as_formula(dim).substitute(formulas), {})
+    written = re.split(r"unnamedsize(\d+)", dim_to_latex(formula) if is_latex else str(formula))
+    return [piece for place, part in enumerate(written) for piece in (unnamed[int(part)] if place % 2 else [part])]
+
+
+def constant_value(source: Expr) -> int | None:
+    return int(source.value) if isinstance(source, Constant) else None
+
+
+def write_source_size(source: Expr, axis: int | str, is_latex: bool) -> list[TemplatePiece]:
+    """Return the pieces of the size of an axis, or of a value that is a size."""
+    if isinstance(axis, str):
+        return [(source, ATOM)]
+    if not is_latex:
+        return [(source, ATOM), f".shape[{axis}]"]
+    return [r"\operatorname{size}" + f"_{{{axis}}}" * (source.ndim > 1) + "(", (source, 0), ")"]
 
 
 def get_template_shape(operand: PrintedOperand) -> str | None:
