@@ -88,7 +88,8 @@ def test_removed_modules_of_scikit_learn() -> None:
         importlib.import_module("sklearn.cross_validation")
 
 
-def test_lasagne_says_how_to_install_it() -> None:
+def test_lasagne_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(import_hook, "find_spec", lambda name: None)
     with use_old_libraries(), pytest.raises(ImportError, match="pip install Lasagne"):
         importlib.import_module("lasagne")
 
