@@ -11,6 +11,7 @@ EXTRAS = {
     "PIL": ("Pillow", "train"),
     "cloudpickle": ("cloudpickle", "train"),
     "duckdb": ("DuckDB", "databases"),
+    "fissix": ("fissix", "legacy"),
     "h5py": ("h5py", "keras"),
     "joblib": ("joblib", "train"),
     "matplotlib": ("Matplotlib", "train"),

@@ -18,6 +18,7 @@ from pellucid.cli.explain import explain
 from pellucid.cli.export import export
 from pellucid.cli.init import init
 from pellucid.cli.lab import lab
+from pellucid.cli.legacy import legacy
 from pellucid.cli.output import CLOSED_PIPE, ERRORS, OUTPUT
 from pellucid.cli.predict import evaluate, predict
 from pellucid.cli.reference import reference
@@ -54,6 +55,7 @@ For example:
     pellucid export runs/1 --to onnx       use the network in another program
     pellucid serve runs/1                  predict over HTTP, with a page
     pellucid runs                          list all runs with their scores
+    pellucid legacy mlp.py                 run a script of Theano, TensorFlow before 2 or Keras 1
     pellucid time runs/1                   measure each layer
     pellucid bench runs/1                  measure training and prediction
     pellucid schema                        print the JSON Schema of experiment files
@@ -78,6 +80,7 @@ app: App = App(
 )
 GROUPS: dict[str, tuple[Callable[..., int], ...]] = {
     "Train on your data": (data, init, schema, train, resume, evaluate, predict, explain, export, serve, lab),
+    "Old scripts": (legacy,),
     "Runs and machine": (runs, time, bench, devices),
     "Course": (course, check, run, tour),
     "Reference": (reference, docs),
@@ -93,13 +96,14 @@ app.register_install_completion_command(help="Install completion of commands and
 
 def run_command(words: Sequence[str]) -> int:
     """Run a command and return the exit status; an error becomes one line on standard error."""
-    debug = "--debug" in words or os.environ.get("PELLUCID_DEBUG", "") not in ("", "0")
+    own = words[: words.index("--")] if "--" in words else words
+    debug = "--debug" in own or os.environ.get("PELLUCID_DEBUG", "") not in ("", "0")
     OUTPUT.is_closed = False
     with warnings.catch_warnings():
         warnings.showwarning = _print_warning
         try:
             status = app(
-                [word for word in words if word != "--debug"],
+                [*(word for word in own if word != "--debug"), *words[len(own) :]],
                 exit_on_error=False,
                 print_error=False,
                 result_action="return_value",

@@ -40,8 +40,17 @@ MAX_MESSAGE = 400
 Function = Callable[..., Any]
 """Public function on expressions."""
 
-PrintedOperand: TypeAlias = "Operators | Array | complex | str"
+PrintedOperand: TypeAlias = "Operators | Array | complex | str | WrittenOperand"
 """Operand of a printed op: an expression, a part of a rule's pattern, or a number."""
+
+
+@dataclass(frozen=True)
+class WrittenOperand:
+    """Operand that has its own text in one place, such as a slice in an index, unless it is printed by its name."""
+
+    operand: PrintedOperand
+    pieces: list[TemplatePiece]
+
 
 TemplatePiece: TypeAlias = "str | tuple[PrintedOperand, int]"
 """Text, or an operand and the lowest precedence that needs no parentheses."""

@@ -15,7 +15,7 @@ import numpy as np
 from pellucid.extension_points import expression_text, op_text
 from pellucid.graph.errors import UseError
 from pellucid.graph.expr import Constant, Expr, Input, Shared
-from pellucid.graph.op import TemplatePiece
+from pellucid.graph.op import TemplatePiece, WrittenOperand
 from pellucid.graph.operators import MAX_TEXT
 from pellucid.graph.pattern import Pattern
 from pellucid.graph.precedence import ATOM, DIVIDE, MULTIPLY, NEGATE
@@ -64,13 +64,15 @@ def render(root: Any, notation: Notation, limit: int, names: Mapping[Any, str] |
             continue
         if len(out) > limit:
             return "".join(out) + "…"
-        node, least = piece
+        node: Any = piece[0]
+        least = piece[1]
         pieces: list[TemplatePiece]
-        name = get_given_name(node, names)
-        if name is None and node is not root and get_own_name(node) is not None:
-            name = notation.name(str(get_own_name(node)))
-        if name is not None:
-            pieces, precedence = [name], ATOM
+        written: list[TemplatePiece] = []
+        if isinstance(node, WrittenOperand):
+            node, written = node.operand, node.pieces
+        name = find_shown_name(node, root, notation, names)
+        if name is not None or written:
+            pieces, precedence = written if name is None else [name], ATOM
         elif not isinstance(node, (Expr, Pattern)) or node.op is None:
             leaf, precedence = notation.format_leaf(node)
             pieces = [leaf]
@@ -83,6 +85,12 @@ def render(root: Any, notation: Notation, limit: int, names: Mapping[Any, str] |
             pieces = [opening, *pieces, closing]
         stack.extend(reversed(pieces))
     return "".join(out)
+
+
+def find_shown_name(node: Any, root: Any, notation: Notation, names: Mapping[Any, str]) -> str | None:
+    """Return the name by which a part of a root is printed."""
+    name, own = get_given_name(node, names), get_own_name(node)
+    return notation.name(own) if name is None and own is not None and node is not root else name
 
 
 def get_given_name(node: Any, names: Mapping[Any, str]) -> str | None:

@@ -13,6 +13,7 @@ from pellucid.graph.errors import DtypeError, ShapeError, brief
 from pellucid.graph.expr import Constant, Expr, IndexKey, Operand, OpSettings, as_expr
 from pellucid.graph.op import PrintedOperand, TemplatePiece
 from pellucid.graph.ops.formatters import format_operand
+from pellucid.graph.ops.symbolic_sizes import format_index_array
 from pellucid.graph.slice_sizes import infer_slice_length
 from pellucid.graph.types import Dim, Shape, ShapeMismatch, Type, broadcast, format_shape
 
@@ -280,7 +281,10 @@ def format_index(index: Sequence[object], arrays: Sequence[PrintedOperand], none
     pieces: list[TemplatePiece] = []
     for part in parts:
         pieces += [", "] if pieces else []
-        pieces.append((next(remaining), 0) if part is ARRAY else none if part is None else str(part))
+        if part is ARRAY:
+            pieces.append(format_index_array(next(remaining), is_latex=none != "None"))
+        else:
+            pieces.append(none if part is None else str(part))
     return pieces
 
 

@@ -17,10 +17,11 @@ from pellucid.graph.ops.creation import make_constant
 from pellucid.graph.ops.formatters import dim_to_latex, format_operand
 from pellucid.graph.ops.symbolic_sizes import (
     as_sizes,
-    get_template_shape,
     has_known_axes,
     make_size_expression,
     make_template,
+    shape_template,
+    write_size,
 )
 from pellucid.graph.slice_sizes import count_steps
 from pellucid.graph.types import Dim, Type, Unknown, as_dtype, check_size, normalize_axis
@@ -250,6 +251,8 @@ def indices(dimensions: Sequence[int], dtype: DTypeLike | None = "int64") -> Exp
 def range_tex(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> list[TemplatePiece]:
     """Print the indices along an axis in LaTeX, by the name of its size if it has one."""
     operand = operands[0]
+    if isinstance(operand, Expr) and operand.op is shape_template.op:
+        return [r"\operatorname{arange}(", *write_size(operand, operand.settings["shape"][0], is_latex=True), ")"]
     dim = operand.shape[settings.get("axis", 0)] if isinstance(operand, Expr) else None
     if dim is None or isinstance(dim, Unknown):
         return [r"\operatorname{arange}(\operatorname{size}(", (operand, 0), "))"]
@@ -258,11 +261,15 @@ def range_tex(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> lis
 
 def format_range(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> list[TemplatePiece]:
     """Print ``arange(n)`` for a computed length."""
-    shape, dtype = get_template_shape(operands[0]), settings.get("dtype")
-    if shape is not None and isinstance(operands[0], Expr):
-        return [f"arange({operands[0].shape[0]}" + (")" if dtype == "int64" else f", dtype={dtype})")]
+    operand, dtype = operands[0], settings.get("dtype")
+    if isinstance(operand, Expr) and operand.op is shape_template.op:
+        return [
+            "arange(",
+            *write_size(operand, operand.settings["shape"][0], is_latex=False),
+            ")" if dtype == "int64" else f", dtype={dtype})",
+        ]
     axis = "" if not settings.get("axis") else f", axis={settings['axis']}"
-    return ["arange_like(", (operands[0], 0), f"{axis}, dtype={dtype})"]
+    return ["arange_like(", (operand, 0), f"{axis}, dtype={dtype})"]
 
 
 @op(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import operator
+import re
 import weakref
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,10 +20,11 @@ from pellucid.extension_points import size_expression
 from pellucid.graph.array_namespace import ArrayNamespace, NamespaceArray
 from pellucid.graph.errors import ShapeError, UseError, brief
 from pellucid.graph.expr import Constant, Expr, OpSettings, as_expr, constant
-from pellucid.graph.op import PrintedOperand, TemplatePiece
+from pellucid.graph.op import PrintedOperand, TemplatePiece, WrittenOperand
 from pellucid.graph.op_decorator import op
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.formatters import dim_to_latex
+from pellucid.graph.precedence import ATOM
 from pellucid.graph.range_rules import fixed
 from pellucid.graph.size_formulas import (
     VALUE_PREFIX,
@@ -39,6 +41,7 @@ from pellucid.graph.types import (
     NamedDim,
     Shape,
     Type,
+    Unknown,
     as_dim,
     as_formula,
     combine_dims,
@@ -196,19 +199,27 @@ def compute_atom(atom: Atom, axes: Mapping[str, Axis]) -> Expr:
     return call_op(COMPUTE[atom.name], compute_formula(atom.left, axes), compute_formula(atom.right, axes))
 
 
-def make_template(shape: Sequence[Dim], *expressions: Expr) -> Expr:
+def make_template(shape: Sequence[Dim], *expressions: Expr, bounds: Sequence[Dim | None] = ()) -> Expr:
     """Return an expression of a given shape, whose elements are not used.
 
-    Names are sizes of the given expressions, or of those that they were taken from.
+    Names are sizes of the given expressions, or of those that they were taken from. The bounds of the slice that it is
+    made for are only printed.
 
     Raises UseError for a size that is not that of an expression.
     """
-    axes = find_axes(shape, *expressions)
+    axes = find_axes([*shape, *(d for d in bounds if d is not None)], *expressions)
     numbers = {name: number_size(k, axis) for k, (name, (_, axis)) in enumerate(axes.items())}
     formulas = {name: cast(SizeFormula, parse_formula(number)) for name, number in numbers.items()}
-    dims = [d if isinstance(d, int) else str(read_dim(d).substitute(formulas)) for d in shape]
+
+    def rename(dim: Dim) -> int | str:
+        return dim if isinstance(dim, int) else str(read_dim(dim).substitute(formulas))
+
     return call_op(
-        "shape_template", *(e for e, _ in axes.values()), shape=tuple(dims), axes=tuple(a for _, a in axes.values())
+        "shape_template",
+        *(e for e, _ in axes.values()),
+        shape=tuple(map(rename, shape)),
+        axes=tuple(a for _, a in axes.values()),
+        bounds=tuple("" if d is None else rename(d) for d in bounds),
     )
 
 
@@ -217,7 +228,7 @@ def number_size(k: int, axis: int | str) -> str:
     return f"d{k}" if isinstance(axis, int) else f"{VALUE_PREFIX}{k}"
 
 
-def infer_template(*sources: Expr, shape: Shape, axes: Sequence[int | str]) -> Type:
+def infer_template(*sources: Expr, shape: Shape, axes: Sequence[int | str], bounds: Sequence[int | str] = ()) -> Type:
     """Return the type of an array whose shape is computed from the sizes of axes, and from values."""
     given = {
         number_size(k, axis): get_source_size(e, axis) for k, (e, axis) in enumerate(zip(sources, axes, strict=True))
@@ -258,6 +269,62 @@ def get_printed_shape(operands: tuple[PrintedOperand, ...], settings: OpSettings
     return infer_template(*sources, **settings).shape if len(sources) == len(operands) else shape
 
 
+def format_index_array(indices: PrintedOperand, *, is_latex: bool = False) -> TemplatePiece:
+    """Return the piece for an index array. That of a slice with computed bounds is written as the slice.
+
+    Examples
+    --------
+    >>> x, i = pel.matrix("x"), pel.iscalar("i")
+    >>> print(x[20 * i : 20 * i + 20])
+    x[20*i:20*i + 20]
+    """
+    template = find_slice_template(indices)
+    if template is None:
+        return indices, 0
+    start, stop, step = (write_size(template, d, is_latex) if d != "" else [] for d in template.settings["bounds"])
+    return WrittenOperand(indices, [*start, ":", *stop, *([":", *step] if step else [])]), 0
+
+
+def find_slice_template(indices: PrintedOperand) -> Expr | None:
+    """Return the template in the indices of a slice: a range, perhaps times a step, plus the first element."""
+    if not isinstance(indices, Expr) or indices.op is None:
+        return None
+    if indices.op.name in ("add", "subtract", "multiply"):
+        found = map(find_slice_template, indices.inputs)
+        return next((template for template in found if template is not None), None)
+    template = indices.inputs[0] if indices.op.name == "arange_like" else None
+    return template if template is not None and template.settings.get("bounds") else None
+
+
+def write_size(template: Expr, dim: Dim, is_latex: bool) -> list[TemplatePiece]:
+    """Return the pieces of a size in a template. Sizes without a name are written by the arrays that have them.
+
+    Examples
+    --------
+    >>> t = pel.ivector("t")
+    >>> print(pel.arange(2 * t.shape[0]))
+    arange(2*t.shape[0])
+    """
+    formulas, unnamed = {}, {}
+    for k, (source, axis) in enumerate(zip(template.inputs, template.settings["axes"], strict=True)):
+        size = get_source_size(source, axis)
+        is_unnamed = isinstance(size, Unknown) or size == axis
+        formulas[number_size(k, axis)] = read_dim(f"unnamedsize{k}" if is_unnamed else size)
+        unnamed[k] = write_source_size(source, axis, is_latex)
+    found = dim if isinstance(dim, int) else as_dim(as_formula(dim).substitute(formulas), {})
+    written = re.split(r"unnamedsize(\d+)", dim_to_latex(found) if is_latex else str(found))
+    return [piece for place, part in enumerate(written) for piece in (unnamed[int(part)] if place % 2 else [part])]
+
+
+def write_source_size(source: Expr, axis: int | str, is_latex: bool) -> list[TemplatePiece]:
+    """Return the pieces of the size of an axis, or of a value that is a size."""
+    if isinstance(axis, str):
+        return [(source, ATOM)]
+    if not is_latex:
+        return [(source, ATOM), f".shape[{axis}]"]
+    return [r"\operatorname{size}" + f"_{{{axis}}}" * (source.ndim > 1) + "(", (source, 0), ")"]
+
+
 def get_template_shape(operand: PrintedOperand) -> str | None:
     """Return the text of a computed shape; None for another expression."""
     if isinstance(operand, Expr) and operand.op is shape_template.op:
@@ -269,7 +336,11 @@ def get_template_shape(operand: PrintedOperand) -> str | None:
     text=template_text,
     tex=template_tex,
     infer=infer_template,
-    normalize=lambda *sources, shape, axes: {"shape": tuple(shape), "axes": tuple(axes)},
+    normalize=lambda *sources, shape, axes, bounds=(): {
+        "shape": tuple(shape),
+        "axes": tuple(axes),
+        "bounds": tuple(bounds),
+    },
     differentiable=False,
     examples=lambda rng: [((np.zeros((6, 4)),), {"shape": ("d0//2", 3), "axes": (0,)})],
     cost=0,
@@ -277,7 +348,11 @@ def get_template_shape(operand: PrintedOperand) -> str | None:
     value_range=fixed(0, 0),
 )
 def shape_template(
-    xp: ArrayNamespace, *sources: NamespaceArray, shape: Sequence[int | str] = (), axes: Sequence[int | str] = ()
+    xp: ArrayNamespace,
+    *sources: NamespaceArray,
+    shape: Sequence[int | str] = (),
+    axes: Sequence[int | str] = (),
+    bounds: Sequence[int | str] = (),
 ) -> NamespaceArray:
     r"""Array of booleans whose shape is computed from the lengths of axes of other arrays, and whose elements are 0.
 
@@ -289,6 +364,8 @@ def shape_template(
         Sizes, and formulas in which ``d0``, ``d1``, ... are the lengths of the axes, and ``value_0``, ... values.
     axes : tuple of int and str
         The axis of each array; a name if the value of a scalar is the size.
+    bounds : tuple of int and str
+        Start, stop and step of the slice that is taken with the array, for printing; empty for one that is left out.
 
     Examples
     --------
@@ -328,6 +405,7 @@ def take_slice(x: Expr, axis: int, start: Dim | None, stop: Dim | None, step: in
     """Return a slice along one axis, whose bounds are sizes."""
     step = 1 if step is None else step
     first, last = normalize_slice(x.shape[axis], start, stop, step)
-    numbers = call_op("arange_like", make_template((count_steps(first, last, step),), x))
+    bounds = start, stop, None if step == 1 else step
+    numbers = call_op("arange_like", make_template((count_steps(first, last, step),), x, bounds=bounds))
     numbers = numbers if step == 1 else numbers * step
     return call_op("take", x, numbers if first == 0 else numbers + as_expr(first, "int64"), axis=axis)

@@ -1,0 +1,109 @@
+"""Names and modules of 2016 that Python, NumPy, SciPy, matplotlib and others have removed since.
+
+Old scripts get them while they run; afterwards the modules are as they were.
+"""
+
+import functools
+import importlib
+import inspect
+import io
+import os
+import pickle
+import pkgutil
+import sys
+from importlib import resources
+from types import ModuleType, SimpleNamespace
+
+import numpy as np
+
+LATE = ("matplotlib", "scipy", "sklearn")
+"""Packages that get their names when they are imported; others get them at once."""
+
+
+@functools.cache
+def read_table():
+    """Return the modules that a removed module is made of, and the names that it has lost, by module."""
+    table = {}
+    for line in resources.files("pellucid.compat").joinpath("removed_names.txt").read_text("utf-8").splitlines():
+        module, *words = line.split()
+        bases, names = table.setdefault(module, ([], {})) if module != "#" else ([], {})
+        bases += [word for word in words if "=" not in word]
+        names.update(word.split("=") for word in words if "=" in word)
+    return table
+
+
+def add_removed_names(module, undo):
+    """Give a module its lost names, and add functions that undo this to a list."""
+    present = vars(module)
+    for marked, target in read_table().get(module.__name__, ([], {}))[1].items():
+        name = marked.lstrip("!?")
+        if name in present and (name == marked or (marked[0] == "?" and has_display())):
+            continue
+        restore = functools.partial(setattr, module, name, present.get(name))
+        undo.append(restore if name in present else functools.partial(present.pop, name, None))
+        path = f"{target}{name}" if target.endswith(":") else target
+        setattr(module, name, FUNCTIONS[target] if target in FUNCTIONS else pkgutil.resolve_name(path))
+
+
+def add_early_names(undo):
+    """Give their lost names to the modules that are loaded, and to all but those of `LATE`."""
+    for name, (bases, _) in read_table().items():
+        if name in sys.modules or not (bases or name.startswith(LATE)):
+            add_removed_names(importlib.import_module(name), undo)
+
+
+def create_removed_module(name):
+    """Return a module that is gone, made of those that have its names today."""
+    module = ModuleType(name, "Stand-in of pellucid.compat for a removed module.")
+    for base in read_table()[name][0]:
+        found = vars(importlib.import_module(base))
+        vars(module).update({k: v for k, v in found.items() if not k.startswith("__") or k == "__getattr__"})
+    add_removed_names(module, [])
+    return module
+
+
+def has_display():
+    return sys.platform != "linux" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def getargspec(function):
+    spec = inspect.getfullargspec(function)
+    return SimpleNamespace(args=spec.args, varargs=spec.varargs, keywords=spec.varkw, defaults=spec.defaults)
+
+
+_LOAD, _LOADS, _DUMP = pickle.load, pickle.loads, pickle.dump
+
+
+def load_pickle(file, **options):
+    """Load a pickle, of Python 2 too, also from a file that is open as text."""
+    return _LOAD(getattr(file, "buffer", file), **{"encoding": "latin1", **options})
+
+
+def loads_pickle(data, **options):
+    return _LOADS(data.encode("latin1") if isinstance(data, str) else data, **{"encoding": "latin1", **options})
+
+
+def dump_pickle(value, file, *arguments, **options):
+    _DUMP(value, getattr(file, "buffer", file), *arguments, **options)
+
+
+def imread(name, flatten=False, mode=None):
+    from PIL import Image
+
+    return np.asarray(Image.open(name).convert("F" if flatten else mode))
+
+
+def fetch_mldata(name, **options):
+    raise OSError(
+        f"fetch_mldata({name!r}): the server mldata.org is gone. Use sklearn.datasets.fetch_openml, or "
+        "pellucid.data.mnist and pellucid.data.digits32, which need no network"
+    )
+
+
+FUNCTIONS = {f.__name__: f for f in (getargspec, load_pickle, loads_pickle, dump_pickle, imread, fetch_mldata)} | {
+    "accept_anything": lambda *args, **options: None,
+    "asfarray": lambda array, dtype=np.float64: np.asarray(array, dtype),
+    "asscalar": lambda array: np.asarray(array).item(),
+    "join_strings": lambda words, sep=" ": sep.join(words),
+    "open_string": lambda value="": io.BytesIO(value) if isinstance(value, bytes) else io.StringIO(value),
+}

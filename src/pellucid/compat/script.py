@@ -1,0 +1,203 @@
+"""Runs an old script: Python 2 or 3, or a notebook, with the old libraries in place."""
+
+import ast
+import json
+import linecache
+import os
+import re
+import sys
+import traceback
+import warnings
+from contextlib import contextmanager
+from importlib.abc import MetaPathFinder
+from importlib.machinery import PathFinder, SourceFileLoader
+from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple
+
+from pellucid.compat import python2
+from pellucid.compat.import_hook import use_old_libraries
+from pellucid.errors import PellucidError
+from pellucid.experiments.runner.experiment import describe_error
+from pellucid.graph.source_location import format_filename
+
+STDIN = "<stdin>"
+NEEDS_INTEGER = re.compile("'float' object cannot be interpreted as an integer|slice indices must be integers")
+PYLAB = "import numpy as np, matplotlib.pyplot as plt; from pylab import *"
+MAX_LINES = 12
+"""Number of lines of a script that an error prints."""
+
+
+class SourceUnit(NamedTuple):
+    """Source that is compiled as a whole, a file or a cell of a notebook: its text, and its statements in Python 3."""
+
+    filename: str
+    source: str
+    tree: ast.Module
+    is_python2: bool
+
+    def run(self, module):
+        """Run it in a module, and let tracebacks and errors show its original lines."""
+        lines = self.source.splitlines(keepends=True)
+        linecache.cache[self.filename] = len(self.source), None, lines, self.filename
+        if self.is_python2:
+            vars(module)["__builtins__"] = python2.BUILTINS
+        exec(python2.compile_tree(self.tree, self.filename), vars(module))
+
+
+def parse_unit(source, filename, version=None, *, is_local=False):
+    """Parse Python source, and convert it if it is Python 2 (by default, if Python 3 cannot run it)."""
+    try:
+        tree = None if version == 2 else python2.parse_python3(source, filename)
+    except (SyntaxError, ValueError) as error:
+        tree, place = None, f"{format_filename(filename)}:{getattr(error, 'lineno', 1)}"
+        if version == 3:
+            raise python2.ScriptSyntaxError(f"{place}: {getattr(error, 'msg', error)}") from None
+    if tree is not None and (version == 3 or not python2.is_python2(tree)):
+        return SourceUnit(filename, source, tree, False)
+    return SourceUnit(filename, source, python2.parse_python2(source, filename, is_local=is_local), True)
+
+
+def read_units(path, version=None):
+    """Read and parse a script, a notebook, or standard input (``-``)."""
+    if Path(path).is_dir():
+        raise PellucidError(f"{path}: expected a Python script or a notebook, received a folder")
+    data = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+    if not path.endswith(".ipynb"):
+        filename = STDIN if path == "-" else str(Path(path).resolve())
+        return [parse_unit(python2.decode_source(data), filename, version)]
+    cells = read_cells(data, path)
+    version = version or (2 if parse_unit("\n".join(cells.values()), path).is_python2 else 3)
+    return [parse_unit(source, name, version) for name, source in cells.items()]
+
+
+def read_cells(data, path):
+    """Return the source of a notebook's code cells, without magics and shell commands."""
+    try:
+        content = json.loads(data)
+        cells = content["cells"] if "cells" in content else content["worksheets"][0]["cells"]  # formats 4 and 3
+        texts = ["".join(c.get("source", c.get("input", ""))) for c in cells if c["cell_type"] == "code"]
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        raise PellucidError(f"{path}: expected a Jupyter notebook ({type(error).__name__} while reading it)") from None
+    texts = [re.sub(r"(?m)^%pylab.*", PYLAB, "" if t.startswith("%%") else t) for t in texts]
+    texts = [re.sub(r"(?m)^([ \t]*)[%!?].*|^([\w.]+)\?+$", r"\1pass", t) for t in texts]
+    return {f"{path}, cell {number}": f"{text}\n" for number, text in enumerate(texts, 1)}
+
+
+class _ScriptModuleFinder(MetaPathFinder):
+    """Finds a script's own modules, Python 2 or 3: in its folder, and in folders that it adds to the path."""
+
+    def __init__(self, run):
+        self.run, self.names, self.foreign = run, [], {*sys.path[1:]} - {sys.path[0]}
+
+    def find_spec(self, name, path=None, target=None):
+        if "." in name and name.rpartition(".")[0] not in self.names:
+            return None
+        spec = PathFinder.find_spec(name, path if "." in name else [p for p in sys.path if p not in self.foreign])
+        if spec is None or not isinstance(spec.loader, SourceFileLoader) or not spec.origin:
+            return None
+        self.names.append(name)
+        is_local = "." in name or spec.submodule_search_locations is not None
+
+        def run_unit(module):
+            # What both versions can read is Python 2 in a script of Python 2: there, / and imports mean something else.
+            version = self.run.version or (2 if self.run.is_python2 else None)
+            source = python2.decode_source(Path(spec.origin).read_bytes())
+            unit = self.run.units[spec.origin] = parse_unit(source, spec.origin, version, is_local=is_local)
+            unit.run(module)
+
+        spec.loader.exec_module = run_unit
+        return spec
+
+
+class FigureOutput:
+    """Where figures go that a script shows where there is no display: a folder, or nowhere."""
+
+    def start(self, folder):
+        self.folder, self.count, self.saved = folder, 0, []
+
+
+FIGURES = FigureOutput()
+"""The figures of the script that runs in this process."""
+
+
+def save_figures(*args, **options):
+    """Save all figures or say that they are not shown, in the place of ``matplotlib.pyplot.show``."""
+    import matplotlib.pyplot as plt
+
+    for figure in map(plt.figure, plt.get_fignums()):
+        FIGURES.count += 1
+        if FIGURES.folder is None:
+            print(f"figure {FIGURES.count} not shown: no display; --out saves it", file=sys.stderr)
+        else:
+            FIGURES.saved.append(f"figure-{FIGURES.count}.png")
+            figure.savefig(FIGURES.folder / FIGURES.saved[-1])
+    plt.close("all")
+
+
+class ScriptRun:
+    """A run of a script; `start` sets its exit status and the text of the error that ended it."""
+
+    def __init__(self, path, arguments=(), version=None):
+        self.path, self.arguments, self.version = path, arguments, version
+        self.main_units = read_units(path, version)
+        self.units = {unit.filename: unit for unit in self.main_units}
+        self.is_python2 = any(unit.is_python2 for unit in self.main_units)
+        self.status, self.error = 0, ""
+
+    def start(self):
+        """Run the script. KeyboardInterrupt and BrokenPipeError reach the caller."""
+        module = ModuleType("__main__")
+        vars(module).update(__file__=STDIN if self.path == "-" else self.path)
+        with use_old_libraries(), self.as_main_program(module), warnings.catch_warnings():
+            for category in (DeprecationWarning, PendingDeprecationWarning, SyntaxWarning):
+                warnings.simplefilter("ignore", category)
+            try:
+                for unit in self.main_units:
+                    unit.run(module)
+            except SystemExit as request:
+                code = request.code
+                if code is not None and not isinstance(code, int):
+                    print(code, file=sys.stderr)
+                self.status = code if isinstance(code, int) else int(code is not None)
+            except (KeyboardInterrupt, BrokenPipeError):
+                raise
+            except BaseException as error:
+                self.status, self.error = 1, self.describe(error)
+                sys.stdout.flush()
+                if os.environ.get("PELLUCID_DEBUG", "") not in ("", "0"):
+                    traceback.print_exception(error)
+                print(self.error, file=sys.stderr)
+
+    @contextmanager
+    def as_main_program(self, module):
+        """Put the script's arguments, folder and modules where Python has them, and restore these afterwards."""
+        before = sys.argv, list(sys.path), sys.modules["__main__"]
+        sys.argv, sys.modules["__main__"] = [self.path, *self.arguments], module
+        sys.path.insert(0, str(Path.cwd() if self.path == "-" else Path(self.path).resolve().parent))
+        finder = _ScriptModuleFinder(self)
+        sys.meta_path.insert(1, finder)
+        try:
+            yield
+        finally:
+            sys.argv, sys.path[:], sys.modules["__main__"] = before
+            sys.meta_path.remove(finder)
+            for name in finder.names:
+                sys.modules.pop(name, None)
+
+    def describe(self, error):
+        """Return the lines of the script that led to an error, its message and its notes."""
+        lines = []
+        for frame in traceback.extract_tb(error.__traceback__):
+            if frame.filename in self.units:
+                where = "" if frame.name == "<module>" else f", in {frame.name}"
+                lines.append(f"  {format_filename(frame.filename)}:{frame.lineno}{where}: {frame.line}")
+        if len(lines) > MAX_LINES:
+            lines[MAX_LINES // 2 : -MAX_LINES // 2] = [f"  ... {len(lines) - MAX_LINES} more"]
+        message = describe_error(error)
+        if not isinstance(error, PellucidError) and not message.startswith(type(error).__name__):
+            message = f"{type(error).__name__}: {message}"
+        if not self.is_python2 and isinstance(error, TypeError) and NEEDS_INTEGER.search(message):
+            message += ". In Python 2, / of two integers gives an integer: pellucid legacy --python 2"
+        heading = ["Lines of the script, of which the last raised the error:"] * bool(lines)
+        return "\n".join([*heading, *lines, f"error: {message}", *getattr(error, "__notes__", ())])

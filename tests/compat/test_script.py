@@ -1,0 +1,201 @@
+"""Running scripts: arguments, modules, errors, figures, notebooks."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from pellucid.compat import removed_names
+from pellucid.compat.old_calls import find_old_calls
+from pellucid.compat.python2 import ScriptSyntaxError
+from pellucid.compat.script import FIGURES, ScriptRun, read_cells
+from pellucid.errors import PellucidError
+
+pytest.importorskip("fissix")
+
+Output = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PELLUCID_DEBUG", raising=False)
+    FIGURES.start(None)
+    return tmp_path
+
+
+def run(text: str, *arguments: str, name: str = "old.py", version: int | None = None) -> ScriptRun:
+    Path(name).write_text(text, "utf-8")
+    started = ScriptRun(name, arguments, version)
+    started.start()
+    return started
+
+
+def test_a_script_is_the_main_program(capsys: Output) -> None:
+    before = sys.argv, list(sys.path), sys.modules["__main__"], set(sys.modules)
+    text = """
+import os, sys, pickle
+class A: pass
+print(sys.argv, __name__, __file__, os.path.realpath(sys.path[0]) == os.getcwd())
+assert type(pickle.loads(pickle.dumps(A()))) is A and sys.modules["__main__"].A is A
+"""
+    assert run(text, "--rate", "0.1").status == 0
+    assert capsys.readouterr().out == "['old.py', '--rate', '0.1'] __main__ old.py True\n"
+    assert (sys.argv, sys.path, sys.modules["__main__"]) == before[:3]
+
+
+def test_modules_of_python_2_and_packages(capsys: Output) -> None:
+    Path("helper.py").write_text("from __future__ import division\nprint 'helper', 7 / 2\n")
+    Path("parts/deep").mkdir(parents=True)
+    Path("parts/__init__.py").write_text("import inner\nimport os\n")
+    Path("parts/inner.py").write_text("print 'inner', 7 / 2\nfrom deep import leaf\n")
+    Path("parts/deep/__init__.py").write_text("")
+    Path("parts/deep/leaf.py").write_text("import sys\nprint >>sys.stdout, 'leaf'\n")
+    assert run("import helper, parts.inner\nprint 7 / 2\nassert parts.os\n").status == 0
+    assert capsys.readouterr().out.splitlines() == ["helper 3.5", "inner 3", "leaf", "3"]
+    assert not {"helper", "parts", "parts.inner"} & set(sys.modules)
+
+
+def test_errors_show_the_original_lines(capsys: Output) -> None:
+    Path("helper.py").write_text("def f((a, b)):\n    print 'in',\n    return a[b]   # wrong\n")
+    started = run("import helper\n\ndef g():\n    return helper.f(({}, 'key'))\nprint 1\ng()\n")
+    assert started.status == 1
+    output, errors = capsys.readouterr()
+    assert output == "1\nin "
+    assert errors.splitlines() == [
+        "Lines of the script, of which the last raised the error:",
+        "  old.py:6: g()",
+        "  old.py:4, in g: return helper.f(({}, 'key'))",
+        "  helper.py:3, in f: return a[b]   # wrong",
+        "error: KeyError: 'key'",
+    ]
+
+
+def test_a_deep_recursion_prints_few_lines() -> None:
+    lines = run("def f(n):\n    return f(n + 1)\nf(0)\n").error.splitlines()
+    assert lines[1] == "  old.py:3: f(0)"
+    assert lines[7].endswith(" more")
+    assert lines[-1].startswith("error: RecursionError")
+    assert len(lines) == 15
+
+
+@pytest.mark.quotes_source
+def test_errors_of_pellucid_quote_the_original_line() -> None:
+    text = "import pellucid as pel\nprint 'x'\na = pel.matrix('a', shape=(2, 3))\nb = a.dot(a)   # wrong\n"
+    error = run(text).error
+    assert "  old.py:4: b = a.dot(a)   # wrong\nerror: " in error
+    assert "\n  at old.py:4: b = a.dot(a)   # wrong" in error
+
+
+def test_a_missing_name_in_an_import_is_explained() -> None:
+    error = run("from theano.tensor.basic import psi\n").error
+    assert "theano.tensor.basic.psi" in error or "theano.tensor.basic has no 'psi'" in error
+
+
+@pytest.mark.parametrize(
+    ("call", "status", "message"),
+    [("", 0, ""), ("3", 3, ""), ("None", 0, ""), ("'bad data'", 1, "bad data\n"), ("True", 1, "")],
+)
+def test_exit_status(call: str, status: int, message: str, capsys: Output) -> None:
+    assert run(f"import sys\nsys.exit({call})").status == status
+    assert capsys.readouterr().err == message
+
+
+def test_interrupts_reach_the_caller() -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run("raise KeyboardInterrupt")
+    assert "theano" not in sys.modules
+
+
+def test_figures_are_saved_or_reported(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(removed_names, "has_display", lambda: False)
+    text = """
+import matplotlib
+matplotlib.use("TkAgg")
+import matplotlib.pyplot as plt
+for n in range(2):
+    plt.figure(); plt.plot([1, 2]); plt.hold(True)
+plt.show()
+plt.plot([3, 1]); plt.show(block=False)
+assert not plt.get_fignums()
+"""
+    assert run(text).status == 0
+    assert capsys.readouterr().err.splitlines() == [
+        f"figure {n} not shown: no display; --out saves it" for n in (1, 2, 3)
+    ]
+    FIGURES.start(Path.cwd())
+    assert run(text).status == 0
+    assert (
+        sorted(path.name for path in Path.cwd().glob("*.png"))
+        == FIGURES.saved
+        == [f"figure-{n}.png" for n in (1, 2, 3)]
+    )
+
+
+def test_figures_are_shown_on_a_display(monkeypatch: pytest.MonkeyPatch) -> None:
+    import matplotlib.pyplot as plt
+
+    shown = []
+    monkeypatch.setattr(removed_names, "has_display", lambda: True)
+    monkeypatch.setattr(plt, "show", lambda block: shown.append(block))
+    assert run("import matplotlib.pyplot as plt\nplt.show(block=True)\n").status == 0
+    assert shown == [True]
+
+
+CELLS = [
+    {"cell_type": "markdown", "source": "# Notes"},
+    {
+        "cell_type": "code",
+        "source": ["%matplotlib inline\n", "import numpy as np\n", "if 1:\n", "    !ls\n", "np.sum?"],
+    },
+    {"cell_type": "code", "source": "%%bash\nls"},
+    {"cell_type": "code", "source": "x = 7 / 2\nprint 'x', x\nx.nothing"},
+]
+
+
+@pytest.mark.parametrize("content", [{"cells": CELLS}, {"worksheets": [{"cells": CELLS}]}])
+def test_notebooks(content: dict, capsys: Output) -> None:
+    started = run(json.dumps(content), name="notes.ipynb")
+    output, errors = capsys.readouterr()
+    assert output == "x 3\n"
+    assert started.status == 1
+    assert "  notes.ipynb, cell 3:3: x.nothing\nerror: AttributeError:" in errors
+
+
+def test_cells_share_their_names(capsys: Output) -> None:
+    cells = [
+        "%pylab inline\nimport theano.tensor as T\n",
+        "x = T.dvector('x')",
+        "print x.dimshuffle(0, 'x').ndim, plt is not None",
+    ]
+    content = {"cells": [{"cell_type": "code", "source": cell} for cell in cells]}
+    started = run(json.dumps(content), name="notes.ipynb")
+    assert capsys.readouterr().out == "2 True\n"
+    assert [call.describe() for call in find_old_calls(started.units.values())] == [
+        'notes.ipynb, cell 2:1: theano.tensor.dvector(name) is pel.vector(name, dtype="float64") today',
+        "notes.ipynb, cell 3:1: x.dimshuffle(0, 'x') is x[:, None] today",
+    ]
+
+
+def test_wrong_files() -> None:
+    with pytest.raises(PellucidError, match=r"x\.ipynb: expected a Jupyter notebook \(KeyError while reading it\)"):
+        read_cells(b"{}", "x.ipynb")
+    with pytest.raises(PellucidError, match="expected a Python script or a notebook, received a folder"):
+        ScriptRun(".")
+    Path("old.py").write_text("print 1\n")
+    with pytest.raises(ScriptSyntaxError, match=r"old\.py:1: Missing parentheses"):
+        ScriptRun("old.py", version=3)
+    with pytest.raises(FileNotFoundError):
+        ScriptRun("none.py")
+
+
+def test_a_division_that_needs_python_2_is_explained() -> None:
+    error = run("n = 4 / 2\nfor i in range(n): pass\n").error
+    assert error.endswith("In Python 2, / of two integers gives an integer: pellucid legacy --python 2")
+    assert run("n = 4 / 2\nfor i in range(n): pass\n", version=2).status == 0
+
+
+def test_the_version_can_be_given(capsys: Output) -> None:
+    assert run("print(7 / 2)").status == run("print(7 / 2)", version=2).status == 0
+    assert capsys.readouterr().out == "3.5\n3\n"
