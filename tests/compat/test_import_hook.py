@@ -90,7 +90,7 @@ def test_removed_modules_of_scikit_learn() -> None:
 
 def test_lasagne_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(import_hook, "find_spec", lambda name: None)
-    with use_old_libraries(), pytest.raises(ImportError, match="pip install Lasagne"):
+    with use_old_libraries(), pytest.raises(ImportError, match=r"pip install .pellucid\[legacy\]"):
         importlib.import_module("lasagne")
 
 
