@@ -1,0 +1,5 @@
+"""Linear discriminant analysis, by its module before scikit-learn 0.17."""
+
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+LDA = LinearDiscriminantAnalysis
