@@ -28,7 +28,6 @@ COLOR_BGR2RGB = COLOR_RGB2BGR = 4
 COLOR_BGR2GRAY, COLOR_RGB2GRAY, COLOR_GRAY2BGR, COLOR_BGR2HSV = 6, 7, 8, 40
 COLOR_GRAY2RGB = COLOR_GRAY2BGR
 NORM_INF, NORM_L1, NORM_L2, NORM_MINMAX = 1, 2, 4, 32
-BORDER_CONSTANT, BORDER_REPLICATE, BORDER_REFLECT, BORDER_WRAP, BORDER_REFLECT_101 = range(5)
 FONT_HERSHEY_SIMPLEX, LINE_AA = 0, 16
 CV_AA = LINE_AA
 
@@ -72,7 +71,9 @@ def check_image(name: str, img: Any) -> Array:
     return img
 
 
-def resize(src: Any, dsize: Any, dst: Any = None, fx: float = 0, fy: float = 0, interpolation: int = INTER_LINEAR) -> Array:
+def resize(
+    src: Any, dsize: Any, dst: Any = None, fx: float = 0, fy: float = 0, interpolation: int = INTER_LINEAR
+) -> Array:
     """Resize to (width, height), or by factors."""
     img = check_image("resize", src)
     rows, columns = img.shape[:2]
@@ -119,8 +120,8 @@ def cvtColor(src: Any, code: int) -> Array:
     if code in (COLOR_BGR2GRAY, COLOR_RGB2GRAY):
         red_first = img[..., :3] if code == COLOR_RGB2GRAY else img[..., 2::-1]
         if img.dtype != np.uint8:
-            return (red_first @ np.array([0.299, 0.587, 0.114])).astype(img.dtype)
-        return ((red_first.astype(int) @ [4899, 9617, 1868] + 8192) >> 14).astype(np.uint8)
+            return np.asarray(red_first @ np.array([0.299, 0.587, 0.114]), img.dtype)
+        return np.asarray((red_first.astype(int) @ [4899, 9617, 1868] + 8192) >> 14, np.uint8)
     if code == COLOR_BGR2HSV and img.dtype == np.uint8:
         return convert_to_hsv(img[..., :3].astype(int))
     raise OptionError("cv2.cvtColor: expected COLOR_BGR2RGB, a conversion from or to gray, or COLOR_BGR2HSV for 8 bits")
@@ -134,20 +135,22 @@ def convert_to_hsv(bgr: Array) -> Array:
         np.rint(np.divide(n << 12, k * d, out=np.zeros(d.shape), where=d > 0)).astype(int)
         for n, k, d in ((255, 1, value), (180, 6, spread))
     )
-    sector = np.where(value == red, green - blue, np.where(value == green, blue - red + 2 * spread, red - green + 4 * spread))
+    sector = np.where(
+        value == red, green - blue, np.where(value == green, blue - red + 2 * spread, red - green + 4 * spread)
+    )
     hue = (sector * divide_spread + 2048) >> 12
     saturation = (spread * divide_value + 2048) >> 12
     return np.stack([np.where(hue < 0, hue + 180, hue), saturation, value], axis=-1).astype(np.uint8)
 
 
-def calcHist(images: Sequence[Array], channels: Sequence[int], mask: Any, histSize: Any, ranges: Any) -> Array:  # noqa: N803
+def calcHist(images: Sequence[Array], channels: Sequence[int], mask: Any, histSize: Any, ranges: Any) -> Array:
     """Return the histogram of several channels, of which one image is the source, as float32."""
     img = check_image("calcHist", images[0])
     img = img.reshape(*img.shape[:2], -1)
     samples = [img[..., c][np.asarray(mask, bool) if mask is not None else slice(None)].ravel() for c in channels]
     bounds = np.reshape(ranges, (-1, 2))
     inside = np.all([(s >= low) & (s < high) for s, (low, high) in zip(samples, bounds, strict=True)], axis=0)
-    counts, _ = np.histogramdd([s[inside] for s in samples], bins=list(histSize), range=bounds)
+    counts, _ = np.histogramdd([s[inside] for s in samples], bins=list(histSize), range=bounds.tolist())
     return counts.reshape(-1, 1).astype(np.float32) if len(histSize) == 1 else counts.astype(np.float32)
 
 
@@ -166,25 +169,13 @@ def normalize(src: Array, dst: Any = None, alpha: float = 1, beta: float = 0, no
     result = (np.rint(result) if whole else result).astype(np.asarray(src).dtype)
     if isinstance(dst, np.ndarray):
         dst[...] = result
-    return result
+    return np.asarray(result)
 
 
-def flip(src: Array, flipCode: int) -> Array:  # noqa: N803
+def flip(src: Array, flipCode: int) -> Array:
     """Flip up and down for 0, left and right for a positive code, both for a negative one."""
     axes = 0 if flipCode == 0 else 1 if flipCode > 0 else (0, 1)
     return np.ascontiguousarray(np.flip(check_image("flip", src), axis=axes))
-
-
-def copyMakeBorder(src: Array, top: int, bottom: int, left: int, right: int, borderType: int, value: Any = 0) -> Array:  # noqa: N803
-    """Pad an image."""
-    img, modes = check_image("copyMakeBorder", src), ("constant", "edge", "symmetric", "wrap", "reflect")
-    widths = [(top, bottom), (left, right), *[(0, 0)] * (img.ndim - 2)]
-    if borderType != BORDER_CONSTANT:
-        return np.pad(img, widths, mode=modes[borderType])  # type: ignore[call-overload, no-any-return]
-    framed = np.empty([n + sum(w) for n, w in zip(img.shape, widths, strict=True)], img.dtype)
-    framed[...] = value
-    framed[top : top + img.shape[0], left : left + img.shape[1]] = img
-    return framed
 
 
 def draw(img: Array, paint: Any) -> Array:
@@ -200,7 +191,7 @@ def to_color(color: Any, img: Array) -> Any:
     return tuple(map(int, color))[: img.shape[2]] if img.ndim == 3 else int(np.ravel(color)[0])
 
 
-def rectangle(img: Array, pt1: Any, pt2: Any, color: Any, thickness: int = 1, lineType: int = 8) -> Array:  # noqa: N803
+def rectangle(img: Array, pt1: Any, pt2: Any, color: Any, thickness: int = 1, lineType: int = 8) -> Array:
     """Draw a rectangle in place; a negative thickness fills it."""
     (x1, y1), (x2, y2) = pt1, pt2
     box, ink = (min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2)), to_color(color, img)
@@ -210,7 +201,7 @@ def rectangle(img: Array, pt1: Any, pt2: Any, color: Any, thickness: int = 1, li
 
 def putText(
     img: Array, text: str, org: Any, fontFace: int, fontScale: float, color: Any, thickness: int = 1, *_: Any
-) -> Array:  # noqa: N803
+) -> Array:
     """Write text in place, in Pillow's font and not in Hershey's; ``org`` is its lower left corner."""
     font = ImageFont.load_default(max(int(24 * fontScale), 8))
     ink = to_color(color, img)

@@ -29,7 +29,8 @@ from pellucid.compat.keras.preprocessing import image, text
 from pellucid.compat.missing_names import add_missing_name_errors
 
 __version__ = "1.2.2"
-__all__ = ["Input", "Model", "Sequential", "activations", "backend", "callbacks", "constraints", "image"]
+MODULES = (activations, backend, callbacks, constraints, image, optimizers, regularizers)
+__all__ = ["Input", "Model", "Sequential"]
 
 
 def make_module(name: str, names: dict[str, object]) -> ModuleType:
@@ -58,12 +59,15 @@ ALIASES: dict[str, ModuleType] = {
     **{f"layers.{name}": layers for name in LAYERS.split()},
     **{f"utils.{name}": utils for name in UTILITIES.split()},
     **{f"datasets.{name}": getattr(datasets, name) for name in datasets.NAMES},
-    "preprocessing.sequence": text, "metrics": metrics, "losses": objectives, "initializers": initializations,
-
-        "wrappers": make_module("wrappers", {}),
-        "wrappers.scikit_learn": LazyModule(f"{__name__}.wrappers.scikit_learn")
-    ,
-    "engine": engine, "engine.topology": engine, "engine.training": engine,
+    "preprocessing.sequence": text,
+    "metrics": metrics,
+    "losses": objectives,
+    "initializers": initializations,
+    "wrappers": make_module("wrappers", {}),
+    "wrappers.scikit_learn": LazyModule(f"{__name__}.wrappers.scikit_learn"),
+    "engine": engine,
+    "engine.topology": engine,
+    "engine.training": engine,
 }
 """Modules of Keras 1 that are other modules here, or made at run time."""
 

@@ -1,4 +1,4 @@
-"""Arguments of Keras 1 as text: names, and defaults in their order, such as ``"output_dim init='uniform' bias=True"``."""
+"""Arguments of Keras 1 as text: names, and defaults in their order, such as ``"output_dim init='uniform'"``."""
 
 from __future__ import annotations
 

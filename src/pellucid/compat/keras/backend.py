@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -21,7 +22,7 @@ from pellucid.nn import losses
 __all__ = ["elu", "hard_sigmoid", "relu", "sigmoid", "softmax", "softplus", "softsign", "tanh"]
 
 SETTINGS = {"epsilon": 1e-7, "ordering": "th" if os.getenv("KERAS_BACKEND") == "theano" else "tf"}
-"""Settings of this process. The environment variable KERAS_BACKEND=theano selects images with their channels first."""
+"""Settings of this process. With KERAS_BACKEND=theano in the environment, images have their channels first."""
 
 ORDERINGS = {"th": "th", "tf": "tf", "channels_first": "th", "channels_last": "tf"}
 PHASE = Input("learning_phase", (), "int32")
@@ -65,11 +66,6 @@ def variable(value: Any, dtype: Any = None, name: str | None = None) -> Shared:
     return Shared(np.asarray(value, dtype or pel.config.floatx), name)
 
 
-def placeholder(shape: Any = None, ndim: int | None = None, dtype: Any = None, name: str | None = None) -> Input:
-    """Return an input of the graph."""
-    return Input(name, [None] * int(ndim or 0) if shape is None else shape, dtype or pel.config.floatx)
-
-
 def set_value(x: Shared, value: Any) -> None:
     """Set the value of a shared variable."""
     x.set_value(np.asarray(value, x.dtype))
@@ -88,11 +84,6 @@ def binary_crossentropy(output: Expr, target: Expr, from_logits: bool = False) -
     return -(target * pel.log(p) + (1 - target) * pel.log(1 - p))
 
 
-def categorical_crossentropy(output: Expr, target: Expr, from_logits: bool = False) -> Expr:
-    """Cross-entropy of each sample; the prediction comes first, as in Keras 1."""
-    return losses.categorical_crossentropy(target, softmax(output) if from_logits else output)
-
-
 def gradients(loss: Expr, variables: Any) -> list[Expr]:
     """Return the gradients of a scalar, or of the sum of an expression."""
     chosen = list(variables) if isinstance(variables, (list, tuple)) else [variables]
@@ -106,21 +97,17 @@ def draw(kind: str, shape: Any, low: float, high: float, dtype: Any = None, seed
     return result
 
 
-def random_normal(shape: Any, mean: float = 0.0, std: float = 1.0, **options: Any) -> Expr:
-    """Normally distributed random numbers."""
-    return draw("normal", shape, mean, std, **options)
-
-
-def random_uniform(shape: Any, low: float = 0.0, high: float = 1.0, **options: Any) -> Expr:
-    """Uniformly distributed random numbers."""
-    return draw("uniform", shape, low, high, **options)
-
-
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     **{name: getattr(pel, name) for name in SAME.split()},
-    "argmax": functools.partial(pel.argmax, axis=-1), "argmin": functools.partial(pel.argmin, axis=-1),
-    "pow": pel.power, "lesser": pel.less, "lesser_equal": pel.less_equal, "repeat_elements": pel.repeat,
-    "permute_dimensions": pel.transpose, "switch": pel.where, "in_train_phase": pel.training_only,
+    "argmax": functools.partial(pel.argmax, axis=-1),
+    "argmin": functools.partial(pel.argmin, axis=-1),
+    "pow": pel.power,
+    "lesser": pel.less,
+    "lesser_equal": pel.less_equal,
+    "repeat_elements": pel.repeat,
+    "permute_dimensions": pel.transpose,
+    "switch": pel.where,
+    "in_train_phase": pel.training_only,
     "in_test_phase": lambda x, alt: pel.training_only(alt, x),
     "gather": lambda reference, indices: reference[indices],
     "flatten": lambda x: x.reshape(-1),
@@ -130,14 +117,24 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "cast": lambda x, dtype: as_expr(x).astype(dtype),
     "l2_normalize": lambda x, axis: x / pel.maximum(pel.sum(pel.square(x), axis=axis, keepdims=True), 1e-12) ** 0.5,
     "dropout": lambda x, level, noise_shape=None, seed=None: pel.nn.Dropout(level, noise_shape, seed or draw_seed())(x),
-    "shape": lambda x: x.shape, "ndim": lambda x: x.ndim, "dtype": lambda x: x.dtype.name,
+    "shape": lambda x: x.shape,
+    "ndim": lambda x: x.ndim,
+    "dtype": lambda x: x.dtype.name,
     "zeros": lambda shape, dtype=None, name=None: variable(np.zeros(shape), dtype, name),
     "ones": lambda shape, dtype=None, name=None: variable(np.ones(shape), dtype, name),
     "eval": lambda x: as_expr(x).eval(),
     "get_value": lambda x: x.get_value() if isinstance(x, Shared) else np.asarray(x),
     "batch_get_value": lambda xs: [x.get_value() for x in xs],
-    "batch_set_value": lambda pairs: [set_value(x, value) for x, value in pairs] and None,
-    "count_params": lambda x: int(np.prod(int_shape(x))),
+    "batch_set_value": lambda pairs: list(itertools.starmap(set_value, pairs)) and None,
+    "count_params": lambda x: int(np.prod(x.shape)),
+    "placeholder": lambda shape=None, ndim=0, dtype=None, name=None: Input(
+        name, [None] * ndim if shape is None else shape, dtype or pel.config.floatx
+    ),
+    "categorical_crossentropy": lambda output, target, from_logits=False: losses.categorical_crossentropy(
+        target, softmax(output) if from_logits else output
+    ),
+    "random_normal": lambda shape, mean=0.0, std=1.0, **options: draw("normal", shape, mean, std, **options),
+    "random_uniform": lambda shape, low=0.0, high=1.0, **options: draw("uniform", shape, low, high, **options),
     "update": lambda x, new_x: (x, new_x),
     "learning_phase": lambda: PHASE,
     "clear_session": lambda: None,  # there is no session, and unused programs are freed

@@ -10,6 +10,7 @@ from typing import Any
 
 import pellucid as pel
 from pellucid.callbacks import History, TensorBoard
+from pellucid.compat.keras.arguments import bind, make_signature
 from pellucid.compat.missing_names import add_missing_name_errors
 from pellucid.graph.errors import TrainingWarning
 from pellucid.graph.source_location import get_user_stacklevel
@@ -24,10 +25,9 @@ class Callback(pel.callbacks.Callback):
     """Base of callbacks; ``on_batch_end`` receives the loss and the metrics of its batch alone."""
 
     def __init_subclass__(cls) -> None:
-        if "on_batch_end" in vars(cls):
-            cls.on_train_batch_end = end_batch  # type: ignore[method-assign]
-        if "on_batch_begin" in vars(cls):
-            cls.on_train_batch_begin = begin_batch  # type: ignore[method-assign]
+        for name, function in (("begin", begin_batch), ("end", end_batch)):
+            if f"on_batch_{name}" in vars(cls):
+                setattr(cls, f"on_train_batch_{name}", function)
 
     def set_params(self, params: Any) -> None:
         super().set_params({**params, **getattr(self, "fit_params", {})})
@@ -80,9 +80,7 @@ class ProgressPrinter(Callback):
 def print_line(samples: int | None, start: float, logs: Logs) -> None:
     """Print the progress bar of a finished pass over the data, unless ``samples`` is None, and the metrics."""
     bar = "" if samples is None else f"{samples}/{samples} [{'=' * 30}] - "
-    values = (
-        f" - {name}: {value:.4f}" if abs(value) > 1e-3 else f" - {name}: {value:.4e}" for name, value in logs.items()
-    )
+    values = (f" - {name}: {value:{'.4f' if abs(value) > 1e-3 else '.4e'}}" for name, value in logs.items())
     print(f"{bar}{int(time.perf_counter() - start)}s{''.join(values)}")
 
 
@@ -104,27 +102,21 @@ class MonitorMixin(Monitor):
 class EarlyStopping(MonitorMixin, pel.callbacks.EarlyStopping):
     """Stop training after more than ``patience`` epochs without improvement."""
 
-    def __init__(
-        self, monitor: str = "val_loss", min_delta: float = 0, patience: int = 0, verbose: int = 0, mode: str = "auto"
-    ) -> None:
-        pel.callbacks.EarlyStopping.__init__(self, monitor, min_delta, patience + 1, verbose)
-        self.set_mode(mode)
+    def __init__(self, *args: Any, **keywords: Any) -> None:
+        a = bind(type(self), STOP, args, keywords)
+        pel.callbacks.EarlyStopping.__init__(self, a["monitor"], a["min_delta"], a["patience"] + 1, a["verbose"])
+        self.set_mode(a["mode"])
+
+
+STOP = make_signature("monitor='val_loss' min_delta=0 patience=0 verbose=0 mode='auto'")
 
 
 class ReduceLROnPlateau(MonitorMixin, pel.callbacks.ReduceLROnPlateau):
     """Multiply the learning rate by a factor after more than ``patience`` epochs without improvement."""
 
-    def __init__(
-        self,
-        monitor: str = "val_loss",
-        factor: float = 0.1,
-        patience: int = 10,
-        verbose: int = 0,
-        mode: str = "auto",
-        epsilon: float = 1e-4,
-        **rest: Any,
-    ) -> None:
-        pel.callbacks.ReduceLROnPlateau.__init__(self, monitor, factor, patience + 1, verbose, "auto", epsilon, **rest)
+    def __init__(self, *args: Any, **keywords: Any) -> None:
+        monitor, factor, patience, verbose, mode, *rest = bind(type(self), REDUCE, args, keywords).values()
+        pel.callbacks.ReduceLROnPlateau.__init__(self, monitor, factor, patience + 1, verbose, "auto", *rest)
         self.set_mode(mode)
 
     def reduce(self, epoch: int) -> None:
@@ -137,41 +129,40 @@ class ReduceLROnPlateau(MonitorMixin, pel.callbacks.ReduceLROnPlateau):
             logs["lr"] = logs.pop("learning_rate")
 
 
+REDUCE = make_signature(
+    "monitor='val_loss' factor=0.1 patience=10 verbose=0 mode='auto' epsilon=1e-4 cooldown=0 min_lr=0.0"
+)
+CHECKPOINT = make_signature(
+    "filepath monitor='val_loss' verbose=0 save_best_only=False save_weights_only=False mode='auto' period=1"
+)
+
+
 class ModelCheckpoint(MonitorMixin):
     """Save the model or its weights after epochs; the fields of the path are metrics and the epoch, from 0."""
 
-    def __init__(
-        self,
-        filepath: str,
-        monitor: str = "val_loss",
-        verbose: int = 0,
-        save_best_only: bool = False,
-        save_weights_only: bool = False,
-        mode: str = "auto",
-        period: int = 1,
-    ) -> None:
-        super().__init__(monitor)
-        self.filepath, self.verbose, self.period = str(filepath), verbose, period
-        self.save_best_only, self.save_weights_only = save_best_only, save_weights_only
-        self.set_mode(mode)
+    def __init__(self, *args: Any, **keywords: Any) -> None:
+        self.options = bind(type(self), CHECKPOINT, args, keywords)
+        super().__init__(self.options["monitor"])
+        self.set_mode(self.options["mode"])
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        if self.save_best_only:
+        if self.options["save_best_only"]:
             self.check_monitor()
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        path, value, text = self.filepath.format(epoch=epoch, **(logs or {})), self.get_value(logs), ""
-        if (epoch + 1) % self.period or (self.save_best_only and value is None):
+        a, value, text = self.options, self.get_value(logs), ""
+        if (epoch + 1) % a["period"] or (a["save_best_only"] and value is None):
             return
-        if self.save_best_only and value is not None:
+        path = str(a["filepath"]).format(epoch=epoch, **(logs or {}))
+        if a["save_best_only"] and value is not None:
             if not self.is_better(value, self.best):
-                print(f"Epoch {epoch:05d}: {self.monitor} did not improve\n" * bool(self.verbose), end="")
+                print(f"Epoch {epoch:05d}: {self.monitor} did not improve\n" * bool(a["verbose"]), end="")
                 return
             before = float("-inf" if self.higher_is_better else "inf") if self.best is None else self.best
             text, self.best = f"{self.monitor} improved from {before:0.5f} to {value:0.5f}, ", value
-        print(f"Epoch {epoch:05d}: {text}saving model to {path}\n" * bool(self.verbose), end="")
+        print(f"Epoch {epoch:05d}: {text}saving model to {path}\n" * bool(a["verbose"]), end="")
         model: Any = self.model
-        (model.save_weights if self.save_weights_only else model.save)(path)
+        (model.save_weights if a["save_weights_only"] else model.save)(path)
 
 
 class LearningRateScheduler(pel.callbacks.LearningRateScheduler):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from pellucid.compat.missing_names import add_missing_name_errors
@@ -14,7 +15,12 @@ def maxnorm(m: float = 2, axis: Any = 0) -> MaxNorm:
     return MaxNorm(m, axis)
 
 
-KNOWN = {"maxnorm": maxnorm, "nonneg": NonNeg, "unitnorm": UnitNorm, "minmaxnorm": MinMaxNorm}
+KNOWN: dict[str, Callable[[], Any]] = {
+    "maxnorm": maxnorm,
+    "nonneg": NonNeg,
+    "unitnorm": UnitNorm,
+    "minmaxnorm": MinMaxNorm,
+}
 max_norm, nonneg, non_neg, unitnorm, unit_norm = maxnorm, NonNeg, NonNeg, UnitNorm, UnitNorm
 
 

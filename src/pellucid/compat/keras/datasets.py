@@ -26,8 +26,8 @@ def make_dataset(name: str) -> ModuleType:
 
     def refuse(*args: Any, **options: Any) -> Any:
         raise StorageError(
-            f"keras.datasets.{name}: Keras 1 downloaded these data, and nothing is downloaded here. Read them from your "
-            "own files: pel.data.load_images reads folders of images, numpy.load arrays"
+            f"keras.datasets.{name}: Keras 1 downloaded these data, and nothing is downloaded here. Read them from "
+            "your own files: pel.data.images.image_folder reads folders of images, numpy.load arrays"
         )
 
     vars(module)["load_data"] = load_mnist if name == "mnist" else refuse

@@ -41,7 +41,8 @@ def draw(name: str, shape: Any, scale: float | None = None) -> Array:
         deviation = np.sqrt(GAINS[family] / (sum(fans) if family == "glorot" else fans[0]))
         scale = float(deviation * (np.sqrt(3) if kind == "uniform" else 1))
     scale = 0.05 if scale is None else scale
-    return np.random.uniform(-scale, scale, shape) if kind == "uniform" else np.random.normal(0.0, scale, shape)
+    drawn = np.random.uniform(-scale, scale, shape) if kind == "uniform" else np.random.normal(0.0, scale, shape)
+    return np.asarray(drawn)
 
 
 def make_variable(initialization: str, shape: Any, scale: float | None = None, name: Any = None, **_: Any) -> Shared:
@@ -53,7 +54,7 @@ globals().update({name: functools.partial(make_variable, name) for name in NAMES
 
 
 class Initializer:
-    """Initializer of our layers from a name or function of Keras 1; ``gates`` blocks of columns are drawn separately."""
+    """Initializer of our layers from a name or function of Keras 1, which draws each of ``gates`` blocks of columns."""
 
     def __init__(self, identifier: Any, gates: int = 1) -> None:
         self.identifier = RENAMED.get(identifier, identifier) if isinstance(identifier, str) else identifier

@@ -6,10 +6,12 @@ import inspect
 import itertools
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
 
+import pellucid as pel
 from pellucid import nn
 from pellucid.compat.keras import activations, backend, constraints, regularizers
 from pellucid.compat.keras.arguments import bind, make_signature
@@ -27,7 +29,7 @@ W_constraint:kernel_constraint b_constraint:bias_constraint border_mode:padding 
 subsample_length:strides atrous_rate:dilation_rate pool_length:pool_size stride:strides length:size
 sigma:stddev dropout_W:dropout dropout_U:recurrent_dropout dim_ordering:data_format nb_row:kernel_size
 """
-RENAMES: dict[str, str] = dict(pair.split(":", 1) for pair in RENAMED.split())  # type: ignore[misc]
+RENAMES: dict[str, str] = dict(pair.split(":", 1) for pair in RENAMED.split())
 """Arguments of Keras 1 and what they are called today."""
 
 COMMON = (
@@ -72,14 +74,15 @@ class KerasLayer(nn.Layer):
 
     first_call: tuple[Any, Any] | None = None
     channels_first = False
-    options: dict[str, Any]
+    options: Mapping[str, Any]
 
     def __new__(cls, *args: Any, **keywords: Any) -> Any:
         return super().__new__(cls, *args, **{cls.newer.get(key, key): value for key, value in keywords.items()})
 
     def __init__(self, *args: Any, **keywords: Any) -> None:
         cls = type(self)
-        options = self.options = bind(cls, self.signature, args, keywords, self.newer)
+        options = bind(cls, self.signature, args, keywords, self.newer)
+        self.options = MappingProxyType(options)  # not a dict, in whose values a layer looks for its parts
         required = [n for n, p in self.signature.parameters.items() if p.default is p.empty]
         left = {key: value for key, value in options.items() if key in required or key not in COMMON_NAMES}
         self.activity_regularizer = regularizers.get(left.pop("activity_regularizer", None))
@@ -171,7 +174,7 @@ class KerasLayer(nn.Layer):
 
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Set the weights, given in the order and layout of Keras 1."""
-        arrays, order = [np.asarray(w) for w in weights], self.gate_order
+        arrays, order = [np.asarray(w, pel.config.floatx) for w in weights], self.gate_order
         if order and len(arrays) == 3 * len(order):
             gates = [arrays[3 * order.index(g) :][:3] for g in range(len(order))]
             arrays = [np.concatenate(parts, axis=-1) for parts in zip(*gates, strict=True)]
@@ -179,7 +182,7 @@ class KerasLayer(nn.Layer):
             arrays = [a[:, 0] if a.ndim == 4 else a for a in arrays]
         elif self.channels_first:
             arrays = [to_channels_last(a) for a in arrays]
-        sublayers = [part for part in self.parts if isinstance(part, nn.Layer)]
+        sublayers = [part for part in self.parts if isinstance(part, nn.Layer) and part.get_weights()]
         if not sublayers:
             super().set_weights(arrays)
         for layer in sublayers:
@@ -191,7 +194,7 @@ class KerasLayer(nn.Layer):
         known |= {
             k: vars(self)[v] for k, v in (("W", "kernel"), ("b", "bias"), ("U", "recurrent_kernel")) if v in vars(self)
         }
-        return known[name] if name in known else super().__getattr__(name)
+        return known[name] if name in known else super().__getattr__(name)  # type: ignore[misc]
 
     def get_call(self) -> tuple[Any, Any]:
         """Return input and output of the first call."""
@@ -212,7 +215,7 @@ class KerasLayer(nn.Layer):
 
     @trainable_weights.setter
     def trainable_weights(self, value: Sequence[Shared]) -> None:
-        self.parts.extend(p for p in value if p not in self.parts)
+        self.parts = list(dict.fromkeys([*self.parts, *value]))
 
     def count_params(self) -> int:
         """Return the number of elements of all parameters."""

@@ -28,7 +28,7 @@ ORDERED = "dim_ordering='default'"
 
 
 def gather_sizes(*names: str) -> Callable[[dict[str, Any]], None]:
-    """Return a function that joins lengths of windows to ``kernel_size``; the first may be all of them, as in Keras 2."""
+    """Return a function that joins lengths of windows to ``kernel_size``; the first may be all, as in Keras 2."""
 
     def adapt(options: dict[str, Any]) -> None:
         first, *rest = (options.pop(name) for name in names)
@@ -78,13 +78,12 @@ class OutputShape(KerasLayer):
         return y
 
 
+ATROUS = "subsample_length=1 atrous_rate=1"
 PAIR, TRIPLE, STRIDES = "nb_row nb_col", "kernel_dim1 kernel_dim2 kernel_dim3", "subsample=(1,1)"
 Convolution1D = Conv1D = make_convolution("Convolution1D", nn.Conv1D, "filter_length", "subsample_length=1")
 Convolution2D = Conv2D = make_convolution("Convolution2D", nn.Conv2D, PAIR, STRIDES)
 Convolution3D = Conv3D = make_convolution("Convolution3D", nn.Conv3D, TRIPLE, "subsample=(1,1,1)")
-AtrousConvolution1D = make_convolution(
-    "AtrousConvolution1D", nn.Conv1D, "filter_length", "subsample_length=1 atrous_rate=1"
-)
+AtrousConvolution1D = make_convolution("AtrousConvolution1D", nn.Conv1D, "filter_length", ATROUS)
 AtrousConvolution2D = make_convolution("AtrousConvolution2D", nn.Conv2D, PAIR, f"{STRIDES} atrous_rate=(1,1)")
 SeparableConvolution2D = SeparableConv2D = make_layer(
     "SeparableConvolution2D",
@@ -108,7 +107,7 @@ Dropout = make_layer("Dropout", nn.Dropout, "p noise_shape=None seed=None")
 GaussianNoise = make_layer("GaussianNoise", nn.GaussianNoise, "sigma seed=None")
 GaussianDropout = make_layer("GaussianDropout", nn.GaussianDropout, "p seed=None")
 Flatten = make_layer("Flatten", nn.Flatten)
-Reshape = make_layer("Reshape", nn.Reshape, "target_shape", renames={"target_shape": "dims"})
+Reshape = make_layer("Reshape", nn.Reshape, "target_shape")
 Permute = make_layer("Permute", nn.Permute, "dims")
 RepeatVector = make_layer("RepeatVector", nn.RepeatVector, "n")
 Masking = make_layer("Masking", nn.Masking, "mask_value=0.0")
@@ -281,7 +280,7 @@ class Layer(KerasLayer):
     def maybe_build(self, x: Any) -> None:
         build, self.like = type(self).build, x[0] if isinstance(x, list) else x
         if not self.built and build is not nn.Layer.build:
-            self.build = lambda e: build(self, get_shape(e))  # type: ignore[method-assign]
+            vars(self)["build"] = lambda e: build(self, get_shape(e))
         super().maybe_build(x)
         vars(self).pop("build", None)
         del self.like

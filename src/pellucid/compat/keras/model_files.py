@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -136,5 +136,5 @@ def make_functional(config: Mapping[str, Any]) -> Any:
         for inbound in entry["inbound_nodes"]:
             operands = [results[source[0]] for source in inbound]
             results[name] = made[name](operands if made[name].merges else operands[0])
-    ends: Sequence[Any] = [[results[e[0]] for e in config[key]] for key in ("input_layers", "output_layers")]
-    return models.Model(*ends, name=config["name"])
+    inputs, outputs = ([results[e[0]] for e in config[key]] for key in ("input_layers", "output_layers"))
+    return models.Model(inputs, outputs, config["name"])

@@ -103,7 +103,8 @@ class KerasModel(pel.Model):
         for callback in callbacks:
             callback.fit_params = {**params, "do_validation": options["validation_data"] is not None}
         options |= {"class_weight": a["class_weight"], "initial_epoch": a["initial_epoch"], "seed": backend.draw_seed()}
-        history = pel.Model.fit(self, *data, epochs=epochs, verbose=0, callbacks=callbacks, **options)
+        options |= {"epochs": epochs, "verbose": 0, "callbacks": callbacks}
+        history = pel.Model.fit(self, *data, **options)
         if RECORDER.enabled:
             step = next(reversed(self.train_steps.values()))
             RECORDER.add(

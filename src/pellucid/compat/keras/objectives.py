@@ -11,7 +11,7 @@ from pellucid.compat.missing_names import add_missing_name_errors
 from pellucid.graph.errors import OptionError, near_miss
 from pellucid.nn import losses, metrics
 
-E_ = 1e-7
+EPSILON = 1e-7
 
 
 def normalize(y: Any) -> Any:
@@ -22,7 +22,7 @@ def normalize(y: Any) -> Any:
 def compute_f(t: Any, y: Any) -> Any:
     """Return the F1 score of a batch."""
     p, r = METRICS["precision"](t, y), METRICS["recall"](t, y)
-    return 2 * p * r / (p + r + E_)
+    return 2 * p * r / (p + r + EPSILON)
 
 
 def count(y: Any) -> Any:
@@ -31,29 +31,38 @@ def count(y: Any) -> Any:
 
 
 FORMULAS: dict[str, Callable[[Any, Any], Any]] = {
-    "mean_absolute_percentage_error": lambda t, y: 100.0 * mean(abs((t - y) / clip(abs(t), E_, None)), axis=-1),
+    "mean_absolute_percentage_error": lambda t, y: 100.0 * mean(abs((t - y) / clip(abs(t), EPSILON, None)), axis=-1),
     "mean_squared_logarithmic_error": lambda t, y: mean(
-        square(log(clip(y, E_, None) + 1.0) - log(clip(t, E_, None) + 1.0)), axis=-1
+        square(log(clip(y, EPSILON, None) + 1.0) - log(clip(t, EPSILON, None) + 1.0)), axis=-1
     ),
     "hinge": lambda t, y: mean(maximum(1.0 - t * y, 0.0), axis=-1),
     "squared_hinge": lambda t, y: mean(square(maximum(1.0 - t * y, 0.0)), axis=-1),
-    "kullback_leibler_divergence": lambda t, y: sum_of(clip(t, E_, 1) * log(clip(t, E_, 1) / clip(y, E_, 1)), axis=-1),
-    "poisson": lambda t, y: mean(y - t * log(y + E_), axis=-1),
+    "kullback_leibler_divergence": lambda t, y: sum_of(
+        clip(t, EPSILON, 1) * log(clip(t, EPSILON, 1) / clip(y, EPSILON, 1)), axis=-1
+    ),
+    "poisson": lambda t, y: mean(y - t * log(y + EPSILON), axis=-1),
     "cosine_proximity": lambda t, y: -mean(normalize(t) * normalize(y), axis=-1),
 }
 """Losses whose formulas differ from today's: hinge losses take labels -1 and 1 only, the cosine is a mean."""
 
 BATCHES: dict[str, Callable[[Any, Any], Any]] = {
-    "precision": lambda t, y: count(t * y) / (count(y) + E_),
-    "recall": lambda t, y: count(t * y) / (count(t) + E_),
+    "precision": lambda t, y: count(t * y) / (count(y) + EPSILON),
+    "recall": lambda t, y: count(t * y) / (count(t) + EPSILON),
     "fmeasure": compute_f,
 }
 """Metrics of a batch, which Keras 1 averaged over batches."""
 
 TODAY = "mean_squared_error mean_absolute_error categorical_crossentropy sparse_categorical_crossentropy"
-LOSSES = {**FORMULAS, **{name: losses.NAMED[name] for name in f"{TODAY} binary_crossentropy".split()}}
+LOSSES: dict[str, Callable[..., Any]] = {
+    **FORMULAS,
+    **{name: losses.NAMED[name] for name in f"{TODAY} binary_crossentropy".split()},
+}
 ACCURACIES = "binary_accuracy categorical_accuracy sparse_categorical_accuracy top_k_categorical_accuracy"
-METRICS = {**LOSSES, **BATCHES, **{name: metrics.NAMED[name] for name in ACCURACIES.split()}}
+METRICS: dict[str, Callable[..., Any]] = {
+    **LOSSES,
+    **BATCHES,
+    **{name: getattr(metrics, name) for name in ACCURACIES.split()},
+}
 SHORT = {"mse": "mean_squared_error", "mae": "mean_absolute_error", "mape": "mean_absolute_percentage_error"}
 SHORT |= {"msle": "mean_squared_logarithmic_error", "kld": "kullback_leibler_divergence", "cosine": "cosine_proximity"}
 

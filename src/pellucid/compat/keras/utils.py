@@ -18,7 +18,7 @@ def to_categorical(y: Any, nb_classes: int | None = None, num_classes: int | Non
     """Return class numbers as one-hot rows."""
     labels = np.array(y, dtype=int).ravel()
     count = nb_classes or num_classes or int(labels.max()) + 1
-    return np.eye(count)[labels]
+    return np.asarray(np.eye(count)[labels])
 
 
 def normalize(a: Any, axis: int = -1, order: int = 2) -> Array:

@@ -68,15 +68,17 @@ class ImageDataGenerator:
     """Random transformations of images by nearest pixels, drawn from NumPy's global generator."""
 
     def __init__(self, *args: Any, **keywords: Any) -> None:
-        vars(self).update(bind(type(self), OPTIONS, args, keywords))
+        self.options = bind(type(self), OPTIONS, args, keywords)
+        vars(self).update(self.options)
         if self.fill_mode not in MODES:
             raise OptionError(f"Expected fill_mode to be one of {', '.join(MODES)}. Received: {self.fill_mode!r}")
         if self.zca_whitening:
             raise OptionError("ImageDataGenerator: zca_whitening is not supported. Whiten the array before, with NumPy")
-        zoom = self.zoom_range
-        self.zoom_range = (1 - zoom, 1 + zoom) if np.isscalar(zoom) else tuple(zoom)
-        self.dim_ordering = backend.resolve_ordering(self.dim_ordering)
-        self.mean = self.std = None
+        zoom = self.options["zoom_range"]
+        self.zoom: Any = (1 - zoom, 1 + zoom) if isinstance(zoom, (int, float)) else tuple(zoom)
+        self.ordering = backend.resolve_ordering(self.options["dim_ordering"])
+        self.mean: Any = None
+        self.std: Any = None
 
     if TYPE_CHECKING:
 
@@ -89,7 +91,7 @@ class ImageDataGenerator:
             np.random.seed(seed)
         if augment:
             x = np.concatenate([np.stack([self.random_transform(image) for image in x]) for _ in range(rounds)])
-        axes = (0, 2, 3) if self.dim_ordering == "th" else (0, 1, 2)
+        axes = (0, 2, 3) if self.ordering == "th" else (0, 1, 2)
         self.mean, self.std = x.mean(axis=axes, keepdims=True)[0], x.std(axis=axes, keepdims=True)[0]
 
     def standardize(self, x: Array) -> Array:
@@ -98,7 +100,7 @@ class ImageDataGenerator:
             x = self.preprocessing_function(x)
         if self.rescale:
             x = x * self.rescale
-        channel = 0 if self.dim_ordering == "th" else 2
+        channel = 0 if self.ordering == "th" else 2
         if self.samplewise_center:
             x = x - x.mean(axis=channel, keepdims=True)
         if self.samplewise_std_normalization:
@@ -108,7 +110,7 @@ class ImageDataGenerator:
                 "ImageDataGenerator: featurewise_center and featurewise_std_normalization need fit(x) first"
             )
         x = x - self.mean if self.featurewise_center else x
-        return x / (self.std + 1e-7) if self.featurewise_std_normalization else x
+        return np.asarray(x / (self.std + 1e-7)) if self.featurewise_std_normalization else x
 
     def draw_matrix(self, rows: int, columns: int) -> Array:
         """Draw the affine map from pixels of the result to pixels of the image, about its center."""
@@ -117,17 +119,17 @@ class ImageDataGenerator:
         down = uniform(-self.height_shift_range, self.height_shift_range) * rows if self.height_shift_range else 0.0
         right = uniform(-self.width_shift_range, self.width_shift_range) * columns if self.width_shift_range else 0.0
         shear = uniform(-self.shear_range, self.shear_range) if self.shear_range else 0.0
-        low, high = self.zoom_range
+        low, high = self.zoom
         zoom = (1.0, 1.0) if (low, high) == (1, 1) else tuple(uniform(low, high, 2))
         cosine, sine = np.cos(theta), np.sin(theta)
         matrix = np.array([[cosine, -sine, 0], [sine, cosine, 0], [0, 0, 1]]) @ [[1, 0, down], [0, 1, right], [0, 0, 1]]
         matrix = matrix @ [[1, -np.sin(shear), 0], [0, np.cos(shear), 0], [0, 0, 1]] @ np.diag([*zoom, 1])
         center = np.array([[1, 0, rows / 2 + 0.5], [0, 1, columns / 2 + 0.5], [0, 0, 1]])
-        return center @ matrix @ np.linalg.inv(center)
+        return np.asarray(center @ matrix @ np.linalg.inv(center))
 
     def random_transform(self, x: Array) -> Array:
         """Return an image after a random transformation."""
-        first = self.dim_ordering == "th"
+        first = self.ordering == "th"
         x = x.transpose(1, 2, 0) if first else x
         matrix = self.draw_matrix(*x.shape[:2])
         if not np.array_equal(matrix, np.eye(3)):
@@ -170,7 +172,7 @@ class ImageDataGenerator:
 
         def read(index: int) -> Array:
             image = load_img(found[index][0], a["color_mode"] == "grayscale", a["target_size"])
-            return img_to_array(image, self.dim_ordering)
+            return img_to_array(image, self.ordering)
 
         one_hot = np.eye(len(names), dtype="float32")[labels]
         targets = {"sparse": labels, "binary": labels.astype("float32"), "categorical": one_hot, None: None}

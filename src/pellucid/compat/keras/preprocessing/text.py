@@ -19,7 +19,7 @@ FILTERS = '!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n'
 
 def text_to_word_sequence(text: str, filters: str = FILTERS, lower: bool = True, split: str = " ") -> list[str]:
     """Return the words of a text."""
-    text = (text.lower() if lower else text).translate(str.maketrans(dict.fromkeys(filters, split)))
+    text = (text.lower() if lower else text).translate(str.maketrans(filters, split * len(filters)))
     return [word for word in text.split(split) if word]
 
 
