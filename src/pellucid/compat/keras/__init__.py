@@ -37,6 +37,7 @@ def make_module(name: str, names: dict[str, object]) -> ModuleType:
     """Return a module with these names, in which others can be found."""
     module = ModuleType(f"{__name__}.{name}")
     vars(module).update({k: v for k, v in names.items() if not k.startswith("__")}, __path__=[])
+    add_missing_name_errors(vars(module), f"keras.{name}")
     return module
 
 
@@ -50,11 +51,10 @@ class LazyModule(ModuleType):
 
 
 metrics = make_module("metrics", {**vars(objectives), "get": objectives.get_metric})
-add_missing_name_errors(vars(metrics), "keras.metrics")
 engine = make_module("engine", {**vars(layers), **vars(models)})
 
 LAYERS = "core convolutional pooling recurrent embeddings normalization advanced_activations noise wrappers"
-UTILITIES = "np_utils visualize_util vis_utils data_utils"
+UTILITIES = "np_utils visualize_util vis_utils data_utils generic_utils layer_utils io_utils"
 ALIASES: dict[str, ModuleType] = {
     **{f"layers.{name}": layers for name in LAYERS.split()},
     **{f"utils.{name}": utils for name in UTILITIES.split()},

@@ -7,6 +7,7 @@ their channels first outside of a layer, and weights have Keras's layout.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import pellucid as pel
@@ -256,18 +257,19 @@ def merge(inputs: Sequence[Any], mode: Any = "sum", **options: Any) -> Any:
 def Input(
     shape: Any = None, batch_shape: Any = None, name: str | None = None, dtype: Any = None, **_: Any
 ) -> GraphInput:
-    """Return an input of a model; the size of the batch stays open."""
-    sample = tuple(batch_shape[1:]) if shape is None and batch_shape is not None else shape
-    if sample is None:
+    """Return an input of a model; ``batch_shape`` fixes the size of a batch."""
+    size, *sample = (None, *(() if shape is None else shape)) if batch_shape is None else batch_shape
+    if shape is None and batch_shape is None:
         raise ShapeError("Input: expected the shape of one sample, as in Input(shape=(784,)). Received: shape=None")
-    return nn.Input(sample, dtype or pel.config.floatx, make_name("input") if name is None else name)
+    name = make_name("input") if name is None else name
+    return nn.Input(sample, dtype or pel.config.floatx, name, size or "n")
 
 
 def InputLayer(
     input_shape: Any = None, batch_input_shape: Any = None, input_dtype: Any = None, name: str | None = None
 ) -> GraphInput:
     """Return the input with which a `Sequential` begins."""
-    return Input(input_shape, batch_input_shape, name, input_dtype)
+    return Input(batch_input_shape[1:] if input_shape is None else input_shape, None, name, input_dtype)
 
 
 class Layer(KerasLayer):
@@ -295,4 +297,5 @@ class Layer(KerasLayer):
 
 
 set_arguments(Layer, "", {})
+InputSpec = SimpleNamespace  # what layers of scripts expect, which is not checked
 add_missing_name_errors(globals(), "keras.layers")
