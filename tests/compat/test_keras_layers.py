@@ -40,7 +40,7 @@ def sigmoid5(x: np.ndarray) -> np.ndarray:
 def test_dense_takes_old_and_newer_names() -> None:
     x = rng.normal(size=(4, 3)).astype("float32")
     for layer in (layers.Dense(5, activation="tanh"), layers.Dense(output_dim=5, activation="tanh"),
-                  layers.Dense(units=5, activation="tanh", kernel_initializer="glorot_uniform", use_bias=True)):  # fmt: skip
+                  layers.Dense(units=5, activation="tanh", kernel_initializer="uniform", use_bias=True)):  # fmt: skip
         run(layer, x)
         W, b = draw_weights(layer)
         np.testing.assert_allclose(run(layer, x), np.tanh(x @ W + b), atol=1e-6)
@@ -255,7 +255,7 @@ def test_constraints_bound_norms() -> None:
         (lambda: layers.Embedding(3, 2, dropout=0.5), "dropout of words"),
         (lambda: layers.Convolution2D(1, 3, 3, dim_ordering="first"), "Expected dim_ordering to be 'tf'"),
         (lambda: layers.Convolution2D(1, 3, 3, dim_ordering="th", W_constraint=constraints.maxnorm()), "'tf' only"),
-        (lambda: layers.Deconvolution2D(1, 3, 3, (None, 9, 9, 1), border_mode="same")(layers.Input((4, 4, 1))), "does not fit"),
+        (lambda: layers.Deconv2D(1, 3, 3, (None, 9, 9, 1), border_mode="same")(layers.Input((4, 4, 1))), "not fit"),
         (lambda: layers.Dense(2).output, "has no input yet"),
         (lambda: layers.Dense(2, W_regularizer="l3"), "no regularizer named 'l3'"),
         (lambda: layers.Dense(2, W_constraint="max"), "no constraint named 'max'"),
@@ -282,7 +282,8 @@ def test_missing_names() -> None:
 
 PEERS: dict[str, tuple[tuple[int, ...], dict[str, Any], str, dict[str, Any]]] = {
     "Dense": ((4, 3), {"output_dim": 5, "activation": "softmax"}, "Dense", {"units": 5, "activation": "softmax"}),
-    "Convolution2D": ((2, 7, 8, 3), {"nb_filter": 4, "nb_row": 3, "nb_col": 2, "border_mode": "same", "subsample": (2, 2)},
+    "Convolution2D": ((2, 7, 8, 3), {"nb_filter": 4, "nb_row": 3, "nb_col": 2, "border_mode": "same",
+                      "subsample": (2, 2)},
                       "Conv2D", {"filters": 4, "kernel_size": (3, 2), "padding": "same", "strides": (2, 2)}),
     "Convolution3D": ((2, 5, 5, 5, 1), {"nb_filter": 2, "kernel_dim1": 2, "kernel_dim2": 3, "kernel_dim3": 2},
                       "Conv3D", {"filters": 2, "kernel_size": (2, 3, 2)}),
@@ -294,7 +295,8 @@ PEERS: dict[str, tuple[tuple[int, ...], dict[str, Any], str, dict[str, Any]]] = 
                         "subsample": (2, 2), "border_mode": "same"}, "Conv2DTranspose",
                         {"filters": 3, "kernel_size": 3, "strides": 2, "padding": "same"}),
     "MaxPooling2D": ((2, 5, 6, 3), {"border_mode": "same"}, "MaxPooling2D", {"padding": "same"}),
-    "AveragePooling2D": ((2, 5, 6, 3), {"border_mode": "same"}, "AveragePooling2D", {"pool_size": 2, "padding": "same"}),
+    "AveragePooling2D": ((2, 5, 6, 3), {"border_mode": "same"},
+                         "AveragePooling2D", {"pool_size": 2, "padding": "same"}),
     "BatchNormalization": ((4, 3), {}, "BatchNormalization", {}),
     "PReLU": ((4, 3), {}, "PReLU", {}),
     "UpSampling2D": ((2, 3, 3, 1), {}, "UpSampling2D", {}),

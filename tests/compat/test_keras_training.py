@@ -11,6 +11,7 @@ import pellucid as pel
 from pellucid.compat.keras import backend as K
 from pellucid.compat.keras import callbacks, layers, model_files, models, objectives, optimizers
 from pellucid.compat.keras.utils import to_categorical
+from pellucid.compat.programs import RECORDER
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(40, 3)).astype("float32")
@@ -99,9 +100,9 @@ def test_defaults_and_settings_of_optimizers() -> None:
     a, b = pel.shared(np.zeros(2, "float32"), "a"), pel.shared(np.zeros(2, "float32"), "b")
     pel.function([], updates=clipped.apply([pel.constant([3.0, 0.0]), pel.constant([0.0, 4.0])], [a, b]))()
     np.testing.assert_allclose([a.get_value(), b.get_value()], [[-0.6, 0], [0, -0.8]], rtol=1e-6)  # one norm for all
-    with pytest.raises(pel.OptionError, match="no optimizer named 'sdg'. Did you mean 'sgd'"):
+    with pytest.raises(pel.OptionError, match=r"no optimizer named 'sdg'\. Did you mean 'sgd'"):
         optimizers.get("sdg")
-    with pytest.raises(pel.UseError, match="takes no argument 'rate'"):
+    with pytest.raises(pel.UseError, match=r"takes no argument 'rate'"):
         optimizers.Adam(rate=0.1)
 
 
@@ -118,7 +119,7 @@ def test_losses_have_the_formulas_of_keras_1() -> None:
     a, b = pel.matrix("t", shape=("n", 3)), pel.matrix("y", shape=("n", 3))
     for name, value in expected.items():
         np.testing.assert_allclose(pel.function([a, b], objectives.get(name)(a, b))(t, y), value, rtol=1e-4, atol=1e-5)
-    with pytest.raises(pel.OptionError, match="no objective named 'mean_square_error'. Did you mean"):
+    with pytest.raises(pel.OptionError, match=r"no objective named 'mean_square_error'\. Did you mean"):
         make_model(loss="mean_square_error")
     hits = (t > 0) & (y > 0.5)
     metric = pel.function([a, b], objectives.get_metric("precision")(a, b))(np.maximum(t, 0), y)
@@ -197,7 +198,7 @@ def test_generators() -> None:
         model.evaluate(X[:10], Y[:10], verbose=0)
     )
     assert model.predict_generator(batches(), 20).shape == (20, 2)
-    with pytest.raises(pel.ModelError, match="Expected the number of samples to take from the generator"):
+    with pytest.raises(pel.ModelError, match=r"Expected the number of samples to take from the generator"):
         model.fit_generator(batches())
 
 
@@ -239,7 +240,7 @@ def test_patience_counts_as_in_keras_1() -> None:
     np.testing.assert_allclose(history["lr"], np.array([0.01, 0.01, 0.01, 0.005, 0.0025, 0.00125]), rtol=1e-6)
     assert callbacks.EarlyStopping(monitor="val_acc").higher_is_better
     with pytest.warns(
-        pel.TrainingWarning, match="EarlyStopping: there is no metric 'val_loss', so this callback does nothing"
+        pel.TrainingWarning, match=r"EarlyStopping: there is no metric 'val_loss', so this callback does nothing"
     ):
         make_model().fit(X, Y, nb_epoch=1, verbose=0, callbacks=[callbacks.EarlyStopping()])
 
@@ -255,7 +256,7 @@ def test_model_files(tmp_path: Path) -> None:
     np.testing.assert_array_equal(model.predict(X), again.predict(X))
     assert again.layers[0].output_shape == (None, 6)
     model.save_weights(tmp_path / "w.h5")
-    with pytest.raises(pel.StorageError, match="exists. Pass overwrite=True"):
+    with pytest.raises(pel.StorageError, match=r"exists\. Pass overwrite=True"):
         model.save_weights(tmp_path / "w.h5", overwrite=False)
     fresh = models.model_from_json(model.to_json())
     fresh.load_weights(tmp_path / "w.h5")
@@ -263,17 +264,17 @@ def test_model_files(tmp_path: Path) -> None:
     content = json.loads(model.to_json())
     assert content["class_name"] == "Sequential"
     assert content["config"][0]["config"]["batch_input_shape"] == [None, 3]
-    with pytest.raises(pel.StorageError, match="holds a model of genuine Keras in HDF5"):
+    with pytest.raises(pel.StorageError, match=r"holds a model of genuine Keras in HDF5"):
         models.load_model(tmp_path / "w.h5")
     other = models.Sequential([layers.Dense(7, input_dim=3), layers.Dense(2)])
     with pytest.raises(pel.ShapeError, match=r"has weights of shapes"):
         other.load_weights(tmp_path / "w.h5")
-    with pytest.raises(pel.ShapeError, match="has weights of 2 layers. Received: a model with 1"):
+    with pytest.raises(pel.ShapeError, match=r"has weights of 2 layers\. Received: a model with 1"):
         models.Sequential([layers.Dense(7, input_dim=3)]).load_weights(tmp_path / "w.h5")
     named = models.Sequential([layers.Dense(6, input_dim=3, name=model.layers[0].name), layers.Dense(9)])
     named.load_weights(tmp_path / "w.h5", by_name=True)
     np.testing.assert_array_equal(named.get_weights()[0], model.get_weights()[0])
-    with pytest.raises(pel.ModelError, match="has 4 weights. Received: values for 1"):
+    with pytest.raises(pel.ModelError, match=r"has 4 weights\. Received: values for 1"):
         model.set_weights([np.zeros(2)])
 
 
@@ -283,14 +284,16 @@ def test_structures_as_json() -> None:
     shared = layers.Dense(3, W_regularizer="l2", W_constraint=model_files.constraints.maxnorm(2))
     merged = layers.merge([shared(a), encoded], mode="concat")
     model = models.Model(input=[a, b], output=[layers.Dense(1, name="one")(merged), layers.Activation("tanh")(merged)])
+    model.compile("sgd", ["mse", "mae"], metrics={"one": "mae"})
+    assert model.metrics_names[1:] == ["one_loss", f"{model.output_names[1]}_loss", "one_mean_absolute_error"]
     again = models.model_from_json(model.to_json())
     again.set_weights(model.get_weights())
     data = [rng.normal(size=(6, 4)), rng.normal(size=(6, 5, 2))]
     for first, second in zip(model.predict(data), again.predict(data), strict=True):
         np.testing.assert_array_equal(first, second)
-    with pytest.raises(pel.OptionError, match="cannot be written as JSON"):
+    with pytest.raises(pel.OptionError, match=r"cannot be written as JSON"):
         models.Sequential([layers.Lambda(lambda x: x, input_shape=(2,))]).to_json()
-    with pytest.raises(pel.OptionError, match="holds layers on results of layers only"):
+    with pytest.raises(pel.OptionError, match=r"holds layers on results of layers only"):
         models.Model(a, layers.Dense(2)(a + 1)).to_json()
 
 
@@ -326,5 +329,35 @@ def test_losses_of_scripts_may_be_scalars_or_lists() -> None:
     model = make_model(loss=lambda y_true, y_pred: K.sum(y_true - y_pred), metrics=["mse"])
     assert list(model.fit(X, Y, nb_epoch=1, verbose=0).history) == ["loss", "mean_squared_error"]
     inputs = [layers.Input((2,)), layers.Input((2,))]
-    with pytest.raises(pel.ModelError, match="expected one array for each input, "):
+    with pytest.raises(pel.ModelError, match=r"expected one array for each input, "):
         models.Model(inputs, layers.merge(inputs)).predict(X[:1])
+
+
+def test_accuracy_of_several_labels_counts_elements() -> None:
+    model = models.Sequential([layers.Dense(4, input_dim=3, activation="sigmoid")])
+    model.compile("sgd", "binary_crossentropy", metrics=["accuracy"])
+    labels = rng.integers(0, 2, (40, 4))
+    expected = ((model.predict(X) > 0.5) == labels).mean()
+    assert model.evaluate(X, labels, verbose=0)[1] == pytest.approx(expected)
+    assert model.metrics_names == ["loss", "acc"]
+
+
+def test_penalties_of_activations_have_no_dropout_in_evaluation() -> None:
+    penalty = layers.ActivityRegularization(l2=1.0)
+    model = models.Sequential([layers.Dropout(0.5, input_shape=(3,)), penalty])
+    model.compile("sgd", "mse")
+    expected = ((X - 1) ** 2).mean() + (X**2).sum()
+    assert model.evaluate(X, np.ones_like(X), batch_size=40, verbose=0) == pytest.approx(expected, rel=1e-5)
+
+
+def test_programs_are_recorded_for_explanations() -> None:
+    RECORDER.enabled = True
+    try:
+        model = make_model()
+        model.fit(X, Y, nb_epoch=1, verbose=0)
+        model.predict(X)
+        K.function([model.input], [model.output])([X])
+        assert [program.title for program in RECORDER.programs] == ["model.fit", "model.predict", "K.function"]
+    finally:
+        RECORDER.enabled = False
+        RECORDER.programs.clear()

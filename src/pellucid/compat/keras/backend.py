@@ -29,8 +29,8 @@ PHASE = Input("learning_phase", (), "int32")
 
 SAME = (
     "abs all any arange concatenate cos equal exp expand_dims eye greater greater_equal log logsumexp max maximum mean "
-    "min minimum not_equal ones_like prod round sign sin sqrt square squeeze stack std stop_gradient sum tile transpose "
-    "var zeros_like reshape one_hot clip dot"
+    "min minimum not_equal ones_like prod round sign sin sqrt square squeeze stack std stop_gradient sum tile "
+    "transpose var zeros_like reshape one_hot clip dot"
 )
 """Functions that pellucid has under the same name and with the same arguments."""
 

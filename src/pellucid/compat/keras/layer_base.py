@@ -85,6 +85,8 @@ class KerasLayer(nn.Layer):
         self.options = MappingProxyType(options)  # not a dict, in whose values a layer looks for its parts
         required = [n for n, p in self.signature.parameters.items() if p.default is p.empty]
         left = {key: value for key, value in options.items() if key in required or key not in COMMON_NAMES}
+        if cls.adapt is not None:
+            cls.adapt(left)
         self.activity_regularizer = regularizers.get(left.pop("activity_regularizer", None))
         if "dim_ordering" in left:
             self.channels_first = backend.resolve_ordering(left.pop("dim_ordering")) == "th"
@@ -93,8 +95,6 @@ class KerasLayer(nn.Layer):
                 f"{cls.__name__}: stateful=True is not supported. Give longer sequences, or pass the states between "
                 "calls with return_state=True and initial_state= of pel.nn layers"
             )
-        if cls.adapt is not None:
-            cls.adapt(left)
         name = make_name(cls.__name__) if options["name"] is None else options["name"]
         super().__init__(**self.translate(left), name=name)
         if not options["trainable"]:

@@ -89,8 +89,9 @@ AtrousConvolution2D = make_convolution("AtrousConvolution2D", nn.Conv2D, PAIR, f
 SeparableConvolution2D = SeparableConv2D = make_layer(
     "SeparableConvolution2D",
     nn.SeparableConv2D,
-    f"nb_filter nb_row nb_col=None {START} border_mode='valid' {STRIDES} depth_multiplier=1 {ORDERED} b_regularizer=None "
-    "depthwise_regularizer=None pointwise_regularizer=None activity_regularizer=None bias=True b_constraint=None",
+    f"nb_filter nb_row nb_col=None {START} border_mode='valid' {STRIDES} depth_multiplier=1 {ORDERED} "
+    "b_regularizer=None depthwise_regularizer=None pointwise_regularizer=None activity_regularizer=None bias=True "
+    "b_constraint=None",
     adapt=gather_sizes("nb_row", "nb_col"),
 )
 Deconvolution2D = Deconv2D = make_layer(

@@ -25,6 +25,7 @@ from pellucid.graph.expr import Expr
 from pellucid.graph.expr import Input as GraphInput
 from pellucid.model.errors import ModelError
 from pellucid.model.functional_graph import trace_functional_graph
+from pellucid.nn import metrics
 from pellucid.typing import Array
 
 COMPILE = make_signature(
@@ -51,6 +52,8 @@ class KerasModel(pel.Model):
         a = bind(KerasModel.compile, COMPILE, args, keywords)
         metrics = [a["metrics"]] if isinstance(a["metrics"], str) else a["metrics"]
         loss, self.loss = resolve(a["loss"], objectives.get), a["loss"]
+        if loss is objectives.LOSSES["binary_crossentropy"] and metrics is not None:
+            metrics = resolve(metrics, lambda name: acc if name in ("acc", "accuracy") else name)
         pel.Model.compile(
             self, optimizers.get(a["optimizer"]), loss, a["loss_weights"], resolve(metrics, objectives.get_metric)
         )
@@ -66,7 +69,11 @@ class KerasModel(pel.Model):
     @property
     def metrics_names(self) -> list[str]:
         """Names of the loss and the metrics, in the order of `evaluate`."""
-        return ["loss", *(m.name for m in self.compile_config.metrics or ())]
+        outputs = self.compile_config.for_outputs(self.output_names)
+        if len(outputs) == 1:
+            return ["loss", *outputs[0].metrics]
+        names = [f"{output.name}_{metric}" for output in outputs for metric in output.metrics]
+        return ["loss", *(f"{output.name}_loss" for output in outputs), *names]
 
     def fit(self, *args: Any, **keywords: Any) -> Any:
         """Train the model; the order of samples follows NumPy's global seed."""
@@ -351,6 +358,11 @@ def load_model(filepath: Any, custom_objects: Mapping[str, Any] | None = None) -
     for node in model.functional_graph.nodes:
         node.layer.first_call = (node.call.inputs, node.outputs[0])
     return model
+
+
+def acc(y_true: Any, y_pred: Any) -> Any:
+    """Fraction of equal elements, which the binary cross-entropy made the accuracy of Keras 1."""
+    return metrics.binary_accuracy(y_true, y_pred)
 
 
 def resolve(value: Any, get: Any) -> Any:

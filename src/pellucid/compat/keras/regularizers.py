@@ -11,8 +11,8 @@ from pellucid.nn.regularizers import L1L2
 
 WeightRegularizer = ActivityRegularizer = L1L2Regularizer = L1L2
 KNOWN: dict[str, Callable[..., L1L2]] = {
-    "l1": lambda l=0.01: L1L2(l1=l),
-    "l2": lambda l=0.01: L1L2(l2=l),
+    "l1": lambda l=0.01: L1L2(l1=l),  # noqa: E741
+    "l2": lambda l=0.01: L1L2(l2=l),  # noqa: E741
     "l1l2": lambda l1=0.01, l2=0.01: L1L2(l1, l2),
 }
 l1, l2, l1l2 = KNOWN.values()

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.compat.keras.arguments import NEWER
 from pellucid.compat.keras.models import EVALUATE, FIT
 from pellucid.compat.keras.utils import to_categorical
 from pellucid.compat.missing_names import add_missing_name_errors
@@ -20,7 +21,7 @@ with require_packages("keras.wrappers.scikit_learn"):
 
 
 class BaseWrapper(BaseEstimator):  # type: ignore[misc]
-    """Estimator with the arguments of ``build_fn``, ``fit``, ``predict`` and ``evaluate`` as hyperparameters."""
+    """Estimator with the arguments of ``build_fn``, ``fit`` and ``evaluate`` as hyperparameters."""
 
     def __init__(self, build_fn: Callable[..., Any] | None = None, **sk_params: Any) -> None:
         self.build_fn, self.sk_params = build_fn, sk_params
@@ -35,10 +36,9 @@ class BaseWrapper(BaseEstimator):  # type: ignore[misc]
         self.sk_params.update(params)
         return self
 
-    def select(self, signature: inspect.Signature, given: Any = None) -> dict[str, Any]:
+    def select(self, signature: inspect.Signature, **given: Any) -> dict[str, Any]:
         """Return the hyperparameters that a function takes."""
-        newer = {"epochs": "nb_epoch"} if signature is FIT else {}
-        named = {newer.get(k, k): v for k, v in {**self.sk_params, **(given or {})}.items()}
+        named = {NEWER.get(k, k): v for k, v in {**self.sk_params, **given}.items()}
         return {k: v for k, v in named.items() if k in signature.parameters}
 
     def to_targets(self, y: Any) -> Array:
@@ -48,40 +48,32 @@ class BaseWrapper(BaseEstimator):  # type: ignore[misc]
     def fit(self, x: Any, y: Any, **options: Any) -> Any:
         """Build a model and train it; return its history."""
         builder: Any = self if self.build_fn is None else self.build_fn
-        self.model = builder(**self.select(inspect.signature(builder)))
-        return self.model.fit(np.asarray(x), self.to_targets(y), **self.select(FIT, options))
+        known = inspect.signature(builder).parameters
+        self.model = builder(**{k: v for k, v in self.sk_params.items() if k in known})
+        return self.model.fit(np.asarray(x), self.to_targets(y), **self.select(FIT, **options))
 
-    def compute_outputs(self, x: Any, options: Any) -> Array:
-        """Return the outputs of the model."""
-        return np.asarray(self.model.predict(np.asarray(x), **{"batch_size": 32, **self.select(PREDICT, options)}))
-
-    def evaluate(self, x: Any, y: Any, options: Any) -> dict[str, float]:
+    def evaluate(self, x: Any, y: Any, **options: Any) -> dict[str, float]:
         """Return loss and metrics by name."""
-        found = self.model.evaluate(
-            np.asarray(x), self.to_targets(y), **{"verbose": 0, **self.select(EVALUATE, options)}
-        )
+        given = {"verbose": 0, **self.select(EVALUATE, **options)}
+        found = self.model.evaluate(np.asarray(x), self.to_targets(y), **given)
         return dict(zip(self.model.metrics_names, np.atleast_1d(found).tolist(), strict=True))
-
-
-PREDICT = inspect.Signature([p for name, p in EVALUATE.parameters.items() if name == "batch_size"])
 
 
 class KerasClassifier(ClassifierMixin, BaseWrapper):  # type: ignore[misc]
     """Classifier whose model a function builds."""
 
-    def predict(self, x: Any, **options: Any) -> Array:
+    def predict(self, x: Any) -> Array:
         """Return class numbers."""
-        p = self.compute_outputs(x, options)
-        return p.argmax(-1) if p.shape[-1] > 1 else (p > 0.5).astype("int32")
+        return np.asarray(self.model.predict_classes(np.asarray(x), verbose=0))
 
-    def predict_proba(self, x: Any, **options: Any) -> Array:
+    def predict_proba(self, x: Any) -> Array:
         """Return a column of probabilities for each class."""
-        p = self.compute_outputs(x, options)
-        return np.hstack([1 - p, p]) if p.shape[1] == 1 else p
+        p = self.model.predict(np.asarray(x))
+        return np.hstack([1 - p, p]) if p.shape[1] == 1 else np.asarray(p)
 
     def score(self, x: Any, y: Any, **options: Any) -> float:
         """Return the accuracy that the model computes."""
-        found = self.evaluate(x, y, options)
+        found = self.evaluate(x, y, **options)
         if "acc" not in found:
             raise ModelError("score: the model computes no accuracy. Pass metrics=['accuracy'] to its compile")
         return found["acc"]
@@ -90,13 +82,13 @@ class KerasClassifier(ClassifierMixin, BaseWrapper):  # type: ignore[misc]
 class KerasRegressor(RegressorMixin, BaseWrapper):  # type: ignore[misc]
     """Regressor whose model a function builds."""
 
-    def predict(self, x: Any, **options: Any) -> Array:
+    def predict(self, x: Any) -> Array:
         """Return predictions."""
-        return np.squeeze(self.compute_outputs(x, options))
+        return np.asarray(np.squeeze(self.model.predict(np.asarray(x))))
 
     def score(self, x: Any, y: Any, **options: Any) -> float:
         """Return the loss with its sign reversed, so that higher is better."""
-        return -self.evaluate(x, y, options)["loss"]
+        return -self.evaluate(x, y, **options)["loss"]
 
 
 add_missing_name_errors(globals(), "keras.wrappers.scikit_learn")
