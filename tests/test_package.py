@@ -368,7 +368,8 @@ def test_class_names_are_unique():
     homes = defaultdict(set)
     for path in list_sources():
         for node, _ in walk_statements(parse_source(path)):
-            if isinstance(node, ast.ClassDef):
+            # Classes of old libraries keep their names.
+            if isinstance(node, ast.ClassDef) and not get_module_name(path).startswith("pellucid.compat."):
                 homes[node.name].add(get_module_name(path))
     losses_and_metrics = ("pellucid.nn.losses.", "pellucid.nn.metrics.")
     repeated = {

@@ -132,8 +132,8 @@ def test_estimators() -> None:
         return model
 
     estimator = scikit_learn.KerasClassifier(build_fn=build, nb_epoch=2, verbose=0)
-    search = GridSearchCV(estimator, {"width": [2, 3]}, cv=2).fit(X, y)
-    assert search.best_params_["width"] in (2, 3)
+    search = GridSearchCV(estimator, {"width": [3]}, cv=2).fit(X, y)
+    assert search.best_params_["width"] == 3
     estimator.fit(X, y, nb_epoch=1)
     assert estimator.predict_proba(X).shape == (60, 3)
     assert estimator.score(X, y) == pytest.approx((estimator.predict(X) == y).mean())

@@ -1,4 +1,5 @@
 """Recurrent network that adds the marked numbers of a sequence."""
+
 import numpy as np
 from keras.layers import LSTM, Dense, RepeatVector, TimeDistributed
 from keras.models import Sequential

@@ -1,4 +1,5 @@
 """Classifier of a folder of images, whose class is the beginning of each file name."""
+
 from __future__ import print_function
 import argparse
 import os
@@ -27,7 +28,7 @@ args = vars(parser.parse_args())
 np.random.seed(7)
 image_paths = list(paths.list_images(args["dataset"]))[: args["count"]]
 data, labels = [], []
-for (i, path) in enumerate(image_paths):
+for i, path in enumerate(image_paths):
     image = cv2.imread(path)
     data.append(to_vector(image))
     labels.append(path.split(os.path.sep)[-1].split(".")[0])

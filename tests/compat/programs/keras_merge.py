@@ -1,4 +1,5 @@
 """Functional model with two inputs and two outputs, and the same joined by a Merge layer."""
+
 import numpy as np
 from keras.layers import Dense, Dropout, Embedding, Flatten, Input, Merge, merge
 from keras.models import Model, Sequential

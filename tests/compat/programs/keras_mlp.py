@@ -1,4 +1,5 @@
 """Network for two classes of points, with held-out samples and callbacks."""
+
 import numpy as np
 from keras.callbacks import Callback, CSVLogger, EarlyStopping, LearningRateScheduler, ModelCheckpoint
 from keras.layers.core import Activation, Dense
@@ -25,7 +26,7 @@ callbacks = [
     losses,
     EarlyStopping(monitor="val_loss", patience=3),
     ModelCheckpoint("best.hdf5", monitor="val_acc", save_best_only=True, mode="max"),
-    LearningRateScheduler(lambda epoch: 0.5 * 0.9 ** epoch),
+    LearningRateScheduler(lambda epoch: 0.5 * 0.9**epoch),
     CSVLogger("log.csv"),
 ]
 history = model.fit(X, y, nb_epoch=25, batch_size=30, validation_split=0.2, verbose=0, callbacks=callbacks)

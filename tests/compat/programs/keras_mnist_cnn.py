@@ -1,4 +1,5 @@
 """Convolutional network on handwritten digits."""
+
 from __future__ import print_function
 import sys
 

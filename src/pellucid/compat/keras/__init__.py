@@ -41,7 +41,7 @@ def make_module(name: str, names: dict[str, object]) -> ModuleType:
     return module
 
 
-class LazyModule(ModuleType):
+class EstimatorModule(ModuleType):
     """Module ``wrappers.scikit_learn``, which imports scikit-learn when a name is read."""
 
     def __getattr__(self, name: str) -> object:
@@ -64,7 +64,7 @@ ALIASES: dict[str, ModuleType] = {
     "losses": objectives,
     "initializers": initializations,
     "wrappers": make_module("wrappers", {}),
-    "wrappers.scikit_learn": LazyModule(f"{__name__}.wrappers.scikit_learn"),
+    "wrappers.scikit_learn": EstimatorModule(f"{__name__}.wrappers.scikit_learn"),
     "engine": engine,
     "engine.topology": engine,
     "engine.training": engine,

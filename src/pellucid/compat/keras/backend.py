@@ -151,7 +151,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 globals().update(FUNCTIONS)
 
 
-class Function:
+class CompiledFunction:
     """Compiled function from a list of arrays to a list of arrays, in the form for training or for inference."""
 
     def __init__(self, inputs: Sequence[Any], outputs: Sequence[Expr], updates: Any = ()) -> None:
@@ -173,9 +173,9 @@ class Function:
         return list(self.get_program(training)(*(np.asarray(v, e.dtype) for e, v in given if e is not PHASE)))
 
 
-def function(inputs: Sequence[Any], outputs: Any, updates: Any = (), **_: Any) -> Function:
+def function(inputs: Sequence[Any], outputs: Any, updates: Any = (), **_: Any) -> CompiledFunction:
     """Return a compiled function; options of the backends, which do not change results, are accepted."""
-    return Function(inputs, outputs if isinstance(outputs, (list, tuple)) else [outputs], updates)
+    return CompiledFunction(inputs, outputs if isinstance(outputs, (list, tuple)) else [outputs], updates)
 
 
 add_missing_name_errors(globals(), "keras.backend")

@@ -53,8 +53,8 @@ def make_variable(initialization: str, shape: Any, scale: float | None = None, n
 globals().update({name: functools.partial(make_variable, name) for name in NAMES})
 
 
-class Initializer:
-    """Initializer of our layers from a name or function of Keras 1, which draws each of ``gates`` blocks of columns."""
+class KerasInitializer:
+    """Initializer of our layers from a name or function of Keras 1; draws each of ``gates`` blocks of columns."""
 
     def __init__(self, identifier: Any, gates: int = 1) -> None:
         self.identifier = RENAMED.get(identifier, identifier) if isinstance(identifier, str) else identifier
@@ -77,7 +77,7 @@ class Initializer:
 
 def get(identifier: Any, **_: Any) -> Any:
     """Return an initialization by name, or the given function."""
-    return globals()[Initializer(identifier).identifier] if isinstance(identifier, str) else identifier
+    return globals()[KerasInitializer(identifier).identifier] if isinstance(identifier, str) else identifier
 
 
 add_missing_name_errors(globals(), "keras.initializations")

@@ -15,7 +15,7 @@ import pellucid as pel
 from pellucid import nn
 from pellucid.compat.keras import activations, backend, constraints, regularizers
 from pellucid.compat.keras.arguments import bind, make_signature
-from pellucid.compat.keras.initializations import Initializer
+from pellucid.compat.keras.initializations import KerasInitializer
 from pellucid.graph.errors import OptionError, ShapeError
 from pellucid.graph.expr import Expr, Shared
 from pellucid.graph.ops.permute import moveaxis
@@ -104,7 +104,7 @@ class KerasLayer(nn.Layer):
         """Return the arguments of the layer in pellucid."""
         gates = max(len(self.gate_order), 1)
         kinds: dict[str, Callable[[Any], Any]] = {
-            "initializer": lambda value: Initializer(value, gates),
+            "initializer": lambda value: KerasInitializer(value, gates),
             "regularizer": regularizers.get,
             "constraint": self.get_constraint,
             "activation": activations.get,
