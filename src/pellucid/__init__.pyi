@@ -69,6 +69,7 @@ from pellucid.graph.ops.indexed_update import at, put_along_axis
 from pellucid.graph.ops.indexing import getitem, ravel_multi_index, take, unravel_index
 from pellucid.graph.ops.logic import allclose, count_nonzero, isclose
 from pellucid.graph.ops.matmul import dot, matrix_power, matvec, vecdot, vecmat
+from pellucid.graph.ops.nonzero import flatnonzero, nonzero
 from pellucid.graph.ops.norms import matrix_norm, norm
 from pellucid.graph.ops.patches import sliding_window_view
 from pellucid.graph.ops.permute import fliplr, flipud, matrix_transpose, moveaxis, permute_dims, rot90, swapaxes
@@ -305,6 +306,7 @@ __all__ = [
     "extract_patches",
     "eye",
     "fix",
+    "flatnonzero",
     "flip",
     "fliplr",
     "flipud",
@@ -417,6 +419,7 @@ __all__ = [
     "ndtri",
     "negative",
     "nn",
+    "nonzero",
     "norm",
     "not_equal",
     "one_hot",

@@ -251,7 +251,7 @@ MISTAKES: list[tuple[Callable[[], Any], str]] = [
         lambda: pel.repeat(pel.vector("x", shape=(3,)), [1, 2]),
         "expected one number for each element along axis 0.*2 numbers",
     ),
-    (lambda: pel.repeat(pel.vector("x"), pel.iscalar("s")), "expected integers of 0 or more"),
+    (lambda: pel.repeat(pel.vector("x"), pel.ivector("s")), "expected integers of 0 or more"),
     (lambda: pel.tile(pel.vector("x"), 1.5), "tile of x: expected integers of 0 or more"),
     (lambda: pel.pad(pel.vector("x"), 1, mode="mean"), "mode='mean'. pellucid does not support this mode of NumPy"),
     (lambda: pel.pad(pel.vector("x"), 1, mode="edgy"), "Did you mean 'edge'?"),

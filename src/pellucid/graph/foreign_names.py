@@ -29,6 +29,7 @@ def repeat(names: str, advice: Advice) -> dict[str, Advice]:
 
 
 _SIZE = "The number of results depends on the data, and shapes must be known before the program runs. "
+_RECOMPILES = "Each number of results is compiled separately. "
 _CHOOSE = "Use pel.where(condition, x, other) to choose, or x.at[condition].set(value) to replace"
 _SORTED = "Use pel.sort and pel.diff, which is nonzero where a new value begins, or pel.bincount(x, length=n)"
 _CHANGES = "Expressions are immutable. Use x = x.at[index].set(value) or pel.put_along_axis, which return a new one"
@@ -42,7 +43,8 @@ _HELD_OUT = "Metrics of Keras are in pel.nn.metrics; compile takes their names, 
 
 FOREIGN_FUNCTIONS: dict[str, Advice] = {
     # NumPy
-    **repeat("nonzero flatnonzero argwhere extract masked_select boolean_mask", remark(_SIZE + _CHOOSE)),
+    "argwhere": Advice("pel.nonzero(x)", "It returns one vector for each axis"),
+    **repeat("extract masked_select boolean_mask", Advice("x[pel.nonzero(x > 0)]", _RECOMPILES + _CHOOSE)),
     **repeat(
         "unique unique_all unique_counts unique_inverse unique_values intersect1d setdiff1d", remark(_SIZE + _SORTED)
     ),

@@ -2,7 +2,7 @@ r"""Integer formulas of sizes that are known when a program runs, such as ``n//2
 
 A formula is a polynomial of names, quotients, remainders, maxima and minima, in a normal form: formulas that are equal
 as polynomials are equal objects, with one text. Quotients and remainders are rounded down, as in Python. Maxima and
-minima are simplified for names of 1 or more.
+minima are simplified for names of 1 or more, except for those of values.
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ from pellucid.graph.errors import ShapeError
 MAX_TEXT, MAX_TERMS, MAX_DEGREE = 400, 200, 6
 """Limits of a text, of the terms of a formula, and of the factors of a term that is compared: a dimension may come from
 a file, and products of sums grow exponentially."""
+
+VALUE_PREFIX = "value_"
+"""Beginning of the names of sizes that are values of expressions, which may be negative."""
 
 Monomial = tuple["Atom", ...]
 """Factors of a product, sorted; none for the constant term."""
@@ -220,7 +223,7 @@ def choose_smallest(left: SizeFormula, right: SizeFormula) -> SizeFormula:
 
 
 def is_nonnegative(formula: SizeFormula) -> bool:
-    """Whether a formula is 0 or more for all values of the names, which are 1 or more.
+    """Whether a formula is 0 or more for all values of the names, which are 1 or more, or any integer for values.
 
     False if that is not known. A quotient that is subtracted is at most the quotient without rounding.
     """
@@ -236,9 +239,14 @@ def is_nonnegative(formula: SizeFormula) -> bool:
 
 def list_products(monomial: Monomial) -> Iterator[Monomial]:
     """Yield the terms of a product in which every name is 1 plus a number that is 0 or more."""
-    choices: list[tuple[Monomial, ...]] = [((), (atom,)) if isinstance(atom, str) else ((atom,),) for atom in monomial]
+    choices: list[tuple[Monomial, ...]] = [((), (atom,)) if is_length(atom) else ((atom,),) for atom in monomial]
     for factors in product(*choices):
         yield tuple(chain(*factors))
+
+
+def is_length(atom: Atom) -> bool:
+    """Whether a factor is the name of the length of an axis, and so 1 or more."""
+    return isinstance(atom, str) and not atom.startswith(VALUE_PREFIX)
 
 
 def bound_below(monomial: Monomial, coefficient: int) -> list[tuple[Monomial, Fraction]]:
@@ -253,7 +261,7 @@ def bound_below(monomial: Monomial, coefficient: int) -> list[tuple[Monomial, Fr
 def is_positive_atom(atom: Atom) -> bool:
     """Whether a factor is 0 or more."""
     if isinstance(atom, str):
-        return True
+        return is_length(atom)
     left, right = is_nonnegative(atom.left), is_nonnegative(atom.right)
     if atom.name == "%":
         return right

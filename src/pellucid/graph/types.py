@@ -73,13 +73,13 @@ class NamedDim(str):
 
     Attributes
     ----------
-    origins : dict from str to (weak reference to Expr, int)
-        Axes that have the sizes of the names.
+    origins : dict from str to (weak reference to Expr, int or str)
+        Axes that have the sizes of the names. A size that is the value of a scalar has its own name instead of an axis.
     """
 
     __slots__ = ("origins",)
 
-    origins: Mapping[str, tuple[Callable[[], Any], int]]
+    origins: Mapping[str, tuple[Callable[[], Any], int | str]]
 
     def refuse_number(self, *_: object) -> Any:
         """Raise an error that says how to compute with an unknown size."""
@@ -259,9 +259,9 @@ def differs_always(a: Dim, b: Dim) -> bool:
     return is_nonnegative(left - right - one) or is_nonnegative(right - left - one)
 
 
-def get_origins(dim: Dim) -> Mapping[str, tuple[Callable[[], Any], int]]:
+def get_origins(dim: Dim) -> Mapping[str, tuple[Callable[[], Any], int | str]]:
     """Return the axes that have the sizes of the names in a dimension, as far as they are known."""
-    origins: Mapping[str, tuple[Callable[[], Any], int]] = getattr(dim, "origins", {})
+    origins: Mapping[str, tuple[Callable[[], Any], int | str]] = getattr(dim, "origins", {})
     return origins
 
 

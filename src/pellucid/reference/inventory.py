@@ -33,7 +33,7 @@ OPERATIONS = {
     "triangular",
     "Shapes and axes": "reshape permute concatenate split repeat padding",
     "Array creation": "creation ranges",
-    "Indexing": "indexing indexed_update",
+    "Indexing": "indexing indexed_update nonzero",
     "Convolution, pooling and images": "convolution conv_transpose pooling patches resize affine_transform",
     "Control flow": "scan while_loops cond",
 }

@@ -23,6 +23,7 @@ from pellucid.run.nan_guard import GuardProgram
 from pellucid.run.native.program import AutoProgram, BatchedAutoProgram, NativeProgram
 from pellucid.run.node_values import NodeValues
 from pellucid.run.program import BatchedProgram, OutputHistory, Program, Shapes, drop_updates, swap_shared
+from pellucid.run.value_sizes import ValueSizedProgram, find_value_sizes
 from pellucid.run.xla import XlaProgram
 from pellucid.typing import Array, ArrayLike, Mode, Shard
 
@@ -134,6 +135,8 @@ class Function:
                 self._backend = DataParallelProgram(self.program, self.devices, self.shard)
             elif self.mode == "auto" and isinstance(self.program, BatchedProgram):
                 self._backend = BatchedAutoProgram(self.program)
+            elif self.mode in COMPILED_MODES and (sized := find_value_sizes(self.program)):
+                self._backend = ValueSizedProgram(self.program, sized)
             else:
                 self._backend = MODES[self.mode](self.program)
         return self._backend
@@ -422,7 +425,9 @@ class Function:
         from pellucid.run.profile import measure_program
 
         values = self.bind_arguments(args, kwargs)
-        return measure_program(self.program, values, by, repeats, whole=self.mode in COMPILED_MODES)
+        return measure_program(
+            self.program, values, by, repeats, whole=self.mode in COMPILED_MODES and not find_value_sizes(self.program)
+        )
 
     def _run_loop(self, values: Sequence[Buffer], steps: int, walk: bool, progress: Progress) -> Any:
         if isinstance(progress, bool):

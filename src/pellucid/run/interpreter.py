@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.array_conversion import read_storage
-from pellucid.graph.errors import UseError
+from pellucid.graph.errors import ShapeError, UseError, brief
 from pellucid.graph.expr import Constant, Expr
 from pellucid.graph.traversal import topological
+from pellucid.graph.types import format_shape
 from pellucid.run.backends import note_backends
 from pellucid.run.buffers import Buffer
 from pellucid.run.interrupts import DeferSigint
@@ -77,6 +78,7 @@ class NumpyProgram:
         pause = history.steps + limit() if limit else steps
         for i in range(history.steps, steps):
             outputs, new = self.step([a[i] for a in args] if walk else args)
+            check_stackable(self.program, history, outputs)
             with DeferSigint():
                 self.program.keep(new)
                 history.append(1, [o[None] for o in outputs])
@@ -88,6 +90,16 @@ class NumpyProgram:
     def infer_shapes(self, args: Sequence[Buffer], walk: bool) -> Shapes:
         one = [np.zeros(a.shape[1:], a.dtype) for a in args] if walk else args
         return [(o.shape, o.dtype) for o in self.step(one)[0]]
+
+
+def check_stackable(program: Program, history: OutputHistory, outputs: Sequence[Array]) -> None:
+    """Raise an error if an output of a loop changes its shape from step to step."""
+    for e, output, chunks in zip(program.outputs, outputs, history.chunks, strict=True):
+        if chunks and chunks[-1].shape[1:] != output.shape:
+            raise ShapeError(
+                f"The outputs of a loop are stacked, and {brief(e)} has shape {format_shape(chunks[-1].shape[1:])} in "
+                f"one step and {format_shape(output.shape)} in the next. Call the function for each step instead"
+            )
 
 
 def order_values(results: Sequence[Expr], values: Mapping[Expr, Any]) -> dict[Expr, Any]:

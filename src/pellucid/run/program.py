@@ -78,13 +78,17 @@ class Program:
         watch: Watcher | None = None,
     ) -> tuple[Sequence[Buffer], Sequence[Buffer]]:
         """Compute the outputs and the new state."""
-        values: dict[Expr, Any] = dict(zip(self.inputs, args, strict=True))
-        values.update(zip(self.updates, state, strict=True))
-        values.update(zip(self.read, read, strict=True))
-        results = evaluate(xp, self.results, values, watch)
+        results = evaluate(xp, self.results, self.bind_leaves(state, read, args), watch)
         outputs, new = results[: len(self.outputs)], results[len(self.outputs) :]
         self.check_updates([value.shape for value in new])
         return outputs, new
+
+    def bind_leaves(self, state: Sequence[Buffer], read: Sequence[Buffer], args: Sequence[Buffer]) -> dict[Expr, Any]:
+        """Return the values of the expressions with which the evaluation begins."""
+        values: dict[Expr, Any] = dict(zip(self.inputs, args, strict=True))
+        values.update(zip(self.updates, state, strict=True))
+        values.update(zip(self.read, read, strict=True))
+        return values
 
     def get_read_values(self) -> list[Array]:
         """Return the values of the leaves that are only read, as NumPy arrays."""

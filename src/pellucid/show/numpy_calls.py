@@ -6,6 +6,7 @@ import ast
 from collections.abc import Mapping
 
 from pellucid.graph.expr import Expr
+from pellucid.graph.ops.symbolic_sizes import number_size
 from pellucid.show.literals import make_attribute, make_number, make_tuple, make_variable
 
 
@@ -25,7 +26,8 @@ def write_template(node: Expr, operands: list[ast.expr]) -> ast.expr | None:
     if node.op.name != "shape_template":
         return None
     lengths = {
-        f"d{k}": write_length(x, axis) for k, (x, axis) in enumerate(zip(operands, node.settings["axes"], strict=True))
+        number_size(k, axis): write_length(x, axis) if isinstance(axis, int) else x
+        for k, (x, axis) in enumerate(zip(operands, node.settings["axes"], strict=True))
     }
     sizes = [make_number(d) if isinstance(d, int) else write_formula(d, lengths) for d in node.settings["shape"]]
     return ast.Call(make_attribute("np", "zeros"), [make_tuple(sizes), make_variable("bool")], [])

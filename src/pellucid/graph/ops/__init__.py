@@ -30,6 +30,7 @@ from pellucid.graph.ops import (
     logic,
     masking,
     matmul,
+    nonzero,
     normalization,
     norms,
     outer_products,

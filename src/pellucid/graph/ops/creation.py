@@ -14,7 +14,7 @@ from pellucid.graph.op import PrintedOperand, TemplatePiece
 from pellucid.graph.op_decorator import op, register_function
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.index_spec import check_integer_indices
-from pellucid.graph.ops.symbolic_sizes import has_known_axes, make_template
+from pellucid.graph.ops.symbolic_sizes import as_sizes, has_known_axes, make_template
 from pellucid.graph.range_rules import fixed
 from pellucid.graph.types import Dim, DType, Type, as_dtype, as_shape, format_shape
 from pellucid.graph.validation import check_integer
@@ -51,15 +51,10 @@ def full(shape: Dim | Sequence[Dim], fill_value: Operand, dtype: DTypeLike | Non
     >>> pel.full((2, 3), 7.0).shape
     (2, 3)
     """
-    if isinstance(shape, Expr):
-        raise UseError(
-            "full: expected a shape of integers and sizes of expressions, such as x.shape[0]. Received: "
-            f"{brief(shape)}, whose value is known only when the program runs"
-        )
     value = as_expr(fill_value) if isinstance(fill_value, Expr) else constant(fill_value, dtype)
     if dtype is not None and value.dtype != as_dtype(dtype):
         value = call_op("cast", value, dtype=dtype)
-    sizes = as_shape(shape)
+    sizes = as_shape(as_sizes(shape))
     if has_known_axes(sizes):
         return call_op("broadcast_like", value, make_template(sizes))
     if any(isinstance(d, str) for d in sizes):
@@ -225,7 +220,7 @@ def eye(n: Dim, m: Dim | None = None, k: int = 0, dtype: DTypeLike | None = None
     >>> pel.eye(2)
     [[1, 0], [0, 1]]
     """
-    m = n if m is None else m
+    n, m = as_sizes((n, n if m is None else m))
     if has_known_axes((n, m)):
         is_diagonal = call_op("equal", shift(call_op("arange", n), k), call_op("arange", m))
         return call_op("cast", is_diagonal, dtype=as_dtype(dtype))
@@ -276,7 +271,7 @@ def tri(n: Dim, m: Dim | None = None, k: int = 0, dtype: DTypeLike | None = None
     >>> pel.tri(2)
     [[1, 0], [1, 1]]
     """
-    m = n if m is None else m
+    n, m = as_sizes((n, n if m is None else m))
     if has_known_axes((n, m)):
         is_below = call_op("less_equal", call_op("arange", m), shift(call_op("arange", n), k))
         return call_op("cast", is_below, dtype=as_dtype(dtype))

@@ -140,8 +140,9 @@ def _normalize_part(x: Expr, part: Any) -> Any:
 def _check_index_array(x: Expr, part: Expr) -> Expr:
     if part.dtype.kind == "b":
         raise DtypeError(
-            f"{x} cannot be indexed by the condition {part}: the size of the result would be unknown. Use "
-            "pel.where(condition, x, other) to select, or x.at[condition].set(value) to replace elements"
+            f"{x} cannot be indexed by the condition {part}: the size of the result depends on values. Use "
+            "pel.where(condition, x, other) to select, x.at[condition].set(value) to replace elements, or "
+            "x[pel.nonzero(condition)], which compiles a program for each size"
         )
     if part.dtype.kind not in "iu":  # before the message, because printing a large x takes time
         check_integer_indices(part, f"an index of {x}")

@@ -32,7 +32,7 @@ from pellucid.graph.ops.index_spec import (
     to_jax_index,
     to_numpy_index,
 )
-from pellucid.graph.ops.symbolic_sizes import take_slice
+from pellucid.graph.ops.symbolic_sizes import as_sizes, take_slice
 from pellucid.graph.pattern import Pattern
 from pellucid.graph.precedence import ATOM
 from pellucid.graph.range_rules import elements_of
@@ -210,6 +210,9 @@ def getitem(x: Operand | Pattern, index: IndexKey) -> Expr:
 def take_symbolic_slices(x: Expr, index: IndexKey) -> tuple[Expr, Any]:
     """Take the slices of an index whose bounds are sizes of expressions; return the result and the other parts."""
     parts: list[Any] = list(index) if isinstance(index, tuple) and not isinstance(index, Slice) else [index]
+    if any(isinstance(v, Expr) for part in parts if isinstance(part, slice) for v in list_bounds(part)):
+        parts = [slice(*as_sizes(list_bounds(part))) if isinstance(part, slice) else part for part in parts]
+        index = tuple(parts)
     if not any(isinstance(v, NamedDim) for part in parts for v in list_bounds(part)):
         return x, index
     parts = [as_expr(part) if isinstance(part, NamedDim) else part for part in parts]

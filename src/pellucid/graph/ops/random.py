@@ -23,6 +23,7 @@ from pellucid.graph.expr import Expr, Operand, Shared, as_expr, constant
 from pellucid.graph.ops.closure_conversion import get_loop_counters
 from pellucid.graph.ops.formatters import format_operand
 from pellucid.graph.ops.random_ops import SPAWN, count_random_bits, derive_key, dropout, fold_in, variable_dropout
+from pellucid.graph.ops.symbolic_sizes import as_sizes
 from pellucid.graph.types import Dim, NamedDim, Shape, as_dtype, common_dtype, is_float, multiply_sizes
 from pellucid.graph.validation import is_integer
 
@@ -71,6 +72,7 @@ def exclude_zero(u: Expr) -> Expr:
 
 def as_size(size: Dim | Sequence[Dim] | None) -> Shape:
     """Convert NumPy's ``size`` argument to a shape; sizes of expressions are allowed."""
+    size = as_sizes(size)
     dims = () if size is None else tuple(size) if isinstance(size, (list, tuple)) else (size,)
     if not all(isinstance(d, NamedDim) or (is_integer(d) and d >= 0) for d in dims):
         raise ShapeError(

@@ -16,6 +16,7 @@ from pellucid.graph.operators import call_op, call_op_with_results
 from pellucid.graph.ops.creation import make_constant
 from pellucid.graph.ops.formatters import dim_to_latex, format_operand
 from pellucid.graph.ops.symbolic_sizes import (
+    as_sizes,
     get_template_shape,
     has_known_axes,
     make_size_expression,
@@ -65,7 +66,7 @@ def arange(
     array([4, 3, 2, 1])
     """
     first, last = (0, start) if stop is None else (start, stop)
-    bounds = (first, last, step)
+    bounds = first, last, step = as_sizes((first, last, step))
     if has_known_axes(bounds):
         return make_symbolic_range(check_size(first), check_size(last), check_size(step), dtype)
     return make_constant(np.arange, first, last, step, dtype=dtype)

@@ -16,7 +16,7 @@ from pellucid.graph.op_decorator import op, register_function
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.formatters import format_operand, function_tex
 from pellucid.graph.ops.reshape import ravel
-from pellucid.graph.ops.symbolic_sizes import make_template
+from pellucid.graph.ops.symbolic_sizes import as_sizes, make_template
 from pellucid.graph.range_rules import elements_of
 from pellucid.graph.types import Dim, NamedDim, Type, divide_dim, multiply_dims, multiply_sizes, normalize_axis
 
@@ -131,12 +131,13 @@ def repeat(a: Operand, repeats: Dim | Sequence[int] | Array, axis: int | None = 
     if axis is None:
         x, axis = ravel(x), 0
     axis = normalize_axis(axis, x.ndim, "repeat", x)
+    given: Any = repeats
+    given = repeats = as_sizes(given) if isinstance(given, Expr) and not given.ndim else given
     if isinstance(repeats, NamedDim):
         before, length, after = x.shape[:axis], x.shape[axis], x.shape[axis + 1 :]
         copies = call_op("expand_dims", x, axis=axis + 1)
         copies = call_op("broadcast_like", copies, make_template((*before, length, repeats, *after), x))
         return call_op("reshape_like", copies, make_template((*before, multiply_sizes(length, repeats), *after), x))
-    given: object = repeats
     counts = None if isinstance(given, Expr) else np.asarray(given)
     if counts is None or counts.dtype.kind not in "iu" or counts.ndim > 1 or (counts < 0).any():
         raise ShapeError(f"repeat of {x}: expected integers of 0 or more. Received: repeats={repeats!r}")
@@ -162,6 +163,7 @@ def _normalize_tile(x: Expr, reps: int | Sequence[int]) -> OpSettings:
 
 def tile_symbolically(x: Expr, reps: Dim | Sequence[Dim]) -> Expr | None:
     """Return tiles if their number is the size of an expression, otherwise None."""
+    reps = as_sizes(reps)
     counts: list[Any] = list(reps) if isinstance(reps, (list, tuple)) else [reps]
     if not any(isinstance(count, NamedDim) for count in counts):
         return None

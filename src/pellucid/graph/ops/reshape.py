@@ -17,7 +17,7 @@ from pellucid.graph.op import PrintedOperand, TemplatePiece
 from pellucid.graph.op_decorator import op, register_function
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.formatters import format_operand, shape_function_tex
-from pellucid.graph.ops.symbolic_sizes import get_template_shape, has_known_axes, make_template
+from pellucid.graph.ops.symbolic_sizes import as_sizes, get_template_shape, has_known_axes, has_values, make_template
 from pellucid.graph.precedence import ATOM
 from pellucid.graph.range_rules import elements_of, fixed
 from pellucid.graph.types import (
@@ -96,7 +96,8 @@ def infer_new_shape(x: Expr, shape: Shape) -> Shape:
 
 
 def _normalize_reshape(x: Expr, shape: int | str | Sequence[int | str]) -> OpSettings:
-    dims: Sequence[Any] = [shape] if isinstance(shape, (int, np.integer, str)) else shape
+    sizes: Any = as_sizes(shape)
+    dims: Sequence[Any] = [sizes] if isinstance(sizes, (int, np.integer, str)) else sizes
     for dim in dims:
         if not (isinstance(dim, str) or (isinstance(dim, (int, np.integer)) and dim >= -1)):
             raise ShapeError(f"reshape: expected sizes, names, and at most one -1. Received: shape={shape!r}")
@@ -113,8 +114,10 @@ def _normalize_reshape(x: Expr, shape: int | str | Sequence[int | str]) -> OpSet
 
 def reshape_symbolically(x: Expr, shape: Dim | Sequence[Dim]) -> Expr | None:
     """Return an array of a shape with several sizes that its own axes do not have; None for one such size at most."""
+    shape = as_sizes(shape)
     dims = [shape] if isinstance(shape, (int, np.integer, str)) else list(shape)
-    if not has_known_axes(dims) or sum(isinstance(d, str) and d not in x.shape for d in dims) + dims.count(-1) < 2:
+    count = sum(isinstance(d, str) and d not in x.shape for d in dims) + dims.count(-1)
+    if not has_known_axes(dims) or (count < 2 and not has_values(d for d in dims if d not in x.shape)):
         return None
     if dims.count(-1) == 1:
         known = multiply_sizes(*(d for d in dims if d != -1))
@@ -137,7 +140,7 @@ def _broadcast_like_text(operands: tuple[PrintedOperand, ...], settings: OpSetti
 
 def broadcast_symbolically(x: Expr, shape: Dim | Sequence[Dim]) -> Expr | None:
     """Return an array broadcast to a shape with sizes of other expressions; None if there are none."""
-    dims = as_shape(shape)
+    dims = as_shape(as_sizes(shape))
     if not has_known_axes(dims) or all(d in x.shape for d in dims if isinstance(d, str)):
         return None
     return call_op("broadcast_like", x, make_template(dims, x))
@@ -374,7 +377,7 @@ def sum_broadcast_axes(g: Expr, x: Expr) -> Expr:
 
 
 def _normalize_broadcast_to(x: Expr, shape: int | str | Sequence[int | str]) -> OpSettings:
-    dims = as_shape(shape)
+    dims = as_shape(as_sizes(shape))
     missing = [d for d in dims if isinstance(d, str) and d not in x.shape]
     if missing:
         raise ShapeError(

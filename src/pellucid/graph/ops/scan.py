@@ -25,7 +25,7 @@ from pellucid.graph.ops.closure_conversion import (
     trace_function,
 )
 from pellucid.graph.ops.scan_primitive import scan_loop
-from pellucid.graph.ops.symbolic_sizes import make_template
+from pellucid.graph.ops.symbolic_sizes import as_sizes, make_template
 from pellucid.graph.traversal import topological
 from pellucid.graph.types import Dim, NamedDim, Unknown
 from pellucid.graph.validation import check_integer
@@ -153,6 +153,7 @@ def scan(
     R. Bird, Introduction to Functional Programming, 1988 (scan); R. J. Williams and J. Peng, An Efficient
     Gradient-Based Algorithm for On-Line Training of Recurrent Network Trajectories, 1990 (truncation).
     """
+    length = as_sizes(length)
     steps = None if isinstance(length, str) else length
     if isinstance(length, NamedDim):
         step, sequences = use_symbolic_length(step, sequences, length)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import functools
 import operator
+import weakref
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
@@ -15,17 +17,20 @@ import numpy as np
 
 from pellucid.extension_points import size_expression
 from pellucid.graph.array_namespace import ArrayNamespace, NamespaceArray
-from pellucid.graph.errors import ShapeError, UseError
-from pellucid.graph.expr import Expr, OpSettings, as_expr, constant
+from pellucid.graph.errors import ShapeError, UseError, brief
+from pellucid.graph.expr import Constant, Expr, OpSettings, as_expr, constant
 from pellucid.graph.op import PrintedOperand, TemplatePiece
 from pellucid.graph.op_decorator import op
 from pellucid.graph.operators import call_op
 from pellucid.graph.ops.formatters import dim_to_latex
 from pellucid.graph.range_rules import fixed
 from pellucid.graph.size_formulas import (
+    VALUE_PREFIX,
     Atom,
     Monomial,
     SizeFormula,
+    choose_largest,
+    choose_smallest,
     parse_formula,
 )
 from pellucid.graph.slice_sizes import count_steps, normalize_slice
@@ -36,13 +41,90 @@ from pellucid.graph.types import (
     Type,
     as_dim,
     as_formula,
+    combine_dims,
     format_shape,
     get_origins,
+    multiply_sizes,
     read_dim,
 )
 
-Axis = tuple[Expr, int]
-"""An expression and the number of one of its axes."""
+Axis = tuple[Expr, int | str]
+"""An expression and the number of one of its axes; for the value of a scalar expression, the name of the size."""
+
+_value_names: dict[int, tuple[weakref.ref[Expr], str]] = {}
+"""Names of the sizes that are values of scalar expressions, by the identity of the expression."""
+
+_name_counts: Counter[str] = Counter()
+
+
+def as_sizes(dims: Any) -> Any:
+    """Return a shape, or a single size, with sizes in the place of expressions.
+
+    The elements of a vector of known length are sizes, too.
+
+    Raises UseError for an expression that is no integer.
+    """
+    if isinstance(dims, Expr):
+        is_vector = dims.ndim == 1 and isinstance(dims.shape[0], int)
+        return tuple(find_size(dims[i]) for i in range(dims.shape[0])) if is_vector else find_size(dims)
+    if isinstance(dims, (list, tuple)) and any(isinstance(dim, Expr) for dim in dims):
+        return tuple(find_size(dim) if isinstance(dim, Expr) else dim for dim in dims)
+    return dims
+
+
+SIZE_OPERATIONS = {
+    "add": operator.add,
+    "subtract": operator.sub,
+    "multiply": operator.mul,
+    "floor_divide": operator.floordiv,
+    "remainder": operator.mod,
+    "maximum": choose_largest,
+    "minimum": choose_smallest,
+}
+"""Ops on integers that are operations on sizes."""
+
+
+def find_size(e: Expr) -> Dim:
+    """Return the size that a scalar expression computes: a formula, or a name for the value of the expression."""
+    if e.ndim or e.dtype.kind not in "iu":
+        raise UseError(
+            f"Expected an integer as a size. Received: {brief(e)}, of type {e.type}. An integer expression is a size, "
+            "such as x.shape[0] or pel.cast(n, 'int64')"
+        ).with_operands([e])
+    if isinstance(e, Constant):
+        return int(e.value)
+    name = "" if e.op is None else e.op.name
+    if name == "size":
+        axes = e.settings["axis"]
+        sizes = [e.inputs[0].shape[axis] for axis in ((axes,) if isinstance(axes, int) else axes)]
+        return multiply_sizes(*sizes)
+    if name == "cast" and e.inputs[0].dtype.kind in "iu":
+        return find_size(e.inputs[0])
+    if name == "negative":
+        return combine_dims(operator.mul, -1, find_size(e.inputs[0]))
+    if name in SIZE_OPERATIONS:
+        return combine_dims(SIZE_OPERATIONS[name], *map(find_size, e.inputs))
+    return make_value_dim(e, name_value(e))
+
+
+def make_value_dim(e: Expr, name: str) -> NamedDim:
+    """Return the size of a name that is the value of an expression."""
+    dim = NamedDim(name)
+    dim.origins = {name: (lambda: e, name)}  # a strong reference: what has this size is computed from the expression
+    return dim
+
+
+def name_value(e: Expr) -> str:
+    """Return the name of the size that is the value of an expression."""
+    known = _value_names.get(id(e))
+    if known is not None and known[0]() is e:
+        return known[1]
+    base = VALUE_PREFIX + (e.name if e.name is not None and e.name.isidentifier() else "")
+    _name_counts[base] += 1
+    name = base if _name_counts[base] == 1 and e.name else f"{base}{'_' if e.name else ''}{_name_counts[base]}"
+    key = id(e)
+    _value_names[key] = (weakref.ref(e, lambda _: _value_names.pop(key, None)), name)
+    return name
 
 
 def find_axes(dims: Iterable[Dim], *expressions: Expr) -> dict[str, Axis]:
@@ -76,11 +158,16 @@ def has_known_axes(dims: Iterable[Any]) -> bool:
     return any(get_origins(dim) for dim in dims if isinstance(dim, NamedDim))
 
 
+def has_values(dims: Iterable[Any]) -> bool:
+    """Whether some dimensions are values of scalar expressions, or formulas of them."""
+    return any(isinstance(axis, str) for dim in dims for _, axis in get_origins(dim).values())
+
+
 @size_expression.register
 def make_size_expression(dim: str, dtype: Any = None) -> Expr:
     """Return the value of a size, as int64 by default."""
     axes = find_axes([dim])
-    if dim in axes:
+    if dim in axes and isinstance(axes[dim][1], int):
         return call_op("size", axes[dim][0], axis=axes[dim][1], dtype=dtype)
     value = compute_formula(as_formula(dim), axes)
     return value if dtype is None or value.dtype == np.dtype(dtype) else call_op("cast", value, dtype=dtype)
@@ -105,7 +192,7 @@ COMPUTE = {"//": "floor_divide", "%": "remainder", "max": "maximum", "min": "min
 def compute_atom(atom: Atom, axes: Mapping[str, Axis]) -> Expr:
     if isinstance(atom, str):
         e, axis = axes[atom]
-        return call_op("size", e, axis=axis)
+        return call_op("cast", e, dtype="int64") if isinstance(axis, str) else call_op("size", e, axis=axis)
     return call_op(COMPUTE[atom.name], compute_formula(atom.left, axes), compute_formula(atom.right, axes))
 
 
@@ -117,7 +204,7 @@ def make_template(shape: Sequence[Dim], *expressions: Expr) -> Expr:
     Raises UseError for a size that is not that of an expression.
     """
     axes = find_axes(shape, *expressions)
-    numbers = {name: f"d{k}" for k, name in enumerate(axes)}
+    numbers = {name: number_size(k, axis) for k, (name, (_, axis)) in enumerate(axes.items())}
     formulas = {name: cast(SizeFormula, parse_formula(number)) for name, number in numbers.items()}
     dims = [d if isinstance(d, int) else str(read_dim(d).substitute(formulas)) for d in shape]
     return call_op(
@@ -125,9 +212,16 @@ def make_template(shape: Sequence[Dim], *expressions: Expr) -> Expr:
     )
 
 
-def infer_template(*sources: Expr, shape: Shape, axes: Sequence[int]) -> Type:
-    """Return the type of an array whose shape is computed from the sizes of axes."""
-    given = {f"d{k}": source.shape[axis] for k, (source, axis) in enumerate(zip(sources, axes, strict=True))}
+def number_size(k: int, axis: int | str) -> str:
+    """Return the name of a size in the formulas of a template: that of an axis or of the value of an operand."""
+    return f"d{k}" if isinstance(axis, int) else f"{VALUE_PREFIX}{k}"
+
+
+def infer_template(*sources: Expr, shape: Shape, axes: Sequence[int | str]) -> Type:
+    """Return the type of an array whose shape is computed from the sizes of axes, and from values."""
+    given = {
+        number_size(k, axis): get_source_size(e, axis) for k, (e, axis) in enumerate(zip(sources, axes, strict=True))
+    }
     formulas = {name: read_dim(dim) for name, dim in given.items()}
     origins = {name: origin for dim in given.values() for name, origin in get_origins(dim).items()}
     dims: list[Dim] = []
@@ -138,6 +232,15 @@ def infer_template(*sources: Expr, shape: Shape, axes: Sequence[int]) -> Type:
         formula = as_formula(dim).substitute(formulas)
         dims.append(as_dim(formula, origins, unknown=any(name.startswith("?") for name in formula.list_names())))
     return Type(tuple(dims), np.dtype(bool))
+
+
+def get_source_size(source: Expr, axis: int | str) -> Dim:
+    """Return the size of an axis of an operand, or the size that its value is."""
+    if isinstance(axis, int):
+        return source.shape[axis]  # type: ignore[no-any-return]
+    if isinstance(source, Constant):
+        return int(source.value)
+    return make_value_dim(source, axis)
 
 
 def template_text(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> list[TemplatePiece]:
@@ -174,7 +277,7 @@ def get_template_shape(operand: PrintedOperand) -> str | None:
     value_range=fixed(0, 0),
 )
 def shape_template(
-    xp: ArrayNamespace, *sources: NamespaceArray, shape: Sequence[int | str] = (), axes: Sequence[int] = ()
+    xp: ArrayNamespace, *sources: NamespaceArray, shape: Sequence[int | str] = (), axes: Sequence[int | str] = ()
 ) -> NamespaceArray:
     r"""Array of booleans whose shape is computed from the lengths of axes of other arrays, and whose elements are 0.
 
@@ -183,9 +286,9 @@ def shape_template(
     *sources : Expr or array
         Arrays of any shape.
     shape : tuple of int and str
-        Sizes, and formulas in which ``d0``, ``d1``, ... are the lengths of the axes.
-    axes : tuple of int
-        The axis of each array.
+        Sizes, and formulas in which ``d0``, ``d1``, ... are the lengths of the axes, and ``value_0``, ... values.
+    axes : tuple of int and str
+        The axis of each array; a name if the value of a scalar is the size.
 
     Examples
     --------
@@ -196,15 +299,29 @@ def shape_template(
     return xp.zeros(get_runtime_sizes(sources, shape, axes), dtype=bool)
 
 
-def get_runtime_sizes(sources: Sequence[Any], shape: Sequence[int | str], axes: Sequence[int]) -> tuple[int, ...]:
+def get_runtime_sizes(sources: Sequence[Any], shape: Sequence[int | str], axes: Sequence[int | str]) -> tuple[int, ...]:
     """Return a computed shape as integers; raises ShapeError if one is negative."""
-    values = {f"d{k}": int(x.shape[axis]) for k, (x, axis) in enumerate(zip(sources, axes, strict=True))}
+    values = {
+        number_size(k, axis): int(x.shape[axis]) if isinstance(axis, int) else get_runtime_value(x, axis)
+        for k, (x, axis) in enumerate(zip(sources, axes, strict=True))
+    }
     sizes = tuple(d if isinstance(d, int) else cast(SizeFormula, parse_formula(d)).evaluate(values) for d in shape)
     for dim, size in zip(shape, sizes, strict=True):
         if size < 0:
             known = ", ".join(f"{name} = {value}" for name, value in values.items())
             raise ShapeError(f"The size {dim} is negative: {size}, with {known}")
     return sizes
+
+
+def get_runtime_value(x: Any, name: str) -> int:
+    """Return the value of a size; raises UseError while XLA traces a program, where it is not known."""
+    try:
+        return int(x)
+    except TypeError:
+        raise UseError(
+            f"The size {name} is a value that is computed inside of a compiled loop or for several members at once, "
+            "and XLA must know sizes before. Compute it outside, or use pel.function(..., mode='numpy')"
+        ) from None
 
 
 def take_slice(x: Expr, axis: int, start: Dim | None, stop: Dim | None, step: int | None) -> Expr:

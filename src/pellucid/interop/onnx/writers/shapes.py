@@ -9,6 +9,7 @@ import numpy as np
 
 from pellucid.graph.expr import Expr
 from pellucid.graph.ops.reshape import AxisDim
+from pellucid.graph.ops.symbolic_sizes import number_size
 from pellucid.graph.size_formulas import Atom, SizeFormula
 from pellucid.graph.types import as_formula
 from pellucid.interop.onnx.writer import OnnxWriter, unsupported_error, writes
@@ -54,7 +55,9 @@ def get_shape(w: OnnxWriter, e: Expr, name: str) -> str:
 def shape_template(w: OnnxWriter, e: Expr, *sources: str) -> str:
     """Write an array of a computed shape."""
     lengths = {
-        f"d{k}": w.node("Shape", x, start=axis, end=axis + 1)
+        number_size(k, axis): w.node("Shape", x, start=axis, end=axis + 1)
+        if isinstance(axis, int)
+        else w.node("Reshape", w.cast(x, "int64"), w.ints([1]))
         for k, (x, axis) in enumerate(zip(sources, e.settings["axes"], strict=True))
     }
     sizes = [

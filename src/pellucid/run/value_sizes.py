@@ -1,0 +1,118 @@
+"""Compiled programs whose sizes depend on values: one program for each set of sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from pellucid.graph.array_conversion import read_storage
+from pellucid.graph.evaluate import evaluate
+from pellucid.graph.expr import Expr
+from pellucid.graph.ops.symbolic_sizes import shape_template
+from pellucid.graph.traversal import topological
+from pellucid.run.buffers import Buffer
+from pellucid.run.interpreter import NumpyProgram, check_stackable
+from pellucid.run.program import BatchedProgram, OutputHistory, Program
+from pellucid.run.xla import XlaProgram
+from pellucid.typing import Array
+
+MAX_PROGRAMS = 64
+"""Number of compiled programs that are kept; the one that was compiled first is dropped."""
+
+
+def find_value_sizes(program: Program) -> list[Expr]:
+    """Return the expressions of a program whose shapes depend on values."""
+    if isinstance(program, BatchedProgram):
+        return []
+    return [
+        e
+        for e in topological(program.results)
+        if e.op is shape_template.op and any(isinstance(axis, str) for axis in e.settings["axes"])
+    ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SizedProgram(Program):
+    """A program for certain sizes.
+
+    Attributes
+    ----------
+    templates : dict from Expr to array
+        Arrays of these sizes, the values of the expressions that `find_value_sizes` returns.
+    """
+
+    templates: Mapping[Expr, Array]
+
+    @property
+    def size(self) -> int:
+        """One, because a program for certain sizes cannot be partitioned."""
+        return 1
+
+    def bind_leaves(self, state: Sequence[Buffer], read: Sequence[Buffer], args: Sequence[Buffer]) -> dict[Expr, Any]:
+        return {**super().bind_leaves(state, read, args), **self.templates}
+
+
+class UnindexedXlaProgram(XlaProgram):
+    """A program that its graph and its arguments do not determine."""
+
+    is_indexed: bool = False
+
+
+class ValueSizedProgram(NumpyProgram):
+    """A program whose sizes depend on values: NumPy computes the sizes, and XLA compiles a program for each set.
+
+    A loop runs step by step, because the sizes may change.
+    """
+
+    def __init__(self, program: Program, sized: Sequence[Expr]) -> None:
+        super().__init__(program)
+        self.sized: Sequence[Expr] = sized
+        self.compiled: dict[Hashable, XlaProgram] = {}
+
+    @property
+    def compile_seconds(self) -> float:  # type: ignore[override]
+        return sum(compiled.compile_seconds for compiled in self.compiled.values())
+
+    @property
+    def backends(self) -> dict[Hashable, list[str]]:
+        """For each set of sizes, what computes the program."""
+        return {sizes: names for sizes, one in self.compiled.items() for names in one.backends.values()}
+
+    def compute_templates(self, args: Sequence[Buffer]) -> dict[Expr, Array]:
+        """Return arrays of the sizes for these arguments, without elements of their own."""
+        state, inputs = [read_storage(s.storage) for s in self.program.updates], [np.asarray(a) for a in args]
+        values = self.program.bind_leaves(state, self.program.get_read_values(), inputs)
+        with np.errstate(all="ignore"):
+            found = evaluate(np, self.sized, values)
+        return {e: np.broadcast_to(np.False_, v.shape) for e, v in zip(self.sized, found, strict=True)}
+
+    def specialize(self, args: Sequence[Buffer]) -> XlaProgram:
+        """Return the program for the sizes that these arguments lead to."""
+        templates = self.compute_templates(args)
+        sizes = tuple(t.shape for t in templates.values())
+        if sizes not in self.compiled:
+            if len(self.compiled) == MAX_PROGRAMS:
+                del self.compiled[next(iter(self.compiled))]
+            parts = {f.name: getattr(self.program, f.name) for f in fields(self.program)}
+            self.compiled[sizes] = UnindexedXlaProgram(SizedProgram(**parts, templates=templates))
+        return self.compiled[sizes]
+
+    def call(self, args: Sequence[Buffer]) -> list[Array]:
+        return self.specialize(args).call(args)
+
+    def run(
+        self,
+        args: Sequence[Buffer],
+        steps: int,
+        walk: bool,
+        history: OutputHistory,
+        limit: Callable[[], int] | None = None,
+    ) -> Iterator[None]:
+        for i in range(history.steps, steps):
+            outputs = self.call([a[i] for a in args] if walk else args)
+            check_stackable(self.program, history, outputs)
+            history.append(1, [o[None] for o in outputs])
+            yield
