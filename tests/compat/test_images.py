@@ -82,19 +82,13 @@ def test_histograms_and_norms() -> None:
         cv2.normalize(histogram, norm_type=7)
 
 
-def test_drawing_and_windows() -> None:
+def test_flips_and_windows() -> None:
     np.testing.assert_array_equal(cv2.flip(PICTURE, 1), PICTURE[:, ::-1])
     np.testing.assert_array_equal(cv2.flip(PICTURE, -1), PICTURE[::-1, ::-1])
-    canvas = np.zeros((40, 60, 3), "uint8")
-    cv2.rectangle(canvas, (5, 5), (20, 15), (255, 0, 0), 1)
-    assert canvas[5, 10].tolist() == [255, 0, 0]
-    assert not canvas[10, 10].any()
-    cv2.putText(canvas, "cat", (5, 35), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 255), 2)
-    assert canvas[20:, :, 2].any()
     cv2.warn_about_windows.cache_clear()
     with pytest.warns(pel.TrainingWarning, match="no window is shown here"):
-        cv2.imshow("Image", canvas)
-    cv2.imshow("Image", canvas)
+        cv2.imshow("Image", PICTURE)
+    cv2.imshow("Image", PICTURE)
     assert cv2.waitKey(0) == -1
     cv2.destroyAllWindows()
     with pytest.raises(pel.NoSuchNameError, match=r"cv2\.GaussianBlur of OpenCV 2\.4 is not in pellucid"):
@@ -148,7 +142,3 @@ def test_searches_of_the_removed_module() -> None:
         X, y
     )
     assert len(found.grid_scores_) == 2
-    from pellucid.compat.sklearn import lda, qda
-
-    assert lda.LDA().fit(X, y).score(X, y) > 0.8
-    assert qda.QDA().fit(X, y).score(X, y) > 0.8

@@ -1,24 +1,20 @@
-"""Paths of the images in a folder and those below it."""
-
-from __future__ import annotations
+"""Paths of the images in a folder and those below it; folders, and names in a folder, are sorted."""
 
 import os
-from collections.abc import Iterator
-from typing import Any
+
+from pellucid.compat.missing_names import add_missing_name_errors
 
 image_types = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff")
 
 
-def list_images(basePath: Any, contains: str | None = None) -> Iterator[str]:
-    """Yield the paths of images, folder by folder; folders, and names in a folder, are sorted."""
-    return list_files(basePath, image_types, contains)
-
-
-def list_files(basePath: Any, validExts: Any = None, contains: str | None = None) -> Iterator[str]:
-    """Yield the paths of files that end in one of ``validExts`` and whose names contain a text."""
+def list_files(basePath, validExts=None, contains=None):
     for folder, folders, names in os.walk(basePath):
         folders.sort()
         for name in sorted(names):
             suffix = name[name.rfind(".") :].lower()
             if (contains is None or contains in name) and (validExts is None or suffix.endswith(validExts)):
                 yield f"{folder}{os.sep}{name}"
+
+
+list_images = lambda basePath, contains=None: list_files(basePath, image_types, contains)
+add_missing_name_errors(globals(), "imutils.paths")

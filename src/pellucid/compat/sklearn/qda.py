@@ -1,5 +1,0 @@
-"""Quadratic discriminant analysis, by its module before scikit-learn 0.17."""
-
-from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
-
-QDA = QuadraticDiscriminantAnalysis
